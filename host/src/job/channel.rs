@@ -1,0 +1,50 @@
+//! What the worker and a job process say to each other over the control channel, as JSON frames.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{failure::Kind, progress::Progress};
+use crate::plugins::InstalledPlugin;
+
+/// The first and only message to a job process: everything its result depends on, and what it may use.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JobSpec {
+    /// The name under which the worker knows the job: its result's and progress channel's id.
+    pub job_id: String,
+    /// The job's JSON as the backend wrote it.
+    pub payload: String,
+    /// The plugin generations that this job uses to its end.
+    pub plugins: Vec<InstalledPlugin>,
+    /// Where and with what the job runs.
+    pub setting: Setting,
+}
+
+/// What a job may use of its machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Setting {
+    /// Folder of bars.
+    pub bars_dir: PathBuf,
+    /// Fits side by side: cores divided by jobs at once, at least 1. Never changes a byte of the result.
+    pub parallel_fits: usize,
+    /// Whether a GPU may be used.
+    pub gpu_enabled: bool,
+    /// The worker's name, for the `run` block.
+    pub worker: String,
+}
+
+/// What a job process says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum JobEvent {
+    /// The work has come on.
+    Progress(Progress),
+    /// The end: the last message.
+    Finished {
+        /// `None` for success; else how it ended.
+        failure: Option<Kind>,
+        /// The result object, of a success as of a failure.
+        result: Value,
+    },
+}

@@ -1,0 +1,13 @@
+//! The training worker of the Oculus Strategy Platform.
+//!
+//! One binary, three roles: the [`worker`] takes jobs from Redis and loads no plugin, a job process runs the
+//! [`pipeline`], and a plugin process fits models with exactly one library ([`plugins`]). `docs/architecture.md` has
+//! the map and what must always hold.
+
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod job;
+pub mod pipeline;
+pub mod plugins;
+pub mod worker;

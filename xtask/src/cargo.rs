@@ -1,0 +1,29 @@
+//! Calls of cargo itself. Always the whole workspace, so that every command shares one build of the dependencies.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::shell::{output, root, run};
+
+/// A cargo command in the root of the checkout.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// Builds every library and program of the workspace.
+pub fn build() -> Result<()> {
+    run(cargo().args(["build", "--workspace"]))
+}
+
+/// The folder of built programs and libraries.
+pub fn built() -> Result<PathBuf> {
+    let metadata =
+        output(cargo().args(["metadata", "--format-version", "1", "--no-deps"])).context("cargo metadata failed")?;
+    let (_, rest) = metadata.split_once("\"target_directory\":\"").context("cargo metadata names no target folder")?;
+    let folder = rest.split('"').next().context("cargo metadata names no target folder")?;
+    Ok(PathBuf::from(folder).join("debug"))
+}

@@ -1,0 +1,62 @@
+//! `cargo xtask`: set-up, plugins, demo and tests of the project, each one command.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+mod cargo;
+mod demo;
+mod plugins;
+mod setup;
+mod shell;
+mod test;
+
+/// Set-up, plugins, demo and tests of oculus-host.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Fetch the native tools the build needs (CMake, libclang, redis-server); does nothing when all are there.
+    #[command(after_help = "Example: cargo xtask setup")]
+    Setup,
+    /// Build plugins and publish them into ./plugins/<id>/.
+    #[command(after_help = "Example: cargo xtask plugins lightgbm")]
+    Plugins {
+        /// Plugins to build; all of them when none is named.
+        names: Vec<String>,
+    },
+    /// Send one real job through a private Redis and a worker, and show progress and result.
+    #[command(after_help = "Example: cargo xtask demo")]
+    Demo,
+    /// Set up and run every test.
+    #[command(after_help = "Example: cargo xtask test")]
+    Test,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Setup => setup::run(),
+        Task::Plugins { names } => {
+            setup::run()?;
+            plugins::publish(&names)
+        }
+        Task::Demo => demo::run(),
+        Task::Test => test::run(),
+    }
+}
