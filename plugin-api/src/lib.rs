@@ -1,10 +1,90 @@
-//! (to come)
+//! What a model plugin of oculus-host is: a stable ABI, and the SDK that authors write against.
+//!
+//! A plugin is a `cdylib` with this crate as its only dependency beside its engine. Its author implements one trait and
+//! writes one macro line; no `unsafe`, no `abi_stable`:
+//!
+//! * [`Family`]: a model family that fits straight from the table.
+//! * [`PreparedFamily`]: one that bins, scales or uploads a fold's data once and fits it many times.
+//! * [`Extractor`]: one that proposes trading rules.
+//!
+//! A whole family, which predicts the share of positives whatever the features say:
+//!
+//! ```
+//! use oculus_plugin_api::prelude::*;
+//!
+//! struct BaseRate;
+//!
+//! impl Family for BaseRate {
+//!     type Model = Share;
+//!
+//!     fn manifest() -> Manifest {
+//!         Manifest::new("base-rate", "1.0.0")
+//!             .named(["BaseRate"])
+//!             .param(Param::float("shrink", 1.0).range(0.0, 10.0).help("pseudo-rows of share one half"))
+//!     }
+//!
+//!     fn fit(_: &Table<'_>, task: &Task<'_>, params: &Params, _: &Ctx<'_, '_>) -> Result<Share> {
+//!         let shrink = params.float("shrink")?;
+//!         let n_rows = task.train_rows.len() as f64;
+//!         Ok(Share(((task.n_positives() as f64 + 0.5 * shrink) / (n_rows + shrink)) as f32))
+//!     }
+//! }
+//!
+//! struct Share(f32);
+//!
+//! impl Model for Share {
+//!     fn predict(&self, _: &Table<'_>, _: &[u32], out: &mut [f32]) -> Result<()> {
+//!         out.fill(self.0);
+//!         Ok(())
+//!     }
+//!
+//!     fn save(&self) -> Result<Vec<u8>> {
+//!         Ok(self.0.to_le_bytes().to_vec())
+//!     }
+//!
+//!     fn load(bytes: &[u8]) -> Result<Self> {
+//!         let bytes = bytes.try_into().map_err(|_| PluginError::model("needed 4 bytes"))?;
+//!         Ok(Self(f32::from_le_bytes(bytes)))
+//!     }
+//! }
+//!
+//! oculus_plugin_api::export_family!(BaseRate);
+//! # fn main() {}
+//! ```
+//!
+//! # Stability
+//!
+//! The version of this crate is the version of the ABI. Within 1.x a plugin and a host of different minor versions work
+//! together both ways: structs are frozen, and only [`abi::Module`] and the traits of [`abi`] grow, each new method with
+//! a default.
 
-/// Who gets a feature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FeatureRole {
-    /// Models and rules.
-    Model,
-    /// Rules only: a level that means nothing across symbols or years.
-    Rule,
+pub mod abi;
+mod context;
+mod error;
+mod export;
+mod extractor;
+mod family;
+mod manifest;
+mod module;
+mod params;
+mod table;
+mod task;
+
+pub use context::{Ctx, Level};
+pub use error::{PluginError, Result, code};
+#[doc(hidden)]
+pub use export::{internal, same};
+pub use extractor::{Condition, Extractor, MinedRule, Operator};
+pub use family::{Family, Model, PreparedFamily, Summary};
+pub use manifest::{Manifest, Role};
+pub use params::{Param, ParamKind, Params, Search};
+pub use table::{FeatureRole, Table};
+pub use task::Task;
+
+/// Everything that an author of a plugin needs, in one line.
+pub mod prelude {
+    pub use crate::{
+        Condition, Ctx, Extractor, Family, FeatureRole, Level, Manifest, MinedRule, Model, Operator, Param, Params,
+        PluginError, PreparedFamily, Result, Role, Summary, Table, Task,
+    };
 }

@@ -1,0 +1,91 @@
+//! What an author of a rule extractor implements.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Ctx, Manifest, Params, Result, Table, Task};
+
+/// A plugin that proposes trading rules. The host computes every statistic of a rule itself.
+pub trait Extractor: Send + Sync + 'static {
+    /// Who it is and what it takes; its role is [`Role::Rules`](crate::Role::Rules).
+    fn manifest() -> Manifest;
+
+    /// Proposes rules, the best first, for class 1 of the task's labels.
+    ///
+    /// `scores` has one out-of-fold score of a model a row, NaN where there is none. Nothing may be learnt from rows
+    /// other than `task.train_rows`.
+    ///
+    /// # Errors
+    /// As [`Family::fit`](crate::Family::fit).
+    fn extract(
+        table: &Table<'_>,
+        task: &Task<'_>,
+        scores: &[f32],
+        params: &Params,
+        ctx: &Ctx<'_, '_>,
+    ) -> Result<Vec<MinedRule>>;
+}
+
+/// A rule: all of its conditions hold at the close of a bar.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MinedRule {
+    /// At least one.
+    pub conditions: Vec<Condition>,
+    /// Share of the extractor's resamples in which the rule came up, from 0 to 1, where it resamples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stability: Option<f64>,
+}
+
+/// One comparison of a feature.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Condition {
+    /// Name of the feature.
+    pub feature: String,
+    /// How it is compared.
+    pub operator: Operator,
+    /// With what.
+    pub threshold: f64,
+}
+
+impl Condition {
+    /// Whether a value meets the condition; NaN never does.
+    ///
+    /// ```
+    /// use oculus_plugin_api::{Condition, Operator};
+    ///
+    /// let oversold = Condition { feature: "RSI_14".into(), operator: Operator::AtMost, threshold: 35.0 };
+    /// assert!(oversold.holds(34.9) && !oversold.holds(35.1) && !oversold.holds(f64::NAN));
+    /// ```
+    pub fn holds(&self, value: f64) -> bool {
+        match self.operator {
+            Operator::AtMost => value <= self.threshold,
+            Operator::Below => value < self.threshold,
+            Operator::AtLeast => value >= self.threshold,
+            Operator::Above => value > self.threshold,
+            Operator::Equal => value == self.threshold,
+            Operator::NotEqual => value != self.threshold && !value.is_nan(),
+        }
+    }
+}
+
+/// How a feature is compared with a threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operator {
+    /// At most.
+    #[serde(rename = "<=")]
+    AtMost,
+    /// Below.
+    #[serde(rename = "<")]
+    Below,
+    /// At least.
+    #[serde(rename = ">=")]
+    AtLeast,
+    /// Above.
+    #[serde(rename = ">")]
+    Above,
+    /// Equal.
+    #[serde(rename = "==")]
+    Equal,
+    /// Not equal.
+    #[serde(rename = "!=")]
+    NotEqual,
+}

@@ -1,0 +1,196 @@
+//! Between the ABI and the author's traits: every call checked, every panic caught inside the plugin.
+
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use abi_stable::erased_types::TD_Opaque;
+use abi_stable::prefix_type::PrefixTypeTrait;
+use abi_stable::std_types::{RResult, RSlice, RSliceMut, RStr, RString, RVec};
+
+use crate::table::as_slice;
+use crate::{Ctx, Extractor, Manifest, Model, Params, PluginError, PreparedFamily, Result, Table, Task, abi, code};
+
+/// The module of a plugin that is a model family.
+pub fn of_family<F: PreparedFamily>() -> abi::Module_Ref {
+    abi::Module {
+        describe: describe_family::<F>,
+        prepare: prepare::<F>,
+        load: load::<F::Model>,
+        extract: no_extract,
+        extension: no_extension,
+    }
+    .leak_into_prefix()
+}
+
+/// The module of a plugin that is a rule extractor.
+pub fn of_extractor<E: Extractor>() -> abi::Module_Ref {
+    abi::Module {
+        describe: describe_extractor::<E>,
+        prepare: no_prepare,
+        load: no_load,
+        extract: extract::<E>,
+        extension: no_extension,
+    }
+    .leak_into_prefix()
+}
+
+/// Runs an author's code; a panic becomes an error with its message.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> RResult<T, PluginError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.into(),
+        Err(payload) => {
+            let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+            // A payload whose own drop panics would abort.
+            std::mem::forget(payload);
+            RResult::RErr(PluginError::new(code::PANIC, text.unwrap_or_else(|| "panicked without a message".into())))
+        }
+    }
+}
+
+/// An author's value whose drop may panic without harm.
+struct Guarded<T>(ManuallyDrop<T>);
+
+impl<T> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        // SAFETY: dropped here once and never used again.
+        let _ = guarded(|| Ok(unsafe { ManuallyDrop::drop(&mut self.0) }));
+    }
+}
+
+impl<M: Model> abi::Model for Guarded<M> {
+    fn predict(
+        &self,
+        table: abi::Table<'_>,
+        rows: RSlice<'_, u32>,
+        mut out: RSliceMut<'_, f32>,
+    ) -> RResult<(), PluginError> {
+        guarded(|| {
+            let table = Table::new(table)?;
+            let rows = as_slice(rows);
+            table.check_rows("rows to predict", rows)?;
+            if rows.len() != out.len() {
+                return Err(PluginError::data(format!("{} rows to predict into {} places", rows.len(), out.len())));
+            }
+            self.0.predict(&table, rows, out.as_mut_slice())
+        })
+    }
+
+    fn save(&self) -> RResult<RVec<u8>, PluginError> {
+        guarded(|| self.0.save().map(RVec::from))
+    }
+
+    fn importance(&self) -> RResult<RVec<f64>, PluginError> {
+        guarded(|| self.0.importance().map(RVec::from))
+    }
+
+    fn summary(&self) -> RString {
+        let json = guarded(|| serde_json::to_string(&self.0.summary()).map_err(PluginError::engine));
+        json.unwrap_or_else(|_| "{}".to_owned()).into()
+    }
+}
+
+fn boxed<M: Model>(model: M) -> abi::ModelBox {
+    abi::Model_TO::from_value(Guarded(ManuallyDrop::new(model)), TD_Opaque)
+}
+
+struct GuardedPrepared<'a, F: PreparedFamily> {
+    prepared: ManuallyDrop<F::Prepared<'a>>,
+    table: Table<'a>,
+}
+
+impl<F: PreparedFamily> Drop for GuardedPrepared<'_, F> {
+    fn drop(&mut self) {
+        // SAFETY: dropped here once and never used again.
+        let _ = guarded(|| Ok(unsafe { ManuallyDrop::drop(&mut self.prepared) }));
+    }
+}
+
+impl<F: PreparedFamily> abi::Prepared for GuardedPrepared<'_, F> {
+    fn fit(
+        &self,
+        task: abi::Task<'_>,
+        params: RStr<'_>,
+        host: abi::HostRef<'_>,
+    ) -> RResult<abi::ModelBox, PluginError> {
+        guarded(|| {
+            let task = Task::new(&task, &self.table)?;
+            let params = Params::from_json(&F::manifest().params, params.as_str())?;
+            F::fit(&self.prepared, &task, &params, &Ctx::new(&host)).map(boxed)
+        })
+    }
+}
+
+fn describe(manifest: impl FnOnce() -> Manifest) -> RResult<RString, PluginError> {
+    guarded(|| serde_json::to_string(&manifest()).map(RString::from).map_err(PluginError::engine))
+}
+
+extern "C" fn describe_family<F: PreparedFamily>() -> RResult<RString, PluginError> {
+    describe(F::manifest)
+}
+
+extern "C" fn describe_extractor<E: Extractor>() -> RResult<RString, PluginError> {
+    describe(E::manifest)
+}
+
+extern "C" fn prepare<'a, F: PreparedFamily>(
+    table: abi::Table<'a>,
+    learn_rows: RSlice<'_, u32>,
+) -> RResult<abi::PreparedBox<'a>, PluginError> {
+    guarded(|| {
+        let table = Table::new(table)?;
+        let learn_rows = as_slice(learn_rows);
+        table.check_rows("learn_rows", learn_rows)?;
+        if learn_rows.is_empty() {
+            return Err(PluginError::data("no rows to learn from"));
+        }
+        let prepared = ManuallyDrop::new(F::prepare(table, learn_rows)?);
+        Ok(abi::Prepared_TO::from_value(GuardedPrepared::<'a, F> { prepared, table }, TD_Opaque))
+    })
+}
+
+extern "C" fn load<M: Model>(bytes: RSlice<'_, u8>) -> RResult<abi::ModelBox, PluginError> {
+    guarded(|| M::load(as_slice(bytes)).map(boxed))
+}
+
+extern "C" fn extract<E: Extractor>(
+    table: abi::Table<'_>,
+    task: abi::Task<'_>,
+    scores: RSlice<'_, f32>,
+    params: RStr<'_>,
+    host: abi::HostRef<'_>,
+) -> RResult<RString, PluginError> {
+    guarded(|| {
+        let table = Table::new(table)?;
+        let task = Task::new(&task, &table)?;
+        let scores = as_slice(scores);
+        if scores.len() != table.n_rows() {
+            return Err(PluginError::data(format!("{} scores for {} rows", scores.len(), table.n_rows())));
+        }
+        let params = Params::from_json(&E::manifest().params, params.as_str())?;
+        let rules = E::extract(&table, &task, scores, &params, &Ctx::new(&host))?;
+        serde_json::to_string(&rules).map(RString::from).map_err(PluginError::engine)
+    })
+}
+
+extern "C" fn no_prepare<'a>(_: abi::Table<'a>, _: RSlice<'_, u32>) -> RResult<abi::PreparedBox<'a>, PluginError> {
+    RResult::RErr(PluginError::unsupported("a rule extractor fits no model"))
+}
+
+extern "C" fn no_load(_: RSlice<'_, u8>) -> RResult<abi::ModelBox, PluginError> {
+    RResult::RErr(PluginError::unsupported("a rule extractor loads no model"))
+}
+
+extern "C" fn no_extract(
+    _: abi::Table<'_>,
+    _: abi::Task<'_>,
+    _: RSlice<'_, f32>,
+    _: RStr<'_>,
+    _: abi::HostRef<'_>,
+) -> RResult<RString, PluginError> {
+    RResult::RErr(PluginError::unsupported("a model family extracts no rules"))
+}
+
+extern "C" fn no_extension(_: RStr<'_>) -> *const () {
+    std::ptr::null()
+}

@@ -1,0 +1,139 @@
+//! The feature table as an author sees it: checked once, then plain slices.
+
+use abi_stable::std_types::{RSlice, RStr};
+
+use crate::{PluginError, Result, abi};
+
+/// Who gets a feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeatureRole {
+    /// Models and rules.
+    Model,
+    /// Rules only: a level, which means nothing across symbols or years.
+    Rule,
+}
+
+impl FeatureRole {
+    /// The number that crosses the boundary.
+    pub fn code(self) -> u32 {
+        match self {
+            Self::Model => 0,
+            Self::Rule => 1,
+        }
+    }
+
+    /// A role that this version does not know is kept from models.
+    fn from_code(code: u32) -> Self {
+        if code == 0 { Self::Model } else { Self::Rule }
+    }
+}
+
+/// Features of all symbols: one row a bar, ordered by symbol, then time; one column a feature.
+///
+/// Cheap to copy: it borrows everything from the host.
+#[derive(Clone, Copy)]
+pub struct Table<'a>(abi::Table<'a>);
+
+impl<'a> Table<'a> {
+    /// Wraps what crossed the boundary.
+    ///
+    /// # Errors
+    /// [`code::DATA`](crate::code::DATA) when lengths do not fit together.
+    pub fn new(raw: abi::Table<'a>) -> Result<Self> {
+        let (n_rows, n_features) = (raw.n_rows as usize, raw.n_features as usize);
+        let is_whole = n_rows.checked_mul(n_features) == Some(raw.values.len())
+            && (raw.day.len(), raw.symbol.len()) == (n_rows, n_rows)
+            && (raw.names.len(), raw.roles.len()) == (n_features, n_features);
+        if !is_whole {
+            return Err(PluginError::data(format!(
+                "a table of {n_rows} rows and {n_features} features came with {} values, {} days, {} symbols, {} names \
+                 and {} roles",
+                raw.values.len(),
+                raw.day.len(),
+                raw.symbol.len(),
+                raw.names.len(),
+                raw.roles.len()
+            )));
+        }
+        Ok(Self(raw))
+    }
+
+    /// What crosses the boundary.
+    pub fn raw(&self) -> abi::Table<'a> {
+        self.0
+    }
+
+    /// Number of rows.
+    pub fn n_rows(&self) -> usize {
+        self.0.n_rows as usize
+    }
+
+    /// Number of features, those for rules included.
+    pub fn n_features(&self) -> usize {
+        self.0.n_features as usize
+    }
+
+    /// All values, column-major, `n_features × n_rows`.
+    pub fn values(&self) -> &'a [f32] {
+        as_slice(self.0.values)
+    }
+
+    /// The values of one feature, one a row.
+    pub fn column(&self, feature_idx: usize) -> &'a [f32] {
+        let n_rows = self.n_rows();
+        &self.values()[feature_idx * n_rows..(feature_idx + 1) * n_rows]
+    }
+
+    /// The name of one feature, such as `RSI_14`.
+    pub fn name(&self, feature_idx: usize) -> &'a str {
+        let name: RStr<'a> = as_slice(self.0.names)[feature_idx];
+        name.as_str()
+    }
+
+    /// The position of a feature by name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        (0..self.n_features()).find(|&idx| self.name(idx) == name)
+    }
+
+    /// Who gets one feature.
+    pub fn role(&self, feature_idx: usize) -> FeatureRole {
+        FeatureRole::from_code(self.0.roles[feature_idx])
+    }
+
+    /// Columns that models may learn from, ascending.
+    pub fn model_features(&self) -> Vec<usize> {
+        (0..self.n_features()).filter(|&idx| self.role(idx) == FeatureRole::Model).collect()
+    }
+
+    /// Session date of each row, days since 1970-01-01.
+    pub fn day(&self) -> &'a [i32] {
+        as_slice(self.0.day)
+    }
+
+    /// Symbol index of each row. Rows of one symbol stand together, oldest first.
+    pub fn symbol(&self) -> &'a [u32] {
+        as_slice(self.0.symbol)
+    }
+
+    /// Refuses row lists that do not ascend strictly within the table.
+    ///
+    /// # Errors
+    /// [`code::DATA`](crate::code::DATA), naming the list and the first offender.
+    pub fn check_rows(&self, what: &str, rows: &[u32]) -> Result<()> {
+        if let Some(pair) = rows.windows(2).find(|pair| pair[0] >= pair[1]) {
+            return Err(PluginError::data(format!("{what} must ascend, found row {} before {}", pair[0], pair[1])));
+        }
+        match rows.last() {
+            Some(&last) if last as usize >= self.n_rows() => {
+                Err(PluginError::data(format!("{what} names row {last} of a table of {} rows", self.n_rows())))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// `RSlice::as_slice` for the slice's own lifetime.
+pub(crate) fn as_slice<'a, T>(slice: RSlice<'a, T>) -> &'a [T] {
+    slice.as_slice()
+}
