@@ -3,6 +3,7 @@
 pub mod bars;
 pub mod baseline;
 pub mod features;
+pub mod fitter;
 pub mod labels;
 pub mod metrics;
 pub mod models;

@@ -1,0 +1,134 @@
+//! What the pipeline needs of a model family: tables prepared once, fitted many times.
+//!
+//! The pipeline does not know how a family runs; a plugin process stands behind this trait in a real job.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use oculus_plugin_api::{Manifest, Summary};
+use serde_json::{Map, Value};
+
+/// A model family at work on one feature table.
+pub trait Fitter: Sync {
+    /// Who it is and what it takes.
+    fn manifest(&self) -> &Manifest;
+
+    /// Makes the table ready; every statistic comes from `learn_rows` alone.
+    ///
+    /// # Errors
+    /// What the family says, or that its process died.
+    fn prepare(&self, learn_rows: &[u32]) -> Result<PreparedId, FitError>;
+
+    /// Fits one model, and predicts with it.
+    ///
+    /// # Errors
+    /// What the family says, or that its process died.
+    fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError>;
+}
+
+/// A prepared table in its family's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PreparedId(pub usize);
+
+/// One fit and what is wanted of it.
+#[derive(Clone, Copy)]
+pub struct FitRequest<'a> {
+    /// What to fit on.
+    pub prepared: PreparedId,
+    /// One a row of the table: 0, 1, or NaN.
+    pub label: &'a [f32],
+    /// Ascending rows to fit on.
+    pub train_rows: &'a [u32],
+    /// Ascending rows for early stopping; may be empty.
+    pub tune_rows: &'a [u32],
+    /// Parameters that differ from the family's defaults.
+    pub params: &'a Map<String, Value>,
+    /// Where all randomness of the fit starts.
+    pub seed: u64,
+    /// Device to fit on, or `auto`.
+    pub device: &'a str,
+    /// Ascending rows to score with the fitted model; may be empty.
+    pub predict_rows: &'a [u32],
+    /// Whether the model itself is wanted.
+    pub keep: Keep,
+}
+
+/// What to bring back beside the scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing: the model is dropped where it was fitted.
+    Scores,
+    /// The model's bytes and importance.
+    Model,
+}
+
+/// What a fit made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fitted {
+    /// One score for each of `predict_rows`.
+    pub scores: Vec<f32>,
+    /// Rounds kept, device used.
+    pub summary: Summary,
+    /// With [`Keep::Model`]: the bytes of the model.
+    pub model: Option<Vec<u8>>,
+    /// With [`Keep::Model`], where the family knows it: the share of each column of the table.
+    pub importance: Option<Vec<f64>>,
+}
+
+/// Why a fit made nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FitError {
+    /// The family said no; `code` is one of `oculus_plugin_api::code`.
+    #[error("{message}")]
+    Refused {
+        /// One of `oculus_plugin_api::code`.
+        code: u32,
+        /// What was found and needed.
+        message: String,
+    },
+    /// The family's process died, once more than it may.
+    #[error("the plugin process died ({cause}){}", last_lines(.stderr))]
+    Died {
+        /// Signal or exit code, in words.
+        cause: String,
+        /// Its last lines on stderr.
+        stderr: Vec<String>,
+    },
+    /// The job was asked to end.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+fn last_lines(stderr: &[String]) -> String {
+    match stderr.len() {
+        0 => String::new(),
+        len => format!("; its last words: {}", stderr[len.saturating_sub(3)..].join(" | ")),
+    }
+}
+
+/// Runs independent pieces of work on up to `n_side_by_side` threads; results come in the order of the pieces.
+///
+/// Whatever the number of threads, the results are the same.
+pub fn side_by_side<P: Sync, R: Send>(n_side_by_side: usize, pieces: &[P], work: impl Fn(&P) -> R + Sync) -> Vec<R> {
+    let n_threads = n_side_by_side.clamp(1, pieces.len().max(1));
+    if n_threads == 1 {
+        return pieces.iter().map(work).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(pieces.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..n_threads {
+            scope.spawn(|| {
+                while let Some((idx, piece)) =
+                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, pieces.get(i)?)))
+                {
+                    let result = work(piece);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push((idx, result));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(idx, _)| *idx);
+    done.into_iter().map(|(_, result)| result).collect()
+}
