@@ -70,6 +70,31 @@ pub fn inherited_fd(fd: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Ends this process at once, whatever its threads do, without exit handlers that native code may trip over.
+pub fn end_now() -> ! {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    // Not reached: nobody survives that signal.
+    std::process::abort()
+}
+
+/// The variables that a child may inherit: what programs and native libraries need to run, nothing secret.
+pub fn child_environment() -> impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)> {
+    const NAMES: [&str; 11] = [
+        "PATH",
+        "HOME",
+        "TMPDIR",
+        "LANG",
+        "LC_ALL",
+        "TZ",
+        "RUST_BACKTRACE",
+        "LD_LIBRARY_PATH",
+        "DYLD_LIBRARY_PATH",
+        "LIBTORCH",
+        "CUDA_VISIBLE_DEVICES",
+    ];
+    std::env::vars_os().filter(|(name, _)| NAMES.iter().any(|known| name == known))
+}
+
 fn not_a_child() -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, "this subcommand is started by oculus-host itself, not by hand")
 }

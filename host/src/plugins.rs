@@ -1,16 +1,29 @@
-//! Plugins as the host sees them: found, described, run in processes of their own.
+//! Plugins as the host sees them: found, described, selected by a job, run in processes of their own.
+//!
+//! Invariant: only a plugin process loads a library ([`loader`]), and exactly one; the worker and the job process never
+//! do.
 
 use std::path::PathBuf;
 
+use oculus_plugin_api::Manifest;
 use serde::{Deserialize, Serialize};
 
-/// One plugin generation that a job may use.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+pub mod discover;
+pub mod loader;
+mod process;
+pub mod protocol;
+pub mod selection;
+pub mod serve;
+pub mod session;
+pub mod table;
+
+/// One plugin that a job may use.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InstalledPlugin {
-    /// The plugin's id, such as `lightgbm`.
-    pub id: String,
     /// The library file.
     pub path: PathBuf,
     /// SHA-256 of the library's bytes, as hex.
     pub sha256: String,
+    /// What the plugin says of itself.
+    pub manifest: Manifest,
 }

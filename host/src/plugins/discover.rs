@@ -1,0 +1,120 @@
+//! Finds the plugins of a folder and asks each who it is, in a throw-away process.
+//!
+//! `DIR/<id>/lib*.so` and `DIR/lib*.so` (`.dylib` on macOS) are looked at; nothing is opened in this process.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use oculus_plugin_api::Manifest;
+use sha2::{Digest, Sha256};
+
+use crate::pipeline::fitter::side_by_side;
+use crate::plugins::InstalledPlugin;
+use crate::plugins::process::PluginProcess;
+use crate::plugins::protocol::{Hello, Reply, Request};
+
+/// A plugin that does not say who it is within this time is refused.
+const DESCRIBE_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a folder holds.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Plugins that can be used, by id.
+    pub plugins: Vec<InstalledPlugin>,
+    /// Libraries that cannot, and why.
+    pub refused: Vec<Refused>,
+}
+
+/// A library that is no usable plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The file.
+    pub path: PathBuf,
+    /// What was found and needed.
+    pub reason: String,
+}
+
+/// Looks at every library of the folder.
+///
+/// # Errors
+/// When the folder cannot be read. A library that cannot be used is no error: it is listed with its reason.
+pub fn discover(folder: &Path) -> Result<Found> {
+    let mut libraries = Vec::new();
+    for path in entries(folder)? {
+        if path.is_dir() {
+            // A folder that cannot be read holds no plugin for us.
+            libraries.extend(entries(&path).unwrap_or_default().into_iter().filter(|path| is_library(path)));
+        } else if is_library(&path) {
+            libraries.push(path);
+        }
+    }
+    let mut found = Found::default();
+    for (path, described) in side_by_side(PROBES_AT_ONCE, &libraries, |path| (path.clone(), describe(path))) {
+        match described {
+            Ok(plugin) => found.plugins.push(plugin),
+            Err(error) => found.refused.push(Refused { path, reason: format!("{error:#}") }),
+        }
+    }
+    found.plugins.sort_by(|a, b| (&a.manifest.id, &a.path).cmp(&(&b.manifest.id, &b.path)));
+    Ok(found)
+}
+
+const PROBES_AT_ONCE: usize = 4;
+
+/// Asks one library who it is.
+///
+/// # Errors
+/// Why it is no usable plugin.
+pub fn describe(path: &Path) -> Result<InstalledPlugin> {
+    let sha256 = sha256_of(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
+    let path = path.canonicalize().with_context(|| format!("`{}` cannot be found", path.display()))?;
+    let hello = Hello { library: path.clone(), sha256: sha256.clone(), table: None };
+    let process = Arc::new(PluginProcess::start(&hello, None, Arc::new(|_| {}))?);
+    let (sender, receiver) = mpsc::channel();
+    let asked = Arc::clone(&process);
+    std::thread::spawn(move || sender.send(asked.call(Request::Describe)));
+    let reply = receiver.recv_timeout(DESCRIBE_LIMIT);
+    process.end();
+    let manifest = match reply {
+        Ok(Ok(Reply::Described(json))) => json,
+        Ok(Ok(Reply::Refused { message, .. })) => bail!("it cannot say who it is: {message}"),
+        Ok(Ok(other)) => bail!("it answered {other:?} when asked who it is"),
+        Ok(Err(death)) => bail!("{}", death.cause),
+        Err(_) => bail!("it did not say who it is within {} s", DESCRIBE_LIMIT.as_secs()),
+    };
+    let manifest: Manifest = serde_json::from_str(&manifest).context("its manifest cannot be read")?;
+    Ok(InstalledPlugin { path, sha256, manifest })
+}
+
+/// SHA-256 of a file's bytes, as hex.
+///
+/// # Errors
+/// The file system's own.
+pub fn sha256_of(path: &Path) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    io::copy(&mut File::open(path)?, &mut hasher)?;
+    Ok(hex(&hasher.finalize()))
+}
+
+/// Bytes as lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let read = fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut paths: Vec<PathBuf> = read.with_context(|| {
+        format!("plugins folder `{}` cannot be read; publish plugins there or name another by --plugins", folder.display())
+    })?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn is_library(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("lib") && name.ends_with(std::env::consts::DLL_SUFFIX) && path.is_file()
+}

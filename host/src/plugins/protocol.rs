@@ -1,0 +1,139 @@
+//! What a job and a plugin process say to each other: postcard in the frames of [`crate::control`].
+//!
+//! Both ends are the same binary, so the format needs no versions. Manifests, parameters and summaries stay JSON, as
+//! they cross the plugin's own boundary.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plugins::table::TableShape;
+
+/// The first message to a plugin process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Hello {
+    /// The library to open.
+    pub library: PathBuf,
+    /// SHA-256 that the file must have, as hex.
+    pub sha256: String,
+    /// The table mapped at [`TABLE_FD`], when there is one.
+    pub table: Option<TableShape>,
+}
+
+/// Where a plugin process finds the table's file.
+pub const TABLE_FD: std::os::fd::RawFd = 4;
+
+/// A numbered request; its [`Reply`] carries the number.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Call {
+    /// Number of the request in its process.
+    pub id: u64,
+    /// What is asked.
+    pub request: Request,
+}
+
+/// What a plugin process is asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Request {
+    /// Who are you?
+    Describe,
+    /// Make the table ready.
+    Prepare {
+        /// Number of the prepared form.
+        prepared: usize,
+        /// What statistics may come from.
+        learn_rows: Vec<u32>,
+    },
+    /// Fit one model and predict with it.
+    Fit(Fit),
+}
+
+/// [`crate::pipeline::fitter::FitRequest`] on the wire.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Fit {
+    /// Which prepared form.
+    pub prepared: usize,
+    /// One a row.
+    pub label: Vec<f32>,
+    /// Ascending.
+    pub train_rows: Vec<u32>,
+    /// Ascending, may be empty.
+    pub tune_rows: Vec<u32>,
+    /// JSON object.
+    pub params: String,
+    /// Seed of the fit.
+    pub seed: u64,
+    /// Device or `auto`.
+    pub device: String,
+    /// Rows to score.
+    pub predict_rows: Vec<u32>,
+    /// Whether the model's bytes are wanted.
+    pub keep_model: bool,
+}
+
+/// What a plugin process says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Event {
+    /// The end of a request.
+    Reply {
+        /// Number of the request.
+        id: u64,
+        /// What came of it.
+        reply: Reply,
+    },
+    /// How far a request is.
+    Progress {
+        /// From 0 to 1.
+        fraction: f64,
+        /// For people.
+        message: String,
+    },
+    /// A figure of a fit.
+    Metric {
+        /// Such as `loss`.
+        name: String,
+        /// Such as the epoch.
+        step: u64,
+        /// Its value.
+        value: f64,
+    },
+    /// A line of the plugin's for the log.
+    Log {
+        /// 1 (error) to 5 (trace).
+        level: u32,
+        /// The line.
+        message: String,
+    },
+    /// The library cannot be used; the last message.
+    Unusable {
+        /// What was found and needed.
+        reason: String,
+    },
+}
+
+/// The end of a request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Reply {
+    /// The manifest, JSON.
+    Described(String),
+    /// The table is ready.
+    Prepared,
+    /// A model was fitted.
+    Fitted {
+        /// One for each row to predict.
+        scores: Vec<f32>,
+        /// JSON of [`oculus_plugin_api::Summary`].
+        summary: String,
+        /// The model's bytes when wanted.
+        model: Option<Vec<u8>>,
+        /// Share of each column, when wanted and known.
+        importance: Option<Vec<f64>>,
+    },
+    /// The plugin said no.
+    Refused {
+        /// One of [`oculus_plugin_api::code`].
+        code: u32,
+        /// What was found and needed.
+        message: String,
+    },
+}

@@ -1,0 +1,170 @@
+//! The plugin process: opens one library and answers a job's requests until the job lets go.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use abi_stable::erased_types::TD_Opaque;
+use abi_stable::sabi_types::RRef;
+use abi_stable::std_types::{RSlice, RSliceMut, RStr};
+use anyhow::{Context, Result, bail};
+use oculus_plugin_api::{PluginError, abi};
+
+use crate::control;
+use crate::plugins::protocol::{Call, Event, Fit, Hello, Reply, Request, TABLE_FD};
+use crate::plugins::table::MappedTable;
+use crate::plugins::{discover, loader};
+
+/// Runs the role: takes the control channel, opens the library, answers until the channel ends.
+///
+/// # Errors
+/// A broken channel, or a library that cannot be used (which the other side has been told).
+pub fn run() -> Result<()> {
+    let mut input = control::inherited()?;
+    let answers = Arc::new(Answers(Mutex::new(input.try_clone().context("control channel")?)));
+    let hello = control::read_frame(&mut input)?.context("the job left before it said anything")?;
+    let hello: Hello = postcard::from_bytes(&hello).context("first message")?;
+    let plugin = match Plugin::open(hello) {
+        Ok(plugin) => Arc::new(plugin),
+        Err(error) => {
+            answers.send(&Event::Unusable { reason: format!("{error:#}") });
+            bail!("{error:#}");
+        }
+    };
+    while let Some(frame) = control::read_frame(&mut input)? {
+        let Call { id, request } = postcard::from_bytes(&frame).context("request")?;
+        let (plugin, answers) = (Arc::clone(&plugin), Arc::clone(&answers));
+        let work = move || {
+            let reply = plugin.answer(request, &answers);
+            answers.send(&Event::Reply { id, reply });
+        };
+        std::thread::Builder::new().name(format!("call-{id}")).stack_size(STACK_BYTES).spawn(work)?;
+    }
+    // Fits may still run; native code ends with its process, without the exit handlers that it may trip over.
+    control::end_now()
+}
+
+/// Native engines recurse deeper than Rust's default of 2 MiB allows for.
+const STACK_BYTES: usize = 16 << 20;
+
+/// The way back to the job; whole frames from any thread.
+struct Answers(Mutex<UnixStream>);
+
+impl Answers {
+    fn send(&self, event: &Event) {
+        let sent = postcard::to_stdvec(event).map_err(std::io::Error::other).and_then(|body| {
+            let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            control::write_frame(&mut *out, &body)?;
+            out.flush()
+        });
+        if sent.is_err() {
+            // The job is gone: nobody is left to work for.
+            control::end_now();
+        }
+    }
+}
+
+impl abi::Host for Answers {
+    fn progress(&self, fraction: f64, message: RStr<'_>) {
+        self.send(&Event::Progress { fraction, message: message.into() });
+    }
+
+    fn metric(&self, name: RStr<'_>, step: u64, value: f64) {
+        self.send(&Event::Metric { name: name.into(), step, value });
+    }
+
+    fn log(&self, level: u32, message: RStr<'_>) {
+        self.send(&Event::Log { level, message: message.into() });
+    }
+
+    /// A job that no longer wants the work ends this process instead.
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// The one library of this process and what it has made ready.
+struct Plugin {
+    module: abi::Module_Ref,
+    table: Option<abi::Table<'static>>,
+    prepared: RwLock<HashMap<usize, Arc<abi::PreparedBox<'static>>>>,
+}
+
+impl Plugin {
+    fn open(hello: Hello) -> Result<Self> {
+        check_bytes(&hello.library, &hello.sha256)?;
+        let module = loader::load(&hello.library)
+            .with_context(|| format!("plugin `{}`", hello.library.display()))?;
+        let table = match hello.table {
+            None => None,
+            Some(shape) => {
+                let file = File::from(control::inherited_fd(TABLE_FD).context("table")?);
+                // Leaked on purpose: prepared forms borrow it to the end of the process.
+                let mapped: &'static MappedTable = Box::leak(Box::new(MappedTable::map(&file, shape)?));
+                Some(mapped.raw(mapped.names().leak()))
+            }
+        };
+        Ok(Self { module, table, prepared: RwLock::default() })
+    }
+
+    fn answer(&self, request: Request, host: &Answers) -> Reply {
+        let reply = match request {
+            Request::Describe => self.describe(),
+            Request::Prepare { prepared, learn_rows } => self.prepare(prepared, &learn_rows),
+            Request::Fit(fit) => self.fit(&fit, host),
+        };
+        reply.unwrap_or_else(|error| Reply::Refused { code: error.code, message: error.message.into() })
+    }
+
+    fn describe(&self) -> Result<Reply, PluginError> {
+        let manifest = (self.module.describe())().into_result()?;
+        Ok(Reply::Described(manifest.into()))
+    }
+
+    fn prepare(&self, idx: usize, learn_rows: &[u32]) -> Result<Reply, PluginError> {
+        let prepared = (self.module.prepare())(self.table()?, RSlice::from_slice(learn_rows)).into_result()?;
+        self.prepared.write().unwrap_or_else(PoisonError::into_inner).insert(idx, Arc::new(prepared));
+        Ok(Reply::Prepared)
+    }
+
+    fn fit(&self, fit: &Fit, host: &Answers) -> Result<Reply, PluginError> {
+        let prepared = {
+            let all = self.prepared.read().unwrap_or_else(PoisonError::into_inner);
+            all.get(&fit.prepared).cloned()
+        };
+        let prepared = prepared.ok_or_else(|| PluginError::data(format!("no prepared form {}", fit.prepared)))?;
+        let task = abi::Task {
+            label: RSlice::from_slice(&fit.label),
+            train_rows: RSlice::from_slice(&fit.train_rows),
+            tune_rows: RSlice::from_slice(&fit.tune_rows),
+            seed: fit.seed,
+            threads: 1,
+            device: RStr::from_str(&fit.device),
+        };
+        let host = abi::Host_TO::from_ptr(RRef::new(host), TD_Opaque);
+        let model = prepared.fit(task, RStr::from_str(&fit.params), host).into_result()?;
+        let mut scores = vec![f32::NAN; fit.predict_rows.len()];
+        let out = RSliceMut::from_mut_slice(&mut scores);
+        model.predict(self.table()?, RSlice::from_slice(&fit.predict_rows), out).into_result()?;
+        let bytes = if fit.keep_model { Some(model.save().into_result()?.into()) } else { None };
+        // A family without importance is no failure.
+        let importance = if fit.keep_model { model.importance().into_result().ok().map(Into::into) } else { None };
+        Ok(Reply::Fitted { scores, summary: model.summary().into(), model: bytes, importance })
+    }
+
+    fn table(&self) -> Result<abi::Table<'static>, PluginError> {
+        self.table.ok_or_else(|| PluginError::data("this process was given no table"))
+    }
+}
+
+/// The bytes that run are the bytes that the result names.
+fn check_bytes(library: &Path, sha256: &str) -> Result<()> {
+    let found = discover::sha256_of(library).with_context(|| format!("plugin `{}`", library.display()))?;
+    if found != sha256 {
+        bail!("plugin `{}` has changed since it was found: SHA-256 {found}, needed {sha256}", library.display());
+    }
+    Ok(())
+}

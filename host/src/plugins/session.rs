@@ -1,0 +1,150 @@
+//! One plugin at work for one job: a process that is started again when it dies.
+//!
+//! A fit carries everything it needs but the prepared tables, so a session that remembers these can start a new process,
+//! prepare again, and send the fits that were in flight once more. The same bytes come out.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use oculus_plugin_api::{Manifest, Summary};
+
+use crate::pipeline::fitter::{FitError, FitRequest, Fitted, Fitter, Keep, PreparedId};
+use crate::plugins::InstalledPlugin;
+use crate::plugins::process::{Death, Listener, PluginProcess};
+use crate::plugins::protocol::{Fit, Hello, Reply, Request};
+use crate::plugins::table::SharedTable;
+
+/// How often a process is started again before its family counts as failed.
+const MAX_RESTARTS: u32 = 2;
+
+/// A plugin at work on one table.
+pub struct Session {
+    plugin: InstalledPlugin,
+    table: Arc<SharedTable>,
+    listener: Listener,
+    state: Mutex<State>,
+}
+
+struct State {
+    process: Option<Arc<PluginProcess>>,
+    n_deaths: u32,
+    /// What each prepared form may learn from, to prepare again.
+    learn_rows: Vec<Vec<u32>>,
+}
+
+impl Session {
+    /// A session whose process starts with the first request.
+    pub fn new(plugin: InstalledPlugin, table: Arc<SharedTable>, listener: Listener) -> Self {
+        let state = Mutex::new(State { process: None, n_deaths: 0, learn_rows: Vec::new() });
+        Self { plugin, table, listener, state }
+    }
+
+    /// Calls until a process lives long enough to answer.
+    fn call(&self, request: &Request) -> Result<Reply, FitError> {
+        loop {
+            let process = self.process()?;
+            match process.call(request.clone()) {
+                Ok(Reply::Refused { code, message }) => return Err(FitError::Refused { code, message }),
+                Ok(reply) => return Ok(reply),
+                Err(death) => self.bury(&process, &death)?,
+            }
+        }
+    }
+
+    /// The living process, started and prepared anew where there is none.
+    fn process(&self) -> Result<Arc<PluginProcess>, FitError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(process) = &state.process {
+                return Ok(Arc::clone(process));
+            }
+            let process = Arc::new(self.start()?);
+            state.process = Some(Arc::clone(&process));
+            for (prepared, learn_rows) in state.learn_rows.clone().into_iter().enumerate() {
+                match process.call(Request::Prepare { prepared, learn_rows }) {
+                    Ok(Reply::Refused { code, message }) => return Err(FitError::Refused { code, message }),
+                    Ok(_) => {}
+                    Err(death) => {
+                        state.bury(&process, &death, &self.plugin)?;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    fn start(&self) -> Result<PluginProcess, FitError> {
+        let hello = Hello {
+            library: self.plugin.path.clone(),
+            sha256: self.plugin.sha256.clone(),
+            table: Some(self.table.shape.clone()),
+        };
+        let started = PluginProcess::start(&hello, Some(&self.table.file), Arc::clone(&self.listener))
+            .with_context(|| format!("plugin {}", self.plugin.manifest.id));
+        started.map_err(|error| FitError::Died { cause: format!("{error:#}"), stderr: Vec::new() })
+    }
+
+    fn bury(&self, process: &Arc<PluginProcess>, death: &Death) -> Result<(), FitError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.bury(process, death, &self.plugin)
+    }
+}
+
+impl State {
+    /// Counts a death once, however many fits it met; an error once it died too often.
+    fn bury(&mut self, process: &Arc<PluginProcess>, death: &Death, plugin: &InstalledPlugin) -> Result<(), FitError> {
+        if self.process.as_ref().is_some_and(|current| Arc::ptr_eq(current, process)) {
+            self.process = None;
+            self.n_deaths += 1;
+            let (id, pid, cause) = (&plugin.manifest.id, process.pid, &death.cause);
+            tracing::warn!(plugin = id, pid, cause, deaths = self.n_deaths, "plugin process died");
+        }
+        if self.n_deaths > MAX_RESTARTS {
+            return Err(FitError::Died { cause: death.cause.clone(), stderr: death.stderr.clone() });
+        }
+        Ok(())
+    }
+}
+
+impl Fitter for Session {
+    fn manifest(&self) -> &Manifest {
+        &self.plugin.manifest
+    }
+
+    fn prepare(&self, learn_rows: &[u32]) -> Result<PreparedId, FitError> {
+        // Started before the form is remembered, so that a new process does not prepare it twice.
+        self.process()?;
+        let prepared = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.learn_rows.push(learn_rows.to_vec());
+            state.learn_rows.len() - 1
+        };
+        self.call(&Request::Prepare { prepared, learn_rows: learn_rows.to_vec() })?;
+        Ok(PreparedId(prepared))
+    }
+
+    fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError> {
+        let params = serde_json::Value::Object(request.params.clone()).to_string();
+        let fit = Fit {
+            prepared: request.prepared.0,
+            label: request.label.to_vec(),
+            train_rows: request.train_rows.to_vec(),
+            tune_rows: request.tune_rows.to_vec(),
+            params,
+            seed: request.seed,
+            device: request.device.to_owned(),
+            predict_rows: request.predict_rows.to_vec(),
+            keep_model: request.keep == Keep::Model,
+        };
+        match self.call(&Request::Fit(fit))? {
+            Reply::Fitted { scores, summary, model, importance } => {
+                let summary: Summary = serde_json::from_str(&summary).unwrap_or_default();
+                Ok(Fitted { scores, summary, model, importance })
+            }
+            other => Err(FitError::Refused {
+                code: oculus_plugin_api::code::ENGINE,
+                message: format!("answered a fit with {other:?}"),
+            }),
+        }
+    }
+}

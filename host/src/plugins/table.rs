@@ -1,0 +1,140 @@
+//! The feature table in a file that plugin processes map read-only.
+//!
+//! Written once a job, unlinked at once: it lives as long as somebody holds it. Layout: values (`f32`, column-major),
+//! session days (`i32`), symbol indices (`u32`), all in the machine's own byte order.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+
+use abi_stable::std_types::{RSlice, RStr};
+use memmap2::Mmap;
+use oculus_plugin_api::{FeatureRole, abi};
+use serde::{Deserialize, Serialize};
+
+use crate::pipeline::features::FeatureTable;
+
+/// What the file does not say of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableShape {
+    /// Rows.
+    pub n_rows: usize,
+    /// Feature names, one a column.
+    pub names: Vec<String>,
+    /// Feature roles, one a column.
+    pub roles: Vec<FeatureRole>,
+}
+
+impl TableShape {
+    fn n_values(&self) -> usize {
+        self.n_rows * self.names.len()
+    }
+
+    fn n_bytes(&self) -> usize {
+        4 * (self.n_values() + 2 * self.n_rows)
+    }
+}
+
+/// A table on its way to plugin processes: a nameless file, open for reading only.
+#[derive(Debug)]
+pub struct SharedTable {
+    /// What the file holds.
+    pub shape: TableShape,
+    /// The file.
+    pub file: File,
+}
+
+impl SharedTable {
+    /// Writes the table into a nameless file of the temporary folder.
+    ///
+    /// # Errors
+    /// The file system's own, such as a full disk.
+    pub fn write(table: &FeatureTable) -> io::Result<Self> {
+        let named = tempfile::Builder::new().prefix("oculus-table-").tempfile()?;
+        let mut out = BufWriter::with_capacity(1 << 20, named.as_file());
+        out.write_all(bytemuck::cast_slice(&table.values))?;
+        out.write_all(bytemuck::cast_slice(&table.day))?;
+        out.write_all(bytemuck::cast_slice(&table.symbol))?;
+        out.flush()?;
+        drop(out);
+        // A second handle, so that nobody who inherits it can write; the name goes with `named`.
+        let file = File::open(named.path())?;
+        let shape =
+            TableShape { n_rows: table.n_rows(), names: table.names.clone(), roles: table.roles.clone() };
+        Ok(Self { shape, file })
+    }
+}
+
+/// A table as a plugin process sees it.
+pub struct MappedTable {
+    map: Mmap,
+    shape: TableShape,
+    roles: Vec<u32>,
+}
+
+impl MappedTable {
+    /// Maps the file that holds a table of this shape.
+    ///
+    /// # Errors
+    /// The system's own, or `InvalidData` when the file's length does not fit the shape.
+    pub fn map(file: &File, shape: TableShape) -> io::Result<Self> {
+        // SAFETY: the file has no name and its writer closed it before anybody could map it, so nobody changes it.
+        let map = unsafe { Mmap::map(file)? };
+        if map.len() != shape.n_bytes() {
+            let (found, needed) = (map.len(), shape.n_bytes());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("table of {found} bytes, needed {needed}")));
+        }
+        let roles = shape.roles.iter().map(|role| role.code()).collect();
+        Ok(Self { map, shape, roles })
+    }
+
+    /// The feature names as the boundary wants them, for [`MappedTable::raw`].
+    pub fn names(&self) -> Vec<RStr<'_>> {
+        self.shape.names.iter().map(|name| RStr::from_str(name)).collect()
+    }
+
+    /// The table as it crosses the plugin's boundary; `names` are those of [`MappedTable::names`].
+    pub fn raw<'a>(&'a self, names: &'a [RStr<'a>]) -> abi::Table<'a> {
+        let (values, rest) = self.map.split_at(4 * self.shape.n_values());
+        let (day, symbol) = rest.split_at(4 * self.shape.n_rows);
+        abi::Table {
+            values: RSlice::from_slice(bytemuck::cast_slice(values)),
+            n_rows: self.shape.n_rows as u64,
+            n_features: self.shape.names.len() as u64,
+            names: RSlice::from_slice(names),
+            roles: RSlice::from_slice(&self.roles),
+            day: RSlice::from_slice(bytemuck::cast_slice(day)),
+            symbol: RSlice::from_slice(bytemuck::cast_slice(symbol)),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapped_table_is_the_written_one() {
+        let table = FeatureTable {
+            names: vec!["RSI_14".into(), "SMA_20".into()],
+            roles: vec![FeatureRole::Model, FeatureRole::Rule],
+            values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            symbol: vec![0, 0, 1],
+            day: vec![10, 11, 10],
+            ..FeatureTable::default()
+        };
+        let shared = SharedTable::write(&table).unwrap();
+        let mapped = MappedTable::map(&shared.file, shared.shape).unwrap();
+        let names = mapped.names();
+        let seen = oculus_plugin_api::Table::new(mapped.raw(&names)).unwrap();
+        assert_eq!(seen.column(1), [4.0, 5.0, 6.0]);
+        assert_eq!((seen.name(0), seen.role(1)), ("RSI_14", FeatureRole::Rule));
+        assert_eq!((seen.day(), seen.symbol()), (&[10, 11, 10][..], &[0, 0, 1][..]));
+    }
+
+    #[test]
+    fn nobody_can_write_through_the_shared_handle() {
+        let shared = SharedTable::write(&FeatureTable::default()).unwrap();
+        assert!((&shared.file).write_all(b"x").is_err());
+    }
+}
