@@ -2,7 +2,7 @@
 //!
 //! `DIR/<id>/lib*.so` and `DIR/lib*.so` (`.dylib` on macOS) are looked at; nothing is opened in this process.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
@@ -95,9 +95,7 @@ pub fn describe(path: &Path) -> Result<InstalledPlugin> {
 /// # Errors
 /// The file system's own.
 pub fn sha256_of(path: &Path) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut hasher)?;
-    Ok(hex(&hasher.finalize()))
+    Ok(hex(&Sha256::digest(fs::read(path)?)))
 }
 
 /// Bytes as lower-case hex.
@@ -108,7 +106,10 @@ pub fn hex(bytes: &[u8]) -> String {
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let read = fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
     let mut paths: Vec<PathBuf> = read.with_context(|| {
-        format!("plugins folder `{}` cannot be read; publish plugins there or name another by --plugins", folder.display())
+        format!(
+            "plugins folder `{}` cannot be read; publish plugins there or name another by --plugins",
+            folder.display()
+        )
     })?;
     paths.sort();
     Ok(paths)

@@ -96,8 +96,7 @@ struct Plugin {
 impl Plugin {
     fn open(hello: Hello) -> Result<Self> {
         check_bytes(&hello.library, &hello.sha256)?;
-        let module = loader::load(&hello.library)
-            .with_context(|| format!("plugin `{}`", hello.library.display()))?;
+        let module = loader::load(&hello.library).with_context(|| format!("plugin `{}`", hello.library.display()))?;
         let table = match hello.table {
             None => None,
             Some(shape) => {

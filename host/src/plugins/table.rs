@@ -58,8 +58,7 @@ impl SharedTable {
         drop(out);
         // A second handle, so that nobody who inherits it can write; the name goes with `named`.
         let file = File::open(named.path())?;
-        let shape =
-            TableShape { n_rows: table.n_rows(), names: table.names.clone(), roles: table.roles.clone() };
+        let shape = TableShape { n_rows: table.n_rows(), names: table.names.clone(), roles: table.roles.clone() };
         Ok(Self { shape, file })
     }
 }

@@ -1,0 +1,259 @@
+//! Which plugins a job trains with, and with which parameters: read off the manifests, no family known by name.
+
+use oculus_plugin_api::{Manifest, Param, Role};
+use serde_json::{Map, Value};
+
+use crate::job::failure::Failure;
+use crate::job::progress::Phase;
+use crate::job::request::{Job, TrainingConfig};
+use crate::plugins::InstalledPlugin;
+
+/// Prefix of the flags that ask for a family.
+const FLAG_PREFIX: &str = "train_";
+
+/// The families of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selection {
+    /// Chosen plugins; the first leads the config search.
+    pub chosen: Vec<Chosen>,
+    /// What was asked for and is not installed.
+    pub skipped: Vec<Skipped>,
+    /// What a reader of the result should know: a name that two plugins claim.
+    pub warnings: Vec<String>,
+}
+
+/// A plugin and what the job sets of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chosen {
+    /// The plugin.
+    pub plugin: InstalledPlugin,
+    /// Parameters that the job sets, checked, without the manifest's prefix.
+    pub params: Map<String, Value>,
+}
+
+/// A family that was asked for in vain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The name or flag that the job gave.
+    pub name: String,
+    /// Why nothing answers to it.
+    pub reason: String,
+}
+
+/// Selects the plugins of a job.
+///
+/// # Errors
+/// `unknown_model` when no installed plugin can lead the search by the asked name, `invalid_parameters` naming every
+/// parameter that its family refuses.
+pub fn select(job: &Job, installed: &[InstalledPlugin]) -> Result<Selection, Failure> {
+    let (families, warnings) = highest_versions(installed);
+    let config = &job.design.ml_training_config;
+    let mut chosen = vec![lead(&config.config_search_model, &families)?];
+    let mut skipped = Vec::new();
+    for (asked, found) in asked_for(config, &families) {
+        match found {
+            Some(plugin) if chosen.contains(&plugin) => {}
+            Some(plugin) => chosen.push(plugin),
+            None => {
+                let reason = format!("no installed plugin answers to {asked}; installed: {}", titles(&families));
+                skipped.push(Skipped { name: asked, reason });
+            }
+        }
+    }
+    let chosen = with_params(chosen, config)?;
+    Ok(Selection { chosen, skipped, warnings })
+}
+
+/// Model families, of each id the highest version.
+fn highest_versions(installed: &[InstalledPlugin]) -> (Vec<&InstalledPlugin>, Vec<String>) {
+    let mut families: Vec<&InstalledPlugin> = Vec::new();
+    let mut warnings = Vec::new();
+    let is_family = |manifest: &Manifest| matches!(manifest.role, Role::Tabular | Role::Sequence);
+    for plugin in installed.iter().filter(|plugin| is_family(&plugin.manifest)) {
+        match families.iter_mut().find(|other| claims_same_name(&other.manifest, &plugin.manifest)) {
+            None => families.push(plugin),
+            Some(other) => {
+                let (kept, left) = if version(plugin) > version(other) { (plugin, *other) } else { (*other, plugin) };
+                if kept.sha256 != left.sha256 {
+                    warnings.push(format!(
+                        "plugins {} and {} answer to one name; used {}",
+                        named(kept),
+                        named(left),
+                        named(kept)
+                    ));
+                }
+                *other = kept;
+            }
+        }
+    }
+    (families, warnings)
+}
+
+fn claims_same_name(one: &Manifest, other: &Manifest) -> bool {
+    one.id == other.id || one.names.iter().any(|name| other.answers_to(name))
+}
+
+/// `major.minor.patch` as numbers; what is no number counts as 0.
+fn version(plugin: &InstalledPlugin) -> Vec<u64> {
+    plugin.manifest.version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
+}
+
+fn named(plugin: &InstalledPlugin) -> String {
+    format!("{} {} ({})", plugin.manifest.id, plugin.manifest.version, &plugin.sha256[..plugin.sha256.len().min(12)])
+}
+
+fn titles(families: &[&InstalledPlugin]) -> String {
+    let titles: Vec<_> = families.iter().map(|plugin| plugin.manifest.title()).collect();
+    if titles.is_empty() { "none".to_owned() } else { titles.join(", ") }
+}
+
+fn lead<'a>(name: &str, families: &[&'a InstalledPlugin]) -> Result<&'a InstalledPlugin, Failure> {
+    let leads: Vec<_> = families.iter().copied().filter(|plugin| plugin.manifest.leads_search).collect();
+    leads.iter().copied().find(|plugin| plugin.manifest.answers_to(name)).ok_or_else(|| {
+        let nearest = leads
+            .iter()
+            .map(|plugin| plugin.manifest.title())
+            .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+        let hint = match nearest {
+            Some(nearest) => {
+                format!("set ml_training_config.config_search_model to \"{nearest}\", or install its plugin")
+            }
+            None => "install a plugin that can lead the search, such as lightgbm".to_owned(),
+        };
+        let message = format!(
+            "config_search_model {name:?} is no installed family that can lead the search; such are: {}",
+            titles(&leads)
+        );
+        Failure::refused(Phase::Queued, "unknown_model", message, hint)
+    })
+}
+
+/// Every name and flag by which the job asks for a family, and who answers to it.
+fn asked_for<'a>(
+    config: &TrainingConfig,
+    families: &[&'a InstalledPlugin],
+) -> Vec<(String, Option<&'a InstalledPlugin>)> {
+    let by = |test: &dyn Fn(&Manifest) -> bool| families.iter().copied().find(|plugin| test(&plugin.manifest));
+    let names = config.families.iter().map(|name| (name.clone(), by(&|manifest| manifest.answers_to(name))));
+    let is_set = |flag: &str| config.options.get(flag).and_then(Value::as_bool).unwrap_or(false);
+    let asked: Vec<_> = config.options.keys().filter(|flag| is_set(flag)).collect();
+    let flags = asked.into_iter().filter_map(|flag| {
+        let found = by(&|manifest| manifest.flag.as_deref() == Some(flag));
+        // A flag that neither a plugin knows nor looks like ours is one of the fields that mean nothing.
+        (found.is_some() || flag.starts_with(FLAG_PREFIX)).then(|| (flag.clone(), found))
+    });
+    names.chain(flags).collect()
+}
+
+/// The parameters that the job sets of each chosen plugin, all problems at once.
+fn with_params(chosen: Vec<&InstalledPlugin>, config: &TrainingConfig) -> Result<Vec<Chosen>, Failure> {
+    let mut problems = Vec::new();
+    let chosen = chosen
+        .into_iter()
+        .map(|plugin| {
+            let prefix = plugin.manifest.prefix.as_deref().unwrap_or_default();
+            let mut params = Map::new();
+            for param in &plugin.manifest.params {
+                match set_by_job(param, prefix, config) {
+                    Some(Ok(value)) => _ = params.insert(param.name.clone(), value),
+                    Some(Err(problem)) => problems.push(format!("ml_training_config.{prefix}{problem}")),
+                    None => {}
+                }
+            }
+            Chosen { plugin: plugin.clone(), params }
+        })
+        .collect();
+    if problems.is_empty() {
+        return Ok(chosen);
+    }
+    let hint = "`oculus-host plugin list -v` shows every parameter with its range";
+    Err(Failure::refused(Phase::Queued, "invalid_parameters", problems.join("; "), hint))
+}
+
+/// A parameter without a prefix of its plugin can be set by no job: it would be anybody's.
+fn set_by_job(param: &Param, prefix: &str, config: &TrainingConfig) -> Option<Result<Value, String>> {
+    let value = (!prefix.is_empty()).then(|| config.options.get(&format!("{prefix}{}", param.name)))??;
+    Some(param.check(value))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn installed(manifest: Manifest) -> InstalledPlugin {
+        InstalledPlugin { path: format!("/plugins/{}", manifest.id).into(), sha256: manifest.version.clone(), manifest }
+    }
+
+    fn shelf() -> Vec<InstalledPlugin> {
+        let rate = Param::float("rate", 0.1).range(0.0, 1.0);
+        vec![
+            installed(
+                Manifest::new("trees", "1.0.0").named(["Trees", "gbdt"]).prefixed("tree_").param(rate).leads_search(),
+            ),
+            installed(
+                Manifest::new("recurrent", "1.0.0").named(["Recurrent"]).role(Role::Sequence).selected_by("train_rnn"),
+            ),
+            installed(Manifest::new("miner", "1.0.0").named(["Miner"]).role(Role::Rules)),
+        ]
+    }
+
+    fn job(config: Value) -> Job {
+        let payload = json!({"build_id": "b", "symbols": ["AAPL"], "design": {"ml_training_config": config}});
+        Job::parse(&payload.to_string()).unwrap()
+    }
+
+    fn ids(selection: &Selection) -> Vec<&str> {
+        selection.chosen.iter().map(|chosen| chosen.plugin.manifest.id.as_str()).collect()
+    }
+
+    #[test]
+    fn the_lead_answers_to_any_spelling_of_its_names() {
+        for name in ["Trees", "GBDT", "trees"] {
+            let selection = select(&job(json!({"config_search_model": name})), &shelf()).unwrap();
+            assert_eq!(ids(&selection), ["trees"]);
+        }
+    }
+
+    #[test]
+    fn an_unknown_lead_is_refused_with_the_nearest_that_is_installed() {
+        let failure = select(&job(json!({"config_search_model": "Treees"})), &shelf()).unwrap_err();
+        assert_eq!(failure.code, "unknown_model");
+        assert!(failure.message.contains("\"Treees\"") && failure.hint.contains("\"Trees\""), "{failure:?}");
+    }
+
+    #[test]
+    fn a_family_that_cannot_lead_is_no_lead() {
+        let failure = select(&job(json!({"config_search_model": "Recurrent"})), &shelf()).unwrap_err();
+        assert_eq!(failure.code, "unknown_model");
+    }
+
+    #[test]
+    fn flags_and_names_add_families_and_what_is_missing_is_skipped_with_the_reason() {
+        let config =
+            json!({"config_search_model": "trees", "train_rnn": true, "train_lstm": true, "families": ["knn"]});
+        let selection = select(&job(config), &shelf()).unwrap();
+        assert_eq!(ids(&selection), ["trees", "recurrent"]);
+        let skipped: Vec<_> = selection.skipped.iter().map(|skipped| skipped.name.as_str()).collect();
+        assert_eq!(skipped, ["knn", "train_lstm"]);
+        assert!(selection.skipped[0].reason.contains("installed: Trees, Recurrent"), "{:?}", selection.skipped);
+    }
+
+    #[test]
+    fn a_parameter_out_of_range_is_refused_by_its_full_name() {
+        let failure = select(&job(json!({"config_search_model": "trees", "tree_rate": 7})), &shelf()).unwrap_err();
+        assert_eq!(failure.message, "ml_training_config.tree_rate: found 7, needed a number from 0 to 1");
+    }
+
+    #[test]
+    fn of_two_plugins_with_one_name_the_higher_version_serves_and_the_other_is_reported() {
+        let mut shelf = shelf();
+        shelf.push(installed(Manifest::new("trees2", "1.10.0").named(["Trees"]).leads_search()));
+        shelf.push(installed(Manifest::new("trees", "1.9.0").named(["Trees"]).leads_search()));
+        let selection = select(&job(json!({"config_search_model": "Trees"})), &shelf).unwrap();
+        assert_eq!(ids(&selection), ["trees2"]);
+        assert_eq!(selection.warnings.len(), 2, "{:?}", selection.warnings);
+    }
+}
