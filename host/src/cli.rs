@@ -1,1 +1,122 @@
-//! (to come)
+//! The command line: commands, flags, exit codes.
+//!
+//! Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 job refused, 130 interrupted. Only the worker logs to
+//! stdout; every other command logs and draws on stderr and keeps stdout for its answer.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, ConfigFlags, LogConfig, LogFormat};
+use crate::logging::{self, Output};
+use crate::plugins::{discover, serve};
+use crate::worker;
+
+mod exchange;
+pub mod integration_test;
+mod job_process;
+mod plugin;
+pub mod submit;
+mod train;
+
+/// Training worker of the Oculus Strategy Platform: takes jobs from Redis, trains, answers.
+///
+/// Without a command it runs the worker.
+#[derive(Parser)]
+#[command(name = "oculus-host", version, after_help = "Example:\n  oculus-host --plugins ./plugins --concurrency 4")]
+struct Cli {
+    #[command(flatten)]
+    flags: ConfigFlags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Train(train::Args),
+    Submit(submit::Args),
+    IntegrationTest(integration_test::Args),
+    /// Look at the plugins of a folder
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+    /// Role of the worker's children: one job
+    #[command(hide = true)]
+    Job,
+    /// Role of a job's children: one plugin library
+    #[command(hide = true)]
+    PluginProcess,
+}
+
+/// Bad usage or configuration.
+const USAGE: u8 = 2;
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let ended = match cli.command {
+        None => configured(&cli.flags, Output::Stdout, run_worker),
+        Some(Command::Train(args)) => configured(&cli.flags, Output::Stderr, |config| train::run(&config, &args)),
+        Some(Command::Submit(args)) => {
+            configured(&cli.flags, Output::Stderr, |config| runtime()?.block_on(submit::run(&config, &args)))
+        }
+        Some(Command::IntegrationTest(args)) => {
+            configured(&cli.flags, Output::Stderr, |config| runtime()?.block_on(integration_test::run(&config, &args)))
+        }
+        Some(Command::Plugin(command)) => {
+            configured(&cli.flags, Output::Stderr, |config| plugin::run(&config, &command))
+        }
+        Some(Command::Job) => {
+            log_of_child();
+            job_process::run().map(|()| ExitCode::SUCCESS)
+        }
+        Some(Command::PluginProcess) => {
+            log_of_child();
+            serve::run().map(|()| ExitCode::SUCCESS)
+        }
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs a command with the checked configuration and a log.
+fn configured(
+    flags: &ConfigFlags,
+    output: Output,
+    command: impl FnOnce(Config) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
+    match Config::of_process(flags) {
+        Ok(config) => {
+            logging::init(config.log, output);
+            command(config)
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            Ok(ExitCode::from(USAGE))
+        }
+    }
+}
+
+fn run_worker(config: Config) -> anyhow::Result<ExitCode> {
+    let found = discover::discover(&config.jobs.plugins_dir)?;
+    for refused in &found.refused {
+        tracing::warn!(library = %refused.path.display(), "no plugin: {}", refused.reason);
+    }
+    for plugin in &found.plugins {
+        let manifest = &plugin.manifest;
+        tracing::info!(id = manifest.id, version = manifest.version, sha256 = plugin.sha256, "plugin");
+    }
+    runtime()?.block_on(worker::run(config, found.plugins))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// A child's lines go through its parent's log, which adds time and level.
+fn log_of_child() {
+    let level = std::env::var("LOG_LEVEL").ok().and_then(|level| level.parse().ok());
+    logging::init(LogConfig { level: level.unwrap_or(tracing::Level::INFO), format: LogFormat::Text }, Output::Parent);
+}

@@ -1,1 +1,7 @@
-fn main() {}
+//! `oculus-host`: wiring only.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    oculus_host::cli::main()
+}

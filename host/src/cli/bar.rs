@@ -1,0 +1,50 @@
+//! The progress bar of commands that wait for a job; on stderr, and only where that is a terminal.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Map, Value};
+
+use crate::job::progress::Phase;
+
+/// A job's progress, drawn. Where stderr is no terminal, a line a phase is printed instead.
+pub struct Bar {
+    bar: ProgressBar,
+    /// The phase whose line was printed last.
+    printed: Mutex<Option<Phase>>,
+}
+
+impl Bar {
+    /// An empty bar.
+    pub fn new() -> Self {
+        let bar = ProgressBar::new(100);
+        let style = ProgressStyle::with_template("{elapsed:>4} {bar:30.cyan} {pos:>3} %  {prefix:.bold} {wide_msg}");
+        Self { bar: style.map(|style| bar.clone().with_style(style)).unwrap_or(bar), printed: Mutex::new(None) }
+    }
+
+    /// Shows where a job stands.
+    pub fn show(&self, phase: Phase, details: &Map<String, Value>) {
+        let percent = details.get("percent").and_then(Value::as_f64).unwrap_or(0.0);
+        let message = details.get("message").and_then(Value::as_str).unwrap_or_default();
+        self.bar.set_position(percent as u64);
+        self.bar.set_prefix(phase.name());
+        self.bar.set_message(message.to_owned());
+        let mut printed = self.printed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !std::io::stderr().is_terminal() && *printed != Some(phase) {
+            *printed = Some(phase);
+            eprintln!("{percent:>3.0} %  {:<22} {message}", phase.name());
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Default for Bar {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,47 @@
+//! `oculus-host train`: a job in the foreground, without Redis.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use crate::cli::bar::Bar;
+use crate::cli::summary;
+use crate::config::Config;
+use crate::job::channel::{JobSpec, Setting};
+use crate::plugins::discover;
+use crate::runner;
+
+/// Train a job here and now, without Redis
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  oculus-host train examples/job.json --bars examples/bars")]
+pub struct Args {
+    /// The job as the backend writes it
+    #[arg(value_name = "JOB.json")]
+    pub job: PathBuf,
+    /// Print the result object instead of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Trains; the exit code is 0 for a success, 1 for a failed job, 3 for a refused one.
+///
+/// # Errors
+/// A job that cannot be read, or a plugins folder that cannot.
+pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+    let path = args.job.display();
+    let payload = std::fs::read_to_string(&args.job).with_context(|| format!("the job {path} cannot be read"))?;
+    let found = discover::discover(&config.jobs.plugins_dir)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let setting = Setting::of(&config.jobs, cores, "train");
+    let spec = JobSpec { job_id: String::new(), payload, plugins: found.plugins, setting };
+    let bar = Bar::new();
+    let ending = runner::run(&spec, &|progress| bar.show(progress.phase, &progress.details));
+    bar.finish();
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&ending.result)?);
+    } else {
+        println!("{}", summary::of(&ending.result));
+    }
+    Ok(summary::exit_code(&ending.result))
+}
