@@ -1,10 +1,15 @@
 //! Rows of a file made a sound series, or the first thing that is wrong with them.
 
+use std::ops::RangeInclusive;
+
 use super::{Bars, csv::Row, date_name, refused, session_day};
 use crate::job::{failure::Failure, request::Timeframe};
 
 /// Adjusted prices carry few decimals; within this share a high below the close is a rounding, beyond it an error.
 const ROUNDING: f64 = 1e-5;
+/// Prices whose ratios fit an f32.
+const PRICES: RangeInclusive<f64> = 1e-9..=1e12;
+const VOLUMES: RangeInclusive<f64> = 0.0..=1e18;
 const HINT: &str = "correct the file; bars are never guessed or filled";
 
 /// Sorts by time, merges equal duplicates, and checks every bar.
@@ -31,12 +36,13 @@ fn push(bars: &mut Bars, row: &Row, file: &str, timeframe: Timeframe) -> Result<
     };
     let [open, high, low, close, volume] = row.values;
     for (name, price) in [("open", open), ("high", high), ("low", low), ("close", close)] {
-        if price <= 0.0 {
-            return Err(wrong(format!("{name} is {price}, needed a positive price")));
+        if !PRICES.contains(&price) {
+            let (least, most) = (PRICES.start(), PRICES.end());
+            return Err(wrong(format!("{name} is {price}, needed a price from {least:e} to {most:e}")));
         }
     }
-    if volume < 0.0 {
-        return Err(wrong(format!("volume is {volume}, needed 0 or more")));
+    if !VOLUMES.contains(&volume) {
+        return Err(wrong(format!("volume is {volume}, needed 0 to {:e}", VOLUMES.end())));
     }
     let (top, bottom) = (open.max(close).max(low), open.min(close).min(high));
     if high < top * (1.0 - ROUNDING) {

@@ -2,7 +2,7 @@
 
 use super::{
     catalogue::Prices,
-    window::{mean, ratio, rolling, undefined, zip},
+    window::{direction, mean, ratio, rolling, undefined, zip},
 };
 
 /// On-balance volume from the first bar on: its level depends on where the bars start.
@@ -32,27 +32,15 @@ pub(super) fn obv_slope(prices: &Prices, p: &[usize]) -> Vec<f64> {
 
 /// Volume of each bar but the first, with the sign of its close's change.
 fn signed_volume(prices: &Prices) -> Vec<f64> {
-    let sign = |pair: &[f64]| f64::from(i8::from(pair[1] > pair[0]) - i8::from(pair[1] < pair[0]));
-    prices.close.windows(2).zip(prices.volume.iter().skip(1)).map(|(pair, volume)| sign(pair) * volume).collect()
+    let changes = prices.close.windows(2).zip(prices.volume.iter().skip(1));
+    changes.map(|(pair, volume)| direction(pair[0], pair[1]) * volume).collect()
 }
 
 /// Share of money that flowed in at rising typical prices. Source: TA-Lib's MFI; 0 where less than 1 flowed.
 pub(super) fn mfi(prices: &Prices, p: &[usize]) -> Vec<f64> {
     let typical = prices.typical();
-    let flows: Vec<f64> = typical
-        .windows(2)
-        .zip(prices.volume.iter().skip(1))
-        .map(|(pair, volume)| {
-            let flow = pair[1] * volume;
-            if pair[1] > pair[0] {
-                flow
-            } else if pair[1] < pair[0] {
-                -flow
-            } else {
-                0.0
-            }
-        })
-        .collect();
+    let changes = typical.windows(2).zip(prices.volume.iter().skip(1));
+    let flows: Vec<f64> = changes.map(|(pair, volume)| direction(pair[0], pair[1]) * pair[1] * volume).collect();
     let mut out = undefined(1, typical.len());
     out.extend(rolling(&flows, p[0], |window| {
         let inflow: f64 = window.iter().filter(|flow| **flow > 0.0).sum();

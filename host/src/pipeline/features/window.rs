@@ -81,3 +81,8 @@ pub(super) fn zip(left: &[f64], right: &[f64], with: impl Fn(f64, f64) -> f64) -
 pub(super) fn percent_above(left: &[f64], right: &[f64]) -> Vec<f64> {
     zip(left, right, |left, right| 100.0 * (ratio(left, right, left, 1.0) - 1.0))
 }
+
+/// 1 for a rise, -1 for a fall, 0 where the two differ by nothing but noise.
+pub(super) fn direction(before: f64, now: f64) -> f64 {
+    if (now - before).abs() <= NOISE * now.abs() { 0.0 } else { (now - before).signum() }
+}
