@@ -108,7 +108,8 @@ impl Bars {
     /// Session date of each bar, days since 1970-01-01: the bar's own date, or New York's at the start of an intraday
     /// bar, so that an extended session does not end at midnight UTC.
     pub fn session_days(&self, timeframe: Timeframe) -> Vec<i32> {
-        self.time.iter().map(|&time| session_day(time, timeframe)).collect()
+        let zone = session_zone(timeframe);
+        self.time.iter().map(|&time| session_day(time, &zone)).collect()
     }
 
     /// The bars from one index on.
@@ -133,15 +134,17 @@ impl Warning {
     }
 }
 
-fn session_day(time: i64, timeframe: Timeframe) -> i32 {
-    let offset = if timeframe.is_intraday() { new_york_offset(time) } else { 0 };
-    i32::try_from((time + offset).div_euclid(SECONDS_A_DAY)).unwrap_or(i32::MAX)
+/// Whose midnight ends a session: daily bars carry their date as if it were UTC's.
+fn session_zone(timeframe: Timeframe) -> TimeZone {
+    if !timeframe.is_intraday() {
+        return TimeZone::UTC;
+    }
+    TimeZone::get("America/New_York").unwrap_or(TimeZone::UTC)
 }
 
-/// Seconds by which New York's clock is ahead of UTC.
-fn new_york_offset(time: i64) -> i64 {
-    let Ok(timestamp) = Timestamp::from_second(time) else { return 0 };
-    TimeZone::get("America/New_York").map_or(0, |zone| i64::from(zone.to_offset(timestamp).seconds()))
+fn session_day(time: i64, zone: &TimeZone) -> i32 {
+    let offset = Timestamp::from_second(time).map_or(0, |timestamp| i64::from(zone.to_offset(timestamp).seconds()));
+    i32::try_from((time + offset).div_euclid(SECONDS_A_DAY)).unwrap_or(i32::MAX)
 }
 
 /// `2024-01-02` for a session date.

@@ -24,7 +24,7 @@ pub use self::{
     catalogue::{Feature, Prices},
     name::{Unresolved, resolve},
 };
-use super::bars::{Bars, Market};
+use super::bars::{Bars, Market, Warning};
 use crate::job::{failure::Failure, progress::Phase, request::Job};
 
 /// All features of all symbols: one row a bar after the warm-up, ordered by symbol, then time.
@@ -70,6 +70,22 @@ pub struct LeftOut {
     pub needs_bars: usize,
     /// Bars of warm-up that there are.
     pub has_bars: usize,
+}
+
+impl FeatureReport {
+    /// What the reader of a result should know: names that mean nothing, features that could not be had.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let unresolved = self.unresolved.iter().map(|unresolved| {
+            let nearest =
+                unresolved.nearest.as_ref().map(|name| format!("; the nearest is {name}")).unwrap_or_default();
+            Warning::new("unresolved_feature", format!("{unresolved}{nearest}"))
+        });
+        let left_out = self.left_out.iter().map(|LeftOut { name, needs_bars, has_bars }| {
+            let message = format!("{name} is left out: it needs {needs_bars} bars of warm-up, there are {has_bars}");
+            Warning::new("feature_left_out", message)
+        });
+        unresolved.chain(left_out).collect()
+    }
 }
 
 impl FeatureTable {

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -194,4 +195,18 @@ fn intraday_times_are_read_in_every_spelling_and_belong_to_new_yorks_date() {
     assert_eq!(bars.time, [1_704_205_800, 1_704_209_400, 1_704_213_000, 1_704_243_600]);
     let second_of_january = 19_724;
     assert_eq!(bars.session_days(Timeframe::Hour1), [second_of_january; 4], "01:00 UTC is still the evening before");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_file_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[0-9a-z.,\"\n-]{0,200}") {
+        let header = b"date,open,high,low,close,volume\n2024-01-02,1,1,1,1,1\n";
+        for file in [&bytes[..], text.as_bytes(), &[&header[..], &bytes].concat(), &[&header[..], text.as_bytes()].concat()] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("A.csv"), file).unwrap();
+            let _ = load(folder.path(), &daily(&["A"]));
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Bars, csv::Row, date_name, refused, session_day};
+use super::{Bars, csv::Row, date_name, refused, session_day, session_zone};
 use crate::job::{failure::Failure, request::Timeframe};
 
 /// Adjusted prices carry few decimals; within this share a high below the close is a rounding, beyond it an error.
@@ -69,5 +69,5 @@ fn name(time: i64, timeframe: Timeframe) -> String {
     if timeframe.is_intraday() {
         return jiff::Timestamp::from_second(time).map_or_else(|_| time.to_string(), |time| time.to_string());
     }
-    date_name(session_day(time, timeframe))
+    date_name(session_day(time, &session_zone(timeframe)))
 }

@@ -204,7 +204,7 @@ impl Kind {
     }
 
     /// Allows parameters from 1 on.
-    const fn from_one(mut self) -> Self {
+    const fn down_to_one(mut self) -> Self {
         self.least = 1;
         self
     }
@@ -250,21 +250,21 @@ pub(super) static KINDS: &[Kind] = &[
         (momentum::stoch_warm_up, momentum::stoch_k),
     )
     .shown(0)
-    .from_one(),
+    .down_to_one(),
     model("STOCH_D", &[14, 3, 3], "average of STOCH_K", (momentum::stoch_warm_up, momentum::stoch_d))
         .shown(0)
-        .from_one(),
+        .down_to_one(),
     model("WILLR", &[14], "Williams' %R, -100 to 0; 0 without a range", (WINDOW, momentum::willr)),
     model("CCI", &[20], "distance of the typical price in mean deviations; 0 without any", (WINDOW, momentum::cci)),
     model("ATR", &[14], "Wilder's average true range", (CHANGES, volatility::atr)).level(Some("NATR")),
     model("NATR", &[14], "average true range in % of the close", (CHANGES, volatility::natr)),
     model("BB_UPPER", &[20, 2], "SMA plus k population deviations", (WINDOW, volatility::bb_upper))
         .shown(1)
-        .from_one()
+        .down_to_one()
         .level(Some("BB_PCT_B")),
     model("BB_LOWER", &[20, 2], "SMA less k population deviations", (WINDOW, volatility::bb_lower))
         .shown(1)
-        .from_one()
+        .down_to_one()
         .level(Some("BB_PCT_B")),
     model(
         "BB_PCT_B",
@@ -273,10 +273,10 @@ pub(super) static KINDS: &[Kind] = &[
         (WINDOW, volatility::bb_pct_b),
     )
     .shown(1)
-    .from_one(),
+    .down_to_one(),
     model("BB_WIDTH", &[20, 2], "distance of the bands in % of the SMA", (WINDOW, volatility::bb_width))
         .shown(1)
-        .from_one(),
+        .down_to_one(),
     model("HV", &[20], "deviation of log returns, % a year of 252 bars", (CHANGES, volatility::hv)),
     model("OBV", &[], "running total of volume signed by the close's change", (NONE, volume::obv))
         .level(Some("OBV_SLOPE")),
@@ -286,14 +286,14 @@ pub(super) static KINDS: &[Kind] = &[
         "change of OBV in % of the volume traded; 0 without volume",
         (CHANGES, volume::obv_slope),
     )
-    .from_one(),
+    .down_to_one(),
     model("MFI", &[14], "share of money flowing in, %; 0 where none flows", (CHANGES, volume::mfi)),
     model("VOLUME_RATIO", &[20], "volume beside its mean; 1 where nothing was traded", (WINDOW, volume::volume_ratio)),
-    model("RET", &[1], "return over n bars, %", (CHANGES, price::ret)).from_one(),
+    model("RET", &[1], "return over n bars, %", (CHANGES, price::ret)).down_to_one(),
     model("GAP_PCT", &[], "open above the close before, %", (ONE, price::gap_pct)),
     model("CLOSE_LOC", &[], "place of the close in its bar, 0 to 1; 0.5 without a range", (NONE, price::close_loc)),
-    model("DIST_HIGH", &[20], "close above the highest high of n bars, %", (WINDOW, price::dist_high)).from_one(),
-    model("DIST_LOW", &[20], "close above the lowest low of n bars, %", (WINDOW, price::dist_low)).from_one(),
+    model("DIST_HIGH", &[20], "close above the highest high of n bars, %", (WINDOW, price::dist_high)).down_to_one(),
+    model("DIST_LOW", &[20], "close above the lowest low of n bars, %", (WINDOW, price::dist_low)).down_to_one(),
     model("OPEN", &[], "first price", (NONE, price::open)).level(None),
     model("HIGH", &[], "highest price", (NONE, price::high)).level(None),
     model("LOW", &[], "lowest price", (NONE, price::low)).level(None),

@@ -155,6 +155,8 @@ fn asked_features_are_in_the_table_and_the_others_in_the_report() {
     let (table, report) = build(&market, &job(&["RSI_9", "adx", "SMA_390", "MAGIC_7", "MAGIC_7"])).unwrap();
     assert_eq!(report.canonical["adx"], "ADX_14");
     assert_eq!(report.unresolved.len(), 1);
+    let codes: Vec<String> = report.warnings().into_iter().map(|warning| warning.code).collect();
+    assert_eq!(codes, ["unresolved_feature", "feature_left_out", "feature_left_out"]);
     let left_out = LeftOut { name: "SMA_390".to_owned(), needs_bars: 389, has_bars: 320 };
     assert!(report.left_out.contains(&left_out), "{:?}", report.left_out);
     for name in ["RSI_9", "EMA_9", "PRICE_TO_EMA_9", "NATR_14", "HV_20", "MACD_HIST", "PPO_HIST"] {
@@ -168,6 +170,20 @@ fn asked_features_are_in_the_table_and_the_others_in_the_report() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), table.names.len());
+}
+
+#[test]
+fn a_start_500_bars_earlier_changes_nothing_that_models_see_after_the_warm_up() {
+    let text = include_str!("../../../../examples/bars/AAPL.csv");
+    let fields = |line: &str| line.split(',').skip(1).map(|field| field.parse().unwrap()).collect::<Vec<f64>>();
+    let rows: Vec<[f64; 5]> = text.lines().skip(1).map(|line| fields(line).try_into().unwrap()).collect();
+    let (early, late) = (bars_of(&rows), bars_of(&rows[500..]));
+    for feature in catalogue::default_features().filter(|feature| feature.role() == FeatureRole::Model) {
+        let early = feature.compute(&Prices::of(&early));
+        for (before, after) in early[820..].iter().zip(&feature.compute(&Prices::of(&late))[320..]) {
+            assert!((before - after).abs() < 1e-5 * before.abs().max(1.0), "{}: {before}, {after}", feature.name());
+        }
+    }
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! Claims about splits, on index sets.
 #![allow(clippy::unwrap_used)]
 
+use std::path::Path;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::pipeline::labels::LabelKey;
+use crate::{
+    job::request::Job,
+    pipeline::{bars, features, labels, labels::LabelKey},
+};
 
 /// Rows of symbols that trade on their own dates, and labels of the given horizons in bars.
 fn panel(symbols: &[Vec<i32>], horizons: &[u32], is_positive: impl Fn(i32) -> bool) -> (FeatureTable, Vec<Label>) {
@@ -94,6 +99,29 @@ fn a_tail_is_purged_and_only_cut_where_it_serves() {
     let (table, labels) = panel(&[(0..400).collect()], &[5], |day| day < 250);
     assert!(tail(&table, &labels[0], &train, TAIL_SHARE).is_none(), "no positive in the tail");
     assert!(tail(&table, &labels[0], &[], TAIL_SHARE).is_none());
+}
+
+#[test]
+fn the_example_job_is_cut_as_the_design_says() {
+    let job = Job::parse(include_str!("../../../../examples/job.json")).unwrap();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/bars");
+    let market = bars::load(Path::new(folder), &job).unwrap();
+    let (table, report) = features::build(&market, &job).unwrap();
+    assert_eq!(report.warnings(), []);
+    assert!(table.values.iter().all(|value| value.is_finite()));
+    let labels = labels::build(&market, &table, &job);
+    assert_eq!(labels.len(), 9);
+    let partition = Partition::of(&table, &labels, job.design.ml_training_config.cv_folds, market.span).unwrap();
+    assert_eq!(partition.blocks.len(), 4);
+    for label in &labels {
+        let splits = partition.splits(&table, label);
+        let purged = 2 * label.horizon_bars as usize;
+        let fold = splits.folds.last().unwrap();
+        assert_eq!(fold.learn_rows.len() - fold.train_rows.len(), purged);
+        assert!((550..=600).contains(&fold.train_rows.len()), "{} rows", fold.train_rows.len());
+        let unlabelled = 2 * (15 - label.horizon_bars as usize);
+        assert_eq!(splits.test_rows.len(), 2 * 97 + unlabelled, "a fifth of 487 labelled dates, two symbols");
+    }
 }
 
 /// Symbols that miss some dates and start late or end early.
