@@ -38,7 +38,10 @@ pub(super) fn read(path: &Path, timeframe: Timeframe) -> Result<Vec<Row>, Failur
     for name in PRICES {
         columns.push(column(&table, name, &file)?);
     }
+    let is_blank = |texts: &StringChunked, idx: usize| texts.get(idx).is_none_or(|text| text.trim().is_empty());
+    let is_empty = |idx: usize| is_blank(times, idx) && columns.iter().all(|texts| is_blank(texts, idx));
     (0..table.height())
+        .filter(|&idx| !is_empty(idx))
         .map(|idx| {
             let place = Place { file: &file, line: idx + 2 };
             let mut values = [0.0; PRICES.len()];
@@ -58,6 +61,7 @@ fn read_texts(path: &Path, file: &str) -> Result<DataFrame, Failure> {
     })?;
     CsvReadOptions::default()
         .with_has_header(true)
+        .with_rechunk(true)
         .with_infer_schema_length(Some(0))
         .into_reader_with_file_handle(handle)
         .finish()

@@ -126,6 +126,27 @@ fn a_rounding_of_adjusted_prices_is_clamped() {
 }
 
 #[test]
+fn a_file_from_a_spreadsheet_is_read() {
+    let text = "\u{feff}date,open,high,low,close,volume\r\n2024-01-02,10,11,9,10,5\r\n\r\n2024-01-03,10,11,9,10,5\r\n";
+    assert_eq!(read_only(text).unwrap().len(), 2);
+}
+
+#[test]
+fn hourly_bars_are_cut_and_labelled_by_session() {
+    let mut text = "timestamp,open,high,low,close,volume\n".to_owned();
+    for bar in 0..7 * 400 {
+        let close = 100 + bar % 11;
+        writeln!(text, "{},{close},{close},{close},{close},1", 15 * 3600 + bar / 7 * 86_400 + bar % 7 * 3600).unwrap();
+    }
+    let folder = folder(&[("A.csv", &text)]);
+    let market = load(folder.path(), &job(&["A"], "1h", json!({"years": 0.9}))).unwrap();
+    assert_eq!(market.warm_up_bars, 320);
+    assert_eq!(market.bars[0].session_days(Timeframe::Hour1)[320], market.span.first_day);
+    let failure = load(folder.path(), &job(&["A"], "1h", json!({"years": 0.7}))).unwrap_err();
+    assert!(failure.message.starts_with("241 dates"), "{failure}");
+}
+
+#[test]
 fn a_missing_symbol_is_left_out_and_none_at_all_is_refused_with_what_there_is() {
     let market = load(Path::new(EXAMPLES), &daily(&["AAPL", "NONE"])).unwrap();
     assert_eq!(market.warnings[0].code, "symbol_without_bars");
