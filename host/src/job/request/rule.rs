@@ -67,7 +67,7 @@ impl Operator {
             Self::AtLeast => value >= threshold,
             Self::Above => value > threshold,
             Self::Equal => value == threshold,
-            Self::Unequal => value < threshold || value > threshold,
+            Self::Unequal => !value.is_nan() && value != threshold,
         }
     }
 }

@@ -1,0 +1,233 @@
+//! Claims about reading bars.
+#![allow(clippy::unwrap_used)]
+
+use std::fmt::Write;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/bars");
+
+fn job(symbols: &[&str], timeframe: &str, design: Value) -> Job {
+    let job = json!({"build_id": "b", "symbols": symbols, "timeframe": timeframe, "design": design});
+    Job::parse(&job.to_string()).unwrap()
+}
+
+fn daily(symbols: &[&str]) -> Job {
+    job(symbols, "1d", json!({}))
+}
+
+/// A folder of CSV files.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+/// Daily bars on consecutive dates, the last on day 15,000, each written by `line`.
+fn csv(n_bars: i32, last_day: i32, line: impl Fn(&str, i32) -> String) -> String {
+    let mut text = "date,open,high,low,close,volume\n".to_owned();
+    for day in last_day - n_bars + 1..=last_day {
+        writeln!(text, "{}", line(&date_name(day), day)).unwrap();
+    }
+    text
+}
+
+fn plain(date: &str, day: i32) -> String {
+    let close = 100 + day % 7;
+    format!("{date},{close},{},{},{close},1000", close + 1, close - 1)
+}
+
+fn read_only(text: &str) -> Result<Bars, Failure> {
+    let folder = folder(&[("A.csv", text)]);
+    validate::sound(csv::read(&folder.path().join("A.csv"), Timeframe::Day1)?, "A", Timeframe::Day1)
+}
+
+fn message_of(text: &str) -> String {
+    let failure = read_only(text).unwrap_err();
+    assert_eq!((failure.code.as_str(), failure.phase), ("bad_bars", Phase::DataFetch));
+    failure.message
+}
+
+#[test]
+fn the_example_bars_give_two_years_and_a_full_warm_up() {
+    let market = load(Path::new(EXAMPLES), &daily(&["MSFT", "AAPL"])).unwrap();
+    assert_eq!(market.bars.iter().map(|bars| bars.symbol.as_str()).collect::<Vec<_>>(), ["MSFT", "AAPL"]);
+    assert_eq!(market.warm_up_bars, 320);
+    assert_eq!(market.warnings, []);
+    for bars in &market.bars {
+        let first_labelled = bars.session_days(Timeframe::Day1).iter().position(|&day| day >= market.span.first_day);
+        assert_eq!(first_labelled, Some(320));
+        assert!((500..=510).contains(&(bars.len() - 320)), "{} labelled bars", bars.len() - 320);
+    }
+    assert_eq!(market.sha256.len(), 64);
+}
+
+#[test]
+fn a_sequence_model_gets_its_window_before_the_span() {
+    let design = json!({"ml_training_config": {"train_lstm": true, "lstm_sequence_length": 50}});
+    let market = load(Path::new(EXAMPLES), &job(&["AAPL"], "1d", design)).unwrap();
+    let days = market.bars[0].session_days(Timeframe::Day1);
+    assert_eq!(days.partition_point(|&day| day < market.span.first_day), 370);
+    assert_eq!((market.warm_up_bars, market.span.lookback_rows), (320, 50));
+}
+
+#[test]
+fn the_format_of_a_file_changes_nothing() {
+    let text = std::fs::read_to_string(Path::new(EXAMPLES).join("AAPL.csv")).unwrap();
+    let mut lines: Vec<String> = text
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let fields: Vec<&str> = line.split(',').collect();
+            let [date, open, high, low, close, volume] = fields[..] else { panic!("six fields") };
+            format!("x,{volume}.0,{close},{low}0,{high},{open},{date}")
+        })
+        .collect();
+    lines.reverse();
+    lines.push(lines[7].clone());
+    let shuffled = folder(&[("AAPL.csv", &format!("note,Volume,CLOSE,Low,high,open,Date\n{}\n", lines.join("\n")))]);
+    let job = daily(&["AAPL"]);
+    assert_eq!(load(shuffled.path(), &job).unwrap(), load(Path::new(EXAMPLES), &job).unwrap());
+}
+
+#[test]
+fn unsound_bars_are_refused_with_line_and_date() {
+    let bars = |line: &str| format!("date,open,high,low,close,volume\n2024-01-02,10,11,9,10,5\n{line}\n");
+    for (line, expected) in [
+        ("2024-01-03,10,9,8,10,5", "A.csv line 3 (2024-01-03): high 9 is below 10"),
+        ("2024-01-03,10,11,10.5,10,5", "A.csv line 3 (2024-01-03): low 10.5 is above 10"),
+        ("2024-01-03,0,11,9,10,5", "A.csv line 3 (2024-01-03): open is 0, needed a price"),
+        ("2024-01-03,10,11,9,10,-5", "A.csv line 3 (2024-01-03): volume is -5"),
+        ("2024-01-03,10,NaN,9,10,5", "A.csv line 3: high is \"NaN\", needed a finite number"),
+        ("2024-01-03,10,,9,10,5", "A.csv line 3: high is nothing, needed a finite number"),
+        ("03/01/2024,10,11,9,10,5", "A.csv line 3: date is \"03/01/2024\", needed a date"),
+        ("2024-01-02,10,11,9,10.5,5", "A.csv: 2024-01-02 stands in lines 2 and 3 with different values"),
+    ] {
+        let message = message_of(&bars(line));
+        assert!(message.contains(expected), "{message}\nlacks {expected}");
+    }
+    assert!(
+        message_of("date,open,high,low,volume\n").contains("no column \"close\", it has date, open, high, low, volume")
+    );
+    for text in ["", "\0\u{1}", "date\n\"", "date,open,high,low,close,volume\n1,2\n"] {
+        assert!(read_only(text).is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn a_rounding_of_adjusted_prices_is_clamped() {
+    let bars = read_only("date,open,high,low,close,volume\n2024-01-02,10,10.00005,9,10.0001,5\n").unwrap();
+    assert_eq!(bars.high, [10.0001]);
+}
+
+#[test]
+fn a_file_from_a_spreadsheet_is_read() {
+    let text = "\u{feff}date,open,high,low,close,volume\r\n2024-01-02,10,11,9,10,5\r\n\r\n2024-01-03,10,11,9,10,5\r\n";
+    assert_eq!(read_only(text).unwrap().len(), 2);
+}
+
+#[test]
+fn hourly_bars_are_cut_and_labelled_by_session() {
+    let mut text = "timestamp,open,high,low,close,volume\n".to_owned();
+    for bar in 0..7 * 400 {
+        let close = 100 + bar % 11;
+        writeln!(text, "{},{close},{close},{close},{close},1", 15 * 3600 + bar / 7 * 86_400 + bar % 7 * 3600).unwrap();
+    }
+    let folder = folder(&[("A.csv", &text)]);
+    let market = load(folder.path(), &job(&["A"], "1h", json!({"years": 0.9}))).unwrap();
+    assert_eq!(market.warm_up_bars, 320);
+    assert_eq!(market.bars[0].session_days(Timeframe::Hour1)[320], market.span.first_day);
+    let failure = load(folder.path(), &job(&["A"], "1h", json!({"years": 0.7}))).unwrap_err();
+    assert!(failure.message.starts_with("241 dates"), "{failure}");
+}
+
+#[test]
+fn a_missing_symbol_is_left_out_and_none_at_all_is_refused_with_what_there_is() {
+    let market = load(Path::new(EXAMPLES), &daily(&["AAPL", "NONE"])).unwrap();
+    assert_eq!(market.warnings[0].code, "symbol_without_bars");
+    let failure = load(Path::new(EXAMPLES), &daily(&["NONE"])).unwrap_err();
+    assert_eq!(failure.code, "no_bars");
+    assert!(failure.message.contains("no NONE.csv in") && failure.message.contains("which holds AAPL, MSFT"));
+    assert!(load(Path::new("/nowhere"), &daily(&["A"])).unwrap_err().message.contains("cannot be read"));
+}
+
+#[test]
+fn a_short_history_shortens_the_warm_up_and_says_so() {
+    let two_years = folder(&[("A.csv", &csv(700, 15_000, plain))]);
+    let market = load(two_years.path(), &daily(&["A"])).unwrap();
+    assert_eq!((market.warm_up_bars, market.bars[0].len()), (60, 700));
+    assert_eq!(market.warnings[0].code, "warm_up_shortened");
+    let some_before = folder(&[("A.csv", &csv(831, 15_000, plain))]);
+    assert_eq!(load(some_before.path(), &daily(&["A"])).unwrap().warm_up_bars, 100);
+}
+
+#[test]
+fn under_250_labelled_dates_is_refused_with_their_number() {
+    let enough = folder(&[("A.csv", &csv(60 + 250 + 15, 15_000, plain))]);
+    assert!(load(enough.path(), &daily(&["A"])).is_ok());
+    let too_few = folder(&[("A.csv", &csv(60 + 249 + 15, 15_000, plain))]);
+    let failure = load(too_few.path(), &daily(&["A"])).unwrap_err();
+    assert_eq!(failure.code, "too_few_bars");
+    assert!(
+        failure.message.starts_with("249 dates") && failure.message.contains("250 are needed"),
+        "{}",
+        failure.message
+    );
+    let empty = folder(&[("A.csv", "date,open,high,low,close,volume\n")]);
+    assert_eq!(load(empty.path(), &daily(&["A"])).unwrap_err().code, "too_few_bars");
+}
+
+#[test]
+fn symbols_that_end_before_the_test_or_begin_in_it_are_left_out() {
+    let folder = folder(&[
+        ("A.csv", &csv(1200, 15_000, plain)),
+        ("OLD.csv", &csv(900, 14_700, plain)),
+        ("NEW.csv", &csv(400, 15_000, plain)),
+        (
+            "GAP.csv",
+            &csv(
+                1200,
+                15_000,
+                |date, day| if day == 14_900 { plain(&date_name(14_899), 14_899) } else { plain(date, day) },
+            ),
+        ),
+    ]);
+    let market = load(folder.path(), &daily(&["A", "OLD", "NEW", "GAP"])).unwrap();
+    assert_eq!(market.bars.iter().map(|bars| bars.symbol.as_str()).collect::<Vec<_>>(), ["A", "GAP"]);
+    assert!(market.warnings.iter().any(|warning| warning.message.starts_with("OLD is left out")));
+    assert!(market.warnings.iter().any(|warning| warning.message.starts_with("NEW is left out")));
+    assert!(market.warnings.iter().any(|warning| warning.message.starts_with("GAP has no bar on 1 date")));
+}
+
+#[test]
+fn intraday_times_are_read_in_every_spelling_and_belong_to_new_yorks_date() {
+    let rows = "10,11,9,10,5";
+    let text = format!(
+        "timestamp,open,high,low,close,volume\n2024-01-02T14:30:00Z,{rows}\n2024-01-02 15:30:00,{rows}\n1704213000,{rows}\n1704243600000,{rows}\n"
+    );
+    let folder = folder(&[("A.csv", &text)]);
+    let rows = csv::read(&folder.path().join("A.csv"), Timeframe::Hour1).unwrap();
+    let bars = validate::sound(rows, "A", Timeframe::Hour1).unwrap();
+    assert_eq!(bars.time, [1_704_205_800, 1_704_209_400, 1_704_213_000, 1_704_243_600]);
+    let second_of_january = 19_724;
+    assert_eq!(bars.session_days(Timeframe::Hour1), [second_of_january; 4], "01:00 UTC is still the evening before");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_file_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[0-9a-z.,\"\n-]{0,200}") {
+        let header = b"date,open,high,low,close,volume\n2024-01-02,1,1,1,1,1\n";
+        for file in [&bytes[..], text.as_bytes(), &[&header[..], &bytes].concat(), &[&header[..], text.as_bytes()].concat()] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("A.csv"), file).unwrap();
+            let _ = load(folder.path(), &daily(&["A"]));
+        }
+    }
+}
