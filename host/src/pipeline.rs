@@ -1,4 +1,14 @@
-//! The stages of a job, called in order and nothing else.
+//! A job as a pure function: the stages called in order, and nothing else.
+//!
+//! In: a checked job, bars, families. Out: the result's report. No environment, clock, global randomness or Redis.
+
+use std::path::Path;
+
+use serde_json::Map;
+
+use crate::job::failure::Failure;
+use crate::job::progress::{Phase, Progress};
+use crate::job::request::Job;
 
 pub mod bars;
 pub mod baseline;
@@ -11,3 +21,76 @@ pub mod report;
 pub mod rules;
 pub mod search;
 pub mod splits;
+mod stages;
+
+use bars::Market;
+use features::FeatureTable;
+use fitter::Fitter;
+use labels::Label;
+use models::Candidate;
+use rules::Asked;
+use search::{Family, Study};
+use splits::{Partition, Splits};
+use stages::Stages;
+
+use crate::plugins::selection::{Chosen, Selection};
+
+/// What a job works with.
+pub struct Inputs<'a> {
+    /// Folder of bars.
+    pub bars_dir: &'a Path,
+    /// The families that the job trains, the lead first.
+    pub selection: &'a Selection,
+    /// Puts the chosen families to work on a table, in the selection's order.
+    #[expect(clippy::type_complexity, reason = "named once, here")]
+    pub open: &'a dyn Fn(&FeatureTable) -> Result<Vec<Box<dyn Fitter + 'a>>, Failure>,
+    /// Fits side by side; changes no byte of the report.
+    pub n_side_by_side: usize,
+    /// Device to fit on, or `auto`.
+    pub device: &'a str,
+    /// Hears how far the job is.
+    pub progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+/// Runs every stage.
+///
+/// # Errors
+/// The first stage that cannot go on, in the words of the result.
+pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<report::Report, Failure> {
+    let stages = Stages::new(inputs.progress);
+
+    stages.enter(Phase::DataFetch, "reading bars");
+    let market = bars::load(inputs.bars_dir, job)?;
+
+    stages.enter(Phase::FeatureEngineering, "computing features and labels");
+    let (table, features) = features::build(&market, job)?;
+    let labels = labels::build(&market, &table, job);
+    let (partition, splits) = split(job, &market, &table, &labels)?;
+    let fitters = (inputs.open)(&table)?;
+    let (lead, others) = families(inputs, &fitters)?;
+    let seed = job.design.ml_training_config.seed;
+    let study =
+        Study { table: &table, labels: &labels, splits: &splits, seed, n_side_by_side: inputs.n_side_by_side };
+
+    stages.enter(Phase::ConfigSearch, "searching label and configuration");
+    let n_trials = job.design.n_iter_search as usize;
+    let outcome = search::run(&study, &lead, n_trials, &|event| stages.trial(&event))?;
+
+    stages.enter(Phase::Training, "fitting the families");
+    let n_families = inputs.selection.chosen.len();
+    let training = models::run(&study, &outcome, &lead, &others, &|manifest| stages.family(manifest, n_families))?;
+
+    stages.enter(Phase::RuleExtraction, "scoring rules");
+    let asked = Asked {
+        entry_rules: &job.design.entry_rules,
+        exit_rules: &job.design.exit_rules,
+        entry_score_threshold: job.design.entry_score_threshold,
+        exit_score_threshold: job.design.exit_score_threshold,
+        features: &features,
+    };
+    let rules = rules::score(&study, outcome.label_idx, &asked);
+
+    stages.finish();
+    let found = report::Found { table: &table, features: &features, partition: &partition, outcome: &outcome, training: &training, rules: &rules };
+    Ok(report::build(job, &market, inputs.selection, &found))
+}

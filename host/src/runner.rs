@@ -3,8 +3,8 @@
 //! In: the job's text, its plugins, what it may use. Out: an [`Ending`], whatever happens. Here, around the pure
 //! pipeline, are the clock, the host's name and the plugin processes.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ use crate::job::progress::{Phase, Progress};
 use crate::job::request::Job;
 use crate::pipeline::features::FeatureTable;
 use crate::pipeline::fitter::Fitter;
-use crate::pipeline::{self, Inputs, Member};
+use crate::pipeline::{self, Inputs};
 use crate::plugins::process::Listener;
 use crate::plugins::protocol::Event;
 use crate::plugins::selection::{self, Selection};
@@ -48,4 +48,112 @@ pub fn run(spec: &JobSpec, report: &(dyn Fn(Progress) + Sync)) -> Ending {
         }
         Err(failure) => failed(&failure, &job.build_id, job.design_config()),
     }
+}
+
+/// Everything between a checked job and its report.
+fn train(job: &Job, spec: &JobSpec, report: &(dyn Fn(Progress) + Sync)) -> Result<Value, Failure> {
+    let selection = selection::select(job, &spec.plugins)?;
+    let open = |table: &FeatureTable| open_sessions(&selection, table);
+    let inputs = Inputs {
+        bars_dir: &spec.setting.bars_dir,
+        selection: &selection,
+        open: &open,
+        n_side_by_side: spec.setting.parallel_fits,
+        device: if spec.setting.gpu_enabled { "auto" } else { "cpu" },
+        progress: report,
+    };
+    let report = pipeline::run(job, &inputs)?;
+    serde_json::to_value(&report).map_err(|error| internal(&format!("the report cannot be written as JSON: {error}")))
+}
+
+/// Starts a session a family, all on one mapping of the table.
+fn open_sessions(selection: &Selection, table: &FeatureTable) -> Result<Vec<Box<dyn Fitter>>, Failure> {
+    let shared = SharedTable::write(table).map_err(|error| {
+        let message = format!("the feature table cannot be written into the temporary folder: {error}");
+        let hint = "free some space there, or set TMPDIR to a folder with room";
+        Failure::failed(Phase::FeatureEngineering, "no_room_for_table", message, hint).retryable()
+    })?;
+    let shared = Arc::new(shared);
+    let session = |chosen: &selection::Chosen| -> Box<dyn Fitter> {
+        let listener = logging_listener(&chosen.plugin.manifest.id);
+        Box::new(Session::new(chosen.plugin.clone(), Arc::clone(&shared), listener))
+    };
+    Ok(selection.chosen.iter().map(session).collect())
+}
+
+/// Writes what a plugin tells beside its replies into the log.
+fn logging_listener(plugin: &str) -> Listener {
+    let plugin = plugin.to_owned();
+    Arc::new(move |event| match event {
+        Event::Log { level: 1, message } => tracing::error!(plugin, "{message}"),
+        Event::Log { level: 2, message } => tracing::warn!(plugin, "{message}"),
+        Event::Log { level: 3, message } => tracing::info!(plugin, "{message}"),
+        Event::Log { message, .. } => tracing::debug!(plugin, "{message}"),
+        Event::Progress { fraction, message } => tracing::debug!(plugin, fraction, "{message}"),
+        Event::Metric { name, step, value } => tracing::debug!(plugin, name, step, value, "metric"),
+        Event::Reply { .. } | Event::Unusable { .. } => {}
+    })
+}
+
+fn internal(message: &str) -> Failure {
+    Failure::failed(Phase::Complete, "internal", message, "this is a fault of the worker; its log says more")
+}
+
+fn failed(failure: &Failure, build_id: &str, design_config: Value) -> Ending {
+    Ending { failure: Some(failure.kind), result: failure.to_result(build_id, design_config) }
+}
+
+/// What differs between two runs of the same job.
+fn run_block(spec: &JobSpec, clock: &Clock) -> Map<String, Value> {
+    let uname = rustix::system::uname();
+    let block = json!({
+        "worker": spec.setting.worker,
+        "host": uname.nodename().to_string_lossy(),
+        "started_at": clock.started_at,
+        "seconds": clock.total_s(),
+        "seconds_by_phase": clock.by_phase(),
+        "fits_side_by_side": spec.setting.parallel_fits,
+        "gpu_enabled": spec.setting.gpu_enabled,
+    });
+    match block {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// When the job entered each phase.
+struct Clock {
+    started: Instant,
+    started_at: String,
+    entered: Mutex<Vec<(Phase, Instant)>>,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let started_at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        Self { started: Instant::now(), started_at, entered: Mutex::default() }
+    }
+
+    fn note(&self, phase: Phase) {
+        let mut entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        if entered.last().is_none_or(|(last, _)| *last != phase) {
+            entered.push((phase, Instant::now()));
+        }
+    }
+
+    fn by_phase(&self) -> Map<String, Value> {
+        let entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        let ends = entered.iter().skip(1).map(|(_, at)| *at).chain([Instant::now()]);
+        let spans = entered.iter().zip(ends);
+        spans.map(|((phase, from), to)| (phase.name().to_owned(), millis(to - *from).into())).collect()
+    }
+
+    fn total_s(&self) -> f64 {
+        millis(self.started.elapsed())
+    }
+}
+
+/// Seconds to the millisecond.
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e3).round() / 1e3
 }
