@@ -35,7 +35,10 @@ fn c_len(len: usize) -> Result<i32> {
 }
 
 /// Binned rows.
-pub struct Dataset(ffi::DatasetHandle);
+pub struct Dataset {
+    handle: ffi::DatasetHandle,
+    n_columns: usize,
+}
 
 // SAFETY: the handle owns heap memory that no thread is tied to.
 unsafe impl Send for Dataset {}
@@ -61,7 +64,7 @@ impl Dataset {
                 &raw mut handle,
             )
         })?;
-        Ok(Self(handle))
+        Ok(Self { handle, n_columns: matrix.n_columns() })
     }
 
     /// Names the features, one name a column.
@@ -69,9 +72,10 @@ impl Dataset {
         let names: std::result::Result<Vec<_>, _> = names.iter().map(|name| CString::new(name.as_str())).collect();
         let names = names.map_err(|error| PluginError::data(format!("a feature name has a zero byte: {error}")))?;
         let mut pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
+        // The engine refuses another number of names than columns.
         let n_names = c_len(pointers.len())?;
         // SAFETY: `n_names` zero-terminated strings, alive until the engine has copied them.
-        call(|| unsafe { ffi::LGBM_DatasetSetFeatureNames(self.0, pointers.as_mut_ptr(), n_names) })
+        call(|| unsafe { ffi::LGBM_DatasetSetFeatureNames(self.handle, pointers.as_mut_ptr(), n_names) })
     }
 
     /// Bins the rows of `matrices` by the bins of this dataset; together they have `n_rows` rows.
@@ -79,18 +83,22 @@ impl Dataset {
         let mut handle = null_mut();
         let n_total = c_len(n_rows)?;
         // SAFETY: the reference is alive, and the new dataset copies its bins.
-        call(|| unsafe { ffi::LGBM_DatasetCreateByReference(self.0, n_total.into(), &raw mut handle) })?;
-        let dataset = Self(handle);
+        call(|| unsafe { ffi::LGBM_DatasetCreateByReference(self.handle, n_total.into(), &raw mut handle) })?;
+        let dataset = Self { handle, n_columns: self.n_columns };
         let mut start_row = 0;
         for matrix in matrices {
             let (n_chunk, n_columns) = (c_len(matrix.n_rows())?, c_len(matrix.n_columns())?);
-            if n_chunk > n_total - start_row {
-                return Err(PluginError::engine(format!("more than {n_total} rows to bin")));
+            if n_chunk > n_total - start_row || matrix.n_columns() != self.n_columns {
+                return Err(PluginError::engine("rows to bin that do not fit the dataset"));
             }
             let data = matrix.values().as_ptr().cast::<c_void>();
-            // SAFETY: `data` holds n_chunk × n_columns floats; the rows lie within the dataset by the check above.
-            call(|| unsafe { ffi::LGBM_DatasetPushRows(dataset.0, data, F32, n_chunk, n_columns, start_row) })?;
+            // SAFETY: `data` holds n_chunk × n_columns floats, and both fit by the check above.
+            call(|| unsafe { ffi::LGBM_DatasetPushRows(dataset.handle, data, F32, n_chunk, n_columns, start_row) })?;
             start_row += n_chunk;
+        }
+        // The engine finishes a dataset at its last row.
+        if start_row < n_total {
+            return Err(PluginError::engine(format!("{start_row} of {n_total} rows to bin")));
         }
         Ok(dataset)
     }
@@ -103,12 +111,12 @@ impl Dataset {
         let mut handle = null_mut();
         // SAFETY: `n_rows` indices, whose range and order the engine checks; it copies what it keeps.
         call(|| unsafe {
-            ffi::LGBM_DatasetGetSubset(self.0, indices.as_ptr(), n_rows, settings.as_ptr(), &raw mut handle)
+            ffi::LGBM_DatasetGetSubset(self.handle, indices.as_ptr(), n_rows, settings.as_ptr(), &raw mut handle)
         })?;
-        let subset = Self(handle);
+        let subset = Self { handle, n_columns: self.n_columns };
         let data = labels.as_ptr().cast::<c_void>();
         // SAFETY: one float a row of the subset, which nobody else has yet; the engine copies them.
-        call(|| unsafe { ffi::LGBM_DatasetSetField(subset.0, c"label".as_ptr(), data, n_rows, F32) })?;
+        call(|| unsafe { ffi::LGBM_DatasetSetField(subset.handle, c"label".as_ptr(), data, n_rows, F32) })?;
         Ok(subset)
     }
 }
@@ -116,7 +124,7 @@ impl Dataset {
 impl Drop for Dataset {
     fn drop(&mut self) {
         // SAFETY: made by the engine, freed here once; trainers that refer to it borrow it.
-        unsafe { ffi::LGBM_DatasetFree(self.0) };
+        unsafe { ffi::LGBM_DatasetFree(self.handle) };
     }
 }
 
@@ -150,11 +158,11 @@ impl<'d> Trainer<'d> {
     pub fn new(train: &'d Dataset, tune: Option<&'d Dataset>, settings: &CStr) -> Result<Self> {
         let mut handle = null_mut();
         // SAFETY: the dataset is alive, and stays so for 'd.
-        call(|| unsafe { ffi::LGBM_BoosterCreate(train.0, settings.as_ptr(), &raw mut handle) })?;
+        call(|| unsafe { ffi::LGBM_BoosterCreate(train.handle, settings.as_ptr(), &raw mut handle) })?;
         let handle = Handle(handle);
         if let Some(tune) = tune {
             // SAFETY: as above; its bins are those of `train`, which the engine checks.
-            call(|| unsafe { ffi::LGBM_BoosterAddValidData(handle.0, tune.0) })?;
+            call(|| unsafe { ffi::LGBM_BoosterAddValidData(handle.0, tune.handle) })?;
         }
         Ok(Self { handle, datasets: PhantomData })
     }
@@ -236,8 +244,8 @@ impl Booster {
         let mut out = vec![f64::NAN; matrix.n_rows()];
         let data = matrix.values().as_ptr().cast::<c_void>();
         let mut n_written = 0;
-        // SAFETY: `data` holds n_rows × n_columns floats, row-major (1); a binary model writes one number a row, and the
-        // engine refuses another number of columns than the model's. Iterations from 0, all of them (-1).
+        // SAFETY: `data` holds n_rows × n_columns floats, row-major (1); a binary model writes one number a row (its
+        // text is checked for that), and the engine refuses another number of columns than the model's. Iterations from 0, all of them (-1).
         call(|| unsafe {
             ffi::LGBM_BoosterPredictForMat(
                 self.0.0,

@@ -45,16 +45,13 @@ impl Trees {
 
     /// Where the features stand in another table.
     fn locate(&self, table: &Table<'_>) -> Result<Vec<usize>> {
-        let (found, missing): (Vec<_>, Vec<_>) = self
-            .features
-            .iter()
-            .map(|name| table.position(name).ok_or(name.as_str()))
-            .partition(std::result::Result::is_ok);
+        let places: Vec<_> = self.features.iter().map(|name| table.position(name)).collect();
+        let named = self.features.iter().map(String::as_str).zip(&places);
+        let missing: Vec<_> = named.filter(|(_, place)| place.is_none()).map(|(name, _)| name).collect();
         if !missing.is_empty() {
-            let missing: Vec<_> = missing.into_iter().filter_map(std::result::Result::err).collect();
             return Err(PluginError::data(format!("the table lacks {}, which the model needs", missing.join(", "))));
         }
-        Ok(found.into_iter().flatten().collect())
+        Ok(places.into_iter().flatten().collect())
     }
 
     fn predict_rows(&self, matrix: &Matrix, settings: &CStr, out: &mut [f32]) -> Result<()> {

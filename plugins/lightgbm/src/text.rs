@@ -37,8 +37,11 @@ impl Outline {
         let value = |key: &str| header.lines().find_map(|line| line.strip_prefix(key));
         let names = |key: &str| value(key).map(|names| names.split(' ').map(str::to_owned).collect::<Vec<_>>());
 
-        if !value("objective=").is_some_and(|objective| objective.split(' ').next() == Some("binary")) {
+        if value("objective=").and_then(|objective| objective.split(' ').next()) != Some("binary") {
             return Err(refused("its objective is not `binary`"));
+        }
+        if [value("num_class="), value("num_tree_per_iteration=")] != [Some("1"), Some("1")] {
+            return Err(refused("it has more than one score a row"));
         }
         let features = names(FEATURES).ok_or_else(|| refused("it names no features"))?;
         let (trees, rest) = trees.split_once("\nend of trees\n").ok_or_else(|| refused("it is cut off"))?;

@@ -1,6 +1,5 @@
-//! A small sequence family: a logistic regression on the mean of the last rows of a symbol.
-//!
-//! Proves that the plugin API fits families which standardise a table once, look back over rows, and count epochs.
+//! A small sequence family, a logistic regression on the mean of a symbol's last rows: proof that the plugin API fits
+//! families which standardise a table once, look back over rows, and count epochs.
 
 use oculus_plugin_api::prelude::*;
 
@@ -62,7 +61,7 @@ impl PreparedFamily for WindowMean {
 
     fn prepare<'a>(table: Table<'a>, learn_rows: &[u32]) -> Result<Standardised> {
         let features = table.model_features();
-        let scale = |&idx: &usize| Scale::of(table.name(idx), table.column(idx), learn_rows);
+        let scale = |&idx| Scale::of(table.name(idx), table.column(idx), learn_rows);
         let scales: Vec<_> = features.iter().map(scale).collect();
         let columns = scales.iter().zip(&features).map(|(scale, &idx)| scale.apply(table.column(idx))).collect();
         Ok(Standardised { scales, columns, symbol: table.symbol().to_vec() })
@@ -106,8 +105,7 @@ pub struct Weights {
 impl Model for Weights {
     fn predict(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32]) -> Result<()> {
         let column = |(scale, _): &(Scale, f64)| {
-            let idx = table.position(&scale.0);
-            let idx = idx.ok_or_else(|| PluginError::data(format!("the table lacks {}", scale.0)))?;
+            let idx = table.position(&scale.0).ok_or_else(|| PluginError::data(format!("table lacks {}", scale.0)))?;
             Ok(scale.apply(table.column(idx)))
         };
         let columns: Vec<_> = self.inputs.iter().map(column).collect::<Result<_>>()?;
@@ -121,7 +119,7 @@ impl Model for Weights {
 
     /// A line of length, epochs and bias, then a line of name, mean, deviation and weight for each feature.
     fn save(&self) -> Result<Vec<u8>> {
-        let line = |(Scale(name, mean, deviation), weight): &(Scale, f64)| format!("\n{name} {mean} {deviation} {weight}");
+        let line = |(scale, weight): &(Scale, f64)| format!("\n{} {} {} {weight}", scale.0, scale.1, scale.2);
         let head = format!("{} {} {}", self.length, self.n_epochs, self.bias);
         Ok((head + &self.inputs.iter().map(line).collect::<String>()).into_bytes())
     }

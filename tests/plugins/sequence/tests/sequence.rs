@@ -20,8 +20,7 @@ fn labels() -> Vec<f32> {
 
 fn fit(frame: &Frame, params: &str, listener: &Listener) -> Result<Fitted, PluginError> {
     let (label, train_rows) = (labels(), (0..100).collect::<Vec<_>>());
-    let task =
-        Task { label: &label, train_rows: &train_rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
+    let task = Task { label: &label, train_rows: &train_rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
     Bench::family::<WindowMean>().prepare(frame, &train_rows)?.fit(&task, params, listener)
 }
 
@@ -30,7 +29,10 @@ fn the_manifest_says_how_far_it_looks_back() {
     let manifest = Bench::family::<WindowMean>().manifest().unwrap();
     assert_eq!(manifest.role, Role::Sequence);
     assert_eq!((manifest.flag.as_deref(), manifest.prefix.as_deref()), (Some("train_sequence"), Some("seq_")));
-    assert_eq!((manifest.lookback_param.as_deref(), manifest.rounds_param.as_deref()), (Some("length"), Some("epochs")));
+    assert_eq!(
+        (manifest.lookback_param.as_deref(), manifest.rounds_param.as_deref()),
+        (Some("length"), Some("epochs"))
+    );
     assert!(!manifest.concurrent_fits && !manifest.leads_search);
 }
 
