@@ -69,6 +69,7 @@ mod module;
 mod params;
 mod table;
 mod task;
+pub mod testing;
 
 pub use context::{Ctx, Level};
 pub use error::{PluginError, Result, code};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Param;
+use crate::{Param, PluginError, Result};
 
 /// What a plugin makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,6 +154,18 @@ impl Manifest {
     /// The name to show.
     pub fn title(&self) -> &str {
         self.names.first().unwrap_or(&self.id)
+    }
+
+    /// Refuses a device that the plugin does not know; `auto` is always known.
+    ///
+    /// # Errors
+    /// [`code::DEVICE`](crate::code::DEVICE), naming those it knows.
+    pub fn check_device(&self, device: &str) -> Result<()> {
+        if device == "auto" || self.devices.iter().any(|known| known == device) {
+            return Ok(());
+        }
+        let known = self.devices.join(", ");
+        Err(PluginError::device(format!("device `{device}`: this plugin knows {known}")))
     }
 
     /// Whether a job that says `name` means this plugin.

@@ -53,8 +53,11 @@ struct Guarded<T>(ManuallyDrop<T>);
 
 impl<T> Drop for Guarded<T> {
     fn drop(&mut self) {
-        // SAFETY: dropped here once and never used again.
-        let _ = guarded(|| Ok(unsafe { ManuallyDrop::drop(&mut self.0) }));
+        let _ = guarded(|| {
+            // SAFETY: dropped here once and never used again.
+            unsafe { ManuallyDrop::drop(&mut self.0) };
+            Ok(())
+        });
     }
 }
 
@@ -95,15 +98,8 @@ fn boxed<M: Model>(model: M) -> abi::ModelBox {
 }
 
 struct GuardedPrepared<'a, F: PreparedFamily> {
-    prepared: ManuallyDrop<F::Prepared<'a>>,
+    prepared: Guarded<F::Prepared<'a>>,
     table: Table<'a>,
-}
-
-impl<F: PreparedFamily> Drop for GuardedPrepared<'_, F> {
-    fn drop(&mut self) {
-        // SAFETY: dropped here once and never used again.
-        let _ = guarded(|| Ok(unsafe { ManuallyDrop::drop(&mut self.prepared) }));
-    }
 }
 
 impl<F: PreparedFamily> abi::Prepared for GuardedPrepared<'_, F> {
@@ -115,8 +111,10 @@ impl<F: PreparedFamily> abi::Prepared for GuardedPrepared<'_, F> {
     ) -> RResult<abi::ModelBox, PluginError> {
         guarded(|| {
             let task = Task::new(&task, &self.table)?;
-            let params = Params::from_json(&F::manifest().params, params.as_str())?;
-            F::fit(&self.prepared, &task, &params, &Ctx::new(&host)).map(boxed)
+            let manifest = F::manifest();
+            manifest.check_device(task.device)?;
+            let params = Params::from_json(&manifest.params, params.as_str())?;
+            F::fit(&self.prepared.0, &task, &params, &Ctx::new(&host)).map(boxed)
         })
     }
 }
@@ -144,7 +142,7 @@ extern "C" fn prepare<'a, F: PreparedFamily>(
         if learn_rows.is_empty() {
             return Err(PluginError::data("no rows to learn from"));
         }
-        let prepared = ManuallyDrop::new(F::prepare(table, learn_rows)?);
+        let prepared = Guarded(ManuallyDrop::new(F::prepare(table, learn_rows)?));
         Ok(abi::Prepared_TO::from_value(GuardedPrepared::<'a, F> { prepared, table }, TD_Opaque))
     })
 }
@@ -167,7 +165,9 @@ extern "C" fn extract<E: Extractor>(
         if scores.len() != table.n_rows() {
             return Err(PluginError::data(format!("{} scores for {} rows", scores.len(), table.n_rows())));
         }
-        let params = Params::from_json(&E::manifest().params, params.as_str())?;
+        let manifest = E::manifest();
+        manifest.check_device(task.device)?;
+        let params = Params::from_json(&manifest.params, params.as_str())?;
         let rules = E::extract(&table, &task, scores, &params, &Ctx::new(&host))?;
         serde_json::to_string(&rules).map(RString::from).map_err(PluginError::engine)
     })

@@ -1,1 +1,151 @@
-//! stub
+//! A small sequence family, a logistic regression on the mean of a symbol's last rows: proof that the plugin API fits
+//! families which standardise a table once, look back over rows, and count epochs.
+
+use oculus_plugin_api::prelude::*;
+
+/// The family.
+pub struct WindowMean;
+
+/// A table of standardised columns, with statistics of the rows to learn from.
+pub struct Standardised {
+    scales: Vec<Scale>,
+    columns: Vec<Vec<f64>>,
+    symbol: Vec<u32>,
+}
+
+/// Name, mean and deviation of one feature.
+#[derive(Clone)]
+struct Scale(String, f64, f64);
+
+impl Scale {
+    fn of(name: &str, column: &[f32], learn_rows: &[u32]) -> Self {
+        let values = || learn_rows.iter().map(|&row| f64::from(column[row as usize]));
+        let mean = values().sum::<f64>() / learn_rows.len() as f64;
+        let variance = values().map(|value| (value - mean).powi(2)).sum::<f64>() / learn_rows.len() as f64;
+        Self(name.to_owned(), mean, if variance > 0.0 { variance.sqrt() } else { 1.0 })
+    }
+
+    fn apply(&self, column: &[f32]) -> Vec<f64> {
+        column.iter().map(|&value| ((f64::from(value) - self.1) / self.2).clamp(-5.0, 5.0)).collect()
+    }
+}
+
+/// Means of the columns over the last `length` rows; `None` where the symbol's history is shorter.
+fn window(columns: &[Vec<f64>], symbol: &[u32], row: u32, length: usize) -> Option<Vec<f64>> {
+    let end = row as usize + 1;
+    let start = end.checked_sub(length).filter(|&start| symbol[start] == symbol[end - 1])?;
+    Some(columns.iter().map(|column| column[start..end].iter().sum::<f64>() / length as f64).collect())
+}
+
+fn probability(weights: &[f64], bias: f64, inputs: &[f64]) -> f64 {
+    let sum: f64 = weights.iter().zip(inputs).map(|(weight, input)| weight * input).sum();
+    1.0 / (1.0 + (-sum - bias).exp())
+}
+
+impl PreparedFamily for WindowMean {
+    type Prepared<'a> = Standardised;
+    type Model = Weights;
+
+    fn manifest() -> Manifest {
+        Manifest::new("sequence", "1.0.0")
+            .named(["WindowMean"])
+            .role(Role::Sequence)
+            .selected_by("train_sequence")
+            .prefixed("seq_")
+            .rounds_param("epochs")
+            .lookback_param("length")
+            .param(Param::int("length", 5).range(1, 500).help("rows that a prediction reads"))
+            .param(Param::int("epochs", 30).range(1, 1000).help("gradient steps"))
+            .param(Param::float("learning_rate", 1.0).range(1e-4, 10.0).help("size of a step"))
+    }
+
+    fn prepare<'a>(table: Table<'a>, learn_rows: &[u32]) -> Result<Standardised> {
+        let features = table.model_features();
+        let scale = |&idx| Scale::of(table.name(idx), table.column(idx), learn_rows);
+        let scales: Vec<_> = features.iter().map(scale).collect();
+        let columns = scales.iter().zip(&features).map(|(scale, &idx)| scale.apply(table.column(idx))).collect();
+        Ok(Standardised { scales, columns, symbol: table.symbol().to_vec() })
+    }
+
+    fn fit(table: &Standardised, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Weights> {
+        task.needs_both_classes()?;
+        let (length, n_epochs) = (params.count("length")?, params.count("epochs")?);
+        let window = |&row: &u32| Some((window(&table.columns, &table.symbol, row, length)?, task.label[row as usize]));
+        let rows: Vec<_> = task.train_rows.iter().filter_map(window).collect();
+        if rows.is_empty() {
+            return Err(PluginError::data(format!("no training row has {length} rows of its symbol up to it")));
+        }
+        let step = params.float("learning_rate")? / rows.len() as f64;
+        let (mut weights, mut bias) = (vec![0.0; table.columns.len()], 0.0);
+        for epoch in 1..=n_epochs {
+            ctx.check()?;
+            let (mut slope, mut bias_slope) = (vec![0.0; weights.len()], 0.0);
+            for (inputs, label) in &rows {
+                let error = f64::from(*label) - probability(&weights, bias, inputs);
+                slope.iter_mut().zip(inputs).for_each(|(slope, input)| *slope += error * input);
+                bias_slope += error;
+            }
+            weights.iter_mut().zip(slope).for_each(|(weight, slope)| *weight += step * slope);
+            bias += step * bias_slope;
+            ctx.progress(epoch as f64 / n_epochs as f64, "gradient steps");
+        }
+        let inputs = table.scales.iter().cloned().zip(weights).collect();
+        Ok(Weights { inputs, bias, length, n_epochs: n_epochs as u32 })
+    }
+}
+
+/// The fitted regression.
+pub struct Weights {
+    inputs: Vec<(Scale, f64)>,
+    bias: f64,
+    length: usize,
+    n_epochs: u32,
+}
+
+impl Model for Weights {
+    fn predict(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32]) -> Result<()> {
+        let column = |(scale, _): &(Scale, f64)| {
+            let idx = table.position(&scale.0).ok_or_else(|| PluginError::data(format!("table lacks {}", scale.0)))?;
+            Ok(scale.apply(table.column(idx)))
+        };
+        let columns: Vec<_> = self.inputs.iter().map(column).collect::<Result<_>>()?;
+        let weights: Vec<_> = self.inputs.iter().map(|(_, weight)| *weight).collect();
+        for (&row, out) in rows.iter().zip(out) {
+            let inputs = window(&columns, table.symbol(), row, self.length);
+            *out = inputs.map_or(f32::NAN, |inputs| probability(&weights, self.bias, &inputs) as f32);
+        }
+        Ok(())
+    }
+
+    /// A line of length, epochs and bias, then a line of name, mean, deviation and weight for each feature.
+    fn save(&self) -> Result<Vec<u8>> {
+        let line = |(scale, weight): &(Scale, f64)| format!("\n{} {} {} {weight}", scale.0, scale.1, scale.2);
+        let head = format!("{} {} {}", self.length, self.n_epochs, self.bias);
+        Ok((head + &self.inputs.iter().map(line).collect::<String>()).into_bytes())
+    }
+
+    fn load(bytes: &[u8]) -> Result<Self> {
+        Self::read(std::str::from_utf8(bytes).unwrap_or_default())
+            .ok_or_else(|| PluginError::model("no model of this family"))
+    }
+
+    fn summary(&self) -> Summary {
+        Summary { rounds: Some(self.n_epochs), device: None }
+    }
+}
+
+impl Weights {
+    fn read(text: &str) -> Option<Self> {
+        let mut lines = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        let head = lines.next()?;
+        let [length, n_epochs, bias] = head[..] else { return None };
+        let input = |fields: Vec<&str>| {
+            let [name, mean, deviation, weight] = fields[..] else { return None };
+            Some((Scale(name.to_owned(), mean.parse().ok()?, deviation.parse().ok()?), weight.parse().ok()?))
+        };
+        let inputs = lines.map(input).collect::<Option<_>>()?;
+        Some(Self { inputs, bias: bias.parse().ok()?, length: length.parse().ok()?, n_epochs: n_epochs.parse().ok()? })
+    }
+}
+
+oculus_plugin_api::export_family!(WindowMean);

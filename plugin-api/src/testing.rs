@@ -1,0 +1,279 @@
+//! For unit tests of plugins: runs one through its real module, as a host does, without loading a library.
+//!
+//! In: columns, labels, parameters. Out: what crosses the boundary, in plain types. Invariant: every call goes through
+//! [`abi::Module`], so checks of arguments and caught panics are the host's own experience.
+//!
+//! ```
+//! use oculus_plugin_api::prelude::*;
+//! use oculus_plugin_api::testing::{Bench, Frame, Listener};
+//! # struct Constant;
+//! # struct Half;
+//! # impl Family for Constant {
+//! #     type Model = Half;
+//! #     fn manifest() -> Manifest { Manifest::new("constant", "1.0.0") }
+//! #     fn fit(_: &Table<'_>, _: &Task<'_>, _: &Params, _: &Ctx<'_, '_>) -> Result<Half> { Ok(Half) }
+//! # }
+//! # impl Model for Half {
+//! #     fn predict(&self, _: &Table<'_>, _: &[u32], out: &mut [f32]) -> Result<()> { out.fill(0.5); Ok(()) }
+//! #     fn save(&self) -> Result<Vec<u8>> { Ok(Vec::new()) }
+//! #     fn load(_: &[u8]) -> Result<Self> { Ok(Half) }
+//! # }
+//!
+//! let frame = Frame::new(1, 4).column("RSI_14", vec![30.0, 70.0, 25.0, 80.0]);
+//! let label = [1.0, 0.0, 1.0, 0.0];
+//! let task = Task { label: &label, train_rows: &[0, 1, 2], tune_rows: &[], seed: 1, threads: 1, device: "auto" };
+//!
+//! let bench = Bench::family::<Constant>();
+//! let model = bench.prepare(&frame, task.train_rows)?.fit(&task, "{}", &Listener::default())?;
+//! assert_eq!(model.predict(&frame, &[3])?, [0.5]);
+//! # Ok::<(), PluginError>(())
+//! ```
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use abi_stable::erased_types::TD_Opaque;
+use abi_stable::std_types::{RSlice, RStr};
+
+use crate::{
+    Extractor, FeatureRole, Manifest, MinedRule, PluginError, PreparedFamily, Result, Summary, Task, abi, module,
+};
+
+/// A plugin as a host sees it.
+pub struct Bench(abi::Module_Ref);
+
+impl Bench {
+    /// The plugin that [`export_family!`](crate::export_family) would export.
+    pub fn family<F: PreparedFamily>() -> Self {
+        Self(module::of_family::<F>())
+    }
+
+    /// The plugin that [`export_extractor!`](crate::export_extractor) would export.
+    pub fn extractor<E: Extractor>() -> Self {
+        Self(module::of_extractor::<E>())
+    }
+
+    /// What the plugin says of itself.
+    ///
+    /// # Errors
+    /// What the plugin says.
+    pub fn manifest(&self) -> Result<Manifest> {
+        let json = self.0.describe()().into_result()?;
+        serde_json::from_str(&json).map_err(PluginError::engine)
+    }
+
+    /// Makes a table ready.
+    ///
+    /// # Errors
+    /// What the plugin says.
+    pub fn prepare<'a>(&self, frame: &'a Frame, learn_rows: &[u32]) -> Result<Prepared<'a>> {
+        self.0.prepare()(frame.table(), RSlice::from_slice(learn_rows)).into_result().map(Prepared)
+    }
+
+    /// A model from the bytes of [`Fitted::save`].
+    ///
+    /// # Errors
+    /// What the plugin says.
+    pub fn load(&self, bytes: &[u8]) -> Result<Fitted> {
+        self.0.load()(RSlice::from_slice(bytes)).into_result().map(Fitted)
+    }
+
+    /// Mines rules with default parameters; `scores` has one score a row.
+    ///
+    /// # Errors
+    /// What the plugin says.
+    pub fn extract(
+        &self,
+        frame: &Frame,
+        task: &Task<'_>,
+        scores: &[f32],
+        listener: &Listener,
+    ) -> Result<Vec<MinedRule>> {
+        let scores = RSlice::from_slice(scores);
+        let json = self.0.extract()(frame.table(), raw(task), scores, "{}".into(), listener.host()).into_result()?;
+        serde_json::from_str(&json).map_err(PluginError::engine)
+    }
+}
+
+/// A prepared table.
+pub struct Prepared<'a>(abi::PreparedBox<'a>);
+
+impl Prepared<'_> {
+    /// Fits one model; `params` is a JSON object.
+    ///
+    /// # Errors
+    /// What the plugin says.
+    pub fn fit(&self, task: &Task<'_>, params: &str, listener: &Listener) -> Result<Fitted> {
+        self.0.fit(raw(task), params.into(), listener.host()).into_result().map(Fitted)
+    }
+}
+
+/// A fitted model.
+pub struct Fitted(abi::ModelBox);
+
+impl Fitted {
+    /// One score for each of `rows`.
+    ///
+    /// # Errors
+    /// What the plugin says.
+    pub fn predict(&self, frame: &Frame, rows: &[u32]) -> Result<Vec<f32>> {
+        let mut out = vec![f32::NAN; rows.len()];
+        self.0.predict(frame.table(), RSlice::from_slice(rows), out.as_mut_slice().into()).into_result()?;
+        Ok(out)
+    }
+
+    /// The model as bytes.
+    ///
+    /// # Errors
+    /// What the plugin says.
+    pub fn save(&self) -> Result<Vec<u8>> {
+        self.0.save().into_result().map(Into::into)
+    }
+
+    /// The share of each column.
+    ///
+    /// # Errors
+    /// What the plugin says.
+    pub fn importance(&self) -> Result<Vec<f64>> {
+        self.0.importance().into_result().map(Into::into)
+    }
+
+    /// What there is to say of the fit.
+    ///
+    /// # Errors
+    /// [`code::ENGINE`](crate::code::ENGINE) for something else than JSON of a [`Summary`].
+    pub fn summary(&self) -> Result<Summary> {
+        serde_json::from_str(&self.0.summary()).map_err(PluginError::engine)
+    }
+}
+
+fn raw<'a>(task: &Task<'a>) -> abi::Task<'a> {
+    abi::Task {
+        label: RSlice::from_slice(task.label),
+        train_rows: RSlice::from_slice(task.train_rows),
+        tune_rows: RSlice::from_slice(task.tune_rows),
+        seed: task.seed,
+        threads: task.threads as u32,
+        device: task.device.into(),
+    }
+}
+
+/// A table that owns its columns: `n_symbols` symbols of equal length, on the same days.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    values: Vec<f32>,
+    names: Vec<RStr<'static>>,
+    roles: Vec<u32>,
+    day: Vec<i32>,
+    symbol: Vec<u32>,
+}
+
+impl Frame {
+    /// A table without columns, of `n_symbols × n_days` rows.
+    pub fn new(n_symbols: u32, n_days: u32) -> Self {
+        let rows = || (0..n_symbols).flat_map(|symbol| (0..n_days).map(move |day| (symbol, day as i32)));
+        Self {
+            values: Vec::new(),
+            names: Vec::new(),
+            roles: Vec::new(),
+            day: rows().map(|(_, day)| day).collect(),
+            symbol: rows().map(|(symbol, _)| symbol).collect(),
+        }
+    }
+
+    /// One more feature, for models and rules; one value a row.
+    #[must_use]
+    pub fn column(self, name: &'static str, values: Vec<f32>) -> Self {
+        self.with(name, FeatureRole::Model, values)
+    }
+
+    /// One more feature, for rules only; one value a row.
+    #[must_use]
+    pub fn rule_column(self, name: &'static str, values: Vec<f32>) -> Self {
+        self.with(name, FeatureRole::Rule, values)
+    }
+
+    fn with(mut self, name: &'static str, role: FeatureRole, values: Vec<f32>) -> Self {
+        self.values.extend(values);
+        self.names.push(name.into());
+        self.roles.push(role.code());
+        self
+    }
+
+    /// Number of rows.
+    pub fn n_rows(&self) -> usize {
+        self.day.len()
+    }
+
+    /// All values, column-major, to be changed.
+    pub fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
+    /// What crosses the boundary. A column of another length than the table is refused there.
+    pub fn table(&self) -> abi::Table<'_> {
+        abi::Table {
+            values: RSlice::from_slice(&self.values),
+            n_rows: self.day.len() as u64,
+            n_features: self.names.len() as u64,
+            names: RSlice::from_slice(&self.names),
+            roles: RSlice::from_slice(&self.roles),
+            day: RSlice::from_slice(&self.day),
+            symbol: RSlice::from_slice(&self.symbol),
+        }
+    }
+}
+
+/// A host that listens, and cancels when told to.
+#[derive(Debug)]
+pub struct Listener {
+    calls_left: AtomicUsize,
+    heard: Mutex<Vec<String>>,
+}
+
+impl Default for Listener {
+    /// Never cancels.
+    fn default() -> Self {
+        Self::cancelling_at(usize::MAX)
+    }
+}
+
+impl Listener {
+    /// Says "cancelled" from the `n_checks`-th time on that it is asked; the first is 1.
+    pub fn cancelling_at(n_checks: usize) -> Self {
+        Self { calls_left: AtomicUsize::new(n_checks.saturating_sub(1)), heard: Mutex::default() }
+    }
+
+    /// All that the plugin told, in order: `progress 0.5 half`, `metric loss 3 0.7`, `log 2 odd`.
+    pub fn heard(&self) -> Vec<String> {
+        self.heard.lock().map(|heard| heard.clone()).unwrap_or_default()
+    }
+
+    fn host(&self) -> abi::HostRef<'_> {
+        abi::Host_TO::from_ptr(self, TD_Opaque)
+    }
+
+    fn hear(&self, line: String) {
+        if let Ok(mut heard) = self.heard.lock() {
+            heard.push(line);
+        }
+    }
+}
+
+impl abi::Host for Listener {
+    fn progress(&self, fraction: f64, message: RStr<'_>) {
+        self.hear(format!("progress {fraction} {message}"));
+    }
+
+    fn metric(&self, name: RStr<'_>, step: u64, value: f64) {
+        self.hear(format!("metric {name} {step} {value}"));
+    }
+
+    fn log(&self, level: u32, message: RStr<'_>) {
+        self.hear(format!("log {level} {message}"));
+    }
+
+    fn cancelled(&self) -> bool {
+        self.calls_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
+    }
+}

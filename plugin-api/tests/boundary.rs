@@ -1,0 +1,201 @@
+//! What crosses the boundary is checked, and no panic ever does.
+#![allow(clippy::unwrap_used)]
+
+use oculus_plugin_api::prelude::*;
+use oculus_plugin_api::testing::{Bench, Fitted, Frame, Listener};
+use oculus_plugin_api::{Manifest, code};
+
+/// Panics where its parameter `at` says.
+struct Fragile;
+
+struct Glass(String);
+
+impl Glass {
+    fn crack(&self, place: &str) {
+        assert!(self.0 != place, "cracked in {place}");
+    }
+}
+
+impl Drop for Glass {
+    fn drop(&mut self) {
+        self.crack("drop");
+    }
+}
+
+impl Family for Fragile {
+    type Model = Glass;
+
+    fn manifest() -> Manifest {
+        let places = ["nowhere", "fit", "predict", "save", "importance", "summary", "drop"];
+        Manifest::new("fragile", "1.0.0")
+            .param(Param::choice("at", "nowhere", places))
+            .param(Param::int("steps", 3).range(1, 10))
+    }
+
+    fn fit(_: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Glass> {
+        let glass = Glass(params.choice("at")?.to_owned());
+        for step in 1..=params.count("steps")? {
+            ctx.check()?;
+            ctx.metric("seed", step as u64, task.seed as f64);
+        }
+        ctx.log(Level::Warn, "thin ice");
+        glass.crack("fit");
+        Ok(glass)
+    }
+}
+
+impl Model for Glass {
+    fn predict(&self, _: &Table<'_>, _: &[u32], out: &mut [f32]) -> Result<()> {
+        self.crack("predict");
+        out.fill(0.5);
+        Ok(())
+    }
+
+    fn save(&self) -> Result<Vec<u8>> {
+        self.crack("save");
+        Ok(self.0.clone().into_bytes())
+    }
+
+    fn load(bytes: &[u8]) -> Result<Self> {
+        Ok(Self(String::from_utf8(bytes.to_vec()).expect("text in")))
+    }
+
+    fn importance(&self) -> Result<Vec<f64>> {
+        self.crack("importance");
+        Ok(vec![1.0])
+    }
+
+    fn summary(&self) -> Summary {
+        self.crack("summary");
+        Summary { rounds: Some(3), device: None }
+    }
+}
+
+/// Cannot even say who it is; its panics carry no text, and panic again when dropped.
+struct Nameless;
+
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+impl Family for Nameless {
+    type Model = Glass;
+
+    fn manifest() -> Manifest {
+        std::panic::panic_any(Bomb)
+    }
+
+    fn fit(_: &Table<'_>, _: &Task<'_>, _: &Params, _: &Ctx<'_, '_>) -> Result<Glass> {
+        Err(PluginError::unsupported("no fit"))
+    }
+}
+
+const LABEL: [f32; 4] = [0.0, 1.0, 0.0, 1.0];
+
+fn frame() -> Frame {
+    Frame::new(2, 2).column("RSI_14", vec![1.0, 2.0, 3.0, 4.0])
+}
+
+fn task<'a>(label: &'a [f32], train_rows: &'a [u32]) -> Task<'a> {
+    Task { label, train_rows, tune_rows: &[], seed: 5, threads: 1, device: "auto" }
+}
+
+fn fit(params: &str) -> Result<Fitted> {
+    let frame = frame();
+    Bench::family::<Fragile>().prepare(&frame, &[0, 1])?.fit(&task(&LABEL, &[0, 1, 3]), params, &Listener::default())
+}
+
+fn refusal<T>(result: Result<T>) -> (u32, String) {
+    let error = result.err().unwrap();
+    (error.code, error.message.into())
+}
+
+#[test]
+fn panics_become_errors_with_their_message() {
+    let panicked = |place: &str| (code::PANIC, format!("cracked in {place}"));
+    let fragile = |place| fit(&format!(r#"{{"at": "{place}"}}"#));
+    assert_eq!(refusal(fragile("fit")), panicked("fit"));
+    assert_eq!(refusal(fragile("predict").unwrap().predict(&frame(), &[0])), panicked("predict"));
+    assert_eq!(refusal(fragile("save").unwrap().save()), panicked("save"));
+    assert_eq!(refusal(fragile("importance").unwrap().importance()), panicked("importance"));
+    let (code, message) = refusal(Bench::family::<Fragile>().load(&[0xff]));
+    assert!(code == code::PANIC && message.starts_with("text in: "), "{message}");
+}
+
+#[test]
+fn a_summary_that_panics_is_empty() {
+    assert_eq!(fit(r#"{"at": "summary"}"#).unwrap().summary().unwrap(), Summary::default());
+}
+
+#[test]
+fn a_drop_that_panics_does_no_harm() {
+    let model = fit(r#"{"at": "drop"}"#).unwrap();
+    assert_eq!(model.predict(&frame(), &[0]).unwrap(), [0.5]);
+    drop(model);
+}
+
+#[test]
+fn a_panic_without_text_is_said_to_have_none() {
+    let (code, message) = refusal(Bench::family::<Nameless>().manifest());
+    assert_eq!((code, message.as_str()), (code::PANIC, "panicked without a message"));
+}
+
+#[test]
+fn all_bad_parameters_are_named_at_once() {
+    let (code, message) = refusal(fit(r#"{"at": "sea", "steps": 11, "depth": 1}"#));
+    assert_eq!(code, code::PARAMS);
+    for part in ["at: found \"sea\"", "steps: found 11, needed a whole number from 1 to 10", "depth: no such parameter"]
+    {
+        assert!(message.contains(part), "{message}");
+    }
+    assert_eq!(refusal(fit("[]")).0, code::PARAMS);
+}
+
+#[test]
+fn rows_and_labels_that_do_not_fit_are_refused() {
+    let (bench, frame) = (Bench::family::<Fragile>(), frame());
+    let data = |message: &str| (code::DATA, message.to_owned());
+    assert_eq!(refusal(bench.prepare(&frame, &[1, 0])), data("learn_rows must ascend, found row 1 before 0"));
+    assert_eq!(refusal(bench.prepare(&frame, &[4])), data("learn_rows names row 4 of a table of 4 rows"));
+    assert_eq!(refusal(bench.prepare(&frame, &[])), data("no rows to learn from"));
+
+    let prepared = bench.prepare(&frame, &[0, 1]).unwrap();
+    let fit = |label: &[f32], rows: &[u32]| refusal(prepared.fit(&task(label, rows), "{}", &Listener::default()));
+    assert_eq!(fit(&LABEL, &[2, 2]), data("train_rows must ascend, found row 2 before 2"));
+    assert_eq!(fit(&LABEL, &[]), data("no rows to train on"));
+    assert_eq!(fit(&LABEL[..3], &[0]), data("found 3 labels for 4 rows"));
+    let unlabelled = [0.0, f32::NAN, 1.0, 1.0];
+    assert_eq!(fit(&unlabelled, &[0, 1]), data("row 1 is to be learnt from and has label NaN, not 0 or 1"));
+
+    let model = prepared.fit(&task(&LABEL, &[0, 1]), "{}", &Listener::default()).unwrap();
+    assert_eq!(refusal(model.predict(&frame, &[3, 1])), data("rows to predict must ascend, found row 3 before 1"));
+    let short = Frame::new(1, 3).column("RSI_14", vec![1.0]);
+    assert_eq!(refusal(bench.prepare(&short, &[0])).0, code::DATA);
+}
+
+#[test]
+fn a_device_that_the_plugin_does_not_know_is_refused() {
+    let frame = frame();
+    let prepared = Bench::family::<Fragile>().prepare(&frame, &[0, 1]).unwrap();
+    let on_gpu = Task { device: "cuda", ..task(&LABEL, &[0, 1]) };
+    let refused = refusal(prepared.fit(&on_gpu, "{}", &Listener::default()));
+    assert_eq!(refused, (code::DEVICE, "device `cuda`: this plugin knows cpu".to_owned()));
+}
+
+#[test]
+fn the_host_hears_what_the_plugin_says_until_it_cancels() {
+    let frame = frame();
+    let prepared = Bench::family::<Fragile>().prepare(&frame, &[0, 1]).unwrap();
+    let task = task(&LABEL, &[0, 1]);
+    let patient = Listener::default();
+    assert!(prepared.fit(&task, "{}", &patient).is_ok());
+    assert_eq!(patient.heard(), ["metric seed 1 5", "metric seed 2 5", "metric seed 3 5", "log 2 thin ice"]);
+
+    let hasty = Listener::cancelling_at(3);
+    assert_eq!(refusal(prepared.fit(&task, "{}", &hasty)), (code::CANCELLED, "cancelled".to_owned()));
+    assert_eq!(hasty.heard(), ["metric seed 1 5", "metric seed 2 5"]);
+}

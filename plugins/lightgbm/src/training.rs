@@ -1,0 +1,100 @@
+//! One fit: bins of the training rows, round by round, stopped early, the best rounds kept.
+
+use oculus_plugin_api::prelude::*;
+
+use crate::binning::Binned;
+use crate::engine::{Dataset, Round, Trainer};
+use crate::model::Trees;
+use crate::params;
+
+/// Rounds between two messages to the host.
+const ROUNDS_A_MESSAGE: usize = 16;
+
+/// Fits one model.
+///
+/// # Errors
+/// Training rows of one class, rows with holes, a cancel, or what LightGBM says.
+pub fn fit(binned: &Binned, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Trees> {
+    task.needs_both_classes()?;
+    binned.refuse_holes("train_rows", task.train_rows)?;
+    binned.refuse_holes("tune_rows", task.tune_rows)?;
+    ctx.check()?;
+
+    let settings = params::training(task, params)?;
+    let subset = |rows| binned.rows.labelled_subset(rows, task.label, &settings);
+    let train = subset(task.train_rows)?;
+    let tune = if task.tune_rows.is_empty() { None } else { Some(subset(task.tune_rows)?) };
+
+    let trainer = Trainer::new(&train, tune.as_ref(), &settings)?;
+    let text = boost(trainer, tune.as_ref(), params, ctx)?;
+    Trees::of_fit(&text, binned)
+}
+
+/// Runs the rounds; returns those kept, as LightGBM's text.
+fn boost(mut trainer: Trainer<'_>, tune: Option<&Dataset>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<String> {
+    let n_rounds = params.count(params::ROUNDS)?;
+    let mut best = Best::new(params.count(params::PATIENCE)?);
+    let mut kept = n_rounds;
+    for round in 1..=n_rounds {
+        ctx.check()?;
+        if trainer.round()? == Round::NoSplit {
+            break;
+        }
+        if round % ROUNDS_A_MESSAGE == 0 {
+            ctx.progress(round as f64 / n_rounds as f64, &format!("round {round} of {n_rounds}"));
+        }
+        if tune.is_some() {
+            let loss = trainer.tune_loss()?;
+            if round % ROUNDS_A_MESSAGE == 0 {
+                ctx.metric("tune_logloss", round as u64, loss);
+            }
+            let verdict = best.see(round, loss);
+            kept = best.round;
+            if verdict == Verdict::Over {
+                break;
+            }
+        }
+    }
+    // A text has at least one tree, if only one of a single leaf.
+    trainer.text(kept.max(1))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    GoOn,
+    Over,
+}
+
+/// The round of lowest loss so far.
+struct Best {
+    round: usize,
+    loss: f64,
+    patience: usize,
+}
+
+impl Best {
+    fn new(patience: usize) -> Self {
+        Self { round: 0, loss: f64::INFINITY, patience }
+    }
+
+    fn see(&mut self, round: usize, loss: f64) -> Verdict {
+        if loss < self.loss {
+            (self.round, self.loss) = (round, loss);
+        }
+        if round - self.round >= self.patience { Verdict::Over } else { Verdict::GoOn }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_loss_is_kept_and_patience_ends_the_wait() {
+        let mut best = Best::new(2);
+        let losses = [0.7, 0.6, 0.65, 0.5, 0.5, 0.55];
+        let verdicts: Vec<_> = (1..).zip(losses).map(|(round, loss)| best.see(round, loss)).collect();
+        assert_eq!(best.round, 4);
+        assert_eq!(verdicts.iter().position(|v| *v == Verdict::Over), Some(5));
+    }
+}

@@ -1,0 +1,63 @@
+//! Tables with a planted signal, and one fit on them through the plugin's module.
+
+use oculus_plugin_api::testing::{Bench, Fitted, Frame, Listener};
+use oculus_plugin_api::{PluginError, Task};
+use oculus_plugin_lightgbm::LightGbm;
+
+pub const NAMES: [&str; 6] = ["RSI_14", "MACD_HIST", "ADX_14", "NATR_14", "RET_5", "BB_PCT_B_20"];
+
+/// A generator of its own, so that the tables never change: SplitMix64, as numbers from 0 to 1.
+pub struct Noise(pub u64);
+
+impl Noise {
+    pub fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((bits ^ (bits >> 31)) >> 40) as f32 / (1 << 24) as f32
+    }
+}
+
+/// Columns of a table, and labels that the first and third follow but for noise.
+pub struct Data {
+    pub columns: Vec<Vec<f32>>,
+    pub label: Vec<f32>,
+}
+
+impl Data {
+    pub fn planted(n_rows: usize, seed: u64) -> Self {
+        let mut noise = Noise(seed);
+        let mut column = || (0..n_rows).map(|_| noise.next()).collect::<Vec<_>>();
+        let columns: Vec<Vec<f32>> = NAMES.iter().map(|_| column()).collect();
+        let doubt = column();
+        let label = (0..n_rows)
+            .map(|row| f32::from(columns[0][row] + 0.5 * columns[2][row] + 0.2 * doubt[row] > 0.95))
+            .collect();
+        Self { columns, label }
+    }
+
+    /// The table, with a column for rules in the middle that gives the label away.
+    pub fn frame(&self) -> Frame {
+        let frame = Frame::new(1, self.label.len() as u32);
+        let mut columns = NAMES.into_iter().zip(self.columns.clone());
+        let frame = columns.by_ref().take(2).fold(frame, |frame, (name, column)| frame.column(name, column));
+        columns
+            .fold(frame.rule_column("SMA_20", self.label.clone()), |frame, (name, column)| frame.column(name, column))
+    }
+
+    pub fn task<'a>(&'a self, train_rows: &'a [u32], tune_rows: &'a [u32]) -> Task<'a> {
+        Task { label: &self.label, train_rows, tune_rows, seed: 7, threads: 1, device: "cpu" }
+    }
+
+    /// Prepares and fits on the same rows.
+    pub fn fit(&self, train_rows: &[u32], params: &str) -> Result<Fitted, PluginError> {
+        let (frame, task) = (self.frame(), self.task(train_rows, &[]));
+        Bench::family::<LightGbm>().prepare(&frame, train_rows)?.fit(&task, params, &Listener::default())
+    }
+}
+
+/// Rows from `start` up to, not including, `end`.
+pub fn rows(start: u32, end: u32) -> Vec<u32> {
+    (start..end).collect()
+}

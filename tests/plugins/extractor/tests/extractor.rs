@@ -1,0 +1,60 @@
+//! The rule extractor through its module.
+#![allow(clippy::unwrap_used)]
+
+use oculus_plugin_api::testing::{Bench, Frame, Listener};
+use oculus_plugin_api::{Operator, Role, Task, code};
+use oculus_test_extractor::Deciles;
+
+const N_ROWS: u32 = 400;
+
+/// The label is 1 exactly where the level, a feature for rules only, is above 300.
+fn frame() -> Frame {
+    let level = (0..N_ROWS).map(|row| (row * 37 % N_ROWS) as f32).collect();
+    let noise = (0..N_ROWS).map(|row| (row * 91 % 101) as f32).collect();
+    Frame::new(1, N_ROWS).column("NOISE", noise).rule_column("LEVEL", level)
+}
+
+fn labels() -> Vec<f32> {
+    (0..N_ROWS).map(|row| f32::from(row * 37 % N_ROWS > 300)).collect()
+}
+
+#[test]
+fn a_planted_threshold_comes_first() {
+    let (label, rows) = (labels(), (0..N_ROWS).collect::<Vec<_>>());
+    let task = Task { label: &label, train_rows: &rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
+    let scores = vec![f32::NAN; rows.len()];
+    let rules = Bench::extractor::<Deciles>().extract(&frame(), &task, &scores, &Listener::default()).unwrap();
+    assert_eq!(rules.len(), 5);
+    let best = &rules[0].conditions[0];
+    assert_eq!((best.feature.as_str(), best.operator), ("LEVEL", Operator::AtLeast));
+    assert!((300.0..=360.0).contains(&best.threshold), "{}", best.threshold);
+}
+
+#[test]
+fn rules_come_from_training_rows_alone() {
+    let (label, rows) = (labels(), (0..300).collect::<Vec<_>>());
+    let task = Task { label: &label, train_rows: &rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
+    let scores = vec![f32::NAN; label.len()];
+    let (frame, mut other) = (frame(), frame());
+    for column in other.values_mut().chunks_mut(N_ROWS as usize) {
+        column[300..].fill(-1e6);
+    }
+    let mined = |frame| Bench::extractor::<Deciles>().extract(frame, &task, &scores, &Listener::default()).unwrap();
+    assert_eq!(mined(&frame), mined(&other));
+}
+
+#[test]
+fn what_an_extractor_cannot_do_is_named() {
+    let bench = Bench::extractor::<Deciles>();
+    assert_eq!(bench.manifest().unwrap().role, Role::Rules);
+    assert_eq!(bench.prepare(&frame(), &[0]).err().unwrap().code, code::UNSUPPORTED);
+    assert_eq!(bench.load(b"").err().unwrap().code, code::UNSUPPORTED);
+
+    let (label, rows) = (labels(), (0..N_ROWS).collect::<Vec<_>>());
+    let task = Task { label: &label, train_rows: &rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
+    let few = bench.extract(&frame(), &task, &[0.5], &Listener::default()).err().unwrap();
+    assert_eq!((few.code, few.message.as_str()), (code::DATA, "1 scores for 400 rows"));
+    let scores = vec![f32::NAN; label.len()];
+    let cancelled = bench.extract(&frame(), &task, &scores, &Listener::cancelling_at(2)).err().unwrap();
+    assert_eq!(cancelled.code, code::CANCELLED);
+}

@@ -1,0 +1,90 @@
+//! A family that misbehaves on request, for the tests of what a host survives.
+//!
+//! Its parameter `act` says how its fits end. Without an act its score is the share of positives plus the value of the
+//! first feature for models.
+
+use std::time::Duration;
+
+use oculus_plugin_api::prelude::*;
+
+/// The family.
+pub struct Rude;
+
+impl Family for Rude {
+    type Model = Shifted;
+
+    fn manifest() -> Manifest {
+        let acts = ["none", "panic", "abort", "segfault", "exit", "hang", "stdout"];
+        Manifest::new("rude", "1.0.0")
+            .prefixed("rude_")
+            .leads_search()
+            .param(Param::choice("act", "none", acts).help("what a fit does"))
+            .param(Param::float("weight", 1.0).range(0.0, 10.0).search(0.5, 2.0).help("weight of the feature"))
+    }
+
+    fn fit(table: &Table<'_>, task: &Task<'_>, params: &Params, _: &Ctx<'_, '_>) -> Result<Shifted> {
+        act(params.choice("act")?);
+        let column = table.model_features().first().map(|&idx| table.name(idx).to_owned());
+        let column = column.ok_or_else(|| PluginError::data("no feature is for models; needs one"))?;
+        let base_rate = task.n_positives() as f32 / task.train_rows.len() as f32;
+        Ok(Shifted { column, base_rate, weight: params.float("weight")? as f32 })
+    }
+}
+
+fn act(act: &str) {
+    match act {
+        "panic" => panic!("rude as asked"),
+        "abort" => std::process::abort(),
+        "segfault" => segfault(),
+        "exit" => std::process::exit(0),
+        "hang" => loop {
+            // Deaf to the host's cancel, on purpose.
+            std::thread::sleep(Duration::from_secs(3600));
+        },
+        "stdout" => {
+            println!("rude on stdout: {{\"type\": \"result\"}}");
+            print!("rude without the end of a line");
+        }
+        _ => {}
+    }
+}
+
+fn segfault() {
+    let nowhere = std::ptr::without_provenance_mut::<u8>(8);
+    // SAFETY: none: the first page is never mapped, so the process dies of SIGSEGV here, which is what was asked for.
+    unsafe { nowhere.write_volatile(1) };
+}
+
+/// A base rate and a weighted feature.
+pub struct Shifted {
+    column: String,
+    base_rate: f32,
+    weight: f32,
+}
+
+impl Model for Shifted {
+    fn predict(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32]) -> Result<()> {
+        let idx = table.position(&self.column);
+        let idx = idx.ok_or_else(|| PluginError::data(format!("the table lacks {}", self.column)))?;
+        let column = table.column(idx);
+        rows.iter().zip(out).for_each(|(&row, out)| *out = self.base_rate + self.weight * column[row as usize]);
+        Ok(())
+    }
+
+    fn save(&self) -> Result<Vec<u8>> {
+        Ok(format!("{} {} {}", self.column, self.base_rate, self.weight).into_bytes())
+    }
+
+    fn load(bytes: &[u8]) -> Result<Self> {
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        read(text).ok_or_else(|| PluginError::model("needed a feature, a base rate and a weight"))
+    }
+}
+
+fn read(text: &str) -> Option<Shifted> {
+    let fields: Vec<_> = text.split(' ').collect();
+    let [column, base_rate, weight] = fields[..] else { return None };
+    Some(Shifted { column: column.to_owned(), base_rate: base_rate.parse().ok()?, weight: weight.parse().ok()? })
+}
+
+oculus_plugin_api::export_family!(Rude);

@@ -1,0 +1,41 @@
+//! Each act ends a process as it says; without an act the family is an ordinary one.
+#![allow(clippy::unwrap_used)]
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Output};
+
+use oculus_plugin_api::Task;
+use oculus_plugin_api::testing::{Bench, Frame, Listener};
+use oculus_test_rude::Rude;
+
+const ACT: &str = "RUDE_ACT";
+
+#[test]
+fn a_fit_scores_the_base_rate_and_the_feature() {
+    let act = std::env::var(ACT).unwrap_or_else(|_| "none".to_owned());
+    let frame = Frame::new(1, 4).column("RSI_14", vec![0.0, 0.25, 0.5, 1.0]);
+    let label = [0.0, 1.0, 0.0, 1.0];
+    let task = Task { label: &label, train_rows: &[0, 1], tune_rows: &[], seed: 1, threads: 1, device: "auto" };
+    let bench = Bench::family::<Rude>();
+    let params = format!(r#"{{"act": "{act}"}}"#);
+    let model = bench.prepare(&frame, &[0, 1]).unwrap().fit(&task, &params, &Listener::default()).unwrap();
+    let again = bench.load(&model.save().unwrap()).unwrap();
+    assert_eq!(again.predict(&frame, &[2, 3]).unwrap(), [1.0, 1.5]);
+}
+
+/// Runs the test above with an act in a process of its own.
+fn child(act: &str) -> Output {
+    let test = ["--exact", "a_fit_scores_the_base_rate_and_the_feature", "--nocapture"];
+    Command::new(std::env::current_exe().unwrap()).args(test).env(ACT, act).output().unwrap()
+}
+
+#[test]
+fn acts_end_a_process_as_named() {
+    assert_eq!(child("segfault").status.signal(), Some(11));
+    assert_eq!(child("abort").status.signal(), Some(6));
+    assert_eq!(child("exit").status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&child("panic").stderr).contains("rude as asked"));
+    let loud = child("stdout");
+    assert!(loud.status.success());
+    assert!(String::from_utf8_lossy(&loud.stdout).contains("rude without the end of a line"));
+}
