@@ -10,7 +10,27 @@ use std::time::{Duration, Instant};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, RedisError, RedisResult, ScriptInvocation};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::config::RedisAddress;
+
+/// How long a connection may take to open.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long Redis may take for an answer, a job's payload included.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client of the server at that address; connects to nothing yet.
+///
+/// # Errors
+/// An address that is none.
+pub fn client(address: &RedisAddress) -> RedisResult<redis::Client> {
+    install_tls();
+    redis::Client::open(address.reveal())
+}
+
+/// Makes ring the provider of this process's TLS. A second call changes nothing.
+pub fn install_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
 
 /// A connection that is opened when needed and again after it broke.
 pub struct Link {
