@@ -18,7 +18,7 @@ mod child;
 mod ending;
 pub mod entry;
 mod heartbeat;
-mod intake;
+pub mod intake;
 mod lease;
 pub mod link;
 pub mod outcome;
