@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod job;
+pub mod logging;
 pub mod pipeline;
 pub mod plugins;
 pub mod worker;

@@ -1,1 +1,162 @@
-//! (to come)
+//! The worker: takes jobs from Redis, runs each in a process of its own, and answers.
+//!
+//! In: entries of the queues, signals. Out: results, progress, heartbeats.
+//! Invariant: whatever dies, a job is in the queue, under a lease, or ended; and this process loads no plugin.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use crate::plugins::InstalledPlugin;
+
+mod attempt;
+mod child;
+mod ending;
+pub mod entry;
+mod heartbeat;
+pub mod intake;
+mod lease;
+pub mod link;
+pub mod outcome;
+mod progress;
+pub mod queue;
+mod reaper;
+mod registration;
+mod schedule;
+mod shutdown;
+mod spool;
+
+use heartbeat::Board;
+use lease::Leases;
+use link::{ANSWER_TIMEOUT, Backoff, Link, Outage};
+use queue::Queue;
+use registration::{Backend, Registration};
+use schedule::Schedule;
+use shutdown::{Stage, reached};
+use spool::Spool;
+
+/// The longest pause between two tries at something that must be done; well under any lease.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What the parts of a running worker share.
+struct Worker {
+    name: String,
+    config: Config,
+    plugins: Vec<InstalledPlugin>,
+    queues: Vec<Queue>,
+    link: Arc<Link>,
+    leases: Leases,
+    board: Board,
+    spool: Spool,
+    stages: watch::Receiver<Stage>,
+}
+
+/// Runs until a signal ends it.
+///
+/// # Errors
+/// What stands in the way of a start; once it runs it outlives every outage of Redis and backend.
+pub async fn run(config: Config, plugins: Vec<InstalledPlugin>) -> anyhow::Result<()> {
+    let who = Registration::of_process(&config, &plugins);
+    let backend = Backend::new(&config.backend)?;
+    let (worker, schedule) = set_up(config, plugins, who.worker_id.clone())?;
+    let worker = Arc::new(worker);
+    warn_of_oddities(&worker);
+    let heartbeats = tokio::spawn(heartbeat::run(backend, who, worker.board.clone(), worker.stages.clone()));
+    if contact_redis(&worker).await {
+        let reaper = tokio::spawn(reaper::run(Arc::clone(&worker)));
+        submit_unsent(&worker);
+        take_jobs(&worker, schedule).await;
+        reaper.abort();
+    }
+    heartbeats.abort();
+    tracing::info!("worker ended");
+    Ok(())
+}
+
+fn set_up(config: Config, plugins: Vec<InstalledPlugin>, name: String) -> anyhow::Result<(Worker, Schedule)> {
+    let client = link::client(&config.redis).with_context(|| format!("{} is no address of Redis", config.redis))?;
+    let outage = Outage::of(&format!("Redis at {}", config.redis));
+    let link = Arc::new(Link::new(client.clone(), ANSWER_TIMEOUT, outage.clone()));
+    let waiting = Link::new(client.clone(), ANSWER_TIMEOUT + Duration::from_secs(2), outage.clone());
+    let queue = |list: &String| Queue::new(list, &name, &config.queue, Arc::clone(&link));
+    let queues: Vec<Queue> = config.queue.names.iter().map(queue).collect();
+    let schedule = Schedule::new(queues.clone(), waiting);
+    let leases = Leases::start(client, config.queue.lease, outage).context("no thread for the leases")?;
+    let stages = shutdown::listen().context("no signals can be heard")?;
+    let spool = Spool::within(&config.jobs.artifacts_dir);
+    let worker = Worker { name, config, plugins, queues, link, leases, board: Board::new(), spool, stages };
+    Ok((worker, schedule))
+}
+
+fn warn_of_oddities(worker: &Worker) {
+    for warning in &worker.config.warnings {
+        tracing::warn!("{warning}");
+    }
+    if worker.plugins.is_empty() {
+        let folder = worker.config.jobs.plugins_dir.display();
+        tracing::warn!(
+            "no plugin in {folder}: jobs will be refused; `cargo xtask plugins` builds those of this project"
+        );
+    }
+}
+
+/// Waits for Redis' first answer; `false` when the worker is to end before.
+async fn contact_redis(worker: &Worker) -> bool {
+    let (mut stages, mut backoff) = (worker.stages.clone(), Backoff::up_to(LONGEST_PAUSE));
+    while worker.link.query::<String>(&redis::cmd("PING")).await.is_err() {
+        tokio::select! {
+            () = tokio::time::sleep(backoff.pause()) => {}
+            () = reached(&mut stages, Stage::Draining) => return false,
+        }
+    }
+    for queue in &worker.queues {
+        reaper::warn_of_legacy_queue(queue).await;
+    }
+    true
+}
+
+/// Submits what an earlier worker on this machine could not.
+fn submit_unsent(worker: &Arc<Worker>) {
+    for spooled in worker.spool.kept() {
+        let Some(queue) = worker.queues.iter().find(|queue| queue.name() == spooled.queue).cloned() else { continue };
+        tracing::info!(job = spooled.id, "submitting a result that an earlier worker could not");
+        let worker = Arc::clone(worker);
+        tokio::spawn(async move { attempt::submit(&worker, &queue, &spooled).await });
+    }
+}
+
+/// Takes a job whenever a slot is free, until draining; then waits for those that run.
+async fn take_jobs(worker: &Arc<Worker>, mut schedule: Schedule) {
+    let slots = Arc::new(Semaphore::new(worker.config.jobs.concurrency));
+    let mut running = JoinSet::new();
+    let mut stages = worker.stages.clone();
+    worker.board.set_stage(Stage::Running);
+    let (queues, concurrency) = (worker.config.queue.names.join(","), worker.config.jobs.concurrency);
+    tracing::info!(worker = worker.name, queues, concurrency, "worker ready");
+    while *stages.borrow() == Stage::Running {
+        let slot = tokio::select! {
+            slot = Arc::clone(&slots).acquire_owned() => slot,
+            () = reached(&mut stages, Stage::Draining) => break,
+        };
+        match schedule.fetch().await {
+            Some((queue, claim)) => {
+                let worker = Arc::clone(worker);
+                running.spawn(async move {
+                    attempt::run(worker, queue, claim).await;
+                    drop(slot);
+                });
+            }
+            None => tokio::select! {
+                () = schedule.wait() => {}
+                () = reached(&mut stages, Stage::Draining) => break,
+            },
+        }
+        while running.try_join_next().is_some() {}
+    }
+    worker.board.set_stage(Stage::Draining);
+    while running.join_next().await.is_some() {}
+}

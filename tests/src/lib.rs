@@ -1,1 +1,36 @@
-//! stub
+//! Real parts for end-to-end tests: a private redis-server, the real binary, a backend that remembers.
+//!
+//! A test that cannot get a part panics with what is missing; everything ends when it is dropped.
+
+#![allow(clippy::unwrap_used, reason = "a test without its parts has to stop, and says where")]
+
+use std::time::{Duration, Instant};
+
+pub mod backend;
+pub mod build;
+pub mod jobs;
+pub mod processes;
+pub mod redis_server;
+pub mod worker;
+
+pub use backend::Backend;
+pub use redis_server::Redis;
+pub use worker::Worker;
+
+/// How long anything may take that should come soon.
+pub const SOON: Duration = Duration::from_secs(20);
+
+/// Looks again and again until `look` finds something, and answers it.
+///
+/// # Panics
+/// When nothing is found within `limit`.
+pub fn eventually<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "within {limit:?} there was no {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -63,6 +63,7 @@ impl Failure {
             "status": if self.kind == Kind::Cancelled { "cancelled" } else { "failed" },
             "phase": self.phase,
             "error": {
+                "kind": self.kind,
                 "code": self.code,
                 "message": self.message,
                 "hint": self.hint,

@@ -65,3 +65,52 @@ pub struct Progress {
     /// `percent`, `message` and what the phase knows.
     pub details: Map<String, Value>,
 }
+
+/// An event as it is published on the job's progress channel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The job's id.
+    pub job_id: String,
+    /// UTC, such as `2024-01-15T10:30:00`.
+    pub timestamp: String,
+    /// Where.
+    pub phase: Phase,
+    /// How.
+    pub status: Status,
+    /// `percent`, `elapsed_s`, `eta_s`, `message` and what the phase knows.
+    pub details: Map<String, Value>,
+}
+
+impl Event {
+    /// An event of this moment, with no details yet.
+    pub fn now(job_id: &str, phase: Phase, status: Status) -> Self {
+        let timestamp = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        Self { job_id: job_id.to_owned(), timestamp, phase, status, details: Map::new() }
+    }
+
+    /// The same with a message for people.
+    #[must_use]
+    pub fn with_message(mut self, message: &str) -> Self {
+        self.details.insert("message".to_owned(), message.into());
+        self
+    }
+
+    /// Its form on the wire.
+    pub fn to_json(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
+
+    /// Whether nothing follows: the job is complete, failed or cancelled.
+    pub fn is_final(&self) -> bool {
+        match self.status {
+            Status::Failed | Status::Cancelled => true,
+            Status::Completed => self.phase == Phase::Complete,
+            Status::InProgress => false,
+        }
+    }
+}
+
+/// The channel that a job's events are published on, and the key that holds the last of them for an hour.
+pub fn channel(job_id: &str) -> String {
+    format!("oculus:training:progress:{job_id}")
+}

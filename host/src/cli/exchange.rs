@@ -1,0 +1,134 @@
+//! The backend's side of the contract, for the commands that play backend: hand a job over, follow it, read its result.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, cmd};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::config::{Config, QueueEnd};
+use crate::job::progress::{Event, channel};
+use crate::worker::link;
+
+/// How often the result is looked for beside the events, which may be lost.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A connection to the queue as its producers use it.
+pub struct Exchange {
+    connection: MultiplexedConnection,
+    queue: String,
+    push: &'static str,
+    job_prefix: String,
+    result_prefix: String,
+}
+
+impl Exchange {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let timeouts = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(link::CONNECT_TIMEOUT))
+            .set_response_timeout(Some(link::ANSWER_TIMEOUT));
+        let connection = link::client(&config.redis)?.get_multiplexed_async_connection_with_config(&timeouts).await;
+        Ok(Self {
+            connection: connection.with_context(|| format!("Redis at {} does not answer", config.redis))?,
+            queue: config.queue.names[0].clone(),
+            push: match config.queue.end {
+                QueueEnd::Right => "LPUSH",
+                QueueEnd::Left => "RPUSH",
+            },
+            job_prefix: config.queue.job_prefix.clone(),
+            result_prefix: config.queue.result_prefix.clone(),
+        })
+    }
+
+    /// The list that jobs are handed over on.
+    pub fn queue(&self) -> &str {
+        &self.queue
+    }
+
+    /// Stores the payload, then pushes the id.
+    ///
+    /// # Errors
+    /// Redis' own.
+    pub async fn hand_over(&self, id: &str, payload: &str) -> anyhow::Result<()> {
+        let mut connection = self.connection.clone();
+        let key = format!("{}:{id}", self.job_prefix);
+        let () =
+            cmd("SET").arg(key).arg(payload).query_async(&mut connection).await.context("the job cannot be stored")?;
+        let pushed = cmd(self.push).arg(&self.queue).arg(id).query_async(&mut connection).await;
+        pushed.with_context(|| format!("the job cannot be pushed onto `{}`", self.queue))
+    }
+
+    async fn result(&self, id: &str) -> anyhow::Result<Option<String>> {
+        let key = format!("{}:{id}", self.result_prefix);
+        cmd("GET").arg(key).query_async(&mut self.connection.clone()).await.context("the result cannot be read")
+    }
+}
+
+/// A listener on one job's progress channel.
+pub struct Watcher<'a> {
+    exchange: &'a Exchange,
+    id: String,
+    events: mpsc::UnboundedReceiver<Event>,
+    /// What an earlier run of the same job has left.
+    before: Option<String>,
+}
+
+impl<'a> Watcher<'a> {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// Redis' own.
+    pub async fn of(config: &Config, exchange: &'a Exchange, id: &str) -> anyhow::Result<Self> {
+        let mut connection = link::client(&config.redis)?.get_connection_with_timeout(link::CONNECT_TIMEOUT)?;
+        let (sender, events) = mpsc::unbounded_channel();
+        let name = channel(id);
+        let (ready, subscribed) = tokio::sync::oneshot::channel();
+        // On a thread: the channel's messages come on a connection that does nothing else, for as long as the command runs.
+        std::thread::Builder::new().name("events".to_owned()).spawn(move || {
+            let mut channel = connection.as_pubsub();
+            let _ = ready.send(channel.subscribe(&name));
+            while let Ok(message) = channel.get_message() {
+                if let Ok(event) = serde_json::from_slice(message.get_payload_bytes())
+                    && sender.send(event).is_err()
+                {
+                    break;
+                }
+            }
+        })?;
+        subscribed.await.context("the listener ended")?.context("the job's channel cannot be listened to")?;
+        Ok(Self { exchange, id: id.to_owned(), events, before: exchange.result(id).await? })
+    }
+
+    /// Passes events on until the job has a result, which is answered.
+    ///
+    /// # Errors
+    /// Redis' own, or a result that is no JSON.
+    pub async fn until_result(&mut self, mut on_event: impl FnMut(&Event)) -> anyhow::Result<Value> {
+        let result = loop {
+            let is_over = tokio::select! {
+                event = self.events.recv() => {
+                    let event = event.ok_or_else(|| anyhow!("the connection to Redis broke"))?;
+                    on_event(&event);
+                    event.is_final()
+                }
+                () = tokio::time::sleep(LOOK_EVERY) => false,
+            };
+            let result = self.exchange.result(&self.id).await?;
+            if is_over || result != self.before {
+                break result;
+            }
+        };
+        // Result and last event are written in one step: what is still on its way says how it ended.
+        while let Ok(Some(event)) = tokio::time::timeout(LOOK_EVERY / 4, self.events.recv()).await {
+            on_event(&event);
+        }
+        let Some(result) = result else { bail!("job {} is over, but its result is gone", self.id) };
+        serde_json::from_str(&result).with_context(|| format!("the result of {} is no JSON", self.id))
+    }
+}

@@ -1,0 +1,170 @@
+//! From text to checked values, collecting every problem on the way.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use redis::IntoConnectionInfo;
+
+use super::layers::Layers;
+use super::secret::{RedisAddress, Secret, without_password};
+use super::{BackendConfig, BarsSource, JobsConfig, LogConfig, LogFormat, QueueConfig, QueueEnd, variables};
+
+/// Reads variables; what is wrong ends in [`Checker::problems`], with the default in its place.
+pub struct Checker<'a> {
+    layers: &'a Layers,
+    folder: &'a Path,
+    pub problems: Vec<String>,
+}
+
+impl<'a> Checker<'a> {
+    pub fn new(layers: &'a Layers, folder: &'a Path) -> Self {
+        Self { layers, folder, problems: Vec::new() }
+    }
+
+    pub fn redis(&mut self) -> RedisAddress {
+        let host = self.text("REDIS_HOST", |host| !host.contains(['/', '@', ' ']));
+        let port = self.number("REDIS_PORT", 1..=65535);
+        let db = self.number("REDIS_DB", 0..=65535);
+        let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
+        let built = format!("redis://{host}:{port}/{db}");
+        let url = self.read("REDIS_URL", |url| url.into_connection_info().ok().map(|_| url.to_owned()));
+        RedisAddress::new(url.unwrap_or(built))
+    }
+
+    pub fn queue(&mut self) -> QueueConfig {
+        let ttl = self.number("RESULT_TTL_SECONDS", 0..=315_360_000);
+        QueueConfig {
+            names: self.required("JOB_QUEUE", queue_names),
+            end: self.required("JOB_QUEUE_END", |text| match text.to_lowercase().as_str() {
+                "left" => Some(QueueEnd::Left),
+                "right" => Some(QueueEnd::Right),
+                _ => None,
+            }),
+            job_prefix: self.text("JOB_KEY_PREFIX", |_| true),
+            result_prefix: self.text("RESULT_KEY_PREFIX", |_| true),
+            result_ttl: (ttl > 0).then(|| Duration::from_secs(ttl)),
+            lease: self.seconds("LEASE_SECONDS", 2..=86_400),
+            max_crashes: self.number("MAX_CRASHES", 1..=1000) as u32,
+        }
+    }
+
+    pub fn jobs(&mut self, environment: &HashMap<String, String>) -> JobsConfig {
+        let polygon_api_key = self.secret("POLYGON_API_KEY", |_| true);
+        let folder = self.folder;
+        let bars = self.read("BARS_SOURCE", |text| match text.split_once(':') {
+            Some(("dir", path)) if !path.is_empty() => Some(BarsSource::Dir(folder.join(path))),
+            _ => (text == "polygon").then_some(BarsSource::Polygon),
+        });
+        let unsaid = if polygon_api_key.is_some() { BarsSource::Polygon } else { BarsSource::Unset };
+        JobsConfig {
+            concurrency: self.number("WORKER_CONCURRENCY", 1..=1024) as usize,
+            timeout: self.seconds("JOB_TIMEOUT_SECONDS", 1..=31_536_000),
+            gpu_enabled: self.required("GPU_ENABLED", |text| match text.to_lowercase().as_str() {
+                "true" | "1" | "yes" | "on" => Some(true),
+                "false" | "0" | "no" | "off" => Some(false),
+                _ => None,
+            }),
+            plugins_dir: self.required("PLUGINS_DIR", |path| Some(folder.join(path))),
+            bars: bars.unwrap_or(unsaid),
+            artifacts_dir: self
+                .read("ARTIFACTS_DIR", |path| Some(folder.join(path)))
+                .unwrap_or_else(|| folder.join(user_data_folder(environment))),
+            polygon_api_key,
+        }
+    }
+
+    pub fn backend(&mut self) -> BackendConfig {
+        let is_path = |path: &str| path.starts_with('/') && !path.contains(char::is_whitespace);
+        BackendConfig {
+            url: self.required("BACKEND_URL", |url| {
+                let parsed = reqwest::Url::parse(url).ok()?;
+                let usable = matches!(parsed.scheme(), "http" | "https") && parsed.has_host();
+                usable.then(|| url.trim_end_matches('/').to_owned())
+            }),
+            register_path: self.text("BACKEND_REGISTER_PATH", is_path),
+            heartbeat_path: self.text("BACKEND_HEARTBEAT_PATH", is_path),
+            token: self.secret("BACKEND_TOKEN", |token| token.bytes().all(|byte| byte.is_ascii_graphic())),
+            heartbeat_every: self.seconds("HEARTBEAT_SECONDS", 1..=86_400),
+        }
+    }
+
+    pub fn log(&mut self) -> LogConfig {
+        LogConfig {
+            level: self.required("LOG_LEVEL", |text| match text.to_uppercase().as_str() {
+                "DEBUG" => Some(tracing::Level::DEBUG),
+                "INFO" => Some(tracing::Level::INFO),
+                "WARNING" | "WARN" => Some(tracing::Level::WARN),
+                "ERROR" => Some(tracing::Level::ERROR),
+                _ => None,
+            }),
+            format: self.required("LOG_FORMAT", |text| match text.to_lowercase().as_str() {
+                "text" => Some(LogFormat::Text),
+                "json" => Some(LogFormat::Json),
+                _ => None,
+            }),
+        }
+    }
+
+    /// What is said and right, else `None`.
+    fn read<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let said = self.layers.get(name)?;
+        let value = parse(&said.text);
+        if value.is_none() {
+            let variable = variables::find(name);
+            let shown = match variable {
+                Some(variable) if variable.secret => "***".to_owned(),
+                _ => format!("`{}`", shorten(&without_password(&said.text))),
+            };
+            let allowed = variable.map_or("", |variable| variable.allowed);
+            self.problems.push(format!("{name} is {shown} ({}); needed: {allowed}", said.origin));
+        }
+        value
+    }
+
+    /// What is said, else the table's default, which passes its own check.
+    fn required<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>) -> T {
+        let default = variables::find(name).map_or("", |variable| variable.default);
+        self.read(name, &parse)
+            .or_else(|| parse(default))
+            .unwrap_or_else(|| unreachable!("the default of {name} passes its own check, which a test shows"))
+    }
+
+    fn text(&mut self, name: &str, is_allowed: impl Fn(&str) -> bool) -> String {
+        self.required(name, |text| is_allowed(text).then(|| text.to_owned()))
+    }
+
+    fn number(&mut self, name: &str, range: RangeInclusive<u64>) -> u64 {
+        self.required(name, |text| text.parse().ok().filter(|number| range.contains(number)))
+    }
+
+    fn seconds(&mut self, name: &str, range: RangeInclusive<u64>) -> Duration {
+        Duration::from_secs(self.number(name, range))
+    }
+
+    fn secret(&mut self, name: &str, is_allowed: impl Fn(&str) -> bool) -> Option<Secret> {
+        self.read(name, |text| is_allowed(text).then(|| Secret::new(text)))
+    }
+}
+
+fn queue_names(text: &str) -> Option<Vec<String>> {
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    let distinct: HashSet<&String> = names.iter().collect();
+    (distinct.len() == names.len() && names.iter().all(|name| !name.is_empty())).then_some(names)
+}
+
+fn user_data_folder(environment: &HashMap<String, String>) -> PathBuf {
+    let folder = |name: &str| environment.get(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let home = folder("HOME").unwrap_or_else(std::env::temp_dir);
+    let data = if cfg!(target_os = "macos") {
+        home.join("Library/Application Support")
+    } else {
+        folder("XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share"))
+    };
+    data.join("oculus-host")
+}
+
+fn shorten(text: &str) -> String {
+    if text.chars().count() <= 80 { text.to_owned() } else { text.chars().take(80).chain(['…']).collect() }
+}

@@ -1,0 +1,20 @@
+//! Reads a file in `.env` syntax without touching the process environment.
+
+use std::path::Path;
+
+/// The pairs of a `.env` file, in order.
+///
+/// # Errors
+/// A sentence that names file and line, never the line's content: it may hold a secret.
+pub fn read(path: &Path) -> Result<Vec<(String, String)>, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("the configuration file {} cannot be read: {error}", path.display()))?;
+    dotenvy::from_read_iter(text.as_bytes()).collect::<Result<_, _>>().map_err(|error| {
+        let line = match &error {
+            dotenvy::Error::LineParse(bad, _) => text.lines().position(|line| line.contains(bad.trim())),
+            _ => None,
+        };
+        let place = line.map_or_else(String::new, |index| format!("line {} of ", index + 1));
+        format!("{place}{} is not NAME=VALUE; quote values that hold spaces, # or $", path.display())
+    })
+}

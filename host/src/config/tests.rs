@@ -1,0 +1,127 @@
+//! What the configuration promises.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+fn load(flags: &ConfigFlags, environment: &[(&str, &str)], folder: &Path) -> Result<Config, ConfigError> {
+    let pairs = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::load(flags, pairs, folder)
+}
+
+fn from_environment(environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    load(&ConfigFlags::default(), environment, tempfile::tempdir().unwrap().path())
+}
+
+#[test]
+fn every_default_is_the_contracts_and_passes_its_own_check() {
+    let config = from_environment(&[]).unwrap();
+    assert_eq!(config.redis.reveal(), "redis://localhost:6379/0");
+    assert_eq!(config.queue.names, ["oculus:training_queue"]);
+    assert_eq!((config.queue.job_prefix.as_str(), config.queue.result_prefix.as_str()), ("job", "result"));
+    assert_eq!((config.queue.end, config.queue.result_ttl, config.queue.max_crashes), (QueueEnd::Right, None, 3));
+    assert_eq!((config.jobs.concurrency, config.jobs.gpu_enabled), (2, true));
+    assert_eq!(config.jobs.timeout, Duration::from_secs(3600));
+    assert_eq!(config.jobs.bars, BarsSource::Unset);
+    assert_eq!(config.backend.url, "http://localhost:8000");
+    assert_eq!(config.log.level, tracing::Level::INFO);
+    assert!(config.warnings.is_empty());
+}
+
+#[test]
+fn flag_stands_above_environment_above_named_file_above_dot_env() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["WORKER_CONCURRENCY", "MAX_CRASHES", "LEASE_SECONDS", "HEARTBEAT_SECONDS"];
+    let lines = |names: &[&str], value: u32| names.iter().map(|name| format!("{name}={value}\n")).collect::<String>();
+    std::fs::write(folder.path().join(".env"), lines(&names, 4)).unwrap();
+    std::fs::write(folder.path().join("production.env"), lines(&names[..3], 3)).unwrap();
+    let flags =
+        ConfigFlags { config: Some("production.env".into()), concurrency: Some("1".into()), ..ConfigFlags::default() };
+    let config = load(&flags, &[("WORKER_CONCURRENCY", "2"), ("MAX_CRASHES", "2")], folder.path()).unwrap();
+    assert_eq!(config.jobs.concurrency, 1);
+    assert_eq!(config.queue.max_crashes, 2);
+    assert_eq!(config.queue.lease, Duration::from_secs(3));
+    assert_eq!(config.backend.heartbeat_every, Duration::from_secs(4));
+}
+
+#[test]
+fn all_problems_are_reported_together_with_origin_value_and_what_is_allowed() {
+    let error = from_environment(&[("REDIS_PORT", "none"), ("LOG_LEVEL", "chatty"), ("GPU_ENABLED", "2")]).unwrap_err();
+    assert_eq!(
+        error.problems,
+        [
+            "REDIS_PORT is `none` (environment); needed: a whole number from 1 to 65535",
+            "GPU_ENABLED is `2` (environment); needed: `true` or `false`",
+            "LOG_LEVEL is `chatty` (environment); needed: `DEBUG`, `INFO`, `WARNING` or `ERROR`",
+        ]
+    );
+}
+
+#[test]
+fn no_secret_is_shown_whether_right_or_wrong() {
+    let secrets =
+        [("REDIS_URL", "redis://:hunter2@localhost"), ("POLYGON_API_KEY", "hunter2"), ("BACKEND_TOKEN", "hunter2")];
+    let shown = format!("{:?}", from_environment(&secrets).unwrap());
+    assert!(!shown.contains("hunter2") && shown.contains("***"), "{shown}");
+    let wrong = [("REDIS_URL", "nonsense://:hunter2@localhost"), ("BACKEND_TOKEN", "hunter2\u{e9}")];
+    let shown = from_environment(&wrong).unwrap_err().to_string();
+    assert!(!shown.contains("hunter2") && shown.contains("REDIS_URL") && shown.contains("BACKEND_TOKEN"), "{shown}");
+}
+
+#[test]
+fn a_broken_file_is_named_by_line_without_its_content() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(".env"), "LOG_LEVEL=DEBUG\nBACKEND_TOKEN='hunter2\n").unwrap();
+    let error = load(&ConfigFlags::default(), &[], folder.path()).unwrap_err().to_string();
+    assert!(error.contains("line 2 of") && !error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_named_and_missing_is_an_error() {
+    let flags = ConfigFlags { config: Some("absent.env".into()), ..ConfigFlags::default() };
+    let error = load(&flags, &[], tempfile::tempdir().unwrap().path()).unwrap_err().to_string();
+    assert!(error.contains("absent.env"), "{error}");
+}
+
+#[test]
+fn a_misspelt_variable_in_a_file_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(".env"), "REDIS_PROT=6380\nSOMETHING_ELSE=1\n").unwrap();
+    let config = load(&ConfigFlags::default(), &[], folder.path()).unwrap();
+    assert_eq!(config.warnings.len(), 1);
+    assert!(config.warnings[0].contains("REDIS_PROT") && config.warnings[0].ends_with("did you mean REDIS_PORT?"));
+}
+
+#[test]
+fn empty_values_count_as_unsaid() {
+    let config = from_environment(&[("POLYGON_API_KEY", ""), ("REDIS_URL", " ")]).unwrap();
+    assert_eq!(config.jobs.polygon_api_key, None);
+    assert_eq!(config.redis.reveal(), "redis://localhost:6379/0");
+}
+
+#[test]
+fn a_polygon_key_makes_polygon_the_source_unless_another_is_named() {
+    let key = ("POLYGON_API_KEY", "key");
+    assert_eq!(from_environment(&[key]).unwrap().jobs.bars, BarsSource::Polygon);
+    let named = from_environment(&[key, ("BARS_SOURCE", "dir:/bars")]).unwrap();
+    assert_eq!(named.jobs.bars, BarsSource::Dir("/bars".into()));
+}
+
+#[test]
+fn the_documentation_and_the_example_hold_every_variable_with_its_default() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let docs = std::fs::read_to_string(root.join("docs/configuration.md")).unwrap();
+    let example = std::fs::read_to_string(root.join(".env.example")).unwrap();
+    for variable in variables::VARIABLES {
+        let row = format!(
+            "| `{}` | {}",
+            variable.name,
+            match variable.default {
+                "" => String::new(),
+                default => format!("`{default}` |"),
+            }
+        );
+        assert!(docs.contains(&row), "docs/configuration.md lacks `{row}`");
+        let line = format!("# {}={}\n", variable.name, variable.default);
+        assert!(example.contains(&line), ".env.example lacks `{line}`");
+    }
+}

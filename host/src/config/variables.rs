@@ -1,0 +1,58 @@
+//! Every variable by name: its default, what is allowed, and whether it is a secret.
+//!
+//! One table for the checks, the error texts and the test that keeps `docs/configuration.md` and `.env.example` whole.
+
+/// What is known about a variable.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    /// Its name in the environment and in files.
+    pub name: &'static str,
+    /// Its default as one would write it; empty where there is none.
+    pub default: &'static str,
+    /// What may be said, as the end of "needed: …".
+    pub allowed: &'static str,
+    /// Never shown.
+    pub secret: bool,
+}
+
+const fn plain(name: &'static str, default: &'static str, allowed: &'static str) -> Variable {
+    Variable { name, default, allowed, secret: false }
+}
+
+const fn secret(name: &'static str, allowed: &'static str) -> Variable {
+    Variable { name, default: "", allowed, secret: true }
+}
+
+/// All variables, in the order of the documentation.
+pub const VARIABLES: &[Variable] = &[
+    plain("REDIS_URL", "", "an address such as redis://localhost:6379/0, rediss://… (TLS) or unix:///path/to.sock"),
+    plain("REDIS_HOST", "localhost", "a host name or address"),
+    plain("REDIS_PORT", "6379", "a whole number from 1 to 65535"),
+    plain("REDIS_DB", "0", "a whole number from 0 to 65535"),
+    plain("JOB_QUEUE", "oculus:training_queue", "one or more names of lists, comma-separated, none twice"),
+    plain("JOB_QUEUE_END", "right", "`right` (for producers that LPUSH) or `left` (for RPUSH)"),
+    plain("JOB_KEY_PREFIX", "job", "a non-empty prefix of keys"),
+    plain("RESULT_KEY_PREFIX", "result", "a non-empty prefix of keys"),
+    plain("RESULT_TTL_SECONDS", "0", "a whole number of seconds up to 315360000; 0 keeps results for ever"),
+    plain("LEASE_SECONDS", "30", "a whole number of seconds from 2 to 86400"),
+    plain("MAX_CRASHES", "3", "a whole number from 1 to 1000"),
+    plain("WORKER_CONCURRENCY", "2", "a whole number from 1 to 1024"),
+    plain("JOB_TIMEOUT_SECONDS", "3600", "a whole number of seconds from 1 to 31536000"),
+    plain("GPU_ENABLED", "true", "`true` or `false`"),
+    plain("PLUGINS_DIR", "./plugins", "a folder"),
+    plain("BARS_SOURCE", "", "`dir:PATH` (a folder with SYMBOL.csv files) or `polygon`"),
+    secret("POLYGON_API_KEY", "an API key"),
+    plain("ARTIFACTS_DIR", "", "a folder"),
+    plain("BACKEND_URL", "http://localhost:8000", "an address that starts with http:// or https://"),
+    plain("BACKEND_REGISTER_PATH", "/api/workers/register", "a path that starts with /"),
+    plain("BACKEND_HEARTBEAT_PATH", "/api/workers/{worker_id}/heartbeat", "a path that starts with /"),
+    secret("BACKEND_TOKEN", "a bearer token of visible ASCII characters"),
+    plain("HEARTBEAT_SECONDS", "30", "a whole number of seconds from 1 to 86400"),
+    plain("LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`"),
+    plain("LOG_FORMAT", "text", "`text` or `json`"),
+];
+
+/// The variable of that name.
+pub fn find(name: &str) -> Option<&'static Variable> {
+    VARIABLES.iter().find(|variable| variable.name == name)
+}

@@ -1,0 +1,38 @@
+//! The log: timestamps, level, message and fields; on stdout for the worker, on stderr for every other command.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+use crate::config::{LogConfig, LogFormat};
+
+/// Where the log goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// The worker's.
+    Stdout,
+    /// That of commands whose answer is on stdout, and of child processes.
+    Stderr,
+}
+
+/// Starts the log of this process. A second call changes nothing.
+///
+/// Libraries are heard from warnings upwards only, whatever the level.
+pub fn init(config: LogConfig, output: Output) {
+    let levels =
+        Targets::new().with_default(tracing::Level::WARN.min(config.level)).with_target("oculus_host", config.level);
+    let (writer, is_terminal) = match output {
+        Output::Stdout => (fmt::writer::BoxMakeWriter::new(std::io::stdout), std::io::stdout().is_terminal()),
+        Output::Stderr => (fmt::writer::BoxMakeWriter::new(std::io::stderr), std::io::stderr().is_terminal()),
+    };
+    let lines = fmt::layer().with_writer(writer).with_target(false).with_ansi(is_terminal);
+    let lines = match config.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    // Fails only where a log is already installed, which then stays.
+    let _ = tracing_subscriber::registry().with(lines.with_filter(levels)).try_init();
+}

@@ -1,0 +1,174 @@
+//! Every way in which an attempt can end, and what the queue is told of it.
+
+use serde_json::Value;
+
+use super::child::Death;
+use super::entry::Refusal;
+use super::heartbeat::Counters;
+use super::intake::Job;
+use super::outcome::{Answer, Letter, Outcome};
+use super::progress::Pace;
+use crate::job::failure::{Failure, Kind};
+use crate::job::progress::{Event, Phase, Status};
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// The job has said its result, good or bad.
+    Answered {
+        /// `None` for a success.
+        failure: Option<Kind>,
+        /// The result object.
+        result: Value,
+    },
+    /// The worker says the result in the job's place: it ran too long, somebody asked for its end, or it had no start.
+    Stopped(Failure),
+    /// The job's process died without a result.
+    Died(Death),
+    /// The job is in other hands: nothing may be said.
+    Lost,
+    /// The worker ends; the job goes back.
+    Released,
+}
+
+impl Ending {
+    /// What the queue is told; `None` when the lease is lost. `pace` stamps the last event.
+    pub fn outcome(self, job: &Job, pace: &mut Pace, phase: Phase) -> Option<Outcome> {
+        let mut last =
+            |phase, status, message: &str| pace.last(phase, status, message, std::time::Instant::now()).to_json();
+        match self {
+            Self::Lost => None,
+            Self::Released => Some(Outcome::Release),
+            Self::Answered { failure: None, result } => Some(Outcome::Result {
+                answer: Answer { result: result.to_string(), event: last(Phase::Complete, Status::Completed, "done") },
+                succeeded: Some(job.payload_sha256.clone()),
+            }),
+            Self::Answered { failure: Some(kind), result } => {
+                let phase = serde_json::from_value(result["phase"].clone()).unwrap_or(phase);
+                let message = result["error"]["message"].as_str().unwrap_or("failed");
+                let event = last(phase, status_of(kind), message);
+                Some(Outcome::Result { answer: Answer { result: result.to_string(), event }, succeeded: None })
+            }
+            Self::Stopped(failure) => {
+                let event = last(failure.phase, status_of(failure.kind), &failure.message);
+                Some(Outcome::Result { answer: Answer { result: result(&failure, job), event }, succeeded: None })
+            }
+            Self::Died(death) => {
+                let failure = crashed(&death, job.crashes + 1, phase);
+                let requeued = format!("{}; the job is tried again", failure.message);
+                Some(Outcome::Crash {
+                    requeued: last(Phase::Queued, Status::InProgress, &requeued),
+                    letter: Letter {
+                        reason: failure.code.clone(),
+                        message: failure.message.clone(),
+                        exit_code: death.exit_code,
+                        signal: death.signal,
+                        last_lines: death.last_lines,
+                    },
+                    answer: Answer {
+                        result: result(&failure, job),
+                        event: last(phase, Status::Failed, &failure.message),
+                    },
+                })
+            }
+        }
+    }
+
+    /// As the log calls it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Answered { failure: None, .. } => "done",
+            Self::Answered { failure: Some(Kind::Refused), .. } => "refused",
+            Self::Answered { .. } | Self::Stopped(_) => "failed",
+            Self::Died(_) => "crashed",
+            Self::Lost => "lost to another worker",
+            Self::Released => "given back",
+        }
+    }
+
+    /// Notes the ending in the counters of the heartbeat.
+    pub fn count(&self, counters: &mut Counters) {
+        match self {
+            Self::Answered { failure: None, .. } => counters.done += 1,
+            Self::Answered { .. } | Self::Stopped(_) => counters.failed += 1,
+            Self::Died(_) => counters.crashed += 1,
+            Self::Lost => counters.fenced += 1,
+            Self::Released => {}
+        }
+    }
+}
+
+/// A dead letter of an entry that is no job, with a failed result for whoever can be told.
+pub fn refused(refusal: &Refusal) -> Outcome {
+    let failure = &refusal.failure;
+    let id = refusal.id.as_deref().unwrap_or_default();
+    let event = Event::now(id, failure.phase, Status::Failed).with_message(&failure.message).to_json();
+    let letter = Letter { reason: failure.code.clone(), message: failure.message.clone(), ..Letter::default() };
+    Outcome::Dead { letter, answer: Answer { result: failure.to_result(id, Value::Null).to_string(), event } }
+}
+
+fn status_of(kind: Kind) -> Status {
+    match kind {
+        Kind::Cancelled => Status::Cancelled,
+        Kind::Refused | Kind::Failed => Status::Failed,
+    }
+}
+
+fn result(failure: &Failure, job: &Job) -> String {
+    failure.to_result(&job.build_id, Value::Null).to_string()
+}
+
+fn crashed(death: &Death, times: u32, phase: Phase) -> Failure {
+    let how = match (death.signal, death.exit_code) {
+        (Some(signal), _) => format!("was killed by signal {signal}{}", signal_name(signal)),
+        (None, Some(code)) => format!("exited with code {code} without a result"),
+        (None, None) => "could not be started".to_owned(),
+    };
+    let last_lines: Vec<&str> = death.last_lines.lines().rev().take(5).collect();
+    let said = match last_lines.is_empty() {
+        true => "it printed nothing".to_owned(),
+        false => format!("its last lines: {}", last_lines.into_iter().rev().collect::<Vec<_>>().join(" | ")),
+    };
+    let message = format!("the job's process {how} ({times} so far); {said}");
+    let hint = "look at the worker's log for this job; a signal 9 often means that memory ran out";
+    Failure::failed(phase, "job_crashed", message, hint).retryable()
+}
+
+fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        4 => " (SIGILL)",
+        6 => " (SIGABRT)",
+        9 => " (SIGKILL)",
+        11 => " (SIGSEGV)",
+        15 => " (SIGTERM)",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_crash_names_signal_count_and_last_lines() {
+        let death = Death { exit_code: None, signal: Some(11), last_lines: "one\ntwo".to_owned() };
+        let job = Job {
+            id: "j".into(),
+            build_id: "b".into(),
+            payload: "{}".into(),
+            payload_sha256: String::new(),
+            attempt: 1,
+            crashes: 2,
+        };
+        let outcome = Ending::Died(death).outcome(&job, &mut Pace::new("j", Instant::now()), Phase::Training).unwrap();
+        let Outcome::Crash { letter, answer, .. } = outcome else { panic!("{outcome:?}") };
+        assert_eq!((letter.signal, letter.last_lines.as_str()), (Some(11), "one\ntwo"));
+        let result: Value = serde_json::from_str(&answer.result).unwrap();
+        assert_eq!((result["build_id"].as_str(), result["phase"].as_str()), (Some("b"), Some("training")));
+        let message = result["error"]["message"].as_str().unwrap();
+        assert!(message.contains("signal 11 (SIGSEGV) (3 so far)") && message.contains("one | two"), "{message}");
+    }
+}

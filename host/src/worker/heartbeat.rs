@@ -1,0 +1,166 @@
+//! What the worker is doing, and telling the backend so.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::link::Backoff;
+use super::registration::{Backend, Known, Registration};
+use super::shutdown::{Stage, reached};
+use crate::job::progress::Phase;
+
+/// What the worker does, as the heartbeat tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Not yet taking jobs.
+    Starting,
+    /// Waiting for jobs.
+    Idle,
+    /// Running jobs.
+    Busy,
+    /// Finishing, taking no more.
+    Draining,
+}
+
+/// How many attempts have ended how, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// With a model.
+    pub done: u64,
+    /// With a failed result.
+    pub failed: u64,
+    /// By the death of the job's process.
+    pub crashed: u64,
+    /// With a result that came too late.
+    pub fenced: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RunningJob {
+    job_id: String,
+    phase: Phase,
+    percent: f64,
+}
+
+/// One heartbeat.
+#[derive(Clone, Debug, Serialize)]
+pub struct Beat {
+    worker_id: String,
+    state: State,
+    running: Vec<RunningJob>,
+    counters: Counters,
+    uptime_s: u64,
+}
+
+impl Beat {
+    /// Whose heartbeat this is.
+    pub fn worker_id(&self) -> &str {
+        &self.worker_id
+    }
+}
+
+/// Where the parts of the worker note what they do. Clones share one board.
+#[derive(Clone)]
+pub struct Board {
+    started: Instant,
+    noted: Arc<Mutex<Noted>>,
+}
+
+struct Noted {
+    stage: Option<Stage>,
+    running: BTreeMap<String, RunningJob>,
+    counters: Counters,
+}
+
+impl Board {
+    /// A board that says `starting`.
+    pub fn new() -> Self {
+        let noted = Noted { stage: None, running: BTreeMap::new(), counters: Counters::default() };
+        Self { started: Instant::now(), noted: Arc::new(Mutex::new(noted)) }
+    }
+
+    /// Jobs are taken from now on, or no longer.
+    pub fn set_stage(&self, stage: Stage) {
+        self.lock().stage = Some(stage);
+    }
+
+    /// A job has come on.
+    pub fn progress(&self, job_id: &str, phase: Phase, percent: f64) {
+        let job = RunningJob { job_id: job_id.to_owned(), phase, percent };
+        self.lock().running.insert(job_id.to_owned(), job);
+    }
+
+    /// A job is over.
+    pub fn remove(&self, job_id: &str) {
+        self.lock().running.remove(job_id);
+    }
+
+    /// Counts an ending.
+    pub fn count(&self, add: impl FnOnce(&mut Counters)) {
+        add(&mut self.lock().counters);
+    }
+
+    /// What to tell at this moment.
+    pub fn beat(&self, worker_id: &str) -> Beat {
+        let noted = self.lock();
+        let state = match (noted.stage, noted.running.is_empty()) {
+            (None, _) => State::Starting,
+            (Some(Stage::Running), true) => State::Idle,
+            (Some(Stage::Running), false) => State::Busy,
+            (Some(Stage::Draining | Stage::Releasing), _) => State::Draining,
+        };
+        Beat {
+            worker_id: worker_id.to_owned(),
+            state,
+            running: noted.running.values().cloned().collect(),
+            counters: noted.counters,
+            uptime_s: self.started.elapsed().as_secs(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Noted> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Registers, then tells the board every `every`, and at once when draining begins; registers again whenever the
+/// backend does not know this worker. Ends with the task that runs it.
+pub async fn run(backend: Backend, who: Registration, board: Board, mut stages: watch::Receiver<Stage>) {
+    let every = backend.heartbeat_every();
+    let mut backoff = Backoff::up_to(every.max(Duration::from_secs(60)));
+    let mut is_known = false;
+    loop {
+        let told = match is_known {
+            false => backend.register(&who).await,
+            true => backend.heartbeat(&board.beat(&who.worker_id)).await,
+        };
+        let pause = match told {
+            Some(Known::Yes) => {
+                backoff.reset();
+                // The first heartbeat follows a registration at once.
+                if std::mem::replace(&mut is_known, true) { every } else { Duration::ZERO }
+            }
+            Some(Known::No) => {
+                tracing::info!("the backend does not know this worker: registering again");
+                is_known = false;
+                Duration::ZERO
+            }
+            None => backoff.pause().max(if is_known { every } else { Duration::ZERO }),
+        };
+        let is_draining = *stages.borrow() >= Stage::Draining;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = reached(&mut stages, Stage::Draining), if !is_draining => board.set_stage(Stage::Draining),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! From a claimed entry to a job that can be run, or to the reason why not.
+
+use std::time::Duration;
+
+use redis::RedisResult;
+use sha2::{Digest, Sha256};
+
+use super::entry::{self, Entry, Header, MAX_BYTES, Refusal};
+use super::link::is_about_the_data;
+use super::queue::{Claim, Queue, Start};
+
+/// A producer may push the id before it stores the payload: how long it is given.
+const PAYLOAD_PATIENCE: [Duration; 3] =
+    [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1)];
+
+/// A job that is to be run.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The name of its result and of its progress channel.
+    pub id: String,
+    /// The name that its result carries inside.
+    pub build_id: String,
+    /// Its JSON, an object.
+    pub payload: String,
+    /// SHA-256 of the payload, as hex.
+    pub payload_sha256: String,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// Deaths of the job's process so far.
+    pub crashes: u32,
+}
+
+/// What a claim turns out to be.
+#[derive(Debug)]
+pub enum Admission {
+    /// To be run.
+    Run(Job),
+    /// To become a dead letter.
+    Refused(Refusal),
+    /// Over already: a duplicate, a repetition of a success, or a lost lease; the reason is logged.
+    Over,
+}
+
+/// Reads entry and payload of a claim and starts it.
+///
+/// # Errors
+/// Redis' own; the same call may be made again.
+pub async fn admit(queue: &Queue, claim: &Claim) -> RedisResult<Admission> {
+    let found = match entry::read(&claim.entry) {
+        Ok(Entry::Job { id, payload }) => Ok((id, payload.into_bytes())),
+        Ok(Entry::Pointer { id, payload_key }) => {
+            let keys = payload_key.into_iter().chain([usual_key(queue, &id)]).collect();
+            find_payload(queue, id, keys).await?
+        }
+        Ok(Entry::Name(name)) => {
+            let keys = vec![usual_key(queue, &name), name.clone()];
+            find_payload(queue, name, keys).await?
+        }
+        Err(refusal) => Err(refusal),
+    };
+    match found.and_then(|(id, bytes)| read_payload(queue, id, bytes)) {
+        Ok(job) => start(queue, claim, job).await,
+        Err(refusal) => Ok(Admission::Refused(refusal)),
+    }
+}
+
+async fn start(queue: &Queue, claim: &Claim, mut job: Job) -> RedisResult<Admission> {
+    match queue.start(claim.token, &job.id, &job.payload_sha256).await? {
+        Start::Run { attempt, crashes } => {
+            (job.attempt, job.crashes) = (attempt, crashes);
+            return Ok(Admission::Run(job));
+        }
+        Start::Running { token } => tracing::warn!(job = job.id, token, "duplicate of a running job dropped"),
+        Start::Done => tracing::info!(job = job.id, "this payload has succeeded before: `complete` published again"),
+        Start::Lost => tracing::warn!(job = job.id, token = claim.token, "lease lost before the job could start"),
+    }
+    Ok(Admission::Over)
+}
+
+fn usual_key(queue: &Queue, id: &str) -> String {
+    format!("{}:{id}", queue.rules().job_prefix)
+}
+
+async fn find_payload(
+    queue: &Queue,
+    name: String,
+    keys: Vec<String>,
+) -> RedisResult<Result<(String, Vec<u8>), Refusal>> {
+    let hint = "store the job's JSON as a string at its key before pushing its id";
+    for patience in PAYLOAD_PATIENCE.map(Some).into_iter().chain([None]) {
+        for key in &keys {
+            match queue.payload(key).await {
+                Ok(Some(bytes)) => return Ok(Ok((name, bytes))),
+                Ok(None) => {}
+                Err(error) if is_about_the_data(&error) => {
+                    let message = format!("the key `{key}` holds no string");
+                    return Ok(Err(Refusal::new(Some(name), "payload_unreadable", message, hint)));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(patience) = patience {
+            tokio::time::sleep(patience).await;
+        }
+    }
+    let message = format!("no payload at `{}`", keys.join("`, nor at `"));
+    Ok(Err(Refusal::new(Some(name), "payload_missing", message, hint)))
+}
+
+/// A payload's own `job_id` names the job, then the entry, then its `build_id`: an entry that is the key of the
+/// payload, prefix and all, stands back behind whatever the payload says.
+fn read_payload(queue: &Queue, entry_id: String, bytes: Vec<u8>) -> Result<Job, Refusal> {
+    let (header, outcome) = Header::read(&bytes);
+    let id = match entry_id.strip_prefix(&format!("{}:", queue.rules().job_prefix)) {
+        Some(rest) => header.id().unwrap_or_else(|| rest.to_owned()),
+        None => header.job_id.clone().unwrap_or(entry_id),
+    };
+    let refuse = |code: &str, message: String, hint: &str| Err(Refusal::new(Some(id.clone()), code, message, hint));
+    if bytes.len() > MAX_BYTES {
+        let message = format!("the payload has more than {MAX_BYTES} bytes");
+        return refuse("payload_too_large", message, "leave out what the job does not need");
+    }
+    if let Err(error) = outcome {
+        return refuse("payload_not_json", format!("the payload is not a JSON object: {error}"), "see the job format");
+    }
+    let payload_sha256 = sha256(&bytes);
+    match String::from_utf8(bytes) {
+        Ok(payload) => {
+            let build_id = header.build_id.unwrap_or_else(|| id.clone());
+            Ok(Job { id, build_id, payload, payload_sha256, attempt: 0, crashes: 0 })
+        }
+        Err(error) => refuse("payload_not_json", format!("the payload is not UTF-8: {error}"), "see the job format"),
+    }
+}
+
+/// SHA-256 as hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,145 @@
+//! Keeps the leases of this worker's jobs alive, on a thread and a connection of its own.
+//!
+//! Invariant: a busy runtime, a long script or a full socket elsewhere cannot cost a lease; and who has not renewed for
+//! five sixths of a lease publishes nothing, since the job may be in other hands at any moment.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use redis::{Client, Connection, RedisResult};
+use tokio::sync::watch;
+
+use super::link::{ANSWER_TIMEOUT, Backoff, CONNECT_TIMEOUT, Outage};
+use super::queue::{Queue, Standing};
+
+/// All leases that this worker holds.
+#[derive(Clone, Default)]
+pub struct Leases {
+    held: Arc<Mutex<HashMap<(String, u64), Held>>>,
+}
+
+struct Held {
+    queue: Queue,
+    state: watch::Sender<State>,
+}
+
+#[derive(Clone, Copy)]
+struct State {
+    standing: Standing,
+    renewed: Instant,
+}
+
+/// The lease of one job; renewed until dropped.
+pub struct Lease {
+    leases: Leases,
+    key: (String, u64),
+    state: watch::Receiver<State>,
+    ttl: Duration,
+}
+
+impl Leases {
+    /// Starts the thread that renews every third of `ttl`.
+    ///
+    /// # Errors
+    /// The system's, when it has no thread to spare.
+    pub fn start(client: Client, ttl: Duration, outage: Outage) -> io::Result<Self> {
+        let leases = Self::default();
+        let renewed = leases.clone();
+        std::thread::Builder::new()
+            .name("leases".to_owned())
+            .spawn(move || renewed.renew_for_ever(&client, ttl, &outage))?;
+        Ok(leases)
+    }
+
+    /// Renews this token from now on.
+    pub fn hold(&self, queue: &Queue, token: u64) -> Lease {
+        let (sender, state) = watch::channel(State { standing: Standing::Held, renewed: Instant::now() });
+        let key = (queue.name().to_owned(), token);
+        self.lock().insert(key.clone(), Held { queue: queue.clone(), state: sender });
+        Lease { leases: self.clone(), key, state, ttl: queue.rules().lease }
+    }
+
+    fn renew_for_ever(&self, client: &Client, ttl: Duration, outage: &Outage) {
+        let mut connection = None;
+        let mut backoff = Backoff::up_to((ttl / 3).min(Duration::from_secs(5)));
+        loop {
+            match self.renew_all(client, &mut connection) {
+                Ok(()) => {
+                    backoff.reset();
+                    std::thread::sleep(ttl / 3);
+                }
+                Err(error) => {
+                    outage.began(&error);
+                    connection = None;
+                    std::thread::sleep(backoff.pause());
+                }
+            }
+        }
+    }
+
+    fn renew_all(&self, client: &Client, connection: &mut Option<Connection>) -> RedisResult<()> {
+        let held: Vec<(u64, Queue)> =
+            self.lock().iter().map(|((_, token), held)| (*token, held.queue.clone())).collect();
+        for (token, queue) in held {
+            let connection = match connection {
+                Some(connection) => connection,
+                None => connection.insert(connect(client)?),
+            };
+            let standing = queue.renew_on(connection, token)?;
+            if let Some(held) = self.lock().get(&(queue.name().to_owned(), token)) {
+                held.state.send_replace(State { standing, renewed: Instant::now() });
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, u64), Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn connect(client: &Client) -> RedisResult<Connection> {
+    let connection = client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
+    connection.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+    connection.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+    Ok(connection)
+}
+
+impl Lease {
+    /// Returns once the job is lost or an end is asked for, with which of the two.
+    pub async fn ended(&mut self) -> Standing {
+        let ended = self.state.wait_for(|state| state.standing != Standing::Held).await.map(|state| state.standing);
+        match ended {
+            Ok(standing) => standing,
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// A view that tells whether the job is surely still ours.
+    pub fn freshness(&self) -> Freshness {
+        Freshness { state: self.state.clone(), limit: self.ttl * 5 / 6 }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.leases.lock().remove(&self.key);
+    }
+}
+
+/// Tells whether a lease was renewed lately enough to publish in its name.
+#[derive(Clone)]
+pub struct Freshness {
+    state: watch::Receiver<State>,
+    limit: Duration,
+}
+
+impl Freshness {
+    /// Whether it was.
+    pub fn is_fresh(&self) -> bool {
+        let state = self.state.borrow();
+        state.standing != Standing::Lost && state.renewed.elapsed() < self.limit
+    }
+}

@@ -1,0 +1,196 @@
+//! A connection to Redis that comes back by itself, and what is said while it is away.
+//!
+//! Invariant: an outage costs one warning when it begins and one line when it ends, however many ask meanwhile.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, RedisError, RedisResult, ScriptInvocation};
+
+use crate::config::RedisAddress;
+
+/// How long a connection may take to open.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long Redis may take for an answer, a job's payload included.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client of the server at that address; connects to nothing yet.
+///
+/// # Errors
+/// An address that is none.
+pub fn client(address: &RedisAddress) -> RedisResult<redis::Client> {
+    install_tls();
+    redis::Client::open(address.reveal())
+}
+
+/// Makes ring the provider of this process's TLS. A second call changes nothing.
+pub fn install_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// A connection that is opened when needed and again after it broke.
+pub struct Link {
+    client: redis::Client,
+    answer_timeout: Duration,
+    outage: Outage,
+    live: tokio::sync::Mutex<Option<Live>>,
+}
+
+#[derive(Clone)]
+struct Live {
+    connection: MultiplexedConnection,
+    since: Instant,
+}
+
+impl Link {
+    /// A link whose answers may take `answer_timeout`, longer than any blocking command's own.
+    pub fn new(client: redis::Client, answer_timeout: Duration, outage: Outage) -> Self {
+        Self { client, answer_timeout, outage, live: tokio::sync::Mutex::new(None) }
+    }
+
+    /// Sends one command.
+    ///
+    /// # Errors
+    /// Redis' own; the caller decides whether to try again. The next call connects anew where that is needed.
+    pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+        let mut connection = self.connection().await?;
+        let answer = command.query_async(&mut connection).await;
+        self.heed(answer).await
+    }
+
+    /// Runs a script.
+    ///
+    /// # Errors
+    /// As [`Link::query`].
+    pub async fn invoke<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> RedisResult<T> {
+        let mut connection = self.connection().await?;
+        let answer = script.invoke_async(&mut connection).await;
+        self.heed(answer).await
+    }
+
+    /// How long this link has been open without a break; `None` while it is closed.
+    pub async fn connected_for(&self) -> Option<Duration> {
+        self.live.lock().await.as_ref().map(|live| live.since.elapsed())
+    }
+
+    async fn connection(&self) -> RedisResult<MultiplexedConnection> {
+        let mut live = self.live.lock().await;
+        if let Some(live) = &*live {
+            return Ok(live.connection.clone());
+        }
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(self.answer_timeout));
+        match self.client.get_multiplexed_async_connection_with_config(&config).await {
+            Ok(connection) => {
+                *live = Some(Live { connection: connection.clone(), since: Instant::now() });
+                Ok(connection)
+            }
+            Err(error) => {
+                self.outage.began(&error);
+                Err(error)
+            }
+        }
+    }
+
+    async fn heed<T>(&self, answer: RedisResult<T>) -> RedisResult<T> {
+        match &answer {
+            Ok(_) => self.outage.ended(),
+            Err(error) if is_about_the_data(error) => {}
+            Err(error) => {
+                *self.live.lock().await = None;
+                self.outage.began(error);
+            }
+        }
+        answer
+    }
+}
+
+/// Whether Redis is well and only a key holds something else than expected.
+pub fn is_about_the_data(error: &RedisError) -> bool {
+    error.code() == Some("WRONGTYPE")
+}
+
+/// One peer's outage, said once by whoever notices first.
+#[derive(Clone)]
+pub struct Outage {
+    peer: Arc<str>,
+    since: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Outage {
+    /// For a peer as the log shall call it, such as `Redis at redis://localhost:6379/0`.
+    pub fn of(peer: &str) -> Self {
+        Self { peer: peer.into(), since: Arc::default() }
+    }
+
+    /// Notes a failure; the first of an outage is logged.
+    pub fn began(&self, reason: &dyn std::fmt::Display) {
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        if since.is_none() {
+            *since = Some(Instant::now());
+            tracing::warn!("{} does not serve: {reason}; trying until it does", self.peer);
+        }
+    }
+
+    /// Notes a success; the first after an outage is logged.
+    pub fn ended(&self) {
+        let since = self.since.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(since) = since {
+            tracing::info!("{} serves again after {:.1} s", self.peer, since.elapsed().as_secs_f64());
+        }
+    }
+}
+
+/// Growing pauses with jitter: 0.1 s, doubled up to a longest one, each shortened at random by up to a half.
+#[derive(Debug)]
+pub struct Backoff {
+    longest: Duration,
+    next: Duration,
+}
+
+impl Backoff {
+    /// Pauses of at most `longest`.
+    pub fn up_to(longest: Duration) -> Self {
+        Self { longest, next: Duration::from_millis(100).min(longest) }
+    }
+
+    /// The next pause.
+    pub fn pause(&mut self) -> Duration {
+        let pause = self.next;
+        self.next = (pause * 2).min(self.longest);
+        jittered(pause)
+    }
+
+    /// Starts again with the shortest pause.
+    pub fn reset(&mut self) {
+        *self = Self::up_to(self.longest);
+    }
+}
+
+/// Between half of `pause` and all of it, at random, so that workers do not act in step.
+pub fn jittered(pause: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64;
+    pause.mul_f64(0.5 + random / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_never_fall_under_a_half() {
+        let mut backoff = Backoff::up_to(Duration::from_millis(350));
+        for expected in [100, 200, 350, 350] {
+            let pause = backoff.pause();
+            let expected = Duration::from_millis(expected);
+            assert!(pause >= expected / 2 && pause <= expected, "{pause:?} of {expected:?}");
+        }
+        backoff.reset();
+        assert!(backoff.pause() <= Duration::from_millis(100));
+    }
+}

@@ -1,0 +1,338 @@
+//! One queue in Redis: entries go from the list into a worker's hands and from there to a result, in atomic steps.
+//!
+//! In: the list that the backend pushes to. Out: [`Claim`]s, and their endings.
+//! Invariant: every entry is at any moment in the list, under a live lease, or ended; the scripts under `scripts/` are
+//! the only writers, and Redis' clock is the only clock.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use redis::{ConnectionLike, FromRedisValue, RedisError, RedisResult, Script, ScriptInvocation, cmd};
+use serde::Serialize;
+
+use super::entry::MAX_BYTES;
+use super::link::Link;
+use super::outcome::{Answer, Finish, Letter, Outcome};
+use crate::config::{QueueConfig, QueueEnd};
+use crate::job::failure::Failure;
+use crate::job::progress::{Event, Phase, Status};
+
+/// Losses to vanished workers until a job is given up.
+pub const MAX_VANISHED: u32 = 10;
+
+static FETCH: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/fetch.lua")));
+static START: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/start.lua")));
+static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/renew.lua")));
+static FINISH: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/finish.lua")));
+static REAP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/reap.lua")));
+
+/// An entry in this worker's hands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Fences this attempt against any other.
+    pub token: u64,
+    /// The entry's bytes, cut one byte after [`MAX_BYTES`].
+    pub entry: Vec<u8>,
+}
+
+/// What a claim turns out to be, once its id is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// To be run.
+    Run {
+        /// Which attempt this is, from 1.
+        attempt: u32,
+        /// Deaths of the job's process so far.
+        crashes: u32,
+    },
+    /// A job of this id runs already, under another token; this entry is dropped.
+    Running {
+        /// That other token.
+        token: u64,
+    },
+    /// This payload has succeeded already; `complete` was published again.
+    Done,
+    /// The lease was lost meanwhile.
+    Lost,
+}
+
+/// What a renewal says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The job is ours.
+    Held,
+    /// The job is ours, and somebody asks for its end.
+    Cancelled,
+    /// The job is in other hands or ended.
+    Lost,
+}
+
+/// A job that was taken from a vanished worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reaped {
+    /// [`Finish::Requeued`] or [`Finish::Dead`].
+    pub verdict: Finish,
+    /// Its id, if the worker came as far as reading it.
+    pub id: Option<String>,
+    /// Who vanished.
+    pub worker: String,
+}
+
+/// One list with its leases, counts and dead letters.
+#[derive(Clone)]
+pub struct Queue {
+    name: String,
+    worker: String,
+    rules: QueueConfig,
+    link: Arc<Link>,
+}
+
+impl Queue {
+    /// The queue of that name, for a worker of that name.
+    pub fn new(name: &str, worker: &str, rules: &QueueConfig, link: Arc<Link>) -> Self {
+        Self { name: name.to_owned(), worker: worker.to_owned(), rules: rules.clone(), link }
+    }
+
+    /// The list's key.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The limits and names that this queue goes by.
+    pub fn rules(&self) -> &QueueConfig {
+        &self.rules
+    }
+
+    /// Takes the next entry, if there is one.
+    ///
+    /// # Errors
+    /// Redis' own. If only the answer was lost, the entry comes back when its lease ends.
+    pub async fn fetch(&self) -> RedisResult<Option<Claim>> {
+        let mut call = FETCH.key(&self.name);
+        call.arg(self.pop()).arg(millis(self.rules.lease)).arg(&self.worker).arg(MAX_BYTES + 1);
+        let taken: Option<(u64, Vec<u8>)> = self.link.invoke(&call).await?;
+        Ok(taken.map(|(token, entry)| Claim { token, entry }))
+    }
+
+    /// Says whether a claim is to be run, now that its id and payload are known.
+    ///
+    /// # Errors
+    /// Redis' own.
+    pub async fn start(&self, token: u64, id: &str, payload_sha256: &str) -> RedisResult<Start> {
+        let event = Event::now(id, Phase::Complete, Status::Completed).with_message("this job has succeeded before");
+        let mut call = START.key(&self.name);
+        call.key(self.result_key(id)).arg(token).arg(id).arg(payload_sha256).arg(event.to_json());
+        let answer: Vec<redis::Value> = self.link.invoke(&call).await?;
+        let word = |index: usize| answer.get(index).cloned().unwrap_or(redis::Value::Nil);
+        match String::from_redis_value(word(0))?.as_str() {
+            "run" => {
+                let (attempt, crashes) =
+                    (FromRedisValue::from_redis_value(word(1))?, FromRedisValue::from_redis_value(word(2))?);
+                Ok(Start::Run { attempt, crashes })
+            }
+            "running" => Ok(Start::Running { token: FromRedisValue::from_redis_value(word(1))? }),
+            "done" => Ok(Start::Done),
+            "lost" => Ok(Start::Lost),
+            other => Err(unknown("start", other)),
+        }
+    }
+
+    /// Extends a lease.
+    ///
+    /// # Errors
+    /// Redis' own.
+    pub async fn renew(&self, token: u64) -> RedisResult<Standing> {
+        standing(&self.link.invoke::<String>(&self.renewal(token)).await?)
+    }
+
+    /// The same on a connection of the caller's, for a thread that does nothing else.
+    ///
+    /// # Errors
+    /// Redis' own.
+    pub fn renew_on(&self, connection: &mut dyn ConnectionLike, token: u64) -> RedisResult<Standing> {
+        standing(&self.renewal(token).invoke::<String>(connection)?)
+    }
+
+    /// Ends a claim. `id` is that of [`Queue::start`], or whatever could be read of an entry that is no job.
+    ///
+    /// # Errors
+    /// Redis' own: then nothing is known, and the same call may be made again.
+    pub async fn finish(&self, token: u64, id: Option<&str>, outcome: &Outcome) -> RedisResult<Finish> {
+        let order = Order::new(id, outcome, &self.rules);
+        let order = serde_json::to_string(&order).map_err(|error| RedisError::from(std::io::Error::other(error)))?;
+        let answer = outcome.answer();
+        let mut call = FINISH.key(&self.name);
+        call.key(id.map_or_else(|| self.name.clone(), |id| self.result_key(id)));
+        call.arg(token).arg(self.push()).arg(&answer.result).arg(&answer.event).arg(order);
+        finish(&self.link.invoke::<String>(&call).await?)
+    }
+
+    /// Takes back what vanished workers held.
+    ///
+    /// # Errors
+    /// Redis' own.
+    pub async fn reap(&self) -> RedisResult<Vec<Reaped>> {
+        let message = format!("{MAX_VANISHED} workers took this job and vanished");
+        let hint = "look for what kills the workers (memory?), then submit the job again";
+        let failure = Failure::failed(Phase::Queued, "worker_vanished", message, hint).retryable();
+        let letter = Letter { reason: failure.code.clone(), message: failure.message.clone(), ..Letter::default() };
+        let event = Event::now("", Phase::Queued, Status::Failed).with_message(&failure.message);
+        let mut call = REAP.key(&self.name);
+        call.arg(self.push()).arg(MAX_VANISHED).arg(&self.rules.result_prefix).arg(self.ttl_seconds());
+        call.arg(serde_json::json!(letter).to_string());
+        call.arg(without_field("build_id", failure.to_result("", serde_json::Value::Null)));
+        call.arg(without_field("job_id", serde_json::json!(event)));
+        let reaped: Vec<(String, String, String)> = self.link.invoke(&call).await?;
+        let reaped = reaped.into_iter().map(|(verdict, id, worker)| {
+            Ok(Reaped { verdict: finish(&verdict)?, id: Some(id).filter(|id| !id.is_empty()), worker })
+        });
+        reaped.collect()
+    }
+
+    /// The payload at a key, cut one byte after [`MAX_BYTES`]; `None` where nothing is.
+    ///
+    /// # Errors
+    /// Redis' own.
+    pub async fn payload(&self, key: &str) -> RedisResult<Option<Vec<u8>>> {
+        let bytes: Vec<u8> = self.link.query(cmd("GETRANGE").arg(key).arg(0).arg(MAX_BYTES)).await?;
+        Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    }
+
+    /// How many entries a list holds; 0 for a key that is no list.
+    ///
+    /// # Errors
+    /// Redis' own.
+    pub async fn length_of(&self, list: &str) -> RedisResult<u64> {
+        match self.link.query(cmd("LLEN").arg(list)).await {
+            Err(error) if super::link::is_about_the_data(&error) => Ok(0),
+            answer => answer,
+        }
+    }
+
+    /// Sleeps until an entry arrives or `timeout` ends, on a link of the caller's: moving the next entry onto its own
+    /// place wakes without removing anything.
+    ///
+    /// # Errors
+    /// Redis' own.
+    pub async fn wait(&self, link: &Link, timeout: Duration) -> RedisResult<()> {
+        let end = match self.rules.end {
+            QueueEnd::Left => "LEFT",
+            QueueEnd::Right => "RIGHT",
+        };
+        let mut call = cmd("BLMOVE");
+        call.arg(&self.name).arg(&self.name).arg(end).arg(end).arg(timeout.as_secs_f64());
+        link.query::<Option<Vec<u8>>>(&call).await.map(drop)
+    }
+
+    fn renewal(&self, token: u64) -> ScriptInvocation<'static> {
+        let mut call = RENEW.key(&self.name);
+        call.arg(token).arg(millis(self.rules.lease));
+        call
+    }
+
+    fn result_key(&self, id: &str) -> String {
+        format!("{}:{id}", self.rules.result_prefix)
+    }
+
+    fn ttl_seconds(&self) -> u64 {
+        self.rules.result_ttl.map_or(0, |ttl| ttl.as_secs())
+    }
+
+    fn pop(&self) -> &'static str {
+        match self.rules.end {
+            QueueEnd::Left => "LPOP",
+            QueueEnd::Right => "RPOP",
+        }
+    }
+
+    /// Back to the end that is taken from.
+    fn push(&self) -> &'static str {
+        match self.rules.end {
+            QueueEnd::Left => "LPUSH",
+            QueueEnd::Right => "RPUSH",
+        }
+    }
+}
+
+/// What `finish.lua` is told beside the texts.
+#[derive(Serialize)]
+struct Order<'a> {
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    ttl: u64,
+    max_crashes: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    succeeded: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    letter: Option<&'a Letter>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requeued: Option<&'a str>,
+}
+
+impl<'a> Order<'a> {
+    fn new(id: Option<&'a str>, outcome: &'a Outcome, rules: &QueueConfig) -> Self {
+        let ttl = rules.result_ttl.map_or(0, |ttl| ttl.as_secs());
+        let plain = Order {
+            outcome: "release",
+            id,
+            ttl,
+            max_crashes: rules.max_crashes,
+            succeeded: None,
+            letter: None,
+            requeued: None,
+        };
+        match outcome {
+            Outcome::Release => plain,
+            Outcome::Result { succeeded, .. } => Order { outcome: "result", succeeded: succeeded.as_deref(), ..plain },
+            Outcome::Dead { letter, .. } => Order { outcome: "dead", letter: Some(letter), ..plain },
+            Outcome::Crash { letter, requeued, .. } => {
+                Order { outcome: "crash", letter: Some(letter), requeued: Some(requeued), ..plain }
+            }
+        }
+    }
+}
+
+impl Outcome {
+    fn answer(&self) -> &Answer {
+        static NONE: LazyLock<Answer> = LazyLock::new(Answer::default);
+        match self {
+            Self::Release => &NONE,
+            Self::Result { answer, .. } | Self::Crash { answer, .. } | Self::Dead { answer, .. } => answer,
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn without_field(field: &str, mut object: serde_json::Value) -> String {
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove(field);
+    }
+    object.to_string()
+}
+
+fn standing(word: &str) -> RedisResult<Standing> {
+    match word {
+        "held" => Ok(Standing::Held),
+        "cancelled" => Ok(Standing::Cancelled),
+        "lost" => Ok(Standing::Lost),
+        other => Err(unknown("renew", other)),
+    }
+}
+
+fn finish(word: &str) -> RedisResult<Finish> {
+    match word {
+        "finished" => Ok(Finish::Finished),
+        "requeued" => Ok(Finish::Requeued),
+        "dead" => Ok(Finish::Dead),
+        "fenced" => Ok(Finish::Fenced),
+        other => Err(unknown("finish", other)),
+    }
+}
+
+fn unknown(script: &str, word: &str) -> RedisError {
+    RedisError::from(std::io::Error::other(format!("the script {script} answered `{word}`, which it never does")))
+}

@@ -1,0 +1,91 @@
+//! Endings that Redis cannot take yet, on disk until it can.
+//!
+//! Invariant: an ending leaves the folder only after Redis has accepted or fenced it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::intake::sha256;
+use super::outcome::Outcome;
+
+/// An ending with all that is needed to submit it, also by a later process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spooled {
+    /// The list that the entry came from.
+    pub queue: String,
+    /// The attempt's token.
+    pub token: u64,
+    /// The job's id, where one could be read.
+    pub id: Option<String>,
+    /// The ending.
+    pub ending: Outcome,
+}
+
+/// A folder of unsent endings.
+#[derive(Clone, Debug)]
+pub struct Spool {
+    folder: PathBuf,
+}
+
+impl Spool {
+    /// The spool within the artifacts folder; made when first needed.
+    pub fn within(artifacts_dir: &Path) -> Self {
+        Self { folder: artifacts_dir.join("spool") }
+    }
+
+    /// Keeps an ending; complete under its name or not there at all.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn keep(&self, spooled: &Spooled) -> io::Result<()> {
+        std::fs::create_dir_all(&self.folder)?;
+        let path = self.path(spooled);
+        let unfinished = path.with_extension("tmp");
+        std::fs::write(&unfinished, serde_json::to_vec(spooled)?)?;
+        std::fs::rename(unfinished, path)
+    }
+
+    /// Forgets an ending, also one that was never kept.
+    pub fn forget(&self, spooled: &Spooled) {
+        // A file that stays is submitted again and fenced: harmless.
+        let _ = std::fs::remove_file(self.path(spooled));
+    }
+
+    /// All endings that are kept; a file that cannot be read is logged and left.
+    pub fn kept(&self) -> Vec<Spooled> {
+        let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|file| file.path());
+        files
+            .filter(|path| path.extension().is_some_and(|kind| kind == "json"))
+            .filter_map(|path| read(&path))
+            .collect()
+    }
+
+    fn path(&self, spooled: &Spooled) -> PathBuf {
+        self.folder.join(format!("{}-{}.json", &sha256(spooled.queue.as_bytes())[..16], spooled.token))
+    }
+}
+
+fn read(path: &Path) -> Option<Spooled> {
+    let read = std::fs::read(path).and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
+    read.inspect_err(|error| tracing::warn!("the unsent result {} cannot be read: {error}", path.display())).ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_found_until_it_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::within(folder.path());
+        assert_eq!(spool.kept(), []);
+        let ending = Spooled { queue: "q/../x".into(), token: 7, id: Some("../j".into()), ending: Outcome::Release };
+        spool.keep(&ending).unwrap();
+        assert_eq!(spool.kept(), [ending.clone()]);
+        spool.forget(&ending);
+        assert_eq!(spool.kept(), []);
+    }
+}

@@ -1,0 +1,36 @@
+//! Builds what the tests run: the binary and the plugins, in the profile and folder of the tests themselves.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The folder that holds the binary and the plugins' libraries; built on the first call of this process.
+///
+/// # Panics
+/// When the build fails.
+pub fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        // <target folder>/<profile>/deps/<this test>
+        let test = std::env::current_exe().unwrap();
+        let folder = test.ancestors().nth(2).unwrap().to_owned();
+        let profile = match folder.file_name().unwrap().to_str().unwrap() {
+            "debug" => "dev",
+            other => other,
+        };
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command
+            .args(["build", "--quiet", "--workspace", "--profile", profile])
+            .arg("--target-dir")
+            .arg(folder.parent().unwrap());
+        let status = command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).status().unwrap();
+        assert!(status.success(), "`cargo build --workspace` failed");
+        folder
+    })
+}
+
+/// The host's binary.
+pub fn host() -> PathBuf {
+    folder().join("oculus-host")
+}

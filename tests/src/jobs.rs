@@ -1,0 +1,48 @@
+//! Jobs in the contract's form, and bars for them.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+/// Trials of a job that is still running whenever a test looks.
+const ENDLESS: u32 = 100_000;
+
+/// A small job that can be done.
+pub fn job(id: &str) -> Value {
+    with_trials(id, 4)
+}
+
+/// A job that takes longer than any test.
+pub fn endless_job(id: &str) -> Value {
+    with_trials(id, ENDLESS)
+}
+
+fn with_trials(id: &str, n_trials: u32) -> Value {
+    json!({
+        "build_id": id,
+        "user_id": "user:tests",
+        "symbols": ["AAPL", "MSFT"],
+        "timeframe": "1d",
+        "design": {
+            "years": 2,
+            "strategy_type": "momentum",
+            "forward_returns_days_options": [5],
+            "profit_threshold_options": [2.0],
+            "recommended_n_iter_search": n_trials,
+            "priority_features": ["RSI_14", "MACD_HIST"],
+            "entry_rules": [{ "feature": "RSI_14", "operator": "<=", "threshold": 35.0, "description": "Oversold" }],
+            "exit_rules": [{ "feature": "RSI_14", "operator": ">=", "threshold": 70.0, "description": "Overbought" }],
+            "ml_training_config": {
+                "config_search_model": "LightGBM",
+                "train_neural_networks": false,
+                "train_lstm": false,
+                "cv_folds": 3,
+            },
+        },
+    })
+}
+
+/// The bars that the project carries: daily, of AAPL and MSFT.
+pub fn bars() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/bars"))
+}

@@ -1,0 +1,50 @@
+//! The process table, as far as tests look at it.
+
+use std::time::Duration;
+
+use crate::eventually;
+
+/// All descendants of a process, children before their own children.
+pub fn descendants_of(pid: u32) -> Vec<u32> {
+    let table: Vec<(u32, u32)> = std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|pid| Some((pid, parent_and_state(pid)?.0)))
+        .collect();
+    let mut found = vec![pid];
+    let mut next = 0;
+    while next < found.len() {
+        let parent_of_next = found[next];
+        found.extend(table.iter().filter(|(_, parent)| *parent == parent_of_next).map(|(child, _)| *child));
+        next += 1;
+    }
+    found.split_off(1)
+}
+
+/// Whether a process runs; one that has ended and only waits to be asked for its status does not.
+pub fn is_running(pid: u32) -> bool {
+    parent_and_state(pid).is_some_and(|(_, state)| state != 'Z' && state != 'X')
+}
+
+/// Waits until none of the processes runs.
+///
+/// # Panics
+/// When one still runs after `limit`.
+pub fn wait_until_gone(pids: &[u32], limit: Duration) {
+    eventually("end of the processes", limit, || (!pids.iter().any(|pid| is_running(*pid))).then_some(()));
+}
+
+/// Sends SIGKILL.
+pub fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+/// From `/proc/<pid>/stat`: `pid (name) state parent …`, where the name may hold anything.
+fn parent_and_state(pid: u32) -> Option<(u32, char)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?.chars().next()?;
+    Some((fields.next()?.parse().ok()?, state))
+}

@@ -1,0 +1,93 @@
+//! A redis-server of the test's own, on a socket in a folder of its own.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use redis::{Connection, FromRedisValue};
+use tempfile::TempDir;
+
+use crate::{SOON, eventually};
+
+/// A running server; killed when dropped.
+pub struct Redis {
+    folder: TempDir,
+    server: Child,
+}
+
+impl Redis {
+    /// Starts an empty server.
+    ///
+    /// # Panics
+    /// When redis-server is not installed or does not come up.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server = launch(&folder);
+        let redis = Self { folder, server };
+        redis.wait_until_up();
+        redis
+    }
+
+    /// Ends the server as an administrator would; its data stay on disk.
+    pub fn stop(&mut self) {
+        let pid = rustix::process::Pid::from_raw(self.server.id().cast_signed()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.server.wait().unwrap();
+    }
+
+    /// Starts the server again at the same address with the same data.
+    pub fn start_again(&mut self) {
+        self.server = launch(&self.folder);
+        self.wait_until_up();
+    }
+
+    /// The address for REDIS_URL.
+    pub fn url(&self) -> String {
+        format!("unix://{}", self.socket().display())
+    }
+
+    /// A connection of the test's own.
+    pub fn connection(&self) -> Connection {
+        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
+    }
+
+    /// The answer to a command written as words.
+    pub fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut command = redis::cmd(words[0]);
+        for word in &words[1..] {
+            command.arg(*word);
+        }
+        command.query(&mut self.connection()).unwrap()
+    }
+
+    /// The JSON at a key, once something is there.
+    pub fn json_at(&self, key: &str) -> serde_json::Value {
+        let text: String = eventually(&format!("value at {key}"), SOON * 3, || self.ask(&["GET", key]));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("redis.sock")
+    }
+
+    fn wait_until_up(&self) {
+        let client = redis::Client::open(self.url()).unwrap();
+        eventually("redis-server", SOON, || {
+            let mut connection = client.get_connection().ok()?;
+            redis::cmd("PING").query::<String>(&mut connection).ok()
+        });
+    }
+}
+
+fn launch(folder: &TempDir) -> Child {
+    let mut command = Command::new("redis-server");
+    command.args(["--port", "0", "--unixsocket", "redis.sock", "--appendonly", "yes", "--save", "", "--dir", "."]);
+    command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("redis-server is needed: `cargo xtask setup` installs it")
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}

@@ -1,0 +1,391 @@
+//! The queue's scripts against a real redis-server, through the queue's own interface.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oculus_host::config::{Config, ConfigFlags, QueueConfig, QueueEnd};
+use oculus_host::worker::intake::{Admission, admit};
+use oculus_host::worker::link::{ANSWER_TIMEOUT, Link, Outage};
+use oculus_host::worker::outcome::{Answer, Finish, Letter, Outcome};
+use oculus_host::worker::queue::{Claim, MAX_VANISHED, Queue, Standing, Start};
+use oculus_tests::Redis;
+use serde_json::{Value, json};
+
+const Q: &str = "q";
+
+fn rules() -> QueueConfig {
+    Config::load(&ConfigFlags::default(), [], Path::new("/nowhere")).unwrap().queue
+}
+
+fn link(redis: &Redis) -> Arc<Link> {
+    let client = redis::Client::open(redis.url()).unwrap();
+    Arc::new(Link::new(client, ANSWER_TIMEOUT, Outage::of("Redis")))
+}
+
+fn queue_with(redis: &Redis, rules: &QueueConfig) -> Queue {
+    Queue::new(Q, "worker", rules, link(redis))
+}
+
+fn queue(redis: &Redis) -> Queue {
+    queue_with(redis, &rules())
+}
+
+fn push(redis: &Redis, entry: &str) {
+    let _: u64 = redis.ask(&["LPUSH", Q, entry]);
+}
+
+async fn fetch(queue: &Queue) -> Claim {
+    queue.fetch().await.unwrap().expect("an entry")
+}
+
+/// Fetches and starts the job `id`, which must run.
+async fn run(queue: &Queue, id: &str) -> Claim {
+    let claim = fetch(queue).await;
+    assert!(matches!(queue.start(claim.token, id, "sha").await.unwrap(), Start::Run { .. }));
+    claim
+}
+
+/// Lets a lease expire at once, as if its worker had vanished long ago.
+fn expire(redis: &Redis, claim: &Claim) {
+    let _: u64 = redis.ask(&["ZADD", "{q}:leases", "XX", "CH", "1", &claim.token.to_string()]);
+}
+
+fn waiting(redis: &Redis) -> Vec<String> {
+    redis.ask(&["LRANGE", Q, "0", "-1"])
+}
+
+fn success() -> Outcome {
+    let answer = Answer { result: r#"{"status":"success"}"#.into(), event: r#"{"phase":"complete"}"#.into() };
+    Outcome::Result { answer, succeeded: Some("sha".into()) }
+}
+
+fn failure() -> Outcome {
+    Outcome::Result { answer: Answer { result: r#"{"status":"failed"}"#.into(), event: "{}".into() }, succeeded: None }
+}
+
+fn crash() -> Outcome {
+    let letter =
+        Letter { reason: "job_crashed".into(), signal: Some(11), last_lines: "a\nb".into(), ..Letter::default() };
+    let answer = Answer { result: r#"{"status":"failed"}"#.into(), event: r#"{"last":true}"#.into() };
+    Outcome::Crash { requeued: r#"{"last":false}"#.into(), letter, answer }
+}
+
+#[tokio::test]
+async fn an_entry_is_at_any_moment_in_the_list_or_in_somebodys_hands() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    // As if the answer to the fetch were lost: only what Redis holds counts.
+    let claim = fetch(&queue).await;
+    assert_eq!(waiting(&redis), [""; 0]);
+    let held: String = redis.ask(&["HGET", &format!("{{q}}:job:{}", claim.token), "entry"]);
+    let lease: f64 = redis.ask(&["ZSCORE", "{q}:leases", &claim.token.to_string()]);
+    assert_eq!(held, "job-1");
+    let time: Vec<f64> = redis.ask(&["TIME"]);
+    assert!(lease > time[0] * 1000.0 && lease <= (time[0] + 31.0) * 1000.0, "{lease} at {time:?}");
+    expire(&redis, &claim);
+    assert_eq!(queue.reap().await.unwrap()[0].verdict, Finish::Requeued);
+    assert_eq!(waiting(&redis), ["job-1"]);
+    let leases: u64 = redis.ask(&["ZCARD", "{q}:leases"]);
+    assert_eq!(leases, 0);
+}
+
+#[tokio::test]
+async fn a_live_lease_is_not_reaped() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    let claim = run(&queue, "job-1").await;
+    assert_eq!(queue.reap().await.unwrap(), []);
+    assert_eq!(queue.finish(claim.token, Some("job-1"), &success()).await.unwrap(), Finish::Finished);
+}
+
+#[tokio::test]
+async fn who_lost_the_lease_can_neither_renew_nor_finish() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    let first = run(&queue, "job-1").await;
+    expire(&redis, &first);
+    queue.reap().await.unwrap();
+    let second = run(&queue, "job-1").await;
+    assert!(second.token > first.token);
+    assert_eq!(queue.renew(first.token).await.unwrap(), Standing::Lost);
+    for outcome in [success(), Outcome::Release, crash()] {
+        assert_eq!(queue.finish(first.token, Some("job-1"), &outcome).await.unwrap(), Finish::Fenced);
+    }
+    assert_eq!(redis.ask::<Option<String>>(&["GET", "result:job-1"]), None);
+    assert_eq!(waiting(&redis), [""; 0]);
+    assert_eq!(queue.finish(second.token, Some("job-1"), &success()).await.unwrap(), Finish::Finished);
+    assert_eq!(redis.json_at("result:job-1"), json!({ "status": "success" }));
+}
+
+#[tokio::test]
+async fn an_expired_lease_that_nobody_reaped_can_be_renewed() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    let claim = run(&queue, "job-1").await;
+    expire(&redis, &claim);
+    assert_eq!(queue.renew(claim.token).await.unwrap(), Standing::Held);
+    assert_eq!(queue.reap().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_tenth_vanished_worker_makes_a_dead_letter_with_a_failed_result() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    for times in 1..=MAX_VANISHED {
+        let claim = run(&queue, "job-1").await;
+        expire(&redis, &claim);
+        let reaped = queue.reap().await.unwrap().remove(0);
+        assert_eq!((reaped.id.as_deref(), reaped.worker.as_str()), (Some("job-1"), "worker"));
+        if times < MAX_VANISHED {
+            assert_eq!(reaped.verdict, Finish::Requeued);
+            assert_eq!(redis.ask::<u32>(&["HGET", "{q}:count:job-1", "vanished"]), times);
+        } else {
+            assert_eq!(reaped.verdict, Finish::Dead);
+        }
+    }
+    assert_eq!(waiting(&redis), [""; 0]);
+    let result = redis.json_at("result:job-1");
+    assert_eq!((&result["build_id"], &result["status"]), (&json!("job-1"), &json!("failed")));
+    assert_eq!(result["error"]["code"], json!("worker_vanished"));
+    let event = redis.json_at("oculus:training:progress:job-1");
+    assert_eq!((&event["job_id"], &event["status"]), (&json!("job-1"), &json!("failed")));
+    let letter = dead_letter(&redis);
+    assert_eq!((&letter["entry"], &letter["reason"]), (&json!("job-1"), &json!("worker_vanished")));
+    assert!(redis.ask::<Vec<String>>(&["KEYS", "{q}:count:*"]).is_empty(), "the counts end with the result");
+}
+
+fn dead_letter(redis: &Redis) -> Value {
+    let letter: String = redis.ask(&["LINDEX", "{q}:dead", "0"]);
+    serde_json::from_str(&letter).unwrap()
+}
+
+#[tokio::test]
+async fn crashes_send_back_until_the_cap_and_then_bury() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    for times in 1..=3 {
+        let claim = fetch(&queue).await;
+        let started = queue.start(claim.token, "job-1", "sha").await.unwrap();
+        assert_eq!(started, Start::Run { attempt: times, crashes: times - 1 });
+        let finish = queue.finish(claim.token, Some("job-1"), &crash()).await.unwrap();
+        assert_eq!(finish, if times < 3 { Finish::Requeued } else { Finish::Dead });
+        assert_eq!(redis.json_at("oculus:training:progress:job-1")["last"], json!(times == 3));
+    }
+    let letter = dead_letter(&redis);
+    assert_eq!((&letter["signal"], &letter["last_lines"]), (&json!(11), &json!("a\nb")));
+    assert_eq!(redis.json_at("result:job-1")["status"], json!("failed"));
+}
+
+#[tokio::test]
+async fn a_duplicate_of_a_running_job_is_dropped() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    push(&redis, "job-1");
+    let first = run(&queue, "job-1").await;
+    let second = fetch(&queue).await;
+    assert_eq!(queue.start(second.token, "job-1", "other").await.unwrap(), Start::Running { token: first.token });
+    assert_eq!(queue.renew(second.token).await.unwrap(), Standing::Lost);
+    assert_eq!(queue.renew(first.token).await.unwrap(), Standing::Held);
+}
+
+#[tokio::test]
+async fn a_payload_that_succeeded_is_not_run_again_while_its_result_is_there() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    let claim = run(&queue, "job-1").await;
+    queue.finish(claim.token, Some("job-1"), &success()).await.unwrap();
+    let _: u64 = redis.ask(&["DEL", "oculus:training:progress:job-1"]);
+
+    push(&redis, "job-1");
+    let again = fetch(&queue).await;
+    assert_eq!(queue.start(again.token, "job-1", "sha").await.unwrap(), Start::Done);
+    let event = redis.json_at("oculus:training:progress:job-1");
+    assert_eq!((&event["phase"], &event["status"]), (&json!("complete"), &json!("completed")));
+
+    push(&redis, "job-1");
+    let changed = fetch(&queue).await;
+    assert!(matches!(queue.start(changed.token, "job-1", "other payload").await.unwrap(), Start::Run { .. }));
+    queue.finish(changed.token, Some("job-1"), &failure()).await.unwrap();
+
+    push(&redis, "job-1");
+    let failed = fetch(&queue).await;
+    assert!(
+        matches!(queue.start(failed.token, "job-1", "sha").await.unwrap(), Start::Run { .. }),
+        "a failed job runs again"
+    );
+    queue.finish(failed.token, Some("job-1"), &success()).await.unwrap();
+    let _: u64 = redis.ask(&["DEL", "result:job-1"]);
+    push(&redis, "job-1");
+    run(&queue, "job-1").await;
+}
+
+#[tokio::test]
+async fn payloads_are_found_by_id_by_key_and_in_the_entry() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    let payload = |id: &str| json!({ "build_id": id, "symbols": ["A"] }).to_string();
+    for (key, id) in
+        [("job:by-id", "by-id"), ("some:key", "some:key"), ("job:by-key", "by-key"), ("elsewhere", "pointed")]
+    {
+        let () = redis.ask(&["SET", key, &payload(id)]);
+    }
+    for (entry, id) in [
+        ("by-id".to_owned(), "by-id"),
+        ("\"by-id\"".to_owned(), "by-id"),
+        (r#"{"job_id":"by-id"}"#.to_owned(), "by-id"),
+        ("job:by-key".to_owned(), "by-key"),
+        ("some:key".to_owned(), "some:key"),
+        (r#"{"job_id":"pointed","payload_key":"elsewhere"}"#.to_owned(), "pointed"),
+        (payload("inline"), "inline"),
+    ] {
+        push(&redis, &entry);
+        let claim = fetch(&queue).await;
+        let Admission::Run(job) = admit(&queue, &claim).await.unwrap() else { panic!("{entry} does not run") };
+        assert_eq!((job.id.as_str(), job.attempt), (id, 1), "of {entry}");
+        assert_eq!(job.payload, payload(id));
+        let release = queue.finish(claim.token, Some(id), &Outcome::Release).await.unwrap();
+        assert_eq!(release, Finish::Finished);
+        let _: String = redis.ask(&["RPOP", Q]);
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_usable_payload_is_refused_with_its_id() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    let _: u64 = redis.ask(&["LPUSH", "job:list", "x"]);
+    let () = redis.ask(&["SET", "job:text", "not json"]);
+    let () =
+        redis.ask(&["SET", "job:large", &format!("{{\"build_id\":\"large\",\"x\":\"{}\"}}", "y".repeat(10 << 20))]);
+    for (id, code) in [
+        ("list", "payload_unreadable"),
+        ("text", "payload_not_json"),
+        ("large", "payload_too_large"),
+        ("none", "payload_missing"),
+    ] {
+        push(&redis, id);
+        let claim = fetch(&queue).await;
+        let Admission::Refused(refusal) = admit(&queue, &claim).await.unwrap() else { panic!("{id} is not refused") };
+        assert_eq!((refusal.id.as_deref(), refusal.failure.code.as_str()), (Some(id), code));
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_tells_of_the_cancel_flag() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    let claim = run(&queue, "job-1").await;
+    assert_eq!(queue.renew(claim.token).await.unwrap(), Standing::Held);
+    let _: u64 = redis.ask(&["HSET", &format!("{{q}}:job:{}", claim.token), "cancel", "1"]);
+    assert_eq!(queue.renew(claim.token).await.unwrap(), Standing::Cancelled);
+}
+
+#[tokio::test]
+async fn a_release_puts_the_job_first_and_counts_nothing() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    push(&redis, "job-2");
+    let claim = run(&queue, "job-1").await;
+    assert_eq!(queue.finish(claim.token, Some("job-1"), &Outcome::Release).await.unwrap(), Finish::Finished);
+    let again = fetch(&queue).await;
+    assert_eq!(again.entry, b"job-1");
+    assert_eq!(queue.start(again.token, "job-1", "sha").await.unwrap(), Start::Run { attempt: 1, crashes: 0 });
+}
+
+#[tokio::test]
+async fn jobs_come_from_the_end_that_is_set_and_go_back_to_it() {
+    let redis = Redis::start();
+    let left = queue_with(&redis, &QueueConfig { end: QueueEnd::Left, ..rules() });
+    push(&redis, "older");
+    push(&redis, "newer");
+    let claim = run(&left, "newer").await;
+    expire(&redis, &claim);
+    left.reap().await.unwrap();
+    assert_eq!(waiting(&redis), ["newer", "older"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_fetchers_each_get_other_jobs_and_together_all() {
+    const N_JOBS: usize = 200;
+    let redis = Redis::start();
+    for index in 0..N_JOBS {
+        push(&redis, &format!("job-{index}"));
+    }
+    let mut fetchers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let queue = queue(&redis);
+        fetchers.spawn(async move {
+            let mut taken = Vec::new();
+            while let Some(claim) = queue.fetch().await.unwrap() {
+                taken.push((claim.token, claim.entry));
+            }
+            taken
+        });
+    }
+    let taken: Vec<_> = fetchers.join_all().await.concat();
+    let tokens: HashSet<u64> = taken.iter().map(|(token, _)| *token).collect();
+    let entries: HashSet<&Vec<u8>> = taken.iter().map(|(_, entry)| entry).collect();
+    assert_eq!((taken.len(), tokens.len(), entries.len()), (N_JOBS, N_JOBS, N_JOBS));
+}
+
+#[tokio::test]
+async fn results_expire_when_told_to_and_else_stay() {
+    let redis = Redis::start();
+    for (ttl, expected) in [(None, -1..=-1), (Some(Duration::from_secs(100)), 90..=100)] {
+        let queue = queue_with(&redis, &QueueConfig { result_ttl: ttl, ..rules() });
+        let id = format!("job-{}", ttl.is_some());
+        push(&redis, &id);
+        let claim = run(&queue, &id).await;
+        queue.finish(claim.token, Some(&id), &success()).await.unwrap();
+        for key in [format!("result:{id}"), format!("{{q}}:done:{id}")] {
+            let left: i64 = redis.ask(&["TTL", &key]);
+            assert!(expected.contains(&left), "{key} has {left} s left");
+        }
+    }
+}
+
+#[tokio::test]
+async fn waiting_wakes_at_an_entry_and_removes_nothing() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    let waiting_link = link(&redis);
+    push(&redis, "first");
+    push(&redis, "second");
+    let before = std::time::Instant::now();
+    queue.wait(&waiting_link, Duration::from_secs(10)).await.unwrap();
+    assert!(before.elapsed() < Duration::from_secs(5));
+    assert_eq!(waiting(&redis), ["second", "first"]);
+}
+
+#[tokio::test]
+async fn a_dead_letter_keeps_the_entrys_very_bytes() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    let entry = b"\xff\x00 \"quoted\" \\ /";
+    let _: u64 = redis::cmd("LPUSH").arg(Q).arg(&entry[..]).query(&mut redis.connection()).unwrap();
+    let claim = fetch(&queue).await;
+    assert_eq!(claim.entry, entry);
+    let outcome = Outcome::Dead {
+        letter: Letter { reason: "entry_not_json".into(), ..Letter::default() },
+        answer: Answer::default(),
+    };
+    assert_eq!(queue.finish(claim.token, None, &outcome).await.unwrap(), Finish::Dead);
+    let decode = "return cjson.decode(redis.call('LINDEX', KEYS[1], 0)).entry";
+    let bytes: Vec<u8> = redis::Script::new(decode).key("{q}:dead").invoke(&mut redis.connection()).unwrap();
+    assert_eq!(bytes, entry);
+    let results: Vec<String> = redis.ask(&["KEYS", "result:*"]);
+    assert!(results.is_empty(), "without an id nobody can be told");
+}

@@ -1,0 +1,311 @@
+//! The real worker binary with a real redis-server: what it tells, and what it survives.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use oculus_tests::processes::{kill, wait_until_gone};
+use oculus_tests::{Backend, Redis, SOON, Worker, eventually, jobs};
+use serde_json::{Value, json};
+
+const QUEUE: &str = "oculus:training_queue";
+const DEAD: &str = "{oculus:training_queue}:dead";
+
+fn submit(redis: &Redis, id: &str, payload: &str) {
+    let () = redis.ask(&["SET", &format!("job:{id}"), payload]);
+    push(redis, id);
+}
+
+fn push(redis: &Redis, entry: &str) {
+    let _: u64 = redis.ask(&["LPUSH", QUEUE, entry]);
+}
+
+fn result_of(redis: &Redis, id: &str) -> Value {
+    redis.json_at(&format!("result:{id}"))
+}
+
+fn assert_refused_for(result: &Value, id: &str) {
+    assert_eq!((&result["build_id"], &result["status"]), (&json!(id), &json!("failed")), "{result}");
+    for field in ["code", "message", "hint"] {
+        let text = result["error"][field].as_str().unwrap_or_default();
+        assert!(!text.is_empty(), "no {field} in {result}");
+    }
+}
+
+#[test]
+fn a_worker_registers_and_tells_what_it_does() {
+    let (redis, backend) = (Redis::start(), Backend::start());
+    let settings = [("BACKEND_URL", backend.url()), ("HEARTBEAT_SECONDS", "1"), ("BACKEND_TOKEN", "hunter2")];
+    let worker = Worker::start(&redis, &settings);
+    let heard =
+        backend.wait_until("idle heartbeat", |heard| heard.heartbeats.iter().any(|beat| beat["state"] == "idle"));
+    let who = &heard.registrations[0];
+    assert_eq!((&who["pid"], &who["concurrency"]), (&json!(worker.pid()), &json!(2)));
+    assert_eq!(who["queues"], json!([QUEUE]));
+    for field in ["worker_id", "hostname", "version"] {
+        assert!(who[field].as_str().is_some_and(|text| !text.is_empty()), "no {field} in {who}");
+    }
+    assert!(who["families"].is_array() && who["devices"].is_array(), "{who}");
+    assert_eq!(heard.authorizations[0], "Bearer hunter2");
+    let beat = heard.heartbeats.last().unwrap();
+    assert_eq!(beat["worker_id"], who["worker_id"]);
+    assert_eq!(beat["running"], json!([]));
+    assert_eq!(beat["counters"], json!({ "done": 0, "failed": 0, "crashed": 0, "fenced": 0 }));
+    assert!(beat["uptime_s"].is_u64(), "{beat}");
+
+    push(&redis, "{\"build_id\":\"broken\"");
+    backend.wait_until("counted failure", |heard| heard.heartbeats.iter().any(|beat| beat["counters"]["failed"] == 1));
+    submit(&redis, "busy", &jobs::endless_job("busy").to_string());
+    let heard =
+        backend.wait_until("busy heartbeat", |heard| heard.heartbeats.iter().any(|beat| beat["state"] == "busy"));
+    let busy = heard.heartbeats.iter().find(|beat| beat["state"] == "busy").unwrap();
+    assert_eq!(busy["running"][0]["job_id"], json!("busy"));
+    assert!(busy["running"][0]["phase"].is_string() && busy["running"][0]["percent"].is_number(), "{busy}");
+    assert!(!worker.log().contains("hunter2"));
+}
+
+#[test]
+fn a_backend_that_forgot_the_worker_is_told_again_who_it_is() {
+    let (redis, backend) = (Redis::start(), Backend::start());
+    let _worker = Worker::start(&redis, &[("BACKEND_URL", backend.url()), ("HEARTBEAT_SECONDS", "1")]);
+    backend.wait_until("heartbeat", |heard| !heard.heartbeats.is_empty());
+    backend.forget_workers();
+    let heard = backend.wait_until("second registration", |heard| heard.registrations.len() == 2);
+    assert_eq!(heard.registrations[0], heard.registrations[1]);
+}
+
+#[test]
+fn a_backend_that_is_away_costs_one_warning_and_no_job() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[("HEARTBEAT_SECONDS", "1")]);
+    worker.wait_for_log("the backend at http://127.0.0.1:9 does not serve");
+    push(&redis, "absent");
+    assert_eq!(result_of(&redis, "absent")["error"]["code"], "payload_missing");
+    assert_eq!(worker.log().matches("the backend at").count(), 1, "{}", worker.log());
+}
+
+#[test]
+fn entries_without_an_id_become_dead_letters_and_the_worker_lives() {
+    let redis = Redis::start();
+    let mut worker = Worker::start(&redis, &[]);
+    let entries =
+        ["this is not a job", "[1, 2]", "{\"symbols\": [\"AAPL\"]}", "\"", "{\"build_id\": [], \"symbols\": []}"];
+    for entry in entries {
+        push(&redis, entry);
+    }
+    let letters: Vec<String> = eventually("dead letters", SOON, || {
+        Some(redis.ask::<Vec<String>>(&["LRANGE", DEAD, "0", "-1"])).filter(|letters| letters.len() == entries.len())
+    });
+    for letter in letters {
+        let letter: Value = serde_json::from_str(&letter).unwrap();
+        assert!(entries.contains(&letter["entry"].as_str().unwrap()), "{letter}");
+        assert!(!letter["message"].as_str().unwrap().is_empty() && letter["id"].is_null(), "{letter}");
+    }
+    assert!(worker.is_running());
+    worker.terminate();
+    assert!(worker.wait_for_end(SOON).success());
+}
+
+#[test]
+fn entries_and_payloads_that_are_no_job_fail_by_name_and_are_dead_letters() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[]);
+    let large = "x".repeat(10 << 20);
+    push(&redis, r#"{"build_id": "cut-off", "symbols": ["AAPL""#);
+    push(&redis, &format!(r#"{{"build_id": "large-entry", "symbols": ["{large}"]}}"#));
+    push(&redis, "missing");
+    submit(&redis, "not-json", "not json");
+    submit(&redis, "large-payload", &format!(r#"{{"build_id": "large-payload", "symbols": ["{large}"]}}"#));
+    let ids = ["cut-off", "large-entry", "missing", "not-json", "large-payload"];
+    for id in ids {
+        assert_refused_for(&result_of(&redis, id), id);
+    }
+    assert_eq!(redis.ask::<usize>(&["LLEN", DEAD]), ids.len());
+    assert!(worker.is_running());
+}
+
+#[test]
+fn jobs_that_ask_for_nonsense_get_a_failed_result_and_the_worker_takes_the_next() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[]);
+    let with = |id: &str, field: &str, value: Value| {
+        let mut job = jobs::job(id);
+        job[field] = value;
+        submit(&redis, id, &job.to_string());
+    };
+    with("wrong-types", "symbols", json!(17));
+    with("no-such-timeframe", "timeframe", json!("9q"));
+    with("path-as-symbol", "symbols", json!(["../../etc/passwd"]));
+    with("no-bars", "symbols", json!(["NOSUCH"]));
+    for id in ["wrong-types", "no-such-timeframe", "path-as-symbol", "no-bars"] {
+        assert_refused_for(&result_of(&redis, id), id);
+    }
+    assert!(worker.is_running());
+}
+
+#[test]
+fn sigterm_takes_no_more_jobs_and_finishes_those_that_run() {
+    let redis = Redis::start();
+    let mut worker = Worker::start(&redis, &[("WORKER_CONCURRENCY", "1")]);
+    submit(&redis, "running", &jobs::job("running").to_string());
+    worker.wait_for_log("job started");
+    worker.terminate();
+    worker.wait_for_log("asked to end");
+    submit(&redis, "too-late", &jobs::job("too-late").to_string());
+    assert!(worker.wait_for_end(SOON * 3).success());
+    assert_eq!(result_of(&redis, "running")["status"], "success");
+    assert_eq!(redis.ask::<Vec<String>>(&["LRANGE", QUEUE, "0", "-1"]), ["too-late"]);
+}
+
+#[test]
+fn a_second_signal_gives_running_jobs_back_uncounted() {
+    let redis = Redis::start();
+    let mut worker = Worker::start(&redis, &[]);
+    submit(&redis, "endless", &jobs::endless_job("endless").to_string());
+    let children = worker.wait_for_children();
+    worker.terminate();
+    worker.wait_for_log("asked to end");
+    worker.terminate();
+    assert!(worker.wait_for_end(SOON).success());
+    wait_until_gone(&children, Duration::from_secs(1));
+    assert_eq!(redis.ask::<Vec<String>>(&["LRANGE", QUEUE, "0", "-1"]), ["endless"]);
+    let counts: Vec<Option<u32>> =
+        redis.ask(&["HMGET", "{oculus:training_queue}:count:endless", "crashes", "vanished"]);
+    assert_eq!(counts, [None, None]);
+}
+
+#[test]
+fn a_killed_worker_leaves_no_children_and_another_finishes_its_job() {
+    let redis = Redis::start();
+    let mut first = Worker::start(&redis, &[]);
+    submit(&redis, "orphan", &jobs::endless_job("orphan").to_string());
+    let children = first.wait_for_children();
+    let second = Worker::start(&redis, &[("JOB_TIMEOUT_SECONDS", "1")]);
+    first.kill();
+    wait_until_gone(&children, Duration::from_secs(1));
+    second.wait_for_log("its worker vanished");
+    let result = result_of(&redis, "orphan");
+    assert_eq!(result["error"]["code"], "timeout", "the other worker ran it to its own end: {result}");
+}
+
+#[test]
+fn a_job_that_runs_too_long_is_killed_with_all_its_children() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[("JOB_TIMEOUT_SECONDS", "1")]);
+    submit(&redis, "endless", &jobs::endless_job("endless").to_string());
+    let children = worker.wait_for_children();
+    let result = result_of(&redis, "endless");
+    assert_refused_for(&result, "endless");
+    assert_eq!(result["error"]["code"], "timeout");
+    wait_until_gone(&children, Duration::from_secs(1));
+}
+
+#[test]
+fn a_job_whose_process_dies_too_often_is_a_dead_letter_that_names_the_signal() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[("MAX_CRASHES", "2")]);
+    submit(&redis, "doomed", &jobs::endless_job("doomed").to_string());
+    kill(worker.wait_for_children()[0]);
+    worker.wait_for_log("the job goes back to the queue");
+    kill(worker.wait_for_children()[0]);
+    let result = result_of(&redis, "doomed");
+    assert_refused_for(&result, "doomed");
+    assert_eq!(result["error"]["code"], "job_crashed");
+    assert!(result["error"]["message"].as_str().unwrap().contains("signal 9"), "{result}");
+    let letter: String = redis.ask(&["LINDEX", DEAD, "0"]);
+    assert_eq!(serde_json::from_str::<Value>(&letter).unwrap()["signal"], 9);
+    push(&redis, "next");
+    assert_eq!(result_of(&redis, "next")["error"]["code"], "payload_missing");
+}
+
+#[test]
+fn a_lost_lease_kills_the_job_and_discards_its_result() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[]);
+    submit(&redis, "taken-away", &jobs::endless_job("taken-away").to_string());
+    let children = worker.wait_for_children();
+    let _: u64 = redis.ask(&["DEL", "{oculus:training_queue}:leases"]);
+    wait_until_gone(&children, SOON);
+    worker.wait_for_log("lost to another worker");
+    assert_eq!(redis.ask::<Option<String>>(&["GET", "result:taken-away"]), None);
+}
+
+#[test]
+fn a_cancel_flag_ends_the_job_as_cancelled() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[]);
+    submit(&redis, "unwanted", &jobs::endless_job("unwanted").to_string());
+    let children = worker.wait_for_children();
+    let token: String = redis.ask(&["GET", "{oculus:training_queue}:running:unwanted"]);
+    let _: u64 = redis.ask(&["HSET", &format!("{{oculus:training_queue}}:job:{token}"), "cancel", "1"]);
+    assert_eq!(result_of(&redis, "unwanted")["status"], "cancelled");
+    wait_until_gone(&children, Duration::from_secs(1));
+    assert_eq!(redis.json_at("oculus:training:progress:unwanted")["status"], "cancelled");
+}
+
+#[test]
+fn a_job_outlives_an_outage_of_redis_which_costs_one_warning() {
+    let mut redis = Redis::start();
+    // A lease that outlasts the outage by far, so that only the outage itself is at work.
+    let worker = Worker::start(&redis, &[("LEASE_SECONDS", "10")]);
+    submit(&redis, "patient", &jobs::job("patient").to_string());
+    worker.wait_for_children();
+    redis.stop();
+    worker.wait_for_log("does not serve");
+    let spooled = || {
+        worker
+            .spool()
+            .read_dir()
+            .ok()?
+            .flatten()
+            .find(|file| file.path().extension().is_some_and(|kind| kind == "json"))
+    };
+    eventually("result on disk", SOON * 3, spooled);
+    redis.start_again();
+    assert_eq!(result_of(&redis, "patient")["status"], "success");
+    worker.wait_for_log("serves again");
+    eventually("empty spool", SOON, || spooled().is_none().then_some(()));
+    assert_eq!(worker.log().matches("Redis at").filter(|_| true).count(), 2, "{}", worker.log());
+}
+
+#[test]
+fn the_same_payload_pushed_again_after_its_success_runs_once() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[]);
+    submit(&redis, "once", &jobs::job("once").to_string());
+    let first = result_of(&redis, "once");
+    assert_eq!(first["status"], "success", "{first}");
+    push(&redis, "once");
+    worker.wait_for_log("this payload has succeeded before");
+    assert_eq!(result_of(&redis, "once"), first);
+    assert_eq!(worker.log().matches("job started").count(), 1);
+}
+
+#[test]
+fn jobs_of_a_second_queue_are_served_too() {
+    let redis = Redis::start();
+    let _worker = Worker::start(&redis, &[("JOB_QUEUE", "first,second")]);
+    for queue in ["first", "second"] {
+        let id = format!("absent-from-{queue}");
+        let _: u64 = redis.ask(&["LPUSH", queue, &id]);
+        assert_eq!(result_of(&redis, &id)["error"]["code"], "payload_missing");
+    }
+}
+
+#[test]
+fn entries_at_the_name_that_older_backends_use_are_warned_of() {
+    let redis = Redis::start();
+    let _: u64 = redis.ask(&["LPUSH", "training_queue", "old"]);
+    Worker::start(&redis, &[]).wait_for_log("`training_queue` holds 1 entries");
+}
+
+#[test]
+fn the_environment_of_a_job_holds_no_secret() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[("POLYGON_API_KEY", "hunter2"), ("BACKEND_TOKEN", "hunter2")]);
+    submit(&redis, "looked-at", &jobs::endless_job("looked-at").to_string());
+    for pid in worker.wait_for_children() {
+        let environment =
+            eventually("environment", SOON, || std::fs::read_to_string(format!("/proc/{pid}/environ")).ok());
+        assert!(!environment.contains("hunter2") && !environment.contains("REDIS_URL"), "{environment}");
+    }
+}
