@@ -12,11 +12,13 @@ use crate::logging::{self, Output};
 use crate::plugins::{discover, serve};
 use crate::worker;
 
+mod bar;
 mod exchange;
 pub mod integration_test;
 mod job_process;
 mod plugin;
 pub mod submit;
+mod summary;
 mod train;
 
 /// Training worker of the Oculus Strategy Platform: takes jobs from Redis, trains, answers.

@@ -7,6 +7,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 
 /// Where a child finds its end of the control channel.
 pub const CONTROL_FD: RawFd = 3;
@@ -77,9 +78,17 @@ pub fn end_now() -> ! {
     std::process::abort()
 }
 
+/// This executable as it runs now, also after an update has replaced its file.
+///
+/// # Errors
+/// The system's own, where it cannot tell.
+pub fn own_executable() -> io::Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
+}
+
 /// The variables that a child may inherit: what programs and native libraries need to run, nothing secret.
 pub fn child_environment() -> impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)> {
-    const NAMES: [&str; 11] = [
+    const NAMES: [&str; 12] = [
         "PATH",
         "HOME",
         "TMPDIR",
@@ -87,6 +96,7 @@ pub fn child_environment() -> impl Iterator<Item = (std::ffi::OsString, std::ffi
         "LC_ALL",
         "TZ",
         "RUST_BACKTRACE",
+        "LOG_LEVEL",
         "LD_LIBRARY_PATH",
         "DYLD_LIBRARY_PATH",
         "LIBTORCH",

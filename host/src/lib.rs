@@ -11,4 +11,5 @@ pub mod job;
 pub mod logging;
 pub mod pipeline;
 pub mod plugins;
+pub mod runner;
 pub mod worker;

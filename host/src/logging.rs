@@ -14,8 +14,10 @@ use crate::config::{LogConfig, LogFormat};
 pub enum Output {
     /// The worker's.
     Stdout,
-    /// That of commands whose answer is on stdout, and of child processes.
+    /// That of commands whose answer is on stdout.
     Stderr,
+    /// A child's: plain lines on stderr, which the parent's log stamps.
+    Parent,
 }
 
 /// Starts the log of this process. A second call changes nothing.
@@ -26,10 +28,11 @@ pub fn init(config: LogConfig, output: Output) {
         Targets::new().with_default(tracing::Level::WARN.min(config.level)).with_target("oculus_host", config.level);
     let (writer, is_terminal) = match output {
         Output::Stdout => (fmt::writer::BoxMakeWriter::new(std::io::stdout), std::io::stdout().is_terminal()),
-        Output::Stderr => (fmt::writer::BoxMakeWriter::new(std::io::stderr), std::io::stderr().is_terminal()),
+        Output::Stderr | Output::Parent => (fmt::writer::BoxMakeWriter::new(std::io::stderr), std::io::stderr().is_terminal()),
     };
     let lines = fmt::layer().with_writer(writer).with_target(false).with_ansi(is_terminal);
     let lines = match config.format {
+        LogFormat::Text if output == Output::Parent => lines.without_time().with_ansi(false).boxed(),
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };

@@ -56,14 +56,7 @@ impl Condition {
     /// assert!(oversold.holds(34.9) && !oversold.holds(35.1) && !oversold.holds(f64::NAN));
     /// ```
     pub fn holds(&self, value: f64) -> bool {
-        match self.operator {
-            Operator::AtMost => value <= self.threshold,
-            Operator::Below => value < self.threshold,
-            Operator::AtLeast => value >= self.threshold,
-            Operator::Above => value > self.threshold,
-            Operator::Equal => value == self.threshold,
-            Operator::NotEqual => value != self.threshold && !value.is_nan(),
-        }
+        self.operator.holds(value, self.threshold)
     }
 }
 
@@ -73,13 +66,13 @@ pub enum Operator {
     /// At most.
     #[serde(rename = "<=")]
     AtMost,
-    /// Below.
+    /// Less than.
     #[serde(rename = "<")]
     Below,
     /// At least.
     #[serde(rename = ">=")]
     AtLeast,
-    /// Above.
+    /// More than.
     #[serde(rename = ">")]
     Above,
     /// Equal.
@@ -87,5 +80,39 @@ pub enum Operator {
     Equal,
     /// Not equal.
     #[serde(rename = "!=")]
-    NotEqual,
+    Unequal,
+}
+
+impl Operator {
+    /// Every operator.
+    pub const ALL: [Self; 6] = [Self::AtMost, Self::Below, Self::AtLeast, Self::Above, Self::Equal, Self::Unequal];
+
+    /// The sign on the wire.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::AtMost => "<=",
+            Self::Below => "<",
+            Self::AtLeast => ">=",
+            Self::Above => ">",
+            Self::Equal => "==",
+            Self::Unequal => "!=",
+        }
+    }
+
+    /// The operator of a sign.
+    pub fn from_sign(sign: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|operator| operator.sign() == sign)
+    }
+
+    /// Whether `value operator threshold` holds; never for NaN.
+    pub fn holds(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Self::AtMost => value <= threshold,
+            Self::Below => value < threshold,
+            Self::AtLeast => value >= threshold,
+            Self::Above => value > threshold,
+            Self::Equal => value == threshold,
+            Self::Unequal => !value.is_nan() && value != threshold,
+        }
+    }
 }

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args as ClapArgs;
-use serde_json::Value;
 
+use super::bar::Bar;
 use super::exchange::{Exchange, Watcher};
+use super::summary;
 use crate::config::Config;
 use crate::worker::entry::{self, Entry};
 
@@ -18,9 +19,12 @@ pub struct Args {
     /// The job as JSON, with `job_id` or `build_id`
     #[arg(value_name = "JOB.json")]
     pub job: PathBuf,
-    /// Follow the job's progress on stderr and print its result on stdout
+    /// Follow the job's progress on stderr and show its result on stdout
     #[arg(long)]
     pub wait: bool,
+    /// With --wait: print the result object instead of tables
+    #[arg(long, requires = "wait")]
+    pub json: bool,
 }
 
 /// Submits; the exit code is 0 for a success (or for a job handed over), 1 for a failed job, 3 for a refused one.
@@ -45,50 +49,9 @@ pub async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     // Subscribed first, so that no event is missed.
     let mut watcher = Watcher::of(config, &exchange, &id).await?;
     exchange.hand_over(&id, &payload).await?;
-    let bar = progress_bar();
-    let result = watcher
-        .until_result(|event| {
-            bar.set_position(event.details.get("percent").and_then(Value::as_f64).unwrap_or(0.0) as u64);
-            let message = event.details.get("message").and_then(Value::as_str).unwrap_or_default();
-            bar.set_message(format!("{} {message}", event.phase.name()));
-        })
-        .await?;
-    bar.finish_and_clear();
-    println!("{}", serde_json::to_string_pretty(&result)?);
-    Ok(exit_code(&result))
-}
-
-/// 0 for a success, 3 for a job that was refused, 1 for any other ending.
-pub fn exit_code(result: &Value) -> ExitCode {
-    match (result["status"].as_str(), result["error"]["kind"].as_str()) {
-        (Some("success"), _) => ExitCode::SUCCESS,
-        (_, Some("refused")) => ExitCode::from(3),
-        _ => ExitCode::FAILURE,
-    }
-}
-
-fn progress_bar() -> indicatif::ProgressBar {
-    let bar = indicatif::ProgressBar::new(100);
-    let style = indicatif::ProgressStyle::with_template("{elapsed_precise} {bar:30} {pos:>3} % {wide_msg}");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_exit_code_tells_success_failure_and_refusal_apart() {
-        for (result, code) in [
-            (serde_json::json!({ "status": "success" }), ExitCode::SUCCESS),
-            (serde_json::json!({ "status": "failed", "error": { "kind": "failed" } }), ExitCode::FAILURE),
-            (serde_json::json!({ "status": "failed", "error": { "kind": "refused" } }), ExitCode::from(3)),
-            (serde_json::json!({ "status": "cancelled" }), ExitCode::FAILURE),
-        ] {
-            assert_eq!(exit_code(&result), code, "{result}");
-        }
-    }
+    let bar = Bar::new();
+    let result = watcher.until_result(|event| bar.show(event.phase, &event.details)).await?;
+    bar.finish();
+    summary::print(&result, args.json)?;
+    Ok(summary::exit_code(&result))
 }

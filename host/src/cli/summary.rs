@@ -21,6 +21,15 @@ pub fn exit_code(result: &Value) -> ExitCode {
     }
 }
 
+/// Prints the result on stdout: tables for people, or the object itself.
+///
+/// # Errors
+/// None for a value that came from JSON.
+pub fn print(result: &Value, as_json: bool) -> serde_json::Result<()> {
+    println!("{}", if as_json { serde_json::to_string_pretty(result)? } else { of(result) });
+    Ok(())
+}
+
 /// The result as text of several paragraphs.
 pub fn of(result: &Value) -> String {
     if result["status"] != "success" {
@@ -169,4 +178,23 @@ fn number(value: &Value, decimals: usize) -> String {
 
 fn list(value: &Value) -> String {
     value.as_array().into_iter().flatten().map(text).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_exit_code_tells_success_failure_and_refusal_apart() {
+        for (result, code) in [
+            (json!({ "status": "success" }), ExitCode::SUCCESS),
+            (json!({ "status": "failed", "error": { "kind": "failed" } }), ExitCode::FAILURE),
+            (json!({ "status": "failed", "error": { "kind": "refused" } }), ExitCode::from(3)),
+            (json!({ "status": "cancelled" }), ExitCode::FAILURE),
+        ] {
+            assert_eq!(exit_code(&result), code, "{result}");
+        }
+    }
 }

@@ -32,16 +32,15 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     let path = args.job.display();
     let payload = std::fs::read_to_string(&args.job).with_context(|| format!("the job {path} cannot be read"))?;
     let found = discover::discover(&config.jobs.plugins_dir)?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let setting = Setting::of(&config.jobs, cores, "train");
-    let spec = JobSpec { job_id: String::new(), payload, plugins: found.plugins, setting };
     let bar = Bar::new();
-    let ending = runner::run(&spec, &|progress| bar.show(progress.phase, &progress.details));
+    let result = match Setting::of(&config.jobs, "train") {
+        Err(failure) => failure.to_result("", serde_json::Value::Null),
+        Ok(setting) => {
+            let spec = JobSpec { job_id: String::new(), payload, plugins: found.plugins, setting };
+            runner::run(&spec, &|progress| bar.show(progress.phase, &progress.details)).result
+        }
+    };
     bar.finish();
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&ending.result)?);
-    } else {
-        println!("{}", summary::of(&ending.result));
-    }
-    Ok(summary::exit_code(&ending.result))
+    summary::print(&result, args.json)?;
+    Ok(summary::exit_code(&result))
 }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{failure::Kind, progress::Progress};
+use super::failure::{Failure, Kind};
+use super::progress::{Phase, Progress};
+use crate::config::{BarsSource, JobsConfig};
 use crate::plugins::InstalledPlugin;
 
 /// The first and only message to a job process: everything its result depends on, and what it may use.
@@ -32,6 +34,32 @@ pub struct Setting {
     pub gpu_enabled: bool,
     /// The worker's name, for the `run` block.
     pub worker: String,
+}
+
+impl Setting {
+    /// What each of the configured number of jobs at once may use.
+    ///
+    /// * `worker`: the name for the `run` block.
+    ///
+    /// # Errors
+    /// `bars_source_unavailable`, where no folder of bars is configured.
+    pub fn of(jobs: &JobsConfig, worker: &str) -> Result<Self, Failure> {
+        let BarsSource::Dir(bars_dir) = &jobs.bars else {
+            let message = match jobs.bars {
+                BarsSource::Polygon => "bars are to come from Polygon, which this version cannot read yet",
+                _ => "there is no source of bars",
+            };
+            let hint = "name one by --bars DIR or BARS_SOURCE=dir:PATH, a folder with SYMBOL.csv files";
+            return Err(Failure::failed(Phase::DataFetch, "bars_source_unavailable", message, hint).retryable());
+        };
+        let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self {
+            bars_dir: bars_dir.clone(),
+            parallel_fits: (n_cores / jobs.concurrency).max(1),
+            gpu_enabled: jobs.gpu_enabled,
+            worker: worker.to_owned(),
+        })
+    }
 }
 
 /// What a job process says.

@@ -16,10 +16,8 @@ use serde_json::{Map, Value, json};
 use self::cursor::{Cursor, Problems};
 use super::{failure::Failure, progress::Phase};
 
-pub use self::{
-    rule::{Operator, Rule},
-    timeframe::Timeframe,
-};
+pub use self::{rule::Rule, timeframe::Timeframe};
+pub use oculus_plugin_api::Operator;
 
 /// Longest payload that is read, in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 5_000_000;

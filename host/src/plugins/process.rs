@@ -57,7 +57,7 @@ impl PluginProcess {
         if let Some(file) = table {
             fds.push(FdMapping { parent_fd: file.try_clone().context("table")?.into(), child_fd: TABLE_FD });
         }
-        let program = std::env::current_exe().context("cannot find this program itself")?;
+        let program = control::own_executable().context("cannot find this program itself")?;
         let mut command = Command::new(program);
         command.arg("plugin-process").env_clear().envs(control::child_environment());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).fd_mappings(fds)?;
@@ -197,7 +197,7 @@ fn keep_lines(name: &str, pipe: impl Read + Send + 'static, ended: mpsc::Sender<
         while (&mut pipe).take(4096).read_until(b'\n', &mut line).is_ok_and(|n_bytes| n_bytes > 0) {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
             line.clear();
-            tracing::info!(target: "plugin", plugin = name, "{text}");
+            tracing::info!(plugin = name, "{text}");
             let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
             if lines.len() == KEPT_LINES {
                 lines.pop_front();

@@ -132,30 +132,12 @@ fn taken(worker: &Worker, job: &Job) -> Progress {
 }
 
 fn spec(worker: &Worker, job: &Job) -> Result<JobSpec, Failure> {
-    let BarsSource::Dir(bars_dir) = &worker.config.jobs.bars else {
-        let message = match worker.config.jobs.bars {
-            BarsSource::Polygon => "this worker is set to take bars from Polygon, which this version cannot read yet",
-            _ => "this worker has no source of bars",
-        };
-        let hint = "start the worker with --bars DIR or BARS_SOURCE=dir:PATH, a folder with SYMBOL.csv files";
-        return Err(Failure::failed(Phase::DataFetch, "bars_source_unavailable", message, hint).retryable());
-    };
     Ok(JobSpec {
         job_id: job.id.clone(),
         payload: job.payload.clone(),
         plugins: worker.plugins.clone(),
-        setting: Setting {
-            bars_dir: bars_dir.clone(),
-            parallel_fits: parallel_fits(worker.config.jobs.concurrency),
-            gpu_enabled: worker.config.jobs.gpu_enabled,
-            worker: worker.name.clone(),
-        },
+        setting: Setting::of(&worker.config.jobs, &worker.name)?,
     })
-}
-
-fn parallel_fits(concurrency: usize) -> usize {
-    let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
-    (n_cores / concurrency).max(1)
 }
 
 fn timed_out(worker: &Worker, phase: Phase) -> Failure {

@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,22 +18,9 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::control::{CONTROL_FD, read_frame, write_frame};
+use crate::control::{CONTROL_FD, child_environment, own_executable, read_frame, write_frame};
 use crate::job::channel::{JobEvent, JobSpec};
 
-/// All that a child may inherit.
-const ENVIRONMENT: &[&str] = &[
-    "PATH",
-    "HOME",
-    "TMPDIR",
-    "LANG",
-    "LC_ALL",
-    "LD_LIBRARY_PATH",
-    "DYLD_LIBRARY_PATH",
-    "DYLD_FALLBACK_LIBRARY_PATH",
-    "RUST_BACKTRACE",
-    "LOG_LEVEL",
-];
 const KEPT_LINES: usize = 50;
 const LONGEST_LINE: u64 = 8 << 10;
 /// How long a child whose channel is closed may take to exit, and its pipes to close after that.
@@ -69,10 +55,7 @@ impl Child {
         let message = serde_json::to_vec(spec)?;
         let (ours, theirs) = UnixStream::pair()?;
         let mut command = std::process::Command::new(own_executable()?);
-        command
-            .arg("job")
-            .env_clear()
-            .envs(ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        command.arg("job").env_clear().envs(child_environment());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         command
             .fd_mappings(vec![FdMapping { parent_fd: theirs.into(), child_fd: CONTROL_FD }])
@@ -128,11 +111,6 @@ impl Drop for Child {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// This executable as it runs now, also after an update has replaced its file.
-fn own_executable() -> io::Result<PathBuf> {
-    if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
 }
 
 /// Sends the job and hears its events, on a thread of its own: the frames are read by the same code on both sides.
