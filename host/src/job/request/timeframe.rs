@@ -1,0 +1,70 @@
+//! How long a bar is.
+
+use serde::{Deserialize, Serialize};
+
+/// The length of a bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Timeframe {
+    /// One minute.
+    #[serde(rename = "1m")]
+    Minute1,
+    /// Five minutes.
+    #[serde(rename = "5m")]
+    Minute5,
+    /// A quarter of an hour.
+    #[serde(rename = "15m")]
+    Minute15,
+    /// Half an hour.
+    #[serde(rename = "30m")]
+    Minute30,
+    /// One hour.
+    #[serde(rename = "1h")]
+    Hour1,
+    /// Four hours.
+    #[serde(rename = "4h")]
+    Hour4,
+    /// One session.
+    #[serde(rename = "1d")]
+    Day1,
+    /// One week.
+    #[serde(rename = "1w")]
+    Week1,
+}
+
+impl Timeframe {
+    /// Every timeframe, shortest first.
+    pub const ALL: [Self; 8] = [
+        Self::Minute1,
+        Self::Minute5,
+        Self::Minute15,
+        Self::Minute30,
+        Self::Hour1,
+        Self::Hour4,
+        Self::Day1,
+        Self::Week1,
+    ];
+
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Minute1 => "1m",
+            Self::Minute5 => "5m",
+            Self::Minute15 => "15m",
+            Self::Minute30 => "30m",
+            Self::Hour1 => "1h",
+            Self::Hour4 => "4h",
+            Self::Day1 => "1d",
+            Self::Week1 => "1w",
+        }
+    }
+
+    /// The timeframe of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|timeframe| timeframe.name() == name)
+    }
+
+    /// Whether a session has more than one bar.
+    pub fn is_intraday(self) -> bool {
+        !matches!(self, Self::Day1 | Self::Week1)
+    }
+}
