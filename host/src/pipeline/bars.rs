@@ -1,4 +1,30 @@
-//! Market bars: read, validated, one series a symbol.
+//! Market bars: read, validated, one series a symbol, cut to what the job looks at.
+//!
+//! In: a folder of `SYMBOL.csv` and the job. Out: a [`Market`], symbols in the job's order. Invariant: every series is
+//! strictly ascending, finite and positive, with `low ≤ open, close ≤ high`.
+
+mod csv;
+mod cut;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+use std::path::Path;
+
+use jiff::{Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::splits::Span;
+use crate::job::{
+    failure::Failure,
+    progress::Phase,
+    request::{Job, Timeframe},
+};
+
+const SECONDS_A_DAY: i64 = 86_400;
+/// Symbols of the folder that an error lists.
+const MAX_LISTED_SYMBOLS: usize = 10;
 
 /// The bars of one symbol, oldest first; all vectors have one entry a bar.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,4 +43,158 @@ pub struct Bars {
     pub close: Vec<f64>,
     /// Shares traded.
     pub volume: Vec<f64>,
+}
+
+/// Something that the reader of a result should know; the job went on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// A stable word for programs, such as `warm_up_shortened`.
+    pub code: String,
+    /// What happened and what was done about it.
+    pub message: String,
+}
+
+/// All bars that a job uses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Market {
+    /// One series a symbol, in the job's order of symbols.
+    pub bars: Vec<Bars>,
+    /// Length of a bar.
+    pub timeframe: Timeframe,
+    /// Which rows may have a label: `years` back from the newest bar.
+    pub span: Span,
+    /// Bars that a feature may need before its first value; features that need more are left out.
+    pub warm_up_bars: usize,
+    /// What was left out or shortened.
+    pub warnings: Vec<Warning>,
+    /// SHA-256 over the numbers of all bars used, whatever the format of their files; lower-case hex.
+    pub sha256: String,
+}
+
+/// Reads the bars of a job's symbols and cuts them to its span.
+///
+/// # Errors
+/// `no_bars` without any file, `bad_bars` for a file that is no table of sound bars, `too_few_bars` under 250 labelled
+/// dates, `unreadable_bars` (retryable) when the file system fails.
+pub fn load(folder: &Path, job: &Job) -> Result<Market, Failure> {
+    let mut warnings = Vec::new();
+    let mut series = Vec::new();
+    for symbol in &job.symbols {
+        let path = folder.join(format!("{symbol}.csv"));
+        if path.is_file() {
+            series.push(validate::sound(csv::read(&path, job.timeframe)?, symbol, job.timeframe)?);
+        } else {
+            warnings
+                .push(Warning::new("symbol_without_bars", format!("{symbol} is left out: no file {}", path.display())));
+        }
+    }
+    if series.is_empty() {
+        return Err(no_bars(folder, job));
+    }
+    cut::market(series, job, warnings)
+}
+
+impl Bars {
+    /// Number of bars.
+    pub fn len(&self) -> usize {
+        self.time.len()
+    }
+
+    /// Whether there is no bar.
+    pub fn is_empty(&self) -> bool {
+        self.time.is_empty()
+    }
+
+    /// Session date of each bar, days since 1970-01-01: the bar's own date, or New York's at the start of an intraday
+    /// bar, so that an extended session does not end at midnight UTC.
+    pub fn session_days(&self, timeframe: Timeframe) -> Vec<i32> {
+        self.time.iter().map(|&time| session_day(time, timeframe)).collect()
+    }
+
+    /// The bars from one index on.
+    fn skip(&self, n_bars: usize) -> Self {
+        let tail = |values: &[f64]| values[n_bars..].to_vec();
+        Self {
+            symbol: self.symbol.clone(),
+            time: self.time[n_bars..].to_vec(),
+            open: tail(&self.open),
+            high: tail(&self.high),
+            low: tail(&self.low),
+            close: tail(&self.close),
+            volume: tail(&self.volume),
+        }
+    }
+}
+
+impl Warning {
+    /// A warning.
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into() }
+    }
+}
+
+fn session_day(time: i64, timeframe: Timeframe) -> i32 {
+    let offset = if timeframe.is_intraday() { new_york_offset(time) } else { 0 };
+    i32::try_from((time + offset).div_euclid(SECONDS_A_DAY)).unwrap_or(i32::MAX)
+}
+
+/// Seconds by which New York's clock is ahead of UTC.
+fn new_york_offset(time: i64) -> i64 {
+    let Ok(timestamp) = Timestamp::from_second(time) else { return 0 };
+    TimeZone::get("America/New_York").map_or(0, |zone| i64::from(zone.to_offset(timestamp).seconds()))
+}
+
+/// `2024-01-02` for a session date.
+fn date_name(day: i32) -> String {
+    Timestamp::from_second(i64::from(day) * SECONDS_A_DAY)
+        .map_or_else(|_| format!("day {day}"), |midnight| midnight.strftime("%Y-%m-%d").to_string())
+}
+
+fn sha256(bars: &[Bars]) -> String {
+    let mut hash = Sha256::new();
+    for bars in bars {
+        hash.update((bars.symbol.len() as u64).to_le_bytes());
+        hash.update(bars.symbol.as_bytes());
+        hash.update((bars.len() as u64).to_le_bytes());
+        bars.time.iter().for_each(|time| hash.update(time.to_le_bytes()));
+        for values in [&bars.open, &bars.high, &bars.low, &bars.close, &bars.volume] {
+            values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+        }
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn refused(code: &str, message: String, hint: &str) -> Failure {
+    Failure::refused(Phase::DataFetch, code, message, hint)
+}
+
+fn no_bars(folder: &Path, job: &Job) -> Failure {
+    let looked_for: Vec<String> =
+        job.symbols.iter().take(MAX_LISTED_SYMBOLS).map(|symbol| format!("{symbol}.csv")).collect();
+    let message = match symbols_in(folder) {
+        Ok(found) if found.is_empty() => "which holds no .csv file".to_owned(),
+        Ok(found) => format!("which holds {}", listed(&found)),
+        Err(error) => format!("which cannot be read: {error}"),
+    };
+    refused(
+        "no_bars",
+        format!("no {} in {}, {message}", looked_for.join(", "), folder.display()),
+        "ask for symbols that are there, or put SYMBOL.csv into the folder",
+    )
+}
+
+fn symbols_in(folder: &Path) -> std::io::Result<Vec<String>> {
+    let mut symbols = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        symbols.extend(name.strip_suffix(".csv").map(str::to_owned));
+    }
+    symbols.sort();
+    Ok(symbols)
+}
+
+fn listed(symbols: &[String]) -> String {
+    let more = symbols.len().saturating_sub(MAX_LISTED_SYMBOLS);
+    let names = symbols[..symbols.len() - more].join(", ");
+    if more > 0 { format!("{names} and {more} more") } else { names }
 }

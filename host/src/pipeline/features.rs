@@ -1,6 +1,31 @@
 //! Technical features of bars.
+//!
+//! In: validated bars and the names that a job asks for. Out: one table of all symbols and a report of what was asked,
+//! what it is called here, and what could not be had. Invariants: a row's values depend on bars up to its own alone;
+//! every value is finite.
+
+mod catalogue;
+mod momentum;
+mod name;
+mod price;
+#[cfg(test)]
+mod tests;
+mod trend;
+mod volatility;
+mod volume;
+mod window;
+
+use std::collections::BTreeMap;
 
 use oculus_plugin_api::FeatureRole;
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    catalogue::{Feature, Prices},
+    name::{Unresolved, resolve},
+};
+use super::bars::{Bars, Market};
+use crate::job::{failure::Failure, progress::Phase, request::Job};
 
 /// All features of all symbols: one row a bar after the warm-up, ordered by symbol, then time.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +48,30 @@ pub struct FeatureTable {
     pub day: Vec<i32>,
 }
 
+/// What became of the names that a job asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FeatureReport {
+    /// The job's spelling of each known feature → its name in the table.
+    pub canonical: BTreeMap<String, String>,
+    /// Names that mean nothing here.
+    pub unresolved: Vec<Unresolved>,
+    /// Features that need more bars of warm-up than there are.
+    pub left_out: Vec<LeftOut>,
+    /// Bars before the first row of each symbol.
+    pub warm_up_bars: usize,
+}
+
+/// A feature that the warm-up is too short for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The feature.
+    pub name: String,
+    /// Bars before its first value.
+    pub needs_bars: usize,
+    /// Bars of warm-up that there are.
+    pub has_bars: usize,
+}
+
 impl FeatureTable {
     /// Number of rows.
     pub fn n_rows(&self) -> usize {
@@ -38,5 +87,85 @@ impl FeatureTable {
     /// The values of a feature by name.
     pub fn by_name(&self, name: &str) -> Option<&[f32]> {
         self.names.iter().position(|other| other == name).map(|idx| self.column(idx))
+    }
+}
+
+/// Computes the default features and those that the job's priorities and rules name.
+///
+/// Levels such as `SMA_20` serve rules; for each that is asked for, its scale-free form is added for the models.
+///
+/// # Errors
+/// `too_few_bars` where no symbol has a bar after the warm-up.
+pub fn build(market: &Market, job: &Job) -> Result<(FeatureTable, FeatureReport), Failure> {
+    let mut report = FeatureReport::default();
+    let mut features = Vec::new();
+    for feature in catalogue::default_features().chain(asked(job, &mut report)) {
+        let needs_bars = feature.warm_up_bars();
+        if features.contains(&feature) {
+            continue;
+        }
+        if needs_bars <= market.warm_up_bars {
+            features.push(feature);
+        } else if report.left_out.iter().all(|left_out| left_out.name != feature.name()) {
+            report.left_out.push(LeftOut { name: feature.name(), needs_bars, has_bars: market.warm_up_bars });
+        }
+    }
+    report.warm_up_bars = features.iter().map(Feature::warm_up_bars).max().unwrap_or(0);
+    let table = fill(market, &features, report.warm_up_bars);
+    if table.n_rows() == 0 {
+        let message = format!("no symbol has more than the {} bars of warm-up", report.warm_up_bars);
+        let hint = "raise design.years or give bars of a longer history";
+        return Err(Failure::refused(Phase::FeatureEngineering, "too_few_bars", message, hint));
+    }
+    Ok((table, report))
+}
+
+/// The features that a job names, each followed by its scale-free form.
+fn asked(job: &Job, report: &mut FeatureReport) -> Vec<Feature> {
+    let design = &job.design;
+    let of_rules = design.entry_rules.iter().chain(&design.exit_rules).map(|rule| &rule.feature);
+    let mut features = Vec::new();
+    for asked in design.priority_features.iter().chain(of_rules) {
+        match resolve(asked) {
+            Ok(feature) => {
+                report.canonical.insert(asked.clone(), feature.name());
+                features.extend(feature.scale_free());
+                features.push(feature);
+            }
+            Err(unresolved) if report.unresolved.contains(&unresolved) => {}
+            Err(unresolved) => report.unresolved.push(unresolved),
+        }
+    }
+    features
+}
+
+fn fill(market: &Market, features: &[Feature], warm_up_bars: usize) -> FeatureTable {
+    let mut table = FeatureTable {
+        names: features.iter().map(Feature::name).collect(),
+        roles: features.iter().map(Feature::role).collect(),
+        symbols: market.bars.iter().map(|bars| bars.symbol.clone()).collect(),
+        ..FeatureTable::default()
+    };
+    for (symbol_idx, bars) in market.bars.iter().enumerate() {
+        let first = warm_up_bars.min(bars.len());
+        table.symbol.extend(std::iter::repeat_n(symbol_idx as u32, bars.len() - first));
+        table.bar.extend(first as u32..bars.len() as u32);
+        table.time.extend(&bars.time[first..]);
+        table.day.extend(&bars.session_days(market.timeframe)[first..]);
+    }
+    table.values.reserve_exact(features.len() * table.n_rows());
+    for feature in features {
+        for bars in &market.bars {
+            let values = feature.compute(&Prices::of(bars));
+            table.values.extend(values[warm_up_bars.min(bars.len())..].iter().map(|&value| value as f32));
+        }
+    }
+    table
+}
+
+impl<'a> Prices<'a> {
+    /// The numbers of a series.
+    pub fn of(bars: &'a Bars) -> Self {
+        Self { open: &bars.open, high: &bars.high, low: &bars.low, close: &bars.close, volume: &bars.volume }
     }
 }

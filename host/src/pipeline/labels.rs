@@ -1,4 +1,13 @@
 //! Labels: did the close rise by a threshold within a horizon.
+//!
+//! In: bars, the rows of the feature table, the job's horizons and thresholds. Out: one [`Label`] a combination.
+//! Invariant: a row whose horizon reaches past its symbol's last bar has no label; it never counts as class 0.
+
+use super::{bars::Market, features::FeatureTable};
+use crate::job::request::{Job, Timeframe};
+
+/// Sessions of a trading week.
+const SESSIONS_A_WEEK: u32 = 5;
 
 /// What a label asks: a rise of `threshold_pct` over `horizon_days` sessions.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,3 +32,89 @@ pub struct Label {
     /// Session date at which each row's label is known, days since 1970-01-01; `i32::MAX` where there is no label.
     pub known_day: Vec<i32>,
 }
+
+impl Label {
+    /// Whether a row has a label.
+    pub fn is_known(&self, row: u32) -> bool {
+        !self.value[row as usize].is_nan()
+    }
+}
+
+/// Labels every row by every combination of the job's horizons and thresholds, horizons first.
+///
+/// A label is 1 where `100 · (close[t + h] / close[t] − 1) ≥ threshold`, `h` being [`horizon_bars`].
+pub fn build(market: &Market, table: &FeatureTable, job: &Job) -> Vec<Label> {
+    let days: Vec<Vec<i32>> = market.bars.iter().map(|bars| bars.session_days(market.timeframe)).collect();
+    let bars_a_session = median_session_bars(days.iter().map(Vec::as_slice));
+    let mut labels = Vec::new();
+    for &horizon_days in &job.design.forward_returns_days_options {
+        let horizon_bars = horizon_bars(horizon_days, market.timeframe, bars_a_session);
+        let outlook = Outlook::of(market, &days, table, horizon_bars);
+        for &threshold_pct in &job.design.profit_threshold_options {
+            labels.push(outlook.label(LabelKey { horizon_days, threshold_pct }, horizon_bars));
+        }
+    }
+    labels
+}
+
+/// A horizon of sessions in bars: as it is for daily bars, `ceil(h / 5)` for weekly, `h` sessions' bars for intraday.
+pub fn horizon_bars(horizon_days: u32, timeframe: Timeframe, bars_a_session: u32) -> u32 {
+    match timeframe {
+        Timeframe::Day1 => horizon_days,
+        Timeframe::Week1 => horizon_days.div_ceil(SESSIONS_A_WEEK),
+        _ => horizon_days.saturating_mul(bars_a_session),
+    }
+}
+
+/// Median number of bars in a session over all symbols; the lower one of two, at least 1.
+///
+/// * `symbols`: the ascending session dates of each symbol's bars.
+pub fn median_session_bars<'a>(symbols: impl Iterator<Item = &'a [i32]>) -> u32 {
+    let sessions = symbols.flat_map(|days| days.chunk_by(|day, next| day == next));
+    let mut sizes: Vec<u32> = sessions.map(|session| u32::try_from(session.len()).unwrap_or(u32::MAX)).collect();
+    sizes.sort_unstable();
+    sizes.get(sizes.len().saturating_sub(1) / 2).copied().unwrap_or(1)
+}
+
+/// What each row's horizon brought, whatever the threshold.
+struct Outlook {
+    return_pct: Vec<f64>,
+    known_day: Vec<i32>,
+}
+
+impl Outlook {
+    fn of(market: &Market, days: &[Vec<i32>], table: &FeatureTable, horizon_bars: u32) -> Self {
+        let (return_pct, known_day) = table
+            .symbol
+            .iter()
+            .zip(&table.bar)
+            .map(|(&symbol, &bar)| {
+                let (close, days) = (&market.bars[symbol as usize].close, &days[symbol as usize]);
+                let (now, then) = (bar as usize, bar as usize + horizon_bars as usize);
+                match (close.get(then), days.get(then)) {
+                    (Some(later), Some(&day)) => (100.0 * (later / close[now] - 1.0), day),
+                    _ => (f64::NAN, i32::MAX),
+                }
+            })
+            .unzip();
+        Self { return_pct, known_day }
+    }
+
+    fn label(&self, key: LabelKey, horizon_bars: u32) -> Label {
+        let class = |&rise: &f64| match rise {
+            rise if rise.is_nan() => f32::NAN,
+            rise if rise >= key.threshold_pct => 1.0,
+            _ => 0.0,
+        };
+        Label {
+            key,
+            horizon_bars,
+            value: self.return_pct.iter().map(class).collect(),
+            forward_return_pct: self.return_pct.iter().map(|&rise| rise as f32).collect(),
+            known_day: self.known_day.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

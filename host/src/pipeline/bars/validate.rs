@@ -1,0 +1,67 @@
+//! Rows of a file made a sound series, or the first thing that is wrong with them.
+
+use super::{Bars, csv::Row, date_name, refused, session_day};
+use crate::job::{failure::Failure, request::Timeframe};
+
+/// Adjusted prices carry few decimals; within this share a high below the close is a rounding, beyond it an error.
+const ROUNDING: f64 = 1e-5;
+const HINT: &str = "correct the file; bars are never guessed or filled";
+
+/// Sorts by time, merges equal duplicates, and checks every bar.
+pub(super) fn sound(mut rows: Vec<Row>, symbol: &str, timeframe: Timeframe) -> Result<Bars, Failure> {
+    let file = format!("{symbol}.csv");
+    rows.sort_by_key(|row| (row.time, row.line));
+    let mut bars = Bars { symbol: symbol.to_owned(), ..Bars::default() };
+    let mut earlier: Option<&Row> = None;
+    for row in &rows {
+        match earlier {
+            Some(earlier) if earlier.time == row.time && earlier.values == row.values => continue,
+            Some(earlier) if earlier.time == row.time => return Err(conflict(&file, earlier, row, timeframe)),
+            _ => push(&mut bars, row, &file, timeframe)?,
+        }
+        earlier = Some(row);
+    }
+    Ok(bars)
+}
+
+fn push(bars: &mut Bars, row: &Row, file: &str, timeframe: Timeframe) -> Result<(), Failure> {
+    let wrong = |what: String| {
+        let place = format!("{file} line {} ({})", row.line, name(row.time, timeframe));
+        refused("bad_bars", format!("{place}: {what}"), HINT)
+    };
+    let [open, high, low, close, volume] = row.values;
+    for (name, price) in [("open", open), ("high", high), ("low", low), ("close", close)] {
+        if price <= 0.0 {
+            return Err(wrong(format!("{name} is {price}, needed a positive price")));
+        }
+    }
+    if volume < 0.0 {
+        return Err(wrong(format!("volume is {volume}, needed 0 or more")));
+    }
+    let (top, bottom) = (open.max(close).max(low), open.min(close).min(high));
+    if high < top * (1.0 - ROUNDING) {
+        return Err(wrong(format!("high {high} is below {top}")));
+    }
+    if low > bottom * (1.0 + ROUNDING) {
+        return Err(wrong(format!("low {low} is above {bottom}")));
+    }
+    bars.time.push(row.time);
+    bars.open.push(open);
+    bars.high.push(high.max(top));
+    bars.low.push(low.min(bottom));
+    bars.close.push(close);
+    bars.volume.push(volume);
+    Ok(())
+}
+
+fn conflict(file: &str, first: &Row, second: &Row, timeframe: Timeframe) -> Failure {
+    let (line, other, when) = (first.line, second.line, name(first.time, timeframe));
+    refused("bad_bars", format!("{file}: {when} stands in lines {line} and {other} with different values"), HINT)
+}
+
+fn name(time: i64, timeframe: Timeframe) -> String {
+    if timeframe.is_intraday() {
+        return jiff::Timestamp::from_second(time).map_or_else(|_| time.to_string(), |time| time.to_string());
+    }
+    date_name(session_day(time, timeframe))
+}

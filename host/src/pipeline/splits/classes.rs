@@ -1,0 +1,53 @@
+//! How much a set of rows says about a label: positives, negatives, and episodes that count as independent.
+
+use crate::pipeline::{features::FeatureTable, labels::Label};
+
+const MIN_POSITIVE: usize = 10;
+const MIN_NEGATIVE: usize = 10;
+const MIN_EPISODES: usize = 3;
+
+/// What a set of labelled rows holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClassCounts {
+    /// Rows of class 1.
+    pub n_positive: usize,
+    /// Rows of class 0.
+    pub n_negative: usize,
+    /// Runs of positives more than the horizon apart, over all symbols together: moves that share no bar.
+    pub n_episodes: usize,
+}
+
+impl ClassCounts {
+    /// Whether a score on these rows means anything: `times` × 10 positives, 10 negatives and 3 episodes.
+    pub fn suffice(&self, times: usize) -> bool {
+        self.n_positive >= times * MIN_POSITIVE
+            && self.n_negative >= times * MIN_NEGATIVE
+            && self.n_episodes >= times * MIN_EPISODES
+    }
+
+    /// Share of positives; `None` without rows.
+    pub fn base_rate(&self) -> Option<f64> {
+        let n_rows = self.n_positive + self.n_negative;
+        (n_rows > 0).then(|| self.n_positive as f64 / n_rows as f64)
+    }
+}
+
+/// Counts the classes of some rows; rows without a label count as nothing.
+pub fn class_counts(table: &FeatureTable, label: &Label, rows: &[u32]) -> ClassCounts {
+    let count = |class: f32| rows.iter().filter(|&&row| label.value[row as usize] == class).count();
+    ClassCounts { n_positive: count(1.0), n_negative: count(0.0), n_episodes: n_episodes(table, label, rows) }
+}
+
+/// A positive opens an episode where all earlier ones were known before its date.
+fn n_episodes(table: &FeatureTable, label: &Label, rows: &[u32]) -> usize {
+    let positives = rows.iter().map(|&row| row as usize).filter(|&row| label.value[row] == 1.0);
+    let mut moves: Vec<(i32, i32)> = positives.map(|row| (table.day[row], label.known_day[row])).collect();
+    moves.sort_unstable();
+    let mut known_until = i32::MIN;
+    let mut n_episodes = 0;
+    for (day, known_day) in moves {
+        n_episodes += usize::from(day > known_until);
+        known_until = known_until.max(known_day);
+    }
+    n_episodes
+}
