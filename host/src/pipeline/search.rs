@@ -14,7 +14,6 @@ mod propose;
 pub(in crate::pipeline) mod tests;
 mod trial;
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub(in crate::pipeline) use self::{
@@ -101,7 +100,7 @@ pub struct Outcome {
 }
 
 /// By how much one set of scores beats another on the same resampled dates.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gain {
     /// The difference.
     pub value: f64,
@@ -225,7 +224,7 @@ fn try_labels(bench: &mut Bench<'_>, labels: &[LabelRow], log: &mut Log<'_>) -> 
     Ok(tried)
 }
 
-/// Stage 2: configurations drawn at random on one label.
+/// Stage 2: configurations drawn at random on one label. The family's default is known by now: it is the prior.
 fn tune(bench: &mut Bench<'_>, label_idx: usize, log: &mut Log<'_>) -> Result<Vec<Tried>, Failure> {
     let mut proposals = propose::Proposals::new(bench.study.seed, bench.family);
     let mut tried = Vec::new();

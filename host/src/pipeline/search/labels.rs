@@ -126,7 +126,8 @@ fn examine_one(study: &Study<'_>, label_idx: usize) -> LabelRow {
 /// # Errors
 /// When the prior could be fitted on no label.
 pub(super) fn choose<'t>(study: &Study<'_>, rows: &mut [LabelRow], priors: &'t [Tried]) -> Result<&'t Tried, Failure> {
-    let mut by_rate: Vec<&Tried> = priors.iter().collect();
+    let n_scored = priors.iter().filter(|tried| tried.score().is_some()).count();
+    let mut by_rate: Vec<&Tried> = priors.iter().filter(|tried| n_scored == 0 || tried.score().is_some()).collect();
     by_rate.sort_by(|a, b| rate(&rows[a.label_idx]).total_cmp(&rate(&rows[b.label_idx])));
     let Some(&median) = by_rate.get(by_rate.len().saturating_sub(1) / 2) else {
         return Err(Failure::failed(
@@ -147,12 +148,12 @@ pub(super) fn choose<'t>(study: &Study<'_>, rows: &mut [LabelRow], priors: &'t [
         }
         None => (median, "median base rate, and none is clearly better".to_owned()),
     };
-    for tried in priors {
-        let row = &mut rows[tried.label_idx];
-        row.score = tried.score().and_then(Finite::of);
-        if row.status == LabelStatus::Tried {
-            row.reason = "not clearly better than the label of median base rate".to_owned();
-        }
+    for (idx, row) in rows.iter_mut().enumerate().filter(|(_, row)| row.status == LabelStatus::Tried) {
+        row.score = priors.iter().find(|tried| tried.label_idx == idx).and_then(|tried| Finite::of(tried.score()?));
+        row.reason = match row.score {
+            Some(_) => "not clearly better than the label that was chosen".to_owned(),
+            None => "the prior could not be judged on it; its trial says why".to_owned(),
+        };
     }
     let row = &mut rows[chosen.label_idx];
     if row.status == LabelStatus::Tried {

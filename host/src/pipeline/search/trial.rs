@@ -12,7 +12,7 @@ use crate::{
     },
     pipeline::{
         fitter::{FitError, FitRequest, Fitted, Keep, PreparedId, side_by_side},
-        metrics::Finite,
+        metrics::{Finite, auc},
         splits::{TAIL_SHARE, tail},
     },
 };
@@ -75,6 +75,8 @@ pub struct OutOfFold {
     pub fold_aucs: Vec<Option<f64>>,
     /// Median of the rounds at which early stopping ended, over the folds that had a tail to stop on.
     pub rounds: Option<u32>,
+    /// Device it was fitted on, where not the CPU.
+    pub device: Option<String>,
     /// What the family said where a fold's rows were too little for it.
     pub refusal: Option<String>,
 }
@@ -204,7 +206,8 @@ impl<'a> Bench<'a> {
                     let rows = plan.valid_rows.iter().zip(&fitted.scores);
                     rows.for_each(|(&row, &score)| oof.scores[row as usize] = score);
                     let labels: Vec<f32> = plan.valid_rows.iter().map(|&row| label[row as usize]).collect();
-                    oof.fold_aucs.push(crate::pipeline::metrics::auc(&labels, &fitted.scores).ok());
+                    oof.fold_aucs.push(auc(&labels, &fitted.scores).ok());
+                    oof.device = fitted.summary.device;
                     rounds.extend(fitted.summary.rounds.filter(|_| !plan.tune_rows.is_empty()));
                 }
                 Err(FitError::Refused { code: code::DATA, message }) => {
