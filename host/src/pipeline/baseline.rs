@@ -1,1 +1,175 @@
-//! (to come)
+//! What volatility alone forecasts: a logistic regression on log NATR_14 and log HV_20.
+//!
+//! A wide-swinging stock passes any threshold more often, so a threshold label forecasts volatility in part. A model
+//! is worth what it knows beyond that. In: the feature table, labels, rows. Out: a probability a row. No randomness.
+
+use super::features::FeatureTable;
+
+/// The features that measure volatility.
+pub const FEATURES: [&str; 2] = ["NATR_14", "HV_20"];
+/// Weight of `|w|² / 2` beside the sum of losses: keeps separable data finite and moves no digit that matters.
+const RIDGE: f64 = 1e-3;
+const MAX_STEPS: usize = 50;
+/// Values below this count as this before the logarithm: a series that never moves.
+const LEAST_VALUE: f64 = 1e-6;
+/// Steps smaller than this end the search.
+const SMALL_STEP: f64 = 1e-10;
+
+/// Number of coefficients: intercept, then one a feature.
+const N: usize = FEATURES.len() + 1;
+
+/// The logarithms of the volatility features of all rows.
+#[derive(Clone, Debug)]
+pub struct Volatility {
+    logs: Vec<[f64; N - 1]>,
+}
+
+impl Volatility {
+    /// Reads the features; `None` where the table lacks one.
+    pub fn of(table: &FeatureTable) -> Option<Self> {
+        let [first, second] = FEATURES.map(|name| table.by_name(name));
+        let log = |value: f32| f64::from(value).max(LEAST_VALUE).ln();
+        let logs = first?.iter().zip(second?).map(|(&a, &b)| [log(a), log(b)]).collect();
+        Some(Self { logs })
+    }
+
+    /// Fits on some rows and scores others: one probability for each of `predict_rows`.
+    ///
+    /// `None` where the training rows hold one class only.
+    pub fn scores(&self, label: &[f32], train_rows: &[u32], predict_rows: &[u32]) -> Option<Vec<f32>> {
+        let model = self.fit(label, train_rows)?;
+        Some(predict_rows.iter().map(|&row| model.probability(&self.logs[row as usize]) as f32).collect())
+    }
+
+    fn fit(&self, label: &[f32], train_rows: &[u32]) -> Option<Logistic> {
+        let scale = Scale::of(train_rows.iter().map(|&row| &self.logs[row as usize]));
+        let rows: Vec<([f64; N], f64)> = train_rows
+            .iter()
+            .map(|&row| (scale.apply(&self.logs[row as usize]), f64::from(label[row as usize])))
+            .collect();
+        let n_positive = rows.iter().filter(|(_, class)| *class == 1.0).count();
+        (0 < n_positive && n_positive < rows.len()).then(|| Logistic { scale, weights: maximise(&rows) })
+    }
+}
+
+/// Mean and deviation of the training rows.
+#[derive(Clone, Copy, Debug)]
+struct Scale {
+    mean: [f64; N - 1],
+    deviation: [f64; N - 1],
+}
+
+impl Scale {
+    fn of<'a>(rows: impl Iterator<Item = &'a [f64; N - 1]> + Clone) -> Self {
+        let n_rows = rows.clone().count().max(1) as f64;
+        let mean = std::array::from_fn(|idx| rows.clone().map(|row| row[idx]).sum::<f64>() / n_rows);
+        let deviation = std::array::from_fn(|idx| {
+            let variance = rows.clone().map(|row| (row[idx] - mean[idx]).powi(2)).sum::<f64>() / n_rows;
+            if variance > 0.0 { variance.sqrt() } else { 1.0 }
+        });
+        Self { mean, deviation }
+    }
+
+    /// A row with the intercept's 1 before it.
+    fn apply(&self, row: &[f64; N - 1]) -> [f64; N] {
+        std::array::from_fn(|idx| match idx.checked_sub(1) {
+            None => 1.0,
+            Some(idx) => (row[idx] - self.mean[idx]) / self.deviation[idx],
+        })
+    }
+}
+
+/// A fitted regression.
+#[derive(Clone, Debug)]
+struct Logistic {
+    scale: Scale,
+    weights: [f64; N],
+}
+
+impl Logistic {
+    fn probability(&self, row: &[f64; N - 1]) -> f64 {
+        sigmoid(dot(&self.weights, &self.scale.apply(row)))
+    }
+}
+
+/// Newton's method on the ridged log likelihood (iteratively reweighted least squares; McCullagh and Nelder, 1989),
+/// each step halved until it gains.
+fn maximise(rows: &[([f64; N], f64)]) -> [f64; N] {
+    let mut weights = [0.0; N];
+    let mut gain = objective(rows, &weights);
+    for _ in 0..MAX_STEPS {
+        let step = newton_step(rows, &weights);
+        let tried = (0..MAX_STEPS).map(|halvings| {
+            let share = 0.5_f64.powi(halvings as i32);
+            let moved: [f64; N] = std::array::from_fn(|idx| weights[idx] + share * step[idx]);
+            (objective(rows, &moved), moved)
+        });
+        let Some((better, moved)) = tried.into_iter().find(|(value, _)| *value > gain) else { break };
+        (gain, weights) = (better, moved);
+        if step.iter().all(|part| part.abs() < SMALL_STEP) {
+            break;
+        }
+    }
+    weights
+}
+
+fn objective(rows: &[([f64; N], f64)], weights: &[f64; N]) -> f64 {
+    // ln(1 + eᶻ) without overflow.
+    let softplus = |z: f64| z.max(0.0) + (-z.abs()).exp().ln_1p();
+    let likelihood: f64 = rows
+        .iter()
+        .map(|(x, class)| {
+            let z = dot(weights, x);
+            class * z - softplus(z)
+        })
+        .sum();
+    likelihood - RIDGE / 2.0 * weights[1..].iter().map(|w| w * w).sum::<f64>()
+}
+
+fn newton_step(rows: &[([f64; N], f64)], weights: &[f64; N]) -> [f64; N] {
+    let mut gradient: [f64; N] = std::array::from_fn(|idx| if idx == 0 { 0.0 } else { -RIDGE * weights[idx] });
+    let mut hessian = [[0.0; N]; N];
+    for (idx, row) in hessian.iter_mut().enumerate().skip(1) {
+        row[idx] = RIDGE;
+    }
+    for (x, class) in rows {
+        let p = sigmoid(dot(weights, x));
+        let spread = (p * (1.0 - p)).max(f64::EPSILON);
+        for i in 0..N {
+            gradient[i] += (class - p) * x[i];
+            for j in 0..N {
+                hessian[i][j] += spread * x[i] * x[j];
+            }
+        }
+    }
+    solve(hessian, gradient)
+}
+
+/// Solves `a · x = b` for a positive definite `a` by elimination, which needs no pivots there.
+fn solve(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
+    for pivot in 0..N {
+        for below in pivot + 1..N {
+            let factor = a[below][pivot] / a[pivot][pivot];
+            for column in pivot..N {
+                a[below][column] -= factor * a[pivot][column];
+            }
+            b[below] -= factor * b[pivot];
+        }
+    }
+    for row in (0..N).rev() {
+        let known: f64 = (row + 1..N).map(|column| a[row][column] * b[column]).sum();
+        b[row] = (b[row] - known) / a[row][row];
+    }
+    b
+}
+
+fn sigmoid(z: f64) -> f64 {
+    1.0 / (1.0 + (-z).exp())
+}
+
+fn dot(a: &[f64; N], b: &[f64; N]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,20 @@
-//! (to come)
+//! The statistics behind every figure of a result.
+//!
+//! In: labels (0, 1, NaN) and scores of rows, with their dates. Out: figures that are finite, or [`Undefined`] with the
+//! reason. Sums run in a fixed order and randomness starts from a seed, so equal inputs give equal bits.
+
+mod bootstrap;
+mod figure;
+mod random;
+mod ranking;
+#[cfg(test)]
+mod tests;
+mod threshold;
+
+pub use self::{
+    bootstrap::{Dates, Interval, Resamples, block_dates, interval, standard_error, years_needed},
+    figure::{Finite, Reasons, Undefined},
+    random::Random,
+    ranking::{Ranking, auc, average_precision},
+    threshold::{Confusion, decision_threshold},
+};

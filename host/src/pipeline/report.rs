@@ -1,1 +1,143 @@
-//! (to come)
+//! Assembles the result object of a successful job.
+//!
+//! In: what every stage found. Out: [`Report`], which serialises to the backend's format. Everything outside `run` is a
+//! function of the job, its bars, seed and plugins. Computed numbers are [`Finite`] by type: one that is not has become
+//! null with a reason before it gets here.
+
+mod rules;
+mod sections;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use jiff::{Span, civil};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+pub use self::{
+    rules::{DesignRule, ExtractedRules, Importance},
+    sections::{Bars, BarsOfSymbol, ConfigSearch, Plugin, Provenance, SplitSpans},
+};
+use super::{
+    bars::Warning,
+    features::FeatureTable,
+    metrics::Finite,
+    models::{ModelRow, TestMetrics, Training},
+    rules::RuleReport,
+    search::Outcome,
+    splits::Partition,
+};
+
+/// What the stages found and where it came from.
+pub struct Inputs<'a> {
+    /// What the result echoes of the job's id.
+    pub build_id: &'a str,
+    /// The design's configuration, defaults resolved.
+    pub design_config: Value,
+    /// Features of all rows.
+    pub table: &'a FeatureTable,
+    /// The calendar.
+    pub partition: &'a Partition,
+    /// Names of the features that could not be computed, with the reason.
+    pub unresolved_features: BTreeMap<String, String>,
+    /// The config search.
+    pub outcome: &'a Outcome,
+    /// The families.
+    pub training: &'a Training,
+    /// The job's rules.
+    pub rules: &'a RuleReport,
+    /// Seed of all randomness.
+    pub seed: u64,
+    /// The bars used.
+    pub bars: Bars,
+    /// The plugins used.
+    pub plugins: Vec<Plugin>,
+    /// Warnings of the stages before the search.
+    pub warnings: Vec<Warning>,
+    /// What differs between two runs of the same job: times, host, worker, device, paths.
+    pub run: Map<String, Value>,
+}
+
+/// The result of a successful job.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The job's id.
+    pub build_id: String,
+    /// `success`.
+    pub status: &'static str,
+    /// `complete`.
+    pub phase: &'static str,
+    /// The winner on the test.
+    pub model_metrics: TestMetrics,
+    /// Rules and what they are worth.
+    pub extracted_rules: ExtractedRules,
+    /// The contract's note that backtesting comes later.
+    pub backtest_results: Backtest,
+    /// The configuration used.
+    pub design_config: Value,
+    /// One row a family.
+    pub models: Vec<ModelRow>,
+    /// Labels and trials of the search.
+    pub config_search: ConfigSearch,
+    /// Strategy parameters; null with the reason in `reasons`.
+    pub strategy_optimization: Option<Value>,
+    /// Where everything came from.
+    pub provenance: Provenance,
+    /// What the reader should know.
+    pub warnings: Vec<Warning>,
+    /// Why blocks of this object are null.
+    pub reasons: BTreeMap<&'static str, &'static str>,
+    /// What differs between two runs of the same job.
+    pub run: Map<String, Value>,
+}
+
+/// The contract's note on backtesting.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Backtest {
+    /// `pending`.
+    pub status: &'static str,
+    /// Why.
+    pub note: &'static str,
+}
+
+const BACKTEST: Backtest = Backtest { status: "pending", note: "Backtesting requires full strategy deployment" };
+const NO_STRATEGY: &str = "this version of the worker does not optimise strategy parameters";
+
+/// Puts the result together.
+pub fn build(inputs: Inputs<'_>) -> Report {
+    let (outcome, training) = (inputs.outcome, inputs.training);
+    let warnings = [inputs.warnings.as_slice(), &outcome.warnings, &training.warnings].concat();
+    Report {
+        build_id: inputs.build_id.to_owned(),
+        status: "success",
+        phase: "complete",
+        model_metrics: training.test.clone(),
+        extracted_rules: rules::extracted(inputs.table, &training.winner, inputs.rules),
+        backtest_results: BACKTEST,
+        design_config: inputs.design_config,
+        models: training.rows.clone(),
+        config_search: sections::config_search(outcome),
+        strategy_optimization: None,
+        provenance: Provenance {
+            host_version: env!("CARGO_PKG_VERSION"),
+            seed: inputs.seed,
+            bars: inputs.bars,
+            splits: sections::split_spans(inputs.partition),
+            n_trials: outcome.trials.len(),
+            n_features: inputs.table.names.len(),
+            unresolved_features: inputs.unresolved_features,
+            plugins: inputs.plugins,
+        },
+        warnings,
+        reasons: BTreeMap::from([("strategy_optimization", NO_STRATEGY)]),
+        run: inputs.run,
+    }
+}
+
+/// `2024-01-02` for days since 1970-01-01.
+pub fn iso_date(day: i32) -> String {
+    let span = Span::new().try_days(i64::from(day)).ok();
+    let date = span.and_then(|span| civil::Date::constant(1970, 1, 1).checked_add(span).ok());
+    date.map_or_else(|| format!("day {day}"), |date| date.to_string())
+}

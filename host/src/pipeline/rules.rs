@@ -1,1 +1,189 @@
-//! (to come)
+//! The job's own entry and exit rules, scored on the chosen label.
+//!
+//! In: the job's rules, what became of their names, the feature table, label and splits. Out: [`RuleReport`]. Entry
+//! rules are judged on the label itself, exit rules on its mirror: a fall of the same size. The rules come from the job,
+//! not from the bars, so the development rows judge them fairly; the test rows do so once more, apart.
+
+mod evidence;
+mod score;
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+use self::evidence::Judge;
+pub use self::{
+    evidence::{Evidence, RuleSide},
+    score::RuleScore,
+};
+use super::{features::FeatureReport, metrics::Finite, search::Study};
+use crate::job::request::{Operator, Rule};
+
+/// The rules of a job, and what their names mean.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// Rules that speak for opening.
+    pub entry_rules: &'a [Rule],
+    /// Rules that speak for closing.
+    pub exit_rules: &'a [Rule],
+    /// Entry rules that must hold at once.
+    pub entry_score_threshold: u32,
+    /// Exit rules that must hold at once.
+    pub exit_score_threshold: u32,
+    /// What became of the names.
+    pub features: &'a FeatureReport,
+}
+
+/// All rules of a job, scored.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RuleReport {
+    /// Entry rules, in the job's order.
+    pub entry_rules: Vec<ScoredRule>,
+    /// Exit rules, in the job's order.
+    pub exit_rules: Vec<ScoredRule>,
+    /// What counting satisfied entry rules does; `None` without entry rules.
+    pub entry_score: Option<RuleScore>,
+    /// What counting satisfied exit rules does; `None` without exit rules.
+    pub exit_score: Option<RuleScore>,
+    /// Rules whose feature does not exist, and why.
+    pub unresolved: Vec<UnresolvedRule>,
+}
+
+/// A rule of the job with what it is worth.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ScoredRule {
+    /// The rule as the job writes it.
+    #[serde(flatten)]
+    pub rule: Rule,
+    /// The feature's name here; `None` where there is no such feature.
+    pub resolved_feature: Option<String>,
+    /// Before the test period; `None` for an unresolved rule.
+    pub development: Option<Evidence>,
+    /// In the test period.
+    pub test: Option<Evidence>,
+    /// For a rule that is never true before the test: the nearest threshold that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nearest_threshold: Option<Finite>,
+    /// Why something is null.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A rule that cannot be computed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnresolvedRule {
+    /// The feature as the job writes it.
+    pub feature: String,
+    /// Why there is no such feature.
+    pub reason: String,
+    /// The known name most like it.
+    pub nearest: Option<String>,
+}
+
+/// Scores all rules of a job on one label.
+pub fn score(study: &Study<'_>, label_idx: usize, asked: &Asked<'_>) -> RuleReport {
+    let entry = side(study, label_idx, asked, RuleSide::Entry);
+    let exit = side(study, label_idx, asked, RuleSide::Exit);
+    let mut unresolved: Vec<UnresolvedRule> = Vec::new();
+    for rule in asked.entry_rules.iter().chain(asked.exit_rules) {
+        if let Err(problem) = resolve(study, asked.features, &rule.feature) {
+            if !unresolved.contains(&problem) {
+                unresolved.push(problem);
+            }
+        }
+    }
+    RuleReport { entry_rules: entry.0, exit_rules: exit.0, entry_score: entry.1, exit_score: exit.1, unresolved }
+}
+
+fn side(
+    study: &Study<'_>,
+    label_idx: usize,
+    asked: &Asked<'_>,
+    side: RuleSide,
+) -> (Vec<ScoredRule>, Option<RuleScore>) {
+    let (rules, threshold) = match side {
+        RuleSide::Entry => (asked.entry_rules, asked.entry_score_threshold),
+        RuleSide::Exit => (asked.exit_rules, asked.exit_score_threshold),
+    };
+    let judge = Judge::new(study, label_idx, side);
+    let mut scored = Vec::with_capacity(rules.len());
+    let mut columns = Vec::new();
+    for rule in rules {
+        let column = resolve(study, asked.features, &rule.feature);
+        scored.push(score_rule(study, &judge, rule, &column));
+        columns.extend(column.ok().map(|idx| (rule, study.table.column(idx))));
+    }
+    let count = (!rules.is_empty()).then(|| score::score(&judge, rules.len(), &columns, threshold));
+    (scored, count)
+}
+
+fn score_rule(study: &Study<'_>, judge: &Judge<'_>, rule: &Rule, column: &Result<usize, UnresolvedRule>) -> ScoredRule {
+    let mut scored = ScoredRule {
+        rule: rule.clone(),
+        resolved_feature: None,
+        development: None,
+        test: None,
+        nearest_threshold: None,
+        reason: None,
+    };
+    let feature_idx = match column {
+        Ok(feature_idx) => *feature_idx,
+        Err(problem) => return ScoredRule { reason: Some(problem.reason.clone()), ..scored },
+    };
+    let values = study.table.column(feature_idx);
+    let holds = |row: u32| rule.operator.holds(f64::from(values[row as usize]), rule.threshold);
+    let development = judge.development(&holds);
+    if development.support == 0 {
+        let nearest = nearest_threshold(rule, judge.development_rows().iter().map(|&row| values[row as usize]));
+        scored.nearest_threshold = nearest.and_then(Finite::of);
+        scored.reason = Some(never_true(rule, development.n_rows, nearest));
+    }
+    scored.resolved_feature = Some(study.table.names[feature_idx].clone());
+    scored.development = Some(development);
+    scored.test = Some(judge.test(&holds));
+    scored
+}
+
+fn never_true(rule: &Rule, n_rows: usize, nearest: Option<f64>) -> String {
+    let sign = rule.operator.sign();
+    let said = format!("{} {sign} {} is never true on {n_rows} rows", rule.feature, rule.threshold);
+    match nearest {
+        Some(nearest) => format!("{said}; {sign} {nearest} would be"),
+        None => format!("{said}, and no other threshold would change that"),
+    }
+}
+
+/// The threshold nearest to the rule's own with which it holds on some row; `None` where there is no such threshold.
+fn nearest_threshold(rule: &Rule, values: impl Iterator<Item = f32>) -> Option<f64> {
+    let mut values: Vec<f64> = values.map(f64::from).filter(|value| value.is_finite()).collect();
+    values.sort_by(f64::total_cmp);
+    values.dedup();
+    let distance = |value: &f64| (value - rule.threshold).abs();
+    match rule.operator {
+        Operator::AtMost => values.first().copied(),
+        Operator::AtLeast => values.last().copied(),
+        Operator::Below => values.get(1).copied(),
+        Operator::Above => values.len().checked_sub(2).map(|idx| values[idx]),
+        Operator::Equal => values.into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b))),
+        Operator::Unequal => None,
+    }
+}
+
+/// The column of a feature as the job spells it.
+fn resolve(study: &Study<'_>, features: &FeatureReport, asked: &str) -> Result<usize, UnresolvedRule> {
+    let name = features.canonical.get(asked).map_or(asked, String::as_str);
+    if let Some(idx) = study.table.names.iter().position(|other| other == name) {
+        return Ok(idx);
+    }
+    let unknown = features.unresolved.iter().find(|unresolved| unresolved.asked == asked);
+    let left_out = features.left_out.iter().find(|left_out| left_out.name == name);
+    let (reason, nearest) = match (unknown, left_out) {
+        (Some(unknown), _) => (unknown.to_string(), unknown.nearest.clone()),
+        (None, Some(left_out)) => {
+            let (needs, has) = (left_out.needs_bars, left_out.has_bars);
+            (format!("`{asked}` needs {needs} bars of warm-up, there are {has}"), None)
+        }
+        (None, None) => (format!("`{asked}` is not in the feature table"), None),
+    };
+    Err(UnresolvedRule { feature: asked.to_owned(), reason, nearest })
+}

@@ -1,0 +1,226 @@
+//! What the winner does on the test period: computed once, from scores that exist only then.
+
+use serde::Serialize;
+
+use super::{Finite, Interval, LabelName, Reasons, Study, Undefined};
+use crate::pipeline::{
+    baseline::Volatility,
+    metrics::{Confusion, Dates, Random, Ranking, Resamples, average_precision, block_dates, interval, years_needed},
+    report::iso_date,
+    splits::class_counts,
+};
+
+/// Positives below which an AUC says nothing.
+const MIN_POSITIVE: usize = 10;
+
+/// The winner on the test period. A null figure has its reason in `reasons`, under the figure's name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TestMetrics {
+    /// The name to show.
+    pub model_name: String,
+    /// AUC beyond the volatility baseline: what the model knows that volatility does not.
+    pub auc_minus_baseline: Option<Finite>,
+    /// Its 95 % interval.
+    pub auc_minus_baseline_ci95: Option<Interval>,
+    /// Area under the ROC curve.
+    pub auc: Option<Finite>,
+    /// Its approximate 95 % interval: circular blocks of 2h whole dates, 1,000 draws.
+    pub auc_ci95: Option<Interval>,
+    /// AUC of the volatility baseline, fitted and tested on the same rows.
+    pub auc_volatility_baseline: Option<Finite>,
+    /// Average precision.
+    pub pr_auc: Option<Finite>,
+    /// Share of positives.
+    pub base_rate: Option<Finite>,
+    /// Harmonic mean of precision and recall.
+    pub f1: Option<Finite>,
+    /// Share of positives among the flagged rows.
+    pub precision: Option<Finite>,
+    /// Share of flagged rows among the positives.
+    pub recall: Option<Finite>,
+    /// Share of flagged rows.
+    pub flagged_share: Option<Finite>,
+    /// Score from which a row is flagged: the out-of-fold quantile at which as many are flagged as are positive.
+    pub threshold: Option<Finite>,
+    /// Rows of the final fit.
+    pub n_train: usize,
+    /// Rows tested.
+    pub n_test: usize,
+    /// Positives among them.
+    pub n_test_positive: usize,
+    /// Runs of positives more than the horizon apart.
+    pub n_test_episodes: usize,
+    /// First date tested; `None` without rows.
+    pub test_from: Option<String>,
+    /// Last date tested.
+    pub test_to: Option<String>,
+    /// What is forecast.
+    pub label: LabelName,
+    /// Years of test that would narrow the AUC's interval to ± 0.05.
+    pub years_needed: Option<Finite>,
+    /// The same of each symbol.
+    pub per_symbol: Vec<SymbolMetrics>,
+    /// Why figures are null.
+    pub reasons: Reasons,
+}
+
+/// The winner on one symbol's test rows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SymbolMetrics {
+    /// Ticker.
+    pub symbol: String,
+    /// Rows tested.
+    pub n_test: usize,
+    /// Positives among them.
+    pub n_test_positive: usize,
+    /// Area under the ROC curve.
+    pub auc: Option<Finite>,
+    /// Average precision.
+    pub pr_auc: Option<Finite>,
+    /// Why figures are null.
+    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    pub reasons: Reasons,
+}
+
+/// What is put to the test.
+pub(super) struct Tested<'a> {
+    pub(super) model_name: &'a str,
+    /// One a test row.
+    pub(super) scores: &'a [f32],
+    pub(super) threshold: Result<f32, Undefined>,
+    pub(super) n_train: usize,
+}
+
+/// Evaluates scores of the test rows.
+pub(super) fn on_test(study: &Study<'_>, label_idx: usize, tested: &Tested<'_>) -> TestMetrics {
+    let (table, label, splits) = (study.table, &study.labels[label_idx], &study.splits[label_idx]);
+    let rows = &splits.test_rows;
+    let truth: Vec<f32> = rows.iter().map(|&row| label.value[row as usize]).collect();
+    let counts = class_counts(table, label, rows);
+    let flags = tested.threshold.clone().map(|threshold| Confusion::at(threshold, &truth, tested.scores));
+    let flagged = |figure: fn(&Confusion) -> Result<f64, Undefined>| flags.clone().and_then(|flags| figure(&flags));
+    let baseline = baseline_scores(study, label_idx);
+    let roc = Roc::new(study, label_idx, tested.scores, baseline);
+    let mut reasons = Reasons::default();
+    let dates = rows.iter().map(|&row| table.day[row as usize]);
+    TestMetrics {
+        model_name: tested.model_name.to_owned(),
+        auc_minus_baseline: reasons.figure("auc_minus_baseline", roc.gain()),
+        auc_minus_baseline_ci95: reasons.value("auc_minus_baseline_ci95", roc.gain_interval()),
+        auc: reasons.figure("auc", roc.auc()),
+        auc_ci95: reasons.value("auc_ci95", roc.auc_interval()),
+        auc_volatility_baseline: reasons.figure("auc_volatility_baseline", roc.baseline_auc()),
+        pr_auc: reasons.figure("pr_auc", average_precision(&truth, tested.scores)),
+        base_rate: reasons.figure(
+            "base_rate",
+            counts.base_rate().ok_or_else(|| Undefined::because("the test period has no labelled row")),
+        ),
+        f1: reasons.figure("f1", flagged(Confusion::f1)),
+        precision: reasons.figure("precision", flagged(Confusion::precision)),
+        recall: reasons.figure("recall", flagged(Confusion::recall)),
+        flagged_share: reasons.figure("flagged_share", flagged(Confusion::flagged_share)),
+        threshold: reasons.figure("threshold", tested.threshold.clone().map(f64::from)),
+        n_train: tested.n_train,
+        n_test: rows.len(),
+        n_test_positive: counts.n_positive,
+        n_test_episodes: counts.n_episodes,
+        test_from: dates.clone().min().map(iso_date),
+        test_to: dates.max().map(iso_date),
+        label: label.key.into(),
+        years_needed: reasons.figure("years_needed", roc.years_needed()),
+        per_symbol: per_symbol(study, label_idx, tested.scores),
+        reasons,
+    }
+}
+
+/// The baseline, fitted on the rows of the final fit: one score a test row.
+fn baseline_scores(study: &Study<'_>, label_idx: usize) -> Result<Vec<f32>, Undefined> {
+    let splits = &study.splits[label_idx];
+    let volatility = Volatility::of(study.table)
+        .ok_or_else(|| Undefined::because("the table lacks the features of the volatility baseline"))?;
+    volatility
+        .scores(&study.labels[label_idx].value, &splits.development.train_rows, &splits.test_rows)
+        .ok_or_else(|| Undefined::because("all training rows are of one class"))
+}
+
+/// Model and baseline, ordered once and read under the same resamples.
+struct Roc {
+    model: Ranking,
+    baseline: Result<Ranking, Undefined>,
+    resamples: Result<Resamples, Undefined>,
+    years: f64,
+}
+
+impl Roc {
+    fn new(study: &Study<'_>, label_idx: usize, scores: &[f32], baseline: Result<Vec<f32>, Undefined>) -> Self {
+        let (day, label, rows) = (&study.table.day, &study.labels[label_idx], &study.splits[label_idx].test_rows);
+        let dates = Dates::of(day, rows);
+        let rank = |scores: &[f32]| {
+            let row = |(&row, &score): (&u32, &f32)| (score, label.value[row as usize], dates.index(day[row as usize]));
+            Ranking::new(rows.iter().zip(scores).map(row))
+        };
+        let random = Random::new(study.seed, "test intervals");
+        Self {
+            model: rank(scores),
+            baseline: baseline.map(|scores| rank(&scores)),
+            resamples: Resamples::draw(dates.len(), block_dates(label), random),
+            years: dates.years(),
+        }
+    }
+
+    fn auc(&self) -> Result<f64, Undefined> {
+        enough_positives(&self.model)
+    }
+
+    fn baseline_auc(&self) -> Result<f64, Undefined> {
+        enough_positives(self.baseline.as_ref().map_err(Undefined::clone)?)
+    }
+
+    fn gain(&self) -> Result<f64, Undefined> {
+        Ok(self.auc()? - self.baseline_auc()?)
+    }
+
+    fn auc_interval(&self) -> Result<Interval, Undefined> {
+        self.auc()?;
+        interval(self.resamples.as_ref().map_err(Undefined::clone)?.map(|counts| self.model.auc(counts))?)
+    }
+
+    fn gain_interval(&self) -> Result<Interval, Undefined> {
+        self.gain()?;
+        let baseline = self.baseline.as_ref().map_err(Undefined::clone)?;
+        let gain = |counts: &[u32]| Some(self.model.auc(counts)? - baseline.auc(counts)?);
+        interval(self.resamples.as_ref().map_err(Undefined::clone)?.map(gain)?)
+    }
+
+    fn years_needed(&self) -> Result<f64, Undefined> {
+        Ok(years_needed(self.auc_interval()?, self.years))
+    }
+}
+
+fn enough_positives(ranking: &Ranking) -> Result<f64, Undefined> {
+    let (n_rows, n_positive) = (ranking.n_rows(), ranking.n_positive());
+    if n_positive < MIN_POSITIVE {
+        return Err(Undefined::because(format!("{n_positive} positives among {n_rows} rows, needs {MIN_POSITIVE}")));
+    }
+    ranking.auc(&[]).ok_or_else(|| Undefined::because(format!("all {n_rows} rows are positive")))
+}
+
+fn per_symbol(study: &Study<'_>, label_idx: usize, scores: &[f32]) -> Vec<SymbolMetrics> {
+    let (label, rows) = (&study.labels[label_idx], &study.splits[label_idx].test_rows);
+    let of_symbol = |(symbol_idx, symbol): (usize, &String)| {
+        let mine = rows.iter().zip(scores).filter(|(row, _)| study.table.symbol[**row as usize] as usize == symbol_idx);
+        let (truth, scores): (Vec<f32>, Vec<f32>) =
+            mine.map(|(&row, &score)| (label.value[row as usize], score)).unzip();
+        let ranking = Ranking::new(scores.iter().zip(&truth).map(|(&score, &truth)| (score, truth, 0)));
+        let mut reasons = Reasons::default();
+        SymbolMetrics {
+            symbol: symbol.clone(),
+            n_test: truth.len(),
+            n_test_positive: ranking.n_positive(),
+            auc: reasons.figure("auc", enough_positives(&ranking)),
+            pr_auc: reasons.figure("pr_auc", average_precision(&truth, &scores)),
+            reasons,
+        }
+    };
+    study.table.symbols.iter().enumerate().map(of_symbol).collect()
+}

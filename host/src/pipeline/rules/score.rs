@@ -1,0 +1,42 @@
+//! Several rules at once: a position is opened (or closed) where enough of them hold.
+
+use serde::Serialize;
+
+use super::evidence::{Evidence, Judge};
+use crate::job::request::Rule;
+
+/// What counting satisfied rules does.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RuleScore {
+    /// Rules that must hold at once.
+    pub threshold: u32,
+    /// Rules of the job.
+    pub n_rules: usize,
+    /// Rules whose feature exists; the others count as not satisfied.
+    pub n_resolved: usize,
+    /// Before the test period; `None` where the threshold is out of reach.
+    pub development: Option<Evidence>,
+    /// In the test period.
+    pub test: Option<Evidence>,
+    /// Why there is no evidence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Counts, on each row, the rules that hold. A NaN satisfies none.
+pub(super) fn score(judge: &Judge<'_>, n_rules: usize, resolved: &[(&Rule, &[f32])], threshold: u32) -> RuleScore {
+    let is_satisfied = |row: u32| {
+        let holds =
+            |(rule, values): &&(&Rule, &[f32])| rule.operator.holds(f64::from(values[row as usize]), rule.threshold);
+        resolved.iter().filter(holds).count() >= threshold as usize
+    };
+    let within_reach = threshold as usize <= resolved.len();
+    RuleScore {
+        threshold,
+        n_rules,
+        n_resolved: resolved.len(),
+        development: within_reach.then(|| judge.development(&is_satisfied)),
+        test: within_reach.then(|| judge.test(&is_satisfied)),
+        reason: (!within_reach).then(|| format!("needs {threshold} of {} resolved", resolved.len())),
+    }
+}

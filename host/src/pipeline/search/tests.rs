@@ -1,0 +1,167 @@
+#![allow(clippy::unwrap_used)]
+
+pub(in crate::pipeline) mod panel;
+
+use std::cell::RefCell;
+
+use oculus_plugin_api::code;
+use serde_json::json;
+
+use self::panel::{Centroid, Panel, no_params};
+use super::*;
+use crate::pipeline::{fitter::FitError, metrics::auc};
+
+fn search(panel: &Panel, fitter: &dyn Fitter, n_trials: usize, n_side_by_side: usize) -> Result<Outcome, Failure> {
+    let params = no_params();
+    let family = Family { fitter, params: &params, device: "auto" };
+    run(&panel.study(n_side_by_side), &family, n_trials, &|_| {})
+}
+
+fn found(panel: &Panel, n_trials: usize) -> Outcome {
+    search(panel, &Centroid::new(&panel.table), n_trials, 1).unwrap()
+}
+
+#[test]
+fn a_planted_signal_is_found() {
+    let panel = Panel::new(1, 0.6, &[1.0, 2.0]);
+    let outcome = found(&panel, 10);
+    assert!(outcome.score.unwrap() > 0.1, "{:?}", outcome.score);
+    let pooled = auc(&panel.labels[outcome.label_idx].value, &outcome.oof.scores).unwrap();
+    assert!(pooled > 0.65, "{pooled}");
+}
+
+#[test]
+fn features_that_know_nothing_score_near_zero() {
+    let scores: Vec<f64> = (0..8).map(|seed| found(&Panel::new(seed, 0.0, &[1.0, 2.0]), 10).score.unwrap()).collect();
+    let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+    assert!((-0.05..0.03).contains(&mean), "{mean} of {scores:?}");
+}
+
+#[test]
+fn the_outcome_does_not_depend_on_what_runs_side_by_side() {
+    let panel = Panel::new(3, 0.3, &[1.0, 2.0, 3.0]);
+    let outcome = |n_side_by_side| {
+        let outcome = search(&panel, &Centroid::new(&panel.table), 14, n_side_by_side).unwrap();
+        format!("{outcome:?}")
+    };
+    let alone = outcome(1);
+    assert_eq!(alone, outcome(4));
+    assert_eq!(alone, outcome(3));
+}
+
+#[test]
+fn test_rows_change_nothing_in_the_search() {
+    let panel = Panel::new(4, 0.3, &[1.0, 2.0]);
+    let other = panel.with_another_test();
+    assert_ne!(panel.table.values, other.table.values);
+    assert_eq!(format!("{:?}", found(&panel, 12)), format!("{:?}", found(&other, 12)));
+}
+
+#[test]
+fn trials_come_in_order_and_labels_take_at_most_half() {
+    let panel = Panel::new(5, 0.3, &[0.5, 1.0, 1.5, 2.0, 2.5]);
+    let told = RefCell::new(Vec::new());
+    let params = no_params();
+    let fitter = Centroid::new(&panel.table);
+    let family = Family { fitter: &fitter, params: &params, device: "auto" };
+    let note = |event: TrialEvent<'_>| told.borrow_mut().push((event.trial.number, event.n_trials));
+    let outcome = run(&panel.study(2), &family, 7, &note).unwrap();
+    assert_eq!(told.into_inner(), (1..=7).map(|number| (number, 7)).collect::<Vec<_>>());
+    let n_label_trials = outcome.trials.iter().filter(|trial| trial.stage == Stage::Label).count();
+    assert_eq!((n_label_trials, outcome.trials.len()), (3, 7));
+    let not_tried: Vec<f64> = outcome
+        .labels
+        .iter()
+        .filter(|row| row.status == LabelStatus::NotTried)
+        .map(|row| row.name.threshold_pct)
+        .collect();
+    assert_eq!(not_tried, [0.5, 2.5], "the labels of middling base rate are tried");
+}
+
+#[test]
+fn one_trial_is_the_prior_on_the_label_of_median_base_rate() {
+    let panel = Panel::new(6, 0.3, &[0.5, 1.5, 2.5]);
+    let outcome = found(&panel, 1);
+    assert_eq!((outcome.trials.len(), outcome.label_idx), (1, 1));
+    assert_eq!(outcome.params, no_params());
+}
+
+#[test]
+fn a_label_that_cannot_be_judged_is_rejected_with_the_reason() {
+    let panel = Panel::new(7, 0.3, &[2.0, 9.5]);
+    let outcome = found(&panel, 6);
+    assert_eq!((outcome.label_idx, outcome.labels[1].status), (0, LabelStatus::Rejected));
+    let reason = &outcome.labels[1].reason;
+    assert!(reason.starts_with("fold 1 ") && reason.contains("positives in"), "{reason}");
+    assert!(outcome.trials.iter().all(|trial| trial.label.threshold_pct == 2.0));
+}
+
+#[test]
+fn labels_that_are_all_too_rare_give_no_score_and_a_warning() {
+    let panel = Panel::new(8, 0.3, &[12.0, 7.0]);
+    let outcome = found(&panel, 6);
+    assert_eq!((outcome.label_idx, outcome.score, outcome.trials.len()), (1, None, 1));
+    assert_eq!(outcome.labels[1].status, LabelStatus::TooRare);
+    assert!(outcome.trials[0].auc.is_none() && outcome.trials[0].reason.is_some());
+    assert_eq!(outcome.warnings[0].code, "labels_too_rare");
+    assert!(outcome.warnings[0].message.contains("7 % in 1 sessions"), "{}", outcome.warnings[0].message);
+}
+
+#[test]
+fn what_the_job_fixes_is_in_every_trial() {
+    let panel = Panel::new(9, 0.3, &[1.0]);
+    let fitter = Centroid::new(&panel.table);
+    let params = json!({"power": 1.25}).as_object().unwrap().clone();
+    let family = Family { fitter: &fitter, params: &params, device: "auto" };
+    let outcome = run(&panel.study(1), &family, 9, &|_| {}).unwrap();
+    assert!(outcome.trials.iter().all(|trial| trial.params["power"] == 1.25));
+    assert!(outcome.trials[1..].iter().all(|trial| trial.params.contains_key("columns")));
+}
+
+#[test]
+fn the_prior_stays_where_other_parameters_change_nothing() {
+    let panel = Panel::new(10, 0.5, &[1.0]);
+    let fitter = Centroid::blind_to(&panel.table, 5, "one-column");
+    let outcome = search(&panel, &fitter, 9, 1).unwrap();
+    assert_eq!((outcome.params, outcome.gain_over_prior), (no_params(), None));
+}
+
+#[test]
+fn a_refused_configuration_is_told_and_the_others_go_on() {
+    let panel = Panel::new(11, 0.5, &[1.0]);
+    let fitter = Centroid::new(&panel.table).with_fault(|request| {
+        let power = request.params.get("power").and_then(Value::as_f64);
+        let refused = || FitError::Refused { code: code::PARAMS, message: "power is too large".to_owned() };
+        power.filter(|power| *power > 1.0).map(|_| refused())
+    });
+    let outcome = search(&panel, &fitter, 13, 2).unwrap();
+    let (refused, scored): (Vec<_>, Vec<_>) = outcome.trials.iter().partition(|trial| trial.reason.is_some());
+    assert!(!refused.is_empty() && !scored.is_empty());
+    assert!(refused.iter().all(|trial| trial.reason.as_deref() == Some("power is too large")));
+}
+
+#[test]
+fn a_dead_lead_ends_the_search_with_its_cause_and_a_cancel_as_a_cancel() {
+    let panel = Panel::new(12, 0.5, &[1.0]);
+    let died = Centroid::new(&panel.table)
+        .with_fault(|_| Some(FitError::Died { cause: "signal 11".to_owned(), stderr: vec!["oops".to_owned()] }));
+    let failure = search(&panel, &died, 4, 1).unwrap_err();
+    assert_eq!((failure.code.as_str(), failure.retryable), ("plugin_died", true));
+    assert!(failure.message.contains("signal 11") && failure.message.contains("oops"), "{}", failure.message);
+
+    let cancelled = Centroid::new(&panel.table).with_fault(|_| Some(FitError::Cancelled));
+    let failure = search(&panel, &cancelled, 4, 1).unwrap_err();
+    assert_eq!((failure.kind, failure.code.as_str()), (crate::job::failure::Kind::Cancelled, "cancelled"));
+}
+
+#[test]
+fn folds_too_short_for_a_tail_leave_the_rounds_alone_and_others_set_them() {
+    // Training parts of 100, 200 and 300 dates: only the last keeps 200 dates beside a tail.
+    let panel = Panel::new(13, 0.5, &[1.0]);
+    let rounds = found(&panel, 1).oof.rounds.unwrap();
+    assert!((1..=6).contains(&rounds));
+    let short = Panel::new(13, 0.5, &[1.0]);
+    let splits: Vec<Splits> =
+        short.splits.iter().map(|splits| Splits { folds: splits.folds[..2].to_vec(), ..splits.clone() }).collect();
+    assert_eq!(found(&Panel { splits, ..short }, 1).oof.rounds, None);
+}

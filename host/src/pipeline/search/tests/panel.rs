@@ -1,0 +1,182 @@
+//! Two symbols of synthetic rows with or without a planted signal, and a real family, small and quick.
+
+use oculus_plugin_api::{FeatureRole, Manifest, Param, Summary, code};
+use serde_json::{Map, Value};
+
+use crate::pipeline::{
+    features::FeatureTable,
+    fitter::{FitError, FitRequest, Fitted, Fitter, Keep, PreparedId},
+    labels::{Label, LabelKey},
+    metrics::{Random, auc},
+    search::Study,
+    splits::{Partition, Span, Splits},
+};
+
+pub(in crate::pipeline) const N_DAYS: usize = 500;
+const NAMES: [&str; 6] = ["SIGNAL", "NOISE_1", "NOISE_2", "NOISE_3", "NATR_14", "HV_20"];
+
+pub(in crate::pipeline) struct Panel {
+    pub(in crate::pipeline) table: FeatureTable,
+    pub(in crate::pipeline) labels: Vec<Label>,
+    pub(in crate::pipeline) splits: Vec<Splits>,
+    pub(in crate::pipeline) partition: Partition,
+}
+
+impl Panel {
+    /// Returns of 3 % deviation that follow `SIGNAL` with a correlation of about `edge`, labelled by each threshold.
+    pub(in crate::pipeline) fn new(seed: u64, edge: f64, thresholds_pct: &[f64]) -> Self {
+        let mut random = Random::new(seed, "panel");
+        let mut normal = || (0..12).map(|_| random.unit()).sum::<f64>() - 6.0;
+        let n_rows = 2 * N_DAYS;
+        let mut values: Vec<f32> = (0..NAMES.len() * n_rows).map(|_| normal() as f32).collect();
+        values[4 * n_rows..].iter_mut().for_each(|value| *value = value.exp());
+        let returns: Vec<f64> = (0..n_rows).map(|row| 3.0 * (edge * f64::from(values[row]) + normal())).collect();
+        let day: Vec<i32> = (0..n_rows).map(|row| 19_000 + (row % N_DAYS) as i32).collect();
+        let table = FeatureTable {
+            names: NAMES.map(str::to_owned).to_vec(),
+            roles: vec![FeatureRole::Model; NAMES.len()],
+            values,
+            symbols: vec!["AAA".to_owned(), "BBB".to_owned()],
+            symbol: (0..n_rows).map(|row| (row / N_DAYS) as u32).collect(),
+            bar: (0..n_rows).map(|row| (row % N_DAYS) as u32).collect(),
+            time: day.iter().map(|&day| i64::from(day) * 86_400).collect(),
+            day,
+        };
+        let labels: Vec<Label> =
+            thresholds_pct.iter().map(|&threshold_pct| label(&returns, &table.day, threshold_pct)).collect();
+        let partition = Partition::of(&table, &labels, 3, Span::default()).unwrap();
+        let splits = labels.iter().map(|label| partition.splits(&table, label)).collect();
+        Self { table, labels, splits, partition }
+    }
+
+    pub(in crate::pipeline) fn study(&self, n_side_by_side: usize) -> Study<'_> {
+        Study { table: &self.table, labels: &self.labels, splits: &self.splits, seed: 42, n_side_by_side }
+    }
+
+    /// Other features, labels and returns in the test period.
+    pub(in crate::pipeline) fn with_another_test(&self) -> Self {
+        let (mut table, mut labels) = (self.table.clone(), self.labels.clone());
+        let n_rows = table.n_rows();
+        for row in (0..n_rows).filter(|&row| self.partition.test.contains(&self.table.day[row])) {
+            (0..NAMES.len()).for_each(|feature| table.values[feature * n_rows + row] = 1e3 * row as f32);
+            for label in labels.iter_mut().filter(|label| !label.value[row].is_nan()) {
+                label.value[row] = 1.0 - label.value[row];
+                label.forward_return_pct[row] *= -7.0;
+            }
+        }
+        Self { table, labels, splits: self.splits.clone(), partition: self.partition.clone() }
+    }
+}
+
+fn label(returns: &[f64], day: &[i32], threshold_pct: f64) -> Label {
+    let is_known = |row: usize| row % N_DAYS < N_DAYS - 1;
+    let of_row = |value: &dyn Fn(usize) -> f32| -> Vec<f32> {
+        (0..returns.len()).map(|row| if is_known(row) { value(row) } else { f32::NAN }).collect()
+    };
+    Label {
+        key: LabelKey { horizon_days: 1, threshold_pct },
+        horizon_bars: 1,
+        value: of_row(&|row| f32::from(u8::from(returns[row] >= threshold_pct))),
+        forward_return_pct: of_row(&|row| returns[row] as f32),
+        known_day: (0..day.len()).map(|row| if is_known(row) { day[row] + 1 } else { i32::MAX }).collect(),
+    }
+}
+
+/// Scores a row by its place between the means of the two classes, over the columns that differ most.
+///
+/// Columns count like rounds: with rows to tune on it keeps as many as serve there.
+pub(in crate::pipeline) struct Centroid<'a> {
+    manifest: Manifest,
+    table: &'a FeatureTable,
+    first_column: usize,
+    fault: fn(&FitRequest<'_>) -> Option<FitError>,
+}
+
+impl<'a> Centroid<'a> {
+    pub(in crate::pipeline) fn new(table: &'a FeatureTable) -> Self {
+        let manifest = Manifest::new("centroid", "1.0.0")
+            .named(["Centroid"])
+            .param(Param::int("columns", 6).range(1, 6).search(1, 6))
+            .param(Param::float("power", 1.0).range(0.1, 3.0).search(0.5, 2.0))
+            .rounds_param("columns")
+            .leads_search()
+            .concurrent_fits();
+        Self { manifest, table, first_column: 0, fault: |_| None }
+    }
+
+    /// The family under another name, blind to the first columns.
+    pub(in crate::pipeline) fn blind_to(table: &'a FeatureTable, first_column: usize, id: &str) -> Self {
+        let this = Self::new(table);
+        let manifest = Manifest { id: id.to_owned(), names: vec![id.to_owned()], ..this.manifest };
+        Self { manifest, first_column, ..this }
+    }
+
+    pub(in crate::pipeline) fn with_fault(self, fault: fn(&FitRequest<'_>) -> Option<FitError>) -> Self {
+        Self { fault, ..self }
+    }
+
+    fn mean(&self, column: usize, rows: impl Iterator<Item = u32>) -> f64 {
+        let values = self.table.column(column);
+        let (sum, n_rows) = rows.fold((0.0, 0), |(sum, n), row| (sum + f64::from(values[row as usize]), n + 1));
+        sum / f64::from(n_rows.max(1))
+    }
+
+    fn scores(&self, weights: &[(usize, f64)], rows: &[u32]) -> Vec<f32> {
+        let score = |&row: &u32| {
+            weights.iter().map(|(column, w)| w * f64::from(self.table.column(*column)[row as usize])).sum::<f64>()
+        };
+        rows.iter().map(|row| score(row) as f32).collect()
+    }
+}
+
+impl Fitter for Centroid<'_> {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn prepare(&self, learn_rows: &[u32]) -> Result<PreparedId, FitError> {
+        Ok(PreparedId(learn_rows.len()))
+    }
+
+    fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError> {
+        if let Some(error) = (self.fault)(request) {
+            return Err(error);
+        }
+        let of_class =
+            |class: f32| request.train_rows.iter().copied().filter(move |&row| request.label[row as usize] == class);
+        if of_class(1.0).next().is_none() || of_class(0.0).next().is_none() {
+            return Err(FitError::Refused { code: code::DATA, message: "needs both classes".to_owned() });
+        }
+        let power = request.params.get("power").and_then(Value::as_f64).unwrap_or(1.0);
+        let n_columns = request.params.get("columns").and_then(Value::as_u64).unwrap_or(6) as usize;
+        let weight = |column| {
+            let difference = self.mean(column, of_class(1.0)) - self.mean(column, of_class(0.0));
+            (column, difference.signum() * difference.abs().powf(power))
+        };
+        let mut weights: Vec<(usize, f64)> = (self.first_column..NAMES.len()).map(weight).collect();
+        weights.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+        weights.truncate(n_columns);
+        let mut summary = Summary::default();
+        if !request.tune_rows.is_empty() {
+            let truth: Vec<f32> = request.tune_rows.iter().map(|&row| request.label[row as usize]).collect();
+            let served = |n: &usize| auc(&truth, &self.scores(&weights[..*n], request.tune_rows)).unwrap_or(0.0);
+            let best = (1..=weights.len()).max_by(|a, b| served(a).total_cmp(&served(b))).unwrap_or(1);
+            weights.truncate(best);
+            summary.rounds = Some(best as u32);
+        }
+        let keeps = request.keep == Keep::Model;
+        let mut importance = vec![0.0; NAMES.len()];
+        weights.iter().for_each(|(column, weight)| importance[*column] = weight.abs());
+        Ok(Fitted {
+            scores: self.scores(&weights, request.predict_rows),
+            summary,
+            model: keeps.then(|| format!("{weights:?}").into_bytes()),
+            importance: keeps.then_some(importance),
+        })
+    }
+}
+
+/// Nothing fixed by the job.
+pub(in crate::pipeline) fn no_params() -> Map<String, Value> {
+    Map::new()
+}
