@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod hash;
 pub mod job;
 pub mod logging;
 pub mod pipeline;

@@ -28,7 +28,9 @@ pub fn init(config: LogConfig, output: Output) {
         Targets::new().with_default(tracing::Level::WARN.min(config.level)).with_target("oculus_host", config.level);
     let (writer, is_terminal) = match output {
         Output::Stdout => (fmt::writer::BoxMakeWriter::new(std::io::stdout), std::io::stdout().is_terminal()),
-        Output::Stderr | Output::Parent => (fmt::writer::BoxMakeWriter::new(std::io::stderr), std::io::stderr().is_terminal()),
+        Output::Stderr | Output::Parent => {
+            (fmt::writer::BoxMakeWriter::new(std::io::stderr), std::io::stderr().is_terminal())
+        }
     };
     let lines = fmt::layer().with_writer(writer).with_target(false).with_ansi(is_terminal);
     let lines = match config.format {

@@ -4,8 +4,6 @@
 
 use std::path::Path;
 
-use serde_json::Map;
-
 use crate::job::failure::Failure;
 use crate::job::progress::{Phase, Progress};
 use crate::job::request::Job;
@@ -69,8 +67,7 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<report::Report, Failure> {
     let fitters = (inputs.open)(&table)?;
     let (lead, others) = families(inputs, &fitters)?;
     let seed = job.design.ml_training_config.seed;
-    let study =
-        Study { table: &table, labels: &labels, splits: &splits, seed, n_side_by_side: inputs.n_side_by_side };
+    let study = Study { table: &table, labels: &labels, splits: &splits, seed, n_side_by_side: inputs.n_side_by_side };
 
     stages.enter(Phase::ConfigSearch, "searching label and configuration");
     let n_trials = job.design.n_iter_search as usize;
@@ -91,6 +88,48 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<report::Report, Failure> {
     let rules = rules::score(&study, outcome.label_idx, &asked);
 
     stages.finish();
-    let found = report::Found { table: &table, features: &features, partition: &partition, outcome: &outcome, training: &training, rules: &rules };
-    Ok(report::build(job, &market, inputs.selection, &found))
+    Ok(report::build(&report::Inputs {
+        job,
+        market: &market,
+        selection: inputs.selection,
+        table: &table,
+        features: &features,
+        partition: &partition,
+        outcome: &outcome,
+        training: &training,
+        rules: &rules,
+    }))
+}
+
+/// The calendar, and each label's rows in every role.
+fn split(
+    job: &Job,
+    market: &Market,
+    table: &FeatureTable,
+    labels: &[Label],
+) -> Result<(Partition, Vec<Splits>), Failure> {
+    let partition = Partition::of(table, labels, job.design.ml_training_config.cv_folds, market.span)?;
+    let splits = labels.iter().map(|label| partition.splits(table, label)).collect();
+    Ok((partition, splits))
+}
+
+/// The lead and the others, those that are not installed included.
+fn families<'a>(
+    inputs: &'a Inputs<'_>,
+    fitters: &'a [Box<dyn Fitter + '_>],
+) -> Result<(Family<'a>, Vec<Candidate<'a>>), Failure> {
+    let ready = fitters.iter().zip(&inputs.selection.chosen);
+    let mut ready =
+        ready.map(|(fitter, Chosen { params, .. })| Family { fitter: fitter.as_ref(), params, device: inputs.device });
+    let lead = ready.next().ok_or_else(|| {
+        Failure::refused(
+            Phase::Queued,
+            "no_families",
+            "the job asks for no family that is installed",
+            "install a plugin",
+        )
+    })?;
+    let skipped = inputs.selection.skipped.iter();
+    let skipped = skipped.map(|skipped| Candidate::Unavailable { name: &skipped.name, reason: &skipped.reason });
+    Ok((lead, ready.map(Candidate::Ready).chain(skipped).collect()))
 }

@@ -14,6 +14,7 @@ use crate::job::progress::{Phase, Progress};
 use crate::job::request::Job;
 use crate::pipeline::features::FeatureTable;
 use crate::pipeline::fitter::Fitter;
+use crate::pipeline::report::Report;
 use crate::pipeline::{self, Inputs};
 use crate::plugins::process::Listener;
 use crate::plugins::protocol::Event;
@@ -42,16 +43,13 @@ pub fn run(spec: &JobSpec, report: &(dyn Fn(Progress) + Sync)) -> Ending {
         Err(failure) => return failed(&failure, &spec.job_id, Value::Null),
     };
     match train(&job, spec, &timed) {
-        Ok(mut result) => {
-            result["run"] = Value::Object(run_block(spec, &clock));
-            Ending { failure: None, result }
-        }
+        Ok(report) => succeeded(Report { run: run_block(spec, &clock), ..report }),
         Err(failure) => failed(&failure, &job.build_id, job.design_config()),
     }
 }
 
 /// Everything between a checked job and its report.
-fn train(job: &Job, spec: &JobSpec, report: &(dyn Fn(Progress) + Sync)) -> Result<Value, Failure> {
+fn train(job: &Job, spec: &JobSpec, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report, Failure> {
     let selection = selection::select(job, &spec.plugins)?;
     let open = |table: &FeatureTable| open_sessions(&selection, table);
     let inputs = Inputs {
@@ -60,10 +58,9 @@ fn train(job: &Job, spec: &JobSpec, report: &(dyn Fn(Progress) + Sync)) -> Resul
         open: &open,
         n_side_by_side: spec.setting.parallel_fits,
         device: if spec.setting.gpu_enabled { "auto" } else { "cpu" },
-        progress: report,
+        progress,
     };
-    let report = pipeline::run(job, &inputs)?;
-    serde_json::to_value(&report).map_err(|error| internal(&format!("the report cannot be written as JSON: {error}")))
+    pipeline::run(job, &inputs)
 }
 
 /// Starts a session a family, all on one mapping of the table.
@@ -95,8 +92,15 @@ fn logging_listener(plugin: &str) -> Listener {
     })
 }
 
-fn internal(message: &str) -> Failure {
-    Failure::failed(Phase::Complete, "internal", message, "this is a fault of the worker; its log says more")
+fn succeeded(report: Report) -> Ending {
+    match serde_json::to_value(&report) {
+        Ok(result) => Ending { failure: None, result },
+        Err(error) => {
+            let message = format!("the report cannot be written as JSON: {error}");
+            let hint = "this is a fault of the worker: report it with the job";
+            failed(&Failure::failed(Phase::Complete, "internal", message, hint), &report.build_id, Value::Null)
+        }
+    }
 }
 
 fn failed(failure: &Failure, build_id: &str, design_config: Value) -> Ending {

@@ -80,7 +80,11 @@ fn metrics(metrics: &Value) -> String {
     };
     let rows = [
         ("AUC beyond volatility", with(metrics, "auc_minus_baseline", &interval), "0 is nothing learnt".to_owned()),
-        ("AUC", with(metrics, "auc", &interval), format!("volatility alone {}", number(&metrics["auc_volatility_baseline"], 3))),
+        (
+            "AUC",
+            with(metrics, "auc", &interval),
+            format!("volatility alone {}", number(&metrics["auc_volatility_baseline"], 3)),
+        ),
         ("PR-AUC", number(&metrics["pr_auc"], 3), format!("base rate {}", number(&metrics["base_rate"], 3))),
         ("precision", number(&metrics["precision"], 3), format!("recall {}", number(&metrics["recall"], 3))),
         ("F1", number(&metrics["f1"], 3), format!("threshold {}", number(&metrics["threshold"], 3))),
@@ -117,7 +121,8 @@ fn families(models: &Value) -> String {
 
 fn features(features: &Value) -> String {
     let all: Vec<_> = features.as_array().into_iter().flatten().take(SHOWN_FEATURES).collect();
-    let Some(largest) = all.first().and_then(|feature| feature["importance"].as_f64()).filter(|share| *share > 0.0) else {
+    let Some(largest) = all.first().and_then(|feature| feature["importance"].as_f64()).filter(|share| *share > 0.0)
+    else {
         return String::new();
     };
     let mut out = "what the model looks at (share of gain)".to_owned();
@@ -155,7 +160,8 @@ fn rules(rules: &Value) -> String {
 }
 
 fn warnings(warnings: &Value) -> String {
-    let lines = warnings.as_array().into_iter().flatten().map(|warning| format!("warning: {}", text(&warning["message"])));
+    let lines =
+        warnings.as_array().into_iter().flatten().map(|warning| format!("warning: {}", text(&warning["message"])));
     lines.collect::<Vec<_>>().join("\n")
 }
 

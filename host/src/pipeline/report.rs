@@ -4,6 +4,7 @@
 //! function of the job, its bars, seed and plugins. Computed numbers are [`Finite`] by type: one that is not has become
 //! null with a reason before it gets here.
 
+mod origin;
 mod rules;
 mod sections;
 #[cfg(test)]
@@ -20,43 +21,37 @@ pub use self::{
     sections::{Bars, BarsOfSymbol, ConfigSearch, Plugin, Provenance, SplitSpans},
 };
 use super::{
-    bars::Warning,
-    features::FeatureTable,
+    bars::{Market, Warning},
+    features::{FeatureReport, FeatureTable},
     metrics::Finite,
     models::{ModelRow, TestMetrics, Training},
     rules::RuleReport,
     search::Outcome,
     splits::Partition,
 };
+use crate::{job::request::Job, plugins::selection::Selection};
 
 /// What the stages found and where it came from.
+#[derive(Clone, Copy)]
 pub struct Inputs<'a> {
-    /// What the result echoes of the job's id.
-    pub build_id: &'a str,
-    /// The design's configuration, defaults resolved.
-    pub design_config: Value,
+    /// The job.
+    pub job: &'a Job,
+    /// Its bars.
+    pub market: &'a Market,
+    /// The plugins that took part.
+    pub selection: &'a Selection,
     /// Features of all rows.
     pub table: &'a FeatureTable,
+    /// What became of the features that were asked for.
+    pub features: &'a FeatureReport,
     /// The calendar.
     pub partition: &'a Partition,
-    /// Names of the features that could not be computed, with the reason.
-    pub unresolved_features: BTreeMap<String, String>,
     /// The config search.
     pub outcome: &'a Outcome,
     /// The families.
     pub training: &'a Training,
     /// The job's rules.
     pub rules: &'a RuleReport,
-    /// Seed of all randomness.
-    pub seed: u64,
-    /// The bars used.
-    pub bars: Bars,
-    /// The plugins used.
-    pub plugins: Vec<Plugin>,
-    /// Warnings of the stages before the search.
-    pub warnings: Vec<Warning>,
-    /// What differs between two runs of the same job: times, host, worker, device, paths.
-    pub run: Map<String, Value>,
 }
 
 /// The result of a successful job.
@@ -104,34 +99,24 @@ pub struct Backtest {
 const BACKTEST: Backtest = Backtest { status: "pending", note: "Backtesting requires full strategy deployment" };
 const NO_STRATEGY: &str = "this version of the worker does not optimise strategy parameters";
 
-/// Puts the result together.
-pub fn build(inputs: Inputs<'_>) -> Report {
+/// Puts the result together; its `run` block is the caller's to fill.
+pub fn build(inputs: &Inputs<'_>) -> Report {
     let (outcome, training) = (inputs.outcome, inputs.training);
-    let warnings = [inputs.warnings.as_slice(), &outcome.warnings, &training.warnings].concat();
     Report {
-        build_id: inputs.build_id.to_owned(),
+        build_id: inputs.job.build_id.clone(),
         status: "success",
         phase: "complete",
         model_metrics: training.test.clone(),
         extracted_rules: rules::extracted(inputs.table, &training.winner, inputs.rules),
         backtest_results: BACKTEST,
-        design_config: inputs.design_config,
+        design_config: inputs.job.design_config(),
         models: training.rows.clone(),
         config_search: sections::config_search(outcome),
         strategy_optimization: None,
-        provenance: Provenance {
-            host_version: env!("CARGO_PKG_VERSION"),
-            seed: inputs.seed,
-            bars: inputs.bars,
-            splits: sections::split_spans(inputs.partition),
-            n_trials: outcome.trials.len(),
-            n_features: inputs.table.names.len(),
-            unresolved_features: inputs.unresolved_features,
-            plugins: inputs.plugins,
-        },
-        warnings,
+        provenance: origin::provenance(inputs),
+        warnings: origin::warnings(inputs),
         reasons: BTreeMap::from([("strategy_optimization", NO_STRATEGY)]),
-        run: inputs.run,
+        run: Map::new(),
     }
 }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use oculus_plugin_api::Manifest;
-use sha2::{Digest, Sha256};
 
+use crate::hash::sha256_hex;
 use crate::pipeline::fitter::side_by_side;
 use crate::plugins::InstalledPlugin;
 use crate::plugins::process::PluginProcess;
@@ -95,12 +95,7 @@ pub fn describe(path: &Path) -> Result<InstalledPlugin> {
 /// # Errors
 /// The file system's own.
 pub fn sha256_of(path: &Path) -> io::Result<String> {
-    Ok(hex(&Sha256::digest(fs::read(path)?)))
-}
-
-/// Bytes as lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(sha256_hex(&fs::read(path)?))
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {

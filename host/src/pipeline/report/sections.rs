@@ -51,6 +51,8 @@ pub struct Provenance {
     pub unresolved_features: BTreeMap<String, String>,
     /// The plugins used.
     pub plugins: Vec<Plugin>,
+    /// SHA-256 of the winner's bytes, lower-case hex.
+    pub model_sha256: String,
 }
 
 /// The bars of a result.

@@ -1,0 +1,64 @@
+//! Where a result came from: bars, features, plugins, and what went oddly on the way.
+
+use std::collections::BTreeMap;
+
+use super::{Bars, BarsOfSymbol, Inputs, Plugin, Provenance, Warning, iso_date, sections};
+use crate::hash::sha256_hex;
+
+/// Everything that the result is a function of.
+pub(super) fn provenance(inputs: &Inputs<'_>) -> Provenance {
+    Provenance {
+        host_version: env!("CARGO_PKG_VERSION"),
+        seed: inputs.job.design.ml_training_config.seed,
+        bars: bars(inputs),
+        splits: sections::split_spans(inputs.partition),
+        n_trials: inputs.outcome.trials.len(),
+        n_features: inputs.table.names.len(),
+        unresolved_features: unresolved(inputs),
+        plugins: inputs.selection.chosen.iter().map(|chosen| plugin(&chosen.plugin)).collect(),
+        model_sha256: sha256_hex(&inputs.training.winner.model),
+    }
+}
+
+fn bars(inputs: &Inputs<'_>) -> Bars {
+    let market = inputs.market;
+    let symbols = market.bars.iter().map(|bars| {
+        let days = bars.session_days(market.timeframe);
+        let date = |day: Option<&i32>| day.copied().map(iso_date).unwrap_or_default();
+        BarsOfSymbol {
+            symbol: bars.symbol.clone(),
+            n_bars: bars.len(),
+            from: date(days.first()),
+            to: date(days.last()),
+        }
+    });
+    Bars { source: "dir".to_owned(), sha256: market.sha256.clone(), symbols: symbols.collect() }
+}
+
+fn unresolved(inputs: &Inputs<'_>) -> BTreeMap<String, String> {
+    let told = |it: &crate::pipeline::features::Unresolved| {
+        let nearest = it.nearest.as_ref().map(|nearest| format!("; the nearest known name is {nearest}"));
+        (it.asked.clone(), format!("{}{}", it.reason, nearest.unwrap_or_default()))
+    };
+    inputs.features.unresolved.iter().map(told).collect()
+}
+
+fn plugin(plugin: &crate::plugins::InstalledPlugin) -> Plugin {
+    let manifest = &plugin.manifest;
+    Plugin { id: manifest.id.clone(), version: manifest.version.clone(), sha256: plugin.sha256.clone() }
+}
+
+/// Warnings of all stages, in their order.
+pub(super) fn warnings(inputs: &Inputs<'_>) -> Vec<Warning> {
+    let plugins = inputs.selection.warnings.iter().map(|message| Warning::new("plugin_name_taken", message.clone()));
+    inputs
+        .market
+        .warnings
+        .iter()
+        .cloned()
+        .chain(inputs.features.warnings())
+        .chain(plugins)
+        .chain(inputs.outcome.warnings.iter().cloned())
+        .chain(inputs.training.warnings.iter().cloned())
+        .collect()
+}
