@@ -52,6 +52,8 @@
 //! # fn main() {}
 //! ```
 //!
+//! Its unit tests run it through its real module with [`testing::Bench`].
+//!
 //! # Stability
 //!
 //! The version of this crate is the version of the ABI. Within 1.x a plugin and a host of different minor versions work

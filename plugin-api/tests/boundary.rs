@@ -71,6 +71,27 @@ impl Model for Glass {
     }
 }
 
+/// Its prepared form panics when dropped.
+struct Unsteady;
+
+impl PreparedFamily for Unsteady {
+    type Prepared<'a> = Bomb;
+    type Model = Glass;
+
+    fn manifest() -> Manifest {
+        Manifest::new("unsteady", "1.0.0")
+    }
+
+    fn prepare<'a>(_: Table<'a>, learn_rows: &[u32]) -> Result<Bomb> {
+        assert!(learn_rows != [3], "cracked in prepare");
+        Ok(Bomb)
+    }
+
+    fn fit(_: &Bomb, _: &Task<'_>, _: &Params, _: &Ctx<'_, '_>) -> Result<Glass> {
+        Ok(Glass("nowhere".to_owned()))
+    }
+}
+
 /// Cannot even say who it is; its panics carry no text, and panic again when dropped.
 struct Nameless;
 
@@ -122,6 +143,7 @@ fn panics_become_errors_with_their_message() {
     assert_eq!(refusal(fragile("predict").unwrap().predict(&frame(), &[0])), panicked("predict"));
     assert_eq!(refusal(fragile("save").unwrap().save()), panicked("save"));
     assert_eq!(refusal(fragile("importance").unwrap().importance()), panicked("importance"));
+    assert_eq!(refusal(Bench::family::<Unsteady>().prepare(&frame(), &[3])), panicked("prepare"));
     let (code, message) = refusal(Bench::family::<Fragile>().load(&[0xff]));
     assert!(code == code::PANIC && message.starts_with("text in: "), "{message}");
 }
@@ -136,6 +158,11 @@ fn a_drop_that_panics_does_no_harm() {
     let model = fit(r#"{"at": "drop"}"#).unwrap();
     assert_eq!(model.predict(&frame(), &[0]).unwrap(), [0.5]);
     drop(model);
+
+    let frame = frame();
+    let prepared = Bench::family::<Unsteady>().prepare(&frame, &[0]).unwrap();
+    assert!(prepared.fit(&task(&LABEL, &[0, 1]), "{}", &Listener::default()).is_ok());
+    drop(prepared);
 }
 
 #[test]
