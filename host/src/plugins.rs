@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod discover;
 pub mod loader;
-mod process;
+pub mod process;
 pub mod protocol;
 pub mod selection;
 pub mod serve;

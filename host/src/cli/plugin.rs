@@ -46,7 +46,7 @@ pub fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
 
 fn overview(found: &Found) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED);
+    table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(["id", "version", "API", "role", "names", "selected by", "devices", "SHA-256"]);
     for InstalledPlugin { manifest, sha256, .. } in &found.plugins {
         let lead = manifest.leads_search.then(|| "config_search_model".to_owned());
@@ -72,7 +72,7 @@ fn heading(plugin: &InstalledPlugin) -> String {
 
 fn parameters(plugin: &InstalledPlugin) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_header(["parameter", "default", "allowed", "searched", "meaning"]);
+    table.load_style(UTF8_FULL_CONDENSED).set_header(["parameter", "default", "allowed", "searched", "meaning"]);
     let prefix = plugin.manifest.prefix.as_deref().unwrap_or_default();
     for param in &plugin.manifest.params {
         let searched = param.search.map_or_else(String::new, |search| {

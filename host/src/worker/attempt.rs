@@ -16,7 +16,6 @@ use super::queue::{Claim, Queue, Standing};
 use super::shutdown::{Stage, reached};
 use super::spool::Spooled;
 use super::{LONGEST_PAUSE, Worker};
-use crate::config::BarsSource;
 use crate::job::channel::{JobEvent, JobSpec, Setting};
 use crate::job::failure::{Failure, Kind};
 use crate::job::progress::{Phase, Progress, Status};

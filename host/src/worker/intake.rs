@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::hash::sha256_hex;
 use redis::RedisResult;
-use sha2::{Digest, Sha256};
 
 use super::entry::{self, Entry, Header, MAX_BYTES, Refusal};
 use super::link::is_about_the_data;
@@ -136,7 +136,7 @@ fn read_payload(queue: &Queue, naming: Naming, bytes: Vec<u8>) -> Result<Job, Re
     if let Err(error) = outcome {
         return refuse("payload_not_json", format!("the payload is not a JSON object: {error}"), PAYLOAD_HINT);
     }
-    let payload_sha256 = sha256(&bytes);
+    let payload_sha256 = sha256_hex(&bytes);
     match String::from_utf8(bytes) {
         Ok(payload) => {
             let build_id = header.build_id.unwrap_or_else(|| id.clone());
@@ -144,9 +144,4 @@ fn read_payload(queue: &Queue, naming: Naming, bytes: Vec<u8>) -> Result<Job, Re
         }
         Err(error) => refuse("payload_not_json", format!("the payload is not UTF-8: {error}"), PAYLOAD_HINT),
     }
-}
-
-/// SHA-256 as hex.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,5 +1,6 @@
 //! The backend as the worker sees it: two requests, and one warning an outage.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -24,13 +25,27 @@ pub struct Registration {
     queues: Vec<String>,
     concurrency: usize,
     families: Vec<Family>,
-    devices: Vec<&'static str>,
+    devices: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 struct Family {
+    name: String,
     plugin: String,
+    version: String,
     sha256: String,
+}
+
+impl Family {
+    fn of(plugin: &InstalledPlugin) -> Self {
+        let manifest = &plugin.manifest;
+        Self {
+            name: manifest.title().to_owned(),
+            plugin: manifest.id.clone(),
+            version: manifest.version.clone(),
+            sha256: plugin.sha256.clone(),
+        }
+    }
 }
 
 impl Registration {
@@ -41,7 +56,6 @@ impl Registration {
         let pid = std::process::id();
         let started = jiff::Timestamp::now().as_second();
         let in_path = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-        let family = |plugin: &InstalledPlugin| Family { plugin: plugin.id.clone(), sha256: plugin.sha256.clone() };
         Self {
             worker_id: format!("{}-{pid}-{started}", hostname.chars().map(in_path).collect::<String>()),
             hostname,
@@ -49,8 +63,8 @@ impl Registration {
             pid,
             queues: config.queue.names.clone(),
             concurrency: config.jobs.concurrency,
-            families: plugins.iter().map(family).collect(),
-            devices: vec!["cpu"],
+            families: plugins.iter().map(Family::of).collect(),
+            devices: plugins.iter().flat_map(|plugin| plugin.manifest.devices.iter().cloned()).collect(),
         }
     }
 }
