@@ -1,5 +1,6 @@
 //! Builds what the tests run: the binary and the plugins, in the profile and folder of the tests themselves.
 
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -33,4 +34,24 @@ pub fn folder() -> &'static Path {
 /// The host's binary.
 pub fn host() -> PathBuf {
     folder().join("oculus-host")
+}
+
+/// A folder of plugins as a user would have it, with LightGBM alone.
+///
+/// # Panics
+/// When the build has left no such library.
+pub fn plugins() -> PathBuf {
+    static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
+    let publish = || {
+        // In the build's own folder, so that nothing is left behind; renamed into place, so that tests of another
+        // process find it whole.
+        let plugins = folder().join("plugins-of-tests");
+        let library = format!("{DLL_PREFIX}oculus_plugin_lightgbm{DLL_SUFFIX}");
+        let unfinished = folder().join(format!("{library}.{}", std::process::id()));
+        std::fs::create_dir_all(plugins.join("lightgbm")).unwrap();
+        std::fs::copy(folder().join(&library), &unfinished).unwrap();
+        std::fs::rename(unfinished, plugins.join("lightgbm").join(&library)).unwrap();
+        plugins
+    };
+    PUBLISHED.get_or_init(publish).clone()
 }
