@@ -1,5 +1,6 @@
 //! Builds what the tests run: the binary and the plugins, in the profile and folder of the tests themselves.
 
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -9,8 +10,8 @@ use std::sync::OnceLock;
 /// # Panics
 /// When the build fails.
 pub fn folder() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
+    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
         // <target folder>/<profile>/deps/<this test>
         let test = std::env::current_exe().unwrap();
         let folder = test.ancestors().nth(2).unwrap().to_owned();
@@ -25,12 +26,32 @@ pub fn folder() -> &'static Path {
             .arg("--target-dir")
             .arg(folder.parent().unwrap());
         let status = command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).status().unwrap();
-        assert!(status.success(), "`cargo build --workspace` failed");
-        folder
-    })
+        status.success().then_some(folder)
+    });
+    folder.as_deref().expect("`cargo build --workspace` failed: its errors are above")
 }
 
 /// The host's binary.
 pub fn host() -> PathBuf {
     folder().join("oculus-host")
+}
+
+/// A folder of plugins as a user would have it, with LightGBM alone.
+///
+/// # Panics
+/// When the build has left no such library.
+pub fn plugins() -> PathBuf {
+    static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
+    let publish = || {
+        // In the build's own folder, so that nothing is left behind; renamed into place, so that tests of another
+        // process find it whole.
+        let plugins = folder().join("plugins-of-tests");
+        let library = format!("{DLL_PREFIX}oculus_plugin_lightgbm{DLL_SUFFIX}");
+        let unfinished = folder().join(format!("{library}.{}", std::process::id()));
+        std::fs::create_dir_all(plugins.join("lightgbm")).unwrap();
+        std::fs::copy(folder().join(&library), &unfinished).unwrap();
+        std::fs::rename(unfinished, plugins.join("lightgbm").join(&library)).unwrap();
+        plugins
+    };
+    PUBLISHED.get_or_init(publish).clone()
 }

@@ -4,17 +4,30 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-/// Trials of a job that is still running whenever a test looks.
-const ENDLESS: u32 = 100_000;
+/// Trials of a job that is still running whenever a test looks: the most that a job may ask for.
+const ENDLESS: u32 = 1000;
 
 /// A small job that can be done.
 pub fn job(id: &str) -> Value {
     with_trials(id, 4)
 }
 
-/// A job that takes longer than any test.
+/// A job that can be done, but not before a test has done something else meanwhile: a second or a few.
+pub fn slow_job(id: &str) -> Value {
+    searching(id, 60)
+}
+
+/// A job that takes longer than any test waits for it to run.
 pub fn endless_job(id: &str) -> Value {
-    with_trials(id, ENDLESS)
+    searching(id, ENDLESS)
+}
+
+/// With labels that are frequent enough to be searched over; else the trials end before they are used up.
+fn searching(id: &str, n_trials: u32) -> Value {
+    let mut job = with_trials(id, n_trials);
+    job["design"]["forward_returns_days_options"] = json!([2, 3, 5]);
+    job["design"]["profit_threshold_options"] = json!([0.5, 1.0]);
+    job
 }
 
 fn with_trials(id: &str, n_trials: u32) -> Value {

@@ -147,7 +147,7 @@ fn jobs_that_ask_for_nonsense_get_a_failed_result_and_the_worker_takes_the_next(
 fn sigterm_takes_no_more_jobs_and_finishes_those_that_run() {
     let redis = Redis::start();
     let mut worker = Worker::start(&redis, &[("WORKER_CONCURRENCY", "1")]);
-    submit(&redis, "running", &jobs::job("running").to_string());
+    submit(&redis, "running", &jobs::slow_job("running").to_string());
     worker.wait_for_log("job started");
     worker.terminate();
     worker.wait_for_log("asked to end");
@@ -248,7 +248,7 @@ fn a_job_outlives_an_outage_of_redis_which_costs_one_warning() {
     let mut redis = Redis::start();
     // A lease that outlasts the outage by far, so that only the outage itself is at work.
     let worker = Worker::start(&redis, &[("LEASE_SECONDS", "10")]);
-    submit(&redis, "patient", &jobs::job("patient").to_string());
+    submit(&redis, "patient", &jobs::slow_job("patient").to_string());
     worker.wait_for_children();
     redis.stop();
     worker.wait_for_log("does not serve");
@@ -266,7 +266,7 @@ fn a_result_that_its_worker_could_not_send_is_sent_by_the_next() {
     let artifacts = tempfile::tempdir().unwrap();
     let settings = [("LEASE_SECONDS", "60"), ("ARTIFACTS_DIR", artifacts.path().to_str().unwrap())];
     let mut first = Worker::start(&redis, &settings);
-    submit(&redis, "kept", &jobs::job("kept").to_string());
+    submit(&redis, "kept", &jobs::slow_job("kept").to_string());
     first.wait_for_children();
     redis.stop();
     let spool = artifacts.path().join("spool");

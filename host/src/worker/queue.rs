@@ -7,15 +7,17 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use redis::{ConnectionLike, FromRedisValue, RedisError, RedisResult, Script, ScriptInvocation, cmd};
-use serde::Serialize;
-
 use super::entry::MAX_BYTES;
 use super::link::Link;
-use super::outcome::{Answer, Finish, Letter, Outcome};
+use super::outcome::{Finish, Letter, Outcome};
 use crate::config::{QueueConfig, QueueEnd};
 use crate::job::failure::Failure;
 use crate::job::progress::{Event, Phase, Status};
+use redis::{ConnectionLike, FromRedisValue, RedisError, RedisResult, Script, ScriptInvocation, cmd};
+
+mod order;
+
+use order::Order;
 
 /// Losses to vanished workers until a job is given up.
 pub const MAX_VANISHED: u32 = 10;
@@ -250,55 +252,6 @@ impl Queue {
         match self.rules.end {
             QueueEnd::Left => "LPUSH",
             QueueEnd::Right => "RPUSH",
-        }
-    }
-}
-
-/// What `finish.lua` is told beside the texts.
-#[derive(Serialize)]
-struct Order<'a> {
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    ttl: u64,
-    max_crashes: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    succeeded: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    letter: Option<&'a Letter>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    requeued: Option<&'a str>,
-}
-
-impl<'a> Order<'a> {
-    fn new(id: Option<&'a str>, outcome: &'a Outcome, rules: &QueueConfig) -> Self {
-        let ttl = rules.result_ttl.map_or(0, |ttl| ttl.as_secs());
-        let plain = Order {
-            outcome: "release",
-            id,
-            ttl,
-            max_crashes: rules.max_crashes,
-            succeeded: None,
-            letter: None,
-            requeued: None,
-        };
-        match outcome {
-            Outcome::Release => plain,
-            Outcome::Result { succeeded, .. } => Order { outcome: "result", succeeded: succeeded.as_deref(), ..plain },
-            Outcome::Dead { letter, .. } => Order { outcome: "dead", letter: Some(letter), ..plain },
-            Outcome::Crash { letter, requeued, .. } => {
-                Order { outcome: "crash", letter: Some(letter), requeued: Some(requeued), ..plain }
-            }
-        }
-    }
-}
-
-impl Outcome {
-    fn answer(&self) -> &Answer {
-        static NONE: LazyLock<Answer> = LazyLock::new(Answer::default);
-        match self {
-            Self::Release => &NONE,
-            Self::Result { answer, .. } | Self::Crash { answer, .. } | Self::Dead { answer, .. } => answer,
         }
     }
 }

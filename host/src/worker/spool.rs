@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(spool.kept(), []);
         let ending = Spooled { queue: "q/../x".into(), token: 7, id: Some("../j".into()), ending: Outcome::Release };
         spool.keep(&ending).unwrap();
-        assert_eq!(spool.kept(), [ending.clone()]);
+        assert_eq!(spool.kept(), std::slice::from_ref(&ending));
         spool.forget(&ending);
         assert_eq!(spool.kept(), []);
     }
