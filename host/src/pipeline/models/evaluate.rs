@@ -2,11 +2,14 @@
 
 use serde::Serialize;
 
-use super::{Finite, Interval, LabelName, Reasons, Study, Undefined};
 use crate::pipeline::{
     baseline::Volatility,
-    metrics::{Confusion, Dates, Random, Ranking, Resamples, average_precision, block_dates, interval, years_needed},
+    metrics::{
+        Confusion, Dates, Finite, Interval, Random, Ranking, Reasons, Resamples, Undefined, average_precision,
+        block_dates, interval, years_needed,
+    },
     report::iso_date,
+    search::{LabelName, Study},
     splits::class_counts,
 };
 
