@@ -111,6 +111,12 @@ impl<'a> Centroid<'a> {
         Self { manifest, first_column, ..this }
     }
 
+    /// The family blind to the signal unless `sees_signal` is set, which the search may try.
+    pub(in crate::pipeline) fn blind_by_default(table: &'a FeatureTable) -> Self {
+        let this = Self::blind_to(table, 1, "blinking");
+        Self { manifest: this.manifest.param(Param::flag("sees_signal", false).search_all()), ..this }
+    }
+
     pub(in crate::pipeline) fn with_fault(self, fault: fn(&FitRequest<'_>) -> Option<FitError>) -> Self {
         Self { fault, ..self }
     }
@@ -149,11 +155,13 @@ impl Fitter for Centroid<'_> {
         }
         let power = request.params.get("power").and_then(Value::as_f64).unwrap_or(1.0);
         let n_columns = request.params.get("columns").and_then(Value::as_u64).unwrap_or(6) as usize;
+        let sees_signal = request.params.get("sees_signal").and_then(Value::as_bool).unwrap_or(false);
+        let first_column = if sees_signal { 0 } else { self.first_column };
         let weight = |column| {
             let difference = self.mean(column, of_class(1.0)) - self.mean(column, of_class(0.0));
             (column, difference.signum() * difference.abs().powf(power))
         };
-        let mut weights: Vec<(usize, f64)> = (self.first_column..NAMES.len()).map(weight).collect();
+        let mut weights: Vec<(usize, f64)> = (first_column..NAMES.len()).map(weight).collect();
         weights.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
         weights.truncate(n_columns);
         let mut summary = Summary::default();
