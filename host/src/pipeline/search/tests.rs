@@ -79,6 +79,14 @@ fn trials_come_in_order_and_labels_take_at_most_half() {
 }
 
 #[test]
+fn tables_are_prepared_once_a_fold_whatever_is_fitted_there() {
+    let panel = Panel::new(17, 0.3, &[0.5, 1.5, 2.5]);
+    let fitter = Centroid::new(&panel.table);
+    search(&panel, &fitter, 12, 2).unwrap();
+    assert_eq!(fitter.n_prepared.into_inner(), panel.splits[0].folds.len());
+}
+
+#[test]
 fn one_trial_is_the_prior_on_the_label_of_median_base_rate() {
     let panel = Panel::new(6, 0.3, &[0.5, 1.5, 2.5]);
     let outcome = found(&panel, 1);

@@ -1,5 +1,7 @@
 //! Two symbols of synthetic rows with or without a planted signal, and a real family, small and quick.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use oculus_plugin_api::{FeatureRole, Manifest, Param, Summary, code};
 use serde_json::{Map, Value};
 
@@ -90,6 +92,7 @@ pub(in crate::pipeline) struct Centroid<'a> {
     table: &'a FeatureTable,
     first_column: usize,
     fault: fn(&FitRequest<'_>) -> Option<FitError>,
+    pub(in crate::pipeline) n_prepared: AtomicUsize,
 }
 
 impl<'a> Centroid<'a> {
@@ -101,7 +104,7 @@ impl<'a> Centroid<'a> {
             .rounds_param("columns")
             .leads_search()
             .concurrent_fits();
-        Self { manifest, table, first_column: 0, fault: |_| None }
+        Self { manifest, table, first_column: 0, fault: |_| None, n_prepared: AtomicUsize::new(0) }
     }
 
     /// The family under another name, blind to the first columns.
@@ -141,6 +144,7 @@ impl Fitter for Centroid<'_> {
     }
 
     fn prepare(&self, learn_rows: &[u32]) -> Result<PreparedId, FitError> {
+        self.n_prepared.fetch_add(1, Ordering::Relaxed);
         Ok(PreparedId(learn_rows.len()))
     }
 
