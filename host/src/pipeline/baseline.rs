@@ -149,10 +149,8 @@ fn newton_step(rows: &[([f64; N], f64)], weights: &[f64; N]) -> [f64; N] {
 fn solve(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
     for pivot in 0..N {
         for below in pivot + 1..N {
-            let factor = a[below][pivot] / a[pivot][pivot];
-            for column in pivot..N {
-                a[below][column] -= factor * a[pivot][column];
-            }
+            let (pivot_row, factor) = (a[pivot], a[below][pivot] / a[pivot][pivot]);
+            a[below].iter_mut().zip(pivot_row).for_each(|(value, above)| *value -= factor * above);
             b[below] -= factor * b[pivot];
         }
     }

@@ -4,19 +4,23 @@
 //! [`TestMetrics`]. Invariant: the test rows are scored by one final fit and by nothing before it.
 
 mod evaluate;
+mod row;
 #[cfg(test)]
 mod tests;
 
 use oculus_plugin_api::Manifest;
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-pub use self::evaluate::{SymbolMetrics, TestMetrics};
+use self::row::{failed_row, model_row, skipped_row, validation_metrics};
+pub use self::{
+    evaluate::{SymbolMetrics, TestMetrics},
+    row::{ModelRow, ModelStatus, ValidationMetrics},
+};
 use super::{
     bars::Warning,
     fitter::{FitError, FitRequest, Fitted, Keep},
-    metrics::{Finite, Interval, Reasons, Undefined, auc, average_precision, decision_threshold},
-    search::{self, Bench, Contender, Family, Gain, LabelName, OutOfFold, Outcome, Study},
+    metrics::decision_threshold,
+    search::{self, Bench, Contender, Family, Gain, OutOfFold, Outcome, Study},
     splits::Development,
 };
 use crate::job::{failure::Failure, progress::Phase};
@@ -33,69 +37,6 @@ pub enum Candidate<'a> {
         /// Why it is skipped.
         reason: &'a str,
     },
-}
-
-/// How a family fared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ModelStatus {
-    /// Fitted and judged.
-    Ok,
-    /// Not fitted.
-    Skipped,
-    /// Fitting it went wrong.
-    Failed,
-}
-
-/// A family in the result.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ModelRow {
-    /// The name to show.
-    pub name: String,
-    /// The plugin's id; `None` where none is installed.
-    pub plugin: Option<String>,
-    /// The plugin's version.
-    pub version: Option<String>,
-    /// Device it was fitted on.
-    pub device: Option<String>,
-    /// How it fared.
-    pub status: ModelStatus,
-    /// Why it was skipped or failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Whether it is the model of the result.
-    pub winner: bool,
-    /// Parameters that differ from the family's defaults.
-    pub params: Map<String, Value>,
-    /// Rounds or epochs of a final fit, where early stopping found them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rounds: Option<u32>,
-    /// On rows that it was not fitted on, before the test period.
-    pub validation: Option<ValidationMetrics>,
-}
-
-/// What a family does on the validation rows that all families have in common.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ValidationMetrics {
-    /// Area under the ROC curve of the rows pooled.
-    pub auc: Option<Finite>,
-    /// Average precision.
-    pub pr_auc: Option<Finite>,
-    /// Share of positives.
-    pub base_rate: Option<Finite>,
-    /// Rows judged.
-    pub n_rows: usize,
-    /// AUC of each fold that the family was fitted on, oldest first.
-    pub fold_aucs: Vec<Option<Finite>>,
-    /// Gain in AUC over the family that led the search; absent for that family itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gain_over_lead: Option<Finite>,
-    /// Standard error of that gain.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gain_standard_error: Option<Finite>,
-    /// Why figures are null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
-    pub reasons: Reasons,
 }
 
 /// The model of the result.
@@ -297,58 +238,4 @@ fn validation_rows(study: &Study<'_>, outcome: &Outcome, judged: Vec<Judged<'_>>
             ModelRow { device, rounds: oof.rounds, validation: Some(validation), ..row }
         })
         .collect()
-}
-
-fn validation_metrics(labels: &[f32], scores: &[f32], oof: &OutOfFold, gain: Option<Gain>) -> ValidationMetrics {
-    let mut reasons = Reasons::default();
-    let n_positive = labels.iter().filter(|&&label| label == 1.0).count();
-    let base_rate = match labels.len() {
-        0 => Err(Undefined::because("no row has an out-of-fold score")),
-        n_rows => Ok(n_positive as f64 / n_rows as f64),
-    };
-    ValidationMetrics {
-        auc: reasons.figure("auc", auc(labels, scores)),
-        pr_auc: reasons.figure("pr_auc", average_precision(labels, scores)),
-        base_rate: reasons.figure("base_rate", base_rate),
-        n_rows: labels.len(),
-        fold_aucs: oof.fold_aucs.iter().map(|auc| auc.and_then(Finite::of)).collect(),
-        gain_over_lead: gain.and_then(|gain| Finite::of(gain.value)),
-        gain_standard_error: gain.and_then(|gain| Finite::of(gain.standard_error)),
-        reasons,
-    }
-}
-
-fn model_row(family: &Family<'_>) -> ModelRow {
-    let manifest = family.fitter.manifest();
-    ModelRow {
-        name: manifest.title().to_owned(),
-        plugin: Some(manifest.id.clone()),
-        version: Some(manifest.version.clone()),
-        device: None,
-        status: ModelStatus::Ok,
-        reason: None,
-        winner: false,
-        params: family.params.clone(),
-        rounds: None,
-        validation: None,
-    }
-}
-
-fn failed_row(family: &Family<'_>, reason: String) -> ModelRow {
-    ModelRow { status: ModelStatus::Failed, reason: Some(reason), ..model_row(family) }
-}
-
-fn skipped_row(name: &str, reason: &str) -> ModelRow {
-    ModelRow {
-        name: name.to_owned(),
-        plugin: None,
-        version: None,
-        device: None,
-        status: ModelStatus::Skipped,
-        reason: Some(reason.to_owned()),
-        winner: false,
-        params: Map::new(),
-        rounds: None,
-        validation: None,
-    }
 }

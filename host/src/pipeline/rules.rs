@@ -86,11 +86,8 @@ pub fn score(study: &Study<'_>, label_idx: usize, asked: &Asked<'_>) -> RuleRepo
     let exit = side(study, label_idx, asked, RuleSide::Exit);
     let mut unresolved: Vec<UnresolvedRule> = Vec::new();
     for rule in asked.entry_rules.iter().chain(asked.exit_rules) {
-        if let Err(problem) = resolve(study, asked.features, &rule.feature) {
-            if !unresolved.contains(&problem) {
-                unresolved.push(problem);
-            }
-        }
+        let problem = resolve(study, asked.features, &rule.feature).err();
+        unresolved.extend(problem.filter(|problem| !unresolved.contains(problem)));
     }
     RuleReport { entry_rules: entry.0, exit_rules: exit.0, entry_score: entry.1, exit_score: exit.1, unresolved }
 }

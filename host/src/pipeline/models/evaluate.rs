@@ -2,11 +2,14 @@
 
 use serde::Serialize;
 
-use super::{Finite, Interval, LabelName, Reasons, Study, Undefined};
 use crate::pipeline::{
     baseline::Volatility,
-    metrics::{Confusion, Dates, Random, Ranking, Resamples, average_precision, block_dates, interval, years_needed},
+    metrics::{
+        Confusion, Dates, Finite, Interval, Random, Ranking, Reasons, Resamples, Undefined, average_precision,
+        block_dates, interval, years_needed,
+    },
     report::iso_date,
+    search::{LabelName, Study},
     splits::class_counts,
 };
 
@@ -18,7 +21,8 @@ const MIN_POSITIVE: usize = 10;
 pub struct TestMetrics {
     /// The name to show.
     pub model_name: String,
-    /// AUC beyond the volatility baseline: what the model knows that volatility does not.
+    /// AUC beyond the volatility baseline, or beyond 0.5 where that is more: what the model knows that volatility does
+    /// not. (A baseline below 0.5 on the test would flatter the model.)
     pub auc_minus_baseline: Option<Finite>,
     /// Its 95 % interval.
     pub auc_minus_baseline_ci95: Option<Interval>,
@@ -103,6 +107,7 @@ pub(super) fn on_test(study: &Study<'_>, label_idx: usize, tested: &Tested<'_>) 
     let roc = Roc::new(study, label_idx, tested.scores, baseline);
     let mut reasons = Reasons::default();
     let dates = rows.iter().map(|&row| table.day[row as usize]);
+    let no_row = || Undefined::because("the test period has no labelled row");
     TestMetrics {
         model_name: tested.model_name.to_owned(),
         auc_minus_baseline: reasons.figure("auc_minus_baseline", roc.gain()),
@@ -111,10 +116,7 @@ pub(super) fn on_test(study: &Study<'_>, label_idx: usize, tested: &Tested<'_>) 
         auc_ci95: reasons.value("auc_ci95", roc.auc_interval()),
         auc_volatility_baseline: reasons.figure("auc_volatility_baseline", roc.baseline_auc()),
         pr_auc: reasons.figure("pr_auc", average_precision(&truth, tested.scores)),
-        base_rate: reasons.figure(
-            "base_rate",
-            counts.base_rate().ok_or_else(|| Undefined::because("the test period has no labelled row")),
-        ),
+        base_rate: reasons.figure("base_rate", counts.base_rate().ok_or_else(no_row)),
         f1: reasons.figure("f1", flagged(Confusion::f1)),
         precision: reasons.figure("precision", flagged(Confusion::precision)),
         recall: reasons.figure("recall", flagged(Confusion::recall)),
@@ -124,8 +126,8 @@ pub(super) fn on_test(study: &Study<'_>, label_idx: usize, tested: &Tested<'_>) 
         n_test: rows.len(),
         n_test_positive: counts.n_positive,
         n_test_episodes: counts.n_episodes,
-        test_from: dates.clone().min().map(iso_date),
-        test_to: dates.max().map(iso_date),
+        test_from: reasons.value("test_from", dates.clone().min().map(iso_date).ok_or_else(no_row)),
+        test_to: reasons.value("test_to", dates.max().map(iso_date).ok_or_else(no_row)),
         label: label.key.into(),
         years_needed: reasons.figure("years_needed", roc.years_needed()),
         per_symbol: per_symbol(study, label_idx, tested.scores),
@@ -177,7 +179,7 @@ impl Roc {
     }
 
     fn gain(&self) -> Result<f64, Undefined> {
-        Ok(self.auc()? - self.baseline_auc()?)
+        Ok(self.auc()? - self.baseline_auc()?.max(0.5))
     }
 
     fn auc_interval(&self) -> Result<Interval, Undefined> {
@@ -188,7 +190,7 @@ impl Roc {
     fn gain_interval(&self) -> Result<Interval, Undefined> {
         self.gain()?;
         let baseline = self.baseline.as_ref().map_err(Undefined::clone)?;
-        let gain = |counts: &[u32]| Some(self.model.auc(counts)? - baseline.auc(counts)?);
+        let gain = |counts: &[u32]| Some(self.model.auc(counts)? - baseline.auc(counts)?.max(0.5));
         interval(self.resamples.as_ref().map_err(Undefined::clone)?.map(gain)?)
     }
 

@@ -78,6 +78,17 @@ fn a_planted_signal_shows_on_the_test_beyond_the_baseline() {
 }
 
 #[test]
+fn a_baseline_that_forecasts_backwards_does_not_flatter_the_model() {
+    let below = (0..20).find_map(|seed| {
+        let panel = Panel::new(seed, 0.5, &[1.0]);
+        let test = train(&panel, &Centroid::new(&panel.table), &[]).unwrap().test;
+        (test.auc_volatility_baseline.unwrap().get() < 0.5).then_some(test)
+    });
+    let test = below.unwrap();
+    assert_eq!(test.auc_minus_baseline.unwrap().get(), test.auc.unwrap().get() - 0.5);
+}
+
+#[test]
 fn the_lead_stays_unless_clearly_beaten() {
     let panel = Panel::new(3, 0.6, &[1.0]);
     let (all, blind) = (Centroid::new(&panel.table), Centroid::blind_to(&panel.table, 1, "blind"));

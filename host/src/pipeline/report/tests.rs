@@ -150,6 +150,17 @@ fn every_null_has_a_reason() {
 }
 
 #[test]
+fn a_test_period_without_labelled_rows_gives_nulls_with_reasons() {
+    let mut panel = Panel::new(9, 0.6, &[1.0]);
+    panel.splits[0].test_rows.clear();
+    let result = report(&panel, 1);
+    assert_eq!(unexplained(&result, ""), Vec::<String>::new());
+    let metrics = &result["model_metrics"];
+    assert_eq!((&metrics["n_test"], &metrics["auc"], &metrics["test_from"]), (&json!(0), &Value::Null, &Value::Null));
+    assert_eq!(metrics["reasons"]["base_rate"], "the test period has no labelled row");
+}
+
+#[test]
 fn days_become_dates() {
     assert_eq!(
         (iso_date(0), iso_date(19_723), iso_date(-1)),

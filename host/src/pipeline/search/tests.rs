@@ -79,6 +79,14 @@ fn trials_come_in_order_and_labels_take_at_most_half() {
 }
 
 #[test]
+fn tables_are_prepared_once_a_fold_whatever_is_fitted_there() {
+    let panel = Panel::new(17, 0.3, &[0.5, 1.5, 2.5]);
+    let fitter = Centroid::new(&panel.table);
+    search(&panel, &fitter, 12, 2).unwrap();
+    assert_eq!(fitter.n_prepared.into_inner(), panel.splits[0].folds.len());
+}
+
+#[test]
 fn one_trial_is_the_prior_on_the_label_of_median_base_rate() {
     let panel = Panel::new(6, 0.3, &[0.5, 1.5, 2.5]);
     let outcome = found(&panel, 1);
@@ -124,6 +132,50 @@ fn the_prior_stays_where_other_parameters_change_nothing() {
     let fitter = Centroid::blind_to(&panel.table, 5, "one-column");
     let outcome = search(&panel, &fitter, 9, 1).unwrap();
     assert_eq!((outcome.params, outcome.gain_over_prior), (no_params(), None));
+}
+
+#[test]
+fn a_clear_gain_replaces_the_prior() {
+    let panel = Panel::new(14, 0.6, &[1.0]);
+    let outcome = search(&panel, &Centroid::blind_by_default(&panel.table), 12, 2).unwrap();
+    assert_eq!(outcome.params["sees_signal"], true);
+    let gain = outcome.gain_over_prior.unwrap();
+    assert!(gain.is_clear() && gain.value > 0.05, "{gain:?}");
+    let best = outcome.trials.iter().filter_map(|trial| trial.score).fold(f64::MIN, |best, it| best.max(it.get()));
+    assert_eq!(outcome.score, Some(best));
+}
+
+#[test]
+fn a_clearly_better_label_is_taken_instead_of_the_median() {
+    let mut panel = Panel::new(15, 0.1, &[0.5, 1.5, 2.5]);
+    let signal = panel.table.by_name("SIGNAL").unwrap().to_vec();
+    let known = panel.labels[2].value.iter().zip(signal);
+    panel.labels[2].value =
+        known.map(|(old, s)| if old.is_nan() { f32::NAN } else { f32::from(u8::from(s > 1.0)) }).collect();
+    let outcome = found(&panel, 6);
+    assert_eq!((outcome.label_idx, outcome.labels[2].status), (2, LabelStatus::Chosen));
+    assert!(outcome.labels[2].reason.starts_with("beats the label of median base rate by 0."));
+    assert_eq!(outcome.labels[1].status, LabelStatus::Tried);
+}
+
+#[test]
+fn a_comparison_is_paired() {
+    let panel = Panel::new(16, 0.5, &[1.0]);
+    let study = panel.study(1);
+    let rows: Vec<u32> = panel.splits[0].folds.iter().flat_map(|fold| fold.valid_rows.iter().copied()).collect();
+    let signal = panel.table.by_name("SIGNAL").unwrap();
+    let noise = panel.table.by_name("NOISE_1").unwrap();
+    let mixed = |weight: f32| -> Vec<f32> { signal.iter().zip(noise).map(|(s, n)| s + weight * n).collect() };
+    let against_signal = |scores: &[f32]| {
+        let pooled = Contender { label: &panel.labels[0], groups: vec![&rows], scores, baseline: None };
+        gain(&study, &Contender { scores: signal, ..pooled.clone() }, &pooled).unwrap()
+    };
+
+    assert_eq!(against_signal(signal), Gain { value: 0.0, standard_error: 0.0 });
+    assert!(!against_signal(signal).is_clear());
+    let (near, far) = (against_signal(&mixed(0.3)), against_signal(noise));
+    assert!(near.standard_error < far.standard_error / 2.0, "scores that err together: {near:?}, {far:?}");
+    assert!(far.is_clear() && far.value > near.value);
 }
 
 #[test]

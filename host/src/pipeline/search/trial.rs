@@ -135,9 +135,9 @@ impl<'a> Bench<'a> {
     pub(in crate::pipeline) fn fit_last_fold(&mut self, label_idx: usize) -> Result<OutOfFold, FitError> {
         let n_folds = self.study.splits[label_idx].folds.len();
         let plan = self.plan_fold(label_idx, n_folds.saturating_sub(1))?;
-        let Some(plan) = plan else { return Ok(OutOfFold::default()) };
+        let refusal = |message| FitError::Refused { code: code::DATA, message };
+        let plan = plan.ok_or_else(|| refusal("there is no fold to judge it on".to_owned()))?;
         let fitted = self.fit_fold(label_idx, self.family.params, &plan);
-        let refusal = |reason| FitError::Refused { code: code::DATA, message: reason };
         self.collect(label_idx, vec![(&plan, fitted)])?.map_err(refusal)
     }
 

@@ -1,5 +1,7 @@
 //! Two symbols of synthetic rows with or without a planted signal, and a real family, small and quick.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use oculus_plugin_api::{FeatureRole, Manifest, Param, Summary, code};
 use serde_json::{Map, Value};
 
@@ -90,6 +92,7 @@ pub(in crate::pipeline) struct Centroid<'a> {
     table: &'a FeatureTable,
     first_column: usize,
     fault: fn(&FitRequest<'_>) -> Option<FitError>,
+    pub(in crate::pipeline) n_prepared: AtomicUsize,
 }
 
 impl<'a> Centroid<'a> {
@@ -101,7 +104,7 @@ impl<'a> Centroid<'a> {
             .rounds_param("columns")
             .leads_search()
             .concurrent_fits();
-        Self { manifest, table, first_column: 0, fault: |_| None }
+        Self { manifest, table, first_column: 0, fault: |_| None, n_prepared: AtomicUsize::new(0) }
     }
 
     /// The family under another name, blind to the first columns.
@@ -109,6 +112,12 @@ impl<'a> Centroid<'a> {
         let this = Self::new(table);
         let manifest = Manifest { id: id.to_owned(), names: vec![id.to_owned()], ..this.manifest };
         Self { manifest, first_column, ..this }
+    }
+
+    /// The family blind to the signal unless `sees_signal` is set, which the search may try.
+    pub(in crate::pipeline) fn blind_by_default(table: &'a FeatureTable) -> Self {
+        let this = Self::blind_to(table, 1, "blinking");
+        Self { manifest: this.manifest.param(Param::flag("sees_signal", false).search_all()), ..this }
     }
 
     pub(in crate::pipeline) fn with_fault(self, fault: fn(&FitRequest<'_>) -> Option<FitError>) -> Self {
@@ -135,6 +144,7 @@ impl Fitter for Centroid<'_> {
     }
 
     fn prepare(&self, learn_rows: &[u32]) -> Result<PreparedId, FitError> {
+        self.n_prepared.fetch_add(1, Ordering::Relaxed);
         Ok(PreparedId(learn_rows.len()))
     }
 
@@ -149,11 +159,13 @@ impl Fitter for Centroid<'_> {
         }
         let power = request.params.get("power").and_then(Value::as_f64).unwrap_or(1.0);
         let n_columns = request.params.get("columns").and_then(Value::as_u64).unwrap_or(6) as usize;
+        let sees_signal = request.params.get("sees_signal").and_then(Value::as_bool).unwrap_or(false);
+        let first_column = if sees_signal { 0 } else { self.first_column };
         let weight = |column| {
             let difference = self.mean(column, of_class(1.0)) - self.mean(column, of_class(0.0));
             (column, difference.signum() * difference.abs().powf(power))
         };
-        let mut weights: Vec<(usize, f64)> = (self.first_column..NAMES.len()).map(weight).collect();
+        let mut weights: Vec<(usize, f64)> = (first_column..NAMES.len()).map(weight).collect();
         weights.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
         weights.truncate(n_columns);
         let mut summary = Summary::default();
