@@ -1,6 +1,7 @@
 //! Finds the plugins of a folder and asks each who it is, in a throw-away process.
 //!
-//! `DIR/<id>/lib*.so` and `DIR/lib*.so` (`.dylib` on macOS) are looked at; nothing is opened in this process.
+//! `DIR/<id>/lib*.so` and `DIR/lib*.so` (`.dylib` on macOS) are looked at; nothing is opened in this process. In a
+//! build folder of cargo only the latter: its subfolders hold what older builds left.
 
 use std::fs;
 use std::io;
@@ -43,9 +44,10 @@ pub struct Refused {
 /// # Errors
 /// When the folder cannot be read. A library that cannot be used is no error: it is listed with its reason.
 pub fn discover(folder: &Path) -> Result<Found> {
+    let is_build_folder = folder.join(".fingerprint").is_dir();
     let mut libraries = Vec::new();
     for path in entries(folder)? {
-        if path.is_dir() {
+        if path.is_dir() && !is_build_folder {
             // A folder that cannot be read holds no plugin for us.
             libraries.extend(entries(&path).unwrap_or_default().into_iter().filter(|path| is_library(path)));
         } else if is_library(&path) {

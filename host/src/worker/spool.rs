@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::intake::sha256;
 use super::outcome::Outcome;
+use crate::hash::sha256_hex;
 
 /// An ending with all that is needed to submit it, also by a later process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ impl Spool {
     }
 
     fn path(&self, spooled: &Spooled) -> PathBuf {
-        self.folder.join(format!("{}-{}.json", &sha256(spooled.queue.as_bytes())[..16], spooled.token))
+        self.folder.join(format!("{}-{}.json", &sha256_hex(spooled.queue.as_bytes())[..16], spooled.token))
     }
 }
 

@@ -13,7 +13,7 @@ pub struct ClassCounts {
     pub n_positive: usize,
     /// Rows of class 0.
     pub n_negative: usize,
-    /// Runs of positives more than the horizon apart, over all symbols together: moves that share no bar.
+    /// Runs of positives more than the horizon apart, counted in each symbol: moves that share no bar of their symbol.
     pub n_episodes: usize,
 }
 
@@ -32,22 +32,23 @@ impl ClassCounts {
     }
 }
 
-/// Counts the classes of some rows; rows without a label count as nothing.
+/// Counts the classes of some ascending rows; rows without a label count as nothing.
 pub fn class_counts(table: &FeatureTable, label: &Label, rows: &[u32]) -> ClassCounts {
     let count = |class: f32| rows.iter().filter(|&&row| label.value[row as usize] == class).count();
     ClassCounts { n_positive: count(1.0), n_negative: count(0.0), n_episodes: n_episodes(table, label, rows) }
 }
 
-/// A positive opens an episode where all earlier ones were known before its date.
+/// A positive opens an episode where all earlier ones of its symbol were known before its date.
 fn n_episodes(table: &FeatureTable, label: &Label, rows: &[u32]) -> usize {
-    let positives = rows.iter().map(|&row| row as usize).filter(|&row| label.value[row] == 1.0);
-    let mut moves: Vec<(i32, i32)> = positives.map(|row| (table.day[row], label.known_day[row])).collect();
-    moves.sort_unstable();
-    let mut known_until = i32::MIN;
     let mut n_episodes = 0;
-    for (day, known_day) in moves {
-        n_episodes += usize::from(day > known_until);
-        known_until = known_until.max(known_day);
+    let mut symbol = None;
+    let mut known_until = i32::MIN;
+    for row in rows.iter().map(|&row| row as usize).filter(|&row| label.value[row] == 1.0) {
+        if symbol != Some(table.symbol[row]) {
+            (symbol, known_until) = (Some(table.symbol[row]), i32::MIN);
+        }
+        n_episodes += usize::from(table.day[row] > known_until);
+        known_until = label.known_day[row];
     }
     n_episodes
 }
