@@ -212,26 +212,8 @@ fn keep_lines(name: &str, pipe: impl Read + Send + 'static, ended: mpsc::Sender<
 /// `signal 11 (SIGSEGV)` or `exit code 3`.
 pub fn in_words(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
-        (Some(signal), _) => format!("signal {signal} ({})", signal_name(signal)),
+        (Some(signal), _) => format!("signal {signal} ({})", control::signal_name(signal)),
         (None, Some(code)) => format!("exit code {code}"),
         (None, None) => status.to_string(),
-    }
-}
-
-fn signal_name(signal: i32) -> &'static str {
-    match signal {
-        1 => "SIGHUP",
-        2 => "SIGINT",
-        3 => "SIGQUIT",
-        4 => "SIGILL",
-        6 => "SIGABRT",
-        7 if cfg!(target_os = "linux") => "SIGBUS",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        10 if cfg!(target_os = "macos") => "SIGBUS",
-        11 => "SIGSEGV",
-        13 => "SIGPIPE",
-        15 => "SIGTERM",
-        _ => "unnamed",
     }
 }

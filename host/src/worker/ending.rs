@@ -8,8 +8,10 @@ use super::heartbeat::Counters;
 use super::intake::Job;
 use super::outcome::{Answer, Letter, Outcome};
 use super::progress::Pace;
+use crate::control::signal_name;
 use crate::job::failure::{Failure, Kind};
 use crate::job::progress::{Event, Phase, Status};
+use crate::job::request;
 
 /// How an attempt ended.
 #[derive(Debug)]
@@ -115,12 +117,14 @@ fn status_of(kind: Kind) -> Status {
 }
 
 fn result(failure: &Failure, job: &Job) -> String {
-    failure.to_result(&job.build_id, Value::Null).to_string()
+    // Read again for what it asks: the process that knew it has told nothing.
+    let design_config = request::Job::parse(&job.payload).map_or(Value::Null, |job| job.design_config());
+    failure.to_result(&job.build_id, design_config).to_string()
 }
 
 fn crashed(death: &Death, times: u32, phase: Phase) -> Failure {
     let how = match (death.signal, death.exit_code) {
-        (Some(signal), _) => format!("was killed by signal {signal}{}", signal_name(signal)),
+        (Some(signal), _) => format!("was killed by signal {signal} ({})", signal_name(signal)),
         (None, Some(code)) => format!("exited with code {code} without a result"),
         (None, None) => "could not be started".to_owned(),
     };
@@ -132,17 +136,6 @@ fn crashed(death: &Death, times: u32, phase: Phase) -> Failure {
     let message = format!("the job's process {how} ({times} so far); {said}");
     let hint = "look at the worker's log for this job; a signal 9 often means that memory ran out";
     Failure::failed(phase, "job_crashed", message, hint).retryable()
-}
-
-fn signal_name(signal: i32) -> &'static str {
-    match signal {
-        4 => " (SIGILL)",
-        6 => " (SIGABRT)",
-        9 => " (SIGKILL)",
-        11 => " (SIGSEGV)",
-        15 => " (SIGTERM)",
-        _ => "",
-    }
 }
 
 #[cfg(test)]
