@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 job refused, 130 interrupted. Only the worker logs to
 //! stdout; every other command logs and draws on stderr and keeps stdout for its answer.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -80,6 +81,12 @@ pub fn main() -> ExitCode {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// Writes a command's answer on stdout. Whoever reads only its start has had enough: that is no error.
+fn answer(text: &str) -> std::io::Result<()> {
+    let written = writeln!(std::io::stdout(), "{text}");
+    written.or_else(|error| if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }
 
 /// Runs a command with the checked configuration and a log.

@@ -4,6 +4,7 @@
 //! A child finds its end at file descriptor [`CONTROL_FD`], never at stdout, where libraries print.
 //! Invariant: the end of the stream means that the parent is gone or done, and the child exits at once.
 
+use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -35,10 +36,17 @@ pub fn write_frame(out: &mut impl Write, body: &[u8]) -> io::Result<()> {
 /// The stream's own, `UnexpectedEof` within a frame, `InvalidData` for an impossible length.
 pub fn read_frame(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     let mut length = [0; 4];
-    match input.read(&mut length[..1])? {
-        0 => return Ok(None),
-        _ => input.read_exact(&mut length[1..])?,
+    let n_read = loop {
+        match input.read(&mut length[..1]) {
+            // A signal that a plugin handles is no end of the channel.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => break other?,
+        }
+    };
+    if n_read == 0 {
+        return Ok(None);
     }
+    input.read_exact(&mut length[1..])?;
     let length = u32::from_le_bytes(length) as usize;
     if length >= MAX_FRAME {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {length} bytes")));
@@ -105,9 +113,18 @@ pub fn signal_name(signal: i32) -> &'static str {
     }
 }
 
-/// The variables that a child may inherit: what programs and native libraries need to run, nothing secret.
-pub fn child_environment() -> impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)> {
-    const NAMES: [&str; 12] = [
+/// Ends this process and all that it has started, where it leads a process group of its own; else itself alone.
+pub fn end_group_now() -> ! {
+    if rustix::process::getpgrp() == rustix::process::getpid() {
+        let _ = rustix::process::kill_current_process_group(rustix::process::Signal::KILL);
+    }
+    end_now()
+}
+
+/// The variables of a child: what programs and native libraries need to run, and this process's log level; nothing
+/// secret.
+pub fn child_environment() -> impl Iterator<Item = (OsString, OsString)> {
+    const NAMES: [&str; 11] = [
         "PATH",
         "HOME",
         "TMPDIR",
@@ -115,13 +132,14 @@ pub fn child_environment() -> impl Iterator<Item = (std::ffi::OsString, std::ffi
         "LC_ALL",
         "TZ",
         "RUST_BACKTRACE",
-        "LOG_LEVEL",
         "LD_LIBRARY_PATH",
         "DYLD_LIBRARY_PATH",
         "LIBTORCH",
         "CUDA_VISIBLE_DEVICES",
     ];
-    std::env::vars_os().filter(|(name, _)| NAMES.iter().any(|known| name == known))
+    let level = tracing::level_filters::LevelFilter::current().to_string();
+    let inherited = std::env::vars_os().filter(|(name, _)| NAMES.iter().any(|known| name == known));
+    inherited.chain([("LOG_LEVEL".into(), level.into())])
 }
 
 fn not_a_child() -> io::Error {

@@ -3,6 +3,7 @@
 //! In: the job's text, its plugins, what it may use. Out: an [`Ending`], whatever happens. Here, around the pure
 //! pipeline, are the clock, the host's name and the plugin processes.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,13 +39,26 @@ pub fn run(spec: &JobSpec, report: &(dyn Fn(Progress) + Sync)) -> Ending {
         clock.note(progress.phase);
         report(progress);
     };
-    let job = match Job::parse(&spec.payload) {
+    let job = match Job::parse(&identified(spec)) {
         Ok(job) => job,
-        Err(failure) => return failed(&failure, &spec.job_id, Value::Null),
+        Err(failure) => return failed(&failure, &spec.build_id, Value::Null),
     };
     match train(&job, spec, &timed) {
         Ok(report) => succeeded(Report { run: run_block(spec, &clock), ..report }),
         Err(failure) => failed(&failure, &job.build_id, job.design_config()),
+    }
+}
+
+/// The job's text; with the id that the worker knows it by where it has none of its own.
+fn identified(spec: &JobSpec) -> Cow<'_, str> {
+    match serde_json::from_str(&spec.payload) {
+        Ok(Value::Object(mut fields))
+            if ["job_id", "build_id"].iter().all(|id| fields.get(*id).is_none_or(Value::is_null)) =>
+        {
+            fields.insert("build_id".to_owned(), spec.build_id.clone().into());
+            Value::Object(fields).to_string().into()
+        }
+        _ => Cow::Borrowed(&spec.payload),
     }
 }
 

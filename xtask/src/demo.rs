@@ -22,8 +22,8 @@ pub fn run() -> Result<()> {
     let worker = Worker::start(&host, &redis, &folder.0)?;
     eprintln!("demo: redis-server on port {}, worker {}; now examples/job.json", redis.port, worker.process.id());
     let started = Instant::now();
-    let mut submit = host_command(&host, &redis);
-    if let Err(error) = run_command(submit.args(["submit", "--wait", "examples/job.json"])) {
+    let mut submit = host_command(&host, &redis, &folder.0);
+    if let Err(error) = run_command(submit.args(["submit", "--wait"]).arg(root().join("examples/job.json"))) {
         eprintln!("demo: what the worker logged:\n{}", fs::read_to_string(&worker.log).unwrap_or_default());
         return Err(error);
     }
@@ -31,10 +31,14 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// The host with this demo's Redis, and nothing of the user's own configuration.
-fn host_command(host: &Path, redis: &Redis) -> Command {
+/// The host with this demo's Redis and nothing of the user's own configuration: no variable, no `.env`, no backend.
+fn host_command(host: &Path, redis: &Redis, folder: &Path) -> Command {
     let mut command = Command::new(host);
-    command.current_dir(root()).env("REDIS_URL", format!("redis://127.0.0.1:{}/0", redis.port));
+    command
+        .env_clear()
+        .envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME" || name == "TERM"));
+    command.env("REDIS_URL", format!("redis://127.0.0.1:{}/0", redis.port)).env("BACKEND_URL", "http://127.0.0.1:9");
+    command.current_dir(folder);
     command
 }
 
@@ -91,7 +95,7 @@ struct Worker {
 impl Worker {
     fn start(host: &Path, redis: &Redis, folder: &Path) -> Result<Self> {
         let log = folder.join("worker.log");
-        let mut command = host_command(host, redis);
+        let mut command = host_command(host, redis, folder);
         command
             .args(["--plugins", "./plugins", "--bars", "examples/bars"])
             .env("ARTIFACTS_DIR", folder.join("artifacts"));

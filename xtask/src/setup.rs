@@ -21,9 +21,9 @@ pub fn run() -> Result<()> {
     let tools = root().join(".tools");
     fs::create_dir_all(&tools).with_context(|| format!("cannot make {}", tools.display()))?;
     compiler()?;
-    let cmake = cmake(&tools)?;
-    let libclang = libclang(&tools)?;
-    write_env(&tools, &cmake, &libclang)?;
+    let cmake = if is_users_own("CMAKE", &tools) { None } else { Some(cmake(&tools)?) };
+    let libclang = if is_users_own("LIBCLANG_PATH", &tools) { None } else { Some(libclang(&tools)?) };
+    write_env(&tools, cmake.as_deref(), libclang.as_deref())?;
     redis_server()
 }
 
@@ -36,6 +36,13 @@ fn compiler() -> Result<()> {
         bail!("no C++ compiler found; install Apple's command line tools: xcode-select --install");
     }
     system_package("a C++ compiler", &[("apt-get", "build-essential"), ("dnf", "gcc-c++")], || has("c++"))
+}
+
+/// Whether the user names a tool of their own, rather than cargo one of ours.
+fn is_users_own(variable: &str, tools: &Path) -> bool {
+    let tools = tools.canonicalize().unwrap_or_default();
+    let path = std::env::var_os(variable).and_then(|path| Path::new(&path).canonicalize().ok());
+    path.is_some_and(|path| !path.starts_with(tools))
 }
 
 /// A CMake that is new enough, as a Python wheel.
@@ -148,11 +155,12 @@ fn has(program: &str) -> bool {
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
-fn write_env(tools: &Path, cmake: &Path, libclang: &Path) -> Result<()> {
+fn write_env(tools: &Path, cmake: Option<&Path>, libclang: Option<&Path>) -> Result<()> {
     let root = root();
     let mut text =
         String::from("# Written by `cargo xtask setup`. Variables of your own environment win over these.\n[env]\n");
-    for (name, path) in [("CMAKE", cmake), ("LIBCLANG_PATH", libclang)] {
+    let found = [("CMAKE", cmake), ("LIBCLANG_PATH", libclang)];
+    for (name, path) in found.into_iter().filter_map(|(name, path)| Some((name, path?))) {
         let relative = path.strip_prefix(&root).unwrap_or(path);
         text += &format!("{name} = {{ value = {:?}, relative = true }}\n", relative.display().to_string());
     }

@@ -28,7 +28,7 @@ pub fn run() -> anyhow::Result<()> {
 fn end_with(mut input: UnixStream) -> anyhow::Result<()> {
     let wait = move || {
         while let Ok(Some(_)) = control::read_frame(&mut input) {}
-        control::end_now()
+        control::end_group_now()
     };
     std::thread::Builder::new().name("worker-gone".into()).spawn(wait).context("cannot start a thread")?;
     Ok(())

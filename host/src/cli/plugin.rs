@@ -28,19 +28,17 @@ pub enum Command {
 pub fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
     let Command::List { verbose } = command;
     let found = discover::discover(&config.jobs.plugins_dir)?;
-    println!("{}", overview(&found));
+    let mut lines = vec![overview(&found).to_string()];
     if *verbose {
-        for plugin in &found.plugins {
-            println!("\n{}\n{}", heading(plugin), parameters(plugin));
-        }
+        lines.extend(found.plugins.iter().map(|plugin| format!("\n{}\n{}", heading(plugin), parameters(plugin))));
     }
-    for refused in &found.refused {
-        println!("no plugin: {}: {}", refused.path.display(), refused.reason);
-    }
+    let refused = found.refused.iter();
+    lines.extend(refused.map(|refused| format!("no plugin: {}: {}", refused.path.display(), refused.reason)));
     if found.plugins.is_empty() {
         let folder = config.jobs.plugins_dir.display();
-        println!("no plugin in {folder}; publish this project's by `cargo xtask plugins`");
+        lines.push(format!("no plugin in {folder}; publish this project's by `cargo xtask plugins`"));
     }
+    super::answer(&lines.join("\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -41,17 +41,22 @@ pub async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     };
     let exchange = Exchange::open(config).await?;
     if !args.wait {
-        exchange.hand_over(&id, &payload).await?;
-        eprintln!("job {id} is in the queue {}", exchange.queue());
-        println!("{id}");
+        hand_over(&exchange, &id, &payload).await?;
+        super::answer(&id)?;
         return Ok(ExitCode::SUCCESS);
     }
     // Subscribed first, so that no event is missed.
     let mut watcher = Watcher::of(config, &exchange, &id).await?;
-    exchange.hand_over(&id, &payload).await?;
+    hand_over(&exchange, &id, &payload).await?;
     let bar = Bar::new();
     let result = watcher.until_result(|event| bar.show(event.phase, &event.details)).await?;
     bar.finish();
     summary::print(&result, args.json)?;
     Ok(summary::exit_code(&result))
+}
+
+async fn hand_over(exchange: &Exchange, id: &str, payload: &str) -> anyhow::Result<()> {
+    exchange.hand_over(id, payload).await?;
+    eprintln!("job {id} is in the queue {}", exchange.queue());
+    Ok(())
 }

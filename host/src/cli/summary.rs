@@ -24,10 +24,9 @@ pub fn exit_code(result: &Value) -> ExitCode {
 /// Prints the result on stdout: tables for people, or the object itself.
 ///
 /// # Errors
-/// None for a value that came from JSON.
-pub fn print(result: &Value, as_json: bool) -> serde_json::Result<()> {
-    println!("{}", if as_json { serde_json::to_string_pretty(result)? } else { of(result) });
-    Ok(())
+/// What stands in the way of writing to stdout.
+pub fn print(result: &Value, as_json: bool) -> std::io::Result<()> {
+    super::answer(&if as_json { serde_json::to_string_pretty(result)? } else { of(result) })
 }
 
 /// The result as text of several paragraphs.

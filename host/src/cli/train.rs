@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use serde_json::Value;
 
 use crate::cli::bar::Bar;
 use crate::cli::summary;
@@ -13,6 +14,8 @@ use crate::plugins::discover;
 use crate::runner;
 
 /// Train a job here and now, without Redis
+///
+/// Uses the machine as one of WORKER_CONCURRENCY jobs would; `--concurrency 1` gives it all cores.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host train examples/job.json --bars examples/bars")]
 pub struct Args {
@@ -32,15 +35,23 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     let path = args.job.display();
     let payload = std::fs::read_to_string(&args.job).with_context(|| format!("the job {path} cannot be read"))?;
     let found = discover::discover(&config.jobs.plugins_dir)?;
+    let build_id = build_id(&payload);
     let bar = Bar::new();
     let result = match Setting::of(&config.jobs, "train") {
-        Err(failure) => failure.to_result("", serde_json::Value::Null),
+        Err(failure) => failure.to_result(&build_id, Value::Null),
         Ok(setting) => {
-            let spec = JobSpec { job_id: String::new(), payload, plugins: found.plugins, setting };
+            let spec = JobSpec { job_id: build_id.clone(), build_id, payload, plugins: found.plugins, setting };
             runner::run(&spec, &|progress| bar.show(progress.phase, &progress.details)).result
         }
     };
     bar.finish();
     summary::print(&result, args.json)?;
     Ok(summary::exit_code(&result))
+}
+
+/// What the result of a job echoes that cannot be read as one.
+fn build_id(payload: &str) -> String {
+    let job: Value = serde_json::from_str(payload).unwrap_or_default();
+    let id = ["build_id", "job_id"].iter().find_map(|name| job[*name].as_str());
+    id.unwrap_or("train").to_owned()
 }

@@ -15,6 +15,8 @@ use crate::plugins::InstalledPlugin;
 pub struct JobSpec {
     /// The name under which the worker knows the job: its result's and progress channel's id.
     pub job_id: String,
+    /// What the result echoes.
+    pub build_id: String,
     /// The job's JSON as the backend wrote it.
     pub payload: String,
     /// The plugin generations that this job uses to its end.

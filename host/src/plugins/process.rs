@@ -14,6 +14,7 @@ use anyhow::{Context, Result};
 use command_fds::{CommandFdExt, FdMapping};
 
 use crate::control::{self, CONTROL_FD};
+use crate::logging;
 use crate::plugins::protocol::{Call, Event, Hello, Reply, Request, TABLE_FD};
 
 /// Lines of a process's output that are kept for its obituary.
@@ -64,14 +65,23 @@ impl PluginProcess {
         let child = command.spawn().context("cannot start a plugin process")?;
         // The child's ends of the channel close with it.
         drop(command);
-        let mut out = ours.try_clone().context("control channel")?;
-        control::write_frame(&mut out, &postcard::to_stdvec(hello)?).context("first message to the plugin process")?;
+        let process = Self::watched(child, ours, hello, listener)?;
+        // A process that dies before it has heard us is found dead by the first request.
+        let hello = postcard::to_stdvec(hello)?;
+        let _ = control::write_frame(&mut *process.shared.out(), &hello);
+        Ok(process)
+    }
+
+    /// Puts a child under watch, so that it is reaped whatever happens to this value.
+    fn watched(mut child: Child, ours: UnixStream, hello: &Hello, listener: Listener) -> Result<Self> {
+        let pid = child.id();
+        let out = ours.try_clone().context("control channel");
+        let out = out.inspect_err(|_| reap(&mut child))?;
         let shared = Arc::new(Shared {
             out: Mutex::new(out),
             waiting: Mutex::new(Some(HashMap::new())),
             death: OnceLock::new(),
         });
-        let pid = child.id();
         let name = hello.library.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let watch = Watch { child, name, listener, shared: Arc::clone(&shared) };
         std::thread::Builder::new().name(format!("plugin-{pid}")).spawn(move || watch.run(ours))?;
@@ -127,6 +137,11 @@ impl Shared {
     fn death(&self) -> Death {
         self.death.wait().clone()
     }
+}
+
+fn reap(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 /// Reads one process to its end, on a thread of its own.
@@ -197,7 +212,7 @@ fn keep_lines(name: &str, pipe: impl Read + Send + 'static, ended: mpsc::Sender<
         while (&mut pipe).take(4096).read_until(b'\n', &mut line).is_ok_and(|n_bytes| n_bytes > 0) {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
             line.clear();
-            tracing::info!(plugin = name, "{text}");
+            logging::pass_on(None, Some(&name), &text);
             let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
             if lines.len() == KEPT_LINES {
                 lines.pop_front();

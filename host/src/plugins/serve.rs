@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 
 use abi_stable::erased_types::TD_Opaque;
 use abi_stable::sabi_types::RRef;
@@ -27,6 +27,7 @@ pub fn run() -> Result<()> {
     let answers = Arc::new(Answers(Mutex::new(input.try_clone().context("control channel")?)));
     let hello = control::read_frame(&mut input)?.context("the job left before it said anything")?;
     let hello: Hello = postcard::from_bytes(&hello).context("first message")?;
+    let calls = hear(input)?;
     let plugin = match Plugin::open(hello) {
         Ok(plugin) => Arc::new(plugin),
         Err(error) => {
@@ -34,8 +35,7 @@ pub fn run() -> Result<()> {
             bail!("{error:#}");
         }
     };
-    while let Some(frame) = control::read_frame(&mut input)? {
-        let Call { id, request } = postcard::from_bytes(&frame).context("request")?;
+    for Call { id, request } in calls {
         let (plugin, answers) = (Arc::clone(&plugin), Arc::clone(&answers));
         let work = move || {
             let reply = plugin.answer(request, &answers);
@@ -43,8 +43,24 @@ pub fn run() -> Result<()> {
         };
         std::thread::Builder::new().name(format!("call-{id}")).stack_size(STACK_BYTES).spawn(work)?;
     }
-    // Fits may still run; native code ends with its process, without the exit handlers that it may trip over.
     control::end_now()
+}
+
+/// Hears requests on a thread of its own, so that the end of the channel ends this process whatever it does: opening a
+/// library that hangs, or fitting. Native code ends without the exit handlers that it may trip over.
+fn hear(mut input: UnixStream) -> Result<mpsc::Receiver<Call>> {
+    let (sender, calls) = mpsc::channel();
+    let listen = move || {
+        while let Ok(Some(frame)) = control::read_frame(&mut input) {
+            let Ok(call) = postcard::from_bytes(&frame) else { break };
+            if sender.send(call).is_err() {
+                break;
+            }
+        }
+        control::end_now()
+    };
+    std::thread::Builder::new().name("job-gone".into()).spawn(listen).context("cannot start a thread")?;
+    Ok(calls)
 }
 
 /// Native engines recurse deeper than Rust's default of 2 MiB allows for.

@@ -3,7 +3,8 @@
 //! A fit carries everything it needs but the prepared tables, so a session that remembers these can start a new process,
 //! prepare again, and send the fits that were in flight once more. The same bytes come out.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use oculus_plugin_api::{Manifest, Summary};
@@ -30,14 +31,23 @@ pub struct Session {
 struct State {
     process: Option<Arc<PluginProcess>>,
     n_deaths: u32,
+    /// The death that was one too many.
+    given_up: Option<FitError>,
     /// What each prepared form may learn from, to prepare again.
-    learn_rows: Vec<Vec<u32>>,
+    learn_rows: BTreeMap<usize, Vec<u32>>,
+    n_prepared: usize,
 }
 
 impl Session {
     /// A session whose process starts with the first request.
     pub fn new(plugin: InstalledPlugin, table: Arc<SharedTable>, listener: Listener) -> Self {
-        let state = Mutex::new(State { process: None, n_deaths: 0, learn_rows: Vec::new() });
+        let state = Mutex::new(State {
+            process: None,
+            n_deaths: 0,
+            given_up: None,
+            learn_rows: BTreeMap::new(),
+            n_prepared: 0,
+        });
         Self { plugin, table, listener, state, turn: Mutex::default() }
     }
 
@@ -55,22 +65,20 @@ impl Session {
 
     /// The living process, started and prepared anew where there is none.
     fn process(&self) -> Result<Arc<PluginProcess>, FitError> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         loop {
+            if let Some(given_up) = &state.given_up {
+                return Err(given_up.clone());
+            }
             if let Some(process) = &state.process {
                 return Ok(Arc::clone(process));
             }
             let process = Arc::new(self.start()?);
-            state.process = Some(Arc::clone(&process));
-            for (prepared, learn_rows) in state.learn_rows.clone().into_iter().enumerate() {
-                match process.call(Request::Prepare { prepared, learn_rows }) {
-                    Ok(Reply::Refused { code, message }) => return Err(FitError::Refused { code, message }),
-                    Ok(_) => {}
-                    Err(death) => {
-                        state.bury(&process, &death, &self.plugin)?;
-                        break;
-                    }
-                }
+            match prepare_again(&process, &state.learn_rows) {
+                // In use only once it is whole.
+                Ok(()) => state.process = Some(process),
+                Err(Unready::Refused(error)) => return Err(error),
+                Err(Unready::Died(death)) => state.count(&process, &death, &self.plugin)?,
             }
         }
     }
@@ -86,26 +94,52 @@ impl Session {
         started.map_err(|error| FitError::Died { cause: format!("{error:#}"), stderr: Vec::new() })
     }
 
+    /// Takes a dead process out of use, and counts its death once, however many fits it met.
     fn bury(&self, process: &Arc<PluginProcess>, death: &Death) -> Result<(), FitError> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.bury(process, death, &self.plugin)
+        let mut state = self.state();
+        if state.process.as_ref().is_some_and(|current| Arc::ptr_eq(current, process)) {
+            state.process = None;
+            state.count(process, death, &self.plugin)?;
+        }
+        state.given_up.clone().map_or(Ok(()), Err)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Counts a death once, however many fits it met; an error once it died too often.
-    fn bury(&mut self, process: &Arc<PluginProcess>, death: &Death, plugin: &InstalledPlugin) -> Result<(), FitError> {
-        if self.process.as_ref().is_some_and(|current| Arc::ptr_eq(current, process)) {
-            self.process = None;
-            self.n_deaths += 1;
-            let (id, pid, cause) = (&plugin.manifest.id, process.pid, &death.cause);
-            tracing::warn!(plugin = id, pid, cause, deaths = self.n_deaths, "plugin process died");
-        }
+    /// Counts a death; an error once there were too many.
+    fn count(&mut self, process: &PluginProcess, death: &Death, plugin: &InstalledPlugin) -> Result<(), FitError> {
+        self.n_deaths += 1;
+        let (id, pid, cause) = (&plugin.manifest.id, process.pid, &death.cause);
+        tracing::warn!(plugin = id, pid, cause, deaths = self.n_deaths, "plugin process died");
         if self.n_deaths > MAX_RESTARTS {
-            return Err(FitError::Died { cause: death.cause.clone(), stderr: death.stderr.clone() });
+            let error = FitError::Died { cause: death.cause.clone(), stderr: death.stderr.clone() };
+            self.given_up = Some(error.clone());
+            return Err(error);
         }
         Ok(())
     }
+}
+
+/// Why a new process is not ready.
+enum Unready {
+    Refused(FitError),
+    Died(Death),
+}
+
+/// Makes all that was prepared in a process before it ready in a new one.
+fn prepare_again(process: &PluginProcess, learn_rows: &BTreeMap<usize, Vec<u32>>) -> Result<(), Unready> {
+    for (&prepared, learn_rows) in learn_rows {
+        match process.call(Request::Prepare { prepared, learn_rows: learn_rows.clone() }) {
+            Ok(Reply::Refused { code, message }) => return Err(Unready::Refused(FitError::Refused { code, message })),
+            Ok(_) => {}
+            Err(death) => return Err(Unready::Died(death)),
+        }
+    }
+    Ok(())
 }
 
 impl Fitter for Session {
@@ -114,14 +148,14 @@ impl Fitter for Session {
     }
 
     fn prepare(&self, learn_rows: &[u32]) -> Result<PreparedId, FitError> {
-        // Started before the form is remembered, so that a new process does not prepare it twice.
-        self.process()?;
         let prepared = {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.learn_rows.push(learn_rows.to_vec());
-            state.learn_rows.len() - 1
+            let mut state = self.state();
+            state.n_prepared += 1;
+            state.n_prepared - 1
         };
         self.call(&Request::Prepare { prepared, learn_rows: learn_rows.to_vec() })?;
+        // Remembered only once it worked: a new process must not stumble over what a family has refused.
+        self.state().learn_rows.insert(prepared, learn_rows.to_vec());
         Ok(PreparedId(prepared))
     }
 

@@ -136,6 +136,7 @@ fn taken(worker: &Worker, job: &Job) -> Progress {
 fn spec(worker: &Worker, job: &Job) -> Result<JobSpec, Failure> {
     Ok(JobSpec {
         job_id: job.id.clone(),
+        build_id: job.build_id.clone(),
         payload: job.payload.clone(),
         plugins: worker.plugins.clone(),
         setting: Setting::of(&worker.config.jobs, &worker.name)?,
