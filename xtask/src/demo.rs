@@ -1,15 +1,16 @@
 //! One real job through a private Redis and a worker, with live progress and the result.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell::{root, run as run_command};
+use crate::shell::root;
 use crate::{cargo, plugins, setup};
 
 /// Sets up, builds, and shows a job from queue to result.
@@ -18,27 +19,39 @@ pub fn run() -> Result<()> {
     plugins::publish(&[])?;
     let host = cargo::built()?.join("oculus-host");
     let folder = Folder::make()?;
-    let redis = Redis::start(&folder.0)?;
-    let worker = Worker::start(&host, &redis, &folder.0)?;
-    eprintln!("demo: redis-server on port {}, worker {}; now examples/job.json", redis.port, worker.process.id());
+    let (port, _redis) = redis(&folder.0)?;
+    let mut worker = worker(&host, port, &folder.0)?;
+    eprintln!("demo: redis-server on port {port}, worker {}; now examples/job.json", worker.process.id());
     let started = Instant::now();
-    let mut submit = host_command(&host, &redis, &folder.0);
-    if let Err(error) = run_command(submit.args(["submit", "--wait"]).arg(root().join("examples/job.json"))) {
-        eprintln!("demo: what the worker logged:\n{}", fs::read_to_string(&worker.log).unwrap_or_default());
-        return Err(error);
-    }
+    let job = root().join("examples/job.json");
+    let submit = host_command(&host, port, &folder.0).args(["submit", "--wait"]).arg(job).spawn();
+    worker.outlive(submit.context("cannot start `oculus-host submit`")?)?;
     eprintln!("demo: from the queue to the result in {:.1} s", started.elapsed().as_secs_f64());
     Ok(())
 }
 
+/// A redis-server on a free port.
+fn redis(folder: &Path) -> Result<(u16, Server)> {
+    // Bound and let go: the port was free a moment ago.
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let mut command = Command::new("redis-server");
+    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"]).arg(folder);
+    Ok((port, Server::start("redis-server", &mut command, "Ready to accept connections")?))
+}
+
+fn worker(host: &Path, redis_port: u16, folder: &Path) -> Result<Server> {
+    let mut command = host_command(host, redis_port, folder);
+    command.arg("--plugins").arg(root().join("plugins")).arg("--bars").arg(root().join("examples/bars"));
+    command.env("ARTIFACTS_DIR", folder.join("artifacts"));
+    Server::start("the worker", &mut command, "worker ready")
+}
+
 /// The host with this demo's Redis and nothing of the user's own configuration: no variable, no `.env`, no backend.
-fn host_command(host: &Path, redis: &Redis, folder: &Path) -> Command {
+fn host_command(host: &Path, redis_port: u16, folder: &Path) -> Command {
+    let kept = std::env::vars_os().filter(|(name, _)| ["PATH", "HOME", "TERM"].iter().any(|kept| name == kept));
     let mut command = Command::new(host);
-    command
-        .env_clear()
-        .envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME" || name == "TERM"));
-    command.env("REDIS_URL", format!("redis://127.0.0.1:{}/0", redis.port)).env("BACKEND_URL", "http://127.0.0.1:9");
-    command.current_dir(folder);
+    command.env_clear().envs(kept).current_dir(folder);
+    command.env("REDIS_URL", format!("redis://127.0.0.1:{redis_port}/0")).env("BACKEND_URL", "http://127.0.0.1:9");
     command
 }
 
@@ -59,71 +72,66 @@ impl Drop for Folder {
     }
 }
 
-/// A redis-server of the demo's own; it ends with this value.
-struct Redis {
-    server: Child,
-    port: u16,
-}
-
-impl Redis {
-    fn start(folder: &Path) -> Result<Self> {
-        // Bound and let go: the port was free a moment ago.
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"]).arg(folder);
-        let server = command.stdout(Stdio::piped()).spawn().context("cannot start redis-server")?;
-        let mut redis = Self { server, port };
-        let log = redis.server.stdout.take().context("redis-server has no output")?;
-        wait_for_line(log, "Ready to accept connections").context("redis-server did not start")?;
-        Ok(redis)
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
-/// A worker of the demo's own; it ends with this value.
-struct Worker {
+/// A program in the background, its output kept; it ends with this value.
+struct Server {
+    name: &'static str,
     process: Child,
-    log: PathBuf,
+    log: Arc<Mutex<Vec<String>>>,
+    /// Hears of the line that says it is ready, then of its end.
+    news: mpsc::Receiver<News>,
+    tell: mpsc::Sender<News>,
 }
 
-impl Worker {
-    fn start(host: &Path, redis: &Redis, folder: &Path) -> Result<Self> {
-        let log = folder.join("worker.log");
-        let mut command = host_command(host, redis, folder);
-        command
-            .args(["--plugins", "./plugins", "--bars", "examples/bars"])
-            .env("ARTIFACTS_DIR", folder.join("artifacts"));
-        let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let process = command.stdout(file.try_clone()?).stderr(file).spawn().context("cannot start the worker")?;
-        Ok(Self { process, log })
+enum News {
+    Ready,
+    Ended,
+    CommandEnded(std::io::Result<std::process::ExitStatus>),
+}
+
+impl Server {
+    /// Starts it, and waits for the line that says it is ready.
+    fn start(name: &'static str, command: &mut Command, ready: &'static str) -> Result<Self> {
+        let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let mut process = spawned.with_context(|| format!("cannot start {name}"))?;
+        let output = process.stdout.take().with_context(|| format!("{name} has no output"))?;
+        let (tell, news) = mpsc::channel();
+        let log = Arc::default();
+        let server = Self { name, process, log: Arc::clone(&log), news, tell: tell.clone() };
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if line.contains(ready) {
+                    let _ = tell.send(News::Ready);
+                }
+                log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+            let _ = tell.send(News::Ended);
+        });
+        match server.news.recv_timeout(Duration::from_secs(20)) {
+            Ok(News::Ready) => Ok(server),
+            _ => bail!("{name} did not start; {}", server.said()),
+        }
+    }
+
+    /// Waits for a command that needs this server; fails as soon as one of the two does.
+    fn outlive(&mut self, mut command: Child) -> Result<()> {
+        let tell = self.tell.clone();
+        std::thread::spawn(move || tell.send(News::CommandEnded(command.wait())));
+        match self.news.recv() {
+            Ok(News::CommandEnded(Ok(status))) if status.success() => Ok(()),
+            Ok(News::CommandEnded(status)) => bail!("the job did not succeed ({status:?}); {}", self.said()),
+            _ => bail!("{} ended; {}", self.name, self.said()),
+        }
+    }
+
+    fn said(&self) -> String {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        format!("what {} said:\n{}", self.name, log.join("\n"))
     }
 }
 
-impl Drop for Worker {
+impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-    }
-}
-
-/// Reads to a line that holds `text`, and lets a thread swallow the rest.
-fn wait_for_line(log: impl std::io::Read + Send + 'static, text: &'static str) -> Result<()> {
-    let (found, seen) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(log).lines().map_while(Result::ok) {
-            if line.contains(text) {
-                let _ = found.send(());
-            }
-        }
-    });
-    match seen.recv_timeout(Duration::from_secs(20)) {
-        Ok(()) => Ok(()),
-        Err(_) => bail!("no line with {text:?} within 20 s"),
     }
 }
