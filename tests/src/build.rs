@@ -25,15 +25,18 @@ pub fn folder() -> &'static Path {
             .args(["build", "--quiet", "--workspace", "--profile", profile])
             .arg("--target-dir")
             .arg(folder.parent().unwrap());
-        // What cargo says of the package under test is no business of this build: ring's build script, for one, would
-        // take it for a change, and half of the host would be built anew in each direction.
-        let is_of_test = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-        let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-        variables.filter(|name| is_of_test(name)).for_each(|name| _ = command.env_remove(name));
+        // What `cargo test` tells a test of itself; build scripts that look at it would run once more.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_about_this_crate(&name.to_string_lossy())) {
+            command.env_remove(name);
+        }
         let status = command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).status().unwrap();
         status.success().then_some(folder)
     });
     folder.as_deref().expect("`cargo build --workspace` failed: its errors are above")
+}
+
+fn is_about_this_crate(variable: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|start| variable.starts_with(start))
 }
 
 /// The host's binary.

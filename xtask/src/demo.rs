@@ -20,10 +20,13 @@ pub fn run() -> Result<()> {
     let folder = Folder::make()?;
     let redis = Redis::start(&folder.0)?;
     let worker = Worker::start(&host, &redis, &folder.0)?;
-    eprintln!("demo: redis-server on port {}, worker {}; now examples/job.json", redis.port, worker.0.id());
+    eprintln!("demo: redis-server on port {}, worker {}; now examples/job.json", redis.port, worker.process.id());
     let started = Instant::now();
     let mut submit = host_command(&host, &redis);
-    run_command(submit.args(["submit", "--wait", "examples/job.json"]))?;
+    if let Err(error) = run_command(submit.args(["submit", "--wait", "examples/job.json"])) {
+        eprintln!("demo: what the worker logged:\n{}", fs::read_to_string(&worker.log).unwrap_or_default());
+        return Err(error);
+    }
     eprintln!("demo: from the queue to the result in {:.1} s", started.elapsed().as_secs_f64());
     Ok(())
 }
@@ -80,7 +83,10 @@ impl Drop for Redis {
 }
 
 /// A worker of the demo's own; it ends with this value.
-struct Worker(Child);
+struct Worker {
+    process: Child,
+    log: PathBuf,
+}
 
 impl Worker {
     fn start(host: &Path, redis: &Redis, folder: &Path) -> Result<Self> {
@@ -90,15 +96,15 @@ impl Worker {
             .args(["--plugins", "./plugins", "--bars", "examples/bars"])
             .env("ARTIFACTS_DIR", folder.join("artifacts"));
         let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let worker = command.stdout(file.try_clone()?).stderr(file).spawn().context("cannot start the worker")?;
-        Ok(Self(worker))
+        let process = command.stdout(file.try_clone()?).stderr(file).spawn().context("cannot start the worker")?;
+        Ok(Self { process, log })
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

@@ -25,7 +25,7 @@ enum Task {
     /// Fetch the native tools the build needs (CMake, libclang, redis-server); does nothing when all are there.
     #[command(after_help = "Example: cargo xtask setup")]
     Setup,
-    /// Build plugins and publish them into ./plugins/<id>/.
+    /// Build plugins and publish them into `./plugins/<id>/`.
     #[command(after_help = "Example: cargo xtask plugins lightgbm")]
     Plugins {
         /// Plugins to build; all of them when none is named.

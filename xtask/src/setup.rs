@@ -23,8 +23,8 @@ pub fn run() -> Result<()> {
     compiler()?;
     let cmake = cmake(&tools)?;
     let libclang = libclang(&tools)?;
-    redis_server()?;
-    write_env(&tools, &cmake, &libclang)
+    write_env(&tools, &cmake, &libclang)?;
+    redis_server()
 }
 
 /// The C and C++ compilers that LightGBM is built with.
@@ -121,7 +121,6 @@ fn install(manager: &str, package: &str) -> Result<()> {
             // An old package list names files that are gone; a failed refresh may still leave a usable list.
             let _ = run_command(as_root("apt-get")?.args(["update", "-qq"]));
             let mut apt = as_root("apt-get")?;
-            // `no-install-recommends`; and the service that the package brings must not take a port on this machine.
             apt.args(["install", "-y", "-qq", "--no-install-recommends", package]);
             run_command(apt.env("DEBIAN_FRONTEND", "noninteractive"))
         }

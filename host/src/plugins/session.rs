@@ -23,6 +23,8 @@ pub struct Session {
     table: Arc<SharedTable>,
     listener: Listener,
     state: Mutex<State>,
+    /// Held by each fit of a plugin that bears only one at a time.
+    turn: Mutex<()>,
 }
 
 struct State {
@@ -36,7 +38,7 @@ impl Session {
     /// A session whose process starts with the first request.
     pub fn new(plugin: InstalledPlugin, table: Arc<SharedTable>, listener: Listener) -> Self {
         let state = Mutex::new(State { process: None, n_deaths: 0, learn_rows: Vec::new() });
-        Self { plugin, table, listener, state }
+        Self { plugin, table, listener, state, turn: Mutex::default() }
     }
 
     /// Calls until a process lives long enough to answer.
@@ -136,6 +138,8 @@ impl Fitter for Session {
             predict_rows: request.predict_rows.to_vec(),
             keep_model: request.keep == Keep::Model,
         };
+        let alone = !self.plugin.manifest.concurrent_fits;
+        let _turn = alone.then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
         match self.call(&Request::Fit(fit))? {
             Reply::Fitted { scores, summary, model, importance } => {
                 let summary: Summary = serde_json::from_str(&summary).unwrap_or_default();

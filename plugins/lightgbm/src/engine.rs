@@ -1,4 +1,7 @@
-//! LightGBM's C interface, held safely: handles are freed once, errors are values, nothing is printed to stdout.
+//! LightGBM, held safely: handles are freed once, errors are values, nothing is printed to stdout.
+//!
+//! Datasets and training go through the C interface, since lightgbm3's safe layer bins each training set anew and drops
+//! it with its model; a fitted model is lightgbm3's.
 //!
 //! Built without OpenMP, LightGBM has no process-wide mutable state on these paths: its log level, log callback and last
 //! error are thread-local (`log.h`, `c_api.h`), its thread count does not exist, and a dataset is only read
@@ -17,10 +20,15 @@ const F32: c_int = ffi::C_API_DTYPE_FLOAT32 as c_int;
 
 extern "C" fn discard(_: *const c_char) {}
 
-/// Runs one call of the engine. Before a thread's first parameters LightGBM would print to stdout, hence the callback.
-fn call(run: impl FnOnce() -> c_int) -> Result<()> {
+/// Before a thread's first parameters LightGBM would print to stdout.
+fn silence() {
     // SAFETY: the callback is a static function that reads nothing.
     unsafe { ffi::LGBM_RegisterLogCallback(Some(discard)) };
+}
+
+/// Runs one call of the engine.
+fn call(run: impl FnOnce() -> c_int) -> Result<()> {
+    silence();
     if run() == 0 {
         return Ok(());
     }
@@ -213,64 +221,49 @@ impl<'d> Trainer<'d> {
     }
 }
 
-/// A model that predicts.
-pub struct Booster(Handle);
+/// A model that predicts: lightgbm3's own, which changes nothing of a fitted model.
+pub struct Booster(lightgbm3::Booster);
 
 // SAFETY: the handle owns heap memory that no thread is tied to.
 unsafe impl Send for Booster {}
-// SAFETY: through `&Booster` the engine predicts and counts under its own shared lock, and changes nothing.
+// SAFETY: through `&Booster` the engine predicts and counts under its own lock, and changes nothing.
 unsafe impl Sync for Booster {}
 
 impl Booster {
-    /// Reads LightGBM's text; also says how many rounds it has.
-    pub fn from_text(text: &CStr) -> Result<(Self, u32)> {
-        let (mut handle, mut n_rounds) = (null_mut(), 0);
-        // SAFETY: a zero-terminated string, which the engine copies.
-        call(|| unsafe { ffi::LGBM_BoosterLoadModelFromString(text.as_ptr(), &raw mut n_rounds, &raw mut handle) })?;
-        Ok((Self(Handle(handle)), u32::try_from(n_rounds).unwrap_or_default()))
+    /// Reads LightGBM's text, which has no zero byte.
+    pub fn from_text(text: &str) -> Result<Self> {
+        if text.contains('\0') {
+            return Err(PluginError::model("the text has a zero byte"));
+        }
+        silence();
+        let read = lightgbm3::Booster::from_string(text);
+        read.map(Self).map_err(|error| PluginError::model(format!("LightGBM: {error}")))
     }
 
     /// Number of features.
-    pub fn n_features(&self) -> Result<usize> {
-        let mut n_features = 0;
-        // SAFETY: a live handle and a place for one number.
-        call(|| unsafe { ffi::LGBM_BoosterGetNumFeature(self.0.0, &raw mut n_features) })?;
-        Ok(usize::try_from(n_features).unwrap_or_default())
+    pub fn n_features(&self) -> usize {
+        usize::try_from(self.0.num_features()).unwrap_or_default()
+    }
+
+    /// Number of rounds.
+    pub fn n_rounds(&self) -> u32 {
+        u32::try_from(self.0.num_iterations()).unwrap_or_default()
     }
 
     /// Probability of class 1 for each row.
-    pub fn predict(&self, matrix: &Matrix, settings: &CStr) -> Result<Vec<f64>> {
-        let (n_rows, n_columns) = (c_len(matrix.n_rows())?, c_len(matrix.n_columns())?);
-        let mut out = vec![f64::NAN; matrix.n_rows()];
-        let data = matrix.values().as_ptr().cast::<c_void>();
-        let mut n_written = 0;
-        // SAFETY: `data` holds n_rows × n_columns floats, row-major (1); a binary model writes one number a row (its
-        // text is checked for that), and the engine refuses another number of columns than the model's. Iterations from 0, all of them (-1).
-        call(|| unsafe {
-            ffi::LGBM_BoosterPredictForMat(
-                self.0.0,
-                data,
-                F32,
-                n_rows,
-                n_columns,
-                1,
-                ffi::C_API_PREDICT_NORMAL as c_int,
-                0,
-                -1,
-                settings.as_ptr(),
-                &raw mut n_written,
-                out.as_mut_ptr(),
-            )
-        })?;
-        Ok(out)
+    pub fn predict(&self, matrix: &Matrix, settings: &str) -> Result<Vec<f64>> {
+        silence();
+        let n_columns = c_len(matrix.n_columns())?;
+        self.0.predict_with_params(matrix.values(), n_columns, true, settings).map_err(engine_error)
     }
 
     /// Total gain of the splits on each feature.
     pub fn gain(&self) -> Result<Vec<f64>> {
-        let mut gain = vec![0.0; self.n_features()?];
-        let kind = ffi::C_API_FEATURE_IMPORTANCE_GAIN as c_int;
-        // SAFETY: a place for one number a feature.
-        call(|| unsafe { ffi::LGBM_BoosterFeatureImportance(self.0.0, 0, kind, gain.as_mut_ptr()) })?;
-        Ok(gain)
+        silence();
+        self.0.feature_importance(lightgbm3::ImportanceType::Gain).map_err(engine_error)
     }
+}
+
+fn engine_error(error: lightgbm3::Error) -> PluginError {
+    PluginError::engine(format!("LightGBM: {error}"))
 }

@@ -1,7 +1,5 @@
 //! The fitted model. Its one form is LightGBM's text: what predicts is read from it, what is saved is it.
 
-use std::ffi::{CStr, CString};
-
 use oculus_plugin_api::prelude::*;
 
 use crate::binning::Binned;
@@ -11,13 +9,12 @@ use crate::{params, text};
 
 /// Boosted trees.
 pub struct Trees {
-    text: CString,
+    text: String,
     booster: Booster,
     /// Names of the features, in the order of the trees.
     features: Vec<String>,
     /// Names of all columns of the table that it was fitted on.
     columns: Vec<String>,
-    n_rounds: u32,
 }
 
 impl Trees {
@@ -32,15 +29,13 @@ impl Trees {
     /// A model from its text.
     fn read(text: String) -> Result<Self> {
         let outline = text::Outline::read(&text)?;
-        let text = CString::new(text).map_err(|_| PluginError::model("the text has a zero byte"))?;
-        let (booster, n_rounds) =
-            Booster::from_text(&text).map_err(|error| PluginError::model(error.message.into_string()))?;
-        let n_features = booster.n_features()?;
+        let booster = Booster::from_text(&text)?;
+        let n_features = booster.n_features();
         if n_features != outline.features.len() {
             let n_names = outline.features.len();
             return Err(PluginError::model(format!("{n_names} feature names for {n_features} features")));
         }
-        Ok(Self { text, booster, features: outline.features, columns: outline.columns, n_rounds })
+        Ok(Self { text, booster, features: outline.features, columns: outline.columns })
     }
 
     /// Where the features stand in another table.
@@ -54,7 +49,7 @@ impl Trees {
         Ok(places.into_iter().flatten().collect())
     }
 
-    fn predict_rows(&self, matrix: &Matrix, settings: &CStr, out: &mut [f32]) -> Result<()> {
+    fn predict_rows(&self, matrix: &Matrix, settings: &str, out: &mut [f32]) -> Result<()> {
         let scores = self.booster.predict(matrix, settings)?;
         let rows = matrix.values().chunks(matrix.n_columns());
         for ((score, values), out) in scores.into_iter().zip(rows).zip(out) {
@@ -69,14 +64,14 @@ impl Model for Trees {
     /// for 0, since none was there to learn from.
     fn predict(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32]) -> Result<()> {
         let columns = self.locate(table)?;
-        let settings = params::predicting();
-        rows.chunks(CHUNK_ROWS)
-            .zip(out.chunks_mut(CHUNK_ROWS))
-            .try_for_each(|(rows, out)| self.predict_rows(&Matrix::gather(table, &columns, rows), &settings, out))
+
+        rows.chunks(CHUNK_ROWS).zip(out.chunks_mut(CHUNK_ROWS)).try_for_each(|(rows, out)| {
+            self.predict_rows(&Matrix::gather(table, &columns, rows), params::PREDICTING, out)
+        })
     }
 
     fn save(&self) -> Result<Vec<u8>> {
-        Ok(self.text.as_bytes().to_vec())
+        Ok(self.text.clone().into_bytes())
     }
 
     fn load(bytes: &[u8]) -> Result<Self> {
@@ -95,6 +90,6 @@ impl Model for Trees {
     }
 
     fn summary(&self) -> Summary {
-        Summary { rounds: Some(self.n_rounds), device: None }
+        Summary { rounds: Some(self.booster.n_rounds()), device: None }
     }
 }

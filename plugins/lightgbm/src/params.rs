@@ -65,10 +65,8 @@ pub fn binning() -> CString {
     engine_text(ALWAYS.to_owned())
 }
 
-/// What a model is read with and predicts with.
-pub fn predicting() -> CString {
-    engine_text("num_threads=1 verbosity=-1".to_owned())
-}
+/// What a model predicts with.
+pub const PREDICTING: &str = "num_threads=1 verbosity=-1";
 
 /// What one fit is made with.
 ///

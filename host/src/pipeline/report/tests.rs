@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    job::request::{Operator, Rule},
+    job::request::{Operator, Rule, Timeframe},
     pipeline::{
         features::FeatureReport,
         models,
@@ -37,23 +37,27 @@ fn report(panel: &Panel, n_side_by_side: usize) -> Value {
         features: &FeatureReport::default(),
     };
     let rules = rules::score(&study, outcome.label_idx, &asked);
-    let bars = Bars { source: "dir".to_owned(), sha256: "00".to_owned(), symbols: vec![] };
+    let payload = json!({"build_id": "build:1", "symbols": ["AAPL"], "timeframe": "1d"});
+    let market = Market {
+        bars: vec![],
+        timeframe: Timeframe::Day1,
+        span: panel.partition.span,
+        warm_up_bars: 0,
+        warnings: vec![Warning::new("early", "a warning of an earlier stage")],
+        sha256: "00".to_owned(),
+    };
     let inputs = Inputs {
-        build_id: "build:1",
-        design_config: json!({"cv_folds": 3}),
+        job: &Job::parse(&payload.to_string()).unwrap(),
+        market: &market,
+        selection: &Selection { chosen: vec![], skipped: vec![], warnings: vec![] },
         table: &panel.table,
+        features: &FeatureReport::default(),
         partition: &panel.partition,
-        unresolved_features: BTreeMap::new(),
         outcome: &outcome,
         training: &training,
         rules: &rules,
-        seed: 42,
-        bars,
-        plugins: vec![],
-        warnings: vec![Warning::new("early", "a warning of an earlier stage")],
-        run: json!({"host": "here"}).as_object().unwrap().clone(),
     };
-    serde_json::to_value(build(inputs)).unwrap()
+    serde_json::to_value(build(&inputs)).unwrap()
 }
 
 #[test]
@@ -75,13 +79,14 @@ fn the_result_has_the_fields_of_the_contract() {
         result["backtest_results"],
         json!({"status": "pending", "note": "Backtesting requires full strategy deployment"})
     );
-    assert_eq!(result["design_config"], json!({"cv_folds": 3}));
+    assert_eq!(result["design_config"]["cv_folds"], 3);
     assert_eq!(result["models"][1]["status"], "skipped");
     assert_eq!(result["provenance"]["n_trials"], 8);
     assert_eq!(result["config_search"]["trials"].as_array().unwrap().len(), 8);
     assert_eq!(result["provenance"]["splits"]["blocks"].as_array().unwrap().len(), 4);
     assert_eq!(result["warnings"][0]["code"], "early");
-    assert_eq!(result["run"], json!({"host": "here"}));
+    assert_eq!(result["provenance"]["model_sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(result["run"], json!({}), "filled by whoever ran the job");
 }
 
 #[test]
