@@ -376,3 +376,24 @@ fn refused_jobs_name_what_was_found_and_needed_and_the_worker_takes_the_next() {
     assert_eq!(redis.result_of("good")["status"], "success");
     assert!(worker.is_running());
 }
+
+#[test]
+fn entries_that_cannot_be_read_are_dead_letters_with_a_hint_and_the_next_job_runs() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[("WORKER_CONCURRENCY", "1")]);
+    let large = format!(r#"{{"symbols": ["{}"]}}"#, "x".repeat(10 << 20));
+    for entry in ["this is not a job", large.as_str()] {
+        redis.push(entry);
+    }
+    redis.submit(&jobs::job("next"));
+    assert_eq!(redis.result_of("next")["status"], "success");
+    let letters: Vec<String> = redis.ask(&["LRANGE", "{oculus:training_queue}:dead", "0", "-1"]);
+    let letters: Vec<Value> = letters.iter().map(|letter| serde_json::from_str(letter).unwrap()).collect();
+    let mut reasons: Vec<&str> = letters.iter().map(|letter| text(&letter["reason"])).collect();
+    reasons.sort_unstable();
+    assert_eq!(reasons, ["entry_too_large", "entry_without_id"]);
+    for letter in &letters {
+        assert!(letter["id"].is_null() && !text(&letter["message"]).is_empty() && !text(&letter["hint"]).is_empty());
+    }
+    assert!(worker.is_running());
+}
