@@ -50,16 +50,33 @@ pub fn host() -> PathBuf {
 /// When the build has left no such library.
 pub fn plugins() -> PathBuf {
     static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
-    let publish = || {
-        // In the build's own folder, so that nothing is left behind; renamed into place, so that tests of another
-        // process find it whole.
-        let plugins = folder().join("plugins-of-tests");
-        let library = format!("{DLL_PREFIX}oculus_plugin_lightgbm{DLL_SUFFIX}");
-        let unfinished = folder().join(format!("{library}.{}", std::process::id()));
-        std::fs::create_dir_all(plugins.join("lightgbm")).unwrap();
-        std::fs::copy(folder().join(&library), &unfinished).unwrap();
-        std::fs::rename(unfinished, plugins.join("lightgbm").join(&library)).unwrap();
-        plugins
-    };
-    PUBLISHED.get_or_init(publish).clone()
+    PUBLISHED.get_or_init(|| publish("usual", &["oculus_plugin_lightgbm"])).clone()
+}
+
+/// A folder with LightGBM and the family that misbehaves.
+///
+/// # Panics
+/// When the build has left no such libraries.
+pub fn plugins_with_rude() -> PathBuf {
+    static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
+    PUBLISHED.get_or_init(|| publish("with-rude", &["oculus_plugin_lightgbm", "oculus_test_rude"])).clone()
+}
+
+/// The folder that all folders of plugins lie in.
+pub fn published() -> PathBuf {
+    folder().join("plugins-of-tests")
+}
+
+/// In the build's own folder, so that nothing is left behind; renamed into place, so that tests of another process find
+/// every library whole.
+fn publish(name: &str, libraries: &[&str]) -> PathBuf {
+    let plugins = published().join(name);
+    for library in libraries {
+        let file = format!("{DLL_PREFIX}{library}{DLL_SUFFIX}");
+        let unfinished = folder().join(format!("{name}-{file}.{}", std::process::id()));
+        std::fs::create_dir_all(plugins.join(library)).unwrap();
+        std::fs::copy(folder().join(&file), &unfinished).unwrap();
+        std::fs::rename(unfinished, plugins.join(library).join(&file)).unwrap();
+    }
+    plugins
 }

@@ -55,6 +55,24 @@ fn with_trials(id: &str, n_trials: u32) -> Value {
     })
 }
 
+/// The job that the project carries, under an id of the test's own.
+pub fn example(id: &str) -> Value {
+    let mut job: Value = serde_json::from_str(include_str!("../../examples/job.json")).unwrap();
+    job["build_id"] = json!(id);
+    job
+}
+
+/// A result's bytes without its `run` block: what must not differ between two runs of one job.
+///
+/// # Panics
+/// When there is no such block.
+pub fn outside_run(result: &Value) -> String {
+    let mut result = result.clone();
+    let run = result.as_object_mut().and_then(|fields| fields.remove("run"));
+    assert!(run.is_some_and(|run| run.is_object()), "no run block in {result}");
+    result.to_string()
+}
+
 /// The bars that the project carries: daily, of AAPL and MSFT.
 pub fn bars() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/bars"))

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 pub mod backend;
 pub mod build;
+pub mod command;
 pub mod jobs;
+pub mod market;
 pub mod processes;
 pub mod redis_server;
 pub mod worker;

@@ -1,5 +1,7 @@
 //! The process table, as far as tests look at it.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::eventually;
@@ -27,6 +29,22 @@ pub fn is_running(pid: u32) -> bool {
     parent_and_state(pid).is_some_and(|(_, state)| state != 'Z' && state != 'X')
 }
 
+/// Of these processes, those in a role of the host's binary: `job` or `plugin-process`.
+pub fn in_role(pids: &[u32], role: &str) -> Vec<u32> {
+    let has_role = |pid: &&u32| {
+        let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        command.split(|byte| *byte == 0).nth(1) == Some(role.as_bytes())
+    };
+    pids.iter().filter(has_role).copied().collect()
+}
+
+/// The files below a folder that a process has mapped into its memory; none once it is gone.
+pub fn mapped_from(pid: u32, folder: &Path) -> BTreeSet<PathBuf> {
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let files = maps.lines().filter_map(|line| line.find('/').map(|at| PathBuf::from(&line[at..])));
+    files.filter(|file| file.starts_with(folder)).collect()
+}
+
 /// Waits until none of the processes runs.
 ///
 /// # Panics
@@ -36,9 +54,17 @@ pub fn wait_until_gone(pids: &[u32], limit: Duration) {
 }
 
 /// Sends SIGKILL.
+///
+/// # Panics
+/// When there is no such process.
 pub fn kill(pid: u32) {
+    assert!(kill_if_there(pid), "process {pid} is gone already");
+}
+
+/// Sends SIGKILL; whether there was such a process.
+pub fn kill_if_there(pid: u32) -> bool {
     let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok()
 }
 
 /// From `/proc/<pid>/stat`: `pid (name) state parent …`, where the name may hold anything.

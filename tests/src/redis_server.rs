@@ -4,9 +4,13 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use redis::{Connection, FromRedisValue};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{SOON, eventually};
+
+/// The queue that workers serve by default.
+pub const QUEUE: &str = "oculus:training_queue";
 
 /// A running server; killed when dropped.
 pub struct Redis {
@@ -60,9 +64,35 @@ impl Redis {
     }
 
     /// The JSON at a key, once something is there.
-    pub fn json_at(&self, key: &str) -> serde_json::Value {
+    pub fn json_at(&self, key: &str) -> Value {
         let text: String = eventually(&format!("value at {key}"), SOON * 3, || self.ask(&["GET", key]));
         serde_json::from_str(&text).unwrap()
+    }
+
+    /// Pushes an entry as the backend does.
+    pub fn push(&self, entry: &str) {
+        let _: u64 = self.ask(&["LPUSH", QUEUE, entry]);
+    }
+
+    /// Stores a job at its usual key and pushes its id.
+    pub fn submit(&self, job: &Value) {
+        let id = job["build_id"].as_str().unwrap();
+        let () = self.ask(&["SET", &format!("job:{id}"), &job.to_string()]);
+        self.push(id);
+    }
+
+    /// A job's result, once it is there.
+    pub fn result_of(&self, id: &str) -> Value {
+        self.json_at(&format!("result:{id}"))
+    }
+
+    /// Waits until the config search of a job has come to its `n`-th trial.
+    pub fn wait_for_trial(&self, id: &str, n: u64) {
+        let key = format!("oculus:training:progress:{id}");
+        eventually(&format!("trial {n} of {id}"), SOON * 3, || {
+            let event: Value = serde_json::from_str(&self.ask::<Option<String>>(&["GET", &key])?).ok()?;
+            event["details"]["trial"].as_u64().filter(|trial| *trial >= n)
+        });
     }
 
     fn socket(&self) -> PathBuf {

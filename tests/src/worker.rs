@@ -82,6 +82,15 @@ impl Worker {
         })
     }
 
+    /// Waits for a plugin process that has opened a library, and answers its id.
+    pub fn wait_for_plugin(&self) -> u32 {
+        let folder = build::published();
+        eventually("plugin process", SOON, || {
+            let plugins = processes::in_role(&processes::descendants_of(self.pid()), "plugin-process");
+            plugins.into_iter().find(|pid| !processes::mapped_from(*pid, &folder).is_empty())
+        })
+    }
+
     /// Asks for the end, as service managers do.
     pub fn terminate(&self) {
         kill_process(Pid::from_raw(self.pid().cast_signed()).unwrap(), Signal::TERM).unwrap();

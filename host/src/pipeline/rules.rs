@@ -16,7 +16,11 @@ pub use self::{
     evidence::{Evidence, RuleSide},
     score::RuleScore,
 };
-use super::{features::FeatureReport, metrics::Finite, search::Study};
+use super::{
+    features::FeatureReport,
+    metrics::{Finite, Reasons, Undefined},
+    search::Study,
+};
 use crate::job::request::{Operator, Rule};
 
 /// The rules of a job, and what their names mean.
@@ -47,6 +51,9 @@ pub struct RuleReport {
     pub exit_score: Option<RuleScore>,
     /// Rules whose feature does not exist, and why.
     pub unresolved: Vec<UnresolvedRule>,
+    /// Why a score is null.
+    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    pub reasons: Reasons,
 }
 
 /// A rule of the job with what it is worth.
@@ -89,7 +96,16 @@ pub fn score(study: &Study<'_>, label_idx: usize, asked: &Asked<'_>) -> RuleRepo
         let problem = resolve(study, asked.features, &rule.feature).err();
         unresolved.extend(problem.filter(|problem| !unresolved.contains(problem)));
     }
-    RuleReport { entry_rules: entry.0, exit_rules: exit.0, entry_score: entry.1, exit_score: exit.1, unresolved }
+    let mut reasons = Reasons::default();
+    let none = |which| Undefined::because(format!("the job has no {which} rules"));
+    RuleReport {
+        entry_rules: entry.0,
+        exit_rules: exit.0,
+        entry_score: reasons.value("entry_score", entry.1.ok_or_else(|| none("entry"))),
+        exit_score: reasons.value("exit_score", exit.1.ok_or_else(|| none("exit"))),
+        unresolved,
+        reasons,
+    }
 }
 
 fn side(

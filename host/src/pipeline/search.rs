@@ -32,7 +32,7 @@ use super::{
     labels::Label,
     splits::Splits,
 };
-use crate::job::failure::Failure;
+use crate::job::{failure::Failure, progress::Phase};
 
 /// Trials proposed at once, whatever the number of cores.
 const BATCH: usize = 4;
@@ -133,7 +133,7 @@ pub fn run(
     let mut bench = Bench::new(study, lead);
 
     let priors = try_labels(&mut bench, &labels, &mut log)?;
-    let chosen = labels::choose(study, &mut labels, &priors)?;
+    let chosen = labels::choose(study, &mut labels, &priors).ok_or_else(|| fitted_nowhere(lead, &log.trials))?;
     let label_idx = chosen.label_idx;
     let tuned = if chosen.score().is_some() { tune(&mut bench, label_idx, &mut log)? } else { Vec::new() };
     let (best, gain_over_prior) = replace_prior(study, chosen, &tuned);
@@ -155,6 +155,15 @@ pub fn run(
         labels,
         warnings,
     })
+}
+
+/// The lead refused each label; a failed result lists no trials, so the message says what they do.
+fn fitted_nowhere(lead: &Family<'_>, trials: &[Trial]) -> Failure {
+    let title = lead.fitter.manifest().title();
+    let why = trials.iter().find_map(|trial| trial.reason.as_deref()).unwrap_or("no label was tried");
+    let message = format!("{title} leads the search and could be fitted on no label: {why}");
+    let hint = "change the family's parameters or the labels, or let another family lead";
+    Failure::failed(Phase::ConfigSearch, "no_label_fitted", message, hint)
 }
 
 /// A configuration tried on a label.

@@ -61,11 +61,10 @@ impl Ending {
                 Some(Outcome::Crash {
                     requeued: last(Phase::Queued, Status::InProgress, &requeued),
                     letter: Letter {
-                        reason: failure.code.clone(),
-                        message: failure.message.clone(),
                         exit_code: death.exit_code,
                         signal: death.signal,
                         last_lines: death.last_lines,
+                        ..Letter::from(&failure)
                     },
                     answer: Answer {
                         result: result(&failure, job),
@@ -105,7 +104,7 @@ pub fn refused(refusal: &Refusal) -> Outcome {
     let failure = &refusal.failure;
     let id = refusal.id.as_deref().unwrap_or_default();
     let event = Event::now(id, failure.phase, Status::Failed).with_message(&failure.message).to_json();
-    let letter = Letter { reason: failure.code.clone(), message: failure.message.clone(), ..Letter::default() };
+    let letter = Letter::from(failure);
     Outcome::Dead { letter, answer: Answer { result: failure.to_result(id, Value::Null).to_string(), event } }
 }
 

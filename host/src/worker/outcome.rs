@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::job::failure::Failure;
+
 /// The end of a claim.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
@@ -49,6 +51,8 @@ pub struct Letter {
     pub reason: String,
     /// For people.
     pub message: String,
+    /// What to do about it.
+    pub hint: String,
     /// How the job's process ended, if it did so by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
@@ -57,6 +61,13 @@ pub struct Letter {
     pub signal: Option<i32>,
     /// What it printed last.
     pub last_lines: String,
+}
+
+impl From<&Failure> for Letter {
+    fn from(failure: &Failure) -> Self {
+        let Failure { code, message, hint, .. } = failure.clone();
+        Self { reason: code, message, hint, ..Self::default() }
+    }
 }
 
 /// What became of an ended claim.

@@ -177,7 +177,7 @@ impl Queue {
         let message = format!("{MAX_VANISHED} workers took this job and vanished");
         let hint = "look for what kills the workers (memory?), then submit the job again";
         let failure = Failure::failed(Phase::Queued, "worker_vanished", message, hint).retryable();
-        let letter = Letter { reason: failure.code.clone(), message: failure.message.clone(), ..Letter::default() };
+        let letter = Letter::from(&failure);
         let event = Event::now("", Phase::Queued, Status::Failed).with_message(&failure.message);
         let mut call = REAP.key(&self.name);
         call.arg(self.push()).arg(MAX_VANISHED).arg(&self.rules.result_prefix).arg(self.ttl_seconds());

@@ -3,14 +3,11 @@
 use serde::Serialize;
 
 use super::{Gain, Study, Tried, compare::gain};
-use crate::{
-    job::{failure::Failure, progress::Phase},
-    pipeline::{
-        bars::Warning,
-        labels::LabelKey,
-        metrics::Finite,
-        splits::{ClassCounts, class_counts},
-    },
+use crate::pipeline::{
+    bars::Warning,
+    labels::LabelKey,
+    metrics::Finite,
+    splits::{ClassCounts, class_counts},
 };
 
 /// The base rate to come nearest to where no label can be judged.
@@ -121,22 +118,12 @@ fn examine_one(study: &Study<'_>, label_idx: usize) -> LabelRow {
 }
 
 /// The label of median base rate, unless another beats it by one standard error; of several that do, the one of the
-/// largest gain.
-///
-/// # Errors
-/// When the prior could be fitted on no label.
-pub(super) fn choose<'t>(study: &Study<'_>, rows: &mut [LabelRow], priors: &'t [Tried]) -> Result<&'t Tried, Failure> {
+/// largest gain. `None` when the prior could be fitted on no label.
+pub(super) fn choose<'t>(study: &Study<'_>, rows: &mut [LabelRow], priors: &'t [Tried]) -> Option<&'t Tried> {
     let n_scored = priors.iter().filter(|tried| tried.score().is_some()).count();
     let mut by_rate: Vec<&Tried> = priors.iter().filter(|tried| n_scored == 0 || tried.score().is_some()).collect();
     by_rate.sort_by(|a, b| rate(&rows[a.label_idx]).total_cmp(&rate(&rows[b.label_idx])));
-    let Some(&median) = by_rate.get(by_rate.len().saturating_sub(1) / 2) else {
-        return Err(Failure::failed(
-            Phase::ConfigSearch,
-            "no_label_fitted",
-            "the family that leads the search could be fitted on no label",
-            "its trials say why; change its parameters or the labels",
-        ));
-    };
+    let &median = by_rate.get(by_rate.len().saturating_sub(1) / 2)?;
     let gains = by_rate.iter().filter_map(|tried| {
         let gain = gain(study, &tried.contender(study), &median.contender(study)).ok()?;
         (tried.label_idx != median.label_idx && gain.is_clear()).then_some((*tried, gain))
@@ -159,7 +146,7 @@ pub(super) fn choose<'t>(study: &Study<'_>, rows: &mut [LabelRow], priors: &'t [
     if row.status == LabelStatus::Tried {
         (row.status, row.reason) = (LabelStatus::Chosen, reason);
     }
-    Ok(chosen)
+    Some(chosen)
 }
 
 /// `labels_too_rare` where no label can be judged.

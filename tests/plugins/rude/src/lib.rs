@@ -32,6 +32,7 @@ impl Family for Rude {
 }
 
 fn act(act: &str) {
+    eprintln!("rude is about to: {act}");
     match act {
         "panic" => panic!("rude as asked"),
         "abort" => std::process::abort(),

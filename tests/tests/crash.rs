@@ -1,0 +1,194 @@
+//! What native code and the system may do to a job, and what is left of it then.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use oculus_tests::processes::{descendants_of, in_role, kill, kill_if_there, mapped_from, wait_until_gone};
+use oculus_tests::{Redis, SOON, Worker, build, eventually, jobs};
+use serde_json::{Value, json};
+
+/// A worker that has the family that misbehaves.
+fn worker_with_rude(redis: &Redis, settings: &[(&str, &str)]) -> Worker {
+    let plugins = build::plugins_with_rude();
+    Worker::start(redis, &[settings, &[("PLUGINS_DIR", plugins.to_str().unwrap())]].concat())
+}
+
+/// A job whose search is led by the family that misbehaves.
+fn led_by_rude(id: &str, act: &str) -> Value {
+    let mut job = jobs::job(id);
+    let config = &mut job["design"]["ml_training_config"];
+    config["config_search_model"] = json!("rude");
+    config["rude_act"] = json!(act);
+    job
+}
+
+/// A job that LightGBM leads, with the family that misbehaves beside it.
+fn beside_rude(id: &str, act: &str) -> Value {
+    let mut job = jobs::job(id);
+    let config = &mut job["design"]["ml_training_config"];
+    config["families"] = json!(["rude"]);
+    config["rude_act"] = json!(act);
+    job
+}
+
+/// The worker goes on: the next job ends well.
+fn assert_works(redis: &Redis, worker: &Worker, id: &str) {
+    redis.submit(&jobs::job(id));
+    let result = redis.result_of(id);
+    assert_eq!(result["status"], "success", "{result}");
+    assert!(worker.is_running());
+}
+
+fn message_of<'a>(result: &'a Value, code: &str) -> &'a str {
+    assert_eq!((&result["status"], &result["error"]["code"]), (&json!("failed"), &json!(code)), "{result}");
+    result["error"]["message"].as_str().unwrap()
+}
+
+#[test]
+fn only_plugin_processes_open_libraries_and_each_opens_one() {
+    let redis = Redis::start();
+    let worker = worker_with_rude(&redis, &[]);
+    // The search runs to its end; then the second family's process stays beside the first's.
+    redis.submit(&beside_rude("looked-at", "hang"));
+    let libraries = build::published();
+    let opened = eventually("both plugins at work", SOON, || {
+        assert_eq!(mapped_from(worker.pid(), &libraries), BTreeSet::new());
+        let children = descendants_of(worker.pid());
+        for job in in_role(&children, "job") {
+            assert_eq!(mapped_from(job, &libraries), BTreeSet::new());
+        }
+        let plugins = in_role(&children, "plugin-process");
+        let opened: Vec<_> = plugins.iter().map(|plugin| mapped_from(*plugin, &libraries)).collect();
+        assert!(opened.iter().all(|libraries| libraries.len() <= 1), "{opened:?}");
+        (opened.iter().filter(|libraries| libraries.len() == 1).count() == 2).then_some(opened)
+    });
+    assert_ne!(opened[0], opened[1], "each has its own");
+    assert_eq!(in_role(&descendants_of(worker.pid()), "job").len(), 1, "the job still runs");
+}
+
+#[test]
+fn a_killed_plugin_process_is_started_again_and_the_job_ends_well() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[]);
+    redis.submit(&jobs::slow_job("struck-twice"));
+    for n_trials in [4, 12] {
+        redis.wait_for_trial("struck-twice", n_trials);
+        kill(worker.wait_for_plugin());
+        worker.wait_for_log(if n_trials == 4 { "deaths=1" } else { "deaths=2" });
+    }
+    let result = redis.result_of("struck-twice");
+    assert_eq!(result["status"], "success", "{result}");
+    assert_eq!(result["models"][0]["status"], "ok");
+}
+
+#[test]
+fn a_plugin_process_killed_each_time_fails_the_job_by_signal_and_the_next_job_runs() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[]);
+    redis.submit(&jobs::endless_job("hunted"));
+    let result: String = eventually("result", SOON, || {
+        for plugin in in_role(&descendants_of(worker.pid()), "plugin-process") {
+            kill_if_there(plugin);
+        }
+        redis.ask(&["GET", "result:hunted"])
+    });
+    let result: Value = serde_json::from_str(&result).unwrap();
+    let message = message_of(&result, "plugin_died");
+    assert!(message.contains("LightGBM") && message.contains("signal 9 (SIGKILL)"), "{message}");
+    assert_eq!(result["error"]["retryable"], true);
+    assert_works(&redis, &worker, "after-the-hunt");
+}
+
+#[test]
+fn a_leading_family_that_ends_its_process_fails_the_job_by_name_and_with_its_last_words() {
+    let redis = Redis::start();
+    let worker = worker_with_rude(&redis, &[]);
+    let acts = [("segfault", "signal 11 (SIGSEGV)"), ("abort", "signal 6 (SIGABRT)"), ("exit", "exit code 0")];
+    for (act, cause) in acts {
+        redis.submit(&led_by_rude(act, act));
+        let result = redis.result_of(act);
+        let message = message_of(&result, "plugin_died");
+        assert!(message.contains("rude") && message.contains(cause), "{message}");
+        assert!(message.contains(&format!("rude is about to: {act}")), "{message}");
+        assert_eq!(result["phase"], "config_search");
+    }
+    assert_works(&redis, &worker, "after-the-acts");
+}
+
+#[test]
+fn a_leading_family_that_panics_fails_the_job_with_the_panics_words() {
+    let redis = Redis::start();
+    let worker = worker_with_rude(&redis, &[]);
+    redis.submit(&led_by_rude("panic", "panic"));
+    let result = redis.result_of("panic");
+    let message = message_of(&result, "no_label_fitted");
+    assert!(message.contains("rude as asked"), "{message}");
+    assert!(!worker.log().contains("plugin process died"), "a panic costs a fit, not a process");
+    assert_works(&redis, &worker, "after-the-panic");
+}
+
+#[test]
+fn what_a_library_prints_is_logged_and_changes_nothing() {
+    let redis = Redis::start();
+    let worker = worker_with_rude(&redis, &[]);
+    redis.submit(&led_by_rude("loud", "stdout"));
+    assert_eq!(redis.result_of("loud")["status"], "success");
+    worker.wait_for_log("rude on stdout");
+}
+
+#[test]
+fn a_further_family_that_misbehaves_is_a_failed_row_beside_a_good_result() {
+    let redis = Redis::start();
+    let _worker = worker_with_rude(&redis, &[]);
+    let acts = [
+        ("panic", "rude as asked"),
+        ("segfault", "signal 11 (SIGSEGV)"),
+        ("abort", "signal 6 (SIGABRT)"),
+        ("exit", "exit code 0"),
+    ];
+    for (act, _) in acts {
+        redis.submit(&beside_rude(act, act));
+    }
+    for (act, reason) in acts {
+        let result = redis.result_of(act);
+        assert_eq!(
+            (&result["status"], &result["model_metrics"]["model_name"]),
+            (&json!("success"), &json!("LightGBM"))
+        );
+        let row = result["models"].as_array().unwrap().iter().find(|row| row["name"] == "rude").unwrap();
+        assert_eq!(row["status"], "failed", "{row}");
+        assert!(row["reason"].as_str().unwrap().contains(reason), "{row}");
+        let warned = |warning: &Value| warning["code"] == "family_failed";
+        assert!(result["warnings"].as_array().unwrap().iter().any(warned), "{}", result["warnings"]);
+    }
+}
+
+#[test]
+fn a_fit_that_hangs_is_killed_with_its_job_when_the_time_is_up() {
+    let redis = Redis::start();
+    let worker = worker_with_rude(&redis, &[("JOB_TIMEOUT_SECONDS", "3")]);
+    redis.submit(&led_by_rude("deaf", "hang"));
+    worker.wait_for_plugin();
+    let processes = descendants_of(worker.pid());
+    let result = redis.result_of("deaf");
+    assert!(message_of(&result, "timeout").contains("3 s"), "{result}");
+    wait_until_gone(&processes, Duration::from_secs(1));
+    assert_works(&redis, &worker, "after-the-wait");
+}
+
+#[test]
+fn a_killed_worker_takes_job_and_plugin_with_it_and_another_finishes_the_job() {
+    let redis = Redis::start();
+    let mut first = Worker::start(&redis, &[]);
+    redis.submit(&jobs::slow_job("inherited"));
+    first.wait_for_plugin();
+    let children = descendants_of(first.pid());
+    assert!(!in_role(&children, "job").is_empty() && !in_role(&children, "plugin-process").is_empty());
+    first.kill();
+    wait_until_gone(&children, Duration::from_secs(1));
+    let second = Worker::start(&redis, &[]);
+    let result = redis.result_of("inherited");
+    assert_eq!(result["status"], "success", "{result}");
+    assert!(result["run"]["worker"].as_str().unwrap().contains(&second.pid().to_string()), "{}", result["run"]);
+}

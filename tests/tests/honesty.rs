@@ -1,0 +1,120 @@
+//! What the pipeline may not find, what it must find, and what it may not look at.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use oculus_host::pipeline::fitter::side_by_side;
+use oculus_tests::command::train_on;
+use oculus_tests::market::{self, Planted};
+use oculus_tests::{build, jobs};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const SYMBOLS: [&str; 4] = ["AAA", "BBB", "CCC", "DDD"];
+/// Weekdays of eight and a half years: a warm-up and seven years to label.
+const N_DAYS: usize = 2200;
+const N_SEEDS: u64 = 12;
+
+/// A job on made-up bars with one label, a rise of 2 % in five days.
+fn job(id: &str) -> Value {
+    let mut job = jobs::job(id);
+    job["symbols"] = json!(SYMBOLS);
+    job["design"]["years"] = json!(7);
+    job
+}
+
+fn made_up(seed: u64, planted: Planted) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    market::write(folder.path(), &SYMBOLS, N_DAYS, seed, planted);
+    folder
+}
+
+#[test]
+fn random_walks_are_not_forecast() {
+    build::plugins();
+    let seeds: Vec<u64> = (1..=N_SEEDS).collect();
+    let metrics = side_by_side(2, &seeds, |seed| {
+        train_on(made_up(*seed, Planted::Nothing).path(), &job("null"))["model_metrics"].take()
+    });
+    let aucs: Vec<f64> = metrics.iter().map(|metrics| metrics["auc"].as_f64().unwrap()).collect();
+    let mean = aucs.iter().sum::<f64>() / aucs.len() as f64;
+    let spread = (aucs.iter().map(|auc| (auc - mean).powi(2)).sum::<f64>() / aucs.len() as f64).sqrt();
+    println!("test AUC of {N_SEEDS} null markets: mean {mean:.4}, deviation {spread:.4}, each {aucs:.3?}");
+    assert!((mean - 0.5).abs() <= 0.03, "mean {mean} of {aucs:?}");
+    // One in forty is expected by chance.
+    let claims = |metrics: &&Value| metrics["auc_minus_baseline_ci95"][0].as_f64().unwrap() > 0.0;
+    let n_claims = metrics.iter().filter(claims).count();
+    assert!(n_claims <= 1, "{n_claims} of {N_SEEDS} null markets are claimed to be forecast");
+}
+
+#[test]
+fn a_planted_signal_is_found() {
+    let planted = Planted::OversoldRebound { below: 38.0, daily_drift: 0.02 };
+    let result = train_on(made_up(1, planted).path(), &job("planted"));
+    let metrics = &result["model_metrics"];
+    let excess = metrics["auc_minus_baseline"].as_f64().unwrap();
+    println!("planted signal: {excess:.4} {} over {}", metrics["auc_minus_baseline_ci95"], metrics["auc"]);
+    assert!(excess > 0.05, "{metrics}");
+    assert!(metrics["auc_minus_baseline_ci95"][0].as_f64().unwrap() > 0.02, "{metrics}");
+    let features = result["extracted_rules"]["top_features"].as_array().unwrap();
+    let momentum = |feature: &Value| feature["feature"].as_str().unwrap().starts_with("RSI_");
+    assert!(features.iter().take(3).any(momentum), "{features:?}");
+}
+
+#[test]
+fn mutated_test_bars_leave_everything_that_was_learnt_unchanged() {
+    let job = jobs::example("mutated");
+    let original = train_on(&jobs::bars(), &job);
+    let test_from = original["provenance"]["splits"]["test"][0].as_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for symbol in ["AAPL", "MSFT"] {
+        mutate(&jobs::bars(), folder.path(), &format!("{symbol}.csv"), test_from);
+    }
+    let mutated = train_on(folder.path(), &job);
+    assert_ne!(mutated["provenance"]["bars"]["sha256"], original["provenance"]["bars"]["sha256"]);
+    assert_ne!(mutated["model_metrics"]["auc"], original["model_metrics"]["auc"]);
+    assert_eq!(mutated["provenance"]["model_sha256"], original["provenance"]["model_sha256"]);
+    assert_eq!(mutated["config_search"].to_string(), original["config_search"].to_string());
+    assert_eq!(mutated["models"].to_string(), original["models"].to_string());
+    assert_eq!(learnt(mutated).to_string(), learnt(original).to_string());
+}
+
+/// The same file with other prices and volumes from `test_from` on; every bar stays a sound one.
+fn mutate(from: &Path, to: &Path, file: &str, test_from: &str) {
+    let text = std::fs::read_to_string(from.join(file)).unwrap();
+    let (header, lines) = text.split_once('\n').unwrap();
+    let mut n_mutated = 0;
+    let lines: Vec<String> = lines
+        .lines()
+        .map(|line| {
+            let fields: Vec<&str> = line.split(',').collect();
+            if fields[0] < test_from {
+                return line.to_owned();
+            }
+            n_mutated += 1;
+            let factor = 1.5 + 0.1 * f64::from(n_mutated % 7);
+            let numbers = fields[1..].iter().map(|field| (field.parse::<f64>().unwrap() * factor).to_string());
+            [fields[0].to_owned()].into_iter().chain(numbers).collect::<Vec<_>>().join(",")
+        })
+        .collect();
+    assert!(n_mutated > 100, "only {n_mutated} bars of {file} are from {test_from} on");
+    std::fs::write(to.join(file), format!("{header}\n{}\n", lines.join("\n"))).unwrap();
+}
+
+/// A result without what the test bars alone decide, and without what differs between any two runs.
+fn learnt(mut result: Value) -> Value {
+    let metrics = &result["model_metrics"];
+    let kept = json!({ "threshold": metrics["threshold"], "n_train": metrics["n_train"], "label": metrics["label"] });
+    result["model_metrics"] = kept;
+    result["provenance"]["bars"]["sha256"] = Value::Null;
+    for part in ["entry_rules", "exit_rules"] {
+        for rule in result["extracted_rules"]["suggested_rules"][part].as_array_mut().unwrap() {
+            rule["test"] = Value::Null;
+        }
+    }
+    for part in ["entry_score", "exit_score"] {
+        result["extracted_rules"]["suggested_rules"][part]["test"] = Value::Null;
+    }
+    result.as_object_mut().unwrap().remove("run");
+    result
+}

@@ -1,0 +1,399 @@
+//! Jobs from entry to result: the forms on the wire, field by field.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use oculus_host::hash::sha256_hex;
+use oculus_tests::command;
+use oculus_tests::jobs::{self, outside_run};
+use oculus_tests::{Redis, SOON, Worker, build};
+use serde_json::{Value, json};
+
+/// The example job through Redis, with everything that its backend hears.
+struct Example {
+    result: Value,
+    events: Vec<Value>,
+    last_event: String,
+    seconds_kept: u64,
+    took: Duration,
+}
+
+/// Runs it once for all tests.
+fn example() -> &'static Example {
+    static EXAMPLE: OnceLock<Example> = OnceLock::new();
+    EXAMPLE.get_or_init(|| {
+        let redis = Redis::start();
+        let _worker = Worker::start(&redis, &[]);
+        let channel = "oculus:training:progress:build:example";
+        let mut connection = redis.connection();
+        let mut subscriber = connection.as_pubsub();
+        subscriber.subscribe(channel).unwrap();
+        subscriber.set_read_timeout(Some(SOON)).unwrap();
+        let submitted = Instant::now();
+        redis.submit(&jobs::example("build:example"));
+        let mut events: Vec<Value> = Vec::new();
+        while !events.last().is_some_and(|event| event["phase"] == "complete" || event["status"] == "failed") {
+            let text: String = subscriber.get_message().unwrap().get_payload().unwrap();
+            events.push(serde_json::from_str(&text).unwrap());
+        }
+        Example {
+            took: submitted.elapsed(),
+            result: redis.result_of("build:example"),
+            last_event: redis.ask(&["GET", channel]),
+            seconds_kept: redis.ask(&["TTL", channel]),
+            events,
+        }
+    })
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().filter(|text| !text.is_empty()).unwrap_or_else(|| panic!("{value} is no text"))
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().unwrap_or_else(|| panic!("{value} is no list"))
+}
+
+/// Null, or within the range.
+fn assert_within(value: &Value, low: f64, high: f64) {
+    assert!(value.is_null() || (low..=high).contains(&number(value)), "{value} is not from {low} to {high}");
+}
+
+fn assert_sha256(value: &Value) {
+    assert!(text(value).len() == 64 && text(value).chars().all(|char| char.is_ascii_hexdigit()), "{value}");
+}
+
+/// Every null stands in an object that gives the reason, for the field or for the whole.
+fn assert_nulls_have_reasons(value: &Value, path: &str) {
+    let Value::Object(fields) = value else {
+        return list_of(value).for_each(|(idx, item)| assert_nulls_have_reasons(item, &format!("{path}/{idx}")));
+    };
+    for (name, field) in fields {
+        let has_null = field.is_null() || field.as_array().is_some_and(|items| items.iter().any(Value::is_null));
+        let reason = value["reasons"][name].as_str().or(value["reason"].as_str());
+        assert!(!has_null || reason.is_some_and(|reason| !reason.is_empty()), "{path}/{name} is null without a reason");
+        assert_nulls_have_reasons(field, &format!("{path}/{name}"));
+    }
+}
+
+fn list_of(value: &Value) -> impl Iterator<Item = (usize, &Value)> {
+    value.as_array().into_iter().flatten().enumerate()
+}
+
+#[test]
+fn the_result_has_the_contracts_fields_and_every_null_has_a_reason() {
+    let result = &example().result;
+    let blocks = "backtest_results build_id config_search design_config extracted_rules model_metrics models phase \
+                  provenance reasons run status strategy_optimization warnings";
+    assert_eq!(keys(result), blocks.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(result["build_id"], "build:example");
+    assert_eq!((&result["status"], &result["phase"]), (&json!("success"), &json!("complete")));
+    let note = json!({ "status": "pending", "note": "Backtesting requires full strategy deployment" });
+    assert_eq!(result["backtest_results"], note);
+    assert_nulls_have_reasons(result, "");
+}
+
+#[test]
+fn the_result_echoes_the_configuration_that_was_used() {
+    let used = &example().result["design_config"];
+    let design = &jobs::example("")["design"];
+    for field in ["forward_returns_days_options", "profit_threshold_options", "priority_features", "exit_rules"] {
+        assert_eq!(used[field].to_string(), design[field].to_string(), "{field}");
+    }
+    for field in ["config_search_model", "cv_folds", "train_neural_networks", "train_lstm"] {
+        assert_eq!(used[field], design["ml_training_config"][field], "{field}");
+    }
+    assert_eq!((&used["n_iter_search"], &used["seed"]), (&json!(30), &json!(42)));
+}
+
+#[test]
+fn the_models_metrics_are_shares_that_agree_with_each_other() {
+    let metrics = &example().result["model_metrics"];
+    assert_eq!(metrics["model_name"], "LightGBM");
+    let shares = "f1 precision recall auc pr_auc base_rate flagged_share threshold auc_volatility_baseline";
+    for share in shares.split_whitespace() {
+        assert!(metrics.get(share).is_some(), "no {share}");
+        assert_within(&metrics[share], 0.0, 1.0);
+    }
+    for figure in ["auc", "auc_minus_baseline"] {
+        let interval = &metrics[format!("{figure}_ci95")];
+        assert!(number(&interval[0]) <= number(&metrics[figure]), "{metrics}");
+        assert!(number(&interval[1]) >= number(&metrics[figure]), "{metrics}");
+    }
+    let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} and {b} in {metrics}");
+    let baseline = number(&metrics["auc_volatility_baseline"]).max(0.5);
+    close(number(&metrics["auc_minus_baseline"]), number(&metrics["auc"]) - baseline);
+    let (precision, recall) = (number(&metrics["precision"]), number(&metrics["recall"]));
+    close(number(&metrics["f1"]), 2.0 * precision * recall / (precision + recall));
+    let n_test = number(&metrics["n_test"]);
+    close(number(&metrics["base_rate"]), number(&metrics["n_test_positive"]) / n_test);
+    close(precision * number(&metrics["flagged_share"]) * n_test, recall * number(&metrics["n_test_positive"]));
+    let symbols = list(&metrics["per_symbol"]);
+    assert_eq!(symbols.iter().map(|row| text(&row["symbol"])).collect::<Vec<_>>(), ["AAPL", "MSFT"]);
+    close(symbols.iter().map(|row| number(&row["n_test"])).sum(), n_test);
+    assert!(metrics["n_train"].as_u64().unwrap() > metrics["n_test"].as_u64().unwrap());
+    assert!(text(&metrics["test_from"]) < text(&metrics["test_to"]));
+}
+
+#[test]
+fn rules_stand_in_the_jobs_own_form_with_what_they_are_worth() {
+    let rules = &example().result["extracted_rules"];
+    assert_eq!(keys(rules), ["entry_rules", "exit_rules", "rule_sets", "suggested_rules", "top_features"]);
+    let design = &jobs::example("")["design"];
+    for side in ["entry_rules", "exit_rules"] {
+        assert_eq!(list(&rules["suggested_rules"][side]).len(), list(&design[side]).len());
+        for rule in list(&rules[side]) {
+            let same = |asked: &&Value| asked["description"] == rule["description"];
+            let asked = list(&design[side]).iter().find(same).unwrap();
+            assert_eq!((&rule["feature"], &rule["operator"]), (&asked["feature"], &asked["operator"]));
+            assert_eq!(number(&rule["threshold"]), number(&asked["threshold"]));
+            assert!(rule["support"].as_u64().unwrap() > 0);
+            assert_within(&rule["precision"], 0.0, 1.0);
+            assert_within(&rule["lift"], 0.0, f64::MAX);
+        }
+    }
+    let shares: Vec<f64> = list(&rules["top_features"]).iter().map(|row| number(&row["importance"])).collect();
+    assert!((1..=20).contains(&shares.len()) && shares.is_sorted_by(|a, b| a >= b), "{shares:?}");
+    assert!(shares.iter().all(|share| *share > 0.0) && shares.iter().sum::<f64>() <= 1.0 + 1e-9, "{shares:?}");
+}
+
+#[test]
+fn the_search_lists_every_label_and_trial_and_one_family_wins() {
+    let result = &example().result;
+    let search = &result["config_search"];
+    let labels = list(&search["labels"]);
+    assert_eq!(labels.len(), 9);
+    let chosen: Vec<_> = labels.iter().filter(|label| label["status"] == "chosen").collect();
+    assert_eq!(chosen.len(), 1);
+    for field in ["horizon_days", "threshold_pct"] {
+        assert_eq!(chosen[0][field], search["label"][field]);
+        assert_eq!(chosen[0][field], result["model_metrics"]["label"][field]);
+    }
+    for label in labels {
+        assert!(!text(&label["reason"]).is_empty());
+        assert_within(&label["base_rate"], 0.0, 1.0);
+    }
+    let trials = list(&search["trials"]);
+    assert_eq!(
+        trials.iter().map(|trial| trial["number"].as_u64().unwrap()).collect::<Vec<_>>(),
+        Vec::from_iter(1..=30)
+    );
+    assert_eq!(result["provenance"]["n_trials"], 30);
+    for trial in trials {
+        assert!(["label", "params"].contains(&text(&trial["stage"])) && trial["params"].is_object(), "{trial}");
+        assert_within(&trial["auc"], 0.0, 1.0);
+    }
+    let model = &list(&result["models"])[0];
+    assert_eq!((&model["name"], &model["plugin"]), (&json!("LightGBM"), &json!("lightgbm")));
+    assert_eq!((&model["status"], &model["winner"], &model["device"]), (&json!("ok"), &json!(true), &json!("cpu")));
+    assert_within(&model["validation"]["auc"], 0.0, 1.0);
+}
+
+#[test]
+fn the_result_says_where_it_comes_from() {
+    let result = &example().result;
+    let provenance = &result["provenance"];
+    let library = build::plugins().join("oculus_plugin_lightgbm").read_dir().unwrap().next().unwrap().unwrap().path();
+    assert_eq!(provenance["plugins"][0]["sha256"], sha256_hex(&std::fs::read(library).unwrap()));
+    assert_sha256(&provenance["model_sha256"]);
+    assert_sha256(&provenance["bars"]["sha256"]);
+    assert_eq!(provenance["seed"], 42);
+    for symbol in list(&provenance["bars"]["symbols"]) {
+        assert!(text(&symbol["from"]) < text(&symbol["to"]) && symbol["n_bars"].as_u64().unwrap() > 500, "{symbol}");
+    }
+    let splits = &provenance["splits"];
+    let parts: Vec<&Value> = list(&splits["blocks"]).iter().chain([&splits["test"]]).collect();
+    assert_eq!(parts.len(), 5);
+    let dates: Vec<&str> = parts.iter().flat_map(|part| [text(&part[0]), text(&part[1])]).collect();
+    assert!(dates.is_sorted_by(|a, b| a < b), "{dates:?}");
+    assert!(text(&result["model_metrics"]["test_from"]) >= text(&splits["test"][0]));
+    let run = &result["run"];
+    assert_timestamp(&run["started_at"]);
+    let phases = run["seconds_by_phase"].as_object().unwrap().values().map(number).sum::<f64>();
+    assert!(phases > 0.0 && phases <= number(&run["seconds"]) + 0.01, "{run}");
+}
+
+/// Such as `2024-01-15T10:30:00`.
+fn assert_timestamp(value: &Value) {
+    let shape: String = text(value).chars().map(|char| if char.is_ascii_digit() { '0' } else { char }).collect();
+    assert_eq!(shape, "0000-00-00T00:00:00");
+}
+
+#[test]
+fn progress_is_told_in_order_and_never_falls_back() {
+    let events = &example().events;
+    let phases = "queued data_fetch feature_engineering config_search training rule_extraction complete";
+    let mut told: Vec<&str> = events.iter().map(|event| text(&event["phase"])).collect();
+    told.dedup();
+    assert_eq!(told, phases.split_whitespace().collect::<Vec<_>>());
+    for event in events {
+        assert_eq!(keys(event), ["details", "job_id", "phase", "status", "timestamp"]);
+        assert_eq!(event["job_id"], "build:example");
+        assert_timestamp(&event["timestamp"]);
+        assert!(!text(&event["details"]["message"]).is_empty() && event["details"]["elapsed_s"].is_number(), "{event}");
+    }
+    assert!(events.iter().map(|event| text(&event["timestamp"])).is_sorted());
+    let percents: Vec<f64> = events.iter().map(|event| number(&event["details"]["percent"])).collect();
+    assert!(percents.is_sorted() && percents.iter().all(|it| (0.0..=100.0).contains(it)), "{percents:?}");
+    assert_eq!(percents.last(), Some(&100.0));
+    for phase in told.iter().skip(1).take(told.len() - 2) {
+        let of_phase: Vec<_> = events.iter().filter(|event| event["phase"] == *phase).collect();
+        assert_eq!(of_phase.first().unwrap()["status"], "in_progress", "{phase}");
+        assert_eq!(of_phase.last().unwrap()["status"], "completed", "{phase}");
+    }
+    assert_eq!(events.last().unwrap()["status"], "completed");
+}
+
+#[test]
+fn between_the_first_and_the_last_of_a_phase_at_most_five_events_a_second_are_told() {
+    let Example { events, took, .. } = example();
+    let is_middle = |three: &&[Value]| three.iter().all(|event| event["phase"] == three[0]["phase"]);
+    let n_middle = events.windows(3).filter(is_middle).count();
+    // Each comes 200 ms or more after the event before it, so the whole job bounds their number however slow the test is.
+    assert!(n_middle as f64 <= took.as_secs_f64() * 5.0, "{n_middle} in {took:?}");
+    let last_trial = events.iter().filter_map(|event| event["details"]["trial"].as_u64()).max();
+    assert!(last_trial.is_none_or(|trial| trial > n_middle as u64), "most of the 30 trials are not told of");
+}
+
+#[test]
+fn the_last_event_is_kept_for_an_hour() {
+    let example = example();
+    assert_eq!(serde_json::from_str::<Value>(&example.last_event).unwrap(), *example.events.last().unwrap());
+    assert!((3500..=3600).contains(&example.seconds_kept), "{} s", example.seconds_kept);
+}
+
+#[test]
+fn training_in_the_foreground_gives_the_same_bytes_as_the_queue() {
+    let said = command::run_on(&jobs::example("build:example"), &["train", "--json"], &[]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert_eq!(outside_run(&said.json()), outside_run(&example().result));
+    assert!(said.stderr.contains("config_search"), "progress is on stderr: {}", said.stderr);
+}
+
+#[test]
+fn a_job_is_found_by_its_id_by_its_key_and_in_the_entry_itself() {
+    let redis = Redis::start();
+    let _worker = Worker::start(&redis, &[]);
+    let store = |key: &str, id: &str| {
+        let () = redis.ask(&["SET", key, &jobs::job(id).to_string()]);
+    };
+    redis.submit(&jobs::job("by-id"));
+    redis.push(&jobs::job("in-the-entry").to_string());
+    store("somewhere:else", "by-key");
+    redis.push("somewhere:else");
+    store("another:place", "by-pointer");
+    redis.push(&json!({ "build_id": "by-pointer", "payload_key": "another:place" }).to_string());
+    let results = ["by-id", "in-the-entry", "by-key", "by-pointer"].map(|id| {
+        let mut result = redis.result_of(id);
+        assert_eq!((&result["build_id"], &result["status"]), (&json!(id), &json!("success")), "{result}");
+        result["build_id"] = Value::Null;
+        outside_run(&result)
+    });
+    assert!(results.iter().all(|result| *result == results[0]), "however it came, it is the same job");
+}
+
+#[test]
+fn an_old_job_of_years_and_strategy_type_alone_runs() {
+    let job = json!({ "build_id": "old", "symbols": ["AAPL", "MSFT"], "design": { "years": 2, "strategy_type": "momentum" } });
+    let result = command::train(&job, &[]);
+    let used = &result["design_config"];
+    assert_eq!((&used["n_iter_search"], &used["config_search_model"]), (&json!(30), &json!("LightGBM")));
+    assert_eq!((&used["timeframe"], &used["cv_folds"]), (&json!("1d"), &json!(3)));
+    assert_eq!(result["extracted_rules"]["entry_rules"], json!([]));
+    assert_nulls_have_reasons(&result, "");
+}
+
+#[test]
+fn names_that_do_not_exist_are_listed_with_the_nearest_that_does() {
+    let mut job = jobs::job("misspelt");
+    job["design"]["priority_features"] = json!(["RSI_14", "VOLUMERATIO_20"]);
+    let rule = json!({ "feature": "SENTIMENT_SCORE", "operator": ">", "threshold": 0.5, "description": "Good news" });
+    job["design"]["entry_rules"] = json!([rule]);
+    job["design"]["exit_rules"] = json!([]);
+    let result = command::train(&job, &[]);
+    assert!(text(&result["provenance"]["unresolved_features"]["VOLUMERATIO_20"]).contains("VOLUME_RATIO_20"));
+    let rules = &result["extracted_rules"];
+    assert_eq!(rules["entry_rules"], json!([]), "a rule that means nothing is not to be deployed");
+    assert_eq!(rules["suggested_rules"]["unresolved"][0]["feature"], "SENTIMENT_SCORE");
+    assert_nulls_have_reasons(&result, "");
+}
+
+#[test]
+fn a_family_that_is_not_installed_is_skipped_with_the_reason() {
+    let mut job = jobs::job("with-lstm");
+    job["design"]["ml_training_config"]["train_lstm"] = json!(true);
+    job["design"]["ml_training_config"]["lstm_epochs"] = json!(250);
+    let result = command::train(&job, &[]);
+    let models = list(&result["models"]);
+    assert_eq!(models.iter().map(|row| text(&row["status"])).collect::<Vec<_>>(), ["ok", "skipped"]);
+    assert!(text(&models[1]["reason"]).contains("train_lstm") && text(&models[1]["reason"]).contains("LightGBM"));
+    assert_eq!(result["design_config"]["train_lstm"], true);
+    assert_nulls_have_reasons(&result, "");
+}
+
+#[test]
+fn refused_jobs_name_what_was_found_and_needed_and_the_worker_takes_the_next() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[]);
+    let submit = |id: &str, at: &str, value: Value| {
+        let mut job = jobs::job(id);
+        *job.pointer_mut(at).unwrap() = value;
+        redis.submit(&job);
+    };
+    submit("too-few-bars", "/design/years", json!(0.5));
+    submit("unknown-model", "/design/ml_training_config/config_search_model", json!("LightGMB"));
+    submit("wrong-types", "/design/ml_training_config/cv_folds", json!("many"));
+    submit("timeframe", "/timeframe", json!("9q"));
+    submit("path", "/symbols", json!(["../../etc/passwd"]));
+    submit("no-bars", "/symbols", json!(["NOSUCH"]));
+    let answers = [
+        ("too-few-bars", "too_few_bars", "250 are needed"),
+        ("unknown-model", "unknown_model", "\"LightGMB\""),
+        ("wrong-types", "invalid_job", "design.ml_training_config.cv_folds: found \"many\""),
+        ("timeframe", "invalid_job", "timeframe: found \"9q\""),
+        ("path", "invalid_job", "symbols"),
+        ("no-bars", "no_bars", "NOSUCH"),
+    ];
+    for (id, code, found) in answers {
+        let result = redis.result_of(id);
+        let error = &result["error"];
+        assert_eq!((&result["build_id"], &result["status"]), (&json!(id), &json!("failed")), "{result}");
+        assert_eq!((&error["code"], &error["kind"]), (&json!(code), &json!("refused")), "{result}");
+        assert!(text(&error["message"]).contains(found) && !text(&error["hint"]).is_empty(), "{result}");
+        let event = redis.json_at(&format!("oculus:training:progress:{id}"));
+        assert_eq!((&event["status"], &event["phase"]), (&json!("failed"), &result["phase"]), "{event}");
+    }
+    redis.submit(&jobs::job("good"));
+    assert_eq!(redis.result_of("good")["status"], "success");
+    assert!(worker.is_running());
+}
+
+#[test]
+fn entries_that_cannot_be_read_are_dead_letters_with_a_hint_and_the_next_job_runs() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[("WORKER_CONCURRENCY", "1")]);
+    let large = format!(r#"{{"symbols": ["{}"]}}"#, "x".repeat(10 << 20));
+    for entry in ["this is not a job", large.as_str()] {
+        redis.push(entry);
+    }
+    redis.submit(&jobs::job("next"));
+    assert_eq!(redis.result_of("next")["status"], "success");
+    let letters: Vec<String> = redis.ask(&["LRANGE", "{oculus:training_queue}:dead", "0", "-1"]);
+    let letters: Vec<Value> = letters.iter().map(|letter| serde_json::from_str(letter).unwrap()).collect();
+    let mut reasons: Vec<&str> = letters.iter().map(|letter| text(&letter["reason"])).collect();
+    reasons.sort_unstable();
+    assert_eq!(reasons, ["entry_too_large", "entry_without_id"]);
+    for letter in &letters {
+        assert!(letter["id"].is_null() && !text(&letter["message"]).is_empty() && !text(&letter["hint"]).is_empty());
+    }
+    assert!(worker.is_running());
+}
