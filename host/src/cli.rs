@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, ConfigFlags, LogConfig, LogFormat};
+use crate::job::channel::Setting;
 use crate::logging::{self, Output};
 use crate::plugins::{discover, serve};
 use crate::worker;
@@ -115,6 +116,9 @@ fn run_worker(config: Config) -> anyhow::Result<ExitCode> {
     for plugin in &found.plugins {
         let manifest = &plugin.manifest;
         tracing::info!(id = manifest.id, version = manifest.version, sha256 = plugin.sha256, "plugin");
+    }
+    if let Err(failure) = Setting::of(&config.jobs, "worker") {
+        tracing::warn!("every job will fail: {failure}; {}", failure.hint);
     }
     runtime()?.block_on(worker::run(config, found.plugins))?;
     Ok(ExitCode::SUCCESS)

@@ -44,7 +44,7 @@ impl Setting {
     /// * `worker`: the name for the `run` block.
     ///
     /// # Errors
-    /// `bars_source_unavailable`, where no folder of bars is configured.
+    /// `bars_source_unavailable`, where no folder of bars is configured or it is not there.
     pub fn of(jobs: &JobsConfig, worker: &str) -> Result<Self, Failure> {
         let BarsSource::Dir(bars_dir) = &jobs.bars else {
             let message = match jobs.bars {
@@ -54,6 +54,11 @@ impl Setting {
             let hint = "name one by --bars DIR or BARS_SOURCE=dir:PATH, a folder with SYMBOL.csv files";
             return Err(Failure::failed(Phase::DataFetch, "bars_source_unavailable", message, hint).retryable());
         };
+        if !bars_dir.is_dir() {
+            let message = format!("the folder of bars `{}` is not there", bars_dir.display());
+            let hint = "mount or make it, or name another by --bars DIR or BARS_SOURCE=dir:PATH";
+            return Err(Failure::failed(Phase::DataFetch, "bars_source_unavailable", message, hint).retryable());
+        }
         let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             bars_dir: bars_dir.clone(),
