@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
-use oculus_plugin_api::{Manifest, Summary};
+use oculus_plugin_api::{Manifest, PluginError, Setting, Summary};
 
 use crate::pipeline::fitter::{FitError, FitRequest, Fitted, Fitter, Keep, PreparedId};
 use crate::plugins::InstalledPlugin;
@@ -30,14 +30,14 @@ pub struct Session {
 struct State {
     process: Option<Arc<PluginProcess>>,
     n_deaths: u32,
-    /// What each prepared form may learn from, to prepare again.
-    learn_rows: Vec<Vec<u32>>,
+    /// What each prepared form was made of, to prepare again.
+    prepared: Vec<Request>,
 }
 
 impl Session {
     /// A session whose process starts with the first request.
     pub fn new(plugin: InstalledPlugin, table: Arc<SharedTable>, listener: Listener) -> Self {
-        let state = Mutex::new(State { process: None, n_deaths: 0, learn_rows: Vec::new() });
+        let state = Mutex::new(State { process: None, n_deaths: 0, prepared: Vec::new() });
         Self { plugin, table, listener, state, turn: Mutex::default() }
     }
 
@@ -62,8 +62,8 @@ impl Session {
             }
             let process = Arc::new(self.start()?);
             state.process = Some(Arc::clone(&process));
-            for (prepared, learn_rows) in state.learn_rows.clone().into_iter().enumerate() {
-                match process.call(Request::Prepare { prepared, learn_rows }) {
+            for request in state.prepared.clone() {
+                match process.call(request) {
                     Ok(Reply::Refused { code, message }) => return Err(FitError::Refused { code, message }),
                     Ok(_) => {}
                     Err(death) => {
@@ -113,15 +113,18 @@ impl Fitter for Session {
         &self.plugin.manifest
     }
 
-    fn prepare(&self, learn_rows: &[u32]) -> Result<PreparedId, FitError> {
+    fn prepare(&self, learn_rows: &[u32], setting: &Setting) -> Result<PreparedId, FitError> {
+        let setting = setting.to_json().map_err(refused)?;
         // Started before the form is remembered, so that a new process does not prepare it twice.
         self.process()?;
-        let prepared = {
+        let (prepared, request) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.learn_rows.push(learn_rows.to_vec());
-            state.learn_rows.len() - 1
+            let prepared = state.prepared.len();
+            let request = Request::Prepare { prepared, learn_rows: learn_rows.to_vec(), setting };
+            state.prepared.push(request.clone());
+            (prepared, request)
         };
-        self.call(&Request::Prepare { prepared, learn_rows: learn_rows.to_vec() })?;
+        self.call(&request)?;
         Ok(PreparedId(prepared))
     }
 
@@ -142,13 +145,16 @@ impl Fitter for Session {
         let _turn = alone.then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
         match self.call(&Request::Fit(fit))? {
             Reply::Fitted { scores, summary, model, importance } => {
-                let summary: Summary = serde_json::from_str(&summary).unwrap_or_default();
+                let summary: Summary = serde_json::from_str(&summary).map_err(|error| {
+                    refused(PluginError::engine(format!("its summary {summary} cannot be read: {error}")))
+                })?;
                 Ok(Fitted { scores, summary, model, importance })
             }
-            other => Err(FitError::Refused {
-                code: oculus_plugin_api::code::ENGINE,
-                message: format!("answered a fit with {other:?}"),
-            }),
+            other => Err(refused(PluginError::engine(format!("answered a fit with {other:?}")))),
         }
     }
+}
+
+fn refused(error: PluginError) -> FitError {
+    FitError::Refused { code: error.code, message: error.message.into() }
 }
