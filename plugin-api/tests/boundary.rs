@@ -63,7 +63,7 @@ impl Model for Glass {
     }
 
     fn load_with(bytes: &[u8], setting: &Setting) -> Result<Self> {
-        Self::load(bytes).map(|glass| Self(glass.0 + setting.device.trim_start_matches("auto")))
+        Self::load(bytes).map(|glass| Self(glass.0.clone() + setting.device.trim_start_matches("auto")))
     }
 
     fn importance(&self) -> Result<Vec<f64>> {
