@@ -214,8 +214,7 @@ impl Param {
     /// the declaration makes no sense ([`Manifest::check`](crate::Manifest::check)).
     pub fn at(&self, unit: f64) -> Value {
         let Some(search) = self.search.filter(Search::is_usable) else { return self.default() };
-        // NaN counts as 0.
-        let unit = unit.max(0.0).min(1.0);
+        let unit = if unit.is_nan() { 0.0 } else { unit.clamp(0.0, 1.0) };
         let between = |from: f64, to: f64| from + (to - from) * unit;
         let value = |from: f64, to: f64| {
             let inner = if search.log { between(from.ln(), to.ln()).exp() } else { between(from, to) };

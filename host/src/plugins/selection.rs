@@ -84,7 +84,7 @@ fn highest_versions(installed: &[InstalledPlugin]) -> (Vec<&InstalledPlugin>, Ve
             }
         }
     }
-    families.sort_by(|a, b| (&a.manifest.id, &a.path).cmp(&(&b.manifest.id, &b.path)));
+    families.sort_by_key(|kept| installed.iter().position(|plugin| std::ptr::eq(plugin, *kept)));
     (families, warnings)
 }
 
