@@ -99,7 +99,8 @@ fn logging_listener(plugin: &str) -> Listener {
         Event::Log { level: 1, message } => tracing::error!(plugin, "{message}"),
         Event::Log { level: 2, message } => tracing::warn!(plugin, "{message}"),
         Event::Log { level: 3, message } => tracing::info!(plugin, "{message}"),
-        Event::Log { message, .. } => tracing::debug!(plugin, "{message}"),
+        Event::Log { level: 4, message } => tracing::debug!(plugin, "{message}"),
+        Event::Log { message, .. } => tracing::trace!(plugin, "{message}"),
         Event::Progress { fraction, message } => tracing::debug!(plugin, fraction, "{message}"),
         Event::Metric { name, step, value } => tracing::debug!(plugin, name, step, value, "metric"),
         Event::Reply { .. } | Event::Unusable { .. } => {}

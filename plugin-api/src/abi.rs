@@ -27,6 +27,8 @@ pub struct Table<'a> {
     pub names: RSlice<'a, RStr<'a>>,
     /// Feature roles, one a column: 0 for models and rules, 1 for rules only.
     pub roles: RSlice<'a, u32>,
+    /// Start of each row's bar, seconds since 1970-01-01 UTC.
+    pub time: RSlice<'a, i64>,
     /// Session date of each row, days since 1970-01-01.
     pub day: RSlice<'a, i32>,
     /// Symbol index of each row.
@@ -79,7 +81,7 @@ pub trait Model: Send + Sync {
     fn importance(&self) -> RResult<RVec<f64>, PluginError>;
     /// JSON of [`crate::Summary`].
     #[sabi(last_prefix_field)]
-    fn summary(&self) -> RString;
+    fn summary(&self) -> RResult<RString, PluginError>;
 }
 
 /// A model in its plugin's memory.
@@ -103,10 +105,15 @@ pub type PreparedBox<'a> = Prepared_TO<'a, RBox<()>>;
 pub struct Module {
     /// JSON of [`crate::Manifest`].
     pub describe: extern "C" fn() -> RResult<RString, PluginError>,
-    /// Makes a table ready; every statistic comes from `learn_rows` alone.
-    pub prepare: for<'a> extern "C" fn(Table<'a>, RSlice<'_, u32>) -> RResult<PreparedBox<'a>, PluginError>,
-    /// A model from the bytes of its `save`.
-    pub load: extern "C" fn(RSlice<'_, u8>) -> RResult<ModelBox, PluginError>,
+    /// Makes a table ready; every statistic comes from `learn_rows` alone. The text is JSON of [`crate::Setting`].
+    pub prepare: for<'a> extern "C" fn(
+        Table<'a>,
+        RSlice<'_, u32>,
+        RStr<'_>,
+        HostRef<'_>,
+    ) -> RResult<PreparedBox<'a>, PluginError>,
+    /// A model from the bytes of its `save`. The text is JSON of [`crate::Setting`].
+    pub load: extern "C" fn(RSlice<'_, u8>, RStr<'_>) -> RResult<ModelBox, PluginError>,
     /// JSON list of [`crate::MinedRule`]; `scores` has one out-of-fold score a row, NaN where there is none.
     pub extract: for<'a> extern "C" fn(
         Table<'a>,
@@ -115,9 +122,10 @@ pub struct Module {
         RStr<'_>,
         HostRef<'_>,
     ) -> RResult<RString, PluginError>,
-    /// What nobody foresaw, by name; null when the plugin does not know the name.
+    /// What nobody foresaw, by name: a [`crate::Extension`], null when the plugin does not know the name. The name
+    /// fixes what it points at, which stays where it is until the process ends.
     #[sabi(last_prefix_field)]
-    pub extension: extern "C" fn(RStr<'_>) -> *const (),
+    pub extension: extern "C" fn(RStr<'_>) -> RResult<*const (), PluginError>,
 }
 
 impl RootModule for Module_Ref {

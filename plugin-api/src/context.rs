@@ -13,6 +13,8 @@ pub enum Level {
     Info = 3,
     /// For whoever looks for a fault.
     Debug = 4,
+    /// Every step.
+    Trace = 5,
 }
 
 /// The host's ear during one call.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Ctx, Manifest, Params, Result, Table, Task};
+use crate::{Ctx, Extension, Manifest, Params, Result, Table, Task};
 
 /// A plugin that proposes trading rules. The host computes every statistic of a rule itself.
 pub trait Extractor: Send + Sync + 'static {
@@ -23,6 +23,11 @@ pub trait Extractor: Send + Sync + 'static {
         params: &Params,
         ctx: &Ctx<'_, '_>,
     ) -> Result<Vec<MinedRule>>;
+
+    /// What the plugin offers by a name that this API does not know; nothing unless said otherwise.
+    fn extension(_name: &str) -> Option<Extension> {
+        None
+    }
 }
 
 /// A rule: all of its conditions hold at the close of a bar.

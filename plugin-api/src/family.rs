@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Ctx, Manifest, Params, PluginError, Result, Table, Task};
+use crate::{Ctx, Extension, Manifest, Params, PluginError, Result, Setting, Table, Task};
 
 /// A model family that fits straight from the table.
 ///
@@ -22,6 +22,11 @@ pub trait Family: Send + Sync + 'static {
     /// [`code::DATA`](crate::code::DATA) for rows that it cannot learn from, [`code::CANCELLED`](crate::code::CANCELLED)
     /// from [`Ctx::check`], [`code::ENGINE`](crate::code::ENGINE) for what the engine says.
     fn fit(table: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Self::Model>;
+
+    /// What the plugin offers by a name that this API does not know; nothing unless said otherwise.
+    fn extension(_name: &str) -> Option<Extension> {
+        None
+    }
 }
 
 /// A model family that makes a table ready once and fits it many times, with other labels and parameters.
@@ -37,14 +42,25 @@ pub trait PreparedFamily: Send + Sync + 'static {
     /// Makes a table ready. Every statistic comes from `learn_rows` alone.
     ///
     /// # Errors
-    /// [`code::DATA`](crate::code::DATA) or [`code::ENGINE`](crate::code::ENGINE).
-    fn prepare<'a>(table: Table<'a>, learn_rows: &[u32]) -> Result<Self::Prepared<'a>>;
+    /// [`code::DATA`](crate::code::DATA), [`code::CANCELLED`](crate::code::CANCELLED) from [`Ctx::check`], or
+    /// [`code::ENGINE`](crate::code::ENGINE).
+    fn prepare<'a>(
+        table: Table<'a>,
+        learn_rows: &[u32],
+        setting: &Setting,
+        ctx: &Ctx<'_, '_>,
+    ) -> Result<Self::Prepared<'a>>;
 
     /// Fits one model; as [`Family::fit`].
     ///
     /// # Errors
     /// As [`Family::fit`].
     fn fit(prepared: &Self::Prepared<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Self::Model>;
+
+    /// What the plugin offers by a name that this API does not know; nothing unless said otherwise.
+    fn extension(_name: &str) -> Option<Extension> {
+        None
+    }
 }
 
 impl<F: Family> PreparedFamily for F {
@@ -55,12 +71,16 @@ impl<F: Family> PreparedFamily for F {
         F::manifest()
     }
 
-    fn prepare<'a>(table: Table<'a>, _: &[u32]) -> Result<Table<'a>> {
+    fn prepare<'a>(table: Table<'a>, _: &[u32], _: &Setting, _: &Ctx<'_, '_>) -> Result<Table<'a>> {
         Ok(table)
     }
 
     fn fit(table: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<F::Model> {
         F::fit(table, task, params, ctx)
+    }
+
+    fn extension(name: &str) -> Option<Extension> {
+        F::extension(name)
     }
 }
 
@@ -84,6 +104,14 @@ pub trait Model: Sized + Send + Sync + 'static {
     /// # Errors
     /// [`code::MODEL`](crate::code::MODEL) for anything else.
     fn load(bytes: &[u8]) -> Result<Self>;
+
+    /// As [`Model::load`], for families whose models live on a device or bring threads of their own.
+    ///
+    /// # Errors
+    /// As [`Model::load`], and [`code::DEVICE`](crate::code::DEVICE) for a device that is missing.
+    fn load_with(bytes: &[u8], _setting: &Setting) -> Result<Self> {
+        Self::load(bytes)
+    }
 
     /// The share of each column of the table it was fitted on: at least 0, summing to 1, or all 0.
     ///

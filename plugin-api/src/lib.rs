@@ -62,13 +62,16 @@
 
 pub mod abi;
 mod context;
+mod declared;
 mod error;
 mod export;
+mod extension;
 mod extractor;
 mod family;
 mod manifest;
 mod module;
 mod params;
+mod setting;
 mod table;
 mod task;
 pub mod testing;
@@ -77,17 +80,19 @@ pub use context::{Ctx, Level};
 pub use error::{PluginError, Result, code};
 #[doc(hidden)]
 pub use export::{internal, same};
+pub use extension::Extension;
 pub use extractor::{Condition, Extractor, MinedRule, Operator};
 pub use family::{Family, Model, PreparedFamily, Summary};
 pub use manifest::{Manifest, Role};
 pub use params::{Param, ParamKind, Params, Search};
+pub use setting::Setting;
 pub use table::{FeatureRole, Table};
 pub use task::Task;
 
 /// Everything that an author of a plugin needs, in one line.
 pub mod prelude {
     pub use crate::{
-        Condition, Ctx, Extractor, Family, FeatureRole, Level, Manifest, MinedRule, Model, Operator, Param, Params,
-        PluginError, PreparedFamily, Result, Role, Summary, Table, Task,
+        Condition, Ctx, Extension, Extractor, Family, FeatureRole, Level, Manifest, MinedRule, Model, Operator, Param,
+        Params, PluginError, PreparedFamily, Result, Role, Setting, Summary, Table, Task,
     };
 }

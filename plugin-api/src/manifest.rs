@@ -37,7 +37,7 @@ pub enum Role {
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Folder and log name: lower case, digits, `-`.
+    /// Folder and log name: lower-case letters, digits, `-`.
     pub id: String,
     /// Version of the plugin, `major.minor.patch`.
     pub version: String,

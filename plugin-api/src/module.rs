@@ -8,16 +8,19 @@ use abi_stable::prefix_type::PrefixTypeTrait;
 use abi_stable::std_types::{RResult, RSlice, RSliceMut, RStr, RString, RVec};
 
 use crate::table::as_slice;
-use crate::{Ctx, Extractor, Manifest, Model, Params, PluginError, PreparedFamily, Result, Table, Task, abi, code};
+use crate::{
+    Ctx, Extension, Extractor, Manifest, Model, Params, PluginError, PreparedFamily, Result, Setting, Table, Task, abi,
+    code,
+};
 
 /// The module of a plugin that is a model family.
 pub fn of_family<F: PreparedFamily>() -> abi::Module_Ref {
     abi::Module {
         describe: describe_family::<F>,
         prepare: prepare::<F>,
-        load: load::<F::Model>,
+        load: load::<F>,
         extract: no_extract,
-        extension: no_extension,
+        extension: extension_of_family::<F>,
     }
     .leak_into_prefix()
 }
@@ -29,7 +32,7 @@ pub fn of_extractor<E: Extractor>() -> abi::Module_Ref {
         prepare: no_prepare,
         load: no_load,
         extract: extract::<E>,
-        extension: no_extension,
+        extension: extension_of_extractor::<E>,
     }
     .leak_into_prefix()
 }
@@ -87,9 +90,8 @@ impl<M: Model> abi::Model for Guarded<M> {
         guarded(|| self.0.importance().map(RVec::from))
     }
 
-    fn summary(&self) -> RString {
-        let json = guarded(|| serde_json::to_string(&self.0.summary()).map_err(PluginError::engine));
-        json.unwrap_or_else(|_| "{}".to_owned()).into()
+    fn summary(&self) -> RResult<RString, PluginError> {
+        guarded(|| serde_json::to_string(&self.0.summary()).map(RString::from).map_err(PluginError::engine))
     }
 }
 
@@ -134,21 +136,31 @@ extern "C" fn describe_extractor<E: Extractor>() -> RResult<RString, PluginError
 extern "C" fn prepare<'a, F: PreparedFamily>(
     table: abi::Table<'a>,
     learn_rows: RSlice<'_, u32>,
+    setting: RStr<'_>,
+    host: abi::HostRef<'_>,
 ) -> RResult<abi::PreparedBox<'a>, PluginError> {
     guarded(|| {
         let table = Table::new(table)?;
+        let setting = checked::<F>(setting)?;
         let learn_rows = as_slice(learn_rows);
         table.check_rows("learn_rows", learn_rows)?;
         if learn_rows.is_empty() {
             return Err(PluginError::data("no rows to learn from"));
         }
-        let prepared = Guarded(ManuallyDrop::new(F::prepare(table, learn_rows)?));
+        let prepared = Guarded(ManuallyDrop::new(F::prepare(table, learn_rows, &setting, &Ctx::new(&host))?));
         Ok(abi::Prepared_TO::from_value(GuardedPrepared::<'a, F> { prepared, table }, TD_Opaque))
     })
 }
 
-extern "C" fn load<M: Model>(bytes: RSlice<'_, u8>) -> RResult<abi::ModelBox, PluginError> {
-    guarded(|| M::load(as_slice(bytes)).map(boxed))
+/// A setting whose device the plugin knows.
+fn checked<F: PreparedFamily>(setting: RStr<'_>) -> Result<Setting> {
+    let setting = Setting::from_json(setting.as_str())?;
+    F::manifest().check_device(&setting.device)?;
+    Ok(setting)
+}
+
+extern "C" fn load<F: PreparedFamily>(bytes: RSlice<'_, u8>, setting: RStr<'_>) -> RResult<abi::ModelBox, PluginError> {
+    guarded(|| F::Model::load_with(as_slice(bytes), &checked::<F>(setting)?).map(boxed))
 }
 
 extern "C" fn extract<E: Extractor>(
@@ -173,11 +185,16 @@ extern "C" fn extract<E: Extractor>(
     })
 }
 
-extern "C" fn no_prepare<'a>(_: abi::Table<'a>, _: RSlice<'_, u32>) -> RResult<abi::PreparedBox<'a>, PluginError> {
+extern "C" fn no_prepare<'a>(
+    _: abi::Table<'a>,
+    _: RSlice<'_, u32>,
+    _: RStr<'_>,
+    _: abi::HostRef<'_>,
+) -> RResult<abi::PreparedBox<'a>, PluginError> {
     RResult::RErr(PluginError::unsupported("a rule extractor fits no model"))
 }
 
-extern "C" fn no_load(_: RSlice<'_, u8>) -> RResult<abi::ModelBox, PluginError> {
+extern "C" fn no_load(_: RSlice<'_, u8>, _: RStr<'_>) -> RResult<abi::ModelBox, PluginError> {
     RResult::RErr(PluginError::unsupported("a rule extractor loads no model"))
 }
 
@@ -191,6 +208,14 @@ extern "C" fn no_extract(
     RResult::RErr(PluginError::unsupported("a model family extracts no rules"))
 }
 
-extern "C" fn no_extension(_: RStr<'_>) -> *const () {
-    std::ptr::null()
+fn extension(found: impl FnOnce() -> Option<Extension>) -> RResult<*const (), PluginError> {
+    guarded(|| Ok(found().map_or(std::ptr::null(), Extension::pointer)))
+}
+
+extern "C" fn extension_of_family<F: PreparedFamily>(name: RStr<'_>) -> RResult<*const (), PluginError> {
+    extension(|| F::extension(name.as_str()))
+}
+
+extern "C" fn extension_of_extractor<E: Extractor>(name: RStr<'_>) -> RResult<*const (), PluginError> {
+    extension(|| E::extension(name.as_str()))
 }

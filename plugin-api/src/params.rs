@@ -93,6 +93,13 @@ pub struct Search {
     pub log: bool,
 }
 
+impl Search {
+    /// Whether there are places between the ends: both finite and in order, and above 0 for equal ratios.
+    pub(crate) fn is_usable(&self) -> bool {
+        (self.to - self.from).is_finite() && self.from <= self.to && (!self.log || self.from > 0.0)
+    }
+}
+
 impl Param {
     /// A whole number; any non-negative one is allowed until [`Param::range`] says more.
     pub fn int(name: &str, default: i64) -> Self {
@@ -203,10 +210,12 @@ impl Param {
         checked.ok_or_else(|| format!("{}: found {value}, needed {}", self.name, self.allowed()))
     }
 
-    /// The value at a place of the searched range, `unit` from 0 to 1; the default where nothing is searched.
+    /// The value at a place of the searched range, `unit` from 0 to 1; the default where nothing is searched, or where
+    /// the declaration makes no sense ([`Manifest::check`](crate::Manifest::check)).
     pub fn at(&self, unit: f64) -> Value {
-        let Some(search) = self.search else { return self.default() };
-        let between = |from: f64, to: f64| from + (to - from) * unit.clamp(0.0, 1.0);
+        let Some(search) = self.search.filter(Search::is_usable) else { return self.default() };
+        let unit = if unit.is_nan() { 0.0 } else { unit.clamp(0.0, 1.0) };
+        let between = |from: f64, to: f64| from + (to - from) * unit;
         let value = |from: f64, to: f64| {
             let inner = if search.log { between(from.ln(), to.ln()).exp() } else { between(from, to) };
             inner.clamp(from, to)
@@ -218,7 +227,9 @@ impl Param {
             }
             ParamKind::Int { .. } => json!(value(search.from, search.to).round() as i64),
             ParamKind::Float { .. } => json!(value(search.from, search.to)),
-            ParamKind::Choice { choices, .. } => json!(choices[position(unit, choices.len())]),
+            ParamKind::Choice { choices, .. } => {
+                choices.get(position(unit, choices.len())).map_or_else(|| self.default(), |choice| json!(choice))
+            }
             ParamKind::Flag { .. } => json!(position(unit, 2) == 1),
             ParamKind::Ints { .. } | ParamKind::Unknown => self.default(),
         }
@@ -232,7 +243,7 @@ impl Param {
 }
 
 fn position(unit: f64, len: usize) -> usize {
-    ((unit.clamp(0.0, 1.0) * len as f64) as usize).min(len.saturating_sub(1))
+    ((unit * len as f64) as usize).min(len.saturating_sub(1))
 }
 
 fn number(value: &Value) -> Option<f64> {

@@ -43,13 +43,14 @@ impl<'a> Table<'a> {
     pub fn new(raw: abi::Table<'a>) -> Result<Self> {
         let (n_rows, n_features) = (raw.n_rows as usize, raw.n_features as usize);
         let is_whole = n_rows.checked_mul(n_features) == Some(raw.values.len())
-            && (raw.day.len(), raw.symbol.len()) == (n_rows, n_rows)
+            && [raw.time.len(), raw.day.len(), raw.symbol.len()] == [n_rows; 3]
             && (raw.names.len(), raw.roles.len()) == (n_features, n_features);
         if !is_whole {
             return Err(PluginError::data(format!(
-                "a table of {n_rows} rows and {n_features} features came with {} values, {} days, {} symbols, {} names \
-                 and {} roles",
+                "a table of {n_rows} rows and {n_features} features came with {} values, {} times, {} days, {} \
+                 symbols, {} names and {} roles",
                 raw.values.len(),
+                raw.time.len(),
                 raw.day.len(),
                 raw.symbol.len(),
                 raw.names.len(),
@@ -104,6 +105,11 @@ impl<'a> Table<'a> {
     /// Columns that models may learn from, ascending.
     pub fn model_features(&self) -> Vec<usize> {
         (0..self.n_features()).filter(|&idx| self.role(idx) == FeatureRole::Model).collect()
+    }
+
+    /// Start of each row's bar, seconds since 1970-01-01 UTC.
+    pub fn time(&self) -> &'a [i64] {
+        as_slice(self.0.time)
     }
 
     /// Session date of each row, days since 1970-01-01.

@@ -29,6 +29,7 @@
 //! # Ok::<(), PluginError>(())
 //! ```
 
+use std::ptr::NonNull;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -36,7 +37,8 @@ use abi_stable::erased_types::TD_Opaque;
 use abi_stable::std_types::{RSlice, RStr};
 
 use crate::{
-    Extractor, FeatureRole, Manifest, MinedRule, PluginError, PreparedFamily, Result, Summary, Task, abi, module,
+    Extractor, FeatureRole, Manifest, MinedRule, PluginError, PreparedFamily, Result, Setting, Summary, Task, abi,
+    module,
 };
 
 /// A plugin as a host sees it.
@@ -56,26 +58,61 @@ impl Bench {
     /// What the plugin says of itself.
     ///
     /// # Errors
-    /// What the plugin says.
+    /// What the plugin says, and [`code::PARAMS`](crate::code::PARAMS) with all that [`Manifest::check`] finds, for which
+    /// a host would refuse it.
     pub fn manifest(&self) -> Result<Manifest> {
         let json = self.0.describe()().into_result()?;
-        serde_json::from_str(&json).map_err(PluginError::engine)
+        let manifest: Manifest = serde_json::from_str(&json).map_err(PluginError::engine)?;
+        manifest.check().map_err(|problems| PluginError::params(problems.join("; ")))?;
+        Ok(manifest)
+    }
+
+    /// Makes a table ready, with the default setting.
+    ///
+    /// # Errors
+    /// What the plugin says.
+    pub fn prepare<'a>(&self, frame: &'a Frame, learn_rows: &[u32]) -> Result<Prepared<'a>> {
+        self.prepare_with(frame, learn_rows, &Setting::default(), &Listener::default())
     }
 
     /// Makes a table ready.
     ///
     /// # Errors
     /// What the plugin says.
-    pub fn prepare<'a>(&self, frame: &'a Frame, learn_rows: &[u32]) -> Result<Prepared<'a>> {
-        self.0.prepare()(frame.table(), RSlice::from_slice(learn_rows)).into_result().map(Prepared)
+    pub fn prepare_with<'a>(
+        &self,
+        frame: &'a Frame,
+        learn_rows: &[u32],
+        setting: &Setting,
+        listener: &Listener,
+    ) -> Result<Prepared<'a>> {
+        let (learn_rows, setting) = (RSlice::from_slice(learn_rows), setting.to_json()?);
+        let prepared = self.0.prepare()(frame.table(), learn_rows, setting.as_str().into(), listener.host());
+        prepared.into_result().map(Prepared)
+    }
+
+    /// A model from the bytes of [`Fitted::save`], with the default setting.
+    ///
+    /// # Errors
+    /// What the plugin says.
+    pub fn load(&self, bytes: &[u8]) -> Result<Fitted> {
+        self.load_with(bytes, &Setting::default())
     }
 
     /// A model from the bytes of [`Fitted::save`].
     ///
     /// # Errors
     /// What the plugin says.
-    pub fn load(&self, bytes: &[u8]) -> Result<Fitted> {
-        self.0.load()(RSlice::from_slice(bytes)).into_result().map(Fitted)
+    pub fn load_with(&self, bytes: &[u8], setting: &Setting) -> Result<Fitted> {
+        self.0.load()(RSlice::from_slice(bytes), setting.to_json()?.as_str().into()).into_result().map(Fitted)
+    }
+
+    /// What the plugin offers by a name; see [`Extension`](crate::Extension) for what is behind the pointer.
+    ///
+    /// # Errors
+    /// What the plugin says.
+    pub fn extension(&self, name: &str) -> Result<Option<NonNull<()>>> {
+        self.0.extension()(name.into()).into_result().map(|pointer| NonNull::new(pointer.cast_mut()))
     }
 
     /// Mines rules with default parameters; `scores` has one score a row.
@@ -141,9 +178,9 @@ impl Fitted {
     /// What there is to say of the fit.
     ///
     /// # Errors
-    /// [`code::ENGINE`](crate::code::ENGINE) for something else than JSON of a [`Summary`].
+    /// What the plugin says, [`code::ENGINE`](crate::code::ENGINE) for something else than JSON of a [`Summary`].
     pub fn summary(&self) -> Result<Summary> {
-        serde_json::from_str(&self.0.summary()).map_err(PluginError::engine)
+        serde_json::from_str(&self.0.summary().into_result()?).map_err(PluginError::engine)
     }
 }
 
@@ -158,12 +195,13 @@ fn raw<'a>(task: &Task<'a>) -> abi::Task<'a> {
     }
 }
 
-/// A table that owns its columns: `n_symbols` symbols of equal length, on the same days.
+/// A table that owns its columns: `n_symbols` symbols of equal length, on the same days from 1970-01-01 on, a bar a day.
 #[derive(Clone, Debug)]
 pub struct Frame {
     values: Vec<f32>,
     names: Vec<RStr<'static>>,
     roles: Vec<u32>,
+    time: Vec<i64>,
     day: Vec<i32>,
     symbol: Vec<u32>,
 }
@@ -176,6 +214,7 @@ impl Frame {
             values: Vec::new(),
             names: Vec::new(),
             roles: Vec::new(),
+            time: rows().map(|(_, day)| i64::from(day) * 86_400).collect(),
             day: rows().map(|(_, day)| day).collect(),
             symbol: rows().map(|(symbol, _)| symbol).collect(),
         }
@@ -218,6 +257,7 @@ impl Frame {
             n_features: self.names.len() as u64,
             names: RSlice::from_slice(&self.names),
             roles: RSlice::from_slice(&self.roles),
+            time: RSlice::from_slice(&self.time),
             day: RSlice::from_slice(&self.day),
             symbol: RSlice::from_slice(&self.symbol),
         }

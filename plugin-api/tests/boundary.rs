@@ -1,6 +1,8 @@
 //! What crosses the boundary is checked, and no panic ever does.
 #![allow(clippy::unwrap_used)]
 
+use std::ptr::NonNull;
+
 use oculus_plugin_api::prelude::*;
 use oculus_plugin_api::testing::{Bench, Fitted, Frame, Listener};
 use oculus_plugin_api::{Manifest, code};
@@ -60,6 +62,10 @@ impl Model for Glass {
         Ok(Self(String::from_utf8(bytes.to_vec()).expect("text in")))
     }
 
+    fn load_with(bytes: &[u8], setting: &Setting) -> Result<Self> {
+        Self::load(bytes).map(|glass| Self(glass.0.clone() + setting.device.trim_start_matches("auto")))
+    }
+
     fn importance(&self) -> Result<Vec<f64>> {
         self.crack("importance");
         Ok(vec![1.0])
@@ -79,17 +85,37 @@ impl PreparedFamily for Unsteady {
     type Model = Glass;
 
     fn manifest() -> Manifest {
-        Manifest::new("unsteady", "1.0.0")
+        Manifest::new("unsteady", "1.0.0").devices(["cpu", "cuda"])
     }
 
-    fn prepare<'a>(_: Table<'a>, learn_rows: &[u32]) -> Result<Bomb> {
+    fn prepare<'a>(table: Table<'a>, learn_rows: &[u32], setting: &Setting, ctx: &Ctx<'_, '_>) -> Result<Bomb> {
         assert!(learn_rows != [3], "cracked in prepare");
+        let Setting { device, threads, seed } = setting;
+        ctx.log(Level::Trace, &format!("{device} {threads} {seed} {:?}", table.time()));
+        ctx.check()?;
         Ok(Bomb)
     }
 
     fn fit(_: &Bomb, _: &Task<'_>, _: &Params, _: &Ctx<'_, '_>) -> Result<Glass> {
         Ok(Glass("nowhere".to_owned()))
     }
+
+    fn extension(name: &str) -> Option<Extension> {
+        assert!(name != "crack", "cracked in extension");
+        (name == "unsteady.arithmetic/1").then(|| Extension::of(&ARITHMETIC))
+    }
+}
+
+/// What an extension points at.
+#[repr(C)]
+struct Arithmetic {
+    double: extern "C" fn(u32) -> u32,
+}
+
+static ARITHMETIC: Arithmetic = Arithmetic { double };
+
+extern "C" fn double(value: u32) -> u32 {
+    value.wrapping_mul(2)
 }
 
 /// Cannot even say who it is; its panics carry no text, and panic again when dropped.
@@ -112,6 +138,21 @@ impl Family for Nameless {
 
     fn fit(_: &Table<'_>, _: &Task<'_>, _: &Params, _: &Ctx<'_, '_>) -> Result<Glass> {
         Err(PluginError::unsupported("no fit"))
+    }
+}
+
+/// Is searched from the wrong end.
+struct Backwards;
+
+impl Family for Backwards {
+    type Model = Glass;
+
+    fn manifest() -> Manifest {
+        Manifest::new("backwards", "1.0.0").param(Param::int("steps", 3).search(9, 2))
+    }
+
+    fn fit(_: &Table<'_>, _: &Task<'_>, _: &Params, _: &Ctx<'_, '_>) -> Result<Glass> {
+        Ok(Glass("nowhere".to_owned()))
     }
 }
 
@@ -142,6 +183,7 @@ fn panics_become_errors_with_their_message() {
     assert_eq!(refusal(fragile("fit")), panicked("fit"));
     assert_eq!(refusal(fragile("predict").unwrap().predict(&frame(), &[0])), panicked("predict"));
     assert_eq!(refusal(fragile("save").unwrap().save()), panicked("save"));
+    assert_eq!(refusal(fragile("summary").unwrap().summary()), panicked("summary"));
     assert_eq!(refusal(fragile("importance").unwrap().importance()), panicked("importance"));
     assert_eq!(refusal(Bench::family::<Unsteady>().prepare(&frame(), &[3])), panicked("prepare"));
     let (code, message) = refusal(Bench::family::<Fragile>().load(&[0xff]));
@@ -149,8 +191,47 @@ fn panics_become_errors_with_their_message() {
 }
 
 #[test]
-fn a_summary_that_panics_is_empty() {
-    assert_eq!(fit(r#"{"at": "summary"}"#).unwrap().summary().unwrap(), Summary::default());
+fn the_setting_and_the_times_of_bars_reach_the_preparation() {
+    let (bench, frame) = (Bench::family::<Unsteady>(), frame());
+    let listener = Listener::default();
+    let setting = Setting { device: "cuda".to_owned(), threads: 4, seed: u64::MAX };
+    assert!(bench.prepare_with(&frame, &[0], &setting, &listener).is_ok());
+    assert_eq!(listener.heard(), ["log 5 cuda 4 18446744073709551615 [0, 86400, 0, 86400]"]);
+
+    let hasty = Listener::cancelling_at(1);
+    assert_eq!(refusal(bench.prepare_with(&frame, &[0], &setting, &hasty)).0, code::CANCELLED);
+    let on_phone = Setting { device: "mps".to_owned(), ..setting };
+    let refused = (code::DEVICE, "device `mps`: this plugin knows cpu, cuda".to_owned());
+    assert_eq!(refusal(bench.prepare_with(&frame, &[0], &on_phone, &listener)), refused);
+    assert_eq!(refusal(bench.load_with(b"nowhere", &on_phone)), refused);
+}
+
+#[test]
+fn a_model_can_be_loaded_onto_a_device() {
+    let bench = Bench::family::<Unsteady>();
+    let on_gpu = Setting { device: "cuda".to_owned(), ..Setting::default() };
+    assert_eq!(bench.load_with(b"nowhere", &on_gpu).unwrap().save().unwrap(), b"nowherecuda");
+    assert_eq!(bench.load(b"nowhere").unwrap().save().unwrap(), b"nowhere");
+}
+
+#[test]
+fn an_extension_is_found_by_its_name() {
+    let bench = Bench::family::<Unsteady>();
+    let pointer: NonNull<Arithmetic> = bench.extension("unsteady.arithmetic/1").unwrap().unwrap().cast();
+    // SAFETY: the name stands for this layout, and the value is a static.
+    let arithmetic = unsafe { pointer.as_ref() };
+    assert_eq!((arithmetic.double)(21), 42);
+
+    assert_eq!(bench.extension("unsteady.arithmetic/2").unwrap(), None);
+    assert_eq!(refusal(bench.extension("crack")), (code::PANIC, "cracked in extension".to_owned()));
+    assert_eq!(Bench::family::<Fragile>().extension("unsteady.arithmetic/1").unwrap(), None);
+}
+
+#[test]
+fn an_author_hears_what_a_host_would_refuse() {
+    let (code, message) = refusal(Bench::family::<Backwards>().manifest());
+    let needed = "steps: searched from 9 to 2, needed finite ends in order";
+    assert_eq!((code, message.as_str()), (code::PARAMS, needed));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use oculus_plugin_api::{Manifest, Summary};
+use oculus_plugin_api::{Manifest, Setting, Summary};
 use serde_json::{Map, Value};
 
 /// A model family at work on one feature table.
@@ -17,13 +17,21 @@ pub trait Fitter: Sync {
     ///
     /// # Errors
     /// What the family says, or that its process died.
-    fn prepare(&self, learn_rows: &[u32]) -> Result<PreparedId, FitError>;
+    fn prepare(&self, learn_rows: &[u32], setting: &Setting) -> Result<PreparedId, FitError>;
 
     /// Fits one model, and predicts with it.
     ///
     /// # Errors
     /// What the family says, or that its process died.
     fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError>;
+}
+
+/// Threads of a preparation and of a fit: fixed, so that load never changes a byte.
+pub const FIT_THREADS: usize = 1;
+
+/// How a family prepares a table.
+pub fn setting(device: &str, seed: u64) -> Setting {
+    Setting { device: device.to_owned(), threads: FIT_THREADS, seed }
 }
 
 /// A prepared table in its family's memory.

@@ -18,7 +18,7 @@ pub use self::{
 };
 use super::{
     bars::Warning,
-    fitter::{FitError, FitRequest, Fitted, Keep},
+    fitter::{FitError, FitRequest, Fitted, Keep, setting},
     metrics::decision_threshold,
     search::{self, Bench, Contender, Family, Gain, OutOfFold, Outcome, Study},
     splits::Development,
@@ -204,7 +204,7 @@ fn final_fit(study: &Study<'_>, outcome: &Outcome, family: &Family<'_>) -> Resul
     let fatal = |error: FitError| search::family_failure(Phase::Training, family, &error);
     let splits = &study.splits[outcome.label_idx];
     let Development { learn_rows, train_rows } = &splits.development;
-    let prepared = family.fitter.prepare(learn_rows).map_err(fatal)?;
+    let prepared = family.fitter.prepare(learn_rows, &setting(family.device, study.seed)).map_err(fatal)?;
     let request = FitRequest {
         prepared,
         label: &study.labels[outcome.label_idx].value,

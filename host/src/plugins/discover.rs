@@ -88,8 +88,16 @@ pub fn describe(path: &Path) -> Result<InstalledPlugin> {
         Ok(Err(death)) => bail!("{}", death.cause),
         Err(_) => bail!("it did not say who it is within {} s", DESCRIBE_LIMIT.as_secs()),
     };
-    let manifest: Manifest = serde_json::from_str(&manifest).context("its manifest cannot be read")?;
-    Ok(InstalledPlugin { path, sha256, manifest })
+    Ok(InstalledPlugin { path, sha256, manifest: read(&manifest)? })
+}
+
+/// A manifest that the host can work with.
+fn read(json: &str) -> Result<Manifest> {
+    let manifest: Manifest = serde_json::from_str(json).context("its manifest cannot be read")?;
+    match manifest.check() {
+        Ok(()) => Ok(manifest),
+        Err(problems) => bail!("its manifest makes no sense: {}", problems.join("; ")),
+    }
 }
 
 /// SHA-256 of a file's bytes, as hex.
@@ -115,4 +123,22 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 fn is_library(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with("lib") && name.ends_with(std::env::consts::DLL_SUFFIX) && path.is_file()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use oculus_plugin_api::Param;
+
+    use super::*;
+
+    #[test]
+    fn a_manifest_that_makes_no_sense_is_refused_with_all_reasons() {
+        let sound = Manifest::new("third-party", "1.0.0").param(Param::float("rate", 0.5).range(0, 1));
+        assert_eq!(read(&serde_json::to_string(&sound).unwrap()).unwrap(), sound);
+        let broken = sound.param(Param::choice("kind", "a", [])).rounds_param("rate");
+        let refusal = read(&serde_json::to_string(&broken).unwrap()).unwrap_err().to_string();
+        let reasons = "kind: no choices, needed at least one; rounds_param rate: needed a whole number";
+        assert!(refusal.starts_with(&format!("its manifest makes no sense: {reasons}")), "{refusal}");
+    }
 }

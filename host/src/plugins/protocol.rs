@@ -43,6 +43,8 @@ pub enum Request {
         prepared: usize,
         /// What statistics may come from.
         learn_rows: Vec<u32>,
+        /// JSON of [`oculus_plugin_api::Setting`].
+        setting: String,
     },
     /// Fit one model and predict with it.
     Fit(Fit),

@@ -1,5 +1,7 @@
 //! Which plugins a job trains with, and with which parameters: read off the manifests, no family known by name.
 
+use std::cmp::Reverse;
+
 use oculus_plugin_api::{Manifest, Param, Role};
 use serde_json::{Map, Value};
 
@@ -18,7 +20,7 @@ pub struct Selection {
     pub chosen: Vec<Chosen>,
     /// What was asked for and is not installed.
     pub skipped: Vec<Skipped>,
-    /// What a reader of the result should know: a name that two plugins claim.
+    /// What a reader of the result should know: a name or a flag that two plugins claim.
     pub warnings: Vec<String>,
 }
 
@@ -46,11 +48,11 @@ pub struct Skipped {
 /// `unknown_model` when no installed plugin can lead the search by the asked name, `invalid_parameters` naming every
 /// parameter that its family refuses.
 pub fn select(job: &Job, installed: &[InstalledPlugin]) -> Result<Selection, Failure> {
-    let (families, warnings) = highest_versions(installed);
+    let (families, mut warnings) = highest_versions(installed);
     let config = &job.design.ml_training_config;
     let mut chosen = vec![lead(&config.config_search_model, &families)?];
     let mut skipped = Vec::new();
-    for (asked, found) in asked_for(config, &families) {
+    for (asked, found) in asked_for(config, &families, &mut warnings) {
         match found {
             Some(plugin) if chosen.contains(&plugin) => {}
             Some(plugin) => chosen.push(plugin),
@@ -64,33 +66,30 @@ pub fn select(job: &Job, installed: &[InstalledPlugin]) -> Result<Selection, Fai
     Ok(Selection { chosen, skipped, warnings })
 }
 
-/// Model families, of each id the highest version.
+/// Model families, of those that claim one name the highest version.
 fn highest_versions(installed: &[InstalledPlugin]) -> (Vec<&InstalledPlugin>, Vec<String>) {
+    let is_family = |plugin: &&InstalledPlugin| matches!(plugin.manifest.role, Role::Tabular | Role::Sequence);
+    let mut ranked: Vec<_> = installed.iter().filter(is_family).collect();
+    // Stable: of equal versions the first serves.
+    ranked.sort_by_key(|plugin| Reverse(version(plugin)));
     let mut families: Vec<&InstalledPlugin> = Vec::new();
     let mut warnings = Vec::new();
-    let is_family = |manifest: &Manifest| matches!(manifest.role, Role::Tabular | Role::Sequence);
-    for plugin in installed.iter().filter(|plugin| is_family(&plugin.manifest)) {
-        match families.iter_mut().find(|other| claims_same_name(&other.manifest, &plugin.manifest)) {
+    for plugin in ranked {
+        match families.iter().find(|kept| claims_same_name(&kept.manifest, &plugin.manifest)) {
             None => families.push(plugin),
-            Some(other) => {
-                let (kept, left) = if version(plugin) > version(other) { (plugin, *other) } else { (*other, plugin) };
-                if kept.sha256 != left.sha256 {
-                    warnings.push(format!(
-                        "plugins {} and {} answer to one name; used {}",
-                        named(kept),
-                        named(left),
-                        named(kept)
-                    ));
-                }
-                *other = kept;
+            Some(kept) if kept.sha256 == plugin.sha256 => {}
+            Some(kept) => {
+                let (kept, left) = (named(kept), named(plugin));
+                warnings.push(format!("plugins {kept} and {left} answer to one name; used {kept}"));
             }
         }
     }
+    families.sort_by_key(|kept| installed.iter().position(|plugin| std::ptr::eq(plugin, *kept)));
     (families, warnings)
 }
 
 fn claims_same_name(one: &Manifest, other: &Manifest) -> bool {
-    one.id == other.id || one.names.iter().any(|name| other.answers_to(name))
+    one.names.iter().chain([&one.id]).any(|name| other.answers_to(name))
 }
 
 /// `major.minor.patch` as numbers; what is no number counts as 0.
@@ -132,17 +131,36 @@ fn lead<'a>(name: &str, families: &[&'a InstalledPlugin]) -> Result<&'a Installe
 fn asked_for<'a>(
     config: &TrainingConfig,
     families: &[&'a InstalledPlugin],
+    warnings: &mut Vec<String>,
 ) -> Vec<(String, Option<&'a InstalledPlugin>)> {
-    let by = |test: &dyn Fn(&Manifest) -> bool| families.iter().copied().find(|plugin| test(&plugin.manifest));
-    let names = config.families.iter().map(|name| (name.clone(), by(&|manifest| manifest.answers_to(name))));
+    let by_name = |name: &str| families.iter().copied().find(|plugin| plugin.manifest.answers_to(name));
+    let mut asked: Vec<_> = config.families.iter().map(|name| (name.clone(), by_name(name))).collect();
     let is_set = |flag: &str| config.options.get(flag).and_then(Value::as_bool).unwrap_or(false);
-    let asked: Vec<_> = config.options.keys().filter(|flag| is_set(flag)).collect();
-    let flags = asked.into_iter().filter_map(|flag| {
-        let found = by(&|manifest| manifest.flag.as_deref() == Some(flag));
+    for flag in config.options.keys().filter(|flag| is_set(flag)) {
+        let found = by_flag(flag, families, warnings);
         // A flag that neither a plugin knows nor looks like ours is one of the fields that mean nothing.
-        (found.is_some() || flag.starts_with(FLAG_PREFIX)).then(|| (flag.clone(), found))
-    });
-    names.chain(flags).collect()
+        if found.is_some() || flag.starts_with(FLAG_PREFIX) {
+            asked.push((flag.clone(), found));
+        }
+    }
+    asked
+}
+
+/// Who a flag selects: of several the highest version, of equal ones the first by id. The others serve by name.
+fn by_flag<'a>(
+    flag: &str,
+    families: &[&'a InstalledPlugin],
+    warnings: &mut Vec<String>,
+) -> Option<&'a InstalledPlugin> {
+    let mut claims: Vec<_> = families.iter().filter(|plugin| plugin.manifest.flag.as_deref() == Some(flag)).collect();
+    claims.sort_by_key(|plugin| Reverse(version(plugin)));
+    let (used, left) = claims.split_first()?;
+    if !left.is_empty() {
+        let (used, left) = (named(used), left.iter().map(|plugin| named(plugin)).collect::<Vec<_>>().join(", "));
+        warnings
+            .push(format!("{flag} selects {used} and {left}; used {used}, ml_training_config.families adds others"));
+    }
+    Some(used)
 }
 
 /// The parameters that the job sets of each chosen plugin, all problems at once.
@@ -255,5 +273,39 @@ mod tests {
         let selection = select(&job(json!({"config_search_model": "Trees"})), &shelf).unwrap();
         assert_eq!(ids(&selection), ["trees2"]);
         assert_eq!(selection.warnings.len(), 2, "{:?}", selection.warnings);
+    }
+
+    #[test]
+    fn every_plugin_that_claims_a_taken_name_is_left_out_whatever_the_order() {
+        // The strongest shares a name with each of two others, which share none with each other.
+        let plugin = |id, version, names: [&str; 2]| installed(Manifest::new(id, version).named(names).leads_search());
+        let shelf = [
+            plugin("a", "1.0.0", ["One", "Alpha"]),
+            plugin("b", "1.1.0", ["Two", "Beta"]),
+            plugin("c", "2.0.0", ["One", "Two"]),
+        ];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+            let shelf = order.map(|idx| shelf[idx].clone());
+            let selection = select(&job(json!({"config_search_model": "Two", "families": ["Alpha"]})), &shelf).unwrap();
+            assert_eq!(ids(&selection), ["c"]);
+            assert_eq!(selection.warnings.len(), 2, "{:?}", selection.warnings);
+            assert_eq!(selection.skipped.len(), 1);
+        }
+    }
+
+    #[test]
+    fn of_two_plugins_with_one_flag_the_higher_version_serves_and_the_other_is_reported_and_had_by_name() {
+        let mut shelf = shelf();
+        shelf.push(installed(Manifest::new("rival", "1.0.1").role(Role::Sequence).selected_by("train_rnn")));
+        let asked = |config| select(&job(config), &shelf).unwrap();
+        let selection = asked(json!({"config_search_model": "trees", "train_rnn": true}));
+        assert_eq!(ids(&selection), ["trees", "rival"]);
+        let told = "train_rnn selects rival 1.0.1 (1.0.1) and recurrent 1.0.0 (1.0.0); used rival";
+        assert!(selection.warnings[0].starts_with(told) && selection.warnings.len() == 1, "{:?}", selection.warnings);
+
+        let both = asked(json!({"config_search_model": "trees", "train_rnn": true, "families": ["recurrent"]}));
+        assert_eq!(ids(&both), ["trees", "recurrent", "rival"]);
+        let unasked = asked(json!({"config_search_model": "trees"}));
+        assert!(unasked.warnings.is_empty(), "{:?}", unasked.warnings);
     }
 }

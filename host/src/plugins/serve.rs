@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use oculus_plugin_api::{PluginError, abi};
 
 use crate::control;
+use crate::pipeline::fitter::FIT_THREADS;
 use crate::plugins::protocol::{Call, Event, Fit, Hello, Reply, Request, TABLE_FD};
 use crate::plugins::table::MappedTable;
 use crate::plugins::{discover, loader};
@@ -102,6 +103,11 @@ impl abi::Host for Answers {
     }
 }
 
+/// The host's services for one call.
+fn services(host: &Answers) -> abi::HostRef<'_> {
+    abi::Host_TO::from_ptr(RRef::new(host), TD_Opaque)
+}
+
 /// The one library of this process and what it has made ready.
 struct Plugin {
     module: abi::Module_Ref,
@@ -128,7 +134,7 @@ impl Plugin {
     fn answer(&self, request: Request, host: &Answers) -> Reply {
         let reply = match request {
             Request::Describe => self.describe(),
-            Request::Prepare { prepared, learn_rows } => self.prepare(prepared, &learn_rows),
+            Request::Prepare { prepared, learn_rows, setting } => self.prepare(prepared, &learn_rows, &setting, host),
             Request::Fit(fit) => self.fit(&fit, host),
         };
         reply.unwrap_or_else(|error| Reply::Refused { code: error.code, message: error.message.into() })
@@ -139,8 +145,10 @@ impl Plugin {
         Ok(Reply::Described(manifest.into()))
     }
 
-    fn prepare(&self, idx: usize, learn_rows: &[u32]) -> Result<Reply, PluginError> {
-        let prepared = (self.module.prepare())(self.table()?, RSlice::from_slice(learn_rows)).into_result()?;
+    fn prepare(&self, idx: usize, learn_rows: &[u32], setting: &str, host: &Answers) -> Result<Reply, PluginError> {
+        let learn_rows = RSlice::from_slice(learn_rows);
+        let prepared = (self.module.prepare())(self.table()?, learn_rows, RStr::from_str(setting), services(host));
+        let prepared = prepared.into_result()?;
         self.prepared.write().unwrap_or_else(PoisonError::into_inner).insert(idx, Arc::new(prepared));
         Ok(Reply::Prepared)
     }
@@ -156,18 +164,18 @@ impl Plugin {
             train_rows: RSlice::from_slice(&fit.train_rows),
             tune_rows: RSlice::from_slice(&fit.tune_rows),
             seed: fit.seed,
-            threads: 1,
+            threads: FIT_THREADS as u32,
             device: RStr::from_str(&fit.device),
         };
-        let host = abi::Host_TO::from_ptr(RRef::new(host), TD_Opaque);
-        let model = prepared.fit(task, RStr::from_str(&fit.params), host).into_result()?;
+        let model = prepared.fit(task, RStr::from_str(&fit.params), services(host)).into_result()?;
         let mut scores = vec![f32::NAN; fit.predict_rows.len()];
         let out = RSliceMut::from_mut_slice(&mut scores);
         model.predict(self.table()?, RSlice::from_slice(&fit.predict_rows), out).into_result()?;
         let bytes = if fit.keep_model { Some(model.save().into_result()?.into()) } else { None };
         // A family without importance is no failure.
         let importance = if fit.keep_model { model.importance().into_result().ok().map(Into::into) } else { None };
-        Ok(Reply::Fitted { scores, summary: model.summary().into(), model: bytes, importance })
+        let summary = model.summary().into_result()?.into();
+        Ok(Reply::Fitted { scores, summary, model: bytes, importance })
     }
 
     fn table(&self) -> Result<abi::Table<'static>, PluginError> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
-use oculus_plugin_api::{Manifest, Summary};
+use oculus_plugin_api::{Manifest, PluginError, Setting, Summary};
 
 use crate::pipeline::fitter::{FitError, FitRequest, Fitted, Fitter, Keep, PreparedId};
 use crate::plugins::InstalledPlugin;
@@ -33,21 +33,16 @@ struct State {
     n_deaths: u32,
     /// The death that was one too many.
     given_up: Option<FitError>,
-    /// What each prepared form may learn from, to prepare again.
-    learn_rows: BTreeMap<usize, Vec<u32>>,
+    /// What each prepared form was made of, to prepare again.
+    prepared: BTreeMap<usize, Request>,
     n_prepared: usize,
 }
 
 impl Session {
     /// A session whose process starts with the first request.
     pub fn new(plugin: InstalledPlugin, table: Arc<SharedTable>, listener: Listener) -> Self {
-        let state = Mutex::new(State {
-            process: None,
-            n_deaths: 0,
-            given_up: None,
-            learn_rows: BTreeMap::new(),
-            n_prepared: 0,
-        });
+        let state =
+            Mutex::new(State { process: None, n_deaths: 0, given_up: None, prepared: BTreeMap::new(), n_prepared: 0 });
         Self { plugin, table, listener, state, turn: Mutex::default() }
     }
 
@@ -74,7 +69,7 @@ impl Session {
                 return Ok(Arc::clone(process));
             }
             let process = Arc::new(self.start()?);
-            match prepare_again(&process, &state.learn_rows) {
+            match prepare_again(&process, state.prepared.values()) {
                 // In use only once it is whole.
                 Ok(()) => state.process = Some(process),
                 Err(Unready::Refused(error)) => return Err(error),
@@ -131,9 +126,9 @@ enum Unready {
 }
 
 /// Makes all that was prepared in a process before it ready in a new one.
-fn prepare_again(process: &PluginProcess, learn_rows: &BTreeMap<usize, Vec<u32>>) -> Result<(), Unready> {
-    for (&prepared, learn_rows) in learn_rows {
-        match process.call(Request::Prepare { prepared, learn_rows: learn_rows.clone() }) {
+fn prepare_again<'r>(process: &PluginProcess, requests: impl Iterator<Item = &'r Request>) -> Result<(), Unready> {
+    for request in requests {
+        match process.call(request.clone()) {
             Ok(Reply::Refused { code, message }) => return Err(Unready::Refused(FitError::Refused { code, message })),
             Ok(_) => {}
             Err(death) => return Err(Unready::Died(death)),
@@ -147,15 +142,23 @@ impl Fitter for Session {
         &self.plugin.manifest
     }
 
-    fn prepare(&self, learn_rows: &[u32]) -> Result<PreparedId, FitError> {
-        let prepared = {
+    fn prepare(&self, learn_rows: &[u32], setting: &Setting) -> Result<PreparedId, FitError> {
+        let setting = setting.to_json().map_err(refused)?;
+        // Started before the form is remembered, so that a new process does not prepare it twice.
+        self.process()?;
+        let (prepared, request) = {
             let mut state = self.state();
+            let prepared = state.n_prepared;
+            let request = Request::Prepare { prepared, learn_rows: learn_rows.to_vec(), setting };
             state.n_prepared += 1;
-            state.n_prepared - 1
+            state.prepared.insert(prepared, request.clone());
+            (prepared, request)
         };
-        self.call(&Request::Prepare { prepared, learn_rows: learn_rows.to_vec() })?;
-        // Remembered only once it worked: a new process must not stumble over what a family has refused.
-        self.state().learn_rows.insert(prepared, learn_rows.to_vec());
+        if let Err(error) = self.call(&request) {
+            // A new process must not stumble over what a family has refused.
+            self.state().prepared.remove(&prepared);
+            return Err(error);
+        }
         Ok(PreparedId(prepared))
     }
 
@@ -176,13 +179,16 @@ impl Fitter for Session {
         let _turn = alone.then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
         match self.call(&Request::Fit(fit))? {
             Reply::Fitted { scores, summary, model, importance } => {
-                let summary: Summary = serde_json::from_str(&summary).unwrap_or_default();
+                let summary: Summary = serde_json::from_str(&summary).map_err(|error| {
+                    refused(PluginError::engine(format!("its summary {summary} cannot be read: {error}")))
+                })?;
                 Ok(Fitted { scores, summary, model, importance })
             }
-            other => Err(FitError::Refused {
-                code: oculus_plugin_api::code::ENGINE,
-                message: format!("answered a fit with {other:?}"),
-            }),
+            other => Err(refused(PluginError::engine(format!("answered a fit with {other:?}")))),
         }
     }
+}
+
+fn refused(error: PluginError) -> FitError {
+    FitError::Refused { code: error.code, message: error.message.into() }
 }

@@ -1,7 +1,8 @@
 //! The feature table in a file that plugin processes map read-only.
 //!
-//! Written once a job, unlinked at once: it lives as long as somebody holds it. Layout: values (`f32`, column-major),
-//! session days (`i32`), symbol indices (`u32`), all in the machine's own byte order.
+//! Written once a job, unlinked at once: it lives as long as somebody holds it. Layout: bar times (`i64`), values (`f32`,
+//! column-major), session days (`i32`), symbol indices (`u32`), all in the machine's own byte order. The widest come
+//! first: a mapping starts at a page, so that every part is aligned whatever the number of rows.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -30,7 +31,7 @@ impl TableShape {
     }
 
     fn n_bytes(&self) -> usize {
-        4 * (self.n_values() + 2 * self.n_rows)
+        8 * self.n_rows + 4 * (self.n_values() + 2 * self.n_rows)
     }
 }
 
@@ -47,10 +48,13 @@ impl SharedTable {
     /// Writes the table into a nameless file of the temporary folder.
     ///
     /// # Errors
-    /// The file system's own, such as a full disk.
+    /// The file system's own, such as a full disk, or `InvalidInput` for columns that are not one entry a row.
     pub fn write(table: &FeatureTable) -> io::Result<Self> {
+        let shape = TableShape { n_rows: table.n_rows(), names: table.names.clone(), roles: table.roles.clone() };
+        check_lengths(table, &shape)?;
         let named = tempfile::Builder::new().prefix("oculus-table-").tempfile()?;
         let mut out = BufWriter::with_capacity(1 << 20, named.as_file());
+        out.write_all(bytemuck::cast_slice(&table.time))?;
         out.write_all(bytemuck::cast_slice(&table.values))?;
         out.write_all(bytemuck::cast_slice(&table.day))?;
         out.write_all(bytemuck::cast_slice(&table.symbol))?;
@@ -58,9 +62,20 @@ impl SharedTable {
         drop(out);
         // A second handle, so that nobody who inherits it can write; the name goes with `named`.
         let file = File::open(named.path())?;
-        let shape = TableShape { n_rows: table.n_rows(), names: table.names.clone(), roles: table.roles.clone() };
         Ok(Self { shape, file })
     }
+}
+
+/// A column too short would shift all that stand behind it.
+fn check_lengths(table: &FeatureTable, shape: &TableShape) -> io::Result<()> {
+    let FeatureTable { time, day, symbol, values, roles, .. } = table;
+    let found = [time.len(), day.len(), symbol.len(), values.len(), roles.len()];
+    let needed = [shape.n_rows, shape.n_rows, shape.n_rows, shape.n_values(), shape.names.len()];
+    if found == needed {
+        return Ok(());
+    }
+    let message = format!("times, days, symbols, values and roles are {found:?}, needed {needed:?}");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
 }
 
 /// A table as a plugin process sees it.
@@ -93,7 +108,8 @@ impl MappedTable {
 
     /// The table as it crosses the plugin's boundary; `names` are those of [`MappedTable::names`].
     pub fn raw<'a>(&'a self, names: &'a [RStr<'a>]) -> abi::Table<'a> {
-        let (values, rest) = self.map.split_at(4 * self.shape.n_values());
+        let (time, rest) = self.map.split_at(8 * self.shape.n_rows);
+        let (values, rest) = rest.split_at(4 * self.shape.n_values());
         let (day, symbol) = rest.split_at(4 * self.shape.n_rows);
         abi::Table {
             values: RSlice::from_slice(bytemuck::cast_slice(values)),
@@ -101,6 +117,7 @@ impl MappedTable {
             n_features: self.shape.names.len() as u64,
             names: RSlice::from_slice(names),
             roles: RSlice::from_slice(&self.roles),
+            time: RSlice::from_slice(bytemuck::cast_slice(time)),
             day: RSlice::from_slice(bytemuck::cast_slice(day)),
             symbol: RSlice::from_slice(bytemuck::cast_slice(symbol)),
         }
@@ -120,6 +137,7 @@ mod tests {
             values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
             symbol: vec![0, 0, 1],
             day: vec![10, 11, 10],
+            time: vec![864_000, -1, i64::MAX],
             ..FeatureTable::default()
         };
         let shared = SharedTable::write(&table).unwrap();
@@ -129,6 +147,21 @@ mod tests {
         assert_eq!(seen.column(1), [4.0, 5.0, 6.0]);
         assert_eq!((seen.name(0), seen.role(1)), ("RSI_14", FeatureRole::Rule));
         assert_eq!((seen.day(), seen.symbol()), (&[10, 11, 10][..], &[0, 0, 1][..]));
+        assert_eq!(seen.time(), [864_000, -1, i64::MAX]);
+    }
+
+    #[test]
+    fn an_empty_table_can_be_mapped() {
+        let shared = SharedTable::write(&FeatureTable::default()).unwrap();
+        let mapped = MappedTable::map(&shared.file, shared.shape).unwrap();
+        assert!(oculus_plugin_api::Table::new(mapped.raw(&[])).unwrap().time().is_empty());
+    }
+
+    #[test]
+    fn a_column_of_another_length_is_never_written() {
+        let table = FeatureTable { day: vec![1, 2], symbol: vec![0, 0], time: vec![1], ..FeatureTable::default() };
+        let error = SharedTable::write(&table).unwrap_err().to_string();
+        assert_eq!(error, "times, days, symbols, values and roles are [1, 2, 2, 0, 0], needed [2, 2, 2, 0, 0]");
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl Drop for Handle {
 pub enum Round {
     /// Grew a tree.
     Grew,
-    /// Found no split that gains; none will come.
+    /// Found no split that gains among the rows and features of this round.
     NoSplit,
 }
 
@@ -181,6 +181,15 @@ impl<'d> Trainer<'d> {
         // SAFETY: a live handle and a place for one number.
         call(|| unsafe { ffi::LGBM_BoosterUpdateOneIter(self.handle.0, &raw mut is_finished) })?;
         Ok(if is_finished == 0 { Round::Grew } else { Round::NoSplit })
+    }
+
+    /// Trees grown so far. When the first round finds no split, the engine keeps a tree of one leaf, the base rate;
+    /// later ones leave nothing behind.
+    pub fn n_trees(&self) -> Result<usize> {
+        let mut n_trees = 0;
+        // SAFETY: a live handle and a place for one number.
+        call(|| unsafe { ffi::LGBM_BoosterGetCurrentIteration(self.handle.0, &raw mut n_trees) })?;
+        Ok(usize::try_from(n_trees).unwrap_or_default())
     }
 
     /// The loss on the watched rows. The settings name exactly one metric.

@@ -29,7 +29,8 @@ impl PreparedFamily for LightGbm {
         params::manifest()
     }
 
-    fn prepare<'a>(table: Table<'a>, learn_rows: &[u32]) -> Result<Binned> {
+    fn prepare<'a>(table: Table<'a>, learn_rows: &[u32], _: &Setting, ctx: &Ctx<'_, '_>) -> Result<Binned> {
+        ctx.check()?;
         Binned::new(&table, learn_rows)
     }
 

@@ -236,6 +236,49 @@ fn features_that_never_move_give_the_base_rate() {
     assert_eq!(model.importance().unwrap(), [0.0]);
 }
 
+/// One column of eight follows the label; the others hardly ever move, so that no leaf is large enough to split on them.
+fn hidden_signal() -> (Frame, Vec<f32>) {
+    let still = |idx: usize| (0..400).map(|row| f32::from(row % 80 == 9 * idx)).collect::<Vec<_>>();
+    let mut columns: Vec<_> = (0..8).map(still).collect();
+    columns[5] = (0..400).map(|row| (row * 37 % 400) as f32).collect();
+    let label = columns[5].iter().map(|value| f32::from(*value > 250.0)).collect();
+    let names = ["A", "B", "C", "D", "E", "F", "G", "H"];
+    (names.into_iter().zip(columns).fold(Frame::new(1, 400), |frame, (name, column)| frame.column(name, column)), label)
+}
+
+#[test]
+fn rounds_that_draw_other_features_go_on_after_one_without_a_split() {
+    let (frame, label) = hidden_signal();
+    let all_rows = rows(0, 400);
+    let (train_rows, tune_rows) = all_rows.split_at(300);
+    let prepared = bench().prepare(&frame, train_rows).unwrap();
+    for tune_rows in [&[], tune_rows] {
+        let task = Task { label: &label, train_rows, tune_rows, seed: 3, threads: 1, device: "auto" };
+        let params = r#"{"feature_fraction": 0.25, "num_iterations": 20, "learning_rate": 0.1}"#;
+        let model = prepared.fit(&task, params, &Listener::default()).unwrap();
+        assert_eq!(model.summary().unwrap().rounds, Some(20));
+        assert!(auc(&model.predict(&frame, &all_rows).unwrap(), &label) > 0.99);
+        assert_eq!(bench().load(&model.save().unwrap()).unwrap().summary().unwrap().rounds, Some(20));
+    }
+}
+
+#[test]
+fn rounds_without_a_split_end_the_fit_at_once_where_nothing_is_drawn_and_soon_where_something_is() {
+    let frame = Frame::new(1, 40).column("RSI_14", (0..40).map(|row| f32::from(row == 7)).collect());
+    let label: Vec<f32> = (0..40).map(|row| f32::from(row % 4 == 0)).collect();
+    let all_rows = rows(0, 40);
+    let task = Task { label: &label, train_rows: &all_rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
+    let prepared = bench().prepare(&frame, &all_rows).unwrap();
+    let fit = |fraction: &str, n_checks| {
+        let params = format!(r#"{{"bagging_fraction": {fraction}, "feature_fraction": 1, "num_iterations": 5000}}"#);
+        prepared.fit(&task, &params, &Listener::cancelling_at(n_checks)).map(|model| model.summary().unwrap().rounds)
+    };
+    // One question before the first round, then one a round.
+    assert_eq!(fit("1.0", 3), Ok(Some(1)));
+    assert_eq!(fit("0.5", 3).unwrap_err().code, code::CANCELLED);
+    assert_eq!(fit("0.5", 34), Ok(Some(1)));
+}
+
 #[test]
 fn a_cancel_ends_the_fit_at_the_next_round() {
     let data = Data::planted(200, 12);

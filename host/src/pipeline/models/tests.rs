@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use oculus_plugin_api::code;
+use oculus_plugin_api::{Setting, code};
 
 use super::*;
 use crate::pipeline::{
@@ -32,8 +32,8 @@ impl Fitter for Watched<'_> {
         self.family.manifest()
     }
 
-    fn prepare(&self, learn_rows: &[u32]) -> Result<PreparedId, FitError> {
-        self.family.prepare(learn_rows)
+    fn prepare(&self, learn_rows: &[u32], setting: &Setting) -> Result<PreparedId, FitError> {
+        self.family.prepare(learn_rows, setting)
     }
 
     fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError> {

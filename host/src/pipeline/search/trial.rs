@@ -11,7 +11,7 @@ use crate::{
         progress::Phase,
     },
     pipeline::{
-        fitter::{FitError, FitRequest, Fitted, Keep, PreparedId, side_by_side},
+        fitter::{FitError, FitRequest, Fitted, Keep, PreparedId, setting, side_by_side},
         metrics::{Finite, auc},
         splits::{TAIL_SHARE, tail},
     },
@@ -146,7 +146,7 @@ impl<'a> Bench<'a> {
         if let Some((_, id)) = self.prepared.iter().find(|(rows, _)| *rows == learn_rows) {
             return Ok(*id);
         }
-        let id = self.family.fitter.prepare(learn_rows)?;
+        let id = self.family.fitter.prepare(learn_rows, &setting(self.family.device, self.study.seed))?;
         self.prepared.push((learn_rows, id));
         Ok(id)
     }

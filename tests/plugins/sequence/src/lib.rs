@@ -59,7 +59,7 @@ impl PreparedFamily for WindowMean {
             .param(Param::float("learning_rate", 1.0).range(1e-4, 10.0).help("size of a step"))
     }
 
-    fn prepare<'a>(table: Table<'a>, learn_rows: &[u32]) -> Result<Standardised> {
+    fn prepare<'a>(table: Table<'a>, learn_rows: &[u32], _: &Setting, _: &Ctx<'_, '_>) -> Result<Standardised> {
         let features = table.model_features();
         let scale = |&idx| Scale::of(table.name(idx), table.column(idx), learn_rows);
         let scales: Vec<_> = features.iter().map(scale).collect();

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use oculus_plugin_api::{FeatureRole, Manifest, Param, Summary, code};
+use oculus_plugin_api::{FeatureRole, Manifest, Param, Setting, Summary, code};
 use serde_json::{Map, Value};
 
 use crate::pipeline::{
@@ -143,7 +143,7 @@ impl Fitter for Centroid<'_> {
         &self.manifest
     }
 
-    fn prepare(&self, learn_rows: &[u32]) -> Result<PreparedId, FitError> {
+    fn prepare(&self, learn_rows: &[u32], _: &Setting) -> Result<PreparedId, FitError> {
         self.n_prepared.fetch_add(1, Ordering::Relaxed);
         Ok(PreparedId(learn_rows.len()))
     }
