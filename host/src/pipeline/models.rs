@@ -19,7 +19,7 @@ pub use self::{
 use super::{
     bars::Warning,
     fitter::{FitError, FitRequest, Fitted, Keep},
-    metrics::decision_threshold,
+    metrics::{Spread, decision_threshold},
     search::{self, Bench, Contender, Family, Gain, OutOfFold, Outcome, Study},
     splits::Development,
 };
@@ -175,14 +175,17 @@ fn finish(
     if let (Some(name), Some(rounds)) = (&manifest.rounds_param, judged.oof.rounds) {
         params.insert(name.clone(), json!(rounds));
     }
-    let fitted = final_fit(study, outcome, &Family { params: &params, ..judged.family })?;
-    let threshold = decision_threshold(&label.value, &judged.oof.scores);
+    let predict_rows = search::merged(&splits.development.train_rows, &splits.test_rows);
+    let fitted = final_fit(study, outcome, &Family { params: &params, ..judged.family }, &predict_rows)?;
+    let (trained, test_scores) = search::scores_apart(&predict_rows, &fitted.scores, &splits.test_rows);
+    let standard = decision_threshold(&label.value, &judged.oof.standard_scores);
+    let threshold = standard.map(|standard| Spread::of(&trained).score(standard));
     let test = evaluate::on_test(
         study,
         outcome.label_idx,
         &evaluate::Tested {
             model_name: manifest.title(),
-            scores: &fitted.scores,
+            scores: &test_scores,
             threshold: threshold.clone(),
             n_train: splits.development.train_rows.len(),
         },
@@ -193,14 +196,19 @@ fn finish(
         params,
         threshold: threshold.ok(),
         oof_scores: judged.oof.scores.clone(),
-        test_scores: fitted.scores,
+        test_scores,
         model: fitted.model.unwrap_or_default(),
         importance: fitted.importance,
     };
     Ok((winner, fitted.summary.device, test))
 }
 
-fn final_fit(study: &Study<'_>, outcome: &Outcome, family: &Family<'_>) -> Result<Fitted, Failure> {
+fn final_fit(
+    study: &Study<'_>,
+    outcome: &Outcome,
+    family: &Family<'_>,
+    predict_rows: &[u32],
+) -> Result<Fitted, Failure> {
     let fatal = |error: FitError| search::family_failure(Phase::Training, family, &error);
     let splits = &study.splits[outcome.label_idx];
     let Development { learn_rows, train_rows } = &splits.development;
@@ -213,12 +221,12 @@ fn final_fit(study: &Study<'_>, outcome: &Outcome, family: &Family<'_>) -> Resul
         params: family.params,
         seed: study.seed,
         device: family.device,
-        predict_rows: &splits.test_rows,
+        predict_rows,
         keep: Keep::Model,
     };
     let fitted = family.fitter.fit(&request).map_err(fatal)?;
-    search::every_row_scored(&fitted.scores, &splits.test_rows).map_err(|reason| {
-        let message = format!("{}: on the test period {reason}", family.fitter.manifest().title());
+    search::every_row_scored(&fitted.scores, predict_rows).map_err(|reason| {
+        let message = format!("{}: in the final fit {reason}", family.fitter.manifest().title());
         Failure::failed(Phase::Training, "incomplete_scores", message, "update the plugin, or leave the family out")
     })?;
     Ok(fitted)

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 pub(in crate::pipeline) use self::{
     compare::{Contender, gain},
-    trial::{Bench, every_row_scored, family_failure},
+    trial::{Bench, every_row_scored, family_failure, merged, scores_apart},
 };
 pub use self::{
     labels::{LabelName, LabelRow, LabelStatus},

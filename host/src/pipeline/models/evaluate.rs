@@ -44,7 +44,8 @@ pub struct TestMetrics {
     pub recall: Option<Finite>,
     /// Share of flagged rows.
     pub flagged_share: Option<Finite>,
-    /// Score from which a row is flagged: the out-of-fold quantile at which as many are flagged as are positive.
+    /// Score from which a row is flagged: as far from the scores of the training rows as the out-of-fold quantile at
+    /// which as many are flagged as are positive.
     pub threshold: Option<Finite>,
     /// Rows of the final fit.
     pub n_train: usize,

@@ -62,6 +62,36 @@ fn the_test_is_scored_once_and_by_the_winner_only() {
     assert_eq!((training.winner.name.as_str(), training.winner.test_scores.len()), ("Centroid", test_rows.len()));
 }
 
+/// A family whose scores have another origin and scale in every fit.
+struct Stretched<'a>(Centroid<'a>);
+
+impl Fitter for Stretched<'_> {
+    fn manifest(&self) -> &Manifest {
+        self.0.manifest()
+    }
+
+    fn prepare(&self, learn_rows: &[u32]) -> Result<PreparedId, FitError> {
+        self.0.prepare(learn_rows)
+    }
+
+    fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError> {
+        let mut fitted = self.0.fit(request)?;
+        let n_rows = request.train_rows.len() as f32;
+        fitted.scores.iter_mut().for_each(|score| *score = *score * 1e3 / n_rows + n_rows);
+        Ok(fitted)
+    }
+}
+
+#[test]
+fn the_flagged_share_is_near_the_base_rate_even_where_the_models_of_the_folds_differ_in_scale() {
+    for seed in 0..5 {
+        let panel = Panel::new(seed, 0.5, &[1.0]);
+        let test = train(&panel, &Stretched(Centroid::new(&panel.table)), &[]).unwrap().test;
+        let share = test.flagged_share.unwrap().get() / test.base_rate.unwrap().get();
+        assert!((0.6..1.7).contains(&share), "seed {seed}: {share}");
+    }
+}
+
 #[test]
 fn a_planted_signal_shows_on_the_test_beyond_the_baseline() {
     let panel = Panel::new(2, 0.7, &[1.0]);

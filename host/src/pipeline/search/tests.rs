@@ -207,13 +207,13 @@ fn a_dead_lead_ends_the_search_with_its_cause_and_a_cancel_as_a_cancel() {
 }
 
 #[test]
-fn folds_too_short_for_a_tail_leave_the_rounds_alone_and_others_set_them() {
+fn folds_too_short_for_a_tail_vote_for_the_rounds_of_the_configuration() {
     // Training parts of 100, 200 and 300 dates: only the last keeps 200 dates beside a tail.
     let panel = Panel::new(13, 0.5, &[1.0]);
-    let rounds = found(&panel, 1).oof.rounds.unwrap();
-    assert!((1..=6).contains(&rounds));
-    let short = Panel::new(13, 0.5, &[1.0]);
+    assert_eq!(found(&panel, 1).oof.rounds, Some(6), "two of three folds know nothing of early stopping");
+    let long = Panel::new(13, 0.5, &[1.0]);
     let splits: Vec<Splits> =
-        short.splits.iter().map(|splits| Splits { folds: splits.folds[..2].to_vec(), ..splits.clone() }).collect();
-    assert_eq!(found(&Panel { splits, ..short }, 1).oof.rounds, None);
+        long.splits.iter().map(|splits| Splits { folds: splits.folds[2..].to_vec(), ..splits.clone() }).collect();
+    let stopped = found(&Panel { splits, ..long }, 1).oof.rounds.unwrap();
+    assert!(stopped < 6, "early stopping ended at {stopped}");
 }

@@ -174,8 +174,8 @@ impl Fitter for Centroid<'_> {
             let served = |n: &usize| auc(&truth, &self.scores(&weights[..*n], request.tune_rows)).unwrap_or(0.0);
             let best = (1..=weights.len()).max_by(|a, b| served(a).total_cmp(&served(b))).unwrap_or(1);
             weights.truncate(best);
-            summary.rounds = Some(best as u32);
         }
+        summary.rounds = Some(weights.len() as u32);
         let keeps = request.keep == Keep::Model;
         let mut importance = vec![0.0; NAMES.len()];
         weights.iter().for_each(|(column, weight)| importance[*column] = weight.abs());
