@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use crate::pipeline::{
     baseline::Volatility,
+    date::iso_date,
     metrics::{
         Confusion, Dates, Finite, Interval, Random, Ranking, Reasons, Resamples, Undefined, average_precision,
         block_dates, interval, years_needed,
     },
-    report::iso_date,
     search::{LabelName, Study},
     splits::class_counts,
 };

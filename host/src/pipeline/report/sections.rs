@@ -5,8 +5,11 @@ use std::{collections::BTreeMap, ops::Range};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Finite, Outcome, Partition, iso_date};
-use crate::pipeline::search::{LabelName, LabelRow, Trial};
+use super::{Finite, Outcome, Partition};
+use crate::pipeline::{
+    date::iso_date,
+    search::{LabelName, LabelRow, Trial},
+};
 
 /// The config search in the result.
 #[derive(Clone, Debug, Serialize)]

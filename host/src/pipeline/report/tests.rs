@@ -164,12 +164,3 @@ fn a_test_period_without_labelled_rows_gives_nulls_with_reasons() {
     assert_eq!((&metrics["n_test"], &metrics["auc"], &metrics["test_from"]), (&json!(0), &Value::Null, &Value::Null));
     assert_eq!(metrics["reasons"]["base_rate"], "the test period has no labelled row");
 }
-
-#[test]
-fn days_become_dates() {
-    assert_eq!(
-        (iso_date(0), iso_date(19_723), iso_date(-1)),
-        ("1970-01-01".into(), "2024-01-01".into(), "1969-12-31".into())
-    );
-    assert_eq!(iso_date(i32::MAX), "day 2147483647");
-}
