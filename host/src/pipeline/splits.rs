@@ -12,7 +12,7 @@ mod tests;
 use std::{collections::BTreeSet, ops::Range};
 
 pub use self::{
-    classes::{ClassCounts, class_counts},
+    classes::{ClassCounts, class_counts, n_episodes},
     tail::{TAIL_SHARE, tail},
 };
 use super::{features::FeatureTable, labels::Label};
