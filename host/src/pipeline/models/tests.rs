@@ -210,7 +210,8 @@ fn the_final_fit_takes_the_rounds_that_the_folds_found() {
 
 #[test]
 fn too_few_positives_on_the_test_give_null_with_reasons() {
-    let panel = Panel::new(8, 0.3, &[7.0]);
+    let mut panel = Panel::new(8, 0.3, &[1.0]);
+    panel.splits[0].test_rows.iter().skip(6).for_each(|&row| panel.labels[0].value[row as usize] = 0.0);
     let lead = Centroid::new(&panel.table);
     let test = train(&panel, &lead, &[]).unwrap().test;
     assert!(test.n_test_positive < 10);
@@ -219,4 +220,25 @@ fn too_few_positives_on_the_test_give_null_with_reasons() {
     for name in ["auc", "auc_ci95", "auc_minus_baseline", "auc_minus_baseline_ci95", "years_needed"] {
         assert_eq!(test.reasons.get(name), Some(reason.as_str()), "{name}");
     }
+}
+
+#[test]
+fn on_a_label_too_rare_to_be_judged_no_auc_is_shown() {
+    let mut panel = Panel::new(8, 0.3, &[1.0]);
+    let first = &panel.splits[0].folds[0].valid_rows;
+    first.iter().for_each(|&row| panel.labels[0].value[row as usize] = 0.0);
+    let (lead, other) = (Centroid::new(&panel.table), Centroid::blind_to(&panel.table, 1, "blind"));
+    let training = train(&panel, &lead, &[&other]).unwrap();
+    let test = training.test;
+    assert!(test.n_test_positive >= 10, "the test alone would do: {}", test.n_test_positive);
+    assert_eq!((test.auc, test.auc_ci95, test.auc_minus_baseline, test.years_needed), (None, None, None, None));
+    assert!(test.reasons.get("auc").unwrap().starts_with("the label is too rare to be judged: fold 1"));
+    assert!(test.per_symbol.iter().all(|row| row.auc.is_none() && row.reasons.get("auc").is_some()));
+    for row in &training.rows {
+        let validation = row.validation.as_ref().unwrap();
+        assert!(validation.auc.is_none() && validation.gain_over_lead.is_none());
+        assert!(validation.fold_aucs.iter().all(Option::is_none));
+        assert!(validation.reasons.get("auc").is_some());
+    }
+    assert!(training.rows[1].validation.as_ref().unwrap().reasons.get("gain_over_lead").is_some());
 }

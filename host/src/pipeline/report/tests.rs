@@ -134,6 +134,7 @@ fn unexplained(value: &Value, path: &str) -> Vec<String> {
             };
             let of_field = |(name, value): (&String, &Value)| match value {
                 Value::Null if is_explained(name) => Vec::new(),
+                Value::Array(list) if is_explained(name) && list.iter().all(Value::is_null) => Vec::new(),
                 value => unexplained(value, &format!("{path}.{name}")),
             };
             fields.iter().flat_map(of_field).collect()

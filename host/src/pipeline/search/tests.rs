@@ -110,9 +110,35 @@ fn labels_that_are_all_too_rare_give_no_score_and_a_warning() {
     let outcome = found(&panel, 6);
     assert_eq!((outcome.label_idx, outcome.score, outcome.trials.len()), (1, None, 1));
     assert_eq!(outcome.labels[1].status, LabelStatus::TooRare);
-    assert!(outcome.trials[0].auc.is_none() && outcome.trials[0].reason.is_some());
+    let trial = &outcome.trials[0];
+    assert!(trial.auc.is_none() && trial.reason.is_some());
+    assert_eq!(trial.fold_aucs, [None, None, None], "an AUC that means nothing is not shown");
     assert_eq!(outcome.warnings[0].code, "labels_too_rare");
     assert!(outcome.warnings[0].message.contains("7 % in 1 sessions"), "{}", outcome.warnings[0].message);
+}
+
+#[test]
+fn labels_of_one_class_are_refused_before_any_fit() {
+    for (thresholds, hint) in [([500.0, 900.0], "lower design.profit_threshold_options"), ([-99.0, -90.0], "below")] {
+        let panel = Panel::new(8, 0.3, &thresholds);
+        let fitter = Centroid::new(&panel.table);
+        let failure = search(&panel, &fitter, 6, 1).unwrap_err();
+        assert_eq!((failure.code.as_str(), failure.kind), ("no_label_learnable", crate::job::failure::Kind::Refused));
+        let development = &panel.splits[0].development.train_rows;
+        let largest = development.iter().map(|&row| panel.labels[0].forward_return_pct[row as usize]);
+        let largest = format!("{:.4} %", largest.fold(f64::MIN, f64::max));
+        assert!(failure.message.contains(&largest) && failure.hint.contains(&largest), "{failure:?}");
+        assert!(failure.hint.contains(hint), "{failure:?}");
+        assert_eq!(fitter.n_prepared.into_inner(), 0);
+    }
+}
+
+#[test]
+fn a_label_of_one_class_is_no_fallback_for_labels_too_rare() {
+    // Base rates 0 and about 0.98: the first is nearer to 0.3, and nothing can be learned from it.
+    let panel = Panel::new(8, 0.0, &[500.0, -6.8]);
+    let outcome = found(&panel, 4);
+    assert_eq!(outcome.label_idx, 1, "{:?}", outcome.labels);
 }
 
 #[test]
@@ -131,7 +157,11 @@ fn the_prior_stays_where_other_parameters_change_nothing() {
     let panel = Panel::new(10, 0.5, &[1.0]);
     let fitter = Centroid::blind_to(&panel.table, 5, "one-column");
     let outcome = search(&panel, &fitter, 9, 1).unwrap();
-    assert_eq!((outcome.params, outcome.gain_over_prior), (no_params(), None));
+    assert_eq!(outcome.params, no_params());
+    let reason = outcome.gain_over_prior.unwrap_err().to_string();
+    assert!(reason.contains("the best other configuration gains +0.0000"), "{reason}");
+    let alone = found(&panel, 1).gain_over_prior.unwrap_err().to_string();
+    assert_eq!(alone, "the family's prior stayed: no other configuration was fitted");
 }
 
 #[test]
