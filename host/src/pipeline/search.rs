@@ -173,6 +173,9 @@ pub fn run(
     })
 }
 
+/// What is to be tried: a label's position and parameters.
+type Configuration = (usize, Map<String, Value>);
+
 /// A configuration tried on a label.
 #[derive(Clone, Debug)]
 pub(in crate::pipeline) struct Tried {
@@ -287,7 +290,7 @@ fn tune(
 fn try_batch(
     bench: &mut Bench<'_>,
     baselines: &Baselines<'_>,
-    (stage, asked): (Stage, Vec<(usize, Map<String, Value>)>),
+    (stage, asked): (Stage, Vec<Configuration>),
     log: &mut Log<'_>,
 ) -> Result<Vec<Tried>, Failure> {
     let study = *bench.study;
