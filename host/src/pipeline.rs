@@ -10,6 +10,7 @@ use crate::job::request::Job;
 
 pub mod bars;
 pub mod baseline;
+pub mod date;
 pub mod features;
 pub mod fitter;
 pub mod labels;
@@ -58,7 +59,7 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<report::Report, Failure> {
     let stages = Stages::new(inputs.progress);
 
     stages.enter(Phase::DataFetch, "reading bars");
-    let market = bars::load(inputs.bars_dir, job)?;
+    let market = bars::load(inputs.bars_dir, job, inputs.selection.lookback_rows())?;
 
     stages.enter(Phase::FeatureEngineering, "computing features and labels");
     let (table, features) = features::build(&market, job)?;

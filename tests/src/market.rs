@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use oculus_host::pipeline::report::iso_date;
+use oculus_host::pipeline::date::iso_date;
 
 /// Deviation of a day's log return.
 const DAILY_DEVIATION: f64 = 0.015;

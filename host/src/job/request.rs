@@ -23,8 +23,6 @@ pub use oculus_plugin_api::Operator;
 pub const MAX_PAYLOAD_BYTES: usize = 5_000_000;
 /// Seed of a job that names none.
 pub const DEFAULT_SEED: u64 = 42;
-/// Window of a sequence model in bars where the job names none.
-const DEFAULT_SEQUENCE_LENGTH: usize = 100;
 /// Problems that a refusal names; the rest is counted.
 const MAX_NAMED_PROBLEMS: usize = 20;
 
@@ -121,12 +119,6 @@ impl Job {
         }
     }
 
-    /// Bars that the longest sequence model looks back over: `lstm_sequence_length` when `train_lstm` is set, else 0.
-    pub fn sequence_length(&self) -> usize {
-        let config = &self.design.ml_training_config;
-        if config.flag("train_lstm") { config.lstm_sequence_length() } else { 0 }
-    }
-
     /// The configuration with all defaults resolved, as the result echoes it.
     pub fn design_config(&self) -> Value {
         let design = &self.design;
@@ -161,14 +153,6 @@ impl TrainingConfig {
     /// Whether a flag such as `train_lstm` is set.
     pub fn flag(&self, name: &str) -> bool {
         self.options.get(name).and_then(Value::as_bool).unwrap_or(false)
-    }
-
-    fn lstm_sequence_length(&self) -> usize {
-        self.options
-            .get("lstm_sequence_length")
-            .and_then(Value::as_u64)
-            .and_then(|length| usize::try_from(length).ok())
-            .unwrap_or(DEFAULT_SEQUENCE_LENGTH)
     }
 }
 

@@ -13,13 +13,15 @@ use std::path::Path;
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::splits::Span;
-use crate::job::{
-    failure::Failure,
-    progress::Phase,
-    request::{Job, Timeframe},
+use crate::{
+    hash::sha256_hex,
+    job::{
+        failure::Failure,
+        progress::Phase,
+        request::{Job, Timeframe},
+    },
 };
 
 const SECONDS_A_DAY: i64 = 86_400;
@@ -73,10 +75,12 @@ pub struct Market {
 
 /// Reads the bars of a job's symbols and cuts them to its span.
 ///
+/// * `lookback_rows`: rows up to and including its own that a prediction reads; so many bars more are kept.
+///
 /// # Errors
 /// `no_bars` without any file, `bad_bars` for a file that is no table of sound bars, `too_few_bars` under 250 labelled
 /// dates, `unreadable_bars` (retryable) when the file system fails.
-pub fn load(folder: &Path, job: &Job) -> Result<Market, Failure> {
+pub fn load(folder: &Path, job: &Job, lookback_rows: usize) -> Result<Market, Failure> {
     let mut warnings = Vec::new();
     let mut series = Vec::new();
     for symbol in &job.symbols {
@@ -84,14 +88,16 @@ pub fn load(folder: &Path, job: &Job) -> Result<Market, Failure> {
         if path.is_file() {
             series.push(validate::sound(csv::read(&path, job.timeframe)?, symbol, job.timeframe)?);
         } else {
-            warnings
-                .push(Warning::new("symbol_without_bars", format!("{symbol} is left out: no file {}", path.display())));
+            let meant = otherwise_cased(symbol, &symbols_in(folder).unwrap_or_default());
+            let meant = meant.map(|meant| format!("; symbols are case-sensitive, and {meant} is there"));
+            let message = format!("{symbol} is left out: no file {}{}", path.display(), meant.unwrap_or_default());
+            warnings.push(Warning::new("symbol_without_bars", message));
         }
     }
     if series.is_empty() {
         return Err(no_bars(folder, job));
     }
-    cut::market(series, job, warnings)
+    cut::market(series, job, lookback_rows, warnings)
 }
 
 impl Bars {
@@ -147,24 +153,18 @@ fn session_day(time: i64, zone: &TimeZone) -> i32 {
     i32::try_from((time + offset).div_euclid(SECONDS_A_DAY)).unwrap_or(i32::MAX)
 }
 
-/// `2024-01-02` for a session date.
-fn date_name(day: i32) -> String {
-    Timestamp::from_second(i64::from(day) * SECONDS_A_DAY)
-        .map_or_else(|_| format!("day {day}"), |midnight| midnight.strftime("%Y-%m-%d").to_string())
-}
-
 fn sha256(bars: &[Bars]) -> String {
-    let mut hash = Sha256::new();
+    let mut bytes = Vec::new();
     for bars in bars {
-        hash.update((bars.symbol.len() as u64).to_le_bytes());
-        hash.update(bars.symbol.as_bytes());
-        hash.update((bars.len() as u64).to_le_bytes());
-        bars.time.iter().for_each(|time| hash.update(time.to_le_bytes()));
+        bytes.extend((bars.symbol.len() as u64).to_le_bytes());
+        bytes.extend(bars.symbol.as_bytes());
+        bytes.extend((bars.len() as u64).to_le_bytes());
+        bytes.extend(bars.time.iter().flat_map(|time| time.to_le_bytes()));
         for values in [&bars.open, &bars.high, &bars.low, &bars.close, &bars.volume] {
-            values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+            bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256_hex(&bytes)
 }
 
 fn refused(code: &str, message: String, hint: &str) -> Failure {
@@ -174,16 +174,24 @@ fn refused(code: &str, message: String, hint: &str) -> Failure {
 fn no_bars(folder: &Path, job: &Job) -> Failure {
     let looked_for: Vec<String> =
         job.symbols.iter().take(MAX_LISTED_SYMBOLS).map(|symbol| format!("{symbol}.csv")).collect();
+    let mut hint = "ask for symbols that are there, or put SYMBOL.csv into the folder".to_owned();
     let message = match symbols_in(folder) {
         Ok(found) if found.is_empty() => "which holds no .csv file".to_owned(),
-        Ok(found) => format!("which holds {}", listed(&found)),
+        Ok(found) => {
+            let meant: Vec<String> = job.symbols.iter().filter_map(|symbol| otherwise_cased(symbol, &found)).collect();
+            if !meant.is_empty() {
+                hint = format!("symbols are case-sensitive: the folder has {}", listed(&meant));
+            }
+            format!("which holds {}", listed(&found))
+        }
         Err(error) => format!("which cannot be read: {error}"),
     };
-    refused(
-        "no_bars",
-        format!("no {} in {}, {message}", looked_for.join(", "), folder.display()),
-        "ask for symbols that are there, or put SYMBOL.csv into the folder",
-    )
+    refused("no_bars", format!("no {} in {}, {message}", looked_for.join(", "), folder.display()), &hint)
+}
+
+/// The symbol of the folder that differs in upper and lower case alone.
+fn otherwise_cased(symbol: &str, found: &[String]) -> Option<String> {
+    found.iter().find(|other| *other != symbol && other.eq_ignore_ascii_case(symbol)).cloned()
 }
 
 fn symbols_in(folder: &Path) -> std::io::Result<Vec<String>> {

@@ -114,19 +114,8 @@ impl FeatureTable {
 /// `too_few_bars` where no symbol has a bar after the warm-up.
 pub fn build(market: &Market, job: &Job) -> Result<(FeatureTable, FeatureReport), Failure> {
     let mut report = FeatureReport::default();
-    let mut features = Vec::new();
-    for feature in catalogue::default_features().chain(asked(job, &mut report)) {
-        let needs_bars = feature.warm_up_bars();
-        if features.contains(&feature) {
-            continue;
-        }
-        if needs_bars <= market.warm_up_bars {
-            features.push(feature);
-        } else if report.left_out.iter().all(|left_out| left_out.name != feature.name()) {
-            report.left_out.push(LeftOut { name: feature.name(), needs_bars, has_bars: market.warm_up_bars });
-        }
-    }
-    report.warm_up_bars = features.iter().map(Feature::warm_up_bars).max().unwrap_or(0);
+    let features = choose(job, market.warm_up_bars, &mut report);
+    report.warm_up_bars = longest_warm_up(&features);
     let table = fill(market, &features, report.warm_up_bars);
     if table.n_rows() == 0 {
         let message = format!("no symbol has more than the {} bars of warm-up", report.warm_up_bars);
@@ -134,6 +123,32 @@ pub fn build(market: &Market, job: &Job) -> Result<(FeatureTable, FeatureReport)
         return Err(Failure::refused(Phase::FeatureEngineering, "too_few_bars", message, hint));
     }
     Ok((table, report))
+}
+
+/// Bars before the first row of each symbol, where `has_bars` of warm-up can be had.
+pub fn warm_up_bars(job: &Job, has_bars: usize) -> usize {
+    longest_warm_up(&choose(job, has_bars, &mut FeatureReport::default()))
+}
+
+fn longest_warm_up(features: &[Feature]) -> usize {
+    features.iter().map(Feature::warm_up_bars).max().unwrap_or(0)
+}
+
+/// The default features and those that the job names, as far as the warm-up reaches.
+fn choose(job: &Job, has_bars: usize, report: &mut FeatureReport) -> Vec<Feature> {
+    let mut features = Vec::new();
+    for feature in catalogue::default_features().chain(asked(job, report)) {
+        let needs_bars = feature.warm_up_bars();
+        if features.contains(&feature) {
+            continue;
+        }
+        if needs_bars <= has_bars {
+            features.push(feature);
+        } else if report.left_out.iter().all(|left_out| left_out.name != feature.name()) {
+            report.left_out.push(LeftOut { name: feature.name(), needs_bars, has_bars });
+        }
+    }
+    features
 }
 
 /// The features that a job names, each followed by its scale-free form.

@@ -28,7 +28,7 @@ pub struct Label {
     /// 1, 0, or NaN where the horizon reaches past the last bar of the symbol.
     pub value: Vec<f32>,
     /// Forward return in percent, NaN where there is no label.
-    pub forward_return_pct: Vec<f32>,
+    pub forward_return_pct: Vec<f64>,
     /// Session date at which each row's label is known, days since 1970-01-01; `i32::MAX` where there is no label.
     pub known_day: Vec<i32>,
 }
@@ -110,7 +110,7 @@ impl Outlook {
             key,
             horizon_bars,
             value: self.return_pct.iter().map(class).collect(),
-            forward_return_pct: self.return_pct.iter().map(|&rise| rise as f32).collect(),
+            forward_return_pct: self.return_pct.clone(),
             known_day: self.known_day.clone(),
         }
     }

@@ -7,6 +7,7 @@ mod bootstrap;
 mod figure;
 mod random;
 mod ranking;
+mod spread;
 #[cfg(test)]
 mod tests;
 mod threshold;
@@ -16,5 +17,6 @@ pub use self::{
     figure::{Finite, Reasons, Undefined},
     random::Random,
     ranking::{Ranking, auc, average_precision},
+    spread::Spread,
     threshold::{Confusion, decision_threshold},
 };

@@ -19,7 +19,7 @@ pub use self::{
 use super::{
     bars::Warning,
     fitter::{FitError, FitRequest, Fitted, Keep, setting},
-    metrics::decision_threshold,
+    metrics::{Spread, Undefined, decision_threshold},
     search::{self, Bench, Contender, Family, Gain, OutOfFold, Outcome, Study},
     splits::Development,
 };
@@ -77,7 +77,8 @@ pub struct Training {
 struct Judged<'a> {
     family: Family<'a>,
     oof: OutOfFold,
-    gain: Option<Gain>,
+    /// Over the lead, or why there is none; `None` for the lead itself.
+    gain: Option<Result<Gain, Undefined>>,
     row: ModelRow,
 }
 
@@ -129,7 +130,8 @@ pub fn run(
 
 /// The lead, unless one beats it by more than a standard error; of several that do, the one of the largest gain.
 fn pick(judged: &[Judged<'_>]) -> usize {
-    let gain = |idx: usize| judged[idx].gain.filter(Gain::is_clear).map(|gain| gain.value);
+    let gain =
+        |idx: usize| judged[idx].gain.as_ref()?.as_ref().ok().filter(|gain| gain.is_clear()).map(|gain| gain.value);
     let clear = (1..judged.len()).filter_map(|idx| Some((idx, gain(idx)?)));
     clear.reduce(|best, next| if next.1 > best.1 { next } else { best }).map_or(0, |(idx, _)| idx)
 }
@@ -150,8 +152,11 @@ fn judge<'a>(
             let common = common_rows(&lead.oof.scores, &oof.scores);
             let label = &study.labels[label_idx];
             let pooled = |scores| Contender { label, groups: vec![&common], scores, baseline: None };
-            let gain = search::gain(study, &pooled(&oof.scores), &pooled(&lead.oof.scores)).ok();
-            Ok(Ok(Judged { family: *family, oof, gain, row: model_row(family) }))
+            let gain = match outcome.too_rare() {
+                Some(reason) => Err(reason),
+                None => search::gain(study, &pooled(&oof.scores), &pooled(&lead.oof.scores)),
+            };
+            Ok(Ok(Judged { family: *family, oof, gain: Some(gain), row: model_row(family) }))
         }
     }
 }
@@ -175,16 +180,20 @@ fn finish(
     if let (Some(name), Some(rounds)) = (&manifest.rounds_param, judged.oof.rounds) {
         params.insert(name.clone(), json!(rounds));
     }
-    let fitted = final_fit(study, outcome, &Family { params: &params, ..judged.family })?;
-    let threshold = decision_threshold(&label.value, &judged.oof.scores);
+    let predict_rows = search::merged(&splits.development.train_rows, &splits.test_rows);
+    let fitted = final_fit(study, outcome, &Family { params: &params, ..judged.family }, &predict_rows)?;
+    let (trained, test_scores) = search::scores_apart(&predict_rows, &fitted.scores, &splits.test_rows);
+    let standard = decision_threshold(&label.value, &judged.oof.standard_scores);
+    let threshold = standard.map(|standard| Spread::of(&trained).score(standard));
     let test = evaluate::on_test(
         study,
         outcome.label_idx,
         &evaluate::Tested {
             model_name: manifest.title(),
-            scores: &fitted.scores,
+            scores: &test_scores,
             threshold: threshold.clone(),
             n_train: splits.development.train_rows.len(),
+            too_rare: outcome.too_rare(),
         },
     );
     let winner = Winner {
@@ -193,14 +202,19 @@ fn finish(
         params,
         threshold: threshold.ok(),
         oof_scores: judged.oof.scores.clone(),
-        test_scores: fitted.scores,
+        test_scores,
         model: fitted.model.unwrap_or_default(),
         importance: fitted.importance,
     };
     Ok((winner, fitted.summary.device, test))
 }
 
-fn final_fit(study: &Study<'_>, outcome: &Outcome, family: &Family<'_>) -> Result<Fitted, Failure> {
+fn final_fit(
+    study: &Study<'_>,
+    outcome: &Outcome,
+    family: &Family<'_>,
+    predict_rows: &[u32],
+) -> Result<Fitted, Failure> {
     let fatal = |error: FitError| search::family_failure(Phase::Training, family, &error);
     let splits = &study.splits[outcome.label_idx];
     let Development { learn_rows, train_rows } = &splits.development;
@@ -213,12 +227,12 @@ fn final_fit(study: &Study<'_>, outcome: &Outcome, family: &Family<'_>) -> Resul
         params: family.params,
         seed: study.seed,
         device: family.device,
-        predict_rows: &splits.test_rows,
+        predict_rows,
         keep: Keep::Model,
     };
     let fitted = family.fitter.fit(&request).map_err(fatal)?;
-    search::every_row_scored(&fitted.scores, &splits.test_rows).map_err(|reason| {
-        let message = format!("{}: on the test period {reason}", family.fitter.manifest().title());
+    search::every_row_scored(&fitted.scores, predict_rows).map_err(|reason| {
+        let message = format!("{}: in the final fit {reason}", family.fitter.manifest().title());
         Failure::failed(Phase::Training, "incomplete_scores", message, "update the plugin, or leave the family out")
     })?;
     Ok(fitted)
@@ -233,7 +247,7 @@ fn validation_rows(study: &Study<'_>, outcome: &Outcome, judged: Vec<Judged<'_>>
         .into_iter()
         .map(|Judged { oof, gain, row, .. }| {
             let scores: Vec<f32> = common.iter().map(|&row| oof.scores[row]).collect();
-            let validation = validation_metrics(&labels, &scores, &oof, gain);
+            let validation = validation_metrics(&labels, &scores, &oof, (gain, outcome.too_rare()));
             let device = Some(oof.device.unwrap_or_else(|| "cpu".to_owned()));
             ModelRow { device, rounds: oof.rounds, validation: Some(validation), ..row }
         })

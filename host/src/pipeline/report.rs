@@ -12,7 +12,6 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use jiff::{Span, civil};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -118,11 +117,4 @@ pub fn build(inputs: &Inputs<'_>) -> Report {
         reasons: BTreeMap::from([("strategy_optimization", NO_STRATEGY)]),
         run: Map::new(),
     }
-}
-
-/// `2024-01-02` for days since 1970-01-01.
-pub fn iso_date(day: i32) -> String {
-    let span = Span::new().try_days(i64::from(day)).ok();
-    let date = span.and_then(|span| civil::Date::constant(1970, 1, 1).checked_add(span).ok());
-    date.map_or_else(|| format!("day {day}"), |date| date.to_string())
 }

@@ -130,7 +130,12 @@ fn side(
     (scored, count)
 }
 
-fn score_rule(study: &Study<'_>, judge: &Judge<'_>, rule: &Rule, column: &Result<usize, UnresolvedRule>) -> ScoredRule {
+fn score_rule(
+    study: &Study<'_>,
+    judge: &Result<Judge<'_>, Undefined>,
+    rule: &Rule,
+    column: &Result<usize, UnresolvedRule>,
+) -> ScoredRule {
     let mut scored = ScoredRule {
         rule: rule.clone(),
         resolved_feature: None,
@@ -143,18 +148,29 @@ fn score_rule(study: &Study<'_>, judge: &Judge<'_>, rule: &Rule, column: &Result
         Ok(feature_idx) => *feature_idx,
         Err(problem) => return ScoredRule { reason: Some(problem.reason.clone()), ..scored },
     };
+    scored.resolved_feature = Some(study.table.names[feature_idx].clone());
+    let judge = match judge {
+        Ok(judge) => judge,
+        Err(reason) => return ScoredRule { reason: Some(reason.to_string()), ..scored },
+    };
     let values = study.table.column(feature_idx);
-    let holds = |row: u32| rule.operator.holds(f64::from(values[row as usize]), rule.threshold);
+    let holds = |row: u32| holds(rule, values[row as usize]);
     let development = judge.development(&holds);
     if development.support == 0 {
         let nearest = nearest_threshold(rule, judge.development_rows().iter().map(|&row| values[row as usize]));
         scored.nearest_threshold = nearest.and_then(Finite::of);
         scored.reason = Some(never_true(rule, development.n_rows, nearest));
     }
-    scored.resolved_feature = Some(study.table.names[feature_idx].clone());
     scored.development = Some(development);
     scored.test = Some(judge.test(&holds));
     scored
+}
+
+/// Whether a feature's value satisfies a rule.
+///
+/// Features are `f32`, so the threshold is taken as one too: what equals it as written would else lie beside it.
+fn holds(rule: &Rule, value: f32) -> bool {
+    rule.operator.holds(f64::from(value), f64::from(rule.threshold as f32))
 }
 
 fn never_true(rule: &Rule, n_rows: usize, nearest: Option<f64>) -> String {

@@ -14,11 +14,13 @@ mod propose;
 pub(in crate::pipeline) mod tests;
 mod trial;
 
+use std::cell::OnceCell;
+
 use serde_json::{Map, Value};
 
 pub(in crate::pipeline) use self::{
     compare::{Contender, gain},
-    trial::{Bench, every_row_scored, family_failure},
+    trial::{Bench, every_row_scored, family_failure, merged, scores_apart},
 };
 pub use self::{
     labels::{LabelName, LabelRow, LabelStatus},
@@ -30,12 +32,15 @@ use super::{
     features::FeatureTable,
     fitter::Fitter,
     labels::Label,
+    metrics::Undefined,
     splits::Splits,
 };
 use crate::job::{failure::Failure, progress::Phase};
 
 /// Trials proposed at once, whatever the number of cores.
 const BATCH: usize = 4;
+/// Why no score on the only label left means anything.
+const TOO_RARE: &str = "the label is too rare to be judged";
 
 /// What search and models look at.
 #[derive(Clone, Copy)]
@@ -89,14 +94,22 @@ pub struct Outcome {
     pub score: Option<f64>,
     /// Mean over folds of the baseline's AUC.
     pub baseline_auc: Option<f64>,
-    /// Gain of the chosen configuration over the prior with its standard error; `None` where the prior stayed.
-    pub gain_over_prior: Option<Gain>,
+    /// Gain of the chosen configuration over the prior with its standard error, or why the prior stayed.
+    pub gain_over_prior: Result<Gain, Undefined>,
     /// All trials, in order.
     pub trials: Vec<Trial>,
     /// All labels, in the job's order.
     pub labels: Vec<LabelRow>,
     /// What the reader should know.
     pub warnings: Vec<Warning>,
+}
+
+impl Outcome {
+    /// Why no AUC on the chosen label means anything, where it is too rare to be judged.
+    pub fn too_rare(&self) -> Option<Undefined> {
+        let row = &self.labels[self.label_idx];
+        (row.status == LabelStatus::TooRare).then(|| Undefined::because(format!("{TOO_RARE}: {}", row.reason)))
+    }
 }
 
 /// By how much one set of scores beats another on the same resampled dates.
@@ -127,19 +140,23 @@ pub fn run(
     n_trials: usize,
     on_trial: &dyn Fn(TrialEvent<'_>),
 ) -> Result<Outcome, Failure> {
+    labels::refuse_one_class(study)?;
     let mut labels = labels::examine(study, n_trials / 2);
     let too_rare = labels.iter().position(|row| row.status == LabelStatus::TooRare);
     let mut log = Log { n_trials, too_rare, on_trial, trials: Vec::new() };
     let mut bench = Bench::new(study, lead);
+    let baselines = Baselines::new(study);
 
-    let priors = try_labels(&mut bench, &labels, &mut log)?;
-    let chosen = labels::choose(study, &mut labels, &priors).ok_or_else(|| fitted_nowhere(lead, &log.trials))?;
+    let priors = try_labels(&mut bench, &baselines, &labels, &mut log)?;
+    let chosen = labels::choose(study, &baselines, &mut labels, &priors);
+    let chosen = chosen.ok_or_else(|| fitted_nowhere(lead, &log.trials))?;
     let label_idx = chosen.label_idx;
-    let tuned = if chosen.score().is_some() { tune(&mut bench, label_idx, &mut log)? } else { Vec::new() };
-    let (best, gain_over_prior) = replace_prior(study, chosen, &tuned);
+    let tuned = if chosen.score().is_some() { tune(&mut bench, &baselines, label_idx, &mut log)? } else { None };
+    let (best, gain_over_prior) = replace_prior(study, &baselines, chosen, tuned.as_ref());
+    let baseline = baselines.of(label_idx);
 
     let mut warnings = labels::warnings(&labels);
-    if best.baseline.is_none() {
+    if baseline.is_none() {
         let message = format!("no volatility baseline without {}; 0.5 stands for it", baseline::FEATURES.join(" and "));
         warnings.push(Warning::new("no_volatility_baseline", message));
     }
@@ -147,7 +164,7 @@ pub fn run(
         label_idx,
         params: best.params.clone(),
         oof: best.oof.clone(),
-        baseline: best.baseline.clone(),
+        baseline: baseline.map(<[f32]>::to_vec),
         score: best.score(),
         baseline_auc: best.baseline_auc(),
         gain_over_prior,
@@ -166,13 +183,15 @@ fn fitted_nowhere(lead: &Family<'_>, trials: &[Trial]) -> Failure {
     Failure::failed(Phase::ConfigSearch, "no_label_fitted", message, hint)
 }
 
+/// What is to be tried: a label's position and parameters.
+type Configuration = (usize, Map<String, Value>);
+
 /// A configuration tried on a label.
 #[derive(Clone, Debug)]
 pub(in crate::pipeline) struct Tried {
     pub(in crate::pipeline) label_idx: usize,
     params: Map<String, Value>,
     oof: OutOfFold,
-    baseline: Option<Vec<f32>>,
     excess: Option<compare::Excess>,
 }
 
@@ -185,13 +204,34 @@ impl Tried {
         self.excess.and_then(|excess| excess.baseline_auc)
     }
 
-    fn contender<'a>(&'a self, study: &Study<'a>) -> Contender<'a> {
+    fn contender<'a>(&'a self, baselines: &'a Baselines<'a>) -> Contender<'a> {
+        let study = baselines.study;
         Contender {
             label: &study.labels[self.label_idx],
             groups: study.splits[self.label_idx].folds.iter().map(|fold| fold.valid_rows.as_slice()).collect(),
             scores: &self.oof.scores,
-            baseline: self.baseline.as_deref(),
+            baseline: baselines.of(self.label_idx),
         }
+    }
+}
+
+/// Out-of-fold scores of the volatility baseline, which depend on the label alone: made once each, when asked for.
+pub(in crate::pipeline) struct Baselines<'a> {
+    study: &'a Study<'a>,
+    volatility: Option<Volatility>,
+    scores: Vec<OnceCell<Option<Vec<f32>>>>,
+}
+
+impl<'a> Baselines<'a> {
+    fn new(study: &'a Study<'a>) -> Self {
+        let scores = study.labels.iter().map(|_| OnceCell::new()).collect();
+        Self { study, volatility: Volatility::of(study.table), scores }
+    }
+
+    /// One a row of the table; `None` where the table lacks the baseline's features.
+    fn of(&self, label_idx: usize) -> Option<&[f32]> {
+        let fitted = || Some(compare::baseline_scores(self.volatility.as_ref()?, self.study, label_idx));
+        self.scores[label_idx].get_or_init(fitted).as_deref()
     }
 }
 
@@ -220,7 +260,12 @@ impl Log<'_> {
 }
 
 /// Stage 1: the prior on each label that is worth it.
-fn try_labels(bench: &mut Bench<'_>, labels: &[LabelRow], log: &mut Log<'_>) -> Result<Vec<Tried>, Failure> {
+fn try_labels(
+    bench: &mut Bench<'_>,
+    baselines: &Baselines<'_>,
+    labels: &[LabelRow],
+    log: &mut Log<'_>,
+) -> Result<Vec<Tried>, Failure> {
     let prior = bench.family.params.clone();
     let to_try: Vec<usize> = (0..labels.len())
         .filter(|&idx| matches!(labels[idx].status, LabelStatus::Tried | LabelStatus::TooRare))
@@ -228,30 +273,37 @@ fn try_labels(bench: &mut Bench<'_>, labels: &[LabelRow], log: &mut Log<'_>) -> 
     let mut tried = Vec::new();
     for batch in to_try.chunks(BATCH) {
         let asked: Vec<_> = batch.iter().map(|&label_idx| (label_idx, prior.clone())).collect();
-        tried.extend(try_batch(bench, Stage::Label, asked, log)?);
+        tried.extend(try_batch(bench, baselines, (Stage::Label, asked), log)?);
     }
     Ok(tried)
 }
 
-/// Stage 2: configurations drawn at random on one label. The family's default is known by now: it is the prior.
-fn tune(bench: &mut Bench<'_>, label_idx: usize, log: &mut Log<'_>) -> Result<Vec<Tried>, Failure> {
+/// Stage 2: configurations drawn at random on one label. The family's default is known by now: it is the prior. Only
+/// the best is kept, the first of equals.
+fn tune(
+    bench: &mut Bench<'_>,
+    baselines: &Baselines<'_>,
+    label_idx: usize,
+    log: &mut Log<'_>,
+) -> Result<Option<Tried>, Failure> {
     let mut proposals = propose::Proposals::new(bench.study.seed, bench.family);
-    let mut tried = Vec::new();
+    let score = |tried: &Tried| tried.score().unwrap_or(f64::NEG_INFINITY);
+    let mut best = None;
     while log.n_left() > 0 && proposals.has_choice() {
         let asked = (0..BATCH.min(log.n_left())).map(|_| (label_idx, proposals.draw())).collect();
-        tried.extend(try_batch(bench, Stage::Params, asked, log)?);
+        let tried = try_batch(bench, baselines, (Stage::Params, asked), log)?;
+        best = best.into_iter().chain(tried).reduce(|best, next| if score(&next) > score(&best) { next } else { best });
     }
-    Ok(tried)
+    Ok(best)
 }
 
 fn try_batch(
     bench: &mut Bench<'_>,
-    stage: Stage,
-    asked: Vec<(usize, Map<String, Value>)>,
+    baselines: &Baselines<'_>,
+    (stage, asked): (Stage, Vec<Configuration>),
     log: &mut Log<'_>,
 ) -> Result<Vec<Tried>, Failure> {
     let study = *bench.study;
-    let volatility = Volatility::of(study.table);
     let fitted = bench.fit_all(&asked)?;
     let mut tried = Vec::new();
     for ((label_idx, params), fitted) in asked.into_iter().zip(fitted) {
@@ -260,11 +312,12 @@ fn try_batch(
         match fitted {
             Err(reason) => trial.reason = Some(reason),
             Ok(oof) => {
-                let baseline = volatility.as_ref().map(|it| compare::baseline_scores(it, &study, label_idx));
-                let mut this = Tried { label_idx, params, oof, baseline, excess: None };
-                let excess = match log.too_rare {
-                    Some(rare) if rare == label_idx => Err("the label is too rare to be judged".to_owned()),
-                    _ => compare::excess(&this.contender(&study)).map_err(|reason| reason.to_string()),
+                let mut this = Tried { label_idx, params, oof, excess: None };
+                let excess = if log.too_rare == Some(label_idx) {
+                    this.oof.fold_aucs.fill(None);
+                    Err(TOO_RARE.to_owned())
+                } else {
+                    compare::excess(&this.contender(baselines)).map_err(|reason| reason.to_string())
                 };
                 this.excess = excess.as_ref().ok().copied();
                 trial.judge(excess, &this.oof);
@@ -276,14 +329,20 @@ fn try_batch(
     Ok(tried)
 }
 
-/// The best configuration, where its paired gain over the prior is clear; else the prior.
-fn replace_prior<'t>(study: &Study<'_>, prior: &'t Tried, tuned: &'t [Tried]) -> (&'t Tried, Option<Gain>) {
-    let score = |tried: &Tried| tried.score().unwrap_or(f64::NEG_INFINITY);
-    // The first of equals wins.
-    let best = tuned.iter().reduce(|best, next| if score(next) > score(best) { next } else { best });
-    let replaced = best.and_then(|best| {
-        let gain = gain(study, &best.contender(study), &prior.contender(study)).ok()?;
-        gain.is_clear().then_some((best, Some(gain)))
-    });
-    replaced.unwrap_or((prior, None))
+/// The best configuration, where its paired gain over the prior is clear; else the prior, and why it stayed.
+fn replace_prior<'t>(
+    study: &Study<'_>,
+    baselines: &Baselines<'_>,
+    prior: &'t Tried,
+    best: Option<&'t Tried>,
+) -> (&'t Tried, Result<Gain, Undefined>) {
+    let stayed = |why: String| (prior, Err(Undefined::because(format!("the family's prior stayed: {why}"))));
+    let Some(best) = best else { return stayed("no other configuration was fitted".to_owned()) };
+    match gain(study, &best.contender(baselines), &prior.contender(baselines)) {
+        Ok(gain) if gain.is_clear() => (best, Ok(gain)),
+        Ok(Gain { value, standard_error }) => stayed(format!(
+            "the best other configuration gains {value:+.4}, needs more than a standard error of {standard_error:.4}"
+        )),
+        Err(reason) => stayed(format!("the best other configuration cannot be compared with it: {reason}")),
+    }
 }

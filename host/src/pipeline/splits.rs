@@ -12,7 +12,7 @@ mod tests;
 use std::{collections::BTreeSet, ops::Range};
 
 pub use self::{
-    classes::{ClassCounts, class_counts},
+    classes::{ClassCounts, class_counts, n_episodes},
     tail::{TAIL_SHARE, tail},
 };
 use super::{features::FeatureTable, labels::Label};
@@ -26,7 +26,7 @@ pub(super) const TEST_ONE_IN: usize = 5;
 pub struct Span {
     /// First session date of the labelled span, days since 1970-01-01.
     pub first_day: i32,
-    /// Rows of the same symbol that a row must have before it, so that a sequence model can look back over them.
+    /// Rows of one symbol up to and including its own that a row must have, so that a sequence model can read them.
     pub lookback_rows: usize,
 }
 
@@ -138,13 +138,13 @@ impl Rows<'_> {
     }
 }
 
-/// Rows within the span that have enough rows of their symbol before them.
+/// Rows within the span that have enough rows of their symbol up to their own.
 fn eligible_rows(table: &FeatureTable, span: Span) -> Vec<u32> {
-    let mut n_before = 0;
+    let mut n_up_to = 0;
     let mut rows = Vec::new();
     for row in 0..table.n_rows() {
-        n_before = if row > 0 && table.symbol[row] == table.symbol[row - 1] { n_before + 1 } else { 0 };
-        if n_before >= span.lookback_rows && table.day[row] >= span.first_day {
+        n_up_to = if row > 0 && table.symbol[row] == table.symbol[row - 1] { n_up_to + 1 } else { 1 };
+        if n_up_to >= span.lookback_rows && table.day[row] >= span.first_day {
             rows.push(row as u32);
         }
     }

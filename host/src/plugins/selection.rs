@@ -24,6 +24,23 @@ pub struct Selection {
     pub warnings: Vec<String>,
 }
 
+impl Selection {
+    /// Rows up to and including its own that a prediction of the chosen plugins reads at most; 0 where none looks back.
+    pub fn lookback_rows(&self) -> usize {
+        self.chosen.iter().filter_map(Chosen::lookback_rows).max().unwrap_or(0)
+    }
+}
+
+impl Chosen {
+    fn lookback_rows(&self) -> Option<usize> {
+        let manifest = &self.plugin.manifest;
+        let name = manifest.lookback_param.as_ref()?;
+        let default = || manifest.params.iter().find(|param| param.name == *name).map(Param::default);
+        let n_rows = self.params.get(name).cloned().or_else(default)?.as_u64()?;
+        usize::try_from(n_rows).ok()
+    }
+}
+
 /// A plugin and what the job sets of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chosen {
@@ -246,6 +263,24 @@ mod tests {
     fn a_family_that_cannot_lead_is_no_lead() {
         let failure = select(&job(json!({"config_search_model": "Recurrent"})), &shelf()).unwrap_err();
         assert_eq!(failure.code, "unknown_model");
+    }
+
+    #[test]
+    fn the_longest_window_of_the_chosen_families_counts_and_that_of_a_missing_one_does_not() {
+        let window = Param::int("window", 40).range(1, 1000);
+        let mut shelf = shelf();
+        let windowed = Manifest::new("windowed", "1.0.0").selected_by("train_windowed").prefixed("win_").param(window);
+        shelf.push(installed(windowed.lookback_param("window")));
+        let lookback = |config| select(&job(config), &shelf).unwrap().lookback_rows();
+        let lead = |fields: Value| {
+            let mut config = json!({"config_search_model": "trees", "lstm_sequence_length": 900});
+            config.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            config
+        };
+        assert_eq!(lookback(lead(json!({}))), 0);
+        assert_eq!(lookback(lead(json!({"train_lstm": true}))), 0, "a family that is not installed changes nothing");
+        assert_eq!(lookback(lead(json!({"train_windowed": true}))), 40, "the plugin's default");
+        assert_eq!(lookback(lead(json!({"train_windowed": true, "win_window": "60"}))), 60);
     }
 
     #[test]

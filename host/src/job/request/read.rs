@@ -70,19 +70,16 @@ fn training_config(at: &Cursor) -> TrainingConfig {
     }
 }
 
-/// What plugins interpret, with the fields that the host itself reads in their plain form.
+/// What plugins interpret.
 fn options(at: &Cursor, fields: &Map<String, Value>) -> Map<String, Value> {
     let is_option = |name: &str, value: &Value| !TRAINING_FIELDS.contains(&name) && !value.is_null();
-    let mut options: Map<String, Value> = fields
+    let options: Map<String, Value> = fields
         .iter()
         .filter(|(name, value)| is_option(name, value))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     for flag in ["train_neural_networks", "train_lstm"] {
         at.at(flag).flag();
-    }
-    if let Some(length) = at.at("lstm_sequence_length").whole(1..=1000) {
-        options.insert("lstm_sequence_length".to_owned(), length.into());
     }
     options
 }

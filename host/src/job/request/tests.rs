@@ -38,7 +38,6 @@ fn an_old_job_with_years_and_type_only_runs_on_defaults() {
     assert_eq!(job.design.ml_training_config.cv_folds, 3);
     assert_eq!(job.design.ml_training_config.config_search_model, "LightGBM");
     assert_eq!(job.design.ml_training_config.seed, DEFAULT_SEED);
-    assert_eq!(job.sequence_length(), 0);
 }
 
 #[test]
@@ -55,7 +54,7 @@ fn numbers_as_a_language_model_writes_them_are_numbers() {
         "years": "2.0", "recommended_n_iter_search": 40.0, "forward_returns_days_options": ["5", 10.0, 5],
         "entry_score_threshold": "1.5", "priority_features": null,
         "entry_rules": [{"feature": "RSI_14", "operator": "<", "threshold": "35"}],
-        "ml_training_config": {"cv_folds": "4.0", "train_lstm": true, "lstm_sequence_length": "60", "seed": 7.0},
+        "ml_training_config": {"cv_folds": "4.0", "seed": 7.0},
     }))
     .unwrap();
     assert_eq!(job.design.years, 2.0);
@@ -65,7 +64,6 @@ fn numbers_as_a_language_model_writes_them_are_numbers() {
     assert_eq!(job.design.entry_rules[0].threshold, 35.0);
     assert_eq!(job.design.ml_training_config.cv_folds, 4);
     assert_eq!(job.design.ml_training_config.seed, 7);
-    assert_eq!(job.sequence_length(), 60);
 }
 
 #[test]
@@ -183,7 +181,6 @@ fn field_name() -> impl Strategy<Value = String> {
         "cv_folds",
         "seed",
         "families",
-        "lstm_sequence_length",
         "forward_returns_days_options",
     ])
     .prop_map(str::to_owned)

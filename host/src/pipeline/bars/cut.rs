@@ -2,14 +2,16 @@
 //!
 //! The span reaches `years` back from the newest bar of all symbols. Before it features need a warm-up; where the
 //! symbol with the longest history has less, the warm-up shrinks. A symbol with a shorter history than that starts later.
+//! A symbol that cannot serve is left out, and the rest is cut as if it had never been there.
 
 use std::collections::BTreeSet;
 
-use super::{Bars, Market, Warning, date_name, refused, sha256};
+use super::{Bars, Market, Warning, refused, sha256};
 use crate::{
     job::{failure::Failure, request::Job},
     pipeline::{
-        labels,
+        date::iso_date,
+        features, labels,
         splits::{Span, TEST_ONE_IN},
     },
 };
@@ -21,98 +23,132 @@ const LEAST_WARM_UP_BARS: usize = 60;
 const LEAST_LABELLED_DATES: usize = 250;
 const DAYS_A_YEAR: f64 = 365.25;
 
-/// A series with its session dates and what of it can have a label.
+/// A series with its session dates.
 struct Series {
     bars: Bars,
     days: Vec<i32>,
-    /// Bars before the labelled span.
-    n_before: usize,
 }
 
 /// Cuts all series alike.
-pub(super) fn market(all: Vec<Bars>, job: &Job, mut warnings: Vec<Warning>) -> Result<Market, Failure> {
-    let days: Vec<Vec<i32>> = all.iter().map(|bars| bars.session_days(job.timeframe)).collect();
-    let newest = days.iter().filter_map(|days| days.last()).max().copied().unwrap_or_default();
-    let first_day = newest - (job.design.years * DAYS_A_YEAR).floor() as i32;
-    let mut series: Vec<Series> = all
-        .into_iter()
-        .zip(days)
-        .map(|(bars, days)| Series { n_before: days.partition_point(|&day| day < first_day), bars, days })
-        .collect();
-
-    let lookback_rows = job.sequence_length();
-    let wanted = WARM_UP_BARS + lookback_rows;
-    let available = series.iter().map(|series| series.n_before).max().unwrap_or(0);
-    let warm_up = available.clamp(LEAST_WARM_UP_BARS + lookback_rows, wanted);
-    if warm_up < wanted {
-        let message =
-            format!("{available} bars before the labelled span, {wanted} wanted: the warm-up takes {warm_up}");
-        warnings.push(Warning::new("warm_up_shortened", message));
-    }
-    let horizon_bars = longest_horizon(&series, job);
-    series = leave_out_useless(series, warm_up, horizon_bars, &mut warnings);
-    let n_dates = labelled_dates(&series, warm_up, horizon_bars).len();
+pub(super) fn market(
+    all: Vec<Bars>,
+    job: &Job,
+    lookback_rows: usize,
+    mut warnings: Vec<Warning>,
+) -> Result<Market, Failure> {
+    let with_days = |bars: Bars| Series { days: bars.session_days(job.timeframe), bars };
+    let mut series: Vec<Series> = all.into_iter().map(with_days).collect();
+    let mut left_out = Vec::new();
+    let cut = loop {
+        let cut = Cut::of(&series, job, lookback_rows);
+        let n_series = series.len();
+        series = leave_out_useless(series, &cut, &mut warnings, &mut left_out);
+        if series.len() == n_series {
+            break cut;
+        }
+    };
+    let n_dates = cut.labelled_dates(&series).len();
     if n_dates < LEAST_LABELLED_DATES {
-        return Err(too_few(n_dates, warm_up, job));
+        return Err(too_few(n_dates, &cut, &left_out, job));
     }
+    warnings.extend(cut.shortened());
     report_gaps(&series, &mut warnings);
 
-    let bars: Vec<Bars> = series.iter().map(|one| one.bars.skip(one.n_before.saturating_sub(warm_up))).collect();
+    let bars: Vec<Bars> =
+        series.iter().map(|one| one.bars.skip(cut.n_before(one).saturating_sub(cut.warm_up))).collect();
     Ok(Market {
         sha256: sha256(&bars),
         bars,
         timeframe: job.timeframe,
-        span: Span { first_day, lookback_rows },
-        warm_up_bars: warm_up - lookback_rows,
+        span: Span { first_day: cut.first_day, lookback_rows },
+        warm_up_bars: cut.warm_up - lookback_rows,
         warnings,
     })
 }
 
-fn longest_horizon(series: &[Series], job: &Job) -> usize {
-    let longest = job.design.forward_returns_days_options.iter().max().copied().unwrap_or(1);
-    let bars_a_session = labels::median_session_bars(series.iter().map(|one| one.days.as_slice()));
-    labels::horizon_bars(longest, job.timeframe, bars_a_session) as usize
+/// Where series are cut, and which of their bars can have a label.
+struct Cut {
+    /// First date of the labelled span.
+    first_day: i32,
+    /// Bars before the span that the longest history has.
+    available: usize,
+    /// Bars before the span that are wanted.
+    wanted: usize,
+    /// Bars before the span that are kept.
+    warm_up: usize,
+    /// Bars of a symbol before its first row that has all features and a whole window.
+    n_unready: usize,
+    /// Bars that the longest label looks ahead.
+    horizon_bars: usize,
 }
 
-impl Series {
-    /// Session dates at which this symbol has features and the longest label.
-    fn labelled(&self, warm_up: usize, horizon_bars: usize) -> &[i32] {
-        let end = self.days.len().saturating_sub(horizon_bars);
-        &self.days[self.n_before.max(warm_up).min(end)..end]
+impl Cut {
+    fn of(series: &[Series], job: &Job, lookback_rows: usize) -> Self {
+        let newest = series.iter().filter_map(|one| one.days.last()).max().copied().unwrap_or_default();
+        let first_day = newest - (job.design.years * DAYS_A_YEAR).floor() as i32;
+        let wanted = WARM_UP_BARS + lookback_rows;
+        let n_before = |one: &Series| one.days.partition_point(|&day| day < first_day);
+        let available = series.iter().map(n_before).max().unwrap_or(0);
+        let warm_up = available.clamp(LEAST_WARM_UP_BARS + lookback_rows, wanted);
+        let n_unready = features::warm_up_bars(job, warm_up - lookback_rows) + lookback_rows.saturating_sub(1);
+        let longest = job.design.forward_returns_days_options.iter().max().copied().unwrap_or(1);
+        let bars_a_session = labels::median_session_bars(series.iter().map(|one| one.days.as_slice()));
+        let horizon_bars = labels::horizon_bars(longest, job.timeframe, bars_a_session) as usize;
+        Self { first_day, available, wanted, warm_up, n_unready, horizon_bars }
+    }
+
+    fn n_before(&self, one: &Series) -> usize {
+        one.days.partition_point(|&day| day < self.first_day)
+    }
+
+    /// Session dates at which a symbol has features and the longest label.
+    fn labelled<'a>(&self, one: &'a Series) -> &'a [i32] {
+        let end = one.days.len().saturating_sub(self.horizon_bars);
+        &one.days[self.n_before(one).max(self.n_unready).min(end)..end]
+    }
+
+    fn labelled_dates(&self, series: &[Series]) -> Vec<i32> {
+        let dates: BTreeSet<i32> = series.iter().flat_map(|one| self.labelled(one)).copied().collect();
+        dates.into_iter().collect()
+    }
+
+    fn shortened(&self) -> Option<Warning> {
+        let Self { available, wanted, warm_up, .. } = self;
+        (warm_up < wanted).then(|| {
+            let message =
+                format!("{available} bars before the labelled span, {wanted} wanted: the warm-up takes {warm_up}");
+            Warning::new("warm_up_shortened", message)
+        })
     }
 }
 
-fn labelled_dates(series: &[Series], warm_up: usize, horizon_bars: usize) -> Vec<i32> {
-    let dates: BTreeSet<i32> = series.iter().flat_map(|one| one.labelled(warm_up, horizon_bars)).copied().collect();
-    dates.into_iter().collect()
-}
-
-/// Leaves out symbols that end before the test period or begin after the training.
+/// Leaves out symbols that end before the test period or begin after the training; their names go to `left_out`.
 fn leave_out_useless(
     series: Vec<Series>,
-    warm_up: usize,
-    horizon_bars: usize,
+    cut: &Cut,
     warnings: &mut Vec<Warning>,
+    left_out: &mut Vec<String>,
 ) -> Vec<Series> {
-    let dates = labelled_dates(&series, warm_up, horizon_bars);
+    let dates = cut.labelled_dates(&series);
     let Some(&test_start) = dates.get(dates.len() - dates.len() / TEST_ONE_IN) else { return series };
     let (useful, useless): (Vec<Series>, Vec<Series>) = series.into_iter().partition(|one| {
-        let labelled = one.labelled(warm_up, horizon_bars);
+        let labelled = cut.labelled(one);
         labelled.first().is_some_and(|&day| day < test_start) && labelled.last().is_some_and(|&day| day >= test_start)
     });
     warnings.extend(useless.iter().map(|one| {
         let span = match one.days.as_slice() {
             [] => "it has none".to_owned(),
-            [first, .., last] => format!("they run from {} to {}", date_name(*first), date_name(*last)),
-            [only] => format!("it has only {}", date_name(*only)),
+            [first, .., last] => format!("they run from {} to {}", iso_date(*first), iso_date(*last)),
+            [only] => format!("it has only {}", iso_date(*only)),
         };
         let symbol = &one.bars.symbol;
-        let test = date_name(test_start);
+        let test = iso_date(test_start);
         Warning::new(
             "symbol_left_out",
             format!("{symbol} is left out: its bars must allow labels before and after {test}, {span}"),
         )
     }));
+    left_out.extend(useless.into_iter().map(|one| one.bars.symbol));
     useful
 }
 
@@ -131,15 +167,23 @@ fn report_gaps(series: &[Series], warnings: &mut Vec<Warning>) {
     }
 }
 
-fn too_few(n_dates: usize, warm_up: usize, job: &Job) -> Failure {
+fn too_few(n_dates: usize, cut: &Cut, left_out: &[String], job: &Job) -> Failure {
     let years = job.design.years;
     let longest = job.design.forward_returns_days_options.iter().max().copied().unwrap_or(1);
+    let without = match left_out {
+        [] => String::new(),
+        names => format!(
+            "; left out, since their bars do not allow labels both before and in the test period: {}",
+            super::listed(names)
+        ),
+    };
     refused(
         "too_few_bars",
         format!(
-            "{n_dates} dates can be labelled in {years} years of {} bars, after a warm-up of {warm_up} bars and before the last \
-             {longest} sessions; {LEAST_LABELLED_DATES} are needed",
-            job.timeframe.name()
+            "{n_dates} dates can be labelled in {years} years of {} bars, after a warm-up of {} bars and before the last \
+             {longest} sessions; {LEAST_LABELLED_DATES} are needed{without}",
+            job.timeframe.name(),
+            cut.n_unready
         ),
         "raise design.years, give bars of a longer history, or use a shorter timeframe or shorter horizons",
     )

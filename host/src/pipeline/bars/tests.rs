@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::pipeline::{date::iso_date, features};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/bars");
 
@@ -17,6 +18,11 @@ fn job(symbols: &[&str], timeframe: &str, design: Value) -> Job {
 
 fn daily(symbols: &[&str]) -> Job {
     job(symbols, "1d", json!({}))
+}
+
+/// The market of families that look at one row.
+fn load(folder: &Path, job: &Job) -> Result<Market, Failure> {
+    super::load(folder, job, 0)
 }
 
 /// A folder of CSV files.
@@ -32,7 +38,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 fn csv(n_bars: i32, last_day: i32, line: impl Fn(&str, i32) -> String) -> String {
     let mut text = "date,open,high,low,close,volume\n".to_owned();
     for day in last_day - n_bars + 1..=last_day {
-        writeln!(text, "{}", line(&date_name(day), day)).unwrap();
+        writeln!(text, "{}", line(&iso_date(day), day)).unwrap();
     }
     text
 }
@@ -69,8 +75,7 @@ fn the_example_bars_give_two_years_and_a_full_warm_up() {
 
 #[test]
 fn a_sequence_model_gets_its_window_before_the_span() {
-    let design = json!({"ml_training_config": {"train_lstm": true, "lstm_sequence_length": 50}});
-    let market = load(Path::new(EXAMPLES), &job(&["AAPL"], "1d", design)).unwrap();
+    let market = super::load(Path::new(EXAMPLES), &daily(&["AAPL"]), 50).unwrap();
     let days = market.bars[0].session_days(Timeframe::Day1);
     assert_eq!(days.partition_point(|&day| day < market.span.first_day), 370);
     assert_eq!((market.warm_up_bars, market.span.lookback_rows), (320, 50));
@@ -187,13 +192,13 @@ fn symbols_that_end_before_the_test_or_begin_in_it_are_left_out() {
     let folder = folder(&[
         ("A.csv", &csv(1200, 15_000, plain)),
         ("OLD.csv", &csv(900, 14_700, plain)),
-        ("NEW.csv", &csv(400, 15_000, plain)),
+        ("NEW.csv", &csv(300, 15_000, plain)),
         (
             "GAP.csv",
             &csv(
                 1200,
                 15_000,
-                |date, day| if day == 14_900 { plain(&date_name(14_899), 14_899) } else { plain(date, day) },
+                |date, day| if day == 14_900 { plain(&iso_date(14_899), 14_899) } else { plain(date, day) },
             ),
         ),
     ]);
@@ -202,6 +207,46 @@ fn symbols_that_end_before_the_test_or_begin_in_it_are_left_out() {
     assert!(market.warnings.iter().any(|warning| warning.message.starts_with("OLD is left out")));
     assert!(market.warnings.iter().any(|warning| warning.message.starts_with("NEW is left out")));
     assert!(market.warnings.iter().any(|warning| warning.message.starts_with("GAP has no bar on 1 date")));
+}
+
+#[test]
+fn what_is_left_is_cut_as_if_the_symbols_left_out_had_never_been_there() {
+    // Without OLD's long history A has no bar before the span, and the warm-up shrinks.
+    let files = [("A.csv", csv(700, 15_000, plain)), ("OLD.csv", csv(1200, 14_700, plain))];
+    let both = folder(&[(files[0].0, &files[0].1), (files[1].0, &files[1].1)]);
+    let together = load(both.path(), &daily(&["A", "OLD"])).unwrap();
+    let alone = load(both.path(), &daily(&["A"])).unwrap();
+    assert_eq!((&together.bars, together.warm_up_bars, together.span), (&alone.bars, 60, alone.span));
+    let codes: Vec<&str> = together.warnings.iter().map(|warning| warning.code.as_str()).collect();
+    assert_eq!(codes, ["symbol_left_out", "warm_up_shortened"]);
+}
+
+#[test]
+fn a_refusal_names_the_symbols_left_out() {
+    let folder = folder(&[("OLD.csv", &csv(500, 14_500, plain)), ("NEW.csv", &csv(290, 15_000, plain))]);
+    let failure = load(folder.path(), &daily(&["OLD", "NEW"])).unwrap_err();
+    assert_eq!(failure.code, "too_few_bars");
+    assert!(failure.message.contains("OLD"), "{}", failure.message);
+}
+
+#[test]
+fn a_shorter_history_serves_from_the_first_bar_that_has_all_features() {
+    // A has 716 labelled dates, of which the last 143 are the test: B has 20 before them.
+    let own = features::warm_up_bars(&daily(&["A"]), 320);
+    assert!(own < 320, "{own}");
+    let n_bars = 143 + own as i32 + 15 + 20;
+    let folder = folder(&[("A.csv", &csv(1200, 15_000, plain)), ("B.csv", &csv(n_bars, 15_000, plain))]);
+    let market = load(folder.path(), &daily(&["A", "B"])).unwrap();
+    assert_eq!(market.bars.len(), 2, "{:?}", market.warnings);
+}
+
+#[test]
+fn a_symbol_in_other_case_is_named() {
+    let failure = load(Path::new(EXAMPLES), &daily(&["aapl"])).unwrap_err();
+    assert_eq!(failure.code, "no_bars");
+    assert!(failure.hint.contains("case-sensitive") && failure.hint.contains("AAPL"), "{}", failure.hint);
+    let market = load(Path::new(EXAMPLES), &daily(&["AAPL", "msft"])).unwrap();
+    assert!(market.warnings[0].message.contains("MSFT is there"), "{:?}", market.warnings);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Bars, csv::Row, date_name, refused, session_day, session_zone};
+use super::{Bars, csv::Row, refused, session_day, session_zone};
 use crate::job::{failure::Failure, request::Timeframe};
+use crate::pipeline::date::iso_date;
 
 /// Adjusted prices carry few decimals; within this share a high below the close is a rounding, beyond it an error.
 const ROUNDING: f64 = 1e-5;
@@ -69,5 +70,5 @@ fn name(time: i64, timeframe: Timeframe) -> String {
     if timeframe.is_intraday() {
         return jiff::Timestamp::from_second(time).map_or_else(|_| time.to_string(), |time| time.to_string());
     }
-    date_name(session_day(time, &session_zone(timeframe)))
+    iso_date(session_day(time, &session_zone(timeframe)))
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::{Feature, KINDS, Kind, MAX_PARAM, kind};
 
 /// Similarity from which a known name is worth suggesting.
-const WORTH_SUGGESTING: f64 = 0.6;
+const WORTH_SUGGESTING: f64 = 0.8;
 
 /// A name that means no feature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -37,6 +37,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("DI_PLUS", "PLUS_DI"),
     ("DMN", "MINUS_DI"),
     ("DI_MINUS", "MINUS_DI"),
+    ("STOCH", "STOCH_K"),
     ("STOCHK", "STOCH_K"),
     ("SLOWK", "STOCH_K"),
     ("STOCH_SLOWK", "STOCH_K"),
@@ -46,6 +47,10 @@ const ALIASES: &[(&str, &str)] = &[
     ("WILLIAMS_R", "WILLR"),
     ("ATRR", "ATR"),
     ("ATR_PCT", "NATR"),
+    ("ATR_PERCENT", "NATR"),
+    ("ATRP", "NATR"),
+    ("PRICE_VS_SMA", "PRICE_TO_SMA"),
+    ("PRICE_VS_EMA", "PRICE_TO_EMA"),
     ("BBU", "BB_UPPER"),
     ("BBANDS_UPPER", "BB_UPPER"),
     ("BBL", "BB_LOWER"),
@@ -75,6 +80,7 @@ const ALIAS_DEFAULTS: &[(&str, &[usize])] = &[("ROC", &[10])];
 pub fn resolve(asked: &str) -> Result<Feature, Unresolved> {
     let plain = asked.trim().to_uppercase().replace(['-', ' '], "_");
     let (stem, params) = split(&plain);
+    let stem = if params.len() == 2 { crossing(stem) } else { stem };
     let Some(kind) = kind_of(&stem) else {
         return Err(unresolved(asked, "unknown name".to_owned(), nearest(&plain, &stem, &params)));
     };
@@ -89,6 +95,14 @@ pub fn resolve(asked: &str) -> Result<Feature, Unresolved> {
     }
     let own = ALIAS_DEFAULTS.iter().find(|(alias, _)| params.is_empty() && *alias == stem);
     Ok(with_defaults(kind, own.map_or(params.as_slice(), |(_, own)| own)))
+}
+
+/// `EMA_8_21` names two averages, and what two averages tell is how they cross.
+fn crossing(stem: String) -> String {
+    match stem.as_str() {
+        "EMA" | "SMA" => format!("{stem}_CROSS"),
+        _ => stem,
+    }
 }
 
 /// Parts a name into its stem and trailing whole numbers; `RSI14` like `RSI_14`, `20_2.0` like `20_2`.
@@ -121,10 +135,13 @@ fn with_defaults(kind: &'static Kind, given: &[usize]) -> Feature {
 }
 
 fn nearest(plain: &str, stem: &str, params: &[usize]) -> Option<String> {
+    // A number too large to be a parameter is still part of the stem.
+    let letters = stem.trim_end_matches(|character: char| character.is_ascii_digit() || character == '_');
     let stems = KINDS.iter().map(|kind| (kind.stem, kind));
     let aliases = ALIASES.iter().filter_map(|(alias, stem)| Some((*alias, kind(stem)?)));
     let scored = stems.chain(aliases).map(|(known, kind)| {
-        let alike = strsim::jaro_winkler(known, stem).max(strsim::jaro_winkler(known, plain));
+        let alike =
+            [stem, plain, letters].map(|asked| strsim::jaro_winkler(known, asked)).into_iter().fold(0.0, f64::max);
         (alike, kind)
     });
     let (alike, kind) = scored.max_by(|left, right| left.0.total_cmp(&right.0))?;

@@ -282,3 +282,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn spellings_of_strategy_designers_are_known() {
+    for (asked, name) in [
+        ("STOCH", "STOCH_K"),
+        ("ATR_PERCENT", "NATR_14"),
+        ("ATRP_14", "NATR_14"),
+        ("EMA_8_21", "EMA_CROSS_8_21"),
+        ("SMA_20_50", "SMA_CROSS_20_50"),
+        ("PRICE_VS_SMA_50", "PRICE_TO_SMA_50"),
+        ("EMA_21", "EMA_21"),
+    ] {
+        assert_eq!(resolve(asked).map(|feature| feature.name()).as_deref(), Ok(name), "{asked}");
+    }
+}

@@ -47,12 +47,13 @@ impl Ranking {
     /// The share of pairs of a positive and a negative in which the positive has the higher score, ties counting half
     /// (Mann and Whitney, 1947). `None` where either class is missing.
     ///
-    /// * `date_counts`: by date index; rows of dates beyond it count once.
-    pub fn auc(&self, date_counts: &[u32]) -> Option<f64> {
+    /// * `date_counts`: by date index, one for each date of the rows, else the result is `None`; without any, every row
+    ///   counts once.
+    pub fn auc(&self, date_counts: Option<&[u32]>) -> Option<f64> {
         let (mut n_below, mut n_positive, mut twice_won) = (0_u64, 0_u64, 0_u64);
         let mut tie = [0_u64; 2];
         for row in &self.0 {
-            let count = date_counts.get(row.date_idx as usize).copied().unwrap_or(1);
+            let count = date_counts.map_or(Some(1), |counts| counts.get(row.date_idx as usize).copied())?;
             tie[usize::from(row.is_positive)] += u64::from(count);
             if row.ends_tie {
                 twice_won += tie[1] * (2 * n_below + tie[0]);
@@ -78,7 +79,7 @@ impl Ranking {
 /// Where either class is missing among the rows with a label and a score.
 pub fn auc(label: &[f32], score: &[f32]) -> Result<f64, Undefined> {
     let ranking = Ranking::new(score.iter().zip(label).map(|(&score, &label)| (score, label, 0)));
-    ranking.auc(&[]).ok_or_else(|| {
+    ranking.auc(None).ok_or_else(|| {
         let (n_rows, n_positive) = (ranking.n_rows(), ranking.n_positive());
         Undefined::because(format!("{n_positive} of {n_rows} rows are positive; needs both classes"))
     })

@@ -95,7 +95,7 @@ fn the_interval_is_as_wide_as_theory_says_for_independent_dates() {
     let rows: Vec<_> = (0..n_rows).map(|idx| (random.unit() as f32, (idx % 2) as f32, idx)).collect();
     let ranking = Ranking::new(rows);
     let resamples = Resamples::draw(n_rows as usize, 1, Random::new(3, "draws")).unwrap();
-    let draws = resamples.map(|counts| ranking.auc(counts)).unwrap();
+    let draws = resamples.map(|counts| ranking.auc(Some(counts))).unwrap();
     let theory = (f64::from(n_rows + 1) / (12.0 * 200.0 * 200.0)).sqrt();
     let found = standard_error(&draws).unwrap();
     assert!((found / theory - 1.0).abs() < 0.15, "{found} against {theory}");
@@ -183,7 +183,7 @@ proptest! {
         let row = |idx: usize| (score[idx], label[idx], idx as u32);
         let ranking = Ranking::new((0..label.len()).map(row));
         let written = (0..label.len()).flat_map(|idx| (0..counts[idx]).map(move |_| row(idx)));
-        prop_assert_eq!(ranking.auc(&counts), Ranking::new(written).auc(&[]));
+        prop_assert_eq!(ranking.auc(Some(&counts)), Ranking::new(written).auc(None));
     }
 
     #[test]
@@ -209,8 +209,14 @@ proptest! {
             .collect();
         let ranking = Ranking::new(rows);
         let resamples = Resamples::draw(100, 10, Random::new(seed, "draws")).unwrap();
-        let interval = interval(resamples.map(|counts| ranking.auc(counts)).unwrap()).unwrap();
-        let auc = ranking.auc(&[]).unwrap();
+        let interval = interval(resamples.map(|counts| ranking.auc(Some(counts))).unwrap()).unwrap();
+        let auc = ranking.auc(None).unwrap();
         prop_assert!(interval.0.get() <= auc && auc <= interval.1.get());
     }
+}
+
+#[test]
+fn a_row_whose_date_has_no_count_gives_no_auc() {
+    let ranking = Ranking::new([(0.1, 0.0, 0), (0.2, 1.0, 1)]);
+    assert_eq!((ranking.auc(Some(&[1, 1])), ranking.auc(Some(&[1])), ranking.auc(Some(&[]))), (Some(1.0), None, None));
 }

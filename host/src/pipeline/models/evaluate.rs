@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use crate::pipeline::{
     baseline::Volatility,
+    date::iso_date,
     metrics::{
         Confusion, Dates, Finite, Interval, Random, Ranking, Reasons, Resamples, Undefined, average_precision,
         block_dates, interval, years_needed,
     },
-    report::iso_date,
     search::{LabelName, Study},
     splits::class_counts,
 };
@@ -44,7 +44,8 @@ pub struct TestMetrics {
     pub recall: Option<Finite>,
     /// Share of flagged rows.
     pub flagged_share: Option<Finite>,
-    /// Score from which a row is flagged: the out-of-fold quantile at which as many are flagged as are positive.
+    /// Score from which a row is flagged: as far from the scores of the training rows as the out-of-fold quantile at
+    /// which as many are flagged as are positive.
     pub threshold: Option<Finite>,
     /// Rows of the final fit.
     pub n_train: usize,
@@ -93,6 +94,8 @@ pub(super) struct Tested<'a> {
     pub(super) scores: &'a [f32],
     pub(super) threshold: Result<f32, Undefined>,
     pub(super) n_train: usize,
+    /// Why no AUC on this label means anything, where that is so.
+    pub(super) too_rare: Option<Undefined>,
 }
 
 /// Evaluates scores of the test rows.
@@ -104,7 +107,7 @@ pub(super) fn on_test(study: &Study<'_>, label_idx: usize, tested: &Tested<'_>) 
     let flags = tested.threshold.clone().map(|threshold| Confusion::at(threshold, &truth, tested.scores));
     let flagged = |figure: fn(&Confusion) -> Result<f64, Undefined>| flags.clone().and_then(|flags| figure(&flags));
     let baseline = baseline_scores(study, label_idx);
-    let roc = Roc::new(study, label_idx, tested.scores, baseline);
+    let roc = Roc { too_rare: tested.too_rare.clone(), ..Roc::new(study, label_idx, tested.scores, baseline) };
     let mut reasons = Reasons::default();
     let dates = rows.iter().map(|&row| table.day[row as usize]);
     let no_row = || Undefined::because("the test period has no labelled row");
@@ -130,7 +133,7 @@ pub(super) fn on_test(study: &Study<'_>, label_idx: usize, tested: &Tested<'_>) 
         test_to: reasons.value("test_to", dates.max().map(iso_date).ok_or_else(no_row)),
         label: label.key.into(),
         years_needed: reasons.figure("years_needed", roc.years_needed()),
-        per_symbol: per_symbol(study, label_idx, tested.scores),
+        per_symbol: per_symbol(study, label_idx, tested),
         reasons,
     }
 }
@@ -151,6 +154,7 @@ struct Roc {
     baseline: Result<Ranking, Undefined>,
     resamples: Result<Resamples, Undefined>,
     years: f64,
+    too_rare: Option<Undefined>,
 }
 
 impl Roc {
@@ -167,15 +171,17 @@ impl Roc {
             baseline: baseline.map(|scores| rank(&scores)),
             resamples: Resamples::draw(dates.len(), block_dates(label), random),
             years: dates.years(),
+            too_rare: None,
         }
     }
 
     fn auc(&self) -> Result<f64, Undefined> {
-        enough_positives(&self.model)
+        self.too_rare.clone().map_or_else(|| enough_positives(&self.model), Err)
     }
 
     fn baseline_auc(&self) -> Result<f64, Undefined> {
-        enough_positives(self.baseline.as_ref().map_err(Undefined::clone)?)
+        let baseline = self.baseline.as_ref().map_err(Undefined::clone)?;
+        self.too_rare.clone().map_or_else(|| enough_positives(baseline), Err)
     }
 
     fn gain(&self) -> Result<f64, Undefined> {
@@ -184,13 +190,13 @@ impl Roc {
 
     fn auc_interval(&self) -> Result<Interval, Undefined> {
         self.auc()?;
-        interval(self.resamples.as_ref().map_err(Undefined::clone)?.map(|counts| self.model.auc(counts))?)
+        interval(self.resamples.as_ref().map_err(Undefined::clone)?.map(|counts| self.model.auc(Some(counts)))?)
     }
 
     fn gain_interval(&self) -> Result<Interval, Undefined> {
         self.gain()?;
         let baseline = self.baseline.as_ref().map_err(Undefined::clone)?;
-        let gain = |counts: &[u32]| Some(self.model.auc(counts)? - baseline.auc(counts)?.max(0.5));
+        let gain = |counts: &[u32]| Some(self.model.auc(Some(counts))? - baseline.auc(Some(counts))?.max(0.5));
         interval(self.resamples.as_ref().map_err(Undefined::clone)?.map(gain)?)
     }
 
@@ -204,13 +210,14 @@ fn enough_positives(ranking: &Ranking) -> Result<f64, Undefined> {
     if n_positive < MIN_POSITIVE {
         return Err(Undefined::because(format!("{n_positive} positives among {n_rows} rows, needs {MIN_POSITIVE}")));
     }
-    ranking.auc(&[]).ok_or_else(|| Undefined::because(format!("all {n_rows} rows are positive")))
+    ranking.auc(None).ok_or_else(|| Undefined::because(format!("all {n_rows} rows are positive")))
 }
 
-fn per_symbol(study: &Study<'_>, label_idx: usize, scores: &[f32]) -> Vec<SymbolMetrics> {
+fn per_symbol(study: &Study<'_>, label_idx: usize, tested: &Tested<'_>) -> Vec<SymbolMetrics> {
     let (label, rows) = (&study.labels[label_idx], &study.splits[label_idx].test_rows);
     let of_symbol = |(symbol_idx, symbol): (usize, &String)| {
-        let mine = rows.iter().zip(scores).filter(|(row, _)| study.table.symbol[**row as usize] as usize == symbol_idx);
+        let mine =
+            rows.iter().zip(tested.scores).filter(|(row, _)| study.table.symbol[**row as usize] as usize == symbol_idx);
         let (truth, scores): (Vec<f32>, Vec<f32>) =
             mine.map(|(&row, &score)| (label.value[row as usize], score)).unzip();
         let ranking = Ranking::new(scores.iter().zip(&truth).map(|(&score, &truth)| (score, truth, 0)));
@@ -219,7 +226,7 @@ fn per_symbol(study: &Study<'_>, label_idx: usize, scores: &[f32]) -> Vec<Symbol
             symbol: symbol.clone(),
             n_test: truth.len(),
             n_test_positive: ranking.n_positive(),
-            auc: reasons.figure("auc", enough_positives(&ranking)),
+            auc: reasons.figure("auc", tested.too_rare.clone().map_or_else(|| enough_positives(&ranking), Err)),
             pr_auc: reasons.figure("pr_auc", average_precision(&truth, &scores)),
             reasons,
         }

@@ -75,7 +75,7 @@ pub(super) fn validation_metrics(
     labels: &[f32],
     scores: &[f32],
     oof: &OutOfFold,
-    gain: Option<Gain>,
+    (gain, too_rare): (Option<Result<Gain, Undefined>>, Option<Undefined>),
 ) -> ValidationMetrics {
     let mut reasons = Reasons::default();
     let n_positive = labels.iter().filter(|&&label| label == 1.0).count();
@@ -83,14 +83,28 @@ pub(super) fn validation_metrics(
         0 => Err(Undefined::because("no row has an out-of-fold score")),
         n_rows => Ok(n_positive as f64 / n_rows as f64),
     };
+    let fold_aucs = match too_rare {
+        Some(_) => vec![None; oof.fold_aucs.len()],
+        None => oof.fold_aucs.iter().map(|auc| auc.and_then(Finite::of)).collect(),
+    };
+    if fold_aucs.contains(&None) {
+        let one_class = || Undefined::because("a fold holds one class only, or has no scores");
+        let _: Option<Finite> = reasons.value("fold_aucs", Err(too_rare.clone().unwrap_or_else(one_class)));
+    }
+    let judged = |auc: Result<f64, Undefined>| too_rare.clone().map_or(auc, Err);
+    let mut of_gain = |name, figure: fn(&Gain) -> f64| {
+        gain.as_ref().and_then(|gain| reasons.figure(name, gain.as_ref().map(figure).map_err(Undefined::clone)))
+    };
+    let gain_over_lead = of_gain("gain_over_lead", |gain| gain.value);
+    let gain_standard_error = of_gain("gain_standard_error", |gain| gain.standard_error);
     ValidationMetrics {
-        auc: reasons.figure("auc", auc(labels, scores)),
+        auc: reasons.figure("auc", judged(auc(labels, scores))),
         pr_auc: reasons.figure("pr_auc", average_precision(labels, scores)),
         base_rate: reasons.figure("base_rate", base_rate),
         n_rows: labels.len(),
-        fold_aucs: oof.fold_aucs.iter().map(|auc| auc.and_then(Finite::of)).collect(),
-        gain_over_lead: gain.and_then(|gain| Finite::of(gain.value)),
-        gain_standard_error: gain.and_then(|gain| Finite::of(gain.standard_error)),
+        fold_aucs,
+        gain_over_lead,
+        gain_standard_error,
         reasons,
     }
 }

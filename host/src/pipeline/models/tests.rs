@@ -62,6 +62,36 @@ fn the_test_is_scored_once_and_by_the_winner_only() {
     assert_eq!((training.winner.name.as_str(), training.winner.test_scores.len()), ("Centroid", test_rows.len()));
 }
 
+/// A family whose scores have another origin and scale in every fit.
+struct Stretched<'a>(Centroid<'a>);
+
+impl Fitter for Stretched<'_> {
+    fn manifest(&self) -> &Manifest {
+        self.0.manifest()
+    }
+
+    fn prepare(&self, learn_rows: &[u32]) -> Result<PreparedId, FitError> {
+        self.0.prepare(learn_rows)
+    }
+
+    fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError> {
+        let mut fitted = self.0.fit(request)?;
+        let n_rows = request.train_rows.len() as f32;
+        fitted.scores.iter_mut().for_each(|score| *score = *score * 1e3 / n_rows + n_rows);
+        Ok(fitted)
+    }
+}
+
+#[test]
+fn the_flagged_share_is_near_the_base_rate_even_where_the_models_of_the_folds_differ_in_scale() {
+    for seed in 0..5 {
+        let panel = Panel::new(seed, 0.5, &[1.0]);
+        let test = train(&panel, &Stretched(Centroid::new(&panel.table)), &[]).unwrap().test;
+        let share = test.flagged_share.unwrap().get() / test.base_rate.unwrap().get();
+        assert!((0.6..1.7).contains(&share), "seed {seed}: {share}");
+    }
+}
+
 #[test]
 fn a_planted_signal_shows_on_the_test_beyond_the_baseline() {
     let panel = Panel::new(2, 0.7, &[1.0]);
@@ -180,7 +210,8 @@ fn the_final_fit_takes_the_rounds_that_the_folds_found() {
 
 #[test]
 fn too_few_positives_on_the_test_give_null_with_reasons() {
-    let panel = Panel::new(8, 0.3, &[7.0]);
+    let mut panel = Panel::new(8, 0.3, &[1.0]);
+    panel.splits[0].test_rows.iter().skip(6).for_each(|&row| panel.labels[0].value[row as usize] = 0.0);
     let lead = Centroid::new(&panel.table);
     let test = train(&panel, &lead, &[]).unwrap().test;
     assert!(test.n_test_positive < 10);
@@ -189,4 +220,25 @@ fn too_few_positives_on_the_test_give_null_with_reasons() {
     for name in ["auc", "auc_ci95", "auc_minus_baseline", "auc_minus_baseline_ci95", "years_needed"] {
         assert_eq!(test.reasons.get(name), Some(reason.as_str()), "{name}");
     }
+}
+
+#[test]
+fn on_a_label_too_rare_to_be_judged_no_auc_is_shown() {
+    let mut panel = Panel::new(8, 0.3, &[1.0]);
+    let first = &panel.splits[0].folds[0].valid_rows;
+    first.iter().for_each(|&row| panel.labels[0].value[row as usize] = 0.0);
+    let (lead, other) = (Centroid::new(&panel.table), Centroid::blind_to(&panel.table, 1, "blind"));
+    let training = train(&panel, &lead, &[&other]).unwrap();
+    let test = training.test;
+    assert!(test.n_test_positive >= 10, "the test alone would do: {}", test.n_test_positive);
+    assert_eq!((test.auc, test.auc_ci95, test.auc_minus_baseline, test.years_needed), (None, None, None, None));
+    assert!(test.reasons.get("auc").unwrap().starts_with("the label is too rare to be judged: fold 1"));
+    assert!(test.per_symbol.iter().all(|row| row.auc.is_none() && row.reasons.get("auc").is_some()));
+    for row in &training.rows {
+        let validation = row.validation.as_ref().unwrap();
+        assert!(validation.auc.is_none() && validation.gain_over_lead.is_none());
+        assert!(validation.fold_aucs.iter().all(Option::is_none));
+        assert!(validation.reasons.get("auc").is_some());
+    }
+    assert!(training.rows[1].validation.as_ref().unwrap().reasons.get("gain_over_lead").is_some());
 }

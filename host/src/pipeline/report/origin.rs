@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Bars, BarsOfSymbol, Inputs, Plugin, Provenance, Warning, iso_date, sections};
-use crate::hash::sha256_hex;
+use super::{Bars, BarsOfSymbol, Inputs, Plugin, Provenance, Warning, sections};
+use crate::{hash::sha256_hex, pipeline::date::iso_date};
 
 /// Everything that the result is a function of.
 pub(super) fn provenance(inputs: &Inputs<'_>) -> Provenance {

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, ops::Range};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Finite, Outcome, Partition, iso_date};
+use super::{Finite, Outcome, Partition};
+use crate::pipeline::date::iso_date;
 use crate::pipeline::search::{LabelName, LabelRow, Trial};
 
 /// The config search in the result.
@@ -25,7 +26,7 @@ pub struct ConfigSearch {
     pub gain_standard_error: Option<Finite>,
     /// Why figures are null.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub reasons: BTreeMap<&'static str, &'static str>,
+    pub reasons: BTreeMap<&'static str, String>,
     /// All labels of the job with their verdicts.
     pub labels: Vec<LabelRow>,
     /// All trials, in order.
@@ -105,29 +106,29 @@ pub struct SplitSpans {
 
 pub(super) fn config_search(outcome: &Outcome) -> ConfigSearch {
     let chosen = &outcome.labels[outcome.label_idx];
-    let gain = outcome.gain_over_prior;
+    let gain = outcome.gain_over_prior.as_ref();
     let mut reasons = BTreeMap::new();
     if outcome.score.is_none() {
         reasons.insert(
             "score",
-            "the label is too rare to be judged, or its trials failed; `labels` and `trials` say more",
+            "the label is too rare to be judged, or its trials failed; `labels` and `trials` say more".to_owned(),
         );
     }
     if outcome.baseline_auc.is_none() {
-        reasons.insert("auc_volatility_baseline", "the label is too rare, or the features of the baseline are missing");
+        let reason = "the label is too rare, or the features of the baseline are missing";
+        reasons.insert("auc_volatility_baseline", reason.to_owned());
     }
-    if gain.is_none() {
-        let reason = "the family's prior stayed: no other configuration beat it by a standard error";
-        reasons.insert("gain_over_prior", reason);
-        reasons.insert("gain_standard_error", reason);
+    if let Err(reason) = gain {
+        reasons.insert("gain_over_prior", reason.to_string());
+        reasons.insert("gain_standard_error", reason.to_string());
     }
     ConfigSearch {
         label: chosen.name,
         params: outcome.params.clone(),
         score: outcome.score.and_then(Finite::of),
         auc_volatility_baseline: outcome.baseline_auc.and_then(Finite::of),
-        gain_over_prior: gain.and_then(|gain| Finite::of(gain.value)),
-        gain_standard_error: gain.and_then(|gain| Finite::of(gain.standard_error)),
+        gain_over_prior: gain.ok().and_then(|gain| Finite::of(gain.value)),
+        gain_standard_error: gain.ok().and_then(|gain| Finite::of(gain.standard_error)),
         reasons,
         labels: outcome.labels.clone(),
         trials: outcome.trials.clone(),

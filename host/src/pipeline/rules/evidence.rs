@@ -1,13 +1,12 @@
 //! What a condition is worth: how often it held, and what came after.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use crate::pipeline::{
     labels::Label,
     metrics::{Dates, Finite, Interval, Random, Reasons, Resamples, Undefined, block_dates, interval},
     search::Study,
+    splits::n_episodes,
 };
 
 /// What a rule speaks for.
@@ -26,7 +25,7 @@ pub struct Evidence {
     pub n_rows: usize,
     /// Rows on which it held.
     pub support: usize,
-    /// Runs of such rows more than the horizon apart: occasions that share no bar.
+    /// Runs of such rows more than the horizon apart, counted in each symbol: occasions that share no bar of it.
     pub episodes: usize,
     /// Share of hits among those rows.
     pub precision: Option<Finite>,
@@ -68,20 +67,30 @@ struct Tally {
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(study: &'a Study<'a>, label_idx: usize, side: RuleSide) -> Self {
+    /// A judge of one side's rules.
+    ///
+    /// # Errors
+    /// For exit rules where the label's threshold is no rise, so that its mirror is no fall.
+    pub(super) fn new(study: &'a Study<'a>, label_idx: usize, side: RuleSide) -> Result<Self, Undefined> {
         let (label, splits) = (&study.labels[label_idx], &study.splits[label_idx]);
+        let threshold_pct = label.key.threshold_pct;
+        if side == RuleSide::Exit && threshold_pct <= 0.0 {
+            let reason =
+                format!("exit rules are judged by the mirror of the label, and of {threshold_pct} % it is no fall");
+            return Err(Undefined::because(reason));
+        }
         let part = |rows: &'a [u32], purpose| {
             let dates = Dates::of(&study.table.day, rows);
             let resamples = Resamples::draw(dates.len(), block_dates(label), Random::new(study.seed, purpose));
             Part { rows, dates, resamples }
         };
-        Self {
+        Ok(Self {
             study,
             label,
             side,
             development: part(&splits.development.train_rows, "rules, development"),
             test: part(&splits.test_rows, "rules, test"),
-        }
+        })
     }
 
     pub(super) fn development_rows(&self) -> &'a [u32] {
@@ -101,7 +110,7 @@ impl<'a> Judge<'a> {
     fn is_hit(&self, row: u32) -> bool {
         match self.side {
             RuleSide::Entry => self.label.value[row as usize] == 1.0,
-            RuleSide::Exit => f64::from(self.label.forward_return_pct[row as usize]) <= -self.label.key.threshold_pct,
+            RuleSide::Exit => self.label.forward_return_pct[row as usize] <= -self.label.key.threshold_pct,
         }
     }
 
@@ -109,13 +118,13 @@ impl<'a> Judge<'a> {
         let held: Vec<u32> = part.rows.iter().copied().filter(|&row| holds(row)).collect();
         let tallies = self.tally(part, holds);
         let all = total(&tallies, |_| 1);
-        let returns: f64 = held.iter().map(|&row| f64::from(self.label.forward_return_pct[row as usize])).sum();
+        let returns: f64 = held.iter().map(|&row| self.label.forward_return_pct[row as usize]).sum();
         let never = || Undefined::because("the condition never held");
         let mut reasons = Reasons::default();
         Evidence {
             n_rows: part.rows.len(),
             support: held.len(),
-            episodes: self.n_episodes(&held),
+            episodes: n_episodes(self.study.table, self.label, held.iter().copied()),
             precision: reasons.figure("precision", share(all.n_held_hits, all.n_held).ok_or_else(never)),
             base_rate: reasons.figure(
                 "base_rate",
@@ -148,23 +157,6 @@ impl<'a> Judge<'a> {
             tally.n_held_hits += held * is_hit;
         }
         tallies
-    }
-
-    /// A row opens an episode where the horizons of all earlier ones have ended before its date.
-    fn n_episodes(&self, held: &[u32]) -> usize {
-        let mut known_until_of: BTreeMap<i32, i32> = BTreeMap::new();
-        for &row in held {
-            let (day, known_day) = (self.study.table.day[row as usize], self.label.known_day[row as usize]);
-            let latest = known_until_of.entry(day).or_insert(known_day);
-            *latest = known_day.max(*latest);
-        }
-        let mut known_until = i32::MIN;
-        let mut n_episodes = 0;
-        for (day, known_day) in known_until_of {
-            n_episodes += usize::from(day > known_until);
-            known_until = known_until.max(known_day);
-        }
-        n_episodes
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::evidence::{Evidence, Judge};
-use crate::job::request::Rule;
+use crate::{job::request::Rule, pipeline::metrics::Undefined};
 
 /// What counting satisfied rules does.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,19 +24,25 @@ pub struct RuleScore {
 }
 
 /// Counts, on each row, the rules that hold. A NaN satisfies none.
-pub(super) fn score(judge: &Judge<'_>, n_rules: usize, resolved: &[(&Rule, &[f32])], threshold: u32) -> RuleScore {
+pub(super) fn score(
+    judge: &Result<Judge<'_>, Undefined>,
+    n_rules: usize,
+    resolved: &[(&Rule, &[f32])],
+    threshold: u32,
+) -> RuleScore {
     let is_satisfied = |row: u32| {
-        let holds =
-            |(rule, values): &&(&Rule, &[f32])| rule.operator.holds(f64::from(values[row as usize]), rule.threshold);
+        let holds = |(rule, values): &&(&Rule, &[f32])| super::holds(rule, values[row as usize]);
         resolved.iter().filter(holds).count() >= threshold as usize
     };
     let within_reach = threshold as usize <= resolved.len();
+    let out_of_reach = || format!("needs {threshold} of {} resolved", resolved.len());
+    let judge = if within_reach { judge.as_ref().map_err(ToString::to_string) } else { Err(out_of_reach()) };
     RuleScore {
         threshold,
         n_rules,
         n_resolved: resolved.len(),
-        development: within_reach.then(|| judge.development(&is_satisfied)),
-        test: within_reach.then(|| judge.test(&is_satisfied)),
-        reason: (!within_reach).then(|| format!("needs {threshold} of {} resolved", resolved.len())),
+        development: judge.as_ref().ok().map(|judge| judge.development(&is_satisfied)),
+        test: judge.as_ref().ok().map(|judge| judge.test(&is_satisfied)),
+        reason: judge.err(),
     }
 }

@@ -130,3 +130,56 @@ fn nan_satisfies_no_rule() {
         assert_eq!(scored.entry_score.unwrap().development.unwrap().support, 0);
     }
 }
+
+#[test]
+fn a_threshold_equals_the_feature_that_is_written_the_same() {
+    let mut panel = Panel::new(7, 0.3, &[2.0]);
+    panel.table.values.fill(0.1);
+    let support = |operator| {
+        let report = score_rules(&panel, &[rule("SIGNAL", operator, 0.1)], &[], 1);
+        let support = report.entry_rules[0].development.as_ref().unwrap().support;
+        assert_eq!(report.entry_score.unwrap().development.unwrap().support, support, "alone and counted");
+        support
+    };
+    let n_rows = panel.splits[0].development.train_rows.len();
+    for (operator, expected) in [
+        (Operator::Equal, n_rows),
+        (Operator::AtMost, n_rows),
+        (Operator::AtLeast, n_rows),
+        (Operator::Above, 0),
+        (Operator::Below, 0),
+        (Operator::Unequal, 0),
+    ] {
+        assert_eq!(support(operator), expected, "{operator:?}");
+    }
+}
+
+#[test]
+fn exit_rules_have_no_evidence_where_the_label_is_no_rise() {
+    for threshold in [0.0, -2.0] {
+        let panel = Panel::new(8, 0.3, &[threshold]);
+        let rules = [rule("SIGNAL", Operator::Above, 0.0)];
+        let report = score_rules(&panel, &rules, &rules, 1);
+        assert!(report.entry_rules[0].development.is_some());
+        let (exit, count) = (&report.exit_rules[0], report.exit_score.as_ref().unwrap());
+        assert_eq!((&exit.development, &exit.test, &count.development), (&None, &None, &None));
+        let reason = exit.reason.as_deref().unwrap();
+        assert!(reason.contains("no fall") && count.reason.as_deref() == Some(reason), "{reason}");
+    }
+}
+
+#[test]
+fn both_sides_are_decided_by_the_same_return() {
+    // In f32 this return would be a fall of exactly 2 %.
+    let mut panel = Panel::new(9, 0.3, &[2.0]);
+    panel.labels[0].forward_return_pct.fill(-2.0 + 1e-9);
+    let exit = score_rules(&panel, &[], &[rule("SIGNAL", Operator::AtLeast, -99.0)], 1).exit_rules.remove(0);
+    assert_eq!(exit.development.unwrap().base_rate.unwrap().get(), 0.0);
+}
+
+#[test]
+fn episodes_are_counted_in_each_symbol() {
+    let panel = Panel::new(10, 0.3, &[2.0]);
+    let always = score_rules(&panel, &[rule("SIGNAL", Operator::AtLeast, -99.0)], &[], 1).entry_rules.remove(0);
+    assert_eq!(always.development.unwrap().episodes, 2, "one run without an end in each of two symbols");
+}

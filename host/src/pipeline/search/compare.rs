@@ -52,14 +52,14 @@ impl Ranked {
     }
 
     /// `None` where no group has both classes under these counts.
-    fn excess(&self, date_counts: &[u32]) -> Option<Excess> {
+    fn excess(&self, date_counts: Option<&[u32]>) -> Option<Excess> {
         let baseline_auc = self.baseline.as_ref().and_then(|rankings| mean_auc(rankings, date_counts));
         mean_auc(&self.scores, date_counts).map(|auc| Excess { auc, baseline_auc })
     }
 }
 
 /// Mean over the groups in which both classes are drawn; `None` where there is no such group.
-fn mean_auc(rankings: &[Ranking], date_counts: &[u32]) -> Option<f64> {
+fn mean_auc(rankings: &[Ranking], date_counts: Option<&[u32]>) -> Option<f64> {
     let aucs: Vec<f64> = rankings.iter().filter_map(|ranking| ranking.auc(date_counts)).collect();
     (!aucs.is_empty()).then(|| aucs.iter().sum::<f64>() / aucs.len() as f64)
 }
@@ -70,8 +70,8 @@ fn mean_auc(rankings: &[Ranking], date_counts: &[u32]) -> Option<f64> {
 /// Where a group lacks a class or its scores.
 pub(super) fn excess(contender: &Contender<'_>) -> Result<Excess, Undefined> {
     let ranked = Ranked::new(contender, |_| 0);
-    let incomplete = ranked.scores.iter().position(|ranking| ranking.auc(&[]).is_none());
-    match (incomplete, ranked.excess(&[])) {
+    let incomplete = ranked.scores.iter().position(|ranking| ranking.auc(None).is_none());
+    match (incomplete, ranked.excess(None)) {
         (None, Some(excess)) => Ok(excess),
         (incomplete, _) => {
             let fold = incomplete.unwrap_or(0) + 1;
@@ -82,6 +82,11 @@ pub(super) fn excess(contender: &Contender<'_>) -> Result<Excess, Undefined> {
 
 /// By how much `better` beats `other`, with the standard error of that difference over 1,000 resamples of the same
 /// dates for both.
+///
+/// What is resampled are the dates of out-of-fold predictions, blocks of them running over all folds; what is compared
+/// under each resample is the mean of the groups' AUCs, as in the score, and not one AUC of all predictions pooled, whose
+/// folds come from models of unlike scale. The models stay as they were fitted: the error says how far the dates decide
+/// between two given sets of predictions, not how far other training rows would have.
 ///
 /// # Errors
 /// Where either has no score, or the dates are too few for a standard error.
@@ -95,12 +100,12 @@ pub(in crate::pipeline) fn gain(
     let dates = Dates::of(day, &rows);
     let date_idx = |row: u32| dates.index(day[row as usize]);
     let (first, second) = (Ranked::new(better, date_idx), Ranked::new(other, date_idx));
-    let difference = |counts: &[u32]| Some(first.excess(counts)?.score() - second.excess(counts)?.score());
+    let difference = |counts: Option<&[u32]>| Some(first.excess(counts)?.score() - second.excess(counts)?.score());
 
     let block = block_dates(better.label).max(block_dates(other.label));
     let resamples = Resamples::draw(dates.len(), block, Random::new(study.seed, "paired comparison"))?;
-    let value = difference(&[]).ok_or_else(|| Undefined::because("one of the two has no AUC"))?;
-    Ok(Gain { value, standard_error: standard_error(&resamples.map(difference)?)? })
+    let value = difference(None).ok_or_else(|| Undefined::because("one of the two has no AUC"))?;
+    Ok(Gain { value, standard_error: standard_error(&resamples.map(|counts| difference(Some(counts)))?)? })
 }
 
 /// Out-of-fold scores of the baseline, fitted on the same rows as the family: one a row of the table, NaN elsewhere.

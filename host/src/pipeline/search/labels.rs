@@ -2,12 +2,15 @@
 
 use serde::Serialize;
 
-use super::{Gain, Study, Tried, compare::gain};
-use crate::pipeline::{
-    bars::Warning,
-    labels::LabelKey,
-    metrics::Finite,
-    splits::{ClassCounts, class_counts},
+use super::{Baselines, Gain, Study, Tried, compare::gain};
+use crate::{
+    job::{failure::Failure, progress::Phase},
+    pipeline::{
+        bars::Warning,
+        labels::LabelKey,
+        metrics::Finite,
+        splits::{ClassCounts, class_counts},
+    },
 };
 
 /// The base rate to come nearest to where no label can be judged.
@@ -68,7 +71,8 @@ pub(super) fn examine(study: &Study<'_>, n_trials: usize) -> Vec<LabelRow> {
     let mut eligible: Vec<usize> = (0..rows.len()).filter(|&idx| rows[idx].status == LabelStatus::NotTried).collect();
     if eligible.is_empty() {
         let distance = |idx: &usize| (rate(&rows[*idx]) - FALLBACK_BASE_RATE).abs();
-        let fallback = (0..rows.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        let has_both = |idx: &usize| 0.0 < rate(&rows[*idx]) && rate(&rows[*idx]) < 1.0;
+        let fallback = (0..rows.len()).filter(has_both).min_by(|a, b| distance(a).total_cmp(&distance(b)));
         if let Some(row) = fallback.and_then(|idx| rows.get_mut(idx)) {
             row.status = LabelStatus::TooRare;
         }
@@ -81,6 +85,31 @@ pub(super) fn examine(study: &Study<'_>, n_trials: usize) -> Vec<LabelRow> {
         rows[idx].status = LabelStatus::Tried;
     }
     rows
+}
+
+/// Refuses the job where every label has one class alone before the test: no family could be fitted.
+pub(super) fn refuse_one_class(study: &Study<'_>) -> Result<(), Failure> {
+    let of_development = || study.labels.iter().zip(study.splits).map(|(label, splits)| (label, &splits.development));
+    let has_both = of_development().any(|(label, development)| {
+        let counts = class_counts(study.table, label, &development.train_rows);
+        counts.n_positive > 0 && counts.n_negative > 0
+    });
+    if has_both {
+        return Ok(());
+    }
+    let returns = of_development()
+        .flat_map(|(label, part)| part.train_rows.iter().map(|&row| label.forward_return_pct[row as usize]));
+    let (least, largest) =
+        returns.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    let message = format!(
+        "no label can be learned: before the test period forward returns go from {least:.4} % to {largest:.4} %, and no \
+         threshold of the job parts them"
+    );
+    let hint = match largest > least {
+        true => format!("lower design.profit_threshold_options below the largest forward return, {largest:.4} %"),
+        false => "the prices never move: give other bars or other symbols".to_owned(),
+    };
+    Err(Failure::refused(Phase::ConfigSearch, "no_label_learnable", message, hint))
 }
 
 fn rate(row: &LabelRow) -> f64 {
@@ -119,13 +148,18 @@ fn examine_one(study: &Study<'_>, label_idx: usize) -> LabelRow {
 
 /// The label of median base rate, unless another beats it by one standard error; of several that do, the one of the
 /// largest gain. `None` when the prior could be fitted on no label.
-pub(super) fn choose<'t>(study: &Study<'_>, rows: &mut [LabelRow], priors: &'t [Tried]) -> Option<&'t Tried> {
+pub(super) fn choose<'t>(
+    study: &Study<'_>,
+    baselines: &Baselines<'_>,
+    rows: &mut [LabelRow],
+    priors: &'t [Tried],
+) -> Option<&'t Tried> {
     let n_scored = priors.iter().filter(|tried| tried.score().is_some()).count();
     let mut by_rate: Vec<&Tried> = priors.iter().filter(|tried| n_scored == 0 || tried.score().is_some()).collect();
     by_rate.sort_by(|a, b| rate(&rows[a.label_idx]).total_cmp(&rate(&rows[b.label_idx])));
     let &median = by_rate.get(by_rate.len().saturating_sub(1) / 2)?;
     let gains = by_rate.iter().filter_map(|tried| {
-        let gain = gain(study, &tried.contender(study), &median.contender(study)).ok()?;
+        let gain = gain(study, &tried.contender(baselines), &median.contender(baselines)).ok()?;
         (tried.label_idx != median.label_idx && gain.is_clear()).then_some((*tried, gain))
     });
     let best = gains.max_by(|a, b| a.1.value.total_cmp(&b.1.value));

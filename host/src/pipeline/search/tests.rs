@@ -110,9 +110,35 @@ fn labels_that_are_all_too_rare_give_no_score_and_a_warning() {
     let outcome = found(&panel, 6);
     assert_eq!((outcome.label_idx, outcome.score, outcome.trials.len()), (1, None, 1));
     assert_eq!(outcome.labels[1].status, LabelStatus::TooRare);
-    assert!(outcome.trials[0].auc.is_none() && outcome.trials[0].reason.is_some());
+    let trial = &outcome.trials[0];
+    assert!(trial.auc.is_none() && trial.reason.is_some());
+    assert_eq!(trial.fold_aucs, [None, None, None], "an AUC that means nothing is not shown");
     assert_eq!(outcome.warnings[0].code, "labels_too_rare");
     assert!(outcome.warnings[0].message.contains("7 % in 1 sessions"), "{}", outcome.warnings[0].message);
+}
+
+#[test]
+fn labels_of_one_class_are_refused_before_any_fit() {
+    for (thresholds, hint) in [([500.0, 900.0], "lower design.profit_threshold_options"), ([-99.0, -90.0], "below")] {
+        let panel = Panel::new(8, 0.3, &thresholds);
+        let fitter = Centroid::new(&panel.table);
+        let failure = search(&panel, &fitter, 6, 1).unwrap_err();
+        assert_eq!((failure.code.as_str(), failure.kind), ("no_label_learnable", crate::job::failure::Kind::Refused));
+        let development = &panel.splits[0].development.train_rows;
+        let largest = development.iter().map(|&row| panel.labels[0].forward_return_pct[row as usize]);
+        let largest = format!("{:.4} %", largest.fold(f64::MIN, f64::max));
+        assert!(failure.message.contains(&largest) && failure.hint.contains(&largest), "{failure:?}");
+        assert!(failure.hint.contains(hint), "{failure:?}");
+        assert_eq!(fitter.n_prepared.into_inner(), 0);
+    }
+}
+
+#[test]
+fn a_label_of_one_class_is_no_fallback_for_labels_too_rare() {
+    // Base rates 0 and about 0.98: the first is nearer to 0.3, and nothing can be learned from it.
+    let panel = Panel::new(8, 0.0, &[500.0, -6.8]);
+    let outcome = found(&panel, 4);
+    assert_eq!(outcome.label_idx, 1, "{:?}", outcome.labels);
 }
 
 #[test]
@@ -131,7 +157,11 @@ fn the_prior_stays_where_other_parameters_change_nothing() {
     let panel = Panel::new(10, 0.5, &[1.0]);
     let fitter = Centroid::blind_to(&panel.table, 5, "one-column");
     let outcome = search(&panel, &fitter, 9, 1).unwrap();
-    assert_eq!((outcome.params, outcome.gain_over_prior), (no_params(), None));
+    assert_eq!(outcome.params, no_params());
+    let reason = outcome.gain_over_prior.unwrap_err().to_string();
+    assert!(reason.contains("the best other configuration gains +0.0000"), "{reason}");
+    let alone = found(&panel, 1).gain_over_prior.unwrap_err().to_string();
+    assert_eq!(alone, "the family's prior stayed: no other configuration was fitted");
 }
 
 #[test]
@@ -207,13 +237,13 @@ fn a_dead_lead_ends_the_search_with_its_cause_and_a_cancel_as_a_cancel() {
 }
 
 #[test]
-fn folds_too_short_for_a_tail_leave_the_rounds_alone_and_others_set_them() {
+fn folds_too_short_for_a_tail_vote_for_the_rounds_of_the_configuration() {
     // Training parts of 100, 200 and 300 dates: only the last keeps 200 dates beside a tail.
     let panel = Panel::new(13, 0.5, &[1.0]);
-    let rounds = found(&panel, 1).oof.rounds.unwrap();
-    assert!((1..=6).contains(&rounds));
-    let short = Panel::new(13, 0.5, &[1.0]);
+    assert_eq!(found(&panel, 1).oof.rounds, Some(6), "two of three folds know nothing of early stopping");
+    let long = Panel::new(13, 0.5, &[1.0]);
     let splits: Vec<Splits> =
-        short.splits.iter().map(|splits| Splits { folds: splits.folds[..2].to_vec(), ..splits.clone() }).collect();
-    assert_eq!(found(&Panel { splits, ..short }, 1).oof.rounds, None);
+        long.splits.iter().map(|splits| Splits { folds: splits.folds[2..].to_vec(), ..splits.clone() }).collect();
+    let stopped = found(&Panel { splits, ..long }, 1).oof.rounds.unwrap();
+    assert!(stopped < 6, "early stopping ended at {stopped}");
 }

@@ -12,8 +12,8 @@ use crate::{
     },
     pipeline::{
         fitter::{FitError, FitRequest, Fitted, Keep, PreparedId, setting, side_by_side},
-        metrics::{Finite, auc},
-        splits::{TAIL_SHARE, tail},
+        metrics::{Finite, Spread, auc},
+        splits::{Fold, TAIL_SHARE, tail},
     },
 };
 
@@ -71,9 +71,13 @@ impl Trial {
 pub struct OutOfFold {
     /// One a row of the table, NaN outside the validation rows.
     pub scores: Vec<f32>,
+    /// The same in deviations from the mean of the training-row scores of the model that gave them, so that scores of
+    /// unlike models can be pooled.
+    pub standard_scores: Vec<f32>,
     /// AUC of each fold; `None` where it does not exist.
     pub fold_aucs: Vec<Option<f64>>,
-    /// Median of the rounds at which early stopping ended, over the folds that had a tail to stop on.
+    /// Median of the folds' rounds: those at which early stopping ended, or the configuration's own in a fold without
+    /// a tail to stop on.
     pub rounds: Option<u32>,
     /// Device it was fitted on, where not the CPU.
     pub device: Option<String>,
@@ -86,7 +90,9 @@ struct Plan<'a> {
     prepared: PreparedId,
     fit_rows: Vec<u32>,
     tune_rows: Vec<u32>,
-    valid_rows: &'a [u32],
+    fold: &'a Fold,
+    /// Training and validation rows, ascending.
+    predict_rows: Vec<u32>,
 }
 
 /// A family with its tables prepared: once a fold, whatever is fitted there.
@@ -170,7 +176,8 @@ impl<'a> Bench<'a> {
         let stops_early = self.family.fitter.manifest().rounds_param.is_some();
         let cut = stops_early.then(|| tail(study.table, &study.labels[label_idx], &fold.train_rows, TAIL_SHARE));
         let (fit_rows, tune_rows) = cut.flatten().unwrap_or_else(|| (fold.train_rows.clone(), Vec::new()));
-        Ok(Some(Plan { prepared, fit_rows, tune_rows, valid_rows: &fold.valid_rows }))
+        let predict_rows = merged(&fold.train_rows, &fold.valid_rows);
+        Ok(Some(Plan { prepared, fit_rows, tune_rows, fold, predict_rows }))
     }
 
     fn fit_fold(&self, label_idx: usize, params: &Map<String, Value>, plan: &Plan<'_>) -> Result<Fitted, FitError> {
@@ -182,7 +189,7 @@ impl<'a> Bench<'a> {
             params,
             seed: self.study.seed,
             device: self.family.device,
-            predict_rows: plan.valid_rows,
+            predict_rows: &plan.predict_rows,
             keep: Keep::Scores,
         })
     }
@@ -195,20 +202,25 @@ impl<'a> Bench<'a> {
         folds: Vec<(&Plan<'_>, Result<Fitted, FitError>)>,
     ) -> Result<Result<OutOfFold, String>, FitError> {
         let label = &self.study.labels[label_idx].value;
-        let mut oof = OutOfFold { scores: vec![f32::NAN; self.study.table.n_rows()], ..OutOfFold::default() };
+        let unscored = vec![f32::NAN; self.study.table.n_rows()];
+        let mut oof = OutOfFold { scores: unscored.clone(), standard_scores: unscored.clone(), ..OutOfFold::default() };
         let mut rounds = Vec::new();
         for (plan, fitted) in folds {
             match fitted {
                 Ok(fitted) => {
-                    if let Err(reason) = every_row_scored(&fitted.scores, plan.valid_rows) {
+                    if let Err(reason) = every_row_scored(&fitted.scores, &plan.predict_rows) {
                         return Ok(Err(reason));
                     }
-                    let rows = plan.valid_rows.iter().zip(&fitted.scores);
-                    rows.for_each(|(&row, &score)| oof.scores[row as usize] = score);
-                    let labels: Vec<f32> = plan.valid_rows.iter().map(|&row| label[row as usize]).collect();
-                    oof.fold_aucs.push(auc(&labels, &fitted.scores).ok());
+                    let (trained, valid) = scores_apart(&plan.predict_rows, &fitted.scores, &plan.fold.valid_rows);
+                    let spread = Spread::of(&trained);
+                    for (&row, &score) in plan.fold.valid_rows.iter().zip(&valid) {
+                        oof.scores[row as usize] = score;
+                        oof.standard_scores[row as usize] = spread.standard(score);
+                    }
+                    let labels: Vec<f32> = plan.fold.valid_rows.iter().map(|&row| label[row as usize]).collect();
+                    oof.fold_aucs.push(auc(&labels, &valid).ok());
                     oof.device = fitted.summary.device;
-                    rounds.extend(fitted.summary.rounds.filter(|_| !plan.tune_rows.is_empty()));
+                    rounds.extend(fitted.summary.rounds);
                 }
                 Err(FitError::Refused { code: code::DATA, message }) => {
                     oof.fold_aucs.push(None);
@@ -222,6 +234,21 @@ impl<'a> Bench<'a> {
         oof.rounds = rounds.get(rounds.len().saturating_sub(1) / 2).copied();
         Ok(Ok(oof))
     }
+}
+
+/// Two ascending sets of rows without a common one, as one.
+pub(in crate::pipeline) fn merged(some: &[u32], others: &[u32]) -> Vec<u32> {
+    let mut rows = [some, others].concat();
+    rows.sort_unstable();
+    rows
+}
+
+/// The scores of all other rows, then those of `wanted`, an ascending subset of `rows`.
+pub(in crate::pipeline) fn scores_apart(rows: &[u32], scores: &[f32], wanted: &[u32]) -> (Vec<f32>, Vec<f32>) {
+    let (others, wanted): (Vec<_>, Vec<_>) =
+        rows.iter().zip(scores).partition(|(row, _)| wanted.binary_search(row).is_err());
+    let scores = |pairs: Vec<(&u32, &f32)>| pairs.into_iter().map(|(_, &score)| score).collect();
+    (scores(others), scores(wanted))
 }
 
 /// All families are judged on the same rows, so one that leaves rows out cannot be judged.

@@ -35,15 +35,17 @@ impl ClassCounts {
 /// Counts the classes of some ascending rows; rows without a label count as nothing.
 pub fn class_counts(table: &FeatureTable, label: &Label, rows: &[u32]) -> ClassCounts {
     let count = |class: f32| rows.iter().filter(|&&row| label.value[row as usize] == class).count();
-    ClassCounts { n_positive: count(1.0), n_negative: count(0.0), n_episodes: n_episodes(table, label, rows) }
+    let positives = rows.iter().copied().filter(|&row| label.value[row as usize] == 1.0);
+    ClassCounts { n_positive: count(1.0), n_negative: count(0.0), n_episodes: n_episodes(table, label, positives) }
 }
 
-/// A positive opens an episode where all earlier ones of its symbol were known before its date.
-fn n_episodes(table: &FeatureTable, label: &Label, rows: &[u32]) -> usize {
+/// Episodes among some ascending rows: occasions that share no bar of their symbol. A row opens one where the horizons
+/// of all earlier ones of its symbol have ended before its date.
+pub fn n_episodes(table: &FeatureTable, label: &Label, rows: impl Iterator<Item = u32>) -> usize {
     let mut n_episodes = 0;
     let mut symbol = None;
     let mut known_until = i32::MIN;
-    for row in rows.iter().map(|&row| row as usize).filter(|&row| label.value[row] == 1.0) {
+    for row in rows.map(|row| row as usize) {
         if symbol != Some(table.symbol[row]) {
             (symbol, known_until) = (Some(table.symbol[row]), i32::MIN);
         }

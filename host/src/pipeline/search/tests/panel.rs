@@ -79,7 +79,7 @@ fn label(returns: &[f64], day: &[i32], threshold_pct: f64) -> Label {
         key: LabelKey { horizon_days: 1, threshold_pct },
         horizon_bars: 1,
         value: of_row(&|row| f32::from(u8::from(returns[row] >= threshold_pct))),
-        forward_return_pct: of_row(&|row| returns[row] as f32),
+        forward_return_pct: (0..returns.len()).map(|row| if is_known(row) { returns[row] } else { f64::NAN }).collect(),
         known_day: (0..day.len()).map(|row| if is_known(row) { day[row] + 1 } else { i32::MAX }).collect(),
     }
 }
@@ -174,8 +174,8 @@ impl Fitter for Centroid<'_> {
             let served = |n: &usize| auc(&truth, &self.scores(&weights[..*n], request.tune_rows)).unwrap_or(0.0);
             let best = (1..=weights.len()).max_by(|a, b| served(a).total_cmp(&served(b))).unwrap_or(1);
             weights.truncate(best);
-            summary.rounds = Some(best as u32);
         }
+        summary.rounds = Some(weights.len() as u32);
         let keeps = request.keep == Keep::Model;
         let mut importance = vec![0.0; NAMES.len()];
         weights.iter().for_each(|(column, weight)| importance[*column] = weight.abs());
