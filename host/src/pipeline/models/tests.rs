@@ -70,8 +70,8 @@ impl Fitter for Stretched<'_> {
         self.0.manifest()
     }
 
-    fn prepare(&self, learn_rows: &[u32]) -> Result<PreparedId, FitError> {
-        self.0.prepare(learn_rows)
+    fn prepare(&self, learn_rows: &[u32], setting: &oculus_plugin_api::Setting) -> Result<PreparedId, FitError> {
+        self.0.prepare(learn_rows, setting)
     }
 
     fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError> {
