@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use oculus_tests::processes::{kill, wait_until_gone};
 use oculus_tests::{Backend, Redis, SOON, Worker, eventually, jobs};
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use serde_json::{Value, json};
 
 const QUEUE: &str = "oculus:training_queue";
@@ -429,4 +429,24 @@ fn what_redis_refuses_is_said_once_and_no_entry_is_lost() {
         assert_eq!(worker.log().matches(step).count(), 1, "{}", worker.log());
     }
     assert!(!worker.log().contains("serves again"), "Redis was there all the time");
+}
+
+#[test]
+fn a_redis_that_hung_costs_no_worker_its_jobs() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[("LEASE_SECONDS", "2")]);
+    submit(&redis, "held", &jobs::endless_job("held").to_string());
+    worker.wait_for_children();
+    let told: String = redis.ask(&["INFO", "server"]);
+    let pid = told.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap().trim().parse().unwrap();
+    let pid = Pid::from_raw(pid).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    eventually("outage", SOON * 2, || worker.log().contains("Redis at").then_some(()));
+    kill_process(pid, Signal::CONT).unwrap();
+    worker.wait_for_log("serves again");
+    let token: String = redis.ask(&["GET", "{oculus:training_queue}:running:held"]);
+    let _: u64 = redis.ask(&["HSET", &format!("{{oculus:training_queue}}:job:{token}"), "cancel", "1"]);
+    assert_eq!(result_of(&redis, "held")["status"], "cancelled", "the worker still holds it");
+    assert!(!worker.log().contains("its worker vanished"), "{}", worker.log());
+    assert_eq!(worker.log().matches("job started").count(), 1);
 }

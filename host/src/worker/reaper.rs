@@ -22,9 +22,7 @@ pub async fn run(worker: Arc<Worker>) {
         tokio::time::sleep(jittered(EVERY.min(lease))).await;
         match worker.link.connected_for().await {
             Some(connected) if connected > lease => {
-                let asked = Instant::now();
-                let reaped = reap_all(&worker, calm_since.elapsed() > lease).await;
-                if reaped.is_none() || asked.elapsed() > patience(lease) {
+                if reap_all(&worker, calm_since.elapsed() > lease).await.is_none() {
                     calm_since = Instant::now();
                 }
             }
@@ -40,15 +38,18 @@ fn patience(lease: Duration) -> Duration {
     Duration::from_secs(2).min(lease / 3)
 }
 
-/// Asks every queue for the time, and reaps in all of them if `is_calm`; `None` where Redis did not answer.
+/// Asks every queue for the time, and reaps there if `is_calm`; `None` once Redis does not answer soon, since renewals
+/// may have been waiting as long.
 async fn reap_all(worker: &Worker, is_calm: bool) -> Option<()> {
+    let patience = patience(worker.config.queue.lease);
     for queue in &worker.queues {
+        let asked = Instant::now();
         // An error is said by the link, and the next round comes soon.
-        let now = queue.now().await.ok()?;
+        let now = queue.now().await.ok().filter(|_| asked.elapsed() < patience)?;
         if !is_calm {
             continue;
         }
-        let not_after = now + u64::try_from(patience(worker.config.queue.lease).as_millis()).unwrap_or(0);
+        let not_after = now + u64::try_from(patience.as_millis()).unwrap_or(0);
         for reaped in queue.reap(not_after).await.unwrap_or_default() {
             let (job, from) = (reaped.id.as_deref(), &reaped.worker);
             match reaped.verdict {
