@@ -59,6 +59,9 @@ async fn reap_all(worker: &Worker, is_calm: bool) -> Option<()> {
                 _ => tracing::warn!(job, from, "its worker vanished: the job is back in the queue"),
             }
         }
+        if asked.elapsed() >= patience {
+            return None;
+        }
     }
     Some(())
 }
