@@ -3,6 +3,7 @@
 //! In: entries of the queues, signals. Out: results, progress, heartbeats.
 //! Invariant: whatever dies, a job is in the queue, under a lease, or ended; and this process loads no plugin.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ mod registration;
 mod schedule;
 mod shutdown;
 mod spool;
+mod starts;
 
 use heartbeat::Board;
 use lease::Leases;
@@ -38,6 +40,7 @@ use registration::{Backend, Registration};
 use schedule::Schedule;
 use shutdown::{Stage, reached};
 use spool::Spool;
+use starts::Starts;
 
 /// The longest pause between two tries at something that must be done; well under any lease.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -52,6 +55,7 @@ struct Worker {
     leases: Leases,
     board: Board,
     spool: Spool,
+    starts: Starts,
     stages: watch::Receiver<Stage>,
 }
 
@@ -61,11 +65,13 @@ struct Worker {
 /// What stands in the way of a start; once it runs it outlives every outage of Redis and backend.
 pub async fn run(config: Config, plugins: Vec<InstalledPlugin>) -> anyhow::Result<()> {
     let who = Registration::of_process(&config, &plugins);
-    let backend = Backend::new(&config.backend)?;
+    let backend = Arc::new(Backend::new(&config.backend)?);
     let (worker, schedule) = set_up(config, plugins, who.worker_id.clone())?;
+    let who = Arc::new(who);
     let worker = Arc::new(worker);
     warn_of_oddities(&worker);
-    let heartbeats = tokio::spawn(heartbeat::run(backend, who, worker.board.clone(), worker.stages.clone()));
+    let told = (Arc::clone(&backend), Arc::clone(&who), worker.board.clone(), worker.stages.clone());
+    let heartbeats = tokio::spawn(heartbeat::run(told.0, told.1, told.2, told.3));
     if contact_redis(&worker).await {
         let reaper = tokio::spawn(reaper::run(Arc::clone(&worker)));
         submit_unsent(&worker);
@@ -73,6 +79,7 @@ pub async fn run(config: Config, plugins: Vec<InstalledPlugin>) -> anyhow::Resul
         reaper.abort();
     }
     heartbeats.abort();
+    heartbeat::take_leave(&backend, &who, &worker.board).await;
     tracing::info!("worker ended");
     Ok(())
 }
@@ -87,8 +94,9 @@ fn set_up(config: Config, plugins: Vec<InstalledPlugin>, name: String) -> anyhow
     let schedule = Schedule::new(queues.clone(), waiting);
     let leases = Leases::start(client, config.queue.lease, outage).context("no thread for the leases")?;
     let stages = shutdown::listen().context("no signals can be heard")?;
-    let spool = Spool::within(&config.jobs.artifacts_dir);
-    let worker = Worker { name, config, plugins, queues, link, leases, board: Board::new(), spool, stages };
+    let spool = Spool::within(&config.jobs.artifacts_dir, &config.redis.to_string());
+    let (board, starts) = (Board::new(), Starts::default());
+    let worker = Worker { name, config, plugins, queues, link, leases, board, spool, starts, stages };
     Ok((worker, schedule))
 }
 
@@ -104,17 +112,36 @@ fn warn_of_oddities(worker: &Worker) {
     }
 }
 
-/// Waits for Redis' first answer; `false` when the worker is to end before.
+/// Waits until Redis serves, with every right that is needed; `false` when the worker is to end before.
 async fn contact_redis(worker: &Worker) -> bool {
     let (mut stages, mut backoff) = (worker.stages.clone(), Backoff::up_to(LONGEST_PAUSE));
-    while worker.link.query::<String>(&redis::cmd("PING")).await.is_err() {
+    let rights = Outage::of(&format!("Redis at {}", worker.config.redis));
+    while !has_rights(worker, &rights).await {
         tokio::select! {
             () = tokio::time::sleep(backoff.pause()) => {}
             () = reached(&mut stages, Stage::Draining) => return false,
         }
     }
+    rights.ended();
     for queue in &worker.queues {
         reaper::warn_of_legacy_queue(queue).await;
+    }
+    true
+}
+
+async fn has_rights(worker: &Worker, rights: &Outage) -> bool {
+    let mut missing = BTreeSet::new();
+    for queue in &worker.queues {
+        match queue.missing_rights().await {
+            Ok(more) => missing.extend(more),
+            // Said by the link.
+            Err(_) => return false,
+        }
+    }
+    if !missing.is_empty() {
+        let missing = missing.into_iter().collect::<Vec<_>>().join(", ");
+        rights.began(&format!("this user may not do {missing} (`ACL SETUSER` grants it; docs/configuration.md)"));
+        return false;
     }
     true
 }

@@ -1,11 +1,14 @@
 //! The real worker binary with a real redis-server: what it tells, and what it survives.
 #![allow(clippy::unwrap_used)]
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oculus_tests::processes::{kill, wait_until_gone};
 use oculus_tests::{Backend, Redis, SOON, Worker, eventually, jobs};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use serde_json::{Value, json};
 
 const QUEUE: &str = "oculus:training_queue";
@@ -330,4 +333,120 @@ fn the_environment_of_a_job_holds_no_secret() {
         });
         assert!(!environment.contains("hunter2") && !environment.contains("REDIS_URL"), "{environment}");
     }
+}
+
+#[test]
+fn a_backend_that_knows_no_worker_at_heartbeats_is_asked_in_growing_pauses() {
+    let redis = Redis::start();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let worker = Worker::start(&redis, &[("BACKEND_URL", &url), ("HEARTBEAT_SECONDS", "1")]);
+    let (mut registered, mut n_beats) = (Vec::new(), 0);
+    while registered.len() < 5 {
+        let (stream, _) = listener.accept().unwrap();
+        let mut request = BufReader::new(&stream);
+        let mut line = String::new();
+        request.read_line(&mut line).unwrap();
+        let is_beat = line.contains("heartbeat");
+        let mut length = 0;
+        while line != "\r\n" {
+            line.clear();
+            request.read_line(&mut line).unwrap();
+            if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+        }
+        request.read_exact(&mut vec![0; length]).unwrap();
+        let status = if is_beat { "404 Not Found" } else { "201 Created" };
+        write!(&stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+        if is_beat { n_beats += 1 } else { registered.push(Instant::now()) }
+    }
+    assert_eq!(n_beats, 4);
+    let taken = registered[4] - registered[0];
+    assert!(taken >= Duration::from_millis(50 + 100 + 200 + 400), "five registrations in {taken:?}");
+    worker.wait_for_log("does not know this worker");
+    assert_eq!(worker.log().matches("the backend").count(), 1, "{}", worker.log());
+}
+
+#[test]
+fn an_idle_worker_that_is_asked_to_end_says_so() {
+    let (redis, backend) = (Redis::start(), Backend::start());
+    let mut worker = Worker::start(&redis, &[("BACKEND_URL", backend.url())]);
+    backend.wait_until("heartbeat", |heard| !heard.heartbeats.is_empty());
+    worker.terminate();
+    assert!(worker.wait_for_end(SOON).success());
+    backend.wait_until("draining", |heard| heard.heartbeats.iter().any(|beat| beat["state"] == "draining"));
+}
+
+#[test]
+fn a_machine_that_starts_no_process_keeps_its_jobs_uncounted() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[]);
+    let pid = Pid::from_raw(worker.pid().cast_signed());
+    let enough = getrlimit(Resource::Nofile);
+    prlimit(pid, Resource::Nofile, Rlimit { current: Some(3), maximum: enough.maximum }).unwrap();
+    submit(&redis, "patient", &jobs::job("patient").to_string());
+    worker.wait_for_log("no job process can be started");
+    prlimit(pid, Resource::Nofile, enough).unwrap();
+    assert_eq!(result_of(&redis, "patient")["status"], "success");
+    worker.wait_for_log("job processes can be started again");
+    assert_eq!(worker.log().matches("no job process can be started").count(), 1, "{}", worker.log());
+    assert_eq!(redis.ask::<u64>(&["LLEN", DEAD]), 0);
+}
+
+#[test]
+fn one_signal_ends_a_worker_whose_result_waits_on_disk() {
+    let mut redis = Redis::start();
+    let mut worker = Worker::start(&redis, &[("LEASE_SECONDS", "60")]);
+    submit(&redis, "kept", &jobs::slow_job("kept").to_string());
+    worker.wait_for_children();
+    redis.stop();
+    worker.wait_for_log("the result waits on disk for Redis");
+    worker.terminate();
+    assert!(worker.wait_for_end(SOON * 2).success());
+    assert_eq!(kept_endings(&worker.spool()).len(), 1);
+}
+
+#[test]
+fn what_redis_refuses_is_said_once_and_no_entry_is_lost() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[]);
+    let limit = |bytes: &str| redis.ask::<()>(&["CONFIG", "SET", "maxmemory", bytes]);
+    push(&redis, "absent");
+    assert_eq!(result_of(&redis, "absent")["error"]["code"], "payload_missing");
+    let () = redis.ask(&["RENAME", DEAD, "old"]);
+    let _: u64 = redis.ask(&["HSET", DEAD, "a", "list", "b", "it is not"]);
+    push(&redis, "again");
+    worker.wait_for_log("refuses `finish at `oculus:training_queue``");
+    limit("1");
+    worker.wait_for_log("refuses `wait at `oculus:training_queue``");
+    limit("0");
+    let _: u64 = redis.ask(&["DEL", DEAD]);
+    assert_eq!(result_of(&redis, "again")["error"]["code"], "payload_missing");
+    worker.wait_for_log("does `finish at");
+    worker.wait_for_log("does `wait at");
+    for step in ["refuses `finish at", "refuses `wait at"] {
+        assert_eq!(worker.log().matches(step).count(), 1, "{}", worker.log());
+    }
+    assert!(!worker.log().contains("serves again"), "Redis was there all the time");
+}
+
+#[test]
+fn a_redis_that_hung_costs_no_worker_its_jobs() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[("LEASE_SECONDS", "2")]);
+    submit(&redis, "held", &jobs::endless_job("held").to_string());
+    worker.wait_for_children();
+    let told: String = redis.ask(&["INFO", "server"]);
+    let pid = told.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap().trim().parse().unwrap();
+    let pid = Pid::from_raw(pid).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    eventually("outage", SOON * 2, || worker.log().contains("Redis at").then_some(()));
+    kill_process(pid, Signal::CONT).unwrap();
+    worker.wait_for_log("serves again");
+    let token: String = redis.ask(&["GET", "{oculus:training_queue}:running:held"]);
+    let _: u64 = redis.ask(&["HSET", &format!("{{oculus:training_queue}}:job:{token}"), "cancel", "1"]);
+    assert_eq!(result_of(&redis, "held")["status"], "cancelled", "the worker still holds it");
+    assert!(!worker.log().contains("its worker vanished"), "{}", worker.log());
+    assert_eq!(worker.log().matches("job started").count(), 1);
 }

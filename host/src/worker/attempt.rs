@@ -1,11 +1,11 @@
 //! One attempt at one job: from the claim to its end.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::child::{Child, Death};
+use super::child::Child;
 use super::ending::{Ending, refused};
 use super::intake::{Admission, Job, admit};
 use super::lease::Lease;
@@ -25,11 +25,12 @@ pub async fn run(worker: Arc<Worker>, queue: Queue, claim: Claim) {
     let mut lease = worker.leases.hold(&queue, claim.token);
     let mut stages = worker.stages.clone();
     let admission = tokio::select! {
-        admission = admit_surely(&queue, &claim) => admission,
+        admission = admit_surely(&worker, &queue, &claim) => admission,
         _ = lease.ended() => return,
         // Without an answer from Redis nothing can be given back; the lease ends by itself.
         () = reached(&mut stages, Stage::Releasing) => return,
     };
+    let mut pause = Duration::ZERO;
     let (id, outcome) = match admission {
         Admission::Over => return,
         Admission::Refused(refusal) => {
@@ -39,45 +40,60 @@ pub async fn run(worker: Arc<Worker>, queue: Queue, claim: Claim) {
             (refusal.id.clone(), Some(refused(&refusal)))
         }
         Admission::Run(job) => {
-            let outcome = perform(&worker, &job, &mut lease).await;
+            let (outcome, rest) = perform(&worker, &job, &mut lease).await;
+            pause = rest;
+            worker.board.remove(&job.id);
             (Some(job.id), outcome)
         }
     };
     if let Some(ending) = outcome {
-        let spooled = Spooled { queue: queue.name().to_owned(), token: claim.token, id: id.clone(), ending };
+        let spooled = worker.spool.ending(queue.name(), claim.token, id, ending);
         submit(&worker, &queue, &spooled).await;
     }
-    if let Some(id) = id {
-        worker.board.remove(&id);
+    // Its slot stays taken meanwhile, so that the job does not come back here at once.
+    tokio::select! {
+        () = tokio::time::sleep(pause) => {}
+        () = reached(&mut stages, Stage::Draining) => {}
     }
 }
 
-async fn admit_surely(queue: &Queue, claim: &Claim) -> Admission {
+async fn admit_surely(worker: &Worker, queue: &Queue, claim: &Claim) -> Admission {
     let mut backoff = Backoff::up_to(LONGEST_PAUSE);
     loop {
         match admit(queue, claim).await {
             Ok(admission) => return admission,
+            Err(_) if *worker.stages.borrow() >= Stage::Draining => return Admission::Over,
             Err(_) => tokio::time::sleep(backoff.pause()).await,
         }
     }
 }
 
-/// Runs the job's process, forwards what it says, and says how it ended.
-async fn perform(worker: &Worker, job: &Job, lease: &mut Lease) -> Option<Outcome> {
+/// Runs the job's process, forwards what it says, and says how it ended and how long to rest before the next.
+async fn perform(worker: &Worker, job: &Job, lease: &mut Lease) -> (Option<Outcome>, Duration) {
     tracing::info!(job = job.id, attempt = job.attempt, "job started");
     let started = Instant::now();
     let (said, heard) = mpsc::unbounded_channel();
     let shared = (Arc::clone(&worker.link), worker.board.clone());
     let publisher = tokio::spawn(publish(Pace::new(&job.id, started), heard, lease.freshness(), shared));
     let mut phase = Phase::Queued;
+    let mut rest = Duration::ZERO;
     let ending = match spec(worker, job) {
         Ok(spec) => {
             let _ = said.send(taken(worker, job));
-            attend(worker, &spec, lease, |progress| {
-                phase = progress.phase;
-                let _ = said.send(progress);
-            })
-            .await
+            match Child::spawn(&spec) {
+                Ok(child) => {
+                    worker.starts.succeeded();
+                    let hear = |progress: Progress| {
+                        phase = progress.phase;
+                        let _ = said.send(progress);
+                    };
+                    attend(worker, child, lease, hear).await
+                }
+                Err(error) => {
+                    rest = worker.starts.failed(&error.to_string());
+                    Ending::NotStarted
+                }
+            }
         }
         Err(failure) => Ending::Stopped(failure),
     };
@@ -86,17 +102,11 @@ async fn perform(worker: &Worker, job: &Job, lease: &mut Lease) -> Option<Outcom
     let how = ending.name();
     tracing::info!(job = job.id, attempt = job.attempt, seconds = started.elapsed().as_secs_f64(), "job {how}");
     worker.board.count(|counters| ending.count(counters));
-    ending.outcome(job, &mut pace, phase)
+    (ending.outcome(job, &mut pace, phase), rest)
 }
 
 /// Stays with the job's process until it has answered, died or must go.
-async fn attend(worker: &Worker, spec: &JobSpec, lease: &mut Lease, mut hear: impl FnMut(Progress)) -> Ending {
-    let mut child = match Child::spawn(spec) {
-        Ok(child) => child,
-        Err(error) => {
-            return Ending::Died(Death { exit_code: None, signal: None, last_lines: error.to_string() });
-        }
-    };
+async fn attend(worker: &Worker, mut child: Child, lease: &mut Lease, mut hear: impl FnMut(Progress)) -> Ending {
     let mut stages = worker.stages.clone();
     let timeout = tokio::time::sleep(worker.config.jobs.timeout);
     tokio::pin!(timeout);
@@ -155,24 +165,25 @@ fn cancelled(phase: Phase) -> Failure {
     Failure { kind: Kind::Cancelled, ..failure }
 }
 
-/// Tells the queue until it has heard; an ending that it cannot hear is kept on disk meanwhile.
+/// Tells the queue until it has heard; an ending that it cannot hear is kept on disk meanwhile, and with it there a worker
+/// that is to end need not wait.
 pub async fn submit(worker: &Worker, queue: &Queue, spooled: &Spooled) {
     let mut backoff = Backoff::up_to(LONGEST_PAUSE);
     let mut stages = worker.stages.clone();
-    let mut n_failed = 0;
+    let (mut n_failed, mut may_end_at) = (0, Stage::Releasing);
     loop {
         match queue.finish(spooled.token, spooled.id.as_deref(), &spooled.ending).await {
             Ok(finish) => {
                 worker.spool.forget(spooled);
                 return heard(worker, spooled, finish, n_failed);
             }
-            Err(error) if n_failed == 0 => keep(worker, spooled, &error),
+            Err(error) if n_failed == 0 => may_end_at = keep(worker, spooled, &error),
             Err(_) => {}
         }
         n_failed += 1;
         tokio::select! {
             () = tokio::time::sleep(backoff.pause()) => {}
-            () = reached(&mut stages, Stage::Releasing), if n_failed > 5 => return,
+            () = reached(&mut stages, may_end_at), if n_failed > 5 => return,
         }
     }
 }
@@ -193,11 +204,21 @@ fn heard(worker: &Worker, spooled: &Spooled, finish: Finish, n_failed: u32) {
     }
 }
 
-fn keep(worker: &Worker, spooled: &Spooled, error: &redis::RedisError) {
+/// Keeps an ending on disk, and says from which stage on nobody need wait for Redis.
+fn keep(worker: &Worker, spooled: &Spooled, error: &redis::RedisError) -> Stage {
     // A release needs no keeping: the lease ends by itself.
-    if spooled.ending != Outcome::Release
-        && let Err(problem) = worker.spool.keep(spooled)
-    {
-        tracing::error!(job = spooled.id, "the result can be neither sent ({error}) nor kept on disk ({problem})");
+    if spooled.ending == Outcome::Release {
+        return Stage::Draining;
+    }
+    match worker.spool.keep(spooled) {
+        Ok(path) => {
+            let path = path.display();
+            tracing::warn!(job = spooled.id, "the result waits on disk for Redis, also beyond this worker: {path}");
+            Stage::Draining
+        }
+        Err(problem) => {
+            tracing::error!(job = spooled.id, "the result can be neither sent ({error}) nor kept on disk ({problem})");
+            Stage::Releasing
+        }
     }
 }

@@ -31,6 +31,8 @@ pub enum Ending {
     Lost,
     /// The worker ends; the job goes back.
     Released,
+    /// This machine starts no process, which is no fault of the job's; it goes back.
+    NotStarted,
 }
 
 impl Ending {
@@ -40,7 +42,7 @@ impl Ending {
             |phase, status, message: &str| pace.last(phase, status, message, std::time::Instant::now()).to_json();
         match self {
             Self::Lost => None,
-            Self::Released => Some(Outcome::Release),
+            Self::Released | Self::NotStarted => Some(Outcome::Release),
             Self::Answered { failure: None, result } => Some(Outcome::Result {
                 answer: Answer { result: result.to_string(), event: last(Phase::Complete, Status::Completed, "done") },
                 succeeded: Some(job.payload_sha256.clone()),
@@ -83,7 +85,7 @@ impl Ending {
             Self::Answered { .. } | Self::Stopped(_) => "failed",
             Self::Died(_) => "crashed",
             Self::Lost => "lost to another worker",
-            Self::Released => "given back",
+            Self::Released | Self::NotStarted => "given back",
         }
     }
 
@@ -94,7 +96,7 @@ impl Ending {
             Self::Answered { .. } | Self::Stopped(_) => counters.failed += 1,
             Self::Died(_) => counters.crashed += 1,
             Self::Lost => counters.fenced += 1,
-            Self::Released => {}
+            Self::Released | Self::NotStarted => {}
         }
     }
 }

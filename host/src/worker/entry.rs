@@ -11,10 +11,12 @@ use serde_json::Value;
 
 use crate::job::failure::Failure;
 use crate::job::progress::Phase;
+use crate::job::request::MAX_PAYLOAD_BYTES;
 
-/// The most bytes of an entry or a payload.
-pub const MAX_BYTES: usize = 5 << 20;
-const MAX_ID_BYTES: usize = 512;
+/// The most bytes of an entry or a payload: those that a job is read with.
+pub const MAX_BYTES: usize = MAX_PAYLOAD_BYTES;
+const MAX_ID_CHARS: usize = 200;
+const MAX_KEY_BYTES: usize = 512;
 
 /// An entry that can be followed.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,14 +73,14 @@ pub fn read(bytes: &[u8]) -> Result<Entry, Refusal> {
     match text.trim_start().chars().next() {
         Some('{') => read_object(text),
         Some('"') => match serde_json::from_str::<String>(text) {
-            Ok(id) => usable_id(id).map(Entry::Name).ok_or_else(without_id),
+            Ok(name) => usable_key(name).map(Entry::Name).ok_or_else(without_id),
             Err(error) => {
                 Err(Refusal::new(None, "entry_not_json", format!("the entry is not JSON: {error}"), ENTRY_HINT))
             }
         },
         _ => {
             let is_name = !text.trim().contains(char::is_whitespace) && !text.trim_start().starts_with('[');
-            let name = usable_id(text.trim().to_owned()).filter(|_| is_name);
+            let name = usable_key(text.trim().to_owned()).filter(|_| is_name);
             name.map(Entry::Name).ok_or_else(without_id)
         }
     }
@@ -97,14 +99,21 @@ fn read_object(text: &str) -> Result<Entry, Refusal> {
     }
 }
 
-fn without_id() -> Refusal {
+/// Of an entry that names no job.
+pub fn without_id() -> Refusal {
     Refusal::new(None, "entry_without_id", "the entry has no readable job id", ENTRY_HINT)
 }
 
-/// An id that can be part of a key: not empty, at most 512 bytes, no control characters.
-fn usable_id(id: String) -> Option<String> {
-    let is_usable = !id.is_empty() && id.len() <= MAX_ID_BYTES && !id.contains(char::is_control);
+/// An id by the rules that a job's own ids are read with: 1 to 200 printable characters, not all of them blanks.
+pub fn usable_id(id: String) -> Option<String> {
+    let is_usable = !id.trim().is_empty() && id.chars().count() <= MAX_ID_CHARS && !id.contains(char::is_control);
     is_usable.then_some(id)
+}
+
+/// The name of a key, or an id that may be one.
+fn usable_key(key: String) -> Option<String> {
+    let is_usable = !key.trim().is_empty() && key.len() <= MAX_KEY_BYTES && !key.contains(char::is_control);
+    is_usable.then_some(key)
 }
 
 /// The few fields of a job that the worker itself needs.
@@ -153,9 +162,9 @@ impl<'de> Visitor<'de> for &mut Header {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
         while let Some(name) = fields.next_key::<Cow<'_, str>>()? {
             match &*name {
-                "job_id" => self.job_id = id_of(fields.next_value()?),
-                "build_id" => self.build_id = id_of(fields.next_value()?),
-                "payload_key" => self.payload_key = id_of(fields.next_value()?),
+                "job_id" => self.job_id = text_of(fields.next_value()?).and_then(usable_id),
+                "build_id" => self.build_id = text_of(fields.next_value()?).and_then(usable_id),
+                "payload_key" => self.payload_key = text_of(fields.next_value()?).and_then(usable_key),
                 other => {
                     self.has_symbols |= other == "symbols";
                     fields.next_value::<IgnoredAny>()?;
@@ -166,10 +175,11 @@ impl<'de> Visitor<'de> for &mut Header {
     }
 }
 
-fn id_of(value: Value) -> Option<String> {
+/// A number is a name too: its job is refused by that name, and not without one.
+fn text_of(value: Value) -> Option<String> {
     match value {
-        Value::String(text) => usable_id(text),
-        Value::Number(number) => usable_id(number.to_string()),
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
 }
@@ -197,6 +207,22 @@ mod tests {
     }
 
     #[test]
+    fn ids_are_read_by_the_rules_of_the_job_itself() {
+        let id = |job: &str| Header::read(job.as_bytes()).0.id();
+        let long = "ü".repeat(200);
+        assert_eq!(id(&format!(r#"{{"job_id":"{long}"}}"#)), Some(long.clone()));
+        assert_eq!(id(&format!(r#"{{"job_id":"{long}x","build_id":"b"}}"#)), Some("b".into()));
+        assert_eq!(id(r#"{"job_id":"","build_id":"b"}"#), Some("b".into()));
+        assert_eq!(id(r#"{"job_id":" ","build_id":null}"#), None);
+        let parsed = |job_id: &str| {
+            let job = serde_json::json!({ "job_id": job_id, "symbols": ["A"], "timeframe": "1d", "design": {} });
+            crate::job::request::Job::parse(&job.to_string()).map(|job| job.id)
+        };
+        assert_eq!(parsed(&long).unwrap(), long);
+        assert!(parsed(&format!("{long}x")).is_err() && parsed(" ").is_err());
+    }
+
+    #[test]
     fn what_is_no_job_is_refused_with_a_code_and_with_the_id_where_it_can_be_read() {
         let long = format!("{{\"build_id\":\"b\",\"x\":\"{}", "y".repeat(MAX_BYTES));
         for (entry, code, id) in [
@@ -219,8 +245,10 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic_and_every_id_can_be_part_of_a_key(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            if let Ok(Entry::Name(id) | Entry::Pointer { id, .. } | Entry::Job { id, .. }) = read(&bytes) {
-                prop_assert!(usable_id(id).is_some());
+            match read(&bytes) {
+                Ok(Entry::Name(name)) => prop_assert!(usable_key(name).is_some()),
+                Ok(Entry::Pointer { id, .. } | Entry::Job { id, .. }) => prop_assert!(usable_id(id).is_some()),
+                Err(_) => {}
             }
         }
     }

@@ -133,29 +133,38 @@ impl Default for Board {
     }
 }
 
-/// Registers, then tells the board every `every`, and at once when draining begins; registers again whenever the
-/// backend does not know this worker. Ends with the task that runs it.
-pub async fn run(backend: Backend, who: Registration, board: Board, mut stages: watch::Receiver<Stage>) {
+/// Registers, then tells the board every so often, and at once when draining begins; registers again whenever the backend
+/// does not know this worker, in growing pauses until a heartbeat succeeds. Ends with the task that runs it.
+pub async fn run(backend: Arc<Backend>, who: Arc<Registration>, board: Board, mut stages: watch::Receiver<Stage>) {
     let every = backend.heartbeat_every();
     let mut backoff = Backoff::up_to(every.max(Duration::from_secs(60)));
-    let mut is_known = false;
+    let (mut is_known, mut is_told) = (false, false);
     loop {
         let told = match is_known {
             false => backend.register(&who).await,
             true => backend.heartbeat(&board.beat(&who.worker_id)).await,
         };
-        let pause = match told {
-            Some(Known::Yes) => {
+        let pause = match (told, is_known) {
+            (Some(Known::Yes), true) => {
                 backoff.reset();
-                // The first heartbeat follows a registration at once.
-                if std::mem::replace(&mut is_known, true) { every } else { Duration::ZERO }
+                if std::mem::replace(&mut is_told, false) {
+                    tracing::info!("the backend knows this worker again");
+                }
+                every
             }
-            Some(Known::No) => {
-                tracing::info!("the backend does not know this worker: registering again");
-                is_known = false;
+            (Some(Known::Yes), false) => {
+                is_known = true;
+                // The first heartbeat follows a registration at once.
                 Duration::ZERO
             }
-            None => backoff.pause().max(if is_known { every } else { Duration::ZERO }),
+            (Some(Known::No), _) => {
+                is_known = false;
+                if !std::mem::replace(&mut is_told, true) {
+                    tracing::warn!("the backend does not know this worker: registering again until it does");
+                }
+                backoff.pause()
+            }
+            (None, _) => backoff.pause().max(if is_known { every } else { Duration::ZERO }),
         };
         let is_draining = *stages.borrow() >= Stage::Draining;
         tokio::select! {
@@ -163,4 +172,11 @@ pub async fn run(backend: Backend, who: Registration, board: Board, mut stages: 
             () = reached(&mut stages, Stage::Draining), if !is_draining => board.set_stage(Stage::Draining),
         }
     }
+}
+
+/// Tells the backend at the end that this worker drains, and its last counts.
+pub async fn take_leave(backend: &Backend, who: &Registration, board: &Board) {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    board.set_stage(Stage::Draining);
+    let _ = tokio::time::timeout(PATIENCE, backend.heartbeat(&board.beat(&who.worker_id))).await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::hash::sha256_hex;
 use redis::RedisResult;
 
-use super::entry::{self, Entry, Header, MAX_BYTES, Refusal};
+use super::entry::{self, Entry, Header, MAX_BYTES, Refusal, usable_id, without_id};
 use super::link::is_about_the_data;
 use super::queue::{Claim, Queue, Start};
 
@@ -48,7 +48,11 @@ pub enum Admission {
 /// # Errors
 /// Redis' own; the same call may be made again.
 pub async fn admit(queue: &Queue, claim: &Claim) -> RedisResult<Admission> {
-    let found = match entry::read(&claim.entry) {
+    let entry = entry::read(&claim.entry);
+    if let Ok(Entry::Job { id, .. } | Entry::Pointer { id, .. } | Entry::Name(id)) = &entry {
+        queue.name_claim(claim.token, without_prefix(queue, id)).await?;
+    }
+    let found = match entry {
         Ok(Entry::Job { id, payload }) => Ok((Naming::ByEntry(id), payload.into_bytes())),
         Ok(Entry::Pointer { id, payload_key }) => {
             let usual = usual_key(queue, &id);
@@ -94,6 +98,10 @@ fn usual_key(queue: &Queue, id: &str) -> String {
     format!("{}:{id}", queue.rules().job_prefix)
 }
 
+fn without_prefix<'a>(queue: &Queue, key: &'a str) -> &'a str {
+    key.strip_prefix(&usual_key(queue, "")).unwrap_or(key)
+}
+
 /// The first key of the two that holds something, with what it holds.
 async fn find_payload(queue: &Queue, name: &str, keys: [String; 2]) -> RedisResult<Result<(String, Vec<u8>), Refusal>> {
     let refuse =
@@ -123,11 +131,9 @@ fn read_payload(queue: &Queue, naming: Naming, bytes: Vec<u8>) -> Result<Job, Re
     let (header, outcome) = Header::read(&bytes);
     let id = match naming {
         Naming::ByEntry(id) => header.job_id.clone().unwrap_or(id),
-        Naming::ByKey(key) => header.id().unwrap_or_else(|| {
-            let prefix = format!("{}:", queue.rules().job_prefix);
-            key.strip_prefix(&prefix).map_or_else(|| key.clone(), str::to_owned)
-        }),
+        Naming::ByKey(key) => header.id().unwrap_or_else(|| without_prefix(queue, &key).to_owned()),
     };
+    let id = usable_id(id).ok_or_else(without_id)?;
     let refuse = |code: &str, message: String, hint: &str| Err(Refusal::new(Some(id.clone()), code, message, hint));
     if bytes.len() > MAX_BYTES {
         let message = format!("the payload has more than {MAX_BYTES} bytes");

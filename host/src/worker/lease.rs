@@ -65,13 +65,12 @@ impl Leases {
         let mut connection = None;
         let mut backoff = Backoff::up_to((ttl / 3).min(Duration::from_secs(5)));
         loop {
-            match self.renew_all(client, &mut connection) {
+            match self.renew_all(client, &mut connection, outage) {
                 Ok(()) => {
                     backoff.reset();
                     std::thread::sleep(ttl / 3);
                 }
-                Err(error) => {
-                    outage.began(&error);
+                Err(()) => {
                     connection = None;
                     std::thread::sleep(backoff.pause());
                 }
@@ -79,20 +78,28 @@ impl Leases {
         }
     }
 
-    fn renew_all(&self, client: &Client, connection: &mut Option<Connection>) -> RedisResult<()> {
+    /// Renews each lease once; an error is noted and costs no other lease its renewal, unless the connection is lost.
+    fn renew_all(&self, client: &Client, connection: &mut Option<Connection>, outage: &Outage) -> Result<(), ()> {
         let held: Vec<(u64, Queue)> =
             self.lock().iter().map(|((_, token), held)| (*token, held.queue.clone())).collect();
+        let mut outcome = Ok(());
         for (token, queue) in held {
             let connection = match connection {
                 Some(connection) => connection,
-                None => connection.insert(connect(client)?),
+                None => connection.insert(connect(client).map_err(|error| outage.began(&error))?),
             };
-            let standing = queue.renew_on(connection, token)?;
-            if let Some(held) = self.lock().get(&(queue.name().to_owned(), token)) {
-                held.state.send_replace(State { standing, renewed: Instant::now() });
+            match queue.renew_on(connection, token) {
+                Ok(standing) => {
+                    outage.done(&queue.doing("renew"));
+                    if let Some(held) = self.lock().get(&(queue.name().to_owned(), token)) {
+                        held.state.send_replace(State { standing, renewed: Instant::now() });
+                    }
+                }
+                Err(error) if outage.failed(&queue.doing("renew"), &error) => return Err(()),
+                Err(_) => outcome = Err(()),
             }
         }
-        Ok(())
+        outcome
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<(String, u64), Held>> {

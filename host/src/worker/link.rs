@@ -1,10 +1,12 @@
 //! A connection to Redis that comes back by itself, and what is said while it is away.
 //!
-//! Invariant: an outage costs one warning when it begins and one line when it ends, however many ask meanwhile.
+//! Invariant: an outage, or a step that Redis refuses, costs one warning when it begins and one line when it ends, however
+//! many ask meanwhile.
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
@@ -52,24 +54,36 @@ impl Link {
         Self { client, answer_timeout, outage, live: tokio::sync::Mutex::new(None) }
     }
 
-    /// Sends one command.
+    /// Sends one command. `step` is what the log calls it when Redis refuses.
     ///
     /// # Errors
     /// Redis' own; the caller decides whether to try again. The next call connects anew where that is needed.
-    pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+    pub async fn query<T: FromRedisValue>(&self, step: &str, command: &Cmd) -> RedisResult<T> {
         let mut connection = self.connection().await?;
         let answer = command.query_async(&mut connection).await;
-        self.heed(answer).await
+        self.heed(step, answer).await
+    }
+
+    /// Reads at a key that a producer named: what it holds there is the caller's matter, not an outage.
+    ///
+    /// # Errors
+    /// As [`Link::query`], and what [`is_about_the_data`].
+    pub async fn look_up<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+        let mut connection = self.connection().await?;
+        match command.query_async(&mut connection).await {
+            Err(error) if is_about_the_data(&error) => Err(error),
+            answer => self.heed("read", answer).await,
+        }
     }
 
     /// Runs a script.
     ///
     /// # Errors
     /// As [`Link::query`].
-    pub async fn invoke<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> RedisResult<T> {
+    pub async fn invoke<T: FromRedisValue>(&self, step: &str, script: &ScriptInvocation<'_>) -> RedisResult<T> {
         let mut connection = self.connection().await?;
         let answer = script.invoke_async(&mut connection).await;
-        self.heed(answer).await
+        self.heed(step, answer).await
     }
 
     /// How long this link has been open without a break; `None` while it is closed.
@@ -97,13 +111,13 @@ impl Link {
         }
     }
 
-    async fn heed<T>(&self, answer: RedisResult<T>) -> RedisResult<T> {
+    async fn heed<T>(&self, step: &str, answer: RedisResult<T>) -> RedisResult<T> {
         match &answer {
-            Ok(_) => self.outage.ended(),
-            Err(error) if is_about_the_data(error) => {}
+            Ok(_) => self.outage.done(step),
             Err(error) => {
-                *self.live.lock().await = None;
-                self.outage.began(error);
+                if self.outage.failed(step, error) {
+                    *self.live.lock().await = None;
+                }
             }
         }
         answer
@@ -115,12 +129,22 @@ pub fn is_about_the_data(error: &RedisError) -> bool {
     error.code() == Some("WRONGTYPE")
 }
 
-/// One peer's outage, said once by whoever notices first.
+/// Whether Redis has answered, but does not do what is asked; it serves otherwise.
+fn is_refusal(error: &RedisError) -> bool {
+    // A server that loads or has become a replica serves nobody; by its name another may be found.
+    error.code().is_some_and(|code| !["LOADING", "MASTERDOWN", "READONLY"].contains(&code))
+}
+
+/// One peer's outage, said once by whoever notices first; and each step that it refuses meanwhile or otherwise, which
+/// ends only when that very step is done again.
 #[derive(Clone)]
 pub struct Outage {
     peer: Arc<str>,
-    since: Arc<Mutex<Option<Instant>>>,
+    since: Arc<Mutex<BTreeMap<String, Instant>>>,
 }
+
+/// Not a step's name.
+const AWAY: &str = "";
 
 impl Outage {
     /// For a peer as the log shall call it, such as `Redis at redis://localhost:6379/0`.
@@ -128,21 +152,53 @@ impl Outage {
         Self { peer: peer.into(), since: Arc::default() }
     }
 
-    /// Notes a failure; the first of an outage is logged.
+    /// Notes that the peer does not serve; the first of an outage is logged.
     pub fn began(&self, reason: &dyn std::fmt::Display) {
-        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        if since.is_none() {
-            *since = Some(Instant::now());
+        if self.is_new(AWAY) {
             tracing::warn!("{} does not serve: {reason}; trying until it does", self.peer);
         }
     }
 
-    /// Notes a success; the first after an outage is logged.
+    /// Notes that it serves; the first after an outage is logged.
     pub fn ended(&self) {
-        let since = self.since.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(since) = since {
+        if let Some(since) = self.lock().remove(AWAY) {
             tracing::info!("{} serves again after {:.1} s", self.peer, since.elapsed().as_secs_f64());
         }
+    }
+
+    /// Notes how Redis failed at a step; `true` when it did not even answer, so that the connection is of no use.
+    pub fn failed(&self, step: &str, error: &RedisError) -> bool {
+        if !is_refusal(error) {
+            self.began(error);
+            return true;
+        }
+        self.ended();
+        if self.is_new(step) {
+            tracing::warn!("{} refuses `{step}`: {error}; trying until it does not", self.peer);
+        }
+        false
+    }
+
+    /// Notes that a step was done.
+    pub fn done(&self, step: &str) {
+        self.ended();
+        if let Some(since) = self.lock().remove(step) {
+            let seconds = since.elapsed().as_secs_f64();
+            tracing::info!("{} does `{step}` again after {seconds:.1} s", self.peer);
+        }
+    }
+
+    fn is_new(&self, step: &str) -> bool {
+        let mut since = self.lock();
+        let is_new = !since.contains_key(step);
+        if is_new {
+            since.insert(step.to_owned(), Instant::now());
+        }
+        is_new
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Instant>> {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -146,8 +146,8 @@ async fn send_due(pace: &mut Pace, freshness: &Freshness, link: &Link) {
 
 async fn send(link: &Link, event: &Event) -> redis::RedisResult<()> {
     let (channel, text) = (channel(&event.job_id), event.to_json());
-    link.query::<()>(cmd("SET").arg(&channel).arg(&text).arg("EX").arg(3600)).await?;
-    link.query::<()>(cmd("PUBLISH").arg(&channel).arg(&text)).await
+    link.query::<()>("progress", cmd("SET").arg(&channel).arg(&text).arg("EX").arg(3600)).await?;
+    link.query::<()>("publish", cmd("PUBLISH").arg(&channel).arg(&text)).await
 }
 
 async fn sleep_until(time: Option<Instant>) {

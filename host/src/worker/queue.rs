@@ -12,21 +12,29 @@ use super::link::Link;
 use super::outcome::{Finish, Letter, Outcome};
 use crate::config::{QueueConfig, QueueEnd};
 use crate::job::failure::Failure;
-use crate::job::progress::{Event, Phase, Status};
+use crate::job::progress::{Event, Phase, Status, channel};
 use redis::{ConnectionLike, FromRedisValue, RedisError, RedisResult, Script, ScriptInvocation, cmd};
 
+mod keys;
 mod order;
 
+use keys::Keys;
 use order::Order;
 
 /// Losses to vanished workers until a job is given up.
 pub const MAX_VANISHED: u32 = 10;
 
-static FETCH: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/fetch.lua")));
-static START: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/start.lua")));
-static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/renew.lua")));
-static FINISH: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/finish.lua")));
-static REAP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/reap.lua")));
+macro_rules! script {
+    ($($file:literal),+) => { LazyLock::new(|| Script::new(concat!($(include_str!(concat!("scripts/", $file))),+))) };
+}
+
+static FETCH: LazyLock<Script> = script!("fetch.lua");
+static NAME: LazyLock<Script> = script!("name.lua");
+static START: LazyLock<Script> = script!("start.lua");
+static RENEW: LazyLock<Script> = script!("renew.lua");
+static FINISH: LazyLock<Script> = script!("shared.lua", "finish.lua");
+static REAP: LazyLock<Script> = script!("shared.lua", "reap.lua");
+static RIGHTS: LazyLock<Script> = script!("rights.lua");
 
 /// An entry in this worker's hands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +91,7 @@ pub struct Reaped {
 /// One list with its leases, counts and dead letters.
 #[derive(Clone)]
 pub struct Queue {
-    name: String,
+    keys: Keys,
     worker: String,
     rules: QueueConfig,
     link: Arc<Link>,
@@ -92,12 +100,12 @@ pub struct Queue {
 impl Queue {
     /// The queue of that name, for a worker of that name.
     pub fn new(name: &str, worker: &str, rules: &QueueConfig, link: Arc<Link>) -> Self {
-        Self { name: name.to_owned(), worker: worker.to_owned(), rules: rules.clone(), link }
+        Self { keys: Keys::new(name, rules), worker: worker.to_owned(), rules: rules.clone(), link }
     }
 
     /// The list's key.
     pub fn name(&self) -> &str {
-        &self.name
+        self.keys.queue()
     }
 
     /// The limits and names that this queue goes by.
@@ -110,10 +118,31 @@ impl Queue {
     /// # Errors
     /// Redis' own. If only the answer was lost, the entry comes back when its lease ends.
     pub async fn fetch(&self) -> RedisResult<Option<Claim>> {
-        let mut call = FETCH.key(&self.name);
-        call.arg(self.pop()).arg(millis(self.rules.lease)).arg(&self.worker).arg(MAX_BYTES + 1);
-        let taken: Option<(u64, Vec<u8>)> = self.link.invoke(&call).await?;
+        let mut call = FETCH.key(self.name());
+        call.key(self.keys.leases()).key(self.keys.fence()).key(self.keys.job(""));
+        let (pop, index) = self.pop();
+        call.arg(pop).arg(index).arg(millis(self.rules.lease)).arg(&self.worker).arg(MAX_BYTES + 1);
+        let taken: Option<(u64, Vec<u8>)> = self.link.invoke(&self.doing("fetch"), &call).await?;
         Ok(taken.map(|(token, entry)| Claim { token, entry }))
+    }
+
+    /// Which commands Redis would refuse this worker's user, each with its key; none where Redis cannot tell.
+    ///
+    /// # Errors
+    /// Redis' own.
+    pub async fn missing_rights(&self) -> RedisResult<Vec<String>> {
+        let commands = serde_json::json!(self.keys.needed_commands(self.pop().0, self.push())).to_string();
+        self.link.invoke("rights", &RIGHTS.arg(commands)).await
+    }
+
+    /// Notes whose a claim is, as soon as that is known.
+    ///
+    /// # Errors
+    /// Redis' own.
+    pub async fn name_claim(&self, token: u64, id: &str) -> RedisResult<()> {
+        let mut call = NAME.key(self.keys.leases());
+        call.key(self.keys.job(token)).arg(token).arg(id);
+        self.link.invoke(&self.doing("name"), &call).await
     }
 
     /// Says whether a claim is to be run, now that its id and payload are known.
@@ -122,9 +151,11 @@ impl Queue {
     /// Redis' own.
     pub async fn start(&self, token: u64, id: &str, payload_sha256: &str) -> RedisResult<Start> {
         let event = Event::now(id, Phase::Complete, Status::Completed).with_message("this job has succeeded before");
-        let mut call = START.key(&self.name);
-        call.key(self.result_key(id)).arg(token).arg(id).arg(payload_sha256).arg(event.to_json());
-        let answer: Vec<redis::Value> = self.link.invoke(&call).await?;
+        let mut call = START.key(self.keys.leases());
+        call.key(self.keys.job(token));
+        self.name_keys(&mut call, id);
+        call.arg(token).arg(id).arg(payload_sha256).arg(event.to_json());
+        let answer: Vec<redis::Value> = self.link.invoke(&self.doing("start"), &call).await?;
         let word = |index: usize| answer.get(index).cloned().unwrap_or(redis::Value::Nil);
         match String::from_redis_value(word(0))?.as_str() {
             "run" => {
@@ -144,7 +175,7 @@ impl Queue {
     /// # Errors
     /// Redis' own.
     pub async fn renew(&self, token: u64) -> RedisResult<Standing> {
-        standing(&self.link.invoke::<String>(&self.renewal(token)).await?)
+        standing(&self.link.invoke::<String>(&self.doing("renew"), &self.renewal(token)).await?)
     }
 
     /// The same on a connection of the caller's, for a thread that does nothing else.
@@ -163,32 +194,46 @@ impl Queue {
         let order = Order::new(id, outcome, &self.rules);
         let order = serde_json::to_string(&order).map_err(|error| RedisError::from(std::io::Error::other(error)))?;
         let answer = outcome.answer();
-        let mut call = FINISH.key(&self.name);
-        call.key(id.map_or_else(|| self.name.clone(), |id| self.result_key(id)));
+        let mut call = FINISH.key(self.name());
+        call.key(self.keys.leases()).key(self.keys.job(token)).key(self.keys.dead()).key(self.keys.count(""));
+        if let Some(id) = id {
+            self.name_keys(&mut call, id);
+        }
         call.arg(token).arg(self.push()).arg(&answer.result).arg(&answer.event).arg(order);
-        finish(&self.link.invoke::<String>(&call).await?)
+        finish(&self.link.invoke::<String>(&self.doing("finish"), &call).await?)
     }
 
-    /// Takes back what vanished workers held.
+    /// Takes back what vanished workers held, unless Redis comes to it only after `not_after`, a [`Queue::now`].
     ///
     /// # Errors
     /// Redis' own.
-    pub async fn reap(&self) -> RedisResult<Vec<Reaped>> {
+    pub async fn reap(&self, not_after: u64) -> RedisResult<Vec<Reaped>> {
         let message = format!("{MAX_VANISHED} workers took this job and vanished");
         let hint = "look for what kills the workers (memory?), then submit the job again";
         let failure = Failure::failed(Phase::Queued, "worker_vanished", message, hint).retryable();
         let letter = Letter::from(&failure);
         let event = Event::now("", Phase::Queued, Status::Failed).with_message(&failure.message);
-        let mut call = REAP.key(&self.name);
-        call.arg(self.push()).arg(MAX_VANISHED).arg(&self.rules.result_prefix).arg(self.ttl_seconds());
+        let mut call = REAP.key(self.name());
+        call.key(self.keys.leases()).key(self.keys.dead()).key(self.keys.job("")).key(self.keys.running(""));
+        call.key(self.keys.count("")).key(self.keys.done("")).key(self.keys.result("")).key(channel(""));
+        call.arg(not_after).arg(self.push()).arg(MAX_VANISHED).arg(self.ttl_seconds());
         call.arg(serde_json::json!(letter).to_string());
         call.arg(without_field("build_id", failure.to_result("", serde_json::Value::Null)));
         call.arg(without_field("job_id", serde_json::json!(event)));
-        let reaped: Vec<(String, String, String)> = self.link.invoke(&call).await?;
+        let reaped: Vec<(String, String, String)> = self.link.invoke(&self.doing("reap"), &call).await?;
         let reaped = reaped.into_iter().map(|(verdict, id, worker)| {
             Ok(Reaped { verdict: finish(&verdict)?, id: Some(id).filter(|id| !id.is_empty()), worker })
         });
         reaped.collect()
+    }
+
+    /// Redis' own clock, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// Redis' own.
+    pub async fn now(&self) -> RedisResult<u64> {
+        let (seconds, micros): (u64, u64) = self.link.query("time", &cmd("TIME")).await?;
+        Ok(seconds * 1000 + micros / 1000)
     }
 
     /// The payload at a key, cut one byte after [`MAX_BYTES`]; `None` where nothing is.
@@ -196,7 +241,7 @@ impl Queue {
     /// # Errors
     /// Redis' own.
     pub async fn payload(&self, key: &str) -> RedisResult<Option<Vec<u8>>> {
-        let bytes: Vec<u8> = self.link.query(cmd("GETRANGE").arg(key).arg(0).arg(MAX_BYTES)).await?;
+        let bytes: Vec<u8> = self.link.look_up(cmd("GETRANGE").arg(key).arg(0).arg(MAX_BYTES)).await?;
         Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
     }
 
@@ -205,7 +250,7 @@ impl Queue {
     /// # Errors
     /// Redis' own.
     pub async fn length_of(&self, list: &str) -> RedisResult<u64> {
-        match self.link.query(cmd("LLEN").arg(list)).await {
+        match self.link.look_up(cmd("LLEN").arg(list)).await {
             Err(error) if super::link::is_about_the_data(&error) => Ok(0),
             answer => answer,
         }
@@ -222,28 +267,35 @@ impl Queue {
             QueueEnd::Right => "RIGHT",
         };
         let mut call = cmd("BLMOVE");
-        call.arg(&self.name).arg(&self.name).arg(end).arg(end).arg(timeout.as_secs_f64());
-        link.query::<Option<Vec<u8>>>(&call).await.map(drop)
+        call.arg(self.name()).arg(self.name()).arg(end).arg(end).arg(timeout.as_secs_f64());
+        link.query::<Option<Vec<u8>>>(&self.doing("wait"), &call).await.map(drop)
+    }
+
+    /// What the log calls a step at this queue.
+    pub fn doing(&self, step: &str) -> String {
+        format!("{step} at `{}`", self.name())
     }
 
     fn renewal(&self, token: u64) -> ScriptInvocation<'static> {
-        let mut call = RENEW.key(&self.name);
-        call.arg(token).arg(millis(self.rules.lease));
+        let mut call = RENEW.key(self.keys.leases());
+        call.key(self.keys.job(token)).arg(token).arg(millis(self.rules.lease));
         call
     }
 
-    fn result_key(&self, id: &str) -> String {
-        format!("{}:{id}", self.rules.result_prefix)
+    fn name_keys(&self, call: &mut ScriptInvocation, id: &str) {
+        let keys = &self.keys;
+        call.key(keys.result(id)).key(channel(id)).key(keys.running(id)).key(keys.count(id)).key(keys.done(id));
     }
 
     fn ttl_seconds(&self) -> u64 {
         self.rules.result_ttl.map_or(0, |ttl| ttl.as_secs())
     }
 
-    fn pop(&self) -> &'static str {
+    /// The command that takes, and the index that it takes from.
+    fn pop(&self) -> (&'static str, i8) {
         match self.rules.end {
-            QueueEnd::Left => "LPOP",
-            QueueEnd::Right => "RPOP",
+            QueueEnd::Left => ("LPOP", 0),
+            QueueEnd::Right => ("RPOP", -1),
         }
     }
 

@@ -125,7 +125,7 @@ impl Backend {
             }
             Some(Known::Yes) => {
                 self.outage.ended();
-                tracing::info!(worker = who.worker_id, "registered with the backend");
+                tracing::debug!(worker = who.worker_id, "registered with the backend");
                 Some(Known::Yes)
             }
             None => None,

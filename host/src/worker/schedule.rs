@@ -19,32 +19,39 @@ pub struct Schedule {
     waiting: Link,
     backoff: Backoff,
     n_taken: usize,
+    /// Whether the last fetch failed.
+    is_failing: bool,
 }
 
 impl Schedule {
     /// Queues in order of priority, and a link for waiting whose answers may take longer than 2 s.
     pub fn new(queues: Vec<Queue>, waiting: Link) -> Self {
-        Self { queues, waiting, backoff: Backoff::up_to(Duration::from_secs(5)), n_taken: 0 }
+        Self { queues, waiting, backoff: Backoff::up_to(Duration::from_secs(5)), n_taken: 0, is_failing: false }
     }
 
     /// Takes the next entry, if any. Not to be dropped half-way: an answer that nobody hears costs a lease time.
     pub async fn fetch(&mut self) -> Option<(Queue, Claim)> {
         // An error has been said by the link; the pause is made by waiting.
-        let taken = self.try_fetch().await.ok()?;
-        self.backoff.reset();
+        let taken = self.try_fetch().await;
+        self.is_failing = taken.is_err();
+        let taken = taken.ok().flatten();
         self.n_taken += usize::from(taken.is_some());
         taken
     }
 
     /// Returns when there may be something to take. May be dropped at any time.
     pub async fn wait(&mut self) {
-        match self.queues.as_slice() {
-            [only] => {
-                if only.wait(&self.waiting, WAKE_UP_EVERY).await.is_err() {
-                    tokio::time::sleep(self.backoff.pause()).await;
-                }
+        let waited = match self.queues.as_slice() {
+            _ if self.is_failing => return tokio::time::sleep(self.backoff.pause()).await,
+            [only] => only.wait(&self.waiting, WAKE_UP_EVERY).await,
+            _ => {
+                tokio::time::sleep(jittered(POLL_EVERY)).await;
+                Ok(())
             }
-            _ => tokio::time::sleep(jittered(POLL_EVERY)).await,
+        };
+        match waited {
+            Ok(()) => self.backoff.reset(),
+            Err(_) => tokio::time::sleep(self.backoff.pause()).await,
         }
     }
 

@@ -13,6 +13,8 @@ use crate::hash::sha256_hex;
 /// An ending with all that is needed to submit it, also by a later process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spooled {
+    /// Hash of the address of the Redis that it is for.
+    pub redis: String,
     /// The list that the entry came from.
     pub queue: String,
     /// The attempt's token.
@@ -27,24 +29,31 @@ pub struct Spooled {
 #[derive(Clone, Debug)]
 pub struct Spool {
     folder: PathBuf,
+    redis: String,
 }
 
 impl Spool {
-    /// The spool within the artifacts folder; made when first needed.
-    pub fn within(artifacts_dir: &Path) -> Self {
-        Self { folder: artifacts_dir.join("spool") }
+    /// The spool within the artifacts folder, for the Redis at that address; made when first needed.
+    pub fn within(artifacts_dir: &Path, redis: &str) -> Self {
+        Self { folder: artifacts_dir.join("spool"), redis: sha256_hex(redis.as_bytes())[..16].to_owned() }
     }
 
-    /// Keeps an ending; complete under its name or not there at all.
+    /// An ending of the job `id` for this spool's Redis.
+    pub fn ending(&self, queue: &str, token: u64, id: Option<String>, ending: Outcome) -> Spooled {
+        Spooled { redis: self.redis.clone(), queue: queue.to_owned(), token, id, ending }
+    }
+
+    /// Keeps an ending; complete under its name, which is answered, or not there at all.
     ///
     /// # Errors
     /// The file system's.
-    pub fn keep(&self, spooled: &Spooled) -> io::Result<()> {
+    pub fn keep(&self, spooled: &Spooled) -> io::Result<PathBuf> {
         std::fs::create_dir_all(&self.folder)?;
         let path = self.path(spooled);
         let unfinished = path.with_extension("tmp");
         std::fs::write(&unfinished, serde_json::to_vec(spooled)?)?;
-        std::fs::rename(unfinished, path)
+        std::fs::rename(unfinished, &path)?;
+        Ok(path)
     }
 
     /// Forgets an ending, also one that was never kept.
@@ -53,17 +62,23 @@ impl Spool {
         let _ = std::fs::remove_file(self.path(spooled));
     }
 
-    /// All endings that are kept; a file that cannot be read is logged and left.
+    /// All endings that are kept for this Redis; a file that cannot be read is logged and left.
     pub fn kept(&self) -> Vec<Spooled> {
         let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|file| file.path());
         files
             .filter(|path| path.extension().is_some_and(|kind| kind == "json"))
             .filter_map(|path| read(&path))
+            .filter(|spooled| spooled.redis == self.redis)
             .collect()
     }
 
     fn path(&self, spooled: &Spooled) -> PathBuf {
-        self.folder.join(format!("{}-{}.json", &sha256_hex(spooled.queue.as_bytes())[..16], spooled.token))
+        self.folder.join(format!(
+            "{}-{}-{}.json",
+            spooled.redis,
+            &sha256_hex(spooled.queue.as_bytes())[..16],
+            spooled.token
+        ))
     }
 }
 
@@ -80,11 +95,14 @@ mod tests {
     #[test]
     fn what_is_kept_is_found_until_it_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::within(folder.path());
+        let spool = Spool::within(folder.path(), "redis://here");
         assert_eq!(spool.kept(), []);
-        let ending = Spooled { queue: "q/../x".into(), token: 7, id: Some("../j".into()), ending: Outcome::Release };
+        let ending = spool.ending("q/../x", 7, Some("../j".into()), Outcome::Release);
         spool.keep(&ending).unwrap();
         assert_eq!(spool.kept(), std::slice::from_ref(&ending));
+        let elsewhere = Spool::within(folder.path(), "redis://there");
+        assert_eq!(elsewhere.kept(), [], "another Redis would fence it");
+        elsewhere.forget(&elsewhere.ending("q/../x", 7, None, Outcome::Release));
         spool.forget(&ending);
         assert_eq!(spool.kept(), []);
     }

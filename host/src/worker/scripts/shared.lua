@@ -1,0 +1,47 @@
+-- What FINISH and REAP share; put before each of them.
+
+-- Whether an id's result and counts are not this attempt's to write: another attempt of the id runs, or has succeeded.
+local function belongs_to_another(token, leases, running, done, result)
+  local other = redis.call('GET', running)
+  if other and other ~= token and redis.call('ZSCORE', leases, other) then return true end
+  return redis.call('EXISTS', done) == 1 and redis.call('EXISTS', result) == 1 and other ~= token
+end
+
+-- Whether a text is UTF-8: nothing but ASCII is left when every whole character is replaced by a blank.
+local function is_utf8(text)
+  for _, whole in ipairs({
+    '\240[\144-\191][\128-\191][\128-\191]', '[\241-\243][\128-\191][\128-\191][\128-\191]',
+    '\244[\128-\143][\128-\191][\128-\191]', '\224[\160-\191][\128-\191]',
+    '[\225-\236\238\239][\128-\191][\128-\191]', '\237[\128-\159][\128-\191]', '[\194-\223][\128-\191]',
+  }) do
+    text = string.gsub(text, whole, ' ')
+  end
+  return not string.find(text, '[\128-\255]')
+end
+
+-- Adds a dead letter: of the entry at most 64 KiB, in hex where it is no text; a longer one by length and SHA-1 too.
+local function bury(dead, letter, entry, id)
+  local kept = entry
+  if #entry > 65536 then
+    letter.entry_bytes, letter.entry_sha1 = #entry, redis.sha1hex(entry)
+    local cut = 65536
+    for _ = 1, 3 do
+      local after = string.byte(entry, cut + 1)
+      if after >= 128 and after < 192 then cut = cut - 1 end
+    end
+    kept = string.sub(entry, 1, cut)
+  end
+  if is_utf8(kept) then
+    letter.entry = kept
+  else
+    letter.entry_hex = string.gsub(kept, '.', function(byte) return string.format('%02x', string.byte(byte)) end)
+  end
+  letter.id, letter.time = id or cjson.null, tonumber(redis.call('TIME')[1])
+  redis.call('LPUSH', dead, cjson.encode(letter))
+end
+
+-- Losses of an entry whose id was not read are counted by the entry itself.
+local function count_of_nameless(counts, entry)
+  return counts .. '#' .. redis.sha1hex(entry)
+end
+
