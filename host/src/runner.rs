@@ -49,17 +49,21 @@ pub fn run(spec: &JobSpec, report: &(dyn Fn(Progress) + Sync)) -> Ending {
     }
 }
 
-/// The job's text; with the id that the worker knows it by where it has none of its own.
+/// The job's text; with the id that the worker knows it by where it has none of its own. A blank id is none.
 fn identified(spec: &JobSpec) -> Cow<'_, str> {
-    match serde_json::from_str(&spec.payload) {
-        Ok(Value::Object(mut fields))
-            if ["job_id", "build_id"].iter().all(|id| fields.get(*id).is_none_or(Value::is_null)) =>
-        {
-            fields.insert("build_id".to_owned(), spec.build_id.clone().into());
-            Value::Object(fields).to_string().into()
-        }
-        _ => Cow::Borrowed(&spec.payload),
+    const IDS: [&str; 2] = ["job_id", "build_id"];
+    let is_blank = |value: &Value| value.is_null() || value.as_str().is_some_and(|id| id.trim().is_empty());
+    let Ok(Value::Object(mut fields)) = serde_json::from_str(&spec.payload) else {
+        return Cow::Borrowed(&spec.payload);
+    };
+    if !IDS.iter().any(|id| fields.get(*id).is_some_and(is_blank)) && IDS.iter().any(|id| fields.contains_key(*id)) {
+        return Cow::Borrowed(&spec.payload);
     }
+    fields.retain(|name, value| !IDS.contains(&name.as_str()) || !is_blank(value));
+    if !IDS.iter().any(|id| fields.contains_key(*id)) {
+        fields.insert("build_id".to_owned(), spec.build_id.clone().into());
+    }
+    Value::Object(fields).to_string().into()
 }
 
 /// Everything between a checked job and its report.
@@ -175,4 +179,28 @@ impl Clock {
 /// Seconds to the millisecond.
 fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e3).round() / 1e3
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::job::channel::Setting;
+
+    fn ids_of(payload: Value) -> (String, String) {
+        let setting = Setting { bars_dir: "/".into(), parallel_fits: 1, gpu_enabled: false, worker: "w".into() };
+        let (job_id, build_id) = ("known".to_owned(), "known".to_owned());
+        let spec = JobSpec { job_id, build_id, payload: payload.to_string(), plugins: vec![], setting };
+        let job = Job::parse(&identified(&spec)).unwrap();
+        (job.id, job.build_id)
+    }
+
+    #[test]
+    fn a_payload_without_an_id_goes_by_the_one_it_was_found_under() {
+        let pair = |id: &str, build_id: &str| (id.to_owned(), build_id.to_owned());
+        assert_eq!(ids_of(json!({"symbols": ["A"]})), pair("known", "known"));
+        assert_eq!(ids_of(json!({"symbols": ["A"], "job_id": null})), pair("known", "known"));
+        assert_eq!(ids_of(json!({"symbols": ["A"], "job_id": "", "build_id": "b"})), pair("b", "b"));
+        assert_eq!(ids_of(json!({"symbols": ["A"], "job_id": "j", "build_id": "b"})), pair("j", "b"));
+    }
 }
