@@ -154,7 +154,7 @@ fn judge<'a>(
             let pooled = |scores| Contender { label, groups: vec![&common], scores, baseline: None };
             let gain = match outcome.too_rare() {
                 Some(reason) => Err(reason),
-                None => search::gain(study, &pooled(&oof.scores), &pooled(&lead.oof.scores)),
+                None => search::gain(study, &pooled(&oof.standard_scores), &pooled(&lead.oof.standard_scores)),
             };
             Ok(Ok(Judged { family: *family, oof, gain: Some(gain), row: model_row(family) }))
         }
@@ -246,7 +246,7 @@ fn validation_rows(study: &Study<'_>, outcome: &Outcome, judged: Vec<Judged<'_>>
     judged
         .into_iter()
         .map(|Judged { oof, gain, row, .. }| {
-            let scores: Vec<f32> = common.iter().map(|&row| oof.scores[row]).collect();
+            let scores: Vec<f32> = common.iter().map(|&row| oof.standard_scores[row]).collect();
             let validation = validation_metrics(&labels, &scores, &oof, (gain, outcome.too_rare()));
             let device = Some(oof.device.unwrap_or_else(|| "cpu".to_owned()));
             ModelRow { device, rounds: oof.rounds, validation: Some(validation), ..row }

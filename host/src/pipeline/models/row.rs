@@ -50,7 +50,7 @@ pub struct ModelRow {
 /// What a family does on the validation rows that all families have in common.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ValidationMetrics {
-    /// Area under the ROC curve of the rows pooled.
+    /// Area under the ROC curve of the rows pooled, each fold in deviations from its own model.
     pub auc: Option<Finite>,
     /// Average precision.
     pub pr_auc: Option<Finite>,
