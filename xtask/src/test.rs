@@ -1,13 +1,65 @@
 //! Sets up and passes every test.
 
-use anyhow::Result;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
-use crate::{cargo, setup, shell};
+use anyhow::{Context, Result, bail};
 
-/// Runs every test of the workspace, doctests included.
+use crate::{cargo, setup};
+
+/// Runs every test of the workspace, doctests included, and says at the end how many there were.
 pub fn run() -> Result<()> {
     setup::run()?;
     // The programs and plugins that the end-to-end tests start; the tests would build them, in silence.
     cargo::build()?;
-    shell::run(cargo::cargo().args(["test", "--workspace"]))
+    let mut command = cargo::cargo();
+    command.args(["test", "--workspace"]).stdout(Stdio::piped());
+    let mut tests = command.spawn().context("cannot start cargo test")?;
+    let output = tests.stdout.take().context("cargo test has no output")?;
+    let mut total = Total::default();
+    for line in BufReader::new(output).lines() {
+        let line = line.context("what cargo test prints")?;
+        println!("{line}");
+        total.add(&line);
+    }
+    let status = tests.wait().context("cargo test")?;
+    println!("{} passed, {} failed", total.n_passed, total.n_failed);
+    if !status.success() {
+        bail!("cargo test ended with {status}");
+    }
+    Ok(())
+}
+
+/// Tests of all programs and crates together.
+#[derive(Default)]
+struct Total {
+    n_passed: u32,
+    n_failed: u32,
+}
+
+impl Total {
+    /// Adds a line such as `test result: ok. 3 passed; 0 failed; 0 ignored; …`; other lines are none of its business.
+    fn add(&mut self, line: &str) {
+        let Some(counts) = line.strip_prefix("test result: ") else { return };
+        let count = |what: &str| {
+            let before = counts.split_once(what).map_or("", |(before, _)| before.trim_end());
+            before.rsplit(' ').next().and_then(|number| number.parse::<u32>().ok()).unwrap_or(0)
+        };
+        self.n_passed += count("passed");
+        self.n_failed += count("failed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_total_adds_up_all_programs() {
+        let mut total = Total::default();
+        total.add("test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s");
+        total.add("test a_job ... ok");
+        total.add("test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s");
+        assert_eq!((total.n_passed, total.n_failed), (14, 3));
+    }
 }
