@@ -1,0 +1,176 @@
+//! What the queue does when something goes wrong: entries that are no jobs, steps that fail, answers that come late.
+
+use super::*;
+
+#[tokio::test]
+async fn a_dead_letter_keeps_the_entrys_very_bytes_and_is_json() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    for entry in [
+        &b"\0 \"quoted\" \\ / \x7f \xc3\xbc \xe2\x82\xac \xf0\x9f\x90\x8e"[..],
+        b"\xff\x00\xc3",
+        b"\xed\xa0\x80",
+        b"\xc0\x80",
+    ] {
+        let _: u64 = redis::cmd("LPUSH").arg(Q).arg(entry).query(&mut redis.connection()).unwrap();
+        let claim = fetch(&queue).await;
+        assert_eq!(claim.entry, entry);
+        assert_eq!(queue.finish(claim.token, None, &dead("entry_not_json")).await.unwrap(), Finish::Dead);
+        let letter = dead_letter(&redis);
+        match std::str::from_utf8(entry) {
+            Ok(text) => assert_eq!(letter["entry"], json!(text)),
+            Err(_) => {
+                let hex: String = entry.iter().map(|byte| format!("{byte:02x}")).collect();
+                assert_eq!((&letter["entry_hex"], letter.get("entry")), (&json!(hex), None));
+            }
+        }
+    }
+    let results: Vec<String> = redis.ask(&["KEYS", "result:*"]);
+    assert!(results.is_empty(), "without an id nobody can be told");
+}
+
+#[tokio::test]
+async fn a_dead_letter_keeps_64_kib_of_a_long_entry_and_its_length_and_digest() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    let entry = format!("x{}", "ü".repeat(100_000));
+    push(&redis, &entry);
+    let claim = fetch(&queue).await;
+    queue.finish(claim.token, None, &dead("entry_without_id")).await.unwrap();
+    let letter = dead_letter(&redis);
+    let kept = letter["entry"].as_str().unwrap();
+    assert!(entry.starts_with(kept) && kept.len() == 65_535, "{} bytes, cut between two characters", kept.len());
+    assert_eq!((&letter["entry_bytes"], letter["entry_sha1"].as_str().unwrap().len()), (&json!(200_001), 40));
+}
+
+#[tokio::test]
+async fn a_fetch_that_fails_leaves_the_entry_in_the_list() {
+    for foreign in ["{q}:leases", "{q}:fence"] {
+        let redis = Redis::start();
+        let queue = queue(&redis);
+        push(&redis, "job-1");
+        let _: u64 = redis.ask(&["HSET", foreign, "a", "b"]);
+        queue.fetch().await.unwrap_err();
+        assert_eq!(waiting(&redis), ["job-1"], "with a hash at {foreign}");
+        assert!(redis.ask::<Vec<String>>(&["KEYS", "{q}:job:*"]).is_empty());
+        let _: u64 = redis.ask(&["DEL", foreign]);
+        assert_eq!(fetch(&queue).await.entry, b"job-1");
+    }
+}
+
+#[tokio::test]
+async fn a_user_without_rights_loses_no_entry_and_the_missing_rights_are_named() {
+    let redis = Redis::start();
+    push(&redis, "job-1");
+    let as_user = |name: &str, rules: &[&str]| {
+        let () = redis.ask(&[&["ACL", "SETUSER", name, "on", ">p", "allchannels"], rules].concat());
+        let client = redis::Client::open(format!("{}?user={name}&pass=p", redis.url())).unwrap();
+        Queue::new(Q, "worker", &self::rules(), Arc::new(Link::new(client, ANSWER_TIMEOUT, Outage::of("Redis"))))
+    };
+    let keyless = as_user("keyless", &["+@all", "~q", "~job:*", "~result:*", "~oculus:*"]);
+    keyless.fetch().await.unwrap_err();
+    let missing = keyless.missing_rights().await.unwrap();
+    assert!(missing.contains(&"ZADD {q}:leases".to_owned()), "{missing:?}");
+    assert!(!missing.iter().any(|right| right.ends_with(" q")), "{missing:?}");
+    let popless = as_user("popless", &["+@all", "-rpop", "~*"]);
+    popless.fetch().await.unwrap_err();
+    assert_eq!(popless.missing_rights().await.unwrap(), ["RPOP q"]);
+    assert_eq!(redis.ask::<u64>(&["ZCARD", "{q}:leases"]), 0, "nothing to be reaped into a second entry");
+    assert_eq!(waiting(&redis), ["job-1"]);
+    let enough = as_user("enough", &["+@all", "~q", "~{q}:*", "~job:*", "~result:*", "~oculus:training:progress:*"]);
+    assert_eq!(enough.missing_rights().await.unwrap(), [""; 0]);
+    assert_eq!(fetch(&enough).await.entry, b"job-1");
+}
+
+#[tokio::test]
+async fn a_refused_entry_never_touches_what_another_attempt_of_its_id_has_written() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    let running = run(&queue, "job-1").await;
+    let refuse = async || {
+        push(&redis, "twin");
+        let twin = fetch(&queue).await;
+        assert_eq!(queue.finish(twin.token, Some("job-1"), &dead("payload_missing")).await.unwrap(), Finish::Dead);
+    };
+    refuse().await;
+    assert_eq!(redis.ask::<Option<String>>(&["GET", "result:job-1"]), None);
+    assert_eq!(redis.ask::<u32>(&["HGET", "{q}:count:job-1", "attempts"]), 1);
+    assert_eq!(queue.finish(running.token, Some("job-1"), &success()).await.unwrap(), Finish::Finished);
+    refuse().await;
+    assert_eq!(redis.json_at("result:job-1"), json!({ "status": "success" }));
+    assert_eq!(redis.json_at("oculus:training:progress:job-1")["phase"], "complete");
+    assert_eq!(redis.ask::<u64>(&["LLEN", "{q}:dead"]), 2, "the letters are there all the same");
+    let _: u64 = redis.ask(&["DEL", "result:job-1"]);
+    refuse().await;
+    assert_eq!(redis.json_at("result:job-1"), json!({ "status": "failed" }));
+}
+
+#[tokio::test]
+async fn a_reap_that_redis_comes_to_late_does_nothing() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    let claim = run(&queue, "job-1").await;
+    expire(&redis, &claim);
+    let late = queue.now().await.unwrap() - 1;
+    assert_eq!(queue.reap(late).await.unwrap(), []);
+    assert_eq!(queue.renew(claim.token).await.unwrap(), Standing::Held);
+}
+
+#[tokio::test]
+async fn an_entry_that_vanishes_before_its_start_fails_by_name_and_leaves_no_count() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    for _ in 0..MAX_VANISHED {
+        let claim = fetch(&queue).await;
+        queue.name_claim(claim.token, "job-1").await.unwrap();
+        expire(&redis, &claim);
+        reap(&queue).await.unwrap();
+    }
+    assert_eq!(redis.json_at("result:job-1")["error"]["code"], "worker_vanished");
+    push(&redis, "job-2");
+    let nameless = fetch(&queue).await;
+    expire(&redis, &nameless);
+    reap(&queue).await.unwrap();
+    assert_eq!(redis.ask::<Vec<String>>(&["KEYS", "{q}:count:*"]).len(), 1);
+    let claim = run(&queue, "job-2").await;
+    queue.finish(claim.token, Some("job-2"), &success()).await.unwrap();
+    assert!(redis.ask::<Vec<String>>(&["KEYS", "{q}:count:*"]).is_empty());
+    queue.name_claim(claim.token, "job-2").await.unwrap();
+    assert!(redis.ask::<Vec<String>>(&["KEYS", "{q}:job:*"]).is_empty(), "an ended claim is not named");
+}
+
+#[tokio::test]
+async fn a_start_that_is_asked_again_counts_once() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    let claim = run(&queue, "job-1").await;
+    let again = queue.start(claim.token, "job-1", "sha").await.unwrap();
+    assert_eq!(again, Start::Run { attempt: 1, crashes: 0 });
+}
+
+#[tokio::test]
+async fn a_payload_without_ids_runs_under_the_name_of_its_entry() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    let () = redis.ask(&["SET", "job:n1", r#"{"symbols":["A"]}"#]);
+    push(&redis, "n1");
+    let Admission::Run(job) = admit(&queue, &fetch(&queue).await).await.unwrap() else { panic!("n1 does not run") };
+    assert_eq!((job.id.as_str(), job.build_id.as_str()), ("n1", "n1"));
+}
+
+#[tokio::test]
+async fn tokens_grow_on_when_redis_has_lost_its_data() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    let before = run(&queue, "job-1").await;
+    let () = redis.ask(&["FLUSHALL"]);
+    push(&redis, "job-2");
+    let after = run(&queue, "job-2").await;
+    assert!(after.token > before.token);
+    assert_eq!(queue.finish(before.token, Some("job-1"), &success()).await.unwrap(), Finish::Fenced);
+}
