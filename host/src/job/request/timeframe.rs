@@ -58,6 +58,20 @@ impl Timeframe {
         }
     }
 
+    /// Length of a bar in seconds.
+    pub fn seconds(self) -> i64 {
+        match self {
+            Self::Minute1 => 60,
+            Self::Minute5 => 300,
+            Self::Minute15 => 900,
+            Self::Minute30 => 1_800,
+            Self::Hour1 => 3_600,
+            Self::Hour4 => 14_400,
+            Self::Day1 => 86_400,
+            Self::Week1 => 604_800,
+        }
+    }
+
     /// The timeframe of a name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|timeframe| timeframe.name() == name)

@@ -276,3 +276,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn bars_of_another_timeframe_are_refused() {
+    let folder = folder(&[("A.csv", &csv(1500, 15_000, plain))]);
+    let failure = load(folder.path(), &job(&["A"], "1w", json!({}))).unwrap_err();
+    assert_eq!(failure.code, "bad_bars");
+    assert_eq!(failure.message, "A.csv has bars 1.000 days apart, which are no bars of 1w");
+    assert!(load(folder.path(), &daily(&["A"])).is_ok());
+}

@@ -11,6 +11,10 @@ const ROUNDING: f64 = 1e-5;
 /// Prices whose ratios fit an f32.
 const PRICES: RangeInclusive<f64> = 1e-9..=1e12;
 const VOLUMES: RangeInclusive<f64> = 0.0..=1e18;
+/// Bars from which on their spacing tells the timeframe.
+const MIN_BARS_TO_TELL: usize = 20;
+/// Usual spacing in lengths of a bar: holidays and quiet symbols make it longer, nothing makes it much shorter.
+const SPACINGS: RangeInclusive<f64> = 0.6..=3.0;
 const HINT: &str = "correct the file; bars are never guessed or filled";
 
 /// Sorts by time, merges equal duplicates, and checks every bar.
@@ -27,7 +31,29 @@ pub(super) fn sound(mut rows: Vec<Row>, symbol: &str, timeframe: Timeframe) -> R
         }
         earlier = Some(row);
     }
+    check_spacing(&bars, &file, timeframe)?;
     Ok(bars)
+}
+
+/// Refuses bars of another timeframe than the job's, which would be read in silence as what they are not.
+fn check_spacing(bars: &Bars, file: &str, timeframe: Timeframe) -> Result<(), Failure> {
+    if bars.time.len() < MIN_BARS_TO_TELL {
+        return Ok(());
+    }
+    let mut spacings: Vec<i64> = bars.time.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    spacings.sort_unstable();
+    // The lower quartile: with 4h bars, every other spacing is a night.
+    let usual = spacings[spacings.len() / 4] as f64 / timeframe.seconds() as f64;
+    if SPACINGS.contains(&usual) {
+        return Ok(());
+    }
+    let days = usual * timeframe.seconds() as f64 / 86_400.0;
+    let message = format!("{file} has bars {days:.3} days apart, which are no bars of {}", timeframe.name());
+    Err(refused(
+        "bad_bars",
+        message,
+        "give bars of the job's timeframe, or set the job's timeframe to that of the bars",
+    ))
 }
 
 fn push(bars: &mut Bars, row: &Row, file: &str, timeframe: Timeframe) -> Result<(), Failure> {

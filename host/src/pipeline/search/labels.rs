@@ -101,6 +101,11 @@ pub(super) fn refuse_one_class(study: &Study<'_>) -> Result<(), Failure> {
         .flat_map(|(label, part)| part.train_rows.iter().map(|&row| label.forward_return_pct[row as usize]));
     let (least, largest) =
         returns.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    if least > largest {
+        let message = "no label can be learned: no row before the test period has a label that is known before it";
+        let hint = "shorten design.forward_returns_days_options, or give more years of bars";
+        return Err(Failure::refused(Phase::ConfigSearch, "no_label_learnable", message, hint));
+    }
     let message = format!(
         "no label can be learned: before the test period forward returns go from {least:.4} % to {largest:.4} %, and no \
          threshold of the job parts them"
