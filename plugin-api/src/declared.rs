@@ -44,9 +44,12 @@ impl Manifest {
         if numbers.len() != 3 || numbers.iter().any(Result::is_err) {
             problems.push(format!("version {:?}, needed major.minor.patch, three whole numbers", self.version));
         }
-        let words = self.names.iter().chain(&self.devices).chain(&self.flag).chain(&self.prefix);
+        let words = self.names.iter().chain(&self.devices).chain(&self.flag).chain(&self.prefix).chain(&self.saves_as);
         if words.chain(self.params.iter().map(|param| &param.name)).any(|word| word.trim().is_empty()) {
             problems.push("an empty word among names, devices, flag, prefix and parameters".to_owned());
+        }
+        if let Some(extension) = self.saves_as.as_deref().filter(|it| !it.bytes().all(|b| b.is_ascii_alphanumeric())) {
+            problems.push(format!("saves_as {extension:?}, needed letters and digits, such as txt"));
         }
         if self.devices.is_empty() {
             problems.push("no device, needed at least one, such as cpu".to_owned());

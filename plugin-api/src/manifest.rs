@@ -66,6 +66,9 @@ pub struct Manifest {
     /// The parameter that says how many rows up to its own a prediction reads. The host loads that many bars more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookback_param: Option<String>,
+    /// Ending of a file that holds a saved model, such as `txt` or `safetensors`; `bin` where none is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saves_as: Option<String>,
     /// Everything that can be set.
     pub params: Vec<Param>,
 }
@@ -86,6 +89,7 @@ impl Manifest {
             concurrent_fits: false,
             rounds_param: None,
             lookback_param: None,
+            saves_as: None,
             params: Vec::new(),
         }
     }
@@ -149,6 +153,12 @@ impl Manifest {
     #[must_use]
     pub fn lookback_param(self, name: &str) -> Self {
         Self { lookback_param: Some(name.to_owned()), ..self }
+    }
+
+    /// Ending of a file that holds a saved model.
+    #[must_use]
+    pub fn saves_as(self, extension: &str) -> Self {
+        Self { saves_as: Some(extension.to_owned()), ..self }
     }
 
     /// The name to show.

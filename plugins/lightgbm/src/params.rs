@@ -30,6 +30,7 @@ pub fn manifest() -> Manifest {
         .leads_search()
         .concurrent_fits()
         .rounds_param(ROUNDS)
+        .saves_as("txt")
         .param(Param::int(ROUNDS, 100).range(1, 10_000).search_log(25, 250).help("trees at most"))
         .param(Param::int("num_leaves", 7).range(2, 1024).search_log(3, 31).help("leaves of a tree"))
         .param(Param::float("learning_rate", 0.03).range(1e-4, 1.0).search_log(0.01, 0.1).help("step of a tree"))

@@ -1,0 +1,1 @@
+//! An LSTM network (libtorch) as a plugin.
