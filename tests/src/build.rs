@@ -53,6 +53,16 @@ pub fn plugins() -> PathBuf {
     PUBLISHED.get_or_init(|| publish("usual", &["oculus_plugin_lightgbm"])).clone()
 }
 
+/// A folder with every model family of the project.
+///
+/// # Panics
+/// When the build has left no such libraries.
+pub fn families() -> PathBuf {
+    static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
+    let libraries = ["oculus_plugin_lightgbm", "oculus_plugin_lstm", "oculus_plugin_mlp"];
+    PUBLISHED.get_or_init(|| publish("families", &libraries)).clone()
+}
+
 /// A folder with LightGBM and the family that misbehaves.
 ///
 /// # Panics

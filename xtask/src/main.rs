@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod cargo;
 mod demo;
+mod docs;
 mod plugins;
 mod setup;
 mod shell;
@@ -31,6 +32,9 @@ enum Task {
         /// Plugins to build; all of them when none is named.
         names: Vec<String>,
     },
+    /// Write the pages of `docs/` that the program itself knows best.
+    #[command(after_help = "Example: cargo xtask docs")]
+    Docs,
     /// Send one real job through a private Redis and a worker, and show progress and result.
     #[command(after_help = "Example: cargo xtask demo")]
     Demo,
@@ -55,6 +59,10 @@ fn run(task: Task) -> Result<()> {
         Task::Plugins { names } => {
             setup::run()?;
             plugins::publish(&names)
+        }
+        Task::Docs => {
+            setup::run()?;
+            docs::write()
         }
         Task::Demo => demo::run(),
         Task::Test => test::run(),

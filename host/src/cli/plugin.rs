@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
+mod markdown;
+
 use clap::Subcommand;
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
+use oculus_plugin_api::Param;
 
 use crate::config::Config;
 use crate::plugins::InstalledPlugin;
@@ -18,6 +21,9 @@ pub enum Command {
         /// Also every parameter with its default and range
         #[arg(short, long)]
         verbose: bool,
+        /// As Markdown, for documentation: what a job may say of each model family
+        #[arg(long, conflicts_with = "verbose")]
+        markdown: bool,
     },
 }
 
@@ -26,8 +32,12 @@ pub enum Command {
 /// # Errors
 /// When the plugins folder cannot be read.
 pub fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
-    let Command::List { verbose } = command;
+    let Command::List { verbose, markdown } = command;
     let found = discover::discover(&config.jobs.plugins_dir)?;
+    if *markdown {
+        super::answer(&markdown::families(&found.plugins))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut lines = vec![overview(&found).to_string()];
     if *verbose {
         lines.extend(found.plugins.iter().map(|plugin| format!("\n{}\n{}", heading(plugin), parameters(plugin))));
@@ -73,16 +83,20 @@ fn parameters(plugin: &InstalledPlugin) -> Table {
     table.load_style(UTF8_FULL_CONDENSED).set_header(["parameter", "default", "allowed", "searched", "meaning"]);
     let prefix = plugin.manifest.prefix.as_deref().unwrap_or_default();
     for param in &plugin.manifest.params {
-        let searched = param.search.map_or_else(String::new, |search| {
-            format!("{} to {}{}", search.from, search.to, if search.log { ", log" } else { "" })
-        });
         table.add_row([
             format!("{prefix}{}", param.name),
             param.default().to_string(),
             param.allowed(),
-            searched,
+            searched(param),
             param.help.clone(),
         ]);
     }
     table
+}
+
+/// Where the config search looks for a parameter; empty where it does not.
+fn searched(param: &Param) -> String {
+    param.search.map_or_else(String::new, |search| {
+        format!("{} to {}{}", search.from, search.to, if search.log { ", log" } else { "" })
+    })
 }

@@ -1,0 +1,54 @@
+//! What a job may say of each model family, as Markdown: the page `docs/parameters.md` is this.
+//!
+//! Nothing of the machine is in it (hashes, devices), so that the page is the same wherever it is made.
+
+use oculus_plugin_api::{Manifest, Role};
+
+use super::searched;
+use crate::plugins::InstalledPlugin;
+
+/// A section a family, in the order of their ids.
+pub(super) fn families(plugins: &[InstalledPlugin]) -> String {
+    let mut manifests: Vec<_> = plugins.iter().map(|plugin| &plugin.manifest).collect();
+    manifests.sort_by(|a, b| a.id.cmp(&b.id));
+    manifests.dedup_by(|a, b| a.id == b.id);
+    let sections: Vec<_> = manifests.into_iter().map(section).collect();
+    sections.join("\n\n")
+}
+
+fn section(manifest: &Manifest) -> String {
+    let prefix = manifest.prefix.as_deref().unwrap_or_default();
+    let rows = manifest.params.iter().map(|param| {
+        let cells = [
+            format!("`{prefix}{}`", param.name),
+            format!("`{}`", param.default()),
+            param.allowed(),
+            searched(param),
+            param.help.clone(),
+        ];
+        format!("| {} |", cells.map(|cell| cell.replace('|', "\\|")).join(" | "))
+    });
+    let table = ["| parameter | default | allowed | searched | meaning |".to_owned(), "| --- | --- | --- | --- | --- |".to_owned()];
+    let table: Vec<_> = table.into_iter().chain(rows).collect();
+    format!("## {}\n\n{}\n\n{}", manifest.title(), selected_by(manifest), table.join("\n"))
+}
+
+/// One sentence: what selects it, and what it saves.
+fn selected_by(manifest: &Manifest) -> String {
+    let kind = match manifest.role {
+        Role::Tabular => "Reads one row at a time.",
+        Role::Sequence => "Reads a window of rows.",
+        Role::Rules => "Mines rules.",
+        Role::Unknown => "Of a kind that this version does not know.",
+    };
+    let names: Vec<_> = manifest.names.iter().map(|name| format!("`{name}`")).collect();
+    let by_name = if manifest.leads_search { "`config_search_model` or `families`" } else { "`families`" };
+    let flag = manifest.flag.as_ref().map(|flag| format!(", or by `{flag}: true`")).unwrap_or_default();
+    let file = manifest.saves_as.as_deref().unwrap_or("bin");
+    format!(
+        "Plugin `{}`. {kind} Selected by {by_name} under the names {}{flag}. Saved as `models/{}.{file}`.",
+        manifest.id,
+        names.join(", "),
+        manifest.id
+    )
+}

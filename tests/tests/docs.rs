@@ -1,0 +1,17 @@
+//! Pages that the program writes are those that lie in `docs/`.
+#![allow(clippy::unwrap_used)]
+
+use oculus_tests::{build, command};
+
+#[test]
+fn the_page_of_parameters_says_what_the_manifests_say() {
+    let folder = build::families();
+    let listed = command::run(&["plugin", "list", "--markdown"], &[("PLUGINS_DIR", folder.to_str().unwrap())]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    let families = listed.stdout;
+    for family in ["## LightGBM", "## LSTM", "## MLP"] {
+        assert!(families.contains(family), "{family} is missing; listed: {families}");
+    }
+    let page = include_str!("../../docs/parameters.md");
+    assert!(page.ends_with(&families), "docs/parameters.md is old: `cargo xtask docs` writes it anew");
+}
