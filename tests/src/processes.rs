@@ -67,6 +67,12 @@ pub fn kill_if_there(pid: u32) -> bool {
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok()
 }
 
+/// Sends SIGABRT, as a failed check of native code does; whether there was such a process.
+pub fn abort_if_there(pid: u32) -> bool {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::ABORT).is_ok()
+}
+
 /// From `/proc/<pid>/stat`: `pid (name) state parent …`, where the name may hold anything.
 fn parent_and_state(pid: u32) -> Option<(u32, char)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

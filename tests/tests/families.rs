@@ -1,0 +1,112 @@
+//! All model families of a job together: the contract's own job, the death of one, and that runs repeat.
+#![allow(clippy::unwrap_used)]
+
+use oculus_tests::jobs::outside_run;
+use oculus_tests::processes::{abort_if_there, descendants_of, in_role, mapped_from};
+use oculus_tests::{Redis, SOON, Worker, build, command, jobs};
+use serde_json::{Value, json};
+
+const FAMILIES: [&str; 3] = ["LightGBM", "MLP", "LSTM"];
+
+/// A worker that has every family of the project.
+fn worker(redis: &Redis) -> Worker {
+    Worker::start(redis, &[("PLUGINS_DIR", build::families().to_str().unwrap())])
+}
+
+/// Hears a job's progress to its end, telling every event to `hear`.
+fn follow(redis: &Redis, job: &Value, mut hear: impl FnMut(&Value)) -> Value {
+    let id = job["build_id"].as_str().unwrap();
+    let mut connection = redis.connection();
+    let mut subscriber = connection.as_pubsub();
+    subscriber.subscribe(format!("oculus:training:progress:{id}")).unwrap();
+    subscriber.set_read_timeout(Some(SOON * 6)).unwrap();
+    redis.submit(job);
+    loop {
+        let text: String = subscriber.get_message().unwrap().get_payload().unwrap();
+        let event: Value = serde_json::from_str(&text).unwrap();
+        hear(&event);
+        if event["phase"] == "complete" || event["status"] == "failed" {
+            return redis.result_of(id);
+        }
+    }
+}
+
+fn row<'r>(result: &'r Value, family: &str) -> &'r Value {
+    let rows = result["models"].as_array().unwrap();
+    rows.iter().find(|row| row["name"] == family).unwrap_or_else(|| panic!("no {family} in {rows:?}"))
+}
+
+#[test]
+fn the_contracts_job_trains_every_family_and_tells_each_epoch() {
+    let redis = Redis::start();
+    let _worker = worker(&redis);
+    let mut epochs = Vec::new();
+    let result = follow(&redis, &jobs::example("contract"), |event| {
+        if event["details"]["epoch"].is_u64() {
+            epochs.push(event["details"].clone());
+        }
+    });
+    assert_eq!(result["status"], "success", "{result}");
+    for family in FAMILIES {
+        let row = row(&result, family);
+        assert_eq!(row["status"], "ok", "{row}");
+        let validation = &row["validation"];
+        assert!(validation["auc"].is_f64() && validation["pr_auc"].is_f64(), "{row}");
+        assert_eq!(validation["n_rows"], result["models"][0]["validation"]["n_rows"], "all on the same rows");
+        assert_eq!(result["run"]["devices"][family], "cpu", "{}", result["run"]);
+    }
+    let winners = result["models"].as_array().unwrap().iter().filter(|row| row["winner"] == true);
+    let winners: Vec<_> = winners.map(|row| &row["name"]).collect();
+    assert_eq!(winners, [&result["model_metrics"]["model_name"]]);
+    for family in ["MLP", "LSTM"] {
+        let told = epochs.iter().filter(|details| details["family"] == family);
+        let with_loss = told.filter(|details| details["loss"].is_f64() && details["family_eta_s"].is_number());
+        assert!(with_loss.count() > 0, "no epoch of {family} with loss and time left: {epochs:?}");
+    }
+    let percents: Vec<f64> = epochs.iter().map(|details| details["percent"].as_f64().unwrap()).collect();
+    assert!(percents.is_sorted(), "{percents:?}");
+}
+
+#[test]
+fn an_lstm_that_aborts_in_the_middle_each_time_leaves_the_others_and_says_what_happened() {
+    let redis = Redis::start();
+    let worker = worker(&redis);
+    let library = build::families().join("oculus_plugin_lstm");
+    let mut n_aborted = 0;
+    let result = follow(&redis, &jobs::example("struck"), |event| {
+        if event["details"]["family"] == "LSTM" && event["details"]["epoch"].is_u64() {
+            let plugins = in_role(&descendants_of(worker.pid()), "plugin-process");
+            let lstm = plugins.into_iter().filter(|pid| !mapped_from(*pid, &library).is_empty());
+            n_aborted += lstm.filter(|pid| abort_if_there(*pid)).count();
+        }
+    });
+    assert!(n_aborted >= 3, "struck {n_aborted} times only");
+    assert_eq!(result["status"], "success", "{result}");
+    for family in ["LightGBM", "MLP"] {
+        assert_eq!(row(&result, family)["status"], "ok");
+    }
+    let lstm = row(&result, "LSTM");
+    assert_eq!(lstm["status"], "failed", "{lstm}");
+    assert!(lstm["reason"].as_str().unwrap().contains("signal 6 (SIGABRT)"), "{lstm}");
+    let warned = |warning: &Value| warning["code"] == "family_failed" && warning.to_string().contains("LSTM");
+    assert!(result["warnings"].as_array().unwrap().iter().any(warned), "{}", result["warnings"]);
+}
+
+#[test]
+fn all_families_give_the_same_bytes_again_and_whatever_runs_side_by_side() {
+    let mut job = jobs::example("twice");
+    let config = &mut job["design"]["ml_training_config"];
+    config["lstm_hidden_size"] = json!(16);
+    config["lstm_sequence_length"] = json!(30);
+    config["lstm_epochs"] = json!(6);
+    config["nn_epochs"] = json!(10);
+    let plugins = build::families();
+    let plugins = ("PLUGINS_DIR", plugins.to_str().unwrap());
+    let alone = command::train(&job, &[plugins, ("WORKER_CONCURRENCY", "64")]);
+    let beside = command::train(&job, &[plugins, ("WORKER_CONCURRENCY", "1")]);
+    assert_eq!(alone["run"]["fits_side_by_side"], 1);
+    for family in FAMILIES {
+        assert_eq!(row(&alone, family)["status"], "ok", "{alone}");
+    }
+    assert_eq!(outside_run(&alone), outside_run(&beside));
+}
