@@ -120,7 +120,7 @@ fn run_worker(config: Config) -> anyhow::Result<ExitCode> {
     if let Err(failure) = Setting::of(&config.jobs, "worker") {
         tracing::warn!("every job will fail: {failure}; {}", failure.hint);
     }
-    runtime()?.block_on(worker::run(config, found.plugins))?;
+    runtime()?.block_on(worker::run(config, found))?;
     Ok(ExitCode::SUCCESS)
 }
 

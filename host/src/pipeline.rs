@@ -32,7 +32,7 @@ use search::{Family, Study};
 use splits::{Partition, Splits};
 use stages::Stages;
 
-use crate::plugins::selection::{Chosen, Selection};
+use crate::plugins::selection::Selection;
 
 /// What a job works with.
 pub struct Inputs<'a> {
@@ -43,9 +43,11 @@ pub struct Inputs<'a> {
     /// Puts the chosen families to work on a table, in the selection's order.
     #[expect(clippy::type_complexity, reason = "named once, here")]
     pub open: &'a dyn Fn(&FeatureTable) -> Result<Vec<Box<dyn Fitter + 'a>>, Failure>,
-    /// Fits side by side; changes no byte of the report.
+    /// Fits of one family side by side; changes no byte of the report.
     pub n_side_by_side: usize,
-    /// Device to fit on, or `auto`.
+    /// Families side by side; changes no byte of the report.
+    pub n_families_at_once: usize,
+    /// Device to fit on where the job names none of its own: `cpu`, or `auto`.
     pub device: &'a str,
     /// Hears how far the job is.
     pub progress: &'a (dyn Fn(Progress) + Sync),
@@ -56,7 +58,8 @@ pub struct Inputs<'a> {
 /// # Errors
 /// The first stage that cannot go on, in the words of the result.
 pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<report::Report, Failure> {
-    let stages = Stages::new(inputs.progress);
+    let n_families = inputs.selection.chosen.len();
+    let stages = Stages::new(n_families, inputs.progress);
 
     stages.enter(Phase::DataFetch, "reading bars");
     let market = bars::load(inputs.bars_dir, job, inputs.selection.lookback_rows())?;
@@ -75,8 +78,8 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<report::Report, Failure> {
     let outcome = search::run(&study, &lead, n_trials, &|event| stages.trial(&event))?;
 
     stages.enter(Phase::Training, "fitting the families");
-    let n_families = inputs.selection.chosen.len();
-    let training = models::run(&study, &outcome, &lead, &others, &|manifest| stages.family(manifest, n_families))?;
+    let families_at_once = Study { n_side_by_side: inputs.n_families_at_once, ..study };
+    let training = models::run(&families_at_once, &outcome, &lead, &others, &|news| stages.family(news))?;
 
     stages.enter(Phase::RuleExtraction, "scoring rules");
     let asked = Asked {
@@ -120,8 +123,11 @@ fn families<'a>(
     fitters: &'a [Box<dyn Fitter + '_>],
 ) -> Result<(Family<'a>, Vec<Candidate<'a>>), Failure> {
     let ready = fitters.iter().zip(&inputs.selection.chosen);
-    let mut ready =
-        ready.map(|(fitter, Chosen { params, .. })| Family { fitter: fitter.as_ref(), params, device: inputs.device });
+    let mut ready = ready.map(|(fitter, chosen)| Family {
+        fitter: fitter.as_ref(),
+        params: &chosen.params,
+        device: chosen.device(inputs.device),
+    });
     let lead = ready.next().ok_or_else(|| {
         Failure::refused(
             Phase::Queued,

@@ -9,6 +9,7 @@ use oculus_plugin_api::Manifest;
 use serde::{Deserialize, Serialize};
 
 pub mod discover;
+pub mod gpu;
 pub mod loader;
 pub mod process;
 pub mod protocol;
@@ -16,6 +17,7 @@ pub mod selection;
 pub mod serve;
 pub mod session;
 pub mod table;
+pub mod telling;
 
 /// One plugin that a job may use.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

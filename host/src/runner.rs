@@ -3,13 +3,18 @@
 //! In: the job's text, its plugins, what it may use. Out: an [`Ending`], whatever happens. Here, around the pure
 //! pipeline, are the clock, the host's name and the plugin processes.
 
+mod capacity;
+
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use crate::job::channel::JobSpec;
+use crate::job::channel::{JobSpec, Setting};
 use crate::job::failure::{Failure, Kind};
 use crate::job::progress::{Phase, Progress};
 use crate::job::request::Job;
@@ -17,6 +22,7 @@ use crate::pipeline::features::FeatureTable;
 use crate::pipeline::fitter::Fitter;
 use crate::pipeline::report::Report;
 use crate::pipeline::{self, Inputs};
+use crate::plugins::gpu::Gpu;
 use crate::plugins::process::Listener;
 use crate::plugins::protocol::Event;
 use crate::plugins::selection::{self, Selection};
@@ -44,7 +50,7 @@ pub fn run(spec: &JobSpec, report: &(dyn Fn(Progress) + Sync)) -> Ending {
         Err(failure) => return failed(&failure, &spec.build_id, Value::Null),
     };
     match train(&job, spec, &timed) {
-        Ok(report) => succeeded(Report { run: run_block(spec, &clock), ..report }),
+        Ok(report) => succeeded(Report { run: run_block(spec, &clock, &report), ..report }),
         Err(failure) => failed(&failure, &job.build_id, job.design_config()),
     }
 }
@@ -68,21 +74,31 @@ fn identified(spec: &JobSpec) -> Cow<'_, str> {
 
 /// Everything between a checked job and its report.
 fn train(job: &Job, spec: &JobSpec, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report, Failure> {
-    let selection = selection::select(job, &spec.plugins)?;
-    let open = |table: &FeatureTable| open_sessions(&selection, table);
+    let selection = selection::select(job, &spec.plugins, &spec.refused)?;
+    let open = |table: &FeatureTable| open_sessions(&selection, &spec.setting, table);
     let inputs = Inputs {
         bars_dir: &spec.setting.bars_dir,
         selection: &selection,
         open: &open,
         n_side_by_side: spec.setting.parallel_fits,
-        device: if spec.setting.gpu_enabled { "auto" } else { "cpu" },
+        n_families_at_once: capacity::families_at_once(&spec.setting),
+        device: device(&spec.setting),
         progress,
     };
     pipeline::run(job, &inputs)
 }
 
+/// Where families work that the job names no device for.
+fn device(setting: &Setting) -> &'static str {
+    if setting.gpu_enabled { "auto" } else { "cpu" }
+}
+
 /// Starts a session a family, all on one mapping of the table.
-fn open_sessions(selection: &Selection, table: &FeatureTable) -> Result<Vec<Box<dyn Fitter>>, Failure> {
+fn open_sessions(
+    selection: &Selection,
+    setting: &Setting,
+    table: &FeatureTable,
+) -> Result<Vec<Box<dyn Fitter>>, Failure> {
     let shared = SharedTable::write(table).map_err(|error| {
         let message = format!("the feature table cannot be written into the temporary folder: {error}");
         let hint = "free some space there, or set TMPDIR to a folder with room";
@@ -91,22 +107,32 @@ fn open_sessions(selection: &Selection, table: &FeatureTable) -> Result<Vec<Box<
     let shared = Arc::new(shared);
     let session = |chosen: &selection::Chosen| -> Box<dyn Fitter> {
         let listener = logging_listener(&chosen.plugin.manifest.id);
-        Box::new(Session::new(chosen.plugin.clone(), Arc::clone(&shared), listener))
+        let gpu = chosen.may_use_gpu(device(setting)).then(|| way_to_gpu(&setting.gpu_lock)).flatten();
+        Box::new(Session::new(chosen.plugin.clone(), Arc::clone(&shared), gpu, listener))
     };
     Ok(selection.chosen.iter().map(session).collect())
+}
+
+/// A family whose way is barred goes without: two jobs on one GPU are slow, a job less is lost.
+fn way_to_gpu(lock: &Path) -> Option<Gpu> {
+    let barred = |error: &io::Error| {
+        let path = lock.display();
+        tracing::warn!("the GPU cannot be kept from other jobs: `{path}`: {error}; remove it, or set TMPDIR");
+    };
+    Gpu::at(lock).inspect_err(barred).ok()
 }
 
 /// Writes what a plugin tells beside its replies into the log.
 fn logging_listener(plugin: &str) -> Listener {
     let plugin = plugin.to_owned();
     Arc::new(move |event| match event {
-        Event::Log { level: 1, message } => tracing::error!(plugin, "{message}"),
-        Event::Log { level: 2, message } => tracing::warn!(plugin, "{message}"),
-        Event::Log { level: 3, message } => tracing::info!(plugin, "{message}"),
-        Event::Log { level: 4, message } => tracing::debug!(plugin, "{message}"),
+        Event::Log { level: 1, message, .. } => tracing::error!(plugin, "{message}"),
+        Event::Log { level: 2, message, .. } => tracing::warn!(plugin, "{message}"),
+        Event::Log { level: 3, message, .. } => tracing::info!(plugin, "{message}"),
+        Event::Log { level: 4, message, .. } => tracing::debug!(plugin, "{message}"),
         Event::Log { message, .. } => tracing::trace!(plugin, "{message}"),
-        Event::Progress { fraction, message } => tracing::debug!(plugin, fraction, "{message}"),
-        Event::Metric { name, step, value } => tracing::debug!(plugin, name, step, value, "metric"),
+        Event::Progress { fraction, message, .. } => tracing::debug!(plugin, fraction, "{message}"),
+        Event::Metric { name, step, value, .. } => tracing::debug!(plugin, name, step, value, "metric"),
         Event::Reply { .. } | Event::Unusable { .. } => {}
     })
 }
@@ -127,8 +153,9 @@ fn failed(failure: &Failure, build_id: &str, design_config: Value) -> Ending {
 }
 
 /// What differs between two runs of the same job.
-fn run_block(spec: &JobSpec, clock: &Clock) -> Map<String, Value> {
+fn run_block(spec: &JobSpec, clock: &Clock, report: &Report) -> Map<String, Value> {
     let uname = rustix::system::uname();
+    let devices = report.models.iter().filter_map(|row| Some((row.name.as_str(), row.device.as_deref()?)));
     let block = json!({
         "worker": spec.setting.worker,
         "host": uname.nodename().to_string_lossy(),
@@ -136,7 +163,9 @@ fn run_block(spec: &JobSpec, clock: &Clock) -> Map<String, Value> {
         "seconds": clock.total_s(),
         "seconds_by_phase": clock.by_phase(),
         "fits_side_by_side": spec.setting.parallel_fits,
+        "families_side_by_side": capacity::families_at_once(&spec.setting),
         "gpu_enabled": spec.setting.gpu_enabled,
+        "devices": devices.collect::<BTreeMap<_, _>>(),
     });
     match block {
         Value::Object(fields) => fields,
@@ -185,12 +214,19 @@ fn millis(duration: Duration) -> f64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::job::channel::Setting;
 
     fn ids_of(payload: Value) -> (String, String) {
-        let setting = Setting { bars_dir: "/".into(), parallel_fits: 1, gpu_enabled: false, worker: "w".into() };
+        let setting = Setting {
+            bars_dir: "/".into(),
+            parallel_fits: 1,
+            jobs_at_once: 1,
+            gpu_enabled: false,
+            gpu_lock: "/".into(),
+            worker: "w".into(),
+        };
         let (job_id, build_id) = ("known".to_owned(), "known".to_owned());
-        let spec = JobSpec { job_id, build_id, payload: payload.to_string(), plugins: vec![], setting };
+        let spec =
+            JobSpec { job_id, build_id, payload: payload.to_string(), plugins: vec![], refused: vec![], setting };
         let job = Job::parse(&identified(&spec)).unwrap();
         (job.id, job.build_id)
     }

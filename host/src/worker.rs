@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::config::Config;
 use crate::plugins::InstalledPlugin;
+use crate::plugins::discover::{Found, Refused};
 
 mod attempt;
 mod child;
@@ -50,6 +51,7 @@ struct Worker {
     name: String,
     config: Config,
     plugins: Vec<InstalledPlugin>,
+    refused: Vec<Refused>,
     queues: Vec<Queue>,
     link: Arc<Link>,
     leases: Leases,
@@ -63,10 +65,10 @@ struct Worker {
 ///
 /// # Errors
 /// What stands in the way of a start; once it runs it outlives every outage of Redis and backend.
-pub async fn run(config: Config, plugins: Vec<InstalledPlugin>) -> anyhow::Result<()> {
-    let who = Registration::of_process(&config, &plugins);
+pub async fn run(config: Config, found: Found) -> anyhow::Result<()> {
+    let who = Registration::of_process(&config, &found.plugins);
     let backend = Arc::new(Backend::new(&config.backend)?);
-    let (worker, schedule) = set_up(config, plugins, who.worker_id.clone())?;
+    let (worker, schedule) = set_up(config, found, who.worker_id.clone())?;
     let who = Arc::new(who);
     let worker = Arc::new(worker);
     warn_of_oddities(&worker);
@@ -84,7 +86,7 @@ pub async fn run(config: Config, plugins: Vec<InstalledPlugin>) -> anyhow::Resul
     Ok(())
 }
 
-fn set_up(config: Config, plugins: Vec<InstalledPlugin>, name: String) -> anyhow::Result<(Worker, Schedule)> {
+fn set_up(config: Config, found: Found, name: String) -> anyhow::Result<(Worker, Schedule)> {
     let client = link::client(&config.redis).with_context(|| format!("{} is no address of Redis", config.redis))?;
     let outage = Outage::of(&format!("Redis at {}", config.redis));
     let link = Arc::new(Link::new(client.clone(), ANSWER_TIMEOUT, outage.clone()));
@@ -96,7 +98,8 @@ fn set_up(config: Config, plugins: Vec<InstalledPlugin>, name: String) -> anyhow
     let stages = shutdown::listen().context("no signals can be heard")?;
     let spool = Spool::within(&config.jobs.artifacts_dir, &config.redis.to_string());
     let (board, starts) = (Board::new(), Starts::default());
-    let worker = Worker { name, config, plugins, queues, link, leases, board, spool, starts, stages };
+    let Found { plugins, refused } = found;
+    let worker = Worker { name, config, plugins, refused, queues, link, leases, board, spool, starts, stages };
     Ok((worker, schedule))
 }
 

@@ -72,6 +72,17 @@ pub fn plugins_with_rude() -> PathBuf {
     PUBLISHED.get_or_init(|| publish("with-rude", &["oculus_plugin_lightgbm", "oculus_test_rude"])).clone()
 }
 
+/// A folder with LightGBM and the family that claims a GPU.
+///
+/// # Panics
+/// When the build has left no such libraries.
+pub fn plugins_with_accelerated() -> PathBuf {
+    static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
+    PUBLISHED
+        .get_or_init(|| publish("with-accelerated", &["oculus_plugin_lightgbm", "oculus_test_accelerated"]))
+        .clone()
+}
+
 /// The folder that all folders of plugins lie in.
 pub fn published() -> PathBuf {
     folder().join("plugins-of-tests")

@@ -40,7 +40,8 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     let result = match Setting::of(&config.jobs, "train") {
         Err(failure) => failure.to_result(&build_id, Value::Null),
         Ok(setting) => {
-            let spec = JobSpec { job_id: build_id.clone(), build_id, payload, plugins: found.plugins, setting };
+            let (plugins, refused) = (found.plugins, found.refused);
+            let spec = JobSpec { job_id: build_id.clone(), build_id, payload, plugins, refused, setting };
             runner::run(&spec, &|progress| bar.show(progress.phase, &progress.details)).result
         }
     };

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::failure::{Failure, Kind};
 use super::progress::{Phase, Progress};
 use crate::config::{BarsSource, JobsConfig};
-use crate::plugins::InstalledPlugin;
+use crate::plugins::discover::Refused;
+use crate::plugins::{InstalledPlugin, gpu};
 
 /// The first and only message to a job process: everything its result depends on, and what it may use.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub struct JobSpec {
     pub payload: String,
     /// The plugin generations that this job uses to its end.
     pub plugins: Vec<InstalledPlugin>,
+    /// Libraries of the plugins folder that cannot be used; named where a family is missing.
+    pub refused: Vec<Refused>,
     /// Where and with what the job runs.
     pub setting: Setting,
 }
@@ -32,8 +35,12 @@ pub struct Setting {
     pub bars_dir: PathBuf,
     /// Fits side by side: cores divided by jobs at once, at least 1. Never changes a byte of the result.
     pub parallel_fits: usize,
+    /// Jobs that share the machine's memory with this one, itself included.
+    pub jobs_at_once: usize,
     /// Whether a GPU may be used.
     pub gpu_enabled: bool,
+    /// The file that stands for the GPU: who has it locked has the GPU.
+    pub gpu_lock: PathBuf,
     /// The worker's name, for the `run` block.
     pub worker: String,
 }
@@ -63,7 +70,9 @@ impl Setting {
         Ok(Self {
             bars_dir: bars_dir.clone(),
             parallel_fits: (n_cores / jobs.concurrency).max(1),
+            jobs_at_once: jobs.concurrency,
             gpu_enabled: jobs.gpu_enabled,
+            gpu_lock: gpu::usual_path(),
             worker: worker.to_owned(),
         })
     }

@@ -15,9 +15,11 @@ pub trait Fitter: Sync {
 
     /// Makes the table ready; every statistic comes from `learn_rows` alone.
     ///
+    /// * `hear`: told how it comes on.
+    ///
     /// # Errors
     /// What the family says, or that its process died.
-    fn prepare(&self, learn_rows: &[u32], setting: &Setting) -> Result<PreparedId, FitError>;
+    fn prepare(&self, learn_rows: &[u32], setting: &Setting, hear: &Hear<'_>) -> Result<PreparedId, FitError>;
 
     /// Fits one model, and predicts with it.
     ///
@@ -32,6 +34,26 @@ pub const FIT_THREADS: usize = 1;
 /// How a family prepares a table.
 pub fn setting(device: &str, seed: u64) -> Setting {
     Setting { device: device.to_owned(), threads: FIT_THREADS, seed }
+}
+
+/// Who hears how a preparation or a fit comes on, from the thread that asked for it.
+pub type Hear<'a> = dyn Fn(&FitNews) + Sync + 'a;
+
+/// How a preparation or a fit comes on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FitNews {
+    /// Share of the work that is done, 0 to 1.
+    pub fraction: f64,
+    /// The last epoch or round that a figure was told of, from 1.
+    pub epoch: Option<u64>,
+    /// Loss of the training rows at that epoch.
+    pub loss: Option<f64>,
+    /// Loss of the rows for early stopping at that epoch.
+    pub tune_loss: Option<f64>,
+    /// Seconds left, at the pace so far.
+    pub eta_s: Option<f64>,
+    /// Whether it stands still until another job lets go of the GPU.
+    pub waits_for_gpu: bool,
 }
 
 /// A prepared table in its family's memory.
@@ -59,6 +81,8 @@ pub struct FitRequest<'a> {
     pub predict_rows: &'a [u32],
     /// Whether the model itself is wanted.
     pub keep: Keep,
+    /// Told how the fit comes on.
+    pub hear: &'a Hear<'a>,
 }
 
 /// What to bring back beside the scores.

@@ -1,27 +1,29 @@
 //! Fits every family on the chosen label, picks a winner by validation rows, and looks at the test once.
 //!
-//! In: a [`Study`], the search's [`Outcome`], the families. Out: a row a family, the winner with its model, and its
-//! [`TestMetrics`]. Invariant: the test rows are scored by one final fit and by nothing before it.
+//! In: a [`Study`], the search's [`Outcome`], the families. Out: a row and a model a family, the winner's scores, and its
+//! [`TestMetrics`]. Invariant: the test rows are scored by the winner's final fit and by nothing else. Families run side
+//! by side; how many at once changes no byte of what comes out.
 
 mod evaluate;
+mod finals;
+mod roc;
 mod row;
 #[cfg(test)]
 mod tests;
 
 use oculus_plugin_api::Manifest;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use self::row::{failed_row, model_row, skipped_row, validation_metrics};
+use self::row::{failed_row, skipped_row};
 pub use self::{
     evaluate::{SymbolMetrics, TestMetrics},
     row::{ModelRow, ModelStatus, ValidationMetrics},
 };
 use super::{
     bars::Warning,
-    fitter::{FitError, FitRequest, Fitted, Keep, setting},
-    metrics::{Spread, Undefined, decision_threshold},
+    fitter::{FitError, FitNews, side_by_side},
+    metrics::Undefined,
     search::{self, Bench, Contender, Family, Gain, OutOfFold, Outcome, Study},
-    splits::Development,
 };
 use crate::job::{failure::Failure, progress::Phase};
 
@@ -39,23 +41,59 @@ pub enum Candidate<'a> {
     },
 }
 
-/// The model of the result.
-#[derive(Clone, Debug)]
-pub struct Winner {
+/// Which of its two fits a family is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FitKind {
+    /// On the last fold, to be judged. The family that leads the search has this behind it.
+    LastFold,
+    /// On the whole development period.
+    Final,
+}
+
+/// How a family's fit comes on.
+#[derive(Clone, Copy, Debug)]
+pub struct FamilyNews<'a> {
+    /// Which family.
+    pub manifest: &'a Manifest,
+    /// Which fit.
+    pub fit: FitKind,
+    /// Epochs or rounds at most, where the family counts them.
+    pub n_epochs: Option<u64>,
+    /// How far.
+    pub news: &'a FitNews,
+}
+
+/// Who hears of all families, from whichever thread fits one.
+pub type Tell<'a> = dyn Fn(&FamilyNews<'_>) + Sync + 'a;
+
+/// A family's model of the whole development period.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FinalModel {
     /// The name to show.
     pub name: String,
     /// The plugin's id.
     pub plugin: String,
-    /// Parameters of the final fit that differ from the family's defaults.
+    /// Parameters of the fit that differ from the family's defaults.
     pub params: Map<String, Value>,
+    /// Rounds or epochs, where its folds found them.
+    pub rounds: Option<u32>,
+    /// Device it was fitted on; `None` where the family does not say, which is the CPU.
+    pub device: Option<String>,
     /// Score from which a row is flagged; `None` where no row has an out-of-fold score.
     pub threshold: Option<f32>,
+    /// The model in its family's own format.
+    pub bytes: Vec<u8>,
+    /// Whether it is the model of the result.
+    pub is_winner: bool,
+}
+
+/// What the model of the result says.
+#[derive(Clone, Debug)]
+pub struct Winner {
     /// Out-of-fold scores, one a row of the table, NaN elsewhere.
     pub oof_scores: Vec<f32>,
     /// Scores of the test rows, in their order.
     pub test_scores: Vec<f32>,
-    /// The model in its family's own format.
-    pub model: Vec<u8>,
     /// Share of each column of the table, where the family knows it.
     pub importance: Option<Vec<f64>>,
 }
@@ -65,12 +103,21 @@ pub struct Winner {
 pub struct Training {
     /// One row a family, the lead first.
     pub rows: Vec<ModelRow>,
-    /// The winner, fitted on the whole development period.
+    /// The model of every family whose final fit went well, the winner's first; at least that one.
+    pub models: Vec<FinalModel>,
+    /// What the winner says.
     pub winner: Winner,
     /// The winner on the test.
     pub test: TestMetrics,
     /// What the reader should know.
     pub warnings: Vec<Warning>,
+}
+
+impl Training {
+    /// The model of the result.
+    pub fn winning_model(&self) -> &FinalModel {
+        &self.models[0]
+    }
 }
 
 /// A family with its out-of-fold scores.
@@ -79,177 +126,122 @@ struct Judged<'a> {
     oof: OutOfFold,
     /// Over the lead, or why there is none; `None` for the lead itself.
     gain: Option<Result<Gain, Undefined>>,
-    row: ModelRow,
 }
 
 /// Fits the other families, picks the winner and evaluates it.
 ///
 /// * `others`: the families beside the lead, in the job's order.
-/// * `on_family`: told each family before its fit.
+/// * `tell`: told how each fit comes on.
 ///
 /// # Errors
-/// When the winner's final fit fails, or the job is cancelled. A family that fails before that leaves the others.
+/// When no family is left whose final fit goes well, or the job is cancelled. A family that fails leaves the others.
 pub fn run(
     study: &Study<'_>,
     outcome: &Outcome,
     lead: &Family<'_>,
     others: &[Candidate<'_>],
-    on_family: &dyn Fn(&Manifest),
+    tell: &Tell<'_>,
 ) -> Result<Training, Failure> {
-    on_family(lead.fitter.manifest());
-    let lead = Family { params: &outcome.params, ..*lead };
-    let lead = Judged { family: lead, oof: outcome.oof.clone(), gain: None, row: model_row(&lead) };
-    let mut judged = Vec::new();
-    let mut unfit = Vec::new();
-    for candidate in others {
-        match candidate {
-            Candidate::Unavailable { name, reason } => unfit.push(skipped_row(name, reason)),
-            Candidate::Ready(family) => {
-                on_family(family.fitter.manifest());
-                match judge(study, outcome, family, &lead)? {
-                    Ok(this) => judged.push(this),
-                    Err(row) => unfit.push(row),
-                }
-            }
+    let lead = Judged { family: Family { params: &outcome.params, ..*lead }, oof: outcome.oof.clone(), gain: None };
+    let fates = side_by_side(study.n_side_by_side, others, |candidate| match candidate {
+        Candidate::Unavailable { name, reason } => Ok(Err(skipped_row(name, reason))),
+        Candidate::Ready(family) => judge(study, outcome, (family, &lead), tell),
+    });
+    let (mut judged, mut unfit) = (vec![lead], Vec::new());
+    for fate in fates {
+        match fate? {
+            Ok(this) => judged.push(this),
+            Err(row) => unfit.push(row),
         }
     }
-    let all: Vec<Judged<'_>> = std::iter::once(lead).chain(judged).collect();
-    let winner_idx = pick(&all);
-    let (winner, device, test) = finish(study, outcome, &all[winner_idx])?;
-    let mut rows = validation_rows(study, outcome, all);
-    rows[winner_idx].winner = true;
-    rows[winner_idx].device = device.or(rows[winner_idx].device.take());
+    let finals = finals::fit(study, outcome, &judged, tell)?;
+    let (models, winner, test) = finals.of_winner(study, outcome, &judged);
+    let mut rows = row::of_judged(study, outcome, &judged);
+    finals.complete(&mut rows);
     rows.extend(unfit);
     let failed = rows.iter().filter(|row| row.status == ModelStatus::Failed);
     let warning = |row: &ModelRow| {
         Warning::new("family_failed", format!("{}: {}", row.name, row.reason.as_deref().unwrap_or_default()))
     };
-    let warnings = failed.map(warning).collect();
-    Ok(Training { rows, winner, test, warnings })
+    let warnings = failed.map(warning).chain(finals.fallen_back).collect();
+    Ok(Training { rows, models, winner, test, warnings })
 }
 
-/// The lead, unless one beats it by more than a standard error; of several that do, the one of the largest gain.
-fn pick(judged: &[Judged<'_>]) -> usize {
-    let gain =
-        |idx: usize| judged[idx].gain.as_ref()?.as_ref().ok().filter(|gain| gain.is_clear()).map(|gain| gain.value);
-    let clear = (1..judged.len()).filter_map(|idx| Some((idx, gain(idx)?)));
-    clear.reduce(|best, next| if next.1 > best.1 { next } else { best }).map_or(0, |(idx, _)| idx)
+/// Of the families that are left the lead, unless one beats it by more than a standard error; of several that do, and
+/// where the lead is gone, the one of the largest gain. `None` where none is left.
+fn pick(judged: &[Judged<'_>], is_left: impl Fn(usize) -> bool) -> Option<usize> {
+    let has_lead = is_left(0);
+    let gain = |idx: usize| match &judged[idx].gain {
+        Some(Ok(gain)) => (!has_lead || gain.is_clear()).then_some(gain.value),
+        Some(Err(_)) => (!has_lead).then_some(f64::NEG_INFINITY),
+        None => None,
+    };
+    let rivals = (1..judged.len()).filter(|&idx| is_left(idx)).filter_map(|idx| Some((idx, gain(idx)?)));
+    let best = rivals.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(idx, _)| idx);
+    best.or(has_lead.then_some(0))
 }
 
 /// Fits a family on the last fold. The outer error is a cancelled job, the inner one the row of a family that failed.
 fn judge<'a>(
     study: &Study<'_>,
     outcome: &Outcome,
-    family: &Family<'a>,
-    lead: &Judged<'_>,
+    (family, lead): (&Family<'a>, &Judged<'_>),
+    tell: &Tell<'_>,
 ) -> Result<Result<Judged<'a>, ModelRow>, Failure> {
     let label_idx = outcome.label_idx;
-    match Bench::new(study, family).fit_last_fold(label_idx) {
-        Err(error @ FitError::Cancelled) => Err(search::family_failure(Phase::Training, family, &error)),
-        Err(error) => Ok(Err(failed_row(family, error.to_string()))),
-        Ok(OutOfFold { refusal: Some(reason), .. }) => Ok(Err(failed_row(family, reason))),
+    let fit = Telling { tell, family, fit: FitKind::LastFold, n_epochs: n_epochs(family) };
+    let fitted = fit.told(|hear| Bench::new(study, family).heard_by(hear).fit_last_fold(label_idx));
+    let reason = match fitted {
+        Err(error @ FitError::Cancelled) => return Err(search::family_failure(Phase::Training, family, &error)),
+        Err(error) => error.to_string(),
+        Ok(OutOfFold { refusal: Some(reason), .. }) => reason,
         Ok(oof) => {
-            let common = common_rows(&lead.oof.scores, &oof.scores);
-            let label = &study.labels[label_idx];
-            let pooled = |scores| Contender { label, groups: vec![&common], scores, baseline: None };
             let gain = match outcome.too_rare() {
                 Some(reason) => Err(reason),
-                None => search::gain(study, &pooled(&oof.standard_scores), &pooled(&lead.oof.standard_scores)),
+                None => gain_over_lead(study, label_idx, &oof, &lead.oof),
             };
-            Ok(Ok(Judged { family: *family, oof, gain: Some(gain), row: model_row(family) }))
+            return Ok(Ok(Judged { family: *family, oof, gain: Some(gain) }));
         }
+    };
+    Ok(Err(failed_row(family, reason)))
+}
+
+fn gain_over_lead(study: &Study<'_>, label_idx: usize, oof: &OutOfFold, lead: &OutOfFold) -> Result<Gain, Undefined> {
+    let both = oof.scores.iter().zip(&lead.scores).enumerate().filter(|(_, (a, b))| !a.is_nan() && !b.is_nan());
+    let common: Vec<u32> = both.map(|(row, _)| row as u32).collect();
+    let label = &study.labels[label_idx];
+    let pooled = |scores| Contender { label, groups: vec![&common], scores, baseline: None };
+    search::gain(study, &pooled(&oof.standard_scores), &pooled(&lead.standard_scores))
+}
+
+/// One fit of one family, and who hears of it.
+struct Telling<'a> {
+    tell: &'a Tell<'a>,
+    family: &'a Family<'a>,
+    fit: FitKind,
+    n_epochs: Option<u64>,
+}
+
+impl Telling<'_> {
+    /// Does the work, and tells its beginning, its course and its end, whichever that is.
+    fn told<T>(&self, work: impl FnOnce(&(dyn Fn(&FitNews) + Sync)) -> T) -> T {
+        let hear = |news: &FitNews| self.hear(news);
+        self.hear(&FitNews::default());
+        let done = work(&hear);
+        self.hear(&FitNews { fraction: 1.0, ..FitNews::default() });
+        done
+    }
+
+    fn hear(&self, news: &FitNews) {
+        let manifest = self.family.fitter.manifest();
+        (self.tell)(&FamilyNews { manifest, fit: self.fit, n_epochs: self.n_epochs, news });
     }
 }
 
-/// Rows that both have scores of.
-fn common_rows(a: &[f32], b: &[f32]) -> Vec<u32> {
-    let both = a.iter().zip(b).enumerate().filter(|(_, (a, b))| !a.is_nan() && !b.is_nan());
-    both.map(|(row, _)| row as u32).collect()
-}
-
-/// The final fit on the whole development period, and the only look at the test.
-fn finish(
-    study: &Study<'_>,
-    outcome: &Outcome,
-    judged: &Judged<'_>,
-) -> Result<(Winner, Option<String>, TestMetrics), Failure> {
-    let label = &study.labels[outcome.label_idx];
-    let splits = &study.splits[outcome.label_idx];
-    let manifest = judged.family.fitter.manifest();
-    let mut params = judged.family.params.clone();
-    if let (Some(name), Some(rounds)) = (&manifest.rounds_param, judged.oof.rounds) {
-        params.insert(name.clone(), json!(rounds));
-    }
-    let predict_rows = search::merged(&splits.development.train_rows, &splits.test_rows);
-    let fitted = final_fit(study, outcome, &Family { params: &params, ..judged.family }, &predict_rows)?;
-    let (trained, test_scores) = search::scores_apart(&predict_rows, &fitted.scores, &splits.test_rows);
-    let standard = decision_threshold(&label.value, &judged.oof.standard_scores);
-    let threshold = standard.map(|standard| Spread::of(&trained).score(standard));
-    let test = evaluate::on_test(
-        study,
-        outcome.label_idx,
-        &evaluate::Tested {
-            model_name: manifest.title(),
-            scores: &test_scores,
-            threshold: threshold.clone(),
-            n_train: splits.development.train_rows.len(),
-            too_rare: outcome.too_rare(),
-        },
-    );
-    let winner = Winner {
-        name: manifest.title().to_owned(),
-        plugin: manifest.id.clone(),
-        params,
-        threshold: threshold.ok(),
-        oof_scores: judged.oof.scores.clone(),
-        test_scores,
-        model: fitted.model.unwrap_or_default(),
-        importance: fitted.importance,
-    };
-    Ok((winner, fitted.summary.device, test))
-}
-
-fn final_fit(
-    study: &Study<'_>,
-    outcome: &Outcome,
-    family: &Family<'_>,
-    predict_rows: &[u32],
-) -> Result<Fitted, Failure> {
-    let fatal = |error: FitError| search::family_failure(Phase::Training, family, &error);
-    let splits = &study.splits[outcome.label_idx];
-    let Development { learn_rows, train_rows } = &splits.development;
-    let prepared = family.fitter.prepare(learn_rows, &setting(family.device, study.seed)).map_err(fatal)?;
-    let request = FitRequest {
-        prepared,
-        label: &study.labels[outcome.label_idx].value,
-        train_rows,
-        tune_rows: &[],
-        params: family.params,
-        seed: study.seed,
-        device: family.device,
-        predict_rows,
-        keep: Keep::Model,
-    };
-    let fitted = family.fitter.fit(&request).map_err(fatal)?;
-    search::every_row_scored(&fitted.scores, predict_rows).map_err(|reason| {
-        let message = format!("{}: in the final fit {reason}", family.fitter.manifest().title());
-        Failure::failed(Phase::Training, "incomplete_scores", message, "update the plugin, or leave the family out")
-    })?;
-    Ok(fitted)
-}
-
-/// The rows of the families that were judged, all on the rows that they have in common.
-fn validation_rows(study: &Study<'_>, outcome: &Outcome, judged: Vec<Judged<'_>>) -> Vec<ModelRow> {
-    let is_common = |row: usize| judged.iter().all(|this| !this.oof.scores[row].is_nan());
-    let common: Vec<usize> = (0..study.table.n_rows()).filter(|&row| is_common(row)).collect();
-    let labels: Vec<f32> = common.iter().map(|&row| study.labels[outcome.label_idx].value[row]).collect();
-    judged
-        .into_iter()
-        .map(|Judged { oof, gain, row, .. }| {
-            let scores: Vec<f32> = common.iter().map(|&row| oof.standard_scores[row]).collect();
-            let validation = validation_metrics(&labels, &scores, &oof, (gain, outcome.too_rare()));
-            let device = Some(oof.device.unwrap_or_else(|| "cpu".to_owned()));
-            ModelRow { device, rounds: oof.rounds, validation: Some(validation), ..row }
-        })
-        .collect()
+/// Epochs or rounds of a fit at most, where the family counts them.
+fn n_epochs(family: &Family<'_>) -> Option<u64> {
+    let manifest = family.fitter.manifest();
+    let name = manifest.rounds_param.as_ref()?;
+    let default = || manifest.params.iter().find(|param| param.name == *name).map(|param| param.default());
+    family.params.get(name).cloned().or_else(default)?.as_u64()
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use oculus_plugin_api::Manifest;
+use serde::{Deserialize, Serialize};
 
 use crate::hash::sha256_hex;
 use crate::pipeline::fitter::side_by_side;
@@ -31,7 +32,7 @@ pub struct Found {
 }
 
 /// A library that is no usable plugin.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     /// The file.
     pub path: PathBuf,

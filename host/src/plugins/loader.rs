@@ -14,6 +14,12 @@ use oculus_plugin_api::abi::Module_Ref;
 /// Why a library is no plugin of this host.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// A shared library that the plugin needs is not there.
+    #[error("needs the shared library `{library}`, which cannot be found: {}", remedy(.library))]
+    Missing {
+        /// Its file name.
+        library: String,
+    },
     /// The system's loader refused the file.
     #[error("cannot be opened as a library")]
     Open(#[source] libloading::Error),
@@ -58,12 +64,44 @@ pub fn load(path: &Path) -> Result<Module_Ref, LoadError> {
 fn open(path: &Path) -> Result<&'static LibHeader, LoadError> {
     // RTLD_NOW: a missing function shows here, not in the middle of a job. RTLD_LOCAL: engines keep their symbols apart.
     // SAFETY: the library's constructors run in this process, which exists for nothing else.
-    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(LoadError::Open)?;
+    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| refusal(path, error))?;
     // SAFETY: abi_stable's name denotes a static `LibHeader`, whose magic and version `upgrade` checks before any use.
     let header = unsafe { library.get::<AbiHeaderRef>(ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes()) };
     let header = *header.map_err(LoadError::NotAPlugin)?;
     std::mem::forget(library);
     header.upgrade().map_err(LoadError::Abi)
+}
+
+/// The system's refusal, with the missing library by name where that is what it says.
+fn refusal(path: &Path, error: libloading::Error) -> LoadError {
+    let said = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    match missing_library(&said) {
+        Some(library) if !path.ends_with(library) => LoadError::Missing { library: library.to_owned() },
+        _ => LoadError::Open(error),
+    }
+}
+
+/// The library that the system's loader names as missing: glibc's words, musl's, and those of macOS.
+fn missing_library(said: &str) -> Option<&str> {
+    let glibc = || said.split_once(": cannot open shared object file").map(|(library, _)| library);
+    let musl = || said.split_once("Error loading shared library ")?.1.split_once(':').map(|(library, _)| library);
+    let macos = || said.split_once("Library not loaded: ")?.1.lines().next();
+    let library = glibc().or_else(musl).or_else(macos)?;
+    library.rsplit('/').next().map(str::trim).filter(|name| !name.is_empty())
+}
+
+/// How the names of libraries begin that come with something to install, and how they are found.
+const REMEDIES: [(&[&str], &str); 1] = [(
+    &["libtorch", "libc10"],
+    "it is looked for beside the plugin, in .tools/libtorch/lib of the checkout and in $LIBTORCH/lib; run `cargo xtask \
+     setup`, or set LIBTORCH to a folder whose lib/ holds libtorch",
+)];
+
+/// What to do about a missing library.
+fn remedy(library: &str) -> &'static str {
+    let begins = |starts: &[&str]| starts.iter().any(|start| library.starts_with(start));
+    let known = REMEDIES.iter().find(|(starts, _)| begins(starts));
+    known.map_or("install what it belongs to, or put it where the system's loader looks", |(_, remedy)| remedy)
 }
 
 fn check_version(theirs: VersionStrings) -> Result<(), LoadError> {
@@ -80,4 +118,37 @@ fn last_line(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
     let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines[lines.len().saturating_sub(4)..].join(" ")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_library_is_named_whatever_the_system_calls_it() {
+        let said = [
+            "libtorch_cpu.so: cannot open shared object file: No such file or directory",
+            "Error loading shared library libtorch_cpu.so: No such file or directory (needed by /p/libx.so)",
+            "dlopen(/p/x.dylib, 0x2): Library not loaded: @rpath/libtorch_cpu.so\n  Referenced from: /p/x.dylib",
+        ];
+        assert!(said.iter().all(|said| missing_library(said) == Some("libtorch_cpu.so")));
+        assert_eq!(missing_library("/p/libx.so: invalid ELF header"), None);
+    }
+
+    #[test]
+    fn the_refusal_of_a_library_without_libtorch_says_where_it_is_looked_for_and_what_to_do() {
+        let refusal = LoadError::Missing { library: "libtorch_cpu.so".to_owned() }.to_string();
+        for needed in ["`libtorch_cpu.so`", ".tools/libtorch/lib", "$LIBTORCH/lib", "cargo xtask setup"] {
+            assert!(refusal.contains(needed), "{refusal}");
+        }
+        let other = LoadError::Missing { library: "libgomp.so.1".to_owned() }.to_string();
+        assert!(!other.contains("LIBTORCH") && other.contains("install"), "{other}");
+    }
+
+    #[test]
+    fn a_plugin_that_is_not_there_lacks_no_library_of_its_own() {
+        let error = load(Path::new("/nowhere/libplugin.so")).map(|_| ()).unwrap_err();
+        assert!(matches!(error, LoadError::Open(_)), "{error:?}");
+    }
 }

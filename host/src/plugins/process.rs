@@ -1,10 +1,12 @@
 //! One living plugin process, as its job sees it: requests in, replies out, and why it died.
 
 use std::collections::{HashMap, VecDeque};
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
@@ -15,6 +17,7 @@ use command_fds::{CommandFdExt, FdMapping};
 
 use crate::control::{self, CONTROL_FD};
 use crate::logging;
+use crate::plugins::gpu::GPU_FD;
 use crate::plugins::protocol::{Call, Event, Hello, Reply, Request, TABLE_FD};
 
 /// Lines of a process's output that are kept for its obituary.
@@ -28,6 +31,15 @@ pub struct PluginProcess {
     next_id: AtomicU64,
 }
 
+/// Open files that a process inherits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Inherited<'a> {
+    /// The table.
+    pub table: Option<&'a File>,
+    /// The file that stands for the GPU, so that it is not free before this process is gone.
+    pub gpu: Option<&'a File>,
+}
+
 /// Why a process is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Death {
@@ -39,8 +51,8 @@ pub struct Death {
 
 struct Shared {
     out: Mutex<UnixStream>,
-    /// Who waits for which reply; `None` once the process is gone.
-    waiting: Mutex<Option<HashMap<u64, mpsc::Sender<Reply>>>>,
+    /// Who waits for which reply and hears what is told until then; `None` once the process is gone.
+    waiting: Mutex<Option<HashMap<u64, mpsc::Sender<Event>>>>,
     death: OnceLock<Death>,
 }
 
@@ -53,14 +65,24 @@ impl PluginProcess {
     /// # Errors
     /// The system's own. A library that cannot be used shows as the process's death.
     pub fn start(hello: &Hello, table: Option<&File>, listener: Listener) -> Result<Self> {
+        Self::start_with(hello, Inherited { table, gpu: None }, listener)
+    }
+
+    /// The same with all that a process may inherit.
+    ///
+    /// # Errors
+    /// As of [`PluginProcess::start`].
+    pub fn start_with(hello: &Hello, inherited: Inherited<'_>, listener: Listener) -> Result<Self> {
         let (ours, theirs) = UnixStream::pair().context("control channel")?;
         let mut fds = vec![FdMapping { parent_fd: theirs.into(), child_fd: CONTROL_FD }];
-        if let Some(file) = table {
-            fds.push(FdMapping { parent_fd: file.try_clone().context("table")?.into(), child_fd: TABLE_FD });
+        for (file, child_fd) in [(inherited.table, TABLE_FD), (inherited.gpu, GPU_FD)] {
+            if let Some(file) = file {
+                fds.push(FdMapping { parent_fd: file.try_clone().context("inherited file")?.into(), child_fd });
+            }
         }
         let program = control::own_executable().context("cannot find this program itself")?;
         let mut command = Command::new(program);
-        command.arg("plugin-process").env_clear().envs(control::child_environment());
+        command.arg("plugin-process").env_clear().envs(control::child_environment()).envs(library_path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).fd_mappings(fds)?;
         let child = command.spawn().context("cannot start a plugin process")?;
         // The child's ends of the channel close with it.
@@ -93,6 +115,14 @@ impl PluginProcess {
     /// # Errors
     /// The death of the process, before or meanwhile.
     pub fn call(&self, request: Request) -> Result<Reply, Death> {
+        self.call_heard(request, &mut |_| {})
+    }
+
+    /// The same with an ear for what the process tells of this request until it answers.
+    ///
+    /// # Errors
+    /// The death of the process, before or meanwhile.
+    pub fn call_heard(&self, request: Request, hear: &mut dyn FnMut(&Event)) -> Result<Reply, Death> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel();
         match self.shared.waiting().as_mut() {
@@ -104,7 +134,13 @@ impl PluginProcess {
             tracing::debug!(pid = self.pid, %cause, "request not delivered");
             self.end();
         }
-        receiver.recv().map_err(|_| self.shared.death())
+        loop {
+            match receiver.recv() {
+                Ok(Event::Reply { reply, .. }) => return Ok(reply),
+                Ok(event) => hear(&event),
+                Err(_) => return Err(self.shared.death()),
+            }
+        }
     }
 
     /// Ends the process at once; whoever waits for it hears of its death.
@@ -125,7 +161,7 @@ impl Shared {
         self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Option<HashMap<u64, mpsc::Sender<Reply>>>> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Option<HashMap<u64, mpsc::Sender<Event>>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -137,6 +173,25 @@ impl Shared {
     fn death(&self) -> Death {
         self.death.wait().clone()
     }
+}
+
+/// Where a plugin process looks for shared libraries first.
+const LIBRARY_PATH: &str = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+
+/// The search path of shared libraries with `$LIBTORCH/lib` in front; nothing where LIBTORCH is not set.
+fn library_path() -> Option<(&'static str, OsString)> {
+    let libtorch = std::env::var_os("LIBTORCH").filter(|folder| !folder.is_empty())?;
+    Some((LIBRARY_PATH, with_libraries_of(&libtorch, std::env::var_os(LIBRARY_PATH).as_deref())))
+}
+
+fn with_libraries_of(folder: &OsStr, path: Option<&OsStr>) -> OsString {
+    let mut path_after = Path::new(folder).join("lib").into_os_string();
+    // An empty entry would mean the working folder.
+    if let Some(path) = path.filter(|path| !path.is_empty()) {
+        path_after.push(":");
+        path_after.push(path);
+    }
+    path_after
 }
 
 fn reap(child: &mut Child) {
@@ -171,7 +226,8 @@ impl Watch {
         *self.shared.waiting() = None;
     }
 
-    /// Hands on all messages; returns the process's own word on why it cannot go on.
+    /// Hands on all messages, to whoever waits and to the listener; returns the process's own word on why it cannot go
+    /// on.
     fn listen(&self, input: &mut UnixStream) -> Option<String> {
         loop {
             let frame = match control::read_frame(input) {
@@ -179,16 +235,22 @@ impl Watch {
                 Ok(None) | Err(_) => return None,
             };
             match postcard::from_bytes(&frame) {
-                Ok(Event::Reply { id, reply }) => {
-                    let waiting = self.shared.waiting().as_mut().and_then(|waiting| waiting.remove(&id));
-                    if let Some(sender) = waiting {
-                        let _ = sender.send(reply);
-                    }
-                }
                 Ok(Event::Unusable { reason }) => return Some(reason),
-                Ok(event) => (self.listener)(&event),
+                Ok(event) => {
+                    (self.listener)(&event);
+                    self.hand_on(event);
+                }
                 Err(error) => return Some(format!("said something that is no message: {error}")),
             }
+        }
+    }
+
+    fn hand_on(&self, event: Event) {
+        let mut waiting = self.shared.waiting();
+        let (Some(waiting), Some(id)) = (waiting.as_mut(), event.id()) else { return };
+        let sender = if matches!(event, Event::Reply { .. }) { waiting.remove(&id) } else { waiting.get(&id).cloned() };
+        if let Some(sender) = sender {
+            let _ = sender.send(event);
         }
     }
 }
@@ -230,5 +292,18 @@ pub fn in_words(status: ExitStatus) -> String {
         (Some(signal), _) => format!("signal {signal} ({})", control::signal_name(signal)),
         (None, Some(code)) => format!("exit code {code}"),
         (None, None) => status.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_of_the_named_libtorch_are_looked_for_first() {
+        let path = |path: Option<&str>| with_libraries_of(OsStr::new("/opt/libtorch"), path.map(OsStr::new));
+        assert_eq!(path(None), "/opt/libtorch/lib");
+        assert_eq!(path(Some("")), "/opt/libtorch/lib");
+        assert_eq!(path(Some("/a:/b")), "/opt/libtorch/lib:/a:/b");
     }
 }

@@ -85,6 +85,8 @@ pub enum Event {
     },
     /// How far a request is.
     Progress {
+        /// Number of the request.
+        id: u64,
         /// From 0 to 1.
         fraction: f64,
         /// For people.
@@ -92,6 +94,8 @@ pub enum Event {
     },
     /// A figure of a fit.
     Metric {
+        /// Number of the request.
+        id: u64,
         /// Such as `loss`.
         name: String,
         /// Such as the epoch.
@@ -101,6 +105,8 @@ pub enum Event {
     },
     /// A line of the plugin's for the log.
     Log {
+        /// Number of the request.
+        id: u64,
         /// 1 (error) to 5 (trace).
         level: u32,
         /// The line.
@@ -111,6 +117,18 @@ pub enum Event {
         /// What was found and needed.
         reason: String,
     },
+}
+
+impl Event {
+    /// Number of the request that it belongs to; `None` for one about the whole process.
+    pub fn id(&self) -> Option<u64> {
+        match self {
+            Self::Reply { id, .. } | Self::Progress { id, .. } | Self::Metric { id, .. } | Self::Log { id, .. } => {
+                Some(*id)
+            }
+            Self::Unusable { .. } => None,
+        }
+    }
 }
 
 /// The end of a request.

@@ -1,5 +1,8 @@
 //! Which plugins a job trains with, and with which parameters: read off the manifests, no family known by name.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Reverse;
 
 use oculus_plugin_api::{Manifest, Param, Role};
@@ -8,7 +11,9 @@ use serde_json::{Map, Value};
 use crate::job::failure::Failure;
 use crate::job::progress::Phase;
 use crate::job::request::{Job, TrainingConfig};
+use crate::pipeline::bars::Warning;
 use crate::plugins::InstalledPlugin;
+use crate::plugins::discover::Refused;
 
 /// Prefix of the flags that ask for a family.
 const FLAG_PREFIX: &str = "train_";
@@ -20,8 +25,8 @@ pub struct Selection {
     pub chosen: Vec<Chosen>,
     /// What was asked for and is not installed.
     pub skipped: Vec<Skipped>,
-    /// What a reader of the result should know: a name or a flag that two plugins claim.
-    pub warnings: Vec<String>,
+    /// What a reader of the result should know: a name or a flag that two plugins claim, a parameter that is none.
+    pub warnings: Vec<Warning>,
 }
 
 impl Selection {
@@ -31,7 +36,22 @@ impl Selection {
     }
 }
 
+/// The parameter by which a family that has one is given a device of its own.
+const DEVICE_PARAM: &str = "device";
+
 impl Chosen {
+    /// The device to work on, `auto` where nobody says: `cpu` where the host says so, else what the job says of this
+    /// family, else the host's word.
+    pub fn device<'a>(&'a self, of_host: &'a str) -> &'a str {
+        let of_job = self.params.get(DEVICE_PARAM).and_then(Value::as_str);
+        of_job.filter(|device| of_host != "cpu" && *device != "auto").unwrap_or(of_host)
+    }
+
+    /// Whether it may work on something else than the CPU.
+    pub fn may_use_gpu(&self, of_host: &str) -> bool {
+        self.device(of_host) != "cpu" && self.plugin.manifest.devices.iter().any(|device| device != "cpu")
+    }
+
     fn lookback_rows(&self) -> Option<usize> {
         let manifest = &self.plugin.manifest;
         let name = manifest.lookback_param.as_ref()?;
@@ -61,30 +81,35 @@ pub struct Skipped {
 
 /// Selects the plugins of a job.
 ///
+/// * `refused`: libraries that cannot be used, to be named where something is missing.
+///
 /// # Errors
 /// `unknown_model` when no installed plugin can lead the search by the asked name, `invalid_parameters` naming every
 /// parameter that its family refuses.
-pub fn select(job: &Job, installed: &[InstalledPlugin]) -> Result<Selection, Failure> {
+pub fn select(job: &Job, installed: &[InstalledPlugin], refused: &[Refused]) -> Result<Selection, Failure> {
     let (families, mut warnings) = highest_versions(installed);
     let config = &job.design.ml_training_config;
-    let mut chosen = vec![lead(&config.config_search_model, &families)?];
+    let mut chosen = vec![lead(&config.config_search_model, &families, refused)?];
     let mut skipped = Vec::new();
     for (asked, found) in asked_for(config, &families, &mut warnings) {
         match found {
             Some(plugin) if chosen.contains(&plugin) => {}
             Some(plugin) => chosen.push(plugin),
             None => {
-                let reason = format!("no installed plugin answers to {asked}; installed: {}", titles(&families));
+                let installed = titles(&families);
+                let reason =
+                    format!("no installed plugin answers to {asked}; installed: {installed}{}", unusable(refused));
                 skipped.push(Skipped { name: asked, reason });
             }
         }
     }
+    warnings.extend(unknown_parameters(&families, &chosen, config));
     let chosen = with_params(chosen, config)?;
     Ok(Selection { chosen, skipped, warnings })
 }
 
 /// Model families, of those that claim one name the highest version.
-fn highest_versions(installed: &[InstalledPlugin]) -> (Vec<&InstalledPlugin>, Vec<String>) {
+fn highest_versions(installed: &[InstalledPlugin]) -> (Vec<&InstalledPlugin>, Vec<Warning>) {
     let is_family = |plugin: &&InstalledPlugin| matches!(plugin.manifest.role, Role::Tabular | Role::Sequence);
     let mut ranked: Vec<_> = installed.iter().filter(is_family).collect();
     // Stable: of equal versions the first serves.
@@ -97,7 +122,7 @@ fn highest_versions(installed: &[InstalledPlugin]) -> (Vec<&InstalledPlugin>, Ve
             Some(kept) if kept.sha256 == plugin.sha256 => {}
             Some(kept) => {
                 let (kept, left) = (named(kept), named(plugin));
-                warnings.push(format!("plugins {kept} and {left} answer to one name; used {kept}"));
+                warnings.push(taken(format!("plugins {kept} and {left} answer to one name; used {kept}")));
             }
         }
     }
@@ -123,7 +148,19 @@ fn titles(families: &[&InstalledPlugin]) -> String {
     if titles.is_empty() { "none".to_owned() } else { titles.join(", ") }
 }
 
-fn lead<'a>(name: &str, families: &[&'a InstalledPlugin]) -> Result<&'a InstalledPlugin, Failure> {
+/// The libraries that cannot be used, by file name, as the end of a sentence; empty where there are none.
+fn unusable(refused: &[Refused]) -> String {
+    let file = |refused: &Refused| refused.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let told: Vec<_> = refused.iter().map(|refused| format!("{} ({})", file(refused), refused.reason)).collect();
+    if told.is_empty() { String::new() } else { format!("; cannot be used: {}", told.join(", ")) }
+}
+
+/// A name or a flag that more than one plugin claims.
+fn taken(message: String) -> Warning {
+    Warning::new("plugin_name_taken", message)
+}
+
+fn lead<'a>(name: &str, families: &[&'a InstalledPlugin], refused: &[Refused]) -> Result<&'a InstalledPlugin, Failure> {
     let leads: Vec<_> = families.iter().copied().filter(|plugin| plugin.manifest.leads_search).collect();
     leads.iter().copied().find(|plugin| plugin.manifest.answers_to(name)).ok_or_else(|| {
         let nearest = leads
@@ -137,8 +174,9 @@ fn lead<'a>(name: &str, families: &[&'a InstalledPlugin]) -> Result<&'a Installe
             None => "install a plugin that can lead the search, such as lightgbm".to_owned(),
         };
         let message = format!(
-            "config_search_model {name:?} is no installed family that can lead the search; such are: {}",
-            titles(&leads)
+            "config_search_model {name:?} is no installed family that can lead the search; such are: {}{}",
+            titles(&leads),
+            unusable(refused)
         );
         Failure::refused(Phase::Queued, "unknown_model", message, hint)
     })
@@ -148,7 +186,7 @@ fn lead<'a>(name: &str, families: &[&'a InstalledPlugin]) -> Result<&'a Installe
 fn asked_for<'a>(
     config: &TrainingConfig,
     families: &[&'a InstalledPlugin],
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> Vec<(String, Option<&'a InstalledPlugin>)> {
     let by_name = |name: &str| families.iter().copied().find(|plugin| plugin.manifest.answers_to(name));
     let mut asked: Vec<_> = config.families.iter().map(|name| (name.clone(), by_name(name))).collect();
@@ -167,17 +205,49 @@ fn asked_for<'a>(
 fn by_flag<'a>(
     flag: &str,
     families: &[&'a InstalledPlugin],
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> Option<&'a InstalledPlugin> {
     let mut claims: Vec<_> = families.iter().filter(|plugin| plugin.manifest.flag.as_deref() == Some(flag)).collect();
     claims.sort_by_key(|plugin| Reverse(version(plugin)));
     let (used, left) = claims.split_first()?;
     if !left.is_empty() {
         let (used, left) = (named(used), left.iter().map(|plugin| named(plugin)).collect::<Vec<_>>().join(", "));
-        warnings
-            .push(format!("{flag} selects {used} and {left}; used {used}, ml_training_config.families adds others"));
+        let message = format!("{flag} selects {used} and {left}; used {used}, ml_training_config.families adds others");
+        warnings.push(taken(message));
     }
     Some(used)
+}
+
+/// Fields of the job that begin like a chosen family's parameters and are none: misspelt, most likely, and without
+/// effect.
+fn unknown_parameters(
+    families: &[&InstalledPlugin],
+    chosen: &[&InstalledPlugin],
+    config: &TrainingConfig,
+) -> Vec<Warning> {
+    let prefix_len = |manifest: &Manifest, name: &str| {
+        let prefix = manifest.prefix.as_deref().filter(|prefix| !prefix.is_empty() && name.starts_with(prefix))?;
+        Some(prefix.len())
+    };
+    let unknown = |name: &String| {
+        // Of `nn_` and `nn_deep_` the longer one means the field.
+        let owner = families.iter().max_by_key(|plugin| prefix_len(&plugin.manifest, name))?;
+        let manifest = &chosen.iter().find(|plugin| std::ptr::eq(**plugin, *owner))?.manifest;
+        let (prefix, own) = name.split_at(prefix_len(manifest, name)?);
+        let params = &manifest.params;
+        if params.iter().any(|param| param.name == own) {
+            return None;
+        }
+        let likeness = |param: &&Param| (strsim::jaro_winkler(&param.name, own) * 1e6) as u32;
+        let nearest = params.iter().max_by_key(likeness)?;
+        let message = format!(
+            "ml_training_config.{name} is no parameter of {} and changes nothing; the nearest is {prefix}{}",
+            manifest.title(),
+            nearest.name
+        );
+        Some(Warning::new("unknown_parameter", message))
+    };
+    config.options.keys().filter_map(unknown).collect()
 }
 
 /// The parameters that the job sets of each chosen plugin, all problems at once.
@@ -209,138 +279,4 @@ fn with_params(chosen: Vec<&InstalledPlugin>, config: &TrainingConfig) -> Result
 fn set_by_job(param: &Param, prefix: &str, config: &TrainingConfig) -> Option<Result<Value, String>> {
     let value = (!prefix.is_empty()).then(|| config.options.get(&format!("{prefix}{}", param.name)))??;
     Some(param.check(value))
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn installed(manifest: Manifest) -> InstalledPlugin {
-        InstalledPlugin { path: format!("/plugins/{}", manifest.id).into(), sha256: manifest.version.clone(), manifest }
-    }
-
-    fn shelf() -> Vec<InstalledPlugin> {
-        let rate = Param::float("rate", 0.1).range(0.0, 1.0);
-        vec![
-            installed(
-                Manifest::new("trees", "1.0.0").named(["Trees", "gbdt"]).prefixed("tree_").param(rate).leads_search(),
-            ),
-            installed(
-                Manifest::new("recurrent", "1.0.0").named(["Recurrent"]).role(Role::Sequence).selected_by("train_rnn"),
-            ),
-            installed(Manifest::new("miner", "1.0.0").named(["Miner"]).role(Role::Rules)),
-        ]
-    }
-
-    fn job(config: Value) -> Job {
-        let payload = json!({"build_id": "b", "symbols": ["AAPL"], "design": {"ml_training_config": config}});
-        Job::parse(&payload.to_string()).unwrap()
-    }
-
-    fn ids(selection: &Selection) -> Vec<&str> {
-        selection.chosen.iter().map(|chosen| chosen.plugin.manifest.id.as_str()).collect()
-    }
-
-    #[test]
-    fn the_lead_answers_to_any_spelling_of_its_names() {
-        for name in ["Trees", "GBDT", "trees"] {
-            let selection = select(&job(json!({"config_search_model": name})), &shelf()).unwrap();
-            assert_eq!(ids(&selection), ["trees"]);
-        }
-    }
-
-    #[test]
-    fn an_unknown_lead_is_refused_with_the_nearest_that_is_installed() {
-        let failure = select(&job(json!({"config_search_model": "Treees"})), &shelf()).unwrap_err();
-        assert_eq!(failure.code, "unknown_model");
-        assert!(failure.message.contains("\"Treees\"") && failure.hint.contains("\"Trees\""), "{failure:?}");
-    }
-
-    #[test]
-    fn a_family_that_cannot_lead_is_no_lead() {
-        let failure = select(&job(json!({"config_search_model": "Recurrent"})), &shelf()).unwrap_err();
-        assert_eq!(failure.code, "unknown_model");
-    }
-
-    #[test]
-    fn the_longest_window_of_the_chosen_families_counts_and_that_of_a_missing_one_does_not() {
-        let window = Param::int("window", 40).range(1, 1000);
-        let mut shelf = shelf();
-        let windowed = Manifest::new("windowed", "1.0.0").selected_by("train_windowed").prefixed("win_").param(window);
-        shelf.push(installed(windowed.lookback_param("window")));
-        let lookback = |config| select(&job(config), &shelf).unwrap().lookback_rows();
-        let lead = |fields: Value| {
-            let mut config = json!({"config_search_model": "trees", "lstm_sequence_length": 900});
-            config.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-            config
-        };
-        assert_eq!(lookback(lead(json!({}))), 0);
-        assert_eq!(lookback(lead(json!({"train_lstm": true}))), 0, "a family that is not installed changes nothing");
-        assert_eq!(lookback(lead(json!({"train_windowed": true}))), 40, "the plugin's default");
-        assert_eq!(lookback(lead(json!({"train_windowed": true, "win_window": "60"}))), 60);
-    }
-
-    #[test]
-    fn flags_and_names_add_families_and_what_is_missing_is_skipped_with_the_reason() {
-        let config =
-            json!({"config_search_model": "trees", "train_rnn": true, "train_lstm": true, "families": ["knn"]});
-        let selection = select(&job(config), &shelf()).unwrap();
-        assert_eq!(ids(&selection), ["trees", "recurrent"]);
-        let skipped: Vec<_> = selection.skipped.iter().map(|skipped| skipped.name.as_str()).collect();
-        assert_eq!(skipped, ["knn", "train_lstm"]);
-        assert!(selection.skipped[0].reason.contains("installed: Trees, Recurrent"), "{:?}", selection.skipped);
-    }
-
-    #[test]
-    fn a_parameter_out_of_range_is_refused_by_its_full_name() {
-        let failure = select(&job(json!({"config_search_model": "trees", "tree_rate": 7})), &shelf()).unwrap_err();
-        assert_eq!(failure.message, "ml_training_config.tree_rate: found 7, needed a number from 0 to 1");
-    }
-
-    #[test]
-    fn of_two_plugins_with_one_name_the_higher_version_serves_and_the_other_is_reported() {
-        let mut shelf = shelf();
-        shelf.push(installed(Manifest::new("trees2", "1.10.0").named(["Trees"]).leads_search()));
-        shelf.push(installed(Manifest::new("trees", "1.9.0").named(["Trees"]).leads_search()));
-        let selection = select(&job(json!({"config_search_model": "Trees"})), &shelf).unwrap();
-        assert_eq!(ids(&selection), ["trees2"]);
-        assert_eq!(selection.warnings.len(), 2, "{:?}", selection.warnings);
-    }
-
-    #[test]
-    fn every_plugin_that_claims_a_taken_name_is_left_out_whatever_the_order() {
-        // The strongest shares a name with each of two others, which share none with each other.
-        let plugin = |id, version, names: [&str; 2]| installed(Manifest::new(id, version).named(names).leads_search());
-        let shelf = [
-            plugin("a", "1.0.0", ["One", "Alpha"]),
-            plugin("b", "1.1.0", ["Two", "Beta"]),
-            plugin("c", "2.0.0", ["One", "Two"]),
-        ];
-        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
-            let shelf = order.map(|idx| shelf[idx].clone());
-            let selection = select(&job(json!({"config_search_model": "Two", "families": ["Alpha"]})), &shelf).unwrap();
-            assert_eq!(ids(&selection), ["c"]);
-            assert_eq!(selection.warnings.len(), 2, "{:?}", selection.warnings);
-            assert_eq!(selection.skipped.len(), 1);
-        }
-    }
-
-    #[test]
-    fn of_two_plugins_with_one_flag_the_higher_version_serves_and_the_other_is_reported_and_had_by_name() {
-        let mut shelf = shelf();
-        shelf.push(installed(Manifest::new("rival", "1.0.1").role(Role::Sequence).selected_by("train_rnn")));
-        let asked = |config| select(&job(config), &shelf).unwrap();
-        let selection = asked(json!({"config_search_model": "trees", "train_rnn": true}));
-        assert_eq!(ids(&selection), ["trees", "rival"]);
-        let told = "train_rnn selects rival 1.0.1 (1.0.1) and recurrent 1.0.0 (1.0.0); used rival";
-        assert!(selection.warnings[0].starts_with(told) && selection.warnings.len() == 1, "{:?}", selection.warnings);
-
-        let both = asked(json!({"config_search_model": "trees", "train_rnn": true, "families": ["recurrent"]}));
-        assert_eq!(ids(&both), ["trees", "recurrent", "rival"]);
-        let unasked = asked(json!({"config_search_model": "trees"}));
-        assert!(unasked.warnings.is_empty(), "{:?}", unasked.warnings);
-    }
 }

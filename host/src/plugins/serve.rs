@@ -39,8 +39,9 @@ pub fn run() -> Result<()> {
     for Call { id, request } in calls {
         let (plugin, answers) = (Arc::clone(&plugin), Arc::clone(&answers));
         let work = move || {
-            let reply = plugin.answer(request, &answers);
-            answers.send(&Event::Reply { id, reply });
+            let caller = Caller { id, answers };
+            let reply = plugin.answer(request, &caller);
+            caller.answers.send(&Event::Reply { id, reply });
         };
         std::thread::Builder::new().name(format!("call-{id}")).stack_size(STACK_BYTES).spawn(work)?;
     }
@@ -84,17 +85,23 @@ impl Answers {
     }
 }
 
-impl abi::Host for Answers {
+/// Who asked for the work at hand, so that each fit's news find their way.
+struct Caller {
+    id: u64,
+    answers: Arc<Answers>,
+}
+
+impl abi::Host for Caller {
     fn progress(&self, fraction: f64, message: RStr<'_>) {
-        self.send(&Event::Progress { fraction, message: message.into() });
+        self.answers.send(&Event::Progress { id: self.id, fraction, message: message.into() });
     }
 
     fn metric(&self, name: RStr<'_>, step: u64, value: f64) {
-        self.send(&Event::Metric { name: name.into(), step, value });
+        self.answers.send(&Event::Metric { id: self.id, name: name.into(), step, value });
     }
 
     fn log(&self, level: u32, message: RStr<'_>) {
-        self.send(&Event::Log { level, message: message.into() });
+        self.answers.send(&Event::Log { id: self.id, level, message: message.into() });
     }
 
     /// A job that no longer wants the work ends this process instead.
@@ -104,7 +111,7 @@ impl abi::Host for Answers {
 }
 
 /// The host's services for one call.
-fn services(host: &Answers) -> abi::HostRef<'_> {
+fn services(host: &Caller) -> abi::HostRef<'_> {
     abi::Host_TO::from_ptr(RRef::new(host), TD_Opaque)
 }
 
@@ -118,7 +125,7 @@ struct Plugin {
 impl Plugin {
     fn open(hello: Hello) -> Result<Self> {
         check_bytes(&hello.library, &hello.sha256)?;
-        let module = loader::load(&hello.library).with_context(|| format!("plugin `{}`", hello.library.display()))?;
+        let module = loader::load(&hello.library)?;
         let table = match hello.table {
             None => None,
             Some(shape) => {
@@ -131,7 +138,7 @@ impl Plugin {
         Ok(Self { module, table, prepared: RwLock::default() })
     }
 
-    fn answer(&self, request: Request, host: &Answers) -> Reply {
+    fn answer(&self, request: Request, host: &Caller) -> Reply {
         let reply = match request {
             Request::Describe => self.describe(),
             Request::Prepare { prepared, learn_rows, setting } => self.prepare(prepared, &learn_rows, &setting, host),
@@ -145,7 +152,7 @@ impl Plugin {
         Ok(Reply::Described(manifest.into()))
     }
 
-    fn prepare(&self, idx: usize, learn_rows: &[u32], setting: &str, host: &Answers) -> Result<Reply, PluginError> {
+    fn prepare(&self, idx: usize, learn_rows: &[u32], setting: &str, host: &Caller) -> Result<Reply, PluginError> {
         let learn_rows = RSlice::from_slice(learn_rows);
         let prepared = (self.module.prepare())(self.table()?, learn_rows, RStr::from_str(setting), services(host));
         let prepared = prepared.into_result()?;
@@ -153,7 +160,7 @@ impl Plugin {
         Ok(Reply::Prepared)
     }
 
-    fn fit(&self, fit: &Fit, host: &Answers) -> Result<Reply, PluginError> {
+    fn fit(&self, fit: &Fit, host: &Caller) -> Result<Reply, PluginError> {
         let prepared = {
             let all = self.prepared.read().unwrap_or_else(PoisonError::into_inner);
             all.get(&fit.prepared).cloned()

@@ -5,15 +5,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use anyhow::Context;
 use oculus_plugin_api::{Manifest, PluginError, Setting, Summary};
 
-use crate::pipeline::fitter::{FitError, FitRequest, Fitted, Fitter, Keep, PreparedId};
+use crate::pipeline::fitter::{FitError, FitNews, FitRequest, Fitted, Fitter, Hear, Keep, PreparedId};
 use crate::plugins::InstalledPlugin;
-use crate::plugins::process::{Death, Listener, PluginProcess};
-use crate::plugins::protocol::{Fit, Hello, Reply, Request};
+use crate::plugins::gpu::{Gpu, Hold};
+use crate::plugins::process::{Death, Inherited, Listener, PluginProcess};
+use crate::plugins::protocol::{Event, Fit, Hello, Reply, Request};
 use crate::plugins::table::SharedTable;
+use crate::plugins::telling::Telling;
 
 /// How often a process is started again before its family counts as failed.
 const MAX_RESTARTS: u32 = 2;
@@ -22,6 +25,7 @@ const MAX_RESTARTS: u32 = 2;
 pub struct Session {
     plugin: InstalledPlugin,
     table: Arc<SharedTable>,
+    gpu: Option<Gpu>,
     listener: Listener,
     state: Mutex<State>,
     /// Held by each fit of a plugin that bears only one at a time.
@@ -40,17 +44,32 @@ struct State {
 
 impl Session {
     /// A session whose process starts with the first request.
-    pub fn new(plugin: InstalledPlugin, table: Arc<SharedTable>, listener: Listener) -> Self {
+    ///
+    /// * `gpu`: held around each preparation and fit that may run on one; `None` where the plugin has no use for it.
+    pub fn new(plugin: InstalledPlugin, table: Arc<SharedTable>, gpu: Option<Gpu>, listener: Listener) -> Self {
         let state =
             Mutex::new(State { process: None, n_deaths: 0, given_up: None, prepared: BTreeMap::new(), n_prepared: 0 });
-        Self { plugin, table, listener, state, turn: Mutex::default() }
+        Self { plugin, table, gpu, listener, state, turn: Mutex::default() }
+    }
+
+    /// Keeps the GPU from other families where the device may be one.
+    fn hold_gpu(&self, device: &str, hear: &Hear<'_>) -> Result<Option<Hold<'_>>, FitError> {
+        let Some(gpu) = self.gpu.as_ref().filter(|_| device != "cpu") else { return Ok(None) };
+        let on_wait = || {
+            tracing::info!(plugin = self.plugin.manifest.id, "waiting for the GPU");
+            hear(&FitNews { waits_for_gpu: true, ..FitNews::default() });
+        };
+        let message = |error| PluginError::device(format!("the GPU cannot be kept from other jobs: {error}"));
+        gpu.hold(on_wait).map(Some).map_err(|error| refused(message(error)))
     }
 
     /// Calls until a process lives long enough to answer.
-    fn call(&self, request: &Request) -> Result<Reply, FitError> {
+    fn call(&self, request: &Request, hear: &Hear<'_>) -> Result<Reply, FitError> {
         loop {
             let process = self.process()?;
-            match process.call(request.clone()) {
+            let mut telling = Telling::new(Instant::now());
+            let mut tell = |event: &Event| _ = telling.hear(event, Instant::now()).map(hear);
+            match process.call_heard(request.clone(), &mut tell) {
                 Ok(Reply::Refused { code, message }) => return Err(FitError::Refused { code, message }),
                 Ok(reply) => return Ok(reply),
                 Err(death) => self.bury(&process, &death)?,
@@ -84,7 +103,8 @@ impl Session {
             sha256: self.plugin.sha256.clone(),
             table: Some(self.table.shape.clone()),
         };
-        let started = PluginProcess::start(&hello, Some(&self.table.file), Arc::clone(&self.listener))
+        let inherited = Inherited { table: Some(&self.table.file), gpu: self.gpu.as_ref().map(Gpu::file) };
+        let started = PluginProcess::start_with(&hello, inherited, Arc::clone(&self.listener))
             .with_context(|| format!("plugin {}", self.plugin.manifest.id));
         started.map_err(|error| FitError::Died { cause: format!("{error:#}"), stderr: Vec::new() })
     }
@@ -142,7 +162,8 @@ impl Fitter for Session {
         &self.plugin.manifest
     }
 
-    fn prepare(&self, learn_rows: &[u32], setting: &Setting) -> Result<PreparedId, FitError> {
+    fn prepare(&self, learn_rows: &[u32], setting: &Setting, hear: &Hear<'_>) -> Result<PreparedId, FitError> {
+        let _gpu = self.hold_gpu(&setting.device, hear)?;
         let setting = setting.to_json().map_err(refused)?;
         // Started before the form is remembered, so that a new process does not prepare it twice.
         self.process()?;
@@ -154,7 +175,7 @@ impl Fitter for Session {
             state.prepared.insert(prepared, request.clone());
             (prepared, request)
         };
-        if let Err(error) = self.call(&request) {
+        if let Err(error) = self.call(&request, hear) {
             // A new process must not stumble over what a family has refused.
             self.state().prepared.remove(&prepared);
             return Err(error);
@@ -177,7 +198,8 @@ impl Fitter for Session {
         };
         let alone = !self.plugin.manifest.concurrent_fits;
         let _turn = alone.then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
-        match self.call(&Request::Fit(fit))? {
+        let _gpu = self.hold_gpu(request.device, request.hear)?;
+        match self.call(&Request::Fit(fit), request.hear)? {
             Reply::Fitted { scores, summary, model, importance } => {
                 let summary: Summary = serde_json::from_str(&summary).map_err(|error| {
                     refused(PluginError::engine(format!("its summary {summary} cannot be read: {error}")))

@@ -149,6 +149,7 @@ fn spec(worker: &Worker, job: &Job) -> Result<JobSpec, Failure> {
         build_id: job.build_id.clone(),
         payload: job.payload.clone(),
         plugins: worker.plugins.clone(),
+        refused: worker.refused.clone(),
         setting: Setting::of(&worker.config.jobs, &worker.name)?,
     })
 }

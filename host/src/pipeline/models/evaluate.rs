@@ -5,16 +5,11 @@ use serde::Serialize;
 use crate::pipeline::{
     baseline::Volatility,
     date::iso_date,
-    metrics::{
-        Confusion, Dates, Finite, Interval, Random, Ranking, Reasons, Resamples, Undefined, average_precision,
-        block_dates, interval, years_needed,
-    },
+    metrics::{Confusion, Finite, Interval, Ranking, Reasons, Undefined, average_precision},
+    models::roc::{Roc, RocFigures, Sample, enough_positives},
     search::{LabelName, Study},
     splits::class_counts,
 };
-
-/// Positives below which an AUC says nothing.
-const MIN_POSITIVE: usize = 10;
 
 /// The winner on the test period. A null figure has its reason in `reasons`, under the figure's name.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -107,17 +102,20 @@ pub(super) fn on_test(study: &Study<'_>, label_idx: usize, tested: &Tested<'_>) 
     let flags = tested.threshold.clone().map(|threshold| Confusion::at(threshold, &truth, tested.scores));
     let flagged = |figure: fn(&Confusion) -> Result<f64, Undefined>| flags.clone().and_then(|flags| figure(&flags));
     let baseline = baseline_scores(study, label_idx);
-    let roc = Roc { too_rare: tested.too_rare.clone(), ..Roc::new(study, label_idx, tested.scores, baseline) };
+    let sample = Sample { study, label_idx, rows, purpose: "test intervals" };
+    let roc = Roc::new(&sample, tested.scores, baseline, tested.too_rare.clone());
     let mut reasons = Reasons::default();
+    let RocFigures { auc, auc_ci95, auc_volatility_baseline, auc_minus_baseline, auc_minus_baseline_ci95 } =
+        roc.figures(&mut reasons);
     let dates = rows.iter().map(|&row| table.day[row as usize]);
     let no_row = || Undefined::because("the test period has no labelled row");
     TestMetrics {
         model_name: tested.model_name.to_owned(),
-        auc_minus_baseline: reasons.figure("auc_minus_baseline", roc.gain()),
-        auc_minus_baseline_ci95: reasons.value("auc_minus_baseline_ci95", roc.gain_interval()),
-        auc: reasons.figure("auc", roc.auc()),
-        auc_ci95: reasons.value("auc_ci95", roc.auc_interval()),
-        auc_volatility_baseline: reasons.figure("auc_volatility_baseline", roc.baseline_auc()),
+        auc_minus_baseline,
+        auc_minus_baseline_ci95,
+        auc,
+        auc_ci95,
+        auc_volatility_baseline,
         pr_auc: reasons.figure("pr_auc", average_precision(&truth, tested.scores)),
         base_rate: reasons.figure("base_rate", counts.base_rate().ok_or_else(no_row)),
         f1: reasons.figure("f1", flagged(Confusion::f1)),
@@ -146,71 +144,6 @@ fn baseline_scores(study: &Study<'_>, label_idx: usize) -> Result<Vec<f32>, Unde
     volatility
         .scores(&study.labels[label_idx].value, &splits.development.train_rows, &splits.test_rows)
         .ok_or_else(|| Undefined::because("all training rows are of one class"))
-}
-
-/// Model and baseline, ordered once and read under the same resamples.
-struct Roc {
-    model: Ranking,
-    baseline: Result<Ranking, Undefined>,
-    resamples: Result<Resamples, Undefined>,
-    years: f64,
-    too_rare: Option<Undefined>,
-}
-
-impl Roc {
-    fn new(study: &Study<'_>, label_idx: usize, scores: &[f32], baseline: Result<Vec<f32>, Undefined>) -> Self {
-        let (day, label, rows) = (&study.table.day, &study.labels[label_idx], &study.splits[label_idx].test_rows);
-        let dates = Dates::of(day, rows);
-        let rank = |scores: &[f32]| {
-            let row = |(&row, &score): (&u32, &f32)| (score, label.value[row as usize], dates.index(day[row as usize]));
-            Ranking::new(rows.iter().zip(scores).map(row))
-        };
-        let random = Random::new(study.seed, "test intervals");
-        Self {
-            model: rank(scores),
-            baseline: baseline.map(|scores| rank(&scores)),
-            resamples: Resamples::draw(dates.len(), block_dates(label), random),
-            years: dates.years(),
-            too_rare: None,
-        }
-    }
-
-    fn auc(&self) -> Result<f64, Undefined> {
-        self.too_rare.clone().map_or_else(|| enough_positives(&self.model), Err)
-    }
-
-    fn baseline_auc(&self) -> Result<f64, Undefined> {
-        let baseline = self.baseline.as_ref().map_err(Undefined::clone)?;
-        self.too_rare.clone().map_or_else(|| enough_positives(baseline), Err)
-    }
-
-    fn gain(&self) -> Result<f64, Undefined> {
-        Ok(self.auc()? - self.baseline_auc()?.max(0.5))
-    }
-
-    fn auc_interval(&self) -> Result<Interval, Undefined> {
-        self.auc()?;
-        interval(self.resamples.as_ref().map_err(Undefined::clone)?.map(|counts| self.model.auc(Some(counts)))?)
-    }
-
-    fn gain_interval(&self) -> Result<Interval, Undefined> {
-        self.gain()?;
-        let baseline = self.baseline.as_ref().map_err(Undefined::clone)?;
-        let gain = |counts: &[u32]| Some(self.model.auc(Some(counts))? - baseline.auc(Some(counts))?.max(0.5));
-        interval(self.resamples.as_ref().map_err(Undefined::clone)?.map(gain)?)
-    }
-
-    fn years_needed(&self) -> Result<f64, Undefined> {
-        Ok(years_needed(self.auc_interval()?, self.years))
-    }
-}
-
-fn enough_positives(ranking: &Ranking) -> Result<f64, Undefined> {
-    let (n_rows, n_positive) = (ranking.n_rows(), ranking.n_positive());
-    if n_positive < MIN_POSITIVE {
-        return Err(Undefined::because(format!("{n_positive} positives among {n_rows} rows, needs {MIN_POSITIVE}")));
-    }
-    ranking.auc(None).ok_or_else(|| Undefined::because(format!("all {n_rows} rows are positive")))
 }
 
 fn per_symbol(study: &Study<'_>, label_idx: usize, tested: &Tested<'_>) -> Vec<SymbolMetrics> {

@@ -3,10 +3,11 @@
 use std::sync::{Mutex, PoisonError};
 
 use oculus_plugin_api::{Setting, code};
+use serde_json::json;
 
 use super::*;
 use crate::pipeline::{
-    fitter::{Fitter, PreparedId},
+    fitter::{FitRequest, Fitted, Fitter, Hear, Keep, PreparedId},
     search::tests::panel::{Centroid, Panel, no_params},
 };
 
@@ -32,8 +33,8 @@ impl Fitter for Watched<'_> {
         self.family.manifest()
     }
 
-    fn prepare(&self, learn_rows: &[u32], setting: &Setting) -> Result<PreparedId, FitError> {
-        self.family.prepare(learn_rows, setting)
+    fn prepare(&self, learn_rows: &[u32], setting: &Setting, hear: &Hear<'_>) -> Result<PreparedId, FitError> {
+        self.family.prepare(learn_rows, setting, hear)
     }
 
     fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError> {
@@ -59,7 +60,8 @@ fn the_test_is_scored_once_and_by_the_winner_only() {
     let training = train(&panel, &lead, &[&other]).unwrap();
     let test_rows = &panel.splits[0].test_rows;
     assert_eq!((lead.n_requests_on(test_rows), other.n_requests_on(test_rows)), (1, 0));
-    assert_eq!((training.winner.name.as_str(), training.winner.test_scores.len()), ("Centroid", test_rows.len()));
+    let model = training.winning_model();
+    assert_eq!((model.name.as_str(), training.winner.test_scores.len()), ("Centroid", test_rows.len()));
 }
 
 /// A family whose scores have another origin and scale in every fit.
@@ -70,8 +72,8 @@ impl Fitter for Stretched<'_> {
         self.0.manifest()
     }
 
-    fn prepare(&self, learn_rows: &[u32], setting: &oculus_plugin_api::Setting) -> Result<PreparedId, FitError> {
-        self.0.prepare(learn_rows, setting)
+    fn prepare(&self, learn_rows: &[u32], setting: &Setting, hear: &Hear<'_>) -> Result<PreparedId, FitError> {
+        self.0.prepare(learn_rows, setting, hear)
     }
 
     fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError> {
@@ -192,8 +194,7 @@ fn test_rows_change_no_fitted_byte_and_no_choice() {
         train(panel, &lead, &[&other]).unwrap()
     };
     let (first, second) = (fitted(&panel), fitted(&changed));
-    assert_eq!(first.winner.model, second.winner.model);
-    assert_eq!((first.winner.threshold, first.rows), (second.winner.threshold, second.rows));
+    assert_eq!((&first.models, &first.rows), (&second.models, &second.rows));
     assert_ne!(first.test, second.test);
 }
 
@@ -203,7 +204,7 @@ fn the_final_fit_takes_the_rounds_that_the_folds_found() {
     let lead = Centroid::new(&panel.table);
     let training = train(&panel, &lead, &[]).unwrap();
     let rounds = training.rows[0].rounds.unwrap();
-    assert_eq!(training.winner.params["columns"], rounds);
+    assert_eq!(training.winning_model().params["columns"], rounds);
     let used = training.winner.importance.unwrap().into_iter().filter(|share| *share > 0.0).count();
     assert_eq!(used, rounds as usize);
 }
@@ -241,4 +242,124 @@ fn on_a_label_too_rare_to_be_judged_no_auc_is_shown() {
         assert!(validation.reasons.get("auc").is_some());
     }
     assert!(training.rows[1].validation.as_ref().unwrap().reasons.get("gain_over_lead").is_some());
+}
+
+/// A fault that strikes in the final fit only.
+fn in_the_final_fit(request: &FitRequest<'_>) -> Option<FitError> {
+    let error = || FitError::Died { cause: "signal 11".to_owned(), stderr: vec![] };
+    (request.keep == Keep::Model).then(error)
+}
+
+#[test]
+fn every_family_has_a_model_of_all_training_rows_and_only_the_winner_scores_the_test() {
+    let panel = Panel::new(1, 0.5, &[1.0]);
+    let lead = Watched::new(Centroid::new(&panel.table));
+    let other = Watched::new(Centroid::blind_to(&panel.table, 1, "blind"));
+    let training = train(&panel, &lead, &[&other]).unwrap();
+    let models: Vec<_> = training.models.iter().map(|model| (model.name.as_str(), model.is_winner)).collect();
+    assert_eq!(models, [("Centroid", true), ("blind", false)]);
+    for model in &training.models {
+        assert!(!model.bytes.is_empty() && model.threshold.is_some());
+        let row = training.rows.iter().find(|row| row.name == model.name).unwrap();
+        assert_eq!((model.rounds, model.params.get("columns")), (row.rounds, row.rounds.map(|n| json!(n)).as_ref()));
+    }
+    let asked = other.scored.lock().unwrap();
+    assert_eq!(asked.last().unwrap(), &panel.splits[0].development.train_rows);
+}
+
+#[test]
+fn a_family_whose_final_fit_fails_keeps_its_validation_figures() {
+    let panel = Panel::new(2, 0.5, &[1.0]);
+    let lead = Centroid::new(&panel.table);
+    let fragile = Centroid::blind_to(&panel.table, 1, "fragile").with_fault(in_the_final_fit);
+    let training = train(&panel, &lead, &[&fragile]).unwrap();
+    let row = &training.rows[1];
+    assert_eq!((row.status, row.winner), (ModelStatus::Failed, false));
+    assert!(row.reason.as_ref().unwrap().starts_with("in the final fit: ") && row.validation.is_some());
+    assert_eq!(training.models.len(), 1);
+}
+
+#[test]
+fn the_lead_stands_in_for_a_winner_whose_final_fit_fails() {
+    let panel = Panel::new(3, 0.6, &[1.0]);
+    let lead = Watched::new(Centroid::blind_to(&panel.table, 1, "blind"));
+    let better = Centroid::new(&panel.table).with_fault(in_the_final_fit);
+    let training = train(&panel, &lead, &[&better]).unwrap();
+    assert_eq!((training.winning_model().name.as_str(), training.test.model_name.as_str()), ("blind", "blind"));
+    let won: Vec<_> = training.rows.iter().map(|row| (row.winner, row.status)).collect();
+    assert_eq!(won, [(true, ModelStatus::Ok), (false, ModelStatus::Failed)]);
+    let codes: Vec<_> = training.warnings.iter().map(|warning| warning.code.as_str()).collect();
+    assert_eq!(codes, ["family_failed", "winner_failed"]);
+    assert_eq!(lead.n_requests_on(&panel.splits[0].test_rows), 1);
+}
+
+#[test]
+fn a_job_of_which_no_final_fit_is_left_fails_with_the_winners_reason() {
+    let panel = Panel::new(4, 0.6, &[1.0]);
+    let lead = Centroid::new(&panel.table).with_fault(in_the_final_fit);
+    let other = Centroid::blind_to(&panel.table, 1, "blind").with_fault(in_the_final_fit);
+    let failure = train(&panel, &lead, &[&other]).unwrap_err();
+    assert_eq!(failure.code, "plugin_died");
+    assert!(failure.message.starts_with("Centroid: ") && failure.message.contains("signal 11"), "{failure:?}");
+}
+
+#[test]
+fn how_many_families_run_side_by_side_changes_nothing() {
+    let panel = Panel::new(5, 0.5, &[1.0]);
+    let trained = |n_side_by_side| {
+        let params = no_params();
+        let fitters =
+            [1, 2, 3, 4].map(|blind_to| Centroid::blind_to(&panel.table, blind_to, &format!("blind{blind_to}")));
+        let lead = Centroid::new(&panel.table);
+        let family = |fitter| Family { fitter, params: &params, device: "auto" };
+        let outcome = search::run(&panel.study(2), &family(&lead), 2, &|_| {}).unwrap();
+        let others: Vec<_> = fitters.iter().map(|fitter| Candidate::Ready(family(fitter))).collect();
+        let training = run(&panel.study(n_side_by_side), &outcome, &family(&lead), &others, &|_| {}).unwrap();
+        (training.rows, training.models, training.test)
+    };
+    let alone = trained(1);
+    assert_eq!(alone, trained(2));
+    assert_eq!(alone, trained(8));
+}
+
+#[test]
+fn the_validation_of_each_family_has_intervals_and_the_same_baseline_beside_it() {
+    let panel = Panel::new(6, 0.7, &[1.0]);
+    let (lead, other) = (Centroid::new(&panel.table), Centroid::blind_to(&panel.table, 1, "blind"));
+    let rows = train(&panel, &lead, &[&other]).unwrap().rows;
+    let [first, second] = [0, 1].map(|idx: usize| rows[idx].validation.as_ref().unwrap());
+    for validation in [first, second] {
+        let interval = validation.auc_ci95.unwrap();
+        assert!(interval.0 <= validation.auc.unwrap() && validation.auc.unwrap() <= interval.1, "{validation:?}");
+        let beaten = validation.auc_volatility_baseline.unwrap().get().max(0.5);
+        assert_eq!(validation.auc_minus_baseline.unwrap().get(), validation.auc.unwrap().get() - beaten);
+        assert!(validation.auc_minus_baseline_ci95.is_some() && validation.reasons.is_empty());
+    }
+    assert_eq!(first.auc_volatility_baseline, second.auc_volatility_baseline);
+    assert!(first.auc_minus_baseline_ci95.unwrap().0.get() > 0.0, "the planted signal is beyond volatility");
+}
+
+#[test]
+fn each_fit_is_told_from_its_beginning_to_its_end_and_a_failed_one_too() {
+    let panel = Panel::new(7, 0.5, &[1.0]);
+    let lead = Centroid::new(&panel.table);
+    let fragile = Centroid::blind_to(&panel.table, 1, "fragile").with_fault(in_the_final_fit);
+    let params = no_params();
+    let family = |fitter| Family { fitter, params: &params, device: "auto" };
+    let study = panel.study(1);
+    let outcome = search::run(&study, &family(&lead), 2, &|_| {}).unwrap();
+    let heard = Mutex::new(Vec::new());
+    let tell = |news: &FamilyNews<'_>| {
+        heard.lock().unwrap().push((news.manifest.id.clone(), news.fit, news.news.fraction, news.n_epochs));
+    };
+    let rows = run(&study, &outcome, &family(&lead), &[Candidate::Ready(family(&fragile))], &tell).unwrap().rows;
+    let told = |id: &str, fit, n_epochs: u32| {
+        [0.0, 1.0].map(|fraction| (id.to_owned(), fit, fraction, Some(u64::from(n_epochs))))
+    };
+    let needed = [
+        told("fragile", FitKind::LastFold, 6),
+        told("centroid", FitKind::Final, rows[0].rounds.unwrap()),
+        told("fragile", FitKind::Final, rows[1].rounds.unwrap()),
+    ];
+    assert_eq!(*heard.lock().unwrap(), needed.concat());
 }

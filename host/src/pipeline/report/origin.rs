@@ -16,7 +16,7 @@ pub(super) fn provenance(inputs: &Inputs<'_>) -> Provenance {
         n_features: inputs.table.names.len(),
         unresolved_features: unresolved(inputs),
         plugins: inputs.selection.chosen.iter().map(|chosen| plugin(&chosen.plugin)).collect(),
-        model_sha256: sha256_hex(&inputs.training.winner.model),
+        model_sha256: sha256_hex(&inputs.training.winning_model().bytes),
     }
 }
 
@@ -50,14 +50,13 @@ fn plugin(plugin: &crate::plugins::InstalledPlugin) -> Plugin {
 
 /// Warnings of all stages, in their order.
 pub(super) fn warnings(inputs: &Inputs<'_>) -> Vec<Warning> {
-    let plugins = inputs.selection.warnings.iter().map(|message| Warning::new("plugin_name_taken", message.clone()));
     inputs
         .market
         .warnings
         .iter()
         .cloned()
         .chain(inputs.features.warnings())
-        .chain(plugins)
+        .chain(inputs.selection.warnings.iter().cloned())
         .chain(inputs.outcome.warnings.iter().cloned())
         .chain(inputs.training.warnings.iter().cloned())
         .collect()

@@ -11,7 +11,7 @@ use crate::{
         progress::Phase,
     },
     pipeline::{
-        fitter::{FitError, FitRequest, Fitted, Keep, PreparedId, setting, side_by_side},
+        fitter::{FitError, FitRequest, Fitted, Hear, Keep, PreparedId, setting, side_by_side},
         metrics::{Finite, Spread, auc},
         splits::{Fold, TAIL_SHARE, tail},
     },
@@ -99,13 +99,20 @@ struct Plan<'a> {
 pub(in crate::pipeline) struct Bench<'a> {
     pub(super) study: &'a Study<'a>,
     pub(super) family: &'a Family<'a>,
+    hear: &'a Hear<'a>,
     prepared: Vec<(&'a [u32], PreparedId)>,
     plans: Vec<Option<Vec<Plan<'a>>>>,
 }
 
 impl<'a> Bench<'a> {
     pub(in crate::pipeline) fn new(study: &'a Study<'a>, family: &'a Family<'a>) -> Self {
-        Self { study, family, prepared: Vec::new(), plans: study.labels.iter().map(|_| None).collect() }
+        let plans = study.labels.iter().map(|_| None).collect();
+        Self { study, family, hear: &|_| {}, prepared: Vec::new(), plans }
+    }
+
+    /// The same with somebody who is told how each fit comes on.
+    pub(in crate::pipeline) fn heard_by(self, hear: &'a Hear<'a>) -> Self {
+        Self { hear, ..self }
     }
 
     /// Fits configurations on all folds of their labels, up to `n_side_by_side` fits at once.
@@ -152,7 +159,8 @@ impl<'a> Bench<'a> {
         if let Some((_, id)) = self.prepared.iter().find(|(rows, _)| *rows == learn_rows) {
             return Ok(*id);
         }
-        let id = self.family.fitter.prepare(learn_rows, &setting(self.family.device, self.study.seed))?;
+        let setting = setting(self.family.device, self.study.seed);
+        let id = self.family.fitter.prepare(learn_rows, &setting, self.hear)?;
         self.prepared.push((learn_rows, id));
         Ok(id)
     }
@@ -191,6 +199,7 @@ impl<'a> Bench<'a> {
             device: self.family.device,
             predict_rows: &plan.predict_rows,
             keep: Keep::Scores,
+            hear: self.hear,
         })
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::pipeline::{
     features::FeatureTable,
-    fitter::{FitError, FitRequest, Fitted, Fitter, Keep, PreparedId},
+    fitter::{FitError, FitRequest, Fitted, Fitter, Hear, Keep, PreparedId},
     labels::{Label, LabelKey},
     metrics::{Random, auc},
     search::Study,
@@ -143,7 +143,7 @@ impl Fitter for Centroid<'_> {
         &self.manifest
     }
 
-    fn prepare(&self, learn_rows: &[u32], _: &Setting) -> Result<PreparedId, FitError> {
+    fn prepare(&self, learn_rows: &[u32], _: &Setting, _: &Hear<'_>) -> Result<PreparedId, FitError> {
         self.n_prepared.fetch_add(1, Ordering::Relaxed);
         Ok(PreparedId(learn_rows.len()))
     }

@@ -1,0 +1,188 @@
+#![allow(clippy::unwrap_used)]
+
+use serde_json::json;
+
+use super::*;
+
+fn installed(manifest: Manifest) -> InstalledPlugin {
+    InstalledPlugin { path: format!("/plugins/{}", manifest.id).into(), sha256: manifest.version.clone(), manifest }
+}
+
+fn shelf() -> Vec<InstalledPlugin> {
+    let rate = Param::float("rate", 0.1).range(0.0, 1.0);
+    vec![
+        installed(
+            Manifest::new("trees", "1.0.0").named(["Trees", "gbdt"]).prefixed("tree_").param(rate).leads_search(),
+        ),
+        installed(
+            Manifest::new("recurrent", "1.0.0").named(["Recurrent"]).role(Role::Sequence).selected_by("train_rnn"),
+        ),
+        installed(Manifest::new("miner", "1.0.0").named(["Miner"]).role(Role::Rules)),
+    ]
+}
+
+fn job(config: Value) -> Job {
+    let payload = json!({"build_id": "b", "symbols": ["AAPL"], "design": {"ml_training_config": config}});
+    Job::parse(&payload.to_string()).unwrap()
+}
+
+fn ids(selection: &Selection) -> Vec<&str> {
+    selection.chosen.iter().map(|chosen| chosen.plugin.manifest.id.as_str()).collect()
+}
+
+#[test]
+fn the_lead_answers_to_any_spelling_of_its_names() {
+    for name in ["Trees", "GBDT", "trees"] {
+        let selection = select(&job(json!({"config_search_model": name})), &shelf(), &[]).unwrap();
+        assert_eq!(ids(&selection), ["trees"]);
+    }
+}
+
+#[test]
+fn an_unknown_lead_is_refused_with_the_nearest_that_is_installed() {
+    let failure = select(&job(json!({"config_search_model": "Treees"})), &shelf(), &[]).unwrap_err();
+    assert_eq!(failure.code, "unknown_model");
+    assert!(failure.message.contains("\"Treees\"") && failure.hint.contains("\"Trees\""), "{failure:?}");
+}
+
+#[test]
+fn a_family_that_cannot_lead_is_no_lead() {
+    let failure = select(&job(json!({"config_search_model": "Recurrent"})), &shelf(), &[]).unwrap_err();
+    assert_eq!(failure.code, "unknown_model");
+}
+
+#[test]
+fn the_longest_window_of_the_chosen_families_counts_and_that_of_a_missing_one_does_not() {
+    let window = Param::int("window", 40).range(1, 1000);
+    let mut shelf = shelf();
+    let windowed = Manifest::new("windowed", "1.0.0").selected_by("train_windowed").prefixed("win_").param(window);
+    shelf.push(installed(windowed.lookback_param("window")));
+    let lookback = |config| select(&job(config), &shelf, &[]).unwrap().lookback_rows();
+    let lead = |fields: Value| {
+        let mut config = json!({"config_search_model": "trees", "lstm_sequence_length": 900});
+        config.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        config
+    };
+    assert_eq!(lookback(lead(json!({}))), 0);
+    assert_eq!(lookback(lead(json!({"train_lstm": true}))), 0, "a family that is not installed changes nothing");
+    assert_eq!(lookback(lead(json!({"train_windowed": true}))), 40, "the plugin's default");
+    assert_eq!(lookback(lead(json!({"train_windowed": true, "win_window": "60"}))), 60);
+}
+
+#[test]
+fn flags_and_names_add_families_and_what_is_missing_is_skipped_with_the_reason() {
+    let config = json!({"config_search_model": "trees", "train_rnn": true, "train_lstm": true, "families": ["knn"]});
+    let selection = select(&job(config), &shelf(), &[]).unwrap();
+    assert_eq!(ids(&selection), ["trees", "recurrent"]);
+    let skipped: Vec<_> = selection.skipped.iter().map(|skipped| skipped.name.as_str()).collect();
+    assert_eq!(skipped, ["knn", "train_lstm"]);
+    assert!(selection.skipped[0].reason.contains("installed: Trees, Recurrent"), "{:?}", selection.skipped);
+}
+
+#[test]
+fn a_parameter_out_of_range_is_refused_by_its_full_name() {
+    let failure = select(&job(json!({"config_search_model": "trees", "tree_rate": 7})), &shelf(), &[]).unwrap_err();
+    assert_eq!(failure.message, "ml_training_config.tree_rate: found 7, needed a number from 0 to 1");
+}
+
+#[test]
+fn of_two_plugins_with_one_name_the_higher_version_serves_and_the_other_is_reported() {
+    let mut shelf = shelf();
+    shelf.push(installed(Manifest::new("trees2", "1.10.0").named(["Trees"]).leads_search()));
+    shelf.push(installed(Manifest::new("trees", "1.9.0").named(["Trees"]).leads_search()));
+    let selection = select(&job(json!({"config_search_model": "Trees"})), &shelf, &[]).unwrap();
+    assert_eq!(ids(&selection), ["trees2"]);
+    assert_eq!(selection.warnings.len(), 2, "{:?}", selection.warnings);
+}
+
+#[test]
+fn every_plugin_that_claims_a_taken_name_is_left_out_whatever_the_order() {
+    // The strongest shares a name with each of two others, which share none with each other.
+    let plugin = |id, version, names: [&str; 2]| installed(Manifest::new(id, version).named(names).leads_search());
+    let shelf = [
+        plugin("a", "1.0.0", ["One", "Alpha"]),
+        plugin("b", "1.1.0", ["Two", "Beta"]),
+        plugin("c", "2.0.0", ["One", "Two"]),
+    ];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let shelf = order.map(|idx| shelf[idx].clone());
+        let selection =
+            select(&job(json!({"config_search_model": "Two", "families": ["Alpha"]})), &shelf, &[]).unwrap();
+        assert_eq!(ids(&selection), ["c"]);
+        assert_eq!(selection.warnings.len(), 2, "{:?}", selection.warnings);
+        assert_eq!(selection.skipped.len(), 1);
+    }
+}
+
+#[test]
+fn of_two_plugins_with_one_flag_the_higher_version_serves_and_the_other_is_reported_and_had_by_name() {
+    let mut shelf = shelf();
+    shelf.push(installed(Manifest::new("rival", "1.0.1").role(Role::Sequence).selected_by("train_rnn")));
+    let asked = |config| select(&job(config), &shelf, &[]).unwrap();
+    let selection = asked(json!({"config_search_model": "trees", "train_rnn": true}));
+    assert_eq!(ids(&selection), ["trees", "rival"]);
+    let told = "train_rnn selects rival 1.0.1 (1.0.1) and recurrent 1.0.0 (1.0.0); used rival";
+    assert!(
+        selection.warnings[0].message.starts_with(told) && selection.warnings.len() == 1,
+        "{:?}",
+        selection.warnings
+    );
+
+    let both = asked(json!({"config_search_model": "trees", "train_rnn": true, "families": ["recurrent"]}));
+    assert_eq!(ids(&both), ["trees", "recurrent", "rival"]);
+    let unasked = asked(json!({"config_search_model": "trees"}));
+    assert!(unasked.warnings.is_empty(), "{:?}", unasked.warnings);
+}
+
+#[test]
+fn what_is_missing_is_told_with_the_libraries_that_cannot_be_used() {
+    let refused = [Refused { path: "/plugins/x/librnn.so".into(), reason: "needs `libtorch.so`".to_owned() }];
+    let config = json!({"config_search_model": "trees", "train_lstm": true});
+    let selection = select(&job(config), &shelf(), &refused).unwrap();
+    let told = "installed: Trees, Recurrent; cannot be used: librnn.so (needs `libtorch.so`)";
+    assert!(selection.skipped[0].reason.ends_with(told), "{:?}", selection.skipped);
+    let failure = select(&job(json!({"config_search_model": "Forest"})), &shelf(), &refused).unwrap_err();
+    assert!(failure.message.ends_with("such are: Trees; cannot be used: librnn.so (needs `libtorch.so`)"));
+}
+
+/// Two families with parameters, the prefix of one the beginning of the other's.
+fn nets() -> Vec<InstalledPlugin> {
+    let size = || Param::int("hidden_size", 64).range(1, 1024);
+    let device = Param::choice("device", "auto", ["auto", "cpu", "cuda"]);
+    let net = Manifest::new("net", "1.0.0").prefixed("nn_").param(size()).leads_search();
+    let deep = Manifest::new("deep", "1.0.0").prefixed("nn_deep_").param(size()).param(device);
+    vec![installed(net), installed(deep.devices(["cpu", "cuda"]))]
+}
+
+#[test]
+fn the_parameters_of_all_families_are_refused_at_once() {
+    let config = json!({"config_search_model": "net", "families": ["deep"], "nn_hidden_size": 0,
+        "nn_deep_hidden_size": 4096, "nn_deep_device": "tpu"});
+    let failure = select(&job(config), &nets(), &[]).unwrap_err();
+    assert_eq!(failure.code, "invalid_parameters");
+    for name in ["nn_hidden_size: found 0", "nn_deep_hidden_size: found 4096", "nn_deep_device: found \"tpu\""] {
+        assert!(failure.message.contains(&format!("ml_training_config.{name}")), "{}", failure.message);
+    }
+}
+
+#[test]
+fn a_misspelt_parameter_is_told_with_the_nearest_of_the_family_it_means() {
+    let config = json!({"config_search_model": "net", "families": ["deep"], "nn_deep_hiden_size": 3, "other": 1});
+    let warnings = select(&job(config), &nets(), &[]).unwrap().warnings;
+    let told = "ml_training_config.nn_deep_hiden_size is no parameter of deep and changes nothing; the nearest is \
+                nn_deep_hidden_size";
+    assert_eq!(warnings, [Warning::new("unknown_parameter", told)]);
+    let config = json!({"config_search_model": "net", "nn_deep_hiden_size": 3});
+    assert!(select(&job(config), &nets(), &[]).unwrap().warnings.is_empty(), "it means a family that is not asked for");
+}
+
+#[test]
+fn a_family_works_where_the_job_says_unless_the_host_has_only_the_cpu() {
+    let config = json!({"config_search_model": "net", "families": ["deep"], "nn_deep_device": "cuda"});
+    let chosen = select(&job(config), &nets(), &[]).unwrap().chosen;
+    let (net, deep) = (&chosen[0], &chosen[1]);
+    assert_eq!((deep.device("auto"), deep.device("cpu"), net.device("auto")), ("cuda", "cpu", "auto"));
+    assert!(deep.may_use_gpu("auto") && !deep.may_use_gpu("cpu") && !net.may_use_gpu("auto"));
+    let config = json!({"config_search_model": "net", "families": ["deep"], "nn_deep_device": "cpu"});
+    assert!(!select(&job(config), &nets(), &[]).unwrap().chosen[1].may_use_gpu("auto"));
+}

@@ -1,0 +1,86 @@
+//! A family that claims a GPU which bears one fit at a time, for the tests of who may work on one.
+//!
+//! The GPU is a file of the temporary folder, locked as long as a fit works on it: a second fit finds it locked and fails.
+//! Its score is the value of the first feature for models.
+
+use std::fs::{File, TryLockError};
+use std::time::Duration;
+
+use oculus_plugin_api::prelude::*;
+
+/// The family.
+pub struct Accelerated;
+
+/// The file that stands for the GPU, in the temporary folder.
+pub const DEVICE_FILE: &str = "oculus-test-device";
+
+impl Family for Accelerated {
+    type Model = FirstFeature;
+
+    fn manifest() -> Manifest {
+        let devices = ["auto", "cpu", "cuda"];
+        Manifest::new("accelerated", "1.0.0")
+            .named(["Accelerated"])
+            .prefixed("acc_")
+            .devices(["cpu", "cuda"])
+            .rounds_param("epochs")
+            .param(Param::int("epochs", 10).range(1, 1_000_000).help("steps of 20 ms"))
+            .param(Param::choice("device", "auto", devices).help("where to work"))
+    }
+
+    fn fit(table: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<FirstFeature> {
+        let device = if task.device == "cpu" { "cpu" } else { "cuda" };
+        let gpu = (device == "cuda").then(lock_device).transpose()?;
+        let n_epochs = params.count("epochs")?;
+        for epoch in 1..=n_epochs {
+            ctx.check()?;
+            std::thread::sleep(Duration::from_millis(20));
+            ctx.metric("loss", epoch as u64, 1.0 / epoch as f64);
+            ctx.progress(epoch as f64 / n_epochs as f64, "steps");
+        }
+        drop(gpu);
+        let column = table.model_features().first().map(|&idx| table.name(idx).to_owned());
+        let column = column.ok_or_else(|| PluginError::data("no feature is for models; needs one"))?;
+        Ok(FirstFeature { column, device })
+    }
+}
+
+fn lock_device() -> Result<File> {
+    let file = File::create(std::env::temp_dir().join(DEVICE_FILE)).map_err(PluginError::engine)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(PluginError::device("two fits are on one device")),
+        Err(TryLockError::Error(error)) => Err(PluginError::engine(error)),
+    }
+}
+
+/// The fitted model.
+pub struct FirstFeature {
+    column: String,
+    device: &'static str,
+}
+
+impl Model for FirstFeature {
+    fn predict(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32]) -> Result<()> {
+        let idx = table.position(&self.column);
+        let idx = idx.ok_or_else(|| PluginError::data(format!("the table lacks {}", self.column)))?;
+        let column = table.column(idx);
+        rows.iter().zip(out).for_each(|(&row, out)| *out = column[row as usize]);
+        Ok(())
+    }
+
+    fn save(&self) -> Result<Vec<u8>> {
+        Ok(self.column.clone().into_bytes())
+    }
+
+    fn load(bytes: &[u8]) -> Result<Self> {
+        let column = String::from_utf8(bytes.to_vec()).map_err(|_| PluginError::model("needed a feature's name"))?;
+        Ok(Self { column, device: "cpu" })
+    }
+
+    fn summary(&self) -> Summary {
+        Summary { rounds: None, device: Some(self.device.to_owned()) }
+    }
+}
+
+oculus_plugin_api::export_family!(Accelerated);
