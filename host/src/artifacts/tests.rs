@@ -1,0 +1,2 @@
+//! Claims about what is kept.
+#![allow(clippy::unwrap_used)]
