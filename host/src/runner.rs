@@ -119,7 +119,7 @@ fn open_sessions(selection: &Selection, table: &FeatureTable) -> Result<Vec<Box<
 }
 
 /// Writes what a plugin tells beside its replies into the log.
-fn logging_listener(plugin: &str) -> Listener {
+pub(crate) fn logging_listener(plugin: &str) -> Listener {
     let plugin = plugin.to_owned();
     Arc::new(move |event| match event {
         Event::Log { level: 1, message } => tracing::error!(plugin, "{message}"),

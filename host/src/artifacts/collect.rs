@@ -6,11 +6,11 @@ use serde_json::{Map, Value};
 
 use super::description::{BarsUsed, Column, LabelUsed, SavedModel, Series, Trained};
 use crate::hash::sha256_hex;
+use crate::job::request::Timeframe;
 use crate::pipeline::bars::{Bars, moment, time_column};
 use crate::pipeline::labels::Label;
 use crate::pipeline::models::Training;
 use crate::pipeline::report::Inputs;
-use crate::job::request::Timeframe;
 
 const SCALER: &str = "in each model's own file, where its family scales features";
 
@@ -63,12 +63,8 @@ struct Fitted<'a> {
 
 fn fitted(training: &Training) -> impl Iterator<Item = Fitted<'_>> {
     let winner = &training.winner;
-    let only = Fitted {
-        plugin: &winner.plugin,
-        params: &winner.params,
-        threshold: winner.threshold,
-        bytes: &winner.model,
-    };
+    let only =
+        Fitted { plugin: &winner.plugin, params: &winner.params, threshold: winner.threshold, bytes: &winner.model };
     std::iter::once(only)
 }
 

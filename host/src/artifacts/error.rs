@@ -9,7 +9,9 @@ use super::description::{DESCRIPTION, FORMAT_VERSION};
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
     /// The folder of an attempt cannot be made.
-    #[error("the artifacts folder `{path}` cannot be made or opened; free space, or set ARTIFACTS_DIR to another folder")]
+    #[error(
+        "the artifacts folder `{path}` cannot be made or opened; free space, or set ARTIFACTS_DIR to another folder"
+    )]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -43,7 +45,9 @@ pub enum ArtifactError {
         found: u32,
     },
     /// No artifact where one was looked for.
-    #[error("no artifact of `{job}`: {found}; name a job that was trained here (ARTIFACTS_DIR), or a folder that holds {DESCRIPTION}")]
+    #[error(
+        "no artifact of `{job}`: {found}; name a job that was trained here (ARTIFACTS_DIR), or a folder that holds {DESCRIPTION}"
+    )]
     Missing {
         /// What was asked for.
         job: String,
@@ -61,7 +65,9 @@ pub enum ArtifactError {
         there: String,
     },
     /// A model that is not the one described.
-    #[error("`{path}` has been changed since it was written: SHA-256 {found}, {DESCRIPTION} says {needed}; restore the file, or train again")]
+    #[error(
+        "`{path}` has been changed since it was written: SHA-256 {found}, {DESCRIPTION} says {needed}; restore the file, or train again"
+    )]
     Changed {
         /// The file.
         path: PathBuf,

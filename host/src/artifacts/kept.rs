@@ -33,7 +33,8 @@ impl Kept {
         let of_job = artifacts_dir.join(names::of_job(job));
         let names = attempts_in(&of_job);
         let wanted = |name: &&String| attempt.is_none_or(|attempt| attempt == *name);
-        let whole = names.iter().filter(wanted).map(|name| of_job.join(name)).filter(|it| it.join(DESCRIPTION).is_file());
+        let whole =
+            names.iter().filter(wanted).map(|name| of_job.join(name)).filter(|it| it.join(DESCRIPTION).is_file());
         let mut newest: Option<Self> = None;
         for folder in whole {
             let kept = Self::open(&folder)?;
@@ -83,9 +84,11 @@ impl Kept {
     pub fn model(&self, name: Option<&str>) -> Result<&SavedModel, ArtifactError> {
         let trained = &self.artifact.trained;
         let name = name.unwrap_or(&trained.winner);
-        let is_meant = |model: &&SavedModel| [&model.plugin, &model.title].iter().any(|own| own.eq_ignore_ascii_case(name));
+        let is_meant =
+            |model: &&SavedModel| [&model.plugin, &model.title].iter().any(|own| own.eq_ignore_ascii_case(name));
         trained.models.iter().find(is_meant).ok_or_else(|| {
-            let there: Vec<_> = trained.models.iter().map(|model| format!("{} ({})", model.plugin, model.title)).collect();
+            let there: Vec<_> =
+                trained.models.iter().map(|model| format!("{} ({})", model.plugin, model.title)).collect();
             ArtifactError::NoModel { asked: name.to_owned(), folder: self.folder.clone(), there: there.join(", ") }
         })
     }

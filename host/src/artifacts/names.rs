@@ -14,7 +14,8 @@ const RESERVED: [&str; 1] = ["spool"];
 /// The folder's name for a job id. Letters, digits, `-`, `_`, `:` and inner dots stay, everything else is written as in
 /// URLs (`/` is `%2F`), and what is too long ends in `~` and a hash: two ids never have one name.
 pub(super) fn of_job(id: &str) -> String {
-    let is_plain = |idx: usize, byte: u8| byte.is_ascii_alphanumeric() || b"-_:".contains(&byte) || byte == b'.' && idx > 0;
+    let is_plain =
+        |idx: usize, byte: u8| byte.is_ascii_alphanumeric() || b"-_:".contains(&byte) || byte == b'.' && idx > 0;
     let escape_all = RESERVED.contains(&id);
     let mut name = String::new();
     for (idx, byte) in id.bytes().enumerate() {

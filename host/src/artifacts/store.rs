@@ -23,7 +23,8 @@ impl Store {
     pub(super) fn open(folder: &FilePath) -> Result<Self, ArtifactError> {
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let runtime = runtime.map_err(|source| ArtifactError::Folder { path: folder.to_owned(), source })?;
-        let files = LocalFileSystem::new_with_prefix(folder).map_err(|source| failed(folder.to_owned(), "opened", source))?;
+        let files =
+            LocalFileSystem::new_with_prefix(folder).map_err(|source| failed(folder.to_owned(), "opened", source))?;
         Ok(Self { folder: folder.to_owned(), files: files.with_fsync(true), runtime })
     }
 
@@ -38,9 +39,9 @@ impl Store {
     }
 
     pub(super) fn read(&self, name: &str) -> Result<Vec<u8>, ArtifactError> {
-        let read = self.place(name).and_then(|place| {
-            self.runtime.block_on(async { self.files.get(&place).await?.bytes().await })
-        });
+        let read = self
+            .place(name)
+            .and_then(|place| self.runtime.block_on(async { self.files.get(&place).await?.bytes().await }));
         read.map(Into::into).map_err(|source| failed(self.path(name), "read", source))
     }
 

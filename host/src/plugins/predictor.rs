@@ -27,8 +27,7 @@ impl Predictor {
             Hello { library: plugin.path.clone(), sha256: plugin.sha256.clone(), table: Some(table.shape.clone()) };
         let started = PluginProcess::start(&hello, Some(&table.file), listener)
             .with_context(|| format!("plugin {}", plugin.manifest.id));
-        let process =
-            started.map_err(|error| FitError::Died { cause: format!("{error:#}"), stderr: Vec::new() })?;
+        let process = started.map_err(|error| FitError::Died { cause: format!("{error:#}"), stderr: Vec::new() })?;
         Ok(Self { process })
     }
 
