@@ -19,6 +19,7 @@ mod exchange;
 pub mod integration_test;
 mod job_process;
 mod plugin;
+pub mod predict;
 pub mod submit;
 mod summary;
 mod train;
@@ -38,6 +39,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Train(train::Args),
+    Predict(predict::Args),
     Submit(submit::Args),
     IntegrationTest(integration_test::Args),
     /// Look at the plugins of a folder
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
     let ended = match cli.command {
         None => configured(&cli.flags, Output::Stdout, run_worker),
         Some(Command::Train(args)) => configured(&cli.flags, Output::Stderr, |config| train::run(&config, &args)),
+        Some(Command::Predict(args)) => configured(&cli.flags, Output::Stderr, |config| predict::run(&config, &args)),
         Some(Command::Submit(args)) => {
             configured(&cli.flags, Output::Stderr, |config| runtime()?.block_on(submit::run(&config, &args)))
         }

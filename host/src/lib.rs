@@ -4,6 +4,7 @@
 //! [`pipeline`], and a plugin process fits models with exactly one library ([`plugins`]). `docs/architecture.md` has
 //! the map and what must always hold.
 
+pub mod artifacts;
 pub mod cli;
 pub mod config;
 pub mod control;

@@ -1,9 +1,10 @@
 //! A job as a pure function: the stages called in order, and nothing else.
 //!
-//! In: a checked job, bars, families. Out: the result's report. No environment, clock, global randomness or Redis.
+//! In: a checked job, bars, families. Out: the result's report and what is kept of the job. No environment, clock, global randomness or Redis.
 
 use std::path::Path;
 
+use crate::artifacts::{self, Contents};
 use crate::job::failure::Failure;
 use crate::job::progress::{Phase, Progress};
 use crate::job::request::Job;
@@ -53,11 +54,20 @@ pub struct Inputs<'a> {
     pub progress: &'a (dyn Fn(Progress) + Sync),
 }
 
+/// What a job comes to.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// The result.
+    pub report: report::Report,
+    /// What is kept of it.
+    pub contents: Contents,
+}
+
 /// Runs every stage.
 ///
 /// # Errors
 /// The first stage that cannot go on, in the words of the result.
-pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<report::Report, Failure> {
+pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<Output, Failure> {
     let n_families = inputs.selection.chosen.len();
     let stages = Stages::new(n_families, inputs.progress);
 
@@ -92,7 +102,7 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<report::Report, Failure> {
     let rules = rules::score(&study, outcome.label_idx, &asked);
 
     stages.finish();
-    Ok(report::build(&report::Inputs {
+    let found = report::Inputs {
         job,
         market: &market,
         selection: inputs.selection,
@@ -102,7 +112,10 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<report::Report, Failure> {
         outcome: &outcome,
         training: &training,
         rules: &rules,
-    }))
+    };
+    let chosen = outcome.label_idx;
+    let contents = artifacts::collect(&found, &labels[chosen], &splits[chosen].test_rows);
+    Ok(Output { report: report::build(&found), contents })
 }
 
 /// The calendar, and each label's rows in every role.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub mod discover;
 pub mod gpu;
 pub mod loader;
+pub mod predictor;
 pub mod process;
 pub mod protocol;
 pub mod selection;

@@ -1,7 +1,7 @@
 //! One job from its payload to its result: what a job process and `train` do.
 //!
 //! In: the job's text, its plugins, what it may use. Out: an [`Ending`], whatever happens. Here, around the pure
-//! pipeline, are the clock, the host's name and the plugin processes.
+//! pipeline, are the clock, the host's name, the plugin processes and the folder of artifacts.
 
 mod capacity;
 
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
+use crate::artifacts::{Attempt, Contents};
 use crate::job::channel::{JobSpec, Setting};
 use crate::job::failure::{Failure, Kind};
 use crate::job::progress::{Phase, Progress};
@@ -21,7 +22,7 @@ use crate::job::request::Job;
 use crate::pipeline::features::FeatureTable;
 use crate::pipeline::fitter::Fitter;
 use crate::pipeline::report::Report;
-use crate::pipeline::{self, Inputs};
+use crate::pipeline::{self, Inputs, Output};
 use crate::plugins::gpu::Gpu;
 use crate::plugins::process::Listener;
 use crate::plugins::protocol::Event;
@@ -50,7 +51,11 @@ pub fn run(spec: &JobSpec, report: &(dyn Fn(Progress) + Sync)) -> Ending {
         Err(failure) => return failed(&failure, &spec.build_id, Value::Null),
     };
     match train(&job, spec, &timed) {
-        Ok(report) => succeeded(Report { run: run_block(spec, &clock, &report), ..report }),
+        Ok(Output { mut report, contents }) => {
+            report.run = run_block(spec, &clock, &report);
+            keep(&mut report, &contents, spec);
+            succeeded(report)
+        }
         Err(failure) => failed(&failure, &job.build_id, job.design_config()),
     }
 }
@@ -72,8 +77,25 @@ fn identified(spec: &JobSpec) -> Cow<'_, str> {
     Value::Object(fields).to_string().into()
 }
 
+/// Writes models and report to where they are kept, and says in the report where. A job whose artifacts cannot be
+/// written is a success without them.
+fn keep(report: &mut Report, contents: &Contents, spec: &JobSpec) {
+    let written_at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    let kept = Attempt::claim(&spec.artifacts, &spec.job_id).and_then(|attempt| {
+        let folder = attempt.folder().display().to_string();
+        report.run.insert("artifacts".to_owned(), folder.into());
+        attempt.write(contents, report, &written_at)
+    });
+    if let Err(error) = kept {
+        let reason = format!("{:#}", anyhow::Error::from(error));
+        tracing::warn!("the job's artifacts are not kept: {reason}");
+        report.run.insert("artifacts".to_owned(), Value::Null);
+        report.run.insert("artifacts_reason".to_owned(), reason.into());
+    }
+}
+
 /// Everything between a checked job and its report.
-fn train(job: &Job, spec: &JobSpec, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report, Failure> {
+fn train(job: &Job, spec: &JobSpec, progress: &(dyn Fn(Progress) + Sync)) -> Result<Output, Failure> {
     let selection = selection::select(job, &spec.plugins, &spec.refused)?;
     let open = |table: &FeatureTable| open_sessions(&selection, &spec.setting, table);
     let inputs = Inputs {
@@ -123,7 +145,7 @@ fn way_to_gpu(lock: &Path) -> Option<Gpu> {
 }
 
 /// Writes what a plugin tells beside its replies into the log.
-fn logging_listener(plugin: &str) -> Listener {
+pub(crate) fn logging_listener(plugin: &str) -> Listener {
     let plugin = plugin.to_owned();
     Arc::new(move |event| match event {
         Event::Log { level: 1, message, .. } => tracing::error!(plugin, "{message}"),
@@ -214,6 +236,7 @@ fn millis(duration: Duration) -> f64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::job::channel::ArtifactsPlace;
 
     fn ids_of(payload: Value) -> (String, String) {
         let setting = Setting {
@@ -225,8 +248,9 @@ mod tests {
             worker: "w".into(),
         };
         let (job_id, build_id) = ("known".to_owned(), "known".to_owned());
-        let spec =
-            JobSpec { job_id, build_id, payload: payload.to_string(), plugins: vec![], refused: vec![], setting };
+        let artifacts = ArtifactsPlace { dir: "/".into(), token: "1".to_owned() };
+        let (plugins, refused) = (vec![], vec![]);
+        let spec = JobSpec { job_id, build_id, payload: payload.to_string(), plugins, refused, setting, artifacts };
         let job = Job::parse(&identified(&spec)).unwrap();
         (job.id, job.build_id)
     }

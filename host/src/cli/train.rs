@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::cli::bar::Bar;
 use crate::cli::summary;
 use crate::config::Config;
-use crate::job::channel::{JobSpec, Setting};
+use crate::job::channel::{ArtifactsPlace, JobSpec, Setting};
 use crate::plugins::discover;
 use crate::runner;
 
@@ -35,13 +35,16 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     let path = args.job.display();
     let payload = std::fs::read_to_string(&args.job).with_context(|| format!("the job {path} cannot be read"))?;
     let found = discover::discover(&config.jobs.plugins_dir)?;
-    let build_id = build_id(&payload);
+    let build_id = id(&payload, ["build_id", "job_id"]);
     let bar = Bar::new();
     let result = match Setting::of(&config.jobs, "train") {
         Err(failure) => failure.to_result(&build_id, Value::Null),
         Ok(setting) => {
             let (plugins, refused) = (found.plugins, found.refused);
-            let spec = JobSpec { job_id: build_id.clone(), build_id, payload, plugins, refused, setting };
+            let job_id = id(&payload, ["job_id", "build_id"]);
+            let token = jiff::Timestamp::now().strftime("local-%Y%m%dT%H%M%SZ").to_string();
+            let artifacts = ArtifactsPlace { dir: config.jobs.artifacts_dir.clone(), token };
+            let spec = JobSpec { job_id, build_id, payload, plugins, refused, setting, artifacts };
             runner::run(&spec, &|progress| bar.show(progress.phase, &progress.details)).result
         }
     };
@@ -50,9 +53,9 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(summary::exit_code(&result))
 }
 
-/// What the result of a job echoes that cannot be read as one.
-fn build_id(payload: &str) -> String {
+/// The first of these that a job says, also one that cannot be read as a job.
+fn id(payload: &str, fields: [&str; 2]) -> String {
     let job: Value = serde_json::from_str(payload).unwrap_or_default();
-    let id = ["build_id", "job_id"].iter().find_map(|name| job[*name].as_str());
-    id.unwrap_or("train").to_owned()
+    let mut said = fields.iter().filter_map(|name| job[*name].as_str().map(str::trim));
+    said.find(|id| !id.is_empty()).unwrap_or("train").to_owned()
 }

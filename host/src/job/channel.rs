@@ -26,6 +26,17 @@ pub struct JobSpec {
     pub refused: Vec<Refused>,
     /// Where and with what the job runs.
     pub setting: Setting,
+    /// Where models and report are kept.
+    pub artifacts: ArtifactsPlace,
+}
+
+/// Where one attempt keeps what stays of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactsPlace {
+    /// Folder of all jobs.
+    pub dir: PathBuf,
+    /// The attempt's name: the token of its lease, or one for a job without a queue.
+    pub token: String,
 }
 
 /// What a job may use of its machine.

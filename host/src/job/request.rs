@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use self::cursor::{Cursor, Problems};
 use super::{failure::Failure, progress::Phase};
 
-pub use self::{rule::Rule, timeframe::Timeframe};
+pub use self::{read::is_symbol, rule::Rule, timeframe::Timeframe};
 pub use oculus_plugin_api::Operator;
 
 /// Longest payload that is read, in bytes.

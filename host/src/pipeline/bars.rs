@@ -9,12 +9,15 @@ mod cut;
 mod tests;
 mod validate;
 
-use std::path::Path;
+use std::{
+    ops::{Range, RangeInclusive},
+    path::{Path, PathBuf},
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::splits::Span;
+use super::{date::iso_date, splits::Span};
 use crate::{
     hash::sha256_hex,
     job::{
@@ -84,20 +87,57 @@ pub fn load(folder: &Path, job: &Job, lookback_rows: usize) -> Result<Market, Fa
     let mut warnings = Vec::new();
     let mut series = Vec::new();
     for symbol in &job.symbols {
-        let path = folder.join(format!("{symbol}.csv"));
-        if path.is_file() {
-            series.push(validate::sound(csv::read(&path, job.timeframe)?, symbol, job.timeframe)?);
-        } else {
-            let meant = otherwise_cased(symbol, &symbols_in(folder).unwrap_or_default());
-            let meant = meant.map(|meant| format!("; symbols are case-sensitive, and {meant} is there"));
-            let message = format!("{symbol} is left out: no file {}{}", path.display(), meant.unwrap_or_default());
-            warnings.push(Warning::new("symbol_without_bars", message));
+        match read(folder, symbol, job.timeframe)? {
+            Some(bars) => series.push(bars),
+            None => warnings.push(without_bars(folder, symbol)),
         }
     }
     if series.is_empty() {
         return Err(no_bars(folder, job));
     }
     cut::market(series, job, lookback_rows, warnings)
+}
+
+/// Reads all bars of one symbol; `None` where the folder has no file of it.
+///
+/// * `symbol`: safe as a file name, such as a job's.
+///
+/// # Errors
+/// `bad_bars` for a file that is no table of sound bars, `unreadable_bars` (retryable) when the file system fails.
+pub fn read(folder: &Path, symbol: &str, timeframe: Timeframe) -> Result<Option<Bars>, Failure> {
+    let path = file_of(folder, symbol);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    validate::sound(csv::read(&path, timeframe)?, symbol, timeframe).map(Some)
+}
+
+/// That a symbol has no file, with the one that may be meant.
+pub fn without_bars(folder: &Path, symbol: &str) -> Warning {
+    let meant = otherwise_cased(symbol, &symbols_in(folder).unwrap_or_default());
+    let meant = meant.map(|meant| format!("; symbols are case-sensitive, and {meant} is there"));
+    let path = file_of(folder, symbol);
+    let message = format!("{symbol} is left out: no file {}{}", path.display(), meant.unwrap_or_default());
+    Warning::new("symbol_without_bars", message)
+}
+
+fn file_of(folder: &Path, symbol: &str) -> PathBuf {
+    folder.join(format!("{symbol}.csv"))
+}
+
+/// The column that says when a bar is, in files of bars as in those that are written.
+pub fn time_column(timeframe: Timeframe) -> &'static str {
+    if timeframe.is_intraday() { "timestamp" } else { "date" }
+}
+
+/// When a bar is, as its file says it: its date, or the UTC time at which an intraday bar starts.
+///
+/// * `time`: start of the bar, seconds since 1970-01-01 UTC.
+pub fn moment(time: i64, timeframe: Timeframe) -> String {
+    if timeframe.is_intraday() {
+        return Timestamp::from_second(time).map_or_else(|_| time.to_string(), |time| time.to_string());
+    }
+    iso_date(session_day(time, &session_zone(timeframe)))
 }
 
 impl Bars {
@@ -118,17 +158,33 @@ impl Bars {
         self.time.iter().map(|&time| session_day(time, &zone)).collect()
     }
 
+    /// The bars that start within a span, ends included, in seconds since 1970-01-01 UTC.
+    pub fn within(&self, span: RangeInclusive<i64>) -> Self {
+        let from = self.time.partition_point(|time| time < span.start());
+        let to = self.time.partition_point(|time| time <= span.end());
+        self.part(from..to.max(from))
+    }
+
+    /// SHA-256 over the symbol and all numbers, whatever the format of their file; lower-case hex.
+    pub fn sha256(&self) -> String {
+        sha256(std::slice::from_ref(self))
+    }
+
     /// The bars from one index on.
     fn skip(&self, n_bars: usize) -> Self {
-        let tail = |values: &[f64]| values[n_bars..].to_vec();
+        self.part(n_bars..self.len())
+    }
+
+    fn part(&self, bars: Range<usize>) -> Self {
+        let part = |values: &[f64]| values[bars.clone()].to_vec();
         Self {
             symbol: self.symbol.clone(),
-            time: self.time[n_bars..].to_vec(),
-            open: tail(&self.open),
-            high: tail(&self.high),
-            low: tail(&self.low),
-            close: tail(&self.close),
-            volume: tail(&self.volume),
+            time: self.time[bars.clone()].to_vec(),
+            open: part(&self.open),
+            high: part(&self.high),
+            low: part(&self.low),
+            close: part(&self.close),
+            volume: part(&self.volume),
         }
     }
 }

@@ -9,7 +9,14 @@ pub fn iso_date(day: i32) -> String {
     date.map_or_else(|| format!("day {day}"), |date| date.to_string())
 }
 
+/// Days since 1970-01-01 of a date; what [`iso_date`] turns back.
+pub fn days_since_epoch(date: civil::Date) -> i32 {
+    let days = date.duration_since(civil::Date::constant(1970, 1, 1)).as_hours() / 24;
+    i32::try_from(days).unwrap_or(i32::MAX)
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -17,5 +24,12 @@ mod tests {
     fn days_become_dates() {
         assert_eq!([iso_date(0), iso_date(19_723), iso_date(-1)], ["1970-01-01", "2024-01-01", "1969-12-31"]);
         assert_eq!(iso_date(i32::MAX), "day 2147483647");
+    }
+
+    #[test]
+    fn dates_become_days_again() {
+        for day in [-400_000, -1, 0, 19_723, 1_000_000] {
+            assert_eq!(days_since_epoch(iso_date(day).parse().unwrap()), day);
+        }
     }
 }

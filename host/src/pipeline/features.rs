@@ -25,7 +25,11 @@ pub use self::{
     name::{Unresolved, resolve},
 };
 use super::bars::{Bars, Market, Warning};
-use crate::job::{failure::Failure, progress::Phase, request::Job};
+use crate::job::{
+    failure::Failure,
+    progress::Phase,
+    request::{Job, Timeframe},
+};
 
 /// All features of all symbols: one row a bar after the warm-up, ordered by symbol, then time.
 #[derive(Clone, Debug, Default)]
@@ -116,13 +120,32 @@ pub fn build(market: &Market, job: &Job) -> Result<(FeatureTable, FeatureReport)
     let mut report = FeatureReport::default();
     let features = choose(job, market.warm_up_bars, &mut report);
     report.warm_up_bars = longest_warm_up(&features);
-    let table = fill(market, &features, report.warm_up_bars);
+    let table = fill(&market.bars, market.timeframe, &features);
     if table.n_rows() == 0 {
         let message = format!("no symbol has more than the {} bars of warm-up", report.warm_up_bars);
         let hint = "raise design.years or give bars of a longer history";
         return Err(Failure::refused(Phase::FeatureEngineering, "too_few_bars", message, hint));
     }
     Ok((table, report))
+}
+
+/// Computes exactly these features, such as those of a saved model's table; the same bars give the same bits as
+/// [`build`].
+///
+/// * `names`: as [`FeatureTable::names`] has them, in their order.
+///
+/// # Errors
+/// A name that this version computes no feature for, or writes otherwise.
+pub fn compute(bars: &[Bars], timeframe: Timeframe, names: &[String]) -> Result<FeatureTable, Unresolved> {
+    let features = names.iter().map(|name| {
+        let feature = resolve(name)?;
+        if feature.name() == *name {
+            return Ok(feature);
+        }
+        let reason = format!("this version calls it {}", feature.name());
+        Err(Unresolved { asked: name.clone(), reason, nearest: Some(feature.name()) })
+    });
+    Ok(fill(bars, timeframe, &features.collect::<Result<Vec<_>, _>>()?))
 }
 
 /// Bars before the first row of each symbol, where `has_bars` of warm-up can be had.
@@ -170,23 +193,24 @@ fn asked(job: &Job, report: &mut FeatureReport) -> Vec<Feature> {
     features
 }
 
-fn fill(market: &Market, features: &[Feature], warm_up_bars: usize) -> FeatureTable {
+fn fill(bars: &[Bars], timeframe: Timeframe, features: &[Feature]) -> FeatureTable {
+    let warm_up_bars = longest_warm_up(features);
     let mut table = FeatureTable {
         names: features.iter().map(Feature::name).collect(),
         roles: features.iter().map(Feature::role).collect(),
-        symbols: market.bars.iter().map(|bars| bars.symbol.clone()).collect(),
+        symbols: bars.iter().map(|bars| bars.symbol.clone()).collect(),
         ..FeatureTable::default()
     };
-    for (symbol_idx, bars) in market.bars.iter().enumerate() {
+    for (symbol_idx, bars) in bars.iter().enumerate() {
         let first = warm_up_bars.min(bars.len());
         table.symbol.extend(std::iter::repeat_n(symbol_idx as u32, bars.len() - first));
         table.bar.extend(first as u32..bars.len() as u32);
         table.time.extend(&bars.time[first..]);
-        table.day.extend(&bars.session_days(market.timeframe)[first..]);
+        table.day.extend(&bars.session_days(timeframe)[first..]);
     }
     table.values.reserve_exact(features.len() * table.n_rows());
     for feature in features {
-        for bars in &market.bars {
+        for bars in bars {
             let values = feature.compute(&Prices::of(bars));
             table.values.extend(values[warm_up_bars.min(bars.len())..].iter().map(|&value| value as f32));
         }

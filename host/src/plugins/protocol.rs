@@ -48,6 +48,18 @@ pub enum Request {
     },
     /// Fit one model and predict with it.
     Fit(Fit),
+    /// Make a saved model ready, in place of the one before.
+    Load {
+        /// The bytes of a saved model.
+        model: Vec<u8>,
+        /// JSON of [`oculus_plugin_api::Setting`].
+        setting: String,
+    },
+    /// Predict with the loaded model.
+    Predict {
+        /// Rows to score.
+        rows: Vec<u32>,
+    },
 }
 
 /// [`crate::pipeline::fitter::FitRequest`] on the wire.
@@ -148,6 +160,13 @@ pub enum Reply {
         model: Option<Vec<u8>>,
         /// Share of each column, when wanted and known.
         importance: Option<Vec<f64>>,
+    },
+    /// The model is loaded.
+    Loaded,
+    /// The loaded model has predicted.
+    Predicted {
+        /// One for each row.
+        scores: Vec<f32>,
     },
     /// The plugin said no.
     Refused {

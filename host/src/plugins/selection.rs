@@ -135,7 +135,7 @@ fn claims_same_name(one: &Manifest, other: &Manifest) -> bool {
 }
 
 /// `major.minor.patch` as numbers; what is no number counts as 0.
-fn version(plugin: &InstalledPlugin) -> Vec<u64> {
+pub(crate) fn version(plugin: &InstalledPlugin) -> Vec<u64> {
     plugin.manifest.version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
 }
 

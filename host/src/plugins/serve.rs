@@ -120,6 +120,7 @@ struct Plugin {
     module: abi::Module_Ref,
     table: Option<abi::Table<'static>>,
     prepared: RwLock<HashMap<usize, Arc<abi::PreparedBox<'static>>>>,
+    loaded: RwLock<Option<abi::ModelBox>>,
 }
 
 impl Plugin {
@@ -135,7 +136,7 @@ impl Plugin {
                 Some(mapped.raw(mapped.names().leak()))
             }
         };
-        Ok(Self { module, table, prepared: RwLock::default() })
+        Ok(Self { module, table, prepared: RwLock::default(), loaded: RwLock::default() })
     }
 
     fn answer(&self, request: Request, host: &Caller) -> Reply {
@@ -143,6 +144,8 @@ impl Plugin {
             Request::Describe => self.describe(),
             Request::Prepare { prepared, learn_rows, setting } => self.prepare(prepared, &learn_rows, &setting, host),
             Request::Fit(fit) => self.fit(&fit, host),
+            Request::Load { model, setting } => self.load(&model, &setting),
+            Request::Predict { rows } => self.predict(&rows),
         };
         reply.unwrap_or_else(|error| Reply::Refused { code: error.code, message: error.message.into() })
     }
@@ -175,14 +178,31 @@ impl Plugin {
             device: RStr::from_str(&fit.device),
         };
         let model = prepared.fit(task, RStr::from_str(&fit.params), services(host)).into_result()?;
-        let mut scores = vec![f32::NAN; fit.predict_rows.len()];
-        let out = RSliceMut::from_mut_slice(&mut scores);
-        model.predict(self.table()?, RSlice::from_slice(&fit.predict_rows), out).into_result()?;
+        let scores = self.scores(&model, &fit.predict_rows)?;
         let bytes = if fit.keep_model { Some(model.save().into_result()?.into()) } else { None };
         // A family without importance is no failure.
         let importance = if fit.keep_model { model.importance().into_result().ok().map(Into::into) } else { None };
         let summary = model.summary().into_result()?.into();
         Ok(Reply::Fitted { scores, summary, model: bytes, importance })
+    }
+
+    fn load(&self, bytes: &[u8], setting: &str) -> Result<Reply, PluginError> {
+        let model = (self.module.load())(RSlice::from_slice(bytes), RStr::from_str(setting)).into_result()?;
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(model);
+        Ok(Reply::Loaded)
+    }
+
+    fn predict(&self, rows: &[u32]) -> Result<Reply, PluginError> {
+        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        let model = loaded.as_ref().ok_or_else(|| PluginError::data("no model has been loaded"))?;
+        Ok(Reply::Predicted { scores: self.scores(model, rows)? })
+    }
+
+    fn scores(&self, model: &abi::ModelBox, rows: &[u32]) -> Result<Vec<f32>, PluginError> {
+        let mut scores = vec![f32::NAN; rows.len()];
+        let out = RSliceMut::from_mut_slice(&mut scores);
+        model.predict(self.table()?, RSlice::from_slice(rows), out).into_result()?;
+        Ok(scores)
     }
 
     fn table(&self) -> Result<abi::Table<'static>, PluginError> {

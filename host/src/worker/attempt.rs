@@ -16,7 +16,7 @@ use super::queue::{Claim, Queue, Standing};
 use super::shutdown::{Stage, reached};
 use super::spool::Spooled;
 use super::{LONGEST_PAUSE, Worker};
-use crate::job::channel::{JobEvent, JobSpec, Setting};
+use crate::job::channel::{ArtifactsPlace, JobEvent, JobSpec, Setting};
 use crate::job::failure::{Failure, Kind};
 use crate::job::progress::{Phase, Progress, Status};
 
@@ -40,7 +40,7 @@ pub async fn run(worker: Arc<Worker>, queue: Queue, claim: Claim) {
             (refusal.id.clone(), Some(refused(&refusal)))
         }
         Admission::Run(job) => {
-            let (outcome, rest) = perform(&worker, &job, &mut lease).await;
+            let (outcome, rest) = perform(&worker, &job, claim.token, &mut lease).await;
             pause = rest;
             worker.board.remove(&job.id);
             (Some(job.id), outcome)
@@ -69,7 +69,7 @@ async fn admit_surely(worker: &Worker, queue: &Queue, claim: &Claim) -> Admissio
 }
 
 /// Runs the job's process, forwards what it says, and says how it ended and how long to rest before the next.
-async fn perform(worker: &Worker, job: &Job, lease: &mut Lease) -> (Option<Outcome>, Duration) {
+async fn perform(worker: &Worker, job: &Job, token: u64, lease: &mut Lease) -> (Option<Outcome>, Duration) {
     tracing::info!(job = job.id, attempt = job.attempt, "job started");
     let started = Instant::now();
     let (said, heard) = mpsc::unbounded_channel();
@@ -77,7 +77,7 @@ async fn perform(worker: &Worker, job: &Job, lease: &mut Lease) -> (Option<Outco
     let publisher = tokio::spawn(publish(Pace::new(&job.id, started), heard, lease.freshness(), shared));
     let mut phase = Phase::Queued;
     let mut rest = Duration::ZERO;
-    let ending = match spec(worker, job) {
+    let ending = match spec(worker, job, token) {
         Ok(spec) => {
             let _ = said.send(taken(worker, job));
             match Child::spawn(&spec) {
@@ -143,7 +143,7 @@ fn taken(worker: &Worker, job: &Job) -> Progress {
     Progress { phase: Phase::Queued, status: Status::InProgress, details }
 }
 
-fn spec(worker: &Worker, job: &Job) -> Result<JobSpec, Failure> {
+fn spec(worker: &Worker, job: &Job, token: u64) -> Result<JobSpec, Failure> {
     Ok(JobSpec {
         job_id: job.id.clone(),
         build_id: job.build_id.clone(),
@@ -151,6 +151,7 @@ fn spec(worker: &Worker, job: &Job) -> Result<JobSpec, Failure> {
         plugins: worker.plugins.clone(),
         refused: worker.refused.clone(),
         setting: Setting::of(&worker.config.jobs, &worker.name)?,
+        artifacts: ArtifactsPlace { dir: worker.config.jobs.artifacts_dir.clone(), token: token.to_string() },
     })
 }
 

@@ -28,7 +28,10 @@ fn section(manifest: &Manifest) -> String {
         ];
         format!("| {} |", cells.map(|cell| cell.replace('|', "\\|")).join(" | "))
     });
-    let table = ["| parameter | default | allowed | searched | meaning |".to_owned(), "| --- | --- | --- | --- | --- |".to_owned()];
+    let table = [
+        "| parameter | default | allowed | searched | meaning |".to_owned(),
+        "| --- | --- | --- | --- | --- |".to_owned(),
+    ];
     let table: Vec<_> = table.into_iter().chain(rows).collect();
     format!("## {}\n\n{}\n\n{}", manifest.title(), selected_by(manifest), table.join("\n"))
 }

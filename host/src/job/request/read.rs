@@ -162,7 +162,8 @@ fn is_name(name: &str) -> bool {
     !name.trim().is_empty() && name.chars().count() <= 64 && !name.chars().any(char::is_control)
 }
 
-fn is_symbol(symbol: &str) -> bool {
+/// Whether a text can be a ticker; such a one is safe as a file name.
+pub fn is_symbol(symbol: &str) -> bool {
     let plain = |character: char| character.is_ascii_alphanumeric() || ".-_^:".contains(character);
     (1..=64).contains(&symbol.len()) && !symbol.starts_with('.') && symbol.chars().all(plain)
 }

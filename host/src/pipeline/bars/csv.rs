@@ -8,7 +8,7 @@ use std::path::Path;
 use jiff::{Timestamp, civil, tz::TimeZone};
 use polars::prelude::{CsvReadOptions, DataFrame, SerReader, StringChunked};
 
-use super::refused;
+use super::{refused, time_column};
 use crate::job::{failure::Failure, progress::Phase, request::Timeframe};
 
 const PRICES: [&str; 5] = ["open", "high", "low", "close", "volume"];
@@ -32,7 +32,7 @@ pub(super) struct Row {
 pub(super) fn read(path: &Path, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let table = read_texts(path, &file)?;
-    let time_name = if timeframe.is_intraday() { "timestamp" } else { "date" };
+    let time_name = time_column(timeframe);
     let times = column(&table, time_name, &file)?;
     let mut columns = Vec::with_capacity(PRICES.len());
     for name in PRICES {

@@ -2,9 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Bars, csv::Row, refused, session_day, session_zone};
+use super::{Bars, csv::Row, moment, refused};
 use crate::job::{failure::Failure, request::Timeframe};
-use crate::pipeline::date::iso_date;
 
 /// Adjusted prices carry few decimals; within this share a high below the close is a rounding, beyond it an error.
 const ROUNDING: f64 = 1e-5;
@@ -58,7 +57,7 @@ fn check_spacing(bars: &Bars, file: &str, timeframe: Timeframe) -> Result<(), Fa
 
 fn push(bars: &mut Bars, row: &Row, file: &str, timeframe: Timeframe) -> Result<(), Failure> {
     let wrong = |what: String| {
-        let place = format!("{file} line {} ({})", row.line, name(row.time, timeframe));
+        let place = format!("{file} line {} ({})", row.line, moment(row.time, timeframe));
         refused("bad_bars", format!("{place}: {what}"), HINT)
     };
     let [open, high, low, close, volume] = row.values;
@@ -88,13 +87,6 @@ fn push(bars: &mut Bars, row: &Row, file: &str, timeframe: Timeframe) -> Result<
 }
 
 fn conflict(file: &str, first: &Row, second: &Row, timeframe: Timeframe) -> Failure {
-    let (line, other, when) = (first.line, second.line, name(first.time, timeframe));
+    let (line, other, when) = (first.line, second.line, moment(first.time, timeframe));
     refused("bad_bars", format!("{file}: {when} stands in lines {line} and {other} with different values"), HINT)
-}
-
-fn name(time: i64, timeframe: Timeframe) -> String {
-    if timeframe.is_intraday() {
-        return jiff::Timestamp::from_second(time).map_or_else(|_| time.to_string(), |time| time.to_string());
-    }
-    iso_date(session_day(time, &session_zone(timeframe)))
 }

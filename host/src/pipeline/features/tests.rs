@@ -297,3 +297,26 @@ fn spellings_of_strategy_designers_are_known() {
         assert_eq!(resolve(asked).map(|feature| feature.name()).as_deref(), Ok(name), "{asked}");
     }
 }
+
+#[test]
+fn features_computed_by_name_are_those_that_were_built_bit_for_bit() {
+    let rows: Vec<[f64; 5]> = (0..400)
+        .map(|day| {
+            let close = 100.0 + 10.0 * (f64::from(day) / 7.0).sin() + f64::from(day * day % 11);
+            [close - 0.5, close + 1.0, close - 1.0, close, 1e6 + f64::from(day % 13)]
+        })
+        .collect();
+    let bars = [bars_of(&rows)];
+    let built = fill(&bars, Timeframe::Day1, &all_features());
+    let computed = compute(&bars, Timeframe::Day1, &built.names).unwrap();
+    assert!(built.n_rows() > 0 && built.names == computed.names && built.roles == computed.roles);
+    let bits = |table: &FeatureTable| table.values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&built), bits(&computed));
+}
+
+#[test]
+fn a_feature_by_another_than_its_own_name_is_not_computed() {
+    let unresolved = |name: &str| compute(&[], Timeframe::Day1, &[name.to_owned()]).unwrap_err().reason;
+    assert_eq!(unresolved("rsi-14"), "this version calls it RSI_14");
+    assert!(!unresolved("NO_SUCH").is_empty());
+}

@@ -1,0 +1,97 @@
+//! One attempt's folder while it is written.
+
+use std::fs::DirBuilder;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::collect::Contents;
+use super::description::{Artifact, DESCRIPTION, FORMAT_VERSION, PREDICTIONS, REPORT};
+use super::error::ArtifactError;
+use super::names;
+use super::store::Store;
+use crate::job::channel::ArtifactsPlace;
+use crate::pipeline::report::{Provenance, Report};
+
+/// A folder that no other attempt writes to.
+pub struct Attempt {
+    job_id: String,
+    name: String,
+    folder: PathBuf,
+}
+
+/// `artifact.json` with what only people read.
+#[derive(Serialize)]
+struct Described<'a> {
+    #[serde(flatten)]
+    artifact: &'a Artifact,
+    provenance: &'a Provenance,
+}
+
+impl Attempt {
+    /// Makes the folder `<dir>/<job>/<token>`, for its owner's eyes only; with `-2` and so on behind a token that is
+    /// taken already, such as by a queue that has lost its counter.
+    ///
+    /// # Errors
+    /// The file system's, such as a lack of permission.
+    pub fn claim(place: &ArtifactsPlace, job_id: &str) -> Result<Self, ArtifactError> {
+        let of_job = place.dir.join(names::of_job(job_id));
+        let failed = |path: &Path, source: io::Error| ArtifactError::Folder { path: path.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(&of_job).map_err(|error| failed(&of_job, error))?;
+        let mut n_taken = 0_u32;
+        loop {
+            let name = if n_taken == 0 { place.token.clone() } else { format!("{}-{}", place.token, n_taken + 1) };
+            let folder = of_job.join(&name);
+            match DirBuilder::new().mode(0o700).create(&folder) {
+                Ok(()) => return Ok(Self { job_id: job_id.to_owned(), name, folder }),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => n_taken += 1,
+                Err(error) => return Err(failed(&folder, error)),
+            }
+        }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes everything, the description last. What cannot be written whole is removed again.
+    ///
+    /// * `written_at`: UTC, in a form that sorts by time.
+    ///
+    /// # Errors
+    /// The file system's, such as a full disk.
+    pub fn write(self, contents: &Contents, report: &Report, written_at: &str) -> Result<(), ArtifactError> {
+        let artifact = Artifact {
+            format_version: FORMAT_VERSION,
+            job_id: self.job_id.clone(),
+            attempt: self.name.clone(),
+            written_at: written_at.to_owned(),
+            host_version: env!("CARGO_PKG_VERSION").to_owned(),
+            trained: contents.trained.clone(),
+        };
+        let described = Described { artifact: &artifact, provenance: &report.provenance };
+        let written = self.write_all(contents, report, &described);
+        if written.is_err() {
+            // What stays is no artifact without its description, and only costs room.
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+        written
+    }
+
+    fn write_all(&self, contents: &Contents, report: &Report, described: &Described<'_>) -> Result<(), ArtifactError> {
+        let store = Store::open(&self.folder)?;
+        for (model, bytes) in contents.trained.models.iter().zip(&contents.bytes) {
+            store.write(&model.file, bytes.clone())?;
+        }
+        store.write(PREDICTIONS, contents.predictions.clone())?;
+        store.write(REPORT, json(&store, REPORT, report)?)?;
+        store.write(DESCRIPTION, json(&store, DESCRIPTION, described)?)
+    }
+}
+
+fn json(store: &Store, name: &str, value: &impl Serialize) -> Result<Vec<u8>, ArtifactError> {
+    serde_json::to_vec_pretty(value).map_err(|source| ArtifactError::Json { path: store.path(name), source })
+}

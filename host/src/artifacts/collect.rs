@@ -1,0 +1,107 @@
+//! Gathers from the stages what is kept of a job; nothing is written here.
+
+use std::fmt::Write;
+
+use super::description::{BarsUsed, Column, LabelUsed, SavedModel, Series, Trained};
+use crate::hash::sha256_hex;
+use crate::job::request::Timeframe;
+use crate::pipeline::bars::{Bars, moment, time_column};
+use crate::pipeline::labels::Label;
+use crate::pipeline::models::FinalModel;
+use crate::pipeline::report::Inputs;
+
+const SCALER: &str = "in each model's own file, where its family scales features";
+
+/// What is kept of a job.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    /// What was trained, and on what.
+    pub trained: Trained,
+    /// The bytes of each of its models.
+    pub bytes: Vec<Vec<u8>>,
+    /// The winner's scores, CSV.
+    pub predictions: String,
+}
+
+/// Gathers what is kept of a job.
+///
+/// * `label`: the one that the models were fitted on.
+/// * `test_rows`: the rows of the winner's test scores.
+pub fn collect(inputs: &Inputs<'_>, label: &Label, test_rows: &[u32]) -> Contents {
+    let (market, table, training) = (inputs.market, inputs.table, inputs.training);
+    let columns = table.names.iter().zip(&table.roles);
+    let (models, bytes) = training.models.iter().map(|model| (describe(inputs, model), model.bytes.clone())).unzip();
+    let trained = Trained {
+        winner: training.winning_model().plugin.clone(),
+        label: LabelUsed {
+            horizon_days: label.key.horizon_days,
+            horizon_bars: label.horizon_bars,
+            threshold_pct: label.key.threshold_pct,
+        },
+        timeframe: market.timeframe,
+        seed: inputs.job.design.ml_training_config.seed,
+        features: columns.map(|(name, &role)| Column { name: name.clone(), role }).collect(),
+        scaler: SCALER.to_owned(),
+        models,
+        bars: BarsUsed {
+            sha256: market.sha256.clone(),
+            symbols: market.bars.iter().filter_map(|bars| series(bars, market.timeframe)).collect(),
+        },
+    };
+    Contents { trained, bytes, predictions: predictions(inputs, label, test_rows) }
+}
+
+fn describe(inputs: &Inputs<'_>, model: &FinalModel) -> SavedModel {
+    let chosen = inputs.selection.chosen.iter().find(|chosen| chosen.plugin.manifest.id == model.plugin);
+    let manifest = chosen.map(|chosen| &chosen.plugin.manifest);
+    let row = inputs.training.rows.iter().find(|row| row.plugin.as_ref() == Some(&model.plugin));
+    let ending = manifest.and_then(|manifest| manifest.saves_as.as_deref()).unwrap_or("bin");
+    let auc = row.and_then(|row| row.validation.as_ref()?.auc);
+    SavedModel {
+        plugin: model.plugin.clone(),
+        title: model.name.clone(),
+        version: manifest.map(|manifest| manifest.version.clone()).unwrap_or_default(),
+        library_sha256: chosen.map(|chosen| chosen.plugin.sha256.clone()).unwrap_or_default(),
+        file: format!("models/{}.{ending}", model.plugin),
+        sha256: sha256_hex(&model.bytes),
+        params: model.params.clone(),
+        rounds: model.rounds,
+        device: model.device.clone(),
+        threshold: model.threshold.map(f64::from),
+        validation_auc: auc.map(|auc| auc.get()),
+    }
+}
+
+fn series(bars: &Bars, timeframe: Timeframe) -> Option<Series> {
+    let (&from_time, &to_time) = (bars.time.first()?, bars.time.last()?);
+    Some(Series {
+        symbol: bars.symbol.clone(),
+        n_bars: bars.len(),
+        from: moment(from_time, timeframe),
+        to: moment(to_time, timeframe),
+        from_time,
+        to_time,
+        sha256: bars.sha256(),
+    })
+}
+
+/// The winner's scores in the table's order: out of fold on validation rows, by the final model on test rows. A signal
+/// only of the latter: the threshold belongs to the final model, and each fold's own model has another level.
+fn predictions(inputs: &Inputs<'_>, label: &Label, test_rows: &[u32]) -> String {
+    let (table, winner, timeframe) = (inputs.table, &inputs.training.winner, inputs.market.timeframe);
+    let threshold = inputs.training.winning_model().threshold;
+    let validation = winner.oof_scores.iter().enumerate().filter(|(_, score)| !score.is_nan());
+    let validation = validation.map(|(row, &score)| (row, "validation", score));
+    let test = test_rows.iter().zip(&winner.test_scores).map(|(&row, &score)| (row as usize, "test", score));
+    let mut rows: Vec<(usize, &str, f32)> = validation.chain(test).collect();
+    rows.sort_by_key(|(row, set, _)| (*row, *set));
+    let mut csv = format!("symbol,{},set,probability,signal,label\n", time_column(timeframe));
+    for (row, set, score) in rows {
+        let threshold = threshold.filter(|_| set == "test");
+        let signal = threshold.map(|threshold| u8::from(score >= threshold).to_string()).unwrap_or_default();
+        let (symbol, when) = (&table.symbols[table.symbol[row] as usize], moment(table.time[row], timeframe));
+        // Writing to a string cannot fail.
+        let _ = writeln!(csv, "{symbol},{when},{set},{score},{signal},{}", label.value[row]);
+    }
+    csv
+}

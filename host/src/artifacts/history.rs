@@ -1,0 +1,65 @@
+//! The bars that a saved model is to read: those of its training where they are there, and what came since.
+//!
+//! Averages without end depend on where they begin, so a symbol of the job begins where the job's bars began: then the
+//! same bars give the same features, bit for bit, whatever older or newer bars there are.
+
+use std::path::Path;
+
+use super::description::{Series, Trained};
+use crate::job::failure::Failure;
+use crate::pipeline::bars::{self, Bars, Warning, moment};
+
+/// Bars for a saved model.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// One series a symbol that has a file.
+    pub bars: Vec<Bars>,
+    /// What the reader of the predictions should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// Reads the bars of some symbols, those of the job from its own first bar on; others whole.
+///
+/// # Errors
+/// Those of [`bars::read`]. A symbol without a file is a warning.
+pub fn history(trained: &Trained, folder: &Path, symbols: &[String]) -> Result<History, Failure> {
+    let mut history = History::default();
+    for symbol in symbols {
+        let Some(bars) = bars::read(folder, symbol, trained.timeframe)? else {
+            history.warnings.push(bars::without_bars(folder, symbol));
+            continue;
+        };
+        match trained.bars.symbols.iter().find(|series| series.symbol == *symbol) {
+            None => history.bars.push(bars),
+            Some(series) => {
+                history.warnings.extend(difference(series, &bars, trained));
+                history.bars.push(bars.within(series.from_time..=i64::MAX));
+            }
+        }
+    }
+    Ok(history)
+}
+
+/// In what the bars of the training's own time are others than the training's.
+fn difference(series: &Series, bars: &Bars, trained: &Trained) -> Option<Warning> {
+    let Series { symbol, from, to, .. } = series;
+    let (&first, &last) = (bars.time.first()?, bars.time.last()?);
+    if first > series.from_time {
+        let begin = moment(first, trained.timeframe);
+        let message = format!(
+            "{symbol} begins on {begin}, the training's bars on {from}: averages without end differ, and scores with them"
+        );
+        return Some(Warning::new("bars_begin_later", message));
+    }
+    // Bars that end earlier cannot be compared with a hash of all of them.
+    let same_time = bars.within(series.from_time..=series.to_time);
+    if last < series.to_time || same_time.sha256() == series.sha256 {
+        return None;
+    }
+    let (n_bars, n_needed) = (same_time.len(), series.n_bars);
+    let message = format!(
+        "{symbol}'s {n_bars} bars from {from} to {to} are not the {n_needed} that the model was trained on, such as after \
+         a split or a correction: scores of that time differ from the job's"
+    );
+    Some(Warning::new("bars_changed", message))
+}

@@ -1,0 +1,100 @@
+//! Claims about folders of artifacts. What is written into them is shown end to end, by the tests of `predict`.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Component, Path};
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::job::channel::ArtifactsPlace;
+
+proptest! {
+    #[test]
+    fn every_job_id_is_one_plain_folder_name_of_its_own(id in "\\PC{0,200}", other in "\\PC{0,200}") {
+        let name = names::of_job(&id);
+        let components: Vec<_> = Path::new(&name).components().collect();
+        prop_assert!(matches!(components.as_slice(), [Component::Normal(_)]), "{name}");
+        prop_assert!(name.len() <= 160 && !name.starts_with('.'));
+        prop_assert_eq!(id == other, name == names::of_job(&other));
+    }
+}
+
+#[test]
+fn usual_ids_stay_readable_and_dangerous_ones_are_escaped() {
+    let names = ["build:example", "job-1_a.b", "..", "a/b", "spool", "%2F"].map(names::of_job);
+    assert_eq!(names, ["build:example", "job-1_a.b", "%2E.", "a%2Fb", "%73%70%6F%6F%6C", "%252F"]);
+}
+
+fn place(dir: &Path) -> ArtifactsPlace {
+    ArtifactsPlace { dir: dir.join("made/when/needed"), token: "7".to_owned() }
+}
+
+#[test]
+fn a_token_that_comes_again_gets_a_folder_of_its_own_and_only_the_owner_may_look() {
+    let dir = tempfile::tempdir().unwrap();
+    let folders = [0, 1, 2].map(|_| Attempt::claim(&place(dir.path()), "job").unwrap().folder().to_owned());
+    assert_eq!(folders.each_ref().map(|folder| folder.file_name().unwrap()), ["7", "7-2", "7-3"]);
+    assert_eq!(fs::metadata(&folders[0]).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+/// An artifact in the form that this version writes.
+fn write_description(folder: &Path, job_id: &str, written_at: &str) {
+    fs::create_dir_all(folder.join("models")).unwrap();
+    fs::write(folder.join("models/m.bin"), "model").unwrap();
+    let attempt = folder.file_name().unwrap().to_str().unwrap();
+    let model = json!({
+        "plugin": "m", "title": "Trees", "version": "1.0.0", "library_sha256": "", "file": "models/m.bin",
+        "sha256": crate::hash::sha256_hex(b"model"), "params": {}, "threshold": f64::from(0.3_f32),
+    });
+    let description = json!({
+        "format_version": 1, "job_id": job_id, "attempt": attempt, "written_at": written_at, "host_version": "0.1.0",
+        "winner": "m", "label": {"horizon_days": 5, "horizon_bars": 5, "threshold_pct": 2.0}, "timeframe": "1d",
+        "seed": u64::MAX, "features": [{"name": "RSI_14", "role": "model"}], "scaler": "", "models": [model],
+        "bars": {"sha256": "", "symbols": []}, "provenance": {"unknown": true},
+    });
+    fs::write(folder.join("artifact.json"), description.to_string()).unwrap();
+}
+
+#[test]
+fn the_newest_whole_attempt_is_found_and_others_by_name_or_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let of_job = dir.path().join("job");
+    write_description(&of_job.join("10"), "job", "2026-01-02T00:00:00.000Z");
+    write_description(&of_job.join("9"), "job", "2026-01-03T00:00:00.000Z");
+    fs::create_dir(of_job.join("99")).unwrap();
+    let find = |job: &str, attempt| Kept::find(dir.path(), job, attempt).map(|kept| kept.artifact.attempt);
+    assert_eq!(find("job", None).unwrap(), "9");
+    assert_eq!(find("job", Some("10")).unwrap(), "10");
+    assert_eq!(find(of_job.join("10").to_str().unwrap(), None).unwrap(), "10");
+    let message = find("job", Some("99")).unwrap_err().to_string();
+    assert!(message.contains("no whole attempt `99`, it has 10, 9, 99"), "{message}");
+    assert!(find("job", Some("../job/9")).is_err());
+    let message = find("nobody", None).unwrap_err().to_string();
+    assert!(message.contains("there is no folder") && message.contains("ARTIFACTS_DIR"), "{message}");
+}
+
+#[test]
+fn what_is_read_is_what_was_written_or_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("1");
+    write_description(&folder, "job", "");
+    let kept = Kept::open(&folder).unwrap();
+    let model = kept.model(Some("TREES")).unwrap();
+    assert_eq!(kept.model(None).unwrap(), model);
+    assert_eq!((model.threshold.unwrap() as f32, kept.artifact.trained.seed), (0.3, u64::MAX));
+    assert_eq!(kept.bytes(model).unwrap(), b"model");
+    let message = kept.model(Some("lstm")).unwrap_err().to_string();
+    assert!(message.contains("no model `lstm`") && message.contains("m (Trees)"), "{message}");
+
+    fs::write(folder.join("models/m.bin"), "mode1").unwrap();
+    assert!(matches!(kept.bytes(model), Err(ArtifactError::Changed { .. })));
+    let outside = SavedModel { file: "../1/models/m.bin".to_owned(), ..model.clone() };
+    assert!(matches!(kept.bytes(&outside), Err(ArtifactError::Store { verb: "read", .. })));
+    fs::write(folder.join("artifact.json"), json!({"format_version": 2}).to_string()).unwrap();
+    assert!(matches!(Kept::open(&folder), Err(ArtifactError::Newer { found: 2, .. })));
+    fs::write(folder.join("artifact.json"), "{").unwrap();
+    assert!(matches!(Kept::open(&folder), Err(ArtifactError::Json { .. })));
+}

@@ -1,0 +1,198 @@
+//! `oculus-host predict`: signals of a trained model on bars, those of its training or newer ones.
+
+mod output;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow, bail};
+use jiff::civil::Date;
+
+use self::output::{Out, Signals};
+use crate::artifacts::{self, Artifact, Kept, SavedModel};
+use crate::config::Config;
+use crate::job::channel::Setting;
+use crate::job::failure::Failure;
+use crate::job::request::is_symbol;
+use crate::pipeline::date::days_since_epoch;
+use crate::pipeline::features::{self, FeatureTable};
+use crate::pipeline::fitter;
+use crate::plugins::InstalledPlugin;
+use crate::plugins::discover;
+use crate::plugins::predictor::Predictor;
+use crate::plugins::selection;
+use crate::plugins::table::SharedTable;
+use crate::runner;
+
+/// Predict with a trained model: probabilities and signals for every bar
+///
+/// Reads the artifact that the job left, computes exactly its features, and loads the model through its plugin. On the
+/// bars of the training it gives the job's own test predictions, bit for bit.
+#[derive(clap::Args, Clone, Debug)]
+#[command(
+    after_help = "Example:\n  oculus-host predict build:example --bars examples/bars --symbol AAPL --out signals.csv"
+)]
+pub struct Args {
+    /// A job's id, or the folder of an artifact
+    #[arg(value_name = "JOB")]
+    pub job: String,
+    /// Symbol to predict; may be said several times [default: those of the job]
+    #[arg(long = "symbol", value_name = "S", value_parser = symbol)]
+    pub symbols: Vec<String>,
+    /// Model to use, such as lightgbm [default: the winner]
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Attempt at the job, the name of its folder [default: the newest whole one]
+    #[arg(long, value_name = "TOKEN")]
+    pub attempt: Option<String>,
+    /// First session date to write
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<Date>,
+    /// Last session date to write
+    #[arg(long, value_name = "DATE")]
+    pub to: Option<Date>,
+    /// File to write, .csv or .parquet [default: CSV on stdout]
+    #[arg(long, value_name = "FILE", value_parser = output::file)]
+    pub out: Option<Out>,
+}
+
+/// Predicts; the exit code is 0.
+///
+/// # Errors
+/// What is missing: the artifact, its plugin, bars; or what the plugin says.
+pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+    let kept = Kept::find(&config.jobs.artifacts_dir, &args.job, args.attempt.as_deref())?;
+    let model = kept.model(args.model.as_deref())?;
+    let bytes = kept.bytes(model)?;
+    let plugin = plugin_of(model, config)?;
+    let table = features_of(&kept.artifact, config, &args.symbols)?;
+    let scores = score(&kept.artifact, model, bytes, (&plugin, config), &table)?;
+    let within = |day: i32| {
+        args.from.is_none_or(|from| days_since_epoch(from) <= day)
+            && args.to.is_none_or(|to| day <= days_since_epoch(to))
+    };
+    let rows: Vec<usize> = (0..table.n_rows()).filter(|&row| within(table.day[row])).collect();
+    if rows.is_empty() {
+        bail!("no row within the dates asked for; {}", spans(&table));
+    }
+    // Exactly the number that the job compared to.
+    let threshold = model.threshold.map(|threshold| threshold as f32);
+    let timeframe = kept.artifact.trained.timeframe;
+    let signals = Signals { table: &table, rows: &rows, scores: &scores, threshold, timeframe };
+    let (title, job, folder) = (&model.title, &kept.artifact.job_id, kept.folder.display());
+    tracing::info!("{} rows by {title} of job {job} ({folder})", rows.len());
+    match &args.out {
+        None => super::answer(signals.csv().trim_end())?,
+        Some(out) => out.write(&signals)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn symbol(text: &str) -> Result<String, String> {
+    let needed = "needed 1 to 64 of A–Z a–z 0–9 . - _ ^ : that do not start with a dot";
+    if is_symbol(text) { Ok(text.to_owned()) } else { Err(needed.to_owned()) }
+}
+
+/// The plugin that made a model: the very same library, else the highest version of the plugin, with a warning.
+fn plugin_of(model: &SavedModel, config: &Config) -> anyhow::Result<InstalledPlugin> {
+    let folder = config.jobs.plugins_dir.display();
+    let found = discover::discover(&config.jobs.plugins_dir)?;
+    let SavedModel { plugin: id, version, library_sha256, .. } = model;
+    let candidates: Vec<_> = found.plugins.iter().filter(|plugin| plugin.manifest.id == *id).collect();
+    if let Some(same) = candidates.iter().find(|plugin| plugin.sha256 == *library_sha256) {
+        return Ok((*same).clone());
+    }
+    let Some(other) = candidates.into_iter().max_by_key(|plugin| selection::version(plugin)) else {
+        let there: Vec<_> = found.plugins.iter().map(|plugin| plugin.manifest.id.as_str()).collect();
+        let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+        let refused = found.refused.iter().map(|it| format!("; {} is no plugin: {}", it.path.display(), it.reason));
+        bail!(
+            "the model was made by the plugin `{id}` {version}, which is not installed; plugins in {folder}: {there}{}; \
+             publish it there, this project's by `cargo xtask plugins {id}`, or name another folder by --plugins",
+            refused.collect::<String>()
+        );
+    };
+    tracing::warn!(
+        "the model was made by {id} {version} (SHA-256 {library_sha256}), predicted by {id} {} (SHA-256 {}): scores may \
+         differ in their last digits",
+        other.manifest.version,
+        other.sha256
+    );
+    Ok(other.clone())
+}
+
+/// The features of the artifact on the bars of these symbols; of the job's where none are named.
+fn features_of(artifact: &Artifact, config: &Config, symbols: &[String]) -> anyhow::Result<FeatureTable> {
+    let trained = &artifact.trained;
+    let said = |failure: Failure| anyhow!("{failure}; {}", failure.hint);
+    let folder = Setting::of(&config.jobs, "predict").map_err(said)?.bars_dir;
+    let of_job: Vec<String> = trained.bars.symbols.iter().map(|series| series.symbol.clone()).collect();
+    let mut wanted: Vec<String> = Vec::new();
+    for symbol in if symbols.is_empty() { &of_job } else { symbols } {
+        if !wanted.contains(symbol) {
+            wanted.push(symbol.clone());
+        }
+    }
+    let history = artifacts::history(trained, &folder, &wanted).map_err(said)?;
+    for warning in &history.warnings {
+        tracing::warn!(code = warning.code, "{}", warning.message);
+    }
+    let names: Vec<String> = trained.features.iter().map(|column| column.name.clone()).collect();
+    let table = features::compute(&history.bars, trained.timeframe, &names)
+        .context("the artifact's features cannot be computed by this version of oculus-host")?;
+    let roles = trained.features.iter().map(|column| column.role);
+    if !table.roles.iter().copied().eq(roles) {
+        bail!("this version of oculus-host gives models other features than {}, which trained", artifact.host_version);
+    }
+    let n_bars = |symbol_idx: usize| history.bars[symbol_idx].len();
+    for (symbol_idx, symbol) in table.symbols.iter().enumerate() {
+        if !table.symbol.contains(&(symbol_idx as u32)) {
+            tracing::warn!("{symbol} has no row: its {} bars are fewer than the features need", n_bars(symbol_idx));
+        }
+    }
+    if table.n_rows() == 0 {
+        let asked = wanted.join(", ");
+        bail!("no row to predict for {asked} in {}: give SYMBOL.csv with a longer history", folder.display());
+    }
+    Ok(table)
+}
+
+/// One score a row of the table.
+fn score(
+    artifact: &Artifact,
+    model: &SavedModel,
+    bytes: Vec<u8>,
+    (plugin, config): (&InstalledPlugin, &Config),
+    table: &FeatureTable,
+) -> anyhow::Result<Vec<f32>> {
+    let device = device(model, plugin, config);
+    let shared =
+        SharedTable::write(table).context("the features cannot be written into the temporary folder (TMPDIR)")?;
+    let setting = fitter::setting(device, artifact.trained.seed);
+    let rows: Vec<u32> = (0..table.n_rows() as u32).collect();
+    let id = &plugin.manifest.id;
+    let scores = Predictor::start(plugin, &shared, runner::logging_listener(id))
+        .and_then(|predictor| predictor.load(bytes, &setting).and_then(|()| predictor.predict(&rows)))
+        .with_context(|| format!("the plugin `{id}` {} cannot predict with this model", plugin.manifest.version))?;
+    if scores.len() != rows.len() {
+        bail!("the plugin `{id}` gave {} scores for {} rows: update it", scores.len(), rows.len());
+    }
+    Ok(scores)
+}
+
+/// The device that the model was fitted on, where it is here and may be used; else the CPU.
+fn device<'a>(model: &'a SavedModel, plugin: &InstalledPlugin, config: &Config) -> &'a str {
+    let fitted_on = model.device.as_deref().unwrap_or("cpu");
+    if fitted_on == "cpu" || config.jobs.gpu_enabled && plugin.manifest.devices.iter().any(|it| it == fitted_on) {
+        return fitted_on;
+    }
+    tracing::warn!("the model was fitted on {fitted_on}, predicted on the cpu: scores may differ in their last digits");
+    "cpu"
+}
+
+/// What the table reaches over, for an error.
+fn spans(table: &FeatureTable) -> String {
+    use crate::pipeline::date::iso_date;
+    let (first, last) = (table.day.iter().min(), table.day.iter().max());
+    let date = |day: Option<&i32>| day.copied().map(iso_date).unwrap_or_default();
+    format!("there are rows from {} to {}", date(first), date(last))
+}

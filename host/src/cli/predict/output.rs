@@ -1,0 +1,168 @@
+//! Predictions as CSV or Parquet: `symbol, date|timestamp, probability, signal`.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use polars::prelude::{Column, DataFrame, NamedFrom, ParquetWriter, Series};
+
+use crate::job::request::Timeframe;
+use crate::pipeline::bars::{moment, time_column};
+use crate::pipeline::features::FeatureTable;
+
+/// Rows to write.
+pub struct Signals<'a> {
+    /// The table that was scored.
+    pub table: &'a FeatureTable,
+    /// Which of its rows, ascending.
+    pub rows: &'a [usize],
+    /// One score a row of the table; NaN where there is none.
+    pub scores: &'a [f32],
+    /// Score from which a row is a signal, where one is known.
+    pub threshold: Option<f32>,
+    /// Length of a bar.
+    pub timeframe: Timeframe,
+}
+
+/// A file to write.
+#[derive(Clone, Debug)]
+pub enum Out {
+    /// As text.
+    Csv(PathBuf),
+    /// As columns.
+    Parquet(PathBuf),
+}
+
+/// The file of that name, by its ending.
+///
+/// # Errors
+/// In words for the command line.
+pub fn file(name: &str) -> Result<Out, String> {
+    let path = PathBuf::from(name);
+    match path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase).as_deref() {
+        Some("csv") => Ok(Out::Csv(path)),
+        Some("parquet") => Ok(Out::Parquet(path)),
+        _ => Err("needed a file that ends in .csv or .parquet".to_owned()),
+    }
+}
+
+impl Out {
+    /// Writes the file whole, or not at all.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn write(&self, signals: &Signals<'_>) -> anyhow::Result<()> {
+        let (path, bytes) = match self {
+            Self::Csv(path) => (path, signals.csv().into_bytes()),
+            Self::Parquet(path) => (path, signals.parquet()?),
+        };
+        replace(path, &bytes).with_context(|| format!("{} cannot be written", path.display()))
+    }
+}
+
+/// Written aside, then renamed into place.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{}.tmp", std::process::id()));
+    let written = std::fs::write(&aside, bytes).and_then(|()| std::fs::rename(&aside, path));
+    written.inspect_err(|_| {
+        let _ = std::fs::remove_file(&aside);
+    })
+}
+
+impl Signals<'_> {
+    /// One line a row, floats as short as they can be read back; empty where there is no score.
+    pub fn csv(&self) -> String {
+        let mut csv = format!("symbol,{},probability,signal\n", time_column(self.timeframe));
+        for &row in self.rows {
+            let probability = self.probability(row).map(|score| score.to_string()).unwrap_or_default();
+            let signal = self.signal(row).map(|signal| signal.to_string()).unwrap_or_default();
+            // Writing to a string cannot fail.
+            let _ = writeln!(csv, "{},{},{probability},{signal}", self.symbol(row), self.when(row));
+        }
+        csv
+    }
+
+    /// The same rows and columns; null where there is no score.
+    fn parquet(&self) -> anyhow::Result<Vec<u8>> {
+        let symbols: Vec<&str> = self.rows.iter().map(|&row| self.symbol(row)).collect();
+        let times: Vec<String> = self.rows.iter().map(|&row| self.when(row)).collect();
+        let probabilities: Vec<Option<f32>> = self.rows.iter().map(|&row| self.probability(row)).collect();
+        let signals: Vec<Option<i32>> = self.rows.iter().map(|&row| self.signal(row)).collect();
+        let columns = vec![
+            Column::from(Series::new("symbol".into(), symbols)),
+            Column::from(Series::new(time_column(self.timeframe).into(), times)),
+            Column::from(Series::new("probability".into(), probabilities)),
+            Column::from(Series::new("signal".into(), signals)),
+        ];
+        let mut frame = DataFrame::new(self.rows.len(), columns)?;
+        let mut bytes = Vec::new();
+        ParquetWriter::new(&mut bytes).finish(&mut frame)?;
+        Ok(bytes)
+    }
+
+    fn symbol(&self, row: usize) -> &str {
+        &self.table.symbols[self.table.symbol[row] as usize]
+    }
+
+    fn when(&self, row: usize) -> String {
+        moment(self.table.time[row], self.timeframe)
+    }
+
+    fn probability(&self, row: usize) -> Option<f32> {
+        Some(self.scores[row]).filter(|score| score.is_finite())
+    }
+
+    /// 1 from the threshold on, as the job's own metrics count.
+    fn signal(&self, row: usize) -> Option<i32> {
+        Some(i32::from(self.probability(row)? >= self.threshold?))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use polars::prelude::{ParquetReader, SerReader};
+
+    use super::*;
+
+    fn with_signals<R>(work: impl FnOnce(&Signals<'_>) -> R) -> R {
+        let table = FeatureTable {
+            symbols: vec!["A".to_owned(), "B".to_owned()],
+            symbol: vec![0, 0, 1],
+            time: vec![0, 86_400, 0],
+            day: vec![0, 1, 0],
+            ..FeatureTable::default()
+        };
+        let (rows, scores) = ([1, 2], [0.9, 0.1 + 0.2, f32::NAN]);
+        let threshold = Some(0.1 + 0.2);
+        work(&Signals { table: &table, rows: &rows, scores: &scores, threshold, timeframe: Timeframe::Day1 })
+    }
+
+    #[test]
+    fn a_row_without_a_score_has_neither_probability_nor_signal() {
+        let csv = with_signals(Signals::csv);
+        assert_eq!(
+            csv,
+            "symbol,date,probability,signal\nA,1970-01-02,0.3,1\nB,1970-01-01,,\n"
+                .replace("0.3,", &format!("{},", 0.1_f32 + 0.2))
+        );
+    }
+
+    #[test]
+    fn parquet_holds_what_the_csv_says() {
+        let bytes = with_signals(|signals| signals.parquet().unwrap());
+        let frame = ParquetReader::new(std::io::Cursor::new(bytes)).finish().unwrap();
+        assert_eq!(frame.get_column_names_str(), ["symbol", "date", "probability", "signal"]);
+        let probabilities: Vec<_> = frame.column("probability").unwrap().f32().unwrap().iter().collect();
+        assert_eq!(probabilities, [Some(0.1 + 0.2), None]);
+        assert_eq!(frame.column("signal").unwrap().i32().unwrap().iter().collect::<Vec<_>>(), [Some(1), None]);
+        assert_eq!(frame.column("date").unwrap().str().unwrap().get(0), Some("1970-01-02"));
+    }
+
+    #[test]
+    fn the_ending_decides_on_the_form() {
+        assert!(matches!(file("a.CSV"), Ok(Out::Csv(_))) && matches!(file("a.parquet"), Ok(Out::Parquet(_))));
+        assert!(file("a.xlsx").is_err() && file("a").is_err());
+    }
+}

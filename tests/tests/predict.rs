@@ -1,0 +1,268 @@
+//! What a job leaves behind, and what can be done with it: the model's own test predictions again, and new ones.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use oculus_host::hash::sha256_hex;
+use oculus_tests::command::{self, Said};
+use oculus_tests::{Redis, Worker, build, jobs};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Bars of each symbol that the project carries.
+const N_BARS: usize = 1512;
+/// Those that the test's job sees: older and newer ones remain.
+const TRAINED_ON: Range<usize> = 400..1452;
+
+/// A job that was trained with its artifacts.
+struct Trained {
+    folder: TempDir,
+    result: Value,
+}
+
+/// Trains once for all tests.
+fn trained() -> &'static Trained {
+    static TRAINED: OnceLock<Trained> = OnceLock::new();
+    TRAINED.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        write_bars(&folder.path().join("bars"), TRAINED_ON);
+        let result = train("../build:kept/1", folder.path());
+        Trained { folder, result }
+    })
+}
+
+fn train(id: &str, folder: &Path) -> Value {
+    let bars = format!("dir:{}", folder.join("bars").display());
+    let artifacts = folder.join("artifacts");
+    command::train(&jobs::job(id), &[("BARS_SOURCE", &bars), ("ARTIFACTS_DIR", artifacts.to_str().unwrap())])
+}
+
+/// Some of the bars that the project carries, by their place in the files.
+fn write_bars(folder: &Path, bars: Range<usize>) {
+    fs::create_dir_all(folder).unwrap();
+    for symbol in ["AAPL", "MSFT"] {
+        let file = format!("{symbol}.csv");
+        let text = fs::read_to_string(jobs::bars().join(&file)).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let part = [&lines[..1], &lines[1 + bars.start..1 + bars.end]].concat();
+        fs::write(folder.join(file), part.join("\n") + "\n").unwrap();
+    }
+}
+
+impl Trained {
+    fn artifact(&self) -> PathBuf {
+        PathBuf::from(self.result["run"]["artifacts"].as_str().unwrap())
+    }
+
+    fn description(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.artifact().join("artifact.json")).unwrap()).unwrap()
+    }
+
+    /// The job's own test predictions: `symbol,date` → `probability,signal`, as they are written.
+    fn test_predictions(&self) -> BTreeMap<String, String> {
+        let text = fs::read_to_string(self.artifact().join("predictions.csv")).unwrap();
+        let fields = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
+        let test = fields.filter(|fields| fields[2] == "test");
+        test.map(|fields| (fields[..2].join(","), fields[3..5].join(","))).collect()
+    }
+
+    fn predict(&self, bars: Range<usize>, arguments: &[&str]) -> Said {
+        let folder = tempfile::tempdir().unwrap();
+        write_bars(folder.path(), bars);
+        let (bars, artifacts) = (folder.path().to_str().unwrap(), self.folder.path().join("artifacts"));
+        let usual = ["predict", "../build:kept/1", "--bars", bars];
+        command::run(&[&usual, arguments].concat(), &[("ARTIFACTS_DIR", artifacts.to_str().unwrap())])
+    }
+}
+
+/// `symbol,date` → `probability,signal`.
+fn predictions(csv: &str) -> BTreeMap<String, String> {
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("symbol,date,probability,signal"));
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split(',').collect();
+        (fields[..2].join(","), fields[2..].join(","))
+    };
+    lines.map(row).collect()
+}
+
+/// All that is of the job's test is predicted as the job did; floats are written so that equal texts are equal bits.
+fn assert_reproduces(said: &Said, expected: &BTreeMap<String, String>) {
+    assert_eq!(said.code, 0, "{said:?}");
+    let found = predictions(&said.stdout);
+    assert!(expected.len() > 50);
+    for (row, prediction) in expected {
+        assert_eq!(found.get(row), Some(prediction), "{row}");
+    }
+}
+
+#[test]
+fn on_the_bars_of_the_training_the_jobs_test_predictions_come_again_bit_for_bit() {
+    let job = trained();
+    let expected = job.test_predictions();
+    assert_eq!(expected.len() as u64, job.result["model_metrics"]["n_test"].as_u64().unwrap());
+    let said = job.predict(TRAINED_ON, &[]);
+    assert_reproduces(&said, &expected);
+    assert!(!said.stderr.contains("WARN"), "{}", said.stderr);
+}
+
+#[test]
+fn older_bars_change_nothing_and_newer_ones_only_add() {
+    let job = trained();
+    let expected = job.test_predictions();
+    let same = predictions(&job.predict(TRAINED_ON, &[]).stdout);
+    let said = job.predict(0..TRAINED_ON.end, &[]);
+    assert_reproduces(&said, &expected);
+    assert_eq!(predictions(&said.stdout), same);
+    let said = job.predict(0..N_BARS, &[]);
+    assert_reproduces(&said, &expected);
+    let with_newer = predictions(&said.stdout);
+    assert_eq!(with_newer.len(), same.len() + 2 * (N_BARS - TRAINED_ON.end));
+    assert!(same.iter().all(|(row, prediction)| with_newer.get(row) == Some(prediction)));
+}
+
+#[test]
+fn one_symbol_alone_is_predicted_as_beside_others_and_dates_cut_the_output() {
+    let job = trained();
+    let mut expected = job.test_predictions();
+    expected.retain(|row, _| row.starts_with("MSFT,"));
+    let said = job.predict(0..N_BARS, &["--symbol", "MSFT"]);
+    assert_reproduces(&said, &expected);
+    assert!(predictions(&said.stdout).keys().all(|row| row.starts_with("MSFT,")));
+
+    let date = |row: &String| row.split(',').nth(1).unwrap().to_owned();
+    let (from, to) = (expected.keys().map(date).min().unwrap(), expected.keys().map(date).max().unwrap());
+    let said = job.predict(0..N_BARS, &["--symbol", "MSFT", "--from", &from, "--to", &to]);
+    assert_reproduces(&said, &expected);
+    assert!(predictions(&said.stdout).keys().all(|row| (&from..=&to).contains(&&date(row))));
+    let said = job.predict(0..N_BARS, &["--from", "2050-01-01"]);
+    assert!(said.code == 1 && said.stderr.contains("there are rows from"), "{said:?}");
+}
+
+#[test]
+fn the_artifact_says_what_it_holds() {
+    let job = trained();
+    let (folder, description) = (job.artifact(), job.description());
+    assert!(folder.starts_with(job.folder.path().join("artifacts")), "{}", folder.display());
+    assert_eq!(description["job_id"], "../build:kept/1");
+    let model = &description["models"][0];
+    let bytes = fs::read(folder.join(model["file"].as_str().unwrap())).unwrap();
+    assert_eq!((&model["file"], &description["winner"]), (&"models/lightgbm.txt".into(), &"lightgbm".into()));
+    assert_eq!(model["sha256"], sha256_hex(&bytes));
+    assert_eq!(job.result["provenance"]["model_sha256"], sha256_hex(&bytes));
+    assert_eq!(description["provenance"], job.result["provenance"]);
+    let n_features = job.result["provenance"]["n_features"].as_u64().unwrap();
+    assert_eq!(description["features"].as_array().unwrap().len() as u64, n_features);
+    assert_eq!(model["threshold"], job.result["model_metrics"]["threshold"]);
+    let report: Value = serde_json::from_slice(&fs::read(folder.join("report.json")).unwrap()).unwrap();
+    assert_eq!(report, job.result);
+}
+
+#[test]
+fn what_cannot_be_used_is_said_with_what_to_do() {
+    let job = trained();
+    let copy = job.folder.path().join("copy");
+    let files = ["artifact.json", "models/lightgbm.txt"];
+    fs::create_dir_all(copy.join("models")).unwrap();
+    for file in files {
+        fs::copy(job.artifact().join(file), copy.join(file)).unwrap();
+    }
+    let path = copy.to_str().unwrap();
+    let predict = |settings: &[(&str, &str)]| command::run(&["predict", path], settings);
+    assert_eq!(predict(&[]).code, 0);
+    let empty = tempfile::tempdir().unwrap();
+    let said = predict(&[("PLUGINS_DIR", empty.path().to_str().unwrap())]);
+    assert!(said.code == 1 && said.stderr.contains("cargo xtask plugins lightgbm"), "{said:?}");
+    let text = fs::read_to_string(copy.join(files[1])).unwrap();
+    fs::write(copy.join(files[1]), text.replacen("num_leaves=", "num_leaves= ", 1)).unwrap();
+    let said = predict(&[]);
+    assert!(said.code == 1 && said.stderr.contains("has been changed"), "{said:?}");
+
+    for (arguments, code, part) in [
+        (["--model", "lstm"], 1, "lightgbm (LightGBM)"),
+        (["--attempt", "77"], 1, "no whole attempt `77`"),
+        (["--symbol", "NOSUCH"], 1, "NOSUCH"),
+        (["--symbol", "../AAPL"], 2, "A–Z"),
+        (["--out", "signals.xlsx"], 2, ".parquet"),
+    ] {
+        let said = job.predict(TRAINED_ON, &arguments);
+        assert!(said.code == code && said.stderr.contains(part), "{said:?}");
+    }
+}
+
+#[test]
+fn another_build_of_the_plugin_serves_with_a_warning_and_changed_bars_are_told() {
+    let job = trained();
+    let plugins = tempfile::tempdir().unwrap();
+    let library = build::plugins().join("oculus_plugin_lightgbm").read_dir().unwrap().next().unwrap().unwrap();
+    let rebuilt = plugins.path().join(library.file_name());
+    // Bytes behind the end of a library change its hash and nothing else.
+    fs::write(&rebuilt, [fs::read(library.path()).unwrap(), vec![0]].concat()).unwrap();
+    let said = command::run(
+        &["predict", job.artifact().to_str().unwrap(), "--bars", jobs::bars().to_str().unwrap()],
+        &[("PLUGINS_DIR", plugins.path().to_str().unwrap())],
+    );
+    assert_reproduces(&said, &job.test_predictions());
+    let sha256 = sha256_hex(&fs::read(&rebuilt).unwrap());
+    assert!(said.stderr.contains(&sha256), "{}", said.stderr);
+
+    let changed = tempfile::tempdir().unwrap();
+    write_bars(changed.path(), TRAINED_ON);
+    let text = fs::read_to_string(changed.path().join("AAPL.csv")).unwrap();
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.remove(300);
+    fs::write(changed.path().join("AAPL.csv"), lines.join("\n")).unwrap();
+    let bars = changed.path().to_str().unwrap();
+    let said = command::run(&["predict", job.artifact().to_str().unwrap(), "--bars", bars], &[]);
+    assert!(said.code == 0 && said.stderr.contains("AAPL's") && !said.stderr.contains("MSFT's"), "{said:?}");
+}
+
+#[test]
+fn files_are_written_whole_in_both_forms() {
+    let job = trained();
+    let folder = tempfile::tempdir().unwrap();
+    let out = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let said = job.predict(TRAINED_ON, &["--out", &out("signals.csv")]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, ""));
+    assert_eq!(fs::read_to_string(out("signals.csv")).unwrap(), job.predict(TRAINED_ON, &[]).stdout);
+    assert_eq!(job.predict(TRAINED_ON, &["--out", &out("signals.parquet")]).code, 0);
+    assert!(fs::read(out("signals.parquet")).unwrap().starts_with(b"PAR1"));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    let said = job.predict(TRAINED_ON, &["--out", &out("no/such/folder.csv")]);
+    assert!(said.code == 1 && said.stderr.contains("cannot be written"), "{said:?}");
+}
+
+#[test]
+fn a_job_whose_artifacts_cannot_be_written_succeeds_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("no-folder");
+    fs::write(&file, "").unwrap();
+    let result = command::train(&jobs::job("unkept"), &[("ARTIFACTS_DIR", file.to_str().unwrap())]);
+    assert_eq!((&result["status"], &result["run"]["artifacts"]), (&"success".into(), &Value::Null));
+    let reason = result["run"]["artifacts_reason"].as_str().unwrap();
+    assert!(reason.contains("no-folder") && reason.contains("ARTIFACTS_DIR"), "{reason}");
+}
+
+#[test]
+fn a_workers_job_is_kept_under_its_token_and_a_second_attempt_beside_it() {
+    let artifacts = tempfile::tempdir().unwrap();
+    let settings = [("ARTIFACTS_DIR", artifacts.path().to_str().unwrap())];
+    let redis = Redis::start();
+    let _worker = Worker::start(&redis, &settings);
+    redis.submit(&jobs::job("build:twice"));
+    let first = PathBuf::from(redis.result_of("build:twice")["run"]["artifacts"].as_str().unwrap());
+    assert_eq!(first.parent().unwrap(), artifacts.path().join("build:twice"));
+    let token: Result<u64, _> = first.file_name().unwrap().to_str().unwrap().parse();
+    assert!(token.is_ok(), "{}", first.display());
+    let before = fs::read(first.join("artifact.json")).unwrap();
+    let again = command::train(&jobs::job("build:twice"), &settings);
+    let second = PathBuf::from(again["run"]["artifacts"].as_str().unwrap());
+    assert!(second != first && second.parent() == first.parent());
+    assert_eq!(fs::read(first.join("artifact.json")).unwrap(), before);
+    let said = command::run(&["predict", "build:twice"], &settings);
+    assert!(said.stderr.contains(second.to_str().unwrap()), "{}", said.stderr);
+}
