@@ -64,7 +64,7 @@ impl Perceptron {
         }
         if let Some(found) = parameters.iter().find(|value| !value.is_finite()) {
             return Err(PluginError::engine(format!(
-                "a weight is {found} after {n_epochs} epochs; needs a smaller learning_rate or network"
+                "a weight is {found} after {n_epochs} epochs; needs a smaller learning_rate or weight_decay"
             )));
         }
         let layer = |place: &crate::network::Place| Layer {

@@ -54,11 +54,6 @@ impl Shape {
         self.0.windows(2).map(place).collect()
     }
 
-    /// Sizes of the hidden layers.
-    pub fn hidden_sizes(&self) -> &[usize] {
-        &self.0[1..self.0.len() - 1]
-    }
-
     /// First parameters: weights that keep the spread of the inputs through the layers, hardly any in the last, whose
     /// bias gives the share of positives. A fit so starts from what is known without features.
     pub fn first_parameters(&self, seed: u64, share: f64) -> Vec<f32> {

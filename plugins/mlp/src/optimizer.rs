@@ -91,7 +91,10 @@ mod tests {
         let second = [first[0] * 0.95 - change, first[1] - change];
         let close = |found: &Tensor, expected: [f64; 2]| {
             let found: Vec<f32> = found.to_vec1().unwrap();
-            assert!(found.iter().zip(expected).all(|(f, e)| (f64::from(*f) - e).abs() < 1e-5), "{found:?} {expected:?}");
+            assert!(
+                found.iter().zip(expected).all(|(f, e)| (f64::from(*f) - e).abs() < 1e-5),
+                "{found:?} {expected:?}"
+            );
         };
         close(&parameters, second);
         close(&adam.mean().unwrap(), [0, 1].map(|idx| (0.99 * first[idx] + second[idx]) / 1.99));

@@ -33,7 +33,13 @@ impl CustomOp2 for Product {
         Ok((CpuStorage::F32(left.times(&right)?), (left.n_rows, right.n_columns).into()))
     }
 
-    fn bwd(&self, left: &Tensor, right: &Tensor, _: &Tensor, slope: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        left: &Tensor,
+        right: &Tensor,
+        _: &Tensor,
+        slope: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         Ok((Some(product(slope, &right.t()?)?), Some(product(&left.t()?, slope)?)))
     }
 }

@@ -59,24 +59,19 @@ impl Scaled {
         if learn_rows.is_empty() {
             return Err(PluginError::data("learn_rows is empty; needs a row to take means from"));
         }
-        let features = columns.iter().map(|&idx| table.name(idx).to_owned()).collect();
+        let features: Vec<_> = columns.iter().map(|&idx| table.name(idx).to_owned()).collect();
+        let is_hole = |row: usize, place: usize| !table.column(columns[place])[row].is_finite();
+        refuse_holes("learn_rows", learn_rows, &features, is_hole)?;
         let scales: Vec<_> = columns.iter().map(|&idx| Scale::of(table.column(idx), learn_rows)).collect();
         let all_rows: Vec<u32> = (0..table.n_rows() as u32).collect();
         let values = gather(table, &columns, &scales, &all_rows);
-        let scaled = Self { features, scales, values };
-        scaled.refuse_holes("learn_rows", learn_rows)?;
-        Ok(scaled)
-    }
-
-    /// The features of one row.
-    fn row(&self, row: u32) -> &[f32] {
-        let n_features = self.features.len();
-        &self.values[row as usize * n_features..][..n_features]
+        Ok(Self { features, scales, values })
     }
 
     /// The features of `rows`, row by row.
     pub(crate) fn rows(&self, rows: &[u32]) -> Vec<f32> {
-        rows.iter().flat_map(|&row| self.row(row)).copied().collect()
+        let n_features = self.features.len();
+        rows.iter().flat_map(|&row| &self.values[row as usize * n_features..][..n_features]).copied().collect()
     }
 
     /// Refuses rows that have a value which is not finite.
@@ -84,14 +79,19 @@ impl Scaled {
     /// # Errors
     /// [`code::DATA`](oculus_plugin_api::code::DATA), naming list, row and feature.
     pub(crate) fn refuse_holes(&self, what: &str, rows: &[u32]) -> Result<()> {
-        let hole = |&row: &u32| Some((row, self.row(row).iter().position(|value| value.is_nan())?));
-        match rows.iter().find_map(hole) {
-            None => Ok(()),
-            Some((row, place)) => Err(PluginError::data(format!(
-                "{what} holds row {row}, where {} has no finite value; leave the row or the feature out",
-                self.features[place]
-            ))),
-        }
+        let n_features = self.features.len();
+        refuse_holes(what, rows, &self.features, |row, place| self.values[row * n_features + place].is_nan())
+    }
+}
+
+fn refuse_holes(what: &str, rows: &[u32], features: &[String], is_hole: impl Fn(usize, usize) -> bool) -> Result<()> {
+    let hole = |&row: &u32| Some((row, (0..features.len()).find(|&place| is_hole(row as usize, place))?));
+    match rows.iter().find_map(hole) {
+        None => Ok(()),
+        Some((row, place)) => Err(PluginError::data(format!(
+            "{what} holds row {row}, where {} has no finite value; leave the row or the feature out",
+            features[place]
+        ))),
     }
 }
 

@@ -53,12 +53,7 @@ struct Fit<'a> {
 }
 
 impl<'a> Fit<'a> {
-    fn new(
-        scaled: &'a Scaled,
-        task: &Task<'a>,
-        recipe: &'a Recipe,
-        (shape, device): (&Shape, Device),
-    ) -> Result<Self> {
+    fn new(scaled: &'a Scaled, task: &Task<'a>, recipe: &'a Recipe, (shape, device): (&Shape, Device)) -> Result<Self> {
         let share = task.n_positives() as f64 / task.train_rows.len() as f64;
         let weight_mask = Tensor::new(shape.weight_mask(), &device).map_err(PluginError::engine)?;
         let first = shape.first_parameters(task.seed, share);
@@ -123,7 +118,8 @@ impl<'a> Fit<'a> {
         for idx in 0..n_batches {
             ctx.check()?;
             let rows = idx * n_rows / n_batches..(idx + 1) * n_rows / n_batches;
-            let loss = self.batch(&self.order[rows]).and_then(|batch| self.step(&batch)).map_err(PluginError::engine)?;
+            let loss =
+                self.batch(&self.order[rows]).and_then(|batch| self.step(&batch)).map_err(PluginError::engine)?;
             sum = Some(match sum {
                 Some(sum) => (sum + loss).map_err(PluginError::engine)?,
                 None => loss,
@@ -154,7 +150,9 @@ fn finite(what: &str, epoch: usize, loss: f64) -> Result<f64> {
     if loss.is_finite() {
         return Ok(loss);
     }
-    Err(PluginError::engine(format!("{what} is {loss} in epoch {epoch}; needs a smaller learning_rate or network")))
+    Err(PluginError::engine(format!(
+        "{what} is {loss} in epoch {epoch}; needs a smaller learning_rate or weight_decay"
+    )))
 }
 
 /// The epoch of lowest loss so far.

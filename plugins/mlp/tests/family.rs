@@ -166,10 +166,7 @@ fn features_are_found_by_name_wherever_they_stand() {
     let turned = support::NAMES.into_iter().zip(data.columns.clone()).rev();
     let turned = turned.fold(Frame::new(1, 300), |frame, (name, column)| frame.column(name, column));
     let later = rows(200, 300);
-    assert_eq!(
-        bits(&model.predict(&turned, &later).unwrap()),
-        bits(&model.predict(&data.frame(), &later).unwrap())
-    );
+    assert_eq!(bits(&model.predict(&turned, &later).unwrap()), bits(&model.predict(&data.frame(), &later).unwrap()));
 
     let lacking = Frame::new(1, 300).column("RSI_14", data.columns[0].clone());
     let error = model.predict(&lacking, &later).err().unwrap();
@@ -265,11 +262,22 @@ fn a_cancel_ends_the_fit_at_the_next_batch() {
 #[test]
 fn a_loss_that_is_no_number_names_its_epoch() {
     let data = Data::planted(200, 13);
-    let params = r#"{"learning_rate": 1, "hidden_sizes": [512, 512, 512, 512, 512, 512, 512, 512], "dropout": 0,
-                     "weight_decay": 0, "epochs": 30}"#;
+    // Each step turns the weights round and makes them nine times as large.
+    let params = r#"{"learning_rate": 1, "weight_decay": 10}"#;
     let error = data.fit(&rows(0, 200), params).err().unwrap();
     assert_eq!(error.code, code::ENGINE);
-    assert!(error.message.contains(" in epoch ") && error.message.contains("smaller learning_rate"), "{error}");
+    assert!(
+        error.message.contains(" in epoch ") && error.message.contains("needs a smaller learning_rate or weight_decay"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_largest_rate_allowed_still_gives_scores() {
+    let data = Data::planted(200, 16);
+    let model = data.fit(&rows(0, 150), r#"{"learning_rate": 1, "epochs": 20}"#).unwrap();
+    let scores = model.predict(&data.frame(), &rows(150, 200)).unwrap();
+    assert!(scores.iter().all(|score| (0.0..=1.0).contains(score)), "{scores:?}");
 }
 
 #[test]
