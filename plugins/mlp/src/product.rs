@@ -1,0 +1,146 @@
+//! The product of two matrices, differentiable, on one thread of the CPU or on another device.
+//!
+//! candle's own product on the CPU spreads over all cores, and reads `/proc/cpuinfo` on every call to count them, which
+//! takes several times as long as a product of this size. The kernels here are the same.
+
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use gemm::Parallelism;
+
+/// `left · right`, for shapes `[m, k]` and `[k, n]`.
+///
+/// # Errors
+/// What candle says of shapes that do not fit.
+pub fn product(left: &Tensor, right: &Tensor) -> Result<Tensor> {
+    if left.device().is_cpu() { left.apply_op2(right, Product) } else { left.matmul(right) }
+}
+
+struct Product;
+
+impl CustomOp2 for Product {
+    fn name(&self) -> &'static str {
+        "product"
+    }
+
+    fn cpu_fwd(
+        &self,
+        left: &CpuStorage,
+        left_layout: &Layout,
+        right: &CpuStorage,
+        right_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let left = Matrix::new(left.as_slice()?, left_layout)?;
+        let right = Matrix::new(right.as_slice()?, right_layout)?;
+        Ok((CpuStorage::F32(left.times(&right)?), (left.n_rows, right.n_columns).into()))
+    }
+
+    fn bwd(
+        &self,
+        left: &Tensor,
+        right: &Tensor,
+        _: &Tensor,
+        slope: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        Ok((Some(product(slope, &right.t()?)?), Some(product(&left.t()?, slope)?)))
+    }
+}
+
+/// A matrix within a slice. Invariant: each of its elements lies there.
+struct Matrix<'a> {
+    values: &'a [f32],
+    n_rows: usize,
+    n_columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a> Matrix<'a> {
+    fn new(values: &'a [f32], layout: &Layout) -> Result<Self> {
+        let (n_rows, n_columns) = layout.shape().dims2()?;
+        let (row_stride, column_stride) = (layout.stride()[0], layout.stride()[1]);
+        let values = values.get(layout.start_offset()..).unwrap_or_default();
+        let last = n_rows.saturating_sub(1) * row_stride + n_columns.saturating_sub(1) * column_stride;
+        if n_rows > 0 && n_columns > 0 && last >= values.len() {
+            bail!("a matrix of {n_rows} × {n_columns} in a slice of {} values", values.len());
+        }
+        Ok(Self { values, n_rows, n_columns, row_stride, column_stride })
+    }
+
+    /// The product, row by row.
+    fn times(&self, right: &Matrix<'_>) -> Result<Vec<f32>> {
+        if self.n_columns != right.n_rows {
+            bail!("{} × {} times {} × {}", self.n_rows, self.n_columns, right.n_rows, right.n_columns);
+        }
+        let mut out = vec![0.0f32; self.n_rows * right.n_columns];
+        // SAFETY: `out` holds `n_rows × n_columns` values, row by row, and is ours alone. Every element of `self` and
+        // `right` lies within its slice by the invariant of `Matrix`, whose strides, as those of any slice of `f32`,
+        // fit an `isize`; and the inner sizes are equal, as checked above.
+        unsafe {
+            gemm::gemm(
+                self.n_rows,
+                right.n_columns,
+                self.n_columns,
+                out.as_mut_ptr(),
+                1,
+                right.n_columns as isize,
+                false,
+                self.values.as_ptr(),
+                self.column_stride as isize,
+                self.row_stride as isize,
+                right.values.as_ptr(),
+                right.column_stride as isize,
+                right.row_stride as isize,
+                0.0,
+                1.0,
+                false,
+                false,
+                false,
+                Parallelism::None,
+            );
+        }
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use candle_core::{Device, Var};
+
+    use super::*;
+
+    fn matrix(n_rows: usize, n_columns: usize) -> Var {
+        let values: Vec<f32> = (0..n_rows * n_columns).map(|idx| (idx * 37 % 17) as f32 - 8.0).collect();
+        Var::from_vec(values, (n_rows, n_columns), &Device::Cpu).unwrap()
+    }
+
+    fn values(tensor: &Tensor) -> Vec<Vec<f32>> {
+        tensor.to_vec2().unwrap()
+    }
+
+    #[test]
+    fn products_and_slopes_equal_candles_own() {
+        // Small whole numbers: sums in any order are exact.
+        for (m, k, n) in [(1, 1, 1), (5, 3, 7), (64, 47, 64), (13, 64, 1), (1, 9, 4)] {
+            let (left, right, weight) = (matrix(m, k), matrix(k, n), matrix(m, n));
+            let [ours, candles] = [product(&left, &right), left.matmul(&right)].map(|result| {
+                let result = result.unwrap();
+                let slopes = (&result * weight.as_tensor()).unwrap().sum_all().unwrap().backward().unwrap();
+                [&result, slopes.get(&left).unwrap(), slopes.get(&right).unwrap()].map(values)
+            });
+            assert_eq!(ours, candles);
+        }
+    }
+
+    #[test]
+    fn views_are_read_where_they_lie() {
+        let (left, right) = (matrix(9, 6), matrix(8, 5));
+        let (left, right) = (left.narrow(0, 2, 5).unwrap().t().unwrap(), right.narrow(0, 3, 5).unwrap());
+        assert_eq!(values(&product(&left, &right).unwrap()), values(&left.matmul(&right).unwrap()));
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_refused() {
+        let error = product(&matrix(2, 3), &matrix(2, 3)).unwrap_err().to_string();
+        assert!(error.contains("2 × 3 times 2 × 3"), "{error}");
+    }
+}

@@ -1,0 +1,311 @@
+//! The family through its module: what it learns from, what it repeats, what it refuses.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use oculus_plugin_api::testing::{Bench, Fitted, Frame, Listener};
+use oculus_plugin_api::{Task, code};
+use oculus_plugin_mlp::Mlp;
+use support::{Data, auc, bits, rows};
+
+/// Enough epochs to learn something, few enough to be quick.
+const QUICK: &str = r#"{"epochs": 12, "learning_rate": 0.01}"#;
+
+fn bench() -> Bench {
+    Bench::family::<Mlp>()
+}
+
+#[test]
+fn a_planted_signal_is_found_on_later_rows() {
+    let data = Data::planted(1000, 1);
+    let model = data.fit(&rows(0, 700), "{}").unwrap();
+    let scores = model.predict(&data.frame(), &rows(700, 1000)).unwrap();
+    assert!(scores.iter().all(|score| (0.0..=1.0).contains(score)));
+    let [found, known] = [&scores, &data.chance[700..].to_vec()].map(|scores| auc(scores, &data.label[700..]));
+    assert!(known - found <= 0.03, "{found} of {known}");
+    assert_eq!(model.summary().unwrap().rounds, Some(100));
+    assert_eq!(model.summary().unwrap().device.as_deref(), Some("cpu"));
+}
+
+#[test]
+fn scales_and_weights_come_from_the_rows_to_learn_from_alone() {
+    let data = Data::planted(600, 2);
+    let mut other = data.frame();
+    for column in other.values_mut().chunks_mut(600) {
+        column[500..].iter_mut().for_each(|value| *value = *value * -50.0 + 7.0);
+    }
+    let (train_rows, tune_rows, learn_rows, frame) = (rows(0, 400), rows(400, 500), rows(0, 400), data.frame());
+    let saved = |frame: &Frame| {
+        let prepared = bench().prepare(frame, &learn_rows).unwrap();
+        prepared.fit(&data.task(&train_rows, &tune_rows), QUICK, &Listener::default()).unwrap().save().unwrap()
+    };
+    assert_eq!(saved(&frame), saved(&other));
+
+    // And they do depend on those rows.
+    let mut learnt = data.frame();
+    learnt.values_mut()[0] = 3.0;
+    assert_ne!(saved(&frame), saved(&learnt));
+}
+
+#[test]
+fn rows_for_early_stopping_choose_the_epoch_and_nothing_else() {
+    // Labels without meaning: the loss on other rows soon rises.
+    let data = Data::drawn(1, 600, 6, |_| 0.4);
+    let (frame, train_rows, tune_rows) = (data.frame(), rows(0, 400), rows(400, 600));
+    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    let fit = |tune_rows, epochs: u32, listener: &Listener| {
+        let params = format!(r#"{{"epochs": {epochs}, "learning_rate": 0.005, "patience": 10}}"#);
+        prepared.fit(&data.task(&train_rows, tune_rows), &params, listener).unwrap()
+    };
+    let listener = Listener::default();
+    let stopped = fit(&tune_rows, 300, &listener);
+    let kept = stopped.summary().unwrap().rounds.unwrap();
+    let heard = listener.heard();
+    let losses: Vec<f64> = heard
+        .iter()
+        .filter_map(|line| line.strip_prefix("metric tune_loss ")?.split(' ').next_back()?.parse().ok())
+        .collect();
+    assert_eq!(losses.len(), kept as usize + 10, "patience is 10 epochs");
+    assert!(losses.iter().all(|loss| *loss >= losses[kept as usize - 1]), "{kept}: {losses:?}");
+
+    let all_rows = rows(0, 600);
+    let scores = |model: &Fitted| bits(&model.predict(&frame, &all_rows).unwrap());
+    assert_eq!(scores(&stopped), scores(&fit(&[], kept, &Listener::default())));
+    assert_ne!(scores(&stopped), scores(&fit(&[], kept + 1, &Listener::default())));
+
+    // The loss that was told is the one of the scores.
+    let loss = |scores: Vec<f32>| {
+        let of_row = |(score, label): (f32, &f32)| -f64::from(if *label == 1.0 { score } else { 1.0 - score }).ln();
+        scores.into_iter().zip(&data.label[400..]).map(of_row).sum::<f64>() / 200.0
+    };
+    let recomputed = loss(stopped.predict(&frame, &tune_rows).unwrap());
+    assert!((recomputed - losses[kept as usize - 1]).abs() < 1e-5, "{recomputed}, {losses:?}");
+}
+
+#[test]
+fn one_prepared_table_serves_other_labels_rows_and_parameters() {
+    let data = Data::planted(500, 4);
+    let flipped: Vec<f32> = data.label.iter().map(|label| 1.0 - label).collect();
+    let (frame, train_rows) = (data.frame(), rows(0, 400));
+    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    let task = data.task(&train_rows, &[]);
+    let fit = |task: &Task<'_>, params| prepared.fit(task, params, &Listener::default()).unwrap();
+    let first = fit(&task, QUICK).save().unwrap();
+
+    let against = fit(&Task { label: &flipped, ..task }, QUICK).predict(&frame, &rows(400, 500)).unwrap();
+    assert!(auc(&against, &data.label[400..]) < 0.3);
+    assert_ne!(fit(&Task { train_rows: &train_rows[100..], ..task }, QUICK).save().unwrap(), first);
+    assert_ne!(fit(&Task { seed: 8, ..task }, QUICK).save().unwrap(), first);
+    for changed in [
+        r#"{"epochs": 13, "learning_rate": 0.01}"#,
+        r#"{"epochs": 12, "learning_rate": 0.02}"#,
+        r#"{"epochs": 12, "learning_rate": 0.01, "batch_size": 32}"#,
+        r#"{"epochs": 12, "learning_rate": 0.01, "hidden_sizes": [64]}"#,
+        r#"{"epochs": 12, "learning_rate": 0.01, "dropout": 0}"#,
+        r#"{"epochs": 12, "learning_rate": 0.01, "weight_decay": 0}"#,
+    ] {
+        assert_ne!(fit(&task, changed).save().unwrap(), first, "{changed}");
+    }
+    assert_eq!(fit(&task, QUICK).save().unwrap(), first);
+}
+
+#[test]
+fn fits_side_by_side_and_with_more_threads_equal_those_in_a_row() {
+    let data = Data::planted(500, 5);
+    let (frame, train_rows, tune_rows) = (data.frame(), rows(0, 350), rows(350, 500));
+    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    // Layers of a size at which the product of candle's own would spread over the cores.
+    let params = r#"{"epochs": 2, "hidden_sizes": [256, 128], "batch_size": 350}"#;
+    let fit = |seed: u64, threads: usize| {
+        let task = Task { seed, threads, ..data.task(&train_rows, &tune_rows) };
+        prepared.fit(&task, params, &Listener::default()).unwrap().save().unwrap()
+    };
+    let in_a_row: Vec<_> = (0..4).map(|seed| fit(seed, 1)).collect();
+    let side_by_side: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|seed| scope.spawn(move || fit(seed, 8))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(side_by_side == in_a_row);
+}
+
+#[test]
+fn a_model_survives_its_own_bytes() {
+    let data = Data::planted(400, 7);
+    let (model, frame) = (data.fit(&rows(0, 300), QUICK).unwrap(), data.frame());
+    let saved = model.save().unwrap();
+    let again = bench().load(&saved).unwrap();
+    let scores = |model: &Fitted| bits(&model.predict(&frame, &rows(0, 400)).unwrap());
+    assert_eq!(scores(&again), scores(&model));
+    assert!(again.save().unwrap() == saved);
+    assert_eq!(again.summary().unwrap(), model.summary().unwrap());
+    assert_eq!(again.importance().err().unwrap().code, code::UNSUPPORTED);
+}
+
+#[test]
+fn a_score_depends_on_its_own_row_alone() {
+    let data = Data::planted(400, 8);
+    let (model, frame) = (data.fit(&rows(0, 300), QUICK).unwrap(), data.frame());
+    let all = bits(&model.predict(&frame, &rows(0, 400)).unwrap());
+    let thirds: Vec<u32> = (0..400).step_by(3).collect();
+    let expected: Vec<u32> = thirds.iter().map(|&row| all[row as usize]).collect();
+    assert_eq!(bits(&model.predict(&frame, &thirds).unwrap()), expected);
+    for row in [0u32, 63, 64, 255, 399] {
+        assert_eq!(bits(&model.predict(&frame, &[row]).unwrap()), [all[row as usize]], "row {row}");
+    }
+    let mut last_first = Vec::new();
+    for chunk in rows(0, 400).chunks(37).rev() {
+        last_first.splice(0..0, bits(&model.predict(&frame, chunk).unwrap()));
+    }
+    assert_eq!(last_first, all);
+}
+
+#[test]
+fn features_are_found_by_name_wherever_they_stand() {
+    let data = Data::planted(300, 9);
+    let model = data.fit(&rows(0, 200), QUICK).unwrap();
+    let turned = support::NAMES.into_iter().zip(data.columns.clone()).rev();
+    let turned = turned.fold(Frame::new(1, 300), |frame, (name, column)| frame.column(name, column));
+    let later = rows(200, 300);
+    assert_eq!(bits(&model.predict(&turned, &later).unwrap()), bits(&model.predict(&data.frame(), &later).unwrap()));
+
+    let lacking = Frame::new(1, 300).column("RSI_14", data.columns[0].clone());
+    let error = model.predict(&lacking, &later).err().unwrap();
+    assert_eq!(error.code, code::DATA);
+    assert!(error.message.starts_with("the table lacks MACD_HIST, ADX_14, "), "{error}");
+}
+
+#[test]
+fn values_that_are_not_finite_are_refused_to_learn_from_and_score_nothing() {
+    let data = Data::planted(300, 10);
+    let mut frame = data.frame();
+    // Column 0 is RSI_14; 3 is ADX_14 behind the one for rules.
+    frame.values_mut()[250] = f32::NAN;
+    frame.values_mut()[3 * 300 + 260] = f32::INFINITY;
+    let train_rows = rows(0, 200);
+    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    let model = prepared.fit(&data.task(&train_rows, &[]), QUICK, &Listener::default()).unwrap();
+    let scores = model.predict(&frame, &rows(200, 300)).unwrap();
+    let without: Vec<_> = (200..).zip(&scores).filter(|(_, score)| score.is_nan()).map(|(row, _)| row).collect();
+    assert_eq!(without, [250, 260]);
+
+    let refusal = |tune_rows: &[u32]| {
+        prepared.fit(&data.task(&train_rows, tune_rows), QUICK, &Listener::default()).err().unwrap().message
+    };
+    let needed = "has no finite value; leave the row or the feature out";
+    assert_eq!(refusal(&rows(240, 255)), format!("tune_rows holds row 250, where RSI_14 {needed}"));
+    let learnt = bench().prepare(&frame, &rows(255, 300)).err().unwrap();
+    assert_eq!(learnt.message.as_str(), format!("learn_rows holds row 260, where ADX_14 {needed}"));
+}
+
+#[test]
+fn what_cannot_be_fitted_is_named() {
+    let mut data = Data::planted(200, 11);
+    let said = r#"{"epochs": 0, "depth": 3, "hidden_sizes": [0], "dropout": 1, "learning_rate": 2}"#;
+    let error = data.fit(&rows(0, 200), said).err().unwrap();
+    assert_eq!(error.code, code::PARAMS);
+    for problem in [
+        "depth: no such parameter",
+        "dropout: found 1, needed a number from 0 to 0.9",
+        "epochs: found 0, needed a whole number from 1 to 10000",
+        "hidden_sizes: found [0], needed at most 8 whole numbers from 1 to 4096",
+        "learning_rate: found 2, needed a number from 0.000001 to 1",
+    ] {
+        assert!(error.message.contains(problem), "{error}");
+    }
+
+    let only_rules = Frame::new(1, 2).rule_column("SMA_20", vec![1.0, 2.0]);
+    let error = bench().prepare(&only_rules, &[0, 1]).err().unwrap();
+    assert_eq!(error.message.as_str(), "none of the 1 features is for models; needs one");
+    let error = bench().prepare(&data.frame(), &[]).err().unwrap();
+    assert_eq!(error.code, code::DATA);
+
+    data.label.fill(1.0);
+    let error = data.fit(&rows(0, 200), "{}").err().unwrap();
+    assert_eq!((error.code, error.message.as_str()), (code::DATA, "all 200 training rows are of class 1; needs both"));
+}
+
+#[test]
+fn features_that_never_move_give_the_base_rate() {
+    let frame = Frame::new(1, 400).column("RSI_14", vec![50.1; 400]);
+    let label: Vec<f32> = (0..400).map(|row| f32::from(row % 4 == 0)).collect();
+    let all_rows = rows(0, 400);
+    let task = Task { label: &label, train_rows: &all_rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
+    let model = bench().prepare(&frame, &all_rows).unwrap().fit(&task, "{}", &Listener::default()).unwrap();
+    let scores = model.predict(&frame, &all_rows).unwrap();
+    assert!(scores.iter().all(|score| (score - 0.25).abs() < 0.02 && score == &scores[0]), "{}", scores[0]);
+}
+
+#[test]
+fn a_network_without_hidden_layers_is_a_logistic_regression() {
+    let data = Data::planted(600, 15);
+    let params = r#"{"hidden_sizes": [], "epochs": 40, "learning_rate": 0.01}"#;
+    let model = data.fit(&rows(0, 400), params).unwrap();
+    let scores = model.predict(&data.frame(), &rows(400, 600)).unwrap();
+    let [found, known] = [&scores, &data.chance[400..].to_vec()].map(|scores| auc(scores, &data.label[400..]));
+    assert!(known - found <= 0.02, "{found} of {known}");
+}
+
+#[test]
+fn a_cancel_ends_the_fit_at_the_next_batch() {
+    let data = Data::planted(200, 12);
+    let (frame, train_rows) = (data.frame(), rows(0, 200));
+    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    // One question before the first epoch; four batches and one question more in each.
+    let listener = Listener::cancelling_at(1 + 5 * 7 + 2);
+    let error = prepared.fit(&data.task(&train_rows, &[]), "{}", &listener).err().unwrap();
+    assert_eq!(error.code, code::CANCELLED);
+    let heard = listener.heard();
+    assert!(heard.last().unwrap().starts_with("progress 0.07 epoch 7 of 100, loss 0."), "{heard:?}");
+    assert!(heard[heard.len() - 2].starts_with("metric loss 7 0."), "{heard:?}");
+}
+
+#[test]
+fn a_loss_that_is_no_number_names_its_epoch() {
+    let data = Data::planted(200, 13);
+    // Each step turns the weights round and makes them nine times as large.
+    let params = r#"{"learning_rate": 1, "weight_decay": 10}"#;
+    let error = data.fit(&rows(0, 200), params).err().unwrap();
+    assert_eq!(error.code, code::ENGINE);
+    assert!(
+        error.message.contains(" in epoch ") && error.message.contains("needs a smaller learning_rate or weight_decay"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_largest_rate_allowed_still_gives_scores() {
+    let data = Data::planted(200, 16);
+    let model = data.fit(&rows(0, 150), r#"{"learning_rate": 1, "epochs": 20}"#).unwrap();
+    let scores = model.predict(&data.frame(), &rows(150, 200)).unwrap();
+    assert!(scores.iter().all(|score| (0.0..=1.0).contains(score)), "{scores:?}");
+}
+
+#[test]
+fn bytes_that_are_no_whole_model_are_refused() {
+    let saved = Data::planted(200, 14).fit(&rows(0, 200), r#"{"epochs": 1}"#).unwrap().save().unwrap();
+    for end in (0..saved.len()).step_by(101).chain([saved.len() - 1]) {
+        assert_eq!(bench().load(&saved[..end]).err().unwrap().code, code::MODEL, "{end} bytes");
+    }
+    // Of the same length each, so that the file stays whole.
+    let replaced = |from: &str, to: &str| {
+        let place = saved.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+        [&saved[..place], to.as_bytes(), &saved[place + from.len()..]].concat()
+    };
+    let mut not_finite = saved.clone();
+    let end = not_finite.len();
+    not_finite[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    for (bytes, why) in [
+        (replaced(r#"\"family\":\"mlp\""#, r#"\"family\":\"mlq\""#), "found format 1 of `mlq`, needed 1 of `mlp`"),
+        (replaced(r#"\"format\":1"#, r#"\"format\":2"#), "found format 2 of `mlp`"),
+        (replaced(r#"\"clip\":5.0"#, r#"\"clip\":6.0"#), "clipped at 6"),
+        (replaced(r#"[64,32]"#, r#"[64,33]"#), "layers.1.weight is F32 [32, 64], needed F32 [33, 64]"),
+        (replaced("oculus", "oculux"), "the header has no `oculus`"),
+        (replaced("layers.1.bias", "layers.7.bias"), "layers.1.bias is missing"),
+        (not_finite, "needed finite numbers"),
+    ] {
+        let error = bench().load(&bytes).err().unwrap();
+        assert_eq!(error.code, code::MODEL);
+        assert!(error.message.contains(why), "{error}");
+    }
+    assert!(bench().load(&saved).is_ok());
+}

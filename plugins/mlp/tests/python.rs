@@ -1,0 +1,47 @@
+//! Models pass between the plugin and Python both ways (`golden/numpy_mlp.py` made the golden files).
+#![allow(clippy::unwrap_used)]
+
+use oculus_plugin_api::testing::{Bench, Fitted, Frame};
+use oculus_plugin_mlp::Mlp;
+
+const ROWS: &str = include_str!("golden/rows.csv");
+/// A model of the plugin's, and what Python reads from it and makes of the rows.
+const OURS: &[u8] = include_bytes!("golden/ours.safetensors");
+const OURS_IN_PYTHON: &str = include_str!("golden/ours.csv");
+/// A model that Python wrote, and what it makes of the rows itself.
+const PYTHONS: &[u8] = include_bytes!("golden/pythons.safetensors");
+const PYTHONS_IN_PYTHON: &str = include_str!("golden/pythons.csv");
+
+fn frame() -> Frame {
+    let mut lines = ROWS.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let rows: Vec<Vec<f32>> = lines.map(|line| line.split(',').map(|v| v.parse().unwrap()).collect()).collect();
+    let column = |idx: usize| rows.iter().map(|row| row[idx]).collect();
+    let frame = Frame::new(1, rows.len() as u32);
+    names.into_iter().enumerate().fold(frame, |frame, (idx, name)| frame.column(name, column(idx)))
+}
+
+fn load(bytes: &[u8]) -> Fitted {
+    Bench::family::<Mlp>().load(bytes).unwrap()
+}
+
+fn assert_predicts(model: &Fitted, expected: &str) {
+    let frame = frame();
+    let all_rows: Vec<u32> = (0..frame.n_rows() as u32).collect();
+    let found = model.predict(&frame, &all_rows).unwrap();
+    let expected: Vec<f64> = expected.lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(found.len(), expected.len());
+    let furthest = found.iter().zip(&expected).map(|(f, e)| (f64::from(*f) - e).abs()).fold(0.0, f64::max);
+    assert!(furthest < 1e-5, "{furthest} apart");
+    assert!(found.iter().any(|score| *score < 0.3) && found.iter().any(|score| *score > 0.7), "{found:?}");
+}
+
+#[test]
+fn python_predicts_the_same_from_a_saved_model() {
+    assert_predicts(&load(OURS), OURS_IN_PYTHON);
+}
+
+#[test]
+fn a_model_that_python_wrote_predicts_what_it_predicts_there() {
+    assert_predicts(&load(PYTHONS), PYTHONS_IN_PYTHON);
+}

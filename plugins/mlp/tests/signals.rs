@@ -1,0 +1,42 @@
+//! What is there is found; what is not there is not.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use oculus_plugin_api::Task;
+use oculus_plugin_api::testing::{Bench, Listener};
+use oculus_plugin_mlp::Mlp;
+use support::{Data, at, auc};
+
+/// Fits on the first 1,200 days, stops early by the next 400; scores the last 400. AUC of the fit and of the truth.
+fn scored(data: &Data, seed: u64) -> [f64; 2] {
+    let (frame, train_rows, tune_rows, test_rows) =
+        (data.frame(), data.days(0, 1200), data.days(1200, 1600), data.days(1600, 2000));
+    let prepared = Bench::family::<Mlp>().prepare(&frame, &train_rows).unwrap();
+    let task = Task { seed, ..data.task(&train_rows, &tune_rows) };
+    let scores = prepared.fit(&task, "{}", &Listener::default()).unwrap().predict(&frame, &test_rows).unwrap();
+    let label = at(&data.label, &test_rows);
+    [auc(&scores, &label), auc(&at(&data.chance, &test_rows), &label)]
+}
+
+#[test]
+fn a_planted_interaction_is_found_almost_as_well_as_by_who_knows_it() {
+    // Neither feature says anything alone.
+    let data = Data::drawn(4, 2000, 1, |[rsi, _, adx, ..]| if (rsi > 0.5) == (adx > 0.6) { 0.7 } else { 0.25 });
+    let [found, known] = scored(&data, 1);
+    assert!(known > 0.65 && known - found <= 0.03, "{found} of {known}");
+}
+
+#[test]
+fn a_planted_threshold_is_found_almost_as_well_as_by_who_knows_it() {
+    let data = Data::drawn(4, 2000, 2, |[rsi, _, adx, ..]| if rsi < 0.4 && adx > 0.3 { 0.65 } else { 0.25 });
+    let [found, known] = scored(&data, 2);
+    assert!(known > 0.6 && known - found <= 0.03, "{found} of {known}");
+}
+
+#[test]
+fn noise_is_not_taken_for_a_signal() {
+    let aucs: Vec<f64> = (0..6).map(|seed| scored(&Data::drawn(4, 2000, 100 + seed, |_| 0.3), seed)[0]).collect();
+    let mean = aucs.iter().sum::<f64>() / aucs.len() as f64;
+    assert!((mean - 0.5).abs() <= 0.03, "{aucs:?}");
+}
