@@ -8,7 +8,8 @@ use std::path::Path;
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=LIBTORCH");
-    let origin = if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "macos") { "@loader_path" } else { "$ORIGIN" };
+    let origin =
+        if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "macos") { "@loader_path" } else { "$ORIGIN" };
     // Beside the library; then from `plugins/lstm/`, `target/debug/` and `target/debug/deps/` of a checkout.
     for place in ["libtorch/lib", "../../.tools/libtorch/lib", "../../../.tools/libtorch/lib"] {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{origin}/{place}");
