@@ -12,12 +12,11 @@ mod support;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use oculus_plugin_api::Task;
 use oculus_plugin_api::testing::{Bench, Listener};
 use oculus_plugin_lstm::Lstm;
-use support::{Data, Memory};
+use support::{Data, Memory, seconds};
 
 /// Name and parameters of each way.
 const SCHEMES: [(&str, &str); 6] = [
@@ -58,9 +57,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             let truth: Vec<f32> = test_rows.iter().map(|&row| data.truth[row as usize]).collect();
             println!("{signal} {seed}: best possible {:.4}", data.auc(&test_rows, &truth));
             for (name, params) in &schemes {
-                let (auc, epoch, seconds) = run(data, params, seed)?;
-                println!("{signal} {seed}: {name:12} test {auc:.4}, epoch {epoch:2}, {seconds:6.1} s");
-                results.push((*signal, *name, [auc, f64::from(epoch), seconds]));
+                let (auc, epoch, took) = run(data, params, seed)?;
+                println!("{signal} {seed}: {name:12} test {auc:.4}, epoch {epoch:2}, {took:6.1} s");
+                results.push((*signal, *name, [auc, f64::from(epoch), took]));
             }
         }
     }
@@ -93,11 +92,11 @@ fn run(data: &Data, params: &str, seed: u64) -> Result<(f64, u32, f64), Box<dyn 
     let task = Task { seed, ..data.task(&train_rows, &tune_rows) };
     // Of a name said twice the last counts.
     let params = format!("{{{COMMON}, {params}}}");
-    let start = Instant::now();
+    let start = seconds();
     let model = prepared.fit(&task, &params, &Listener::default())?;
-    let seconds = start.elapsed().as_secs_f64();
+    let took = seconds() - start;
     let scores = model.predict(&frame, &test_rows)?;
-    Ok((data.auc(&test_rows, &scores), model.summary()?.rounds.unwrap_or_default(), seconds))
+    Ok((data.auc(&test_rows, &scores), model.summary()?.rounds.unwrap_or_default(), took))
 }
 
 /// Closes of the CSV files of a folder: their last common number of rows, simple returns and ranges as features.

@@ -147,6 +147,14 @@ impl Settings {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
+impl Settings {
+    /// What a job that says `json` gets.
+    pub fn said(json: &str) -> Self {
+        Self::of(&Params::from_json(&manifest().params, json).unwrap()).unwrap()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -157,8 +165,7 @@ mod tests {
 
     #[test]
     fn a_cosine_starts_at_the_full_rate_and_ends_near_none() {
-        let params = Params::from_json(&manifest().params, r#"{"schedule": "cosine", "epochs": 100}"#).unwrap();
-        let settings = Settings::of(&params).unwrap();
+        let settings = Settings::said(r#"{"schedule": "cosine", "epochs": 100}"#);
         let rates = [1, 51, 100].map(|epoch| settings.rate_at(epoch) / settings.learning_rate);
         assert!((rates[0] - 1.0).abs() < 1e-12 && (rates[1] - 0.5).abs() < 1e-12 && rates[2] < 1e-3, "{rates:?}");
     }

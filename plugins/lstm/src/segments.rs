@@ -131,41 +131,22 @@ mod tests {
         Plan { stored, burn_in, label_steps, n_segments: 4 }
     }
 
-    fn settings(length: usize, training: Training) -> Settings {
-        Settings {
-            hidden_size: 4,
-            n_layers: 1,
-            dropout: 0.0,
-            sequence_length: length,
-            n_epochs: 1,
-            batch_size: 32,
-            learning_rate: 1e-3,
-            patience: 1,
-            training,
-            device: "cpu".to_owned(),
-            weight_decay: 0.0,
-            clip_norm: 1.0,
-            schedule: crate::params::Schedule::Constant,
-            averaging: 0.0,
-        }
+    fn plans(length: usize, more: &str) -> Vec<Plan> {
+        Plan::all(&Settings::said(&format!(r#"{{"sequence_length": {length}{more}}}"#)))
     }
 
     #[test]
     fn the_last_label_of_a_segment_sees_exactly_the_sequence() {
         for length in [1, 2, 3, 5, 29, 30, 31, 100, 400] {
-            for mixed in [false, true] {
-                let segments = Training::Segments { label_steps: 10, burn_in: 20, mixed };
-                for plan in
-                    [segments, Training::Windowed].map(|training| Plan::all(&settings(length, training))).concat()
-                {
+            for more in ["", r#", "mixed_burn_in": true"#, r#", "training": "windowed""#] {
+                for plan in plans(length, more) {
                     assert_eq!(plan.stored + plan.n_steps(), length, "{plan:?}");
                     assert!(plan.label_steps * plan.n_segments >= 32 && plan.label_steps >= 1, "{plan:?}");
                 }
             }
         }
-        let segments = Training::Segments { label_steps: 10, burn_in: 20, mixed: false };
-        assert_eq!(Plan::all(&settings(100, segments)), [plan(70, 20, 10)]);
-        assert_eq!(Plan::all(&settings(1, segments)), Plan::all(&settings(1, Training::Windowed)));
+        assert_eq!(plans(100, ""), [plan(70, 20, 10)]);
+        assert_eq!(plans(1, ""), plans(1, r#", "training": "windowed""#));
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// What libtorch says.
     pub fn time_update(&mut self, labels: &Labels) -> Torch<f64> {
-        let plan = self.plans[0].in_one_go();
+        let plan = self.plans[0];
         let segments = labels.segments(&plan, 0);
         let batch = &segments[..plan.n_segments.min(segments.len())];
         let mut timed = || -> Torch<f64> {
@@ -188,5 +188,28 @@ impl<'a> Trainer<'a> {
 
     fn on_device<T: tch::kind::Element>(&self, values: &[T]) -> Torch<Tensor> {
         Tensor::f_from_slice(values)?.f_to_device(self.values.device())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::sequences::Scaler;
+
+    #[test]
+    fn timing_an_update_works_for_both_trainings_with_few_rows() {
+        let scaler = Scaler { features: vec!["RSI_14".to_owned()], mean: vec![0.0], deviation: vec![1.0] };
+        let history: Vec<u32> = (1..=20).collect();
+        let sequences = Sequences { scaler, columns: Vec::new(), values: vec![0.5; 20], history: history.clone() };
+        let labels = Labels::new(&[14, 15, 19], &[1.0; 20], &history);
+        for training in [r#""training": "windowed""#, r#""label_steps": 4, "burn_in": 3, "mixed_burn_in": true"#] {
+            let net = r#""hidden_size": 3, "sequence_length": 15, "batch_size": 8, "averaging": 0.5"#;
+            let settings = Settings::said(&format!("{{{net}, {training}}}"));
+            let mut trainer = Trainer::new(&sequences, &settings, 1, Device::Cpu).unwrap();
+            let before = trainer.weights().unwrap();
+            assert!(trainer.time_update(&labels).unwrap().is_finite());
+            assert_ne!(trainer.weights().unwrap(), before);
+        }
     }
 }

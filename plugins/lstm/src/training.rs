@@ -86,12 +86,10 @@ fn fastest(
             .map(|time| (device, time))
             .map_err(PluginError::engine)
     };
-    let mut timed = candidates.iter().map(seconds).collect::<Result<Vec<_>>>()?;
-    timed.sort_by(|(_, a), (_, b)| a.total_cmp(b));
-    let times: Vec<_> =
-        timed.iter().map(|&(device, time)| format!("{} {:.1} ms", device::name(device), 1e3 * time)).collect();
-    ctx.log(Level::Info, &format!("device {}: one update takes {}", device::name(timed[0].0), times.join(", ")));
-    Ok(timed[0].0)
+    let timed = candidates.iter().map(seconds).collect::<Result<Vec<_>>>()?;
+    let (device, why) = device::choice(timed);
+    ctx.log(Level::Info, &why);
+    Ok(device)
 }
 
 /// Runs the epochs: the weights kept, and the number of the epoch that they are of.

@@ -45,17 +45,18 @@ fn disturb(frame: &mut Frame, rows: impl Iterator<Item = u32> + Clone) {
 
 #[test]
 fn a_planted_memory_is_found_that_a_single_row_does_not_show() {
-    let data = Data::planted(Memory::Long, (3, 700), 4, 5);
+    let mut data = Data::planted(Memory::Short, (3, 700), 4, 5);
+    data.label = data.truth.iter().map(|&truth| f32::from(truth > 0.5)).collect();
     let (train_rows, test_rows, frame) = (data.days(0, 500), data.days(500, 700), data.frame());
     let auc = |params: &str| {
         let model = fit(&frame, &data.task(&train_rows, &[]), params).unwrap();
         data.auc(&test_rows, &model.predict(&frame, &test_rows).unwrap())
     };
-    let net = r#""hidden_size": 16, "num_layers": 1, "learning_rate": 0.01, "epochs": 8"#;
+    let net = r#""hidden_size": 16, "num_layers": 1, "learning_rate": 0.01, "epochs": 6"#;
     let one_row = auc(&params(&[net, r#""sequence_length": 1"#]));
     for training in BOTH {
         let sequence = auc(&params(&[net, training, r#""sequence_length": 40"#]));
-        assert!(sequence > 0.7 && sequence > one_row + 0.05, "{training}: {sequence}, of one row {one_row}");
+        assert!(sequence > 0.85 && sequence > one_row + 0.05, "{training}: {sequence}, of one row {one_row}");
     }
 }
 
@@ -63,13 +64,13 @@ fn a_planted_memory_is_found_that_a_single_row_does_not_show() {
 fn labels_without_meaning_are_not_foretold() {
     for training in BOTH {
         let of_seed = |seed| {
-            let data = Data::planted(Memory::None, (4, 500), 3, seed);
-            let (train_rows, test_rows, frame) = (data.days(0, 300), data.days(300, 500), data.frame());
+            let data = Data::planted(Memory::None, (4, 400), 3, seed);
+            let (train_rows, test_rows, frame) = (data.days(0, 200), data.days(200, 400), data.frame());
             let net = r#""hidden_size": 8, "sequence_length": 10, "epochs": 3, "learning_rate": 0.01"#;
             let model = fit(&frame, &data.task(&train_rows, &[]), &params(&[net, training])).unwrap();
             data.auc(&test_rows, &model.predict(&frame, &test_rows).unwrap())
         };
-        let mean = (0..8).map(of_seed).sum::<f64>() / 8.0;
+        let mean = (0..6).map(of_seed).sum::<f64>() / 6.0;
         assert!((mean - 0.5).abs() < 0.03, "{training}: {mean}");
     }
 }

@@ -93,6 +93,15 @@ impl Data {
     }
 }
 
+/// Seconds that the processor worked for this thread where the system tells (Linux), so that other work beside does not
+/// count; else seconds of the clock.
+pub fn seconds() -> f64 {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat");
+    let nanoseconds = told.ok().and_then(|told| told.split(' ').next()?.parse::<f64>().ok());
+    let of_clock = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64();
+    nanoseconds.map_or_else(of_clock, |nanoseconds| nanoseconds / 1e9)
+}
+
 /// Exponential mean over about `length` rows, from 0 at the first day of each symbol.
 fn running_mean(column: &[f32], n_days: usize, length: f64) -> Vec<f64> {
     let mut mean = 0.0;
