@@ -1,0 +1,32 @@
+//! Writes the model and the rows that `tests/golden/pytorch.py` gives to PyTorch.
+//!
+//! `cargo run -p oculus-plugin-lstm --example lstm_golden plugins/lstm/tests/golden`
+
+#[path = "../tests/support/mod.rs"]
+#[allow(dead_code)]
+mod support;
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use oculus_plugin_api::testing::{Bench, Listener};
+use oculus_plugin_lstm::Lstm;
+use support::{Data, Memory};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = PathBuf::from(std::env::args().nth(1).ok_or("needed a folder to write to")?);
+    let data = Data::planted(Memory::Short, (1, 400), 4, 42);
+    let (frame, train_rows) = (data.frame(), data.days(0, 340));
+    let params = r#"{"hidden_size": 8, "sequence_length": 15, "epochs": 20, "learning_rate": 0.01}"#;
+    let prepared = Bench::family::<Lstm>().prepare(&frame, &train_rows)?;
+    let model = prepared.fit(&data.task(&train_rows, &[]), params, &Listener::default())?;
+    std::fs::write(folder.join("ours.safetensors"), model.save()?)?;
+
+    let mut csv = "F_0,F_1,F_2,F_3\n".to_owned();
+    for row in 340..400 {
+        let values: Vec<_> = data.columns.iter().map(|column| column[row].to_string()).collect();
+        csv += &(values.join(",") + "\n");
+    }
+    std::fs::write(folder.join("rows.csv"), csv)?;
+    Ok(())
+}

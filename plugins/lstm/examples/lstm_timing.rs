@@ -1,0 +1,33 @@
+//! Times fits and scores of the usual size: `cargo run -p oculus-plugin-lstm --example lstm_timing`
+//!
+//! 2 symbols × 500 rows × 47 features; two layers of 128, sequences of 100, one thread; no rows for early stopping.
+
+#[path = "../tests/support/mod.rs"]
+#[allow(dead_code)]
+mod support;
+
+use std::error::Error;
+
+use oculus_plugin_api::testing::{Bench, Listener};
+use oculus_plugin_lstm::Lstm;
+use support::{Data, Memory, seconds};
+
+const N_EPOCHS: u32 = 4;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let data = Data::planted(Memory::None, (2, 500), 47, 1);
+    let (frame, rows) = (data.frame(), data.days(0, 500));
+    let start = seconds();
+    let prepared = Bench::family::<Lstm>().prepare(&frame, &rows)?;
+    println!("prepare             {:7.3} s", (seconds() - start));
+    for training in ["segments", "windowed"] {
+        let params = format!(r#"{{"training": "{training}", "epochs": {N_EPOCHS}}}"#);
+        let start = seconds();
+        let model = prepared.fit(&data.task(&rows, &[]), &params, &Listener::default())?;
+        println!("{training:8}, an epoch {:7.3} s", (seconds() - start) / f64::from(N_EPOCHS));
+        let start = seconds();
+        let scores = model.predict(&frame, &rows)?;
+        println!("scores of {} rows {:6.3} s", scores.len(), (seconds() - start));
+    }
+    Ok(())
+}

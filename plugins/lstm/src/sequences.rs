@@ -1,0 +1,141 @@
+//! A table made ready: model features standardised, row by row, and how far back each row can look.
+//!
+//! In: a table, the rows to learn from. Out: [`Sequences`]. Invariants: mean and deviation come from the rows to learn
+//! from alone; a window that a row's history covers has finite values of one symbol only.
+
+use oculus_plugin_api::prelude::*;
+
+/// Standardised values beyond this are cut.
+pub const CLIP: f32 = 5.0;
+
+/// Names, means and deviations of the features that a model reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scaler {
+    pub features: Vec<String>,
+    pub mean: Vec<f32>,
+    pub deviation: Vec<f32>,
+}
+
+impl Scaler {
+    /// Takes mean and deviation of the finite values of `rows`.
+    fn learn(table: &Table<'_>, features: &[usize], rows: &[u32]) -> Self {
+        let moments: Vec<_> = features.iter().map(|&feature_idx| moments(table.column(feature_idx), rows)).collect();
+        Self {
+            features: features.iter().map(|&feature_idx| table.name(feature_idx).to_owned()).collect(),
+            mean: moments.iter().map(|(mean, _)| *mean).collect(),
+            deviation: moments.iter().map(|(_, deviation)| *deviation).collect(),
+        }
+    }
+
+    /// Where the features stand in a table.
+    fn locate(&self, table: &Table<'_>) -> Result<Vec<usize>> {
+        let places: Vec<_> = self.features.iter().map(|name| table.position(name)).collect();
+        let named = self.features.iter().zip(&places);
+        let missing: Vec<_> = named.filter(|(_, place)| place.is_none()).map(|(name, _)| name.as_str()).collect();
+        if !missing.is_empty() {
+            return Err(PluginError::data(format!("the table lacks {}, which the model needs", missing.join(", "))));
+        }
+        Ok(places.into_iter().flatten().collect())
+    }
+}
+
+/// Mean and deviation; a deviation that rounding alone could have made counts as none, and none as 1.
+fn moments(column: &[f32], rows: &[u32]) -> (f32, f32) {
+    let values = || rows.iter().map(|&row| f64::from(column[row as usize])).filter(|value| value.is_finite());
+    let n_values = values().count().max(1) as f64;
+    let mean = values().sum::<f64>() / n_values;
+    let deviation = (values().map(|value| (value - mean).powi(2)).sum::<f64>() / n_values).sqrt();
+    let is_constant = deviation <= 1e-6 * mean.abs() || !((deviation as f32).is_normal());
+    (mean as f32, if is_constant { 1.0 } else { deviation as f32 })
+}
+
+/// A table made ready.
+pub struct Sequences {
+    /// How its values were standardised.
+    pub(crate) scaler: Scaler,
+    /// Names of all columns of the table.
+    pub(crate) columns: Vec<String>,
+    /// Standardised values, row-major, `n_rows × n_features`; 0 where the table has no finite value.
+    pub(crate) values: Vec<f32>,
+    /// Rows without a hole up to each row, itself included, of its own symbol.
+    pub(crate) history: Vec<u32>,
+}
+
+impl Sequences {
+    /// Standardises a table by some of its rows.
+    ///
+    /// # Errors
+    /// [`code::DATA`](oculus_plugin_api::code::DATA) for a table without features for models.
+    pub fn learn(table: &Table<'_>, learn_rows: &[u32]) -> Result<Self> {
+        let features = table.model_features();
+        if features.is_empty() {
+            return Err(PluginError::data("the table has no features for models, needed at least one"));
+        }
+        Ok(Self::with(Scaler::learn(table, &features, learn_rows), table, &features))
+    }
+
+    /// Standardises a table as another one was.
+    ///
+    /// # Errors
+    /// [`code::DATA`](oculus_plugin_api::code::DATA) for a table that lacks a feature.
+    pub fn scaled(scaler: &Scaler, table: &Table<'_>) -> Result<Self> {
+        let features = scaler.locate(table)?;
+        Ok(Self::with(scaler.clone(), table, &features))
+    }
+
+    fn with(scaler: Scaler, table: &Table<'_>, features: &[usize]) -> Self {
+        let (n_rows, n_features) = (table.n_rows(), features.len());
+        let mut values = vec![0.0; n_rows * n_features];
+        let mut is_whole = vec![true; n_rows];
+        for (place, &feature_idx) in features.iter().enumerate() {
+            let (mean, deviation) = (scaler.mean[place], scaler.deviation[place]);
+            for (row, &value) in table.column(feature_idx).iter().enumerate() {
+                if value.is_finite() {
+                    values[row * n_features + place] = ((value - mean) / deviation).clamp(-CLIP, CLIP);
+                } else {
+                    is_whole[row] = false;
+                }
+            }
+        }
+        let columns = (0..table.n_features()).map(|idx| table.name(idx).to_owned()).collect();
+        Self { scaler, columns, values, history: history(table.symbol(), &is_whole) }
+    }
+
+    /// Number of features that a model reads.
+    pub(crate) fn n_features(&self) -> usize {
+        self.scaler.features.len()
+    }
+
+    /// Those of `rows` whose window of `length` rows is whole.
+    pub(crate) fn with_history(&self, rows: &[u32], length: usize) -> Vec<u32> {
+        rows.iter().copied().filter(|&row| self.history[row as usize] as usize >= length).collect()
+    }
+}
+
+/// Whole rows up to each row, of its own symbol.
+fn history(symbol: &[u32], is_whole: &[bool]) -> Vec<u32> {
+    let mut history = vec![0; symbol.len()];
+    for row in 0..symbol.len() {
+        let before = if row > 0 && symbol[row - 1] == symbol[row] { history[row - 1] } else { 0 };
+        history[row] = if is_whole[row] { before + 1 } else { 0 };
+    }
+    history
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn history_starts_again_at_a_new_symbol_and_after_a_hole() {
+        let is_whole = [true, true, false, true, true, true, true];
+        assert_eq!(history(&[0, 0, 0, 0, 0, 3, 3], &is_whole), [1, 2, 0, 1, 2, 1, 2]);
+    }
+
+    #[test]
+    fn moments_are_of_the_finite_values_of_the_given_rows() {
+        assert_eq!(moments(&[1.0, f32::NAN, 3.0, 1e9], &[0, 1, 2]), (2.0, 1.0));
+        assert_eq!(moments(&[7.1, 7.1, 7.1], &[0, 1, 2]), (7.1, 1.0));
+        assert_eq!(moments(&[f32::INFINITY], &[0]), (0.0, 1.0));
+    }
+}

@@ -1,0 +1,215 @@
+//! One network at work on one device: updates, the epochs made of them, and the loss on other rows.
+
+use std::time::Instant;
+
+use oculus_plugin_api::{Ctx, PluginError, Result};
+use tch::{Device, Kind, Reduction, Tensor};
+
+use crate::Sequences;
+use crate::adam::Adam;
+use crate::network::{Architecture, Dropout, Network, State, Torch};
+use crate::params::Settings;
+use crate::random::{Draws, Purpose};
+use crate::segments::{self, Labels, Plan, Segment};
+
+/// Segments run at once where no gradient is needed.
+const SEGMENTS_A_PASS: usize = 128;
+
+/// A network in training.
+pub struct Trainer<'a> {
+    settings: &'a Settings,
+    plans: Vec<Plan>,
+    /// Standardised values, `[n_rows, n_features]`, on the device.
+    values: Tensor,
+    network: Network,
+    /// The running mean of the weights, where asked for.
+    averaged: Option<Network>,
+    adam: Adam,
+    dropout: Dropout,
+    order: Draws,
+    n_updates: usize,
+}
+
+impl<'a> Trainer<'a> {
+    /// A network that has seen nothing.
+    pub fn new(sequences: &Sequences, settings: &'a Settings, seed: u64, device: Device) -> Torch<Self> {
+        let n_features = sequences.n_features();
+        let architecture = Architecture { n_features, hidden_size: settings.hidden_size, n_layers: settings.n_layers };
+        let weights = architecture.initial_weights(seed);
+        let network = Network::new(architecture, &weights, device)?;
+        let averaged = (settings.averaging > 0.0).then(|| Network::new(architecture, &weights, device)).transpose()?;
+        Ok(Self {
+            settings,
+            plans: Plan::all(settings),
+            values: Tensor::f_from_slice(&sequences.values)?.f_view((-1, n_features as i64))?.f_to_device(device)?,
+            adam: Adam::new(&network.flat, settings.weight_decay, settings.clip_norm)?,
+            network,
+            averaged,
+            dropout: Dropout::new(seed, settings.dropout),
+            order: Draws::new(seed, Purpose::Order),
+            n_updates: 0,
+        })
+    }
+
+    /// The weights that a model would have now.
+    pub fn weights(&self) -> Result<Vec<f32>> {
+        self.judged().weights().map_err(PluginError::engine)
+    }
+
+    fn judged(&self) -> &Network {
+        self.averaged.as_ref().unwrap_or(&self.network)
+    }
+
+    /// One pass over all labels in a new order: their mean loss, as it was at each update.
+    ///
+    /// # Errors
+    /// A cancel, or what libtorch says.
+    pub fn epoch(&mut self, labels: &Labels, epoch: usize, ctx: &Ctx<'_, '_>) -> Result<f64> {
+        let plan = self.plans[self.order.below(self.plans.len())];
+        let mut segments = labels.segments(&plan, self.order.below(plan.label_steps));
+        self.order.shuffle(&mut segments);
+
+        let stored = self.stored_states(&plan, &segments, ctx)?;
+        let mut sum = Tensor::f_zeros([1], (Kind::Float, self.values.device())).map_err(PluginError::engine)?;
+        let mut n_labels = 0;
+        for (update, batch) in segments.chunks(plan.n_segments).enumerate() {
+            ctx.check()?;
+            let start = stored.as_ref().map(|stored| stored.narrow(update * plan.n_segments, batch.len()));
+            let start = start.transpose().map_err(PluginError::engine)?;
+            let (loss, n) = self.update(&plan, batch, labels, start.as_ref(), epoch).map_err(PluginError::engine)?;
+            sum += loss * n as f64;
+            n_labels += n;
+        }
+        Ok(f64::try_from(sum).map_err(PluginError::engine)? / n_labels as f64)
+    }
+
+    /// What the network remembers where each segment's burn-in starts, by its weights of now.
+    fn stored_states(&self, plan: &Plan, segments: &[Segment], ctx: &Ctx<'_, '_>) -> Result<Option<State>> {
+        if plan.stored == 0 {
+            return Ok(None);
+        }
+        let _guard = tch::no_grad_guard();
+        let n_before = plan.stored + plan.burn_in;
+        let state_of = |segments: &[Segment]| {
+            ctx.check()?;
+            let inputs = self.gather(segments, n_before, plan.stored);
+            inputs.and_then(|inputs| Ok(self.network.run(inputs, None, None)?.1)).map_err(PluginError::engine)
+        };
+        let states = segments.chunks(SEGMENTS_A_PASS).map(state_of).collect::<Result<Vec<_>>>()?;
+        State::concat(&states).map(Some).map_err(PluginError::engine)
+    }
+
+    /// One step against the gradient of the mean loss of some segments' labels: that loss, and the number of labels.
+    fn update(
+        &mut self,
+        plan: &Plan,
+        batch: &[Segment],
+        labels: &Labels,
+        start: Option<&State>,
+        epoch: usize,
+    ) -> Torch<(Tensor, usize)> {
+        let inputs = self.gather(batch, plan.burn_in, plan.n_steps())?;
+        let (outputs, _) = self.network.run(inputs, start, Some(&mut self.dropout))?;
+        let (outputs, label) = self.labelled(outputs, plan, batch, labels)?;
+        let logits = self.network.logits(outputs, Some(&mut self.dropout))?;
+        let loss = logits.f_binary_cross_entropy_with_logits::<&Tensor>(&label, None, None, Reduction::Mean)?;
+        let gradients = Tensor::f_run_backward(&[&loss], &self.network.tensors, false, false)?;
+
+        let _guard = tch::no_grad_guard();
+        self.adam.step(&mut self.network.flat, &gradients, self.settings.rate_at(epoch))?;
+        self.n_updates += 1;
+        if let Some(averaged) = &mut self.averaged {
+            // The first weights are mere chance: the mean forgets them as fast as it can.
+            let kept = self.settings.averaging.min((1 + self.n_updates) as f64 / (10 + self.n_updates) as f64);
+            _ = averaged.flat.f_lerp_(&self.network.flat, 1.0 - kept)?;
+        }
+        Ok((loss.f_detach()?, label.numel()))
+    }
+
+    /// The mean loss of labels that are not learnt from.
+    ///
+    /// A pass gives all labels of a segment, the last of which sees the whole sequence and the first a few rows less
+    /// (`label_steps − 1`). That is not quite a score's window, but as good a judge of epochs at a tenth of the time.
+    ///
+    /// # Errors
+    /// A cancel, or what libtorch says.
+    pub fn loss_on(&self, labels: &Labels, ctx: &Ctx<'_, '_>) -> Result<f64> {
+        let _guard = tch::no_grad_guard();
+        let plan = self.plans[0].in_one_go();
+        let loss_of = |segments: &[Segment]| {
+            let inputs = self.gather(segments, plan.burn_in, plan.n_steps())?;
+            let (outputs, _) = self.judged().run(inputs, None, None)?;
+            let (outputs, label) = self.labelled(outputs, &plan, segments, labels)?;
+            let logits = self.judged().logits(outputs, None)?;
+            let loss = logits.f_binary_cross_entropy_with_logits::<&Tensor>(&label, None, None, Reduction::Sum)?;
+            Ok((f64::try_from(loss)?, label.numel()))
+        };
+        let (mut sum, mut n_labels) = (0.0, 0);
+        for segments in labels.segments(&plan, 0).chunks(SEGMENTS_A_PASS) {
+            ctx.check()?;
+            let (loss, n) = loss_of(segments).map_err(|error: tch::TchError| PluginError::engine(error))?;
+            sum += loss;
+            n_labels += n;
+        }
+        Ok(sum / n_labels as f64)
+    }
+
+    /// Seconds of one update, after one that only warms up.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn time_update(&mut self, labels: &Labels) -> Torch<f64> {
+        let plan = self.plans[0];
+        let segments = labels.segments(&plan, 0);
+        let batch = &segments[..plan.n_segments.min(segments.len())];
+        let mut timed = || -> Torch<f64> {
+            let start = Instant::now();
+            let (loss, _) = self.update(&plan, batch, labels, None, 1)?;
+            // Reading a value waits for the device.
+            f64::try_from(loss)?;
+            Ok(start.elapsed().as_secs_f64())
+        };
+        timed()?;
+        timed()
+    }
+
+    /// Values of the rows of segments, `[n_steps, n_segments, n_features]`.
+    fn gather(&self, segments: &[Segment], n_before: usize, n_steps: usize) -> Torch<Tensor> {
+        let rows = self.on_device(&segments::rows(segments, n_before, n_steps))?;
+        self.values.f_index_select(0, &rows)?.f_view((n_steps as i64, segments.len() as i64, -1))
+    }
+
+    /// Outputs that have a label, and these labels.
+    fn labelled(&self, outputs: Tensor, plan: &Plan, batch: &[Segment], labels: &Labels) -> Torch<(Tensor, Tensor)> {
+        let (places, label) = labels.of(plan, batch);
+        let outputs = outputs.f_view((-1, self.settings.hidden_size as i64))?;
+        Ok((outputs.f_index_select(0, &self.on_device(&places)?)?, self.on_device(&label)?))
+    }
+
+    fn on_device<T: tch::kind::Element>(&self, values: &[T]) -> Torch<Tensor> {
+        Tensor::f_from_slice(values)?.f_to_device(self.values.device())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::sequences::Scaler;
+
+    #[test]
+    fn timing_an_update_works_for_both_trainings_with_few_rows() {
+        let scaler = Scaler { features: vec!["RSI_14".to_owned()], mean: vec![0.0], deviation: vec![1.0] };
+        let history: Vec<u32> = (1..=20).collect();
+        let sequences = Sequences { scaler, columns: Vec::new(), values: vec![0.5; 20], history: history.clone() };
+        let labels = Labels::new(&[14, 15, 19], &[1.0; 20], &history);
+        for training in [r#""training": "windowed""#, r#""label_steps": 4, "burn_in": 3, "mixed_burn_in": true"#] {
+            let net = r#""hidden_size": 3, "sequence_length": 15, "batch_size": 8, "averaging": 0.5"#;
+            let settings = Settings::said(&format!("{{{net}, {training}}}"));
+            let mut trainer = Trainer::new(&sequences, &settings, 1, Device::Cpu).unwrap();
+            let before = trainer.weights().unwrap();
+            assert!(trainer.time_update(&labels).unwrap().is_finite());
+            assert_ne!(trainer.weights().unwrap(), before);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! PyTorch's `nn.LSTM` and `nn.Linear` give the same scores from the same file (`golden/pytorch.py` made the values).
+#![allow(clippy::unwrap_used)]
+
+use oculus_plugin_api::testing::{Bench, Frame};
+use oculus_plugin_lstm::Lstm;
+
+const ROWS: &str = include_str!("golden/rows.csv");
+
+/// Scores of one file, ours and PyTorch's.
+fn scores(model: &[u8], pytorchs: &str) -> (Vec<f32>, Vec<f64>) {
+    let mut lines = ROWS.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let rows: Vec<Vec<f32>> = lines.map(|line| line.split(',').map(|v| v.parse().unwrap()).collect()).collect();
+    let column = |idx: usize| rows.iter().map(|row| row[idx]).collect();
+    let frame = Frame::new(1, rows.len() as u32);
+    let frame = names.into_iter().enumerate().fold(frame, |frame, (idx, name)| frame.column(name, column(idx)));
+
+    let pytorchs: Vec<f64> = pytorchs.lines().map(|line| line.parse().unwrap()).collect();
+    let scored: Vec<u32> = ((rows.len() - pytorchs.len()) as u32..rows.len() as u32).collect();
+    let ours = Bench::family::<Lstm>().load(model).unwrap().predict(&frame, &scored).unwrap();
+    (ours, pytorchs)
+}
+
+fn assert_equal((ours, pytorchs): (Vec<f32>, Vec<f64>)) {
+    for (row, (ours, pytorchs)) in ours.iter().zip(&pytorchs).enumerate() {
+        assert!((f64::from(*ours) - pytorchs).abs() < 1e-6, "row {row}: {ours}, PyTorch {pytorchs}");
+    }
+    let (low, high) = pytorchs.iter().fold((1.0_f64, 0.0_f64), |(low, high), p| (low.min(*p), high.max(*p)));
+    assert!(high - low > 0.1, "scores from {low} to {high} tell nothing apart");
+}
+
+#[test]
+fn weights_of_pytorch_give_its_scores() {
+    assert_equal(scores(include_bytes!("golden/pytorch.safetensors"), include_str!("golden/pytorch.csv")));
+}
+
+#[test]
+fn pytorch_gives_our_scores_from_a_file_that_we_saved() {
+    assert_equal(scores(include_bytes!("golden/ours.safetensors"), include_str!("golden/ours.csv")));
+}

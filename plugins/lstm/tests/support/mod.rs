@@ -1,0 +1,127 @@
+//! Tables with a planted memory, and how well scores find it.
+
+use oculus_plugin_api::Task;
+use oculus_plugin_api::testing::Frame;
+
+/// A generator of its own, so that the tables never change: SplitMix64.
+pub struct Noise(pub u64);
+
+impl Noise {
+    /// A number from 0 to 1.
+    pub fn unit(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// A number of the standard normal distribution.
+    pub fn normal(&mut self) -> f64 {
+        (-2.0 * (1.0 - self.unit()).ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos()
+    }
+}
+
+/// What the labels of a table remember of its columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// Means over some 20 and 8 rows.
+    Short,
+    /// Means over some 70 and 40 rows.
+    Long,
+    /// Nothing.
+    None,
+}
+
+/// Columns of several symbols on the same days, and labels.
+pub struct Data {
+    pub n_days: usize,
+    pub columns: Vec<Vec<f32>>,
+    pub label: Vec<f32>,
+    /// Probability that each label is 1: what the best score could be.
+    pub truth: Vec<f32>,
+}
+
+impl Data {
+    /// Columns that forget 40 % a row; labels by the running mean of the first, less that of the second where the third
+    /// is above 0 (more where it is below).
+    pub fn planted(memory: Memory, (n_symbols, n_days): (usize, usize), n_columns: usize, seed: u64) -> Self {
+        let mut noise = Noise(seed);
+        let n_rows = n_symbols * n_days;
+        let mut column = |_| {
+            let mut value = 0.0;
+            let mut next = |row: usize| {
+                value = if row % n_days == 0 { noise.normal() } else { 0.6 * value + 0.8 * noise.normal() };
+                value as f32
+            };
+            (0..n_rows).map(&mut next).collect::<Vec<_>>()
+        };
+        let columns: Vec<Vec<f32>> = (0..n_columns).map(&mut column).collect();
+        let (first, second, weights) = match memory {
+            Memory::Short => (20.0, 8.0, [2.5, 2.5]),
+            Memory::Long => (70.0, 40.0, [5.0, 3.0]),
+            Memory::None => (1.0, 1.0, [0.0, 0.0]),
+        };
+        let (first, second) = (running_mean(&columns[0], n_days, first), running_mean(&columns[1], n_days, second));
+        let odds = |row: usize| weights[0] * first[row] - weights[1] * second[row] * f64::from(columns[2][row]).tanh();
+        let truth: Vec<f32> = (0..n_rows).map(|row| (1.0 / (1.0 + (-odds(row)).exp())) as f32).collect();
+        let label = truth.iter().map(|&probability| f32::from(noise.unit() < f64::from(probability))).collect();
+        Self { n_days, columns, label, truth }
+    }
+
+    /// The table.
+    pub fn frame(&self) -> Frame {
+        let n_symbols = self.label.len() / self.n_days;
+        let name = |idx| -> &'static str { format!("F_{idx}").leak() };
+        let frame = Frame::new(n_symbols as u32, self.n_days as u32);
+        self.columns.iter().enumerate().fold(frame, |frame, (idx, column)| frame.column(name(idx), column.clone()))
+    }
+
+    /// Rows of all symbols from one day up to, not including, another.
+    pub fn days(&self, from: usize, to: usize) -> Vec<u32> {
+        let n_symbols = self.label.len() / self.n_days;
+        (0..n_symbols).flat_map(|symbol| (from..to).map(move |day| (symbol * self.n_days + day) as u32)).collect()
+    }
+
+    pub fn task<'a>(&'a self, train_rows: &'a [u32], tune_rows: &'a [u32]) -> Task<'a> {
+        Task { label: &self.label, train_rows, tune_rows, seed: 7, threads: 1, device: "cpu" }
+    }
+
+    /// How well scores of some rows tell their labels apart.
+    pub fn auc(&self, rows: &[u32], scores: &[f32]) -> f64 {
+        auc(scores, &rows.iter().map(|&row| self.label[row as usize]).collect::<Vec<_>>())
+    }
+}
+
+/// Seconds that the processor worked for this thread where the system tells (Linux), so that other work beside does not
+/// count; else seconds of the clock.
+pub fn seconds() -> f64 {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat");
+    let nanoseconds = told.ok().and_then(|told| told.split(' ').next()?.parse::<f64>().ok());
+    let of_clock = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64();
+    nanoseconds.map_or_else(of_clock, |nanoseconds| nanoseconds / 1e9)
+}
+
+/// Exponential mean over about `length` rows, from 0 at the first day of each symbol.
+fn running_mean(column: &[f32], n_days: usize, length: f64) -> Vec<f64> {
+    let mut mean = 0.0;
+    let mut next = |(row, &value): (usize, &f32)| {
+        mean = if row % n_days == 0 { 0.0 } else { mean + 2.0 / (length + 1.0) * (f64::from(value) - mean) };
+        mean
+    };
+    column.iter().enumerate().map(&mut next).collect()
+}
+
+/// Share of pairs of a positive and a negative row that the scores put in order.
+pub fn auc(scores: &[f32], label: &[f32]) -> f64 {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+    let (mut rank_sum, mut n_before) = (0.0, 0);
+    for tie in order.chunk_by(|&a, &b| scores[a] == scores[b]) {
+        let rank = n_before as f64 + (tie.len() + 1) as f64 / 2.0;
+        rank_sum += rank * tie.iter().filter(|&&row| label[row] == 1.0).count() as f64;
+        n_before += tie.len();
+    }
+    let n_positives = label.iter().filter(|&&label| label == 1.0).count() as f64;
+    (rank_sum - n_positives * (n_positives + 1.0) / 2.0) / (n_positives * (label.len() as f64 - n_positives))
+}
