@@ -185,7 +185,6 @@ fn run_block(spec: &JobSpec, clock: &Clock, report: &Report) -> Map<String, Valu
         "seconds": clock.total_s(),
         "seconds_by_phase": clock.by_phase(),
         "fits_side_by_side": spec.setting.parallel_fits,
-        "families_side_by_side": capacity::families_at_once(&spec.setting),
         "gpu_enabled": spec.setting.gpu_enabled,
         "devices": devices.collect::<BTreeMap<_, _>>(),
     });

@@ -56,7 +56,7 @@ impl Telling {
 
     fn come_on(&mut self, fraction: f64, now: Instant) {
         // A NaN counts as nothing done.
-        let fraction = fraction.max(0.0).min(1.0);
+        let fraction = if fraction.is_nan() { 0.0 } else { fraction.clamp(0.0, 1.0) };
         let elapsed_s = now.saturating_duration_since(self.started).as_secs_f64();
         self.news.fraction = fraction;
         self.news.eta_s = (fraction > 0.0).then(|| elapsed_s * (1.0 - fraction) / fraction);
