@@ -25,7 +25,18 @@ pub enum Planted {
         /// Log return added to each day.
         daily_drift: f64,
     },
+    /// Each day's log return has a mean of `strength` deviations times the mean overnight gap of the last weeks (in its
+    /// own deviations) times where in its range the day before closed. A row alone shows the last gap only.
+    RememberedGaps {
+        /// How much of it there is.
+        strength: f64,
+    },
 }
+
+/// Deviation of an overnight gap, in deviations of a day's return.
+const GAP_DEVIATION: f64 = 0.3;
+/// Share of the last gap in the mean of the gaps: an exponential mean of twelve days.
+const GAP_SHARE: f64 = 2.0 / 13.0;
 
 /// Writes `SYMBOL.csv` for each symbol: so many weekdays from 2010-01-04 on.
 pub fn write(folder: &Path, symbols: &[&str], n_days: usize, seed: u64, planted: Planted) {
@@ -38,15 +49,18 @@ pub fn write(folder: &Path, symbols: &[&str], n_days: usize, seed: u64, planted:
 fn series(n_days: usize, noise: &mut Noise, planted: Planted) -> String {
     let mut text = "date,open,high,low,close,volume\n".to_owned();
     let mut rsi = Rsi::default();
-    let (mut before, mut boosted_days) = (100.0_f64, 0_u32);
+    let (mut before, mut boosted_days, mut signal) = (100.0_f64, 0_u32, 0.0);
+    let mut mean_gap = 0.0;
     for idx in 0..n_days {
         let drift = match planted {
             Planted::OversoldRebound { daily_drift, .. } if boosted_days > 0 => daily_drift,
+            Planted::RememberedGaps { strength } => strength * DAILY_DEVIATION * signal,
             _ => 0.0,
         };
         boosted_days = boosted_days.saturating_sub(1);
         let close = before * (drift + DAILY_DEVIATION * noise.normal()).exp();
-        let open = before * (0.3 * DAILY_DEVIATION * noise.normal()).exp();
+        let gap = noise.normal();
+        let open = before * (GAP_DEVIATION * DAILY_DEVIATION * gap).exp();
         let high = open.max(close) * (0.4 * DAILY_DEVIATION * noise.normal().abs()).exp();
         let low = open.min(close) * (-0.4 * DAILY_DEVIATION * noise.normal().abs()).exp();
         let volume = 1e6 * (0.3 * noise.normal()).exp();
@@ -57,6 +71,10 @@ fn series(n_days: usize, noise: &mut Noise, planted: Planted) -> String {
         {
             boosted_days = 5;
         }
+        // In its own deviations: those of an exponential mean of independent terms.
+        mean_gap += GAP_SHARE * (gap - mean_gap);
+        let close_location = 2.0 * (close - low) / (high - low) - 1.0;
+        signal = mean_gap / (GAP_SHARE / (2.0 - GAP_SHARE)).sqrt() * close_location;
         before = close;
     }
     text

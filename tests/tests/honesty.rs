@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use oculus_host::pipeline::fitter::side_by_side;
-use oculus_tests::command::train_on;
+use oculus_tests::command::{train, train_on};
 use oculus_tests::market::{self, Planted};
 use oculus_tests::{build, jobs};
 use serde_json::{Value, json};
@@ -31,11 +31,21 @@ fn made_up(seed: u64, planted: Planted) -> TempDir {
 
 #[test]
 fn random_walks_are_not_forecast() {
-    build::plugins();
+    build::families();
     let seeds: Vec<u64> = (1..=N_SEEDS).collect();
-    let metrics = side_by_side(2, &seeds, |seed| {
-        train_on(made_up(*seed, Planted::Nothing).path(), &job("null"))["model_metrics"].take()
-    });
+    let mut job = job("null");
+    let config = &mut job["design"]["ml_training_config"];
+    let neural = json!({ "train_lstm": true, "lstm_hidden_size": 16, "lstm_sequence_length": 20, "lstm_patience": 4,
+                         "train_neural_networks": true, "nn_epochs": 30 });
+    config.as_object_mut().unwrap().extend(neural.as_object().unwrap().clone());
+    let results = side_by_side(2, &seeds, |seed| train_all_on(made_up(*seed, Planted::Nothing).path(), &job));
+    for family in ["LightGBM", "MLP", "LSTM"] {
+        let aucs = results.iter().map(|result| validation_of(result, family)["auc"].as_f64().unwrap());
+        let mean = aucs.sum::<f64>() / results.len() as f64;
+        println!("validation AUC of {family} on {N_SEEDS} null markets: mean {mean:.4}");
+        assert!((mean - 0.5).abs() <= 0.03, "{family}: mean {mean}");
+    }
+    let metrics: Vec<Value> = results.into_iter().map(|mut result| result["model_metrics"].take()).collect();
     let aucs: Vec<f64> = metrics.iter().map(|metrics| metrics["auc"].as_f64().unwrap()).collect();
     let mean = aucs.iter().sum::<f64>() / aucs.len() as f64;
     let spread = (aucs.iter().map(|auc| (auc - mean).powi(2)).sum::<f64>() / aucs.len() as f64).sqrt();
@@ -59,6 +69,42 @@ fn a_planted_signal_is_found() {
     let features = result["extracted_rules"]["top_features"].as_array().unwrap();
     let momentum = |feature: &Value| feature["feature"].as_str().unwrap().starts_with("RSI_");
     assert!(features.iter().take(3).any(momentum), "{features:?}");
+}
+
+#[test]
+fn what_takes_a_memory_is_found_better_by_the_lstm_than_by_trees() {
+    let mut job = job("remembered");
+    let design = &mut job["design"];
+    design["forward_returns_days_options"] = json!([1]);
+    design["profit_threshold_options"] = json!([0.5]);
+    let config = &mut design["ml_training_config"];
+    for (name, value) in
+        [("train_lstm", json!(true)), ("lstm_hidden_size", json!(32)), ("lstm_sequence_length", json!(40))]
+    {
+        config[name] = value;
+    }
+    let bars = made_up(1, Planted::RememberedGaps { strength: 1.0 });
+    let result = train_all_on(bars.path(), &job);
+    let auc = |family: &str| validation_of(&result, family)["auc"].as_f64().unwrap();
+    println!("remembered gaps: LSTM {:.3}, LightGBM {:.3}", auc("LSTM"), auc("LightGBM"));
+    let gain = &validation_of(&result, "LSTM")["gain_over_lead"];
+    let error = &validation_of(&result, "LSTM")["gain_standard_error"];
+    assert!(gain.as_f64().unwrap() > 2.0 * error.as_f64().unwrap(), "{}", result["models"]);
+    assert_eq!(result["model_metrics"]["model_name"], "LSTM", "what wins on validation rows is what the test meets");
+    assert!(result["model_metrics"]["auc"].as_f64().unwrap() > 0.6, "{}", result["model_metrics"]);
+}
+
+/// Trains with every family of the project at hand.
+fn train_all_on(bars: &Path, job: &Value) -> Value {
+    let source = format!("dir:{}", bars.display());
+    train(job, &[("BARS_SOURCE", &source), ("PLUGINS_DIR", build::families().to_str().unwrap())])
+}
+
+fn validation_of<'r>(result: &'r Value, family: &str) -> &'r Value {
+    let rows = result["models"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["name"] == family).unwrap_or_else(|| panic!("no {family} in {rows:?}"));
+    assert_eq!(row["status"], "ok", "{row}");
+    &row["validation"]
 }
 
 #[test]
