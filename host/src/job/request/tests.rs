@@ -25,7 +25,7 @@ fn the_example_job_reads_as_written() {
     assert_eq!(job.design.entry_rules[0].operator, Operator::AtMost);
     assert_eq!(job.design.entry_score_threshold, 2);
     assert_eq!(job.design_config()["n_iter_search"], 30);
-    assert_eq!(job.design_config()["train_lstm"], false);
+    assert_eq!(job.design_config()["train_lstm"], true);
 }
 
 #[test]
