@@ -6,7 +6,7 @@ mod support;
 use oculus_plugin_api::testing::{Bench, Fitted, Frame, Listener};
 use oculus_plugin_api::{Task, code};
 use oculus_plugin_lightgbm::LightGbm;
-use support::{Data, rows};
+use support::{Data, Noise, rows};
 
 fn bench() -> Bench {
     Bench::family::<LightGbm>()
@@ -34,6 +34,27 @@ fn a_planted_signal_is_found_on_later_rows() {
     assert!(scores.iter().all(|score| (0.0..=1.0).contains(score)));
     let auc = auc(&scores, &data.label[700..]);
     assert!(auc > 0.9, "AUC {auc}");
+}
+
+#[test]
+fn planted_rules_are_found_almost_as_well_as_by_who_knows_them() {
+    let rules: [fn(f32, f32) -> f32; 2] = [
+        // Neither feature says anything alone.
+        |rsi, adx| if (rsi > 0.5) == (adx > 0.6) { 0.7 } else { 0.25 },
+        |rsi, adx| if rsi < 0.4 && adx > 0.3 { 0.65 } else { 0.25 },
+    ];
+    for (seed, chance_of) in (1..).zip(rules) {
+        let mut data = Data::planted(8000, seed);
+        let chance: Vec<f32> = (0..8000).map(|row| chance_of(data.columns[0][row], data.columns[2][row])).collect();
+        let mut noise = Noise(100 + seed);
+        data.label = chance.iter().map(|chance| f32::from(noise.next() < *chance)).collect();
+        let (frame, train_rows, tune_rows) = (data.frame(), rows(0, 4800), rows(4800, 6400));
+        let prepared = bench().prepare(&frame, &train_rows).unwrap();
+        let model = prepared.fit(&data.task(&train_rows, &tune_rows), "{}", &Listener::default()).unwrap();
+        let scores = model.predict(&frame, &rows(6400, 8000)).unwrap();
+        let (found, known) = (auc(&scores, &data.label[6400..]), auc(&chance[6400..], &data.label[6400..]));
+        assert!(known > 0.6 && known - found <= 0.03, "{found} of {known}");
+    }
 }
 
 #[test]
