@@ -57,7 +57,7 @@ pub fn manifest() -> Manifest {
                 .help("learning rate over the epochs: constant, or falling to 0 along half a cosine"),
         )
         .param(
-            Param::float("averaging", 0.0)
+            Param::float("averaging", 0.99)
                 .range(0.0, 0.9999)
                 .help("share of the running mean of the weights kept at an update; 0 for none"),
         )

@@ -51,7 +51,7 @@ impl Data {
         let mut column = |_| {
             let mut value = 0.0;
             let mut next = |row: usize| {
-                value = if row % n_days == 0 { noise.normal() } else { 0.6 * value + 0.8 * noise.normal() };
+                value = if row.is_multiple_of(n_days) { noise.normal() } else { 0.6 * value + 0.8 * noise.normal() };
                 value as f32
             };
             (0..n_rows).map(&mut next).collect::<Vec<_>>()
@@ -106,7 +106,7 @@ pub fn seconds() -> f64 {
 fn running_mean(column: &[f32], n_days: usize, length: f64) -> Vec<f64> {
     let mut mean = 0.0;
     let mut next = |(row, &value): (usize, &f32)| {
-        mean = if row % n_days == 0 { 0.0 } else { mean + 2.0 / (length + 1.0) * (f64::from(value) - mean) };
+        mean = if row.is_multiple_of(n_days) { 0.0 } else { mean + 2.0 / (length + 1.0) * (f64::from(value) - mean) };
         mean
     };
     column.iter().enumerate().map(&mut next).collect()
