@@ -1,8 +1,11 @@
 //! What the pipeline may not find, what it must find, and what it may not look at.
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
+use oculus_host::hash::sha256_hex;
 use oculus_host::pipeline::fitter::side_by_side;
 use oculus_tests::command::{train, train_on};
 use oculus_tests::market::{self, Planted};
@@ -97,7 +100,15 @@ fn what_takes_a_memory_is_found_better_by_the_lstm_than_by_trees() {
 /// Trains with every family of the project at hand.
 fn train_all_on(bars: &Path, job: &Value) -> Value {
     let source = format!("dir:{}", bars.display());
-    train(job, &[("BARS_SOURCE", &source), ("PLUGINS_DIR", build::families().to_str().unwrap())])
+    let artifacts = artifacts().display().to_string();
+    let plugins = build::families();
+    train(job, &[("BARS_SOURCE", &source), ("PLUGINS_DIR", plugins.to_str().unwrap()), ("ARTIFACTS_DIR", &artifacts)])
+}
+
+/// Where all jobs of these tests leave their models.
+fn artifacts() -> &'static Path {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    FOLDER.get_or_init(|| tempfile::tempdir().unwrap()).path()
 }
 
 fn validation_of<'r>(result: &'r Value, family: &str) -> &'r Value {
@@ -109,20 +120,32 @@ fn validation_of<'r>(result: &'r Value, family: &str) -> &'r Value {
 
 #[test]
 fn mutated_test_bars_leave_everything_that_was_learnt_unchanged() {
-    let job = jobs::example("mutated");
-    let original = train_on(&jobs::bars(), &job);
+    let mut job = jobs::example("mutated");
+    job["design"]["ml_training_config"]["lstm_hidden_size"] = json!(32);
+    let original = train_all_on(&jobs::bars(), &job);
     let test_from = original["provenance"]["splits"]["test"][0].as_str().unwrap();
     let folder = tempfile::tempdir().unwrap();
     for symbol in ["AAPL", "MSFT"] {
         mutate(&jobs::bars(), folder.path(), &format!("{symbol}.csv"), test_from);
     }
-    let mutated = train_on(folder.path(), &job);
+    let mutated = train_all_on(folder.path(), &job);
+    assert_eq!(models_of(&mutated), models_of(&original));
+    assert_eq!(models_of(&mutated).len(), 3);
     assert_ne!(mutated["provenance"]["bars"]["sha256"], original["provenance"]["bars"]["sha256"]);
     assert_ne!(mutated["model_metrics"]["auc"], original["model_metrics"]["auc"]);
     assert_eq!(mutated["provenance"]["model_sha256"], original["provenance"]["model_sha256"]);
     assert_eq!(mutated["config_search"].to_string(), original["config_search"].to_string());
     assert_eq!(mutated["models"].to_string(), original["models"].to_string());
     assert_eq!(learnt(mutated).to_string(), learnt(original).to_string());
+}
+
+/// Every saved model's file, and its SHA-256.
+fn models_of(result: &Value) -> BTreeMap<String, String> {
+    let folder = PathBuf::from(result["run"]["artifacts"].as_str().unwrap()).join("models");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .map(|file| (file.file_name().unwrap().to_string_lossy().into(), sha256_hex(&std::fs::read(&file).unwrap())))
+        .collect()
 }
 
 /// The same file with other prices and volumes from `test_from` on; every bar stays a sound one.

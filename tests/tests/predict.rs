@@ -9,8 +9,9 @@ use std::sync::OnceLock;
 
 use oculus_host::hash::sha256_hex;
 use oculus_tests::command::{self, Said};
+use oculus_tests::market::{self, Planted};
 use oculus_tests::{Redis, Worker, build, jobs};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Bars of each symbol that the project carries.
@@ -108,6 +109,47 @@ fn on_the_bars_of_the_training_the_jobs_test_predictions_come_again_bit_for_bit(
     let said = job.predict(TRAINED_ON, &[]);
     assert_reproduces(&said, &expected);
     assert!(!said.stderr.contains("WARN"), "{}", said.stderr);
+}
+
+#[test]
+fn networks_that_won_give_their_test_predictions_again_bit_for_bit() {
+    // A lead that knows next to nothing, so that any family beside it wins on bars with something to find.
+    let crippled = json!({ "lgbm_num_iterations": 1, "lgbm_num_leaves": 2, "lgbm_learning_rate": 0.0001,
+                           "lgbm_min_data_in_leaf": 1_000_000 });
+    let lstm = json!({ "train_lstm": true, "lstm_hidden_size": 24, "lstm_sequence_length": 30 });
+    let cases = [
+        ("MLP", json!({ "train_neural_networks": true }), Planted::OversoldRebound { below: 38.0, daily_drift: 0.02 }),
+        ("LSTM", lstm, Planted::RememberedGaps { strength: 1.0 }),
+    ];
+    for (family, asked, planted) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let (bars, artifacts) = (folder.path().join("bars"), folder.path().join("artifacts"));
+        fs::create_dir(&bars).unwrap();
+        market::write(&bars, &["AAA", "BBB"], 1500, 1, planted);
+        let mut job = jobs::job("won");
+        job["symbols"] = json!(["AAA", "BBB"]);
+        job["design"]["years"] = json!(4);
+        if family == "LSTM" {
+            job["design"]["forward_returns_days_options"] = json!([1]);
+            job["design"]["profit_threshold_options"] = json!([0.5]);
+        }
+        let config = job["design"]["ml_training_config"].as_object_mut().unwrap();
+        config.extend([&crippled, &asked].into_iter().flat_map(|part| part.as_object().unwrap().clone()));
+        let plugins = build::families();
+        let settings = [
+            ("BARS_SOURCE", &*format!("dir:{}", bars.display())),
+            ("PLUGINS_DIR", plugins.to_str().unwrap()),
+            ("ARTIFACTS_DIR", artifacts.to_str().unwrap()),
+        ];
+        let trained = Trained { result: command::train(&job, &settings), folder };
+        assert_eq!(trained.result["model_metrics"]["model_name"], family, "{}", trained.result["models"]);
+        let said = command::run(&["predict", "won", "--bars", bars.to_str().unwrap()], &settings);
+        assert_reproduces(&said, &trained.test_predictions());
+        let one = command::run(&["predict", "won", "--bars", bars.to_str().unwrap(), "--symbol", "BBB"], &settings);
+        let mut expected = trained.test_predictions();
+        expected.retain(|row, _| row.starts_with("BBB,"));
+        assert_reproduces(&one, &expected);
+    }
 }
 
 #[test]

@@ -52,10 +52,9 @@ pub fn manifest() -> Manifest {
         .param(Param::int("label_steps", 10).range(1, 2000).help("segments: rows at the end of one whose labels count"))
         .param(Param::int("burn_in", 20).range(0, 2000).help("segments: rows before those, run for the state"))
         .param(Param::flag("mixed_burn_in", false).help("segments: half, one or two times the burn-in, by epoch"))
-        .param(
-            Param::choice("schedule", "constant", ["constant", "cosine"])
-                .help("learning rate over the epochs: constant, or falling to 0 along half a cosine"),
-        )
+        .param(Param::choice("schedule", "constant", ["constant", "cosine"]).help(
+            "learning rate over `epochs`, which for the final fit are those found: constant, or down half a cosine",
+        ))
         .param(
             Param::float("averaging", 0.99)
                 .range(0.0, 0.9999)

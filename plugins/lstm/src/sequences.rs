@@ -39,14 +39,15 @@ impl Scaler {
     }
 }
 
-/// Mean and deviation; a deviation that rounding alone could have made counts as none, and none as 1.
+/// Mean and deviation. One that rounding alone could have made counts as infinite: a feature that never moved where it was
+/// learnt from says nothing later either.
 fn moments(column: &[f32], rows: &[u32]) -> (f32, f32) {
     let values = || rows.iter().map(|&row| f64::from(column[row as usize])).filter(|value| value.is_finite());
     let n_values = values().count().max(1) as f64;
     let mean = values().sum::<f64>() / n_values;
     let deviation = (values().map(|value| (value - mean).powi(2)).sum::<f64>() / n_values).sqrt();
     let is_constant = deviation <= 1e-6 * mean.abs() || !((deviation as f32).is_normal());
-    (mean as f32, if is_constant { 1.0 } else { deviation as f32 })
+    (mean as f32, if is_constant { f32::INFINITY } else { deviation as f32 })
 }
 
 /// A table made ready.
@@ -135,7 +136,7 @@ mod tests {
     #[test]
     fn moments_are_of_the_finite_values_of_the_given_rows() {
         assert_eq!(moments(&[1.0, f32::NAN, 3.0, 1e9], &[0, 1, 2]), (2.0, 1.0));
-        assert_eq!(moments(&[7.1, 7.1, 7.1], &[0, 1, 2]), (7.1, 1.0));
-        assert_eq!(moments(&[f32::INFINITY], &[0]), (0.0, 1.0));
+        assert_eq!(moments(&[7.1, 7.1, 7.1], &[0, 1, 2]), (7.1, f32::INFINITY));
+        assert_eq!(moments(&[f32::INFINITY], &[0]), (0.0, f32::INFINITY));
     }
 }

@@ -104,7 +104,9 @@ fn final_fit(
     let family = &judged.family;
     let params = final_params(judged);
     let predict_rows = search::merged(train_rows, test_rows);
-    let prepared = family.fitter.prepare(learn_rows, &setting(family.device, study.seed), hear)?;
+    // Where it was judged: epochs found on one device are not those of another.
+    let device = judged.oof.device.as_deref().unwrap_or(family.device);
+    let prepared = family.fitter.prepare(learn_rows, &setting(device, study.seed), hear)?;
     let fitted = family.fitter.fit(&FitRequest {
         prepared,
         label: &label.value,
@@ -112,7 +114,7 @@ fn final_fit(
         tune_rows: &[],
         params: &params,
         seed: study.seed,
-        device: family.device,
+        device,
         predict_rows: &predict_rows,
         keep: Keep::Model,
         hear,

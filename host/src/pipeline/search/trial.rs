@@ -76,8 +76,8 @@ pub struct OutOfFold {
     pub standard_scores: Vec<f32>,
     /// AUC of each fold; `None` where it does not exist.
     pub fold_aucs: Vec<Option<f64>>,
-    /// Median of the folds' rounds: those at which early stopping ended, or the configuration's own in a fold without
-    /// a tail to stop on.
+    /// Median of the rounds at which early stopping ended, over the folds that had a tail to stop on; `None` where none
+    /// had.
     pub rounds: Option<u32>,
     /// Device it was fitted on, where not the CPU.
     pub device: Option<String>,
@@ -229,7 +229,8 @@ impl<'a> Bench<'a> {
                     let labels: Vec<f32> = plan.fold.valid_rows.iter().map(|&row| label[row as usize]).collect();
                     oof.fold_aucs.push(auc(&labels, &valid).ok());
                     oof.device = fitted.summary.device;
-                    rounds.extend(fitted.summary.rounds);
+                    // Without a tail the rounds are the configuration's own: nothing was found.
+                    rounds.extend(fitted.summary.rounds.filter(|_| !plan.tune_rows.is_empty()));
                 }
                 Err(FitError::Refused { code: code::DATA, message }) => {
                     oof.fold_aucs.push(None);
