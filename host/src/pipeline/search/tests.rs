@@ -237,13 +237,16 @@ fn a_dead_lead_ends_the_search_with_its_cause_and_a_cancel_as_a_cancel() {
 }
 
 #[test]
-fn folds_too_short_for_a_tail_vote_for_the_rounds_of_the_configuration() {
+fn folds_too_short_for_a_tail_say_nothing_of_the_rounds() {
     // Training parts of 100, 200 and 300 dates: only the last keeps 200 dates beside a tail.
     let panel = Panel::new(13, 0.5, &[1.0]);
-    assert_eq!(found(&panel, 1).oof.rounds, Some(6), "two of three folds know nothing of early stopping");
-    let long = Panel::new(13, 0.5, &[1.0]);
-    let splits: Vec<Splits> =
-        long.splits.iter().map(|splits| Splits { folds: splits.folds[2..].to_vec(), ..splits.clone() }).collect();
-    let stopped = found(&Panel { splits, ..long }, 1).oof.rounds.unwrap();
+    let with_folds = |folds: std::ops::Range<usize>| {
+        let panel = Panel::new(13, 0.5, &[1.0]);
+        let cut = |splits: &Splits| Splits { folds: splits.folds[folds.clone()].to_vec(), ..splits.clone() };
+        Panel { splits: panel.splits.iter().map(cut).collect(), ..panel }
+    };
+    let stopped = found(&panel, 1).oof.rounds.unwrap();
     assert!(stopped < 6, "early stopping ended at {stopped}");
+    assert_eq!(found(&with_folds(2..3), 1).oof.rounds, Some(stopped));
+    assert_eq!(found(&with_folds(0..2), 1).oof.rounds, None);
 }
