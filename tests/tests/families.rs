@@ -1,6 +1,9 @@
 //! All model families of a job together: the contract's own job, the death of one, and that runs repeat.
 #![allow(clippy::unwrap_used)]
 
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::path::{Path, PathBuf};
+
 use oculus_tests::jobs::outside_run;
 use oculus_tests::processes::{abort_if_there, descendants_of, in_role, mapped_from};
 use oculus_tests::{Redis, SOON, Worker, build, command, jobs};
@@ -63,6 +66,66 @@ fn the_contracts_job_trains_every_family_and_tells_each_epoch() {
     assert!(with_loss.count() > 0, "no epoch of the LSTM with loss and time left: {epochs:?}");
     let percents: Vec<f64> = epochs.iter().map(|details| details["percent"].as_f64().unwrap()).collect();
     assert!(percents.is_sorted(), "{percents:?}");
+}
+
+#[test]
+fn a_fit_of_the_mlp_is_heard_epoch_by_epoch_too() {
+    let redis = Redis::start();
+    let _worker = worker(&redis);
+    let mut job = jobs::job("heard");
+    let config = &mut job["design"]["ml_training_config"];
+    let mlp =
+        json!({ "train_neural_networks": true, "nn_hidden_sizes": [512, 512], "nn_epochs": 60, "nn_patience": 60 });
+    config.as_object_mut().unwrap().extend(mlp.as_object().unwrap().clone());
+    let mut n_heard = 0;
+    let result = follow(&redis, &job, |event| {
+        let details = &event["details"];
+        let is_whole = details["epoch"].is_u64() && details["loss"].is_f64() && details["family_eta_s"].is_number();
+        n_heard += usize::from(details["family"] == "MLP" && is_whole);
+    });
+    assert_eq!(row(&result, "MLP")["status"], "ok", "{result}");
+    assert!(n_heard >= 2, "heard of {n_heard} epochs");
+}
+
+/// A copy of the LSTM's library in which no folder for libtorch is written any more.
+fn lost_from_libtorch(folder: &Path) -> PathBuf {
+    let library = format!("{DLL_PREFIX}oculus_plugin_lstm{DLL_SUFFIX}");
+    let mut bytes = std::fs::read(build::folder().join(&library)).unwrap();
+    let (found, lost) = (b"libtorch/lib", b"libtorch/lid");
+    let places: Vec<usize> =
+        bytes.windows(found.len()).enumerate().filter(|(_, it)| it == found).map(|it| it.0).collect();
+    assert!(!places.is_empty(), "no place for libtorch is written in {library}");
+    places.iter().for_each(|&at| bytes[at..at + lost.len()].copy_from_slice(lost));
+    let copy = folder.join("lstm").join(library);
+    std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    std::fs::write(&copy, bytes).unwrap();
+    copy
+}
+
+#[test]
+fn without_libtorch_the_lstm_says_what_to_do_and_the_others_train_and_libtorch_may_be_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let lightgbm = format!("{DLL_PREFIX}oculus_plugin_lightgbm{DLL_SUFFIX}");
+    std::fs::copy(build::folder().join(&lightgbm), folder.path().join(&lightgbm)).unwrap();
+    lost_from_libtorch(folder.path());
+    let plugins = ("PLUGINS_DIR", folder.path().to_str().unwrap());
+    let mut job = jobs::job("lost");
+    job["design"]["ml_training_config"]["train_lstm"] = json!(true);
+    job["design"]["ml_training_config"]["lstm_hidden_size"] = json!(4);
+    job["design"]["ml_training_config"]["lstm_epochs"] = json!(1);
+
+    let result = command::train(&job, &[plugins]);
+    assert_eq!(row(&result, "LightGBM")["status"], "ok");
+    let lstm = row(&result, "train_lstm");
+    assert_eq!(lstm["status"], "skipped", "{lstm}");
+    let reason = lstm["reason"].as_str().unwrap();
+    for part in ["oculus_plugin_lstm", "libtorch", "cargo xtask setup", "LIBTORCH"] {
+        assert!(reason.contains(part), "no {part} in {reason}");
+    }
+
+    let libtorch = std::env::var("LIBTORCH").expect("cargo sets it, as `cargo xtask setup` wrote");
+    let result = command::train(&job, &[plugins, ("LIBTORCH", &libtorch)]);
+    assert_eq!(row(&result, "LSTM")["status"], "ok", "{}", result["models"]);
 }
 
 #[test]
