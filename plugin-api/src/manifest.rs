@@ -175,7 +175,9 @@ impl Manifest {
             return Ok(());
         }
         let known = self.devices.join(", ");
-        Err(PluginError::device(format!("device `{device}`: this plugin knows {known}")))
+        Err(PluginError::device(format!(
+            "device `{device}`: this plugin has {known} on this machine; say auto, or one of these"
+        )))
     }
 
     /// Whether a job that says `name` means this plugin.

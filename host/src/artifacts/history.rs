@@ -53,7 +53,14 @@ fn difference(series: &Series, bars: &Bars, trained: &Trained) -> Option<Warning
     }
     // Bars that end earlier cannot be compared with a hash of all of them.
     let same_time = bars.within(series.from_time..=series.to_time);
-    if last < series.to_time || same_time.sha256() == series.sha256 {
+    if last < series.to_time {
+        let message = format!(
+            "{symbol} ends on {}, the training's bars on {to}: whether the bars before are the training's cannot be compared",
+            moment(last, trained.timeframe)
+        );
+        return Some(Warning::new("bars_end_earlier", message));
+    }
+    if same_time.sha256() == series.sha256 {
         return None;
     }
     let (n_bars, n_needed) = (same_time.len(), series.n_bars);

@@ -37,7 +37,15 @@ impl Kept {
             names.iter().filter(wanted).map(|name| of_job.join(name)).filter(|it| it.join(DESCRIPTION).is_file());
         let mut newest: Option<Self> = None;
         for folder in whole {
-            let kept = Self::open(&folder)?;
+            let kept = match Self::open(&folder) {
+                Ok(kept) => kept,
+                // Another attempt may be whole.
+                Err(error) if attempt.is_none() => {
+                    tracing::warn!("left out: {:#}", anyhow::Error::from(error));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             // A file system that ignores case keeps the attempts of two jobs in one folder.
             if kept.artifact.job_id == job && newest.as_ref().is_none_or(|newest| newest.age() < kept.age()) {
                 newest = Some(kept);

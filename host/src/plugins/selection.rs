@@ -89,7 +89,8 @@ pub struct Skipped {
 pub fn select(job: &Job, installed: &[InstalledPlugin], refused: &[Refused]) -> Result<Selection, Failure> {
     let (families, mut warnings) = highest_versions(installed);
     let config = &job.design.ml_training_config;
-    let mut chosen = vec![lead(&config.config_search_model, &families, refused)?];
+    let lead = lead(&config.config_search_model, &families, refused);
+    let mut chosen: Vec<_> = lead.as_ref().ok().copied().into_iter().collect();
     let mut skipped = Vec::new();
     for (asked, found) in asked_for(config, &families, &mut warnings) {
         match found {
@@ -104,8 +105,20 @@ pub fn select(job: &Job, installed: &[InstalledPlugin], refused: &[Refused]) -> 
         }
     }
     warnings.extend(unknown_parameters(&families, &chosen, config));
-    let chosen = with_params(chosen, config)?;
-    Ok(Selection { chosen, skipped, warnings })
+    // All that is wrong at once.
+    let (chosen, mut problems) = with_params(chosen, config);
+    problems.extend(no_flags(config));
+    match (lead, problems.is_empty()) {
+        (Ok(_), true) => Ok(Selection { chosen, skipped, warnings }),
+        (Err(failure), _) => {
+            let message = std::iter::once(failure.message.clone()).chain(problems).collect::<Vec<_>>().join("; ");
+            Err(Failure { message, ..failure })
+        }
+        (Ok(_), false) => {
+            let hint = "`oculus-host plugin list -v` shows every parameter with its range";
+            Err(Failure::refused(Phase::Queued, "invalid_parameters", problems.join("; "), hint))
+        }
+    }
 }
 
 /// Model families, of those that claim one name the highest version.
@@ -173,11 +186,13 @@ fn lead<'a>(name: &str, families: &[&'a InstalledPlugin], refused: &[Refused]) -
             }
             None => "install a plugin that can lead the search, such as lightgbm".to_owned(),
         };
-        let message = format!(
-            "config_search_model {name:?} is no installed family that can lead the search; such are: {}{}",
-            titles(&leads),
-            unusable(refused)
-        );
+        let is_there = families.iter().any(|plugin| plugin.manifest.answers_to(name));
+        let found = if is_there {
+            "is installed, but cannot lead the search; those that can"
+        } else {
+            "is no installed family that can lead the search; such are"
+        };
+        let message = format!("config_search_model {name:?} {found}: {}{}", titles(&leads), unusable(refused));
         Failure::refused(Phase::Queued, "unknown_model", message, hint)
     })
 }
@@ -251,7 +266,7 @@ fn unknown_parameters(
 }
 
 /// The parameters that the job sets of each chosen plugin, all problems at once.
-fn with_params(chosen: Vec<&InstalledPlugin>, config: &TrainingConfig) -> Result<Vec<Chosen>, Failure> {
+fn with_params(chosen: Vec<&InstalledPlugin>, config: &TrainingConfig) -> (Vec<Chosen>, Vec<String>) {
     let mut problems = Vec::new();
     let chosen = chosen
         .into_iter()
@@ -268,11 +283,15 @@ fn with_params(chosen: Vec<&InstalledPlugin>, config: &TrainingConfig) -> Result
             Chosen { plugin: plugin.clone(), params }
         })
         .collect();
-    if problems.is_empty() {
-        return Ok(chosen);
-    }
-    let hint = "`oculus-host plugin list -v` shows every parameter with its range";
-    Err(Failure::refused(Phase::Queued, "invalid_parameters", problems.join("; "), hint))
+    (chosen, problems)
+}
+
+/// Fields that look like flags and are neither true nor false.
+fn no_flags(config: &TrainingConfig) -> impl Iterator<Item = String> {
+    let flags = config.options.iter().filter(|(name, value)| name.starts_with(FLAG_PREFIX) && !value.is_null());
+    flags
+        .filter(|(_, value)| !value.is_boolean())
+        .map(|(name, value)| format!("ml_training_config.{name}: found {value}, needed true or false"))
 }
 
 /// A parameter without a prefix of its plugin can be set by no job: it would be anybody's.

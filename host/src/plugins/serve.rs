@@ -147,7 +147,7 @@ impl Plugin {
             Request::Load { model, setting } => self.load(&model, &setting),
             Request::Predict { rows } => self.predict(&rows),
         };
-        reply.unwrap_or_else(|error| Reply::Refused { code: error.code, message: error.message.into() })
+        reply.unwrap_or_else(|error| Reply::Refused { code: error.code, message: brief(&error.message) })
     }
 
     fn describe(&self) -> Result<Reply, PluginError> {
@@ -210,6 +210,15 @@ impl Plugin {
     }
 }
 
+/// What a result can hold of an engine's words: one line of at most [`LONGEST_MESSAGE`] characters. What follows is a
+/// backtrace, whose addresses differ from run to run.
+fn brief(message: &str) -> String {
+    let words = message.lines().map(str::trim).take_while(|line| !line.starts_with("frame #"));
+    words.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ").chars().take(LONGEST_MESSAGE).collect()
+}
+
+const LONGEST_MESSAGE: usize = 1000;
+
 /// The bytes that run are the bytes that the result names.
 fn check_bytes(library: &Path, sha256: &str) -> Result<()> {
     let found = discover::sha256_of(library).with_context(|| format!("plugin `{}`", library.display()))?;
@@ -217,4 +226,16 @@ fn check_bytes(library: &Path, sha256: &str) -> Result<()> {
         bail!("plugin `{}` has changed since it was found: SHA-256 {found}, needed {sha256}", library.display());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backtrace_is_no_part_of_a_message() {
+        let said = "no memory\nException raised from alloc:127\nframe #0: f (0x7f72 in libc10.so)\nframe #1: g";
+        assert_eq!(brief(said), "no memory Exception raised from alloc:127");
+        assert_eq!(brief(&"x".repeat(5000)).len(), LONGEST_MESSAGE);
+    }
 }

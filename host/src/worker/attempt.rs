@@ -157,7 +157,7 @@ fn spec(worker: &Worker, job: &Job, token: u64) -> Result<JobSpec, Failure> {
 
 fn timed_out(worker: &Worker, phase: Phase) -> Failure {
     let message = format!("the job ran longer than {} s and was killed", worker.config.jobs.timeout.as_secs());
-    let hint = "ask for fewer symbols, years or trials, or raise JOB_TIMEOUT_SECONDS";
+    let hint = "ask for fewer symbols, years, trials or epochs, or raise JOB_TIMEOUT_SECONDS";
     Failure::failed(phase, "timeout", message, hint)
 }
 

@@ -93,8 +93,11 @@ impl Pace {
         event.details = progress.details;
         event.details.insert("percent".to_owned(), self.percent.into());
         event.details.insert("elapsed_s".to_owned(), tenths(elapsed_s).into());
-        if self.percent >= 1.0 {
-            event.details.insert("eta_s".to_owned(), tenths(elapsed_s * (100.0 / self.percent - 1.0)).into());
+        if self.percent >= 1.0 && progress.status == Status::InProgress {
+            // A family under way knows better than the mean of all jobs.
+            let of_family = event.details.get("family_eta_s").and_then(serde_json::Value::as_f64).unwrap_or(0.0);
+            let eta_s = of_family.max(elapsed_s * (100.0 / self.percent - 1.0));
+            event.details.insert("eta_s".to_owned(), tenths(eta_s).into());
         }
         event
     }

@@ -4,7 +4,7 @@
 use oculus_plugin_api::prelude::*;
 use tch::{Device, Tensor};
 
-use crate::network::{Architecture, Network, Torch};
+use crate::network::{Architecture, Network, Torch, refused};
 use crate::params::Settings;
 use crate::sequences::{Scaler, Sequences};
 use crate::{device, format};
@@ -88,7 +88,7 @@ impl Model for LstmModel {
         let sequences = Sequences::scaled(&self.scaler, table)?;
         let has_window = |&row: &u32| sequences.history[row as usize] as usize >= self.sequence_length;
         let whole: Vec<u32> = rows.iter().copied().filter(has_window).collect();
-        let mut scores = self.scores(&sequences, &whole).map_err(PluginError::engine)?.into_iter();
+        let mut scores = self.scores(&sequences, &whole).map_err(refused)?.into_iter();
         for (row, out) in rows.iter().zip(out) {
             *out = Some(row).filter(|row| has_window(row)).and_then(|_| scores.next()).unwrap_or(f32::NAN);
         }

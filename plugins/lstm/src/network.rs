@@ -3,12 +3,23 @@
 //! All weights are one vector, in the order of [`Architecture::tensors`]; each tensor is a view of it. Layers are run one
 //! by one, so that dropout between them draws from our own generator.
 
+use oculus_plugin_api::PluginError;
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::random::{Draws, Purpose};
 
 /// Result of calls of libtorch.
 pub type Torch<T> = Result<T, TchError>;
+
+/// What libtorch says, without its backtrace, and what to do where memory is short.
+pub fn refused(error: TchError) -> PluginError {
+    let said = error.to_string();
+    let end = ["\nException raised", "\nframe #"].iter().filter_map(|mark| said.find(mark)).min();
+    let said = said[..end.unwrap_or(said.len())].trim();
+    let is_short_of_memory = ["allocate memory", "out of memory"].iter().any(|words| said.contains(words));
+    let hint = "; needs a lower hidden_size, num_layers, batch_size or sequence_length, or more memory";
+    PluginError::engine(format!("{said}{}", if is_short_of_memory { hint } else { "" }))
+}
 
 /// Sizes of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

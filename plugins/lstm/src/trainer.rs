@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use oculus_plugin_api::{Ctx, PluginError, Result};
+use oculus_plugin_api::{Ctx, Result};
 use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::Sequences;
 use crate::adam::Adam;
-use crate::network::{Architecture, Dropout, Network, State, Torch};
+use crate::network::{Architecture, Dropout, Network, State, Torch, refused};
 use crate::params::Settings;
 use crate::random::{Draws, Purpose};
 use crate::segments::{self, Labels, Plan, Segment};
@@ -53,7 +53,7 @@ impl<'a> Trainer<'a> {
 
     /// The weights that a model would have now.
     pub fn weights(&self) -> Result<Vec<f32>> {
-        self.judged().weights().map_err(PluginError::engine)
+        self.judged().weights().map_err(refused)
     }
 
     fn judged(&self) -> &Network {
@@ -70,17 +70,20 @@ impl<'a> Trainer<'a> {
         self.order.shuffle(&mut segments);
 
         let stored = self.stored_states(&plan, &segments, ctx)?;
-        let mut sum = Tensor::f_zeros([1], (Kind::Float, self.values.device())).map_err(PluginError::engine)?;
+        let mut sum = Tensor::f_zeros([1], (Kind::Float, self.values.device())).map_err(refused)?;
         let mut n_labels = 0;
         for (update, batch) in segments.chunks(plan.n_segments).enumerate() {
             ctx.check()?;
             let start = stored.as_ref().map(|stored| stored.narrow(update * plan.n_segments, batch.len()));
-            let start = start.transpose().map_err(PluginError::engine)?;
-            let (loss, n) = self.update(&plan, batch, labels, start.as_ref(), epoch).map_err(PluginError::engine)?;
+            let start = start.transpose().map_err(refused)?;
+            let (loss, n) = self.update(&plan, batch, labels, start.as_ref(), epoch).map_err(refused)?;
             sum += loss * n as f64;
             n_labels += n;
+            let done = (update + 1) as f64 / segments.len().div_ceil(plan.n_segments) as f64;
+            let n_epochs = self.settings.n_epochs;
+            ctx.progress(((epoch - 1) as f64 + done) / n_epochs as f64, &format!("epoch {epoch} of {n_epochs}"));
         }
-        Ok(f64::try_from(sum).map_err(PluginError::engine)? / n_labels as f64)
+        Ok(f64::try_from(sum).map_err(refused)? / n_labels as f64)
     }
 
     /// What the network remembers where each segment's burn-in starts, by its weights of now.
@@ -93,10 +96,10 @@ impl<'a> Trainer<'a> {
         let state_of = |segments: &[Segment]| {
             ctx.check()?;
             let inputs = self.gather(segments, n_before, plan.stored);
-            inputs.and_then(|inputs| Ok(self.network.run(inputs, None, None)?.1)).map_err(PluginError::engine)
+            inputs.and_then(|inputs| Ok(self.network.run(inputs, None, None)?.1)).map_err(refused)
         };
         let states = segments.chunks(SEGMENTS_A_PASS).map(state_of).collect::<Result<Vec<_>>>()?;
-        State::concat(&states).map(Some).map_err(PluginError::engine)
+        State::concat(&states).map(Some).map_err(refused)
     }
 
     /// One step against the gradient of the mean loss of some segments' labels: that loss, and the number of labels.
@@ -147,7 +150,7 @@ impl<'a> Trainer<'a> {
         let (mut sum, mut n_labels) = (0.0, 0);
         for segments in labels.segments(&plan, 0).chunks(SEGMENTS_A_PASS) {
             ctx.check()?;
-            let (loss, n) = loss_of(segments).map_err(|error: tch::TchError| PluginError::engine(error))?;
+            let (loss, n) = loss_of(segments).map_err(refused)?;
             sum += loss;
             n_labels += n;
         }

@@ -4,6 +4,7 @@ use oculus_plugin_api::prelude::*;
 use tch::Device;
 
 use crate::model::LstmModel;
+use crate::network::refused;
 use crate::params::Settings;
 use crate::segments::Labels;
 use crate::sequences::Sequences;
@@ -24,7 +25,7 @@ pub fn fit(sequences: &Sequences, task: &Task<'_>, params: &Params, ctx: &Ctx<'_
 
     let candidates = device::candidates(task.device, &settings.device, &device::present())?;
     let device = fastest(&candidates, sequences, &settings, &train, ctx)?;
-    let trainer = Trainer::new(sequences, &settings, task.seed, device).map_err(PluginError::engine)?;
+    let trainer = Trainer::new(sequences, &settings, task.seed, device).map_err(refused)?;
     let (weights, n_epochs) = epochs(trainer, &settings, &train, tune.as_ref(), ctx)?;
     let made = model::Made { n_epochs, device: device::name(device).to_owned() };
     Ok(LstmModel::of_fit(sequences, &settings, weights, made))
@@ -81,10 +82,7 @@ fn fastest(
     let seconds = |&device: &Device| {
         ctx.check()?;
         let trainer = Trainer::new(sequences, settings, 0, device);
-        trainer
-            .and_then(|mut trainer| trainer.time_update(train))
-            .map(|time| (device, time))
-            .map_err(PluginError::engine)
+        trainer.and_then(|mut trainer| trainer.time_update(train)).map(|time| (device, time)).map_err(refused)
     };
     let timed = candidates.iter().map(seconds).collect::<Result<Vec<_>>>()?;
     let (device, why) = device::choice(timed);

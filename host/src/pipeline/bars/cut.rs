@@ -30,12 +30,30 @@ struct Series {
 }
 
 /// Cuts all series alike.
+///
+/// Where the windows of a sequence model would leave too few dates, they get no bars of their own: the family that needs
+/// them may fail, the others need not.
 pub(super) fn market(
     all: Vec<Bars>,
     job: &Job,
     lookback_rows: usize,
-    mut warnings: Vec<Warning>,
+    warnings: Vec<Warning>,
 ) -> Result<Market, Failure> {
+    if lookback_rows == 0 {
+        return cut(all, job, 0, warnings);
+    }
+    cut(all.clone(), job, lookback_rows, warnings.clone()).or_else(|_| {
+        let message = format!(
+            "windows of {lookback_rows} bars would leave less than {LEAST_LABELLED_DATES} dates to label: they get no bars \
+             before the labelled span, and a sequence model may fail for it; give a longer history, or ask for shorter \
+             windows (lstm_sequence_length, say)"
+        );
+        let short = Warning::new("windows_too_long", message);
+        cut(all, job, 0, warnings.into_iter().chain([short]).collect())
+    })
+}
+
+fn cut(all: Vec<Bars>, job: &Job, lookback_rows: usize, mut warnings: Vec<Warning>) -> Result<Market, Failure> {
     let with_days = |bars: Bars| Series { days: bars.session_days(job.timeframe), bars };
     let mut series: Vec<Series> = all.into_iter().map(with_days).collect();
     let mut left_out = Vec::new();

@@ -82,6 +82,18 @@ fn a_sequence_model_gets_its_window_before_the_span() {
 }
 
 #[test]
+fn windows_that_leave_too_few_dates_get_no_bars_of_their_own_and_that_is_told() {
+    let market = |lookback_rows| {
+        let bars = folder(&[("A.csv", &csv(60 + 250 + 15 + 40, 15_000, plain))]);
+        super::load(bars.path(), &daily(&["A"]), lookback_rows).unwrap()
+    };
+    let told = |market: &Market| market.warnings.iter().any(|warning| warning.code == "windows_too_long");
+    let (room, none) = (market(40), market(200));
+    assert!(!told(&room) && room.span.lookback_rows == 40);
+    assert!(told(&none) && none.span.lookback_rows == 0);
+}
+
+#[test]
 fn the_format_of_a_file_changes_nothing() {
     let text = std::fs::read_to_string(Path::new(EXAMPLES).join("AAPL.csv")).unwrap();
     let mut lines: Vec<String> = text

@@ -155,6 +155,19 @@ fn nets() -> Vec<InstalledPlugin> {
 }
 
 #[test]
+fn a_wrong_lead_hides_no_other_problem_and_a_flag_is_true_or_false() {
+    let config = json!({"config_search_model": "Forest", "families": ["deep"], "nn_deep_hidden_size": 0,
+        "train_transformer": "true"});
+    let failure = select(&job(config), &nets(), &[]).unwrap_err();
+    assert_eq!(failure.code, "unknown_model");
+    for part in ["\"Forest\"", "nn_deep_hidden_size: found 0", "train_transformer: found \"true\""] {
+        assert!(failure.message.contains(part), "no {part} in {}", failure.message);
+    }
+    let failure = select(&job(json!({"config_search_model": "deep"})), &nets(), &[]).unwrap_err();
+    assert!(failure.message.contains("is installed, but cannot lead"), "{}", failure.message);
+}
+
+#[test]
 fn the_parameters_of_all_families_are_refused_at_once() {
     let config = json!({"config_search_model": "net", "families": ["deep"], "nn_hidden_size": 0,
         "nn_deep_hidden_size": 4096, "nn_deep_device": "tpu"});
