@@ -201,7 +201,8 @@ fn the_setting_and_the_times_of_bars_reach_the_preparation() {
     let hasty = Listener::cancelling_at(1);
     assert_eq!(refusal(bench.prepare_with(&frame, &[0], &setting, &hasty)).0, code::CANCELLED);
     let on_phone = Setting { device: "mps".to_owned(), ..setting };
-    let refused = (code::DEVICE, "device `mps`: this plugin knows cpu, cuda".to_owned());
+    let refused =
+        (code::DEVICE, "device `mps`: this plugin has cpu, cuda on this machine; say auto, or one of these".to_owned());
     assert_eq!(refusal(bench.prepare_with(&frame, &[0], &on_phone, &listener)), refused);
     assert_eq!(refusal(bench.load_with(b"nowhere", &on_phone)), refused);
 }
@@ -291,7 +292,10 @@ fn a_device_that_the_plugin_does_not_know_is_refused() {
     let prepared = Bench::family::<Fragile>().prepare(&frame, &[0, 1]).unwrap();
     let on_gpu = Task { device: "cuda", ..task(&LABEL, &[0, 1]) };
     let refused = refusal(prepared.fit(&on_gpu, "{}", &Listener::default()));
-    assert_eq!(refused, (code::DEVICE, "device `cuda`: this plugin knows cpu".to_owned()));
+    assert_eq!(
+        refused,
+        (code::DEVICE, "device `cuda`: this plugin has cpu on this machine; say auto, or one of these".to_owned())
+    );
 }
 
 #[test]

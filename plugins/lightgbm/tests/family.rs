@@ -232,7 +232,10 @@ fn what_cannot_be_fitted_is_named() {
     let on_gpu = Task { device: "cuda", ..data.task(&train_rows, &[]) };
     let prepared = bench().prepare(&frame, &train_rows).unwrap();
     let error = prepared.fit(&on_gpu, "{}", &Listener::default()).err().unwrap();
-    assert_eq!((error.code, error.message.as_str()), (code::DEVICE, "device `cuda`: this plugin knows cpu"));
+    assert_eq!(
+        (error.code, error.message.as_str()),
+        (code::DEVICE, "device `cuda`: this plugin has cpu on this machine; say auto, or one of these")
+    );
 
     let only_rules = Frame::new(1, 2).rule_column("SMA_20", vec![1.0, 2.0]);
     let error = bench().prepare(&only_rules, &[0, 1]).err().unwrap();
