@@ -48,7 +48,7 @@ pub fn run(spec: &JobSpec, report: &(dyn Fn(Progress) + Sync)) -> Ending {
     };
     let job = match Job::parse(&identified(spec)) {
         Ok(job) => job,
-        Err(failure) => return failed(&failure, &spec.build_id, Value::Null),
+        Err(failure) => return failed(&with_families(failure, spec), &spec.build_id, Value::Null),
     };
     match train(&job, spec, &timed) {
         Ok(Output { mut report, contents }) => {
@@ -57,6 +57,22 @@ pub fn run(spec: &JobSpec, report: &(dyn Fn(Progress) + Sync)) -> Ending {
             succeeded(report)
         }
         Err(failure) => failed(&failure, &job.build_id, job.design_config()),
+    }
+}
+
+/// The refusal of a job's own fields, with that of its families' parameters: all that is wrong at once.
+fn with_families(failure: Failure, spec: &JobSpec) -> Failure {
+    let of_families = || {
+        let mut payload: Value = serde_json::from_str(&spec.payload).ok()?;
+        let config = payload.pointer_mut("/design/ml_training_config")?.as_object_mut()?;
+        // What remains says which families are asked for, and how.
+        config.retain(|name, _| !["cv_folds", "seed"].contains(&name.as_str()));
+        let job = json!({ "build_id": "job", "symbols": ["A"], "design": { "ml_training_config": config } });
+        selection::select(&Job::parse(&job.to_string()).ok()?, &spec.plugins, &spec.refused).err()
+    };
+    match of_families() {
+        Some(other) => Failure { message: format!("{}; {}", failure.message, other.message), ..failure },
+        None => failure,
     }
 }
 

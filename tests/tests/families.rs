@@ -129,6 +129,21 @@ fn without_libtorch_the_lstm_says_what_to_do_and_the_others_train_and_libtorch_m
 }
 
 #[test]
+fn the_jobs_own_fields_and_its_families_parameters_are_refused_at_once() {
+    let mut job = jobs::job("wrong");
+    job["design"]["years"] = json!(-1);
+    let config = json!({ "cv_folds": 0, "train_lstm": true, "lstm_epochs": 0, "lgbm_num_leaves": 1 });
+    job["design"]["ml_training_config"].as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
+    let plugins = build::families();
+    let said = command::run_on(&job, &["train", "--json"], &[("PLUGINS_DIR", plugins.to_str().unwrap())]);
+    assert_eq!(said.code, 3, "{said:?}");
+    let message = said.json()["error"]["message"].as_str().unwrap().to_owned();
+    for part in ["design.years", "cv_folds", "lstm_epochs: found 0", "lgbm_num_leaves: found 1"] {
+        assert!(message.contains(part), "no {part} in {message}");
+    }
+}
+
+#[test]
 fn an_lstm_that_aborts_in_the_middle_each_time_leaves_the_others_and_says_what_happened() {
     let redis = Redis::start();
     let worker = worker(&redis);

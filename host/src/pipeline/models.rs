@@ -11,6 +11,8 @@ mod row;
 #[cfg(test)]
 mod tests;
 
+use std::sync::{Mutex, PoisonError};
+
 use oculus_plugin_api::Manifest;
 use serde_json::{Map, Value};
 
@@ -225,10 +227,17 @@ struct Telling<'a> {
 impl Telling<'_> {
     /// Does the work, and tells its beginning, its course and its end, whichever that is.
     fn told<T>(&self, work: impl FnOnce(&(dyn Fn(&FitNews) + Sync)) -> T) -> T {
-        let hear = |news: &FitNews| self.hear(news);
+        let last = Mutex::new(FitNews::default());
+        let remembered = || last.lock().unwrap_or_else(PoisonError::into_inner);
+        let hear = |news: &FitNews| {
+            remembered().clone_from(news);
+            self.hear(news);
+        };
         self.hear(&FitNews::default());
         let done = work(&hear);
-        self.hear(&FitNews { fraction: 1.0, ..FitNews::default() });
+        // The end says where the fit ended: the last epoch and its loss.
+        let last = remembered().clone();
+        self.hear(&FitNews { fraction: 1.0, eta_s: last.eta_s.map(|_| 0.0), waits_for_gpu: false, ..last });
         done
     }
 

@@ -103,11 +103,12 @@ impl<'a> Stages<'a> {
 
 /// What is known of a family's fit; nothing stands for what is not.
 fn details(family: &FamilyNews<'_>) -> Map<String, Value> {
-    let FitNews { epoch, loss, tune_loss, eta_s, .. } = *family.news;
+    let FitNews { fraction, epoch, loss, tune_loss, eta_s, .. } = *family.news;
     let mut details = object(json!({
         "message": message(family),
         "family": family.manifest.title(),
         "fit": fit_name(family.fit),
+        "fit_done": (fraction >= 1.0).then_some(true),
         "epoch": epoch,
         "n_epochs": family.n_epochs,
         "loss": loss,

@@ -71,7 +71,10 @@ impl Session {
             let mut tell = |event: &Event| _ = telling.hear(event, Instant::now()).map(hear);
             match process.call_heard(request.clone(), &mut tell) {
                 Ok(Reply::Refused { code, message }) => return Err(FitError::Refused { code, message }),
-                Ok(reply) => return Ok(reply),
+                Ok(reply) => {
+                    telling.untold().map(hear);
+                    return Ok(reply);
+                }
                 Err(death) => self.bury(&process, &death)?,
             }
         }

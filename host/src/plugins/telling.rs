@@ -17,12 +17,13 @@ pub struct Telling {
     started: Instant,
     told: Option<Instant>,
     news: FitNews,
+    is_untold: bool,
 }
 
 impl Telling {
     /// Of a call that starts at this moment.
     pub fn new(started: Instant) -> Self {
-        Self { started, told: None, news: FitNews::default() }
+        Self { started, told: None, news: FitNews::default(), is_untold: false }
     }
 
     /// Takes an event, and says what is to be told now.
@@ -36,12 +37,17 @@ impl Telling {
                 self.come_on(*fraction, now);
                 let is_due = self.told.is_none_or(|told| now.saturating_duration_since(told) >= PACE);
                 is_due.then(|| {
-                    self.told = Some(now);
+                    (self.told, self.is_untold) = (Some(now), false);
                     &self.news
                 })
             }
             Event::Log { .. } | Event::Reply { .. } | Event::Unusable { .. } => None,
         }
+    }
+
+    /// What the pace held back, once the call has ended: the last epoch of a fit, however short.
+    pub fn untold(&self) -> Option<&FitNews> {
+        self.is_untold.then_some(&self.news)
     }
 
     fn figure(&mut self, name: &str, step: u64, value: f64) {
@@ -58,6 +64,7 @@ impl Telling {
         // A NaN counts as nothing done.
         let fraction = if fraction.is_nan() { 0.0 } else { fraction.clamp(0.0, 1.0) };
         let elapsed_s = now.saturating_duration_since(self.started).as_secs_f64();
+        self.is_untold = true;
         self.news.fraction = fraction;
         self.news.eta_s = (fraction > 0.0).then(|| elapsed_s * (1.0 - fraction) / fraction);
     }
