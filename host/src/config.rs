@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
 mod check;
 mod files;
@@ -31,7 +32,7 @@ pub struct ConfigFlags {
     /// Folder of plugins (PLUGINS_DIR)
     #[arg(long, value_name = "DIR", global = true)]
     pub plugins: Option<PathBuf>,
-    /// Folder of bars, SYMBOL.csv in each (BARS_SOURCE=dir:DIR)
+    /// Folder of bars, SYMBOL.csv or SYMBOL.parquet (BARS_SOURCE=dir:DIR)
     #[arg(long, value_name = "DIR", global = true)]
     pub bars: Option<PathBuf>,
     /// Jobs at once (WORKER_CONCURRENCY)
@@ -99,14 +100,28 @@ pub struct JobsConfig {
     pub bars: BarsSource,
     /// Where models, reports and unsent results are kept.
     pub artifacts_dir: PathBuf,
-    /// Key for Polygon's market data.
-    pub polygon_api_key: Option<Secret>,
+    /// Polygon's market data, where there is a key.
+    pub polygon: Option<PolygonConfig>,
+}
+
+/// How Polygon's market data is fetched and kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PolygonConfig {
+    /// Base address, without a slash at its end.
+    pub base_url: String,
+    /// The key.
+    #[serde(with = "secret::revealed")]
+    pub api_key: Secret,
+    /// Requests that the key's plan allows a minute, of all processes of this machine together; 0 is without limit.
+    pub requests_per_minute: u32,
+    /// Folder of the cache.
+    pub cache_dir: PathBuf,
 }
 
 /// Where bars come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BarsSource {
-    /// Files `SYMBOL.csv` in a folder.
+    /// Files `SYMBOL.csv` or `SYMBOL.parquet` in a folder.
     Dir(PathBuf),
     /// Polygon's market data.
     Polygon,

@@ -14,4 +14,5 @@ pub mod logging;
 pub mod pipeline;
 pub mod plugins;
 pub mod runner;
+pub mod sources;
 pub mod worker;

@@ -2,8 +2,6 @@
 //!
 //! In: a checked job, bars, families. Out: the result's report and what is kept of the job. No environment, clock, global randomness or Redis.
 
-use std::path::Path;
-
 use crate::artifacts::{self, Contents};
 use crate::job::failure::Failure;
 use crate::job::progress::{Phase, Progress};
@@ -37,8 +35,8 @@ use crate::plugins::selection::Selection;
 
 /// What a job works with.
 pub struct Inputs<'a> {
-    /// Folder of bars.
-    pub bars_dir: &'a Path,
+    /// Where bars come from.
+    pub source: &'a dyn bars::Source,
     /// The families that the job trains, the lead first.
     pub selection: &'a Selection,
     /// Puts the chosen families to work on a table, in the selection's order.
@@ -72,7 +70,7 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<Output, Failure> {
     let stages = Stages::new(n_families, inputs.progress);
 
     stages.enter(Phase::DataFetch, "reading bars");
-    let market = bars::load(inputs.bars_dir, job, inputs.selection.lookback_rows())?;
+    let market = bars::load(inputs.source, job, inputs.selection.lookback_rows(), &|news| stages.fetched(news))?;
 
     stages.enter(Phase::FeatureEngineering, "computing features and labels");
     let (table, features) = features::build(&market, job)?;
@@ -104,6 +102,7 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<Output, Failure> {
     stages.finish();
     let found = report::Inputs {
         job,
+        source: inputs.source.name(),
         market: &market,
         selection: inputs.selection,
         table: &table,

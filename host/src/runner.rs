@@ -114,8 +114,9 @@ fn keep(report: &mut Report, contents: &Contents, spec: &JobSpec) {
 fn train(job: &Job, spec: &JobSpec, progress: &(dyn Fn(Progress) + Sync)) -> Result<Output, Failure> {
     let selection = selection::select(job, &spec.plugins, &spec.refused)?;
     let open = |table: &FeatureTable| open_sessions(&selection, &spec.setting, table);
+    let source = spec.setting.bars.open();
     let inputs = Inputs {
-        bars_dir: &spec.setting.bars_dir,
+        source: source.as_ref(),
         selection: &selection,
         open: &open,
         n_side_by_side: spec.setting.parallel_fits,
@@ -252,10 +253,11 @@ fn millis(duration: Duration) -> f64 {
 mod tests {
     use super::*;
     use crate::job::channel::ArtifactsPlace;
+    use crate::sources::BarsPlace;
 
     fn ids_of(payload: Value) -> (String, String) {
         let setting = Setting {
-            bars_dir: "/".into(),
+            bars: BarsPlace::Folder("/".into()),
             parallel_fits: 1,
             jobs_at_once: 1,
             gpu_enabled: false,

@@ -3,16 +3,14 @@
 //! Averages without end depend on where they begin, so a symbol of the job begins where the job's bars began: then the
 //! same bars give the same features, bit for bit, whatever older or newer bars there are.
 
-use std::path::Path;
-
 use super::description::{Series, Trained};
 use crate::job::failure::Failure;
-use crate::pipeline::bars::{self, Bars, Warning, moment};
+use crate::pipeline::bars::{self, Bars, Reach, Source, Wanted, Warning, moment};
 
 /// Bars for a saved model.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    /// One series a symbol that has a file.
+    /// One series a symbol that has bars.
     pub bars: Vec<Bars>,
     /// What the reader of the predictions should know.
     pub warnings: Vec<Warning>,
@@ -21,15 +19,16 @@ pub struct History {
 /// Reads the bars of some symbols, those of the job from its own first bar on; others whole.
 ///
 /// # Errors
-/// Those of [`bars::read`]. A symbol without a file is a warning.
-pub fn history(trained: &Trained, folder: &Path, symbols: &[String]) -> Result<History, Failure> {
+/// Those of [`Source::read`] and [`bars::sound`]. A symbol without bars is a warning.
+pub fn history(trained: &Trained, source: &dyn Source, symbols: &[String]) -> Result<History, Failure> {
     let mut history = History::default();
-    for symbol in symbols {
-        let Some(bars) = bars::read(folder, symbol, trained.timeframe)? else {
-            history.warnings.push(bars::without_bars(folder, symbol));
-            continue;
-        };
-        match trained.bars.symbols.iter().find(|series| series.symbol == *symbol) {
+    let first_time = trained.bars.symbols.iter().map(|series| series.from_time).min().unwrap_or_default();
+    let first_day = i32::try_from(first_time.div_euclid(86_400)).unwrap_or_default();
+    let reach = Reach::From(first_day - 1);
+    let wanted = Wanted { symbols, optional: &[], timeframe: trained.timeframe, reach };
+    for reading in source.read(&wanted, &|_| {})? {
+        let Some(bars) = bars::sound(reading, trained.timeframe, &mut history.warnings)? else { continue };
+        match trained.bars.symbols.iter().find(|series| series.symbol == bars.symbol) {
             None => history.bars.push(bars),
             Some(series) => {
                 history.warnings.extend(difference(series, &bars, trained));

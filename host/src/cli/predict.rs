@@ -124,7 +124,7 @@ fn plugin_of(model: &SavedModel, config: &Config) -> anyhow::Result<InstalledPlu
 fn features_of(artifact: &Artifact, config: &Config, symbols: &[String]) -> anyhow::Result<FeatureTable> {
     let trained = &artifact.trained;
     let said = |failure: Failure| anyhow!("{failure}; {}", failure.hint);
-    let folder = Setting::of(&config.jobs, "predict").map_err(said)?.bars_dir;
+    let source = Setting::of(&config.jobs, "predict").map_err(said)?.bars.open();
     let of_job: Vec<String> = trained.bars.symbols.iter().map(|series| series.symbol.clone()).collect();
     let mut wanted: Vec<String> = Vec::new();
     for symbol in if symbols.is_empty() { &of_job } else { symbols } {
@@ -132,12 +132,12 @@ fn features_of(artifact: &Artifact, config: &Config, symbols: &[String]) -> anyh
             wanted.push(symbol.clone());
         }
     }
-    let history = artifacts::history(trained, &folder, &wanted).map_err(said)?;
+    let history = artifacts::history(trained, source.as_ref(), &wanted).map_err(said)?;
     for warning in &history.warnings {
         tracing::warn!(code = warning.code, "{}", warning.message);
     }
     let names: Vec<String> = trained.features.iter().map(|column| column.name.clone()).collect();
-    let table = features::compute(&history.bars, trained.timeframe, &names)
+    let table = features::compute(&history.bars, &[], trained.timeframe, &names)
         .context("the artifact's features cannot be computed by this version of oculus-host")?;
     let roles = trained.features.iter().map(|column| column.role);
     if !table.roles.iter().copied().eq(roles) {
@@ -151,7 +151,7 @@ fn features_of(artifact: &Artifact, config: &Config, symbols: &[String]) -> anyh
     }
     if table.n_rows() == 0 {
         let asked = wanted.join(", ");
-        bail!("no row to predict for {asked} in {}: give SYMBOL.csv with a longer history", folder.display());
+        bail!("no row to predict for {asked}: give bars of a longer history");
     }
     Ok(table)
 }

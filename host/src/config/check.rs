@@ -9,7 +9,9 @@ use redis::IntoConnectionInfo;
 
 use super::layers::Layers;
 use super::secret::{RedisAddress, Secret, without_password};
-use super::{BackendConfig, BarsSource, JobsConfig, LogConfig, LogFormat, QueueConfig, QueueEnd, variables};
+use super::{
+    BackendConfig, BarsSource, JobsConfig, LogConfig, LogFormat, PolygonConfig, QueueConfig, QueueEnd, variables,
+};
 
 /// Reads variables; what is wrong ends in [`Checker::problems`], with the default in its place.
 pub struct Checker<'a> {
@@ -51,13 +53,13 @@ impl<'a> Checker<'a> {
     }
 
     pub fn jobs(&mut self, environment: &HashMap<String, String>) -> JobsConfig {
-        let polygon_api_key = self.secret("POLYGON_API_KEY", |_| true);
+        let polygon = self.polygon(environment);
         let folder = self.folder;
         let bars = self.read("BARS_SOURCE", |text| match text.split_once(':') {
             Some(("dir", path)) if !path.is_empty() => Some(BarsSource::Dir(folder.join(path))),
             _ => (text == "polygon").then_some(BarsSource::Polygon),
         });
-        let unsaid = if polygon_api_key.is_some() { BarsSource::Polygon } else { BarsSource::Unset };
+        let unsaid = if polygon.is_some() { BarsSource::Polygon } else { BarsSource::Unset };
         JobsConfig {
             concurrency: self.number("WORKER_CONCURRENCY", 1..=1024) as usize,
             timeout: self.seconds("JOB_TIMEOUT_SECONDS", 1..=31_536_000),
@@ -71,18 +73,23 @@ impl<'a> Checker<'a> {
             artifacts_dir: self
                 .read("ARTIFACTS_DIR", |path| Some(folder.join(path)))
                 .unwrap_or_else(|| folder.join(user_data_folder(environment))),
-            polygon_api_key,
+            polygon,
         }
+    }
+
+    fn polygon(&mut self, environment: &HashMap<String, String>) -> Option<PolygonConfig> {
+        let api_key = self.secret("POLYGON_API_KEY", |key| key.bytes().all(|byte| byte.is_ascii_graphic()));
+        let base_url = self.required("POLYGON_BASE_URL", http_address);
+        let requests_per_minute = self.number("POLYGON_REQUESTS_PER_MINUTE", 0..=1_000_000) as u32;
+        let cache_dir = self.read("BARS_CACHE_DIR", |path| Some(self.folder.join(path)));
+        let cache_dir = cache_dir.unwrap_or_else(|| self.folder.join(user_cache_folder(environment)).join("bars"));
+        api_key.map(|api_key| PolygonConfig { base_url, api_key, requests_per_minute, cache_dir })
     }
 
     pub fn backend(&mut self) -> BackendConfig {
         let is_path = |path: &str| path.starts_with('/') && !path.contains(char::is_whitespace);
         BackendConfig {
-            url: self.required("BACKEND_URL", |url| {
-                let parsed = reqwest::Url::parse(url).ok()?;
-                let usable = matches!(parsed.scheme(), "http" | "https") && parsed.has_host();
-                usable.then(|| url.trim_end_matches('/').to_owned())
-            }),
+            url: self.required("BACKEND_URL", http_address),
             register_path: self.text("BACKEND_REGISTER_PATH", is_path),
             heartbeat_path: self.text("BACKEND_HEARTBEAT_PATH", is_path),
             token: self.secret("BACKEND_TOKEN", |token| token.bytes().all(|byte| byte.is_ascii_graphic())),
@@ -154,15 +161,34 @@ fn queue_names(text: &str) -> Option<Vec<String>> {
     (distinct.len() == names.len() && names.iter().all(|name| !name.is_empty())).then_some(names)
 }
 
+/// An address without a slash at its end.
+fn http_address(url: &str) -> Option<String> {
+    let parsed = reqwest::Url::parse(url).ok()?;
+    let usable = matches!(parsed.scheme(), "http" | "https") && parsed.has_host();
+    usable.then(|| url.trim_end_matches('/').to_owned())
+}
+
 fn user_data_folder(environment: &HashMap<String, String>) -> PathBuf {
+    user_folder(environment, "Library/Application Support", ("XDG_DATA_HOME", ".local/share"))
+}
+
+fn user_cache_folder(environment: &HashMap<String, String>) -> PathBuf {
+    user_folder(environment, "Library/Caches", ("XDG_CACHE_HOME", ".cache"))
+}
+
+/// A user's folder of ours by the system's custom.
+///
+/// * `on_macos`: below the home.
+/// * `elsewhere`: the variable that names it, and the folder below the home where it is unsaid.
+fn user_folder(environment: &HashMap<String, String>, on_macos: &str, elsewhere: (&str, &str)) -> PathBuf {
     let folder = |name: &str| environment.get(name).filter(|path| !path.is_empty()).map(PathBuf::from);
     let home = folder("HOME").unwrap_or_else(std::env::temp_dir);
-    let data = if cfg!(target_os = "macos") {
-        home.join("Library/Application Support")
+    let parent = if cfg!(target_os = "macos") {
+        home.join(on_macos)
     } else {
-        folder("XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share"))
+        folder(elsewhere.0).unwrap_or_else(|| home.join(elsewhere.1))
     };
-    data.join("oculus-host")
+    parent.join("oculus-host")
 }
 
 fn shorten(text: &str) -> String {

@@ -30,6 +30,29 @@ impl fmt::Display for Secret {
     }
 }
 
+/// A secret on its way to another process of this program, over a channel that nobody else reads.
+pub mod revealed {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Secret;
+
+    /// Writes the secret itself.
+    ///
+    /// # Errors
+    /// The serializer's own.
+    pub fn serialize<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+        secret.reveal().serialize(serializer)
+    }
+
+    /// Reads it back.
+    ///
+    /// # Errors
+    /// What is no text.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+        String::deserialize(deserializer).map(Secret::new)
+    }
+}
+
 /// The address of a Redis server; shown without its password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisAddress(String);

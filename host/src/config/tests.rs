@@ -94,7 +94,7 @@ fn a_misspelt_variable_in_a_file_is_a_warning() {
 #[test]
 fn empty_values_count_as_unsaid() {
     let config = from_environment(&[("POLYGON_API_KEY", ""), ("REDIS_URL", " ")]).unwrap();
-    assert_eq!(config.jobs.polygon_api_key, None);
+    assert!(config.jobs.polygon.is_none());
     assert_eq!(config.redis.reveal(), "redis://localhost:6379/0");
 }
 

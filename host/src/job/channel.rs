@@ -10,6 +10,7 @@ use super::progress::{Phase, Progress};
 use crate::config::{BarsSource, JobsConfig};
 use crate::plugins::discover::Refused;
 use crate::plugins::{InstalledPlugin, gpu};
+use crate::sources::BarsPlace;
 
 /// The first and only message to a job process: everything its result depends on, and what it may use.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,8 +43,8 @@ pub struct ArtifactsPlace {
 /// What a job may use of its machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Setting {
-    /// Folder of bars.
-    pub bars_dir: PathBuf,
+    /// Where bars come from.
+    pub bars: BarsPlace,
     /// Fits side by side: cores divided by jobs at once, at least 1. Never changes a byte of the result.
     pub parallel_fits: usize,
     /// Jobs that share the machine's memory with this one, itself included.
@@ -62,30 +63,42 @@ impl Setting {
     /// * `worker`: the name for the `run` block.
     ///
     /// # Errors
-    /// `bars_source_unavailable`, where no folder of bars is configured or it is not there.
+    /// `bars_source_unavailable`, where no source of bars is configured, its folder is not there or its key is missing.
     pub fn of(jobs: &JobsConfig, worker: &str) -> Result<Self, Failure> {
-        let BarsSource::Dir(bars_dir) = &jobs.bars else {
-            let message = match jobs.bars {
-                BarsSource::Polygon => "bars are to come from Polygon, which this version cannot read yet",
-                _ => "there is no source of bars",
-            };
-            let hint = "name one by --bars DIR or BARS_SOURCE=dir:PATH, a folder with SYMBOL.csv files";
-            return Err(Failure::failed(Phase::DataFetch, "bars_source_unavailable", message, hint).retryable());
-        };
-        if !bars_dir.is_dir() {
-            let message = format!("the folder of bars `{}` is not there", bars_dir.display());
-            let hint = "mount or make it, or name another by --bars DIR or BARS_SOURCE=dir:PATH";
-            return Err(Failure::failed(Phase::DataFetch, "bars_source_unavailable", message, hint).retryable());
-        }
+        let bars = place_of_bars(jobs)?;
         let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
-            bars_dir: bars_dir.clone(),
+            bars,
             parallel_fits: (n_cores / jobs.concurrency).max(1),
             jobs_at_once: jobs.concurrency,
             gpu_enabled: jobs.gpu_enabled,
             gpu_lock: gpu::usual_path(),
             worker: worker.to_owned(),
         })
+    }
+}
+
+/// Where bars come from, if that can be had.
+fn place_of_bars(jobs: &JobsConfig) -> Result<BarsPlace, Failure> {
+    let unavailable = |message: &str, hint: &str| {
+        Err(Failure::failed(Phase::DataFetch, "bars_source_unavailable", message, hint).retryable())
+    };
+    match (&jobs.bars, &jobs.polygon) {
+        (BarsSource::Dir(folder), _) if folder.is_dir() => Ok(BarsPlace::Folder(folder.clone())),
+        (BarsSource::Dir(folder), _) => unavailable(
+            &format!("the folder of bars `{}` is not there", folder.display()),
+            "mount or make it, or name another by --bars DIR or BARS_SOURCE=dir:PATH",
+        ),
+        (BarsSource::Polygon, Some(polygon)) => Ok(BarsPlace::Polygon(polygon.clone())),
+        (BarsSource::Polygon, None) => unavailable(
+            "bars are to come from Polygon, and there is no key for it",
+            "set POLYGON_API_KEY, or name a folder of bars by --bars DIR or BARS_SOURCE=dir:PATH",
+        ),
+        (BarsSource::Unset, _) => unavailable(
+            "there is no source of bars",
+            "set POLYGON_API_KEY, or name a folder with SYMBOL.csv or SYMBOL.parquet files by --bars DIR or \
+             BARS_SOURCE=dir:PATH",
+        ),
     }
 }
 

@@ -1,22 +1,20 @@
 //! Market bars: read, validated, one series a symbol, cut to what the job looks at.
 //!
-//! In: a folder of `SYMBOL.csv` and the job. Out: a [`Market`], symbols in the job's order. Invariant: every series is
+//! In: a source of bars and the job. Out: a [`Market`], symbols in the job's order. Invariant: every series is
 //! strictly ascending, finite and positive, with `low ≤ open, close ≤ high`.
 
-mod csv;
 mod cut;
+mod source;
 #[cfg(test)]
 mod tests;
 mod validate;
 
-use std::{
-    ops::{Range, RangeInclusive},
-    path::{Path, PathBuf},
-};
+use std::ops::{Range, RangeInclusive};
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
+pub use self::source::{FetchNews, Found, Hear, Reach, Reading, Row, Source, Wanted};
 use super::{date::iso_date, splits::Span};
 use crate::{
     hash::sha256_hex,
@@ -28,9 +26,6 @@ use crate::{
 };
 
 const SECONDS_A_DAY: i64 = 86_400;
-/// Symbols of the folder that an error lists.
-const MAX_LISTED_SYMBOLS: usize = 10;
-
 /// The bars of one symbol, oldest first; all vectors have one entry a bar.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bars {
@@ -64,6 +59,8 @@ pub struct Warning {
 pub struct Market {
     /// One series a symbol, in the job's order of symbols.
     pub bars: Vec<Bars>,
+    /// Series of other symbols that features compare with, whole.
+    pub benchmarks: Vec<Bars>,
     /// Length of a bar.
     pub timeframe: Timeframe,
     /// Which rows may have a label: `years` back from the newest bar.
@@ -79,50 +76,32 @@ pub struct Market {
 /// Reads the bars of a job's symbols and cuts them to its span.
 ///
 /// * `lookback_rows`: rows up to and including its own that a prediction reads; so many bars more are kept.
+/// * `hear`: told how far the reading is.
 ///
 /// # Errors
-/// `no_bars` without any file, `bad_bars` for a file that is no table of sound bars, `too_few_bars` under 250 labelled
-/// dates, `unreadable_bars` (retryable) when the file system fails.
-pub fn load(folder: &Path, job: &Job, lookback_rows: usize) -> Result<Market, Failure> {
+/// `no_bars` where the source has none of the symbols, `bad_bars` for one whose bars are not sound, `too_few_bars` under
+/// 250 labelled dates, and those of [`Source::read`].
+pub fn load(source: &dyn Source, job: &Job, lookback_rows: usize, hear: &Hear<'_>) -> Result<Market, Failure> {
+    let reach = Reach::Back { years: job.design.years, n_bars: cut::WARM_UP_BARS + lookback_rows };
+    let wanted = Wanted { symbols: &job.symbols, optional: &[], timeframe: job.timeframe, reach };
     let mut warnings = Vec::new();
     let mut series = Vec::new();
-    for symbol in &job.symbols {
-        match read(folder, symbol, job.timeframe)? {
-            Some(bars) => series.push(bars),
-            None => warnings.push(without_bars(folder, symbol)),
-        }
+    for reading in source.read(&wanted, hear)? {
+        series.extend(sound(reading, job.timeframe, &mut warnings)?);
     }
     if series.is_empty() {
-        return Err(no_bars(folder, job));
+        return Err(source.nothing(&job.symbols));
     }
     cut::market(series, job, lookback_rows, warnings)
 }
 
-/// Reads all bars of one symbol; `None` where the folder has no file of it.
-///
-/// * `symbol`: safe as a file name, such as a job's.
+/// What was read of a symbol as a sound series; what the reader should know goes to `warnings`.
 ///
 /// # Errors
-/// `bad_bars` for a file that is no table of sound bars, `unreadable_bars` (retryable) when the file system fails.
-pub fn read(folder: &Path, symbol: &str, timeframe: Timeframe) -> Result<Option<Bars>, Failure> {
-    let path = file_of(folder, symbol);
-    if !path.is_file() {
-        return Ok(None);
-    }
-    validate::sound(csv::read(&path, timeframe)?, symbol, timeframe).map(Some)
-}
-
-/// That a symbol has no file, with the one that may be meant.
-pub fn without_bars(folder: &Path, symbol: &str) -> Warning {
-    let meant = otherwise_cased(symbol, &symbols_in(folder).unwrap_or_default());
-    let meant = meant.map(|meant| format!("; symbols are case-sensitive, and {meant} is there"));
-    let path = file_of(folder, symbol);
-    let message = format!("{symbol} is left out: no file {}{}", path.display(), meant.unwrap_or_default());
-    Warning::new("symbol_without_bars", message)
-}
-
-fn file_of(folder: &Path, symbol: &str) -> PathBuf {
-    folder.join(format!("{symbol}.csv"))
+/// `bad_bars` where the rows are no sound bars.
+pub fn sound(reading: Reading, timeframe: Timeframe, warnings: &mut Vec<Warning>) -> Result<Option<Bars>, Failure> {
+    warnings.extend(reading.warnings);
+    reading.found.map(|found| validate::sound(found, &reading.symbol, timeframe)).transpose()
 }
 
 /// The column that says when a bar is, in files of bars as in those that are written.
@@ -223,45 +202,15 @@ fn sha256(bars: &[Bars]) -> String {
     sha256_hex(&bytes)
 }
 
-fn refused(code: &str, message: String, hint: &str) -> Failure {
+/// That something about the bars is not as it must be.
+pub(crate) fn refused(code: &str, message: String, hint: &str) -> Failure {
     Failure::refused(Phase::DataFetch, code, message, hint)
 }
 
-fn no_bars(folder: &Path, job: &Job) -> Failure {
-    let looked_for: Vec<String> =
-        job.symbols.iter().take(MAX_LISTED_SYMBOLS).map(|symbol| format!("{symbol}.csv")).collect();
-    let mut hint = "ask for symbols that are there, or put SYMBOL.csv into the folder".to_owned();
-    let message = match symbols_in(folder) {
-        Ok(found) if found.is_empty() => "which holds no .csv file".to_owned(),
-        Ok(found) => {
-            let meant: Vec<String> = job.symbols.iter().filter_map(|symbol| otherwise_cased(symbol, &found)).collect();
-            if !meant.is_empty() {
-                hint = format!("symbols are case-sensitive: the folder has {}", listed(&meant));
-            }
-            format!("which holds {}", listed(&found))
-        }
-        Err(error) => format!("which cannot be read: {error}"),
-    };
-    refused("no_bars", format!("no {} in {}, {message}", looked_for.join(", "), folder.display()), &hint)
-}
-
-/// The symbol of the folder that differs in upper and lower case alone.
-fn otherwise_cased(symbol: &str, found: &[String]) -> Option<String> {
-    found.iter().find(|other| *other != symbol && other.eq_ignore_ascii_case(symbol)).cloned()
-}
-
-fn symbols_in(folder: &Path) -> std::io::Result<Vec<String>> {
-    let mut symbols = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        symbols.extend(name.strip_suffix(".csv").map(str::to_owned));
-    }
-    symbols.sort();
-    Ok(symbols)
-}
-
-fn listed(symbols: &[String]) -> String {
-    let more = symbols.len().saturating_sub(MAX_LISTED_SYMBOLS);
+/// Symbols for a message: the first few, and how many more.
+pub(crate) fn listed(symbols: &[String]) -> String {
+    const MOST: usize = 10;
+    let more = symbols.len().saturating_sub(MOST);
     let names = symbols[..symbols.len() - more].join(", ");
     if more > 0 { format!("{names} and {more} more") } else { names }
 }

@@ -8,6 +8,8 @@ mod catalogue;
 mod momentum;
 mod name;
 mod price;
+mod regime;
+mod table;
 #[cfg(test)]
 mod tests;
 mod trend;
@@ -17,12 +19,12 @@ mod window;
 
 use std::collections::BTreeMap;
 
-use oculus_plugin_api::FeatureRole;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     catalogue::{Feature, Prices},
     name::{Unresolved, resolve},
+    table::FeatureTable,
 };
 use super::bars::{Bars, Market, Warning};
 use crate::job::{
@@ -30,27 +32,7 @@ use crate::job::{
     progress::Phase,
     request::{Job, Timeframe},
 };
-
-/// All features of all symbols: one row a bar after the warm-up, ordered by symbol, then time.
-#[derive(Clone, Debug, Default)]
-pub struct FeatureTable {
-    /// Names, one a column.
-    pub names: Vec<String>,
-    /// Whether models get the column or only rules do.
-    pub roles: Vec<FeatureRole>,
-    /// Column-major, `n_features × n_rows`, finite.
-    pub values: Vec<f32>,
-    /// Tickers, by symbol index.
-    pub symbols: Vec<String>,
-    /// Symbol index of each row.
-    pub symbol: Vec<u32>,
-    /// Bar index of each row in its symbol's bars.
-    pub bar: Vec<u32>,
-    /// Start of the row's bar, seconds since 1970-01-01 UTC.
-    pub time: Vec<i64>,
-    /// Session date of each row, days since 1970-01-01.
-    pub day: Vec<i32>,
-}
+use table::{Series, fill};
 
 /// What became of the names that a job asked for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -92,24 +74,6 @@ impl FeatureReport {
     }
 }
 
-impl FeatureTable {
-    /// Number of rows.
-    pub fn n_rows(&self) -> usize {
-        self.day.len()
-    }
-
-    /// The values of one feature, one a row.
-    pub fn column(&self, feature_idx: usize) -> &[f32] {
-        let n_rows = self.n_rows();
-        &self.values[feature_idx * n_rows..(feature_idx + 1) * n_rows]
-    }
-
-    /// The values of a feature by name.
-    pub fn by_name(&self, name: &str) -> Option<&[f32]> {
-        self.names.iter().position(|other| other == name).map(|idx| self.column(idx))
-    }
-}
-
 /// Computes the default features and those that the job's priorities and rules name.
 ///
 /// Levels such as `SMA_20` serve rules; for each that is asked for, its scale-free form is added for the models.
@@ -120,7 +84,7 @@ pub fn build(market: &Market, job: &Job) -> Result<(FeatureTable, FeatureReport)
     let mut report = FeatureReport::default();
     let features = choose(job, market.warm_up_bars, &mut report);
     report.warm_up_bars = longest_warm_up(&features);
-    let table = fill(&market.bars, market.timeframe, &features);
+    let table = fill(&series(&market.bars, &market.benchmarks), market.timeframe, &features);
     if table.n_rows() == 0 {
         let message = format!("no symbol has more than the {} bars of warm-up", report.warm_up_bars);
         let hint = "raise design.years or give bars of a longer history";
@@ -136,7 +100,12 @@ pub fn build(market: &Market, job: &Job) -> Result<(FeatureTable, FeatureReport)
 ///
 /// # Errors
 /// A name that this version computes no feature for, or writes otherwise.
-pub fn compute(bars: &[Bars], timeframe: Timeframe, names: &[String]) -> Result<FeatureTable, Unresolved> {
+pub fn compute(
+    bars: &[Bars],
+    benchmarks: &[Bars],
+    timeframe: Timeframe,
+    names: &[String],
+) -> Result<FeatureTable, Unresolved> {
     let features = names.iter().map(|name| {
         let feature = resolve(name)?;
         if feature.name() == *name {
@@ -145,7 +114,7 @@ pub fn compute(bars: &[Bars], timeframe: Timeframe, names: &[String]) -> Result<
         let reason = format!("this version calls it {}", feature.name());
         Err(Unresolved { asked: name.clone(), reason, nearest: Some(feature.name()) })
     });
-    Ok(fill(bars, timeframe, &features.collect::<Result<Vec<_>, _>>()?))
+    Ok(fill(&series(bars, benchmarks), timeframe, &features.collect::<Result<Vec<_>, _>>()?))
 }
 
 /// Bars before the first row of each symbol, where `has_bars` of warm-up can be had.
@@ -193,34 +162,7 @@ fn asked(job: &Job, report: &mut FeatureReport) -> Vec<Feature> {
     features
 }
 
-fn fill(bars: &[Bars], timeframe: Timeframe, features: &[Feature]) -> FeatureTable {
-    let warm_up_bars = longest_warm_up(features);
-    let mut table = FeatureTable {
-        names: features.iter().map(Feature::name).collect(),
-        roles: features.iter().map(Feature::role).collect(),
-        symbols: bars.iter().map(|bars| bars.symbol.clone()).collect(),
-        ..FeatureTable::default()
-    };
-    for (symbol_idx, bars) in bars.iter().enumerate() {
-        let first = warm_up_bars.min(bars.len());
-        table.symbol.extend(std::iter::repeat_n(symbol_idx as u32, bars.len() - first));
-        table.bar.extend(first as u32..bars.len() as u32);
-        table.time.extend(&bars.time[first..]);
-        table.day.extend(&bars.session_days(timeframe)[first..]);
-    }
-    table.values.reserve_exact(features.len() * table.n_rows());
-    for feature in features {
-        for bars in bars {
-            let values = feature.compute(&Prices::of(bars));
-            table.values.extend(values[warm_up_bars.min(bars.len())..].iter().map(|&value| value as f32));
-        }
-    }
-    table
-}
-
-impl<'a> Prices<'a> {
-    /// The numbers of a series.
-    pub fn of(bars: &'a Bars) -> Self {
-        Self { open: &bars.open, high: &bars.high, low: &bars.low, close: &bars.close, volume: &bars.volume }
-    }
+/// Each symbol's bars, with the closes of the benchmarks that features compare with.
+fn series<'a>(bars: &'a [Bars], _benchmarks: &[Bars]) -> Vec<Series<'a>> {
+    bars.iter().map(|bars| Series { bars, benchmarks: BTreeMap::new() }).collect()
 }

@@ -35,6 +35,8 @@ use crate::{job::request::Job, plugins::selection::Selection};
 pub struct Inputs<'a> {
     /// The job.
     pub job: &'a Job,
+    /// Name of the source of its bars.
+    pub source: &'static str,
     /// Its bars.
     pub market: &'a Market,
     /// The plugins that took part.

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
 
+use super::bars::FetchNews;
 use super::fitter::FitNews;
 use super::metrics::Finite;
 use super::models::{FamilyNews, FitKind};
@@ -60,6 +61,20 @@ impl<'a> Stages<'a> {
         if let Some(phase) = ended {
             self.say(phase, Status::Completed, 1.0, object(json!({ "message": "done" })));
         }
+    }
+
+    /// Bars have come.
+    pub(super) fn fetched(&self, news: &FetchNews) {
+        let FetchNews { message, symbol, n_rows, n_pages, fraction, eta_s } = news;
+        let mut details = object(json!({
+            "message": message,
+            "symbol": symbol,
+            "n_rows": n_rows,
+            "n_pages": n_pages,
+            "fetch_eta_s": eta_s.map(|eta_s| (eta_s * 10.0).round() / 10.0),
+        }));
+        details.retain(|_, value| !value.is_null());
+        self.say(Phase::DataFetch, Status::InProgress, *fraction, details);
     }
 
     /// A trial of the search is over.

@@ -27,6 +27,7 @@ fn available_bytes(meminfo: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sources::BarsPlace;
 
     #[test]
     fn a_job_counts_on_its_share_of_the_free_memory_only() {
@@ -39,7 +40,7 @@ mod tests {
     #[test]
     fn there_is_always_room_for_one_family_and_never_for_more_than_the_cores() {
         let setting = |parallel_fits, jobs_at_once| Setting {
-            bars_dir: "/".into(),
+            bars: BarsPlace::Folder("/".into()),
             parallel_fits,
             jobs_at_once,
             gpu_enabled: false,

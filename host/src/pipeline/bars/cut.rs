@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Bars of warm-up for features, beside the window of a sequence model.
-const WARM_UP_BARS: usize = 320;
+pub(super) const WARM_UP_BARS: usize = 320;
 /// The least warm-up that leaves features worth training on.
 const LEAST_WARM_UP_BARS: usize = 60;
 const LEAST_LABELLED_DATES: usize = 250;
@@ -77,6 +77,7 @@ fn cut(all: Vec<Bars>, job: &Job, lookback_rows: usize, mut warnings: Vec<Warnin
     Ok(Market {
         sha256: sha256(&bars),
         bars,
+        benchmarks: Vec::new(),
         timeframe: job.timeframe,
         span: Span { first_day: cut.first_day, lookback_rows },
         warm_up_bars: cut.warm_up - lookback_rows,

@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fmt::Write;
+use std::path::Path;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::pipeline::{date::iso_date, features};
+use crate::sources::folder::Folder;
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/bars");
 
@@ -22,7 +24,7 @@ fn daily(symbols: &[&str]) -> Job {
 
 /// The market of families that look at one row.
 fn load(folder: &Path, job: &Job) -> Result<Market, Failure> {
-    super::load(folder, job, 0)
+    super::load(&Folder::new(folder), job, 0, &|_| {})
 }
 
 /// A folder of CSV files.
@@ -49,8 +51,15 @@ fn plain(date: &str, day: i32) -> String {
 }
 
 fn read_only(text: &str) -> Result<Bars, Failure> {
+    read(text, Timeframe::Day1)
+}
+
+fn read(text: &str, timeframe: Timeframe) -> Result<Bars, Failure> {
     let folder = folder(&[("A.csv", text)]);
-    validate::sound(csv::read(&folder.path().join("A.csv"), Timeframe::Day1)?, "A", Timeframe::Day1)
+    let symbols = ["A".to_owned()];
+    let wanted = Wanted { symbols: &symbols, optional: &[], timeframe, reach: Reach::From(0) };
+    let reading = Folder::new(folder.path()).read(&wanted, &|_| {})?.remove(0);
+    Ok(sound(reading, timeframe, &mut Vec::new())?.unwrap())
 }
 
 fn message_of(text: &str) -> String {
@@ -75,7 +84,7 @@ fn the_example_bars_give_two_years_and_a_full_warm_up() {
 
 #[test]
 fn a_sequence_model_gets_its_window_before_the_span() {
-    let market = super::load(Path::new(EXAMPLES), &daily(&["AAPL"]), 50).unwrap();
+    let market = super::load(&Folder::new(Path::new(EXAMPLES)), &daily(&["AAPL"]), 50, &|_| {}).unwrap();
     let days = market.bars[0].session_days(Timeframe::Day1);
     assert_eq!(days.partition_point(|&day| day < market.span.first_day), 370);
     assert_eq!((market.warm_up_bars, market.span.lookback_rows), (320, 50));
@@ -85,7 +94,7 @@ fn a_sequence_model_gets_its_window_before_the_span() {
 fn windows_that_leave_too_few_dates_get_no_bars_of_their_own_and_that_is_told() {
     let market = |lookback_rows| {
         let bars = folder(&[("A.csv", &csv(60 + 250 + 15 + 40, 15_000, plain))]);
-        super::load(bars.path(), &daily(&["A"]), lookback_rows).unwrap()
+        super::load(&Folder::new(bars.path()), &daily(&["A"]), lookback_rows, &|_| {}).unwrap()
     };
     let told = |market: &Market| market.warnings.iter().any(|warning| warning.code == "windows_too_long");
     let (room, none) = (market(40), market(200));
@@ -267,9 +276,7 @@ fn intraday_times_are_read_in_every_spelling_and_belong_to_new_yorks_date() {
     let text = format!(
         "timestamp,open,high,low,close,volume\n2024-01-02T14:30:00Z,{rows}\n2024-01-02 15:30:00,{rows}\n1704213000,{rows}\n1704243600000,{rows}\n"
     );
-    let folder = folder(&[("A.csv", &text)]);
-    let rows = csv::read(&folder.path().join("A.csv"), Timeframe::Hour1).unwrap();
-    let bars = validate::sound(rows, "A", Timeframe::Hour1).unwrap();
+    let bars = read(&text, Timeframe::Hour1).unwrap();
     assert_eq!(bars.time, [1_704_205_800, 1_704_209_400, 1_704_213_000, 1_704_243_600]);
     let second_of_january = 19_724;
     assert_eq!(bars.session_days(Timeframe::Hour1), [second_of_january; 4], "01:00 UTC is still the evening before");

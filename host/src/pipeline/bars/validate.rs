@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Bars, csv::Row, moment, refused};
+use super::{Bars, Found, Row, moment, refused};
 use crate::job::{failure::Failure, request::Timeframe};
 
 /// Adjusted prices carry few decimals; within this share a high below the close is a rounding, beyond it an error.
@@ -17,8 +17,8 @@ const SPACINGS: RangeInclusive<f64> = 0.6..=3.0;
 const HINT: &str = "correct the file; bars are never guessed or filled";
 
 /// Sorts by time, merges equal duplicates, and checks every bar.
-pub(super) fn sound(mut rows: Vec<Row>, symbol: &str, timeframe: Timeframe) -> Result<Bars, Failure> {
-    let file = format!("{symbol}.csv");
+pub(super) fn sound(found: Found, symbol: &str, timeframe: Timeframe) -> Result<Bars, Failure> {
+    let Found { origin: file, mut rows } = found;
     rows.sort_by_key(|row| (row.time, row.line));
     let mut bars = Bars { symbol: symbol.to_owned(), ..Bars::default() };
     let mut earlier: Option<&Row> = None;

@@ -1,8 +1,8 @@
-//! Every kind of feature: its name, parameters, warm-up, role, definition and computation.
+//! What a feature is: its name, parameters, warm-up, role, definition and computation; and all kinds of them, by group.
 
 use oculus_plugin_api::FeatureRole;
 
-use super::{momentum, price, trend, volatility, volume};
+use super::{momentum, price, regime, trend, volatility, volume};
 
 /// Largest parameter that a name may carry.
 pub(super) const MAX_PARAM: usize = 2000;
@@ -20,7 +20,35 @@ pub struct Prices<'a> {
     pub close: &'a [f64],
     /// Shares traded.
     pub volume: &'a [f64],
+    /// Session dates, days since 1970-01-01.
+    pub day: &'a [i32],
+    /// The benchmark's last close at or before each bar; empty for features without one.
+    pub benchmark: &'a [f64],
 }
+
+/// Kinds that belong together.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// Name for people.
+    pub(super) name: &'static str,
+    /// Its kinds.
+    pub(super) kinds: &'static [Kind],
+    /// What every job gets of it.
+    pub(super) defaults: Defaults,
+}
+
+/// Stems with their parameters; no parameters stand for the kind's own.
+pub(super) type Defaults = &'static [(&'static str, &'static [usize])];
+
+/// All groups, in the order of the catalogue.
+pub(super) static GROUPS: [Group; 6] = [
+    Group { name: "trend", kinds: trend::KINDS, defaults: trend::DEFAULTS },
+    Group { name: "momentum", kinds: momentum::KINDS, defaults: momentum::DEFAULTS },
+    Group { name: "volatility", kinds: volatility::KINDS, defaults: volatility::DEFAULTS },
+    Group { name: "volume", kinds: volume::KINDS, defaults: volume::DEFAULTS },
+    Group { name: "price", kinds: price::KINDS, defaults: price::DEFAULTS },
+    Group { name: "regime", kinds: regime::KINDS, defaults: regime::DEFAULTS },
+];
 
 /// A kind of feature, whatever its parameters.
 #[derive(Debug)]
@@ -33,15 +61,38 @@ pub(super) struct Kind {
     pub(super) n_shown: usize,
     /// Least value of a parameter.
     pub(super) least: usize,
-    role: FeatureRole,
+    /// Whether its name carries a benchmark's symbol between stem and parameters.
+    pub(super) has_benchmark: bool,
+    /// Whether models get it.
+    pub(super) role: FeatureRole,
     /// What models get in place of a level.
-    scale_free: Option<&'static str>,
+    pub(super) scale_free: Option<&'static str>,
     /// One line for people.
-    about: &'static str,
+    pub(super) about: &'static str,
+    /// Its definition, in the parameters n, m, k of its name.
+    pub(super) formula: &'static str,
+    /// Unit of its values, such as `%` or `price`.
+    pub(super) unit: &'static str,
     /// Bars before the first value.
-    warm_up: fn(&[usize]) -> usize,
-    /// One value a bar, NaN during the warm-up.
-    compute: fn(&Prices, &[usize]) -> Vec<f64>,
+    pub(super) warm_up: fn(&[usize]) -> usize,
+    /// How it is computed.
+    pub(super) computation: Computation,
+}
+
+/// How a kind is computed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Computation {
+    /// By itself: one value a bar, NaN during the warm-up.
+    Alone(fn(&Prices, &[usize]) -> Vec<f64>),
+    /// As one of the outputs of a pass over the bars that several kinds share.
+    Output(&'static Shared, usize),
+}
+
+/// A pass over the bars with several outputs, each one value a bar, NaN during the warm-up.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Computes all outputs.
+    pub(super) compute: fn(&Prices, &[usize]) -> Vec<Vec<f64>>,
 }
 
 /// A kind with its parameters: one column.
@@ -49,14 +100,20 @@ pub(super) struct Kind {
 pub struct Feature {
     pub(super) kind: &'static Kind,
     pub(super) params: Vec<usize>,
+    /// The symbol that it compares with, for kinds that have one.
+    pub(super) benchmark: Option<String>,
 }
 
 impl Feature {
-    /// The name in the table, such as `RSI_14` or `MACD_HIST`.
+    /// The name in the table, such as `RSI_14`, `MACD_HIST` or `BETA_SPY_60`.
     pub fn name(&self) -> String {
         let changed = self.params.iter().zip(self.kind.defaults).rposition(|(param, default)| param != default);
         let n_named = changed.map_or(0, |last| last + 1).max(self.kind.n_shown);
-        self.params[..n_named].iter().fold(self.kind.stem.to_owned(), |name, param| format!("{name}_{param}"))
+        let stem = match &self.benchmark {
+            Some(symbol) => format!("{}_{symbol}", self.kind.stem),
+            None => self.kind.stem.to_owned(),
+        };
+        self.params[..n_named].iter().fold(stem, |name, param| format!("{name}_{param}"))
     }
 
     /// Whether models get it.
@@ -69,6 +126,11 @@ impl Feature {
         self.kind.about
     }
 
+    /// The symbol that it compares with.
+    pub fn benchmark(&self) -> Option<&str> {
+        self.benchmark.as_deref()
+    }
+
     /// Bars before the first value.
     pub fn warm_up_bars(&self) -> usize {
         (self.kind.warm_up)(&self.params)
@@ -79,19 +141,71 @@ impl Feature {
     pub fn scale_free(&self) -> Option<Self> {
         let kind = kind(self.kind.scale_free?)?;
         let params = if self.params.is_empty() { kind.defaults } else { &self.params };
-        Some(Self { kind, params: params.to_vec() })
+        Some(Self { kind, params: params.to_vec(), benchmark: self.benchmark.clone() })
     }
 
     /// One value a bar: NaN during the warm-up, finite from then on.
     pub fn compute(&self, prices: &Prices) -> Vec<f64> {
-        (self.kind.compute)(prices, &self.params)
+        match self.kind.computation {
+            Computation::Alone(compute) => compute(prices, &self.params),
+            Computation::Output(shared, idx) => (shared.compute)(prices, &self.params).swap_remove(idx),
+        }
     }
 }
 
 impl PartialEq for Feature {
     fn eq(&self, other: &Self) -> bool {
-        self.kind.stem == other.kind.stem && self.params == other.params
+        self.kind.stem == other.kind.stem && self.params == other.params && self.benchmark == other.benchmark
     }
+}
+
+/// Features that one pass over the bars computes, by their place in a list.
+#[derive(Debug)]
+pub(super) struct Pass<'a> {
+    /// Any one of them.
+    feature: &'a Feature,
+    /// Place in the list, and output of the pass.
+    outputs: Vec<(usize, usize)>,
+}
+
+impl Pass<'_> {
+    /// The symbol that its features compare with.
+    pub(super) fn benchmark(&self) -> Option<&str> {
+        self.feature.benchmark()
+    }
+
+    /// Computes each feature of the pass and hands it over with its place in the list.
+    pub(super) fn compute(&self, prices: &Prices, mut take: impl FnMut(usize, &[f64])) {
+        let values = match self.feature.kind.computation {
+            Computation::Alone(compute) => vec![compute(prices, &self.feature.params)],
+            Computation::Output(shared, _) => (shared.compute)(prices, &self.feature.params),
+        };
+        self.outputs.iter().for_each(|&(place, output)| take(place, &values[output]));
+    }
+}
+
+/// The passes that compute all of these features; features of one computation share a pass.
+pub(super) fn passes(features: &[Feature]) -> Vec<Pass<'_>> {
+    let mut passes: Vec<Pass<'_>> = Vec::new();
+    for (place, feature) in features.iter().enumerate() {
+        let output = match feature.kind.computation {
+            Computation::Alone(_) => 0,
+            Computation::Output(_, output) => output,
+        };
+        match passes.iter_mut().find(|pass| share_a_pass(pass.feature, feature)) {
+            Some(pass) => pass.outputs.push((place, output)),
+            None => passes.push(Pass { feature, outputs: vec![(place, output)] }),
+        }
+    }
+    passes
+}
+
+fn share_a_pass(one: &Feature, other: &Feature) -> bool {
+    let (Computation::Output(left, _), Computation::Output(right, _)) = (one.kind.computation, other.kind.computation)
+    else {
+        return false;
+    };
+    std::ptr::eq(left, right) && one.params == other.params && one.benchmark == other.benchmark
 }
 
 impl Prices<'_> {
@@ -114,189 +228,104 @@ impl Prices<'_> {
     }
 }
 
-/// The kind of a stem.
-pub(super) fn kind(stem: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|kind| kind.stem == stem)
+/// All kinds, in the order of the catalogue.
+pub(super) fn kinds() -> impl Iterator<Item = &'static Kind> {
+    GROUPS.iter().flat_map(|group| group.kinds)
 }
 
-/// What every job gets.
+/// The kind of a stem.
+pub(super) fn kind(stem: &str) -> Option<&'static Kind> {
+    kinds().find(|kind| kind.stem == stem)
+}
+
+/// The benchmark of features that name none.
+pub(super) const USUAL_BENCHMARK: &str = "SPY";
+
+/// What every job gets, those included that need a benchmark's bars.
 pub(super) fn default_features() -> impl Iterator<Item = Feature> {
-    DEFAULT_SET.iter().filter_map(|&(stem, params)| {
+    GROUPS.iter().flat_map(|group| group.defaults).filter_map(|&(stem, params)| {
         let kind = kind(stem)?;
         let params = if params.is_empty() { kind.defaults } else { params };
-        Some(Feature { kind, params: params.to_vec() })
+        let benchmark = kind.has_benchmark.then(|| USUAL_BENCHMARK.to_owned());
+        Some(Feature { kind, params: params.to_vec(), benchmark })
     })
 }
 
-const DEFAULT_SET: &[(&str, &[usize])] = &[
-    ("SMA", &[20]),
-    ("SMA", &[50]),
-    ("SMA", &[200]),
-    ("EMA", &[8]),
-    ("EMA", &[21]),
-    ("PRICE_TO_SMA", &[20]),
-    ("PRICE_TO_SMA", &[50]),
-    ("PRICE_TO_SMA", &[200]),
-    ("PRICE_TO_EMA", &[21]),
-    ("SMA_CROSS", &[20, 50]),
-    ("EMA_CROSS", &[8, 21]),
-    ("EMA_CROSS", &[12, 26]),
-    ("MACD_LINE", &[]),
-    ("MACD_SIGNAL", &[]),
-    ("MACD_HIST", &[]),
-    ("PPO_SIGNAL", &[]),
-    ("PPO_HIST", &[]),
-    ("ADX", &[14]),
-    ("PLUS_DI", &[14]),
-    ("MINUS_DI", &[14]),
-    ("RSI", &[2]),
-    ("RSI", &[7]),
-    ("RSI", &[14]),
-    ("RSI", &[21]),
-    ("STOCH_K", &[]),
-    ("STOCH_D", &[]),
-    ("WILLR", &[14]),
-    ("CCI", &[20]),
-    ("ATR", &[14]),
-    ("NATR", &[14]),
-    ("BB_PCT_B", &[]),
-    ("BB_WIDTH", &[]),
-    ("HV", &[10]),
-    ("HV", &[20]),
-    ("HV", &[60]),
-    ("OBV", &[]),
-    ("OBV_SLOPE", &[20]),
-    ("MFI", &[14]),
-    ("VOLUME_RATIO", &[20]),
-    ("RET", &[1]),
-    ("RET", &[2]),
-    ("RET", &[5]),
-    ("RET", &[10]),
-    ("RET", &[20]),
-    ("RET", &[60]),
-    ("GAP_PCT", &[]),
-    ("CLOSE_LOC", &[]),
-    ("DIST_HIGH", &[20]),
-    ("DIST_LOW", &[20]),
-];
-
 /// A scale-free kind with every parameter in its name.
-const fn model(stem: &'static str, defaults: &'static [usize], about: &'static str, parts: Parts) -> Kind {
-    let (warm_up, compute) = parts;
-    let n_shown = defaults.len();
-    Kind { stem, defaults, n_shown, least: 2, role: FeatureRole::Model, scale_free: None, about, warm_up, compute }
+pub(super) const fn model(
+    stem: &'static str,
+    defaults: &'static [usize],
+    about: &'static str,
+    (warm_up, compute): Parts,
+) -> Kind {
+    output(stem, defaults, about, (warm_up, Computation::Alone(compute)))
 }
 
-type Parts = (fn(&[usize]) -> usize, fn(&Prices, &[usize]) -> Vec<f64>);
+/// The same for an output of a shared pass.
+pub(super) const fn output(
+    stem: &'static str,
+    defaults: &'static [usize],
+    about: &'static str,
+    (warm_up, computation): (WarmUp, Computation),
+) -> Kind {
+    Kind {
+        stem,
+        defaults,
+        n_shown: defaults.len(),
+        least: 2,
+        has_benchmark: false,
+        role: FeatureRole::Model,
+        scale_free: None,
+        about,
+        formula: "",
+        unit: "",
+        warm_up,
+        computation,
+    }
+}
+
+type WarmUp = fn(&[usize]) -> usize;
+type Parts = (WarmUp, fn(&Prices, &[usize]) -> Vec<f64>);
 
 impl Kind {
+    /// Its definition and the unit of its values.
+    pub(super) const fn defined(mut self, formula: &'static str, unit: &'static str) -> Self {
+        self.formula = formula;
+        self.unit = unit;
+        self
+    }
+
     /// A level, for rules only, with the kind that models get instead.
-    const fn level(mut self, scale_free: Option<&'static str>) -> Self {
+    pub(super) const fn level(mut self, scale_free: Option<&'static str>) -> Self {
         self.role = FeatureRole::Rule;
         self.scale_free = scale_free;
         self
     }
 
     /// Names only the first parameters while the others are the defaults.
-    const fn shown(mut self, n_shown: usize) -> Self {
+    pub(super) const fn shown(mut self, n_shown: usize) -> Self {
         self.n_shown = n_shown;
         self
     }
 
     /// Allows parameters from 1 on.
-    const fn down_to_one(mut self) -> Self {
+    pub(super) const fn down_to_one(mut self) -> Self {
         self.least = 1;
+        self
+    }
+
+    /// Compares with a benchmark, whose symbol stands in the name.
+    pub(super) const fn with_benchmark(mut self) -> Self {
+        self.has_benchmark = true;
         self
     }
 }
 
-const NONE: fn(&[usize]) -> usize = |_| 0;
-const ONE: fn(&[usize]) -> usize = |_| 1;
+pub(super) const NONE: WarmUp = |_| 0;
+pub(super) const ONE: WarmUp = |_| 1;
 /// A window of bars.
-const WINDOW: fn(&[usize]) -> usize = |p| p[0] - 1;
+pub(super) const WINDOW: WarmUp = |p| p[0] - 1;
 /// A window of changes from bar to bar.
-const CHANGES: fn(&[usize]) -> usize = |p| p[0];
+pub(super) const CHANGES: WarmUp = |p| p[0];
 /// The longer of two windows.
-const LONGER: fn(&[usize]) -> usize = |p| if p[0] > p[1] { p[0] - 1 } else { p[1] - 1 };
-
-pub(super) static KINDS: &[Kind] = &[
-    model("SMA", &[20], "mean of the last n closes", (WINDOW, trend::sma_level)).level(Some("PRICE_TO_SMA")),
-    model("EMA", &[21], "exponential average of closes, seeded by the first n", (WINDOW, trend::ema_level))
-        .level(Some("PRICE_TO_EMA")),
-    model("PRICE_TO_SMA", &[20], "close above its SMA, %", (WINDOW, trend::price_to_sma)),
-    model("PRICE_TO_EMA", &[21], "close above its EMA, %", (WINDOW, trend::price_to_ema)),
-    model("SMA_CROSS", &[20, 50], "fast SMA above the slow one, %", (LONGER, trend::sma_cross)),
-    model("EMA_CROSS", &[8, 21], "fast EMA above the slow one, %", (LONGER, trend::ema_cross)),
-    model("MACD_LINE", &[12, 26, 9], "fast EMA less slow EMA", (trend::macd_warm_up, trend::macd_line))
-        .shown(0)
-        .level(Some("PPO_LINE")),
-    model("MACD_SIGNAL", &[12, 26, 9], "EMA of the MACD line", (trend::macd_warm_up, trend::macd_signal))
-        .shown(0)
-        .level(Some("PPO_SIGNAL")),
-    model("MACD_HIST", &[12, 26, 9], "MACD line less its signal", (trend::macd_warm_up, trend::macd_hist))
-        .shown(0)
-        .level(Some("PPO_HIST")),
-    model("PPO_LINE", &[12, 26, 9], "MACD line in % of the slow EMA", (trend::macd_warm_up, trend::ppo_line)).shown(0),
-    model("PPO_SIGNAL", &[12, 26, 9], "EMA of the PPO line", (trend::macd_warm_up, trend::ppo_signal)).shown(0),
-    model("PPO_HIST", &[12, 26, 9], "PPO line less its signal", (trend::macd_warm_up, trend::ppo_hist)).shown(0),
-    model("ADX", &[14], "strength of the trend, 0 to 100; 0 when nothing ever moved", (|p| 2 * p[0] - 1, trend::adx)),
-    model("PLUS_DI", &[14], "movement up in % of the true range; 0 without a range", (CHANGES, trend::plus_di)),
-    model("MINUS_DI", &[14], "movement down in % of the true range; 0 without a range", (CHANGES, trend::minus_di)),
-    model("RSI", &[14], "Wilder's relative strength, 0 to 100; 0 when nothing moved", (CHANGES, momentum::rsi)),
-    model(
-        "STOCH_K",
-        &[14, 3, 3],
-        "smoothed place of the close in its range, %; 0 without a range",
-        (momentum::stoch_warm_up, momentum::stoch_k),
-    )
-    .shown(0)
-    .down_to_one(),
-    model("STOCH_D", &[14, 3, 3], "average of STOCH_K", (momentum::stoch_warm_up, momentum::stoch_d))
-        .shown(0)
-        .down_to_one(),
-    model("WILLR", &[14], "Williams' %R, -100 to 0; 0 without a range", (WINDOW, momentum::willr)),
-    model("CCI", &[20], "distance of the typical price in mean deviations; 0 without any", (WINDOW, momentum::cci)),
-    model("ATR", &[14], "Wilder's average true range", (CHANGES, volatility::atr)).level(Some("NATR")),
-    model("NATR", &[14], "average true range in % of the close", (CHANGES, volatility::natr)),
-    model("BB_UPPER", &[20, 2], "SMA plus k population deviations", (WINDOW, volatility::bb_upper))
-        .shown(1)
-        .down_to_one()
-        .level(Some("BB_PCT_B")),
-    model("BB_LOWER", &[20, 2], "SMA less k population deviations", (WINDOW, volatility::bb_lower))
-        .shown(1)
-        .down_to_one()
-        .level(Some("BB_PCT_B")),
-    model(
-        "BB_PCT_B",
-        &[20, 2],
-        "place of the close between the bands; 0.5 where they touch",
-        (WINDOW, volatility::bb_pct_b),
-    )
-    .shown(1)
-    .down_to_one(),
-    model("BB_WIDTH", &[20, 2], "distance of the bands in % of the SMA", (WINDOW, volatility::bb_width))
-        .shown(1)
-        .down_to_one(),
-    model("HV", &[20], "deviation of log returns, % a year of 252 bars", (CHANGES, volatility::hv)),
-    model("OBV", &[], "running total of volume signed by the close's change", (NONE, volume::obv))
-        .level(Some("OBV_SLOPE")),
-    model(
-        "OBV_SLOPE",
-        &[20],
-        "change of OBV in % of the volume traded; 0 without volume",
-        (CHANGES, volume::obv_slope),
-    )
-    .down_to_one(),
-    model("MFI", &[14], "share of money flowing in, %; 0 where none flows", (CHANGES, volume::mfi)),
-    model("VOLUME_RATIO", &[20], "volume beside its mean; 1 where nothing was traded", (WINDOW, volume::volume_ratio)),
-    model("RET", &[1], "return over n bars, %", (CHANGES, price::ret)).down_to_one(),
-    model("GAP_PCT", &[], "open above the close before, %", (ONE, price::gap_pct)),
-    model("CLOSE_LOC", &[], "place of the close in its bar, 0 to 1; 0.5 without a range", (NONE, price::close_loc)),
-    model("DIST_HIGH", &[20], "close above the highest high of n bars, %", (WINDOW, price::dist_high)).down_to_one(),
-    model("DIST_LOW", &[20], "close above the lowest low of n bars, %", (WINDOW, price::dist_low)).down_to_one(),
-    model("OPEN", &[], "first price", (NONE, price::open)).level(None),
-    model("HIGH", &[], "highest price", (NONE, price::high)).level(None),
-    model("LOW", &[], "lowest price", (NONE, price::low)).level(None),
-    model("CLOSE", &[], "last price", (NONE, price::close)).level(None),
-    model("VOLUME", &[], "shares traded", (NONE, price::volume)).level(Some("VOLUME_RATIO")),
-];
+pub(super) const LONGER: WarmUp = |p| if p[0] > p[1] { p[0] - 1 } else { p[1] - 1 };

@@ -1,12 +1,38 @@
 //! Oscillators: where the close stands in its recent range, and how gains compare with losses.
 
 use super::{
-    catalogue::Prices,
+    catalogue::{CHANGES, Defaults, Kind, Prices, WINDOW, model},
     window::{highest, lowest, mean, ratio, rolling, sma, undefined},
 };
 
+pub(super) static KINDS: &[Kind] = &[
+    model("RSI", &[14], "Wilder's relative strength, 0 to 100; 0 when nothing moved", (CHANGES, rsi)),
+    model(
+        "STOCH_K",
+        &[14, 3, 3],
+        "smoothed place of the close in its range, %; 0 without a range",
+        (stoch_warm_up, stoch_k),
+    )
+    .shown(0)
+    .down_to_one(),
+    model("STOCH_D", &[14, 3, 3], "average of STOCH_K", (stoch_warm_up, stoch_d)).shown(0).down_to_one(),
+    model("WILLR", &[14], "Williams' %R, -100 to 0; 0 without a range", (WINDOW, willr)),
+    model("CCI", &[20], "distance of the typical price in mean deviations; 0 without any", (WINDOW, cci)),
+];
+
+pub(super) static DEFAULTS: Defaults = &[
+    ("RSI", &[2]),
+    ("RSI", &[7]),
+    ("RSI", &[14]),
+    ("RSI", &[21]),
+    ("STOCH_K", &[]),
+    ("STOCH_D", &[]),
+    ("WILLR", &[14]),
+    ("CCI", &[20]),
+];
+
 /// Wilder's relative strength, seeded by means. Source: TA-Lib's RSI; 0 where nothing moved.
-pub(super) fn rsi(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn rsi(prices: &Prices, p: &[usize]) -> Vec<f64> {
     let n = p[0];
     let close = prices.close;
     let mut out = undefined(n, close.len());
@@ -28,14 +54,14 @@ pub(super) fn rsi(prices: &Prices, p: &[usize]) -> Vec<f64> {
     out
 }
 
-pub(super) fn stoch_k(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn stoch_k(prices: &Prices, p: &[usize]) -> Vec<f64> {
     let mut slow = slow_k(prices, p);
     let hidden = stoch_warm_up(p).min(slow.len());
     slow[..hidden].fill(f64::NAN);
     slow
 }
 
-pub(super) fn stoch_d(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn stoch_d(prices: &Prices, p: &[usize]) -> Vec<f64> {
     let slow = slow_k(prices, p);
     let known = (p[0] + p[1] - 2).min(slow.len());
     let mut out = undefined(known, slow.len());
@@ -44,7 +70,7 @@ pub(super) fn stoch_d(prices: &Prices, p: &[usize]) -> Vec<f64> {
 }
 
 /// Bars before the first value of both lines.
-pub(super) fn stoch_warm_up(p: &[usize]) -> usize {
+fn stoch_warm_up(p: &[usize]) -> usize {
     p[0] + p[1] + p[2] - 3
 }
 
@@ -57,7 +83,7 @@ fn slow_k(prices: &Prices, p: &[usize]) -> Vec<f64> {
 }
 
 /// Williams' %R: -100 at the low of the range, 0 at its high; 0 without a range.
-pub(super) fn willr(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn willr(prices: &Prices, p: &[usize]) -> Vec<f64> {
     range_position(prices, p[0], 1.0).into_iter().map(|position| 100.0 * (position - 1.0)).collect()
 }
 
@@ -73,7 +99,7 @@ fn range_position(prices: &Prices, n: usize, without_range: f64) -> Vec<f64> {
 }
 
 /// Commodity channel index. Source: Lambert; 0 without deviation.
-pub(super) fn cci(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn cci(prices: &Prices, p: &[usize]) -> Vec<f64> {
     rolling(&prices.typical(), p[0], |window| {
         let average = mean(window);
         let deviation = window.iter().map(|typical| (typical - average).abs()).sum::<f64>() / window.len() as f64;

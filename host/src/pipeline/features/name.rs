@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{Feature, KINDS, Kind, MAX_PARAM, kind};
+use super::catalogue::{Feature, Kind, MAX_PARAM, USUAL_BENCHMARK, kind, kinds};
 
 /// Similarity from which a known name is worth suggesting.
 const WORTH_SUGGESTING: f64 = 0.8;
@@ -131,13 +131,14 @@ fn kind_of(stem: &str) -> Option<&'static Kind> {
 
 fn with_defaults(kind: &'static Kind, given: &[usize]) -> Feature {
     let defaults = kind.defaults.iter().skip(given.len());
-    Feature { kind, params: given.iter().chain(defaults).copied().collect() }
+    let benchmark = kind.has_benchmark.then(|| USUAL_BENCHMARK.to_owned());
+    Feature { kind, params: given.iter().chain(defaults).copied().collect(), benchmark }
 }
 
 fn nearest(plain: &str, stem: &str, params: &[usize]) -> Option<String> {
     // A number too large to be a parameter is still part of the stem.
     let letters = stem.trim_end_matches(|character: char| character.is_ascii_digit() || character == '_');
-    let stems = KINDS.iter().map(|kind| (kind.stem, kind));
+    let stems = kinds().map(|kind| (kind.stem, kind));
     let aliases = ALIASES.iter().filter_map(|(alias, stem)| Some((*alias, kind(stem)?)));
     let scored = stems.chain(aliases).map(|(known, kind)| {
         let alike =

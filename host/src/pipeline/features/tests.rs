@@ -1,6 +1,7 @@
 //! Claims about features.
 #![allow(clippy::unwrap_used)]
 
+use oculus_plugin_api::FeatureRole;
 use proptest::prelude::*;
 
 use super::*;
@@ -13,7 +14,7 @@ const TOLERANCE: f64 = 1e-9;
 
 /// Every kind with its defaults, and the default set.
 fn all_features() -> Vec<Feature> {
-    let kinds = catalogue::KINDS.iter().map(|kind| Feature { kind, params: kind.defaults.to_vec() });
+    let kinds = catalogue::kinds().map(|kind| Feature { kind, params: kind.defaults.to_vec(), benchmark: None });
     catalogue::default_features().chain(kinds).collect()
 }
 
@@ -47,7 +48,7 @@ fn assert_equals_talib(text: &str) {
     for (name, expected) in outputs {
         let feature = resolve(&name).unwrap();
         assert_eq!(feature.name(), name);
-        let found = feature.compute(&Prices::of(&bars));
+        let found = feature.compute(&Prices::of(&bars, &[], &[]));
         assert_eq!(found.len(), expected.len());
         for (bar, (found, expected)) in found.iter().zip(&expected).enumerate() {
             let close = (found - expected).abs() <= TOLERANCE * expected.abs().max(1.0);
@@ -140,6 +141,7 @@ fn job(priority: &[&str]) -> Job {
 fn market(series: Vec<Bars>, warm_up_bars: usize) -> Market {
     Market {
         bars: series,
+        benchmarks: Vec::new(),
         timeframe: Timeframe::Day1,
         span: Span::default(),
         warm_up_bars,
@@ -179,8 +181,8 @@ fn a_start_500_bars_earlier_changes_nothing_that_models_see_after_the_warm_up() 
     let rows: Vec<[f64; 5]> = text.lines().skip(1).map(|line| fields(line).try_into().unwrap()).collect();
     let (early, late) = (bars_of(&rows), bars_of(&rows[500..]));
     for feature in catalogue::default_features().filter(|feature| feature.role() == FeatureRole::Model) {
-        let early = feature.compute(&Prices::of(&early));
-        for (before, after) in early[820..].iter().zip(&feature.compute(&Prices::of(&late))[320..]) {
+        let early = feature.compute(&Prices::of(&early, &[], &[]));
+        for (before, after) in early[820..].iter().zip(&feature.compute(&Prices::of(&late, &[], &[]))[320..]) {
             assert!((before - after).abs() < 1e-5 * before.abs().max(1.0), "{}: {before}, {after}", feature.name());
         }
     }
@@ -239,9 +241,9 @@ proptest! {
         }
         let prefix = bars_of(&rows[..=cut]);
         for feature in all_features() {
-            let expected = bits(&feature.compute(&Prices::of(&bars))[..=cut]);
+            let expected = bits(&feature.compute(&Prices::of(&bars, &[], &[]))[..=cut]);
             for other in [&prefix, &bars_of(&mutated), &bars_of(&blanked)] {
-                let found = bits(&feature.compute(&Prices::of(other))[..=cut]);
+                let found = bits(&feature.compute(&Prices::of(other, &[], &[]))[..=cut]);
                 prop_assert!(found == expected, "{} at or before bar {cut}", feature.name());
             }
         }
@@ -251,7 +253,7 @@ proptest! {
     fn values_are_nan_in_the_warm_up_and_finite_after(rows in arbitrary_rows()) {
         let bars = bars_of(&rows);
         for feature in all_features() {
-            let values = feature.compute(&Prices::of(&bars));
+            let values = feature.compute(&Prices::of(&bars, &[], &[]));
             prop_assert_eq!(values.len(), bars.len());
             let (before, after) = values.split_at(feature.warm_up_bars().min(values.len()));
             prop_assert!(before.iter().all(|value| value.is_nan()), "{}", feature.name());
@@ -265,8 +267,8 @@ proptest! {
         let split: Vec<[f64; 5]> = rows.iter().map(|&[o, h, l, c, v]| [o * k, h * k, l * k, c * k, v / k]).collect();
         let split = bars_of(&split);
         for feature in all_features().into_iter().filter(|feature| feature.role() == FeatureRole::Model) {
-            let values = feature.compute(&Prices::of(&bars));
-            for (bar, (before, after)) in values.iter().zip(feature.compute(&Prices::of(&split))).enumerate() {
+            let values = feature.compute(&Prices::of(&bars, &[], &[]));
+            for (bar, (before, after)) in values.iter().zip(feature.compute(&Prices::of(&split, &[], &[]))).enumerate() {
                 let equal = (before - after).abs() <= TOLERANCE * before.abs().max(1.0);
                 prop_assert!(equal || before.is_nan(), "{} at bar {bar}: {before} became {after}", feature.name());
             }
@@ -307,8 +309,8 @@ fn features_computed_by_name_are_those_that_were_built_bit_for_bit() {
         })
         .collect();
     let bars = [bars_of(&rows)];
-    let built = fill(&bars, Timeframe::Day1, &all_features());
-    let computed = compute(&bars, Timeframe::Day1, &built.names).unwrap();
+    let built = fill(&series(&bars, &[]), Timeframe::Day1, &all_features());
+    let computed = compute(&bars, &[], Timeframe::Day1, &built.names).unwrap();
     assert!(built.n_rows() > 0 && built.names == computed.names && built.roles == computed.roles);
     let bits = |table: &FeatureTable| table.values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&built), bits(&computed));
@@ -316,7 +318,7 @@ fn features_computed_by_name_are_those_that_were_built_bit_for_bit() {
 
 #[test]
 fn a_feature_by_another_than_its_own_name_is_not_computed() {
-    let unresolved = |name: &str| compute(&[], Timeframe::Day1, &[name.to_owned()]).unwrap_err().reason;
+    let unresolved = |name: &str| compute(&[], &[], Timeframe::Day1, &[name.to_owned()]).unwrap_err().reason;
     assert_eq!(unresolved("rsi-14"), "this version calls it RSI_14");
     assert!(!unresolved("NO_SUCH").is_empty());
 }

@@ -1,55 +1,103 @@
 //! Averages of the price, their distances and crossings, and Wilder's directional movement.
 
 use super::{
-    catalogue::Prices,
+    catalogue::{CHANGES, Defaults, Kind, LONGER, Prices, WINDOW, model},
     window::{ema, ema_from, percent_above, ratio, sma, undefined, zip},
 };
 
-pub(super) fn sma_level(prices: &Prices, p: &[usize]) -> Vec<f64> {
+pub(super) static KINDS: &[Kind] = &[
+    model("SMA", &[20], "mean of the last n closes", (WINDOW, sma_level)).level(Some("PRICE_TO_SMA")),
+    model("EMA", &[21], "exponential average of closes, seeded by the first n", (WINDOW, ema_level))
+        .level(Some("PRICE_TO_EMA")),
+    model("PRICE_TO_SMA", &[20], "close above its SMA, %", (WINDOW, price_to_sma)),
+    model("PRICE_TO_EMA", &[21], "close above its EMA, %", (WINDOW, price_to_ema)),
+    model("SMA_CROSS", &[20, 50], "fast SMA above the slow one, %", (LONGER, sma_cross)),
+    model("EMA_CROSS", &[8, 21], "fast EMA above the slow one, %", (LONGER, ema_cross)),
+    model("MACD_LINE", &[12, 26, 9], "fast EMA less slow EMA", (macd_warm_up, macd_line))
+        .shown(0)
+        .level(Some("PPO_LINE")),
+    model("MACD_SIGNAL", &[12, 26, 9], "EMA of the MACD line", (macd_warm_up, macd_signal))
+        .shown(0)
+        .level(Some("PPO_SIGNAL")),
+    model("MACD_HIST", &[12, 26, 9], "MACD line less its signal", (macd_warm_up, macd_hist))
+        .shown(0)
+        .level(Some("PPO_HIST")),
+    model("PPO_LINE", &[12, 26, 9], "MACD line in % of the slow EMA", (macd_warm_up, ppo_line)).shown(0),
+    model("PPO_SIGNAL", &[12, 26, 9], "EMA of the PPO line", (macd_warm_up, ppo_signal)).shown(0),
+    model("PPO_HIST", &[12, 26, 9], "PPO line less its signal", (macd_warm_up, ppo_hist)).shown(0),
+    model("ADX", &[14], "strength of the trend, 0 to 100; 0 when nothing ever moved", (|p| 2 * p[0] - 1, adx)),
+    model("PLUS_DI", &[14], "movement up in % of the true range; 0 without a range", (CHANGES, plus_di)),
+    model("MINUS_DI", &[14], "movement down in % of the true range; 0 without a range", (CHANGES, minus_di)),
+];
+
+pub(super) static DEFAULTS: Defaults = &[
+    ("SMA", &[20]),
+    ("SMA", &[50]),
+    ("SMA", &[200]),
+    ("EMA", &[8]),
+    ("EMA", &[21]),
+    ("PRICE_TO_SMA", &[20]),
+    ("PRICE_TO_SMA", &[50]),
+    ("PRICE_TO_SMA", &[200]),
+    ("PRICE_TO_EMA", &[21]),
+    ("SMA_CROSS", &[20, 50]),
+    ("EMA_CROSS", &[8, 21]),
+    ("EMA_CROSS", &[12, 26]),
+    ("MACD_LINE", &[]),
+    ("MACD_SIGNAL", &[]),
+    ("MACD_HIST", &[]),
+    ("PPO_SIGNAL", &[]),
+    ("PPO_HIST", &[]),
+    ("ADX", &[14]),
+    ("PLUS_DI", &[14]),
+    ("MINUS_DI", &[14]),
+];
+
+fn sma_level(prices: &Prices, p: &[usize]) -> Vec<f64> {
     sma(prices.close, p[0])
 }
 
-pub(super) fn ema_level(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn ema_level(prices: &Prices, p: &[usize]) -> Vec<f64> {
     ema(prices.close, p[0])
 }
 
-pub(super) fn price_to_sma(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn price_to_sma(prices: &Prices, p: &[usize]) -> Vec<f64> {
     percent_above(prices.close, &sma(prices.close, p[0]))
 }
 
-pub(super) fn price_to_ema(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn price_to_ema(prices: &Prices, p: &[usize]) -> Vec<f64> {
     percent_above(prices.close, &ema(prices.close, p[0]))
 }
 
-pub(super) fn sma_cross(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn sma_cross(prices: &Prices, p: &[usize]) -> Vec<f64> {
     percent_above(&sma(prices.close, p[0]), &sma(prices.close, p[1]))
 }
 
-pub(super) fn ema_cross(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn ema_cross(prices: &Prices, p: &[usize]) -> Vec<f64> {
     percent_above(&ema(prices.close, p[0]), &ema(prices.close, p[1]))
 }
 
-pub(super) fn macd_line(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn macd_line(prices: &Prices, p: &[usize]) -> Vec<f64> {
     Convergence::of(prices, p, |fast, slow| fast - slow).line
 }
 
-pub(super) fn macd_signal(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn macd_signal(prices: &Prices, p: &[usize]) -> Vec<f64> {
     Convergence::of(prices, p, |fast, slow| fast - slow).signal
 }
 
-pub(super) fn macd_hist(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn macd_hist(prices: &Prices, p: &[usize]) -> Vec<f64> {
     Convergence::of(prices, p, |fast, slow| fast - slow).histogram()
 }
 
-pub(super) fn ppo_line(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn ppo_line(prices: &Prices, p: &[usize]) -> Vec<f64> {
     Convergence::of(prices, p, percent).line
 }
 
-pub(super) fn ppo_signal(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn ppo_signal(prices: &Prices, p: &[usize]) -> Vec<f64> {
     Convergence::of(prices, p, percent).signal
 }
 
-pub(super) fn ppo_hist(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn ppo_hist(prices: &Prices, p: &[usize]) -> Vec<f64> {
     Convergence::of(prices, p, percent).histogram()
 }
 
@@ -58,7 +106,7 @@ fn percent(fast: f64, slow: f64) -> f64 {
 }
 
 /// Bars before the first value of all three lines.
-pub(super) fn macd_warm_up(p: &[usize]) -> usize {
+fn macd_warm_up(p: &[usize]) -> usize {
     p[0].max(p[1]) + p[2] - 2
 }
 
@@ -85,16 +133,16 @@ impl Convergence {
     }
 }
 
-pub(super) fn plus_di(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn plus_di(prices: &Prices, p: &[usize]) -> Vec<f64> {
     directional(prices, p[0]).into_iter().map(|movement| movement.plus_di()).collect()
 }
 
-pub(super) fn minus_di(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn minus_di(prices: &Prices, p: &[usize]) -> Vec<f64> {
     directional(prices, p[0]).into_iter().map(|movement| movement.minus_di()).collect()
 }
 
 /// Wilder's average of the directional index, seeded by the mean of its first `n`; kept where nothing moves.
-pub(super) fn adx(prices: &Prices, p: &[usize]) -> Vec<f64> {
+fn adx(prices: &Prices, p: &[usize]) -> Vec<f64> {
     let n = p[0];
     let movements = directional(prices, n);
     let mut out = undefined(2 * n - 1, movements.len());

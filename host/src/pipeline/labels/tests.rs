@@ -20,7 +20,15 @@ fn market(closes: &[f64], bars_a_day: i64, timeframe: Timeframe) -> Market {
         close: closes,
     };
     let span = Span::default();
-    Market { bars: vec![bars], timeframe, span, warm_up_bars: 0, warnings: Vec::new(), sha256: String::new() }
+    Market {
+        bars: vec![bars],
+        benchmarks: Vec::new(),
+        timeframe,
+        span,
+        warm_up_bars: 0,
+        warnings: Vec::new(),
+        sha256: String::new(),
+    }
 }
 
 fn table(market: &Market, first_bar: u32) -> FeatureTable {

@@ -32,7 +32,7 @@ fn bars(inputs: &Inputs<'_>) -> Bars {
             to: date(days.last()),
         }
     });
-    Bars { source: "dir".to_owned(), sha256: market.sha256.clone(), symbols: symbols.collect() }
+    Bars { source: inputs.source.to_owned(), sha256: market.sha256.clone(), symbols: symbols.collect() }
 }
 
 fn unresolved(inputs: &Inputs<'_>) -> BTreeMap<String, String> {

@@ -39,6 +39,7 @@ fn report(panel: &Panel, n_side_by_side: usize) -> Value {
     let rules = rules::score(&study, outcome.label_idx, &asked);
     let payload = json!({"build_id": "build:1", "symbols": ["AAPL"], "timeframe": "1d"});
     let market = Market {
+        benchmarks: Vec::new(),
         bars: vec![],
         timeframe: Timeframe::Day1,
         span: panel.partition.span,
@@ -48,6 +49,7 @@ fn report(panel: &Panel, n_side_by_side: usize) -> Value {
     };
     let inputs = Inputs {
         job: &Job::parse(&payload.to_string()).unwrap(),
+        source: "dir",
         market: &market,
         selection: &Selection { chosen: vec![], skipped: vec![], warnings: vec![] },
         table: &panel.table,

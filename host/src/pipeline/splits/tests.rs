@@ -105,7 +105,7 @@ fn a_tail_is_purged_and_only_cut_where_it_serves() {
 fn the_example_job_is_cut_as_the_design_says() {
     let job = Job::parse(include_str!("../../../../examples/job.json")).unwrap();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/bars");
-    let market = bars::load(Path::new(folder), &job, 0).unwrap();
+    let market = bars::load(&crate::sources::folder::Folder::new(Path::new(folder)), &job, 0, &|_| {}).unwrap();
     let (table, report) = features::build(&market, &job).unwrap();
     assert_eq!(report.warnings(), []);
     assert!(table.values.iter().all(|value| value.is_finite()));

@@ -8,25 +8,16 @@ use std::path::Path;
 use jiff::{Timestamp, civil, tz::TimeZone};
 use polars::prelude::{CsvReadOptions, DataFrame, SerReader, StringChunked};
 
-use super::{refused, time_column};
-use crate::job::{failure::Failure, progress::Phase, request::Timeframe};
+use crate::job::failure::Failure;
+use crate::job::progress::Phase;
+use crate::job::request::Timeframe;
+use crate::pipeline::bars::{Row, refused, time_column};
 
 const PRICES: [&str; 5] = ["open", "high", "low", "close", "volume"];
 /// Numbers of this size and more are milliseconds: as seconds they would lie after the year 5100.
 const LEAST_MILLISECONDS: i64 = 100_000_000_000;
 const HINT: &str =
     "a bars file has a header and the columns date (or timestamp for intraday), open, high, low, close, volume";
-
-/// A bar as it stands in a file.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Row {
-    /// Line in the file, the header being line 1.
-    pub(super) line: usize,
-    /// Seconds since 1970-01-01 UTC.
-    pub(super) time: i64,
-    /// Open, high, low, close, volume.
-    pub(super) values: [f64; 5],
-}
 
 /// Reads a file; nothing is checked but that fields are times and finite numbers.
 pub(super) fn read(path: &Path, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {

@@ -1,0 +1,32 @@
+//! Where market bars come from: a folder of files, or Polygon's market data behind a cache.
+//!
+//! In: what the configuration says. Out: a [`Source`] for the pipeline, which knows no file and no network.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+use crate::config::PolygonConfig;
+use crate::pipeline::bars::Source;
+
+pub mod folder;
+pub mod polygon;
+
+/// A configured source, ready to be opened in another process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BarsPlace {
+    /// A folder of `SYMBOL.csv` or `SYMBOL.parquet`.
+    Folder(PathBuf),
+    /// Polygon's market data, kept in a cache.
+    Polygon(PolygonConfig),
+}
+
+impl BarsPlace {
+    /// The source of this place, as it is at this moment.
+    pub fn open(&self) -> Box<dyn Source> {
+        match self {
+            Self::Folder(path) => Box::new(folder::Folder::new(path)),
+            Self::Polygon(config) => Box::new(polygon::Polygon::new(config, jiff::Timestamp::now())),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A folder of bars, one file a symbol.
+
+mod csv;
+
+use std::path::{Path, PathBuf};
+
+use crate::job::failure::Failure;
+use crate::job::request::Timeframe;
+use crate::pipeline::bars::{Found, Hear, Reading, Source, Wanted, Warning, listed, refused};
+
+/// Symbols that an error lists files of.
+const MAX_LISTED_FILES: usize = 10;
+
+/// A folder of `SYMBOL.csv`.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The folder at a path, which need not be there yet.
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// The symbols that have a file here, in order.
+    ///
+    /// # Errors
+    /// The file system's own.
+    pub fn symbols(&self) -> std::io::Result<Vec<String>> {
+        let mut symbols = Vec::new();
+        for entry in std::fs::read_dir(&self.path)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            symbols.extend(name.strip_suffix(".csv").map(str::to_owned));
+        }
+        symbols.sort();
+        Ok(symbols)
+    }
+
+    fn reading(&self, symbol: &str, timeframe: Timeframe) -> Result<Reading, Failure> {
+        let path = self.path.join(format!("{symbol}.csv"));
+        let symbol = symbol.to_owned();
+        if !path.is_file() {
+            let warnings = vec![self.without(&symbol)];
+            return Ok(Reading { symbol, found: None, warnings });
+        }
+        let found = Found { origin: format!("{symbol}.csv"), rows: csv::read(&path, timeframe)? };
+        Ok(Reading { symbol, found: Some(found), warnings: Vec::new() })
+    }
+
+    /// That a symbol has no file, with the one that may be meant.
+    fn without(&self, symbol: &str) -> Warning {
+        let meant = otherwise_cased(symbol, &self.symbols().unwrap_or_default());
+        let meant = meant.map(|meant| format!("; symbols are case-sensitive, and {meant} is there"));
+        let path = self.path.join(format!("{symbol}.csv"));
+        let message = format!("{symbol} is left out: no file {}{}", path.display(), meant.unwrap_or_default());
+        Warning::new("symbol_without_bars", message)
+    }
+}
+
+impl Source for Folder {
+    fn name(&self) -> &'static str {
+        "dir"
+    }
+
+    fn read(&self, wanted: &Wanted<'_>, _: &Hear<'_>) -> Result<Vec<Reading>, Failure> {
+        let symbols = wanted.symbols.iter().chain(wanted.optional);
+        symbols.map(|symbol| self.reading(symbol, wanted.timeframe)).collect()
+    }
+
+    fn nothing(&self, symbols: &[String]) -> Failure {
+        let looked_for: Vec<String> =
+            symbols.iter().take(MAX_LISTED_FILES).map(|symbol| format!("{symbol}.csv")).collect();
+        let mut hint = "ask for symbols that are there, or put SYMBOL.csv into the folder".to_owned();
+        let message = match self.symbols() {
+            Ok(found) if found.is_empty() => "which holds no .csv file".to_owned(),
+            Ok(found) => {
+                let meant: Vec<String> = symbols.iter().filter_map(|symbol| otherwise_cased(symbol, &found)).collect();
+                if !meant.is_empty() {
+                    hint = format!("symbols are case-sensitive: the folder has {}", listed(&meant));
+                }
+                format!("which holds {}", listed(&found))
+            }
+            Err(error) => format!("which cannot be read: {error}"),
+        };
+        refused("no_bars", format!("no {} in {}, {message}", looked_for.join(", "), self.path.display()), &hint)
+    }
+}
+
+/// The symbol of the folder that differs in upper and lower case alone.
+fn otherwise_cased(symbol: &str, found: &[String]) -> Option<String> {
+    found.iter().find(|other| *other != symbol && other.eq_ignore_ascii_case(symbol)).cloned()
+}
