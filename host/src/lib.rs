@@ -11,6 +11,7 @@ pub mod control;
 pub mod hash;
 pub mod job;
 pub mod logging;
+pub mod matrix;
 pub mod pipeline;
 pub mod plugins;
 pub mod runner;

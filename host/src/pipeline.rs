@@ -73,7 +73,7 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<Output, Failure> {
     let market = bars::load(inputs.source, job, inputs.selection.lookback_rows(), &|news| stages.fetched(news))?;
 
     stages.enter(Phase::FeatureEngineering, "computing features and labels");
-    let (table, features) = features::build(&market, job)?;
+    let (table, features) = features::build(&market, job, inputs.n_side_by_side)?;
     let labels = labels::build(&market, &table, job);
     let (partition, splits) = split(job, &market, &table, &labels)?;
     let fitters = (inputs.open)(&table)?;

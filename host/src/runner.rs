@@ -19,7 +19,7 @@ use crate::job::channel::{JobSpec, Setting};
 use crate::job::failure::{Failure, Kind};
 use crate::job::progress::{Phase, Progress};
 use crate::job::request::Job;
-use crate::pipeline::features::FeatureTable;
+use crate::pipeline::features::{self, FeatureTable};
 use crate::pipeline::fitter::Fitter;
 use crate::pipeline::report::Report;
 use crate::pipeline::{self, Inputs, Output};
@@ -138,11 +138,7 @@ fn open_sessions(
     setting: &Setting,
     table: &FeatureTable,
 ) -> Result<Vec<Box<dyn Fitter>>, Failure> {
-    let shared = SharedTable::write(table).map_err(|error| {
-        let message = format!("the feature table cannot be written into the temporary folder: {error}");
-        let hint = "free some space there, or set TMPDIR to a folder with room";
-        Failure::failed(Phase::FeatureEngineering, "no_room_for_table", message, hint).retryable()
-    })?;
+    let shared = SharedTable::write(table).map_err(|error| features::no_room(&error.into()))?;
     let shared = Arc::new(shared);
     let session = |chosen: &selection::Chosen| -> Box<dyn Fitter> {
         let listener = logging_listener(&chosen.plugin.manifest.id);

@@ -32,6 +32,7 @@ use crate::job::{
     progress::Phase,
     request::{Job, Timeframe},
 };
+use crate::matrix::{NO_ROOM_HINT, NoRoom};
 use table::{Series, fill};
 
 /// What became of the names that a job asked for.
@@ -45,6 +46,17 @@ pub struct FeatureReport {
     pub left_out: Vec<LeftOut>,
     /// Bars before the first row of each symbol.
     pub warm_up_bars: usize,
+}
+
+/// Why features were not computed.
+#[derive(Debug, thiserror::Error)]
+pub enum Uncomputed {
+    /// A name that is no feature of this version.
+    #[error(transparent)]
+    Unresolved(#[from] Unresolved),
+    /// The temporary folder is full.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
 }
 
 /// A feature that the warm-up is too short for.
@@ -78,13 +90,17 @@ impl FeatureReport {
 ///
 /// Levels such as `SMA_20` serve rules; for each that is asked for, its scale-free form is added for the models.
 ///
+/// * `n_threads`: threads to compute on; changes no bit.
+///
 /// # Errors
-/// `too_few_bars` where no symbol has a bar after the warm-up.
-pub fn build(market: &Market, job: &Job) -> Result<(FeatureTable, FeatureReport), Failure> {
+/// `too_few_bars` where no symbol has a bar after the warm-up; `no_room_for_table` (retryable) where the temporary folder
+/// cannot take the values.
+pub fn build(market: &Market, job: &Job, n_threads: usize) -> Result<(FeatureTable, FeatureReport), Failure> {
     let mut report = FeatureReport::default();
     let features = choose(job, market.warm_up_bars, &mut report);
     report.warm_up_bars = longest_warm_up(&features);
-    let table = fill(&series(&market.bars, &market.benchmarks), market.timeframe, &features);
+    let series = series(&market.bars, &market.benchmarks);
+    let table = fill(&series, market.timeframe, &features, n_threads).map_err(|error| no_room(&error))?;
     if table.n_rows() == 0 {
         let message = format!("no symbol has more than the {} bars of warm-up", report.warm_up_bars);
         let hint = "raise design.years or give bars of a longer history";
@@ -99,13 +115,13 @@ pub fn build(market: &Market, job: &Job) -> Result<(FeatureTable, FeatureReport)
 /// * `names`: as [`FeatureTable::names`] has them, in their order.
 ///
 /// # Errors
-/// A name that this version computes no feature for, or writes otherwise.
+/// A name that this version computes no feature for, or writes otherwise; [`NoRoom`].
 pub fn compute(
     bars: &[Bars],
     benchmarks: &[Bars],
     timeframe: Timeframe,
     names: &[String],
-) -> Result<FeatureTable, Unresolved> {
+) -> Result<FeatureTable, Uncomputed> {
     let features = names.iter().map(|name| {
         let feature = resolve(name)?;
         if feature.name() == *name {
@@ -114,7 +130,14 @@ pub fn compute(
         let reason = format!("this version calls it {}", feature.name());
         Err(Unresolved { asked: name.clone(), reason, nearest: Some(feature.name()) })
     });
-    Ok(fill(&series(bars, benchmarks), timeframe, &features.collect::<Result<Vec<_>, _>>()?))
+    let features = features.collect::<Result<Vec<_>, _>>()?;
+    Ok(fill(&series(bars, benchmarks), timeframe, &features, 1)?)
+}
+
+/// That the temporary folder cannot take the table, as a job says it.
+pub(crate) fn no_room(error: &NoRoom) -> Failure {
+    let (phase, code) = (Phase::FeatureEngineering, "no_room_for_table");
+    Failure::failed(phase, code, error.to_string(), NO_ROOM_HINT).retryable()
 }
 
 /// Bars before the first row of each symbol, where `has_bars` of warm-up can be had.

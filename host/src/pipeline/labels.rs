@@ -3,6 +3,8 @@
 //! In: bars, the rows of the feature table, the job's horizons and thresholds. Out: one [`Label`] a combination.
 //! Invariant: a row whose horizon reaches past its symbol's last bar has no label; it never counts as class 0.
 
+use std::sync::Arc;
+
 use super::{bars::Market, features::FeatureTable};
 use crate::job::request::{Job, Timeframe};
 
@@ -28,9 +30,9 @@ pub struct Label {
     /// 1, 0, or NaN where the horizon reaches past the last bar of the symbol.
     pub value: Vec<f32>,
     /// Forward return in percent, NaN where there is no label.
-    pub forward_return_pct: Vec<f64>,
+    pub forward_return_pct: Arc<[f64]>,
     /// Session date at which each row's label is known, days since 1970-01-01; `i32::MAX` where there is no label.
-    pub known_day: Vec<i32>,
+    pub known_day: Arc<[i32]>,
 }
 
 impl Label {
@@ -76,28 +78,24 @@ pub fn median_session_bars<'a>(symbols: impl Iterator<Item = &'a [i32]>) -> u32 
     sizes.get(sizes.len().saturating_sub(1) / 2).copied().unwrap_or(1)
 }
 
-/// What each row's horizon brought, whatever the threshold.
+/// What each row's horizon brought, whatever the threshold: the labels of a horizon share it.
 struct Outlook {
-    return_pct: Vec<f64>,
-    known_day: Vec<i32>,
+    return_pct: Arc<[f64]>,
+    known_day: Arc<[i32]>,
 }
 
 impl Outlook {
     fn of(market: &Market, days: &[Vec<i32>], table: &FeatureTable, horizon_bars: u32) -> Self {
-        let (return_pct, known_day) = table
-            .symbol
-            .iter()
-            .zip(&table.bar)
-            .map(|(&symbol, &bar)| {
-                let (close, days) = (&market.bars[symbol as usize].close, &days[symbol as usize]);
-                let (now, then) = (bar as usize, bar as usize + horizon_bars as usize);
-                match (close.get(then), days.get(then)) {
-                    (Some(later), Some(&day)) => (100.0 * (later / close[now] - 1.0), day),
-                    _ => (f64::NAN, i32::MAX),
-                }
-            })
-            .unzip();
-        Self { return_pct, known_day }
+        let later = |row: usize| {
+            let (symbol, bar) = (table.symbol[row] as usize, table.bar[row] as usize);
+            let (close, then) = (&market.bars[symbol].close, bar + horizon_bars as usize);
+            Some((100.0 * (close.get(then)? / close[bar] - 1.0), *days[symbol].get(then)?))
+        };
+        let rows = 0..table.n_rows();
+        Self {
+            return_pct: rows.clone().map(|row| later(row).map_or(f64::NAN, |(return_pct, _)| return_pct)).collect(),
+            known_day: rows.map(|row| later(row).map_or(i32::MAX, |(_, day)| day)).collect(),
+        }
     }
 
     fn label(&self, key: LabelKey, horizon_bars: u32) -> Label {
@@ -110,8 +108,8 @@ impl Outlook {
             key,
             horizon_bars,
             value: self.return_pct.iter().map(class).collect(),
-            forward_return_pct: self.return_pct.clone(),
-            known_day: self.known_day.clone(),
+            forward_return_pct: Arc::clone(&self.return_pct),
+            known_day: Arc::clone(&self.known_day),
         }
     }
 }

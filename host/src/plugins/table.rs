@@ -1,17 +1,19 @@
 //! The feature table in a file that plugin processes map read-only.
 //!
-//! Written once a job, unlinked at once: it lives as long as somebody holds it. Layout: bar times (`i64`), values (`f32`,
-//! column-major), session days (`i32`), symbol indices (`u32`), all in the machine's own byte order. The widest come
-//! first: a mapping starts at a page, so that every part is aligned whatever the number of rows.
+//! Nameless: it lives as long as somebody holds it. What the pipeline computed is in such a file already ([`Matrix`]),
+//! which is completed here; small tables in memory are written whole. [`Layout`] says where its parts lie.
+//!
+//! [`Matrix`]: crate::matrix::Matrix
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io;
 
 use abi_stable::std_types::{RSlice, RStr};
 use memmap2::Mmap;
 use oculus_plugin_api::{FeatureRole, abi};
 use serde::{Deserialize, Serialize};
 
+use crate::matrix::{Beside, Layout, TableFile};
 use crate::pipeline::features::FeatureTable;
 
 /// What the file does not say of itself.
@@ -26,12 +28,8 @@ pub struct TableShape {
 }
 
 impl TableShape {
-    fn n_values(&self) -> usize {
-        self.n_rows * self.names.len()
-    }
-
-    fn n_bytes(&self) -> usize {
-        8 * self.n_rows + 4 * (self.n_values() + 2 * self.n_rows)
+    fn layout(&self) -> Layout {
+        Layout { n_rows: self.n_rows, n_features: self.names.len() }
     }
 }
 
@@ -45,23 +43,23 @@ pub struct SharedTable {
 }
 
 impl SharedTable {
-    /// Writes the table into a nameless file of the temporary folder.
+    /// The table in a nameless file of the temporary folder; values that are in one already are not copied.
     ///
     /// # Errors
     /// The file system's own, such as a full disk, or `InvalidInput` for columns that are not one entry a row.
     pub fn write(table: &FeatureTable) -> io::Result<Self> {
         let shape = TableShape { n_rows: table.n_rows(), names: table.names.clone(), roles: table.roles.clone() };
         check_lengths(table, &shape)?;
-        let named = tempfile::Builder::new().prefix("oculus-table-").tempfile()?;
-        let mut out = BufWriter::with_capacity(1 << 20, named.as_file());
-        out.write_all(bytemuck::cast_slice(&table.time))?;
-        out.write_all(bytemuck::cast_slice(&table.values))?;
-        out.write_all(bytemuck::cast_slice(&table.day))?;
-        out.write_all(bytemuck::cast_slice(&table.symbol))?;
-        out.flush()?;
-        drop(out);
-        // A second handle, so that nobody who inherits it can write; the name goes with `named`.
-        let file = File::open(named.path())?;
+        let beside = Beside { times: &table.time, days: &table.day, symbols: &table.symbol };
+        let file = match table.values.completed(&beside) {
+            Some(completed) => completed?,
+            None => {
+                let file = TableFile::create(shape.layout())?;
+                beside.write(&file)?;
+                file.write(shape.layout().values().start, bytemuck::cast_slice(&table.values))?;
+                file.read_only()?
+            }
+        };
         Ok(Self { shape, file })
     }
 }
@@ -70,7 +68,7 @@ impl SharedTable {
 fn check_lengths(table: &FeatureTable, shape: &TableShape) -> io::Result<()> {
     let FeatureTable { time, day, symbol, values, roles, .. } = table;
     let found = [time.len(), day.len(), symbol.len(), values.len(), roles.len()];
-    let needed = [shape.n_rows, shape.n_rows, shape.n_rows, shape.n_values(), shape.names.len()];
+    let needed = [shape.n_rows, shape.n_rows, shape.n_rows, shape.layout().n_values(), shape.names.len()];
     if found == needed {
         return Ok(());
     }
@@ -91,10 +89,10 @@ impl MappedTable {
     /// # Errors
     /// The system's own, or `InvalidData` when the file's length does not fit the shape.
     pub fn map(file: &File, shape: TableShape) -> io::Result<Self> {
-        // SAFETY: the file has no name and its writer closed it before anybody could map it, so nobody changes it.
+        // SAFETY: the file has no name, its writer let nobody have it before it was complete, and changes it no more.
         let map = unsafe { Mmap::map(file)? };
-        if map.len() != shape.n_bytes() {
-            let (found, needed) = (map.len(), shape.n_bytes());
+        let (found, needed) = (map.len(), shape.layout().n_bytes());
+        if found != needed {
             return Err(io::Error::new(io::ErrorKind::InvalidData, format!("table of {found} bytes, needed {needed}")));
         }
         let roles = shape.roles.iter().map(|role| role.code()).collect();
@@ -108,18 +106,18 @@ impl MappedTable {
 
     /// The table as it crosses the plugin's boundary; `names` are those of [`MappedTable::names`].
     pub fn raw<'a>(&'a self, names: &'a [RStr<'a>]) -> abi::Table<'a> {
-        let (time, rest) = self.map.split_at(8 * self.shape.n_rows);
-        let (values, rest) = rest.split_at(4 * self.shape.n_values());
-        let (day, symbol) = rest.split_at(4 * self.shape.n_rows);
+        let layout = self.shape.layout();
+        let (times, values) = (&self.map[layout.times()], &self.map[layout.values()]);
+        let (days, symbols) = (&self.map[layout.days()], &self.map[layout.symbols()]);
         abi::Table {
             values: RSlice::from_slice(bytemuck::cast_slice(values)),
             n_rows: self.shape.n_rows as u64,
             n_features: self.shape.names.len() as u64,
             names: RSlice::from_slice(names),
             roles: RSlice::from_slice(&self.roles),
-            time: RSlice::from_slice(bytemuck::cast_slice(time)),
-            day: RSlice::from_slice(bytemuck::cast_slice(day)),
-            symbol: RSlice::from_slice(bytemuck::cast_slice(symbol)),
+            time: RSlice::from_slice(bytemuck::cast_slice(times)),
+            day: RSlice::from_slice(bytemuck::cast_slice(days)),
+            symbol: RSlice::from_slice(bytemuck::cast_slice(symbols)),
         }
     }
 }
@@ -134,7 +132,7 @@ mod tests {
         let table = FeatureTable {
             names: vec!["RSI_14".into(), "SMA_20".into()],
             roles: vec![FeatureRole::Model, FeatureRole::Rule],
-            values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0].into(),
             symbol: vec![0, 0, 1],
             day: vec![10, 11, 10],
             time: vec![864_000, -1, i64::MAX],
@@ -167,6 +165,6 @@ mod tests {
     #[test]
     fn nobody_can_write_through_the_shared_handle() {
         let shared = SharedTable::write(&FeatureTable::default()).unwrap();
-        assert!((&shared.file).write_all(b"x").is_err());
+        assert!(std::io::Write::write_all(&mut &shared.file, b"x").is_err());
     }
 }

@@ -23,7 +23,7 @@ fn table(natr: &[f32], hv: &[f32]) -> FeatureTable {
     FeatureTable {
         names: FEATURES.map(str::to_owned).to_vec(),
         roles: vec![FeatureRole::Model; 2],
-        values: [natr, hv].concat(),
+        values: [natr, hv].concat().into(),
         day: (0..natr.len() as i32).collect(),
         ..FeatureTable::default()
     }

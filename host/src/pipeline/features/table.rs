@@ -1,13 +1,17 @@
 //! The table of all features of all symbols, and how it is filled.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::io;
 
 use oculus_plugin_api::FeatureRole;
 
 use super::catalogue::{Feature, Prices, passes};
 use super::longest_warm_up;
 use crate::job::request::Timeframe;
+use crate::matrix::{Layout, Matrix, NoRoom, TableFile};
 use crate::pipeline::bars::Bars;
+use crate::pipeline::fitter::side_by_side;
 
 /// All features of all symbols: one row a bar after the warm-up, ordered by symbol, then time.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +21,7 @@ pub struct FeatureTable {
     /// Whether models get the column or only rules do.
     pub roles: Vec<FeatureRole>,
     /// Column-major, `n_features × n_rows`, finite.
-    pub values: Vec<f32>,
+    pub values: Matrix,
     /// Tickers, by symbol index.
     pub symbols: Vec<String>,
     /// Symbol index of each row.
@@ -56,41 +60,64 @@ pub(super) struct Series<'a> {
     pub(super) benchmarks: BTreeMap<String, Vec<f64>>,
 }
 
-/// Computes the features of all series.
-pub(super) fn fill(series: &[Series<'_>], timeframe: Timeframe, features: &[Feature]) -> FeatureTable {
+/// Computes the features of all series on up to `n_threads` threads, whose number changes no bit.
+///
+/// # Errors
+/// [`NoRoom`] where the temporary folder cannot take the values.
+pub(super) fn fill(
+    series: &[Series<'_>],
+    timeframe: Timeframe,
+    features: &[Feature],
+    n_threads: usize,
+) -> Result<FeatureTable, NoRoom> {
     let warm_up_bars = longest_warm_up(features);
+    let days: Vec<Vec<i32>> = series.iter().map(|one| one.bars.session_days(timeframe)).collect();
     let mut table = FeatureTable {
         names: features.iter().map(Feature::name).collect(),
         roles: features.iter().map(Feature::role).collect(),
         symbols: series.iter().map(|one| one.bars.symbol.clone()).collect(),
         ..FeatureTable::default()
     };
-    let days: Vec<Vec<i32>> = series.iter().map(|one| one.bars.session_days(timeframe)).collect();
+    let mut first_rows = Vec::with_capacity(series.len());
     for (symbol_idx, (Series { bars, .. }, day)) in series.iter().zip(&days).enumerate() {
         let first = warm_up_bars.min(bars.len());
+        first_rows.push(table.n_rows());
         table.symbol.extend(std::iter::repeat_n(symbol_idx as u32, bars.len() - first));
         table.bar.extend(first as u32..bars.len() as u32);
         table.time.extend(&bars.time[first..]);
         table.day.extend(&day[first..]);
     }
-    let n_rows = table.n_rows();
-    let mut values = vec![0.0; features.len() * n_rows];
-    let mut first_row = 0;
-    for (Series { bars, benchmarks }, day) in series.iter().zip(&days) {
-        let n_own = bars.len().saturating_sub(warm_up_bars);
-        for pass in passes(features) {
-            let benchmark = pass.benchmark().and_then(|symbol| benchmarks.get(symbol)).map_or(&[][..], Vec::as_slice);
-            let prices = Prices::of(bars, day, benchmark);
-            pass.compute(&prices, |place, computed| {
-                let from = place * n_rows + first_row;
-                let after_warm_up = computed[bars.len() - n_own..].iter().map(|&value| value as f32);
-                values[from..from + n_own].iter_mut().zip(after_warm_up).for_each(|(to, value)| *to = value);
-            });
-        }
-        first_row += n_own;
+    let file = TableFile::create(Layout { n_rows: table.n_rows(), n_features: features.len() })?;
+    let passes = passes(features);
+    let written = side_by_side(n_threads, &longest_first(series, passes.len()), |&(symbol_idx, pass_idx)| {
+        let (one, pass) = (&series[symbol_idx], &passes[pass_idx]);
+        let first = warm_up_bars.min(one.bars.len());
+        let mut written = Ok(());
+        pass.compute(&one.prices(&days[symbol_idx], pass.benchmark()), |place, computed| {
+            if written.is_ok() {
+                written = file.write_values(place, first_rows[symbol_idx], &computed[first..]);
+            }
+        });
+        written
+    });
+    written.into_iter().collect::<io::Result<()>>()?;
+    table.values = file.into_matrix()?;
+    Ok(table)
+}
+
+/// Every symbol with every pass, the longest series first: what ends last is short.
+fn longest_first(series: &[Series<'_>], n_passes: usize) -> Vec<(usize, usize)> {
+    let mut order: Vec<usize> = (0..series.len()).collect();
+    order.sort_by_key(|&symbol_idx| Reverse(series[symbol_idx].bars.len()));
+    order.into_iter().flat_map(|symbol_idx| (0..n_passes).map(move |pass_idx| (symbol_idx, pass_idx))).collect()
+}
+
+impl Series<'_> {
+    /// The numbers that a pass reads.
+    pub(super) fn prices<'a>(&'a self, day: &'a [i32], benchmark: Option<&str>) -> Prices<'a> {
+        let closes = benchmark.and_then(|symbol| self.benchmarks.get(symbol));
+        Prices::of(self.bars, day, closes.map_or(&[][..], Vec::as_slice))
     }
-    table.values = values;
-    table
 }
 
 impl<'a> Prices<'a> {

@@ -154,7 +154,7 @@ fn market(series: Vec<Bars>, warm_up_bars: usize) -> Market {
 fn asked_features_are_in_the_table_and_the_others_in_the_report() {
     let rows = vec![[10.0, 11.0, 9.0, 10.5, 1000.0]; 400];
     let market = market(vec![bars_of(&rows), bars_of(&rows[..300])], 320);
-    let (table, report) = build(&market, &job(&["RSI_9", "adx", "SMA_390", "MAGIC_7", "MAGIC_7"])).unwrap();
+    let (table, report) = build(&market, &job(&["RSI_9", "adx", "SMA_390", "MAGIC_7", "MAGIC_7"]), 1).unwrap();
     assert_eq!(report.canonical["adx"], "ADX_14");
     assert_eq!(report.unresolved.len(), 1);
     let codes: Vec<String> = report.warnings().into_iter().map(|warning| warning.code).collect();
@@ -191,7 +191,7 @@ fn a_start_500_bars_earlier_changes_nothing_that_models_see_after_the_warm_up() 
 #[test]
 fn a_short_warm_up_leaves_out_long_features_by_name() {
     let market = market(vec![bars_of(&vec![[10.0, 11.0, 9.0, 10.5, 1000.0]; 100])], 60);
-    let (table, report) = build(&market, &job(&[])).unwrap();
+    let (table, report) = build(&market, &job(&[]), 1).unwrap();
     let left_out: Vec<&str> = report.left_out.iter().map(|left_out| left_out.name.as_str()).collect();
     assert_eq!(left_out, ["SMA_200", "PRICE_TO_SMA_200"]);
     assert_eq!((report.warm_up_bars, table.n_rows()), (60, 40));
@@ -201,7 +201,7 @@ fn a_short_warm_up_leaves_out_long_features_by_name() {
 #[test]
 fn no_bar_after_the_warm_up_is_refused() {
     let market = market(vec![bars_of(&[[1.0, 1.0, 1.0, 1.0, 0.0]; 30])], 60);
-    assert_eq!(build(&market, &job(&[])).unwrap_err().code, "too_few_bars");
+    assert_eq!(build(&market, &job(&[]), 1).unwrap_err().code, "too_few_bars");
 }
 
 /// Sound bars: a walk in steps that are often 0, with flat stretches and bars of no volume.
@@ -309,7 +309,7 @@ fn features_computed_by_name_are_those_that_were_built_bit_for_bit() {
         })
         .collect();
     let bars = [bars_of(&rows)];
-    let built = fill(&series(&bars, &[]), Timeframe::Day1, &all_features());
+    let built = fill(&series(&bars, &[]), Timeframe::Day1, &all_features(), 1).unwrap();
     let computed = compute(&bars, &[], Timeframe::Day1, &built.names).unwrap();
     assert!(built.n_rows() > 0 && built.names == computed.names && built.roles == computed.roles);
     let bits = |table: &FeatureTable| table.values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
@@ -317,8 +317,31 @@ fn features_computed_by_name_are_those_that_were_built_bit_for_bit() {
 }
 
 #[test]
+fn the_number_of_threads_changes_no_bit_of_the_table() {
+    let rows = |n_bars: u32| -> Vec<[f64; 5]> {
+        let close = |bar: u32| 50.0 + f64::from(bar * bar % 17);
+        (0..n_bars).map(|bar| [close(bar), close(bar) + 2.0, close(bar) - 1.0, close(bar), 1e5]).collect()
+    };
+    // One has no row after the warm-up, and the longest does not come first.
+    let bars = [bars_of(&rows(500)), bars_of(&rows(30)), bars_of(&rows(900))];
+    let filled = |n_threads| fill(&series(&bars, &[]), Timeframe::Day1, &all_features(), n_threads).unwrap();
+    let one = filled(1);
+    for n_threads in [2, 5] {
+        let other = filled(n_threads);
+        assert!(one.values.iter().map(|value| value.to_bits()).eq(other.values.iter().map(|value| value.to_bits())));
+        assert_eq!((&one.time, &one.symbol, &one.day), (&other.time, &other.symbol, &other.day));
+    }
+    let last = one.n_rows() - 1;
+    assert_eq!((one.symbol[0], one.symbol[last]), (0, 2));
+    assert_eq!(one.by_name("RET_1").unwrap()[last], {
+        let close = |bar: u32| 50.0 + f64::from(bar * bar % 17);
+        (100.0 * (close(899) / close(898) - 1.0)) as f32
+    });
+}
+
+#[test]
 fn a_feature_by_another_than_its_own_name_is_not_computed() {
-    let unresolved = |name: &str| compute(&[], &[], Timeframe::Day1, &[name.to_owned()]).unwrap_err().reason;
-    assert_eq!(unresolved("rsi-14"), "this version calls it RSI_14");
-    assert!(!unresolved("NO_SUCH").is_empty());
+    let unresolved = |name: &str| compute(&[], &[], Timeframe::Day1, &[name.to_owned()]).unwrap_err().to_string();
+    assert_eq!(unresolved("rsi-14"), "`rsi-14` is no feature: this version calls it RSI_14");
+    assert_eq!(unresolved("NO_SUCH"), "`NO_SUCH` is no feature: unknown name");
 }

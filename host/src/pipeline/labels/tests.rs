@@ -50,7 +50,7 @@ fn a_rise_of_exactly_the_threshold_is_a_positive_and_the_last_bars_have_no_label
     assert_eq!(keys, [(1, 25.0), (1, -99.5), (2, 25.0), (2, -99.5)]);
     assert_eq!(labels[0].value[..3], [0.0, 0.0, 0.0]);
     assert!(labels[0].value[3].is_nan() && labels[2].value[2].is_nan());
-    assert_eq!(labels[0].known_day, [2, 3, 4, i32::MAX]);
+    assert_eq!(*labels[0].known_day, [2, 3, 4, i32::MAX]);
     assert_eq!(labels[2].forward_return_pct[..2], [-50.4, 24.0]);
     let from_start = build(&market, &table(&market, 0), &job(&[1], &[25.0]));
     assert_eq!(from_start[0].value[0], 1.0);

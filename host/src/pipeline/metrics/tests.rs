@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -109,8 +111,8 @@ fn a_block_spans_twice_the_horizon_in_dates() {
         key: LabelKey { horizon_days, threshold_pct: 2.0 },
         horizon_bars,
         value: vec![],
-        forward_return_pct: vec![],
-        known_day: vec![],
+        forward_return_pct: Arc::default(),
+        known_day: Arc::default(),
     };
     assert_eq!(block_dates(&label(10, 10)), 20, "daily");
     assert_eq!(block_dates(&label(10, 70)), 20, "hourly, 7 bars a session");

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+
 use super::*;
 use crate::pipeline::{
     features::{FeatureReport, LeftOut, Unresolved},
@@ -123,7 +125,7 @@ fn a_score_beyond_the_resolved_rules_is_null_and_one_within_counts() {
 #[test]
 fn nan_satisfies_no_rule() {
     let mut panel = Panel::new(6, 0.3, &[2.0]);
-    panel.table.values.fill(f32::NAN);
+    panel.table.values = vec![f32::NAN; panel.table.values.len()].into();
     for operator in Operator::ALL {
         let scored = score_rules(&panel, &[rule("SIGNAL", operator, 0.0)], &[], 1);
         assert_eq!(scored.entry_rules[0].development.as_ref().unwrap().support, 0, "{operator:?}");
@@ -134,7 +136,7 @@ fn nan_satisfies_no_rule() {
 #[test]
 fn a_threshold_equals_the_feature_that_is_written_the_same() {
     let mut panel = Panel::new(7, 0.3, &[2.0]);
-    panel.table.values.fill(0.1);
+    panel.table.values = vec![0.1; panel.table.values.len()].into();
     let support = |operator| {
         let report = score_rules(&panel, &[rule("SIGNAL", operator, 0.1)], &[], 1);
         let support = report.entry_rules[0].development.as_ref().unwrap().support;
@@ -172,7 +174,7 @@ fn exit_rules_have_no_evidence_where_the_label_is_no_rise() {
 fn both_sides_are_decided_by_the_same_return() {
     // In f32 this return would be a fall of exactly 2 %.
     let mut panel = Panel::new(9, 0.3, &[2.0]);
-    panel.labels[0].forward_return_pct.fill(-2.0 + 1e-9);
+    Arc::make_mut(&mut panel.labels[0].forward_return_pct).fill(-2.0 + 1e-9);
     let exit = score_rules(&panel, &[], &[rule("SIGNAL", Operator::AtLeast, -99.0)], 1).exit_rules.remove(0);
     assert_eq!(exit.development.unwrap().base_rate.unwrap().get(), 0.0);
 }

@@ -1,6 +1,8 @@
 //! Claims about splits, on index sets.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -30,8 +32,8 @@ fn panel(symbols: &[Vec<i32>], horizons: &[u32], is_positive: impl Fn(i32) -> bo
             key: LabelKey { horizon_days: horizon_bars, threshold_pct: 2.0 },
             horizon_bars,
             value: known_day.iter().zip(&table.day).map(class).collect(),
-            forward_return_pct: Vec::new(),
-            known_day,
+            forward_return_pct: Arc::default(),
+            known_day: known_day.into(),
         }
     };
     let labels = horizons.iter().map(label).collect();
@@ -106,7 +108,7 @@ fn the_example_job_is_cut_as_the_design_says() {
     let job = Job::parse(include_str!("../../../../examples/job.json")).unwrap();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/bars");
     let market = bars::load(&crate::sources::folder::Folder::new(Path::new(folder)), &job, 0, &|_| {}).unwrap();
-    let (table, report) = features::build(&market, &job).unwrap();
+    let (table, report) = features::build(&market, &job, 1).unwrap();
     assert_eq!(report.warnings(), []);
     assert!(table.values.iter().all(|value| value.is_finite()));
     let labels = labels::build(&market, &table, &job);

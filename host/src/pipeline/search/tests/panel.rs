@@ -1,6 +1,9 @@
 //! Two symbols of synthetic rows with or without a planted signal, and a real family, small and quick.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use oculus_plugin_api::{FeatureRole, Manifest, Param, Setting, Summary, code};
 use serde_json::{Map, Value};
@@ -37,7 +40,7 @@ impl Panel {
         let table = FeatureTable {
             names: NAMES.map(str::to_owned).to_vec(),
             roles: vec![FeatureRole::Model; NAMES.len()],
-            values,
+            values: values.into(),
             symbols: vec!["AAA".to_owned(), "BBB".to_owned()],
             symbol: (0..n_rows).map(|row| (row / N_DAYS) as u32).collect(),
             bar: (0..n_rows).map(|row| (row % N_DAYS) as u32).collect(),
@@ -59,13 +62,15 @@ impl Panel {
     pub(in crate::pipeline) fn with_another_test(&self) -> Self {
         let (mut table, mut labels) = (self.table.clone(), self.labels.clone());
         let n_rows = table.n_rows();
+        let mut values = table.values.to_vec();
         for row in (0..n_rows).filter(|&row| self.partition.test.contains(&self.table.day[row])) {
-            (0..NAMES.len()).for_each(|feature| table.values[feature * n_rows + row] = 1e3 * row as f32);
+            (0..NAMES.len()).for_each(|feature| values[feature * n_rows + row] = 1e3 * row as f32);
             for label in labels.iter_mut().filter(|label| !label.value[row].is_nan()) {
                 label.value[row] = 1.0 - label.value[row];
-                label.forward_return_pct[row] *= -7.0;
+                Arc::make_mut(&mut label.forward_return_pct)[row] *= -7.0;
             }
         }
+        table.values = values.into();
         Self { table, labels, splits: self.splits.clone(), partition: self.partition.clone() }
     }
 }
