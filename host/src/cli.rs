@@ -16,6 +16,7 @@ use crate::worker;
 
 mod bar;
 mod exchange;
+mod features;
 pub mod integration_test;
 mod job_process;
 mod plugin;
@@ -45,6 +46,9 @@ enum Command {
     /// Look at the plugins of a folder
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// The features that jobs and rules may name
+    #[command(subcommand)]
+    Features(features::Command),
     /// Role of the worker's children: one job
     #[command(hide = true)]
     Job,
@@ -71,6 +75,9 @@ pub fn main() -> ExitCode {
         }
         Some(Command::Plugin(command)) => {
             configured(&cli.flags, Output::Stderr, |config| plugin::run(&config, &command))
+        }
+        Some(Command::Features(command)) => {
+            configured(&cli.flags, Output::Stderr, |config| features::run(&config, &command))
         }
         Some(Command::Job) => {
             log_of_child();
