@@ -89,8 +89,8 @@ fn willr(prices: &Prices, p: &[usize]) -> Vec<f64> {
 
 /// The close's place in the range of `n` bars, 0 at the low, 1 at the high.
 fn range_position(prices: &Prices, n: usize, without_range: f64) -> Vec<f64> {
-    let high = rolling(prices.high, n, highest);
-    let low = rolling(prices.low, n, lowest);
+    let high = highest(prices.high, n);
+    let low = lowest(prices.low, n);
     let place = |bar: usize| {
         let close = prices.close[bar];
         ratio(close - low[bar], high[bar] - low[bar], close, without_range)

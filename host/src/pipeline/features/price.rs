@@ -2,7 +2,7 @@
 
 use super::{
     catalogue::{CHANGES, Defaults, Kind, NONE, ONE, Prices, WINDOW, model},
-    window::{highest, lowest, percent_above, ratio, rolling, undefined},
+    window::{highest, lowest, percent_above, ratio, undefined},
 };
 
 pub(super) static KINDS: &[Kind] = &[
@@ -75,9 +75,9 @@ fn close_loc(prices: &Prices, _: &[usize]) -> Vec<f64> {
 }
 
 fn dist_high(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    percent_above(prices.close, &rolling(prices.high, p[0], highest))
+    percent_above(prices.close, &highest(prices.high, p[0]))
 }
 
 fn dist_low(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    percent_above(prices.close, &rolling(prices.low, p[0], lowest))
+    percent_above(prices.close, &lowest(prices.low, p[0]))
 }
