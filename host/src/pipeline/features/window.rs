@@ -10,7 +10,7 @@ mod moments;
 mod tests;
 
 pub(super) use self::{
-    average::{ema, ema_from, wilder},
+    average::{Average, ema, push_through, wilder},
     blocks::{highest, last_highest, last_lowest, lowest, sma, sum},
     moments::{beta, correlation, covariance, deviation, linear_fit},
 };
@@ -23,6 +23,18 @@ pub(super) fn undefined(n_bars: usize, len: usize) -> Vec<f64> {
     let mut values = Vec::with_capacity(len);
     values.resize(n_bars.min(len), f64::NAN);
     values
+}
+
+/// A function of each bar from bar `first` on.
+pub(super) fn each_bar(first: usize, len: usize, of: impl FnMut(usize) -> f64) -> Vec<f64> {
+    let mut out = undefined(first, len);
+    out.extend((first..len).map(of));
+    out
+}
+
+/// Several columns of NaN, for passes that fill them together.
+pub(super) fn columns<const K: usize>(len: usize) -> [Vec<f64>; K] {
+    std::array::from_fn(|_| vec![f64::NAN; len])
 }
 
 /// A function of each bar's window of `n` bars, in `n` steps a bar; for what no shorter way is known.
@@ -61,8 +73,13 @@ pub(super) fn zip(left: &[f64], right: &[f64], with: impl Fn(f64, f64) -> f64) -
 }
 
 /// `100 · (left / right − 1)`, 0 where right is 0.
+pub(super) fn percent(left: f64, right: f64) -> f64 {
+    100.0 * (ratio(left, right, left, 1.0) - 1.0)
+}
+
+/// The same of each bar.
 pub(super) fn percent_above(left: &[f64], right: &[f64]) -> Vec<f64> {
-    zip(left, right, |left, right| 100.0 * (ratio(left, right, left, 1.0) - 1.0))
+    zip(left, right, percent)
 }
 
 /// 1 for a rise, -1 for a fall, 0 where the two differ by nothing but noise.

@@ -62,17 +62,17 @@ pub(super) fn sum_windows<const K: usize>(
 
 /// Sum of the last `n` values.
 pub(in super::super) fn sum(values: &[f64], n: usize) -> Vec<f64> {
-    let mut out = undefined(n - 1, values.len());
-    sum_windows((values.len(), n), |bar, _| [values[bar]], |[sum], _, _| out.push(sum));
+    let mut out = vec![f64::NAN; values.len()];
+    sum_windows((values.len(), n), |bar, _| [values[bar]], |[sum], _, bar| out[bar] = sum);
     out
 }
 
 /// Simple moving average: exactly the value where it does not change.
 pub(in super::super) fn sma(values: &[f64], n: usize) -> Vec<f64> {
     let share = 1.0 / n as f64;
-    let mut out = undefined(n - 1, values.len());
+    let mut out = vec![f64::NAN; values.len()];
     let distance = |bar: usize, reference: usize| [values[bar] - values[reference]];
-    sum_windows((values.len(), n), distance, |[sum], reference, _| out.push(values[reference] + sum * share));
+    sum_windows((values.len(), n), distance, |[sum], reference, bar| out[bar] = values[reference] + sum * share);
     out
 }
 
@@ -87,8 +87,8 @@ pub(in super::super) fn lowest(values: &[f64], n: usize) -> Vec<f64> {
 }
 
 fn extreme(values: &[f64], n: usize, empty: f64, pick: impl Fn(f64, f64) -> f64) -> Vec<f64> {
-    let mut out = undefined(n - 1, values.len());
-    fold_windows((values.len(), n, empty), |bar, _| values[bar], pick, |value, _, _| out.push(value));
+    let mut out = vec![f64::NAN; values.len()];
+    fold_windows((values.len(), n, empty), |bar, _| values[bar], pick, |value, _, bar| out[bar] = value);
     out
 }
 
@@ -103,12 +103,15 @@ pub(in super::super) fn last_lowest(values: &[f64], n: usize) -> Vec<f64> {
 }
 
 fn bars_since(values: &[f64], n: usize, empty: f64, newer_wins: impl Fn(f64, f64) -> bool) -> Vec<f64> {
-    let mut out = undefined(n - 1, values.len());
-    fold_windows(
-        (values.len(), n, (empty, 0)),
-        |bar, _| (values[bar], bar),
-        |older, newer| if newer_wins(older.0, newer.0) { newer } else { older },
-        |(_, at), _, bar| out.push((bar - at) as f64),
-    );
+    let mut out = vec![f64::NAN; values.len()];
+    let pick = |older: (f64, usize), newer: (f64, usize)| {
+        let wins = newer_wins(older.0, newer.0);
+        (
+            std::hint::select_unpredictable(wins, newer.0, older.0),
+            std::hint::select_unpredictable(wins, newer.1, older.1),
+        )
+    };
+    let fold = |at: (f64, usize), _: usize, bar: usize| out[bar] = (bar - at.1) as f64;
+    fold_windows((values.len(), n, (empty, 0)), |bar, _| (values[bar], bar), pick, fold);
     out
 }

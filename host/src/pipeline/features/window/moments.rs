@@ -13,13 +13,13 @@ use super::{NOISE, blocks::sum_windows, undefined};
 /// * `ddof`: 0 for the population's, 1 for the sample's.
 pub(in super::super) fn deviation(values: &[f64], n: usize, ddof: usize) -> Vec<f64> {
     let (share, free) = (1.0 / n as f64, 1.0 / n.saturating_sub(ddof).max(1) as f64);
-    let mut out = undefined(n - 1, values.len());
+    let mut out = vec![f64::NAN; values.len()];
     let terms = |bar: usize, reference: usize| {
         let distance = values[bar] - values[reference];
         [distance, distance * distance]
     };
-    sum_windows((values.len(), n), terms, |[sum, squares], _, _| {
-        out.push(((squares - sum * sum * share).max(0.0) * free).sqrt());
+    sum_windows((values.len(), n), terms, |[sum, squares], _, bar| {
+        out[bar] = ((squares - sum * sum * share).max(0.0) * free).sqrt();
     });
     out
 }
@@ -40,18 +40,18 @@ struct Comoments {
 fn comoments(left: &[f64], right: &[f64], n: usize, of: impl Fn(Comoments) -> f64) -> Vec<f64> {
     let len = left.len().min(right.len());
     let share = 1.0 / n as f64;
-    let mut out = undefined(n - 1, len);
+    let mut out = vec![f64::NAN; len];
     let terms = |bar: usize, reference: usize| {
         let (left, right) = (left[bar] - left[reference], right[bar] - right[reference]);
         [left, right, left * left, right * right, left * right]
     };
-    sum_windows((len, n), terms, |[sum_left, sum_right, left_left, right_right, both], reference, _| {
-        out.push(of(Comoments {
+    sum_windows((len, n), terms, |[sum_left, sum_right, left_left, right_right, both], reference, bar| {
+        out[bar] = of(Comoments {
             left: (left_left - sum_left * sum_left * share).max(0.0),
             right: (right_right - sum_right * sum_right * share).max(0.0),
             both: both - sum_left * sum_right * share,
             noise: (squared_noise(left[reference], n), squared_noise(right[reference], n)),
-        }));
+        });
     });
     out
 }
@@ -83,18 +83,21 @@ pub(in super::super) fn beta(left: &[f64], right: &[f64], n: usize) -> Vec<f64> 
 /// explains, 0 to 1; both 0 where they are equal.
 pub(in super::super) fn linear_fit(values: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
     let (count, middle) = (n as f64, (n as f64 - 1.0) / 2.0);
+    // A single bar has no slope; any weight gives it 0.
     let of_bars = (count * (count * count - 1.0) / 12.0).max(0.5);
-    let (mut slopes, mut explained) = (undefined(n - 1, values.len()), undefined(n - 1, values.len()));
+    let (share, by_bars) = (1.0 / count, 1.0 / of_bars);
+    let (mut slopes, mut explained) = (vec![f64::NAN; values.len()], vec![f64::NAN; values.len()]);
+    let bars_after = |bar: usize, reference: usize| (bar as i64 - reference as i64) as f64;
     let terms = |bar: usize, reference: usize| {
         let distance = values[bar] - values[reference];
-        [distance, distance * distance, distance * (bar as f64 - reference as f64)]
+        [distance, distance * distance, distance * bars_after(bar, reference)]
     };
     sum_windows((values.len(), n), terms, |[sum, squares, by_bar], reference, bar| {
-        let both = by_bar - sum * ((bar - reference) as f64 - middle);
-        let of_values = squares - sum * sum / count;
-        let least = squared_noise(values[reference], n);
-        slopes.push(both / of_bars);
-        explained.push(if of_values > least { (both * both / (of_bars * of_values)).min(1.0) } else { 0.0 });
+        let slope = (by_bar - sum * (bars_after(bar, reference) - middle)) * by_bars;
+        let of_values = squares - sum * sum * share;
+        slopes[bar] = slope;
+        let changes = of_values > squared_noise(values[reference], n);
+        explained[bar] = if changes { (slope * slope * of_bars / of_values).min(1.0) } else { 0.0 };
     });
     (slopes, explained)
 }
