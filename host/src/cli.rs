@@ -15,15 +15,18 @@ use crate::plugins::{discover, serve};
 use crate::worker;
 
 mod bar;
+mod bars;
 mod exchange;
 mod features;
 pub mod integration_test;
 mod job_process;
+mod out;
 mod plugin;
 pub mod predict;
 pub mod submit;
 mod summary;
 mod train;
+mod values;
 
 /// Training worker of the Oculus Strategy Platform: takes jobs from Redis, trains, answers.
 ///
@@ -43,6 +46,12 @@ enum Command {
     Predict(predict::Args),
     Submit(submit::Args),
     IntegrationTest(integration_test::Args),
+    /// Market bars: fetch them, look at them, check them, make them up
+    #[command(subcommand)]
+    Bars(bars::Command),
+    /// Technical features: the catalogue, and their values
+    #[command(subcommand)]
+    Features(features::Command),
     /// Look at the plugins of a folder
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -72,6 +81,10 @@ pub fn main() -> ExitCode {
         }
         Some(Command::IntegrationTest(args)) => {
             configured(&cli.flags, Output::Stderr, |config| runtime()?.block_on(integration_test::run(&config, &args)))
+        }
+        Some(Command::Bars(command)) => configured(&cli.flags, Output::Stderr, |config| bars::run(&config, &command)),
+        Some(Command::Features(command)) => {
+            configured(&cli.flags, Output::Stderr, |config| features::run(&config, &command))
         }
         Some(Command::Plugin(command)) => {
             configured(&cli.flags, Output::Stderr, |config| plugin::run(&config, &command))

@@ -16,4 +16,5 @@ pub mod pipeline;
 pub mod plugins;
 pub mod runner;
 pub mod sources;
+pub mod synth;
 pub mod worker;

@@ -7,8 +7,9 @@ use std::sync::OnceLock;
 
 use oculus_host::hash::sha256_hex;
 use oculus_host::pipeline::fitter::side_by_side;
+use oculus_host::synth::Kind;
 use oculus_tests::command::{train, train_on};
-use oculus_tests::market::{self, Planted};
+use oculus_tests::market;
 use oculus_tests::{build, jobs};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -26,7 +27,7 @@ fn job(id: &str) -> Value {
     job
 }
 
-fn made_up(seed: u64, planted: Planted) -> TempDir {
+fn made_up(seed: u64, planted: Kind) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     market::write(folder.path(), &SYMBOLS, N_DAYS, seed, planted);
     folder
@@ -41,7 +42,7 @@ fn random_walks_are_not_forecast() {
     let neural = json!({ "train_lstm": true, "lstm_hidden_size": 16, "lstm_sequence_length": 20, "lstm_patience": 4,
                          "train_neural_networks": true, "nn_epochs": 30 });
     config.as_object_mut().unwrap().extend(neural.as_object().unwrap().clone());
-    let results = side_by_side(2, &seeds, |seed| train_all_on(made_up(*seed, Planted::Nothing).path(), &job));
+    let results = side_by_side(2, &seeds, |seed| train_all_on(made_up(*seed, Kind::Walk).path(), &job));
     for family in ["LightGBM", "MLP", "LSTM"] {
         let aucs = results.iter().map(|result| validation_of(result, family)["auc"].as_f64().unwrap());
         let mean = aucs.sum::<f64>() / results.len() as f64;
@@ -62,7 +63,7 @@ fn random_walks_are_not_forecast() {
 
 #[test]
 fn a_planted_signal_is_found() {
-    let planted = Planted::OversoldRebound { below: 38.0, daily_drift: 0.02 };
+    let planted = Kind::Rebound { rsi_below: 38.0, drift: 0.02 };
     let result = train_on(made_up(1, planted).path(), &job("planted"));
     let metrics = &result["model_metrics"];
     let excess = metrics["auc_minus_baseline"].as_f64().unwrap();
@@ -86,7 +87,7 @@ fn what_takes_a_memory_is_found_better_by_the_lstm_than_by_trees() {
     {
         config[name] = value;
     }
-    let bars = made_up(1, Planted::RememberedGaps { strength: 1.0 });
+    let bars = made_up(1, Kind::Gaps { strength: 1.0 });
     let result = train_all_on(bars.path(), &job);
     let auc = |family: &str| validation_of(&result, family)["auc"].as_f64().unwrap();
     println!("remembered gaps: LSTM {:.3}, LightGBM {:.3}", auc("LSTM"), auc("LightGBM"));

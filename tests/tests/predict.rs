@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use oculus_host::hash::sha256_hex;
+use oculus_host::synth::Kind;
 use oculus_tests::command::{self, Said};
-use oculus_tests::market::{self, Planted};
+use oculus_tests::market;
 use oculus_tests::{Redis, Worker, build, jobs};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -118,8 +119,8 @@ fn networks_that_won_give_their_test_predictions_again_bit_for_bit() {
                            "lgbm_min_data_in_leaf": 1_000_000 });
     let lstm = json!({ "train_lstm": true, "lstm_hidden_size": 24, "lstm_sequence_length": 30 });
     let cases = [
-        ("MLP", json!({ "train_neural_networks": true }), Planted::OversoldRebound { below: 38.0, daily_drift: 0.02 }),
-        ("LSTM", lstm, Planted::RememberedGaps { strength: 1.0 }),
+        ("MLP", json!({ "train_neural_networks": true }), Kind::Rebound { rsi_below: 38.0, drift: 0.02 }),
+        ("LSTM", lstm, Kind::Gaps { strength: 1.0 }),
     ];
     for (family, asked, planted) in cases {
         let folder = tempfile::tempdir().unwrap();

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod cargo;
 mod demo;
 mod docs;
@@ -38,6 +39,12 @@ enum Task {
     /// Send one real job through a private Redis and a worker, and show progress and result.
     #[command(after_help = "Example: cargo xtask demo")]
     Demo,
+    /// Measure, and write the tables of `docs/benchmarks.md`.
+    #[command(after_help = "Example: cargo xtask bench features")]
+    Bench {
+        /// What to measure.
+        what: bench::Bench,
+    },
     /// Set up and run every test.
     #[command(after_help = "Example: cargo xtask test")]
     Test,
@@ -65,6 +72,7 @@ fn run(task: Task) -> Result<()> {
             docs::write()
         }
         Task::Demo => demo::run(),
+        Task::Bench { what } => bench::measure(what),
         Task::Test => test::run(),
     }
 }

@@ -9,10 +9,10 @@ use jiff::civil::Date;
 
 use self::output::{Out, Signals};
 use crate::artifacts::{self, Artifact, Kept, SavedModel};
+use crate::cli::values::symbol;
 use crate::config::Config;
 use crate::job::channel::Setting;
 use crate::job::failure::Failure;
-use crate::job::request::is_symbol;
 use crate::pipeline::date::days_since_epoch;
 use crate::pipeline::features::{self, FeatureTable};
 use crate::pipeline::fitter;
@@ -85,11 +85,6 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
         Some(out) => out.write(&signals)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn symbol(text: &str) -> Result<String, String> {
-    let needed = "needed 1 to 64 of A–Z a–z 0–9 . - _ ^ : that do not start with a dot";
-    if is_symbol(text) { Ok(text.to_owned()) } else { Err(needed.to_owned()) }
 }
 
 /// The plugin that made a model: the very same library, else the highest version of the plugin, with a warning.

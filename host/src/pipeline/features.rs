@@ -203,6 +203,27 @@ pub(crate) fn no_room(error: &NoRoom) -> Failure {
     Failure::failed(phase, code, error.to_string(), NO_ROOM_HINT).retryable()
 }
 
+/// Computes each feature of a symbol, at all of its bars, and hands it over with its place in the list: one value a bar,
+/// NaN until the feature has the bars that it needs.
+///
+/// # Errors
+/// What `take` says.
+pub fn columns<E>(
+    bars: &Bars,
+    benchmarks: &[Bars],
+    timeframe: Timeframe,
+    features: &[Feature],
+    mut take: impl FnMut(usize, &[f64]) -> Result<(), E>,
+) -> Result<(), E> {
+    let days = bars.session_days(timeframe);
+    series(std::slice::from_ref(bars), benchmarks).iter().try_for_each(|one| one.columns(&days, features, &mut take))
+}
+
+/// What every job gets, those included that need a benchmark's bars.
+pub fn defaults() -> Vec<Feature> {
+    catalogue::default_features().collect()
+}
+
 /// Bars before the first row of each symbol, where `has_bars` of warm-up can be had and every benchmark is there.
 pub fn warm_up_bars(job: &Job, has_bars: usize) -> usize {
     longest_warm_up(&choose(job, has_bars, &|_| true, &mut FeatureReport::default()))

@@ -1,11 +1,14 @@
 //! Predictions as CSV or Parquet: `symbol, date|timestamp, probability, signal`.
 
-use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 use anyhow::Context;
 use polars::prelude::{Column, DataFrame, NamedFrom, ParquetWriter, Series};
 
+pub use crate::cli::out::{Out, file};
+
+use crate::cli::out::{cannot_write, write_whole};
 use crate::job::request::Timeframe;
 use crate::pipeline::bars::{moment, time_column};
 use crate::pipeline::features::FeatureTable;
@@ -24,28 +27,6 @@ pub struct Signals<'a> {
     pub timeframe: Timeframe,
 }
 
-/// A file to write.
-#[derive(Clone, Debug)]
-pub enum Out {
-    /// As text.
-    Csv(PathBuf),
-    /// As columns.
-    Parquet(PathBuf),
-}
-
-/// The file of that name, by its ending.
-///
-/// # Errors
-/// In words for the command line.
-pub fn file(name: &str) -> Result<Out, String> {
-    let path = PathBuf::from(name);
-    match path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase).as_deref() {
-        Some("csv") => Ok(Out::Csv(path)),
-        Some("parquet") => Ok(Out::Parquet(path)),
-        _ => Err("needed a file that ends in .csv or .parquet".to_owned()),
-    }
-}
-
 impl Out {
     /// Writes the file whole, or not at all.
     ///
@@ -56,18 +37,8 @@ impl Out {
             Self::Csv(path) => (path, signals.csv().into_bytes()),
             Self::Parquet(path) => (path, signals.parquet()?),
         };
-        replace(path, &bytes).with_context(|| format!("{} cannot be written", path.display()))
+        write_whole(path, |out| out.write_all(&bytes).with_context(|| cannot_write(path)))
     }
-}
-
-/// Written aside, then renamed into place.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".{}.tmp", std::process::id()));
-    let written = std::fs::write(&aside, bytes).and_then(|()| std::fs::rename(&aside, path));
-    written.inspect_err(|_| {
-        let _ = std::fs::remove_file(&aside);
-    })
 }
 
 impl Signals<'_> {
@@ -155,11 +126,5 @@ mod tests {
         assert_eq!(probabilities, [Some(0.3), None]);
         assert_eq!(frame.column("signal").unwrap().i32().unwrap().iter().collect::<Vec<_>>(), [Some(1), None]);
         assert_eq!(frame.column("date").unwrap().str().unwrap().get(0), Some("1970-01-02"));
-    }
-
-    #[test]
-    fn the_ending_decides_on_the_form() {
-        assert!(matches!(file("a.CSV"), Ok(Out::Csv(_))) && matches!(file("a.parquet"), Ok(Out::Parquet(_))));
-        assert!(file("a.xlsx").is_err() && file("a").is_err());
     }
 }

@@ -118,6 +118,24 @@ impl Series<'_> {
         let closes = benchmark.and_then(|symbol| self.benchmarks.get(symbol));
         Prices::of(self.bars, day, closes.map_or(&[][..], Vec::as_slice))
     }
+
+    /// Computes each feature at all bars, and hands it over with its place in the list.
+    pub(super) fn columns<E>(
+        &self,
+        day: &[i32],
+        features: &[Feature],
+        mut take: impl FnMut(usize, &[f64]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        passes(features).iter().try_for_each(|pass| {
+            let mut taken = Ok(());
+            pass.compute(&self.prices(day, pass.benchmark()), |place, values| {
+                if taken.is_ok() {
+                    taken = take(place, values);
+                }
+            });
+            taken
+        })
+    }
 }
 
 impl<'a> Prices<'a> {

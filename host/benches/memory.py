@@ -1,0 +1,67 @@
+"""Ten million rows: seconds and peak of memory of made-up bars, computed features and a job's own table.
+
+Usage: memory.py HOST TIMES_PROGRAM DOCS [ROWS]
+
+In: the programs `oculus-host` and `feature_times`. Out: a table in DOCS/benchmarks.md between its markers. Needs about
+15 GB in the temporary folder (TMPDIR), which must be on a disk.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+from features import between_markers
+
+
+def measured(arguments, **more):
+    """Seconds, and the process's peak of memory in KiB."""
+    started = time.perf_counter()
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, **more)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        sys.exit(f"{arguments} ended with {status}")
+    # macOS counts bytes.
+    kib = usage.ru_maxrss // 1024 if sys.platform == "darwin" else usage.ru_maxrss
+    return time.perf_counter() - started, kib
+
+
+def of_files(host, folder, n_symbols, n_rows):
+    """Bars of some symbols, and all default features of them, as Parquet."""
+    symbols = [f"S{idx}" for idx in range(n_symbols)]
+    synth = [host, "bars", "synth", "walk", "--out", folder, "--symbols", ",".join(symbols), "--length",
+             str(n_rows // n_symbols), "--timeframe", "1m", "--format", "parquet"]
+    out = os.path.join(folder, "features.parquet")
+    asked = [word for symbol in symbols for word in ("--symbol", symbol)]
+    compute = [host, "--bars", folder, "features", "compute", "--timeframe", "1m", "--out", out, *asked]
+    what = f"{n_symbols} × {n_rows // n_symbols:,} bars"
+    yield f"`bars synth`, {what}, to Parquet", *measured(synth)
+    yield f"`features compute`, {what}, all default features, to Parquet", *measured(compute)
+
+
+def of_table(program, n_symbols, n_rows):
+    request = f"build {n_symbols} {n_rows // n_symbols} {os.cpu_count()}\n"
+    answer = subprocess.run([program], input=request, capture_output=True, text=True, check=True).stdout.split()
+    rows, columns, seconds, peak = int(answer[0]), int(answer[1]), float(answer[2]), answer[3]
+    what = f"a job's table in the mapping, {n_symbols} × {n_rows // n_symbols:,} bars: {rows:,} rows × {columns}"
+    return what, seconds, int(peak) if peak.isdigit() else 0
+
+
+def main():
+    host, program, docs = sys.argv[1:4]
+    n_rows = int(sys.argv[4]) if len(sys.argv) > 4 else 10_000_000
+    results = []
+    for n_symbols in (1, 20):
+        with tempfile.TemporaryDirectory() as folder:
+            results.extend(of_files(host, folder, n_symbols, n_rows))
+        results.append(of_table(program, n_symbols, n_rows))
+    lines = ["| | seconds | peak of memory, MiB |", "| --- | ---: | ---: |"]
+    lines += [f"| {what} | {seconds:.0f} | {peak // 1024:,} |" for what, seconds, peak in results]
+    text = "\n".join(lines)
+    between_markers(os.path.join(docs, "benchmarks.md"), "memory", text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+//! Times features, for `cargo xtask bench`: one request a line on stdin, one answer a line on stdout.
+//!
+//! - `series N FILE`: makes a random walk of N daily bars, from now on the series, and writes its open, high, low, close
+//!   and volume one after the other into the file, as 64-bit floats; answers N.
+//! - `time NAMES`: computes these features, joined by commas, once; `time` alone the default ones; answers their number
+//!   and the seconds.
+//! - `build N_SYMBOLS N_BARS N_THREADS`: a job's table of 5-minute bars in the file that plugins map; answers rows, columns,
+//!   seconds and, on Linux, the process's peak of memory in KiB.
+
+use std::convert::Infallible;
+use std::io::{BufRead, Write};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use oculus_host::job::request::{Job, Timeframe};
+use oculus_host::pipeline::bars::{Bars, Market};
+use oculus_host::pipeline::features::{self, Feature};
+use oculus_host::pipeline::splits::Span;
+use oculus_host::plugins::table::SharedTable;
+use oculus_host::synth::{Kind, Recipe, generate};
+
+/// Bars that a feature may need before its first value, as in a job.
+const WARM_UP_BARS: usize = 320;
+
+fn main() -> Result<()> {
+    let mut bars = Bars::default();
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let answer = match words[..] {
+            ["series", n_bars, file] => {
+                bars = series("A", 0, Timeframe::Minute1, n_bars.parse()?);
+                write(&bars, file)?;
+                bars.len().to_string()
+            }
+            ["time"] => time(&bars, &without_benchmark())?,
+            ["time", names] => time(&bars, &names.split(',').map(features::resolve).collect::<Result<Vec<_>, _>>()?)?,
+            ["build", n_symbols, n_bars, n_threads] => build(n_symbols.parse()?, n_bars.parse()?, n_threads.parse()?)?,
+            _ => bail!("no request: {line}"),
+        };
+        writeln!(std::io::stdout(), "{answer}")?;
+    }
+    Ok(())
+}
+
+fn series(symbol: &str, stream: u64, timeframe: Timeframe, n_bars: usize) -> Bars {
+    generate(&Recipe { kind: Kind::Walk, symbol: symbol.to_owned(), stream, seed: 1, timeframe, n_bars }).bars
+}
+
+fn write(bars: &Bars, file: &str) -> Result<()> {
+    let mut out = std::io::BufWriter::new(std::fs::File::create(file).with_context(|| file.to_owned())?);
+    for values in [&bars.open, &bars.high, &bars.low, &bars.close, &bars.volume] {
+        values.iter().try_for_each(|value| out.write_all(&value.to_le_bytes()))?;
+    }
+    Ok(out.flush()?)
+}
+
+/// There is one series, so none to compare it with.
+fn without_benchmark() -> Vec<Feature> {
+    features::defaults().into_iter().filter(|feature| feature.benchmark().is_none()).collect()
+}
+
+fn time(bars: &Bars, features: &[Feature]) -> Result<String> {
+    let started = Instant::now();
+    let mut n_columns = 0;
+    let take = |_, values: &[f64]| {
+        n_columns += usize::from(!std::hint::black_box(values).is_empty());
+        Ok::<_, Infallible>(())
+    };
+    features::columns(bars, &[], Timeframe::Minute1, features, take)?;
+    Ok(format!("{n_columns} {}", started.elapsed().as_secs_f64()))
+}
+
+fn build(n_symbols: u64, n_bars: usize, n_threads: usize) -> Result<String> {
+    let timeframe = Timeframe::Minute5;
+    let bars = (0..n_symbols).map(|stream| series(&format!("S{stream}"), stream, timeframe, n_bars)).collect();
+    let market = Market {
+        bars,
+        benchmarks: Vec::new(),
+        timeframe,
+        span: Span::default(),
+        warm_up_bars: WARM_UP_BARS,
+        warnings: Vec::new(),
+        sha256: String::new(),
+    };
+    let job = Job::parse(r#"{"build_id": "bench", "symbols": ["S0"], "timeframe": "5m"}"#)?;
+    let started = Instant::now();
+    let (table, _) = features::build(&market, &job, n_threads)?;
+    let shared = SharedTable::write(&table)?;
+    let seconds = started.elapsed().as_secs_f64();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next());
+    Ok(format!("{} {} {seconds} {}", shared.shape.n_rows, shared.shape.names.len(), peak.unwrap_or("unknown")))
+}

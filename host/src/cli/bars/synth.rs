@@ -1,0 +1,130 @@
+//! `oculus-host bars synth`: made-up bars as files, with what an oracle would know of them.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{CellAlignment, Table};
+
+use crate::cli::answer;
+use crate::cli::out::{cannot_write, write_whole};
+use crate::cli::values::{symbol, timeframe};
+use crate::job::request::Timeframe;
+use crate::pipeline::bars::{Bars, moment};
+use crate::pipeline::labels::{horizon_bars, median_session_bars};
+use crate::synth::{Kind, Recipe, base_rate, files, generate, most_bars, oracle_auc};
+
+/// Make up bars: random walks, alone or with something to find in them
+///
+/// The kinds: `walk`, nothing to find; `garch`, volatility without direction; `rule`, a rise after RSI_14 < 38 and
+/// ADX_14 > 22; `rebound`, a strong rise after RSI_14 < 38; `gaps`, a direction that takes a memory of weeks to see. The
+/// oracle knows how the bars were made: no model can have a higher AUC than it, but for chance.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  oculus-host bars synth rule --out /tmp/bars --symbols AAA,BBB --length 2200")]
+pub struct Args {
+    /// What there is to find: walk, garch, rule, rebound or gaps
+    #[arg(value_parser = kind)]
+    pub kind: Named,
+    /// Folder to write into, made where it is not there
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Symbols, one file each
+    #[arg(long, value_name = "A,B", value_delimiter = ',', default_value = "AAA,BBB,CCC,DDD", value_parser = symbol)]
+    pub symbols: Vec<String>,
+    /// Bars of each symbol
+    #[arg(long, value_name = "N", default_value_t = 2200)]
+    pub length: usize,
+    /// Length of a bar: 1m 5m 15m 30m 1h 4h 1d 1w
+    #[arg(long, value_name = "T", default_value = "1d", value_parser = timeframe)]
+    pub timeframe: Timeframe,
+    /// Seed; the same seed makes the same bars on every machine
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Form of the files
+    #[arg(long, value_enum, default_value = "csv")]
+    pub format: Format,
+    /// Sessions ahead that the oracle is asked about
+    #[arg(long, value_name = "DAYS", default_value_t = 5)]
+    pub horizon: u32,
+    /// Rise in percent that the oracle is asked about
+    #[arg(long, value_name = "PCT", default_value_t = 2.0, allow_negative_numbers = true)]
+    pub threshold: f64,
+}
+
+/// A kind as the command names it.
+#[derive(Clone, Copy, Debug)]
+pub struct Named(Kind);
+
+/// Form of a file of bars.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Format {
+    /// Text
+    Csv,
+    /// Columns
+    Parquet,
+}
+
+fn kind(name: &str) -> Result<Named, String> {
+    let known = Kind::USUAL.map(|(known, _)| known).join(", ");
+    Kind::usual(name).map(Named).ok_or_else(|| format!("needed one of {known}"))
+}
+
+/// Writes the files and says what the oracle knows of them.
+///
+/// # Errors
+/// More bars than the calendar has days for; the file system's own.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let most = most_bars(args.timeframe);
+    if !(1..=most).contains(&args.length) {
+        bail!("--length is {}, needed 1 to {most} bars of {}", args.length, args.timeframe.name());
+    }
+    std::fs::create_dir_all(&args.out).with_context(|| format!("the folder {} cannot be made", args.out.display()))?;
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header(["symbol", "bars", "from", "to", "base rate", "oracle's AUC"]);
+    for (stream, symbol) in (0..).zip(&args.symbols) {
+        let (timeframe, seed) = (args.timeframe, args.seed);
+        let recipe = Recipe { kind: args.kind.0, symbol: symbol.clone(), stream, seed, timeframe, n_bars: args.length };
+        let made = generate(&recipe);
+        write(&made.bars, args)?;
+        let horizon = bars_ahead(&made.bars, args);
+        let figure = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
+        let rate = figure(base_rate(&made.bars, horizon, args.threshold));
+        let ends =
+            [made.bars.time.first(), made.bars.time.last()].map(|time| time.map(|&time| moment(time, timeframe)));
+        let [from, to] = ends.map(Option::unwrap_or_default);
+        let auc = figure(oracle_auc(std::slice::from_ref(&made), horizon, args.threshold));
+        table.add_row([symbol.clone(), made.bars.len().to_string(), from, to, rate, auc]);
+    }
+    for column in [1, 4, 5] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let (threshold, horizon) = (args.threshold, args.horizon);
+    answer(&format!("{table}\nof a rise of {threshold} % within {horizon} sessions"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(bars: &Bars, args: &Args) -> anyhow::Result<()> {
+    let file = |ending: &str| args.out.join(format!("{}.{ending}", bars.symbol));
+    let path = match args.format {
+        Format::Csv => file("csv"),
+        Format::Parquet => file("parquet"),
+    };
+    write_whole(&path, |out| {
+        let written = match args.format {
+            Format::Csv => files::csv(bars, args.timeframe, out).map_err(anyhow::Error::from),
+            Format::Parquet => files::parquet(bars, args.timeframe, out).map_err(anyhow::Error::from),
+        };
+        written.with_context(|| cannot_write(&path))
+    })
+}
+
+/// The horizon in bars, as a job on these bars has it.
+fn bars_ahead(bars: &Bars, args: &Args) -> usize {
+    let a_session = median_session_bars(std::iter::once(bars.session_days(args.timeframe).as_slice()));
+    horizon_bars(args.horizon, args.timeframe, a_session) as usize
+}

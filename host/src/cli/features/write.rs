@@ -1,0 +1,138 @@
+//! Features as CSV or Parquet, a group of rows at a time: `date|timestamp`, `symbol` where there are several, then one
+//! column a feature; empty where a feature has no value yet.
+
+use std::io::Write;
+use std::ops::Range;
+
+use anyhow::Context;
+use polars::io::parquet::write::BatchedWriter;
+use polars::prelude::{Column, DataFrame, NamedFrom, ParquetWriter, Series};
+
+use super::columns::Columns;
+use crate::job::request::Timeframe;
+use crate::pipeline::bars::{moment, time_column};
+use crate::synth::files::time_series;
+
+/// Rows that are held in memory at once.
+const GROUP: usize = 1 << 16;
+
+/// What all rows have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    /// Length of a bar.
+    pub timeframe: Timeframe,
+    /// Which columns stand before the features.
+    pub lead: Lead,
+    /// Names of the features.
+    pub names: &'a [String],
+}
+
+/// Which columns stand before the features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lead {
+    /// When: rows of one symbol.
+    Time,
+    /// When and of which symbol.
+    TimeAndSymbol,
+}
+
+/// The rows of one symbol.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// Its name.
+    pub symbol: &'a str,
+    /// Start of each bar, seconds since 1970-01-01 UTC.
+    pub times: &'a [i64],
+    /// One column a feature.
+    pub columns: &'a Columns,
+}
+
+/// Where rows go.
+pub enum Sink<'a, W: Write> {
+    /// Text; floats as short as they can be read back.
+    Csv(Head<'a>, W),
+    /// Row groups.
+    Parquet(Head<'a>, BatchedWriter<W>),
+}
+
+impl<'a, W: Write> Sink<'a, W> {
+    /// Text, its header written.
+    ///
+    /// # Errors
+    /// The writer's own.
+    pub fn csv(head: Head<'a>, mut out: W) -> anyhow::Result<Self> {
+        let symbol = (head.lead == Lead::TimeAndSymbol).then_some("symbol".to_owned());
+        let names: Vec<String> = symbol.into_iter().chain(head.names.iter().cloned()).collect();
+        writeln!(out, "{},{}", time_column(head.timeframe), names.join(","))?;
+        Ok(Self::Csv(head, out))
+    }
+
+    /// Row groups.
+    ///
+    /// # Errors
+    /// The writer's own.
+    pub fn parquet(head: Head<'a>, out: W) -> anyhow::Result<Self> {
+        let columns = Columns::create(0).context("no temporary file can be made (TMPDIR)")?;
+        let empty = Rows { symbol: "", times: &[], columns: &columns };
+        let schema = frame(&head, &empty, 0..0)?.schema().as_ref().clone();
+        Ok(Self::Parquet(head, ParquetWriter::new(out).batched(&schema)?))
+    }
+
+    /// Writes the rows of a symbol.
+    ///
+    /// # Errors
+    /// The writer's own, and that of reading the columns.
+    pub fn write(&mut self, rows: &Rows<'_>) -> anyhow::Result<()> {
+        let n_rows = rows.columns.n_rows();
+        for first in (0..n_rows).step_by(GROUP) {
+            let group = first..n_rows.min(first + GROUP);
+            match self {
+                Self::Csv(head, out) => lines(head, rows, group, out)?,
+                Self::Parquet(head, writer) => writer.write_batch(&frame(head, rows, group)?)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what stands at the end.
+    ///
+    /// # Errors
+    /// The writer's own.
+    pub fn finish(self) -> anyhow::Result<()> {
+        match self {
+            Self::Csv(_, mut out) => out.flush()?,
+            Self::Parquet(_, writer) => drop(writer.finish()?),
+        }
+        Ok(())
+    }
+}
+
+fn lines(head: &Head<'_>, rows: &Rows<'_>, group: Range<usize>, out: &mut impl Write) -> anyhow::Result<()> {
+    let read = |column_idx| rows.columns.read(column_idx, group.clone());
+    let columns = (0..head.names.len()).map(read).collect::<Result<Vec<_>, _>>()?;
+    for (row, &time) in rows.times[group.clone()].iter().enumerate() {
+        write!(out, "{}", moment(time, head.timeframe))?;
+        if head.lead == Lead::TimeAndSymbol {
+            write!(out, ",{}", rows.symbol)?;
+        }
+        for column in &columns {
+            if column[row].is_nan() { write!(out, ",")? } else { write!(out, ",{}", column[row])? }
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn frame(head: &Head<'_>, rows: &Rows<'_>, group: Range<usize>) -> anyhow::Result<DataFrame> {
+    let mut columns = vec![Column::from(time_series(&rows.times[group.clone()], head.timeframe)?)];
+    if head.lead == Lead::TimeAndSymbol {
+        columns.push(Column::from(Series::new("symbol".into(), vec![rows.symbol; group.len()])));
+    }
+    for (column_idx, name) in head.names.iter().enumerate() {
+        let values = rows.columns.read(column_idx, group.clone())?;
+        let known: Vec<Option<f64>> =
+            values.into_iter().map(|value| Some(value).filter(|value| !value.is_nan())).collect();
+        columns.push(Column::from(Series::new(name.as_str().into(), known)));
+    }
+    Ok(DataFrame::new(group.len(), columns)?)
+}

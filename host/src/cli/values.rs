@@ -1,0 +1,21 @@
+//! What flags may say, in words for the command line.
+
+use crate::job::request::{Timeframe, is_symbol};
+
+/// A symbol.
+///
+/// # Errors
+/// What is needed.
+pub fn symbol(text: &str) -> Result<String, String> {
+    let needed = "needed 1 to 64 of A–Z a–z 0–9 . - _ ^ : that do not start with a dot";
+    if is_symbol(text) { Ok(text.to_owned()) } else { Err(needed.to_owned()) }
+}
+
+/// The length of a bar.
+///
+/// # Errors
+/// What is needed.
+pub fn timeframe(name: &str) -> Result<Timeframe, String> {
+    let known = Timeframe::ALL.map(Timeframe::name).join(", ");
+    Timeframe::from_name(name).ok_or_else(|| format!("needed one of {known}"))
+}

@@ -1,0 +1,61 @@
+//! Benchmarks, whose results are pages of `docs/`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use crate::cargo::{built, cargo};
+use crate::setup;
+use crate::shell::{root, run};
+
+/// What the benchmarks compare with, pinned.
+const PACKAGES: [&str; 3] = ["TA-Lib==0.8.2", "numpy==2.4.6", "pandas==3.1.1"];
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Bench {
+    /// Time of features beside TA-Lib and pandas
+    Features,
+    /// Time and memory of ten million rows
+    Memory,
+}
+
+/// Builds what is measured and measures it.
+pub fn measure(what: Bench) -> Result<()> {
+    setup::run()?;
+    run(cargo().args(["build", "--workspace", "--bins", "--examples"]))?;
+    let python = environment()?;
+    let (programs, docs) = (built()?, root().join("docs"));
+    let times = programs.join("examples/feature_times");
+    let script = |name: &str| {
+        let mut command = Command::new(&python);
+        command.arg(root().join("host/benches").join(name));
+        command
+    };
+    match what {
+        Bench::Features => run(script("features.py").arg(times).arg(docs)),
+        Bench::Memory => run(script("memory.py").arg(programs.join("oculus-host")).arg(times).arg(docs)),
+    }
+}
+
+/// The Python of a virtual environment that has the packages; made where it is not there.
+fn environment() -> Result<PathBuf> {
+    let folder = root().join(".tools/bench");
+    let (python, stamp) = (folder.join("bin/python"), folder.join("packages"));
+    let packages = PACKAGES.join("\n");
+    if std::fs::read_to_string(&stamp).is_ok_and(|made| made == packages) {
+        return Ok(python);
+    }
+    eprintln!("bench: fetching {} into {}", PACKAGES.join(", "), folder.display());
+    make(&folder, &python).context("cannot make the virtual environment of the benchmarks")?;
+    std::fs::write(stamp, packages)?;
+    Ok(python)
+}
+
+fn make(folder: &Path, python: &Path) -> Result<()> {
+    run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+    let quietly = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"];
+    run(Command::new(python).args(quietly).args(PACKAGES))
+}
