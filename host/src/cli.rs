@@ -15,6 +15,7 @@ use crate::plugins::{discover, serve};
 use crate::worker;
 
 mod bar;
+mod bars;
 mod exchange;
 pub mod integration_test;
 mod job_process;
@@ -45,6 +46,9 @@ enum Command {
     /// Look at the plugins of a folder
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Fetch, look at and check the bars that jobs train on
+    #[command(subcommand)]
+    Bars(bars::Command),
     /// Role of the worker's children: one job
     #[command(hide = true)]
     Job,
@@ -72,6 +76,7 @@ pub fn main() -> ExitCode {
         Some(Command::Plugin(command)) => {
             configured(&cli.flags, Output::Stderr, |config| plugin::run(&config, &command))
         }
+        Some(Command::Bars(command)) => configured(&cli.flags, Output::Stderr, |config| bars::run(&config, &command)),
         Some(Command::Job) => {
             log_of_child();
             job_process::run().map(|()| ExitCode::SUCCESS)
