@@ -214,8 +214,7 @@ impl Sync<'_> {
     /// Fetches all pages of days from their first on; less of them where an earlier fetch of less is under way.
     async fn span(&self, symbol: &str, cache: &SeriesCache, days: Days) -> Result<Fetched, Trouble> {
         let mut part = cache.part(days, self.today)?;
-        let n_kept = part.n_pages();
-        let mut n_pages = 0;
+        let (mut n_kept, mut n_pages) = (part.n_pages(), 0);
         while let Some(url) = self.url_of_next(symbol, &part) {
             match self.page(symbol, &part, &url).await {
                 Ok(page) => {
@@ -231,6 +230,7 @@ impl Sync<'_> {
                         part.piece.days
                     );
                     part.clear()?;
+                    n_kept = 0;
                 }
                 Err(trouble) => return Err(trouble),
             }

@@ -230,11 +230,11 @@ fn a_plan_that_reaches_less_far_back_gives_what_it_has() {
     let server = plan_from("2022-07-11");
     let cache = tempfile::tempdir().unwrap();
     let fetched = fetch_one(&source(&server, &cache, JULY_10), "2018-01-02").unwrap();
-    assert_eq!((codes(&fetched), rows(&fetched).len()), (vec!["history_not_in_plan"], 522), "of the last two years");
+    assert_eq!((codes(&fetched), rows(&fetched).len()), (vec!["history_not_in_plan"], 521), "of the last two years");
     let message = &fetched.reading.warnings[0].message;
-    assert!(message.contains("2018-01-02 to 2022-07-10") && message.contains("plan"), "{message}");
+    assert!(message.contains("2018-01-02 to 2022-07-11") && message.contains("plan"), "{message}");
     let again = fetch_one(&source(&server, &cache, JULY_10), "2018-01-02").unwrap();
-    assert_eq!((codes(&again), again.n_cached, again.n_pages), (vec!["history_not_in_plan"], 522, 0));
+    assert_eq!((codes(&again), again.n_cached, again.n_pages), (vec!["history_not_in_plan"], 521, 0));
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn a_fetch_that_broke_off_goes_on_at_the_page_it_lacks() {
 fn a_way_on_that_has_expired_begins_the_span_anew() {
     let server = Server::start(|asked, n_before| match (cursor(asked), n_before) {
         (60, 2..6) => Reply::status(500, "oops"),
-        (60, 6..8) => Reply::status(400, "cursor expired"),
+        (60, 6..9) => Reply::status(400, "cursor expired"),
         _ => answer(asked, 30),
     });
     let cache = tempfile::tempdir().unwrap();
@@ -339,6 +339,20 @@ fn a_way_on_that_has_expired_begins_the_span_anew() {
     assert_eq!(rows(&fetched).len(), 136);
     let cursors: Vec<usize> = server.asked().iter().filter(|asked| is_bars(asked)).map(cursor).collect();
     assert_eq!(cursors[6..], [60, 0, 30, 60, 90, 120]);
+}
+
+#[test]
+fn a_way_on_that_is_never_taken_ends() {
+    let server = Server::start(|asked, _| match cursor(asked) {
+        60 => Reply::status(400, "bad cursor"),
+        _ => answer(asked, 30),
+    });
+    let cache = tempfile::tempdir().unwrap();
+    for n_asked in [3, 7] {
+        let failure = fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap_err();
+        assert!(failure.message.contains("bad cursor"), "{failure}");
+        assert_eq!(server.asked().iter().filter(|asked| is_bars(asked)).count(), n_asked, "begun anew once at most");
+    }
 }
 
 #[test]

@@ -6,15 +6,17 @@ use std::sync::Mutex;
 use super::*;
 use crate::sources::polygon::tests::server::{Asked, Reply, Server};
 
-/// As ours, in milliseconds.
+/// As ours, with waits in milliseconds.
 pub const SHORT: Patience = Patience {
     n_tries: 4,
     base: Duration::from_millis(2),
     cap: Duration::from_millis(8),
-    connect: Duration::from_millis(300),
-    answer: Duration::from_millis(300),
+    connect: Duration::from_secs(10),
+    answer: Duration::from_secs(10),
     limited: Duration::from_millis(40),
 };
+/// For an answer that does not come.
+const A_WHILE: Duration = Duration::from_millis(500);
 const KEY: &str = "hunter2hunter2";
 
 /// What one request came to.
@@ -24,7 +26,12 @@ struct Got {
     waits: Vec<Wait>,
 }
 
+/// From a server that answers by how much it was asked before.
 fn get(answer: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Got {
+    get_within(SHORT.answer, answer)
+}
+
+fn get_within(limit: Duration, answer: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Got {
     let server = Server::start(move |_, n_before| answer(n_before));
     let folder = tempfile::tempdir().unwrap();
     let config = PolygonConfig {
@@ -34,7 +41,7 @@ fn get(answer: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Got {
         cache_dir: folder.path().to_owned(),
     };
     let bucket = Bucket::new(folder.path(), &config.api_key, 0, || 0);
-    let client = Client::new(&config, bucket, SHORT, 1).unwrap();
+    let client = Client::new(&config, bucket, Patience { answer: limit, ..SHORT }, 1).unwrap();
     let url = client.base().join("/v2/aggs?limit=1").unwrap();
     let waits = Mutex::new(Vec::new());
     let read = |body: &[u8]| match body {
@@ -64,7 +71,8 @@ fn faults_that_pass_are_waited_out() {
         Reply::ok("damaged"),
     ] {
         let shown = format!("{fault:?}");
-        let got = get(move |n_before| if n_before < 2 { fault.clone() } else { Reply::ok("bars") });
+        let limit = if matches!(fault, Reply::Silence) { A_WHILE } else { SHORT.answer };
+        let got = get_within(limit, move |n_before| if n_before < 2 { fault.clone() } else { Reply::ok("bars") });
         assert_eq!(got.answer.unwrap(), "bars", "{shown}");
         assert_eq!((got.asked.len(), got.waits.len()), (3, 2), "{shown}");
         assert!(got.waits.iter().all(|wait| matches!(wait, Wait::Again(wait) if *wait <= SHORT.cap)), "{shown}");
@@ -78,7 +86,8 @@ fn faults_that_do_not_pass_end_after_so_many_tries_with_the_last_reason() {
         (Reply::Silence, "it does not answer in time"),
         (Reply::ok("damaged"), "it says ***"),
     ] {
-        let got = get(move |_| fault.clone());
+        let limit = if matches!(fault, Reply::Silence) { A_WHILE } else { SHORT.answer };
+        let got = get_within(limit, move |_| fault.clone());
         let Err(Trouble::OutOfTries { n_tries, last }) = got.answer else { panic!("{:?}", got.answer) };
         assert_eq!((n_tries, got.asked.len(), last.as_str()), (4, 4, reason));
     }
