@@ -55,9 +55,6 @@ enum Command {
     /// Look at the plugins of a folder
     #[command(subcommand)]
     Plugin(plugin::Command),
-    /// The features that jobs and rules may name
-    #[command(subcommand)]
-    Features(features::Command),
     /// Role of the worker's children: one job
     #[command(hide = true)]
     Job,
@@ -88,9 +85,6 @@ pub fn main() -> ExitCode {
         }
         Some(Command::Plugin(command)) => {
             configured(&cli.flags, Output::Stderr, |config| plugin::run(&config, &command))
-        }
-        Some(Command::Features(command)) => {
-            configured(&cli.flags, Output::Stderr, |config| features::run(&config, &command))
         }
         Some(Command::Job) => {
             log_of_child();
