@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use std::hint::select_unpredictable;
+
 use oculus_plugin_api::FeatureRole;
 
 use super::{momentum, price, regime, trend, volatility, volume};
@@ -223,7 +225,9 @@ impl Prices<'_> {
     pub(super) fn directional_movement(&self, bar: usize) -> (f64, f64) {
         let up = self.high[bar] - self.high[bar - 1];
         let down = self.low[bar - 1] - self.low[bar];
-        (if up > down { up.max(0.0) } else { 0.0 }, if down > up { down.max(0.0) } else { 0.0 })
+        // Which of them is larger cannot be guessed: a branch would be wrong every other time.
+        let larger = |one: f64, other: f64| select_unpredictable(one > other && one > 0.0, one, 0.0);
+        (larger(up, down), larger(down, up))
     }
 
     /// Mean of high, low and close of each bar.

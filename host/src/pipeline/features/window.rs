@@ -11,7 +11,7 @@ mod tests;
 
 pub(super) use self::{
     average::{Average, ema, push_through, wilder},
-    blocks::{highest, last_highest, last_lowest, lowest, sma, sum},
+    blocks::{highest, last_highest, last_lowest, lowest, sma, sma_from, sum, sum_windows},
     moments::{beta, correlation, covariance, deviation, linear_fit},
 };
 
@@ -70,6 +70,12 @@ pub(super) fn ratio(numerator: f64, denominator: f64, scale: f64, otherwise: f64
 /// Combines two series bar by bar.
 pub(super) fn zip(left: &[f64], right: &[f64], with: impl Fn(f64, f64) -> f64) -> Vec<f64> {
     left.iter().zip(right).map(|(&left, &right)| with(left, right)).collect()
+}
+
+/// The same in the place of the left one.
+pub(super) fn zip_into(mut left: Vec<f64>, right: &[f64], with: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    left.iter_mut().zip(right).for_each(|(left, &right)| *left = with(*left, right));
+    left
 }
 
 /// `100 · (left / right − 1)`, 0 where right is 0.

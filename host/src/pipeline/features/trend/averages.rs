@@ -2,7 +2,7 @@
 
 use super::super::{
     catalogue::{Prices, Shared},
-    window::{Average, columns, percent, percent_above, push_through, sma},
+    window::{Average, columns, percent, percent_above, push_through, sma, zip_into},
 };
 
 /// The average, and the close above it in percent.
@@ -28,7 +28,7 @@ pub(super) static EXPONENTIAL: Shared = Shared {
 };
 
 pub(super) fn sma_cross(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    percent_above(&sma(prices.close, p[0]), &sma(prices.close, p[1]))
+    zip_into(sma(prices.close, p[0]), &sma(prices.close, p[1]), percent)
 }
 
 pub(super) fn ema_cross(prices: &Prices, p: &[usize]) -> Vec<f64> {

@@ -50,7 +50,7 @@ impl Parabolic {
             self.side = -self.side;
             self.stop = self.clear(prices, self.extreme, bar);
             (self.extreme, self.acceleration) = (self.far(prices, bar), self.step);
-        } else if self.side * (far - self.extreme) > 0.0 {
+        } else if self.side * direction(self.extreme, far) > 0.0 {
             (self.extreme, self.acceleration) = (far, (self.acceleration + self.step).min(self.most));
         }
         let stop = self.stop;

@@ -37,7 +37,7 @@ impl Average {
         self.value
     }
 
-    #[cold]
+    #[inline]
     fn seed(&mut self, value: f64) {
         if self.n_seen == 0 {
             self.first = value;
