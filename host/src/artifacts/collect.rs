@@ -46,6 +46,7 @@ pub fn collect(inputs: &Inputs<'_>, label: &Label, test_rows: &[u32]) -> Content
         bars: BarsUsed {
             sha256: market.sha256.clone(),
             symbols: market.bars.iter().filter_map(|bars| series(bars, market.timeframe)).collect(),
+            benchmarks: market.benchmarks.iter().filter_map(|bars| series(bars, market.timeframe)).collect(),
         },
     };
     Contents { trained, bytes, predictions: predictions(inputs, label, test_rows) }

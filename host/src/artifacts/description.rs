@@ -109,6 +109,9 @@ pub struct BarsUsed {
     pub sha256: String,
     /// One a symbol, in the job's order.
     pub symbols: Vec<Series>,
+    /// One a symbol that features compare with; all of them are needed to predict.
+    #[serde(default)]
+    pub benchmarks: Vec<Series>,
 }
 
 /// The bars of one symbol, those of the warm-up included.

@@ -12,31 +12,63 @@ use crate::pipeline::bars::{self, Bars, Reach, Source, Wanted, Warning, moment};
 pub struct History {
     /// One series a symbol that has bars.
     pub bars: Vec<Bars>,
+    /// Whole series of the symbols that the model's features compare with, as far as there are any.
+    pub benchmarks: Vec<Bars>,
     /// What the reader of the predictions should know.
     pub warnings: Vec<Warning>,
 }
 
-/// Reads the bars of some symbols, those of the job from its own first bar on; others whole.
+/// Reads the bars of some symbols, those of the job from its own first bar on, others as far as the benchmarks reach back;
+/// and those of the benchmarks.
 ///
 /// # Errors
 /// Those of [`Source::read`] and [`bars::sound`]. A symbol without bars is a warning.
 pub fn history(trained: &Trained, source: &dyn Source, symbols: &[String]) -> Result<History, Failure> {
     let mut history = History::default();
-    let first_time = trained.bars.symbols.iter().map(|series| series.from_time).min().unwrap_or_default();
+    let used = || trained.bars.symbols.iter().chain(&trained.bars.benchmarks);
+    let first_time = used().map(|series| series.from_time).min().unwrap_or_default();
     let first_day = i32::try_from(first_time.div_euclid(86_400)).unwrap_or_default();
     let reach = Reach::From(first_day - 1);
-    let wanted = Wanted { symbols, optional: &[], timeframe: trained.timeframe, reach };
+    let benchmarks = trained.bars.benchmarks.iter().filter(|series| !symbols.contains(&series.symbol));
+    let all: Vec<String> = symbols.iter().chain(benchmarks.map(|series| &series.symbol)).cloned().collect();
+    let wanted = Wanted { symbols: &all, optional: &[], timeframe: trained.timeframe, reach };
+    let mut found = Vec::new();
     for reading in source.read(&wanted, &|_| {})? {
-        let Some(bars) = bars::sound(reading, trained.timeframe, &mut history.warnings)? else { continue };
-        match trained.bars.symbols.iter().find(|series| series.symbol == bars.symbol) {
-            None => history.bars.push(bars),
+        found.extend(bars::sound(reading, trained.timeframe, &mut history.warnings)?);
+    }
+    for series in &trained.bars.benchmarks {
+        let Some(bars) = found.iter().find(|bars| bars.symbol == series.symbol) else { continue };
+        history.warnings.extend(difference(series, bars, trained));
+        history.benchmarks.push(bars.clone());
+    }
+    for bars in found.into_iter().filter(|bars| symbols.contains(&bars.symbol)) {
+        let bars = match trained.bars.symbols.iter().find(|series| series.symbol == bars.symbol) {
+            None => history.compared(bars, trained),
             Some(series) => {
                 history.warnings.extend(difference(series, &bars, trained));
-                history.bars.push(bars.within(series.from_time..=i64::MAX));
+                bars.within(series.from_time..=i64::MAX)
             }
-        }
+        };
+        history.bars.push(bars);
     }
     Ok(history)
+}
+
+impl History {
+    /// The bars of a symbol that the job did not have, from where all benchmarks have begun.
+    fn compared(&mut self, bars: Bars, trained: &Trained) -> Bars {
+        let Some(begin) = self.benchmarks.iter().filter_map(|benchmark| benchmark.time.first()).max() else {
+            return bars;
+        };
+        let compared = bars.within(*begin..=i64::MAX);
+        if compared.len() < bars.len() {
+            let (symbol, begin) = (&bars.symbol, moment(*begin, trained.timeframe));
+            let message =
+                format!("{symbol}'s bars before {begin} are not used: a benchmark of its features begins then");
+            self.warnings.push(Warning::new("benchmark_begins_later", message));
+        }
+        compared
+    }
 }
 
 /// In what the bars of the training's own time are others than the training's.

@@ -132,8 +132,8 @@ fn features_of(artifact: &Artifact, config: &Config, symbols: &[String]) -> anyh
         tracing::warn!(code = warning.code, "{}", warning.message);
     }
     let names: Vec<String> = trained.features.iter().map(|column| column.name.clone()).collect();
-    let table = features::compute(&history.bars, &[], trained.timeframe, &names)
-        .context("the artifact's features cannot be computed by this version of oculus-host")?;
+    let table = features::compute(&history.bars, &history.benchmarks, trained.timeframe, &names)
+        .context("the artifact's features cannot be computed on these bars by this version of oculus-host")?;
     let roles = trained.features.iter().map(|column| column.role);
     if !table.roles.iter().copied().eq(roles) {
         bail!("this version of oculus-host gives models other features than {}, which trained", artifact.host_version);

@@ -3,6 +3,7 @@
 //! In: a source of bars and the job. Out: a [`Market`], symbols in the job's order. Invariant: every series is
 //! strictly ascending, finite and positive, with `low ≤ open, close ≤ high`.
 
+mod benchmarks;
 mod cut;
 mod source;
 #[cfg(test)]
@@ -15,7 +16,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 pub use self::source::{FetchNews, Found, Hear, Reach, Reading, Row, Source, Wanted};
-use super::{date::iso_date, splits::Span};
+use super::{date::iso_date, features, splits::Span};
 use crate::{
     hash::sha256_hex,
     job::{
@@ -59,7 +60,7 @@ pub struct Warning {
 pub struct Market {
     /// One series a symbol, in the job's order of symbols.
     pub bars: Vec<Bars>,
-    /// Series of other symbols that features compare with, whole.
+    /// Series that features compare with, whole as far as the others reach.
     pub benchmarks: Vec<Bars>,
     /// Length of a bar.
     pub timeframe: Timeframe,
@@ -69,11 +70,12 @@ pub struct Market {
     pub warm_up_bars: usize,
     /// What was left out or shortened.
     pub warnings: Vec<Warning>,
-    /// SHA-256 over the numbers of all bars used, whatever the format of their files; lower-case hex.
+    /// SHA-256 over the numbers of all bars used, benchmarks last, whatever the format of their files; lower-case hex.
     pub sha256: String,
 }
 
-/// Reads the bars of a job's symbols and cuts them to its span.
+/// Reads the bars of a job's symbols and cuts them to its span; and those of the benchmarks that features compare with,
+/// where there are any.
 ///
 /// * `lookback_rows`: rows up to and including its own that a prediction reads; so many bars more are kept.
 /// * `hear`: told how far the reading is.
@@ -83,16 +85,25 @@ pub struct Market {
 /// 250 labelled dates, and those of [`Source::read`].
 pub fn load(source: &dyn Source, job: &Job, lookback_rows: usize, hear: &Hear<'_>) -> Result<Market, Failure> {
     let reach = Reach::Back { years: job.design.years, n_bars: cut::WARM_UP_BARS + lookback_rows };
-    let wanted = Wanted { symbols: &job.symbols, optional: &[], timeframe: job.timeframe, reach };
+    let compared = features::benchmarks(job);
+    let optional: Vec<String> = compared.iter().filter(|symbol| !job.symbols.contains(symbol)).cloned().collect();
+    let wanted = Wanted { symbols: &job.symbols, optional: &optional, timeframe: job.timeframe, reach };
     let mut warnings = Vec::new();
-    let mut series = Vec::new();
+    let (mut series, mut besides) = (Vec::new(), Vec::new());
     for reading in source.read(&wanted, hear)? {
-        series.extend(sound(reading, job.timeframe, &mut warnings)?);
+        if optional.contains(&reading.symbol) {
+            besides.extend(benchmarks::read(reading, job.timeframe, &mut warnings));
+        } else {
+            series.extend(sound(reading, job.timeframe, &mut warnings)?);
+        }
     }
     if series.is_empty() {
         return Err(source.nothing(&job.symbols));
     }
-    cut::market(series, job, lookback_rows, warnings)
+    besides.extend(series.iter().filter(|bars| compared.contains(&bars.symbol)).cloned());
+    let mut market = cut::market(series, job, lookback_rows, warnings)?;
+    benchmarks::add(&mut market, besides);
+    Ok(market)
 }
 
 /// What was read of a symbol as a sound series; what the reader should know goes to `warnings`.
@@ -146,7 +157,7 @@ impl Bars {
 
     /// SHA-256 over the symbol and all numbers, whatever the format of their file; lower-case hex.
     pub fn sha256(&self) -> String {
-        sha256(std::slice::from_ref(self))
+        sha256([self])
     }
 
     /// The bars from one index on.
@@ -188,7 +199,7 @@ fn session_day(time: i64, zone: &TimeZone) -> i32 {
     i32::try_from((time + offset).div_euclid(SECONDS_A_DAY)).unwrap_or(i32::MAX)
 }
 
-fn sha256(bars: &[Bars]) -> String {
+fn sha256<'a>(bars: impl IntoIterator<Item = &'a Bars>) -> String {
     let mut bytes = Vec::new();
     for bars in bars {
         bytes.extend((bars.symbol.len() as u64).to_le_bytes());

@@ -4,9 +4,17 @@ use jiff::{Span, civil};
 
 /// `2024-01-02` for days since 1970-01-01; `day n` beyond the calendar.
 pub fn iso_date(day: i32) -> String {
-    let span = Span::new().try_days(i64::from(day)).ok();
-    let date = span.and_then(|span| civil::Date::constant(1970, 1, 1).checked_add(span).ok());
-    date.map_or_else(|| format!("day {day}"), |date| date.to_string())
+    date(day).map_or_else(|| format!("day {day}"), |date| date.to_string())
+}
+
+/// Month of a day since 1970-01-01, January 1; that of 1970-01-01 beyond the calendar.
+pub fn month(day: i32) -> i8 {
+    date(day).map_or(1, civil::Date::month)
+}
+
+fn date(day: i32) -> Option<civil::Date> {
+    let span = Span::new().try_days(i64::from(day)).ok()?;
+    civil::Date::constant(1970, 1, 1).checked_add(span).ok()
 }
 
 /// Days since 1970-01-01 of a date; what [`iso_date`] turns back.
@@ -24,6 +32,11 @@ mod tests {
     fn days_become_dates() {
         assert_eq!([iso_date(0), iso_date(19_723), iso_date(-1)], ["1970-01-01", "2024-01-01", "1969-12-31"]);
         assert_eq!(iso_date(i32::MAX), "day 2147483647");
+    }
+
+    #[test]
+    fn days_have_months() {
+        assert_eq!([month(0), month(31), month(-1), month(19_782), month(i32::MAX)], [1, 2, 12, 2, 1]);
     }
 
     #[test]

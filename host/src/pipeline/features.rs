@@ -4,7 +4,9 @@
 //! what it is called here, and what could not be had. Invariants: a row's values depend on bars up to its own alone;
 //! every value is finite.
 
+mod benchmark;
 mod catalogue;
+mod listing;
 mod momentum;
 mod name;
 mod price;
@@ -22,7 +24,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    benchmark::{Unfit, check as check_benchmark},
     catalogue::{Feature, Prices},
+    listing::{Entry, Section, listing},
     name::{Unresolved, resolve},
     table::FeatureTable,
 };
@@ -42,7 +46,7 @@ pub struct FeatureReport {
     pub canonical: BTreeMap<String, String>,
     /// Names that mean nothing here.
     pub unresolved: Vec<Unresolved>,
-    /// Features that need more bars of warm-up than there are.
+    /// Features that cannot be had from these bars.
     pub left_out: Vec<LeftOut>,
     /// Bars before the first row of each symbol.
     pub warm_up_bars: usize,
@@ -54,20 +58,56 @@ pub enum Uncomputed {
     /// A name that is no feature of this version.
     #[error(transparent)]
     Unresolved(#[from] Unresolved),
+    /// A feature whose benchmark is not there.
+    #[error("`{feature}` compares with {benchmark}: give its bars, too")]
+    WithoutBenchmark {
+        /// The feature.
+        feature: String,
+        /// The symbol that it compares with.
+        benchmark: String,
+    },
+    /// A benchmark that does not serve.
+    #[error("bars of {benchmark}, which features compare with, do not serve")]
+    Unfit {
+        /// Its symbol.
+        benchmark: String,
+        /// Why.
+        #[source]
+        unfit: Unfit,
+    },
     /// The temporary folder is full.
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
 }
 
-/// A feature that the warm-up is too short for.
+/// A feature that cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// The feature.
     pub name: String,
+    /// What it lacks.
+    #[serde(flatten)]
+    pub lack: Lack,
+}
+
+/// What a feature lacks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(untagged)]
+pub enum Lack {
     /// Bars before its first value.
-    pub needs_bars: usize,
-    /// Bars of warm-up that there are.
-    pub has_bars: usize,
+    #[error("it needs {needs_bars} bars of warm-up, there are {has_bars}")]
+    WarmUp {
+        /// Bars before its first value.
+        needs_bars: usize,
+        /// Bars of warm-up that there are.
+        has_bars: usize,
+    },
+    /// The bars that it compares with.
+    #[error("it compares with {benchmark}, of which there are no bars that serve")]
+    Benchmark {
+        /// The symbol that it compares with.
+        benchmark: String,
+    },
 }
 
 impl FeatureReport {
@@ -78,10 +118,10 @@ impl FeatureReport {
                 unresolved.nearest.as_ref().map(|name| format!("; the nearest is {name}")).unwrap_or_default();
             Warning::new("unresolved_feature", format!("{unresolved}{nearest}"))
         });
-        let left_out = self.left_out.iter().map(|LeftOut { name, needs_bars, has_bars }| {
-            let message = format!("{name} is left out: it needs {needs_bars} bars of warm-up, there are {has_bars}");
-            Warning::new("feature_left_out", message)
-        });
+        let left_out = self
+            .left_out
+            .iter()
+            .map(|LeftOut { name, lack }| Warning::new("feature_left_out", format!("{name} is left out: {lack}")));
         unresolved.chain(left_out).collect()
     }
 }
@@ -97,7 +137,8 @@ impl FeatureReport {
 /// cannot take the values.
 pub fn build(market: &Market, job: &Job, n_threads: usize) -> Result<(FeatureTable, FeatureReport), Failure> {
     let mut report = FeatureReport::default();
-    let features = choose(job, market.warm_up_bars, &mut report);
+    let is_there = |symbol: &str| market.benchmarks.iter().any(|benchmark| benchmark.symbol == symbol);
+    let features = choose(job, market.warm_up_bars, &is_there, &mut report);
     report.warm_up_bars = longest_warm_up(&features);
     let series = series(&market.bars, &market.benchmarks);
     let table = fill(&series, market.timeframe, &features, n_threads).map_err(|error| no_room(&error))?;
@@ -112,10 +153,12 @@ pub fn build(market: &Market, job: &Job, n_threads: usize) -> Result<(FeatureTab
 /// Computes exactly these features, such as those of a saved model's table; the same bars give the same bits as
 /// [`build`].
 ///
+/// * `benchmarks`: whole series of the symbols that features compare with.
 /// * `names`: as [`FeatureTable::names`] has them, in their order.
 ///
 /// # Errors
-/// A name that this version computes no feature for, or writes otherwise; [`NoRoom`].
+/// A name that this version computes no feature for, or writes otherwise; a benchmark that is missing or does not serve;
+/// [`NoRoom`].
 pub fn compute(
     bars: &[Bars],
     benchmarks: &[Bars],
@@ -131,7 +174,27 @@ pub fn compute(
         Err(Unresolved { asked: name.clone(), reason, nearest: Some(feature.name()) })
     });
     let features = features.collect::<Result<Vec<_>, _>>()?;
+    check_benchmarks(&features, bars, benchmarks, timeframe)?;
     Ok(fill(&series(bars, benchmarks), timeframe, &features, 1)?)
+}
+
+fn check_benchmarks(
+    features: &[Feature],
+    bars: &[Bars],
+    benchmarks: &[Bars],
+    timeframe: Timeframe,
+) -> Result<(), Uncomputed> {
+    for feature in features {
+        let Some(symbol) = feature.benchmark() else { continue };
+        let benchmark = symbol.to_owned();
+        match benchmarks.iter().find(|benchmark| benchmark.symbol == symbol) {
+            None => return Err(Uncomputed::WithoutBenchmark { feature: feature.name(), benchmark }),
+            Some(found) => {
+                check_benchmark(found, bars, timeframe).map_err(|unfit| Uncomputed::Unfit { benchmark, unfit })?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// That the temporary folder cannot take the table, as a job says it.
@@ -161,27 +224,44 @@ pub fn defaults() -> Vec<Feature> {
     catalogue::default_features().collect()
 }
 
-/// Bars before the first row of each symbol, where `has_bars` of warm-up can be had.
+/// Bars before the first row of each symbol, where `has_bars` of warm-up can be had and every benchmark is there.
 pub fn warm_up_bars(job: &Job, has_bars: usize) -> usize {
-    longest_warm_up(&choose(job, has_bars, &mut FeatureReport::default()))
+    longest_warm_up(&choose(job, has_bars, &|_| true, &mut FeatureReport::default()))
+}
+
+/// The symbols that the default features and those of a job compare with.
+pub fn benchmarks(job: &Job) -> Vec<String> {
+    let mut symbols: Vec<String> = Vec::new();
+    for feature in catalogue::default_features().chain(asked(job, &mut FeatureReport::default())) {
+        symbols.extend(feature.benchmark.filter(|symbol| !symbols.contains(symbol)));
+    }
+    symbols
 }
 
 fn longest_warm_up(features: &[Feature]) -> usize {
     features.iter().map(Feature::warm_up_bars).max().unwrap_or(0)
 }
 
-/// The default features and those that the job names, as far as the warm-up reaches.
-fn choose(job: &Job, has_bars: usize, report: &mut FeatureReport) -> Vec<Feature> {
+/// The default features and those that the job names, as far as the warm-up reaches and benchmarks are there.
+///
+/// A default feature whose benchmark is not there is left out in silence.
+fn choose(job: &Job, has_bars: usize, is_there: &dyn Fn(&str) -> bool, report: &mut FeatureReport) -> Vec<Feature> {
     let mut features = Vec::new();
-    for feature in catalogue::default_features().chain(asked(job, report)) {
+    let defaults = catalogue::default_features().filter(|feature| feature.benchmark().is_none_or(is_there));
+    for feature in defaults.chain(asked(job, report)) {
         let needs_bars = feature.warm_up_bars();
-        if features.contains(&feature) {
-            continue;
-        }
-        if needs_bars <= has_bars {
-            features.push(feature);
-        } else if report.left_out.iter().all(|left_out| left_out.name != feature.name()) {
-            report.left_out.push(LeftOut { name: feature.name(), needs_bars, has_bars });
+        let lack = match &feature.benchmark {
+            _ if features.contains(&feature) => continue,
+            Some(symbol) if !is_there(symbol) => Lack::Benchmark { benchmark: symbol.clone() },
+            _ if needs_bars > has_bars => Lack::WarmUp { needs_bars, has_bars },
+            _ => {
+                features.push(feature);
+                continue;
+            }
+        };
+        let left_out = LeftOut { name: feature.name(), lack };
+        if !report.left_out.contains(&left_out) {
+            report.left_out.push(left_out);
         }
     }
     features
@@ -207,6 +287,9 @@ fn asked(job: &Job, report: &mut FeatureReport) -> Vec<Feature> {
 }
 
 /// Each symbol's bars, with the closes of the benchmarks that features compare with.
-fn series<'a>(bars: &'a [Bars], _benchmarks: &[Bars]) -> Vec<Series<'a>> {
-    bars.iter().map(|bars| Series { bars, benchmarks: BTreeMap::new() }).collect()
+fn series<'a>(bars: &'a [Bars], benchmarks: &[Bars]) -> Vec<Series<'a>> {
+    let beside = |bars: &Bars| {
+        benchmarks.iter().map(|benchmark| (benchmark.symbol.clone(), benchmark::closes(benchmark, bars))).collect()
+    };
+    bars.iter().map(|bars| Series { bars, benchmarks: beside(bars) }).collect()
 }

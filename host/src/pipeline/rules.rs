@@ -208,10 +208,7 @@ fn resolve(study: &Study<'_>, features: &FeatureReport, asked: &str) -> Result<u
     let left_out = features.left_out.iter().find(|left_out| left_out.name == name);
     let (reason, nearest) = match (unknown, left_out) {
         (Some(unknown), _) => (unknown.to_string(), unknown.nearest.clone()),
-        (None, Some(left_out)) => {
-            let (needs, has) = (left_out.needs_bars, left_out.has_bars);
-            (format!("`{asked}` needs {needs} bars of warm-up, there are {has}"), None)
-        }
+        (None, Some(left_out)) => (format!("`{asked}` is left out: {}", left_out.lack), None),
         (None, None) => (format!("`{asked}` is not in the feature table"), None),
     };
     Err(UnresolvedRule { feature: asked.to_owned(), reason, nearest })

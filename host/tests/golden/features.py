@@ -1,4 +1,5 @@
-"""Makes the golden values of the features: TA-Lib's outputs on four small series of bars.
+"""Makes the golden values of the features on four small series of bars: TA-Lib's outputs, and plain loops for what
+TA-Lib has not.
 
     python3 -m venv venv && venv/bin/pip install TA-Lib==0.8.2 numpy==2.4.6
     venv/bin/python host/tests/golden/features.py
@@ -49,20 +50,150 @@ def example(first, n_bars):
     return {name: np.array([float(row[name]) for row in rows]) for name in BARS}
 
 
-def features(bars):
-    """TA-Lib's outputs, by their name here."""
-    high, low, close, volume = (bars[name] for name in BARS[1:])
-    line, signal, hist = talib.MACD(close, 12, 26, 9)
+def after(first, values, of):
+    """A function of the values from `first` on, NaN before."""
+    return np.concatenate([np.full(first, np.nan), of(values[first:])])
+
+
+def each(first, n_bars, of):
+    """A function of each bar from `first` on, NaN before."""
+    return np.array([of(bar) if bar >= first else np.nan for bar in range(n_bars)])
+
+
+def middle(high, low, n):
+    """Middle of the range of n bars."""
+    return each(n - 1, len(high), lambda bar: (max(high[bar + 1 - n : bar + 1]) + min(low[bar + 1 - n : bar + 1])) / 2)
+
+
+def ema(values, n):
+    """Exponential average by its definition: the mean of the first n, then 2/(n + 1) of each distance."""
+    out = np.full(len(values), np.nan)
+    out[n - 1] = sum(values[:n]) / n
+    for bar in range(n, len(values)):
+        out[bar] = out[bar - 1] + (values[bar] - out[bar - 1]) * 2 / (n + 1)
+    return out
+
+
+def side(values, levels):
+    """1 above, -1 below, 0 within rounding."""
+    distance = values - levels
+    return np.where(np.isnan(distance), np.nan, np.where(np.abs(distance) <= 1e-12 * values, 0.0, np.sign(distance)))
+
+
+def supertrend(high, low, close, n, m):
+    """Bands of m average ranges that move towards the price alone; level and side of the one that trails it."""
+    distance = m * talib.ATR(high, low, close, n)
+    levels, sides = np.full(len(close), np.nan), np.full(len(close), np.nan)
+    upper, lower, now = np.inf, -np.inf, 1.0
+    for bar in range(n, len(close)):
+        centre = (high[bar] + low[bar]) / 2
+        noise = 1e-12 * close[bar]
+        if close[bar - 1] > upper + noise or centre + distance[bar] < upper:
+            upper = centre + distance[bar]
+        if close[bar - 1] < lower - noise or centre - distance[bar] > lower:
+            lower = centre - distance[bar]
+        if now > 0 and close[bar] < lower - noise:
+            now = -1.0
+        elif now < 0 and close[bar] > upper + noise:
+            now = 1.0
+        sides[bar], levels[bar] = now, lower if now > 0 else upper
+    return levels, sides
+
+
+def explained(close, n):
+    """Squared correlation of close and bar over n bars, 0 where nothing moves."""
+
+    def of(bar):
+        window = close[bar + 1 - n : bar + 1]
+        return 0.0 if np.ptp(window) == 0 else np.corrcoef(np.arange(n), window)[0, 1] ** 2
+
+    return each(n - 1, len(close), of)
+
+
+def cloud_distance(high, low, close, n, m, k):
+    """The close from the nearest edge of the cloud that was computed m bars ago, %; 0 within it."""
+    one, other, edge = middle(high, low, n), middle(high, low, m), middle(high, low, k)
+
+    def of(bar):
+        edges = sorted([(one[bar - m] + other[bar - m]) / 2, edge[bar - m]])
+        nearest = min(max(close[bar], edges[0]), edges[1])
+        return 100 * (close[bar] / nearest - 1)
+
+    return each(max(n, m, k) - 1 + m, len(close), of)
+
+
+def true_strength(close, n, m, k):
+    """Changes averaged twice in percent of their sizes averaged twice, 0 where nothing moved; and its average."""
+    change = np.diff(close, prepend=np.nan)
+    twice = lambda values: after(n, after(1, values, lambda known: ema(known, n)), lambda known: ema(known, m))
+    top, bottom = twice(change), twice(np.abs(change))
+    line = np.where(bottom <= 1e-12 * close, 0.0, 100 * np.divide(top, bottom, where=bottom > 0, out=np.zeros_like(top)))
+    line[np.isnan(bottom)] = np.nan
+    return line, after(n + m - 1, line, lambda known: ema(known, k))
+
+
+def trend(bars):
+    """Averages and their crossings, directional movement, channels, trailing stops."""
+    high, low, close = (bars[name] for name in BARS[1:4])
+    out = {f"SMA_{n}": talib.SMA(close, n) for n in (10, 20, 50)}
+    out |= {f"EMA_{n}": talib.EMA(close, n) for n in (8, 12, 21, 26, 50)}
+    out |= {"PRICE_TO_SMA_20": 100 * (close / talib.SMA(close, 20) - 1)}
+    out |= {"PRICE_TO_EMA_21": 100 * (close / talib.EMA(close, 21) - 1)}
+    out |= {"EMA_CROSS_8_21": 100 * (talib.EMA(close, 8) / talib.EMA(close, 21) - 1)}
+    out |= {"SMA_CROSS_20_50": 100 * (talib.SMA(close, 20) / talib.SMA(close, 50) - 1)}
+    for suffix, windows in (("", (12, 26, 9)), ("_5_35_5", (5, 35, 5))):
+        line, signal, hist = talib.MACD(close, *windows)
+        out |= {"MACD_LINE" + suffix: line, "MACD_SIGNAL" + suffix: signal, "MACD_HIST" + suffix: hist}
+    ppo = talib.PPO(close, 12, 26, 1)
+    signal = after(25, ppo, lambda known: ema(known, 9))
+    out |= {"PPO_LINE": ppo, "PPO_SIGNAL": signal, "PPO_HIST": ppo - signal}
+    plus, minus = talib.PLUS_DI(high, low, close, 14), talib.MINUS_DI(high, low, close, 14)
+    out |= {"ADX_14": talib.ADX(high, low, close, 14), "ADX_5": talib.ADX(high, low, close, 5)}
+    out |= {"PLUS_DI_14": plus, "MINUS_DI_14": minus, "DI_DIFF_14": plus - minus}
+    for n in (25, 7):
+        down, up = talib.AROON(high, low, n)
+        out |= {f"AROON_UP_{n}": up, f"AROON_DOWN_{n}": down, f"AROON_OSC_{n}": talib.AROONOSC(high, low, n)}
+    sar = talib.SAR(high, low, 0.02, 0.2)
+    out |= {"PSAR": sar, "PSAR_DIR": side(close, sar)}
+    for n, m in ((10, 3), (7, 1)):
+        out |= dict(zip([f"SUPERTREND_{n}_{m}", f"SUPERTREND_DIR_{n}_{m}"], supertrend(high, low, close, n, m)))
+    out |= {"TRIX_15": talib.TRIX(close, 15)}
+    for n in (20, 5):
+        out |= {f"LINREG_SLOPE_{n}": 100 * talib.LINEARREG_SLOPE(close, n) / close, f"LINREG_R2_{n}": explained(close, n)}
+    tenkan, kijun = middle(high, low, 9), middle(high, low, 26)
+    out |= {"ICHIMOKU_TENKAN": tenkan, "ICHIMOKU_TENKAN_DIST": 100 * (close / tenkan - 1)}
+    out |= {"ICHIMOKU_KIJUN": kijun, "ICHIMOKU_KIJUN_DIST": 100 * (close / kijun - 1)}
+    out |= {"ICHIMOKU_CLOUD_DIST": cloud_distance(high, low, close, 9, 26, 52)}
+    return out
+
+
+def momentum(bars):
+    """Oscillators of the close in its range, of gains and losses."""
+    high, low, close = (bars[name] for name in BARS[1:4])
     stoch_k, stoch_d = talib.STOCH(high, low, close, 14, 3, 0, 3, 0)
-    upper, _, lower = talib.BBANDS(close, 20, 2.0, 2.0, 0)
-    out = {f"SMA_{n}": talib.SMA(close, n) for n in (20, 50)}
-    out |= {f"EMA_{n}": talib.EMA(close, n) for n in (8, 21)}
-    out |= {"MACD_LINE": line, "MACD_SIGNAL": signal, "MACD_HIST": hist}
-    out |= {"ADX_14": talib.ADX(high, low, close, 14)}
-    out |= {"PLUS_DI_14": talib.PLUS_DI(high, low, close, 14), "MINUS_DI_14": talib.MINUS_DI(high, low, close, 14)}
-    out |= {f"RSI_{n}": talib.RSI(close, n) for n in (2, 7, 14, 21)}
+    out = {f"RSI_{n}": talib.RSI(close, n) for n in (2, 7, 14, 21)}
     out |= {"STOCH_K": stoch_k, "STOCH_D": stoch_d}
-    out |= {"WILLR_14": talib.WILLR(high, low, close, 14), "CCI_20": talib.CCI(high, low, close, 20)}
+    fast_k, fast_d = talib.STOCHRSI(close, 14, 14, 3, 0)
+    out |= {"STOCHRSI_K_14_14_1": fast_k, "STOCHRSI_D_14_14_1": fast_d}
+    every_fast_k, _ = talib.STOCHRSI(close, 14, 14, 1, 0)
+    slow_k = after(27, every_fast_k, lambda known: talib.SMA(known, 3))
+    slow_d = after(29, slow_k, lambda known: talib.SMA(known, 3))
+    out |= {"STOCHRSI_K": np.where(np.isnan(slow_d), np.nan, slow_k), "STOCHRSI_D": slow_d}
+    out |= {"WILLR_14": talib.WILLR(high, low, close, 14)}
+    out |= {"CCI_20": talib.CCI(high, low, close, 20), "CCI_7": talib.CCI(high, low, close, 7)}
+    out |= {"CMO_14": talib.CMO(close, 14), "MOM_10": talib.MOM(close, 10), "ULTOSC": talib.ULTOSC(high, low, close, 7, 14, 28)}
+    out |= dict(zip(["TSI", "TSI_SIGNAL"], true_strength(close, 25, 13, 13)))
+    centre = (high + low) / 2
+    fast, slow = (each(n - 1, len(close), lambda bar: sum(centre[bar + 1 - n : bar + 1]) / n) for n in (5, 34))
+    out |= {"AO": fast - slow, "AO_PCT": 100 * (fast / slow - 1)}
+    return out
+
+
+def features(bars):
+    """The values of all features, by their name here."""
+    high, low, close, volume = (bars[name] for name in BARS[1:])
+    upper, _, lower = talib.BBANDS(close, 20, 2.0, 2.0, 0)
+    out = trend(bars) | momentum(bars)
     out |= {"ATR_14": talib.ATR(high, low, close, 14), "NATR_14": talib.NATR(high, low, close, 14)}
     out |= {"BB_UPPER_20": upper, "BB_LOWER_20": lower}
     out |= {"OBV": talib.OBV(close, volume), "MFI_14": talib.MFI(high, low, close, volume, 14)}

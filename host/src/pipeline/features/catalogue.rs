@@ -1,10 +1,12 @@
 //! What a feature is: its name, parameters, warm-up, role, definition and computation; and all kinds of them, by group.
 
+use std::ops::RangeInclusive;
+
 use oculus_plugin_api::FeatureRole;
 
 use super::{momentum, price, regime, trend, volatility, volume};
 
-/// Largest parameter that a name may carry.
+/// Largest whole parameter that a name may carry, and the largest hundredths.
 pub(super) const MAX_PARAM: usize = 2000;
 
 /// The numbers of one symbol, one a bar, oldest first.
@@ -55,11 +57,13 @@ pub(super) static GROUPS: [Group; 6] = [
 pub(super) struct Kind {
     /// Name without parameters.
     pub(super) stem: &'static str,
-    /// Parameters where the name carries none; whole numbers, mostly bars.
+    /// Parameters where the name carries none: whole numbers, mostly bars, or hundredths.
     pub(super) defaults: &'static [usize],
+    /// The first parameter that is one of hundredths; those after it are, too.
+    pub(super) first_decimal: usize,
     /// Parameters that the name always carries; the others only where they are not the default.
     pub(super) n_shown: usize,
-    /// Least value of a parameter.
+    /// Least value of a whole parameter.
     pub(super) least: usize,
     /// Whether its name carries a benchmark's symbol between stem and parameters.
     pub(super) has_benchmark: bool,
@@ -67,9 +71,9 @@ pub(super) struct Kind {
     pub(super) role: FeatureRole,
     /// What models get in place of a level.
     pub(super) scale_free: Option<&'static str>,
-    /// One line for people.
+    /// One line for people: what it is; and what it is where its definition divides by nothing.
     pub(super) about: &'static str,
-    /// Its definition, in the parameters n, m, k of its name.
+    /// Its definition, in the parameters n, m, k of its name; `x[n]` is x of n bars before.
     pub(super) formula: &'static str,
     /// Unit of its values, such as `%` or `price`.
     pub(super) unit: &'static str,
@@ -113,7 +117,7 @@ impl Feature {
             Some(symbol) => format!("{}_{symbol}", self.kind.stem),
             None => self.kind.stem.to_owned(),
         };
-        self.params[..n_named].iter().fold(stem, |name, param| format!("{name}_{param}"))
+        (0..n_named).fold(stem, |name, idx| format!("{name}_{}", self.kind.written(idx, self.params[idx])))
     }
 
     /// Whether models get it.
@@ -243,12 +247,14 @@ pub(super) const USUAL_BENCHMARK: &str = "SPY";
 
 /// What every job gets, those included that need a benchmark's bars.
 pub(super) fn default_features() -> impl Iterator<Item = Feature> {
-    GROUPS.iter().flat_map(|group| group.defaults).filter_map(|&(stem, params)| {
-        let kind = kind(stem)?;
-        let params = if params.is_empty() { kind.defaults } else { params };
-        let benchmark = kind.has_benchmark.then(|| USUAL_BENCHMARK.to_owned());
-        Some(Feature { kind, params: params.to_vec(), benchmark })
-    })
+    GROUPS.iter().flat_map(|group| group.features())
+}
+
+impl Group {
+    /// What every job gets of it.
+    pub(super) fn features(&self) -> impl Iterator<Item = Feature> {
+        self.defaults.iter().filter_map(|&(stem, params)| Some(kind(stem)?.feature(params, None)))
+    }
 }
 
 /// A scale-free kind with every parameter in its name.
@@ -271,6 +277,7 @@ pub(super) const fn output(
     Kind {
         stem,
         defaults,
+        first_decimal: defaults.len(),
         n_shown: defaults.len(),
         least: 2,
         has_benchmark: false,
@@ -288,6 +295,16 @@ type WarmUp = fn(&[usize]) -> usize;
 type Parts = (WarmUp, fn(&Prices, &[usize]) -> Vec<f64>);
 
 impl Kind {
+    /// A parameter as a name carries it.
+    pub(super) fn written(&self, idx: usize, param: usize) -> String {
+        if idx < self.first_decimal { param.to_string() } else { (param as f64 / 100.0).to_string() }
+    }
+
+    /// Values that a parameter may have, in its own unit.
+    pub(super) fn range(&self, idx: usize) -> RangeInclusive<usize> {
+        (if idx < self.first_decimal { self.least } else { 1 })..=MAX_PARAM
+    }
+
     /// Its definition and the unit of its values.
     pub(super) const fn defined(mut self, formula: &'static str, unit: &'static str) -> Self {
         self.formula = formula;
@@ -308,7 +325,13 @@ impl Kind {
         self
     }
 
-    /// Allows parameters from 1 on.
+    /// Parameters from this one on are written as decimals and kept as hundredths.
+    pub(super) const fn in_hundredths(mut self, first_decimal: usize) -> Self {
+        self.first_decimal = first_decimal;
+        self
+    }
+
+    /// Allows whole parameters from 1 on.
     pub(super) const fn down_to_one(mut self) -> Self {
         self.least = 1;
         self
@@ -329,3 +352,5 @@ pub(super) const WINDOW: WarmUp = |p| p[0] - 1;
 pub(super) const CHANGES: WarmUp = |p| p[0];
 /// The longer of two windows.
 pub(super) const LONGER: WarmUp = |p| if p[0] > p[1] { p[0] - 1 } else { p[1] - 1 };
+/// The longer of two windows of changes.
+pub(super) const LONGEST_CHANGES: WarmUp = |p| if p[0] > p[1] { p[0] } else { p[1] };

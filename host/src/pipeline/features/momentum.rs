@@ -1,23 +1,77 @@
 //! Oscillators: where the close stands in its recent range, and how gains compare with losses.
 
-use super::{
-    catalogue::{CHANGES, Defaults, Kind, Prices, WINDOW, model},
-    window::{highest, lowest, mean, ratio, rolling, sma, undefined},
+mod oscillators;
+mod range;
+mod strength;
+
+use self::{
+    oscillators::{AWESOME, cci, mom, ultosc},
+    range::{STOCHASTIC, STOCHASTIC_STRENGTH, stochastic_strength_warm_up, stochastic_warm_up, willr},
+    strength::{TRUE_STRENGTH, cmo, rsi, true_strength_signal_warm_up, true_strength_warm_up},
 };
+use super::catalogue::{CHANGES, Computation::Output, Defaults, Kind, LONGER, WINDOW, model, output};
 
 pub(super) static KINDS: &[Kind] = &[
-    model("RSI", &[14], "Wilder's relative strength, 0 to 100; 0 when nothing moved", (CHANGES, rsi)),
-    model(
-        "STOCH_K",
-        &[14, 3, 3],
-        "smoothed place of the close in its range, %; 0 without a range",
-        (stoch_warm_up, stoch_k),
+    model("RSI", &[14], "Wilder's relative strength, 0 to 100; 0 when nothing moved", (CHANGES, rsi))
+        .defined("100·W(gain) / (W(gain) + W(loss)), W = Wilder's average over n changes of the close", "%"),
+    output("STOCH_K", &[14, 3, 3], "smoothed place of the close in its range; 0 without a range", (stochastic_warm_up, Output(&STOCHASTIC, 0)))
+        .defined("SMA_m of 100·(close − lowest low) / (highest high − lowest low), of n bars", "%")
+        .shown(0)
+        .down_to_one(),
+    output("STOCH_D", &[14, 3, 3], "average of STOCH_K", (stochastic_warm_up, Output(&STOCHASTIC, 1)))
+        .defined("SMA_k(STOCH_K)", "%")
+        .shown(0)
+        .down_to_one(),
+    output(
+        "STOCHRSI_K",
+        &[14, 14, 3, 3],
+        "smoothed place of RSI in its own range; 0 without a range",
+        (stochastic_strength_warm_up, Output(&STOCHASTIC_STRENGTH, 0)),
     )
+    .defined("SMA_k of 100·(R − lowest R) / (highest R − lowest R), R = RSI_n, of m bars; TA-Lib's has k = 1", "%")
     .shown(0)
     .down_to_one(),
-    model("STOCH_D", &[14, 3, 3], "average of STOCH_K", (stoch_warm_up, stoch_d)).shown(0).down_to_one(),
-    model("WILLR", &[14], "Williams' %R, -100 to 0; 0 without a range", (WINDOW, willr)),
-    model("CCI", &[20], "distance of the typical price in mean deviations; 0 without any", (WINDOW, cci)),
+    output(
+        "STOCHRSI_D",
+        &[14, 14, 3, 3],
+        "average of STOCHRSI_K",
+        (stochastic_strength_warm_up, Output(&STOCHASTIC_STRENGTH, 1)),
+    )
+    .defined("SMA_j(STOCHRSI_K), j the fourth parameter", "%")
+    .shown(0)
+    .down_to_one(),
+    model("WILLR", &[14], "Williams' %R, -100 to 0; 0 without a range", (WINDOW, willr))
+        .defined("100·(close − highest high) / (highest high − lowest low), of n bars", "%"),
+    model("CCI", &[20], "distance of the typical price in mean deviations; 0 without any", (WINDOW, cci))
+        .defined("(T − SMA_n(T)) / (0.015·mean |T − SMA_n(T)|), T = (high + low + close)/3", "0.015 mean deviations"),
+    model("CMO", &[14], "Chande's momentum, -100 to 100; 0 when nothing moved", (CHANGES, cmo))
+        .defined("100·(W(gain) − W(loss)) / (W(gain) + W(loss)), W = Wilder's average over n changes of the close", "%"),
+    model("MOM", &[10], "change of the close over n bars", (CHANGES, mom))
+        .defined("close − close n bars before", "price")
+        .down_to_one()
+        .level(Some("RET")),
+    model("ULTOSC", &[7, 14, 28], "closes above their bars' low ends, over three windows", (LONGEST, ultosc))
+        .defined(
+            "100·(4·B_n/T_n + 2·B_m/T_m + B_k/T_k) / 7, sums of B = close − min(low, close before), T = true range; 0 for a window of no range",
+            "%",
+        )
+        .shown(0)
+        .down_to_one(),
+    output("TSI", &[25, 13, 13], "true strength, -100 to 100; 0 when nothing moved", (true_strength_warm_up, Output(&TRUE_STRENGTH, 0)))
+        .defined("100·EMA_m(EMA_n(c)) / EMA_m(EMA_n(|c|)), c = change of the close", "%")
+        .shown(0)
+        .down_to_one(),
+    output("TSI_SIGNAL", &[25, 13, 13], "average of TSI", (true_strength_signal_warm_up, Output(&TRUE_STRENGTH, 1)))
+        .defined("EMA_k(TSI)", "%")
+        .shown(0)
+        .down_to_one(),
+    output("AO", &[5, 34], "awesome oscillator: fast less slow mean of the bars' middles", (LONGER, Output(&AWESOME, 0)))
+        .defined("SMA_n(M) − SMA_m(M), M = (high + low)/2", "price")
+        .shown(0)
+        .level(Some("AO_PCT")),
+    output("AO_PCT", &[5, 34], "awesome oscillator in % of the slow mean", (LONGER, Output(&AWESOME, 1)))
+        .defined("100·(SMA_n(M) / SMA_m(M) − 1), M = (high + low)/2", "%")
+        .shown(0),
 ];
 
 pub(super) static DEFAULTS: Defaults = &[
@@ -27,83 +81,17 @@ pub(super) static DEFAULTS: Defaults = &[
     ("RSI", &[21]),
     ("STOCH_K", &[]),
     ("STOCH_D", &[]),
+    ("STOCHRSI_K", &[]),
+    ("STOCHRSI_D", &[]),
     ("WILLR", &[14]),
     ("CCI", &[20]),
+    ("CMO", &[14]),
+    ("MOM", &[10]),
+    ("ULTOSC", &[]),
+    ("TSI", &[]),
+    ("AO", &[]),
+    ("AO_PCT", &[]),
 ];
 
-/// Wilder's relative strength, seeded by means. Source: TA-Lib's RSI; 0 where nothing moved.
-fn rsi(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let n = p[0];
-    let close = prices.close;
-    let mut out = undefined(n, close.len());
-    let (mut gain, mut loss) = (0.0, 0.0);
-    for bar in 1..close.len() {
-        let change = close[bar] - close[bar - 1];
-        let (up, down) = (change.max(0.0), (-change).max(0.0));
-        if bar <= n {
-            gain += up / n as f64;
-            loss += down / n as f64;
-        } else {
-            gain = (gain * (n as f64 - 1.0) + up) / n as f64;
-            loss = (loss * (n as f64 - 1.0) + down) / n as f64;
-        }
-        if bar >= n {
-            out.push(100.0 * ratio(gain, gain + loss, close[bar], 0.0));
-        }
-    }
-    out
-}
-
-fn stoch_k(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let mut slow = slow_k(prices, p);
-    let hidden = stoch_warm_up(p).min(slow.len());
-    slow[..hidden].fill(f64::NAN);
-    slow
-}
-
-fn stoch_d(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let slow = slow_k(prices, p);
-    let known = (p[0] + p[1] - 2).min(slow.len());
-    let mut out = undefined(known, slow.len());
-    out.extend(sma(&slow[known..], p[2]));
-    out
-}
-
-/// Bars before the first value of both lines.
-fn stoch_warm_up(p: &[usize]) -> usize {
-    p[0] + p[1] + p[2] - 3
-}
-
-fn slow_k(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let fast: Vec<f64> = range_position(prices, p[0], 0.0).into_iter().map(|position| 100.0 * position).collect();
-    let known = (p[0] - 1).min(fast.len());
-    let mut out = undefined(known, fast.len());
-    out.extend(sma(&fast[known..], p[1]));
-    out
-}
-
-/// Williams' %R: -100 at the low of the range, 0 at its high; 0 without a range.
-fn willr(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    range_position(prices, p[0], 1.0).into_iter().map(|position| 100.0 * (position - 1.0)).collect()
-}
-
-/// The close's place in the range of `n` bars, 0 at the low, 1 at the high.
-fn range_position(prices: &Prices, n: usize, without_range: f64) -> Vec<f64> {
-    let high = rolling(prices.high, n, highest);
-    let low = rolling(prices.low, n, lowest);
-    let place = |bar: usize| {
-        let close = prices.close[bar];
-        ratio(close - low[bar], high[bar] - low[bar], close, without_range)
-    };
-    (0..prices.close.len()).map(place).collect()
-}
-
-/// Commodity channel index. Source: Lambert; 0 without deviation.
-fn cci(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    rolling(&prices.typical(), p[0], |window| {
-        let average = mean(window);
-        let deviation = window.iter().map(|typical| (typical - average).abs()).sum::<f64>() / window.len() as f64;
-        let distance = window[window.len() - 1] - average;
-        ratio(distance, 0.015 * deviation, average, 0.0)
-    })
-}
+/// The longest of three windows of changes.
+const LONGEST: fn(&[usize]) -> usize = |p| p[0].max(p[1]).max(p[2]);

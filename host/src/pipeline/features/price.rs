@@ -1,34 +1,84 @@
-//! The bars themselves: prices, returns, and the close's place among them.
+//! The bars themselves: prices, returns, the shape of a bar, and the close's place among those before.
 
 use super::{
-    catalogue::{CHANGES, Defaults, Kind, NONE, ONE, Prices, WINDOW, model},
-    window::{highest, lowest, percent_above, ratio, rolling, undefined},
+    catalogue::{CHANGES, Computation, Defaults, Kind, NONE, ONE, Prices, Shared, WINDOW, model, output},
+    window::{deviation, direction, highest, lowest, percent_above, ratio, sma, undefined},
 };
 
+static SHAPE: Shared = Shared { compute: shape };
+
 pub(super) static KINDS: &[Kind] = &[
-    model("RET", &[1], "return over n bars, %", (CHANGES, ret)).down_to_one(),
-    model("GAP_PCT", &[], "open above the close before, %", (ONE, gap_pct)),
-    model("CLOSE_LOC", &[], "place of the close in its bar, 0 to 1; 0.5 without a range", (NONE, close_loc)),
-    model("DIST_HIGH", &[20], "close above the highest high of n bars, %", (WINDOW, dist_high)).down_to_one(),
-    model("DIST_LOW", &[20], "close above the lowest low of n bars, %", (WINDOW, dist_low)).down_to_one(),
-    model("OPEN", &[], "first price", (NONE, open)).level(None),
-    model("HIGH", &[], "highest price", (NONE, high)).level(None),
-    model("LOW", &[], "lowest price", (NONE, low)).level(None),
-    model("CLOSE", &[], "last price", (NONE, close)).level(None),
-    model("VOLUME", &[], "shares traded", (NONE, volume)).level(Some("VOLUME_RATIO")),
+    model("RET", &[1], "return over n bars", (CHANGES, ret)).down_to_one().defined("100·(close / close[n] − 1)", "%"),
+    model("GAP_PCT", &[], "open above the close before", (ONE, gap_pct)).defined("100·(open / close[1] − 1)", "%"),
+    output("BODY_PCT", &[], "close above the open", (NONE, Computation::Output(&SHAPE, 0)))
+        .defined("100·(close / open − 1)", "%"),
+    output(
+        "UPPER_WICK",
+        &[],
+        "share of the bar above its body; 0 without a range",
+        (NONE, Computation::Output(&SHAPE, 1)),
+    )
+    .defined("(high − max(open, close)) / (high − low)", "share"),
+    output(
+        "LOWER_WICK",
+        &[],
+        "share of the bar below its body; 0 without a range",
+        (NONE, Computation::Output(&SHAPE, 2)),
+    )
+    .defined("(min(open, close) − low) / (high − low)", "share"),
+    output(
+        "CLOSE_LOC",
+        &[],
+        "place of the close in its bar; 0.5 without a range",
+        (NONE, Computation::Output(&SHAPE, 3)),
+    )
+    .defined("(close − low) / (high − low)", "share"),
+    model("DIST_HIGH", &[20], "close above the highest high of n bars", (WINDOW, dist_high))
+        .down_to_one()
+        .defined("100·(close / max_n(high) − 1)", "%"),
+    model("DIST_LOW", &[20], "close above the lowest low of n bars", (WINDOW, dist_low))
+        .down_to_one()
+        .defined("100·(close / min_n(low) − 1)", "%"),
+    model("ZSCORE", &[20], "close above its mean in deviations; 0 without any", (WINDOW, zscore))
+        .defined("(close − SMA_n) / s_n(close), sample deviation", "deviations"),
+    model(
+        "CONSEC_UP",
+        &[20],
+        "rises of the close in a row, falls as negative numbers; 0 where it did not change",
+        (CHANGES, consec_up),
+    )
+    .shown(0)
+    .down_to_one()
+    .defined("number of last changes with the sign of the latest, times that sign; at most n", "bars"),
+    model("INSIDE_BAR", &[], "whether the bar stays within the one before", (ONE, inside_bar))
+        .defined("1 where high ≤ high[1] and low ≥ low[1], else 0", "0 or 1"),
+    model("OPEN", &[], "first price", (NONE, open)).level(None).defined("open", "price"),
+    model("HIGH", &[], "highest price", (NONE, high)).level(None).defined("high", "price"),
+    model("LOW", &[], "lowest price", (NONE, low)).level(None).defined("low", "price"),
+    model("CLOSE", &[], "last price", (NONE, close)).level(None).defined("close", "price"),
+    model("VOLUME", &[], "shares traded", (NONE, volume)).level(Some("VOLUME_RATIO")).defined("volume", "shares"),
 ];
 
 pub(super) static DEFAULTS: Defaults = &[
     ("RET", &[1]),
     ("RET", &[2]),
+    ("RET", &[3]),
     ("RET", &[5]),
     ("RET", &[10]),
     ("RET", &[20]),
     ("RET", &[60]),
     ("GAP_PCT", &[]),
+    ("BODY_PCT", &[]),
+    ("UPPER_WICK", &[]),
+    ("LOWER_WICK", &[]),
     ("CLOSE_LOC", &[]),
     ("DIST_HIGH", &[20]),
+    ("DIST_HIGH", &[252]),
     ("DIST_LOW", &[20]),
+    ("DIST_LOW", &[252]),
+    ("ZSCORE", &[20]),
+    ("CONSEC_UP", &[]),
+    ("INSIDE_BAR", &[]),
 ];
 
 fn open(prices: &Prices, _: &[usize]) -> Vec<f64> {
@@ -51,6 +101,7 @@ fn volume(prices: &Prices, _: &[usize]) -> Vec<f64> {
     prices.volume.to_vec()
 }
 
+/// Source: TA-Lib's ROC.
 fn ret(prices: &Prices, p: &[usize]) -> Vec<f64> {
     let mut out = undefined(p[0], prices.close.len());
     let later = prices.close.get(p[0]..).unwrap_or_default();
@@ -65,19 +116,62 @@ fn gap_pct(prices: &Prices, _: &[usize]) -> Vec<f64> {
     out
 }
 
-/// 0 at the bar's low, 1 at its high; 0.5 without a range.
-fn close_loc(prices: &Prices, _: &[usize]) -> Vec<f64> {
-    let place = |bar: usize| {
-        let (high, low, close) = (prices.high[bar], prices.low[bar], prices.close[bar]);
-        ratio(close - low, high - low, close, 0.5)
+/// Body, upper wick, lower wick, and the close's place in the bar.
+fn shape(prices: &Prices, _: &[usize]) -> Vec<Vec<f64>> {
+    let share = |of: fn([f64; 4]) -> f64, without_range: f64| {
+        let share = |bar: usize| {
+            let bar = [prices.open[bar], prices.high[bar], prices.low[bar], prices.close[bar]];
+            let [_, high, low, close] = bar;
+            ratio(of(bar), high - low, close, without_range)
+        };
+        (0..prices.close.len()).map(share).collect::<Vec<_>>()
     };
-    (0..prices.close.len()).map(place).collect()
+    vec![
+        percent_above(prices.close, prices.open),
+        share(|[open, high, _, close]| high - open.max(close), 0.0),
+        share(|[open, _, low, close]| open.min(close) - low, 0.0),
+        share(|[_, _, low, close]| close - low, 0.5),
+    ]
 }
 
 fn dist_high(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    percent_above(prices.close, &rolling(prices.high, p[0], highest))
+    percent_above(prices.close, &highest(prices.high, p[0]))
 }
 
 fn dist_low(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    percent_above(prices.close, &rolling(prices.low, p[0], lowest))
+    percent_above(prices.close, &lowest(prices.low, p[0]))
+}
+
+fn zscore(prices: &Prices, p: &[usize]) -> Vec<f64> {
+    let (mean, deviation) = (sma(prices.close, p[0]), deviation(prices.close, p[0], 1));
+    let z = |bar: usize| {
+        let close = prices.close[bar];
+        ratio(close - mean[bar], deviation[bar], close, 0.0)
+    };
+    (0..prices.close.len()).map(z).collect()
+}
+
+/// Counts no further than `n`, so that no value depends on where the bars begin.
+fn consec_up(prices: &Prices, p: &[usize]) -> Vec<f64> {
+    let (n, most) = (p[0], p[0] as f64);
+    let mut run = 0.0;
+    let runs = prices.close.windows(2).map(|pair| {
+        let sign = direction(pair[0], pair[1]);
+        run = if sign * run > 0.0 { run + sign } else { sign };
+        f64::clamp(run, -most, most)
+    });
+    let mut out = undefined(n, prices.close.len());
+    out.extend(runs.skip(n - 1));
+    out
+}
+
+fn inside_bar(prices: &Prices, _: &[usize]) -> Vec<f64> {
+    let inside = |bar: usize| {
+        let higher = direction(prices.high[bar - 1], prices.high[bar]) > 0.0;
+        let lower = direction(prices.low[bar - 1], prices.low[bar]) < 0.0;
+        f64::from(!higher && !lower)
+    };
+    let mut out = undefined(1, prices.close.len());
+    out.extend((1..prices.close.len()).map(inside));
+    out
 }

@@ -1,48 +1,140 @@
-//! Averages of the price, their distances and crossings, and Wilder's directional movement.
+//! Where prices go: averages and their crossings, directional movement, channels, trailing stops.
 
-use super::{
-    catalogue::{CHANGES, Defaults, Kind, LONGER, Prices, WINDOW, model},
-    window::{ema, ema_from, percent_above, ratio, sma, undefined, zip},
+mod averages;
+mod convergence;
+mod directional;
+mod line;
+mod range;
+mod reversal;
+
+use self::{
+    averages::{EXPONENTIAL, SIMPLE, ema_cross, sma_cross, trix},
+    convergence::{MACD, PPO, line_warm_up, signal_warm_up},
+    directional::DIRECTIONAL,
+    line::LINE,
+    range::{AROON, ICHIMOKU_LINE, cloud_dist, cloud_warm_up},
+    reversal::{PARABOLIC, SUPERTREND},
 };
+use super::catalogue::{CHANGES, Computation::Output, Defaults, Kind, LONGER, ONE, WINDOW, model, output};
 
 pub(super) static KINDS: &[Kind] = &[
-    model("SMA", &[20], "mean of the last n closes", (WINDOW, sma_level)).level(Some("PRICE_TO_SMA")),
-    model("EMA", &[21], "exponential average of closes, seeded by the first n", (WINDOW, ema_level))
+    output("SMA", &[20], "mean of the last n closes", (WINDOW, Output(&SIMPLE, 0)))
+        .defined("SMA_n = mean(close, n bars)", "price")
+        .level(Some("PRICE_TO_SMA")),
+    output("EMA", &[21], "exponential average of closes, seeded by the first n", (WINDOW, Output(&EXPONENTIAL, 0)))
+        .defined("EMA += 2/(n + 1)·(close − EMA); starts as mean(close, first n bars)", "price")
         .level(Some("PRICE_TO_EMA")),
-    model("PRICE_TO_SMA", &[20], "close above its SMA, %", (WINDOW, price_to_sma)),
-    model("PRICE_TO_EMA", &[21], "close above its EMA, %", (WINDOW, price_to_ema)),
-    model("SMA_CROSS", &[20, 50], "fast SMA above the slow one, %", (LONGER, sma_cross)),
-    model("EMA_CROSS", &[8, 21], "fast EMA above the slow one, %", (LONGER, ema_cross)),
-    model("MACD_LINE", &[12, 26, 9], "fast EMA less slow EMA", (macd_warm_up, macd_line))
+    output("PRICE_TO_SMA", &[20], "close above its SMA", (WINDOW, Output(&SIMPLE, 1)))
+        .defined("100·(close / SMA_n − 1)", "%"),
+    output("PRICE_TO_EMA", &[21], "close above its EMA", (WINDOW, Output(&EXPONENTIAL, 1)))
+        .defined("100·(close / EMA_n − 1)", "%"),
+    model("SMA_CROSS", &[20, 50], "fast SMA above the slow one", (LONGER, sma_cross))
+        .defined("100·(SMA_n / SMA_m − 1)", "%"),
+    model("EMA_CROSS", &[8, 21], "fast EMA above the slow one", (LONGER, ema_cross))
+        .defined("100·(EMA_n / EMA_m − 1)", "%"),
+    output("MACD_LINE", &[12, 26, 9], "fast EMA less slow EMA", (signal_warm_up, Output(&MACD, 0)))
+        .defined("EMA_n − EMA_m, both seeded up to bar m", "price")
         .shown(0)
         .level(Some("PPO_LINE")),
-    model("MACD_SIGNAL", &[12, 26, 9], "EMA of the MACD line", (macd_warm_up, macd_signal))
+    output("MACD_SIGNAL", &[12, 26, 9], "average of the MACD line", (signal_warm_up, Output(&MACD, 1)))
+        .defined("EMA_k(MACD_LINE)", "price")
         .shown(0)
         .level(Some("PPO_SIGNAL")),
-    model("MACD_HIST", &[12, 26, 9], "MACD line less its signal", (macd_warm_up, macd_hist))
+    output("MACD_HIST", &[12, 26, 9], "MACD line less its signal", (signal_warm_up, Output(&MACD, 2)))
+        .defined("MACD_LINE − MACD_SIGNAL", "price")
         .shown(0)
         .level(Some("PPO_HIST")),
-    model("PPO_LINE", &[12, 26, 9], "MACD line in % of the slow EMA", (macd_warm_up, ppo_line)).shown(0),
-    model("PPO_SIGNAL", &[12, 26, 9], "EMA of the PPO line", (macd_warm_up, ppo_signal)).shown(0),
-    model("PPO_HIST", &[12, 26, 9], "PPO line less its signal", (macd_warm_up, ppo_hist)).shown(0),
-    model("ADX", &[14], "strength of the trend, 0 to 100; 0 when nothing ever moved", (|p| 2 * p[0] - 1, adx)),
-    model("PLUS_DI", &[14], "movement up in % of the true range; 0 without a range", (CHANGES, plus_di)),
-    model("MINUS_DI", &[14], "movement down in % of the true range; 0 without a range", (CHANGES, minus_di)),
+    output("PPO_LINE", &[12, 26, 9], "MACD line in % of the slow EMA", (line_warm_up, Output(&PPO, 0)))
+        .defined("100·(EMA_n / EMA_m − 1), each seeded by its own first closes; EMA_CROSS_n_m with a signal", "%")
+        .shown(0),
+    output("PPO_SIGNAL", &[12, 26, 9], "average of the PPO line", (signal_warm_up, Output(&PPO, 1)))
+        .defined("EMA_k(PPO_LINE)", "%")
+        .shown(0),
+    output("PPO_HIST", &[12, 26, 9], "PPO line less its signal", (signal_warm_up, Output(&PPO, 2)))
+        .defined("PPO_LINE − PPO_SIGNAL", "%")
+        .shown(0),
+    output("ADX", &[14], "strength of the trend, 0 to 100; 0 when nothing ever moved", (adx_warm_up, Output(&DIRECTIONAL, 0)))
+        .defined("Wilder's average over n of 100·|PLUS_DI − MINUS_DI| / (PLUS_DI + MINUS_DI); kept where both are 0", "%"),
+    output("PLUS_DI", &[14], "movement up in its true range; 0 without a range", (CHANGES, Output(&DIRECTIONAL, 1)))
+        .defined("100·W(high − high before, where it is the larger movement and > 0) / W(true range); W += x − W/n", "%"),
+    output("MINUS_DI", &[14], "movement down in its true range; 0 without a range", (CHANGES, Output(&DIRECTIONAL, 2)))
+        .defined("100·W(low before − low, where it is the larger movement and > 0) / W(true range); W += x − W/n", "%"),
+    output("DI_DIFF", &[14], "movement up less movement down; 0 without a range", (CHANGES, Output(&DIRECTIONAL, 3)))
+        .defined("PLUS_DI_n − MINUS_DI_n", "%"),
+    output("AROON_UP", &[25], "how late the highest high came, 100 for this bar", (CHANGES, Output(&AROON, 0)))
+        .defined("100·(n − bars since the latest highest high of n + 1 bars) / n", "%")
+        .down_to_one(),
+    output("AROON_DOWN", &[25], "how late the lowest low came, 100 for this bar", (CHANGES, Output(&AROON, 1)))
+        .defined("100·(n − bars since the latest lowest low of n + 1 bars) / n", "%")
+        .down_to_one(),
+    output("AROON_OSC", &[25], "whether the high or the low came later", (CHANGES, Output(&AROON, 2)))
+        .defined("AROON_UP_n − AROON_DOWN_n", "%")
+        .down_to_one(),
+    output("PSAR", &[2, 20], "Wilder's parabolic stop", (ONE, Output(&PARABOLIC, 0)))
+        .defined("stop += a·(extreme − stop), a from n % by n % up to m %; turns when a bar reaches it", "price")
+        .shown(0)
+        .down_to_one()
+        .level(Some("PSAR_DIR")),
+    output("PSAR_DIR", &[2, 20], "side of the parabolic stop that the close is on", (ONE, Output(&PARABOLIC, 1)))
+        .defined("1 where close > PSAR, -1 where close < PSAR, 0 where they are equal", "-1, 0, 1")
+        .shown(0)
+        .down_to_one(),
+    output("SUPERTREND", &[10, 3], "the band that trails the price", (CHANGES, Output(&SUPERTREND, 0)))
+        .defined("(high + low)/2 − m·ATR_n below, + m·ATR_n above; moves towards the price until a close is beyond it", "price")
+        .down_to_one()
+        .level(Some("SUPERTREND_DIR")),
+    output("SUPERTREND_DIR", &[10, 3], "side of the band that the price is on", (CHANGES, Output(&SUPERTREND, 1)))
+        .defined("1 until close < lower band, -1 until close > upper band; starts with 1", "-1, 1")
+        .down_to_one(),
+    model("TRIX", &[15], "change of a threefold average from bar to bar", (trix_warm_up, trix))
+        .defined("100·(E / E before − 1), E = EMA_n(EMA_n(EMA_n(close)))", "%")
+        .down_to_one(),
+    output("LINREG_SLOPE", &[20], "slope of the line through n closes", (WINDOW, Output(&LINE, 0)))
+        .defined("100·b / close, b = slope of least squares of close on bar", "% a bar"),
+    output("LINREG_R2", &[20], "how straight the way of n closes is; 0 where nothing moved", (WINDOW, Output(&LINE, 1)))
+        .defined("squared correlation of close and bar over n bars", "0 to 1"),
+    output("ICHIMOKU_TENKAN", &[9], "middle of the range of n bars", (WINDOW, Output(&ICHIMOKU_LINE, 0)))
+        .defined("(highest high + lowest low of n bars) / 2", "price")
+        .shown(0)
+        .level(Some("ICHIMOKU_TENKAN_DIST")),
+    output("ICHIMOKU_KIJUN", &[26], "middle of the range of n bars", (WINDOW, Output(&ICHIMOKU_LINE, 0)))
+        .defined("(highest high + lowest low of n bars) / 2", "price")
+        .shown(0)
+        .level(Some("ICHIMOKU_KIJUN_DIST")),
+    output("ICHIMOKU_TENKAN_DIST", &[9], "close above the tenkan line", (WINDOW, Output(&ICHIMOKU_LINE, 1)))
+        .defined("100·(close / ICHIMOKU_TENKAN_n − 1)", "%")
+        .shown(0),
+    output("ICHIMOKU_KIJUN_DIST", &[26], "close above the kijun line", (WINDOW, Output(&ICHIMOKU_LINE, 1)))
+        .defined("100·(close / ICHIMOKU_KIJUN_n − 1)", "%")
+        .shown(0),
+    model("ICHIMOKU_CLOUD_DIST", &[9, 26, 52], "close above or below the cloud, 0 within", (cloud_warm_up, cloud_dist))
+        .defined(
+            "100·(close / nearest edge − 1); edges, of m bars ago: (TENKAN_n + KIJUN_m)/2 and the middle of the range of k bars",
+            "%",
+        )
+        .shown(0),
 ];
 
 pub(super) static DEFAULTS: Defaults = &[
+    ("SMA", &[10]),
     ("SMA", &[20]),
     ("SMA", &[50]),
+    ("SMA", &[100]),
     ("SMA", &[200]),
     ("EMA", &[8]),
+    ("EMA", &[12]),
     ("EMA", &[21]),
+    ("EMA", &[26]),
+    ("EMA", &[50]),
+    ("EMA", &[200]),
     ("PRICE_TO_SMA", &[20]),
     ("PRICE_TO_SMA", &[50]),
     ("PRICE_TO_SMA", &[200]),
     ("PRICE_TO_EMA", &[21]),
-    ("SMA_CROSS", &[20, 50]),
     ("EMA_CROSS", &[8, 21]),
     ("EMA_CROSS", &[12, 26]),
+    ("SMA_CROSS", &[20, 50]),
+    ("SMA_CROSS", &[50, 200]),
     ("MACD_LINE", &[]),
     ("MACD_SIGNAL", &[]),
     ("MACD_HIST", &[]),
@@ -51,157 +143,26 @@ pub(super) static DEFAULTS: Defaults = &[
     ("ADX", &[14]),
     ("PLUS_DI", &[14]),
     ("MINUS_DI", &[14]),
+    ("DI_DIFF", &[14]),
+    ("AROON_UP", &[25]),
+    ("AROON_DOWN", &[25]),
+    ("AROON_OSC", &[25]),
+    ("PSAR_DIR", &[]),
+    ("SUPERTREND_DIR", &[10, 3]),
+    ("TRIX", &[15]),
+    ("LINREG_SLOPE", &[20]),
+    ("LINREG_R2", &[20]),
+    ("ICHIMOKU_TENKAN", &[]),
+    ("ICHIMOKU_KIJUN", &[]),
+    ("ICHIMOKU_TENKAN_DIST", &[]),
+    ("ICHIMOKU_KIJUN_DIST", &[]),
+    ("ICHIMOKU_CLOUD_DIST", &[]),
 ];
 
-fn sma_level(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    sma(prices.close, p[0])
+fn adx_warm_up(p: &[usize]) -> usize {
+    2 * p[0] - 1
 }
 
-fn ema_level(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    ema(prices.close, p[0])
-}
-
-fn price_to_sma(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    percent_above(prices.close, &sma(prices.close, p[0]))
-}
-
-fn price_to_ema(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    percent_above(prices.close, &ema(prices.close, p[0]))
-}
-
-fn sma_cross(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    percent_above(&sma(prices.close, p[0]), &sma(prices.close, p[1]))
-}
-
-fn ema_cross(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    percent_above(&ema(prices.close, p[0]), &ema(prices.close, p[1]))
-}
-
-fn macd_line(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    Convergence::of(prices, p, |fast, slow| fast - slow).line
-}
-
-fn macd_signal(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    Convergence::of(prices, p, |fast, slow| fast - slow).signal
-}
-
-fn macd_hist(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    Convergence::of(prices, p, |fast, slow| fast - slow).histogram()
-}
-
-fn ppo_line(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    Convergence::of(prices, p, percent).line
-}
-
-fn ppo_signal(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    Convergence::of(prices, p, percent).signal
-}
-
-fn ppo_hist(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    Convergence::of(prices, p, percent).histogram()
-}
-
-fn percent(fast: f64, slow: f64) -> f64 {
-    100.0 * (ratio(fast, slow, fast, 1.0) - 1.0)
-}
-
-/// Bars before the first value of all three lines.
-fn macd_warm_up(p: &[usize]) -> usize {
-    p[0].max(p[1]) + p[2] - 2
-}
-
-/// Distance of two averages and its own average. Source: TA-Lib's MACD, whose averages both start with the slower one.
-struct Convergence {
-    line: Vec<f64>,
-    signal: Vec<f64>,
-}
-
-impl Convergence {
-    fn of(prices: &Prices, p: &[usize], distance: fn(f64, f64) -> f64) -> Self {
-        let (fast, slow) = (p[0].min(p[1]), p[0].max(p[1]));
-        let (start, first) = (slow - 1, macd_warm_up(p));
-        let averages = [fast, slow].map(|n| ema_from(prices.close, n, start));
-        let mut line = zip(&averages[0], &averages[1], distance);
-        let signal = ema_from(&line, p[2], first);
-        let hidden = first.min(line.len());
-        line[..hidden].fill(f64::NAN);
-        Self { line, signal }
-    }
-
-    fn histogram(&self) -> Vec<f64> {
-        zip(&self.line, &self.signal, |line, signal| line - signal)
-    }
-}
-
-fn plus_di(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    directional(prices, p[0]).into_iter().map(|movement| movement.plus_di()).collect()
-}
-
-fn minus_di(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    directional(prices, p[0]).into_iter().map(|movement| movement.minus_di()).collect()
-}
-
-/// Wilder's average of the directional index, seeded by the mean of its first `n`; kept where nothing moves.
-fn adx(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let n = p[0];
-    let movements = directional(prices, n);
-    let mut out = undefined(2 * n - 1, movements.len());
-    if movements.len() < 2 * n {
-        return out;
-    }
-    let (seed, rest) = movements[n..].split_at(n);
-    let mut average = seed.iter().filter_map(Movement::index).sum::<f64>() / n as f64;
-    out.push(average);
-    for movement in rest {
-        if let Some(index) = movement.index() {
-            average = (average * (n as f64 - 1.0) + index) / n as f64;
-        }
-        out.push(average);
-    }
-    out
-}
-
-/// Smoothed movement up, movement down and true range of one bar.
-#[derive(Clone, Copy)]
-struct Movement {
-    plus: f64,
-    minus: f64,
-    range: f64,
-    close: f64,
-}
-
-impl Movement {
-    fn plus_di(&self) -> f64 {
-        100.0 * ratio(self.plus, self.range, self.close, 0.0)
-    }
-
-    fn minus_di(&self) -> f64 {
-        100.0 * ratio(self.minus, self.range, self.close, 0.0)
-    }
-
-    /// The directional index; `None` where nothing moves.
-    fn index(&self) -> Option<f64> {
-        let (plus, minus) = (self.plus_di(), self.minus_di());
-        let both = plus + minus;
-        (both > 1e-9).then(|| 100.0 * (plus - minus).abs() / both)
-    }
-}
-
-/// Wilder's smoothed movements: sums of the first `n − 1`, smoothed from bar `n` on. Source: TA-Lib's PLUS_DI.
-fn directional(prices: &Prices, n: usize) -> Vec<Movement> {
-    let mut smooth = Movement { plus: 0.0, minus: 0.0, range: 0.0, close: f64::NAN };
-    let mut out = Vec::with_capacity(prices.close.len());
-    for bar in 0..prices.close.len() {
-        if bar > 0 {
-            let (plus, minus) = prices.directional_movement(bar);
-            let keep = if bar < n { 1.0 } else { 1.0 - 1.0 / n as f64 };
-            smooth.plus = smooth.plus * keep + plus;
-            smooth.minus = smooth.minus * keep + minus;
-            smooth.range = smooth.range * keep + prices.true_range(bar);
-            smooth.close = prices.close[bar];
-        }
-        let undefined = Movement { plus: f64::NAN, minus: f64::NAN, range: f64::NAN, close: f64::NAN };
-        out.push(if bar < n { undefined } else { smooth });
-    }
-    out
+fn trix_warm_up(p: &[usize]) -> usize {
+    3 * (p[0] - 1) + 1
 }

@@ -1,74 +1,196 @@
-//! How far prices swing: true ranges, Bollinger's bands, deviation of returns.
+//! How far prices swing: true ranges, bands and channels around the price, deviation of returns.
 
 use super::{
-    catalogue::{CHANGES, Defaults, Kind, Prices, WINDOW, model},
-    window::{mean, ratio, rolling, sma, squares, undefined, zip},
+    catalogue::{CHANGES, Computation, Defaults, Kind, LONGEST_CHANGES, Prices, Shared, WINDOW, model, output},
+    window::{deviation, ema, from, highest, lowest, ratio, sma, undefined, wilder, zip},
 };
 
+/// The outputs of [`BANDS`], [`KELTNER`] and [`DONCHIAN`].
+const UPPER: usize = 0;
+const LOWER: usize = 1;
+const PLACE: usize = 2;
+const WIDTH: usize = 3;
+
+static RANGES: Shared = Shared { compute: average_ranges };
+static BANDS: Shared = Shared { compute: bands };
+static KELTNER: Shared = Shared { compute: keltner };
+static DONCHIAN: Shared = Shared { compute: donchian };
+
 pub(super) static KINDS: &[Kind] = &[
-    model("ATR", &[14], "Wilder's average true range", (CHANGES, atr)).level(Some("NATR")),
-    model("NATR", &[14], "average true range in % of the close", (CHANGES, natr)),
-    model("BB_UPPER", &[20, 2], "SMA plus k population deviations", (WINDOW, bb_upper))
+    output("ATR", &[14], "Wilder's average of the true range", (CHANGES, Computation::Output(&RANGES, 0)))
+        .level(Some("NATR"))
+        .defined("Wilder_n(max(high, close[1]) − min(low, close[1]))", "price"),
+    output("NATR", &[14], "the same beside the close", (CHANGES, Computation::Output(&RANGES, 1)))
+        .defined("100·ATR_n / close", "%"),
+    model(
+        "ATR_RATIO",
+        &[5, 20],
+        "a short average range beside a long one; 1 without any",
+        (LONGEST_CHANGES, atr_ratio),
+    )
+    .defined("ATR_n / ATR_m", "ratio"),
+    output("BB_UPPER", &[20, 200], "Bollinger's upper band", (WINDOW, Computation::Output(&BANDS, UPPER)))
         .shown(1)
-        .down_to_one()
-        .level(Some("BB_PCT_B")),
-    model("BB_LOWER", &[20, 2], "SMA less k population deviations", (WINDOW, bb_lower))
+        .in_hundredths(1)
+        .level(Some("BB_PCT_B"))
+        .defined("SMA_n + m·σ_n(close), population deviation", "price"),
+    output("BB_LOWER", &[20, 200], "Bollinger's lower band", (WINDOW, Computation::Output(&BANDS, LOWER)))
         .shown(1)
-        .down_to_one()
-        .level(Some("BB_PCT_B")),
-    model("BB_PCT_B", &[20, 2], "place of the close between the bands; 0.5 where they touch", (WINDOW, bb_pct_b))
+        .in_hundredths(1)
+        .level(Some("BB_PCT_B"))
+        .defined("SMA_n − m·σ_n(close), population deviation", "price"),
+    output(
+        "BB_PCT_B",
+        &[20, 200],
+        "place of the close between the bands; 0.5 where they touch",
+        (WINDOW, Computation::Output(&BANDS, PLACE)),
+    )
+    .shown(1)
+    .in_hundredths(1)
+    .defined("(close − BB_LOWER) / (BB_UPPER − BB_LOWER)", "share"),
+    output("BB_WIDTH", &[20, 200], "distance of the bands", (WINDOW, Computation::Output(&BANDS, WIDTH)))
         .shown(1)
-        .down_to_one(),
-    model("BB_WIDTH", &[20, 2], "distance of the bands in % of the SMA", (WINDOW, bb_width)).shown(1).down_to_one(),
-    model("HV", &[20], "deviation of log returns, % a year of 252 bars", (CHANGES, hv)),
+        .in_hundredths(1)
+        .defined("100·(BB_UPPER − BB_LOWER) / SMA_n", "%"),
+    model(
+        "BB_SQUEEZE",
+        &[20],
+        "whether Bollinger's bands lie inside a Keltner channel; 0 where they touch it",
+        (CHANGES, bb_squeeze),
+    )
+    .shown(0)
+    .defined("1 where SMA_n ± 2·σ_n lies within EMA_n ± 1.5·EMA_n(true range), else 0", "0 or 1"),
+    output(
+        "KELTNER_UPPER",
+        &[20, 200],
+        "upper end of the Keltner channel",
+        (CHANGES, Computation::Output(&KELTNER, UPPER)),
+    )
+    .shown(1)
+    .in_hundredths(1)
+    .level(Some("KELTNER_POS"))
+    .defined("EMA_n + m·EMA_n(true range)", "price"),
+    output(
+        "KELTNER_LOWER",
+        &[20, 200],
+        "lower end of the Keltner channel",
+        (CHANGES, Computation::Output(&KELTNER, LOWER)),
+    )
+    .shown(1)
+    .in_hundredths(1)
+    .level(Some("KELTNER_POS"))
+    .defined("EMA_n − m·EMA_n(true range)", "price"),
+    output(
+        "KELTNER_POS",
+        &[20, 200],
+        "place of the close in the Keltner channel; 0.5 where it has no width",
+        (CHANGES, Computation::Output(&KELTNER, PLACE)),
+    )
+    .shown(1)
+    .in_hundredths(1)
+    .defined("(close − KELTNER_LOWER) / (KELTNER_UPPER − KELTNER_LOWER)", "share"),
+    output("DONCHIAN_UPPER", &[20], "highest high of n bars", (WINDOW, Computation::Output(&DONCHIAN, UPPER)))
+        .level(Some("DONCHIAN_POS"))
+        .defined("max_n(high)", "price"),
+    output("DONCHIAN_LOWER", &[20], "lowest low of n bars", (WINDOW, Computation::Output(&DONCHIAN, LOWER)))
+        .level(Some("DONCHIAN_POS"))
+        .defined("min_n(low)", "price"),
+    output(
+        "DONCHIAN_POS",
+        &[20],
+        "place of the close in the range of n bars; 0.5 without a range",
+        (WINDOW, Computation::Output(&DONCHIAN, PLACE)),
+    )
+    .defined("(close − min_n(low)) / (max_n(high) − min_n(low))", "share"),
+    model("HV", &[20], "deviation of log returns, stated for a year of 252 bars", (CHANGES, hv))
+        .defined("100·√252·s_n(ln(close / close[1])), sample deviation", "% a year"),
+    model(
+        "PARKINSON",
+        &[20],
+        "deviation that the bars' ranges tell, stated for a year of 252 bars",
+        (WINDOW, parkinson),
+    )
+    .down_to_one()
+    .defined("100·√(252 / (4·ln 2) · mean_n(ln(high / low)²))", "% a year"),
 ];
 
 pub(super) static DEFAULTS: Defaults = &[
     ("ATR", &[14]),
     ("NATR", &[14]),
+    ("ATR_RATIO", &[5, 20]),
+    ("BB_UPPER", &[]),
+    ("BB_LOWER", &[]),
     ("BB_PCT_B", &[]),
     ("BB_WIDTH", &[]),
+    ("BB_SQUEEZE", &[]),
+    ("KELTNER_POS", &[]),
+    ("DONCHIAN_POS", &[]),
     ("HV", &[10]),
     ("HV", &[20]),
     ("HV", &[60]),
+    ("PARKINSON", &[20]),
 ];
 
 /// Bars a year, to state a daily deviation as a yearly one; other timeframes are scaled alike.
 const BARS_A_YEAR: f64 = 252.0;
+/// Half widths of a squeeze's bands and channel, in deviations and in average ranges.
+const SQUEEZE: (f64, f64) = (2.0, 1.5);
 
-/// Wilder's average true range, seeded by the mean of the first `n`.
-fn atr(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let n = p[0];
-    let len = prices.close.len();
-    let ranges: Vec<f64> = (1..len).map(|bar| prices.true_range(bar)).collect();
-    let mut out = undefined(n, len);
-    if ranges.len() < n {
-        return out;
-    }
-    let mut average = mean(&ranges[..n]);
-    out.push(average);
-    for range in &ranges[n..] {
-        average = (average * (n as f64 - 1.0) + range) / n as f64;
-        out.push(average);
-    }
-    out
+/// The average true range and the same in percent of the close.
+fn average_ranges(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
+    let atr = atr(prices, p[0]);
+    let natr = zip(&atr, prices.close, |atr, close| 100.0 * atr / close);
+    vec![atr, natr]
 }
 
-fn natr(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    zip(&atr(prices, p), prices.close, |atr, close| 100.0 * atr / close)
+/// Wilder's average true range, seeded by the mean of the first `n`. Source: TA-Lib's ATR.
+fn atr(prices: &Prices, n: usize) -> Vec<f64> {
+    from(1, &true_ranges(prices), |ranges| wilder(ranges, n))
 }
 
-fn bb_upper(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    zip(&sma(prices.close, p[0]), &deviation(prices, p[0]), |middle, deviation| middle + p[1] as f64 * deviation)
+/// The true range of each bar, undefined for the first.
+fn true_ranges(prices: &Prices) -> Vec<f64> {
+    let first = prices.close.first().map(|_| f64::NAN);
+    first.into_iter().chain((1..prices.close.len()).map(|bar| prices.true_range(bar))).collect()
 }
 
-fn bb_lower(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    zip(&sma(prices.close, p[0]), &deviation(prices, p[0]), |middle, deviation| middle - p[1] as f64 * deviation)
+fn atr_ratio(prices: &Prices, p: &[usize]) -> Vec<f64> {
+    let (short, long) = (atr(prices, p[0]), atr(prices, p[1]));
+    (0..prices.close.len()).map(|bar| ratio(short[bar], long[bar], prices.close[bar], 1.0)).collect()
 }
 
-/// The close's place between the bands, 0 at the lower one, 1 at the upper; 0.5 where they touch.
-fn bb_pct_b(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let (upper, lower) = (bb_upper(prices, p), bb_lower(prices, p));
+/// Bollinger's bands, the close's place between them, 0 at the lower one, and their distance in percent of the middle.
+fn bands(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
+    let (middle, half) = (sma(prices.close, p[0]), widths(&deviation(prices.close, p[0], 0), p[1]));
+    let mut outputs = around(prices, &middle, &half);
+    outputs.push(zip(&half, &middle, |half, middle| 100.0 * 2.0 * half / middle));
+    outputs
+}
+
+/// The Keltner channel and the close's place in it. Source: Raschke's form, with the exponential average of the range.
+fn keltner(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
+    around(prices, &ema(prices.close, p[0]), &widths(&keltner_ranges(prices, p[0]), p[1]))
+}
+
+fn keltner_ranges(prices: &Prices, n: usize) -> Vec<f64> {
+    from(1, &true_ranges(prices), |values| ema(values, n))
+}
+
+/// So many hundredths of each value.
+fn widths(values: &[f64], hundredths: usize) -> Vec<f64> {
+    values.iter().map(|value| hundredths as f64 / 100.0 * value).collect()
+}
+
+/// Upper end, lower end, and the close's place between them, of what reaches so far on both sides of a middle.
+fn around(prices: &Prices, middle: &[f64], half: &[f64]) -> Vec<Vec<f64>> {
+    let upper = zip(middle, half, |middle, half| middle + half);
+    let lower = zip(middle, half, |middle, half| middle - half);
+    let place = place(prices, &upper, &lower);
+    vec![upper, lower, place]
+}
+
+/// The close's place between two ends, 0 at the lower one, 1 at the upper; 0.5 where they touch.
+fn place(prices: &Prices, upper: &[f64], lower: &[f64]) -> Vec<f64> {
     let place = |bar: usize| {
         let close = prices.close[bar];
         ratio(close - lower[bar], upper[bar] - lower[bar], close, 0.5)
@@ -76,23 +198,41 @@ fn bb_pct_b(prices: &Prices, p: &[usize]) -> Vec<f64> {
     (0..prices.close.len()).map(place).collect()
 }
 
-/// Distance of the bands in percent of their middle.
-fn bb_width(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let deviation = deviation(prices, p[0]);
-    zip(&deviation, &sma(prices.close, p[0]), |deviation, middle| 100.0 * 2.0 * p[1] as f64 * deviation / middle)
+fn bb_squeeze(prices: &Prices, p: &[usize]) -> Vec<f64> {
+    let n = p[0];
+    let (simple, deviation) = (sma(prices.close, n), deviation(prices.close, n, 0));
+    let (exponential, range) = (ema(prices.close, n), keltner_ranges(prices, n));
+    let squeezed = |bar: usize| {
+        // What the channel is wider by on the side where it is least so; of nothing but rounding, it is none.
+        let room = SQUEEZE.1 * range[bar] - SQUEEZE.0 * deviation[bar] - (simple[bar] - exponential[bar]).abs();
+        ratio(room, room.max(0.0), prices.close[bar], 0.0)
+    };
+    let mut out = undefined(n, prices.close.len());
+    out.extend((n..prices.close.len()).map(squeezed));
+    out
 }
 
-/// Population deviation of the close.
-fn deviation(prices: &Prices, n: usize) -> Vec<f64> {
-    rolling(prices.close, n, |window| (squares(window) / window.len() as f64).sqrt())
+fn donchian(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
+    let (upper, lower) = (highest(prices.high, p[0]), lowest(prices.low, p[0]));
+    let place = place(prices, &upper, &lower);
+    vec![upper, lower, place]
 }
 
-/// Sample deviation of log returns over `n` bars, in percent a year of 252 bars.
 fn hv(prices: &Prices, p: &[usize]) -> Vec<f64> {
+    historical(prices, p[0])
+}
+
+/// Sample deviation of log returns over `n` bars, in percent a year.
+pub(super) fn historical(prices: &Prices, n: usize) -> Vec<f64> {
     let returns: Vec<f64> = prices.close.windows(2).map(|pair| (pair[1] / pair[0]).ln()).collect();
     let mut out = undefined(1, prices.close.len());
-    out.extend(rolling(&returns, p[0], |window| {
-        100.0 * (squares(window) / (window.len() as f64 - 1.0) * BARS_A_YEAR).sqrt()
-    }));
+    out.extend(deviation(&returns, n, 1).into_iter().map(|deviation| 100.0 * BARS_A_YEAR.sqrt() * deviation));
     out
+}
+
+/// Source: Parkinson (1980).
+fn parkinson(prices: &Prices, p: &[usize]) -> Vec<f64> {
+    let squares = zip(prices.high, prices.low, |high, low| (high / low).ln().powi(2));
+    let variance = BARS_A_YEAR / (4.0 * std::f64::consts::LN_2);
+    sma(&squares, p[0]).into_iter().map(|mean| 100.0 * (variance * mean.max(0.0)).sqrt()).collect()
 }

@@ -1,21 +1,92 @@
-//! What the traded volume says.
+//! What the traded volume says: whether it comes with rises or falls, and how much of it there is.
 
 use super::{
-    catalogue::{CHANGES, Defaults, Kind, NONE, Prices, WINDOW, model},
-    window::{direction, mean, ratio, rolling, undefined, zip},
+    catalogue::{CHANGES, Computation, Defaults, Kind, LONGER, NONE, Prices, Shared, WINDOW, model, output},
+    window::{deviation, direction, ema, from, ratio, sma, sum, undefined, zip},
 };
 
+static OSCILLATOR: Shared = Shared { compute: oscillator };
+static FORCE: Shared = Shared { compute: force };
+static USUAL_VOLUME: Shared = Shared { compute: usual_volume };
+
 pub(super) static KINDS: &[Kind] = &[
-    model("OBV", &[], "running total of volume signed by the close's change", (NONE, obv)).level(Some("OBV_SLOPE")),
-    model("OBV_SLOPE", &[20], "change of OBV in % of the volume traded; 0 without volume", (CHANGES, obv_slope))
-        .down_to_one(),
-    model("MFI", &[14], "share of money flowing in, %; 0 where none flows", (CHANGES, mfi)),
-    model("VOLUME_RATIO", &[20], "volume beside its mean; 1 where nothing was traded", (WINDOW, volume_ratio)),
+    model("OBV", &[], "on-balance volume, from the first bar on", (NONE, obv))
+        .level(Some("OBV_SLOPE"))
+        .defined("OBV[1] + sign(close − close[1])·volume", "shares"),
+    model("OBV_SLOPE", &[20], "change of OBV beside the volume traded; 0 without volume", (CHANGES, obv_slope))
+        .down_to_one()
+        .defined("100·(OBV − OBV[n]) / Σ_n(volume)", "%"),
+    model("MFI", &[14], "share of the money that came with rises; 0 where less than 1 flowed", (CHANGES, mfi))
+        .defined("100·Σ_n(typical·volume at rises of typical) / Σ_n(the same at rises and falls)", "%"),
+    output(
+        "VOLUME_RATIO",
+        &[20],
+        "volume beside its mean; 1 where nothing was traded",
+        (WINDOW, Computation::Output(&USUAL_VOLUME, 0)),
+    )
+    .defined("volume / SMA_n(volume)", "ratio"),
+    output(
+        "VOLUME_Z",
+        &[20],
+        "volume above its mean in deviations; 0 without any",
+        (WINDOW, Computation::Output(&USUAL_VOLUME, 1)),
+    )
+    .defined("(volume − SMA_n(volume)) / σ_n(volume), population deviation", "deviations"),
+    model(
+        "AD",
+        &[],
+        "Chaikin's accumulation and distribution, from the first bar on; a bar without a range adds nothing",
+        (NONE, accumulation),
+    )
+    .level(Some("CMF"))
+    .defined("AD[1] + volume·((close − low) − (high − close)) / (high − low)", "shares"),
+    model("CMF", &[20], "Chaikin's money flow; 0 without volume", (WINDOW, cmf))
+        .defined("Σ_n(volume·((close − low) − (high − close)) / (high − low)) / Σ_n(volume)", "-1 to 1"),
+    output("ADOSC", &[3, 10], "Chaikin's oscillator", (LONGER, Computation::Output(&OSCILLATOR, 0)))
+        .level(Some("ADOSC_PCT"))
+        .defined("EMA_n(AD) − EMA_m(AD), both seeded by the first AD", "shares"),
+    output(
+        "ADOSC_PCT",
+        &[3, 10],
+        "Chaikin's oscillator beside the mean volume; 0 without volume",
+        (LONGER, Computation::Output(&OSCILLATOR, 1)),
+    )
+    .defined("100·ADOSC_n_m / SMA(volume) over the longer of n and m", "%"),
+    output("FORCE", &[13], "Elder's force index", (CHANGES, Computation::Output(&FORCE, 0)))
+        .level(Some("FORCE_PCT"))
+        .defined("EMA_n((close − close[1])·volume)", "money"),
+    output(
+        "FORCE_PCT",
+        &[13],
+        "mean change of the close, weighted with the money traded; 0 without volume",
+        (CHANGES, Computation::Output(&FORCE, 1)),
+    )
+    .defined("100·FORCE_n / EMA_n(close·volume)", "%"),
+    model("VWAP_DIST", &[20], "close above the mean price by volume; 0 without volume", (WINDOW, vwap_dist))
+        .down_to_one()
+        .defined("100·(close·Σ_n(volume) / Σ_n(typical·volume) − 1)", "%"),
+    model("DOLLAR_VOLUME", &[20], "mean money traded a bar", (WINDOW, dollar_volume))
+        .down_to_one()
+        .level(Some("VOLUME_RATIO"))
+        .defined("SMA_n(close·volume)", "money"),
 ];
 
-pub(super) static DEFAULTS: Defaults = &[("OBV", &[]), ("OBV_SLOPE", &[20]), ("MFI", &[14]), ("VOLUME_RATIO", &[20])];
+pub(super) static DEFAULTS: Defaults = &[
+    ("OBV", &[]),
+    ("OBV_SLOPE", &[20]),
+    ("MFI", &[14]),
+    ("VOLUME_RATIO", &[20]),
+    ("VOLUME_Z", &[20]),
+    ("CMF", &[20]),
+    ("ADOSC", &[3, 10]),
+    ("ADOSC_PCT", &[3, 10]),
+    ("FORCE", &[13]),
+    ("FORCE_PCT", &[13]),
+    ("VWAP_DIST", &[20]),
+    ("DOLLAR_VOLUME", &[20]),
+];
 
-/// On-balance volume from the first bar on: its level depends on where the bars start.
+/// On-balance volume: its level depends on where the bars start. Source: TA-Lib's OBV.
 fn obv(prices: &Prices, _: &[usize]) -> Vec<f64> {
     let mut total = prices.volume.first().copied().unwrap_or(0.0);
     let mut out: Vec<f64> = prices.volume.iter().take(1).copied().collect();
@@ -26,17 +97,12 @@ fn obv(prices: &Prices, _: &[usize]) -> Vec<f64> {
     out
 }
 
-/// Change of on-balance volume over `n` bars in percent of the volume traded in them; 0 without volume.
+/// Change of on-balance volume over `n` bars in percent of the volume traded in them.
 fn obv_slope(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let mut out = undefined(p[0], prices.close.len());
-    let signed = signed_volume(prices);
-    let traded = prices.volume.get(1..).unwrap_or_default();
-    out.extend(
-        signed
-            .windows(p[0])
-            .zip(traded.windows(p[0]))
-            .map(|(signed, traded)| 100.0 * ratio(signed.iter().sum(), traded.iter().sum(), 0.0, 0.0)),
-    );
+    let signed = sum(&signed_volume(prices), p[0]);
+    let traded = sum(prices.volume.get(1..).unwrap_or_default(), p[0]);
+    let mut out = undefined(1, prices.close.len());
+    out.extend(zip(&signed, &traded, |signed, traded| 100.0 * ratio(signed, traded, 0.0, 0.0)));
     out
 }
 
@@ -46,22 +112,113 @@ fn signed_volume(prices: &Prices) -> Vec<f64> {
     changes.map(|(pair, volume)| direction(pair[0], pair[1]) * volume).collect()
 }
 
-/// Share of money that flowed in at rising typical prices. Source: TA-Lib's MFI; 0 where less than 1 flowed.
+/// Share of money that flowed in at rising typical prices. Source: TA-Lib's MFI.
 fn mfi(prices: &Prices, p: &[usize]) -> Vec<f64> {
     let typical = prices.typical();
     let changes = typical.windows(2).zip(prices.volume.iter().skip(1));
     let flows: Vec<f64> = changes.map(|(pair, volume)| direction(pair[0], pair[1]) * pair[1] * volume).collect();
+    let inflows = flows.iter().map(|flow| flow.max(0.0)).collect::<Vec<_>>();
+    let all = flows.iter().map(|flow| flow.abs()).collect::<Vec<_>>();
     let mut out = undefined(1, typical.len());
-    out.extend(rolling(&flows, p[0], |window| {
-        let inflow: f64 = window.iter().filter(|flow| **flow > 0.0).sum();
-        let all: f64 = window.iter().map(|flow| flow.abs()).sum();
-        if all < 1.0 { 0.0 } else { 100.0 * inflow / all }
-    }));
+    let share = |inflow, all| if all < 1.0 { 0.0 } else { 100.0 * inflow / all };
+    out.extend(zip(&sum(&inflows, p[0]), &sum(&all, p[0]), share));
     out
 }
 
-/// Volume beside its own average; 1 where nothing was traded.
-fn volume_ratio(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let average = rolling(prices.volume, p[0], mean);
-    zip(prices.volume, &average, |volume, average| ratio(volume, average, 0.0, 1.0))
+/// Volume beside its mean, and above it in deviations.
+fn usual_volume(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
+    let (mean, deviation) = (sma(prices.volume, p[0]), deviation(prices.volume, p[0], 0));
+    let above = zip(prices.volume, &mean, |volume, mean| volume - mean);
+    let z = |bar: usize| ratio(above[bar], deviation[bar], mean[bar], 0.0);
+    vec![
+        zip(prices.volume, &mean, |volume, mean| ratio(volume, mean, 0.0, 1.0)),
+        (0..prices.volume.len()).map(z).collect(),
+    ]
+}
+
+/// Each bar's volume, weighted by the close's place in its bar: all of it at the high, none in the middle, its negative
+/// at the low.
+fn placed_volume(prices: &Prices) -> Vec<f64> {
+    let placed = |bar: usize| {
+        let (high, low, close) = (prices.high[bar], prices.low[bar], prices.close[bar]);
+        ratio((close - low) - (high - close), high - low, close, 0.0) * prices.volume[bar]
+    };
+    (0..prices.close.len()).map(placed).collect()
+}
+
+/// Source: TA-Lib's AD.
+fn accumulation(prices: &Prices, _: &[usize]) -> Vec<f64> {
+    let mut total = 0.0;
+    let accumulated = placed_volume(prices).into_iter().map(|volume| {
+        total += volume;
+        total
+    });
+    accumulated.collect()
+}
+
+fn cmf(prices: &Prices, p: &[usize]) -> Vec<f64> {
+    zip(&sum(&placed_volume(prices), p[0]), &sum(prices.volume, p[0]), |placed, all| ratio(placed, all, 0.0, 0.0))
+}
+
+/// Two averages of AD, one less the other, and that in percent of the mean volume. Source: TA-Lib's ADOSC.
+///
+/// An average follows its series at a distance. That distance alone is kept, which does not grow with the total.
+fn oscillator(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
+    let placed = placed_volume(prices);
+    let distances = [p[0], p[1]].map(|n| distances(&placed, n));
+    let mut difference = zip(&distances[1], &distances[0], |slow, fast| slow - fast);
+    let hidden = LONGER(p).min(difference.len());
+    difference[..hidden].fill(f64::NAN);
+    let usual = sma(prices.volume, p[0].max(p[1]));
+    let percent = zip(&difference, &usual, |difference, usual| 100.0 * ratio(difference, usual, 0.0, 0.0));
+    vec![difference, percent]
+}
+
+/// How far a running total is above its exponential average, which starts at the first total.
+///
+/// * `steps`: of the total, one a bar.
+fn distances(steps: &[f64], n: usize) -> Vec<f64> {
+    let kept = 1.0 - 2.0 / (n as f64 + 1.0);
+    let mut distance = 0.0;
+    let step = |(bar, step): (usize, &f64)| {
+        // The first total is its own average.
+        if bar > 0 {
+            distance = (distance + step) * kept;
+        }
+        distance
+    };
+    steps.iter().enumerate().map(step).collect()
+}
+
+/// The force index, and its share of the money traded in percent.
+fn force(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
+    let n = p[0];
+    let moved = |bar: usize| {
+        let before = if bar == 0 { f64::NAN } else { prices.close[bar - 1] };
+        (prices.close[bar] - before) * prices.volume[bar]
+    };
+    let moved: Vec<f64> = (0..prices.close.len()).map(moved).collect();
+    let force = from(1, &moved, |values| ema(values, n));
+    let traded = from(1, &money(prices), |values| ema(values, n));
+    let percent = zip(&force, &traded, |force, traded| 100.0 * ratio(force, traded, 0.0, 0.0));
+    vec![force, percent]
+}
+
+/// Money traded in each bar, at its close.
+fn money(prices: &Prices) -> Vec<f64> {
+    zip(prices.close, prices.volume, |close, volume| close * volume)
+}
+
+fn vwap_dist(prices: &Prices, p: &[usize]) -> Vec<f64> {
+    let paid = sum(&zip(&prices.typical(), prices.volume, |typical, volume| typical * volume), p[0]);
+    let traded = sum(prices.volume, p[0]);
+    let distance = |bar: usize| {
+        let mean = ratio(paid[bar], traded[bar], 0.0, prices.close[bar]);
+        100.0 * (prices.close[bar] / mean - 1.0)
+    };
+    (0..prices.close.len()).map(distance).collect()
+}
+
+fn dollar_volume(prices: &Prices, p: &[usize]) -> Vec<f64> {
+    sma(&money(prices), p[0])
 }

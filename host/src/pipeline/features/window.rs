@@ -3,6 +3,18 @@
 //! All return one value a bar, NaN before the first whole window. A value depends on its own and earlier bars alone, in
 //! an order that does not change with what follows, so that a prefix of the bars gives the same bits.
 
+mod average;
+mod blocks;
+mod moments;
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::{
+    average::{Average, ema, push_through, wilder},
+    blocks::{highest, last_highest, last_lowest, lowest, sma, sum},
+    moments::{beta, correlation, covariance, deviation, linear_fit},
+};
+
 /// Differences below this share of a price are noise of rounding: such a range counts as zero.
 const NOISE: f64 = 1e-12;
 
@@ -13,10 +25,29 @@ pub(super) fn undefined(n_bars: usize, len: usize) -> Vec<f64> {
     values
 }
 
-/// A function of each bar's window of `n` bars.
+/// A function of each bar from bar `first` on.
+pub(super) fn each_bar(first: usize, len: usize, of: impl FnMut(usize) -> f64) -> Vec<f64> {
+    let mut out = undefined(first, len);
+    out.extend((first..len).map(of));
+    out
+}
+
+/// Several columns of NaN, for passes that fill them together.
+pub(super) fn columns<const K: usize>(len: usize) -> [Vec<f64>; K] {
+    std::array::from_fn(|_| vec![f64::NAN; len])
+}
+
+/// A function of each bar's window of `n` bars, in `n` steps a bar; for what no shorter way is known.
 pub(super) fn rolling(values: &[f64], n: usize, of: impl Fn(&[f64]) -> f64) -> Vec<f64> {
     let mut out = undefined(n - 1, values.len());
     out.extend(values.windows(n).map(of));
+    out
+}
+
+/// A function of the values from bar `first` on, which may be undefined before: NaN there, its values from then on.
+pub(super) fn from(first: usize, values: &[f64], of: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
+    let mut out = undefined(first, values.len());
+    out.extend(of(values.get(first..).unwrap_or_default()));
     out
 }
 
@@ -31,42 +62,6 @@ pub(super) fn squares(values: &[f64]) -> f64 {
     values.iter().map(|value| (value - mean).powi(2)).sum()
 }
 
-/// Largest value.
-pub(super) fn highest(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
-}
-
-/// Smallest value.
-pub(super) fn lowest(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::INFINITY, f64::min)
-}
-
-/// Simple moving average.
-pub(super) fn sma(values: &[f64], n: usize) -> Vec<f64> {
-    rolling(values, n, mean)
-}
-
-/// Exponential moving average with factor `2 / (n + 1)`, seeded by the mean of its first `n` values.
-pub(super) fn ema(values: &[f64], n: usize) -> Vec<f64> {
-    ema_from(values, n, n - 1)
-}
-
-/// The same, its first value being at bar `first` and seeded by the mean of the `n` values up to there.
-pub(super) fn ema_from(values: &[f64], n: usize, first: usize) -> Vec<f64> {
-    let mut out = undefined(first, values.len());
-    if first >= values.len() {
-        return out;
-    }
-    let factor = 2.0 / (n as f64 + 1.0);
-    let mut average = mean(&values[first + 1 - n..=first]);
-    out.push(average);
-    for value in &values[first + 1..] {
-        average += (value - average) * factor;
-        out.push(average);
-    }
-    out
-}
-
 /// `numerator / denominator`, or `otherwise` where the denominator is nothing but noise beside `scale`.
 pub(super) fn ratio(numerator: f64, denominator: f64, scale: f64, otherwise: f64) -> f64 {
     if denominator.abs() <= NOISE * scale.abs() { otherwise } else { numerator / denominator }
@@ -78,8 +73,13 @@ pub(super) fn zip(left: &[f64], right: &[f64], with: impl Fn(f64, f64) -> f64) -
 }
 
 /// `100 · (left / right − 1)`, 0 where right is 0.
+pub(super) fn percent(left: f64, right: f64) -> f64 {
+    100.0 * (ratio(left, right, left, 1.0) - 1.0)
+}
+
+/// The same of each bar.
 pub(super) fn percent_above(left: &[f64], right: &[f64]) -> Vec<f64> {
-    zip(left, right, |left, right| 100.0 * (ratio(left, right, left, 1.0) - 1.0))
+    zip(left, right, percent)
 }
 
 /// 1 for a rise, -1 for a fall, 0 where the two differ by nothing but noise.

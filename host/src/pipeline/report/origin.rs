@@ -22,7 +22,7 @@ pub(super) fn provenance(inputs: &Inputs<'_>) -> Provenance {
 
 fn bars(inputs: &Inputs<'_>) -> Bars {
     let market = inputs.market;
-    let symbols = market.bars.iter().map(|bars| {
+    let of_symbol = |bars: &crate::pipeline::bars::Bars| {
         let days = bars.session_days(market.timeframe);
         let date = |day: Option<&i32>| day.copied().map(iso_date).unwrap_or_default();
         BarsOfSymbol {
@@ -31,8 +31,13 @@ fn bars(inputs: &Inputs<'_>) -> Bars {
             from: date(days.first()),
             to: date(days.last()),
         }
-    });
-    Bars { source: inputs.source.to_owned(), sha256: market.sha256.clone(), symbols: symbols.collect() }
+    };
+    Bars {
+        source: inputs.source.to_owned(),
+        sha256: market.sha256.clone(),
+        symbols: market.bars.iter().map(of_symbol).collect(),
+        benchmarks: market.benchmarks.iter().map(of_symbol).collect(),
+    }
 }
 
 fn unresolved(inputs: &Inputs<'_>) -> BTreeMap<String, String> {

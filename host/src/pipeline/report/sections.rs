@@ -65,6 +65,9 @@ pub struct Bars {
     pub sha256: String,
     /// What each symbol has.
     pub symbols: Vec<BarsOfSymbol>,
+    /// What each symbol has that features compare with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub benchmarks: Vec<BarsOfSymbol>,
 }
 
 /// The bars of one symbol.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::pipeline::{
-    features::{FeatureReport, LeftOut, Unresolved},
+    features::{FeatureReport, Lack, LeftOut, Unresolved},
     search::tests::panel::Panel,
 };
 
@@ -20,7 +20,7 @@ fn score_rules(panel: &Panel, entry_rules: &[Rule], exit_rules: &[Rule], thresho
             reason: "unknown name".to_owned(),
             nearest: Some("SIGNAL".to_owned()),
         }],
-        left_out: vec![LeftOut { name: "SMA_400".to_owned(), needs_bars: 399, has_bars: 320 }],
+        left_out: vec![LeftOut { name: "SMA_400".to_owned(), lack: Lack::WarmUp { needs_bars: 399, has_bars: 320 } }],
         warm_up_bars: 320,
     };
     let asked = Asked {

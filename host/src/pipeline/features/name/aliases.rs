@@ -1,0 +1,113 @@
+//! Other spellings of stems: TA-Lib's, pandas-ta's, and what strategy designers write.
+//!
+//! Only what means the same numbers is here. A spelling that carries the same stem with other parameters says which.
+
+/// Another spelling of a stem.
+#[derive(Debug)]
+pub(in super::super) struct Alias {
+    /// The spelling, upper case.
+    pub(in super::super) spelling: &'static str,
+    /// The stem that it means.
+    pub(in super::super) stem: &'static str,
+    /// Parameters where the spelling carries none; empty for the kind's own.
+    pub(super) usual: &'static [usize],
+    /// Which of the kind's parameters each number of the spelling is; empty where they come in order.
+    pub(super) order: &'static [usize],
+}
+
+const fn alias(spelling: &'static str, stem: &'static str) -> Alias {
+    Alias { spelling, stem, usual: &[], order: &[] }
+}
+
+impl Alias {
+    /// Other parameters where the spelling carries none.
+    const fn usual(mut self, usual: &'static [usize]) -> Self {
+        self.usual = usual;
+        self
+    }
+
+    /// Numbers in another order; two that are the same parameter must be equal.
+    const fn order(mut self, order: &'static [usize]) -> Self {
+        self.order = order;
+        self
+    }
+}
+
+pub(in super::super) static ALIASES: &[Alias] = &[
+    alias("MA", "SMA"),
+    alias("PRICE_VS_SMA", "PRICE_TO_SMA"),
+    alias("PRICE_VS_EMA", "PRICE_TO_EMA"),
+    alias("MACD", "MACD_LINE"),
+    alias("MACDS", "MACD_SIGNAL"),
+    alias("MACDSIGNAL", "MACD_SIGNAL"),
+    alias("MACDH", "MACD_HIST"),
+    alias("MACDHIST", "MACD_HIST"),
+    alias("MACD_HISTOGRAM", "MACD_HIST"),
+    alias("PPO", "PPO_LINE"),
+    alias("PPOS", "PPO_SIGNAL"),
+    alias("PPOH", "PPO_HIST"),
+    alias("DMP", "PLUS_DI"),
+    alias("DI_PLUS", "PLUS_DI"),
+    alias("DMN", "MINUS_DI"),
+    alias("DI_MINUS", "MINUS_DI"),
+    alias("STOCH", "STOCH_K"),
+    alias("STOCHK", "STOCH_K"),
+    alias("SLOWK", "STOCH_K"),
+    alias("STOCH_SLOWK", "STOCH_K"),
+    alias("STOCHD", "STOCH_D"),
+    alias("SLOWD", "STOCH_D"),
+    alias("STOCH_SLOWD", "STOCH_D"),
+    alias("WILLIAMS_R", "WILLR"),
+    alias("ATRR", "ATR"),
+    alias("AVERAGE_TRUE_RANGE", "ATR"),
+    alias("ATR_PCT", "NATR"),
+    alias("ATR_PERCENT", "NATR"),
+    alias("ATRP", "NATR"),
+    alias("BBU", "BB_UPPER"),
+    alias("BBANDS_UPPER", "BB_UPPER"),
+    alias("BBL", "BB_LOWER"),
+    alias("BBANDS_LOWER", "BB_LOWER"),
+    alias("BBP", "BB_PCT_B"),
+    alias("BB_PERCENT_B", "BB_PCT_B"),
+    alias("BB_PCT", "BB_PCT_B"),
+    alias("PERCENT_B", "BB_PCT_B"),
+    alias("BBB", "BB_WIDTH"),
+    alias("BB_BANDWIDTH", "BB_WIDTH"),
+    alias("TTM_SQUEEZE", "BB_SQUEEZE"),
+    alias("SQUEEZE", "BB_SQUEEZE"),
+    alias("KCUE", "KELTNER_UPPER"),
+    alias("KCLE", "KELTNER_LOWER"),
+    alias("DCU", "DONCHIAN_UPPER").order(&[0, 0]),
+    alias("DCL", "DONCHIAN_LOWER").order(&[0, 0]),
+    alias("HIST_VOL", "HV"),
+    alias("HISTORICAL_VOLATILITY", "HV"),
+    alias("REALIZED_VOL", "HV"),
+    alias("VOLATILITY", "HV"),
+    alias("PARKINSON_VOL", "PARKINSON"),
+    alias("CHAIKIN_AD", "AD"),
+    alias("ADL", "AD"),
+    alias("CHAIKIN_MONEY_FLOW", "CMF"),
+    alias("CHAIKIN_OSC", "ADOSC"),
+    alias("EFI", "FORCE"),
+    alias("FORCE_INDEX", "FORCE"),
+    alias("MONEY_FLOW_INDEX", "MFI"),
+    alias("RELATIVE_VOLUME", "VOLUME_RATIO"),
+    alias("RVOL", "VOLUME_RATIO"),
+    alias("VOLUME_ZSCORE", "VOLUME_Z"),
+    alias("PRICE_TO_VWAP", "VWAP_DIST"),
+    alias("PRICE_VS_VWAP", "VWAP_DIST"),
+    alias("ROC", "RET").usual(&[10]),
+    alias("RETURN", "RET"),
+    alias("RETURNS", "RET"),
+    alias("GAP", "GAP_PCT"),
+    alias("ZS", "ZSCORE"),
+    alias("CONSECUTIVE_UP", "CONSEC_UP"),
+    alias("STREAK", "CONSEC_UP"),
+    alias("DIST_FROM_HIGH", "DIST_HIGH"),
+    alias("DIST_FROM_LOW", "DIST_LOW"),
+    alias("PRICE", "CLOSE"),
+    alias("WEEKDAY", "DAY_OF_WEEK"),
+    alias("DAYOFWEEK", "DAY_OF_WEEK"),
+    alias("RELATIVE_STRENGTH", "REL_STRENGTH"),
+    alias("CORRELATION", "CORR"),
+];

@@ -1,0 +1,48 @@
+//! Averages of the close, its distance from them, and how two of them cross.
+
+use super::super::{
+    catalogue::{Prices, Shared},
+    window::{Average, columns, percent, percent_above, push_through, sma},
+};
+
+/// The average, and the close above it in percent.
+pub(super) static SIMPLE: Shared = Shared {
+    compute: |prices, p| {
+        let average = sma(prices.close, p[0]);
+        let above = percent_above(prices.close, &average);
+        vec![average, above]
+    },
+};
+
+/// The same of the exponential average.
+pub(super) static EXPONENTIAL: Shared = Shared {
+    compute: |prices, p| {
+        let mut average = Average::exponential(p[0]);
+        let [mut level, mut above] = columns(prices.close.len());
+        for ((&close, level), above) in prices.close.iter().zip(&mut level).zip(&mut above) {
+            *level = average.push(close);
+            *above = percent(close, *level);
+        }
+        vec![level, above]
+    },
+};
+
+pub(super) fn sma_cross(prices: &Prices, p: &[usize]) -> Vec<f64> {
+    percent_above(&sma(prices.close, p[0]), &sma(prices.close, p[1]))
+}
+
+pub(super) fn ema_cross(prices: &Prices, p: &[usize]) -> Vec<f64> {
+    let (mut fast, mut slow) = (Average::exponential(p[0]), Average::exponential(p[1]));
+    prices.close.iter().map(|&close| percent(fast.push(close), slow.push(close))).collect()
+}
+
+/// Change of an average of an average of an average. Source: TA-Lib's TRIX.
+pub(super) fn trix(prices: &Prices, p: &[usize]) -> Vec<f64> {
+    let mut averages = [0; 3].map(|_| Average::exponential(p[0]));
+    let mut before = f64::NAN;
+    let change = |&close: &f64| {
+        let value = push_through(&mut averages, close);
+        percent(value, std::mem::replace(&mut before, value))
+    };
+    prices.close.iter().map(change).collect()
+}

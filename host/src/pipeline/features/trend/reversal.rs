@@ -1,0 +1,105 @@
+//! Stops that trail the price and turn when it reaches them.
+
+use super::super::{
+    catalogue::{Prices, Shared},
+    window::{Average, columns, direction},
+};
+
+/// Wilder's parabolic stop, and the close's side of it: 1 above, -1 below, 0 upon it.
+pub(super) static PARABOLIC: Shared = Shared {
+    compute: |prices, p| {
+        let [mut level, mut side] = columns(prices.close.len());
+        let mut stop = Parabolic::start(prices, p);
+        for bar in 1..prices.close.len() {
+            level[bar] = stop.step(prices, bar);
+            side[bar] = direction(level[bar], prices.close[bar]);
+        }
+        vec![level, side]
+    },
+};
+
+/// State of the parabolic stop before a bar. Source: TA-Lib's SAR.
+struct Parabolic {
+    /// 1 while the stop trails a rise from below, -1 while it trails a fall from above.
+    side: f64,
+    stop: f64,
+    /// The furthest price of the move.
+    extreme: f64,
+    acceleration: f64,
+    step: f64,
+    most: f64,
+}
+
+impl Parabolic {
+    /// Starts with the direction of the second bar, from the far end of the first.
+    fn start(prices: &Prices, p: &[usize]) -> Self {
+        let falls = prices.close.len() > 1 && prices.directional_movement(1).1 > 0.0;
+        let (most, step) = (p[1] as f64 / 100.0, p[0].min(p[1]) as f64 / 100.0);
+        let side = if falls { -1.0 } else { 1.0 };
+        let mut start = Self { side, stop: 0.0, extreme: 0.0, acceleration: step, step, most };
+        if prices.close.len() > 1 {
+            (start.stop, start.extreme) = (start.near(prices, 0), start.far(prices, 1));
+        }
+        start
+    }
+
+    /// Moves past a bar after the first; the stop at that bar.
+    fn step(&mut self, prices: &Prices, bar: usize) -> f64 {
+        let far = self.far(prices, bar);
+        if self.side * direction(self.stop, self.near(prices, bar)) <= 0.0 {
+            self.side = -self.side;
+            self.stop = self.clear(prices, self.extreme, bar);
+            (self.extreme, self.acceleration) = (self.far(prices, bar), self.step);
+        } else if self.side * (far - self.extreme) > 0.0 {
+            (self.extreme, self.acceleration) = (far, (self.acceleration + self.step).min(self.most));
+        }
+        let stop = self.stop;
+        self.stop = self.clear(prices, stop + self.acceleration * (self.extreme - stop), bar);
+        stop
+    }
+
+    /// A stop that the last two bars have not reached; the bar before the second does not count.
+    fn clear(&self, prices: &Prices, stop: f64, bar: usize) -> f64 {
+        let (before, now) = (self.near(prices, (bar - 1).max(1)), self.near(prices, bar));
+        if self.side > 0.0 { stop.min(before).min(now) } else { stop.max(before).max(now) }
+    }
+
+    /// The end of a bar that comes near the stop.
+    fn near(&self, prices: &Prices, bar: usize) -> f64 {
+        if self.side > 0.0 { prices.low[bar] } else { prices.high[bar] }
+    }
+
+    /// The end of a bar that the move goes to.
+    fn far(&self, prices: &Prices, bar: usize) -> f64 {
+        if self.side > 0.0 { prices.high[bar] } else { prices.low[bar] }
+    }
+}
+
+/// The band that the price has not crossed, and its side: 1 while it trails from below, -1 from above.
+///
+/// Bands lie `m` average true ranges from the bar's middle; each moves towards the price alone, until a close is beyond
+/// it. The side turns when the close is beyond the band that it trails. It starts with 1.
+pub(super) static SUPERTREND: Shared = Shared {
+    compute: |prices, p| {
+        let [mut level, mut side] = columns(prices.close.len());
+        let mut range = Average::wilder(p[0]);
+        let (mut upper, mut lower, mut now) = (f64::INFINITY, f64::NEG_INFINITY, 1.0);
+        for bar in 1..prices.close.len() {
+            let distance = p[1] as f64 * range.push(prices.true_range(bar));
+            if bar < p[0] {
+                continue;
+            }
+            let (middle, before, close) =
+                ((prices.high[bar] + prices.low[bar]) / 2.0, prices.close[bar - 1], prices.close[bar]);
+            upper = if direction(upper, before) > 0.0 { middle + distance } else { upper.min(middle + distance) };
+            lower = if direction(lower, before) < 0.0 { middle - distance } else { lower.max(middle - distance) };
+            let crossed = if now > 0.0 { direction(lower, close) < 0.0 } else { direction(upper, close) > 0.0 };
+            if crossed {
+                now = -now;
+            }
+            side[bar] = now;
+            level[bar] = if now > 0.0 { lower } else { upper };
+        }
+        vec![level, side]
+    },
+};

@@ -1,0 +1,103 @@
+//! Second moments of windows: deviation, covariance, a line through the values.
+//!
+//! Distances are summed from a value of the window itself, the reference, not from its mean, which would take a second
+//! pass, nor from zero, which would cancel. That value is one of the `n`, so its own squared distance from the mean is
+//! part of the sum of squares Q: with the mean distance m, Q ≥ m², while the sums lose n·m² ≤ n·Q between them. At worst
+//! n times the rounding of one number is lost, whatever the values are and whatever stood before the window; a window
+//! of equal values has distances of exactly 0.
+
+use super::{NOISE, blocks::sum_windows, undefined};
+
+/// Standard deviation of the last `n` values; exactly 0 where they are equal.
+///
+/// * `ddof`: 0 for the population's, 1 for the sample's.
+pub(in super::super) fn deviation(values: &[f64], n: usize, ddof: usize) -> Vec<f64> {
+    let (share, free) = (1.0 / n as f64, 1.0 / n.saturating_sub(ddof).max(1) as f64);
+    let mut out = vec![f64::NAN; values.len()];
+    let terms = |bar: usize, reference: usize| {
+        let distance = values[bar] - values[reference];
+        [distance, distance * distance]
+    };
+    sum_windows((values.len(), n), terms, |[sum, squares], _, bar| {
+        out[bar] = ((squares - sum * sum * share).max(0.0) * free).sqrt();
+    });
+    out
+}
+
+/// Sums over one window of two series.
+#[derive(Clone, Copy)]
+struct Comoments {
+    /// Squared distances of the left values from their mean.
+    left: f64,
+    /// The same of the right values.
+    right: f64,
+    /// Products of both distances.
+    both: f64,
+    /// Squared values so small beside the series that distances of that size are noise.
+    noise: (f64, f64),
+}
+
+fn comoments(left: &[f64], right: &[f64], n: usize, of: impl Fn(Comoments) -> f64) -> Vec<f64> {
+    let len = left.len().min(right.len());
+    let share = 1.0 / n as f64;
+    let mut out = vec![f64::NAN; len];
+    let terms = |bar: usize, reference: usize| {
+        let (left, right) = (left[bar] - left[reference], right[bar] - right[reference]);
+        [left, right, left * left, right * right, left * right]
+    };
+    sum_windows((len, n), terms, |[sum_left, sum_right, left_left, right_right, both], reference, bar| {
+        out[bar] = of(Comoments {
+            left: (left_left - sum_left * sum_left * share).max(0.0),
+            right: (right_right - sum_right * sum_right * share).max(0.0),
+            both: both - sum_left * sum_right * share,
+            noise: (squared_noise(left[reference], n), squared_noise(right[reference], n)),
+        });
+    });
+    out
+}
+
+/// The sum of squares that rounding alone gives to `n` equal values.
+fn squared_noise(value: f64, n: usize) -> f64 {
+    (NOISE * value).powi(2) * n as f64
+}
+
+/// Population covariance of the last `n` pairs.
+pub(in super::super) fn covariance(left: &[f64], right: &[f64], n: usize) -> Vec<f64> {
+    comoments(left, right, n, |sums| sums.both / n as f64)
+}
+
+/// Correlation of the last `n` pairs, -1 to 1; 0 where one of the two does not change.
+pub(in super::super) fn correlation(left: &[f64], right: &[f64], n: usize) -> Vec<f64> {
+    comoments(left, right, n, |Comoments { left, right, both, noise }| {
+        let changes = left > noise.0 && right > noise.1;
+        if changes { (both / (left.sqrt() * right.sqrt())).clamp(-1.0, 1.0) } else { 0.0 }
+    })
+}
+
+/// Slope of the left values on the right ones over the last `n` pairs; 0 where the right ones do not change.
+pub(in super::super) fn beta(left: &[f64], right: &[f64], n: usize) -> Vec<f64> {
+    comoments(left, right, n, |sums| if sums.right > sums.noise.1 { sums.both / sums.right } else { 0.0 })
+}
+
+/// The line of least squares through the last `n` values: its slope a bar, and the share of their variance that it
+/// explains, 0 to 1; both 0 where they are equal.
+pub(in super::super) fn linear_fit(values: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
+    let (count, middle) = (n as f64, (n as f64 - 1.0) / 2.0);
+    // A single bar has no slope; any weight gives it 0.
+    let of_bars = (count * (count * count - 1.0) / 12.0).max(0.5);
+    let (share, by_bars) = (1.0 / count, 1.0 / of_bars);
+    let (mut slopes, mut explained) = (vec![f64::NAN; values.len()], vec![f64::NAN; values.len()]);
+    let bars_after = |bar: usize, reference: usize| (bar as i64 - reference as i64) as f64;
+    let terms = |bar: usize, reference: usize| {
+        let distance = values[bar] - values[reference];
+        [distance, distance * distance, distance * bars_after(bar, reference)]
+    };
+    sum_windows((values.len(), n), terms, |[sum, squares, by_bar], reference, bar| {
+        let slope = (by_bar - sum * (bars_after(bar, reference) - middle)) * by_bars;
+        let of_values = squares - sum * sum * share;
+        slopes[bar] = slope;
+        let changes = of_values > squared_noise(values[reference], n);
+        explained[bar] = if changes { (slope * slope * of_bars / of_values).min(1.0) } else { 0.0 };
+    });
+    (slopes, explained)
+}

@@ -1,0 +1,163 @@
+//! Claims about moving windows.
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+
+const TOLERANCE: f64 = 1e-9;
+
+/// Series that running sums do badly on: jumps over many orders of magnitude and back, constant stretches, ties.
+fn hostile() -> impl Strategy<Value = Vec<f64>> {
+    let stretch = prop_oneof![
+        (1e-3f64..1e3, 1usize..40).prop_map(|(value, n)| vec![value; n]),
+        (1e9f64..1e12, 1usize..3).prop_map(|(value, n)| vec![value; n]),
+        prop::collection::vec(1e-3f64..1e3, 1..40),
+        prop::collection::vec((1u32..4).prop_map(f64::from), 1..40),
+        (1e6f64..1e9, prop::collection::vec(0.0f64..1e-3, 1..40))
+            .prop_map(|(level, steps)| steps.into_iter().map(|step| level + step).collect()),
+    ];
+    prop::collection::vec(stretch, 1..8).prop_map(|stretches| stretches.concat())
+}
+
+/// Two of them of one length.
+fn hostile_pairs() -> impl Strategy<Value = Vec<(f64, f64)>> {
+    (hostile(), hostile()).prop_map(|(left, right)| left.into_iter().zip(right).collect())
+}
+
+/// Whether both agree at every bar, beside the size of what was added up.
+fn assert_agree(found: &[f64], direct: &[f64], size: impl Fn(usize) -> f64) -> Result<(), TestCaseError> {
+    prop_assert_eq!(found.len(), direct.len());
+    for (bar, (found, direct)) in found.iter().zip(direct).enumerate() {
+        let agree = (found - direct).abs() <= TOLERANCE * size(bar).max(direct.abs());
+        prop_assert!(agree || found.is_nan() && direct.is_nan(), "bar {bar}: {found}, directly {direct}");
+    }
+    Ok(())
+}
+
+fn direct_deviation(window: &[f64], ddof: usize) -> f64 {
+    (squares(window) / (window.len() - ddof) as f64).sqrt()
+}
+
+/// Sum of products of distances from the means.
+fn products(left: &[f64], right: &[f64]) -> f64 {
+    let means = (mean(left), mean(right));
+    left.iter().zip(right).map(|(left, right)| (left - means.0) * (right - means.1)).sum()
+}
+
+/// A function of both windows that end at each bar.
+fn rolling_pairs(left: &[f64], right: &[f64], n: usize, of: impl Fn(&[f64], &[f64]) -> f64) -> Vec<f64> {
+    let mut out = undefined(n - 1, left.len());
+    out.extend(left.windows(n).zip(right.windows(n)).map(|(left, right)| of(left, right)));
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn sums_means_and_extremes_equal_those_of_each_window(values in hostile(), n in 1usize..60) {
+        assert_agree(&sum(&values, n), &rolling(&values, n, |window| window.iter().sum()), |_| 1.0)?;
+        assert_agree(&sma(&values, n), &rolling(&values, n, mean), |_| 1.0)?;
+        let largest = rolling(&values, n, |window| window.iter().copied().fold(0.0, f64::max));
+        let smallest = rolling(&values, n, |window| window.iter().copied().fold(f64::INFINITY, f64::min));
+        let exactly = |found: Vec<f64>, direct: Vec<f64>| {
+            found.into_iter().zip(direct).all(|(found, direct)| found == direct || found.is_nan() && direct.is_nan())
+        };
+        prop_assert!(exactly(highest(&values, n), largest) && exactly(lowest(&values, n), smallest));
+        let since = |wins: fn(f64, f64) -> bool| rolling(&values, n, |window| {
+            let newest = window.len() - 1;
+            let best = (0..newest).rev().fold(newest, |best, bar| if wins(window[bar], window[best]) { bar } else { best });
+            (newest - best) as f64
+        });
+        prop_assert!(exactly(last_highest(&values, n), since(|older, newer| older > newer)));
+        prop_assert!(exactly(last_lowest(&values, n), since(|older, newer| older < newer)));
+    }
+
+    #[test]
+    fn deviations_equal_those_of_two_passes_whatever_stood_before_the_window(values in hostile(), n in 2usize..60) {
+        for ddof in [0, 1] {
+            let direct = rolling(&values, n, |window| direct_deviation(window, ddof));
+            // Two passes round the mean itself, which is off by that much.
+            let rounding = |bar: usize| 1e-6 * values[bar];
+            assert_agree(&deviation(&values, n, ddof), &direct, rounding)?;
+        }
+    }
+
+    #[test]
+    fn windows_of_equal_values_deviate_by_exactly_nothing(before in hostile(), value in 1e-6f64..1e9, n in 2usize..40) {
+        let values = [before.clone(), vec![value; 2 * n]].concat();
+        let constant = before.len() + n - 1;
+        let (slopes, explained) = linear_fit(&values, n);
+        let zeros = [deviation(&values, n, 0), deviation(&values, n, 1), slopes, explained];
+        prop_assert!(zeros.iter().all(|found| found[constant..].iter().all(|&found| found == 0.0)));
+        prop_assert!(sma(&values, n)[constant..].iter().all(|&found| found == value));
+        let moving: Vec<f64> = (0..values.len()).map(|bar| (bar as f64).sin()).collect();
+        for found in [beta(&moving, &values, n), correlation(&moving, &values, n), covariance(&moving, &values, n)] {
+            prop_assert!(found[constant..].iter().all(|&found| found == 0.0));
+        }
+    }
+
+    #[test]
+    fn two_series_move_together_as_two_passes_say(pairs in hostile_pairs(), n in 2usize..60) {
+        let (left, right): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+        let spread = |values: &[f64], bar: usize| direct_deviation(&values[(bar + 1).saturating_sub(n)..=bar], 0);
+        let rounding = |values: &[f64], bar: usize| 1e-6 * values[bar] + spread(values, bar);
+        let direct = rolling_pairs(&left, &right, n, |left, right| products(left, right) / left.len() as f64);
+        assert_agree(&covariance(&left, &right, n), &direct, |bar| rounding(&left, bar) * rounding(&right, bar))?;
+
+        let changes = |values: &[f64]| direct_deviation(values, 0) > 1e-6 * mean(values);
+        let direct = rolling_pairs(&left, &right, n, |left, right| {
+            let known = changes(left) && changes(right);
+            let both = squares(left).sqrt() * squares(right).sqrt();
+            if known { products(left, right) / both } else { f64::INFINITY }
+        });
+        for (found, direct) in correlation(&left, &right, n).into_iter().zip(direct) {
+            prop_assert!(!direct.is_finite() || (found - direct).abs() < TOLERANCE, "{found}, directly {direct}");
+            prop_assert!(found.is_nan() || (-1.0..=1.0).contains(&found));
+        }
+        let direct = rolling_pairs(&left, &right, n, |left, right| {
+            if changes(right) { products(left, right) / squares(right) } else { f64::INFINITY }
+        });
+        for (bar, (found, direct)) in beta(&left, &right, n).into_iter().zip(direct).enumerate().skip(n - 1) {
+            let size = direct.abs().max(spread(&left, bar) / spread(&right, bar));
+            prop_assert!(!direct.is_finite() || (found - direct).abs() <= TOLERANCE * size, "{found}, directly {direct}");
+            prop_assert!(found.is_finite());
+        }
+    }
+
+    #[test]
+    fn lines_through_windows_are_those_of_least_squares(values in hostile(), n in 2usize..60) {
+        let bars: Vec<f64> = (0..n).map(|bar| bar as f64).collect();
+        let (slopes, explained) = linear_fit(&values, n);
+        for (bar, window) in values.windows(n).enumerate().map(|(start, window)| (start + n - 1, window)) {
+            let (both, of_bars, of_values) = (products(&bars, window), squares(&bars), squares(window));
+            let size = (of_values / of_bars).sqrt() + 1e-6 * values[bar];
+            prop_assert!((slopes[bar] - both / of_bars).abs() <= TOLERANCE * size);
+            prop_assert!((0.0..=1.0).contains(&explained[bar]));
+            if of_values.sqrt() > 1e-6 * values[bar] {
+                prop_assert!((explained[bar] - both * both / (of_bars * of_values)).abs() < TOLERANCE);
+            }
+        }
+    }
+
+    #[test]
+    fn averages_of_a_constant_are_that_constant(value in 1e-6f64..1e9, n in 1usize..60) {
+        let values = vec![value; 200];
+        for found in [ema(&values, n), wilder(&values, n)] {
+            prop_assert!(found[n - 1..].iter().all(|&found| found == value));
+        }
+    }
+}
+
+#[test]
+fn a_series_shorter_than_the_window_has_no_value() {
+    for n_bars in 0..5 {
+        let values = vec![1.0; n_bars];
+        let (slopes, explained) = linear_fit(&values, 5);
+        let pairs = beta(&values, &values, 5);
+        for found in [sma(&values, 5), ema(&values, 5), highest(&values, 5), slopes, explained, pairs] {
+            assert!(found.len() == n_bars && found.iter().all(|value| value.is_nan()));
+        }
+    }
+}
