@@ -159,7 +159,7 @@ fn asked_features_are_in_the_table_and_the_others_in_the_report() {
     assert_eq!(report.unresolved.len(), 1);
     let codes: Vec<String> = report.warnings().into_iter().map(|warning| warning.code).collect();
     assert_eq!(codes, ["unresolved_feature", "feature_left_out", "feature_left_out"]);
-    let left_out = LeftOut { name: "SMA_390".to_owned(), needs_bars: 389, has_bars: 320 };
+    let left_out = LeftOut { name: "SMA_390".to_owned(), lack: Lack::WarmUp { needs_bars: 389, has_bars: 320 } };
     assert!(report.left_out.contains(&left_out), "{:?}", report.left_out);
     for name in ["RSI_9", "EMA_9", "PRICE_TO_EMA_9", "NATR_14", "HV_20", "MACD_HIST", "PPO_HIST"] {
         assert!(table.by_name(name).is_some(), "{name}");
