@@ -9,7 +9,9 @@ use crate::config::PolygonConfig;
 use crate::pipeline::bars::Source;
 
 pub mod folder;
+pub mod parquet;
 pub mod polygon;
+mod times;
 
 /// A configured source, ready to be opened in another process.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ pub mod build;
 pub mod command;
 pub mod jobs;
 pub mod market;
+pub mod polygon;
 pub mod processes;
 pub mod redis_server;
 pub mod worker;

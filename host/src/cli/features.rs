@@ -1,15 +1,15 @@
-//! `oculus-host features`: what features there are, and their values.
+//! `oculus-host features`: technical features.
 
 use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::config::Config;
 
 mod columns;
 mod compute;
 mod list;
 mod write;
-
-use clap::Subcommand;
-
-use crate::config::Config;
 
 /// Commands on features.
 #[derive(Subcommand)]

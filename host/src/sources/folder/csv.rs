@@ -5,17 +5,15 @@
 
 use std::path::Path;
 
-use jiff::{Timestamp, civil, tz::TimeZone};
 use polars::prelude::{CsvReadOptions, DataFrame, SerReader, StringChunked};
 
 use crate::job::failure::Failure;
 use crate::job::progress::Phase;
 use crate::job::request::Timeframe;
 use crate::pipeline::bars::{Row, refused, time_column};
+use crate::sources::times;
 
 const PRICES: [&str; 5] = ["open", "high", "low", "close", "volume"];
-/// Numbers of this size and more are milliseconds: as seconds they would lie after the year 5100.
-const LEAST_MILLISECONDS: i64 = 100_000_000_000;
 const HINT: &str =
     "a bars file has a header and the columns date (or timestamp for intraday), open, high, low, close, volume";
 
@@ -85,8 +83,8 @@ impl Place<'_> {
 
     fn time(&self, name: &str, text: Option<&str>) -> Result<i64, Failure> {
         let (parse, needed): (fn(&str) -> Option<i64>, _) = match name {
-            "date" => (parse_date, "a date such as 2024-01-02"),
-            _ => (parse_timestamp, "a UTC time such as 2024-01-02T14:30:00Z, or seconds since 1970"),
+            "date" => (times::of_date, times::NEEDED_DATE),
+            _ => (times::of_time, times::NEEDED_TIME),
         };
         text.map(str::trim).and_then(parse).ok_or_else(|| self.wrong(name, text, needed))
     }
@@ -96,20 +94,4 @@ impl Place<'_> {
             .map_or_else(|| "nothing".to_owned(), |text| format!("{:?}", text.chars().take(40).collect::<String>()));
         refused("bad_bars", format!("{} line {}: {name} is {found}, needed {needed}", self.file, self.line), HINT)
     }
-}
-
-fn parse_date(text: &str) -> Option<i64> {
-    let date = text.parse::<civil::Date>().ok()?;
-    TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok().map(|midnight| midnight.as_second())
-}
-
-fn parse_timestamp(text: &str) -> Option<i64> {
-    if let Ok(number) = text.parse::<i64>() {
-        let seconds =
-            if number.unsigned_abs() >= LEAST_MILLISECONDS.unsigned_abs() { number.div_euclid(1000) } else { number };
-        return Timestamp::from_second(seconds).ok().map(|timestamp| timestamp.as_second());
-    }
-    let zoned = text.parse::<Timestamp>().ok();
-    let plain = || TimeZone::UTC.to_timestamp(text.parse::<civil::DateTime>().ok()?).ok();
-    zoned.or_else(plain).map(|timestamp| timestamp.as_second())
 }

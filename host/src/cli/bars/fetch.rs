@@ -1,0 +1,143 @@
+//! `oculus-host bars fetch`: Polygon's bars into the cache, before a job needs them.
+
+use std::process::ExitCode;
+
+use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
+use jiff::civil::Date;
+use serde_json::{Map, json};
+
+use crate::cli::USAGE;
+use crate::cli::bar::Bar;
+use crate::config::{BarsSource, Config};
+use crate::job::failure::{Failure, Kind};
+use crate::job::progress::Phase;
+use crate::job::request::{Timeframe, is_symbol};
+use crate::pipeline::bars::{Reach, Row, Source, Wanted, moment};
+use crate::pipeline::date::days_since_epoch;
+use crate::sources::polygon::{Fetched, Polygon};
+
+/// Fetch bars from Polygon into the cache, as far as they are not there
+///
+/// Jobs fetch what they need by themselves; this does it ahead. Days that are in the cache are not asked for again.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  oculus-host bars fetch --symbol NVDA --symbol AMD --timeframe 1d --years 2")]
+pub struct Args {
+    /// Symbol to fetch; may be said several times
+    #[arg(long = "symbol", value_name = "S", required = true, value_parser = symbol)]
+    symbols: Vec<String>,
+    /// Length of a bar: 1m, 5m, 15m, 30m, 1h, 4h, 1d or 1w
+    #[arg(long, value_name = "T", default_value = "1d", value_parser = timeframe)]
+    timeframe: Timeframe,
+    /// So many years back from today
+    #[arg(long, value_name = "N", default_value = "2", value_parser = years, conflicts_with = "from")]
+    years: f64,
+    /// First session date
+    #[arg(long, value_name = "DATE")]
+    from: Option<Date>,
+    /// Last session date [default: the last one that has ended]
+    #[arg(long, value_name = "DATE", requires = "from")]
+    to: Option<Date>,
+    /// Drop first what the cache has of these symbols
+    #[arg(long)]
+    refresh: bool,
+}
+
+/// Fetches; the exit code is 0, 1 for a failure, 2 where Polygon is not configured, 3 where it has none of the bars.
+///
+/// # Errors
+/// A progress bar or table that cannot be drawn.
+pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+    let Some(polygon) = &config.jobs.polygon else {
+        eprintln!("error: {}", without_key(&config.jobs.bars));
+        return Ok(ExitCode::from(USAGE));
+    };
+    let source = Polygon::new(polygon, jiff::Timestamp::now());
+    match fetch(&source, args) {
+        Ok(fetched) => {
+            let warnings = fetched.iter().flat_map(|fetched| &fetched.reading.warnings);
+            warnings.for_each(|warning| tracing::warn!("{}: {}", warning.code, warning.message));
+            crate::cli::answer(&table(&fetched, args.timeframe).to_string())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(failure) => {
+            eprintln!("error: {failure}\nwhat to do: {}", failure.hint);
+            Ok(if failure.kind == Kind::Refused { ExitCode::from(3) } else { ExitCode::FAILURE })
+        }
+    }
+}
+
+fn without_key(bars: &BarsSource) -> String {
+    let found = match bars {
+        BarsSource::Dir(folder) => {
+            format!("bars come from the folder {}, where there is nothing to fetch", folder.display())
+        }
+        BarsSource::Polygon | BarsSource::Unset => "there is no key of Polygon".to_owned(),
+    };
+    format!("{found}; set POLYGON_API_KEY to fetch bars from Polygon")
+}
+
+fn fetch(source: &Polygon, args: &Args) -> Result<Vec<Fetched>, Failure> {
+    if args.refresh {
+        source.forget(&args.symbols, args.timeframe)?;
+    }
+    let reach = match (args.from.map(days_since_epoch), args.to.map(days_since_epoch)) {
+        (Some(from), Some(to)) => Reach::Between(from, to),
+        (Some(from), None) => Reach::From(from),
+        (None, _) => Reach::Back { years: args.years, n_bars: 0 },
+    };
+    let wanted = Wanted { symbols: &args.symbols, optional: &[], timeframe: args.timeframe, reach };
+    let bar = Bar::new();
+    let fetched = source.fetch(&wanted, &|news| {
+        let left = news.eta_s.map(|eta_s| format!(", {eta_s:.0} s left")).unwrap_or_default();
+        let mut details = Map::new();
+        details.insert("percent".to_owned(), json!(100.0 * news.fraction));
+        details.insert("message".to_owned(), json!(format!("{}{left}", news.message)));
+        bar.show(Phase::DataFetch, &details);
+    });
+    bar.finish();
+    let fetched = fetched?;
+    if fetched.iter().all(|fetched| fetched.reading.found.is_none()) {
+        return Err(source.nothing(&args.symbols));
+    }
+    Ok(fetched)
+}
+
+fn table(fetched: &[Fetched], timeframe: Timeframe) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header(["symbol", "bars", "first", "last", "from cache", "fetched", "pages"]);
+    for Fetched { reading, n_cached, n_pages } in fetched {
+        let rows = reading.found.as_ref().map_or(&[][..], |found| &found.rows);
+        let when = |row: Option<&Row>| row.map(|row| moment(row.time, timeframe)).unwrap_or_default();
+        table.add_row([
+            reading.symbol.clone(),
+            rows.len().to_string(),
+            when(rows.first()),
+            when(rows.last()),
+            n_cached.to_string(),
+            (rows.len() - n_cached).to_string(),
+            n_pages.to_string(),
+        ]);
+    }
+    for column in [1, 4, 5, 6] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn symbol(text: &str) -> Result<String, String> {
+    let needed = "needed 1 to 64 of A–Z a–z 0–9 . - _ ^ : that do not start with a dot";
+    if is_symbol(text) { Ok(text.to_owned()) } else { Err(needed.to_owned()) }
+}
+
+fn timeframe(text: &str) -> Result<Timeframe, String> {
+    let names = || Timeframe::ALL.map(Timeframe::name).join(", ");
+    Timeframe::from_name(text).ok_or_else(|| format!("needed one of {}", names()))
+}
+
+fn years(text: &str) -> Result<f64, String> {
+    let years = text.parse().ok().filter(|years| (0.0..=50.0).contains(years) && *years > 0.0);
+    years.ok_or_else(|| "needed a number above 0, up to 50".to_owned())
+}

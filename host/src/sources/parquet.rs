@@ -1,0 +1,146 @@
+//! Parquet files of bars: one writer, of a fixed schema, and one reader, which takes that of others as well.
+//!
+//! In: a file of anybody's. Out: rows of numbers, each with its number in the file, or an error that names what is
+//! wrong. Invariant: no bytes make the process panic, nor reserve memory out of proportion to the file.
+
+mod contained;
+mod moments;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::{self, Cursor};
+use std::path::Path;
+
+use polars::prelude::{
+    Column, DataFrame, DataType, NamedFrom, ParallelStrategy, ParquetReader, ParquetWriter, SerReader, Series,
+};
+
+use self::moments::Moments;
+use crate::job::failure::Failure;
+use crate::job::progress::Phase;
+use crate::job::request::Timeframe;
+use crate::pipeline::bars::{Row, refused, time_column};
+
+/// The columns of numbers, in the order of [`Row::values`].
+const NUMBERS: [&str; 5] = ["open", "high", "low", "close", "volume"];
+/// Names of the column of times.
+const TIMES: [&str; 2] = ["date", "timestamp"];
+const ROWS_A_GROUP: usize = 1 << 17;
+/// Rows that a byte of a file may stand for at most: repeated values take nearly no room, but times do.
+const MOST_ROWS_A_BYTE: u64 = 64;
+const HINT: &str = "a Parquet file of bars has the columns date or timestamp, open, high, low, close, volume; a damaged \
+                    one has to be written anew";
+
+/// Writes rows in a fixed schema: `timestamp` (Int64, seconds since 1970 UTC), then five Float64.
+///
+/// # Errors
+/// The file system's.
+pub fn write(path: &Path, rows: &[Row]) -> io::Result<()> {
+    let times: Vec<i64> = rows.iter().map(|row| row.time).collect();
+    let mut columns = vec![Column::from(Series::new("timestamp".into(), times))];
+    for (idx, name) in NUMBERS.iter().enumerate() {
+        let values: Vec<f64> = rows.iter().map(|row| row.values[idx]).collect();
+        columns.push(Column::from(Series::new((*name).into(), values)));
+    }
+    let mut table = DataFrame::new(rows.len(), columns).map_err(io::Error::other)?;
+    let written = ParquetWriter::new(File::create(path)?).with_row_group_size(Some(ROWS_A_GROUP)).finish(&mut table);
+    written.map(|_| ()).map_err(io::Error::other)
+}
+
+/// Reads a file of bars: columns by name in any case and order, the needed ones alone.
+///
+/// Times are a Date (daily and weekly bars), a Datetime, seconds or milliseconds since 1970, or texts as in CSV.
+///
+/// # Errors
+/// `unreadable_bars` (retryable) where the file cannot be opened, `bad_bars` for what is no table of bars.
+pub fn read(path: &Path, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
+    let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let bytes = std::fs::read(path).map_err(|error| {
+        let message = format!("{} cannot be opened: {error}", path.display());
+        Failure::failed(Phase::DataFetch, "unreadable_bars", message, "check the file's permissions").retryable()
+    })?;
+    contained::contained(|| rows(bytes, &file, timeframe)).unwrap_or_else(|| {
+        Err(refused("bad_bars", format!("{file} is damaged: its pages contradict themselves"), HINT))
+    })
+}
+
+fn rows(bytes: Vec<u8>, file: &str, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
+    let table = needed_columns(bytes, file, timeframe)?;
+    let time =
+        table.columns().iter().find(|column| is_any(column.name(), &TIMES)).ok_or_else(|| damaged(file, "no time"))?;
+    let moments = Moments::of(time.as_materialized_series(), file, timeframe)?;
+    let mut rows: Vec<Row> = Vec::with_capacity(table.height());
+    for idx in 0..table.height() {
+        rows.push(Row { line: idx + 1, time: moments.get(idx)?, values: [0.0; NUMBERS.len()] });
+    }
+    for (value_idx, name) in NUMBERS.iter().enumerate() {
+        let column = table.columns().iter().find(|column| is_any(column.name(), &[name]));
+        let numbers = column.and_then(numbers).ok_or_else(|| {
+            let dtype = column.map_or_else(|| "nothing".to_owned(), |column| column.dtype().to_string());
+            refused("bad_bars", format!("{file}: {name} is of type {dtype}, needed numbers"), HINT)
+        })?;
+        let numbers = numbers.f64().map_err(|error| damaged(file, &error.to_string()))?;
+        for (row, number) in rows.iter_mut().zip(numbers.iter()) {
+            row.values[value_idx] = number.filter(|number| number.is_finite()).ok_or_else(|| {
+                let found = number.map_or_else(|| "null".to_owned(), |number| number.to_string());
+                let line = row.line;
+                refused("bad_bars", format!("{file} row {line}: {name} is {found}, needed a finite number"), HINT)
+            })?;
+        }
+    }
+    Ok(rows)
+}
+
+/// The column as 64-bit floats, where it is one of numbers.
+fn numbers(column: &Column) -> Option<Column> {
+    let is_number = column.dtype().is_float() || column.dtype().is_integer();
+    is_number.then(|| column.cast(&DataType::Float64).ok()).flatten()
+}
+
+/// The columns of bars, and no other, of a file whose claims about itself are possible.
+fn needed_columns(bytes: Vec<u8>, file: &str, timeframe: Timeframe) -> Result<DataFrame, Failure> {
+    let no_table = |error: polars::error::PolarsError| {
+        let error = error.to_string();
+        let first_line: String = error.lines().next().unwrap_or_default().chars().take(200).collect();
+        refused("bad_bars", format!("{file} is no Parquet table that can be read: {first_line}"), HINT)
+    };
+    let n_bytes = bytes.len() as u64;
+    // One thread: a panic then is this thread's own.
+    let mut reader = ParquetReader::new(Cursor::new(bytes)).read_parallel(ParallelStrategy::None);
+    let metadata = reader.get_metadata().map_err(no_table)?;
+    for group in &metadata.row_groups {
+        let n_rows = group.num_rows() as u64;
+        let is_possible = n_rows <= n_bytes.saturating_mul(MOST_ROWS_A_BYTE);
+        let is_whole = group.byte_ranges_iter().all(|range| range.start <= range.end && range.end <= n_bytes);
+        if !is_possible || !is_whole {
+            return Err(damaged(file, &format!("it claims {n_rows} rows that its {n_bytes} bytes cannot hold")));
+        }
+    }
+    let n_rows = metadata.row_groups.iter().map(|group| group.num_rows() as u64).sum::<u64>();
+    if n_rows > n_bytes.saturating_mul(MOST_ROWS_A_BYTE) || metadata.num_rows as u64 != n_rows {
+        let claimed = metadata.num_rows;
+        return Err(damaged(file, &format!("it claims {claimed} rows, its groups have {n_rows} in {n_bytes} bytes")));
+    }
+    let schema = reader.schema().map_err(no_table)?;
+    let names: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
+    let position = |wanted: &str| names.iter().position(|name| is_any(name, &[wanted]));
+    let own_time = position(time_column(timeframe)).or_else(|| TIMES.iter().find_map(|name| position(name)));
+    let missing = |name: &str| {
+        let found = names.iter().take(20).copied().collect::<Vec<_>>().join(", ");
+        refused("bad_bars", format!("{file} has no column {name:?}, it has {found}"), HINT)
+    };
+    let mut projection = vec![own_time.ok_or_else(|| missing(time_column(timeframe)))?];
+    for name in NUMBERS {
+        projection.push(position(name).ok_or_else(|| missing(name))?);
+    }
+    reader.with_projection(Some(projection)).set_rechunk(true).finish().map_err(no_table)
+}
+
+fn is_any(name: &str, wanted: &[&str]) -> bool {
+    wanted.iter().any(|wanted| name.trim().eq_ignore_ascii_case(wanted))
+}
+
+fn damaged(file: &str, what: &str) -> Failure {
+    refused("bad_bars", format!("{file} is damaged: {what}"), HINT)
+}

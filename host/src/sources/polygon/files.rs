@@ -1,0 +1,55 @@
+//! Files that are whole or not there, whatever ends the process meanwhile.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::trouble::{Trouble, cache};
+
+/// Ending of what is being written.
+pub const UNFINISHED: &str = "tmp";
+
+/// Writes a file aside, brings it to the disk, and renames it into place. The caller has the folder locked.
+///
+/// # Errors
+/// The file system's.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
+    let write = || -> io::Result<()> {
+        let mut aside = OsString::from(path);
+        aside.push(".");
+        aside.push(UNFINISHED);
+        let mut file = File::create(&aside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&aside, path)?;
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    };
+    write().map_err(cache(path))
+}
+
+/// Removes a folder with all that is in it, if it is there.
+///
+/// # Errors
+/// The file system's.
+pub fn remove_folder(path: &Path) -> Result<(), Trouble> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(cache(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// The names in a folder, in order; none where there is no folder.
+///
+/// # Errors
+/// The file system's.
+pub fn names(folder: &Path) -> Result<Vec<String>, Trouble> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(cache(folder))?,
+    };
+    let name = |entry: io::Result<std::fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    let mut names = entries.map(name).collect::<io::Result<Vec<_>>>().map_err(cache(folder))?;
+    names.sort();
+    Ok(names)
+}

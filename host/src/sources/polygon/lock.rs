@@ -1,0 +1,28 @@
+//! A file that one at a time has locked, of all processes on the machine.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::time::Duration;
+
+use super::trouble::{Trouble, cache};
+
+/// Between two looks at a lock that another has. Looking, unlike waiting in the kernel, ends with the task that looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Waits for the lock; it is let go when the file is dropped, or the process ends in any way.
+///
+/// # Errors
+/// The file system's.
+pub async fn lock(path: &Path) -> Result<File, Trouble> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(cache(folder))?;
+    }
+    let file = File::options().create(true).truncate(false).read(true).write(true).open(path).map_err(cache(path))?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOOK_AGAIN).await,
+            Err(TryLockError::Error(error)) => return Err(cache(path)(error)),
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! A recorded market-data server in Polygon's form, on real bars, with the faults that networks and servers have.
+//!
+//! The bars are those that the project carries, moved to the weekdays up to yesterday in New York, so that the binary,
+//! which knows only today's date, has something to ask for. It answers byte by byte, so that an answer can break off
+//! anywhere, and records all that it is asked.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::SystemTime;
+
+use oculus_host::pipeline::date::{days_since_epoch, iso_date};
+use oculus_host::sources::polygon::calendar::Calendar;
+use serde_json::{Value, json};
+
+use crate::{SOON, eventually, jobs};
+
+/// The key that it accepts.
+pub const KEY: &str = "key-hunter2-of-the-tests";
+/// Five-minute bars of a session.
+const BARS_A_SESSION: usize = 78;
+
+/// What goes wrong with one answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// The connection breaks in the middle of the body.
+    CutOff,
+    /// The body ends in the middle, and says that it is whole.
+    Truncated,
+    /// The page says that it has one bar more than it has.
+    Miscounted,
+    /// The bars of the page come in no order.
+    Shuffled,
+    /// The bars of the page before come again.
+    Repeated,
+    /// No answer, as long as the client waits.
+    Silence,
+    /// A status, header lines, and a body.
+    Status(u16, &'static str, &'static str),
+    /// The next page is said to be at this address.
+    NextAt(String),
+}
+
+/// What it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Asked {
+    /// Path and query.
+    pub target: String,
+    /// Ticker, where bars were asked for.
+    pub symbol: Option<String>,
+    /// Page of the span, from 1, where bars were asked for.
+    pub page: usize,
+    /// Whether the key came in its header.
+    pub has_key: bool,
+}
+
+/// A bar as Polygon has it: start in seconds since 1970-01-01 UTC, open, high, low, close, volume.
+type Bar = (i64, [f64; 5]);
+
+#[derive(Default)]
+struct State {
+    /// By ticker and unit, such as `1/day`.
+    bars: BTreeMap<(String, String), Vec<Bar>>,
+    bars_a_page: usize,
+    /// By ticker and page; each is used once.
+    faults: HashMap<(String, usize), VecDeque<Fault>>,
+    splits: Vec<(String, String)>,
+    asked: Vec<Asked>,
+}
+
+/// A running server; ends when dropped.
+pub struct Polygon {
+    address: String,
+    state: Arc<Mutex<State>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Polygon {
+    /// Starts at a free port, with daily bars of AAPL and MSFT, and bars of five minutes of AAPL.
+    pub fn start(bars_a_page: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let state = Arc::new(Mutex::new(State { bars: bars(), bars_a_page, ..State::default() }));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (shared, stopped, host) = (Arc::clone(&state), Arc::clone(&stop), address.clone());
+        let thread = std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (shared, host) = (Arc::clone(&shared), host.clone());
+                std::thread::spawn(move || serve(stream, &shared, &host));
+            }
+        });
+        Self { address, state, stop, thread: Some(thread) }
+    }
+
+    /// For POLYGON_BASE_URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Lets the next answer with that page of a symbol's span go wrong; said several times, the next answers.
+    pub fn fault(&self, symbol: &str, page: usize, fault: Fault) {
+        self.state.lock().unwrap().faults.entry((symbol.to_owned(), page)).or_default().push_back(fault);
+    }
+
+    /// A split two for one: prices before today are halved from now on, and the list of splits names it.
+    pub fn split_today(&self, symbol: &str) {
+        let mut state = self.state.lock().unwrap();
+        for ((_, _), bars) in state.bars.iter_mut().filter(|((of, _), _)| of == symbol) {
+            for (_, [open, high, low, close, volume]) in bars {
+                [open, high, low, close].map(|price| *price /= 2.0);
+                *volume *= 2.0;
+            }
+        }
+        state.splits.push((symbol.to_owned(), iso_date(today())));
+    }
+
+    /// All that it was asked so far, and forgets it.
+    pub fn take_asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.state.lock().unwrap().asked)
+    }
+
+    /// Waits until a page of a symbol has been asked for.
+    pub fn wait_until_asked(&self, symbol: &str, page: usize) {
+        eventually("request for the page", SOON, || {
+            let state = self.state.lock().unwrap();
+            state.asked.iter().any(|asked| asked.symbol.as_deref() == Some(symbol) && asked.page == page).then_some(())
+        });
+    }
+
+    /// Writes the daily bars as a folder of CSV files.
+    pub fn write_daily(&self, folder: &Path) {
+        let state = self.state.lock().unwrap();
+        for ((symbol, _), bars) in state.bars.iter().filter(|((_, unit), _)| unit == "1/day") {
+            let mut text = "date,open,high,low,close,volume\n".to_owned();
+            for (start, [open, high, low, close, volume]) in bars {
+                let date = iso_date(Calendar::default().day(*start));
+                writeln!(text, "{date},{open},{high},{low},{close},{volume}").unwrap();
+            }
+            std::fs::write(folder.join(format!("{symbol}.csv")), text).unwrap();
+        }
+    }
+}
+
+impl Drop for Polygon {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(&self.address);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// New York's date, days since 1970-01-01.
+pub fn today() -> i32 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    Calendar::default().day(now.as_secs().cast_signed())
+}
+
+/// The project's daily bars on the weekdays up to yesterday; the last of AAPL's also as bars of five minutes.
+fn bars() -> BTreeMap<(String, String), Vec<Bar>> {
+    let calendar = Calendar::default();
+    let mut all = BTreeMap::new();
+    for symbol in ["AAPL", "MSFT"] {
+        let text = std::fs::read_to_string(jobs::bars().join(format!("{symbol}.csv"))).unwrap();
+        let row = |line: &str| {
+            let mut numbers = line.split(',').skip(1).map(|number| number.parse().unwrap());
+            [(); 5].map(|()| numbers.next().unwrap())
+        };
+        let rows: Vec<[f64; 5]> = text.lines().skip(1).map(row).collect();
+        let days = weekdays(rows.len());
+        let daily = days.iter().map(|day| calendar.midnight(*day)).zip(rows.iter().copied()).collect();
+        all.insert((symbol.to_owned(), "1/day".to_owned()), daily);
+        if symbol == "AAPL" {
+            let days = weekdays(rows.len() / BARS_A_SESSION);
+            // From half past nine on.
+            let starts = days.iter().flat_map(|day| {
+                (0..BARS_A_SESSION).map(|idx| calendar.midnight(*day) + 9 * 3_600 + 1_800 + 300 * idx as i64)
+            });
+            all.insert((symbol.to_owned(), "5/minute".to_owned()), starts.zip(rows).collect());
+        }
+    }
+    all
+}
+
+/// The last so many weekdays before today, oldest first.
+fn weekdays(n_days: usize) -> Vec<i32> {
+    let is_weekday = |day: &i32| (day - 3).rem_euclid(7) % 6 != 0;
+    let mut days: Vec<i32> = (0..today()).rev().filter(is_weekday).take(n_days).collect();
+    days.reverse();
+    days
+}
+
+fn serve(mut stream: TcpStream, state: &Mutex<State>, host: &str) {
+    let Some(head) = read_head(&mut stream) else { return };
+    let target = head.split(' ').nth(1).unwrap().to_owned();
+    let has_key = head.lines().any(|line| line.eq_ignore_ascii_case(&format!("authorization: bearer {KEY}")));
+    let answer = answer(&target, has_key, &mut state.lock().unwrap(), host);
+    // A client that was killed is no failure of the server.
+    let _ = match answer {
+        Answer::Whole { status, more, body } => stream.write_all((line(status, more, body.len()) + &body).as_bytes()),
+        Answer::Half(body) => stream.write_all((line(200, "", body.len()) + &body[..body.len() / 2]).as_bytes()),
+        Answer::Silence => stream.read(&mut [0]).map(|_| ()),
+    };
+}
+
+enum Answer {
+    Whole { status: u16, more: &'static str, body: String },
+    Half(String),
+    Silence,
+}
+
+fn line(status: u16, more: &str, n_bytes: usize) -> String {
+    format!("HTTP/1.1 {status} Said\r\n{more}Content-Length: {n_bytes}\r\nConnection: close\r\n\r\n")
+}
+
+fn read_head(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte).ok()? == 0 {
+            return None;
+        }
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).ok()
+}
+
+fn answer(target: &str, has_key: bool, state: &mut State, host: &str) -> Answer {
+    let ok = |body: Value| Answer::Whole { status: 200, more: "", body: body.to_string() };
+    let segments: Vec<&str> = target.split(['/', '?']).collect();
+    let ["", "v2", "aggs", "ticker", symbol, "range", multiplier, unit, first, last, query] = segments[..] else {
+        state.asked.push(Asked { target: target.to_owned(), symbol: None, page: 0, has_key });
+        let splits = state.splits.iter().filter(|(symbol, _)| target.contains(&format!("ticker={symbol}&")));
+        let splits = splits.map(|(symbol, date)| json!({ "ticker": symbol, "execution_date": date }));
+        return ok(json!({ "status": "OK", "results": splits.collect::<Vec<_>>() }));
+    };
+    let from: usize = query.split("cursor=").nth(1).map_or(0, |cursor| cursor.parse().unwrap());
+    let page = from / state.bars_a_page + 1;
+    state.asked.push(Asked { target: target.to_owned(), symbol: Some(symbol.to_owned()), page, has_key });
+    let fault = state.faults.get_mut(&(symbol.to_owned(), page)).and_then(VecDeque::pop_front);
+    if !has_key {
+        return Answer::Whole { status: 401, more: "", body: format!("{KEY} is needed") };
+    }
+    let day = |date: &str| days_since_epoch(date.parse().unwrap());
+    let calendar = Calendar::default();
+    let times = calendar.midnight(day(first))..calendar.midnight(day(last) + 1);
+    let all = state.bars.get(&(symbol.to_owned(), format!("{multiplier}/{unit}"))).map_or(&[][..], Vec::as_slice);
+    let asked: Vec<&Bar> = all.iter().filter(|(start, _)| times.contains(start)).collect();
+    let to = (from + state.bars_a_page).min(asked.len());
+    let path = target.split('?').next().unwrap();
+    let next = (to < asked.len()).then(|| format!("http://{host}{path}?cursor={to}"));
+    let start = if fault == Some(Fault::Repeated) { from.saturating_sub(state.bars_a_page) } else { from };
+    let bar = |(start, [o, h, l, c, v]): &&Bar| json!({ "t": start * 1_000, "o": o, "h": h, "l": l, "c": c, "v": v });
+    let mut results: Vec<Value> = asked[start.min(to)..to].iter().map(bar).collect();
+    if fault == Some(Fault::Shuffled) {
+        results.sort_by_key(|bar| bar["v"].to_string());
+    }
+    let mut body = json!({ "status": "OK", "adjusted": true, "resultsCount": results.len(), "results": results });
+    if let Some(next) = next {
+        body["next_url"] = json!(next);
+    }
+    match fault {
+        Some(Fault::Status(status, more, said)) => Answer::Whole { status, more, body: said.to_owned() },
+        Some(Fault::Silence) => Answer::Silence,
+        Some(Fault::CutOff) => Answer::Half(body.to_string()),
+        Some(Fault::Truncated) => {
+            let body = body.to_string();
+            Answer::Whole { status: 200, more: "", body: body[..body.len() / 2].to_owned() }
+        }
+        Some(Fault::Miscounted) => {
+            body["resultsCount"] = json!(results_count(&body) + 1);
+            ok(body)
+        }
+        Some(Fault::NextAt(next)) => {
+            body["next_url"] = json!(next);
+            ok(body)
+        }
+        Some(Fault::Shuffled | Fault::Repeated) | None => ok(body),
+    }
+}
+
+fn results_count(body: &Value) -> u64 {
+    body["resultsCount"].as_u64().unwrap()
+}
