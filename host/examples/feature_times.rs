@@ -1,6 +1,6 @@
 //! Times features, for `cargo xtask bench`: one request a line on stdin, one answer a line on stdout.
 //!
-//! - `series N FILE`: makes a random walk of N daily bars, from now on the series, and writes its open, high, low, close
+//! - `series N FILE`: makes a random walk of N one-minute bars, from now on the series, and writes its open, high, low, close
 //!   and volume one after the other into the file, as 64-bit floats; answers N.
 //! - `time NAMES`: computes these features, joined by commas, once; `time` alone the default ones; answers their number
 //!   and the seconds.
@@ -61,13 +61,14 @@ fn without_benchmark() -> Vec<Feature> {
 }
 
 fn time(bars: &Bars, features: &[Feature]) -> Result<String> {
+    let days = bars.session_days(Timeframe::Minute1);
     let started = Instant::now();
     let mut n_columns = 0;
     let take = |_, values: &[f64]| {
         n_columns += usize::from(!std::hint::black_box(values).is_empty());
         Ok::<_, Infallible>(())
     };
-    features::columns(bars, &[], Timeframe::Minute1, features, take)?;
+    features::columns(bars, &days, &[], features, take)?;
     Ok(format!("{n_columns} {}", started.elapsed().as_secs_f64()))
 }
 

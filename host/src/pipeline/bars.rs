@@ -145,7 +145,15 @@ impl Bars {
     /// bar, so that an extended session does not end at midnight UTC.
     pub fn session_days(&self, timeframe: Timeframe) -> Vec<i32> {
         let zone = session_zone(timeframe);
-        self.time.iter().map(|&time| session_day(time, &zone)).collect()
+        // A zone keeps its offset for months: asked of every bar it would take longer than most features.
+        let (mut unchanged, mut offset_s) = (0..0, 0);
+        let day = |&time: &i64| {
+            if !unchanged.contains(&time) {
+                (unchanged, offset_s) = (time..next_change(time, &zone), offset_s_at(time, &zone));
+            }
+            day_of(time + offset_s)
+        };
+        self.time.iter().map(day).collect()
     }
 
     /// The bars that start within a span, ends included, in seconds since 1970-01-01 UTC.
@@ -195,8 +203,22 @@ fn session_zone(timeframe: Timeframe) -> TimeZone {
 }
 
 fn session_day(time: i64, zone: &TimeZone) -> i32 {
-    let offset = Timestamp::from_second(time).map_or(0, |timestamp| i64::from(zone.to_offset(timestamp).seconds()));
-    i32::try_from((time + offset).div_euclid(SECONDS_A_DAY)).unwrap_or(i32::MAX)
+    day_of(time + offset_s_at(time, zone))
+}
+
+/// Seconds that a zone's clocks are ahead of UTC.
+fn offset_s_at(time: i64, zone: &TimeZone) -> i64 {
+    Timestamp::from_second(time).map_or(0, |timestamp| i64::from(zone.to_offset(timestamp).seconds()))
+}
+
+/// When a zone's clocks are changed next; never, if that is not known.
+fn next_change(time: i64, zone: &TimeZone) -> i64 {
+    let change = Timestamp::from_second(time).ok().and_then(|timestamp| zone.following(timestamp).next());
+    change.map_or(i64::MAX, |change| change.timestamp().as_second())
+}
+
+fn day_of(local_time: i64) -> i32 {
+    i32::try_from(local_time.div_euclid(SECONDS_A_DAY)).unwrap_or(i32::MAX)
 }
 
 fn sha256<'a>(bars: impl IntoIterator<Item = &'a Bars>) -> String {

@@ -206,17 +206,19 @@ pub(crate) fn no_room(error: &NoRoom) -> Failure {
 /// Computes each feature of a symbol, at all of its bars, and hands it over with its place in the list: one value a bar,
 /// NaN until the feature has the bars that it needs.
 ///
+/// * `days`: the bars' session dates.
+/// * `take`: given a feature's place in the list, and its values.
+///
 /// # Errors
 /// What `take` says.
 pub fn columns<E>(
     bars: &Bars,
+    days: &[i32],
     benchmarks: &[Bars],
-    timeframe: Timeframe,
     features: &[Feature],
     mut take: impl FnMut(usize, &[f64]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let days = bars.session_days(timeframe);
-    series(std::slice::from_ref(bars), benchmarks).iter().try_for_each(|one| one.columns(&days, features, &mut take))
+    series(std::slice::from_ref(bars), benchmarks).iter().try_for_each(|one| one.columns(days, features, &mut take))
 }
 
 /// What every job gets, those included that need a benchmark's bars.

@@ -185,8 +185,9 @@ impl Work<'_> {
         let symbols = reader.args.symbols.clone();
         for symbol in &symbols {
             let bars = reader.bars(symbol)?;
+            let days = bars.session_days(self.timeframe);
             let columns = Columns::create(bars.len()).and_then(|columns| {
-                features::columns(&bars, self.benchmarks, self.timeframe, self.features, |place, values| {
+                features::columns(&bars, &days, self.benchmarks, self.features, |place, values| {
                     columns.write(place, values)
                 })?;
                 Ok(columns)
