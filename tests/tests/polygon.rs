@@ -143,17 +143,20 @@ fn whatever_goes_wrong_with_pages_the_bars_are_identical() {
 }
 
 #[test]
-fn a_fetch_killed_in_the_middle_goes_on_at_the_page_it_lacks() {
+fn a_fetch_killed_at_every_page_goes_on_at_the_page_it_lacks() {
     let place = Place::new(60);
-    place.server.fault("AAPL", 4, Fault::Silence);
-    let mut process = place.start_fetch_days(600);
-    place.server.wait_until_asked("AAPL", 4);
-    // What it has not yet asked for of the other symbol may be in flight or not: that fetch is whole or goes on, too.
-    process.kill().unwrap();
-    process.wait().unwrap();
-    assert_eq!(pages_of(&place.server.take_asked(), "AAPL"), [1, 2, 3, 4]);
+    for page in 1..=8 {
+        place.server.fault("AAPL", page, Fault::Silence);
+        let mut process = place.start_fetch_days(600);
+        place.server.wait_until_asked("AAPL", page);
+        process.kill().unwrap();
+        process.wait().unwrap();
+        let asked = pages_of(&place.server.take_asked(), "AAPL");
+        let needed = if page == 1 { vec![1] } else { vec![page - 1, page] };
+        assert_eq!(asked, needed, "no page that was whole");
+    }
     place.fetch_days(600);
-    assert_eq!(pages_of(&place.server.take_asked(), "AAPL"), [4, 5, 6, 7, 8], "no page that was whole");
+    assert_eq!(pages_of(&place.server.take_asked(), "AAPL"), [8]);
     assert_eq!(place.bars(), undisturbed(600));
     place.fetch_days(600);
     assert_eq!(place.server.take_asked(), []);
