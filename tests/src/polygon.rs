@@ -114,11 +114,12 @@ impl Polygon {
     /// A split two for one: prices before today are halved from now on, and the list of splits names it.
     pub fn split_today(&self, symbol: &str) {
         let mut state = self.state.lock().unwrap();
-        for ((_, _), bars) in state.bars.iter_mut().filter(|((of, _), _)| of == symbol) {
-            for (_, [open, high, low, close, volume]) in bars {
-                [open, high, low, close].map(|price| *price /= 2.0);
-                *volume *= 2.0;
+        let of_symbol = state.bars.iter_mut().filter(|((of, _), _)| of == symbol);
+        for (_, [open, high, low, close, volume]) in of_symbol.flat_map(|(_, bars)| bars) {
+            for price in [open, high, low, close] {
+                *price /= 2.0;
             }
+            *volume *= 2.0;
         }
         state.splits.push((symbol.to_owned(), iso_date(today())));
     }

@@ -93,7 +93,7 @@ impl Polygon {
             next: Cell::new(0),
             done: RefCell::default(),
         };
-        runtime().and_then(|runtime| Ok(runtime.block_on(fetch.all()))).map_err(|trouble| trouble.failure("Polygon"))?
+        runtime().map_err(|trouble| trouble.failure("Polygon"))?.block_on(fetch.all())
     }
 
     /// Drops what the cache has of some symbols.
