@@ -7,6 +7,7 @@ use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use serde::Serialize;
 
 use super::reading::{self, Reader, Seen};
+use crate::cli::answer;
 use crate::config::Config;
 use crate::job::failure::Failure;
 use crate::job::request::Timeframe;
@@ -76,7 +77,7 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     add_gaps(&mut symbols);
     let is_refused = symbols.iter().any(|checked| checked.refused);
     let report = Report { symbols };
-    super::super::answer(&if args.json { serde_json::to_string_pretty(&report)? } else { table(&report).to_string() })?;
+    answer(&if args.json { serde_json::to_string_pretty(&report)? } else { table(&report).to_string() })?;
     Ok(if is_refused { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS })
 }
 

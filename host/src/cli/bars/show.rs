@@ -9,6 +9,7 @@ use jiff::civil::Date;
 
 use super::chart;
 use super::reading::{self, Reader};
+use crate::cli::answer;
 use crate::config::Config;
 use crate::job::request::Timeframe;
 use crate::pipeline::bars::{Bars, moment, suspected_splits};
@@ -48,11 +49,11 @@ pub struct Args {
 /// Where there are no such bars, they are not sound, or the picture cannot be written.
 pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     let reader = Reader::open(config, args.timeframe, args.years)?;
-    let answer = match &args.symbol {
+    let text = match &args.symbol {
         None => list(&reader, args.timeframe)?,
         Some(symbol) => one(&reader, symbol, args)?,
     };
-    super::super::answer(&answer)?;
+    answer(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

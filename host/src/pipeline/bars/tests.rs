@@ -303,15 +303,24 @@ fn intraday_times_are_read_in_every_spelling_and_belong_to_new_yorks_date() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
     #[test]
-    fn no_file_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[0-9a-z.,\"\n-]{0,200}") {
+    fn no_csv_panics_and_each_error_is_a_named_one(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        text in "[0-9a-z.,\"\n-]{0,200}",
+        changes in prop::collection::vec((any::<usize>(), any::<u8>()), 1..6),
+    ) {
         let header = b"date,open,high,low,close,volume\n2024-01-02,1,1,1,1,1\n";
-        for file in [&bytes[..], text.as_bytes(), &[&header[..], &bytes].concat(), &[&header[..], text.as_bytes()].concat()] {
+        let mut real = std::fs::read(Path::new(EXAMPLES).join("AAPL.csv")).unwrap()[..3000].to_vec();
+        for (at, byte) in changes {
+            let at = at % real.len();
+            real[at] = byte;
+        }
+        let made_up = [&bytes[..], text.as_bytes(), &[&header[..], &bytes].concat(), &[&header[..], text.as_bytes()].concat()];
+        for file in made_up.into_iter().chain([&real[..]]) {
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join("A.csv"), file).unwrap();
-            let _ = load(folder.path(), &daily(&["A"]));
+            let code = load(folder.path(), &daily(&["A"])).unwrap_err().code;
+            prop_assert!(["bad_bars", "too_few_bars"].contains(&code.as_str()), "{}", code);
         }
     }
 }

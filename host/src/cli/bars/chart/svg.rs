@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{Candle, candles, price, price_range, ticks};
 use crate::job::request::Timeframe;
-use crate::pipeline::bars::{Bars, Split};
+use crate::pipeline::bars::{Bars, Split, moment};
 
 const WIDTH: f64 = 1200.0;
 const HEIGHT: f64 = 640.0;
@@ -28,8 +28,8 @@ pub fn draw(bars: &Bars, timeframe: Timeframe, splits: &[Split]) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\">\
          <style>{STYLE}</style><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
     );
-    let (first, last) = (candles.first(), candles.last());
-    let (first, last) = (first.map_or("", |candle| &candle.when), last.map_or("", |candle| &candle.when));
+    let when = |time: Option<&i64>| time.map(|&time| moment(time, timeframe)).unwrap_or_default();
+    let (first, last) = (when(bars.time.first()), when(bars.time.last()));
     let per_candle = bars.len().div_ceil(MOST_CANDLES).max(1);
     let each = if per_candle > 1 { format!(", {per_candle} bars a candle") } else { String::new() };
     let symbol = &bars.symbol;

@@ -2,7 +2,7 @@
 
 use super::{Candle, candles, price, price_range, ticks};
 use crate::job::request::Timeframe;
-use crate::pipeline::bars::Bars;
+use crate::pipeline::bars::{Bars, moment};
 
 const WIDTH: usize = 80;
 const AXIS_WIDTH: usize = 10;
@@ -11,7 +11,8 @@ const N_LINES: usize = 18;
 /// The chart, `│` from low to high, `█` the body of a fall, `░` that of a rise.
 pub fn draw(bars: &Bars, timeframe: Timeframe) -> String {
     let candles = candles(bars, timeframe, WIDTH - AXIS_WIDTH - 1);
-    let (Some(first), Some(last)) = (candles.first(), candles.last()) else { return String::new() };
+    let (Some(first), Some(&last)) = (candles.first(), bars.time.last()) else { return String::new() };
+    let last = moment(last, timeframe);
     let (low, high) = price_range(&candles);
     let line_of = |price: f64| ((high - price) / (high - low) * (N_LINES - 1) as f64).round() as usize;
     let mut labels = vec![String::new(); N_LINES];
@@ -26,7 +27,7 @@ pub fn draw(bars: &Bars, timeframe: Timeframe) -> String {
     }
     lines.push(format!("{:>AXIS_WIDTH$}└{}", "", "─".repeat(candles.len())));
     let room = candles.len().saturating_sub(first.when.len());
-    lines.push(format!("{:>AXIS_WIDTH$} {}{:>room$}", "", first.when, last_label(&candles, &last.when, room)));
+    lines.push(format!("{:>AXIS_WIDTH$} {}{:>room$}", "", first.when, last_label(&candles, &last, room)));
     lines.join("\n")
 }
 
@@ -66,7 +67,13 @@ mod tests {
         let chart = draw(&bars, Timeframe::Day1);
         assert!(chart.lines().all(|line| line.chars().count() <= WIDTH), "{chart}");
         assert_eq!(chart.lines().count(), N_LINES + 2);
-        assert!(chart.contains("1970-01-01") && chart.contains("100.00┤") && chart.contains('█'), "{chart}");
+        assert!(
+            chart.contains("1970-01-01")
+                && chart.contains("1972-09-26")
+                && chart.contains("100.00┤")
+                && chart.contains('█'),
+            "{chart}"
+        );
         assert_eq!(draw(&Bars::default(), Timeframe::Day1), "");
     }
 }
