@@ -43,6 +43,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Train(train::Args),
+    /// Look at bars and verify them
+    #[command(subcommand)]
+    Bars(bars::Command),
     Predict(predict::Args),
     Submit(submit::Args),
     IntegrationTest(integration_test::Args),
@@ -72,6 +75,7 @@ pub fn main() -> ExitCode {
     let ended = match cli.command {
         None => configured(&cli.flags, Output::Stdout, run_worker),
         Some(Command::Train(args)) => configured(&cli.flags, Output::Stderr, |config| train::run(&config, &args)),
+        Some(Command::Bars(command)) => configured(&cli.flags, Output::Stderr, |config| bars::run(&config, &command)),
         Some(Command::Predict(args)) => configured(&cli.flags, Output::Stderr, |config| predict::run(&config, &args)),
         Some(Command::Submit(args)) => {
             configured(&cli.flags, Output::Stderr, |config| runtime()?.block_on(submit::run(&config, &args)))

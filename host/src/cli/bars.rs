@@ -1,4 +1,4 @@
-//! `oculus-host bars`: market bars, real and made up.
+//! `oculus-host bars`: market bars, fetched, looked at, verified, made up.
 
 use std::process::ExitCode;
 
@@ -6,23 +6,31 @@ use clap::Subcommand;
 
 use crate::config::Config;
 
+mod chart;
+mod check;
 mod fetch;
+mod reading;
+mod show;
 mod synth;
 
 /// Commands on bars.
 #[derive(Subcommand)]
 pub enum Command {
     Fetch(fetch::Args),
+    Show(show::Args),
+    Check(check::Args),
     Synth(synth::Args),
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// The command's own.
+/// Those of the command.
 pub fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Fetch(args) => fetch::run(config, args),
+        Command::Show(args) => show::run(config, args),
+        Command::Check(args) => check::run(config, args),
         Command::Synth(args) => synth::run(args),
     }
 }

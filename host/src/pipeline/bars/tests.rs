@@ -118,7 +118,27 @@ fn the_format_of_a_file_changes_nothing() {
     lines.push(lines[7].clone());
     let shuffled = folder(&[("AAPL.csv", &format!("note,Volume,CLOSE,Low,high,open,Date\n{}\n", lines.join("\n")))]);
     let job = daily(&["AAPL"]);
-    assert_eq!(load(shuffled.path(), &job).unwrap(), load(Path::new(EXAMPLES), &job).unwrap());
+    let mut market = load(shuffled.path(), &job).unwrap();
+    let codes: Vec<String> = std::mem::take(&mut market.warnings).into_iter().map(|warning| warning.code).collect();
+    assert_eq!(codes, ["unsorted_rows", "duplicate_rows"]);
+    assert_eq!(market, load(Path::new(EXAMPLES), &job).unwrap());
+}
+
+#[test]
+fn of_two_files_parquet_is_read_and_that_is_told() {
+    let folder = folder(&[("A.csv", "no table")]);
+    let rows: Vec<Row> = (0..400)
+        .map(|day| Row {
+            line: 0,
+            time: (14_600 + day) * 86_400,
+            values: [10.0, 12.0, 9.0, 11.0 - (day % 7) as f64 / 7.0, 5.0],
+        })
+        .collect();
+    crate::sources::parquet::write(&folder.path().join("A.parquet"), &rows).unwrap();
+    let market = load(folder.path(), &daily(&["A"])).unwrap();
+    assert_eq!(market.bars[0].len(), 400);
+    assert_eq!(market.warnings[0].code, "two_files");
+    assert_eq!(Folder::new(folder.path()).symbols().unwrap(), ["A"]);
 }
 
 #[test]
@@ -283,15 +303,24 @@ fn intraday_times_are_read_in_every_spelling_and_belong_to_new_yorks_date() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
     #[test]
-    fn no_file_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[0-9a-z.,\"\n-]{0,200}") {
+    fn no_csv_panics_and_each_error_is_a_named_one(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        text in "[0-9a-z.,\"\n-]{0,200}",
+        changes in prop::collection::vec((any::<usize>(), any::<u8>()), 1..6),
+    ) {
         let header = b"date,open,high,low,close,volume\n2024-01-02,1,1,1,1,1\n";
-        for file in [&bytes[..], text.as_bytes(), &[&header[..], &bytes].concat(), &[&header[..], text.as_bytes()].concat()] {
+        let mut real = std::fs::read(Path::new(EXAMPLES).join("AAPL.csv")).unwrap()[..3000].to_vec();
+        for (at, byte) in changes {
+            let at = at % real.len();
+            real[at] = byte;
+        }
+        let made_up = [&bytes[..], text.as_bytes(), &[&header[..], &bytes].concat(), &[&header[..], text.as_bytes()].concat()];
+        for file in made_up.into_iter().chain([&real[..]]) {
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join("A.csv"), file).unwrap();
-            let _ = load(folder.path(), &daily(&["A"]));
+            let code = load(folder.path(), &daily(&["A"])).unwrap_err().code;
+            prop_assert!(["bad_bars", "too_few_bars"].contains(&code.as_str()), "{}", code);
         }
     }
 }

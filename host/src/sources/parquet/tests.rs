@@ -7,11 +7,10 @@ use polars::prelude::{IntoColumn, ParquetCompression};
 use proptest::prelude::*;
 
 use super::*;
+use crate::sources::times;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/parquet");
 const FILES: [&str; 5] = ["pandas_default", "pandas_new_york", "arrow_dates", "arrow_plain", "pandas_zoned"];
-/// What a file of anybody's may be damaged to; enough to see each kind of damage, quick enough for every run.
-const CASES: u32 = 400;
 
 fn golden(name: &str) -> PathBuf {
     PathBuf::from(GOLDEN).join(format!("{name}.parquet"))
@@ -31,8 +30,6 @@ fn csv_rows() -> Vec<Row> {
     });
     rows.collect()
 }
-
-use crate::sources::times;
 
 #[test]
 fn files_of_pandas_and_pyarrow_hold_the_bars_they_were_made_from() {
@@ -148,8 +145,6 @@ fn damaged_by(mut bytes: Vec<u8>, damages: &[Damage]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(std::env::var("PROPTEST_CASES").map_or(CASES, |cases| cases.parse().unwrap())))]
-
     #[test]
     fn a_damaged_file_is_an_error_or_rows_and_never_a_panic(
         file in 0..FILES.len(),
