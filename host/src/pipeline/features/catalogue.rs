@@ -216,12 +216,14 @@ fn share_a_pass(one: &Feature, other: &Feature) -> bool {
 
 impl Prices<'_> {
     /// Wilder's true range of a bar after the first.
+    #[inline]
     pub(super) fn true_range(&self, bar: usize) -> f64 {
         let (high, low, before) = (self.high[bar], self.low[bar], self.close[bar - 1]);
         (high - low).max((high - before).abs()).max((low - before).abs())
     }
 
     /// Wilder's movement up and down of a bar after the first; at most one of them is not 0.
+    #[inline]
     pub(super) fn directional_movement(&self, bar: usize) -> (f64, f64) {
         let up = self.high[bar] - self.high[bar - 1];
         let down = self.low[bar - 1] - self.low[bar];

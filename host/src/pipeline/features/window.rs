@@ -12,7 +12,7 @@ mod tests;
 pub(super) use self::{
     average::{Average, ema, push_through, wilder},
     blocks::{highest, last_highest, last_lowest, lowest, sma, sma_from, sum, sum_windows},
-    moments::{beta, correlation, covariance, deviation, linear_fit},
+    moments::{beta, correlation, deviation, linear_fit},
 };
 
 /// Differences below this share of a price are noise of rounding: such a range counts as zero.
@@ -37,13 +37,6 @@ pub(super) fn columns<const K: usize>(len: usize) -> [Vec<f64>; K] {
     std::array::from_fn(|_| vec![f64::NAN; len])
 }
 
-/// A function of each bar's window of `n` bars, in `n` steps a bar; for what no shorter way is known.
-pub(super) fn rolling(values: &[f64], n: usize, of: impl Fn(&[f64]) -> f64) -> Vec<f64> {
-    let mut out = undefined(n - 1, values.len());
-    out.extend(values.windows(n).map(of));
-    out
-}
-
 /// A function of the values from bar `first` on, which may be undefined before: NaN there, its values from then on.
 pub(super) fn from(first: usize, values: &[f64], of: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
     let mut out = undefined(first, values.len());
@@ -51,18 +44,8 @@ pub(super) fn from(first: usize, values: &[f64], of: impl Fn(&[f64]) -> Vec<f64>
     out
 }
 
-/// Arithmetic mean.
-pub(super) fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// Sum of squared distances from the mean.
-pub(super) fn squares(values: &[f64]) -> f64 {
-    let mean = mean(values);
-    values.iter().map(|value| (value - mean).powi(2)).sum()
-}
-
 /// `numerator / denominator`, or `otherwise` where the denominator is nothing but noise beside `scale`.
+#[inline]
 pub(super) fn ratio(numerator: f64, denominator: f64, scale: f64, otherwise: f64) -> f64 {
     if denominator.abs() <= NOISE * scale.abs() { otherwise } else { numerator / denominator }
 }
@@ -79,6 +62,7 @@ pub(super) fn zip_into(mut left: Vec<f64>, right: &[f64], with: impl Fn(f64, f64
 }
 
 /// `100 · (left / right − 1)`, 0 where right is 0.
+#[inline]
 pub(super) fn percent(left: f64, right: f64) -> f64 {
     100.0 * (ratio(left, right, left, 1.0) - 1.0)
 }
@@ -89,6 +73,7 @@ pub(super) fn percent_above(left: &[f64], right: &[f64]) -> Vec<f64> {
 }
 
 /// 1 for a rise, -1 for a fall, 0 where the two differ by nothing but noise.
+#[inline]
 pub(super) fn direction(before: f64, now: f64) -> f64 {
     if (now - before).abs() <= NOISE * now.abs() { 0.0 } else { (now - before).signum() }
 }

@@ -40,15 +40,17 @@ pub(super) fn ultosc(prices: &Prices, p: &[usize]) -> Vec<f64> {
     let mut windows = [p[0], p[1], p[2]];
     windows.sort_unstable();
     let mut out = vec![0.0; len];
-    let pressure_and_range = |change: usize, _: usize| {
-        let bar = change + 1;
-        [prices.close[bar] - prices.low[bar].min(prices.close[bar - 1]), prices.true_range(bar)]
-    };
+    let pressure = |bar: usize| prices.close[bar] - prices.low[bar].min(prices.close[bar - 1]);
+    let changes: Vec<[f64; 2]> = (1..len).map(|bar| [pressure(bar), prices.true_range(bar)]).collect();
     for (n, weight) in windows.into_iter().zip(WEIGHTS) {
         let percent = 100.0 * weight / WEIGHTS.iter().sum::<f64>();
-        sum_windows((len.saturating_sub(1), n), pressure_and_range, |[pressure, range], _, change| {
-            out[change + 1] += percent * ratio(pressure, range, prices.close[change + 1], 0.0);
-        });
+        sum_windows(
+            (changes.len(), n),
+            |change, _| changes[change],
+            |[pressure, range], _, change| {
+                out[change + 1] += percent * ratio(pressure, range, prices.close[change + 1], 0.0);
+            },
+        );
     }
     out[..windows[2].min(len)].fill(f64::NAN);
     out
