@@ -38,7 +38,8 @@ closes or of what stands in parentheses, `EMA_n` the exponential average with fa
 the first n. The warm-up is the number of bars before the first value, of each name of the default set; of a kind that is not in
 it, with the numbers of the column \"without numbers\". What is a level, such as a price, serves rules only; models get the form
 beside it, which no split and no other price of the share changes. After the warm-up no value is missing: where a
-definition divides by nothing, the last column but one says what the value is.
+definition divides by nothing, the last column but one says what the value is. A channel narrower than a millionth of the
+close counts as one without width.
 ";
 
 /// Writes the pages that the program knows best.

@@ -264,7 +264,7 @@ fn what_is_left_is_cut_as_if_the_symbols_left_out_had_never_been_there() {
 
 #[test]
 fn a_refusal_names_the_symbols_left_out() {
-    let folder = folder(&[("OLD.csv", &csv(500, 14_500, plain)), ("NEW.csv", &csv(290, 15_000, plain))]);
+    let folder = folder(&[("OLD.csv", &csv(500, 14_500, plain)), ("NEW.csv", &csv(324, 15_000, plain))]);
     let failure = load(folder.path(), &daily(&["OLD", "NEW"])).unwrap_err();
     assert_eq!(failure.code, "too_few_bars");
     assert!(failure.message.contains("OLD"), "{}", failure.message);

@@ -12,7 +12,7 @@ mod tests;
 pub(super) use self::{
     average::{Average, ema, push_through, wilder},
     blocks::{highest, last_highest, last_lowest, lowest, sma, sma_from, sum, sum_windows},
-    moments::{beta, correlation, covariance, deviation, linear_fit},
+    moments::{beta, correlation, deviation, linear_fit},
 };
 
 /// Differences below this share of a price are noise of rounding: such a range counts as zero.
@@ -37,29 +37,11 @@ pub(super) fn columns<const K: usize>(len: usize) -> [Vec<f64>; K] {
     std::array::from_fn(|_| vec![f64::NAN; len])
 }
 
-/// A function of each bar's window of `n` bars, in `n` steps a bar; for what no shorter way is known.
-pub(super) fn rolling(values: &[f64], n: usize, of: impl Fn(&[f64]) -> f64) -> Vec<f64> {
-    let mut out = undefined(n - 1, values.len());
-    out.extend(values.windows(n).map(of));
-    out
-}
-
 /// A function of the values from bar `first` on, which may be undefined before: NaN there, its values from then on.
 pub(super) fn from(first: usize, values: &[f64], of: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
     let mut out = undefined(first, values.len());
     out.extend(of(values.get(first..).unwrap_or_default()));
     out
-}
-
-/// Arithmetic mean.
-pub(super) fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// Sum of squared distances from the mean.
-pub(super) fn squares(values: &[f64]) -> f64 {
-    let mean = mean(values);
-    values.iter().map(|value| (value - mean).powi(2)).sum()
 }
 
 /// `numerator / denominator`, or `otherwise` where the denominator is nothing but noise beside `scale`.

@@ -98,7 +98,7 @@ fn rules_on_features_that_do_not_exist_are_listed_with_the_nearest_name() {
     let report = score_rules(&panel, &rules, &rules[1..2], 2);
     assert_eq!(report.unresolved.len(), 2, "each once");
     assert_eq!(report.unresolved[0].nearest.as_deref(), Some("SIGNAL"));
-    assert_eq!(report.unresolved[1].reason, "`SMA_400` needs 399 bars of warm-up, there are 320");
+    assert_eq!(report.unresolved[1].reason, "`SMA_400` is left out: it needs 399 bars of warm-up, there are 320");
     assert!(report.entry_rules[1].development.is_none() && report.entry_rules[1].reason.is_some());
 }
 

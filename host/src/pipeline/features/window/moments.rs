@@ -1,4 +1,4 @@
-//! Second moments of windows: deviation, covariance, a line through the values.
+//! Second moments of windows: deviation, correlation, a line through the values.
 //!
 //! Distances are summed from a value of the window itself, the reference, not from its mean, which would take a second
 //! pass, nor from zero, which would cancel. That value is one of the `n`, so its own squared distance from the mean is
@@ -59,11 +59,6 @@ fn comoments(left: &[f64], right: &[f64], n: usize, of: impl Fn(Comoments) -> f6
 /// The sum of squares that rounding alone gives to `n` equal values.
 fn squared_noise(value: f64, n: usize) -> f64 {
     (NOISE * value).powi(2) * n as f64
-}
-
-/// Population covariance of the last `n` pairs.
-pub(in super::super) fn covariance(left: &[f64], right: &[f64], n: usize) -> Vec<f64> {
-    comoments(left, right, n, |sums| sums.both / n as f64)
 }
 
 /// Correlation of the last `n` pairs, -1 to 1; 0 where one of the two does not change.
