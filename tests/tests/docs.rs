@@ -15,3 +15,11 @@ fn the_page_of_parameters_says_what_the_manifests_say() {
     let page = include_str!("../../docs/parameters.md");
     assert!(page.ends_with(&families), "docs/parameters.md is old: `cargo xtask docs` writes it anew");
 }
+
+#[test]
+fn the_page_of_features_says_what_the_catalogue_says() {
+    let listed = command::run(&["features", "list", "--markdown"], &[]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    let page = include_str!("../../docs/features.md");
+    assert!(page.ends_with(&listed.stdout), "docs/features.md is old: `cargo xtask docs` writes it anew");
+}

@@ -4,6 +4,7 @@
 //! by all processes that share the cache, unless a split changes it; a process may be killed at any moment and the next
 //! one goes on; the key is in no file, address, log or error.
 
+mod address;
 mod bucket;
 mod cache;
 pub mod calendar;
@@ -102,7 +103,7 @@ impl Polygon {
     pub fn forget(&self, symbols: &[String], timeframe: Timeframe) -> Result<(), Failure> {
         let forget = async {
             for symbol in symbols {
-                SeriesCache::open(&self.root(), symbol, timeframe).await?.clear()?;
+                SeriesCache::open(&self.root(), symbol, timeframe, &|| {}).await?.clear()?;
             }
             Ok(())
         };

@@ -9,6 +9,7 @@ field is a NaN. Numbers carry all their digits.
 """
 
 import csv
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -189,16 +190,142 @@ def momentum(bars):
     return out
 
 
+def share(top, bottom, otherwise):
+    """A quotient, or something else where nothing is divided by."""
+    return otherwise if bottom <= 0 else top / bottom
+
+
+def place(close, upper, lower):
+    """Place of the close between two ends, 0.5 where they touch."""
+    return each(0, len(close), lambda bar: share(close[bar] - lower[bar], upper[bar] - lower[bar], 0.5))
+
+
+def volatility(bars):
+    """Ranges, bands and channels, deviations."""
+    high, low, close = (bars[name] for name in BARS[1:4])
+    n_bars = len(close)
+    out = {"ATR_14": talib.ATR(high, low, close, 14), "NATR_14": talib.NATR(high, low, close, 14)}
+    out |= {"ATR_5": talib.ATR(high, low, close, 5), "NATR_5": talib.NATR(high, low, close, 5)}
+    short, long = talib.ATR(high, low, close, 5), talib.ATR(high, low, close, 20)
+    out |= {"ATR_RATIO_5_20": each(20, n_bars, lambda bar: share(short[bar], long[bar], 1.0))}
+    for n, k, suffix in ((20, 2.0, "20"), (10, 1.5, "10_1.5")):
+        upper, middle, lower = talib.BBANDS(close, n, k, k, 0)
+        # TA-Lib takes squares of prices, whose rounding grows where prices hardly move.
+        if np.ptp(close) == 0:
+            upper, lower = middle, middle
+        out |= {f"BB_UPPER_{suffix}": upper, f"BB_LOWER_{suffix}": lower}
+        out |= {f"BB_WIDTH_{suffix}": 100 * (upper - lower) / middle, f"BB_PCT_B_{suffix}": place(close, upper, lower)}
+    true_range = each(1, n_bars, lambda bar: max(high[bar], close[bar - 1]) - min(low[bar], close[bar - 1]))
+    centre, reach = ema(close, 20), after(1, true_range, lambda known: ema(known, 20))
+    upper, lower = centre + 2 * reach, centre - 2 * reach
+    out |= {"KELTNER_UPPER_20": upper, "KELTNER_LOWER_20": lower}
+    out |= {"KELTNER_POS_20": after(20, place(close, upper, lower), lambda known: known)}
+    band, _, below = talib.BBANDS(close, 20, 2.0, 2.0, 0)
+    narrow = lambda bar: float(band[bar] < centre[bar] + 1.5 * reach[bar] and below[bar] > centre[bar] - 1.5 * reach[bar])
+    out |= {"BB_SQUEEZE": each(20, n_bars, narrow)}
+    upper, lower = talib.MAX(high, 20), talib.MIN(low, 20)
+    out |= {"DONCHIAN_UPPER_20": upper, "DONCHIAN_LOWER_20": lower}
+    out |= {"DONCHIAN_POS_20": after(19, place(close, upper, lower), lambda known: known)}
+    change = each(1, n_bars, lambda bar: np.log(close[bar] / close[bar - 1]))
+    for n in (10, 20, 60):
+        deviation = lambda bar: 100 * np.std(change[bar + 1 - n : bar + 1], ddof=1) * np.sqrt(252)
+        out |= {f"HV_{n}": each(n, n_bars, deviation)}
+    spread = np.log(high / low) ** 2
+    mean = lambda bar: sum(spread[bar - 19 : bar + 1]) / 20
+    out |= {"PARKINSON_20": each(19, n_bars, lambda bar: 100 * np.sqrt(252 / (4 * np.log(2)) * mean(bar)))}
+    return out
+
+
+def volume(bars):
+    """Volume with its direction, and how much of it there is."""
+    high, low, close, traded = (bars[name] for name in BARS[1:])
+    n_bars = len(close)
+    obv = talib.OBV(close, traded)
+    window = lambda values, bar, n: values[bar + 1 - n : bar + 1]
+    out = {"OBV": obv, "MFI_14": talib.MFI(high, low, close, traded, 14), "MFI_5": talib.MFI(high, low, close, traded, 5)}
+    slope = lambda bar: 100 * share(obv[bar] - obv[bar - 20], sum(window(traded, bar, 20)), 0.0)
+    out |= {"OBV_SLOPE_20": each(20, n_bars, slope)}
+    mean = lambda bar: sum(window(traded, bar, 20)) / 20
+    out |= {"VOLUME_RATIO_20": each(19, n_bars, lambda bar: share(traded[bar], mean(bar), 1.0))}
+    z = lambda bar: share(traded[bar] - mean(bar), np.std(window(traded, bar, 20)), 0.0)
+    out |= {"VOLUME_Z_20": each(19, n_bars, z)}
+    placed = each(0, n_bars, lambda bar: traded[bar] * share(2 * close[bar] - low[bar] - high[bar], high[bar] - low[bar], 0))
+    flow = lambda bar: share(sum(window(placed, bar, 20)), sum(window(traded, bar, 20)), 0.0)
+    adosc = talib.ADOSC(high, low, close, traded, 3, 10)
+    out |= {"AD": talib.AD(high, low, close, traded), "CMF_20": each(19, n_bars, flow)}
+    out |= {"ADOSC_3_10": adosc, "ADOSC_5_15": talib.ADOSC(high, low, close, traded, 5, 15)}
+    usual = lambda bar: sum(window(traded, bar, 10)) / 10
+    out |= {"ADOSC_PCT_3_10": each(9, n_bars, lambda bar: 100 * share(adosc[bar], usual(bar), 0.0))}
+    force = after(1, np.diff(close, prepend=np.nan) * traded, lambda known: ema(known, 13))
+    money = after(1, close * traded, lambda known: ema(known, 13))
+    out |= {"FORCE_13": force, "FORCE_PCT_13": each(13, n_bars, lambda bar: 100 * share(force[bar], money[bar], 0.0))}
+    paid = talib.TYPPRICE(high, low, close) * traded
+    vwap = lambda bar: share(sum(window(paid, bar, 20)), sum(window(traded, bar, 20)), close[bar])
+    out |= {"VWAP_DIST_20": each(19, n_bars, lambda bar: 100 * (close[bar] / vwap(bar) - 1))}
+    out |= {"DOLLAR_VOLUME_20": each(19, n_bars, lambda bar: sum(window(close * traded, bar, 20)) / 20)}
+    return out
+
+
+def price(bars):
+    """Returns, the shape of a bar, the close among those before."""
+    open_, high, low, close = (bars[name] for name in BARS[:4])
+    n_bars = len(close)
+    out = {f"RET_{n}": talib.ROC(close, n) for n in (1, 2, 3, 5, 10, 20, 60)}
+    out |= {"GAP_PCT": each(1, n_bars, lambda bar: 100 * (open_[bar] / close[bar - 1] - 1))}
+    out |= {"BODY_PCT": 100 * (close / open_ - 1)}
+    of_range = lambda part, otherwise: each(0, n_bars, lambda bar: share(part[bar], high[bar] - low[bar], otherwise))
+    out |= {"UPPER_WICK": of_range(high - np.maximum(open_, close), 0.0)}
+    out |= {"LOWER_WICK": of_range(np.minimum(open_, close) - low, 0.0), "CLOSE_LOC": of_range(close - low, 0.5)}
+    for n in (20, 70):
+        out |= {f"DIST_HIGH_{n}": 100 * (close / talib.MAX(high, n) - 1)}
+        out |= {f"DIST_LOW_{n}": 100 * (close / talib.MIN(low, n) - 1)}
+
+    def z(bar):
+        window = close[bar - 19 : bar + 1]
+        return share(close[bar] - sum(window) / 20, 0.0 if np.ptp(window) == 0 else np.std(window, ddof=1), 0.0)
+
+    def run(bar, most):
+        signs = [np.sign(close[at] - close[at - 1]) for at in range(bar, bar - most, -1)]
+        others = [back for back, sign in enumerate(signs) if sign != signs[0]]
+        return signs[0] * (others[0] if others else most)
+
+    inside = lambda bar: float(high[bar] <= high[bar - 1] and low[bar] >= low[bar - 1])
+    out |= {"ZSCORE_20": each(19, n_bars, z), "INSIDE_BAR": each(1, n_bars, inside)}
+    out |= {"CONSEC_UP": each(20, n_bars, lambda bar: run(bar, 20)), "CONSEC_UP_2": each(2, n_bars, lambda bar: run(bar, 2))}
+    return out
+
+
+def regime(bars):
+    """The calendar of consecutive days from 1970-01-01, volatility, and a benchmark: the bars' own opens."""
+    open_, close = bars["open"], bars["close"]
+    n_bars = len(close)
+    dates = [date.fromordinal(date(1970, 1, 1).toordinal() + bar) for bar in range(n_bars)]
+    months = np.array([float(day.month) for day in dates])
+    out = {"DAY_OF_WEEK": np.array([float(day.weekday()) for day in dates]), "MONTH": months}
+    out |= {"MONTH_SIN": np.sin(2 * np.pi * months / 12), "MONTH_COS": np.cos(2 * np.pi * months / 12)}
+    change = np.diff(np.log(close), prepend=np.nan)
+    deviation = lambda bar, n: np.std(change[bar + 1 - n : bar + 1], ddof=1)
+    out |= {"VOL_REGIME": each(60, n_bars, lambda bar: share(deviation(bar, 20), deviation(bar, 60), 1.0))}
+    gained = lambda bar: 100 * (close[bar] / close[bar - 20] / (open_[bar] / open_[bar - 20]) - 1)
+    out |= {"REL_STRENGTH_SPY_20": each(20, n_bars, gained)}
+    for n in (60, 10):
+        out |= {f"BETA_SPY_{n}": each(n, n_bars, lambda bar: together(close, open_, bar, n)[0])}
+        out |= {f"CORR_SPY_{n}": each(n, n_bars, lambda bar: together(close, open_, bar, n)[1])}
+    return out
+
+
+def together(close, other, bar, n):
+    """Slope and correlation of the last n returns, 0 where they do not change."""
+    own, of_other = (np.array([x[at] / x[at - 1] - 1 for at in range(bar + 1 - n, bar + 1)]) for x in (close, other))
+    if np.ptp(own) == 0 or np.ptp(of_other) == 0:
+        return 0.0, 0.0
+    covariance = np.cov(own, of_other)
+    return covariance[0, 1] / covariance[1, 1], covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1])
+
+
 def features(bars):
     """The values of all features, by their name here."""
-    high, low, close, volume = (bars[name] for name in BARS[1:])
-    upper, _, lower = talib.BBANDS(close, 20, 2.0, 2.0, 0)
-    out = trend(bars) | momentum(bars)
-    out |= {"ATR_14": talib.ATR(high, low, close, 14), "NATR_14": talib.NATR(high, low, close, 14)}
-    out |= {"BB_UPPER_20": upper, "BB_LOWER_20": lower}
-    out |= {"OBV": talib.OBV(close, volume), "MFI_14": talib.MFI(high, low, close, volume, 14)}
-    out |= {f"RET_{n}": talib.ROC(close, n) for n in (1, 5, 20, 60)}
-    return out
+    return trend(bars) | momentum(bars) | volatility(bars) | volume(bars) | price(bars) | regime(bars)
 
 
 def write(name, bars):

@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use std::hint::select_unpredictable;
+
 use oculus_plugin_api::FeatureRole;
 
 use super::{momentum, price, regime, trend, volatility, volume};
@@ -214,16 +216,20 @@ fn share_a_pass(one: &Feature, other: &Feature) -> bool {
 
 impl Prices<'_> {
     /// Wilder's true range of a bar after the first.
+    #[inline]
     pub(super) fn true_range(&self, bar: usize) -> f64 {
         let (high, low, before) = (self.high[bar], self.low[bar], self.close[bar - 1]);
         (high - low).max((high - before).abs()).max((low - before).abs())
     }
 
     /// Wilder's movement up and down of a bar after the first; at most one of them is not 0.
+    #[inline]
     pub(super) fn directional_movement(&self, bar: usize) -> (f64, f64) {
         let up = self.high[bar] - self.high[bar - 1];
         let down = self.low[bar - 1] - self.low[bar];
-        (if up > down { up.max(0.0) } else { 0.0 }, if down > up { down.max(0.0) } else { 0.0 })
+        // Which of them is larger cannot be guessed: a branch would be wrong every other time.
+        let larger = |one: f64, other: f64| select_unpredictable(one > other && one > 0.0, one, 0.0);
+        (larger(up, down), larger(down, up))
     }
 
     /// Mean of high, low and close of each bar.

@@ -6,7 +6,7 @@ use super::catalogue::{GROUPS, Group, Kind};
 use super::name::ALIASES;
 
 /// Letters of parameters in formulas.
-const LETTERS: [&str; 4] = ["n", "m", "k", "l"];
+const LETTERS: [&str; 4] = ["n", "m", "k", "j"];
 
 /// Kinds that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,7 +25,7 @@ pub(super) static KINDS: &[Kind] = &[
     output(
         "STOCHRSI_K",
         &[14, 14, 3, 3],
-        "smoothed place of RSI in its own range; 0 without a range",
+        "smoothed place of RSI in its own range; 0 where that is below 0.01",
         (stochastic_strength_warm_up, Output(&STOCHASTIC_STRENGTH, 0)),
     )
     .defined("SMA_k of 100·(R − lowest R) / (highest R − lowest R), R = RSI_n, of m bars; TA-Lib's has k = 1", "%")

@@ -157,6 +157,10 @@ fn split(plain: &str) -> Parts {
         numbers.insert(0, number);
         stem = letters;
     }
+    // pandas-ta names the faster of TSI's two averages first; which of them is taken first hardly matters.
+    if stem.starts_with("TSI") && numbers.len() > 1 && numbers[0] < numbers[1] {
+        numbers.swap(0, 1);
+    }
     // `EMA_8_21` names two averages, and what two averages tell is how they cross.
     let crosses = numbers.len() == 2 && matches!(stem, "EMA" | "SMA");
     Parts { stem: if crosses { format!("{stem}_CROSS") } else { stem.to_owned() }, symbol: None, numbers }

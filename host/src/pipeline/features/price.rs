@@ -2,7 +2,7 @@
 
 use super::{
     catalogue::{CHANGES, Computation, Defaults, Kind, NONE, ONE, Prices, Shared, WINDOW, model, output},
-    window::{deviation, direction, highest, lowest, percent_above, ratio, sma, undefined},
+    window::{deviation, direction, each_bar, highest, lowest, percent, percent_above, ratio, sma},
 };
 
 static SHAPE: Shared = Shared { compute: shape };
@@ -103,17 +103,12 @@ fn volume(prices: &Prices, _: &[usize]) -> Vec<f64> {
 
 /// Source: TA-Lib's ROC.
 fn ret(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let mut out = undefined(p[0], prices.close.len());
-    let later = prices.close.get(p[0]..).unwrap_or_default();
-    out.extend(percent_above(later, prices.close));
-    out
+    let close = prices.close;
+    each_bar(p[0], close.len(), |bar| percent(close[bar], close[bar - p[0]]))
 }
 
 fn gap_pct(prices: &Prices, _: &[usize]) -> Vec<f64> {
-    let mut out = undefined(1, prices.close.len());
-    let later = prices.open.get(1..).unwrap_or_default();
-    out.extend(percent_above(later, prices.close));
-    out
+    each_bar(1, prices.close.len(), |bar| percent(prices.open[bar], prices.close[bar - 1]))
 }
 
 /// Body, upper wick, lower wick, and the close's place in the bar.
@@ -124,7 +119,7 @@ fn shape(prices: &Prices, _: &[usize]) -> Vec<Vec<f64>> {
             let [_, high, low, close] = bar;
             ratio(of(bar), high - low, close, without_range)
         };
-        (0..prices.close.len()).map(share).collect::<Vec<_>>()
+        each_bar(0, prices.close.len(), share)
     };
     vec![
         percent_above(prices.close, prices.open),
@@ -148,21 +143,19 @@ fn zscore(prices: &Prices, p: &[usize]) -> Vec<f64> {
         let close = prices.close[bar];
         ratio(close - mean[bar], deviation[bar], close, 0.0)
     };
-    (0..prices.close.len()).map(z).collect()
+    each_bar(0, prices.close.len(), z)
 }
 
 /// Counts no further than `n`, so that no value depends on where the bars begin.
 fn consec_up(prices: &Prices, p: &[usize]) -> Vec<f64> {
     let (n, most) = (p[0], p[0] as f64);
     let mut run = 0.0;
-    let runs = prices.close.windows(2).map(|pair| {
-        let sign = direction(pair[0], pair[1]);
+    let runs = each_bar(1, prices.close.len(), |bar| {
+        let sign = direction(prices.close[bar - 1], prices.close[bar]);
         run = if sign * run > 0.0 { run + sign } else { sign };
         f64::clamp(run, -most, most)
     });
-    let mut out = undefined(n, prices.close.len());
-    out.extend(runs.skip(n - 1));
-    out
+    each_bar(n, runs.len(), |bar| runs[bar])
 }
 
 fn inside_bar(prices: &Prices, _: &[usize]) -> Vec<f64> {
@@ -171,7 +164,5 @@ fn inside_bar(prices: &Prices, _: &[usize]) -> Vec<f64> {
         let lower = direction(prices.low[bar - 1], prices.low[bar]) < 0.0;
         f64::from(!higher && !lower)
     };
-    let mut out = undefined(1, prices.close.len());
-    out.extend((1..prices.close.len()).map(inside));
-    out
+    each_bar(1, prices.close.len(), inside)
 }

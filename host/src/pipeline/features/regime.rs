@@ -3,7 +3,7 @@
 use super::{
     catalogue::{CHANGES, Computation, Defaults, Kind, LONGEST_CHANGES, NONE, Prices, Shared, model, output},
     volatility::historical,
-    window::{beta, correlation, percent_above, ratio, undefined, zip},
+    window::{beta, correlation, each_bar, from, percent, ratio, zip},
 };
 use crate::pipeline::date::month;
 
@@ -87,24 +87,21 @@ fn vol_regime(prices: &Prices, p: &[usize]) -> Vec<f64> {
 }
 
 fn rel_strength(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let n = p[0];
-    let grown = |closes: &[f64]| zip(closes.get(n..).unwrap_or_default(), closes, |later, earlier| later / earlier);
-    let mut out = undefined(n, prices.close.len());
-    out.extend(percent_above(&grown(prices.close), &grown(prices.benchmark)));
-    // Without a benchmark nothing is known.
-    out.resize(prices.close.len(), f64::NAN);
-    out
+    let grown = |closes: &[f64]| growth(closes, p[0], prices.close.len());
+    zip(&grown(prices.close), &grown(prices.benchmark), percent)
 }
 
 /// Slope and correlation of growth on the benchmark's growth.
 fn comparison(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
-    let growth = |closes: &[f64]| closes.windows(2).map(|pair| pair[1] / pair[0]).collect::<Vec<_>>();
-    let (own, benchmark) = (growth(prices.close), growth(prices.benchmark));
-    let after_first = |values: Vec<f64>| {
-        let mut out = undefined(1, prices.close.len());
-        out.extend(values);
-        out.resize(prices.close.len(), f64::NAN);
-        out
+    let grown = |closes: &[f64]| growth(closes, 1, prices.close.len());
+    let (own, benchmark) = (grown(prices.close), grown(prices.benchmark));
+    let compared = |of: fn(&[f64], &[f64], usize) -> Vec<f64>| {
+        from(1, &own, |own| of(own, benchmark.get(1..).unwrap_or_default(), p[0]))
     };
-    vec![after_first(beta(&own, &benchmark, p[0])), after_first(correlation(&own, &benchmark, p[0]))]
+    vec![compared(beta), compared(correlation)]
+}
+
+/// What a price has become of that of `n` bars before; NaN where nothing is known of it, such as a benchmark not given.
+fn growth(closes: &[f64], n: usize, len: usize) -> Vec<f64> {
+    each_bar(n, len, |bar| closes.get(bar).map_or(f64::NAN, |close| close / closes[bar - n]))
 }

@@ -71,21 +71,23 @@ pub(super) static KINDS: &[Kind] = &[
         .defined("AROON_UP_n − AROON_DOWN_n", "%")
         .down_to_one(),
     output("PSAR", &[2, 20], "Wilder's parabolic stop", (ONE, Output(&PARABOLIC, 0)))
-        .defined("stop += a·(extreme − stop), a from n % by n % up to m %; turns when a bar reaches it", "price")
+        .defined("stop += a·(extreme − stop), a from n by n up to m; turns when a bar reaches it", "price")
         .shown(0)
-        .down_to_one()
+        .in_hundredths(0)
         .level(Some("PSAR_DIR")),
     output("PSAR_DIR", &[2, 20], "side of the parabolic stop that the close is on", (ONE, Output(&PARABOLIC, 1)))
         .defined("1 where close > PSAR, -1 where close < PSAR, 0 where they are equal", "-1, 0, 1")
         .shown(0)
-        .down_to_one(),
-    output("SUPERTREND", &[10, 3], "the band that trails the price", (CHANGES, Output(&SUPERTREND, 0)))
+        .in_hundredths(0),
+    output("SUPERTREND", &[10, 300], "the band that trails the price", (CHANGES, Output(&SUPERTREND, 0)))
         .defined("(high + low)/2 − m·ATR_n below, + m·ATR_n above; moves towards the price until a close is beyond it", "price")
         .down_to_one()
+        .in_hundredths(1)
         .level(Some("SUPERTREND_DIR")),
-    output("SUPERTREND_DIR", &[10, 3], "side of the band that the price is on", (CHANGES, Output(&SUPERTREND, 1)))
+    output("SUPERTREND_DIR", &[10, 300], "side of the band that the price is on", (CHANGES, Output(&SUPERTREND, 1)))
         .defined("1 until close < lower band, -1 until close > upper band; starts with 1", "-1, 1")
-        .down_to_one(),
+        .down_to_one()
+        .in_hundredths(1),
     model("TRIX", &[15], "change of a threefold average from bar to bar", (trix_warm_up, trix))
         .defined("100·(E / E before − 1), E = EMA_n(EMA_n(EMA_n(close)))", "%")
         .down_to_one(),
@@ -148,7 +150,7 @@ pub(super) static DEFAULTS: Defaults = &[
     ("AROON_DOWN", &[25]),
     ("AROON_OSC", &[25]),
     ("PSAR_DIR", &[]),
-    ("SUPERTREND_DIR", &[10, 3]),
+    ("SUPERTREND_DIR", &[10, 300]),
     ("TRIX", &[15]),
     ("LINREG_SLOPE", &[20]),
     ("LINREG_R2", &[20]),

@@ -2,7 +2,7 @@
 
 use super::{
     catalogue::{CHANGES, Computation, Defaults, Kind, LONGEST_CHANGES, Prices, Shared, WINDOW, model, output},
-    window::{deviation, ema, from, highest, lowest, ratio, sma, undefined, wilder, zip},
+    window::{deviation, each_bar, ema, from, highest, lowest, ratio, sma, sum, wilder, zip},
 };
 
 /// The outputs of [`BANDS`], [`KELTNER`] and [`DONCHIAN`].
@@ -133,6 +133,8 @@ pub(super) static DEFAULTS: Defaults = &[
 
 /// Bars a year, to state a daily deviation as a yearly one; other timeframes are scaled alike.
 const BARS_A_YEAR: f64 = 252.0;
+/// Share of the close below which a channel has no width.
+const LEAST_WIDTH: f64 = 1e-6;
 /// Half widths of a squeeze's bands and channel, in deviations and in average ranges.
 const SQUEEZE: (f64, f64) = (2.0, 1.5);
 
@@ -150,13 +152,12 @@ fn atr(prices: &Prices, n: usize) -> Vec<f64> {
 
 /// The true range of each bar, undefined for the first.
 fn true_ranges(prices: &Prices) -> Vec<f64> {
-    let first = prices.close.first().map(|_| f64::NAN);
-    first.into_iter().chain((1..prices.close.len()).map(|bar| prices.true_range(bar))).collect()
+    each_bar(1, prices.close.len(), |bar| prices.true_range(bar))
 }
 
 fn atr_ratio(prices: &Prices, p: &[usize]) -> Vec<f64> {
     let (short, long) = (atr(prices, p[0]), atr(prices, p[1]));
-    (0..prices.close.len()).map(|bar| ratio(short[bar], long[bar], prices.close[bar], 1.0)).collect()
+    each_bar(0, prices.close.len(), |bar| ratio(short[bar], long[bar], prices.close[bar], 1.0))
 }
 
 /// Bollinger's bands, the close's place between them, 0 at the lower one, and their distance in percent of the middle.
@@ -173,7 +174,7 @@ fn keltner(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
 }
 
 fn keltner_ranges(prices: &Prices, n: usize) -> Vec<f64> {
-    from(1, &true_ranges(prices), |values| ema(values, n))
+    from(1, &true_ranges(prices), |ranges| ema(ranges, n))
 }
 
 /// So many hundredths of each value.
@@ -189,13 +190,15 @@ fn around(prices: &Prices, middle: &[f64], half: &[f64]) -> Vec<Vec<f64>> {
     vec![upper, lower, place]
 }
 
-/// The close's place between two ends, 0 at the lower one, 1 at the upper; 0.5 where they touch.
+/// The close's place between two ends, 0 at the lower one, 1 at the upper; 0.5 where they lie closer than a millionth of
+/// the close, beside which rounding is no longer small.
 fn place(prices: &Prices, upper: &[f64], lower: &[f64]) -> Vec<f64> {
     let place = |bar: usize| {
         let close = prices.close[bar];
-        ratio(close - lower[bar], upper[bar] - lower[bar], close, 0.5)
+        let width = upper[bar] - lower[bar];
+        if width < LEAST_WIDTH * close { 0.5 } else { (close - lower[bar]) / width }
     };
-    (0..prices.close.len()).map(place).collect()
+    each_bar(0, prices.close.len(), place)
 }
 
 fn bb_squeeze(prices: &Prices, p: &[usize]) -> Vec<f64> {
@@ -207,9 +210,7 @@ fn bb_squeeze(prices: &Prices, p: &[usize]) -> Vec<f64> {
         let room = SQUEEZE.1 * range[bar] - SQUEEZE.0 * deviation[bar] - (simple[bar] - exponential[bar]).abs();
         ratio(room, room.max(0.0), prices.close[bar], 0.0)
     };
-    let mut out = undefined(n, prices.close.len());
-    out.extend((n..prices.close.len()).map(squeezed));
-    out
+    each_bar(n, prices.close.len(), squeezed)
 }
 
 fn donchian(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
@@ -224,15 +225,14 @@ fn hv(prices: &Prices, p: &[usize]) -> Vec<f64> {
 
 /// Sample deviation of log returns over `n` bars, in percent a year.
 pub(super) fn historical(prices: &Prices, n: usize) -> Vec<f64> {
-    let returns: Vec<f64> = prices.close.windows(2).map(|pair| (pair[1] / pair[0]).ln()).collect();
-    let mut out = undefined(1, prices.close.len());
-    out.extend(deviation(&returns, n, 1).into_iter().map(|deviation| 100.0 * BARS_A_YEAR.sqrt() * deviation));
-    out
+    let returns = each_bar(1, prices.close.len(), |bar| (prices.close[bar] / prices.close[bar - 1]).ln());
+    let yearly = 100.0 * BARS_A_YEAR.sqrt();
+    from(1, &returns, |returns| deviation(returns, n, 1).into_iter().map(|deviation| yearly * deviation).collect())
 }
 
 /// Source: Parkinson (1980).
 fn parkinson(prices: &Prices, p: &[usize]) -> Vec<f64> {
     let squares = zip(prices.high, prices.low, |high, low| (high / low).ln().powi(2));
-    let variance = BARS_A_YEAR / (4.0 * std::f64::consts::LN_2);
-    sma(&squares, p[0]).into_iter().map(|mean| 100.0 * (variance * mean.max(0.0)).sqrt()).collect()
+    let share = BARS_A_YEAR / (4.0 * std::f64::consts::LN_2 * p[0] as f64);
+    sum(&squares, p[0]).into_iter().map(|sum| 100.0 * (share * sum).sqrt()).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{
     catalogue::{CHANGES, Computation, Defaults, Kind, LONGER, NONE, Prices, Shared, WINDOW, model, output},
-    window::{deviation, direction, ema, from, ratio, sma, sum, undefined, zip},
+    window::{deviation, direction, each_bar, ema, from, ratio, sma, sum, zip},
 };
 
 static OSCILLATOR: Shared = Shared { compute: oscillator };
@@ -88,41 +88,37 @@ pub(super) static DEFAULTS: Defaults = &[
 
 /// On-balance volume: its level depends on where the bars start. Source: TA-Lib's OBV.
 fn obv(prices: &Prices, _: &[usize]) -> Vec<f64> {
-    let mut total = prices.volume.first().copied().unwrap_or(0.0);
-    let mut out: Vec<f64> = prices.volume.iter().take(1).copied().collect();
-    out.extend(signed_volume(prices).into_iter().map(|volume| {
-        total += volume;
+    let mut total = 0.0;
+    each_bar(0, prices.close.len(), |bar| {
+        // The first bar counts as a rise.
+        total += if bar == 0 { prices.volume[0] } else { signed_volume(prices, bar) };
         total
-    }));
-    out
+    })
 }
 
 /// Change of on-balance volume over `n` bars in percent of the volume traded in them.
 fn obv_slope(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let signed = sum(&signed_volume(prices), p[0]);
-    let traded = sum(prices.volume.get(1..).unwrap_or_default(), p[0]);
-    let mut out = undefined(1, prices.close.len());
-    out.extend(zip(&signed, &traded, |signed, traded| 100.0 * ratio(signed, traded, 0.0, 0.0)));
-    out
+    let signed = each_bar(1, prices.close.len(), |bar| signed_volume(prices, bar));
+    let signed = from(1, &signed, |signed| sum(signed, p[0]));
+    let traded = from(1, prices.volume, |volume| sum(volume, p[0]));
+    zip(&signed, &traded, |signed, traded| 100.0 * ratio(signed, traded, 0.0, 0.0))
 }
 
-/// Volume of each bar but the first, with the sign of its close's change.
-fn signed_volume(prices: &Prices) -> Vec<f64> {
-    let changes = prices.close.windows(2).zip(prices.volume.iter().skip(1));
-    changes.map(|(pair, volume)| direction(pair[0], pair[1]) * volume).collect()
+/// Volume of a bar after the first, with the sign of its close's change.
+fn signed_volume(prices: &Prices, bar: usize) -> f64 {
+    direction(prices.close[bar - 1], prices.close[bar]) * prices.volume[bar]
 }
 
 /// Share of money that flowed in at rising typical prices. Source: TA-Lib's MFI.
 fn mfi(prices: &Prices, p: &[usize]) -> Vec<f64> {
     let typical = prices.typical();
-    let changes = typical.windows(2).zip(prices.volume.iter().skip(1));
-    let flows: Vec<f64> = changes.map(|(pair, volume)| direction(pair[0], pair[1]) * pair[1] * volume).collect();
-    let inflows = flows.iter().map(|flow| flow.max(0.0)).collect::<Vec<_>>();
-    let all = flows.iter().map(|flow| flow.abs()).collect::<Vec<_>>();
-    let mut out = undefined(1, typical.len());
-    let share = |inflow, all| if all < 1.0 { 0.0 } else { 100.0 * inflow / all };
-    out.extend(zip(&sum(&inflows, p[0]), &sum(&all, p[0]), share));
-    out
+    let flow = |bar: usize| direction(typical[bar - 1], typical[bar]) * typical[bar] * prices.volume[bar];
+    let flowed = |size: fn(f64) -> f64| {
+        let flows = each_bar(1, typical.len(), |bar| size(flow(bar)));
+        from(1, &flows, |flows| sum(flows, p[0]))
+    };
+    let (inflows, all) = (flowed(|flow| flow.max(0.0)), flowed(f64::abs));
+    zip(&inflows, &all, |inflows, all| if all < 1.0 { 0.0 } else { 100.0 * inflows / all })
 }
 
 /// Volume beside its mean, and above it in deviations.
@@ -130,10 +126,7 @@ fn usual_volume(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
     let (mean, deviation) = (sma(prices.volume, p[0]), deviation(prices.volume, p[0], 0));
     let above = zip(prices.volume, &mean, |volume, mean| volume - mean);
     let z = |bar: usize| ratio(above[bar], deviation[bar], mean[bar], 0.0);
-    vec![
-        zip(prices.volume, &mean, |volume, mean| ratio(volume, mean, 0.0, 1.0)),
-        (0..prices.volume.len()).map(z).collect(),
-    ]
+    vec![zip(prices.volume, &mean, |volume, mean| ratio(volume, mean, 0.0, 1.0)), each_bar(0, prices.close.len(), z)]
 }
 
 /// Each bar's volume, weighted by the close's place in its bar: all of it at the high, none in the middle, its negative
@@ -143,17 +136,17 @@ fn placed_volume(prices: &Prices) -> Vec<f64> {
         let (high, low, close) = (prices.high[bar], prices.low[bar], prices.close[bar]);
         ratio((close - low) - (high - close), high - low, close, 0.0) * prices.volume[bar]
     };
-    (0..prices.close.len()).map(placed).collect()
+    each_bar(0, prices.close.len(), placed)
 }
 
 /// Source: TA-Lib's AD.
 fn accumulation(prices: &Prices, _: &[usize]) -> Vec<f64> {
     let mut total = 0.0;
-    let accumulated = placed_volume(prices).into_iter().map(|volume| {
-        total += volume;
+    let placed = placed_volume(prices);
+    each_bar(0, placed.len(), |bar| {
+        total += placed[bar];
         total
-    });
-    accumulated.collect()
+    })
 }
 
 fn cmf(prices: &Prices, p: &[usize]) -> Vec<f64> {
@@ -180,26 +173,20 @@ fn oscillator(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
 fn distances(steps: &[f64], n: usize) -> Vec<f64> {
     let kept = 1.0 - 2.0 / (n as f64 + 1.0);
     let mut distance = 0.0;
-    let step = |(bar, step): (usize, &f64)| {
+    each_bar(0, steps.len(), |bar| {
         // The first total is its own average.
         if bar > 0 {
-            distance = (distance + step) * kept;
+            distance = (distance + steps[bar]) * kept;
         }
         distance
-    };
-    steps.iter().enumerate().map(step).collect()
+    })
 }
 
 /// The force index, and its share of the money traded in percent.
 fn force(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
-    let n = p[0];
-    let moved = |bar: usize| {
-        let before = if bar == 0 { f64::NAN } else { prices.close[bar - 1] };
-        (prices.close[bar] - before) * prices.volume[bar]
-    };
-    let moved: Vec<f64> = (0..prices.close.len()).map(moved).collect();
-    let force = from(1, &moved, |values| ema(values, n));
-    let traded = from(1, &money(prices), |values| ema(values, n));
+    let moved = each_bar(1, prices.close.len(), |bar| (prices.close[bar] - prices.close[bar - 1]) * prices.volume[bar]);
+    let force = from(1, &moved, |moved| ema(moved, p[0]));
+    let traded = from(1, &money(prices), |money| ema(money, p[0]));
     let percent = zip(&force, &traded, |force, traded| 100.0 * ratio(force, traded, 0.0, 0.0));
     vec![force, percent]
 }
@@ -216,7 +203,7 @@ fn vwap_dist(prices: &Prices, p: &[usize]) -> Vec<f64> {
         let mean = ratio(paid[bar], traded[bar], 0.0, prices.close[bar]);
         100.0 * (prices.close[bar] / mean - 1.0)
     };
-    (0..prices.close.len()).map(distance).collect()
+    each_bar(0, prices.close.len(), distance)
 }
 
 fn dollar_volume(prices: &Prices, p: &[usize]) -> Vec<f64> {

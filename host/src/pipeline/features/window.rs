@@ -11,7 +11,7 @@ mod tests;
 
 pub(super) use self::{
     average::{Average, ema, push_through, wilder},
-    blocks::{highest, last_highest, last_lowest, lowest, sma, sum},
+    blocks::{highest, last_highest, last_lowest, lowest, sma, sma_from, sum, sum_windows},
     moments::{beta, correlation, covariance, deviation, linear_fit},
 };
 
@@ -63,6 +63,7 @@ pub(super) fn squares(values: &[f64]) -> f64 {
 }
 
 /// `numerator / denominator`, or `otherwise` where the denominator is nothing but noise beside `scale`.
+#[inline]
 pub(super) fn ratio(numerator: f64, denominator: f64, scale: f64, otherwise: f64) -> f64 {
     if denominator.abs() <= NOISE * scale.abs() { otherwise } else { numerator / denominator }
 }
@@ -72,7 +73,14 @@ pub(super) fn zip(left: &[f64], right: &[f64], with: impl Fn(f64, f64) -> f64) -
     left.iter().zip(right).map(|(&left, &right)| with(left, right)).collect()
 }
 
+/// The same in the place of the left one.
+pub(super) fn zip_into(mut left: Vec<f64>, right: &[f64], with: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    left.iter_mut().zip(right).for_each(|(left, &right)| *left = with(*left, right));
+    left
+}
+
 /// `100 · (left / right − 1)`, 0 where right is 0.
+#[inline]
 pub(super) fn percent(left: f64, right: f64) -> f64 {
     100.0 * (ratio(left, right, left, 1.0) - 1.0)
 }
@@ -83,6 +91,7 @@ pub(super) fn percent_above(left: &[f64], right: &[f64]) -> Vec<f64> {
 }
 
 /// 1 for a rise, -1 for a fall, 0 where the two differ by nothing but noise.
+#[inline]
 pub(super) fn direction(before: f64, now: f64) -> f64 {
     if (now - before).abs() <= NOISE * now.abs() { 0.0 } else { (now - before).signum() }
 }

@@ -56,7 +56,7 @@ impl Bucket {
         if self.n_tokens == 0 {
             return Ok(None);
         }
-        let _locked = lock(&self.path.with_extension("lock")).await?;
+        let _locked = lock(&self.path.with_extension("lock"), &|| {}).await?;
         let now_ms = (self.clock_ms)();
         let mut taken = self.taken(now_ms).map_err(cache(&self.path))?;
         // The tokens beyond the limit are those of a process with a higher one.

@@ -65,13 +65,15 @@ pub struct Held {
 impl SeriesCache {
     /// Waits until nobody else has the series.
     ///
+    /// * `hear`: told once if somebody has.
+    ///
     /// # Errors
     /// The file system's.
-    pub async fn open(root: &Path, symbol: &str, timeframe: Timeframe) -> Result<Self, Trouble> {
+    pub async fn open(root: &Path, symbol: &str, timeframe: Timeframe, hear: &dyn Fn()) -> Result<Self, Trouble> {
         let parent = root.join("adjusted").join(timeframe.name());
         let name = folder_name(symbol);
         // In lower case, as no series is.
-        let locked = lock(&parent.join(format!("{name}.lock"))).await?;
+        let locked = lock(&parent.join(format!("{name}.lock")), hear).await?;
         Ok(Self { folder: parent.join(name), timeframe, _locked: locked })
     }
 

@@ -74,6 +74,11 @@ impl<'a> News<'a> {
         self.tell(symbol, format!("{symbol}: page {page}, {bars} bars, waiting {seconds} s {what}"));
     }
 
+    /// Another process fetches the symbol.
+    pub fn busy(&self, symbol: &str) {
+        self.tell(symbol, format!("{symbol}: waiting for another job that fetches it"));
+    }
+
     /// A symbol is complete.
     pub fn done(&self, symbol: &str, n_rows: usize) {
         self.tell(symbol, format!("{symbol}: {} bars", thousands(n_rows)));

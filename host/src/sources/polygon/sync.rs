@@ -7,6 +7,7 @@ use std::path::Path;
 
 use reqwest::Url;
 
+use super::address;
 use super::cache::{Held, Next, Part, Piece, SeriesCache, merged, within};
 use super::calendar::{Calendar, Days, sunday_on_or_before};
 use super::client::{Client, Wait};
@@ -18,8 +19,6 @@ use crate::job::request::Timeframe;
 use crate::pipeline::bars::{Row, Warning};
 use crate::pipeline::date::iso_date;
 
-/// The most that Polygon gives at once.
-const BARS_A_PAGE: &str = "50000";
 /// How many years back Polygon's plans reach, those that do not reach as far as there are bars.
 const PLAN_YEARS: [i32; 3] = [10, 5, 2];
 
@@ -73,7 +72,7 @@ impl Sync<'_> {
     /// # Errors
     /// What cannot be had of it.
     pub async fn series(&self, symbol: &str) -> Result<Synced, Trouble> {
-        let cache = SeriesCache::open(self.root, symbol, self.timeframe).await?;
+        let cache = SeriesCache::open(self.root, symbol, self.timeframe, &|| self.news.busy(symbol)).await?;
         cache.tidy()?;
         let mut synced = Synced::default();
         let mut held = cache.load(self.wanted)?;
@@ -109,7 +108,8 @@ impl Sync<'_> {
         let parts = cache.parts()?;
         let Some(since) = held.pieces.iter().chain(&parts).map(|piece| piece.as_of).min() else { return Ok(None) };
         let hear = |wait: Wait| self.news.wait(symbol, Course::default(), wait);
-        let splits = match self.client.get(&self.splits_url(symbol, since), page::splits, &hear).await {
+        let url = address::of_splits(self.client.base(), symbol, since, self.today);
+        let splits = match self.client.get(&url, page::splits, &hear).await {
             Ok(splits) => splits,
             Err(trouble @ (Trouble::Absent { .. } | Trouble::Key { .. } | Trouble::Plan { .. })) => {
                 let message = format!(
@@ -237,7 +237,7 @@ impl Sync<'_> {
         }
         let Piece { days, as_of } = part.piece;
         // What Polygon gives beyond the days asked for is another span's.
-        let rows = within(part.rows(), days, self.timeframe, self.calendar);
+        let rows = within(part.take_rows(), days, self.timeframe, self.calendar);
         let rows = match merged(rows, self.timeframe, &format!("Polygon's {symbol}")) {
             Ok(rows) => rows,
             Err(conflict) => {
@@ -270,55 +270,11 @@ impl Sync<'_> {
     }
 
     fn url_of_next(&self, symbol: &str, part: &Part) -> Option<Url> {
+        let base = self.client.base();
         match part.next() {
             Next::Nowhere => None,
-            Next::First => Some(self.first_url(symbol, part.piece.days)),
-            Next::At(next) => {
-                let (path, query) = next.split_once('?').unwrap_or((next, ""));
-                let mut url = self.client.base().clone();
-                url.set_path(path);
-                url.set_query(Some(query));
-                Some(url)
-            }
+            Next::First => Some(address::of_bars(base, symbol, self.timeframe, part.piece.days)),
+            Next::At(next) => Some(address::of_page(base, next)),
         }
-    }
-
-    fn first_url(&self, symbol: &str, days: Days) -> Url {
-        let (multiplier, unit) = unit(self.timeframe);
-        let (first, last) = (iso_date(days.first), iso_date(days.last));
-        let mut url = self.url(&["v2", "aggs", "ticker", symbol, "range", multiplier, unit, &first, &last]);
-        url.query_pairs_mut().extend_pairs([("adjusted", "true"), ("sort", "asc"), ("limit", BARS_A_PAGE)]);
-        url
-    }
-
-    fn splits_url(&self, symbol: &str, since: i32) -> Url {
-        let mut url = self.url(&["v3", "reference", "splits"]);
-        let (since, today) = (iso_date(since), iso_date(self.today));
-        let pairs = [("ticker", symbol), ("execution_date.gte", &since), ("execution_date.lte", &today)];
-        url.query_pairs_mut().extend_pairs(pairs);
-        url
-    }
-
-    fn url(&self, segments: &[&str]) -> Url {
-        let mut url = self.client.base().clone();
-        // An http address has segments.
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(segments);
-        }
-        url
-    }
-}
-
-/// Polygon's words for the length of a bar.
-fn unit(timeframe: Timeframe) -> (&'static str, &'static str) {
-    match timeframe {
-        Timeframe::Minute1 => ("1", "minute"),
-        Timeframe::Minute5 => ("5", "minute"),
-        Timeframe::Minute15 => ("15", "minute"),
-        Timeframe::Minute30 => ("30", "minute"),
-        Timeframe::Hour1 => ("1", "hour"),
-        Timeframe::Hour4 => ("4", "hour"),
-        Timeframe::Day1 => ("1", "day"),
-        Timeframe::Week1 => ("1", "week"),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::{
     catalogue::{Prices, Shared},
-    window::{columns, each_bar, percent_above, ratio, sma, sum, zip},
+    window::{each_bar, percent, ratio, sma, sum_windows, zip},
 };
 
 /// The close less that of `n` bars before.
@@ -39,25 +39,31 @@ pub(super) fn ultosc(prices: &Prices, p: &[usize]) -> Vec<f64> {
     let len = prices.close.len();
     let mut windows = [p[0], p[1], p[2]];
     windows.sort_unstable();
-    let [mut pressure, mut range] = columns(len.saturating_sub(1));
-    for bar in 1..len {
-        pressure[bar - 1] = prices.close[bar] - prices.low[bar].min(prices.close[bar - 1]);
-        range[bar - 1] = prices.true_range(bar);
+    let mut out = vec![0.0; len];
+    let pressure = |bar: usize| prices.close[bar] - prices.low[bar].min(prices.close[bar - 1]);
+    let changes: Vec<[f64; 2]> = (1..len).map(|bar| [pressure(bar), prices.true_range(bar)]).collect();
+    for (n, weight) in windows.into_iter().zip(WEIGHTS) {
+        let percent = 100.0 * weight / WEIGHTS.iter().sum::<f64>();
+        sum_windows(
+            (changes.len(), n),
+            |change, _| changes[change],
+            |[pressure, range], _, change| {
+                out[change + 1] += percent * ratio(pressure, range, prices.close[change + 1], 0.0);
+            },
+        );
     }
-    let sums = windows.map(|n| (sum(&pressure, n), sum(&range, n)));
-    each_bar(windows[2], len, |bar| {
-        let shares = sums.iter().zip(WEIGHTS);
-        let of_range =
-            |(pressure, range): &(Vec<f64>, Vec<f64>)| ratio(pressure[bar - 1], range[bar - 1], prices.close[bar], 0.0);
-        100.0 * shares.map(|(sums, weight)| weight * of_range(sums)).sum::<f64>() / WEIGHTS.iter().sum::<f64>()
-    })
+    out[..windows[2].min(len)].fill(f64::NAN);
+    out
 }
 
 /// Mean of the bars' middles over `n` less that over `m`, and the same in percent of the second.
 pub(super) static AWESOME: Shared = Shared {
     compute: |prices, p| {
         let middle = zip(prices.high, prices.low, |high, low| (high + low) / 2.0);
-        let (fast, slow) = (sma(&middle, p[0]), sma(&middle, p[1]));
-        vec![zip(&fast, &slow, |fast, slow| fast - slow), percent_above(&fast, &slow)]
+        let (mut fast, mut slow) = (sma(&middle, p[0]), sma(&middle, p[1]));
+        for (fast, slow) in fast.iter_mut().zip(&mut slow) {
+            (*fast, *slow) = (*fast - *slow, percent(*fast, *slow));
+        }
+        vec![fast, slow]
     },
 };

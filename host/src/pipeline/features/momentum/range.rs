@@ -3,7 +3,7 @@
 use super::{
     super::{
         catalogue::{Prices, Shared},
-        window::{each_bar, from, highest, lowest, ratio, sma},
+        window::{each_bar, highest, lowest, ratio, sma_from},
     },
     strength::rsi,
 };
@@ -11,29 +11,34 @@ use super::{
 /// The stochastic oscillator, and its average. Source: TA-Lib's STOCH with simple averages; 0 without a range.
 pub(super) static STOCHASTIC: Shared = Shared {
     compute: |prices, p| {
-        let position = range_position(prices, p[0], 0.0);
-        smooth(&position, [p[0] - 1, p[1], p[2]])
+        let place = range_place(prices, p[0], 0.0);
+        smooth(&place, [p[0] - 1, p[1], p[2]])
     },
 };
+
+/// Points of relative strength: a range of less counts as none, since the rounding of its ends is no longer small
+/// beside it.
+const LEAST_RANGE: f64 = 0.01;
 
 /// The same of the relative strength in its own range. Source: TA-Lib's STOCHRSI, which leaves its first line as it is.
 pub(super) static STOCHASTIC_STRENGTH: Shared = Shared {
     compute: |prices, p| {
         let strength = rsi(prices, p);
-        let position = from(p[0], &strength, |strength| {
-            let (high, low) = (highest(strength, p[1]), lowest(strength, p[1]));
-            let place = |bar: usize| ratio(strength[bar] - low[bar], high[bar] - low[bar], 100.0, 0.0);
-            each_bar(p[1] - 1, strength.len(), place)
+        let known = &strength[p[0].min(strength.len())..];
+        let (high, low) = (highest(known, p[1]), lowest(known, p[1]));
+        let first = p[0] + p[1] - 1;
+        let place = each_bar(first, strength.len(), |bar| {
+            let (high, low) = (high[bar - p[0]], low[bar - p[0]]);
+            if high - low < LEAST_RANGE { 0.0 } else { 100.0 * (strength[bar] - low) / (high - low) }
         });
-        smooth(&position, [p[0] + p[1] - 1, p[2], p[3]])
+        smooth(&place, [first, p[2], p[3]])
     },
 };
 
-/// An average of positions over `n` bars in percent, and its own average over `m`; both start where the second does.
-fn smooth(position: &[f64], [first, n, m]: [usize; 3]) -> Vec<Vec<f64>> {
-    let percent: Vec<f64> = position.iter().map(|position| 100.0 * position).collect();
-    let mut line = from(first, &percent, |known| sma(known, n));
-    let average = from(first + n - 1, &line, |known| sma(known, m));
+/// An average over `n` bars of places known from bar `first` on, and its own over `m`; both start where the second does.
+fn smooth(place: &[f64], [first, n, m]: [usize; 3]) -> Vec<Vec<f64>> {
+    let mut line = sma_from(place, n, first);
+    let average = sma_from(&line, m, first + n - 1);
     let hidden = (first + n + m - 2).min(line.len());
     line[..hidden].fill(f64::NAN);
     vec![line, average]
@@ -51,16 +56,16 @@ pub(super) fn stochastic_strength_warm_up(p: &[usize]) -> usize {
 
 /// Williams' %R: -100 at the low of the range, 0 at its high; 0 without a range.
 pub(super) fn willr(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let mut values = range_position(prices, p[0], 1.0);
-    values.iter_mut().for_each(|value| *value = 100.0 * (*value - 1.0));
+    let mut values = range_place(prices, p[0], 100.0);
+    values.iter_mut().for_each(|value| *value -= 100.0);
     values
 }
 
-/// The close's place in the range of `n` bars, 0 at the low, 1 at the high.
-fn range_position(prices: &Prices, n: usize, without_range: f64) -> Vec<f64> {
-    let (high, low) = (highest(prices.high, n), lowest(prices.low, n));
-    each_bar(n - 1, prices.close.len(), |bar| {
-        let close = prices.close[bar];
-        ratio(close - low[bar], high[bar] - low[bar], close, without_range)
-    })
+/// The close's place in the range of `n` bars, 0 at the low, 100 at the high.
+fn range_place(prices: &Prices, n: usize, without_range: f64) -> Vec<f64> {
+    let (mut place, low) = (highest(prices.high, n), lowest(prices.low, n));
+    for ((place, low), close) in place.iter_mut().zip(low).zip(prices.close) {
+        *place = ratio(100.0 * (close - low), *place - low, *close, without_range);
+    }
+    place
 }

@@ -2,7 +2,7 @@
 
 use super::super::{
     catalogue::{Prices, Shared},
-    window::{Average, columns, percent, percent_above, push_through, sma},
+    window::{Average, columns, percent, percent_above, push_through, sma, zip_into},
 };
 
 /// The average, and the close above it in percent.
@@ -28,12 +28,16 @@ pub(super) static EXPONENTIAL: Shared = Shared {
 };
 
 pub(super) fn sma_cross(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    percent_above(&sma(prices.close, p[0]), &sma(prices.close, p[1]))
+    zip_into(sma(prices.close, p[0]), &sma(prices.close, p[1]), percent)
 }
 
 pub(super) fn ema_cross(prices: &Prices, p: &[usize]) -> Vec<f64> {
     let (mut fast, mut slow) = (Average::exponential(p[0]), Average::exponential(p[1]));
-    prices.close.iter().map(|&close| percent(fast.push(close), slow.push(close))).collect()
+    let [mut out] = columns(prices.close.len());
+    for (out, &close) in out.iter_mut().zip(prices.close) {
+        *out = percent(fast.push(close), slow.push(close));
+    }
+    out
 }
 
 /// Change of an average of an average of an average. Source: TA-Lib's TRIX.

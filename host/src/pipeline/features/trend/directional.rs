@@ -28,14 +28,15 @@ fn directional(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
             continue;
         }
         let of_range = ratio(100.0, range, prices.close[bar], 0.0);
-        (plus_di[bar], minus_di[bar]) = (plus * of_range, minus * of_range);
-        difference[bar] = plus_di[bar] - minus_di[bar];
-        let both = plus_di[bar] + minus_di[bar];
-        let index = (both > NO_MOVEMENT).then(|| 100.0 * difference[bar].abs() / both);
+        let (of_plus, of_minus) = (plus * of_range, minus * of_range);
+        let (between, both) = (of_plus - of_minus, of_plus + of_minus);
+        (plus_di[bar], minus_di[bar], difference[bar]) = (of_plus, of_minus, between);
+        let moves = both > NO_MOVEMENT;
+        let index = if moves { 100.0 * between.abs() / both } else { 0.0 };
         if bar < 2 * n {
-            average += index.unwrap_or(0.0) * share;
-        } else {
-            average += index.map_or(0.0, |index| (index - average) * share);
+            average += index * share;
+        } else if moves {
+            average += (index - average) * share;
         }
         if bar + 1 >= 2 * n {
             adx[bar] = average;

@@ -2,13 +2,13 @@
 
 use super::super::{
     catalogue::Shared,
-    window::{linear_fit, zip},
+    window::{linear_fit, zip_into},
 };
 
 /// Its slope in percent of the close a bar, and the share of the closes' variance that it explains.
 pub(super) static LINE: Shared = Shared {
     compute: |prices, p| {
         let (slope, explained) = linear_fit(prices.close, p[0]);
-        vec![zip(&slope, prices.close, |slope, close| 100.0 * slope / close), explained]
+        vec![zip_into(slope, prices.close, |slope, close| 100.0 * slope / close), explained]
     },
 };

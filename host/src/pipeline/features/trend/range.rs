@@ -2,14 +2,16 @@
 
 use super::super::{
     catalogue::{Prices, Shared},
-    window::{each_bar, highest, last_highest, last_lowest, lowest, percent, percent_above, zip},
+    window::{each_bar, highest, last_highest, last_lowest, lowest, percent, percent_above, zip, zip_into},
 };
 
 /// Aroon up, down and their difference. Source: TA-Lib's AROON: of equal extremes the latest counts.
 pub(super) static AROON: Shared = Shared {
     compute: |prices, p| {
-        let youth = |age: Vec<f64>| -> Vec<f64> {
-            age.into_iter().map(|age| 100.0 * (p[0] as f64 - age) / p[0] as f64).collect()
+        let percent = 100.0 / p[0] as f64;
+        let youth = |mut age: Vec<f64>| {
+            age.iter_mut().for_each(|age| *age = (p[0] as f64 - *age) * percent);
+            age
         };
         let up = youth(last_highest(prices.high, p[0] + 1));
         let down = youth(last_lowest(prices.low, p[0] + 1));
@@ -29,7 +31,7 @@ pub(super) static ICHIMOKU_LINE: Shared = Shared {
 
 /// Middle of the range of `n` bars.
 fn middle(prices: &Prices, n: usize) -> Vec<f64> {
-    zip(&highest(prices.high, n), &lowest(prices.low, n), |high, low| (high + low) / 2.0)
+    zip_into(highest(prices.high, n), &lowest(prices.low, n), |high, low| (high + low) / 2.0)
 }
 
 /// Bars before the first value of the cloud, which is drawn `m` bars after the bar that it is computed at.
@@ -44,6 +46,6 @@ pub(super) fn cloud_dist(prices: &Prices, p: &[usize]) -> Vec<f64> {
         let drawn = bar - p[1];
         let (one, other) = ((conversion[drawn] + base[drawn]) / 2.0, long[drawn]);
         let close = prices.close[bar];
-        percent(close, close.clamp(one.min(other), one.max(other)))
+        percent(close, close.max(one.min(other)).min(one.max(other)))
     })
 }

@@ -50,7 +50,7 @@ impl Parabolic {
             self.side = -self.side;
             self.stop = self.clear(prices, self.extreme, bar);
             (self.extreme, self.acceleration) = (self.far(prices, bar), self.step);
-        } else if self.side * (far - self.extreme) > 0.0 {
+        } else if self.side * direction(self.extreme, far) > 0.0 {
             (self.extreme, self.acceleration) = (far, (self.acceleration + self.step).min(self.most));
         }
         let stop = self.stop;
@@ -77,7 +77,7 @@ impl Parabolic {
 
 /// The band that the price has not crossed, and its side: 1 while it trails from below, -1 from above.
 ///
-/// Bands lie `m` average true ranges from the bar's middle; each moves towards the price alone, until a close is beyond
+/// Bands lie `m` hundredths of average true ranges from the bar's middle; each moves towards the price alone, until a close is beyond
 /// it. The side turns when the close is beyond the band that it trails. It starts with 1.
 pub(super) static SUPERTREND: Shared = Shared {
     compute: |prices, p| {
@@ -85,7 +85,7 @@ pub(super) static SUPERTREND: Shared = Shared {
         let mut range = Average::wilder(p[0]);
         let (mut upper, mut lower, mut now) = (f64::INFINITY, f64::NEG_INFINITY, 1.0);
         for bar in 1..prices.close.len() {
-            let distance = p[1] as f64 * range.push(prices.true_range(bar));
+            let distance = p[1] as f64 / 100.0 * range.push(prices.true_range(bar));
             if bar < p[0] {
                 continue;
             }

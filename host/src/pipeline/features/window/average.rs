@@ -37,7 +37,7 @@ impl Average {
         self.value
     }
 
-    #[cold]
+    #[inline]
     fn seed(&mut self, value: f64) {
         if self.n_seen == 0 {
             self.first = value;
@@ -58,12 +58,18 @@ pub(in super::super) fn push_through(averages: &mut [Average], value: f64) -> f6
 
 /// Exponential moving average with factor `2 / (n + 1)`, seeded by the mean of its first `n` values.
 pub(in super::super) fn ema(values: &[f64], n: usize) -> Vec<f64> {
-    let mut average = Average::exponential(n);
-    values.iter().map(|&value| average.push(value)).collect()
+    follow(values, Average::exponential(n))
 }
 
 /// Wilder's average, with factor `1 / n`, seeded by the mean of its first `n` values.
 pub(in super::super) fn wilder(values: &[f64], n: usize) -> Vec<f64> {
-    let mut average = Average::wilder(n);
-    values.iter().map(|&value| average.push(value)).collect()
+    follow(values, Average::wilder(n))
+}
+
+fn follow(values: &[f64], mut average: Average) -> Vec<f64> {
+    let mut out = vec![f64::NAN; values.len()];
+    for (out, value) in out.iter_mut().zip(values) {
+        *out = average.push(*value);
+    }
+    out
 }

@@ -5,13 +5,15 @@
 //! merges a bar for any `n`. Source: van Herk (1992), Gil and Werman (1993). A value that leaves the window leaves no
 //! trace, as it would in a running sum.
 
-use super::undefined;
+use std::hint::select_unpredictable;
+
+use super::NOISE;
 
 /// Folds the window of `n` bars that ends at each bar, and hands over the fold, its reference and the bar.
 ///
 /// * `term`: of a bar, seen from a reference bar that lies in every window which the term is part of.
 /// * `merge`: of two neighbouring stretches, the older one first; `empty` is that of no bar.
-pub(super) fn fold_windows<S: Copy>(
+fn fold_windows<S: Copy>(
     (len, n, empty): (usize, usize, S),
     term: impl Fn(usize, usize) -> S,
     merge: impl Fn(S, S) -> S,
@@ -51,7 +53,7 @@ pub(super) fn fold_windows<S: Copy>(
 }
 
 /// The same for sums of several terms.
-pub(super) fn sum_windows<const K: usize>(
+pub(in super::super) fn sum_windows<const K: usize>(
     (len, n): (usize, usize),
     terms: impl Fn(usize, usize) -> [f64; K],
     emit: impl FnMut([f64; K], usize, usize),
@@ -69,10 +71,17 @@ pub(in super::super) fn sum(values: &[f64], n: usize) -> Vec<f64> {
 
 /// Simple moving average: exactly the value where it does not change.
 pub(in super::super) fn sma(values: &[f64], n: usize) -> Vec<f64> {
+    sma_from(values, n, 0)
+}
+
+/// The same of the values from bar `first` on.
+pub(in super::super) fn sma_from(values: &[f64], n: usize, first: usize) -> Vec<f64> {
     let share = 1.0 / n as f64;
     let mut out = vec![f64::NAN; values.len()];
-    let distance = |bar: usize, reference: usize| [values[bar] - values[reference]];
-    sum_windows((values.len(), n), distance, |[sum], reference, bar| out[bar] = values[reference] + sum * share);
+    let first = first.min(out.len());
+    let (known, shown) = (&values[first..], &mut out[first..]);
+    let distance = |bar: usize, reference: usize| [known[bar] - known[reference]];
+    sum_windows((known.len(), n), distance, |[sum], reference, bar| shown[bar] = known[reference] + sum * share);
     out
 }
 
@@ -92,24 +101,22 @@ fn extreme(values: &[f64], n: usize, empty: f64, pick: impl Fn(f64, f64) -> f64)
     out
 }
 
-/// Bars since the largest of the last `n` values, the latest of equal ones.
+/// Bars since the largest of the last `n` values, the latest of those that differ by nothing but noise.
 pub(in super::super) fn last_highest(values: &[f64], n: usize) -> Vec<f64> {
-    bars_since(values, n, f64::NEG_INFINITY, |older, newer| newer >= older)
+    bars_since(values, n, f64::NEG_INFINITY, |older, newer| newer >= older - NOISE * older.abs())
 }
 
-/// Bars since the smallest of the last `n` values, the latest of equal ones.
+/// Bars since the smallest of the last `n` values, the latest of those that differ by nothing but noise.
 pub(in super::super) fn last_lowest(values: &[f64], n: usize) -> Vec<f64> {
-    bars_since(values, n, f64::INFINITY, |older, newer| newer <= older)
+    bars_since(values, n, f64::INFINITY, |older, newer| newer <= older + NOISE * older.abs())
 }
 
 fn bars_since(values: &[f64], n: usize, empty: f64, newer_wins: impl Fn(f64, f64) -> bool) -> Vec<f64> {
     let mut out = vec![f64::NAN; values.len()];
     let pick = |older: (f64, usize), newer: (f64, usize)| {
         let wins = newer_wins(older.0, newer.0);
-        (
-            std::hint::select_unpredictable(wins, newer.0, older.0),
-            std::hint::select_unpredictable(wins, newer.1, older.1),
-        )
+        // Which one wins cannot be guessed: a branch would often be wrong.
+        (select_unpredictable(wins, newer.0, older.0), select_unpredictable(wins, newer.1, older.1))
     };
     let fold = |at: (f64, usize), _: usize, bar: usize| out[bar] = (bar - at.1) as f64;
     fold_windows((values.len(), n, (empty, 0)), |bar, _| (values[bar], bar), pick, fold);

@@ -6,7 +6,7 @@
 //! n times the rounding of one number is lost, whatever the values are and whatever stood before the window; a window
 //! of equal values has distances of exactly 0.
 
-use super::{NOISE, blocks::sum_windows, undefined};
+use super::{NOISE, blocks::sum_windows};
 
 /// Standard deviation of the last `n` values; exactly 0 where they are equal.
 ///

@@ -65,13 +65,20 @@ proptest! {
             found.into_iter().zip(direct).all(|(found, direct)| found == direct || found.is_nan() && direct.is_nan())
         };
         prop_assert!(exactly(highest(&values, n), largest) && exactly(lowest(&values, n), smallest));
-        let since = |wins: fn(f64, f64) -> bool| rolling(&values, n, |window| {
-            let newest = window.len() - 1;
-            let best = (0..newest).rev().fold(newest, |best, bar| if wins(window[bar], window[best]) { bar } else { best });
-            (newest - best) as f64
-        });
-        prop_assert!(exactly(last_highest(&values, n), since(|older, newer| older > newer)));
-        prop_assert!(exactly(last_lowest(&values, n), since(|older, newer| older < newer)));
+    }
+
+    #[test]
+    fn the_latest_of_equal_extremes_counts(values in hostile(), n in 1usize..60) {
+        let magnitudes: Vec<f64> = values.iter().map(|value| value.log10().round()).collect();
+        for (found, exceeds) in [
+            (last_highest(&magnitudes, n), (|older, newer| older > newer) as fn(f64, f64) -> bool),
+            (last_lowest(&magnitudes, n), |older, newer| older < newer),
+        ] {
+            for (bar, window) in magnitudes.windows(n).enumerate().map(|(start, window)| (start + n - 1, window)) {
+                let since = (0..n).find(|since| window.iter().all(|&other| !exceeds(other, window[n - 1 - since])));
+                prop_assert_eq!(Some(found[bar]), since.map(|since| since as f64));
+            }
+        }
     }
 
     #[test]

@@ -101,9 +101,9 @@ impl Part {
         files::remove_folder(&self.folder)
     }
 
-    /// The rows of all pages.
-    pub fn rows(&self) -> Vec<Row> {
-        self.pages.iter().flat_map(|page| page.rows.iter().copied()).collect()
+    /// The rows of all pages, which are then the caller's alone; the files stay.
+    pub fn take_rows(&mut self) -> Vec<Row> {
+        std::mem::take(&mut self.pages).into_iter().flat_map(|page| page.rows).collect()
     }
 
     fn path(&self, idx: usize) -> PathBuf {

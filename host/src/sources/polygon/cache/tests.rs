@@ -22,7 +22,7 @@ fn days(rows: &[Row]) -> Vec<i64> {
 /// Works with the cache of one series in a folder.
 fn with<R>(root: &Path, work: impl FnOnce(&SeriesCache) -> R) -> R {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    work(&runtime.block_on(SeriesCache::open(root, "BRKb:X", Timeframe::Day1)).unwrap())
+    work(&runtime.block_on(SeriesCache::open(root, "BRKb:X", Timeframe::Day1, &|| {})).unwrap())
 }
 
 #[test]
@@ -110,7 +110,8 @@ fn a_fetch_goes_on_from_its_last_whole_page() {
         let mut part = cache.part(wanted, 45).unwrap();
         assert_eq!((part.piece, part.next(), part.n_pages(), part.n_rows()), (piece(10, 30), Next::At("/b"), 2, 2));
         part.add(page(20, None)).unwrap();
-        assert_eq!((part.next(), days(&part.rows())), (Next::Nowhere, vec![11, 12, 20]));
+        assert_eq!((part.next(), part.n_rows()), (Next::Nowhere, 3));
+        assert_eq!(days(&part.take_rows()), [11, 12, 20]);
         let other = cache.part(Days::new(11, 40).unwrap(), 45).unwrap();
         assert_eq!((other.piece.as_of, other.next()), (45, Next::First), "begins on another day");
     });
@@ -139,10 +140,11 @@ fn one_at_a_time_has_a_series_and_others_do_not_wait_for_it() {
     let root = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let soon = std::time::Duration::from_millis(100);
-        let open = |symbol| tokio::time::timeout(soon, SeriesCache::open(root.path(), symbol, Timeframe::Day1));
+        let (soon, n_told) = (std::time::Duration::from_millis(100), std::cell::Cell::new(0));
+        let hear = || n_told.set(n_told.get() + 1);
+        let open = |symbol| tokio::time::timeout(soon, SeriesCache::open(root.path(), symbol, Timeframe::Day1, &hear));
         let first = open("AAPL").await.unwrap().unwrap();
-        assert!(open("AAPL").await.is_err(), "it is taken");
+        assert_eq!((open("AAPL").await.is_err(), n_told.get()), (true, 1), "it is taken");
         open("MSFT").await.unwrap().unwrap();
         drop(first);
         open("AAPL").await.unwrap().unwrap();
