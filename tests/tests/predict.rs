@@ -154,6 +154,44 @@ fn networks_that_won_give_their_test_predictions_again_bit_for_bit() {
 }
 
 #[test]
+fn models_that_compare_with_a_benchmark_need_its_bars_and_give_the_same_bits_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bars, artifacts) = (folder.path().join("bars"), folder.path().join("artifacts"));
+    write_bars(&bars, TRAINED_ON);
+    let benchmark = |bars: Range<usize>| {
+        write_bars(&folder.path().join("other"), bars);
+        fs::copy(folder.path().join("other/MSFT.csv"), folder.path().join("bars/SPY.csv")).unwrap();
+    };
+    benchmark(TRAINED_ON);
+    let mut job = jobs::job("compared");
+    job["symbols"] = json!(["AAPL"]);
+    job["design"]["priority_features"] = json!(["BETA_SPY_30", "CORR_QQQ"]);
+    let source = format!("dir:{}", bars.display());
+    let settings = [("BARS_SOURCE", source.as_str()), ("ARTIFACTS_DIR", artifacts.to_str().unwrap())];
+    let trained = Trained { result: command::train(&job, &settings), folder: tempfile::tempdir().unwrap() };
+    let names: Vec<String> =
+        trained.description()["features"].as_array().unwrap().iter().map(|it| it["name"].to_string()).collect();
+    assert!(
+        names.contains(&"\"BETA_SPY_30\"".to_owned()) && !names.iter().any(|name| name.contains("QQQ")),
+        "{names:?}"
+    );
+    let warnings = trained.result["warnings"].to_string();
+    assert!(warnings.contains("CORR_QQQ_60 is left out"), "{warnings}");
+    assert_eq!(trained.result["provenance"]["bars"]["benchmarks"][0]["symbol"], "SPY");
+
+    let predict = || command::run(&["predict", "compared"], &settings);
+    let said = predict();
+    assert_reproduces(&said, &trained.test_predictions());
+    assert!(!said.stderr.contains("WARN"), "{}", said.stderr);
+    // Older and newer bars of the benchmark are none that the job's own bars see.
+    benchmark(0..N_BARS);
+    assert_reproduces(&predict(), &trained.test_predictions());
+    fs::remove_file(bars.join("SPY.csv")).unwrap();
+    let said = predict();
+    assert!(said.code == 1 && said.stderr.contains("compares with SPY"), "{said:?}");
+}
+
+#[test]
 fn older_bars_change_nothing_and_newer_ones_only_add() {
     let job = trained();
     let expected = job.test_predictions();

@@ -81,6 +81,6 @@ fn pattern(kind: &Kind) -> String {
     let letters = &LETTERS[..kind.defaults.len().min(LETTERS.len())];
     let (always, sometimes) = letters.split_at(kind.n_shown.min(letters.len()));
     let always: String = always.iter().map(|letter| format!("_{letter}")).collect();
-    let sometimes: String = sometimes.iter().map(|letter| format!("[_{letter}]")).collect();
+    let sometimes = sometimes.iter().rev().fold(String::new(), |after, letter| format!("[_{letter}{after}]"));
     format!("{}{symbol}{always}{sometimes}", kind.stem)
 }
