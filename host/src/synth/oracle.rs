@@ -11,7 +11,7 @@ use crate::pipeline::bars::Bars;
 use crate::pipeline::metrics::auc;
 
 /// Continuations of a bar.
-const N_PATHS: usize = 256;
+const N_PATHS: usize = 64;
 /// Seed of the continuations, none that a user would take.
 const PATHS_SEED: u64 = 0x6F72_6163_6C65;
 /// Steps along continuations in all; a series that needs more is asked at every second, third … bar only.
