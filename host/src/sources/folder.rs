@@ -74,8 +74,12 @@ impl Source for Folder {
     }
 
     fn read(&self, wanted: &Wanted<'_>, _: &Hear<'_>) -> Result<Vec<Reading>, Failure> {
-        let symbols = wanted.symbols.iter().chain(wanted.optional);
-        symbols.map(|symbol| self.reading(symbol, wanted.timeframe)).collect()
+        let needed = wanted.symbols.iter().map(|symbol| self.reading(symbol, wanted.timeframe));
+        let optional = wanted.optional.iter().map(|symbol| {
+            let read = self.reading(symbol, wanted.timeframe);
+            Ok(read.unwrap_or_else(|failure| unreadable(symbol, &failure)))
+        });
+        needed.chain(optional).collect()
     }
 
     fn nothing(&self, symbols: &[String]) -> Failure {
@@ -95,6 +99,13 @@ impl Source for Folder {
         };
         refused("no_bars", format!("no {} in {}, {message}", looked_for.join(", "), self.path.display()), &hint)
     }
+}
+
+/// That a symbol has a file which is no table of bars, and is done without.
+fn unreadable(symbol: &str, failure: &Failure) -> Reading {
+    let message = format!("{symbol} is done without: {}", failure.message);
+    let warnings = vec![Warning::new("benchmark_left_out", message)];
+    Reading { symbol: symbol.to_owned(), found: None, warnings }
 }
 
 /// The symbol of the folder that differs in upper and lower case alone.

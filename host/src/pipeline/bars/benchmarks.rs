@@ -8,7 +8,10 @@ use crate::pipeline::features;
 
 /// A benchmark's series, where it has a sound one. That it has none is told with the features that need it.
 pub(super) fn read(reading: Reading, timeframe: Timeframe, warnings: &mut Vec<Warning>) -> Option<Bars> {
-    reading.found.as_ref()?;
+    if reading.found.is_none() {
+        warnings.extend(reading.warnings.into_iter().filter(|warning| warning.code != "symbol_without_bars"));
+        return None;
+    }
     let symbol = reading.symbol.clone();
     sound(reading, timeframe, warnings).unwrap_or_else(|failure| {
         warnings.push(left_out(&symbol, &failure.message));
@@ -101,9 +104,12 @@ mod tests {
     #[test]
     fn a_benchmark_that_does_not_serve_is_left_out_with_the_reason() {
         let unsound = csv(13_000..=15_000).replacen("1000\n", "-1\n", 1);
-        for (text, reason) in
-            [(csv(14_000..=15_000), "they begin on"), (csv(13_000..=14_992), "they end on"), (unsound, "volume is -1")]
-        {
+        for (text, reason) in [
+            (csv(14_000..=15_000), "they begin on"),
+            (csv(13_000..=14_992), "they end on"),
+            (unsound, "volume is -1"),
+            ("no table of bars".to_owned(), "no column"),
+        ] {
             let market = market(&[("SPY", text)], &[]);
             assert_eq!(benchmarks(&market), []);
             let [warning] = &market.warnings[..] else { panic!("{:?}", market.warnings) };
