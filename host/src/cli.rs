@@ -43,12 +43,12 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Train(train::Args),
-    Predict(predict::Args),
-    Submit(submit::Args),
-    IntegrationTest(integration_test::Args),
     /// Market bars: fetch them, look at them, check them, make them up
     #[command(subcommand)]
     Bars(bars::Command),
+    Predict(predict::Args),
+    Submit(submit::Args),
+    IntegrationTest(integration_test::Args),
     /// Technical features: the catalogue, and their values
     #[command(subcommand)]
     Features(features::Command),
@@ -72,6 +72,7 @@ pub fn main() -> ExitCode {
     let ended = match cli.command {
         None => configured(&cli.flags, Output::Stdout, run_worker),
         Some(Command::Train(args)) => configured(&cli.flags, Output::Stderr, |config| train::run(&config, &args)),
+        Some(Command::Bars(command)) => configured(&cli.flags, Output::Stderr, |config| bars::run(&config, &command)),
         Some(Command::Predict(args)) => configured(&cli.flags, Output::Stderr, |config| predict::run(&config, &args)),
         Some(Command::Submit(args)) => {
             configured(&cli.flags, Output::Stderr, |config| runtime()?.block_on(submit::run(&config, &args)))
@@ -79,7 +80,6 @@ pub fn main() -> ExitCode {
         Some(Command::IntegrationTest(args)) => {
             configured(&cli.flags, Output::Stderr, |config| runtime()?.block_on(integration_test::run(&config, &args)))
         }
-        Some(Command::Bars(command)) => configured(&cli.flags, Output::Stderr, |config| bars::run(&config, &command)),
         Some(Command::Features(command)) => {
             configured(&cli.flags, Output::Stderr, |config| features::run(&config, &command))
         }

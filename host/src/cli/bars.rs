@@ -6,13 +6,19 @@ use clap::Subcommand;
 
 use crate::config::Config;
 
+mod chart;
+mod check;
 mod fetch;
+mod reading;
+mod show;
 mod synth;
 
 /// Commands on bars.
 #[derive(Subcommand)]
 pub enum Command {
     Fetch(fetch::Args),
+    Check(check::Args),
+    Show(show::Args),
     Synth(synth::Args),
 }
 
@@ -23,6 +29,8 @@ pub enum Command {
 pub fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Fetch(args) => fetch::run(config, args),
+        Command::Check(args) => check::run(config, args),
+        Command::Show(args) => show::run(config, args),
         Command::Synth(args) => synth::run(args),
     }
 }

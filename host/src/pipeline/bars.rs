@@ -16,6 +16,9 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 pub use self::source::{FetchNews, Found, Hear, Reach, Reading, Row, Source, Wanted};
+pub use self::validate::{
+    Finding, FindingKind, Inspection, Place, Severity, Split, inspect, missing_days, suspected_splits,
+};
 use super::{date::iso_date, features, splits::Span};
 use crate::{
     hash::sha256_hex,
@@ -112,7 +115,13 @@ pub fn load(source: &dyn Source, job: &Job, lookback_rows: usize, hear: &Hear<'_
 /// `bad_bars` where the rows are no sound bars.
 pub fn sound(reading: Reading, timeframe: Timeframe, warnings: &mut Vec<Warning>) -> Result<Option<Bars>, Failure> {
     warnings.extend(reading.warnings);
-    reading.found.map(|found| validate::sound(found, &reading.symbol, timeframe)).transpose()
+    let Some(found) = reading.found else { return Ok(None) };
+    let inspection = inspect(found, &reading.symbol, timeframe);
+    if let Some(refusal) = inspection.refusal() {
+        return Err(refusal);
+    }
+    warnings.extend(inspection.warnings());
+    Ok(Some(inspection.bars))
 }
 
 /// The column that says when a bar is, in files of bars as in those that are written.

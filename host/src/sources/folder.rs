@@ -1,4 +1,4 @@
-//! A folder of bars, one file a symbol.
+//! A folder of bars, one file a symbol: `SYMBOL.parquet` or `SYMBOL.csv`. Where there are both, Parquet is read.
 
 mod csv;
 
@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use crate::job::failure::Failure;
 use crate::job::request::Timeframe;
 use crate::pipeline::bars::{Found, Hear, Reading, Source, Wanted, Warning, listed, refused};
+use crate::sources::parquet;
 
 /// Symbols that an error lists files of.
 const MAX_LISTED_FILES: usize = 10;
 
-/// A folder of `SYMBOL.csv`.
+/// A folder of `SYMBOL.csv` and `SYMBOL.parquet`.
 #[derive(Clone, Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -31,21 +32,29 @@ impl Folder {
         let mut symbols = Vec::new();
         for entry in std::fs::read_dir(&self.path)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            symbols.extend(name.strip_suffix(".csv").map(str::to_owned));
+            let symbol = [".parquet", ".csv"].iter().find_map(|ending| name.strip_suffix(ending));
+            symbols.extend(symbol.map(str::to_owned));
         }
         symbols.sort();
+        symbols.dedup();
         Ok(symbols)
     }
 
     fn reading(&self, symbol: &str, timeframe: Timeframe) -> Result<Reading, Failure> {
-        let path = self.path.join(format!("{symbol}.csv"));
+        let (csv_name, parquet_name) = (format!("{symbol}.csv"), format!("{symbol}.parquet"));
+        let (csv_path, parquet_path) = (self.path.join(&csv_name), self.path.join(&parquet_name));
         let symbol = symbol.to_owned();
-        if !path.is_file() {
-            let warnings = vec![self.without(&symbol)];
-            return Ok(Reading { symbol, found: None, warnings });
-        }
-        let found = Found { origin: format!("{symbol}.csv"), rows: csv::read(&path, timeframe)? };
-        Ok(Reading { symbol, found: Some(found), warnings: Vec::new() })
+        let (found, warnings) = match (parquet_path.is_file(), csv_path.is_file()) {
+            (false, false) => (None, vec![self.without(&symbol)]),
+            (false, true) => (Some(Found { origin: csv_name, rows: csv::read(&csv_path, timeframe)? }), Vec::new()),
+            (true, has_both) => {
+                let rows = parquet::read(&parquet_path, timeframe)?;
+                let message = format!("{symbol} is read from {parquet_name}; {csv_name} beside it is not looked at");
+                let warning = has_both.then(|| Warning::new("two_files", message));
+                (Some(Found { origin: parquet_name, rows }), warning.into_iter().collect())
+            }
+        };
+        Ok(Reading { symbol, found, warnings })
     }
 
     /// That a symbol has no file, with the one that may be meant.
@@ -53,7 +62,8 @@ impl Folder {
         let meant = otherwise_cased(symbol, &self.symbols().unwrap_or_default());
         let meant = meant.map(|meant| format!("; symbols are case-sensitive, and {meant} is there"));
         let path = self.path.join(format!("{symbol}.csv"));
-        let message = format!("{symbol} is left out: no file {}{}", path.display(), meant.unwrap_or_default());
+        let meant = meant.unwrap_or_default();
+        let message = format!("{symbol} is left out: no file {}, nor one of .parquet{meant}", path.display());
         Warning::new("symbol_without_bars", message)
     }
 }
@@ -71,9 +81,9 @@ impl Source for Folder {
     fn nothing(&self, symbols: &[String]) -> Failure {
         let looked_for: Vec<String> =
             symbols.iter().take(MAX_LISTED_FILES).map(|symbol| format!("{symbol}.csv")).collect();
-        let mut hint = "ask for symbols that are there, or put SYMBOL.csv into the folder".to_owned();
+        let mut hint = "ask for symbols that are there, or put SYMBOL.csv or SYMBOL.parquet into the folder".to_owned();
         let message = match self.symbols() {
-            Ok(found) if found.is_empty() => "which holds no .csv file".to_owned(),
+            Ok(found) if found.is_empty() => "which holds no .csv or .parquet file".to_owned(),
             Ok(found) => {
                 let meant: Vec<String> = symbols.iter().filter_map(|symbol| otherwise_cased(symbol, &found)).collect();
                 if !meant.is_empty() {

@@ -5,6 +5,7 @@
 
 mod contained;
 mod moments;
+mod pages;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use std::fs::File;
 use std::io::{self, Cursor};
 use std::path::Path;
 
+use polars::io::parquet::metadata::FileMetadata;
 use polars::prelude::{
     Column, DataFrame, DataType, NamedFrom, ParallelStrategy, ParquetReader, ParquetWriter, SerReader, Series,
 };
@@ -60,12 +62,12 @@ pub fn read(path: &Path, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
         let message = format!("{} cannot be opened: {error}", path.display());
         Failure::failed(Phase::DataFetch, "unreadable_bars", message, "check the file's permissions").retryable()
     })?;
-    contained::contained(|| rows(bytes, &file, timeframe)).unwrap_or_else(|| {
+    contained::contained(|| rows(&bytes, &file, timeframe)).unwrap_or_else(|| {
         Err(refused("bad_bars", format!("{file} is damaged: its pages contradict themselves"), HINT))
     })
 }
 
-fn rows(bytes: Vec<u8>, file: &str, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
+fn rows(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
     let table = needed_columns(bytes, file, timeframe)?;
     let time =
         table.columns().iter().find(|column| is_any(column.name(), &TIMES)).ok_or_else(|| damaged(file, "no time"))?;
@@ -99,29 +101,14 @@ fn numbers(column: &Column) -> Option<Column> {
 }
 
 /// The columns of bars, and no other, of a file whose claims about itself are possible.
-fn needed_columns(bytes: Vec<u8>, file: &str, timeframe: Timeframe) -> Result<DataFrame, Failure> {
+fn needed_columns(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<DataFrame, Failure> {
     let no_table = |error: polars::error::PolarsError| {
         let error = error.to_string();
         let first_line: String = error.lines().next().unwrap_or_default().chars().take(200).collect();
         refused("bad_bars", format!("{file} is no Parquet table that can be read: {first_line}"), HINT)
     };
-    let n_bytes = bytes.len() as u64;
     // One thread: a panic then is this thread's own.
     let mut reader = ParquetReader::new(Cursor::new(bytes)).read_parallel(ParallelStrategy::None);
-    let metadata = reader.get_metadata().map_err(no_table)?;
-    for group in &metadata.row_groups {
-        let n_rows = group.num_rows() as u64;
-        let is_possible = n_rows <= n_bytes.saturating_mul(MOST_ROWS_A_BYTE);
-        let is_whole = group.byte_ranges_iter().all(|range| range.start <= range.end && range.end <= n_bytes);
-        if !is_possible || !is_whole {
-            return Err(damaged(file, &format!("it claims {n_rows} rows that its {n_bytes} bytes cannot hold")));
-        }
-    }
-    let n_rows = metadata.row_groups.iter().map(|group| group.num_rows() as u64).sum::<u64>();
-    if n_rows > n_bytes.saturating_mul(MOST_ROWS_A_BYTE) || metadata.num_rows as u64 != n_rows {
-        let claimed = metadata.num_rows;
-        return Err(damaged(file, &format!("it claims {claimed} rows, its groups have {n_rows} in {n_bytes} bytes")));
-    }
     let schema = reader.schema().map_err(no_table)?;
     let names: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
     let position = |wanted: &str| names.iter().position(|name| is_any(name, &[wanted]));
@@ -134,7 +121,32 @@ fn needed_columns(bytes: Vec<u8>, file: &str, timeframe: Timeframe) -> Result<Da
     for name in NUMBERS {
         projection.push(position(name).ok_or_else(|| missing(name))?);
     }
+    let needed: Vec<&str> = projection.iter().map(|&column| names[column]).collect();
+    check_claims(reader.get_metadata().map_err(no_table)?, &needed, bytes).map_err(|what| damaged(file, &what))?;
     reader.with_projection(Some(projection)).set_rechunk(true).finish().map_err(no_table)
+}
+
+/// Whether the needed columns can be what the file says they are; else why not.
+fn check_claims(metadata: &FileMetadata, needed: &[&str], bytes: &[u8]) -> Result<(), String> {
+    let most_rows = (bytes.len() as u64).saturating_mul(MOST_ROWS_A_BYTE);
+    let n_rows = metadata.row_groups.iter().map(|group| group.num_rows() as u64).fold(0, u64::saturating_add);
+    if n_rows > most_rows || metadata.num_rows as u64 != n_rows {
+        let n_bytes = bytes.len();
+        return Err(format!("it claims {} rows, its groups {n_rows}, in {n_bytes} bytes", metadata.num_rows));
+    }
+    for group in &metadata.row_groups {
+        for name in needed {
+            for column in group.columns_under_root_iter(name).into_iter().flatten() {
+                let range = column.byte_range();
+                let chunk = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+                let chunk = chunk.and_then(|(start, end)| bytes.get(start..end));
+                if !chunk.is_some_and(|chunk| pages::are_possible(chunk, group.num_rows())) {
+                    return Err(format!("the pages of its column {name:?} cannot be as long as they say"));
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn is_any(name: &str, wanted: &[&str]) -> bool {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Bars, Market, Warning, refused, sha256};
+use super::{Bars, FindingKind, Market, Warning, missing_days, refused, sha256};
 use crate::{
     job::{failure::Failure, request::Job},
     pipeline::{
@@ -173,15 +173,17 @@ fn leave_out_useless(
 
 /// A gap is a date on which other symbols traded while this one, listed, did not.
 fn report_gaps(series: &[Series], warnings: &mut Vec<Warning>) {
-    let all: BTreeSet<i32> = series.iter().flat_map(|one| &one.days).copied().collect();
+    let sessions =
+        |one: &Series| one.days.chunk_by(|day, next| day == next).map(|session| session[0]).collect::<Vec<_>>();
+    let all: BTreeSet<i32> = series.iter().flat_map(sessions).collect();
     for one in series {
-        let (Some(&first), Some(&last)) = (one.days.first(), one.days.last()) else { continue };
-        let own: BTreeSet<i32> = one.days.iter().copied().collect();
-        let n_gaps = all.range(first..=last).count() - own.len();
-        if n_gaps > 0 {
-            let message =
-                format!("{} has no bar on {n_gaps} dates on which other symbols of the job traded", one.bars.symbol);
-            warnings.push(Warning::new("gaps", message));
+        let missing = missing_days(&one.days, &all);
+        if let Some(&first) = missing.first() {
+            let (symbol, n_gaps, first) = (&one.bars.symbol, missing.len(), iso_date(first));
+            let message = format!(
+                "{symbol} has no bar on {n_gaps} dates on which other symbols of the job traded, the first {first}"
+            );
+            warnings.push(Warning::new(FindingKind::Gaps.code(), message));
         }
     }
 }

@@ -118,7 +118,27 @@ fn the_format_of_a_file_changes_nothing() {
     lines.push(lines[7].clone());
     let shuffled = folder(&[("AAPL.csv", &format!("note,Volume,CLOSE,Low,high,open,Date\n{}\n", lines.join("\n")))]);
     let job = daily(&["AAPL"]);
-    assert_eq!(load(shuffled.path(), &job).unwrap(), load(Path::new(EXAMPLES), &job).unwrap());
+    let mut market = load(shuffled.path(), &job).unwrap();
+    let codes: Vec<String> = std::mem::take(&mut market.warnings).into_iter().map(|warning| warning.code).collect();
+    assert_eq!(codes, ["unsorted_rows", "duplicate_rows"]);
+    assert_eq!(market, load(Path::new(EXAMPLES), &job).unwrap());
+}
+
+#[test]
+fn of_two_files_parquet_is_read_and_that_is_told() {
+    let folder = folder(&[("A.csv", "no table")]);
+    let rows: Vec<Row> = (0..400)
+        .map(|day| Row {
+            line: 0,
+            time: (14_600 + day) * 86_400,
+            values: [10.0, 12.0, 9.0, 11.0 - (day % 7) as f64 / 7.0, 5.0],
+        })
+        .collect();
+    crate::sources::parquet::write(&folder.path().join("A.parquet"), &rows).unwrap();
+    let market = load(folder.path(), &daily(&["A"])).unwrap();
+    assert_eq!(market.bars[0].len(), 400);
+    assert_eq!(market.warnings[0].code, "two_files");
+    assert_eq!(Folder::new(folder.path()).symbols().unwrap(), ["A"]);
 }
 
 #[test]

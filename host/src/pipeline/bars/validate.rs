@@ -1,92 +1,99 @@
-//! Rows of a file made a sound series, or the first thing that is wrong with them.
+//! Rows as they were found made a sound series, with a list of what was wrong or strange about them.
+//!
+//! In: rows in any order. Out: an [`Inspection`]: the bars that are sound, and findings by kind. Repaired is only what can
+//! be repaired without a guess: the order, equal duplicates, a rounding. Nothing is filled.
 
-use std::ops::RangeInclusive;
+mod finding;
+mod row;
+mod series;
+#[cfg(test)]
+mod tests;
 
-use super::{Bars, Found, Row, moment, refused};
+use self::finding::Findings;
+pub use self::finding::{Finding, FindingKind, Place, Severity};
+pub use self::series::{Split, missing_days, suspected_splits};
+use super::{Bars, Found, Row, Warning, refused};
 use crate::job::{failure::Failure, request::Timeframe};
 
-/// Adjusted prices carry few decimals; within this share a high below the close is a rounding, beyond it an error.
-const ROUNDING: f64 = 1e-5;
-/// Prices whose ratios fit an f32.
-const PRICES: RangeInclusive<f64> = 1e-9..=1e12;
-const VOLUMES: RangeInclusive<f64> = 0.0..=1e18;
-/// Bars from which on their spacing tells the timeframe.
-const MIN_BARS_TO_TELL: usize = 20;
-/// Usual spacing in lengths of a bar: holidays and quiet symbols make it longer, nothing makes it much shorter.
-const SPACINGS: RangeInclusive<f64> = 0.6..=3.0;
-const HINT: &str = "correct the file; bars are never guessed or filled";
+/// A symbol's rows, looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inspection {
+    /// What the rows were read from, for messages.
+    pub origin: String,
+    /// The sound bars; only where nothing is refused are they all there is.
+    pub bars: Bars,
+    /// What was found, one of a kind, the gravest kinds first.
+    pub findings: Vec<Finding>,
+}
 
-/// Sorts by time, merges equal duplicates, and checks every bar.
-pub(super) fn sound(found: Found, symbol: &str, timeframe: Timeframe) -> Result<Bars, Failure> {
-    let Found { origin: file, mut rows } = found;
+/// Sorts by time, merges equal duplicates, and checks every bar and what lies between them.
+pub fn inspect(found: Found, symbol: &str, timeframe: Timeframe) -> Inspection {
+    let Found { origin, mut rows } = found;
+    let mut findings = Findings::new(timeframe);
+    for pair in rows.windows(2).filter(|pair| pair[1].time < pair[0].time) {
+        findings.add(FindingKind::UnsortedRows, &pair[1], || "earlier than the one before it".to_owned());
+    }
     rows.sort_by_key(|row| (row.time, row.line));
     let mut bars = Bars { symbol: symbol.to_owned(), ..Bars::default() };
+    let mut lines = Vec::with_capacity(rows.len());
     let mut earlier: Option<&Row> = None;
     for row in &rows {
         match earlier {
-            Some(earlier) if earlier.time == row.time && earlier.values == row.values => continue,
-            Some(earlier) if earlier.time == row.time => return Err(conflict(&file, earlier, row, timeframe)),
-            _ => push(&mut bars, row, &file, timeframe)?,
+            Some(earlier) if earlier.time == row.time && earlier.values == row.values => {
+                findings
+                    .add(FindingKind::DuplicateRows, row, || format!("equal to {} {}", word(&origin), earlier.line));
+                continue;
+            }
+            Some(earlier) if earlier.time == row.time => {
+                findings.add(FindingKind::ConflictingRows, row, || {
+                    format!("stands in {}s {} and {} with different values", word(&origin), earlier.line, row.line)
+                });
+                continue;
+            }
+            _ if row::push(&mut bars, row, &mut findings) => lines.push(row.line),
+            _ => {}
         }
         earlier = Some(row);
     }
-    check_spacing(&bars, &file, timeframe)?;
-    Ok(bars)
+    drop(rows);
+    series::look_at(&bars, &lines, timeframe, &mut findings);
+    Inspection { origin, bars, findings: findings.sorted() }
 }
 
-/// Refuses bars of another timeframe than the job's, which would be read in silence as what they are not.
-fn check_spacing(bars: &Bars, file: &str, timeframe: Timeframe) -> Result<(), Failure> {
-    if bars.time.len() < MIN_BARS_TO_TELL {
-        return Ok(());
+impl Inspection {
+    /// That the rows are no sound bars, by the first thing that is wrong with them.
+    pub fn refusal(&self) -> Option<Failure> {
+        let refusals = || self.findings.iter().filter(|finding| finding.kind.severity() == Severity::Refused);
+        let first = refusals().min_by_key(|finding| finding.order())?;
+        let n_more = refusals().map(|finding| finding.count).sum::<usize>() - 1;
+        let more =
+            if n_more > 0 { format!("; and {n_more} more, `oculus-host bars check` lists all") } else { String::new() };
+        Some(refused("bad_bars", format!("{}{more}", self.message(first)), first.kind.hint()))
     }
-    let mut spacings: Vec<i64> = bars.time.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    spacings.sort_unstable();
-    // The lower quartile: with 4h bars, every other spacing is a night.
-    let usual = spacings[spacings.len() / 4] as f64 / timeframe.seconds() as f64;
-    if SPACINGS.contains(&usual) {
-        return Ok(());
-    }
-    let days = usual * timeframe.seconds() as f64 / 86_400.0;
-    let message = format!("{file} has bars {days:.3} days apart, which are no bars of {}", timeframe.name());
-    Err(refused(
-        "bad_bars",
-        message,
-        "give bars of the job's timeframe, or set the job's timeframe to that of the bars",
-    ))
-}
 
-fn push(bars: &mut Bars, row: &Row, file: &str, timeframe: Timeframe) -> Result<(), Failure> {
-    let wrong = |what: String| {
-        let place = format!("{file} line {} ({})", row.line, moment(row.time, timeframe));
-        refused("bad_bars", format!("{place}: {what}"), HINT)
-    };
-    let [open, high, low, close, volume] = row.values;
-    for (name, price) in [("open", open), ("high", high), ("low", low), ("close", close)] {
-        if !PRICES.contains(&price) {
-            let (least, most) = (PRICES.start(), PRICES.end());
-            return Err(wrong(format!("{name} is {price}, needed a price from {least:e} to {most:e}")));
+    /// What the reader of a result should know, one a kind.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let others = self.findings.iter().filter(|finding| finding.kind.severity() != Severity::Refused);
+        others.map(|finding| Warning::new(finding.kind.code(), self.message(finding))).collect()
+    }
+
+    /// A finding in words: its first place, and how often there is the like.
+    pub fn message(&self, finding: &Finding) -> String {
+        let Finding { kind, count, places } = finding;
+        let (origin, symbol, summary) = (&self.origin, &self.bars.symbol, kind.summary());
+        let Some(Place { row, when, what, .. }) = places.first() else { return format!("{origin}: {summary}") };
+        match kind {
+            FindingKind::WrongSpacing => format!("{origin} has {what}"),
+            FindingKind::ConflictingRows => format!("{origin}: {when} {what}"),
+            _ if kind.severity() == Severity::Refused => {
+                format!("{origin} {} {row} ({when}): {what}", word(origin))
+            }
+            _ => format!("{symbol}: {summary}: {count}, first {when} ({} {row}): {what}", word(origin)),
         }
     }
-    if !VOLUMES.contains(&volume) {
-        return Err(wrong(format!("volume is {volume}, needed 0 to {:e}", VOLUMES.end())));
-    }
-    let (top, bottom) = (open.max(close).max(low), open.min(close).min(high));
-    if high < top * (1.0 - ROUNDING) {
-        return Err(wrong(format!("high {high} is below {top}")));
-    }
-    if low > bottom * (1.0 + ROUNDING) {
-        return Err(wrong(format!("low {low} is above {bottom}")));
-    }
-    bars.time.push(row.time);
-    bars.open.push(open);
-    bars.high.push(high.max(top));
-    bars.low.push(low.min(bottom));
-    bars.close.push(close);
-    bars.volume.push(volume);
-    Ok(())
 }
 
-fn conflict(file: &str, first: &Row, second: &Row, timeframe: Timeframe) -> Failure {
-    let (line, other, when) = (first.line, second.line, moment(first.time, timeframe));
-    refused("bad_bars", format!("{file}: {when} stands in lines {line} and {other} with different values"), HINT)
+/// What the places of a source are counted in.
+fn word(origin: &str) -> &'static str {
+    if origin.ends_with(".csv") { "line" } else { "row" }
 }

@@ -7,6 +7,7 @@ use polars::prelude::{IntoColumn, ParquetCompression};
 use proptest::prelude::*;
 
 use super::*;
+use crate::sources::times;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/parquet");
 const FILES: [&str; 5] = ["pandas_default", "pandas_new_york", "arrow_dates", "arrow_plain", "pandas_zoned"];
@@ -31,8 +32,6 @@ fn csv_rows() -> Vec<Row> {
     });
     rows.collect()
 }
-
-use crate::sources::times;
 
 #[test]
 fn files_of_pandas_and_pyarrow_hold_the_bars_they_were_made_from() {

@@ -1,0 +1,72 @@
+//! Candles in the characters of a terminal, 80 columns wide.
+
+use super::{Candle, candles, price, price_range, ticks};
+use crate::job::request::Timeframe;
+use crate::pipeline::bars::Bars;
+
+const WIDTH: usize = 80;
+const AXIS_WIDTH: usize = 10;
+const N_LINES: usize = 18;
+
+/// The chart, `│` from low to high, `█` the body of a fall, `░` that of a rise.
+pub fn draw(bars: &Bars, timeframe: Timeframe) -> String {
+    let candles = candles(bars, timeframe, WIDTH - AXIS_WIDTH - 1);
+    let (Some(first), Some(last)) = (candles.first(), candles.last()) else { return String::new() };
+    let (low, high) = price_range(&candles);
+    let line_of = |price: f64| ((high - price) / (high - low) * (N_LINES - 1) as f64).round() as usize;
+    let mut labels = vec![String::new(); N_LINES];
+    for tick in ticks(low, high, 5) {
+        labels[line_of(tick)] = price(tick);
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for (line, label) in labels.iter().enumerate() {
+        let mark = if label.is_empty() { '│' } else { '┤' };
+        let row: String = candles.iter().map(|candle| character(candle, line, &line_of)).collect();
+        lines.push(format!("{label:>AXIS_WIDTH$}{mark}{row}").trim_end().to_owned());
+    }
+    lines.push(format!("{:>AXIS_WIDTH$}└{}", "", "─".repeat(candles.len())));
+    let room = candles.len().saturating_sub(first.when.len());
+    lines.push(format!("{:>AXIS_WIDTH$} {}{:>room$}", "", first.when, last_label(&candles, &last.when, room)));
+    lines.join("\n")
+}
+
+fn character(candle: &Candle, line: usize, line_of: &impl Fn(f64) -> usize) -> char {
+    let body = line_of(candle.open.max(candle.close))..=line_of(candle.open.min(candle.close));
+    let shadow = line_of(candle.high)..=line_of(candle.low);
+    match () {
+        () if body.contains(&line) && candle.close < candle.open => '█',
+        () if body.contains(&line) => '░',
+        () if shadow.contains(&line) => '│',
+        () => ' ',
+    }
+}
+
+/// The last date, where there is room for a second one.
+fn last_label<'a>(candles: &[Candle], when: &'a str, room: usize) -> &'a str {
+    if candles.len() > 1 && room > when.len() { when } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_fits_its_width_and_shows_the_span() {
+        let n_bars = 1000;
+        let price: Vec<f64> = (0..n_bars).map(|bar| 100.0 + (f64::from(bar) / 50.0).sin()).collect();
+        let bars = Bars {
+            time: (0..i64::from(n_bars)).map(|bar| bar * 86_400).collect(),
+            open: price.iter().map(|price| price - 0.1).collect(),
+            high: price.iter().map(|price| price + 0.2).collect(),
+            low: price.iter().map(|price| price - 0.2).collect(),
+            volume: vec![1.0; price.len()],
+            close: price,
+            ..Bars::default()
+        };
+        let chart = draw(&bars, Timeframe::Day1);
+        assert!(chart.lines().all(|line| line.chars().count() <= WIDTH), "{chart}");
+        assert_eq!(chart.lines().count(), N_LINES + 2);
+        assert!(chart.contains("1970-01-01") && chart.contains("100.00┤") && chart.contains('█'), "{chart}");
+        assert_eq!(draw(&Bars::default(), Timeframe::Day1), "");
+    }
+}

@@ -1,0 +1,160 @@
+//! `oculus-host bars check`: all that is wrong or strange about bars.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
+use serde::Serialize;
+
+use super::reading::{self, Reader, Seen};
+use crate::config::Config;
+use crate::job::failure::Failure;
+use crate::job::request::Timeframe;
+use crate::pipeline::bars::{FindingKind, Inspection, Place, Severity, missing_days, moment};
+use crate::pipeline::date::iso_date;
+
+/// A symbol is refused.
+const REFUSED: u8 = 3;
+
+/// Check bars: duplicates, conflicts, gaps, splits that prices are not adjusted for
+///
+/// Looks at every file of the configured folder, or at the symbols named. The exit code is 3 where a job would refuse one.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  oculus-host bars check --bars examples/bars --symbol AAPL")]
+pub struct Args {
+    /// Symbol to check; may be said several times [default: every file of the folder]
+    #[arg(long = "symbol", value_name = "S", value_parser = reading::symbol)]
+    pub symbols: Vec<String>,
+    /// Length of a bar
+    #[arg(long, value_name = "T", default_value = "1d", value_parser = reading::timeframe)]
+    pub timeframe: Timeframe,
+    /// Years back from now, where bars come from Polygon
+    #[arg(long, value_name = "N", default_value = "2", value_parser = reading::years)]
+    pub years: f64,
+    /// Print an object instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What was found, for programs.
+#[derive(Serialize)]
+struct Report {
+    symbols: Vec<Checked>,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    symbol: String,
+    refused: bool,
+    bars: usize,
+    first: Option<String>,
+    last: Option<String>,
+    findings: Vec<Line>,
+    #[serde(skip)]
+    days: Vec<i32>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    code: String,
+    severity: Severity,
+    count: usize,
+    message: String,
+    places: Vec<Place>,
+}
+
+/// Checks; the exit code is 0 where every symbol can be used, 3 where one is refused.
+///
+/// # Errors
+/// What stands in the way of reading at all.
+pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+    let reader = Reader::open(config, args.timeframe, args.years)?;
+    let mut symbols = Vec::new();
+    for symbol in reader.symbols(&args.symbols)? {
+        symbols.push(checked(reader.see(&symbol)?, args.timeframe, &reader));
+    }
+    add_gaps(&mut symbols);
+    let is_refused = symbols.iter().any(|checked| checked.refused);
+    let report = Report { symbols };
+    super::super::answer(&if args.json { serde_json::to_string_pretty(&report)? } else { table(&report).to_string() })?;
+    Ok(if is_refused { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS })
+}
+
+fn checked(seen: Seen, timeframe: Timeframe, reader: &Reader) -> Checked {
+    let Seen { symbol, inspection, warnings } = seen;
+    let told = warnings.into_iter().map(|warning| Line {
+        code: warning.code,
+        severity: Severity::Noted,
+        count: 1,
+        message: warning.message,
+        places: Vec::new(),
+    });
+    match inspection {
+        Ok(inspection) => {
+            let when = |time: Option<&i64>| time.map(|&time| moment(time, timeframe));
+            let Inspection { bars, .. } = &inspection;
+            let mut days = bars.session_days(timeframe);
+            days.dedup();
+            Checked {
+                symbol,
+                refused: inspection.refusal().is_some(),
+                bars: bars.len(),
+                first: when(bars.time.first()),
+                last: when(bars.time.last()),
+                findings: told.chain(lines(&inspection)).collect(),
+                days,
+            }
+        }
+        Err(failure) => {
+            let failure = failure.unwrap_or_else(|| reader.nothing(std::slice::from_ref(&symbol)));
+            let Failure { code, message, .. } = failure;
+            let line = Line { code, severity: Severity::Refused, count: 1, message, places: Vec::new() };
+            let (first, last) = (None, None);
+            Checked { symbol, refused: true, bars: 0, first, last, findings: vec![line], days: Vec::new() }
+        }
+    }
+}
+
+fn lines(inspection: &Inspection) -> impl Iterator<Item = Line> {
+    inspection.findings.iter().map(|finding| Line {
+        code: finding.kind.code().to_owned(),
+        severity: finding.kind.severity(),
+        count: finding.count,
+        message: inspection.message(finding),
+        places: finding.places.clone(),
+    })
+}
+
+/// Adds, to each symbol, the dates on which others traded while it did not.
+fn add_gaps(symbols: &mut [Checked]) {
+    let all: BTreeSet<i32> = symbols.iter().flat_map(|checked| &checked.days).copied().collect();
+    for checked in symbols {
+        let missing = missing_days(&checked.days, &all);
+        let Some(&first) = missing.first() else { continue };
+        let kind = FindingKind::Gaps;
+        let message =
+            format!("{}: {}: {}, the first {}", checked.symbol, kind.summary(), missing.len(), iso_date(first));
+        let (code, severity) = (kind.code().to_owned(), kind.severity());
+        checked.findings.push(Line { code, severity, count: missing.len(), message, places: Vec::new() });
+    }
+}
+
+fn table(report: &Report) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED).set_header(["symbol", "bars", "first", "last", "finding", "count", "what"]);
+    for Checked { symbol, bars, first, last, findings, .. } in &report.symbols {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let start = [symbol.clone(), bars.to_string(), text(first), text(last)];
+        if findings.is_empty() {
+            table.add_row(start.iter().cloned().chain(["sound".to_owned(), String::new(), String::new()]));
+        }
+        for (idx, Line { code, severity, count, message, places }) in findings.iter().enumerate() {
+            let start = if idx == 0 { start.clone() } else { Default::default() };
+            let severity = format!("{severity:?}").to_lowercase();
+            let more = places.iter().skip(1).map(|Place { row, when, what, .. }| format!("\n{when} ({row}): {what}"));
+            let what = format!("{message}{}", more.collect::<String>());
+            table.add_row(start.into_iter().chain([format!("{severity}: {code}"), count.to_string(), what]));
+        }
+    }
+    table
+}

@@ -1,0 +1,118 @@
+//! The bars that commands look at: those of the configured source, a symbol at a time.
+
+use anyhow::{anyhow, bail};
+
+use crate::config::Config;
+use crate::job::channel::Setting;
+use crate::job::failure::Failure;
+use crate::job::request::{Timeframe, is_symbol};
+use crate::pipeline::bars::{Inspection, Reach, Source, Wanted, Warning, inspect};
+use crate::sources::{BarsPlace, folder::Folder};
+
+/// The configured source.
+pub struct Reader {
+    place: BarsPlace,
+    source: Box<dyn Source>,
+    timeframe: Timeframe,
+    years: f64,
+}
+
+/// One symbol.
+pub struct Seen {
+    /// The symbol.
+    pub symbol: String,
+    /// Its bars with what was found about them; else why they cannot be read as bars, `None` where there are none.
+    pub inspection: Result<Inspection, Option<Failure>>,
+    /// What the source says of it.
+    pub warnings: Vec<Warning>,
+}
+
+impl Reader {
+    /// Opens the source.
+    ///
+    /// * `years`: how far back, for a source that is asked for a span.
+    ///
+    /// # Errors
+    /// Where no source is configured, or it is not there.
+    pub fn open(config: &Config, timeframe: Timeframe, years: f64) -> anyhow::Result<Self> {
+        let place = Setting::of(&config.jobs, "bars").map_err(said)?.bars;
+        let source = place.open();
+        Ok(Self { place, source, timeframe, years })
+    }
+
+    /// The symbols asked for; all of a folder where none is.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read or has none, and for a network, which has too many.
+    pub fn symbols(&self, asked: &[String]) -> anyhow::Result<Vec<String>> {
+        if !asked.is_empty() {
+            return Ok(asked.to_vec());
+        }
+        match &self.place {
+            BarsPlace::Folder(path) => {
+                let symbols = Folder::new(path).symbols()?;
+                if symbols.is_empty() {
+                    bail!("{} holds no .csv or .parquet file", path.display());
+                }
+                Ok(symbols)
+            }
+            BarsPlace::Polygon(_) => bail!("say which symbols of Polygon are meant, such as AAPL"),
+        }
+    }
+
+    /// A symbol, read and looked at.
+    ///
+    /// # Errors
+    /// Where the file system or the network fails.
+    pub fn see(&self, symbol: &str) -> anyhow::Result<Seen> {
+        let symbols = [symbol.to_owned()];
+        let reach = Reach::Back { years: self.years, n_bars: 0 };
+        let wanted = Wanted { symbols: &symbols, optional: &[], timeframe: self.timeframe, reach };
+        let readings = match self.source.read(&wanted, &|news| tracing::info!("{}", news.message)) {
+            Ok(readings) => readings,
+            Err(failure) if failure.code == "bad_bars" => {
+                return Ok(Seen { symbol: symbol.to_owned(), inspection: Err(Some(failure)), warnings: Vec::new() });
+            }
+            Err(failure) => return Err(said(failure)),
+        };
+        let Some(reading) = readings.into_iter().next() else { return Err(said(self.source.nothing(&symbols))) };
+        let inspection = reading.found.map(|found| inspect(found, symbol, self.timeframe)).ok_or(None);
+        Ok(Seen { symbol: symbol.to_owned(), inspection, warnings: reading.warnings })
+    }
+
+    /// That there are bars of none of these.
+    pub fn nothing(&self, symbols: &[String]) -> Failure {
+        self.source.nothing(symbols)
+    }
+}
+
+/// A symbol of the command line.
+///
+/// # Errors
+/// What it has to be.
+pub fn symbol(text: &str) -> Result<String, String> {
+    let needed = "needed 1 to 64 of A–Z a–z 0–9 . - _ ^ : that do not start with a dot";
+    if is_symbol(text) { Ok(text.to_owned()) } else { Err(needed.to_owned()) }
+}
+
+/// A timeframe of the command line.
+///
+/// # Errors
+/// What it has to be.
+pub fn timeframe(text: &str) -> Result<Timeframe, String> {
+    let names = || Timeframe::ALL.map(Timeframe::name).join(", ");
+    Timeframe::from_name(text).ok_or_else(|| format!("needed one of {}", names()))
+}
+
+/// Years of the command line.
+///
+/// # Errors
+/// What they have to be.
+pub fn years(text: &str) -> Result<f64, String> {
+    let years = text.parse::<f64>().ok().filter(|years| (0.01..=50.0).contains(years));
+    years.ok_or_else(|| "needed a number from 0.01 to 50".to_owned())
+}
+
+fn said(failure: Failure) -> anyhow::Error {
+    anyhow!("{failure}; {}", failure.hint)
+}

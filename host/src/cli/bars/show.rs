@@ -1,0 +1,148 @@
+//! `oculus-host bars show`: what a source has, and how a symbol's bars look.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow, bail};
+use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
+use jiff::civil::Date;
+
+use super::chart;
+use super::reading::{self, Reader};
+use crate::config::Config;
+use crate::job::request::Timeframe;
+use crate::pipeline::bars::{Bars, moment, suspected_splits};
+use crate::pipeline::date::days_since_epoch;
+use crate::pipeline::labels::median_session_bars;
+
+/// Show bars: the symbols of a folder, or a chart and the last bars of one
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  oculus-host bars show AAPL --bars examples/bars --from 2012-01-01 --svg aapl.svg")]
+pub struct Args {
+    /// Symbol to show [default: a list of the folder's symbols]
+    #[arg(value_name = "SYMBOL", value_parser = reading::symbol)]
+    pub symbol: Option<String>,
+    /// Length of a bar
+    #[arg(long, value_name = "T", default_value = "1d", value_parser = reading::timeframe)]
+    pub timeframe: Timeframe,
+    /// Bars to list, the newest
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub last: usize,
+    /// First session date to show
+    #[arg(long, value_name = "DATE", requires = "symbol")]
+    pub from: Option<Date>,
+    /// Last session date to show
+    #[arg(long, value_name = "DATE", requires = "symbol")]
+    pub to: Option<Date>,
+    /// Years back from now, where bars come from Polygon
+    #[arg(long, value_name = "N", default_value = "2", value_parser = reading::years)]
+    pub years: f64,
+    /// Picture to write
+    #[arg(long, value_name = "FILE", requires = "symbol")]
+    pub svg: Option<PathBuf>,
+}
+
+/// Shows; the exit code is 0.
+///
+/// # Errors
+/// Where there are no such bars, they are not sound, or the picture cannot be written.
+pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+    let reader = Reader::open(config, args.timeframe, args.years)?;
+    let answer = match &args.symbol {
+        None => list(&reader, args.timeframe)?,
+        Some(symbol) => one(&reader, symbol, args)?,
+    };
+    super::super::answer(&answer)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(reader: &Reader, timeframe: Timeframe) -> anyhow::Result<String> {
+    let mut table = table(["symbol", "bars", "first", "last"]);
+    for symbol in reader.symbols(&[])? {
+        let seen = reader.see(&symbol)?;
+        let refusal = |message: String| [symbol.clone(), "–".to_owned(), format!("refused: {message}"), String::new()];
+        table.add_row(match seen.inspection {
+            Ok(inspection) => match inspection.refusal() {
+                Some(failure) => refusal(failure.message),
+                None => {
+                    let when = |time: Option<&i64>| time.map(|&time| moment(time, timeframe)).unwrap_or_default();
+                    let time = &inspection.bars.time;
+                    [symbol, time.len().to_string(), when(time.first()), when(time.last())]
+                }
+            },
+            Err(failure) => refusal(failure.map_or_else(|| "no bars".to_owned(), |failure| failure.message)),
+        });
+    }
+    Ok(table.to_string())
+}
+
+fn one(reader: &Reader, symbol: &str, args: &Args) -> anyhow::Result<String> {
+    let seen = reader.see(symbol)?;
+    for warning in &seen.warnings {
+        tracing::warn!(code = warning.code, "{}", warning.message);
+    }
+    let symbols = [symbol.to_owned()];
+    let inspection = seen.inspection.map_err(|failure| {
+        let failure = failure.unwrap_or_else(|| reader.nothing(&symbols));
+        anyhow!("{failure}; {}", failure.hint)
+    })?;
+    if let Some(refusal) = inspection.refusal() {
+        bail!("{refusal}; {}", refusal.hint);
+    }
+    for warning in inspection.warnings() {
+        tracing::warn!(code = warning.code, "{}", warning.message);
+    }
+    let bars = within(&inspection.bars, args)?;
+    if let Some(path) = &args.svg {
+        let usual = median_session_bars([bars.session_days(args.timeframe).as_slice()].into_iter()).max(1) as usize;
+        write(path, &chart::svg::draw(&bars, args.timeframe, &suspected_splits(&bars, usual)))?;
+    }
+    let chart = chart::text::draw(&bars, args.timeframe);
+    Ok(if args.last == 0 { chart } else { format!("{chart}\n\n{}", last(&bars, args)) })
+}
+
+/// The bars of the dates asked for.
+fn within(bars: &Bars, args: &Args) -> anyhow::Result<Bars> {
+    let days = bars.session_days(args.timeframe);
+    let from = args.from.map_or(i32::MIN, days_since_epoch);
+    let to = args.to.map_or(i32::MAX, days_since_epoch);
+    let first = days.partition_point(|&day| day < from);
+    let end = days.partition_point(|&day| day <= to);
+    if first >= end {
+        let when = |time: Option<&i64>| time.map(|&time| moment(time, args.timeframe)).unwrap_or_default();
+        let (first, last) = (when(bars.time.first()), when(bars.time.last()));
+        bail!("{} has no bar within the dates asked for; its bars run from {first} to {last}", bars.symbol);
+    }
+    Ok(bars.within(bars.time[first]..=bars.time[end - 1]))
+}
+
+fn last(bars: &Bars, args: &Args) -> Table {
+    let mut table = table(["when", "open", "high", "low", "close", "volume"]);
+    for bar in bars.len().saturating_sub(args.last)..bars.len() {
+        let prices = [bars.open[bar], bars.high[bar], bars.low[bar], bars.close[bar], bars.volume[bar]];
+        let [open, high, low, close, volume] = prices.map(|value| value.to_string());
+        table.add_row([moment(bars.time[bar], args.timeframe), open, high, low, close, volume]);
+    }
+    table
+}
+
+fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED).set_header(header);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// Written aside, then renamed into place.
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{}.tmp", std::process::id()));
+    let written = std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, path));
+    written
+        .inspect_err(|_| {
+            let _ = std::fs::remove_file(&aside);
+        })
+        .with_context(|| format!("{} cannot be written", path.display()))
+}

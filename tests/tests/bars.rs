@@ -1,0 +1,95 @@
+//! Bars looked at and verified by the real binary.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use oculus_tests::command::{self, Said};
+use oculus_tests::jobs;
+use serde_json::json;
+
+/// Runs `bars` on a folder.
+fn bars(folder: &Path, arguments: &[&str]) -> Said {
+    let source = format!("dir:{}", folder.display());
+    command::run(&[&["bars"], arguments].concat(), &[("BARS_SOURCE", &source)])
+}
+
+/// The example folder with one more file.
+fn with_file(name: &str, text: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for symbol in ["AAPL", "MSFT"] {
+        let file = format!("{symbol}.csv");
+        std::fs::copy(jobs::bars().join(&file), folder.path().join(&file)).unwrap();
+    }
+    std::fs::write(folder.path().join(name), text).unwrap();
+    folder
+}
+
+#[test]
+fn sound_bars_pass_the_check_and_wrong_ones_are_refused_with_all_that_is_wrong() {
+    let said = bars(&jobs::bars(), &["check"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stdout.contains("AAPL") && said.stdout.contains("sound"), "{}", said.stdout);
+    let wrong =
+        "date,open,high,low,close,volume\n2012-01-03,10,11,9,10,5\n2012-01-03,10,11,9,10,6\n2012-01-04,0,11,9,10,0\n";
+    let folder = with_file("BAD.csv", wrong);
+    let said = bars(folder.path(), &["check", "--json"]);
+    assert_eq!(said.code, 3, "{said:?}");
+    let symbols = &said.json()["symbols"];
+    let bad = symbols.as_array().unwrap().iter().find(|checked| checked["symbol"] == "BAD").unwrap();
+    assert_eq!(bad["refused"], json!(true));
+    let codes: Vec<&str> =
+        bad["findings"].as_array().unwrap().iter().map(|line| line["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["conflicting_rows", "price_out_of_range"]);
+    assert_eq!(bad["findings"][1]["places"][0]["row"], json!(4));
+    let said = bars(folder.path(), &["check", "--symbol", "AAPL"]);
+    assert_eq!(said.code, 0, "only AAPL is asked for: {said:?}");
+    let said = bars(folder.path(), &["check", "--symbol", "NONE"]);
+    assert!(said.code == 3 && said.stdout.contains("no_bars"), "{said:?}");
+}
+
+#[test]
+fn a_file_that_is_no_table_is_refused_and_the_others_are_checked_all_the_same() {
+    let folder = with_file("BAD.parquet", "PAR1 no such thing PAR1");
+    let said = bars(folder.path(), &["check"]);
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(said.stdout.contains("MSFT") && said.stdout.contains("BAD"), "{}", said.stdout);
+    assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
+}
+
+#[test]
+fn gaps_are_the_dates_on_which_others_traded() {
+    let text = std::fs::read_to_string(jobs::bars().join("AAPL.csv")).unwrap();
+    let fewer: Vec<&str> = text.lines().filter(|line| !line.starts_with("2012-02-1")).collect();
+    let folder = with_file("FEWER.csv", &fewer.join("\n"));
+    let said = bars(folder.path(), &["check", "--json"]);
+    let symbols = said.json()["symbols"].clone();
+    let findings = |symbol: &str| {
+        let checked = symbols.as_array().unwrap().iter().find(|checked| checked["symbol"] == symbol).unwrap();
+        checked["findings"].clone()
+    };
+    assert_eq!(findings("AAPL"), json!([]));
+    let codes: Vec<(String, u64)> = findings("FEWER")
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| (line["code"].as_str().unwrap().to_owned(), line["count"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(codes, [("long_gaps".to_owned(), 1), ("gaps".to_owned(), 6)]);
+}
+
+#[test]
+fn bars_are_listed_drawn_and_pictured() {
+    let said = bars(&jobs::bars(), &["show"]);
+    assert!(said.code == 0 && said.stdout.contains("MSFT") && said.stdout.contains("2013-03-01"), "{said:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let picture = folder.path().join("aapl.svg");
+    let span = ["show", "AAPL", "--from", "2012-01-01", "--to", "2012-06-30", "--last", "3"];
+    let said = bars(&jobs::bars(), &[&span[..], &["--svg", picture.to_str().unwrap()]].concat());
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stdout.contains("2012-06-29") && !said.stdout.contains("2012-07"), "{}", said.stdout);
+    assert!(said.stdout.lines().all(|line| line.chars().count() <= 80), "{}", said.stdout);
+    let svg = std::fs::read_to_string(picture).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("AAPL") && svg.trim_end().ends_with("</svg>"));
+    let said = bars(&jobs::bars(), &["show", "AAPL", "--from", "2030-01-01"]);
+    assert!(said.code == 1 && said.stderr.contains("2007-03-01 to 2013-03-01"), "{said:?}");
+}
