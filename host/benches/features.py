@@ -192,26 +192,32 @@ def slope(points):
     return np.polyfit(np.log([n for n, _ in known]), np.log([seconds for _, seconds in known]), 1)[0]
 
 
+def duration(power):
+    """A power of ten of seconds, as people say it."""
+    unit, shift = next((unit, shift) for unit, shift in (("s", 0), ("ms", 3), ("µs", 6), ("ns", 9)) if power + shift >= 0)
+    return f"{10 ** (power + shift)} {unit}"
+
+
 def picture(points, path):
     """Seconds a feature against rows, both by powers of ten."""
-    width, height, left, bottom = 640, 400, 70, 50
+    width, height, left, right, bottom = 660, 400, 70, 50, 50
     names, colours = ["oculus-host", "TA-Lib from Python", "pandas + TA-Lib"], ["#1769aa", "#b26a00", "#8a2be2"]
     known = [seconds for _, each in points for seconds in each if seconds is not None]
     low, high = math.floor(math.log10(min(known))), math.ceil(math.log10(max(known)))
     first, last = math.log10(points[0][0]), math.log10(points[-1][0])
-    x = lambda n: left + (math.log10(n) - first) / (last - first) * (width - left - 30)
+    x = lambda n: left + (math.log10(n) - first) / (last - first) * (width - left - right)
     y = lambda s: height - bottom - (math.log10(s) - low) / (high - low) * (height - bottom - 30)
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
            f'<rect width="{width}" height="{height}" fill="white"/>']
     for power in range(low, high + 1):
         at = y(10.0**power)
-        out.append(f'<line x1="{left}" x2="{width - 30}" y1="{at:.1f}" y2="{at:.1f}" stroke="#ddd"/>')
-        out.append(f'<text x="{left - 8}" y="{at + 4:.1f}" text-anchor="end">10<tspan dy="-4" font-size="9">{power}</tspan></text>')
+        out.append(f'<line x1="{left}" x2="{width - right}" y1="{at:.1f}" y2="{at:.1f}" stroke="#ddd"/>')
+        out.append(f'<text x="{left - 8}" y="{at + 4:.1f}" text-anchor="end">{duration(power)}</text>')
     for n, _ in points:
         out.append(f'<line x1="{x(n):.1f}" x2="{x(n):.1f}" y1="30" y2="{height - bottom}" stroke="#eee"/>')
         out.append(f'<text x="{x(n):.1f}" y="{height - bottom + 18}" text-anchor="middle">{n:,}</text>')
     out.append(f'<text x="{(left + width) / 2}" y="{height - 12}" text-anchor="middle">bars</text>')
-    out.append(f'<text x="{left}" y="18">seconds a feature, one core</text>')
+    out.append(f'<text x="{left}" y="18">time of a feature, one core</text>')
     for idx, (name, colour) in enumerate(zip(names, colours)):
         line = [(x(n), y(each[idx])) for n, each in points if each[idx] is not None]
         path_of = " ".join(f"{a:.1f},{b:.1f}" for a, b in line)
@@ -284,6 +290,7 @@ def main():
             print(f"{n:>10,} bars:", *(f"{1e6 * s:12.2f} µs" for s in each if s is not None), file=sys.stderr)
     text = markdown(functions, points, counts)
     between_markers(os.path.join(docs, "benchmarks.md"), "features", text)
+    os.makedirs(os.path.join(docs, "benchmarks"), exist_ok=True)
     picture(points, os.path.join(docs, "benchmarks", "features.svg"))
     print(text)
 
