@@ -9,13 +9,14 @@ mod pages;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
-use std::io::{self, Cursor};
+use std::collections::HashMap;
+use std::io::Cursor;
 use std::path::Path;
 
 use polars::io::parquet::metadata::FileMetadata;
 use polars::prelude::{
-    Column, DataFrame, DataType, NamedFrom, ParallelStrategy, ParquetReader, ParquetWriter, SerReader, Series,
+    Column, DataFrame, DataType, KeyValueMetadata, NamedFrom, ParallelStrategy, ParquetReader, ParquetWriter,
+    PolarsError, PolarsResult, SerReader, Series,
 };
 
 use self::moments::Moments;
@@ -34,20 +35,38 @@ const MOST_ROWS_A_BYTE: u64 = 64;
 const HINT: &str = "a Parquet file of bars has the columns date or timestamp, open, high, low, close, volume; a damaged \
                     one has to be written anew";
 
-/// Writes rows in a fixed schema: `timestamp` (Int64, seconds since 1970 UTC), then five Float64.
+/// Rows as the bytes of a file of a fixed schema: `timestamp` (Int64, seconds since 1970 UTC), then five Float64.
+///
+/// * `notes`: names and texts that [`notes`] finds again.
 ///
 /// # Errors
-/// The file system's.
-pub fn write(path: &Path, rows: &[Row]) -> io::Result<()> {
+/// The format's own.
+pub fn to_bytes(rows: &[Row], notes: Vec<(String, String)>) -> PolarsResult<Vec<u8>> {
     let times: Vec<i64> = rows.iter().map(|row| row.time).collect();
     let mut columns = vec![Column::from(Series::new("timestamp".into(), times))];
     for (idx, name) in NUMBERS.iter().enumerate() {
         let values: Vec<f64> = rows.iter().map(|row| row.values[idx]).collect();
         columns.push(Column::from(Series::new((*name).into(), values)));
     }
-    let mut table = DataFrame::new(rows.len(), columns).map_err(io::Error::other)?;
-    let written = ParquetWriter::new(File::create(path)?).with_row_group_size(Some(ROWS_A_GROUP)).finish(&mut table);
-    written.map(|_| ()).map_err(io::Error::other)
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes)
+        .with_row_group_size(Some(ROWS_A_GROUP))
+        .with_key_value_metadata(Some(KeyValueMetadata::from_static(notes)))
+        .finish(&mut DataFrame::new(rows.len(), columns)?)?;
+    Ok(bytes)
+}
+
+/// The notes of a file, by name.
+///
+/// # Errors
+/// `bad_bars` for what is no Parquet file.
+pub fn notes(bytes: &[u8], file: &str) -> Result<HashMap<String, String>, Failure> {
+    let read = || {
+        let pairs = ParquetReader::new(Cursor::new(bytes)).get_metadata()?.key_value_metadata().clone();
+        Ok(pairs.into_iter().flatten().filter_map(|pair| Some((pair.key, pair.value?))).collect())
+    };
+    let read = contained::contained(read).ok_or_else(|| contradiction(file))?;
+    read.map_err(|error: PolarsError| damaged(file, &error.to_string()))
 }
 
 /// Reads a file of bars: columns by name in any case and order, the needed ones alone.
@@ -62,9 +81,17 @@ pub fn read(path: &Path, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
         let message = format!("{} cannot be opened: {error}", path.display());
         Failure::failed(Phase::DataFetch, "unreadable_bars", message, "check the file's permissions").retryable()
     })?;
-    contained::contained(|| rows(&bytes, &file, timeframe)).unwrap_or_else(|| {
-        Err(refused("bad_bars", format!("{file} is damaged: its pages contradict themselves"), HINT))
-    })
+    from_bytes(&bytes, &file, timeframe)
+}
+
+/// The same from the bytes of a file.
+///
+/// * `file`: its name, for messages.
+///
+/// # Errors
+/// `bad_bars` for what is no table of bars.
+pub fn from_bytes(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
+    contained::contained(|| rows(bytes, file, timeframe)).unwrap_or_else(|| Err(contradiction(file)))
 }
 
 fn rows(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
@@ -151,6 +178,10 @@ fn check_claims(metadata: &FileMetadata, needed: &[&str], bytes: &[u8]) -> Resul
 
 fn is_any(name: &str, wanted: &[&str]) -> bool {
     wanted.iter().any(|wanted| name.trim().eq_ignore_ascii_case(wanted))
+}
+
+fn contradiction(file: &str) -> Failure {
+    damaged(file, "its pages contradict themselves")
 }
 
 fn damaged(file: &str, what: &str) -> Failure {

@@ -134,7 +134,7 @@ fn of_two_files_parquet_is_read_and_that_is_told() {
             values: [10.0, 12.0, 9.0, 11.0 - (day % 7) as f64 / 7.0, 5.0],
         })
         .collect();
-    crate::sources::parquet::write(&folder.path().join("A.parquet"), &rows).unwrap();
+    std::fs::write(folder.path().join("A.parquet"), crate::sources::parquet::to_bytes(&rows, vec![]).unwrap()).unwrap();
     let market = load(folder.path(), &daily(&["A"])).unwrap();
     assert_eq!(market.bars[0].len(), 400);
     assert_eq!(market.warnings[0].code, "two_files");

@@ -50,7 +50,7 @@ fn what_is_written_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("A.parquet");
     for rows in [csv_rows(), Vec::new()] {
-        write(&path, &rows).unwrap();
+        std::fs::write(&path, to_bytes(&rows, vec![]).unwrap()).unwrap();
         for timeframe in [Timeframe::Day1, Timeframe::Minute5] {
             assert_eq!(read(&path, timeframe).unwrap(), rows);
         }
@@ -67,7 +67,7 @@ fn message_with(column: Column) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("A.parquet");
     let mut table = DataFrame::new(2, columns).unwrap();
-    ParquetWriter::new(File::create(&path).unwrap())
+    ParquetWriter::new(std::fs::File::create(&path).unwrap())
         .with_compression(ParquetCompression::Snappy)
         .finish(&mut table)
         .unwrap();

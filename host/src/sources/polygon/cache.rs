@@ -199,7 +199,7 @@ impl SeriesCache {
     fn read(&self, piece: Piece) -> Result<Option<Vec<Row>>, Trouble> {
         let path = self.path(piece);
         let bytes = std::fs::read(&path).map_err(cache(&path))?;
-        match Table::from_bytes(bytes) {
+        match Table::from_bytes(&bytes) {
             Ok(table) => Ok(Some(table.rows)),
             Err(reason) => {
                 let aside = path.with_extension("damaged");

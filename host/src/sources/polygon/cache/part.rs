@@ -39,7 +39,7 @@ impl Part {
             let path = part.path(part.pages.len());
             let page = match std::fs::read(&path) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(part),
-                page => Table::from_bytes(page.map_err(cache(&path))?),
+                page => Table::from_bytes(&page.map_err(cache(&path))?),
             };
             match page {
                 Ok(page) => part.pages.push(page),
