@@ -18,3 +18,8 @@ pub mod runner;
 pub mod sources;
 pub mod synth;
 pub mod worker;
+
+/// Keeps the blocks that features free for the next ones: given back each time, their pages would have to be made anew,
+/// which takes as long as the features themselves.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
