@@ -30,7 +30,7 @@ away, and so may all at the end that are as in the column \"without numbers\": `
 `RSI_14`. `EMA_8_21` is `EMA_CROSS_8_21`. A name that means nothing here is listed in the result with the nearest one that does.
 
 SYMBOL is a benchmark, upper case, SPY where none is named: `BETA_60` is `BETA_SPY_60`. Its bars are read beside the job's
-own; a bar is compared with the benchmark's last close at or before it. Without bars of it, or with bars that begin after
+own; a bar is compared with the benchmark's last close at or before it. Without bars of it, with a week without bars among them, or with bars that begin after
 the job's or end more than 7 days before them, its features are left out.
 
 Definitions are TA-Lib 0.8.2's where it has the feature. `x[1]` is x of the bar before, `SMA_n` the mean of the last n

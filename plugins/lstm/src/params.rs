@@ -35,7 +35,7 @@ pub fn manifest() -> Manifest {
         )
         .param(Param::int(EPOCHS, 250).range(1, 10_000).help("passes over the training rows at most"))
         .param(Param::int("batch_size", 32).range(1, 4096).help("labels of an update, about"))
-        .param(Param::float("learning_rate", 1e-3).range(1e-6, 1.0).search_log(3e-4, 3e-3).help("step of an update"))
+        .param(Param::float("learning_rate", 3e-3).range(1e-6, 1.0).search_log(1e-3, 1e-2).help("step of an update"))
         .param(
             Param::int("patience", 10)
                 .range(1, 10_000)
@@ -47,7 +47,7 @@ pub fn manifest() -> Manifest {
             ),
         )
         .param(Param::choice("device", "auto", ["auto", "cpu", "cuda", "mps"]).help("auto times those that exist"))
-        .param(Param::float("weight_decay", 0.01).range(0.0, 1000.0).help("AdamW's decay of weights"))
+        .param(Param::float("weight_decay", 1.0).range(0.0, 1000.0).help("AdamW's decay of weights"))
         .param(Param::float("clip_norm", 1.0).range(1e-6, 1e6).help("norm at which a gradient is cut"))
         .param(Param::int("label_steps", 10).range(1, 2000).help("segments: rows at the end of one whose labels count"))
         .param(Param::int("burn_in", 20).range(0, 2000).help("segments: rows before those, run for the state"))

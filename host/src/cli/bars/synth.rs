@@ -20,7 +20,8 @@ use crate::synth::{Kind, Recipe, base_rate, files, generate, most_bars, oracle_a
 ///
 /// The kinds: `walk`, nothing to find; `garch`, volatility without direction; `rule`, a rise after RSI_14 < 38 and
 /// ADX_14 > 22; `rebound`, a strong rise after RSI_14 < 38; `gaps`, a direction that takes a memory of weeks to see. The
-/// oracle knows how the bars were made: no model can have a higher AUC than it, but for chance.
+/// oracle knows how the bars were made and where the generator stands at each bar, such as how many days of a rise are
+/// left: no model can have a higher AUC than it, but for chance.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host bars synth rule --out /tmp/bars --symbols AAA,BBB --length 2200")]
 pub struct Args {
@@ -39,17 +40,17 @@ pub struct Args {
     /// Length of a bar: 1m 5m 15m 30m 1h 4h 1d 1w
     #[arg(long, value_name = "T", default_value = "1d", value_parser = timeframe)]
     pub timeframe: Timeframe,
-    /// Seed; the same seed makes the same bars on every machine
+    /// Seed; the same seed makes the same bars on every machine, others for each place in the list of symbols
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
     /// Form of the files
     #[arg(long, value_enum, default_value = "csv")]
     pub format: Format,
     /// Sessions ahead that the oracle is asked about
-    #[arg(long, value_name = "DAYS", default_value_t = 5)]
+    #[arg(long, value_name = "DAYS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub horizon: u32,
     /// Rise in percent that the oracle is asked about
-    #[arg(long, value_name = "PCT", default_value_t = 2.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PCT", default_value_t = 2.0, allow_negative_numbers = true, value_parser = percent)]
     pub threshold: f64,
 }
 
@@ -66,6 +67,10 @@ pub enum Format {
     Parquet,
 }
 
+fn percent(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|percent: &f64| percent.is_finite()).ok_or_else(|| "needed a finite number".to_owned())
+}
+
 fn kind(name: &str) -> Result<Named, String> {
     let known = Kind::USUAL.map(|(known, _)| known).join(", ");
     Kind::usual(name).map(Named).ok_or_else(|| format!("needed one of {known}"))
@@ -79,6 +84,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let most = most_bars(args.timeframe);
     if !(1..=most).contains(&args.length) {
         bail!("--length is {}, needed 1 to {most} bars of {}", args.length, args.timeframe.name());
+    }
+    if let Some(twice) = args.symbols.iter().enumerate().find(|(idx, symbol)| args.symbols[..*idx].contains(symbol)) {
+        bail!("--symbols names {} twice, and each is a file of its own", twice.1);
     }
     std::fs::create_dir_all(&args.out).with_context(|| format!("the folder {} cannot be made", args.out.display()))?;
     let mut table = Table::new();

@@ -103,7 +103,9 @@ fn asked(names: &[String]) -> Result<Option<Vec<Feature>>, String> {
     let mut problems = Vec::new();
     for name in names {
         match resolve(name) {
-            Ok(feature) if features.contains(&feature) => {}
+            Ok(feature) if features.contains(&feature) => {
+                tracing::warn!("{name} is {}, which is asked for already: one column", feature.name());
+            }
             Ok(feature) => features.push(feature),
             Err(unresolved) => {
                 let nearest = unresolved.nearest.as_ref().map(|name| format!("; the nearest is {name}"));
@@ -140,6 +142,10 @@ impl Reader<'_> {
             let benchmark = missing.benchmark().unwrap_or_default();
             return Err(said(self.source.nothing(&[benchmark.to_owned()])))
                 .with_context(|| format!("{} cannot be computed without bars of {benchmark}", missing.name()));
+        }
+        let missing: Vec<String> = chosen.iter().filter(|feature| is_missing(feature)).map(Feature::name).collect();
+        if !missing.is_empty() {
+            tracing::warn!("left out, since there are no bars of their benchmark: {}", missing.join(", "));
         }
         chosen.retain(|feature| !is_missing(feature));
         Ok((chosen, benchmarks))
@@ -181,10 +187,24 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Computes one symbol after the other, its columns in a file, and writes its rows.
+    /// Says where a job would do without a benchmark, since the columns are written all the same.
+    fn check_benchmarks(&self, bars: &Bars) {
+        for benchmark in self.benchmarks {
+            let fits = features::check_benchmark(benchmark, std::slice::from_ref(bars), self.timeframe);
+            if let Err(unfit) = fits {
+                let (symbol, other) = (&bars.symbol, &benchmark.symbol);
+                tracing::warn!(
+                    "a job would leave out what compares {symbol} with {other}, whose bars do not serve: {unfit}"
+                );
+            }
+        }
+    }
+
     fn write<W: Write>(&self, reader: &mut Reader<'_>, sink: &mut Sink<'_, W>) -> anyhow::Result<()> {
         let symbols = reader.args.symbols.clone();
         for symbol in &symbols {
             let bars = reader.bars(symbol)?;
+            self.check_benchmarks(&bars);
             let days = bars.session_days(self.timeframe);
             let columns = Columns::create(bars.len()).and_then(|columns| {
                 features::columns(&bars, &days, self.benchmarks, self.features, |place, values| {

@@ -27,6 +27,16 @@ pub enum Unfit {
         /// That symbol's first bar.
         needed: String,
     },
+    /// There is a stretch without bars.
+    #[error("they have none from {from} to {to}, more than 7 days in which {symbol} traded: give those between")]
+    Hole {
+        /// Its last bar before.
+        from: String,
+        /// The bar of the symbol that is too long after.
+        to: String,
+        /// The symbol that traded.
+        symbol: String,
+    },
     /// The last one is too old.
     #[error("they end on {to}, more than 7 days before {symbol}'s newest bar, {needed}: give newer ones")]
     Outdated {
@@ -57,8 +67,26 @@ pub fn check(benchmark: &Bars, bars: &[Bars], timeframe: Timeframe) -> Result<()
         if newest - to > OUTDATED_AFTER_S {
             return Err(Unfit::Outdated { to: said(to), symbol, needed: said(newest) });
         }
+        if let Some((from, to)) = hole(benchmark, time) {
+            return Err(Unfit::Hole { from: said(from), to: said(to), symbol });
+        }
     }
     Ok(())
+}
+
+/// The first of these times at which the benchmark's last bar is too old, after that bar's.
+fn hole(benchmark: &Bars, times: &[i64]) -> Option<(i64, i64)> {
+    let mut known = benchmark.time.iter().copied().peekable();
+    let mut last = known.next()?;
+    for &time in times {
+        while let Some(next) = known.next_if(|&next| next <= time) {
+            last = next;
+        }
+        if time - last > OUTDATED_AFTER_S {
+            return Some((last, time));
+        }
+    }
+    None
 }
 
 /// The benchmark's last close at or before each of a symbol's bars; NaN before its first.

@@ -142,12 +142,11 @@ impl Feature {
         (self.kind.warm_up)(&self.params)
     }
 
-    /// What models get in place of a level: the scale-free kind with the same parameters, or with its own defaults
-    /// where the level has none.
+    /// What models get in place of a level: the scale-free kind with the same parameters, as far as the level has them.
     pub fn scale_free(&self) -> Option<Self> {
         let kind = kind(self.kind.scale_free?)?;
-        let params = if self.params.is_empty() { kind.defaults } else { &self.params };
-        Some(Self { kind, params: params.to_vec(), benchmark: self.benchmark.clone() })
+        let own = kind.defaults.iter().skip(self.params.len());
+        Some(Self { kind, params: self.params.iter().chain(own).copied().collect(), benchmark: self.benchmark.clone() })
     }
 
     /// One value a bar: NaN during the warm-up, finite from then on.

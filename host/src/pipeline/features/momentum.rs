@@ -45,14 +45,16 @@ pub(super) static KINDS: &[Kind] = &[
     model("CCI", &[20], "distance of the typical price in mean deviations; 0 without any", (WINDOW, cci))
         .defined("(T − SMA_n(T)) / (0.015·mean |T − SMA_n(T)|), T = (high + low + close)/3", "0.015 mean deviations"),
     model("CMO", &[14], "Chande's momentum, -100 to 100; 0 when nothing moved", (CHANGES, cmo))
-        .defined("100·(W(gain) − W(loss)) / (W(gain) + W(loss)), W = Wilder's average over n changes of the close", "%"),
+        .defined("100·(W(gain) − W(loss)) / (W(gain) + W(loss)), W = Wilder's average over n changes of the close; 2·RSI_n − 100 but where nothing moved", "%")
+        // Two columns that say the same would share its importance.
+        .level(Some("RSI")),
     model("MOM", &[10], "change of the close over n bars", (CHANGES, mom))
         .defined("close − close n bars before", "price")
         .down_to_one()
         .level(Some("RET")),
     model("ULTOSC", &[7, 14, 28], "closes above their bars' low ends, over three windows", (LONGEST, ultosc))
         .defined(
-            "100·(4·B_n/T_n + 2·B_m/T_m + B_k/T_k) / 7, sums of B = close − min(low, close before), T = true range; 0 for a window of no range",
+            "100·(4·B_n/T_n + 2·B_m/T_m + B_k/T_k) / 7, sums of B = close − min(low, close before), T = true range, n ≤ m ≤ k in whatever order they are written; 0 for a window of no range",
             "%",
         )
         .shown(0)

@@ -57,12 +57,23 @@ pub fn resolve(asked: &str) -> Result<Feature, Unresolved> {
     };
     let found = spelled.params(&parts.numbers).and_then(|params| {
         let symbol = parts.symbol.as_deref();
-        match symbol.filter(|symbol| !is_symbol(symbol)) {
+        match symbol.filter(|symbol| !is_benchmark(symbol)) {
             Some(wrong) => Err(format!("{wrong} is no symbol")),
             None => Ok(spelled.kind.feature(&params, symbol)),
         }
     });
-    found.map_err(|reason| unresolved(reason, Some(spelled.kind.feature(&[], None).name())))
+    found.map_err(|reason| {
+        let numbers = (0..=parts.numbers.len()).rev().map(|n_kept| &parts.numbers[..n_kept]);
+        let params = numbers.map(|numbers| spelled.params(numbers)).find_map(Result::ok).unwrap_or_default();
+        let symbol = parts.symbol.as_deref().filter(|symbol| is_benchmark(symbol));
+        unresolved(reason, Some(spelled.kind.feature(&params, symbol).name()))
+    })
+}
+
+/// Whether a part of a name can be a benchmark's symbol: one that begins with a number is a number out of its place.
+fn is_benchmark(symbol: &str) -> bool {
+    let first = symbol.split('_').next().unwrap_or_default();
+    is_symbol(symbol) && first.contains(|character: char| character.is_alphabetic())
 }
 
 impl Spelled {

@@ -40,7 +40,9 @@ pub(super) static KINDS: &[Kind] = &[
         .down_to_one()
         .defined("100·(close / min_n(low) − 1)", "%"),
     model("ZSCORE", &[20], "close above its mean in deviations; 0 without any", (WINDOW, zscore))
-        .defined("(close − SMA_n) / s_n(close), sample deviation", "deviations"),
+        .defined("(close − SMA_n) / s_n(close), sample deviation; a line through BB_PCT_B_n", "deviations")
+        // Two columns that say the same would share its importance.
+        .level(Some("BB_PCT_B")),
     model(
         "CONSEC_UP",
         &[20],

@@ -33,7 +33,7 @@ pub(super) static KINDS: &[Kind] = &[
     model("EMA_CROSS", &[8, 21], "fast EMA above the slow one", (LONGER, ema_cross))
         .defined("100·(EMA_n / EMA_m − 1)", "%"),
     output("MACD_LINE", &[12, 26, 9], "fast EMA less slow EMA", (signal_warm_up, Output(&MACD, 0)))
-        .defined("EMA_n − EMA_m, both seeded up to bar m", "price")
+        .defined("EMA_n − EMA_m, both seeded up to bar m; the smaller of n and m is the fast one", "price")
         .shown(0)
         .level(Some("PPO_LINE")),
     output("MACD_SIGNAL", &[12, 26, 9], "average of the MACD line", (signal_warm_up, Output(&MACD, 1)))
@@ -45,7 +45,7 @@ pub(super) static KINDS: &[Kind] = &[
         .shown(0)
         .level(Some("PPO_HIST")),
     output("PPO_LINE", &[12, 26, 9], "MACD line in % of the slow EMA", (line_warm_up, Output(&PPO, 0)))
-        .defined("100·(EMA_n / EMA_m − 1), each seeded by its own first closes; EMA_CROSS_n_m with a signal", "%")
+        .defined("100·(EMA_n / EMA_m − 1), each seeded by its own first closes, the smaller of n and m first; EMA_CROSS_n_m with a signal", "%")
         .shown(0),
     output("PPO_SIGNAL", &[12, 26, 9], "average of the PPO line", (signal_warm_up, Output(&PPO, 1)))
         .defined("EMA_k(PPO_LINE)", "%")
@@ -71,7 +71,7 @@ pub(super) static KINDS: &[Kind] = &[
         .defined("AROON_UP_n − AROON_DOWN_n", "%")
         .down_to_one(),
     output("PSAR", &[2, 20], "Wilder's parabolic stop", (ONE, Output(&PARABOLIC, 0)))
-        .defined("stop += a·(extreme − stop), a from n by n up to m; turns when a bar reaches it", "price")
+        .defined("stop += a·(extreme − stop), a from n by n up to m, at most m; turns when a bar reaches it", "price")
         .shown(0)
         .in_hundredths(0)
         .level(Some("PSAR_DIR")),

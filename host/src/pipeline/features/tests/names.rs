@@ -116,7 +116,7 @@ fn every_kind_is_defined_and_every_spelling_means_one() {
 fn the_default_set_fits_the_usual_warm_up_and_has_no_feature_twice() {
     let mut names: Vec<String> = catalogue::default_features().map(|feature| feature.name()).collect();
     let models = catalogue::default_features().filter(|feature| feature.role() == FeatureRole::Model).count();
-    assert_eq!((names.len(), models), (110, 84));
+    assert_eq!((names.len(), models), (110, 82));
     assert!(catalogue::default_features().all(|feature| feature.warm_up_bars() <= 319));
     names.sort();
     names.dedup();
