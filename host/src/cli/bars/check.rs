@@ -11,7 +11,7 @@ use crate::cli::answer;
 use crate::config::Config;
 use crate::job::failure::Failure;
 use crate::job::request::Timeframe;
-use crate::pipeline::bars::{FindingKind, Inspection, Place, Severity, missing_days, moment};
+use crate::pipeline::bars::{FindingKind, Inspection, Place, Reach, Severity, missing_days, moment};
 use crate::pipeline::date::iso_date;
 
 /// A symbol is refused.
@@ -69,7 +69,7 @@ struct Line {
 /// # Errors
 /// What stands in the way of reading at all.
 pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
-    let reader = Reader::open(config, args.timeframe, args.years)?;
+    let reader = Reader::open(config, args.timeframe, Reach::Back { years: args.years, n_bars: 0 })?;
     let mut symbols = Vec::new();
     for symbol in reader.symbols(&args.symbols)? {
         symbols.push(checked(reader.see(&symbol)?, args.timeframe, &reader));
@@ -96,13 +96,20 @@ fn checked(seen: Seen, timeframe: Timeframe, reader: &Reader) -> Checked {
             let Inspection { bars, .. } = &inspection;
             let mut days = bars.session_days(timeframe);
             days.dedup();
+            let none = bars.is_empty().then(|| Line {
+                code: "no_bars".to_owned(),
+                severity: Severity::Refused,
+                count: 1,
+                message: format!("{} holds no bar", inspection.origin),
+                places: Vec::new(),
+            });
             Checked {
                 symbol,
-                refused: inspection.refusal().is_some(),
+                refused: inspection.refusal().is_some() || none.is_some(),
                 bars: bars.len(),
                 first: when(bars.time.first()),
                 last: when(bars.time.last()),
-                findings: told.chain(lines(&inspection)).collect(),
+                findings: told.chain(none).chain(lines(&inspection)).collect(),
                 days,
             }
         }

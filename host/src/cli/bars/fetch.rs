@@ -51,6 +51,12 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
         eprintln!("error: {}", without_key(&config.jobs.bars));
         return Ok(ExitCode::from(USAGE));
     };
+    if let (Some(from), Some(to)) = (args.from, args.to)
+        && from > to
+    {
+        eprintln!("error: --from is {from}, after --to, {to}");
+        return Ok(ExitCode::from(USAGE));
+    }
     let source = Polygon::new(polygon, jiff::Timestamp::now());
     match fetch(&source, args) {
         Ok(fetched) => {

@@ -14,7 +14,7 @@ pub struct Reader {
     place: BarsPlace,
     source: Box<dyn Source>,
     timeframe: Timeframe,
-    years: f64,
+    reach: Reach,
 }
 
 /// One symbol.
@@ -30,14 +30,14 @@ pub struct Seen {
 impl Reader {
     /// Opens the source.
     ///
-    /// * `years`: how far back, for a source that is asked for a span.
+    /// * `reach`: how far back, for a source that is asked for a span.
     ///
     /// # Errors
     /// Where no source is configured, or it is not there.
-    pub fn open(config: &Config, timeframe: Timeframe, years: f64) -> anyhow::Result<Self> {
+    pub fn open(config: &Config, timeframe: Timeframe, reach: Reach) -> anyhow::Result<Self> {
         let place = Setting::of(&config.jobs, "bars").map_err(said)?.bars;
         let source = place.open();
-        Ok(Self { place, source, timeframe, years })
+        Ok(Self { place, source, timeframe, reach })
     }
 
     /// The symbols asked for; all of a folder where none is.
@@ -66,8 +66,7 @@ impl Reader {
     /// Where the file system or the network fails.
     pub fn see(&self, symbol: &str) -> anyhow::Result<Seen> {
         let symbols = [symbol.to_owned()];
-        let reach = Reach::Back { years: self.years, n_bars: 0 };
-        let wanted = Wanted { symbols: &symbols, optional: &[], timeframe: self.timeframe, reach };
+        let wanted = Wanted { symbols: &symbols, optional: &[], timeframe: self.timeframe, reach: self.reach };
         let readings = match self.source.read(&wanted, &|news| tracing::info!("{}", news.message)) {
             Ok(readings) => readings,
             Err(failure) if failure.code == "bad_bars" => {

@@ -12,7 +12,7 @@ use super::reading::{self, Reader};
 use crate::cli::answer;
 use crate::config::Config;
 use crate::job::request::Timeframe;
-use crate::pipeline::bars::{Bars, moment, suspected_splits};
+use crate::pipeline::bars::{Bars, Reach, moment, suspected_splits};
 use crate::pipeline::date::days_since_epoch;
 use crate::pipeline::labels::median_session_bars;
 
@@ -48,7 +48,12 @@ pub struct Args {
 /// # Errors
 /// Where there are no such bars, they are not sound, or the picture cannot be written.
 pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
-    let reader = Reader::open(config, args.timeframe, args.years)?;
+    let reach = match (args.from.map(days_since_epoch), args.to.map(days_since_epoch)) {
+        (Some(from), Some(to)) => Reach::Between(from, to),
+        (Some(from), None) => Reach::From(from),
+        (None, _) => Reach::Back { years: args.years, n_bars: 0 },
+    };
+    let reader = Reader::open(config, args.timeframe, reach)?;
     let text = match &args.symbol {
         None => list(&reader, args.timeframe)?,
         Some(symbol) => one(&reader, symbol, args)?,

@@ -62,6 +62,15 @@ pub struct Held {
     pub rows: Vec<Row>,
 }
 
+/// What is there of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// No piece.
+    Nothing,
+    /// At least one.
+    Something,
+}
+
 impl SeriesCache {
     /// Waits until nobody else has the series.
     ///
@@ -158,6 +167,14 @@ impl SeriesCache {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is anything of the series.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn known(&self) -> Result<Known, Trouble> {
+        Ok(if self.pieces()?.is_empty() { Known::Nothing } else { Known::Something })
     }
 
     /// The files, by their first day; those whose days lie in another are removed.

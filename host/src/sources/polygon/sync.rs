@@ -8,7 +8,7 @@ use std::path::Path;
 use reqwest::Url;
 
 use super::address;
-use super::cache::{Held, Next, Part, Piece, SeriesCache, merged, within};
+use super::cache::{Held, Known, Next, Part, Piece, SeriesCache, merged, within};
 use super::calendar::{Calendar, Days, sunday_on_or_before};
 use super::client::{Client, Wait};
 use super::news::{Course, News};
@@ -21,6 +21,11 @@ use crate::pipeline::date::iso_date;
 
 /// How many years back Polygon's plans reach, those that do not reach as far as there are bars.
 const PLAN_YEARS: [i32; 3] = [10, 5, 2];
+
+/// Days after which a session's bars are there, if there are any.
+const PUBLISHED_WITHIN: i32 = 4;
+/// Days without a bar from which on a symbol counts as no longer traded.
+const FOR_ALL_HOLIDAYS: i32 = 14;
 
 /// What every series of a fetch is fetched with.
 pub struct Sync<'a> {
@@ -51,6 +56,11 @@ pub struct Synced {
     pub n_pages: usize,
     /// What the reader of a result should know.
     pub warnings: Vec<Warning>,
+}
+
+/// Whether no market of shares is open; day 0 was a Thursday.
+fn is_weekend(day: i32) -> bool {
+    matches!((day + 3).rem_euclid(7), 5 | 6)
 }
 
 /// Days that the plan does not include.
@@ -246,10 +256,29 @@ impl Sync<'_> {
             }
         };
         let table = Table { rows, next: None };
-        cache.keep(Piece { days, as_of }, &table)?;
+        if let Some(days) = self.settled(days, &table.rows, cache.known()?) {
+            cache.keep(Piece { days, as_of }, &table)?;
+        }
         part.clear()?;
         let rows = table.rows;
         Ok(Fetched { days, rows, n_pages })
+    }
+
+    /// The days of an answer that need not be asked for again. A last day without a bar may only have been published
+    /// late, and a series without any may be known tomorrow.
+    fn settled(&self, days: Days, rows: &[Row], known: Known) -> Option<Days> {
+        let recent = self.today - PUBLISHED_WITHIN;
+        let newest = match (rows.last(), known) {
+            (None, Known::Nothing) => return None,
+            (None, Known::Something) => recent - 1,
+            (Some(row), _) => self.calendar.day_of_bar(row.time, self.timeframe),
+        };
+        let is_still_traded = newest >= recent - FOR_ALL_HOLIDAYS;
+        if days.last < recent || !is_still_traded || self.timeframe == Timeframe::Week1 {
+            return Some(days);
+        }
+        let closed = (newest + 1..=days.last).take_while(|day| is_weekend(*day)).count() as i32;
+        Days::new(days.first, days.last.min((newest + closed).max(recent - 1)))
     }
 
     async fn page(&self, symbol: &str, part: &Part, url: &Url) -> Result<Page, Trouble> {

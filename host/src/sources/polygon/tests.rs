@@ -249,7 +249,25 @@ fn a_plan_that_has_none_of_the_bars_is_an_error_and_so_is_one_that_lacks_the_new
 }
 
 #[test]
-fn a_symbol_without_bars_is_a_warning_and_is_not_asked_for_again() {
+fn a_last_day_whose_bar_comes_late_is_asked_for_again() {
+    let n_asked = AtomicUsize::new(0);
+    let server = Server::start(move |asked, _| {
+        if is_bars(asked) && n_asked.fetch_add(1, Ordering::SeqCst) == 0 {
+            let bars = bars_of(asked);
+            return page(asked, &bars[..bars.len() - 1], None);
+        }
+        answer(asked, 1_000)
+    });
+    let cache = tempfile::tempdir().unwrap();
+    let fetched = [0; 3].map(|_| fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap());
+    assert_eq!(
+        fetched.each_ref().map(|fetched| (rows(fetched).len(), fetched.n_pages)),
+        [(135, 1), (136, 1), (136, 0)]
+    );
+}
+
+#[test]
+fn a_symbol_without_bars_is_a_warning_and_may_have_some_the_next_time() {
     let server = Server::start(|asked, _| page(asked, &[], None));
     let cache = tempfile::tempdir().unwrap();
     let polygon = source(&server, &cache, JULY_10);
@@ -257,7 +275,7 @@ fn a_symbol_without_bars_is_a_warning_and_is_not_asked_for_again() {
         let fetched = fetch_one(&polygon, "2024-01-02").unwrap();
         assert_eq!((codes(&fetched), &fetched.reading.found), (vec!["symbol_without_bars"], &None));
     }
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.asked().len(), 2);
     let absent = Server::start(|_, _| Reply::status(404, "no such ticker"));
     let fetched = fetch_one(&source(&absent, &tempfile::tempdir().unwrap(), JULY_10), "2024-01-02").unwrap();
     assert_eq!(codes(&fetched), ["symbol_without_bars"]);
