@@ -55,10 +55,10 @@ fn feature_auc(series: &[Synthetic], name: &str, horizon_bars: usize, threshold_
     for Synthetic { bars, .. } in series {
         let day = bars.session_days(Timeframe::Day1);
         let values = feature.compute(&Prices::of(bars, &day, &[]));
-        for bar in 0..bars.len() - horizon_bars {
-            let rise = 100.0 * (bars.close[bar + horizon_bars] / bars.close[bar] - 1.0);
-            labels.push(f32::from(u8::from(rise >= threshold_pct)));
-            scores.push(values[bar] as f32);
+        let closes = bars.close.iter().zip(&bars.close[horizon_bars..]);
+        for (value, (now, then)) in values.iter().zip(closes) {
+            labels.push(f32::from(u8::from(100.0 * (then / now - 1.0) >= threshold_pct)));
+            scores.push(*value as f32);
         }
     }
     let auc = auc(&labels, &scores).unwrap();

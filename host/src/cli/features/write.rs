@@ -52,7 +52,7 @@ pub enum Sink<'a, W: Write> {
     /// Text; floats as short as they can be read back.
     Csv(Head<'a>, W),
     /// Row groups.
-    Parquet(Head<'a>, BatchedWriter<W>),
+    Parquet(Head<'a>, Box<BatchedWriter<W>>),
 }
 
 impl<'a, W: Write> Sink<'a, W> {
@@ -75,7 +75,7 @@ impl<'a, W: Write> Sink<'a, W> {
         let columns = Columns::create(0).context("no temporary file can be made (TMPDIR)")?;
         let empty = Rows { symbol: "", times: &[], columns: &columns };
         let schema = frame(&head, &empty, 0..0)?.schema().as_ref().clone();
-        Ok(Self::Parquet(head, ParquetWriter::new(out).batched(&schema)?))
+        Ok(Self::Parquet(head, Box::new(ParquetWriter::new(out).batched(&schema)?)))
     }
 
     /// Writes the rows of a symbol.
