@@ -19,3 +19,12 @@ pub fn timeframe(name: &str) -> Result<Timeframe, String> {
     let known = Timeframe::ALL.map(Timeframe::name).join(", ");
     Timeframe::from_name(name).ok_or_else(|| format!("needed one of {known}"))
 }
+
+/// A span back from now, in years.
+///
+/// # Errors
+/// What is needed.
+pub fn years(text: &str) -> Result<f64, String> {
+    let years = text.parse().ok().filter(|years| (0.01..=50.0).contains(years));
+    years.ok_or_else(|| "needed a number from 0.01 to 50".to_owned())
+}

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use serde::Serialize;
 
-use super::reading::{self, Reader, Seen};
+use super::reading::{Reader, Seen};
 use crate::cli::answer;
+use crate::cli::values::{symbol, timeframe, years};
 use crate::config::Config;
 use crate::job::failure::Failure;
 use crate::job::request::Timeframe;
@@ -24,13 +25,13 @@ const REFUSED: u8 = 3;
 #[command(after_help = "Example:\n  oculus-host bars check --bars examples/bars --symbol AAPL")]
 pub struct Args {
     /// Symbol to check; may be said several times [default: every file of the folder]
-    #[arg(long = "symbol", value_name = "S", value_parser = reading::symbol)]
+    #[arg(long = "symbol", value_name = "S", value_parser = symbol)]
     pub symbols: Vec<String>,
     /// Length of a bar
-    #[arg(long, value_name = "T", default_value = "1d", value_parser = reading::timeframe)]
+    #[arg(long, value_name = "T", default_value = "1d", value_parser = timeframe)]
     pub timeframe: Timeframe,
     /// Years back from now, where bars come from Polygon
-    #[arg(long, value_name = "N", default_value = "2", value_parser = reading::years)]
+    #[arg(long, value_name = "N", default_value = "2", value_parser = years)]
     pub years: f64,
     /// Print an object instead of a table
     #[arg(long)]

@@ -8,10 +8,11 @@ use serde_json::{Map, json};
 
 use crate::cli::USAGE;
 use crate::cli::bar::Bar;
+use crate::cli::values::{symbol, timeframe, years};
 use crate::config::{BarsSource, Config};
 use crate::job::failure::{Failure, Kind};
 use crate::job::progress::Phase;
-use crate::job::request::{Timeframe, is_symbol};
+use crate::job::request::Timeframe;
 use crate::pipeline::bars::{Reach, Row, Source, Wanted, moment};
 use crate::pipeline::date::days_since_epoch;
 use crate::sources::polygon::{Fetched, Polygon};
@@ -131,19 +132,4 @@ fn table(fetched: &[Fetched], timeframe: Timeframe) -> Table {
         }
     }
     table
-}
-
-fn symbol(text: &str) -> Result<String, String> {
-    let needed = "needed 1 to 64 of A–Z a–z 0–9 . - _ ^ : that do not start with a dot";
-    if is_symbol(text) { Ok(text.to_owned()) } else { Err(needed.to_owned()) }
-}
-
-fn timeframe(text: &str) -> Result<Timeframe, String> {
-    let names = || Timeframe::ALL.map(Timeframe::name).join(", ");
-    Timeframe::from_name(text).ok_or_else(|| format!("needed one of {}", names()))
-}
-
-fn years(text: &str) -> Result<f64, String> {
-    let years = text.parse().ok().filter(|years| (0.0..=50.0).contains(years) && *years > 0.0);
-    years.ok_or_else(|| "needed a number above 0, up to 50".to_owned())
 }

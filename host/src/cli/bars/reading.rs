@@ -5,7 +5,7 @@ use anyhow::{anyhow, bail};
 use crate::config::Config;
 use crate::job::channel::Setting;
 use crate::job::failure::Failure;
-use crate::job::request::{Timeframe, is_symbol};
+use crate::job::request::Timeframe;
 use crate::pipeline::bars::{Inspection, Reach, Source, Wanted, Warning, inspect};
 use crate::sources::{BarsPlace, folder::Folder};
 
@@ -83,33 +83,6 @@ impl Reader {
     pub fn nothing(&self, symbols: &[String]) -> Failure {
         self.source.nothing(symbols)
     }
-}
-
-/// A symbol of the command line.
-///
-/// # Errors
-/// What it has to be.
-pub fn symbol(text: &str) -> Result<String, String> {
-    let needed = "needed 1 to 64 of A–Z a–z 0–9 . - _ ^ : that do not start with a dot";
-    if is_symbol(text) { Ok(text.to_owned()) } else { Err(needed.to_owned()) }
-}
-
-/// A timeframe of the command line.
-///
-/// # Errors
-/// What it has to be.
-pub fn timeframe(text: &str) -> Result<Timeframe, String> {
-    let names = || Timeframe::ALL.map(Timeframe::name).join(", ");
-    Timeframe::from_name(text).ok_or_else(|| format!("needed one of {}", names()))
-}
-
-/// Years of the command line.
-///
-/// # Errors
-/// What they have to be.
-pub fn years(text: &str) -> Result<f64, String> {
-    let years = text.parse::<f64>().ok().filter(|years| (0.01..=50.0).contains(years));
-    years.ok_or_else(|| "needed a number from 0.01 to 50".to_owned())
 }
 
 fn said(failure: Failure) -> anyhow::Error {

@@ -1,6 +1,7 @@
 //! `oculus-host bars show`: what a source has, and how a symbol's bars look.
 
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
@@ -8,8 +9,10 @@ use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use jiff::civil::Date;
 
 use super::chart;
-use super::reading::{self, Reader};
+use super::reading::Reader;
 use crate::cli::answer;
+use crate::cli::out::{cannot_write, write_whole};
+use crate::cli::values::{symbol, timeframe, years};
 use crate::config::Config;
 use crate::job::request::Timeframe;
 use crate::pipeline::bars::{Bars, Reach, moment, suspected_splits};
@@ -21,10 +24,10 @@ use crate::pipeline::labels::median_session_bars;
 #[command(after_help = "Example:\n  oculus-host bars show AAPL --bars examples/bars --from 2012-01-01 --svg aapl.svg")]
 pub struct Args {
     /// Symbol to show [default: a list of the folder's symbols]
-    #[arg(value_name = "SYMBOL", value_parser = reading::symbol)]
+    #[arg(value_name = "SYMBOL", value_parser = symbol)]
     pub symbol: Option<String>,
     /// Length of a bar
-    #[arg(long, value_name = "T", default_value = "1d", value_parser = reading::timeframe)]
+    #[arg(long, value_name = "T", default_value = "1d", value_parser = timeframe)]
     pub timeframe: Timeframe,
     /// Bars to list, the newest
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -36,7 +39,7 @@ pub struct Args {
     #[arg(long, value_name = "DATE", requires = "symbol")]
     pub to: Option<Date>,
     /// Years back from now, where bars come from Polygon
-    #[arg(long, value_name = "N", default_value = "2", value_parser = reading::years)]
+    #[arg(long, value_name = "N", default_value = "2", value_parser = years)]
     pub years: f64,
     /// Picture to write
     #[arg(long, value_name = "FILE", requires = "symbol")]
@@ -101,7 +104,8 @@ fn one(reader: &Reader, symbol: &str, args: &Args) -> anyhow::Result<String> {
     let bars = within(&inspection.bars, args)?;
     if let Some(path) = &args.svg {
         let usual = median_session_bars([bars.session_days(args.timeframe).as_slice()].into_iter()).max(1) as usize;
-        write(path, &chart::svg::draw(&bars, args.timeframe, &suspected_splits(&bars, usual)))?;
+        let picture = chart::svg::draw(&bars, args.timeframe, &suspected_splits(&bars, usual));
+        write_whole(path, |out| out.write_all(picture.as_bytes()).with_context(|| cannot_write(path)))?;
     }
     let chart = chart::text::draw(&bars, args.timeframe);
     Ok(if args.last == 0 { chart } else { format!("{chart}\n\n{}", last(&bars, args)) })
@@ -139,16 +143,4 @@ fn table<const N: usize>(header: [&str; N]) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
-}
-
-/// Written aside, then renamed into place.
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".{}.tmp", std::process::id()));
-    let written = std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, path));
-    written
-        .inspect_err(|_| {
-            let _ = std::fs::remove_file(&aside);
-        })
-        .with_context(|| format!("{} cannot be written", path.display()))
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use super::columns::Columns;
 use super::write::{Head, Lead, Rows, Sink};
 use crate::cli::out::{self, Out, cannot_write, write_whole};
-use crate::cli::values::{symbol, timeframe};
+use crate::cli::values::{symbol, timeframe, years};
 use crate::config::Config;
 use crate::job::channel::Setting;
 use crate::job::failure::Failure;
@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long, value_name = "T", default_value = "1d", value_parser = timeframe)]
     pub timeframe: Timeframe,
     /// Years back from now, where the source is asked for a span; a folder gives all that it has
-    #[arg(long, value_name = "Y", default_value_t = 2.0)]
+    #[arg(long, value_name = "Y", default_value = "2", value_parser = years)]
     pub years: f64,
     /// File to write, .csv or .parquet [default: CSV on stdout]
     #[arg(long, value_name = "FILE", value_parser = out::file)]
