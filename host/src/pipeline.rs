@@ -9,22 +9,26 @@ use crate::job::request::Job;
 
 pub mod bars;
 pub mod baseline;
+pub mod canaries;
 pub mod date;
 pub mod features;
 pub mod fitter;
 pub mod labels;
 pub mod metrics;
+pub mod miner;
 pub mod models;
 pub mod report;
 pub mod rules;
 pub mod search;
 pub mod splits;
 mod stages;
+pub mod strategy;
 
 use bars::Market;
 use features::FeatureTable;
 use fitter::Fitter;
 use labels::Label;
+use miner::Miner;
 use models::Candidate;
 use rules::Asked;
 use search::{Family, Study};
@@ -39,9 +43,8 @@ pub struct Inputs<'a> {
     pub source: &'a dyn bars::Source,
     /// The families that the job trains, the lead first.
     pub selection: &'a Selection,
-    /// Puts the chosen families to work on a table, in the selection's order.
-    #[expect(clippy::type_complexity, reason = "named once, here")]
-    pub open: &'a dyn Fn(&FeatureTable) -> Result<Vec<Box<dyn Fitter + 'a>>, Failure>,
+    /// Puts the chosen plugins to work on a table.
+    pub open: &'a dyn Fn(&FeatureTable) -> Result<Opened<'a>, Failure>,
     /// Fits of one family side by side; changes no byte of the report.
     pub n_side_by_side: usize,
     /// Families side by side; changes no byte of the report.
@@ -50,6 +53,14 @@ pub struct Inputs<'a> {
     pub device: &'a str,
     /// Hears how far the job is.
     pub progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+/// The chosen plugins at work on a table.
+pub struct Opened<'a> {
+    /// The families, in the selection's order.
+    pub fitters: Vec<Box<dyn Fitter + 'a>>,
+    /// The rule extractor, where there is one.
+    pub miner: Option<Box<dyn Miner + 'a>>,
 }
 
 /// What a job comes to.
@@ -76,8 +87,8 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<Output, Failure> {
     let (table, features) = features::build(&market, job, inputs.n_side_by_side)?;
     let labels = labels::build(&market, &table, job);
     let (partition, splits) = split(job, &market, &table, &labels)?;
-    let fitters = (inputs.open)(&table)?;
-    let (lead, others) = families(inputs, &fitters)?;
+    let opened = (inputs.open)(&table)?;
+    let (lead, others) = families(inputs, &opened.fitters)?;
     let seed = job.design.ml_training_config.seed;
     let study = Study { table: &table, labels: &labels, splits: &splits, seed, n_side_by_side: inputs.n_side_by_side };
 
@@ -89,7 +100,9 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<Output, Failure> {
     let families_at_once = Study { n_side_by_side: inputs.n_families_at_once, ..study };
     let training = models::run(&families_at_once, &outcome, &lead, &others, &|news| stages.family(news))?;
 
-    stages.enter(Phase::RuleExtraction, "scoring rules");
+    let canaries = canaries::run(&study, &outcome, &lead, &training.test)?;
+
+    stages.enter(Phase::RuleExtraction, "mining and scoring rules");
     let asked = Asked {
         entry_rules: &job.design.entry_rules,
         exit_rules: &job.design.exit_rules,
@@ -97,7 +110,23 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<Output, Failure> {
         exit_score_threshold: job.design.exit_score_threshold,
         features: &features,
     };
-    let rules = rules::score(&study, outcome.label_idx, &asked);
+    let rules = rules::find(&study, &outcome, extractor(inputs, &opened), &asked)?;
+
+    stages.enter(Phase::StrategyOptimization, "searching a strategy");
+    let optimized = strategy::optimize(&strategy::Inputs {
+        market: &market,
+        table: &table,
+        partition: &partition,
+        label: &labels[outcome.label_idx],
+        book: &rules.book,
+        scores: &training.winner.standard_scores,
+        entry_score_threshold: job.design.entry_score_threshold,
+        exit_score_threshold: job.design.exit_score_threshold,
+        cost_bps: job.design.cost_bps,
+        n_trials: job.design.strategy_trials as usize,
+        seed,
+        n_side_by_side: inputs.n_side_by_side,
+    });
 
     stages.finish();
     let found = report::Inputs {
@@ -110,7 +139,9 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<Output, Failure> {
         partition: &partition,
         outcome: &outcome,
         training: &training,
+        canaries: &canaries,
         rules: &rules,
+        optimized: &optimized,
     };
     let chosen = outcome.label_idx;
     let contents = artifacts::collect(&found, &labels[chosen], &splits[chosen].test_rows);
@@ -127,6 +158,13 @@ fn split(
     let partition = Partition::of(table, labels, job.design.ml_training_config.cv_folds, market.span)?;
     let splits = labels.iter().map(|label| partition.splits(table, label)).collect();
     Ok((partition, splits))
+}
+
+/// The rule extractor with its parameters, or why there is none.
+fn extractor<'a>(inputs: &'a Inputs<'_>, opened: &'a Opened<'_>) -> rules::Extractor<'a> {
+    let chosen = inputs.selection.extractor.as_ref().map_err(String::clone)?;
+    let miner = opened.miner.as_deref().ok_or("no rule extractor is at work")?;
+    Ok((miner, &chosen.params))
 }
 
 /// The lead and the others, those that are not installed included.

@@ -21,8 +21,9 @@ use crate::job::progress::{Phase, Progress};
 use crate::job::request::Job;
 use crate::pipeline::features::{self, FeatureTable};
 use crate::pipeline::fitter::Fitter;
+use crate::pipeline::miner::Miner;
 use crate::pipeline::report::Report;
-use crate::pipeline::{self, Inputs, Output};
+use crate::pipeline::{self, Inputs, Opened, Output};
 use crate::plugins::gpu::Gpu;
 use crate::plugins::process::Listener;
 use crate::plugins::protocol::Event;
@@ -132,20 +133,20 @@ fn device(setting: &Setting) -> &'static str {
     if setting.gpu_enabled { "auto" } else { "cpu" }
 }
 
-/// Starts a session a family, all on one mapping of the table.
-fn open_sessions(
-    selection: &Selection,
-    setting: &Setting,
-    table: &FeatureTable,
-) -> Result<Vec<Box<dyn Fitter>>, Failure> {
+/// Starts a session a family and one for the rule extractor, all on one mapping of the table.
+fn open_sessions(selection: &Selection, setting: &Setting, table: &FeatureTable) -> Result<Opened<'static>, Failure> {
     let shared = SharedTable::write(table).map_err(|error| features::no_room(&error.into()))?;
     let shared = Arc::new(shared);
-    let session = |chosen: &selection::Chosen| -> Box<dyn Fitter> {
+    let session = |chosen: &selection::Chosen| {
         let listener = logging_listener(&chosen.plugin.manifest.id);
         let gpu = chosen.may_use_gpu(device(setting)).then(|| way_to_gpu(&setting.gpu_lock)).flatten();
         Box::new(Session::new(chosen.plugin.clone(), Arc::clone(&shared), gpu, listener))
     };
-    Ok(selection.chosen.iter().map(session).collect())
+    let miner = selection.extractor.as_ref().ok().map(session);
+    Ok(Opened {
+        fitters: selection.chosen.iter().map(|chosen| -> Box<dyn Fitter> { session(chosen) }).collect(),
+        miner: miner.map(|miner| -> Box<dyn Miner> { miner }),
+    })
 }
 
 /// A family whose way is barred goes without: two jobs on one GPU are slow, a job less is lost.

@@ -70,6 +70,10 @@ pub struct Design {
     pub entry_score_threshold: u32,
     /// Exit rules that must hold at once to close; a fraction is rounded up.
     pub exit_score_threshold: u32,
+    /// Strategies that the optimizer tries.
+    pub strategy_trials: u32,
+    /// Cost of a fill in hundredths of a percent of what is traded.
+    pub cost_bps: f64,
     /// Families and their parameters.
     pub ml_training_config: TrainingConfig,
 }
@@ -83,6 +87,8 @@ pub struct TrainingConfig {
     pub cv_folds: u32,
     /// Further families asked for by name.
     pub families: Vec<String>,
+    /// Rule extractor asked for by name.
+    pub rule_extractor: Option<String>,
     /// Seed of all randomness of the job.
     pub seed: u64,
     /// All other fields, nulls left out: flags and prefixed parameters, for the plugins' manifests to interpret.
@@ -142,7 +148,10 @@ impl Job {
             "exit_rules": design.exit_rules,
             "entry_score_threshold": design.entry_score_threshold,
             "exit_score_threshold": design.exit_score_threshold,
+            "strategy_trials": design.strategy_trials,
+            "cost_bps": design.cost_bps,
             "families": config.families,
+            "rule_extractor": config.rule_extractor.as_deref().unwrap_or_default(),
             "seed": config.seed,
             "options": config.options,
         })

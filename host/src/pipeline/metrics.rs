@@ -7,6 +7,7 @@ mod bootstrap;
 mod figure;
 mod random;
 mod ranking;
+mod sharpe;
 mod spread;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ pub use self::{
     figure::{Finite, Reasons, Undefined},
     random::Random,
     ranking::{Ranking, auc, average_precision},
+    sharpe::sharpe_ratio,
     spread::Spread,
     threshold::{Confusion, decision_threshold},
 };

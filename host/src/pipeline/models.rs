@@ -96,6 +96,9 @@ pub struct Winner {
     pub oof_scores: Vec<f32>,
     /// Scores of the test rows, in their order.
     pub test_scores: Vec<f32>,
+    /// Both in deviations from the mean of the training-row scores of the model that gave them, one a row of the table,
+    /// NaN elsewhere. Before the first fold that the winner was judged on, those of the family that led the search.
+    pub standard_scores: Vec<f32>,
     /// Share of each column of the table, where the family knows it.
     pub importance: Option<Vec<f64>>,
 }

@@ -10,8 +10,6 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -21,12 +19,14 @@ pub use self::{
 };
 use super::{
     bars::{Market, Warning},
+    canaries::Canaries,
     features::{FeatureReport, FeatureTable},
     metrics::Finite,
     models::{ModelRow, TestMetrics, Training},
-    rules::RuleReport,
+    rules::Rules,
     search::Outcome,
     splits::Partition,
+    strategy::{Optimized, StrategyReport, honesty::Verdict},
 };
 use crate::{job::request::Job, plugins::selection::Selection};
 
@@ -51,8 +51,12 @@ pub struct Inputs<'a> {
     pub outcome: &'a Outcome,
     /// The families.
     pub training: &'a Training,
-    /// The job's rules.
-    pub rules: &'a RuleReport,
+    /// What the canaries say.
+    pub canaries: &'a Canaries,
+    /// Rules, the job's and the mined.
+    pub rules: &'a Rules,
+    /// The strategy.
+    pub optimized: &'a Optimized,
 }
 
 /// The result of a successful job.
@@ -76,14 +80,16 @@ pub struct Report {
     pub models: Vec<ModelRow>,
     /// Labels and trials of the search.
     pub config_search: ConfigSearch,
-    /// Strategy parameters; null with the reason in `reasons`.
-    pub strategy_optimization: Option<Value>,
+    /// The chosen strategy, and what it did on the untouched test period.
+    pub strategy_optimization: StrategyReport,
+    /// Whether there is an edge, and why in one sentence.
+    pub verdict: Verdict,
+    /// Whether the scores would look the same if there were nothing to find.
+    pub canaries: Canaries,
     /// Where everything came from.
     pub provenance: Provenance,
     /// What the reader should know.
     pub warnings: Vec<Warning>,
-    /// Why blocks of this object are null.
-    pub reasons: BTreeMap<&'static str, &'static str>,
     /// What differs between two runs of the same job.
     pub run: Map<String, Value>,
 }
@@ -98,7 +104,6 @@ pub struct Backtest {
 }
 
 const BACKTEST: Backtest = Backtest { status: "pending", note: "Backtesting requires full strategy deployment" };
-const NO_STRATEGY: &str = "this version of the worker does not optimise strategy parameters";
 
 /// Puts the result together; its `run` block is the caller's to fill.
 pub fn build(inputs: &Inputs<'_>) -> Report {
@@ -108,15 +113,16 @@ pub fn build(inputs: &Inputs<'_>) -> Report {
         status: "success",
         phase: "complete",
         model_metrics: training.test.clone(),
-        extracted_rules: rules::extracted(inputs.table, &training.winner, inputs.rules),
+        extracted_rules: rules::extracted(inputs.table, &training.winner, &inputs.rules.suggested),
         backtest_results: BACKTEST,
         design_config: inputs.job.design_config(),
         models: training.rows.clone(),
         config_search: sections::config_search(outcome),
-        strategy_optimization: None,
+        strategy_optimization: inputs.optimized.report.clone(),
+        verdict: inputs.optimized.verdict.clone(),
+        canaries: inputs.canaries.clone(),
         provenance: origin::provenance(inputs),
         warnings: origin::warnings(inputs),
-        reasons: BTreeMap::from([("strategy_optimization", NO_STRATEGY)]),
         run: Map::new(),
     }
 }

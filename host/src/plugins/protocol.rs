@@ -48,6 +48,8 @@ pub enum Request {
     },
     /// Fit one model and predict with it.
     Fit(Fit),
+    /// Propose rules.
+    Extract(Extract),
     /// Make a saved model ready, in place of the one before.
     Load {
         /// The bytes of a saved model.
@@ -83,6 +85,21 @@ pub struct Fit {
     pub predict_rows: Vec<u32>,
     /// Whether the model's bytes are wanted.
     pub keep_model: bool,
+}
+
+/// [`crate::pipeline::miner::MineRequest`] on the wire.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Extract {
+    /// One a row.
+    pub label: Vec<f32>,
+    /// Ascending.
+    pub train_rows: Vec<u32>,
+    /// One a row.
+    pub scores: Vec<f32>,
+    /// JSON object.
+    pub params: String,
+    /// Seed of the extraction.
+    pub seed: u64,
 }
 
 /// What a plugin process says.
@@ -161,6 +178,8 @@ pub enum Reply {
         /// Share of each column, when wanted and known.
         importance: Option<Vec<f64>>,
     },
+    /// Rules were found: JSON of a list of [`oculus_plugin_api::MinedRule`].
+    Mined(String),
     /// The model is loaded.
     Loaded,
     /// The loaded model has predicted.

@@ -1,5 +1,6 @@
 //! Which plugins a job trains with, and with which parameters: read off the manifests, no family known by name.
 
+mod extractor;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,8 @@ const FLAG_PREFIX: &str = "train_";
 pub struct Selection {
     /// Chosen plugins; the first leads the config search.
     pub chosen: Vec<Chosen>,
+    /// Who mines the rules, or why nobody does.
+    pub extractor: Result<Chosen, String>,
     /// What was asked for and is not installed.
     pub skipped: Vec<Skipped>,
     /// What a reader of the result should know: a name or a flag that two plugins claim, a parameter that is none.
@@ -104,12 +107,20 @@ pub fn select(job: &Job, installed: &[InstalledPlugin], refused: &[Refused]) -> 
             }
         }
     }
-    warnings.extend(unknown_parameters(&families, &chosen, config));
+    let extractor = extractor::choose(config, installed, &mut warnings);
+    let with_extractor = |plugins: &[_]| plugins.iter().copied().chain(extractor.iter().copied()).collect::<Vec<_>>();
+    warnings.extend(unknown_parameters(&with_extractor(&families), &with_extractor(&chosen), config));
     // All that is wrong at once.
-    let (chosen, mut problems) = with_params(chosen, config);
+    let (chosen, problems): (Vec<_>, Vec<_>) = chosen.into_iter().map(|plugin| with_params(plugin, config)).unzip();
+    let mut problems = problems.concat();
+    let extractor = extractor.map(|plugin| {
+        let (chosen, refused) = with_params(plugin, config);
+        problems.extend(refused);
+        chosen
+    });
     problems.extend(no_flags(config));
     match (lead, problems.is_empty()) {
-        (Ok(_), true) => Ok(Selection { chosen, skipped, warnings }),
+        (Ok(_), true) => Ok(Selection { chosen, extractor, skipped, warnings }),
         (Err(failure), _) => {
             let message = std::iter::once(failure.message.clone()).chain(problems).collect::<Vec<_>>().join("; ");
             Err(Failure { message, ..failure })
@@ -265,25 +276,18 @@ fn unknown_parameters(
     config.options.keys().filter_map(unknown).collect()
 }
 
-/// The parameters that the job sets of each chosen plugin, all problems at once.
-fn with_params(chosen: Vec<&InstalledPlugin>, config: &TrainingConfig) -> (Vec<Chosen>, Vec<String>) {
-    let mut problems = Vec::new();
-    let chosen = chosen
-        .into_iter()
-        .map(|plugin| {
-            let prefix = plugin.manifest.prefix.as_deref().unwrap_or_default();
-            let mut params = Map::new();
-            for param in &plugin.manifest.params {
-                match set_by_job(param, prefix, config) {
-                    Some(Ok(value)) => _ = params.insert(param.name.clone(), value),
-                    Some(Err(problem)) => problems.push(format!("ml_training_config.{prefix}{problem}")),
-                    None => {}
-                }
-            }
-            Chosen { plugin: plugin.clone(), params }
-        })
-        .collect();
-    (chosen, problems)
+/// The parameters that the job sets of a chosen plugin, all problems at once.
+fn with_params(plugin: &InstalledPlugin, config: &TrainingConfig) -> (Chosen, Vec<String>) {
+    let prefix = plugin.manifest.prefix.as_deref().unwrap_or_default();
+    let (mut params, mut problems) = (Map::new(), Vec::new());
+    for param in &plugin.manifest.params {
+        match set_by_job(param, prefix, config) {
+            Some(Ok(value)) => _ = params.insert(param.name.clone(), value),
+            Some(Err(problem)) => problems.push(format!("ml_training_config.{prefix}{problem}")),
+            None => {}
+        }
+    }
+    (Chosen { plugin: plugin.clone(), params }, problems)
 }
 
 /// Fields that look like flags and are neither true nor false.

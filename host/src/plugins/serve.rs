@@ -15,7 +15,7 @@ use oculus_plugin_api::{PluginError, abi};
 
 use crate::control;
 use crate::pipeline::fitter::FIT_THREADS;
-use crate::plugins::protocol::{Call, Event, Fit, Hello, Reply, Request, TABLE_FD};
+use crate::plugins::protocol::{Call, Event, Extract, Fit, Hello, Reply, Request, TABLE_FD};
 use crate::plugins::table::MappedTable;
 use crate::plugins::{discover, loader};
 
@@ -144,6 +144,7 @@ impl Plugin {
             Request::Describe => self.describe(),
             Request::Prepare { prepared, learn_rows, setting } => self.prepare(prepared, &learn_rows, &setting, host),
             Request::Fit(fit) => self.fit(&fit, host),
+            Request::Extract(extract) => self.extract(&extract, host),
             Request::Load { model, setting } => self.load(&model, &setting),
             Request::Predict { rows } => self.predict(&rows),
         };
@@ -184,6 +185,20 @@ impl Plugin {
         let importance = if fit.keep_model { model.importance().into_result().ok().map(Into::into) } else { None };
         let summary = model.summary().into_result()?.into();
         Ok(Reply::Fitted { scores, summary, model: bytes, importance })
+    }
+
+    fn extract(&self, asked: &Extract, host: &Caller) -> Result<Reply, PluginError> {
+        let task = abi::Task {
+            label: RSlice::from_slice(&asked.label),
+            train_rows: RSlice::from_slice(&asked.train_rows),
+            tune_rows: RSlice::from_slice(&[]),
+            seed: asked.seed,
+            threads: FIT_THREADS as u32,
+            device: RStr::from_str("cpu"),
+        };
+        let (scores, params) = (RSlice::from_slice(&asked.scores), RStr::from_str(&asked.params));
+        let rules = (self.module.extract())(self.table()?, task, scores, params, services(host)).into_result()?;
+        Ok(Reply::Mined(rules.into()))
     }
 
     fn load(&self, bytes: &[u8], setting: &str) -> Result<Reply, PluginError> {

@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context;
-use oculus_plugin_api::{Manifest, PluginError, Setting, Summary};
+use oculus_plugin_api::{Manifest, MinedRule, PluginError, Setting, Summary};
 
 use crate::pipeline::fitter::{FitError, FitNews, FitRequest, Fitted, Fitter, Hear, Keep, PreparedId};
+use crate::pipeline::miner::{MineRequest, Miner};
 use crate::plugins::InstalledPlugin;
 use crate::plugins::gpu::{Gpu, Hold};
 use crate::plugins::process::{Death, Inherited, Listener, PluginProcess};
-use crate::plugins::protocol::{Event, Fit, Hello, Reply, Request};
+use crate::plugins::protocol::{Event, Extract, Fit, Hello, Reply, Request};
 use crate::plugins::table::SharedTable;
 use crate::plugins::telling::Telling;
 
@@ -210,6 +211,30 @@ impl Fitter for Session {
                 Ok(Fitted { scores, summary, model, importance })
             }
             other => Err(refused(PluginError::engine(format!("answered a fit with {other:?}")))),
+        }
+    }
+}
+
+impl Miner for Session {
+    fn manifest(&self) -> &Manifest {
+        &self.plugin.manifest
+    }
+
+    fn mine(&self, request: &MineRequest<'_>) -> Result<Vec<MinedRule>, FitError> {
+        let params = serde_json::Value::Object(request.params.clone()).to_string();
+        let extract = Extract {
+            label: request.label.to_vec(),
+            train_rows: request.train_rows.to_vec(),
+            scores: request.scores.to_vec(),
+            params,
+            seed: request.seed,
+        };
+        let alone = !self.plugin.manifest.concurrent_fits;
+        let _turn = alone.then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
+        match self.call(&Request::Extract(extract), &|_| {})? {
+            Reply::Mined(rules) => serde_json::from_str(&rules)
+                .map_err(|error| refused(PluginError::engine(format!("its rules cannot be read: {error}")))),
+            other => Err(refused(PluginError::engine(format!("answered an extraction with {other:?}")))),
         }
     }
 }

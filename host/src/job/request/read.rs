@@ -12,7 +12,7 @@ const MAX_NAMES: usize = 500;
 const MAX_RULES: usize = 200;
 /// Whole numbers that every reader of JSON keeps exactly.
 const MAX_EXACT: u64 = (1 << 53) - 1;
-const TRAINING_FIELDS: [&str; 4] = ["config_search_model", "cv_folds", "families", "seed"];
+const TRAINING_FIELDS: [&str; 5] = ["config_search_model", "cv_folds", "families", "rule_extractor", "seed"];
 
 /// Reads a job; `None`, or a value with defaults in wrong places, only beside a noted problem.
 pub(super) fn job(root: &Cursor) -> Option<Job> {
@@ -54,6 +54,8 @@ fn design(at: &Cursor) -> Design {
         exit_rules: rules(&at.at("exit_rules")),
         entry_score_threshold: score_threshold(&at.at("entry_score_threshold")),
         exit_score_threshold: score_threshold(&at.at("exit_score_threshold")),
+        strategy_trials: small(&at.at("strategy_trials"), 1000).unwrap_or(128),
+        cost_bps: at.at("cost_bps").number(0.0..=1000.0, "a number from 0 to 1000").unwrap_or(5.0),
         ml_training_config: training_config(&at.at("ml_training_config")),
     }
 }
@@ -65,6 +67,10 @@ fn training_config(at: &Cursor) -> TrainingConfig {
         config_search_model: model.unwrap_or("LightGBM").to_owned(),
         cv_folds: small(&at.at("cv_folds"), 20).unwrap_or(3),
         families: names(&at.at("families"), "a model family's name of 1 to 64 characters"),
+        rule_extractor: at
+            .at("rule_extractor")
+            .text("a rule extractor's name of 1 to 64 characters", is_name)
+            .map(str::to_owned),
         seed: at.at("seed").whole(0..=MAX_EXACT).unwrap_or(DEFAULT_SEED),
         options: fields.map(|fields| options(at, fields)).unwrap_or_default(),
     }

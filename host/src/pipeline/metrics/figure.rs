@@ -15,6 +15,11 @@ impl Finite {
         value.is_finite().then_some(Self(value))
     }
 
+    /// Nothing.
+    pub fn zero() -> Self {
+        Self(0.0)
+    }
+
     /// The number.
     pub fn get(self) -> f64 {
         self.0

@@ -35,6 +35,8 @@ struct Model {
     params: Map<String, Value>,
     fitted: Fitted,
     threshold: Result<f32, Undefined>,
+    /// Where its scores of its own training rows lie.
+    spread: Spread,
 }
 
 /// Fits all families, side by side, and picks the winner among those whose fit goes well.
@@ -123,8 +125,9 @@ fn final_fit(
         .map_err(|message| FitError::Refused { code: code::DATA, message })?;
     let (trained, test_scores) = search::scores_apart(&predict_rows, &fitted.scores, test_rows);
     let standard = decision_threshold(&label.value, &judged.oof.standard_scores);
-    let threshold = standard.map(|standard| Spread::of(&trained).score(standard));
-    Ok((Model { params, fitted, threshold }, test_scores))
+    let spread = Spread::of(&trained);
+    let threshold = standard.map(|standard| spread.score(standard));
+    Ok((Model { params, fitted, threshold, spread }, test_scores))
 }
 
 /// Those of the family, with the rounds that its folds found.
@@ -161,8 +164,25 @@ impl Finals {
             too_rare: outcome.too_rare(),
         };
         let test = evaluate::on_test(study, outcome.label_idx, &tested);
-        let test_scores = self.test_scores.clone();
-        (models, Winner { oof_scores: winner.oof.scores.clone(), test_scores, importance }, test)
+        let winner = Winner {
+            oof_scores: winner.oof.scores.clone(),
+            test_scores: self.test_scores.clone(),
+            standard_scores: self.standard_scores(winner, outcome, &study.splits[outcome.label_idx].test_rows),
+            importance,
+        };
+        (models, winner, test)
+    }
+
+    fn standard_scores(&self, winner: &Judged<'_>, outcome: &Outcome, test_rows: &[u32]) -> Vec<f32> {
+        let (own, leads) = (&winner.oof.standard_scores, &outcome.oof.standard_scores);
+        let mut scores: Vec<f32> =
+            own.iter().zip(leads).map(|(&own, &lead)| if own.is_nan() { lead } else { own }).collect();
+        if let Ok(model) = &self.models[self.winner_idx] {
+            for (&row, &score) in test_rows.iter().zip(&self.test_scores) {
+                scores[row as usize] = model.spread.standard(score);
+            }
+        }
+        scores
     }
 
     fn model(&self, idx: usize, judged: &Judged<'_>, model: &Model) -> FinalModel {

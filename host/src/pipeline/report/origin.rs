@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Bars, BarsOfSymbol, Inputs, Plugin, Provenance, Warning, sections};
-use crate::{hash::sha256_hex, pipeline::date::iso_date};
+use crate::{hash::sha256_hex, pipeline::date::iso_date, plugins::selection::Chosen};
 
 /// Everything that the result is a function of.
 pub(super) fn provenance(inputs: &Inputs<'_>) -> Provenance {
@@ -15,7 +15,7 @@ pub(super) fn provenance(inputs: &Inputs<'_>) -> Provenance {
         n_trials: inputs.outcome.trials.len(),
         n_features: inputs.table.names.len(),
         unresolved_features: unresolved(inputs),
-        plugins: inputs.selection.chosen.iter().map(|chosen| plugin(&chosen.plugin)).collect(),
+        plugins: chosen(inputs).map(|chosen| plugin(&chosen.plugin)).collect(),
         model_sha256: sha256_hex(&inputs.training.winning_model().bytes),
     }
 }
@@ -38,6 +38,11 @@ fn bars(inputs: &Inputs<'_>) -> Bars {
         symbols: market.bars.iter().map(of_symbol).collect(),
         benchmarks: market.benchmarks.iter().map(of_symbol).collect(),
     }
+}
+
+/// The families, then the rule extractor.
+fn chosen<'a>(inputs: &Inputs<'a>) -> impl Iterator<Item = &'a Chosen> {
+    inputs.selection.chosen.iter().chain(inputs.selection.extractor.as_ref().ok())
 }
 
 fn unresolved(inputs: &Inputs<'_>) -> BTreeMap<String, String> {
@@ -64,5 +69,6 @@ pub(super) fn warnings(inputs: &Inputs<'_>) -> Vec<Warning> {
         .chain(inputs.selection.warnings.iter().cloned())
         .chain(inputs.outcome.warnings.iter().cloned())
         .chain(inputs.training.warnings.iter().cloned())
+        .chain(inputs.rules.warnings.iter().cloned())
         .collect()
 }

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    job::request::{Operator, Rule, Timeframe},
+    job::request::{Operator, Rule},
     pipeline::{
+        canaries,
         features::FeatureReport,
         models,
         rules::{self, Asked},
@@ -13,6 +14,7 @@ use crate::{
             self, Family,
             tests::panel::{Centroid, Panel, no_params},
         },
+        strategy,
     },
 };
 
@@ -36,28 +38,36 @@ fn report(panel: &Panel, n_side_by_side: usize) -> Value {
         exit_score_threshold: 1,
         features: &FeatureReport::default(),
     };
-    let rules = rules::score(&study, outcome.label_idx, &asked);
+    let rules = rules::find(&study, &outcome, Err("no rule extractor is installed".to_owned()), &asked).unwrap();
+    let canaries = canaries::run(&study, &outcome, &lead, &training.test).unwrap();
+    let optimized = strategy::optimize(&strategy::Inputs {
+        market: &panel.market,
+        table: &panel.table,
+        partition: &panel.partition,
+        label: &panel.labels[outcome.label_idx],
+        book: &rules.book,
+        scores: &training.winner.standard_scores,
+        entry_score_threshold: 3,
+        exit_score_threshold: 1,
+        cost_bps: 5.0,
+        n_trials: 32,
+        seed: 42,
+        n_side_by_side,
+    });
     let payload = json!({"build_id": "build:1", "symbols": ["AAPL"], "timeframe": "1d"});
-    let market = Market {
-        benchmarks: Vec::new(),
-        bars: vec![],
-        timeframe: Timeframe::Day1,
-        span: panel.partition.span,
-        warm_up_bars: 0,
-        warnings: vec![Warning::new("early", "a warning of an earlier stage")],
-        sha256: "00".to_owned(),
-    };
     let inputs = Inputs {
         job: &Job::parse(&payload.to_string()).unwrap(),
         source: "dir",
-        market: &market,
-        selection: &Selection { chosen: vec![], skipped: vec![], warnings: vec![] },
+        market: &panel.market,
+        selection: &Selection { chosen: vec![], extractor: Err("none".to_owned()), skipped: vec![], warnings: vec![] },
         table: &panel.table,
         features: &FeatureReport::default(),
         partition: &panel.partition,
         outcome: &outcome,
         training: &training,
+        canaries: &canaries,
         rules: &rules,
+        optimized: &optimized,
     };
     serde_json::to_value(build(&inputs)).unwrap()
 }

@@ -8,7 +8,9 @@ use std::sync::{
 use oculus_plugin_api::{FeatureRole, Manifest, Param, Setting, Summary, code};
 use serde_json::{Map, Value};
 
+use crate::job::request::Timeframe;
 use crate::pipeline::{
+    bars::{Bars, Market, Warning},
     features::FeatureTable,
     fitter::{FitError, FitRequest, Fitted, Fitter, Hear, Keep, PreparedId},
     labels::{Label, LabelKey},
@@ -25,6 +27,8 @@ pub(in crate::pipeline) struct Panel {
     pub(in crate::pipeline) labels: Vec<Label>,
     pub(in crate::pipeline) splits: Vec<Splits>,
     pub(in crate::pipeline) partition: Partition,
+    /// Daily bars whose closes make the returns; a bar opens where the one before closed.
+    pub(in crate::pipeline) market: Market,
 }
 
 impl Panel {
@@ -37,6 +41,7 @@ impl Panel {
         values[4 * n_rows..].iter_mut().for_each(|value| *value = value.exp());
         let returns: Vec<f64> = (0..n_rows).map(|row| 3.0 * (edge * f64::from(values[row]) + normal())).collect();
         let day: Vec<i32> = (0..n_rows).map(|row| 19_000 + (row % N_DAYS) as i32).collect();
+        let market = market(&returns, &day);
         let table = FeatureTable {
             names: NAMES.map(str::to_owned).to_vec(),
             roles: vec![FeatureRole::Model; NAMES.len()],
@@ -51,14 +56,14 @@ impl Panel {
             thresholds_pct.iter().map(|&threshold_pct| label(&returns, &table.day, threshold_pct)).collect();
         let partition = Partition::of(&table, &labels, 3, Span::default()).unwrap();
         let splits = labels.iter().map(|label| partition.splits(&table, label)).collect();
-        Self { table, labels, splits, partition }
+        Self { table, labels, splits, partition, market }
     }
 
     pub(in crate::pipeline) fn study(&self, n_side_by_side: usize) -> Study<'_> {
         Study { table: &self.table, labels: &self.labels, splits: &self.splits, seed: 42, n_side_by_side }
     }
 
-    /// Other features, labels and returns in the test period.
+    /// Other features, labels, returns and bars in the test period.
     pub(in crate::pipeline) fn with_another_test(&self) -> Self {
         let (mut table, mut labels) = (self.table.clone(), self.labels.clone());
         let n_rows = table.n_rows();
@@ -71,7 +76,47 @@ impl Panel {
             }
         }
         table.values = values.into();
-        Self { table, labels, splits: self.splits.clone(), partition: self.partition.clone() }
+        let mut market = self.market.clone();
+        for bars in &mut market.bars {
+            let first_test =
+                N_DAYS - self.table.day[..N_DAYS].iter().filter(|day| self.partition.test.contains(day)).count();
+            for bar in first_test..N_DAYS {
+                let price = 50.0 + (bar % 7) as f64;
+                (bars.open[bar], bars.close[bar]) = (price, price + 1.0);
+                (bars.high[bar], bars.low[bar]) = (price + 2.0, price - 1.0);
+            }
+        }
+        Self { table, labels, splits: self.splits.clone(), partition: self.partition.clone(), market }
+    }
+}
+
+fn market(returns: &[f64], day: &[i32]) -> Market {
+    let bars = |symbol_idx: usize| {
+        let rows = symbol_idx * N_DAYS..(symbol_idx + 1) * N_DAYS;
+        let step =
+            |close: &mut f64, change: &f64| Some(std::mem::replace(close, *close * (1.0 + change / 100.0).max(0.1)));
+        let close: Vec<f64> = returns[rows.clone()].iter().scan(100.0, step).collect();
+        let open: Vec<f64> = (0..N_DAYS).map(|bar| close[bar.saturating_sub(1)]).collect();
+        let ends =
+            |pick: fn(f64, f64) -> f64| open.iter().zip(&close).map(|(&open, &close)| pick(open, close)).collect();
+        Bars {
+            symbol: ["AAA", "BBB"][symbol_idx].to_owned(),
+            time: day[rows].iter().map(|&day| i64::from(day) * 86_400).collect(),
+            high: ends(f64::max),
+            low: ends(f64::min),
+            volume: vec![1e6; N_DAYS],
+            open,
+            close,
+        }
+    };
+    Market {
+        bars: vec![bars(0), bars(1)],
+        benchmarks: Vec::new(),
+        timeframe: Timeframe::Day1,
+        span: Span::default(),
+        warm_up_bars: 0,
+        warnings: vec![Warning::new("early", "a warning of an earlier stage")],
+        sha256: "00".to_owned(),
     }
 }
 
