@@ -100,7 +100,8 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<Output, Failure> {
     let families_at_once = Study { n_side_by_side: inputs.n_families_at_once, ..study };
     let training = models::run(&families_at_once, &outcome, &lead, &others, &|news| stages.family(news))?;
 
-    let canaries = canaries::run(&study, &outcome, &lead, &training.test)?;
+    let tell = |n_done, n_shifts| stages.shifted(n_done, n_shifts);
+    let canaries = canaries::run(&study, &outcome, &lead, &training.test, &tell)?;
 
     stages.enter(Phase::RuleExtraction, "mining and scoring rules");
     let asked = Asked {

@@ -1,11 +1,17 @@
 //! Canaries of a job: whether its own scores would look the same if there were nothing to find.
 //!
-//! In: a [`Study`], the lead, what the search found. Out: [`Canaries`]. No row of the test period is looked at.
+//! In: a [`Study`], the lead, what the search found. Out: [`Canaries`]. No row of the test period is looked at, but for
+//! the figures of the winner that exist already.
+
+mod shifts;
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
 
 use super::{
-    metrics::{Finite, Reasons},
+    bars::Warning,
+    metrics::{Finite, Reasons, Undefined},
     models::TestMetrics,
     search::{Family, Outcome, Study},
 };
@@ -27,10 +33,14 @@ pub struct LabelShifts {
     pub n_shifts: usize,
     /// Score on the real labels, of the family's prior.
     pub score: Option<Finite>,
-    /// Score of each shift.
-    pub shifted_scores: Vec<Option<Finite>>,
-    /// Place of the real score among all, 1 being the best.
+    /// Scores on the shifted labels, in the order of the shifts; those that do not exist are left out, with the reason.
+    pub shifted_scores: Vec<Finite>,
+    /// Place of the real score among all, 1 being the best; equals stand before it.
     pub rank: Option<usize>,
+    /// The rank over the number of scores: how often a place as good comes by chance where labels cannot be forecast.
+    pub p_value: Option<Finite>,
+    /// The same in words.
+    pub reading: String,
     /// Why figures are null.
     #[serde(skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
@@ -47,17 +57,84 @@ pub struct VolatilityBaseline {
     pub test_auc: Option<Finite>,
     /// The same of the baseline.
     pub test_baseline_auc: Option<Finite>,
+    /// The same in words.
+    pub reading: String,
+    /// Why figures are null.
+    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    pub reasons: Reasons,
+}
+
+impl Canaries {
+    /// `no_better_than_shifted_labels` where labels that nothing can forecast score as much as the real ones.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let is_beaten = self.label_shifts.rank.is_some_and(|rank| rank > 1);
+        let warning = || Warning::new("no_better_than_shifted_labels", self.label_shifts.reading.clone());
+        is_beaten.then(warning).into_iter().collect()
+    }
 }
 
 /// Sends the canaries down.
 ///
+/// * `on_shifts`: told how many label shifts are behind it, and of how many.
+///
 /// # Errors
-/// When the lead's process dies for good, or the job is cancelled.
+/// When the job is cancelled.
 pub fn run(
-    _study: &Study<'_>,
-    _outcome: &Outcome,
-    _lead: &Family<'_>,
-    _test: &TestMetrics,
+    study: &Study<'_>,
+    outcome: &Outcome,
+    lead: &Family<'_>,
+    test: &TestMetrics,
+    on_shifts: &dyn Fn(usize, usize),
 ) -> Result<Canaries, Failure> {
-    Ok(Canaries::default())
+    Ok(Canaries {
+        label_shifts: shifts::run(study, outcome, lead, on_shifts)?,
+        volatility_baseline: volatility_baseline(outcome, test),
+    })
+}
+
+fn volatility_baseline(outcome: &Outcome, test: &TestMetrics) -> VolatilityBaseline {
+    let mut reasons = Reasons::default();
+    let missing = |name: &str| Undefined::because(test.reasons.get(name).unwrap_or("it was not computed"));
+    let no_baseline = || {
+        let absent = "the table lacks the baseline's features, or the label has no AUC";
+        outcome.too_rare().unwrap_or_else(|| Undefined::because(absent))
+    };
+    let mut of_test = |name: &'static str, figure: Option<Finite>, source: &str| {
+        reasons.value(name, figure.ok_or_else(|| missing(source)))
+    };
+    let test_auc = of_test("test_auc", test.auc, "auc");
+    let test_baseline_auc = of_test("test_baseline_auc", test.auc_volatility_baseline, "auc_volatility_baseline");
+    VolatilityBaseline {
+        validation_auc: reasons.figure("validation_auc", validation_auc(outcome)),
+        validation_baseline_auc: reasons
+            .figure("validation_baseline_auc", outcome.baseline_auc.ok_or_else(no_baseline)),
+        test_auc,
+        test_baseline_auc,
+        reading: read_baseline(test),
+        reasons,
+    }
+}
+
+fn validation_auc(outcome: &Outcome) -> Result<f64, Undefined> {
+    if let Some(reason) = outcome.too_rare() {
+        return Err(reason);
+    }
+    let aucs: Option<Vec<f64>> = outcome.oof.fold_aucs.iter().copied().collect();
+    let aucs = aucs.filter(|aucs| !aucs.is_empty()).ok_or_else(|| Undefined::because("a fold has no AUC"))?;
+    Ok(aucs.iter().sum::<f64>() / aucs.len() as f64)
+}
+
+fn read_baseline(test: &TestMetrics) -> String {
+    let Some(beyond) = test.auc_minus_baseline.map(Finite::get) else {
+        let why = test.reasons.get("auc_minus_baseline").unwrap_or("it was not computed");
+        return format!("what the model knows beyond volatility cannot be told on the test: {why}");
+    };
+    let interval = test.auc_minus_baseline_ci95.map(|interval| (interval.0.get(), interval.1.get()));
+    let told = match interval {
+        Some((low, _)) if low > 0.0 => "more than volatility alone explains",
+        Some((_, high)) if high < 0.0 => "less than volatility alone explains",
+        Some(_) => "no more than chance beyond what volatility alone explains",
+        None => "with no interval to tell it from chance",
+    };
+    format!("on the test the model's AUC is {beyond:+.3} beyond the volatility baseline's: {told}")
 }

@@ -9,6 +9,7 @@
 
 mod compare;
 mod labels;
+mod prior;
 mod propose;
 #[cfg(test)]
 pub(in crate::pipeline) mod tests;
@@ -20,6 +21,7 @@ use serde_json::{Map, Value};
 
 pub(in crate::pipeline) use self::{
     compare::{Contender, gain},
+    prior::Prior,
     trial::{Bench, every_row_scored, family_failure, merged, scores_apart},
 };
 pub use self::{
@@ -230,7 +232,8 @@ impl<'a> Baselines<'a> {
 
     /// One a row of the table; `None` where the table lacks the baseline's features.
     fn of(&self, label_idx: usize) -> Option<&[f32]> {
-        let fitted = || Some(compare::baseline_scores(self.volatility.as_ref()?, self.study, label_idx));
+        let (label, splits) = (&self.study.labels[label_idx], &self.study.splits[label_idx]);
+        let fitted = || Some(compare::baseline_scores(self.volatility.as_ref()?, &label.value, &splits.folds));
         self.scores[label_idx].get_or_init(fitted).as_deref()
     }
 }

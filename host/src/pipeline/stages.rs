@@ -28,6 +28,9 @@ fn share(phase: Phase, n_families: usize) -> (f64, f64) {
     }
 }
 
+/// Share of the training that the families' fits take; the rest is the canaries'.
+const FITS_OF_TRAINING: f64 = 0.8;
+
 /// The stage that a job is in, and who hears of it.
 pub(super) struct Stages<'a> {
     tell: &'a (dyn Fn(Progress) + Sync),
@@ -100,8 +103,15 @@ impl<'a> Stages<'a> {
         *done = done.max(family.news.fraction);
         // The lead was fitted on the last fold by the search.
         let n_fits = 2 * self.n_families.max(1) - 1;
-        let fraction = course.fits.values().sum::<f64>() / n_fits as f64;
+        let fraction = FITS_OF_TRAINING * course.fits.values().sum::<f64>() / n_fits as f64;
         self.say(Phase::Training, Status::InProgress, fraction, details(family));
+    }
+
+    /// Canaries came back: fits of the lead to labels shifted in time, the last part of the training.
+    pub(super) fn shifted(&self, n_done: usize, n_shifts: usize) {
+        let details = json!({ "message": format!("canaries: {n_done} of {n_shifts} shifted labels fitted") });
+        let fraction = FITS_OF_TRAINING + (1.0 - FITS_OF_TRAINING) * n_done as f64 / n_shifts.max(1) as f64;
+        self.say(Phase::Training, Status::InProgress, fraction, object(details));
     }
 
     fn say(&self, phase: Phase, status: Status, fraction: f64, mut details: Map<String, Value>) {
@@ -204,12 +214,18 @@ mod tests {
         for id in ["lead", "a", "b"] {
             told(&stages, (id, FitKind::Final), &at(1.0));
         }
+        (1..=4).for_each(|n_done| stages.shifted(n_done, 4));
         stages.enter(Phase::RuleExtraction, "scoring rules");
         stages.finish();
         let heard = heard.lock().unwrap();
         let percents = percents(&heard);
         assert!(percents.is_sorted(), "{percents:?}");
-        assert_eq!(percents[percents.len() - 4..], [95.0, 95.0, 95.0, 98.0], "five fits are all of the training");
+        let last = &percents[percents.len() - 8..];
+        assert_eq!(
+            last,
+            [83.0, 86.0, 89.0, 92.0, 95.0, 95.0, 95.0, 98.0],
+            "five fits and the canaries are the training"
+        );
         for phase in phases {
             let of_phase: Vec<_> = heard.iter().filter(|progress| progress.phase == phase).collect();
             assert_eq!(of_phase.first().unwrap().status, Status::InProgress);

@@ -69,6 +69,7 @@ pub(super) fn warnings(inputs: &Inputs<'_>) -> Vec<Warning> {
         .chain(inputs.selection.warnings.iter().cloned())
         .chain(inputs.outcome.warnings.iter().cloned())
         .chain(inputs.training.warnings.iter().cloned())
+        .chain(inputs.canaries.warnings())
         .chain(inputs.rules.warnings.iter().cloned())
         .collect()
 }

@@ -39,7 +39,7 @@ fn report(panel: &Panel, n_side_by_side: usize) -> Value {
         features: &FeatureReport::default(),
     };
     let rules = rules::find(&study, &outcome, Err("no rule extractor is installed".to_owned()), &asked).unwrap();
-    let canaries = canaries::run(&study, &outcome, &lead, &training.test).unwrap();
+    let canaries = canaries::run(&study, &outcome, &lead, &training.test, &|_, _| {}).unwrap();
     let optimized = strategy::optimize(&strategy::Inputs {
         market: &panel.market,
         table: &panel.table,

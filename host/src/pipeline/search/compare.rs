@@ -5,6 +5,7 @@ use crate::pipeline::{
     baseline::Volatility,
     labels::Label,
     metrics::{Dates, Random, Ranking, Resamples, Undefined, block_dates, standard_error},
+    splits::Fold,
 };
 
 /// Scores to be compared: AUC is taken in each group of rows, then averaged.
@@ -109,10 +110,11 @@ pub(in crate::pipeline) fn gain(
 }
 
 /// Out-of-fold scores of the baseline, fitted on the same rows as the family: one a row of the table, NaN elsewhere.
-pub(super) fn baseline_scores(volatility: &Volatility, study: &Study<'_>, label_idx: usize) -> Vec<f32> {
-    let label = &study.labels[label_idx].value;
-    let mut scores = vec![f32::NAN; study.table.n_rows()];
-    for fold in &study.splits[label_idx].folds {
+///
+/// * `label`: one a row of the table.
+pub(super) fn baseline_scores(volatility: &Volatility, label: &[f32], folds: &[Fold]) -> Vec<f32> {
+    let mut scores = vec![f32::NAN; label.len()];
+    for fold in folds {
         if let Some(fold_scores) = volatility.scores(label, &fold.train_rows, &fold.valid_rows) {
             fold.valid_rows.iter().zip(fold_scores).for_each(|(&row, score)| scores[row as usize] = score);
         }

@@ -131,17 +131,36 @@ impl<'a> Bench<'a> {
             .iter()
             .flat_map(|(label_idx, params)| plans(*label_idx).map(move |plan| (*label_idx, params, plan)))
             .collect();
+        let labels = self.study.labels;
         let mut fitted = side_by_side(self.study.n_side_by_side, &pieces, |(label_idx, params, plan)| {
-            self.fit_fold(*label_idx, params, plan)
+            self.fit_fold(&labels[*label_idx].value, params, plan)
         })
         .into_iter();
         asked
             .iter()
             .map(|(label_idx, _)| {
                 let folds: Vec<_> = plans(*label_idx).zip(fitted.by_ref()).collect();
-                self.collect(*label_idx, folds).map_err(fatal)
+                self.collect(&labels[*label_idx].value, folds).map_err(fatal)
             })
             .collect()
+    }
+
+    /// Fits the family's own parameters to other values of a label, on the rows of that label's folds.
+    ///
+    /// * `labels`: each with one value a row of the table.
+    pub(super) fn fit_values(
+        &mut self,
+        label_idx: usize,
+        labels: &[Vec<f32>],
+    ) -> Result<Vec<Result<OutOfFold, String>>, FitError> {
+        self.plan(label_idx)?;
+        let plans = || self.plans[label_idx].iter().flatten();
+        let pieces: Vec<_> = labels.iter().flat_map(|label| plans().map(move |plan| (label, plan))).collect();
+        let mut fitted = side_by_side(self.study.n_side_by_side, &pieces, |(label, plan)| {
+            self.fit_fold(label, self.family.params, plan)
+        })
+        .into_iter();
+        labels.iter().map(|label| self.collect(label, plans().zip(fitted.by_ref()).collect())).collect()
     }
 
     /// Prepares the last fold alone and fits one configuration there.
@@ -150,8 +169,9 @@ impl<'a> Bench<'a> {
         let plan = self.plan_fold(label_idx, n_folds.saturating_sub(1))?;
         let refusal = |message| FitError::Refused { code: code::DATA, message };
         let plan = plan.ok_or_else(|| refusal("there is no fold to judge it on".to_owned()))?;
-        let fitted = self.fit_fold(label_idx, self.family.params, &plan);
-        self.collect(label_idx, vec![(&plan, fitted)])?.map_err(refusal)
+        let label = &self.study.labels[label_idx].value;
+        let fitted = self.fit_fold(label, self.family.params, &plan);
+        self.collect(label, vec![(&plan, fitted)])?.map_err(refusal)
     }
 
     /// The prepared table of some rows.
@@ -188,10 +208,10 @@ impl<'a> Bench<'a> {
         Ok(Some(Plan { prepared, fit_rows, tune_rows, fold, predict_rows }))
     }
 
-    fn fit_fold(&self, label_idx: usize, params: &Map<String, Value>, plan: &Plan<'_>) -> Result<Fitted, FitError> {
+    fn fit_fold(&self, label: &[f32], params: &Map<String, Value>, plan: &Plan<'_>) -> Result<Fitted, FitError> {
         self.family.fitter.fit(&FitRequest {
             prepared: plan.prepared,
-            label: &self.study.labels[label_idx].value,
+            label,
             train_rows: &plan.fit_rows,
             tune_rows: &plan.tune_rows,
             params,
@@ -207,10 +227,9 @@ impl<'a> Bench<'a> {
     /// in one fold leaves that fold without scores.
     fn collect(
         &self,
-        label_idx: usize,
+        label: &[f32],
         folds: Vec<(&Plan<'_>, Result<Fitted, FitError>)>,
     ) -> Result<Result<OutOfFold, String>, FitError> {
-        let label = &self.study.labels[label_idx].value;
         let unscored = vec![f32::NAN; self.study.table.n_rows()];
         let mut oof = OutOfFold { scores: unscored.clone(), standard_scores: unscored.clone(), ..OutOfFold::default() };
         let mut rounds = Vec::new();

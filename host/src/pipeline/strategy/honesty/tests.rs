@@ -120,7 +120,7 @@ fn figures() -> (DevelopmentHonesty, TestHonesty) {
     let development = DevelopmentHonesty { pbo: Finite::of(0.1), ..DevelopmentHonesty::default() };
     let test = TestHonesty {
         years: Finite::of(1.0),
-        excess_pct_a_year: Finite::of(3.14),
+        excess_pct_a_year: Finite::of(3.12),
         probabilistic_sharpe: Finite::of(0.991),
         years_needed: Finite::of(0.7),
         ..TestHonesty::default()
