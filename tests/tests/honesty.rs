@@ -142,6 +142,7 @@ fn mutated_test_bars_leave_everything_that_was_learnt_unchanged() {
     assert_eq!(mutated["provenance"]["model_sha256"], original["provenance"]["model_sha256"]);
     assert_eq!(mutated["config_search"].to_string(), original["config_search"].to_string());
     assert_eq!(mutated["models"].to_string(), original["models"].to_string());
+    assert_eq!(mutated["provenance"]["splits"], original["provenance"]["splits"]);
     assert_ne!(mutated["strategy_optimization"]["test"], original["strategy_optimization"]["test"]);
     let rules = &original["extracted_rules"];
     for mined in [&rules["entry_rules"], &rules["exit_rules"], &rules["rule_sets"]] {
