@@ -5,6 +5,7 @@
 
 mod bootstrap;
 mod figure;
+mod overfitting;
 mod random;
 mod ranking;
 mod sharpe;
@@ -16,9 +17,10 @@ mod threshold;
 pub use self::{
     bootstrap::{Dates, Interval, Resamples, block_dates, interval, standard_error, years_needed},
     figure::{Finite, Reasons, Undefined},
+    overfitting::{Selected, cross_validate, probability_of_overfitting},
     random::Random,
     ranking::{Ranking, auc, average_precision},
-    sharpe::sharpe_ratio,
+    sharpe::{Moments, expected_max_sharpe, sharpe_ratio},
     spread::Spread,
     threshold::{Confusion, decision_threshold},
 };
