@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::cargo::{built, cargo};
-use crate::setup;
+use crate::{plugins, setup};
 use crate::shell::{root, run};
 
 /// What the benchmarks compare with, pinned.
@@ -20,6 +20,10 @@ pub enum Bench {
     Features,
     /// Time and memory of ten million rows
     Memory,
+    /// Time of each stage of the example job
+    Stages,
+    /// Verdicts on panels whose truth is known: a hundred without an edge, some with a planted one
+    Verdicts,
 }
 
 /// Builds what is measured and measures it.
@@ -27,7 +31,8 @@ pub fn measure(what: Bench) -> Result<()> {
     setup::run()?;
     run(cargo().args(["build", "--workspace", "--bins", "--examples"]))?;
     let python = environment()?;
-    let (programs, docs) = (built()?, root().join("docs"));
+    let (programs, docs, published) = (built()?, root().join("docs"), root().join("plugins"));
+    let host = programs.join("oculus-host");
     let times = programs.join("examples/feature_times");
     let script = |name: &str| {
         let mut command = Command::new(&python);
@@ -36,7 +41,15 @@ pub fn measure(what: Bench) -> Result<()> {
     };
     match what {
         Bench::Features => run(script("features.py").arg(times).arg(docs)),
-        Bench::Memory => run(script("memory.py").arg(programs.join("oculus-host")).arg(times).arg(docs)),
+        Bench::Memory => run(script("memory.py").arg(host).arg(times).arg(docs)),
+        Bench::Stages => {
+            plugins::publish(&[])?;
+            run(script("stages.py").arg(host).arg(published).arg(root()).arg(docs))
+        }
+        Bench::Verdicts => {
+            plugins::publish(&[])?;
+            run(script("verdicts.py").arg(host).arg(published).arg(docs))
+        }
     }
 }
 

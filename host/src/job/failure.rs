@@ -45,6 +45,12 @@ impl Failure {
         Self::new(Kind::Failed, phase, code, message.into(), hint.into())
     }
 
+    /// Work that was ended on request.
+    pub fn cancelled(phase: Phase) -> Self {
+        let (message, hint) = ("the job was cancelled on request", "push the job again to run it");
+        Self::new(Kind::Cancelled, phase, "cancelled", message.to_owned(), hint.to_owned())
+    }
+
     /// The same failure, worth another try.
     #[must_use]
     pub fn retryable(mut self) -> Self {

@@ -1,35 +1,49 @@
-//! The job's own entry and exit rules, scored on the chosen label.
+//! Rules: mined walk-forward by an extractor, and the job's own, all judged by the host alike.
 //!
-//! In: the job's rules, what became of their names, the feature table, label and splits. Out: [`RuleReport`]. Entry
-//! rules are judged on the label itself, exit rules on its mirror: a fall of the same size. The rules come from the job,
-//! not from the bars, so the development rows judge them fairly; the test rows do so once more, apart.
+//! In: a [`Study`], what the search found, a rule extractor, the job's rules. Out: [`Rules`]. Invariants: the rules of a
+//! fold come from its training rows alone; no row of the test period has a part in any rule or list; an extractor
+//! proposes conditions and nothing else, whatever it says of them.
 
 mod book;
+mod candidate;
 mod evidence;
+mod lists;
+mod mining;
+mod own;
+mod recurrence;
 mod score;
 #[cfg(test)]
 mod tests;
+mod truth;
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
-use self::evidence::Judge;
 pub use self::{
     book::{Clause, Conjunction, Lists, RuleBook, Sides},
-    evidence::{Evidence, RuleSide},
+    evidence::Evidence,
+    own::{RuleReport, ScoredRule, UnresolvedRule},
     score::RuleScore,
+    truth::RuleSide,
+};
+use self::{
+    evidence::Judge,
+    mining::{Mined, Minings},
 };
 use super::{
     bars::Warning,
     features::FeatureReport,
-    metrics::{Finite, Reasons, Undefined},
+    fitter::FitError,
+    metrics::Undefined,
     miner::Miner,
     search::{Outcome, Study},
 };
-use crate::job::{
-    failure::Failure,
-    request::{Operator, Rule},
-};
+use crate::job::{failure::Failure, progress::Phase, request::Rule};
+
+/// Complaints that a warning repeats.
+const MAX_COMPLAINTS: usize = 5;
+
+/// The judges of both sides.
+type Judges<'a> = Sides<Result<Judge<'a>, Undefined>>;
 
 /// The rules of a job, and what their names mean.
 #[derive(Clone, Copy)]
@@ -46,53 +60,14 @@ pub struct Asked<'a> {
     pub features: &'a FeatureReport,
 }
 
-/// All rules of a job, scored.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RuleReport {
-    /// Entry rules, in the job's order.
-    pub entry_rules: Vec<ScoredRule>,
-    /// Exit rules, in the job's order.
-    pub exit_rules: Vec<ScoredRule>,
-    /// What counting satisfied entry rules does; `None` without entry rules.
-    pub entry_score: Option<RuleScore>,
-    /// What counting satisfied exit rules does; `None` without exit rules.
-    pub exit_score: Option<RuleScore>,
-    /// Rules whose feature does not exist, and why.
-    pub unresolved: Vec<UnresolvedRule>,
-    /// Why a score is null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
-    pub reasons: Reasons,
-}
-
-/// A rule of the job with what it is worth.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ScoredRule {
-    /// The rule as the job writes it.
-    #[serde(flatten)]
-    pub rule: Rule,
-    /// The feature's name here; `None` where there is no such feature.
-    pub resolved_feature: Option<String>,
-    /// Before the test period; `None` for an unresolved rule.
-    pub development: Option<Evidence>,
-    /// In the test period.
-    pub test: Option<Evidence>,
-    /// For a rule that is never true before the test: the nearest threshold that is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub nearest_threshold: Option<Finite>,
-    /// Why something is null.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-/// A rule that cannot be computed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct UnresolvedRule {
-    /// The feature as the job writes it.
-    pub feature: String,
-    /// Why there is no such feature.
-    pub reason: String,
-    /// The known name most like it.
-    pub nearest: Option<String>,
+impl<'a> Asked<'a> {
+    /// The rules of one side, and how many of them must hold at once.
+    fn of(&self, side: RuleSide) -> (&'a [Rule], u32) {
+        match side {
+            RuleSide::Entry => (self.entry_rules, self.entry_score_threshold),
+            RuleSide::Exit => (self.exit_rules, self.exit_score_threshold),
+        }
+    }
 }
 
 /// Everything this stage found.
@@ -116,136 +91,56 @@ pub type Extractor<'a> = Result<(&'a dyn Miner, &'a Map<String, Value>), String>
 pub fn find(
     study: &Study<'_>,
     outcome: &Outcome,
-    _extractor: Extractor<'_>,
+    extractor: Extractor<'_>,
     asked: &Asked<'_>,
 ) -> Result<Rules, Failure> {
-    let suggested = score(study, outcome.label_idx, asked);
-    Ok(Rules { suggested, book: RuleBook::default(), warnings: Vec::new() })
+    let mut warnings = Vec::new();
+    let judges = Sides::of(|side| Judge::new(study, outcome.label_idx, side));
+    let suggested = own::score(study, &judges, asked);
+    let mined = mine(study, outcome, extractor, &mut warnings)?;
+    let n_folds = study.splits[outcome.label_idx].folds.len();
+    let job = Sides::of(|side| own::followed(study, asked, side));
+    let book = RuleBook { job, ..lists::book(study, n_folds, &mined) };
+    Ok(Rules { suggested, book, warnings })
 }
 
-/// Scores all rules of a job on one label.
-pub fn score(study: &Study<'_>, label_idx: usize, asked: &Asked<'_>) -> RuleReport {
-    let entry = side(study, label_idx, asked, RuleSide::Entry);
-    let exit = side(study, label_idx, asked, RuleSide::Exit);
-    let mut unresolved: Vec<UnresolvedRule> = Vec::new();
-    for rule in asked.entry_rules.iter().chain(asked.exit_rules) {
-        let problem = resolve(study, asked.features, &rule.feature).err();
-        unresolved.extend(problem.filter(|problem| !unresolved.contains(problem)));
-    }
-    let mut reasons = Reasons::default();
-    let none = |which| Undefined::because(format!("the job has no {which} rules"));
-    RuleReport {
-        entry_rules: entry.0,
-        exit_rules: exit.0,
-        entry_score: reasons.value("entry_score", entry.1.ok_or_else(|| none("entry"))),
-        exit_score: reasons.value("exit_score", exit.1.ok_or_else(|| none("exit"))),
-        unresolved,
-        reasons,
-    }
-}
-
-fn side(
-    study: &Study<'_>,
-    label_idx: usize,
-    asked: &Asked<'_>,
-    side: RuleSide,
-) -> (Vec<ScoredRule>, Option<RuleScore>) {
-    let (rules, threshold) = match side {
-        RuleSide::Entry => (asked.entry_rules, asked.entry_score_threshold),
-        RuleSide::Exit => (asked.exit_rules, asked.exit_score_threshold),
+/// The minings of each side, or why there are none: whatever befalls the extractor, the job's own rules are left.
+fn mine<'a>(
+    study: &Study<'a>,
+    outcome: &Outcome,
+    extractor: Extractor<'_>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Sides<Result<Minings<'a>, Undefined>>, Failure> {
+    let none = |reason: &str| Sides::of(|_| Err(Undefined::because(reason)));
+    let (miner, params) = match extractor {
+        Ok(extractor) => extractor,
+        Err(reason) => {
+            let install = "put a plugin of the role `rules` into the plugins folder for rules of the bars' own";
+            warnings.push(Warning::new("no_rule_extractor", format!("{reason}; {install}")));
+            return Ok(none(&reason));
+        }
     };
-    let judge = Judge::new(study, label_idx, side);
-    let mut scored = Vec::with_capacity(rules.len());
-    let mut columns = Vec::new();
-    for rule in rules {
-        let column = resolve(study, asked.features, &rule.feature);
-        scored.push(score_rule(study, &judge, rule, &column));
-        columns.extend(column.ok().map(|idx| (rule, study.table.column(idx))));
-    }
-    let count = (!rules.is_empty()).then(|| score::score(&judge, rules.len(), &columns, threshold));
-    (scored, count)
-}
-
-fn score_rule(
-    study: &Study<'_>,
-    judge: &Result<Judge<'_>, Undefined>,
-    rule: &Rule,
-    column: &Result<usize, UnresolvedRule>,
-) -> ScoredRule {
-    let mut scored = ScoredRule {
-        rule: rule.clone(),
-        resolved_feature: None,
-        development: None,
-        test: None,
-        nearest_threshold: None,
-        reason: None,
-    };
-    let feature_idx = match column {
-        Ok(feature_idx) => *feature_idx,
-        Err(problem) => return ScoredRule { reason: Some(problem.reason.clone()), ..scored },
-    };
-    scored.resolved_feature = Some(study.table.names[feature_idx].clone());
-    let judge = match judge {
-        Ok(judge) => judge,
-        Err(reason) => return ScoredRule { reason: Some(reason.to_string()), ..scored },
-    };
-    let values = study.table.column(feature_idx);
-    let holds = |row: u32| holds(rule, values[row as usize]);
-    let development = judge.development(&holds);
-    if development.support == 0 {
-        let nearest = nearest_threshold(rule, judge.development_rows().iter().map(|&row| values[row as usize]));
-        scored.nearest_threshold = nearest.and_then(Finite::of);
-        scored.reason = Some(never_true(rule, development.n_rows, nearest));
-    }
-    scored.development = Some(development);
-    scored.test = Some(judge.test(&holds));
-    scored
-}
-
-/// Whether a feature's value satisfies a rule.
-///
-/// Features are `f32`, so the threshold is taken as one too: what equals it as written would else lie beside it.
-fn holds(rule: &Rule, value: f32) -> bool {
-    rule.operator.holds(f64::from(value), f64::from(rule.threshold as f32))
-}
-
-fn never_true(rule: &Rule, n_rows: usize, nearest: Option<f64>) -> String {
-    let sign = rule.operator.sign();
-    let said = format!("{} {sign} {} is never true on {n_rows} rows", rule.feature, rule.threshold);
-    match nearest {
-        Some(nearest) => format!("{said}; {sign} {nearest} would be"),
-        None => format!("{said}, and no other threshold would change that"),
+    let title = miner.manifest().title();
+    match mining::mine(study, outcome, (miner, params)) {
+        Ok(Mined { sides, complaints }) => {
+            warnings.extend(refused(title, complaints));
+            Ok(sides)
+        }
+        Err(FitError::Cancelled) => Err(Failure::cancelled(Phase::RuleExtraction)),
+        Err(error) => {
+            let message = format!("{title} mined no rules: {error}; the job's own are scored all the same");
+            warnings.push(Warning::new("rules_failed", message.clone()));
+            Ok(none(&message))
+        }
     }
 }
 
-/// The threshold nearest to the rule's own with which it holds on some row; `None` where there is no such threshold.
-fn nearest_threshold(rule: &Rule, values: impl Iterator<Item = f32>) -> Option<f64> {
-    let mut values: Vec<f64> = values.map(f64::from).filter(|value| value.is_finite()).collect();
-    values.sort_by(f64::total_cmp);
-    values.dedup();
-    let distance = |value: &f64| (value - rule.threshold).abs();
-    match rule.operator {
-        Operator::AtMost => values.first().copied(),
-        Operator::AtLeast => values.last().copied(),
-        Operator::Below => values.get(1).copied(),
-        Operator::Above => values.len().checked_sub(2).map(|idx| values[idx]),
-        Operator::Equal => values.into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b))),
-        Operator::Unequal => None,
-    }
-}
-
-/// The column of a feature as the job spells it.
-fn resolve(study: &Study<'_>, features: &FeatureReport, asked: &str) -> Result<usize, UnresolvedRule> {
-    let name = features.canonical.get(asked).map_or(asked, String::as_str);
-    if let Some(idx) = study.table.names.iter().position(|other| other == name) {
-        return Ok(idx);
-    }
-    let unknown = features.unresolved.iter().find(|unresolved| unresolved.asked == asked);
-    let left_out = features.left_out.iter().find(|left_out| left_out.name == name);
-    let (reason, nearest) = match (unknown, left_out) {
-        (Some(unknown), _) => (unknown.to_string(), unknown.nearest.clone()),
-        (None, Some(left_out)) => (format!("`{asked}` is left out: {}", left_out.lack), None),
-        (None, None) => (format!("`{asked}` is not in the feature table"), None),
-    };
-    Err(UnresolvedRule { feature: asked.to_owned(), reason, nearest })
+/// One warning of all that an extractor proposed and the host left out.
+fn refused(title: &str, mut complaints: Vec<String>) -> Option<Warning> {
+    let n_complaints = complaints.len();
+    complaints.sort_unstable();
+    complaints.dedup();
+    complaints.truncate(MAX_COMPLAINTS);
+    let message = format!("{title} proposed what cannot be followed, {n_complaints} times: {}", complaints.join("; "));
+    (n_complaints > 0).then(|| Warning::new("mined_rules_refused", message))
 }

@@ -5,22 +5,38 @@
 //! the test period has a part in the choice.
 
 pub mod backtest;
+mod candidate;
 pub mod honesty;
+mod part;
+pub mod performance;
+mod portfolio;
+mod report;
+mod signals;
+mod stretch;
+#[cfg(test)]
+mod tests;
 
-use serde::Serialize;
-
+pub use self::report::{CandidateRow, Condition, Followed, Parameters, Period, StrategyReport};
 use self::{
-    backtest::Trade,
-    honesty::{Call, DevelopmentHonesty, TestHonesty, Verdict},
+    backtest::RoundTrip,
+    candidate::Space,
+    honesty::{Call, Tested, Verdict},
+    stretch::{Attempt, Stretch},
 };
 use super::{
     bars::Market,
     features::FeatureTable,
+    fitter::side_by_side,
     labels::Label,
-    metrics::{Finite, Reasons},
+    metrics::{Undefined, block_dates},
     rules::RuleBook,
     splits::Partition,
 };
+
+/// Round trips in the development period below which a strategy is not chosen.
+const MIN_ROUND_TRIPS: usize = 10;
+/// Size of a label's threshold that stops and targets are scaled by, at least, in percent.
+const MIN_SCALE_PCT: f64 = 1.0;
 
 /// What a strategy is made of and tried on.
 #[derive(Clone, Copy)]
@@ -63,29 +79,15 @@ pub struct Optimized {
     pub course: Course,
 }
 
-/// The chosen strategy in the result.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct StrategyReport {
-    /// Strategies tried.
-    pub n_candidates: usize,
-    /// Cost of a fill in hundredths of a percent of what is traded.
-    pub cost_bps: Finite,
-    /// How far the development period can be trusted.
-    pub honesty: DevelopmentHonesty,
-    /// How far the test can be trusted.
-    pub test_honesty: TestHonesty,
-    /// Why figures are null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
-    pub reasons: Reasons,
-}
-
-/// The course of the chosen strategy over development and test.
+/// The course of the chosen strategy over development and test; empty where none was chosen.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Course {
     /// One a date.
     pub equity: Vec<EquityPoint>,
-    /// One a round trip.
-    pub trades: Vec<Trade>,
+    /// Round trips of the development period, by symbol, then time.
+    pub development_trades: Vec<Trade>,
+    /// Those of the test.
+    pub test_trades: Vec<Trade>,
 }
 
 /// The strategy's worth at the end of a date, 1 at the beginning of its part.
@@ -105,15 +107,85 @@ pub struct EquityPoint {
     pub exposure: f64,
 }
 
+/// A round trip in one of the symbols.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trade {
+    /// Which symbol of the market.
+    pub symbol_idx: usize,
+    /// The round trip, its bars counted from the symbol's first.
+    pub trip: RoundTrip,
+}
+
 /// Searches, chooses, and tests once.
 pub fn optimize(inputs: &Inputs<'_>) -> Optimized {
-    let mut reasons = Reasons::default();
-    let cost_bps = Finite::of(inputs.cost_bps).unwrap_or_else(Finite::zero);
-    let honesty = DevelopmentHonesty::default();
-    let _ = reasons.figure("none", Ok(0.0));
-    Optimized {
-        report: StrategyReport { n_candidates: 0, cost_bps, honesty, test_honesty: TestHonesty::default(), reasons },
-        verdict: Verdict { verdict: Call::Inconclusive, reason: "no strategy was tried".to_owned() },
-        course: Course::default(),
+    let timeframe = inputs.market.timeframe;
+    let days: Vec<Vec<i32>> = inputs.market.bars.iter().map(|bars| bars.session_days(timeframe)).collect();
+    let development = Stretch::of_development(inputs, &days);
+    let scores = development.scores();
+    let candidates = space(inputs, &development).draw(inputs.n_trials, inputs.seed);
+    let tried = side_by_side(inputs.n_side_by_side, &candidates, |candidate| {
+        development.attempt(*candidate, candidate.gate(&scores))
+    });
+    let report = report::of_attempts(inputs.cost_bps, &tried);
+    let Some(chosen_idx) = choose(&tried) else { return nothing_chosen(report) };
+
+    let Attempt { candidate, gate, .. } = tried[chosen_idx];
+    let test = Stretch::of_test(inputs, &days);
+    let (before, after) = (development.hold(&candidate, gate), test.hold(&candidate, gate));
+    let excesses: Vec<Vec<f64>> = tried.into_iter().map(|attempt| attempt.excess).collect();
+    let honesty = honesty::development(&excesses, chosen_idx);
+    let test_honesty = honesty::test(&Tested {
+        excess: &test.excess(&after),
+        n_round_trips: after.trades.len(),
+        dates_a_year: test.dates_a_year,
+        block_dates: block_dates(inputs.label),
+        seed: inputs.seed,
+    });
+    let verdict = honesty::verdict(&honesty, &test_honesty, after.trades.len());
+    let report = StrategyReport {
+        parameters: Some(report::parameters(&candidate, gate, inputs)),
+        development: Some(development.period(&before)),
+        test: Some(test.period(&after)),
+        honesty: Some(honesty),
+        test_honesty: Some(test_honesty),
+        ..report
+    };
+    let equity = [development.equity(&before, false), test.equity(&after, true)].concat();
+    let course = Course { equity, development_trades: before.trades, test_trades: after.trades };
+    Optimized { report, verdict, course }
+}
+
+/// What candidates may be made of.
+fn space(inputs: &Inputs<'_>, development: &Stretch<'_>) -> Space {
+    Space {
+        n_entry_rules: signals::n_rules(inputs.book, |job| &job.entry, |mined| &mined.entry),
+        n_exit_rules: signals::n_rules(inputs.book, |job| &job.exit, |mined| &mined.exit),
+        entry_score_threshold: inputs.entry_score_threshold,
+        exit_score_threshold: inputs.exit_score_threshold,
+        base_rate: development.base_rate(inputs.label),
+        horizon_bars: inputs.label.horizon_bars as usize,
+        threshold_pct: inputs.label.key.threshold_pct.abs().max(MIN_SCALE_PCT),
     }
+}
+
+/// The best Sharpe ratio of those with enough round trips; the first of equals.
+fn choose(tried: &[Attempt]) -> Option<usize> {
+    let eligible = tried.iter().enumerate().filter(|(_, attempt)| attempt.is_eligible());
+    let sharpes = eligible.filter_map(|(idx, attempt)| Some((idx, *attempt.excess_sharpe.as_ref().ok()?)));
+    sharpes.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(idx, _)| idx)
+}
+
+/// What is said where there is nothing to put to the test.
+fn nothing_chosen(mut report: StrategyReport) -> Optimized {
+    let reason = match (report.n_candidates, report.n_eligible) {
+        (0, _) => "there is no strategy to try: no rule of any source and no out-of-fold score".to_owned(),
+        (n_tried, 0) => {
+            format!("none of {n_tried} strategies made {MIN_ROUND_TRIPS} round trips in the development period")
+        }
+        (_, n_eligible) => format!("the excess returns of {n_eligible} strategies never differ from date to date"),
+    };
+    for name in ["parameters", "development", "test", "honesty", "test_honesty"] {
+        report.reasons.value::<()>(name, Err(Undefined::because(reason.clone())));
+    }
+    Optimized { report, verdict: Verdict { verdict: Call::Inconclusive, reason }, course: Course::default() }
 }

@@ -1,70 +1,52 @@
-//! A small rule extractor: thresholds of single features at the deciles, the most precise first.
+//! A rule extractor (smartcore): what small trees split at again and again, said as conditions that a trader can read.
 //!
-//! Proves that the plugin API fits plugins that mine rules instead of fitting models.
+//! `params` declares what can be set. `binning` puts every column into deciles, `blocks` draws parts of the training
+//! time, `forest` grows trees on each and reads conditions off them, `evidence` counts what a rule is worth on some rows,
+//! `selection` keeps the good ones and says in how many parts they came up. `row_set` and `random` serve them.
+//!
+//! Invariant: rules depend on nothing but the training rows, their labels and scores, the parameters and the seed.
+
+mod binning;
+mod blocks;
+mod evidence;
+mod forest;
+mod params;
+mod random;
+mod row_set;
+mod selection;
 
 use oculus_plugin_api::prelude::*;
+
+use crate::binning::Deciles;
+use crate::evidence::Judge;
+use crate::forest::Forest;
+use crate::params::Recipe;
 
 /// The extractor.
 pub struct RuleExtractor;
 
-/// A rule and the share of class 1 among the training rows that it holds on.
-struct Scored {
-    condition: Condition,
-    precision: f64,
-}
-
 impl Extractor for RuleExtractor {
     fn manifest() -> Manifest {
-        Manifest::new("rules", "1.0.0")
-            .named(["RuleExtractor"])
-            .role(Role::Rules)
-            .prefixed("rules_")
-            .param(Param::int("max_rules", 5).range(1, 100).help("rules at most"))
-            .param(Param::float("min_support", 0.05).range(0.0, 1.0).help("share of the rows that a rule holds on"))
+        params::manifest()
     }
 
     fn extract(
         table: &Table<'_>,
         task: &Task<'_>,
-        _: &[f32],
+        scores: &[f32],
         params: &Params,
         ctx: &Ctx<'_, '_>,
     ) -> Result<Vec<MinedRule>> {
         task.needs_both_classes()?;
-        let min_rows = (params.float("min_support")? * task.train_rows.len() as f64).max(1.0);
-        let mut rules = Vec::new();
-        for feature_idx in 0..table.n_features() {
-            ctx.check()?;
-            let column = table.column(feature_idx);
-            for threshold in deciles(column, task.train_rows) {
-                for operator in [Operator::AtMost, Operator::AtLeast] {
-                    let condition = Condition { feature: table.name(feature_idx).to_owned(), operator, threshold };
-                    rules.extend(score(condition, column, task, min_rows));
-                }
-            }
-        }
-        // Stable: of equally precise rules the first feature's, at the lowest threshold.
-        rules.sort_by(|a, b| b.precision.total_cmp(&a.precision));
-        rules.truncate(params.count("max_rules")?);
-        Ok(rules.into_iter().map(|rule| MinedRule { conditions: vec![rule.condition], stability: None }).collect())
+        let recipe = Recipe::new(params)?;
+        let deciles = Deciles::new(table, task.train_rows, ctx)?;
+        let subsamples = blocks::draw(table, task, recipe.n_subsamples);
+        let forest = Forest::new(&deciles, task, scores, &recipe);
+        let proposals = forest.propose(&subsamples, ctx)?;
+        let judge = Judge::new(table, task, &recipe);
+        let rules = selection::select(&proposals, &deciles, &judge, &subsamples, ctx)?;
+        Ok(rules.into_iter().map(|rule| rule.spoken(table, &deciles)).collect())
     }
-}
-
-/// The nine inner deciles of a column over some rows.
-fn deciles(column: &[f32], rows: &[u32]) -> Vec<f64> {
-    let mut values: Vec<_> = rows.iter().map(|&row| f64::from(column[row as usize])).collect();
-    values.sort_by(f64::total_cmp);
-    let mut deciles: Vec<_> = (1..10).map(|tenth| values[values.len() * tenth / 10]).collect();
-    deciles.dedup();
-    deciles
-}
-
-fn score(condition: Condition, column: &[f32], task: &Task<'_>, min_rows: f64) -> Option<Scored> {
-    let holds = |&&row: &&u32| condition.holds(f64::from(column[row as usize]));
-    let rows: Vec<_> = task.train_rows.iter().filter(holds).collect();
-    let n_positives = rows.iter().filter(|&&&row| task.label[row as usize] == 1.0).count();
-    let precision = n_positives as f64 / rows.len() as f64;
-    (rows.len() as f64 >= min_rows).then_some(Scored { condition, precision })
 }
 
 oculus_plugin_api::export_extractor!(RuleExtractor);

@@ -5,6 +5,7 @@
 
 use oculus_plugin_api::Operator;
 
+use super::truth::RuleSide;
 use crate::pipeline::features::FeatureTable;
 
 /// One condition on one column. Features are `f32`, so the threshold is taken as one too: what equals it as written
@@ -41,6 +42,21 @@ pub struct Sides<T> {
     pub entry: T,
     /// Of exits.
     pub exit: T,
+}
+
+impl<T> Sides<T> {
+    /// Makes it of each side, entries first.
+    pub fn of(mut make: impl FnMut(RuleSide) -> T) -> Self {
+        Self { entry: make(RuleSide::Entry), exit: make(RuleSide::Exit) }
+    }
+
+    /// That of one side.
+    pub fn get(&self, side: RuleSide) -> &T {
+        match side {
+            RuleSide::Entry => &self.entry,
+            RuleSide::Exit => &self.exit,
+        }
+    }
 }
 
 /// Mined rules, the best of each list first; a rule may be in both.

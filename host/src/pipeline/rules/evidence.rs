@@ -2,21 +2,13 @@
 
 use serde::Serialize;
 
+use super::truth::{RuleSide, truth};
 use crate::pipeline::{
     labels::Label,
     metrics::{Dates, Finite, Interval, Random, Reasons, Resamples, Undefined, block_dates, interval},
     search::Study,
     splits::n_episodes,
 };
-
-/// What a rule speaks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RuleSide {
-    /// Opening: judged by the label, a rise of `threshold_pct`.
-    Entry,
-    /// Closing: judged by a fall of `threshold_pct` within the same horizon.
-    Exit,
-}
 
 /// What a condition did on some rows. A null figure has its reason in `reasons`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -46,7 +38,7 @@ pub struct Evidence {
 pub(super) struct Judge<'a> {
     study: &'a Study<'a>,
     label: &'a Label,
-    side: RuleSide,
+    truth: Vec<f32>,
     development: Part<'a>,
     test: Part<'a>,
 }
@@ -73,12 +65,7 @@ impl<'a> Judge<'a> {
     /// For exit rules where the label's threshold is no rise, so that its mirror is no fall.
     pub(super) fn new(study: &'a Study<'a>, label_idx: usize, side: RuleSide) -> Result<Self, Undefined> {
         let (label, splits) = (&study.labels[label_idx], &study.splits[label_idx]);
-        let threshold_pct = label.key.threshold_pct;
-        if side == RuleSide::Exit && threshold_pct <= 0.0 {
-            let reason =
-                format!("exit rules are judged by the mirror of the label, and of {threshold_pct} % it is no fall");
-            return Err(Undefined::because(reason));
-        }
+        let truth = truth(label, side)?;
         let part = |rows: &'a [u32], purpose| {
             let dates = Dates::of(&study.table.day, rows);
             let resamples = Resamples::draw(dates.len(), block_dates(label), Random::new(study.seed, purpose));
@@ -87,7 +74,7 @@ impl<'a> Judge<'a> {
         Ok(Self {
             study,
             label,
-            side,
+            truth,
             development: part(&splits.development.train_rows, "rules, development"),
             test: part(&splits.test_rows, "rules, test"),
         })
@@ -105,13 +92,6 @@ impl<'a> Judge<'a> {
     /// The evidence in the test period.
     pub(super) fn test(&self, holds: &dyn Fn(u32) -> bool) -> Evidence {
         self.evidence(&self.test, holds)
-    }
-
-    fn is_hit(&self, row: u32) -> bool {
-        match self.side {
-            RuleSide::Entry => self.label.value[row as usize] == 1.0,
-            RuleSide::Exit => self.label.forward_return_pct[row as usize] <= -self.label.key.threshold_pct,
-        }
     }
 
     fn evidence(&self, part: &Part<'_>, holds: &dyn Fn(u32) -> bool) -> Evidence {
@@ -150,7 +130,7 @@ impl<'a> Judge<'a> {
         let mut tallies = vec![Tally::default(); part.dates.len()];
         for &row in part.rows {
             let tally = &mut tallies[part.dates.index(self.study.table.day[row as usize]) as usize];
-            let (is_hit, held) = (u64::from(self.is_hit(row)), u64::from(holds(row)));
+            let (is_hit, held) = (u64::from(self.truth[row as usize] == 1.0), u64::from(holds(row)));
             tally.n_rows += 1;
             tally.n_hits += is_hit;
             tally.n_held += held;

@@ -31,7 +31,7 @@ pub(super) fn score(
     threshold: u32,
 ) -> RuleScore {
     let is_satisfied = |row: u32| {
-        let holds = |(rule, values): &&(&Rule, &[f32])| super::holds(rule, values[row as usize]);
+        let holds = |(rule, values): &&(&Rule, &[f32])| super::own::holds(rule, values[row as usize]);
         resolved.iter().filter(holds).count() >= threshold as usize
     };
     let within_reach = threshold as usize <= resolved.len();

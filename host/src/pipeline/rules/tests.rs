@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::job::request::Operator;
 use crate::pipeline::{
     features::{FeatureReport, Lack, LeftOut, Unresolved},
     search::tests::panel::Panel,
@@ -30,7 +31,8 @@ fn score_rules(panel: &Panel, entry_rules: &[Rule], exit_rules: &[Rule], thresho
         exit_score_threshold: threshold,
         features: &features,
     };
-    score(&panel.study(1), 0, &asked)
+    let study = panel.study(1);
+    own::score(&study, &Sides::of(|side| Judge::new(&study, 0, side)), &asked)
 }
 
 #[test]

@@ -6,10 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Family, LabelName, Study, compare::Excess};
 use crate::{
-    job::{
-        failure::{Failure, Kind},
-        progress::Phase,
-    },
+    job::{failure::Failure, progress::Phase},
     pipeline::{
         fitter::{FitError, FitRequest, Fitted, Hear, Keep, PreparedId, setting, side_by_side},
         metrics::{Finite, Spread, auc},
@@ -296,11 +293,7 @@ pub(in crate::pipeline) fn family_failure(phase: Phase, family: &Family<'_>, err
     let title = family.fitter.manifest().title();
     let message = format!("{title}: {error}");
     match error {
-        FitError::Cancelled => Failure {
-            kind: Kind::Cancelled,
-            hint: "push the job again to run it".to_owned(),
-            ..Failure::failed(phase, "cancelled", "the job was cancelled on request", "")
-        },
+        FitError::Cancelled => Failure::cancelled(phase),
         FitError::Refused { .. } => {
             Failure::failed(phase, "family_refused", message, "change the job's parameters for this family")
         }

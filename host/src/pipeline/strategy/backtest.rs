@@ -1,14 +1,71 @@
 //! One symbol, bar by bar: signals at a close act at the next open.
 //!
-//! In: bars, signals, orders. Out: round trips and the return of each bar. Invariant: bar t's return depends on bars up
-//! to t and on signals up to t - 1.
+//! In: bars, signals, orders. Out: round trips, and what each bar made of the capital. Invariant: bar t's growth
+//! depends on bars up to t and on signals up to t - 1.
+//!
+//! What happens in a bar, in this order:
+//! 1. At the open a flat position is entered where the close before asked for an entry and for no exit.
+//! 2. At the open a position is left where the close before asked for an exit; else where it has been held for as many
+//!    bars as it may; else where the open lies at or beyond its stop or its target.
+//! 3. Within the bar, its first one included, a touched stop fills at the stop, else a touched target at the target. Of
+//!    both in one bar it is the stop: which came first is not known.
+//! 4. At the close of the last bar a position is left at the close.
+//!
+//! Orders of a position begin with its entry. A bar in which a position ends begins no other: the next entry needs a
+//! signal at that bar's close or a later one.
 
-/// A round trip.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Trade {
-    /// Ticker's index.
-    pub symbol_idx: usize,
-    /// Bar at whose open it began, in its symbol's bars.
+use serde::Serialize;
+
+/// Prices of a part of a symbol's bars; all have one entry a bar.
+#[derive(Clone, Copy, Debug)]
+pub struct Prices<'a> {
+    /// First prices.
+    pub open: &'a [f64],
+    /// Highest prices.
+    pub high: &'a [f64],
+    /// Lowest prices.
+    pub low: &'a [f64],
+    /// Last prices.
+    pub close: &'a [f64],
+}
+
+/// What is asked for at each close, one a bar.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signals {
+    /// Whether to be in.
+    pub entry: Vec<bool>,
+    /// Whether to be out; beats an entry.
+    pub exit: Vec<bool>,
+}
+
+/// What every position comes with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Orders {
+    /// Bars that a position is held at most, at least 1: entered at the open of t, it is left at the open of t + this.
+    pub holding_bars: usize,
+    /// Fall below the price of entry at which it is sold, in percent.
+    pub stop_pct: Option<f64>,
+    /// Rise above the price of entry at which it is sold, in percent.
+    pub target_pct: Option<f64>,
+    /// Cost of a fill as a fraction of what is traded.
+    pub cost: f64,
+}
+
+/// What a symbol's strategy did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Run {
+    /// What each bar multiplied the capital by, marked at closes.
+    pub growth: Vec<f64>,
+    /// Whether a position outlasted each bar's open.
+    pub is_held: Vec<bool>,
+    /// Positions, oldest first.
+    pub trips: Vec<RoundTrip>,
+}
+
+/// A position, opened and closed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RoundTrip {
+    /// Bar at whose open it began, from the part's first.
     pub entry_bar: usize,
     /// Bar in which it ended.
     pub exit_bar: usize,
@@ -20,21 +77,140 @@ pub struct Trade {
     pub reason: ExitReason,
     /// What it gained after costs, as a fraction of what was paid.
     pub gain: f64,
-    /// Whether it belongs to the test.
-    pub is_test: bool,
 }
 
 /// Why a position was closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ExitReason {
     /// Enough exit rules held at a close.
     Rule,
     /// It was held as long as it may be.
     Time,
-    /// The stop was touched.
+    /// The stop was reached.
     Stop,
-    /// The target was touched.
+    /// The target was reached.
     Target,
     /// The period ended.
     End,
+}
+
+impl ExitReason {
+    /// The word on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Rule => "rule",
+            Self::Time => "time",
+            Self::Stop => "stop",
+            Self::Target => "target",
+            Self::End => "end",
+        }
+    }
+}
+
+/// Follows the signals over all bars with the whole capital, gains included.
+///
+/// Of a capital of 1 an entry puts 1 - cost into shares; of what they bring an exit leaves 1 - cost.
+pub fn run(prices: &Prices<'_>, signals: &Signals, orders: &Orders) -> Run {
+    let n_bars = prices.close.len();
+    let keep = 1.0 - orders.cost;
+    let mut run = Run { growth: vec![1.0; n_bars], is_held: vec![false; n_bars], trips: Vec::new() };
+    let mut held: Option<Position> = None;
+    for bar in 0..n_bars {
+        let asks = |side: &[bool]| bar > 0 && side[bar - 1];
+        let asks_exit = asks(&signals.exit);
+        if held.is_none() && asks(&signals.entry) && !asks_exit {
+            held = Some(Position::entered(bar, prices.open[bar], orders));
+            run.growth[bar] = keep;
+        }
+        let Some(position) = &mut held else { continue };
+        let Some(exit) = position.exit(bar, prices, asks_exit) else {
+            run.growth[bar] *= prices.close[bar] / position.marked_at;
+            run.is_held[bar] = true;
+            position.marked_at = prices.close[bar];
+            continue;
+        };
+        run.growth[bar] *= exit.price / position.marked_at * keep;
+        run.is_held[bar] = !exit.is_at_open;
+        run.trips.push(position.closed(bar, &exit, keep));
+        held = None;
+    }
+    run
+}
+
+/// What each bar multiplies a capital by that buys at the first open and sells at the last close.
+pub fn always_in(prices: &Prices<'_>, cost: f64) -> Vec<f64> {
+    let mut growth = market(prices);
+    for end in [0, growth.len().saturating_sub(1)] {
+        if let Some(factor) = growth.get_mut(end) {
+            *factor *= 1.0 - cost;
+        }
+    }
+    growth
+}
+
+/// What each bar makes of 1 that is held: the first from its open on, each later one from the close before.
+pub fn market(prices: &Prices<'_>) -> Vec<f64> {
+    let before = prices.open.first().into_iter().chain(prices.close);
+    prices.close.iter().zip(before).map(|(close, before)| close / before).collect()
+}
+
+/// An open position.
+#[derive(Clone, Copy)]
+struct Position {
+    entry_bar: usize,
+    entry_price: f64,
+    /// First bar at whose open it has been held as long as it may be.
+    due_bar: usize,
+    stop: f64,
+    target: f64,
+    /// Price up to which its worth is in the growth already.
+    marked_at: f64,
+}
+
+/// The end of a position.
+struct Exit {
+    price: f64,
+    reason: ExitReason,
+    is_at_open: bool,
+}
+
+impl Position {
+    fn entered(bar: usize, open: f64, orders: &Orders) -> Self {
+        Self {
+            entry_bar: bar,
+            entry_price: open,
+            due_bar: bar.saturating_add(orders.holding_bars.max(1)),
+            stop: orders.stop_pct.map_or(f64::NEG_INFINITY, |stop_pct| open * (1.0 - stop_pct / 100.0)),
+            target: orders.target_pct.map_or(f64::INFINITY, |target_pct| open * (1.0 + target_pct / 100.0)),
+            marked_at: open,
+        }
+    }
+
+    fn exit(&self, bar: usize, prices: &Prices<'_>, asks_exit: bool) -> Option<Exit> {
+        let (open, close) = (prices.open[bar], prices.close[bar]);
+        let at_open = |reason| Some(Exit { price: open, reason, is_at_open: true });
+        let later = |price, reason| Some(Exit { price, reason, is_at_open: false });
+        match () {
+            () if asks_exit => at_open(ExitReason::Rule),
+            () if bar >= self.due_bar => at_open(ExitReason::Time),
+            () if open <= self.stop => at_open(ExitReason::Stop),
+            () if open >= self.target => at_open(ExitReason::Target),
+            () if prices.low[bar] <= self.stop => later(self.stop, ExitReason::Stop),
+            () if prices.high[bar] >= self.target => later(self.target, ExitReason::Target),
+            () if bar + 1 == prices.close.len() => later(close, ExitReason::End),
+            () => None,
+        }
+    }
+
+    fn closed(&self, bar: usize, exit: &Exit, keep: f64) -> RoundTrip {
+        RoundTrip {
+            entry_bar: self.entry_bar,
+            exit_bar: bar,
+            entry_price: self.entry_price,
+            exit_price: exit.price,
+            reason: exit.reason,
+            gain: keep * exit.price / self.entry_price * keep - 1.0,
+        }
+    }
 }

@@ -1,0 +1,85 @@
+"""Verdicts where the truth is known: panels without any edge, and panels with a planted one.
+
+Usage: verdicts.py HOST PLUGINS DOCS [NULL_PANELS] [PLANTED_PANELS]
+
+In: the program `oculus-host` and a folder of plugins. Out: a table in DOCS/benchmarks.md between its markers. Every panel is
+made up with a seed of its own and goes through a whole job.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from features import between_markers
+
+DESIGN = {
+    "forward_returns_days_options": [5, 10],
+    "profit_threshold_options": [2.0, 3.0],
+    "recommended_n_iter_search": 12,
+    "entry_rules": [{"feature": "RSI_14", "operator": "<=", "threshold": 35}],
+    "exit_rules": [{"feature": "RSI_14", "operator": ">=", "threshold": 70}],
+    "ml_training_config": {"config_search_model": "LightGBM", "cv_folds": 3},
+}
+# Kind, symbols, years of daily bars.
+NULLS = [("walk", 4, 4), ("garch", 4, 4)]
+PLANTED = [("rule", 8, 5), ("rebound", 8, 5)]
+# A warm-up, and sessions enough for the years.
+BARS_BEFORE, BARS_A_YEAR = 340, 262
+
+
+def judged(host, plugins, kind, n_symbols, years, seed):
+    """A job's result on a panel that is made for it."""
+    symbols = [f"S{idx}" for idx in range(n_symbols)]
+    job = {"build_id": f"{kind}-{seed}", "symbols": symbols, "timeframe": "1d", "design": {**DESIGN, "years": years}}
+    with tempfile.TemporaryDirectory() as folder:
+        bars, file = os.path.join(folder, "bars"), os.path.join(folder, "job.json")
+        made = [host, "bars", "synth", kind, "--out", bars, "--symbols", ",".join(symbols), "--seed", str(seed),
+                "--length", str(BARS_BEFORE + years * BARS_A_YEAR)]
+        with open(file, "w") as out:
+            json.dump(job, out)
+        environment = {**os.environ, "ARTIFACTS_DIR": os.path.join(folder, "artifacts")}
+        quiet = dict(stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder, env=environment)
+        trained = [host, "--plugins", plugins, "--bars", bars, "train", file, "--json"]
+        for command in (made, trained):
+            done = subprocess.run(command, **quiet)
+            if done.returncode != 0:
+                sys.exit(f"{command} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return json.loads(done.stdout)
+
+
+def row(kind, n_symbols, years, results):
+    """One line of the table."""
+    verdicts = Counter(result["verdict"]["verdict"] for result in results)
+    known = lambda figures: sorted(value for value in figures if value is not None)
+    test = [result["strategy_optimization"]["test"]["honesty"] for result in results]
+    psr = known(figures["probabilistic_sharpe"] for figures in test)
+    pbo = known(result["strategy_optimization"]["development"]["honesty"]["pbo"] for result in results)
+    ranks = [result["canaries"]["label_shifts"]["rank"] for result in results]
+    middle = lambda values: f"{values[len(values) // 2]:.2f}" if values else "–"
+    return (f"| `{kind}`, {n_symbols} symbols × {years} years | {len(results)} | {verdicts['edge']} | "
+            f"{verdicts['inconclusive']} | {verdicts['no_edge']} | {middle(psr)} | {middle(pbo)} | "
+            f"{sum(rank == 1 for rank in ranks)} |")
+
+
+def main():
+    host, plugins, docs = sys.argv[1:4]
+    n_null = int(sys.argv[4]) if len(sys.argv) > 4 else 100
+    n_planted = int(sys.argv[5]) if len(sys.argv) > 5 else 10
+    lines = ["| panels | n | `edge` | `inconclusive` | `no_edge` | median probabilistic Sharpe | median PBO | "
+             "real labels before all shifted |", "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    for kinds, n_panels in ((NULLS, n_null // len(NULLS)), (PLANTED, n_planted)):
+        for kind, n_symbols, years in kinds:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                one = lambda seed: judged(host, plugins, kind, n_symbols, years, seed)
+                results = list(pool.map(one, range(1, n_panels + 1)))
+            lines.append(row(kind, n_symbols, years, results))
+            print(lines[-1], flush=True)
+    between_markers(os.path.join(docs, "benchmarks.md"), "verdicts", "\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

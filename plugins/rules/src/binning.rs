@@ -1,0 +1,115 @@
+//! Columns in deciles of the training rows, with edges that a person can read.
+//!
+//! In: a table and the rows to learn from. Out: [`Deciles`]. Columns for rules only are levels, which mean nothing across
+//! symbols or years, or say what another column says; neither is mined. A column with a hole on a training row is left
+//! out, and so is one with a single value.
+
+use oculus_plugin_api::prelude::*;
+
+use crate::row_set::RowSet;
+
+/// Share of the rows that may change sides where an edge is rounded.
+const MOVED_SHARE: f64 = 0.003;
+
+/// Which side of an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The edge and below.
+    AtMost,
+    /// Above the edge.
+    Above,
+}
+
+/// One side of one edge of one column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Split {
+    /// Place among the columns of [`Deciles`].
+    pub column_idx: usize,
+    /// Which side.
+    pub side: Side,
+    /// Place among the edges of the column.
+    pub edge_idx: usize,
+}
+
+/// A column in deciles.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// Place in the table.
+    pub feature_idx: usize,
+    /// Ascending and distinct, at most nine.
+    pub edges: Vec<f32>,
+    /// Of each training row, the number of edges below its value.
+    pub bins: Vec<u8>,
+}
+
+/// The columns that can be mined.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deciles(pub Vec<Column>);
+
+impl Deciles {
+    /// Bins every column for models by the training rows alone.
+    ///
+    /// # Errors
+    /// [`code::DATA`](oculus_plugin_api::code::DATA) where no column can be mined; cancellation.
+    pub fn new(table: &Table<'_>, train_rows: &[u32], ctx: &Ctx<'_, '_>) -> Result<Self> {
+        let mut columns = Vec::new();
+        for feature_idx in table.model_features() {
+            ctx.check()?;
+            let values = table.column(feature_idx);
+            columns.extend(bin(feature_idx, train_rows.iter().map(|&row| values[row as usize]).collect()));
+        }
+        if columns.is_empty() {
+            let n_features = table.n_features();
+            return Err(PluginError::data(format!(
+                "none of the {n_features} features is for models and has two finite values on the training rows"
+            )));
+        }
+        Ok(Self(columns))
+    }
+
+    /// The training rows on one side.
+    pub fn rows(&self, split: Split) -> RowSet {
+        let bins = &self.0[split.column_idx].bins;
+        let is_at_most = |place: usize| usize::from(bins[place]) <= split.edge_idx;
+        RowSet::of(bins.len(), |place| is_at_most(place) == (split.side == Side::AtMost))
+    }
+
+    /// The side in words that a host understands.
+    pub fn condition(&self, split: Split, table: &Table<'_>) -> Condition {
+        let column = &self.0[split.column_idx];
+        let operator = match split.side {
+            Side::AtMost => Operator::AtMost,
+            Side::Above => Operator::Above,
+        };
+        let threshold = column.edges[split.edge_idx];
+        Condition { feature: table.name(column.feature_idx).to_owned(), operator, threshold: as_written(threshold) }
+    }
+}
+
+/// The shortest decimal number that is this one as `f32`.
+fn as_written(threshold: f32) -> f64 {
+    threshold.to_string().parse().unwrap_or(f64::from(threshold))
+}
+
+fn bin(feature_idx: usize, values: Vec<f32>) -> Option<Column> {
+    if values.iter().any(|value| !value.is_finite()) {
+        return None;
+    }
+    let mut sorted = values.clone();
+    sorted.sort_unstable_by(f32::total_cmp);
+    let (least, most) = (*sorted.first()?, *sorted.last()?);
+    let mut edges: Vec<f32> = (1..10).map(|tenth| rounded(sorted[sorted.len() * tenth / 10], &sorted)).collect();
+    edges.dedup();
+    // With the largest value for an edge, nothing is above it.
+    edges.retain(|&edge| least <= edge && edge < most);
+    let bins = values.iter().map(|value| edges.partition_point(|edge| edge < value) as u8).collect();
+    (!edges.is_empty()).then_some(Column { feature_idx, edges, bins })
+}
+
+/// The edge with as few digits as keep all but a small share of the rows on their side.
+fn rounded(edge: f32, sorted: &[f32]) -> f32 {
+    let n_at_most = |edge: f32| sorted.partition_point(|&value| value <= edge);
+    let (exact, n_movable) = (n_at_most(edge), (MOVED_SHARE * sorted.len() as f64) as usize);
+    let with_digits = |n_digits: usize| format!("{:.*e}", n_digits - 1, edge).parse().unwrap_or(edge);
+    (2..9).map(with_digits).find(|&short| n_at_most(short).abs_diff(exact) <= n_movable).unwrap_or(edge)
+}

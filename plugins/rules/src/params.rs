@@ -1,0 +1,79 @@
+//! What can be set.
+
+use oculus_plugin_api::prelude::*;
+
+/// Who the extractor is and what it takes.
+pub fn manifest() -> Manifest {
+    Manifest::new("rules", env!("CARGO_PKG_VERSION"))
+        .named(["RuleExtractor"])
+        .role(Role::Rules)
+        .prefixed("rules_")
+        .param(Param::int("max_rules", 20).range(1, 100).help("rules at most"))
+        .param(Param::int("n_subsamples", 20).range(2, 200).help("parts of the training time that trees are grown on"))
+        .param(Param::int("n_trees", 4).range(1, 20).help("trees a part and target, which share out the columns"))
+        .param(
+            Param::float("min_support", 0.03).range(0.005, 0.5).help("share of the rows that a rule holds on at least"),
+        )
+        .param(
+            Param::float("max_support", 0.5).range(0.05, 0.95).help("share of the rows that a rule holds on at most"),
+        )
+        .param(Param::int("min_occasions", 10).range(1, 1000).help("occasions, a label's memory apart, at least"))
+        .param(
+            Param::float("min_frequency", 0.2)
+                .range(0.0, 1.0)
+                .help("share of the parts that a rule comes up in at least"),
+        )
+}
+
+/// The parameters of one call, each in its own type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipe {
+    /// Rules at most.
+    pub max_rules: usize,
+    /// Parts of the training time.
+    pub n_subsamples: usize,
+    /// Trees a part and target.
+    pub n_trees: usize,
+    /// Share of the rows that a rule holds on at least.
+    pub min_support: f64,
+    /// Share of the rows that a rule holds on at most.
+    pub max_support: f64,
+    /// Occasions at least.
+    pub min_occasions: usize,
+    /// Share of the parts that a rule comes up in at least.
+    pub min_frequency: f64,
+}
+
+impl Recipe {
+    /// Reads parameters of the [`manifest`].
+    ///
+    /// # Errors
+    /// [`code::PARAMS`](oculus_plugin_api::code::PARAMS) where no support lies between the least and the most.
+    pub fn new(params: &Params) -> Result<Self> {
+        let (min_support, max_support) = (params.float("min_support")?, params.float("max_support")?);
+        if min_support >= max_support {
+            return Err(PluginError::params(format!(
+                "min_support {min_support} needs to be below max_support {max_support}"
+            )));
+        }
+        Ok(Self {
+            max_rules: params.count("max_rules")?,
+            n_subsamples: params.count("n_subsamples")?,
+            n_trees: params.count("n_trees")?,
+            min_support,
+            max_support,
+            min_occasions: params.count("min_occasions")?,
+            min_frequency: params.float("min_frequency")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_can_work_with_the_manifest() {
+        assert_eq!(manifest().check(), Ok(()));
+    }
+}
