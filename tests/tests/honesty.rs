@@ -146,7 +146,10 @@ fn mutated_test_bars_leave_everything_that_was_learnt_unchanged() {
     assert_ne!(mutated["strategy_optimization"]["test"], original["strategy_optimization"]["test"]);
     let rules = &original["extracted_rules"];
     for mined in [&rules["entry_rules"], &rules["exit_rules"], &rules["rule_sets"]] {
-        assert!(mined.as_array().unwrap().iter().any(|rule| rule["in_sample"].is_object()), "nothing was mined: {mined}");
+        assert!(
+            mined.as_array().unwrap().iter().any(|rule| rule["in_sample"].is_object()),
+            "nothing was mined: {mined}"
+        );
     }
     assert!(original["strategy_optimization"]["parameters"].is_object());
     assert_eq!(learnt(mutated).to_string(), learnt(original).to_string());

@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::cargo::{built, cargo};
-use crate::{plugins, setup};
 use crate::shell::{root, run};
+use crate::{plugins, setup};
 
 /// What the benchmarks compare with, pinned.
 const PACKAGES: [&str; 3] = ["TA-Lib==0.8.2", "numpy==2.4.6", "pandas==3.1.1"];

@@ -108,8 +108,8 @@ fn a_shift_moves_every_symbol_by_the_same_dates_and_no_other_row() {
             assert_eq!(moved[row as usize], label.value[of_symbol[(idx + 30) % n_dates] as usize]);
         }
     }
-    let outside = (0..table.n_rows() as u32).filter(|row| rows.binary_search(row).is_err());
-    assert!(outside.into_iter().all(|row| moved[row as usize].is_nan()));
+    let mut outside = (0..table.n_rows() as u32).filter(|row| rows.binary_search(row).is_err());
+    assert!(outside.all(|row| moved[row as usize].is_nan()));
 }
 
 #[test]
