@@ -1,16 +1,19 @@
 //! What stays of a job: its models, with all that is needed to use them, in a folder of the attempt's own.
 //!
-//! In: what the pipeline made. Out: `ARTIFACTS_DIR/<job>/<attempt>/` with `models/`, `predictions.csv`, `report.json` and
-//! `artifact.json`, the last one to be written. Invariants: nothing is ever overwritten; a folder without `artifact.json`
-//! is no artifact; no job's id leads out of the folder.
+//! In: what the pipeline made. Out: `ARTIFACTS_DIR/<job>/<attempt>/` with `models/`, `predictions.csv`, the strategy's
+//! `equity.parquet`, `equity.svg` and `trades.parquet`, `report.json` and `artifact.json`, the last one to be written.
+//! Invariants: nothing is ever overwritten; a folder without `artifact.json` is no artifact; no job's id leads out of the
+//! folder.
 
 mod attempt;
 mod collect;
+mod course;
 mod description;
 mod error;
 mod history;
 mod kept;
 mod names;
+mod picture;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -18,6 +21,7 @@ mod tests;
 pub use self::{
     attempt::Attempt,
     collect::{Contents, collect},
+    course::CourseFiles,
     description::{Artifact, BarsUsed, Column, LabelUsed, SavedModel, Series, Trained},
     error::ArtifactError,
     history::{History, history},

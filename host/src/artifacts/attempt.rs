@@ -5,10 +5,11 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use polars::prelude::PolarsResult;
 use serde::Serialize;
 
 use super::collect::Contents;
-use super::description::{Artifact, DESCRIPTION, FORMAT_VERSION, PREDICTIONS, REPORT};
+use super::description::{Artifact, DESCRIPTION, EQUITY, FORMAT_VERSION, PICTURE, PREDICTIONS, REPORT, TRADES};
 use super::error::ArtifactError;
 use super::names;
 use super::store::Store;
@@ -87,9 +88,18 @@ impl Attempt {
             store.write(&model.file, bytes.clone())?;
         }
         store.write(PREDICTIONS, contents.predictions.clone())?;
+        if let Some(course) = &contents.course {
+            store.write(EQUITY, parquet(&store, EQUITY, course.equity())?)?;
+            store.write(TRADES, parquet(&store, TRADES, course.trades())?)?;
+            store.write(PICTURE, course.picture())?;
+        }
         store.write(REPORT, json(&store, REPORT, report)?)?;
         store.write(DESCRIPTION, json(&store, DESCRIPTION, described)?)
     }
+}
+
+fn parquet(store: &Store, name: &str, bytes: PolarsResult<Vec<u8>>) -> Result<Vec<u8>, ArtifactError> {
+    bytes.map_err(|source| ArtifactError::Parquet { path: store.path(name), source })
 }
 
 fn json(store: &Store, name: &str, value: &impl Serialize) -> Result<Vec<u8>, ArtifactError> {

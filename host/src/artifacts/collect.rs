@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::course::CourseFiles;
 use super::description::{BarsUsed, Column, LabelUsed, SavedModel, Series, Trained};
 use crate::hash::sha256_hex;
 use crate::job::request::Timeframe;
@@ -21,6 +22,8 @@ pub struct Contents {
     pub bytes: Vec<Vec<u8>>,
     /// The winner's scores, CSV.
     pub predictions: String,
+    /// What the chosen strategy did; `None` where none was chosen.
+    pub course: Option<CourseFiles>,
 }
 
 /// Gathers what is kept of a job.
@@ -49,7 +52,8 @@ pub fn collect(inputs: &Inputs<'_>, label: &Label, test_rows: &[u32]) -> Content
             benchmarks: market.benchmarks.iter().filter_map(|bars| series(bars, market.timeframe)).collect(),
         },
     };
-    Contents { trained, bytes, predictions: predictions(inputs, label, test_rows) }
+    let course = CourseFiles::of(&inputs.optimized.course, market);
+    Contents { trained, bytes, predictions: predictions(inputs, label, test_rows), course }
 }
 
 fn describe(inputs: &Inputs<'_>, model: &FinalModel) -> SavedModel {

@@ -12,6 +12,12 @@ pub const FORMAT_VERSION: u32 = 1;
 pub const DESCRIPTION: &str = "artifact.json";
 /// The winner's scores.
 pub const PREDICTIONS: &str = "predictions.csv";
+/// The chosen strategy's worth by date.
+pub const EQUITY: &str = "equity.parquet";
+/// The same as a picture.
+pub const PICTURE: &str = "equity.svg";
+/// The chosen strategy's round trips.
+pub const TRADES: &str = "trades.parquet";
 /// The job's result object.
 pub const REPORT: &str = "report.json";
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use polars::prelude::PolarsError;
+
 use super::description::{DESCRIPTION, FORMAT_VERSION};
 
 /// What was found, what was needed, what to do.
@@ -35,6 +37,14 @@ pub enum ArtifactError {
         path: PathBuf,
         /// What is wrong.
         source: serde_json::Error,
+    },
+    /// Something cannot be written as Parquet.
+    #[error("`{path}` cannot be written as Parquet")]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: PolarsError,
     },
     /// Written by a later version of this program.
     #[error("`{path}` has format {found}, this version reads up to {FORMAT_VERSION}: update oculus-host")]

@@ -2,14 +2,21 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
+use std::io::Cursor;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path};
 
+use polars::prelude::{DataFrame, ParquetReader, SerReader};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::job::channel::ArtifactsPlace;
+use crate::job::request::Timeframe;
+use crate::pipeline::bars::{Bars, Market};
+use crate::pipeline::splits::Span;
+use crate::pipeline::strategy::backtest::{ExitReason, RoundTrip};
+use crate::pipeline::strategy::{Course, EquityPoint, Trade};
 
 proptest! {
     #[test]
@@ -97,4 +104,94 @@ fn what_is_read_is_what_was_written_or_an_error() {
     assert!(matches!(Kept::open(&folder), Err(ArtifactError::Newer { found: 2, .. })));
     fs::write(folder.join("artifact.json"), "{").unwrap();
     assert!(matches!(Kept::open(&folder), Err(ArtifactError::Json { .. })));
+}
+
+/// Three bars from 2024-01-01 on, and a round trip of each set in another symbol.
+fn course(timeframe: Timeframe) -> CourseFiles {
+    let bars = |symbol: &str| Bars {
+        symbol: symbol.to_owned(),
+        time: (0..3).map(|bar| (19_723 + bar) * 86_400).collect(),
+        ..Bars::default()
+    };
+    let market = Market {
+        bars: vec![bars("AAA"), bars("BBB")],
+        benchmarks: Vec::new(),
+        timeframe,
+        span: Span::default(),
+        warm_up_bars: 0,
+        warnings: Vec::new(),
+        sha256: String::new(),
+    };
+    let trade = |symbol_idx, entry_bar, reason| {
+        let (entry_price, exit_price, gain) = (100.0, 110.0, 0.0989);
+        let trip = RoundTrip { entry_bar, exit_bar: entry_bar + 1, entry_price, exit_price, reason, gain };
+        Trade { symbol_idx, trip }
+    };
+    let point =
+        |day, is_test| EquityPoint { day, is_test, strategy: 1.1, buy_and_hold: 1.0, always_in: 0.9, exposure: 0.5 };
+    let course = Course {
+        equity: vec![point(19_723, false), point(19_724, true), point(19_725, true)],
+        development_trades: vec![trade(1, 0, ExitReason::Target)],
+        test_trades: vec![trade(0, 1, ExitReason::End)],
+    };
+    CourseFiles::of(&course, &market).unwrap()
+}
+
+fn read(bytes: Vec<u8>) -> DataFrame {
+    ParquetReader::new(Cursor::new(bytes)).finish().unwrap()
+}
+
+fn texts(frame: &DataFrame, column: &str) -> Vec<String> {
+    let column = frame.column(column).unwrap();
+    (0..frame.height()).map(|row| column.get(row).unwrap().to_string().replace('"', "")).collect()
+}
+
+#[test]
+fn a_course_is_read_back_with_its_symbols_and_dates() {
+    let course = course(Timeframe::Day1);
+    let trades = read(course.trades().unwrap());
+    for (column, expected) in [
+        ("set", ["validation", "test"]),
+        ("symbol", ["BBB", "AAA"]),
+        ("entry_date", ["2024-01-01", "2024-01-02"]),
+        ("exit_date", ["2024-01-02", "2024-01-03"]),
+        ("reason", ["target", "end"]),
+        ("exit_price", ["110.0", "110.0"]),
+        ("gain_pct", ["9.89", "9.89"]),
+    ] {
+        assert_eq!(texts(&trades, column), expected, "{column}");
+    }
+    let equity = read(course.equity().unwrap());
+    assert_eq!(texts(&equity, "date"), ["2024-01-01", "2024-01-02", "2024-01-03"]);
+    assert_eq!(texts(&equity, "set"), ["validation", "test", "test"]);
+    for (column, worth) in [("strategy", "1.1"), ("buy_and_hold", "1.0"), ("always_in", "0.9"), ("exposure", "0.5")] {
+        assert_eq!(texts(&equity, column), [worth; 3]);
+    }
+    let intraday = read(self::course(Timeframe::Hour1).trades().unwrap());
+    assert_eq!(texts(&intraday, "entry_timestamp"), [19_723, 19_724].map(|day| (day * 86_400).to_string()));
+}
+
+#[test]
+fn the_picture_of_a_course_has_a_line_of_each_part_and_says_where_the_test_begins() {
+    let picture = course(Timeframe::Day1).picture();
+    assert!(picture.starts_with("<svg") && picture.ends_with("</svg>\n"));
+    assert_eq!(picture.matches("<polyline").count(), 6, "three lines of two parts");
+    for text in [">strategy<", ">market at equal exposure<", ">always in<", ">test<", ">2024-01-01<"] {
+        assert_eq!(picture.matches(text).count(), 1, "{text}");
+    }
+    assert!(!picture.contains("NaN") && !picture.contains("inf"));
+}
+
+#[test]
+fn where_no_strategy_was_chosen_there_is_no_course() {
+    let market = Market {
+        bars: Vec::new(),
+        benchmarks: Vec::new(),
+        timeframe: Timeframe::Day1,
+        span: Span::default(),
+        warm_up_bars: 0,
+        warnings: Vec::new(),
+        sha256: String::new(),
+    };
+    assert!(CourseFiles::of(&Course::default(), &market).is_none());
 }

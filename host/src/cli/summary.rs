@@ -1,5 +1,7 @@
 //! A result for people: tables and bars of text instead of JSON.
 
+mod strategy;
+
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -40,6 +42,7 @@ pub fn of(result: &Value) -> String {
         families(&result["models"]),
         features(&result["extracted_rules"]["top_features"]),
         rules(&result["extracted_rules"]["suggested_rules"]),
+        strategy::strategy(result),
         warnings(&result["warnings"]),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")

@@ -144,10 +144,8 @@ pub fn optimize(inputs: &Inputs<'_>) -> Optimized {
     let verdict = honesty::verdict(&honesty, &test_honesty, after.trades.len());
     let report = StrategyReport {
         parameters: Some(report::parameters(&candidate, gate, inputs)),
-        development: Some(development.period(&before)),
-        test: Some(test.period(&after)),
-        honesty: Some(honesty),
-        test_honesty: Some(test_honesty),
+        development: Some(development.period(&before, honesty)),
+        test: Some(test.period(&after, test_honesty)),
         ..report
     };
     let equity = [development.equity(&before, false), test.equity(&after, true)].concat();
@@ -184,7 +182,7 @@ fn nothing_chosen(mut report: StrategyReport) -> Optimized {
         }
         (_, n_eligible) => format!("the excess returns of {n_eligible} strategies never differ from date to date"),
     };
-    for name in ["parameters", "development", "test", "honesty", "test_honesty"] {
+    for name in ["parameters", "development", "test"] {
         report.reasons.value::<()>(name, Err(Undefined::because(reason.clone())));
     }
     Optimized { report, verdict: Verdict { verdict: Call::Inconclusive, reason }, course: Course::default() }

@@ -32,7 +32,7 @@ pub struct Performance {
     #[serde(flatten)]
     pub figures: Figures,
     /// Round trips.
-    pub trades: usize,
+    pub n_trades: usize,
     /// Share of them that gained after costs.
     pub hit_rate: Option<Finite>,
     /// Mean gain of a round trip after costs, in percent.
@@ -75,7 +75,7 @@ pub(super) fn performance(held: &Held, n_symbols: usize, dates_a_year: f64) -> P
     let years = held.returns.len() as f64 / dates_a_year;
     let turnover = 2.0 * n_trades as f64 / n_symbols.max(1) as f64 / years;
     Performance {
-        trades: n_trades,
+        n_trades,
         hit_rate: reasons.figure("hit_rate", mean(n_hits as f64)),
         mean_trade_pct: reasons.figure("mean_trade_pct", mean(100.0 * gains)),
         exposure: reasons.figure("exposure", Ok(held.mean_exposure())),

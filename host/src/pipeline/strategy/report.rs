@@ -7,13 +7,10 @@ use super::{
     Inputs,
     candidate::{Candidate, RuleCount, Source},
     honesty::{DevelopmentHonesty, TestHonesty},
-    part::Part,
-    performance::{self, Figures, Performance},
-    portfolio::Held,
+    performance::{Figures, Performance},
     stretch::Attempt,
 };
 use crate::pipeline::{
-    date::iso_date,
     features::FeatureTable,
     metrics::{Finite, Reasons, Undefined},
     rules::{Clause, Conjunction, Lists, RuleBook, Sides},
@@ -34,13 +31,9 @@ pub struct StrategyReport {
     /// The chosen strategy.
     pub parameters: Option<Parameters>,
     /// What it did on the dates that it was chosen on.
-    pub development: Option<Period>,
+    pub development: Option<Period<DevelopmentHonesty>>,
     /// What it did on the untouched test period.
-    pub test: Option<Period>,
-    /// How far the development period can be trusted.
-    pub honesty: Option<DevelopmentHonesty>,
-    /// How far the test can be trusted.
-    pub test_honesty: Option<TestHonesty>,
+    pub test: Option<Period<TestHonesty>>,
     /// All strategies tried, in order.
     pub candidates: Vec<CandidateRow>,
     /// Why figures are null.
@@ -98,7 +91,7 @@ pub struct Condition {
 
 /// What the chosen strategy did in a period, and what to compare it with.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Period {
+pub struct Period<H> {
     /// First date.
     pub from: String,
     /// Last date.
@@ -111,6 +104,8 @@ pub struct Period {
     pub buy_and_hold: Figures,
     /// All symbols bought at the first open and sold at the last close.
     pub always_in: Figures,
+    /// How far these figures can be trusted.
+    pub honesty: H,
 }
 
 /// A strategy that was tried.
@@ -119,7 +114,7 @@ pub struct CandidateRow {
     /// What it does, in short.
     pub strategy: String,
     /// Round trips in the development period.
-    pub trades: usize,
+    pub n_trades: usize,
     /// Annualised Sharpe ratio there of the excess over holding the market at equal exposure.
     pub excess_sharpe: Option<Finite>,
     /// Why it is null.
@@ -137,8 +132,6 @@ pub(super) fn of_attempts(cost_bps: f64, tried: &[Attempt]) -> StrategyReport {
         parameters: None,
         development: None,
         test: None,
-        honesty: None,
-        test_honesty: None,
         candidates: tried.iter().map(row).collect(),
         reasons,
     }
@@ -148,7 +141,7 @@ fn row(attempt: &Attempt) -> CandidateRow {
     let sharpe = attempt.excess_sharpe.as_ref();
     CandidateRow {
         strategy: in_short(&attempt.candidate),
-        trades: attempt.n_trades,
+        n_trades: attempt.n_trades,
         excess_sharpe: sharpe.ok().copied().and_then(Finite::of),
         reason: sharpe.err().map(Undefined::to_string),
     }
@@ -205,21 +198,6 @@ fn condition(clause: &Clause, table: &FeatureTable) -> Condition {
 /// The decimal number that a person would write for it: 34.6, not 34.599998474121094.
 fn as_written(value: f32) -> f64 {
     value.to_string().parse().unwrap_or_else(|_| f64::from(value))
-}
-
-/// What a strategy did in a part, beside what else could have been done there.
-///
-/// * `beside`: returns of the market at equal exposure, and of being in it all the time.
-pub(super) fn period(part: &Part<'_>, held: &Held, beside: [&[f64]; 2], dates_a_year: f64) -> Period {
-    let date = |day: Option<&i32>| day.map_or_else(|| "none".to_owned(), |&day| iso_date(day));
-    Period {
-        from: date(part.dates.first()),
-        to: date(part.dates.last()),
-        n_dates: part.n_dates(),
-        performance: performance::performance(held, part.symbols.len(), dates_a_year),
-        buy_and_hold: performance::figures(beside[0], dates_a_year),
-        always_in: performance::figures(beside[1], dates_a_year),
-    }
 }
 
 /// What a strategy does, in short.

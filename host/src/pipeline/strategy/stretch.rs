@@ -10,14 +10,15 @@ use super::{
     backtest::Orders,
     candidate::Candidate,
     part::Part,
-    performance::equity,
+    performance::{self, equity},
     portfolio::{self, Held},
-    report::{self, Period},
+    report::Period,
     signals::{Evidence, Mined},
 };
 use crate::{
     job::request::Timeframe,
     pipeline::{
+        date::iso_date,
         labels::Label,
         metrics::{Undefined, sharpe_ratio},
         splits::Partition,
@@ -134,9 +135,18 @@ impl<'a> Stretch<'a> {
     }
 
     /// What a strategy did, for the result.
-    pub(super) fn period(&self, held: &Held) -> Period {
-        let always_in = portfolio::always_in(&self.part, self.cost);
-        report::period(&self.part, held, [&held.matched(&self.market), &always_in], self.dates_a_year)
+    pub(super) fn period<H>(&self, held: &Held, honesty: H) -> Period<H> {
+        let date = |day: Option<&i32>| day.map_or_else(|| "none".to_owned(), |&day| iso_date(day));
+        let figures = |returns: &[f64]| performance::figures(returns, self.dates_a_year);
+        Period {
+            from: date(self.part.dates.first()),
+            to: date(self.part.dates.last()),
+            n_dates: self.part.n_dates(),
+            performance: performance::performance(held, self.part.symbols.len(), self.dates_a_year),
+            buy_and_hold: figures(&held.matched(&self.market)),
+            always_in: figures(&portfolio::always_in(&self.part, self.cost)),
+            honesty,
+        }
     }
 
     /// What a strategy did, date by date.

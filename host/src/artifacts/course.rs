@@ -1,0 +1,123 @@
+//! The chosen strategy's course as files: its worth by date, its round trips, and a picture.
+//!
+//! In: the course, bars. Out: bytes of Parquet and SVG, a function of the job alone. `set` is `validation` or `test`, as in
+//! `predictions.csv`.
+
+use polars::prelude::{Column, DataFrame, DataType, NamedFrom, ParquetWriter, PolarsResult, Series};
+
+use super::picture;
+use crate::job::request::Timeframe;
+use crate::pipeline::bars::{Market, time_column};
+use crate::pipeline::strategy::{Course, EquityPoint, Trade};
+use crate::synth::files::time_series;
+
+/// The chosen strategy's course.
+#[derive(Clone, Debug)]
+pub struct CourseFiles {
+    timeframe: Timeframe,
+    equity: Vec<EquityPoint>,
+    /// By set, then entry.
+    trades: Vec<NamedTrade>,
+}
+
+/// A round trip with its symbol and times.
+#[derive(Clone, Debug)]
+struct NamedTrade {
+    set: &'static str,
+    symbol: String,
+    /// Start of the bar at whose open it began, seconds since 1970-01-01 UTC.
+    entry_time: i64,
+    /// Start of the bar in which it ended.
+    exit_time: i64,
+    trade: Trade,
+}
+
+impl CourseFiles {
+    /// The files of a course; `None` where no strategy was chosen.
+    pub fn of(course: &Course, market: &Market) -> Option<Self> {
+        let named = |(set, trade): (&'static str, &Trade)| {
+            let bars = &market.bars[trade.symbol_idx];
+            NamedTrade {
+                set,
+                symbol: bars.symbol.clone(),
+                entry_time: bars.time[trade.trip.entry_bar],
+                exit_time: bars.time[trade.trip.exit_bar],
+                trade: *trade,
+            }
+        };
+        let before = course.development_trades.iter().map(|trade| (set(false), trade));
+        let after = course.test_trades.iter().map(|trade| (set(true), trade));
+        let mut trades: Vec<NamedTrade> = before.chain(after).map(named).collect();
+        // The test is the later one, so time alone keeps the sets apart; of one time symbols stay in the job's order.
+        trades.sort_by_key(|trade| trade.entry_time);
+        let files = Self { timeframe: market.timeframe, equity: course.equity.clone(), trades };
+        (!files.equity.is_empty()).then_some(files)
+    }
+
+    /// Worth of the strategy and of what it is compared with at the end of each date, Parquet.
+    ///
+    /// # Errors
+    /// The writer's own.
+    pub fn equity(&self) -> PolarsResult<Vec<u8>> {
+        let days: Vec<i32> = self.equity.iter().map(|point| point.day).collect();
+        let sets: Vec<&str> = self.equity.iter().map(|point| set(point.is_test)).collect();
+        let column = |name: &str, of: fn(&EquityPoint) -> f64| {
+            Column::from(Series::new(name.into(), self.equity.iter().map(of).collect::<Vec<f64>>()))
+        };
+        let columns = vec![
+            Column::from(Series::new("date".into(), days).cast(&DataType::Date)?),
+            Column::from(Series::new("set".into(), sets)),
+            column("strategy", |point| point.strategy),
+            column("buy_and_hold", |point| point.buy_and_hold),
+            column("always_in", |point| point.always_in),
+            column("exposure", |point| point.exposure),
+        ];
+        parquet(DataFrame::new(self.equity.len(), columns)?)
+    }
+
+    /// Round trips, Parquet; `entry_date` and `exit_date`, or the start of the bar as `entry_timestamp` and
+    /// `exit_timestamp` for intraday bars.
+    ///
+    /// # Errors
+    /// The writer's own.
+    pub fn trades(&self) -> PolarsResult<Vec<u8>> {
+        let texts = |name: &str, of: fn(&NamedTrade) -> &str| {
+            Column::from(Series::new(name.into(), self.trades.iter().map(of).collect::<Vec<&str>>()))
+        };
+        let numbers = |name: &str, of: fn(&NamedTrade) -> f64| {
+            Column::from(Series::new(name.into(), self.trades.iter().map(of).collect::<Vec<f64>>()))
+        };
+        let columns = vec![
+            texts("set", |trade| trade.set),
+            texts("symbol", |trade| &trade.symbol),
+            self.times("entry", |trade| trade.entry_time)?,
+            self.times("exit", |trade| trade.exit_time)?,
+            numbers("entry_price", |trade| trade.trade.trip.entry_price),
+            numbers("exit_price", |trade| trade.trade.trip.exit_price),
+            texts("reason", |trade| trade.trade.trip.reason.word()),
+            numbers("gain_pct", |trade| 100.0 * trade.trade.trip.gain),
+        ];
+        parquet(DataFrame::new(self.trades.len(), columns)?)
+    }
+
+    /// The worths as a picture, SVG.
+    pub fn picture(&self) -> String {
+        picture::draw(&self.equity)
+    }
+
+    fn times(&self, end: &str, of: fn(&NamedTrade) -> i64) -> PolarsResult<Column> {
+        let times: Vec<i64> = self.trades.iter().map(of).collect();
+        let name = format!("{end}_{}", time_column(self.timeframe));
+        Ok(Column::from(time_series(&times, self.timeframe)?.with_name(name.into())))
+    }
+}
+
+fn set(is_test: bool) -> &'static str {
+    if is_test { "test" } else { "validation" }
+}
+
+fn parquet(mut frame: DataFrame) -> PolarsResult<Vec<u8>> {
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes).finish(&mut frame)?;
+    Ok(bytes)
+}

@@ -1,0 +1,124 @@
+//! The strategy for people: the verdict first, then what to do, then what it brought on the test.
+
+use serde_json::Value;
+
+use super::{number, table, text};
+
+/// Rules shown of a side.
+const SHOWN_RULES: usize = 4;
+
+/// The paragraph of a result; empty where it has no verdict.
+pub(super) fn strategy(result: &Value) -> String {
+    let verdict = &result["verdict"];
+    if verdict.is_null() {
+        return String::new();
+    }
+    let said = format!("verdict: {} · {}", text(&verdict["verdict"]).replace('_', " "), text(&verdict["reason"]));
+    let report = &result["strategy_optimization"];
+    if report["parameters"].is_null() {
+        return said;
+    }
+    format!("{said}\n{}\n{}", in_words(report), figures(&report["test"]))
+}
+
+fn in_words(report: &Value) -> String {
+    let parameters = &report["parameters"];
+    let n_candidates = number(&report["n_candidates"], 0);
+    let mut table = table(["the strategy chosen of", &n_candidates]);
+    let gate = parameters["probability_share"].as_f64().map(|share| {
+        let threshold = number(&parameters["probability_threshold"], 2);
+        format!("the model's score is among the highest {:.0} % ({threshold} deviations)", 100.0 * share)
+    });
+    let entries = [counted(parameters, "entry"), gate];
+    let exits = [
+        counted(parameters, "exit"),
+        Some(format!("{} bars after its entry", number(&parameters["holding_bars"], 0))),
+        parameters["stop_pct"].as_f64().map(|pct| format!("{pct} % below its entry")),
+        parameters["target_pct"].as_f64().map(|pct| format!("{pct} % above its entry")),
+    ];
+    table.add_row(["buy where".to_owned(), entries.into_iter().flatten().collect::<Vec<_>>().join("\nand ")]);
+    table.add_row(["sell where".to_owned(), exits.into_iter().flatten().collect::<Vec<_>>().join("\nor ")]);
+    table.to_string()
+}
+
+/// `2 of 5 stable rules hold: …`; `None` where no rules are counted.
+fn counted(parameters: &Value, side: &str) -> Option<String> {
+    let threshold = parameters[format!("{side}_score_threshold")].as_u64()?;
+    let followed = &parameters[format!("{side}_rules")];
+    let rules = followed["rules"].as_array()?;
+    let condition = |condition: &Value| {
+        format!("{} {} {}", text(&condition["feature"]), text(&condition["operator"]), condition["threshold"])
+    };
+    let rule = |rule: &Value| rule.as_array().into_iter().flatten().map(condition).collect::<Vec<_>>().join(" and ");
+    let shown: Vec<String> = rules.iter().take(SHOWN_RULES).map(rule).collect();
+    let more = if rules.len() > SHOWN_RULES { "; …" } else { "" };
+    let source = match followed["source"].as_str() {
+        Some("job") => "of the job's own",
+        Some("high_lift") => "high-lift",
+        _ => "stable",
+    };
+    Some(format!("{threshold} of {} {source} rules hold: {}{more}", rules.len(), shown.join("; ")))
+}
+
+fn figures(test: &Value) -> String {
+    let period = format!("{} to {}, after costs", text(&test["from"]), text(&test["to"]));
+    let mut table = table([period.as_str(), "strategy", "market at equal exposure", "always in"]);
+    for (name, field, decimals) in [
+        ("return %", "total_return_pct", 1),
+        ("return % a year", "annual_return_pct", 1),
+        ("Sharpe ratio", "sharpe", 2),
+        ("Sortino ratio", "sortino", 2),
+        ("largest fall %", "max_drawdown_pct", 1),
+    ] {
+        let of = |what: &str| number(&test[what][field], decimals);
+        table.add_row([name.to_owned(), of("performance"), of("buy_and_hold"), of("always_in")]);
+    }
+    let performance = &test["performance"];
+    let traded = format!(
+        "{}, {} won",
+        number(&performance["n_trades"], 0),
+        performance["hit_rate"].as_f64().map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", 100.0 * share)),
+    );
+    let exposure = performance["exposure"].as_f64().map(|share| format!("{:.0} % invested", 100.0 * share));
+    table.add_row(["round trips".to_owned(), traded, exposure.unwrap_or_default(), String::new()]);
+    table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_strategy_is_told_in_words_with_its_test_beside_the_market() {
+        let figures = json!({"total_return_pct": 12.345, "annual_return_pct": 30.0, "sharpe": 1.5, "sortino": null,
+            "max_drawdown_pct": 4.0, "n_trades": 12, "hit_rate": 0.583, "exposure": 0.31});
+        let rules = json!({"source": "stable", "rules": [
+            [{"feature": "RSI_14", "operator": "<=", "threshold": 34.6}, {"feature": "ADX", "operator": ">", "threshold": 22.0}]
+        ]});
+        let result = json!({
+            "verdict": {"verdict": "no_edge", "reason": "the excess is negative"},
+            "strategy_optimization": {
+                "n_candidates": 128,
+                "parameters": {"entry_rules": rules, "entry_score_threshold": 1, "exit_rules": {"source": "none", "rules": []},
+                    "exit_score_threshold": null, "probability_share": 0.2, "probability_threshold": 0.834,
+                    "holding_bars": 10, "stop_pct": 3.0, "target_pct": null},
+                "test": {"from": "2024-01-02", "to": "2024-06-03", "performance": figures, "buy_and_hold": {"sharpe": 0.7},
+                    "always_in": {"sharpe": 0.8}},
+            },
+        });
+        let told = strategy(&result);
+        for line in [
+            "verdict: no edge · the excess is negative",
+            "1 of 1 stable rules hold: RSI_14 <= 34.6 and ADX > 22.0",
+            "and the model's score is among the highest 20 % (0.83 deviations)",
+            "or 3 % below its entry",
+            "12, 58 % won",
+        ] {
+            assert!(told.contains(line), "{line} is missing in\n{told}");
+        }
+        assert!(!told.contains("above its entry"), "{told}");
+        assert_eq!(strategy(&json!({})), "");
+    }
+}
