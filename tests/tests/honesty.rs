@@ -176,20 +176,25 @@ fn mutate(from: &Path, to: &Path, file: &str, test_from: &str) {
     std::fs::write(to.join(file), format!("{header}\n{}\n", lines.join("\n"))).unwrap();
 }
 
+/// Nulls what stands under `test`, however deep.
+fn forget_test(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| match name.as_str() {
+            "test" => *value = Value::Null,
+            _ => forget_test(value),
+        }),
+        Value::Array(list) => list.iter_mut().for_each(forget_test),
+        _ => {}
+    }
+}
+
 /// A result without what the test bars alone decide, and without what differs between any two runs.
 fn learnt(mut result: Value) -> Value {
     let metrics = &result["model_metrics"];
     let kept = json!({ "threshold": metrics["threshold"], "n_train": metrics["n_train"], "label": metrics["label"] });
     result["model_metrics"] = kept;
     result["provenance"]["bars"]["sha256"] = Value::Null;
-    for part in ["entry_rules", "exit_rules"] {
-        for rule in result["extracted_rules"]["suggested_rules"][part].as_array_mut().unwrap() {
-            rule["test"] = Value::Null;
-        }
-    }
-    for part in ["entry_score", "exit_score"] {
-        result["extracted_rules"]["suggested_rules"][part]["test"] = Value::Null;
-    }
+    forget_test(&mut result["extracted_rules"]);
     result.as_object_mut().unwrap().remove("run");
     result
 }

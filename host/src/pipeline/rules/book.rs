@@ -4,6 +4,7 @@
 //! rows that the fold holds back; what was mined from all development rows may be followed on the test only.
 
 use oculus_plugin_api::Operator;
+use serde::Serialize;
 
 use super::truth::RuleSide;
 use crate::pipeline::features::FeatureTable;
@@ -36,7 +37,7 @@ impl Conjunction {
 }
 
 /// Something of entries and the same of exits.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Sides<T> {
     /// Of entries.
     pub entry: T,
