@@ -107,9 +107,8 @@ pub fn find(
     let n_folds = study.splits[outcome.label_idx].folds.len();
     let job = Sides::of(|side| own::followed(study, asked, side));
     let book = RuleBook { job, ..lists::book(study, n_folds, &mined) };
-    let label = &study.labels[outcome.label_idx];
     let found = Sides::of(|side| match (judges.get(side), mined.get(side)) {
-        (Ok(judge), Ok(minings)) => found::judge(study, label, side, (judge, minings, &book)),
+        (Ok(judge), Ok(minings)) => found::judge(study, outcome.label_idx, side, (judge, minings, &book)),
         (Err(why), _) | (_, Err(why)) => Found::nothing(why),
     });
     Ok(Rules { suggested, found, book, warnings })

@@ -24,6 +24,10 @@ fn rule(feature: &str, threshold: f64) -> Rule {
 
 /// A result of real stages on a panel.
 fn report(panel: &Panel, n_side_by_side: usize) -> Value {
+    report_with(panel, n_side_by_side, Ok((&Deciles::new(&panel.table), &no_params())))
+}
+
+fn report_with(panel: &Panel, n_side_by_side: usize, extractor: rules::Extractor<'_>) -> Value {
     let study = panel.study(n_side_by_side);
     let (fitter, params) = (Centroid::new(&panel.table), no_params());
     let lead = Family { fitter: &fitter, params: &params, device: "auto" };
@@ -38,7 +42,7 @@ fn report(panel: &Panel, n_side_by_side: usize) -> Value {
         exit_score_threshold: 1,
         features: &FeatureReport::default(),
     };
-    let rules = rules::find(&study, &outcome, Ok((&Deciles::new(&panel.table), &params)), &asked).unwrap();
+    let rules = rules::find(&study, &outcome, extractor, &asked).unwrap();
     let canaries = canaries::run(&study, &outcome, &lead, &training.test).unwrap();
     let optimized = strategy::optimize(&strategy::Inputs {
         market: &panel.market,
@@ -186,6 +190,21 @@ fn every_null_has_a_reason() {
     for (edge, thresholds) in [(0.6, vec![1.0, 2.0]), (0.3, vec![7.0]), (0.3, vec![12.0, 7.0])] {
         let result = report(&Panel::new(8, edge, &thresholds), 1);
         assert_eq!(unexplained(&result, ""), Vec::<String>::new(), "{thresholds:?}");
+    }
+}
+
+#[test]
+fn every_null_of_a_rule_has_a_reason_whether_rules_are_mined_or_not() {
+    for (edge, threshold) in [(0.6, 1.0), (0.3, 7.0), (0.3, 12.0), (0.5, -1.0)] {
+        let mut panel = Panel::new(8, edge, &[threshold]);
+        for n_test_rows in [panel.splits[0].test_rows.len(), 0] {
+            panel.splits[0].test_rows.truncate(n_test_rows);
+            let missing = Err("no rule extractor is installed".to_owned());
+            for result in [report(&panel, 1), report_with(&panel, 1, missing)] {
+                let nulls = unexplained(&result["extracted_rules"], "");
+                assert_eq!(nulls, Vec::<String>::new(), "{threshold} %, {n_test_rows} rows");
+            }
+        }
     }
 }
 

@@ -21,6 +21,13 @@ pub struct Clause {
     pub threshold: f32,
 }
 
+impl Clause {
+    /// Whether a value meets the condition; NaN meets none.
+    pub fn holds(&self, value: f32) -> bool {
+        self.operator.holds(f64::from(value), f64::from(self.threshold))
+    }
+}
+
 /// Conditions that hold together; at least one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conjunction(pub Vec<Clause>);
@@ -28,11 +35,7 @@ pub struct Conjunction(pub Vec<Clause>);
 impl Conjunction {
     /// Whether all conditions hold on a row; NaN meets none.
     pub fn holds(&self, table: &FeatureTable, row: u32) -> bool {
-        let holds = |clause: &Clause| {
-            let value = table.column(clause.feature_idx)[row as usize];
-            clause.operator.holds(f64::from(value), f64::from(clause.threshold))
-        };
-        self.0.iter().all(holds)
+        self.0.iter().all(|clause| clause.holds(table.column(clause.feature_idx)[row as usize]))
     }
 }
 

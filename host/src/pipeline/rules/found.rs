@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::{
     book::{Conjunction, Lists, RuleBook, Sides},
-    candidate::Candidate,
     evidence::{Evidence, Judge},
     mining::{Mining, Minings},
     recurrence::found_again,
@@ -17,7 +16,6 @@ use super::{
     words,
 };
 use crate::pipeline::{
-    labels::Label,
     metrics::{Reasons, Undefined},
     search::Study,
 };
@@ -101,27 +99,24 @@ pub struct FoldMining {
     pub reason: Option<String>,
 }
 
+/// The judge of one side, its minings, and the lists that they came to.
+type Stage<'s> = (&'s Judge<'s>, &'s Minings<'s>, &'s RuleBook);
+
 /// Judges what mining one side came to.
-pub(super) fn judge(
-    study: &Study<'_>,
-    label: &Label,
-    side: RuleSide,
-    (judge, minings, book): (&Judge<'_>, &Minings<'_>, &RuleBook),
-) -> Found {
-    let last = book.last.get(side);
-    let rules = listed(last).map(|rule| {
-        let candidate = minings.last.rules.iter().find(|candidate| candidate.rule == *rule);
-        let found = found_rule(study, (judge, minings, last), rule, candidate);
-        FoundRule { description: words::describe(study.table, label, side, &found), ..found }
+pub(super) fn judge(study: &Study<'_>, label_idx: usize, side: RuleSide, stage: Stage<'_>) -> Found {
+    let (_, minings, book) = stage;
+    let lists = book.last.get(side);
+    let rules = listed(lists).map(|rule| {
+        let found = found_rule(study, rule, lists, stage);
+        FoundRule { description: words::describe(study, label_idx, side, &found), ..found }
     });
-    let list = |name: ListName| list_worth(judge, &book.folds, last, side, name);
     let folds = minings.folds.iter();
     let folds = folds.map(|mining| FoldMining { n_rules: mining.rules.len(), reason: mining.reason.clone() });
     Found {
         rules: rules.collect(),
         lists: SideLists {
-            stable: list(ListName::Stable),
-            high_lift: list(ListName::HighLift),
+            stable: list_worth(stage, side, |lists| &lists.stable),
+            high_lift: list_worth(stage, side, |lists| &lists.high_lift),
             folds: folds.collect(),
         },
     }
@@ -150,18 +145,14 @@ fn listed(lists: &Lists) -> impl Iterator<Item = &Conjunction> {
     lists.stable.iter().chain(lists.high_lift.iter().filter(|rule| !lists.stable.contains(rule)))
 }
 
-fn found_rule(
-    study: &Study<'_>,
-    (judge, minings, lists): (&Judge<'_>, &Minings<'_>, &Lists),
-    rule: &Conjunction,
-    candidate: Option<&Candidate>,
-) -> FoundRule {
-    let again = |mining: &'_ Mining<'_>| found_again(study.table, rule, &mining.rules, mining.train_rows).cloned();
+fn found_rule(study: &Study<'_>, rule: &Conjunction, lists: &Lists, (judge, minings, _): Stage<'_>) -> FoundRule {
+    let again = |mining: &Mining<'_>| found_again(study.table, rule, &mining.rules, mining.train_rows).cloned();
     let again: Vec<(usize, Conjunction)> =
         minings.folds.iter().enumerate().filter_map(|(fold_idx, mining)| Some((fold_idx, again(mining)?))).collect();
     let found: Vec<(usize, &Conjunction)> = again.iter().map(|(fold_idx, rule)| (*fold_idx, rule)).collect();
     let holds = |row: u32| rule.holds(study.table, row);
     let is_in = [(ListName::Stable, &lists.stable), (ListName::HighLift, &lists.high_lift)];
+    let candidate = minings.last.rules.iter().find(|candidate| candidate.rule == *rule);
     let stability = candidate.and_then(|candidate| candidate.stability);
     FoundRule {
         rule: rule.clone(),
@@ -179,26 +170,18 @@ fn found_rule(
     }
 }
 
-fn list_worth(judge: &Judge<'_>, folds: &[Sides<Lists>], last: &Lists, side: RuleSide, name: ListName) -> ListWorth {
-    let list = |lists: &'_ Lists| match name {
-        ListName::Stable => lists.stable.clone(),
-        ListName::HighLift => lists.high_lift.clone(),
-    };
-    let of_folds: Vec<Vec<Conjunction>> = folds.iter().map(|lists| list(lists.get(side))).collect();
-    let all: Vec<(usize, &Conjunction)> = of_folds
-        .iter()
-        .enumerate()
-        .flat_map(|(fold_idx, rules)| rules.iter().map(move |rule| (fold_idx, rule)))
-        .collect();
-    let last = list(last);
-    let mut reasons = Reasons::default();
+fn list_worth((judge, minings, book): Stage<'_>, side: RuleSide, list: fn(&Lists) -> &Vec<Conjunction>) -> ListWorth {
+    let of_fold = |(fold_idx, lists)| list(Sides::get(lists, side)).iter().map(move |rule| (fold_idx, rule));
+    let all: Vec<(usize, &Conjunction)> = book.folds.iter().enumerate().flat_map(of_fold).collect();
     let walk_forward = match all.as_slice() {
         [] => Err(Undefined::because("no fold's list has a rule")),
         all => Ok(judge.walk_forward(all)),
     };
-    let empty = || Undefined::because("the list is empty");
-    let pooled = if last.is_empty() { None } else { Some(judge.pooled(&last)) };
-    let (in_sample, test) = pooled.unzip();
+    let last = list(book.last.get(side));
+    let (in_sample, test) = if last.is_empty() { None } else { Some(judge.pooled(last)) }.unzip();
+    let why_empty = minings.last.reason.as_deref().unwrap_or("the list is empty");
+    let empty = || Undefined::because(why_empty);
+    let mut reasons = Reasons::default();
     ListWorth {
         n_rules: last.len(),
         walk_forward: reasons.value("walk_forward", walk_forward),

@@ -12,7 +12,7 @@ use super::{
     meaning,
     truth::RuleSide,
 };
-use crate::pipeline::{features::FeatureTable, labels::Label};
+use crate::pipeline::{features::FeatureTable, labels::Label, search::Study};
 
 /// Digits that a number is told with.
 const N_DIGITS: i32 = 4;
@@ -21,8 +21,9 @@ const N_DIGITS: i32 = 4;
 /// higher 10 bars later, 1.5 × the base rate, walk-forward in 2 of 3 folds`.
 ///
 /// * `rule`: judged; its own description is not read.
-pub(super) fn describe(table: &FeatureTable, label: &Label, side: RuleSide, rule: &FoundRule) -> String {
-    let conditions = conditions(table, &rule.rule);
+pub(super) fn describe(study: &Study<'_>, label_idx: usize, side: RuleSide, rule: &FoundRule) -> String {
+    let label = &study.labels[label_idx];
+    let conditions = conditions(study.table, &rule.rule);
     let FoundRule { n_folds_found, n_folds, walk_forward, in_sample, .. } = rule;
     let mined_from = format!("on the rows it was mined from {}", course(label, side, in_sample));
     let told = match walk_forward {
@@ -34,7 +35,7 @@ pub(super) fn describe(table: &FeatureTable, label: &Label, side: RuleSide, rule
         }
         Err(_) => format!("not found by an earlier fold; {mined_from}"),
     };
-    let meanings = meanings(table, &rule.rule, in_sample);
+    let meanings = meanings(study.table, &rule.rule, &study.splits[label_idx].development.train_rows);
     if meanings.is_empty() { format!("{conditions}; {told}") } else { format!("{conditions}: {meanings}; {told}") }
 }
 
@@ -46,10 +47,13 @@ fn conditions(table: &FeatureTable, rule: &Conjunction) -> String {
     rule.0.iter().map(condition).collect::<Vec<_>>().join(" and ")
 }
 
-fn meanings(table: &FeatureTable, rule: &Conjunction, in_sample: &Evidence) -> String {
-    // Of a conjunction nothing tells how often one condition holds alone; that it is rare is not said of it.
-    let is_rare = rule.0.len() == 1 && 2 * in_sample.support <= in_sample.n_rows;
-    let meaning = |clause: &Clause| meaning::of(&table.names[clause.feature_idx], clause, is_rare);
+/// What the conditions mean, each by itself; `rows` tell how often it holds.
+fn meanings(table: &FeatureTable, rule: &Conjunction, rows: &[u32]) -> String {
+    let meaning = |clause: &Clause| {
+        let column = table.column(clause.feature_idx);
+        let n_held = rows.iter().filter(|&&row| clause.holds(column[row as usize])).count();
+        meaning::of(&table.names[clause.feature_idx], clause, 2 * n_held <= rows.len())
+    };
     rule.0.iter().filter_map(meaning).collect::<Vec<_>>().join(", ")
 }
 
@@ -110,6 +114,7 @@ mod tests {
     use crate::pipeline::{
         labels::LabelKey,
         metrics::{Finite, Reasons, Undefined},
+        splits::{Development, Splits},
     };
 
     fn label(horizon_bars: u32, threshold_pct: f64) -> Label {
@@ -157,7 +162,13 @@ mod tests {
     fn a_sentence_says_what_held_what_it_means_what_came_after_and_on_which_rows() {
         let table =
             FeatureTable { names: ["RSI_14", "ADX_14", "SMA_20"].map(str::to_owned).to_vec(), ..Default::default() };
-        let said = |label: &Label, side, rule: &FoundRule| describe(&table, label, side, rule);
+        let rows = || Development { learn_rows: Vec::new(), train_rows: Vec::new() };
+        let splits = [Splits { folds: Vec::new(), development: rows(), test_rows: Vec::new() }];
+        let said = |label: &Label, side, rule: &FoundRule| {
+            let labels = std::slice::from_ref(label);
+            let study = Study { table: &table, labels, splits: &splits, seed: 42, n_side_by_side: 1 };
+            describe(&study, 0, side, rule)
+        };
         let oversold = rule(&[(0, Operator::AtMost, 34.6)], Ok(evidence(412, 143, (0.612, 1.52))));
         assert_eq!(
             said(&label(10, 3.0), RuleSide::Entry, &oversold),
