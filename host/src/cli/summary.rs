@@ -41,7 +41,7 @@ pub fn of(result: &Value) -> String {
         metrics(&result["model_metrics"]),
         families(&result["models"]),
         features(&result["extracted_rules"]["top_features"]),
-        rules(&result["extracted_rules"]["suggested_rules"]),
+        rules(&result["extracted_rules"]),
         strategy::strategy(result),
         warnings(&result["warnings"]),
     ];
@@ -137,28 +137,71 @@ fn features(features: &Value) -> String {
     out
 }
 
+/// Mined rules by their walk-forward figures, then the job's own by those of the development period.
 fn rules(rules: &Value) -> String {
-    let mut table = table(["the job's own rules, in development", "fired", "episodes", "precision", "lift"]);
-    for side in ["entry_rules", "exit_rules"] {
-        for rule in rules[side].as_array().into_iter().flatten() {
-            let condition = format!(
-                "{} {} {} {}",
-                side.trim_end_matches("_rules"),
-                text(&rule["feature"]),
-                text(&rule["operator"]),
-                rule["threshold"]
-            );
-            let scored = &rule["development"];
-            table.add_row([
-                condition,
-                number(&scored["support"], 0),
-                number(&scored["episodes"], 0),
-                number(&scored["precision"], 3),
-                number(&scored["lift"], 2),
-            ]);
+    let header = ["rule", "from", "fired", "episodes", "precision", "lift", "lift on the test"];
+    let mut table = table(header);
+    for (side, list) in [("entry", "entry_rules"), ("exit", "exit_rules")] {
+        let singles = array(&rules[list]).filter(|rule| rule["source"] == "mined");
+        let sets = array(&rules["rule_sets"]).filter(|rule| rule["side"] == side);
+        for rule in singles.chain(sets) {
+            let from = format!("{}, {} folds", list_names(rule), text(&rule["folds_found"]));
+            table.add_row(rule_row((side, rule), from, rule));
+        }
+        for rule in array(&rules["suggested_rules"][list]) {
+            table.add_row(rule_row((side, rule), "the job".to_owned(), &rule["development"]));
         }
     }
-    if table.is_empty() { String::new() } else { table.to_string() }
+    if table.is_empty() { String::new() } else { format!("{table}{}", lists(&rules["lists"])) }
+}
+
+fn rule_row((side, rule): (&str, &Value), from: String, evidence: &Value) -> [String; 7] {
+    let condition = |of: &Value| format!("{} {} {}", text(&of["feature"]), text(&of["operator"]), of["threshold"]);
+    let conditions = match rule["conditions"].as_array() {
+        Some(conditions) => conditions.iter().map(condition).collect::<Vec<_>>().join(" and "),
+        None => condition(rule),
+    };
+    [
+        format!("{side} {conditions}"),
+        from,
+        number(&evidence["support"], 0),
+        number(&evidence["episodes"], 0),
+        number(&evidence["precision"], 3),
+        with_interval(evidence),
+        number(&rule["test"]["lift"], 2),
+    ]
+}
+
+/// One line a list that is worth something as a whole.
+fn lists(lists: &Value) -> String {
+    let mut out = String::new();
+    for (side, name) in [("entry", "stable"), ("entry", "high_lift"), ("exit", "stable"), ("exit", "high_lift")] {
+        let list = &lists[side][name];
+        if list["walk_forward"].is_object() {
+            let (before, test) = (with_interval(&list["walk_forward"]), number(&list["test"]["lift"], 2));
+            let name = name.replace('_', "-");
+            // Writing to a string cannot fail.
+            let _ =
+                write!(out, "\n{side} rules, {name} list as a whole: lift {before} walk-forward, {test} on the test");
+        }
+    }
+    out
+}
+
+fn list_names(rule: &Value) -> String {
+    array(&rule["lists"]).map(|name| text(name).replace('_', "-")).collect::<Vec<_>>().join(" and ")
+}
+
+fn with_interval(evidence: &Value) -> String {
+    let lift = number(&evidence["lift"], 2);
+    match evidence["lift_ci95"].as_array().map(Vec::as_slice) {
+        Some([low, high]) => format!("{lift} [{}, {}]", number(low, 2), number(high, 2)),
+        _ => lift,
+    }
+}
+
+fn array(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
 }
 
 fn warnings(warnings: &Value) -> String {
@@ -189,6 +232,7 @@ fn list(value: &Value) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use serde_json::json;
 
@@ -204,5 +248,42 @@ mod tests {
         ] {
             assert_eq!(exit_code(&result), code, "{result}");
         }
+    }
+
+    #[test]
+    fn mined_rules_stand_before_the_jobs_own_with_where_they_come_from() {
+        let evidence = json!({ "support": 40, "episodes": 9, "precision": 0.5, "lift": 1.25, "lift_ci95": [1.0, 1.5] });
+        let mut mined = json!({ "feature": "RSI_14", "operator": "<=", "threshold": 34.6, "source": "mined",
+            "lists": ["stable", "high_lift"], "folds_found": "2 of 3", "test": { "lift": 1.1 } });
+        mined.as_object_mut().unwrap().extend(evidence.as_object().unwrap().clone());
+        let set = json!({ "side": "exit", "source": "mined", "lists": ["high_lift"], "folds_found": "0 of 3",
+            "conditions": [{ "feature": "ADX_14", "operator": ">", "threshold": 22 },
+                { "feature": "RET_5", "operator": "<", "threshold": -1.5 }],
+            "support": null, "test": { "lift": null } });
+        let own =
+            json!({ "feature": "rsi14", "operator": "<", "threshold": 30, "development": evidence, "test": null });
+        let text = rules(&json!({
+            "entry_rules": [mined, { "source": "job" }],
+            "exit_rules": [],
+            "rule_sets": [set],
+            "suggested_rules": { "entry_rules": [own], "exit_rules": [] },
+            "lists": { "entry": { "stable": { "walk_forward": evidence, "test": { "lift": 0.98 } } } },
+        }));
+        let lines: Vec<_> = text.lines().filter(|line| line.contains("entry ") || line.contains("exit ")).collect();
+        let cells = |line: &str| {
+            line.split(['│', '┆']).map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("|")
+        };
+        assert_eq!(
+            cells(lines[0]),
+            "entry RSI_14 <= 34.6|stable and high-lift, 2 of 3 folds|40|9|0.500|1.25 [1.00, 1.50]|1.10"
+        );
+        assert_eq!(cells(lines[1]), "entry rsi14 < 30|the job|40|9|0.500|1.25 [1.00, 1.50]|–");
+        assert_eq!(cells(lines[2]), "exit ADX_14 > 22 and RET_5 < -1.5|high-lift, 0 of 3 folds|–|–|–|–|–");
+        assert_eq!(
+            lines[3],
+            "entry rules, stable list as a whole: lift 1.25 [1.00, 1.50] walk-forward, 0.98 on the test"
+        );
+        assert_eq!(lines.len(), 4);
+        assert_eq!(rules(&json!({})), "");
     }
 }

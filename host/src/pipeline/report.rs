@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use self::{
-    rules::{DesignRule, ExtractedRules, Importance},
+    rules::{Comparison, DesignRule, ExtractedRules, Importance, RuleSet, Source, Worth},
     sections::{Bars, BarsOfSymbol, ConfigSearch, Plugin, Provenance, SplitSpans},
 };
 use super::{
@@ -113,7 +113,7 @@ pub fn build(inputs: &Inputs<'_>) -> Report {
         status: "success",
         phase: "complete",
         model_metrics: training.test.clone(),
-        extracted_rules: rules::extracted(inputs.table, &training.winner, &inputs.rules.suggested),
+        extracted_rules: rules::extracted(inputs.table, &training.winner, inputs.rules),
         backtest_results: BACKTEST,
         design_config: inputs.job.design_config(),
         models: training.rows.clone(),

@@ -7,20 +7,24 @@
 mod book;
 mod candidate;
 mod evidence;
+mod found;
 mod lists;
+mod meaning;
 mod mining;
 mod own;
 mod recurrence;
 mod score;
 #[cfg(test)]
-mod tests;
+pub(in crate::pipeline) mod tests;
 mod truth;
+mod words;
 
 use serde_json::{Map, Value};
 
 pub use self::{
     book::{Clause, Conjunction, Lists, RuleBook, Sides},
-    evidence::Evidence,
+    evidence::{Evidence, SymbolEvidence},
+    found::{FoldMining, Found, FoundRule, ListName, ListWorth, SideLists},
     own::{RuleReport, ScoredRule, UnresolvedRule},
     score::RuleScore,
     truth::RuleSide,
@@ -75,6 +79,8 @@ impl<'a> Asked<'a> {
 pub struct Rules {
     /// The job's own rules, scored.
     pub suggested: RuleReport,
+    /// Mined rules of each side, judged.
+    pub found: Sides<Found>,
     /// What a strategy may follow.
     pub book: RuleBook,
     /// What the reader should know.
@@ -101,7 +107,11 @@ pub fn find(
     let n_folds = study.splits[outcome.label_idx].folds.len();
     let job = Sides::of(|side| own::followed(study, asked, side));
     let book = RuleBook { job, ..lists::book(study, n_folds, &mined) };
-    Ok(Rules { suggested, book, warnings })
+    let found = Sides::of(|side| match (judges.get(side), mined.get(side)) {
+        (Ok(judge), Ok(minings)) => found::judge(study, outcome.label_idx, side, (judge, minings, &book)),
+        (Err(why), _) | (_, Err(why)) => Found::nothing(why),
+    });
+    Ok(Rules { suggested, found, book, warnings })
 }
 
 /// The minings of each side, or why there are none: whatever befalls the extractor, the job's own rules are left.

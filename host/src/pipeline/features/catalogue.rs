@@ -122,6 +122,16 @@ impl Feature {
         (0..n_named).fold(stem, |name, idx| format!("{name}_{}", self.kind.written(idx, self.params[idx])))
     }
 
+    /// The name without parameters, such as `RSI`.
+    pub fn stem(&self) -> &'static str {
+        self.kind.stem
+    }
+
+    /// Its parameters: whole numbers, mostly bars, or hundredths.
+    pub fn params(&self) -> &[usize] {
+        &self.params
+    }
+
     /// Whether models get it.
     pub fn role(&self) -> FeatureRole {
         self.kind.role

@@ -9,7 +9,7 @@ use crate::{
         canaries,
         features::FeatureReport,
         models,
-        rules::{self, Asked},
+        rules::{self, Asked, tests::miner::Deciles},
         search::{
             self, Family,
             tests::panel::{Centroid, Panel, no_params},
@@ -24,6 +24,10 @@ fn rule(feature: &str, threshold: f64) -> Rule {
 
 /// A result of real stages on a panel.
 fn report(panel: &Panel, n_side_by_side: usize) -> Value {
+    report_with(panel, n_side_by_side, Ok((&Deciles::new(&panel.table), &no_params())))
+}
+
+fn report_with(panel: &Panel, n_side_by_side: usize, extractor: rules::Extractor<'_>) -> Value {
     let study = panel.study(n_side_by_side);
     let (fitter, params) = (Centroid::new(&panel.table), no_params());
     let lead = Family { fitter: &fitter, params: &params, device: "auto" };
@@ -38,7 +42,7 @@ fn report(panel: &Panel, n_side_by_side: usize) -> Value {
         exit_score_threshold: 1,
         features: &FeatureReport::default(),
     };
-    let rules = rules::find(&study, &outcome, Err("no rule extractor is installed".to_owned()), &asked).unwrap();
+    let rules = rules::find(&study, &outcome, extractor, &asked).unwrap();
     let canaries = canaries::run(&study, &outcome, &lead, &training.test, &|_, _| {}).unwrap();
     let optimized = strategy::optimize(&strategy::Inputs {
         market: &panel.market,
@@ -104,7 +108,11 @@ fn the_result_has_the_fields_of_the_contract() {
 #[test]
 fn only_rules_that_fire_are_entry_rules_and_all_are_suggested_ones() {
     let rules = &report(&Panel::new(2, 0.6, &[1.0]), 1)["extracted_rules"];
-    let entry = rules["entry_rules"].as_array().unwrap();
+    let own = |side: &str| {
+        let of_job = |rule: &&Value| rule["source"] == "job";
+        rules[side].as_array().unwrap().iter().filter(of_job).cloned().collect::<Vec<_>>()
+    };
+    let entry = own("entry_rules");
     assert_eq!(entry.len(), 1);
     let form = |name: &str| entry[0][name].clone();
     assert_eq!(
@@ -112,14 +120,32 @@ fn only_rules_that_fire_are_entry_rules_and_all_are_suggested_ones() {
         [json!("SIGNAL"), json!(">"), json!(0.5), json!("why")]
     );
     assert!(form("support").as_u64().unwrap() > 0 && form("lift").as_f64().unwrap() > 1.0);
-    assert_eq!(rules["exit_rules"], json!([]));
-    assert_eq!(rules["rule_sets"], json!([]));
+    assert_eq!(own("exit_rules"), Vec::<Value>::new());
     assert_eq!(rules["suggested_rules"]["entry_rules"].as_array().unwrap().len(), 3);
     assert!(rules["suggested_rules"]["entry_rules"][1]["nearest_threshold"].is_f64());
     assert_eq!(rules["suggested_rules"]["unresolved"][0]["feature"], "NO_SUCH");
     assert_eq!(rules["top_features"][0]["feature"], "SIGNAL");
     let shares = rules["top_features"].as_array().unwrap().iter().map(|row| row["importance"].as_f64().unwrap());
     assert!((shares.sum::<f64>() - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn mined_rules_stand_in_the_jobs_own_form_before_its_own() {
+    let panel = Panel::new(2, 0.6, &[1.0]);
+    let rules = &report(&panel, 1)["extracted_rules"];
+    let entry = rules["entry_rules"].as_array().unwrap();
+    let sources: Vec<_> = entry.iter().map(|rule| rule["source"].as_str().unwrap()).collect();
+    assert!(sources.len() > 5 && sources[..sources.len() - 1].iter().all(|source| *source == "mined"), "{sources:?}");
+    let mined = entry.iter().find(|rule| rule["folds_found"] == "3 of 3").unwrap();
+    for figure in ["support", "episodes", "precision", "base_rate", "lift", "lift_ci95", "mean_forward_return_pct"] {
+        assert_eq!(mined[figure], mined["walk_forward"][figure], "the figures at the head are walk-forward: {figure}");
+        assert!(!mined[figure].is_null() && mined["in_sample"].get(figure).is_some(), "{figure}");
+    }
+    let threshold = mined["threshold"].as_f64().unwrap() as f32;
+    let column = panel.table.by_name(mined["feature"].as_str().unwrap()).unwrap();
+    assert!(column.contains(&threshold), "a decile of the column, exactly");
+    assert_eq!(rules["lists"]["exit"]["high_lift"]["n_rules"], 5);
+    assert!(rules["lists"]["entry"]["high_lift"]["walk_forward"]["lift"].as_f64().unwrap() > 1.0);
 }
 
 #[test]
@@ -164,6 +190,21 @@ fn every_null_has_a_reason() {
     for (edge, thresholds) in [(0.6, vec![1.0, 2.0]), (0.3, vec![7.0]), (0.3, vec![12.0, 7.0])] {
         let result = report(&Panel::new(8, edge, &thresholds), 1);
         assert_eq!(unexplained(&result, ""), Vec::<String>::new(), "{thresholds:?}");
+    }
+}
+
+#[test]
+fn every_null_of_a_rule_has_a_reason_whether_rules_are_mined_or_not() {
+    for (edge, threshold) in [(0.6, 1.0), (0.3, 7.0), (0.5, -1.0)] {
+        let mut panel = Panel::new(8, edge, &[threshold]);
+        for n_test_rows in [panel.splits[0].test_rows.len(), 0] {
+            panel.splits[0].test_rows.truncate(n_test_rows);
+            let missing = Err("no rule extractor is installed".to_owned());
+            for result in [report(&panel, 1), report_with(&panel, 1, missing)] {
+                let nulls = unexplained(&result["extracted_rules"], "");
+                assert_eq!(nulls, Vec::<String>::new(), "{threshold} %, {n_test_rows} rows");
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! rows that the fold holds back; what was mined from all development rows may be followed on the test only.
 
 use oculus_plugin_api::Operator;
+use serde::Serialize;
 
 use super::truth::RuleSide;
 use crate::pipeline::features::FeatureTable;
@@ -20,6 +21,13 @@ pub struct Clause {
     pub threshold: f32,
 }
 
+impl Clause {
+    /// Whether a value meets the condition; NaN meets none.
+    pub fn holds(&self, value: f32) -> bool {
+        self.operator.holds(f64::from(value), f64::from(self.threshold))
+    }
+}
+
 /// Conditions that hold together; at least one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conjunction(pub Vec<Clause>);
@@ -27,16 +35,12 @@ pub struct Conjunction(pub Vec<Clause>);
 impl Conjunction {
     /// Whether all conditions hold on a row; NaN meets none.
     pub fn holds(&self, table: &FeatureTable, row: u32) -> bool {
-        let holds = |clause: &Clause| {
-            let value = table.column(clause.feature_idx)[row as usize];
-            clause.operator.holds(f64::from(value), f64::from(clause.threshold))
-        };
-        self.0.iter().all(holds)
+        self.0.iter().all(|clause| clause.holds(table.column(clause.feature_idx)[row as usize]))
     }
 }
 
 /// Something of entries and the same of exits.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Sides<T> {
     /// Of entries.
     pub entry: T,

@@ -77,13 +77,8 @@ pub(super) fn mine<'a>(
 ) -> Result<Mined<'a>, FitError> {
     let (label, splits) = (&study.labels[outcome.label_idx], &study.splits[outcome.label_idx]);
     let truths = Sides::of(|side| truth(label, side));
-    let parts: Vec<&'a [u32]> = splits
-        .folds
-        .iter()
-        .map(|fold| &fold.train_rows)
-        .chain([&splits.development.train_rows])
-        .map(Vec::as_slice)
-        .collect();
+    let of_folds = splits.folds.iter().map(|fold| fold.train_rows.as_slice());
+    let parts: Vec<&'a [u32]> = of_folds.chain([splits.development.train_rows.as_slice()]).collect();
     let pieces = |side: RuleSide| {
         let truth = truths.get(side).as_deref().unwrap_or_default();
         let n_pieces = if truth.is_empty() { 0 } else { parts.len() };
@@ -91,19 +86,7 @@ pub(super) fn mine<'a>(
     };
     let pieces: Vec<Piece<'_, 'a>> = pieces(RuleSide::Entry).chain(pieces(RuleSide::Exit)).collect();
     let answers = side_by_side(study.n_side_by_side, &pieces, |piece| ask(study, outcome, extractor, piece));
-    if answers.iter().any(|answer| answer.as_ref().is_err_and(is_cancelled)) {
-        return Err(FitError::Cancelled);
-    }
-    let mut complaints = Vec::new();
-    let mut minings = Vec::with_capacity(answers.len());
-    for (Piece { train_rows, .. }, answer) in pieces.iter().zip(answers) {
-        let (rules, reason) = match answer {
-            Ok(rules) => (checked(study.table, &rules, &mut complaints), None),
-            Err(FitError::Refused { code: code::DATA, message }) => (Vec::new(), Some(message)),
-            Err(error) => return Err(error),
-        };
-        minings.push(Mining { train_rows, rules, reason });
-    }
+    let (minings, complaints) = minings(study, &pieces, answers)?;
     let mut minings = minings.into_iter();
     let sides = Sides::of(|side| {
         truths.get(side).as_ref().map_err(Undefined::clone)?;
@@ -128,6 +111,29 @@ fn ask(
     };
     let label = within(piece.truth, rows);
     miner.mine(&MineRequest { label: &label, train_rows: rows, scores: &scores, params, seed: study.seed })
+}
+
+/// The minings of all pieces, their rules checked, and what was wrong with others.
+fn minings<'a>(
+    study: &Study<'_>,
+    pieces: &[Piece<'_, 'a>],
+    answers: Vec<Result<Vec<MinedRule>, FitError>>,
+) -> Result<(Vec<Mining<'a>>, Vec<String>), FitError> {
+    // Whatever else went wrong, a job that was asked to end ends so.
+    if answers.iter().any(|answer| answer.as_ref().is_err_and(is_cancelled)) {
+        return Err(FitError::Cancelled);
+    }
+    let mut complaints = Vec::new();
+    let mut minings = Vec::with_capacity(answers.len());
+    for (Piece { train_rows, .. }, answer) in pieces.iter().zip(answers) {
+        let (rules, reason) = match answer {
+            Ok(rules) => (checked(study.table, &rules, &mut complaints), None),
+            Err(FitError::Refused { code: code::DATA, message }) => (Vec::new(), Some(message)),
+            Err(error) => return Err(error),
+        };
+        minings.push(Mining { train_rows, rules, reason });
+    }
+    Ok((minings, complaints))
 }
 
 /// A plugin that hears of the end in the midst of its work says so by its code.

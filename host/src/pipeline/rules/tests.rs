@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+pub(in crate::pipeline) mod miner;
+mod mining;
+
+use oculus_plugin_api::Operator;
+
 use super::*;
-use crate::job::request::Operator;
 use crate::pipeline::{
     features::{FeatureReport, Lack, LeftOut, Unresolved},
     search::tests::panel::Panel,
@@ -186,4 +190,51 @@ fn episodes_are_counted_in_each_symbol() {
     let panel = Panel::new(10, 0.3, &[2.0]);
     let always = score_rules(&panel, &[rule("SIGNAL", Operator::AtLeast, -99.0)], &[], 1).entry_rules.remove(0);
     assert_eq!(always.development.unwrap().episodes, 2, "one run without an end in each of two symbols");
+}
+
+#[test]
+fn the_jobs_own_names_mean_what_a_designer_means_by_them() {
+    let mut payload: serde_json::Value = serde_json::from_str(include_str!("../../../../examples/job.json")).unwrap();
+    let names = [
+        ("rsi14", "RSI_14"),
+        ("RSI_9", "RSI_9"),
+        ("ADX", "ADX_14"),
+        ("macd_hist", "MACD_HIST"),
+        ("EMA_8_21", "EMA_CROSS_8_21"),
+        ("BBP", "BB_PCT_B_20"),
+    ];
+    let rules = |operators: &[Operator]| -> Vec<Rule> {
+        names.iter().zip(operators).map(|((name, _), operator)| rule(name, *operator, 1.0)).collect()
+    };
+    payload["design"]["entry_rules"] = serde_json::to_value(rules(&Operator::ALL)).unwrap();
+    payload["design"]["exit_rules"] = serde_json::to_value([rule("RSI_14X", Operator::Above, 70.0)]).unwrap();
+    let job = crate::job::request::Job::parse(&payload.to_string()).unwrap();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/bars");
+    let source = crate::sources::folder::Folder::new(std::path::Path::new(folder));
+    let market = crate::pipeline::bars::load(&source, &job, 0, &|_| {}).unwrap();
+    let (table, features) = crate::pipeline::features::build(&market, &job, 1).unwrap();
+    let labels = crate::pipeline::labels::build(&market, &table, &job);
+    let partition = crate::pipeline::splits::Partition::of(&table, &labels, 3, market.span).unwrap();
+    let splits: Vec<_> = labels.iter().map(|label| partition.splits(&table, label)).collect();
+    let study = Study { table: &table, labels: &labels, splits: &splits, seed: 42, n_side_by_side: 1 };
+    let asked = Asked {
+        entry_rules: &job.design.entry_rules,
+        exit_rules: &job.design.exit_rules,
+        entry_score_threshold: 1,
+        exit_score_threshold: 1,
+        features: &features,
+    };
+    let report = own::score(&study, &Sides::of(|side| Judge::new(&study, 0, side)), &asked);
+    let followed = own::followed(&study, &asked, RuleSide::Entry);
+    assert_eq!(followed.len(), names.len());
+    for ((scored, (_, name)), Conjunction(clauses)) in report.entry_rules.iter().zip(names).zip(followed) {
+        assert_eq!(scored.resolved_feature.as_deref(), Some(name));
+        let column = table.by_name(name).unwrap();
+        let holds = |row: &&u32| scored.rule.operator.holds(f64::from(column[**row as usize]), 1.0);
+        let support = splits[0].development.train_rows.iter().filter(holds).count();
+        assert_eq!(scored.development.as_ref().unwrap().support, support, "{name}");
+        assert_eq!((table.names[clauses[0].feature_idx].as_str(), clauses[0].operator), (name, scored.rule.operator));
+    }
+    assert_eq!(report.unresolved.len(), 1);
+    assert_eq!(report.unresolved[0].nearest.as_deref(), Some("RSI_14"));
 }
