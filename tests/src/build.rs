@@ -44,22 +44,22 @@ pub fn host() -> PathBuf {
     folder().join("oculus-host")
 }
 
-/// A folder of plugins as a user would have it, with LightGBM alone.
+/// A folder of plugins as a user would have it, with LightGBM and the rule extractor.
 ///
 /// # Panics
 /// When the build has left no such library.
 pub fn plugins() -> PathBuf {
     static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
-    PUBLISHED.get_or_init(|| publish("usual", &["oculus_plugin_lightgbm"])).clone()
+    PUBLISHED.get_or_init(|| publish("usual", &["oculus_plugin_lightgbm", "oculus_plugin_rules"])).clone()
 }
 
-/// A folder with every model family of the project.
+/// A folder with every plugin of the project.
 ///
 /// # Panics
 /// When the build has left no such libraries.
 pub fn families() -> PathBuf {
     static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
-    let libraries = ["oculus_plugin_lightgbm", "oculus_plugin_lstm", "oculus_plugin_mlp"];
+    let libraries = ["oculus_plugin_lightgbm", "oculus_plugin_lstm", "oculus_plugin_mlp", "oculus_plugin_rules"];
     PUBLISHED.get_or_init(|| publish("families", &libraries)).clone()
 }
 

@@ -53,6 +53,11 @@ impl<'a> Judge<'a> {
         Self { recipe, memory_bars: memory_bars(&clock, &hits), hits, clock }
     }
 
+    /// Training rows.
+    pub fn n_rows(&self) -> usize {
+        self.clock.len()
+    }
+
     /// Stretches of a label's memory on which rows lie.
     pub fn n_occasions(&self, rows: &RowSet) -> usize {
         let (mut n_occasions, mut free_from) = (0, 0);

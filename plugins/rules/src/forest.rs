@@ -1,6 +1,6 @@
 //! Trees of two levels on subsamples, and the conditions on the way to their better nodes.
 //!
-//! In: columns in deciles, labels and scores, subsamples. Out: what was proposed, and in how many subsamples. The
+//! In: columns in deciles, labels and scores, subsamples. Out: what was proposed, and in which subsamples. The
 //! columns are shared out among the trees of a subsample anew each time, so that every column is seen once in each. Half of
 //! the trees learn the label, half the scores, where there are enough.
 
@@ -42,12 +42,12 @@ impl<'a> Forest<'a> {
         Self { deciles, targets: [of_rows(task.label), of_rows(scores)], recipe, seed: task.seed }
     }
 
-    /// Grows all trees; the number of subsamples in which each conjunction was proposed.
+    /// Grows all trees; the subsamples in which each conjunction was proposed, ascending.
     ///
     /// # Errors
     /// Cancellation, or what smartcore says.
-    pub fn propose(&self, subsamples: &[RowSet], ctx: &Ctx<'_, '_>) -> Result<BTreeMap<Splits, usize>> {
-        let mut n_proposed = BTreeMap::new();
+    pub fn propose(&self, subsamples: &[RowSet], ctx: &Ctx<'_, '_>) -> Result<BTreeMap<Splits, Vec<usize>>> {
+        let mut seen: BTreeMap<Splits, Vec<usize>> = BTreeMap::new();
         for (subsample_idx, subsample) in subsamples.iter().enumerate() {
             ctx.progress(subsample_idx as f64 / subsamples.len() as f64, "growing trees");
             let mut proposed = Vec::new();
@@ -66,17 +66,17 @@ impl<'a> Forest<'a> {
             proposed.sort_unstable();
             proposed.dedup();
             for splits in proposed {
-                *n_proposed.entry(splits).or_insert(0) += 1;
+                seen.entry(splits).or_default().push(subsample_idx);
             }
         }
-        Ok(n_proposed)
+        Ok(seen)
     }
 
     /// The columns of each tree of a subsample.
     fn shares(&self, subsample_idx: usize) -> Vec<Vec<usize>> {
         let mut columns: Vec<usize> = (0..self.deciles.0.len()).collect();
         Random::new(self.seed, Purpose::Columns, subsample_idx).shuffle(&mut columns);
-        columns.chunks(columns.len().div_ceil(self.recipe.n_trees)).map(<[usize]>::to_vec).collect()
+        columns.chunks(self.recipe.n_columns).map(<[usize]>::to_vec).collect()
     }
 
     fn grow(&self, rows: &[usize], target: &[f32], columns: &[usize]) -> Result<Vec<Splits>> {

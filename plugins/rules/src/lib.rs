@@ -44,7 +44,7 @@ impl Extractor for RuleExtractor {
         let forest = Forest::new(&deciles, task, scores, &recipe);
         let proposals = forest.propose(&subsamples, ctx)?;
         let judge = Judge::new(table, task, &recipe);
-        let rules = selection::select(&proposals, &deciles, &judge, &subsamples, ctx)?;
+        let rules = selection::select(&proposals, &deciles, &judge, ctx)?;
         Ok(rules.into_iter().map(|rule| rule.spoken(table, &deciles)).collect())
     }
 }

@@ -10,7 +10,7 @@ pub fn manifest() -> Manifest {
         .prefixed("rules_")
         .param(Param::int("max_rules", 20).range(1, 100).help("rules at most"))
         .param(Param::int("n_subsamples", 20).range(2, 200).help("parts of the training time that trees are grown on"))
-        .param(Param::int("n_trees", 4).range(1, 20).help("trees a part and target, which share out the columns"))
+        .param(Param::int("n_columns", 5).range(2, 1000).help("columns that a tree sees"))
         .param(
             Param::float("min_support", 0.03).range(0.005, 0.5).help("share of the rows that a rule holds on at least"),
         )
@@ -19,7 +19,7 @@ pub fn manifest() -> Manifest {
         )
         .param(Param::int("min_occasions", 10).range(1, 1000).help("occasions, a label's memory apart, at least"))
         .param(
-            Param::float("min_frequency", 0.2)
+            Param::float("min_frequency", 0.1)
                 .range(0.0, 1.0)
                 .help("share of the parts that a rule comes up in at least"),
         )
@@ -32,8 +32,8 @@ pub struct Recipe {
     pub max_rules: usize,
     /// Parts of the training time.
     pub n_subsamples: usize,
-    /// Trees a part and target.
-    pub n_trees: usize,
+    /// Columns that a tree sees.
+    pub n_columns: usize,
     /// Share of the rows that a rule holds on at least.
     pub min_support: f64,
     /// Share of the rows that a rule holds on at most.
@@ -59,7 +59,7 @@ impl Recipe {
         Ok(Self {
             max_rules: params.count("max_rules")?,
             n_subsamples: params.count("n_subsamples")?,
-            n_trees: params.count("n_trees")?,
+            n_columns: params.count("n_columns")?,
             min_support,
             max_support,
             min_occasions: params.count("min_occasions")?,

@@ -1,9 +1,11 @@
 //! Which proposals become rules, in which order, and how stable each is.
 //!
-//! The same selection runs on all training rows and on each subsample; the share of the subsamples whose selection has a
-//! rule, thresholds a decile apart at most, is the rule's stability (stability selection: Meinshausen and Bühlmann 2010).
+//! A rule's stability is the share of the subsamples whose trees proposed it, thresholds a decile apart at most. Half of
+//! the rules are those of the highest bound, half those of the highest stability: what promises most is rarely what
+//! comes up again.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oculus_plugin_api::prelude::*;
 
@@ -15,10 +17,15 @@ use crate::row_set::RowSet;
 /// Share of common rows, of those that either rule holds on, from which two rules say the same.
 const SAME_ROWS: f64 = 0.5;
 
-/// A rule with its stability.
+/// A proposal that may become a rule.
 pub struct Rule {
     splits: Splits,
+    rows: RowSet,
+    /// Lower bound of the precision.
+    bound: f64,
     stability: f64,
+    /// Subsamples that proposed exactly this.
+    n_exact: usize,
 }
 
 impl Rule {
@@ -27,111 +34,85 @@ impl Rule {
         let conditions = self.splits.iter().map(|&split| deciles.condition(split, table)).collect();
         MinedRule { conditions, stability: Some(self.stability) }
     }
+
+    fn says_the_same(&self, other: &Self) -> bool {
+        let n_common = self.rows.n_common(&other.rows);
+        let n_either = self.rows.len() + other.rows.len() - n_common;
+        n_common as f64 >= SAME_ROWS * n_either as f64 || is_same(&self.splits, &other.splits)
+    }
 }
 
-/// A proposal with all that does not depend on the subsample.
-struct Candidate {
-    splits: Splits,
-    /// Its conditions, by their place among all.
-    parts: Vec<usize>,
-    rows: RowSet,
-    /// Occasions a row.
-    occasions_a_row: f64,
-}
-
-/// Keeps, ranks and thins out proposals; the best first.
+/// Keeps, ranks and thins out proposals; the highest bound first.
 ///
 /// # Errors
 /// Cancellation.
 pub fn select(
-    proposals: &BTreeMap<Splits, usize>,
+    proposals: &BTreeMap<Splits, Vec<usize>>,
     deciles: &Deciles,
     judge: &Judge<'_>,
-    subsamples: &[RowSet],
     ctx: &Ctx<'_, '_>,
 ) -> Result<Vec<Rule>> {
-    let mut conditions: Vec<Split> = proposals.keys().flatten().copied().collect();
-    conditions.sort_unstable();
-    conditions.dedup();
-    let sides: Vec<RowSet> = conditions.iter().map(|&split| deciles.rows(split)).collect();
-    let candidates = candidates(proposals, &conditions, &sides, judge);
-    let mut lists = Vec::new();
-    for subsample in subsamples {
+    let recipe = judge.recipe;
+    let mut rules = Vec::new();
+    for (splits, seen) in proposals {
         ctx.check()?;
-        lists.push(selected(&candidates, &sides, judge, subsample));
-    }
-    let all = RowSet::of(deciles.0[0].bins.len(), |_| true);
-    let rules = selected(&candidates, &sides, judge, &all).into_iter().map(|idx| {
-        let splits = candidates[idx].splits.clone();
-        let comes_up = |list: &&Vec<usize>| list.iter().any(|&other| is_same(&splits, &candidates[other].splits));
-        let stability = lists.iter().filter(comes_up).count() as f64 / lists.len() as f64;
-        Rule { splits, stability }
-    });
-    Ok(rules.filter(|rule| rule.stability >= judge.recipe.min_frequency).collect())
-}
-
-fn candidates(
-    proposals: &BTreeMap<Splits, usize>,
-    conditions: &[Split],
-    sides: &[RowSet],
-    judge: &Judge<'_>,
-) -> Vec<Candidate> {
-    let candidate = |splits: &Splits| {
-        let parts: Vec<usize> = splits.iter().filter_map(|split| conditions.binary_search(split).ok()).collect();
-        let rows = parts[1..].iter().fold(sides[parts[0]].clone(), |rows, &part| rows.and(&sides[part]));
-        let n_occasions = judge.n_occasions(&rows);
-        let occasions_a_row = n_occasions as f64 / rows.len().max(1) as f64;
-        let enough = n_occasions >= judge.recipe.min_occasions;
-        enough.then(|| Candidate { splits: splits.clone(), parts, rows, occasions_a_row })
-    };
-    proposals.keys().filter_map(candidate).collect()
-}
-
-/// The rules of some rows, the best first.
-fn selected(candidates: &[Candidate], sides: &[RowSet], judge: &Judge<'_>, rows: &RowSet) -> Vec<usize> {
-    let hits = rows.and(&judge.hits);
-    let counts = |held: &RowSet| Counts { n_held: held.n_common(rows), n_hits: held.n_common(&hits) };
-    let all = Counts { n_held: rows.len(), n_hits: hits.len() };
-    let parents: Vec<Counts> = sides.iter().map(counts).collect();
-    let mut ranked: Vec<(f64, usize)> = Vec::new();
-    for (idx, candidate) in candidates.iter().enumerate() {
-        let own = counts(&candidate.rows);
-        let parents: Vec<Counts> = candidate.parts.iter().map(|&part| parents[part]).collect();
-        ranked.extend(rank(candidate, own, &parents, (all, judge)).map(|rank| (rank, idx)));
-    }
-    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let mut kept: Vec<usize> = Vec::new();
-    for (_, idx) in ranked {
-        if kept.len() == judge.recipe.max_rules {
-            break;
+        let stability = n_near(splits, proposals) as f64 / recipe.n_subsamples as f64;
+        if stability < recipe.min_frequency {
+            continue;
         }
-        if !kept.iter().any(|&other| says_the_same(&candidates[idx].rows, &candidates[other].rows)) {
+        let sides: Vec<RowSet> = splits.iter().map(|&split| deciles.rows(split)).collect();
+        let rows = sides[1..].iter().fold(sides[0].clone(), |rows, side| rows.and(side));
+        let bound = bound(&rows, &sides, judge);
+        rules.extend(bound.map(|bound| Rule { splits: splits.clone(), rows, bound, stability, n_exact: seen.len() }));
+    }
+    // Stable: of equal rules the first columns'.
+    rules.sort_by(|a, b| b.bound.total_cmp(&a.bound));
+    let strongest: Vec<usize> = (0..rules.len()).collect();
+    let mut steadiest = strongest.clone();
+    steadiest.sort_by(|&a, &b| {
+        let exact = |idx: usize| Reverse(rules[idx].n_exact);
+        rules[b].stability.total_cmp(&rules[a].stability).then(exact(a).cmp(&exact(b)))
+    });
+    let n_strong = recipe.max_rules.div_ceil(2);
+    let mut chosen: BTreeSet<usize> = thinned(&rules, &strongest, n_strong).into_iter().collect();
+    chosen.extend(thinned(&rules, &steadiest, recipe.max_rules - n_strong));
+    let chosen_rules = rules.into_iter().enumerate().filter(|(idx, _)| chosen.contains(idx));
+    Ok(chosen_rules.map(|(_, rule)| rule).collect())
+}
+
+/// Subsamples that proposed these conditions, thresholds a decile apart at most.
+fn n_near(splits: &Splits, proposals: &BTreeMap<Splits, Vec<usize>>) -> usize {
+    let near = proposals.iter().filter(|(other, _)| is_same(splits, other));
+    near.flat_map(|(_, seen)| seen).collect::<BTreeSet<_>>().len()
+}
+
+/// Lower bound of the precision on all training rows; `None` for what is no rule.
+fn bound(rows: &RowSet, sides: &[RowSet], judge: &Judge<'_>) -> Option<f64> {
+    let (n_rows, recipe) = (judge.n_rows() as f64, judge.recipe);
+    let counts = |held: &RowSet| Counts { n_held: held.len(), n_hits: held.n_common(&judge.hits) };
+    let own = counts(rows);
+    let n_occasions = judge.n_occasions(rows);
+    let is_usual = (recipe.min_support..=recipe.max_support).contains(&(own.n_held as f64 / n_rows));
+    if !is_usual || n_occasions < recipe.min_occasions {
+        return None;
+    }
+    let (precision, n) = (own.precision(), n_occasions as f64);
+    let is_beaten = |parent: &RowSet| precision - counts(parent).precision() >= standard_error(precision, n);
+    if sides.len() > 1 && !sides.iter().all(is_beaten) {
+        return None;
+    }
+    Some(wilson_lower(precision, n)).filter(|&bound| bound > judge.hits.len() as f64 / n_rows)
+}
+
+/// The first so many, without those that say the same as one before.
+fn thinned(rules: &[Rule], order: &[usize], n_rules: usize) -> Vec<usize> {
+    let mut kept: Vec<usize> = Vec::new();
+    for &idx in order {
+        if kept.len() < n_rules && !kept.iter().any(|&other| rules[idx].says_the_same(&rules[other])) {
             kept.push(idx);
         }
     }
     kept
-}
-
-/// Lower bound of the precision; `None` for what is no rule.
-fn rank(candidate: &Candidate, own: Counts, parents: &[Counts], (all, judge): (Counts, &Judge<'_>)) -> Option<f64> {
-    let support = own.n_held as f64 / all.n_held as f64;
-    let recipe = judge.recipe;
-    if !(recipe.min_support..=recipe.max_support).contains(&support) {
-        return None;
-    }
-    let n = own.n_held as f64 * candidate.occasions_a_row;
-    let precision = own.precision();
-    let better = |parent: &Counts| precision - parent.precision() >= standard_error(precision, n);
-    if parents.len() > 1 && !parents.iter().all(better) {
-        return None;
-    }
-    Some(wilson_lower(precision, n)).filter(|&bound| bound > all.precision())
-}
-
-fn says_the_same(rows: &RowSet, others: &RowSet) -> bool {
-    let n_common = rows.n_common(others);
-    let n_either = rows.len() + others.len() - n_common;
-    n_common as f64 >= SAME_ROWS * n_either as f64
 }
 
 /// Whether two rules have the same conditions with thresholds a decile apart at most.

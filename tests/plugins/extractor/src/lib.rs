@@ -18,6 +18,7 @@ impl Extractor for Deciles {
         Manifest::new("extractor", "1.0.0")
             .named(["Deciles"])
             .role(Role::Rules)
+            .selected_by("mine_deciles")
             .prefixed("rules_")
             .param(Param::int("max_rules", 5).range(1, 100).help("rules at most"))
             .param(Param::float("min_support", 0.05).range(0.0, 1.0).help("share of the rows that a rule holds on"))

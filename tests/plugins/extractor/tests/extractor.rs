@@ -46,7 +46,8 @@ fn rules_come_from_training_rows_alone() {
 #[test]
 fn what_an_extractor_cannot_do_is_named() {
     let bench = Bench::extractor::<Deciles>();
-    assert_eq!(bench.manifest().unwrap().role, Role::Rules);
+    let manifest = bench.manifest().unwrap();
+    assert_eq!((manifest.role, manifest.flag.as_deref()), (Role::Rules, Some("mine_deciles")));
     assert_eq!(bench.prepare(&frame(), &[0]).err().unwrap().code, code::UNSUPPORTED);
     assert_eq!(bench.load(b"").err().unwrap().code, code::UNSUPPORTED);
 

@@ -1,0 +1,67 @@
+//! The rule extractor through its module.
+#![allow(clippy::unwrap_used)]
+
+use oculus_plugin_api::testing::{Bench, Frame, Listener};
+use oculus_plugin_api::{MinedRule, Operator, PluginError, Role, Task, code};
+use oculus_plugin_rules::RuleExtractor;
+
+const N_ROWS: u32 = 1200;
+
+/// SplitMix64 of a row and a column, from 0 to 1.
+fn noise(row: u32, column: u64) -> f32 {
+    let mut bits = (u64::from(row) + (column << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((bits ^ (bits >> 31)) >> 40) as f32 / (1 << 24) as f32
+}
+
+fn column(idx: u64) -> Vec<f32> {
+    (0..N_ROWS).map(|row| 100.0 * noise(row, idx)).collect()
+}
+
+/// Where A is low and B is high the label is mostly 1; a column for rules gives it away.
+fn label() -> Vec<f32> {
+    let rate = |row| if noise(row, 1) < 0.3 && noise(row, 2) > 0.5 { 0.8 } else { 0.2 };
+    (0..N_ROWS).map(|row| f32::from(noise(row, 9) < rate(row))).collect()
+}
+
+fn frame() -> Frame {
+    let frame = Frame::new(1, N_ROWS).column("A", column(1)).column("B", column(2)).column("C", column(3));
+    frame.rule_column("LEVEL", label())
+}
+
+fn mine(label: &[f32], threads: usize, listener: &Listener) -> Result<Vec<MinedRule>, PluginError> {
+    let rows: Vec<u32> = (0..N_ROWS).collect();
+    let task = Task { label, train_rows: &rows, tune_rows: &[], seed: 3, threads, device: "auto" };
+    Bench::extractor::<RuleExtractor>().extract(&frame(), &task, &column(4), listener)
+}
+
+#[test]
+fn a_planted_conjunction_comes_first_in_words_that_a_person_reads() {
+    let rules = mine(&label(), 1, &Listener::default()).unwrap();
+    let [a, b] = &rules[0].conditions[..] else { panic!("{rules:?}") };
+    assert_eq!(
+        (a.feature.as_str(), a.operator, b.feature.as_str(), b.operator),
+        ("A", Operator::AtMost, "B", Operator::Above)
+    );
+    assert!((a.threshold - 30.0).abs() < 3.0 && (b.threshold - 50.0).abs() < 4.0, "{rules:?}");
+    assert!(a.threshold.to_string().len() <= 5, "{}", a.threshold);
+    assert!(rules.iter().flat_map(|rule| &rule.conditions).all(|condition| condition.feature != "LEVEL"));
+    assert!(rules.iter().all(|rule| (0.0..=1.0).contains(&rule.stability.unwrap())) && rules.len() <= 20);
+}
+
+#[test]
+fn threads_change_nothing() {
+    let mined = |threads| mine(&label(), threads, &Listener::default()).unwrap();
+    assert_eq!(mined(1), mined(8));
+}
+
+#[test]
+fn what_cannot_be_mined_is_refused() {
+    let manifest = Bench::extractor::<RuleExtractor>().manifest().unwrap();
+    assert_eq!((manifest.role, manifest.flag), (Role::Rules, None));
+    let one_class = vec![1.0; N_ROWS as usize];
+    assert_eq!(mine(&one_class, 1, &Listener::default()).unwrap_err().code, code::DATA);
+    let cancelled = mine(&label(), 1, &Listener::cancelling_at(20)).unwrap_err();
+    assert_eq!(cancelled.code, code::CANCELLED);
+}
