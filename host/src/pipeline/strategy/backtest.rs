@@ -14,8 +14,6 @@
 //! Orders of a position begin with its entry. A bar in which a position ends begins no other: the next entry needs a
 //! signal at that bar's close or a later one.
 
-use serde::Serialize;
-
 /// Prices of a part of a symbol's bars; all have one entry a bar.
 #[derive(Clone, Copy, Debug)]
 pub struct Prices<'a> {
@@ -80,8 +78,7 @@ pub struct RoundTrip {
 }
 
 /// Why a position was closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitReason {
     /// Enough exit rules held at a close.
     Rule,
@@ -96,7 +93,7 @@ pub enum ExitReason {
 }
 
 impl ExitReason {
-    /// The word on the wire.
+    /// The word in files.
     pub fn word(self) -> &'static str {
         match self {
             Self::Rule => "rule",
@@ -188,18 +185,25 @@ impl Position {
     }
 
     fn exit(&self, bar: usize, prices: &Prices<'_>, asks_exit: bool) -> Option<Exit> {
-        let (open, close) = (prices.open[bar], prices.close[bar]);
+        let open = prices.open[bar];
         let at_open = |reason| Some(Exit { price: open, reason, is_at_open: true });
         let later = |price, reason| Some(Exit { price, reason, is_at_open: false });
-        match () {
-            () if asks_exit => at_open(ExitReason::Rule),
-            () if bar >= self.due_bar => at_open(ExitReason::Time),
-            () if open <= self.stop => at_open(ExitReason::Stop),
-            () if open >= self.target => at_open(ExitReason::Target),
-            () if prices.low[bar] <= self.stop => later(self.stop, ExitReason::Stop),
-            () if prices.high[bar] >= self.target => later(self.target, ExitReason::Target),
-            () if bar + 1 == prices.close.len() => later(close, ExitReason::End),
-            () => None,
+        if asks_exit {
+            at_open(ExitReason::Rule)
+        } else if bar >= self.due_bar {
+            at_open(ExitReason::Time)
+        } else if open <= self.stop {
+            at_open(ExitReason::Stop)
+        } else if open >= self.target {
+            at_open(ExitReason::Target)
+        } else if prices.low[bar] <= self.stop {
+            later(self.stop, ExitReason::Stop)
+        } else if prices.high[bar] >= self.target {
+            later(self.target, ExitReason::Target)
+        } else if bar + 1 == prices.close.len() {
+            later(prices.close[bar], ExitReason::End)
+        } else {
+            None
         }
     }
 

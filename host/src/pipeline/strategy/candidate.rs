@@ -3,8 +3,6 @@
 //! In: what there is to choose from. Out: [`Candidate`]s, all distinct. Drawn at random and without a look at what others
 //! achieved (Bergstra and Bengio 2012): so the number of tries is what the deflated Sharpe ratio takes it for.
 
-use serde::Serialize;
-
 use crate::pipeline::metrics::Random;
 
 /// Shares of rows that a gate on the model's score may let through.
@@ -53,9 +51,8 @@ pub(super) struct RuleCount {
 }
 
 /// Where rules come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
     /// The job.
     Job,
     /// The mined list of rules that come up again and again.
@@ -65,7 +62,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// All of them.
+    /// All of them, in the order in which rules are counted.
     pub(super) const ALL: [Self; 3] = [Self::Job, Self::Stable, Self::HighLift];
 
     /// The word on the wire.

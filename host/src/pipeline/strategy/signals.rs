@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::{
     backtest::Signals,
-    candidate::{Candidate, RuleCount, Source},
+    candidate::{Candidate, RuleCount},
     part::{Part, SymbolPart},
 };
 use crate::pipeline::{
@@ -19,7 +19,7 @@ use crate::pipeline::{
 /// Mined rules, and the dates on which they may be followed, end exclusive.
 pub(super) type Mined<'a> = (Range<i32>, &'a Sides<Lists>);
 
-/// Satisfied rules at each bar, of each source in the order of [`Source::ALL`].
+/// Satisfied rules at each bar, of each source: the job, the stable list, the high-lift list.
 type Counts = [Vec<u8>; 3];
 
 /// What is known at each close of a part.
@@ -91,8 +91,7 @@ impl Evidence {
 }
 
 fn holds(counts: &Counts, count: RuleCount, bar: usize) -> bool {
-    let of_source = Source::ALL.iter().zip(counts).find(|(source, _)| **source == count.source);
-    of_source.is_some_and(|(_, satisfied)| u32::from(satisfied[bar]) >= count.threshold)
+    u32::from(counts[count.source as usize][bar]) >= count.threshold
 }
 
 /// Counts the rules that hold at each bar of a symbol.

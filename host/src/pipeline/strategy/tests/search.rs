@@ -1,5 +1,6 @@
 //! The whole search on panels of two symbols, with and without an edge.
 
+use oculus_plugin_api::Operator;
 use serde_json::Value;
 
 use super::super::{candidate::*, portfolio::Held, *};
@@ -7,7 +8,6 @@ use crate::pipeline::{
     rules::{Clause, Conjunction, Lists, Sides},
     search::tests::panel::{N_DAYS, Panel},
 };
-use oculus_plugin_api::Operator;
 
 /// `SIGNAL` and `NOISE_1` of a panel.
 const SIGNAL: usize = 0;
@@ -61,10 +61,12 @@ fn json(report: &StrategyReport) -> Value {
     serde_json::to_value(report).unwrap()
 }
 
+fn days_of(inputs: &Inputs<'_>) -> Vec<Vec<i32>> {
+    inputs.market.bars.iter().map(|bars| bars.session_days(inputs.market.timeframe)).collect()
+}
+
 fn stretch_of_test<'a>(inputs: &Inputs<'a>) -> Stretch<'a> {
-    let days: Vec<Vec<i32>> =
-        inputs.market.bars.iter().map(|bars| bars.session_days(inputs.market.timeframe)).collect();
-    Stretch::of_test(inputs, &days)
+    Stretch::of_test(inputs, &days_of(inputs))
 }
 
 #[test]
@@ -120,8 +122,7 @@ fn a_fold_follows_its_own_rules_and_the_test_the_last_ones() {
     };
     let held_dates = |book: &RuleBook| {
         let inputs = inputs(&panel, book, &scores);
-        let days: Vec<Vec<i32>> =
-            inputs.market.bars.iter().map(|bars| bars.session_days(inputs.market.timeframe)).collect();
+        let days = days_of(&inputs);
         let stretches = [Stretch::of_development(&inputs, &days), Stretch::of_test(&inputs, &days)];
         let held = stretches.iter().flat_map(|stretch| {
             let held = stretch.hold(&candidate, None);
@@ -215,9 +216,7 @@ fn a_flat_market_without_costs_gives_nothing() {
 }
 
 fn space_of(inputs: &Inputs<'_>) -> Space {
-    let days: Vec<Vec<i32>> =
-        inputs.market.bars.iter().map(|bars| bars.session_days(inputs.market.timeframe)).collect();
-    space(inputs, &Stretch::of_development(inputs, &days))
+    space(inputs, &Stretch::of_development(inputs, &days_of(inputs)))
 }
 
 #[test]
