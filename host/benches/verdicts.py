@@ -24,21 +24,23 @@ DESIGN = {
     "exit_rules": [{"feature": "RSI_14", "operator": ">=", "threshold": 70}],
     "ml_training_config": {"config_search_model": "LightGBM", "cv_folds": 3},
 }
-# Kind, symbols, years of daily bars.
-NULLS = [("walk", 4, 4), ("garch", 4, 4)]
-PLANTED = [("rule", 8, 5), ("rebound", 8, 5)]
+# Kind, log return that each day of a planted rise has more, symbols, years of daily bars.
+NULLS = [("walk", None, 4, 4), ("garch", None, 4, 4)]
+PLANTED = [("rule", 0.0032, 8, 5), ("rebound", 0.005, 8, 5), ("rebound", 0.01, 8, 5), ("rebound", 0.02, 8, 5)]
 # A warm-up, and sessions enough for the years.
 BARS_BEFORE, BARS_A_YEAR = 340, 262
 
 
-def judged(host, plugins, kind, n_symbols, years, seed):
+def judged(host, plugins, panel, seed):
     """A job's result on a panel that is made for it."""
+    kind, drift, n_symbols, years = panel
     symbols = [f"S{idx}" for idx in range(n_symbols)]
     job = {"build_id": f"{kind}-{seed}", "symbols": symbols, "timeframe": "1d", "design": {**DESIGN, "years": years}}
     with tempfile.TemporaryDirectory() as folder:
         bars, file = os.path.join(folder, "bars"), os.path.join(folder, "job.json")
         made = [host, "bars", "synth", kind, "--out", bars, "--symbols", ",".join(symbols), "--seed", str(seed),
                 "--length", str(BARS_BEFORE + years * BARS_A_YEAR)]
+        made += [] if drift is None else ["--drift", str(drift)]
         with open(file, "w") as out:
             json.dump(job, out)
         environment = {**os.environ, "ARTIFACTS_DIR": os.path.join(folder, "artifacts")}
@@ -51,16 +53,19 @@ def judged(host, plugins, kind, n_symbols, years, seed):
     return json.loads(done.stdout)
 
 
-def row(kind, n_symbols, years, results):
+def row(panel, results):
     """One line of the table."""
+    kind, drift, n_symbols, years = panel
+    planted = "" if drift is None else f", {100 * drift:g} % a day"
     verdicts = Counter(result["verdict"]["verdict"] for result in results)
     known = lambda figures: sorted(value for value in figures if value is not None)
-    test = [result["strategy_optimization"]["test"]["honesty"] for result in results]
-    psr = known(figures["probabilistic_sharpe"] for figures in test)
-    pbo = known(result["strategy_optimization"]["development"]["honesty"]["pbo"] for result in results)
+    # Null where no strategy made round trips enough to be chosen.
+    honesty = lambda part: [(result["strategy_optimization"][part] or {}).get("honesty", {}) for result in results]
+    psr = known(figures.get("probabilistic_sharpe") for figures in honesty("test"))
+    pbo = known(figures.get("pbo") for figures in honesty("development"))
     ranks = [result["canaries"]["label_shifts"]["rank"] for result in results]
     middle = lambda values: f"{values[len(values) // 2]:.2f}" if values else "–"
-    return (f"| `{kind}`, {n_symbols} symbols × {years} years | {len(results)} | {verdicts['edge']} | "
+    return (f"| `{kind}`{planted}, {n_symbols} symbols × {years} years | {len(results)} | {verdicts['edge']} | "
             f"{verdicts['inconclusive']} | {verdicts['no_edge']} | {middle(psr)} | {middle(pbo)} | "
             f"{sum(rank == 1 for rank in ranks)} |")
 
@@ -72,11 +77,10 @@ def main():
     lines = ["| panels | n | `edge` | `inconclusive` | `no_edge` | median probabilistic Sharpe | median PBO | "
              "real labels before all shifted |", "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
     for kinds, n_panels in ((NULLS, n_null // len(NULLS)), (PLANTED, n_planted)):
-        for kind, n_symbols, years in kinds:
+        for panel in kinds:
             with ThreadPoolExecutor(os.cpu_count()) as pool:
-                one = lambda seed: judged(host, plugins, kind, n_symbols, years, seed)
-                results = list(pool.map(one, range(1, n_panels + 1)))
-            lines.append(row(kind, n_symbols, years, results))
+                results = list(pool.map(lambda seed: judged(host, plugins, panel, seed), range(1, n_panels + 1)))
+            lines.append(row(panel, results))
             print(lines[-1], flush=True)
     between_markers(os.path.join(docs, "benchmarks.md"), "verdicts", "\n".join(lines))
 

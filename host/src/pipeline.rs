@@ -121,6 +121,7 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<Output, Failure> {
         label: &labels[outcome.label_idx],
         book: &rules.book,
         scores: &training.winner.standard_scores,
+        spread: training.winner.spread,
         entry_score_threshold: job.design.entry_score_threshold,
         exit_score_threshold: job.design.exit_score_threshold,
         cost_bps: job.design.cost_bps,

@@ -66,6 +66,15 @@ impl Kind {
         ("gaps", Self::Gaps { strength: 1.0 }),
     ];
 
+    /// The same with another rise a bar; `None` for a kind without one.
+    pub fn with_drift(self, drift: f64) -> Option<Self> {
+        match self {
+            Self::Rule { rsi_below, adx_above, .. } => Some(Self::Rule { rsi_below, adx_above, drift }),
+            Self::Rebound { rsi_below, .. } => Some(Self::Rebound { rsi_below, drift }),
+            Self::Walk | Self::Garch { .. } | Self::Gaps { .. } => None,
+        }
+    }
+
     /// The usual kind of a name.
     pub fn usual(name: &str) -> Option<Self> {
         Self::USUAL.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)

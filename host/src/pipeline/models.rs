@@ -24,7 +24,7 @@ pub use self::{
 use super::{
     bars::Warning,
     fitter::{FitError, FitNews, side_by_side},
-    metrics::Undefined,
+    metrics::{Spread, Undefined},
     search::{self, Bench, Contender, Family, Gain, OutOfFold, Outcome, Study},
 };
 use crate::job::{failure::Failure, progress::Phase};
@@ -99,6 +99,8 @@ pub struct Winner {
     /// Both in deviations from the mean of the training-row scores of the model that gave them, one a row of the table,
     /// NaN elsewhere. Before the first fold that the winner was judged on, those of the family that led the search.
     pub standard_scores: Vec<f32>,
+    /// Where the final model's scores of its own training rows lie; `None` where that model failed.
+    pub spread: Option<Spread>,
     /// Share of each column of the table, where the family knows it.
     pub importance: Option<Vec<f64>>,
 }

@@ -28,7 +28,7 @@ use super::{
     features::FeatureTable,
     fitter::side_by_side,
     labels::Label,
-    metrics::{Undefined, block_dates},
+    metrics::{Spread, Undefined, block_dates},
     rules::RuleBook,
     splits::Partition,
 };
@@ -54,6 +54,8 @@ pub struct Inputs<'a> {
     /// The winner's scores in deviations, one a row of the table: out of fold on development rows, of the final model on
     /// test rows, NaN elsewhere.
     pub scores: &'a [f32],
+    /// How the final model's own scores become deviations.
+    pub spread: Option<Spread>,
     /// Entry rules that the job wants to hold at once.
     pub entry_score_threshold: u32,
     /// Exit rules that the job wants to hold at once.

@@ -43,6 +43,9 @@ pub struct Args {
     /// Seed; the same seed makes the same bars on every machine, others for each place in the list of symbols
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
+    /// With `rule` and `rebound`, the log return that each day of a rise has more, such as 0.005; 0.0032 and 0.02 if not said
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = drift)]
+    pub drift: Option<f64>,
     /// Form of the files
     #[arg(long, value_enum, default_value = "csv")]
     pub format: Format,
@@ -71,6 +74,14 @@ fn percent(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|percent: &f64| percent.is_finite()).ok_or_else(|| "needed a finite number".to_owned())
 }
 
+/// Within what keeps prices from running away between two signals.
+fn drift(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|drift: &f64| drift.abs() <= 0.2)
+        .ok_or_else(|| "needed a number from -0.2 to 0.2".to_owned())
+}
+
 fn kind(name: &str) -> Result<Named, String> {
     let known = Kind::USUAL.map(|(known, _)| known).join(", ");
     Kind::usual(name).map(Named).ok_or_else(|| format!("needed one of {known}"))
@@ -88,13 +99,17 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(twice) = args.symbols.iter().enumerate().find(|(idx, symbol)| args.symbols[..*idx].contains(symbol)) {
         bail!("--symbols names {} twice, and each is a file of its own", twice.1);
     }
+    let kind = match args.drift {
+        None => args.kind.0,
+        Some(drift) => args.kind.0.with_drift(drift).context("--drift is for the kinds rule and rebound")?,
+    };
     std::fs::create_dir_all(&args.out).with_context(|| format!("the folder {} cannot be made", args.out.display()))?;
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(["symbol", "bars", "from", "to", "base rate", "oracle's AUC"]);
     for (stream, symbol) in (0..).zip(&args.symbols) {
         let (timeframe, seed) = (args.timeframe, args.seed);
-        let recipe = Recipe { kind: args.kind.0, symbol: symbol.clone(), stream, seed, timeframe, n_bars: args.length };
+        let recipe = Recipe { kind, symbol: symbol.clone(), stream, seed, timeframe, n_bars: args.length };
         let made = generate(&recipe);
         write(&made.bars, args)?;
         let horizon = bars_ahead(&made.bars, args);

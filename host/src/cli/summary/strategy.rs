@@ -26,8 +26,8 @@ fn in_words(report: &Value) -> String {
     let n_candidates = number(&report["n_candidates"], 0);
     let mut table = table(["the strategy chosen of", &n_candidates]);
     let gate = parameters["probability_share"].as_f64().map(|share| {
-        let threshold = number(&parameters["probability_threshold"], 2);
-        format!("the model's score is among the highest {:.0} % ({threshold} deviations)", 100.0 * share)
+        let threshold = number(&parameters["probability_threshold"], 3);
+        format!("the model's score is at least {threshold} (the highest {:.0} % in development)", 100.0 * share)
     });
     let entries = [counted(parameters, "entry"), gate];
     let exits = [
@@ -112,7 +112,7 @@ mod tests {
         for line in [
             "verdict: no edge · the excess is negative",
             "1 of 1 stable rules hold: RSI_14 <= 34.6 and ADX > 22.0",
-            "and the model's score is among the highest 20 % (0.83 deviations)",
+            "and the model's score is at least 0.834 (the highest 20 % in development)",
             "or 3 % below its entry",
             "12, 58 % won",
         ] {

@@ -87,7 +87,9 @@ fn shifts_are_even_distinct_and_beyond_the_horizon() {
     let of_horizon = |panel: &Panel| shifts(&panel.table, &panel.labels[0], &rows);
     let even = of_horizon(&panel).unwrap();
     assert_eq!(even.len(), 19);
-    assert!(even.windows(2).all(|pair| (n_dates / 20..=n_dates / 20 + 2).contains(&(pair[1] - pair[0]))), "{even:?}");
+    let step = (n_dates - n_dates / 20 - n_dates / 3) / 18;
+    assert!(even.windows(2).all(|pair| (step..=step + 1).contains(&(pair[1] - pair[0]))), "{even:?}");
+    assert!(even.iter().all(|shift| n_dates - shift >= n_dates / 3), "labels that features have seen: {even:?}");
     (panel.labels[0].key.horizon_days, panel.labels[0].horizon_bars) = (60, 60);
     let far = of_horizon(&panel).unwrap();
     assert!(far.iter().all(|&shift| shift > 60 && n_dates - shift > 60), "{far:?}");

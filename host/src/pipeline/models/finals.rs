@@ -167,6 +167,7 @@ impl Finals {
         let winner = Winner {
             oof_scores: winner.oof.scores.clone(),
             test_scores: self.test_scores.clone(),
+            spread: self.models[self.winner_idx].as_ref().ok().map(|model| model.spread),
             standard_scores: self.standard_scores(winner, outcome, &study.splits[outcome.label_idx].test_rows),
             importance,
         };

@@ -51,6 +51,7 @@ fn report_with(panel: &Panel, n_side_by_side: usize, extractor: rules::Extractor
         label: &panel.labels[outcome.label_idx],
         book: &rules.book,
         scores: &training.winner.standard_scores,
+        spread: training.winner.spread,
         entry_score_threshold: 3,
         exit_score_threshold: 1,
         cost_bps: 5.0,

@@ -16,9 +16,6 @@ use crate::pipeline::{
     rules::{Clause, Conjunction, Lists, RuleBook, Sides},
 };
 
-/// What `probability_threshold` counts in.
-const THRESHOLD_NOTE: &str = "in deviations from the mean of the scores that the model gives to its own training rows; at or above it is an entry";
-
 /// The chosen strategy in the result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StrategyReport {
@@ -52,10 +49,11 @@ pub struct Parameters {
     pub entry_score_threshold: Option<u32>,
     /// Exit rules that must hold at once.
     pub exit_score_threshold: Option<u32>,
-    /// The model's score from which a position may be entered.
+    /// The final model's score from which a position may be entered, as `predict` writes it.
     pub probability_threshold: Option<Finite>,
-    /// What that score counts in.
-    pub probability_threshold_note: &'static str,
+    /// The same in deviations from the mean of a model's scores of its own training rows, in which the models of the
+    /// folds and the final one share it.
+    pub probability_threshold_deviations: Option<Finite>,
     /// Share of the development's scores that reach it.
     pub probability_share: Option<Finite>,
     /// Bars after which a position is left.
@@ -155,13 +153,18 @@ pub(super) fn parameters(candidate: &Candidate, gate: Option<f32>, inputs: &Inpu
     let entry_threshold = threshold(candidate.entry).ok_or_else(|| absent("entry rules"));
     let exit_threshold = threshold(candidate.exit).ok_or_else(|| absent("exit rules"));
     let no_gate = || absent("gate on the model's score");
+    let deviations = gate.ok_or_else(no_gate);
+    let no_model = || Undefined::because("the final model has no scores of its training rows");
+    let probability =
+        deviations.clone().and_then(|standard| inputs.spread.map(|spread| spread.score(standard)).ok_or_else(no_model));
     Parameters {
         entry_rules: followed(candidate.entry, inputs, |job| &job.entry, |mined| &mined.entry),
         exit_rules: followed(candidate.exit, inputs, |job| &job.exit, |mined| &mined.exit),
         entry_score_threshold: reasons.value("entry_score_threshold", entry_threshold),
         exit_score_threshold: reasons.value("exit_score_threshold", exit_threshold),
-        probability_threshold: reasons.figure("probability_threshold", gate.map(as_written).ok_or_else(no_gate)),
-        probability_threshold_note: THRESHOLD_NOTE,
+        probability_threshold: reasons.figure("probability_threshold", probability.map(as_written)),
+        probability_threshold_deviations: reasons
+            .figure("probability_threshold_deviations", deviations.map(as_written)),
         probability_share: reasons.figure("probability_share", candidate.gate_share.ok_or_else(no_gate)),
         holding_bars: candidate.holding_bars,
         stop_pct: reasons.figure("stop_pct", candidate.stop_pct.ok_or_else(|| absent("stop"))),

@@ -48,6 +48,7 @@ fn inputs<'a>(panel: &'a Panel, book: &'a RuleBook, scores: &'a [f32]) -> Inputs
         label: &panel.labels[0],
         book,
         scores,
+        spread: Some(Spread::of(&[-1.0, 1.0])),
         entry_score_threshold: 1,
         exit_score_threshold: 1,
         cost_bps: 5.0,
