@@ -72,6 +72,16 @@ pub fn plugins_with_rude() -> PathBuf {
     PUBLISHED.get_or_init(|| publish("with-rude", &["oculus_plugin_lightgbm", "oculus_test_rude"])).clone()
 }
 
+/// A folder with LightGBM, the project's rule extractor, and one of somebody else.
+///
+/// # Panics
+/// When the build has left no such libraries.
+pub fn plugins_with_extractors() -> PathBuf {
+    static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
+    let libraries = ["oculus_plugin_lightgbm", "oculus_plugin_rules", "oculus_test_extractor"];
+    PUBLISHED.get_or_init(|| publish("with-extractors", &libraries)).clone()
+}
+
 /// A folder with LightGBM and the family that claims a GPU.
 ///
 /// # Panics

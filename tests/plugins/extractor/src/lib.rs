@@ -1,6 +1,7 @@
 //! A small rule extractor: thresholds of single features at the deciles, the most precise first.
 //!
-//! Proves that the plugin API fits plugins that mine rules instead of fitting models.
+//! Proves that the plugin API fits plugins that mine rules instead of fitting models. Its parameter `act` says how it
+//! misbehaves.
 
 use oculus_plugin_api::prelude::*;
 
@@ -19,9 +20,10 @@ impl Extractor for Deciles {
             .named(["Deciles"])
             .role(Role::Rules)
             .selected_by("mine_deciles")
-            .prefixed("rules_")
+            .prefixed("deciles_")
             .param(Param::int("max_rules", 5).range(1, 100).help("rules at most"))
             .param(Param::float("min_support", 0.05).range(0.0, 1.0).help("share of the rows that a rule holds on"))
+            .param(Param::choice("act", "none", ["none", "abort", "rubbish"]).help("how it misbehaves"))
     }
 
     fn extract(
@@ -32,6 +34,11 @@ impl Extractor for Deciles {
         ctx: &Ctx<'_, '_>,
     ) -> Result<Vec<MinedRule>> {
         task.needs_both_classes()?;
+        match params.choice("act")? {
+            "abort" => std::process::abort(),
+            "rubbish" => return Ok(rubbish()),
+            _ => {}
+        }
         let min_rows = (params.float("min_support")? * task.train_rows.len() as f64).max(1.0);
         let mut rules = Vec::new();
         for feature_idx in 0..table.n_features() {
@@ -49,6 +56,14 @@ impl Extractor for Deciles {
         rules.truncate(params.count("max_rules")?);
         Ok(rules.into_iter().map(|rule| MinedRule { conditions: vec![rule.condition], stability: None }).collect())
     }
+}
+
+/// What is no rule: a feature that nobody has, a threshold that is none, no condition at all.
+fn rubbish() -> Vec<MinedRule> {
+    let condition =
+        |feature: &str, threshold| Condition { feature: feature.to_owned(), operator: Operator::AtMost, threshold };
+    let no_rules = [vec![condition("NO_SUCH_FEATURE", 1.0)], vec![condition("RSI_14", f64::MAX)], vec![]];
+    no_rules.map(|conditions| MinedRule { conditions, stability: Some(7.0) }).into()
 }
 
 /// The nine inner deciles of a column over some rows.

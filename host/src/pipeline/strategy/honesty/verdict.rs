@@ -51,12 +51,16 @@ pub fn verdict(development: &DevelopmentHonesty, test: &TestHonesty, n_round_tri
         Some(doubt) => say(Call::Inconclusive, format!("{gained}, but {doubt}")),
         None => {
             let sure = test.probabilistic_sharpe.map_or(0.0, Finite::get);
-            let reason = format!(
-                "{gained} in {n_round_trips} round trips, and with a probability of {sure:.3} that is more than chance"
-            );
+            let trips = round_trips(n_round_trips);
+            let reason = format!("{gained} in {trips}, and with a probability of {sure:.3} that is more than chance");
             say(Call::Edge, reason)
         }
     }
+}
+
+fn round_trips(n_round_trips: usize) -> String {
+    let plural = if n_round_trips == 1 { "" } else { "s" };
+    format!("{n_round_trips} round trip{plural}")
 }
 
 fn no_gain(excess: f64, n_round_trips: usize) -> String {
@@ -71,9 +75,8 @@ fn no_gain(excess: f64, n_round_trips: usize) -> String {
 /// The first figure that leaves a gain in doubt.
 fn doubt(development: &DevelopmentHonesty, test: &TestHonesty, n_round_trips: usize) -> Option<String> {
     if n_round_trips < MIN_ROUND_TRIPS {
-        return Some(format!(
-            "in {n_round_trips} round trips, and {MIN_ROUND_TRIPS} are needed to tell that from luck"
-        ));
+        let trips = round_trips(n_round_trips);
+        return Some(format!("in {trips}, and {MIN_ROUND_TRIPS} are needed to tell that from luck"));
     }
     let Some(sure) = test.probabilistic_sharpe.map(Finite::get) else {
         let why = why(&test.reasons, "probabilistic_sharpe");

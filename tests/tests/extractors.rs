@@ -1,0 +1,95 @@
+//! Rule extractors in a job: the project's, somebody else's, none, and one that misbehaves.
+#![allow(clippy::unwrap_used)]
+
+use oculus_tests::command::train;
+use oculus_tests::{build, jobs};
+use serde_json::{Value, json};
+
+/// The result of a small job with these fields of `ml_training_config`, where both extractors are installed.
+fn mined(id: &str, fields: &[(&str, Value)]) -> Value {
+    let mut job = jobs::job(id);
+    for (name, value) in fields {
+        job["design"]["ml_training_config"][*name] = value.clone();
+    }
+    let plugins = build::plugins_with_extractors();
+    train(&job, &[("PLUGINS_DIR", plugins.to_str().unwrap())])
+}
+
+fn plugins_of(result: &Value) -> Vec<&str> {
+    let plugins = result["provenance"]["plugins"].as_array().unwrap();
+    plugins.iter().map(|plugin| plugin["id"].as_str().unwrap()).collect()
+}
+
+/// Entry and exit rules and conjunctions from one source.
+fn from<'r>(result: &'r Value, source: &str) -> Vec<&'r Value> {
+    let rules = &result["extracted_rules"];
+    let all = ["entry_rules", "exit_rules", "rule_sets"].map(|part| rules[part].as_array().unwrap());
+    all.into_iter().flatten().filter(|rule| rule["source"] == source).collect()
+}
+
+fn warning<'r>(result: &'r Value, code: &str) -> &'r str {
+    let warnings = result["warnings"].as_array().unwrap();
+    let found = warnings.iter().find(|warning| warning["code"] == code);
+    found.unwrap_or_else(|| panic!("no {code} in {warnings:?}"))["message"].as_str().unwrap()
+}
+
+#[test]
+fn the_extractor_without_a_flag_serves_unless_another_is_named() {
+    let usual = mined("usual", &[]);
+    assert_eq!(plugins_of(&usual), ["lightgbm", "rules"]);
+    assert!(from(&usual, "mined").iter().all(|rule| rule["stability"].is_f64()), "{}", usual["extracted_rules"]);
+    for asked in [("rule_extractor", json!("deciles")), ("mine_deciles", json!(true))] {
+        let others = mined("others", &[asked, ("deciles_max_rules", json!(3))]);
+        assert_eq!(plugins_of(&others), ["lightgbm", "extractor"]);
+        let rules = from(&others, "mined");
+        assert!(!rules.is_empty() && rules.len() <= 6, "three a side at most: {rules:?}");
+        assert_eq!(others["strategy_optimization"]["n_candidates"], 128);
+    }
+}
+
+#[test]
+fn an_extractor_that_is_not_there_leaves_the_jobs_own_rules() {
+    let result = mined("absent", &[("rule_extractor", json!("nobody"))]);
+    assert_eq!(plugins_of(&result), ["lightgbm"]);
+    assert!(from(&result, "mined").is_empty());
+    assert!(!from(&result, "job").is_empty());
+    let told = warning(&result, "no_rule_extractor");
+    assert!(told.contains("nobody") && told.contains("RuleExtractor"), "{told}");
+}
+
+#[test]
+fn an_extractor_that_dies_costs_the_mined_rules_and_nothing_else() {
+    let result = mined("dies", &[("rule_extractor", json!("deciles")), ("deciles_act", json!("abort"))]);
+    assert_eq!(result["status"], "success");
+    assert!(from(&result, "mined").is_empty());
+    assert!(!from(&result, "job").is_empty());
+    let told = warning(&result, "rules_failed");
+    assert!(told.contains("SIGABRT"), "{told}");
+    let undisturbed = mined("dies", &[("rule_extractor", json!("nobody"))]);
+    for part in ["model_metrics", "models", "config_search", "strategy_optimization", "verdict", "canaries"] {
+        assert_eq!(result[part], undisturbed[part], "{part}");
+    }
+}
+
+#[test]
+fn what_is_no_rule_is_refused_by_name_and_the_job_goes_on() {
+    let result = mined("rubbish", &[("rule_extractor", json!("deciles")), ("deciles_act", json!("rubbish"))]);
+    assert!(from(&result, "mined").is_empty());
+    let told = warning(&result, "mined_rules_refused");
+    assert!(told.contains("NO_SUCH_FEATURE"), "{told}");
+}
+
+#[test]
+fn an_extractors_parameters_are_checked_before_anything_is_read() {
+    let mut job = jobs::job("refused");
+    job["design"]["ml_training_config"]["rules_max_rules"] = json!(-1);
+    job["design"]["ml_training_config"]["rules_max_rule"] = json!(5);
+    let plugins = build::plugins_with_extractors();
+    let settings = [("PLUGINS_DIR", plugins.to_str().unwrap())];
+    let said = oculus_tests::command::run_on(&job, &["train", "--json"], &settings);
+    let error = &said.json()["error"];
+    assert_eq!((said.code, &error["code"]), (3, &json!("invalid_parameters")), "{said:?}");
+    assert!(error["message"].as_str().unwrap().contains("ml_training_config.rules_max_rules: found -1"), "{error}");
+    job["design"]["ml_training_config"]["rules_max_rules"] = json!(5);
+    assert!(warning(&train(&job, &settings), "unknown_parameter").contains("rules_max_rules"));
+}
