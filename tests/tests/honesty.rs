@@ -145,12 +145,9 @@ fn mutated_test_bars_leave_everything_that_was_learnt_unchanged() {
     assert_eq!(mutated["provenance"]["splits"], original["provenance"]["splits"]);
     assert_ne!(mutated["strategy_optimization"]["test"], original["strategy_optimization"]["test"]);
     let rules = &original["extracted_rules"];
-    for mined in [&rules["entry_rules"], &rules["exit_rules"], &rules["rule_sets"]] {
-        assert!(
-            mined.as_array().unwrap().iter().any(|rule| rule["in_sample"].is_object()),
-            "nothing was mined: {mined}"
-        );
-    }
+    let all = ["entry_rules", "exit_rules", "rule_sets"].map(|part| rules[part].as_array().unwrap());
+    let mined: Vec<&Value> = all.into_iter().flatten().filter(|rule| rule["source"] == "mined").collect();
+    assert!(mined.len() >= 5 && mined.iter().all(|rule| rule["in_sample"].is_object()), "{mined:?}");
     assert!(original["strategy_optimization"]["parameters"].is_object());
     assert_eq!(learnt(mutated).to_string(), learnt(original).to_string());
 }
@@ -196,6 +193,7 @@ fn learnt(mut result: Value) -> Value {
     // The verdict is the test's.
     let of_test = ["run", "verdict"].map(|name| fields.remove(name));
     assert!(of_test.iter().all(Option::is_some));
+    fields["canaries"]["volatility_baseline"]["reading"] = Value::Null;
     without_test(&mut result);
     result
 }

@@ -92,8 +92,8 @@ fn list_of(value: &Value) -> impl Iterator<Item = (usize, &Value)> {
 #[test]
 fn the_result_has_the_contracts_fields_and_every_null_has_a_reason() {
     let result = &example().result;
-    let blocks = "backtest_results build_id config_search design_config extracted_rules model_metrics models phase \
-                  provenance reasons run status strategy_optimization warnings";
+    let blocks = "backtest_results build_id canaries config_search design_config extracted_rules model_metrics models \
+                  phase provenance run status strategy_optimization verdict warnings";
     assert_eq!(keys(result), blocks.split_whitespace().collect::<Vec<_>>());
     assert_eq!(result["build_id"], "build:example");
     assert_eq!((&result["status"], &result["phase"]), (&json!("success"), &json!("complete")));
@@ -167,6 +167,57 @@ fn rules_stand_in_the_jobs_own_form_with_what_they_are_worth() {
 }
 
 #[test]
+fn a_mined_rule_is_judged_apart_from_the_rows_that_it_was_mined_from() {
+    let rules = &example().result["extracted_rules"];
+    let mined = |part: &str| list(&rules[part]).iter().filter(|rule| rule["source"] == "mined").collect::<Vec<_>>();
+    let all = ["entry_rules", "exit_rules", "rule_sets"].map(mined).concat();
+    assert!(all.len() >= 5, "{rules}");
+    for rule in all {
+        assert!(!list(&rule["lists"]).is_empty() && !text(&rule["description"]).is_empty(), "{rule}");
+        let told = |block: &Value| [block["support"].clone(), block["lift"].clone()];
+        assert_eq!(told(rule), told(&rule["walk_forward"]), "what stands first is walk-forward: {rule}");
+        assert!(rule["in_sample"]["support"].as_u64().unwrap() > 0 && rule["test"].is_object(), "{rule}");
+    }
+    for side in ["entry", "exit"] {
+        for kind in ["stable", "high_lift"] {
+            let of_list = &rules["lists"][side][kind];
+            assert!(["walk_forward", "in_sample", "test"].iter().all(|part| of_list.get(part).is_some()), "{of_list}");
+        }
+    }
+}
+
+#[test]
+fn the_strategy_says_what_to_do_what_it_did_and_how_far_to_trust_that() {
+    let result = &example().result;
+    let strategy = &result["strategy_optimization"];
+    assert_eq!(strategy["n_candidates"], 128);
+    assert_eq!(list(&strategy["candidates"]).len(), 128);
+    let parameters = &strategy["parameters"];
+    assert!(parameters["holding_bars"].as_u64().unwrap() > 0, "{parameters}");
+    for side in ["entry_rules", "exit_rules"] {
+        let source = text(&parameters[side]["source"]);
+        assert!(["none", "job", "stable", "high_lift"].contains(&source));
+        assert_eq!(source == "none", list(&parameters[side]["rules"]).is_empty(), "{parameters}");
+    }
+    for part in ["development", "test"] {
+        let figures = &strategy[part]["performance"];
+        assert_within(&figures["exposure"], 0.0, 1.0);
+        assert_within(&figures["hit_rate"], 0.0, 1.0);
+        assert_within(&figures["max_drawdown_pct"], 0.0, 100.0);
+        assert!(strategy[part]["buy_and_hold"].is_object() && strategy[part]["always_in"].is_object());
+    }
+    let splits = &result["provenance"]["splits"];
+    assert!(text(&strategy["test"]["from"]) >= text(&splits["test"][0]), "{splits}");
+    assert!(text(&strategy["development"]["to"]) < text(&splits["test"][0]), "{splits}");
+    assert_within(&strategy["development"]["honesty"]["pbo"], 0.0, 1.0);
+    assert_within(&strategy["test"]["honesty"]["probabilistic_sharpe"], 0.0, 1.0);
+    assert!(["edge", "inconclusive", "no_edge"].contains(&text(&result["verdict"]["verdict"])));
+    let shifts = &result["canaries"]["label_shifts"];
+    assert_eq!(shifts["n_shifts"], 19);
+    assert!((1..=20).contains(&shifts["rank"].as_u64().unwrap()), "{shifts}");
+}
+
+#[test]
 fn the_search_lists_every_label_and_trial_and_one_family_wins() {
     let result = &example().result;
     let search = &result["config_search"];
@@ -231,7 +282,8 @@ fn assert_timestamp(value: &Value) {
 #[test]
 fn progress_is_told_in_order_and_never_falls_back() {
     let events = &example().events;
-    let phases = "queued data_fetch feature_engineering config_search training rule_extraction complete";
+    let phases = "queued data_fetch feature_engineering config_search training rule_extraction \
+                  strategy_optimization complete";
     let mut told: Vec<&str> = events.iter().map(|event| text(&event["phase"])).collect();
     told.dedup();
     assert_eq!(told, phases.split_whitespace().collect::<Vec<_>>());
@@ -308,7 +360,8 @@ fn an_old_job_of_years_and_strategy_type_alone_runs() {
     let used = &result["design_config"];
     assert_eq!((&used["n_iter_search"], &used["config_search_model"]), (&json!(30), &json!("LightGBM")));
     assert_eq!((&used["timeframe"], &used["cv_folds"]), (&json!("1d"), &json!(3)));
-    assert_eq!(result["extracted_rules"]["entry_rules"], json!([]));
+    let entry = list(&result["extracted_rules"]["entry_rules"]);
+    assert!(entry.iter().all(|rule| rule["source"] == "mined"), "the job has no rules of its own: {entry:?}");
     assert_nulls_have_reasons(&result, "");
 }
 
@@ -322,7 +375,8 @@ fn names_that_do_not_exist_are_listed_with_the_nearest_that_does() {
     let result = command::train(&job, &[]);
     assert!(text(&result["provenance"]["unresolved_features"]["VOLUMERATIO_20"]).contains("VOLUME_RATIO_20"));
     let rules = &result["extracted_rules"];
-    assert_eq!(rules["entry_rules"], json!([]), "a rule that means nothing is not to be deployed");
+    let entry = list(&rules["entry_rules"]);
+    assert!(entry.iter().all(|rule| rule["source"] == "mined"), "a rule that means nothing is not to be deployed");
     assert_eq!(rules["suggested_rules"]["unresolved"][0]["feature"], "SENTIMENT_SCORE");
     assert_nulls_have_reasons(&result, "");
 }

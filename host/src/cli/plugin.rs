@@ -6,7 +6,7 @@ mod markdown;
 
 use clap::Subcommand;
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
-use oculus_plugin_api::Param;
+use oculus_plugin_api::{Param, Role};
 
 use crate::config::Config;
 use crate::plugins::InstalledPlugin;
@@ -58,7 +58,9 @@ fn overview(found: &Found) -> Table {
     table.set_header(["id", "version", "API", "role", "names", "selected by", "devices", "SHA-256"]);
     for InstalledPlugin { manifest, sha256, .. } in &found.plugins {
         let lead = manifest.leads_search.then(|| "config_search_model".to_owned());
-        let selected_by: Vec<_> = lead.into_iter().chain(manifest.flag.clone()).collect();
+        let unasked = manifest.role == Role::Rules && manifest.flag.is_none();
+        let unasked = unasked.then(|| "rule_extractor, or unasked".to_owned());
+        let selected_by: Vec<_> = lead.into_iter().chain(manifest.flag.clone()).chain(unasked).collect();
         table.add_row([
             manifest.id.clone(),
             manifest.version.clone(),

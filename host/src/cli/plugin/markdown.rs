@@ -45,13 +45,16 @@ fn selected_by(manifest: &Manifest) -> String {
         Role::Unknown => "Of a kind that this version does not know.",
     };
     let names: Vec<_> = manifest.names.iter().map(|name| format!("`{name}`")).collect();
-    let by_name = if manifest.leads_search { "`config_search_model` or `families`" } else { "`families`" };
+    let by_name = match (manifest.role, manifest.leads_search) {
+        (Role::Rules, _) => "`rule_extractor`",
+        (_, true) => "`config_search_model` or `families`",
+        (_, false) => "`families`",
+    };
+    let is_default = manifest.role == Role::Rules && manifest.flag.is_none();
+    let unasked = if is_default { ", or unasked" } else { "" };
     let flag = manifest.flag.as_ref().map(|flag| format!(", or by `{flag}: true`")).unwrap_or_default();
-    let file = manifest.saves_as.as_deref().unwrap_or("bin");
-    format!(
-        "Plugin `{}`. {kind} Selected by {by_name} under the names {}{flag}. Saved as `models/{}.{file}`.",
-        manifest.id,
-        names.join(", "),
-        manifest.id
-    )
+    let ending = manifest.saves_as.as_deref().unwrap_or("bin");
+    let (id, names) = (&manifest.id, names.join(", "));
+    let saved = if manifest.role == Role::Rules { String::new() } else { format!(" Saved as `models/{id}.{ending}`.") };
+    format!("Plugin `{id}`. {kind} Selected by {by_name} under the names {names}{flag}{unasked}.{saved}")
 }
