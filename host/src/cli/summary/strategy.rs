@@ -41,7 +41,7 @@ fn in_words(report: &Value) -> String {
     table.to_string()
 }
 
-/// `2 of 5 stable rules hold: …`; `None` where no rules are counted.
+/// `2 of 5 stable rules hold:` and a line each; `None` where no rules are counted.
 fn counted(parameters: &Value, side: &str) -> Option<String> {
     let threshold = parameters[format!("{side}_score_threshold")].as_u64()?;
     let followed = &parameters[format!("{side}_rules")];
@@ -50,14 +50,14 @@ fn counted(parameters: &Value, side: &str) -> Option<String> {
         format!("{} {} {}", text(&condition["feature"]), text(&condition["operator"]), condition["threshold"])
     };
     let rule = |rule: &Value| rule.as_array().into_iter().flatten().map(condition).collect::<Vec<_>>().join(" and ");
-    let shown: Vec<String> = rules.iter().take(SHOWN_RULES).map(rule).collect();
-    let more = if rules.len() > SHOWN_RULES { "; …" } else { "" };
+    let shown: String = rules.iter().take(SHOWN_RULES).map(|it| format!("\n  {}", rule(it))).collect();
+    let more = if rules.len() > SHOWN_RULES { "\n  …" } else { "" };
     let source = match followed["source"].as_str() {
         Some("job") => "of the job's own",
         Some("high_lift") => "high-lift",
         _ => "stable",
     };
-    Some(format!("{threshold} of {} {source} rules hold: {}{more}", rules.len(), shown.join("; ")))
+    Some(format!("{threshold} of {} {source} rules hold:{shown}{more}", rules.len()))
 }
 
 fn figures(test: &Value) -> String {
@@ -111,7 +111,8 @@ mod tests {
         let told = strategy(&result);
         for line in [
             "verdict: no edge · the excess is negative",
-            "1 of 1 stable rules hold: RSI_14 <= 34.6 and ADX > 22.0",
+            "1 of 1 stable rules hold:",
+            "  RSI_14 <= 34.6 and ADX > 22.0",
             "and the model's score is at least 0.834 (the highest 20 % in development)",
             "or 3 % below its entry",
             "12, 58 % won",
