@@ -42,7 +42,7 @@ pub(super) fn draw(equity: &[EquityPoint]) -> String {
     );
     put(&mut svg, &format!("<text class=\"title\" x=\"{LEFT}\" y=\"34\">worth of 1, development and test</text>"));
     for (idx, line) in LINES.iter().rev().enumerate() {
-        let (x, Line { name, colour, .. }) = (LEFT + 200.0 * idx as f64, line);
+        let (x, Line { name, colour, .. }) = (LEFT + 230.0 * idx as f64, line);
         put(&mut svg, &format!("<rect x=\"{x}\" y=\"54\" width=\"18\" height=\"4\" fill=\"{colour}\"/>"));
         put(&mut svg, &format!("<text x=\"{}\" y=\"60\">{name}</text>", x + 26.0));
     }

@@ -129,12 +129,18 @@ fn read_baseline(test: &TestMetrics) -> String {
         let why = test.reasons.get("auc_minus_baseline").unwrap_or("it was not computed");
         return format!("what the model knows beyond volatility cannot be told on the test: {why}");
     };
-    let interval = test.auc_minus_baseline_ci95.map(|interval| (interval.0.get(), interval.1.get()));
-    let told = match interval {
-        Some((low, _)) if low > 0.0 => "more than volatility alone explains",
-        Some((_, high)) if high < 0.0 => "less than volatility alone explains",
-        Some(_) => "no more than chance beyond what volatility alone explains",
-        None => "with no interval to tell it from chance",
+    let told = match test.auc_minus_baseline_ci95.map(|interval| (interval.0.get(), interval.1.get())) {
+        None => ", with no interval to tell it from chance".to_owned(),
+        Some((low, high)) => {
+            let meaning = match (low > 0.0, high < 0.0) {
+                (true, _) => "more than volatility alone explains",
+                (_, true) => "less than volatility alone explains",
+                _ => "no more than chance beyond what volatility alone explains",
+            };
+            format!(" [{low:+.3}, {high:+.3}]: {meaning}")
+        }
     };
-    format!("on the test the model's AUC is {beyond:+.3} beyond the volatility baseline's: {told}")
+    format!(
+        "on the test the model's AUC is beyond the volatility baseline's, or 0.5 where that is more, by {beyond:+.3}{told}"
+    )
 }

@@ -1,8 +1,8 @@
 //! Searches a strategy on the validation dates, and puts the chosen one to the test once.
 //!
-//! In: bars, rules, out-of-fold scores. Out: [`Optimized`]. Signals at a close act at the next open. Invariant: what
-//! happens in the development period is decided by rules and scores that were made before each of its dates; nothing of
-//! the test period has a part in the choice.
+//! In: bars, rules, out-of-fold scores. Out: [`Optimized`]. Signals at a close act at the next open. Invariant: the rules
+//! that are followed and the models that score on a date of the development period were made from earlier ones; only a
+//! strategy's parameters are chosen on that period as a whole, and nothing of the test period has a part in the choice.
 
 pub mod backtest;
 mod candidate;
@@ -134,8 +134,9 @@ pub fn optimize(inputs: &Inputs<'_>) -> Optimized {
     let Attempt { candidate, gate, .. } = tried[chosen_idx];
     let test = Stretch::of_test(inputs, &days);
     let (before, after) = (development.hold(&candidate, gate), test.hold(&candidate, gate));
+    let is_eligible: Vec<bool> = tried.iter().map(Attempt::is_eligible).collect();
     let excesses: Vec<Vec<f64>> = tried.into_iter().map(|attempt| attempt.excess).collect();
-    let honesty = honesty::development(&excesses, chosen_idx);
+    let honesty = honesty::development(&excesses, &is_eligible, chosen_idx);
     let test_honesty = honesty::test(&Tested {
         excess: &test.excess(&after),
         n_round_trips: after.trades.len(),

@@ -18,13 +18,14 @@ pub(super) fn strategy(result: &Value) -> String {
     if report["parameters"].is_null() {
         return said;
     }
-    format!("{said}\n{}\n{}", in_words(report), figures(&report["test"]))
+    format!("{said}\n{}\n{}\n{}", in_words(report), figures(&report["test"]), trust(report))
 }
 
 fn in_words(report: &Value) -> String {
     let parameters = &report["parameters"];
     let n_candidates = number(&report["n_candidates"], 0);
-    let mut table = table(["the strategy chosen of", &n_candidates]);
+    let chosen_of = format!("chosen of {n_candidates}");
+    let mut table = table(["the strategy", &chosen_of]);
     let gate = parameters["probability_share"].as_f64().map(|share| {
         let threshold = number(&parameters["probability_threshold"], 3);
         format!("the model's score is at least {threshold} (the highest {:.0} % in development)", 100.0 * share)
@@ -32,12 +33,12 @@ fn in_words(report: &Value) -> String {
     let entries = [counted(parameters, "entry"), gate];
     let exits = [
         counted(parameters, "exit"),
-        Some(format!("{} bars after its entry", number(&parameters["holding_bars"], 0))),
-        parameters["stop_pct"].as_f64().map(|pct| format!("{pct} % below its entry")),
-        parameters["target_pct"].as_f64().map(|pct| format!("{pct} % above its entry")),
+        Some(format!("{} bars have passed since the entry", number(&parameters["holding_bars"], 0))),
+        parameters["stop_pct"].as_f64().map(|pct| format!("the price is {pct} % below the entry")),
+        parameters["target_pct"].as_f64().map(|pct| format!("the price is {pct} % above the entry")),
     ];
-    table.add_row(["buy where".to_owned(), entries.into_iter().flatten().collect::<Vec<_>>().join("\nand ")]);
-    table.add_row(["sell where".to_owned(), exits.into_iter().flatten().collect::<Vec<_>>().join("\nor ")]);
+    table.add_row(["buy when".to_owned(), entries.into_iter().flatten().collect::<Vec<_>>().join("\nand ")]);
+    table.add_row(["sell when".to_owned(), exits.into_iter().flatten().collect::<Vec<_>>().join("\nor ")]);
     table.to_string()
 }
 
@@ -57,7 +58,7 @@ fn counted(parameters: &Value, side: &str) -> Option<String> {
         Some("high_lift") => "high-lift",
         _ => "stable",
     };
-    Some(format!("{threshold} of {} {source} rules hold:{shown}{more}", rules.len()))
+    Some(format!("at least {threshold} of {} {source} rules hold:{shown}{more}", rules.len()))
 }
 
 fn figures(test: &Value) -> String {
@@ -79,8 +80,31 @@ fn figures(test: &Value) -> String {
         number(&performance["n_trades"], 0),
         performance["hit_rate"].as_f64().map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", 100.0 * share)),
     );
-    let exposure = performance["exposure"].as_f64().map(|share| format!("{:.0} % invested", 100.0 * share));
-    table.add_row(["round trips".to_owned(), traded, exposure.unwrap_or_default(), String::new()]);
+    let exposure = performance["exposure"].as_f64().map(|share| format!("{:.0} %", 100.0 * share));
+    let rows = [("round trips", traded), ("invested", exposure.unwrap_or_else(|| "–".to_owned()))];
+    for (name, value) in rows {
+        table.add_row([name.to_owned(), value, String::new(), String::new()]);
+    }
+    table.to_string()
+}
+
+/// How far all this can be trusted.
+fn trust(report: &Value) -> String {
+    let (before, after) = (&report["development"]["honesty"], &report["test"]["honesty"]);
+    let interval = match after["excess_ci95"].as_array().map(Vec::as_slice) {
+        Some([low, high]) => format!(" [{}, {}]", number(low, 1), number(high, 1)),
+        _ => String::new(),
+    };
+    let mut table = table(["how far to trust it", "", "what is asked for"]);
+    for (name, value, needed) in [
+        ("mean excess over the market, % a year", number(&after["excess_pct_a_year"], 1) + &interval, "more than 0"),
+        ("probability that it is more than chance", number(&after["probabilistic_sharpe"], 3), "0.975 or more"),
+        ("years of test that would tell", number(&after["years_needed"], 1), "less than there are"),
+        ("probability of overfitting (PBO)", number(&before["pbo"], 2), "less than 0.50"),
+        ("deflated Sharpe ratio, in development", number(&before["deflated_sharpe"], 3), "near 1"),
+    ] {
+        table.add_row([name.to_owned(), value, needed.to_owned()]);
+    }
     table.to_string()
 }
 
@@ -111,15 +135,15 @@ mod tests {
         let told = strategy(&result);
         for line in [
             "verdict: no edge · the excess is negative",
-            "1 of 1 stable rules hold:",
+            "at least 1 of 1 stable rules hold:",
             "  RSI_14 <= 34.6 and ADX > 22.0",
             "and the model's score is at least 0.834 (the highest 20 % in development)",
-            "or 3 % below its entry",
+            "or the price is 3 % below the entry",
             "12, 58 % won",
         ] {
             assert!(told.contains(line), "{line} is missing in\n{told}");
         }
-        assert!(!told.contains("above its entry"), "{told}");
+        assert!(!told.contains("above the entry"), "{told}");
         assert_eq!(strategy(&json!({})), "");
     }
 }

@@ -36,8 +36,8 @@ pub struct Selected {
 ///
 /// # Errors
 /// With fewer than two strategies, or dates for fewer than six blocks.
-pub fn probability_of_overfitting(strategies: &[Vec<f64>]) -> Result<f64, Undefined> {
-    let n_dates = strategies.first().map_or(0, Vec::len);
+pub fn probability_of_overfitting<S: AsRef<[f64]>>(strategies: &[S]) -> Result<f64, Undefined> {
+    let n_dates = strategies.first().map_or(0, |returns| returns.as_ref().len());
     let n_blocks = (n_dates / MIN_BLOCK_DATES / 2 * 2).min(MAX_BLOCKS);
     if n_blocks < MIN_BLOCKS {
         let needed = MIN_BLOCKS * MIN_BLOCK_DATES;
@@ -56,7 +56,7 @@ pub fn probability_of_overfitting(strategies: &[Vec<f64>]) -> Result<f64, Undefi
 ///
 /// # Errors
 /// With fewer than two strategies, unequal numbers of dates, or fewer than two dates a block.
-pub fn cross_validate(strategies: &[Vec<f64>], n_blocks: usize) -> Result<Vec<Selected>, Undefined> {
+pub fn cross_validate<S: AsRef<[f64]>>(strategies: &[S], n_blocks: usize) -> Result<Vec<Selected>, Undefined> {
     let blocks = Blocks::of(strategies, n_blocks)?;
     let all = (1_u32 << n_blocks) - 1;
     let halves: Vec<u32> = (0..=all).rev().filter(|half| half.count_ones() as usize == n_blocks / 2).collect();
@@ -90,20 +90,23 @@ struct Sums {
 struct Blocks(Vec<Sums>);
 
 impl Blocks {
-    fn of(strategies: &[Vec<f64>], n_blocks: usize) -> Result<Self, Undefined> {
+    fn of<S: AsRef<[f64]>>(strategies: &[S], n_blocks: usize) -> Result<Self, Undefined> {
         let n_strategies = strategies.len();
         if n_strategies < 2 {
             return Err(Undefined::because(format!("{n_strategies} strategies tried, a choice needs 2")));
         }
-        let n_dates = strategies[0].len();
+        let n_dates = strategies[0].as_ref().len();
         let is_even = matches!(n_blocks, 2..=MAX_BLOCKS) && n_blocks.is_multiple_of(2);
-        if !is_even || n_dates < 2 * n_blocks || strategies.iter().any(|returns| returns.len() != n_dates) {
+        if !is_even || n_dates < 2 * n_blocks || strategies.iter().any(|returns| returns.as_ref().len() != n_dates) {
             return Err(Undefined::because(format!("{n_dates} dates cannot be cut into {n_blocks} blocks")));
         }
         let block = |idx: usize| {
             let dates = idx * n_dates / n_blocks..(idx + 1) * n_dates / n_blocks;
             let sum = |value: fn(f64) -> f64| -> Vec<f64> {
-                strategies.iter().map(|returns| returns[dates.clone()].iter().map(|&it| value(it)).sum()).collect()
+                strategies
+                    .iter()
+                    .map(|returns| returns.as_ref()[dates.clone()].iter().map(|&it| value(it)).sum())
+                    .collect()
             };
             Sums { n_dates: dates.len(), returns: sum(|value| value), squares: sum(|value| value * value) }
         };

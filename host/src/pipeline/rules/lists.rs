@@ -6,7 +6,7 @@ use super::{
     book::{Conjunction, Lists, RuleBook, Sides},
     candidate::Candidate,
     mining::{Mining, Minings},
-    recurrence::found_again,
+    recurrence::{found_again, says_the_same},
     truth::RuleSide,
 };
 use crate::pipeline::{features::FeatureTable, metrics::Undefined, search::Study};
@@ -28,7 +28,8 @@ pub(super) struct Picked {
 /// Lists the rules of a mining.
 ///
 /// High-lift are the first by the extractor's order. Stable are those of the highest stability, from a half on, equals in
-/// the extractor's order. An extractor that does not resample tells no stability: then that of a rule is the share of the
+/// the extractor's order. In neither list do two rules hold on mostly the same rows: rules are counted, and one fact has
+/// one vote. An extractor that does not resample tells no stability: then that of a rule is the share of the
 /// earlier minings in which it came up.
 pub(super) fn pick(table: &FeatureTable, mining: &Mining<'_>, earlier: &[Mining<'_>]) -> Picked {
     let resamples = mining.rules.iter().any(|candidate| candidate.stability.is_some());
@@ -39,8 +40,20 @@ pub(super) fn pick(table: &FeatureTable, mining: &Mining<'_>, earlier: &[Mining<
     let shares: Vec<f64> = mining.rules.iter().map(stability).collect();
     let mut stable: Vec<usize> = (0..shares.len()).filter(|&idx| shares[idx] >= MIN_STABILITY).collect();
     stable.sort_by(|&a, &b| shares[b].total_cmp(&shares[a]));
-    stable.truncate(MAX_LISTED);
-    Picked { stable, high_lift: (0..mining.rules.len().min(MAX_LISTED)).collect() }
+    Picked { stable: distinct(table, mining, stable), high_lift: distinct(table, mining, 0..mining.rules.len()) }
+}
+
+/// The first of those that say the same, up to the length of a list.
+fn distinct(table: &FeatureTable, mining: &Mining<'_>, ranked: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    let mut listed: Vec<usize> = Vec::with_capacity(MAX_LISTED);
+    for idx in ranked {
+        let rule = &mining.rules[idx].rule;
+        let is_said = |&other: &usize| says_the_same(table, rule, &mining.rules[other].rule, mining.train_rows);
+        if listed.len() < MAX_LISTED && !listed.iter().any(is_said) {
+            listed.push(idx);
+        }
+    }
+    listed
 }
 
 /// The lists of every mining, as a strategy follows them; empty where nothing was mined.

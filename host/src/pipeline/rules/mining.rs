@@ -12,10 +12,13 @@ use super::{
     truth::{RuleSide, truth},
 };
 use crate::pipeline::{
+    features::FeatureTable,
     fitter::{FitError, side_by_side},
+    labels::Label,
     metrics::Undefined,
     miner::{MineRequest, Miner},
     search::{Outcome, Study},
+    splits::{ClassCounts, n_episodes},
 };
 
 /// The rules that came out of some rows.
@@ -104,6 +107,8 @@ fn ask(
     piece: &Piece<'_, '_>,
 ) -> Result<Vec<MinedRule>, FitError> {
     let rows = piece.train_rows;
+    enough_to_mine(study.table, &study.labels[outcome.label_idx], piece)
+        .map_err(|message| FitError::Refused { code: code::DATA, message })?;
     let scores = match piece.side {
         RuleSide::Entry => within(&outcome.oof.standard_scores, rows),
         // A score of rises says nothing of falls.
@@ -111,6 +116,19 @@ fn ask(
     };
     let label = within(piece.truth, rows);
     miner.mine(&MineRequest { label: &label, train_rows: rows, scores: &scores, params, seed: study.seed })
+}
+
+/// Refuses rows on which every rule would be one of a handful of hits: as few as a search does not judge either.
+fn enough_to_mine(table: &FeatureTable, label: &Label, piece: &Piece<'_, '_>) -> Result<(), String> {
+    let of_class = |class: f32| piece.train_rows.iter().copied().filter(move |&row| piece.truth[row as usize] == class);
+    let counts = ClassCounts {
+        n_positive: of_class(1.0).count(),
+        n_negative: of_class(0.0).count(),
+        n_episodes: n_episodes(table, label, of_class(1.0)),
+    };
+    let ClassCounts { n_positive, n_negative, n_episodes } = counts;
+    let found = format!("{n_positive} hits in {n_episodes} episodes and {n_negative} others");
+    counts.suffice(1).then_some(()).ok_or_else(|| format!("{found}; rules are mined from 10, 3 and 10 at least"))
 }
 
 /// The minings of all pieces, their rules checked, and what was wrong with others.

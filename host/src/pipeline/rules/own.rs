@@ -115,7 +115,7 @@ fn side(
 pub(super) fn followed(study: &Study<'_>, asked: &Asked<'_>, side: RuleSide) -> Vec<Conjunction> {
     let followed = |rule: &Rule| {
         let feature_idx = resolve(study, asked.features, &rule.feature).ok()?;
-        let clause = Clause { feature_idx, operator: rule.operator, threshold: rule.threshold as f32 };
+        let clause = Clause { feature_idx, operator: rule.operator, threshold: threshold(rule) };
         Some(Conjunction(vec![clause]))
     };
     asked.of(side).0.iter().filter_map(followed).collect()
@@ -161,7 +161,12 @@ fn score_rule(
 ///
 /// Features are `f32`, so the threshold is taken as one too: what equals it as written would else lie beside it.
 pub(super) fn holds(rule: &Rule, value: f32) -> bool {
-    rule.operator.holds(f64::from(value), f64::from(rule.threshold as f32))
+    rule.operator.holds(f64::from(value), f64::from(threshold(rule)))
+}
+
+/// The threshold as features are: what no feature reaches stays finite.
+fn threshold(rule: &Rule) -> f32 {
+    (rule.threshold as f32).clamp(f32::MIN, f32::MAX)
 }
 
 fn never_true(rule: &Rule, n_rows: usize, nearest: Option<f64>) -> String {

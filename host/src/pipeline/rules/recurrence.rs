@@ -31,6 +31,11 @@ pub(super) fn found_again<'m>(
     best.map(|(_, other)| other)
 }
 
+/// Whether two rules hold on mostly the same rows, whatever they compare.
+pub(super) fn says_the_same(table: &FeatureTable, one: &Conjunction, other: &Conjunction, rows: &[u32]) -> bool {
+    jaccard(table, one, other, rows) >= MIN_JACCARD
+}
+
 /// What is compared and how, whatever the thresholds and the order.
 fn comparisons(rule: &Conjunction) -> Vec<(usize, &'static str)> {
     let comparison = |clause: &Clause| (clause.feature_idx, clause.operator.sign());

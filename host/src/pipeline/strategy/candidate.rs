@@ -107,15 +107,16 @@ impl Space {
         drawn
     }
 
-    /// The job's rules and thresholds as they are; `None` where so many of its entry rules can never hold.
+    /// The job's rules and thresholds as they are; `None` where so many of its entry rules can never hold. Exit rules that
+    /// can never hold at once close nothing, so they are left out.
     fn as_asked(&self) -> Option<Candidate> {
         let count = |n_rules: usize, threshold: u32| {
-            (n_rules > 0).then_some(RuleCount { source: Source::Job, threshold: threshold.max(1) })
+            let threshold = threshold.max(1);
+            (threshold as usize <= n_rules).then_some(RuleCount { source: Source::Job, threshold })
         };
         let entry = count(self.n_entry_rules[0], self.entry_score_threshold)?;
-        let can_hold = entry.threshold as usize <= self.n_entry_rules[0];
         let exit = count(self.n_exit_rules[0], self.exit_score_threshold);
-        can_hold.then(|| Candidate { exit, ..self.plain(Some(entry), None) })
+        Some(Candidate { exit, ..self.plain(Some(entry), None) })
     }
 
     /// Enters wherever the score is among the highest, as many as the label has positives.
@@ -153,7 +154,9 @@ impl Space {
     fn with_orders(&self, candidate: Candidate) -> impl Iterator<Item = Candidate> {
         let size = self.threshold_pct;
         let scaled = move |times: Option<f64>| times.map(|times| times * size);
-        STOPS.into_iter().flat_map(move |stop| {
+        // A stop below a price of 0 is none.
+        let stops = STOPS.into_iter().filter(move |stop| scaled(*stop).is_none_or(|stop_pct| stop_pct < 100.0));
+        stops.flat_map(move |stop| {
             TARGETS.into_iter().map(move |target| Candidate {
                 stop_pct: scaled(stop),
                 target_pct: scaled(target),

@@ -78,11 +78,15 @@ pub struct Tested<'a> {
 /// How far the development period can be trusted.
 ///
 /// The deflated Sharpe ratio counts every candidate as a try. The deviation across tries is that of the candidates that
-/// have a Sharpe ratio: one that never traded has none.
+/// have a Sharpe ratio: one that never traded has none. The probability of overfitting is that of the choice, so it looks
+/// at those that could have been chosen: beside others that do nothing, any one that gains would seem well chosen.
 ///
 /// * `candidates`: shape `[n_candidates][n_dates]`: each candidate's returns in excess of holding the market.
-/// * `chosen_idx`: the one that was chosen.
-pub fn development(candidates: &[Vec<f64>], chosen_idx: usize) -> DevelopmentHonesty {
+/// * `is_eligible`: whether each could have been chosen.
+/// * `chosen_idx`: the one that was.
+pub fn development(candidates: &[Vec<f64>], is_eligible: &[bool], chosen_idx: usize) -> DevelopmentHonesty {
+    let eligible: Vec<&[f64]> =
+        candidates.iter().zip(is_eligible).filter(|(_, is)| **is).map(|(returns, _)| returns.as_slice()).collect();
     let chosen = candidates.get(chosen_idx).ok_or_else(|| Undefined::because("no strategy was chosen"));
     let moments = chosen.and_then(|returns| Moments::of(returns));
     let expected = expected_of_tries(candidates);
@@ -92,7 +96,7 @@ pub fn development(candidates: &[Vec<f64>], chosen_idx: usize) -> DevelopmentHon
         sharpe: reasons.figure("sharpe", moments.map(|moments| moments.sharpe)),
         deflated_sharpe: reasons.figure("deflated_sharpe", deflated),
         expected_max_sharpe: reasons.figure("expected_max_sharpe", expected),
-        pbo: reasons.figure("pbo", probability_of_overfitting(candidates)),
+        pbo: reasons.figure("pbo", probability_of_overfitting(&eligible)),
         reasons,
     }
 }

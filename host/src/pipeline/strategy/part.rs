@@ -12,6 +12,8 @@ use crate::pipeline::{bars::Market, features::FeatureTable};
 pub(super) struct Part<'a> {
     /// The dates on which any symbol has a bar, ascending, days since 1970-01-01.
     pub(super) dates: Vec<i32>,
+    /// Symbols that have a bar on each date, at least 1.
+    pub(super) n_present: Vec<usize>,
     /// One a symbol of the market; some may be without bars here.
     pub(super) symbols: Vec<SymbolPart<'a>>,
 }
@@ -58,12 +60,21 @@ impl<'a> Part<'a> {
             },
             row,
         });
-        let symbols = symbols.collect();
-        Self { dates, symbols }
+        let symbols: Vec<SymbolPart<'a>> = symbols.collect();
+        let mut n_present = vec![0; dates.len()];
+        for session in symbols.iter().flat_map(|symbol| symbol.date_idx.chunk_by(|date, next| date == next)) {
+            n_present[session[0] as usize] += 1;
+        }
+        Self { dates, n_present, symbols }
     }
 
     pub(super) fn n_dates(&self) -> usize {
         self.dates.len()
+    }
+
+    /// Symbols that have a bar on a date, on average.
+    pub(super) fn mean_n_present(&self) -> f64 {
+        self.n_present.iter().sum::<usize>() as f64 / self.n_dates().max(1) as f64
     }
 }
 

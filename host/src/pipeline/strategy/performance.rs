@@ -63,7 +63,9 @@ pub fn figures(returns: &[f64], dates_a_year: f64) -> Figures {
 }
 
 /// Figures of a strategy.
-pub(super) fn performance(held: &Held, n_symbols: usize, dates_a_year: f64) -> Performance {
+///
+/// * `n_symbols`: over which the capital is split, on average.
+pub(super) fn performance(held: &Held, n_symbols: f64, dates_a_year: f64) -> Performance {
     let mut figures = figures(&held.returns, dates_a_year);
     let reasons = &mut figures.reasons;
     let n_trades = held.trades.len();
@@ -73,7 +75,7 @@ pub(super) fn performance(held: &Held, n_symbols: usize, dates_a_year: f64) -> P
     let n_hits = held.trades.iter().filter(|trade| trade.trip.gain > 0.0).count();
     let gains: f64 = held.trades.iter().map(|trade| trade.trip.gain).sum();
     let years = held.returns.len() as f64 / dates_a_year;
-    let turnover = 2.0 * n_trades as f64 / n_symbols.max(1) as f64 / years;
+    let turnover = 2.0 * n_trades as f64 / n_symbols.max(1.0) / years;
     Performance {
         n_trades,
         hit_rate: reasons.figure("hit_rate", mean(n_hits as f64)),

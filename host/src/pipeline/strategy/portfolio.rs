@@ -1,7 +1,7 @@
-//! All symbols together: the capital split equally over them on every date.
+//! All symbols together: on every date the capital is split equally over those that have bars then.
 //!
-//! In: a [`Part`] and each symbol's signals. Out: returns and exposure of whole dates, and trades. A symbol without bars on
-//! a date returns 0 then; intraday bars compound to their date.
+//! In: a [`Part`] and each symbol's signals. Out: returns and exposure of whole dates, and trades. Strategy and market are
+//! split alike, so that a symbol without bars makes neither of them less invested; intraday bars compound to their date.
 
 use std::ops::Range;
 
@@ -43,7 +43,7 @@ pub(super) fn hold(part: &Part<'_>, orders: &Orders, signals: impl Fn(usize) -> 
     let mut runs = Vec::with_capacity(part.symbols.len());
     for (symbol_idx, symbol) in part.symbols.iter().enumerate() {
         let run = backtest::run(&symbol.prices, &signals(symbol_idx), orders);
-        add_exposure(&mut held.exposure, symbol, &run, part.symbols.len());
+        add_exposure(&mut held.exposure, symbol, &run, &part.n_present);
         held.trades.extend(run.trips.iter().map(|trip| Trade { symbol_idx, trip: in_all_bars(trip, symbol) }));
         runs.push(run.growth);
     }
@@ -63,7 +63,7 @@ pub(super) fn always_in(part: &Part<'_>, cost: f64) -> Vec<f64> {
     returns(part, &growth)
 }
 
-/// Mean over the symbols of what their bars made of each date.
+/// Mean over the symbols that have bars of what these made of each date.
 fn returns(part: &Part<'_>, growth: &[Vec<f64>]) -> Vec<f64> {
     let mut sum = vec![0.0; part.n_dates()];
     for (symbol, growth) in part.symbols.iter().zip(growth) {
@@ -71,8 +71,7 @@ fn returns(part: &Part<'_>, growth: &[Vec<f64>]) -> Vec<f64> {
             sum[date_idx] += growth[bars].iter().product::<f64>() - 1.0;
         }
     }
-    let n_symbols = part.symbols.len().max(1) as f64;
-    sum.into_iter().map(|sum| sum / n_symbols).collect()
+    sum.into_iter().zip(&part.n_present).map(|(sum, &n_present)| sum / n_present as f64).collect()
 }
 
 /// A round trip with its bars counted from the symbol's first.
@@ -81,10 +80,10 @@ fn in_all_bars(trip: &RoundTrip, symbol: &SymbolPart<'_>) -> RoundTrip {
     RoundTrip { entry_bar: bar(trip.entry_bar), exit_bar: bar(trip.exit_bar), ..*trip }
 }
 
-fn add_exposure(exposure: &mut [f64], symbol: &SymbolPart<'_>, run: &Run, n_symbols: usize) {
+fn add_exposure(exposure: &mut [f64], symbol: &SymbolPart<'_>, run: &Run, n_present: &[usize]) {
     for (date_idx, bars) in dates(symbol) {
         let n_held = run.is_held[bars.clone()].iter().filter(|held| **held).count();
-        exposure[date_idx] += n_held as f64 / (bars.len() * n_symbols) as f64;
+        exposure[date_idx] += n_held as f64 / (bars.len() * n_present[date_idx]) as f64;
     }
 }
 

@@ -16,6 +16,9 @@ use crate::pipeline::{
     rules::{Clause, Conjunction, Lists, RuleBook, Sides},
 };
 
+/// Why a strategy that never traded has no Sharpe ratio.
+const NO_TRADE: &str = "it made no round trip";
+
 /// The chosen strategy in the result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StrategyReport {
@@ -141,7 +144,7 @@ fn row(attempt: &Attempt) -> CandidateRow {
         strategy: in_short(&attempt.candidate),
         n_trades: attempt.n_trades,
         excess_sharpe: sharpe.ok().copied().and_then(Finite::of),
-        reason: sharpe.err().map(Undefined::to_string),
+        reason: sharpe.err().map(|reason| if attempt.n_trades == 0 { NO_TRADE.to_owned() } else { reason.to_string() }),
     }
 }
 

@@ -142,7 +142,7 @@ impl<'a> Stretch<'a> {
             from: date(self.part.dates.first()),
             to: date(self.part.dates.last()),
             n_dates: self.part.n_dates(),
-            performance: performance::performance(held, self.part.symbols.len(), self.dates_a_year),
+            performance: performance::performance(held, self.part.mean_n_present(), self.dates_a_year),
             buy_and_hold: figures(&held.matched(&self.market)),
             always_in: figures(&portfolio::always_in(&self.part, self.cost)),
             honesty,

@@ -4,6 +4,11 @@ use super::*;
 
 const N_DATES: usize = 250;
 
+/// All could have been chosen.
+fn all(candidates: &[Vec<f64>]) -> Vec<bool> {
+    vec![true; candidates.len()]
+}
+
 /// Standard normal numbers, each sharing `carry` of the one before.
 fn normal(seed: u64, n: usize, carry: f64) -> Vec<f64> {
     let mut random = Random::new(seed, "excess");
@@ -83,26 +88,39 @@ fn the_best_of_many_tries_is_deflated() {
     let candidates: Vec<Vec<f64>> = (0..64).map(|seed| excess(seed, 0.0, 0.0)).collect();
     let sharpe = |idx: &usize| sharpe_ratio(&candidates[*idx]).unwrap();
     let best = (0..64).max_by(|a, b| sharpe(a).total_cmp(&sharpe(b))).unwrap();
-    let found = development(&candidates, best);
+    let found = development(&candidates, &all(&candidates), best);
     let deflated = found.deflated_sharpe.unwrap().get();
     assert!(psr(&candidates[best]) > 0.95 && deflated < 0.9, "{deflated}");
     assert!(found.expected_max_sharpe > Finite::of(0.1) && found.sharpe == Finite::of(sharpe(&best)));
     assert!(found.pbo.is_some() && found.reasons.is_empty());
-    let of_few = development(&candidates[best..best + 1], 0);
+    let of_few = development(&candidates[best..best + 1], &[true], 0);
     assert_eq!(of_few.deflated_sharpe, Finite::of(psr(&candidates[best])), "one try is not deflated");
 }
 
 #[test]
 fn tries_that_never_traded_count_as_tries_and_narrow_nothing() {
     let mut candidates: Vec<Vec<f64>> = (0..8).map(|seed| excess(seed, 0.0, 0.0)).collect();
-    let before = development(&candidates, 0).expected_max_sharpe.unwrap();
+    let before = development(&candidates, &all(&candidates), 0).expected_max_sharpe.unwrap();
     candidates.extend(vec![vec![0.0; N_DATES]; 8]);
-    assert!(development(&candidates, 0).expected_max_sharpe.unwrap() > before);
+    assert!(development(&candidates, &all(&candidates), 0).expected_max_sharpe.unwrap() > before);
+}
+
+#[test]
+fn strategies_that_do_nothing_do_not_make_a_choice_look_sound() {
+    // All gain alike, so that which is chosen is chance.
+    let mut candidates: Vec<Vec<f64>> = (0..32).map(|seed| excess(seed, 0.1, 0.0)).collect();
+    let before = development(&candidates, &all(&candidates), 0).pbo.unwrap();
+    let mut is_eligible = all(&candidates);
+    candidates.extend(vec![vec![0.0; N_DATES]; 32]);
+    is_eligible.extend([false; 32]);
+    assert_eq!(development(&candidates, &is_eligible, 0).pbo, Some(before));
+    let beside_idle = development(&candidates, &all(&candidates), 0).pbo.unwrap();
+    assert!(beside_idle < before, "{beside_idle:?} and {before:?}");
 }
 
 #[test]
 fn every_null_has_a_reason() {
-    let none = serde_json::to_value(development(&[], 0)).unwrap();
+    let none = serde_json::to_value(development(&[], &[], 0)).unwrap();
     let idle = serde_json::to_value(tested(&[0.0; 30], 5)).unwrap();
     let empty = serde_json::to_value(tested(&[], 5)).unwrap();
     let short = serde_json::to_value(tested(&[0.01, 0.02], 5)).unwrap();
@@ -137,7 +155,7 @@ fn an_edge_needs_every_figure_and_the_sentence_names_the_one_that_decided() {
         let Verdict { verdict, reason } = verdict(&development, &test, n_round_trips);
         (verdict, reason)
     };
-    let gained = "the strategy earned 3.1 % a year more than holding the market at equal exposure";
+    let gained = "the mean excess over holding the market at equal exposure is +3.1 % a year";
     let edge = |rest: &str| (Call::Edge, format!("{gained}{rest}"));
     let unsure = |rest: &str| (Call::Inconclusive, format!("{gained}, but {rest}"));
     assert_eq!(
@@ -165,7 +183,7 @@ fn an_edge_needs_every_figure_and_the_sentence_names_the_one_that_decided() {
             test.excess_pct_a_year = Finite::of(-2.0);
         });
     assert_eq!((none.0, said(&less, 50).0), (Call::NoEdge, Call::NoEdge));
-    assert!(none.1.contains("no position") && said(&less, 50).1.contains("2.0 % a year less"));
+    assert!(none.1.contains("no position") && said(&less, 50).1.contains("-2.0 % a year: the strategy added nothing"));
 }
 
 #[test]
@@ -174,7 +192,7 @@ fn a_missing_figure_is_never_an_edge_and_says_why() {
     let said = |development: &DevelopmentHonesty, excess: &[f64]| verdict(development, &tested(excess, 5), 50);
     let (sound, _) = figures();
     assert_eq!(said(&sound, &gain).verdict, Call::Edge);
-    let unknown = said(&development(&[], 0), &gain);
+    let unknown = said(&development(&[], &[], 0), &gain);
     assert_eq!(unknown.verdict, Call::Inconclusive);
     assert!(unknown.reason.ends_with("is unknown: 0 dates, halving them in many ways needs 60"), "{}", unknown.reason);
     let constant = said(&sound, &[0.01; 60]);

@@ -46,7 +46,7 @@ pub fn verdict(development: &DevelopmentHonesty, test: &TestHonesty, n_round_tri
     if excess <= 0.0 {
         return say(Call::NoEdge, no_gain(excess, n_round_trips));
     }
-    let gained = format!("the strategy earned {excess:.1} % a year more than holding the market at equal exposure");
+    let gained = format!("the mean excess over holding the market at equal exposure is {excess:+.1} % a year");
     match doubt(development, test, n_round_trips) {
         Some(doubt) => say(Call::Inconclusive, format!("{gained}, but {doubt}")),
         None => {
@@ -68,8 +68,9 @@ fn no_gain(excess: f64, n_round_trips: usize) -> String {
         return "the strategy opened no position on the test, so it earned nothing beyond holding the market"
             .to_owned();
     }
-    let less = -excess;
-    format!("the strategy earned {less:.1} % a year less than holding the market at equal exposure")
+    format!(
+        "the mean excess over holding the market at equal exposure is {excess:+.1} % a year: the strategy added nothing"
+    )
 }
 
 /// The first figure that leaves a gain in doubt.

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::super::{candidate::*, portfolio::Held, *};
 use crate::pipeline::{
+    bars::Bars,
     rules::{Clause, Conjunction, Lists, Sides},
     search::tests::panel::{N_DAYS, Panel},
 };
@@ -293,5 +294,34 @@ fn bars_of_one_date_compound_and_a_symbol_without_bars_stands_still() {
     let bars = &panel.market.bars[0];
     let growth = bars.close[302] / bars.open[300];
     assert_eq!(first_date.day, 19_100);
-    assert!((first_date.always_in - (1.0 + (growth - 1.0) / 2.0)).abs() < 1e-12, "half of the capital has no bars");
+    assert!((first_date.always_in - growth).abs() < 1e-12, "the capital is in the symbol that has bars");
+}
+
+#[test]
+fn a_symbol_without_bars_makes_no_excess_of_a_strategy_that_is_always_in() {
+    let panel = Panel::new(7, 0.5, &[1.0]);
+    let day = |bar: usize| panel.table.day[bar];
+    // The second symbol has a hole in the test and ends before it does.
+    let test_from = (0..N_DAYS).find(|&bar| panel.partition.test.contains(&day(bar))).unwrap();
+    let bars: Vec<usize> = (0..N_DAYS - 25).filter(|bar| !(test_from + 10..test_from + 30).contains(bar)).collect();
+    let mut market = panel.market.clone();
+    let Bars { open, high, low, close, .. } = &mut market.bars[1];
+    for column in [open, high, low, close] {
+        *column = bars.iter().map(|&bar| column[bar]).collect();
+    }
+    let days = [(0..N_DAYS).map(day).collect(), bars.iter().map(|&bar| day(bar)).collect()];
+    let table = FeatureTable { symbols: panel.table.symbols.clone(), ..FeatureTable::default() };
+    let book = RuleBook::default();
+    let inputs = Inputs { table: &table, market: &market, cost_bps: 0.0, ..inputs(&panel, &book, &[]) };
+    let test = Stretch::of_test(&inputs, &days);
+    let (entry, exit, gate_share) = (None, None, None);
+    let always = Candidate { entry, exit, gate_share, holding_bars: usize::MAX, stop_pct: None, target_pct: None };
+    let held = test.hold(&always, None);
+    let exposure = held.mean_exposure();
+    assert!(exposure > 0.98, "in from the second bar on, whoever has bars: {exposure}");
+    let worth: Vec<f64> = test.equity(&held, true).iter().map(|point| point.always_in).collect();
+    for (idx, excess) in test.excess(&held).into_iter().enumerate().skip(1) {
+        let of_market = worth[idx] / worth[idx - 1] - 1.0;
+        assert!((excess - (1.0 - exposure) * of_market).abs() < 1e-12, "{excess} and {of_market} on date {idx}");
+    }
 }
