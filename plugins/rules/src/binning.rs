@@ -40,6 +40,17 @@ pub struct Column {
     pub edges: Vec<f32>,
     /// Of each training row, the number of edges below its value.
     pub bins: Vec<u8>,
+    /// Of each edge the training rows at most it, and those above.
+    sides: Vec<[RowSet; 2]>,
+}
+
+impl Column {
+    fn new(feature_idx: usize, edges: Vec<f32>, bins: Vec<u8>) -> Self {
+        let rows =
+            |edge_idx, is_above| RowSet::of(bins.len(), |place| (usize::from(bins[place]) > edge_idx) == is_above);
+        let sides = (0..edges.len()).map(|edge_idx| [rows(edge_idx, false), rows(edge_idx, true)]).collect();
+        Self { feature_idx, edges, bins, sides }
+    }
 }
 
 /// The columns that can be mined.
@@ -68,10 +79,9 @@ impl Deciles {
     }
 
     /// The training rows on one side.
-    pub fn rows(&self, split: Split) -> RowSet {
-        let bins = &self.0[split.column_idx].bins;
-        let is_at_most = |place: usize| usize::from(bins[place]) <= split.edge_idx;
-        RowSet::of(bins.len(), |place| is_at_most(place) == (split.side == Side::AtMost))
+    pub fn rows(&self, split: Split) -> &RowSet {
+        let [at_most, above] = &self.0[split.column_idx].sides[split.edge_idx];
+        if split.side == Side::AtMost { at_most } else { above }
     }
 
     /// The side in words that a host understands.
@@ -103,7 +113,7 @@ fn bin(feature_idx: usize, values: Vec<f32>) -> Option<Column> {
     // With the largest value for an edge, nothing is above it.
     edges.retain(|&edge| least <= edge && edge < most);
     let bins = values.iter().map(|value| edges.partition_point(|edge| edge < value) as u8).collect();
-    (!edges.is_empty()).then_some(Column { feature_idx, edges, bins })
+    (!edges.is_empty()).then(|| Column::new(feature_idx, edges, bins))
 }
 
 /// The edge with as few digits as keep all but a small share of the rows on their side.

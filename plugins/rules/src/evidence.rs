@@ -3,6 +3,8 @@
 //! Labels of rows side by side share bars. So a rule is as sure as it had occasions, not rows: stretches as long as a label
 //! remembers.
 
+use std::ops::AddAssign;
+
 use oculus_plugin_api::prelude::*;
 
 use crate::params::Recipe;
@@ -16,7 +18,7 @@ const UNRELATED: f64 = 0.1;
 const MOST_BARS: usize = 64;
 
 /// Counts of a rule on some rows.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counts {
     /// Rows on which it held.
     pub n_held: usize,
@@ -31,6 +33,13 @@ impl Counts {
     }
 }
 
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.n_held += more.n_held;
+        self.n_hits += more.n_hits;
+    }
+}
+
 /// Who judges rules by the training rows.
 pub struct Judge<'a> {
     /// What a rule has to be.
@@ -40,6 +49,7 @@ pub struct Judge<'a> {
     /// Of each training row, its bar's place in time; symbols lie further apart than a label remembers.
     clock: Vec<usize>,
     memory_bars: usize,
+    occasions_per_row: f64,
 }
 
 impl<'a> Judge<'a> {
@@ -50,12 +60,33 @@ impl<'a> Judge<'a> {
             .map(|place| row(place) + table.symbol()[row(place)] as usize * MOST_BARS)
             .collect();
         let hits = RowSet::of(clock.len(), |place| task.label[row(place)] == 1.0);
-        Self { recipe, memory_bars: memory_bars(&clock, &hits), hits, clock }
+        let mut judge = Self { recipe, memory_bars: memory_bars(&clock, &hits), hits, clock, occasions_per_row: 1.0 };
+        let all = RowSet::of(judge.n_rows(), |_| true);
+        judge.occasions_per_row = judge.n_occasions(&all) as f64 / judge.n_rows() as f64;
+        judge
     }
 
     /// Training rows.
     pub fn n_rows(&self) -> usize {
         self.clock.len()
+    }
+
+    /// What a rule is worth on these rows.
+    pub fn counts(&self, rows: &RowSet) -> Counts {
+        Counts { n_held: rows.len(), n_hits: rows.n_common(&self.hits) }
+    }
+
+    /// Lower bound of the precision on these rows.
+    pub fn bound(&self, rows: &RowSet) -> f64 {
+        wilson_lower(self.counts(rows).precision(), self.n_occasions(rows) as f64)
+    }
+
+    /// Lower bound of the precision where only counts are known: rows have occasions as all rows do. `None` for what holds
+    /// too rarely, too often, or is no better than `all`.
+    pub fn bound_by_rows(&self, held: Counts, all: Counts) -> Option<f64> {
+        let support = held.n_held as f64 / all.n_held as f64;
+        let is_rule = self.recipe.is_usual(support) && held.precision() > all.precision();
+        is_rule.then(|| wilson_lower(held.precision(), held.n_held as f64 * self.occasions_per_row))
     }
 
     /// Stretches of a label's memory on which rows lie.

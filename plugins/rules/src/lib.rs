@@ -1,26 +1,31 @@
 //! A rule extractor (smartcore): what small trees split at again and again, said as conditions that a trader can read.
 //!
 //! `params` declares what can be set. `binning` puts every column into deciles, `blocks` draws parts of the training
-//! time, `forest` grows trees on each and reads conditions off them, `evidence` counts what a rule is worth on some rows,
-//! `selection` keeps the good ones and says in how many parts they came up. `row_set` and `random` serve them.
+//! time, `forest` grows trees on each and reads conditions off them, `evidence` counts what a rule is worth on some rows.
+//! `stability` finds the conditions that halves of the time agree on, of the columns that `distinct` keeps. `selection` makes
+//! one list of both. `row_set` and `random` serve them.
 //!
 //! Invariant: rules depend on nothing but the training rows, their labels and scores, the parameters and the seed.
 
 mod binning;
 mod blocks;
+mod distinct;
 mod evidence;
 mod forest;
 mod params;
 mod random;
 mod row_set;
 mod selection;
+mod stability;
 
 use oculus_plugin_api::prelude::*;
 
 use crate::binning::Deciles;
+use crate::blocks::Blocks;
 use crate::evidence::Judge;
 use crate::forest::Forest;
 use crate::params::Recipe;
+use crate::selection::Selection;
 
 /// The extractor.
 pub struct RuleExtractor;
@@ -40,11 +45,12 @@ impl Extractor for RuleExtractor {
         task.needs_both_classes()?;
         let recipe = Recipe::new(params)?;
         let deciles = Deciles::new(table, task.train_rows, ctx)?;
-        let subsamples = blocks::draw(table, task, recipe.n_subsamples);
+        let blocks = Blocks::new(table, task);
         let forest = Forest::new(&deciles, task, scores, &recipe);
-        let proposals = forest.propose(&subsamples, ctx)?;
+        let proposals = forest.propose(&blocks.subsamples(recipe.n_subsamples), ctx)?;
         let judge = Judge::new(table, task, &recipe);
-        let rules = selection::select(&proposals, &deciles, &judge, ctx)?;
+        let steady = stability::steady(&deciles, &judge, &blocks, ctx)?;
+        let rules = Selection { deciles: &deciles, judge: &judge }.select(&proposals, &steady, ctx)?;
         Ok(rules.into_iter().map(|rule| rule.spoken(table, &deciles)).collect())
     }
 }

@@ -19,7 +19,7 @@ pub fn manifest() -> Manifest {
         )
         .param(Param::int("min_occasions", 10).range(1, 1000).help("occasions, a label's memory apart, at least"))
         .param(
-            Param::float("min_frequency", 0.1)
+            Param::float("min_frequency", 0.05)
                 .range(0.0, 1.0)
                 .help("share of the parts that a rule comes up in at least"),
         )
@@ -45,6 +45,11 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// Whether a rule may hold on this share of the rows.
+    pub fn is_usual(&self, support: f64) -> bool {
+        (self.min_support..=self.max_support).contains(&support)
+    }
+
     /// Reads parameters of the [`manifest`].
     ///
     /// # Errors
@@ -69,8 +74,31 @@ impl Recipe {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use oculus_plugin_api::code;
+
     use super::*;
+
+    fn recipe(json: &str) -> Result<Recipe> {
+        Recipe::new(&Params::from_json(&manifest().params, json)?)
+    }
+
+    #[test]
+    fn parameters_that_leave_no_rule_are_refused_by_name() {
+        assert_eq!(recipe("{}").unwrap().max_rules, 20);
+        let refused = [
+            (r#"{"min_support": 0.4, "max_support": 0.3}"#, "min_support 0.4"),
+            (r#"{"max_rules": 0}"#, "max_rules"),
+            (r#"{"n_columns": 1}"#, "n_columns"),
+            (r#"{"min_frequency": 2}"#, "min_frequency"),
+        ];
+        for (json, named) in refused {
+            let error = recipe(json).unwrap_err();
+            assert_eq!(error.code, code::PARAMS, "{json}");
+            assert!(error.message.contains(named), "{error:?}");
+        }
+    }
 
     #[test]
     fn a_host_can_work_with_the_manifest() {

@@ -6,22 +6,24 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 /// What the draws are for. Each has streams of its own.
 #[derive(Clone, Copy, Debug)]
 pub enum Purpose {
-    /// Which blocks of dates a subsample has.
-    Blocks = 0,
+    /// Which blocks of dates trees are grown on.
+    Subsamples = 0,
     /// Which columns a tree sees.
     Columns = 1,
     /// Which rows a tree sees.
     Rows = 2,
+    /// Which blocks of dates a half has.
+    Halves = 3,
 }
 
 /// A stream of random numbers.
 pub struct Random(ChaCha8Rng);
 
 impl Random {
-    /// The stream of one purpose and one subsample.
-    pub fn new(seed: u64, purpose: Purpose, subsample_idx: usize) -> Self {
+    /// The stream of one purpose and one part of the time.
+    pub fn new(seed: u64, purpose: Purpose, part_idx: usize) -> Self {
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
-        generator.set_stream((purpose as u64) << 32 | subsample_idx as u64);
+        generator.set_stream((purpose as u64) << 32 | part_idx as u64);
         Self(generator)
     }
 

@@ -29,6 +29,12 @@ impl RowSet {
         self.0.iter().zip(&other.0).map(|(a, b)| (a & b).count_ones() as usize).sum()
     }
 
+    /// Whether both share half of the rows that either has (Jaccard).
+    pub fn is_mostly(&self, other: &Self) -> bool {
+        let n_common = self.n_common(other);
+        2 * n_common >= self.len() + other.len() - n_common
+    }
+
     /// The places, ascending.
     pub fn places(&self) -> impl Iterator<Item = usize> + '_ {
         self.0.iter().enumerate().flat_map(|(idx, &word)| {

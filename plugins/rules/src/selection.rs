@@ -1,31 +1,26 @@
-//! Which proposals become rules, in which order, and how stable each is.
+//! Which proposals become rules, and in which order: half of them the strongest of what trees propose, half the conditions
+//! that halves of the time agree on. What promises most is rarely what comes up again.
 //!
-//! A rule's stability is the share of the subsamples whose trees proposed it, thresholds a decile apart at most. Half of
-//! the rules are those of the highest bound, half those of the highest stability: what promises most is rarely what
-//! comes up again.
+//! A single condition's stability is the share of the halves that list it, none where none does; a pair's is the share of
+//! the subsamples whose trees propose it, thresholds a decile apart at most.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use oculus_plugin_api::prelude::*;
 
 use crate::binning::{Deciles, Split};
-use crate::evidence::{Counts, Judge, standard_error, wilson_lower};
+use crate::evidence::{Judge, standard_error};
 use crate::forest::Splits;
 use crate::row_set::RowSet;
-
-/// Share of common rows, of those that either rule holds on, from which two rules say the same.
-const SAME_ROWS: f64 = 0.5;
+use crate::stability::Steady;
 
 /// A proposal that may become a rule.
 pub struct Rule {
     splits: Splits,
     rows: RowSet,
-    /// Lower bound of the precision.
+    /// Lower bound of the precision: the mean of the rule's own and of those beside it.
     bound: f64,
     stability: f64,
-    /// Subsamples that proposed exactly this.
-    n_exact: usize,
 }
 
 impl Rule {
@@ -36,80 +31,111 @@ impl Rule {
     }
 
     fn says_the_same(&self, other: &Self) -> bool {
-        let n_common = self.rows.n_common(&other.rows);
-        let n_either = self.rows.len() + other.rows.len() - n_common;
-        n_common as f64 >= SAME_ROWS * n_either as f64 || is_same(&self.splits, &other.splits)
+        self.rows.is_mostly(&other.rows) || is_same(&self.splits, &other.splits)
     }
 }
 
-/// Keeps, ranks and thins out proposals; the highest bound first.
-///
-/// # Errors
-/// Cancellation.
-pub fn select(
-    proposals: &BTreeMap<Splits, Vec<usize>>,
-    deciles: &Deciles,
-    judge: &Judge<'_>,
-    ctx: &Ctx<'_, '_>,
-) -> Result<Vec<Rule>> {
-    let recipe = judge.recipe;
-    let mut rules = Vec::new();
-    for (splits, seen) in proposals {
-        ctx.check()?;
-        let stability = n_near(splits, proposals) as f64 / recipe.n_subsamples as f64;
-        if stability < recipe.min_frequency {
-            continue;
+/// Makes a list of rules.
+pub struct Selection<'a> {
+    /// Columns in deciles.
+    pub deciles: &'a Deciles,
+    /// Who judges.
+    pub judge: &'a Judge<'a>,
+}
+
+impl Selection<'_> {
+    /// Keeps, thins out and ranks; the highest bound first.
+    ///
+    /// # Errors
+    /// Cancellation.
+    pub fn select(
+        &self,
+        proposals: &BTreeMap<Splits, Vec<usize>>,
+        steady: &[Steady],
+        ctx: &Ctx<'_, '_>,
+    ) -> Result<Vec<Rule>> {
+        let recipe = self.judge.recipe;
+        let shares: BTreeMap<Split, f64> = steady.iter().map(|found| (found.split, found.stability)).collect();
+        let mut proposed = Vec::new();
+        for splits in proposals.keys() {
+            ctx.check()?;
+            let frequency = n_near(splits, proposals) as f64 / recipe.n_subsamples as f64;
+            if frequency >= recipe.min_frequency {
+                let stability =
+                    if let [split] = splits[..] { shares.get(&split).copied().unwrap_or(0.0) } else { frequency };
+                proposed.extend(self.rule(splits.clone(), stability));
+            }
         }
-        let sides: Vec<RowSet> = splits.iter().map(|&split| deciles.rows(split)).collect();
-        let rows = sides[1..].iter().fold(sides[0].clone(), |rows, side| rows.and(side));
-        let bound = bound(&rows, &sides, judge);
-        rules.extend(bound.map(|bound| Rule { splits: splits.clone(), rows, bound, stability, n_exact: seen.len() }));
+        let recurring = steady.iter().filter(|found| found.stability >= recipe.min_frequency);
+        let steadiest = recurring.filter_map(|found| self.rule(vec![found.split], found.stability)).collect();
+        let n_strong = recipe.max_rules.div_ceil(2);
+        let mut rules = thinned(by_bound(proposed), n_strong);
+        for rule in thinned(steadiest, recipe.max_rules - n_strong) {
+            if rules.iter().all(|other| other.splits != rule.splits) {
+                rules.push(rule);
+            }
+        }
+        Ok(by_bound(rules))
     }
-    // Stable: of equal rules the first columns'.
+
+    /// These conditions as a rule; `None` for what is none.
+    fn rule(&self, splits: Splits, stability: f64) -> Option<Rule> {
+        let sides: Vec<&RowSet> = splits.iter().map(|&split| self.deciles.rows(split)).collect();
+        let rows = sides[1..].iter().fold(sides[0].clone(), |rows, side| rows.and(side));
+        let bound = self.is_rule(&rows, &sides).then(|| self.bound_around(&splits))?;
+        Some(Rule { splits, rows, bound, stability })
+    }
+
+    /// Whether a rule holds neither rarely nor always, is better than chance and, of two conditions, than each.
+    fn is_rule(&self, rows: &RowSet, sides: &[&RowSet]) -> bool {
+        let (judge, n_rows) = (self.judge, self.judge.n_rows() as f64);
+        let (precision, n_occasions) = (judge.counts(rows).precision(), judge.n_occasions(rows));
+        let error = standard_error(precision, n_occasions as f64);
+        let is_beaten = |parent: &&RowSet| precision - judge.counts(parent).precision() >= error;
+        judge.recipe.is_usual(rows.len() as f64 / n_rows)
+            && n_occasions >= judge.recipe.min_occasions
+            && (sides.len() == 1 || sides.iter().all(is_beaten))
+            && judge.bound(rows) > judge.hits.len() as f64 / n_rows
+    }
+
+    /// Mean bound of the rule and of those with thresholds a decile beside: one good threshold among bad ones is luck.
+    fn bound_around(&self, splits: &Splits) -> f64 {
+        let beside = |split: &Split| {
+            let n_edges = self.deciles.0[split.column_idx].edges.len();
+            let edges = split.edge_idx.saturating_sub(1)..(split.edge_idx + 2).min(n_edges);
+            edges.map(|edge_idx| self.deciles.rows(Split { edge_idx, ..*split }).clone()).collect::<Vec<_>>()
+        };
+        let mut around = beside(&splits[0]);
+        for split in &splits[1..] {
+            let sides = beside(split);
+            around = around.iter().flat_map(|rows| sides.iter().map(|side| rows.and(side))).collect();
+        }
+        let bounds: Vec<f64> = around.iter().filter(|rows| rows.len() > 0).map(|rows| self.judge.bound(rows)).collect();
+        bounds.iter().sum::<f64>() / bounds.len() as f64
+    }
+}
+
+/// Stable: of equal bounds what came first.
+fn by_bound(mut rules: Vec<Rule>) -> Vec<Rule> {
     rules.sort_by(|a, b| b.bound.total_cmp(&a.bound));
-    let strongest: Vec<usize> = (0..rules.len()).collect();
-    let mut steadiest = strongest.clone();
-    steadiest.sort_by(|&a, &b| {
-        let exact = |idx: usize| Reverse(rules[idx].n_exact);
-        rules[b].stability.total_cmp(&rules[a].stability).then(exact(a).cmp(&exact(b)))
-    });
-    let n_strong = recipe.max_rules.div_ceil(2);
-    let mut chosen: BTreeSet<usize> = thinned(&rules, &strongest, n_strong).into_iter().collect();
-    chosen.extend(thinned(&rules, &steadiest, recipe.max_rules - n_strong));
-    let chosen_rules = rules.into_iter().enumerate().filter(|(idx, _)| chosen.contains(idx));
-    Ok(chosen_rules.map(|(_, rule)| rule).collect())
+    rules
 }
 
 /// Subsamples that proposed these conditions, thresholds a decile apart at most.
 fn n_near(splits: &Splits, proposals: &BTreeMap<Splits, Vec<usize>>) -> usize {
-    let near = proposals.iter().filter(|(other, _)| is_same(splits, other));
+    let first = splits[0];
+    let from = Split { edge_idx: first.edge_idx.saturating_sub(1), ..first };
+    let to = Split { edge_idx: first.edge_idx + 2, ..first };
+    let near = proposals.range(vec![from]..vec![to]).filter(|(other, _)| is_same(splits, other));
     near.flat_map(|(_, seen)| seen).collect::<BTreeSet<_>>().len()
 }
 
-/// Lower bound of the precision on all training rows; `None` for what is no rule.
-fn bound(rows: &RowSet, sides: &[RowSet], judge: &Judge<'_>) -> Option<f64> {
-    let (n_rows, recipe) = (judge.n_rows() as f64, judge.recipe);
-    let counts = |held: &RowSet| Counts { n_held: held.len(), n_hits: held.n_common(&judge.hits) };
-    let own = counts(rows);
-    let n_occasions = judge.n_occasions(rows);
-    let is_usual = (recipe.min_support..=recipe.max_support).contains(&(own.n_held as f64 / n_rows));
-    if !is_usual || n_occasions < recipe.min_occasions {
-        return None;
-    }
-    let (precision, n) = (own.precision(), n_occasions as f64);
-    let is_beaten = |parent: &RowSet| precision - counts(parent).precision() >= standard_error(precision, n);
-    if sides.len() > 1 && !sides.iter().all(is_beaten) {
-        return None;
-    }
-    Some(wilson_lower(precision, n)).filter(|&bound| bound > judge.hits.len() as f64 / n_rows)
-}
-
 /// The first so many, without those that say the same as one before.
-fn thinned(rules: &[Rule], order: &[usize], n_rules: usize) -> Vec<usize> {
-    let mut kept: Vec<usize> = Vec::new();
-    for &idx in order {
-        if kept.len() < n_rules && !kept.iter().any(|&other| rules[idx].says_the_same(&rules[other])) {
-            kept.push(idx);
+fn thinned(rules: Vec<Rule>, n_rules: usize) -> Vec<Rule> {
+    let mut kept: Vec<Rule> = Vec::new();
+    for rule in rules {
+        if kept.len() < n_rules && !kept.iter().any(|other| rule.says_the_same(other)) {
+            kept.push(rule);
         }
     }
     kept
