@@ -199,3 +199,68 @@ fn a_family_works_where_the_job_says_unless_the_host_has_only_the_cpu() {
     let config = json!({"config_search_model": "net", "families": ["deep"], "nn_deep_device": "cpu"});
     assert!(!select(&job(config), &nets(), &[]).unwrap().chosen[1].may_use_gpu("auto"));
 }
+
+/// Two extractors without a flag and one that a flag selects.
+fn miners() -> Vec<InstalledPlugin> {
+    let mut shelf = shelf();
+    let depth = Param::int("depth", 2).range(1, 4);
+    shelf.push(installed(Manifest::new("digger", "1.10.0").role(Role::Rules).prefixed("dig_").param(depth)));
+    shelf.push(installed(Manifest::new("sieve", "1.0.1").named(["Sieve"]).role(Role::Rules).selected_by("sift")));
+    shelf
+}
+
+fn with_trees(mut config: Value) -> Job {
+    config.as_object_mut().unwrap().insert("config_search_model".to_owned(), json!("trees"));
+    job(config)
+}
+
+fn extractor_id(selection: &Selection) -> Result<&str, &str> {
+    selection.extractor.as_ref().map(|chosen| chosen.plugin.manifest.id.as_str()).map_err(String::as_str)
+}
+
+#[test]
+fn a_named_extractor_comes_before_a_flagged_one_and_that_before_the_others() {
+    let miners = miners();
+    let chosen = |config| select(&with_trees(config), &miners, &[]).unwrap();
+    for (config, id) in [
+        (json!({"rule_extractor": "miner", "sift": true}), "miner"),
+        (json!({"sift": true}), "sieve"),
+        (json!({"sift": false}), "digger"),
+        (json!({}), "digger"),
+    ] {
+        assert_eq!(extractor_id(&chosen(config.clone())), Ok(id), "{config}");
+    }
+}
+
+#[test]
+fn of_two_extractors_without_a_flag_the_higher_version_mines_and_the_other_is_told() {
+    let miners = miners();
+    let warnings = |config| select(&with_trees(config), &miners, &[]).unwrap().warnings;
+    let told = warnings(json!({}));
+    let [warning] = &told[..] else { panic!("{told:?}") };
+    assert!(warning.message.contains("used digger 1.10.0"), "{}", warning.message);
+    assert!(warning.message.contains("Miner 1.0.0") || warning.message.contains("miner 1.0.0"), "{}", warning.message);
+    for settled in [json!({"rule_extractor": "Miner"}), json!({"sift": true})] {
+        assert_eq!(warnings(settled), []);
+    }
+}
+
+#[test]
+fn without_an_extractor_the_job_runs_and_the_reason_is_told() {
+    let shelf: Vec<_> = shelf().into_iter().filter(|plugin| plugin.manifest.role != Role::Rules).collect();
+    let reason = |config, shelf: &[InstalledPlugin]| {
+        extractor_id(&select(&with_trees(config), shelf, &[]).unwrap()).unwrap_err().to_owned()
+    };
+    assert_eq!(reason(json!({}), &shelf), "no rule extractor is installed");
+    let unknown = json!({"rule_extractor": "Minor"});
+    assert!(reason(unknown.clone(), &shelf).ends_with("installed: none"));
+    assert!(reason(unknown, &miners()).contains("\"Minor\" is no installed rule extractor; installed: "));
+}
+
+#[test]
+fn an_extractors_parameters_are_refused_by_their_full_name() {
+    let refused = select(&with_trees(json!({"dig_depth": 9})), &miners(), &[]).unwrap_err();
+    assert_eq!(refused.message, "ml_training_config.dig_depth: found 9, needed a whole number from 1 to 4");
+    let other = json!({"dig_depth": 9, "rule_extractor": "Miner"});
+    assert!(select(&with_trees(other), &miners(), &[]).is_ok(), "they are those of an extractor that is not used");
+}
