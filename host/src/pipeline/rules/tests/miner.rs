@@ -1,4 +1,4 @@
-//! A real extractor, small and in this process: thresholds of single columns at the deciles, the most precise first.
+//! A real extractor, small and in this process: the best decile of either end of each column, the most precise first.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -82,12 +82,13 @@ impl Miner for Deciles<'_> {
             let Some(column) = self.table.by_name(feature) else { continue };
             let mut values: Vec<f32> = request.train_rows.iter().map(|&row| column[row as usize]).collect();
             values.sort_by(f32::total_cmp);
-            for tenth in 1..10 {
-                let threshold = f64::from(values[values.len() * tenth / 10]);
-                for operator in [Operator::AtMost, Operator::AtLeast] {
+            for (operator, tenths) in [(Operator::AtMost, 1..6), (Operator::AtLeast, 5..10)] {
+                let conditions = tenths.filter_map(|tenth: usize| {
+                    let threshold = f64::from(values[values.len() * tenth / 10]);
                     let condition = Condition { feature: feature.clone(), operator, threshold };
-                    scored.extend(self.precision(request, &condition).map(|precision| (precision, condition)));
-                }
+                    Some((self.precision(request, &condition)?, condition))
+                });
+                scored.extend(conditions.max_by(|a, b| a.0.total_cmp(&b.0)));
             }
         }
         scored.sort_by(|a, b| b.0.total_cmp(&a.0));

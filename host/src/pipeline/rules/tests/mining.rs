@@ -93,7 +93,9 @@ fn a_planted_signal_is_found_by_every_fold_on_both_sides_and_lifts_out_of_sample
             assert_eq!(supports.sum::<usize>(), evidence.support);
         }
         assert!(best.description.contains(&format!("closed 2 % or more {words} 1 bar later")), "{}", best.description);
-        assert!(lift(found.lists.high_lift.walk_forward.as_ref().unwrap()) > 1.3);
+        // One of its five is the signal, the others are noise.
+        let of_list = lift(found.lists.high_lift.walk_forward.as_ref().unwrap());
+        assert!(of_list > 1.0 && of_list < lift(best.walk_forward.as_ref().unwrap()), "{of_list}");
     }
 }
 
@@ -185,6 +187,16 @@ fn the_lists_are_the_extractors_first_and_the_most_stable() {
     let both = proposed.found.entry.rules.iter().filter(|rule| rule.lists == [ListName::Stable, ListName::HighLift]);
     assert_eq!(both.count(), 4);
     assert_eq!(proposed.found.entry.rules[0].stability, Ok(1.0));
+}
+
+#[test]
+fn a_fact_that_is_proposed_twice_is_listed_once() {
+    let panel = Panel::new(25, 0.5, &[2.0]);
+    let twice =
+        |_: &MineRequest<'_>, rules: Vec<MinedRule>| Ok(rules.into_iter().flat_map(|it| [it.clone(), it]).collect());
+    let once = found_by(&panel, &Deciles::new(&panel.table).resampling(), 1).unwrap();
+    let found = found_by(&panel, &Deciles::new(&panel.table).resampling().distorted(twice), 1).unwrap();
+    assert_eq!(found.book, once.book);
 }
 
 #[test]
