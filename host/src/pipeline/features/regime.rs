@@ -77,7 +77,9 @@ fn calendar(prices: &Prices, _: &[usize]) -> Vec<Vec<f64>> {
     };
     let months: Vec<f64> = prices.day.iter().map(month_of).collect();
     let angle = |month: &f64| std::f64::consts::TAU * month / 12.0;
-    let (sines, cosines) = months.iter().map(angle).map(f64::sin_cos).unzip();
+    // Of a quarter of the circle one is 0, and not the 6e-17 that π's rounding makes of it: thresholds are read by people.
+    let clean = |value: f64| if value.abs() < 1e-12 { 0.0 } else { value };
+    let (sines, cosines) = months.iter().map(angle).map(|angle| (clean(angle.sin()), clean(angle.cos()))).unzip();
     vec![months, sines, cosines]
 }
 
