@@ -181,7 +181,9 @@ fn nothing_chosen(mut report: StrategyReport) -> Optimized {
     let reason = match (report.n_candidates, report.n_eligible) {
         (0, _) => "there is no strategy to try: no rule of any source and no out-of-fold score".to_owned(),
         (n_tried, 0) => {
-            format!("none of the strategies tried ({n_tried}) made {MIN_ROUND_TRIPS} round trips in the development period")
+            format!(
+                "none of the strategies tried ({n_tried}) made {MIN_ROUND_TRIPS} round trips in the development period"
+            )
         }
         (_, n_eligible) => format!("the excess returns of {n_eligible} strategies never differ from date to date"),
     };
