@@ -167,12 +167,12 @@ fn a_further_family_that_misbehaves_is_a_failed_row_beside_a_good_result() {
 #[test]
 fn a_fit_that_hangs_is_killed_with_its_job_when_the_time_is_up() {
     let redis = Redis::start();
-    let worker = worker_with_rude(&redis, &[("JOB_TIMEOUT_SECONDS", "3")]);
+    let worker = worker_with_rude(&redis, &[("JOB_TIMEOUT_SECONDS", "8")]);
     redis.submit(&led_by_rude("deaf", "hang"));
     worker.wait_for_plugin();
     let processes = descendants_of(worker.pid());
     let result = redis.result_of("deaf");
-    assert!(message_of(&result, "timeout").contains("3 s"), "{result}");
+    assert!(message_of(&result, "timeout").contains("8 s"), "{result}");
     wait_until_gone(&processes, Duration::from_secs(1));
     assert_works(&redis, &worker, "after-the-wait");
 }
