@@ -152,7 +152,21 @@ fn rules(rules: &Value) -> String {
             table.add_row(rule_row((side, rule), "the job".to_owned(), &rule["development"]));
         }
     }
-    if table.is_empty() { String::new() } else { format!("{table}{}", lists(&rules["lists"])) }
+    let counts = ["entry", "exit"].map(|side| count(side, &rules["suggested_rules"][format!("{side}_score")]));
+    if table.is_empty() { String::new() } else { format!("{table}{}{}", lists(&rules["lists"]), counts.concat()) }
+}
+
+/// What the job's own rules of a side come to together; empty where it has none.
+fn count(side: &str, score: &Value) -> String {
+    if score.is_null() {
+        return String::new();
+    }
+    let asked = format!("at least {} of {} at once", score["threshold"], score["n_rules"]);
+    let came_to = match score["development"]["support"].as_u64() {
+        Some(n_bars) => format!("{n_bars} bars, lift {}", with_interval(&score["development"])),
+        None => text(&score["reason"]),
+    };
+    format!("\nthe job's own {side} rules, {asked}: {came_to}")
 }
 
 fn rule_row((side, rule): (&str, &Value), from: String, evidence: &Value) -> [String; 7] {
@@ -266,7 +280,9 @@ mod tests {
             "entry_rules": [mined, { "source": "job" }],
             "exit_rules": [],
             "rule_sets": [set],
-            "suggested_rules": { "entry_rules": [own], "exit_rules": [] },
+            "suggested_rules": { "entry_rules": [own], "exit_rules": [],
+                "entry_score": { "threshold": 2, "n_rules": 1, "reason": "needs 2 of 1 resolved" },
+                "exit_score": { "threshold": 1, "n_rules": 3, "development": evidence } },
             "lists": { "entry": { "stable": { "walk_forward": evidence, "test": { "lift": 0.98 } } } },
         }));
         let lines: Vec<_> = text.lines().filter(|line| line.contains("entry ") || line.contains("exit ")).collect();
@@ -283,7 +299,9 @@ mod tests {
             lines[3],
             "entry rules, stable list as a whole: lift 1.25 [1.00, 1.50] walk-forward, 0.98 on the test"
         );
-        assert_eq!(lines.len(), 4);
+        assert_eq!(lines[4], "the job's own entry rules, at least 2 of 1 at once: needs 2 of 1 resolved");
+        assert_eq!(lines[5], "the job's own exit rules, at least 1 of 3 at once: 40 bars, lift 1.25 [1.00, 1.50]");
+        assert_eq!(lines.len(), 6);
         assert_eq!(rules(&json!({})), "");
     }
 }
