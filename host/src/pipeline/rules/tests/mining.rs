@@ -260,6 +260,33 @@ fn a_fold_that_cannot_be_learnt_from_is_empty_and_the_others_are_not() {
 }
 
 #[test]
+fn from_a_handful_of_hits_no_rule_is_mined() {
+    let panel = Panel::new(8, 0.3, &[8.0]);
+    let (label, rows) = (&panel.labels[0], &panel.splits[0].development.train_rows);
+    let n_hits = rows.iter().filter(|&&row| label.value[row as usize] == 1.0).count();
+    assert!((1..10).contains(&n_hits), "{n_hits} hits");
+    let rules = found(&panel);
+    assert_eq!((rules.found.entry.rules.as_slice(), &rules.book.last.entry), (&[][..], &Lists::default()));
+    for fold in &rules.found.entry.lists.folds {
+        let reason = fold.reason.as_deref().unwrap();
+        assert!(reason.contains("hits in") && reason.ends_with("from 10, 3 and 10 at least"), "{reason}");
+    }
+}
+
+#[test]
+fn a_threshold_that_no_feature_reaches_stays_a_number() {
+    let panel = Panel::new(28, 0.5, &[2.0]);
+    let features = FeatureReport::default();
+    let own = [rule("SIGNAL", Operator::Above, 1e300), rule("SIGNAL", Operator::Above, -1e300)];
+    let asked = Asked { entry_rules: &own, ..NOTHING_ASKED(&features) };
+    let rules = find(&panel.study(1), &searched(&panel), Err("none".to_owned()), &asked).unwrap();
+    let thresholds: Vec<f32> = rules.book.job.entry.iter().map(|rule| rule.0[0].threshold).collect();
+    assert_eq!(thresholds, [f32::MAX, f32::MIN]);
+    let support = |idx: usize| rules.suggested.entry_rules[idx].development.as_ref().unwrap().support;
+    assert_eq!((support(0), support(1)), (0, panel.splits[0].development.train_rows.len()));
+}
+
+#[test]
 fn a_cancelled_mining_cancels_the_job_whichever_way_it_says_so() {
     let panel = Panel::new(30, 0.5, &[2.0]);
     for cancel in [

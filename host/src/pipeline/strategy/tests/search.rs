@@ -1,5 +1,7 @@
 //! The whole search on panels of two symbols, with and without an edge.
 
+use std::collections::BTreeSet;
+
 use oculus_plugin_api::Operator;
 use serde_json::Value;
 
@@ -219,6 +221,19 @@ fn a_flat_market_without_costs_gives_nothing() {
 
 fn space_of(inputs: &Inputs<'_>) -> Space {
     space(inputs, &Stretch::of_development(inputs, &days_of(inputs)))
+}
+
+#[test]
+fn what_can_never_happen_is_not_tried() {
+    let panel = Panel::new(8, 0.3, &[1.0]);
+    let (book, scores) = (book(), scores(&panel));
+    let inputs = inputs(&panel, &book, &scores);
+    let asked = |exit_score_threshold| Space { exit_score_threshold, ..space_of(&inputs) }.draw(1, 1)[0];
+    assert_eq!(asked(1).exit, Some(RuleCount { source: Source::Job, threshold: 1 }));
+    assert_eq!(asked(2).exit, None, "the job has one exit rule");
+    let wide = Space { threshold_pct: 60.0, ..space_of(&inputs) }.draw(usize::MAX, 1);
+    let stops: BTreeSet<u64> = wide.iter().filter_map(|it| it.stop_pct).map(|stop_pct| stop_pct as u64).collect();
+    assert_eq!(stops, BTreeSet::from([60]), "a stop of 120 % is below a price of 0");
 }
 
 #[test]
