@@ -126,7 +126,7 @@ fn configured(
 }
 
 fn run_worker(config: Config) -> anyhow::Result<ExitCode> {
-    let found = discover::discover(&config.jobs.plugins_dir)?;
+    let found = discover::discover(&config.jobs.plugins.dir)?;
     for refused in &found.refused {
         tracing::warn!(library = %refused.path.display(), "no plugin: {}", refused.reason);
     }

@@ -12,6 +12,8 @@ use std::time::Duration;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use crate::plugins::limits::Limits;
+
 mod check;
 mod files;
 mod layers;
@@ -94,14 +96,36 @@ pub struct JobsConfig {
     pub timeout: Duration,
     /// Whether a GPU may be used.
     pub gpu_enabled: bool,
-    /// Folder of plugins.
-    pub plugins_dir: PathBuf,
+    /// Plugins, and how far they are trusted.
+    pub plugins: PluginsConfig,
     /// Where bars come from.
     pub bars: BarsSource,
     /// Where models, reports and unsent results are kept.
     pub artifacts_dir: PathBuf,
     /// Polygon's market data, where there is a key.
     pub polygon: Option<PolygonConfig>,
+}
+
+/// Where plugins are, which of them may be opened, and what their processes may use.
+#[derive(Clone, Debug)]
+pub struct PluginsConfig {
+    /// Folder of plugins.
+    pub dir: PathBuf,
+    /// Folder of the private store and the journal.
+    pub state_dir: PathBuf,
+    /// Which libraries may be opened.
+    pub trust: Trust,
+    /// What each plugin process may use.
+    pub limits: Limits,
+}
+
+/// Which libraries may be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// All that lie in the folder of plugins.
+    Any,
+    /// Only those whose SHA-256 this file lists.
+    Listed(PathBuf),
 }
 
 /// How Polygon's market data is fetched and kept.

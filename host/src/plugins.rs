@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod discover;
 pub mod gpu;
+pub mod limits;
 pub mod loader;
 pub mod predictor;
 pub mod process;
@@ -19,14 +20,21 @@ pub mod serve;
 pub mod session;
 pub mod table;
 pub mod telling;
+pub mod usage;
 
 /// One plugin that a job may use.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InstalledPlugin {
-    /// The library file.
+    /// The file that was published.
+    pub source: PathBuf,
+    /// Its private copy, which is what is opened.
     pub path: PathBuf,
     /// SHA-256 of the library's bytes, as hex.
     pub sha256: String,
+    /// How many times its file has changed, from 1.
+    pub generation: u32,
+    /// Where the published file says that its own shared libraries are; the copy lies elsewhere.
+    pub library_dirs: Vec<PathBuf>,
     /// What the plugin says of itself.
     pub manifest: Manifest,
 }

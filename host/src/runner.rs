@@ -30,6 +30,7 @@ use crate::plugins::protocol::Event;
 use crate::plugins::selection::{self, Selection};
 use crate::plugins::session::Session;
 use crate::plugins::table::SharedTable;
+use crate::plugins::usage::Use;
 
 /// How a job ended.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct Ending {
     pub failure: Option<Kind>,
     /// The result object, of a success as of a failure.
     pub result: Value,
+    /// How the plugins fared that the job used.
+    pub plugins: Vec<Use>,
 }
 
 /// Runs a job to its end.
@@ -169,13 +172,13 @@ pub(crate) fn logging_listener(plugin: &str) -> Listener {
         Event::Log { message, .. } => tracing::trace!(plugin, "{message}"),
         Event::Progress { fraction, message, .. } => tracing::debug!(plugin, fraction, "{message}"),
         Event::Metric { name, step, value, .. } => tracing::debug!(plugin, name, step, value, "metric"),
-        Event::Reply { .. } | Event::Unusable { .. } => {}
+        Event::Reply { .. } | Event::Examining { .. } | Event::Found { .. } | Event::Unusable { .. } => {}
     })
 }
 
 fn succeeded(report: Report) -> Ending {
     match serde_json::to_value(&report) {
-        Ok(result) => Ending { failure: None, result },
+        Ok(result) => Ending { failure: None, result, plugins: Vec::new() },
         Err(error) => {
             let message = format!("the report cannot be written as JSON: {error}");
             let hint = "this is a fault of the worker: report it with the job";
@@ -185,7 +188,7 @@ fn succeeded(report: Report) -> Ending {
 }
 
 fn failed(failure: &Failure, build_id: &str, design_config: Value) -> Ending {
-    Ending { failure: Some(failure.kind), result: failure.to_result(build_id, design_config) }
+    Ending { failure: Some(failure.kind), result: failure.to_result(build_id, design_config), plugins: Vec::new() }
 }
 
 /// What differs between two runs of the same job.
@@ -250,6 +253,7 @@ fn millis(duration: Duration) -> f64 {
 mod tests {
     use super::*;
     use crate::job::channel::ArtifactsPlace;
+    use crate::plugins::limits::Limits;
     use crate::sources::BarsPlace;
 
     fn ids_of(payload: Value) -> (String, String) {
@@ -259,6 +263,7 @@ mod tests {
             jobs_at_once: 1,
             gpu_enabled: false,
             gpu_lock: "/".into(),
+            limits: Limits { memory_bytes: u64::MAX, silence: std::time::Duration::MAX },
             worker: "w".into(),
         };
         let (job_id, build_id) = ("known".to_owned(), "known".to_owned());

@@ -108,7 +108,7 @@ fn warn_of_oddities(worker: &Worker) {
         tracing::warn!("{warning}");
     }
     if worker.plugins.is_empty() {
-        let folder = worker.config.jobs.plugins_dir.display();
+        let folder = worker.config.jobs.plugins.dir.display();
         tracing::warn!(
             "no plugin in {folder}: jobs will be refused; `cargo xtask plugins` builds those of this project"
         );

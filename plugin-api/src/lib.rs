@@ -61,6 +61,7 @@
 //! a default.
 
 pub mod abi;
+pub mod conformance;
 mod context;
 mod declared;
 mod error;

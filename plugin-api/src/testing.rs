@@ -55,6 +55,11 @@ impl Bench {
         Self(module::of_extractor::<E>())
     }
 
+    /// The plugin of a library that is open.
+    pub fn of(module: abi::Module_Ref) -> Self {
+        Self(module)
+    }
+
     /// What the plugin says of itself.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ pub fn run() -> anyhow::Result<()> {
     let spec: JobSpec = serde_json::from_slice(&spec).context("first message")?;
     end_with(input)?;
     let ending = runner::run(&spec, &|progress| tell(&out, &JobEvent::Progress(progress)));
-    tell(&out, &JobEvent::Finished { failure: ending.failure, result: ending.result });
+    tell(&out, &JobEvent::Finished { failure: ending.failure, result: ending.result, plugins: ending.plugins });
     Ok(())
 }
 

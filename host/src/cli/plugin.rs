@@ -33,7 +33,7 @@ pub enum Command {
 /// When the plugins folder cannot be read.
 pub fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
     let Command::List { verbose, markdown } = command;
-    let found = discover::discover(&config.jobs.plugins_dir)?;
+    let found = discover::discover(&config.jobs.plugins.dir)?;
     if *markdown {
         super::answer(&markdown::families(&found.plugins))?;
         return Ok(ExitCode::SUCCESS);
@@ -45,7 +45,7 @@ pub fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
     let refused = found.refused.iter();
     lines.extend(refused.map(|refused| format!("no plugin: {}: {}", refused.path.display(), refused.reason)));
     if found.plugins.is_empty() {
-        let folder = config.jobs.plugins_dir.display();
+        let folder = config.jobs.plugins.dir.display();
         lines.push(format!("no plugin in {folder}; publish this project's by `cargo xtask plugins`"));
     }
     super::answer(&lines.join("\n"))?;

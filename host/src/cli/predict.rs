@@ -89,8 +89,8 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
 
 /// The plugin that made a model: the very same library, else the highest version of the plugin, with a warning.
 fn plugin_of(model: &SavedModel, config: &Config) -> anyhow::Result<InstalledPlugin> {
-    let folder = config.jobs.plugins_dir.display();
-    let found = discover::discover(&config.jobs.plugins_dir)?;
+    let folder = config.jobs.plugins.dir.display();
+    let found = discover::discover(&config.jobs.plugins.dir)?;
     let SavedModel { plugin: id, version, library_sha256, .. } = model;
     let candidates: Vec<_> = found.plugins.iter().filter(|plugin| plugin.manifest.id == *id).collect();
     if let Some(same) = candidates.iter().find(|plugin| plugin.sha256 == *library_sha256) {

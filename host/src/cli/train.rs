@@ -34,7 +34,7 @@ pub struct Args {
 pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     let path = args.job.display();
     let payload = std::fs::read_to_string(&args.job).with_context(|| format!("the job {path} cannot be read"))?;
-    let found = discover::discover(&config.jobs.plugins_dir)?;
+    let found = discover::discover(&config.jobs.plugins.dir)?;
     let build_id = id(&payload, ["build_id", "job_id"]);
     let bar = Bar::new();
     let result = match Setting::of(&config.jobs, "train") {

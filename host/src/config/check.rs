@@ -10,8 +10,10 @@ use redis::IntoConnectionInfo;
 use super::layers::Layers;
 use super::secret::{RedisAddress, Secret, without_password};
 use super::{
-    BackendConfig, BarsSource, JobsConfig, LogConfig, LogFormat, PolygonConfig, QueueConfig, QueueEnd, variables,
+    BackendConfig, BarsSource, JobsConfig, LogConfig, LogFormat, PluginsConfig, PolygonConfig, QueueConfig, QueueEnd,
+    Trust, variables,
 };
+use crate::plugins::limits::Limits;
 
 /// Reads variables; what is wrong ends in [`Checker::problems`], with the default in its place.
 pub struct Checker<'a> {
@@ -68,12 +70,48 @@ impl<'a> Checker<'a> {
                 "false" | "0" | "no" | "off" => Some(false),
                 _ => None,
             }),
-            plugins_dir: self.required("PLUGINS_DIR", |path| Some(folder.join(path))),
+            plugins: self.plugins(environment),
             bars: bars.unwrap_or(unsaid),
             artifacts_dir: self
                 .read("ARTIFACTS_DIR", |path| Some(folder.join(path)))
                 .unwrap_or_else(|| folder.join(user_data_folder(environment))),
             polygon,
+        }
+    }
+
+    fn plugins(&mut self, environment: &HashMap<String, String>) -> PluginsConfig {
+        let folder = self.folder;
+        let state_dir = self.read("PLUGINS_STATE_DIR", |path| Some(folder.join(path)));
+        PluginsConfig {
+            dir: self.required("PLUGINS_DIR", |path| Some(folder.join(path))),
+            state_dir: state_dir.unwrap_or_else(|| folder.join(user_data_folder(environment)).join("plugins")),
+            trust: self.trust(),
+            limits: Limits {
+                memory_bytes: match self.number("PLUGIN_MEMORY_MB", 0..=1_000_000_000) {
+                    0 => Limits::usual_memory_bytes(),
+                    mib => mib << 20,
+                },
+                silence: self.seconds("PLUGIN_SILENCE_SECONDS", 1..=31_536_000),
+            },
+        }
+    }
+
+    fn trust(&mut self) -> Trust {
+        let folder = self.folder;
+        let list = self.read("PLUGINS_TRUSTED", |path| Some(folder.join(path)));
+        let is_listed = self.required("PLUGINS_TRUST", |text| match text.to_lowercase().as_str() {
+            "any" => Some(false),
+            "listed" => Some(true),
+            _ => None,
+        });
+        match (is_listed, list) {
+            (false, _) => Trust::Any,
+            (true, Some(list)) => Trust::Listed(list),
+            (true, None) => {
+                let needed = "needed: PLUGINS_TRUSTED, a file with the SHA-256 of each library that may be opened";
+                self.problems.push(format!("PLUGINS_TRUST is `listed` and there is no list; {needed}"));
+                Trust::Any
+            }
         }
     }
 

@@ -9,6 +9,8 @@ use super::failure::{Failure, Kind};
 use super::progress::{Phase, Progress};
 use crate::config::{BarsSource, JobsConfig};
 use crate::plugins::discover::Refused;
+use crate::plugins::limits::Limits;
+use crate::plugins::usage::Use;
 use crate::plugins::{InstalledPlugin, gpu};
 use crate::sources::BarsPlace;
 
@@ -53,6 +55,8 @@ pub struct Setting {
     pub gpu_enabled: bool,
     /// The file that stands for the GPU: who has it locked has the GPU.
     pub gpu_lock: PathBuf,
+    /// What each plugin process may use.
+    pub limits: Limits,
     /// The worker's name, for the `run` block.
     pub worker: String,
 }
@@ -73,6 +77,7 @@ impl Setting {
             jobs_at_once: jobs.concurrency,
             gpu_enabled: jobs.gpu_enabled,
             gpu_lock: gpu::usual_path(),
+            limits: jobs.plugins.limits,
             worker: worker.to_owned(),
         })
     }
@@ -114,5 +119,7 @@ pub enum JobEvent {
         failure: Option<Kind>,
         /// The result object, of a success as of a failure.
         result: Value,
+        /// How the plugins fared that the job used.
+        plugins: Vec<Use>,
     },
 }

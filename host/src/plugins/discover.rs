@@ -89,7 +89,14 @@ pub fn describe(path: &Path) -> Result<InstalledPlugin> {
         Ok(Err(death)) => bail!("{}", death.cause),
         Err(_) => bail!("it did not say who it is within {} s", DESCRIBE_LIMIT.as_secs()),
     };
-    Ok(InstalledPlugin { path, sha256, manifest: read(&manifest)? })
+    Ok(InstalledPlugin {
+        source: path.clone(),
+        path,
+        sha256,
+        generation: 1,
+        library_dirs: Vec::new(),
+        manifest: read(&manifest)?,
+    })
 }
 
 /// A manifest that the host can work with.

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use oculus_plugin_api::conformance::{Depth, Finding};
 use serde::{Deserialize, Serialize};
 
 use crate::plugins::table::TableShape;
@@ -37,6 +38,8 @@ pub struct Call {
 pub enum Request {
     /// Who are you?
     Describe,
+    /// Do you keep what every plugin promises?
+    Examine(Depth),
     /// Make the table ready.
     Prepare {
         /// Number of the prepared form.
@@ -141,6 +144,20 @@ pub enum Event {
         /// The line.
         message: String,
     },
+    /// A claim is tried: the one at fault where nothing more is heard.
+    Examining {
+        /// Number of the request.
+        id: u64,
+        /// The claim.
+        claim: String,
+    },
+    /// What came of a claim.
+    Found {
+        /// Number of the request.
+        id: u64,
+        /// The claim and whether it holds.
+        finding: Finding,
+    },
     /// The library cannot be used; the last message.
     Unusable {
         /// What was found and needed.
@@ -152,9 +169,12 @@ impl Event {
     /// Number of the request that it belongs to; `None` for one about the whole process.
     pub fn id(&self) -> Option<u64> {
         match self {
-            Self::Reply { id, .. } | Self::Progress { id, .. } | Self::Metric { id, .. } | Self::Log { id, .. } => {
-                Some(*id)
-            }
+            Self::Reply { id, .. }
+            | Self::Progress { id, .. }
+            | Self::Metric { id, .. }
+            | Self::Log { id, .. }
+            | Self::Examining { id, .. }
+            | Self::Found { id, .. } => Some(*id),
             Self::Unusable { .. } => None,
         }
     }
@@ -165,6 +185,8 @@ impl Event {
 pub enum Reply {
     /// The manifest, JSON.
     Described(String),
+    /// Every claim has been tried.
+    Examined(Vec<Finding>),
     /// The table is ready.
     Prepared,
     /// A model was fitted.

@@ -11,6 +11,8 @@ use abi_stable::erased_types::TD_Opaque;
 use abi_stable::sabi_types::RRef;
 use abi_stable::std_types::{RSlice, RSliceMut, RStr};
 use anyhow::{Context, Result, bail};
+use oculus_plugin_api::conformance::{self, Depth, Step};
+use oculus_plugin_api::testing::Bench;
 use oculus_plugin_api::{PluginError, abi};
 
 use crate::control;
@@ -142,6 +144,7 @@ impl Plugin {
     fn answer(&self, request: Request, host: &Caller) -> Reply {
         let reply = match request {
             Request::Describe => self.describe(),
+            Request::Examine(depth) => Ok(self.examine(depth, host)),
             Request::Prepare { prepared, learn_rows, setting } => self.prepare(prepared, &learn_rows, &setting, host),
             Request::Fit(fit) => self.fit(&fit, host),
             Request::Extract(extract) => self.extract(&extract, host),
@@ -154,6 +157,17 @@ impl Plugin {
     fn describe(&self) -> Result<Reply, PluginError> {
         let manifest = (self.module.describe())().into_result()?;
         Ok(Reply::Described(manifest.into()))
+    }
+
+    fn examine(&self, depth: Depth, host: &Caller) -> Reply {
+        let mut tell = |step: Step<'_>| {
+            let (id, event) = (host.id, &host.answers);
+            match step {
+                Step::Begins(claim) => event.send(&Event::Examining { id, claim: claim.to_owned() }),
+                Step::Ends(finding) => event.send(&Event::Found { id, finding: finding.clone() }),
+            }
+        };
+        Reply::Examined(conformance::examine(&Bench::of(self.module), depth, &mut tell))
     }
 
     fn prepare(&self, idx: usize, learn_rows: &[u32], setting: &str, host: &Caller) -> Result<Reply, PluginError> {

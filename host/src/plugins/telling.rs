@@ -41,7 +41,11 @@ impl Telling {
                     &self.news
                 })
             }
-            Event::Log { .. } | Event::Reply { .. } | Event::Unusable { .. } => None,
+            Event::Log { .. }
+            | Event::Reply { .. }
+            | Event::Examining { .. }
+            | Event::Found { .. }
+            | Event::Unusable { .. } => None,
         }
     }
 

@@ -27,6 +27,7 @@ fn available_bytes(meminfo: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugins::limits::Limits;
     use crate::sources::BarsPlace;
 
     #[test]
@@ -45,6 +46,7 @@ mod tests {
             jobs_at_once,
             gpu_enabled: false,
             gpu_lock: "/".into(),
+            limits: Limits { memory_bytes: u64::MAX, silence: std::time::Duration::MAX },
             worker: String::new(),
         };
         assert_eq!(families_at_once(&setting(64, 1 << 40)), if cfg!(target_os = "linux") { 1 } else { 64 });

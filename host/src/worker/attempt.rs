@@ -118,7 +118,7 @@ async fn attend(worker: &Worker, mut child: Child, lease: &mut Lease, mut hear: 
                     phase = progress.phase;
                     hear(progress);
                 }
-                Some(JobEvent::Finished { failure, result }) => break Some(Ending::Answered { failure, result }),
+                Some(JobEvent::Finished { failure, result, plugins: _ }) => break Some(Ending::Answered { failure, result }),
                 None => break None,
             },
             () = &mut timeout => break Some(Ending::Stopped(timed_out(worker, phase))),

@@ -5,7 +5,9 @@ use serde_json::json;
 use super::*;
 
 fn installed(manifest: Manifest) -> InstalledPlugin {
-    InstalledPlugin { path: format!("/plugins/{}", manifest.id).into(), sha256: manifest.version.clone(), manifest }
+    let path = std::path::PathBuf::from(format!("/plugins/{}", manifest.id));
+    let sha256 = manifest.version.clone();
+    InstalledPlugin { source: path.clone(), path, sha256, generation: 1, library_dirs: Vec::new(), manifest }
 }
 
 fn shelf() -> Vec<InstalledPlugin> {
