@@ -11,9 +11,11 @@ pub mod build;
 pub mod command;
 pub mod jobs;
 pub mod market;
+pub mod outside;
 pub mod polygon;
 pub mod processes;
 pub mod redis_server;
+pub mod versions;
 pub mod worker;
 
 pub use backend::Backend;
