@@ -8,10 +8,13 @@ use std::path::PathBuf;
 use oculus_plugin_api::Manifest;
 use serde::{Deserialize, Serialize};
 
+use self::process::Library;
+
 pub mod discover;
 pub mod gpu;
 pub mod limits;
 pub mod loader;
+pub mod memory;
 pub mod predictor;
 pub mod process;
 pub mod protocol;
@@ -37,4 +40,11 @@ pub struct InstalledPlugin {
     pub library_dirs: Vec<PathBuf>,
     /// What the plugin says of itself.
     pub manifest: Manifest,
+}
+
+impl InstalledPlugin {
+    /// Its library, as a process of it needs it.
+    pub fn library(&self) -> Library<'_> {
+        Library { name: &self.manifest.id, path: &self.path, sha256: &self.sha256, dirs: &self.library_dirs }
+    }
 }

@@ -6,7 +6,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::hash::sha256_hex;
 use crate::pipeline::fitter::side_by_side;
 use crate::plugins::InstalledPlugin;
-use crate::plugins::process::PluginProcess;
-use crate::plugins::protocol::{Hello, Reply, Request};
+use crate::plugins::limits::Limits;
+use crate::plugins::process::{Library, PluginProcess, Start};
+use crate::plugins::protocol::{Reply, Request};
 
 /// A plugin that does not say who it is within this time is refused.
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(10);
@@ -75,19 +76,15 @@ const PROBES_AT_ONCE: usize = 4;
 pub fn describe(path: &Path) -> Result<InstalledPlugin> {
     let sha256 = sha256_of(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
     let path = path.canonicalize().with_context(|| format!("`{}` cannot be found", path.display()))?;
-    let hello = Hello { library: path.clone(), sha256: sha256.clone(), table: None };
-    let process = Arc::new(PluginProcess::start(&hello, None, Arc::new(|_| {}))?);
-    let (sender, receiver) = mpsc::channel();
-    let asked = Arc::clone(&process);
-    std::thread::spawn(move || sender.send(asked.call(Request::Describe)));
-    let reply = receiver.recv_timeout(DESCRIBE_LIMIT);
-    process.end();
-    let manifest = match reply {
-        Ok(Ok(Reply::Described(json))) => json,
-        Ok(Ok(Reply::Refused { message, .. })) => bail!("it cannot say who it is: {message}"),
-        Ok(Ok(other)) => bail!("it answered {other:?} when asked who it is"),
-        Ok(Err(death)) => bail!("{}", death.cause),
-        Err(_) => bail!("it did not say who it is within {} s", DESCRIBE_LIMIT.as_secs()),
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let library = Library { name: &name, path: &path, sha256: &sha256, dirs: &[] };
+    let limits = Limits { memory_bytes: Limits::usual_memory_bytes(), silence: DESCRIBE_LIMIT };
+    let process = PluginProcess::start(Start { library, table: None, gpu: None, limits, listener: Arc::new(|_| {}) })?;
+    let manifest = match process.call(Request::Describe) {
+        Ok(Reply::Described(json)) => json,
+        Ok(Reply::Refused { message, .. }) => bail!("it cannot say who it is: {message}"),
+        Ok(other) => bail!("it answered {other:?} when asked who it is"),
+        Err(death) => bail!("{}", death.cause),
     };
     Ok(InstalledPlugin {
         source: path.clone(),
