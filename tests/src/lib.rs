@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 pub mod backend;
 pub mod build;
 pub mod command;
+pub mod hostile;
 pub mod jobs;
 pub mod market;
 pub mod polygon;
