@@ -1,7 +1,10 @@
 //! Copies of the library whose behaviour is written in its bytes (`tests/plugins/hostile`), and how they are published.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use oculus_host::hash::sha256_hex;
 
@@ -70,10 +73,21 @@ impl Library {
     /// Writes the library beside its place and renames it there, as publishers do. Its name begins and ends as that of
     /// every library.
     pub fn publish(&self, folder: &Path, name: &str) -> PathBuf {
-        let (beside, file) = (folder.join(format!("{name}.new")), folder.join(file_name(name)));
-        std::fs::write(&beside, &self.0).unwrap();
-        std::fs::rename(&beside, &file).unwrap();
-        file
+        self.write(folder, name, SystemTime::now())
+    }
+
+    /// The same with a file that was written a minute ago, so that nobody waits for the rest of it.
+    pub fn publish_as_old(&self, folder: &Path, name: &str) -> PathBuf {
+        self.write(folder, name, SystemTime::now() - Duration::from_secs(60))
+    }
+
+    fn write(&self, folder: &Path, name: &str, modified: SystemTime) -> PathBuf {
+        let (beside, place) = (folder.join(format!("{name}.new")), folder.join(file_name(name)));
+        let mut file = File::create(&beside).unwrap();
+        file.write_all(&self.0).unwrap();
+        file.set_modified(modified).unwrap();
+        std::fs::rename(&beside, &place).unwrap();
+        place
     }
 }
 

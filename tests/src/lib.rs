@@ -15,10 +15,12 @@ pub mod market;
 pub mod polygon;
 pub mod processes;
 pub mod redis_server;
+pub mod site;
 pub mod worker;
 
 pub use backend::Backend;
 pub use redis_server::Redis;
+pub use site::Site;
 pub use worker::Worker;
 
 /// How long anything may take that should come soon.

@@ -1,4 +1,4 @@
-//! What the library does when it is opened, asked who it is, or asked to fit: ends, hangs, or leaves a file.
+//! What the library does when it is opened, asked who it is, or asked to fit: ends, hangs, leaves a file or waits for one.
 
 use std::time::Duration;
 
@@ -34,6 +34,11 @@ pub fn perform(moment: &str) {
         Some("panic") => panic!("hostile as asked"),
         Some("abort") => std::process::abort(),
         Some("segfault") => segfault(),
+        Some("wait") => {
+            while !std::path::Path::new(&fields::file()).exists() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
         Some("write") => std::fs::write(fields::file(), "opened").expect("a place to write"),
         _ => {}
     }

@@ -33,7 +33,7 @@ pub fn act() -> String {
     value(&ACT)
 }
 
-/// The file that a library which shows that it was opened writes.
+/// The file that some acts write, or wait for.
 pub fn file() -> String {
     value(&FILE)
 }

@@ -35,7 +35,9 @@ pub fn disguise(act: &str) {
         // SAFETY: see `Header`.
         "no-layout" => unsafe { header.write(honest(CheckTypeLayout::No)) },
         // SAFETY: see `Header`; `load_module` is never called, since no host of API 1 takes API 2.
-        "api-2" => unsafe { header.write(LibHeader::from_constructor::<next::Next_Ref>(load_module, CheckTypeLayout::Yes)) },
+        "api-2" => unsafe {
+            header.write(LibHeader::from_constructor::<next::Next_Ref>(load_module, CheckTypeLayout::Yes))
+        },
         _ => {}
     }
 }
