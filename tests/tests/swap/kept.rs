@@ -95,9 +95,9 @@ fn two_workers_share_one_state_and_both_follow_a_swap() {
     let other = site.worker(&redis, &[]);
     wait_until_serves(&other, 1, &first);
     site.publish(ID, &second);
-    [&one, &other].map(|worker| worker.wait_for_log("exit code 0"));
+    [&one, &other].iter().for_each(|worker| _ = worker.wait_for_log("exit code 0"));
     site.publish(ID, &third);
-    [&one, &other].map(|worker| wait_until_serves(worker, 2, &third));
+    [&one, &other].iter().for_each(|worker| wait_until_serves(worker, 2, &third));
     assert_eq!(site.listed(ID).generations.len(), 2);
     assert_uses(&redis, "by-either", &third);
 }
