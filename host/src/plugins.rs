@@ -8,18 +8,23 @@ use std::path::PathBuf;
 use oculus_plugin_api::Manifest;
 use serde::{Deserialize, Serialize};
 
+pub mod catalog;
 pub mod discover;
+pub mod format;
 pub mod gpu;
 pub mod limits;
 pub mod loader;
 pub mod predictor;
+pub mod probe;
 pub mod process;
 pub mod protocol;
 pub mod selection;
 pub mod serve;
 pub mod session;
+pub mod store;
 pub mod table;
 pub mod telling;
+pub mod trust;
 pub mod usage;
 
 /// One plugin that a job may use.

@@ -24,6 +24,7 @@ use crate::pipeline::fitter::Fitter;
 use crate::pipeline::miner::Miner;
 use crate::pipeline::report::Report;
 use crate::pipeline::{self, Inputs, Opened, Output};
+use crate::plugins::InstalledPlugin;
 use crate::plugins::gpu::Gpu;
 use crate::plugins::process::Listener;
 use crate::plugins::protocol::Event;
@@ -195,6 +196,8 @@ fn failed(failure: &Failure, build_id: &str, design_config: Value) -> Ending {
 fn run_block(spec: &JobSpec, clock: &Clock, report: &Report) -> Map<String, Value> {
     let uname = rustix::system::uname();
     let devices = report.models.iter().filter_map(|row| Some((row.name.as_str(), row.device.as_deref()?)));
+    let used = |plugin: &&InstalledPlugin| report.provenance.plugins.iter().any(|used| used.sha256 == plugin.sha256);
+    let generations = spec.plugins.iter().filter(used).map(|plugin| (plugin.manifest.id.as_str(), plugin.generation));
     let block = json!({
         "worker": spec.setting.worker,
         "host": uname.nodename().to_string_lossy(),
@@ -203,6 +206,7 @@ fn run_block(spec: &JobSpec, clock: &Clock, report: &Report) -> Map<String, Valu
         "seconds_by_phase": clock.by_phase(),
         "fits_side_by_side": spec.setting.parallel_fits,
         "gpu_enabled": spec.setting.gpu_enabled,
+        "plugin_generations": generations.collect::<BTreeMap<_, _>>(),
         "devices": devices.collect::<BTreeMap<_, _>>(),
     });
     match block {

@@ -69,6 +69,8 @@ mod export;
 mod extension;
 mod extractor;
 mod family;
+mod input;
+pub mod json;
 mod manifest;
 mod module;
 mod params;
@@ -84,6 +86,7 @@ pub use export::{internal, same};
 pub use extension::Extension;
 pub use extractor::{Condition, Extractor, MinedRule, Operator};
 pub use family::{Family, Model, PreparedFamily, Summary};
+pub use input::Input;
 pub use manifest::{Manifest, Role};
 pub use params::{Param, ParamKind, Params, Search};
 pub use setting::Setting;
@@ -93,7 +96,7 @@ pub use task::Task;
 /// Everything that an author of a plugin needs, in one line.
 pub mod prelude {
     pub use crate::{
-        Condition, Ctx, Extension, Extractor, Family, FeatureRole, Level, Manifest, MinedRule, Model, Operator, Param,
-        Params, PluginError, PreparedFamily, Result, Role, Setting, Summary, Table, Task,
+        Condition, Ctx, Extension, Extractor, Family, FeatureRole, Input, Level, Manifest, MinedRule, Model, Operator,
+        Param, Params, PluginError, PreparedFamily, Result, Role, Setting, Summary, Table, Task, json,
     };
 }

@@ -52,9 +52,15 @@ impl<'a> Task<'a> {
         Ok(task)
     }
 
+    /// The labels of the rows to train on, in their order.
+    pub fn train_labels(&self) -> impl Iterator<Item = f32> + 'a {
+        let label = self.label;
+        self.train_rows.iter().map(move |&row| label[row as usize])
+    }
+
     /// Rows of class 1 among the rows to train on.
     pub fn n_positives(&self) -> usize {
-        self.train_rows.iter().filter(|&&row| self.label[row as usize] == 1.0).count()
+        self.train_labels().filter(|label| *label == 1.0).count()
     }
 
     /// Refuses training rows of one class only, for families that cannot learn from them.

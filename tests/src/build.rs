@@ -30,11 +30,15 @@ pub fn folder() -> &'static Path {
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    // What `cargo test` tells a test of itself; build scripts that look at it would run once more.
+    forget_this_crate(&mut command);
+    command
+}
+
+/// Takes away what `cargo test` tells a test of itself; build scripts that look at it would run once more.
+pub(crate) fn forget_this_crate(command: &mut Command) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_about_this_crate(&name.to_string_lossy())) {
         command.env_remove(name);
     }
-    command
 }
 
 fn is_about_this_crate(variable: &str) -> bool {
@@ -100,16 +104,30 @@ pub fn published() -> PathBuf {
     folder().join("plugins-of-tests")
 }
 
+/// A folder with LightGBM, the rule extractor and one more library, which the build has not made.
+///
+/// # Panics
+/// When the library is not there.
+pub fn with_library(name: &str, library: &Path) -> PathBuf {
+    publish(name, &["oculus_plugin_lightgbm", "oculus_plugin_rules"]);
+    publish_file(name, library)
+}
+
+fn publish(name: &str, libraries: &[&str]) -> PathBuf {
+    for library in libraries {
+        publish_file(name, &folder().join(format!("{DLL_PREFIX}{library}{DLL_SUFFIX}")));
+    }
+    published().join(name)
+}
+
 /// In the build's own folder, so that nothing is left behind; renamed into place, so that tests of another process find
 /// every library whole.
-fn publish(name: &str, libraries: &[&str]) -> PathBuf {
-    let plugins = published().join(name);
-    for library in libraries {
-        let file = format!("{DLL_PREFIX}{library}{DLL_SUFFIX}");
-        let unfinished = folder().join(format!("{name}-{file}.{}", std::process::id()));
-        std::fs::create_dir_all(plugins.join(library)).unwrap();
-        std::fs::copy(folder().join(&file), &unfinished).unwrap();
-        std::fs::rename(unfinished, plugins.join(library).join(&file)).unwrap();
-    }
+fn publish_file(name: &str, library: &Path) -> PathBuf {
+    let (file, plugins) = (library.file_name().unwrap().to_str().unwrap(), published().join(name));
+    let stem = file.trim_start_matches(DLL_PREFIX).trim_end_matches(DLL_SUFFIX);
+    let unfinished = folder().join(format!("{name}-{file}.{}", std::process::id()));
+    std::fs::create_dir_all(plugins.join(stem)).unwrap();
+    std::fs::copy(library, &unfinished).unwrap();
+    std::fs::rename(unfinished, plugins.join(stem).join(file)).unwrap();
     plugins
 }

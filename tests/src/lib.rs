@@ -12,10 +12,12 @@ pub mod command;
 pub mod hostile;
 pub mod jobs;
 pub mod market;
+pub mod outside;
 pub mod polygon;
 pub mod processes;
 pub mod redis_server;
 pub mod site;
+pub mod versions;
 pub mod worker;
 
 pub use backend::Backend;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod archive;
 mod bench;
 mod cargo;
 mod demo;
@@ -49,6 +50,9 @@ enum Task {
         /// What to measure.
         what: bench::Bench,
     },
+    /// Make this platform's binary of plugin API 1.0, which later hosts have to load; once and for all.
+    #[command(after_help = "Example: cargo xtask archive")]
+    Archive,
     /// Set up and run every test.
     #[command(after_help = "Example: cargo xtask test")]
     Test,
@@ -77,6 +81,7 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Demo => demo::run(),
         Task::Bench { what } => bench::measure(what),
+        Task::Archive => archive::make(),
         Task::Test => test::run(),
     }
 }

@@ -25,7 +25,7 @@ pub enum LoadError {
     Open(#[source] libloading::Error),
     /// The library says nothing of being a plugin.
     #[error("is no oculus plugin: it has no module header; export one with `export_family!`")]
-    NotAPlugin(#[source] libloading::Error),
+    NotAPlugin,
     /// Made with another abi_stable, or another major version of the plugin API.
     #[error("was built for another plugin ABI: {}", other_abi(.0))]
     Abi(LibraryError),
@@ -67,7 +67,7 @@ fn open(path: &Path) -> Result<&'static LibHeader, LoadError> {
     let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| refusal(path, error))?;
     // SAFETY: abi_stable's name denotes a static `LibHeader`, whose magic and version `upgrade` checks before any use.
     let header = unsafe { library.get::<AbiHeaderRef>(ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes()) };
-    let header = *header.map_err(LoadError::NotAPlugin)?;
+    let header = *header.map_err(|_| LoadError::NotAPlugin)?;
     std::mem::forget(library);
     header.upgrade().map_err(LoadError::Abi)
 }

@@ -58,7 +58,7 @@ impl Predictor {
         match self.process.call(request) {
             Ok(Reply::Refused { code, message }) => Err(FitError::Refused { code, message }),
             Ok(reply) => Ok(reply),
-            Err(Death { cause, stderr }) => Err(FitError::Died { cause, stderr }),
+            Err(Death { cause, stderr, .. }) => Err(FitError::Died { cause, stderr }),
         }
     }
 }

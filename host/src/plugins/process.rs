@@ -41,12 +41,16 @@ pub struct Inherited<'a> {
 }
 
 /// Why a process is gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Death {
     /// Signal or exit code in words, or what the process itself said.
     pub cause: String,
     /// Last lines on its stderr.
     pub stderr: Vec<String>,
+    /// Whether the cause is its own word, that the library cannot be used.
+    pub is_unusable: bool,
+    /// Whether all that the library wants is a shared library.
+    pub lacks_library: bool,
 }
 
 struct Shared {
@@ -220,27 +224,36 @@ impl Watch {
         while all_ended.recv_timeout(Duration::from_millis(500)).is_ok() {}
         let kept = |lines: Option<Kept>| lines.map(|lines| lines.take()).unwrap_or_default();
         drop(kept(stdout));
-        let cause = said.unwrap_or_else(|| status.map_or_else(|error| error.to_string(), in_words));
-        _ = self.shared.death.set(Death { cause, stderr: kept(stderr) });
+        let mut death = said.unwrap_or_default();
+        death.stderr = kept(stderr);
+        if death.cause.is_empty() {
+            death.cause = status.map_or_else(|error| error.to_string(), in_words);
+        }
+        _ = self.shared.death.set(death);
         // Whoever waits hears of it by the end of its sender.
         *self.shared.waiting() = None;
     }
 
     /// Hands on all messages, to whoever waits and to the listener; returns the process's own word on why it cannot go
     /// on.
-    fn listen(&self, input: &mut UnixStream) -> Option<String> {
+    fn listen(&self, input: &mut UnixStream) -> Option<Death> {
         loop {
             let frame = match control::read_frame(input) {
                 Ok(Some(frame)) => frame,
                 Ok(None) | Err(_) => return None,
             };
             match postcard::from_bytes(&frame) {
-                Ok(Event::Unusable { reason }) => return Some(reason),
+                Ok(Event::Unusable { reason, lacks_library }) => {
+                    return Some(Death { cause: reason, is_unusable: true, lacks_library, ..Death::default() });
+                }
                 Ok(event) => {
                     (self.listener)(&event);
                     self.hand_on(event);
                 }
-                Err(error) => return Some(format!("said something that is no message: {error}")),
+                Err(error) => {
+                    let cause = format!("said something that is no message: {error}");
+                    return Some(Death { cause, ..Death::default() });
+                }
             }
         }
     }

@@ -162,6 +162,8 @@ pub enum Event {
     Unusable {
         /// What was found and needed.
         reason: String,
+        /// Whether all that it wants is a shared library, which may be installed.
+        lacks_library: bool,
     },
 }
 

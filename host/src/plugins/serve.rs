@@ -16,10 +16,11 @@ use oculus_plugin_api::testing::Bench;
 use oculus_plugin_api::{PluginError, abi};
 
 use crate::control;
+use crate::hash::sha256_hex;
 use crate::pipeline::fitter::FIT_THREADS;
+use crate::plugins::loader;
 use crate::plugins::protocol::{Call, Event, Extract, Fit, Hello, Reply, Request, TABLE_FD};
 use crate::plugins::table::MappedTable;
-use crate::plugins::{discover, loader};
 
 /// Runs the role: takes the control channel, opens the library, answers until the channel ends.
 ///
@@ -34,7 +35,8 @@ pub fn run() -> Result<()> {
     let plugin = match Plugin::open(hello) {
         Ok(plugin) => Arc::new(plugin),
         Err(error) => {
-            answers.send(&Event::Unusable { reason: format!("{error:#}") });
+            let lacks_library = matches!(error.downcast_ref(), Some(loader::LoadError::Missing { .. }));
+            answers.send(&Event::Unusable { reason: format!("{error:#}"), lacks_library });
             bail!("{error:#}");
         }
     };
@@ -248,9 +250,14 @@ fn brief(message: &str) -> String {
 
 const LONGEST_MESSAGE: usize = 1000;
 
+/// SHA-256 of a file's bytes, as hex.
+fn sha256_of(path: &Path) -> std::io::Result<String> {
+    Ok(sha256_hex(&std::fs::read(path)?))
+}
+
 /// The bytes that run are the bytes that the result names.
 fn check_bytes(library: &Path, sha256: &str) -> Result<()> {
-    let found = discover::sha256_of(library).with_context(|| format!("plugin `{}`", library.display()))?;
+    let found = sha256_of(library).with_context(|| format!("plugin `{}`", library.display()))?;
     if found != sha256 {
         bail!("plugin `{}` has changed since it was found: SHA-256 {found}, needed {sha256}", library.display());
     }

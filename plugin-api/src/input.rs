@@ -1,0 +1,119 @@
+//! Features as most models read them: in deviations from the mean of the rows to learn from.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{PluginError, Result, Table};
+
+/// Less than this share of the mean is what `f32` cannot tell from no deviation.
+const RESOLUTION: f64 = 1e-6;
+
+/// One standardised feature: its name, and what it is measured in. Part of a model, saved with it.
+///
+/// ```
+/// use oculus_plugin_api::{Input, Table};
+/// use oculus_plugin_api::testing::Frame;
+///
+/// let frame = Frame::new(1, 3).column("RSI_14", vec![30.0, 50.0, 60.0]).rule_column("SMA_20", vec![f32::NAN; 3]);
+/// let table = Table::new(frame.table())?;
+/// let inputs = Input::standardised(&table, &[0, 1])?;
+/// assert_eq!(inputs, [Input { name: "RSI_14".into(), mean: 40.0, deviation: 10.0 }]);
+/// assert_eq!(inputs[0].values(&table, &[1, 2])?.collect::<Vec<_>>(), [1.0, 2.0]);
+/// # Ok::<(), oculus_plugin_api::PluginError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// Name of the feature.
+    pub name: String,
+    /// Mean over the rows to learn from.
+    pub mean: f64,
+    /// Population deviation over them; 0 for a feature that never moved there, which then says nothing anywhere.
+    pub deviation: f64,
+}
+
+impl Input {
+    /// An input for each feature that is for models, measured over `learn_rows`.
+    ///
+    /// # Errors
+    /// [`code::DATA`](crate::code::DATA) for a table without such a feature, and for a row to learn from with a value that
+    /// is not finite, naming both.
+    pub fn standardised(table: &Table<'_>, learn_rows: &[u32]) -> Result<Vec<Self>> {
+        let features = table.model_features();
+        if features.is_empty() {
+            let n_features = table.n_features();
+            return Err(PluginError::data(format!("none of the {n_features} features is for models; needs one")));
+        }
+        features.into_iter().map(|idx| Self::measured(table, idx, learn_rows)).collect()
+    }
+
+    fn measured(table: &Table<'_>, feature_idx: usize, learn_rows: &[u32]) -> Result<Self> {
+        let (name, column) = (table.name(feature_idx), table.column(feature_idx));
+        if let Some(row) = learn_rows.iter().find(|&&row| !column[row as usize].is_finite()) {
+            return Err(PluginError::data(format!(
+                "row {row} is to be learnt from, and {name} has no finite value there; leave the row or the feature out"
+            )));
+        }
+        let mean_of = |term: &dyn Fn(f64) -> f64| {
+            let sum: f64 = learn_rows.iter().map(|&row| term(f64::from(column[row as usize]))).sum();
+            sum / learn_rows.len() as f64
+        };
+        let mean = mean_of(&|value| value);
+        let deviation = mean_of(&|value| (value - mean).powi(2)).sqrt();
+        let moves = deviation > RESOLUTION * mean.abs();
+        Ok(Self { name: name.to_owned(), mean, deviation: if moves { deviation } else { 0.0 } })
+    }
+
+    /// The values of `rows` in deviations from the mean; NaN where the feature is not finite.
+    ///
+    /// # Errors
+    /// [`code::DATA`](crate::code::DATA) for a table without the feature.
+    pub fn values<'t>(&'t self, table: &Table<'t>, rows: &'t [u32]) -> Result<impl Iterator<Item = f64> + 't> {
+        let idx = table.position(&self.name);
+        let idx = idx.ok_or_else(|| PluginError::data(format!("the table lacks {}", self.name)))?;
+        let column = table.column(idx);
+        Ok(rows.iter().map(|&row| self.value(column[row as usize])))
+    }
+
+    fn value(&self, value: f32) -> f64 {
+        match value.is_finite() {
+            false => f64::NAN,
+            true if self.deviation == 0.0 => 0.0,
+            true => (f64::from(value) - self.mean) / self.deviation,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::code;
+    use crate::testing::Frame;
+
+    #[test]
+    fn a_feature_that_never_moved_says_nothing_even_where_it_moves_later() {
+        // The mean of equal values is not always one of them: 0.1 summed 700 times is not 700 times 0.1.
+        let mut column = vec![0.1f32; 702];
+        (column[700], column[701]) = (7.0, f32::NAN);
+        let frame = Frame::new(1, 702).column("STILL", column);
+        let (table, learn_rows) = (Table::new(frame.table()).unwrap(), (0..700).collect::<Vec<_>>());
+        let inputs = Input::standardised(&table, &learn_rows).unwrap();
+        let values: Vec<_> = inputs[0].values(&table, &[0, 700, 701]).unwrap().collect();
+        assert!(values[..2] == [0.0, 0.0] && values[2].is_nan(), "{values:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_named() {
+        let frame = Frame::new(1, 3).column("RSI_14", vec![1.0, f32::INFINITY, 3.0]).rule_column("SMA", vec![0.0; 3]);
+        let table = Table::new(frame.table()).unwrap();
+        let error = Input::standardised(&table, &[0, 1]).unwrap_err();
+        let told = "row 1 is to be learnt from, and RSI_14 has no finite value there; leave the row or the feature out";
+        assert_eq!((error.code, error.message.as_str()), (code::DATA, told));
+
+        let inputs = Input::standardised(&table, &[0, 2]).unwrap();
+        let other = Frame::new(1, 3).rule_column("SMA", vec![0.0; 3]);
+        let other = Table::new(other.table()).unwrap();
+        assert_eq!(inputs[0].values(&other, &[0]).err().unwrap().message.as_str(), "the table lacks RSI_14");
+        let error = Input::standardised(&other, &[0]).unwrap_err();
+        assert_eq!(error.message.as_str(), "none of the 1 features is for models; needs one");
+    }
+}

@@ -1,0 +1,72 @@
+//! A host of API 1.1: opens the library that it is given by the real loader and says what it finds, old and new.
+
+use std::path::Path;
+
+use abi_stable::erased_types::TD_Opaque;
+use abi_stable::std_types::{RSlice, RSliceMut, RStr};
+use oculus_plugin_api::testing::{Bench, Frame};
+use oculus_plugin_api::{PluginError, abi};
+
+mod loader;
+
+fn main() {
+    let library = std::env::args().nth(1).expect("the path of a library");
+    match loader::load(Path::new(&library)) {
+        Ok(module) => tell(&module).unwrap_or_else(|error| panic!("{error}")),
+        Err(error) => println!("refused: {error}"),
+    }
+}
+
+/// One line for each thing that is there or not.
+fn tell(module: &abi::Module_Ref) -> Result<(), PluginError> {
+    let manifest = Bench::of(*module).manifest()?;
+    println!("{} of API {}", manifest.id, manifest.api);
+    let explained = module.explain().map(|explain| explain("a module".into()).into_result());
+    println!("function of the module: {explained:?}");
+
+    let frame = Frame::new(1, 6).column("RSI_14", vec![0.5, 0.25, 0.75, 0.125, 0.875, 0.625]);
+    let rows = [0, 1, 2, 3, 4, 5];
+    let (all, host) = (RSlice::from_slice(&rows), Later);
+    let services = || abi::Host_TO::from_ptr(&host, TD_Opaque);
+    let prepared = module.prepare()(frame.table(), all, "{}".into(), services()).into_result()?;
+    let task = abi::Task {
+        label: RSlice::from_slice(&[0.0, 0.0, 1.0, 0.0, 1.0, 1.0]),
+        train_rows: all,
+        tune_rows: RSlice::from_slice(&[]),
+        seed: 1,
+        threads: 1,
+        device: "auto".into(),
+    };
+    let fitted = prepared.fit(task, "{}".into(), services()).into_result()?;
+    println!("method of the model: {:?}", fitted.explain().into_result().map_err(|error| error.message));
+    let scores = |model: &abi::ModelBox| {
+        let mut scores = [f32::NAN; 6];
+        let told = model.predict(frame.table(), all, RSliceMut::from_mut_slice(&mut scores)).into_result();
+        told.map(|()| scores)
+    };
+    println!("scores: {:?}", scores(&fitted)?);
+    let loaded = module.load()(fitted.save().into_result()?.as_rslice(), "{}".into()).into_result()?;
+    println!("scores of the saved model: {:?}", scores(&loaded)?);
+    Ok(())
+}
+
+/// A host with the new service.
+struct Later;
+
+impl abi::Host for Later {
+    fn progress(&self, _: f64, _: RStr<'_>) {}
+
+    fn metric(&self, _: RStr<'_>, _: u64, _: f64) {}
+
+    fn log(&self, _: u32, message: RStr<'_>) {
+        println!("the plugin says: {message}");
+    }
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+
+    fn seconds_left(&self) -> f64 {
+        7.0
+    }
+}

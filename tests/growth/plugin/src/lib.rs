@@ -1,0 +1,41 @@
+//! A family built with API 1.1: its scores are a column of the table, and it logs what the new service says.
+
+use oculus_plugin_api::prelude::*;
+
+struct Grown;
+
+impl Family for Grown {
+    type Model = Column;
+
+    fn manifest() -> Manifest {
+        Manifest::new("grown", "1.0.0").leads_search()
+    }
+
+    fn fit(_: &Table<'_>, task: &Task<'_>, _: &Params, ctx: &Ctx<'_, '_>) -> Result<Column> {
+        task.needs_both_classes()?;
+        ctx.log(Level::Warn, &format!("seconds left: {}", ctx.seconds_left()));
+        Ok(Column)
+    }
+}
+
+struct Column;
+
+impl Model for Column {
+    fn predict(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32]) -> Result<()> {
+        let column = table.column(0);
+        for (score, &row) in out.iter_mut().zip(rows) {
+            *score = column[row as usize];
+        }
+        Ok(())
+    }
+
+    fn save(&self) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    fn load(_: &[u8]) -> Result<Self> {
+        Ok(Self)
+    }
+}
+
+oculus_plugin_api::export_family!(Grown);

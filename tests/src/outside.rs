@@ -1,0 +1,174 @@
+//! Builds crates outside the workspace as a third party does: plain cargo, from what the workspace has downloaded already.
+//!
+//! In: a crate's folder. Out: the file that cargo made of it. All builds of one compiler share a target folder below the
+//! workspace's own, so that dependencies are built once; cargo's lock on it keeps two test processes apart.
+
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::build;
+
+/// The root of the checkout.
+pub const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// Who builds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Compiler {
+    /// The toolchain of the workspace, with its optimisation.
+    Usual,
+    /// Another toolchain of rustup, by its name.
+    Toolchain(String),
+    /// The toolchain of the workspace with other flags.
+    Flags(&'static str),
+}
+
+impl Compiler {
+    /// Another release than the one that builds the workspace, new enough for the plugin API; where there is none, the same
+    /// with other optimisation, code units and frame pointers.
+    ///
+    /// # Panics
+    /// When the compiler of the workspace does not say its release.
+    pub fn other() -> Self {
+        let ours = release(Command::new("rustc")).unwrap();
+        let listed = Command::new("rustup").args(["toolchain", "list", "--quiet"]).output();
+        let listed = listed.map(|listed| String::from_utf8(listed.stdout).unwrap()).unwrap_or_default();
+        let differs = |name: &&str| release(run_by(name, "rustc")).is_some_and(|theirs| theirs > ours);
+        let other = listed.lines().find(differs).map(|name| Self::Toolchain(name.to_owned()));
+        other.unwrap_or(Self::Flags("-C opt-level=1 -C codegen-units=1 -C force-frame-pointers=yes"))
+    }
+
+    fn cargo(&self) -> Command {
+        let mut command = match self {
+            Self::Toolchain(name) => run_by(name, "cargo"),
+            Self::Usual | Self::Flags(_) => Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())),
+        };
+        build::forget_this_crate(&mut command);
+        for ours in ["CARGO", "CARGO_TARGET_DIR", "CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS"] {
+            command.env_remove(ours);
+        }
+        if let Self::Flags(flags) = self {
+            command.env("RUSTFLAGS", flags);
+        }
+        // As the workspace's own profile, but for what only a debugger or a second build would use.
+        command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "3").env("CARGO_PROFILE_DEV_DEBUG", "0");
+        command.env("CARGO_INCREMENTAL", "0");
+        command
+    }
+
+    fn target(&self) -> PathBuf {
+        let folder = match self {
+            Self::Usual => "outside".to_owned(),
+            Self::Toolchain(name) => format!("outside-{name}"),
+            Self::Flags(_) => "outside-flags".to_owned(),
+        };
+        target().join(folder)
+    }
+}
+
+/// A program of another toolchain, which hears nothing of ours.
+fn run_by(toolchain: &str, program: &str) -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", toolchain, program]);
+    for ours in ["RUSTUP_TOOLCHAIN", "RUSTC", "LD_LIBRARY_PATH"] {
+        command.env_remove(ours);
+    }
+    command
+}
+
+/// Major and minor version of a compiler.
+fn release(mut rustc: Command) -> Option<(u32, u32)> {
+    let said = String::from_utf8(rustc.arg("-vV").output().ok()?.stdout).ok()?;
+    let mut numbers = said.lines().find_map(|line| line.strip_prefix("release: "))?.split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// The target folder of the workspace, as the tests themselves lie in it.
+fn target() -> PathBuf {
+    // <target folder>/<profile>/deps/<this test>
+    std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
+}
+
+/// A place for a crate whose sources a test puts together.
+pub fn place(name: &str) -> PathBuf {
+    target().join("outside/crates").join(name)
+}
+
+/// The sources of a folder and its subfolders by their paths in it; what cargo makes there is none.
+///
+/// # Panics
+/// When a file cannot be read.
+pub fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let entry = entry.unwrap();
+        let (name, path) = (PathBuf::from(entry.file_name()), entry.path());
+        if path.is_dir() && name != Path::new("target") {
+            found.extend(sources(&path).into_iter().map(|(inner, text)| (name.join(inner), text)));
+        } else if path.is_file() && name != Path::new("Cargo.lock") {
+            found.push((name, fs::read_to_string(&path).unwrap()));
+        }
+    }
+    found
+}
+
+/// Writes a source file whole. One that says the same already keeps its time, so that cargo does not build it again.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn write(path: &Path, text: &str) {
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return;
+    }
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let beside = path.with_extension(format!("new-{}", std::process::id()));
+    fs::write(&beside, text).unwrap();
+    fs::rename(beside, path).unwrap();
+}
+
+/// The library that cargo builds of the crate in a folder.
+///
+/// # Panics
+/// When the build fails.
+pub fn library(folder: &Path, compiler: &Compiler) -> PathBuf {
+    let name = name_of(folder).replace('-', "_");
+    built(folder, compiler).join(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"))
+}
+
+/// The program that cargo builds of the crate in a folder.
+///
+/// # Panics
+/// When the build fails.
+pub fn program(folder: &Path) -> PathBuf {
+    built(folder, &Compiler::Usual).join(name_of(folder))
+}
+
+/// Passes the crate's own tests.
+///
+/// # Panics
+/// When one fails.
+pub fn test(folder: &Path) {
+    cargo(folder, "test", &Compiler::Usual);
+}
+
+fn built(folder: &Path, compiler: &Compiler) -> PathBuf {
+    cargo(folder, "build", compiler);
+    compiler.target().join("debug")
+}
+
+/// Runs cargo on a crate with the versions of the workspace, which are there already.
+fn cargo(folder: &Path, command: &str, compiler: &Compiler) {
+    write(&folder.join("Cargo.lock"), &fs::read_to_string(Path::new(CHECKOUT).join("Cargo.lock")).unwrap());
+    let mut cargo = compiler.cargo();
+    cargo.args([command, "--quiet", "--offline", "--target-dir"]).arg(compiler.target()).current_dir(folder);
+    let output = cargo.output().unwrap();
+    let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+    assert!(output.status.success(), "cargo {command} of {} by {compiler:?}: {said}", folder.display());
+}
+
+fn name_of(folder: &Path) -> String {
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+    let name = manifest.lines().find_map(|line| line.strip_prefix("name = \""));
+    name.and_then(|name| name.strip_suffix('"')).expect("a crate has a name").to_owned()
+}

@@ -1,0 +1,136 @@
+//! The plugin API in versions that there are not yet: copies of today's, changed by edits of its text.
+//!
+//! In: a version. Out: plugins and a host of it, built outside the workspace. Each edit names the one place of the
+//! source that it belongs to: if that place has changed, the edit says what to mend.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::outside::{self, CHECKOUT, Compiler};
+
+/// A change of one file of the API: `new` is put right behind `anchor`, which occurs exactly once.
+struct Growth {
+    file: &'static str,
+    anchor: &'static str,
+    new: &'static str,
+}
+
+/// What a 1.1 might add: a function of the module, a method of models, a service of the host, and the SDK's side of each.
+const GROWTH: [Growth; 8] = [
+    Growth {
+        file: "src/abi.rs",
+        anchor: "    pub extension: extern \"C\" fn(RStr<'_>) -> RResult<*const (), PluginError>,\n",
+        new: "    /// New in 1.1.\n    pub explain: extern \"C\" fn(RStr<'_>) -> RResult<RString, PluginError>,\n",
+    },
+    Growth {
+        file: "src/abi.rs",
+        anchor: "    fn summary(&self) -> RResult<RString, PluginError>;\n",
+        new: "    /// New in 1.1.\n    fn explain(&self) -> RResult<RString, PluginError> {\n        \
+              RResult::RErr(PluginError::unsupported(\"older than API 1.1\"))\n    }\n",
+    },
+    Growth {
+        file: "src/abi.rs",
+        anchor: "    fn cancelled(&self) -> bool;\n",
+        new: "    /// New in 1.1.\n    fn seconds_left(&self) -> f64 {\n        f64::INFINITY\n    }\n",
+    },
+    Growth {
+        file: "src/module.rs",
+        anchor: "        extension: extension_of_family::<F>,\n",
+        new: "        explain,\n",
+    },
+    Growth {
+        file: "src/module.rs",
+        anchor: "        extension: extension_of_extractor::<E>,\n",
+        new: "        explain,\n",
+    },
+    Growth {
+        file: "src/module.rs",
+        anchor: "impl<M: Model> abi::Model for Guarded<M> {\n",
+        new: "    fn explain(&self) -> RResult<RString, PluginError> {\n        \
+              RResult::ROk(\"a model of 1.1\".into())\n    }\n\n",
+    },
+    Growth {
+        file: "src/module.rs",
+        anchor: "    RResult::RErr(PluginError::unsupported(\"a rule extractor loads no model\"))\n}\n",
+        new: "\nextern \"C\" fn explain(what: RStr<'_>) -> RResult<RString, PluginError> {\n    \
+              guarded(|| Ok(format!(\"{what} of 1.1\").into()))\n}\n",
+    },
+    Growth {
+        file: "src/context.rs",
+        anchor: "impl<'c, 'a> Ctx<'c, 'a> {\n",
+        new: "    /// New in 1.1.\n    pub fn seconds_left(&self) -> f64 {\n        self.0.seconds_left()\n    }\n\n",
+    },
+];
+
+/// A plugin of API 1.1, which asks its host for the new service.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn plugin_1_1() -> PathBuf {
+    let folder = with_api_1_1();
+    put(&growth("plugin"), &folder.join("plugin"));
+    outside::library(&folder.join("plugin"), &Compiler::Usual)
+}
+
+/// The loader of this host, built for API 1.1 into a program that says what it finds in the library that it is given.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn host_1_1() -> PathBuf {
+    let folder = with_api_1_1();
+    put(&growth("host"), &folder.join("host"));
+    let loader = fs::read_to_string(Path::new(CHECKOUT).join("host/src/plugins/loader.rs")).unwrap();
+    outside::write(&folder.join("host/src/loader.rs"), &loader);
+    outside::program(&folder.join("host"))
+}
+
+/// A plugin of API 2.0, which is today's in all but its number.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn plugin_2_0() -> PathBuf {
+    let folder = outside::place("growth-2.0");
+    for (file, text) in api("2.0.0") {
+        outside::write(&folder.join("api").join(file), &text);
+    }
+    for (file, text) in outside::sources(&Path::new(CHECKOUT).join("tests/archive/base-rate")) {
+        let text =
+            text.replace("../../../plugin-api", "../api").replace("oculus-archive-base-rate", "oculus-test-api-2");
+        outside::write(&folder.join("plugin").join(file), &text);
+    }
+    outside::library(&folder.join("plugin"), &Compiler::Usual)
+}
+
+fn growth(part: &str) -> PathBuf {
+    Path::new(CHECKOUT).join("tests/growth").join(part)
+}
+
+fn put(from: &Path, to: &Path) {
+    outside::sources(from).iter().for_each(|(file, text)| outside::write(&to.join(file), text));
+}
+
+/// A place that holds the API as it might be in 1.1, for crates beside it.
+fn with_api_1_1() -> PathBuf {
+    let folder = outside::place("growth-1.1");
+    for (file, text) in api("1.1.0") {
+        let growth = GROWTH.iter().filter(|growth| Path::new(growth.file) == file);
+        outside::write(&folder.join("api").join(&file), &growth.fold(text, |text, growth| grown(&text, growth)));
+    }
+    folder
+}
+
+fn grown(text: &str, Growth { file, anchor, new }: &Growth) -> String {
+    let n_found = text.matches(anchor).count();
+    let mend = "has the API grown? Then put the edit in tests/src/versions.rs behind what is the last now";
+    assert_eq!(n_found, 1, "plugin-api/{file} has these lines {n_found} times, needed once. {mend}:\n{anchor}");
+    text.replace(anchor, &format!("{anchor}{new}"))
+}
+
+/// The files of the API under another version.
+fn api(version: &str) -> Vec<(PathBuf, String)> {
+    let mut files = outside::sources(&Path::new(CHECKOUT).join("plugin-api"));
+    let (_, manifest) = files.iter_mut().find(|(file, _)| file == Path::new("Cargo.toml")).unwrap();
+    let ours = manifest.lines().find(|line| line.starts_with("version = ")).unwrap();
+    *manifest = manifest.replacen(ours, &format!("version = \"{version}\""), 1);
+    files
+}

@@ -1,0 +1,198 @@
+//! The plugin API grows: plugins and hosts of different versions, each with each.
+//!
+//! 1.0 is the binary of the archive and this host; 1.1 and 2.0 are made from today's source by `versions`.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::Command;
+
+use oculus_tests::{build, command, jobs, versions};
+use serde_json::{Value, json};
+
+/// The plugin of API 1.0, as a binary.
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+mod archive {
+    use std::path::PathBuf;
+
+    use oculus_host::hash::sha256_hex;
+    use oculus_host::plugins::loader;
+    use oculus_plugin_api::testing::{Bench, Frame, Listener};
+    use oculus_plugin_api::{PluginError, Setting, Task, code};
+    use oculus_tests::outside::CHECKOUT;
+
+    use super::*;
+
+    /// The file of this platform in `tests/archive`.
+    const ARCHIVED: &str = "x86_64-unknown-linux-gnu/liboculus_archive_1_0.so";
+
+    fn archived() -> PathBuf {
+        Path::new(CHECKOUT).join("tests/archive").join(ARCHIVED)
+    }
+
+    /// A plugin in this process, opened as a plugin process opens it.
+    fn opened(library: &Path) -> Bench {
+        Bench::of(loader::load(library).unwrap_or_else(|error| panic!("{} {error}", library.display())))
+    }
+
+    /// Two symbols of six days; the first column is for rules only.
+    fn frame() -> Frame {
+        let rsi = vec![30.0, 70.0, 45.0, 55.0, 20.0, 80.0, 35.0, 65.0, 40.0, 60.0, 25.0, 75.0];
+        Frame::new(2, 6).rule_column("close", vec![100.0; 12]).column("RSI_14", rsi)
+    }
+
+    const ROWS: [u32; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+
+    /// One of the six rows with an RSI below 55 is positive, and four of the six others.
+    const LABEL: [f32; 12] = [0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0];
+
+    /// The archive's two bins of [`LABEL`], each with one more row of either class: (1 + 1)/(6 + 2) and (4 + 1)/(6 + 2).
+    const SCORES: [f32; 12] = [0.25, 0.625, 0.25, 0.625, 0.25, 0.625, 0.25, 0.625, 0.25, 0.625, 0.25, 0.625];
+
+    const PARAMS: &str = r#"{"n_bins": 2, "shrink": 2.0, "center": "half"}"#;
+
+    fn task(label: &[f32]) -> Task<'_> {
+        Task { label, train_rows: &ROWS, tune_rows: &[], seed: 1, threads: 1, device: "auto" }
+    }
+
+    /// Its model as API 1.0 wrote it: column, columns, bins, where the second bin begins, the rates.
+    fn saved() -> Vec<u8> {
+        [1.0, 2.0, 2.0, 55.0, 0.25, 0.625].iter().flat_map(|number: &f32| number.to_le_bytes()).collect()
+    }
+
+    fn code_of<T>(result: Result<T, PluginError>) -> u32 {
+        result.err().unwrap().code
+    }
+
+    #[test]
+    fn the_archive_holds_what_its_page_says() {
+        let sum = sha256_hex(&std::fs::read(archived()).unwrap());
+        let page = include_str!("../archive/README.md");
+        assert!(page.contains(&sum), "{ARCHIVED} is another file, {sum}: fetch the old one, it is never made anew");
+    }
+
+    #[test]
+    fn the_archived_plugin_gives_the_numbers_of_its_day() {
+        let bench = opened(&archived());
+        let manifest = bench.manifest().unwrap();
+        assert_eq!((manifest.id.as_str(), manifest.api.as_str(), manifest.params.len()), ("base-rate", "1.0.0", 3));
+        let (frame, listener) = (frame(), Listener::default());
+        let prepared = bench.prepare_with(&frame, &ROWS, &Setting::default(), &listener).unwrap();
+        let model = prepared.fit(&task(&LABEL), PARAMS, &listener).unwrap();
+        let heard =
+            ["progress 0.5 bins", "metric rate 1 0.25", "progress 1 bins", "metric rate 2 0.625", "log 3 2 bins"];
+        assert_eq!(listener.heard(), heard);
+        assert_eq!(model.predict(&frame, &ROWS).unwrap(), SCORES);
+        assert_eq!(model.importance().unwrap(), [0.0, 1.0]);
+        assert_eq!(model.summary().unwrap().rounds, Some(2));
+        assert_eq!(model.save().unwrap(), saved());
+        assert_eq!(bench.load(&saved()).unwrap().predict(&frame, &ROWS).unwrap(), SCORES);
+        let answer = bench.extension("archive.answer/1").unwrap().unwrap().cast::<u32>();
+        // SAFETY: the name stands for a static `u32` of the library, which is never closed.
+        assert_eq!(unsafe { answer.read() }, 42);
+    }
+
+    #[test]
+    fn the_archived_plugin_refuses_with_the_codes_of_its_day() {
+        let bench = opened(&archived());
+        let (frame, listener) = (frame(), Listener::default());
+        let prepared = bench.prepare(&frame, &ROWS).unwrap();
+        assert_eq!(code_of(prepared.fit(&task(&LABEL), r#"{"n_bins": 17}"#, &listener)), code::PARAMS);
+        assert_eq!(code_of(prepared.fit(&task(&[0.0; 12]), "{}", &listener)), code::DATA);
+        assert_eq!(code_of(prepared.fit(&task(&LABEL), "{}", &Listener::cancelling_at(1))), code::CANCELLED);
+        assert_eq!(code_of(bench.load(b"something else")), code::MODEL);
+        assert_eq!(code_of(bench.extract(&frame, &task(&LABEL), &SCORES, &listener)), code::UNSUPPORTED);
+        let on_gpu = Setting { device: "cuda".to_owned(), ..Setting::default() };
+        assert_eq!(code_of(bench.load_with(&saved(), &on_gpu)), code::DEVICE);
+        assert_eq!(bench.extension("archive.answer/2").unwrap(), None);
+    }
+
+    #[test]
+    fn a_job_trains_with_the_archived_plugin() {
+        assert_eq!(listed_api_of("archived", &archived(), "base-rate"), "1.0.0");
+        let (result, _) = trained("archived", &archived(), "base-rate");
+        let row = row(&result, "BaseRate");
+        assert!(row["status"] == "ok" && row["validation"]["auc"].is_f64(), "{row}");
+    }
+
+    #[test]
+    fn a_later_host_runs_the_archived_plugin_without_what_it_cannot_have() {
+        // Four bins, each with two more rows of the base rate of one half.
+        let scores = "[0.25, 0.25, 0.75, 0.33333334, 0.75, 0.6666667]";
+        let expected = format!(
+            "base-rate of API 1.0.0\n\
+             function of the module: None\n\
+             the plugin says: 4 bins\n\
+             method of the model: Err(\"older than API 1.1\")\n\
+             scores: {scores}\n\
+             scores of the saved model: {scores}\n"
+        );
+        assert_eq!(seen_by_a_later_host(&archived()), expected);
+    }
+}
+
+#[test]
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
+#[ignore = "this platform has no plugin of API 1.0 yet: `cargo xtask archive` makes one, for ever"]
+fn the_archived_plugin_gives_the_numbers_of_its_day() {}
+
+#[test]
+fn a_job_trains_with_a_plugin_of_a_later_api() {
+    let library = versions::plugin_1_1();
+    assert_eq!(listed_api_of("later", &library, "grown"), "1.1.0");
+    let (result, log) = trained("later", &library, "grown");
+    let row = row(&result, "grown");
+    assert!(row["status"] == "ok" && row["validation"]["auc"].is_f64(), "{row}");
+    assert!(log.contains("seconds left: inf"), "the service that this host lacks did not run its default: {log}");
+}
+
+#[test]
+fn a_later_host_runs_a_plugin_of_its_own_version_with_all_that_is_new() {
+    let scores = "[0.5, 0.25, 0.75, 0.125, 0.875, 0.625]";
+    let expected = format!(
+        "grown of API 1.1.0\n\
+         function of the module: Some(Ok(\"a module of 1.1\"))\n\
+         the plugin says: seconds left: 7\n\
+         method of the model: Ok(\"a model of 1.1\")\n\
+         scores: {scores}\n\
+         scores of the saved model: {scores}\n"
+    );
+    assert_eq!(seen_by_a_later_host(&versions::plugin_1_1()), expected);
+}
+
+#[test]
+fn a_plugin_of_the_next_major_version_is_refused_with_both_versions() {
+    let folder = build::with_library("next-major", &versions::plugin_2_0());
+    let listed = command::run(&["plugin", "list"], &[("PLUGINS_DIR", folder.to_str().unwrap())]);
+    assert!(listed.stdout.contains("it has plugin API 2.0.0, this host 1.0.0"), "{listed:?}");
+}
+
+/// What a host of API 1.1 says of a library.
+fn seen_by_a_later_host(library: &Path) -> String {
+    let output = Command::new(versions::host_1_1()).arg(library).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The version of the API that `plugin list` shows for a plugin.
+fn listed_api_of(folder: &str, library: &Path, id: &str) -> String {
+    let folder = build::with_library(folder, library);
+    let listed = command::run(&["plugin", "list"], &[("PLUGINS_DIR", folder.to_str().unwrap())]);
+    let row = listed.stdout.lines().find(|line| line.contains(&format!(" {id} ")));
+    let row = row.unwrap_or_else(|| panic!("no {id} in {listed:?}"));
+    row.split('┆').nth(2).unwrap().trim().to_owned()
+}
+
+/// A job with that family beside LightGBM: its result and its log.
+fn trained(folder: &str, library: &Path, family: &str) -> (Value, String) {
+    let folder = build::with_library(folder, library);
+    let mut job = jobs::job(family);
+    job["design"]["ml_training_config"]["families"] = json!([family]);
+    let said = command::run_on(&job, &["train", "--json"], &[("PLUGINS_DIR", folder.to_str().unwrap())]);
+    assert_eq!(said.code, 0, "{said:?}");
+    (said.json(), said.stderr)
+}
+
+fn row<'r>(result: &'r Value, family: &str) -> &'r Value {
+    let rows = result["models"].as_array().unwrap();
+    rows.iter().find(|row| row["name"] == family).unwrap_or_else(|| panic!("no {family} in {rows:?}"))
+}
