@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 mod markdown;
+mod new;
 
 use clap::Subcommand;
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
@@ -25,6 +26,7 @@ pub enum Command {
         #[arg(long, conflicts_with = "verbose")]
         markdown: bool,
     },
+    New(new::Args),
 }
 
 /// Runs the command.
@@ -32,7 +34,10 @@ pub enum Command {
 /// # Errors
 /// When the plugins folder cannot be read.
 pub fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
-    let Command::List { verbose, markdown } = command;
+    let (verbose, markdown) = match command {
+        Command::List { verbose, markdown } => (verbose, markdown),
+        Command::New(args) => return new::run(args),
+    };
     let found = discover::discover(&config.jobs.plugins.dir)?;
     if *markdown {
         super::answer(&markdown::families(&found.plugins))?;
