@@ -19,6 +19,7 @@ use crate::plugins::InstalledPlugin;
 use crate::plugins::limits::Limits;
 use crate::plugins::process::{Library, PluginProcess, Start};
 use crate::plugins::protocol::{Reply, Request};
+use crate::plugins::stamp::Stamp;
 
 /// A plugin that does not say who it is within this time is refused.
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(10);
@@ -74,10 +75,11 @@ const PROBES_AT_ONCE: usize = 4;
 /// # Errors
 /// Why it is no usable plugin.
 pub fn describe(path: &Path) -> Result<InstalledPlugin> {
+    let stamp = Stamp::of(path).ok();
     let sha256 = sha256_of(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
     let path = path.canonicalize().with_context(|| format!("`{}` cannot be found", path.display()))?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let library = Library { name: &name, path: &path, sha256: &sha256, dirs: &[] };
+    let library = Library { name: &name, path: &path, sha256: &sha256, stamp, dirs: &[] };
     let limits = Limits { memory_bytes: Limits::usual_memory_bytes(), silence: DESCRIBE_LIMIT };
     let process = PluginProcess::start(Start { library, table: None, gpu: None, limits, listener: Arc::new(|_| {}) })?;
     let manifest = match process.call(Request::Describe) {
@@ -90,6 +92,7 @@ pub fn describe(path: &Path) -> Result<InstalledPlugin> {
         source: path.clone(),
         path,
         sha256,
+        stamp,
         generation: 1,
         library_dirs: Vec::new(),
         manifest: read(&manifest)?,
