@@ -350,6 +350,8 @@ impl Catalog {
     fn try_out(&self, library: &Path, seen: &Seen) -> Result<Verdict, State> {
         match probe(&self.subject(library, &seen.sha256, &seen.library_dirs)) {
             Ok(manifest) => Ok(Verdict::Passed { host: self.host.clone(), manifest: Box::new(manifest) }),
+            // Another process has found out about the same content meanwhile; its verdict is met at the next look.
+            Err(_) if !library.is_file() => Err(State::Pending),
             Err(unfit) if unfit.may_pass => Err(State::Refused { reason: unfit.reason }),
             Err(unfit) => {
                 self.store.remove(&seen.sha256);
