@@ -8,12 +8,15 @@ use std::path::PathBuf;
 use oculus_plugin_api::Manifest;
 use serde::{Deserialize, Serialize};
 
+use self::process::Library;
+
 pub mod catalog;
 pub mod discover;
 pub mod format;
 pub mod gpu;
 pub mod limits;
 pub mod loader;
+pub mod memory;
 pub mod predictor;
 pub mod probe;
 pub mod process;
@@ -42,4 +45,11 @@ pub struct InstalledPlugin {
     pub library_dirs: Vec<PathBuf>,
     /// What the plugin says of itself.
     pub manifest: Manifest,
+}
+
+impl InstalledPlugin {
+    /// Its library, as a process of it needs it.
+    pub fn library(&self) -> Library<'_> {
+        Library { name: &self.manifest.id, path: &self.path, sha256: &self.sha256, dirs: &self.library_dirs }
+    }
 }

@@ -29,9 +29,9 @@ use crate::plugins::gpu::Gpu;
 use crate::plugins::process::Listener;
 use crate::plugins::protocol::Event;
 use crate::plugins::selection::{self, Selection};
-use crate::plugins::session::Session;
+use crate::plugins::session::{Session, Terms};
 use crate::plugins::table::SharedTable;
-use crate::plugins::usage::Use;
+use crate::plugins::usage::{Record, Use};
 
 /// How a job ended.
 #[derive(Clone, Debug)]
@@ -55,14 +55,16 @@ pub fn run(spec: &JobSpec, report: &(dyn Fn(Progress) + Sync)) -> Ending {
         Ok(job) => job,
         Err(failure) => return failed(&with_families(failure, spec), &spec.build_id, Value::Null),
     };
-    match train(&job, spec, &timed) {
+    let record = Arc::default();
+    let ending = match train(&job, (spec, &record), &timed) {
         Ok(Output { mut report, contents }) => {
             report.run = run_block(spec, &clock, &report);
             keep(&mut report, &contents, spec);
             succeeded(report)
         }
         Err(failure) => failed(&failure, &job.build_id, job.design_config()),
-    }
+    };
+    Ending { plugins: record.uses(), ..ending }
 }
 
 /// The refusal of a job's own fields, with that of its families' parameters: all that is wrong at once.
@@ -116,9 +118,13 @@ fn keep(report: &mut Report, contents: &Contents, spec: &JobSpec) {
 }
 
 /// Everything between a checked job and its report.
-fn train(job: &Job, spec: &JobSpec, progress: &(dyn Fn(Progress) + Sync)) -> Result<Output, Failure> {
+fn train(
+    job: &Job,
+    (spec, record): (&JobSpec, &Arc<Record>),
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Output, Failure> {
     let selection = selection::select(job, &spec.plugins, &spec.refused)?;
-    let open = |table: &FeatureTable| open_sessions(&selection, &spec.setting, table);
+    let open = |table: &FeatureTable| open_sessions(&selection, (&spec.setting, record), table);
     let source = spec.setting.bars.open();
     let inputs = Inputs {
         source: source.as_ref(),
@@ -138,13 +144,18 @@ fn device(setting: &Setting) -> &'static str {
 }
 
 /// Starts a session a family and one for the rule extractor, all on one mapping of the table.
-fn open_sessions(selection: &Selection, setting: &Setting, table: &FeatureTable) -> Result<Opened<'static>, Failure> {
+fn open_sessions(
+    selection: &Selection,
+    (setting, record): (&Setting, &Arc<Record>),
+    table: &FeatureTable,
+) -> Result<Opened<'static>, Failure> {
     let shared = SharedTable::write(table).map_err(|error| features::no_room(&error.into()))?;
     let shared = Arc::new(shared);
     let session = |chosen: &selection::Chosen| {
         let listener = logging_listener(&chosen.plugin.manifest.id);
         let gpu = chosen.may_use_gpu(device(setting)).then(|| way_to_gpu(&setting.gpu_lock)).flatten();
-        Box::new(Session::new(chosen.plugin.clone(), Arc::clone(&shared), gpu, listener))
+        let terms = Terms { gpu, limits: setting.limits, listener, record: Arc::clone(record) };
+        Box::new(Session::new(chosen.plugin.clone(), Arc::clone(&shared), terms))
     };
     let miner = selection.extractor.as_ref().ok().map(session);
     Ok(Opened {

@@ -34,8 +34,10 @@ impl Compiler {
         let ours = release(Command::new("rustc")).unwrap();
         let listed = Command::new("rustup").args(["toolchain", "list", "--quiet"]).output();
         let listed = listed.map(|listed| String::from_utf8(listed.stdout).unwrap()).unwrap_or_default();
-        let differs = |name: &&str| release(run_by(name, "rustc")).is_some_and(|theirs| theirs > ours);
-        let other = listed.lines().find(differs).map(|name| Self::Toolchain(name.to_owned()));
+        let needed = numbers(env!("CARGO_PKG_RUST_VERSION")).unwrap();
+        let is_other = |release: (u32, u32)| release != ours && release >= needed;
+        let other = listed.lines().find(|name| release(run_by(name, "rustc")).is_some_and(is_other));
+        let other = other.map(|name| Self::Toolchain(name.to_owned()));
         other.unwrap_or(Self::Flags("-C opt-level=1 -C codegen-units=1 -C force-frame-pointers=yes"))
     }
 
@@ -77,10 +79,15 @@ fn run_by(toolchain: &str, program: &str) -> Command {
     command
 }
 
-/// Major and minor version of a compiler.
+/// Major and minor version of a compiler that can be run.
 fn release(mut rustc: Command) -> Option<(u32, u32)> {
     let said = String::from_utf8(rustc.arg("-vV").output().ok()?.stdout).ok()?;
-    let mut numbers = said.lines().find_map(|line| line.strip_prefix("release: "))?.split('.');
+    numbers(said.lines().find_map(|line| line.strip_prefix("release: "))?)
+}
+
+/// Major and minor version.
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 mod check;
 mod list;
 mod markdown;
+mod new;
 
 use clap::Subcommand;
 
@@ -50,6 +51,7 @@ pub enum Command {
         #[arg(long, value_name = "HASH")]
         to: Option<String>,
     },
+    New(new::Args),
 }
 
 /// Runs the command.
@@ -57,21 +59,25 @@ pub enum Command {
 /// # Errors
 /// When the plugins folder cannot be read, or there is nothing to go back to.
 pub fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
-    if let Command::Check { path, verbose } = command {
-        return check::run(config, path, *verbose);
-    }
-    let catalog = Catalog::open(&config.jobs.plugins)?;
-    catalog.scan_to_end()?;
-    let snapshot = catalog.current();
-    match command {
-        Command::List { markdown: true, .. } => super::answer(&markdown::families(&snapshot.plugins()))?,
-        Command::List { json: true, .. } => super::answer(&list::json(&snapshot, catalog.folder()).to_string())?,
-        Command::List { verbose, .. } => super::answer(&list::text(&snapshot, catalog.folder(), *verbose))?,
-        Command::Rollback { id, to } => {
-            let snapshot = catalog.roll_back(id, to.as_deref())?;
-            super::answer(&list::serving(&snapshot, id))?;
+    let scanned = || -> anyhow::Result<_> {
+        let catalog = Catalog::open(&config.jobs.plugins)?;
+        catalog.scan_to_end()?;
+        Ok(catalog)
+    };
+    let answer = match command {
+        Command::Check { path, verbose } => return check::run(config, path, *verbose),
+        Command::New(args) => return new::run(args),
+        Command::List { markdown: true, .. } => markdown::families(&scanned()?.current().plugins()),
+        Command::List { json: true, .. } => {
+            let catalog = scanned()?;
+            list::json(&catalog.current(), catalog.folder()).to_string()
         }
-        Command::Check { .. } => {}
-    }
+        Command::List { verbose, .. } => {
+            let catalog = scanned()?;
+            list::text(&catalog.current(), catalog.folder(), *verbose)
+        }
+        Command::Rollback { id, to } => list::serving(&scanned()?.roll_back(id, to.as_deref())?, id),
+    };
+    super::answer(&answer)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -171,7 +171,7 @@ fn score(
     let setting = fitter::setting(device, artifact.trained.seed);
     let rows: Vec<u32> = (0..table.n_rows() as u32).collect();
     let id = &plugin.manifest.id;
-    let scores = Predictor::start(plugin, &shared, runner::logging_listener(id))
+    let scores = Predictor::start(plugin, &shared, config.jobs.plugins.limits, runner::logging_listener(id))
         .and_then(|predictor| predictor.load(bytes, &setting).and_then(|()| predictor.predict(&rows)))
         .with_context(|| format!("the plugin `{id}` {} cannot predict with this model", plugin.manifest.version))?;
     if scores.len() != rows.len() {

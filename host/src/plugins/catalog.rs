@@ -365,8 +365,9 @@ impl Catalog {
     }
 
     fn subject(&self, library: &Path, sha256: &str, library_dirs: &[PathBuf]) -> Subject {
+        let name = library.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let (library, sha256, library_dirs) = (library.to_owned(), sha256.to_owned(), library_dirs.to_vec());
-        Subject { library, sha256, library_dirs, limits: self.config.limits }
+        Subject { name, library, sha256, library_dirs, limits: self.config.limits }
     }
 
     /// Writes down what a file holds and what came of it; a content that passed is its next generation.

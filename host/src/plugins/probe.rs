@@ -11,8 +11,8 @@ use oculus_plugin_api::Manifest;
 use oculus_plugin_api::conformance::{Depth, Finding, Verdict};
 
 use crate::plugins::limits::Limits;
-use crate::plugins::process::{Death, PluginProcess};
-use crate::plugins::protocol::{Event, Hello, Reply, Request};
+use crate::plugins::process::{Death, Library, Listener, Manner, PluginProcess, Start};
+use crate::plugins::protocol::{Event, Reply, Request};
 
 /// A library that has not passed within this time is refused: it hangs, or its machine is overloaded.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -22,6 +22,8 @@ const LONGEST_REASON: (usize, usize) = (3, 300);
 /// A library to be examined.
 #[derive(Clone, Debug)]
 pub struct Subject {
+    /// What the log calls it.
+    pub name: String,
     /// The file to open.
     pub library: PathBuf,
     /// SHA-256 that it must have, as hex.
@@ -30,6 +32,15 @@ pub struct Subject {
     pub library_dirs: Vec<PathBuf>,
     /// What its process may use.
     pub limits: Limits,
+}
+
+impl Subject {
+    /// A process for it, without a table.
+    pub fn start(&self, listener: Listener) -> Start<'_> {
+        let name = &self.name;
+        let library = Library { name, path: &self.library, sha256: &self.sha256, dirs: &self.library_dirs };
+        Start { library, table: None, gpu: None, limits: self.limits, listener }
+    }
 }
 
 /// Why a library may not serve.
@@ -67,8 +78,8 @@ pub fn probe(subject: &Subject) -> Result<Manifest, Unfit> {
             }
         })
     };
-    let hello = Hello { library: subject.library.clone(), sha256: subject.sha256.clone(), table: None };
-    let process = PluginProcess::start(&hello, None, note).map_err(|error| Unfit::of_machine(&format!("{error:#}")))?;
+    let process =
+        PluginProcess::start(subject.start(note)).map_err(|error| Unfit::of_machine(&format!("{error:#}")))?;
     let process = Arc::new(process);
     let (sender, receiver) = mpsc::channel();
     let asked = Arc::clone(&process);
@@ -132,14 +143,17 @@ fn broken(findings: &[Finding]) -> Option<String> {
 }
 
 fn died(death: &Death, at_work: &str) -> Unfit {
-    if death.is_unusable {
-        return Unfit { reason: brief(&death.cause), may_pass: death.lacks_library };
-    }
+    let may_pass = match death.manner {
+        Manner::Unusable => return Unfit::of_library(&death.cause),
+        Manner::LacksLibrary => return Unfit::of_machine(&death.cause),
+        Manner::Silent | Manner::OutOfMemory => true,
+        // Nobody but the system or its owner kills without asking.
+        Manner::ByItself => death.cause.starts_with("signal 9"),
+    };
     let said: Vec<_> = death.stderr.iter().rev().filter(|line| !line.trim().is_empty()).take(2).collect();
     let said: String = said.into_iter().rev().map(|line| format!("\n{line}")).collect();
     let reason = format!("ended its process ({}), being {}{said}", death.cause, doing(at_work));
-    // Nobody but the system or its owner kills without asking.
-    Unfit { reason: brief(&reason), may_pass: death.cause.starts_with("signal 9") }
+    Unfit { reason: brief(&reason), may_pass }
 }
 
 fn doing(at_work: &str) -> String {

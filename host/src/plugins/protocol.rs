@@ -24,6 +24,15 @@ pub struct Hello {
 /// Where a plugin process finds the table's file.
 pub const TABLE_FD: std::os::fd::RawFd = 4;
 
+/// What a job says after its first message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Order {
+    /// Do this.
+    Call(Call),
+    /// Give up what you are doing: the process is about to be killed.
+    Cancel,
+}
+
 /// A numbered request; its [`Reply`] carries the number.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Call {

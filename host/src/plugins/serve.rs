@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 
 use abi_stable::erased_types::TD_Opaque;
@@ -19,7 +20,7 @@ use crate::control;
 use crate::hash::sha256_hex;
 use crate::pipeline::fitter::FIT_THREADS;
 use crate::plugins::loader;
-use crate::plugins::protocol::{Call, Event, Extract, Fit, Hello, Reply, Request, TABLE_FD};
+use crate::plugins::protocol::{Call, Event, Extract, Fit, Hello, Order, Reply, Request, TABLE_FD};
 use crate::plugins::table::MappedTable;
 
 /// Runs the role: takes the control channel, opens the library, answers until the channel ends.
@@ -28,10 +29,10 @@ use crate::plugins::table::MappedTable;
 /// A broken channel, or a library that cannot be used (which the other side has been told).
 pub fn run() -> Result<()> {
     let mut input = control::inherited()?;
-    let answers = Arc::new(Answers(Mutex::new(input.try_clone().context("control channel")?)));
+    let answers = Arc::new(Answers::by(input.try_clone().context("control channel")?));
     let hello = control::read_frame(&mut input)?.context("the job left before it said anything")?;
     let hello: Hello = postcard::from_bytes(&hello).context("first message")?;
-    let calls = hear(input)?;
+    let calls = hear(input, Arc::clone(&answers))?;
     let plugin = match Plugin::open(hello) {
         Ok(plugin) => Arc::new(plugin),
         Err(error) => {
@@ -49,21 +50,24 @@ pub fn run() -> Result<()> {
         };
         std::thread::Builder::new().name(format!("call-{id}")).stack_size(STACK_BYTES).spawn(work)?;
     }
-    control::end_now()
+    control::end_group_now()
 }
 
 /// Hears requests on a thread of its own, so that the end of the channel ends this process whatever it does: opening a
-/// library that hangs, or fitting. Native code ends without the exit handlers that it may trip over.
-fn hear(mut input: UnixStream) -> Result<mpsc::Receiver<Call>> {
+/// library that hangs, or fitting. All that it has started ends with it, and native code without the exit handlers that
+/// it may trip over.
+fn hear(mut input: UnixStream, answers: Arc<Answers>) -> Result<mpsc::Receiver<Call>> {
     let (sender, calls) = mpsc::channel();
     let listen = move || {
         while let Ok(Some(frame)) = control::read_frame(&mut input) {
-            let Ok(call) = postcard::from_bytes(&frame) else { break };
-            if sender.send(call).is_err() {
-                break;
+            match postcard::from_bytes(&frame) {
+                // Nobody takes calls any more once this process is about to end.
+                Ok(Order::Call(call)) => _ = sender.send(call),
+                Ok(Order::Cancel) => answers.is_cancelled.store(true, Ordering::Relaxed),
+                Err(_) => break,
             }
         }
-        control::end_now()
+        control::end_group_now()
     };
     std::thread::Builder::new().name("job-gone".into()).spawn(listen).context("cannot start a thread")?;
     Ok(calls)
@@ -72,19 +76,26 @@ fn hear(mut input: UnixStream) -> Result<mpsc::Receiver<Call>> {
 /// Native engines recurse deeper than Rust's default of 2 MiB allows for.
 const STACK_BYTES: usize = 16 << 20;
 
-/// The way back to the job; whole frames from any thread.
-struct Answers(Mutex<UnixStream>);
+/// The way back to the job: whole frames from any thread, and whether the job still wants any.
+struct Answers {
+    out: Mutex<UnixStream>,
+    is_cancelled: AtomicBool,
+}
 
 impl Answers {
+    fn by(out: UnixStream) -> Self {
+        Self { out: Mutex::new(out), is_cancelled: AtomicBool::new(false) }
+    }
+
     fn send(&self, event: &Event) {
         let sent = postcard::to_stdvec(event).map_err(std::io::Error::other).and_then(|body| {
-            let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
             control::write_frame(&mut *out, &body)?;
             out.flush()
         });
         if sent.is_err() {
             // The job is gone: nobody is left to work for.
-            control::end_now();
+            control::end_group_now();
         }
     }
 }
@@ -108,9 +119,9 @@ impl abi::Host for Caller {
         self.answers.send(&Event::Log { id: self.id, level, message: message.into() });
     }
 
-    /// A job that no longer wants the work ends this process instead.
+    /// Told before this process is killed for its silence; a job that is over ends it at once.
     fn cancelled(&self) -> bool {
-        false
+        self.answers.is_cancelled.load(Ordering::Relaxed)
     }
 }
 

@@ -13,8 +13,8 @@ use oculus_plugin_api::Manifest;
 use oculus_plugin_api::conformance::{Depth, Finding, Verdict};
 
 use crate::config::Config;
-use crate::plugins::process::{Death, PluginProcess};
-use crate::plugins::protocol::{Event, Hello, Reply, Request};
+use crate::plugins::process::{Death, Manner, PluginProcess};
+use crate::plugins::protocol::{Event, Reply, Request};
 use crate::plugins::store::Store;
 use crate::plugins::trust::Trusted;
 use crate::plugins::{format, probe};
@@ -51,7 +51,8 @@ pub(super) fn run(config: &Config, path: &Path, verbose: bool) -> anyhow::Result
     };
     drop(bytes);
     let library = store.place(copy, &path)?;
-    let subject = probe::Subject { library, sha256, library_dirs, limits: config.jobs.plugins.limits };
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let subject = probe::Subject { name, library, sha256, library_dirs, limits: config.jobs.plugins.limits };
     examine(&subject, verbose)
 }
 
@@ -69,8 +70,7 @@ fn examine(subject: &probe::Subject, verbose: bool) -> anyhow::Result<ExitCode> 
         Event::Found { finding, .. } => hear(News::Found(finding.clone())),
         _ => {}
     });
-    let hello = Hello { library: subject.library.clone(), sha256: subject.sha256.clone(), table: None };
-    let process = Arc::new(PluginProcess::start(&hello, None, listener)?);
+    let process = Arc::new(PluginProcess::start(subject.start(listener))?);
     let asked = Arc::clone(&process);
     std::thread::spawn(move || {
         let over = converse(&asked, &*tell);
@@ -85,7 +85,10 @@ fn examine(subject: &probe::Subject, verbose: bool) -> anyhow::Result<ExitCode> 
 fn converse(process: &PluginProcess, tell: &dyn Fn(News)) -> Result<(), String> {
     let died = |death: Death| {
         let said: String = death.stderr.iter().rev().take(5).rev().map(|line| format!("\n    {line}")).collect();
-        if death.is_unusable { death.cause } else { format!("ended its process ({}){said}", death.cause) }
+        match death.manner {
+            Manner::Unusable | Manner::LacksLibrary => death.cause,
+            _ => format!("ended its process ({}){said}", death.cause),
+        }
     };
     match process.call(Request::Describe).map_err(died)? {
         Reply::Described(json) => tell(News::Is(Box::new(probe::read(&json)?))),

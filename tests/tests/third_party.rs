@@ -1,0 +1,73 @@
+//! What a third party does: writes a family outside of any checkout, builds it by its own compiler, has it trained with.
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use oculus_tests::outside::{self, CHECKOUT, Compiler};
+use oculus_tests::{build, command, jobs};
+use serde_json::{Value, json};
+
+#[test]
+fn a_new_family_is_built_far_from_the_checkout_passes_its_tests_and_leads_a_search() {
+    let empty = tempfile::tempdir().unwrap();
+    let said = command::run(&["plugin", "new", "my-model", "--in", empty.path().to_str().unwrap()], &[]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let crate_folder = empty.path().join("my-model");
+    outside::test(&crate_folder);
+    let library = outside::library(&crate_folder, &Compiler::Usual);
+    let next = said.stdout.lines().last().unwrap();
+    for part in [format!("cd {}", crate_folder.display()), library_name(&library), "plugin check".to_owned()] {
+        assert!(next.starts_with("next: ") && next.contains(&part), "no {part} in {next}");
+    }
+
+    let plugins = build::with_library("new", &library);
+    let plugins = ("PLUGINS_DIR", plugins.to_str().unwrap());
+    let mut job = jobs::job("asked");
+    let config = &mut job["design"]["ml_training_config"];
+    config["families"] = json!(["my-model"]);
+    config["my_model_l2"] = json!(3.0);
+    let asked = command::train(&job, &[plugins]);
+    assert_eq!(row(&asked, "my-model")["status"], "ok", "{}", asked["models"]);
+    assert_eq!(asked["warnings"].to_string().matches("my_model_l2").count(), 0, "{}", asked["warnings"]);
+
+    let mut job = jobs::job("led");
+    job["design"]["ml_training_config"]["config_search_model"] = json!("my-model");
+    let led = command::train(&job, &[plugins]);
+    assert_eq!(led["model_metrics"]["model_name"], "my-model", "{}", led["models"]);
+}
+
+#[test]
+fn the_name_of_a_new_family_is_checked() {
+    let said = command::run(&["plugin", "new", "My_Model"], &[]);
+    assert!(said.code == 2 && said.stderr.contains("such as my-model"), "{said:?}");
+}
+
+/// All of a fit is arithmetic in a fixed order but for `exp`, which is the system's own: so all compilers agree.
+#[test]
+fn another_compiler_gives_the_example_family_the_same_numbers() {
+    let example = outside::place("logistic");
+    for (file, text) in outside::sources(&Path::new(CHECKOUT).join("examples/logistic")) {
+        let api = format!("{CHECKOUT}/plugin-api");
+        outside::write(&example.join(file), &text.replace("../../plugin-api", &api));
+    }
+    let [usual, other] = [Compiler::Usual, Compiler::other()].map(|compiler| {
+        let library = outside::library(&example, &compiler);
+        let plugins = build::with_library(
+            if compiler == Compiler::Usual { "usual-compiler" } else { "other-compiler" },
+            &library,
+        );
+        let mut job = jobs::job("compiled");
+        job["design"]["ml_training_config"]["config_search_model"] = json!("logistic");
+        command::train(&job, &[("PLUGINS_DIR", plugins.to_str().unwrap())])
+    });
+    assert_eq!(usual, other);
+}
+
+fn library_name(library: &Path) -> String {
+    library.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+fn row<'r>(result: &'r Value, family: &str) -> &'r Value {
+    let rows = result["models"].as_array().unwrap();
+    rows.iter().find(|row| row["name"] == family).unwrap_or_else(|| panic!("no {family} in {rows:?}"))
+}
