@@ -76,7 +76,10 @@ pub fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
             let catalog = scanned()?;
             list::text(&catalog.current(), catalog.folder(), *verbose)
         }
-        Command::Rollback { id, to } => list::serving(&scanned()?.roll_back(id, to.as_deref())?, id),
+        Command::Rollback { id, to } => {
+            let snapshot = scanned()?.roll_back(id, to.as_deref())?;
+            list::serving(&snapshot, id)
+        }
     };
     super::answer(&answer)?;
     Ok(ExitCode::SUCCESS)

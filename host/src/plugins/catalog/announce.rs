@@ -8,7 +8,7 @@ use super::snapshot::{Entry, Snapshot};
 
 /// Tells what serves at first, and each change from then on; ends with the task that runs it.
 pub async fn run(mut snapshots: Receiver<Arc<Snapshot>>) {
-    let mut before = Arc::default();
+    let mut before: Arc<Snapshot> = Arc::default();
     loop {
         let after = Arc::clone(&snapshots.borrow_and_update());
         changes(&before, &after);
