@@ -152,7 +152,10 @@ impl Catalog {
         self.read_trust();
         let journal = self.journal.current();
         lock(&self.waiting).retain(|path, _| files.contains(path));
-        let unknown: Vec<_> = files.into_iter().filter(|path| !self.is_known(path, &journal)).collect();
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            files.into_iter().filter(|path| !self.waits(path)).partition(|path| self.is_known(path, &journal));
+        // Another process may have found out about a file that this one was to look at again.
+        lock(&self.waiting).retain(|path, _| !known.contains(path));
         let begun = unknown.into_iter().filter(|path| lock(&self.at_work).insert(path.clone()));
         let threads = begun.filter_map(|path| self.examine_aside(path)).collect();
         self.publish();
@@ -250,13 +253,16 @@ impl Catalog {
         }
     }
 
-    /// Whether there is nothing to find out about a file now.
+    /// Whether it is too early to look at a file again.
+    fn waits(&self, path: &Path) -> bool {
+        let stamp = Stamp::of(path).ok();
+        let waits = |waiting: &Waiting| waiting.stamp == stamp && Instant::now() < waiting.again_at;
+        lock(&self.waiting).get(path).is_some_and(waits)
+    }
+
+    /// Whether there is nothing to find out about a file.
     fn is_known(&self, path: &Path, journal: &Journal) -> bool {
         let Ok(stamp) = Stamp::of(path) else { return true };
-        let waits = |waiting: &Waiting| waiting.stamp == Some(stamp) && Instant::now() < waiting.again_at;
-        if lock(&self.waiting).get(path).is_some_and(waits) {
-            return true;
-        }
         let Some(slot) = journal.slots.get(path) else { return false };
         let Some(seen) = slot.seen.as_ref().filter(|seen| seen.stamp == stamp) else { return false };
         if !self.allows(&seen.sha256) {
@@ -353,6 +359,8 @@ impl Catalog {
         let copy = Stamp::of(library).ok();
         match probe(&self.subject(library, &seen.sha256, &seen.library_dirs)) {
             Ok(manifest) => Ok(self.passed(manifest, copy)),
+            // Another process has found out about the same content meanwhile; its verdict is met at the next look.
+            Err(_) if !library.is_file() => Err(State::Pending),
             Err(unfit) if unfit.may_pass => Err(State::Refused { reason: unfit.reason }),
             Err(unfit) => {
                 self.store.remove(&seen.sha256);

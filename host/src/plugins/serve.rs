@@ -262,7 +262,7 @@ fn brief(message: &str) -> String {
 const LONGEST_MESSAGE: usize = 1000;
 
 /// SHA-256 of a file's bytes, as hex.
-fn sha256_of(path: &Path) -> std::io::Result<String> {
+fn sha256_of(path: &std::path::Path) -> std::io::Result<String> {
     Ok(sha256_hex(&std::fs::read(path)?))
 }
 

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 use oculus_tests::hostile::{Library, file_name};
 use oculus_tests::site::Listed;
@@ -29,15 +30,13 @@ fn beginning_with(bytes: &[u8]) -> Library {
     library
 }
 
-/// A library like any other of the system: it exports no header.
-fn without_header() -> Library {
-    let mut library = Library::built();
-    let name = b"_1as_0lib_1header_0root_bmodule_bloader\0";
-    let places: Vec<_> =
-        library.bytes().windows(name.len()).enumerate().filter(|(_, it)| it == name).map(|it| it.0).collect();
-    assert!(!places.is_empty(), "the library names its header");
-    places.into_iter().for_each(|at| library.bytes_mut()[at] = b'x');
-    library
+/// A library like any other of the system: it exports nothing.
+fn plain() -> Library {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plain");
+    let compiled = Command::new("cc").args(["-shared", "-x", "c", "/dev/null", "-o"]).arg(&file).status().unwrap();
+    assert!(compiled.success());
+    Library::of(&file)
 }
 
 fn half() -> Library {
@@ -58,7 +57,7 @@ fn a_file_that_is_no_library_for_this_machine_is_refused_with_what_it_is() {
         ("text", Library::from_bytes(*b"to be written\n"), &["no shared library", "to be written"]),
         ("empty", Library::from_bytes([]), &["no shared library", "empty"]),
         ("half", half(), &["cut short"]),
-        ("plain", without_header(), &["no oculus plugin", "no module header"]),
+        ("plain", plain(), &["no oculus plugin", "no module header"]),
     ];
     for (name, library, _) in &files {
         library.publish_as_old(&site.plugins(), name);

@@ -39,7 +39,7 @@ fn wait_until_serves(worker: &Worker, generation: u32, library: &Library) {
 /// A job whose fits take half a second each.
 fn slow_job(id: &str) -> Value {
     let mut job = jobs::led_by(ID, id);
-    job["design"]["ml_training_config"]["pause_ms"] = json!(500);
+    job["design"]["ml_training_config"]["hostile_pause_ms"] = json!(500);
     job
 }
 

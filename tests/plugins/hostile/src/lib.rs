@@ -23,6 +23,7 @@ impl Family for Hostile {
         // Zeros in front of a number are no part of a version.
         let build = fields::build().parse().unwrap_or(0_u32);
         let manifest = Manifest::new(&fields::id(), &format!("1.0.{build}"))
+            .prefixed("hostile_")
             .leads_search()
             .param(Param::float("weight", 1.0).range(0.0, 10.0).search(0.5, 2.0).help("weight of the feature"))
             .param(Param::int("pause_ms", 0).range(0, 60_000).help("how long a fit rests"));

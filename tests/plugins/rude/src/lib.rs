@@ -29,6 +29,8 @@ impl Family for Rude {
 
     fn fit(table: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Shifted> {
         act(params.choice("act")?, ctx);
+        ctx.check()?;
+        task.needs_both_classes()?;
         let column = table.model_features().first().map(|&idx| table.name(idx).to_owned());
         let column = column.ok_or_else(|| PluginError::data("no feature is for models; needs one"))?;
         let base_rate = task.n_positives() as f32 / task.train_rows.len() as f32;
@@ -106,19 +108,12 @@ impl Model for Shifted {
     }
 
     fn save(&self) -> Result<Vec<u8>> {
-        Ok(format!("{} {} {}", self.column, self.base_rate, self.weight).into_bytes())
+        json::save(&(&self.column, self.base_rate, self.weight))
     }
 
     fn load(bytes: &[u8]) -> Result<Self> {
-        let text = std::str::from_utf8(bytes).unwrap_or_default();
-        read(text).ok_or_else(|| PluginError::model("needed a feature, a base rate and a weight"))
+        json::load(bytes).map(|(column, base_rate, weight)| Self { column, base_rate, weight })
     }
-}
-
-fn read(text: &str) -> Option<Shifted> {
-    let fields: Vec<_> = text.split(' ').collect();
-    let [column, base_rate, weight] = fields[..] else { return None };
-    Some(Shifted { column: column.to_owned(), base_rate: base_rate.parse().ok()?, weight: weight.parse().ok()? })
 }
 
 oculus_plugin_api::export_family!(Rude);
