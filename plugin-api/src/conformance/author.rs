@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::subject::Subject;
 use super::{Depth, MANIFEST, ON_EXTRACTORS, ON_FAMILIES, Verdict, readable_manifest, verdict};
+use crate::Manifest;
 use crate::testing::Bench;
-use crate::{Manifest, Role};
 
 /// Tests of plugins whose fits must not run side by side wait for each other.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -173,9 +173,8 @@ pub fn assert_silent(bench: &Bench, path: &str) {
 fn work_between_marks(bench: &Bench) -> ! {
     mark(START);
     if let Ok(manifest) = bench.manifest() {
-        let is_extractor = manifest.role == Role::Rules;
         let subject = Subject::new(bench, manifest, Depth::Suite);
-        if is_extractor {
+        if subject.is_extractor() {
             drop(subject.rules());
         } else if let Ok(model) = subject.model() {
             drop(model.predict(&subject.frame, &subject.panel.later_elsewhere()));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use abi_stable::prefix_type::PrefixTypeTrait;
 use abi_stable::std_types::{RResult, RSlice, RStr};
 use oculus_plugin_api::prelude::*;
-use oculus_plugin_api::{Condition, abi, code, internal};
+use oculus_plugin_api::{abi, internal};
 
 pub const NONE: u8 = 0;
 /// Gives another result at each call.
@@ -128,11 +128,11 @@ impl<const FLAW: u8> Family for Linear<FLAW> {
         for round in 0..params.count("rounds")? {
             ask(FLAW, round, ctx)?;
         }
-        let inputs = match Input::standardised(table, task.train_rows) {
-            Err(error) if FLAW == BLIND && error.code == code::DATA => {
-                vec![Input { name: table.name(1).to_owned(), mean: f64::NAN, deviation: 1.0 }]
+        let inputs = match (Input::standardised(table, task.train_rows), table.model_features().first()) {
+            (Err(_), Some(&idx)) if FLAW == BLIND => {
+                vec![Input { name: table.name(idx).to_owned(), mean: f64::NAN, deviation: 1.0 }]
             }
-            inputs => inputs?,
+            (inputs, _) => inputs?,
         };
         let n_rows = task.train_rows.len() as f64;
         let weight = |input: &Input| {
