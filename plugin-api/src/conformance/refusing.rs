@@ -187,20 +187,15 @@ fn survived(trial: &Trial, what: &str) -> Outcome {
 /// Tables and rows that are whole, and of little use.
 fn odd_tables(subject: &Subject<'_>) -> Outcome {
     let (panel, task, params) = (&subject.panel, subject.task(), subject.params());
-    let still = |frame: Frame, value| {
-        let mut frame = frame;
-        frame.values_mut().fill(value);
-        frame
-    };
     let of_class = |class: f32| task.train_rows.iter().copied().find(|&row| panel.label[row as usize] == class);
     let mut two_rows: Vec<u32> = [0.0, 1.0].into_iter().filter_map(of_class).collect();
     two_rows.sort_unstable();
     let of_rows = Task { train_rows: &two_rows, ..task };
     let trials = [
         ("a table without columns for models", learn(subject, &panel.frame_of(0..0), &task, &params)),
-        ("features that never move", learn(subject, &still(panel.frame(), 1.0), &task, &params)),
-        ("huge features", learn(subject, &still(panel.frame(), f32::MAX), &task, &params)),
-        ("features that are all NaN", learn(subject, &still(panel.frame(), f32::NAN), &task, &params)),
+        ("features that never move", learn(subject, &panel.still(), &task, &params)),
+        ("huge features", learn(subject, &panel.filled(f32::MAX), &task, &params)),
+        ("features that are all NaN", learn(subject, &panel.filled(f32::NAN), &task, &params)),
         ("two training rows", learn(subject, &subject.frame, &of_rows, &params)),
         ("one training row", learn(subject, &subject.frame, &Task { train_rows: &two_rows[..1], ..task }, &params)),
     ];

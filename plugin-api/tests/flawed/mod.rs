@@ -53,6 +53,8 @@ pub const BACKWARDS: u8 = 20;
 pub const MISCAST: u8 = 21;
 /// Prints on stdout.
 pub const LOUD: u8 = 22;
+/// Prints on C's stdout, which holds back what goes to a pipe.
+pub const MUMBLING: u8 = 23;
 
 static N_CALLS: AtomicU32 = AtomicU32::new(0);
 static N_RUNNING: AtomicU32 = AtomicU32::new(0);
@@ -103,6 +105,14 @@ fn needs_both_classes(flaw: u8, task: &Task<'_>) -> Result<()> {
     if flaw == ONE_SIDED { Ok(()) } else { task.needs_both_classes() }
 }
 
+fn mumble() {
+    unsafe extern "C" {
+        fn puts(text: *const std::ffi::c_char) -> std::ffi::c_int;
+    }
+    // SAFETY: `puts` is of the C library that every program here is linked with, and reads a text up to its zero byte.
+    unsafe { puts(c"mumbling".as_ptr()) };
+}
+
 /// Weights of standardised columns: how far the classes lie apart in each.
 pub struct Linear<const FLAW: u8>;
 
@@ -123,6 +133,7 @@ impl<const FLAW: u8> Family for Linear<FLAW> {
         match FLAW {
             MUTE => return Err(PluginError::engine("mute")),
             LOUD => println!("fitting"),
+            MUMBLING => mumble(),
             _ => {}
         }
         for round in 0..params.count("rounds")? {
