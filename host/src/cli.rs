@@ -6,12 +6,14 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, ConfigFlags, LogConfig, LogFormat};
 use crate::job::channel::Setting;
 use crate::logging::{self, Output};
-use crate::plugins::{discover, serve};
+use crate::plugins::catalog::{self, Catalog};
+use crate::plugins::serve;
 use crate::worker;
 
 mod bar;
@@ -126,18 +128,14 @@ fn configured(
 }
 
 fn run_worker(config: Config) -> anyhow::Result<ExitCode> {
-    let found = discover::discover(&config.jobs.plugins.dir)?;
-    for refused in &found.refused {
-        tracing::warn!(library = %refused.path.display(), "no plugin: {}", refused.reason);
-    }
-    for plugin in &found.plugins {
-        let manifest = &plugin.manifest;
-        tracing::info!(id = manifest.id, version = manifest.version, sha256 = plugin.sha256, "plugin");
-    }
+    let catalog = Catalog::open(&config.jobs.plugins)?;
+    catalog.scan_to_end()?;
+    catalog::watch::watch(&catalog).context("no thread to watch the plugins")?;
+    catalog.refresh();
     if let Err(failure) = Setting::of(&config.jobs, "worker") {
         tracing::warn!("every job will fail: {failure}; {}", failure.hint);
     }
-    runtime()?.block_on(worker::run(config, found))?;
+    runtime()?.block_on(worker::run(config, catalog))?;
     Ok(ExitCode::SUCCESS)
 }
 

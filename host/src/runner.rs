@@ -24,13 +24,14 @@ use crate::pipeline::fitter::Fitter;
 use crate::pipeline::miner::Miner;
 use crate::pipeline::report::Report;
 use crate::pipeline::{self, Inputs, Opened, Output};
+use crate::plugins::InstalledPlugin;
 use crate::plugins::gpu::Gpu;
 use crate::plugins::process::Listener;
 use crate::plugins::protocol::Event;
 use crate::plugins::selection::{self, Selection};
-use crate::plugins::session::Session;
+use crate::plugins::session::{Session, Terms};
 use crate::plugins::table::SharedTable;
-use crate::plugins::usage::Use;
+use crate::plugins::usage::{Record, Use};
 
 /// How a job ended.
 #[derive(Clone, Debug)]
@@ -54,14 +55,16 @@ pub fn run(spec: &JobSpec, report: &(dyn Fn(Progress) + Sync)) -> Ending {
         Ok(job) => job,
         Err(failure) => return failed(&with_families(failure, spec), &spec.build_id, Value::Null),
     };
-    match train(&job, spec, &timed) {
+    let record = Arc::default();
+    let ending = match train(&job, (spec, &record), &timed) {
         Ok(Output { mut report, contents }) => {
             report.run = run_block(spec, &clock, &report);
             keep(&mut report, &contents, spec);
             succeeded(report)
         }
         Err(failure) => failed(&failure, &job.build_id, job.design_config()),
-    }
+    };
+    Ending { plugins: record.uses(), ..ending }
 }
 
 /// The refusal of a job's own fields, with that of its families' parameters: all that is wrong at once.
@@ -115,9 +118,13 @@ fn keep(report: &mut Report, contents: &Contents, spec: &JobSpec) {
 }
 
 /// Everything between a checked job and its report.
-fn train(job: &Job, spec: &JobSpec, progress: &(dyn Fn(Progress) + Sync)) -> Result<Output, Failure> {
+fn train(
+    job: &Job,
+    (spec, record): (&JobSpec, &Arc<Record>),
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Output, Failure> {
     let selection = selection::select(job, &spec.plugins, &spec.refused)?;
-    let open = |table: &FeatureTable| open_sessions(&selection, &spec.setting, table);
+    let open = |table: &FeatureTable| open_sessions(&selection, (&spec.setting, record), table);
     let source = spec.setting.bars.open();
     let inputs = Inputs {
         source: source.as_ref(),
@@ -137,13 +144,18 @@ fn device(setting: &Setting) -> &'static str {
 }
 
 /// Starts a session a family and one for the rule extractor, all on one mapping of the table.
-fn open_sessions(selection: &Selection, setting: &Setting, table: &FeatureTable) -> Result<Opened<'static>, Failure> {
+fn open_sessions(
+    selection: &Selection,
+    (setting, record): (&Setting, &Arc<Record>),
+    table: &FeatureTable,
+) -> Result<Opened<'static>, Failure> {
     let shared = SharedTable::write(table).map_err(|error| features::no_room(&error.into()))?;
     let shared = Arc::new(shared);
     let session = |chosen: &selection::Chosen| {
         let listener = logging_listener(&chosen.plugin.manifest.id);
         let gpu = chosen.may_use_gpu(device(setting)).then(|| way_to_gpu(&setting.gpu_lock)).flatten();
-        Box::new(Session::new(chosen.plugin.clone(), Arc::clone(&shared), gpu, listener))
+        let terms = Terms { gpu, limits: setting.limits, listener, record: Arc::clone(record) };
+        Box::new(Session::new(chosen.plugin.clone(), Arc::clone(&shared), terms))
     };
     let miner = selection.extractor.as_ref().ok().map(session);
     Ok(Opened {
@@ -195,6 +207,8 @@ fn failed(failure: &Failure, build_id: &str, design_config: Value) -> Ending {
 fn run_block(spec: &JobSpec, clock: &Clock, report: &Report) -> Map<String, Value> {
     let uname = rustix::system::uname();
     let devices = report.models.iter().filter_map(|row| Some((row.name.as_str(), row.device.as_deref()?)));
+    let used = |plugin: &&InstalledPlugin| report.provenance.plugins.iter().any(|used| used.sha256 == plugin.sha256);
+    let generations = spec.plugins.iter().filter(used).map(|plugin| (plugin.manifest.id.as_str(), plugin.generation));
     let block = json!({
         "worker": spec.setting.worker,
         "host": uname.nodename().to_string_lossy(),
@@ -203,6 +217,7 @@ fn run_block(spec: &JobSpec, clock: &Clock, report: &Report) -> Map<String, Valu
         "seconds_by_phase": clock.by_phase(),
         "fits_side_by_side": spec.setting.parallel_fits,
         "gpu_enabled": spec.setting.gpu_enabled,
+        "plugin_generations": generations.collect::<BTreeMap<_, _>>(),
         "devices": devices.collect::<BTreeMap<_, _>>(),
     });
     match block {

@@ -12,8 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::plugins::InstalledPlugin;
-use crate::plugins::discover::{Found, Refused};
+use crate::plugins::catalog::{Catalog, announce};
 
 mod attempt;
 mod child;
@@ -50,8 +49,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 struct Worker {
     name: String,
     config: Config,
-    plugins: Vec<InstalledPlugin>,
-    refused: Vec<Refused>,
+    catalog: Arc<Catalog>,
     queues: Vec<Queue>,
     link: Arc<Link>,
     leases: Leases,
@@ -65,15 +63,15 @@ struct Worker {
 ///
 /// # Errors
 /// What stands in the way of a start; once it runs it outlives every outage of Redis and backend.
-pub async fn run(config: Config, found: Found) -> anyhow::Result<()> {
-    let who = Registration::of_process(&config, &found.plugins);
+pub async fn run(config: Config, catalog: Arc<Catalog>) -> anyhow::Result<()> {
+    let who = Registration::of_process(&config);
     let backend = Arc::new(Backend::new(&config.backend)?);
-    let (worker, schedule) = set_up(config, found, who.worker_id.clone())?;
-    let who = Arc::new(who);
+    let (worker, schedule) = set_up(config, catalog, who.worker_id.clone())?;
     let worker = Arc::new(worker);
     warn_of_oddities(&worker);
-    let told = (Arc::clone(&backend), Arc::clone(&who), worker.board.clone(), worker.stages.clone());
-    let heartbeats = tokio::spawn(heartbeat::run(told.0, told.1, told.2, told.3));
+    let told = (worker.board.clone(), worker.catalog.subscribe(), worker.stages.clone());
+    let announcements = tokio::spawn(announce::run(worker.catalog.subscribe()));
+    let heartbeats = tokio::spawn(heartbeat::run(Arc::clone(&backend), who, told));
     if contact_redis(&worker).await {
         let reaper = tokio::spawn(reaper::run(Arc::clone(&worker)));
         submit_unsent(&worker);
@@ -81,12 +79,13 @@ pub async fn run(config: Config, found: Found) -> anyhow::Result<()> {
         reaper.abort();
     }
     heartbeats.abort();
-    heartbeat::take_leave(&backend, &who, &worker.board).await;
+    announcements.abort();
+    heartbeat::take_leave(&backend, &worker.name, &worker.board).await;
     tracing::info!("worker ended");
     Ok(())
 }
 
-fn set_up(config: Config, found: Found, name: String) -> anyhow::Result<(Worker, Schedule)> {
+fn set_up(config: Config, catalog: Arc<Catalog>, name: String) -> anyhow::Result<(Worker, Schedule)> {
     let client = link::client(&config.redis).with_context(|| format!("{} is no address of Redis", config.redis))?;
     let outage = Outage::of(&format!("Redis at {}", config.redis));
     let link = Arc::new(Link::new(client.clone(), ANSWER_TIMEOUT, outage.clone()));
@@ -98,8 +97,7 @@ fn set_up(config: Config, found: Found, name: String) -> anyhow::Result<(Worker,
     let stages = shutdown::listen().context("no signals can be heard")?;
     let spool = Spool::within(&config.jobs.artifacts_dir, &config.redis.to_string());
     let (board, starts) = (Board::new(), Starts::default());
-    let Found { plugins, refused } = found;
-    let worker = Worker { name, config, plugins, refused, queues, link, leases, board, spool, starts, stages };
+    let worker = Worker { name, config, catalog, queues, link, leases, board, spool, starts, stages };
     Ok((worker, schedule))
 }
 
@@ -107,8 +105,8 @@ fn warn_of_oddities(worker: &Worker) {
     for warning in &worker.config.warnings {
         tracing::warn!("{warning}");
     }
-    if worker.plugins.is_empty() {
-        let folder = worker.config.jobs.plugins.dir.display();
+    if worker.catalog.current().plugins().is_empty() {
+        let folder = worker.catalog.folder().display();
         tracing::warn!(
             "no plugin in {folder}: jobs will be refused; `cargo xtask plugins` builds those of this project"
         );

@@ -1,7 +1,8 @@
 //! Models as JSON, for families that have no format of their own.
 //!
 //! Any value that serde can write and read will do: tuples, lists and numbers need no dependency on it. Numbers come back
-//! to the bit; one that is not finite is refused when it is read.
+//! to the bit; one that is not finite is refused when it is read. A lone number goes into a tuple, `(share,)`: half of it
+//! would be a number too.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -23,7 +23,9 @@
 //!             .param(Param::float("shrink", 1.0).range(0.0, 10.0).help("pseudo-rows of share one half"))
 //!     }
 //!
-//!     fn fit(_: &Table<'_>, task: &Task<'_>, params: &Params, _: &Ctx<'_, '_>) -> Result<Share> {
+//!     fn fit(_: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Share> {
+//!         task.needs_both_classes()?;
+//!         ctx.check()?;
 //!         let shrink = params.float("shrink")?;
 //!         let n_rows = task.train_rows.len() as f64;
 //!         Ok(Share(((task.n_positives() as f64 + 0.5 * shrink) / (n_rows + shrink)) as f32))
@@ -39,26 +41,38 @@
 //!     }
 //!
 //!     fn save(&self) -> Result<Vec<u8>> {
-//!         Ok(self.0.to_le_bytes().to_vec())
+//!         json::save(&(self.0,))
 //!     }
 //!
 //!     fn load(bytes: &[u8]) -> Result<Self> {
-//!         let bytes = bytes.try_into().map_err(|_| PluginError::model("needed 4 bytes"))?;
-//!         Ok(Self(f32::from_le_bytes(bytes)))
+//!         json::load(bytes).map(|(share,)| Self(share))
 //!     }
 //! }
 //!
 //! oculus_plugin_api::export_family!(BaseRate);
+//! oculus_plugin_api::conformance!(BaseRate);
 //! # fn main() {}
 //! ```
 //!
-//! Its unit tests run it through its real module with [`testing::Bench`].
+//! The last line is its tests: one a claim that every plugin must meet, from the same model for the same seed to a named
+//! refusal of data that cannot be learnt from ([`conformance!`]). Tests of its own run it through its real module with
+//! [`testing::Bench`]. [`Input`] standardises features and [`json`] saves models, for families that have nothing of their
+//! own; both are nothing but Rust inside the plugin, and cross no boundary.
 //!
 //! # Stability
 //!
-//! The version of this crate is the version of the ABI. Within 1.x a plugin and a host of different minor versions work
-//! together both ways: structs are frozen, and only [`abi::Module`] and the traits of [`abi`] grow, each new method with
-//! a default.
+//! The version of this crate is the version of the ABI, and 1.0 is frozen. Within 1.x a plugin and a host of different
+//! minor versions work together both ways:
+//!
+//! * The structs of [`abi`] never change: no field is added, moved or given another type or meaning.
+//! * [`abi::Module`] and the traits of [`abi`] may grow at their ends, each new function with what a plugin or host does that
+//!   does not know it.
+//! * What crosses as JSON ([`Manifest`], [`Setting`], [`Summary`], [`MinedRule`], parameters) may get new fields: a reader
+//!   ignores those that it does not know, and gives a default to those that are absent.
+//! * Codes of errors, roles and kinds of parameters may get new values: [`code`], [`Role::Unknown`], [`ParamKind::Unknown`]
+//!   say what a reader makes of them.
+//! * Claims of [`conformance`] may be added: a plugin that breaks a new one is told so, and goes on being offered to jobs
+//!   as long as it meets those of a probe.
 
 pub mod abi;
 pub mod conformance;

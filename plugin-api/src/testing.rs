@@ -131,8 +131,22 @@ impl Bench {
         scores: &[f32],
         listener: &Listener,
     ) -> Result<Vec<MinedRule>> {
+        self.extract_with(frame, (task, scores), "{}", listener)
+    }
+
+    /// Mines rules; `params` is a JSON object.
+    ///
+    /// # Errors
+    /// What the plugin says.
+    pub fn extract_with(
+        &self,
+        frame: &Frame,
+        (task, scores): (&Task<'_>, &[f32]),
+        params: &str,
+        listener: &Listener,
+    ) -> Result<Vec<MinedRule>> {
         let scores = RSlice::from_slice(scores);
-        let json = self.0.extract()(frame.table(), raw(task), scores, "{}".into(), listener.host()).into_result()?;
+        let json = self.0.extract()(frame.table(), raw(task), scores, params.into(), listener.host()).into_result()?;
         serde_json::from_str(&json).map_err(PluginError::engine)
     }
 }
@@ -273,6 +287,7 @@ impl Frame {
 #[derive(Debug)]
 pub struct Listener {
     calls_left: AtomicUsize,
+    n_asked: AtomicUsize,
     heard: Mutex<Vec<String>>,
 }
 
@@ -286,7 +301,13 @@ impl Default for Listener {
 impl Listener {
     /// Says "cancelled" from the `n_checks`-th time on that it is asked; the first is 1.
     pub fn cancelling_at(n_checks: usize) -> Self {
-        Self { calls_left: AtomicUsize::new(n_checks.saturating_sub(1)), heard: Mutex::default() }
+        let calls_left = AtomicUsize::new(n_checks.saturating_sub(1));
+        Self { calls_left, n_asked: AtomicUsize::new(0), heard: Mutex::default() }
+    }
+
+    /// How often the plugin asked whether to end.
+    pub fn n_asked(&self) -> usize {
+        self.n_asked.load(Ordering::Relaxed)
     }
 
     /// All that the plugin told, in order: `progress 0.5 half`, `metric loss 3 0.7`, `log 2 odd`.
@@ -319,6 +340,7 @@ impl abi::Host for Listener {
     }
 
     fn cancelled(&self) -> bool {
+        self.n_asked.fetch_add(1, Ordering::Relaxed);
         self.calls_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
     }
 }

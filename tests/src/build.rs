@@ -19,17 +19,19 @@ pub fn folder() -> &'static Path {
             "debug" => "dev",
             other => other,
         };
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        command
-            .args(["build", "--quiet", "--workspace", "--profile", profile])
-            .arg("--target-dir")
-            .arg(folder.parent().unwrap());
-        forget_this_crate(&mut command);
-        let status = command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).status().unwrap();
-        status.success().then_some(folder)
+        let mut command = cargo();
+        command.args(["build", "--quiet", "--workspace", "--profile", profile, "--target-dir"]);
+        command.arg(folder.parent().unwrap()).status().unwrap().success().then_some(folder)
     });
     folder.as_deref().expect("`cargo build --workspace` failed: its errors are above")
+}
+
+/// Cargo in the root of the checkout, as a user calls it.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    forget_this_crate(&mut command);
+    command
 }
 
 /// Takes away what `cargo test` tells a test of itself; build scripts that look at it would run once more.

@@ -55,6 +55,21 @@ fn with_trials(id: &str, n_trials: u32) -> Value {
     })
 }
 
+/// The quickest job there is, led by a family of the test's own.
+pub fn led_by(family: &str, id: &str) -> Value {
+    let mut job = with_trials(id, 2);
+    let config = &mut job["design"]["ml_training_config"];
+    config["config_search_model"] = json!(family);
+    config["cv_folds"] = json!(2);
+    job
+}
+
+/// SHA-256 of the plugin with this id, as a result names it.
+pub fn hash_of<'r>(result: &'r Value, id: &str) -> Option<&'r str> {
+    let plugins = result["provenance"]["plugins"].as_array()?;
+    plugins.iter().find(|plugin| plugin["id"] == id)?["sha256"].as_str()
+}
+
 /// The job that the project carries, under an id of the test's own.
 pub fn example(id: &str) -> Value {
     let mut job: Value = serde_json::from_str(include_str!("../../examples/job.json")).unwrap();

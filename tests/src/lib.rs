@@ -9,17 +9,20 @@ use std::time::{Duration, Instant};
 pub mod backend;
 pub mod build;
 pub mod command;
+pub mod hostile;
 pub mod jobs;
 pub mod market;
 pub mod outside;
 pub mod polygon;
 pub mod processes;
 pub mod redis_server;
+pub mod site;
 pub mod versions;
 pub mod worker;
 
 pub use backend::Backend;
 pub use redis_server::Redis;
+pub use site::Site;
 pub use worker::Worker;
 
 /// How long anything may take that should come soon.

@@ -62,6 +62,11 @@ impl Worker {
         self.log.lock().unwrap().join("\n")
     }
 
+    /// What it has logged since a line, the first being 0.
+    pub fn log_from(&self, line_idx: usize) -> Vec<String> {
+        self.log.lock().unwrap()[line_idx..].to_vec()
+    }
+
     /// Waits for a line of the log that contains `part`.
     pub fn wait_for_log(&self, part: &str) -> String {
         let found = || self.log.lock().unwrap().iter().find(|line| line.contains(part)).cloned();

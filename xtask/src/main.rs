@@ -1,5 +1,6 @@
 //! `cargo xtask`: set-up, plugins, demo and tests of the project, each one command.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -29,10 +30,13 @@ enum Task {
     #[command(after_help = "Example: cargo xtask setup")]
     Setup,
     /// Build plugins and publish them into `./plugins/<id>/`.
-    #[command(after_help = "Example: cargo xtask plugins lightgbm")]
+    #[command(after_help = "Examples:\n  cargo xtask plugins lightgbm\n  cargo xtask plugins --to /srv/oculus/plugins")]
     Plugins {
         /// Plugins to build; all of them when none is named.
         names: Vec<String>,
+        /// Folder of plugins to publish into, instead of `./plugins`.
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
     },
     /// Write the pages of `docs/` that the program itself knows best.
     #[command(after_help = "Example: cargo xtask docs")]
@@ -67,9 +71,9 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Setup => setup::run(),
-        Task::Plugins { names } => {
+        Task::Plugins { names, to } => {
             setup::run()?;
-            plugins::publish(&names)
+            to.map_or_else(|| plugins::publish(&names), |folder| plugins::publish_into(&folder, &names))
         }
         Task::Docs => {
             setup::run()?;

@@ -1,4 +1,4 @@
-//! Builds plugins and publishes them into `plugins/<id>/`, where a running worker may be reading.
+//! Builds plugins and publishes them into `<folder>/<id>/`, where a running worker may be reading.
 
 use std::fs;
 use std::path::Path;
@@ -22,8 +22,13 @@ fn known() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Builds and publishes the named plugins, or all of them.
+/// Builds and publishes the named plugins, or all of them, beside their sources.
 pub fn publish(names: &[String]) -> Result<()> {
+    publish_into(&root().join("plugins"), names)
+}
+
+/// The same into another folder of plugins.
+pub fn publish_into(folder: &Path, names: &[String]) -> Result<()> {
     let known = known()?;
     if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
         bail!("there is no plugin `{unknown}` in this project; there are: {}", known.join(", "));
@@ -32,7 +37,7 @@ pub fn publish(names: &[String]) -> Result<()> {
     let built = cargo::built()?;
     for name in if names.is_empty() { &known } else { names } {
         let file = format!("{}oculus_plugin_{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-        publish_file(&built.join(&file), &root().join("plugins").join(name).join(&file))?;
+        publish_file(&built.join(&file), &folder.join(name).join(&file))?;
     }
     Ok(())
 }
@@ -43,6 +48,9 @@ fn publish_file(from: &Path, to: &Path) -> Result<()> {
     if fs::read(to).is_ok_and(|old| old == bytes) {
         eprintln!("plugins: {} is up to date", to.display());
         return Ok(());
+    }
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     let beside = to.with_extension("new");
     fs::write(&beside, &bytes).with_context(|| format!("cannot write {}", beside.display()))?;

@@ -1,9 +1,11 @@
-//! The family through its module: what it learns.
+//! The family through its module: what every family must do, and what this one learns.
 #![allow(clippy::unwrap_used)]
 
 use oculus_plugin_api::Task;
 use oculus_plugin_api::testing::{Bench, Fitted, Frame, Listener};
 use oculus_plugin_logistic::Logistic;
+
+oculus_plugin_api::conformance!(Logistic);
 
 const N_ROWS: u32 = 400;
 

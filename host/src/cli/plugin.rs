@@ -1,30 +1,55 @@
-//! `oculus-host plugin`: what lies in the plugins folder.
+//! `oculus-host plugin`: what serves from the plugins folder, whether a library could, and the way back.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+mod check;
+mod list;
 mod markdown;
 mod new;
 
 use clap::Subcommand;
-use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
-use oculus_plugin_api::{Param, Role};
 
 use crate::config::Config;
-use crate::plugins::InstalledPlugin;
-use crate::plugins::discover::{self, Found};
+use crate::plugins::catalog::Catalog;
 
 /// Commands on plugins.
 #[derive(Subcommand)]
 pub enum Command {
-    /// List plugins: version, API, hash, names, devices; and why a library is none
+    /// List plugins: version, API, generation, hash, names, devices, state; and why a library does not serve
     #[command(after_help = "Example:\n  oculus-host plugin list -v --plugins ./plugins")]
     List {
-        /// Also every parameter with its default and range
+        /// Also every parameter with its default and range, and the generations of each file
         #[arg(short, long)]
         verbose: bool,
-        /// As Markdown, for documentation: what a job may say of each model family
+        /// As JSON
         #[arg(long, conflicts_with = "verbose")]
+        json: bool,
+        /// As Markdown, for documentation: what a job may say of each model family
+        #[arg(long, conflicts_with_all = ["verbose", "json"])]
         markdown: bool,
+    },
+    /// Check a library: everything that a plugin promises is tried on it, in a process of its own
+    ///
+    /// The exit code is 0 where all of it holds, else 1. Nothing is installed.
+    #[command(after_help = "Example:\n  oculus-host plugin check target/release/libmy_model.so")]
+    Check {
+        /// The library
+        #[arg(value_name = "PATH")]
+        path: PathBuf,
+        /// Also the claims that say nothing of such a plugin, with the reason, and all that it printed
+        #[arg(short, long)]
+        verbose: bool,
+    },
+    /// Let the generation before serve again, and withdraw the present one; a running worker follows within a second
+    #[command(after_help = "Example:\n  oculus-host plugin rollback lstm --to 3f2a")]
+    Rollback {
+        /// The plugin
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Beginning of the SHA-256 of the generation that is to serve; the last other one where none is given
+        #[arg(long, value_name = "HASH")]
+        to: Option<String>,
     },
     New(new::Args),
 }
@@ -32,78 +57,30 @@ pub enum Command {
 /// Runs the command.
 ///
 /// # Errors
-/// When the plugins folder cannot be read.
+/// When the plugins folder cannot be read, or there is nothing to go back to.
 pub fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
-    let (verbose, markdown) = match command {
-        Command::List { verbose, markdown } => (verbose, markdown),
-        Command::New(args) => return new::run(args),
+    let scanned = || -> anyhow::Result<_> {
+        let catalog = Catalog::open(&config.jobs.plugins)?;
+        catalog.scan_to_end()?;
+        Ok(catalog)
     };
-    let found = discover::discover(&config.jobs.plugins.dir)?;
-    if *markdown {
-        super::answer(&markdown::families(&found.plugins))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let mut lines = vec![overview(&found).to_string()];
-    if *verbose {
-        lines.extend(found.plugins.iter().map(|plugin| format!("\n{}\n{}", heading(plugin), parameters(plugin))));
-    }
-    let refused = found.refused.iter();
-    lines.extend(refused.map(|refused| format!("no plugin: {}: {}", refused.path.display(), refused.reason)));
-    if found.plugins.is_empty() {
-        let folder = config.jobs.plugins.dir.display();
-        lines.push(format!("no plugin in {folder}; publish this project's by `cargo xtask plugins`"));
-    }
-    super::answer(&lines.join("\n"))?;
+    let answer = match command {
+        Command::Check { path, verbose } => return check::run(config, path, *verbose),
+        Command::New(args) => return new::run(args),
+        Command::List { markdown: true, .. } => markdown::families(&scanned()?.current().plugins()),
+        Command::List { json: true, .. } => {
+            let catalog = scanned()?;
+            list::json(&catalog.current(), catalog.folder()).to_string()
+        }
+        Command::List { verbose, .. } => {
+            let catalog = scanned()?;
+            list::text(&catalog.current(), catalog.folder(), *verbose)
+        }
+        Command::Rollback { id, to } => {
+            let snapshot = scanned()?.roll_back(id, to.as_deref())?;
+            list::serving(&snapshot, id)
+        }
+    };
+    super::answer(&answer)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn overview(found: &Found) -> Table {
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED);
-    table.set_header(["id", "version", "API", "role", "names", "selected by", "devices", "SHA-256"]);
-    for InstalledPlugin { manifest, sha256, .. } in &found.plugins {
-        let lead = manifest.leads_search.then(|| "config_search_model".to_owned());
-        let unasked = manifest.role == Role::Rules && manifest.flag.is_none();
-        let unasked = unasked.then(|| "rule_extractor, or unasked".to_owned());
-        let selected_by: Vec<_> = lead.into_iter().chain(manifest.flag.clone()).chain(unasked).collect();
-        table.add_row([
-            manifest.id.clone(),
-            manifest.version.clone(),
-            manifest.api.clone(),
-            format!("{:?}", manifest.role).to_lowercase(),
-            manifest.names.join(", "),
-            selected_by.join(", "),
-            manifest.devices.join(", "),
-            sha256.chars().take(12).collect(),
-        ]);
-    }
-    table
-}
-
-fn heading(plugin: &InstalledPlugin) -> String {
-    let prefix = plugin.manifest.prefix.as_deref().unwrap_or("no prefix");
-    format!("{} {} ({})", plugin.manifest.title(), plugin.manifest.version, prefix)
-}
-
-fn parameters(plugin: &InstalledPlugin) -> Table {
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_header(["parameter", "default", "allowed", "searched", "meaning"]);
-    let prefix = plugin.manifest.prefix.as_deref().unwrap_or_default();
-    for param in &plugin.manifest.params {
-        table.add_row([
-            format!("{prefix}{}", param.name),
-            param.default().to_string(),
-            param.allowed(),
-            searched(param),
-            param.help.clone(),
-        ]);
-    }
-    table
-}
-
-/// Where the config search looks for a parameter; empty where it does not.
-fn searched(param: &Param) -> String {
-    param.search.map_or_else(String::new, |search| {
-        format!("{} to {}{}", search.from, search.to, if search.log { ", log" } else { "" })
-    })
 }

@@ -17,7 +17,7 @@ use crate::pipeline::date::days_since_epoch;
 use crate::pipeline::features::{self, FeatureTable};
 use crate::pipeline::fitter;
 use crate::plugins::InstalledPlugin;
-use crate::plugins::discover;
+use crate::plugins::catalog::Catalog;
 use crate::plugins::predictor::Predictor;
 use crate::plugins::selection;
 use crate::plugins::table::SharedTable;
@@ -90,16 +90,22 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
 /// The plugin that made a model: the very same library, else the highest version of the plugin, with a warning.
 fn plugin_of(model: &SavedModel, config: &Config) -> anyhow::Result<InstalledPlugin> {
     let folder = config.jobs.plugins.dir.display();
-    let found = discover::discover(&config.jobs.plugins.dir)?;
+    let catalog = Catalog::open(&config.jobs.plugins)?;
+    catalog.scan_to_end()?;
+    let (plugins, refused) = (catalog.current().plugins(), catalog.current().refused());
     let SavedModel { plugin: id, version, library_sha256, .. } = model;
-    let candidates: Vec<_> = found.plugins.iter().filter(|plugin| plugin.manifest.id == *id).collect();
+    let candidates: Vec<_> = plugins.iter().filter(|plugin| plugin.manifest.id == *id).collect();
     if let Some(same) = candidates.iter().find(|plugin| plugin.sha256 == *library_sha256) {
         return Ok((*same).clone());
     }
+    // Published over since, but kept.
+    if let Some(kept) = catalog.kept(library_sha256) {
+        return Ok(kept);
+    }
     let Some(other) = candidates.into_iter().max_by_key(|plugin| selection::version(plugin)) else {
-        let there: Vec<_> = found.plugins.iter().map(|plugin| plugin.manifest.id.as_str()).collect();
+        let there: Vec<_> = plugins.iter().map(|plugin| plugin.manifest.id.as_str()).collect();
         let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
-        let refused = found.refused.iter().map(|it| format!("; {} is no plugin: {}", it.path.display(), it.reason));
+        let refused = refused.iter().map(|it| format!("; {} is no plugin: {}", it.path.display(), it.reason));
         bail!(
             "the model was made by the plugin `{id}` {version}, which is not installed; plugins in {folder}: {there}{}; \
              publish it there, this project's by `cargo xtask plugins {id}`, or name another folder by --plugins",
@@ -165,7 +171,7 @@ fn score(
     let setting = fitter::setting(device, artifact.trained.seed);
     let rows: Vec<u32> = (0..table.n_rows() as u32).collect();
     let id = &plugin.manifest.id;
-    let scores = Predictor::start(plugin, &shared, runner::logging_listener(id))
+    let scores = Predictor::start(plugin, &shared, config.jobs.plugins.limits, runner::logging_listener(id))
         .and_then(|predictor| predictor.load(bytes, &setting).and_then(|()| predictor.predict(&rows)))
         .with_context(|| format!("the plugin `{id}` {} cannot predict with this model", plugin.manifest.version))?;
     if scores.len() != rows.len() {

@@ -10,7 +10,7 @@ use crate::cli::bar::Bar;
 use crate::cli::summary;
 use crate::config::Config;
 use crate::job::channel::{ArtifactsPlace, JobSpec, Setting};
-use crate::plugins::discover;
+use crate::plugins::catalog::Catalog;
 use crate::runner;
 
 /// Train a job here and now, without Redis
@@ -34,13 +34,14 @@ pub struct Args {
 pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     let path = args.job.display();
     let payload = std::fs::read_to_string(&args.job).with_context(|| format!("the job {path} cannot be read"))?;
-    let found = discover::discover(&config.jobs.plugins.dir)?;
+    let catalog = Catalog::open(&config.jobs.plugins)?;
+    catalog.scan_to_end()?;
     let build_id = id(&payload, ["build_id", "job_id"]);
     let bar = Bar::new();
     let result = match Setting::of(&config.jobs, "train") {
         Err(failure) => failure.to_result(&build_id, Value::Null),
         Ok(setting) => {
-            let (plugins, refused) = (found.plugins, found.refused);
+            let (plugins, refused) = (catalog.current().plugins(), catalog.current().refused());
             let job_id = id(&payload, ["job_id", "build_id"]);
             let token = jiff::Timestamp::now().strftime("local-%Y%m%dT%H%M%SZ").to_string();
             let artifacts = ArtifactsPlace { dir: config.jobs.artifacts_dir.clone(), token };

@@ -131,11 +131,15 @@ pub enum FitError {
     Cancelled,
 }
 
+/// Lines of a dead process, and characters of each, that a result carries. The log has more.
+const LAST_LINES: usize = 5;
+const LONGEST_LAST_LINE: usize = 300;
+
 fn last_lines(stderr: &[String]) -> String {
-    match stderr.len() {
-        0 => String::new(),
-        len => format!("; its last words: {}", stderr[len.saturating_sub(3)..].join(" | ")),
-    }
+    let last = stderr.iter().rev().filter(|line| !line.trim().is_empty()).take(LAST_LINES);
+    let mut last: Vec<String> = last.map(|line| line.chars().take(LONGEST_LAST_LINE).collect()).collect();
+    last.reverse();
+    if last.is_empty() { String::new() } else { format!("; its last words: {}", last.join(" | ")) }
 }
 
 /// Runs independent pieces of work on up to `n_side_by_side` threads; results come in the order of the pieces.
@@ -163,4 +167,18 @@ pub fn side_by_side<P: Sync, R: Send>(n_side_by_side: usize, pieces: &[P], work:
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(idx, _)| *idx);
     done.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_death_is_told_with_the_last_lines_and_no_more_than_a_result_bears() {
+        let died = |stderr| FitError::Died { cause: "signal 11 (SIGSEGV)".to_owned(), stderr }.to_string();
+        assert_eq!(died(vec![]), "the plugin process died (signal 11 (SIGSEGV))");
+        let lines = (1..=9).map(|n| format!("line {n}")).chain([String::new()]).collect();
+        assert!(died(lines).ends_with("; its last words: line 5 | line 6 | line 7 | line 8 | line 9"));
+        assert!(died(vec!["x".repeat(4096); 50]).len() < 2000);
+    }
 }

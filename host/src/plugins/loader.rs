@@ -6,7 +6,7 @@ use std::path::Path;
 
 use abi_stable::StableAbi;
 use abi_stable::abi_stability::abi_checking::check_layout_compatibility;
-use abi_stable::library::{AbiHeaderRef, LibHeader, LibraryError, ROOT_MODULE_LOADER_NAME_WITH_NUL};
+use abi_stable::library::{AbiHeader, AbiHeaderRef, LibHeader, LibraryError, ROOT_MODULE_LOADER_NAME_WITH_NUL};
 use abi_stable::sabi_types::VersionStrings;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use oculus_plugin_api::abi::Module_Ref;
@@ -25,9 +25,9 @@ pub enum LoadError {
     Open(#[source] libloading::Error),
     /// The library says nothing of being a plugin.
     #[error("is no oculus plugin: it has no module header; export one with `export_family!`")]
-    NotAPlugin(#[source] libloading::Error),
+    NotAPlugin,
     /// Made with another abi_stable, or another major version of the plugin API.
-    #[error("was built for another plugin ABI, this host has {} ({})", env!("CARGO_PKG_VERSION"), last_line(.0))]
+    #[error("was built for another plugin ABI: {}", other_abi(.0))]
     Abi(LibraryError),
     /// The plugin keeps its layout to itself, so nothing can be checked.
     #[error("exports no type layout; build it without opting out of the layout check")]
@@ -67,7 +67,7 @@ fn open(path: &Path) -> Result<&'static LibHeader, LoadError> {
     let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| refusal(path, error))?;
     // SAFETY: abi_stable's name denotes a static `LibHeader`, whose magic and version `upgrade` checks before any use.
     let header = unsafe { library.get::<AbiHeaderRef>(ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes()) };
-    let header = *header.map_err(LoadError::NotAPlugin)?;
+    let header = *header.map_err(|_| LoadError::NotAPlugin)?;
     std::mem::forget(library);
     header.upgrade().map_err(LoadError::Abi)
 }
@@ -111,6 +111,18 @@ fn check_version(theirs: VersionStrings) -> Result<(), LoadError> {
         (Ok(our_major), Ok(their_major)) if our_major == their_major => Ok(()),
         _ => Err(LoadError::Layout(format!("it has plugin API {}, this host {}", theirs.version, ours.version))),
     }
+}
+
+/// What is different below the plugin API: abi_stable itself, or the C ABI.
+fn other_abi(error: &LibraryError) -> String {
+    let LibraryError::InvalidAbiHeader(theirs) = error else { return last_line(error) };
+    let ours = AbiHeader::VALUE;
+    if theirs.magic_string != ours.magic_string {
+        return "its header does not begin as abi_stable's do".to_owned();
+    }
+    let (found, needed) = ((theirs.abi_major, theirs.abi_minor), (ours.abi_major, ours.abi_minor));
+    let [found, needed] = [found, needed].map(|(major, minor)| format!("{major}.{minor}"));
+    format!("it has abi_stable {found}, this host {needed}; build it with this host's oculus-plugin-api")
 }
 
 /// Layout errors run to hundreds of lines; the last ones name what was expected and found.

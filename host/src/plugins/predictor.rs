@@ -8,8 +8,9 @@ use oculus_plugin_api::{PluginError, Setting};
 
 use crate::pipeline::fitter::FitError;
 use crate::plugins::InstalledPlugin;
-use crate::plugins::process::{Death, Listener, PluginProcess};
-use crate::plugins::protocol::{Hello, Reply, Request};
+use crate::plugins::limits::Limits;
+use crate::plugins::process::{Listener, PluginProcess, Start};
+use crate::plugins::protocol::{Reply, Request};
 use crate::plugins::table::SharedTable;
 
 /// A plugin process with a model loaded; dropping it ends the process.
@@ -22,11 +23,15 @@ impl Predictor {
     ///
     /// # Errors
     /// The system's own, as [`FitError::Died`].
-    pub fn start(plugin: &InstalledPlugin, table: &SharedTable, listener: Listener) -> Result<Self, FitError> {
-        let hello =
-            Hello { library: plugin.path.clone(), sha256: plugin.sha256.clone(), table: Some(table.shape.clone()) };
-        let started = PluginProcess::start(&hello, Some(&table.file), listener)
-            .with_context(|| format!("plugin {}", plugin.manifest.id));
+    pub fn start(
+        plugin: &InstalledPlugin,
+        table: &SharedTable,
+        limits: Limits,
+        listener: Listener,
+    ) -> Result<Self, FitError> {
+        let started =
+            PluginProcess::start(Start { library: plugin.library(), table: Some(table), gpu: None, limits, listener })
+                .with_context(|| format!("plugin {}", plugin.manifest.id));
         let process = started.map_err(|error| FitError::Died { cause: format!("{error:#}"), stderr: Vec::new() })?;
         Ok(Self { process })
     }
@@ -58,7 +63,7 @@ impl Predictor {
         match self.process.call(request) {
             Ok(Reply::Refused { code, message }) => Err(FitError::Refused { code, message }),
             Ok(reply) => Ok(reply),
-            Err(Death { cause, stderr }) => Err(FitError::Died { cause, stderr }),
+            Err(death) => Err(death.into()),
         }
     }
 }

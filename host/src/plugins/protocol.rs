@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use oculus_plugin_api::conformance::{Depth, Finding};
 use serde::{Deserialize, Serialize};
 
+use crate::plugins::stamp::Stamp;
 use crate::plugins::table::TableShape;
 
 /// The first message to a plugin process.
@@ -17,12 +18,23 @@ pub struct Hello {
     pub library: PathBuf,
     /// SHA-256 that the file must have, as hex.
     pub sha256: String,
+    /// The file's stamp when that was found out; while it has the same, its bytes are not hashed again.
+    pub stamp: Option<Stamp>,
     /// The table mapped at [`TABLE_FD`], when there is one.
     pub table: Option<TableShape>,
 }
 
 /// Where a plugin process finds the table's file.
 pub const TABLE_FD: std::os::fd::RawFd = 4;
+
+/// What a job says after its first message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Order {
+    /// Do this.
+    Call(Call),
+    /// Give up what you are doing: the process is about to be killed.
+    Cancel,
+}
 
 /// A numbered request; its [`Reply`] carries the number.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -162,6 +174,8 @@ pub enum Event {
     Unusable {
         /// What was found and needed.
         reason: String,
+        /// Whether all that it wants is a shared library, which may be installed.
+        lacks_library: bool,
     },
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 
 use abi_stable::erased_types::TD_Opaque;
@@ -16,10 +16,12 @@ use oculus_plugin_api::testing::Bench;
 use oculus_plugin_api::{PluginError, abi};
 
 use crate::control;
+use crate::hash::sha256_hex;
 use crate::pipeline::fitter::FIT_THREADS;
-use crate::plugins::protocol::{Call, Event, Extract, Fit, Hello, Reply, Request, TABLE_FD};
+use crate::plugins::loader;
+use crate::plugins::protocol::{Call, Event, Extract, Fit, Hello, Order, Reply, Request, TABLE_FD};
+use crate::plugins::stamp::Stamp;
 use crate::plugins::table::MappedTable;
-use crate::plugins::{discover, loader};
 
 /// Runs the role: takes the control channel, opens the library, answers until the channel ends.
 ///
@@ -27,14 +29,15 @@ use crate::plugins::{discover, loader};
 /// A broken channel, or a library that cannot be used (which the other side has been told).
 pub fn run() -> Result<()> {
     let mut input = control::inherited()?;
-    let answers = Arc::new(Answers(Mutex::new(input.try_clone().context("control channel")?)));
+    let answers = Arc::new(Answers::by(input.try_clone().context("control channel")?));
     let hello = control::read_frame(&mut input)?.context("the job left before it said anything")?;
     let hello: Hello = postcard::from_bytes(&hello).context("first message")?;
-    let calls = hear(input)?;
+    let calls = hear(input, Arc::clone(&answers))?;
     let plugin = match Plugin::open(hello) {
         Ok(plugin) => Arc::new(plugin),
         Err(error) => {
-            answers.send(&Event::Unusable { reason: format!("{error:#}") });
+            let lacks_library = matches!(error.downcast_ref(), Some(loader::LoadError::Missing { .. }));
+            answers.send(&Event::Unusable { reason: format!("{error:#}"), lacks_library });
             bail!("{error:#}");
         }
     };
@@ -47,21 +50,24 @@ pub fn run() -> Result<()> {
         };
         std::thread::Builder::new().name(format!("call-{id}")).stack_size(STACK_BYTES).spawn(work)?;
     }
-    control::end_now()
+    control::end_group_now()
 }
 
 /// Hears requests on a thread of its own, so that the end of the channel ends this process whatever it does: opening a
-/// library that hangs, or fitting. Native code ends without the exit handlers that it may trip over.
-fn hear(mut input: UnixStream) -> Result<mpsc::Receiver<Call>> {
+/// library that hangs, or fitting. All that it has started ends with it, and native code without the exit handlers that
+/// it may trip over.
+fn hear(mut input: UnixStream, answers: Arc<Answers>) -> Result<mpsc::Receiver<Call>> {
     let (sender, calls) = mpsc::channel();
     let listen = move || {
         while let Ok(Some(frame)) = control::read_frame(&mut input) {
-            let Ok(call) = postcard::from_bytes(&frame) else { break };
-            if sender.send(call).is_err() {
-                break;
+            match postcard::from_bytes(&frame) {
+                // Nobody takes calls any more once this process is about to end.
+                Ok(Order::Call(call)) => _ = sender.send(call),
+                Ok(Order::Cancel) => answers.is_cancelled.store(true, Ordering::Relaxed),
+                Err(_) => break,
             }
         }
-        control::end_now()
+        control::end_group_now()
     };
     std::thread::Builder::new().name("job-gone".into()).spawn(listen).context("cannot start a thread")?;
     Ok(calls)
@@ -70,19 +76,26 @@ fn hear(mut input: UnixStream) -> Result<mpsc::Receiver<Call>> {
 /// Native engines recurse deeper than Rust's default of 2 MiB allows for.
 const STACK_BYTES: usize = 16 << 20;
 
-/// The way back to the job; whole frames from any thread.
-struct Answers(Mutex<UnixStream>);
+/// The way back to the job: whole frames from any thread, and whether the job still wants any.
+struct Answers {
+    out: Mutex<UnixStream>,
+    is_cancelled: AtomicBool,
+}
 
 impl Answers {
+    fn by(out: UnixStream) -> Self {
+        Self { out: Mutex::new(out), is_cancelled: AtomicBool::new(false) }
+    }
+
     fn send(&self, event: &Event) {
         let sent = postcard::to_stdvec(event).map_err(std::io::Error::other).and_then(|body| {
-            let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
             control::write_frame(&mut *out, &body)?;
             out.flush()
         });
         if sent.is_err() {
             // The job is gone: nobody is left to work for.
-            control::end_now();
+            control::end_group_now();
         }
     }
 }
@@ -106,9 +119,9 @@ impl abi::Host for Caller {
         self.answers.send(&Event::Log { id: self.id, level, message: message.into() });
     }
 
-    /// A job that no longer wants the work ends this process instead.
+    /// Told before this process is killed for its silence; a job that is over ends it at once.
     fn cancelled(&self) -> bool {
-        false
+        self.answers.is_cancelled.load(Ordering::Relaxed)
     }
 }
 
@@ -127,7 +140,7 @@ struct Plugin {
 
 impl Plugin {
     fn open(hello: Hello) -> Result<Self> {
-        check_bytes(&hello.library, &hello.sha256)?;
+        check_bytes(&hello)?;
         let module = loader::load(&hello.library)?;
         let table = match hello.table {
             None => None,
@@ -248,11 +261,20 @@ fn brief(message: &str) -> String {
 
 const LONGEST_MESSAGE: usize = 1000;
 
+/// SHA-256 of a file's bytes, as hex.
+fn sha256_of(path: &std::path::Path) -> std::io::Result<String> {
+    Ok(sha256_hex(&std::fs::read(path)?))
+}
+
 /// The bytes that run are the bytes that the result names.
-fn check_bytes(library: &Path, sha256: &str) -> Result<()> {
-    let found = discover::sha256_of(library).with_context(|| format!("plugin `{}`", library.display()))?;
-    if found != sha256 {
-        bail!("plugin `{}` has changed since it was found: SHA-256 {found}, needed {sha256}", library.display());
+fn check_bytes(hello: &Hello) -> Result<()> {
+    let (path, needed) = (hello.library.display(), &hello.sha256);
+    if hello.stamp.is_some() && Stamp::of(&hello.library).ok() == hello.stamp {
+        return Ok(());
+    }
+    let found = sha256_of(&hello.library).with_context(|| format!("plugin `{path}`"))?;
+    if found != *needed {
+        bail!("plugin `{path}` has changed since it was found: SHA-256 {found}, needed {needed}");
     }
     Ok(())
 }

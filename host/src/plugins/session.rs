@@ -1,4 +1,4 @@
-//! One plugin at work for one job: a process that is started again when it dies.
+//! One plugin at work for one job: a process that is started again when it dies, unless it hung or took too much memory.
 //!
 //! A fit carries everything it needs but the prepared tables, so a session that remembers these can start a new process,
 //! prepare again, and send the fits that were in flight once more. The same bytes come out.
@@ -14,10 +14,12 @@ use crate::pipeline::fitter::{FitError, FitNews, FitRequest, Fitted, Fitter, Hea
 use crate::pipeline::miner::{MineRequest, Miner};
 use crate::plugins::InstalledPlugin;
 use crate::plugins::gpu::{Gpu, Hold};
-use crate::plugins::process::{Death, Inherited, Listener, PluginProcess};
-use crate::plugins::protocol::{Event, Extract, Fit, Hello, Reply, Request};
+use crate::plugins::limits::Limits;
+use crate::plugins::process::{Death, Listener, PluginProcess, Start};
+use crate::plugins::protocol::{Event, Extract, Fit, Reply, Request};
 use crate::plugins::table::SharedTable;
 use crate::plugins::telling::Telling;
+use crate::plugins::usage::Record;
 
 /// How often a process is started again before its family counts as failed.
 const MAX_RESTARTS: u32 = 2;
@@ -26,11 +28,22 @@ const MAX_RESTARTS: u32 = 2;
 pub struct Session {
     plugin: InstalledPlugin,
     table: Arc<SharedTable>,
-    gpu: Option<Gpu>,
-    listener: Listener,
+    terms: Terms,
     state: Mutex<State>,
     /// Held by each fit of a plugin that bears only one at a time.
     turn: Mutex<()>,
+}
+
+/// What a session has of its job.
+pub struct Terms {
+    /// Held around each preparation and fit that may run on one; `None` where the plugin has no use for it.
+    pub gpu: Option<Gpu>,
+    /// What each process may use.
+    pub limits: Limits,
+    /// Hears what a process tells beside its replies.
+    pub listener: Listener,
+    /// Told of each process and how it ended.
+    pub record: Arc<Record>,
 }
 
 struct State {
@@ -45,17 +58,15 @@ struct State {
 
 impl Session {
     /// A session whose process starts with the first request.
-    ///
-    /// * `gpu`: held around each preparation and fit that may run on one; `None` where the plugin has no use for it.
-    pub fn new(plugin: InstalledPlugin, table: Arc<SharedTable>, gpu: Option<Gpu>, listener: Listener) -> Self {
+    pub fn new(plugin: InstalledPlugin, table: Arc<SharedTable>, terms: Terms) -> Self {
         let state =
             Mutex::new(State { process: None, n_deaths: 0, given_up: None, prepared: BTreeMap::new(), n_prepared: 0 });
-        Self { plugin, table, gpu, listener, state, turn: Mutex::default() }
+        Self { plugin, table, terms, state, turn: Mutex::default() }
     }
 
     /// Keeps the GPU from other families where the device may be one.
     fn hold_gpu(&self, device: &str, hear: &Hear<'_>) -> Result<Option<Hold<'_>>, FitError> {
-        let Some(gpu) = self.gpu.as_ref().filter(|_| device != "cpu") else { return Ok(None) };
+        let Some(gpu) = self.terms.gpu.as_ref().filter(|_| device != "cpu") else { return Ok(None) };
         let on_wait = || {
             tracing::info!(plugin = self.plugin.manifest.id, "waiting for the GPU");
             hear(&FitNews { waits_for_gpu: true, ..FitNews::default() });
@@ -96,20 +107,21 @@ impl Session {
                 // In use only once it is whole.
                 Ok(()) => state.process = Some(process),
                 Err(Unready::Refused(error)) => return Err(error),
-                Err(Unready::Died(death)) => state.count(&process, &death, &self.plugin)?,
+                Err(Unready::Died(death)) => self.count(&mut state, &process, &death)?,
             }
         }
     }
 
     fn start(&self) -> Result<PluginProcess, FitError> {
-        let hello = Hello {
-            library: self.plugin.path.clone(),
-            sha256: self.plugin.sha256.clone(),
-            table: Some(self.table.shape.clone()),
+        let start = Start {
+            library: self.plugin.library(),
+            table: Some(&self.table),
+            gpu: self.terms.gpu.as_ref().map(Gpu::file),
+            limits: self.terms.limits,
+            listener: Arc::clone(&self.terms.listener),
         };
-        let inherited = Inherited { table: Some(&self.table.file), gpu: self.gpu.as_ref().map(Gpu::file) };
-        let started = PluginProcess::start_with(&hello, inherited, Arc::clone(&self.listener))
-            .with_context(|| format!("plugin {}", self.plugin.manifest.id));
+        self.terms.record.started(&self.plugin.sha256);
+        let started = PluginProcess::start(start).with_context(|| format!("plugin {}", self.plugin.manifest.id));
         started.map_err(|error| FitError::Died { cause: format!("{error:#}"), stderr: Vec::new() })
     }
 
@@ -118,28 +130,27 @@ impl Session {
         let mut state = self.state();
         if state.process.as_ref().is_some_and(|current| Arc::ptr_eq(current, process)) {
             state.process = None;
-            state.count(process, death, &self.plugin)?;
+            self.count(&mut state, process, death)?;
         }
         state.given_up.clone().map_or(Ok(()), Err)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Counts a death; an error once there were too many.
-    fn count(&mut self, process: &PluginProcess, death: &Death, plugin: &InstalledPlugin) -> Result<(), FitError> {
-        self.n_deaths += 1;
-        let (id, pid, cause) = (&plugin.manifest.id, process.pid, &death.cause);
-        tracing::warn!(plugin = id, pid, cause, deaths = self.n_deaths, "plugin process died");
-        if self.n_deaths > MAX_RESTARTS {
-            let error = FitError::Died { cause: death.cause.clone(), stderr: death.stderr.clone() };
-            self.given_up = Some(error.clone());
+    /// Counts a death; an error once there were too many, or one that another process would only repeat.
+    fn count(&self, state: &mut State, process: &PluginProcess, death: &Death) -> Result<(), FitError> {
+        state.n_deaths += 1;
+        self.terms.record.died(&self.plugin.sha256);
+        let (id, pid, cause) = (&self.plugin.manifest.id, process.pid, &death.cause);
+        tracing::warn!(plugin = id, pid, cause, deaths = state.n_deaths, "plugin process died");
+        if state.n_deaths > MAX_RESTARTS || !death.manner.is_worth_a_restart() {
+            let error = FitError::from(death.clone());
+            state.given_up = Some(error.clone());
             return Err(error);
         }
         Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

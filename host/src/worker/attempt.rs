@@ -118,7 +118,11 @@ async fn attend(worker: &Worker, mut child: Child, lease: &mut Lease, mut hear: 
                     phase = progress.phase;
                     hear(progress);
                 }
-                Some(JobEvent::Finished { failure, result, plugins: _ }) => break Some(Ending::Answered { failure, result }),
+                Some(JobEvent::Finished { failure, result, plugins }) => {
+                    // Before the end is told: whoever submits a job then finds the plugin that serves from here on.
+                    tokio::task::block_in_place(|| worker.catalog.judge(&plugins));
+                    break Some(Ending::Answered { failure, result });
+                }
                 None => break None,
             },
             () = &mut timeout => break Some(Ending::Stopped(timed_out(worker, phase))),
@@ -144,12 +148,13 @@ fn taken(worker: &Worker, job: &Job) -> Progress {
 }
 
 fn spec(worker: &Worker, job: &Job, token: u64) -> Result<JobSpec, Failure> {
+    let snapshot = worker.catalog.current();
     Ok(JobSpec {
         job_id: job.id.clone(),
         build_id: job.build_id.clone(),
         payload: job.payload.clone(),
-        plugins: worker.plugins.clone(),
-        refused: worker.refused.clone(),
+        plugins: snapshot.plugins(),
+        refused: snapshot.refused(),
         setting: Setting::of(&worker.config.jobs, &worker.name)?,
         artifacts: ArtifactsPlace { dir: worker.config.jobs.artifacts_dir.clone(), token: token.to_string() },
     })

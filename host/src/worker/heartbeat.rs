@@ -11,6 +11,7 @@ use super::link::Backoff;
 use super::registration::{Backend, Known, Registration};
 use super::shutdown::{Stage, reached};
 use crate::job::progress::Phase;
+use crate::plugins::catalog::snapshot::Snapshot;
 
 /// What the worker does, as the heartbeat tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -133,15 +134,25 @@ impl Default for Board {
     }
 }
 
+/// What serves, and when that changes.
+pub type Plugins = watch::Receiver<Arc<Snapshot>>;
+
 /// Registers, then tells the board every so often, and at once when draining begins; registers again whenever the backend
-/// does not know this worker, in growing pauses until a heartbeat succeeds. Ends with the task that runs it.
-pub async fn run(backend: Arc<Backend>, who: Arc<Registration>, board: Board, mut stages: watch::Receiver<Stage>) {
+/// does not know this worker or its plugins have changed, in growing pauses until a heartbeat succeeds. Ends with the task
+/// that runs it.
+///
+/// * `told`: what the worker does, its plugins, and its stage.
+pub async fn run(backend: Arc<Backend>, who: Registration, told: (Board, Plugins, watch::Receiver<Stage>)) {
+    let (board, mut plugins, mut stages) = told;
     let every = backend.heartbeat_every();
     let mut backoff = Backoff::up_to(every.max(Duration::from_secs(60)));
     let (mut is_known, mut is_told) = (false, false);
     loop {
         let told = match is_known {
-            false => backend.register(&who).await,
+            false => {
+                let who = who.with(&plugins.borrow_and_update().plugins());
+                backend.register(&who).await
+            }
             true => backend.heartbeat(&board.beat(&who.worker_id)).await,
         };
         let pause = match (told, is_known) {
@@ -170,13 +181,14 @@ pub async fn run(backend: Arc<Backend>, who: Arc<Registration>, board: Board, mu
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = reached(&mut stages, Stage::Draining), if !is_draining => board.set_stage(Stage::Draining),
+            Ok(()) = plugins.changed(), if is_known => is_known = false,
         }
     }
 }
 
 /// Tells the backend at the end that this worker drains, and its last counts.
-pub async fn take_leave(backend: &Backend, who: &Registration, board: &Board) {
+pub async fn take_leave(backend: &Backend, worker_id: &str, board: &Board) {
     const PATIENCE: Duration = Duration::from_secs(2);
     board.set_stage(Stage::Draining);
-    let _ = tokio::time::timeout(PATIENCE, backend.heartbeat(&board.beat(&who.worker_id))).await;
+    let _ = tokio::time::timeout(PATIENCE, backend.heartbeat(&board.beat(worker_id))).await;
 }

@@ -49,8 +49,8 @@ impl Family {
 }
 
 impl Registration {
-    /// Of this process.
-    pub fn of_process(config: &Config, plugins: &[InstalledPlugin]) -> Self {
+    /// Of this process, without a plugin yet.
+    pub fn of_process(config: &Config) -> Self {
         let uname = rustix::system::uname();
         let hostname = uname.nodename().to_string_lossy().into_owned();
         let pid = std::process::id();
@@ -63,9 +63,17 @@ impl Registration {
             pid,
             queues: config.queue.names.clone(),
             concurrency: config.jobs.concurrency,
-            families: plugins.iter().map(Family::of).collect(),
-            devices: plugins.iter().flat_map(|plugin| plugin.manifest.devices.iter().cloned()).collect(),
+            families: Vec::new(),
+            devices: BTreeSet::new(),
         }
+    }
+
+    /// With what serves at this moment.
+    #[must_use]
+    pub fn with(&self, plugins: &[InstalledPlugin]) -> Self {
+        let families = plugins.iter().map(Family::of).collect();
+        let devices = plugins.iter().flat_map(|plugin| plugin.manifest.devices.iter().cloned()).collect();
+        Self { families, devices, ..self.clone() }
     }
 }
 

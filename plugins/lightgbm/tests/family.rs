@@ -8,6 +8,8 @@ use oculus_plugin_api::{Task, code};
 use oculus_plugin_lightgbm::LightGbm;
 use support::{Data, Noise, rows};
 
+oculus_plugin_api::conformance!(LightGbm);
+
 fn bench() -> Bench {
     Bench::family::<LightGbm>()
 }

@@ -9,6 +9,8 @@ use oculus_plugin_api::{PluginError, Role, Task, code};
 use oculus_plugin_lstm::Lstm;
 use support::{Data, Memory};
 
+oculus_plugin_api::conformance!(Lstm);
+
 const BOTH: [&str; 2] = [r#""training": "segments""#, r#""training": "windowed""#];
 /// A net that fits in no time.
 const SMALL: &str = r#""hidden_size": 6, "sequence_length": 12, "epochs": 3, "label_steps": 4, "burn_in": 3"#;

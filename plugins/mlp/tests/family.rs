@@ -8,6 +8,8 @@ use oculus_plugin_api::{Task, code};
 use oculus_plugin_mlp::Mlp;
 use support::{Data, auc, bits, rows};
 
+oculus_plugin_api::conformance!(Mlp);
+
 /// Enough epochs to learn something, few enough to be quick.
 const QUICK: &str = r#"{"epochs": 12, "learning_rate": 0.01}"#;
 

@@ -5,6 +5,8 @@ use oculus_plugin_api::testing::{Bench, Frame, Listener};
 use oculus_plugin_api::{MinedRule, Operator, PluginError, Role, Task, code};
 use oculus_plugin_rules::RuleExtractor;
 
+oculus_plugin_api::conformance!(extractor RuleExtractor);
+
 const N_ROWS: u32 = 1200;
 
 /// SplitMix64 of a row and a column, from 0 to 1.

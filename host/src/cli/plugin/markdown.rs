@@ -4,7 +4,7 @@
 
 use oculus_plugin_api::{Manifest, Role};
 
-use super::searched;
+use super::list::searched;
 use crate::plugins::InstalledPlugin;
 
 /// A section a family, in the order of their ids.

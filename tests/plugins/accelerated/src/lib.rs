@@ -29,6 +29,7 @@ impl Family for Accelerated {
     }
 
     fn fit(table: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<FirstFeature> {
+        task.needs_both_classes()?;
         let device = if task.device == "cpu" { "cpu" } else { "cuda" };
         let gpu = (device == "cuda").then(lock_device).transpose()?;
         let n_epochs = params.count("epochs")?;
@@ -70,12 +71,11 @@ impl Model for FirstFeature {
     }
 
     fn save(&self) -> Result<Vec<u8>> {
-        Ok(self.column.clone().into_bytes())
+        json::save(&self.column)
     }
 
     fn load(bytes: &[u8]) -> Result<Self> {
-        let column = String::from_utf8(bytes.to_vec()).map_err(|_| PluginError::model("needed a feature's name"))?;
-        Ok(Self { column, device: "cpu" })
+        json::load(bytes).map(|column| Self { column, device: "cpu" })
     }
 
     fn summary(&self) -> Summary {

@@ -66,11 +66,12 @@ fn rubbish() -> Vec<MinedRule> {
     no_rules.map(|conditions| MinedRule { conditions, stability: Some(7.0) }).into()
 }
 
-/// The nine inner deciles of a column over some rows.
+/// The nine inner deciles of a column over those of some rows that have a value; none where no row has.
 fn deciles(column: &[f32], rows: &[u32]) -> Vec<f64> {
-    let mut values: Vec<_> = rows.iter().map(|&row| f64::from(column[row as usize])).collect();
+    let values = rows.iter().map(|&row| f64::from(column[row as usize]));
+    let mut values: Vec<_> = values.filter(|value| value.is_finite()).collect();
     values.sort_by(f64::total_cmp);
-    let mut deciles: Vec<_> = (1..10).map(|tenth| values[values.len() * tenth / 10]).collect();
+    let mut deciles: Vec<_> = (1..10).filter_map(|tenth| values.get(values.len() * tenth / 10).copied()).collect();
     deciles.dedup();
     deciles
 }

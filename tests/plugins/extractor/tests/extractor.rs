@@ -5,6 +5,8 @@ use oculus_plugin_api::testing::{Bench, Frame, Listener};
 use oculus_plugin_api::{Operator, Role, Task, code};
 use oculus_test_extractor::Deciles;
 
+oculus_plugin_api::conformance!(extractor Deciles);
+
 const N_ROWS: u32 = 400;
 
 /// The label is 1 exactly where the level, a feature for rules only, is above 300.

@@ -8,6 +8,8 @@ use oculus_plugin_api::Task;
 use oculus_plugin_api::testing::{Bench, Frame, Listener};
 use oculus_test_rude::Rude;
 
+oculus_plugin_api::conformance!(Rude);
+
 const ACT: &str = "RUDE_ACT";
 
 #[test]

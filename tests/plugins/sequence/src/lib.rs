@@ -8,26 +8,16 @@ pub struct WindowMean;
 
 /// A table of standardised columns, with statistics of the rows to learn from.
 pub struct Standardised {
-    scales: Vec<Scale>,
+    inputs: Vec<Input>,
     columns: Vec<Vec<f64>>,
     symbol: Vec<u32>,
 }
 
-/// Name, mean and deviation of one feature.
-#[derive(Clone)]
-struct Scale(String, f64, f64);
-
-impl Scale {
-    fn of(name: &str, column: &[f32], learn_rows: &[u32]) -> Self {
-        let values = || learn_rows.iter().map(|&row| f64::from(column[row as usize]));
-        let mean = values().sum::<f64>() / learn_rows.len() as f64;
-        let variance = values().map(|value| (value - mean).powi(2)).sum::<f64>() / learn_rows.len() as f64;
-        Self(name.to_owned(), mean, if variance > 0.0 { variance.sqrt() } else { 1.0 })
-    }
-
-    fn apply(&self, column: &[f32]) -> Vec<f64> {
-        column.iter().map(|&value| ((f64::from(value) - self.1) / self.2).clamp(-5.0, 5.0)).collect()
-    }
+/// All rows of each input, in deviations of at most 5.
+fn columns<'i>(inputs: impl IntoIterator<Item = &'i Input>, table: &Table<'_>) -> Result<Vec<Vec<f64>>> {
+    let all_rows: Vec<u32> = (0..table.n_rows() as u32).collect();
+    let column = |input: &Input| Ok(input.values(table, &all_rows)?.map(|value| value.clamp(-5.0, 5.0)).collect());
+    inputs.into_iter().map(column).collect()
 }
 
 /// Means of the columns over the last `length` rows; `None` where the symbol's history is shorter.
@@ -60,11 +50,9 @@ impl PreparedFamily for WindowMean {
     }
 
     fn prepare<'a>(table: Table<'a>, learn_rows: &[u32], _: &Setting, _: &Ctx<'_, '_>) -> Result<Standardised> {
-        let features = table.model_features();
-        let scale = |&idx| Scale::of(table.name(idx), table.column(idx), learn_rows);
-        let scales: Vec<_> = features.iter().map(scale).collect();
-        let columns = scales.iter().zip(&features).map(|(scale, &idx)| scale.apply(table.column(idx))).collect();
-        Ok(Standardised { scales, columns, symbol: table.symbol().to_vec() })
+        let inputs = Input::standardised(&table, learn_rows)?;
+        let columns = columns(&inputs, &table)?;
+        Ok(Standardised { inputs, columns, symbol: table.symbol().to_vec() })
     }
 
     fn fit(table: &Standardised, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Weights> {
@@ -89,14 +77,14 @@ impl PreparedFamily for WindowMean {
             bias += step * bias_slope;
             ctx.progress(epoch as f64 / n_epochs as f64, "gradient steps");
         }
-        let inputs = table.scales.iter().cloned().zip(weights).collect();
+        let inputs = table.inputs.iter().cloned().zip(weights).collect();
         Ok(Weights { inputs, bias, length, n_epochs: n_epochs as u32 })
     }
 }
 
 /// The fitted regression.
 pub struct Weights {
-    inputs: Vec<(Scale, f64)>,
+    inputs: Vec<(Input, f64)>,
     bias: f64,
     length: usize,
     n_epochs: u32,
@@ -104,11 +92,7 @@ pub struct Weights {
 
 impl Model for Weights {
     fn predict(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32]) -> Result<()> {
-        let column = |(scale, _): &(Scale, f64)| {
-            let idx = table.position(&scale.0).ok_or_else(|| PluginError::data(format!("table lacks {}", scale.0)))?;
-            Ok(scale.apply(table.column(idx)))
-        };
-        let columns: Vec<_> = self.inputs.iter().map(column).collect::<Result<_>>()?;
+        let columns = columns(self.inputs.iter().map(|(input, _)| input), table)?;
         let weights: Vec<_> = self.inputs.iter().map(|(_, weight)| *weight).collect();
         for (&row, out) in rows.iter().zip(out) {
             let inputs = window(&columns, table.symbol(), row, self.length);
@@ -117,34 +101,16 @@ impl Model for Weights {
         Ok(())
     }
 
-    /// A line of length, epochs and bias, then a line of name, mean, deviation and weight for each feature.
     fn save(&self) -> Result<Vec<u8>> {
-        let line = |(scale, weight): &(Scale, f64)| format!("\n{} {} {} {weight}", scale.0, scale.1, scale.2);
-        let head = format!("{} {} {}", self.length, self.n_epochs, self.bias);
-        Ok((head + &self.inputs.iter().map(line).collect::<String>()).into_bytes())
+        json::save(&(self.length, self.n_epochs, self.bias, &self.inputs))
     }
 
     fn load(bytes: &[u8]) -> Result<Self> {
-        Self::read(std::str::from_utf8(bytes).unwrap_or_default())
-            .ok_or_else(|| PluginError::model("no model of this family"))
+        json::load(bytes).map(|(length, n_epochs, bias, inputs)| Self { inputs, bias, length, n_epochs })
     }
 
     fn summary(&self) -> Summary {
         Summary { rounds: Some(self.n_epochs), device: None }
-    }
-}
-
-impl Weights {
-    fn read(text: &str) -> Option<Self> {
-        let mut lines = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-        let head = lines.next()?;
-        let [length, n_epochs, bias] = head[..] else { return None };
-        let input = |fields: Vec<&str>| {
-            let [name, mean, deviation, weight] = fields[..] else { return None };
-            Some((Scale(name.to_owned(), mean.parse().ok()?, deviation.parse().ok()?), weight.parse().ok()?))
-        };
-        let inputs = lines.map(input).collect::<Option<_>>()?;
-        Some(Self { inputs, bias: bias.parse().ok()?, length: length.parse().ok()?, n_epochs: n_epochs.parse().ok()? })
     }
 }
 

@@ -5,6 +5,8 @@ use oculus_plugin_api::testing::{Bench, Fitted, Frame, Listener};
 use oculus_plugin_api::{PluginError, Role, Task, code};
 use oculus_test_sequence::WindowMean;
 
+oculus_plugin_api::conformance!(WindowMean);
+
 const N_DAYS: u32 = 120;
 
 /// Two symbols; one feature walks up and down slowly, the other is a sawtooth without meaning.

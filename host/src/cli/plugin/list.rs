@@ -1,0 +1,152 @@
+//! The plugins of a folder as a table, as JSON, or one as a line.
+
+use std::path::Path;
+
+use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
+use oculus_plugin_api::{Manifest, Param, Role};
+use serde_json::{Value, json};
+
+use crate::plugins::InstalledPlugin;
+use crate::plugins::catalog::snapshot::{Entry, Snapshot, State};
+
+/// Characters of a hash that tell generations apart.
+const SHORT_HASH: usize = 12;
+
+/// For people: a row a plugin, and below it why a file does not serve.
+pub(super) fn text(snapshot: &Snapshot, folder: &Path, verbose: bool) -> String {
+    let mut lines = vec![overview(snapshot).to_string()];
+    if verbose {
+        lines.extend(snapshot.entries.iter().filter_map(details));
+    }
+    lines.extend(snapshot.entries.iter().filter_map(|entry| why_not(entry, folder)));
+    if snapshot.plugins().is_empty() {
+        let folder = folder.display();
+        lines.push(format!("no plugin serves from {folder}; publish this project's by `cargo xtask plugins`"));
+    }
+    lines.join("\n")
+}
+
+/// For programs: everything that is known.
+pub(super) fn json(snapshot: &Snapshot, folder: &Path) -> Value {
+    let entries = snapshot.entries.iter().map(|entry| {
+        json!({
+            "path": entry.path,
+            "sha256": entry.sha256,
+            "state": entry.state.name(),
+            "reason": entry.state.reason(),
+            "serves": entry.plugin.as_ref().map(|plugin| json!({
+                "id": plugin.manifest.id,
+                "version": plugin.manifest.version,
+                "api": plugin.manifest.api,
+                "generation": plugin.generation,
+                "sha256": plugin.sha256,
+                "role": plugin.manifest.role,
+                "names": plugin.manifest.names,
+                "devices": plugin.manifest.devices,
+            })),
+            "generations": entry.generations,
+        })
+    });
+    json!({ "folder": folder, "plugins": entries.collect::<Vec<_>>() })
+}
+
+/// What serves of one plugin, as a line.
+pub(super) fn serving(snapshot: &Snapshot, id: &str) -> String {
+    let plugins = snapshot.plugins();
+    let Some(plugin) = plugins.iter().find(|plugin| plugin.manifest.id == id) else {
+        return format!("`{id}` goes back to an earlier content, which is examined before it serves");
+    };
+    let (version, generation, sha256) = (&plugin.manifest.version, plugin.generation, &plugin.sha256);
+    format!("{id} {version} serves: generation {generation}, SHA-256 {sha256}")
+}
+
+fn overview(snapshot: &Snapshot) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header(["id", "version", "API", "gen.", "SHA-256", "role", "names", "selected by", "devices", "state"]);
+    let mut rows: Vec<_> = snapshot.entries.iter().filter_map(|entry| Some((entry, entry.plugin.as_ref()?))).collect();
+    rows.sort_by(|(_, a), (_, b)| (&a.manifest.id, &a.source).cmp(&(&b.manifest.id, &b.source)));
+    for (entry, InstalledPlugin { manifest, sha256, generation, .. }) in rows {
+        table.add_row([
+            manifest.id.clone(),
+            manifest.version.clone(),
+            manifest.api.clone(),
+            generation.to_string(),
+            sha256.chars().take(SHORT_HASH).collect(),
+            format!("{:?}", manifest.role).to_lowercase(),
+            manifest.names.join(", "),
+            selected_by(manifest),
+            manifest.devices.join(", "),
+            state(entry),
+        ]);
+    }
+    table
+}
+
+fn selected_by(manifest: &Manifest) -> String {
+    let lead = manifest.leads_search.then(|| "config_search_model".to_owned());
+    let unasked = manifest.role == Role::Rules && manifest.flag.is_none();
+    let unasked = unasked.then(|| "rule_extractor, or unasked".to_owned());
+    lead.into_iter().chain(manifest.flag.clone()).chain(unasked).collect::<Vec<_>>().join(", ")
+}
+
+/// Of a file of which something serves.
+fn state(entry: &Entry) -> String {
+    match &entry.state {
+        State::Serves => "serves".to_owned(),
+        State::Pending => "serves; its new content is examined".to_owned(),
+        State::Quarantined { .. } | State::Refused { .. } => {
+            format!("serves; its new content is {}", entry.state.name())
+        }
+    }
+}
+
+/// Why the content of a file does not serve, one line and those that belong to it.
+fn why_not(entry: &Entry, folder: &Path) -> Option<String> {
+    let path = entry.path.strip_prefix(folder.canonicalize().ok()?).unwrap_or(&entry.path).display();
+    let hash: String = entry.sha256.iter().flat_map(|sha256| sha256.chars().take(SHORT_HASH)).collect();
+    let name = entry.state.name();
+    match (&entry.state, entry.state.reason()) {
+        (State::Serves, _) => None,
+        (_, None) => Some(format!("{name}: {path}: it is being written or examined")),
+        (_, Some(reason)) => Some(format!("{name}: {path} ({hash}): {}", reason.replace('\n', "\n    "))),
+    }
+}
+
+/// Parameters, and the generations of the file.
+fn details(entry: &Entry) -> Option<String> {
+    let plugin = entry.plugin.as_ref()?;
+    let prefix = plugin.manifest.prefix.as_deref().unwrap_or("no prefix");
+    let heading =
+        format!("{} {} ({prefix}), {}", plugin.manifest.title(), plugin.manifest.version, entry.path.display());
+    let generations = entry.generations.all().iter().map(|generation| {
+        let (number, since, origin) = (generation.number, &generation.since, generation.origin);
+        let hash: String = generation.sha256.chars().take(SHORT_HASH).collect();
+        let origin = format!("{origin:?}").to_lowercase();
+        format!("  generation {number}: {} {hash}, {origin} {since}", generation.version)
+    });
+    Some(format!("\n{heading}\n{}\n{}", parameters(plugin), generations.collect::<Vec<_>>().join("\n")))
+}
+
+fn parameters(plugin: &InstalledPlugin) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED).set_header(["parameter", "default", "allowed", "searched", "meaning"]);
+    let prefix = plugin.manifest.prefix.as_deref().unwrap_or_default();
+    for param in &plugin.manifest.params {
+        table.add_row([
+            format!("{prefix}{}", param.name),
+            param.default().to_string(),
+            param.allowed(),
+            searched(param),
+            param.help.clone(),
+        ]);
+    }
+    table
+}
+
+/// Where the config search looks for a parameter; empty where it does not.
+pub(super) fn searched(param: &Param) -> String {
+    param.search.map_or_else(String::new, |search| {
+        format!("{} to {}{}", search.from, search.to, if search.log { ", log" } else { "" })
+    })
+}

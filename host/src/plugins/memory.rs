@@ -1,0 +1,99 @@
+//! Keeps a plugin process within its memory.
+//!
+//! Where the host's control group lies in a folder that was handed to it (systemd: `Delegate=memory` and
+//! `DelegateSubgroup=`), the kernel does it, for the process and all that it starts (`cgroup`). Else its own memory is
+//! looked at again and again while it lives. Limits of address space (`RLIMIT_AS`) or data (`RLIMIT_DATA`) are no remedy:
+//! libtorch, CUDA and allocators reserve many times what they use (a process of the LSTM: 1.6 GiB mapped, 1.1 GiB of it
+//! private, 88 MiB there), and a plugin that is refused memory ends somewhere, for no reason that could be told.
+
+mod cgroup;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use self::cgroup::Cgroup;
+
+/// The limit of one process.
+#[derive(Debug)]
+pub struct MemoryLimit {
+    pid: u32,
+    limit_bytes: u64,
+    cgroup: Option<Cgroup>,
+}
+
+impl MemoryLimit {
+    /// Limits a process that has just started.
+    ///
+    /// * `limit_bytes`: memory of its own; `u64::MAX` is no limit.
+    pub fn on(pid: u32, limit_bytes: u64) -> Self {
+        static DELEGATED: OnceLock<Option<PathBuf>> = OnceLock::new();
+        static N_GROUPS: AtomicUsize = AtomicUsize::new(0);
+        let parent = DELEGATED.get_or_init(cgroup::delegated).as_deref().filter(|_| limit_bytes < u64::MAX);
+        let group = |parent: &Path| {
+            let name = format!("{}{}-{}", cgroup::PREFIX, std::process::id(), N_GROUPS.fetch_add(1, Ordering::Relaxed));
+            let refused = |error: &std::io::Error| {
+                tracing::debug!(pid, "no control group for a plugin process, its memory is watched: {error}");
+            };
+            Cgroup::with_process(parent, &name, (pid, limit_bytes)).inspect_err(refused).ok()
+        };
+        Self { pid, limit_bytes, cgroup: parent.and_then(group) }
+    }
+
+    /// The limit.
+    pub fn limit_bytes(&self) -> u64 {
+        self.limit_bytes
+    }
+
+    /// Whether the process uses more than it may, or was killed by the kernel for that.
+    pub fn is_exceeded(&self) -> bool {
+        match &self.cgroup {
+            _ if self.limit_bytes == u64::MAX => false,
+            Some(group) => group.has_killed(),
+            None => own_bytes(self.pid).is_some_and(|bytes| bytes > self.limit_bytes),
+        }
+    }
+}
+
+/// Memory that a process has to itself; `None` where the system does not say, as of one that has ended.
+fn own_bytes(pid: u32) -> Option<u64> {
+    if cfg!(target_os = "linux") {
+        return anonymous_bytes(&std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?);
+    }
+    // Counts what it shares as well.
+    let said = Command::new("ps").args(["-o", "rss=", "-p", &pid.to_string()]).output().ok()?;
+    String::from_utf8(said.stdout).ok()?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// What Linux says of a process's own pages, those in swap included. The mapped table and libraries are the kernel's to
+/// drop, and do not count.
+fn anonymous_bytes(status: &str) -> Option<u64> {
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+    };
+    field("RssAnon:")?.checked_add(field("VmSwap:").unwrap_or(0))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_processs_own_pages_count() {
+        let status = "VmPeak:\t 9000000 kB\nVmRSS:\t  300000 kB\nRssAnon:\t   20480 kB\nRssFile:\t  279520 kB\n\
+                      RssShmem:\t       0 kB\nVmSwap:\t    1024 kB\n";
+        assert_eq!(anonymous_bytes(status), Some(21 << 20));
+        assert_eq!(anonymous_bytes("Name:\tzombie\nState:\tZ (zombie)\n"), None);
+    }
+
+    #[test]
+    fn the_system_says_what_a_living_process_has() {
+        let found = own_bytes(std::process::id()).unwrap();
+        assert!(found > 100 << 10, "{found}");
+        let limit = |limit_bytes| MemoryLimit { pid: std::process::id(), limit_bytes, cgroup: None };
+        assert!(limit(1).is_exceeded() && !limit(u64::MAX - 1).is_exceeded());
+    }
+}

@@ -1,0 +1,30 @@
+//! Whether a call ends when it is told to.
+
+use super::fault::{Fault, Outcome, told};
+use crate::testing::Listener;
+use crate::{PluginError, code};
+
+/// Runs a call that asks `n_asked` times, told to end at the first question and at the last.
+pub fn ends_when_told_to(n_asked: usize, run: impl Fn(&Listener) -> Option<PluginError>) -> Outcome {
+    if n_asked == 0 {
+        return Err(Fault::broken(
+            "that it never asked whether to end",
+            "a question between its steps, at least every 100 ms",
+            "call `ctx.check()?` between steps",
+        ));
+    }
+    [1, n_asked].into_iter().try_for_each(|n_checks| {
+        let when = format!("told to end at question {n_checks} of {n_asked}");
+        ended_by(run(&Listener::cancelling_at(n_checks)).as_ref(), &when)
+    })
+}
+
+/// Whether a call that was told to end says that this was why.
+pub fn ended_by(error: Option<&PluginError>, when: &str) -> Outcome {
+    let found = match error {
+        Some(error) if error.code == code::CANCELLED => return Ok(()),
+        Some(error) => format!("{}, {when}", told(error)),
+        None => format!("a result, {when}"),
+    };
+    Err(Fault::broken(found, "an error of code CANCELLED", "hand on the error of `ctx.check()` as it is, with `?`"))
+}

@@ -1,0 +1,47 @@
+//! Claims that a library must meet to be offered to jobs: few calls on a small table.
+
+use super::cancelling::ended_by;
+use super::extracting::is_sound;
+use super::fault::{Fault, Outcome, told};
+use super::models;
+use super::subject::Subject;
+use crate::PluginError;
+use crate::testing::Listener;
+
+pub fn a_small_fit_is_the_same_after_saving_and_loading(subject: &Subject<'_>) -> Outcome {
+    let needed = "a model of a small table, with default parameters";
+    let first = subject.first().as_ref();
+    first.map_err(|error| Fault::broken(told(error), needed, "see what `fit` or `prepare` refused"))?;
+    models::a_saved_model_predicts_the_same(subject)
+}
+
+pub fn a_small_fit_ends_when_told_to(subject: &Subject<'_>) -> Outcome {
+    subject.model()?;
+    let result =
+        |listener: &Listener| subject.fit_with(&subject.frame, &subject.task(), &subject.params(), listener).err();
+    ends_or_is_done(result)
+}
+
+/// A call so short that it never asks may end with its result.
+fn ends_or_is_done(run: impl Fn(&Listener) -> Option<PluginError>) -> Outcome {
+    let listener = Listener::cancelling_at(1);
+    match run(&listener) {
+        None if listener.n_asked() == 0 => Ok(()),
+        error => ended_by(error.as_ref(), "told to end at the first question"),
+    }
+}
+
+pub fn a_few_rules_name_features_of_the_table(subject: &Subject<'_>) -> Outcome {
+    let rules = subject.extract(&subject.frame, &subject.task());
+    let needed = "rules of a small table, with default parameters";
+    let rules = rules.map_err(|error| Fault::broken(told(&error), needed, "see what `extract` refused"))?;
+    rules.iter().try_for_each(is_sound)
+}
+
+pub fn a_small_extraction_ends_when_told_to(subject: &Subject<'_>) -> Outcome {
+    subject.rules()?;
+    ends_or_is_done(|listener| {
+        let task_and_scores = (&subject.task(), subject.panel.scores.as_slice());
+        subject.bench.extract_with(&subject.frame, task_and_scores, &subject.params(), listener).err()
+    })
+}

@@ -1,0 +1,51 @@
+//! What the library does when it is opened, asked who it is, or asked to fit: ends, hangs, leaves a file or waits for one.
+
+use std::time::Duration;
+
+use crate::fields;
+
+/// When the library is opened.
+pub const OPENING: &str = "open-";
+/// When the plugin is asked who it is.
+pub const DESCRIBING: &str = "describe-";
+/// At every fit.
+pub const FITTING: &str = "fit-";
+/// At fits of a job, not of a probe.
+pub const WORKING: &str = "work-";
+
+#[used]
+#[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
+#[cfg_attr(not(target_os = "macos"), unsafe(link_section = ".init_array"))]
+static CONSTRUCTOR: extern "C" fn() = at_open;
+
+extern "C" fn at_open() {
+    perform(OPENING);
+    crate::header::disguise(&fields::act());
+}
+
+/// Performs the library's act if it belongs to this moment.
+pub fn perform(moment: &str) {
+    match fields::act().strip_prefix(moment) {
+        Some("exit") => std::process::exit(0),
+        Some("hang") => loop {
+            // Deaf to all, on purpose.
+            std::thread::sleep(Duration::from_secs(3600));
+        },
+        Some("panic") => panic!("hostile as asked"),
+        Some("abort") => std::process::abort(),
+        Some("segfault") => segfault(),
+        Some("wait") => {
+            while !std::path::Path::new(&fields::file()).exists() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        Some("write") => std::fs::write(fields::file(), "opened").expect("a place to write"),
+        _ => {}
+    }
+}
+
+fn segfault() {
+    let nowhere = std::ptr::without_provenance_mut::<u8>(8);
+    // SAFETY: none: the first page is never mapped, so the process dies of SIGSEGV here, which is what was asked for.
+    unsafe { nowhere.write_volatile(1) };
+}

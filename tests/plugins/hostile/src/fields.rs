@@ -1,0 +1,46 @@
+//! Places in the library's file that tests overwrite: `oculus-test:<name>=<value>`, filled up with spaces and
+//! closed by a semicolon.
+
+/// A field with its value at the build.
+const fn field<const N: usize>(text: &str) -> [u8; N] {
+    let (text, mut bytes) = (text.as_bytes(), [b' '; N]);
+    let mut idx = 0;
+    while idx < text.len() {
+        bytes[idx] = text[idx];
+        idx += 1;
+    }
+    bytes[N - 1] = b';';
+    bytes
+}
+
+static ID: [u8; 64] = field("oculus-test:id=hostile");
+static BUILD: [u8; 32] = field("oculus-test:build=0");
+static ACT: [u8; 64] = field("oculus-test:act=none");
+static FILE: [u8; 256] = field("oculus-test:file=");
+
+/// The plugin's id.
+pub fn id() -> String {
+    value(&ID)
+}
+
+/// The last number of the plugin's version.
+pub fn build() -> String {
+    value(&BUILD)
+}
+
+/// How the library behaves.
+pub fn act() -> String {
+    value(&ACT)
+}
+
+/// The file that some acts write, or wait for.
+pub fn file() -> String {
+    value(&FILE)
+}
+
+/// What stands in the file now, which is not what the compiler saw.
+fn value(field: &'static [u8]) -> String {
+    let field = String::from_utf8_lossy(std::hint::black_box(field));
+    let value = field.split_once('=').map_or("", |(_, value)| value);
+    value.trim_end_matches(';').trim_end().to_owned()
+}

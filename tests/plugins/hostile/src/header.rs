@@ -1,0 +1,87 @@
+//! The header that the host's loader looks for, and the disguises that it may take when the library is opened.
+
+use std::cell::UnsafeCell;
+
+use abi_stable::library::{AbiHeader, CheckTypeLayout, LibHeader, RootModuleResult};
+use abi_stable::prefix_type::PrefixTypeTrait;
+use abi_stable::std_types::{RResult, RString};
+use oculus_plugin_api::PluginError;
+use oculus_plugin_api::abi::{Module, Module_Ref};
+
+use crate::{Hostile, fields};
+
+/// A header that changes once, before anybody reads it.
+#[repr(transparent)]
+pub struct Header(UnsafeCell<LibHeader>);
+
+// SAFETY: written by the library's constructor alone, which runs before its opener learns where the header is.
+unsafe impl Sync for Header {}
+
+// SAFETY: the name is the loader's own and names nothing else.
+#[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
+static HEADER: Header = Header(UnsafeCell::new(honest(CheckTypeLayout::Yes)));
+
+const fn honest(layout: CheckTypeLayout) -> LibHeader {
+    // SAFETY: `load_module` makes a `Module_Ref`.
+    unsafe { LibHeader::from_constructor::<Module_Ref>(load_module, layout) }
+}
+
+/// Makes the header what the act says, if it says anything of headers.
+pub fn disguise(act: &str) {
+    let header = HEADER.0.get();
+    match act {
+        // SAFETY: see `Header`; every header begins with an `AbiHeader`.
+        "abi-0-10" => unsafe { (*header.cast::<AbiHeader>()).abi_minor = 10 },
+        // SAFETY: see `Header`.
+        "no-layout" => unsafe { header.write(honest(CheckTypeLayout::No)) },
+        // SAFETY: see `Header`; `load_module` is never called, since no host of API 1 takes API 2.
+        "api-2" => unsafe {
+            header.write(LibHeader::from_constructor::<next::Next_Ref>(load_module, CheckTypeLayout::Yes))
+        },
+        _ => {}
+    }
+}
+
+extern "C" fn load_module() -> RootModuleResult {
+    abi_stable::library::__call_root_module_loader(module)
+}
+
+/// The family's module; its description may be none.
+fn module() -> Module_Ref {
+    let family = oculus_plugin_api::internal::of_family::<Hostile>();
+    if fields::act() != "rubbish-manifest" {
+        return family;
+    }
+    let (prepare, load) = (family.prepare(), family.load());
+    let (extract, extension) = (family.extract(), family.extension());
+    Module { describe: describe_in_rubbish, prepare, load, extract, extension }.leak_into_prefix()
+}
+
+extern "C" fn describe_in_rubbish() -> RResult<RString, PluginError> {
+    RResult::ROk("I am no JSON".into())
+}
+
+mod next {
+    //! The module of an API to come.
+    #![allow(non_camel_case_types, dead_code, reason = "abi_stable's own style; nobody ever gets as far as a call")]
+
+    use abi_stable::StableAbi;
+    use abi_stable::library::RootModule;
+    use abi_stable::sabi_types::VersionStrings;
+    use abi_stable::std_types::RString;
+
+    #[repr(C)]
+    #[derive(StableAbi)]
+    #[sabi(kind(Prefix(prefix_ref = Next_Ref)))]
+    pub struct Next {
+        #[sabi(last_prefix_field)]
+        pub describe: extern "C" fn() -> RString,
+    }
+
+    impl RootModule for Next_Ref {
+        abi_stable::declare_root_module_statics! {Next_Ref}
+        const BASE_NAME: &'static str = "oculus_plugin";
+        const NAME: &'static str = "oculus_plugin";
+        const VERSION_STRINGS: VersionStrings = VersionStrings::new("2.0.0");
+    }
+}

@@ -1,0 +1,140 @@
+//! A folder of plugins of a test's own, and the state that is kept of it: apart from any worker's folder, so that one
+//! worker may follow another.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::command::{self, Said};
+use crate::hostile::{Library, file_name};
+use crate::{Redis, Worker, build};
+
+/// The folders; removed when dropped.
+pub struct Site(TempDir);
+
+/// A published file as `plugin list --json` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Name of the file.
+    pub file: String,
+    /// SHA-256 of its content.
+    pub sha256: Option<String>,
+    /// `serves`, `pending`, `quarantined` or `refused`.
+    pub state: String,
+    /// Why its content does not serve; empty where it does.
+    pub reason: String,
+    /// What serves of it: id, generation and SHA-256.
+    pub serves: Option<(String, u64, String)>,
+    /// How each of its generations came to serve, and its SHA-256.
+    pub generations: Vec<(String, String)>,
+}
+
+impl Site {
+    /// Empty folders.
+    pub fn new() -> Self {
+        let site = Self(tempfile::tempdir().unwrap());
+        std::fs::create_dir(site.plugins()).unwrap();
+        site
+    }
+
+    /// The folder of plugins.
+    pub fn plugins(&self) -> PathBuf {
+        self.0.path().join("plugins")
+    }
+
+    /// The folder of the private store and the journal.
+    pub fn state(&self) -> PathBuf {
+        self.0.path().join("state")
+    }
+
+    /// A place beside both.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Publishes a library under a name.
+    pub fn publish(&self, name: &str, library: &Library) -> PathBuf {
+        library.publish(&self.plugins(), name)
+    }
+
+    /// Publishes a plugin of the project, as it was built.
+    pub fn publish_built(&self, library: &str) -> PathBuf {
+        self.publish(library, &Library::of(&build::folder().join(file_name(library))))
+    }
+
+    /// Starts a worker here.
+    pub fn worker(&self, redis: &Redis, settings: &[(&str, &str)]) -> Worker {
+        let (plugins, state) = (self.plugins(), self.state());
+        let own = [("PLUGINS_DIR", text(&plugins)), ("PLUGINS_STATE_DIR", text(&state))];
+        Worker::start(redis, &[&own, settings].concat())
+    }
+
+    /// Runs a command here.
+    pub fn run(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Said {
+        let (plugins, state) = (self.plugins(), self.state());
+        let own = [("PLUGINS_DIR", text(&plugins)), ("PLUGINS_STATE_DIR", text(&state))];
+        command::run(arguments, &[&own, settings].concat())
+    }
+
+    /// What `plugin list` says, file by file.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn list(&self, settings: &[(&str, &str)]) -> Vec<Listed> {
+        let said = self.run(&["plugin", "list", "--json"], settings);
+        assert_eq!(said.code, 0, "{said:?}");
+        said.json()["plugins"].as_array().unwrap().iter().map(Listed::read).collect()
+    }
+
+    /// What it says of the file of one library.
+    ///
+    /// # Panics
+    /// When it says nothing of it.
+    pub fn listed(&self, name: &str) -> Listed {
+        let (file, listed) = (file_name(name), self.list(&[]));
+        let found = listed.iter().find(|listed| listed.file == file);
+        found.unwrap_or_else(|| panic!("no {file} among {listed:?}")).clone()
+    }
+}
+
+impl Default for Site {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Listed {
+    fn read(entry: &Value) -> Self {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let serves = &entry["serves"];
+        let serves = serves.is_object().then(|| {
+            let (id, generation) = (text(&serves["id"]).unwrap(), serves["generation"].as_u64().unwrap());
+            (id, generation, text(&serves["sha256"]).unwrap())
+        });
+        let generations = entry["generations"].as_array().unwrap().iter();
+        let generations = generations.map(|it| (text(&it["origin"]).unwrap(), text(&it["sha256"]).unwrap()));
+        Self {
+            file: Path::new(&text(&entry["path"]).unwrap()).file_name().unwrap().to_str().unwrap().to_owned(),
+            sha256: text(&entry["sha256"]),
+            state: text(&entry["state"]).unwrap(),
+            reason: text(&entry["reason"]).unwrap_or_default(),
+            serves,
+            generations: generations.collect(),
+        }
+    }
+
+    /// SHA-256 of what serves.
+    pub fn serving(&self) -> Option<&str> {
+        self.serves.as_ref().map(|(_, _, sha256)| sha256.as_str())
+    }
+
+    /// Number of the generation that serves; 0 where none does.
+    pub fn generation(&self) -> u64 {
+        self.serves.as_ref().map_or(0, |(_, generation, _)| *generation)
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}

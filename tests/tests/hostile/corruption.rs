@@ -1,0 +1,181 @@
+//! A real plugin that is damaged at random, a thousand times.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use oculus_tests::hostile::{Library, file_name};
+use oculus_tests::{Redis, SOON, Site, Worker, eventually, jobs};
+use serde_json::{Value, json};
+
+use super::Undisturbed;
+
+const N_DAMAGED: usize = 1000;
+/// Files that lie in the folder at once.
+const AT_ONCE: usize = 125;
+/// The headers of an ELF file, and the tables by which a loader finds what is in it.
+const N_HEADER_BYTES: usize = 4096;
+
+/// SplitMix64 (Steele, Lea and Flood 2014): the same damage at every run.
+struct Generator(u64);
+
+impl Generator {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+}
+
+/// Damages a library in one of six ways, and says in which.
+fn damage(library: &mut Library, generator: &mut Generator) -> &'static str {
+    let bytes = library.bytes_mut();
+    let n_bytes = bytes.len();
+    let from = generator.below(n_bytes);
+    let to = n_bytes.min(from + 1 + generator.below(4096));
+    match generator.below(8) {
+        0 | 1 => {
+            bytes.truncate(from);
+            "cut short"
+        }
+        2 | 3 => {
+            bytes[from] = bytes[from].wrapping_add(1 + generator.below(255) as u8);
+            "one byte"
+        }
+        4 => {
+            bytes[from % N_HEADER_BYTES] ^= 1 << generator.below(8);
+            "one bit of the headers"
+        }
+        5 => {
+            bytes[from..to].iter_mut().for_each(|byte| *byte = generator.next() as u8);
+            "noise"
+        }
+        6 => {
+            bytes[from..to].fill(0);
+            "zeros"
+        }
+        _ => {
+            bytes.drain(from..to);
+            "a piece lost"
+        }
+    }
+}
+
+/// What a library of the folder came to.
+enum Outcome {
+    /// Under this id, which the damage may have changed.
+    Serves(String),
+    /// For this reason.
+    Refused(String),
+}
+
+/// How many of each kind of damage came to what.
+type Tally = BTreeMap<String, usize>;
+
+#[test]
+fn a_plugin_damaged_at_random_is_refused_with_its_reason_or_works_and_disturbs_nobody() {
+    let (redis, site) = (Redis::start(), Site::new());
+    site.publish_built("oculus_plugin_lightgbm");
+    let worker = site.worker(&redis, &[("LOG_FORMAT", "json")]);
+    let undisturbed = Undisturbed::before(&redis, &worker);
+    let (started, mut generator, mut tally) = (Instant::now(), Generator(6), Tally::new());
+    for batch_idx in 0..N_DAMAGED / AT_ONCE {
+        let batch: Vec<_> = (0..AT_ONCE).map(|idx| Damaged::new(batch_idx, idx, &mut generator)).collect();
+        let n_lines = worker.log_from(0).len();
+        let files: Vec<_> = batch.iter().map(|it| it.library.publish_as_old(&site.plugins(), &it.id)).collect();
+        let outcomes = outcomes(&worker, n_lines, &batch);
+        let works = use_all(&redis, &outcomes, batch_idx);
+        for Damaged { id, kind, .. } in &batch {
+            let came_to = match &outcomes[id] {
+                Outcome::Serves(id) => works[id].clone(),
+                Outcome::Refused(reason) => class_of(reason),
+            };
+            *tally.entry(format!("{came_to} ({kind})")).or_default() += 1;
+        }
+        files.iter().for_each(|file| std::fs::remove_file(file).unwrap());
+    }
+    undisturbed.assert_still(&redis, &site);
+    println!("{N_DAMAGED} damaged libraries in {:.1} s:\n{tally:#?}", started.elapsed().as_secs_f64());
+}
+
+/// A damaged copy of the library, under an id of its own.
+struct Damaged {
+    id: String,
+    library: Library,
+    kind: &'static str,
+}
+
+impl Damaged {
+    fn new(batch_idx: usize, idx: usize, generator: &mut Generator) -> Self {
+        let id = format!("damaged-{batch_idx}-{idx}");
+        let mut library = Library::built().with("id", &id);
+        let kind = damage(&mut library, generator);
+        Self { id, library, kind }
+    }
+}
+
+/// What a worker tells of a batch, by the id before the damage.
+fn outcomes(worker: &Worker, n_lines: usize, batch: &[Damaged]) -> BTreeMap<String, Outcome> {
+    let by_file: BTreeMap<_, _> = batch.iter().map(|it| (file_name(&it.id), it.id.clone())).collect();
+    let by_sha256: BTreeMap<_, _> = batch.iter().map(|it| (it.library.sha256(), it.id.clone())).collect();
+    let (mut n_read, mut outcomes) = (n_lines, BTreeMap::new());
+    eventually("verdict on all", SOON * 6, || {
+        let lines = worker.log_from(n_read);
+        n_read += lines.len();
+        for event in lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+            let message = event["message"].as_str().unwrap_or_default();
+            let file = event["library"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+            let sha256 = event["sha256"].as_str().unwrap_or_default();
+            let (id, outcome) = match message.strip_prefix("no plugin: ") {
+                Some(reason) => (by_file.get(file), Outcome::Refused(reason.to_owned())),
+                None if message == "plugin serves" => {
+                    (by_sha256.get(sha256), Outcome::Serves(event["id"].as_str().unwrap().to_owned()))
+                }
+                None => continue,
+            };
+            outcomes.extend(id.map(|id| (id.clone(), outcome)));
+        }
+        (outcomes.len() == batch.len()).then_some(())
+    });
+    outcomes
+}
+
+/// What a library was refused for, without what differs from file to file.
+fn class_of(reason: &str) -> String {
+    assert!(!reason.is_empty() && reason.split("; ").next().unwrap().len() <= 300, "{reason}");
+    let end = reason.find([':', ',', '`', '0']).unwrap_or(reason.len());
+    reason[..end].trim().to_owned()
+}
+
+/// A job of LightGBM with everything that passed beside it: what came of each, by id. Damage that no examination meets
+/// may cost a family its fit, and nothing else.
+fn use_all(redis: &Redis, outcomes: &BTreeMap<String, Outcome>, batch_idx: usize) -> BTreeMap<String, String> {
+    let passed = outcomes.values().filter_map(|outcome| match outcome {
+        Outcome::Serves(id) => Some(id),
+        Outcome::Refused(_) => None,
+    });
+    let (passed, id): (Vec<_>, _) = (passed.collect(), format!("uses-{batch_idx}"));
+    let mut job = jobs::led_by("LightGBM", &id);
+    job["design"]["ml_training_config"]["families"] = json!(passed);
+    redis.submit(&job);
+    let result = redis.result_of(&id);
+    assert_eq!(result["status"], "success", "{result}");
+    let rows = result["models"].as_array().unwrap();
+    let row = |id: &str| rows.iter().find(|row| row["name"] == id).unwrap_or_else(|| panic!("no {id} in {rows:?}"));
+    passed.iter().map(|id| ((*id).clone(), came_to(row(id)))).collect()
+}
+
+fn came_to(row: &Value) -> String {
+    match row["status"].as_str().unwrap() {
+        "ok" => "works".to_owned(),
+        "failed" => {
+            assert!(!row["reason"].as_str().unwrap().is_empty(), "{row}");
+            "passes, and fails at work".to_owned()
+        }
+        other => panic!("{other}: {row}"),
+    }
+}

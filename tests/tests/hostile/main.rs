@@ -1,0 +1,46 @@
+//! Whatever lies in the folder of plugins: it is refused with its reason, or it is a plugin; the worker is not disturbed.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use oculus_tests::processes::{descendants_of, mapped_from, n_open_files};
+use oculus_tests::{Redis, SOON, Site, Worker, eventually, jobs};
+
+mod corruption;
+mod files;
+mod libraries;
+
+/// What a worker had open before anything was put before it.
+struct Undisturbed<'w> {
+    worker: &'w Worker,
+    n_open_files: usize,
+}
+
+impl<'w> Undisturbed<'w> {
+    /// Remembers it, once a job has been done.
+    fn before(redis: &Redis, worker: &'w Worker) -> Self {
+        assert_trains(redis, "before");
+        let quiet = || descendants_of(worker.pid()).is_empty().then(|| n_open_files(worker.pid()));
+        Self { worker, n_open_files: eventually("a quiet worker", SOON, quiet) }
+    }
+
+    /// The worker still works, has opened nothing of the site, and nothing is left of what it has met.
+    fn assert_still(&self, redis: &Redis, site: &Site) {
+        assert_trains(redis, "after");
+        assert!(self.worker.is_running());
+        for folder in [site.plugins(), site.state()] {
+            assert_eq!(mapped_from(self.worker.pid(), &folder), BTreeSet::new());
+        }
+        eventually("end of all children", SOON, || descendants_of(self.worker.pid()).is_empty().then_some(()));
+        let n_open = || n_open_files(self.worker.pid());
+        eventually("end of all open files", SOON, || (n_open() <= self.n_open_files).then_some(()));
+    }
+}
+
+/// A job of LightGBM ends well.
+fn assert_trains(redis: &Redis, id: &str) {
+    redis.submit(&jobs::led_by("LightGBM", id));
+    let result = redis.result_of(id);
+    assert_eq!(result["status"], "success", "{result}");
+    assert!(jobs::hash_of(&result, "lightgbm").is_some(), "{}", result["provenance"]);
+}

@@ -1,0 +1,76 @@
+//! Two hundred swaps while jobs flow.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use oculus_tests::processes::{descendants_of, n_open_files, resident_bytes};
+use oculus_tests::{Redis, SOON, Worker, eventually, jobs};
+
+use super::{ID, assert_uses, build, run_job, serving, wait_until_serves};
+
+const N_SWAPS: usize = 200;
+/// Swaps after which the worker has what it keeps.
+const N_WARM_UP: usize = 20;
+const MOST_GROWTH_BYTES: u64 = 10 << 20;
+
+#[test]
+fn two_hundred_swaps_under_load_fail_no_job_and_leave_nothing_behind() {
+    let redis = Redis::start();
+    let builds = [build(1), build(2)];
+    let hashes = builds.each_ref().map(|build| build.sha256());
+    let (site, worker) = serving(&redis, &builds[0]);
+    let swap = |number: usize| {
+        let library = &builds[number % 2];
+        let published = Instant::now();
+        site.publish(ID, library);
+        wait_until_serves(&worker, number as u32 + 1, library);
+        let taken = published.elapsed();
+        assert_uses(&redis, &format!("after-swap-{number}"), library);
+        taken
+    };
+    (1..=N_WARM_UP).for_each(|number| _ = swap(number));
+    let (n_files, n_bytes) = at_rest(&worker);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let load = scope.spawn(|| flow(&redis, &is_over));
+        let mut taken: Vec<_> = (N_WARM_UP + 1..=N_WARM_UP + N_SWAPS).map(swap).collect();
+        is_over.store(true, Ordering::Relaxed);
+        let used = load.join().unwrap();
+        assert!(used.iter().all(|sha256| hashes.contains(sha256)), "{used:?}");
+        assert!(hashes.iter().all(|sha256| used.contains(sha256)), "jobs met both builds");
+        taken.sort();
+        tell(&taken, used.len(), resident_bytes(worker.pid()).cast_signed() - n_bytes.cast_signed());
+    });
+    let (n_files_after, n_bytes_after) = at_rest(&worker);
+    assert!(n_files_after <= n_files, "{n_files} open files at first, {n_files_after} at last");
+    assert!(n_bytes_after < n_bytes + MOST_GROWTH_BYTES, "{n_bytes} bytes at first, {n_bytes_after} at last");
+    assert_eq!(site.listed(ID).generation(), (N_WARM_UP + N_SWAPS) as u64 + 1, "no swap was passed over");
+}
+
+/// Runs job after job across the swaps: the hash that each result names.
+fn flow(redis: &Redis, is_over: &AtomicBool) -> Vec<String> {
+    let mut used = Vec::new();
+    while !is_over.load(Ordering::Relaxed) {
+        let result = run_job(redis, &format!("flowing-{}", used.len()));
+        used.push(jobs::hash_of(&result, ID).unwrap().to_owned());
+    }
+    used
+}
+
+/// Open files and memory of a worker that has no child left.
+fn at_rest(worker: &Worker) -> (usize, u64) {
+    eventually("a quiet worker", SOON, || descendants_of(worker.pid()).is_empty().then_some(()));
+    (n_open_files(worker.pid()), resident_bytes(worker.pid()))
+}
+
+fn tell(taken: &[Duration], n_flowing: usize, n_grown_bytes: i64) {
+    let ms = |share: usize| taken[(taken.len() - 1) * share / 100].as_millis();
+    println!(
+        "{} swaps beside {n_flowing} more jobs: taken after {} ms (median), {} ms (95 %), {} ms (most); the worker grew by {} KiB",
+        taken.len(),
+        ms(50),
+        ms(95),
+        ms(100),
+        n_grown_bytes / 1024
+    );
+}

@@ -1,0 +1,59 @@
+//! The LSTM is built again and published by the project's own command while a worker runs.
+
+use std::fs;
+
+use oculus_tests::hostile::{Library, file_name};
+use oculus_tests::{Redis, Site, build, jobs};
+use serde_json::{Value, json};
+
+const LIBRARY: &str = "oculus_plugin_lstm";
+
+/// The build of another day: it differs in what the compiler calls itself, which nobody reads.
+fn earlier_build() -> Library {
+    let mut library = Library::of(&build::folder().join(file_name(LIBRARY)));
+    let name = b"rustc version ";
+    let at = library.bytes().windows(name.len()).position(|it| it == name).expect("the compiler has signed");
+    library.bytes_mut()[at] = b'R';
+    library
+}
+
+/// A job with LightGBM and a small LSTM.
+fn job(id: &str) -> Value {
+    let mut job = jobs::led_by("LightGBM", id);
+    let config = &mut job["design"]["ml_training_config"];
+    config["train_lstm"] = json!(true);
+    config["lstm_hidden_size"] = json!(4);
+    config["lstm_epochs"] = json!(1);
+    job
+}
+
+/// The hash of the LSTM that a job was trained with.
+fn trained_with(redis: &Redis, id: &str) -> String {
+    redis.submit(&job(id));
+    let result = redis.result_of(id);
+    assert_eq!(result["status"], "success", "{result}");
+    let row = result["models"].as_array().unwrap().iter().find(|row| row["name"] == "LSTM").unwrap();
+    assert_eq!(row["status"], "ok", "{row}");
+    jobs::hash_of(&result, "lstm").unwrap().to_owned()
+}
+
+#[test]
+fn an_lstm_built_again_is_taken_between_two_jobs_of_a_running_worker() {
+    let (redis, site) = (Redis::start(), Site::new());
+    site.publish_built("oculus_plugin_lightgbm");
+    let folder = site.plugins().join("lstm");
+    fs::create_dir(&folder).unwrap();
+    let earlier = earlier_build();
+    let place = earlier.publish(&folder, LIBRARY);
+    let worker = site.worker(&redis, &[]);
+    assert_eq!(trained_with(&redis, "before"), earlier.sha256());
+
+    let target = build::folder().parent().unwrap();
+    let mut command = build::cargo();
+    command.args(["xtask", "plugins", "lstm", "--to"]).arg(site.plugins()).env("CARGO_TARGET_DIR", target);
+    assert!(command.status().unwrap().success());
+    let rebuilt = Library::of(&place);
+    assert_ne!(rebuilt.sha256(), earlier.sha256());
+    worker.wait_for_log(&format!("generation=2 sha256=\"{}\"", rebuilt.sha256()));
+    assert_eq!(trained_with(&redis, "after"), rebuilt.sha256());
+}

@@ -1,0 +1,69 @@
+//! A plugin that is exchanged while a worker runs: what serves when, what becomes of what does not, and what a restart
+//! knows.
+#![allow(clippy::unwrap_used)]
+
+use oculus_tests::hostile::Library;
+use oculus_tests::processes::{descendants_of, in_role, mapped_from};
+use oculus_tests::{Redis, SOON, Site, Worker, eventually, jobs};
+use serde_json::{Value, json};
+
+mod kept;
+mod load;
+mod lstm;
+mod probation;
+mod published;
+mod trust;
+
+/// The plugin that is exchanged.
+const ID: &str = "swapped";
+
+/// One of its builds.
+fn build(number: u32) -> Library {
+    Library::built().with("id", ID).with("build", &number.to_string())
+}
+
+/// A site with a build that serves from a worker.
+fn serving(redis: &Redis, library: &Library) -> (Site, Worker) {
+    let site = Site::new();
+    site.publish(ID, library);
+    let worker = site.worker(redis, &[]);
+    wait_until_serves(&worker, 1, library);
+    (site, worker)
+}
+
+/// Waits for the worker to say that a content serves as a generation.
+fn wait_until_serves(worker: &Worker, generation: u32, library: &Library) {
+    worker.wait_for_log(&format!("generation={generation} sha256=\"{}\"", library.sha256()));
+}
+
+/// A job whose fits take half a second each.
+fn slow_job(id: &str) -> Value {
+    let mut job = jobs::led_by(ID, id);
+    job["design"]["ml_training_config"]["hostile_pause_ms"] = json!(500);
+    job
+}
+
+/// Waits for a process that has opened a library of the site.
+fn wait_for_fit(site: &Site, worker: &Worker) -> u32 {
+    eventually("plugin process", SOON, || {
+        let plugins = in_role(&descendants_of(worker.pid()), "plugin-process");
+        plugins.into_iter().find(|pid| !mapped_from(*pid, &site.state()).is_empty())
+    })
+}
+
+/// The result of a job that the plugin leads.
+///
+/// # Panics
+/// When the job does not succeed.
+fn run_job(redis: &Redis, id: &str) -> Value {
+    redis.submit(&jobs::led_by(ID, id));
+    let result = redis.result_of(id);
+    assert_eq!(result["status"], "success", "{result}");
+    result
+}
+
+/// A job succeeds, and its result names this content.
+fn assert_uses(redis: &Redis, id: &str, library: &Library) {
+    let result = run_job(redis, id);
+    assert_eq!(jobs::hash_of(&result, ID), Some(library.sha256().as_str()), "{}", result["provenance"]);
+}

@@ -1,0 +1,88 @@
+//! Generations that are taken back: on their own, or by hand.
+
+use oculus_tests::processes::kill;
+use oculus_tests::{Redis, Site, jobs};
+
+use super::{ID, assert_uses, build, serving, slow_job, wait_for_fit, wait_until_serves};
+
+/// A hash's beginning, as a person would type it.
+fn short(sha256: &str) -> &str {
+    &sha256[..12]
+}
+
+#[test]
+fn a_generation_whose_first_jobs_crash_is_taken_back_and_quarantined() {
+    let redis = Redis::start();
+    let (good, bad) = (build(1), build(2).with("act", "work-abort"));
+    let (site, worker) = serving(&redis, &good);
+    site.publish(ID, &bad);
+    wait_until_serves(&worker, 2, &bad);
+    for id in ["first-loss", "second-loss"] {
+        redis.submit(&jobs::led_by(ID, id));
+        let result = redis.result_of(id);
+        assert_eq!(result["error"]["code"], "plugin_died", "{result}");
+    }
+    wait_until_serves(&worker, 3, &good);
+    assert_uses(&redis, "rescued", &good);
+    let listed = site.listed(ID);
+    assert_eq!((listed.generation(), listed.serving()), (3, Some(good.sha256().as_str())));
+    assert_eq!((listed.state.as_str(), listed.sha256), ("quarantined", Some(bad.sha256())));
+    assert!(listed.reason.contains("2 of its first 2 jobs"), "{}", listed.reason);
+    let origins: Vec<_> = listed.generations.iter().map(|(origin, _)| origin.as_str()).collect();
+    assert_eq!(origins, ["published", "published", "reverted"]);
+    let mended = build(3);
+    site.publish(ID, &mended);
+    wait_until_serves(&worker, 4, &mended);
+    assert_uses(&redis, "mended", &mended);
+}
+
+#[test]
+fn a_generation_that_loses_one_process_stays() {
+    let redis = Redis::start();
+    let (good, other) = (build(1), build(2));
+    let (site, worker) = serving(&redis, &good);
+    site.publish(ID, &other);
+    wait_until_serves(&worker, 2, &other);
+    redis.submit(&slow_job("struck"));
+    kill(wait_for_fit(&site, &worker));
+    let result = redis.result_of("struck");
+    assert_eq!(jobs::hash_of(&result, ID), Some(other.sha256().as_str()), "{result}");
+    for id in 2..=6 {
+        assert_uses(&redis, &format!("job-{id}"), &other);
+    }
+    assert_eq!(site.listed(ID).generation(), 2);
+}
+
+/// Runs `plugin rollback`; the exit code, and what was said.
+fn roll_back(site: &Site, arguments: &[&str]) -> (i32, String) {
+    let said = site.run(&[&["plugin", "rollback", ID], arguments].concat(), &[]);
+    (said.code, said.stdout + &said.stderr)
+}
+
+#[test]
+fn a_roll_back_by_hand_reaches_a_running_worker() {
+    let redis = Redis::start();
+    let builds: Vec<_> = (1..=3).map(build).collect();
+    let (site, worker) = serving(&redis, &builds[0]);
+    for (generation, library) in (2..).zip(&builds[1..]) {
+        site.publish(ID, library);
+        wait_until_serves(&worker, generation, library);
+    }
+    let (code, said) = roll_back(&site, &[]);
+    assert!(code == 0 && said.contains(&builds[1].sha256()), "{said}");
+    wait_until_serves(&worker, 4, &builds[1]);
+    assert_uses(&redis, "one-back", &builds[1]);
+    let (code, said) = roll_back(&site, &["--to", short(&builds[0].sha256())]);
+    assert_eq!(code, 0, "{said}");
+    wait_until_serves(&worker, 5, &builds[0]);
+    assert_uses(&redis, "two-back", &builds[0]);
+    // What was left is not taken up again, though its file still lies there.
+    let listed = site.listed(ID);
+    assert_eq!((listed.state.as_str(), listed.sha256), ("quarantined", Some(builds[2].sha256())));
+    let (code, said) = roll_back(&site, &["--to", "ffffffffffff"]);
+    assert!(code != 0 && said.contains(short(&builds[1].sha256())), "{said}");
+    let (code, said) = roll_back(&site, &["--to", short(&builds[2].sha256())]);
+    assert_eq!(code, 0, "{said}");
+    wait_until_serves(&worker, 6, &builds[2]);
+    assert_uses(&redis, "forth-again", &builds[2]);
+}

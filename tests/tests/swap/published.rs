@@ -1,0 +1,114 @@
+//! Ways in which a file changes, and what serves then.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+
+use oculus_tests::hostile::{Library, file_name};
+use oculus_tests::processes::kill;
+use oculus_tests::{Redis, SOON, eventually, jobs};
+
+use super::{ID, assert_uses, build, serving, slow_job, wait_for_fit, wait_until_serves};
+
+#[test]
+fn identical_content_is_no_new_generation() {
+    let redis = Redis::start();
+    let first = build(1);
+    let (site, worker) = serving(&redis, &first);
+    site.publish(ID, &first);
+    // What is published after it has been looked at not before it.
+    let other = Library::built().with("id", "other");
+    site.publish("other", &other);
+    wait_until_serves(&worker, 1, &other);
+    let listed = site.listed(ID);
+    assert_eq!((listed.generation(), listed.serving()), (1, Some(first.sha256().as_str())));
+    assert_eq!(worker.log().matches(&first.sha256()).count(), 1, "it serves since the start:\n{}", worker.log());
+    assert_uses(&redis, "as-before", &first);
+}
+
+#[test]
+fn a_build_that_fails_its_examination_changes_nothing_and_the_list_says_why() {
+    let redis = Redis::start();
+    let (first, second) = (build(1), build(2));
+    let (site, worker) = serving(&redis, &first);
+    for (act, words) in [("describe-exit", "exit code 0"), ("load-otherwise", "saved model")] {
+        let bad = build(2).with("act", act);
+        site.publish(ID, &bad);
+        let told = worker.wait_for_log(words);
+        assert!(told.contains("the generation before does"), "{told}");
+        let listed = site.listed(ID);
+        assert_eq!((listed.sha256.as_deref(), listed.state.as_str()), (Some(bad.sha256().as_str()), "quarantined"));
+        assert!(listed.reason.contains(words), "{listed:?}");
+        assert_eq!((listed.generation(), listed.serving()), (1, Some(first.sha256().as_str())));
+        assert_uses(&redis, &format!("beside-{act}"), &first);
+    }
+    site.publish(ID, &second);
+    wait_until_serves(&worker, 2, &second);
+    assert_uses(&redis, "mended", &second);
+}
+
+#[test]
+fn a_job_ends_on_the_generation_that_it_began_with_even_if_its_process_is_started_again() {
+    let redis = Redis::start();
+    let (first, second) = (build(1), build(2));
+    let (site, worker) = serving(&redis, &first);
+    redis.submit(&slow_job("slow"));
+    let process = wait_for_fit(&site, &worker);
+    site.publish(ID, &second);
+    wait_until_serves(&worker, 2, &second);
+    kill(process);
+    worker.wait_for_log("deaths=1");
+    assert_uses(&redis, "beside-it", &second);
+    let result = redis.result_of("slow");
+    assert_eq!(result["status"], "success", "{result}");
+    assert_eq!(jobs::hash_of(&result, ID), Some(first.sha256().as_str()), "{}", result["provenance"]);
+}
+
+#[test]
+fn a_file_that_is_written_in_place_is_taken_once_it_is_whole() {
+    let redis = Redis::start();
+    let (first, second) = (build(1), build(2));
+    let (site, worker) = serving(&redis, &first);
+    let (half, rest) = second.bytes().split_at(second.bytes().len() / 2);
+    let place = site.plugins().join(file_name(ID));
+    let mut file = OpenOptions::new().write(true).truncate(true).open(&place).unwrap();
+    file.write_all(half).unwrap();
+    // Meanwhile it is no library, and what served still does.
+    eventually("look at the half file", SOON, || {
+        let listed = site.listed(ID);
+        assert_eq!(listed.serving(), Some(first.sha256().as_str()), "{listed:?}");
+        (listed.state != "serves").then_some(())
+    });
+    assert_uses(&redis, "beside-the-half", &first);
+    file.write_all(rest).unwrap();
+    drop(file);
+    wait_until_serves(&worker, 2, &second);
+    assert_uses(&redis, "after-the-rest", &second);
+}
+
+#[test]
+fn a_library_that_is_gone_serves_no_new_job_and_comes_back_as_it_was() {
+    let redis = Redis::start();
+    let first = build(1);
+    let (site, worker) = serving(&redis, &first);
+    std::fs::remove_file(site.plugins().join(file_name(ID))).unwrap();
+    worker.wait_for_log("plugin is gone from the folder");
+    redis.submit(&jobs::led_by(ID, "too-late"));
+    let result = redis.result_of("too-late");
+    assert_eq!(result["status"], "failed", "{result}");
+    assert!(result["error"]["message"].as_str().unwrap().contains(ID), "{}", result["error"]);
+    site.publish(ID, &first);
+    eventually("second coming", SOON, || (worker.log().matches(&first.sha256()).count() == 2).then_some(()));
+    assert_eq!(site.listed(ID).generation(), 1);
+    assert_uses(&redis, "back", &first);
+}
+
+#[test]
+fn a_folder_of_a_plugin_may_come_while_the_worker_runs() {
+    let redis = Redis::start();
+    let (site, worker) = serving(&redis, &build(1));
+    let folder = site.plugins().join("newcomer");
+    std::fs::create_dir(&folder).unwrap();
+    let newcomer = Library::built().with("id", "newcomer");
+    newcomer.publish(&folder, "newcomer");
+    wait_until_serves(&worker, 1, &newcomer);
+}
