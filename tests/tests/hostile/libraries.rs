@@ -26,7 +26,7 @@ const ACTS: [Act; 16] = [
     ("fit-abort", &["signal 6 (SIGABRT)"]),
     ("fit-panic", &["hostile as asked"]),
     ("fit-segfault", &["signal 11 (SIGSEGV)"]),
-    ("load-otherwise", &["saved model"]),
+    ("load-otherwise", &["after saving and loading"]),
 ];
 
 const HANGING: [Act; 3] = [("open-hang", &["hangs"]), ("describe-hang", &["hangs"]), ("fit-hang", &["hangs"])];
