@@ -9,6 +9,7 @@ use oculus_plugin_api::Manifest;
 use serde::{Deserialize, Serialize};
 
 use self::process::Library;
+use self::stamp::Stamp;
 
 pub mod catalog;
 pub mod discover;
@@ -24,6 +25,7 @@ pub mod protocol;
 pub mod selection;
 pub mod serve;
 pub mod session;
+pub mod stamp;
 pub mod store;
 pub mod table;
 pub mod telling;
@@ -39,6 +41,8 @@ pub struct InstalledPlugin {
     pub path: PathBuf,
     /// SHA-256 of the library's bytes, as hex.
     pub sha256: String,
+    /// The stamp of `path` before its bytes were hashed; without it they are hashed again at each start.
+    pub stamp: Option<Stamp>,
     /// How many times its file has changed, from 1.
     pub generation: u32,
     /// Where the published file says that its own shared libraries are; the copy lies elsewhere.
@@ -50,6 +54,12 @@ pub struct InstalledPlugin {
 impl InstalledPlugin {
     /// Its library, as a process of it needs it.
     pub fn library(&self) -> Library<'_> {
-        Library { name: &self.manifest.id, path: &self.path, sha256: &self.sha256, dirs: &self.library_dirs }
+        Library {
+            name: &self.manifest.id,
+            path: &self.path,
+            sha256: &self.sha256,
+            stamp: self.stamp,
+            dirs: &self.library_dirs,
+        }
     }
 }

@@ -171,3 +171,14 @@ static ON_EXTRACTORS: &[Claim] = {
     use {extracting::*, refusing::*};
     &crate::__claims!(extractor table ())
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_that_panics_is_broken() {
+        let Verdict::Broken { reason } = verdict(|| panic!("out of bounds")) else { panic!("not broken") };
+        assert_eq!(reason.lines().next(), Some("found that trying this panics"));
+    }
+}

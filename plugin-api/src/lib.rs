@@ -71,7 +71,7 @@
 //!   ignores those that it does not know, and gives a default to those that are absent.
 //! * Codes of errors, roles and kinds of parameters may get new values: [`code`], [`Role::Unknown`], [`ParamKind::Unknown`]
 //!   say what a reader makes of them.
-//! * Claims of [`conformance`] may be added: a plugin that breaks a new one is told so, and goes on being offered to jobs
+//! * Claims of [`mod@conformance`] may be added: a plugin that breaks a new one is told so, and goes on being offered to jobs
 //!   as long as it meets those of a probe.
 
 pub mod abi;

@@ -138,9 +138,18 @@ fn every_claim_is_told_before_it_is_tried_and_when_it_was() {
 }
 
 #[test]
-#[should_panic(expected = "stdout is not the plugin's; use `ctx.log`, or stderr. It printed:\n\nfitting")]
+#[should_panic(expected = "stdout is not the plugin's; use `ctx.log`, or stderr. It printed:\nfitting")]
 fn a_print_is_found() {
     assert_silent(&Bench::family::<Linear<LOUD>>(), concat!(module_path!(), "::a_print_is_found"));
+}
+
+#[test]
+#[should_panic(expected = "It printed:\nmumbling")]
+fn a_print_that_c_holds_back_is_found() {
+    assert_silent(
+        &Bench::family::<Linear<MUMBLING>>(),
+        concat!(module_path!(), "::a_print_that_c_holds_back_is_found"),
+    );
 }
 
 #[test]

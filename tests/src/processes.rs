@@ -45,6 +45,24 @@ pub fn mapped_from(pid: u32, folder: &Path) -> BTreeSet<PathBuf> {
     files.filter(|file| file.starts_with(folder)).collect()
 }
 
+/// Files that a process has open, sockets and pipes included.
+///
+/// # Panics
+/// When there is no such process.
+pub fn n_open_files(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
+/// Memory that a process has to itself.
+///
+/// # Panics
+/// When there is no such process.
+pub fn own_bytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let kib = status.lines().find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB"));
+    kib.unwrap().parse::<u64>().unwrap() * 1024
+}
+
 /// Waits until none of the processes runs.
 ///
 /// # Panics

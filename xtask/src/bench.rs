@@ -1,5 +1,6 @@
 //! Benchmarks, whose results are pages of `docs/`.
 
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -20,6 +21,8 @@ pub enum Bench {
     Features,
     /// Time and memory of ten million rows
     Memory,
+    /// Time from the start of a plugin process to its first fit
+    Plugins,
     /// Time of each stage of the example job
     Stages,
     /// Verdicts on panels whose truth is known: a hundred without an edge, some with a planted one
@@ -42,6 +45,11 @@ pub fn measure(what: Bench) -> Result<()> {
     match what {
         Bench::Features => run(script("features.py").arg(times).arg(docs)),
         Bench::Memory => run(script("memory.py").arg(host).arg(times).arg(docs)),
+        Bench::Plugins => {
+            let mut libraries = third_partys()?;
+            libraries.extend(FAMILIES.map(|name| programs.join(library(name))));
+            run(script("plugins.py").arg(programs.join("examples/plugin_start")).arg(docs).args(libraries))
+        }
         Bench::Stages => {
             plugins::publish(&[])?;
             run(script("stages.py").arg(host).arg(published).arg(root()).arg(docs))
@@ -51,6 +59,28 @@ pub fn measure(what: Bench) -> Result<()> {
             run(script("verdicts.py").arg(host).arg(published).arg(docs))
         }
     }
+}
+
+/// This project's plugins.
+const FAMILIES: [&str; 4] = ["lightgbm", "mlp", "lstm", "rules"];
+
+/// The example of a third party's plugin, as it ships and as its author builds it all day.
+fn third_partys() -> Result<Vec<PathBuf>> {
+    let folder = root().join("examples/logistic");
+    let target = folder.join("target");
+    let build = |profile: &str| {
+        let manifest = folder.join("Cargo.toml");
+        let mut command = cargo();
+        command.args(["build", "--profile", profile]).arg("--manifest-path").arg(manifest);
+        run(command.arg("--target-dir").arg(&target))
+    };
+    build("release")?;
+    build("dev")?;
+    Ok(["release", "debug"].map(|profile| target.join(profile).join(library("logistic"))).to_vec())
+}
+
+fn library(name: &str) -> String {
+    format!("{DLL_PREFIX}oculus_plugin_{name}{DLL_SUFFIX}")
 }
 
 /// The Python of a virtual environment that has the packages; made where it is not there.

@@ -7,25 +7,33 @@ use anyhow::{Context, Result, bail};
 
 use crate::{cargo, setup};
 
-/// Runs every test of the workspace, doctests included, and says at the end how many there were.
+/// What is tested: the workspace, and the example that stands outside of it, as a third party's crate does.
+const TESTED: [&[&str]; 2] = [&["--workspace"], &["--manifest-path", "examples/logistic/Cargo.toml"]];
+
+/// Runs every test, doctests included, and says at the end how many there were.
 pub fn run() -> Result<()> {
     setup::run()?;
     // The programs and plugins that the end-to-end tests start; the tests would build them, in silence.
     cargo::build()?;
+    let mut total = Total::default();
+    let results: Vec<_> = TESTED.iter().map(|what| run_tests(what, &mut total)).collect();
+    println!("{} passed, {} failed", total.n_passed, total.n_failed);
+    results.into_iter().collect()
+}
+
+fn run_tests(what: &[&str], total: &mut Total) -> Result<()> {
     let mut command = cargo::cargo();
-    command.args(["test", "--workspace"]).stdout(Stdio::piped());
+    command.arg("test").args(what).stdout(Stdio::piped());
     let mut tests = command.spawn().context("cannot start cargo test")?;
     let output = tests.stdout.take().context("cargo test has no output")?;
-    let mut total = Total::default();
     for line in BufReader::new(output).lines() {
         let line = line.context("what cargo test prints")?;
         println!("{line}");
         total.add(&line);
     }
     let status = tests.wait().context("cargo test")?;
-    println!("{} passed, {} failed", total.n_passed, total.n_failed);
     if !status.success() {
-        bail!("cargo test ended with {status}");
+        bail!("cargo test {} ended with {status}", what.join(" "));
     }
     Ok(())
 }

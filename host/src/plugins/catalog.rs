@@ -17,7 +17,8 @@ use tokio::sync::watch as channel;
 use crate::config::PluginsConfig;
 use crate::plugins::InstalledPlugin;
 use crate::plugins::probe::{Subject, Unfit, probe};
-use crate::plugins::store::{Stamp, Store};
+use crate::plugins::stamp::Stamp;
+use crate::plugins::store::Store;
 use crate::plugins::trust::Trusted;
 use crate::plugins::usage::Use;
 use crate::plugins::{discover, format};
@@ -211,7 +212,7 @@ impl Catalog {
             Some((path, all.find(|generation| generation.sha256 == sha256)?))
         })?;
         let path = self.store.path(sha256, source);
-        path.is_file().then(|| installed(source, path, generation, manifest))
+        path.is_file().then(|| installed(source, path, (generation, journal.copy(sha256)), manifest))
     }
 
     /// Asks everything that serves once more who it is: devices of this machine may have come or gone since.
@@ -230,7 +231,7 @@ impl Catalog {
         let asked = probe(&self.subject(&plugin.path, &plugin.sha256, &plugin.library_dirs));
         let verdict = match asked {
             Ok(manifest) if manifest == plugin.manifest => return,
-            Ok(manifest) => Some(Verdict::Passed { host: self.host.clone(), manifest: Box::new(manifest) }),
+            Ok(manifest) => Some(self.passed(manifest, plugin.stamp)),
             // It has served, so the machine has changed; it is examined as if it were new.
             Err(unfit) if unfit.may_pass => {
                 self.wait(&plugin.source, Stamp::of(&plugin.source).ok(), State::Refused { reason: unfit.reason });
@@ -332,8 +333,8 @@ impl Catalog {
         };
         let placed = self.store.place(copy, path).map_err(unreadable)?;
         let verdict = match known {
-            Some(verdict) => verdict,
-            None => self.try_out(&placed, &seen)?,
+            Some(Verdict::Passed { manifest, .. }) => self.passed(*manifest, Stamp::of(&placed).ok()),
+            _ => self.try_out(&placed, &seen)?,
         };
         self.note(path, seen, Some(verdict))
     }
@@ -354,8 +355,10 @@ impl Catalog {
     }
 
     fn try_out(&self, library: &Path, seen: &Seen) -> Result<Verdict, State> {
+        // Before its process hashes it, so that a change in between shows.
+        let copy = Stamp::of(library).ok();
         match probe(&self.subject(library, &seen.sha256, &seen.library_dirs)) {
-            Ok(manifest) => Ok(Verdict::Passed { host: self.host.clone(), manifest: Box::new(manifest) }),
+            Ok(manifest) => Ok(self.passed(manifest, copy)),
             // Another process has found out about the same content meanwhile; its verdict is met at the next look.
             Err(_) if !library.is_file() => Err(State::Pending),
             Err(unfit) if unfit.may_pass => Err(State::Refused { reason: unfit.reason }),
@@ -364,6 +367,10 @@ impl Catalog {
                 Ok(self.failed(&unfit))
             }
         }
+    }
+
+    fn passed(&self, manifest: Manifest, copy: Option<Stamp>) -> Verdict {
+        Verdict::Passed { host: self.host.clone(), manifest: Box::new(manifest), copy }
     }
 
     fn failed(&self, unfit: &Unfit) -> Verdict {
@@ -456,7 +463,7 @@ impl Catalog {
             let library = self.store.path(&current.sha256, path);
             let serves = self.allows(&current.sha256) && library.is_file();
             let manifest = journal.manifest(&current.sha256, &self.host).filter(|_| serves)?;
-            Some(installed(path, library, current, manifest))
+            Some(installed(path, library, (current, journal.copy(&current.sha256)), manifest))
         });
         let sha256 = seen.map(|seen| seen.sha256);
         let state = self.state(path, sha256.as_deref(), plugin.as_ref(), journal);
@@ -512,7 +519,7 @@ impl Journal {
         );
         if let Some(Verdict::Withdrawn { manifest: Some(manifest), .. }) = self.verdicts.get(&after).cloned() {
             // Unknown to any host, so that it is examined anew before it serves.
-            self.verdicts.insert(after, Verdict::Passed { host: String::new(), manifest });
+            self.verdicts.insert(after, Verdict::Passed { host: String::new(), manifest, copy: None });
         }
         self.slots.insert(path.to_owned(), slot);
         Ok(())
@@ -528,11 +535,19 @@ impl Journal {
     }
 }
 
-fn installed(source: &Path, path: PathBuf, generation: &Generation, manifest: &Manifest) -> InstalledPlugin {
+/// * `served`: the generation, and the stamp of its copy.
+fn installed(
+    source: &Path,
+    path: PathBuf,
+    served: (&Generation, Option<Stamp>),
+    manifest: &Manifest,
+) -> InstalledPlugin {
+    let (generation, stamp) = served;
     InstalledPlugin {
         source: source.to_owned(),
         path,
         sha256: generation.sha256.clone(),
+        stamp,
         generation: generation.number,
         library_dirs: generation.library_dirs.clone(),
         manifest: manifest.clone(),

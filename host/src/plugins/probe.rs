@@ -38,7 +38,8 @@ impl Subject {
     /// A process for it, without a table.
     pub fn start(&self, listener: Listener) -> Start<'_> {
         let name = &self.name;
-        let library = Library { name, path: &self.library, sha256: &self.sha256, dirs: &self.library_dirs };
+        let library =
+            Library { name, path: &self.library, sha256: &self.sha256, stamp: None, dirs: &self.library_dirs };
         Start { library, table: None, gpu: None, limits: self.limits, listener }
     }
 }

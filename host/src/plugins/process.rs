@@ -29,6 +29,7 @@ use crate::plugins::gpu::GPU_FD;
 use crate::plugins::limits::Limits;
 use crate::plugins::memory::MemoryLimit;
 use crate::plugins::protocol::{Call, Event, Hello, Order, Reply, Request, TABLE_FD};
+use crate::plugins::stamp::Stamp;
 use crate::plugins::table::SharedTable;
 
 /// How long a call may take to end by itself that was told to.
@@ -66,6 +67,8 @@ pub struct Library<'a> {
     pub path: &'a Path,
     /// SHA-256 that the file must have, as hex.
     pub sha256: &'a str,
+    /// The file's stamp when that was found out.
+    pub stamp: Option<Stamp>,
     /// Where its own shared libraries are.
     pub dirs: &'a [PathBuf],
 }
@@ -97,6 +100,7 @@ impl PluginProcess {
         let hello = Hello {
             library: start.library.path.to_owned(),
             sha256: start.library.sha256.to_owned(),
+            stamp: start.library.stamp,
             table: start.table.map(|table| table.shape.clone()),
         };
         let process = Self::watched(child, ours, start)?;

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 
@@ -21,6 +20,7 @@ use crate::hash::sha256_hex;
 use crate::pipeline::fitter::FIT_THREADS;
 use crate::plugins::loader;
 use crate::plugins::protocol::{Call, Event, Extract, Fit, Hello, Order, Reply, Request, TABLE_FD};
+use crate::plugins::stamp::Stamp;
 use crate::plugins::table::MappedTable;
 
 /// Runs the role: takes the control channel, opens the library, answers until the channel ends.
@@ -140,7 +140,7 @@ struct Plugin {
 
 impl Plugin {
     fn open(hello: Hello) -> Result<Self> {
-        check_bytes(&hello.library, &hello.sha256)?;
+        check_bytes(&hello)?;
         let module = loader::load(&hello.library)?;
         let table = match hello.table {
             None => None,
@@ -262,15 +262,19 @@ fn brief(message: &str) -> String {
 const LONGEST_MESSAGE: usize = 1000;
 
 /// SHA-256 of a file's bytes, as hex.
-fn sha256_of(path: &Path) -> std::io::Result<String> {
+fn sha256_of(path: &std::path::Path) -> std::io::Result<String> {
     Ok(sha256_hex(&std::fs::read(path)?))
 }
 
 /// The bytes that run are the bytes that the result names.
-fn check_bytes(library: &Path, sha256: &str) -> Result<()> {
-    let found = sha256_of(library).with_context(|| format!("plugin `{}`", library.display()))?;
-    if found != sha256 {
-        bail!("plugin `{}` has changed since it was found: SHA-256 {found}, needed {sha256}", library.display());
+fn check_bytes(hello: &Hello) -> Result<()> {
+    let (path, needed) = (hello.library.display(), &hello.sha256);
+    if hello.stamp.is_some() && Stamp::of(&hello.library).ok() == hello.stamp {
+        return Ok(());
+    }
+    let found = sha256_of(&hello.library).with_context(|| format!("plugin `{path}`"))?;
+    if found != *needed {
+        bail!("plugin `{path}` has changed since it was found: SHA-256 {found}, needed {needed}");
     }
     Ok(())
 }

@@ -5,55 +5,15 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::hash;
-
-/// What tells that a file has not changed since it was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
-    device: u64,
-    inode: u64,
-    n_bytes: u64,
-    /// Nanoseconds since 1970, of the content and of the inode; only the clock's owner can set the latter.
-    modified: i128,
-    changed: i128,
-}
-
-impl Stamp {
-    /// Of the file at `path`, links followed.
-    ///
-    /// # Errors
-    /// The file system's.
-    pub fn of(path: &Path) -> io::Result<Self> {
-        Ok(Self::from(&fs::metadata(path)?))
-    }
-
-    /// Whether the content was written within this time.
-    pub fn is_younger_than(&self, age: Duration) -> bool {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        now.as_nanos().cast_signed() - self.modified < age.as_nanos().cast_signed()
-    }
-}
-
-impl From<&fs::Metadata> for Stamp {
-    fn from(metadata: &fs::Metadata) -> Self {
-        let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            n_bytes: metadata.len(),
-            modified: nanos(metadata.mtime(), metadata.mtime_nsec()),
-            changed: nanos(metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-}
+use crate::plugins::stamp::Stamp;
 
 /// A folder of copies.
 #[derive(Debug)]
@@ -181,6 +141,8 @@ fn copy_hashed(input: &mut impl Read, output: &mut impl Write) -> io::Result<Str
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
     use crate::hash::sha256_hex;
 

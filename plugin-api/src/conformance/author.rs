@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::subject::Subject;
 use super::{Depth, MANIFEST, ON_EXTRACTORS, ON_FAMILIES, Verdict, readable_manifest, verdict};
+use crate::Manifest;
 use crate::testing::Bench;
-use crate::{Manifest, Role};
 
 /// Tests of plugins whose fits must not run side by side wait for each other.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -166,20 +166,23 @@ pub fn assert_silent(bench: &Bench, path: &str) {
     };
     assert!(output.status.success(), "the plugin ended its process: {}\n{stderr}", output.status);
     let printed = printed.replacen(END, "", 1);
-    assert!(printed.trim().is_empty(), "stdout is not the plugin's; use `ctx.log`, or stderr. It printed:\n{printed}");
+    let printed = printed.trim();
+    assert!(printed.is_empty(), "stdout is not the plugin's; use `ctx.log`, or stderr. It printed:\n{printed}");
 }
 
 /// Ends the process, so that what C libraries hold back comes out behind the last mark, and nothing else.
 fn work_between_marks(bench: &Bench) -> ! {
     mark(START);
     if let Ok(manifest) = bench.manifest() {
-        let is_extractor = manifest.role == Role::Rules;
         let subject = Subject::new(bench, manifest, Depth::Suite);
-        if is_extractor {
+        if subject.is_extractor() {
             drop(subject.rules());
+            drop(subject.extract(&subject.panel.still(), &subject.task()));
         } else if let Ok(model) = subject.model() {
             drop(model.predict(&subject.frame, &subject.panel.later_elsewhere()));
             drop(model.save().and_then(|bytes| bench.load(&bytes)));
+            // Engines have warnings for columns that never move.
+            drop(subject.fit(&subject.panel.still(), &subject.task()));
         }
     }
     mark(END);

@@ -14,7 +14,11 @@ pub fn rules_are_proposed_for_clean_rows(subject: &Subject<'_>) -> Outcome {
 }
 
 pub fn a_rule_is_conditions_on_features_of_the_table(subject: &Subject<'_>) -> Outcome {
-    subject.rules()?.iter().try_for_each(is_sound)
+    let rules = subject.rules()?;
+    if rules.is_empty() {
+        return Err(Fault::inapplicable("it proposed no rule"));
+    }
+    rules.iter().try_for_each(is_sound)
 }
 
 /// Whether a host can use a rule.

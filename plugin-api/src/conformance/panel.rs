@@ -68,6 +68,18 @@ impl Panel {
         order.fold(frame, |frame, idx| frame.column(COLUMNS[idx], self.columns[idx].clone()))
     }
 
+    /// The table with one and the same value everywhere.
+    pub fn filled(&self, value: f32) -> Frame {
+        let mut frame = self.frame();
+        frame.values_mut().fill(value);
+        frame
+    }
+
+    /// The table with features that never move.
+    pub fn still(&self) -> Frame {
+        self.filled(1.0)
+    }
+
     /// The first row of the table, as a table.
     pub fn first_row(&self) -> Frame {
         let frame = Frame::new(1, 1).rule_column(LEVEL, vec![self.label[0]]);

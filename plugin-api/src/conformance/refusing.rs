@@ -1,20 +1,20 @@
 //! Claims on what a plugin refuses, for families and extractors alike: a named error, never a panic, never a result.
 //!
-//! Each is tried through [`Trial`], which fits a model or mines rules.
+//! What is refused on rows without a fault says nothing of those with one: each claim begins with a call that works.
 
 use serde_json::{Value, json};
 
 use super::fault::{Fault, Outcome, told};
 use super::subject::Subject;
 use crate::testing::{Frame, Listener};
-use crate::{Param, ParamKind, PluginError, Role, Task, code};
+use crate::{Param, ParamKind, PluginError, Task, code};
 
 /// What one call came to: nothing but whether it was refused.
 type Trial = Result<(), PluginError>;
 
 /// A fit, or an extraction.
 fn learn(subject: &Subject<'_>, frame: &Frame, task: &Task<'_>, params: &str) -> Trial {
-    if subject.manifest.role == Role::Rules {
+    if subject.is_extractor() {
         let scores = &subject.panel.scores;
         return subject.bench.extract_with(frame, (task, scores), params, &Listener::default()).map(drop);
     }
@@ -35,6 +35,7 @@ const DATA: (u32, &str) = (code::DATA, "DATA");
 const PARAMS: (u32, &str) = (code::PARAMS, "PARAMS");
 
 pub fn a_label_that_is_no_number_is_refused(subject: &Subject<'_>) -> Outcome {
+    subject.works()?;
     let task = subject.task();
     for value in [f32::NAN, 0.5] {
         let mut label = task.label.to_vec();
@@ -46,6 +47,7 @@ pub fn a_label_that_is_no_number_is_refused(subject: &Subject<'_>) -> Outcome {
 }
 
 pub fn training_rows_of_one_class_are_refused(subject: &Subject<'_>) -> Outcome {
+    subject.works()?;
     let task = subject.task();
     for class in [0.0, 1.0] {
         let label = vec![class; task.label.len()];
@@ -61,6 +63,7 @@ pub fn training_rows_of_one_class_are_refused(subject: &Subject<'_>) -> Outcome 
 }
 
 pub fn parameters_out_of_bounds_are_refused_by_name(subject: &Subject<'_>) -> Outcome {
+    subject.works()?;
     let declared = subject.manifest.params.iter();
     let wrong = declared.flat_map(|param| wrong_values(param).into_iter().map(|value| (param.name.as_str(), value)));
     for (name, value) in wrong.chain([("no_such_parameter", json!(1))]) {
@@ -106,6 +109,7 @@ fn wrong_values(param: &Param) -> Vec<Value> {
 }
 
 pub fn a_feature_that_is_no_number_is_refused_or_left_out(subject: &Subject<'_>) -> Outcome {
+    subject.works()?;
     let panel = &subject.panel;
     let rows = panel.later_elsewhere();
     for value in [f32::NAN, f32::INFINITY] {
@@ -116,7 +120,7 @@ pub fn a_feature_that_is_no_number_is_refused_or_left_out(subject: &Subject<'_>)
         let what = format!("a training row with the feature value {value}");
         let remedy =
             "refuse the row by a name in `prepare` or `fit`, or leave it out: `Input::standardised` refuses it";
-        let model = if subject.manifest.role == Role::Rules {
+        let model = if subject.is_extractor() {
             learn(subject, &frame, &subject.task(), &subject.params()).map(|()| None)
         } else {
             subject.fit(&frame, &subject.task()).map(Some)
@@ -138,6 +142,7 @@ pub fn a_feature_that_is_no_number_is_refused_or_left_out(subject: &Subject<'_>)
 }
 
 pub fn garbage_is_refused_without_a_panic(subject: &Subject<'_>) -> Outcome {
+    subject.works()?;
     let (task, label) = (subject.task(), &subject.panel.label);
     let n_rows = subject.frame.n_rows() as u32;
     let refused_rows = [
@@ -157,7 +162,7 @@ pub fn garbage_is_refused_without_a_panic(subject: &Subject<'_>) -> Outcome {
         refused_somehow(learn(subject, &subject.frame, &task, params), "parameters that are no JSON object")?;
     }
     odd_tables(subject)?;
-    if subject.manifest.role == Role::Rules { odd_scores(subject) } else { odd_predictions(subject) }
+    if subject.is_extractor() { odd_scores(subject) } else { odd_predictions(subject) }
 }
 
 /// Whether a call was refused, by an error that is no panic.
@@ -182,20 +187,15 @@ fn survived(trial: &Trial, what: &str) -> Outcome {
 /// Tables and rows that are whole, and of little use.
 fn odd_tables(subject: &Subject<'_>) -> Outcome {
     let (panel, task, params) = (&subject.panel, subject.task(), subject.params());
-    let still = |frame: Frame, value| {
-        let mut frame = frame;
-        frame.values_mut().fill(value);
-        frame
-    };
     let of_class = |class: f32| task.train_rows.iter().copied().find(|&row| panel.label[row as usize] == class);
     let mut two_rows: Vec<u32> = [0.0, 1.0].into_iter().filter_map(of_class).collect();
     two_rows.sort_unstable();
     let of_rows = Task { train_rows: &two_rows, ..task };
     let trials = [
         ("a table without columns for models", learn(subject, &panel.frame_of(0..0), &task, &params)),
-        ("features that never move", learn(subject, &still(panel.frame(), 1.0), &task, &params)),
-        ("huge features", learn(subject, &still(panel.frame(), f32::MAX), &task, &params)),
-        ("features that are all NaN", learn(subject, &still(panel.frame(), f32::NAN), &task, &params)),
+        ("features that never move", learn(subject, &panel.still(), &task, &params)),
+        ("huge features", learn(subject, &panel.filled(f32::MAX), &task, &params)),
+        ("features that are all NaN", learn(subject, &panel.filled(f32::NAN), &task, &params)),
         ("two training rows", learn(subject, &subject.frame, &of_rows, &params)),
         ("one training row", learn(subject, &subject.frame, &Task { train_rows: &two_rows[..1], ..task }, &params)),
     ];
@@ -215,7 +215,7 @@ fn odd_scores(subject: &Subject<'_>) -> Outcome {
 
 /// Predictions that make no sense.
 fn odd_predictions(subject: &Subject<'_>) -> Outcome {
-    let Ok(model) = subject.model() else { return Ok(()) };
+    let model = subject.model()?;
     let n_rows = subject.frame.n_rows() as u32;
     let predict = |frame: &Frame, rows: &[u32]| model.predict(frame, rows).map(drop);
     refused_somehow(predict(&subject.frame, &[n_rows]), "a row to predict beyond the table")?;

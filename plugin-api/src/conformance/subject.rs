@@ -10,9 +10,9 @@ use super::Depth;
 use super::fault::{Fault, Outcome, told};
 use super::panel::Panel;
 use crate::testing::{Bench, Fitted, Frame, Listener};
-use crate::{Manifest, MinedRule, ParamKind, Result, Setting, Task};
+use crate::{Manifest, MinedRule, ParamKind, Result, Role, Setting, Task};
 
-/// Rounds or epochs of a fit, where the plugin counts them.
+/// Rounds or epochs of a fit of the suite, where the plugin counts them.
 const N_ROUNDS: i64 = 3;
 /// History that is made up at most, whatever a plugin wants by default.
 const MAX_LOOKBACK: i64 = 5000;
@@ -23,6 +23,7 @@ pub struct Subject<'b> {
     pub manifest: Manifest,
     pub panel: Panel,
     pub frame: Frame,
+    n_rounds: i64,
     train_rows: Vec<u32>,
     tune_rows: Vec<u32>,
     first: OnceLock<Result<Fitted>>,
@@ -33,12 +34,12 @@ impl<'b> Subject<'b> {
     pub fn new(bench: &'b Bench, manifest: Manifest, depth: Depth) -> Self {
         let lookback = manifest.lookback_param.as_deref().and_then(|name| whole_default(&manifest, name));
         let n_before = lookback.map_or(0, |(rows, ..)| rows.clamp(0, MAX_LOOKBACK) as u32);
-        let panel = match depth {
-            Depth::Probe => Panel::new(2, n_before, 60),
-            Depth::Suite => Panel::new(3, n_before, 120),
+        let (panel, n_rounds) = match depth {
+            Depth::Probe => (Panel::new(2, n_before, 60), 1),
+            Depth::Suite => (Panel::new(3, n_before, 120), N_ROUNDS),
         };
         let (train_rows, tune_rows) = (panel.days(panel.train()), panel.days(panel.tune()));
-        Self { bench, manifest, frame: panel.frame(), panel, train_rows, tune_rows, first: OnceLock::new() }
+        Self { bench, manifest, frame: panel.frame(), panel, n_rounds, train_rows, tune_rows, first: OnceLock::new() }
     }
 
     /// What is learnt unless a claim says otherwise.
@@ -78,7 +79,7 @@ impl<'b> Subject<'b> {
     pub fn rounds(&self, times: i64) -> Option<(i64, String)> {
         let name = self.manifest.rounds_param.as_deref()?;
         let (_, min, max) = whole_default(&self.manifest, name)?;
-        let n_rounds = (times * N_ROUNDS).max(min).min(max);
+        let n_rounds = (times * self.n_rounds).max(min).min(max);
         Some((n_rounds, json!({ name: n_rounds }).to_string()))
     }
 
@@ -114,6 +115,16 @@ impl<'b> Subject<'b> {
     /// The model of the usual task, for claims that begin with one.
     pub fn model(&self) -> std::result::Result<&Fitted, Fault> {
         self.first().as_ref().map_err(|error| Fault::inapplicable(format!("there is no model: {}", told(error))))
+    }
+
+    /// Whether it mines rules, and fits no models.
+    pub fn is_extractor(&self) -> bool {
+        self.manifest.role == Role::Rules
+    }
+
+    /// Whether the usual task gives a model, or rules.
+    pub fn works(&self) -> Outcome {
+        if self.is_extractor() { self.rules().map(drop) } else { self.model().map(drop) }
     }
 
     /// The table and the labels with other values on some rows.

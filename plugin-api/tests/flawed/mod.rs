@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use abi_stable::prefix_type::PrefixTypeTrait;
 use abi_stable::std_types::{RResult, RSlice, RStr};
 use oculus_plugin_api::prelude::*;
-use oculus_plugin_api::{Condition, abi, code, internal};
+use oculus_plugin_api::{abi, internal};
 
 pub const NONE: u8 = 0;
 /// Gives another result at each call.
@@ -53,6 +53,8 @@ pub const BACKWARDS: u8 = 20;
 pub const MISCAST: u8 = 21;
 /// Prints on stdout.
 pub const LOUD: u8 = 22;
+/// Prints on C's stdout, which holds back what goes to a pipe.
+pub const MUMBLING: u8 = 23;
 
 static N_CALLS: AtomicU32 = AtomicU32::new(0);
 static N_RUNNING: AtomicU32 = AtomicU32::new(0);
@@ -103,6 +105,14 @@ fn needs_both_classes(flaw: u8, task: &Task<'_>) -> Result<()> {
     if flaw == ONE_SIDED { Ok(()) } else { task.needs_both_classes() }
 }
 
+fn mumble() {
+    unsafe extern "C" {
+        fn puts(text: *const std::ffi::c_char) -> std::ffi::c_int;
+    }
+    // SAFETY: `puts` is of the C library that every program here is linked with, and reads a text up to its zero byte.
+    unsafe { puts(c"mumbling".as_ptr()) };
+}
+
 /// Weights of standardised columns: how far the classes lie apart in each.
 pub struct Linear<const FLAW: u8>;
 
@@ -123,16 +133,17 @@ impl<const FLAW: u8> Family for Linear<FLAW> {
         match FLAW {
             MUTE => return Err(PluginError::engine("mute")),
             LOUD => println!("fitting"),
+            MUMBLING => mumble(),
             _ => {}
         }
         for round in 0..params.count("rounds")? {
             ask(FLAW, round, ctx)?;
         }
-        let inputs = match Input::standardised(table, task.train_rows) {
-            Err(error) if FLAW == BLIND && error.code == code::DATA => {
-                vec![Input { name: table.name(1).to_owned(), mean: f64::NAN, deviation: 1.0 }]
+        let inputs = match (Input::standardised(table, task.train_rows), table.model_features().first()) {
+            (Err(_), Some(&idx)) if FLAW == BLIND => {
+                vec![Input { name: table.name(idx).to_owned(), mean: f64::NAN, deviation: 1.0 }]
             }
-            inputs => inputs?,
+            (inputs, _) => inputs?,
         };
         let n_rows = task.train_rows.len() as f64;
         let weight = |input: &Input| {

@@ -330,18 +330,6 @@ fn rows_that_cannot_be_learnt_from_are_refused_with_the_reason() {
 }
 
 #[test]
-fn parameters_out_of_range_are_refused_all_at_once() {
-    let data = small();
-    let (frame, train_rows) = (data.frame(), data.days(0, 90));
-    let said = r#"{"hidden_size": 0, "dropout": 1.0, "sequence_length": 0, "training": "fast", "n_epochs": 3}"#;
-    let error = fit(&frame, &data.task(&train_rows, &[]), said).err().unwrap();
-    assert_eq!(error.code, code::PARAMS);
-    for name in ["hidden_size", "dropout", "sequence_length", "training", "n_epochs"] {
-        assert!(error.message.contains(&format!("{name}: ")), "{error}");
-    }
-}
-
-#[test]
 fn a_device_that_is_not_there_is_refused_unless_the_host_says_cpu() {
     let data = small();
     let (frame, train_rows) = (data.frame(), data.days(0, 90));

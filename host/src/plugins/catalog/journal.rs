@@ -14,7 +14,7 @@ use oculus_plugin_api::Manifest;
 use serde::{Deserialize, Serialize};
 
 use super::generations::Generations;
-use crate::plugins::store::Stamp;
+use crate::plugins::stamp::Stamp;
 
 /// The form of the file; another one is set aside.
 const VERSION: u32 = 1;
@@ -39,6 +39,8 @@ pub enum Verdict {
         host: String,
         /// What it says of itself.
         manifest: Box<Manifest>,
+        /// Stamp of the private copy when its bytes were hashed.
+        copy: Option<Stamp>,
     },
     /// It failed its examination.
     Failed {
@@ -90,6 +92,14 @@ impl Journal {
     pub fn manifest(&self, sha256: &str, of_host: &str) -> Option<&Manifest> {
         match self.verdict(sha256, of_host)? {
             Verdict::Passed { manifest, .. } => Some(manifest),
+            Verdict::Failed { .. } | Verdict::Withdrawn { .. } => None,
+        }
+    }
+
+    /// The stamp of the private copy of a content that may serve.
+    pub fn copy(&self, sha256: &str) -> Option<Stamp> {
+        match self.verdicts.get(sha256)? {
+            Verdict::Passed { copy, .. } => *copy,
             Verdict::Failed { .. } | Verdict::Withdrawn { .. } => None,
         }
     }

@@ -7,7 +7,15 @@ use super::*;
 fn installed(manifest: Manifest) -> InstalledPlugin {
     let path = std::path::PathBuf::from(format!("/plugins/{}", manifest.id));
     let sha256 = manifest.version.clone();
-    InstalledPlugin { source: path.clone(), path, sha256, generation: 1, library_dirs: Vec::new(), manifest }
+    InstalledPlugin {
+        source: path.clone(),
+        path,
+        sha256,
+        stamp: None,
+        generation: 1,
+        library_dirs: Vec::new(),
+        manifest,
+    }
 }
 
 fn shelf() -> Vec<InstalledPlugin> {

@@ -33,19 +33,6 @@ fn a_planted_threshold_comes_first() {
 }
 
 #[test]
-fn rules_come_from_training_rows_alone() {
-    let (label, rows) = (labels(), (0..300).collect::<Vec<_>>());
-    let task = Task { label: &label, train_rows: &rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
-    let scores = vec![f32::NAN; label.len()];
-    let (frame, mut other) = (frame(), frame());
-    for column in other.values_mut().chunks_mut(N_ROWS as usize) {
-        column[300..].fill(-1e6);
-    }
-    let mined = |frame| Bench::extractor::<Deciles>().extract(frame, &task, &scores, &Listener::default()).unwrap();
-    assert_eq!(mined(&frame), mined(&other));
-}
-
-#[test]
 fn what_an_extractor_cannot_do_is_named() {
     let bench = Bench::extractor::<Deciles>();
     let manifest = bench.manifest().unwrap();

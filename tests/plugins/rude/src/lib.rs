@@ -3,6 +3,9 @@
 //! Its parameter `act` says how its fits end. Without an act its score is the share of positives plus the value of the
 //! first feature for models.
 
+use std::hint::black_box;
+use std::io::Write;
+use std::process::Command;
 use std::time::Duration;
 
 use oculus_plugin_api::prelude::*;
@@ -14,7 +17,9 @@ impl Family for Rude {
     type Model = Shifted;
 
     fn manifest() -> Manifest {
-        let acts = ["none", "panic", "abort", "segfault", "exit", "hang", "stdout"];
+        let acts = [
+            "none", "panic", "abort", "segfault", "exit", "hang", "dawdle", "nursery", "allocate", "megabyte", "stdout",
+        ];
         Manifest::new("rude", "1.0.0")
             .prefixed("rude_")
             .leads_search()
@@ -23,7 +28,7 @@ impl Family for Rude {
     }
 
     fn fit(table: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Shifted> {
-        act(params.choice("act")?);
+        act(params.choice("act")?, ctx);
         ctx.check()?;
         task.needs_both_classes()?;
         let column = table.model_features().first().map(|&idx| table.name(idx).to_owned());
@@ -33,23 +38,51 @@ impl Family for Rude {
     }
 }
 
-fn act(act: &str) {
+fn act(act: &str, ctx: &Ctx<'_, '_>) {
     eprintln!("rude is about to: {act}");
     match act {
         "panic" => panic!("rude as asked"),
         "abort" => std::process::abort(),
         "segfault" => segfault(),
         "exit" => std::process::exit(0),
-        "hang" => loop {
-            // Deaf to the host's cancel, on purpose.
-            std::thread::sleep(Duration::from_secs(3600));
+        "hang" => hang(),
+        "dawdle" => {
+            while ctx.check().is_ok() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            eprintln!("rude was told to end");
+        }
+        "nursery" => {
+            let child = Command::new("sleep").arg("3600").spawn();
+            eprintln!("rude has a child: {}", child.map_or(0, |child| child.id()));
+            hang();
+        }
+        "allocate" => loop {
+            // Touched, so that it is there, and leaked, so that it stays.
+            black_box(vec![1_u8; 8 << 20].leak());
         },
+        "megabyte" => print_a_megabyte(),
         "stdout" => {
             println!("rude on stdout: {{\"type\": \"result\"}}");
             print!("rude without the end of a line");
         }
         _ => {}
     }
+}
+
+/// Deaf to the host's cancel, on purpose.
+fn hang() -> ! {
+    loop {
+        std::thread::sleep(Duration::from_secs(3600));
+    }
+}
+
+/// In short lines on stdout, in one line without end on stderr.
+fn print_a_megabyte() {
+    for line in 0..1 << 14 {
+        println!("rude line {line:>5} of many that are alike, with what it takes to 64.");
+    }
+    let _ = std::io::stderr().write_all(&vec![b'x'; 1 << 20]);
 }
 
 fn segfault() {

@@ -61,17 +61,6 @@ fn windows_never_cross_symbols() {
 }
 
 #[test]
-fn statistics_come_from_the_rows_to_learn_from_alone() {
-    let (frame, mut other) = (frame(), frame());
-    let n_rows = frame.n_rows();
-    for column in other.values_mut().chunks_mut(n_rows) {
-        column[100..].fill(1e6);
-    }
-    let bytes = |frame| fit(frame, "{}", &Listener::default()).unwrap().save().unwrap();
-    assert_eq!(bytes(&frame), bytes(&other));
-}
-
-#[test]
 fn it_learns_and_survives_its_own_bytes() {
     let frame = frame();
     let model = fit(&frame, r#"{"epochs": 40}"#, &Listener::default()).unwrap();
@@ -85,11 +74,4 @@ fn it_learns_and_survives_its_own_bytes() {
     assert_eq!(again.predict(&frame, &rows).unwrap(), scores);
     assert_eq!(again.summary().unwrap().rounds, Some(40));
     assert_eq!(Bench::family::<WindowMean>().load(b"3 four").err().unwrap().code, code::MODEL);
-}
-
-#[test]
-fn a_cancel_ends_the_fit_at_the_next_epoch() {
-    let listener = Listener::cancelling_at(4);
-    assert_eq!(fit(&frame(), "{}", &listener).err().unwrap().code, code::CANCELLED);
-    assert_eq!(listener.heard().len(), 3);
 }

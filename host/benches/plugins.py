@@ -1,0 +1,47 @@
+"""Milliseconds from the start of a plugin process to its first fit.
+
+Usage: plugins.py PROGRAM DOCS LIBRARY... [--runs N]
+
+In: the program `plugin_start` (see host/examples) and libraries of plugins. Out: a table in DOCS/benchmarks.md between its
+markers: medians of all runs, and the ninth tenth of the last column.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+
+from features import between_markers
+
+
+def row(measured):
+    """One line of the table: a library, and how far its process was when."""
+    until = lambda stage: [run[stage] for run in measured["runs"]]
+    medians = [statistics.median(until(stage)) for stage in range(3)]
+    ninth_tenth = statistics.quantiles(until(2), n=10)[-1]
+    build = "release" if os.path.basename(os.path.dirname(measured["library"])) == "release" else "dev"
+    figures = " | ".join(f"{ms:.1f}" for ms in [*medians, ninth_tenth])
+    return f"| `{measured['id']}` | {build} | {measured['bytes'] / 2**20:.1f} | {figures} |"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("docs")
+    parser.add_argument("libraries", nargs="+")
+    parser.add_argument("--runs", type=int, default=50)
+    asked = parser.parse_args()
+    command = [asked.program, str(asked.runs), *asked.libraries]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    rows = [row(json.loads(line)) for line in done.stdout.splitlines()]
+    lines = [f"Medians of {asked.runs} starts on {os.cpu_count()} cores, in milliseconds from the start of the process.", "",
+             "| plugin | build | library, MiB | opened | prepared | first fit done | nine of ten within |",
+             "| --- | --- | ---: | ---: | ---: | ---: | ---: |", *rows]
+    text = "\n".join(lines)
+    between_markers(os.path.join(asked.docs, "benchmarks.md"), "plugins", text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+//! Times the start of plugin processes, for `cargo xtask bench plugins`.
+//!
+//! `plugin_start N_RUNS LIBRARY...` answers a JSON object a line: the plugin, the bytes of its library, and of each run the
+//! milliseconds from the start until the library was open, the table prepared, and the first fit done. A process is this
+//! same program in the role that the host has for it, so what is started is what a job starts.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use oculus_host::pipeline::features::FeatureTable;
+use oculus_host::pipeline::fitter;
+use oculus_host::plugins::limits::Limits;
+use oculus_host::plugins::process::{PluginProcess, Start};
+use oculus_host::plugins::protocol::{Extract, Fit, Reply, Request};
+use oculus_host::plugins::table::SharedTable;
+use oculus_host::plugins::{InstalledPlugin, discover, serve};
+use oculus_plugin_api::{FeatureRole, Role};
+use serde_json::json;
+
+const N_ROWS: u32 = 512;
+const N_TRAIN_ROWS: u32 = 400;
+const N_FEATURES: usize = 8;
+const LIMITS: Limits = Limits { memory_bytes: 8 << 30, silence: Duration::from_secs(60) };
+
+fn main() -> Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match &arguments[..] {
+        [role] if role == "plugin-process" => serve::run()?,
+        [n_runs, libraries @ ..] => {
+            let (n_runs, table) = (n_runs.parse()?, SharedTable::write(&table())?);
+            for library in libraries {
+                println!("{}", measure(Path::new(library), &table, n_runs)?);
+            }
+        }
+        [] => bail!("needed: N_RUNS LIBRARY..."),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A table of one symbol, whose first feature says something of the label.
+fn table() -> FeatureTable {
+    let value = |column: usize, row: u32| ((row as usize * (31 + column) + column * 7) % 97) as f32 / 97.0;
+    FeatureTable {
+        names: (0..N_FEATURES).map(|column| format!("F{column}")).collect(),
+        roles: vec![FeatureRole::Model; N_FEATURES],
+        values: (0..N_FEATURES)
+            .flat_map(|column| (0..N_ROWS).map(move |row| value(column, row)))
+            .collect::<Vec<_>>()
+            .into(),
+        symbol: vec![0; N_ROWS as usize],
+        day: (0..N_ROWS.cast_signed()).collect(),
+        time: (0..i64::from(N_ROWS)).map(|row| row * 86_400).collect(),
+        ..FeatureTable::default()
+    }
+}
+
+fn label() -> Vec<f32> {
+    (0..N_ROWS).map(|row| f32::from(u8::from(row * 31 % 97 + row % 13 > 60))).collect()
+}
+
+fn measure(library: &Path, table: &SharedTable, n_runs: usize) -> Result<serde_json::Value> {
+    let plugin = discover::describe(library).with_context(|| library.display().to_string())?;
+    let runs = (0..n_runs).map(|_| run(&plugin, table)).collect::<Result<Vec<_>>>()?;
+    let n_bytes = std::fs::metadata(library)?.len();
+    Ok(json!({ "id": plugin.manifest.id, "library": library, "bytes": n_bytes, "runs": runs }))
+}
+
+/// Milliseconds until the library is open, the table prepared, the first fit done.
+fn run(plugin: &InstalledPlugin, table: &SharedTable) -> Result<[f64; 3]> {
+    let started = Instant::now();
+    let since = || started.elapsed().as_secs_f64() * 1e3;
+    let listener = Arc::new(|_: &_| {});
+    let process = PluginProcess::start(Start {
+        library: plugin.library(),
+        table: Some(table),
+        gpu: None,
+        limits: LIMITS,
+        listener,
+    })?;
+    answered(&process, Request::Describe)?;
+    let opened = since();
+    if plugin.manifest.role == Role::Rules {
+        answered(&process, extraction())?;
+        return Ok([opened, opened, since()]);
+    }
+    let setting = fitter::setting("cpu", 1).to_json()?;
+    answered(&process, Request::Prepare { prepared: 0, learn_rows: (0..N_TRAIN_ROWS).collect(), setting })?;
+    let prepared = since();
+    answered(&process, Request::Fit(fit()))?;
+    Ok([opened, prepared, since()])
+}
+
+fn answered(process: &PluginProcess, request: Request) -> Result<()> {
+    match process.call(request) {
+        Ok(Reply::Refused { message, .. }) => bail!("{message}"),
+        Ok(_) => Ok(()),
+        Err(death) => bail!("{}: {}", death.cause, death.stderr.join("\n")),
+    }
+}
+
+fn fit() -> Fit {
+    Fit {
+        prepared: 0,
+        label: label(),
+        train_rows: (0..N_TRAIN_ROWS).collect(),
+        tune_rows: (N_TRAIN_ROWS..N_ROWS).collect(),
+        params: "{}".to_owned(),
+        seed: 1,
+        device: "cpu".to_owned(),
+        predict_rows: (N_TRAIN_ROWS..N_ROWS).collect(),
+        keep_model: false,
+    }
+}
+
+fn extraction() -> Request {
+    Request::Extract(Extract {
+        label: label(),
+        train_rows: (0..N_TRAIN_ROWS).collect(),
+        scores: label(),
+        params: "{}".to_owned(),
+        seed: 1,
+    })
+}

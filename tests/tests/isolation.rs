@@ -1,0 +1,194 @@
+//! What a plugin may do to the worker that runs it: cost its own family, and nothing beside it.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use oculus_tests::command::train;
+use oculus_tests::jobs::outside_run;
+use oculus_tests::processes::{descendants_of, in_role, kill, n_open_files, own_bytes, wait_until_gone};
+use oculus_tests::{Redis, SOON, Worker, build, eventually, jobs};
+use serde_json::{Value, json};
+
+/// A worker whose plugins may use 256 MiB each and be silent for 6 s.
+fn worker(redis: &Redis, settings: &[(&str, &str)]) -> Worker {
+    let plugins = build::plugins_with_rude();
+    let limits = [("PLUGIN_MEMORY_MB", "256"), ("PLUGIN_SILENCE_SECONDS", "6")];
+    Worker::start(redis, &[&limits, settings, &[("PLUGINS_DIR", plugins.to_str().unwrap())]].concat())
+}
+
+/// A job that LightGBM leads, with the family that misbehaves beside it.
+fn beside_rude(id: &str, act: &str) -> Value {
+    let mut job = jobs::job(id);
+    let config = &mut job["design"]["ml_training_config"];
+    config["families"] = json!(["rude"]);
+    config["rude_act"] = json!(act);
+    job
+}
+
+/// Bytes of the result that the bystander gets where nothing runs beside it.
+fn undisturbed() -> &'static str {
+    static BYTES: OnceLock<String> = OnceLock::new();
+    let plugins = build::plugins_with_rude();
+    BYTES.get_or_init(|| outside_run(&train(&bystander("bystander"), &[("PLUGINS_DIR", plugins.to_str().unwrap())])))
+}
+
+/// A job that takes as long as the family that misbehaves needs.
+fn bystander(id: &str) -> Value {
+    let mut job = jobs::slow_job(id);
+    job["design"]["recommended_n_iter_search"] = json!(24);
+    job
+}
+
+/// Runs a job with the family that misbehaves, and another job beside it that must not notice; answers what became of
+/// the family.
+fn row_beside_a_bystander(redis: &Redis, act: &str) -> Value {
+    let id = format!("beside-{act}");
+    redis.submit(&bystander(&id));
+    redis.wait_for_trial(&id, 4);
+    redis.submit(&beside_rude(act, act));
+    let bytes = outside_run(&redis.result_of(&id)).replace(&id, "bystander");
+    assert!(bytes == undisturbed(), "beside {act}: {bytes}; undisturbed: {}", undisturbed());
+    row_of_rude(&redis.result_of(act))
+}
+
+/// The row of the family that misbehaves in a job that ended well all the same.
+fn row_of_rude(result: &Value) -> Value {
+    let winner = &result["model_metrics"]["model_name"];
+    assert_eq!((&result["status"], winner), (&json!("success"), &json!("LightGBM")), "{result}");
+    let rows = result["models"].as_array().unwrap();
+    assert!(rows.iter().all(|row| row["name"] == "rude" || row["status"] == "ok"), "{rows:?}");
+    rows.iter().find(|row| row["name"] == "rude").unwrap().clone()
+}
+
+/// Fails unless the row is that of a family that failed for all of these reasons.
+fn assert_failed(row: &Value, reasons: &[&str]) {
+    assert_eq!(row["status"], "failed", "{row}");
+    let said = row["reason"].as_str().unwrap();
+    assert!(reasons.iter().all(|reason| said.contains(reason)), "{said}");
+}
+
+fn wait_for_no_process_below(worker: &Worker) {
+    eventually("end of all jobs' processes", SOON, || descendants_of(worker.pid()).is_empty().then_some(()));
+}
+
+#[test]
+fn families_that_crash_cost_themselves_alone_and_leave_the_worker_as_it_was() {
+    let redis = Redis::start();
+    let worker = worker(&redis, &[]);
+    let acts: [(_, &[_]); 4] = [
+        ("segfault", &["signal 11 (SIGSEGV)", "rude is about to: segfault"]),
+        ("abort", &["signal 6 (SIGABRT)", "rude is about to: abort"]),
+        ("exit", &["exit code 0", "rude is about to: exit"]),
+        // It ends a fit, not the process, so its own words are all.
+        ("panic", &["rude as asked"]),
+    ];
+    let mut before = None;
+    for (act, reasons) in acts {
+        assert_failed(&row_beside_a_bystander(&redis, act), reasons);
+        wait_for_no_process_below(&worker);
+        // What the first two jobs have warmed up stays.
+        before.get_or_insert_with(|| (n_open_files(worker.pid()), own_bytes(worker.pid())));
+    }
+    let (n_files_before, bytes_before) = before.unwrap();
+    eventually("end of all open files", SOON, || (n_open_files(worker.pid()) <= n_files_before).then_some(()));
+    let grown = own_bytes(worker.pid()).saturating_sub(bytes_before);
+    assert!(grown < 10 << 20, "{grown} bytes");
+}
+
+#[test]
+fn a_family_that_takes_memory_without_end_is_stopped_at_its_limit_and_not_tried_again() {
+    let redis = Redis::start();
+    let worker = worker(&redis, &[]);
+    let row = row_beside_a_bystander(&redis, "allocate");
+    let limit = "used more than 256 MiB and was killed; PLUGIN_MEMORY_MB sets this";
+    assert_failed(&row, &[limit, "rude is about to: allocate"]);
+    assert!(!worker.log().contains("deaths=2"), "{}", worker.log());
+    wait_for_no_process_below(&worker);
+}
+
+#[test]
+fn a_family_that_hangs_is_stopped_after_its_silence_and_not_tried_again() {
+    let redis = Redis::start();
+    let worker = worker(&redis, &[]);
+    let row = row_beside_a_bystander(&redis, "hang");
+    let limit = "told nothing for 6 s and was killed; PLUGIN_SILENCE_SECONDS sets this";
+    assert_failed(&row, &[limit, "rude is about to: hang"]);
+    assert!(!worker.log().contains("deaths=2"), "{}", worker.log());
+    wait_for_no_process_below(&worker);
+}
+
+#[test]
+fn a_silent_family_that_leads_its_job_fails_it_and_is_told_to_end_before_it_is_killed() {
+    let redis = Redis::start();
+    let worker = worker(&redis, &[]);
+    let mut job = beside_rude("led", "dawdle");
+    job["design"]["ml_training_config"]["config_search_model"] = json!("rude");
+    redis.submit(&job);
+    let result = redis.result_of("led");
+    assert_eq!((&result["status"], &result["error"]["code"]), (&json!("failed"), &json!("plugin_died")), "{result}");
+    let message = result["error"]["message"].as_str().unwrap();
+    assert!(message.contains("told nothing for 6 s") && message.contains("rude was told to end"), "{message}");
+    wait_for_no_process_below(&worker);
+}
+
+#[test]
+fn a_family_that_prints_a_megabyte_is_a_good_family_and_the_log_stays_short() {
+    let redis = Redis::start();
+    let worker = worker(&redis, &[]);
+    let row = row_beside_a_bystander(&redis, "megabyte");
+    assert_eq!(row["status"], "ok", "{row}");
+    worker.wait_for_log("more lines, which are not in the log");
+    let log = worker.log();
+    let told_once = |part: &str| assert_eq!(log.lines().filter(|line| line.contains(part)).count(), 1, "{part}");
+    told_once("prints too much for the log");
+    assert!(log.lines().filter(|line| line.contains("rude line")).count() <= 200);
+    assert!(log.len() < 256 << 10, "{} bytes of log", log.len());
+}
+
+/// The process that the family has started, once it has.
+fn nursling(worker: &Worker) -> u32 {
+    let line = worker.wait_for_log("rude has a child");
+    let (_, said) = line.split_once("rude has a child: ").unwrap();
+    said.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn what_a_plugin_has_started_ends_with_it_however_it_ends() {
+    let redis = Redis::start();
+    let soon = Duration::from_secs(2);
+    // Killed for its silence.
+    let silenced = worker(&redis, &[]);
+    redis.submit(&beside_rude("silenced", "nursery"));
+    let child = nursling(&silenced);
+    assert_failed(&row_of_rude(&redis.result_of("silenced")), &["told nothing for 6 s"]);
+    wait_until_gone(&[child], soon);
+    drop(silenced);
+    // Killed by something else.
+    let crashed = worker(&redis, &[]);
+    redis.submit(&beside_rude("crashed", "nursery"));
+    let child = nursling(&crashed);
+    let parent = in_role(&descendants_of(crashed.pid()), "plugin-process");
+    let parent = parent.into_iter().find(|plugin| descendants_of(*plugin).contains(&child)).unwrap();
+    kill(parent);
+    wait_until_gone(&[parent, child], soon);
+}
+
+#[test]
+fn a_job_and_a_worker_that_are_killed_take_with_them_what_their_plugins_have_started() {
+    let redis = Redis::start();
+    let soon = Duration::from_secs(2);
+    let timed_out = worker(&redis, &[("JOB_TIMEOUT_SECONDS", "5")]);
+    redis.submit(&beside_rude("late", "nursery"));
+    let child = nursling(&timed_out);
+    assert_eq!(redis.result_of("late")["error"]["code"], "timeout");
+    wait_until_gone(&[child], soon);
+    drop(timed_out);
+    let mut killed = worker(&redis, &[]);
+    redis.submit(&beside_rude("orphaned", "nursery"));
+    let child = nursling(&killed);
+    let all = descendants_of(killed.pid());
+    assert!(all.contains(&child));
+    killed.kill();
+    wait_until_gone(&all, soon);
+}
