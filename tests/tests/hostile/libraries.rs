@@ -1,7 +1,7 @@
 //! Libraries that end, hang, lie or cheat when they are opened, asked who they are, or examined.
 
 use oculus_tests::hostile::{Library, file_name};
-use oculus_tests::processes::{descendants_of, in_role};
+use oculus_tests::processes::{descendants_of, in_role, wait_until_gone};
 use oculus_tests::{Redis, SOON, Site, Worker, eventually, jobs};
 use serde_json::json;
 
@@ -26,7 +26,7 @@ const ACTS: [Act; 16] = [
     ("fit-abort", &["signal 6 (SIGABRT)"]),
     ("fit-panic", &["hostile as asked"]),
     ("fit-segfault", &["signal 11 (SIGSEGV)"]),
-    ("load-otherwise", &["saved model"]),
+    ("load-otherwise", &["after saving and loading"]),
 ];
 
 const HANGING: [Act; 3] = [("open-hang", &["hangs"]), ("describe-hang", &["hangs"]), ("fit-hang", &["hangs"])];
@@ -87,4 +87,17 @@ fn a_library_that_hangs_is_refused_and_others_are_taken_meanwhile() {
     assert_eq!(jobs::hash_of(&result, "quick"), Some(good.sha256().as_str()), "{result}");
     assert_refused(&site, &worker, &HANGING);
     undisturbed.assert_still(&redis, &site);
+}
+
+#[test]
+fn a_killed_worker_takes_its_examinations_with_it() {
+    let (redis, site) = (Redis::start(), Site::new());
+    let mut worker = site.worker(&redis, &[]);
+    publish(&site, &HANGING);
+    let examined = eventually("all that hang", SOON, || {
+        let examined = descendants_of(worker.pid());
+        (examined.len() == HANGING.len()).then_some(examined)
+    });
+    worker.kill();
+    wait_until_gone(&examined, SOON);
 }

@@ -1,11 +1,11 @@
 //! What is kept between one worker and the next, and between two that run at once.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use oculus_tests::hostile::Library;
-use oculus_tests::{Redis, Site};
+use oculus_tests::hostile::{Library, file_name};
+use oculus_tests::{Redis, Site, jobs};
 
 use super::{ID, assert_uses, build, serving, wait_until_serves};
 
@@ -85,6 +85,26 @@ fn store_and_journal_are_for_their_user_alone() {
         let most = if path.is_dir() { 0o700 } else { 0o600 };
         assert_eq!(mode & !most, 0, "{} has mode {mode:o}", path.display());
     }
+}
+
+#[test]
+fn a_private_copy_that_somebody_has_changed_is_not_opened() {
+    let redis = Redis::start();
+    let first = build(1);
+    let (site, _worker) = serving(&redis, &first);
+    let opened = site.beside("opened");
+    let other = build(2).with("act", "open-write").with("file", text_of(&opened));
+    let copy = all_below(&site.state()).into_iter().find(|path| path.ends_with(file_name(ID))).unwrap();
+    let modified = fs::metadata(&copy).unwrap().modified().unwrap();
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&copy, other.bytes()).unwrap();
+    File::options().write(true).open(&copy).unwrap().set_modified(modified).unwrap();
+    redis.submit(&jobs::led_by(ID, "deceived"));
+    let result = redis.result_of("deceived");
+    assert_eq!(result["status"], "failed", "{result}");
+    let message = result["error"]["message"].as_str().unwrap();
+    assert!(message.contains("has changed") && message.contains(&first.sha256()), "{message}");
+    assert!(!opened.exists(), "it was opened");
 }
 
 #[test]

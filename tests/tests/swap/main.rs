@@ -43,10 +43,11 @@ fn slow_job(id: &str) -> Value {
     job
 }
 
-/// Waits for a process that has opened a library of the site.
+/// Waits for a process of a job that has opened a library of the site.
 fn wait_for_fit(site: &Site, worker: &Worker) -> u32 {
-    eventually("plugin process", SOON, || {
-        let plugins = in_role(&descendants_of(worker.pid()), "plugin-process");
+    eventually("plugin process of a job", SOON, || {
+        let jobs = in_role(&descendants_of(worker.pid()), "job");
+        let plugins = in_role(&descendants_of(*jobs.first()?), "plugin-process");
         plugins.into_iter().find(|pid| !mapped_from(*pid, &site.state()).is_empty())
     })
 }

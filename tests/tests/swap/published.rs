@@ -30,7 +30,7 @@ fn a_build_that_fails_its_examination_changes_nothing_and_the_list_says_why() {
     let redis = Redis::start();
     let (first, second) = (build(1), build(2));
     let (site, worker) = serving(&redis, &first);
-    for (act, words) in [("describe-exit", "exit code 0"), ("load-otherwise", "saved model")] {
+    for (act, words) in [("describe-exit", "exit code 0"), ("load-otherwise", "after saving and loading")] {
         let bad = build(2).with("act", act);
         site.publish(ID, &bad);
         let told = worker.wait_for_log(words);

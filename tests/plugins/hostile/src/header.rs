@@ -30,14 +30,20 @@ const fn honest(layout: CheckTypeLayout) -> LibHeader {
 pub fn disguise(act: &str) {
     let header = HEADER.0.get();
     match act {
-        // SAFETY: see `Header`; every header begins with an `AbiHeader`.
-        "abi-0-10" => unsafe { (*header.cast::<AbiHeader>()).abi_minor = 10 },
-        // SAFETY: see `Header`.
-        "no-layout" => unsafe { header.write(honest(CheckTypeLayout::No)) },
-        // SAFETY: see `Header`; `load_module` is never called, since no host of API 1 takes API 2.
-        "api-2" => unsafe {
-            header.write(LibHeader::from_constructor::<next::Next_Ref>(load_module, CheckTypeLayout::Yes))
-        },
+        "abi-0-10" => {
+            // SAFETY: see `Header`; every header begins with an `AbiHeader`.
+            unsafe { (*header.cast::<AbiHeader>()).abi_minor = 10 }
+        }
+        "no-layout" => {
+            // SAFETY: see `Header`.
+            unsafe { header.write(honest(CheckTypeLayout::No)) }
+        }
+        "api-2" => {
+            // SAFETY: `load_module` makes no `Next_Ref`, but no host of API 1 ever calls it.
+            let next = unsafe { LibHeader::from_constructor::<next::Next_Ref>(load_module, CheckTypeLayout::Yes) };
+            // SAFETY: see `Header`.
+            unsafe { header.write(next) }
+        }
         _ => {}
     }
 }
