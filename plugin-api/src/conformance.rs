@@ -141,11 +141,8 @@ fn readable_manifest(bench: &Bench) -> Result<Manifest, Fault> {
     let manifest = manifest.map_err(|error| Fault::broken(told(&error), needed, "see `Manifest` and `Param`"))?;
     let fits_models = !bench.load(&[]).is_err_and(|error| error.code == code::UNSUPPORTED);
     if fits_models == (manifest.role == Role::Rules) {
-        let found = format!(
-            "role {:?} of a plugin that {} models",
-            manifest.role,
-            if fits_models { "fits" } else { "fits no" }
-        );
+        let what = if fits_models { "fits models" } else { "fits no models" };
+        let found = format!("role {:?} of a plugin that {what}", manifest.role);
         let remedy = "extractors say `role(Role::Rules)` and `export_extractor!`, families neither";
         return Err(Fault::broken(found, "the role of what it exports", remedy));
     }
