@@ -86,7 +86,10 @@ const MANIFEST: &str = "its_manifest_can_be_worked_with";
 /// with, no other is tried.
 pub fn examine(bench: &Bench, depth: Depth, hear: &mut dyn FnMut(Step<'_>)) -> Vec<Finding> {
     let mut manifest = None;
-    let read = || Ok(manifest = Some(readable_manifest(bench)?));
+    let read = || {
+        manifest = Some(readable_manifest(bench)?);
+        Ok(())
+    };
     let mut findings = vec![heard(MANIFEST, read, hear)];
     if let Some(manifest) = manifest {
         let claims = claims(depth, manifest.role);
@@ -102,8 +105,8 @@ fn claims(depth: Depth, role: Role) -> &'static [Claim] {
         (_, Role::Unknown) => &[],
         (Depth::Probe, Role::Rules) => &PROBE_OF_EXTRACTORS,
         (Depth::Probe, _) => &PROBE_OF_FAMILIES,
-        (Depth::Suite, Role::Rules) => &ON_EXTRACTORS,
-        (Depth::Suite, _) => &ON_FAMILIES,
+        (Depth::Suite, Role::Rules) => ON_EXTRACTORS,
+        (Depth::Suite, _) => ON_FAMILIES,
     }
 }
 
