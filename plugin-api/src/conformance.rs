@@ -86,7 +86,10 @@ const MANIFEST: &str = "its_manifest_can_be_worked_with";
 /// with, no other is tried.
 pub fn examine(bench: &Bench, depth: Depth, hear: &mut dyn FnMut(Step<'_>)) -> Vec<Finding> {
     let mut manifest = None;
-    let read = || Ok(manifest = Some(readable_manifest(bench)?));
+    let read = || {
+        manifest = Some(readable_manifest(bench)?);
+        Ok(())
+    };
     let mut findings = vec![heard(MANIFEST, read, hear)];
     if let Some(manifest) = manifest {
         let claims = claims(depth, manifest.role);
@@ -102,8 +105,8 @@ fn claims(depth: Depth, role: Role) -> &'static [Claim] {
         (_, Role::Unknown) => &[],
         (Depth::Probe, Role::Rules) => &PROBE_OF_EXTRACTORS,
         (Depth::Probe, _) => &PROBE_OF_FAMILIES,
-        (Depth::Suite, Role::Rules) => &ON_EXTRACTORS,
-        (Depth::Suite, _) => &ON_FAMILIES,
+        (Depth::Suite, Role::Rules) => ON_EXTRACTORS,
+        (Depth::Suite, _) => ON_FAMILIES,
     }
 }
 
@@ -141,11 +144,8 @@ fn readable_manifest(bench: &Bench) -> Result<Manifest, Fault> {
     let manifest = manifest.map_err(|error| Fault::broken(told(&error), needed, "see `Manifest` and `Param`"))?;
     let fits_models = !bench.load(&[]).is_err_and(|error| error.code == code::UNSUPPORTED);
     if fits_models == (manifest.role == Role::Rules) {
-        let found = format!(
-            "role {:?} of a plugin that {} models",
-            manifest.role,
-            if fits_models { "fits" } else { "fits no" }
-        );
+        let what = if fits_models { "fits models" } else { "fits no models" };
+        let found = format!("role {:?} of a plugin that {what}", manifest.role);
         let remedy = "extractors say `role(Role::Rules)` and `export_extractor!`, families neither";
         return Err(Fault::broken(found, "the role of what it exports", remedy));
     }

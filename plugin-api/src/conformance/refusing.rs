@@ -111,7 +111,6 @@ fn wrong_values(param: &Param) -> Vec<Value> {
 pub fn a_feature_that_is_no_number_is_refused_or_left_out(subject: &Subject<'_>) -> Outcome {
     subject.works()?;
     let panel = &subject.panel;
-    let rows = panel.later_elsewhere();
     for value in [f32::NAN, f32::INFINITY] {
         let mut frame = subject.frame.clone();
         // A training row of the first symbol, in the first column for models.
@@ -120,25 +119,24 @@ pub fn a_feature_that_is_no_number_is_refused_or_left_out(subject: &Subject<'_>)
         let what = format!("a training row with the feature value {value}");
         let remedy =
             "refuse the row by a name in `prepare` or `fit`, or leave it out: `Input::standardised` refuses it";
-        let model = if subject.is_extractor() {
-            learn(subject, &frame, &subject.task(), &subject.params()).map(|()| None)
-        } else {
-            subject.fit(&frame, &subject.task()).map(Some)
-        };
-        match model {
-            Err(error) => refused(Err(error), &what, DATA, remedy)?,
-            Ok(None) => {}
-            Ok(Some(model)) => {
-                let scores = model.predict(&frame, &rows);
-                let is_whole = scores.is_ok_and(|scores| scores.iter().all(|score| score.is_finite()));
-                if !is_whole {
-                    let found = format!("no score for rows without a hole, after {what}");
-                    return Err(Fault::broken(found, "scores, or an error of code DATA from the fit", remedy));
-                }
-            }
+        if let Err(error) = learn(subject, &frame, &subject.task(), &subject.params()) {
+            refused(Err(error), &what, DATA, remedy)?;
+        } else if !subject.is_extractor() && is_silenced(subject, &frame)? {
+            let found = format!("no score for rows without a hole, after {what}");
+            return Err(Fault::broken(found, "scores, or an error of code DATA from the fit", remedy));
         }
     }
     Ok(())
+}
+
+/// Whether a model of this table has no score for a row of another symbol that a model of the clean table scores.
+fn is_silenced(subject: &Subject<'_>, frame: &Frame) -> Result<bool, Fault> {
+    let rows = subject.panel.later_elsewhere();
+    let clean = subject.model()?.predict(&subject.frame, &rows).unwrap_or_default();
+    let Ok(scores) = subject.fit(frame, &subject.task()).and_then(|model| model.predict(frame, &rows)) else {
+        return Ok(true);
+    };
+    Ok(clean.iter().zip(scores).any(|(clean, score)| clean.is_finite() && !score.is_finite()))
 }
 
 pub fn garbage_is_refused_without_a_panic(subject: &Subject<'_>) -> Outcome {
