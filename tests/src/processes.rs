@@ -99,14 +99,6 @@ fn parent_and_state(pid: u32) -> Option<(u32, char)> {
     Some((fields.next()?.parse().ok()?, state))
 }
 
-/// How many files a process has open.
-///
-/// # Panics
-/// When there is no such process.
-pub fn n_open_files(pid: u32) -> usize {
-    std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
-}
-
 /// Memory that a process holds, in bytes.
 ///
 /// # Panics
