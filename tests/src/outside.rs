@@ -113,26 +113,45 @@ pub fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
         let (name, path) = (PathBuf::from(entry.file_name()), entry.path());
         if path.is_dir() && name != Path::new("target") {
             found.extend(sources(&path).into_iter().map(|(inner, text)| (name.join(inner), text)));
-        } else if path.is_file() && name != Path::new("Cargo.lock") {
+        } else if path.is_file() && !is_of_cargo_or_unfinished(&name) {
             found.push((name, fs::read_to_string(&path).unwrap()));
         }
     }
     found
 }
 
-/// Writes a source file whole. One that says the same already keeps its time, so that cargo does not build it again.
+fn is_of_cargo_or_unfinished(name: &Path) -> bool {
+    name == Path::new("Cargo.lock") || name.to_string_lossy().starts_with(UNFINISHED)
+}
+
+/// Makes these the sources of a folder, and no others. A file that says the same already keeps its time, so that cargo does
+/// not build it again.
 ///
 /// # Panics
-/// When it cannot be written.
-pub fn write(path: &Path, text: &str) {
+/// When one cannot be written.
+pub fn put(folder: &Path, files: &[(PathBuf, String)]) {
+    fs::create_dir_all(folder).unwrap();
+    for (old, _) in sources(folder).iter().filter(|(old, _)| files.iter().all(|(file, _)| file != old)) {
+        // Another test may have been quicker.
+        _ = fs::remove_file(folder.join(old));
+    }
+    files.iter().for_each(|(file, text)| write(&folder.join(file), text));
+}
+
+/// Whole at once, as tests of this and other processes may write the same.
+fn write(path: &Path, text: &str) {
     if fs::read_to_string(path).is_ok_and(|old| old == text) {
         return;
     }
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let beside = path.with_extension(format!("new-{}", std::process::id()));
+    let folder = path.parent().unwrap();
+    fs::create_dir_all(folder).unwrap();
+    let beside = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder).unwrap();
     fs::write(&beside, text).unwrap();
-    fs::rename(beside, path).unwrap();
+    beside.persist(path).unwrap();
 }
+
+/// How the name of a file begins that is still being written.
+const UNFINISHED: &str = ".unfinished-";
 
 /// The library that cargo builds of the crate in a folder.
 ///

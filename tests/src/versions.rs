@@ -67,9 +67,9 @@ const GROWTH: [Growth; 8] = [
 /// # Panics
 /// When it cannot be built.
 pub fn plugin_1_1() -> PathBuf {
-    let folder = with_api_1_1();
-    put(&growth("plugin"), &folder.join("plugin"));
-    outside::library(&folder.join("plugin"), &Compiler::Usual)
+    let plugin = with_api_1_1().join("plugin");
+    outside::put(&plugin, &outside::sources(&checkout("tests/growth/plugin")));
+    outside::library(&plugin, &Compiler::Usual)
 }
 
 /// The loader of this host, built for API 1.1 into a program that says what it finds in the library that it is given.
@@ -77,11 +77,11 @@ pub fn plugin_1_1() -> PathBuf {
 /// # Panics
 /// When it cannot be built.
 pub fn host_1_1() -> PathBuf {
-    let folder = with_api_1_1();
-    put(&growth("host"), &folder.join("host"));
-    let loader = fs::read_to_string(Path::new(CHECKOUT).join("host/src/plugins/loader.rs")).unwrap();
-    outside::write(&folder.join("host/src/loader.rs"), &loader);
-    outside::program(&folder.join("host"))
+    let host = with_api_1_1().join("host");
+    let mut files = outside::sources(&checkout("tests/growth/host"));
+    files.push(("src/loader.rs".into(), fs::read_to_string(checkout("host/src/plugins/loader.rs")).unwrap()));
+    outside::put(&host, &files);
+    outside::program(&host)
 }
 
 /// A plugin of API 2.0, which is today's in all but its number.
@@ -90,32 +90,28 @@ pub fn host_1_1() -> PathBuf {
 /// When it cannot be built.
 pub fn plugin_2_0() -> PathBuf {
     let folder = outside::place("growth-2.0");
-    for (file, text) in api("2.0.0") {
-        outside::write(&folder.join("api").join(file), &text);
+    outside::put(&folder.join("api"), &api("2.0.0"));
+    let mut files = outside::sources(&checkout("tests/archive/base-rate"));
+    for (_, text) in &mut files {
+        *text = text.replace("../../../plugin-api", "../api").replace("oculus-archive-base-rate", "oculus-test-api-2");
     }
-    for (file, text) in outside::sources(&Path::new(CHECKOUT).join("tests/archive/base-rate")) {
-        let text =
-            text.replace("../../../plugin-api", "../api").replace("oculus-archive-base-rate", "oculus-test-api-2");
-        outside::write(&folder.join("plugin").join(file), &text);
-    }
+    outside::put(&folder.join("plugin"), &files);
     outside::library(&folder.join("plugin"), &Compiler::Usual)
 }
 
-fn growth(part: &str) -> PathBuf {
-    Path::new(CHECKOUT).join("tests/growth").join(part)
-}
-
-fn put(from: &Path, to: &Path) {
-    outside::sources(from).iter().for_each(|(file, text)| outside::write(&to.join(file), text));
+fn checkout(path: &str) -> PathBuf {
+    Path::new(CHECKOUT).join(path)
 }
 
 /// A place that holds the API as it might be in 1.1, for crates beside it.
 fn with_api_1_1() -> PathBuf {
     let folder = outside::place("growth-1.1");
-    for (file, text) in api("1.1.0") {
-        let growth = GROWTH.iter().filter(|growth| Path::new(growth.file) == file);
-        outside::write(&folder.join("api").join(&file), &growth.fold(text, |text, growth| grown(&text, growth)));
+    let mut files = api("1.1.0");
+    for (file, text) in &mut files {
+        let growth = GROWTH.iter().filter(|growth| Path::new(growth.file) == *file);
+        *text = growth.fold(text.clone(), |text, growth| grown(&text, growth));
     }
+    outside::put(&folder.join("api"), &files);
     folder
 }
 
@@ -128,7 +124,7 @@ fn grown(text: &str, Growth { file, anchor, new }: &Growth) -> String {
 
 /// The files of the API under another version.
 fn api(version: &str) -> Vec<(PathBuf, String)> {
-    let mut files = outside::sources(&Path::new(CHECKOUT).join("plugin-api"));
+    let mut files = outside::sources(&checkout("plugin-api"));
     let (_, manifest) = files.iter_mut().find(|(file, _)| file == Path::new("Cargo.toml")).unwrap();
     let ours = manifest.lines().find(|line| line.starts_with("version = ")).unwrap();
     *manifest = manifest.replacen(ours, &format!("version = \"{version}\""), 1);

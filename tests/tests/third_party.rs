@@ -22,6 +22,8 @@ fn a_new_family_is_built_far_from_the_checkout_passes_its_tests_and_leads_a_sear
         assert!(next.starts_with("next: ") && next.contains(&part), "no {part} in {next}");
     }
 
+    assert_passes_the_check(&library);
+
     let plugins = build::with_library("new", &library);
     let plugins = ("PLUGINS_DIR", plugins.to_str().unwrap());
     let mut job = jobs::job("asked");
@@ -48,12 +50,14 @@ fn the_name_of_a_new_family_is_checked() {
 #[test]
 fn another_compiler_gives_the_example_family_the_same_bytes_of_result() {
     let example = outside::place("logistic");
-    for (file, text) in outside::sources(&Path::new(CHECKOUT).join("examples/logistic")) {
-        let text = text.replace("../../plugin-api", &format!("{CHECKOUT}/plugin-api"));
-        outside::write(&example.join(file), &text);
+    let mut files = outside::sources(&Path::new(CHECKOUT).join("examples/logistic"));
+    for (_, text) in &mut files {
+        *text = text.replace("../../plugin-api", &format!("{CHECKOUT}/plugin-api"));
     }
+    outside::put(&example, &files);
     let trained = |name: &str, compiler: &Compiler| {
         let library = outside::library(&example, compiler);
+        assert_passes_the_check(&library);
         let plugins = build::with_library(name, &library);
         let mut job = jobs::job("compiled");
         job["design"]["ml_training_config"]["config_search_model"] = json!("logistic");
@@ -68,6 +72,11 @@ fn another_compiler_gives_the_example_family_the_same_bytes_of_result() {
     assert_eq!(usual["models"], others["models"], "{other:?}");
     let without_sum = |result, sum: &str| outside_run(result).replace(sum, "");
     assert!(without_sum(&usual, &usual_sum) == without_sum(&others, &others_sum), "{other:?} changes the result");
+}
+
+fn assert_passes_the_check(library: &Path) {
+    let said = command::run(&["plugin", "check", library.to_str().unwrap()], &[]);
+    assert_eq!(said.code, 0, "{said:?}");
 }
 
 fn library_name(library: &Path) -> String {
