@@ -98,21 +98,3 @@ fn parent_and_state(pid: u32) -> Option<(u32, char)> {
     let state = fields.next()?.chars().next()?;
     Some((fields.next()?.parse().ok()?, state))
 }
-
-/// How many files a process has open.
-///
-/// # Panics
-/// When there is no such process.
-pub fn n_open_files(pid: u32) -> usize {
-    std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
-}
-
-/// Memory that a process holds, in bytes.
-///
-/// # Panics
-/// When there is no such process.
-pub fn resident_bytes(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
-}

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use oculus_tests::processes::{descendants_of, n_open_files, resident_bytes};
+use oculus_tests::processes::{descendants_of, n_open_files, own_bytes};
 use oculus_tests::{Redis, SOON, Worker, eventually, jobs};
 
 use super::{ID, assert_uses, build, run_job, serving, wait_until_serves};
@@ -39,7 +39,7 @@ fn two_hundred_swaps_under_load_fail_no_job_and_leave_nothing_behind() {
         assert!(used.iter().all(|sha256| hashes.contains(sha256)), "{used:?}");
         assert!(hashes.iter().all(|sha256| used.contains(sha256)), "jobs met both builds");
         taken.sort();
-        tell(&taken, used.len(), resident_bytes(worker.pid()).cast_signed() - n_bytes.cast_signed());
+        tell(&taken, used.len(), own_bytes(worker.pid()).cast_signed() - n_bytes.cast_signed());
     });
     let (_, n_bytes_after) = at_rest(&worker);
     eventually("end of all open files", SOON, || (n_open_files(worker.pid()) <= n_files).then_some(()));
@@ -60,7 +60,7 @@ fn flow(redis: &Redis, is_over: &AtomicBool) -> Vec<String> {
 /// Open files and memory of a worker that has no child left.
 fn at_rest(worker: &Worker) -> (usize, u64) {
     eventually("a quiet worker", SOON, || descendants_of(worker.pid()).is_empty().then_some(()));
-    (n_open_files(worker.pid()), resident_bytes(worker.pid()))
+    (n_open_files(worker.pid()), own_bytes(worker.pid()))
 }
 
 fn tell(taken: &[Duration], n_flowing: usize, n_grown_bytes: i64) {
