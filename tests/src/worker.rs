@@ -57,6 +57,11 @@ impl Worker {
         self.folder.path().join("artifacts/spool")
     }
 
+    /// Where it keeps its copies of plugins, unless its settings say otherwise.
+    pub fn plugins_state(&self) -> std::path::PathBuf {
+        self.folder.path().join(".local/share/oculus-host/plugins")
+    }
+
     /// All that it has logged.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().join("\n")
@@ -89,7 +94,7 @@ impl Worker {
 
     /// Waits for a plugin process that has opened a library, and answers its id.
     pub fn wait_for_plugin(&self) -> u32 {
-        let folder = build::published();
+        let folder = self.plugins_state();
         eventually("plugin process", SOON, || {
             let plugins = processes::in_role(&processes::descendants_of(self.pid()), "plugin-process");
             plugins.into_iter().find(|pid| !processes::mapped_from(*pid, &folder).is_empty())

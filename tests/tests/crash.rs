@@ -51,7 +51,7 @@ fn only_plugin_processes_open_libraries_and_each_opens_one() {
     let worker = worker_with_rude(&redis, &[]);
     // The search runs to its end; then the second family's process stays beside the first's.
     redis.submit(&beside_rude("looked-at", "hang"));
-    let libraries = build::published();
+    let libraries = worker.plugins_state();
     let opened = eventually("both plugins at work", SOON, || {
         assert_eq!(mapped_from(worker.pid(), &libraries), BTreeSet::new());
         let children = descendants_of(worker.pid());

@@ -183,6 +183,12 @@ impl PluginProcess {
         self.shared.death()
     }
 
+    /// Ends the process and waits until all that it printed has been read.
+    pub fn ended(&self) -> Death {
+        self.end();
+        self.shared.death()
+    }
+
     /// Ends the process at once; whoever waits for it hears of its death.
     pub fn end(&self) {
         self.shared.end();

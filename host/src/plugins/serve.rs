@@ -280,8 +280,32 @@ fn check_bytes(hello: &Hello) -> Result<()> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::hash::sha256_hex;
+
+    #[test]
+    fn a_library_whose_bytes_are_not_those_that_were_checked_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let (library, beside) = (folder.path().join("library"), folder.path().join("beside"));
+        let publish = |bytes: &str| {
+            fs::write(&beside, bytes).unwrap();
+            fs::rename(&beside, &library).unwrap();
+        };
+        publish("checked");
+        let (sha256, stamp) = (sha256_hex(b"checked"), Stamp::of(&library).ok());
+        let hello = Hello { library: library.clone(), sha256, stamp, table: None };
+        check_bytes(&hello).unwrap();
+        publish("changed");
+        let refusal = check_bytes(&hello).unwrap_err().to_string();
+        assert!(refusal.contains("has changed since it was found"), "{refusal}");
+        publish("checked");
+        check_bytes(&hello).unwrap();
+        check_bytes(&Hello { stamp: None, ..hello }).unwrap();
+    }
 
     #[test]
     fn a_backtrace_is_no_part_of_a_message() {

@@ -5,7 +5,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -38,11 +38,14 @@ impl Store {
     /// The store within a folder of state; both are made, for this user alone.
     ///
     /// # Errors
-    /// The file system's.
+    /// The file system's, and `PermissionDenied` for a folder of another user.
     pub fn within(state_dir: &Path) -> io::Result<Self> {
         let folder = state_dir.join("store");
         DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         for private in [state_dir, &folder] {
+            if fs::metadata(private)?.uid() != rustix::process::geteuid().as_raw() {
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"));
+            }
             fs::set_permissions(private, Permissions::from_mode(0o700))?;
         }
         Ok(Self { folder })

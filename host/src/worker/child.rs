@@ -77,7 +77,8 @@ impl Child {
         self.events.recv().await
     }
 
-    /// Ends the job with everything that it has started.
+    /// Ends the job with everything in its process group. Its plugin processes lead groups of their own, which the end of
+    /// their channels ends.
     pub fn kill(&self) {
         // The leader is not yet waited for, so the number cannot have passed on to another group.
         if let Some(group) = self.group.filter(|_| self.process.id().is_some()) {

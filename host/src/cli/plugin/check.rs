@@ -96,9 +96,23 @@ fn converse(process: &PluginProcess, tell: &dyn Fn(News)) -> Result<(), String> 
         other => return Err(format!("answered {other:?} when asked who it is")),
     }
     match process.call(Request::Examine(Depth::Suite)).map_err(died)? {
-        Reply::Examined(_) => Ok(()),
-        other => Err(format!("answered {other:?} when examined")),
+        Reply::Examined(_) => tell(News::Found(silence(&process.ended()))),
+        other => return Err(format!("answered {other:?} when examined")),
     }
+    Ok(())
+}
+
+/// The claim that only a host can try on a library: what it printed meanwhile.
+fn silence(death: &Death) -> Finding {
+    let verdict = match death.stdout.last() {
+        None => Verdict::Holds,
+        Some(line) => Verdict::Broken {
+            reason: format!(
+                "printed {line:?} on stdout, needed nothing there: programs read it; use `ctx.log`, or stderr"
+            ),
+        },
+    };
+    Finding { claim: "nothing is printed on stdout".to_owned(), verdict }
 }
 
 /// Shows each claim as it is decided, and the verdict at the end.

@@ -13,6 +13,8 @@ pub struct Death {
     pub manner: Manner,
     /// Signal or exit code in words, what the process itself said, or the limit that it went over.
     pub cause: String,
+    /// Last lines on its stdout.
+    pub stdout: Vec<String>,
     /// Last lines on its stderr.
     pub stderr: Vec<String>,
 }
@@ -49,7 +51,7 @@ impl Manner {
 }
 
 impl From<Death> for FitError {
-    fn from(Death { manner, cause, stderr }: Death) -> Self {
+    fn from(Death { manner, cause, stderr, .. }: Death) -> Self {
         let cause = match manner.setting() {
             Some(setting) => format!("{cause}; {setting} sets this"),
             None => cause,
@@ -74,7 +76,8 @@ mod tests {
     #[test]
     fn a_death_by_a_limit_names_the_setting() {
         let died = |manner, cause: &str| {
-            FitError::from(Death { manner, cause: cause.to_owned(), stderr: vec!["last".to_owned()] }).to_string()
+            FitError::from(Death { manner, cause: cause.to_owned(), stdout: vec![], stderr: vec!["last".to_owned()] })
+                .to_string()
         };
         let hung = died(Manner::Silent, "told nothing for 9 s and was killed");
         assert!(hung.contains("(told nothing for 9 s and was killed; PLUGIN_SILENCE_SECONDS sets this)"), "{hung}");

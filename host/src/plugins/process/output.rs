@@ -24,6 +24,7 @@ const LINGERING: Duration = Duration::from_millis(500);
 /// Both pipes of one process, each read on a thread of its own.
 pub(super) struct Output {
     name: String,
+    stdout: Kept,
     stderr: Kept,
     allowance: Arc<Mutex<Allowance>>,
     all_ended: mpsc::Receiver<()>,
@@ -34,7 +35,7 @@ type Kept = Arc<Mutex<VecDeque<String>>>;
 impl Output {
     /// Reads what the process prints from now on.
     pub(super) fn of(child: &mut Child, name: &str) -> Self {
-        let (allowance, stderr) = (Arc::default(), Kept::default());
+        let (allowance, stdout, stderr) = (Arc::default(), Kept::default(), Kept::default());
         let (ended, all_ended) = mpsc::channel();
         let reader = |kept: &Kept| Reader {
             name: name.to_owned(),
@@ -42,25 +43,25 @@ impl Output {
             allowance: Arc::clone(&allowance),
             _ended: ended.clone(),
         };
-        let (of_stdout, of_stderr) = (reader(&Kept::default()), reader(&stderr));
+        let (of_stdout, of_stderr) = (reader(&stdout), reader(&stderr));
         if let Some(pipe) = child.stdout.take() {
             std::thread::spawn(move || of_stdout.read(pipe));
         }
         if let Some(pipe) = child.stderr.take() {
             std::thread::spawn(move || of_stderr.read(pipe));
         }
-        Self { name: name.to_owned(), stderr, allowance, all_ended }
+        Self { name: name.to_owned(), stdout, stderr, allowance, all_ended }
     }
 
-    /// The last lines on stderr of a process that is gone.
-    pub(super) fn last_lines(self) -> Vec<String> {
+    /// The last lines on stdout and stderr of a process that is gone.
+    pub(super) fn last_lines(self) -> [Vec<String>; 2] {
         // The pipes end with the process, unless it left children elsewhere that hold them: those are not waited for.
         let _ = self.all_ended.recv_timeout(LINGERING);
         let n_lines = locked(&self.allowance).n_unlogged;
         if n_lines > 0 {
             tracing::warn!(plugin = self.name, "printed {n_lines} more lines, which are not in the log");
         }
-        std::mem::take(&mut *locked(&self.stderr)).into()
+        [&self.stdout, &self.stderr].map(|kept| std::mem::take(&mut *locked(kept)).into())
     }
 }
 

@@ -38,7 +38,8 @@ impl Watch {
         let status = self.child.wait();
         let by_status = || (Manner::ByItself, status.map_or_else(|error| error.to_string(), in_words));
         let (manner, cause) = self.shared.verdict.get().cloned().or(said).unwrap_or_else(by_status);
-        _ = self.shared.death.set(Death { manner, cause, stderr: output.last_lines() });
+        let [stdout, stderr] = output.last_lines();
+        _ = self.shared.death.set(Death { manner, cause, stdout, stderr });
         // Whoever waits hears of it by the end of its sender.
         *self.shared.waiting() = None;
     }
