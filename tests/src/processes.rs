@@ -45,6 +45,14 @@ pub fn mapped_from(pid: u32, folder: &Path) -> BTreeSet<PathBuf> {
     files.filter(|file| file.starts_with(folder)).collect()
 }
 
+/// Files that a process has open, sockets and pipes included.
+///
+/// # Panics
+/// When there is no such process.
+pub fn n_open_files(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
 /// Memory that a process has to itself.
 ///
 /// # Panics
