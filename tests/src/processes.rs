@@ -98,11 +98,3 @@ fn parent_and_state(pid: u32) -> Option<(u32, char)> {
     let state = fields.next()?.chars().next()?;
     Some((fields.next()?.parse().ok()?, state))
 }
-
-/// Files that a process has open, sockets and pipes included.
-///
-/// # Panics
-/// When there is no such process.
-pub fn n_open_files(pid: u32) -> usize {
-    std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
-}
