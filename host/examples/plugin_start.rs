@@ -10,13 +10,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use oculus_host::config::{PluginsConfig, Trust};
 use oculus_host::pipeline::features::FeatureTable;
 use oculus_host::pipeline::fitter;
+use oculus_host::plugins::catalog::Catalog;
 use oculus_host::plugins::limits::Limits;
 use oculus_host::plugins::process::{PluginProcess, Start};
 use oculus_host::plugins::protocol::{Extract, Fit, Reply, Request};
 use oculus_host::plugins::table::SharedTable;
-use oculus_host::plugins::{InstalledPlugin, discover, serve};
+use oculus_host::plugins::{InstalledPlugin, serve};
 use oculus_plugin_api::{FeatureRole, Role};
 use serde_json::json;
 
@@ -62,10 +64,23 @@ fn label() -> Vec<f32> {
 }
 
 fn measure(library: &Path, table: &SharedTable, n_runs: usize) -> Result<serde_json::Value> {
-    let plugin = discover::describe(library).with_context(|| library.display().to_string())?;
+    let folder = tempfile::tempdir()?;
+    let plugin = published(library, folder.path()).with_context(|| library.display().to_string())?;
     let runs = (0..n_runs).map(|_| run(&plugin, table)).collect::<Result<Vec<_>>>()?;
     let n_bytes = std::fs::metadata(library)?.len();
     Ok(json!({ "id": plugin.manifest.id, "library": library, "bytes": n_bytes, "runs": runs }))
+}
+
+/// The library as a job would open it: examined, and copied into a store below the folder.
+fn published(library: &Path, folder: &Path) -> Result<InstalledPlugin> {
+    let (dir, state_dir) = (folder.join("plugins"), folder.join("state"));
+    std::fs::create_dir(&dir)?;
+    std::os::unix::fs::symlink(library.canonicalize()?, dir.join(library.file_name().unwrap_or_default()))?;
+    let catalog = Catalog::open(&PluginsConfig { dir, state_dir, trust: Trust::Any, limits: LIMITS })?;
+    catalog.scan_to_end()?;
+    let snapshot = catalog.current();
+    let refused = snapshot.refused().into_iter().map(|refused| refused.reason).next();
+    snapshot.plugins().into_iter().next().with_context(|| refused.unwrap_or_else(|| "is no library".to_owned()))
 }
 
 /// Milliseconds until the library is open, the table prepared, the first fit done.
