@@ -49,19 +49,30 @@ impl Subject {
 pub struct Unfit {
     /// In at most three lines.
     pub reason: String,
-    /// Whether the machine is at fault, so that another try may end otherwise.
-    pub may_pass: bool,
+    /// Whose fault it is.
+    pub fault: Fault,
+}
+
+/// Whose fault it is that a library may not serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The library's own: it is so at every try.
+    Library,
+    /// The machine's, which was too slow or had too little memory: another try may end otherwise.
+    Machine,
+    /// Nobody's: a shared library that it needs is not there, and may be installed.
+    Wants,
 }
 
 impl Unfit {
     /// The library's own fault.
     pub fn of_library(reason: &str) -> Self {
-        Self { reason: brief(reason), may_pass: false }
+        Self { reason: brief(reason), fault: Fault::Library }
     }
 
     /// The machine's.
     pub fn of_machine(reason: &str) -> Self {
-        Self { reason: brief(reason), may_pass: true }
+        Self { reason: brief(reason), fault: Fault::Machine }
     }
 }
 
@@ -144,17 +155,18 @@ fn broken(findings: &[Finding]) -> Option<String> {
 }
 
 fn died(death: &Death, at_work: &str) -> Unfit {
-    let may_pass = match death.manner {
+    let fault = match death.manner {
         Manner::Unusable => return Unfit::of_library(&death.cause),
-        Manner::LacksLibrary => return Unfit::of_machine(&death.cause),
-        Manner::Silent | Manner::OutOfMemory => true,
+        Manner::LacksLibrary => return Unfit { reason: brief(&death.cause), fault: Fault::Wants },
+        Manner::Silent | Manner::OutOfMemory => Fault::Machine,
         // Nobody but the system or its owner kills without asking.
-        Manner::ByItself => death.cause.starts_with("signal 9"),
+        Manner::ByItself if death.cause.starts_with("signal 9") => Fault::Machine,
+        Manner::ByItself => Fault::Library,
     };
     let said: Vec<_> = death.stderr.iter().rev().filter(|line| !line.trim().is_empty()).take(2).collect();
     let said: String = said.into_iter().rev().map(|line| format!("\n{line}")).collect();
     let reason = format!("ended its process ({}), being {}{said}", death.cause, doing(at_work));
-    Unfit { reason: brief(&reason), may_pass }
+    Unfit { reason: brief(&reason), fault }
 }
 
 fn doing(at_work: &str) -> String {

@@ -4,11 +4,12 @@
 //! renamed into place whole. Invariant: who reads it finds a state that some change has left.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use oculus_plugin_api::Manifest;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,10 @@ use crate::plugins::stamp::Stamp;
 
 /// The form of the file; another one is set aside.
 const VERSION: u32 = 1;
+/// With more verdicts than this, those that nothing refers to are forgotten.
+const MOST_VERDICTS: usize = 1000;
+/// How long the lock of another process is waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// All that is known.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -161,17 +166,36 @@ impl JournalFile {
     /// The file system's; nothing is changed then.
     pub fn update<T>(&self, change: impl FnOnce(&mut Journal) -> T) -> io::Result<T> {
         let mut state = self.state();
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&self.lock)?;
-        lock.lock()?;
+        let _locked = self.locked()?;
         self.refresh(&mut state)?;
         let mut journal = state.1.clone();
         let answer = change(&mut journal);
+        if journal.verdicts.len() > MOST_VERDICTS {
+            journal.tidy();
+        }
         if journal != state.1 || state.0.is_none() {
             journal.version = VERSION;
             self.write(&journal)?;
             *state = (Stamp::of(&self.path).ok(), journal);
         }
         Ok(answer)
+    }
+
+    /// The lock, held until dropped. A process that was stopped while it held it must not stop others.
+    fn locked(&self) -> io::Result<File> {
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&self.lock)?;
+        let deadline = Instant::now() + LONGEST_WAIT;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(LONGEST_WAIT / 1000),
+                Err(TryLockError::WouldBlock) => {
+                    let message = format!("another process holds `{}`; see who has it open", self.lock.display());
+                    return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
+                }
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
     }
 
     fn refresh(&self, state: &mut (Option<Stamp>, Journal)) -> io::Result<()> {
