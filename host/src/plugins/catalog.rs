@@ -54,6 +54,8 @@ pub struct Catalog {
     waiting: WaitingRoom,
     /// Files that a thread is busy with.
     at_work: Mutex<HashSet<PathBuf>>,
+    /// SHA-256 of the contents that this process has tried itself, rather than read of.
+    tried: Mutex<HashSet<String>>,
     turns: Turns,
     snapshot: channel::Sender<Arc<Snapshot>>,
 }
@@ -93,6 +95,7 @@ impl Catalog {
             trusted: Mutex::new((Trusted::All, Vec::new())),
             waiting: WaitingRoom::default(),
             at_work: Mutex::default(),
+            tried: Mutex::default(),
             turns: Turns::of(EXAMINED_AT_ONCE),
             snapshot: channel::Sender::new(Arc::default()),
         }))

@@ -19,10 +19,11 @@ use crate::plugins::stamp::Stamp;
 use crate::plugins::{InstalledPlugin, format};
 
 impl Catalog {
-    /// Asks everything that serves once more who it is: devices of this machine may have come or gone since.
+    /// Asks what serves by the journal's word once more who it is: devices of this machine may have come or gone since.
     pub fn refresh(self: &Arc<Self>) {
         for entry in &self.current().entries {
-            let Some(plugin) = entry.plugin.clone() else { continue };
+            let read_of = entry.plugin.clone().filter(|plugin| !lock(&self.tried).contains(&plugin.sha256));
+            let Some(plugin) = read_of else { continue };
             let catalog = Arc::clone(self);
             std::thread::spawn(move || {
                 let _turn = catalog.turns.take();
@@ -160,6 +161,7 @@ impl Catalog {
     fn try_out(&self, library: &Path, seen: &Seen) -> Result<Verdict, State> {
         // Before its process hashes it, so that a change in between shows.
         let copy = Stamp::of(library).ok();
+        lock(&self.tried).insert(seen.sha256.clone());
         match probe(&self.subject(library, &seen.sha256, &seen.library_dirs)) {
             Ok(manifest) => Ok(self.passed(manifest, copy)),
             // Another process has found out about the same content meanwhile; its verdict is met at the next look.
