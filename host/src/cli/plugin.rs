@@ -32,7 +32,7 @@ pub enum Command {
     /// Check a library: everything that a plugin promises is tried on it, in a process of its own
     ///
     /// The exit code is 0 where all of it holds, else 1. Nothing is installed.
-    #[command(after_help = "Example:\n  oculus-host plugin check target/release/libmy_model.so")]
+    #[command(after_help = "Example:\n  oculus-host plugin check target/release/liboculus_plugin_my_model.so")]
     Check {
         /// The library
         #[arg(value_name = "PATH")]
