@@ -37,6 +37,8 @@ use turns::Turns;
 
 /// Libraries that are examined side by side.
 const EXAMINED_AT_ONCE: usize = 4;
+/// What takes longer no longer counts as one of them: it hangs, or waits for something.
+const USUAL_EXAMINATION: Duration = Duration::from_secs(1);
 /// A damaged file that was written within this time may still be on its way.
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
 /// When a file that the machine failed is tried again: at first, and at last.
@@ -104,7 +106,7 @@ impl Catalog {
             trusted: Mutex::new((Trusted::All, Vec::new())),
             waiting: Mutex::default(),
             at_work: Mutex::default(),
-            turns: Turns::of(EXAMINED_AT_ONCE),
+            turns: Turns::of(EXAMINED_AT_ONCE, USUAL_EXAMINATION),
             snapshot: channel::Sender::new(Arc::default()),
         }))
     }
