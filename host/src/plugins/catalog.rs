@@ -37,6 +37,8 @@ use waiting::WaitingRoom;
 
 /// Libraries that are examined side by side.
 const EXAMINED_AT_ONCE: usize = 4;
+/// What takes longer no longer counts as one of them: it hangs, or waits for something.
+const USUAL_EXAMINATION: Duration = Duration::from_secs(1);
 /// A damaged file that was written within this time may still be on its way.
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
@@ -96,7 +98,7 @@ impl Catalog {
             waiting: WaitingRoom::default(),
             at_work: Mutex::default(),
             tried: Mutex::default(),
-            turns: Turns::of(EXAMINED_AT_ONCE),
+            turns: Turns::of(EXAMINED_AT_ONCE, USUAL_EXAMINATION),
             snapshot: channel::Sender::new(Arc::default()),
         }))
     }

@@ -76,8 +76,12 @@ fn a_library_that_hangs_is_refused_and_others_are_taken_meanwhile() {
     let worker = site.worker(&redis, &[]);
     let undisturbed = Undisturbed::before(&redis, &worker);
     publish(&site, &HANGING);
+    // More than are examined side by side.
+    for name in ["hang-a", "hang-b", "hang-c"] {
+        site.publish(name, &Library::built().with("id", name).with("act", "open-hang"));
+    }
     let examined = || in_role(&descendants_of(worker.pid()), "plugin-process");
-    let hanging = eventually("all that hang", SOON, || Some(examined()).filter(|pids| pids.len() == HANGING.len()));
+    let hanging = eventually("all that hang", SOON, || Some(examined()).filter(|pids| pids.len() == 6));
     let good = Library::built().with("id", "quick");
     site.publish("quick", &good);
     worker.wait_for_log(&good.sha256());

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use oculus_tests::hostile::{Library, file_name};
-use oculus_tests::{Redis, Site, jobs};
+use oculus_tests::{Redis, Site, command, jobs};
 
 use super::{ID, assert_uses, build, serving, wait_until_serves};
 
@@ -120,4 +120,22 @@ fn two_workers_share_one_state_and_both_follow_a_swap() {
     [&one, &other].iter().for_each(|worker| wait_until_serves(worker, 2, &third));
     assert_eq!(site.listed(ID).generations.len(), 2);
     assert_uses(&redis, "by-either", &third);
+}
+
+#[test]
+fn a_model_is_read_by_the_build_that_made_it_also_after_a_swap() {
+    let site = Site::new();
+    let (artifacts, state, plugins) = (site.beside("artifacts"), site.state(), site.plugins());
+    let settings = [("ARTIFACTS_DIR", text_of(&artifacts))];
+    site.publish(ID, &build(1));
+    let own = [("PLUGINS_DIR", text_of(&plugins)), ("PLUGINS_STATE_DIR", text_of(&state)), settings[0]];
+    command::train(&jobs::led_by(ID, "made-before"), &own);
+    site.publish(ID, &build(2));
+    let said = site.run(&["predict", "made-before"], &settings);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(!said.stderr.contains("scores may differ"), "{}", said.stderr);
+    fs::remove_dir_all(&state).unwrap();
+    let with_another = site.run(&["predict", "made-before"], &settings);
+    assert!(with_another.stderr.contains("scores may differ"), "{}", with_another.stderr);
+    assert_eq!(with_another.code, 0, "{with_another:?}");
 }
