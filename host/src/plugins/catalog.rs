@@ -15,6 +15,7 @@ use tokio::sync::watch as channel;
 
 use crate::config::PluginsConfig;
 use crate::plugins::discover;
+use crate::plugins::stamp::Stamp;
 use crate::plugins::store::Store;
 use crate::plugins::trust::Trusted;
 use crate::plugins::usage::Use;
@@ -137,7 +138,8 @@ impl Catalog {
         }
     }
 
-    /// Looks at the folder. What is known serves at once; what is new is examined by threads of its own.
+    /// Looks at the folder. What is known serves at once; what is new is examined by threads of its own, which are answered
+    /// but for those on files that an earlier examination has not come to an end with.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -151,7 +153,12 @@ impl Catalog {
         // Another process may have found out about a file that this one was to look at again.
         self.waiting.retain(|path| !known.contains(path));
         let begun = unknown.into_iter().filter(|path| lock(&self.at_work).insert(path.clone()));
-        let threads = begun.filter_map(|path| self.examine_aside(path)).collect();
+        let threads = begun.filter_map(|path| {
+            let slot = journal.slots.get(&path).zip(Stamp::of(&path).ok());
+            let is_postponed = slot.is_some_and(|(slot, stamp)| slot.postponed(stamp).is_some());
+            self.examine_aside(path).filter(|_| !is_postponed)
+        });
+        let threads = threads.collect();
         self.publish();
         Ok(threads)
     }

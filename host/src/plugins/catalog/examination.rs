@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use oculus_plugin_api::Manifest;
 
 use super::generations::Content;
-use super::journal::{Journal, Seen, Verdict};
+use super::journal::{Journal, Postponed, Seen, Verdict};
 use super::snapshot::State;
 use super::{Catalog, SETTLED_AFTER, lock, now};
 use crate::plugins::probe::{Fault, Subject, Unfit, probe};
@@ -103,7 +103,10 @@ impl Catalog {
         let stamp = Stamp::of(path).ok();
         match self.examine(path).and_then(|()| self.try_current(path)) {
             Ok(()) => _ = self.waiting.leave(path),
-            Err(state) => self.waiting.enter(path, stamp, state),
+            Err(state) => {
+                self.postpone(path, stamp, &state);
+                self.waiting.enter(path, stamp, state);
+            }
         }
         self.publish();
         stamp.is_some() && Stamp::of(path).is_ok_and(|now| Some(now) != stamp)
@@ -188,6 +191,17 @@ impl Catalog {
         Subject { name, library, sha256, library_dirs, limits: self.config.limits }
     }
 
+    /// Writes down that a file could not be examined, so that a restart does not wait for it.
+    fn postpone(&self, path: &Path, stamp: Option<Stamp>, state: &State) {
+        let (Some(stamp), Some(reason)) = (stamp, state.reason()) else { return };
+        let postponed = Some(Postponed { stamp, reason: reason.to_owned() });
+        let written =
+            self.journal.update(|journal| journal.slots.entry(path.to_owned()).or_default().postponed = postponed);
+        if let Err(error) = written {
+            tracing::warn!("the journal of plugins cannot be written: {error}");
+        }
+    }
+
     /// Writes down what a file holds and what came of it; a content that passed is its next generation.
     fn note(&self, path: &Path, seen: Seen, verdict: Option<Verdict>) -> Result<(), State> {
         let written = self.journal.update(|journal| {
@@ -203,6 +217,7 @@ impl Catalog {
             }
             let slot = journal.slots.entry(path.to_owned()).or_default();
             slot.seen = Some(seen);
+            slot.postponed = None;
             if let Some(content) = content {
                 slot.generations.publish(content, &now());
             }

@@ -68,8 +68,27 @@ pub enum Verdict {
 pub struct Slot {
     /// The content that the file had when it was last read, so that it need not be read again.
     pub seen: Option<Seen>,
+    /// Why its examination has no verdict yet, where the machine was at fault; tried again, and waited for by nobody.
+    #[serde(default)]
+    pub postponed: Option<Postponed>,
     /// What serves of it, and what did.
     pub generations: Generations,
+}
+
+impl Slot {
+    /// Why the file with this stamp has no verdict yet.
+    pub fn postponed(&self, stamp: Stamp) -> Option<&str> {
+        self.postponed.as_ref().filter(|postponed| postponed.stamp == stamp).map(|postponed| postponed.reason.as_str())
+    }
+}
+
+/// An examination that came to no verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Postponed {
+    /// Of the published file.
+    pub stamp: Stamp,
+    /// Why, in at most three lines.
+    pub reason: String,
 }
 
 /// A content, and the stamp of the file that had it.

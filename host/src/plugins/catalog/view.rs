@@ -42,7 +42,11 @@ impl Catalog {
         if let Some(waiting) = self.waiting.state(path) {
             return waiting;
         }
-        let Some(sha256) = sha256 else { return State::Pending };
+        let Some(sha256) = sha256 else {
+            let slot = journal.slots.get(path).zip(Stamp::of(path).ok());
+            let postponed = slot.and_then(|(slot, stamp)| slot.postponed(stamp));
+            return postponed.map_or(State::Pending, |reason| State::Refused { reason: reason.to_owned() });
+        };
         if !self.allows(sha256) {
             let reason =
                 format!("is not listed in PLUGINS_TRUSTED; to trust it, add the line\n{sha256}  {}", path.display());
