@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -173,10 +174,17 @@ fn way_to_gpu(lock: &Path) -> Option<Gpu> {
     Gpu::at(lock).inspect_err(barred).ok()
 }
 
+/// Lines that one plugin may log in one job.
+const MOST_LOG_LINES: usize = 5000;
+
 /// Writes what a plugin tells beside its replies into the log.
 pub(crate) fn logging_listener(plugin: &str) -> Listener {
-    let plugin = plugin.to_owned();
+    let (plugin, n_lines) = (plugin.to_owned(), AtomicUsize::new(0));
     Arc::new(move |event| match event {
+        Event::Log { .. } if n_lines.fetch_add(1, Ordering::Relaxed) > MOST_LOG_LINES => {}
+        Event::Log { .. } if n_lines.load(Ordering::Relaxed) > MOST_LOG_LINES => {
+            tracing::warn!(plugin, "logs too much: its further lines are not in the log");
+        }
         Event::Log { level: 1, message, .. } => tracing::error!(plugin, "{message}"),
         Event::Log { level: 2, message, .. } => tracing::warn!(plugin, "{message}"),
         Event::Log { level: 3, message, .. } => tracing::info!(plugin, "{message}"),

@@ -4,8 +4,8 @@
 //! ([`conformance!`](crate::conformance!)), and so does a host that is asked to check a library; the claims of
 //! [`Depth::Probe`] are tried on every library before any job sees it.
 //!
-//! `fitting`, `models` and `extracting` hold the claims on what a plugin makes, `refusing` those on what it refuses, `probe`
-//! the short ones. `panel` is the table they are tried on, `subject` how, `fault` how they say what is wrong.
+//! `author` makes the claims an author's tests. `fitting`, `models` and `extracting` hold the claims on what a plugin makes, `refusing` those on what it refuses, `probe`
+//! the short ones, `cancelling` and `likeness` what several need. `panel` is the table they are tried on, `subject` how, `fault` how they say what is wrong.
 
 mod author;
 mod cancelling;

@@ -37,7 +37,7 @@ pub enum Command {
         /// The library
         #[arg(value_name = "PATH")]
         path: PathBuf,
-        /// Also the claims that say nothing of such a plugin, with the reason, and all that it printed
+        /// Also the claims that say nothing of such a plugin, with the reason
         #[arg(short, long)]
         verbose: bool,
     },

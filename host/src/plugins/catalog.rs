@@ -6,11 +6,12 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use tokio::sync::watch as channel;
 
 use crate::config::PluginsConfig;
@@ -31,13 +32,16 @@ mod waiting;
 pub mod watch;
 mod withdrawal;
 
-use journal::JournalFile;
+use journal::{Journal, JournalFile};
 use snapshot::{Entry, Snapshot};
 use turns::Turns;
 use waiting::WaitingRoom;
+use withdrawal::Keep;
 
 /// Libraries that are examined side by side.
 const EXAMINED_AT_ONCE: usize = 4;
+/// Files that a thread is busy with or waits to be; others are begun at later looks, the latest first.
+const MOST_AT_WORK: usize = 64;
 /// What takes longer no longer counts as one of them: it hangs, or waits for something.
 const USUAL_EXAMINATION: Duration = Duration::from_secs(1);
 /// A damaged file that was written within this time may still be on its way.
@@ -59,6 +63,8 @@ pub struct Catalog {
     at_work: Mutex<HashSet<PathBuf>>,
     /// SHA-256 of the contents that this process has tried itself, rather than read of.
     tried: Mutex<HashSet<String>>,
+    /// Whether there were more files to find out about than may be begun at once.
+    has_backlog: AtomicBool,
     turns: Turns,
     snapshot: channel::Sender<Arc<Snapshot>>,
 }
@@ -99,6 +105,7 @@ impl Catalog {
             waiting: WaitingRoom::default(),
             at_work: Mutex::default(),
             tried: Mutex::default(),
+            has_backlog: AtomicBool::new(false),
             turns: Turns::of(EXAMINED_AT_ONCE, USUAL_EXAMINATION),
             snapshot: channel::Sender::new(Arc::default()),
         }))
@@ -131,7 +138,8 @@ impl Catalog {
                 let _ = examination.join();
             }
             // A file on its way is waited for as long as it takes to call it damaged.
-            if !self.waiting.is_anything_pending() || began.elapsed() > 2 * SETTLED_AFTER {
+            let is_over = !self.waiting.is_anything_pending() && !self.has_backlog.load(Ordering::Relaxed);
+            if is_over || began.elapsed() > 2 * SETTLED_AFTER {
                 return Ok(());
             }
             std::thread::sleep(SETTLED_AFTER / 20);
@@ -152,8 +160,13 @@ impl Catalog {
         let (known, unknown): (Vec<_>, Vec<_>) = due.cloned().partition(|path| self.is_known(path, &journal));
         // Another process may have found out about a file that this one was to look at again.
         self.waiting.retain(|path| !known.contains(path));
-        let begun = unknown.into_iter().filter(|path| lock(&self.at_work).insert(path.clone()));
-        let threads = begun.filter_map(|path| {
+        let n_free = MOST_AT_WORK.saturating_sub(lock(&self.at_work).len());
+        let unbegun = unknown.into_iter().filter(|path| !lock(&self.at_work).contains(path)).collect();
+        let mut begun = newest_first(unbegun);
+        self.has_backlog.store(begun.len() > n_free, Ordering::Relaxed);
+        begun.truncate(n_free);
+        lock(&self.at_work).extend(begun.iter().cloned());
+        let threads = begun.into_iter().filter_map(|path| {
             let slot = journal.slots.get(&path).zip(Stamp::of(&path).ok());
             let is_postponed = slot.is_some_and(|(slot, stamp)| slot.postponed(stamp).is_some());
             self.examine_aside(path).filter(|_| !is_postponed)
@@ -168,10 +181,9 @@ impl Catalog {
         let Ok(files) = discover::libraries(&self.config.dir) else { return };
         let now = now();
         let changed = self.journal.update(|journal| {
-            for Use { sha256, died } in uses {
-                for path in &files {
-                    journal.judge(path, sha256, *died, &now);
-                }
+            for path in &files {
+                let keep = Keep { host: &self.host, has_copy: &|sha256| self.store.path(sha256, path).is_file() };
+                uses.iter().for_each(|one| journal.judge(path, one, &now, &keep));
             }
         });
         match changed {
@@ -187,26 +199,42 @@ impl Catalog {
     /// # Errors
     /// Without such a plugin or content, in words.
     pub fn roll_back(&self, id: &str, to: Option<&str>) -> Result<Arc<Snapshot>> {
-        let snapshot = self.current();
-        let has_id = |entry: &&Entry| entry.plugin.as_ref().is_some_and(|plugin| plugin.manifest.id == id);
-        let paths: Vec<_> = snapshot.entries.iter().filter(has_id).map(|entry| entry.path.clone()).collect();
-        let [path] = paths.as_slice() else {
-            let ids: Vec<_> = snapshot.plugins().into_iter().map(|plugin| plugin.manifest.id).collect();
-            match paths.len() {
-                0 => bail!("no plugin `{id}` serves from {}; there are: {}", self.folder().display(), ids.join(", ")),
-                n => bail!("{n} files serve as `{id}`; remove all but one: {paths:?}"),
-            }
-        };
+        let journal = self.journal.current();
+        let path = self.file_of(id, &journal)?;
+        let keep = Keep { host: &self.host, has_copy: &|sha256| self.store.path(sha256, &path).is_file() };
+        let content =
+            journal.earlier(&path, to, &keep).map_err(|reason| anyhow!("`{id}` is not rolled back: {reason}"))?;
+        // What serves goes on serving until the other has shown that it can.
+        let verdict = self.verdict_on(&path, &content, &journal);
+        let verdict = verdict.map_err(|reason| anyhow!("`{id}` is not rolled back: {} {reason}", content.sha256))?;
         let now = now();
-        let changed = self.journal.update(|journal| journal.roll_back(path, to, &now))?;
-        changed.map_err(|reason| anyhow::anyhow!("`{id}` is not rolled back: {reason}"))?;
+        self.journal.update(|journal| {
+            journal.find(&content.sha256, verdict);
+            journal.roll_back(&path, content, &now);
+        })?;
         self.publish();
         Ok(self.current())
+    }
+
+    /// The one file that is, or was, the plugin of this id.
+    fn file_of(&self, id: &str, journal: &Journal) -> Result<PathBuf> {
+        let snapshot = self.current();
+        let is_it = |entry: &&Entry| journal.ids(&entry.path).contains(id);
+        let paths: Vec<_> = snapshot.entries.iter().filter(is_it).map(|entry| entry.path.clone()).collect();
+        match paths.as_slice() {
+            [path] => Ok(path.clone()),
+            [] => {
+                let ids: Vec<_> = snapshot.plugins().into_iter().map(|plugin| plugin.manifest.id).collect();
+                bail!("there is no plugin `{id}` in {}; there are: {}", self.folder().display(), ids.join(", "))
+            }
+            _ => bail!("more than one file is `{id}`; remove all but one of {paths:?}"),
+        }
     }
 
     /// Whether a file is being written, or the journal or the list of trusted libraries has changed.
     fn is_another_look_due(&self) -> bool {
         self.waiting.is_anything_pending()
+            || self.has_backlog.load(Ordering::Relaxed)
             || self.journal.has_changed()
             || Trusted::read(&self.config.trust) != *lock(&self.trusted)
     }
@@ -238,6 +266,12 @@ impl Catalog {
             has_changed
         });
     }
+}
+
+fn newest_first(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    let written = |path: &PathBuf| std::fs::metadata(path).and_then(|it| it.modified()).ok();
+    paths.sort_by_cached_key(|path| std::cmp::Reverse(written(path)));
+    paths
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

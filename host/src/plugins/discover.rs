@@ -58,6 +58,10 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// A file by its name; a pipe or a folder of that name is none.
 fn is_library(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.starts_with("lib") && name.ends_with(std::env::consts::DLL_SUFFIX) && path.is_file()
+    // A name that no log could show as it is may be anything.
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
+    !name.contains(char::is_control)
+        && name.starts_with("lib")
+        && name.ends_with(std::env::consts::DLL_SUFFIX)
+        && path.is_file()
 }

@@ -40,6 +40,21 @@ pub enum LoadError {
     Start(LibraryError),
 }
 
+impl LoadError {
+    /// Whether something outside the library is missing, so that another try may end otherwise.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Missing { .. } => true,
+            Self::Open(error) => {
+                let said = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+                let said = said.to_lowercase();
+                ["cannot allocate memory", "too many open files"].iter().any(|lack| said.contains(lack))
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Opens the library at `path` and starts its module. The library is never closed again: the process ends instead.
 ///
 /// # Errors

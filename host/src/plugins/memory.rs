@@ -51,9 +51,27 @@ impl MemoryLimit {
         match &self.cgroup {
             _ if self.limit_bytes == u64::MAX => false,
             Some(group) => group.has_killed(),
-            None => own_bytes(self.pid).is_some_and(|bytes| bytes > self.limit_bytes),
+            None => with_children(self.pid).is_some_and(|bytes| bytes > self.limit_bytes),
         }
     }
+}
+
+/// Memory that a process and all that it has started have to themselves.
+fn with_children(pid: u32) -> Option<u64> {
+    let mut n_bytes = own_bytes(pid)?;
+    let mut next = children_of(pid);
+    while let Some(child) = next.pop() {
+        n_bytes = n_bytes.saturating_add(own_bytes(child).unwrap_or(0));
+        next.extend(children_of(child));
+    }
+    Some(n_bytes)
+}
+
+/// What Linux says of the children that a process's threads have started; none where it does not say.
+fn children_of(pid: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
 }
 
 /// Memory that a process has to itself; `None` where the system does not say, as of one that has ended.

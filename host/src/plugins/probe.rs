@@ -81,7 +81,7 @@ impl Unfit {
 /// # Errors
 /// Why it may not serve.
 pub fn probe(subject: &Subject) -> Result<Manifest, Unfit> {
-    let at_work = Arc::new(Mutex::new("opened".to_owned()));
+    let at_work = Arc::new(Mutex::new(OPENED.to_owned()));
     let note = {
         let at_work = Arc::clone(&at_work);
         Arc::new(move |event: &Event| {
@@ -109,6 +109,9 @@ pub fn probe(subject: &Subject) -> Result<Manifest, Unfit> {
         }
     }
 }
+
+/// What a library is at first.
+const OPENED: &str = "opened";
 
 enum Ended {
     Unfit(Unfit),
@@ -147,7 +150,7 @@ pub fn read(json: &str) -> Result<Manifest, String> {
 /// The claims that do not hold, a line each; `None` where all do.
 fn broken(findings: &[Finding]) -> Option<String> {
     let lines = findings.iter().filter_map(|finding| match &finding.verdict {
-        Verdict::Broken { reason } => Some(format!("breaks `{}`: {}", finding.claim, reason.replace('\n', " "))),
+        Verdict::Broken { reason } => Some(format!("breaks `{}`: {}", finding.claim, reason.replace('\n', "; "))),
         Verdict::Holds | Verdict::Inapplicable { .. } => None,
     });
     let lines: Vec<_> = lines.collect();
@@ -161,6 +164,8 @@ fn died(death: &Death, at_work: &str) -> Unfit {
         Manner::Silent | Manner::OutOfMemory => Fault::Machine,
         // Nobody but the system or its owner kills without asking.
         Manner::ByItself if death.cause.starts_with("signal 9") => Fault::Machine,
+        // The host's own word for that it could not even begin: no thread, no memory.
+        Manner::ByItself if at_work == OPENED && death.cause == "exit code 1" => Fault::Machine,
         Manner::ByItself => Fault::Library,
     };
     let said: Vec<_> = death.stderr.iter().rev().filter(|line| !line.trim().is_empty()).take(2).collect();
@@ -170,7 +175,7 @@ fn died(death: &Death, at_work: &str) -> Unfit {
 }
 
 fn doing(at_work: &str) -> String {
-    if at_work == "opened" { at_work.to_owned() } else { format!("examined for `{at_work}`") }
+    if at_work == OPENED { at_work.to_owned() } else { format!("examined for `{at_work}`") }
 }
 
 /// What a person can take in.

@@ -19,6 +19,9 @@ use crate::plugins::discover::Refused;
 /// Prefix of the flags that ask for a family.
 const FLAG_PREFIX: &str = "train_";
 
+/// Files that cannot be used which one reason names.
+const MOST_UNUSABLE: usize = 3;
+
 /// The families of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selection {
@@ -175,8 +178,17 @@ fn titles(families: &[&InstalledPlugin]) -> String {
 /// The libraries that cannot be used, by file name, as the end of a sentence; empty where there are none.
 fn unusable(refused: &[Refused]) -> String {
     let file = |refused: &Refused| refused.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let told: Vec<_> = refused.iter().map(|refused| format!("{} ({})", file(refused), refused.reason)).collect();
-    if told.is_empty() { String::new() } else { format!("; cannot be used: {}", told.join(", ")) }
+    let told = refused.iter().take(MOST_UNUSABLE);
+    let told: Vec<_> =
+        told.map(|refused| format!("{} ({})", file(refused), refused.reason.replace('\n', "; "))).collect();
+    let n_more = refused.len() - told.len();
+    let more = if n_more > 0 { format!(" and {n_more} more, see `oculus-host plugin list`") } else { String::new() };
+    if told.is_empty() { String::new() } else { format!("; cannot be used: {}{more}", told.join(", ")) }
+}
+
+/// What jobs would be told of plugins that claim one name, so that whoever publishes them hears of it too.
+pub fn conflicts(installed: &[InstalledPlugin]) -> Vec<String> {
+    highest_versions(installed).1.into_iter().map(|warning| warning.message).collect()
 }
 
 /// A name or a flag that more than one plugin claims.

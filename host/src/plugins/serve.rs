@@ -13,7 +13,7 @@ use abi_stable::std_types::{RSlice, RSliceMut, RStr};
 use anyhow::{Context, Result, bail};
 use oculus_plugin_api::conformance::{self, Depth, Step};
 use oculus_plugin_api::testing::Bench;
-use oculus_plugin_api::{PluginError, abi};
+use oculus_plugin_api::{PluginError, abi, code};
 
 use crate::control;
 use crate::hash::sha256_hex;
@@ -36,9 +36,9 @@ pub fn run() -> Result<()> {
     let plugin = match Plugin::open(hello) {
         Ok(plugin) => Arc::new(plugin),
         Err(error) => {
-            let lacks_library = matches!(error.downcast_ref(), Some(loader::LoadError::Missing { .. }));
+            let lacks_library = error.downcast_ref().is_some_and(loader::LoadError::may_pass);
             answers.send(&Event::Unusable { reason: format!("{error:#}"), lacks_library });
-            bail!("{error:#}");
+            return Ok(());
         }
     };
     for Call { id, request } in calls {
@@ -164,7 +164,7 @@ impl Plugin {
             Request::Load { model, setting } => self.load(&model, &setting),
             Request::Predict { rows } => self.predict(&rows),
         };
-        reply.unwrap_or_else(|error| Reply::Refused { code: error.code, message: brief(&error.message) })
+        reply.unwrap_or_else(|error| Reply::Refused { code: error.code, message: brief(&told(&error)) })
     }
 
     fn describe(&self) -> Result<Reply, PluginError> {
@@ -249,6 +249,14 @@ impl Plugin {
 
     fn table(&self) -> Result<abi::Table<'static>, PluginError> {
         self.table.ok_or_else(|| PluginError::data("this process was given no table"))
+    }
+}
+
+/// An error's words; a panic, which its place and trace on stderr tell more of, is called one.
+fn told(error: &PluginError) -> String {
+    match error.code {
+        code::PANIC => format!("panicked (code {}): {}; the worker's log has the place", code::PANIC, error.message),
+        _ => error.message.to_string(),
     }
 }
 

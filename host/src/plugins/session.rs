@@ -82,7 +82,13 @@ impl Session {
             let mut telling = Telling::new(Instant::now());
             let mut tell = |event: &Event| _ = telling.hear(event, Instant::now()).map(hear);
             match process.call_heard(request.clone(), &mut tell) {
-                Ok(Reply::Refused { code, message }) => return Err(FitError::Refused { code, message }),
+                Ok(Reply::Refused { code, message }) => {
+                    // Caught, so that it cost no process: but a build whose fits panic is no better than one that dies.
+                    if code == oculus_plugin_api::code::PANIC {
+                        self.terms.record.died(&self.plugin.sha256);
+                    }
+                    return Err(FitError::Refused { code, message });
+                }
                 Ok(reply) => {
                     telling.untold().map(hear);
                     return Ok(reply);

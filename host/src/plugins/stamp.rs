@@ -36,7 +36,8 @@ impl Stamp {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let (seconds, nanos) = self.modified;
         let modified = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
-        now.as_nanos().cast_signed() - modified < age.as_nanos().cast_signed()
+        // A time to come says nothing.
+        (0..age.as_nanos().cast_signed()).contains(&(now.as_nanos().cast_signed() - modified))
     }
 }
 

@@ -3,11 +3,10 @@
 //! In: a published file, which may change at any time. Out: a copy that nobody else may write, and its SHA-256.
 //! Invariant: a file under a hash's folder has that hash. Nothing is executed.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -24,7 +23,7 @@ pub struct Store {
 /// A copy that has no place yet; removed when dropped.
 #[derive(Debug)]
 pub struct Unplaced {
-    file: PathBuf,
+    file: tempfile::NamedTempFile,
     /// SHA-256 of the bytes, as hex.
     pub sha256: String,
     /// Of the published file, before and after it was read.
@@ -33,42 +32,61 @@ pub struct Unplaced {
 
 /// Copies that nobody refers to are kept for so long: a job may still start a process on one.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How the names of copies begin that have no place yet, and how old one may be whose maker is gone.
+const UNPLACED: &str = "new-";
+const KEPT_UNPLACED: Duration = Duration::from_secs(3600);
+/// No library is larger.
+const MOST_BYTES: u64 = 2 << 30;
 
 impl Store {
     /// The store within a folder of state; both are made, for this user alone.
     ///
     /// # Errors
-    /// The file system's, and `PermissionDenied` for a folder of another user.
+    /// The file system's, and `PermissionDenied` for a folder that others may write.
     pub fn within(state_dir: &Path) -> io::Result<Self> {
-        let folder = state_dir.join("store");
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        for private in [state_dir, &folder] {
-            if fs::metadata(private)?.uid() != rustix::process::geteuid().as_raw() {
-                return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"));
-            }
-            fs::set_permissions(private, Permissions::from_mode(0o700))?;
+        let store = Self { folder: state_dir.join("store") };
+        store.make()?;
+        let found = fs::metadata(state_dir)?;
+        let owner = found.uid();
+        if owner != rustix::process::geteuid().as_raw() || found.mode() & 0o022 != 0 {
+            let message =
+                format!("it belongs to user {owner} with mode {:o}; needed one of ours", found.mode() & 0o7777);
+            let message = format!("{message}, which nobody else may write");
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
         }
-        Ok(Self { folder })
+        fs::set_permissions(&store.folder, Permissions::from_mode(0o700))?;
+        Ok(store)
+    }
+
+    /// Somebody may have removed it, as cleaners of temporary folders do.
+    fn make(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)
     }
 
     /// Copies a published file.
     ///
     /// # Errors
-    /// The file system's, and `ResourceBusy` for a file that changed meanwhile.
+    /// The file system's, `InvalidInput` for what is no file or too large, and `ResourceBusy` for a file that changed
+    /// meanwhile.
     pub fn copy(&self, source: &Path) -> io::Result<Unplaced> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let file = self.folder.join(format!("new-{}-{number}", std::process::id()));
-        let mut input = File::open(source)?;
-        let stamp = Stamp::from(&input.metadata()?);
-        let mut copy = Unplaced { file, sha256: String::new(), stamp };
-        // Removed with the value, whatever fails from here on.
-        let mut output = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy.file)?;
-        copy.sha256 = copy_hashed(&mut input, &mut output)?;
+        self.make()?;
+        // A pipe that somebody has put there meanwhile must not be waited for.
+        let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let mut input = OpenOptions::new().read(true).custom_flags(nonblock).open(source)?;
+        let metadata = input.metadata()?;
+        if !metadata.is_file() || metadata.len() > MOST_BYTES {
+            let found = if metadata.is_file() { format!("{} bytes", metadata.len()) } else { "no file".to_owned() };
+            let message = format!("found {found}, needed a library of at most {} MiB", MOST_BYTES >> 20);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let stamp = Stamp::from(&metadata);
+        let mut file = tempfile::Builder::new().prefix(UNPLACED).tempfile_in(&self.folder)?;
+        // No more than was found at first, however it grows.
+        let sha256 = copy_hashed(&mut (&mut input).take(MOST_BYTES), file.as_file_mut())?;
         if Stamp::of(source)? != stamp {
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, "it is being written"));
         }
-        Ok(copy)
+        Ok(Unplaced { file, sha256, stamp })
     }
 
     /// Gives a copy its place, read-only, under the name of its source.
@@ -79,8 +97,8 @@ impl Store {
         let path = self.path(&copy.sha256, source);
         let folder = self.folder.join(&copy.sha256);
         DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        fs::set_permissions(&copy.file, Permissions::from_mode(0o400))?;
-        fs::rename(&copy.file, &path)?;
+        copy.file.as_file().set_permissions(Permissions::from_mode(0o400))?;
+        copy.file.persist(&path)?;
         Ok(path)
     }
 
@@ -100,7 +118,8 @@ impl Store {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let age = entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|at| at.elapsed().ok());
             let name = entry.file_name().to_string_lossy().into_owned();
-            if age.is_some_and(|age| age > KEPT) && !is_referred_to(&name) {
+            let longest = if name.starts_with(UNPLACED) { KEPT_UNPLACED } else { KEPT };
+            if age.is_some_and(|age| age > longest) && !is_referred_to(&name) {
                 let _ = fs::remove_file(entry.path()).or_else(|_| fs::remove_dir_all(entry.path()));
             }
         }
@@ -113,16 +132,8 @@ impl Unplaced {
     /// # Errors
     /// The file system's.
     pub fn bytes(&self) -> io::Result<memmap2::Mmap> {
-        let file = File::open(&self.file)?;
         // SAFETY: the file lies in a folder of this user alone, under a name that nobody else uses, and is written no more.
-        unsafe { memmap2::Mmap::map(&file) }
-    }
-}
-
-impl Drop for Unplaced {
-    fn drop(&mut self) {
-        // Gone already where it was placed.
-        let _ = fs::remove_file(&self.file);
+        unsafe { memmap2::Mmap::map(self.file.as_file()) }
     }
 }
 
@@ -190,7 +201,7 @@ mod tests {
             let copies = folder.path().join("store").join(name);
             fs::create_dir(&copies).unwrap();
             if is_old {
-                File::open(&copies).unwrap().set_modified(old).unwrap();
+                std::fs::File::open(&copies).unwrap().set_modified(old).unwrap();
             }
         }
         store.sweep(|name| name == "kept");

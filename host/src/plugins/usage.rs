@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Use {
     /// SHA-256 of the library, as hex.
     pub sha256: String,
-    /// Whether a process of it died by itself, hung or took too much memory.
+    /// Whether a process of it died by itself, hung or took too much memory, or a call of it panicked.
     pub died: bool,
 }
 

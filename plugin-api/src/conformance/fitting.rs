@@ -39,7 +39,7 @@ fn same_as_first(subject: &Subject<'_>, frame: &Frame, task: &Task<'_>, remedy: 
 }
 
 pub fn the_same_seed_gives_the_same_model(subject: &Subject<'_>) -> Outcome {
-    let remedy = "draw all chance from `task.seed`, and go through no hash map";
+    let remedy = "draw all chance from `task.seed`, go through no hash map, keep nothing between fits";
     same_as_first(subject, &subject.frame, &subject.task(), remedy)
 }
 

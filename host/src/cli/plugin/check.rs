@@ -3,6 +3,7 @@
 //! In: a file. Out: a line a claim, and a verdict that says what to do. The library is opened in a process of its own, from
 //! a private copy, so that whatever it does ends there.
 
+use std::env::consts::DLL_SUFFIX;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -76,7 +77,7 @@ fn examine(subject: &probe::Subject, verbose: bool) -> anyhow::Result<ExitCode> 
         let over = converse(&asked, &*tell);
         tell(News::Over(over));
     });
-    let verdict = follow(&news, verbose);
+    let verdict = follow(&news, &subject.library, verbose);
     process.end();
     verdict
 }
@@ -116,12 +117,14 @@ fn silence(death: &Death) -> Finding {
 }
 
 /// Shows each claim as it is decided, and the verdict at the end.
-fn follow(news: &mpsc::Receiver<News>, verbose: bool) -> anyhow::Result<ExitCode> {
+fn follow(news: &mpsc::Receiver<News>, library: &Path, verbose: bool) -> anyhow::Result<ExitCode> {
     let (mut tried, mut n_held, mut n_broken) = (String::from("it opens, and says who it is"), 0, 0);
+    let (mut n_silent, mut id) = (0, String::from("<id>"));
     loop {
         match news.recv_timeout(CLAIM_LIMIT) {
             Ok(News::Is(manifest)) => {
                 n_held += 1;
+                manifest.id.clone_into(&mut id);
                 super::super::answer(&format!("  ok     {tried}: {}", introduction(&manifest)))?;
             }
             Ok(News::Tries(claim)) => tried = claim,
@@ -137,22 +140,41 @@ fn follow(news: &mpsc::Receiver<News>, verbose: bool) -> anyhow::Result<ExitCode
                         reason.replace('\n', "\n         ")
                     ))?;
                 }
-                Verdict::Inapplicable { reason } if verbose => {
-                    super::super::answer(&format!("  -      {claim}: {reason}"))?
+                Verdict::Inapplicable { reason } => {
+                    n_silent += 1;
+                    if verbose {
+                        super::super::answer(&format!("  -      {claim}: {reason}"))?;
+                    }
                 }
-                Verdict::Inapplicable { .. } => {}
             },
             Ok(News::Over(Ok(()))) if n_broken == 0 => {
+                let place = published_as(&id, library);
                 super::super::answer(&format!(
-                    "passes: {n_held} claims hold; publish it as PLUGINS_DIR/<id>/<this file>, written beside and renamed"
+                    "passes: {n_held} claims hold{}; publish it as PLUGINS_DIR/{place}, written beside and renamed",
+                    unsaid(n_silent)
                 ))?;
                 return Ok(ExitCode::SUCCESS);
             }
-            Ok(News::Over(Ok(()))) => return fails(&format!("{n_broken} claims are broken, {n_held} hold")),
+            Ok(News::Over(Ok(()))) => {
+                return fails(&format!("{n_broken} broken, {n_held} hold{}", unsaid(n_silent)));
+            }
             Ok(News::Over(Err(reason))) => return fails(&format!("at `{tried}` it {reason}")),
             Err(_) => return fails(&format!("at `{tried}` it hangs: nothing for {} s", CLAIM_LIMIT.as_secs())),
         }
     }
+}
+
+/// Claims that say nothing of the plugin.
+fn unsaid(n_silent: usize) -> String {
+    if n_silent == 0 { String::new() } else { format!(", {n_silent} say nothing of it (-v)") }
+}
+
+/// Where a worker finds it: under a name that begins and ends as libraries do.
+fn published_as(id: &str, library: &Path) -> String {
+    let name = library.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.trim_end_matches(DLL_SUFFIX);
+    let lib = if stem.starts_with("lib") { "" } else { "lib" };
+    format!("{id}/{lib}{stem}{DLL_SUFFIX}")
 }
 
 fn introduction(manifest: &Manifest) -> String {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::plugins::InstalledPlugin;
 use crate::plugins::catalog::snapshot::{Entry, Snapshot, State};
+use crate::plugins::selection;
 
 /// Characters of a hash that tell generations apart.
 const SHORT_HASH: usize = 12;
@@ -19,6 +20,7 @@ pub(super) fn text(snapshot: &Snapshot, folder: &Path, verbose: bool) -> String 
         lines.extend(snapshot.entries.iter().filter_map(details));
     }
     lines.extend(snapshot.entries.iter().filter_map(|entry| why_not(entry, folder)));
+    lines.extend(selection::conflicts(&snapshot.plugins()).into_iter().map(|conflict| format!("conflict: {conflict}")));
     if snapshot.plugins().is_empty() {
         let folder = folder.display();
         lines.push(format!("no plugin serves from {folder}; publish this project's by `cargo xtask plugins`"));
@@ -47,7 +49,8 @@ pub(super) fn json(snapshot: &Snapshot, folder: &Path) -> Value {
             "generations": entry.generations,
         })
     });
-    json!({ "folder": folder, "plugins": entries.collect::<Vec<_>>() })
+    let conflicts = selection::conflicts(&snapshot.plugins());
+    json!({ "folder": folder, "plugins": entries.collect::<Vec<_>>(), "conflicts": conflicts })
 }
 
 /// What serves of one plugin, as a line.
@@ -109,7 +112,10 @@ fn why_not(entry: &Entry, folder: &Path) -> Option<String> {
     match (&entry.state, entry.state.reason()) {
         (State::Serves, _) => None,
         (_, None) => Some(format!("{name}: {path}: it is being written or examined")),
-        (_, Some(reason)) => Some(format!("{name}: {path} ({hash}): {}", reason.replace('\n', "\n    "))),
+        (_, Some(reason)) => {
+            let hash = if hash.is_empty() { String::new() } else { format!(" ({hash})") };
+            Some(format!("{name}: {path}{hash}: {}", reason.replace('\n', "\n    ")))
+        }
     }
 }
 

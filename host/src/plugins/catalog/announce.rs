@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch::Receiver;
 
 use super::snapshot::{Entry, Snapshot};
+use crate::plugins::selection;
 
 /// Tells what serves at first, and each change from then on; ends with the task that runs it.
 pub async fn run(mut snapshots: Receiver<Arc<Snapshot>>) {
@@ -28,6 +29,10 @@ fn changes(before: &Snapshot, after: &Snapshot) {
         if earlier.and_then(|earlier| earlier.state.reason()) != entry.state.reason() {
             does_not_serve(entry);
         }
+    }
+    let (conflicts, known) = (selection::conflicts(&after.plugins()), selection::conflicts(&before.plugins()));
+    for conflict in conflicts.iter().filter(|conflict| !known.contains(conflict)) {
+        tracing::warn!("{conflict}");
     }
     for gone in before.entries.iter().filter(|gone| after.entries.iter().all(|entry| entry.path != gone.path)) {
         tracing::info!(library = %gone.path.display(), "plugin is gone from the folder");

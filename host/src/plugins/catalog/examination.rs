@@ -54,8 +54,8 @@ impl Catalog {
             }
         };
         let changed = self.journal.update(|journal| match verdict {
-            Some(verdict) => _ = journal.verdicts.insert(plugin.sha256.clone(), verdict),
-            None => _ = journal.verdicts.remove(&plugin.sha256),
+            Some(verdict) => journal.find(&plugin.sha256, verdict),
+            None => journal.forget(&plugin.sha256, &self.host),
         });
         match changed {
             Ok(()) => self.publish(),
@@ -68,16 +68,14 @@ impl Catalog {
         let Ok(stamp) = Stamp::of(path) else { return true };
         let Some(slot) = journal.slots.get(path) else { return false };
         let Some(seen) = slot.seen.as_ref().filter(|seen| seen.stamp == stamp) else { return false };
-        if !self.allows(&seen.sha256) {
-            return true;
-        }
         let has_copy = |sha256: &str| self.store.path(sha256, path).is_file();
         let current = slot.generations.current().map(|generation| generation.sha256.as_str());
         let is_settled = match journal.verdict(&seen.sha256, &self.host) {
             Some(Verdict::Passed { .. }) => has_copy(&seen.sha256) && current.is_some(),
-            Some(Verdict::Failed { .. } | Verdict::Withdrawn { .. }) => true,
+            Some(Verdict::Failed { .. }) => true,
             None => false,
         };
+        let is_settled = is_settled || slot.withdrawn.contains_key(&seen.sha256) || !self.allows(&seen.sha256);
         // An earlier content whose copy is gone can be tried no more.
         is_settled && current.is_none_or(|it| journal.verdict(it, &self.host).is_some() || !has_copy(it))
     }
@@ -91,7 +89,6 @@ impl Catalog {
             // A file that changes meanwhile is looked at again at once.
             while catalog.settle(&path) {}
             lock(&catalog.at_work).remove(&path);
-            catalog.publish();
         };
         let spawned = std::thread::Builder::new().name("examination".to_owned()).spawn(work);
         let spawned = spawned.inspect_err(|error| tracing::warn!("no thread to examine `{}`: {error}", name.display()));
@@ -109,7 +106,9 @@ impl Catalog {
             }
         }
         self.publish();
-        stamp.is_some() && Stamp::of(path).is_ok_and(|now| Some(now) != stamp)
+        // One that is being written is looked at again at the next look, not at once and without end.
+        let is_pending = self.waiting.state(path) == Some(State::Pending);
+        !is_pending && stamp.is_some() && Stamp::of(path).is_ok_and(|now| Some(now) != stamp)
     }
 
     /// Copies, checks and tries one file, and writes down what came of it.
@@ -123,8 +122,10 @@ impl Catalog {
         })?;
         let (stamp, sha256) = (copy.stamp, copy.sha256.clone());
         let mut seen = Seen { stamp, sha256: sha256.clone(), library_dirs: Vec::new() };
-        let known = self.journal.current().verdict(&sha256, &self.host).cloned();
-        if !self.allows(&sha256) || matches!(known, Some(Verdict::Failed { .. } | Verdict::Withdrawn { .. })) {
+        let journal = self.journal.current();
+        let known = journal.verdict(&sha256, &self.host).cloned();
+        let is_withdrawn = journal.slots.get(path).is_some_and(|slot| slot.withdrawn.contains_key(&sha256));
+        if !self.allows(&sha256) || is_withdrawn || matches!(known, Some(Verdict::Failed { .. })) {
             return self.note(path, seen, None);
         }
         let unreadable = |error: io::Error| State::Refused { reason: format!("cannot be copied: {error}") };
@@ -157,8 +158,28 @@ impl Catalog {
         let serving =
             Seen { sha256: current.sha256.clone(), library_dirs: current.library_dirs.clone(), ..seen.clone() };
         let verdict = self.try_out(&copy, &serving)?;
-        let written = self.journal.update(|journal| _ = journal.verdicts.insert(serving.sha256.clone(), verdict));
+        let written = self.journal.update(|journal| journal.find(&serving.sha256, verdict));
         written.map_err(|error| unwritten(&error))
+    }
+
+    /// What is found of a content whose copy is kept, now or earlier.
+    ///
+    /// # Errors
+    /// Why it may not serve, in words that fit after its name.
+    pub(super) fn verdict_on(&self, path: &Path, content: &Content, journal: &Journal) -> Result<Verdict, String> {
+        let copy = self.store.path(&content.sha256, path);
+        if !self.allows(&content.sha256) {
+            return Err("is not listed in PLUGINS_TRUSTED".to_owned());
+        }
+        if !copy.is_file() {
+            return Err("is no longer in the store; publish it again".to_owned());
+        }
+        if let Some(verdict @ Verdict::Passed { .. }) = journal.verdict(&content.sha256, &self.host) {
+            return Ok(verdict.clone());
+        }
+        let stamp = Stamp::of(&copy).ok();
+        let tried = probe(&self.subject(&copy, &content.sha256, &content.library_dirs));
+        tried.map(|manifest| self.passed(manifest, stamp)).map_err(|unfit| unfit.reason)
     }
 
     fn try_out(&self, library: &Path, seen: &Seen) -> Result<Verdict, State> {
@@ -171,7 +192,10 @@ impl Catalog {
             Err(_) if !library.is_file() => Err(State::Pending),
             Err(unfit) if unfit.fault != Fault::Library => Err(State::Refused { reason: unfit.reason }),
             Err(unfit) => {
-                self.store.remove(&seen.sha256);
+                // Another build of the host may serve it.
+                if !self.journal.current().refers_to(&seen.sha256) {
+                    self.store.remove(&seen.sha256);
+                }
                 Ok(self.failed(&unfit))
             }
         }
@@ -187,7 +211,7 @@ impl Catalog {
 
     fn subject(&self, library: &Path, sha256: &str, library_dirs: &[PathBuf]) -> Subject {
         let name = library.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let (library, sha256, library_dirs) = (library.to_owned(), sha256.to_owned(), library_dirs.to_vec());
+        let (library, sha256, library_dirs) = (library.to_owned(), sha256.to_owned(), self.trusted_dirs(library_dirs));
         Subject { name, library, sha256, library_dirs, limits: self.config.limits }
     }
 
@@ -213,7 +237,7 @@ impl Catalog {
                 _ => None,
             };
             if let Some(verdict) = verdict {
-                journal.verdicts.insert(seen.sha256.clone(), verdict);
+                journal.find(&seen.sha256, verdict);
             }
             let slot = journal.slots.entry(path.to_owned()).or_default();
             slot.seen = Some(seen);

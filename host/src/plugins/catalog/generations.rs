@@ -2,6 +2,7 @@
 //!
 //! Pure: no file, no clock of its own. Invariant: numbers only rise, and the last generation is the one that serves.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -106,44 +107,49 @@ impl Generations {
             return None;
         }
         let (sha256, n_jobs, n_deaths) = (current.sha256.clone(), current.n_jobs, current.n_deaths);
-        let earlier = self.earlier(|generation| generation.sha256 != sha256 && may_serve(&generation.sha256))?;
+        let earlier = self.last(|generation| generation.sha256 != sha256 && may_serve(&generation.sha256))?;
         self.push(earlier, Origin::Reverted, now);
         let reason =
             format!("taken back: {n_deaths} of its first {n_jobs} jobs lost its process; publish a mended build");
         Some(Reverted { sha256, reason })
     }
 
-    /// An earlier content serves again: the last other one that may, or the one whose hash begins like this.
+    /// An earlier content: the last other one that may serve, or the one whose hash begins like this.
     ///
     /// # Errors
     /// In words, where there is none, or more than one.
-    pub fn roll_back(&mut self, to: Option<&str>, now: &str, may_serve: impl Fn(&str) -> bool) -> Result<(), String> {
-        let current = self.current().map(|current| current.sha256.clone()).unwrap_or_default();
+    pub fn earlier(&self, to: Option<&str>, may_serve: impl Fn(&str) -> bool) -> Result<Content, String> {
+        let current = self.current().map(|current| current.sha256.as_str()).unwrap_or_default();
         let found = match to {
-            None => self.earlier(|generation| generation.sha256 != current && may_serve(&generation.sha256)),
+            None => self.last(|generation| generation.sha256 != current && may_serve(&generation.sha256)),
             Some(start) => {
-                let mut hashes: Vec<_> = self.0.iter().map(|generation| generation.sha256.as_str()).collect();
-                hashes.retain(|sha256| sha256.starts_with(start));
-                hashes.sort_unstable();
-                hashes.dedup();
-                if hashes.len() > 1 {
-                    return Err(format!("{} generations begin with {start}: give more of the hash", hashes.len()));
+                match self.hashes().filter(|sha256| sha256.starts_with(start)).collect::<Vec<_>>().as_slice() {
+                    [only] if *only == current => return Err(format!("the content {} serves already", short(only))),
+                    [_, _, ..] => {
+                        return Err(format!("more than one content begins with {start}: give more of the hash"));
+                    }
+                    _ => self.last(|generation| generation.sha256.starts_with(start)),
                 }
-                if hashes.first().is_some_and(|sha256| *sha256 == current) {
-                    return Err(format!("the generation {start} serves already"));
-                }
-                self.earlier(|generation| generation.sha256.starts_with(start))
             }
         };
-        let known: Vec<_> =
-            self.0.iter().map(|generation| &generation.sha256[..12.min(generation.sha256.len())]).collect();
-        let found =
-            found.ok_or_else(|| format!("there is no such earlier generation; known are {}", known.join(", ")))?;
-        self.push(found, Origin::RolledBack, now);
-        Ok(())
+        found.ok_or_else(|| {
+            let known: Vec<_> = self.hashes().filter(|sha256| *sha256 != current).map(short).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            format!("there is no such earlier content; `--to` takes one of these, also one that was withdrawn: {known}")
+        })
     }
 
-    fn earlier(&self, is_wanted: impl Fn(&Generation) -> bool) -> Option<Content> {
+    /// A content serves again, by hand.
+    pub fn roll_back(&mut self, content: Content, now: &str) {
+        self.push(content, Origin::RolledBack, now);
+    }
+
+    /// Every content, once.
+    fn hashes(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|generation| generation.sha256.as_str()).collect::<BTreeSet<_>>().into_iter()
+    }
+
+    fn last(&self, is_wanted: impl Fn(&Generation) -> bool) -> Option<Content> {
         let found = self.0.iter().rev().find(|generation| is_wanted(generation))?;
         let Generation { sha256, version, library_dirs, .. } = found.clone();
         Some(Content { sha256, version, library_dirs })
@@ -157,6 +163,11 @@ impl Generations {
         let n_too_many = self.0.len().saturating_sub(KEPT);
         self.0.drain(..n_too_many);
     }
+}
+
+/// As much of a hash as tells contents apart.
+fn short(sha256: &str) -> &str {
+    &sha256[..sha256.len().min(12)]
 }
 
 #[cfg(test)]
@@ -228,18 +239,23 @@ mod tests {
         assert_eq!(current(&generations), (4, "good"));
     }
 
+    fn earlier(generations: &Generations, to: Option<&str>) -> Result<String, String> {
+        generations.earlier(to, |sha256| sha256 != "withdrawn").map(|content| content.sha256)
+    }
+
     #[test]
-    fn a_roll_back_goes_to_the_last_other_content_or_to_a_named_one() {
-        let mut generations = of(&["aa1", "ab2", "c3"]);
-        generations.roll_back(None, "now", |_| true).unwrap();
-        assert_eq!(current(&generations), (4, "ab2"));
-        generations.roll_back(Some("aa"), "now", |_| true).unwrap();
-        assert_eq!(current(&generations), (5, "aa1"));
-        assert!(generations.roll_back(Some("a"), "now", |_| true).unwrap_err().contains("2 generations begin with a"));
-        assert!(generations.roll_back(Some("aa1"), "now", |_| true).unwrap_err().contains("serves already"));
-        let missing = generations.roll_back(Some("f"), "now", |_| true).unwrap_err();
-        assert!(missing.contains("known are aa1, ab2, c3"), "{missing}");
-        assert!(of(&["only"]).roll_back(None, "now", |_| true).is_err());
+    fn the_way_back_is_the_last_other_content_that_may_serve_or_any_that_is_named() {
+        let mut generations = of(&["aa1", "ab2", "withdrawn", "c3"]);
+        assert_eq!(earlier(&generations, None).unwrap(), "ab2");
+        assert_eq!(earlier(&generations, Some("with")).unwrap(), "withdrawn");
+        assert_eq!(earlier(&generations, Some("aa")).unwrap(), "aa1");
+        assert!(earlier(&generations, Some("a")).unwrap_err().contains("more than one content begins with a"));
+        assert!(earlier(&generations, Some("c")).unwrap_err().contains("c3 serves already"));
+        generations.roll_back(content("ab2"), "now");
+        assert_eq!(current(&generations), (5, "ab2"));
+        let missing = earlier(&generations, Some("f")).unwrap_err();
+        assert!(missing.ends_with("aa1, c3, withdrawn"), "each once, without the one that serves: {missing}");
+        assert!(earlier(&of(&["only"]), None).unwrap_err().ends_with("none"));
     }
 
     #[test]

@@ -3,10 +3,10 @@
 //! One JSON file for all folders and workers of a user. Every change is made under a lock on the file as it is then, and
 //! renamed into place whole. Invariant: who reads it finds a state that some change has left.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,6 +21,8 @@ use crate::plugins::stamp::Stamp;
 const VERSION: u32 = 1;
 /// With more verdicts than this, those that nothing refers to are forgotten.
 const MOST_VERDICTS: usize = 1000;
+/// Builds of the host whose verdicts on one content are kept.
+const MOST_HOSTS: usize = 4;
 /// How long the lock of another process is waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
@@ -28,8 +30,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Journal {
     version: u32,
-    /// By SHA-256 of the content.
-    pub verdicts: BTreeMap<String, Verdict>,
+    /// By SHA-256 of the content: of each build of the host that has examined it, the latest last.
+    pub verdicts: BTreeMap<String, Vec<Verdict>>,
     /// By the path of the published file.
     pub slots: BTreeMap<PathBuf, Slot>,
 }
@@ -54,13 +56,15 @@ pub enum Verdict {
         /// Why, in at most three lines.
         reason: String,
     },
-    /// Jobs or a person have taken it back; no host examines it again.
-    Withdrawn {
-        /// Why.
-        reason: String,
-        /// What it says of itself, for when it is asked for again.
-        manifest: Option<Box<Manifest>>,
-    },
+}
+
+impl Verdict {
+    /// The build of the host that examined it.
+    fn host(&self) -> &str {
+        match self {
+            Self::Passed { host, .. } | Self::Failed { host, .. } => host,
+        }
+    }
 }
 
 /// One published file.
@@ -73,6 +77,9 @@ pub struct Slot {
     pub postponed: Option<Postponed>,
     /// What serves of it, and what did.
     pub generations: Generations,
+    /// Contents that jobs or a person have taken back here, by SHA-256, and why. Elsewhere they may serve.
+    #[serde(default)]
+    pub withdrawn: BTreeMap<String, String>,
 }
 
 impl Slot {
@@ -106,26 +113,50 @@ pub struct Seen {
 impl Journal {
     /// What is known of a content, by this build of the host.
     pub fn verdict(&self, sha256: &str, of_host: &str) -> Option<&Verdict> {
-        self.verdicts.get(sha256).filter(|verdict| match verdict {
-            Verdict::Passed { host, .. } | Verdict::Failed { host, .. } => host == of_host,
-            Verdict::Withdrawn { .. } => true,
-        })
+        self.verdicts.get(sha256)?.iter().find(|verdict| verdict.host() == of_host)
+    }
+
+    /// Adds what a build of the host has found out about a content, in place of what it found before.
+    pub fn find(&mut self, sha256: &str, verdict: Verdict) {
+        let verdicts = self.verdicts.entry(sha256.to_owned()).or_default();
+        verdicts.retain(|earlier| earlier.host() != verdict.host());
+        verdicts.push(verdict);
+        let n_too_many = verdicts.len().saturating_sub(MOST_HOSTS);
+        verdicts.drain(..n_too_many);
+    }
+
+    /// Forgets what a build of the host has found out about a content.
+    pub fn forget(&mut self, sha256: &str, of_host: &str) {
+        if let Some(verdicts) = self.verdicts.get_mut(sha256) {
+            verdicts.retain(|verdict| verdict.host() != of_host);
+        }
     }
 
     /// The manifest of a content that may serve.
     pub fn manifest(&self, sha256: &str, of_host: &str) -> Option<&Manifest> {
         match self.verdict(sha256, of_host)? {
             Verdict::Passed { manifest, .. } => Some(manifest),
-            Verdict::Failed { .. } | Verdict::Withdrawn { .. } => None,
+            Verdict::Failed { .. } => None,
         }
     }
 
     /// The stamp of the private copy of a content that may serve.
     pub fn copy(&self, sha256: &str) -> Option<Stamp> {
-        match self.verdicts.get(sha256)? {
+        self.verdicts.get(sha256)?.iter().rev().find_map(|verdict| match verdict {
             Verdict::Passed { copy, .. } => *copy,
-            Verdict::Failed { .. } | Verdict::Withdrawn { .. } => None,
-        }
+            Verdict::Failed { .. } => None,
+        })
+    }
+
+    /// Every id that the contents of a file have had.
+    pub fn ids(&self, path: &Path) -> BTreeSet<&str> {
+        let all = self.slots.get(path).map(|slot| slot.generations.all()).unwrap_or_default();
+        let verdicts = all.iter().filter_map(|generation| self.verdicts.get(&generation.sha256)).flatten();
+        let ids = verdicts.filter_map(|verdict| match verdict {
+            Verdict::Passed { manifest, .. } => Some(manifest.id.as_str()),
+            Verdict::Failed { .. } => None,
+        });
+        ids.collect()
     }
 
     /// Whether a content stands in any file's history, or in a file.
@@ -161,7 +192,11 @@ impl JournalFile {
     pub fn within(state_dir: &Path) -> io::Result<Self> {
         let (path, lock) = (state_dir.join("journal.json"), state_dir.join("journal.lock"));
         let file = Self { path, lock, read: Mutex::default() };
-        file.update(Journal::tidy)?;
+        match file.update(Journal::tidy) {
+            // It can be read, and tidied another time.
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => tracing::warn!("{error}"),
+            tidied => tidied?,
+        }
         Ok(file)
     }
 
@@ -202,6 +237,9 @@ impl JournalFile {
 
     /// The lock, held until dropped. A process that was stopped while it held it must not stop others.
     fn locked(&self) -> io::Result<File> {
+        // Somebody may have removed the folder, which holds nothing that cannot be found out anew.
+        let folder = self.lock.parent().unwrap_or(Path::new("."));
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&self.lock)?;
         let deadline = Instant::now() + LONGEST_WAIT;
         loop {
@@ -250,6 +288,8 @@ impl JournalFile {
         let mut file: File =
             OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&unfinished)?;
         file.write_all(&serde_json::to_vec_pretty(journal)?)?;
+        // A power cut must not leave an empty file under the name.
+        file.sync_data()?;
         fs::rename(unfinished, &self.path)
     }
 
@@ -269,8 +309,8 @@ mod tests {
     fn publish(journal: &mut Journal, path: &str, sha256: &str) {
         let content = Content { sha256: sha256.to_owned(), version: "1.0.0".to_owned(), library_dirs: Vec::new() };
         journal.slots.entry(path.into()).or_default().generations.publish(content, "now");
-        let reason = "taken back".to_owned();
-        journal.verdicts.insert(sha256.to_owned(), Verdict::Withdrawn { reason, manifest: None });
+        let (host, reason) = (String::new(), "broken".to_owned());
+        journal.find(sha256, Verdict::Failed { host, reason });
     }
 
     #[test]
@@ -286,6 +326,20 @@ mod tests {
         assert_eq!(one.current().slots.len(), 2);
         let mode = fs::metadata(folder.path().join("journal.json")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn two_builds_of_the_host_keep_their_verdicts_apart() {
+        let mut journal = Journal::default();
+        let failed = |host: &str, reason: &str| Verdict::Failed { host: host.to_owned(), reason: reason.to_owned() };
+        for host in ["one", "other", "one"] {
+            journal.find("aa", failed(host, host));
+        }
+        assert_eq!(journal.verdict("aa", "other"), Some(&failed("other", "other")));
+        assert_eq!(journal.verdicts["aa"].len(), 2);
+        (0..10).for_each(|build| journal.find("aa", failed(&format!("{build}"), "")));
+        assert_eq!(journal.verdicts["aa"].len(), MOST_HOSTS, "old builds are forgotten");
+        assert_eq!(journal.verdict("aa", "one"), None);
     }
 
     #[test]

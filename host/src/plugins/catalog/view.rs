@@ -8,6 +8,7 @@ use super::Catalog;
 use super::generations::Generation;
 use super::journal::{Journal, Verdict};
 use super::snapshot::{Entry, State};
+use crate::config::Trust;
 use crate::plugins::InstalledPlugin;
 use crate::plugins::stamp::Stamp;
 
@@ -21,7 +22,19 @@ impl Catalog {
             Some((path, all.find(|generation| generation.sha256 == sha256)?))
         })?;
         let path = self.store.path(sha256, source);
-        path.is_file().then(|| installed(source, path, (generation, journal.copy(sha256)), manifest))
+        let mut plugin =
+            path.is_file().then(|| installed(source, path, (generation, journal.copy(sha256)), manifest))?;
+        plugin.library_dirs = self.trusted_dirs(&plugin.library_dirs);
+        Some(plugin)
+    }
+
+    /// The folders that shared libraries may come from: where only listed libraries are opened, none of the plugins folder,
+    /// whose other files nobody has listed.
+    pub(super) fn trusted_dirs(&self, dirs: &[PathBuf]) -> Vec<PathBuf> {
+        let Trust::Listed(_) = self.config.trust else { return dirs.to_vec() };
+        let Ok(published) = self.config.dir.canonicalize() else { return Vec::new() };
+        let outside = dirs.iter().filter_map(|dir| dir.canonicalize().ok()).filter(|dir| !dir.starts_with(&published));
+        outside.collect()
     }
 
     pub(super) fn entry(&self, path: &Path, journal: &Journal) -> Entry {
@@ -31,7 +44,9 @@ impl Catalog {
             let library = self.store.path(&current.sha256, path);
             let serves = self.allows(&current.sha256) && library.is_file();
             let manifest = journal.manifest(&current.sha256, &self.host).filter(|_| serves)?;
-            Some(installed(path, library, (current, journal.copy(&current.sha256)), manifest))
+            let mut plugin = installed(path, library, (current, journal.copy(&current.sha256)), manifest);
+            plugin.library_dirs = self.trusted_dirs(&plugin.library_dirs);
+            Some(plugin)
         });
         let sha256 = seen.map(|seen| seen.sha256);
         let state = self.state(path, sha256.as_deref(), plugin.as_ref(), journal);
@@ -52,10 +67,11 @@ impl Catalog {
                 format!("is not listed in PLUGINS_TRUSTED; to trust it, add the line\n{sha256}  {}", path.display());
             return State::Refused { reason };
         }
+        if let Some(reason) = journal.slots.get(path).and_then(|slot| slot.withdrawn.get(sha256)) {
+            return State::Quarantined { reason: reason.clone() };
+        }
         match journal.verdict(sha256, &self.host) {
-            Some(Verdict::Failed { reason, .. } | Verdict::Withdrawn { reason, .. }) => {
-                State::Quarantined { reason: reason.clone() }
-            }
+            Some(Verdict::Failed { reason, .. }) => State::Quarantined { reason: reason.clone() },
             Some(Verdict::Passed { .. }) if plugin.is_some_and(|plugin| plugin.sha256 == sha256) => State::Serves,
             Some(Verdict::Passed { .. }) | None => State::Pending,
         }

@@ -35,6 +35,8 @@ impl Watch {
         // Once more: a group's limit shows when the kernel has killed by it.
         self.check_memory();
         self.kill();
+        // Also one that has left its group.
+        let _ = self.child.kill();
         let status = self.child.wait();
         let by_status = || (Manner::ByItself, status.map_or_else(|error| error.to_string(), in_words));
         let (manner, cause) = self.shared.verdict.get().cloned().or(said).unwrap_or_else(by_status);
