@@ -38,6 +38,7 @@ fn flaws() -> Vec<(Bench, &'static str, &'static str)> {
     vec![
         (Bench::family::<Linear<CHANCE>>(), "the same seed gives the same model", "task.seed"),
         (Bench::family::<Linear<THREADS>>(), "threads change no model", "task.threads"),
+        (Bench::family::<Tallied>(), "one prepared table gives each fit the same model", "prepared form"),
         (Bench::family::<Linear<SHARED>>(), "fits side by side equal those in a row", "concurrent_fits"),
         (Bench::family::<Linear<LEAK>>(), "later rows change no model", "the same bits"),
         (Bench::family::<Linear<GREEDY>>(), "columns for rules change no model", "model_features"),

@@ -59,6 +59,7 @@ macro_rules! __claims {
             a_fit_on_clean_rows_scores_later_ones
             the_same_seed_gives_the_same_model
             threads_change_no_model
+            one_prepared_table_gives_each_fit_the_same_model
             fits_side_by_side_equal_those_in_a_row
             later_rows_change_no_model
             columns_for_rules_change_no_model

@@ -89,6 +89,24 @@ pub fn later_rows_change_no_model(subject: &Subject<'_>) -> Outcome {
     Ok(())
 }
 
+/// A host prepares a table once and fits it many times, and prepares it anew where a process died in between.
+pub fn one_prepared_table_gives_each_fit_the_same_model(subject: &Subject<'_>) -> Outcome {
+    subject.needs_cpu()?;
+    subject.model()?;
+    let remedy = "change nothing of the prepared form in `fit`";
+    let failed = |error| Fault::broken(told(&error), "a model from each fit of one prepared table", remedy);
+    let (task, rows) = (subject.task(), subject.panel.days(subject.panel.all()));
+    let prepared =
+        subject.bench.prepare_with(&subject.frame, task.train_rows, &subject.setting(&task), &Listener::default());
+    let prepared = prepared.map_err(failed)?;
+    let other_label: Vec<f32> = task.label.iter().map(|label| 1.0 - label).collect();
+    let fit = |task: &Task<'_>| prepared.fit(task, &subject.params(), &Listener::default()).map_err(failed);
+    let first = Likeness::of(&fit(&task)?, &subject.frame, &rows)?;
+    fit(&Task { label: &other_label, seed: task.seed + 1, ..task })?;
+    let again = Likeness::of(&fit(&task)?, &subject.frame, &rows)?;
+    unless_by_chance(subject, same(&first, &again, remedy))
+}
+
 pub fn fits_side_by_side_equal_those_in_a_row(subject: &Subject<'_>) -> Outcome {
     subject.needs_cpu()?;
     if !subject.manifest.concurrent_fits {

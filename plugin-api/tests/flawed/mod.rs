@@ -116,6 +116,32 @@ fn mumble() {
 /// Weights of standardised columns: how far the classes lie apart in each.
 pub struct Linear<const FLAW: u8>;
 
+/// A family whose prepared form counts its fits, and lets the count into the model.
+pub struct Tallied;
+
+impl PreparedFamily for Tallied {
+    type Prepared<'a> = (Table<'a>, AtomicU32);
+    type Model = Weights<NONE>;
+
+    fn manifest() -> Manifest {
+        <Linear<NONE> as Family>::manifest()
+    }
+
+    fn prepare<'a>(table: Table<'a>, _: &[u32], _: &Setting, _: &Ctx<'_, '_>) -> Result<(Table<'a>, AtomicU32)> {
+        Ok((table, AtomicU32::new(0)))
+    }
+
+    fn fit(
+        (table, n_fits): &(Table<'_>, AtomicU32),
+        task: &Task<'_>,
+        params: &Params,
+        ctx: &Ctx<'_, '_>,
+    ) -> Result<Weights<NONE>> {
+        let model = <Linear<NONE> as Family>::fit(table, task, params, ctx)?;
+        Ok(Weights { bias: model.bias + f64::from(n_fits.fetch_add(1, Ordering::Relaxed)), ..model })
+    }
+}
+
 impl<const FLAW: u8> Family for Linear<FLAW> {
     type Model = Weights<FLAW>;
 
