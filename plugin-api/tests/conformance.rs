@@ -135,7 +135,7 @@ fn every_claim_is_told_before_it_is_tried_and_when_it_was() {
     });
     let expected = findings.iter().flat_map(|it| [it.claim.clone(), format!("{} {:?}", it.claim, it.verdict)]);
     assert_eq!(told, expected.collect::<Vec<_>>());
-    assert!(findings.len() == 21 && findings.iter().all(|finding| finding.verdict == Verdict::Holds), "{findings:?}");
+    assert!(findings.len() == 22 && findings.iter().all(|finding| finding.verdict == Verdict::Holds), "{findings:?}");
 }
 
 #[test]

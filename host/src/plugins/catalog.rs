@@ -176,7 +176,7 @@ impl Catalog {
         Ok(threads)
     }
 
-    /// Counts a job for the plugins that it used; a generation whose first jobs lose its process is taken back.
+    /// Counts a job for the plugins that it used; a generation that crashes in its first jobs is taken back.
     pub fn judge(&self, uses: &[Use]) {
         let Ok(files) = discover::libraries(&self.config.dir) else { return };
         let now = now();

@@ -107,6 +107,16 @@ mod tests {
         assert_eq!(anonymous_bytes("Name:\tzombie\nState:\tZ (zombie)\n"), None);
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_a_process_has_started_is_looked_at_with_it() {
+        let mut child = Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let children = children_of(std::process::id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(children.contains(&child.id()), "{children:?}");
+    }
+
     #[test]
     fn the_system_says_what_a_living_process_has() {
         let found = own_bytes(std::process::id()).unwrap();

@@ -37,6 +37,22 @@ fn a_generation_whose_first_jobs_crash_is_taken_back_and_quarantined() {
 }
 
 #[test]
+fn a_generation_whose_fits_panic_is_taken_back_though_it_costs_no_process() {
+    let redis = Redis::start();
+    let (good, bad) = (build(1), build(2).with("act", "work-panic"));
+    let (site, worker) = serving(&redis, &good);
+    site.publish(ID, &bad);
+    wait_until_serves(&worker, 2, &bad);
+    for id in ["first-panic", "second-panic"] {
+        redis.submit(&jobs::led_by(ID, id));
+        let result = redis.result_of(id);
+        assert!(result["error"]["message"].as_str().unwrap().contains("panicked"), "{result}");
+    }
+    wait_until_serves(&worker, 3, &good);
+    assert_uses(&redis, "rescued", &good);
+}
+
+#[test]
 fn a_generation_that_loses_one_process_stays() {
     let redis = Redis::start();
     let (good, other) = (build(1), build(2));
@@ -85,4 +101,42 @@ fn a_roll_back_by_hand_reaches_a_running_worker() {
     assert_eq!(code, 0, "{said}");
     wait_until_serves(&worker, 6, &builds[2]);
     assert_uses(&redis, "forth-again", &builds[2]);
+}
+
+#[test]
+fn a_way_back_that_leads_nowhere_leaves_in_service_what_serves() {
+    let redis = Redis::start();
+    let (first, second) = (build(1), build(2));
+    let (site, worker) = serving(&redis, &first);
+    site.publish(ID, &second);
+    wait_until_serves(&worker, 2, &second);
+    std::fs::remove_dir_all(site.state().join("store").join(first.sha256())).unwrap();
+    for arguments in [&["--to", short(&first.sha256())][..], &[]] {
+        let (code, said) = roll_back(&site, arguments);
+        assert!(code != 0 && said.contains("not rolled back"), "{said}");
+    }
+    assert_eq!(site.listed(ID).serving(), Some(second.sha256().as_str()));
+    assert_uses(&redis, "undisturbed", &second);
+}
+
+#[test]
+fn what_is_taken_back_in_one_folder_serves_from_another_with_the_same_state() {
+    let redis = Redis::start();
+    let (first, second) = (build(1), build(2));
+    let (site, worker) = serving(&redis, &first);
+    site.publish(ID, &second);
+    wait_until_serves(&worker, 2, &second);
+    let elsewhere = site.beside("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    second.publish(&elsewhere, ID);
+    let (code, said) = roll_back(&site, &[]);
+    assert_eq!(code, 0, "{said}");
+    wait_until_serves(&worker, 3, &first);
+    let said = site.run(&["plugin", "list", "--json", "--plugins", elsewhere.to_str().unwrap()], &[]);
+    let listed = &said.json()["plugins"][0];
+    assert_eq!(
+        (&listed["state"], &listed["serves"]["sha256"]),
+        (&"serves".into(), &second.sha256().into()),
+        "{listed}"
+    );
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// A new generation is on probation for so many jobs.
 pub const PROBATION_JOBS: u32 = 5;
-/// So many of them may lose its process before it is taken back.
+/// In so many of them it may crash before it is taken back.
 pub const PROBATION_DEATHS: u32 = 2;
 /// Generations that are remembered of one file.
 const KEPT: usize = 20;
@@ -20,7 +20,7 @@ const KEPT: usize = 20;
 pub enum Origin {
     /// Its file was published.
     Published,
-    /// The one after it was taken back, since jobs lost its process.
+    /// The one after it was taken back, since it crashed.
     Reverted,
     /// Somebody asked for it.
     RolledBack,
@@ -92,7 +92,7 @@ impl Generations {
         is_new
     }
 
-    /// Counts a job on the serving generation; takes it back where too many of its first jobs lost its process and an
+    /// Counts a job on the serving generation; takes it back where it crashed in too many of its first jobs and an
     /// earlier content may serve again.
     ///
     /// * `may_serve`: whether a content is no worse: known, and not quarantined.
@@ -109,8 +109,7 @@ impl Generations {
         let (sha256, n_jobs, n_deaths) = (current.sha256.clone(), current.n_jobs, current.n_deaths);
         let earlier = self.last(|generation| generation.sha256 != sha256 && may_serve(&generation.sha256))?;
         self.push(earlier, Origin::Reverted, now);
-        let reason =
-            format!("taken back: {n_deaths} of its first {n_jobs} jobs lost its process; publish a mended build");
+        let reason = format!("taken back: it crashed in {n_deaths} of its first {n_jobs} jobs; publish a mended build");
         Some(Reverted { sha256, reason })
     }
 
