@@ -95,7 +95,10 @@ pub fn probe(subject: &Subject) -> Result<Manifest, Unfit> {
     let process = Arc::new(process);
     let (sender, receiver) = mpsc::channel();
     let asked = Arc::clone(&process);
-    std::thread::spawn(move || sender.send(converse(&asked)));
+    std::thread::spawn(move || {
+        // Nobody hears it who has waited too long.
+        let _ = sender.send(converse(&asked));
+    });
     let answer = receiver.recv_timeout(LIMIT);
     process.end();
     let at_work = at_work.lock().unwrap_or_else(PoisonError::into_inner).clone();

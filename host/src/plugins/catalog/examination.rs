@@ -99,7 +99,7 @@ impl Catalog {
     fn settle(&self, path: &Path) -> bool {
         let stamp = Stamp::of(path).ok();
         match self.examine(path).and_then(|()| self.try_current(path)) {
-            Ok(()) => _ = self.waiting.leave(path),
+            Ok(()) => self.waiting.leave(path),
             Err(state) => {
                 self.postpone(path, stamp, &state);
                 self.waiting.enter(path, stamp, state);
