@@ -66,6 +66,10 @@ pub struct Catalog {
     /// Whether there were more files to find out about than may be begun at once.
     has_backlog: AtomicBool,
     turns: Turns,
+    /// Held by who exchanges the snapshot.
+    publishing: Mutex<()>,
+    /// Whether something has been found out since.
+    is_stale: AtomicBool,
     snapshot: channel::Sender<Arc<Snapshot>>,
 }
 
@@ -107,6 +111,8 @@ impl Catalog {
             tried: Mutex::default(),
             has_backlog: AtomicBool::new(false),
             turns: Turns::of(EXAMINED_AT_ONCE, USUAL_EXAMINATION),
+            publishing: Mutex::default(),
+            is_stale: AtomicBool::new(false),
             snapshot: channel::Sender::new(Arc::default()),
         }))
     }
@@ -140,6 +146,7 @@ impl Catalog {
             // A file on its way is waited for as long as it takes to call it damaged.
             let is_over = !self.waiting.is_anything_pending() && !self.has_backlog.load(Ordering::Relaxed);
             if is_over || began.elapsed() > 2 * SETTLED_AFTER {
+                self.publish();
                 return Ok(());
             }
             std::thread::sleep(SETTLED_AFTER / 20);
@@ -252,8 +259,24 @@ impl Catalog {
         *trusted = read;
     }
 
-    /// Exchanges the snapshot for what is known now; while the folder cannot be read, what serves stays.
+    /// Exchanges the snapshot for what is known now.
     fn publish(&self) {
+        let _alone = lock(&self.publishing);
+        self.exchange();
+    }
+
+    /// The same, but left to whoever is at it already: a thousand files are not gone through a thousand times.
+    fn publish_soon(&self) {
+        self.is_stale.store(true, Ordering::SeqCst);
+        while self.is_stale.load(Ordering::SeqCst) {
+            let Ok(_alone) = self.publishing.try_lock() else { return };
+            self.is_stale.store(false, Ordering::SeqCst);
+            self.exchange();
+        }
+    }
+
+    /// While the folder cannot be read, what serves stays.
+    fn exchange(&self) {
         let Ok(files) = discover::libraries(&self.config.dir) else { return };
         self.snapshot.send_if_modified(|snapshot| {
             let journal = self.journal.current();

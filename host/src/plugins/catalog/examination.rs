@@ -105,7 +105,7 @@ impl Catalog {
                 self.waiting.enter(path, stamp, state);
             }
         }
-        self.publish();
+        self.publish_soon();
         // One that is being written is looked at again at the next look, not at once and without end.
         let is_pending = self.waiting.state(path) == Some(State::Pending);
         !is_pending && stamp.is_some() && Stamp::of(path).is_ok_and(|now| Some(now) != stamp)
