@@ -58,7 +58,9 @@ pub fn run() -> Result<()> {
 /// it may trip over.
 fn hear(mut input: UnixStream, answers: Arc<Answers>) -> Result<mpsc::Receiver<Call>> {
     let (sender, calls) = mpsc::channel();
+    let (begun, ready) = mpsc::channel();
     let listen = move || {
+        let _ = begun.send(());
         while let Ok(Some(frame)) = control::read_frame(&mut input) {
             match postcard::from_bytes(&frame) {
                 // Nobody takes calls any more once this process is about to end.
@@ -70,6 +72,9 @@ fn hear(mut input: UnixStream, answers: Arc<Answers>) -> Result<mpsc::Receiver<C
         control::end_group_now()
     };
     std::thread::Builder::new().name("job-gone".into()).spawn(listen).context("cannot start a thread")?;
+    // What is local to a thread is set up under a lock of the system's loader, which a library whose constructor hangs
+    // never gives back: the thread has to be past that before anything is opened.
+    ready.recv().context("cannot start a thread")?;
     Ok(calls)
 }
 
