@@ -25,6 +25,7 @@ pub mod announce;
 mod examination;
 pub mod generations;
 pub mod journal;
+mod renewal;
 pub mod snapshot;
 mod turns;
 mod view;
@@ -33,6 +34,7 @@ pub mod watch;
 mod withdrawal;
 
 use journal::{Journal, JournalFile};
+use renewal::Renewal;
 use snapshot::{Entry, Snapshot};
 use turns::Turns;
 use waiting::WaitingRoom;
@@ -66,10 +68,8 @@ pub struct Catalog {
     /// Whether there were more files to find out about than may be begun at once.
     has_backlog: AtomicBool,
     turns: Turns,
-    /// Held by who exchanges the snapshot.
-    publishing: Mutex<()>,
-    /// Whether something has been found out since.
-    is_stale: AtomicBool,
+    /// Exchanges the snapshot when asked.
+    renewal: Arc<Renewal>,
     snapshot: channel::Sender<Arc<Snapshot>>,
 }
 
@@ -99,7 +99,8 @@ impl Catalog {
         let (store, journal) = opened;
         let known = journal.current();
         store.sweep(|sha256| known.refers_to(sha256));
-        Ok(Arc::new(Self {
+        let renewal = Arc::new(Renewal::default());
+        let catalog = Arc::new(Self {
             config: config.clone(),
             host: build_of_host(),
             store,
@@ -111,10 +112,13 @@ impl Catalog {
             tried: Mutex::default(),
             has_backlog: AtomicBool::new(false),
             turns: Turns::of(EXAMINED_AT_ONCE, USUAL_EXAMINATION),
-            publishing: Mutex::default(),
-            is_stale: AtomicBool::new(false),
+            renewal: Arc::clone(&renewal),
             snapshot: channel::Sender::new(Arc::default()),
-        }))
+        });
+        let weak = Arc::downgrade(&catalog);
+        let renew = move || weak.upgrade().map(|catalog| catalog.exchange());
+        renewal.start(renew).context("no thread for the snapshot of the plugins")?;
+        Ok(catalog)
     }
 
     /// The folder of plugins.
@@ -179,7 +183,7 @@ impl Catalog {
             self.examine_aside(path).filter(|_| !is_postponed)
         });
         let threads = threads.collect();
-        self.publish();
+        self.publish_soon();
         Ok(threads)
     }
 
@@ -259,20 +263,14 @@ impl Catalog {
         *trusted = read;
     }
 
-    /// Exchanges the snapshot for what is known now.
+    /// Exchanges the snapshot for what is known now, and returns when that is done.
     fn publish(&self) {
-        let _alone = lock(&self.publishing);
-        self.exchange();
+        self.renewal.asked_and_done();
     }
 
-    /// The same, but left to whoever is at it already: a thousand files are not gone through a thousand times.
+    /// The same without waiting: a thousand files are not gone through once for each of them.
     fn publish_soon(&self) {
-        self.is_stale.store(true, Ordering::SeqCst);
-        while self.is_stale.load(Ordering::SeqCst) {
-            let Ok(_alone) = self.publishing.try_lock() else { return };
-            self.is_stale.store(false, Ordering::SeqCst);
-            self.exchange();
-        }
+        self.renewal.ask();
     }
 
     /// While the folder cannot be read, what serves stays.
@@ -288,6 +286,12 @@ impl Catalog {
             }
             has_changed
         });
+    }
+}
+
+impl Drop for Catalog {
+    fn drop(&mut self) {
+        self.renewal.close();
     }
 }
 
