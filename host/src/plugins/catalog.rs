@@ -5,6 +5,7 @@
 //! a job keeps the snapshot that it began with; what fails leaves in service what served before.
 
 use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -296,7 +297,8 @@ impl Drop for Catalog {
 }
 
 fn newest_first(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
-    let written = |path: &PathBuf| std::fs::metadata(path).and_then(|it| it.modified()).ok();
+    // When it was put here, which a time of writing that came with it does not say.
+    let written = |path: &PathBuf| std::fs::metadata(path).map(|it| (it.ctime(), it.ctime_nsec())).ok();
     paths.sort_by_cached_key(|path| std::cmp::Reverse(written(path)));
     paths
 }

@@ -19,10 +19,17 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
+/// Distances from the mean. Taken from the first value at first: so they are 0 where all are equal, whose sum alone would
+/// round to a mean that is none of them.
+fn distances(values: &[f64]) -> Vec<f64> {
+    let from_first: Vec<f64> = values.iter().map(|value| value - values[0]).collect();
+    let mean = mean(&from_first);
+    from_first.into_iter().map(|distance| distance - mean).collect()
+}
+
 /// Sum of squared distances from the mean.
 fn squares(values: &[f64]) -> f64 {
-    let mean = mean(values);
-    values.iter().map(|value| (value - mean).powi(2)).sum()
+    distances(values).into_iter().map(|distance| distance.powi(2)).sum()
 }
 
 /// Series that running sums do badly on: jumps over many orders of magnitude and back, constant stretches, ties.
@@ -59,8 +66,7 @@ fn direct_deviation(window: &[f64], ddof: usize) -> f64 {
 
 /// Sum of products of distances from the means.
 fn products(left: &[f64], right: &[f64]) -> f64 {
-    let means = (mean(left), mean(right));
-    left.iter().zip(right).map(|(left, right)| (left - means.0) * (right - means.1)).sum()
+    distances(left).into_iter().zip(distances(right)).map(|(left, right)| left * right).sum()
 }
 
 /// A function of both windows that end at each bar.
