@@ -94,7 +94,11 @@ mod tests {
         let (renewal, there, seen) =
             (Arc::new(Renewal::default()), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let (from, to) = (Arc::clone(&there), Arc::clone(&seen));
-        renewal.start(move || Some(to.store(from.load(Ordering::SeqCst), Ordering::SeqCst))).unwrap();
+        let look = move || {
+            to.store(from.load(Ordering::SeqCst), Ordering::SeqCst);
+            Some(())
+        };
+        renewal.start(look).unwrap();
         for number in 1..=1000 {
             there.store(number, Ordering::SeqCst);
             renewal.ask();
