@@ -64,6 +64,15 @@ pub fn led_by(family: &str, id: &str) -> Value {
     job
 }
 
+/// A job that LightGBM leads, with the family that misbehaves beside it.
+pub fn beside_rude(id: &str, act: &str) -> Value {
+    let mut job = job(id);
+    let config = &mut job["design"]["ml_training_config"];
+    config["families"] = json!(["rude"]);
+    config["rude_act"] = json!(act);
+    job
+}
+
 /// SHA-256 of the plugin with this id, as a result names it.
 pub fn hash_of<'r>(result: &'r Value, id: &str) -> Option<&'r str> {
     let plugins = result["provenance"]["plugins"].as_array()?;

@@ -23,15 +23,6 @@ fn led_by_rude(id: &str, act: &str) -> Value {
     job
 }
 
-/// A job that LightGBM leads, with the family that misbehaves beside it.
-fn beside_rude(id: &str, act: &str) -> Value {
-    let mut job = jobs::job(id);
-    let config = &mut job["design"]["ml_training_config"];
-    config["families"] = json!(["rude"]);
-    config["rude_act"] = json!(act);
-    job
-}
-
 /// The worker goes on: the next job ends well.
 fn assert_works(redis: &Redis, worker: &Worker, id: &str) {
     redis.submit(&jobs::job(id));
@@ -50,7 +41,7 @@ fn only_plugin_processes_open_libraries_and_each_opens_one() {
     let redis = Redis::start();
     let worker = worker_with_rude(&redis, &[]);
     // The search runs to its end; then the second family's process stays beside the first's.
-    redis.submit(&beside_rude("looked-at", "hang"));
+    redis.submit(&jobs::beside_rude("looked-at", "hang"));
     let libraries = worker.plugins_state();
     let opened = eventually("both plugins at work", SOON, || {
         assert_eq!(mapped_from(worker.pid(), &libraries), BTreeSet::new());
@@ -148,7 +139,7 @@ fn a_further_family_that_misbehaves_is_a_failed_row_beside_a_good_result() {
         ("exit", "exit code 0"),
     ];
     for (act, _) in acts {
-        redis.submit(&beside_rude(act, act));
+        redis.submit(&jobs::beside_rude(act, act));
     }
     for (act, reason) in acts {
         let result = redis.result_of(act);

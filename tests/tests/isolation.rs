@@ -17,15 +17,6 @@ fn worker(redis: &Redis, settings: &[(&str, &str)]) -> Worker {
     Worker::start(redis, &[&limits, settings, &[("PLUGINS_DIR", plugins.to_str().unwrap())]].concat())
 }
 
-/// A job that LightGBM leads, with the family that misbehaves beside it.
-fn beside_rude(id: &str, act: &str) -> Value {
-    let mut job = jobs::job(id);
-    let config = &mut job["design"]["ml_training_config"];
-    config["families"] = json!(["rude"]);
-    config["rude_act"] = json!(act);
-    job
-}
-
 /// Bytes of the result that the bystander gets where nothing runs beside it.
 fn undisturbed() -> &'static str {
     static BYTES: OnceLock<String> = OnceLock::new();
@@ -46,7 +37,7 @@ fn row_beside_a_bystander(redis: &Redis, act: &str) -> Value {
     let id = format!("beside-{act}");
     redis.submit(&bystander(&id));
     redis.wait_for_trial(&id, 4);
-    redis.submit(&beside_rude(act, act));
+    redis.submit(&jobs::beside_rude(act, act));
     let bytes = outside_run(&redis.result_of(&id)).replace(&id, "bystander");
     assert!(bytes == undisturbed(), "beside {act}: {bytes}; undisturbed: {}", undisturbed());
     row_of_rude(&redis.result_of(act))
@@ -122,7 +113,7 @@ fn a_family_that_hangs_is_stopped_after_its_silence_and_not_tried_again() {
 fn a_silent_family_that_leads_its_job_fails_it_and_is_told_to_end_before_it_is_killed() {
     let redis = Redis::start();
     let worker = worker(&redis, &[]);
-    let mut job = beside_rude("led", "dawdle");
+    let mut job = jobs::beside_rude("led", "dawdle");
     job["design"]["ml_training_config"]["config_search_model"] = json!("rude");
     redis.submit(&job);
     let result = redis.result_of("led");
@@ -159,14 +150,14 @@ fn what_a_plugin_has_started_ends_with_it_however_it_ends() {
     let soon = Duration::from_secs(2);
     // Killed for its silence.
     let silenced = worker(&redis, &[]);
-    redis.submit(&beside_rude("silenced", "nursery"));
+    redis.submit(&jobs::beside_rude("silenced", "nursery"));
     let child = nursling(&silenced);
     assert_failed(&row_of_rude(&redis.result_of("silenced")), &["told nothing for 6 s"]);
     wait_until_gone(&[child], soon);
     drop(silenced);
     // Killed by something else.
     let crashed = worker(&redis, &[]);
-    redis.submit(&beside_rude("crashed", "nursery"));
+    redis.submit(&jobs::beside_rude("crashed", "nursery"));
     let child = nursling(&crashed);
     let parent = in_role(&descendants_of(crashed.pid()), "plugin-process");
     let parent = parent.into_iter().find(|plugin| descendants_of(*plugin).contains(&child)).unwrap();
@@ -179,13 +170,13 @@ fn a_job_and_a_worker_that_are_killed_take_with_them_what_their_plugins_have_sta
     let redis = Redis::start();
     let soon = Duration::from_secs(2);
     let timed_out = worker(&redis, &[("JOB_TIMEOUT_SECONDS", "5")]);
-    redis.submit(&beside_rude("late", "nursery"));
+    redis.submit(&jobs::beside_rude("late", "nursery"));
     let child = nursling(&timed_out);
     assert_eq!(redis.result_of("late")["error"]["code"], "timeout");
     wait_until_gone(&[child], soon);
     drop(timed_out);
     let mut killed = worker(&redis, &[]);
-    redis.submit(&beside_rude("orphaned", "nursery"));
+    redis.submit(&jobs::beside_rude("orphaned", "nursery"));
     let child = nursling(&killed);
     let all = descendants_of(killed.pid());
     assert!(all.contains(&child));

@@ -221,7 +221,7 @@ impl Catalog {
         let verdict = verdict.map_err(|reason| anyhow!("`{id}` is not rolled back: {} {reason}", content.sha256))?;
         let now = now();
         self.journal.update(|journal| {
-            journal.find(&content.sha256, verdict);
+            journal.record(&content.sha256, verdict);
             journal.roll_back(&path, content, &now);
         })?;
         self.publish();

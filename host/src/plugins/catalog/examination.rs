@@ -54,7 +54,7 @@ impl Catalog {
             }
         };
         let changed = self.journal.update(|journal| match verdict {
-            Some(verdict) => journal.find(&plugin.sha256, verdict),
+            Some(verdict) => journal.record(&plugin.sha256, verdict),
             None => journal.forget(&plugin.sha256, &self.host),
         });
         match changed {
@@ -158,7 +158,7 @@ impl Catalog {
         let serving =
             Seen { sha256: current.sha256.clone(), library_dirs: current.library_dirs.clone(), ..seen.clone() };
         let verdict = self.try_out(&copy, &serving)?;
-        let written = self.journal.update(|journal| journal.find(&serving.sha256, verdict));
+        let written = self.journal.update(|journal| journal.record(&serving.sha256, verdict));
         written.map_err(|error| unwritten(&error))
     }
 
@@ -237,7 +237,7 @@ impl Catalog {
                 _ => None,
             };
             if let Some(verdict) = verdict {
-                journal.find(&seen.sha256, verdict);
+                journal.record(&seen.sha256, verdict);
             }
             let slot = journal.slots.entry(path.to_owned()).or_default();
             slot.seen = Some(seen);

@@ -117,7 +117,7 @@ impl Journal {
     }
 
     /// Adds what a build of the host has found out about a content, in place of what it found before.
-    pub fn find(&mut self, sha256: &str, verdict: Verdict) {
+    pub fn record(&mut self, sha256: &str, verdict: Verdict) {
         let verdicts = self.verdicts.entry(sha256.to_owned()).or_default();
         verdicts.retain(|earlier| earlier.host() != verdict.host());
         verdicts.push(verdict);
@@ -310,7 +310,7 @@ mod tests {
         let content = Content { sha256: sha256.to_owned(), version: "1.0.0".to_owned(), library_dirs: Vec::new() };
         journal.slots.entry(path.into()).or_default().generations.publish(content, "now");
         let (host, reason) = (String::new(), "broken".to_owned());
-        journal.find(sha256, Verdict::Failed { host, reason });
+        journal.record(sha256, Verdict::Failed { host, reason });
     }
 
     #[test]
@@ -333,11 +333,11 @@ mod tests {
         let mut journal = Journal::default();
         let failed = |host: &str, reason: &str| Verdict::Failed { host: host.to_owned(), reason: reason.to_owned() };
         for host in ["one", "other", "one"] {
-            journal.find("aa", failed(host, host));
+            journal.record("aa", failed(host, host));
         }
         assert_eq!(journal.verdict("aa", "other"), Some(&failed("other", "other")));
         assert_eq!(journal.verdicts["aa"].len(), 2);
-        (0..10).for_each(|build| journal.find("aa", failed(&format!("{build}"), "")));
+        (0..10).for_each(|build| journal.record("aa", failed(&format!("{build}"), "")));
         assert_eq!(journal.verdicts["aa"].len(), MOST_HOSTS, "old builds are forgotten");
         assert_eq!(journal.verdict("aa", "one"), None);
     }
