@@ -10,11 +10,11 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, ConfigFlags, LogConfig, LogFormat};
-use crate::job::channel::Setting;
 use crate::logging::{self, Output};
-use crate::plugins::catalog::{self, Catalog};
-use crate::plugins::serve;
+use crate::runner::spec::JobResources;
 use crate::worker;
+use oculus_plugin_host::catalog::{self, Catalog};
+use oculus_plugin_host::serve;
 
 mod bar;
 mod bars;
@@ -132,7 +132,7 @@ fn run_worker(config: Config) -> anyhow::Result<ExitCode> {
     catalog.scan_to_end()?;
     catalog::watch::watch(&catalog).context("no thread to watch the plugins")?;
     catalog.refresh();
-    if let Err(failure) = Setting::of(&config.jobs, "worker") {
+    if let Err(failure) = JobResources::from_config(&config.jobs, "worker") {
         tracing::warn!("every job will fail: {failure}; {}", failure.hint);
     }
     runtime()?.block_on(worker::run(config, catalog))?;

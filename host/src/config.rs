@@ -10,17 +10,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
 
-use crate::plugins::limits::Limits;
+use oculus_market_data::PolygonConfig;
+use oculus_plugin_host::config::PluginsConfig;
+use oculus_system::secret::{RedisAddress, Secret};
 
 mod check;
 mod files;
 mod layers;
-pub mod secret;
 pub mod variables;
-
-pub use secret::{RedisAddress, Secret};
 
 use check::Checker;
 use layers::Layers;
@@ -104,42 +102,6 @@ pub struct JobsConfig {
     pub artifacts_dir: PathBuf,
     /// Polygon's market data, where there is a key.
     pub polygon: Option<PolygonConfig>,
-}
-
-/// Where plugins are, which of them may be opened, and what their processes may use.
-#[derive(Clone, Debug)]
-pub struct PluginsConfig {
-    /// Folder of plugins.
-    pub dir: PathBuf,
-    /// Folder of the private store and the journal.
-    pub state_dir: PathBuf,
-    /// Which libraries may be opened.
-    pub trust: Trust,
-    /// What each plugin process may use.
-    pub limits: Limits,
-}
-
-/// Which libraries may be opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trust {
-    /// All that lie in the folder of plugins.
-    Any,
-    /// Only those whose SHA-256 this file lists.
-    Listed(PathBuf),
-}
-
-/// How Polygon's market data is fetched and kept.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PolygonConfig {
-    /// Base address, without a slash at its end.
-    pub base_url: String,
-    /// The key.
-    #[serde(with = "secret::revealed")]
-    pub api_key: Secret,
-    /// Requests that the key's plan allows a minute, of all processes of this machine together; 0 is without limit.
-    pub requests_per_minute: u32,
-    /// Folder of the cache.
-    pub cache_dir: PathBuf,
 }
 
 /// Where bars come from.

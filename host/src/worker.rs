@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::plugins::catalog::{Catalog, announce};
+use oculus_plugin_host::catalog::{Catalog, announce};
 
 mod attempt;
 mod child;
@@ -34,7 +34,8 @@ mod starts;
 
 use heartbeat::Board;
 use lease::Leases;
-use link::{ANSWER_TIMEOUT, Backoff, Link, Outage};
+use link::{ANSWER_TIMEOUT, Link, Outage};
+use oculus_system::backoff::Backoff;
 use queue::Queue;
 use registration::{Backend, Registration};
 use schedule::Schedule;

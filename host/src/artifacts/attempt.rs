@@ -13,8 +13,8 @@ use super::description::{Artifact, DESCRIPTION, EQUITY, FORMAT_VERSION, PICTURE,
 use super::error::ArtifactError;
 use super::names;
 use super::store::Store;
-use crate::job::channel::ArtifactsPlace;
-use crate::pipeline::report::{Provenance, Report};
+use crate::runner::spec::ArtifactsPlace;
+use oculus_pipeline::report::{Provenance, Report};
 
 /// A folder that no other attempt writes to.
 pub struct Attempt {

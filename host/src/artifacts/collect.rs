@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use super::course::CourseFiles;
 use super::description::{BarsUsed, Column, LabelUsed, SavedModel, Series, Trained};
-use crate::hash::sha256_hex;
-use crate::job::request::Timeframe;
-use crate::pipeline::bars::{Bars, moment, time_column};
-use crate::pipeline::labels::Label;
-use crate::pipeline::models::FinalModel;
-use crate::pipeline::report::Inputs;
+use oculus_job::hash::sha256_hex;
+use oculus_job::request::Timeframe;
+use oculus_pipeline::Findings;
+use oculus_pipeline::bars::{Bars, moment, time_column};
+use oculus_pipeline::models::FinalModel;
+use oculus_plugin_host::selection::Selection;
 
 const SCALER: &str = "in each model's own file, where its family scales features";
 
@@ -28,12 +28,12 @@ pub struct Contents {
 
 /// Gathers what is kept of a job.
 ///
-/// * `label`: the one that the models were fitted on.
-/// * `test_rows`: the rows of the winner's test scores.
-pub fn collect(inputs: &Inputs<'_>, label: &Label, test_rows: &[u32]) -> Contents {
-    let (market, table, training) = (inputs.market, inputs.table, inputs.training);
+/// * `seed`: where all randomness of the job started.
+pub fn collect(findings: &Findings, selection: &Selection, seed: u64) -> Contents {
+    let Findings { market, table, label, training, .. } = findings;
     let columns = table.names.iter().zip(&table.roles);
-    let (models, bytes) = training.models.iter().map(|model| (describe(inputs, model), model.bytes.clone())).unzip();
+    let (models, bytes) =
+        training.models.iter().map(|model| (describe(findings, selection, model), model.bytes.clone())).unzip();
     let trained = Trained {
         winner: training.winning_model().plugin.clone(),
         label: LabelUsed {
@@ -42,7 +42,7 @@ pub fn collect(inputs: &Inputs<'_>, label: &Label, test_rows: &[u32]) -> Content
             threshold_pct: label.key.threshold_pct,
         },
         timeframe: market.timeframe,
-        seed: inputs.job.design.ml_training_config.seed,
+        seed,
         features: columns.map(|(name, &role)| Column { name: name.clone(), role }).collect(),
         scaler: SCALER.to_owned(),
         models,
@@ -52,14 +52,14 @@ pub fn collect(inputs: &Inputs<'_>, label: &Label, test_rows: &[u32]) -> Content
             benchmarks: market.benchmarks.iter().filter_map(|bars| series(bars, market.timeframe)).collect(),
         },
     };
-    let course = CourseFiles::of(&inputs.optimized.course, market);
-    Contents { trained, bytes, predictions: predictions(inputs, label, test_rows), course }
+    let course = CourseFiles::of(&findings.course, market);
+    Contents { trained, bytes, predictions: predictions(findings), course }
 }
 
-fn describe(inputs: &Inputs<'_>, model: &FinalModel) -> SavedModel {
-    let chosen = inputs.selection.chosen.iter().find(|chosen| chosen.plugin.manifest.id == model.plugin);
+fn describe(findings: &Findings, selection: &Selection, model: &FinalModel) -> SavedModel {
+    let chosen = selection.chosen.iter().find(|chosen| chosen.plugin.manifest.id == model.plugin);
     let manifest = chosen.map(|chosen| &chosen.plugin.manifest);
-    let row = inputs.training.rows.iter().find(|row| row.plugin.as_ref() == Some(&model.plugin));
+    let row = findings.training.rows.iter().find(|row| row.plugin.as_ref() == Some(&model.plugin));
     let ending = manifest.and_then(|manifest| manifest.saves_as.as_deref()).unwrap_or("bin");
     let auc = row.and_then(|row| row.validation.as_ref()?.auc);
     SavedModel {
@@ -92,9 +92,11 @@ fn series(bars: &Bars, timeframe: Timeframe) -> Option<Series> {
 
 /// The winner's scores in the table's order: out of fold on validation rows, by the final model on test rows. A signal
 /// only of the latter: the threshold belongs to the final model, and each fold's own model has another level.
-fn predictions(inputs: &Inputs<'_>, label: &Label, test_rows: &[u32]) -> String {
-    let (table, winner, timeframe) = (inputs.table, &inputs.training.winner, inputs.market.timeframe);
-    let threshold = inputs.training.winning_model().threshold;
+fn predictions(findings: &Findings) -> String {
+    let Findings { table, label, training, test_rows, .. } = findings;
+    let winner = &training.winner;
+    let timeframe = findings.market.timeframe;
+    let threshold = training.winning_model().threshold;
     let validation = winner.oof_scores.iter().enumerate().filter(|(_, score)| !score.is_nan());
     let validation = validation.map(|(row, &score)| (row, "validation", score));
     let test = test_rows.iter().zip(&winner.test_scores).map(|(&row, &score)| (row as usize, "test", score));

@@ -6,10 +6,10 @@
 use polars::prelude::{Column, DataFrame, DataType, NamedFrom, ParquetWriter, PolarsResult, Series};
 
 use super::picture;
-use crate::job::request::Timeframe;
-use crate::pipeline::bars::{Market, time_column};
-use crate::pipeline::strategy::{Course, EquityPoint, Trade};
-use crate::synth::files::time_series;
+use oculus_job::request::Timeframe;
+use oculus_market_data::time_column::time_series;
+use oculus_pipeline::bars::{Market, time_column};
+use oculus_pipeline::strategy::{Course, EquityPoint, Trade};
 
 /// The chosen strategy's course.
 #[derive(Clone, Debug)]

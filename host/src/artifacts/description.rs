@@ -4,7 +4,7 @@ use oculus_plugin_api::FeatureRole;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::job::request::Timeframe;
+use oculus_job::request::Timeframe;
 
 /// Version of the folder's format; a reader refuses a higher one.
 pub const FORMAT_VERSION: u32 = 1;

@@ -4,8 +4,10 @@
 //! same bars give the same features, bit for bit, whatever older or newer bars there are.
 
 use super::description::{Series, Trained};
-use crate::job::failure::Failure;
-use crate::pipeline::bars::{self, Bars, Reach, Source, Wanted, Warning, moment};
+use oculus_job::failure::Failure;
+use oculus_job::warning::Warning;
+use oculus_job::warning::WarningCode;
+use oculus_pipeline::bars::{self, Bars, Reach, Source, Wanted, moment};
 
 /// Bars for a saved model.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +67,7 @@ impl History {
             let (symbol, begin) = (&bars.symbol, moment(*begin, trained.timeframe));
             let message =
                 format!("{symbol}'s bars before {begin} are not used: a benchmark of its features begins then");
-            self.warnings.push(Warning::new("benchmark_begins_later", message));
+            self.warnings.push(Warning::new(WarningCode::BenchmarkBeginsLater, message));
         }
         compared
     }
@@ -80,7 +82,7 @@ fn difference(series: &Series, bars: &Bars, trained: &Trained) -> Option<Warning
         let message = format!(
             "{symbol} begins on {begin}, the training's bars on {from}: averages without end differ, and scores with them"
         );
-        return Some(Warning::new("bars_begin_later", message));
+        return Some(Warning::new(WarningCode::BarsBeginLater, message));
     }
     // Bars that end earlier cannot be compared with a hash of all of them.
     let same_time = bars.within(series.from_time..=series.to_time);
@@ -89,7 +91,7 @@ fn difference(series: &Series, bars: &Bars, trained: &Trained) -> Option<Warning
             "{symbol} ends on {}, the training's bars on {to}: whether the bars before are the training's cannot be compared",
             moment(last, trained.timeframe)
         );
-        return Some(Warning::new("bars_end_earlier", message));
+        return Some(Warning::new(WarningCode::BarsEndEarlier, message));
     }
     if same_time.sha256() == series.sha256 {
         return None;
@@ -99,5 +101,5 @@ fn difference(series: &Series, bars: &Bars, trained: &Trained) -> Option<Warning
         "{symbol}'s {n_bars} bars from {from} to {to} are not the {n_needed} that the model was trained on, such as after \
          a split or a correction: scores of that time differ from the job's"
     );
-    Some(Warning::new("bars_changed", message))
+    Some(Warning::new(WarningCode::BarsChanged, message))
 }

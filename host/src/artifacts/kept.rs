@@ -6,7 +6,7 @@ use super::description::{Artifact, DESCRIPTION, FORMAT_VERSION, SavedModel};
 use super::error::ArtifactError;
 use super::names;
 use super::store::Store;
-use crate::hash::sha256_hex;
+use oculus_job::hash::sha256_hex;
 
 /// A whole artifact.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::hash::sha256_hex;
+use oculus_job::hash::sha256_hex;
 
 /// Longest name; a file system takes 255 bytes.
 const MAX_BYTES: usize = 160;

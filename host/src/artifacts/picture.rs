@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::pipeline::{date::iso_date, strategy::EquityPoint};
+use oculus_pipeline::{date::iso_date, strategy::EquityPoint};
 
 const WIDTH: f64 = 1200.0;
 const HEIGHT: f64 = 520.0;

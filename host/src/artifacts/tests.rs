@@ -11,12 +11,12 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::job::channel::ArtifactsPlace;
-use crate::job::request::Timeframe;
-use crate::pipeline::bars::{Bars, Market};
-use crate::pipeline::splits::Span;
-use crate::pipeline::strategy::backtest::{ExitReason, RoundTrip};
-use crate::pipeline::strategy::{Course, EquityPoint, Trade};
+use crate::runner::spec::ArtifactsPlace;
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::LabelledSpan;
+use oculus_pipeline::bars::{Bars, Market};
+use oculus_pipeline::strategy::backtest::{ExitReason, RoundTrip};
+use oculus_pipeline::strategy::{Course, EquityPoint, Trade};
 
 proptest! {
     #[test]
@@ -54,7 +54,7 @@ fn write_description(folder: &Path, job_id: &str, written_at: &str) {
     let attempt = folder.file_name().unwrap().to_str().unwrap();
     let model = json!({
         "plugin": "m", "title": "Trees", "version": "1.0.0", "library_sha256": "", "file": "models/m.bin",
-        "sha256": crate::hash::sha256_hex(b"model"), "params": {}, "threshold": f64::from(0.3_f32),
+        "sha256": oculus_job::hash::sha256_hex(b"model"), "params": {}, "threshold": f64::from(0.3_f32),
     });
     let description = json!({
         "format_version": 1, "job_id": job_id, "attempt": attempt, "written_at": written_at, "host_version": "0.1.0",
@@ -117,7 +117,7 @@ fn course(timeframe: Timeframe) -> CourseFiles {
         bars: vec![bars("AAA"), bars("BBB")],
         benchmarks: Vec::new(),
         timeframe,
-        span: Span::default(),
+        span: LabelledSpan::default(),
         warm_up_bars: 0,
         warnings: Vec::new(),
         sha256: String::new(),
@@ -188,7 +188,7 @@ fn where_no_strategy_was_chosen_there_is_no_course() {
         bars: Vec::new(),
         benchmarks: Vec::new(),
         timeframe: Timeframe::Day1,
-        span: Span::default(),
+        span: LabelledSpan::default(),
         warm_up_bars: 0,
         warnings: Vec::new(),
         sha256: String::new(),

@@ -1,12 +1,12 @@
 //! The progress bar of commands that wait for a job; on stderr, and only where that is a terminal.
 
+use parking_lot::Mutex;
 use std::io::IsTerminal;
-use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value};
 
-use crate::job::progress::Phase;
+use oculus_job::progress::Phase;
 
 /// A job's progress, drawn. Where stderr is no terminal, a line a phase is printed instead.
 pub struct Bar {
@@ -30,7 +30,7 @@ impl Bar {
         self.bar.set_position(percent as u64);
         self.bar.set_prefix(phase.name());
         self.bar.set_message(message.to_owned());
-        let mut printed = self.printed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut printed = self.printed.lock();
         if !std::io::stderr().is_terminal() && *printed != Some(phase) {
             *printed = Some(phase);
             eprintln!("{percent:>3.0} %  {:<22} {message}", phase.name());

@@ -9,8 +9,8 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::config::{Config, QueueEnd};
-use crate::job::progress::{Event, channel};
 use crate::worker::link;
+use oculus_job::progress::{Event, channel};
 
 /// How often the result is looked for beside the events, which may be lost.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

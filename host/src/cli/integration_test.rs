@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::exchange::{Exchange, Watcher};
 use crate::config::Config;
-use crate::job::progress::{Event, Status};
+use oculus_job::progress::{Event, Status};
 
 /// Send a test job to the workers and check the answer
 #[derive(ClapArgs, Clone, Debug)]

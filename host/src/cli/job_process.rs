@@ -1,13 +1,13 @@
 //! The role `job`: one job from its worker, events and the result back to it.
 
+use parking_lot::Mutex;
 use std::os::unix::net::UnixStream;
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 
-use crate::control;
-use crate::job::channel::{JobEvent, JobSpec};
 use crate::runner;
+use crate::runner::spec::{JobEvent, JobSpec};
+use oculus_system::control;
 
 /// Runs the role: takes the control channel, runs the job, tells its end.
 ///
@@ -36,7 +36,7 @@ fn end_with(mut input: UnixStream) -> anyhow::Result<()> {
 
 fn tell(out: &Mutex<UnixStream>, event: &JobEvent) {
     let sent = serde_json::to_vec(event).map_err(std::io::Error::from).and_then(|body| {
-        let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = out.lock();
         control::write_frame(&mut *out, &body)
     });
     if sent.is_err() {

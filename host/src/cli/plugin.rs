@@ -11,7 +11,7 @@ mod new;
 use clap::Subcommand;
 
 use crate::config::Config;
-use crate::plugins::catalog::Catalog;
+use oculus_plugin_host::catalog::Catalog;
 
 /// Commands on plugins.
 #[derive(Subcommand)]

@@ -11,17 +11,17 @@ use self::output::{Out, Signals};
 use crate::artifacts::{self, Artifact, Kept, SavedModel};
 use crate::cli::values::symbol;
 use crate::config::Config;
-use crate::job::channel::Setting;
-use crate::job::failure::Failure;
-use crate::pipeline::date::days_since_epoch;
-use crate::pipeline::features::{self, FeatureTable};
-use crate::pipeline::fitter;
-use crate::plugins::InstalledPlugin;
-use crate::plugins::catalog::Catalog;
-use crate::plugins::predictor::Predictor;
-use crate::plugins::selection;
-use crate::plugins::table::SharedTable;
 use crate::runner;
+use crate::runner::spec::JobResources;
+use oculus_job::failure::Failure;
+use oculus_pipeline::date::days_since_epoch;
+use oculus_pipeline::features::{self, FeatureTable};
+use oculus_pipeline::fitter;
+use oculus_plugin_host::InstalledPlugin;
+use oculus_plugin_host::catalog::Catalog;
+use oculus_plugin_host::predictor::Predictor;
+use oculus_plugin_host::selection;
+use oculus_plugin_host::table::SharedTable;
 
 /// Predict with a trained model: probabilities and signals for every bar
 ///
@@ -125,7 +125,7 @@ fn plugin_of(model: &SavedModel, config: &Config) -> anyhow::Result<InstalledPlu
 fn features_of(artifact: &Artifact, config: &Config, symbols: &[String]) -> anyhow::Result<FeatureTable> {
     let trained = &artifact.trained;
     let said = |failure: Failure| anyhow!("{failure}; {}", failure.hint);
-    let source = Setting::of(&config.jobs, "predict").map_err(said)?.bars.open();
+    let source = JobResources::from_config(&config.jobs, "predict").map_err(said)?.bars.open();
     let of_job: Vec<String> = trained.bars.symbols.iter().map(|series| series.symbol.clone()).collect();
     let mut wanted: Vec<String> = Vec::new();
     for symbol in if symbols.is_empty() { &of_job } else { symbols } {
@@ -135,7 +135,7 @@ fn features_of(artifact: &Artifact, config: &Config, symbols: &[String]) -> anyh
     }
     let history = artifacts::history(trained, source.as_ref(), &wanted).map_err(said)?;
     for warning in &history.warnings {
-        tracing::warn!(code = warning.code, "{}", warning.message);
+        tracing::warn!(code = warning.code.as_str(), "{}", warning.message);
     }
     let names: Vec<String> = trained.features.iter().map(|column| column.name.clone()).collect();
     let table = features::compute(&history.bars, &history.benchmarks, trained.timeframe, &names)
@@ -171,7 +171,7 @@ fn score(
     let setting = fitter::setting(device, artifact.trained.seed);
     let rows: Vec<u32> = (0..table.n_rows() as u32).collect();
     let id = &plugin.manifest.id;
-    let scores = Predictor::start(plugin, &shared, config.jobs.plugins.limits, runner::logging_listener(id))
+    let scores = Predictor::start(plugin, &shared, config.jobs.plugins.limits, runner::plugin_log(id))
         .and_then(|predictor| predictor.load(bytes, &setting).and_then(|()| predictor.predict(&rows)))
         .with_context(|| format!("the plugin `{id}` {} cannot predict with this model", plugin.manifest.version))?;
     if scores.len() != rows.len() {
@@ -192,7 +192,7 @@ fn device<'a>(model: &'a SavedModel, plugin: &InstalledPlugin, config: &Config) 
 
 /// What the table reaches over, for an error.
 fn spans(table: &FeatureTable) -> String {
-    use crate::pipeline::date::iso_date;
+    use oculus_pipeline::date::iso_date;
     let (first, last) = (table.day.iter().min(), table.day.iter().max());
     let date = |day: Option<&i32>| day.copied().map(iso_date).unwrap_or_default();
     format!("there are rows from {} to {}", date(first), date(last))

@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::cli::bar::Bar;
 use crate::cli::summary;
 use crate::config::Config;
-use crate::job::channel::{ArtifactsPlace, JobSpec, Setting};
-use crate::plugins::catalog::Catalog;
 use crate::runner;
+use crate::runner::spec::{ArtifactsPlace, JobResources, JobSpec};
+use oculus_plugin_host::catalog::Catalog;
 
 /// Train a job here and now, without Redis
 ///
@@ -38,14 +38,14 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     catalog.scan_to_end()?;
     let build_id = id(&payload, ["build_id", "job_id"]);
     let bar = Bar::new();
-    let result = match Setting::of(&config.jobs, "train") {
+    let result = match JobResources::from_config(&config.jobs, "train") {
         Err(failure) => failure.to_result(&build_id, Value::Null),
-        Ok(setting) => {
+        Ok(resources) => {
             let (plugins, refused) = (catalog.current().plugins(), catalog.current().refused());
             let job_id = id(&payload, ["job_id", "build_id"]);
             let token = jiff::Timestamp::now().strftime("local-%Y%m%dT%H%M%SZ").to_string();
             let artifacts = ArtifactsPlace { dir: config.jobs.artifacts_dir.clone(), token };
-            let spec = JobSpec { job_id, build_id, payload, plugins, refused, setting, artifacts };
+            let spec = JobSpec { job_id, build_id, payload, plugins, refused, resources, artifacts };
             runner::run(&spec, &|progress| bar.show(progress.phase, &progress.details)).result
         }
     };

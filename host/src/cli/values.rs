@@ -1,6 +1,6 @@
 //! What flags may say, in words for the command line.
 
-use crate::job::request::{Timeframe, is_symbol};
+use oculus_job::request::{Timeframe, is_symbol};
 
 /// A symbol.
 ///

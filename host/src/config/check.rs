@@ -8,12 +8,11 @@ use std::time::Duration;
 use redis::IntoConnectionInfo;
 
 use super::layers::Layers;
-use super::secret::{RedisAddress, Secret, without_password};
-use super::{
-    BackendConfig, BarsSource, JobsConfig, LogConfig, LogFormat, PluginsConfig, PolygonConfig, QueueConfig, QueueEnd,
-    Trust, variables,
-};
-use crate::plugins::limits::Limits;
+use super::{BackendConfig, BarsSource, JobsConfig, LogConfig, LogFormat, QueueConfig, QueueEnd, variables};
+use oculus_market_data::PolygonConfig;
+use oculus_plugin_host::config::{PluginsConfig, Trust};
+use oculus_plugin_host::limits::Limits;
+use oculus_system::secret::{RedisAddress, Secret, without_password};
 
 /// Reads variables; what is wrong ends in [`Checker::problems`], with the default in its place.
 pub struct Checker<'a> {

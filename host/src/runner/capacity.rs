@@ -1,16 +1,21 @@
-//! How many families of a job are fitted side by side: as many as cores and memory carry. Never changes a result.
+//! How many families of a job are fitted in parallel: as many as cores and memory allow. Never changes a result.
 
-use crate::job::channel::Setting;
+use oculus_system::memory;
 
-/// Memory that a family's process is reckoned with: the largest of them take 0.5 GiB for their engine alone.
+use super::spec::JobResources;
+
+/// Memory reserved per family: the engine of the largest one takes 0.5 GiB without any data.
 const FAMILY_BYTES: u64 = 2 << 30;
 
-/// Families side by side, at least one: the cores of this job, or fewer where its share of the free memory is not enough
-/// for as many. Where the system does not say what is free, as on macOS, the cores alone count.
-pub fn families_at_once(setting: &Setting) -> usize {
-    let meminfo = std::fs::read_to_string("/proc/meminfo").ok();
-    let by_memory = meminfo.as_deref().and_then(available_bytes).map(|bytes| families_in(bytes, setting.jobs_at_once));
-    by_memory.unwrap_or(usize::MAX).min(setting.parallel_fits).max(1)
+/// Returns the number of families to fit in parallel, at least one: the cores of this job, or fewer if its share of the
+/// available memory is too small. Where the system does not report available memory, as on macOS, only cores count.
+pub(super) fn families_at_once(resources: &JobResources) -> usize {
+    families_within(memory::available_bytes(), resources)
+}
+
+fn families_within(available_bytes: Option<u64>, resources: &JobResources) -> usize {
+    let by_memory = available_bytes.map_or(usize::MAX, |bytes| families_in(bytes, resources.jobs_at_once));
+    by_memory.min(resources.parallel_fits).max(1)
 }
 
 fn families_in(available_bytes: u64, jobs_at_once: usize) -> usize {
@@ -18,29 +23,21 @@ fn families_in(available_bytes: u64, jobs_at_once: usize) -> usize {
     usize::try_from(share / FAMILY_BYTES).unwrap_or(usize::MAX)
 }
 
-/// What Linux reckons can be had without swapping.
-fn available_bytes(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-}
-
 #[cfg(test)]
 mod tests {
+    use oculus_market_data::BarsPlace;
+    use oculus_plugin_host::limits::Limits;
+
     use super::*;
-    use crate::plugins::limits::Limits;
-    use crate::sources::BarsPlace;
 
     #[test]
-    fn a_job_counts_on_its_share_of_the_free_memory_only() {
-        let meminfo = "MemTotal:       16384000 kB\nMemFree: 1 kB\nMemAvailable:   12582912 kB\n";
-        assert_eq!(available_bytes(meminfo), Some(12 << 30));
+    fn a_job_uses_its_share_of_the_available_memory_only() {
         assert_eq!([1, 2, 3, 7].map(|n_jobs| families_in(12 << 30, n_jobs)), [6, 3, 2, 0]);
-        assert_eq!(available_bytes("MemAvailable: much"), None);
     }
 
     #[test]
-    fn there_is_always_room_for_one_family_and_never_for_more_than_the_cores() {
-        let setting = |parallel_fits, jobs_at_once| Setting {
+    fn there_is_room_for_at_least_one_family_and_at_most_one_per_core() {
+        let resources = |parallel_fits, jobs_at_once| JobResources {
             bars: BarsPlace::Folder("/".into()),
             parallel_fits,
             jobs_at_once,
@@ -49,7 +46,8 @@ mod tests {
             limits: Limits { memory_bytes: u64::MAX, silence: std::time::Duration::MAX },
             worker: String::new(),
         };
-        assert_eq!(families_at_once(&setting(64, 1 << 40)), if cfg!(target_os = "linux") { 1 } else { 64 });
-        assert_eq!(families_at_once(&setting(1, 1)), 1);
+        assert_eq!(families_within(Some(1 << 40), &resources(64, 1 << 40)), 1);
+        assert_eq!(families_within(None, &resources(64, 1 << 40)), 64);
+        assert_eq!(families_at_once(&resources(1, 1)), 1);
     }
 }

@@ -1,5 +1,6 @@
 //! One attempt at one job: from the claim to its end.
 
+use oculus_job::code::ErrorCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,16 +10,16 @@ use super::child::Child;
 use super::ending::{Ending, refused};
 use super::intake::{Admission, Job, admit};
 use super::lease::Lease;
-use super::link::Backoff;
 use super::outcome::{Finish, Outcome};
 use super::progress::{Pace, publish};
 use super::queue::{Claim, Queue, Standing};
 use super::shutdown::{Stage, reached};
 use super::spool::Spooled;
 use super::{LONGEST_PAUSE, Worker};
-use crate::job::channel::{ArtifactsPlace, JobEvent, JobSpec, Setting};
-use crate::job::failure::{Failure, Kind};
-use crate::job::progress::{Phase, Progress, Status};
+use crate::runner::spec::{ArtifactsPlace, JobEvent, JobResources, JobSpec};
+use oculus_job::failure::{Failure, Kind};
+use oculus_job::progress::{Phase, Progress, Status};
+use oculus_system::backoff::Backoff;
 
 /// Runs a claim to its end; every ending is told to the queue, unless the job is in other hands.
 pub async fn run(worker: Arc<Worker>, queue: Queue, claim: Claim) {
@@ -34,7 +35,7 @@ pub async fn run(worker: Arc<Worker>, queue: Queue, claim: Claim) {
     let (id, outcome) = match admission {
         Admission::Over => return,
         Admission::Refused(refusal) => {
-            let (code, message) = (&refusal.failure.code, &refusal.failure.message);
+            let (code, message) = (refusal.failure.code.as_str(), &refusal.failure.message);
             tracing::warn!(job = refusal.id, code, "entry is no job: {message}");
             worker.board.count(|counters| counters.failed += 1);
             (refusal.id.clone(), Some(refused(&refusal)))
@@ -155,7 +156,7 @@ fn spec(worker: &Worker, job: &Job, token: u64) -> Result<JobSpec, Failure> {
         payload: job.payload.clone(),
         plugins: snapshot.plugins(),
         refused: snapshot.refused(),
-        setting: Setting::of(&worker.config.jobs, &worker.name)?,
+        resources: JobResources::from_config(&worker.config.jobs, &worker.name)?,
         artifacts: ArtifactsPlace { dir: worker.config.jobs.artifacts_dir.clone(), token: token.to_string() },
     })
 }
@@ -163,12 +164,16 @@ fn spec(worker: &Worker, job: &Job, token: u64) -> Result<JobSpec, Failure> {
 fn timed_out(worker: &Worker, phase: Phase) -> Failure {
     let message = format!("the job ran longer than {} s and was killed", worker.config.jobs.timeout.as_secs());
     let hint = "ask for fewer symbols, years, trials or epochs, or raise JOB_TIMEOUT_SECONDS";
-    Failure::failed(phase, "timeout", message, hint)
+    Failure::failed(phase, ErrorCode::Timeout, message, hint)
 }
 
 fn cancelled(phase: Phase) -> Failure {
-    let failure =
-        Failure::failed(phase, "cancelled", "somebody asked for the end of this job", "submit it again to run it");
+    let failure = Failure::failed(
+        phase,
+        ErrorCode::Cancelled,
+        "somebody asked for the end of this job",
+        "submit it again to run it",
+    );
     Failure { kind: Kind::Cancelled, ..failure }
 }
 

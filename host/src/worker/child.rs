@@ -18,9 +18,9 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::control::{CONTROL_FD, child_environment, own_executable, read_frame, write_frame};
-use crate::job::channel::{JobEvent, JobSpec};
-use crate::logging::pass_on;
+use crate::runner::spec::{JobEvent, JobSpec};
+use oculus_system::control::{CONTROL_FD, child_environment, own_executable, read_frame, write_frame};
+use oculus_system::log_line;
 
 const KEPT_LINES: usize = 50;
 const LONGEST_LINE: u64 = 8 << 10;
@@ -150,7 +150,7 @@ fn follow(
         while let Ok(1..) = (&mut lines).take(LONGEST_LINE).read_until(b'\n', &mut line).await {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
             line.clear();
-            pass_on(Some(&job_id), None, &text);
+            log_line::forward(Some(&job_id), None, &text);
             let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
             if printed.len() == KEPT_LINES {
                 printed.pop_front();

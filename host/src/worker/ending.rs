@@ -1,5 +1,6 @@
 //! Every way in which an attempt can end, and what the queue is told of it.
 
+use oculus_job::code::ErrorCode;
 use serde_json::Value;
 
 use super::child::Death;
@@ -8,10 +9,10 @@ use super::heartbeat::Counters;
 use super::intake::Job;
 use super::outcome::{Answer, Letter, Outcome};
 use super::progress::Pace;
-use crate::control::signal_name;
-use crate::job::failure::{Failure, Kind};
-use crate::job::progress::{Event, Phase, Status};
-use crate::job::request;
+use oculus_job::failure::{Failure, Kind};
+use oculus_job::progress::{Event, Phase, Status};
+use oculus_job::request;
+use oculus_system::control::signal_name;
 
 /// How an attempt ended.
 #[derive(Debug)]
@@ -136,7 +137,7 @@ fn crashed(death: &Death, times: u32, phase: Phase) -> Failure {
     };
     let message = format!("the job's process {how} ({times} so far); {said}");
     let hint = "look at the worker's log for this job; a signal 9 often means that memory ran out";
-    Failure::failed(phase, "job_crashed", message, hint).retryable()
+    Failure::failed(phase, ErrorCode::JobCrashed, message, hint).retryable()
 }
 
 #[cfg(test)]

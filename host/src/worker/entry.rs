@@ -3,15 +3,16 @@
 //! In: bytes as the producer pushed them. Out: an [`Entry`], or a [`Refusal`] that keeps the id where one can be read.
 //! No IO.
 
+use oculus_job::code::ErrorCode;
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::job::failure::Failure;
-use crate::job::progress::Phase;
-use crate::job::request::MAX_PAYLOAD_BYTES;
+use oculus_job::failure::Failure;
+use oculus_job::progress::Phase;
+use oculus_job::request::MAX_PAYLOAD_BYTES;
 
 /// The most bytes of an entry or a payload: those that a job is read with.
 pub const MAX_BYTES: usize = MAX_PAYLOAD_BYTES;
@@ -50,7 +51,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal of this job before it could start.
-    pub fn new(id: Option<String>, code: &str, message: impl Into<String>, hint: &str) -> Self {
+    pub fn new(id: Option<String>, code: ErrorCode, message: impl Into<String>, hint: &str) -> Self {
         Self { id, failure: Failure::refused(Phase::Queued, code, message, hint) }
     }
 }
@@ -65,17 +66,17 @@ pub fn read(bytes: &[u8]) -> Result<Entry, Refusal> {
     if bytes.len() > MAX_BYTES {
         let message = format!("the entry has more than {MAX_BYTES} bytes");
         let hint = "store the payload at the job's key, leave out what the job does not need, and push the id";
-        return Err(Refusal::new(Header::read(bytes).0.id(), "entry_too_large", message, hint));
+        return Err(Refusal::new(Header::read(bytes).0.id(), ErrorCode::EntryTooLarge, message, hint));
     }
     let Ok(text) = std::str::from_utf8(bytes) else {
-        return Err(Refusal::new(None, "entry_not_json", "the entry is not UTF-8", ENTRY_HINT));
+        return Err(Refusal::new(None, ErrorCode::EntryNotJson, "the entry is not UTF-8", ENTRY_HINT));
     };
     match text.trim_start().chars().next() {
         Some('{') => read_object(text),
         Some('"') => match serde_json::from_str::<String>(text) {
             Ok(name) => usable_key(name).map(Entry::Name).ok_or_else(without_id),
             Err(error) => {
-                Err(Refusal::new(None, "entry_not_json", format!("the entry is not JSON: {error}"), ENTRY_HINT))
+                Err(Refusal::new(None, ErrorCode::EntryNotJson, format!("the entry is not JSON: {error}"), ENTRY_HINT))
             }
         },
         _ => {
@@ -90,7 +91,12 @@ fn read_object(text: &str) -> Result<Entry, Refusal> {
     let (header, outcome) = Header::read(text.as_bytes());
     let id = header.id();
     if let Err(error) = outcome {
-        return Err(Refusal::new(id, "entry_not_json", format!("the entry is not a JSON object: {error}"), ENTRY_HINT));
+        return Err(Refusal::new(
+            id,
+            ErrorCode::EntryNotJson,
+            format!("the entry is not a JSON object: {error}"),
+            ENTRY_HINT,
+        ));
     }
     let id = id.ok_or_else(without_id)?;
     match header.has_symbols {
@@ -101,7 +107,7 @@ fn read_object(text: &str) -> Result<Entry, Refusal> {
 
 /// Of an entry that names no job.
 pub fn without_id() -> Refusal {
-    Refusal::new(None, "entry_without_id", "the entry has no readable job id", ENTRY_HINT)
+    Refusal::new(None, ErrorCode::EntryWithoutId, "the entry has no readable job id", ENTRY_HINT)
 }
 
 /// An id by the rules that a job's own ids are read with: 1 to 200 printable characters, not all of them blanks.
@@ -216,7 +222,7 @@ mod tests {
         assert_eq!(id(r#"{"job_id":" ","build_id":null}"#), None);
         let parsed = |job_id: &str| {
             let job = serde_json::json!({ "job_id": job_id, "symbols": ["A"], "timeframe": "1d", "design": {} });
-            crate::job::request::Job::parse(&job.to_string()).map(|job| job.id)
+            oculus_job::request::Job::parse(&job.to_string()).map(|job| job.id)
         };
         assert_eq!(parsed(&long).unwrap(), long);
         assert!(parsed(&format!("{long}x")).is_err() && parsed(" ").is_err());

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::link::Backoff;
 use super::registration::{Backend, Known, Registration};
 use super::shutdown::{Stage, reached};
-use crate::job::progress::Phase;
-use crate::plugins::catalog::snapshot::Snapshot;
+use oculus_job::progress::Phase;
+use oculus_plugin_host::catalog::snapshot::Snapshot;
+use oculus_system::backoff::Backoff;
 
 /// What the worker does, as the heartbeat tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -1,8 +1,9 @@
 //! From a claimed entry to a job that can be run, or to the reason why not.
 
+use oculus_job::code::ErrorCode;
 use std::time::Duration;
 
-use crate::hash::sha256_hex;
+use oculus_job::hash::sha256_hex;
 use redis::RedisResult;
 
 use super::entry::{self, Entry, Header, MAX_BYTES, Refusal, usable_id, without_id};
@@ -104,8 +105,9 @@ fn without_prefix<'a>(queue: &Queue, key: &'a str) -> &'a str {
 
 /// The first key of the two that holds something, with what it holds.
 async fn find_payload(queue: &Queue, name: &str, keys: [String; 2]) -> RedisResult<Result<(String, Vec<u8>), Refusal>> {
-    let refuse =
-        |code: &str, message: String, hint: &str| Ok(Err(Refusal::new(Some(name.to_owned()), code, message, hint)));
+    let refuse = |code: ErrorCode, message: String, hint: &str| {
+        Ok(Err(Refusal::new(Some(name.to_owned()), code, message, hint)))
+    };
     let hint = "store the job's JSON as a string at its key before pushing its id";
     for patience in PAYLOAD_PATIENCE.map(Some).into_iter().chain([None]) {
         for key in &keys {
@@ -114,7 +116,7 @@ async fn find_payload(queue: &Queue, name: &str, keys: [String; 2]) -> RedisResu
                 Ok(None) => {}
                 Err(error) if is_about_the_data(&error) => {
                     let message = format!("the key `{key}` holds no string");
-                    return refuse("payload_unreadable", message, hint);
+                    return refuse(ErrorCode::PayloadUnreadable, message, hint);
                 }
                 Err(error) => return Err(error),
             }
@@ -124,7 +126,7 @@ async fn find_payload(queue: &Queue, name: &str, keys: [String; 2]) -> RedisResu
         }
     }
     let message = format!("no payload at `{}`", keys.join("`, nor at `"));
-    refuse("payload_missing", message, hint)
+    refuse(ErrorCode::PayloadMissing, message, hint)
 }
 
 fn read_payload(queue: &Queue, naming: Naming, bytes: Vec<u8>) -> Result<Job, Refusal> {
@@ -134,13 +136,14 @@ fn read_payload(queue: &Queue, naming: Naming, bytes: Vec<u8>) -> Result<Job, Re
         Naming::ByKey(key) => header.id().unwrap_or_else(|| without_prefix(queue, &key).to_owned()),
     };
     let id = usable_id(id).ok_or_else(without_id)?;
-    let refuse = |code: &str, message: String, hint: &str| Err(Refusal::new(Some(id.clone()), code, message, hint));
+    let refuse =
+        |code: ErrorCode, message: String, hint: &str| Err(Refusal::new(Some(id.clone()), code, message, hint));
     if bytes.len() > MAX_BYTES {
         let message = format!("the payload has more than {MAX_BYTES} bytes");
-        return refuse("payload_too_large", message, "leave out what the job does not need");
+        return refuse(ErrorCode::PayloadTooLarge, message, "leave out what the job does not need");
     }
     if let Err(error) = outcome {
-        return refuse("payload_not_json", format!("the payload is not a JSON object: {error}"), PAYLOAD_HINT);
+        return refuse(ErrorCode::PayloadNotJson, format!("the payload is not a JSON object: {error}"), PAYLOAD_HINT);
     }
     let payload_sha256 = sha256_hex(&bytes);
     match String::from_utf8(bytes) {
@@ -148,6 +151,6 @@ fn read_payload(queue: &Queue, naming: Naming, bytes: Vec<u8>) -> Result<Job, Re
             let build_id = header.build_id.unwrap_or_else(|| id.clone());
             Ok(Job { id, build_id, payload, payload_sha256, attempt: 0, crashes: 0 })
         }
-        Err(error) => refuse("payload_not_json", format!("the payload is not UTF-8: {error}"), PAYLOAD_HINT),
+        Err(error) => refuse(ErrorCode::PayloadNotJson, format!("the payload is not UTF-8: {error}"), PAYLOAD_HINT),
     }
 }

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use redis::{Client, Connection, RedisResult};
 use tokio::sync::watch;
 
-use super::link::{ANSWER_TIMEOUT, Backoff, CONNECT_TIMEOUT, Outage};
+use oculus_system::backoff::Backoff;
+
+use super::link::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, Outage};
 use super::queue::{Queue, Standing};
 
 /// All leases that this worker holds.

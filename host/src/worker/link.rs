@@ -4,15 +4,14 @@
 //! many ask meanwhile.
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use oculus_market_data::tls;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, RedisError, RedisResult, ScriptInvocation};
 
-use crate::config::RedisAddress;
+use oculus_system::secret::RedisAddress;
 
 /// How long a connection may take to open.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,13 +24,8 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// # Errors
 /// An address that is none.
 pub fn client(address: &RedisAddress) -> RedisResult<redis::Client> {
-    install_tls();
+    tls::install();
     redis::Client::open(address.reveal())
-}
-
-/// Makes ring the provider of this process's TLS. A second call changes nothing.
-pub fn install_tls() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// A connection that is opened when needed and again after it broke.
@@ -199,54 +193,5 @@ impl Outage {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Instant>> {
         self.since.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Growing pauses with jitter: 0.1 s, doubled up to a longest one, each shortened at random by up to a half.
-#[derive(Debug)]
-pub struct Backoff {
-    longest: Duration,
-    next: Duration,
-}
-
-impl Backoff {
-    /// Pauses of at most `longest`.
-    pub fn up_to(longest: Duration) -> Self {
-        Self { longest, next: Duration::from_millis(100).min(longest) }
-    }
-
-    /// The next pause.
-    pub fn pause(&mut self) -> Duration {
-        let pause = self.next;
-        self.next = (pause * 2).min(self.longest);
-        jittered(pause)
-    }
-
-    /// Starts again with the shortest pause.
-    pub fn reset(&mut self) {
-        *self = Self::up_to(self.longest);
-    }
-}
-
-/// Between half of `pause` and all of it, at random, so that workers do not act in step.
-pub fn jittered(pause: Duration) -> Duration {
-    let random = RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64;
-    pause.mul_f64(0.5 + random / 2.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_the_longest_and_never_fall_under_a_half() {
-        let mut backoff = Backoff::up_to(Duration::from_millis(350));
-        for expected in [100, 200, 350, 350] {
-            let pause = backoff.pause();
-            let expected = Duration::from_millis(expected);
-            assert!(pause >= expected / 2 && pause <= expected, "{pause:?} of {expected:?}");
-        }
-        backoff.reset();
-        assert!(backoff.pause() <= Duration::from_millis(100));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::failure::Failure;
+use oculus_job::failure::Failure;
 
 /// The end of a claim.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ pub struct Letter {
 impl From<&Failure> for Letter {
     fn from(failure: &Failure) -> Self {
         let Failure { code, message, hint, .. } = failure.clone();
-        Self { reason: code, message, hint, ..Self::default() }
+        Self { reason: code.to_string(), message, hint, ..Self::default() }
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::heartbeat::Board;
 use super::lease::Freshness;
 use super::link::Link;
-use crate::job::progress::{Event, Phase, Progress, Status, channel};
+use oculus_job::progress::{Event, Phase, Progress, Status, channel};
 
 const PACE: Duration = Duration::from_millis(200);
 

@@ -4,6 +4,7 @@
 //! Invariant: every entry is at any moment in the list, under a live lease, or ended; the scripts under `scripts/` are
 //! the only writers, and Redis' clock is the only clock.
 
+use oculus_job::code::ErrorCode;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use super::entry::MAX_BYTES;
 use super::link::Link;
 use super::outcome::{Finish, Letter, Outcome};
 use crate::config::{QueueConfig, QueueEnd};
-use crate::job::failure::Failure;
-use crate::job::progress::{Event, Phase, Status, channel};
+use oculus_job::failure::Failure;
+use oculus_job::progress::{Event, Phase, Status, channel};
 use redis::{ConnectionLike, FromRedisValue, RedisError, RedisResult, Script, ScriptInvocation, cmd};
 
 mod keys;
@@ -210,7 +211,7 @@ impl Queue {
     pub async fn reap(&self, not_after: u64) -> RedisResult<Vec<Reaped>> {
         let message = format!("{MAX_VANISHED} workers took this job and vanished");
         let hint = "look for what kills the workers (memory?), then submit the job again";
-        let failure = Failure::failed(Phase::Queued, "worker_vanished", message, hint).retryable();
+        let failure = Failure::failed(Phase::Queued, ErrorCode::WorkerVanished, message, hint).retryable();
         let letter = Letter::from(&failure);
         let event = Event::now("", Phase::Queued, Status::Failed).with_message(&failure.message);
         let mut call = REAP.key(self.name());

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Worker;
-use super::link::jittered;
 use super::outcome::Finish;
 use super::queue::Queue;
+use oculus_system::backoff::jittered;
 
 const EVERY: Duration = Duration::from_secs(5);
 

@@ -7,10 +7,12 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::heartbeat::Beat;
-use super::link::{self, Outage};
-use crate::config::secret::without_password;
+use oculus_market_data::tls;
+use oculus_plugin_host::InstalledPlugin;
+use oculus_system::secret::without_password;
+
+use super::link::Outage;
 use crate::config::{BackendConfig, Config};
-use crate::plugins::InstalledPlugin;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -99,7 +101,7 @@ impl Backend {
     /// # Errors
     /// When there can be no HTTP client.
     pub fn new(config: &BackendConfig) -> anyhow::Result<Self> {
-        link::install_tls();
+        tls::install();
         let builder = || reqwest::Client::builder().timeout(TIMEOUT);
         // A machine without root certificates is no reason not to train: then only http:// is spoken.
         let http = builder().build().or_else(|error| {

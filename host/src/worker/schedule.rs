@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use redis::RedisResult;
 
-use super::link::{Backoff, Link, jittered};
+use oculus_system::backoff::{Backoff, jittered};
+
+use super::link::Link;
 use super::queue::{Claim, Queue};
 
 const WAKE_UP_EVERY: Duration = Duration::from_secs(2);

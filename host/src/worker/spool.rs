@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Outcome;
-use crate::hash::sha256_hex;
+use oculus_job::hash::sha256_hex;
 
 /// An ending with all that is needed to submit it, also by a later process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

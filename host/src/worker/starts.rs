@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::link::Backoff;
+use oculus_system::backoff::Backoff;
 
 const LONGEST: Duration = Duration::from_secs(30);
 

@@ -3,8 +3,8 @@
 pub mod svg;
 pub mod text;
 
-use crate::job::request::Timeframe;
-use crate::pipeline::bars::{Bars, moment};
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::{Bars, moment};
 
 /// One candle: one bar, or several that had to share the room.
 #[derive(Clone, Debug, PartialEq)]

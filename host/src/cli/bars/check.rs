@@ -10,10 +10,10 @@ use super::reading::{Reader, Seen};
 use crate::cli::answer;
 use crate::cli::values::{symbol, timeframe, years};
 use crate::config::Config;
-use crate::job::failure::Failure;
-use crate::job::request::Timeframe;
-use crate::pipeline::bars::{FindingKind, Inspection, Place, Reach, Severity, missing_days, moment};
-use crate::pipeline::date::iso_date;
+use oculus_job::failure::Failure;
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::{FindingKind, Inspection, Place, Reach, Severity, missing_days, moment};
+use oculus_pipeline::date::iso_date;
 
 /// A symbol is refused.
 const REFUSED: u8 = 3;
@@ -85,7 +85,7 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
 fn checked(seen: Seen, timeframe: Timeframe, reader: &Reader) -> Checked {
     let Seen { symbol, inspection, warnings } = seen;
     let told = warnings.into_iter().map(|warning| Line {
-        code: warning.code,
+        code: warning.code.to_string(),
         severity: Severity::Noted,
         count: 1,
         message: warning.message,
@@ -117,7 +117,8 @@ fn checked(seen: Seen, timeframe: Timeframe, reader: &Reader) -> Checked {
         Err(failure) => {
             let failure = failure.unwrap_or_else(|| reader.nothing(std::slice::from_ref(&symbol)));
             let Failure { code, message, .. } = failure;
-            let line = Line { code, severity: Severity::Refused, count: 1, message, places: Vec::new() };
+            let line =
+                Line { code: code.to_string(), severity: Severity::Refused, count: 1, message, places: Vec::new() };
             let (first, last) = (None, None);
             Checked { symbol, refused: true, bars: 0, first, last, findings: vec![line], days: Vec::new() }
         }
@@ -126,7 +127,7 @@ fn checked(seen: Seen, timeframe: Timeframe, reader: &Reader) -> Checked {
 
 fn lines(inspection: &Inspection) -> impl Iterator<Item = Line> {
     inspection.findings.iter().map(|finding| Line {
-        code: finding.kind.code().to_owned(),
+        code: finding.kind.code().to_string(),
         severity: finding.kind.severity(),
         count: finding.count,
         message: inspection.message(finding),
@@ -143,7 +144,7 @@ fn add_gaps(symbols: &mut [Checked]) {
         let kind = FindingKind::Gaps;
         let message =
             format!("{}: {}: {}, the first {}", checked.symbol, kind.summary(), missing.len(), iso_date(first));
-        let (code, severity) = (kind.code().to_owned(), kind.severity());
+        let (code, severity) = (kind.code().to_string(), kind.severity());
         checked.findings.push(Line { code, severity, count: missing.len(), message, places: Vec::new() });
     }
 }

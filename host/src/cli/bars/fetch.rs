@@ -10,12 +10,12 @@ use crate::cli::USAGE;
 use crate::cli::bar::Bar;
 use crate::cli::values::{symbol, timeframe, years};
 use crate::config::{BarsSource, Config};
-use crate::job::failure::{Failure, Kind};
-use crate::job::progress::Phase;
-use crate::job::request::Timeframe;
-use crate::pipeline::bars::{Reach, Row, Source, Wanted, moment};
-use crate::pipeline::date::days_since_epoch;
-use crate::sources::polygon::{Fetched, Polygon};
+use oculus_job::failure::{Failure, Kind};
+use oculus_job::progress::Phase;
+use oculus_job::request::Timeframe;
+use oculus_market_data::polygon::{Fetched, Polygon};
+use oculus_pipeline::bars::{Reach, Row, Source, Wanted, moment};
+use oculus_pipeline::date::days_since_epoch;
 
 /// Fetch bars from Polygon into the cache, as far as they are not there
 ///

@@ -1,13 +1,15 @@
 //! The bars that commands look at: those of the configured source, a symbol at a time.
 
 use anyhow::{anyhow, bail};
+use oculus_job::code::ErrorCode;
+use oculus_job::warning::Warning;
 
 use crate::config::Config;
-use crate::job::channel::Setting;
-use crate::job::failure::Failure;
-use crate::job::request::Timeframe;
-use crate::pipeline::bars::{Inspection, Reach, Source, Wanted, Warning, inspect};
-use crate::sources::{BarsPlace, folder::Folder};
+use crate::runner::spec::JobResources;
+use oculus_job::failure::Failure;
+use oculus_job::request::Timeframe;
+use oculus_market_data::{BarsPlace, folder::Folder};
+use oculus_pipeline::bars::{Inspection, Reach, Source, Wanted, inspect};
 
 /// The configured source.
 pub struct Reader {
@@ -35,7 +37,7 @@ impl Reader {
     /// # Errors
     /// Where no source is configured, or it is not there.
     pub fn open(config: &Config, timeframe: Timeframe, reach: Reach) -> anyhow::Result<Self> {
-        let place = Setting::of(&config.jobs, "bars").map_err(said)?.bars;
+        let place = JobResources::from_config(&config.jobs, "bars").map_err(said)?.bars;
         let source = place.open();
         Ok(Self { place, source, timeframe, reach })
     }
@@ -69,7 +71,7 @@ impl Reader {
         let wanted = Wanted { symbols: &symbols, optional: &[], timeframe: self.timeframe, reach: self.reach };
         let readings = match self.source.read(&wanted, &|news| tracing::info!("{}", news.message)) {
             Ok(readings) => readings,
-            Err(failure) if failure.code == "bad_bars" => {
+            Err(failure) if failure.code == ErrorCode::BadBars => {
                 return Ok(Seen { symbol: symbol.to_owned(), inspection: Err(Some(failure)), warnings: Vec::new() });
             }
             Err(failure) => return Err(said(failure)),

@@ -14,10 +14,10 @@ use crate::cli::answer;
 use crate::cli::out::{cannot_write, write_whole};
 use crate::cli::values::{symbol, timeframe, years};
 use crate::config::Config;
-use crate::job::request::Timeframe;
-use crate::pipeline::bars::{Bars, Reach, moment, suspected_splits};
-use crate::pipeline::date::days_since_epoch;
-use crate::pipeline::labels::median_session_bars;
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::median_session_bars;
+use oculus_pipeline::bars::{Bars, Reach, moment, suspected_splits};
+use oculus_pipeline::date::days_since_epoch;
 
 /// Show bars: the symbols of a folder, or a chart and the last bars of one
 #[derive(clap::Args, Clone, Debug)]
@@ -88,7 +88,7 @@ fn list(reader: &Reader, timeframe: Timeframe) -> anyhow::Result<String> {
 fn one(reader: &Reader, symbol: &str, args: &Args) -> anyhow::Result<String> {
     let seen = reader.see(symbol)?;
     for warning in &seen.warnings {
-        tracing::warn!(code = warning.code, "{}", warning.message);
+        tracing::warn!(code = warning.code.as_str(), "{}", warning.message);
     }
     let symbols = [symbol.to_owned()];
     let inspection = seen.inspection.map_err(|failure| {
@@ -99,7 +99,7 @@ fn one(reader: &Reader, symbol: &str, args: &Args) -> anyhow::Result<String> {
         bail!("{refusal}; {}", refusal.hint);
     }
     for warning in inspection.warnings() {
-        tracing::warn!(code = warning.code, "{}", warning.message);
+        tracing::warn!(code = warning.code.as_str(), "{}", warning.message);
     }
     let bars = within(&inspection.bars, args)?;
     if let Some(path) = &args.svg {

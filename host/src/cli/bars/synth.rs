@@ -11,10 +11,10 @@ use comfy_table::{CellAlignment, Table};
 use crate::cli::answer;
 use crate::cli::out::{cannot_write, write_whole};
 use crate::cli::values::{symbol, timeframe};
-use crate::job::request::Timeframe;
-use crate::pipeline::bars::{Bars, moment};
-use crate::pipeline::labels::{horizon_bars, median_session_bars};
-use crate::synth::{Kind, Recipe, base_rate, files, generate, most_bars, oracle_auc};
+use oculus_job::request::Timeframe;
+use oculus_market_data::synth::{Kind, Recipe, base_rate, files, generate, most_bars, oracle_auc};
+use oculus_pipeline::bars::{Bars, moment};
+use oculus_pipeline::bars::{horizon_bars, median_session_bars};
 
 /// Make up bars: random walks, alone or with something to find in them
 ///

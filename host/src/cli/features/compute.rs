@@ -11,11 +11,11 @@ use super::write::{Head, Lead, Rows, Sink};
 use crate::cli::out::{self, Out, cannot_write, write_whole};
 use crate::cli::values::{symbol, timeframe, years};
 use crate::config::Config;
-use crate::job::channel::Setting;
-use crate::job::failure::Failure;
-use crate::job::request::Timeframe;
-use crate::pipeline::bars::{Bars, Reach, Reading, Source, Wanted, sound};
-use crate::pipeline::features::{self, Feature, resolve};
+use crate::runner::spec::JobResources;
+use oculus_job::failure::Failure;
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::{Bars, Reach, Reading, Source, Wanted, sound};
+use oculus_pipeline::features::{self, Feature, resolve};
 
 /// Bad usage.
 const USAGE: u8 = 2;
@@ -57,7 +57,7 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(USAGE));
         }
     };
-    let source = Setting::of(&config.jobs, "features").map_err(said)?.bars.open();
+    let source = JobResources::from_config(&config.jobs, "features").map_err(said)?.bars.open();
     let mut reader = Reader { source: source.as_ref(), args };
     let (chosen, benchmarks) = reader.with_benchmarks(asked)?;
     let lead = if args.symbols.len() > 1 { Lead::TimeAndSymbol } else { Lead::Time };
@@ -172,7 +172,7 @@ impl Reader<'_> {
         let mut warnings = Vec::new();
         let bars = sound(reading, self.args.timeframe, &mut warnings).map_err(said)?;
         for warning in warnings.iter().filter(|_| bars.is_some()) {
-            tracing::warn!(code = warning.code, "{}", warning.message);
+            tracing::warn!(code = warning.code.as_str(), "{}", warning.message);
         }
         Ok(bars)
     }
@@ -190,7 +190,7 @@ impl Work<'_> {
     /// Says where a job would do without a benchmark, since the columns are written all the same.
     fn check_benchmarks(&self, bars: &Bars) {
         for benchmark in self.benchmarks {
-            let fits = features::check_benchmark(benchmark, std::slice::from_ref(bars), self.timeframe);
+            let fits = oculus_pipeline::bars::check_benchmark(benchmark, std::slice::from_ref(bars), self.timeframe);
             if let Err(unfit) = fits {
                 let (symbol, other) = (&bars.symbol, &benchmark.symbol);
                 tracing::warn!(

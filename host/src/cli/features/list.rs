@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use oculus_plugin_api::FeatureRole;
 
-use crate::pipeline::features::{Entry, Section, listing};
+use oculus_pipeline::features::{Entry, Section, listing};
 
 /// List the features that a job or a rule may name: definition, warm-up, unit, other spellings
 ///

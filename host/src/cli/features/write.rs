@@ -9,9 +9,9 @@ use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{Column, DataFrame, NamedFrom, ParquetWriter, Series};
 
 use super::columns::Columns;
-use crate::job::request::Timeframe;
-use crate::pipeline::bars::{moment, time_column};
-use crate::synth::files::time_series;
+use oculus_job::request::Timeframe;
+use oculus_market_data::time_column::time_series;
+use oculus_pipeline::bars::{moment, time_column};
 
 /// Rows that are held in memory at once.
 const GROUP: usize = 1 << 16;

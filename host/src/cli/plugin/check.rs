@@ -3,10 +3,11 @@
 //! In: a file. Out: a line a claim, and a verdict that says what to do. The library is opened in a process of its own, from
 //! a private copy, so that whatever it does ends there.
 
+use parking_lot::Mutex;
 use std::env::consts::DLL_SUFFIX;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -14,11 +15,11 @@ use oculus_plugin_api::Manifest;
 use oculus_plugin_api::conformance::{Depth, Finding, Verdict};
 
 use crate::config::Config;
-use crate::plugins::process::{Death, Manner, PluginProcess};
-use crate::plugins::protocol::{Event, Reply, Request};
-use crate::plugins::store::Store;
-use crate::plugins::trust::Trusted;
-use crate::plugins::{format, probe};
+use oculus_plugin_host::process::{Death, Manner, PluginProcess};
+use oculus_plugin_host::protocol::{Event, Reply, Request};
+use oculus_plugin_host::store::Store;
+use oculus_plugin_host::trust::Trusted;
+use oculus_plugin_host::{format, probe};
 
 /// A claim that is not decided within this time is broken: the library hangs.
 const CLAIM_LIMIT: Duration = Duration::from_secs(60);
@@ -62,7 +63,7 @@ fn examine(subject: &probe::Subject, verbose: bool) -> anyhow::Result<ExitCode> 
     let sender = Arc::new(Mutex::new(sender));
     let tell = {
         let sender = Arc::clone(&sender);
-        move |news| _ = sender.lock().unwrap_or_else(PoisonError::into_inner).send(news)
+        move |news| _ = sender.lock().send(news)
     };
     let tell = Arc::new(tell);
     let hear = Arc::clone(&tell);

@@ -6,9 +6,9 @@ use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use oculus_plugin_api::{Manifest, Param, Role};
 use serde_json::{Value, json};
 
-use crate::plugins::InstalledPlugin;
-use crate::plugins::catalog::snapshot::{Entry, Snapshot, State};
-use crate::plugins::selection;
+use oculus_plugin_host::InstalledPlugin;
+use oculus_plugin_host::catalog::snapshot::{Entry, Snapshot, State};
+use oculus_plugin_host::selection;
 
 /// Characters of a hash that tell generations apart.
 const SHORT_HASH: usize = 12;

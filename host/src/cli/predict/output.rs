@@ -9,9 +9,9 @@ use polars::prelude::{Column, DataFrame, NamedFrom, ParquetWriter, Series};
 pub use crate::cli::out::{Out, file};
 
 use crate::cli::out::{cannot_write, write_whole};
-use crate::job::request::Timeframe;
-use crate::pipeline::bars::{moment, time_column};
-use crate::pipeline::features::FeatureTable;
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::{moment, time_column};
+use oculus_pipeline::features::FeatureTable;
 
 /// Rows to write.
 pub struct Signals<'a> {

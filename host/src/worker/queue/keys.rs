@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::config::QueueConfig;
-use crate::job::progress::channel;
+use oculus_job::progress::channel;
 
 /// The keys of one queue; but for results and progress all of them share the queue's cluster slot.
 #[derive(Clone)]

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::{Candle, candles, price, price_range, ticks};
-use crate::job::request::Timeframe;
-use crate::pipeline::bars::{Bars, Split, moment};
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::{Bars, Split, moment};
 
 const WIDTH: f64 = 1200.0;
 const HEIGHT: f64 = 640.0;

@@ -1,8 +1,8 @@
 //! Candles in the characters of a terminal, 80 columns wide.
 
 use super::{Candle, candles, price, price_range, ticks};
-use crate::job::request::Timeframe;
-use crate::pipeline::bars::{Bars, moment};
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::{Bars, moment};
 
 const WIDTH: usize = 80;
 const AXIS_WIDTH: usize = 10;

@@ -1,0 +1,203 @@
+//! Claims about reading a job.
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn parse(value: Value) -> Result<Job, Failure> {
+    Job::parse(&value.to_string())
+}
+
+fn with_design(design: Value) -> Result<Job, Failure> {
+    parse(json!({"build_id": "b", "symbols": ["AAPL"], "design": design}))
+}
+
+fn message(result: Result<Job, Failure>) -> String {
+    result.unwrap_err().message
+}
+
+#[test]
+fn the_example_job_reads_as_written() {
+    let job = Job::parse(include_str!("../../../../examples/job.json")).unwrap();
+    assert_eq!(job.symbols, ["AAPL", "MSFT"]);
+    assert_eq!(job.design.entry_rules[0].operator, Operator::AtMost);
+    assert_eq!(job.design.entry_score_threshold, 2);
+    assert_eq!(job.design_config()["n_iter_search"], 30);
+    assert_eq!(job.design_config()["train_lstm"], true);
+}
+
+#[test]
+fn an_old_job_with_years_and_type_only_runs_on_defaults() {
+    let job = with_design(json!({"years": 3, "strategy_type": "momentum", "hp_iterations": 12})).unwrap();
+    assert_eq!(job.timeframe, Timeframe::Day1);
+    assert_eq!(job.design.n_iter_search, 12);
+    assert_eq!(job.design.forward_returns_days_options, [5, 10, 15]);
+    assert_eq!(job.design.profit_threshold_options, [2.0, 3.0, 5.0]);
+    assert_eq!(job.design.ml_training_config.cv_folds, 3);
+    assert_eq!(job.design.ml_training_config.config_search_model, "LightGBM");
+    assert_eq!(job.design.ml_training_config.seed, DEFAULT_SEED);
+}
+
+#[test]
+fn the_job_id_names_the_job_and_the_build_id_is_echoed() {
+    let job = parse(json!({"job_id": "j", "build_id": "b", "symbols": ["A"]})).unwrap();
+    assert_eq!((job.id.as_str(), job.build_id.as_str()), ("j", "b"));
+    let job = parse(json!({"job_id": "j", "symbols": ["A"]})).unwrap();
+    assert_eq!((job.id.as_str(), job.build_id.as_str()), ("j", "j"));
+}
+
+#[test]
+fn numbers_as_a_language_model_writes_them_are_numbers() {
+    let job = with_design(json!({
+        "years": "2.0", "recommended_n_iter_search": 40.0, "forward_returns_days_options": ["5", 10.0, 5],
+        "entry_score_threshold": "1.5", "priority_features": null,
+        "entry_rules": [{"feature": "RSI_14", "operator": "<", "threshold": "35"}],
+        "ml_training_config": {"cv_folds": "4.0", "seed": 7.0},
+    }))
+    .unwrap();
+    assert_eq!(job.design.years, 2.0);
+    assert_eq!(job.design.n_iter_search, 40);
+    assert_eq!(job.design.forward_returns_days_options, [5, 10]);
+    assert_eq!(job.design.entry_score_threshold, 2);
+    assert_eq!(job.design.entry_rules[0].threshold, 35.0);
+    assert_eq!(job.design.ml_training_config.cv_folds, 4);
+    assert_eq!(job.design.ml_training_config.seed, 7);
+}
+
+#[test]
+fn one_refusal_names_every_problem_with_path_found_and_needed() {
+    let failure = parse(json!({
+        "build_id": "b", "symbols": ["AAPL", "../etc"], "timeframe": "2d",
+        "design": {
+            "years": 0, "profit_threshold_options": [-100, 2],
+            "exit_rules": [{"feature": "RSI_14", "operator": "=>", "threshold": "NaN"}],
+            "ml_training_config": {"cv_folds": "many", "train_lstm": "yes"},
+        },
+    }))
+    .unwrap_err();
+    assert_eq!((failure.code.as_str(), failure.phase), ("invalid_job", Phase::Queued));
+    for expected in [
+        "symbols[1]: found \"../etc\", needed a symbol",
+        "timeframe: found \"2d\", needed one of 1m, 5m, 15m, 30m, 1h, 4h, 1d, 1w",
+        "design.years: found 0, needed a number from 0.5 to 50",
+        "design.profit_threshold_options[0]: found -100, needed a number above -100",
+        "design.exit_rules[0].operator: found \"=>\", needed one of <= < >= > == !=",
+        "design.exit_rules[0].threshold: found \"NaN\", needed a finite number",
+        "design.ml_training_config.cv_folds: found \"many\", needed a whole number from 1 to 20",
+        "design.ml_training_config.train_lstm: found \"yes\", needed true or false",
+    ] {
+        assert!(failure.message.contains(expected), "{expected}\nnot in\n{}", failure.message);
+    }
+}
+
+#[test]
+fn symbols_are_merged_and_never_paths() {
+    let job = parse(json!({"build_id": "b", "symbols": ["BRK.B", "X:BTC-USD", "BRK.B", "^GSPC"]})).unwrap();
+    assert_eq!(job.symbols, ["BRK.B", "X:BTC-USD", "^GSPC"]);
+    for symbol in ["", ".", "..", ".hidden", "a/b", "a\\b", "a\0b", "Ä", &"A".repeat(65)] {
+        assert!(message(parse(json!({"build_id": "b", "symbols": [symbol]}))).starts_with("symbols[0]:"), "{symbol:?}");
+    }
+    assert!(message(parse(json!({"build_id": "b"}))).contains("symbols: missing"));
+    assert!(message(parse(json!({"build_id": "b", "symbols": []}))).contains("symbols: found a list of 0"));
+    assert!(message(parse(json!({"build_id": "b", "symbols": [null]}))).contains("symbols[0]: missing"));
+}
+
+#[test]
+fn a_job_without_id_or_of_another_shape_is_refused() {
+    assert!(message(parse(json!({"symbols": ["A"]}))).contains("build_id: missing"));
+    assert_eq!(message(parse(json!([1]))), "job: found a list of 1, needed an object");
+    assert_eq!(message(parse(json!(null))), "job: missing, needed an object");
+    assert!(message(with_design(json!("fast"))).contains("design: found \"fast\", needed an object"));
+}
+
+#[test]
+fn broken_json_deep_json_and_huge_numbers_are_refused_by_name() {
+    for payload in ["", "{", "{\"years\": NaN}", "{\"years\": 1e999}", &"[".repeat(100_000)] {
+        assert_eq!(Job::parse(payload).unwrap_err().code, ErrorCode::MalformedJson, "{payload:.20}");
+    }
+    assert_eq!(Job::parse(&" ".repeat(MAX_PAYLOAD_BYTES + 1)).unwrap_err().code, ErrorCode::PayloadTooLarge);
+    assert!(message(with_design(json!({"years": 1e300}))).contains("design.years: found 1e+300"));
+    assert!(message(with_design(json!({"recommended_n_iter_search": u64::MAX}))).contains("needed a whole number"));
+}
+
+#[test]
+fn a_flood_of_problems_is_counted_instead_of_listed() {
+    let text = message(with_design(json!({"priority_features": vec![0; 300]})));
+    assert!(text.ends_with("; and 280 more"), "{text}");
+}
+
+#[test]
+fn a_threshold_below_one_rule_is_refused() {
+    assert!(message(with_design(json!({"entry_score_threshold": 0.5}))).contains("entry_score_threshold: found 0.5"));
+}
+
+#[test]
+fn unknown_fields_mean_nothing_and_options_reach_the_plugins() {
+    let job = with_design(
+        json!({"mood": "good", "ml_training_config": {"nn_epochs": 100, "nn_dropout": null, "cv_folds": 2}}),
+    );
+    let options = job.unwrap().design.ml_training_config.options;
+    assert_eq!(Value::Object(options), json!({"nn_epochs": 100}));
+}
+
+#[test]
+fn no_operator_holds_for_nan() {
+    assert!(Operator::ALL.iter().all(|operator| !operator.holds(f64::NAN, 1.0)));
+    assert!(Operator::ALL.iter().all(|operator| Operator::from_sign(operator.sign()) == Some(*operator)));
+}
+
+fn arbitrary_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "\\PC{0,12}".prop_map(Value::from),
+        "-?[0-9]{1,25}(\\.[0-9]{1,3})?".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 64, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::vec((field_name(), inner), 0..6)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+fn field_name() -> impl Strategy<Value = String> {
+    prop::sample::select(vec![
+        "job_id",
+        "symbols",
+        "timeframe",
+        "design",
+        "years",
+        "entry_rules",
+        "feature",
+        "operator",
+        "threshold",
+        "ml_training_config",
+        "cv_folds",
+        "seed",
+        "families",
+        "forward_returns_days_options",
+    ])
+    .prop_map(str::to_owned)
+}
+
+proptest! {
+    #[test]
+    fn no_json_panics(design in arbitrary_json(), symbols in arbitrary_json(), anything in arbitrary_json()) {
+        let _ = parse(anything);
+        let _ = parse(json!({"job_id": "j", "symbols": symbols}));
+        if let Ok(job) = with_design(design) {
+            prop_assert!(job.design_config().is_object());
+        }
+    }
+
+    #[test]
+    fn no_text_panics(payload in "\\PC{0,80}") {
+        let _ = Job::parse(&payload);
+    }
+}

@@ -1,0 +1,165 @@
+//! Claims about reading and writing Parquet.
+#![allow(clippy::unwrap_used)]
+
+use oculus_job::code::ErrorCode;
+use std::path::PathBuf;
+
+use polars::prelude::{IntoColumn, ParquetCompression};
+use proptest::prelude::*;
+
+use super::*;
+use crate::time_column;
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/parquet");
+const FILES: [&str; 5] = ["pandas_default", "pandas_new_york", "arrow_dates", "arrow_plain", "pandas_zoned"];
+
+fn golden(name: &str) -> PathBuf {
+    PathBuf::from(GOLDEN).join(format!("{name}.parquet"))
+}
+
+fn timeframe_of(name: &str) -> Timeframe {
+    if name == "pandas_zoned" { Timeframe::Hour1 } else { Timeframe::Day1 }
+}
+
+/// The rows that every golden file was made from.
+fn csv_rows() -> Vec<Row> {
+    let text = include_str!("../../../../examples/bars/AAPL.csv");
+    let rows = text.lines().skip(1).take(60).enumerate().map(|(idx, line)| {
+        let fields: Vec<&str> = line.split(',').collect();
+        let values = [1, 2, 3, 4, 5].map(|field| fields[field].parse().unwrap());
+        Row { line: idx + 1, time: time_column::of_date(fields[0]).unwrap(), values }
+    });
+    rows.collect()
+}
+
+#[test]
+fn files_of_pandas_and_pyarrow_hold_the_bars_they_were_made_from() {
+    for name in FILES {
+        let rows = read(&golden(name), timeframe_of(name)).unwrap();
+        let needed: Vec<Row> = match timeframe_of(name) {
+            Timeframe::Hour1 => {
+                csv_rows().into_iter().map(|row| Row { time: row.time + 14 * 3600 + 1800, ..row }).collect()
+            }
+            _ => csv_rows(),
+        };
+        assert_eq!(rows, needed, "{name}");
+    }
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("A.parquet");
+    for rows in [csv_rows(), Vec::new()] {
+        std::fs::write(&path, to_bytes(&rows, vec![]).unwrap()).unwrap();
+        for timeframe in [Timeframe::Day1, Timeframe::Minute5] {
+            assert_eq!(read(&path, timeframe).unwrap(), rows);
+        }
+    }
+}
+
+/// A table of two rows with one column in another's place.
+fn message_with(column: Column) -> String {
+    let mut columns: Vec<Column> =
+        NUMBERS.iter().map(|name| Series::new((*name).into(), [1.0, 1.0]).into_column()).collect();
+    columns.push(Series::new("date".into(), ["2024-01-02", "2024-01-03"]).into_column());
+    columns.retain(|other| other.name() != column.name());
+    columns.push(column);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("A.parquet");
+    let mut table = DataFrame::new(2, columns).unwrap();
+    ParquetWriter::new(std::fs::File::create(&path).unwrap())
+        .with_compression(ParquetCompression::Snappy)
+        .finish(&mut table)
+        .unwrap();
+    read(&path, Timeframe::Day1).map(|rows| format!("{rows:?}")).unwrap_or_else(|failure| failure.message)
+}
+
+#[test]
+fn what_is_no_number_and_no_time_is_named_with_its_row() {
+    let column = |name: &str, series: Series| series.with_name(name.into()).into_column();
+    let of = |values: [Option<f64>; 2]| Series::new("".into(), values);
+    for (wrong, expected) in [
+        (column("high", of([Some(1.0), None])), "A.parquet row 2: high is null, needed a finite number"),
+        (column("low", of([Some(f64::NAN), None])), "A.parquet row 1: low is NaN, needed a finite number"),
+        (column("open", Series::new("".into(), ["1", "2"])), "A.parquet: open is of type str, needed numbers"),
+        (column("date", Series::new("".into(), ["2024-01-02", "soon"])), "row 2: date is \"soon\", needed a date"),
+        (column("date", of([Some(1.0), None])), "date is of type f64, needed a date, a time, whole numbers or text"),
+        (
+            column("date", Series::new("".into(), [1_704_153_600_i64, 1_704_153_601])),
+            "row 2: date is 2024-01-02T00:00:01Z, needed a date",
+        ),
+        (column("date", Series::new("".into(), [i64::MAX, 0])), "row 1: date is 9223372036854775807, needed a time"),
+    ] {
+        let message = message_with(wrong);
+        assert!(message.contains(expected), "{message}\nlacks {expected}");
+    }
+    let whole = message_with(column("volume", Series::new("".into(), [1_i64, 2])));
+    assert!(whole.contains("1.0, 2.0]"), "whole numbers are numbers: {whole}");
+}
+
+#[test]
+fn what_is_no_parquet_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("A.parquet");
+    for bytes in [&b""[..], b"PAR1", b"PAR1PAR1", b"PAR1\xff\xff\xff\x7fPAR1", b"date,open\n1,2\n"] {
+        std::fs::write(&path, bytes).unwrap();
+        let failure = read(&path, Timeframe::Day1).unwrap_err();
+        assert_eq!(failure.code, ErrorCode::BadBars);
+        assert!(failure.message.starts_with("A.parquet "), "{}", failure.message);
+    }
+    assert_eq!(read(&folder.path().join("B.parquet"), Timeframe::Day1).unwrap_err().code, ErrorCode::UnreadableBars);
+}
+
+/// What happens to a file.
+#[derive(Clone, Debug)]
+enum Damage {
+    /// This byte becomes another; counted from the end, where the claims about the file stand.
+    Flip(usize, u8),
+    /// The rest from a byte on is lost.
+    Cut(usize),
+    /// These bytes come in between.
+    Insert(usize, Vec<u8>),
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    prop_oneof![
+        6 => (any::<usize>(), any::<u8>()).prop_map(|(at, byte)| Damage::Flip(at, byte)),
+        1 => any::<usize>().prop_map(Damage::Cut),
+        1 => (any::<usize>(), prop::collection::vec(any::<u8>(), 1..20)).prop_map(|(at, bytes)| Damage::Insert(at, bytes)),
+    ]
+}
+
+fn damaged_by(mut bytes: Vec<u8>, damages: &[Damage]) -> Vec<u8> {
+    for damage in damages {
+        let n_bytes = bytes.len().max(1);
+        match damage {
+            Damage::Flip(at, byte) => bytes.iter_mut().rev().nth(at % n_bytes).into_iter().for_each(|old| *old = *byte),
+            Damage::Cut(at) => bytes.truncate(at % n_bytes),
+            Damage::Insert(at, more) => {
+                let at = (at % n_bytes).min(bytes.len());
+                bytes.splice(at..at, more.iter().copied());
+            }
+        }
+    }
+    bytes
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_file_is_an_error_or_rows_and_never_a_panic(
+        file in 0..FILES.len(),
+        damages in prop::collection::vec(damage(), 1..4),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("A.parquet");
+        std::fs::write(&path, damaged_by(std::fs::read(golden(FILES[file])).unwrap(), &damages)).unwrap();
+        match read(&path, timeframe_of(FILES[file])) {
+            Ok(rows) => prop_assert!(rows.iter().all(|row| row.values.iter().all(|value| value.is_finite()))),
+            Err(failure) => {
+                prop_assert_eq!(failure.code, ErrorCode::BadBars);
+                prop_assert!(failure.message.contains("A.parquet"), "{}", failure.message);
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What the cache promises.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::polygon::page::Page;
+
+const DAY: i64 = 86_400;
+
+fn piece(first: i32, last: i32) -> Piece {
+    Piece { days: Days::new(first, last).unwrap(), as_of: last + 1 }
+}
+
+fn table(days: impl IntoIterator<Item = i32>) -> Table {
+    let row = |(idx, day): (usize, i32)| Row { line: idx + 1, time: i64::from(day) * DAY, values: [f64::from(day); 5] };
+    Table { rows: days.into_iter().enumerate().map(row).collect(), next: None }
+}
+
+fn days(rows: &[Row]) -> Vec<i64> {
+    rows.iter().map(|row| row.time / DAY).collect()
+}
+
+/// Works with the cache of one series in a folder.
+fn with<R>(root: &Path, work: impl FnOnce(&SeriesCache) -> R) -> R {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    work(&runtime.block_on(SeriesCache::open(root, "BRKb:X", Timeframe::Day1, &|| {})).unwrap())
+}
+
+#[test]
+fn a_file_says_its_days_also_those_without_bars() {
+    let root = tempfile::tempdir().unwrap();
+    with(root.path(), |cache| {
+        cache.keep(piece(20_000, 20_009), &table([20_001, 20_003])).unwrap();
+        cache.keep(piece(20_020, 20_029), &table([])).unwrap();
+        let held = cache.load(Days::new(20_000, 20_040).unwrap()).unwrap();
+        assert_eq!(
+            (days(&held.rows), held.pieces),
+            (vec![20_001, 20_003], vec![piece(20_000, 20_009), piece(20_020, 20_029)])
+        );
+    });
+    let path = root.path().join("adjusted/1d/BRK%62%3AX/2024-10-04_2024-10-13@2024-10-14.parquet");
+    assert!(path.is_file(), "{}", path.display());
+}
+
+#[test]
+fn a_damaged_file_is_set_aside_and_its_days_are_missing_again() {
+    let root = tempfile::tempdir().unwrap();
+    with(root.path(), |cache| {
+        cache.keep(piece(10, 19), &table(10..20)).unwrap();
+        cache.keep(piece(20, 29), &table(20..30)).unwrap();
+        let path = cache.path(piece(10, 19));
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        let held = cache.load(Days::new(10, 29).unwrap()).unwrap();
+        assert_eq!((days(&held.rows), held.pieces), ((20..30).collect(), vec![piece(20, 29)]));
+        assert!(path.with_extension("damaged").is_file() && !path.exists());
+    });
+}
+
+#[test]
+fn many_neighbours_become_one_file_with_the_same_rows() {
+    let root = tempfile::tempdir().unwrap();
+    with(root.path(), |cache| {
+        for first in (10..10 + 2 * MANY_FILES as i32).step_by(2) {
+            cache.keep(piece(first, first + 1), &table([first])).unwrap();
+        }
+        cache.keep(piece(100, 101), &table([100])).unwrap();
+        let all = Days::new(0, 200).unwrap();
+        let before = cache.load(all).unwrap();
+        cache.tidy().unwrap();
+        let after = cache.load(all).unwrap();
+        assert_eq!(days(&before.rows), days(&after.rows));
+        let merged = Piece { days: Days::new(10, 9 + 2 * MANY_FILES as i32).unwrap(), as_of: 12 };
+        assert_eq!(after.pieces, [merged, piece(100, 101)], "the day fetched on is the earliest");
+    });
+}
+
+#[test]
+fn what_a_killed_process_left_over_is_removed() {
+    let root = tempfile::tempdir().unwrap();
+    with(root.path(), |cache| {
+        cache.keep(piece(10, 29), &table(10..30)).unwrap();
+        cache.keep(piece(10, 19), &table(10..20)).unwrap();
+        let unfinished = cache.folder.join("2020-01-01_2020-01-02@2020-01-03.parquet.tmp");
+        std::fs::write(&unfinished, "half").unwrap();
+        let page = Page { rows: table([12]).rows, next: Some("/next?".to_owned()) };
+        for part in [piece(12, 15), piece(28, 40)] {
+            cache.part(part.days, part.as_of).unwrap().add(page.clone()).unwrap();
+        }
+        cache.tidy().unwrap();
+        let held = cache.load(Days::new(0, 50).unwrap()).unwrap();
+        assert_eq!((days(&held.rows), held.pieces), ((10..30).collect(), vec![piece(10, 29)]), "left by a merge");
+        assert_eq!((cache.parts().unwrap(), unfinished.exists()), (vec![piece(28, 40)], false));
+    });
+}
+
+#[test]
+fn a_fetch_goes_on_from_its_last_whole_page() {
+    let root = tempfile::tempdir().unwrap();
+    let wanted = Days::new(10, 40).unwrap();
+    let page = |day: i32, next: Option<&str>| Page { rows: table([day]).rows, next: next.map(str::to_owned) };
+    with(root.path(), |cache| {
+        let mut part = cache.part(Days::new(10, 30).unwrap(), 31).unwrap();
+        assert_eq!(part.next(), Next::First);
+        part.add(page(11, Some("/a"))).unwrap();
+        part.add(page(12, Some("/b"))).unwrap();
+        assert!(matches!(part.add(page(13, Some("/a"))), Err(Trouble::Loop { page: 3 })));
+    });
+    with(root.path(), |cache| {
+        // Of the days wanted now, an earlier fetch has some.
+        let mut part = cache.part(wanted, 45).unwrap();
+        assert_eq!((part.piece, part.next(), part.n_pages(), part.n_rows()), (piece(10, 30), Next::At("/b"), 2, 2));
+        part.add(page(20, None)).unwrap();
+        assert_eq!((part.next(), part.n_rows()), (Next::Nowhere, 3));
+        assert_eq!(days(&part.take_rows()), [11, 12, 20]);
+        let other = cache.part(Days::new(11, 40).unwrap(), 45).unwrap();
+        assert_eq!((other.piece.as_of, other.next()), (45, Next::First), "begins on another day");
+    });
+    with(root.path(), |cache| {
+        let folder = cache.folder.join(piece(10, 30).name("part"));
+        std::fs::write(folder.join("page-00002.parquet"), "damaged").unwrap();
+        assert_eq!(cache.part(wanted, 45).unwrap().next(), Next::First, "pages after a damaged one are worth nothing");
+    });
+}
+
+#[test]
+fn clearing_leaves_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    with(root.path(), |cache| {
+        cache.clear().unwrap();
+        cache.keep(piece(10, 19), &table(10..20)).unwrap();
+        cache.clear().unwrap();
+        assert_eq!(cache.load(Days::new(0, 50).unwrap()).unwrap(), Held::default());
+    });
+    let left: Vec<_> = root.path().join("adjusted/1d").read_dir().unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(left, ["BRK%62%3AX.lock"]);
+}
+
+#[test]
+fn one_at_a_time_has_a_series_and_others_do_not_wait_for_it() {
+    let root = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (soon, n_told) = (std::time::Duration::from_millis(100), std::cell::Cell::new(0));
+        let hear = || n_told.set(n_told.get() + 1);
+        let open = |symbol| tokio::time::timeout(soon, SeriesCache::open(root.path(), symbol, Timeframe::Day1, &hear));
+        let first = open("AAPL").await.unwrap().unwrap();
+        assert_eq!((open("AAPL").await.is_err(), n_told.get()), (true, 1), "it is taken");
+        open("MSFT").await.unwrap().unwrap();
+        drop(first);
+        open("AAPL").await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn equal_duplicates_merge_and_different_ones_are_named() {
+    let rows = [table([3, 1, 2]).rows, table([2, 3]).rows].concat();
+    let sorted = merged(rows.clone(), Timeframe::Day1, "here").unwrap();
+    assert_eq!((days(&sorted), sorted[2].line), (vec![1, 2, 3], 3));
+    let other = Row { values: [9.0; 5], ..rows[0] };
+    let error = merged([rows, vec![other]].concat(), Timeframe::Day1, "here").unwrap_err();
+    assert_eq!(error.to_string(), "here holds two different bars of 1970-01-04");
+}
+
+#[test]
+fn names_that_differ_in_case_alone_are_different_folders() {
+    let symbols = ["BRK.B", "BRKb", "brkb", "^GSPC", "X:BTCUSD", "a_b-c"];
+    let names: std::collections::BTreeSet<_> = symbols.map(|it| folder_name(it).to_lowercase()).into_iter().collect();
+    assert_eq!(names.len(), symbols.len());
+    assert_eq!([folder_name("BRK.B"), folder_name("^a")], ["BRK.B", "%5E%61"]);
+}

@@ -1,0 +1,137 @@
+//! One answer of Polygon as rows, or what is wrong with it.
+//!
+//! In: a body. Out: a [`Page`]. Invariant: every number is finite, every bar is where the calendar has days, and the
+//! address of the next page holds neither host nor key.
+
+use reqwest::Url;
+use serde::Deserialize;
+
+use super::calendar::Calendar;
+use super::trouble::Trouble;
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::Row;
+
+/// Milliseconds of the years 1970 to 9999.
+const TIMES: std::ops::RangeInclusive<i64> = 0..=253_402_300_799_000;
+
+/// Some bars of a span, and where the next ones are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// The bars, as they came.
+    pub rows: Vec<Row>,
+    /// Path and query of the next page.
+    pub next: Option<String>,
+}
+
+/// Why a body is no answer.
+#[derive(Debug)]
+pub enum Unreadable {
+    /// It came damaged, and may come well another time.
+    Damaged(String),
+    /// It came as it was meant.
+    Final(Trouble),
+}
+
+#[derive(Deserialize)]
+struct Aggregates {
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    adjusted: Option<bool>,
+    #[serde(default, rename = "resultsCount")]
+    results_count: Option<u64>,
+    #[serde(default)]
+    results: Option<Vec<Aggregate>>,
+    #[serde(default)]
+    next_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Aggregate {
+    t: i64,
+    o: f64,
+    h: f64,
+    l: f64,
+    c: f64,
+    /// An index has none.
+    #[serde(default)]
+    v: f64,
+}
+
+#[derive(Deserialize)]
+struct Splits {
+    #[serde(default)]
+    status: Option<String>,
+    results: Vec<Split>,
+}
+
+/// A share's split.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Split {
+    /// The first day at the new price, such as `2024-06-10`.
+    pub execution_date: String,
+}
+
+/// Reads a page of bars.
+///
+/// # Errors
+/// What is cut off, miscounted, unadjusted or no such JSON, and a next page of another host than `base`.
+pub fn bars(body: &[u8], timeframe: Timeframe, calendar: &Calendar, base: &Url) -> Result<Page, Unreadable> {
+    let aggregates: Aggregates = serde_json::from_slice(body).map_err(damaged)?;
+    check_status(aggregates.status.as_deref())?;
+    if aggregates.adjusted == Some(false) {
+        return Err(Unreadable::Damaged("its bars are not adjusted for splits".to_owned()));
+    }
+    let results = aggregates.results.unwrap_or_default();
+    if let Some(count) = aggregates.results_count
+        && count != results.len() as u64
+    {
+        return Err(Unreadable::Damaged(format!("it has {} bars and says {count}", results.len())));
+    }
+    let mut rows = Vec::with_capacity(results.len());
+    for (idx, Aggregate { t, o, h, l, c, v }) in results.into_iter().enumerate() {
+        if !TIMES.contains(&t) {
+            return Err(Unreadable::Damaged(format!("its bar {} is at {t} ms", idx + 1)));
+        }
+        let time = calendar.bar_time(t.div_euclid(1_000), timeframe);
+        rows.push(Row { line: idx + 1, time, values: [o, h, l, c, v] });
+    }
+    let next = aggregates.next_url.filter(|next| !next.is_empty()).map(|next| relative(&next, base)).transpose()?;
+    Ok(Page { rows, next })
+}
+
+/// Reads a list of splits.
+///
+/// # Errors
+/// What is no such JSON.
+pub fn splits(body: &[u8]) -> Result<Vec<Split>, Unreadable> {
+    let splits: Splits = serde_json::from_slice(body).map_err(damaged)?;
+    check_status(splits.status.as_deref())?;
+    Ok(splits.results)
+}
+
+fn check_status(status: Option<&str>) -> Result<(), Unreadable> {
+    match status {
+        None | Some("OK" | "DELAYED") => Ok(()),
+        Some(other) => Err(Unreadable::Damaged(format!("its status is {other:?}"))),
+    }
+}
+
+fn damaged(error: serde_json::Error) -> Unreadable {
+    Unreadable::Damaged(format!("it is no JSON of that kind: {error}"))
+}
+
+/// Path and query of an address of the server itself, without any key.
+fn relative(next: &str, base: &Url) -> Result<String, Unreadable> {
+    let next = base.join(next).map_err(|_| Unreadable::Damaged("its next page has no address".to_owned()))?;
+    if next.origin() != base.origin() || !next.has_host() {
+        let (found, needed) = (next.origin().ascii_serialization(), base.origin().ascii_serialization());
+        return Err(Unreadable::Final(Trouble::ForeignPage { found, needed }));
+    }
+    let is_key = |pair: &&str| pair.split('=').next().is_some_and(|name| name.eq_ignore_ascii_case("apikey"));
+    let query: Vec<&str> = next.query().unwrap_or_default().split('&').filter(|pair| !is_key(pair)).collect();
+    Ok(format!("{}?{}", next.path(), query.join("&")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+//! How a made-up series goes on from bar to bar, and what is known of its next bar.
+//!
+//! In: a kind and a bar's draws. Out: the bar. Invariant: the draws of a bar decide on it alone; all that earlier bars
+//! have to do with it is in the [`Course`], which is small and copied freely.
+
+use super::Kind;
+use super::noise::Draws;
+use oculus_job::request::Timeframe;
+
+/// Deviation of a day's log return.
+const DAILY_DEVIATION: f64 = 0.015;
+/// Deviation of an opening gap, in deviations of a bar's return.
+const GAP_DEVIATION: f64 = 0.3;
+/// Share of the last gap in the mean of the gaps: an exponential mean of twelve bars.
+const GAP_SHARE: f64 = 2.0 / 13.0;
+/// Bars that rise after a signal.
+const BOOSTED_BARS: u32 = 5;
+/// Bars of RSI and ADX.
+const N: f64 = 14.0;
+/// Where a series starts.
+const FIRST_PRICE: f64 = 100.0;
+/// Prices that a series turns back from; far from where it starts.
+const LEAST_PRICE: f64 = 0.01;
+const MOST_PRICE: f64 = 800_000.0;
+/// Seconds of a session, 09:30 to 16:00.
+pub(super) const SESSION_SECONDS: f64 = 23_400.0;
+
+/// Where a series stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Course {
+    kind: Kind,
+    /// Deviations of a usual bar, in those of a day.
+    scale: f64,
+    close: f64,
+    /// Variance of the next return, in usual ones.
+    variance: f64,
+    boosted_bars: u32,
+    mean_gap: f64,
+    /// Mean gap times the close's place, each in its own deviations.
+    signal: f64,
+    rsi: Rsi,
+    adx: Adx,
+}
+
+impl Course {
+    /// Before the first bar.
+    pub(super) fn new(kind: Kind, timeframe: Timeframe) -> Self {
+        let scale = match timeframe {
+            Timeframe::Day1 => 1.0,
+            Timeframe::Week1 => 5.0_f64.sqrt(),
+            intraday => (intraday.seconds() as f64 / SESSION_SECONDS).sqrt(),
+        };
+        Self {
+            kind,
+            scale,
+            close: FIRST_PRICE,
+            variance: 1.0,
+            boosted_bars: 0,
+            mean_gap: 0.0,
+            signal: 0.0,
+            rsi: Rsi::default(),
+            adx: Adx::default(),
+        }
+    }
+
+    /// The last close.
+    pub(super) fn close(&self) -> f64 {
+        self.close
+    }
+
+    /// Deviation of the next log return.
+    pub(super) fn deviation(&self) -> f64 {
+        let usual = self.scale * DAILY_DEVIATION;
+        if matches!(self.kind, Kind::Garch { .. }) { usual * self.variance.sqrt() } else { usual }
+    }
+
+    /// Mean of the next log return.
+    pub(super) fn drift(&self) -> f64 {
+        match self.kind {
+            Kind::Rule { drift, .. } | Kind::Rebound { drift, .. } if self.boosted_bars > 0 => self.scale * drift,
+            Kind::Gaps { strength } => strength * self.deviation() * self.signal,
+            _ => 0.0,
+        }
+    }
+
+    /// The next bar: open, high, low, close, volume.
+    pub(super) fn step(&mut self, draws: &Draws) -> [f64; 5] {
+        let [shock, gap, upper, lower, activity] = *draws;
+        let (before, deviation) = (self.close, self.deviation());
+        let leaves = before < LEAST_PRICE && shock < 0.0 || before > MOST_PRICE && shock > 0.0;
+        let change = self.drift() + deviation * if leaves { -shock } else { shock };
+        let close = before * change.exp();
+        let open = before * (GAP_DEVIATION * deviation * gap).exp();
+        let high = open.max(close) * (0.4 * deviation * upper.abs()).exp();
+        let low = open.min(close) * (-0.4 * deviation * lower.abs()).exp();
+        let volume = 1e6 * (0.3 * activity).exp();
+        self.learn([high, low, close], shock, gap);
+        [open, high, low, close, volume]
+    }
+
+    /// What a bar says of the next ones.
+    fn learn(&mut self, [high, low, close]: [f64; 3], shock: f64, gap: f64) {
+        let before = std::mem::replace(&mut self.close, close);
+        self.boosted_bars = self.boosted_bars.saturating_sub(1);
+        match self.kind {
+            Kind::Walk => {}
+            Kind::Garch { reaction, persistence } => {
+                let squared = self.variance * shock * shock;
+                self.variance = 1.0 - reaction - persistence + reaction * squared + persistence * self.variance;
+            }
+            Kind::Rule { rsi_below, adx_above, .. } => {
+                let levels = self.rsi.after(close - before).zip(self.adx.after([high, low, close]));
+                if levels.is_some_and(|(rsi, adx)| rsi < rsi_below && adx > adx_above) {
+                    self.boosted_bars = BOOSTED_BARS;
+                }
+            }
+            Kind::Rebound { rsi_below, .. } => {
+                if self.rsi.after(close - before).is_some_and(|level| level < rsi_below) {
+                    self.boosted_bars = BOOSTED_BARS;
+                }
+            }
+            Kind::Gaps { .. } => {
+                // In its own deviations: those of an exponential mean of independent terms.
+                self.mean_gap += GAP_SHARE * (gap - self.mean_gap);
+                let close_location = 2.0 * (close - low) / (high - low) - 1.0;
+                self.signal = self.mean_gap / (GAP_SHARE / (2.0 - GAP_SHARE)).sqrt() * close_location;
+            }
+        }
+    }
+}
+
+/// Wilder's RSI of 14 bars, one change after the other.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rsi {
+    n_changes: u32,
+    gain: f64,
+    loss: f64,
+}
+
+impl Rsi {
+    /// The level after one more bar; `None` in the first two weeks.
+    fn after(&mut self, change: f64) -> Option<f64> {
+        self.n_changes += 1;
+        let weight = 1.0 / f64::from(self.n_changes.min(14));
+        self.gain += weight * (change.max(0.0) - self.gain);
+        self.loss += weight * ((-change).max(0.0) - self.loss);
+        (self.n_changes >= 14).then(|| 100.0 * self.gain / (self.gain + self.loss))
+    }
+}
+
+/// Wilder's ADX of 14 bars, one bar after the other, seeded as `ADX_14` is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Adx {
+    n_bars: u32,
+    last: [f64; 3],
+    plus: f64,
+    minus: f64,
+    range: f64,
+    average: f64,
+}
+
+impl Adx {
+    /// The level after one more bar, given as high, low and close; `None` before its 28th.
+    fn after(&mut self, bar: [f64; 3]) -> Option<f64> {
+        let [high, low, close] = std::mem::replace(&mut self.last, bar);
+        self.n_bars += 1;
+        if self.n_bars == 1 {
+            return None;
+        }
+        let (up, down) = (bar[0] - high, low - bar[1]);
+        let keep = if self.n_bars <= 14 { 1.0 } else { 1.0 - 1.0 / N };
+        self.plus = self.plus * keep + if up > down { up.max(0.0) } else { 0.0 };
+        self.minus = self.minus * keep + if down > up { down.max(0.0) } else { 0.0 };
+        self.range = self.range * keep + (bar[0] - bar[1]).max((bar[0] - close).abs()).max((bar[1] - close).abs());
+        if self.n_bars <= 14 {
+            return None;
+        }
+        let movement = self.plus + self.minus;
+        let index = if movement > 0.0 { 100.0 * (self.plus - self.minus).abs() / movement } else { 0.0 };
+        let weight = 1.0 / f64::from((self.n_bars - 14).min(14));
+        self.average += weight * (index - self.average);
+        (self.n_bars >= 28).then_some(self.average)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::synth::{Recipe, courses, generate};
+    use oculus_pipeline::features::{Prices, resolve};
+
+    #[test]
+    fn a_rule_knows_the_levels_that_its_features_have() {
+        let kind = Kind::usual("rule").unwrap();
+        let recipe =
+            Recipe { kind, symbol: "A".to_owned(), stream: 0, seed: 3, timeframe: Timeframe::Day1, n_bars: 600 };
+        let bars = generate(&recipe).bars;
+        let prices = Prices::of(&bars, &[], &[]);
+        let [rsi, adx] = ["RSI_14", "ADX_14"].map(|name| resolve(name).unwrap().compute(&prices));
+        for (bar, (course, _)) in courses(&recipe).take(600).enumerate().skip(200) {
+            let mut course = course;
+            // The level after the bar itself, from the averages that it left behind.
+            let known = 100.0 * course.rsi.gain / (course.rsi.gain + course.rsi.loss);
+            assert!((known - rsi[bar]).abs() < 1e-3, "{known} and {} at {bar}", rsi[bar]);
+            assert!((course.adx.average - adx[bar]).abs() < 1e-3, "{} and {} at {bar}", course.adx.average, adx[bar]);
+            let signal = rsi[bar] < 38.0 && adx[bar] > 22.0;
+            assert!(!signal || course.drift() > 0.0, "no drift after the signal at {bar}");
+            course.boosted_bars = 0;
+            assert_eq!(course.drift(), 0.0);
+        }
+    }
+}

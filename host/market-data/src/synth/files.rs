@@ -1,0 +1,49 @@
+//! Made-up bars as the files that `--bars DIR` reads: CSV with six decimals, or Parquet in row groups.
+
+use std::io::{self, Write};
+
+use polars::prelude::{Column, DataFrame, NamedFrom, ParquetWriter, PolarsResult, Schema, Series};
+
+use crate::time_column::time_series;
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::{Bars, moment, time_column};
+
+/// Bars of a row group.
+const GROUP: usize = 1 << 18;
+
+/// Writes a header and a line a bar.
+///
+/// # Errors
+/// The writer's own.
+pub fn csv(bars: &Bars, timeframe: Timeframe, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{},open,high,low,close,volume", time_column(timeframe))?;
+    for bar in 0..bars.len() {
+        let [open, high, low, close] = [&bars.open, &bars.high, &bars.low, &bars.close].map(|prices| prices[bar]);
+        let (time, volume) = (moment(bars.time[bar], timeframe), bars.volume[bar]);
+        writeln!(out, "{time},{open:.6},{high:.6},{low:.6},{close:.6},{volume:.0}")?;
+    }
+    Ok(())
+}
+
+/// Writes the same columns; `date` as a date, `timestamp` in whole seconds since 1970-01-01 UTC.
+///
+/// # Errors
+/// The writer's own.
+pub fn parquet(bars: &Bars, timeframe: Timeframe, out: &mut impl Write) -> PolarsResult<()> {
+    let schema = frame(bars, timeframe, 0, 0)?;
+    let mut writer = ParquetWriter::new(out).batched(&Schema::clone(schema.schema()))?;
+    for first in (0..bars.len()).step_by(GROUP) {
+        writer.write_batch(&frame(bars, timeframe, first, bars.len().min(first + GROUP))?)?;
+    }
+    writer.finish().map(|_| ())
+}
+
+fn frame(bars: &Bars, timeframe: Timeframe, first: usize, end: usize) -> PolarsResult<DataFrame> {
+    let times = &bars.time[first..end];
+    let prices = [&bars.open, &bars.high, &bars.low, &bars.close, &bars.volume];
+    let names = ["open", "high", "low", "close", "volume"];
+    let named = names.into_iter().zip(prices);
+    let columns = std::iter::once(Ok(Column::from(time_series(times, timeframe)?)))
+        .chain(named.map(|(name, values)| Ok(Column::from(Series::new(name.into(), &values[first..end])))));
+    DataFrame::new(end - first, columns.collect::<PolarsResult<_>>()?)
+}

@@ -1,0 +1,9 @@
+//! The TLS provider of this process: ring, for the bars' requests and for the host's own connections.
+
+/// Makes ring the default provider of TLS in this process. A second call changes nothing.
+///
+/// Call it before the first client is built: `reqwest` and `redis` are compiled without a provider of their own.
+pub fn install() {
+    // The only error is that a provider is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

@@ -1,0 +1,347 @@
+//! Claims about reading bars.
+#![allow(clippy::unwrap_used)]
+
+use oculus_job::code::ErrorCode;
+use oculus_job::warning::WarningCode;
+use std::fmt::Write;
+use std::path::Path;
+
+use oculus_job::failure::Failure;
+use oculus_job::progress::Phase;
+use oculus_job::request::{Job, Timeframe};
+use oculus_market_data::folder::Folder;
+use oculus_pipeline::bars::{self, Bars, Market, Reach, Row, Source, Wanted, sound};
+use oculus_pipeline::date::iso_date;
+use oculus_pipeline::features;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/bars");
+
+fn job(symbols: &[&str], timeframe: &str, design: Value) -> Job {
+    let job = json!({"build_id": "b", "symbols": symbols, "timeframe": timeframe, "design": design});
+    Job::parse(&job.to_string()).unwrap()
+}
+
+fn daily(symbols: &[&str]) -> Job {
+    job(symbols, "1d", json!({}))
+}
+
+/// The market of families that look at one row.
+fn load(folder: &Path, job: &Job) -> Result<Market, Failure> {
+    load_with(folder, job, 0)
+}
+
+/// The market of families that read `lookback_rows` rows.
+fn load_with(folder: &Path, job: &Job, lookback_rows: usize) -> Result<Market, Failure> {
+    bars::load(&Folder::new(folder), &features::bars_needs(job, lookback_rows), &|_| {})
+}
+
+/// A folder of CSV files.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+/// Daily bars on consecutive dates, the last on day 15,000, each written by `line`.
+fn csv(n_bars: i32, last_day: i32, line: impl Fn(&str, i32) -> String) -> String {
+    let mut text = "date,open,high,low,close,volume\n".to_owned();
+    for day in last_day - n_bars + 1..=last_day {
+        writeln!(text, "{}", line(&iso_date(day), day)).unwrap();
+    }
+    text
+}
+
+fn plain(date: &str, day: i32) -> String {
+    let close = 100 + day % 7;
+    format!("{date},{close},{},{},{close},1000", close + 1, close - 1)
+}
+
+fn read_only(text: &str) -> Result<Bars, Failure> {
+    read(text, Timeframe::Day1)
+}
+
+fn read(text: &str, timeframe: Timeframe) -> Result<Bars, Failure> {
+    let folder = folder(&[("A.csv", text)]);
+    let symbols = ["A".to_owned()];
+    let wanted = Wanted { symbols: &symbols, optional: &[], timeframe, reach: Reach::From(0) };
+    let reading = Folder::new(folder.path()).read(&wanted, &|_| {})?.remove(0);
+    Ok(sound(reading, timeframe, &mut Vec::new())?.unwrap())
+}
+
+fn message_of(text: &str) -> String {
+    let failure = read_only(text).unwrap_err();
+    assert_eq!((failure.code, failure.phase), (ErrorCode::BadBars, Phase::DataFetch));
+    failure.message
+}
+
+#[test]
+fn the_example_bars_give_two_years_and_a_full_warm_up() {
+    let market = load(Path::new(EXAMPLES), &daily(&["MSFT", "AAPL"])).unwrap();
+    assert_eq!(market.bars.iter().map(|bars| bars.symbol.as_str()).collect::<Vec<_>>(), ["MSFT", "AAPL"]);
+    assert_eq!(market.warm_up_bars, 320);
+    assert_eq!(market.warnings, []);
+    for bars in &market.bars {
+        let first_labelled = bars.session_days(Timeframe::Day1).iter().position(|&day| day >= market.span.first_day);
+        assert_eq!(first_labelled, Some(320));
+        assert!((500..=510).contains(&(bars.len() - 320)), "{} labelled bars", bars.len() - 320);
+    }
+    assert_eq!(market.sha256.len(), 64);
+}
+
+#[test]
+fn a_sequence_model_gets_its_window_before_the_span() {
+    let market = load_with(Path::new(EXAMPLES), &daily(&["AAPL"]), 50).unwrap();
+    let days = market.bars[0].session_days(Timeframe::Day1);
+    assert_eq!(days.partition_point(|&day| day < market.span.first_day), 370);
+    assert_eq!((market.warm_up_bars, market.span.lookback_rows), (320, 50));
+}
+
+#[test]
+fn windows_that_leave_too_few_dates_get_no_bars_of_their_own_and_that_is_told() {
+    let market = |lookback_rows| {
+        let bars = folder(&[("A.csv", &csv(60 + 250 + 15 + 40, 15_000, plain))]);
+        load_with(bars.path(), &daily(&["A"]), lookback_rows).unwrap()
+    };
+    let told = |market: &Market| market.warnings.iter().any(|warning| warning.code == WarningCode::WindowsTooLong);
+    let (room, none) = (market(40), market(200));
+    assert!(!told(&room) && room.span.lookback_rows == 40);
+    assert!(told(&none) && none.span.lookback_rows == 0);
+}
+
+#[test]
+fn the_format_of_a_file_changes_nothing() {
+    let text = std::fs::read_to_string(Path::new(EXAMPLES).join("AAPL.csv")).unwrap();
+    let mut lines: Vec<String> = text
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let fields: Vec<&str> = line.split(',').collect();
+            let [date, open, high, low, close, volume] = fields[..] else { panic!("six fields") };
+            format!("x,{volume}.0,{close},{low}0,{high},{open},{date}")
+        })
+        .collect();
+    lines.reverse();
+    lines.push(lines[7].clone());
+    let shuffled = folder(&[("AAPL.csv", &format!("note,Volume,CLOSE,Low,high,open,Date\n{}\n", lines.join("\n")))]);
+    let job = daily(&["AAPL"]);
+    let mut market = load(shuffled.path(), &job).unwrap();
+    let codes: Vec<&str> =
+        std::mem::take(&mut market.warnings).into_iter().map(|warning| warning.code.as_str()).collect();
+    assert_eq!(codes, ["unsorted_rows", "duplicate_rows"]);
+    assert_eq!(market, load(Path::new(EXAMPLES), &job).unwrap());
+}
+
+#[test]
+fn of_two_files_parquet_is_read_and_that_is_told() {
+    let folder = folder(&[("A.csv", "no table")]);
+    let rows: Vec<Row> = (0..400)
+        .map(|day| Row {
+            line: 0,
+            time: (14_600 + day) * 86_400,
+            values: [10.0, 12.0, 9.0, 11.0 - (day % 7) as f64 / 7.0, 5.0],
+        })
+        .collect();
+    std::fs::write(folder.path().join("A.parquet"), oculus_market_data::parquet::to_bytes(&rows, vec![]).unwrap())
+        .unwrap();
+    let market = load(folder.path(), &daily(&["A"])).unwrap();
+    assert_eq!(market.bars[0].len(), 400);
+    assert_eq!(market.warnings[0].code, WarningCode::TwoFiles);
+    assert_eq!(Folder::new(folder.path()).symbols().unwrap(), ["A"]);
+}
+
+#[test]
+fn unsound_bars_are_refused_with_line_and_date() {
+    let bars = |line: &str| format!("date,open,high,low,close,volume\n2024-01-02,10,11,9,10,5\n{line}\n");
+    for (line, expected) in [
+        ("2024-01-03,10,9,8,10,5", "A.csv line 3 (2024-01-03): high 9 is below 10"),
+        ("2024-01-03,10,11,10.5,10,5", "A.csv line 3 (2024-01-03): low 10.5 is above 10"),
+        ("2024-01-03,0,11,9,10,5", "A.csv line 3 (2024-01-03): open is 0, needed a price"),
+        ("2024-01-03,10,11,9,10,-5", "A.csv line 3 (2024-01-03): volume is -5"),
+        ("2024-01-03,10,NaN,9,10,5", "A.csv line 3: high is \"NaN\", needed a finite number"),
+        ("2024-01-03,10,,9,10,5", "A.csv line 3: high is nothing, needed a finite number"),
+        ("03/01/2024,10,11,9,10,5", "A.csv line 3: date is \"03/01/2024\", needed a date"),
+        ("2024-01-02,10,11,9,10.5,5", "A.csv: 2024-01-02 stands in lines 2 and 3 with different values"),
+    ] {
+        let message = message_of(&bars(line));
+        assert!(message.contains(expected), "{message}\nlacks {expected}");
+    }
+    assert!(
+        message_of("date,open,high,low,volume\n").contains("no column \"close\", it has date, open, high, low, volume")
+    );
+    for text in ["", "\0\u{1}", "date\n\"", "date,open,high,low,close,volume\n1,2\n"] {
+        assert!(read_only(text).is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn a_rounding_of_adjusted_prices_is_clamped() {
+    let bars = read_only("date,open,high,low,close,volume\n2024-01-02,10,10.00005,9,10.0001,5\n").unwrap();
+    assert_eq!(bars.high, [10.0001]);
+}
+
+#[test]
+fn a_file_from_a_spreadsheet_is_read() {
+    let text = "\u{feff}date,open,high,low,close,volume\r\n2024-01-02,10,11,9,10,5\r\n\r\n2024-01-03,10,11,9,10,5\r\n";
+    assert_eq!(read_only(text).unwrap().len(), 2);
+}
+
+#[test]
+fn hourly_bars_are_cut_and_labelled_by_session() {
+    let mut text = "timestamp,open,high,low,close,volume\n".to_owned();
+    for bar in 0..7 * 400 {
+        let close = 100 + bar % 11;
+        writeln!(text, "{},{close},{close},{close},{close},1", 15 * 3600 + bar / 7 * 86_400 + bar % 7 * 3600).unwrap();
+    }
+    let folder = folder(&[("A.csv", &text)]);
+    let market = load(folder.path(), &job(&["A"], "1h", json!({"years": 0.9}))).unwrap();
+    assert_eq!(market.warm_up_bars, 320);
+    assert_eq!(market.bars[0].session_days(Timeframe::Hour1)[320], market.span.first_day);
+    let failure = load(folder.path(), &job(&["A"], "1h", json!({"years": 0.7}))).unwrap_err();
+    assert!(failure.message.starts_with("241 dates"), "{failure}");
+}
+
+#[test]
+fn a_missing_symbol_is_left_out_and_none_at_all_is_refused_with_what_there_is() {
+    let market = load(Path::new(EXAMPLES), &daily(&["AAPL", "NONE"])).unwrap();
+    assert_eq!(market.warnings[0].code, WarningCode::SymbolWithoutBars);
+    let failure = load(Path::new(EXAMPLES), &daily(&["NONE"])).unwrap_err();
+    assert_eq!(failure.code, ErrorCode::NoBars);
+    assert!(failure.message.contains("no NONE.csv in") && failure.message.contains("which holds AAPL, MSFT"));
+    assert!(load(Path::new("/nowhere"), &daily(&["A"])).unwrap_err().message.contains("cannot be read"));
+}
+
+#[test]
+fn a_short_history_shortens_the_warm_up_and_says_so() {
+    let two_years = folder(&[("A.csv", &csv(700, 15_000, plain))]);
+    let market = load(two_years.path(), &daily(&["A"])).unwrap();
+    assert_eq!((market.warm_up_bars, market.bars[0].len()), (60, 700));
+    assert_eq!(market.warnings[0].code, WarningCode::WarmUpShortened);
+    let some_before = folder(&[("A.csv", &csv(831, 15_000, plain))]);
+    assert_eq!(load(some_before.path(), &daily(&["A"])).unwrap().warm_up_bars, 100);
+}
+
+#[test]
+fn under_250_labelled_dates_is_refused_with_their_number() {
+    let enough = folder(&[("A.csv", &csv(60 + 250 + 15, 15_000, plain))]);
+    assert!(load(enough.path(), &daily(&["A"])).is_ok());
+    let too_few = folder(&[("A.csv", &csv(60 + 249 + 15, 15_000, plain))]);
+    let failure = load(too_few.path(), &daily(&["A"])).unwrap_err();
+    assert_eq!(failure.code, ErrorCode::TooFewBars);
+    assert!(
+        failure.message.starts_with("249 dates") && failure.message.contains("250 are needed"),
+        "{}",
+        failure.message
+    );
+    let empty = folder(&[("A.csv", "date,open,high,low,close,volume\n")]);
+    assert_eq!(load(empty.path(), &daily(&["A"])).unwrap_err().code, ErrorCode::TooFewBars);
+}
+
+#[test]
+fn symbols_that_end_before_the_test_or_begin_in_it_are_left_out() {
+    let folder = folder(&[
+        ("A.csv", &csv(1200, 15_000, plain)),
+        ("OLD.csv", &csv(900, 14_700, plain)),
+        ("NEW.csv", &csv(300, 15_000, plain)),
+        (
+            "GAP.csv",
+            &csv(
+                1200,
+                15_000,
+                |date, day| if day == 14_900 { plain(&iso_date(14_899), 14_899) } else { plain(date, day) },
+            ),
+        ),
+    ]);
+    let market = load(folder.path(), &daily(&["A", "OLD", "NEW", "GAP"])).unwrap();
+    assert_eq!(market.bars.iter().map(|bars| bars.symbol.as_str()).collect::<Vec<_>>(), ["A", "GAP"]);
+    assert!(market.warnings.iter().any(|warning| warning.message.starts_with("OLD is left out")));
+    assert!(market.warnings.iter().any(|warning| warning.message.starts_with("NEW is left out")));
+    assert!(market.warnings.iter().any(|warning| warning.message.starts_with("GAP has no bar on 1 date")));
+}
+
+#[test]
+fn what_is_left_is_cut_as_if_the_symbols_left_out_had_never_been_there() {
+    // Without OLD's long history A has no bar before the span, and the warm-up shrinks.
+    let files = [("A.csv", csv(700, 15_000, plain)), ("OLD.csv", csv(1200, 14_700, plain))];
+    let both = folder(&[(files[0].0, &files[0].1), (files[1].0, &files[1].1)]);
+    let together = load(both.path(), &daily(&["A", "OLD"])).unwrap();
+    let alone = load(both.path(), &daily(&["A"])).unwrap();
+    assert_eq!((&together.bars, together.warm_up_bars, together.span), (&alone.bars, 60, alone.span));
+    let codes: Vec<&str> = together.warnings.iter().map(|warning| warning.code.as_str()).collect();
+    assert_eq!(codes, ["symbol_left_out", "warm_up_shortened"]);
+}
+
+#[test]
+fn a_refusal_names_the_symbols_left_out() {
+    let folder = folder(&[("OLD.csv", &csv(500, 14_500, plain)), ("NEW.csv", &csv(324, 15_000, plain))]);
+    let failure = load(folder.path(), &daily(&["OLD", "NEW"])).unwrap_err();
+    assert_eq!(failure.code, ErrorCode::TooFewBars);
+    assert!(failure.message.contains("OLD"), "{}", failure.message);
+}
+
+#[test]
+fn a_shorter_history_serves_from_the_first_bar_that_has_all_features() {
+    // A has 716 labelled dates, of which the last 143 are the test: B has 20 before them.
+    let own = features::warm_up_bars(&daily(&["A"]), 320);
+    assert!(own < 320, "{own}");
+    let n_bars = 143 + own as i32 + 15 + 20;
+    let folder = folder(&[("A.csv", &csv(1200, 15_000, plain)), ("B.csv", &csv(n_bars, 15_000, plain))]);
+    let market = load(folder.path(), &daily(&["A", "B"])).unwrap();
+    assert_eq!(market.bars.len(), 2, "{:?}", market.warnings);
+}
+
+#[test]
+fn a_symbol_in_other_case_is_named() {
+    let failure = load(Path::new(EXAMPLES), &daily(&["aapl"])).unwrap_err();
+    assert_eq!(failure.code, ErrorCode::NoBars);
+    assert!(failure.hint.contains("case-sensitive") && failure.hint.contains("AAPL"), "{}", failure.hint);
+    let market = load(Path::new(EXAMPLES), &daily(&["AAPL", "msft"])).unwrap();
+    assert!(market.warnings[0].message.contains("MSFT is there"), "{:?}", market.warnings);
+}
+
+#[test]
+fn intraday_times_are_read_in_every_spelling_and_belong_to_new_yorks_date() {
+    let rows = "10,11,9,10,5";
+    let text = format!(
+        "timestamp,open,high,low,close,volume\n2024-01-02T14:30:00Z,{rows}\n2024-01-02 15:30:00,{rows}\n1704213000,{rows}\n1704243600000,{rows}\n"
+    );
+    let bars = read(&text, Timeframe::Hour1).unwrap();
+    assert_eq!(bars.time, [1_704_205_800, 1_704_209_400, 1_704_213_000, 1_704_243_600]);
+    let second_of_january = 19_724;
+    assert_eq!(bars.session_days(Timeframe::Hour1), [second_of_january; 4], "01:00 UTC is still the evening before");
+}
+
+proptest! {
+    #[test]
+    fn no_csv_panics_and_each_error_is_a_named_one(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        text in "[0-9a-z.,\"\n-]{0,200}",
+        changes in prop::collection::vec((any::<usize>(), any::<u8>()), 1..6),
+    ) {
+        let header = b"date,open,high,low,close,volume\n2024-01-02,1,1,1,1,1\n";
+        let mut real = std::fs::read(Path::new(EXAMPLES).join("AAPL.csv")).unwrap()[..3000].to_vec();
+        for (at, byte) in changes {
+            let at = at % real.len();
+            real[at] = byte;
+        }
+        let made_up = [&bytes[..], text.as_bytes(), &[&header[..], &bytes].concat(), &[&header[..], text.as_bytes()].concat()];
+        for file in made_up.into_iter().chain([&real[..]]) {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("A.csv"), file).unwrap();
+            let code = load(folder.path(), &daily(&["A"])).unwrap_err().code;
+            prop_assert!(["bad_bars", "too_few_bars"].contains(&code.as_str()), "{}", code);
+        }
+    }
+}
+
+#[test]
+fn bars_of_another_timeframe_are_refused() {
+    let folder = folder(&[("A.csv", &csv(1500, 15_000, plain))]);
+    let failure = load(folder.path(), &job(&["A"], "1w", json!({}))).unwrap_err();
+    assert_eq!(failure.code, ErrorCode::BadBars);
+    assert_eq!(failure.message, "A.csv has bars 1.000 days apart, which are no bars of 1w");
+    assert!(load(folder.path(), &daily(&["A"])).is_ok());
+}

@@ -1,0 +1,99 @@
+//! The bars of one symbol.
+
+use std::ops::{Range, RangeInclusive};
+
+use oculus_job::hash::sha256_hex;
+use oculus_job::request::Timeframe;
+
+use super::session::{day_of, next_change, offset_s_at, session_zone};
+
+/// The bars of one symbol, oldest first; all vectors have one entry a bar.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bars {
+    /// Ticker.
+    pub symbol: String,
+    /// Start of the bar, seconds since 1970-01-01 UTC (daily bars: midnight UTC of their date). Strictly ascending.
+    pub time: Vec<i64>,
+    /// First price.
+    pub open: Vec<f64>,
+    /// Highest price.
+    pub high: Vec<f64>,
+    /// Lowest price.
+    pub low: Vec<f64>,
+    /// Last price.
+    pub close: Vec<f64>,
+    /// Shares traded.
+    pub volume: Vec<f64>,
+}
+
+impl Bars {
+    /// Number of bars.
+    pub fn len(&self) -> usize {
+        self.time.len()
+    }
+
+    /// Whether there is no bar.
+    pub fn is_empty(&self) -> bool {
+        self.time.is_empty()
+    }
+
+    /// Session date of each bar, days since 1970-01-01: the bar's own date, or New York's at the start of an intraday
+    /// bar, so that an extended session does not end at midnight UTC.
+    pub fn session_days(&self, timeframe: Timeframe) -> Vec<i32> {
+        let zone = session_zone(timeframe);
+        // A zone keeps its offset for months: asked of every bar it would take longer than most features.
+        let (mut unchanged, mut offset_s) = (0..0, 0);
+        let day = |&time: &i64| {
+            if !unchanged.contains(&time) {
+                (unchanged, offset_s) = (time..next_change(time, &zone), offset_s_at(time, &zone));
+            }
+            day_of(time + offset_s)
+        };
+        self.time.iter().map(day).collect()
+    }
+
+    /// The bars that start within a span, ends included, in seconds since 1970-01-01 UTC.
+    pub fn within(&self, span: RangeInclusive<i64>) -> Self {
+        let from = self.time.partition_point(|time| time < span.start());
+        let to = self.time.partition_point(|time| time <= span.end());
+        self.part(from..to.max(from))
+    }
+
+    /// SHA-256 over the symbol and all numbers, whatever the format of their file; lower-case hex.
+    pub fn sha256(&self) -> String {
+        sha256([self])
+    }
+
+    /// The bars from one index on.
+    pub(super) fn skip(&self, n_bars: usize) -> Self {
+        self.part(n_bars..self.len())
+    }
+
+    fn part(&self, bars: Range<usize>) -> Self {
+        let part = |values: &[f64]| values[bars.clone()].to_vec();
+        Self {
+            symbol: self.symbol.clone(),
+            time: self.time[bars.clone()].to_vec(),
+            open: part(&self.open),
+            high: part(&self.high),
+            low: part(&self.low),
+            close: part(&self.close),
+            volume: part(&self.volume),
+        }
+    }
+}
+
+/// Computes the SHA-256 over the numbers of several series, whatever the format of their files; lower-case hex.
+pub(super) fn sha256<'a>(bars: impl IntoIterator<Item = &'a Bars>) -> String {
+    let mut bytes = Vec::new();
+    for bars in bars {
+        bytes.extend((bars.symbol.len() as u64).to_le_bytes());
+        bytes.extend(bars.symbol.as_bytes());
+        bytes.extend((bars.len() as u64).to_le_bytes());
+        bytes.extend(bars.time.iter().flat_map(|time| time.to_le_bytes()));
+        for values in [&bars.open, &bars.high, &bars.low, &bars.close, &bars.volume] {
+            bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        }
+    }
+    sha256_hex(&bytes)
+}

@@ -1,0 +1,55 @@
+//! One row: whether it can be a bar.
+
+use std::ops::RangeInclusive;
+
+use super::finding::{FindingKind, Findings};
+use crate::bars::{Bars, Row};
+
+/// Adjusted prices carry few decimals; within this share a high below the close is a rounding, beyond it an error.
+const ROUNDING: f64 = 1e-5;
+/// Prices whose ratios fit an f32.
+const PRICES: RangeInclusive<f64> = 1e-9..=1e12;
+const VOLUMES: RangeInclusive<f64> = 0.0..=1e18;
+
+/// Adds the row to the bars, if it can be one; answers whether it was.
+pub(super) fn push(bars: &mut Bars, row: &Row, findings: &mut Findings) -> bool {
+    let [open, high, low, close, volume] = row.values;
+    if let Some((kind, what)) = wrong(row.values) {
+        findings.add(kind, row, || what);
+        return false;
+    }
+    let (top, bottom) = (open.max(close).max(low), open.min(close).min(high));
+    if high < top || low > bottom {
+        findings.add(FindingKind::HighLowRounded, row, || {
+            format!("high {high} and low {low} of a bar from {bottom} to {top}")
+        });
+    }
+    bars.time.push(row.time);
+    bars.open.push(open);
+    bars.high.push(high.max(top));
+    bars.low.push(low.min(bottom));
+    bars.close.push(close);
+    bars.volume.push(volume);
+    true
+}
+
+/// What makes the values no bar, found and needed.
+fn wrong([open, high, low, close, volume]: [f64; 5]) -> Option<(FindingKind, String)> {
+    for (name, price) in [("open", open), ("high", high), ("low", low), ("close", close)] {
+        if !PRICES.contains(&price) {
+            let (least, most) = (PRICES.start(), PRICES.end());
+            let what = format!("{name} is {price}, needed a price from {least:e} to {most:e}");
+            return Some((FindingKind::PriceOutOfRange, what));
+        }
+    }
+    if !VOLUMES.contains(&volume) {
+        let what = format!("volume is {volume}, needed 0 to {:e}", VOLUMES.end());
+        return Some((FindingKind::VolumeOutOfRange, what));
+    }
+    let (top, bottom) = (open.max(close).max(low), open.min(close).min(high));
+    if high < top * (1.0 - ROUNDING) {
+        return Some((FindingKind::InconsistentBar, format!("high {high} is below {top}, needed at least that")));
+    }
+    (low > bottom * (1.0 + ROUNDING))
+        .then(|| (FindingKind::InconsistentBar, format!("low {low} is above {bottom}, needed at most that")))
+}

@@ -1,0 +1,208 @@
+//! What bars say together: their spacing, gaps, splits, jumps, prices that stand still.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use super::finding::{FindingKind, Findings};
+use crate::bars::Bars;
+use crate::bars::horizon::median_session_bars;
+use crate::date::iso_date;
+use oculus_job::request::Timeframe;
+
+/// Bars from which on their spacing tells the timeframe.
+const MIN_BARS_TO_TELL: usize = 20;
+/// Usual spacing in lengths of a bar: holidays and quiet symbols make it longer, nothing makes it much shorter.
+const SPACINGS: RangeInclusive<f64> = 0.6..=3.0;
+/// Weekdays in a row without a bar from which on it is no holiday.
+const LONG_GAP_DAYS: i32 = 3;
+/// Bars in a row with the same prices from which on the price is stale.
+const STALE_BARS: usize = 5;
+/// A jump of closes by this factor, up or down, is extreme.
+const JUMP: f64 = 2.0;
+/// Splits that are known by their ratio: old shares, new shares.
+const SPLITS: [(u32, u32); 15] = [
+    (1, 2),
+    (2, 3),
+    (1, 3),
+    (1, 4),
+    (1, 5),
+    (1, 6),
+    (1, 7),
+    (1, 8),
+    (1, 10),
+    (1, 15),
+    (1, 20),
+    (1, 25),
+    (1, 30),
+    (1, 50),
+    (1, 100),
+];
+/// How far from the ratio the price may open.
+const SPLIT_TOLERANCE: f64 = 0.025;
+/// How far from the ratio the usual price of the sessions around it may move.
+const SPLIT_DRIFT: f64 = 0.2;
+/// Sessions before and after that are compared.
+const SPLIT_SESSIONS: usize = 10;
+
+/// Looks at a series; `lines` has where each bar stands.
+pub(super) fn look_at(bars: &Bars, lines: &[usize], timeframe: Timeframe, findings: &mut Findings) {
+    let days = bars.session_days(timeframe);
+    let usual = median_session_bars([days.as_slice()].into_iter()).max(1) as usize;
+    let mut add = |kind, idx: usize, what: String| findings.add_at(kind, (lines[idx], bars.time[idx]), || what);
+    if let Some(days) = odd_spacing(bars, timeframe) {
+        let needed = timeframe.name();
+        add(FindingKind::WrongSpacing, 0, format!("bars {days:.3} days apart, which are no bars of {needed}"));
+    }
+    let splits = suspected_splits(bars, usual);
+    for Split { bar, old, new } in &splits {
+        let (close, open) = (bars.close[bar - 1], bars.open[*bar]);
+        add(FindingKind::SuspectedSplit, *bar, format!("{new} for {old}: close {close}, then open {open}"));
+    }
+    for bar in 1..bars.len() {
+        let (before, close) = (bars.close[bar - 1], bars.close[bar]);
+        let is_jump = close > before * JUMP || close * JUMP < before;
+        if is_jump && !splits.iter().any(|split| split.bar == bar) {
+            add(FindingKind::ExtremeJump, bar, format!("close {before}, then {close}"));
+        }
+    }
+    let mut gaps = long_gaps(&days, timeframe);
+    gaps.sort_by_key(|gap| std::cmp::Reverse(gap.n_missing));
+    for Gap { after, n_missing } in gaps {
+        let (unit, from, to) =
+            (if timeframe == Timeframe::Week1 { "weeks" } else { "weekdays" }, days[after], days[after + 1]);
+        add(
+            FindingKind::LongGaps,
+            after,
+            format!("no bar on {n_missing} {unit} between {} and {}", iso_date(from), iso_date(to)),
+        );
+    }
+    for (first, n_bars) in short_sessions(&days, usual) {
+        add(FindingKind::ShortSessions, first, format!("{n_bars} bars, usual are {usual}"));
+    }
+    for (first, n_bars) in stale_runs(bars) {
+        add(FindingKind::StalePrices, first, format!("{n_bars} bars at close {}", bars.close[first]));
+    }
+    for bar in (0..bars.len()).filter(|&bar| bars.volume[bar] == 0.0) {
+        findings.add_at(FindingKind::ZeroVolume, (lines[bar], bars.time[bar]), || format!("close {}", bars.close[bar]));
+    }
+}
+
+/// The usual days between bars, where they cannot be bars of the timeframe.
+fn odd_spacing(bars: &Bars, timeframe: Timeframe) -> Option<f64> {
+    if bars.len() < MIN_BARS_TO_TELL {
+        return None;
+    }
+    let mut spacings: Vec<i64> = bars.time.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    // The lower quartile: with 4h bars, every other spacing is a night.
+    let quarter = spacings.len() / 4;
+    let usual = *spacings.select_nth_unstable(quarter).1 as f64;
+    (!SPACINGS.contains(&(usual / timeframe.seconds() as f64))).then_some(usual / 86_400.0)
+}
+
+/// A split that the prices before it seem not to be adjusted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// The first bar after it.
+    pub bar: usize,
+    /// So many old shares …
+    pub old: u32,
+    /// … became so many new ones.
+    pub new: u32,
+}
+
+/// Openings at the ratio of a split to the close before, where prices stay and volume moves the other way.
+///
+/// * `usual`: usual number of bars in a session.
+pub fn suspected_splits(bars: &Bars, usual: usize) -> Vec<Split> {
+    let window = SPLIT_SESSIONS.saturating_mul(usual);
+    (1..bars.len())
+        .filter_map(|bar| {
+            let ratio = bars.close[bar - 1] / bars.open[bar];
+            let (old, new) = SPLITS
+                .iter()
+                .flat_map(|&(old, new)| [(old, new), (new, old)])
+                .find(|&(old, new)| (ratio / (f64::from(new) / f64::from(old)) - 1.0).abs() <= SPLIT_TOLERANCE)?;
+            let around = |values: &[f64]| {
+                let before = median(&values[bar.saturating_sub(window)..bar]);
+                before / median(&values[bar..bars.len().min(bar + window)])
+            };
+            let shares = f64::from(new) / f64::from(old);
+            let stays = (around(&bars.close) / shares).ln().abs() <= SPLIT_DRIFT;
+            // With `shares` times the shares, as much money moves so many more: half of that, in logarithms, will do.
+            let turned = -around(&bars.volume).ln() / shares.ln() >= 0.5;
+            (stays && turned).then_some(Split { bar, old, new })
+        })
+        .collect()
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    let middle = values.len() / 2;
+    *values.select_nth_unstable_by(middle, f64::total_cmp).1
+}
+
+/// Sessions missing between a bar and the next.
+struct Gap {
+    after: usize,
+    n_missing: i32,
+}
+
+fn long_gaps(days: &[i32], timeframe: Timeframe) -> Vec<Gap> {
+    let missing = |from: i32, to: i32| match timeframe {
+        // A week's bar may be dated by any of its days.
+        Timeframe::Week1 => (to.saturating_sub(from) + 3) / 7 - 1,
+        _ => n_weekdays(from.saturating_add(1), to),
+    };
+    let least = if timeframe == Timeframe::Week1 { 1 } else { LONG_GAP_DAYS };
+    let gaps = days.windows(2).enumerate().filter(|(_, pair)| pair[1].saturating_sub(pair[0]) > LONG_GAP_DAYS);
+    let gaps = gaps.map(|(after, pair)| Gap { after, n_missing: missing(pair[0], pair[1]) });
+    gaps.filter(|gap| gap.n_missing >= least).collect()
+}
+
+/// Weekdays from a day on up to another, without it.
+fn n_weekdays(from: i32, to: i32) -> i32 {
+    // Counted from a Monday, 1969-12-29, three days before day 0.
+    let until = |day: i32| {
+        let day = i64::from(day) + 3;
+        5 * day.div_euclid(7) + day.rem_euclid(7).min(5)
+    };
+    i32::try_from(until(to) - until(from)).unwrap_or(i32::MAX).max(0)
+}
+
+/// Sessions with under half of the usual bars, by their first bar; the first and the last may be cut anywhere.
+fn short_sessions(days: &[i32], usual: usize) -> Vec<(usize, usize)> {
+    let mut short = Vec::new();
+    let mut first = 0;
+    for session in days.chunk_by(|one, other| one == other) {
+        let is_within = first > 0 && first + session.len() < days.len();
+        if is_within && 2 * session.len() < usual {
+            short.push((first, session.len()));
+        }
+        first += session.len();
+    }
+    short
+}
+
+/// Runs of bars with the same prices, by their first bar.
+fn stale_runs(bars: &Bars) -> Vec<(usize, usize)> {
+    let prices = |bar: usize| [bars.open[bar], bars.high[bar], bars.low[bar], bars.close[bar]];
+    let mut runs = Vec::new();
+    let mut first = 0;
+    for bar in 1..=bars.len() {
+        if bar == bars.len() || prices(bar) != prices(first) {
+            if bar - first >= STALE_BARS {
+                runs.push((first, bar - first));
+            }
+            first = bar;
+        }
+    }
+    runs
+}
+
+/// Dates of all that a symbol lacks between its own first and last.
+///
+/// * `own`: session dates of the symbol, ascending; each may come several times.
+pub fn missing_days(own: &[i32], all: &BTreeSet<i32>) -> Vec<i32> {
+    let (Some(&first), Some(&last)) = (own.first(), own.last()) else { return Vec::new() };
+    all.range(first..=last).copied().filter(|day| own.binary_search(day).is_err()).collect()
+}

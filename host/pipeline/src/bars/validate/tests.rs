@@ -1,0 +1,194 @@
+//! Claims about what is found in bars, repaired and refused.
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::date::days_since_epoch;
+
+/// A row a weekday from Monday 2024-01-01 on; no two of the same price.
+fn weekdays(n_rows: usize) -> Vec<Row> {
+    let monday = days_since_epoch("2024-01-01".parse().unwrap()) as usize;
+    let row = |idx: usize| {
+        let close = 100.0 + (idx % 11) as f64;
+        let time = (monday + idx / 5 * 7 + idx % 5) as i64 * 86_400;
+        Row { line: idx + 2, time, values: [close - 0.5, close + 1.0, close - 1.0, close, 1000.0 + idx as f64] }
+    };
+    (0..n_rows).map(row).collect()
+}
+
+fn look(rows: Vec<Row>) -> Inspection {
+    inspect(Found { origin: "A.csv".to_owned(), rows }, "A", Timeframe::Day1)
+}
+
+fn found(rows: Vec<Row>) -> Vec<(&'static str, usize)> {
+    look(rows).findings.iter().map(|finding| (finding.kind.code().as_str(), finding.count)).collect()
+}
+
+/// What is found when something is done to sound rows.
+fn found_after(change: impl FnOnce(&mut Vec<Row>)) -> Vec<(&'static str, usize)> {
+    let mut rows = weekdays(100);
+    change(&mut rows);
+    found(rows)
+}
+
+#[test]
+fn sound_rows_have_no_findings() {
+    assert_eq!(found(weekdays(100)), []);
+    assert_eq!(found(Vec::new()), []);
+}
+
+#[test]
+fn each_kind_is_found_and_counted() {
+    assert_eq!(found_after(|rows| rows.swap(3, 4)), [("unsorted_rows", 1)]);
+    assert_eq!(found_after(|rows| rows.insert(8, rows[7])), [("duplicate_rows", 1)]);
+    let conflict = |rows: &mut Vec<Row>| {
+        rows.insert(8, rows[7]);
+        rows[8].values[4] += 1.0;
+    };
+    assert_eq!(found_after(conflict), [("conflicting_rows", 1)]);
+    assert_eq!(found_after(|rows| rows[5].values[2] = -1.0), [("price_out_of_range", 1)]);
+    assert_eq!(found_after(|rows| rows[5].values[4] = 1e19), [("volume_out_of_range", 1)]);
+    assert_eq!(found_after(|rows| rows[5].values[1] = rows[5].values[3] - 0.1), [("inconsistent_bar", 1)]);
+    let rounded = |rows: &mut Vec<Row>| rows[5].values[1] = rows[5].values[3] * (1.0 - 1e-6);
+    assert_eq!(found_after(rounded), [("high_low_rounded", 1)]);
+    assert_eq!(found_after(|rows| rows[5].values[4] = 0.0), [("zero_volume", 1)]);
+    let stale = |rows: &mut Vec<Row>| (5..10).for_each(|idx| rows[idx].values = rows[5].values);
+    assert_eq!(found_after(stale), [("stale_prices", 1)]);
+    let four = |rows: &mut Vec<Row>| (5..9).for_each(|idx| rows[idx].values = rows[5].values);
+    assert_eq!(found_after(four), []);
+    assert_eq!(found_after(|rows| drop(rows.drain(10..12))), [], "two weekdays may be holidays");
+    assert_eq!(found_after(|rows| drop(rows.drain(10..13))), [("long_gaps", 1)]);
+    let weekly =
+        |rows: &mut Vec<Row>| rows.iter_mut().enumerate().for_each(|(idx, row)| row.time = idx as i64 * 7 * 86_400);
+    assert_eq!(found_after(weekly)[0], ("wrong_spacing", 1));
+    let jump = |rows: &mut Vec<Row>| {
+        rows[50..].iter_mut().for_each(|row| row.values[..4].iter_mut().for_each(|price| *price *= 2.6))
+    };
+    assert_eq!(found_after(jump), [("extreme_jump", 1)]);
+}
+
+#[test]
+fn a_split_is_suspected_where_prices_stay_down_and_volume_goes_up_with_it() {
+    let split = |price_by: f64, volume_by: f64| {
+        found_after(move |rows| {
+            for row in &mut rows[50..] {
+                row.values[..4].iter_mut().for_each(|price| *price *= price_by);
+                row.values[4] *= volume_by;
+            }
+        })
+    };
+    for shares in [2.0, 3.0, 1.5, 7.0, 20.0, 0.5, 0.1] {
+        assert_eq!(split(1.0 / shares, shares), [("suspected_split", 1)], "{shares} for one");
+    }
+    assert_eq!(split(1.0 / 3.0, 1.0), [("extreme_jump", 1)], "a fall is no split");
+    let back_again = found_after(|rows| {
+        rows[50].values[..4].iter_mut().for_each(|price| *price /= 2.0);
+        rows[50].values[4] *= 2.0;
+    });
+    assert!(!back_again.contains(&("suspected_split", 1)), "{back_again:?}");
+}
+
+#[test]
+fn a_split_is_told_with_its_ratio_and_date() {
+    let mut rows = weekdays(100);
+    for row in &mut rows[50..] {
+        row.values[..4].iter_mut().for_each(|price| *price /= 3.0);
+        row.values[4] *= 3.0;
+    }
+    let message = look(rows).warnings().remove(0).message;
+    assert!(
+        message.starts_with("A: suspected splits in unadjusted prices: 1, first 2024-03-11 (line 52): 3 for 1"),
+        "{message}"
+    );
+}
+
+#[test]
+fn short_sessions_of_intraday_bars_are_noted() {
+    let mut rows = Vec::new();
+    for session in 0..10 {
+        for bar in 0..if session == 4 { 3 } else { 7 } {
+            let close = 50.0 + f64::from(bar);
+            let time = i64::from(19_723 + session) * 86_400 + i64::from(14 + bar) * 3600;
+            rows.push(Row { line: rows.len() + 1, time, values: [close, close, close, close, 5.0] });
+        }
+    }
+    let looked = inspect(Found { origin: "A.parquet".to_owned(), rows }, "A", Timeframe::Hour1);
+    let short = &looked.findings[0];
+    assert_eq!((short.kind.code().as_str(), short.count), ("short_sessions", 1), "{:?}", looked.findings);
+    assert_eq!(
+        looked.message(short).split(", first ").nth(1).unwrap(),
+        "2024-01-05T14:00:00Z (row 29): 3 bars, usual are 7"
+    );
+}
+
+#[test]
+fn a_refusal_is_the_first_wrong_bar_and_says_how_many_more() {
+    let mut rows = weekdays(100);
+    rows[9].values[4] = -5.0;
+    rows[4].values[1] = 1.0;
+    rows[60].values[0] = 0.0;
+    let refusal = look(rows.clone()).refusal().unwrap();
+    assert_eq!(
+        refusal.message,
+        "A.csv line 6 (2024-01-05): high 1 is below 104, needed at least that; and 2 more, `oculus-host bars check` lists all"
+    );
+    rows.retain(|row| row.line != 11 && row.line != 62);
+    assert!(!look(rows).refusal().unwrap().message.contains("more"));
+}
+
+#[test]
+fn kinds_are_listed_by_severity_with_codes_of_their_own() {
+    let severities: Vec<Severity> = FindingKind::ALL.iter().map(|kind| kind.severity()).collect();
+    assert!(severities.is_sorted() && FindingKind::ALL.is_sorted());
+    let codes: std::collections::BTreeSet<_> = FindingKind::ALL.iter().map(|kind| kind.code()).collect();
+    assert_eq!(codes.len(), FindingKind::ALL.len());
+    let page = include_str!("../../../../../docs/bars.md");
+    for code in codes {
+        assert!(page.contains(&format!("| `{code}` |")), "docs/bars.md lacks {code}");
+    }
+}
+
+#[test]
+fn weekdays_are_counted_as_a_calendar_counts_them() {
+    let all: std::collections::BTreeSet<i32> = (0..1000).filter(|day| (day + 3) % 7 < 5).collect();
+    let own: Vec<i32> = all.iter().copied().filter(|day| !(200..=206).contains(day)).collect();
+    assert_eq!(missing_days(&own, &all).len(), 5);
+}
+
+/// A change that makes rows wrong in one way.
+fn spoiled() -> impl Strategy<Value = Vec<Row>> {
+    let spoil = prop_oneof![Just(-1.0), Just(0.0), Just(1e15), Just(f64::MAX), Just(60.0), Just(200.0)];
+    (prop::collection::vec((0..60_usize, 0..5_usize, spoil), 1..6), any::<bool>()).prop_map(|(spoils, is_doubled)| {
+        let mut rows = weekdays(60);
+        for (row, value, spoilt) in spoils {
+            rows[row].values[value] = spoilt;
+            if is_doubled {
+                rows.push(weekdays(60)[row]);
+            }
+        }
+        rows
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_refused_finding_has_a_place_and_says_what_was_needed(rows in spoiled()) {
+        let looked = look(rows);
+        let refused = looked.findings.iter().filter(|finding| finding.kind.severity() == Severity::Refused);
+        for finding in refused.clone() {
+            prop_assert!((1..=3).contains(&finding.places.len()) && finding.count >= finding.places.len());
+            let message = looked.message(finding);
+            prop_assert!(message.contains("needed") || message.contains("different values"), "{}", message);
+            prop_assert!(!finding.kind.hint().is_empty());
+        }
+        prop_assert_eq!(looked.refusal().is_some(), refused.count() > 0);
+        let Bars { time, open, high, low, close, .. } = &looked.bars;
+        prop_assert!(time.windows(2).all(|pair| pair[0] < pair[1]));
+        for bar in 0..time.len() {
+            prop_assert!(low[bar] > 0.0 && low[bar] <= open[bar].min(close[bar]) && high[bar] >= open[bar].max(close[bar]));
+        }
+    }
+}

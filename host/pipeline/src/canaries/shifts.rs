@@ -1,0 +1,145 @@
+//! The real labels against the same labels shifted along the dates, which nothing can forecast.
+//!
+//! In: a [`Study`], the search's [`Outcome`], the lead. Out: [`LabelShifts`]. A shifted label keeps its base rate, its
+//! runs and what symbols have in common, and loses only its tie to the features; so a leak of labels into features, or a
+//! search that finds too much, shows in the shifted scores too. A label that comes from shortly before its row is no
+//! such canary: the features have seen it. Invariant: rows outside the development period have no shifted label.
+
+use crate::{
+    canaries::LabelShifts,
+    features::FeatureTable,
+    fitter::FitError,
+    labels::Label,
+    metrics::{Dates, Finite, Reasons, Undefined, block_dates},
+    search::{Family, Outcome, Prior, Study, family_failure},
+};
+use oculus_job::{failure::Failure, progress::Phase};
+
+/// Shifts: with the real label twenty scores, so that the best place is one of 5 %.
+const N_SHIFTS: usize = 19;
+/// Dates that features look back at most. Labels of a walk moved 48 dates into the past score +0.11 with features of
+/// 50 and 60 bars, those moved 96 dates +0.01.
+const LOOK_BACK_DATES: usize = 252;
+/// Of few dates, the share that is kept free for the look back.
+const LOOK_BACK_SHARE: usize = 3;
+/// Shifts fitted between two words of progress.
+const BATCH: usize = 4;
+
+/// Fits the lead's prior on every shifted label.
+///
+/// # Errors
+/// When the job is cancelled.
+pub(super) fn run(
+    study: &Study<'_>,
+    outcome: &Outcome,
+    lead: &Family<'_>,
+    on_shifts: &dyn Fn(usize, usize),
+) -> Result<LabelShifts, Failure> {
+    let label_idx = outcome.label_idx;
+    let (label, rows) = (&study.labels[label_idx], &study.splits[label_idx].development.train_rows);
+    let score = outcome.labels[label_idx].score.map(Finite::get);
+    let asked = match outcome.too_rare() {
+        Some(reason) => Err(reason),
+        None => score.ok_or_else(|| Undefined::because("the prior has no score on the label")),
+    };
+    let shifts = asked.and_then(|score| Ok((score, shifts(study.table, label, rows)?)));
+    let (score, shifts) = match shifts {
+        Ok(planned) => planned,
+        Err(reason) => return Ok(untold(score, 0, &reason)),
+    };
+    let mut prior = Prior::new(study, lead, label_idx);
+    let mut scores = Vec::with_capacity(N_SHIFTS);
+    for batch in shifts.chunks(BATCH) {
+        let values = batch.iter().map(|&n_dates| shifted(study.table, label, rows, n_dates)).collect();
+        match prior.scores(values) {
+            Ok(of_batch) => scores.extend(of_batch),
+            Err(error @ FitError::Cancelled) => return Err(family_failure(Phase::Training, lead, &error)),
+            Err(error) => return Ok(untold(Some(score), N_SHIFTS, &Undefined::because(error.to_string()))),
+        }
+        on_shifts(scores.len(), N_SHIFTS);
+    }
+    Ok(judge(score, &scores))
+}
+
+/// Dates to shift by: evenly spaced, none within the horizon of the label's own place, and none that brings labels of
+/// dates which features still look back to.
+///
+/// # Errors
+/// Where the dates leave fewer places than there are shifts.
+pub(super) fn shifts(table: &FeatureTable, label: &Label, rows: &[u32]) -> Result<Vec<usize>, Undefined> {
+    let n_dates = Dates::of(&table.day, rows).len();
+    let horizon_dates = block_dates(label) / 2;
+    let nearest = (horizon_dates + 1).max(n_dates / (N_SHIFTS + 1));
+    let seen = (horizon_dates + 1).max(LOOK_BACK_DATES.min(n_dates / LOOK_BACK_SHARE));
+    let span = n_dates.saturating_sub(nearest + seen);
+    if span < N_SHIFTS - 1 {
+        let reason = format!("{n_dates} dates have no {N_SHIFTS} shifts of more than {horizon_dates} dates either way");
+        return Err(Undefined::because(reason));
+    }
+    Ok((0..N_SHIFTS).map(|idx| nearest + idx * span / (N_SHIFTS - 1)).collect())
+}
+
+/// The label's values moved `n_dates` back within each symbol's `rows`, those of the first dates to the last: one a row
+/// of the table, NaN outside `rows`. A symbol with fewer dates comes around earlier.
+pub(super) fn shifted(table: &FeatureTable, label: &Label, rows: &[u32], n_dates: usize) -> Vec<f32> {
+    let mut value = vec![f32::NAN; table.n_rows()];
+    for of_symbol in rows.chunk_by(|&a, &b| table.symbol[a as usize] == table.symbol[b as usize]) {
+        // Where a date has many bars, it has about as many of each symbol.
+        let n_rows = of_symbol.len();
+        let offset = n_dates * n_rows / Dates::of(&table.day, of_symbol).len().max(1);
+        for (idx, &row) in of_symbol.iter().enumerate() {
+            value[row as usize] = label.value[of_symbol[(idx + offset) % n_rows] as usize];
+        }
+    }
+    value
+}
+
+fn judge(score: f64, shifted: &[Result<f64, String>]) -> LabelShifts {
+    let scores: Vec<f64> = shifted.iter().filter_map(|score| score.as_ref().ok().copied()).collect();
+    let first_failure = shifted.iter().find_map(|score| score.as_ref().err());
+    if scores.is_empty() {
+        let reason = first_failure.map_or("no shift was tried", String::as_str);
+        return untold(Some(score), shifted.len(), &Undefined::because(reason));
+    }
+    let mut reasons = Reasons::default();
+    if let Some(reason) = first_failure {
+        let n_missing = shifted.len() - scores.len();
+        let missing = format!("{n_missing} of {} shifts have no score: {reason}", shifted.len());
+        reasons.figure("shifted_scores", Err(Undefined::because(missing)));
+    }
+    let n_as_good = scores.iter().filter(|shifted| **shifted >= score).count();
+    LabelShifts {
+        n_shifts: shifted.len(),
+        score: reasons.figure("score", Ok(score)),
+        rank: Some(n_as_good + 1),
+        p_value: reasons.figure("p_value", Ok((n_as_good + 1) as f64 / (scores.len() + 1) as f64)),
+        reading: read(score, n_as_good, scores.len()),
+        shifted_scores: scores.into_iter().filter_map(Finite::of).collect(),
+        reasons,
+    }
+}
+
+fn read(score: f64, n_as_good: usize, n_scores: usize) -> String {
+    match n_as_good {
+        0 => format!(
+            "the real labels score {score:+.3}, more than all {n_scores} labels shifted in time: something was found"
+        ),
+        _ => format!(
+            "the real labels score {score:+.3}, and {n_as_good} of {n_scores} labels shifted in time, which nothing can \
+             forecast, score as much: what was found may be chance"
+        ),
+    }
+}
+
+fn untold(score: Option<f64>, n_shifts: usize, reason: &Undefined) -> LabelShifts {
+    let mut reasons = Reasons::default();
+    LabelShifts {
+        n_shifts,
+        score: reasons.figure("score", score.ok_or_else(|| reason.clone())),
+        shifted_scores: Vec::new(),
+        rank: reasons.value("rank", Err(reason.clone())),
+        p_value: reasons.figure("p_value", Err(reason.clone())),
+        reading: format!("shifted labels cannot be compared with: {reason}"),
+        reasons,
+    }
+}

@@ -1,0 +1,179 @@
+#![allow(clippy::unwrap_used)]
+
+use std::cell::RefCell;
+
+use oculus_plugin_api::code;
+
+use super::{
+    shifts::{shifted, shifts},
+    *,
+};
+use crate::{
+    fitter::{FitError, FitRequest},
+    search::{
+        self,
+        tests::panel::{Centroid, Panel, no_params},
+    },
+};
+use oculus_job::failure::Kind;
+
+/// What the search found on a panel, and what the shifted labels say of it.
+fn sent_down(panel: &Panel, in_search: &Centroid<'_>, in_canaries: &Centroid<'_>) -> Result<LabelShifts, Failure> {
+    let (study, params) = (panel.study(2), no_params());
+    let lead = Family { fitter: in_search, params: &params, device: "auto" };
+    let outcome = search::run(&study, &lead, 2, &|_| {}).unwrap();
+    shifts::run(&study, &outcome, &Family { fitter: in_canaries, ..lead }, &|_, _| {})
+}
+
+fn found(panel: &Panel) -> LabelShifts {
+    let family = Centroid::new(&panel.table);
+    sent_down(panel, &family, &family).unwrap()
+}
+
+fn warning_codes(label_shifts: LabelShifts) -> Vec<&'static str> {
+    let canaries = Canaries { label_shifts, ..Canaries::default() };
+    canaries.warnings().into_iter().map(|warning| warning.code.as_str()).collect()
+}
+
+#[test]
+fn a_planted_signal_scores_more_than_every_shifted_label() {
+    let found = found(&Panel::new(1, 0.6, &[1.0]));
+    assert_eq!((found.n_shifts, found.shifted_scores.len(), found.rank), (19, 19, Some(1)));
+    assert_eq!(found.p_value, Finite::of(0.05));
+    assert!(found.score.unwrap().get() > 0.1, "{found:?}");
+    let mean = found.shifted_scores.iter().map(|score| score.get()).sum::<f64>() / 19.0;
+    assert!((-0.05..0.02).contains(&mean), "a shifted label cannot be forecast: {mean}");
+    assert!(found.reading.ends_with("something was found"), "{}", found.reading);
+    assert_eq!(warning_codes(found), [""; 0]);
+}
+
+#[test]
+fn on_noise_every_place_is_as_likely() {
+    let p_values: Vec<f64> = (0..40).map(|seed| found(&Panel::new(seed, 0.0, &[1.0])).p_value.unwrap().get()).collect();
+    let mean = p_values.iter().sum::<f64>() / 40.0;
+    // Three deviations of the mean of forty uniform numbers.
+    assert!((mean - 0.525).abs() < 3.0 * (1.0 / 12.0_f64 / 40.0).sqrt(), "{mean} of {p_values:?}");
+    assert!(p_values.iter().any(|p| *p < 0.3) && p_values.iter().any(|p| *p > 0.7), "{p_values:?}");
+}
+
+#[test]
+fn a_score_that_shifted_labels_reach_is_warned_of() {
+    let beaten = (0..20).map(|seed| found(&Panel::new(seed, 0.0, &[1.0]))).find(|found| found.rank > Some(1)).unwrap();
+    assert!(beaten.reading.ends_with("what was found may be chance"), "{}", beaten.reading);
+    let n_as_good = beaten.shifted_scores.iter().filter(|score| **score >= beaten.score.unwrap()).count();
+    assert_eq!(beaten.rank, Some(n_as_good + 1));
+    assert_eq!(warning_codes(beaten), ["no_better_than_shifted_labels"]);
+}
+
+#[test]
+fn the_real_label_put_in_its_own_place_has_the_score_of_the_search() {
+    let panel = Panel::new(2, 0.4, &[1.0]);
+    let (study, params, fitter) = (panel.study(1), no_params(), Centroid::new(&panel.table));
+    let lead = Family { fitter: &fitter, params: &params, device: "auto" };
+    let outcome = search::run(&study, &lead, 1, &|_| {}).unwrap();
+    let rows = &panel.splits[0].development.train_rows;
+    let unmoved = shifted(&panel.table, &panel.labels[0], rows, 0);
+    let scores = search::Prior::new(&study, &lead, 0).scores(vec![unmoved]).unwrap();
+    assert_eq!(scores, [Ok(outcome.score.unwrap())]);
+}
+
+#[test]
+fn shifts_are_even_distinct_and_beyond_the_horizon() {
+    let mut panel = Panel::new(3, 0.3, &[1.0]);
+    let rows = panel.splits[0].development.train_rows.clone();
+    let n_dates = rows.len() / 2;
+    let of_horizon = |panel: &Panel| shifts(&panel.table, &panel.labels[0], &rows);
+    let even = of_horizon(&panel).unwrap();
+    assert_eq!(even.len(), 19);
+    let step = (n_dates - n_dates / 20 - n_dates / 3) / 18;
+    assert!(even.windows(2).all(|pair| (step..=step + 1).contains(&(pair[1] - pair[0]))), "{even:?}");
+    assert!(even.iter().all(|shift| n_dates - shift >= n_dates / 3), "labels that features have seen: {even:?}");
+    (panel.labels[0].key.horizon_days, panel.labels[0].horizon_bars) = (60, 60);
+    let far = of_horizon(&panel).unwrap();
+    assert!(far.iter().all(|&shift| shift > 60 && n_dates - shift > 60), "{far:?}");
+    assert!(far.windows(2).all(|pair| pair[0] < pair[1]), "{far:?}");
+    (panel.labels[0].key.horizon_days, panel.labels[0].horizon_bars) = (195, 195);
+    let reason = of_horizon(&panel).unwrap_err().to_string();
+    assert_eq!(reason, format!("{n_dates} dates have no 19 shifts of more than 195 dates either way"));
+}
+
+#[test]
+fn a_shift_moves_every_symbol_by_the_same_dates_and_no_other_row() {
+    let panel = Panel::new(4, 0.3, &[1.0]);
+    let (table, label, rows) = (&panel.table, &panel.labels[0], &panel.splits[0].development.train_rows);
+    let moved = shifted(table, label, rows, 30);
+    let n_dates = rows.len() / 2;
+    for of_symbol in rows.chunks(n_dates) {
+        for (idx, &row) in of_symbol.iter().enumerate() {
+            assert_eq!(moved[row as usize], label.value[of_symbol[(idx + 30) % n_dates] as usize]);
+        }
+    }
+    let mut outside = (0..table.n_rows() as u32).filter(|row| rows.binary_search(row).is_err());
+    assert!(outside.all(|row| moved[row as usize].is_nan()));
+}
+
+#[test]
+fn test_rows_change_nothing() {
+    let panel = Panel::new(5, 0.3, &[1.0]);
+    assert_eq!(found(&panel), found(&panel.with_another_test()));
+}
+
+#[test]
+fn tables_are_prepared_once_a_fold_and_progress_is_told() {
+    let panel = Panel::new(6, 0.3, &[1.0]);
+    let (study, params, fitter) = (panel.study(3), no_params(), Centroid::new(&panel.table));
+    let lead = Family { fitter: &fitter, params: &params, device: "auto" };
+    let outcome = search::run(&study, &lead, 1, &|_| {}).unwrap();
+    let told = RefCell::new(Vec::new());
+    let fitter = Centroid::new(&panel.table);
+    let found = shifts::run(&study, &outcome, &Family { fitter: &fitter, ..lead }, &|n_done, n_shifts| {
+        told.borrow_mut().push((n_done, n_shifts));
+    });
+    assert_eq!(found.unwrap().n_shifts, 19);
+    assert_eq!(fitter.n_prepared.into_inner(), panel.splits[0].folds.len());
+    assert_eq!(told.into_inner(), [(4, 19), (8, 19), (12, 19), (16, 19), (19, 19)]);
+}
+
+#[test]
+fn a_label_too_rare_to_judge_costs_no_fit_and_says_why() {
+    let panel = Panel::new(8, 0.3, &[12.0, 7.0]);
+    let in_canaries = Centroid::new(&panel.table);
+    let found = sent_down(&panel, &Centroid::new(&panel.table), &in_canaries).unwrap();
+    assert_eq!((found.n_shifts, found.rank, found.score), (0, None, None));
+    assert!(found.reasons.get("rank").unwrap().contains("too rare"), "{found:?}");
+    assert!(found.reading.contains("too rare"), "{}", found.reading);
+    assert_eq!(in_canaries.n_prepared.into_inner(), 0);
+}
+
+#[test]
+fn a_family_that_fails_leaves_the_job_and_a_cancel_ends_it() {
+    let panel = Panel::new(9, 0.3, &[1.0]);
+    let healthy = Centroid::new(&panel.table);
+    let with = |fault: fn(&FitRequest<'_>) -> Option<FitError>| {
+        sent_down(&panel, &healthy, &Centroid::new(&panel.table).with_fault(fault))
+    };
+    let died = with(|_| Some(FitError::Died { cause: "signal 11".to_owned(), stderr: Vec::new() })).unwrap();
+    assert!(died.score.is_some() && died.rank.is_none() && died.p_value.is_none());
+    assert!(died.reasons.get("rank").unwrap().contains("signal 11"), "{died:?}");
+    let refused = with(|_| Some(FitError::Refused { code: code::DATA, message: "too little".to_owned() })).unwrap();
+    assert_eq!((refused.n_shifts, refused.reasons.get("rank")), (19, Some("too little")));
+    let cancelled = with(|_| Some(FitError::Cancelled)).unwrap_err();
+    assert_eq!(cancelled.kind, Kind::Cancelled);
+}
+
+#[test]
+fn shifts_without_a_score_are_left_out_with_the_reason() {
+    let panel = Panel::new(10, 0.3, &[1.0]);
+    // Values differ from shift to shift: a fault that asks for them refuses some shifts and not others.
+    let odd = |request: &FitRequest<'_>| {
+        let n_positive = request.train_rows.iter().filter(|row| request.label[**row as usize] == 1.0).count();
+        let message = "odd number of positives".to_owned();
+        (n_positive % 2 == 1).then_some(FitError::Refused { code: code::DATA, message })
+    };
+    let found = sent_down(&panel, &Centroid::new(&panel.table), &Centroid::new(&panel.table).with_fault(odd)).unwrap();
+    let n_scores = found.shifted_scores.len();
+    assert!(0 < n_scores && n_scores < 19, "{n_scores}");
+    let wanted = format!("{} of 19 shifts have no score: odd number of positives", 19 - n_scores);
+    assert_eq!(found.reasons.get("shifted_scores"), Some(wanted.as_str()));
+    assert_eq!(found.p_value, Finite::of(found.rank.unwrap() as f64 / (n_scores + 1) as f64));
+}

@@ -1,0 +1,305 @@
+//! Technical features of bars.
+//!
+//! In: validated bars and the names that a job asks for. Out: one table of all symbols and a report of what was asked,
+//! what it is called here, and what could not be had. Invariants: a row's values depend on bars up to its own alone;
+//! every value is finite.
+
+mod benchmark;
+mod catalogue;
+mod listing;
+mod momentum;
+mod name;
+mod price;
+mod regime;
+mod table;
+#[cfg(test)]
+mod tests;
+mod trend;
+mod volatility;
+mod volume;
+mod window;
+
+use oculus_job::code::ErrorCode;
+use oculus_job::warning::Warning;
+use oculus_job::warning::WarningCode;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    catalogue::{Feature, Prices},
+    listing::{Entry, Section, listing},
+    name::{Unresolved, resolve},
+    table::FeatureTable,
+};
+use super::bars::{Bars, BarsNeeds, BenchmarkError, Market, check_benchmark};
+use crate::matrix::{NO_ROOM_HINT, NoRoom};
+use oculus_job::{
+    failure::Failure,
+    progress::Phase,
+    request::{Job, Timeframe},
+};
+use table::{Series, fill};
+
+/// What became of the names that a job asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FeatureReport {
+    /// The job's spelling of each known feature → its name in the table.
+    pub canonical: BTreeMap<String, String>,
+    /// Names that mean nothing here.
+    pub unresolved: Vec<Unresolved>,
+    /// Features that cannot be had from these bars.
+    pub left_out: Vec<LeftOut>,
+    /// Bars before the first row of each symbol.
+    pub warm_up_bars: usize,
+}
+
+/// Why features were not computed.
+#[derive(Debug, thiserror::Error)]
+pub enum Uncomputed {
+    /// A name that is no feature of this version.
+    #[error(transparent)]
+    Unresolved(#[from] Unresolved),
+    /// A feature whose benchmark is not there.
+    #[error("`{feature}` compares with {benchmark}: give its bars, too")]
+    WithoutBenchmark {
+        /// The feature.
+        feature: String,
+        /// The symbol that it compares with.
+        benchmark: String,
+    },
+    /// A benchmark whose bars cannot be used.
+    #[error("bars of {benchmark}, which features compare with, do not serve")]
+    Benchmark {
+        /// Its symbol.
+        benchmark: String,
+        /// Why.
+        #[source]
+        error: BenchmarkError,
+    },
+    /// The temporary folder is full.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
+}
+
+/// A feature that cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The feature.
+    pub name: String,
+    /// What it lacks.
+    #[serde(flatten)]
+    pub lack: Lack,
+}
+
+/// What a feature lacks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(untagged)]
+pub enum Lack {
+    /// Bars before its first value.
+    #[error("it needs {needs_bars} bars of warm-up, there are {has_bars}")]
+    WarmUp {
+        /// Bars before its first value.
+        needs_bars: usize,
+        /// Bars of warm-up that there are.
+        has_bars: usize,
+    },
+    /// The bars that it compares with.
+    #[error("it compares with {benchmark}, of which there are no bars that serve")]
+    Benchmark {
+        /// The symbol that it compares with.
+        benchmark: String,
+    },
+}
+
+impl FeatureReport {
+    /// What the reader of a result should know: names that mean nothing, features that could not be had.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let unresolved = self.unresolved.iter().map(|unresolved| {
+            let nearest =
+                unresolved.nearest.as_ref().map(|name| format!("; the nearest is {name}")).unwrap_or_default();
+            Warning::new(WarningCode::UnresolvedFeature, format!("{unresolved}{nearest}"))
+        });
+        let left_out = self.left_out.iter().map(|LeftOut { name, lack }| {
+            Warning::new(WarningCode::FeatureLeftOut, format!("{name} is left out: {lack}"))
+        });
+        unresolved.chain(left_out).collect()
+    }
+}
+
+/// Computes the default features and those that the job's priorities and rules name.
+///
+/// Levels such as `SMA_20` serve rules; for each that is asked for, its scale-free form is added for the models.
+///
+/// * `n_threads`: threads to compute on; changes no bit.
+///
+/// # Errors
+/// `too_few_bars` where no symbol has a bar after the warm-up; `no_room_for_table` (retryable) where the temporary folder
+/// cannot take the values.
+pub fn build(market: &Market, job: &Job, n_threads: usize) -> Result<(FeatureTable, FeatureReport), Failure> {
+    let mut report = FeatureReport::default();
+    let is_there = |symbol: &str| market.benchmarks.iter().any(|benchmark| benchmark.symbol == symbol);
+    let features = choose(job, market.warm_up_bars, &is_there, &mut report);
+    report.warm_up_bars = longest_warm_up(&features);
+    let series = series(&market.bars, &market.benchmarks);
+    let table = fill(&series, market.timeframe, &features, n_threads).map_err(|error| no_room(&error))?;
+    if table.n_rows() == 0 {
+        let message = format!("no symbol has more than the {} bars of warm-up", report.warm_up_bars);
+        let hint = "raise design.years or give bars of a longer history";
+        return Err(Failure::refused(Phase::FeatureEngineering, ErrorCode::TooFewBars, message, hint));
+    }
+    Ok((table, report))
+}
+
+/// Computes exactly these features, such as those of a saved model's table; the same bars give the same bits as
+/// [`build`].
+///
+/// * `benchmarks`: whole series of the symbols that features compare with.
+/// * `names`: as [`FeatureTable::names`] has them, in their order.
+///
+/// # Errors
+/// A name that this version computes no feature for, or writes otherwise; a benchmark that is missing or does not serve;
+/// [`NoRoom`].
+pub fn compute(
+    bars: &[Bars],
+    benchmarks: &[Bars],
+    timeframe: Timeframe,
+    names: &[String],
+) -> Result<FeatureTable, Uncomputed> {
+    let features = names.iter().map(|name| {
+        let feature = resolve(name)?;
+        if feature.name() == *name {
+            return Ok(feature);
+        }
+        let reason = format!("this version calls it {}", feature.name());
+        Err(Unresolved { asked: name.clone(), reason, nearest: Some(feature.name()) })
+    });
+    let features = features.collect::<Result<Vec<_>, _>>()?;
+    check_benchmarks(&features, bars, benchmarks, timeframe)?;
+    Ok(fill(&series(bars, benchmarks), timeframe, &features, 1)?)
+}
+
+fn check_benchmarks(
+    features: &[Feature],
+    bars: &[Bars],
+    benchmarks: &[Bars],
+    timeframe: Timeframe,
+) -> Result<(), Uncomputed> {
+    for feature in features {
+        let Some(symbol) = feature.benchmark() else { continue };
+        let benchmark = symbol.to_owned();
+        match benchmarks.iter().find(|benchmark| benchmark.symbol == symbol) {
+            None => return Err(Uncomputed::WithoutBenchmark { feature: feature.name(), benchmark }),
+            Some(found) => {
+                check_benchmark(found, bars, timeframe).map_err(|error| Uncomputed::Benchmark { benchmark, error })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// That the temporary folder cannot take the table, as a job says it.
+pub fn no_room(error: &NoRoom) -> Failure {
+    let (phase, code) = (Phase::FeatureEngineering, ErrorCode::NoRoomForTable);
+    Failure::failed(phase, code, error.to_string(), NO_ROOM_HINT).retryable()
+}
+
+/// Computes each feature of a symbol, at all of its bars, and hands it over with its place in the list: one value a bar,
+/// NaN until the feature has the bars that it needs.
+///
+/// * `days`: the bars' session dates.
+/// * `take`: given a feature's place in the list, and its values.
+///
+/// # Errors
+/// What `take` says.
+pub fn columns<E>(
+    bars: &Bars,
+    days: &[i32],
+    benchmarks: &[Bars],
+    features: &[Feature],
+    mut take: impl FnMut(usize, &[f64]) -> Result<(), E>,
+) -> Result<(), E> {
+    series(std::slice::from_ref(bars), benchmarks).iter().try_for_each(|one| one.columns(days, features, &mut take))
+}
+
+/// What every job gets, those included that need a benchmark's bars.
+pub fn defaults() -> Vec<Feature> {
+    catalogue::default_features().collect()
+}
+
+/// Returns what features need of a job's bars.
+///
+/// * `lookback_rows`: rows up to and including its own that a prediction reads.
+pub fn bars_needs(job: &Job, lookback_rows: usize) -> BarsNeeds<'_> {
+    BarsNeeds { job, benchmarks: benchmarks(job), lookback_rows, warm_up_bars }
+}
+
+/// Bars before the first row of each symbol, where `has_bars` of warm-up can be had and every benchmark is there.
+pub fn warm_up_bars(job: &Job, has_bars: usize) -> usize {
+    longest_warm_up(&choose(job, has_bars, &|_| true, &mut FeatureReport::default()))
+}
+
+/// The symbols that the default features and those of a job compare with.
+pub fn benchmarks(job: &Job) -> Vec<String> {
+    let mut symbols: Vec<String> = Vec::new();
+    for feature in catalogue::default_features().chain(asked(job, &mut FeatureReport::default())) {
+        symbols.extend(feature.benchmark.filter(|symbol| !symbols.contains(symbol)));
+    }
+    symbols
+}
+
+fn longest_warm_up(features: &[Feature]) -> usize {
+    features.iter().map(Feature::warm_up_bars).max().unwrap_or(0)
+}
+
+/// The default features and those that the job names, as far as the warm-up reaches and benchmarks are there.
+///
+/// A default feature whose benchmark is not there is left out in silence.
+fn choose(job: &Job, has_bars: usize, is_there: &dyn Fn(&str) -> bool, report: &mut FeatureReport) -> Vec<Feature> {
+    let mut features = Vec::new();
+    let defaults = catalogue::default_features().filter(|feature| feature.benchmark().is_none_or(is_there));
+    for feature in defaults.chain(asked(job, report)) {
+        let needs_bars = feature.warm_up_bars();
+        let lack = match &feature.benchmark {
+            _ if features.contains(&feature) => continue,
+            Some(symbol) if !is_there(symbol) => Lack::Benchmark { benchmark: symbol.clone() },
+            _ if needs_bars > has_bars => Lack::WarmUp { needs_bars, has_bars },
+            _ => {
+                features.push(feature);
+                continue;
+            }
+        };
+        let left_out = LeftOut { name: feature.name(), lack };
+        if !report.left_out.contains(&left_out) {
+            report.left_out.push(left_out);
+        }
+    }
+    features
+}
+
+/// The features that a job names, each followed by its scale-free form.
+fn asked(job: &Job, report: &mut FeatureReport) -> Vec<Feature> {
+    let design = &job.design;
+    let of_rules = design.entry_rules.iter().chain(&design.exit_rules).map(|rule| &rule.feature);
+    let mut features = Vec::new();
+    for asked in design.priority_features.iter().chain(of_rules) {
+        match resolve(asked) {
+            Ok(feature) => {
+                report.canonical.insert(asked.clone(), feature.name());
+                features.extend(feature.scale_free());
+                features.push(feature);
+            }
+            Err(unresolved) if report.unresolved.contains(&unresolved) => {}
+            Err(unresolved) => report.unresolved.push(unresolved),
+        }
+    }
+    features
+}
+
+/// Each symbol's bars, with the closes of the benchmarks that features compare with.
+fn series<'a>(bars: &'a [Bars], benchmarks: &[Bars]) -> Vec<Series<'a>> {
+    let beside = |bars: &Bars| {
+        benchmarks.iter().map(|benchmark| (benchmark.symbol.clone(), benchmark::closes(benchmark, bars))).collect()
+    };
+    bars.iter().map(|bars| Series { bars, benchmarks: beside(bars) }).collect()
+}

@@ -1,0 +1,108 @@
+//! Claims about features that compare with another symbol.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const DAY: i64 = 86_400;
+
+/// Bars at these times whose closes are these.
+fn closes_at(symbol: &str, bars: impl Iterator<Item = (i64, f64)>) -> Bars {
+    let (time, close): (Vec<i64>, Vec<f64>) = bars.unzip();
+    let volume = vec![1000.0; close.len()];
+    let symbol = symbol.to_owned();
+    Bars { symbol, time, open: close.clone(), high: close.clone(), low: close.clone(), close, volume }
+}
+
+fn daily(symbol: &str, days: std::ops::Range<i64>) -> Bars {
+    closes_at(symbol, days.map(|day| (day * DAY, 100.0 + (day as f64 * 0.37).sin() * 9.0 + (day % 5) as f64)))
+}
+
+fn built(bars: Vec<Bars>, benchmarks: Vec<Bars>, priority: &[&str]) -> (FeatureTable, FeatureReport) {
+    build(&Market { benchmarks, ..market(bars, 320) }, &job(priority), 1).unwrap()
+}
+
+#[test]
+fn without_a_benchmark_its_default_features_are_left_out_in_silence_and_asked_ones_by_name() {
+    let (table, report) = built(vec![daily("A", 0..500)], vec![], &[]);
+    assert!(report.left_out.is_empty() && table.names.iter().all(|name| !name.contains("SPY")));
+    let (table, report) = built(vec![daily("A", 0..500)], vec![daily("SPY", 0..500)], &["BETA_QQQ", "BETA"]);
+    let lack = Lack::Benchmark { benchmark: "QQQ".to_owned() };
+    assert_eq!(report.left_out, [LeftOut { name: "BETA_QQQ_60".to_owned(), lack }]);
+    assert!(report.warnings()[0].message.contains("BETA_QQQ_60 is left out: it compares with QQQ"));
+    for name in ["REL_STRENGTH_SPY_20", "BETA_SPY_60", "CORR_SPY_60"] {
+        assert!(table.by_name(name).is_some_and(|column| column.iter().all(|value| value.is_finite())), "{name}");
+    }
+    let (_, report) = built(vec![daily("A", 0..500)], vec![], &["BETA_SPY_60"]);
+    assert_eq!(report.left_out.len(), 1, "asked for, although it is a default one");
+}
+
+#[test]
+fn a_symbol_beside_itself_has_a_beta_of_one() {
+    let (table, _) = built(vec![daily("SPY", 0..500)], vec![daily("SPY", 0..500)], &[]);
+    for (name, expected) in [("BETA_SPY_60", 1.0), ("CORR_SPY_60", 1.0), ("REL_STRENGTH_SPY_20", 0.0)] {
+        assert!(table.by_name(name).unwrap().iter().all(|value| (value - expected).abs() < 1e-6), "{name}");
+    }
+}
+
+#[test]
+fn a_benchmark_serves_from_its_first_bar_to_a_week_after_its_last() {
+    let bars = [daily("A", 100..200), daily("B", 150..180)];
+    let check = |days| check_benchmark(&daily("SPY", days), &bars, Timeframe::Day1);
+    assert_eq!(check(0..300), Ok(()));
+    assert_eq!(check(100..193), Ok(()));
+    let later = check(101..300).unwrap_err().to_string();
+    assert!(later.contains("they begin on 1970-04-12, A's on 1970-04-11"), "{later}");
+    let outdated = check(100..192).unwrap_err().to_string();
+    assert!(outdated.contains("they end on 1970-07-11") && outdated.contains("A's newest bar"), "{outdated}");
+    assert_eq!(check(0..0), Err(BenchmarkError::Empty));
+}
+
+#[test]
+fn features_by_name_need_their_benchmark() {
+    let (bars, names) = ([daily("A", 100..200)], ["BETA_SPY_60".to_owned()]);
+    let said = |benchmarks: &[Bars]| {
+        let error = compute(&bars, benchmarks, Timeframe::Day1, &names).unwrap_err();
+        std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
+    };
+    assert_eq!(said(&[]), "`BETA_SPY_60` compares with SPY: give its bars, too");
+    assert!(said(&[daily("SPY", 150..200)]).contains("begin on"));
+    assert!(compute(&bars, &[daily("SPY", 0..200)], Timeframe::Day1, &names).is_ok());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_bar_sees_the_benchmarks_last_close_and_none_of_a_later_bar(
+        gaps in prop::collection::vec(1i64..5 * DAY, 80),
+        own_gaps in prop::collection::vec(1i64..5 * DAY, 80),
+        cut in 0usize..80,
+    ) {
+        let times = |gaps: &[i64]| -> Vec<i64> {
+            gaps.iter().scan(0, |time, gap| { *time += gap; Some(*time) }).collect()
+        };
+        let close = |time: i64| 100.0 + (time % 97) as f64;
+        let with = |time: i64| (time, close(time));
+        let benchmark = closes_at("SPY", std::iter::once(0).chain(times(&gaps)).map(with));
+        let bars = closes_at("A", times(&own_gaps).into_iter().map(with));
+        let found = benchmark::closes(&benchmark, &bars);
+        for (time, found) in bars.time.iter().zip(&found) {
+            let last = benchmark.time.iter().rposition(|known| known <= time).unwrap();
+            prop_assert_eq!(*found, benchmark.close[last]);
+        }
+        // Whatever the benchmark does after a bar, and whether it goes on at all, changes nothing up to that bar.
+        let known = benchmark.time.partition_point(|time| *time <= bars.time[cut]);
+        let mut mutated = benchmark.clone();
+        mutated.close[known..].iter_mut().for_each(|close| *close *= 3.0);
+        let shorter = benchmark.within(0..=bars.time[cut]);
+        for name in ["REL_STRENGTH_SPY_5", "BETA_SPY_10", "CORR_SPY_10"] {
+            let feature = resolve(name).unwrap();
+            let values = |benchmark: &Bars| -> Vec<u64> {
+                let computed = feature.compute(&Prices::of(&bars, &[], &benchmark::closes(benchmark, &bars)));
+                computed[..=cut].iter().map(|value| value.to_bits()).collect()
+            };
+            prop_assert!(values(&mutated) == values(&benchmark) && values(&shorter) == values(&benchmark));
+        }
+    }
+}

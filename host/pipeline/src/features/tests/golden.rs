@@ -1,0 +1,51 @@
+//! Claims about the numbers: those of TA-Lib, and of plain loops for what it has not.
+
+use super::*;
+
+const TOLERANCE: f64 = 1e-9;
+
+/// Golden bars and, by feature, TA-Lib's values or a plain loop's; made by `tests/golden/features.py`.
+fn golden(text: &str) -> (Bars, BTreeMap<String, Vec<f64>>) {
+    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let header = lines.next().unwrap();
+    let rows: Vec<Vec<f64>> =
+        lines.map(|row| row.iter().map(|field| field.parse().unwrap_or(f64::NAN)).collect()).collect();
+    let bars = bars_of(&rows.iter().map(|row| row[..5].try_into().unwrap()).collect::<Vec<_>>());
+    let column = |idx: usize| rows.iter().map(|row| row[idx]).collect();
+    (bars, (5..header.len()).map(|idx| (header[idx].to_owned(), column(idx))).collect())
+}
+
+fn assert_as_recorded(text: &str) {
+    let (bars, outputs) = golden(text);
+    assert_eq!(outputs.len(), 137);
+    for (name, expected) in outputs {
+        let feature = resolve(&name).unwrap();
+        assert_eq!(feature.name(), name);
+        let found = values(&feature, &bars);
+        assert_eq!(found.len(), expected.len());
+        for (bar, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            let close = (found - expected).abs() <= TOLERANCE * expected.abs().max(1.0);
+            assert!(close || found.is_nan() && expected.is_nan(), "{name} at bar {bar}: {found}, expected {expected}");
+        }
+    }
+}
+
+#[test]
+fn features_equal_talib_and_plain_loops_on_a_random_walk() {
+    assert_as_recorded(include_str!("../../../tests/golden/talib/walk.csv"));
+}
+
+#[test]
+fn features_equal_talib_and_plain_loops_where_prices_tie() {
+    assert_as_recorded(include_str!("../../../tests/golden/talib/ties.csv"));
+}
+
+#[test]
+fn features_equal_talib_and_plain_loops_where_nothing_moves() {
+    assert_as_recorded(include_str!("../../../tests/golden/talib/flat.csv"));
+}
+
+#[test]
+fn features_equal_talib_and_plain_loops_on_real_bars() {
+    assert_as_recorded(include_str!("../../../tests/golden/talib/aapl.csv"));
+}

@@ -1,0 +1,116 @@
+//! AUC of a model and of the volatility baseline on the same rows, read under the same resamples.
+
+use crate::{
+    metrics::{
+        Dates, Finite, Interval, Random, Ranking, Reasons, Resamples, Undefined, block_dates, interval, years_needed,
+    },
+    search::Study,
+};
+
+/// Positives below which an AUC says nothing.
+const MIN_POSITIVE: usize = 10;
+
+/// Rows on which a model is compared with the baseline.
+#[derive(Clone, Copy)]
+pub(super) struct Sample<'a> {
+    pub(super) study: &'a Study<'a>,
+    pub(super) label_idx: usize,
+    pub(super) rows: &'a [u32],
+    /// What the resamples are drawn for: draws of one purpose do not depend on those of another.
+    pub(super) purpose: &'static str,
+}
+
+/// Model and baseline, ordered once and read under the same resamples.
+pub(super) struct Roc {
+    model: Ranking,
+    baseline: Result<Ranking, Undefined>,
+    resamples: Result<Resamples, Undefined>,
+    years: f64,
+    too_rare: Option<Undefined>,
+}
+
+/// The figures of a [`Roc`].
+pub(super) struct RocFigures {
+    pub(super) auc: Option<Finite>,
+    pub(super) auc_ci95: Option<Interval>,
+    pub(super) auc_volatility_baseline: Option<Finite>,
+    pub(super) auc_minus_baseline: Option<Finite>,
+    pub(super) auc_minus_baseline_ci95: Option<Interval>,
+}
+
+impl Roc {
+    /// * `scores`, `baseline`: one a row of the sample.
+    /// * `too_rare`: why no AUC on this label means anything, where that is so.
+    pub(super) fn new(
+        sample: &Sample<'_>,
+        scores: &[f32],
+        baseline: Result<Vec<f32>, Undefined>,
+        too_rare: Option<Undefined>,
+    ) -> Self {
+        let Sample { study, label_idx, rows, purpose } = *sample;
+        let (day, label) = (&study.table.day, &study.labels[label_idx]);
+        let dates = Dates::of(day, rows);
+        let rank = |scores: &[f32]| {
+            let row = |(&row, &score): (&u32, &f32)| (score, label.value[row as usize], dates.index(day[row as usize]));
+            Ranking::new(rows.iter().zip(scores).map(row))
+        };
+        let random = Random::new(study.seed, purpose);
+        Self {
+            model: rank(scores),
+            baseline: baseline.map(|scores| rank(&scores)),
+            resamples: Resamples::draw(dates.len(), block_dates(label), random),
+            years: dates.years(),
+            too_rare,
+        }
+    }
+
+    /// Its figures; why one is null is noted under the field's name.
+    pub(super) fn figures(&self, reasons: &mut Reasons) -> RocFigures {
+        RocFigures {
+            auc: reasons.figure("auc", self.auc()),
+            auc_ci95: reasons.value("auc_ci95", self.auc_interval()),
+            auc_volatility_baseline: reasons.figure("auc_volatility_baseline", self.baseline_auc()),
+            auc_minus_baseline: reasons.figure("auc_minus_baseline", self.gain()),
+            auc_minus_baseline_ci95: reasons.value("auc_minus_baseline_ci95", self.gain_interval()),
+        }
+    }
+
+    /// Years of test that would narrow the AUC's interval to ± 0.05.
+    pub(super) fn years_needed(&self) -> Result<f64, Undefined> {
+        Ok(years_needed(self.auc_interval()?, self.years))
+    }
+
+    fn auc(&self) -> Result<f64, Undefined> {
+        self.too_rare.clone().map_or_else(|| enough_positives(&self.model), Err)
+    }
+
+    fn baseline_auc(&self) -> Result<f64, Undefined> {
+        let baseline = self.baseline.as_ref().map_err(Undefined::clone)?;
+        self.too_rare.clone().map_or_else(|| enough_positives(baseline), Err)
+    }
+
+    fn gain(&self) -> Result<f64, Undefined> {
+        Ok(self.auc()? - self.baseline_auc()?.max(0.5))
+    }
+
+    fn auc_interval(&self) -> Result<Interval, Undefined> {
+        self.auc()?;
+        interval(self.resamples.as_ref().map_err(Undefined::clone)?.map(|counts| self.model.auc(Some(counts)))?)
+    }
+
+    fn gain_interval(&self) -> Result<Interval, Undefined> {
+        self.gain()?;
+        let baseline = self.baseline.as_ref().map_err(Undefined::clone)?;
+        let gain = |counts: &[u32]| Some(self.model.auc(Some(counts))? - baseline.auc(Some(counts))?.max(0.5));
+        interval(self.resamples.as_ref().map_err(Undefined::clone)?.map(gain)?)
+    }
+}
+
+/// The AUC, where enough rows are positive for it to say something.
+pub(super) fn enough_positives(ranking: &Ranking) -> Result<f64, Undefined> {
+    let (n_rows, n_positive) = (ranking.n_rows(), ranking.n_positive());
+    if n_positive < MIN_POSITIVE {
+        return Err(Undefined::because(format!("{n_positive} positives among {n_rows} rows, needs {MIN_POSITIVE}")));
+    }
+    ranking.auc(None).ok_or_else(|| Undefined::because(format!("all {n_rows} rows are positive")))
+}

@@ -1,0 +1,366 @@
+#![allow(clippy::unwrap_used)]
+
+use oculus_job::code::ErrorCode;
+use parking_lot::Mutex;
+
+use oculus_plugin_api::{Setting, code};
+use serde_json::json;
+
+use super::*;
+use crate::{
+    fitter::{FitRequest, Fitted, Fitter, Hear, Keep, PreparedId},
+    search::tests::panel::{Centroid, Panel, no_params},
+};
+
+/// A family that notes what it was asked to score.
+struct Watched<'a> {
+    family: Centroid<'a>,
+    scored: Mutex<Vec<Vec<u32>>>,
+}
+
+impl<'a> Watched<'a> {
+    fn new(family: Centroid<'a>) -> Self {
+        Self { family, scored: Mutex::default() }
+    }
+
+    fn n_requests_on(&self, rows: &[u32]) -> usize {
+        let scored = self.scored.lock();
+        scored.iter().filter(|asked| asked.iter().any(|row| rows.contains(row))).count()
+    }
+}
+
+impl Fitter for Watched<'_> {
+    fn manifest(&self) -> &Manifest {
+        self.family.manifest()
+    }
+
+    fn prepare(&self, learn_rows: &[u32], setting: &Setting, hear: &Hear<'_>) -> Result<PreparedId, FitError> {
+        self.family.prepare(learn_rows, setting, hear)
+    }
+
+    fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError> {
+        self.scored.lock().push(request.predict_rows.to_vec());
+        self.family.fit(request)
+    }
+}
+
+fn train(panel: &Panel, lead: &dyn Fitter, others: &[&dyn Fitter]) -> Result<Training, Failure> {
+    let params = no_params();
+    let family = |fitter| Family { fitter, params: &params, device: "auto" };
+    let study = panel.study(2);
+    let outcome = search::run(&study, &family(lead), 6, &|_| {}).unwrap();
+    let others: Vec<_> = others.iter().map(|other| Candidate::Ready(family(*other))).collect();
+    run(&study, &outcome, &family(lead), &others, &|_| {})
+}
+
+#[test]
+fn the_test_is_scored_once_and_by_the_winner_only() {
+    let panel = Panel::new(1, 0.5, &[1.0]);
+    let lead = Watched::new(Centroid::new(&panel.table));
+    let other = Watched::new(Centroid::blind_to(&panel.table, 1, "blind"));
+    let training = train(&panel, &lead, &[&other]).unwrap();
+    let test_rows = &panel.splits[0].test_rows;
+    assert_eq!((lead.n_requests_on(test_rows), other.n_requests_on(test_rows)), (1, 0));
+    let model = training.winning_model();
+    assert_eq!((model.name.as_str(), training.winner.test_scores.len()), ("Centroid", test_rows.len()));
+}
+
+/// A family whose scores have another origin and scale in every fit.
+struct Stretched<'a>(Centroid<'a>);
+
+impl Fitter for Stretched<'_> {
+    fn manifest(&self) -> &Manifest {
+        self.0.manifest()
+    }
+
+    fn prepare(&self, learn_rows: &[u32], setting: &Setting, hear: &Hear<'_>) -> Result<PreparedId, FitError> {
+        self.0.prepare(learn_rows, setting, hear)
+    }
+
+    fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError> {
+        let mut fitted = self.0.fit(request)?;
+        let n_rows = request.train_rows.len() as f32;
+        fitted.scores.iter_mut().for_each(|score| *score = *score * 1e3 / n_rows + n_rows);
+        Ok(fitted)
+    }
+}
+
+#[test]
+fn the_flagged_share_is_near_the_base_rate_even_where_the_models_of_the_folds_differ_in_scale() {
+    for seed in 0..5 {
+        let panel = Panel::new(seed, 0.5, &[1.0]);
+        let test = train(&panel, &Stretched(Centroid::new(&panel.table)), &[]).unwrap().test;
+        let share = test.flagged_share.unwrap().get() / test.base_rate.unwrap().get();
+        assert!((0.6..1.7).contains(&share), "seed {seed}: {share}");
+    }
+}
+
+#[test]
+fn a_planted_signal_shows_on_the_test_beyond_the_baseline() {
+    let panel = Panel::new(2, 0.7, &[1.0]);
+    let lead = Centroid::new(&panel.table);
+    let test = train(&panel, &lead, &[]).unwrap().test;
+    assert!(test.auc.unwrap().get() > 0.65, "{:?}", test.auc);
+    let interval = test.auc_minus_baseline_ci95.unwrap();
+    assert!(interval.0.get() > 0.0, "{interval:?}");
+    assert!(interval.0 <= test.auc_minus_baseline.unwrap() && test.auc_minus_baseline.unwrap() <= interval.1);
+    let share = test.flagged_share.unwrap().get() / test.base_rate.unwrap().get();
+    assert!((0.5..2.0).contains(&share), "about as many are flagged as are positive: {share}");
+    assert_eq!(test.per_symbol.iter().map(|row| row.n_test).sum::<usize>(), test.n_test);
+    assert!(test.reasons.is_empty(), "{:?}", test.reasons);
+}
+
+#[test]
+fn a_baseline_that_forecasts_backwards_does_not_flatter_the_model() {
+    let below = (0..20).find_map(|seed| {
+        let panel = Panel::new(seed, 0.5, &[1.0]);
+        let test = train(&panel, &Centroid::new(&panel.table), &[]).unwrap().test;
+        (test.auc_volatility_baseline.unwrap().get() < 0.5).then_some(test)
+    });
+    let test = below.unwrap();
+    assert_eq!(test.auc_minus_baseline.unwrap().get(), test.auc.unwrap().get() - 0.5);
+}
+
+#[test]
+fn the_lead_stays_unless_clearly_beaten() {
+    let panel = Panel::new(3, 0.6, &[1.0]);
+    let (all, blind) = (Centroid::new(&panel.table), Centroid::blind_to(&panel.table, 1, "blind"));
+    let twin = Centroid::blind_to(&panel.table, 0, "twin");
+    let winner = |lead, others: &[&dyn Fitter]| {
+        let rows = train(&panel, lead, others).unwrap().rows;
+        rows.into_iter().find(|row| row.winner).unwrap()
+    };
+    assert_eq!(winner(&all, &[&twin, &blind]).name, "Centroid");
+    let better = winner(&blind, &[&all]);
+    assert_eq!(better.name, "Centroid");
+    let validation = better.validation.unwrap();
+    assert!(validation.gain_over_lead.unwrap() > validation.gain_standard_error.unwrap());
+}
+
+#[test]
+fn all_families_are_judged_on_the_same_rows() {
+    let panel = Panel::new(4, 0.5, &[1.0]);
+    let (lead, other) = (Centroid::new(&panel.table), Centroid::blind_to(&panel.table, 1, "blind"));
+    let rows = train(&panel, &lead, &[&other]).unwrap().rows;
+    let n_rows: Vec<usize> = rows.iter().map(|row| row.validation.as_ref().unwrap().n_rows).collect();
+    assert_eq!(n_rows, vec![panel.splits[0].folds[2].valid_rows.len(); 2]);
+}
+
+#[test]
+fn a_family_that_fails_or_is_missing_leaves_the_others() {
+    let panel = Panel::new(5, 0.5, &[1.0]);
+    let lead = Centroid::new(&panel.table);
+    let died = Centroid::blind_to(&panel.table, 0, "dead")
+        .with_fault(|_| Some(FitError::Died { cause: "signal 9".to_owned(), stderr: vec![] }));
+    let refuses = Centroid::blind_to(&panel.table, 0, "picky")
+        .with_fault(|_| Some(FitError::Refused { code: code::DATA, message: "too few rows".to_owned() }));
+    let params = no_params();
+    let family = |fitter| Family { fitter, params: &params, device: "auto" };
+    let study = panel.study(1);
+    let outcome = search::run(&study, &family(&lead), 2, &|_| {}).unwrap();
+    let others = [
+        Candidate::Ready(family(&died)),
+        Candidate::Unavailable { name: "LSTM", reason: "no installed plugin answers to it" },
+        Candidate::Ready(family(&refuses)),
+    ];
+    let training = run(&study, &outcome, &family(&lead), &others, &|_| {}).unwrap();
+    let fared: Vec<_> = training.rows.iter().map(|row| (row.name.as_str(), row.status)).collect();
+    assert_eq!(
+        fared,
+        [
+            ("Centroid", ModelStatus::Ok),
+            ("dead", ModelStatus::Failed),
+            ("LSTM", ModelStatus::Skipped),
+            ("picky", ModelStatus::Failed)
+        ]
+    );
+    assert!(training.rows[1].reason.as_ref().unwrap().contains("signal 9"));
+    assert_eq!(training.rows[3].reason.as_deref(), Some("too few rows"));
+    assert_eq!(training.warnings.len(), 2);
+}
+
+#[test]
+fn a_family_that_leaves_rows_out_cannot_be_judged() {
+    let error = search::every_row_scored(&[0.1, f32::NAN, 0.3], &[4, 5, 6]).unwrap_err();
+    assert_eq!(error, "the family left 1 of 3 rows without a score");
+    assert!(search::every_row_scored(&[0.1], &[4, 5]).is_err());
+}
+
+#[test]
+fn test_rows_change_no_fitted_byte_and_no_choice() {
+    let panel = Panel::new(6, 0.4, &[1.0, 2.0]);
+    let changed = panel.with_another_test();
+    let fitted = |panel: &Panel| {
+        let (lead, other) = (Centroid::new(&panel.table), Centroid::blind_to(&panel.table, 1, "blind"));
+        train(panel, &lead, &[&other]).unwrap()
+    };
+    let (first, second) = (fitted(&panel), fitted(&changed));
+    assert_eq!((&first.models, &first.rows), (&second.models, &second.rows));
+    assert_ne!(first.test, second.test);
+}
+
+#[test]
+fn the_final_fit_takes_the_rounds_that_the_folds_found() {
+    let panel = Panel::new(7, 0.5, &[1.0]);
+    let lead = Centroid::new(&panel.table);
+    let training = train(&panel, &lead, &[]).unwrap();
+    let rounds = training.rows[0].rounds.unwrap();
+    assert_eq!(training.winning_model().params["columns"], rounds);
+    let used = training.winner.importance.unwrap().into_iter().filter(|share| *share > 0.0).count();
+    assert_eq!(used, rounds as usize);
+}
+
+#[test]
+fn too_few_positives_on_the_test_give_null_with_reasons() {
+    let mut panel = Panel::new(8, 0.3, &[1.0]);
+    panel.splits[0].test_rows.iter().skip(6).for_each(|&row| panel.labels[0].value[row as usize] = 0.0);
+    let lead = Centroid::new(&panel.table);
+    let test = train(&panel, &lead, &[]).unwrap().test;
+    assert!(test.n_test_positive < 10);
+    assert_eq!((test.auc, test.auc_ci95, test.auc_minus_baseline), (None, None, None));
+    let reason = format!("{} positives among {} rows, needs 10", test.n_test_positive, test.n_test);
+    for name in ["auc", "auc_ci95", "auc_minus_baseline", "auc_minus_baseline_ci95", "years_needed"] {
+        assert_eq!(test.reasons.get(name), Some(reason.as_str()), "{name}");
+    }
+}
+
+#[test]
+fn on_a_label_too_rare_to_be_judged_no_auc_is_shown() {
+    let mut panel = Panel::new(8, 0.3, &[1.0]);
+    let first = &panel.splits[0].folds[0].valid_rows;
+    first.iter().for_each(|&row| panel.labels[0].value[row as usize] = 0.0);
+    let (lead, other) = (Centroid::new(&panel.table), Centroid::blind_to(&panel.table, 1, "blind"));
+    let training = train(&panel, &lead, &[&other]).unwrap();
+    let test = training.test;
+    assert!(test.n_test_positive >= 10, "the test alone would do: {}", test.n_test_positive);
+    assert_eq!((test.auc, test.auc_ci95, test.auc_minus_baseline, test.years_needed), (None, None, None, None));
+    assert!(test.reasons.get("auc").unwrap().starts_with("the label is too rare to be judged: fold 1"));
+    assert!(test.per_symbol.iter().all(|row| row.auc.is_none() && row.reasons.get("auc").is_some()));
+    for row in &training.rows {
+        let validation = row.validation.as_ref().unwrap();
+        assert!(validation.auc.is_none() && validation.gain_over_lead.is_none());
+        assert!(validation.fold_aucs.iter().all(Option::is_none));
+        assert!(validation.reasons.get("auc").is_some());
+    }
+    assert!(training.rows[1].validation.as_ref().unwrap().reasons.get("gain_over_lead").is_some());
+}
+
+/// A fault that strikes in the final fit only.
+fn in_the_final_fit(request: &FitRequest<'_>) -> Option<FitError> {
+    let error = || FitError::Died { cause: "signal 11".to_owned(), stderr: vec![] };
+    (request.keep == Keep::Model).then(error)
+}
+
+#[test]
+fn every_family_has_a_model_of_all_training_rows_and_only_the_winner_scores_the_test() {
+    let panel = Panel::new(1, 0.5, &[1.0]);
+    let lead = Watched::new(Centroid::new(&panel.table));
+    let other = Watched::new(Centroid::blind_to(&panel.table, 1, "blind"));
+    let training = train(&panel, &lead, &[&other]).unwrap();
+    let models: Vec<_> = training.models.iter().map(|model| (model.name.as_str(), model.is_winner)).collect();
+    assert_eq!(models, [("Centroid", true), ("blind", false)]);
+    for model in &training.models {
+        assert!(!model.bytes.is_empty() && model.threshold.is_some());
+        let row = training.rows.iter().find(|row| row.name == model.name).unwrap();
+        assert_eq!((model.rounds, model.params.get("columns")), (row.rounds, row.rounds.map(|n| json!(n)).as_ref()));
+    }
+    let asked = other.scored.lock();
+    assert_eq!(asked.last().unwrap(), &panel.splits[0].development.train_rows);
+}
+
+#[test]
+fn a_family_whose_final_fit_fails_keeps_its_validation_figures() {
+    let panel = Panel::new(2, 0.5, &[1.0]);
+    let lead = Centroid::new(&panel.table);
+    let fragile = Centroid::blind_to(&panel.table, 1, "fragile").with_fault(in_the_final_fit);
+    let training = train(&panel, &lead, &[&fragile]).unwrap();
+    let row = &training.rows[1];
+    assert_eq!((row.status, row.winner), (ModelStatus::Failed, false));
+    assert!(row.reason.as_ref().unwrap().starts_with("in the final fit: ") && row.validation.is_some());
+    assert_eq!(training.models.len(), 1);
+}
+
+#[test]
+fn the_lead_stands_in_for_a_winner_whose_final_fit_fails() {
+    let panel = Panel::new(3, 0.6, &[1.0]);
+    let lead = Watched::new(Centroid::blind_to(&panel.table, 1, "blind"));
+    let better = Centroid::new(&panel.table).with_fault(in_the_final_fit);
+    let training = train(&panel, &lead, &[&better]).unwrap();
+    assert_eq!((training.winning_model().name.as_str(), training.test.model_name.as_str()), ("blind", "blind"));
+    let won: Vec<_> = training.rows.iter().map(|row| (row.winner, row.status)).collect();
+    assert_eq!(won, [(true, ModelStatus::Ok), (false, ModelStatus::Failed)]);
+    let codes: Vec<_> = training.warnings.iter().map(|warning| warning.code.as_str()).collect();
+    assert_eq!(codes, ["family_failed", "winner_failed"]);
+    assert_eq!(lead.n_requests_on(&panel.splits[0].test_rows), 1);
+}
+
+#[test]
+fn a_job_of_which_no_final_fit_is_left_fails_with_the_winners_reason() {
+    let panel = Panel::new(4, 0.6, &[1.0]);
+    let lead = Centroid::new(&panel.table).with_fault(in_the_final_fit);
+    let other = Centroid::blind_to(&panel.table, 1, "blind").with_fault(in_the_final_fit);
+    let failure = train(&panel, &lead, &[&other]).unwrap_err();
+    assert_eq!(failure.code, ErrorCode::PluginDied);
+    assert!(failure.message.starts_with("Centroid: ") && failure.message.contains("signal 11"), "{failure:?}");
+}
+
+#[test]
+fn how_many_families_run_side_by_side_changes_nothing() {
+    let panel = Panel::new(5, 0.5, &[1.0]);
+    let trained = |n_side_by_side| {
+        let params = no_params();
+        let fitters =
+            [1, 2, 3, 4].map(|blind_to| Centroid::blind_to(&panel.table, blind_to, &format!("blind{blind_to}")));
+        let lead = Centroid::new(&panel.table);
+        let family = |fitter| Family { fitter, params: &params, device: "auto" };
+        let outcome = search::run(&panel.study(2), &family(&lead), 2, &|_| {}).unwrap();
+        let others: Vec<_> = fitters.iter().map(|fitter| Candidate::Ready(family(fitter))).collect();
+        let training = run(&panel.study(n_side_by_side), &outcome, &family(&lead), &others, &|_| {}).unwrap();
+        (training.rows, training.models, training.test)
+    };
+    let alone = trained(1);
+    assert_eq!(alone, trained(2));
+    assert_eq!(alone, trained(8));
+}
+
+#[test]
+fn the_validation_of_each_family_has_intervals_and_the_same_baseline_beside_it() {
+    let panel = Panel::new(6, 0.7, &[1.0]);
+    let (lead, other) = (Centroid::new(&panel.table), Centroid::blind_to(&panel.table, 1, "blind"));
+    let rows = train(&panel, &lead, &[&other]).unwrap().rows;
+    let [first, second] = [0, 1].map(|idx: usize| rows[idx].validation.as_ref().unwrap());
+    for validation in [first, second] {
+        let interval = validation.auc_ci95.unwrap();
+        assert!(interval.0 <= validation.auc.unwrap() && validation.auc.unwrap() <= interval.1, "{validation:?}");
+        let beaten = validation.auc_volatility_baseline.unwrap().get().max(0.5);
+        assert_eq!(validation.auc_minus_baseline.unwrap().get(), validation.auc.unwrap().get() - beaten);
+        assert!(validation.auc_minus_baseline_ci95.is_some() && validation.reasons.is_empty());
+    }
+    assert_eq!(first.auc_volatility_baseline, second.auc_volatility_baseline);
+    assert!(first.auc_minus_baseline_ci95.unwrap().0.get() > 0.0, "the planted signal is beyond volatility");
+}
+
+#[test]
+fn each_fit_is_told_from_its_beginning_to_its_end_and_a_failed_one_too() {
+    let panel = Panel::new(7, 0.5, &[1.0]);
+    let lead = Centroid::new(&panel.table);
+    let fragile = Centroid::blind_to(&panel.table, 1, "fragile").with_fault(in_the_final_fit);
+    let params = no_params();
+    let family = |fitter| Family { fitter, params: &params, device: "auto" };
+    let study = panel.study(1);
+    let outcome = search::run(&study, &family(&lead), 2, &|_| {}).unwrap();
+    let heard = Mutex::new(Vec::new());
+    let tell = |news: &FamilyNews<'_>| {
+        heard.lock().push((news.manifest.id.clone(), news.fit, news.news.fraction, news.n_epochs));
+    };
+    let rows = run(&study, &outcome, &family(&lead), &[Candidate::Ready(family(&fragile))], &tell).unwrap().rows;
+    let told = |id: &str, fit, n_epochs: u32| {
+        [0.0, 1.0].map(|fraction| (id.to_owned(), fit, fraction, Some(u64::from(n_epochs))))
+    };
+    let needed = [
+        told("fragile", FitKind::LastFold, 6),
+        told("centroid", FitKind::Final, rows[0].rounds.unwrap()),
+        told("fragile", FitKind::Final, rows[1].rounds.unwrap()),
+    ];
+    assert_eq!(*heard.lock(), needed.concat());
+}

@@ -1,0 +1,130 @@
+//! Assembles the result object of a successful job.
+//!
+//! In: what every stage found. Out: [`Report`], which serialises to the backend's format. Everything outside `run` is a
+//! function of the job, its bars, seed and plugins. Computed numbers are [`Finite`] by type: one that is not has become
+//! null with a reason before it gets here.
+
+mod origin;
+mod rules;
+mod sections;
+#[cfg(test)]
+mod tests;
+
+use oculus_job::warning::Warning;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+pub use self::{
+    rules::{Comparison, DesignRule, ExtractedRules, Importance, RuleSet, Source, Worth},
+    sections::{Bars, BarsOfSymbol, ConfigSearch, Plugin, Provenance, SplitSpans},
+};
+use super::{
+    bars::Market,
+    canaries::Canaries,
+    features::{FeatureReport, FeatureTable},
+    metrics::Finite,
+    models::{ModelRow, TestMetrics, Training},
+    participants::Participants,
+    rules::Rules,
+    search::Outcome,
+    splits::Partition,
+    strategy::{Optimized, StrategyReport, honesty::Verdict},
+};
+use oculus_job::request::Job;
+
+/// What the stages found and where it came from.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// Name of the source of its bars.
+    pub source: &'static str,
+    /// Its bars.
+    pub market: &'a Market,
+    /// The plugins that took part.
+    pub participants: &'a Participants,
+    /// Features of all rows.
+    pub table: &'a FeatureTable,
+    /// What became of the features that were asked for.
+    pub features: &'a FeatureReport,
+    /// The calendar.
+    pub partition: &'a Partition,
+    /// The config search.
+    pub outcome: &'a Outcome,
+    /// The families.
+    pub training: &'a Training,
+    /// What the canaries say.
+    pub canaries: &'a Canaries,
+    /// Rules, the job's and the mined.
+    pub rules: &'a Rules,
+    /// The strategy.
+    pub optimized: &'a Optimized,
+}
+
+/// The result of a successful job.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The job's id.
+    pub build_id: String,
+    /// `success`.
+    pub status: &'static str,
+    /// `complete`.
+    pub phase: &'static str,
+    /// The winner on the test.
+    pub model_metrics: TestMetrics,
+    /// Rules and what they are worth.
+    pub extracted_rules: ExtractedRules,
+    /// The contract's note that backtesting comes later.
+    pub backtest_results: Backtest,
+    /// The configuration used.
+    pub design_config: Value,
+    /// One row a family.
+    pub models: Vec<ModelRow>,
+    /// Labels and trials of the search.
+    pub config_search: ConfigSearch,
+    /// The chosen strategy, and what it did on the untouched test period.
+    pub strategy_optimization: StrategyReport,
+    /// Whether there is an edge, and why in one sentence.
+    pub verdict: Verdict,
+    /// Whether the scores would look the same if there were nothing to find.
+    pub canaries: Canaries,
+    /// Where everything came from.
+    pub provenance: Provenance,
+    /// What the reader should know.
+    pub warnings: Vec<Warning>,
+    /// What differs between two runs of the same job.
+    pub run: Map<String, Value>,
+}
+
+/// The contract's note on backtesting.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Backtest {
+    /// `pending`.
+    pub status: &'static str,
+    /// Why.
+    pub note: &'static str,
+}
+
+const BACKTEST: Backtest = Backtest { status: "pending", note: "Backtesting requires full strategy deployment" };
+
+/// Puts the result together; its `run` block is the caller's to fill.
+pub fn build(inputs: &Inputs<'_>) -> Report {
+    let (outcome, training) = (inputs.outcome, inputs.training);
+    Report {
+        build_id: inputs.job.build_id.clone(),
+        status: "success",
+        phase: "complete",
+        model_metrics: training.test.clone(),
+        extracted_rules: rules::extracted(inputs.table, &training.winner, inputs.rules),
+        backtest_results: BACKTEST,
+        design_config: inputs.job.design_config(),
+        models: training.rows.clone(),
+        config_search: sections::config_search(outcome),
+        strategy_optimization: inputs.optimized.report.clone(),
+        verdict: inputs.optimized.verdict.clone(),
+        canaries: inputs.canaries.clone(),
+        provenance: origin::provenance(inputs),
+        warnings: origin::warnings(inputs),
+        run: Map::new(),
+    }
+}

@@ -1,0 +1,73 @@
+//! Where a result came from: bars, features, plugins, and what went oddly on the way.
+
+use std::collections::BTreeMap;
+
+use super::{Bars, BarsOfSymbol, Inputs, Plugin, Provenance, sections};
+use crate::date::iso_date;
+use crate::participants::Participant;
+use oculus_job::hash::sha256_hex;
+use oculus_job::warning::Warning;
+
+/// Everything that the result is a function of.
+pub(super) fn provenance(inputs: &Inputs<'_>) -> Provenance {
+    Provenance {
+        host_version: env!("CARGO_PKG_VERSION"),
+        seed: inputs.job.design.ml_training_config.seed,
+        bars: bars(inputs),
+        splits: sections::split_spans(inputs.partition),
+        n_trials: inputs.outcome.trials.len(),
+        n_features: inputs.table.names.len(),
+        unresolved_features: unresolved(inputs),
+        plugins: inputs.participants.all().map(plugin).collect(),
+        model_sha256: sha256_hex(&inputs.training.winning_model().bytes),
+    }
+}
+
+fn bars(inputs: &Inputs<'_>) -> Bars {
+    let market = inputs.market;
+    let of_symbol = |bars: &crate::bars::Bars| {
+        let days = bars.session_days(market.timeframe);
+        let date = |day: Option<&i32>| day.copied().map(iso_date).unwrap_or_default();
+        BarsOfSymbol {
+            symbol: bars.symbol.clone(),
+            n_bars: bars.len(),
+            from: date(days.first()),
+            to: date(days.last()),
+        }
+    };
+    Bars {
+        source: inputs.source.to_owned(),
+        sha256: market.sha256.clone(),
+        symbols: market.bars.iter().map(of_symbol).collect(),
+        benchmarks: market.benchmarks.iter().map(of_symbol).collect(),
+    }
+}
+
+fn unresolved(inputs: &Inputs<'_>) -> BTreeMap<String, String> {
+    let told = |it: &crate::features::Unresolved| {
+        let nearest = it.nearest.as_ref().map(|nearest| format!("; the nearest known name is {nearest}"));
+        (it.asked.clone(), format!("{}{}", it.reason, nearest.unwrap_or_default()))
+    };
+    inputs.features.unresolved.iter().map(told).collect()
+}
+
+fn plugin(participant: &Participant) -> Plugin {
+    let Participant { id, version, sha256, .. } = participant.clone();
+    Plugin { id, version, sha256 }
+}
+
+/// Warnings of all stages, in their order.
+pub(super) fn warnings(inputs: &Inputs<'_>) -> Vec<Warning> {
+    inputs
+        .market
+        .warnings
+        .iter()
+        .cloned()
+        .chain(inputs.features.warnings())
+        .chain(inputs.participants.warnings.iter().cloned())
+        .chain(inputs.outcome.warnings.iter().cloned())
+        .chain(inputs.training.warnings.iter().cloned())
+        .chain(inputs.canaries.warnings())
+        .chain(inputs.rules.warnings.iter().cloned())
+        .collect()
+}

@@ -1,0 +1,245 @@
+//! `extracted_rules`: mined rules and the job's own with what they are worth, and what the model looked at.
+//!
+//! `entry_rules` and `exit_rules` hold single conditions in the job's own form, `rule_sets` conjunctions: the mined first,
+//! then the job's own that exist here and held at least once before the test, so a backend that deploys them deploys rules
+//! that fire. The figures at the head of a mined rule are its walk-forward ones, of the job's own those of the development
+//! rows, which they were not made from. `suggested_rules` has all of the job's own, and what is wrong with those left out.
+
+use serde::Serialize;
+
+use super::{FeatureTable, Finite};
+use crate::{
+    metrics::{Interval, Reasons, Undefined},
+    models::Winner,
+    rules::{Clause, Evidence, FoundRule, ListName, RuleReport, RuleSide, Rules, ScoredRule, SideLists, Sides},
+};
+use oculus_job::request::{Operator, Rule};
+
+/// Features listed at most.
+const MAX_TOP_FEATURES: usize = 20;
+
+/// Rules and features of a result.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExtractedRules {
+    /// Single conditions that speak for opening.
+    pub entry_rules: Vec<DesignRule>,
+    /// Single conditions that speak for closing.
+    pub exit_rules: Vec<DesignRule>,
+    /// Conjunctions of either side.
+    pub rule_sets: Vec<RuleSet>,
+    /// What the lists of mined rules are worth as wholes.
+    pub lists: Sides<SideLists>,
+    /// What the winner looked at most, most important first.
+    pub top_features: Vec<Importance>,
+    /// The job's own rules, all of them, scored.
+    pub suggested_rules: RuleReport,
+}
+
+/// A rule in the job's own form.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DesignRule {
+    /// Feature, operator, threshold, description.
+    #[serde(flatten)]
+    pub rule: Rule,
+    /// What it is worth.
+    #[serde(flatten)]
+    pub worth: Worth,
+}
+
+/// Conditions that hold together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RuleSet {
+    /// What they speak for.
+    pub side: RuleSide,
+    /// At least two.
+    pub conditions: Vec<Comparison>,
+    /// What they mean, for people.
+    pub description: String,
+    /// What they are worth.
+    #[serde(flatten)]
+    pub worth: Worth,
+}
+
+/// One condition of a set.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The feature's name here.
+    pub feature: String,
+    /// How its value is compared.
+    pub operator: Operator,
+    /// With what.
+    pub threshold: f64,
+}
+
+/// What a rule is worth: its figures, and the evidence behind them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Worth {
+    /// Rows on which it held.
+    pub support: Option<usize>,
+    /// Occasions that share no bar of their symbol.
+    pub episodes: Option<usize>,
+    /// Share of hits among the rows.
+    pub precision: Option<Finite>,
+    /// Share of hits among all rows.
+    pub base_rate: Option<Finite>,
+    /// Precision divided by base rate.
+    pub lift: Option<Finite>,
+    /// Its 95 % interval.
+    pub lift_ci95: Option<Interval>,
+    /// Mean return over the horizon after such rows, in percent.
+    pub mean_forward_return_pct: Option<Finite>,
+    /// Where it comes from.
+    #[serde(flatten)]
+    pub source: Source,
+    /// In the test period.
+    pub test: Option<Evidence>,
+    /// Why something is null.
+    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    pub reasons: Reasons,
+}
+
+/// Where a rule comes from, with the evidence that only rules from there have.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "source", rename_all = "snake_case")]
+pub enum Source {
+    /// From bars.
+    Mined {
+        /// The lists that it is in.
+        lists: Vec<ListName>,
+        /// Share of the extractor's resamples in which it came up.
+        stability: Option<Finite>,
+        /// How many folds found it, such as `2 of 3`.
+        folds_found: String,
+        /// On rows after those that each fold mined it from.
+        walk_forward: Option<Box<Evidence>>,
+        /// On the rows that it was mined from: flattered.
+        in_sample: Box<Evidence>,
+    },
+    /// From the job.
+    Job {
+        /// Before the test period.
+        development: Box<Evidence>,
+    },
+}
+
+/// A feature with its share of the model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Importance {
+    /// Its name.
+    pub feature: String,
+    /// Share of the importance of all features, 0 to 1.
+    pub importance: Finite,
+}
+
+pub(super) fn extracted(table: &FeatureTable, winner: &Winner, rules: &Rules) -> ExtractedRules {
+    let Rules { suggested, found, .. } = rules;
+    let entry_rules = singles(table, &found.entry.rules).chain(that_fire(&suggested.entry_rules)).collect();
+    let exit_rules = singles(table, &found.exit.rules).chain(that_fire(&suggested.exit_rules)).collect();
+    let sets = |side| conjunctions(table, side, &found.get(side).rules);
+    ExtractedRules {
+        entry_rules,
+        exit_rules,
+        rule_sets: sets(RuleSide::Entry).chain(sets(RuleSide::Exit)).collect(),
+        lists: Sides::of(|side| found.get(side).lists.clone()),
+        top_features: top_features(table, winner.importance.as_deref().unwrap_or_default()),
+        suggested_rules: suggested.clone(),
+    }
+}
+
+fn singles(table: &FeatureTable, found: &[FoundRule]) -> impl Iterator<Item = DesignRule> {
+    found.iter().filter_map(|found| {
+        let [clause] = found.rule.0.as_slice() else { return None };
+        let Comparison { feature, operator, threshold } = comparison(table, clause);
+        let rule = Rule { feature, operator, threshold, description: found.description.clone() };
+        Some(DesignRule { rule, worth: Worth::of_mined(found) })
+    })
+}
+
+fn conjunctions(table: &FeatureTable, side: RuleSide, found: &[FoundRule]) -> impl Iterator<Item = RuleSet> {
+    let several = found.iter().filter(|found| found.rule.0.len() > 1);
+    several.map(move |found| RuleSet {
+        side,
+        conditions: found.rule.0.iter().map(|clause| comparison(table, clause)).collect(),
+        description: found.description.clone(),
+        worth: Worth::of_mined(found),
+    })
+}
+
+fn comparison(table: &FeatureTable, clause: &Clause) -> Comparison {
+    // The shortest decimal that is this threshold as an `f32`: a job that sends it back means the same rows.
+    let threshold = clause.threshold.to_string().parse().unwrap_or_else(|_| f64::from(clause.threshold));
+    Comparison { feature: table.names[clause.feature_idx].clone(), operator: clause.operator, threshold }
+}
+
+fn that_fire(rules: &[ScoredRule]) -> impl Iterator<Item = DesignRule> {
+    rules.iter().filter_map(|scored| {
+        let evidence = scored.development.as_ref().filter(|evidence| evidence.support > 0)?;
+        let source = Source::Job { development: Box::new(evidence.clone()) };
+        let worth = Worth::of(Ok(evidence), source, scored.test.clone(), Reasons::default());
+        Some(DesignRule { rule: scored.rule.clone(), worth })
+    })
+}
+
+impl Worth {
+    fn of_mined(found: &FoundRule) -> Self {
+        let mut reasons = Reasons::default();
+        let source = Source::Mined {
+            lists: found.lists.clone(),
+            stability: reasons.figure("stability", found.stability.clone()),
+            folds_found: format!("{} of {}", found.n_folds_found, found.n_folds),
+            walk_forward: reasons.value("walk_forward", found.walk_forward.clone()).map(Box::new),
+            in_sample: Box::new(found.in_sample.clone()),
+        };
+        Self::of(found.walk_forward.as_ref(), source, Some(found.test.clone()), reasons)
+    }
+
+    /// The figures of some evidence at the head.
+    fn of(
+        evidence: Result<&Evidence, &Undefined>,
+        source: Source,
+        test: Option<Evidence>,
+        mut reasons: Reasons,
+    ) -> Self {
+        let missing = |name: &str| match evidence {
+            Ok(evidence) => Undefined::because(evidence.reasons.get(name).unwrap_or("it is not known")),
+            Err(why) => why.clone(),
+        };
+        let mut figure = |name: &'static str, of: fn(&Evidence) -> Option<Finite>| {
+            reasons.value(name, evidence.ok().and_then(of).ok_or_else(|| missing(name)))
+        };
+        let precision = figure("precision", |evidence| evidence.precision);
+        let base_rate = figure("base_rate", |evidence| evidence.base_rate);
+        let lift = figure("lift", |evidence| evidence.lift);
+        let mean_forward_return_pct = figure("mean_forward_return_pct", |evidence| evidence.mean_forward_return_pct);
+        let interval = evidence.ok().and_then(|evidence| evidence.lift_ci95);
+        let counted = |of: fn(&Evidence) -> usize| evidence.map(of).map_err(Undefined::clone);
+        Self {
+            support: reasons.value("support", counted(|evidence| evidence.support)),
+            episodes: reasons.value("episodes", counted(|evidence| evidence.episodes)),
+            precision,
+            base_rate,
+            lift,
+            lift_ci95: reasons.value("lift_ci95", interval.ok_or_else(|| missing("lift_ci95"))),
+            mean_forward_return_pct,
+            source,
+            test,
+            reasons,
+        }
+    }
+}
+
+/// Shares, most important first, equals by name; features that the model does not use are left out.
+pub(super) fn top_features(table: &FeatureTable, importance: &[f64]) -> Vec<Importance> {
+    let used = |value: f64| value.is_finite() && value > 0.0;
+    let total: f64 = importance.iter().copied().filter(|&value| used(value)).sum();
+    let mut features: Vec<Importance> = table
+        .names
+        .iter()
+        .zip(importance)
+        .filter(|(_, value)| used(**value))
+        .filter_map(|(name, value)| Some(Importance { feature: name.clone(), importance: Finite::of(value / total)? }))
+        .collect();
+    features.sort_by(|a, b| b.importance.get().total_cmp(&a.importance.get()).then_with(|| a.feature.cmp(&b.feature)));
+    features.truncate(MAX_TOP_FEATURES);
+    features
+}

@@ -1,0 +1,224 @@
+#![allow(clippy::unwrap_used)]
+
+use serde_json::json;
+
+use super::*;
+use crate::{
+    canaries,
+    features::FeatureReport,
+    models,
+    rules::{self, Asked, tests::miner::Deciles},
+    search::{
+        self, Family,
+        tests::panel::{Centroid, Panel, no_params},
+    },
+    strategy,
+};
+use oculus_job::request::{Operator, Rule};
+
+fn rule(feature: &str, threshold: f64) -> Rule {
+    Rule { feature: feature.to_owned(), operator: Operator::Above, threshold, description: "why".to_owned() }
+}
+
+/// A result of real stages on a panel.
+fn report(panel: &Panel, n_side_by_side: usize) -> Value {
+    report_with(panel, n_side_by_side, Ok((&Deciles::new(&panel.table), &no_params())))
+}
+
+fn report_with(panel: &Panel, n_side_by_side: usize, extractor: rules::Extractor<'_>) -> Value {
+    let study = panel.study(n_side_by_side);
+    let (fitter, params) = (Centroid::new(&panel.table), no_params());
+    let lead = Family { fitter: &fitter, params: &params, device: "auto" };
+    let outcome = search::run(&study, &lead, 8, &|_| {}).unwrap();
+    let missing = models::Candidate::Unavailable { name: "LSTM", reason: "not installed" };
+    let training = models::run(&study, &outcome, &lead, &[missing], &|_| {}).unwrap();
+    let entry_rules = [rule("SIGNAL", 0.5), rule("SIGNAL", 99.0), rule("NO_SUCH", 0.0)];
+    let asked = Asked {
+        entry_rules: &entry_rules,
+        exit_rules: &entry_rules[1..2],
+        entry_score_threshold: 3,
+        exit_score_threshold: 1,
+        features: &FeatureReport::default(),
+    };
+    let rules = rules::find(&study, &outcome, extractor, &asked).unwrap();
+    let canaries = canaries::run(&study, &outcome, &lead, &training.test, &|_, _| {}).unwrap();
+    let optimized = strategy::optimize(&strategy::Inputs {
+        market: &panel.market,
+        table: &panel.table,
+        partition: &panel.partition,
+        label: &panel.labels[outcome.label_idx],
+        book: &rules.book,
+        scores: &training.winner.standard_scores,
+        spread: training.winner.spread,
+        entry_score_threshold: 3,
+        exit_score_threshold: 1,
+        cost_bps: 5.0,
+        n_trials: 32,
+        seed: 42,
+        n_side_by_side,
+    });
+    let payload = json!({"build_id": "build:1", "symbols": ["AAPL"], "timeframe": "1d"});
+    let inputs = Inputs {
+        job: &Job::parse(&payload.to_string()).unwrap(),
+        source: "dir",
+        market: &panel.market,
+        participants: &Participants {
+            families: vec![],
+            extractor: Err("none".to_owned()),
+            skipped: vec![],
+            warnings: vec![],
+        },
+        table: &panel.table,
+        features: &FeatureReport::default(),
+        partition: &panel.partition,
+        outcome: &outcome,
+        training: &training,
+        canaries: &canaries,
+        rules: &rules,
+        optimized: &optimized,
+    };
+    serde_json::to_value(build(&inputs)).unwrap()
+}
+
+#[test]
+fn the_result_has_the_fields_of_the_contract() {
+    let result = report(&Panel::new(1, 0.6, &[1.0, 2.0]), 1);
+    assert_eq!(
+        (&result["build_id"], &result["status"], &result["phase"]),
+        (&json!("build:1"), &json!("success"), &json!("complete"))
+    );
+    let metrics = &result["model_metrics"];
+    assert_eq!(metrics["model_name"], "Centroid");
+    for name in ["f1", "precision", "recall", "auc", "pr_auc", "base_rate", "threshold", "auc_volatility_baseline"] {
+        assert!(metrics[name].is_f64(), "{name}: {}", metrics[name]);
+    }
+    assert_eq!(metrics["auc_ci95"].as_array().unwrap().len(), 2);
+    assert!(metrics["n_train"].as_u64().unwrap() > metrics["n_test"].as_u64().unwrap());
+    assert_eq!(metrics["label"]["horizon_days"], 1);
+    assert_eq!(
+        result["backtest_results"],
+        json!({"status": "pending", "note": "Backtesting requires full strategy deployment"})
+    );
+    assert_eq!(result["design_config"]["cv_folds"], 3);
+    assert_eq!(result["models"][1]["status"], "skipped");
+    assert_eq!(result["provenance"]["n_trials"], 8);
+    assert_eq!(result["config_search"]["trials"].as_array().unwrap().len(), 8);
+    assert_eq!(result["provenance"]["splits"]["blocks"].as_array().unwrap().len(), 4);
+    assert_eq!(result["warnings"][0]["code"], "early");
+    assert_eq!(result["provenance"]["model_sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(result["run"], json!({}), "filled by whoever ran the job");
+}
+
+#[test]
+fn only_rules_that_fire_are_entry_rules_and_all_are_suggested_ones() {
+    let rules = &report(&Panel::new(2, 0.6, &[1.0]), 1)["extracted_rules"];
+    let own = |side: &str| {
+        let of_job = |rule: &&Value| rule["source"] == "job";
+        rules[side].as_array().unwrap().iter().filter(of_job).cloned().collect::<Vec<_>>()
+    };
+    let entry = own("entry_rules");
+    assert_eq!(entry.len(), 1);
+    let form = |name: &str| entry[0][name].clone();
+    assert_eq!(
+        [form("feature"), form("operator"), form("threshold"), form("description")],
+        [json!("SIGNAL"), json!(">"), json!(0.5), json!("why")]
+    );
+    assert!(form("support").as_u64().unwrap() > 0 && form("lift").as_f64().unwrap() > 1.0);
+    assert_eq!(own("exit_rules"), Vec::<Value>::new());
+    assert_eq!(rules["suggested_rules"]["entry_rules"].as_array().unwrap().len(), 3);
+    assert!(rules["suggested_rules"]["entry_rules"][1]["nearest_threshold"].is_f64());
+    assert_eq!(rules["suggested_rules"]["unresolved"][0]["feature"], "NO_SUCH");
+    assert_eq!(rules["top_features"][0]["feature"], "SIGNAL");
+    let shares = rules["top_features"].as_array().unwrap().iter().map(|row| row["importance"].as_f64().unwrap());
+    assert!((shares.sum::<f64>() - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn mined_rules_stand_in_the_jobs_own_form_before_its_own() {
+    let panel = Panel::new(2, 0.6, &[1.0]);
+    let rules = &report(&panel, 1)["extracted_rules"];
+    let entry = rules["entry_rules"].as_array().unwrap();
+    let sources: Vec<_> = entry.iter().map(|rule| rule["source"].as_str().unwrap()).collect();
+    assert!(sources.len() > 5 && sources[..sources.len() - 1].iter().all(|source| *source == "mined"), "{sources:?}");
+    let mined = entry.iter().find(|rule| rule["folds_found"] == "3 of 3").unwrap();
+    for figure in ["support", "episodes", "precision", "base_rate", "lift", "lift_ci95", "mean_forward_return_pct"] {
+        assert_eq!(mined[figure], mined["walk_forward"][figure], "the figures at the head are walk-forward: {figure}");
+        assert!(!mined[figure].is_null() && mined["in_sample"].get(figure).is_some(), "{figure}");
+    }
+    let threshold = mined["threshold"].as_f64().unwrap() as f32;
+    let column = panel.table.by_name(mined["feature"].as_str().unwrap()).unwrap();
+    assert!(column.contains(&threshold), "a decile of the column, exactly");
+    assert_eq!(rules["lists"]["exit"]["high_lift"]["n_rules"], 5);
+    assert!(rules["lists"]["entry"]["high_lift"]["walk_forward"]["lift"].as_f64().unwrap() > 1.0);
+}
+
+#[test]
+fn equally_important_features_stand_by_name() {
+    let panel = Panel::new(3, 0.6, &[1.0]);
+    let rows = super::rules::top_features(&panel.table, &[0.1, 0.3, 0.3, 0.0, f64::NAN, 0.3]);
+    let names: Vec<&str> = rows.iter().map(|row| row.feature.as_str()).collect();
+    assert_eq!(names, ["HV_20", "NOISE_1", "NOISE_2", "SIGNAL"]);
+}
+
+#[test]
+fn the_same_job_gives_the_same_bytes_whatever_runs_side_by_side() {
+    let panel = Panel::new(4, 0.3, &[1.0, 2.0]);
+    assert_eq!(report(&panel, 1).to_string(), report(&panel, 4).to_string());
+}
+
+/// Nulls without a reason beside them: under their name in `reasons`, or as the `reason` of their row.
+fn unexplained(value: &Value, path: &str) -> Vec<String> {
+    match value {
+        Value::Object(fields) => {
+            let is_explained = |name: &str| {
+                fields.get("reason").is_some_and(Value::is_string)
+                    || fields.get("reasons").is_some_and(|reasons| reasons.get(name).is_some())
+            };
+            let of_field = |(name, value): (&String, &Value)| match value {
+                Value::Null if is_explained(name) => Vec::new(),
+                Value::Array(list) if is_explained(name) && list.iter().all(Value::is_null) => Vec::new(),
+                value => unexplained(value, &format!("{path}.{name}")),
+            };
+            fields.iter().flat_map(of_field).collect()
+        }
+        Value::Array(list) => {
+            list.iter().enumerate().flat_map(|(idx, value)| unexplained(value, &format!("{path}[{idx}]"))).collect()
+        }
+        Value::Null => vec![path.to_owned()],
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn every_null_has_a_reason() {
+    for (edge, thresholds) in [(0.6, vec![1.0, 2.0]), (0.3, vec![7.0]), (0.3, vec![12.0, 7.0])] {
+        let result = report(&Panel::new(8, edge, &thresholds), 1);
+        assert_eq!(unexplained(&result, ""), Vec::<String>::new(), "{thresholds:?}");
+    }
+}
+
+#[test]
+fn every_null_of_a_rule_has_a_reason_whether_rules_are_mined_or_not() {
+    for (edge, threshold) in [(0.6, 1.0), (0.3, 7.0), (0.5, -1.0)] {
+        let mut panel = Panel::new(8, edge, &[threshold]);
+        for n_test_rows in [panel.splits[0].test_rows.len(), 0] {
+            panel.splits[0].test_rows.truncate(n_test_rows);
+            let missing = Err("no rule extractor is installed".to_owned());
+            for result in [report(&panel, 1), report_with(&panel, 1, missing)] {
+                let nulls = unexplained(&result["extracted_rules"], "");
+                assert_eq!(nulls, Vec::<String>::new(), "{threshold} %, {n_test_rows} rows");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_test_period_without_labelled_rows_gives_nulls_with_reasons() {
+    let mut panel = Panel::new(9, 0.6, &[1.0]);
+    panel.splits[0].test_rows.clear();
+    let result = report(&panel, 1);
+    assert_eq!(unexplained(&result, ""), Vec::<String>::new());
+    let metrics = &result["model_metrics"];
+    assert_eq!((&metrics["n_test"], &metrics["auc"], &metrics["test_from"]), (&json!(0), &Value::Null, &Value::Null));
+    assert_eq!(metrics["reasons"]["base_rate"], "the test period has no labelled row");
+}

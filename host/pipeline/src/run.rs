@@ -1,0 +1,246 @@
+//! The stages of a job, called in order.
+
+use oculus_job::code::ErrorCode;
+use oculus_job::failure::Failure;
+use oculus_job::progress::{Phase, Progress};
+use oculus_job::request::Job;
+
+use crate::bars::{self, Market};
+use crate::canaries::{self, Canaries};
+use crate::features::{self, FeatureReport, FeatureTable};
+use crate::fitter::Fitter;
+use crate::labels::{self, Label};
+use crate::miner::Miner;
+use crate::models::{self, Candidate, Training};
+use crate::participants::Participants;
+use crate::report::{self, Report};
+use crate::rules::{self, Asked, Rules};
+use crate::search::{self, Family, Outcome, Study};
+use crate::splits::{Partition, Splits};
+use crate::stages::Stages;
+use crate::strategy::{self, Course, Optimized};
+
+/// What a job works with.
+pub struct Inputs<'a> {
+    /// Where bars come from.
+    pub source: &'a dyn bars::Source,
+    /// The plugins of the job.
+    pub participants: &'a Participants,
+    /// Rows up to and including its own that a prediction of the families reads at most; 0 where none looks back.
+    pub lookback_rows: usize,
+    /// Starts the plugins on a feature table.
+    pub open: &'a dyn Fn(&FeatureTable) -> Result<Opened<'a>, Failure>,
+    /// Fits of one family that run in parallel; changes no byte of the report.
+    pub n_side_by_side: usize,
+    /// Families that are fitted in parallel; changes no byte of the report.
+    pub n_families_at_once: usize,
+    /// Called with the progress of the job.
+    pub on_progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+/// The plugins of a job, started on its feature table.
+pub struct Opened<'a> {
+    /// The families, in the order of [`Participants::families`].
+    pub fitters: Vec<Box<dyn Fitter + 'a>>,
+    /// The rule extractor, where there is one.
+    pub miner: Option<Box<dyn Miner + 'a>>,
+}
+
+/// The outcome of a successful job.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// The result.
+    pub report: Report,
+    /// What the stages found, for the artifacts.
+    pub findings: Findings,
+}
+
+/// What the stages found beyond the report.
+#[derive(Clone, Debug)]
+pub struct Findings {
+    /// The bars.
+    pub market: Market,
+    /// The features of all rows.
+    pub table: FeatureTable,
+    /// The label that the models were fitted on.
+    pub label: Label,
+    /// Ascending rows of the test period that have this label.
+    pub test_rows: Vec<u32>,
+    /// The models, their scores and metrics.
+    pub training: Training,
+    /// Equity and trades of the chosen strategy.
+    pub course: Course,
+}
+
+/// What is computed from the bars before any model is fitted.
+struct Prepared {
+    market: Market,
+    table: FeatureTable,
+    features: FeatureReport,
+    labels: Vec<Label>,
+    partition: Partition,
+    /// One per label.
+    splits: Vec<Splits>,
+}
+
+/// Runs every stage of a job.
+///
+/// # Errors
+/// The failure of the first stage that cannot continue.
+pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<Output, Failure> {
+    let stages = Stages::new(inputs.participants.families.len(), inputs.on_progress);
+
+    let prepared = prepare(job, inputs, &stages)?;
+    let opened = (inputs.open)(&prepared.table)?;
+    let (lead, others) = families(inputs.participants, &opened.fitters)?;
+    let study = prepared.study(job, inputs.n_side_by_side);
+
+    stages.enter(Phase::ConfigSearch, "searching label and configuration");
+    let n_trials = job.design.n_iter_search as usize;
+    let outcome = search::run(&study, &lead, n_trials, &|event| stages.trial(&event))?;
+
+    stages.enter(Phase::Training, "fitting the families");
+    let families_at_once = Study { n_side_by_side: inputs.n_families_at_once, ..study };
+    let training = models::run(&families_at_once, &outcome, &lead, &others, &|news| stages.family(news))?;
+    let on_shift = |n_done, n_shifts| stages.shifted(n_done, n_shifts);
+    let canaries = canaries::run(&study, &outcome, &lead, &training.test, &on_shift)?;
+
+    stages.enter(Phase::RuleExtraction, "mining and scoring rules");
+    let extractor = extractor(inputs.participants, &opened);
+    let rules = rules::find(&study, &outcome, extractor, &prepared.asked_rules(job))?;
+
+    stages.enter(Phase::StrategyOptimization, "searching a strategy");
+    let optimized = prepared.optimize_strategy(job, inputs.n_side_by_side, &outcome, &training, &rules);
+
+    stages.finish();
+    let stage_results = StageResults { outcome, training, canaries, rules, optimized };
+    Ok(prepared.into_output(job, inputs, stage_results))
+}
+
+/// What the stages after the preparation found.
+struct StageResults {
+    outcome: Outcome,
+    training: Training,
+    canaries: Canaries,
+    rules: Rules,
+    optimized: Optimized,
+}
+
+/// Reads the bars, computes features and labels, and cuts the dates into folds and a test period.
+fn prepare(job: &Job, inputs: &Inputs<'_>, stages: &Stages<'_>) -> Result<Prepared, Failure> {
+    stages.enter(Phase::DataFetch, "reading bars");
+    let needs = features::bars_needs(job, inputs.lookback_rows);
+    let market = bars::load(inputs.source, &needs, &|news| stages.fetched(news))?;
+
+    stages.enter(Phase::FeatureEngineering, "computing features and labels");
+    let (table, features) = features::build(&market, job, inputs.n_side_by_side)?;
+    let labels = labels::build(&market, &table, job);
+    let cv_folds = job.design.ml_training_config.cv_folds;
+    let partition = Partition::of(&table, &labels, cv_folds, market.span)?;
+    let splits = labels.iter().map(|label| partition.splits(&table, label)).collect();
+    Ok(Prepared { market, table, features, labels, partition, splits })
+}
+
+impl Prepared {
+    fn study(&self, job: &Job, n_side_by_side: usize) -> Study<'_> {
+        Study {
+            table: &self.table,
+            labels: &self.labels,
+            splits: &self.splits,
+            seed: job.design.ml_training_config.seed,
+            n_side_by_side,
+        }
+    }
+
+    fn asked_rules<'a>(&'a self, job: &'a Job) -> Asked<'a> {
+        Asked {
+            entry_rules: &job.design.entry_rules,
+            exit_rules: &job.design.exit_rules,
+            entry_score_threshold: job.design.entry_score_threshold,
+            exit_score_threshold: job.design.exit_score_threshold,
+            features: &self.features,
+        }
+    }
+
+    fn optimize_strategy(
+        &self,
+        job: &Job,
+        n_side_by_side: usize,
+        outcome: &Outcome,
+        training: &Training,
+        rules: &Rules,
+    ) -> Optimized {
+        strategy::optimize(&strategy::Inputs {
+            market: &self.market,
+            table: &self.table,
+            partition: &self.partition,
+            label: &self.labels[outcome.label_idx],
+            book: &rules.book,
+            scores: &training.winner.standard_scores,
+            spread: training.winner.spread,
+            entry_score_threshold: job.design.entry_score_threshold,
+            exit_score_threshold: job.design.exit_score_threshold,
+            cost_bps: job.design.cost_bps,
+            n_trials: job.design.strategy_trials as usize,
+            seed: job.design.ml_training_config.seed,
+            n_side_by_side,
+        })
+    }
+
+    fn into_output(mut self, job: &Job, inputs: &Inputs<'_>, results: StageResults) -> Output {
+        let report = report::build(&report::Inputs {
+            job,
+            source: inputs.source.name(),
+            market: &self.market,
+            participants: inputs.participants,
+            table: &self.table,
+            features: &self.features,
+            partition: &self.partition,
+            outcome: &results.outcome,
+            training: &results.training,
+            canaries: &results.canaries,
+            rules: &results.rules,
+            optimized: &results.optimized,
+        });
+        let label_idx = results.outcome.label_idx;
+        let findings = Findings {
+            market: self.market,
+            table: self.table,
+            label: self.labels.swap_remove(label_idx),
+            test_rows: self.splits.swap_remove(label_idx).test_rows,
+            training: results.training,
+            course: results.optimized.course,
+        };
+        Output { report, findings }
+    }
+}
+
+/// The rule extractor with its parameters, or why there is none.
+fn extractor<'a>(participants: &'a Participants, opened: &'a Opened<'_>) -> rules::Extractor<'a> {
+    let chosen = participants.extractor.as_ref().map_err(String::clone)?;
+    let miner = opened.miner.as_deref().ok_or("no rule extractor is at work")?;
+    Ok((miner, &chosen.params))
+}
+
+/// The lead and the others, those that are not installed included.
+fn families<'a>(
+    participants: &'a Participants,
+    fitters: &'a [Box<dyn Fitter + '_>],
+) -> Result<(Family<'a>, Vec<Candidate<'a>>), Failure> {
+    let mut ready = fitters.iter().zip(&participants.families).map(|(fitter, participant)| Family {
+        fitter: fitter.as_ref(),
+        params: &participant.params,
+        device: &participant.device,
+    });
+    let lead = ready.next().ok_or_else(|| {
+        Failure::refused(
+            Phase::Queued,
+            ErrorCode::NoFamilies,
+            "the job asks for no family that is installed",
+            "install a plugin",
+        )
+    })?;
+    let skipped = participants.skipped.iter();
+    let skipped = skipped.map(|skipped| Candidate::Unavailable { name: &skipped.name, reason: &skipped.reason });
+    Ok((lead, ready.map(Candidate::Ready).chain(skipped).collect()))
+}

@@ -1,0 +1,119 @@
+//! Scores of out-of-fold predictions, and whether one set beats another by more than chance.
+
+use super::{Gain, Study};
+use crate::{
+    baseline::Volatility,
+    labels::Label,
+    metrics::{Dates, Random, Ranking, Resamples, Undefined, block_dates, standard_error},
+    splits::Fold,
+};
+
+/// Scores to be compared: AUC is taken in each group of rows, then averaged.
+#[derive(Clone)]
+pub(crate) struct Contender<'a> {
+    /// What is forecast.
+    pub(crate) label: &'a Label,
+    /// Rows of each group: the validation rows of each fold, or one group for a pooled AUC.
+    pub(crate) groups: Vec<&'a [u32]>,
+    /// One a row of the table.
+    pub(crate) scores: &'a [f32],
+    /// The baseline's scores, one a row of the table; 0.5 stands for an absent one.
+    pub(crate) baseline: Option<&'a [f32]>,
+}
+
+/// A mean AUC and what it has to beat.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Excess {
+    /// Mean over the groups.
+    pub(crate) auc: f64,
+    /// Mean over the groups of the baseline.
+    pub(crate) baseline_auc: Option<f64>,
+}
+
+impl Excess {
+    /// AUC beyond the baseline, or beyond 0.5 where that is more.
+    pub(crate) fn score(&self) -> f64 {
+        self.auc - self.baseline_auc.map_or(0.5, |auc| auc.max(0.5))
+    }
+}
+
+/// Rows ordered once, to be read under every resample.
+struct Ranked {
+    scores: Vec<Ranking>,
+    baseline: Option<Vec<Ranking>>,
+}
+
+impl Ranked {
+    fn new(contender: &Contender<'_>, date_idx: impl Fn(u32) -> u32) -> Self {
+        let rank = |scores: &[f32]| -> Vec<Ranking> {
+            let row = |&row: &u32| (scores[row as usize], contender.label.value[row as usize], date_idx(row));
+            contender.groups.iter().map(|rows| Ranking::new(rows.iter().map(row))).collect()
+        };
+        Self { scores: rank(contender.scores), baseline: contender.baseline.map(rank) }
+    }
+
+    /// `None` where no group has both classes under these counts.
+    fn excess(&self, date_counts: Option<&[u32]>) -> Option<Excess> {
+        let baseline_auc = self.baseline.as_ref().and_then(|rankings| mean_auc(rankings, date_counts));
+        mean_auc(&self.scores, date_counts).map(|auc| Excess { auc, baseline_auc })
+    }
+}
+
+/// Mean over the groups in which both classes are drawn; `None` where there is no such group.
+fn mean_auc(rankings: &[Ranking], date_counts: Option<&[u32]>) -> Option<f64> {
+    let aucs: Vec<f64> = rankings.iter().filter_map(|ranking| ranking.auc(date_counts)).collect();
+    (!aucs.is_empty()).then(|| aucs.iter().sum::<f64>() / aucs.len() as f64)
+}
+
+/// The score.
+///
+/// # Errors
+/// Where a group lacks a class or its scores.
+pub(super) fn excess(contender: &Contender<'_>) -> Result<Excess, Undefined> {
+    let ranked = Ranked::new(contender, |_| 0);
+    let incomplete = ranked.scores.iter().position(|ranking| ranking.auc(None).is_none());
+    match (incomplete, ranked.excess(None)) {
+        (None, Some(excess)) => Ok(excess),
+        (incomplete, _) => {
+            let fold = incomplete.unwrap_or(0) + 1;
+            Err(Undefined::because(format!("fold {fold} has no AUC: a class or the scores are missing")))
+        }
+    }
+}
+
+/// By how much `better` beats `other`, with the standard error of that difference over 1,000 resamples of the same
+/// dates for both.
+///
+/// What is resampled are the dates of out-of-fold predictions, blocks of them running over all folds; what is compared
+/// under each resample is the mean of the groups' AUCs, as in the score, and not one AUC of all predictions pooled, whose
+/// folds come from models of unlike scale. The models stay as they were fitted: the error says how far the dates decide
+/// between two given sets of predictions, not how far other training rows would have.
+///
+/// # Errors
+/// Where either has no score, or the dates are too few for a standard error.
+pub(crate) fn gain(study: &Study<'_>, better: &Contender<'_>, other: &Contender<'_>) -> Result<Gain, Undefined> {
+    let day = &study.table.day;
+    let rows: Vec<u32> = better.groups.iter().chain(&other.groups).flat_map(|rows| rows.iter().copied()).collect();
+    let dates = Dates::of(day, &rows);
+    let date_idx = |row: u32| dates.index(day[row as usize]);
+    let (first, second) = (Ranked::new(better, date_idx), Ranked::new(other, date_idx));
+    let difference = |counts: Option<&[u32]>| Some(first.excess(counts)?.score() - second.excess(counts)?.score());
+
+    let block = block_dates(better.label).max(block_dates(other.label));
+    let resamples = Resamples::draw(dates.len(), block, Random::new(study.seed, "paired comparison"))?;
+    let value = difference(None).ok_or_else(|| Undefined::because("one of the two has no AUC"))?;
+    Ok(Gain { value, standard_error: standard_error(&resamples.map(|counts| difference(Some(counts)))?)? })
+}
+
+/// Out-of-fold scores of the baseline, fitted on the same rows as the family: one a row of the table, NaN elsewhere.
+///
+/// * `label`: one a row of the table.
+pub(super) fn baseline_scores(volatility: &Volatility, label: &[f32], folds: &[Fold]) -> Vec<f32> {
+    let mut scores = vec![f32::NAN; label.len()];
+    for fold in folds {
+        if let Some(fold_scores) = volatility.scores(label, &fold.train_rows, &fold.valid_rows) {
+            fold.valid_rows.iter().zip(fold_scores).for_each(|(&row, score)| scores[row as usize] = score);
+        }
+    }
+    scores
+}

@@ -1,0 +1,204 @@
+//! Which labels can be judged at all, and which one the job goes on with.
+
+use oculus_job::code::ErrorCode;
+use oculus_job::warning::Warning;
+use oculus_job::warning::WarningCode;
+use serde::Serialize;
+
+use super::{Baselines, Gain, Study, Tried, compare::gain};
+use crate::{
+    labels::LabelKey,
+    metrics::Finite,
+    splits::{ClassCounts, class_counts},
+};
+use oculus_job::{failure::Failure, progress::Phase};
+
+/// The base rate to come nearest to where no label can be judged.
+const FALLBACK_BASE_RATE: f64 = 0.3;
+/// Training parts must hold so many times what validation parts must.
+const TRAIN_TIMES: usize = 2;
+
+/// A label as results name it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct LabelName {
+    /// Sessions ahead.
+    pub horizon_days: u32,
+    /// Rise in percent.
+    pub threshold_pct: f64,
+}
+
+impl From<LabelKey> for LabelName {
+    fn from(key: LabelKey) -> Self {
+        Self { horizon_days: key.horizon_days, threshold_pct: key.threshold_pct }
+    }
+}
+
+/// What became of a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelStatus {
+    /// The job went on with it.
+    Chosen,
+    /// The prior was tried on it.
+    Tried,
+    /// It could be judged; the trials did not reach that far.
+    NotTried,
+    /// It cannot be judged.
+    Rejected,
+    /// None can be judged, and the job went on with this one.
+    TooRare,
+}
+
+/// A label with its verdict.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LabelRow {
+    /// Which one.
+    #[serde(flatten)]
+    pub name: LabelName,
+    /// What became of it.
+    pub status: LabelStatus,
+    /// Share of positives among the labelled rows before the test; `None` without such rows.
+    pub base_rate: Option<Finite>,
+    /// The prior's score, where it was tried.
+    pub score: Option<Finite>,
+    /// Why it is where it is.
+    pub reason: String,
+}
+
+/// Sorts out the labels that cannot be judged, and marks those to try: at most `n_trials`, of middling base rates.
+pub(super) fn examine(study: &Study<'_>, n_trials: usize) -> Vec<LabelRow> {
+    let mut rows: Vec<LabelRow> = (0..study.labels.len()).map(|idx| examine_one(study, idx)).collect();
+    let mut eligible: Vec<usize> = (0..rows.len()).filter(|&idx| rows[idx].status == LabelStatus::NotTried).collect();
+    if eligible.is_empty() {
+        let distance = |idx: &usize| (rate(&rows[*idx]) - FALLBACK_BASE_RATE).abs();
+        let has_both = |idx: &usize| 0.0 < rate(&rows[*idx]) && rate(&rows[*idx]) < 1.0;
+        let fallback = (0..rows.len()).filter(has_both).min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        if let Some(row) = fallback.and_then(|idx| rows.get_mut(idx)) {
+            row.status = LabelStatus::TooRare;
+        }
+        return rows;
+    }
+    eligible.sort_by(|&a, &b| rate(&rows[a]).total_cmp(&rate(&rows[b])));
+    let n_trials = n_trials.clamp(1, eligible.len());
+    let first = (eligible.len() - n_trials) / 2;
+    for &idx in &eligible[first..first + n_trials] {
+        rows[idx].status = LabelStatus::Tried;
+    }
+    rows
+}
+
+/// Refuses the job where every label has one class alone before the test: no family could be fitted.
+pub(super) fn refuse_one_class(study: &Study<'_>) -> Result<(), Failure> {
+    let of_development = || study.labels.iter().zip(study.splits).map(|(label, splits)| (label, &splits.development));
+    let has_both = of_development().any(|(label, development)| {
+        let counts = class_counts(study.table, label, &development.train_rows);
+        counts.n_positive > 0 && counts.n_negative > 0
+    });
+    if has_both {
+        return Ok(());
+    }
+    let returns = of_development()
+        .flat_map(|(label, part)| part.train_rows.iter().map(|&row| label.forward_return_pct[row as usize]));
+    let (least, largest) =
+        returns.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    if least > largest {
+        let message = "no label can be learned: no row before the test period has a label that is known before it";
+        let hint = "shorten design.forward_returns_days_options, or give more years of bars";
+        return Err(Failure::refused(Phase::ConfigSearch, ErrorCode::NoLabelLearnable, message, hint));
+    }
+    let message = format!(
+        "no label can be learned: before the test period forward returns go from {least:.4} % to {largest:.4} %, and no \
+         threshold of the job parts them"
+    );
+    let hint = match largest > least {
+        true => format!("lower design.profit_threshold_options below the largest forward return, {largest:.4} %"),
+        false => "the prices never move: give other bars or other symbols".to_owned(),
+    };
+    Err(Failure::refused(Phase::ConfigSearch, ErrorCode::NoLabelLearnable, message, hint))
+}
+
+fn rate(row: &LabelRow) -> f64 {
+    row.base_rate.map_or(0.0, Finite::get)
+}
+
+fn examine_one(study: &Study<'_>, label_idx: usize) -> LabelRow {
+    let (label, splits) = (&study.labels[label_idx], &study.splits[label_idx]);
+    let count = |rows: &[u32]| class_counts(study.table, label, rows);
+    let problem = splits.folds.iter().enumerate().find_map(|(idx, fold)| {
+        let (train, valid) = (count(&fold.train_rows), count(&fold.valid_rows));
+        let lacks = |part: &str, found: ClassCounts, times: usize| {
+            (!found.suffice(times)).then(|| {
+                format!(
+                    "fold {} {part} {} positives in {} episodes and {} negatives; needs {}, {} and {}",
+                    idx + 1,
+                    found.n_positive,
+                    found.n_episodes,
+                    found.n_negative,
+                    10 * times,
+                    3 * times,
+                    10 * times
+                )
+            })
+        };
+        lacks("validates on", valid, 1).or_else(|| lacks("trains on", train, TRAIN_TIMES))
+    });
+    LabelRow {
+        name: label.key.into(),
+        status: if problem.is_some() { LabelStatus::Rejected } else { LabelStatus::NotTried },
+        base_rate: count(&splits.development.train_rows).base_rate().and_then(Finite::of),
+        score: None,
+        reason: problem.unwrap_or_else(|| "the trials for labels went to those of middling base rate".to_owned()),
+    }
+}
+
+/// The label of median base rate, unless another beats it by one standard error; of several that do, the one of the
+/// largest gain. `None` when the prior could be fitted on no label.
+pub(super) fn choose<'t>(
+    study: &Study<'_>,
+    baselines: &Baselines<'_>,
+    rows: &mut [LabelRow],
+    priors: &'t [Tried],
+) -> Option<&'t Tried> {
+    let n_scored = priors.iter().filter(|tried| tried.score().is_some()).count();
+    let mut by_rate: Vec<&Tried> = priors.iter().filter(|tried| n_scored == 0 || tried.score().is_some()).collect();
+    by_rate.sort_by(|a, b| rate(&rows[a.label_idx]).total_cmp(&rate(&rows[b.label_idx])));
+    let &median = by_rate.get(by_rate.len().saturating_sub(1) / 2)?;
+    let gains = by_rate.iter().filter_map(|tried| {
+        let gain = gain(study, &tried.contender(baselines), &median.contender(baselines)).ok()?;
+        (tried.label_idx != median.label_idx && gain.is_clear()).then_some((*tried, gain))
+    });
+    let best = gains.max_by(|a, b| a.1.value.total_cmp(&b.1.value));
+    let (chosen, reason) = match best {
+        Some((tried, Gain { value, standard_error })) => {
+            (tried, format!("beats the label of median base rate by {value:.3} ± {standard_error:.3}"))
+        }
+        None => (median, "median base rate, and none is clearly better".to_owned()),
+    };
+    for (idx, row) in rows.iter_mut().enumerate().filter(|(_, row)| row.status == LabelStatus::Tried) {
+        row.score = priors.iter().find(|tried| tried.label_idx == idx).and_then(|tried| Finite::of(tried.score()?));
+        row.reason = match row.score {
+            Some(_) => "not clearly better than the label that was chosen".to_owned(),
+            None => "the prior could not be judged on it; its trial says why".to_owned(),
+        };
+    }
+    let row = &mut rows[chosen.label_idx];
+    if row.status == LabelStatus::Tried {
+        (row.status, row.reason) = (LabelStatus::Chosen, reason);
+    }
+    Some(chosen)
+}
+
+/// `labels_too_rare` where no label can be judged.
+pub(super) fn warnings(rows: &[LabelRow]) -> Vec<Warning> {
+    let too_rare = rows.iter().filter(|row| row.status == LabelStatus::TooRare);
+    let warning = |row: &LabelRow| {
+        let LabelName { horizon_days, threshold_pct } = row.name;
+        let message = format!(
+            "no label can be judged; the job went on with {threshold_pct} % in {horizon_days} sessions, whose base rate \
+             is nearest 30 %: {}",
+            row.reason
+        );
+        Warning::new(WarningCode::LabelsTooRare, message)
+    };
+    too_rare.map(warning).collect()
+}

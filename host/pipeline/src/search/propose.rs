@@ -1,0 +1,37 @@
+//! Draws configurations from what a family declares as searched.
+
+use oculus_plugin_api::Param;
+use serde_json::{Map, Value};
+
+use super::Family;
+use crate::metrics::Random;
+
+/// An endless list of configurations that depends on the seed and the family's manifest alone.
+pub(super) struct Proposals<'a> {
+    random: Random,
+    fixed: &'a Map<String, Value>,
+    searched: Vec<&'a Param>,
+}
+
+impl<'a> Proposals<'a> {
+    /// What the job fixes stays as it is.
+    pub(super) fn new(seed: u64, family: &Family<'a>) -> Self {
+        let is_free = |param: &&Param| param.search.is_some() && !family.params.contains_key(&param.name);
+        let searched = family.fitter.manifest().params.iter().filter(is_free).collect();
+        Self { random: Random::new(seed, "config search"), fixed: family.params, searched }
+    }
+
+    /// Whether there is anything to search.
+    pub(super) fn has_choice(&self) -> bool {
+        !self.searched.is_empty()
+    }
+
+    /// The next configuration: each searched parameter at a place drawn evenly from its range.
+    pub(super) fn draw(&mut self) -> Map<String, Value> {
+        let mut params = self.fixed.clone();
+        for param in &self.searched {
+            params.insert(param.name.clone(), param.at(self.random.unit()));
+        }
+        params
+    }
+}

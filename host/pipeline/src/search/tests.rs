@@ -1,0 +1,254 @@
+#![allow(clippy::unwrap_used)]
+
+pub(crate) mod panel;
+
+use oculus_job::code::ErrorCode;
+use oculus_job::warning::WarningCode;
+use std::cell::RefCell;
+
+use oculus_plugin_api::code;
+use serde_json::json;
+
+use self::panel::{Centroid, Panel, no_params};
+use super::*;
+use crate::{fitter::FitError, metrics::auc};
+
+fn search(panel: &Panel, fitter: &dyn Fitter, n_trials: usize, n_side_by_side: usize) -> Result<Outcome, Failure> {
+    let params = no_params();
+    let family = Family { fitter, params: &params, device: "auto" };
+    run(&panel.study(n_side_by_side), &family, n_trials, &|_| {})
+}
+
+fn found(panel: &Panel, n_trials: usize) -> Outcome {
+    search(panel, &Centroid::new(&panel.table), n_trials, 1).unwrap()
+}
+
+#[test]
+fn a_planted_signal_is_found() {
+    let panel = Panel::new(1, 0.6, &[1.0, 2.0]);
+    let outcome = found(&panel, 10);
+    assert!(outcome.score.unwrap() > 0.1, "{:?}", outcome.score);
+    let pooled = auc(&panel.labels[outcome.label_idx].value, &outcome.oof.scores).unwrap();
+    assert!(pooled > 0.65, "{pooled}");
+}
+
+#[test]
+fn features_that_know_nothing_score_near_zero() {
+    let scores: Vec<f64> = (0..8).map(|seed| found(&Panel::new(seed, 0.0, &[1.0, 2.0]), 10).score.unwrap()).collect();
+    let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+    assert!((-0.05..0.03).contains(&mean), "{mean} of {scores:?}");
+}
+
+#[test]
+fn the_outcome_does_not_depend_on_what_runs_side_by_side() {
+    let panel = Panel::new(3, 0.3, &[1.0, 2.0, 3.0]);
+    let outcome = |n_side_by_side| {
+        let outcome = search(&panel, &Centroid::new(&panel.table), 14, n_side_by_side).unwrap();
+        format!("{outcome:?}")
+    };
+    let alone = outcome(1);
+    assert_eq!(alone, outcome(4));
+    assert_eq!(alone, outcome(3));
+}
+
+#[test]
+fn test_rows_change_nothing_in_the_search() {
+    let panel = Panel::new(4, 0.3, &[1.0, 2.0]);
+    let other = panel.with_another_test();
+    assert_ne!(panel.table.values, other.table.values);
+    assert_eq!(format!("{:?}", found(&panel, 12)), format!("{:?}", found(&other, 12)));
+}
+
+#[test]
+fn trials_come_in_order_and_labels_take_at_most_half() {
+    let panel = Panel::new(5, 0.3, &[0.5, 1.0, 1.5, 2.0, 2.5]);
+    let told = RefCell::new(Vec::new());
+    let params = no_params();
+    let fitter = Centroid::new(&panel.table);
+    let family = Family { fitter: &fitter, params: &params, device: "auto" };
+    let note = |event: TrialEvent<'_>| told.borrow_mut().push((event.trial.number, event.n_trials));
+    let outcome = run(&panel.study(2), &family, 7, &note).unwrap();
+    assert_eq!(told.into_inner(), (1..=7).map(|number| (number, 7)).collect::<Vec<_>>());
+    let n_label_trials = outcome.trials.iter().filter(|trial| trial.stage == Stage::Label).count();
+    assert_eq!((n_label_trials, outcome.trials.len()), (3, 7));
+    let not_tried: Vec<f64> = outcome
+        .labels
+        .iter()
+        .filter(|row| row.status == LabelStatus::NotTried)
+        .map(|row| row.name.threshold_pct)
+        .collect();
+    assert_eq!(not_tried, [0.5, 2.5], "the labels of middling base rate are tried");
+}
+
+#[test]
+fn tables_are_prepared_once_a_fold_whatever_is_fitted_there() {
+    let panel = Panel::new(17, 0.3, &[0.5, 1.5, 2.5]);
+    let fitter = Centroid::new(&panel.table);
+    search(&panel, &fitter, 12, 2).unwrap();
+    assert_eq!(fitter.n_prepared.into_inner(), panel.splits[0].folds.len());
+}
+
+#[test]
+fn one_trial_is_the_prior_on_the_label_of_median_base_rate() {
+    let panel = Panel::new(6, 0.3, &[0.5, 1.5, 2.5]);
+    let outcome = found(&panel, 1);
+    assert_eq!((outcome.trials.len(), outcome.label_idx), (1, 1));
+    assert_eq!(outcome.params, no_params());
+}
+
+#[test]
+fn a_label_that_cannot_be_judged_is_rejected_with_the_reason() {
+    let panel = Panel::new(7, 0.3, &[2.0, 9.5]);
+    let outcome = found(&panel, 6);
+    assert_eq!((outcome.label_idx, outcome.labels[1].status), (0, LabelStatus::Rejected));
+    let reason = &outcome.labels[1].reason;
+    assert!(reason.starts_with("fold 1 ") && reason.contains("positives in"), "{reason}");
+    assert!(outcome.trials.iter().all(|trial| trial.label.threshold_pct == 2.0));
+}
+
+#[test]
+fn labels_that_are_all_too_rare_give_no_score_and_a_warning() {
+    let panel = Panel::new(8, 0.3, &[12.0, 7.0]);
+    let outcome = found(&panel, 6);
+    assert_eq!((outcome.label_idx, outcome.score, outcome.trials.len()), (1, None, 1));
+    assert_eq!(outcome.labels[1].status, LabelStatus::TooRare);
+    let trial = &outcome.trials[0];
+    assert!(trial.auc.is_none() && trial.reason.is_some());
+    assert_eq!(trial.fold_aucs, [None, None, None], "an AUC that means nothing is not shown");
+    assert_eq!(outcome.warnings[0].code, WarningCode::LabelsTooRare);
+    assert!(outcome.warnings[0].message.contains("7 % in 1 sessions"), "{}", outcome.warnings[0].message);
+}
+
+#[test]
+fn labels_of_one_class_are_refused_before_any_fit() {
+    for (thresholds, hint) in [([500.0, 900.0], "lower design.profit_threshold_options"), ([-99.0, -90.0], "below")] {
+        let panel = Panel::new(8, 0.3, &thresholds);
+        let fitter = Centroid::new(&panel.table);
+        let failure = search(&panel, &fitter, 6, 1).unwrap_err();
+        assert_eq!((failure.code, failure.kind), (ErrorCode::NoLabelLearnable, oculus_job::failure::Kind::Refused));
+        let development = &panel.splits[0].development.train_rows;
+        let largest = development.iter().map(|&row| panel.labels[0].forward_return_pct[row as usize]);
+        let largest = format!("{:.4} %", largest.fold(f64::MIN, f64::max));
+        assert!(failure.message.contains(&largest) && failure.hint.contains(&largest), "{failure:?}");
+        assert!(failure.hint.contains(hint), "{failure:?}");
+        assert_eq!(fitter.n_prepared.into_inner(), 0);
+    }
+}
+
+#[test]
+fn a_label_of_one_class_is_no_fallback_for_labels_too_rare() {
+    // Base rates 0 and about 0.98: the first is nearer to 0.3, and nothing can be learned from it.
+    let panel = Panel::new(8, 0.0, &[500.0, -6.8]);
+    let outcome = found(&panel, 4);
+    assert_eq!(outcome.label_idx, 1, "{:?}", outcome.labels);
+}
+
+#[test]
+fn what_the_job_fixes_is_in_every_trial() {
+    let panel = Panel::new(9, 0.3, &[1.0]);
+    let fitter = Centroid::new(&panel.table);
+    let params = json!({"power": 1.25}).as_object().unwrap().clone();
+    let family = Family { fitter: &fitter, params: &params, device: "auto" };
+    let outcome = run(&panel.study(1), &family, 9, &|_| {}).unwrap();
+    assert!(outcome.trials.iter().all(|trial| trial.params["power"] == 1.25));
+    assert!(outcome.trials[1..].iter().all(|trial| trial.params.contains_key("columns")));
+}
+
+#[test]
+fn the_prior_stays_where_other_parameters_change_nothing() {
+    let panel = Panel::new(10, 0.5, &[1.0]);
+    let fitter = Centroid::blind_to(&panel.table, 5, "one-column");
+    let outcome = search(&panel, &fitter, 9, 1).unwrap();
+    assert_eq!(outcome.params, no_params());
+    let reason = outcome.gain_over_prior.unwrap_err().to_string();
+    assert!(reason.contains("the best other configuration gains +0.0000"), "{reason}");
+    let alone = found(&panel, 1).gain_over_prior.unwrap_err().to_string();
+    assert_eq!(alone, "the family's prior stayed: no other configuration was fitted");
+}
+
+#[test]
+fn a_clear_gain_replaces_the_prior() {
+    let panel = Panel::new(14, 0.6, &[1.0]);
+    let outcome = search(&panel, &Centroid::blind_by_default(&panel.table), 12, 2).unwrap();
+    assert_eq!(outcome.params["sees_signal"], true);
+    let gain = outcome.gain_over_prior.unwrap();
+    assert!(gain.is_clear() && gain.value > 0.05, "{gain:?}");
+    let best = outcome.trials.iter().filter_map(|trial| trial.score).fold(f64::MIN, |best, it| best.max(it.get()));
+    assert_eq!(outcome.score, Some(best));
+}
+
+#[test]
+fn a_clearly_better_label_is_taken_instead_of_the_median() {
+    let mut panel = Panel::new(15, 0.1, &[0.5, 1.5, 2.5]);
+    let signal = panel.table.by_name("SIGNAL").unwrap().to_vec();
+    let known = panel.labels[2].value.iter().zip(signal);
+    panel.labels[2].value =
+        known.map(|(old, s)| if old.is_nan() { f32::NAN } else { f32::from(u8::from(s > 1.0)) }).collect();
+    let outcome = found(&panel, 6);
+    assert_eq!((outcome.label_idx, outcome.labels[2].status), (2, LabelStatus::Chosen));
+    assert!(outcome.labels[2].reason.starts_with("beats the label of median base rate by 0."));
+    assert_eq!(outcome.labels[1].status, LabelStatus::Tried);
+}
+
+#[test]
+fn a_comparison_is_paired() {
+    let panel = Panel::new(16, 0.5, &[1.0]);
+    let study = panel.study(1);
+    let rows: Vec<u32> = panel.splits[0].folds.iter().flat_map(|fold| fold.valid_rows.iter().copied()).collect();
+    let signal = panel.table.by_name("SIGNAL").unwrap();
+    let noise = panel.table.by_name("NOISE_1").unwrap();
+    let mixed = |weight: f32| -> Vec<f32> { signal.iter().zip(noise).map(|(s, n)| s + weight * n).collect() };
+    let against_signal = |scores: &[f32]| {
+        let pooled = Contender { label: &panel.labels[0], groups: vec![&rows], scores, baseline: None };
+        gain(&study, &Contender { scores: signal, ..pooled.clone() }, &pooled).unwrap()
+    };
+
+    assert_eq!(against_signal(signal), Gain { value: 0.0, standard_error: 0.0 });
+    assert!(!against_signal(signal).is_clear());
+    let (near, far) = (against_signal(&mixed(0.3)), against_signal(noise));
+    assert!(near.standard_error < far.standard_error / 2.0, "scores that err together: {near:?}, {far:?}");
+    assert!(far.is_clear() && far.value > near.value);
+}
+
+#[test]
+fn a_refused_configuration_is_told_and_the_others_go_on() {
+    let panel = Panel::new(11, 0.5, &[1.0]);
+    let fitter = Centroid::new(&panel.table).with_fault(|request| {
+        let power = request.params.get("power").and_then(Value::as_f64);
+        let refused = || FitError::Refused { code: code::PARAMS, message: "power is too large".to_owned() };
+        power.filter(|power| *power > 1.0).map(|_| refused())
+    });
+    let outcome = search(&panel, &fitter, 13, 2).unwrap();
+    let (refused, scored): (Vec<_>, Vec<_>) = outcome.trials.iter().partition(|trial| trial.reason.is_some());
+    assert!(!refused.is_empty() && !scored.is_empty());
+    assert!(refused.iter().all(|trial| trial.reason.as_deref() == Some("power is too large")));
+}
+
+#[test]
+fn a_dead_lead_ends_the_search_with_its_cause_and_a_cancel_as_a_cancel() {
+    let panel = Panel::new(12, 0.5, &[1.0]);
+    let died = Centroid::new(&panel.table)
+        .with_fault(|_| Some(FitError::Died { cause: "signal 11".to_owned(), stderr: vec!["oops".to_owned()] }));
+    let failure = search(&panel, &died, 4, 1).unwrap_err();
+    assert_eq!((failure.code, failure.retryable), (ErrorCode::PluginDied, true));
+    assert!(failure.message.contains("signal 11") && failure.message.contains("oops"), "{}", failure.message);
+
+    let cancelled = Centroid::new(&panel.table).with_fault(|_| Some(FitError::Cancelled));
+    let failure = search(&panel, &cancelled, 4, 1).unwrap_err();
+    assert_eq!((failure.kind, failure.code.as_str()), (oculus_job::failure::Kind::Cancelled, "cancelled"));
+}
+
+#[test]
+fn folds_too_short_for_a_tail_say_nothing_of_the_rounds() {
+    // Training parts of 100, 200 and 300 dates: only the last keeps 200 dates beside a tail.
+    let panel = Panel::new(13, 0.5, &[1.0]);
+    let with_folds = |folds: std::ops::Range<usize>| {
+        let panel = Panel::new(13, 0.5, &[1.0]);
+        let cut = |splits: &Splits| Splits { folds: splits.folds[folds.clone()].to_vec(), ..splits.clone() };
+        Panel { splits: panel.splits.iter().map(cut).collect(), ..panel }
+    };
+    let stopped = found(&panel, 1).oof.rounds.unwrap();
+    assert!(stopped < 6, "early stopping ended at {stopped}");
+    assert_eq!(found(&with_folds(2..3), 1).oof.rounds, Some(stopped));
+    assert_eq!(found(&with_folds(0..2), 1).oof.rounds, None);
+}

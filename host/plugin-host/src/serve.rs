@@ -1,0 +1,329 @@
+//! The plugin process: opens one library and answers a job's requests until the job lets go.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
+
+use abi_stable::erased_types::TD_Opaque;
+use abi_stable::sabi_types::RRef;
+use abi_stable::std_types::{RSlice, RSliceMut, RStr};
+use anyhow::{Context, Result, bail};
+use oculus_plugin_api::conformance::{self, Depth, Step};
+use oculus_plugin_api::testing::Bench;
+use oculus_plugin_api::{PluginError, abi, code};
+
+use crate::loader;
+use crate::protocol::{Call, Event, Extract, Fit, Hello, Order, Reply, Request, TABLE_FD};
+use crate::stamp::Stamp;
+use crate::table::MappedTable;
+use oculus_job::hash::sha256_hex;
+use oculus_pipeline::fitter::FIT_THREADS;
+use oculus_system::control;
+
+/// Runs the role: takes the control channel, opens the library, answers until the channel ends.
+///
+/// # Errors
+/// A broken channel, or a library that cannot be used (which the other side has been told).
+pub fn run() -> Result<()> {
+    let mut input = control::inherited()?;
+    let answers = Arc::new(Answers::by(input.try_clone().context("control channel")?));
+    let hello = control::read_frame(&mut input)?.context("the job left before it said anything")?;
+    let hello: Hello = postcard::from_bytes(&hello).context("first message")?;
+    let calls = hear(input, Arc::clone(&answers))?;
+    let plugin = match Plugin::open(hello) {
+        Ok(plugin) => Arc::new(plugin),
+        Err(error) => {
+            let lacks_library = error.downcast_ref().is_some_and(loader::LoadError::may_pass);
+            answers.send(&Event::Unusable { reason: format!("{error:#}"), lacks_library });
+            return Ok(());
+        }
+    };
+    for Call { id, request } in calls {
+        let (plugin, answers) = (Arc::clone(&plugin), Arc::clone(&answers));
+        let work = move || {
+            let caller = Caller { id, answers };
+            let reply = plugin.answer(request, &caller);
+            caller.answers.send(&Event::Reply { id, reply });
+        };
+        std::thread::Builder::new().name(format!("call-{id}")).stack_size(STACK_BYTES).spawn(work)?;
+    }
+    control::end_group_now()
+}
+
+/// Hears requests on a thread of its own, so that the end of the channel ends this process whatever it does: opening a
+/// library that hangs, or fitting. All that it has started ends with it, and native code without the exit handlers that
+/// it may trip over.
+fn hear(mut input: UnixStream, answers: Arc<Answers>) -> Result<mpsc::Receiver<Call>> {
+    let (sender, calls) = mpsc::channel();
+    let (begun, ready) = mpsc::channel();
+    let listen = move || {
+        let _ = begun.send(());
+        while let Ok(Some(frame)) = control::read_frame(&mut input) {
+            match postcard::from_bytes(&frame) {
+                // Nobody takes calls any more once this process is about to end.
+                Ok(Order::Call(call)) => _ = sender.send(call),
+                Ok(Order::Cancel) => answers.is_cancelled.store(true, Ordering::Relaxed),
+                Err(_) => break,
+            }
+        }
+        control::end_group_now()
+    };
+    std::thread::Builder::new().name("job-gone".into()).spawn(listen).context("cannot start a thread")?;
+    // What is local to a thread is set up under a lock of the system's loader, which a library whose constructor hangs
+    // never gives back: the thread has to be past that before anything is opened.
+    ready.recv().context("cannot start a thread")?;
+    Ok(calls)
+}
+
+/// Native engines recurse deeper than Rust's default of 2 MiB allows for.
+const STACK_BYTES: usize = 16 << 20;
+
+/// The way back to the job: whole frames from any thread, and whether the job still wants any.
+struct Answers {
+    out: Mutex<UnixStream>,
+    is_cancelled: AtomicBool,
+}
+
+impl Answers {
+    fn by(out: UnixStream) -> Self {
+        Self { out: Mutex::new(out), is_cancelled: AtomicBool::new(false) }
+    }
+
+    fn send(&self, event: &Event) {
+        let sent = postcard::to_stdvec(event).map_err(std::io::Error::other).and_then(|body| {
+            let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+            control::write_frame(&mut *out, &body)?;
+            out.flush()
+        });
+        if sent.is_err() {
+            // The job is gone: nobody is left to work for.
+            control::end_group_now();
+        }
+    }
+}
+
+/// Who asked for the work at hand, so that each fit's news find their way.
+struct Caller {
+    id: u64,
+    answers: Arc<Answers>,
+}
+
+impl abi::Host for Caller {
+    fn progress(&self, fraction: f64, message: RStr<'_>) {
+        self.answers.send(&Event::Progress { id: self.id, fraction, message: message.into() });
+    }
+
+    fn metric(&self, name: RStr<'_>, step: u64, value: f64) {
+        self.answers.send(&Event::Metric { id: self.id, name: name.into(), step, value });
+    }
+
+    fn log(&self, level: u32, message: RStr<'_>) {
+        self.answers.send(&Event::Log { id: self.id, level, message: message.into() });
+    }
+
+    /// Told before this process is killed for its silence; a job that is over ends it at once.
+    fn cancelled(&self) -> bool {
+        self.answers.is_cancelled.load(Ordering::Relaxed)
+    }
+}
+
+/// The host's services for one call.
+fn services(host: &Caller) -> abi::HostRef<'_> {
+    abi::Host_TO::from_ptr(RRef::new(host), TD_Opaque)
+}
+
+/// The one library of this process and what it has made ready.
+struct Plugin {
+    module: abi::Module_Ref,
+    table: Option<abi::Table<'static>>,
+    prepared: RwLock<HashMap<usize, Arc<abi::PreparedBox<'static>>>>,
+    loaded: RwLock<Option<abi::ModelBox>>,
+}
+
+impl Plugin {
+    fn open(hello: Hello) -> Result<Self> {
+        check_bytes(&hello)?;
+        let module = loader::load(&hello.library)?;
+        let table = match hello.table {
+            None => None,
+            Some(shape) => {
+                let file = File::from(control::inherited_fd(TABLE_FD).context("table")?);
+                // Leaked on purpose: prepared forms borrow it to the end of the process.
+                let mapped: &'static MappedTable = Box::leak(Box::new(MappedTable::map(&file, shape)?));
+                Some(mapped.raw(mapped.names().leak()))
+            }
+        };
+        Ok(Self { module, table, prepared: RwLock::default(), loaded: RwLock::default() })
+    }
+
+    fn answer(&self, request: Request, host: &Caller) -> Reply {
+        let reply = match request {
+            Request::Describe => self.describe(),
+            Request::Examine(depth) => Ok(self.examine(depth, host)),
+            Request::Prepare { prepared, learn_rows, setting } => self.prepare(prepared, &learn_rows, &setting, host),
+            Request::Fit(fit) => self.fit(&fit, host),
+            Request::Extract(extract) => self.extract(&extract, host),
+            Request::Load { model, setting } => self.load(&model, &setting),
+            Request::Predict { rows } => self.predict(&rows),
+        };
+        reply.unwrap_or_else(|error| Reply::Refused { code: error.code, message: brief(&told(&error)) })
+    }
+
+    fn describe(&self) -> Result<Reply, PluginError> {
+        let manifest = (self.module.describe())().into_result()?;
+        Ok(Reply::Described(manifest.into()))
+    }
+
+    fn examine(&self, depth: Depth, host: &Caller) -> Reply {
+        let mut tell = |step: Step<'_>| {
+            let (id, event) = (host.id, &host.answers);
+            match step {
+                Step::Begins(claim) => event.send(&Event::Examining { id, claim: claim.to_owned() }),
+                Step::Ends(finding) => event.send(&Event::Found { id, finding: finding.clone() }),
+            }
+        };
+        Reply::Examined(conformance::examine(&Bench::of(self.module), depth, &mut tell))
+    }
+
+    fn prepare(&self, idx: usize, learn_rows: &[u32], setting: &str, host: &Caller) -> Result<Reply, PluginError> {
+        let learn_rows = RSlice::from_slice(learn_rows);
+        let prepared = (self.module.prepare())(self.table()?, learn_rows, RStr::from_str(setting), services(host));
+        let prepared = prepared.into_result()?;
+        self.prepared.write().unwrap_or_else(PoisonError::into_inner).insert(idx, Arc::new(prepared));
+        Ok(Reply::Prepared)
+    }
+
+    fn fit(&self, fit: &Fit, host: &Caller) -> Result<Reply, PluginError> {
+        let prepared = {
+            let all = self.prepared.read().unwrap_or_else(PoisonError::into_inner);
+            all.get(&fit.prepared).cloned()
+        };
+        let prepared = prepared.ok_or_else(|| PluginError::data(format!("no prepared form {}", fit.prepared)))?;
+        let task = abi::Task {
+            label: RSlice::from_slice(&fit.label),
+            train_rows: RSlice::from_slice(&fit.train_rows),
+            tune_rows: RSlice::from_slice(&fit.tune_rows),
+            seed: fit.seed,
+            threads: FIT_THREADS as u32,
+            device: RStr::from_str(&fit.device),
+        };
+        let model = prepared.fit(task, RStr::from_str(&fit.params), services(host)).into_result()?;
+        let scores = self.scores(&model, &fit.predict_rows)?;
+        let bytes = if fit.keep_model { Some(model.save().into_result()?.into()) } else { None };
+        // A family without importance is no failure.
+        let importance = if fit.keep_model { model.importance().into_result().ok().map(Into::into) } else { None };
+        let summary = model.summary().into_result()?.into();
+        Ok(Reply::Fitted { scores, summary, model: bytes, importance })
+    }
+
+    fn extract(&self, asked: &Extract, host: &Caller) -> Result<Reply, PluginError> {
+        let task = abi::Task {
+            label: RSlice::from_slice(&asked.label),
+            train_rows: RSlice::from_slice(&asked.train_rows),
+            tune_rows: RSlice::from_slice(&[]),
+            seed: asked.seed,
+            threads: FIT_THREADS as u32,
+            device: RStr::from_str("cpu"),
+        };
+        let (scores, params) = (RSlice::from_slice(&asked.scores), RStr::from_str(&asked.params));
+        let rules = (self.module.extract())(self.table()?, task, scores, params, services(host)).into_result()?;
+        Ok(Reply::Mined(rules.into()))
+    }
+
+    fn load(&self, bytes: &[u8], setting: &str) -> Result<Reply, PluginError> {
+        let model = (self.module.load())(RSlice::from_slice(bytes), RStr::from_str(setting)).into_result()?;
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(model);
+        Ok(Reply::Loaded)
+    }
+
+    fn predict(&self, rows: &[u32]) -> Result<Reply, PluginError> {
+        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        let model = loaded.as_ref().ok_or_else(|| PluginError::data("no model has been loaded"))?;
+        Ok(Reply::Predicted { scores: self.scores(model, rows)? })
+    }
+
+    fn scores(&self, model: &abi::ModelBox, rows: &[u32]) -> Result<Vec<f32>, PluginError> {
+        let mut scores = vec![f32::NAN; rows.len()];
+        let out = RSliceMut::from_mut_slice(&mut scores);
+        model.predict(self.table()?, RSlice::from_slice(rows), out).into_result()?;
+        Ok(scores)
+    }
+
+    fn table(&self) -> Result<abi::Table<'static>, PluginError> {
+        self.table.ok_or_else(|| PluginError::data("this process was given no table"))
+    }
+}
+
+/// An error's words; a panic, which its place and trace on stderr tell more of, is called one.
+fn told(error: &PluginError) -> String {
+    match error.code {
+        code::PANIC => format!("panicked (code {}): {}; the worker's log has the place", code::PANIC, error.message),
+        _ => error.message.to_string(),
+    }
+}
+
+/// What a result can hold of an engine's words: one line of at most [`LONGEST_MESSAGE`] characters. What follows is a
+/// backtrace, whose addresses differ from run to run.
+fn brief(message: &str) -> String {
+    let words = message.lines().map(str::trim).take_while(|line| !line.starts_with("frame #"));
+    words.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ").chars().take(LONGEST_MESSAGE).collect()
+}
+
+const LONGEST_MESSAGE: usize = 1000;
+
+/// SHA-256 of a file's bytes, as hex.
+fn sha256_of(path: &std::path::Path) -> std::io::Result<String> {
+    Ok(sha256_hex(&std::fs::read(path)?))
+}
+
+/// The bytes that run are the bytes that the result names.
+fn check_bytes(hello: &Hello) -> Result<()> {
+    let (path, needed) = (hello.library.display(), &hello.sha256);
+    if hello.stamp.is_some() && Stamp::of(&hello.library).ok() == hello.stamp {
+        return Ok(());
+    }
+    let found = sha256_of(&hello.library).with_context(|| format!("plugin `{path}`"))?;
+    if found != *needed {
+        bail!("plugin `{path}` has changed since it was found: SHA-256 {found}, needed {needed}");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use oculus_job::hash::sha256_hex;
+
+    #[test]
+    fn a_library_whose_bytes_are_not_those_that_were_checked_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let (library, beside) = (folder.path().join("library"), folder.path().join("beside"));
+        let publish = |bytes: &str| {
+            fs::write(&beside, bytes).unwrap();
+            fs::rename(&beside, &library).unwrap();
+        };
+        publish("checked");
+        let (sha256, stamp) = (sha256_hex(b"checked"), Stamp::of(&library).ok());
+        let hello = Hello { library: library.clone(), sha256, stamp, table: None };
+        check_bytes(&hello).unwrap();
+        publish("changed");
+        let refusal = check_bytes(&hello).unwrap_err().to_string();
+        assert!(refusal.contains("has changed since it was found"), "{refusal}");
+        publish("checked");
+        check_bytes(&hello).unwrap();
+        check_bytes(&Hello { stamp: None, ..hello }).unwrap();
+    }
+
+    #[test]
+    fn a_backtrace_is_no_part_of_a_message() {
+        let said = "no memory\nException raised from alloc:127\nframe #0: f (0x7f72 in libc10.so)\nframe #1: g";
+        assert_eq!(brief(said), "no memory Exception raised from alloc:127");
+        assert_eq!(brief(&"x".repeat(5000)).len(), LONGEST_MESSAGE);
+    }
+}

@@ -1,0 +1,213 @@
+//! Private copies of libraries, named by their content: what was examined is what is opened.
+//!
+//! In: a published file, which may change at any time. Out: a copy that nobody else may write, and its SHA-256.
+//! Invariant: a file under a hash's folder has that hash. Nothing is executed.
+
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::stamp::Stamp;
+use oculus_job::hash;
+
+/// A folder of copies.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+/// A copy that has no place yet; removed when dropped.
+#[derive(Debug)]
+pub struct Unplaced {
+    file: tempfile::NamedTempFile,
+    /// SHA-256 of the bytes, as hex.
+    pub sha256: String,
+    /// Of the published file, before and after it was read.
+    pub stamp: Stamp,
+}
+
+/// Copies that nobody refers to are kept for so long: a job may still start a process on one.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How the names of copies begin that have no place yet, and how old one may be whose maker is gone.
+const UNPLACED: &str = "new-";
+const KEPT_UNPLACED: Duration = Duration::from_secs(3600);
+/// No library is larger.
+const MOST_BYTES: u64 = 2 << 30;
+
+impl Store {
+    /// The store within a folder of state; both are made, for this user alone.
+    ///
+    /// # Errors
+    /// The file system's, and `PermissionDenied` for a folder that others may write.
+    pub fn within(state_dir: &Path) -> io::Result<Self> {
+        let store = Self { folder: state_dir.join("store") };
+        store.make()?;
+        let found = fs::metadata(state_dir)?;
+        let owner = found.uid();
+        if owner != rustix::process::geteuid().as_raw() || found.mode() & 0o022 != 0 {
+            let message =
+                format!("it belongs to user {owner} with mode {:o}; needed one of ours", found.mode() & 0o7777);
+            let message = format!("{message}, which nobody else may write");
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+        }
+        fs::set_permissions(&store.folder, Permissions::from_mode(0o700))?;
+        Ok(store)
+    }
+
+    /// Somebody may have removed it, as cleaners of temporary folders do.
+    fn make(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)
+    }
+
+    /// Copies a published file.
+    ///
+    /// # Errors
+    /// The file system's, `InvalidInput` for what is no file or too large, and `ResourceBusy` for a file that changed
+    /// meanwhile.
+    pub fn copy(&self, source: &Path) -> io::Result<Unplaced> {
+        self.make()?;
+        // A pipe that somebody has put there meanwhile must not be waited for.
+        let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let mut input = OpenOptions::new().read(true).custom_flags(nonblock).open(source)?;
+        let metadata = input.metadata()?;
+        if !metadata.is_file() || metadata.len() > MOST_BYTES {
+            let found = if metadata.is_file() { format!("{} bytes", metadata.len()) } else { "no file".to_owned() };
+            let message = format!("found {found}, needed a library of at most {} MiB", MOST_BYTES >> 20);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let stamp = Stamp::from(&metadata);
+        let mut file = tempfile::Builder::new().prefix(UNPLACED).tempfile_in(&self.folder)?;
+        // No more than was found at first, however it grows.
+        let sha256 = copy_hashed(&mut (&mut input).take(MOST_BYTES), file.as_file_mut())?;
+        if Stamp::of(source)? != stamp {
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "it is being written"));
+        }
+        Ok(Unplaced { file, sha256, stamp })
+    }
+
+    /// Gives a copy its place, read-only, under the name of its source.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn place(&self, copy: Unplaced, source: &Path) -> io::Result<PathBuf> {
+        let path = self.path(&copy.sha256, source);
+        let folder = self.folder.join(&copy.sha256);
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        copy.file.as_file().set_permissions(Permissions::from_mode(0o400))?;
+        copy.file.persist(&path)?;
+        Ok(path)
+    }
+
+    /// Where the copy of a source lies.
+    pub fn path(&self, sha256: &str, source: &Path) -> PathBuf {
+        self.folder.join(sha256).join(source.file_name().unwrap_or_default())
+    }
+
+    /// Removes the copies of a hash.
+    pub fn remove(&self, sha256: &str) {
+        // What stays is found again by the next sweep.
+        let _ = fs::remove_dir_all(self.folder.join(sha256));
+    }
+
+    /// Removes what nobody refers to, once it is old.
+    pub fn sweep(&self, is_referred_to: impl Fn(&str) -> bool) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let age = entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|at| at.elapsed().ok());
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let longest = if name.starts_with(UNPLACED) { KEPT_UNPLACED } else { KEPT };
+            if age.is_some_and(|age| age > longest) && !is_referred_to(&name) {
+                let _ = fs::remove_file(entry.path()).or_else(|_| fs::remove_dir_all(entry.path()));
+            }
+        }
+    }
+}
+
+impl Unplaced {
+    /// The bytes, mapped.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn bytes(&self) -> io::Result<memmap2::Mmap> {
+        // SAFETY: the file lies in a folder of this user alone, under a name that nobody else uses, and is written no more.
+        unsafe { memmap2::Mmap::map(self.file.as_file()) }
+    }
+}
+
+fn copy_hashed(input: &mut impl Read, output: &mut impl Write) -> io::Result<String> {
+    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 18]);
+    loop {
+        match input.read(&mut buffer) {
+            Ok(0) => return Ok(hash::hex(&hasher.finalize())),
+            Ok(n_bytes) => {
+                hasher.update(&buffer[..n_bytes]);
+                output.write_all(&buffer[..n_bytes])?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use oculus_job::hash::sha256_hex;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_copy_is_named_by_its_content_read_only_and_for_this_user_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, source) = (folder.path().join("state"), folder.path().join("libx.so"));
+        fs::write(&source, b"bytes").unwrap();
+        let store = Store::within(&state).unwrap();
+        let copy = store.copy(&source).unwrap();
+        assert_eq!(copy.sha256, sha256_hex(b"bytes"));
+        assert_eq!(&*copy.bytes().unwrap(), b"bytes");
+        let sha256 = copy.sha256.clone();
+        let path = store.place(copy, &source).unwrap();
+        assert_eq!(path, store.path(&sha256, &source));
+        fs::write(&source, b"other").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"bytes");
+        assert_eq!((mode(&path), mode(path.parent().unwrap()), mode(&state.join("store"))), (0o400, 0o700, 0o700));
+        assert_eq!(mode(&state), 0o700);
+    }
+
+    #[test]
+    fn a_copy_without_a_place_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("libx.so");
+        fs::write(&source, b"bytes").unwrap();
+        let store = Store::within(folder.path()).unwrap();
+        drop(store.copy(&source).unwrap());
+        assert_eq!(fs::read_dir(folder.path().join("store")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_young_or_referred_to_is_never_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::within(folder.path()).unwrap();
+        let old = SystemTime::now() - KEPT - Duration::from_secs(60);
+        for (name, is_old) in [("kept", true), ("old", true), ("young", false)] {
+            let copies = folder.path().join("store").join(name);
+            fs::create_dir(&copies).unwrap();
+            if is_old {
+                std::fs::File::open(&copies).unwrap().set_modified(old).unwrap();
+            }
+        }
+        store.sweep(|name| name == "kept");
+        let mut left: Vec<_> =
+            fs::read_dir(folder.path().join("store")).unwrap().flatten().map(|e| e.file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["kept", "young"]);
+    }
+}
