@@ -1,64 +1,66 @@
-//! Pages that are written by the program itself.
+//! Generates the pages of `docs/` whose tables the program prints.
+//!
+//! In: a template per page in `docs/templates/`, and a command that prints Markdown. Out: the template with `{{tables}}`
+//! replaced by what the command printed. `tests/tests/docs.rs` checks that the committed pages are current.
 
 use std::fs;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::shell::{output, root};
 use crate::{cargo, plugins};
 
-/// What stands above the tables of `docs/parameters.md`.
-const PARAMETERS: &str = "# Model families and their parameters
+/// The line of a template that the tables replace.
+const PLACEHOLDER: &str = "{{tables}}\n";
 
-<!-- Written by `cargo xtask docs` from the plugins' own manifests. -->
-
-Each parameter is set in `design.ml_training_config` of a job. One out of its range refuses the job before any bar
-is fetched, with all the others that are. \"Searched\" is where the config search looks when the family leads it.
-";
-
-/// What stands above the tables of `docs/features.md`.
-const FEATURES: &str = "# Features
-
-<!-- Written by `cargo xtask docs` from the program's own catalogue. -->
-
-What `priority_features`, `entry_rules` and `exit_rules` of a job may name. `oculus-host features list` says the same.
-
-A name is a stem and its numbers, joined by `_`. n, m, k and j are the numbers in their order; those in brackets may be left
-away, and so may all at the end that are as in the column \"without numbers\": `RSI` is `RSI_14`. Whole numbers go up to
-2000 bars, those with decimals from 0.01 to 20. Upper and lower case, `-` and spaces do not matter, and `RSI14` is
-`RSI_14`. `EMA_8_21` is `EMA_CROSS_8_21`. A name that means nothing here is listed in the result with the nearest one that does.
-
-SYMBOL is a benchmark, upper case, SPY where none is named: `BETA_60` is `BETA_SPY_60`. Its bars are read beside the job's
-own; a bar is compared with the benchmark's last close at or before it. Without bars of it, with a week without bars among them, or with bars that begin after
-the job's or end more than 7 days before them, its features are left out.
-
-Definitions are TA-Lib 0.8.2's where it has the feature. `x[1]` is x of the bar before, `SMA_n` the mean of the last n
-closes or of what stands in parentheses, `EMA_n` the exponential average with factor 2/(n + 1) that is seeded by the mean of
-the first n. The warm-up is the number of bars before the first value, of each name of the default set; of a kind that is not in
-it, with the numbers of the column \"without numbers\". What is a level, such as a price, serves rules only; models get the form
-beside it, which no split and no other price of the share changes. After the warm-up no value is missing: where a
-definition divides by nothing, the last column but one says what the value is. A channel narrower than a millionth of the
-close counts as one without width.
-";
-
-/// Writes the pages that the program knows best.
+/// Builds the program and the plugins, and writes every generated page.
 pub fn write() -> Result<()> {
     plugins::publish(&[])?;
     let host = cargo::built()?.join("oculus-host");
     let mut families = Command::new(&host);
     families.args(["plugin", "list", "--markdown", "--plugins"]).arg(root().join("plugins"));
-    page("docs/parameters.md", PARAMETERS, &mut families)?;
+    write_page("parameters.md", &mut families)?;
     let mut features = Command::new(&host);
     features.args(["features", "list", "--markdown"]);
-    page("docs/features.md", FEATURES, &mut features)
+    write_page("features.md", &mut features)
 }
 
-/// Writes what a command says below a head.
-fn page(path: &str, head: &str, list: &mut Command) -> Result<()> {
-    let said = output(list).with_context(|| format!("{list:?} failed"))?;
-    let path = root().join(path);
-    fs::write(&path, format!("{head}\n{said}")).with_context(|| format!("cannot write {}", path.display()))?;
+/// Writes one page: its template, filled with the output of a command.
+fn write_page(name: &str, command: &mut Command) -> Result<()> {
+    let docs = root().join("docs");
+    let template_path = docs.join("templates").join(name);
+    let template =
+        fs::read_to_string(&template_path).with_context(|| format!("cannot read {}", template_path.display()))?;
+    let tables = output(command).with_context(|| format!("{command:?} failed"))?;
+    let page = fill(&template, &tables).with_context(|| format!("invalid template {}", template_path.display()))?;
+    let path = docs.join(name);
+    fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
     eprintln!("docs: wrote {}", path.display());
     Ok(())
+}
+
+/// Replaces the placeholder, which must occur exactly once.
+fn fill(template: &str, tables: &str) -> Result<String> {
+    let n_placeholders = template.matches(PLACEHOLDER).count();
+    if n_placeholders != 1 {
+        bail!("expected the line {:?} once, found it {n_placeholders} times", PLACEHOLDER.trim_end());
+    }
+    Ok(template.replacen(PLACEHOLDER, tables, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_replace_the_placeholder_and_nothing_else() {
+        assert_eq!(fill("# Head\n\n{{tables}}\nfoot\n", "| a |\n").ok().as_deref(), Some("# Head\n\n| a |\nfoot\n"));
+    }
+
+    #[test]
+    fn a_template_needs_exactly_one_placeholder() {
+        assert!(fill("# Head\n", "| a |\n").is_err());
+        assert!(fill("{{tables}}\n{{tables}}\n", "| a |\n").is_err());
+    }
 }
