@@ -1,4 +1,4 @@
-//! Benchmarks, whose results are pages of `docs/`.
+//! Runs the benchmarks of `bench/`, which write their tables into `docs/benchmarks.md`.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
@@ -7,17 +7,20 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-use crate::cargo::{built, cargo};
+use crate::cargo::{build, built, cargo};
 use crate::shell::{root, run};
 use crate::{plugins, setup};
 
-/// What the benchmarks compare with, pinned.
+/// The Python packages that features are compared with, pinned.
 const PACKAGES: [&str; 3] = ["TA-Lib==0.8.2", "numpy==2.4.6", "pandas==3.1.1"];
 
-/// What is measured.
+/// The plugins of this project whose start is measured.
+const FAMILIES: [&str; 4] = ["lightgbm", "mlp", "lstm", "rules"];
+
+/// A benchmark.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Bench {
-    /// Time of features beside TA-Lib and pandas
+    /// Time of features, compared with TA-Lib and pandas
     Features,
     /// Time and memory of ten million rows
     Memory,
@@ -29,53 +32,59 @@ pub enum Bench {
     Verdicts,
 }
 
-/// Builds what is measured and measures it.
-pub fn measure(what: Bench) -> Result<()> {
+/// Builds the workspace and runs one benchmark.
+pub fn measure(bench: Bench) -> Result<()> {
     setup::run()?;
-    run(cargo().args(["build", "--workspace", "--bins", "--examples"]))?;
-    let python = environment()?;
-    let (programs, docs, published) = (built()?, root().join("docs"), root().join("plugins"));
+    build()?;
+    let programs = built()?;
     let host = programs.join("oculus-host");
-    let times = programs.join("examples/feature_times");
-    let script = |name: &str| {
-        let mut command = Command::new(&python);
-        command.arg(root().join("host/benches").join(name));
-        command
-    };
-    match what {
-        Bench::Features => run(script("features.py").arg(times).arg(docs)),
-        Bench::Memory => run(script("memory.py").arg(host).arg(times).arg(docs)),
-        Bench::Plugins => {
-            let mut libraries = third_partys()?;
-            libraries.extend(FAMILIES.map(|name| programs.join(library(name))));
-            run(script("plugins.py").arg(programs.join("examples/plugin_start")).arg(docs).args(libraries))
-        }
+    let feature_times = programs.join("feature_times");
+    let plugin_start = programs.join("plugin_start");
+    let docs = root().join("docs");
+    let plugins = root().join("plugins");
+    match bench {
+        Bench::Features => run(script(&python_with_packages()?, "features.py").arg(feature_times).arg(docs)),
+        Bench::Memory => run(python("memory.py").arg(host).arg(feature_times).arg(docs)),
+        Bench::Plugins => run(python("plugins.py").arg(plugin_start).arg(docs).args(plugin_libraries(&programs)?)),
         Bench::Stages => {
             plugins::publish(&[])?;
-            run(script("stages.py").arg(host).arg(published).arg(root()).arg(docs))
+            run(python("stages.py").arg(host).arg(plugins).arg(root()).arg(docs))
         }
         Bench::Verdicts => {
             plugins::publish(&[])?;
-            run(script("verdicts.py").arg(host).arg(published).arg(docs))
+            run(python("verdicts.py").arg(host).arg(plugins).arg(docs))
         }
     }
 }
 
-/// This project's plugins.
-const FAMILIES: [&str; 4] = ["lightgbm", "mlp", "lstm", "rules"];
+/// Returns a command that runs a script of `bench/` with the system's Python.
+fn python(name: &str) -> Command {
+    script(Path::new("python3"), name)
+}
 
-/// The example of a third party's plugin, as it ships and as its author builds it all day.
-fn third_partys() -> Result<Vec<PathBuf>> {
+fn script(python: &Path, name: &str) -> Command {
+    let mut command = Command::new(python);
+    // Without -B, Python would write its cache into the checkout.
+    command.arg("-B").arg(root().join("bench").join(name));
+    command
+}
+
+/// Builds the example of a third party's plugin and returns all libraries to measure.
+fn plugin_libraries(programs: &Path) -> Result<Vec<PathBuf>> {
+    let mut libraries = build_third_party_example()?;
+    libraries.extend(FAMILIES.map(|name| programs.join(library(name))));
+    Ok(libraries)
+}
+
+/// Builds the example of a third party's plugin in release form, as it ships, and in debug form, as its author runs it.
+fn build_third_party_example() -> Result<Vec<PathBuf>> {
     let folder = root().join("examples/logistic");
     let target = folder.join("target");
-    let build = |profile: &str| {
-        let manifest = folder.join("Cargo.toml");
+    for profile in ["release", "dev"] {
         let mut command = cargo();
-        command.args(["build", "--profile", profile]).arg("--manifest-path").arg(manifest);
-        run(command.arg("--target-dir").arg(&target))
-    };
-    build("release")?;
-    build("dev")?;
+        command.args(["build", "--profile", profile]).arg("--manifest-path").arg(folder.join("Cargo.toml"));
+        run(command.arg("--target-dir").arg(&target))?;
+    }
     Ok(["release", "debug"].map(|profile| target.join(profile).join(library("logistic"))).to_vec())
 }
 
@@ -83,22 +92,23 @@ fn library(name: &str) -> String {
     format!("{DLL_PREFIX}oculus_plugin_{name}{DLL_SUFFIX}")
 }
 
-/// The Python of a virtual environment that has the packages; made where it is not there.
-fn environment() -> Result<PathBuf> {
+/// Returns the Python of a virtual environment with the pinned packages; creates the environment if it is absent or old.
+fn python_with_packages() -> Result<PathBuf> {
     let folder = root().join(".tools/bench");
-    let (python, stamp) = (folder.join("bin/python"), folder.join("packages"));
+    let python = folder.join("bin/python");
+    let stamp = folder.join("packages");
     let packages = PACKAGES.join("\n");
-    if std::fs::read_to_string(&stamp).is_ok_and(|made| made == packages) {
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == packages) {
         return Ok(python);
     }
     eprintln!("bench: fetching {} into {}", PACKAGES.join(", "), folder.display());
-    make(&folder, &python).context("cannot make the virtual environment of the benchmarks")?;
+    create_environment(&folder, &python).context("cannot create the virtual environment of the benchmarks")?;
     std::fs::write(stamp, packages)?;
     Ok(python)
 }
 
-fn make(folder: &Path, python: &Path) -> Result<()> {
+fn create_environment(folder: &Path, python: &Path) -> Result<()> {
     run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
-    let quietly = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"];
-    run(Command::new(python).args(quietly).args(PACKAGES))
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"];
+    run(Command::new(python).args(install).args(PACKAGES))
 }

@@ -2,8 +2,8 @@
 
 Usage: plugins.py PROGRAM DOCS LIBRARY... [--runs N]
 
-In: the program `plugin_start` (see host/examples) and libraries of plugins. Out: a table in DOCS/benchmarks.md between its
-markers: medians of all runs, and the ninth tenth of the last column.
+In: the program `plugin_start` (bench/src/bin) and libraries of plugins. Out: the section `plugins` of
+DOCS/benchmarks.md: medians of all runs, and the 90 % quantile of the last column.
 """
 
 import argparse
@@ -12,11 +12,11 @@ import os
 import statistics
 import subprocess
 
-from features import between_markers
+from page import replace_section
 
 
 def row(measured):
-    """One line of the table: a library, and how far its process was when."""
+    """One line of the table: a library and the times of its process."""
     until = lambda stage: [run[stage] for run in measured["runs"]]
     medians = [statistics.median(until(stage)) for stage in range(3)]
     ninth_tenth = statistics.quantiles(until(2), n=10)[-1]
@@ -39,7 +39,7 @@ def main():
              "| plugin | build | library, MiB | opened | prepared | first fit done | nine of ten within |",
              "| --- | --- | ---: | ---: | ---: | ---: | ---: |", *rows]
     text = "\n".join(lines)
-    between_markers(os.path.join(asked.docs, "benchmarks.md"), "plugins", text)
+    replace_section(os.path.join(asked.docs, "benchmarks.md"), "plugins", text)
     print(text)
 
 

@@ -2,8 +2,8 @@
 
 Usage: verdicts.py HOST PLUGINS DOCS [NULL_PANELS] [PLANTED_PANELS]
 
-In: the program `oculus-host` and a folder of plugins. Out: a table in DOCS/benchmarks.md between its markers. Every panel is
-made up with a seed of its own and goes through a whole job.
+In: the program `oculus-host` and a folder of plugins. Out: the section `verdicts` of DOCS/benchmarks.md. Every panel
+is generated with its own seed and goes through a complete job.
 """
 
 import json
@@ -14,7 +14,7 @@ import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from features import between_markers
+from page import replace_section
 
 DESIGN = {
     "forward_returns_days_options": [5, 10],
@@ -82,7 +82,7 @@ def main():
                 results = list(pool.map(lambda seed: judged(host, plugins, panel, seed), range(1, n_panels + 1)))
             lines.append(row(panel, results))
             print(lines[-1], flush=True)
-    between_markers(os.path.join(docs, "benchmarks.md"), "verdicts", "\n".join(lines))
+    replace_section(os.path.join(docs, "benchmarks.md"), "verdicts", "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 Usage: stages.py HOST PLUGINS ROOT DOCS [RUNS]
 
-In: the program `oculus-host`, a folder of plugins, the project's root. Out: a table in DOCS/benchmarks.md between its
-markers: medians of all runs.
+In: the program `oculus-host`, a folder of plugins, the project's root. Out: the section `stages` of
+DOCS/benchmarks.md: medians of all runs.
 """
 
 import json
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-from features import between_markers
+from page import replace_section
 
 STAGES = ["data_fetch", "feature_engineering", "config_search", "training", "rule_extraction", "strategy_optimization"]
 
@@ -39,7 +39,7 @@ def main():
     both = statistics.median(run["rule_extraction"] + run["strategy_optimization"] for run in runs)
     lines += [f"| rules and strategy together | {both:.2f} |", f"| the whole job | {median('all'):.2f} |"]
     text = "\n".join(lines)
-    between_markers(os.path.join(docs, "benchmarks.md"), "stages", text)
+    replace_section(os.path.join(docs, "benchmarks.md"), "stages", text)
     print(text)
 
 

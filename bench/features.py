@@ -1,9 +1,9 @@
-"""Times our features beside TA-Lib's C functions and beside pandas, on one core and the same series.
+"""Times our features, TA-Lib's C functions and pandas on one core and the same series.
 
 Usage: features.py TIMES_PROGRAM DOCS [MOST_ROWS]
 
-In: the program `feature_times` (see host/examples). Out: the tables of DOCS/benchmarks.md between its markers, and
-DOCS/benchmarks/features.svg. Ours, TA-Lib's and pandas' turns follow one upon the other; the best of several counts.
+In: the program `feature_times` (bench/src/bin). Out: the section `features` of DOCS/benchmarks.md, and
+DOCS/benchmarks/features.svg. The three take turns in one run; the best of several turns counts.
 """
 
 import math
@@ -17,6 +17,7 @@ import time
 import numpy as np
 import pandas as pd
 import talib
+from page import replace_section
 
 N_TURNS = 5
 SIZES = [1_000, 10_000, 100_000, 1_000_000, 10_000_000]
@@ -261,15 +262,6 @@ def markdown(functions, points, counts):
     return "\n".join(lines)
 
 
-def between_markers(path, name, text):
-    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    with open(path) as file:
-        before, rest = file.read().split(begin)
-    after = rest.split(end)[1]
-    with open(path, "w") as file:
-        file.write(f"{before}{begin}\n\n{text}\n\n{end}{after}")
-
-
 def main():
     program, docs = sys.argv[1:3]
     most = int(sys.argv[3]) if len(sys.argv) > 3 else SIZES[-1]
@@ -289,7 +281,7 @@ def main():
             points.append((n, each))
             print(f"{n:>10,} bars:", *(f"{1e6 * s:12.2f} µs" for s in each if s is not None), file=sys.stderr)
     text = markdown(functions, points, counts)
-    between_markers(os.path.join(docs, "benchmarks.md"), "features", text)
+    replace_section(os.path.join(docs, "benchmarks.md"), "features", text)
     os.makedirs(os.path.join(docs, "benchmarks"), exist_ok=True)
     picture(points, os.path.join(docs, "benchmarks", "features.svg"))
     print(text)

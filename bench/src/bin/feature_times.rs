@@ -1,11 +1,11 @@
-//! Times features, for `cargo xtask bench`: one request a line on stdin, one answer a line on stdout.
+//! Times features, for `cargo xtask bench`: one request per line on stdin, one reply per line on stdout.
 //!
-//! - `series N FILE`: makes a random walk of N one-minute bars, from now on the series, and writes its open, high, low, close
-//!   and volume one after the other into the file, as 64-bit floats; answers N.
-//! - `time NAMES`: computes these features, joined by commas, once; `time` alone the default ones; answers their number
-//!   and the seconds.
-//! - `build N_SYMBOLS N_BARS N_THREADS`: a job's table of 5-minute bars in the file that plugins map; answers rows, columns,
-//!   seconds and, on Linux, the process's peak of memory in KiB.
+//! - `series N FILE`: generates a random walk of N one-minute bars, which later `time` requests use, and writes its open,
+//!   high, low, close and volume as 64-bit floats, column by column, into the file. Replies with N.
+//! - `time NAMES`: computes the named features, separated by commas, once; without names, the default features. Replies
+//!   with the number of columns and the seconds.
+//! - `build N_SYMBOLS N_BARS N_THREADS`: builds a job's table of 5-minute bars in the file that plugins map. Replies with
+//!   rows, columns, seconds and, on Linux, the peak memory of this process in KiB.
 
 use std::convert::Infallible;
 use std::io::{BufRead, Write};
@@ -27,7 +27,7 @@ fn main() -> Result<()> {
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         let words: Vec<&str> = line.split_whitespace().collect();
-        let answer = match words[..] {
+        let reply = match words[..] {
             ["series", n_bars, file] => {
                 bars = series("A", 0, Timeframe::Minute1, n_bars.parse()?);
                 write(&bars, file)?;
@@ -36,9 +36,9 @@ fn main() -> Result<()> {
             ["time"] => time(&bars, &without_benchmark())?,
             ["time", names] => time(&bars, &names.split(',').map(features::resolve).collect::<Result<Vec<_>, _>>()?)?,
             ["build", n_symbols, n_bars, n_threads] => build(n_symbols.parse()?, n_bars.parse()?, n_threads.parse()?)?,
-            _ => bail!("no request: {line}"),
+            _ => bail!("invalid request: {line}"),
         };
-        writeln!(std::io::stdout(), "{answer}")?;
+        writeln!(std::io::stdout(), "{reply}")?;
     }
     Ok(())
 }
@@ -55,7 +55,7 @@ fn write(bars: &Bars, file: &str) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// There is one series, so none to compare it with.
+/// Returns the default features that need no benchmark: there is one series only.
 fn without_benchmark() -> Vec<Feature> {
     features::defaults().into_iter().filter(|feature| feature.benchmark().is_none()).collect()
 }

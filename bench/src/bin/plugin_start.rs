@@ -1,8 +1,9 @@
 //! Times the start of plugin processes, for `cargo xtask bench plugins`.
 //!
-//! `plugin_start N_RUNS LIBRARY...` answers a JSON object a line: the plugin, the bytes of its library, and of each run the
-//! milliseconds from the start until the library was open, the table prepared, and the first fit done. A process is this
-//! same program in the role that the host has for it, so what is started is what a job starts.
+//! `plugin_start N_RUNS LIBRARY...` prints one JSON object per library: the plugin's id, the size of the library, and per
+//! run the milliseconds from the start of the process until the library was open, the table prepared, and the first fit
+//! done. The plugin process is this program with the argument `plugin-process`, as in the host, so a run starts exactly
+//! what a job starts.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -32,17 +33,18 @@ fn main() -> Result<ExitCode> {
     match &arguments[..] {
         [role] if role == "plugin-process" => serve::run()?,
         [n_runs, libraries @ ..] => {
-            let (n_runs, table) = (n_runs.parse()?, SharedTable::write(&table())?);
+            let n_runs = n_runs.parse()?;
+            let table = SharedTable::write(&table())?;
             for library in libraries {
                 println!("{}", measure(Path::new(library), &table, n_runs)?);
             }
         }
-        [] => bail!("needed: N_RUNS LIBRARY..."),
+        [] => bail!("usage: plugin_start N_RUNS LIBRARY..."),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A table of one symbol, whose first feature says something of the label.
+/// Returns a table of one symbol whose first feature is correlated with the label.
 fn table() -> FeatureTable {
     let value = |column: usize, row: u32| ((row as usize * (31 + column) + column * 7) % 97) as f32 / 97.0;
     FeatureTable {
@@ -63,30 +65,32 @@ fn label() -> Vec<f32> {
     (0..N_ROWS).map(|row| f32::from(u8::from(row * 31 % 97 + row % 13 > 60))).collect()
 }
 
+/// Starts a library's process `n_runs` times and returns its times as a JSON object.
 fn measure(library: &Path, table: &SharedTable, n_runs: usize) -> Result<serde_json::Value> {
     let folder = tempfile::tempdir()?;
-    let plugin = published(library, folder.path()).with_context(|| library.display().to_string())?;
-    let runs = (0..n_runs).map(|_| run(&plugin, table)).collect::<Result<Vec<_>>>()?;
+    let plugin = install(library, folder.path()).with_context(|| library.display().to_string())?;
+    let runs = (0..n_runs).map(|_| time_start(&plugin, table)).collect::<Result<Vec<_>>>()?;
     let n_bytes = std::fs::metadata(library)?.len();
     Ok(json!({ "id": plugin.manifest.id, "library": library, "bytes": n_bytes, "runs": runs }))
 }
 
-/// The library as a job would open it: examined, and copied into a store below the folder.
-fn published(library: &Path, folder: &Path) -> Result<InstalledPlugin> {
-    let (dir, state_dir) = (folder.join("plugins"), folder.join("state"));
+/// Publishes the library below `folder` and returns it as a job would open it: examined and copied into a store.
+fn install(library: &Path, folder: &Path) -> Result<InstalledPlugin> {
+    let dir = folder.join("plugins");
+    let state_dir = folder.join("state");
     std::fs::create_dir(&dir)?;
     std::os::unix::fs::symlink(library.canonicalize()?, dir.join(library.file_name().unwrap_or_default()))?;
     let catalog = Catalog::open(&PluginsConfig { dir, state_dir, trust: Trust::Any, limits: LIMITS })?;
     catalog.scan_to_end()?;
     let snapshot = catalog.current();
     let refused = snapshot.refused().into_iter().map(|refused| refused.reason).next();
-    snapshot.plugins().into_iter().next().with_context(|| refused.unwrap_or_else(|| "is no library".to_owned()))
+    snapshot.plugins().into_iter().next().with_context(|| refused.unwrap_or_else(|| "not a plugin library".to_owned()))
 }
 
-/// Milliseconds until the library is open, the table prepared, the first fit done.
-fn run(plugin: &InstalledPlugin, table: &SharedTable) -> Result<[f64; 3]> {
+/// Returns the milliseconds until the library is open, the table prepared, the first fit done.
+fn time_start(plugin: &InstalledPlugin, table: &SharedTable) -> Result<[f64; 3]> {
     let started = Instant::now();
-    let since = || started.elapsed().as_secs_f64() * 1e3;
+    let elapsed_ms = || started.elapsed().as_secs_f64() * 1e3;
     let listener = Arc::new(|_: &_| {});
     let process = PluginProcess::start(Start {
         library: plugin.library(),
@@ -95,20 +99,21 @@ fn run(plugin: &InstalledPlugin, table: &SharedTable) -> Result<[f64; 3]> {
         limits: LIMITS,
         listener,
     })?;
-    answered(&process, Request::Describe)?;
-    let opened = since();
+    call(&process, Request::Describe)?;
+    let opened = elapsed_ms();
     if plugin.manifest.role == Role::Rules {
-        answered(&process, extraction())?;
-        return Ok([opened, opened, since()]);
+        call(&process, extraction())?;
+        return Ok([opened, opened, elapsed_ms()]);
     }
     let setting = fitter::setting("cpu", 1).to_json()?;
-    answered(&process, Request::Prepare { prepared: 0, learn_rows: (0..N_TRAIN_ROWS).collect(), setting })?;
-    let prepared = since();
-    answered(&process, Request::Fit(fit()))?;
-    Ok([opened, prepared, since()])
+    call(&process, Request::Prepare { prepared: 0, learn_rows: (0..N_TRAIN_ROWS).collect(), setting })?;
+    let prepared = elapsed_ms();
+    call(&process, Request::Fit(fit()))?;
+    Ok([opened, prepared, elapsed_ms()])
 }
 
-fn answered(process: &PluginProcess, request: Request) -> Result<()> {
+/// Sends a request; a refusal or the death of the process is an error.
+fn call(process: &PluginProcess, request: Request) -> Result<()> {
     match process.call(request) {
         Ok(Reply::Refused { message, .. }) => bail!("{message}"),
         Ok(_) => Ok(()),

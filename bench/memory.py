@@ -1,8 +1,8 @@
-"""Ten million rows: seconds and peak of memory of made-up bars, computed features and a job's own table.
+"""Ten million rows: seconds and peak memory of synthetic bars, computed features and a job's table.
 
 Usage: memory.py HOST TIMES_PROGRAM DOCS [ROWS]
 
-In: the programs `oculus-host` and `feature_times`. Out: a table in DOCS/benchmarks.md between its markers. Needs about
+In: the programs `oculus-host` and `feature_times`. Out: the section `memory` of DOCS/benchmarks.md. Needs about
 15 GB in the temporary folder (TMPDIR), which must be on a disk.
 """
 
@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from features import between_markers
+from page import replace_section
 
 
 def measured(arguments, **more):
@@ -59,7 +59,7 @@ def main():
     lines = ["| | seconds | peak of memory, MiB |", "| --- | ---: | ---: |"]
     lines += [f"| {what} | {seconds:.0f} | {peak // 1024:,} |" for what, seconds, peak in results]
     text = "\n".join(lines)
-    between_markers(os.path.join(docs, "benchmarks.md"), "memory", text)
+    replace_section(os.path.join(docs, "benchmarks.md"), "memory", text)
     print(text)
 
 
