@@ -1,7 +1,7 @@
-//! Builds the plugin of the archive: a binary of plugin API 1.0 that every later host has to load.
+//! Builds the archived plugin: a binary of plugin API 1.0 that every later host has to load.
 //!
-//! Made once for each platform and committed; never made anew while the API is 1.x, since it stands for the plugins that
-//! are out there.
+//! It is built once per platform and committed. It is never rebuilt while the API is 1.x, because it represents the
+//! plugins that third parties have already shipped.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,44 +12,46 @@ use anyhow::{Context, Result, bail};
 use crate::cargo::cargo;
 use crate::shell::{output, root, run};
 
-/// Builds the archive's family and puts its library into the folder of this platform.
-pub fn make() -> Result<()> {
+/// Builds the archived plugin and copies its library into the folder of this platform.
+pub fn build() -> Result<()> {
     let source = root().join("tests/archive/base-rate");
     let target = root().join("target/archive");
-    let archived = root().join("tests/archive").join(platform()?).join(file("archive_1_0"));
+    let archived = root().join("tests/archive").join(target_triple()?).join(library("archive_1_0"));
     if archived.exists() {
-        bail!("{} is there, and stands for the plugins of its day: it is never made anew", archived.display());
+        bail!("{} exists already and must not be rebuilt", archived.display());
     }
-    let mut build = cargo();
-    build.args(["build", "--release", "--locked", "--manifest-path"]).arg(source.join("Cargo.toml"));
-    build.arg("--target-dir").arg(&target).env("RUSTFLAGS", without_places()?);
-    run(&mut build)?;
-    fs::create_dir_all(archived.parent().context("no folder")?)?;
-    fs::copy(target.join("release").join(file("archive_base_rate")), &archived)
+    let mut command = cargo();
+    command.args(["build", "--release", "--locked", "--manifest-path"]).arg(source.join("Cargo.toml"));
+    command.arg("--target-dir").arg(&target).env("RUSTFLAGS", path_remap_flags()?);
+    run(&mut command)?;
+    fs::create_dir_all(archived.parent().context("the archive has no folder")?)?;
+    fs::copy(target.join("release").join(library("archive_base_rate")), &archived)
         .with_context(|| format!("cannot write {}", archived.display()))?;
     eprintln!("archive: wrote {}; commit it, with its SHA-256 in tests/archive/README.md", archived.display());
     Ok(())
 }
 
-/// The library of a crate of this project.
-fn file(name: &str) -> PathBuf {
+/// Returns the file name of the library of a crate.
+fn library(name: &str) -> PathBuf {
     format!("{}oculus_{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX).into()
 }
 
-/// The compiler's name for this platform, such as `x86_64-unknown-linux-gnu`.
-fn platform() -> Result<String> {
+/// Returns the target triple of this platform, such as `x86_64-unknown-linux-gnu`.
+fn target_triple() -> Result<String> {
     let version = output(Command::new("rustc").arg("-vV")).context("rustc -vV failed")?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.context("rustc names no host")?.to_owned())
+    Ok(host.context("rustc -vV prints no host")?.to_owned())
 }
 
-/// Flags that keep the folders of this machine out of the binary.
-fn without_places() -> Result<String> {
+/// Returns compiler flags that keep the paths of this machine out of the binary.
+fn path_remap_flags() -> Result<String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo"))).context("no home folder")?;
-    let mut places = vec![root()];
-    let registries = fs::read_dir(home.join("registry/src")).context("cargo has downloaded nothing yet")?;
-    places.extend(registries.filter_map(|registry| Some(registry.ok()?.path())));
-    let remap = |place: &PathBuf| format!("--remap-path-prefix={}=.", place.display());
-    Ok(places.iter().map(remap).collect::<Vec<_>>().join(" "))
+    let home =
+        home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo"))).context("cannot find the home folder")?;
+    let mut folders = vec![root()];
+    let registries =
+        fs::read_dir(home.join("registry/src")).context("cannot read the sources that cargo downloaded")?;
+    folders.extend(registries.filter_map(|registry| Some(registry.ok()?.path())));
+    let remap = |folder: &PathBuf| format!("--remap-path-prefix={}=.", folder.display());
+    Ok(folders.iter().map(remap).collect::<Vec<_>>().join(" "))
 }

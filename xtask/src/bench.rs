@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-use crate::cargo::{build, built, cargo};
+use crate::cargo::{build, build_dir, cargo};
 use crate::shell::{root, run};
 use crate::{plugins, setup};
 
@@ -36,7 +36,7 @@ pub enum Bench {
 pub fn measure(bench: Bench) -> Result<()> {
     setup::run()?;
     build()?;
-    let programs = built()?;
+    let programs = build_dir()?;
     let host = programs.join("oculus-host");
     let feature_times = programs.join("feature_times");
     let plugin_start = programs.join("plugin_start");

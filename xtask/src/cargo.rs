@@ -1,4 +1,4 @@
-//! Calls of cargo itself. Always the whole workspace, so that every command shares one build of the dependencies.
+//! Runs cargo, always on the whole workspace, so that every command shares one build of the dependencies.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,18 +7,18 @@ use anyhow::{Context, Result};
 
 use crate::shell::{output, root, run};
 
-/// A cargo command in the root of the checkout.
+/// Returns a cargo command that runs in the root of the checkout.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
-    // What `cargo run` tells this program of itself; build scripts that look at it would run once more.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| is_about_this_crate(&name.to_string_lossy())) {
+    // `cargo run` sets variables that describe xtask; build scripts that read them would run again.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| describes_crate(&name.to_string_lossy())) {
         command.env_remove(name);
     }
     command
 }
 
-fn is_about_this_crate(variable: &str) -> bool {
+fn describes_crate(variable: &str) -> bool {
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|start| variable.starts_with(start))
 }
 
@@ -27,11 +27,12 @@ pub fn build() -> Result<()> {
     run(cargo().args(["build", "--workspace"]))
 }
 
-/// The folder of built programs and libraries.
-pub fn built() -> Result<PathBuf> {
+/// Returns the folder of the built programs and libraries.
+pub fn build_dir() -> Result<PathBuf> {
     let metadata =
         output(cargo().args(["metadata", "--format-version", "1", "--no-deps"])).context("cargo metadata failed")?;
-    let (_, rest) = metadata.split_once("\"target_directory\":\"").context("cargo metadata names no target folder")?;
-    let folder = rest.split('"').next().context("cargo metadata names no target folder")?;
+    let (_, rest) =
+        metadata.split_once("\"target_directory\":\"").context("cargo metadata contains no target folder")?;
+    let folder = rest.split('"').next().context("cargo metadata contains no target folder")?;
     Ok(PathBuf::from(folder).join("debug"))
 }

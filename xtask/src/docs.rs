@@ -17,7 +17,7 @@ const PLACEHOLDER: &str = "{{tables}}\n";
 /// Builds the program and the plugins, and writes every generated page.
 pub fn write() -> Result<()> {
     plugins::publish(&[])?;
-    let host = cargo::built()?.join("oculus-host");
+    let host = cargo::build_dir()?.join("oculus-host");
     let mut families = Command::new(&host);
     families.args(["plugin", "list", "--markdown", "--plugins"]).arg(root().join("plugins"));
     write_page("parameters.md", &mut families)?;

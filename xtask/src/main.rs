@@ -12,6 +12,7 @@ mod cargo;
 mod demo;
 mod docs;
 mod plugins;
+mod server;
 mod setup;
 mod shell;
 mod test;
@@ -26,19 +27,19 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Fetch the native tools the build needs (CMake, libclang, redis-server); does nothing when all are there.
+    /// Fetch the native tools the build needs (CMake, libclang, redis-server); does nothing if all are installed.
     #[command(after_help = "Example: cargo xtask setup")]
     Setup,
     /// Build plugins and publish them into `./plugins/<id>/`.
     #[command(after_help = "Examples:\n  cargo xtask plugins lightgbm\n  cargo xtask plugins --to /srv/oculus/plugins")]
     Plugins {
-        /// Plugins to build; all of them when none is named.
+        /// Plugins to build; all of them if none is named.
         names: Vec<String>,
         /// Folder of plugins to publish into, instead of `./plugins`.
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
     },
-    /// Write the pages of `docs/` that the program itself knows best.
+    /// Write the generated pages of `docs/`.
     #[command(after_help = "Example: cargo xtask docs")]
     Docs,
     /// Send one real job through a private Redis and a worker, and show progress and result.
@@ -50,7 +51,7 @@ enum Task {
         /// What to measure.
         what: bench::Bench,
     },
-    /// Make this platform's binary of plugin API 1.0, which later hosts have to load; once and for all.
+    /// Build this platform's binary of plugin API 1.0, which later hosts have to load; once per platform.
     #[command(after_help = "Example: cargo xtask archive")]
     Archive,
     /// Set up and run every test.
@@ -81,7 +82,7 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Demo => demo::run(),
         Task::Bench { what } => bench::measure(what),
-        Task::Archive => archive::make(),
+        Task::Archive => archive::build(),
         Task::Test => test::run(),
     }
 }

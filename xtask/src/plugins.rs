@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail};
 use crate::cargo;
 use crate::shell::root;
 
-/// The plugins of this project: folders of `plugins/` that are crates.
-fn known() -> Result<Vec<String>> {
+/// Returns the plugins of this project: the folders of `plugins/` that are crates.
+fn plugin_names() -> Result<Vec<String>> {
     let folder = root().join("plugins");
     let mut names = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
@@ -22,27 +22,27 @@ fn known() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Builds and publishes the named plugins, or all of them, beside their sources.
+/// Builds the named plugins, or all of them, and publishes them next to their sources.
 pub fn publish(names: &[String]) -> Result<()> {
     publish_into(&root().join("plugins"), names)
 }
 
-/// The same into another folder of plugins.
+/// Builds the named plugins, or all of them, and publishes them into `folder`.
 pub fn publish_into(folder: &Path, names: &[String]) -> Result<()> {
-    let known = known()?;
+    let known = plugin_names()?;
     if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
-        bail!("there is no plugin `{unknown}` in this project; there are: {}", known.join(", "));
+        bail!("unknown plugin `{unknown}`; this project has: {}", known.join(", "));
     }
     cargo::build()?;
-    let built = cargo::built()?;
+    let build_dir = cargo::build_dir()?;
     for name in if names.is_empty() { &known } else { names } {
         let file = format!("{}oculus_plugin_{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-        publish_file(&built.join(&file), &folder.join(name).join(&file))?;
+        publish_file(&build_dir.join(&file), &folder.join(name).join(&file))?;
     }
     Ok(())
 }
 
-/// Writes beside and renames, so that nobody ever opens half a library; the same bytes are left alone.
+/// Publishes one library; a file with the same bytes is left as it is, since a worker would examine a new one.
 fn publish_file(from: &Path, to: &Path) -> Result<()> {
     let bytes = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
     if fs::read(to).is_ok_and(|old| old == bytes) {
@@ -50,11 +50,16 @@ fn publish_file(from: &Path, to: &Path) -> Result<()> {
         return Ok(());
     }
     if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
-    let beside = to.with_extension("new");
-    fs::write(&beside, &bytes).with_context(|| format!("cannot write {}", beside.display()))?;
-    fs::rename(&beside, to).with_context(|| format!("cannot publish {}", to.display()))?;
+    replace_file(to, &bytes)?;
     eprintln!("plugins: published {}", to.display());
     Ok(())
+}
+
+/// Writes to a temporary file and renames it, so that a worker never opens a partial library.
+fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = path.with_extension("new");
+    fs::write(&temporary, bytes).with_context(|| format!("cannot write {}", temporary.display()))?;
+    fs::rename(&temporary, path).with_context(|| format!("cannot publish {}", path.display()))
 }

@@ -1,7 +1,7 @@
-//! Fetches what the build and the tests need beyond Rust, into `.tools/` or by the system's packages.
+//! Installs the tools that the build and the tests need in addition to Rust, into `.tools/` or as system packages.
 //!
 //! Out: `.tools/env.toml`, which `.cargo/config.toml` includes, so that plain cargo finds the tools. The user's own
-//! environment variables win over it. A piece that is there is left alone, so a second run does nothing.
+//! environment variables take precedence. A tool that is installed is not touched, so a second run does nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,33 +10,33 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use self::packages::{has, system_package};
-use self::wheels::Needs;
+use self::wheels::Dependencies;
 use crate::shell::{output, root};
 
 mod libtorch;
 mod packages;
 mod wheels;
 
-/// LightGBM's build asks for this CMake; Debian 12 brings an older one.
+/// The CMake that LightGBM's build requires; Debian 12 has an older one.
 const CMAKE_WHEEL: &str = "cmake>=3.28,<5";
-/// bindgen loads this at LightGBM's build.
+/// The libclang that bindgen loads when LightGBM is built.
 const LIBCLANG_WHEEL: &str = "libclang>=16,<19";
 
-/// Sets up everything, saying what it does.
+/// Installs what is missing and prints each step.
 pub fn run() -> Result<()> {
     let tools = root().join(".tools");
-    fs::create_dir_all(&tools).with_context(|| format!("cannot make {}", tools.display()))?;
-    compiler()?;
-    let cmake = if is_users_own("CMAKE", &tools) { None } else { Some(cmake(&tools)?) };
-    let libclang = if is_users_own("LIBCLANG_PATH", &tools) { None } else { Some(libclang(&tools)?) };
-    let libtorch = if is_users_own("LIBTORCH", &tools) { None } else { Some(libtorch::place(&tools)?) };
+    fs::create_dir_all(&tools).with_context(|| format!("cannot create {}", tools.display()))?;
+    ensure_compiler()?;
+    let cmake = if is_set_by_user("CMAKE", &tools) { None } else { Some(fetch_cmake(&tools)?) };
+    let libclang = if is_set_by_user("LIBCLANG_PATH", &tools) { None } else { Some(fetch_libclang(&tools)?) };
+    let libtorch = if is_set_by_user("LIBTORCH", &tools) { None } else { Some(libtorch::fetch(&tools)?) };
     let found = [("CMAKE", cmake), ("LIBCLANG_PATH", libclang), ("LIBTORCH", libtorch)];
     write_env(&tools, &found)?;
-    redis_server()
+    ensure_redis_server()
 }
 
-/// The C and C++ compilers that LightGBM is built with.
-fn compiler() -> Result<()> {
+/// Installs the C and C++ compilers that LightGBM is built with.
+fn ensure_compiler() -> Result<()> {
     if has("cc") && has("c++") {
         return Ok(());
     }
@@ -46,19 +46,19 @@ fn compiler() -> Result<()> {
     system_package("a C++ compiler", &[("apt-get", "build-essential"), ("dnf", "gcc-c++")], || has("c++"))
 }
 
-/// Whether the user names a tool of their own, rather than cargo one of ours.
-fn is_users_own(variable: &str, tools: &Path) -> bool {
+/// Returns whether the variable names a tool of the user. Cargo sets it to a tool in `.tools` otherwise.
+fn is_set_by_user(variable: &str, tools: &Path) -> bool {
     let tools = tools.canonicalize().unwrap_or_default();
     let path = std::env::var_os(variable).and_then(|path| Path::new(&path).canonicalize().ok());
     path.is_some_and(|path| !path.starts_with(tools))
 }
 
-/// A CMake that is new enough, as a Python wheel.
-fn cmake(tools: &Path) -> Result<PathBuf> {
+/// Installs a CMake that is new enough from a Python wheel and returns its program.
+fn fetch_cmake(tools: &Path) -> Result<PathBuf> {
     let folder = tools.join("cmake");
     let binary = folder.join("cmake/data/bin/cmake");
     if output(Command::new(&binary).arg("--version")).is_none() {
-        wheels::unpack("CMake", CMAKE_WHEEL, &folder, Needs::Nothing)?;
+        wheels::unpack("CMake", CMAKE_WHEEL, &folder, Dependencies::Skip)?;
     }
     if output(Command::new(&binary).arg("--version")).is_none() {
         bail!("{} does not run; delete {} and try again", binary.display(), folder.display());
@@ -66,21 +66,22 @@ fn cmake(tools: &Path) -> Result<PathBuf> {
     Ok(binary)
 }
 
-/// The folder of libclang, as a Python wheel.
-fn libclang(tools: &Path) -> Result<PathBuf> {
+/// Installs libclang from a Python wheel and returns its folder.
+fn fetch_libclang(tools: &Path) -> Result<PathBuf> {
     let folder = tools.join("libclang");
     let native = folder.join("clang/native");
     let library = native.join(if cfg!(target_os = "macos") { "libclang.dylib" } else { "libclang.so" });
     if !library.exists() {
-        wheels::unpack("libclang", LIBCLANG_WHEEL, &folder, Needs::Nothing)?;
+        wheels::unpack("libclang", LIBCLANG_WHEEL, &folder, Dependencies::Skip)?;
     }
     if !library.exists() {
-        bail!("the libclang wheel brought no {}; set LIBCLANG_PATH to your own", library.display());
+        bail!("the libclang wheel does not contain {}; set LIBCLANG_PATH to your own", library.display());
     }
     Ok(native)
 }
 
-fn redis_server() -> Result<()> {
+/// Installs redis-server, which the demo and the tests start.
+fn ensure_redis_server() -> Result<()> {
     let found = || has("redis-server");
     if found() {
         return Ok(());
@@ -88,6 +89,7 @@ fn redis_server() -> Result<()> {
     system_package("redis-server", &[("apt-get", "redis-server"), ("dnf", "redis"), ("brew", "redis")], found)
 }
 
+/// Writes `.tools/env.toml` unless the file has the same content already.
 fn write_env(tools: &Path, found: &[(&str, Option<PathBuf>)]) -> Result<()> {
     let root = root();
     let mut text =
@@ -97,9 +99,9 @@ fn write_env(tools: &Path, found: &[(&str, Option<PathBuf>)]) -> Result<()> {
         text += &format!("{name} = {{ value = {:?}, relative = true }}\n", relative.display().to_string());
     }
     if cfg!(target_os = "linux") {
-        // The wheel has no built-in headers: bindgen would not find stddef.h.
+        // The libclang wheel has no built-in headers: bindgen would not find stddef.h.
         let include =
-            output(Command::new("cc").arg("-print-file-name=include")).context("cannot ask cc for its headers")?;
+            output(Command::new("cc").arg("-print-file-name=include")).context("cannot get the header folder of cc")?;
         text += &format!("BINDGEN_EXTRA_CLANG_ARGS = {:?}\n", format!("-isystem {}", include.trim()));
     }
     let file = tools.join("env.toml");

@@ -1,4 +1,4 @@
-//! Sets up and passes every test.
+//! Runs every test of the project.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -7,38 +7,38 @@ use anyhow::{Context, Result, bail};
 
 use crate::{cargo, setup};
 
-/// What is tested: the workspace, and the example that stands outside of it, as a third party's crate does.
-const TESTED: [&[&str]; 2] = [&["--workspace"], &["--manifest-path", "examples/logistic/Cargo.toml"]];
+/// Arguments of each `cargo test`: the workspace, and the example plugin, which is outside it like a third party's crate.
+const TEST_RUNS: [&[&str]; 2] = [&["--workspace"], &["--manifest-path", "examples/logistic/Cargo.toml"]];
 
-/// Runs every test, doctests included, and says at the end how many there were.
+/// Runs every test, doctests included, and prints the totals at the end.
 pub fn run() -> Result<()> {
     setup::run()?;
-    // The programs and plugins that the end-to-end tests start; the tests would build them, in silence.
+    // The end-to-end tests need the programs and plugins. They would build them without any output.
     cargo::build()?;
     let mut total = Total::default();
-    let results: Vec<_> = TESTED.iter().map(|what| run_tests(what, &mut total)).collect();
+    let results: Vec<_> = TEST_RUNS.iter().map(|arguments| run_tests(arguments, &mut total)).collect();
     println!("{} passed, {} failed", total.n_passed, total.n_failed);
     results.into_iter().collect()
 }
 
-fn run_tests(what: &[&str], total: &mut Total) -> Result<()> {
+fn run_tests(arguments: &[&str], total: &mut Total) -> Result<()> {
     let mut command = cargo::cargo();
-    command.arg("test").args(what).stdout(Stdio::piped());
+    command.arg("test").args(arguments).stdout(Stdio::piped());
     let mut tests = command.spawn().context("cannot start cargo test")?;
-    let output = tests.stdout.take().context("cargo test has no output")?;
+    let output = tests.stdout.take().context("the output of cargo test is not piped")?;
     for line in BufReader::new(output).lines() {
-        let line = line.context("what cargo test prints")?;
+        let line = line.context("cannot read the output of cargo test")?;
         println!("{line}");
         total.add(&line);
     }
-    let status = tests.wait().context("cargo test")?;
+    let status = tests.wait().context("cannot wait for cargo test")?;
     if !status.success() {
-        bail!("cargo test {} ended with {status}", what.join(" "));
+        bail!("cargo test {} ended with {status}", arguments.join(" "));
     }
     Ok(())
 }
 
-/// Tests of all programs and crates together.
+/// Number of tests over all programs and crates.
 #[derive(Default)]
 struct Total {
     n_passed: u32,
@@ -46,11 +46,11 @@ struct Total {
 }
 
 impl Total {
-    /// Adds a line such as `test result: ok. 3 passed; 0 failed; 0 ignored; …`; other lines are none of its business.
+    /// Adds a line such as `test result: ok. 3 passed; 0 failed; 0 ignored; …` and ignores other lines.
     fn add(&mut self, line: &str) {
         let Some(counts) = line.strip_prefix("test result: ") else { return };
-        let count = |what: &str| {
-            let before = counts.split_once(what).map_or("", |(before, _)| before.trim_end());
+        let count = |outcome: &str| {
+            let before = counts.split_once(outcome).map_or("", |(before, _)| before.trim_end());
             before.rsplit(' ').next().and_then(|number| number.parse::<u32>().ok()).unwrap_or(0)
         };
         self.n_passed += count("passed");
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_total_adds_up_all_programs() {
+    fn totals_add_up_over_all_programs() {
         let mut total = Total::default();
         total.add("test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s");
         total.add("test a_job ... ok");

@@ -1,4 +1,4 @@
-//! Packages of the system, by whichever package manager it has.
+//! Installs system packages with the package manager that is present.
 
 use std::process::Command;
 
@@ -6,13 +6,13 @@ use anyhow::{Result, bail};
 
 use crate::shell::{output, run as run_command};
 
-/// Installs a package by the first package manager that is there; `candidates` are (manager, package).
+/// Installs a package with the first package manager that is present; `candidates` are (manager, package).
 pub fn system_package(what: &str, candidates: &[(&str, &str)], found: impl Fn() -> bool) -> Result<()> {
     let Some((manager, package)) = candidates.iter().find(|(manager, _)| has(manager)) else {
         let names: Vec<_> =
             candidates.iter().map(|(manager, package)| format!("{manager} install {package}")).collect();
         bail!(
-            "{what} is missing and no known package manager is there; install it, for example by `{}`",
+            "{what} is missing and no known package manager is present; install it, for example by `{}`",
             names.join("` or `")
         );
     };
@@ -28,7 +28,7 @@ pub fn system_package(what: &str, candidates: &[(&str, &str)], found: impl Fn() 
 fn install(manager: &str, package: &str) -> Result<()> {
     match manager {
         "apt-get" => {
-            // An old package list names files that are gone; a failed refresh may still leave a usable list.
+            // An old package list may name files that no longer exist; after a failed refresh it may still be usable.
             let _ = run_command(as_root("apt-get")?.args(["update", "-qq"]));
             let mut apt = as_root("apt-get")?;
             apt.args(["install", "-y", "-qq", "--no-install-recommends", package]);
@@ -39,7 +39,7 @@ fn install(manager: &str, package: &str) -> Result<()> {
     }
 }
 
-/// A command as root: directly, or by sudo where that asks for no password.
+/// Returns a command that runs as root: directly, or by sudo if sudo asks for no password.
 fn as_root(program: &str) -> Result<Command> {
     let is_root = output(Command::new("id").arg("-u")).is_some_and(|uid| uid.trim() == "0");
     if is_root {
@@ -53,7 +53,7 @@ fn as_root(program: &str) -> Result<Command> {
     Ok(sudo)
 }
 
-/// Whether a program is on the path.
+/// Returns whether a program is on the path.
 pub fn has(program: &str) -> bool {
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))

@@ -1,4 +1,5 @@
-//! Python wheels, unpacked into folders of their own: no virtual environment, nothing of the system's Python changed.
+//! Unpacks Python wheels into folders of their own, without a virtual environment and without changes to the system's
+//! Python.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,20 +9,20 @@ use anyhow::{Context, Result};
 use super::packages::system_package;
 use crate::shell::{output, run as run_command};
 
-/// Whether what a wheel needs is wanted beside it.
+/// Whether the dependencies of a wheel are unpacked with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needs {
-    /// It and nothing else.
-    Nothing,
-    /// It and all that it depends on.
-    Everything,
+pub enum Dependencies {
+    /// Unpack the wheel alone.
+    Skip,
+    /// Unpack the wheel and everything that it depends on.
+    Include,
 }
 
 /// Unpacks one wheel into a folder.
 ///
-/// * `what`: the name to show.
-/// * `requirement`: as pip writes it, `cmake>=3.28,<5`.
-pub fn unpack(what: &str, requirement: &str, folder: &Path, needs: Needs) -> Result<()> {
+/// * `what`: the name in messages.
+/// * `requirement`: a requirement in pip's syntax, such as `cmake>=3.28,<5`.
+pub fn unpack(what: &str, requirement: &str, folder: &Path, dependencies: Dependencies) -> Result<()> {
     if output(Command::new("python3").args(["-m", "pip", "--version"])).is_none() {
         let pip = || output(Command::new("python3").args(["-m", "pip", "--version"])).is_some();
         system_package("Python's pip", &[("apt-get", "python3-pip"), ("dnf", "python3-pip"), ("brew", "python")], pip)?;
@@ -34,7 +35,7 @@ pub fn unpack(what: &str, requirement: &str, folder: &Path, needs: Needs) -> Res
         "--only-binary",
         ":all:",
     ]);
-    if needs == Needs::Nothing {
+    if dependencies == Dependencies::Skip {
         pip.arg("--no-deps");
     }
     pip.arg("--target").arg(folder).arg(requirement);

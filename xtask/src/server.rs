@@ -1,0 +1,95 @@
+//! A program in the background whose output is kept for error messages.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+/// How long a server may take until it is ready.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A program in the background; it is killed when this value is dropped.
+pub struct Server {
+    name: &'static str,
+    process: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    events: mpsc::Receiver<Event>,
+    events_sender: mpsc::Sender<Event>,
+}
+
+/// What the threads that watch the server and its client report.
+enum Event {
+    /// The server printed the line that states that it is ready.
+    Ready,
+    /// The server closed its output.
+    ServerExited,
+    /// The client process exited.
+    ClientExited(std::io::Result<ExitStatus>),
+}
+
+impl Server {
+    /// Starts the program and waits until it prints a line that contains `ready_text`.
+    ///
+    /// # Errors
+    /// The program does not start, exits, or is not ready within 20 seconds.
+    pub fn start(name: &'static str, command: &mut Command, ready_text: &'static str) -> Result<Self> {
+        let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let mut process = spawned.with_context(|| format!("cannot start {name}"))?;
+        let output = process.stdout.take().with_context(|| format!("the output of {name} is not piped"))?;
+        let (events_sender, events) = mpsc::channel();
+        let server = Self { name, process, log: Arc::default(), events, events_sender };
+        server.watch_output(output, ready_text);
+        match server.events.recv_timeout(START_TIMEOUT) {
+            Ok(Event::Ready) => Ok(server),
+            _ => bail!("{name} did not start; {}", server.log_text()),
+        }
+    }
+
+    /// Returns the process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Waits until a client of this server has exited.
+    ///
+    /// # Errors
+    /// The client fails, or the server exits before it.
+    pub fn wait_for_client(&mut self, mut client: Child) -> Result<()> {
+        let events = self.events_sender.clone();
+        std::thread::spawn(move || events.send(Event::ClientExited(client.wait())));
+        match self.events.recv() {
+            Ok(Event::ClientExited(Ok(status))) if status.success() => Ok(()),
+            Ok(Event::ClientExited(status)) => bail!("the job did not succeed ({status:?}); {}", self.log_text()),
+            _ => bail!("{} exited; {}", self.name, self.log_text()),
+        }
+    }
+
+    /// Collects the output in a thread of its own: a full pipe would block the server.
+    fn watch_output(&self, output: ChildStdout, ready_text: &'static str) {
+        let log = Arc::clone(&self.log);
+        let events = self.events_sender.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if line.contains(ready_text) {
+                    let _ = events.send(Event::Ready);
+                }
+                log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+            let _ = events.send(Event::ServerExited);
+        });
+    }
+
+    fn log_text(&self) -> String {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        format!("output of {}:\n{}", self.name, log.join("\n"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
