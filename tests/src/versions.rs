@@ -68,7 +68,7 @@ const GROWTH: [Growth; 8] = [
 /// When it cannot be built.
 pub fn plugin_1_1() -> PathBuf {
     let plugin = with_api_1_1().join("plugin");
-    outside::put(&plugin, &outside::sources(&checkout("tests/growth/plugin")));
+    outside::put(&plugin, &outside::sources(&checkout("tests/abi_compat/plugin")));
     outside::library(&plugin, &Compiler::Usual)
 }
 
@@ -78,7 +78,7 @@ pub fn plugin_1_1() -> PathBuf {
 /// When it cannot be built.
 pub fn host_1_1() -> PathBuf {
     let host = with_api_1_1().join("host");
-    let mut files = outside::sources(&checkout("tests/growth/host"));
+    let mut files = outside::sources(&checkout("tests/abi_compat/host"));
     files.push(("src/loader.rs".into(), fs::read_to_string(checkout("host/src/plugins/loader.rs")).unwrap()));
     outside::put(&host, &files);
     outside::program(&host)
@@ -91,7 +91,7 @@ pub fn host_1_1() -> PathBuf {
 pub fn plugin_2_0() -> PathBuf {
     let folder = outside::place("growth-2.0");
     outside::put(&folder.join("api"), &api("2.0.0"));
-    let mut files = outside::sources(&checkout("tests/archive/base-rate"));
+    let mut files = outside::sources(&checkout("tests/abi_frozen/base-rate"));
     for (_, text) in &mut files {
         *text = text.replace("../../../plugin-api", "../api").replace("oculus-archive-base-rate", "oculus-test-api-2");
     }

@@ -14,9 +14,9 @@ use crate::shell::{output, root, run};
 
 /// Builds the archived plugin and copies its library into the folder of this platform.
 pub fn build() -> Result<()> {
-    let source = root().join("tests/archive/base-rate");
+    let source = root().join("tests/abi_frozen/base-rate");
     let target = root().join("target/archive");
-    let archived = root().join("tests/archive").join(target_triple()?).join(library("archive_1_0"));
+    let archived = root().join("tests/abi_frozen").join(target_triple()?).join(library("archive_1_0"));
     if archived.exists() {
         bail!("{} exists already and must not be rebuilt", archived.display());
     }
@@ -27,7 +27,7 @@ pub fn build() -> Result<()> {
     fs::create_dir_all(archived.parent().context("the archive has no folder")?)?;
     fs::copy(target.join("release").join(library("archive_base_rate")), &archived)
         .with_context(|| format!("cannot write {}", archived.display()))?;
-    eprintln!("archive: wrote {}; commit it, with its SHA-256 in tests/archive/README.md", archived.display());
+    eprintln!("archive: wrote {}; commit it, with its SHA-256 in tests/abi_frozen/README.md", archived.display());
     Ok(())
 }
 

@@ -22,11 +22,11 @@ mod archive {
 
     use super::*;
 
-    /// The file of this platform in `tests/archive`.
+    /// The file of this platform in `tests/abi_frozen`.
     const ARCHIVED: &str = "x86_64-unknown-linux-gnu/liboculus_archive_1_0.so";
 
     fn archived() -> PathBuf {
-        Path::new(CHECKOUT).join("tests/archive").join(ARCHIVED)
+        Path::new(CHECKOUT).join("tests/abi_frozen").join(ARCHIVED)
     }
 
     /// A plugin in this process, opened as a plugin process opens it.
@@ -66,7 +66,7 @@ mod archive {
     #[test]
     fn the_archive_holds_what_its_page_says() {
         let sum = sha256_hex(&std::fs::read(archived()).unwrap());
-        let page = include_str!("../archive/README.md");
+        let page = include_str!("../abi_frozen/README.md");
         assert!(page.contains(&sum), "{ARCHIVED} is another file, {sum}: fetch the old one, it is never made anew");
     }
 
