@@ -1,7 +1,7 @@
 """Predicts with Python's LightGBM from a text that the plugin saved.
 
 pip install lightgbm==4.7.0 numpy
-cargo run -p oculus-plugin-lightgbm --example golden plugins/lightgbm/tests/golden
+cargo run -p oculus-plugin-lightgbm --example lightgbm_golden plugins/lightgbm/tests/golden
 python plugins/lightgbm/tests/golden/predict.py
 
 In: model.txt, rows.csv. Out: predictions.csv, one probability a row, in full precision.

@@ -1,7 +1,7 @@
 """Reads a model that the plugin saved, writes another, and predicts with both in numpy's double precision.
 
 pip install numpy==2.4.6 safetensors==0.8.0
-cargo run -p oculus-plugin-mlp --example mlp-golden plugins/mlp/tests/golden
+cargo run -p oculus-plugin-mlp --example mlp_golden plugins/mlp/tests/golden
 python plugins/mlp/tests/golden/numpy_mlp.py
 
 In: ours.safetensors, rows.csv. Out: ours.csv, pythons.safetensors, pythons.csv; a probability a row, in full precision.

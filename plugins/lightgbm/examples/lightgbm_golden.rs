@@ -1,6 +1,6 @@
 //! Writes the model and the rows that `tests/golden/predict.py` gives to Python's LightGBM.
 //!
-//! `cargo run -p oculus-plugin-lightgbm --example golden plugins/lightgbm/tests/golden`
+//! `cargo run -p oculus-plugin-lightgbm --example lightgbm_golden plugins/lightgbm/tests/golden`
 
 #[path = "../tests/support/mod.rs"]
 mod support;

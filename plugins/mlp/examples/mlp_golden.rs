@@ -1,6 +1,6 @@
 //! Writes the model and the rows that `tests/golden/numpy_mlp.py` reads.
 //!
-//! `cargo run -p oculus-plugin-mlp --example mlp-golden plugins/mlp/tests/golden`
+//! `cargo run -p oculus-plugin-mlp --example mlp_golden plugins/mlp/tests/golden`
 
 #[path = "../tests/support/mod.rs"]
 mod support;
