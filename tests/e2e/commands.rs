@@ -13,9 +13,9 @@ fn exit_codes_tell_success_failure_refusal_and_bad_configuration_apart() {
     let said = train(&refused, &[]);
     assert_eq!((said.code, &said.json()["status"]), (3, &json!("failed")));
     let mut failed = jobs::job("failed");
-    failed["design"]["ml_training_config"]["config_search_model"] = json!("rude");
-    failed["design"]["ml_training_config"]["rude_act"] = json!("abort");
-    let said = train(&failed, &[("PLUGINS_DIR", build::plugins_with_rude().to_str().unwrap())]);
+    failed["design"]["ml_training_config"]["config_search_model"] = json!("misbehaving");
+    failed["design"]["ml_training_config"]["misbehaving_act"] = json!("abort");
+    let said = train(&failed, &[("PLUGINS_DIR", build::plugins_with_misbehaving().to_str().unwrap())]);
     assert_eq!((said.code, &said.json()["error"]["code"]), (1, &json!("plugin_died")));
     let said = train(&jobs::job("unset"), &[("WORKER_CONCURRENCY", "many")]);
     assert_eq!((said.code, said.stdout.as_str()), (2, ""));

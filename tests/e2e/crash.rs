@@ -9,17 +9,17 @@ use oculus_tests::{Redis, SOON, Worker, build, eventually, jobs};
 use serde_json::{Value, json};
 
 /// A worker that has the family that misbehaves.
-fn worker_with_rude(redis: &Redis, settings: &[(&str, &str)]) -> Worker {
-    let plugins = build::plugins_with_rude();
+fn worker_with_misbehaving(redis: &Redis, settings: &[(&str, &str)]) -> Worker {
+    let plugins = build::plugins_with_misbehaving();
     Worker::start(redis, &[settings, &[("PLUGINS_DIR", plugins.to_str().unwrap())]].concat())
 }
 
 /// A job whose search is led by the family that misbehaves.
-fn led_by_rude(id: &str, act: &str) -> Value {
+fn led_by_misbehaving(id: &str, act: &str) -> Value {
     let mut job = jobs::job(id);
     let config = &mut job["design"]["ml_training_config"];
-    config["config_search_model"] = json!("rude");
-    config["rude_act"] = json!(act);
+    config["config_search_model"] = json!("misbehaving");
+    config["misbehaving_act"] = json!(act);
     job
 }
 
@@ -39,9 +39,9 @@ fn message_of<'a>(result: &'a Value, code: &str) -> &'a str {
 #[test]
 fn only_plugin_processes_open_libraries_and_each_opens_one() {
     let redis = Redis::start();
-    let worker = worker_with_rude(&redis, &[]);
+    let worker = worker_with_misbehaving(&redis, &[]);
     // The search runs to its end; then the second family's process stays beside the first's.
-    redis.submit(&jobs::beside_rude("looked-at", "hang"));
+    redis.submit(&jobs::beside_misbehaving("looked-at", "hang"));
     let libraries = worker.plugins_state();
     let opened = eventually("both plugins at work", SOON, || {
         assert_eq!(mapped_from(worker.pid(), &libraries), BTreeSet::new());
@@ -94,14 +94,14 @@ fn a_plugin_process_killed_each_time_fails_the_job_by_signal_and_the_next_job_ru
 #[test]
 fn a_leading_family_that_ends_its_process_fails_the_job_by_name_and_with_its_last_words() {
     let redis = Redis::start();
-    let worker = worker_with_rude(&redis, &[]);
+    let worker = worker_with_misbehaving(&redis, &[]);
     let acts = [("segfault", "signal 11 (SIGSEGV)"), ("abort", "signal 6 (SIGABRT)"), ("exit", "exit code 0")];
     for (act, cause) in acts {
-        redis.submit(&led_by_rude(act, act));
+        redis.submit(&led_by_misbehaving(act, act));
         let result = redis.result_of(act);
         let message = message_of(&result, "plugin_died");
-        assert!(message.contains("rude") && message.contains(cause), "{message}");
-        assert!(message.contains(&format!("rude is about to: {act}")), "{message}");
+        assert!(message.contains("misbehaving") && message.contains(cause), "{message}");
+        assert!(message.contains(&format!("misbehaving is about to: {act}")), "{message}");
         assert_eq!(result["phase"], "config_search");
     }
     assert_works(&redis, &worker, "after-the-acts");
@@ -110,11 +110,11 @@ fn a_leading_family_that_ends_its_process_fails_the_job_by_name_and_with_its_las
 #[test]
 fn a_leading_family_that_panics_fails_the_job_with_the_panics_words() {
     let redis = Redis::start();
-    let worker = worker_with_rude(&redis, &[]);
-    redis.submit(&led_by_rude("panic", "panic"));
+    let worker = worker_with_misbehaving(&redis, &[]);
+    redis.submit(&led_by_misbehaving("panic", "panic"));
     let result = redis.result_of("panic");
     let message = message_of(&result, "no_label_fitted");
-    assert!(message.contains("rude as asked"), "{message}");
+    assert!(message.contains("misbehaving as asked"), "{message}");
     assert!(!worker.log().contains("plugin process died"), "a panic costs a fit, not a process");
     assert_works(&redis, &worker, "after-the-panic");
 }
@@ -122,24 +122,24 @@ fn a_leading_family_that_panics_fails_the_job_with_the_panics_words() {
 #[test]
 fn what_a_library_prints_is_logged_and_changes_nothing() {
     let redis = Redis::start();
-    let worker = worker_with_rude(&redis, &[]);
-    redis.submit(&led_by_rude("loud", "stdout"));
+    let worker = worker_with_misbehaving(&redis, &[]);
+    redis.submit(&led_by_misbehaving("loud", "stdout"));
     assert_eq!(redis.result_of("loud")["status"], "success");
-    worker.wait_for_log("rude on stdout");
+    worker.wait_for_log("misbehaving on stdout");
 }
 
 #[test]
 fn a_further_family_that_misbehaves_is_a_failed_row_beside_a_good_result() {
     let redis = Redis::start();
-    let _worker = worker_with_rude(&redis, &[]);
+    let _worker = worker_with_misbehaving(&redis, &[]);
     let acts = [
-        ("panic", "rude as asked"),
+        ("panic", "misbehaving as asked"),
         ("segfault", "signal 11 (SIGSEGV)"),
         ("abort", "signal 6 (SIGABRT)"),
         ("exit", "exit code 0"),
     ];
     for (act, _) in acts {
-        redis.submit(&jobs::beside_rude(act, act));
+        redis.submit(&jobs::beside_misbehaving(act, act));
     }
     for (act, reason) in acts {
         let result = redis.result_of(act);
@@ -147,7 +147,7 @@ fn a_further_family_that_misbehaves_is_a_failed_row_beside_a_good_result() {
             (&result["status"], &result["model_metrics"]["model_name"]),
             (&json!("success"), &json!("LightGBM"))
         );
-        let row = result["models"].as_array().unwrap().iter().find(|row| row["name"] == "rude").unwrap();
+        let row = result["models"].as_array().unwrap().iter().find(|row| row["name"] == "misbehaving").unwrap();
         assert_eq!(row["status"], "failed", "{row}");
         assert!(row["reason"].as_str().unwrap().contains(reason), "{row}");
         let warned = |warning: &Value| warning["code"] == "family_failed";
@@ -158,8 +158,8 @@ fn a_further_family_that_misbehaves_is_a_failed_row_beside_a_good_result() {
 #[test]
 fn a_fit_that_hangs_is_killed_with_its_job_when_the_time_is_up() {
     let redis = Redis::start();
-    let worker = worker_with_rude(&redis, &[("JOB_TIMEOUT_SECONDS", "8")]);
-    redis.submit(&led_by_rude("deaf", "hang"));
+    let worker = worker_with_misbehaving(&redis, &[("JOB_TIMEOUT_SECONDS", "8")]);
+    redis.submit(&led_by_misbehaving("deaf", "hang"));
     worker.wait_for_plugin();
     let processes = descendants_of(worker.pid());
     let result = redis.result_of("deaf");

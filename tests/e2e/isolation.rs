@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 /// A worker whose plugins may use 256 MiB each and be silent for 6 s.
 fn worker(redis: &Redis, settings: &[(&str, &str)]) -> Worker {
-    let plugins = build::plugins_with_rude();
+    let plugins = build::plugins_with_misbehaving();
     let limits = [("PLUGIN_MEMORY_MB", "256"), ("PLUGIN_SILENCE_SECONDS", "6")];
     Worker::start(redis, &[&limits, settings, &[("PLUGINS_DIR", plugins.to_str().unwrap())]].concat())
 }
@@ -20,7 +20,7 @@ fn worker(redis: &Redis, settings: &[(&str, &str)]) -> Worker {
 /// Bytes of the result that the bystander gets where nothing runs beside it.
 fn undisturbed() -> &'static str {
     static BYTES: OnceLock<String> = OnceLock::new();
-    let plugins = build::plugins_with_rude();
+    let plugins = build::plugins_with_misbehaving();
     BYTES.get_or_init(|| outside_run(&train(&bystander("bystander"), &[("PLUGINS_DIR", plugins.to_str().unwrap())])))
 }
 
@@ -37,19 +37,19 @@ fn row_beside_a_bystander(redis: &Redis, act: &str) -> Value {
     let id = format!("beside-{act}");
     redis.submit(&bystander(&id));
     redis.wait_for_trial(&id, 4);
-    redis.submit(&jobs::beside_rude(act, act));
+    redis.submit(&jobs::beside_misbehaving(act, act));
     let bytes = outside_run(&redis.result_of(&id)).replace(&id, "bystander");
     assert!(bytes == undisturbed(), "beside {act}: {bytes}; undisturbed: {}", undisturbed());
-    row_of_rude(&redis.result_of(act))
+    row_of_misbehaving(&redis.result_of(act))
 }
 
 /// The row of the family that misbehaves in a job that ended well all the same.
-fn row_of_rude(result: &Value) -> Value {
+fn row_of_misbehaving(result: &Value) -> Value {
     let winner = &result["model_metrics"]["model_name"];
     assert_eq!((&result["status"], winner), (&json!("success"), &json!("LightGBM")), "{result}");
     let rows = result["models"].as_array().unwrap();
-    assert!(rows.iter().all(|row| row["name"] == "rude" || row["status"] == "ok"), "{rows:?}");
-    rows.iter().find(|row| row["name"] == "rude").unwrap().clone()
+    assert!(rows.iter().all(|row| row["name"] == "misbehaving" || row["status"] == "ok"), "{rows:?}");
+    rows.iter().find(|row| row["name"] == "misbehaving").unwrap().clone()
 }
 
 /// Fails unless the row is that of a family that failed for all of these reasons.
@@ -68,11 +68,11 @@ fn families_that_crash_cost_themselves_alone_and_leave_the_worker_as_it_was() {
     let redis = Redis::start();
     let worker = worker(&redis, &[]);
     let acts: [(_, &[_]); 4] = [
-        ("segfault", &["signal 11 (SIGSEGV)", "rude is about to: segfault"]),
-        ("abort", &["signal 6 (SIGABRT)", "rude is about to: abort"]),
-        ("exit", &["exit code 0", "rude is about to: exit"]),
+        ("segfault", &["signal 11 (SIGSEGV)", "misbehaving is about to: segfault"]),
+        ("abort", &["signal 6 (SIGABRT)", "misbehaving is about to: abort"]),
+        ("exit", &["exit code 0", "misbehaving is about to: exit"]),
         // It ends a fit, not the process, so its own words are all.
-        ("panic", &["rude as asked"]),
+        ("panic", &["misbehaving as asked"]),
     ];
     let mut before = None;
     for (act, reasons) in acts {
@@ -93,7 +93,7 @@ fn a_family_that_takes_memory_without_end_is_stopped_at_its_limit_and_not_tried_
     let worker = worker(&redis, &[]);
     let row = row_beside_a_bystander(&redis, "allocate");
     let limit = "used more than 256 MiB and was killed; PLUGIN_MEMORY_MB sets this";
-    assert_failed(&row, &[limit, "rude is about to: allocate"]);
+    assert_failed(&row, &[limit, "misbehaving is about to: allocate"]);
     assert!(!worker.log().contains("deaths=2"), "{}", worker.log());
     wait_for_no_process_below(&worker);
 }
@@ -104,7 +104,7 @@ fn a_family_that_hangs_is_stopped_after_its_silence_and_not_tried_again() {
     let worker = worker(&redis, &[]);
     let row = row_beside_a_bystander(&redis, "hang");
     let limit = "told nothing for 6 s and was killed; PLUGIN_SILENCE_SECONDS sets this";
-    assert_failed(&row, &[limit, "rude is about to: hang"]);
+    assert_failed(&row, &[limit, "misbehaving is about to: hang"]);
     assert!(!worker.log().contains("deaths=2"), "{}", worker.log());
     wait_for_no_process_below(&worker);
 }
@@ -113,13 +113,13 @@ fn a_family_that_hangs_is_stopped_after_its_silence_and_not_tried_again() {
 fn a_silent_family_that_leads_its_job_fails_it_and_is_told_to_end_before_it_is_killed() {
     let redis = Redis::start();
     let worker = worker(&redis, &[]);
-    let mut job = jobs::beside_rude("led", "dawdle");
-    job["design"]["ml_training_config"]["config_search_model"] = json!("rude");
+    let mut job = jobs::beside_misbehaving("led", "dawdle");
+    job["design"]["ml_training_config"]["config_search_model"] = json!("misbehaving");
     redis.submit(&job);
     let result = redis.result_of("led");
     assert_eq!((&result["status"], &result["error"]["code"]), (&json!("failed"), &json!("plugin_died")), "{result}");
     let message = result["error"]["message"].as_str().unwrap();
-    assert!(message.contains("told nothing for 6 s") && message.contains("rude was told to end"), "{message}");
+    assert!(message.contains("told nothing for 6 s") && message.contains("misbehaving was told to end"), "{message}");
     wait_for_no_process_below(&worker);
 }
 
@@ -133,14 +133,14 @@ fn a_family_that_prints_a_megabyte_is_a_good_family_and_the_log_stays_short() {
     let log = worker.log();
     let told_once = |part: &str| assert_eq!(log.lines().filter(|line| line.contains(part)).count(), 1, "{part}");
     told_once("prints too much for the log");
-    assert!(log.lines().filter(|line| line.contains("rude line")).count() <= 200);
+    assert!(log.lines().filter(|line| line.contains("misbehaving line")).count() <= 200);
     assert!(log.len() < 256 << 10, "{} bytes of log", log.len());
 }
 
 /// The process that the family has started, once it has.
 fn nursling(worker: &Worker) -> u32 {
-    let line = worker.wait_for_log("rude has a child");
-    let (_, said) = line.split_once("rude has a child: ").unwrap();
+    let line = worker.wait_for_log("misbehaving has a child");
+    let (_, said) = line.split_once("misbehaving has a child: ").unwrap();
     said.split(' ').next().unwrap().parse().unwrap()
 }
 
@@ -150,14 +150,14 @@ fn what_a_plugin_has_started_ends_with_it_however_it_ends() {
     let soon = Duration::from_secs(2);
     // Killed for its silence.
     let silenced = worker(&redis, &[]);
-    redis.submit(&jobs::beside_rude("silenced", "nursery"));
+    redis.submit(&jobs::beside_misbehaving("silenced", "nursery"));
     let child = nursling(&silenced);
-    assert_failed(&row_of_rude(&redis.result_of("silenced")), &["told nothing for 6 s"]);
+    assert_failed(&row_of_misbehaving(&redis.result_of("silenced")), &["told nothing for 6 s"]);
     wait_until_gone(&[child], soon);
     drop(silenced);
     // Killed by something else.
     let crashed = worker(&redis, &[]);
-    redis.submit(&jobs::beside_rude("crashed", "nursery"));
+    redis.submit(&jobs::beside_misbehaving("crashed", "nursery"));
     let child = nursling(&crashed);
     let parent = in_role(&descendants_of(crashed.pid()), "plugin-process");
     let parent = parent.into_iter().find(|plugin| descendants_of(*plugin).contains(&child)).unwrap();
@@ -170,13 +170,13 @@ fn a_job_and_a_worker_that_are_killed_take_with_them_what_their_plugins_have_sta
     let redis = Redis::start();
     let soon = Duration::from_secs(2);
     let timed_out = worker(&redis, &[("JOB_TIMEOUT_SECONDS", "5")]);
-    redis.submit(&jobs::beside_rude("late", "nursery"));
+    redis.submit(&jobs::beside_misbehaving("late", "nursery"));
     let child = nursling(&timed_out);
     assert_eq!(redis.result_of("late")["error"]["code"], "timeout");
     wait_until_gone(&[child], soon);
     drop(timed_out);
     let mut killed = worker(&redis, &[]);
-    redis.submit(&jobs::beside_rude("orphaned", "nursery"));
+    redis.submit(&jobs::beside_misbehaving("orphaned", "nursery"));
     let child = nursling(&killed);
     let all = descendants_of(killed.pid());
     assert!(all.contains(&child));

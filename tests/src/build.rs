@@ -73,9 +73,11 @@ pub fn families() -> PathBuf {
 ///
 /// # Panics
 /// When the build has left no such libraries.
-pub fn plugins_with_rude() -> PathBuf {
+pub fn plugins_with_misbehaving() -> PathBuf {
     static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
-    PUBLISHED.get_or_init(|| publish("with-rude", &["oculus_plugin_lightgbm", "oculus_test_rude"])).clone()
+    PUBLISHED
+        .get_or_init(|| publish("with-misbehaving", &["oculus_plugin_lightgbm", "oculus_test_misbehaving"]))
+        .clone()
 }
 
 /// A folder with LightGBM, the project's rule extractor, and one of somebody else.

@@ -65,11 +65,11 @@ pub fn led_by(family: &str, id: &str) -> Value {
 }
 
 /// A job that LightGBM leads, with the family that misbehaves beside it.
-pub fn beside_rude(id: &str, act: &str) -> Value {
+pub fn beside_misbehaving(id: &str, act: &str) -> Value {
     let mut job = job(id);
     let config = &mut job["design"]["ml_training_config"];
-    config["families"] = json!(["rude"]);
-    config["rude_act"] = json!(act);
+    config["families"] = json!(["misbehaving"]);
+    config["misbehaving_act"] = json!(act);
     job
 }
 

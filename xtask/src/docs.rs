@@ -1,7 +1,7 @@
 //! Generates the pages of `docs/` whose tables the program prints.
 //!
 //! In: a template per page in `docs/templates/`, and a command that prints Markdown. Out: the template with `{{tables}}`
-//! replaced by what the command printed. `tests/tests/docs.rs` checks that the committed pages are current.
+//! replaced by what the command printed. `tests/e2e/docs.rs` checks that the committed pages are current.
 
 use std::fs;
 use std::process::Command;

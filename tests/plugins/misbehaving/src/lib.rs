@@ -11,17 +11,17 @@ use std::time::Duration;
 use oculus_plugin_api::prelude::*;
 
 /// The family.
-pub struct Rude;
+pub struct Misbehaving;
 
-impl Family for Rude {
+impl Family for Misbehaving {
     type Model = Shifted;
 
     fn manifest() -> Manifest {
         let acts = [
             "none", "panic", "abort", "segfault", "exit", "hang", "dawdle", "nursery", "allocate", "megabyte", "stdout",
         ];
-        Manifest::new("rude", "1.0.0")
-            .prefixed("rude_")
+        Manifest::new("misbehaving", "1.0.0")
+            .prefixed("misbehaving_")
             .leads_search()
             .param(Param::choice("act", "none", acts).help("what a fit does"))
             .param(Param::float("weight", 1.0).range(0.0, 10.0).search(0.5, 2.0).help("weight of the feature"))
@@ -39,9 +39,9 @@ impl Family for Rude {
 }
 
 fn act(act: &str, ctx: &Ctx<'_, '_>) {
-    eprintln!("rude is about to: {act}");
+    eprintln!("misbehaving is about to: {act}");
     match act {
-        "panic" => panic!("rude as asked"),
+        "panic" => panic!("misbehaving as asked"),
         "abort" => std::process::abort(),
         "segfault" => segfault(),
         "exit" => std::process::exit(0),
@@ -50,11 +50,11 @@ fn act(act: &str, ctx: &Ctx<'_, '_>) {
             while ctx.check().is_ok() {
                 std::thread::sleep(Duration::from_millis(5));
             }
-            eprintln!("rude was told to end");
+            eprintln!("misbehaving was told to end");
         }
         "nursery" => {
             let child = Command::new("sleep").arg("3600").spawn();
-            eprintln!("rude has a child: {}", child.map_or(0, |child| child.id()));
+            eprintln!("misbehaving has a child: {}", child.map_or(0, |child| child.id()));
             hang();
         }
         "allocate" => loop {
@@ -63,8 +63,8 @@ fn act(act: &str, ctx: &Ctx<'_, '_>) {
         },
         "megabyte" => print_a_megabyte(),
         "stdout" => {
-            println!("rude on stdout: {{\"type\": \"result\"}}");
-            print!("rude without the end of a line");
+            println!("misbehaving on stdout: {{\"type\": \"result\"}}");
+            print!("misbehaving without the end of a line");
         }
         _ => {}
     }
@@ -80,7 +80,7 @@ fn hang() -> ! {
 /// In short lines on stdout, in one line without end on stderr.
 fn print_a_megabyte() {
     for line in 0..1 << 14 {
-        println!("rude line {line:>5} of many that are alike, with what it takes to 64.");
+        println!("misbehaving line {line:>5} of many that are alike, with what it takes to 64.");
     }
     let _ = std::io::stderr().write_all(&vec![b'x'; 1 << 20]);
 }
@@ -116,4 +116,4 @@ impl Model for Shifted {
     }
 }
 
-oculus_plugin_api::export_family!(Rude);
+oculus_plugin_api::export_family!(Misbehaving);

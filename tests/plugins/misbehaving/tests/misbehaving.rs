@@ -6,11 +6,11 @@ use std::process::{Command, Output};
 
 use oculus_plugin_api::Task;
 use oculus_plugin_api::testing::{Bench, Frame, Listener};
-use oculus_test_rude::Rude;
+use oculus_test_misbehaving::Misbehaving;
 
-oculus_plugin_api::conformance!(Rude);
+oculus_plugin_api::conformance!(Misbehaving);
 
-const ACT: &str = "RUDE_ACT";
+const ACT: &str = "MISBEHAVING_ACT";
 
 #[test]
 fn a_fit_scores_the_base_rate_and_the_feature() {
@@ -18,7 +18,7 @@ fn a_fit_scores_the_base_rate_and_the_feature() {
     let frame = Frame::new(1, 4).column("RSI_14", vec![0.0, 0.25, 0.5, 1.0]);
     let label = [0.0, 1.0, 0.0, 1.0];
     let task = Task { label: &label, train_rows: &[0, 1], tune_rows: &[], seed: 1, threads: 1, device: "auto" };
-    let bench = Bench::family::<Rude>();
+    let bench = Bench::family::<Misbehaving>();
     let params = format!(r#"{{"act": "{act}"}}"#);
     let model = bench.prepare(&frame, &[0, 1]).unwrap().fit(&task, &params, &Listener::default()).unwrap();
     let again = bench.load(&model.save().unwrap()).unwrap();
@@ -36,8 +36,8 @@ fn acts_end_a_process_as_named() {
     assert_eq!(child("segfault").status.signal(), Some(11));
     assert_eq!(child("abort").status.signal(), Some(6));
     assert_eq!(child("exit").status.code(), Some(0));
-    assert!(String::from_utf8_lossy(&child("panic").stderr).contains("rude as asked"));
+    assert!(String::from_utf8_lossy(&child("panic").stderr).contains("misbehaving as asked"));
     let loud = child("stdout");
     assert!(loud.status.success());
-    assert!(String::from_utf8_lossy(&loud.stdout).contains("rude without the end of a line"));
+    assert!(String::from_utf8_lossy(&loud.stdout).contains("misbehaving without the end of a line"));
 }
