@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 mod archive {
     use std::path::PathBuf;
 
-    use oculus_host::hash::sha256_hex;
-    use oculus_host::plugins::loader;
+    use oculus_job::hash::sha256_hex;
+    use oculus_plugin_host::loader;
     use oculus_plugin_api::testing::{Bench, Frame, Listener};
     use oculus_plugin_api::{PluginError, Setting, Task, code};
     use oculus_tests::outside::CHECKOUT;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use oculus_host::hash::sha256_hex;
-use oculus_host::pipeline::fitter::side_by_side;
-use oculus_host::synth::Kind;
+use oculus_job::hash::sha256_hex;
+use oculus_pipeline::parallel::side_by_side;
+use oculus_market_data::synth::Kind;
 use oculus_tests::command::{train, train_on};
 use oculus_tests::market;
 use oculus_tests::{build, jobs};

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use oculus_host::hash::sha256_hex;
+use oculus_job::hash::sha256_hex;
 use oculus_tests::command;
 use oculus_tests::jobs::{self, outside_run};
 use oculus_tests::{Redis, SOON, Worker, build};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use oculus_host::pipeline::date::iso_date;
+use oculus_pipeline::date::iso_date;
 use oculus_tests::command::{self, Said};
 use oculus_tests::polygon::{Asked, Fault, KEY, Polygon, today};
 use oculus_tests::{Redis, Worker, build, jobs};

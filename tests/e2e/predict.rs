@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use oculus_host::hash::sha256_hex;
-use oculus_host::synth::Kind;
+use oculus_job::hash::sha256_hex;
+use oculus_market_data::synth::Kind;
 use oculus_tests::command::{self, Said};
 use oculus_tests::market;
 use oculus_tests::{Redis, Worker, build, jobs};

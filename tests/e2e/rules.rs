@@ -1,9 +1,9 @@
 //! What the rule extractor finds in markets with something planted, and what it leaves alone.
 #![allow(clippy::unwrap_used)]
 
-use oculus_host::job::request::Timeframe;
-use oculus_host::pipeline::features::{self, FeatureTable};
-use oculus_host::synth::{Kind, Recipe, generate};
+use oculus_job::request::Timeframe;
+use oculus_pipeline::features::{self, FeatureTable};
+use oculus_market_data::synth::{Kind, Recipe, generate};
 use oculus_plugin_api::testing::{Bench, Frame, Listener};
 use oculus_plugin_api::{Condition, FeatureRole, MinedRule, Task};
 use oculus_plugin_rules::RuleExtractor;

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use oculus_host::hash::sha256_hex;
+use oculus_job::hash::sha256_hex;
 use oculus_tests::jobs::outside_run;
 use oculus_tests::outside::{self, CHECKOUT, Compiler};
 use oculus_tests::{build, command, jobs};

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use oculus_host::hash::sha256_hex;
+use oculus_job::hash::sha256_hex;
 
 use crate::build;
 

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use oculus_host::job::request::Timeframe;
-use oculus_host::synth::{Kind, Recipe, files, generate};
+use oculus_job::request::Timeframe;
+use oculus_market_data::synth::{Kind, Recipe, files, generate};
 
 /// Writes `SYMBOL.csv` for each symbol: so many weekdays from 2010-01-04 on.
 pub fn write(folder: &Path, symbols: &[&str], n_days: usize, seed: u64, kind: Kind) {

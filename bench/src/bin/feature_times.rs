@@ -12,12 +12,12 @@ use std::io::{BufRead, Write};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use oculus_host::job::request::{Job, Timeframe};
-use oculus_host::pipeline::bars::{Bars, Market};
-use oculus_host::pipeline::features::{self, Feature};
-use oculus_host::pipeline::splits::Span;
-use oculus_host::plugins::table::SharedTable;
-use oculus_host::synth::{Kind, Recipe, generate};
+use oculus_job::request::{Job, Timeframe};
+use oculus_pipeline::bars::{Bars, Market};
+use oculus_pipeline::features::{self, Feature};
+use oculus_pipeline::bars::LabelledSpan;
+use oculus_plugin_host::table::SharedTable;
+use oculus_market_data::synth::{Kind, Recipe, generate};
 
 /// Bars that a feature may need before its first value, as in a job.
 const WARM_UP_BARS: usize = 320;
@@ -79,7 +79,7 @@ fn build(n_symbols: u64, n_bars: usize, n_threads: usize) -> Result<String> {
         bars,
         benchmarks: Vec::new(),
         timeframe,
-        span: Span::default(),
+        span: LabelledSpan::default(),
         warm_up_bars: WARM_UP_BARS,
         warnings: Vec::new(),
         sha256: String::new(),

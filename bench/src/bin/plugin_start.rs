@@ -11,15 +11,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use oculus_host::config::{PluginsConfig, Trust};
-use oculus_host::pipeline::features::FeatureTable;
-use oculus_host::pipeline::fitter;
-use oculus_host::plugins::catalog::Catalog;
-use oculus_host::plugins::limits::Limits;
-use oculus_host::plugins::process::{PluginProcess, Start};
-use oculus_host::plugins::protocol::{Extract, Fit, Reply, Request};
-use oculus_host::plugins::table::SharedTable;
-use oculus_host::plugins::{InstalledPlugin, serve};
+use oculus_plugin_host::config::{PluginsConfig, Trust};
+use oculus_pipeline::features::FeatureTable;
+use oculus_pipeline::fitter;
+use oculus_plugin_host::catalog::Catalog;
+use oculus_plugin_host::limits::Limits;
+use oculus_plugin_host::process::{PluginProcess, Start};
+use oculus_plugin_host::protocol::{Extract, Fit, Reply, Request};
+use oculus_plugin_host::table::SharedTable;
+use oculus_plugin_host::{InstalledPlugin, serve};
 use oculus_plugin_api::{FeatureRole, Role};
 use serde_json::json;
 
