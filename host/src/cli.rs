@@ -18,6 +18,7 @@ use oculus_plugin_host::serve;
 
 mod bar;
 mod bars;
+mod errors;
 mod exchange;
 mod features;
 pub mod integration_test;
@@ -51,6 +52,7 @@ enum Command {
     Predict(predict::Args),
     Submit(submit::Args),
     IntegrationTest(integration_test::Args),
+    Errors(errors::Args),
     /// Technical features: the catalogue, and their values
     #[command(subcommand)]
     Features(features::Command),
@@ -88,6 +90,7 @@ pub fn main() -> ExitCode {
         Some(Command::Plugin(command)) => {
             configured(&cli.flags, Output::Stderr, |config| plugin::run(&config, &command))
         }
+        Some(Command::Errors(args)) => errors::run(&args),
         Some(Command::Job) => {
             log_of_child();
             job_process::run().map(|()| ExitCode::SUCCESS)

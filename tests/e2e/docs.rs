@@ -17,6 +17,14 @@ fn the_page_of_parameters_says_what_the_manifests_say() {
 }
 
 #[test]
+fn the_page_of_errors_lists_every_code_of_the_program() {
+    let listed = command::run(&["errors", "--markdown"], &[]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    let page = include_str!("../../docs/errors.md");
+    assert!(page.ends_with(&listed.stdout), "docs/errors.md is outdated; `cargo xtask docs` writes it");
+}
+
+#[test]
 fn the_page_of_features_says_what_the_catalogue_says() {
     let listed = command::run(&["features", "list", "--markdown"], &[]);
     assert_eq!(listed.code, 0, "{listed:?}");

@@ -23,7 +23,10 @@ pub fn write() -> Result<()> {
     write_page("parameters.md", &mut families)?;
     let mut features = Command::new(&host);
     features.args(["features", "list", "--markdown"]);
-    write_page("features.md", &mut features)
+    write_page("features.md", &mut features)?;
+    let mut errors = Command::new(&host);
+    errors.args(["errors", "--markdown"]);
+    write_page("errors.md", &mut errors)
 }
 
 /// Writes one page: its template, filled with the output of a command.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use oculus_system::files::{Access, write_durably};
 
 use crate::cargo;
 use crate::shell::root;
@@ -52,14 +53,8 @@ fn publish_file(from: &Path, to: &Path) -> Result<()> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
-    replace_file(to, &bytes)?;
+    // A worker that watches the folder must never open a partial library.
+    write_durably(to, &bytes, Access::Umask).with_context(|| format!("cannot publish {}", to.display()))?;
     eprintln!("plugins: published {}", to.display());
     Ok(())
-}
-
-/// Writes to a temporary file and renames it, so that a worker never opens a partial library.
-fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let temporary = path.with_extension("new");
-    fs::write(&temporary, bytes).with_context(|| format!("cannot write {}", temporary.display()))?;
-    fs::rename(&temporary, path).with_context(|| format!("cannot publish {}", path.display()))
 }

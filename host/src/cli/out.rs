@@ -1,11 +1,11 @@
 //! Files that commands write: CSV or Parquet by their ending, whole or not at all.
 
-use std::fs::{File, Permissions};
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::File;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use oculus_system::files::{Access, write_durably_with};
 
 /// A file to write.
 #[derive(Clone, Debug)]
@@ -29,23 +29,22 @@ pub fn file(name: &str) -> Result<Out, String> {
     }
 }
 
-/// Writes a file aside, then renames it into place.
+/// Writes a file completely or not at all.
 ///
 /// # Errors
-/// What `write` says, and the file system.
+/// Those of `write`, and the file system's.
 pub fn write_whole(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let what = || cannot_write(path);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Readable for whom the umask lets, unlike temporary files in general.
-    let permissions = Permissions::from_mode(0o666);
-    let aside = tempfile::Builder::new().prefix(".oculus-").permissions(permissions).tempfile_in(folder);
-    let aside = aside.with_context(what)?;
-    let mut out = BufWriter::with_capacity(1 << 20, aside.as_file());
-    write(&mut out)?;
-    out.flush().with_context(what)?;
-    drop(out);
-    aside.persist(path).with_context(what)?;
-    Ok(())
+    let mut failure = None;
+    let written = write_durably_with(path, Access::Umask, |out| {
+        write(out).map_err(|error| {
+            failure = Some(error);
+            io::Error::other("the content could not be written")
+        })
+    });
+    match failure {
+        Some(error) => Err(error),
+        None => written.with_context(|| cannot_write(path)),
+    }
 }
 
 /// For an error in between.
@@ -56,6 +55,8 @@ pub fn cannot_write(path: &Path) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]

@@ -5,6 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use oculus_system::files::{Access, write_durably};
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Outcome;
@@ -50,9 +51,7 @@ impl Spool {
     pub fn keep(&self, spooled: &Spooled) -> io::Result<PathBuf> {
         std::fs::create_dir_all(&self.folder)?;
         let path = self.path(spooled);
-        let unfinished = path.with_extension("tmp");
-        std::fs::write(&unfinished, serde_json::to_vec(spooled)?)?;
-        std::fs::rename(unfinished, &path)?;
+        write_durably(&path, &serde_json::to_vec(spooled)?, Access::Owner)?;
         Ok(path)
     }
 

@@ -68,6 +68,22 @@ pub fn copy_durably(from: &Path, to: &Path) -> io::Result<()> {
     sync_folder(folder)
 }
 
+/// Creates the folder `path` complete or not at all: `fill` writes into a temporary folder next to it, which is renamed.
+///
+/// # Errors
+/// The file system's, and those of `fill`; `AlreadyExists` or `DirectoryNotEmpty` if there is such a folder.
+pub fn create_folder_durably(path: &Path, fill: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    let parent = folder_of(path);
+    let temporary = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempdir_in(parent)?;
+    // A folder of its own, since the temporary one is closed to all other users.
+    let unfinished = temporary.path().join("unfinished");
+    std::fs::create_dir(&unfinished)?;
+    fill(&unfinished)?;
+    sync_folder(&unfinished)?;
+    std::fs::rename(&unfinished, path)?;
+    sync_folder(parent)
+}
+
 fn temporary_in(folder: &Path, access: Access) -> io::Result<NamedTempFile> {
     let mode = match access {
         Access::Owner => 0o600,
@@ -118,6 +134,16 @@ mod tests {
         std::fs::set_permissions(&owned, Permissions::from_mode(0o750)).unwrap();
         copy_durably(&owned, &copied).unwrap();
         assert_eq!((mode(&copied), std::fs::read(&copied).unwrap()), (0o750, b"secret".to_vec()));
+    }
+
+    #[test]
+    fn a_folder_is_complete_or_absent() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("crate");
+        let failed = create_folder_durably(&path, |_| Err(io::Error::other("no more")));
+        assert!(failed.is_err() && std::fs::read_dir(folder.path()).unwrap().count() == 0);
+        create_folder_durably(&path, |inside| std::fs::write(inside.join("a"), "text")).unwrap();
+        assert_eq!(std::fs::read(path.join("a")).unwrap(), b"text");
     }
 
     #[test]

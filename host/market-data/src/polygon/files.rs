@@ -1,31 +1,21 @@
 //! Files that are whole or not there, whatever ends the process meanwhile.
 
-use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
+
+use oculus_system::files::{Access, write_durably};
 
 use super::trouble::{Trouble, cache};
 
-/// Ending of what is being written.
+/// Ending of temporary files, of which a killed process leaves some behind.
 pub const UNFINISHED: &str = "tmp";
 
-/// Writes a file aside, brings it to the disk, and renames it into place. The caller has the folder locked.
+/// Replaces a file durably. The caller has the folder locked.
 ///
 /// # Errors
 /// The file system's.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
-    let write = || -> io::Result<()> {
-        let mut aside = OsString::from(path);
-        aside.push(".");
-        aside.push(UNFINISHED);
-        let mut file = File::create(&aside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&aside, path)?;
-        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-    };
-    write().map_err(cache(path))
+    write_durably(path, bytes, Access::Umask).map_err(cache(path))
 }
 
 /// Removes a folder with all that is in it, if it is there.

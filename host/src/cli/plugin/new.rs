@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::{fs, io};
 
 use anyhow::{Context, bail};
+use oculus_system::files::create_folder_durably;
 
 /// What a new family begins as: its path, and its text with the names of the example.
 const TEMPLATE: [(&str, &str); 5] = [
@@ -136,19 +137,17 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes all files aside, then renames the folder into place.
+/// Writes all files of the crate; the folder is complete or absent.
 fn write(name: &Name, crate_folder: &Path) -> io::Result<()> {
-    let parent = crate_folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let aside = tempfile::Builder::new().prefix(".oculus-").tempdir_in(parent)?;
-    // A folder of its own, as the temporary one is closed to all others.
-    let unfinished = aside.path().join(&name.0);
-    for (file, text) in TEMPLATE {
-        write_file(&unfinished.join(file), &name.put_into(text))?;
-    }
-    for (file, text) in API.iter().chain(&LICENCES) {
-        write_file(&unfinished.join(API_FOLDER).join(file), text)?;
-    }
-    fs::rename(&unfinished, crate_folder)
+    create_folder_durably(crate_folder, |folder| {
+        for (file, text) in TEMPLATE {
+            write_file(&folder.join(file), &name.put_into(text))?;
+        }
+        for (file, text) in API.iter().chain(&LICENCES) {
+            write_file(&folder.join(API_FOLDER).join(file), text)?;
+        }
+        Ok(())
+    })
 }
 
 fn write_file(path: &Path, text: &str) -> io::Result<()> {
