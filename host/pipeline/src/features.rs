@@ -4,19 +4,19 @@
 //! what it is called here, and what could not be had. Invariants: a row's values depend on bars up to its own alone;
 //! every value is finite.
 
-mod benchmark;
-mod catalogue;
-mod listing;
-mod momentum;
-mod name;
-mod price;
-mod regime;
-mod table;
 #[cfg(test)]
 mod tests;
-mod trend;
-mod volatility;
-mod volume;
+
+mod benchmark;
+mod catalogue;
+mod feature;
+mod groups;
+mod kind;
+mod listing;
+mod name;
+mod passes;
+mod prices;
+mod table;
 mod window;
 
 use oculus_job::code::ErrorCode;
@@ -27,7 +27,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    catalogue::{Feature, Prices},
+    feature::Feature,
+    prices::Prices,
     listing::{Entry, Section, listing},
     name::{Unresolved, resolve},
     table::FeatureTable,
@@ -286,7 +287,7 @@ fn asked(job: &Job, report: &mut FeatureReport) -> Vec<Feature> {
         match resolve(asked) {
             Ok(feature) => {
                 report.canonical.insert(asked.clone(), feature.name());
-                features.extend(feature.scale_free());
+                features.extend(catalogue::scale_free(&feature));
                 features.push(feature);
             }
             Err(unresolved) if report.unresolved.contains(&unresolved) => {}

@@ -2,7 +2,8 @@
 
 use oculus_plugin_api::FeatureRole;
 
-use super::catalogue::{GROUPS, Group, Kind};
+use super::catalogue::{GROUPS, Group};
+use super::kind::Kind;
 use super::name::ALIASES;
 
 /// Letters of parameters in formulas.

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use self::aliases::ALIASES;
 use self::aliases::Alias;
-use super::catalogue::{Feature, Kind, USUAL_BENCHMARK, kind, kinds};
+use super::catalogue::{kind, kinds};
+use super::feature::Feature;
+use super::kind::Kind;
 use oculus_job::request::is_symbol;
 
 /// Similarity from which a known name is worth suggesting.
@@ -106,13 +108,6 @@ impl Spelled {
 }
 
 impl Kind {
-    /// The kind with these first parameters and its defaults for the others.
-    pub(super) fn feature(&'static self, given: &[usize], symbol: Option<&str>) -> Feature {
-        let defaults = self.defaults.iter().skip(given.len());
-        let benchmark = self.has_benchmark.then(|| symbol.unwrap_or(USUAL_BENCHMARK).to_owned());
-        Feature { kind: self, params: given.iter().chain(defaults).copied().collect(), benchmark }
-    }
-
     /// A parameter in its own unit.
     fn param(&self, idx: usize, hundredths: usize) -> Result<usize, String> {
         let written = hundredths as f64 / 100.0;

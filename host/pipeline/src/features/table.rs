@@ -6,7 +6,9 @@ use std::io;
 
 use oculus_plugin_api::FeatureRole;
 
-use super::catalogue::{Feature, Prices, passes};
+use super::feature::Feature;
+use super::passes::passes;
+use super::prices::Prices;
 use super::longest_warm_up;
 use crate::bars::Bars;
 use crate::matrix::{Layout, Matrix, NoRoom, TableFile};

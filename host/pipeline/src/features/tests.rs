@@ -32,7 +32,7 @@ fn features_within(warm_up_bars: usize) -> Vec<Feature> {
 
 /// The same bars as those of the usual benchmark.
 fn benchmark(bars: &Bars) -> Bars {
-    Bars { symbol: catalogue::USUAL_BENCHMARK.to_owned(), ..bars.clone() }
+    Bars { symbol: kind::DEFAULT_BENCHMARK.to_owned(), ..bars.clone() }
 }
 
 /// The values of a feature; its benchmark's closes are the bars' own opens.

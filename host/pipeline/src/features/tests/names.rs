@@ -142,7 +142,7 @@ fn spellings_of_strategy_designers_are_known() {
 fn every_feature_resolves_by_its_own_name_and_every_level_has_its_scale_free_form() {
     for feature in all_features() {
         assert_eq!(resolve(&feature.name()).unwrap(), feature);
-        if let Some(free) = feature.scale_free() {
+        if let Some(free) = catalogue::scale_free(&feature) {
             assert_eq!((feature.role(), free.role()), (FeatureRole::Rule, FeatureRole::Model), "{}", feature.name());
         }
     }

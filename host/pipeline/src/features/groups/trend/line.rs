@@ -1,9 +1,7 @@
 //! The straight line through the last closes.
 
-use super::super::{
-    catalogue::Shared,
-    window::{linear_fit, zip_into},
-};
+use crate::features::kind::Shared;
+use crate::features::window::{linear_fit, zip_into};
 
 /// Its slope in percent of the close a bar, and the share of the closes' variance that it explains.
 pub(super) static LINE: Shared = Shared {

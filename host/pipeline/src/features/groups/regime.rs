@@ -1,16 +1,15 @@
 //! The state of the market around a bar: its calendar, its own volatility, and a benchmark beside it.
 
-use super::{
-    catalogue::{CHANGES, Computation, Defaults, Kind, LONGEST_CHANGES, NONE, Prices, Shared, model, output},
-    volatility::historical,
-    window::{beta, correlation, each_bar, from, percent, ratio, zip},
-};
+use crate::features::kind::{CHANGES, Computation, Defaults, Kind, LONGEST_CHANGES, NONE, Shared, model, output};
+use crate::features::prices::Prices;
+use crate::features::window::{beta, correlation, each_bar, from, percent, ratio, zip};
+use super::volatility::historical;
 use crate::date::month;
 
 static CALENDAR: Shared = Shared { compute: calendar };
 static COMPARISON: Shared = Shared { compute: comparison };
 
-pub(super) static KINDS: &[Kind] = &[
+pub(in crate::features) static KINDS: &[Kind] = &[
     model("DAY_OF_WEEK", &[], "day of the week of the session", (NONE, day_of_week))
         .defined("Monday 0 … Sunday 6", "day"),
     output(
@@ -50,7 +49,7 @@ pub(super) static KINDS: &[Kind] = &[
     .defined("cov_n(r, b) / √(var_n(r)·var_n(b)), r = close / close[1], b = B / B[1]", "-1 to 1"),
 ];
 
-pub(super) static DEFAULTS: Defaults = &[
+pub(in crate::features) static DEFAULTS: Defaults = &[
     ("DAY_OF_WEEK", &[]),
     ("MONTH", &[]),
     ("MONTH_SIN", &[]),

@@ -1,9 +1,8 @@
 //! Stops that trail the price and turn when it reaches them.
 
-use super::super::{
-    catalogue::{Prices, Shared},
-    window::{Average, columns, direction},
-};
+use crate::features::kind::Shared;
+use crate::features::prices::Prices;
+use crate::features::window::{Average, columns, direction};
 
 /// Wilder's parabolic stop, and the close's side of it: 1 above, -1 below, 0 upon it.
 pub(super) static PARABOLIC: Shared = Shared {

@@ -9,9 +9,9 @@ use self::{
     range::{STOCHASTIC, STOCHASTIC_STRENGTH, stochastic_strength_warm_up, stochastic_warm_up, willr},
     strength::{TRUE_STRENGTH, cmo, rsi, true_strength_signal_warm_up, true_strength_warm_up},
 };
-use super::catalogue::{CHANGES, Computation::Output, Defaults, Kind, LONGER, WINDOW, model, output};
+use crate::features::kind::{CHANGES, Computation::Output, Defaults, Kind, LONGER, WINDOW, model, output};
 
-pub(super) static KINDS: &[Kind] = &[
+pub(in crate::features) static KINDS: &[Kind] = &[
     model("RSI", &[14], "Wilder's relative strength, 0 to 100; 0 when nothing moved", (CHANGES, rsi))
         .defined("100·W(gain) / (W(gain) + W(loss)), W = Wilder's average over n changes of the close", "%"),
     output("STOCH_K", &[14, 3, 3], "smoothed place of the close in its range; 0 without a range", (stochastic_warm_up, Output(&STOCHASTIC, 0)))
@@ -76,7 +76,7 @@ pub(super) static KINDS: &[Kind] = &[
         .shown(0),
 ];
 
-pub(super) static DEFAULTS: Defaults = &[
+pub(in crate::features) static DEFAULTS: Defaults = &[
     ("RSI", &[2]),
     ("RSI", &[7]),
     ("RSI", &[14]),

@@ -1,9 +1,8 @@
 //! How far prices swing: true ranges, bands and channels around the price, deviation of returns.
 
-use super::{
-    catalogue::{CHANGES, Computation, Defaults, Kind, LONGEST_CHANGES, Prices, Shared, WINDOW, model, output},
-    window::{deviation, each_bar, ema, from, highest, lowest, ratio, sma, sum, wilder, zip},
-};
+use crate::features::kind::{CHANGES, Computation, Defaults, Kind, LONGEST_CHANGES, Shared, WINDOW, model, output};
+use crate::features::prices::Prices;
+use crate::features::window::{deviation, each_bar, ema, from, highest, lowest, ratio, sma, sum, wilder, zip};
 
 /// The outputs of [`BANDS`], [`KELTNER`] and [`DONCHIAN`].
 const UPPER: usize = 0;
@@ -16,7 +15,7 @@ static BANDS: Shared = Shared { compute: bands };
 static KELTNER: Shared = Shared { compute: keltner };
 static DONCHIAN: Shared = Shared { compute: donchian };
 
-pub(super) static KINDS: &[Kind] = &[
+pub(in crate::features) static KINDS: &[Kind] = &[
     output("ATR", &[14], "Wilder's average of the true range", (CHANGES, Computation::Output(&RANGES, 0)))
         .level(Some("NATR"))
         .defined("Wilder_n(max(high, close[1]) − min(low, close[1]))", "price"),
@@ -114,7 +113,7 @@ pub(super) static KINDS: &[Kind] = &[
     .defined("100·√(252 / (4·ln 2) · mean_n(ln(high / low)²))", "% a year"),
 ];
 
-pub(super) static DEFAULTS: Defaults = &[
+pub(in crate::features) static DEFAULTS: Defaults = &[
     ("ATR", &[14]),
     ("NATR", &[14]),
     ("ATR_RATIO", &[5, 20]),

@@ -1,9 +1,8 @@
 //! Distance of two exponential averages, and the distance's own average.
 
-use super::super::{
-    catalogue::{Prices, Shared},
-    window::{Average, columns, percent},
-};
+use crate::features::kind::Shared;
+use crate::features::prices::Prices;
+use crate::features::window::{Average, columns, percent};
 
 /// Line, signal and histogram as a difference of prices.
 ///

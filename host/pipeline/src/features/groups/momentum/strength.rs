@@ -1,9 +1,8 @@
 //! How gains compare with losses.
 
-use super::super::{
-    catalogue::{Prices, Shared},
-    window::{Average, columns, push_through, ratio},
-};
+use crate::features::kind::Shared;
+use crate::features::prices::Prices;
+use crate::features::window::{Average, columns, push_through, ratio};
 
 /// Wilder's relative strength. Source: TA-Lib's RSI; 0 where nothing moved.
 pub(super) fn rsi(prices: &Prices, p: &[usize]) -> Vec<f64> {

@@ -1,9 +1,8 @@
 //! Distances from what prices were: from their mean, their low ends, their middle some bars ago.
 
-use super::super::{
-    catalogue::{Prices, Shared},
-    window::{each_bar, percent, ratio, sma, sum_windows, zip},
-};
+use crate::features::kind::Shared;
+use crate::features::prices::Prices;
+use crate::features::window::{each_bar, percent, ratio, sma, sum_windows, zip};
 
 /// The close less that of `n` bars before.
 pub(super) fn mom(prices: &Prices, p: &[usize]) -> Vec<f64> {

@@ -1,15 +1,14 @@
 //! What the traded volume says: whether it comes with rises or falls, and how much of it there is.
 
-use super::{
-    catalogue::{CHANGES, Computation, Defaults, Kind, LONGER, NONE, Prices, Shared, WINDOW, model, output},
-    window::{deviation, direction, each_bar, ema, from, ratio, sma, sum, zip},
-};
+use crate::features::kind::{CHANGES, Computation, Defaults, Kind, LONGER, NONE, Shared, WINDOW, model, output};
+use crate::features::prices::Prices;
+use crate::features::window::{deviation, direction, each_bar, ema, from, ratio, sma, sum, zip};
 
 static OSCILLATOR: Shared = Shared { compute: oscillator };
 static FORCE: Shared = Shared { compute: force };
 static USUAL_VOLUME: Shared = Shared { compute: usual_volume };
 
-pub(super) static KINDS: &[Kind] = &[
+pub(in crate::features) static KINDS: &[Kind] = &[
     model("OBV", &[], "on-balance volume, from the first bar on", (NONE, obv))
         .level(Some("OBV_SLOPE"))
         .defined("OBV[1] + sign(close − close[1])·volume", "shares"),
@@ -71,7 +70,7 @@ pub(super) static KINDS: &[Kind] = &[
         .defined("SMA_n(close·volume)", "money"),
 ];
 
-pub(super) static DEFAULTS: Defaults = &[
+pub(in crate::features) static DEFAULTS: Defaults = &[
     ("OBV", &[]),
     ("OBV_SLOPE", &[20]),
     ("MFI", &[14]),

@@ -1,9 +1,8 @@
 //! Wilder's directional movement. Source: TA-Lib's PLUS_DI, MINUS_DI and ADX.
 
-use super::super::{
-    catalogue::{Prices, Shared},
-    window::{columns, ratio},
-};
+use crate::features::kind::Shared;
+use crate::features::prices::Prices;
+use crate::features::window::{columns, ratio};
 
 /// Average index, movement up, movement down, and their difference.
 pub(super) static DIRECTIONAL: Shared = Shared { compute: directional };

@@ -1,9 +1,8 @@
 //! Averages of the close, its distance from them, and how two of them cross.
 
-use super::super::{
-    catalogue::{Prices, Shared},
-    window::{Average, columns, percent, percent_above, push_through, sma, zip_into},
-};
+use crate::features::kind::Shared;
+use crate::features::prices::Prices;
+use crate::features::window::{Average, columns, percent, percent_above, push_through, sma, zip_into};
 
 /// The average, and the close above it in percent.
 pub(super) static SIMPLE: Shared = Shared {

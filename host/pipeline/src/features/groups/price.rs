@@ -1,13 +1,12 @@
 //! The bars themselves: prices, returns, the shape of a bar, and the close's place among those before.
 
-use super::{
-    catalogue::{CHANGES, Computation, Defaults, Kind, NONE, ONE, Prices, Shared, WINDOW, model, output},
-    window::{deviation, direction, each_bar, highest, lowest, percent, percent_above, ratio, sma},
-};
+use crate::features::kind::{CHANGES, Computation, Defaults, Kind, NONE, ONE, Shared, WINDOW, model, output};
+use crate::features::prices::Prices;
+use crate::features::window::{deviation, direction, each_bar, highest, lowest, percent, percent_above, ratio, sma};
 
 static SHAPE: Shared = Shared { compute: shape };
 
-pub(super) static KINDS: &[Kind] = &[
+pub(in crate::features) static KINDS: &[Kind] = &[
     model("RET", &[1], "return over n bars", (CHANGES, ret)).down_to_one().defined("100·(close / close[n] − 1)", "%"),
     model("GAP_PCT", &[], "open above the close before", (ONE, gap_pct)).defined("100·(open / close[1] − 1)", "%"),
     output("BODY_PCT", &[], "close above the open", (NONE, Computation::Output(&SHAPE, 0)))
@@ -61,7 +60,7 @@ pub(super) static KINDS: &[Kind] = &[
     model("VOLUME", &[], "shares traded", (NONE, volume)).level(Some("VOLUME_RATIO")).defined("volume", "shares"),
 ];
 
-pub(super) static DEFAULTS: Defaults = &[
+pub(in crate::features) static DEFAULTS: Defaults = &[
     ("RET", &[1]),
     ("RET", &[2]),
     ("RET", &[3]),

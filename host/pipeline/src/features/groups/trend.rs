@@ -15,9 +15,9 @@ use self::{
     range::{AROON, ICHIMOKU_LINE, cloud_dist, cloud_warm_up},
     reversal::{PARABOLIC, SUPERTREND},
 };
-use super::catalogue::{CHANGES, Computation::Output, Defaults, Kind, LONGER, ONE, WINDOW, model, output};
+use crate::features::kind::{CHANGES, Computation::Output, Defaults, Kind, LONGER, ONE, WINDOW, model, output};
 
-pub(super) static KINDS: &[Kind] = &[
+pub(in crate::features) static KINDS: &[Kind] = &[
     output("SMA", &[20], "mean of the last n closes", (WINDOW, Output(&SIMPLE, 0)))
         .defined("SMA_n = mean(close, n bars)", "price")
         .level(Some("PRICE_TO_SMA")),
@@ -117,7 +117,7 @@ pub(super) static KINDS: &[Kind] = &[
         .shown(0),
 ];
 
-pub(super) static DEFAULTS: Defaults = &[
+pub(in crate::features) static DEFAULTS: Defaults = &[
     ("SMA", &[10]),
     ("SMA", &[20]),
     ("SMA", &[50]),
