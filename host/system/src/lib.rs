@@ -2,6 +2,7 @@
 //! what they print, pauses between attempts, values that must not be shown.
 
 pub mod backoff;
+pub mod child;
 pub mod control;
 pub mod files;
 pub mod log_line;
