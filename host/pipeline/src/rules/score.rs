@@ -1,49 +1,394 @@
-//! Several rules at once: a position is opened (or closed) where enough of them hold.
+//! Step 4: scores conditions by what followed them, and mined rules walk-forward, in sample and on
+//! the test.
+//!
+//! In: conditions, the rows of one side's target. Out: [`RuleStats`], [`SideScores`]. Several
+//! conditions are pooled row by row, so that a fold can be scored with its own thresholds and a
+//! list with all of its rules.
+//!
+//! A rule always looks good on the rows that it was mined from. Therefore the rules of a fold are
+//! scored on the fold's validation rows, and figures of the development rows are called
+//! `in_sample`. The walk-forward figures of one rule are still selected: the rule is shown because
+//! the last run found it again. Those of a list are not, since every rule of every fold's list
+//! counts. On the test each final rule and list is scored once.
 
-use serde::Serialize;
+use super::{
+    context::RuleContext,
+    mine::{MiningRun, SideMining},
+    rank::same_rule,
+    rule_set::{Conjunction, RuleListName, RuleLists, RuleSet, RuleSide},
+    rule_stats::{FoldMining, RuleListStats, RuleStats, SideListStats, SymbolRuleStats},
+};
+use crate::{
+    metrics::{Dates, Interval, Random, Reasons, Resamples, Undefined, block_dates, interval},
+    splits::n_episodes,
+};
 
-use super::evidence::{Evidence, Judge};
-use crate::metrics::Undefined;
-use oculus_job::request::Rule;
-
-/// What counting satisfied rules does.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RuleScore {
-    /// Rules that must hold at once.
-    pub threshold: u32,
-    /// Rules of the job.
-    pub n_rules: usize,
-    /// Rules whose feature exists; the others count as not satisfied.
-    pub n_resolved: usize,
-    /// Before the test period; `None` where the threshold is out of reach.
-    pub development: Option<Evidence>,
-    /// In the test period.
-    pub test: Option<Evidence>,
-    /// Why there is no evidence.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+/// The scores of one side's mined rules.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct SideScores {
+    /// The listed rules of the last run: the stable list, then the rest of the high-lift list.
+    pub(super) rules: Vec<ScoredMinedRule>,
+    /// The scores of the lists.
+    pub(super) lists: SideListStats,
 }
 
-/// Counts, on each row, the rules that hold. A NaN satisfies none.
-pub(super) fn score(
-    judge: &Result<Judge<'_>, Undefined>,
-    n_rules: usize,
-    resolved: &[(&Rule, &[f32])],
-    threshold: u32,
-) -> RuleScore {
-    let is_satisfied = |row: u32| {
-        let holds = |(rule, values): &&(&Rule, &[f32])| super::own::holds(rule, values[row as usize]);
-        resolved.iter().filter(holds).count() >= threshold as usize
-    };
-    let within_reach = threshold as usize <= resolved.len();
-    let out_of_reach = || format!("needs {threshold} of {} resolved", resolved.len());
-    let judge = if within_reach { judge.as_ref().map_err(ToString::to_string) } else { Err(out_of_reach()) };
-    RuleScore {
-        threshold,
-        n_rules,
-        n_resolved: resolved.len(),
-        development: judge.as_ref().ok().map(|judge| judge.development(&is_satisfied)),
-        test: judge.as_ref().ok().map(|judge| judge.test(&is_satisfied)),
-        reason: judge.err(),
+/// A mined rule with its scores.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoredMinedRule {
+    /// Its conditions.
+    pub rule: Conjunction,
+    /// The lists that contain it.
+    pub lists: Vec<RuleListName>,
+    /// Share of the extractor's resamples that contain it.
+    pub stability: Result<f64, Undefined>,
+    /// Number of folds that found it.
+    pub n_folds_found: usize,
+    /// Number of folds.
+    pub n_folds: usize,
+    /// Stats on the validation rows of the folds that found it, with each fold's own thresholds.
+    pub walk_forward: Result<RuleStats, Undefined>,
+    /// Stats on the rows that it was mined from.
+    pub in_sample: RuleStats,
+    /// Stats in the test period.
+    pub test: RuleStats,
+}
+
+/// Scores the listed rules and the lists of one side.
+///
+/// Without a target or without a run there are no rules, and every figure of the lists has the
+/// reason.
+pub(super) fn score_mined(
+    scorer: &Result<RuleScorer<'_>, Undefined>,
+    mined: &Result<SideMining<'_>, Undefined>,
+    rule_set: &RuleSet,
+) -> SideScores {
+    match (scorer, mined) {
+        (Ok(scorer), Ok(mining)) => score_side(scorer, mining, rule_set),
+        (Err(reason), _) | (_, Err(reason)) => SideScores::unavailable(reason),
     }
+}
+
+fn score_side(scorer: &RuleScorer<'_>, mining: &SideMining<'_>, rule_set: &RuleSet) -> SideScores {
+    let lists = rule_set.last.get(scorer.side);
+    let only_high_lift = lists.high_lift.iter().filter(|rule| !lists.stable.contains(rule));
+    let listed = lists.stable.iter().chain(only_high_lift);
+    let summary = |run: &MiningRun<'_>| FoldMining { n_rules: run.rules.len(), reason: run.reason.clone() };
+    SideScores {
+        rules: listed.map(|rule| score_rule(scorer, rule, mining, lists)).collect(),
+        lists: SideListStats {
+            stable: score_list(scorer, RuleListName::Stable, mining, rule_set),
+            high_lift: score_list(scorer, RuleListName::HighLift, mining, rule_set),
+            folds: mining.folds.iter().map(summary).collect(),
+        },
+    }
+}
+
+fn score_rule(
+    scorer: &RuleScorer<'_>,
+    rule: &Conjunction,
+    mining: &SideMining<'_>,
+    lists: &RuleLists,
+) -> ScoredMinedRule {
+    let table = scorer.context.table();
+    let same_rules = mining.folds.iter().map(|run| same_rule(table, rule, run));
+    let by_fold: Vec<FoldRule<'_>> =
+        same_rules.enumerate().filter_map(|(fold_idx, rule)| Some(FoldRule { fold_idx, rule: rule? })).collect();
+    let walk_forward = if by_fold.is_empty() {
+        Err(Undefined::because("no earlier fold found this rule; `in_sample` has what it was mined from"))
+    } else {
+        Ok(scorer.walk_forward(&by_fold))
+    };
+    let proposed = mining.last.rules.iter().find(|proposed| proposed.rule == *rule);
+    let stability = proposed.and_then(|proposed| proposed.stability);
+    let contains_rule = |name: &RuleListName| lists.get(*name).contains(rule);
+    let holds = |row: u32| rule.holds(table, row);
+    ScoredMinedRule {
+        rule: rule.clone(),
+        lists: [RuleListName::Stable, RuleListName::HighLift].into_iter().filter(contains_rule).collect(),
+        stability: stability.ok_or_else(|| Undefined::because("the extractor tells no share of resamples")),
+        n_folds_found: by_fold.len(),
+        n_folds: mining.folds.len(),
+        walk_forward,
+        in_sample: scorer.development(&holds),
+        test: scorer.test(&holds),
+    }
+}
+
+fn score_list(
+    scorer: &RuleScorer<'_>,
+    name: RuleListName,
+    mining: &SideMining<'_>,
+    rule_set: &RuleSet,
+) -> RuleListStats {
+    let fold_lists = rule_set.folds.iter().map(|lists| lists.get(scorer.side).get(name));
+    let by_fold: Vec<FoldRule<'_>> = fold_lists
+        .enumerate()
+        .flat_map(|(fold_idx, rules)| rules.iter().map(move |rule| FoldRule { fold_idx, rule }))
+        .collect();
+    let walk_forward = if by_fold.is_empty() {
+        Err(Undefined::because("no fold's list has a rule"))
+    } else {
+        Ok(scorer.walk_forward(&by_fold))
+    };
+    let last = rule_set.last.get(scorer.side).get(name);
+    let why_empty = mining.last.reason.as_deref().unwrap_or("the list is empty");
+    let of_last = |sample: &ScoreSample<'_>| {
+        if last.is_empty() { Err(Undefined::because(why_empty)) } else { Ok(scorer.pooled(sample, last)) }
+    };
+    let mut reasons = Reasons::default();
+    RuleListStats {
+        n_rules: last.len(),
+        walk_forward: reasons.value("walk_forward", walk_forward),
+        in_sample: reasons.value("in_sample", of_last(&scorer.development)),
+        test: reasons.value("test", of_last(&scorer.test)),
+        reasons,
+    }
+}
+
+impl SideScores {
+    fn unavailable(reason: &Undefined) -> Self {
+        let list = || RuleListStats::unavailable(reason);
+        Self { rules: Vec::new(), lists: SideListStats { stable: list(), high_lift: list(), folds: Vec::new() } }
+    }
+}
+
+/// Scores conditions against the target of one side.
+pub(super) struct RuleScorer<'a> {
+    context: &'a RuleContext<'a>,
+    side: RuleSide,
+    target: Vec<f32>,
+    development: ScoreSample<'a>,
+    test: ScoreSample<'a>,
+}
+
+/// Sets of rows, with bootstrap resamples of the dates of all sets together.
+struct ScoreSample<'a> {
+    row_sets: Vec<SampleRows<'a>>,
+    n_dates: usize,
+    resamples: Result<Resamples, Undefined>,
+}
+
+struct SampleRows<'a> {
+    rows: &'a [u32],
+    /// Position of each row's date among the sample's dates.
+    date_idx: Vec<u32>,
+}
+
+/// A rule to score on the validation rows of a fold.
+struct FoldRule<'r> {
+    fold_idx: usize,
+    rule: &'r Conjunction,
+}
+
+/// A condition to score on one set of rows of a sample.
+struct SampleCondition<'c> {
+    set_idx: usize,
+    holds: Box<dyn Fn(u32) -> bool + 'c>,
+}
+
+/// Counts of one date, or of one symbol.
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    n_rows: u64,
+    n_hits: u64,
+    n_held: u64,
+    n_held_hits: u64,
+}
+
+/// Counts of all conditions of a sample.
+struct SampleCounts {
+    by_date: Vec<Tally>,
+    by_symbol: Vec<Tally>,
+    n_episodes: usize,
+    sum_return_pct: f64,
+}
+
+impl<'a> RuleScorer<'a> {
+    /// Draws the resamples of the development and the test rows.
+    ///
+    /// # Errors
+    /// For exit rules where the label's threshold is not a rise: then there is no target.
+    pub(super) fn new(context: &'a RuleContext<'a>, side: RuleSide) -> Result<Self, Undefined> {
+        let splits = context.splits();
+        Ok(Self {
+            context,
+            side,
+            target: context.target(side)?,
+            development: ScoreSample::new(context, &[&splits.development.train_rows], "rules, development"),
+            test: ScoreSample::new(context, &[&splits.test_rows], "rules, test"),
+        })
+    }
+
+    /// Scores a condition before the test period.
+    pub(super) fn development(&self, holds: &dyn Fn(u32) -> bool) -> RuleStats {
+        self.stats(&self.development, &[SampleCondition { set_idx: 0, holds: Box::new(holds) }])
+    }
+
+    /// Scores a condition in the test period.
+    pub(super) fn test(&self, holds: &dyn Fn(u32) -> bool) -> RuleStats {
+        self.stats(&self.test, &[SampleCondition { set_idx: 0, holds: Box::new(holds) }])
+    }
+
+    /// Scores several rules on the same rows, pooled.
+    fn pooled(&self, sample: &ScoreSample<'_>, rules: &[Conjunction]) -> RuleStats {
+        let conditions: Vec<_> = rules.iter().map(|rule| self.condition(0, rule)).collect();
+        self.stats(sample, &conditions)
+    }
+
+    /// Scores rules on the validation rows of the fold that each belongs to, pooled. Folds without
+    /// a rule are left out.
+    fn walk_forward(&self, rules: &[FoldRule<'_>]) -> RuleStats {
+        let mut fold_idxs: Vec<usize> = rules.iter().map(|rule| rule.fold_idx).collect();
+        fold_idxs.sort_unstable();
+        fold_idxs.dedup();
+        let folds = &self.context.splits().folds;
+        let row_sets: Vec<&[u32]> = fold_idxs.iter().map(|&fold_idx| folds[fold_idx].valid_rows.as_slice()).collect();
+        let sample = ScoreSample::new(self.context, &row_sets, "rules, walk-forward");
+        let set_idx = |fold_idx: usize| fold_idxs.partition_point(|&other| other < fold_idx);
+        let conditions: Vec<_> = rules.iter().map(|rule| self.condition(set_idx(rule.fold_idx), rule.rule)).collect();
+        self.stats(&sample, &conditions)
+    }
+
+    fn condition<'c>(&self, set_idx: usize, rule: &'c Conjunction) -> SampleCondition<'c>
+    where
+        'a: 'c,
+    {
+        let table = self.context.table();
+        SampleCondition { set_idx, holds: Box::new(move |row| rule.holds(table, row)) }
+    }
+
+    fn stats(&self, sample: &ScoreSample<'_>, conditions: &[SampleCondition<'_>]) -> RuleStats {
+        let counts = self.count(sample, conditions);
+        let all = total(&counts.by_date);
+        let mean_return = share(counts.sum_return_pct, all.n_held).ok_or_else(never_held);
+        let mut reasons = Reasons::default();
+        RuleStats {
+            n_rows: all.n_rows as usize,
+            support: all.n_held as usize,
+            episodes: counts.n_episodes,
+            precision: reasons.figure("precision", all.precision()),
+            base_rate: reasons.figure("base_rate", all.base_rate()),
+            lift: reasons.figure("lift", all.lift()),
+            lift_ci95: reasons.value("lift_ci95", lift_interval(sample, &counts.by_date)),
+            mean_forward_return_pct: reasons.figure("mean_forward_return_pct", mean_return),
+            per_symbol: self.per_symbol(&counts.by_symbol),
+            reasons,
+        }
+    }
+
+    fn count(&self, sample: &ScoreSample<'_>, conditions: &[SampleCondition<'_>]) -> SampleCounts {
+        let table = self.context.table();
+        let label = self.context.label();
+        let mut counts = SampleCounts {
+            by_date: vec![Tally::default(); sample.n_dates],
+            by_symbol: vec![Tally::default(); table.symbols.len()],
+            n_episodes: 0,
+            sum_return_pct: 0.0,
+        };
+        for condition in conditions {
+            let SampleRows { rows, date_idx } = &sample.row_sets[condition.set_idx];
+            let mut held = Vec::new();
+            for (&row, &date_idx) in rows.iter().zip(date_idx) {
+                let is_hit = self.target[row as usize] == 1.0;
+                let is_held = (condition.holds)(row);
+                counts.by_date[date_idx as usize].add(is_hit, is_held);
+                counts.by_symbol[table.symbol[row as usize] as usize].add(is_hit, is_held);
+                if is_held {
+                    counts.sum_return_pct += label.forward_return_pct[row as usize];
+                    held.push(row);
+                }
+            }
+            counts.n_episodes += n_episodes(table, label, held.into_iter());
+        }
+        counts
+    }
+
+    fn per_symbol(&self, tallies: &[Tally]) -> Vec<SymbolRuleStats> {
+        let symbols = &self.context.table().symbols;
+        let held = symbols.iter().zip(tallies).filter(|(_, tally)| tally.n_held > 0);
+        held.map(|(symbol, tally)| tally.symbol_stats(symbol)).collect()
+    }
+}
+
+impl<'a> ScoreSample<'a> {
+    /// * `purpose`: key of the random draws; draws for one purpose do not depend on those for
+    ///   another.
+    fn new(context: &RuleContext<'_>, row_sets: &[&'a [u32]], purpose: &str) -> Self {
+        let day = &context.table().day;
+        let dates = Dates::from_rows(day, &row_sets.concat());
+        let date_idx = |rows: &[u32]| rows.iter().map(|&row| dates.index(day[row as usize])).collect();
+        let random = Random::new(context.search_context.seed, purpose);
+        Self {
+            row_sets: row_sets.iter().map(|&rows| SampleRows { rows, date_idx: date_idx(rows) }).collect(),
+            n_dates: dates.len(),
+            resamples: Resamples::draw(dates.len(), block_dates(context.label()), random),
+        }
+    }
+}
+
+impl Tally {
+    fn add(&mut self, is_hit: bool, is_held: bool) {
+        self.n_rows += 1;
+        self.n_hits += u64::from(is_hit);
+        self.n_held += u64::from(is_held);
+        self.n_held_hits += u64::from(is_held && is_hit);
+    }
+
+    fn precision(&self) -> Result<f64, Undefined> {
+        share(self.n_held_hits as f64, self.n_held).ok_or_else(never_held)
+    }
+
+    fn base_rate(&self) -> Result<f64, Undefined> {
+        share(self.n_hits as f64, self.n_rows).ok_or_else(|| Undefined::because("no labelled row"))
+    }
+
+    fn lift(&self) -> Result<f64, Undefined> {
+        let precision = self.precision()?;
+        match self.base_rate()? {
+            0.0 => Err(Undefined::because("there was nothing to hit")),
+            base_rate => Ok(precision / base_rate),
+        }
+    }
+
+    fn symbol_stats(&self, symbol: &str) -> SymbolRuleStats {
+        let mut reasons = Reasons::default();
+        SymbolRuleStats {
+            symbol: symbol.to_owned(),
+            support: self.n_held as usize,
+            precision: reasons.figure("precision", self.precision()),
+            lift: reasons.figure("lift", self.lift()),
+            reasons,
+        }
+    }
+}
+
+fn total(by_date: &[Tally]) -> Tally {
+    weighted(by_date, &vec![1; by_date.len()])
+}
+
+/// Returns the counts of a resample that contains each date `times` times.
+fn weighted(by_date: &[Tally], times: &[u32]) -> Tally {
+    let mut all = Tally::default();
+    for (tally, &times) in by_date.iter().zip(times) {
+        let times = u64::from(times);
+        all.n_rows += times * tally.n_rows;
+        all.n_hits += times * tally.n_hits;
+        all.n_held += times * tally.n_held;
+        all.n_held_hits += times * tally.n_held_hits;
+    }
+    all
+}
+
+fn lift_interval(sample: &ScoreSample<'_>, by_date: &[Tally]) -> Result<Interval, Undefined> {
+    total(by_date).lift()?;
+    let resamples = sample.resamples.as_ref().map_err(Undefined::clone)?;
+    interval(resamples.map(|times| weighted(by_date, times).lift().ok())?)
+}
+
+fn share(sum: f64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| sum / whole as f64)
+}
+
+fn never_held() -> Undefined {
+    Undefined::because("the condition never held")
 }

@@ -1,239 +1,43 @@
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
-
+mod describe;
+mod example_bars;
+mod job_rules;
 pub(crate) mod miner;
 mod mining;
 
 use oculus_plugin_api::Operator;
+use serde_json::Map;
 
 use super::*;
 use crate::{
-    features::{FeatureReport, Lack, LeftOut, Unresolved},
-    search::tests::panel::Panel,
+    features::FeatureReport,
+    metrics::Undefined,
+    search::{OutOfFold, SearchResult, tests::panel::Panel},
 };
+use oculus_job::request::Rule;
 
 fn rule(feature: &str, operator: Operator, threshold: f64) -> Rule {
     Rule { feature: feature.to_owned(), operator, threshold, description: "why".to_owned() }
 }
 
-fn score_rules(panel: &Panel, entry_rules: &[Rule], exit_rules: &[Rule], threshold: u32) -> RuleReport {
-    let features = FeatureReport {
-        canonical: [("signal".to_owned(), "SIGNAL".to_owned()), ("SMA_400".to_owned(), "SMA_400".to_owned())].into(),
-        unresolved: vec![Unresolved {
-            asked: "SIGNLA".to_owned(),
-            reason: "unknown name".to_owned(),
-            nearest: Some("SIGNAL".to_owned()),
-        }],
-        left_out: vec![LeftOut { name: "SMA_400".to_owned(), lack: Lack::WarmUp { needs_bars: 399, has_bars: 320 } }],
-        warm_up_bars: 320,
-    };
-    let asked = Asked {
-        entry_rules,
-        exit_rules,
-        entry_score_threshold: threshold,
-        exit_score_threshold: threshold,
-        features: &features,
-    };
-    let study = panel.study(1);
-    own::score(&study, &Sides::of(|side| Judge::new(&study, 0, side)), &asked)
+/// A job without rules of its own.
+fn no_rules(features: &FeatureReport) -> RequestedRules<'_> {
+    RequestedRules { entry_rules: &[], exit_rules: &[], entry_score_threshold: 1, exit_score_threshold: 1, features }
 }
 
-#[test]
-fn a_planted_rule_lifts_and_its_mirror_lifts_the_exit() {
-    let panel = Panel::new(1, 0.8, &[2.0]);
-    let report = score_rules(
-        &panel,
-        &[rule("signal", Operator::Above, 0.5), rule("NOISE_1", Operator::Above, 0.5)],
-        &[rule("SIGNAL", Operator::Below, -0.5)],
-        1,
-    );
-    for scored in [&report.entry_rules[0], &report.exit_rules[0]] {
-        let evidence = scored.development.as_ref().unwrap();
-        assert!(evidence.lift.unwrap().get() > 1.3, "{evidence:?}");
-        assert!(evidence.lift_ci95.unwrap().0.get() > 1.0, "{evidence:?}");
-        assert_eq!(scored.resolved_feature.as_deref(), Some("SIGNAL"));
+/// A search result that chose a label and has no scores.
+fn without_model(label_idx: usize) -> SearchResult {
+    SearchResult {
+        label_idx,
+        params: Map::new(),
+        oof: OutOfFold::default(),
+        baseline: None,
+        score: None,
+        baseline_auc: None,
+        gain_over_prior: Err(Undefined::because("nothing was searched")),
+        trials: Vec::new(),
+        labels: Vec::new(),
+        warnings: Vec::new(),
     }
-    let mean_return = |scored: &ScoredRule| scored.test.as_ref().unwrap().mean_forward_return_pct.unwrap().get();
-    assert!(mean_return(&report.entry_rules[0]) > 0.5 && mean_return(&report.exit_rules[0]) < -0.5);
-    let noise = report.entry_rules[1].development.as_ref().unwrap().lift_ci95.unwrap();
-    assert!(noise.0.get() < 1.0 && 1.0 < noise.1.get(), "{noise:?}");
-}
-
-#[test]
-fn the_figures_are_those_of_counting() {
-    let panel = Panel::new(2, 0.4, &[2.0]);
-    let report = score_rules(&panel, &[rule("SIGNAL", Operator::AtLeast, 0.25)], &[], 1);
-    let found = report.entry_rules[0].development.as_ref().unwrap();
-    let (label, rows) = (&panel.labels[0], &panel.splits[0].development.train_rows);
-    let held: Vec<u32> =
-        rows.iter().copied().filter(|&row| panel.table.by_name("SIGNAL").unwrap()[row as usize] >= 0.25).collect();
-    let n_hits = |rows: &[u32]| rows.iter().filter(|&&row| label.value[row as usize] == 1.0).count() as f64;
-    assert_eq!((found.n_rows, found.support), (rows.len(), held.len()));
-    let precision = n_hits(&held) / held.len() as f64;
-    assert_eq!(found.precision.unwrap().get(), precision);
-    assert_eq!(found.lift.unwrap().get(), precision / (n_hits(rows) / rows.len() as f64));
-    assert!(found.episodes > 0 && found.episodes <= found.support);
-}
-
-#[test]
-fn a_rule_that_never_holds_names_the_nearest_threshold_that_does() {
-    let panel = Panel::new(3, 0.3, &[2.0]);
-    let signs = [Operator::Above, Operator::AtLeast, Operator::Below, Operator::AtMost, Operator::Equal];
-    for operator in signs {
-        let far = if matches!(operator, Operator::Below | Operator::AtMost) { -99.0 } else { 99.0 };
-        let never = rule("SIGNAL", operator, far);
-        let scored = score_rules(&panel, std::slice::from_ref(&never), &[], 1).entry_rules.remove(0);
-        assert_eq!(scored.development.unwrap().support, 0);
-        let nearest = scored.nearest_threshold.unwrap().get();
-        assert!(scored.reason.unwrap().contains(&nearest.to_string()));
-        let moved = Rule { threshold: nearest, ..never };
-        let scored = score_rules(&panel, &[moved], &[], 1).entry_rules.remove(0);
-        assert_eq!(scored.development.unwrap().support, 1, "{operator:?}");
-    }
-}
-
-#[test]
-fn rules_on_features_that_do_not_exist_are_listed_with_the_nearest_name() {
-    let panel = Panel::new(4, 0.3, &[2.0]);
-    let rules = [
-        rule("SIGNAL", Operator::Above, 0.0),
-        rule("SIGNLA", Operator::Above, 0.0),
-        rule("SMA_400", Operator::Above, 0.0),
-    ];
-    let report = score_rules(&panel, &rules, &rules[1..2], 2);
-    assert_eq!(report.unresolved.len(), 2, "each once");
-    assert_eq!(report.unresolved[0].nearest.as_deref(), Some("SIGNAL"));
-    assert_eq!(report.unresolved[1].reason, "`SMA_400` is left out: it needs 399 bars of warm-up, there are 320");
-    assert!(report.entry_rules[1].development.is_none() && report.entry_rules[1].reason.is_some());
-}
-
-#[test]
-fn a_score_beyond_the_resolved_rules_is_null_and_one_within_counts() {
-    let panel = Panel::new(5, 0.3, &[2.0]);
-    let rules = [rule("SIGNAL", Operator::Above, 0.0), rule("SIGNLA", Operator::Above, 0.0)];
-    let out_of_reach = score_rules(&panel, &rules, &[], 2).entry_score.unwrap();
-    assert_eq!(out_of_reach.reason.as_deref(), Some("needs 2 of 1 resolved"));
-    assert_eq!((out_of_reach.development, out_of_reach.test), (None, None));
-
-    let within = score_rules(&panel, &rules, &[], 1);
-    assert_eq!(within.entry_score.unwrap().development, within.entry_rules[0].development);
-    assert_eq!(within.exit_score, None);
-
-    let both = [rule("SIGNAL", Operator::Above, 0.0), rule("NOISE_1", Operator::Above, 0.0)];
-    let support =
-        |threshold| score_rules(&panel, &both, &[], threshold).entry_score.unwrap().development.unwrap().support;
-    let single = score_rules(&panel, &both, &[], 1);
-    let singles: usize = single.entry_rules.iter().map(|rule| rule.development.as_ref().unwrap().support).sum();
-    assert_eq!(support(1) + support(2), singles, "|A ∪ B| + |A ∩ B| = |A| + |B|");
-}
-
-#[test]
-fn nan_satisfies_no_rule() {
-    let mut panel = Panel::new(6, 0.3, &[2.0]);
-    panel.table.values = vec![f32::NAN; panel.table.values.len()].into();
-    for operator in Operator::ALL {
-        let scored = score_rules(&panel, &[rule("SIGNAL", operator, 0.0)], &[], 1);
-        assert_eq!(scored.entry_rules[0].development.as_ref().unwrap().support, 0, "{operator:?}");
-        assert_eq!(scored.entry_score.unwrap().development.unwrap().support, 0);
-    }
-}
-
-#[test]
-fn a_threshold_equals_the_feature_that_is_written_the_same() {
-    let mut panel = Panel::new(7, 0.3, &[2.0]);
-    panel.table.values = vec![0.1; panel.table.values.len()].into();
-    let support = |operator| {
-        let report = score_rules(&panel, &[rule("SIGNAL", operator, 0.1)], &[], 1);
-        let support = report.entry_rules[0].development.as_ref().unwrap().support;
-        assert_eq!(report.entry_score.unwrap().development.unwrap().support, support, "alone and counted");
-        support
-    };
-    let n_rows = panel.splits[0].development.train_rows.len();
-    for (operator, expected) in [
-        (Operator::Equal, n_rows),
-        (Operator::AtMost, n_rows),
-        (Operator::AtLeast, n_rows),
-        (Operator::Above, 0),
-        (Operator::Below, 0),
-        (Operator::Unequal, 0),
-    ] {
-        assert_eq!(support(operator), expected, "{operator:?}");
-    }
-}
-
-#[test]
-fn exit_rules_have_no_evidence_where_the_label_is_no_rise() {
-    for threshold in [0.0, -2.0] {
-        let panel = Panel::new(8, 0.3, &[threshold]);
-        let rules = [rule("SIGNAL", Operator::Above, 0.0)];
-        let report = score_rules(&panel, &rules, &rules, 1);
-        assert!(report.entry_rules[0].development.is_some());
-        let (exit, count) = (&report.exit_rules[0], report.exit_score.as_ref().unwrap());
-        assert_eq!((&exit.development, &exit.test, &count.development), (&None, &None, &None));
-        let reason = exit.reason.as_deref().unwrap();
-        assert!(reason.contains("no fall") && count.reason.as_deref() == Some(reason), "{reason}");
-    }
-}
-
-#[test]
-fn both_sides_are_decided_by_the_same_return() {
-    // In f32 this return would be a fall of exactly 2 %.
-    let mut panel = Panel::new(9, 0.3, &[2.0]);
-    Arc::make_mut(&mut panel.labels[0].forward_return_pct).fill(-2.0 + 1e-9);
-    let exit = score_rules(&panel, &[], &[rule("SIGNAL", Operator::AtLeast, -99.0)], 1).exit_rules.remove(0);
-    assert_eq!(exit.development.unwrap().base_rate.unwrap().get(), 0.0);
-}
-
-#[test]
-fn episodes_are_counted_in_each_symbol() {
-    let panel = Panel::new(10, 0.3, &[2.0]);
-    let always = score_rules(&panel, &[rule("SIGNAL", Operator::AtLeast, -99.0)], &[], 1).entry_rules.remove(0);
-    assert_eq!(always.development.unwrap().episodes, 2, "one run without an end in each of two symbols");
-}
-
-#[test]
-fn the_jobs_own_names_mean_what_a_designer_means_by_them() {
-    let mut payload: serde_json::Value = serde_json::from_str(include_str!("../../../../examples/job.json")).unwrap();
-    let names = [
-        ("rsi14", "RSI_14"),
-        ("RSI_9", "RSI_9"),
-        ("ADX", "ADX_14"),
-        ("macd_hist", "MACD_HIST"),
-        ("EMA_8_21", "EMA_CROSS_8_21"),
-        ("BBP", "BB_PCT_B_20"),
-    ];
-    let rules = |operators: &[Operator]| -> Vec<Rule> {
-        names.iter().zip(operators).map(|((name, _), operator)| rule(name, *operator, 1.0)).collect()
-    };
-    payload["design"]["entry_rules"] = serde_json::to_value(rules(&Operator::ALL)).unwrap();
-    payload["design"]["exit_rules"] = serde_json::to_value([rule("RSI_14X", Operator::Above, 70.0)]).unwrap();
-    let job = oculus_job::request::Job::parse(&payload.to_string()).unwrap();
-    let needs = crate::features::bars_needs(&job, 0);
-    let market = crate::bars::load(&crate::example_bars::ExampleBars, &needs, &|_| {}).unwrap();
-    let (table, features) = crate::features::build(&market, &job, 1).unwrap();
-    let labels = crate::labels::build(&market, &table, &job);
-    let partition = crate::splits::Partition::of(&table, &labels, 3, market.span).unwrap();
-    let splits: Vec<_> = labels.iter().map(|label| partition.splits(&table, label)).collect();
-    let study = Study { table: &table, labels: &labels, splits: &splits, seed: 42, n_side_by_side: 1 };
-    let asked = Asked {
-        entry_rules: &job.design.entry_rules,
-        exit_rules: &job.design.exit_rules,
-        entry_score_threshold: 1,
-        exit_score_threshold: 1,
-        features: &features,
-    };
-    let report = own::score(&study, &Sides::of(|side| Judge::new(&study, 0, side)), &asked);
-    let followed = own::followed(&study, &asked, RuleSide::Entry);
-    assert_eq!(followed.len(), names.len());
-    for ((scored, (_, name)), Conjunction(clauses)) in report.entry_rules.iter().zip(names).zip(followed) {
-        assert_eq!(scored.resolved_feature.as_deref(), Some(name));
-        let column = table.by_name(name).unwrap();
-        let holds = |row: &&u32| scored.rule.operator.holds(f64::from(column[**row as usize]), 1.0);
-        let support = splits[0].development.train_rows.iter().filter(holds).count();
-        assert_eq!(scored.development.as_ref().unwrap().support, support, "{name}");
-        assert_eq!((table.names[clauses[0].feature_idx].as_str(), clauses[0].operator), (name, scored.rule.operator));
-    }
-    assert_eq!(report.unresolved.len(), 1);
-    assert_eq!(report.unresolved[0].nearest.as_deref(), Some("RSI_14"));
 }

@@ -1,4 +1,5 @@
-//! A real extractor, small and in this process: the best decile of either end of each column, the most precise first.
+//! A small real extractor in this process: the best decile of either end of each column, the most
+//! precise first.
 
 use parking_lot::Mutex;
 
@@ -11,49 +12,50 @@ use crate::{
     miner::{MineRequest, Miner},
 };
 
-/// Rules that it proposes at most.
+/// Number of rules that the extractor proposes at most.
 pub(super) const N_RULES: usize = 6;
 
-/// What it was asked to learn.
-pub(super) struct Heard {
+/// A request that the extractor received.
+pub(super) struct ReceivedRequest {
     pub(super) train_rows: Vec<u32>,
-    /// Rows of which it was told a label.
+    /// Rows whose label it contained.
     pub(super) labelled: Vec<u32>,
-    /// Rows of which it was told a score.
+    /// Rows whose score it contained.
     pub(super) scored: Vec<u32>,
 }
 
-type Answer = Result<Vec<MinedRule>, FitError>;
+type DecileProposals = Result<Vec<MinedRule>, FitError>;
 
 pub(crate) struct Deciles<'a> {
     manifest: Manifest,
     table: &'a FeatureTable,
     resamples: bool,
-    distort: fn(&MineRequest<'_>, Vec<MinedRule>) -> Answer,
-    heard: Mutex<Vec<Heard>>,
+    distort: fn(&MineRequest<'_>, Vec<MinedRule>) -> DecileProposals,
+    received: Mutex<Vec<ReceivedRequest>>,
 }
 
 impl<'a> Deciles<'a> {
     pub(crate) fn new(table: &'a FeatureTable) -> Self {
         let manifest = Manifest::new("deciles", "1.0.0").named(["Deciles"]);
-        Self { manifest, table, resamples: false, distort: |_, rules| Ok(rules), heard: Mutex::default() }
+        Self { manifest, table, resamples: false, distort: |_, rules| Ok(rules), received: Mutex::default() }
     }
 
-    /// The same telling a stability of each rule: 0.5, 0.6 and so on, the least precise being the most stable.
+    /// Makes it report a stability per rule: 0.5, 0.6 and so on, the least precise rule being the
+    /// most stable.
     pub(super) fn resampling(self) -> Self {
         Self { resamples: true, ..self }
     }
 
-    /// The same with something else in place of its answers.
-    pub(super) fn distorted(self, distort: fn(&MineRequest<'_>, Vec<MinedRule>) -> Answer) -> Self {
+    /// Replaces its proposals.
+    pub(super) fn distorted(self, distort: fn(&MineRequest<'_>, Vec<MinedRule>) -> DecileProposals) -> Self {
         Self { distort, ..self }
     }
 
-    /// What it was asked, entries first, by the number of rows.
-    pub(super) fn heard(self) -> Vec<Heard> {
-        let mut heard = self.heard.into_inner();
-        heard.sort_by_key(|heard| heard.train_rows.len());
-        heard
+    /// Returns the requests that it received, by the number of rows.
+    pub(super) fn received(self) -> Vec<ReceivedRequest> {
+        let mut received = self.received.into_inner();
+        received.sort_by_key(|request| request.train_rows.len());
+        received
     }
 
     fn precision(&self, request: &MineRequest<'_>, condition: &Condition) -> Option<f64> {
@@ -70,12 +72,12 @@ impl Miner for Deciles<'_> {
         &self.manifest
     }
 
-    fn mine(&self, request: &MineRequest<'_>) -> Answer {
-        let told = |values: &[f32]| (0..values.len() as u32).filter(|&row| !values[row as usize].is_nan()).collect();
-        self.heard.lock().push(Heard {
+    fn mine(&self, request: &MineRequest<'_>) -> DecileProposals {
+        let known = |values: &[f32]| (0..values.len() as u32).filter(|&row| !values[row as usize].is_nan()).collect();
+        self.received.lock().push(ReceivedRequest {
             train_rows: request.train_rows.to_vec(),
-            labelled: told(request.label),
-            scored: told(request.scores),
+            labelled: known(request.label),
+            scored: known(request.scores),
         });
         let mut scored = Vec::new();
         for feature in &self.table.names {
@@ -101,7 +103,7 @@ impl Miner for Deciles<'_> {
     }
 }
 
-/// Nothing set by the job.
+/// Parameters of a job that sets none.
 pub(crate) fn no_params() -> Map<String, Value> {
     Map::new()
 }

@@ -4,55 +4,61 @@ use oculus_job::warning::WarningCode;
 use oculus_plugin_api::{Condition, MinedRule, code};
 
 use super::{
+    super::mine::check_proposals,
     miner::{Deciles, N_RULES, no_params},
     *,
 };
 use crate::{
+    fitter::FitError,
     metrics::Finite,
-    miner::MineRequest,
+    miner::{MineRequest, Miner},
     search::{self, Family, tests::panel::Centroid},
     splits::Fold,
 };
-use oculus_job::failure::Kind;
+use oculus_job::{failure::Kind, progress::Phase};
 
-const NOTHING_ASKED: fn(&FeatureReport) -> Asked<'_> =
-    |features| Asked { entry_rules: &[], exit_rules: &[], entry_score_threshold: 1, exit_score_threshold: 1, features };
-
-/// What the search found, with a family that sees all columns.
-fn searched(panel: &Panel) -> Outcome {
+/// The search result of a family that sees all columns.
+fn searched(panel: &Panel) -> SearchResult {
     let (fitter, params) = (Centroid::new(&panel.table), search::tests::panel::no_params());
-    search::run(&panel.study(2), &Family { fitter: &fitter, params: &params, device: "auto" }, 1, &|_| {}).unwrap()
+    search::run(&panel.search_context(2), &Family { fitter: &fitter, params: &params, device: "auto" }, 1, &|_| {})
+        .unwrap()
 }
 
-fn found_by(panel: &Panel, miner: &Deciles<'_>, n_side_by_side: usize) -> Result<Rules, Failure> {
-    let study = panel.study(n_side_by_side);
-    find(&study, &searched(panel), Ok((miner, &no_params())), &NOTHING_ASKED(&FeatureReport::default()))
+fn found_by(panel: &Panel, miner: &Deciles<'_>, n_side_by_side: usize) -> Result<RuleResults, Failure> {
+    let (search_context, params, features) =
+        (panel.search_context(n_side_by_side), no_params(), FeatureReport::default());
+    find(&RuleContext {
+        search_context: &search_context,
+        search: &searched(panel),
+        extractor: Ok(RuleExtractor { miner, params: &params }),
+        requested: no_rules(&features),
+    })
 }
 
-fn found(panel: &Panel) -> Rules {
+fn found(panel: &Panel) -> RuleResults {
     found_by(panel, &Deciles::new(&panel.table), 1).unwrap()
 }
 
-fn lift(evidence: &Evidence) -> f64 {
-    evidence.lift.unwrap().get()
+fn lift(stats: &RuleStats) -> f64 {
+    stats.lift.unwrap().get()
 }
 
 #[test]
-fn each_mining_is_told_of_its_own_training_rows_alone() {
+fn each_run_receives_its_own_training_rows_alone() {
     let panel = Panel::new(21, 0.5, &[2.0]);
     let miner = Deciles::new(&panel.table);
     found_by(&panel, &miner, 3).unwrap();
-    let heard = miner.heard();
+    let received = miner.received();
     let splits = &panel.splits[0];
     let parts = splits.folds.iter().map(|fold| &fold.train_rows).chain([&splits.development.train_rows]);
     let parts: Vec<_> = parts.flat_map(|rows| [rows, rows]).collect();
-    assert_eq!(heard.len(), parts.len(), "three folds and all of them, of entries and exits");
-    for (heard, rows) in heard.iter().zip(&parts) {
-        assert_eq!(&&heard.train_rows, rows);
-        assert_eq!(&heard.labelled, *rows, "each row has a label, and no other row");
-        assert!(heard.scored.iter().all(|row| rows.contains(row)));
+    assert_eq!(received.len(), parts.len(), "three folds and all of them, of entries and exits");
+    for (request, rows) in received.iter().zip(&parts) {
+        assert_eq!(&&request.train_rows, rows);
+        assert_eq!(&request.labelled, *rows, "each row has a label, and no other row");
+        assert!(request.scored.iter().all(|row| rows.contains(row)));
     }
-    let n_scored: Vec<usize> = heard.iter().map(|heard| heard.scored.len()).filter(|&n| n > 0).collect();
+    let n_scored: Vec<usize> = received.iter().map(|request| request.scored.len()).filter(|&n| n > 0).collect();
     let n_valid = |fold: &Fold| fold.valid_rows.len();
     assert_eq!(n_scored.len(), 3, "entries behind the first fold: nothing is scored before it, and exits never are");
     assert_eq!(n_scored[0], n_valid(&splits.folds[0]));
@@ -64,13 +70,15 @@ fn another_test_period_changes_no_rule_no_list_and_no_figure_before_it() {
     let panel = Panel::new(22, 0.4, &[2.0]);
     let other = panel.with_another_test();
     let (one, two) = (found(&panel), found(&other));
-    assert_eq!(format!("{:?}", one.book), format!("{:?}", two.book));
+    assert_eq!(format!("{:?}", one.rule_set), format!("{:?}", two.rule_set));
     for side in [RuleSide::Entry, RuleSide::Exit] {
-        let (one, two) = (one.found.get(side), two.found.get(side));
+        let (one, two) = (one.mined_rules.get(side), two.mined_rules.get(side));
         assert!(one.rules.len() >= 5 && one.rules.len() == two.rules.len());
         for (one, two) in one.rules.iter().zip(&two.rules) {
+            assert_eq!(one.description, two.description);
+            let (one, two) = (&one.scored, &two.scored);
             assert_ne!(one.test, two.test, "the test is another");
-            assert_eq!(one, &FoundRule { test: one.test.clone(), ..two.clone() });
+            assert_eq!(one, &ScoredMinedRule { test: one.test.clone(), ..two.clone() });
         }
         for (one, two) in [(&one.lists.stable, &two.lists.stable), (&one.lists.high_lift, &two.lists.high_lift)] {
             assert_eq!((&one.walk_forward, &one.in_sample), (&two.walk_forward, &two.in_sample));
@@ -83,15 +91,17 @@ fn another_test_period_changes_no_rule_no_list_and_no_figure_before_it() {
 fn a_planted_signal_is_found_by_every_fold_on_both_sides_and_lifts_out_of_sample() {
     let rules = found(&Panel::new(23, 0.8, &[2.0]));
     for (side, words) in [(RuleSide::Entry, "higher"), (RuleSide::Exit, "lower")] {
-        let found = rules.found.get(side);
-        let best = found.rules.iter().find(|rule| rule.n_folds_found == 3).unwrap();
+        let found = rules.mined_rules.get(side);
+        let described = found.rules.iter().find(|rule| rule.scored.n_folds_found == 3).unwrap();
+        let best = &described.scored;
         assert_eq!(best.rule.0[0].feature_idx, 0, "the signal");
-        for evidence in [best.walk_forward.as_ref().unwrap(), &best.test] {
-            assert!(lift(evidence) > 1.3 && evidence.lift_ci95.unwrap().0.get() > 1.0, "{evidence:?}");
-            let supports = evidence.per_symbol.iter().map(|row| row.support);
-            assert_eq!(supports.sum::<usize>(), evidence.support);
+        for stats in [best.walk_forward.as_ref().unwrap(), &best.test] {
+            assert!(lift(stats) > 1.3 && stats.lift_ci95.unwrap().0.get() > 1.0, "{stats:?}");
+            let supports = stats.per_symbol.iter().map(|row| row.support);
+            assert_eq!(supports.sum::<usize>(), stats.support);
         }
-        assert!(best.description.contains(&format!("closed 2 % or more {words} 1 bar later")), "{}", best.description);
+        let description = &described.description;
+        assert!(description.contains(&format!("closed 2 % or more {words} 1 bar later")), "{description}");
         // One of its five is the signal, the others are noise.
         let of_list = lift(found.lists.high_lift.walk_forward.as_ref().unwrap());
         assert!(of_list > 1.0 && of_list < lift(best.walk_forward.as_ref().unwrap()), "{of_list}");
@@ -115,7 +125,7 @@ fn figures_of_mined_rules_and_lists_are_those_of_counting() {
         n_both as f64 / rows.iter().filter(|&&row| holds(one, row) || holds(other, row)).count() as f64
     };
     let close = |found: Option<Finite>, counted: f64| assert!((found.unwrap().get() - counted).abs() < 1e-9);
-    for found in &rules.found.entry.rules {
+    for found in rules.mined_rules.entry.rules.iter().map(|rule| &rule.scored) {
         let (mut support, mut hits, mut returns, mut n_folds) = (0, 0, 0.0, 0);
         for fold in &splits.folds {
             let request = MineRequest {
@@ -126,7 +136,7 @@ fn figures_of_mined_rules_and_lists_are_those_of_counting() {
                 seed: 42,
             };
             let mined = Deciles::new(&panel.table).mine(&request).unwrap();
-            let mined = candidate::checked(&panel.table, &mined, &mut Vec::new());
+            let mined = check_proposals(&panel.table, &mined).rules;
             let same = mined.iter().map(|mined| &mined.rule).filter(|rule| {
                 let kind = |rule: &Conjunction| (rule.0[0].feature_idx, rule.0[0].operator);
                 kind(rule) == kind(&found.rule) && jaccard(rule, &found.rule, &fold.train_rows) >= 0.5
@@ -138,14 +148,14 @@ fn figures_of_mined_rules_and_lists_are_those_of_counting() {
             n_folds += 1;
         }
         assert_eq!(found.n_folds_found, n_folds);
-        let Ok(evidence) = &found.walk_forward else { continue };
-        assert_eq!(evidence.support, support);
-        close(evidence.precision, hits as f64 / support as f64);
-        close(evidence.mean_forward_return_pct, returns / support as f64);
+        let Ok(stats) = &found.walk_forward else { continue };
+        assert_eq!(stats.support, support);
+        close(stats.precision, hits as f64 / support as f64);
+        close(stats.mean_forward_return_pct, returns / support as f64);
         assert_eq!(found.in_sample.support, count(&found.rule, &splits.development.train_rows).0);
         assert_eq!(found.test.support, count(&found.rule, &splits.test_rows).0);
     }
-    let pairs = rules.book.folds.iter().zip(&splits.folds);
+    let pairs = rules.rule_set.folds.iter().zip(&splits.folds);
     let pairs = pairs.flat_map(|(lists, fold)| lists.entry.high_lift.iter().map(|rule| (rule, &fold.valid_rows)));
     let (mut n_rows, mut n_positive, mut support, mut hits) = (0, 0, 0, 0);
     for (rule, rows) in pairs {
@@ -154,9 +164,9 @@ fn figures_of_mined_rules_and_lists_are_those_of_counting() {
         n_rows += rows.len();
         n_positive += rows.iter().filter(|&&row| panel.labels[0].value[row as usize] == 1.0).count();
     }
-    let evidence = rules.found.entry.lists.high_lift.walk_forward.as_ref().unwrap();
-    assert_eq!((evidence.n_rows, evidence.support), (n_rows, support));
-    close(evidence.lift, (hits as f64 / support as f64) / (n_positive as f64 / n_rows as f64));
+    let stats = rules.mined_rules.entry.lists.high_lift.walk_forward.as_ref().unwrap();
+    assert_eq!((stats.n_rows, stats.support), (n_rows, support));
+    close(stats.lift, (hits as f64 / support as f64) / (n_positive as f64 / n_rows as f64));
 }
 
 #[test]
@@ -164,7 +174,7 @@ fn rules_of_noise_lift_where_they_were_mined_and_nowhere_else() {
     const N_PANELS: u64 = 32;
     let (mut in_sample, mut walk_forward, mut test) = (0.0, 0.0, 0.0);
     for seed in 0..N_PANELS {
-        let list = found(&Panel::new(100 + seed, 0.0, &[2.0])).found.entry.lists.high_lift;
+        let list = found(&Panel::new(100 + seed, 0.0, &[2.0])).mined_rules.entry.lists.high_lift;
         in_sample += lift(list.in_sample.as_ref().unwrap()) / N_PANELS as f64;
         walk_forward += lift(list.walk_forward.as_ref().unwrap()) / N_PANELS as f64;
         test += lift(list.test.as_ref().unwrap()) / N_PANELS as f64;
@@ -178,14 +188,14 @@ fn rules_of_noise_lift_where_they_were_mined_and_nowhere_else() {
 fn the_lists_are_the_extractors_first_and_the_most_stable() {
     let panel = Panel::new(25, 0.5, &[2.0]);
     let proposed = found_by(&panel, &Deciles::new(&panel.table).resampling(), 1).unwrap();
-    let last = &proposed.book.last.entry;
+    let last = &proposed.rule_set.last.entry;
     assert_eq!((last.high_lift.len(), last.stable.len()), (5, 5));
     let reversed: Vec<_> = last.stable.iter().rev().collect();
     assert_eq!(reversed[..4], last.high_lift.iter().skip(1).collect::<Vec<_>>()[..], "the first is not in it");
-    assert_eq!(proposed.found.entry.rules.len(), N_RULES, "each once");
-    let both = proposed.found.entry.rules.iter().filter(|rule| rule.lists == [ListName::Stable, ListName::HighLift]);
-    assert_eq!(both.count(), 4);
-    assert_eq!(proposed.found.entry.rules[0].stability, Ok(1.0));
+    assert_eq!(proposed.mined_rules.entry.rules.len(), N_RULES, "each once");
+    let in_both = |rule: &&DescribedRule| rule.scored.lists == [RuleListName::Stable, RuleListName::HighLift];
+    assert_eq!(proposed.mined_rules.entry.rules.iter().filter(in_both).count(), 4);
+    assert_eq!(proposed.mined_rules.entry.rules[0].scored.stability, Ok(1.0));
 }
 
 #[test]
@@ -195,51 +205,52 @@ fn a_fact_that_is_proposed_twice_is_listed_once() {
         |_: &MineRequest<'_>, rules: Vec<MinedRule>| Ok(rules.into_iter().flat_map(|it| [it.clone(), it]).collect());
     let once = found_by(&panel, &Deciles::new(&panel.table).resampling(), 1).unwrap();
     let found = found_by(&panel, &Deciles::new(&panel.table).resampling().distorted(twice), 1).unwrap();
-    assert_eq!(found.book, once.book);
+    assert_eq!(found.rule_set, once.rule_set);
 }
 
 #[test]
 fn without_resamples_what_came_up_in_half_of_the_earlier_minings_is_stable() {
     let rules = found(&Panel::new(26, 0.8, &[2.0]));
-    assert_eq!(rules.book.folds[0].entry.stable, [], "nothing was mined before");
-    let stable = |rule: &&FoundRule| rule.lists.contains(&ListName::Stable);
-    let n_stable = rules.found.entry.rules.iter().filter(stable).count();
-    assert!(n_stable > 0 && rules.found.entry.rules.iter().filter(stable).all(|rule| 2 * rule.n_folds_found >= 3));
-    let unstable = rules.found.entry.rules.iter().filter(|rule| !stable(rule));
-    assert!(n_stable == 5 || unstable.into_iter().all(|rule| 2 * rule.n_folds_found < 3));
-    assert!(rules.found.entry.rules[0].stability.is_err(), "the extractor tells none");
+    assert_eq!(rules.rule_set.folds[0].entry.stable, [], "nothing was mined before");
+    let entry_rules = rules.mined_rules.entry.rules.iter().map(|rule| &rule.scored);
+    let (stable, unstable): (Vec<_>, Vec<_>) = entry_rules.partition(|rule| rule.lists.contains(&RuleListName::Stable));
+    assert!(!stable.is_empty() && stable.iter().all(|rule| 2 * rule.n_folds_found >= 3));
+    assert!(stable.len() == 5 || unstable.iter().all(|rule| 2 * rule.n_folds_found < 3));
+    assert!(stable[0].stability.is_err(), "the extractor reports none");
 }
 
 #[test]
 fn what_runs_side_by_side_changes_nothing() {
     let panel = Panel::new(27, 0.3, &[2.0]);
     let [one, four] = [1, 4].map(|n| found_by(&panel, &Deciles::new(&panel.table), n).unwrap());
-    assert_eq!((one.book, one.found), (four.book, four.found));
+    assert_eq!((one.rule_set, one.mined_rules), (four.rule_set, four.mined_rules));
 }
 
 #[test]
 fn an_extractor_that_dies_or_is_missing_leaves_the_jobs_own_rules_and_a_warning() {
     let panel = Panel::new(28, 0.5, &[2.0]);
-    let (study, outcome, params) = (panel.study(1), searched(&panel), no_params());
+    let (search_context, search, params) = (panel.search_context(1), searched(&panel), no_params());
     let died = Deciles::new(&panel.table)
         .distorted(|_, _| Err(FitError::Died { cause: "signal 11".to_owned(), stderr: Vec::new() }));
     let features = FeatureReport::default();
     let own = [rule("SIGNAL", Operator::Above, 0.1)];
-    let asked = Asked { entry_rules: &own, ..NOTHING_ASKED(&features) };
-    let missing = || Err("no rule extractor is installed".to_owned());
-    let extractors: [(Extractor<'_>, &str, &str); 2] =
-        [(Ok((&died, &params)), "rules_failed", "signal 11"), (missing(), "no_rule_extractor", "plugins folder")];
-    for (extractor, code, said) in extractors {
-        let rules = find(&study, &outcome, extractor, &asked).unwrap();
+    let requested = RequestedRules { entry_rules: &own, ..no_rules(&features) };
+    let missing = Err("no rule extractor is installed".to_owned());
+    let dying = Ok(RuleExtractor { miner: &died, params: &params });
+    for (extractor, code, words) in
+        [(dying, "rules_failed", "signal 11"), (missing, "no_rule_extractor", "plugins folder")]
+    {
+        let rules =
+            find(&RuleContext { search_context: &search_context, search: &search, extractor, requested }).unwrap();
         assert_eq!((rules.warnings.len(), rules.warnings[0].code.as_str()), (1, code));
-        assert!(rules.warnings[0].message.contains(said), "{}", rules.warnings[0].message);
-        assert!(rules.suggested.entry_rules[0].development.as_ref().unwrap().support > 0);
-        let clause = Clause { feature_idx: 0, operator: Operator::Above, threshold: 0.1_f32 };
-        assert_eq!(rules.book.job.entry, [Conjunction(vec![clause])]);
-        assert_eq!((rules.book.folds.len(), &rules.book.last), (3, &Sides::default()));
-        let lists = &rules.found.entry.lists;
+        assert!(rules.warnings[0].message.contains(words), "{}", rules.warnings[0].message);
+        assert!(rules.job_rules.entry_rules[0].development.as_ref().unwrap().support > 0);
+        let condition = RuleCondition { feature_idx: 0, operator: Operator::Above, threshold: 0.1_f32 };
+        assert_eq!(rules.rule_set.job.entry, [Conjunction(vec![condition])]);
+        assert_eq!((rules.rule_set.folds.len(), &rules.rule_set.last), (3, &PerSide::default()));
+        let lists = &rules.mined_rules.entry.lists;
         assert!(lists.high_lift.walk_forward.is_none() && lists.high_lift.reasons.get("walk_forward").is_some());
-        assert_eq!(rules.found.entry.rules, []);
+        assert_eq!(rules.mined_rules.entry.rules, []);
     }
 }
 
@@ -251,11 +262,11 @@ fn a_fold_that_cannot_be_learnt_from_is_empty_and_the_others_are_not() {
         false => Ok(rules),
     });
     let rules = found_by(&panel, &miner, 1).unwrap();
-    let folds = &rules.found.entry.lists.folds;
+    let folds = &rules.mined_rules.entry.lists.folds;
     assert_eq!((folds[0].n_rules, folds[0].reason.as_deref()), (0, Some("one class")));
     assert_eq!((folds[1].n_rules, &folds[1].reason), (N_RULES, &None));
-    assert_eq!((&rules.book.folds[0], rules.warnings.len()), (&Sides::default(), 0));
-    assert_eq!(rules.book.last.entry.high_lift.len(), 5);
+    assert_eq!((&rules.rule_set.folds[0], rules.warnings.len()), (&PerSide::default(), 0));
+    assert_eq!(rules.rule_set.last.entry.high_lift.len(), 5);
 }
 
 #[test]
@@ -265,8 +276,9 @@ fn from_a_handful_of_hits_no_rule_is_mined() {
     let n_hits = rows.iter().filter(|&&row| label.value[row as usize] == 1.0).count();
     assert!((1..10).contains(&n_hits), "{n_hits} hits");
     let rules = found(&panel);
-    assert_eq!((rules.found.entry.rules.as_slice(), &rules.book.last.entry), (&[][..], &Lists::default()));
-    for fold in &rules.found.entry.lists.folds {
+    assert_eq!(rules.mined_rules.entry.rules, []);
+    assert_eq!(rules.rule_set.last.entry, RuleLists::default());
+    for fold in &rules.mined_rules.entry.lists.folds {
         let reason = fold.reason.as_deref().unwrap();
         assert!(reason.contains("hits in") && reason.ends_with("from 10, 3 and 10 at least"), "{reason}");
     }
@@ -277,11 +289,13 @@ fn a_threshold_that_no_feature_reaches_stays_a_number() {
     let panel = Panel::new(28, 0.5, &[2.0]);
     let features = FeatureReport::default();
     let own = [rule("SIGNAL", Operator::Above, 1e300), rule("SIGNAL", Operator::Above, -1e300)];
-    let asked = Asked { entry_rules: &own, ..NOTHING_ASKED(&features) };
-    let rules = find(&panel.study(1), &searched(&panel), Err("none".to_owned()), &asked).unwrap();
-    let thresholds: Vec<f32> = rules.book.job.entry.iter().map(|rule| rule.0[0].threshold).collect();
+    let requested = RequestedRules { entry_rules: &own, ..no_rules(&features) };
+    let (search_context, search) = (panel.search_context(1), searched(&panel));
+    let extractor = Err("no rule extractor is installed".to_owned());
+    let rules = find(&RuleContext { search_context: &search_context, search: &search, extractor, requested }).unwrap();
+    let thresholds: Vec<f32> = rules.rule_set.job.entry.iter().map(|rule| rule.0[0].threshold).collect();
     assert_eq!(thresholds, [f32::MAX, f32::MIN]);
-    let support = |idx: usize| rules.suggested.entry_rules[idx].development.as_ref().unwrap().support;
+    let support = |idx: usize| rules.job_rules.entry_rules[idx].development.as_ref().unwrap().support;
     assert_eq!((support(0), support(1)), (0, panel.splits[0].development.train_rows.len()));
 }
 
@@ -319,11 +333,10 @@ fn rubbish_is_left_out_with_a_warning_and_the_rest_is_used() {
         Ok(rubbish.into_iter().chain([unstable]).chain(copies).collect())
     });
     let rules = found_by(&panel, &miner, 1).unwrap();
-    assert_eq!(rules.found.entry.rules.len(), 1, "copies are one rule");
+    assert_eq!(rules.mined_rules.entry.rules.len(), 1, "copies are one rule");
     let warning = &rules.warnings[0];
     assert_eq!((rules.warnings.len(), warning.code), (1, WarningCode::MinedRulesRefused));
     assert!(warning.message.len() < 600, "{}", warning.message);
-    let complaints = &mut Vec::new();
     let request = MineRequest {
         label: &panel.labels[0].value,
         train_rows: &panel.splits[0].development.train_rows,
@@ -331,9 +344,9 @@ fn rubbish_is_left_out_with_a_warning_and_the_rest_is_used() {
         params: &no_params(),
         seed: 42,
     };
-    candidate::checked(&panel.table, &miner.mine(&request).unwrap(), complaints);
-    for said in ["10006 rules", "NO_SUCH_", "threshold of NaN", "0 conditions", "5 conditions", "stability of 7"] {
-        assert!(complaints.iter().any(|complaint| complaint.contains(said)), "{said}: {complaints:?}");
+    let complaints = check_proposals(&panel.table, &miner.mine(&request).unwrap()).complaints;
+    for words in ["10006 rules", "NO_SUCH_", "threshold of NaN", "0 conditions", "5 conditions", "stability of 7"] {
+        assert!(complaints.iter().any(|complaint| complaint.contains(words)), "{words}: {complaints:?}");
     }
 }
 
@@ -342,9 +355,9 @@ fn exits_are_not_mined_where_the_label_is_no_rise() {
     let panel = Panel::new(32, 0.5, &[0.0]);
     let miner = Deciles::new(&panel.table);
     let rules = found_by(&panel, &miner, 1).unwrap();
-    assert_eq!(miner.heard().len(), 4, "entries alone");
-    assert!(!rules.found.entry.rules.is_empty());
-    let exit = &rules.found.exit;
+    assert_eq!(miner.received().len(), 4, "entries alone");
+    assert!(!rules.mined_rules.entry.rules.is_empty());
+    let exit = &rules.mined_rules.exit;
     assert_eq!(exit.rules, []);
     assert!(exit.lists.stable.reasons.get("test").unwrap().contains("no fall"));
 }

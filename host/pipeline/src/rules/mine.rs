@@ -1,0 +1,309 @@
+//! Step 2: mines rules walk-forward, from each fold's training rows and from all development rows,
+//! per side.
+//!
+//! In: a [`RuleContext`]. Out: [`MiningOutput`]. Invariants: an extractor receives labels and
+//! scores of the rows that it learns from and of no others; its proposals are untrusted, so none of
+//! them can cause a panic or unbounded work.
+
+use crate::parallel::side_by_side;
+use oculus_job::warning::Warning;
+use oculus_job::warning::WarningCode;
+use std::collections::BTreeMap;
+
+use oculus_plugin_api::{Condition, MinedRule, code};
+
+use super::{
+    context::{RuleContext, RuleExtractor},
+    rule_set::{Conjunction, PerSide, RuleCondition, RuleSide},
+};
+use crate::{
+    features::FeatureTable,
+    fitter::FitError,
+    metrics::Undefined,
+    miner::MineRequest,
+    splits::{ClassCounts, n_episodes},
+};
+use oculus_job::{failure::Failure, progress::Phase};
+
+/// Proposals of one run that are checked; further ones are dropped.
+const MAX_RULES: usize = 50;
+/// Conditions of one rule.
+const MAX_CONDITIONS: usize = 4;
+/// Characters of a feature name that a complaint repeats.
+const MAX_NAME_CHARS: usize = 40;
+/// Complaints that a warning repeats.
+const MAX_COMPLAINTS: usize = 5;
+
+/// The mining runs of both sides.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct MiningOutput<'a> {
+    /// The runs of each side, or the reason why there are none.
+    pub(super) sides: PerSide<Result<SideMining<'a>, Undefined>>,
+    /// Warnings of the job.
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// All mining runs of one side.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct SideMining<'a> {
+    /// Runs on the training rows of each fold, oldest first.
+    pub(super) folds: Vec<MiningRun<'a>>,
+    /// The run on all development rows.
+    pub(super) last: MiningRun<'a>,
+}
+
+/// The rules mined from one set of rows.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct MiningRun<'a> {
+    /// Rows that the extractor learned from.
+    pub(super) train_rows: &'a [u32],
+    /// Accepted proposals, in the extractor's order: best first.
+    pub(super) rules: Vec<ProposedRule>,
+    /// Why there are no rules, where the extractor cannot learn from these rows.
+    pub(super) reason: Option<String>,
+}
+
+/// A proposal of an extractor that passed the checks.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ProposedRule {
+    /// Its conditions, in the extractor's order.
+    pub(super) rule: Conjunction,
+    /// Share of the extractor's resamples that contain the rule, if the extractor resamples.
+    pub(super) stability: Option<f64>,
+}
+
+/// The proposals of one run after the checks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct CheckedProposals {
+    /// Accepted proposals, each rule once.
+    pub(super) rules: Vec<ProposedRule>,
+    /// One sentence per rejected proposal.
+    pub(super) complaints: Vec<String>,
+}
+
+/// One call of the extractor.
+struct MiningTask<'t, 'a> {
+    side: RuleSide,
+    target: &'t [f32],
+    train_rows: &'a [u32],
+}
+
+/// Mines both sides, up to `n_side_by_side` runs at once.
+///
+/// An extractor that is missing or fails leaves both sides without rules, with a warning: the job's
+/// own rules are scored all the same. A run whose rows are too few is empty, with the reason.
+///
+/// # Errors
+/// If the job is cancelled.
+pub(super) fn mine<'a>(context: &RuleContext<'a>) -> Result<MiningOutput<'a>, Failure> {
+    let extractor = match &context.extractor {
+        Ok(extractor) => extractor,
+        Err(reason) => return Ok(MiningOutput::without_extractor(reason)),
+    };
+    match mine_sides(context, extractor) {
+        Ok(output) => Ok(output),
+        Err(FitError::Cancelled) => Err(Failure::cancelled(Phase::RuleExtraction)),
+        Err(error) => Ok(MiningOutput::failed(extractor.miner.manifest().title(), &error)),
+    }
+}
+
+impl MiningOutput<'_> {
+    fn without_extractor(reason: &str) -> Self {
+        let install = "put a plugin of the role `rules` into the plugins folder for rules of the bars' own";
+        Self::without_rules(reason, Warning::new(WarningCode::NoRuleExtractor, format!("{reason}; {install}")))
+    }
+
+    fn failed(title: &str, error: &FitError) -> Self {
+        let message = format!("{title} mined no rules: {error}; the job's own are scored all the same");
+        Self::without_rules(&message, Warning::new(WarningCode::RulesFailed, message.clone()))
+    }
+
+    fn without_rules(reason: &str, warning: Warning) -> Self {
+        Self { sides: PerSide::from_fn(|_| Err(Undefined::because(reason))), warnings: vec![warning] }
+    }
+}
+
+/// Summarises all rejected proposals in one warning.
+fn rejected_proposals(title: &str, mut complaints: Vec<String>) -> Vec<Warning> {
+    if complaints.is_empty() {
+        return Vec::new();
+    }
+    let n_complaints = complaints.len();
+    complaints.sort_unstable();
+    complaints.dedup();
+    complaints.truncate(MAX_COMPLAINTS);
+    let message = format!("{title} proposed what cannot be followed, {n_complaints} times: {}", complaints.join("; "));
+    vec![Warning::new(WarningCode::MinedRulesRefused, message)]
+}
+
+/// Runs the extractor on every set of rows of both sides.
+///
+/// # Errors
+/// If the extractor is cancelled, dies, or refuses for another reason than its rows.
+fn mine_sides<'a>(context: &RuleContext<'a>, extractor: &RuleExtractor<'_>) -> Result<MiningOutput<'a>, FitError> {
+    let targets = PerSide::from_fn(|side| context.target(side));
+    let tasks = tasks(context, &targets);
+    let answers = side_by_side(context.search_context.n_side_by_side, &tasks, |task| propose(context, extractor, task));
+    // A cancelled job ends as cancelled even if another run failed before.
+    if answers.iter().any(|answer| answer.as_ref().is_err_and(is_cancelled)) {
+        return Err(FitError::Cancelled);
+    }
+    let mut complaints = Vec::new();
+    let mut runs = Vec::with_capacity(tasks.len());
+    for (task, answer) in tasks.iter().zip(answers) {
+        runs.push(checked_run(context.table(), task.train_rows, answer, &mut complaints)?);
+    }
+    // `tasks` lists the entry runs before the exit runs, and per side the folds before all
+    // development rows.
+    let n_folds = context.splits().folds.len();
+    let mut runs = runs.into_iter();
+    let sides = PerSide::from_fn(|side| {
+        targets.get(side).as_ref().map_err(Undefined::clone)?;
+        let folds = runs.by_ref().take(n_folds).collect();
+        let last = runs.next().ok_or_else(|| Undefined::because("the table has no rows"))?;
+        Ok(SideMining { folds, last })
+    });
+    let warnings = rejected_proposals(extractor.miner.manifest().title(), complaints);
+    Ok(MiningOutput { sides, warnings })
+}
+
+/// Lists the runs: entries first, per side the folds in order and then all development rows. A side
+/// without a target has no run.
+fn tasks<'t, 'a>(
+    context: &RuleContext<'a>,
+    targets: &'t PerSide<Result<Vec<f32>, Undefined>>,
+) -> Vec<MiningTask<'t, 'a>> {
+    let splits = context.splits();
+    let mut tasks = Vec::new();
+    for side in [RuleSide::Entry, RuleSide::Exit] {
+        let target = targets.get(side).as_deref().unwrap_or_default();
+        if target.is_empty() {
+            continue;
+        }
+        let of_folds = splits.folds.iter().map(|fold| &fold.train_rows);
+        let row_sets = of_folds.chain([&splits.development.train_rows]);
+        tasks.extend(row_sets.map(|train_rows| MiningTask { side, target, train_rows }));
+    }
+    tasks
+}
+
+/// Calls the extractor on the rows of one task.
+fn propose(
+    context: &RuleContext<'_>,
+    extractor: &RuleExtractor<'_>,
+    task: &MiningTask<'_, '_>,
+) -> Result<Vec<MinedRule>, FitError> {
+    require_enough_hits(context, task).map_err(|message| FitError::Refused { code: code::DATA, message })?;
+    let scores = match task.side {
+        RuleSide::Entry => only_rows(&context.search.oof.standard_scores, task.train_rows),
+        // The model forecasts rises: its scores carry no information about falls.
+        RuleSide::Exit => vec![f32::NAN; task.target.len()],
+    };
+    extractor.miner.mine(&MineRequest {
+        label: &only_rows(task.target, task.train_rows),
+        train_rows: task.train_rows,
+        scores: &scores,
+        params: extractor.params,
+        seed: context.search_context.seed,
+    })
+}
+
+/// Refuses rows with so few hits that every rule would describe a handful of them. The limits are
+/// those below which the search does not judge a label either.
+fn require_enough_hits(context: &RuleContext<'_>, task: &MiningTask<'_, '_>) -> Result<(), String> {
+    let of_class = |class: f32| task.train_rows.iter().copied().filter(move |&row| task.target[row as usize] == class);
+    let counts = ClassCounts {
+        n_positive: of_class(1.0).count(),
+        n_negative: of_class(0.0).count(),
+        n_episodes: n_episodes(context.table(), context.label(), of_class(1.0)),
+    };
+    if counts.suffice(1) {
+        return Ok(());
+    }
+    let ClassCounts { n_positive, n_negative, n_episodes } = counts;
+    let found = format!("{n_positive} hits in {n_episodes} episodes and {n_negative} others");
+    Err(format!("{found}; rules are mined from 10, 3 and 10 at least"))
+}
+
+/// Returns the values of some rows, NaN for all other rows.
+fn only_rows(values: &[f32], rows: &[u32]) -> Vec<f32> {
+    let mut kept = vec![f32::NAN; values.len()];
+    for &row in rows {
+        kept[row as usize] = values[row as usize];
+    }
+    kept
+}
+
+/// Returns whether an error reports a cancelled job. A plugin that is cancelled during its work
+/// reports a code instead.
+fn is_cancelled(error: &FitError) -> bool {
+    matches!(error, FitError::Cancelled | FitError::Refused { code: code::CANCELLED, .. })
+}
+
+/// Checks the answer of one run; rows that the extractor cannot learn from make it empty.
+fn checked_run<'a>(
+    table: &FeatureTable,
+    train_rows: &'a [u32],
+    answer: Result<Vec<MinedRule>, FitError>,
+    complaints: &mut Vec<String>,
+) -> Result<MiningRun<'a>, FitError> {
+    match answer {
+        Ok(proposals) => {
+            let checked = check_proposals(table, &proposals);
+            complaints.extend(checked.complaints);
+            Ok(MiningRun { train_rows, rules: checked.rules, reason: None })
+        }
+        Err(FitError::Refused { code: code::DATA, message }) => {
+            Ok(MiningRun { train_rows, rules: Vec::new(), reason: Some(message) })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Accepts the proposals that can be followed, each rule once, and complains about the others.
+pub(super) fn check_proposals(table: &FeatureTable, proposals: &[MinedRule]) -> CheckedProposals {
+    let mut checked = CheckedProposals::default();
+    if proposals.len() > MAX_RULES {
+        checked.complaints.push(format!("{} rules at once, the first {MAX_RULES} are used", proposals.len()));
+    }
+    let columns: BTreeMap<&str, usize> =
+        table.names.iter().enumerate().map(|(idx, name)| (name.as_str(), idx)).collect();
+    for proposal in proposals.iter().take(MAX_RULES) {
+        match check_conditions(&columns, &proposal.conditions) {
+            Ok(rule) => checked.accept(rule, proposal.stability),
+            Err(complaint) => checked.complaints.push(complaint),
+        }
+    }
+    checked
+}
+
+impl CheckedProposals {
+    fn accept(&mut self, rule: Conjunction, stability: Option<f64>) {
+        if self.rules.iter().any(|other| other.rule == rule) {
+            return;
+        }
+        let valid_stability = stability.filter(|share| (0.0..=1.0).contains(share));
+        if let (Some(share), None) = (stability, valid_stability) {
+            self.complaints.push(format!("a stability of {share}, which is no share"));
+        }
+        self.rules.push(ProposedRule { rule, stability: valid_stability });
+    }
+}
+
+fn check_conditions(columns: &BTreeMap<&str, usize>, conditions: &[Condition]) -> Result<Conjunction, String> {
+    if !(1..=MAX_CONDITIONS).contains(&conditions.len()) {
+        return Err(format!("a rule of {} conditions, from 1 to {MAX_CONDITIONS} may stand", conditions.len()));
+    }
+    let checked: Result<Vec<RuleCondition>, String> =
+        conditions.iter().map(|condition| check_condition(columns, condition)).collect();
+    checked.map(Conjunction)
+}
+
+fn check_condition(columns: &BTreeMap<&str, usize>, condition: &Condition) -> Result<RuleCondition, String> {
+    let Condition { feature, operator, threshold } = condition;
+    let short_name = || feature.chars().take(MAX_NAME_CHARS).collect::<String>();
+    let feature_idx = columns.get(feature.as_str()).ok_or_else(|| format!("an unknown feature `{}`", short_name()))?;
+    let finite = Some(*threshold as f32).filter(|threshold| threshold.is_finite());
+    let threshold = finite.ok_or_else(|| format!("a threshold of {threshold} for {}", short_name()))?;
+    Ok(RuleCondition { feature_idx: *feature_idx, operator: *operator, threshold })
+}

@@ -1,0 +1,84 @@
+//! Rules of a job on the project's example bars.
+
+use oculus_plugin_api::Operator;
+use serde_json::{Map, Value};
+
+use crate::example_bars::ExampleBars;
+use crate::{
+    bars, features, labels,
+    metrics::Undefined,
+    rules::{self, Conjunction, RequestedRules, RuleContext},
+    search::{OutOfFold, SearchContext, SearchResult},
+    splits::Partition,
+};
+use oculus_job::request::{Job, Rule};
+
+const JOB: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/job.json"));
+
+fn rule(feature: &str, operator: Operator, threshold: f64) -> Rule {
+    Rule { feature: feature.to_owned(), operator, threshold, description: "why".to_owned() }
+}
+
+/// A search result that chose the first label and has no scores.
+fn first_label() -> SearchResult {
+    SearchResult {
+        label_idx: 0,
+        params: Map::new(),
+        oof: OutOfFold::default(),
+        baseline: None,
+        score: None,
+        baseline_auc: None,
+        gain_over_prior: Err(Undefined::because("nothing was searched")),
+        trials: Vec::new(),
+        labels: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+#[test]
+fn the_jobs_own_names_mean_what_a_designer_means_by_them() {
+    let names = [
+        ("rsi14", "RSI_14"),
+        ("RSI_9", "RSI_9"),
+        ("ADX", "ADX_14"),
+        ("macd_hist", "MACD_HIST"),
+        ("EMA_8_21", "EMA_CROSS_8_21"),
+        ("BBP", "BB_PCT_B_20"),
+    ];
+    let entry_rules: Vec<Rule> =
+        names.iter().zip(Operator::ALL).map(|((name, _), operator)| rule(name, operator, 1.0)).collect();
+    let mut payload: Value = serde_json::from_str(JOB).unwrap();
+    payload["design"]["entry_rules"] = serde_json::to_value(entry_rules).unwrap();
+    payload["design"]["exit_rules"] = serde_json::to_value([rule("RSI_14X", Operator::Above, 70.0)]).unwrap();
+    let job = Job::parse(&payload.to_string()).unwrap();
+    let market = bars::load(&ExampleBars, &features::bars_needs(&job, 0), &|_| {}).unwrap();
+    let (table, features) = features::build(&market, &job, 1).unwrap();
+    let labels = labels::build(&market, &table, &job);
+    let partition = Partition::of(&table, &labels, 3, market.span).unwrap();
+    let splits: Vec<_> = labels.iter().map(|label| partition.splits(&table, label)).collect();
+    let search_context = SearchContext { table: &table, labels: &labels, splits: &splits, seed: 42, n_side_by_side: 1 };
+    let requested = RequestedRules {
+        entry_rules: &job.design.entry_rules,
+        exit_rules: &job.design.exit_rules,
+        entry_score_threshold: 1,
+        exit_score_threshold: 1,
+        features: &features,
+    };
+    let extractor = Err("no rule extractor is installed".to_owned());
+    let search = first_label();
+    let results =
+        rules::find(&RuleContext { search_context: &search_context, search: &search, extractor, requested }).unwrap();
+    let (report, followed) = (results.job_rules, results.rule_set.job.entry);
+    assert_eq!(followed.len(), names.len());
+    for ((scored, (_, name)), Conjunction(conditions)) in report.entry_rules.iter().zip(names).zip(followed) {
+        assert_eq!(scored.resolved_feature.as_deref(), Some(name));
+        let column = table.by_name(name).unwrap();
+        let holds = |row: &&u32| scored.rule.operator.holds(f64::from(column[**row as usize]), 1.0);
+        let support = splits[0].development.train_rows.iter().filter(holds).count();
+        assert_eq!(scored.development.as_ref().unwrap().support, support, "{name}");
+        let condition = conditions[0];
+        assert_eq!((table.names[condition.feature_idx].as_str(), condition.operator), (name, scored.rule.operator));
+    }
+    assert_eq!(report.unresolved.len(), 1);
+    assert_eq!(report.unresolved[0].nearest.as_deref(), Some("RSI_14"));
+}
