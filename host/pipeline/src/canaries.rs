@@ -1,6 +1,6 @@
 //! Canaries of a job: whether its own scores would look the same if there were nothing to find.
 //!
-//! In: a [`Study`], the lead, what the search found. Out: [`Canaries`]. No row of the test period is looked at, but for
+//! In: a [`SearchContext`], the lead, what the search found. Out: [`Canaries`]. No row of the test period is looked at, but for
 //! the figures of the winner that exist already.
 
 mod shifts;
@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::{
     metrics::{Finite, Reasons, Undefined},
     models::TestMetrics,
-    search::{Family, Outcome, Study},
+    search::{Family, SearchContext, SearchResult},
 };
 use oculus_job::failure::Failure;
 
@@ -81,19 +81,19 @@ impl Canaries {
 /// # Errors
 /// When the job is cancelled.
 pub fn run(
-    study: &Study<'_>,
-    outcome: &Outcome,
+    context: &SearchContext<'_>,
+    outcome: &SearchResult,
     lead: &Family<'_>,
     test: &TestMetrics,
     on_shifts: &dyn Fn(usize, usize),
 ) -> Result<Canaries, Failure> {
     Ok(Canaries {
-        label_shifts: shifts::run(study, outcome, lead, on_shifts)?,
+        label_shifts: shifts::run(context, outcome, lead, on_shifts)?,
         volatility_baseline: volatility_baseline(outcome, test),
     })
 }
 
-fn volatility_baseline(outcome: &Outcome, test: &TestMetrics) -> VolatilityBaseline {
+fn volatility_baseline(outcome: &SearchResult, test: &TestMetrics) -> VolatilityBaseline {
     let mut reasons = Reasons::default();
     let missing = |name: &str| Undefined::because(test.reasons.get(name).unwrap_or("it was not computed"));
     let no_baseline = || {
@@ -116,7 +116,7 @@ fn volatility_baseline(outcome: &Outcome, test: &TestMetrics) -> VolatilityBasel
     }
 }
 
-fn validation_auc(outcome: &Outcome) -> Result<f64, Undefined> {
+fn validation_auc(outcome: &SearchResult) -> Result<f64, Undefined> {
     if let Some(reason) = outcome.too_rare() {
         return Err(reason);
     }

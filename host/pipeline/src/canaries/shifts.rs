@@ -1,6 +1,6 @@
 //! The real labels against the same labels shifted along the dates, which nothing can forecast.
 //!
-//! In: a [`Study`], the search's [`Outcome`], the lead. Out: [`LabelShifts`]. A shifted label keeps its base rate, its
+//! In: a [`SearchContext`], the search's [`SearchResult`], the lead. Out: [`LabelShifts`]. A shifted label keeps its base rate, its
 //! runs and what symbols have in common, and loses only its tie to the features; so a leak of labels into features, or a
 //! search that finds too much, shows in the shifted scores too. A label that comes from shortly before its row is no
 //! such canary: the features have seen it. Invariant: rows outside the development period have no shifted label.
@@ -11,7 +11,7 @@ use crate::{
     fitter::FitError,
     labels::Label,
     metrics::{Dates, Finite, Reasons, Undefined, block_dates},
-    search::{Family, Outcome, Prior, Study, family_failure},
+    search::{Family, Prior, SearchContext, SearchResult, family_failure},
 };
 use oculus_job::{failure::Failure, progress::Phase};
 
@@ -30,27 +30,27 @@ const BATCH: usize = 4;
 /// # Errors
 /// When the job is cancelled.
 pub(super) fn run(
-    study: &Study<'_>,
-    outcome: &Outcome,
+    context: &SearchContext<'_>,
+    outcome: &SearchResult,
     lead: &Family<'_>,
     on_shifts: &dyn Fn(usize, usize),
 ) -> Result<LabelShifts, Failure> {
     let label_idx = outcome.label_idx;
-    let (label, rows) = (&study.labels[label_idx], &study.splits[label_idx].development.train_rows);
+    let (label, rows) = (&context.labels[label_idx], &context.splits[label_idx].development.train_rows);
     let score = outcome.labels[label_idx].score.map(Finite::get);
     let asked = match outcome.too_rare() {
         Some(reason) => Err(reason),
         None => score.ok_or_else(|| Undefined::because("the prior has no score on the label")),
     };
-    let shifts = asked.and_then(|score| Ok((score, shifts(study.table, label, rows)?)));
+    let shifts = asked.and_then(|score| Ok((score, shifts(context.table, label, rows)?)));
     let (score, shifts) = match shifts {
         Ok(planned) => planned,
         Err(reason) => return Ok(untold(score, 0, &reason)),
     };
-    let mut prior = Prior::new(study, lead, label_idx);
+    let mut prior = Prior::new(context, lead, label_idx);
     let mut scores = Vec::with_capacity(N_SHIFTS);
     for batch in shifts.chunks(BATCH) {
-        let values = batch.iter().map(|&n_dates| shifted(study.table, label, rows, n_dates)).collect();
+        let values = batch.iter().map(|&n_dates| shifted(context.table, label, rows, n_dates)).collect();
         match prior.scores(values) {
             Ok(of_batch) => scores.extend(of_batch),
             Err(error @ FitError::Cancelled) => return Err(family_failure(Phase::Training, lead, &error)),
@@ -67,7 +67,7 @@ pub(super) fn run(
 /// # Errors
 /// Where the dates leave fewer places than there are shifts.
 pub(super) fn shifts(table: &FeatureTable, label: &Label, rows: &[u32]) -> Result<Vec<usize>, Undefined> {
-    let n_dates = Dates::of(&table.day, rows).len();
+    let n_dates = Dates::from_rows(&table.day, rows).len();
     let horizon_dates = block_dates(label) / 2;
     let nearest = (horizon_dates + 1).max(n_dates / (N_SHIFTS + 1));
     let seen = (horizon_dates + 1).max(LOOK_BACK_DATES.min(n_dates / LOOK_BACK_SHARE));
@@ -86,7 +86,7 @@ pub(super) fn shifted(table: &FeatureTable, label: &Label, rows: &[u32], n_dates
     for of_symbol in rows.chunk_by(|&a, &b| table.symbol[a as usize] == table.symbol[b as usize]) {
         // Where a date has many bars, it has about as many of each symbol.
         let n_rows = of_symbol.len();
-        let offset = n_dates * n_rows / Dates::of(&table.day, of_symbol).len().max(1);
+        let offset = n_dates * n_rows / Dates::from_rows(&table.day, of_symbol).len().max(1);
         for (idx, &row) in of_symbol.iter().enumerate() {
             value[row as usize] = label.value[of_symbol[(idx + offset) % n_rows] as usize];
         }
@@ -114,7 +114,7 @@ fn judge(score: f64, shifted: &[Result<f64, String>]) -> LabelShifts {
         rank: Some(n_as_good + 1),
         p_value: reasons.figure("p_value", Ok((n_as_good + 1) as f64 / (scores.len() + 1) as f64)),
         reading: read(score, n_as_good, scores.len()),
-        shifted_scores: scores.into_iter().filter_map(Finite::of).collect(),
+        shifted_scores: scores.into_iter().filter_map(Finite::new).collect(),
         reasons,
     }
 }

@@ -19,10 +19,10 @@ use oculus_job::failure::Kind;
 
 /// What the search found on a panel, and what the shifted labels say of it.
 fn sent_down(panel: &Panel, in_search: &Centroid<'_>, in_canaries: &Centroid<'_>) -> Result<LabelShifts, Failure> {
-    let (study, params) = (panel.study(2), no_params());
+    let (context, params) = (panel.search_context(2), no_params());
     let lead = Family { fitter: in_search, params: &params, device: "auto" };
-    let outcome = search::run(&study, &lead, 2, &|_| {}).unwrap();
-    shifts::run(&study, &outcome, &Family { fitter: in_canaries, ..lead }, &|_, _| {})
+    let outcome = search::run(&context, &lead, 2, &|_| {}).unwrap();
+    shifts::run(&context, &outcome, &Family { fitter: in_canaries, ..lead }, &|_, _| {})
 }
 
 fn found(panel: &Panel) -> LabelShifts {
@@ -39,7 +39,7 @@ fn warning_codes(label_shifts: LabelShifts) -> Vec<&'static str> {
 fn a_planted_signal_scores_more_than_every_shifted_label() {
     let found = found(&Panel::new(1, 0.6, &[1.0]));
     assert_eq!((found.n_shifts, found.shifted_scores.len(), found.rank), (19, 19, Some(1)));
-    assert_eq!(found.p_value, Finite::of(0.05));
+    assert_eq!(found.p_value, Finite::new(0.05));
     assert!(found.score.unwrap().get() > 0.1, "{found:?}");
     let mean = found.shifted_scores.iter().map(|score| score.get()).sum::<f64>() / 19.0;
     assert!((-0.05..0.02).contains(&mean), "a shifted label cannot be forecast: {mean}");
@@ -68,12 +68,12 @@ fn a_score_that_shifted_labels_reach_is_warned_of() {
 #[test]
 fn the_real_label_put_in_its_own_place_has_the_score_of_the_search() {
     let panel = Panel::new(2, 0.4, &[1.0]);
-    let (study, params, fitter) = (panel.study(1), no_params(), Centroid::new(&panel.table));
+    let (context, params, fitter) = (panel.search_context(1), no_params(), Centroid::new(&panel.table));
     let lead = Family { fitter: &fitter, params: &params, device: "auto" };
-    let outcome = search::run(&study, &lead, 1, &|_| {}).unwrap();
+    let outcome = search::run(&context, &lead, 1, &|_| {}).unwrap();
     let rows = &panel.splits[0].development.train_rows;
     let unmoved = shifted(&panel.table, &panel.labels[0], rows, 0);
-    let scores = search::Prior::new(&study, &lead, 0).scores(vec![unmoved]).unwrap();
+    let scores = search::Prior::new(&context, &lead, 0).scores(vec![unmoved]).unwrap();
     assert_eq!(scores, [Ok(outcome.score.unwrap())]);
 }
 
@@ -121,12 +121,12 @@ fn test_rows_change_nothing() {
 #[test]
 fn tables_are_prepared_once_a_fold_and_progress_is_told() {
     let panel = Panel::new(6, 0.3, &[1.0]);
-    let (study, params, fitter) = (panel.study(3), no_params(), Centroid::new(&panel.table));
+    let (context, params, fitter) = (panel.search_context(3), no_params(), Centroid::new(&panel.table));
     let lead = Family { fitter: &fitter, params: &params, device: "auto" };
-    let outcome = search::run(&study, &lead, 1, &|_| {}).unwrap();
+    let outcome = search::run(&context, &lead, 1, &|_| {}).unwrap();
     let told = RefCell::new(Vec::new());
     let fitter = Centroid::new(&panel.table);
-    let found = shifts::run(&study, &outcome, &Family { fitter: &fitter, ..lead }, &|n_done, n_shifts| {
+    let found = shifts::run(&context, &outcome, &Family { fitter: &fitter, ..lead }, &|n_done, n_shifts| {
         told.borrow_mut().push((n_done, n_shifts));
     });
     assert_eq!(found.unwrap().n_shifts, 19);
@@ -175,5 +175,5 @@ fn shifts_without_a_score_are_left_out_with_the_reason() {
     assert!(0 < n_scores && n_scores < 19, "{n_scores}");
     let wanted = format!("{} of 19 shifts have no score: odd number of positives", 19 - n_scores);
     assert_eq!(found.reasons.get("shifted_scores"), Some(wanted.as_str()));
-    assert_eq!(found.p_value, Finite::of(found.rank.unwrap() as f64 / (n_scores + 1) as f64));
+    assert_eq!(found.p_value, Finite::new(found.rank.unwrap() as f64 / (n_scores + 1) as f64));
 }

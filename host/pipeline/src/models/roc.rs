@@ -4,7 +4,7 @@ use crate::{
     metrics::{
         Dates, Finite, Interval, Random, Ranking, Reasons, Resamples, Undefined, block_dates, interval, years_needed,
     },
-    search::Study,
+    search::SearchContext,
 };
 
 /// Positives below which an AUC says nothing.
@@ -12,8 +12,8 @@ const MIN_POSITIVE: usize = 10;
 
 /// Rows on which a model is compared with the baseline.
 #[derive(Clone, Copy)]
-pub(super) struct Sample<'a> {
-    pub(super) study: &'a Study<'a>,
+pub(super) struct RocSample<'a> {
+    pub(super) context: &'a SearchContext<'a>,
     pub(super) label_idx: usize,
     pub(super) rows: &'a [u32],
     /// What the resamples are drawn for: draws of one purpose do not depend on those of another.
@@ -42,19 +42,20 @@ impl Roc {
     /// * `scores`, `baseline`: one a row of the sample.
     /// * `too_rare`: why no AUC on this label means anything, where that is so.
     pub(super) fn new(
-        sample: &Sample<'_>,
+        sample: &RocSample<'_>,
         scores: &[f32],
         baseline: Result<Vec<f32>, Undefined>,
         too_rare: Option<Undefined>,
     ) -> Self {
-        let Sample { study, label_idx, rows, purpose } = *sample;
-        let (day, label) = (&study.table.day, &study.labels[label_idx]);
-        let dates = Dates::of(day, rows);
+        let RocSample { context, label_idx, rows, purpose } = *sample;
+        let day = &context.table.day;
+        let label = &context.labels[label_idx];
+        let dates = Dates::from_rows(day, rows);
         let rank = |scores: &[f32]| {
             let row = |(&row, &score): (&u32, &f32)| (score, label.value[row as usize], dates.index(day[row as usize]));
             Ranking::new(rows.iter().zip(scores).map(row))
         };
-        let random = Random::new(study.seed, purpose);
+        let random = Random::new(context.seed, purpose);
         Self {
             model: rank(scores),
             baseline: baseline.map(|scores| rank(&scores)),
@@ -108,7 +109,8 @@ impl Roc {
 
 /// The AUC, where enough rows are positive for it to say something.
 pub(super) fn enough_positives(ranking: &Ranking) -> Result<f64, Undefined> {
-    let (n_rows, n_positive) = (ranking.n_rows(), ranking.n_positive());
+    let n_rows = ranking.n_rows();
+    let n_positive = ranking.n_positive();
     if n_positive < MIN_POSITIVE {
         return Err(Undefined::because(format!("{n_positive} positives among {n_rows} rows, needs {MIN_POSITIVE}")));
     }

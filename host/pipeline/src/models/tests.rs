@@ -3,13 +3,16 @@
 use oculus_job::code::ErrorCode;
 use parking_lot::Mutex;
 
-use oculus_plugin_api::{Setting, code};
+use oculus_plugin_api::{Manifest, Setting, code};
 use serde_json::json;
 
 use super::*;
 use crate::{
-    fitter::{FitRequest, Fitted, Fitter, Hear, Keep, PreparedId},
-    search::tests::panel::{Centroid, Panel, no_params},
+    fitter::{FitError, FitRequest, Fitted, Fitter, Hear, Keep, PreparedId},
+    search::{
+        self,
+        tests::panel::{Centroid, Panel, no_params},
+    },
 };
 
 /// A family that notes what it was asked to score.
@@ -47,10 +50,10 @@ impl Fitter for Watched<'_> {
 fn train(panel: &Panel, lead: &dyn Fitter, others: &[&dyn Fitter]) -> Result<Training, Failure> {
     let params = no_params();
     let family = |fitter| Family { fitter, params: &params, device: "auto" };
-    let study = panel.study(2);
-    let outcome = search::run(&study, &family(lead), 6, &|_| {}).unwrap();
-    let others: Vec<_> = others.iter().map(|other| Candidate::Ready(family(*other))).collect();
-    run(&study, &outcome, &family(lead), &others, &|_| {})
+    let context = panel.search_context(2);
+    let outcome = search::run(&context, &family(lead), 6, &|_| {}).unwrap();
+    let others = others.iter().map(|other| FamilyCandidate::Ready(family(*other))).collect();
+    run(&context, &outcome, &Families { lead: family(lead), others }, &|_| {})
 }
 
 #[test]
@@ -156,14 +159,14 @@ fn a_family_that_fails_or_is_missing_leaves_the_others() {
         .with_fault(|_| Some(FitError::Refused { code: code::DATA, message: "too few rows".to_owned() }));
     let params = no_params();
     let family = |fitter| Family { fitter, params: &params, device: "auto" };
-    let study = panel.study(1);
-    let outcome = search::run(&study, &family(&lead), 2, &|_| {}).unwrap();
-    let others = [
-        Candidate::Ready(family(&died)),
-        Candidate::Unavailable { name: "LSTM", reason: "no installed plugin answers to it" },
-        Candidate::Ready(family(&refuses)),
+    let context = panel.search_context(1);
+    let outcome = search::run(&context, &family(&lead), 2, &|_| {}).unwrap();
+    let others = vec![
+        FamilyCandidate::Ready(family(&died)),
+        FamilyCandidate::Unavailable { name: "LSTM", reason: "no installed plugin answers to it" },
+        FamilyCandidate::Ready(family(&refuses)),
     ];
-    let training = run(&study, &outcome, &family(&lead), &others, &|_| {}).unwrap();
+    let training = run(&context, &outcome, &Families { lead: family(&lead), others }, &|_| {}).unwrap();
     let fared: Vec<_> = training.rows.iter().map(|row| (row.name.as_str(), row.status)).collect();
     assert_eq!(
         fared,
@@ -313,9 +316,10 @@ fn how_many_families_run_side_by_side_changes_nothing() {
             [1, 2, 3, 4].map(|blind_to| Centroid::blind_to(&panel.table, blind_to, &format!("blind{blind_to}")));
         let lead = Centroid::new(&panel.table);
         let family = |fitter| Family { fitter, params: &params, device: "auto" };
-        let outcome = search::run(&panel.study(2), &family(&lead), 2, &|_| {}).unwrap();
-        let others: Vec<_> = fitters.iter().map(|fitter| Candidate::Ready(family(fitter))).collect();
-        let training = run(&panel.study(n_side_by_side), &outcome, &family(&lead), &others, &|_| {}).unwrap();
+        let outcome = search::run(&panel.search_context(2), &family(&lead), 2, &|_| {}).unwrap();
+        let others = fitters.iter().map(|fitter| FamilyCandidate::Ready(family(fitter))).collect();
+        let families = Families { lead: family(&lead), others };
+        let training = run(&panel.search_context(n_side_by_side), &outcome, &families, &|_| {}).unwrap();
         (training.rows, training.models, training.test)
     };
     let alone = trained(1);
@@ -347,13 +351,14 @@ fn each_fit_is_told_from_its_beginning_to_its_end_and_a_failed_one_too() {
     let fragile = Centroid::blind_to(&panel.table, 1, "fragile").with_fault(in_the_final_fit);
     let params = no_params();
     let family = |fitter| Family { fitter, params: &params, device: "auto" };
-    let study = panel.study(1);
-    let outcome = search::run(&study, &family(&lead), 2, &|_| {}).unwrap();
+    let context = panel.search_context(1);
+    let outcome = search::run(&context, &family(&lead), 2, &|_| {}).unwrap();
     let heard = Mutex::new(Vec::new());
-    let tell = |news: &FamilyNews<'_>| {
+    let tell = |news: &FamilyProgress<'_>| {
         heard.lock().push((news.manifest.id.clone(), news.fit, news.news.fraction, news.n_epochs));
     };
-    let rows = run(&study, &outcome, &family(&lead), &[Candidate::Ready(family(&fragile))], &tell).unwrap().rows;
+    let families = Families { lead: family(&lead), others: vec![FamilyCandidate::Ready(family(&fragile))] };
+    let rows = run(&context, &outcome, &families, &tell).unwrap().rows;
     let told = |id: &str, fit, n_epochs: u32| {
         [0.0, 1.0].map(|fraction| (id.to_owned(), fit, fraction, Some(u64::from(n_epochs))))
     };

@@ -1,12 +1,26 @@
 //! Scores of out-of-fold predictions, and whether one set beats another by more than chance.
 
-use super::{Gain, Study};
+use super::context::SearchContext;
 use crate::{
-    baseline::Volatility,
     labels::Label,
     metrics::{Dates, Random, Ranking, Resamples, Undefined, block_dates, standard_error},
-    splits::Fold,
 };
+
+/// The difference between two sets of scores on the same resampled dates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gain {
+    /// The difference.
+    pub value: f64,
+    /// Its standard error by the paired date-block bootstrap.
+    pub standard_error: f64,
+}
+
+impl Gain {
+    /// Returns whether the difference is more than one standard error.
+    pub fn is_clear(&self) -> bool {
+        self.value > self.standard_error
+    }
+}
 
 /// Scores to be compared: AUC is taken in each group of rows, then averaged.
 #[derive(Clone)]
@@ -38,12 +52,12 @@ impl Excess {
 }
 
 /// Rows ordered once, to be read under every resample.
-struct Ranked {
+struct RankedContender {
     scores: Vec<Ranking>,
     baseline: Option<Vec<Ranking>>,
 }
 
-impl Ranked {
+impl RankedContender {
     fn new(contender: &Contender<'_>, date_idx: impl Fn(u32) -> u32) -> Self {
         let rank = |scores: &[f32]| -> Vec<Ranking> {
             let row = |&row: &u32| (scores[row as usize], contender.label.value[row as usize], date_idx(row));
@@ -70,7 +84,7 @@ fn mean_auc(rankings: &[Ranking], date_counts: Option<&[u32]>) -> Option<f64> {
 /// # Errors
 /// Where a group lacks a class or its scores.
 pub(super) fn excess(contender: &Contender<'_>) -> Result<Excess, Undefined> {
-    let ranked = Ranked::new(contender, |_| 0);
+    let ranked = RankedContender::new(contender, |_| 0);
     let incomplete = ranked.scores.iter().position(|ranking| ranking.auc(None).is_none());
     match (incomplete, ranked.excess(None)) {
         (None, Some(excess)) => Ok(excess),
@@ -81,39 +95,32 @@ pub(super) fn excess(contender: &Contender<'_>) -> Result<Excess, Undefined> {
     }
 }
 
-/// By how much `better` beats `other`, with the standard error of that difference over 1,000 resamples of the same
-/// dates for both.
+/// By how much `better` beats `other`, with the standard error of that difference over 1,000
+/// resamples of the same dates for both.
 ///
-/// What is resampled are the dates of out-of-fold predictions, blocks of them running over all folds; what is compared
-/// under each resample is the mean of the groups' AUCs, as in the score, and not one AUC of all predictions pooled, whose
-/// folds come from models of unlike scale. The models stay as they were fitted: the error says how far the dates decide
-/// between two given sets of predictions, not how far other training rows would have.
+/// What is resampled are the dates of out-of-fold predictions, blocks of them running over all
+/// folds; what is compared under each resample is the mean of the groups' AUCs, as in the score,
+/// and not one AUC of all predictions pooled, whose folds come from models of unlike scale. The
+/// models stay as they were fitted: the error says how far the dates decide between two given sets
+/// of predictions, not how far other training rows would have.
 ///
 /// # Errors
 /// Where either has no score, or the dates are too few for a standard error.
-pub(crate) fn gain(study: &Study<'_>, better: &Contender<'_>, other: &Contender<'_>) -> Result<Gain, Undefined> {
-    let day = &study.table.day;
+pub(crate) fn gain(
+    context: &SearchContext<'_>,
+    better: &Contender<'_>,
+    other: &Contender<'_>,
+) -> Result<Gain, Undefined> {
+    let day = &context.table.day;
     let rows: Vec<u32> = better.groups.iter().chain(&other.groups).flat_map(|rows| rows.iter().copied()).collect();
-    let dates = Dates::of(day, &rows);
+    let dates = Dates::from_rows(day, &rows);
     let date_idx = |row: u32| dates.index(day[row as usize]);
-    let (first, second) = (Ranked::new(better, date_idx), Ranked::new(other, date_idx));
+    let first = RankedContender::new(better, date_idx);
+    let second = RankedContender::new(other, date_idx);
     let difference = |counts: Option<&[u32]>| Some(first.excess(counts)?.score() - second.excess(counts)?.score());
 
     let block = block_dates(better.label).max(block_dates(other.label));
-    let resamples = Resamples::draw(dates.len(), block, Random::new(study.seed, "paired comparison"))?;
+    let resamples = Resamples::draw(dates.len(), block, Random::new(context.seed, "paired comparison"))?;
     let value = difference(None).ok_or_else(|| Undefined::because("one of the two has no AUC"))?;
     Ok(Gain { value, standard_error: standard_error(&resamples.map(|counts| difference(Some(counts)))?)? })
-}
-
-/// Out-of-fold scores of the baseline, fitted on the same rows as the family: one a row of the table, NaN elsewhere.
-///
-/// * `label`: one a row of the table.
-pub(super) fn baseline_scores(volatility: &Volatility, label: &[f32], folds: &[Fold]) -> Vec<f32> {
-    let mut scores = vec![f32::NAN; label.len()];
-    for fold in folds {
-        if let Some(fold_scores) = volatility.scores(label, &fold.train_rows, &fold.valid_rows) {
-            fold.valid_rows.iter().zip(fold_scores).for_each(|(&row, score)| scores[row as usize] = score);
-        }
-    }
-    scores
 }

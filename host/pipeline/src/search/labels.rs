@@ -5,7 +5,12 @@ use oculus_job::warning::Warning;
 use oculus_job::warning::WarningCode;
 use serde::Serialize;
 
-use super::{Baselines, Gain, Study, Tried, compare::gain};
+use super::{
+    baselines::Baselines,
+    compare::{Gain, gain},
+    context::SearchContext,
+    trial_result::TrialResult,
+};
 use crate::{
     labels::LabelKey,
     metrics::Finite,
@@ -65,9 +70,10 @@ pub struct LabelRow {
     pub reason: String,
 }
 
-/// Sorts out the labels that cannot be judged, and marks those to try: at most `n_trials`, of middling base rates.
-pub(super) fn examine(study: &Study<'_>, n_trials: usize) -> Vec<LabelRow> {
-    let mut rows: Vec<LabelRow> = (0..study.labels.len()).map(|idx| examine_one(study, idx)).collect();
+/// Sorts out the labels that cannot be judged, and marks those to try: at most `n_trials`, of
+/// middling base rates.
+pub(super) fn examine(context: &SearchContext<'_>, n_trials: usize) -> Vec<LabelRow> {
+    let mut rows: Vec<LabelRow> = (0..context.labels.len()).map(|idx| examine_one(context, idx)).collect();
     let mut eligible: Vec<usize> = (0..rows.len()).filter(|&idx| rows[idx].status == LabelStatus::NotTried).collect();
     if eligible.is_empty() {
         let distance = |idx: &usize| (rate(&rows[*idx]) - FALLBACK_BASE_RATE).abs();
@@ -87,11 +93,13 @@ pub(super) fn examine(study: &Study<'_>, n_trials: usize) -> Vec<LabelRow> {
     rows
 }
 
-/// Refuses the job where every label has one class alone before the test: no family could be fitted.
-pub(super) fn refuse_one_class(study: &Study<'_>) -> Result<(), Failure> {
-    let of_development = || study.labels.iter().zip(study.splits).map(|(label, splits)| (label, &splits.development));
+/// Refuses the job where every label has one class alone before the test: no family could be
+/// fitted.
+pub(super) fn refuse_one_class(context: &SearchContext<'_>) -> Result<(), Failure> {
+    let of_development =
+        || context.labels.iter().zip(context.splits).map(|(label, splits)| (label, &splits.development));
     let has_both = of_development().any(|(label, development)| {
-        let counts = class_counts(study.table, label, &development.train_rows);
+        let counts = class_counts(context.table, label, &development.train_rows);
         counts.n_positive > 0 && counts.n_negative > 0
     });
     if has_both {
@@ -110,9 +118,10 @@ pub(super) fn refuse_one_class(study: &Study<'_>) -> Result<(), Failure> {
         "no label can be learned: before the test period forward returns go from {least:.4} % to {largest:.4} %, and no \
          threshold of the job parts them"
     );
-    let hint = match largest > least {
-        true => format!("lower design.profit_threshold_options below the largest forward return, {largest:.4} %"),
-        false => "the prices never move: give other bars or other symbols".to_owned(),
+    let hint = if largest > least {
+        format!("lower design.profit_threshold_options below the largest forward return, {largest:.4} %")
+    } else {
+        "the prices never move: give other bars or other symbols".to_owned()
     };
     Err(Failure::refused(Phase::ConfigSearch, ErrorCode::NoLabelLearnable, message, hint))
 }
@@ -121,11 +130,13 @@ fn rate(row: &LabelRow) -> f64 {
     row.base_rate.map_or(0.0, Finite::get)
 }
 
-fn examine_one(study: &Study<'_>, label_idx: usize) -> LabelRow {
-    let (label, splits) = (&study.labels[label_idx], &study.splits[label_idx]);
-    let count = |rows: &[u32]| class_counts(study.table, label, rows);
+fn examine_one(context: &SearchContext<'_>, label_idx: usize) -> LabelRow {
+    let label = &context.labels[label_idx];
+    let splits = &context.splits[label_idx];
+    let count = |rows: &[u32]| class_counts(context.table, label, rows);
     let problem = splits.folds.iter().enumerate().find_map(|(idx, fold)| {
-        let (train, valid) = (count(&fold.train_rows), count(&fold.valid_rows));
+        let train = count(&fold.train_rows);
+        let valid = count(&fold.valid_rows);
         let lacks = |part: &str, found: ClassCounts, times: usize| {
             (!found.suffice(times)).then(|| {
                 format!(
@@ -145,37 +156,39 @@ fn examine_one(study: &Study<'_>, label_idx: usize) -> LabelRow {
     LabelRow {
         name: label.key.into(),
         status: if problem.is_some() { LabelStatus::Rejected } else { LabelStatus::NotTried },
-        base_rate: count(&splits.development.train_rows).base_rate().and_then(Finite::of),
+        base_rate: count(&splits.development.train_rows).base_rate().and_then(Finite::new),
         score: None,
         reason: problem.unwrap_or_else(|| "the trials for labels went to those of middling base rate".to_owned()),
     }
 }
 
-/// The label of median base rate, unless another beats it by one standard error; of several that do, the one of the
-/// largest gain. `None` when the prior could be fitted on no label.
+/// The label of median base rate, unless another beats it by one standard error; of several that
+/// do, the one of the largest gain. `None` when the prior could be fitted on no label.
 pub(super) fn choose<'t>(
-    study: &Study<'_>,
+    context: &SearchContext<'_>,
     baselines: &Baselines<'_>,
     rows: &mut [LabelRow],
-    priors: &'t [Tried],
-) -> Option<&'t Tried> {
-    let n_scored = priors.iter().filter(|tried| tried.score().is_some()).count();
-    let mut by_rate: Vec<&Tried> = priors.iter().filter(|tried| n_scored == 0 || tried.score().is_some()).collect();
+    priors: &'t [TrialResult],
+) -> Option<&'t TrialResult> {
+    let n_scored = priors.iter().filter(|result| result.score().is_some()).count();
+    let mut by_rate: Vec<&TrialResult> =
+        priors.iter().filter(|result| n_scored == 0 || result.score().is_some()).collect();
     by_rate.sort_by(|a, b| rate(&rows[a.label_idx]).total_cmp(&rate(&rows[b.label_idx])));
     let &median = by_rate.get(by_rate.len().saturating_sub(1) / 2)?;
-    let gains = by_rate.iter().filter_map(|tried| {
-        let gain = gain(study, &tried.contender(baselines), &median.contender(baselines)).ok()?;
-        (tried.label_idx != median.label_idx && gain.is_clear()).then_some((*tried, gain))
+    let gains = by_rate.iter().filter_map(|result| {
+        let gain = gain(context, &result.contender(baselines), &median.contender(baselines)).ok()?;
+        (result.label_idx != median.label_idx && gain.is_clear()).then_some((*result, gain))
     });
     let best = gains.max_by(|a, b| a.1.value.total_cmp(&b.1.value));
     let (chosen, reason) = match best {
-        Some((tried, Gain { value, standard_error })) => {
-            (tried, format!("beats the label of median base rate by {value:.3} ± {standard_error:.3}"))
+        Some((result, Gain { value, standard_error })) => {
+            (result, format!("beats the label of median base rate by {value:.3} ± {standard_error:.3}"))
         }
         None => (median, "median base rate, and none is clearly better".to_owned()),
     };
     for (idx, row) in rows.iter_mut().enumerate().filter(|(_, row)| row.status == LabelStatus::Tried) {
-        row.score = priors.iter().find(|tried| tried.label_idx == idx).and_then(|tried| Finite::of(tried.score()?));
+        row.score =
+            priors.iter().find(|result| result.label_idx == idx).and_then(|result| Finite::new(result.score()?));
         row.reason = match row.score {
             Some(_) => "not clearly better than the label that was chosen".to_owned(),
             None => "the prior could not be judged on it; its trial says why".to_owned(),
@@ -183,7 +196,8 @@ pub(super) fn choose<'t>(
     }
     let row = &mut rows[chosen.label_idx];
     if row.status == LabelStatus::Tried {
-        (row.status, row.reason) = (LabelStatus::Chosen, reason);
+        row.status = LabelStatus::Chosen;
+        row.reason = reason;
     }
     Some(chosen)
 }

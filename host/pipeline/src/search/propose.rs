@@ -3,7 +3,7 @@
 use oculus_plugin_api::Param;
 use serde_json::{Map, Value};
 
-use super::Family;
+use super::context::Family;
 use crate::metrics::Random;
 
 /// An endless list of configurations that depends on the seed and the family's manifest alone.

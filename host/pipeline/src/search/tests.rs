@@ -7,19 +7,23 @@ use oculus_job::warning::WarningCode;
 use std::cell::RefCell;
 
 use oculus_plugin_api::code;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::panel::{Centroid, Panel, no_params};
 use super::*;
-use crate::{fitter::FitError, metrics::auc};
+use crate::{
+    fitter::{FitError, Fitter},
+    metrics::auc,
+    splits::Splits,
+};
 
-fn search(panel: &Panel, fitter: &dyn Fitter, n_trials: usize, n_side_by_side: usize) -> Result<Outcome, Failure> {
+fn search(panel: &Panel, fitter: &dyn Fitter, n_trials: usize, n_side_by_side: usize) -> Result<SearchResult, Failure> {
     let params = no_params();
     let family = Family { fitter, params: &params, device: "auto" };
-    run(&panel.study(n_side_by_side), &family, n_trials, &|_| {})
+    run(&panel.search_context(n_side_by_side), &family, n_trials, &|_| {})
 }
 
-fn found(panel: &Panel, n_trials: usize) -> Outcome {
+fn found(panel: &Panel, n_trials: usize) -> SearchResult {
     search(panel, &Centroid::new(&panel.table), n_trials, 1).unwrap()
 }
 
@@ -67,9 +71,9 @@ fn trials_come_in_order_and_labels_take_at_most_half() {
     let fitter = Centroid::new(&panel.table);
     let family = Family { fitter: &fitter, params: &params, device: "auto" };
     let note = |event: TrialEvent<'_>| told.borrow_mut().push((event.trial.number, event.n_trials));
-    let outcome = run(&panel.study(2), &family, 7, &note).unwrap();
+    let outcome = run(&panel.search_context(2), &family, 7, &note).unwrap();
     assert_eq!(told.into_inner(), (1..=7).map(|number| (number, 7)).collect::<Vec<_>>());
-    let n_label_trials = outcome.trials.iter().filter(|trial| trial.stage == Stage::Label).count();
+    let n_label_trials = outcome.trials.iter().filter(|trial| trial.kind == TrialKind::Label).count();
     assert_eq!((n_label_trials, outcome.trials.len()), (3, 7));
     let not_tried: Vec<f64> = outcome
         .labels
@@ -149,7 +153,7 @@ fn what_the_job_fixes_is_in_every_trial() {
     let fitter = Centroid::new(&panel.table);
     let params = json!({"power": 1.25}).as_object().unwrap().clone();
     let family = Family { fitter: &fitter, params: &params, device: "auto" };
-    let outcome = run(&panel.study(1), &family, 9, &|_| {}).unwrap();
+    let outcome = run(&panel.search_context(1), &family, 9, &|_| {}).unwrap();
     assert!(outcome.trials.iter().all(|trial| trial.params["power"] == 1.25));
     assert!(outcome.trials[1..].iter().all(|trial| trial.params.contains_key("columns")));
 }
@@ -193,14 +197,14 @@ fn a_clearly_better_label_is_taken_instead_of_the_median() {
 #[test]
 fn a_comparison_is_paired() {
     let panel = Panel::new(16, 0.5, &[1.0]);
-    let study = panel.study(1);
+    let context = panel.search_context(1);
     let rows: Vec<u32> = panel.splits[0].folds.iter().flat_map(|fold| fold.valid_rows.iter().copied()).collect();
     let signal = panel.table.by_name("SIGNAL").unwrap();
     let noise = panel.table.by_name("NOISE_1").unwrap();
     let mixed = |weight: f32| -> Vec<f32> { signal.iter().zip(noise).map(|(s, n)| s + weight * n).collect() };
     let against_signal = |scores: &[f32]| {
         let pooled = Contender { label: &panel.labels[0], groups: vec![&rows], scores, baseline: None };
-        gain(&study, &Contender { scores: signal, ..pooled.clone() }, &pooled).unwrap()
+        gain(&context, &Contender { scores: signal, ..pooled.clone() }, &pooled).unwrap()
     };
 
     assert_eq!(against_signal(signal), Gain { value: 0.0, standard_error: 0.0 });

@@ -1,4 +1,5 @@
-//! Two symbols of synthetic rows with or without a planted signal, and a real family, small and quick.
+//! Two symbols of synthetic rows with or without a planted signal, and a real family, small and
+//! quick.
 
 use oculus_job::warning::{Warning, WarningCode};
 use std::sync::{
@@ -10,13 +11,12 @@ use oculus_plugin_api::{FeatureRole, Manifest, Param, Setting, Summary, code};
 use serde_json::{Map, Value};
 
 use crate::{
-    bars::LabelledSpan,
-    bars::{Bars, Market},
+    bars::{Bars, LabelledSpan, Market},
     features::FeatureTable,
     fitter::{FitError, FitRequest, Fitted, Fitter, Hear, Keep, PreparedId},
     labels::{Label, LabelKey},
     metrics::{Random, auc},
-    search::Study,
+    search::SearchContext,
     splits::{Partition, Splits},
 };
 use oculus_job::request::Timeframe;
@@ -34,7 +34,8 @@ pub(crate) struct Panel {
 }
 
 impl Panel {
-    /// Returns of 3 % deviation that follow `SIGNAL` with a correlation of about `edge`, labelled by each threshold.
+    /// Returns of 3 % deviation that follow `SIGNAL` with a correlation of about `edge`, labelled
+    /// by each threshold.
     pub(crate) fn new(seed: u64, edge: f64, thresholds_pct: &[f64]) -> Self {
         let mut random = Random::new(seed, "panel");
         let mut normal = || (0..12).map(|_| random.unit()).sum::<f64>() - 6.0;
@@ -61,8 +62,8 @@ impl Panel {
         Self { table, labels, splits, partition, market }
     }
 
-    pub(crate) fn study(&self, n_side_by_side: usize) -> Study<'_> {
-        Study { table: &self.table, labels: &self.labels, splits: &self.splits, seed: 42, n_side_by_side }
+    pub(crate) fn search_context(&self, n_side_by_side: usize) -> SearchContext<'_> {
+        SearchContext { table: &self.table, labels: &self.labels, splits: &self.splits, seed: 42, n_side_by_side }
     }
 
     /// Other features, labels, returns and bars in the test period.
@@ -136,7 +137,8 @@ fn label(returns: &[f64], day: &[i32], threshold_pct: f64) -> Label {
     }
 }
 
-/// Scores a row by its place between the means of the two classes, over the columns that differ most.
+/// Scores a row by its place between the means of the two classes, over the columns that differ
+/// most.
 ///
 /// Columns count like rounds: with rows to tune on it keeps as many as serve there.
 pub(crate) struct Centroid<'a> {

@@ -6,18 +6,19 @@ use crate::{
     baseline::Volatility,
     date::iso_date,
     metrics::{Confusion, Finite, Interval, Ranking, Reasons, Undefined, average_precision},
-    models::roc::{Roc, RocFigures, Sample, enough_positives},
-    search::{LabelName, Study},
+    models::roc::{Roc, RocFigures, RocSample, enough_positives},
+    search::{LabelName, SearchContext},
     splits::class_counts,
 };
 
-/// The winner on the test period. A null figure has its reason in `reasons`, under the figure's name.
+/// The winner on the test period. A null figure has its reason in `reasons`, under the figure's
+/// name.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TestMetrics {
     /// The name to show.
     pub model_name: String,
-    /// AUC beyond the volatility baseline, or beyond 0.5 where that is more: what the model knows that volatility does
-    /// not. (A baseline below 0.5 on the test would flatter the model.)
+    /// AUC beyond the volatility baseline, or beyond 0.5 where that is more: what the model knows
+    /// that volatility does not. (A baseline below 0.5 on the test would flatter the model.)
     pub auc_minus_baseline: Option<Finite>,
     /// Its 95 % interval.
     pub auc_minus_baseline_ci95: Option<Interval>,
@@ -39,8 +40,8 @@ pub struct TestMetrics {
     pub recall: Option<Finite>,
     /// Share of flagged rows.
     pub flagged_share: Option<Finite>,
-    /// Score from which a row is flagged: as far from the scores of the training rows as the out-of-fold quantile at
-    /// which as many are flagged as are positive.
+    /// Score from which a row is flagged: as far from the scores of the training rows as the
+    /// out-of-fold quantile at which as many are flagged as are positive.
     pub threshold: Option<Finite>,
     /// Rows of the final fit.
     pub n_train: usize,
@@ -83,7 +84,7 @@ pub struct SymbolMetrics {
 }
 
 /// What is put to the test.
-pub(super) struct Tested<'a> {
+pub(super) struct TestedModel<'a> {
     pub(super) model_name: &'a str,
     /// One a test row.
     pub(super) scores: &'a [f32],
@@ -94,15 +95,17 @@ pub(super) struct Tested<'a> {
 }
 
 /// Evaluates scores of the test rows.
-pub(super) fn on_test(study: &Study<'_>, label_idx: usize, tested: &Tested<'_>) -> TestMetrics {
-    let (table, label, splits) = (study.table, &study.labels[label_idx], &study.splits[label_idx]);
+pub(super) fn on_test(context: &SearchContext<'_>, label_idx: usize, tested: &TestedModel<'_>) -> TestMetrics {
+    let table = context.table;
+    let label = &context.labels[label_idx];
+    let splits = &context.splits[label_idx];
     let rows = &splits.test_rows;
     let truth: Vec<f32> = rows.iter().map(|&row| label.value[row as usize]).collect();
     let counts = class_counts(table, label, rows);
     let flags = tested.threshold.clone().map(|threshold| Confusion::at(threshold, &truth, tested.scores));
     let flagged = |figure: fn(&Confusion) -> Result<f64, Undefined>| flags.clone().and_then(|flags| figure(&flags));
-    let baseline = baseline_scores(study, label_idx);
-    let sample = Sample { study, label_idx, rows, purpose: "test intervals" };
+    let baseline = baseline_scores(context, label_idx);
+    let sample = RocSample { context, label_idx, rows, purpose: "test intervals" };
     let roc = Roc::new(&sample, tested.scores, baseline, tested.too_rare.clone());
     let mut reasons = Reasons::default();
     let RocFigures { auc, auc_ci95, auc_volatility_baseline, auc_minus_baseline, auc_minus_baseline_ci95 } =
@@ -131,26 +134,29 @@ pub(super) fn on_test(study: &Study<'_>, label_idx: usize, tested: &Tested<'_>) 
         test_to: reasons.value("test_to", dates.max().map(iso_date).ok_or_else(no_row)),
         label: label.key.into(),
         years_needed: reasons.figure("years_needed", roc.years_needed()),
-        per_symbol: per_symbol(study, label_idx, tested),
+        per_symbol: per_symbol(context, label_idx, tested),
         reasons,
     }
 }
 
 /// The baseline, fitted on the rows of the final fit: one score a test row.
-fn baseline_scores(study: &Study<'_>, label_idx: usize) -> Result<Vec<f32>, Undefined> {
-    let splits = &study.splits[label_idx];
-    let volatility = Volatility::of(study.table)
+fn baseline_scores(context: &SearchContext<'_>, label_idx: usize) -> Result<Vec<f32>, Undefined> {
+    let splits = &context.splits[label_idx];
+    let volatility = Volatility::of(context.table)
         .ok_or_else(|| Undefined::because("the table lacks the features of the volatility baseline"))?;
     volatility
-        .scores(&study.labels[label_idx].value, &splits.development.train_rows, &splits.test_rows)
+        .scores(&context.labels[label_idx].value, &splits.development.train_rows, &splits.test_rows)
         .ok_or_else(|| Undefined::because("all training rows are of one class"))
 }
 
-fn per_symbol(study: &Study<'_>, label_idx: usize, tested: &Tested<'_>) -> Vec<SymbolMetrics> {
-    let (label, rows) = (&study.labels[label_idx], &study.splits[label_idx].test_rows);
+fn per_symbol(context: &SearchContext<'_>, label_idx: usize, tested: &TestedModel<'_>) -> Vec<SymbolMetrics> {
+    let label = &context.labels[label_idx];
+    let rows = &context.splits[label_idx].test_rows;
     let of_symbol = |(symbol_idx, symbol): (usize, &String)| {
-        let mine =
-            rows.iter().zip(tested.scores).filter(|(row, _)| study.table.symbol[**row as usize] as usize == symbol_idx);
+        let mine = rows
+            .iter()
+            .zip(tested.scores)
+            .filter(|(row, _)| context.table.symbol[**row as usize] as usize == symbol_idx);
         let (truth, scores): (Vec<f32>, Vec<f32>) =
             mine.map(|(&row, &score)| (label.value[row as usize], score)).unzip();
         let ranking = Ranking::new(scores.iter().zip(&truth).map(|(&score, &truth)| (score, truth, 0)));
@@ -164,5 +170,5 @@ fn per_symbol(study: &Study<'_>, label_idx: usize, tested: &Tested<'_>) -> Vec<S
             reasons,
         }
     };
-    study.table.symbols.iter().enumerate().map(of_symbol).collect()
+    context.table.symbols.iter().enumerate().map(of_symbol).collect()
 }

@@ -4,13 +4,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Judged,
-    roc::{Roc, RocFigures, Sample},
+    candidate::Evaluated,
+    roc::{Roc, RocFigures, RocSample},
 };
 use crate::{
     baseline::Volatility,
-    metrics::{Finite, Interval, Reasons, Spread, Undefined, average_precision},
-    search::{Family, Gain, OutOfFold, Outcome, Study, merged, scores_apart},
+    metrics::{Finite, Interval, Reasons, ScoreScale, Undefined, average_precision},
+    search::{Family, Gain, OutOfFold, SearchContext, SearchResult, merge_rows, separate_scores},
 };
 
 /// How a family fared.
@@ -85,33 +85,39 @@ pub struct ValidationMetrics {
 }
 
 /// The rows of the families that were judged, all on the rows that they have in common.
-pub(super) fn of_judged(study: &Study<'_>, outcome: &Outcome, judged: &[Judged<'_>]) -> Vec<ModelRow> {
-    let is_common = |row: usize| judged.iter().all(|this| !this.oof.scores[row].is_nan());
-    let common: Vec<u32> = (0..study.table.n_rows()).filter(|&row| is_common(row)).map(|row| row as u32).collect();
-    let sample = Sample { study, label_idx: outcome.label_idx, rows: &common, purpose: "validation intervals" };
+pub(super) fn evaluated_rows(
+    context: &SearchContext<'_>,
+    outcome: &SearchResult,
+    evaluated: &[Evaluated<'_>],
+) -> Vec<ModelRow> {
+    let is_common = |row: usize| evaluated.iter().all(|this| !this.oof.scores[row].is_nan());
+    let common: Vec<u32> = (0..context.table.n_rows()).filter(|&row| is_common(row)).map(|row| row as u32).collect();
+    let sample = RocSample { context, label_idx: outcome.label_idx, rows: &common, purpose: "validation intervals" };
     let baseline = baseline_scores(&sample);
-    let row = |this: &Judged<'_>| ModelRow {
+    let row = |this: &Evaluated<'_>| ModelRow {
         device: Some(this.oof.device.clone().unwrap_or_else(|| "cpu".to_owned())),
         rounds: this.oof.rounds,
         validation: Some(validation_metrics(&sample, this, baseline.clone(), outcome.too_rare())),
         ..model_row(&this.family)
     };
-    judged.iter().map(row).collect()
+    evaluated.iter().map(row).collect()
 }
 
-/// Out-of-fold scores of the baseline on the sample's rows, in deviations from each fold's own model as those of the
-/// families are.
-fn baseline_scores(sample: &Sample<'_>) -> Result<Vec<f32>, Undefined> {
-    let Sample { study, label_idx, rows, .. } = *sample;
-    let volatility = Volatility::of(study.table)
+/// Out-of-fold scores of the baseline on the sample's rows, in deviations from each fold's own
+/// model as those of the families are.
+fn baseline_scores(sample: &RocSample<'_>) -> Result<Vec<f32>, Undefined> {
+    let RocSample { context, label_idx, rows, .. } = *sample;
+    let volatility = Volatility::of(context.table)
         .ok_or_else(|| Undefined::because("the table lacks the features of the volatility baseline"))?;
-    let mut scores = vec![f32::NAN; study.table.n_rows()];
-    for fold in &study.splits[label_idx].folds {
-        let predict_rows = merged(&fold.train_rows, &fold.valid_rows);
-        let fitted = volatility.scores(&study.labels[label_idx].value, &fold.train_rows, &predict_rows);
-        let (trained, valid) = scores_apart(&predict_rows, &fitted.unwrap_or_default(), &fold.valid_rows);
-        let spread = Spread::of(&trained);
-        fold.valid_rows.iter().zip(valid).for_each(|(&row, score)| scores[row as usize] = spread.standard(score));
+    let mut scores = vec![f32::NAN; context.table.n_rows()];
+    for fold in &context.splits[label_idx].folds {
+        let predict_rows = merge_rows(&fold.train_rows, &fold.valid_rows);
+        let fitted = volatility.scores(&context.labels[label_idx].value, &fold.train_rows, &predict_rows);
+        let scores_of_fold = separate_scores(&predict_rows, &fitted.unwrap_or_default(), &fold.valid_rows);
+        let scale = ScoreScale::from_scores(&scores_of_fold.others);
+        for (&row, score) in fold.valid_rows.iter().zip(scores_of_fold.wanted) {
+            scores[row as usize] = scale.standardize(score);
+        }
     }
     let scores: Vec<f32> = rows.iter().map(|&row| scores[row as usize]).collect();
     if scores.iter().any(|score| score.is_nan()) {
@@ -121,14 +127,14 @@ fn baseline_scores(sample: &Sample<'_>) -> Result<Vec<f32>, Undefined> {
 }
 
 fn validation_metrics(
-    sample: &Sample<'_>,
-    judged: &Judged<'_>,
+    sample: &RocSample<'_>,
+    evaluated: &Evaluated<'_>,
     baseline: Result<Vec<f32>, Undefined>,
     too_rare: Option<Undefined>,
 ) -> ValidationMetrics {
-    let Judged { oof, gain, .. } = judged;
+    let Evaluated { oof, gain, .. } = evaluated;
     let of_rows = |values: &[f32]| -> Vec<f32> { sample.rows.iter().map(|&row| values[row as usize]).collect() };
-    let labels = of_rows(&sample.study.labels[sample.label_idx].value);
+    let labels = of_rows(&sample.context.labels[sample.label_idx].value);
     let scores = of_rows(&oof.standard_scores);
     let mut reasons = Reasons::default();
     let RocFigures { auc, auc_ci95, auc_volatility_baseline, auc_minus_baseline, auc_minus_baseline_ci95 } =
@@ -162,7 +168,7 @@ fn validation_metrics(
 fn fold_aucs(oof: &OutOfFold, too_rare: Option<Undefined>, reasons: &mut Reasons) -> Vec<Option<Finite>> {
     let aucs = match too_rare {
         Some(_) => vec![None; oof.fold_aucs.len()],
-        None => oof.fold_aucs.iter().map(|auc| auc.and_then(Finite::of)).collect(),
+        None => oof.fold_aucs.iter().map(|auc| auc.and_then(Finite::new)).collect(),
     };
     if aucs.contains(&None) {
         let one_class = || Undefined::because("a fold holds one class only, or has no scores");

@@ -1,0 +1,236 @@
+//! The final fits: every family on the whole development period, and the winner's scores of the
+//! test rows.
+//!
+//! In: the evaluated families. Out: [`FinalFits`]. If the winner's own fit fails, the next best
+//! family takes its place and is fitted once more, with the test rows to score: the test scores of
+//! one family alone are ever computed.
+
+use crate::parallel::side_by_side;
+use oculus_job::warning::Warning;
+use oculus_job::warning::WarningCode;
+use oculus_plugin_api::code;
+use serde_json::{Map, Value, json};
+
+use super::{
+    candidate::Evaluated,
+    progress::{FamilyProgressFn, FitKind, FitReporter, n_epochs},
+    report_row::{ModelRow, ModelStatus},
+    test_metrics::{self, TestMetrics, TestedModel},
+    training::{FinalModel, Winner},
+    winner::choose_winner,
+};
+use crate::{
+    fitter::{FitError, FitRequest, Fitted, Hear, Keep, setting},
+    metrics::{ScoreScale, Undefined, decision_threshold},
+    search::{self, Family, SearchContext, SearchResult},
+    splits::Development,
+};
+use oculus_job::{failure::Failure, progress::Phase};
+
+/// The final fit of every evaluated family.
+pub(super) struct FinalFits {
+    winner_idx: usize,
+    fits: Vec<Result<FinalFit, FitError>>,
+    /// Warnings where the winner by validation is not the model of the result.
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// One family's model and what belongs to it.
+struct FinalFit {
+    params: Map<String, Value>,
+    fitted: Fitted,
+    threshold: Result<f32, Undefined>,
+    /// Scale of its scores of its own training rows.
+    score_scale: ScoreScale,
+    /// Scores of the test rows; empty for all families but the winner.
+    test_scores: Vec<f32>,
+}
+
+/// Fits families on the whole development period of the chosen label.
+pub(super) struct FinalFitter<'a> {
+    pub(super) context: &'a SearchContext<'a>,
+    pub(super) search: &'a SearchResult,
+}
+
+impl FinalFitter<'_> {
+    /// Fits all families in parallel, and chooses the winner among those whose fit succeeds.
+    ///
+    /// # Errors
+    /// If no fit succeeds, or the job is cancelled.
+    pub(super) fn fit_all(
+        &self,
+        evaluated: &[Evaluated<'_>],
+        on_progress: &FamilyProgressFn<'_>,
+    ) -> Result<FinalFits, Failure> {
+        let failure =
+            |idx: usize, error: &FitError| search::family_failure(Phase::Training, &evaluated[idx].family, error);
+        let mut winner_idx = choose_winner(evaluated, |_| true).unwrap_or(0);
+        let idxs: Vec<usize> = (0..evaluated.len()).collect();
+        let mut fits = side_by_side(self.context.n_side_by_side, &idxs, |&idx| {
+            let Evaluated { family, oof, .. } = &evaluated[idx];
+            let n_epochs = oof.rounds.map(u64::from).or_else(|| n_epochs(family));
+            let reporter = FitReporter { on_progress, family, fit: FitKind::Final, n_epochs };
+            reporter.run(|on_progress| self.fit(&evaluated[idx], idx == winner_idx, on_progress))
+        });
+        for (idx, fit) in fits.iter().enumerate() {
+            if let Err(error @ FitError::Cancelled) = fit {
+                return Err(failure(idx, error));
+            }
+        }
+        let mut warnings = Vec::new();
+        while let Err(error) = &fits[winner_idx] {
+            let next = choose_winner(evaluated, |idx| fits[idx].is_ok());
+            let next_idx = next.ok_or_else(|| failure(winner_idx, error))?;
+            warnings.push(replaced_winner(&evaluated[winner_idx], &evaluated[next_idx]));
+            winner_idx = next_idx;
+            fits[winner_idx] = self.fit(&evaluated[winner_idx], true, &|_| {});
+        }
+        Ok(FinalFits { winner_idx, fits, warnings })
+    }
+
+    /// Fits one family, and scores the test rows if `scores_test` is set.
+    fn fit(&self, evaluated: &Evaluated<'_>, scores_test: bool, on_progress: &Hear<'_>) -> Result<FinalFit, FitError> {
+        let label = &self.context.labels[self.search.label_idx];
+        let splits = &self.context.splits[self.search.label_idx];
+        let seed = self.context.seed;
+        let Development { learn_rows, train_rows } = &splits.development;
+        let test_rows = if scores_test { splits.test_rows.as_slice() } else { &[] };
+        let family = &evaluated.family;
+        let params = final_params(evaluated);
+        let predict_rows = search::merge_rows(train_rows, test_rows);
+        // The device of the evaluation: epochs found on one device are not those of another.
+        let device = evaluated.oof.device.as_deref().unwrap_or(family.device);
+        let prepared = family.fitter.prepare(learn_rows, &setting(device, seed), on_progress)?;
+        let fitted = family.fitter.fit(&FitRequest {
+            prepared,
+            label: &label.value,
+            train_rows,
+            tune_rows: &[],
+            params: &params,
+            seed,
+            device,
+            predict_rows: &predict_rows,
+            keep: Keep::Model,
+            hear: on_progress,
+        })?;
+        search::every_row_scored(&fitted.scores, &predict_rows)
+            .map_err(|message| FitError::Refused { code: code::DATA, message })?;
+        let scores = search::separate_scores(&predict_rows, &fitted.scores, test_rows);
+        let score_scale = ScoreScale::from_scores(&scores.others);
+        let threshold = decision_threshold(&label.value, &evaluated.oof.standard_scores)
+            .map(|standard| score_scale.destandardize(standard));
+        Ok(FinalFit { params, fitted, threshold, score_scale, test_scores: scores.wanted })
+    }
+}
+
+/// Returns the family's parameters with the rounds that its folds determined.
+fn final_params(evaluated: &Evaluated<'_>) -> Map<String, Value> {
+    let Family { fitter, params, .. } = evaluated.family;
+    let mut params = params.clone();
+    if let Some(name) = &fitter.manifest().rounds_param
+        && let Some(rounds) = evaluated.oof.rounds
+    {
+        params.insert(name.clone(), json!(rounds));
+    }
+    params
+}
+
+fn replaced_winner(winner: &Evaluated<'_>, next: &Evaluated<'_>) -> Warning {
+    let message = format!(
+        "{} is best by validation, but its final fit failed: the model of the result is that of {}",
+        winner.title(),
+        next.title()
+    );
+    Warning::new(WarningCode::WinnerFailed, message)
+}
+
+impl FinalFits {
+    /// Returns the models of all families whose fit succeeded, the winner's first.
+    pub(super) fn models(&self, evaluated: &[Evaluated<'_>]) -> Vec<FinalModel> {
+        let fits = self.fits.iter().zip(evaluated).enumerate();
+        let mut models: Vec<FinalModel> = fits
+            .filter_map(|(idx, (fit, evaluated))| Some(fit.as_ref().ok()?.model(evaluated, idx == self.winner_idx)))
+            .collect();
+        models.sort_by_key(|model| !model.is_winner);
+        models
+    }
+
+    /// Returns the scores of the winner.
+    pub(super) fn winner(&self, fitter: &FinalFitter<'_>, evaluated: &[Evaluated<'_>]) -> Winner {
+        let fit = self.fits[self.winner_idx].as_ref();
+        let oof = &evaluated[self.winner_idx].oof;
+        Winner {
+            oof_scores: oof.scores.clone(),
+            test_scores: self.test_scores().to_vec(),
+            standard_scores: self.standard_scores(fitter, &oof.standard_scores),
+            score_scale: fit.ok().map(|fit| fit.score_scale),
+            importance: fit.ok().and_then(|fit| fit.fitted.importance.clone()),
+        }
+    }
+
+    /// Evaluates the winner on the test rows.
+    pub(super) fn test_metrics(&self, fitter: &FinalFitter<'_>, evaluated: &[Evaluated<'_>]) -> TestMetrics {
+        let threshold = match &self.fits[self.winner_idx] {
+            Ok(fit) => fit.threshold.clone(),
+            Err(error) => Err(Undefined::because(error.to_string())),
+        };
+        let FinalFitter { context, search } = *fitter;
+        let tested = TestedModel {
+            model_name: evaluated[self.winner_idx].title(),
+            scores: self.test_scores(),
+            threshold,
+            n_train: context.splits[search.label_idx].development.train_rows.len(),
+            too_rare: search.too_rare(),
+        };
+        test_metrics::on_test(context, search.label_idx, &tested)
+    }
+
+    /// Records in the families' rows how their final fits ended.
+    pub(super) fn complete(&self, rows: &mut [ModelRow]) {
+        for (idx, (row, fit)) in rows.iter_mut().zip(&self.fits).enumerate() {
+            row.winner = idx == self.winner_idx;
+            match fit {
+                Ok(fit) => row.device = fit.fitted.summary.device.clone().or(row.device.take()),
+                Err(error) => {
+                    row.status = ModelStatus::Failed;
+                    row.reason = Some(format!("in the final fit: {error}"));
+                }
+            }
+        }
+    }
+
+    fn test_scores(&self) -> &[f32] {
+        self.fits[self.winner_idx].as_ref().map_or(&[], |fit| &fit.test_scores)
+    }
+
+    /// Returns the winner's scores in deviations; where it has no out-of-fold score, those of the
+    /// lead.
+    fn standard_scores(&self, fitter: &FinalFitter<'_>, own: &[f32]) -> Vec<f32> {
+        let FinalFitter { context, search } = *fitter;
+        let of_lead = &search.oof.standard_scores;
+        let mut scores: Vec<f32> =
+            own.iter().zip(of_lead).map(|(&own, &lead)| if own.is_nan() { lead } else { own }).collect();
+        if let Ok(fit) = &self.fits[self.winner_idx] {
+            for (&row, &score) in context.splits[search.label_idx].test_rows.iter().zip(&fit.test_scores) {
+                scores[row as usize] = fit.score_scale.standardize(score);
+            }
+        }
+        scores
+    }
+}
+
+impl FinalFit {
+    fn model(&self, evaluated: &Evaluated<'_>, is_winner: bool) -> FinalModel {
+        let manifest = evaluated.family.fitter.manifest();
+        FinalModel {
+            name: manifest.title().to_owned(),
+            plugin: manifest.id.clone(),
+            params: self.params.clone(),
+            rounds: evaluated.oof.rounds,
+            device: self.fitted.summary.device.clone(),
+            threshold: self.threshold.clone().ok(),
+            bytes: self.fitted.model.clone().unwrap_or_default(),
+            is_winner,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Progress of the families' fits.
+
+use parking_lot::Mutex;
+
+use oculus_plugin_api::Manifest;
+
+use crate::{fitter::FitNews, search::Family};
+
+/// One of the two fits of a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FitKind {
+    /// The fit on the last fold, for the validation rows. The search has already done it for the
+    /// lead.
+    LastFold,
+    /// The fit on the whole development period.
+    Final,
+}
+
+/// Progress of one fit of one family.
+#[derive(Clone, Copy, Debug)]
+pub struct FamilyProgress<'a> {
+    /// The family.
+    pub manifest: &'a Manifest,
+    /// The fit.
+    pub fit: FitKind,
+    /// Epochs or rounds at most, if the family counts them.
+    pub n_epochs: Option<u64>,
+    /// Progress of the fit.
+    pub news: &'a FitNews,
+}
+
+/// Receives the progress of all families, on the thread that fits.
+pub type FamilyProgressFn<'a> = dyn Fn(&FamilyProgress<'_>) + Sync + 'a;
+
+/// Reports the progress of one fit of one family.
+pub(super) struct FitReporter<'a> {
+    pub(super) on_progress: &'a FamilyProgressFn<'a>,
+    pub(super) family: &'a Family<'a>,
+    pub(super) fit: FitKind,
+    pub(super) n_epochs: Option<u64>,
+}
+
+impl FitReporter<'_> {
+    /// Runs a fit, and reports its start, its progress and its end, whether it succeeds or fails.
+    pub(super) fn run<T>(&self, fit: impl FnOnce(&(dyn Fn(&FitNews) + Sync)) -> T) -> T {
+        let last = Mutex::new(FitNews::default());
+        let lock = || last.lock();
+        self.report(&FitNews::default());
+        let result = fit(&|news: &FitNews| {
+            lock().clone_from(news);
+            self.report(news);
+        });
+        // The last report keeps the epoch at which the fit ended, and its loss.
+        let last = lock().clone();
+        let eta_s = last.eta_s.map(|_| 0.0);
+        self.report(&FitNews { fraction: 1.0, eta_s, waits_for_gpu: false, ..last });
+        result
+    }
+
+    fn report(&self, news: &FitNews) {
+        let manifest = self.family.fitter.manifest();
+        (self.on_progress)(&FamilyProgress { manifest, fit: self.fit, n_epochs: self.n_epochs, news });
+    }
+}
+
+/// Returns the epochs or rounds of a fit at most, if the family counts them.
+pub(super) fn n_epochs(family: &Family<'_>) -> Option<u64> {
+    let manifest = family.fitter.manifest();
+    let name = manifest.rounds_param.as_ref()?;
+    let default = || manifest.params.iter().find(|param| param.name == *name).map(|param| param.default());
+    family.params.get(name).cloned().or_else(default)?.as_u64()
+}

@@ -1,0 +1,46 @@
+//! Out-of-fold scores of the volatility baseline.
+
+use std::cell::OnceCell;
+
+use super::context::SearchContext;
+use crate::{baseline::Volatility, splits::Fold};
+
+/// The baseline's scores on every label, computed once per label when first needed: they depend on
+/// the label alone.
+pub(crate) struct Baselines<'a> {
+    pub(super) context: &'a SearchContext<'a>,
+    volatility: Option<Volatility>,
+    scores: Vec<OnceCell<Option<Vec<f32>>>>,
+}
+
+impl<'a> Baselines<'a> {
+    /// Reads the baseline's features; nothing is fitted yet.
+    pub(super) fn new(context: &'a SearchContext<'a>) -> Self {
+        let scores = context.labels.iter().map(|_| OnceCell::new()).collect();
+        Self { context, volatility: Volatility::of(context.table), scores }
+    }
+
+    /// Returns the scores on a label, one per row of the table; `None` where the table lacks the
+    /// baseline's features.
+    pub(super) fn scores(&self, label_idx: usize) -> Option<&[f32]> {
+        let label = &self.context.labels[label_idx];
+        let folds = &self.context.splits[label_idx].folds;
+        let fit = || Some(baseline_scores(self.volatility.as_ref()?, &label.value, folds));
+        self.scores[label_idx].get_or_init(fit).as_deref()
+    }
+}
+
+/// Fits the baseline on the training rows of each fold and scores its validation rows: one score
+/// per row of the table, NaN elsewhere.
+///
+/// * `label`: one value per row of the table.
+pub(super) fn baseline_scores(volatility: &Volatility, label: &[f32], folds: &[Fold]) -> Vec<f32> {
+    let mut scores = vec![f32::NAN; label.len()];
+    for fold in folds {
+        let Some(fold_scores) = volatility.scores(label, &fold.train_rows, &fold.valid_rows) else { continue };
+        for (&row, score) in fold.valid_rows.iter().zip(fold_scores) {
+            scores[row as usize] = score;
+        }
+    }
+    scores
+}

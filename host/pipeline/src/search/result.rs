@@ -1,0 +1,49 @@
+//! The result of the search.
+
+use oculus_job::warning::Warning;
+use serde_json::{Map, Value};
+
+use super::{
+    compare::Gain,
+    fold_fitter::OutOfFold,
+    labels::{LabelRow, LabelStatus},
+    trial::Trial,
+};
+use crate::metrics::Undefined;
+
+/// Why no score on the only label left means anything.
+pub(super) const TOO_RARE: &str = "the label is too rare to be judged";
+
+/// The chosen label and configuration, with everything that was tried.
+#[derive(Clone, Debug)]
+pub struct SearchResult {
+    /// Position of the chosen label.
+    pub label_idx: usize,
+    /// Parameters of the chosen configuration that differ from the family's defaults.
+    pub params: Map<String, Value>,
+    /// Out-of-fold scores of the chosen configuration.
+    pub oof: OutOfFold,
+    /// Out-of-fold scores of the volatility baseline on the chosen label, one per row of the table,
+    /// NaN elsewhere.
+    pub baseline: Option<Vec<f32>>,
+    /// Score of the chosen configuration; `None` where the label is too rare to be judged.
+    pub score: Option<f64>,
+    /// Mean over folds of the baseline's AUC.
+    pub baseline_auc: Option<f64>,
+    /// Gain of the chosen configuration over the prior, or the reason why the prior stayed.
+    pub gain_over_prior: Result<Gain, Undefined>,
+    /// All trials, in order.
+    pub trials: Vec<Trial>,
+    /// All labels, in the job's order.
+    pub labels: Vec<LabelRow>,
+    /// Warnings of the job.
+    pub warnings: Vec<Warning>,
+}
+
+impl SearchResult {
+    /// Returns why no AUC on the chosen label means anything, where it is too rare to be judged.
+    pub fn too_rare(&self) -> Option<Undefined> {
+        let row = &self.labels[self.label_idx];
+        (row.status == LabelStatus::TooRare).then(|| Undefined::because(format!("{TOO_RARE}: {}", row.reason)))
+    }
+}

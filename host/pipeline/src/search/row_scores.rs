@@ -1,0 +1,47 @@
+//! Scores of rows: merging row sets, separating their scores, checking that they are complete.
+
+/// Merges two ascending row sets that share no row.
+pub(crate) fn merge_rows(some: &[u32], others: &[u32]) -> Vec<u32> {
+    let mut rows = [some, others].concat();
+    rows.sort_unstable();
+    rows
+}
+
+/// Scores of a row set, separated by a subset of it.
+pub(crate) struct SeparatedScores {
+    /// Scores of the rows of the subset.
+    pub(crate) wanted: Vec<f32>,
+    /// Scores of the other rows.
+    pub(crate) others: Vec<f32>,
+}
+
+/// Separates the scores of `wanted`, an ascending subset of `rows`, from the scores of the other
+/// rows.
+///
+/// * `scores`: one per row of `rows`.
+pub(crate) fn separate_scores(rows: &[u32], scores: &[f32], wanted: &[u32]) -> SeparatedScores {
+    let mut separated = SeparatedScores { wanted: Vec::with_capacity(wanted.len()), others: Vec::new() };
+    for (row, &score) in rows.iter().zip(scores) {
+        let scores = match wanted.binary_search(row) {
+            Ok(_) => &mut separated.wanted,
+            Err(_) => &mut separated.others,
+        };
+        scores.push(score);
+    }
+    separated
+}
+
+/// Checks that a family scored every row: families are compared on the same rows, so none may leave
+/// rows out.
+///
+/// # Errors
+/// With the number of missing scores.
+pub(crate) fn every_row_scored(scores: &[f32], rows: &[u32]) -> Result<(), String> {
+    if scores.len() != rows.len() {
+        return Err(format!("the family returned {} scores for {} rows", scores.len(), rows.len()));
+    }
+    match scores.iter().filter(|score| !score.is_finite()).count() {
+        0 => Ok(()),
+        n_missing => Err(format!("the family left {n_missing} of {} rows without a score", rows.len())),
+    }
+}

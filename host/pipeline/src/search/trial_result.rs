@@ -1,0 +1,47 @@
+//! A configuration with its out-of-fold scores, as the search compares it.
+
+use serde_json::{Map, Value};
+
+use super::{
+    baselines::Baselines,
+    compare::{Contender, Excess},
+    fold_fitter::OutOfFold,
+};
+
+/// A configuration that was fitted on a label.
+#[derive(Clone, Debug)]
+pub(crate) struct TrialResult {
+    pub(super) label_idx: usize,
+    pub(super) params: Map<String, Value>,
+    pub(super) oof: OutOfFold,
+    /// `None` where the scores have no AUC, or where the label is too rare for one.
+    pub(super) excess: Option<Excess>,
+}
+
+impl TrialResult {
+    /// Returns the score: the mean AUC beyond the baseline.
+    pub(super) fn score(&self) -> Option<f64> {
+        self.excess.map(|excess| excess.score())
+    }
+
+    /// Returns the mean AUC of the baseline.
+    pub(super) fn baseline_auc(&self) -> Option<f64> {
+        self.excess.and_then(|excess| excess.baseline_auc)
+    }
+
+    /// Returns its out-of-fold scores for a paired comparison.
+    pub(super) fn contender<'a>(&'a self, baselines: &'a Baselines<'a>) -> Contender<'a> {
+        fold_contender(baselines, self.label_idx, &self.oof)
+    }
+}
+
+/// Returns out-of-fold scores on a label with those of the baseline, one group of rows per fold.
+pub(super) fn fold_contender<'a>(baselines: &'a Baselines<'a>, label_idx: usize, oof: &'a OutOfFold) -> Contender<'a> {
+    let context = baselines.context;
+    Contender {
+        label: &context.labels[label_idx],
+        groups: context.splits[label_idx].folds.iter().map(|fold| fold.valid_rows.as_slice()).collect(),
+        scores: &oof.scores,
+        baseline: baselines.scores(label_idx),
+    }
+}

@@ -1,0 +1,117 @@
+//! Runs trials in batches and reports each one in order.
+//!
+//! In: configurations. Out: a [`TrialResult`] per configuration that could be fitted, and a
+//! [`Trial`] per configuration.
+
+use serde_json::{Map, Value};
+
+use super::{
+    baselines::Baselines,
+    compare,
+    context::{Family, SearchContext},
+    fold_fitter::{Configuration, ConfigurationFit, FoldFitter},
+    labels::LabelName,
+    result::TOO_RARE,
+    trial::{Trial, TrialEvent, TrialHead, TrialKind},
+    trial_result::{TrialResult, fold_contender},
+};
+use oculus_job::failure::Failure;
+
+/// Trials proposed at once. Fixed, so that the number of cores does not change which configurations
+/// are drawn.
+pub(super) const BATCH: usize = 4;
+
+/// The budget of a search, and where its trials are reported.
+#[derive(Clone, Copy)]
+pub(super) struct TrialBudget<'a> {
+    /// Number of trials at most.
+    pub(super) n_trials: usize,
+    /// The label that is too rare for any score, where the job goes on with such a label.
+    pub(super) too_rare_idx: Option<usize>,
+    /// Receives each trial in order, on the calling thread.
+    pub(super) on_trial: &'a dyn Fn(TrialEvent<'_>),
+}
+
+/// Fits configurations of one family and keeps the trials so far.
+pub(super) struct TrialRunner<'a> {
+    fitter: FoldFitter<'a>,
+    baselines: &'a Baselines<'a>,
+    budget: TrialBudget<'a>,
+    trials: Vec<Trial>,
+}
+
+impl<'a> TrialRunner<'a> {
+    /// Returns a runner without trials.
+    pub(super) fn new(family: &'a Family<'a>, baselines: &'a Baselines<'a>, budget: TrialBudget<'a>) -> Self {
+        Self { fitter: FoldFitter::new(baselines.context, family), baselines, budget, trials: Vec::new() }
+    }
+
+    /// Returns the family that is tried.
+    pub(super) fn family(&self) -> &'a Family<'a> {
+        self.fitter.family
+    }
+
+    /// Returns the features, labels and splits.
+    pub(super) fn context(&self) -> &'a SearchContext<'a> {
+        self.baselines.context
+    }
+
+    /// Returns the number of trials left.
+    pub(super) fn n_left(&self) -> usize {
+        self.budget.n_trials.saturating_sub(self.trials.len())
+    }
+
+    /// Returns all trials, in order.
+    pub(super) fn into_trials(self) -> Vec<Trial> {
+        self.trials
+    }
+
+    /// Runs one batch; configurations that the family refuses have a trial and no result.
+    ///
+    /// # Errors
+    /// If the family's process dies for good, or the job is cancelled.
+    pub(super) fn run_batch(
+        &mut self,
+        kind: TrialKind,
+        batch: Vec<Configuration>,
+    ) -> Result<Vec<TrialResult>, Failure> {
+        let fits = self.fitter.fit_all(&batch)?;
+        let mut results = Vec::with_capacity(batch.len());
+        for (Configuration { label_idx, params }, fit) in batch.into_iter().zip(fits) {
+            let head = self.head(kind, label_idx, &params);
+            match fit {
+                ConfigurationFit::Refused(reason) => self.report(Trial::refused(head, reason)),
+                ConfigurationFit::Fitted(mut oof) => {
+                    let excess = if self.budget.too_rare_idx == Some(label_idx) {
+                        oof.fold_aucs.fill(None);
+                        Err(TOO_RARE.to_owned())
+                    } else {
+                        let contender = fold_contender(self.baselines, label_idx, &oof);
+                        compare::excess(&contender).map_err(|reason| reason.to_string())
+                    };
+                    self.report(Trial::fitted(head, &oof, excess.clone()));
+                    results.push(TrialResult { label_idx, params, oof, excess: excess.ok() });
+                }
+            }
+        }
+        Ok(results)
+    }
+
+    fn head(&self, kind: TrialKind, label_idx: usize, params: &Map<String, Value>) -> TrialHead {
+        TrialHead {
+            number: self.trials.len() + 1,
+            kind,
+            label: LabelName::from(self.context().labels[label_idx].key),
+            params: params.clone(),
+        }
+    }
+
+    fn report(&mut self, trial: Trial) {
+        self.trials.push(trial);
+        let scores = self.trials.iter().filter_map(|trial| trial.score).map(|score| score.get());
+        let best_score = scores.max_by(f64::total_cmp);
+        if let Some(trial) = self.trials.last() {
+            (self.budget.on_trial)(TrialEvent { trial, n_trials: self.budget.n_trials, best_score });
+        }
+    }
+}
