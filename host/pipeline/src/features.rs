@@ -28,9 +28,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     feature::Feature,
-    prices::Prices,
     listing::{Entry, Section, listing},
     name::{Unresolved, resolve},
+    prices::Prices,
     table::FeatureTable,
 };
 use super::bars::{Bars, BarsNeeds, BenchmarkError, Market, check_benchmark};

@@ -8,19 +8,19 @@ mod figure;
 mod overfitting;
 mod random;
 mod ranking;
+mod score_scale;
 mod sharpe;
-mod spread;
 #[cfg(test)]
 mod tests;
 mod threshold;
 
 pub use self::{
     bootstrap::{Dates, Interval, Resamples, block_dates, interval, standard_error, years_needed},
-    figure::{Finite, Reasons, Undefined},
+    figure::{Finite, Reasons, Undefined, shortest_decimal},
     overfitting::{Selected, cross_validate, probability_of_overfitting},
     random::Random,
     ranking::{Ranking, auc, average_precision},
+    score_scale::ScoreScale,
     sharpe::{Moments, expected_max_sharpe, sharpe_ratio},
-    spread::Spread,
     threshold::{Confusion, decision_threshold},
 };

@@ -1,7 +1,7 @@
 //! Assembles the result object of a successful job.
 //!
 //! In: what every stage found. Out: [`Report`], which serialises to the backend's format. Everything outside `run` is a
-//! function of the job, its bars, seed and plugins. Computed numbers are [`Finite`] by type: one that is not has become
+//! function of the job, its bars, seed and plugins. Computed numbers are [`super::metrics::Finite`] by type: one that is not has become
 //! null with a reason before it gets here.
 
 mod origin;
@@ -15,20 +15,19 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use self::{
-    rules::{Comparison, DesignRule, ExtractedRules, Importance, RuleSet, Source, Worth},
+    rules::{Comparison, DesignRule, ExtractedRules, Importance, MinedConjunction, RuleOrigin, Worth},
     sections::{Bars, BarsOfSymbol, ConfigSearch, Plugin, Provenance, SplitSpans},
 };
 use super::{
     bars::Market,
     canaries::Canaries,
     features::{FeatureReport, FeatureTable},
-    metrics::Finite,
     models::{ModelRow, TestMetrics, Training},
     participants::Participants,
-    rules::Rules,
-    search::Outcome,
+    rules::RuleResults,
+    search::SearchResult,
     splits::Partition,
-    strategy::{Optimized, StrategyReport, honesty::Verdict},
+    strategy::{OptimizedStrategy, StrategyReport, significance::Verdict},
 };
 use oculus_job::request::Job;
 
@@ -50,15 +49,15 @@ pub struct Inputs<'a> {
     /// The calendar.
     pub partition: &'a Partition,
     /// The config search.
-    pub outcome: &'a Outcome,
+    pub outcome: &'a SearchResult,
     /// The families.
     pub training: &'a Training,
     /// What the canaries say.
     pub canaries: &'a Canaries,
     /// Rules, the job's and the mined.
-    pub rules: &'a Rules,
+    pub rules: &'a RuleResults,
     /// The strategy.
-    pub optimized: &'a Optimized,
+    pub optimized: &'a OptimizedStrategy,
 }
 
 /// The result of a successful job.

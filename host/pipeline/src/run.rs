@@ -11,14 +11,14 @@ use crate::features::{self, FeatureReport, FeatureTable};
 use crate::fitter::Fitter;
 use crate::labels::{self, Label};
 use crate::miner::Miner;
-use crate::models::{self, Candidate, Training};
+use crate::models::{self, Families, FamilyCandidate, Training};
 use crate::participants::Participants;
 use crate::report::{self, Report};
-use crate::rules::{self, Asked, Rules};
-use crate::search::{self, Family, Outcome, Study};
+use crate::rules::{self, RequestedRules, RuleContext, RuleExtractor, RuleResults};
+use crate::search::{self, Family, SearchContext, SearchResult};
 use crate::splits::{Partition, Splits};
 use crate::stages::Stages;
-use crate::strategy::{self, Course, Optimized};
+use crate::strategy::{self, EquityCurve, OptimizedStrategy, StrategyInputs};
 
 /// What a job works with.
 pub struct Inputs<'a> {
@@ -69,7 +69,7 @@ pub struct Findings {
     /// The models, their scores and metrics.
     pub training: Training,
     /// Equity and trades of the chosen strategy.
-    pub course: Course,
+    pub equity_curve: EquityCurve,
 }
 
 /// What is computed from the bars before any model is fitted.
@@ -92,22 +92,23 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<Output, Failure> {
 
     let prepared = prepare(job, inputs, &stages)?;
     let opened = (inputs.open)(&prepared.table)?;
-    let (lead, others) = families(inputs.participants, &opened.fitters)?;
-    let study = prepared.study(job, inputs.n_side_by_side);
+    let families = families(inputs.participants, &opened.fitters)?;
+    let context = prepared.search_context(job, inputs.n_side_by_side);
 
     stages.enter(Phase::ConfigSearch, "searching label and configuration");
     let n_trials = job.design.n_iter_search as usize;
-    let outcome = search::run(&study, &lead, n_trials, &|event| stages.trial(&event))?;
+    let outcome = search::run(&context, &families.lead, n_trials, &|event| stages.trial(&event))?;
 
     stages.enter(Phase::Training, "fitting the families");
-    let families_at_once = Study { n_side_by_side: inputs.n_families_at_once, ..study };
-    let training = models::run(&families_at_once, &outcome, &lead, &others, &|news| stages.family(news))?;
+    let families_at_once = SearchContext { n_side_by_side: inputs.n_families_at_once, ..context };
+    let training = models::run(&families_at_once, &outcome, &families, &|progress| stages.family(progress))?;
     let on_shift = |n_done, n_shifts| stages.shifted(n_done, n_shifts);
-    let canaries = canaries::run(&study, &outcome, &lead, &training.test, &on_shift)?;
+    let canaries = canaries::run(&context, &outcome, &families.lead, &training.test, &on_shift)?;
 
     stages.enter(Phase::RuleExtraction, "mining and scoring rules");
     let extractor = extractor(inputs.participants, &opened);
-    let rules = rules::find(&study, &outcome, extractor, &prepared.asked_rules(job))?;
+    let requested = prepared.requested_rules(job);
+    let rules = rules::find(&RuleContext { search_context: &context, search: &outcome, extractor, requested })?;
 
     stages.enter(Phase::StrategyOptimization, "searching a strategy");
     let optimized = prepared.optimize_strategy(job, inputs.n_side_by_side, &outcome, &training, &rules);
@@ -119,11 +120,11 @@ pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<Output, Failure> {
 
 /// What the stages after the preparation found.
 struct StageResults {
-    outcome: Outcome,
+    outcome: SearchResult,
     training: Training,
     canaries: Canaries,
-    rules: Rules,
-    optimized: Optimized,
+    rules: RuleResults,
+    optimized: OptimizedStrategy,
 }
 
 /// Reads the bars, computes features and labels, and cuts the dates into folds and a test period.
@@ -142,8 +143,8 @@ fn prepare(job: &Job, inputs: &Inputs<'_>, stages: &Stages<'_>) -> Result<Prepar
 }
 
 impl Prepared {
-    fn study(&self, job: &Job, n_side_by_side: usize) -> Study<'_> {
-        Study {
+    fn search_context(&self, job: &Job, n_side_by_side: usize) -> SearchContext<'_> {
+        SearchContext {
             table: &self.table,
             labels: &self.labels,
             splits: &self.splits,
@@ -152,8 +153,8 @@ impl Prepared {
         }
     }
 
-    fn asked_rules<'a>(&'a self, job: &'a Job) -> Asked<'a> {
-        Asked {
+    fn requested_rules<'a>(&'a self, job: &'a Job) -> RequestedRules<'a> {
+        RequestedRules {
             entry_rules: &job.design.entry_rules,
             exit_rules: &job.design.exit_rules,
             entry_score_threshold: job.design.entry_score_threshold,
@@ -166,18 +167,18 @@ impl Prepared {
         &self,
         job: &Job,
         n_side_by_side: usize,
-        outcome: &Outcome,
+        outcome: &SearchResult,
         training: &Training,
-        rules: &Rules,
-    ) -> Optimized {
-        strategy::optimize(&strategy::Inputs {
+        rules: &RuleResults,
+    ) -> OptimizedStrategy {
+        strategy::optimize(&StrategyInputs {
             market: &self.market,
             table: &self.table,
             partition: &self.partition,
             label: &self.labels[outcome.label_idx],
-            book: &rules.book,
+            rule_set: &rules.rule_set,
             scores: &training.winner.standard_scores,
-            spread: training.winner.spread,
+            score_scale: training.winner.score_scale,
             entry_score_threshold: job.design.entry_score_threshold,
             exit_score_threshold: job.design.exit_score_threshold,
             cost_bps: job.design.cost_bps,
@@ -209,24 +210,21 @@ impl Prepared {
             label: self.labels.swap_remove(label_idx),
             test_rows: self.splits.swap_remove(label_idx).test_rows,
             training: results.training,
-            course: results.optimized.course,
+            equity_curve: results.optimized.equity_curve,
         };
         Output { report, findings }
     }
 }
 
-/// The rule extractor with its parameters, or why there is none.
-fn extractor<'a>(participants: &'a Participants, opened: &'a Opened<'_>) -> rules::Extractor<'a> {
+/// Returns the rule extractor with its parameters, or the reason why there is none.
+fn extractor<'a>(participants: &'a Participants, opened: &'a Opened<'_>) -> Result<RuleExtractor<'a>, String> {
     let chosen = participants.extractor.as_ref().map_err(String::clone)?;
     let miner = opened.miner.as_deref().ok_or("no rule extractor is at work")?;
-    Ok((miner, &chosen.params))
+    Ok(RuleExtractor { miner, params: &chosen.params })
 }
 
-/// The lead and the others, those that are not installed included.
-fn families<'a>(
-    participants: &'a Participants,
-    fitters: &'a [Box<dyn Fitter + '_>],
-) -> Result<(Family<'a>, Vec<Candidate<'a>>), Failure> {
+/// Returns the lead and the other families, including those that are not installed.
+fn families<'a>(participants: &'a Participants, fitters: &'a [Box<dyn Fitter + '_>]) -> Result<Families<'a>, Failure> {
     let mut ready = fitters.iter().zip(&participants.families).map(|(fitter, participant)| Family {
         fitter: fitter.as_ref(),
         params: &participant.params,
@@ -241,6 +239,6 @@ fn families<'a>(
         )
     })?;
     let skipped = participants.skipped.iter();
-    let skipped = skipped.map(|skipped| Candidate::Unavailable { name: &skipped.name, reason: &skipped.reason });
-    Ok((lead, ready.map(Candidate::Ready).chain(skipped).collect()))
+    let skipped = skipped.map(|skipped| FamilyCandidate::Unavailable { name: &skipped.name, reason: &skipped.reason });
+    Ok(Families { lead, others: ready.map(FamilyCandidate::Ready).chain(skipped).collect() })
 }

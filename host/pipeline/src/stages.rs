@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::bars::FetchNews;
 use super::fitter::FitNews;
 use super::metrics::Finite;
-use super::models::{FamilyNews, FitKind};
+use super::models::{FamilyProgress, FitKind};
 use super::search::TrialEvent;
 use oculus_job::progress::{Phase, Progress, Status};
 
@@ -89,14 +89,14 @@ impl<'a> Stages<'a> {
             "trial": trial.number,
             "n_trials": n_trials,
             "score": trial.score,
-            "best_score": best_score.and_then(Finite::of),
+            "best_score": best_score.and_then(Finite::new),
         });
         let fraction = trial.number as f64 / n_trials.max(1) as f64;
         self.say(Phase::ConfigSearch, Status::InProgress, fraction, object(details));
     }
 
     /// A family's fit has come on.
-    pub(super) fn family(&self, family: &FamilyNews<'_>) {
+    pub(super) fn family(&self, family: &FamilyProgress<'_>) {
         let mut course = self.course();
         let done = course.fits.entry((family.manifest.id.clone(), family.fit)).or_default();
         // A process that was started again begins anew.
@@ -127,7 +127,7 @@ impl<'a> Stages<'a> {
 }
 
 /// What is known of a family's fit; nothing stands for what is not.
-fn details(family: &FamilyNews<'_>) -> Map<String, Value> {
+fn details(family: &FamilyProgress<'_>) -> Map<String, Value> {
     let FitNews { fraction, epoch, loss, tune_loss, eta_s, .. } = *family.news;
     let mut details = object(json!({
         "message": message(family),
@@ -144,7 +144,7 @@ fn details(family: &FamilyNews<'_>) -> Map<String, Value> {
     details
 }
 
-fn message(family: &FamilyNews<'_>) -> String {
+fn message(family: &FamilyProgress<'_>) -> String {
     let FitNews { fraction, epoch, loss, eta_s, waits_for_gpu, .. } = *family.news;
     let (title, fit) = (family.manifest.title(), fit_name(family.fit));
     let Some(epoch) = epoch else {
@@ -191,7 +191,7 @@ mod tests {
 
     fn told(stages: &Stages<'_>, (id, fit): (&str, FitKind), news: &FitNews) {
         let manifest = Manifest::new(id, "1.0.0");
-        stages.family(&FamilyNews { manifest: &manifest, fit, n_epochs: Some(250), news });
+        stages.family(&FamilyProgress { manifest: &manifest, fit, n_epochs: Some(250), news });
     }
 
     fn at(fraction: f64) -> FitNews {

@@ -47,7 +47,6 @@ impl Group {
     }
 }
 
-
 /// Returns the feature that models get in place of a level: the scale-free kind with the same parameters, as far as the
 /// level has them.
 pub(super) fn scale_free(feature: &Feature) -> Option<Feature> {

@@ -7,9 +7,9 @@ use std::io;
 use oculus_plugin_api::FeatureRole;
 
 use super::feature::Feature;
+use super::longest_warm_up;
 use super::passes::passes;
 use super::prices::Prices;
-use super::longest_warm_up;
 use crate::bars::Bars;
 use crate::matrix::{Layout, Matrix, NoRoom, TableFile};
 use crate::parallel::side_by_side;

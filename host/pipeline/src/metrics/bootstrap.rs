@@ -5,7 +5,10 @@
 
 use serde::Serialize;
 
-use super::{Finite, Random, Undefined};
+use super::{
+    figure::{Finite, Undefined},
+    random::Random,
+};
 use crate::labels::Label;
 
 /// Draws of a bootstrap.
@@ -23,8 +26,8 @@ const DAYS_A_YEAR: f64 = 365.25;
 pub struct Dates(Vec<i32>);
 
 impl Dates {
-    /// The dates of `rows`; `day` has one entry a row of the table.
-    pub fn of(day: &[i32], rows: &[u32]) -> Self {
+    /// Collects the dates of `rows`; `day` has one entry per row of the table.
+    pub fn from_rows(day: &[i32], rows: &[u32]) -> Self {
         let mut dates: Vec<i32> = rows.iter().map(|&row| day[row as usize]).collect();
         dates.sort_unstable();
         dates.dedup();
@@ -124,8 +127,9 @@ pub fn interval(mut draws: Vec<f64>) -> Result<Interval, Undefined> {
     draws.sort_by(f64::total_cmp);
     let quantile = |share: f64| {
         let place = share * (draws.len().checked_sub(1)? as f64);
-        let (below, above) = (*draws.get(place.floor() as usize)?, *draws.get(place.ceil() as usize)?);
-        Finite::of(below + (above - below) * place.fract())
+        let below = *draws.get(place.floor() as usize)?;
+        let above = *draws.get(place.ceil() as usize)?;
+        Finite::new(below + (above - below) * place.fract())
     };
     let ends = quantile(0.025).zip(quantile(0.975));
     ends.map(|(low, high)| Interval(low, high)).ok_or_else(|| Undefined::because("no resamples"))

@@ -1,17 +1,19 @@
-//! Figures of a result: finite, or absent with a reason. A number that is neither cannot be written down.
+//! Figures of a result: finite, or absent with a reason. A number that is neither cannot be written
+//! down.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// A number that is neither infinite nor NaN; the only kind of computed number that result blocks hold.
+/// A number that is neither infinite nor NaN; the only kind of computed number that result blocks
+/// hold.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct Finite(f64);
 
 impl Finite {
-    /// The number, unless it is infinite or NaN.
-    pub fn of(value: f64) -> Option<Self> {
+    /// Returns the number, unless it is infinite or NaN.
+    pub fn new(value: f64) -> Option<Self> {
         value.is_finite().then_some(Self(value))
     }
 
@@ -47,7 +49,7 @@ impl Reasons {
     /// A figure for the field `name`; where there is none the reason is noted.
     pub fn figure(&mut self, name: &'static str, value: Result<f64, Undefined>) -> Option<Finite> {
         let finite = value.and_then(|value| {
-            Finite::of(value).ok_or_else(|| Undefined::because(format!("the computation gave {value}")))
+            Finite::new(value).ok_or_else(|| Undefined::because(format!("the computation gave {value}")))
         });
         self.value(name, finite)
     }
@@ -66,4 +68,11 @@ impl Reasons {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
+}
+
+/// Returns the shortest decimal number that equals an `f32`: 34.6, not 34.599998474121094.
+///
+/// A job that sends a reported threshold back selects the same rows.
+pub fn shortest_decimal(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or_else(|_| f64::from(value))
 }

@@ -3,7 +3,7 @@
 //! In: returns of all strategies tried, on the same dates. Out: one [`Selected`] a way to halve the dates, and the
 //! probability of backtest overfitting. Everything comes from sums of blocks, so halves cost nothing but additions.
 
-use super::Undefined;
+use super::figure::Undefined;
 
 /// Blocks of the dates at most: 12,870 ways to choose half of them.
 const MAX_BLOCKS: usize = 16;
@@ -57,7 +57,7 @@ pub fn probability_of_overfitting<S: AsRef<[f64]>>(strategies: &[S]) -> Result<f
 /// # Errors
 /// With fewer than two strategies, unequal numbers of dates, or fewer than two dates a block.
 pub fn cross_validate<S: AsRef<[f64]>>(strategies: &[S], n_blocks: usize) -> Result<Vec<Selected>, Undefined> {
-    let blocks = Blocks::of(strategies, n_blocks)?;
+    let blocks = Blocks::new(strategies, n_blocks)?;
     let all = (1_u32 << n_blocks) - 1;
     let halves: Vec<u32> = (0..=all).rev().filter(|half| half.count_ones() as usize == n_blocks / 2).collect();
     // A half and the one that it leaves stand as far from either end, so each pair is summed once.
@@ -90,7 +90,7 @@ struct Sums {
 struct Blocks(Vec<Sums>);
 
 impl Blocks {
-    fn of<S: AsRef<[f64]>>(strategies: &[S], n_blocks: usize) -> Result<Self, Undefined> {
+    fn new<S: AsRef<[f64]>>(strategies: &[S], n_blocks: usize) -> Result<Self, Undefined> {
         let n_strategies = strategies.len();
         if n_strategies < 2 {
             return Err(Undefined::because(format!("{n_strategies} strategies tried, a choice needs 2")));

@@ -1,15 +1,15 @@
 //! Rank statistics: rows ordered by score once, then read under as many reweightings as wanted.
 
-use super::Undefined;
+use super::figure::Undefined;
 
 /// Labelled rows in ascending order of score.
 ///
 /// Sums are of whole numbers, so they are exact whatever their order.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ranking(Vec<Ranked>);
+pub struct Ranking(Vec<RankedRow>);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Ranked {
+struct RankedRow {
     date_idx: u32,
     is_positive: bool,
     /// Whether the next row has a higher score.
@@ -24,7 +24,7 @@ impl Ranking {
         let mut rows: Vec<_> = rows.into_iter().filter(is_usable).collect();
         rows.sort_by(|a, b| a.0.total_cmp(&b.0));
         let ends_tie = |idx: usize| rows.get(idx + 1).is_none_or(|next| next.0 != rows[idx].0);
-        let ranked = |(idx, &(_, label, date_idx)): (usize, &(f32, f32, u32))| Ranked {
+        let ranked = |(idx, &(_, label, date_idx)): (usize, &(f32, f32, u32))| RankedRow {
             date_idx,
             is_positive: label == 1.0,
             ends_tie: ends_tie(idx),
@@ -50,7 +50,9 @@ impl Ranking {
     /// * `date_counts`: by date index, one for each date of the rows, else the result is `None`; without any, every row
     ///   counts once.
     pub fn auc(&self, date_counts: Option<&[u32]>) -> Option<f64> {
-        let (mut n_below, mut n_positive, mut twice_won) = (0_u64, 0_u64, 0_u64);
+        let mut n_below = 0_u64;
+        let mut n_positive = 0_u64;
+        let mut twice_won = 0_u64;
         let mut tie = [0_u64; 2];
         for row in &self.0 {
             let count = date_counts.map_or(Some(1), |counts| counts.get(row.date_idx as usize).copied())?;
@@ -80,7 +82,8 @@ impl Ranking {
 pub fn auc(label: &[f32], score: &[f32]) -> Result<f64, Undefined> {
     let ranking = Ranking::new(score.iter().zip(label).map(|(&score, &label)| (score, label, 0)));
     ranking.auc(None).ok_or_else(|| {
-        let (n_rows, n_positive) = (ranking.n_rows(), ranking.n_positive());
+        let n_rows = ranking.n_rows();
+        let n_positive = ranking.n_positive();
         Undefined::because(format!("{n_positive} of {n_rows} rows are positive; needs both classes"))
     })
 }
@@ -96,7 +99,10 @@ pub fn average_precision(label: &[f32], score: &[f32]) -> Result<f64, Undefined>
     if n_positive == 0 {
         return Err(Undefined::because(format!("none of {} rows is positive", ranking.n_rows())));
     }
-    let (mut n_flagged, mut n_hit, mut n_tie_hit, mut area) = (0_u64, 0_u64, 0_u64, 0.0);
+    let mut n_flagged = 0_u64;
+    let mut n_hit = 0_u64;
+    let mut n_tie_hit = 0_u64;
+    let mut area = 0.0;
     for (idx, row) in ranking.0.iter().enumerate().rev() {
         n_flagged += 1;
         n_tie_hit += u64::from(row.is_positive);

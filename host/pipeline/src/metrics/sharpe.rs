@@ -5,7 +5,7 @@
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::Undefined;
+use super::figure::Undefined;
 
 /// The Euler–Mascheroni constant.
 const EULER_GAMMA: f64 = 0.577_215_664_901_532_9;
@@ -47,13 +47,14 @@ impl Moments {
     ///
     /// # Errors
     /// As [`sharpe_ratio`].
-    pub fn of(returns: &[f64]) -> Result<Self, Undefined> {
+    pub fn from_returns(returns: &[f64]) -> Result<Self, Undefined> {
         let sharpe = sharpe_ratio(returns)?;
         let n_returns = returns.len() as f64;
         let mean = returns.iter().sum::<f64>() / n_returns;
         let moment = |power| returns.iter().map(|value| (value - mean).powi(power)).sum::<f64>() / n_returns;
         let variance = moment(2);
-        let (skewness, kurtosis) = (moment(3) / variance.powf(1.5), moment(4) / variance.powi(2));
+        let skewness = moment(3) / variance.powf(1.5);
+        let kurtosis = moment(4) / variance.powi(2);
         Ok(Self { n_returns: returns.len(), sharpe, skewness, kurtosis })
     }
 

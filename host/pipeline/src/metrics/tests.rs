@@ -12,12 +12,12 @@ use crate::labels::{Label, LabelKey};
 const GOLDEN: &str = include_str!("../../tests/golden/metrics.json");
 
 #[derive(Deserialize)]
-struct Golden {
-    ranking: Vec<Case>,
+struct GoldenRankings {
+    ranking: Vec<GoldenRanking>,
 }
 
 #[derive(Deserialize)]
-struct Case {
+struct GoldenRanking {
     label: Vec<f32>,
     score: Vec<f32>,
     threshold: f32,
@@ -34,7 +34,7 @@ fn close(found: Result<f64, Undefined>, wanted: f64) -> bool {
 
 #[test]
 fn figures_equal_those_of_scikit_learn() {
-    let golden: Golden = serde_json::from_str(GOLDEN).unwrap();
+    let golden: GoldenRankings = serde_json::from_str(GOLDEN).unwrap();
     assert_eq!(golden.ranking.len(), 3);
     for case in golden.ranking {
         assert!(close(auc(&case.label, &case.score), case.auc));
@@ -121,7 +121,7 @@ fn a_block_spans_twice_the_horizon_in_dates() {
 
 #[test]
 fn four_times_the_years_halve_an_interval() {
-    let interval = Interval(Finite::of(0.5).unwrap(), Finite::of(0.7).unwrap());
+    let interval = Interval(Finite::new(0.5).unwrap(), Finite::new(0.7).unwrap());
     assert!((years_needed(interval, 0.4) - 1.6).abs() < 1e-12);
 }
 
@@ -131,7 +131,7 @@ fn a_number_that_is_not_finite_becomes_null_with_a_reason() {
     assert_eq!(reasons.figure("auc", Ok(f64::NAN)), None);
     assert_eq!(reasons.figure("f1", Ok(f64::INFINITY)), None);
     assert_eq!(reasons.get("auc"), Some("the computation gave NaN"));
-    assert_eq!(reasons.figure("recall", Ok(0.5)), Finite::of(0.5));
+    assert_eq!(reasons.figure("recall", Ok(0.5)), Finite::new(0.5));
     assert_eq!((reasons.get("f1"), reasons.get("recall")), (Some("the computation gave inf"), None));
 }
 

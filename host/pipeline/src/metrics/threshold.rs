@@ -1,6 +1,6 @@
 //! What flagging rows by a threshold of their score does.
 
-use super::Undefined;
+use super::figure::Undefined;
 
 /// Below this share of flagged rows a precision says nothing.
 const MIN_FLAGGED_SHARE: f64 = 0.02;
@@ -23,13 +23,11 @@ impl Confusion {
     pub fn at(threshold: f32, label: &[f32], score: &[f32]) -> Self {
         let mut counts = Self::default();
         for (score, is_positive) in usable(label, score) {
-            let count = match (score >= threshold, is_positive) {
-                (true, true) => &mut counts.true_positive,
-                (true, false) => &mut counts.false_positive,
-                (false, true) => &mut counts.false_negative,
-                (false, false) => &mut counts.true_negative,
-            };
-            *count += 1;
+            let is_flagged = score >= threshold;
+            counts.true_positive += usize::from(is_flagged && is_positive);
+            counts.false_positive += usize::from(is_flagged && !is_positive);
+            counts.false_negative += usize::from(!is_flagged && is_positive);
+            counts.true_negative += usize::from(!is_flagged && !is_positive);
         }
         counts
     }
@@ -50,7 +48,8 @@ impl Confusion {
     pub fn precision(&self) -> Result<f64, Undefined> {
         let flagged = self.flagged_share()?;
         if flagged < MIN_FLAGGED_SHARE {
-            let (found, needed) = (100.0 * flagged, 100.0 * MIN_FLAGGED_SHARE);
+            let found = 100.0 * flagged;
+            let needed = 100.0 * MIN_FLAGGED_SHARE;
             return Err(Undefined::because(format!("{found:.1} % of the rows are flagged, needs {needed} %")));
         }
         share(self.true_positive, self.true_positive + self.false_positive, "no row is flagged")

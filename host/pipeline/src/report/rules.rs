@@ -7,11 +7,14 @@
 
 use serde::Serialize;
 
-use super::{FeatureTable, Finite};
 use crate::{
-    metrics::{Interval, Reasons, Undefined},
+    features::FeatureTable,
+    metrics::{Finite, Interval, Reasons, Undefined, shortest_decimal},
     models::Winner,
-    rules::{Clause, Evidence, FoundRule, ListName, RuleReport, RuleSide, Rules, ScoredRule, SideLists, Sides},
+    rules::{
+        DescribedRule, JobRuleReport, PerSide, RuleCondition, RuleListName, RuleResults, RuleSide, RuleStats,
+        ScoredJobRule, ScoredMinedRule, SideListStats,
+    },
 };
 use oculus_job::request::{Operator, Rule};
 
@@ -26,13 +29,13 @@ pub struct ExtractedRules {
     /// Single conditions that speak for closing.
     pub exit_rules: Vec<DesignRule>,
     /// Conjunctions of either side.
-    pub rule_sets: Vec<RuleSet>,
+    pub rule_sets: Vec<MinedConjunction>,
     /// What the lists of mined rules are worth as wholes.
-    pub lists: Sides<SideLists>,
+    pub lists: PerSide<SideListStats>,
     /// What the winner looked at most, most important first.
     pub top_features: Vec<Importance>,
     /// The job's own rules, all of them, scored.
-    pub suggested_rules: RuleReport,
+    pub suggested_rules: JobRuleReport,
 }
 
 /// A rule in the job's own form.
@@ -48,7 +51,7 @@ pub struct DesignRule {
 
 /// Conditions that hold together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RuleSet {
+pub struct MinedConjunction {
     /// What they speak for.
     pub side: RuleSide,
     /// At least two.
@@ -90,9 +93,9 @@ pub struct Worth {
     pub mean_forward_return_pct: Option<Finite>,
     /// Where it comes from.
     #[serde(flatten)]
-    pub source: Source,
+    pub source: RuleOrigin,
     /// In the test period.
-    pub test: Option<Evidence>,
+    pub test: Option<RuleStats>,
     /// Why something is null.
     #[serde(skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
@@ -101,24 +104,24 @@ pub struct Worth {
 /// Where a rule comes from, with the evidence that only rules from there have.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "source", rename_all = "snake_case")]
-pub enum Source {
+pub enum RuleOrigin {
     /// From bars.
     Mined {
         /// The lists that it is in.
-        lists: Vec<ListName>,
+        lists: Vec<RuleListName>,
         /// Share of the extractor's resamples in which it came up.
         stability: Option<Finite>,
         /// How many folds found it, such as `2 of 3`.
         folds_found: String,
         /// On rows after those that each fold mined it from.
-        walk_forward: Option<Box<Evidence>>,
+        walk_forward: Option<Box<RuleStats>>,
         /// On the rows that it was mined from: flattered.
-        in_sample: Box<Evidence>,
+        in_sample: Box<RuleStats>,
     },
     /// From the job.
     Job {
         /// Before the test period.
-        development: Box<Evidence>,
+        development: Box<RuleStats>,
     },
 }
 
@@ -131,59 +134,62 @@ pub struct Importance {
     pub importance: Finite,
 }
 
-pub(super) fn extracted(table: &FeatureTable, winner: &Winner, rules: &Rules) -> ExtractedRules {
-    let Rules { suggested, found, .. } = rules;
-    let entry_rules = singles(table, &found.entry.rules).chain(that_fire(&suggested.entry_rules)).collect();
-    let exit_rules = singles(table, &found.exit.rules).chain(that_fire(&suggested.exit_rules)).collect();
-    let sets = |side| conjunctions(table, side, &found.get(side).rules);
+pub(super) fn extracted(table: &FeatureTable, winner: &Winner, rules: &RuleResults) -> ExtractedRules {
+    let RuleResults { job_rules, mined_rules, .. } = rules;
+    let entry_rules = singles(table, &mined_rules.entry.rules).chain(that_fire(&job_rules.entry_rules)).collect();
+    let exit_rules = singles(table, &mined_rules.exit.rules).chain(that_fire(&job_rules.exit_rules)).collect();
+    let sets = |side| conjunctions(table, side, &mined_rules.get(side).rules);
     ExtractedRules {
         entry_rules,
         exit_rules,
         rule_sets: sets(RuleSide::Entry).chain(sets(RuleSide::Exit)).collect(),
-        lists: Sides::of(|side| found.get(side).lists.clone()),
+        lists: PerSide::from_fn(|side| mined_rules.get(side).lists.clone()),
         top_features: top_features(table, winner.importance.as_deref().unwrap_or_default()),
-        suggested_rules: suggested.clone(),
+        suggested_rules: job_rules.clone(),
     }
 }
 
-fn singles(table: &FeatureTable, found: &[FoundRule]) -> impl Iterator<Item = DesignRule> {
+fn singles(table: &FeatureTable, found: &[DescribedRule]) -> impl Iterator<Item = DesignRule> {
     found.iter().filter_map(|found| {
-        let [clause] = found.rule.0.as_slice() else { return None };
-        let Comparison { feature, operator, threshold } = comparison(table, clause);
+        let [condition] = found.scored.rule.0.as_slice() else { return None };
+        let Comparison { feature, operator, threshold } = comparison(table, condition);
         let rule = Rule { feature, operator, threshold, description: found.description.clone() };
-        Some(DesignRule { rule, worth: Worth::of_mined(found) })
+        Some(DesignRule { rule, worth: Worth::of_mined(&found.scored) })
     })
 }
 
-fn conjunctions(table: &FeatureTable, side: RuleSide, found: &[FoundRule]) -> impl Iterator<Item = RuleSet> {
-    let several = found.iter().filter(|found| found.rule.0.len() > 1);
-    several.map(move |found| RuleSet {
+fn conjunctions(
+    table: &FeatureTable,
+    side: RuleSide,
+    found: &[DescribedRule],
+) -> impl Iterator<Item = MinedConjunction> {
+    let several = found.iter().filter(|found| found.scored.rule.0.len() > 1);
+    several.map(move |found| MinedConjunction {
         side,
-        conditions: found.rule.0.iter().map(|clause| comparison(table, clause)).collect(),
+        conditions: found.scored.rule.0.iter().map(|condition| comparison(table, condition)).collect(),
         description: found.description.clone(),
-        worth: Worth::of_mined(found),
+        worth: Worth::of_mined(&found.scored),
     })
 }
 
-fn comparison(table: &FeatureTable, clause: &Clause) -> Comparison {
-    // The shortest decimal that is this threshold as an `f32`: a job that sends it back means the same rows.
-    let threshold = clause.threshold.to_string().parse().unwrap_or_else(|_| f64::from(clause.threshold));
-    Comparison { feature: table.names[clause.feature_idx].clone(), operator: clause.operator, threshold }
+fn comparison(table: &FeatureTable, condition: &RuleCondition) -> Comparison {
+    let threshold = shortest_decimal(condition.threshold);
+    Comparison { feature: table.names[condition.feature_idx].clone(), operator: condition.operator, threshold }
 }
 
-fn that_fire(rules: &[ScoredRule]) -> impl Iterator<Item = DesignRule> {
+fn that_fire(rules: &[ScoredJobRule]) -> impl Iterator<Item = DesignRule> {
     rules.iter().filter_map(|scored| {
         let evidence = scored.development.as_ref().filter(|evidence| evidence.support > 0)?;
-        let source = Source::Job { development: Box::new(evidence.clone()) };
+        let source = RuleOrigin::Job { development: Box::new(evidence.clone()) };
         let worth = Worth::of(Ok(evidence), source, scored.test.clone(), Reasons::default());
         Some(DesignRule { rule: scored.rule.clone(), worth })
     })
 }
 
 impl Worth {
-    fn of_mined(found: &FoundRule) -> Self {
+    fn of_mined(found: &ScoredMinedRule) -> Self {
         let mut reasons = Reasons::default();
-        let source = Source::Mined {
+        let source = RuleOrigin::Mined {
             lists: found.lists.clone(),
             stability: reasons.figure("stability", found.stability.clone()),
             folds_found: format!("{} of {}", found.n_folds_found, found.n_folds),
@@ -195,16 +201,16 @@ impl Worth {
 
     /// The figures of some evidence at the head.
     fn of(
-        evidence: Result<&Evidence, &Undefined>,
-        source: Source,
-        test: Option<Evidence>,
+        evidence: Result<&RuleStats, &Undefined>,
+        source: RuleOrigin,
+        test: Option<RuleStats>,
         mut reasons: Reasons,
     ) -> Self {
         let missing = |name: &str| match evidence {
             Ok(evidence) => Undefined::because(evidence.reasons.get(name).unwrap_or("it is not known")),
             Err(why) => why.clone(),
         };
-        let mut figure = |name: &'static str, of: fn(&Evidence) -> Option<Finite>| {
+        let mut figure = |name: &'static str, of: fn(&RuleStats) -> Option<Finite>| {
             reasons.value(name, evidence.ok().and_then(of).ok_or_else(|| missing(name)))
         };
         let precision = figure("precision", |evidence| evidence.precision);
@@ -212,7 +218,7 @@ impl Worth {
         let lift = figure("lift", |evidence| evidence.lift);
         let mean_forward_return_pct = figure("mean_forward_return_pct", |evidence| evidence.mean_forward_return_pct);
         let interval = evidence.ok().and_then(|evidence| evidence.lift_ci95);
-        let counted = |of: fn(&Evidence) -> usize| evidence.map(of).map_err(Undefined::clone);
+        let counted = |of: fn(&RuleStats) -> usize| evidence.map(of).map_err(Undefined::clone);
         Self {
             support: reasons.value("support", counted(|evidence| evidence.support)),
             episodes: reasons.value("episodes", counted(|evidence| evidence.episodes)),
@@ -237,7 +243,7 @@ pub(super) fn top_features(table: &FeatureTable, importance: &[f64]) -> Vec<Impo
         .iter()
         .zip(importance)
         .filter(|(_, value)| used(**value))
-        .filter_map(|(name, value)| Some(Importance { feature: name.clone(), importance: Finite::of(value / total)? }))
+        .filter_map(|(name, value)| Some(Importance { feature: name.clone(), importance: Finite::new(value / total)? }))
         .collect();
     features.sort_by(|a, b| b.importance.get().total_cmp(&a.importance.get()).then_with(|| a.feature.cmp(&b.feature)));
     features.truncate(MAX_TOP_FEATURES);

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, ops::Range};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Finite, Outcome, Partition};
 use crate::date::iso_date;
-use crate::search::{LabelName, LabelRow, Trial};
+use crate::metrics::Finite;
+use crate::search::{LabelName, LabelRow, SearchResult, Trial};
+use crate::splits::Partition;
 
 /// The config search in the result.
 #[derive(Clone, Debug, Serialize)]
@@ -107,7 +108,7 @@ pub struct SplitSpans {
     pub embargo_dates: u32,
 }
 
-pub(super) fn config_search(outcome: &Outcome) -> ConfigSearch {
+pub(super) fn config_search(outcome: &SearchResult) -> ConfigSearch {
     let chosen = &outcome.labels[outcome.label_idx];
     let gain = outcome.gain_over_prior.as_ref();
     let mut reasons = BTreeMap::new();
@@ -128,10 +129,10 @@ pub(super) fn config_search(outcome: &Outcome) -> ConfigSearch {
     ConfigSearch {
         label: chosen.name,
         params: outcome.params.clone(),
-        score: outcome.score.and_then(Finite::of),
-        auc_volatility_baseline: outcome.baseline_auc.and_then(Finite::of),
-        gain_over_prior: gain.ok().and_then(|gain| Finite::of(gain.value)),
-        gain_standard_error: gain.ok().and_then(|gain| Finite::of(gain.standard_error)),
+        score: outcome.score.and_then(Finite::new),
+        auc_volatility_baseline: outcome.baseline_auc.and_then(Finite::new),
+        gain_over_prior: gain.ok().and_then(|gain| Finite::new(gain.value)),
+        gain_standard_error: gain.ok().and_then(|gain| Finite::new(gain.standard_error)),
         reasons,
         labels: outcome.labels.clone(),
         trials: outcome.trials.clone(),

@@ -7,7 +7,7 @@ use crate::{
     canaries,
     features::FeatureReport,
     models,
-    rules::{self, Asked, tests::miner::Deciles},
+    rules::{self, RequestedRules, RuleContext, RuleExtractor, tests::miner::Deciles},
     search::{
         self, Family,
         tests::panel::{Centroid, Panel, no_params},
@@ -22,34 +22,35 @@ fn rule(feature: &str, threshold: f64) -> Rule {
 
 /// A result of real stages on a panel.
 fn report(panel: &Panel, n_side_by_side: usize) -> Value {
-    report_with(panel, n_side_by_side, Ok((&Deciles::new(&panel.table), &no_params())))
+    report_with(panel, n_side_by_side, Ok(RuleExtractor { miner: &Deciles::new(&panel.table), params: &no_params() }))
 }
 
-fn report_with(panel: &Panel, n_side_by_side: usize, extractor: rules::Extractor<'_>) -> Value {
-    let study = panel.study(n_side_by_side);
+fn report_with(panel: &Panel, n_side_by_side: usize, extractor: Result<RuleExtractor<'_>, String>) -> Value {
+    let context = panel.search_context(n_side_by_side);
     let (fitter, params) = (Centroid::new(&panel.table), no_params());
     let lead = Family { fitter: &fitter, params: &params, device: "auto" };
-    let outcome = search::run(&study, &lead, 8, &|_| {}).unwrap();
-    let missing = models::Candidate::Unavailable { name: "LSTM", reason: "not installed" };
-    let training = models::run(&study, &outcome, &lead, &[missing], &|_| {}).unwrap();
+    let outcome = search::run(&context, &lead, 8, &|_| {}).unwrap();
+    let missing = models::FamilyCandidate::Unavailable { name: "LSTM", reason: "not installed" };
+    let families = models::Families { lead, others: vec![missing] };
+    let training = models::run(&context, &outcome, &families, &|_| {}).unwrap();
     let entry_rules = [rule("SIGNAL", 0.5), rule("SIGNAL", 99.0), rule("NO_SUCH", 0.0)];
-    let asked = Asked {
+    let requested = RequestedRules {
         entry_rules: &entry_rules,
         exit_rules: &entry_rules[1..2],
         entry_score_threshold: 3,
         exit_score_threshold: 1,
         features: &FeatureReport::default(),
     };
-    let rules = rules::find(&study, &outcome, extractor, &asked).unwrap();
-    let canaries = canaries::run(&study, &outcome, &lead, &training.test, &|_, _| {}).unwrap();
-    let optimized = strategy::optimize(&strategy::Inputs {
+    let rules = rules::find(&RuleContext { search_context: &context, search: &outcome, extractor, requested }).unwrap();
+    let canaries = canaries::run(&context, &outcome, &lead, &training.test, &|_, _| {}).unwrap();
+    let optimized = strategy::optimize(&strategy::StrategyInputs {
         market: &panel.market,
         table: &panel.table,
         partition: &panel.partition,
         label: &panel.labels[outcome.label_idx],
-        book: &rules.book,
+        rule_set: &rules.rule_set,
         scores: &training.winner.standard_scores,
-        spread: training.winner.spread,
+        score_scale: training.winner.score_scale,
         entry_score_threshold: 3,
         exit_score_threshold: 1,
         cost_bps: 5.0,

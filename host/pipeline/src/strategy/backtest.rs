@@ -1,58 +1,61 @@
 //! One symbol, bar by bar: signals at a close act at the next open.
 //!
-//! In: bars, signals, orders. Out: round trips, and what each bar made of the capital. Invariant: bar t's growth
-//! depends on bars up to t and on signals up to t - 1.
+//! In: bars, signals, trade settings. Out: round trips, and the growth of the capital per bar.
+//! Invariant: bar t's growth depends on bars up to t and on signals up to t - 1.
 //!
 //! What happens in a bar, in this order:
-//! 1. At the open a flat position is entered where the close before asked for an entry and for no exit.
-//! 2. At the open a position is left where the close before asked for an exit; else where it has been held for as many
-//!    bars as it may; else where the open lies at or beyond its stop or its target.
-//! 3. Within the bar, its first one included, a touched stop fills at the stop, else a touched target at the target. Of
-//!    both in one bar it is the stop: which came first is not known.
+//! 1. At the open a flat position is entered where the close before asked for an entry and for no
+//!    exit.
+//! 2. At the open a position is left where the close before asked for an exit; else where it has
+//!    been held for as many bars as it may; else where the open lies at or beyond its stop or its
+//!    target.
+//! 3. Within the bar, its first one included, a touched stop fills at the stop, else a touched
+//!    target at the target. Of both in one bar it is the stop: which came first is not known.
 //! 4. At the close of the last bar a position is left at the close.
 //!
-//! Orders of a position begin with its entry. A bar in which a position ends begins no other: the next entry needs a
-//! signal at that bar's close or a later one.
+//! The stop and the target of a position apply from its entry on. A bar in which a position ends
+//! begins no other: the next entry needs a signal at that bar's close or a later one.
 
-/// Prices of a part of a symbol's bars; all have one entry a bar.
+/// Prices of a period of a symbol's bars; all have one entry per bar.
 #[derive(Clone, Copy, Debug)]
-pub struct Prices<'a> {
-    /// First prices.
+pub struct OhlcView<'a> {
+    /// Opens.
     pub open: &'a [f64],
-    /// Highest prices.
+    /// Highs.
     pub high: &'a [f64],
-    /// Lowest prices.
+    /// Lows.
     pub low: &'a [f64],
-    /// Last prices.
+    /// Closes.
     pub close: &'a [f64],
 }
 
-/// What is asked for at each close, one a bar.
+/// Decisions at each close, one per bar.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Signals {
-    /// Whether to be in.
+    /// Whether to enter at the next open.
     pub entry: Vec<bool>,
-    /// Whether to be out; beats an entry.
+    /// Whether to leave at the next open; overrides an entry.
     pub exit: Vec<bool>,
 }
 
-/// What every position comes with.
+/// Limits and costs of every position.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Orders {
-    /// Bars that a position is held at most, at least 1: entered at the open of t, it is left at the open of t + this.
+pub struct TradeSettings {
+    /// Bars after which a position is closed, at least 1: entered at the open of t, it is left at
+    /// the open of t + this.
     pub holding_bars: usize,
     /// Fall below the price of entry at which it is sold, in percent.
     pub stop_pct: Option<f64>,
     /// Rise above the price of entry at which it is sold, in percent.
     pub target_pct: Option<f64>,
-    /// Cost of a fill as a fraction of what is traded.
+    /// Cost of a fill as a fraction of the traded value.
     pub cost: f64,
 }
 
-/// What a symbol's strategy did.
+/// The backtest of one symbol.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Run {
-    /// What each bar multiplied the capital by, marked at closes.
+pub struct SymbolRun {
+    /// Factor by which each bar multiplied the capital, marked at closes.
     pub growth: Vec<f64>,
     /// Whether a position outlasted each bar's open.
     pub is_held: Vec<bool>,
@@ -69,11 +72,11 @@ pub struct RoundTrip {
     pub exit_bar: usize,
     /// Price paid, before costs.
     pub entry_price: f64,
-    /// Price got, before costs.
+    /// Price received, before costs.
     pub exit_price: f64,
     /// Why it ended.
     pub reason: ExitReason,
-    /// What it gained after costs, as a fraction of what was paid.
+    /// Gain after costs, as a fraction of the price paid.
     pub gain: f64,
 }
 
@@ -107,17 +110,18 @@ impl ExitReason {
 
 /// Follows the signals over all bars with the whole capital, gains included.
 ///
-/// Of a capital of 1 an entry puts 1 - cost into shares; of what they bring an exit leaves 1 - cost.
-pub fn run(prices: &Prices<'_>, signals: &Signals, orders: &Orders) -> Run {
+/// Of a capital of 1 an entry puts 1 - cost into shares; of what they bring an exit leaves 1 -
+/// cost.
+pub fn run(prices: &OhlcView<'_>, signals: &Signals, settings: &TradeSettings) -> SymbolRun {
     let n_bars = prices.close.len();
-    let keep = 1.0 - orders.cost;
-    let mut run = Run { growth: vec![1.0; n_bars], is_held: vec![false; n_bars], trips: Vec::new() };
+    let keep = 1.0 - settings.cost;
+    let mut run = SymbolRun { growth: vec![1.0; n_bars], is_held: vec![false; n_bars], trips: Vec::new() };
     let mut held: Option<Position> = None;
     for bar in 0..n_bars {
         let asks = |side: &[bool]| bar > 0 && side[bar - 1];
         let asks_exit = asks(&signals.exit);
         if held.is_none() && asks(&signals.entry) && !asks_exit {
-            held = Some(Position::entered(bar, prices.open[bar], orders));
+            held = Some(Position::entered(bar, prices.open[bar], settings));
             run.growth[bar] = keep;
         }
         let Some(position) = &mut held else { continue };
@@ -136,7 +140,7 @@ pub fn run(prices: &Prices<'_>, signals: &Signals, orders: &Orders) -> Run {
 }
 
 /// What each bar multiplies a capital by that buys at the first open and sells at the last close.
-pub fn always_in(prices: &Prices<'_>, cost: f64) -> Vec<f64> {
+pub fn always_in(prices: &OhlcView<'_>, cost: f64) -> Vec<f64> {
     let mut growth = market(prices);
     for end in [0, growth.len().saturating_sub(1)] {
         if let Some(factor) = growth.get_mut(end) {
@@ -146,8 +150,9 @@ pub fn always_in(prices: &Prices<'_>, cost: f64) -> Vec<f64> {
     growth
 }
 
-/// What each bar makes of 1 that is held: the first from its open on, each later one from the close before.
-pub fn market(prices: &Prices<'_>) -> Vec<f64> {
+/// What each bar makes of 1 that is held: the first from its open on, each later one from the close
+/// before.
+pub fn market(prices: &OhlcView<'_>) -> Vec<f64> {
     let before = prices.open.first().into_iter().chain(prices.close);
     prices.close.iter().zip(before).map(|(close, before)| close / before).collect()
 }
@@ -173,18 +178,18 @@ struct Exit {
 }
 
 impl Position {
-    fn entered(bar: usize, open: f64, orders: &Orders) -> Self {
+    fn entered(bar: usize, open: f64, settings: &TradeSettings) -> Self {
         Self {
             entry_bar: bar,
             entry_price: open,
-            due_bar: bar.saturating_add(orders.holding_bars.max(1)),
-            stop: orders.stop_pct.map_or(f64::NEG_INFINITY, |stop_pct| open * (1.0 - stop_pct / 100.0)),
-            target: orders.target_pct.map_or(f64::INFINITY, |target_pct| open * (1.0 + target_pct / 100.0)),
+            due_bar: bar.saturating_add(settings.holding_bars.max(1)),
+            stop: settings.stop_pct.map_or(f64::NEG_INFINITY, |stop_pct| open * (1.0 - stop_pct / 100.0)),
+            target: settings.target_pct.map_or(f64::INFINITY, |target_pct| open * (1.0 + target_pct / 100.0)),
             marked_at: open,
         }
     }
 
-    fn exit(&self, bar: usize, prices: &Prices<'_>, asks_exit: bool) -> Option<Exit> {
+    fn exit(&self, bar: usize, prices: &OhlcView<'_>, asks_exit: bool) -> Option<Exit> {
         let open = prices.open[bar];
         let at_open = |reason| Some(Exit { price: open, reason, is_at_open: true });
         let later = |price, reason| Some(Exit { price, reason, is_at_open: false });

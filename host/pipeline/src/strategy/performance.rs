@@ -1,15 +1,15 @@
-//! Figures of a course: what it brought, how steadily, and how much was traded for it.
+//! Performance figures: return, risk, and how much was traded.
 //!
 //! In: returns of whole dates, round trips. Out: figures that are finite or null with a reason.
 
 use serde::Serialize;
 
-use super::portfolio::Held;
+use super::portfolio::PortfolioRun;
 use crate::metrics::{Finite, Reasons, Undefined, sharpe_ratio};
 
-/// What returns come to.
+/// Figures of returns.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Figures {
+pub struct ReturnFigures {
     /// All returns compounded, in percent.
     pub total_return_pct: Option<Finite>,
     /// The same as a steady rate a year.
@@ -25,12 +25,12 @@ pub struct Figures {
     pub reasons: Reasons,
 }
 
-/// What a strategy comes to.
+/// Performance of a strategy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Performance {
     /// Of its returns.
     #[serde(flatten)]
-    pub figures: Figures,
+    pub figures: ReturnFigures,
     /// Round trips.
     pub n_trades: usize,
     /// Share of them that gained after costs.
@@ -43,15 +43,15 @@ pub struct Performance {
     pub turnover_a_year: Option<Finite>,
 }
 
-/// Figures of returns.
+/// Computes the figures of returns.
 ///
 /// * `returns`: shape `[n_dates]`, as fractions.
 /// * `dates_a_year`: 252, or 52 of weekly bars.
-pub fn figures(returns: &[f64], dates_a_year: f64) -> Figures {
+pub fn figures(returns: &[f64], dates_a_year: f64) -> ReturnFigures {
     let mut reasons = Reasons::default();
     let total = total_return(returns);
     let a_year = |ratio: f64| ratio * dates_a_year.sqrt();
-    Figures {
+    ReturnFigures {
         total_return_pct: reasons.figure("total_return_pct", Ok(100.0 * total)),
         annual_return_pct: reasons
             .figure("annual_return_pct", annual_return(returns, dates_a_year).map(|rate| 100.0 * rate)),
@@ -62,31 +62,31 @@ pub fn figures(returns: &[f64], dates_a_year: f64) -> Figures {
     }
 }
 
-/// Figures of a strategy.
+/// Computes the performance of a strategy.
 ///
-/// * `n_symbols`: over which the capital is split, on average.
-pub(super) fn performance(held: &Held, n_symbols: f64, dates_a_year: f64) -> Performance {
-    let mut figures = figures(&held.returns, dates_a_year);
+/// * `n_symbols`: mean number of symbols that the capital is split over.
+pub(super) fn performance(run: &PortfolioRun, n_symbols: f64, dates_a_year: f64) -> Performance {
+    let mut figures = figures(&run.returns, dates_a_year);
     let reasons = &mut figures.reasons;
-    let n_trades = held.trades.len();
+    let n_trades = run.trades.len();
     let mean = |sum: f64| {
         if n_trades == 0 { Err(Undefined::because("there was no round trip")) } else { Ok(sum / n_trades as f64) }
     };
-    let n_hits = held.trades.iter().filter(|trade| trade.trip.gain > 0.0).count();
-    let gains: f64 = held.trades.iter().map(|trade| trade.trip.gain).sum();
-    let years = held.returns.len() as f64 / dates_a_year;
+    let n_hits = run.trades.iter().filter(|trade| trade.trip.gain > 0.0).count();
+    let gains: f64 = run.trades.iter().map(|trade| trade.trip.gain).sum();
+    let years = run.returns.len() as f64 / dates_a_year;
     let turnover = 2.0 * n_trades as f64 / n_symbols.max(1.0) / years;
     Performance {
         n_trades,
         hit_rate: reasons.figure("hit_rate", mean(n_hits as f64)),
         mean_trade_pct: reasons.figure("mean_trade_pct", mean(100.0 * gains)),
-        exposure: reasons.figure("exposure", Ok(held.mean_exposure())),
+        exposure: reasons.figure("exposure", Ok(run.mean_exposure())),
         turnover_a_year: reasons.figure("turnover_a_year", Ok(turnover)),
         figures,
     }
 }
 
-/// Worth of 1 at the end of each date.
+/// Returns the equity at the end of each date, starting from 1.
 pub fn equity(returns: &[f64]) -> Vec<f64> {
     let compound = |worth: &mut f64, change: &f64| {
         *worth *= 1.0 + change;
@@ -99,7 +99,7 @@ fn total_return(returns: &[f64]) -> f64 {
     equity(returns).last().map_or(0.0, |worth| worth - 1.0)
 }
 
-/// The steady rate a year that comes to the same: `(1 + total)^(dates a year / dates) - 1`.
+/// Returns the annual rate that compounds to the same: `(1 + total)^(dates a year / dates) - 1`.
 fn annual_return(returns: &[f64], dates_a_year: f64) -> Result<f64, Undefined> {
     if returns.is_empty() {
         return Err(Undefined::because("no dates"));
@@ -108,7 +108,8 @@ fn annual_return(returns: &[f64], dates_a_year: f64) -> Result<f64, Undefined> {
     Ok(worth.powf(dates_a_year / returns.len() as f64) - 1.0)
 }
 
-/// Sortino ratio of a period: mean over the root of the mean squared loss, all dates counted (Sortino and Price 1994).
+/// Returns the Sortino ratio of a period: mean over the root of the mean squared loss, all dates
+/// counted (Sortino and Price 1994).
 fn sortino_ratio(returns: &[f64]) -> Result<f64, Undefined> {
     let n_dates = returns.len().max(1) as f64;
     let mean = returns.iter().sum::<f64>() / n_dates;
@@ -116,12 +117,14 @@ fn sortino_ratio(returns: &[f64]) -> Result<f64, Undefined> {
     if loss > 0.0 { Ok(mean / loss) } else { Err(Undefined::because("no date lost")) }
 }
 
-/// Largest fall from an earlier height of the worth, its beginning included, as a fraction.
+/// Returns the largest fall from an earlier peak of the equity, as a fraction; the start counts as
+/// a peak.
 fn max_drawdown(returns: &[f64]) -> f64 {
-    let (mut height, mut fall) = (1.0_f64, 0.0_f64);
+    let mut peak = 1.0_f64;
+    let mut drawdown = 0.0_f64;
     for worth in equity(returns) {
-        height = height.max(worth);
-        fall = fall.max(1.0 - worth / height);
+        peak = peak.max(worth);
+        drawdown = drawdown.max(1.0 - worth / peak);
     }
-    fall
+    drawdown
 }

@@ -1,19 +1,20 @@
-//! The strategy in the result: what was chosen, what it did before and in the test, and what else was tried.
+//! The strategy in the result: what was chosen, what it did before and in the test, and what else
+//! was tried.
 
 use oculus_plugin_api::Operator;
 use serde::Serialize;
 
 use super::{
-    Inputs,
-    candidate::{Candidate, RuleCount, Source},
-    honesty::{DevelopmentHonesty, TestHonesty},
-    performance::{Figures, Performance},
-    stretch::Attempt,
+    candidate::{RuleCount, StrategyCandidate},
+    inputs::StrategyInputs,
+    performance::{Performance, ReturnFigures},
+    significance::{DevelopmentSignificance, TestSignificance},
+    trial_run::TrialRun,
 };
 use crate::{
     features::FeatureTable,
-    metrics::{Finite, Reasons, Undefined},
-    rules::{Clause, Conjunction, Lists, RuleBook, Sides},
+    metrics::{Finite, Reasons, Undefined, shortest_decimal},
+    rules::{Conjunction, RuleCondition, RuleSide},
 };
 
 /// Why a strategy that never traded has no Sharpe ratio.
@@ -29,11 +30,11 @@ pub struct StrategyReport {
     /// Cost of a fill in hundredths of a percent of what is traded.
     pub cost_bps: Option<Finite>,
     /// The chosen strategy.
-    pub parameters: Option<Parameters>,
+    pub parameters: Option<StrategyParameters>,
     /// What it did on the dates that it was chosen on.
-    pub development: Option<Period<DevelopmentHonesty>>,
+    pub development: Option<PeriodReport<DevelopmentSignificance>>,
     /// What it did on the untouched test period.
-    pub test: Option<Period<TestHonesty>>,
+    pub test: Option<PeriodReport<TestSignificance>>,
     /// All strategies tried, in order.
     pub candidates: Vec<CandidateRow>,
     /// Why figures are null.
@@ -43,19 +44,19 @@ pub struct StrategyReport {
 
 /// A strategy, to be followed by others.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Parameters {
+pub struct StrategyParameters {
     /// Rules that are counted to enter.
-    pub entry_rules: Followed,
+    pub entry_rules: FollowedRules,
     /// Rules that are counted to leave.
-    pub exit_rules: Followed,
+    pub exit_rules: FollowedRules,
     /// Entry rules that must hold at once.
     pub entry_score_threshold: Option<u32>,
     /// Exit rules that must hold at once.
     pub exit_score_threshold: Option<u32>,
     /// The final model's score from which a position may be entered, as `predict` writes it.
     pub probability_threshold: Option<Finite>,
-    /// The same in deviations from the mean of a model's scores of its own training rows, in which the models of the
-    /// folds and the final one share it.
+    /// The same in deviations from the mean of a model's scores of its own training rows, in which
+    /// the models of the folds and the final one share it.
     pub probability_threshold_deviations: Option<Finite>,
     /// Share of the development's scores that reach it.
     pub probability_share: Option<Finite>,
@@ -72,16 +73,16 @@ pub struct Parameters {
 
 /// The rules of one side.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Followed {
+pub struct FollowedRules {
     /// `job`, `stable`, `high_lift`, or `none`.
     pub source: &'static str,
     /// One a rule: conditions that hold together.
-    pub rules: Vec<Vec<Condition>>,
+    pub rules: Vec<Vec<FollowedCondition>>,
 }
 
 /// A condition in the form of the job's rules.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Condition {
+pub struct FollowedCondition {
     /// The feature's name.
     pub feature: String,
     /// How its value is compared.
@@ -92,7 +93,7 @@ pub struct Condition {
 
 /// What the chosen strategy did in a period, and what to compare it with.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Period<H> {
+pub struct PeriodReport<S> {
     /// First date.
     pub from: String,
     /// Last date.
@@ -102,11 +103,11 @@ pub struct Period<H> {
     /// The strategy.
     pub performance: Performance,
     /// All symbols held on every date to the strategy's mean exposure, without costs.
-    pub buy_and_hold: Figures,
+    pub buy_and_hold: ReturnFigures,
     /// All symbols bought at the first open and sold at the last close.
-    pub always_in: Figures,
+    pub always_in: ReturnFigures,
     /// How far these figures can be trusted.
-    pub honesty: H,
+    pub honesty: S,
 }
 
 /// A strategy that was tried.
@@ -123,52 +124,58 @@ pub struct CandidateRow {
     pub reason: Option<String>,
 }
 
-/// The report before anything is chosen.
-pub(super) fn of_attempts(cost_bps: f64, tried: &[Attempt]) -> StrategyReport {
-    let mut reasons = Reasons::default();
-    StrategyReport {
-        n_candidates: tried.len(),
-        n_eligible: tried.iter().filter(|attempt| attempt.is_eligible()).count(),
-        cost_bps: reasons.figure("cost_bps", Ok(cost_bps)),
-        parameters: None,
-        development: None,
-        test: None,
-        candidates: tried.iter().map(row).collect(),
-        reasons,
+impl StrategyReport {
+    /// Reports what was tried, before a strategy is chosen.
+    pub(super) fn from_runs(cost_bps: f64, runs: &[TrialRun]) -> Self {
+        let mut reasons = Reasons::default();
+        Self {
+            n_candidates: runs.len(),
+            n_eligible: runs.iter().filter(|run| run.is_eligible()).count(),
+            cost_bps: reasons.figure("cost_bps", Ok(cost_bps)),
+            parameters: None,
+            development: None,
+            test: None,
+            candidates: runs.iter().map(candidate_row).collect(),
+            reasons,
+        }
     }
 }
 
-fn row(attempt: &Attempt) -> CandidateRow {
-    let sharpe = attempt.excess_sharpe.as_ref();
+fn candidate_row(run: &TrialRun) -> CandidateRow {
+    let sharpe = run.excess_sharpe.as_ref();
     CandidateRow {
-        strategy: in_short(&attempt.candidate),
-        n_trades: attempt.n_trades,
-        excess_sharpe: sharpe.ok().copied().and_then(Finite::of),
-        reason: sharpe.err().map(|reason| if attempt.n_trades == 0 { NO_TRADE.to_owned() } else { reason.to_string() }),
+        strategy: short_text(&run.candidate),
+        n_trades: run.n_trades,
+        excess_sharpe: sharpe.ok().copied().and_then(Finite::new),
+        reason: sharpe.err().map(|reason| if run.n_trades == 0 { NO_TRADE.to_owned() } else { reason.to_string() }),
     }
 }
 
-/// A strategy as others can follow it: its mined rules are those of the whole development period.
-pub(super) fn parameters(candidate: &Candidate, gate: Option<f32>, inputs: &Inputs<'_>) -> Parameters {
+/// Reports a strategy so that others can follow it: its mined rules are those of the whole
+/// development period.
+pub(super) fn parameters(
+    candidate: &StrategyCandidate,
+    score_threshold: Option<f32>,
+    inputs: &StrategyInputs<'_>,
+) -> StrategyParameters {
     let mut reasons = Reasons::default();
     let absent = |what: &str| Undefined::because(format!("the strategy has no {what}"));
-    let threshold = |count: Option<RuleCount>| count.map(|count| count.threshold);
-    let entry_threshold = threshold(candidate.entry).ok_or_else(|| absent("entry rules"));
-    let exit_threshold = threshold(candidate.exit).ok_or_else(|| absent("exit rules"));
-    let no_gate = || absent("gate on the model's score");
-    let deviations = gate.ok_or_else(no_gate);
+    let n_entry = candidate.entry.map(|count| count.threshold).ok_or_else(|| absent("entry rules"));
+    let n_exit = candidate.exit.map(|count| count.threshold).ok_or_else(|| absent("exit rules"));
+    let no_score = || absent("gate on the model's score");
+    let deviations = score_threshold.ok_or_else(no_score);
     let no_model = || Undefined::because("the final model has no scores of its training rows");
-    let probability =
-        deviations.clone().and_then(|standard| inputs.spread.map(|spread| spread.score(standard)).ok_or_else(no_model));
-    Parameters {
-        entry_rules: followed(candidate.entry, inputs, |job| &job.entry, |mined| &mined.entry),
-        exit_rules: followed(candidate.exit, inputs, |job| &job.exit, |mined| &mined.exit),
-        entry_score_threshold: reasons.value("entry_score_threshold", entry_threshold),
-        exit_score_threshold: reasons.value("exit_score_threshold", exit_threshold),
-        probability_threshold: reasons.figure("probability_threshold", probability.map(as_written)),
+    let score = |deviations| inputs.score_scale.map(|scale| scale.destandardize(deviations)).ok_or_else(no_model);
+    let probability = deviations.clone().and_then(score);
+    StrategyParameters {
+        entry_rules: followed(candidate.entry, inputs, RuleSide::Entry),
+        exit_rules: followed(candidate.exit, inputs, RuleSide::Exit),
+        entry_score_threshold: reasons.value("entry_score_threshold", n_entry),
+        exit_score_threshold: reasons.value("exit_score_threshold", n_exit),
+        probability_threshold: reasons.figure("probability_threshold", probability.map(shortest_decimal)),
         probability_threshold_deviations: reasons
-            .figure("probability_threshold_deviations", deviations.map(as_written)),
-        probability_share: reasons.figure("probability_share", candidate.gate_share.ok_or_else(no_gate)),
+            .figure("probability_threshold_deviations", deviations.map(shortest_decimal)),
+        probability_share: reasons.figure("probability_share", candidate.score_share.ok_or_else(no_score)),
         holding_bars: candidate.holding_bars,
         stop_pct: reasons.figure("stop_pct", candidate.stop_pct.ok_or_else(|| absent("stop"))),
         target_pct: reasons.figure("target_pct", candidate.target_pct.ok_or_else(|| absent("target"))),
@@ -176,44 +183,33 @@ pub(super) fn parameters(candidate: &Candidate, gate: Option<f32>, inputs: &Inpu
     }
 }
 
-fn followed(
-    count: Option<RuleCount>,
-    inputs: &Inputs<'_>,
-    job: fn(&Sides<Vec<Conjunction>>) -> &Vec<Conjunction>,
-    mined: fn(&Sides<Lists>) -> &Lists,
-) -> Followed {
-    let RuleBook { job: own, last, .. } = inputs.book;
-    let Some(count) = count else { return Followed { source: "none", rules: Vec::new() } };
-    let rules = match count.source {
-        Source::Job => job(own),
-        Source::Stable => &mined(last).stable,
-        Source::HighLift => &mined(last).high_lift,
+fn followed(count: Option<RuleCount>, inputs: &StrategyInputs<'_>, side: RuleSide) -> FollowedRules {
+    let Some(count) = count else { return FollowedRules { source: "none", rules: Vec::new() } };
+    let rules = match count.source.list() {
+        None => inputs.rule_set.job.get(side),
+        Some(name) => inputs.rule_set.last.get(side).get(name),
     };
-    let rule = |rule: &Conjunction| rule.0.iter().map(|clause| condition(clause, inputs.table)).collect();
-    Followed { source: count.source.word(), rules: rules.iter().map(rule).collect() }
+    let conditions = |rule: &Conjunction| rule.0.iter().map(|it| followed_condition(it, inputs.table)).collect();
+    FollowedRules { source: count.source.wire_name(), rules: rules.iter().map(conditions).collect() }
 }
 
-fn condition(clause: &Clause, table: &FeatureTable) -> Condition {
-    Condition {
-        feature: table.names[clause.feature_idx].clone(),
-        operator: clause.operator,
-        threshold: Finite::of(as_written(clause.threshold)),
+fn followed_condition(condition: &RuleCondition, table: &FeatureTable) -> FollowedCondition {
+    FollowedCondition {
+        feature: table.names[condition.feature_idx].clone(),
+        operator: condition.operator,
+        threshold: Finite::new(shortest_decimal(condition.threshold)),
     }
 }
 
-/// The decimal number that a person would write for it: 34.6, not 34.599998474121094.
-fn as_written(value: f32) -> f64 {
-    value.to_string().parse().unwrap_or_else(|_| f64::from(value))
-}
-
-/// What a strategy does, in short.
-fn in_short(candidate: &Candidate) -> String {
+/// Describes a strategy in a few words.
+fn short_text(candidate: &StrategyCandidate) -> String {
     let rules = |side: &str, count: Option<RuleCount>| {
-        count.map(|count| format!("{side}: {} of {} rules", count.threshold, count.source.word().replace('_', "-")))
+        count
+            .map(|count| format!("{side}: {} of {} rules", count.threshold, count.source.wire_name().replace('_', "-")))
     };
     let parts = [
         rules("entry", candidate.entry),
-        candidate.gate_share.map(|share| format!("top {:.0} % of scores", 100.0 * share)),
+        candidate.score_share.map(|share| format!("top {:.0} % of scores", 100.0 * share)),
         rules("exit", candidate.exit),
         Some(format!("{} bars", candidate.holding_bars)),
         candidate.stop_pct.map(|pct| format!("stop {pct} %")),

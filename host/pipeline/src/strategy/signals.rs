@@ -1,122 +1,136 @@
-//! What rules and scores say at each close of a part.
+//! Signals of rules and scores at each close of a period.
 //!
-//! In: a [`Part`], rules with the dates on which they may be followed, scores. Out: [`Signals`] of a candidate. Rules are
-//! counted once a source, so a candidate costs a comparison a bar. A bar without a row says nothing, and neither NaN
-//! nor a rule that does not resolve counts as satisfied.
+//! In: [`PeriodBars`], rules with the dates on which they may be followed, scores. Out: the
+//! [`Signals`] of a candidate. Rules are counted once per source, so that a candidate costs one
+//! comparison per bar. A bar without a row gives no signal, and neither NaN nor a rule that does
+//! not resolve counts as satisfied.
 
 use std::ops::Range;
 
 use super::{
     backtest::Signals,
-    candidate::{Candidate, RuleCount},
-    part::{Part, SymbolPart},
+    candidate::{RuleCount, RuleSource, StrategyCandidate},
+    period_bars::{PeriodBars, SymbolBars},
 };
 use crate::{
     features::FeatureTable,
-    rules::{Conjunction, Lists, RuleBook, Sides},
+    rules::{Conjunction, PerSide, RuleLists, RuleSet, RuleSide},
 };
 
-/// Mined rules, and the dates on which they may be followed, end exclusive.
-pub(super) type Mined<'a> = (Range<i32>, &'a Sides<Lists>);
-
-/// Satisfied rules at each bar, of each source: the job, the stable list, the high-lift list.
-type Counts = [Vec<u8>; 3];
-
-/// What is known at each close of a part.
-pub(super) struct Evidence {
-    /// One a symbol.
-    symbols: Vec<SymbolEvidence>,
+/// The rules that may be followed in a period.
+pub(super) struct PeriodRules<'a> {
+    /// The job's own rules, followed on all dates.
+    pub(super) job: &'a PerSide<Vec<Conjunction>>,
+    /// Lists of mined rules with their dates.
+    pub(super) mined: Vec<DatedLists<'a>>,
 }
 
-struct SymbolEvidence {
-    entry: Counts,
-    exit: Counts,
+/// Lists of mined rules, and the dates on which they may be followed.
+pub(super) struct DatedLists<'a> {
+    /// Days since 1970-01-01, end exclusive.
+    pub(super) dates: Range<i32>,
+    /// The lists of both sides.
+    pub(super) lists: &'a PerSide<RuleLists>,
+}
+
+/// Satisfied rules at each bar, per source in the order of [`RuleSource::ALL`].
+type RuleCounts = [Vec<u8>; 3];
+
+/// Satisfied rules and scores at each close of a period.
+pub(super) struct SignalTable {
+    /// One entry per symbol.
+    symbols: Vec<SymbolSignals>,
+}
+
+struct SymbolSignals {
+    rule_counts: PerSide<RuleCounts>,
     score: Vec<f32>,
 }
 
-/// Rules of each source that a candidate may count: a mined list serves where it has rules both in the development
-/// period and in the test.
-pub(super) fn n_rules(
-    book: &RuleBook,
-    job: fn(&Sides<Vec<Conjunction>>) -> &Vec<Conjunction>,
-    mined: fn(&Sides<Lists>) -> &Lists,
-) -> [usize; 3] {
-    let of_list = |list: fn(&Lists) -> &Vec<Conjunction>| {
-        let n_rules = |sides| list(mined(sides)).len();
-        book.folds.iter().map(n_rules).max().unwrap_or(0).min(n_rules(&book.last))
-    };
-    [job(&book.job).len(), of_list(|lists| &lists.stable), of_list(|lists| &lists.high_lift)]
+/// Returns the number of rules of each source that a candidate may count: a mined list is usable if
+/// it has rules both in the development period and in the test.
+pub(super) fn n_rules(rule_set: &RuleSet, side: RuleSide) -> [usize; 3] {
+    RuleSource::ALL.map(|source| match source.list() {
+        None => rule_set.job.get(side).len(),
+        Some(name) => {
+            let n_listed = |lists: &PerSide<RuleLists>| lists.get(side).get(name).len();
+            let n_in_folds = rule_set.folds.iter().map(n_listed).max().unwrap_or(0);
+            n_in_folds.min(n_listed(&rule_set.last))
+        }
+    })
 }
 
-impl Evidence {
+impl SignalTable {
     /// Counts rules and looks up scores.
     ///
-    /// * `job`: the job's own rules, followed on all dates.
-    /// * `scores`: one a row of the table.
-    pub(super) fn of(
-        part: &Part<'_>,
-        table: &FeatureTable,
-        (job, mined): (&Sides<Vec<Conjunction>>, &[Mined<'_>]),
-        scores: &[f32],
-    ) -> Self {
-        let symbol = |symbol: &SymbolPart<'_>| {
-            let counter = Counter { part, symbol, table };
-            SymbolEvidence {
-                entry: counter.counts(&job.entry, mined, |sides| &sides.entry),
-                exit: counter.counts(&job.exit, mined, |sides| &sides.exit),
+    /// * `scores`: one per row of the table.
+    pub(super) fn new(bars: &PeriodBars<'_>, table: &FeatureTable, rules: &PeriodRules<'_>, scores: &[f32]) -> Self {
+        let symbol_signals = |symbol: &SymbolBars<'_>| {
+            let counter = RuleCounter { bars, symbol, table };
+            SymbolSignals {
+                rule_counts: PerSide::from_fn(|side| counter.count_all(rules, side)),
                 score: symbol.row.iter().map(|row| row.map_or(f32::NAN, |row| scores[row as usize])).collect(),
             }
         };
-        Self { symbols: part.symbols.iter().map(symbol).collect() }
+        Self { symbols: bars.symbols.iter().map(symbol_signals).collect() }
     }
 
-    /// All scores there are, with their rows.
-    pub(super) fn scores<'a>(&'a self, part: &'a Part<'_>) -> impl Iterator<Item = (u32, f32)> + 'a {
-        let of_bars =
-            self.symbols.iter().zip(&part.symbols).flat_map(|(known, symbol)| symbol.row.iter().zip(&known.score));
+    /// Returns all rows that have a score, with it.
+    pub(super) fn scores<'a>(&'a self, bars: &'a PeriodBars<'_>) -> impl Iterator<Item = (u32, f32)> + 'a {
+        let symbols = self.symbols.iter().zip(&bars.symbols);
+        let of_bars = symbols.flat_map(|(signals, symbol)| symbol.row.iter().zip(&signals.score));
         of_bars.filter(|(_, score)| !score.is_nan()).filter_map(|(row, &score)| Some(((*row)?, score)))
     }
 
-    /// What a candidate does at each close of a symbol.
+    /// Returns the signals of a candidate at each close of a symbol.
     ///
-    /// * `gate`: the score from which a position may be entered, where the candidate has one.
-    pub(super) fn signals(&self, symbol_idx: usize, candidate: &Candidate, gate: Option<f32>) -> Signals {
-        let symbol = &self.symbols[symbol_idx];
-        let bars = 0..symbol.score.len();
-        let passes = |bar: usize| gate.is_none_or(|gate| symbol.score[bar] >= gate);
-        let entry = |bar| candidate.entry.is_none_or(|count| holds(&symbol.entry, count, bar)) && passes(bar);
-        let exit = |bar| candidate.exit.is_some_and(|count| holds(&symbol.exit, count, bar));
+    /// * `score_threshold`: the score from which a position may be entered, if the candidate reads
+    ///   scores.
+    pub(super) fn signals(
+        &self,
+        symbol_idx: usize,
+        candidate: &StrategyCandidate,
+        score_threshold: Option<f32>,
+    ) -> Signals {
+        let SymbolSignals { rule_counts, score } = &self.symbols[symbol_idx];
+        let passes = |bar: usize| score_threshold.is_none_or(|threshold| score[bar] >= threshold);
+        let entry = |bar| candidate.entry.is_none_or(|count| holds(&rule_counts.entry, count, bar)) && passes(bar);
+        let exit = |bar| candidate.exit.is_some_and(|count| holds(&rule_counts.exit, count, bar));
+        let bars = 0..score.len();
         Signals { entry: bars.clone().map(entry).collect(), exit: bars.map(exit).collect() }
     }
 }
 
-fn holds(counts: &Counts, count: RuleCount, bar: usize) -> bool {
+fn holds(counts: &RuleCounts, count: RuleCount, bar: usize) -> bool {
     u32::from(counts[count.source as usize][bar]) >= count.threshold
 }
 
 /// Counts the rules that hold at each bar of a symbol.
-struct Counter<'a> {
-    part: &'a Part<'a>,
-    symbol: &'a SymbolPart<'a>,
+struct RuleCounter<'a> {
+    bars: &'a PeriodBars<'a>,
+    symbol: &'a SymbolBars<'a>,
     table: &'a FeatureTable,
 }
 
-impl Counter<'_> {
-    fn counts(&self, job: &[Conjunction], mined: &[Mined<'_>], side: fn(&Sides<Lists>) -> &Lists) -> Counts {
-        let mut counts: Counts = std::array::from_fn(|_| vec![0; self.symbol.row.len()]);
-        let [of_job, stable, high_lift] = &mut counts;
-        self.add(of_job, job, &(i32::MIN..i32::MAX));
-        for (span, sides) in mined {
-            let lists = side(sides);
-            self.add(stable, &lists.stable, span);
-            self.add(high_lift, &lists.high_lift, span);
-        }
-        counts
+impl RuleCounter<'_> {
+    fn count_all(&self, rules: &PeriodRules<'_>, side: RuleSide) -> RuleCounts {
+        RuleSource::ALL.map(|source| {
+            let mut counts = vec![0; self.symbol.row.len()];
+            match source.list() {
+                None => self.add(&mut counts, rules.job.get(side), &(i32::MIN..i32::MAX)),
+                Some(name) => {
+                    for DatedLists { dates, lists } in &rules.mined {
+                        self.add(&mut counts, lists.get(side).get(name), dates);
+                    }
+                }
+            }
+            counts
+        })
     }
 
-    fn add(&self, counts: &mut [u8], rules: &[Conjunction], span: &Range<i32>) {
+    fn add(&self, counts: &mut [u8], rules: &[Conjunction], dates: &Range<i32>) {
         for ((count, row), &date_idx) in counts.iter_mut().zip(&self.symbol.row).zip(&self.symbol.date_idx) {
-            let row = row.filter(|_| span.contains(&self.part.dates[date_idx as usize]));
+            let row = row.filter(|_| dates.contains(&self.bars.dates[date_idx as usize]));
             let n_held = row.map_or(0, |row| rules.iter().filter(|rule| rule.holds(self.table, row)).count());
             *count = count.saturating_add(u8::try_from(n_held).unwrap_or(u8::MAX));
         }

@@ -1,10 +1,10 @@
 //! The state of the market around a bar: its calendar, its own volatility, and a benchmark beside it.
 
+use super::volatility::historical;
+use crate::date::month;
 use crate::features::kind::{CHANGES, Computation, Defaults, Kind, LONGEST_CHANGES, NONE, Shared, model, output};
 use crate::features::prices::Prices;
 use crate::features::window::{beta, correlation, each_bar, from, percent, ratio, zip};
-use super::volatility::historical;
-use crate::date::month;
 
 static CALENDAR: Shared = Shared { compute: calendar };
 static COMPARISON: Shared = Shared { compute: comparison };

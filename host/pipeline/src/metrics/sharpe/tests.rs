@@ -52,7 +52,7 @@ fn the_minimum_track_record_length_is_that_of_the_papers_examples() {
 
 #[test]
 fn moments_are_those_of_a_hand_computed_sample() {
-    let found = Moments::of(&[0.01, -0.01, 0.03, 0.01, 0.06]).unwrap();
+    let found = Moments::from_returns(&[0.01, -0.01, 0.03, 0.01, 0.06]).unwrap();
     // Mean 0.02, deviations −1, −3, 1, −1, 4 hundredths: second moment 28/5, third 36/5, fourth 340/5 of them.
     assert_eq!(found.n_returns, 5);
     assert!((found.sharpe - 2.0 / 7_f64.sqrt()).abs() < 1e-12);
@@ -96,7 +96,7 @@ fn what_has_no_sharpe_ratio_says_why() {
     assert_eq!(why(&[0.01]), "1 returns, a Sharpe ratio needs 2");
     assert_eq!(why(&[0.0; 9]), "the returns never differ");
     assert_eq!(why(&[0.1; 9]), "the returns never differ", "though nine tenths do not sum exactly");
-    assert!(Moments::of(&[0.1; 9]).is_err());
+    assert!(Moments::from_returns(&[0.1; 9]).is_err());
     assert!(moments(9, 1.0, 2.0, 5.0).probabilistic_sharpe(0.0).is_err(), "1 − 2 + 1 is no error");
     let reason = normal(100, -0.02).min_track_length(0.0, 0.975).unwrap_err().to_string();
     assert_eq!(reason, "a Sharpe ratio of -0.0200 is not above 0: no length tells it");

@@ -1,23 +1,24 @@
-//! The engine beside a table worked out by hand, and beside a second engine that thinks in trades rather than in bars.
+//! The engine beside a table worked out by hand, and beside a second engine that thinks in trades
+//! rather than in bars.
 
 use proptest::prelude::*;
 
 use super::super::backtest::*;
 
 /// Open, high, low, close.
-type Row = [f64; 4];
+type OhlcRow = [f64; 4];
 
 /// Columns of rows.
 struct Columns([Vec<f64>; 4]);
 
 impl Columns {
-    fn of(rows: &[Row]) -> Self {
+    fn from_rows(rows: &[OhlcRow]) -> Self {
         Self(std::array::from_fn(|column| rows.iter().map(|row| row[column]).collect()))
     }
 
-    fn prices(&self) -> Prices<'_> {
+    fn prices(&self) -> OhlcView<'_> {
         let [open, high, low, close] = &self.0;
-        Prices { open, high, low, close }
+        OhlcView { open, high, low, close }
     }
 }
 
@@ -25,9 +26,10 @@ fn is_close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-12 * a.abs().max(1.0)
 }
 
-/// `E` asks for an entry at the bar's close, `X` for an exit. Positions are held 3 bars at most, with a stop of 4 % and a
-/// target of 6 %; a fill costs 1 %, so a round trip keeps 0.99 · 0.99 = 0.9801.
-const TABLE: [(Row, &str, &str); 14] = [
+/// `E` asks for an entry at the bar's close, `X` for an exit. Positions are held 3 bars at most,
+/// with a stop of 4 % and a target of 6 %; a fill costs 1 %, so a round trip keeps 0.99 · 0.99 =
+/// 0.9801.
+const TABLE: [(OhlcRow, &str, &str); 14] = [
     ([100.0, 101.0, 99.0, 100.0], "E", ""),
     ([100.0, 103.0, 99.0, 102.0], "E", "in at 100; the signal at its close finds it held"),
     ([102.0, 104.0, 101.0, 103.0], "EX", ""),
@@ -46,11 +48,11 @@ const TABLE: [(Row, &str, &str); 14] = [
 
 #[test]
 fn a_table_worked_out_by_hand_comes_out() {
-    let columns = Columns::of(&TABLE.map(|(row, ..)| row));
+    let columns = Columns::from_rows(&TABLE.map(|(row, ..)| row));
     let asks = |what: char| TABLE.iter().map(|(_, signals, _)| signals.contains(what)).collect();
     let signals = Signals { entry: asks('E'), exit: asks('X') };
-    let orders = Orders { holding_bars: 3, stop_pct: Some(4.0), target_pct: Some(6.0), cost: 0.01 };
-    let run = run(&columns.prices(), &signals, &orders);
+    let settings = TradeSettings { holding_bars: 3, stop_pct: Some(4.0), target_pct: Some(6.0), cost: 0.01 };
+    let run = run(&columns.prices(), &signals, &settings);
 
     let expected = [
         (1, 3, 104.0, ExitReason::Rule, 1.04 * 0.9801 - 1.0),
@@ -90,7 +92,7 @@ fn a_table_worked_out_by_hand_comes_out() {
 }
 
 /// Round trips found one after the other: for each the earliest of all events that could end it.
-fn slow_trips(rows: &[Row], signals: &Signals, orders: &Orders) -> Vec<(RoundTrip, bool)> {
+fn slow_trips(rows: &[OhlcRow], signals: &Signals, settings: &TradeSettings) -> Vec<(RoundTrip, bool)> {
     let n_bars = rows.len();
     let mut trips = Vec::new();
     let mut first_close = 0;
@@ -101,23 +103,23 @@ fn slow_trips(rows: &[Row], signals: &Signals, orders: &Orders) -> Vec<(RoundTri
         if let Some(asked) = (entry_bar..n_bars - 1).find(|&t| signals.exit[t]) {
             events.push((asked + 1, 0, rows[asked + 1][0], ExitReason::Rule));
         }
-        if let Some(row) = rows.get(entry_bar + orders.holding_bars) {
-            events.push((entry_bar + orders.holding_bars, 1, row[0], ExitReason::Time));
+        if let Some(row) = rows.get(entry_bar + settings.holding_bars) {
+            events.push((entry_bar + settings.holding_bars, 1, row[0], ExitReason::Time));
         }
-        if let Some(stop) = orders.stop_pct.map(|pct| entry_price * (1.0 - pct / 100.0)) {
+        if let Some(stop) = settings.stop_pct.map(|pct| entry_price * (1.0 - pct / 100.0)) {
             let jumped = (entry_bar..n_bars).find(|&t| rows[t][0] <= stop);
             events.extend(jumped.map(|t| (t, 2, rows[t][0], ExitReason::Stop)));
             let touched = (entry_bar..n_bars).find(|&t| rows[t][2] <= stop);
             events.extend(touched.map(|t| (t, 4, stop, ExitReason::Stop)));
         }
-        if let Some(target) = orders.target_pct.map(|pct| entry_price * (1.0 + pct / 100.0)) {
+        if let Some(target) = settings.target_pct.map(|pct| entry_price * (1.0 + pct / 100.0)) {
             let jumped = (entry_bar..n_bars).find(|&t| rows[t][0] >= target);
             events.extend(jumped.map(|t| (t, 3, rows[t][0], ExitReason::Target)));
             let touched = (entry_bar..n_bars).find(|&t| rows[t][1] >= target);
             events.extend(touched.map(|t| (t, 5, target, ExitReason::Target)));
         }
         let &(exit_bar, order, exit_price, reason) = events.iter().min_by_key(|event| (event.0, event.1)).unwrap();
-        let gain = exit_price / entry_price * (1.0 - orders.cost).powi(2) - 1.0;
+        let gain = exit_price / entry_price * (1.0 - settings.cost).powi(2) - 1.0;
         trips.push((RoundTrip { entry_bar, exit_bar, entry_price, exit_price, reason, gain }, order < 4));
         first_close = exit_bar;
     }
@@ -125,7 +127,7 @@ fn slow_trips(rows: &[Row], signals: &Signals, orders: &Orders) -> Vec<(RoundTri
 }
 
 /// Worth at each close, from the round trips alone.
-fn slow_worth(rows: &[Row], trips: &[(RoundTrip, bool)], cost: f64) -> Vec<f64> {
+fn slow_worth(rows: &[OhlcRow], trips: &[(RoundTrip, bool)], cost: f64) -> Vec<f64> {
     let at_close = |bar: usize| {
         let closed: f64 =
             trips.iter().filter(|(trip, _)| trip.exit_bar <= bar).map(|(trip, _)| 1.0 + trip.gain).product();
@@ -135,8 +137,9 @@ fn slow_worth(rows: &[Row], trips: &[(RoundTrip, bool)], cost: f64) -> Vec<f64> 
     (0..rows.len()).map(at_close).collect()
 }
 
-/// Whole prices, so that opens, stops and targets often meet exactly; gaps between bars are the rule.
-fn any_bar() -> impl Strategy<Value = (Row, bool, bool)> {
+/// Whole prices, so that opens, stops and targets often meet exactly; gaps between bars are the
+/// rule.
+fn any_bar() -> impl Strategy<Value = (OhlcRow, bool, bool)> {
     let (price, wick) = (90..=110_i32, 0..=6_i32);
     (price.clone(), price, wick.clone(), wick, proptest::bool::weighted(0.4), proptest::bool::weighted(0.15)).prop_map(
         |(open, close, up, down, entry, exit)| {
@@ -146,29 +149,30 @@ fn any_bar() -> impl Strategy<Value = (Row, bool, bool)> {
     )
 }
 
-fn any_orders() -> impl Strategy<Value = Orders> {
+fn any_settings() -> impl Strategy<Value = TradeSettings> {
     let level = || prop_oneof![Just(None), prop_oneof![Just(1.0), Just(5.0), Just(10.0)].prop_map(Some)];
-    (1..=6_usize, level(), level(), prop_oneof![Just(0.0), Just(0.001)])
-        .prop_map(|(holding_bars, stop_pct, target_pct, cost)| Orders { holding_bars, stop_pct, target_pct, cost })
+    (1..=6_usize, level(), level(), prop_oneof![Just(0.0), Just(0.001)]).prop_map(
+        |(holding_bars, stop_pct, target_pct, cost)| TradeSettings { holding_bars, stop_pct, target_pct, cost },
+    )
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn the_engine_equals_a_slow_one_trade_by_trade(bars in prop::collection::vec(any_bar(), 0..60), orders in any_orders()) {
-        let rows: Vec<Row> = bars.iter().map(|bar| bar.0).collect();
+    fn the_engine_equals_a_slow_one_trade_by_trade(bars in prop::collection::vec(any_bar(), 0..60), settings in any_settings()) {
+        let rows: Vec<OhlcRow> = bars.iter().map(|bar| bar.0).collect();
         let signals = Signals { entry: bars.iter().map(|bar| bar.1).collect(), exit: bars.iter().map(|bar| bar.2).collect() };
-        let columns = Columns::of(&rows);
-        let run = run(&columns.prices(), &signals, &orders);
-        let slow = slow_trips(&rows, &signals, &orders);
+        let columns = Columns::from_rows(&rows);
+        let run = run(&columns.prices(), &signals, &settings);
+        let slow = slow_trips(&rows, &signals, &settings);
         prop_assert_eq!(run.trips.len(), slow.len());
         for (ours, (theirs, _)) in run.trips.iter().zip(&slow) {
             prop_assert!(is_close(ours.gain, theirs.gain), "{:?} {:?}", ours, theirs);
             prop_assert_eq!(RoundTrip { gain: 0.0, ..*ours }, RoundTrip { gain: 0.0, ..*theirs });
         }
         let mut worth = 1.0;
-        for (growth, slow_worth) in run.growth.iter().zip(slow_worth(&rows, &slow, orders.cost)) {
+        for (growth, slow_worth) in run.growth.iter().zip(slow_worth(&rows, &slow, settings.cost)) {
             worth *= growth;
             prop_assert!(is_close(worth, slow_worth), "{} {}", worth, slow_worth);
         }
@@ -184,7 +188,7 @@ proptest! {
     fn a_bar_depends_on_nothing_after_it(
         bars in prop::collection::vec(any_bar(), 3..40),
         others in prop::collection::vec(any_bar(), 40),
-        orders in any_orders(),
+        settings in any_settings(),
         share in 0.0..1.0_f64,
     ) {
         // The last bar but one at most: in the last one every position ends.
@@ -192,11 +196,12 @@ proptest! {
         let mut changed = bars.clone();
         changed[first_changed..].copy_from_slice(&others[..bars.len() - first_changed]);
         // The signal at the close before acts in the first bar that is not compared.
-        (changed[first_changed - 1].1, changed[first_changed - 1].2) = (others[0].1, others[0].2);
+        changed[first_changed - 1].1 = others[0].1;
+        changed[first_changed - 1].2 = others[0].2;
         let [ours, theirs] = [&bars, &changed].map(|bars| {
-            let rows: Vec<Row> = bars.iter().map(|bar| bar.0).collect();
+            let rows: Vec<OhlcRow> = bars.iter().map(|bar| bar.0).collect();
             let signals = Signals { entry: bars.iter().map(|bar| bar.1).collect(), exit: bars.iter().map(|bar| bar.2).collect() };
-            run(&Columns::of(&rows).prices(), &signals, &orders)
+            run(&Columns::from_rows(&rows).prices(), &signals, &settings)
         });
         prop_assert_eq!(&ours.growth[..first_changed], &theirs.growth[..first_changed]);
         prop_assert_eq!(&ours.is_held[..first_changed], &theirs.is_held[..first_changed]);
@@ -205,12 +210,12 @@ proptest! {
 
 #[test]
 fn being_in_all_the_time_is_the_market_less_two_fills() {
-    let columns = Columns::of(&TABLE.map(|(row, ..)| row));
+    let columns = Columns::from_rows(&TABLE.map(|(row, ..)| row));
     let product = |growth: Vec<f64>| growth.into_iter().product::<f64>();
     let of_market = product(market(&columns.prices()));
     assert!(is_close(of_market, 101.0 / 100.0));
     assert!(is_close(product(always_in(&columns.prices(), 0.01)), of_market * 0.9801));
-    let one_bar = Columns::of(&[[100.0, 110.0, 90.0, 105.0]]);
+    let one_bar = Columns::from_rows(&[[100.0, 110.0, 90.0, 105.0]]);
     assert!(is_close(product(always_in(&one_bar.prices(), 0.01)), 1.05 * 0.9801));
-    assert!(always_in(&Columns::of(&[]).prices(), 0.01).is_empty());
+    assert!(always_in(&Columns::from_rows(&[]).prices(), 0.01).is_empty());
 }

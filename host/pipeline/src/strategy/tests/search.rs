@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use oculus_plugin_api::Operator;
 use serde_json::Value;
 
-use super::super::{candidate::*, portfolio::Held, *};
+use super::super::{candidate::*, portfolio::PortfolioRun, *};
 use crate::{
     bars::Bars,
-    rules::{Clause, Conjunction, Lists, Sides},
+    features::FeatureTable,
+    metrics::ScoreScale,
+    rules::{Conjunction, PerSide, RuleCondition, RuleLists, RuleSet},
     search::tests::panel::{N_DAYS, Panel},
 };
 
@@ -17,20 +19,21 @@ const SIGNAL: usize = 0;
 const NOISE: usize = 1;
 
 fn above(feature_idx: usize, threshold: f32) -> Conjunction {
-    Conjunction(vec![Clause { feature_idx, operator: Operator::Above, threshold }])
+    Conjunction(vec![RuleCondition { feature_idx, operator: Operator::Above, threshold }])
 }
 
 fn below(feature_idx: usize, threshold: f32) -> Conjunction {
-    Conjunction(vec![Clause { feature_idx, operator: Operator::Below, threshold }])
+    Conjunction(vec![RuleCondition { feature_idx, operator: Operator::Below, threshold }])
 }
 
 /// The job's rule looks at noise, mined rules at the signal and at noise.
-fn book() -> RuleBook {
-    let lists = || Lists { stable: vec![above(SIGNAL, 0.5)], high_lift: vec![above(SIGNAL, 1.0), above(NOISE, 1.0)] };
-    let exits = || Lists { stable: vec![below(SIGNAL, -0.5)], high_lift: Vec::new() };
-    let mined = || Sides { entry: lists(), exit: exits() };
-    RuleBook {
-        job: Sides { entry: vec![above(NOISE, 0.3)], exit: vec![below(NOISE, -1.0)] },
+fn rule_set() -> RuleSet {
+    let lists =
+        || RuleLists { stable: vec![above(SIGNAL, 0.5)], high_lift: vec![above(SIGNAL, 1.0), above(NOISE, 1.0)] };
+    let exits = || RuleLists { stable: vec![below(SIGNAL, -0.5)], high_lift: Vec::new() };
+    let mined = || PerSide { entry: lists(), exit: exits() };
+    RuleSet {
+        job: PerSide { entry: vec![above(NOISE, 0.3)], exit: vec![below(NOISE, -1.0)] },
         folds: vec![mined(), mined(), mined()],
         last: mined(),
     }
@@ -43,15 +46,15 @@ fn scores(panel: &Panel) -> Vec<f32> {
     values.map(|(&value, &day)| if day < first { f32::NAN } else { value }).collect()
 }
 
-fn inputs<'a>(panel: &'a Panel, book: &'a RuleBook, scores: &'a [f32]) -> Inputs<'a> {
-    Inputs {
+fn inputs<'a>(panel: &'a Panel, rule_set: &'a RuleSet, scores: &'a [f32]) -> StrategyInputs<'a> {
+    StrategyInputs {
         market: &panel.market,
         table: &panel.table,
         partition: &panel.partition,
         label: &panel.labels[0],
-        book,
+        rule_set,
         scores,
-        spread: Some(Spread::of(&[-1.0, 1.0])),
+        score_scale: Some(ScoreScale::from_scores(&[-1.0, 1.0])),
         entry_score_threshold: 1,
         exit_score_threshold: 1,
         cost_bps: 5.0,
@@ -65,20 +68,20 @@ fn json(report: &StrategyReport) -> Value {
     serde_json::to_value(report).unwrap()
 }
 
-fn days_of(inputs: &Inputs<'_>) -> Vec<Vec<i32>> {
+fn days_of(inputs: &StrategyInputs<'_>) -> Vec<Vec<i32>> {
     inputs.market.bars.iter().map(|bars| bars.session_days(inputs.market.timeframe)).collect()
 }
 
-fn stretch_of_test<'a>(inputs: &Inputs<'a>) -> Stretch<'a> {
-    Stretch::of_test(inputs, &days_of(inputs))
+fn test_period<'a>(inputs: &StrategyInputs<'a>) -> BacktestPeriod<'a> {
+    BacktestPeriod::test(inputs, &days_of(inputs))
 }
 
 #[test]
 fn a_planted_edge_beats_the_market_before_and_in_the_test() {
     for seed in 0..4 {
         let panel = Panel::new(seed, 0.4, &[1.0]);
-        let (book, scores) = (book(), scores(&panel));
-        let found = optimize(&inputs(&panel, &book, &scores));
+        let (rule_set, scores) = (rule_set(), scores(&panel));
+        let found = optimize(&inputs(&panel, &rule_set, &scores));
         let report = json(&found.report);
         for period in ["development", "test"] {
             let total = |what: &str| report[period][what]["total_return_pct"].as_f64().unwrap();
@@ -95,10 +98,10 @@ fn a_planted_edge_beats_the_market_before_and_in_the_test() {
 fn another_test_changes_no_parameter_and_no_figure_of_the_development() {
     let panel = Panel::new(5, 0.3, &[1.0]);
     let other = panel.with_another_test();
-    let book = book();
+    let rule_set = rule_set();
     let [ours, theirs] = [&panel, &other].map(|panel| {
         let scores = scores(panel);
-        json(&optimize(&inputs(panel, &book, &scores)).report)
+        json(&optimize(&inputs(panel, &rule_set, &scores)).report)
     });
     for name in ["parameters", "development", "candidates", "n_candidates", "n_eligible"] {
         assert!(!ours[name].is_null(), "{name}");
@@ -112,32 +115,32 @@ fn a_fold_follows_its_own_rules_and_the_test_the_last_ones() {
     let panel = Panel::new(6, 0.3, &[1.0]);
     let scores = vec![f32::NAN; panel.table.n_rows()];
     let always = || vec![above(SIGNAL, f32::MIN)];
-    let only = |entry: Vec<Conjunction>| Sides {
-        entry: Lists { stable: entry, high_lift: Vec::new() },
-        exit: Lists::default(),
+    let only = |entry: Vec<Conjunction>| PerSide {
+        entry: RuleLists { stable: entry, high_lift: Vec::new() },
+        exit: RuleLists::default(),
     };
-    let candidate = Candidate {
-        entry: Some(RuleCount { source: Source::Stable, threshold: 1 }),
+    let candidate = StrategyCandidate {
+        entry: Some(RuleCount { source: RuleSource::Stable, threshold: 1 }),
         exit: None,
-        gate_share: None,
+        score_share: None,
         holding_bars: 1,
         stop_pct: None,
         target_pct: None,
     };
-    let held_dates = |book: &RuleBook| {
-        let inputs = inputs(&panel, book, &scores);
+    let held_dates = |rule_set: &RuleSet| {
+        let inputs = inputs(&panel, rule_set, &scores);
         let days = days_of(&inputs);
-        let stretches = [Stretch::of_development(&inputs, &days), Stretch::of_test(&inputs, &days)];
-        let held = stretches.iter().flat_map(|stretch| {
-            let held = stretch.hold(&candidate, None);
-            stretch.equity(&held, false).into_iter().filter(|point| point.exposure > 0.0).map(|point| point.day)
+        let periods = [BacktestPeriod::development(&inputs, &days), BacktestPeriod::test(&inputs, &days)];
+        let held = periods.iter().flat_map(|period| {
+            let run = period.backtest(&candidate, None);
+            period.equity(&run, false).into_iter().filter(|point| point.exposure > 0.0).map(|point| point.day)
         });
         held.collect::<Vec<i32>>()
     };
     for followed in 0..4 {
         let rules = |idx: usize| only(if idx == followed { always() } else { Vec::new() });
-        let book = RuleBook { job: Sides::default(), folds: (0..3).map(rules).collect(), last: rules(3) };
-        let days = held_dates(&book);
+        let rule_set = RuleSet { job: PerSide::default(), folds: (0..3).map(rules).collect(), last: rules(3) };
+        let days = held_dates(&rule_set);
         let span =
             if followed < 3 { panel.partition.blocks[followed + 1].clone() } else { panel.partition.test.clone() };
         // A signal at a close acts on the next date.
@@ -148,22 +151,22 @@ fn a_fold_follows_its_own_rules_and_the_test_the_last_ones() {
 #[test]
 fn threads_change_nothing_and_seeds_do() {
     let panel = Panel::new(7, 0.3, &[1.0]);
-    let (book, scores) = (book(), scores(&panel));
-    let inputs = inputs(&panel, &book, &scores);
-    let of = |inputs: &Inputs<'_>| {
+    let (rule_set, scores) = (rule_set(), scores(&panel));
+    let inputs = inputs(&panel, &rule_set, &scores);
+    let of = |inputs: &StrategyInputs<'_>| {
         let found = optimize(inputs);
-        (json(&found.report).to_string(), found.course)
+        (json(&found.report).to_string(), found.equity_curve)
     };
     let ours = of(&inputs);
-    assert_eq!(ours, of(&Inputs { n_side_by_side: 4, ..inputs }));
-    assert_ne!(ours.0, of(&Inputs { seed: 43, ..inputs }).0);
+    assert_eq!(ours, of(&StrategyInputs { n_side_by_side: 4, ..inputs }));
+    assert_ne!(ours.0, of(&StrategyInputs { seed: 43, ..inputs }).0);
 }
 
 #[test]
 fn candidates_begin_with_the_job_and_the_model_and_never_come_twice() {
     let panel = Panel::new(8, 0.3, &[1.0]);
-    let (book, scores) = (book(), scores(&panel));
-    let inputs = Inputs { n_trials: 1000, ..inputs(&panel, &book, &scores) };
+    let (rule_set, scores) = (rule_set(), scores(&panel));
+    let inputs = StrategyInputs { n_trials: 1000, ..inputs(&panel, &rule_set, &scores) };
     let report = optimize(&inputs).report;
     assert_eq!((report.n_candidates, report.candidates.len()), (1000, 1000));
     let base_rate = panel.labels[0].value.iter().filter(|value| **value == 1.0).count() as f64 / (2 * N_DAYS) as f64;
@@ -175,7 +178,7 @@ fn candidates_begin_with_the_job_and_the_model_and_never_come_twice() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), 1000);
-    let few = optimize(&Inputs { n_trials: 64, ..inputs }).report;
+    let few = optimize(&StrategyInputs { n_trials: 64, ..inputs }).report;
     assert_eq!(few.candidates, report.candidates[..64], "a larger budget only adds");
 }
 
@@ -183,7 +186,7 @@ fn candidates_begin_with_the_job_and_the_model_and_never_come_twice() {
 fn a_strategy_without_round_trips_is_counted_and_not_chosen() {
     let panel = Panel::new(9, 0.3, &[1.0]);
     let scores = vec![f32::NAN; panel.table.n_rows()];
-    let never = RuleBook { job: Sides { entry: vec![above(SIGNAL, 99.0)], exit: Vec::new() }, ..RuleBook::default() };
+    let never = RuleSet { job: PerSide { entry: vec![above(SIGNAL, 99.0)], exit: Vec::new() }, ..RuleSet::default() };
     let found = optimize(&inputs(&panel, &never, &scores));
     let report = json(&found.report);
     assert!(report["n_candidates"].as_u64().unwrap() > 1 && report["n_eligible"] == 0, "{report}");
@@ -193,9 +196,9 @@ fn a_strategy_without_round_trips_is_counted_and_not_chosen() {
             "{name}"
         );
     }
-    assert_eq!((found.verdict.verdict, found.course), (Call::Inconclusive, Course::default()));
+    assert_eq!((found.verdict.verdict, found.equity_curve), (Call::Inconclusive, EquityCurve::default()));
 
-    let found = optimize(&inputs(&panel, &RuleBook::default(), &scores));
+    let found = optimize(&inputs(&panel, &RuleSet::default(), &scores));
     assert_eq!(found.report.n_candidates, 0);
     assert!(found.verdict.reason.contains("no strategy to try"), "{}", found.verdict.reason);
 }
@@ -208,30 +211,30 @@ fn a_flat_market_without_costs_gives_nothing() {
             prices.fill(100.0);
         }
     }
-    let (book, scores) = (book(), scores(&panel));
-    let inputs = Inputs { cost_bps: 0.0, ..inputs(&panel, &book, &scores) };
-    let test = stretch_of_test(&inputs);
+    let (rule_set, scores) = (rule_set(), scores(&panel));
+    let inputs = StrategyInputs { cost_bps: 0.0, ..inputs(&panel, &rule_set, &scores) };
+    let test = test_period(&inputs);
     let candidate = space_of(&inputs).draw(1, 42)[0];
-    let held = test.hold(&candidate, None);
-    assert!(held.trades.len() > 10 && held.mean_exposure() > 0.1);
-    assert!(held.returns.iter().all(|&value| value == 0.0) && held.trades.iter().all(|trade| trade.trip.gain == 0.0));
+    let run = test.backtest(&candidate, None);
+    assert!(run.trades.len() > 10 && run.mean_exposure() > 0.1);
+    assert!(run.returns.iter().all(|&value| value == 0.0) && run.trades.iter().all(|trade| trade.trip.gain == 0.0));
     let report = optimize(&inputs).report;
     assert!(report.parameters.is_none() && report.n_eligible > 0, "no Sharpe ratio without any spread");
 }
 
-fn space_of(inputs: &Inputs<'_>) -> Space {
-    space(inputs, &Stretch::of_development(inputs, &days_of(inputs)))
+fn space_of(inputs: &StrategyInputs<'_>) -> SearchSpace {
+    search_space(inputs, &BacktestPeriod::development(inputs, &days_of(inputs)))
 }
 
 #[test]
 fn what_can_never_happen_is_not_tried() {
     let panel = Panel::new(8, 0.3, &[1.0]);
-    let (book, scores) = (book(), scores(&panel));
-    let inputs = inputs(&panel, &book, &scores);
-    let asked = |exit_score_threshold| Space { exit_score_threshold, ..space_of(&inputs) }.draw(1, 1)[0];
-    assert_eq!(asked(1).exit, Some(RuleCount { source: Source::Job, threshold: 1 }));
+    let (rule_set, scores) = (rule_set(), scores(&panel));
+    let inputs = inputs(&panel, &rule_set, &scores);
+    let asked = |exit_score_threshold| SearchSpace { exit_score_threshold, ..space_of(&inputs) }.draw(1, 1)[0];
+    assert_eq!(asked(1).exit, Some(RuleCount { source: RuleSource::Job, threshold: 1 }));
     assert_eq!(asked(2).exit, None, "the job has one exit rule");
-    let wide = Space { threshold_pct: 60.0, ..space_of(&inputs) }.draw(usize::MAX, 1);
+    let wide = SearchSpace { threshold_pct: 60.0, ..space_of(&inputs) }.draw(usize::MAX, 1);
     let stops: BTreeSet<u64> = wide.iter().filter_map(|it| it.stop_pct).map(|stop_pct| stop_pct as u64).collect();
     assert_eq!(stops, BTreeSet::from([60]), "a stop of 120 % is below a price of 0");
 }
@@ -240,28 +243,28 @@ fn what_can_never_happen_is_not_tried() {
 fn a_strategy_that_is_always_in_exceeds_the_market_by_nothing_but_costs() {
     let panel = Panel::new(11, 0.3, &[1.0]);
     let always =
-        RuleBook { job: Sides { entry: vec![above(SIGNAL, f32::MIN)], exit: Vec::new() }, ..RuleBook::default() };
+        RuleSet { job: PerSide { entry: vec![above(SIGNAL, f32::MIN)], exit: Vec::new() }, ..RuleSet::default() };
     let scores = vec![f32::NAN; panel.table.n_rows()];
-    let candidate = Candidate {
-        entry: Some(RuleCount { source: Source::Job, threshold: 1 }),
+    let candidate = StrategyCandidate {
+        entry: Some(RuleCount { source: RuleSource::Job, threshold: 1 }),
         exit: None,
-        gate_share: None,
+        score_share: None,
         holding_bars: N_DAYS,
         stop_pct: None,
         target_pct: None,
     };
     for (cost_bps, cost) in [(0.0, 0.0), (50.0, 0.005)] {
-        let inputs = Inputs { cost_bps, ..inputs(&panel, &always, &scores) };
-        let test = stretch_of_test(&inputs);
-        let held = test.hold(&candidate, None);
-        let n_dates = held.returns.len() as f64;
+        let inputs = StrategyInputs { cost_bps, ..inputs(&panel, &always, &scores) };
+        let test = test_period(&inputs);
+        let run = test.backtest(&candidate, None);
+        let n_dates = run.returns.len() as f64;
         // It enters at the second open: one date in so many is missed.
-        assert!((held.mean_exposure() - (1.0 - 1.0 / n_dates)).abs() < 1e-12);
-        let excess = test.excess(&held);
+        assert!((run.mean_exposure() - (1.0 - 1.0 / n_dates)).abs() < 1e-12);
+        let excess = test.excess(&run);
         let inner = &excess[2..excess.len() - 1];
         assert!(inner.iter().all(|value| value.abs() < 0.2 / n_dates), "{inner:?}");
-        let cheap = stretch_of_test(&Inputs { cost_bps: 0.0, ..inputs }).hold(&candidate, None);
-        let fills = [1, held.returns.len() - 1].map(|idx| cheap.returns[idx] - held.returns[idx]);
+        let cheap = test_period(&StrategyInputs { cost_bps: 0.0, ..inputs }).backtest(&candidate, None);
+        let fills = [1, run.returns.len() - 1].map(|idx| cheap.returns[idx] - run.returns[idx]);
         assert!(fills.iter().all(|fill| (fill - cost).abs() < 0.2 * cost + 1e-12), "{fills:?}");
     }
 }
@@ -269,12 +272,12 @@ fn a_strategy_that_is_always_in_exceeds_the_market_by_nothing_but_costs() {
 #[test]
 fn the_equity_is_the_product_of_returns_and_trades_lie_in_their_part() {
     let panel = Panel::new(12, 0.4, &[1.0]);
-    let (book, scores) = (book(), scores(&panel));
-    let found = optimize(&inputs(&panel, &book, &scores));
-    let course = &found.course;
+    let (rule_set, scores) = (rule_set(), scores(&panel));
+    let found = optimize(&inputs(&panel, &rule_set, &scores));
+    let curve = &found.equity_curve;
     let (before, after) = (json(&found.report)["development"].take(), json(&found.report)["test"].take());
-    for (is_test, trades, period) in [(false, &course.development_trades, before), (true, &course.test_trades, after)] {
-        let points: Vec<&EquityPoint> = course.equity.iter().filter(|point| point.is_test == is_test).collect();
+    for (is_test, trades, period) in [(false, &curve.development_trades, before), (true, &curve.test_trades, after)] {
+        let points: Vec<&EquityPoint> = curve.equity.iter().filter(|point| point.is_test == is_test).collect();
         assert_eq!(period["n_dates"], points.len());
         assert_eq!(period["performance"]["n_trades"], trades.len());
         let last = points.last().unwrap();
@@ -301,10 +304,10 @@ fn bars_of_one_date_compound_and_a_symbol_without_bars_stands_still() {
     let days: Vec<Vec<i32>> =
         [N_DAYS, 250].map(|n_bars| (0..n_bars).map(|bar| 19_000 + bar as i32 / 3).collect()).to_vec();
     let table = FeatureTable { symbols: panel.table.symbols.clone(), ..FeatureTable::default() };
-    let book = RuleBook::default();
-    let inputs = Inputs { table: &table, cost_bps: 0.0, ..inputs(&panel, &book, &[]) };
-    let test = Stretch::of_test(&inputs, &days);
-    let flat = Held { returns: vec![0.0; 67], exposure: vec![0.0; 67], trades: Vec::new() };
+    let rule_set = RuleSet::default();
+    let inputs = StrategyInputs { table: &table, cost_bps: 0.0, ..inputs(&panel, &rule_set, &[]) };
+    let test = BacktestPeriod::test(&inputs, &days);
+    let flat = PortfolioRun { returns: vec![0.0; 67], exposure: vec![0.0; 67], trades: Vec::new() };
     let first_date = test.equity(&flat, true)[0];
     let bars = &panel.market.bars[0];
     let growth = bars.close[302] / bars.open[300];
@@ -326,16 +329,17 @@ fn a_symbol_without_bars_makes_no_excess_of_a_strategy_that_is_always_in() {
     }
     let days = [(0..N_DAYS).map(day).collect(), bars.iter().map(|&bar| day(bar)).collect()];
     let table = FeatureTable { symbols: panel.table.symbols.clone(), ..FeatureTable::default() };
-    let book = RuleBook::default();
-    let inputs = Inputs { table: &table, market: &market, cost_bps: 0.0, ..inputs(&panel, &book, &[]) };
-    let test = Stretch::of_test(&inputs, &days);
-    let (entry, exit, gate_share) = (None, None, None);
-    let always = Candidate { entry, exit, gate_share, holding_bars: usize::MAX, stop_pct: None, target_pct: None };
-    let held = test.hold(&always, None);
-    let exposure = held.mean_exposure();
+    let rule_set = RuleSet::default();
+    let inputs = StrategyInputs { table: &table, market: &market, cost_bps: 0.0, ..inputs(&panel, &rule_set, &[]) };
+    let test = BacktestPeriod::test(&inputs, &days);
+    let (entry, exit, score_share) = (None, None, None);
+    let always =
+        StrategyCandidate { entry, exit, score_share, holding_bars: usize::MAX, stop_pct: None, target_pct: None };
+    let run = test.backtest(&always, None);
+    let exposure = run.mean_exposure();
     assert!(exposure > 0.98, "in from the second bar on, whoever has bars: {exposure}");
-    let worth: Vec<f64> = test.equity(&held, true).iter().map(|point| point.always_in).collect();
-    for (idx, excess) in test.excess(&held).into_iter().enumerate().skip(1) {
+    let worth: Vec<f64> = test.equity(&run, true).iter().map(|point| point.always_in).collect();
+    for (idx, excess) in test.excess(&run).into_iter().enumerate().skip(1) {
         let of_market = worth[idx] / worth[idx - 1] - 1.0;
         assert!((excess - (1.0 - exposure) * of_market).abs() < 1e-12, "{excess} and {of_market} on date {idx}");
     }

@@ -1,9 +1,9 @@
 //! Where the close, or its relative strength, stands in its recent range.
 
+use super::strength::rsi;
 use crate::features::kind::Shared;
 use crate::features::prices::Prices;
 use crate::features::window::{each_bar, highest, lowest, ratio, sma_from};
-use super::strength::rsi;
 
 /// The stochastic oscillator, and its average. Source: TA-Lib's STOCH with simple averages; 0 without a range.
 pub(super) static STOCHASTIC: Shared = Shared {

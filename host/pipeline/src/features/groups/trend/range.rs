@@ -2,7 +2,9 @@
 
 use crate::features::kind::Shared;
 use crate::features::prices::Prices;
-use crate::features::window::{each_bar, highest, last_highest, last_lowest, lowest, percent, percent_above, zip, zip_into};
+use crate::features::window::{
+    each_bar, highest, last_highest, last_lowest, lowest, percent, percent_above, zip, zip_into,
+};
 
 /// Aroon up, down and their difference. Source: TA-Lib's AROON: of equal extremes the latest counts.
 pub(super) static AROON: Shared = Shared {

@@ -1,68 +1,28 @@
-//! How far a strategy's figures can be trusted: corrected for what was tried, for chance, and for the market's own rise.
+//! How far a strategy's figures can be trusted: corrected for the number of tries, for chance, and
+//! for the market's rise.
 //!
-//! In: returns of whole dates in excess of holding the market at equal exposure. Out: figures, and a [`Verdict`].
-//! Invariant: the development figures say how the strategy was chosen, the test figures look at the one chosen.
+//! In: returns of whole dates in excess of holding the market at equal exposure. Out: figures, and
+//! a [`Verdict`]. Invariant: the development figures describe the choice of the strategy, the test
+//! figures the chosen one.
 
+mod figures;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
-use serde::Serialize;
-
-pub use self::verdict::{Call, Verdict, verdict};
-use crate::metrics::{
-    Finite, Interval, Moments, Random, Reasons, Resamples, Undefined, expected_max_sharpe, interval,
-    probability_of_overfitting, sharpe_ratio,
+use self::figures::CONFIDENCE;
+pub use self::{
+    figures::{DevelopmentSignificance, TestSignificance},
+    verdict::{Call, Verdict, verdict},
 };
-
-/// Probability from which on a Sharpe ratio above 0 is more than chance: 2.5 % of strategies without an edge reach it.
-const CONFIDENCE: f64 = 0.975;
-
-/// How far the development period can be trusted.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct DevelopmentHonesty {
-    /// Sharpe ratio of a date of the chosen strategy's excess.
-    pub sharpe: Option<Finite>,
-    /// Probability that the chosen strategy's Sharpe ratio is more than the best of as many tries without any edge.
-    pub deflated_sharpe: Option<Finite>,
-    /// The Sharpe ratio of a date that the best of as many tries without any edge is expected to show.
-    pub expected_max_sharpe: Option<Finite>,
-    /// Probability of backtest overfitting.
-    pub pbo: Option<Finite>,
-    /// Why figures are null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
-    pub reasons: Reasons,
-}
-
-/// How far the test can be trusted.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct TestHonesty {
-    /// Dates of the test.
-    pub n_dates: usize,
-    /// The same in years.
-    pub years: Option<Finite>,
-    /// Positions opened and closed.
-    pub n_round_trips: usize,
-    /// Excess over holding the market at equal exposure, percent a year.
-    pub excess_pct_a_year: Option<Finite>,
-    /// Its 95 % interval: circular blocks of whole dates, 1,000 draws.
-    pub excess_ci95: Option<Interval>,
-    /// Annualised Sharpe ratio of the excess.
-    pub excess_sharpe: Option<Finite>,
-    /// Its 95 % interval, by the same draws.
-    pub excess_sharpe_ci95: Option<Interval>,
-    /// Probability that the true Sharpe ratio of the excess is more than 0.
-    pub probabilistic_sharpe: Option<Finite>,
-    /// Dates that this Sharpe ratio needs to be told from 0 at 97.5 %.
-    pub min_track_length_dates: Option<Finite>,
-    /// The same in years.
-    pub years_needed: Option<Finite>,
-    /// Why figures are null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
-    pub reasons: Reasons,
-}
+use crate::metrics::{
+    Moments, Random, Reasons, Resamples, Undefined, expected_max_sharpe, interval, probability_of_overfitting,
+    sharpe_ratio,
+};
 
 /// Returns of the test's dates, in excess of holding the market at equal exposure.
 #[derive(Clone, Copy, Debug)]
-pub struct Tested<'a> {
+pub struct TestReturns<'a> {
     /// One a date, as fractions.
     pub excess: &'a [f64],
     /// Positions opened and closed.
@@ -77,22 +37,24 @@ pub struct Tested<'a> {
 
 /// How far the development period can be trusted.
 ///
-/// The deflated Sharpe ratio counts every candidate as a try. The deviation across tries is that of the candidates that
-/// have a Sharpe ratio: one that never traded has none. The probability of overfitting is that of the choice, so it looks
-/// at those that could have been chosen: beside others that do nothing, any one that gains would seem well chosen.
+/// The deflated Sharpe ratio counts every candidate as a try. The deviation across tries is that of
+/// the candidates that have a Sharpe ratio: one that never traded has none. The probability of
+/// overfitting is that of the choice, so it looks at those that could have been chosen: beside
+/// others that do nothing, any one that gains would seem well chosen.
 ///
-/// * `candidates`: shape `[n_candidates][n_dates]`: each candidate's returns in excess of holding the market.
+/// * `candidates`: shape `[n_candidates][n_dates]`: each candidate's returns in excess of holding
+///   the market.
 /// * `is_eligible`: whether each could have been chosen.
 /// * `chosen_idx`: the one that was.
-pub fn development(candidates: &[Vec<f64>], is_eligible: &[bool], chosen_idx: usize) -> DevelopmentHonesty {
+pub fn development(candidates: &[Vec<f64>], is_eligible: &[bool], chosen_idx: usize) -> DevelopmentSignificance {
     let eligible: Vec<&[f64]> =
         candidates.iter().zip(is_eligible).filter(|(_, is)| **is).map(|(returns, _)| returns.as_slice()).collect();
     let chosen = candidates.get(chosen_idx).ok_or_else(|| Undefined::because("no strategy was chosen"));
-    let moments = chosen.and_then(|returns| Moments::of(returns));
+    let moments = chosen.and_then(|returns| Moments::from_returns(returns));
     let expected = expected_of_tries(candidates);
     let deflated = moments.clone().and_then(|moments| moments.probabilistic_sharpe(expected.clone()?));
     let mut reasons = Reasons::default();
-    DevelopmentHonesty {
+    DevelopmentSignificance {
         sharpe: reasons.figure("sharpe", moments.map(|moments| moments.sharpe)),
         deflated_sharpe: reasons.figure("deflated_sharpe", deflated),
         expected_max_sharpe: reasons.figure("expected_max_sharpe", expected),
@@ -110,8 +72,8 @@ fn expected_of_tries(candidates: &[Vec<f64>]) -> Result<f64, Undefined> {
 }
 
 /// How far the test can be trusted.
-pub fn test(tested: &Tested<'_>) -> TestHonesty {
-    let &Tested { excess, n_round_trips, dates_a_year, block_dates, seed } = tested;
+pub fn test(tested: &TestReturns<'_>) -> TestSignificance {
+    let &TestReturns { excess, n_round_trips, dates_a_year, block_dates, seed } = tested;
     let n_dates = excess.len();
     let resamples = Resamples::draw(n_dates, block_dates, Random::new(seed, "strategy's excess"));
     let ci95 = |statistic: &dyn Fn(&[u32]) -> Option<f64>| {
@@ -123,12 +85,12 @@ pub fn test(tested: &Tested<'_>) -> TestHonesty {
         let (mean, deviation) = weighted(excess, counts);
         (deviation > 0.0).then(|| dates_a_year.sqrt() * mean / deviation)
     };
-    let moments = Moments::of(excess);
+    let moments = Moments::from_returns(excess);
     let length = moments.clone().and_then(|moments| moments.min_track_length(0.0, CONFIDENCE));
     let no_dates = || Undefined::because("the test has no date");
     let mean = (n_dates > 0).then(|| excess.iter().sum::<f64>() / n_dates as f64).ok_or_else(no_dates);
     let mut reasons = Reasons::default();
-    TestHonesty {
+    TestSignificance {
         n_dates,
         years: reasons.figure("years", Ok(n_dates as f64 / dates_a_year)),
         n_round_trips,
@@ -155,6 +117,3 @@ fn weighted(values: &[f64], counts: &[u32]) -> (f64, f64) {
     let variance = sum(&|value| (value - mean).powi(2)) / (n - 1.0);
     (mean, variance.sqrt())
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::metrics::{Finite, Interval};
 
 const N_DATES: usize = 250;
 
@@ -26,12 +27,12 @@ fn excess(seed: u64, sharpe: f64, carry: f64) -> Vec<f64> {
     normal(seed, N_DATES, carry).iter().map(|value| 0.01 * (value + sharpe)).collect()
 }
 
-fn tested(excess: &[f64], block_dates: usize) -> TestHonesty {
-    test(&Tested { excess, n_round_trips: 20, dates_a_year: 250.0, block_dates, seed: 7 })
+fn tested(excess: &[f64], block_dates: usize) -> TestSignificance {
+    test(&TestReturns { excess, n_round_trips: 20, dates_a_year: 250.0, block_dates, seed: 7 })
 }
 
 fn psr(excess: &[f64]) -> f64 {
-    Moments::of(excess).unwrap().probabilistic_sharpe(0.0).unwrap()
+    Moments::from_returns(excess).unwrap().probabilistic_sharpe(0.0).unwrap()
 }
 
 fn share(n: u64, holds: impl Fn(u64) -> bool) -> f64 {
@@ -60,7 +61,8 @@ fn the_intervals_hold_the_truth_nineteen_times_of_twenty() {
     assert!((0.9..0.99).contains(&of_mean) && (0.9..0.99).contains(&of_sharpe), "{of_mean}, {of_sharpe}");
 }
 
-/// What the docs warn of: the formula takes returns for independent, the interval by blocks does not.
+/// What the docs warn of: the formula takes returns for independent, the interval by blocks does
+/// not.
 #[test]
 fn returns_that_follow_each_other_widen_the_interval_and_deceive_the_formula() {
     let passed = share(2_000, |seed| psr(&excess(seed, 0.0, 0.5)) >= CONFIDENCE);
@@ -72,11 +74,11 @@ fn returns_that_follow_each_other_widen_the_interval_and_deceive_the_formula() {
 #[test]
 fn the_test_figures_are_those_of_their_formulae() {
     let excess = [0.01, -0.01, 0.03, 0.01, 0.06];
-    let found = test(&Tested { excess: &excess, n_round_trips: 3, dates_a_year: 50.0, block_dates: 2, seed: 1 });
+    let found = test(&TestReturns { excess: &excess, n_round_trips: 3, dates_a_year: 50.0, block_dates: 2, seed: 1 });
     let is = |found: Option<Finite>, wanted: f64| (found.unwrap().get() - wanted).abs() < 1e-9;
     assert!(is(found.excess_pct_a_year, 100.0) && is(found.years, 0.1) && found.n_dates == 5);
     assert!(is(found.excess_sharpe, 2.0 / 7_f64.sqrt() * 50_f64.sqrt()));
-    let moments = Moments::of(&excess).unwrap();
+    let moments = Moments::from_returns(&excess).unwrap();
     assert!(is(found.probabilistic_sharpe, moments.probabilistic_sharpe(0.0).unwrap()));
     assert!(is(found.min_track_length_dates, moments.min_track_length(0.0, 0.975).unwrap()));
     assert!(is(found.years_needed, found.min_track_length_dates.unwrap().get() / 50.0));
@@ -91,10 +93,10 @@ fn the_best_of_many_tries_is_deflated() {
     let found = development(&candidates, &all(&candidates), best);
     let deflated = found.deflated_sharpe.unwrap().get();
     assert!(psr(&candidates[best]) > 0.95 && deflated < 0.9, "{deflated}");
-    assert!(found.expected_max_sharpe > Finite::of(0.1) && found.sharpe == Finite::of(sharpe(&best)));
+    assert!(found.expected_max_sharpe > Finite::new(0.1) && found.sharpe == Finite::new(sharpe(&best)));
     assert!(found.pbo.is_some() && found.reasons.is_empty());
     let of_few = development(&candidates[best..best + 1], &[true], 0);
-    assert_eq!(of_few.deflated_sharpe, Finite::of(psr(&candidates[best])), "one try is not deflated");
+    assert_eq!(of_few.deflated_sharpe, Finite::new(psr(&candidates[best])), "one try is not deflated");
 }
 
 #[test]
@@ -134,14 +136,14 @@ fn every_null_has_a_reason() {
 }
 
 /// Figures with which everything speaks for an edge.
-fn figures() -> (DevelopmentHonesty, TestHonesty) {
-    let development = DevelopmentHonesty { pbo: Finite::of(0.1), ..DevelopmentHonesty::default() };
-    let test = TestHonesty {
-        years: Finite::of(1.0),
-        excess_pct_a_year: Finite::of(3.12),
-        probabilistic_sharpe: Finite::of(0.991),
-        years_needed: Finite::of(0.7),
-        ..TestHonesty::default()
+fn figures() -> (DevelopmentSignificance, TestSignificance) {
+    let development = DevelopmentSignificance { pbo: Finite::new(0.1), ..DevelopmentSignificance::default() };
+    let test = TestSignificance {
+        years: Finite::new(1.0),
+        excess_pct_a_year: Finite::new(3.12),
+        probabilistic_sharpe: Finite::new(0.991),
+        years_needed: Finite::new(0.7),
+        ..TestSignificance::default()
     };
     (development, test)
 }
@@ -149,7 +151,7 @@ fn figures() -> (DevelopmentHonesty, TestHonesty) {
 #[test]
 fn an_edge_needs_every_figure_and_the_sentence_names_the_one_that_decided() {
     let (development, test) = figures();
-    let said = |change: &dyn Fn(&mut DevelopmentHonesty, &mut TestHonesty), n_round_trips| {
+    let said = |change: &dyn Fn(&mut DevelopmentSignificance, &mut TestSignificance), n_round_trips| {
         let (mut development, mut test) = (development.clone(), test.clone());
         change(&mut development, &mut test);
         let Verdict { verdict, reason } = verdict(&development, &test, n_round_trips);
@@ -163,24 +165,24 @@ fn an_edge_needs_every_figure_and_the_sentence_names_the_one_that_decided() {
         edge(" in 10 round trips, and with a probability of 0.991 that is more than chance")
     );
     assert_eq!(said(&|_, _| (), 9), unsure("in 9 round trips, and 10 are needed to tell that from luck"));
-    assert_eq!(said(&|_, test| test.probabilistic_sharpe = Finite::of(0.975), 10).0, Call::Edge);
-    let weak = |_: &mut DevelopmentHonesty, test: &mut TestHonesty| {
-        (test.probabilistic_sharpe, test.years_needed) = (Finite::of(0.974_9), Finite::of(6.2));
+    assert_eq!(said(&|_, test| test.probabilistic_sharpe = Finite::new(0.975), 10).0, Call::Edge);
+    let weak = |_: &mut DevelopmentSignificance, test: &mut TestSignificance| {
+        (test.probabilistic_sharpe, test.years_needed) = (Finite::new(0.974_9), Finite::new(6.2));
     };
     assert_eq!(
         said(&weak, 10),
         unsure("with this Sharpe ratio 6.2 years of test would be needed to tell that from chance, and there is 1.0")
     );
     assert_eq!(
-        said(&|development, _| development.pbo = Finite::of(0.5), 10),
+        said(&|development, _| development.pbo = Finite::new(0.5), 10),
         unsure(
             "what was best on one half of the development dates was no better than the middle of all tries on the \
              other half in 50 % of the ways to halve them, and less than 50 % is needed"
         )
     );
     let (none, less) =
-        (said(&|_, test| test.excess_pct_a_year = Finite::of(-0.0), 0), |_: &mut _, test: &mut TestHonesty| {
-            test.excess_pct_a_year = Finite::of(-2.0);
+        (said(&|_, test| test.excess_pct_a_year = Finite::new(-0.0), 0), |_: &mut _, test: &mut TestSignificance| {
+            test.excess_pct_a_year = Finite::new(-2.0);
         });
     assert_eq!((none.0, said(&less, 50).0), (Call::NoEdge, Call::NoEdge));
     assert!(none.1.contains("no position") && said(&less, 50).1.contains("-2.0 % a year: the strategy added nothing"));
@@ -189,7 +191,7 @@ fn an_edge_needs_every_figure_and_the_sentence_names_the_one_that_decided() {
 #[test]
 fn a_missing_figure_is_never_an_edge_and_says_why() {
     let gain: Vec<f64> = excess(2, 0.3, 0.0);
-    let said = |development: &DevelopmentHonesty, excess: &[f64]| verdict(development, &tested(excess, 5), 50);
+    let said = |development: &DevelopmentSignificance, excess: &[f64]| verdict(development, &tested(excess, 5), 50);
     let (sound, _) = figures();
     assert_eq!(said(&sound, &gain).verdict, Call::Edge);
     let unknown = said(&development(&[], &[], 0), &gain);

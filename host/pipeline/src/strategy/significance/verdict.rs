@@ -1,10 +1,11 @@
 //! What can be said of an edge, in one word and one sentence that names the figure that decided.
 //!
-//! In: the honest figures of development and test. Out: a [`Verdict`]. A figure that is missing never makes an edge.
+//! In: the honest figures of development and test. Out: a [`Verdict`]. A figure that is missing
+//! never makes an edge.
 
 use serde::Serialize;
 
-use super::{CONFIDENCE, DevelopmentHonesty, TestHonesty};
+use super::figures::{CONFIDENCE, DevelopmentSignificance, TestSignificance};
 use crate::metrics::{Finite, Reasons};
 
 /// Round trips that an edge must have made.
@@ -35,9 +36,10 @@ pub enum Call {
 
 /// What can be said of an edge.
 ///
-/// `edge` where the probabilistic Sharpe ratio of the test's excess is at least 0.975 with at least 10 round trips, and
-/// the probability of backtest overfitting is below 0.5; `no_edge` where the excess is not above 0; else `inconclusive`.
-pub fn verdict(development: &DevelopmentHonesty, test: &TestHonesty, n_round_trips: usize) -> Verdict {
+/// `edge` where the probabilistic Sharpe ratio of the test's excess is at least 0.975 with at least
+/// 10 round trips, and the probability of backtest overfitting is below 0.5; `no_edge` where the
+/// excess is not above 0; else `inconclusive`.
+pub fn verdict(development: &DevelopmentSignificance, test: &TestSignificance, n_round_trips: usize) -> Verdict {
     let say = |verdict, reason| Verdict { verdict, reason };
     let Some(excess) = test.excess_pct_a_year.map(Finite::get) else {
         let why = why(&test.reasons, "excess_pct_a_year");
@@ -74,7 +76,7 @@ fn no_gain(excess: f64, n_round_trips: usize) -> String {
 }
 
 /// The first figure that leaves a gain in doubt.
-fn doubt(development: &DevelopmentHonesty, test: &TestHonesty, n_round_trips: usize) -> Option<String> {
+fn doubt(development: &DevelopmentSignificance, test: &TestSignificance, n_round_trips: usize) -> Option<String> {
     if n_round_trips < MIN_ROUND_TRIPS {
         let trips = round_trips(n_round_trips);
         return Some(format!("in {trips}, and {MIN_ROUND_TRIPS} are needed to tell that from luck"));
@@ -101,7 +103,7 @@ fn doubt(development: &DevelopmentHonesty, test: &TestHonesty, n_round_trips: us
     }
 }
 
-fn too_short(sure: f64, test: &TestHonesty) -> String {
+fn too_short(sure: f64, test: &TestSignificance) -> String {
     match (test.years_needed.map(Finite::get), test.years.map(Finite::get)) {
         (Some(needed), Some(years)) => format!(
             "with this Sharpe ratio {needed:.1} years of test would be needed to tell that from chance, and there is \

@@ -1,0 +1,150 @@
+//! A period of dates with everything that a strategy needs there: bars, signals, and the market to
+//! compare with.
+//!
+//! In: the job's material, dates, the rules that may be followed on them. Out: backtests of
+//! candidates. Invariant: only bars, rows and labels of its own dates are read.
+
+use std::ops::Range;
+
+use super::{
+    backtest::TradeSettings,
+    candidate::StrategyCandidate,
+    equity_curve::EquityPoint,
+    inputs::StrategyInputs,
+    performance::{self, equity},
+    period_bars::PeriodBars,
+    portfolio::{self, PortfolioRun},
+    report::PeriodReport,
+    signals::{DatedLists, PeriodRules, SignalTable},
+    trial_run::TrialRun,
+};
+use crate::{date::iso_date, labels::Label, metrics::sharpe_ratio, splits::Partition};
+use oculus_job::request::Timeframe;
+
+const SESSIONS_A_YEAR: f64 = 252.0;
+const WEEKS_A_YEAR: f64 = 52.0;
+
+/// A period of dates.
+pub(super) struct BacktestPeriod<'a> {
+    bars: PeriodBars<'a>,
+    signals: SignalTable,
+    /// Returns of the market, one per date.
+    market: Vec<f64>,
+    /// Cost of a fill as a fraction of the traded value.
+    cost: f64,
+    /// Dates of a year.
+    pub(super) dates_a_year: f64,
+}
+
+impl<'a> BacktestPeriod<'a> {
+    /// Returns the dates that have out-of-fold scores: the rules of fold k are followed on block k
+    /// + 1, which they were not mined from.
+    ///
+    /// * `days`: session date of each bar of each symbol.
+    pub(super) fn development(inputs: &StrategyInputs<'a>, days: &[Vec<i32>]) -> Self {
+        let Partition { blocks, test, .. } = inputs.partition;
+        let start = blocks.get(1).map_or(test.start, |block| block.start);
+        let blocks = blocks.iter().skip(1).cloned();
+        let mined = blocks.zip(&inputs.rule_set.folds).map(|(dates, lists)| DatedLists { dates, lists }).collect();
+        Self::new(inputs, days, start..test.start, mined)
+    }
+
+    /// Returns the test period; the rules of the whole development period are followed.
+    ///
+    /// * `days`: session date of each bar of each symbol.
+    pub(super) fn test(inputs: &StrategyInputs<'a>, days: &[Vec<i32>]) -> Self {
+        let dates = inputs.partition.test.clone();
+        let mined = vec![DatedLists { dates: dates.clone(), lists: &inputs.rule_set.last }];
+        Self::new(inputs, days, dates, mined)
+    }
+
+    fn new(inputs: &StrategyInputs<'a>, days: &[Vec<i32>], dates: Range<i32>, mined: Vec<DatedLists<'_>>) -> Self {
+        let bars = PeriodBars::new(inputs.market, inputs.table, days, &dates);
+        let rules = PeriodRules { job: &inputs.rule_set.job, mined };
+        let is_weekly = inputs.market.timeframe == Timeframe::Week1;
+        Self {
+            signals: SignalTable::new(&bars, inputs.table, &rules, inputs.scores),
+            market: portfolio::market(&bars),
+            bars,
+            cost: inputs.cost_bps / 1e4,
+            dates_a_year: if is_weekly { WEEKS_A_YEAR } else { SESSIONS_A_YEAR },
+        }
+    }
+
+    /// Returns all scores, highest first.
+    pub(super) fn scores(&self) -> Vec<f32> {
+        let mut scores: Vec<f32> = self.signals.scores(&self.bars).map(|(_, score)| score).collect();
+        scores.sort_by(|a, b| b.total_cmp(a));
+        scores
+    }
+
+    /// Returns the share of positives among the rows with a score whose label is known on these
+    /// dates; `None` without such rows.
+    pub(super) fn base_rate(&self, label: &Label) -> Option<f64> {
+        let last_day = *self.bars.dates.last()?;
+        let known = |row: &u32| label.is_known(*row) && label.known_day[*row as usize] <= last_day;
+        let rows: Vec<u32> = self.signals.scores(&self.bars).map(|(row, _)| row).filter(known).collect();
+        let n_positive = rows.iter().filter(|&&row| label.value[row as usize] == 1.0).count();
+        (!rows.is_empty()).then(|| n_positive as f64 / rows.len() as f64)
+    }
+
+    /// Backtests a candidate.
+    ///
+    /// * `score_threshold`: the score from which it may enter, if it reads scores.
+    pub(super) fn backtest(&self, candidate: &StrategyCandidate, score_threshold: Option<f32>) -> PortfolioRun {
+        let settings = TradeSettings {
+            holding_bars: candidate.holding_bars,
+            stop_pct: candidate.stop_pct,
+            target_pct: candidate.target_pct,
+            cost: self.cost,
+        };
+        portfolio::backtest(&self.bars, &settings, |symbol_idx| {
+            self.signals.signals(symbol_idx, candidate, score_threshold)
+        })
+    }
+
+    /// Backtests a candidate and keeps the figures by which it is compared.
+    pub(super) fn try_candidate(&self, candidate: StrategyCandidate, score_threshold: Option<f32>) -> TrialRun {
+        let run = self.backtest(&candidate, score_threshold);
+        let excess = self.excess(&run);
+        let excess_sharpe = sharpe_ratio(&excess).map(|ratio| ratio * self.dates_a_year.sqrt());
+        TrialRun { candidate, score_threshold, n_trades: run.trades.len(), excess, excess_sharpe }
+    }
+
+    /// Returns the returns in excess of the market at equal exposure, one per date.
+    pub(super) fn excess(&self, run: &PortfolioRun) -> Vec<f64> {
+        let market = run.at_mean_exposure(&self.market);
+        run.returns.iter().zip(market).map(|(own, market)| own - market).collect()
+    }
+
+    /// Reports a backtest.
+    pub(super) fn report<S>(&self, run: &PortfolioRun, honesty: S) -> PeriodReport<S> {
+        let date = |day: Option<&i32>| day.map_or_else(|| "none".to_owned(), |&day| iso_date(day));
+        let figures = |returns: &[f64]| performance::figures(returns, self.dates_a_year);
+        PeriodReport {
+            from: date(self.bars.dates.first()),
+            to: date(self.bars.dates.last()),
+            n_dates: self.bars.n_dates(),
+            performance: performance::performance(run, self.bars.mean_n_present(), self.dates_a_year),
+            buy_and_hold: figures(&run.at_mean_exposure(&self.market)),
+            always_in: figures(&portfolio::always_in(&self.bars, self.cost)),
+            honesty,
+        }
+    }
+
+    /// Returns the equity of a backtest at the end of each date.
+    pub(super) fn equity(&self, run: &PortfolioRun, is_test: bool) -> Vec<EquityPoint> {
+        let strategy = equity(&run.returns);
+        let buy_and_hold = equity(&run.at_mean_exposure(&self.market));
+        let always_in = equity(&portfolio::always_in(&self.bars, self.cost));
+        let point = |(idx, &day): (usize, &i32)| EquityPoint {
+            day,
+            is_test,
+            strategy: strategy[idx],
+            buy_and_hold: buy_and_hold[idx],
+            always_in: always_in[idx],
+            exposure: run.exposure[idx],
+        };
+        self.bars.dates.iter().enumerate().map(point).collect()
+    }
+}
