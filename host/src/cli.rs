@@ -6,14 +6,13 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, ConfigFlags, LogConfig, LogFormat};
 use crate::logging::{self, Output};
 use crate::runner::spec::JobResources;
 use crate::worker;
-use oculus_plugin_host::catalog::{self, Catalog};
+use oculus_plugin_host::catalog::Catalog;
 use oculus_plugin_host::serve;
 
 mod bar;
@@ -133,8 +132,8 @@ fn configured(
 fn run_worker(config: Config) -> anyhow::Result<ExitCode> {
     let catalog = Catalog::open(&config.jobs.plugins)?;
     catalog.scan_to_end()?;
-    catalog::watch::watch(&catalog).context("no thread to watch the plugins")?;
-    catalog.refresh();
+    catalog.watch();
+    catalog.confirm_active();
     if let Err(failure) = JobResources::from_config(&config.jobs, "worker") {
         tracing::warn!("every job will fail: {failure}; {}", failure.hint);
     }

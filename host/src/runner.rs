@@ -18,8 +18,8 @@ use oculus_job::progress::{Phase, Progress};
 use oculus_job::request::Job;
 use oculus_pipeline::report::Report;
 use oculus_pipeline::{self as pipeline, Inputs};
+use oculus_plugin_host::health::{HealthRecord, PluginHealth};
 use oculus_plugin_host::selection::{self, Selection};
-use oculus_plugin_host::usage::{Record, Use};
 use serde_json::Value;
 
 use self::run_block::{Clock, run_block};
@@ -37,7 +37,7 @@ pub struct Ending {
     /// The result object, of a success as of a failure.
     pub result: Value,
     /// How the plugins of the job fared.
-    pub plugins: Vec<Use>,
+    pub plugins: Vec<PluginHealth>,
 }
 
 /// Runs a job to its end, and reports its progress.
@@ -60,14 +60,14 @@ pub fn run(spec: &JobSpec, on_progress: &(dyn Fn(Progress) + Sync)) -> Ending {
         }
         Err(failure) => failed(&failure, &job.build_id, job.design_config()),
     };
-    Ending { plugins: record.uses(), ..ending }
+    Ending { plugins: record.all(), ..ending }
 }
 
 /// Runs the pipeline on the job's plugins, and gathers what its artifacts keep.
 fn train(
     job: &Job,
     spec: &JobSpec,
-    record: &Arc<Record>,
+    record: &Arc<HealthRecord>,
     on_progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(Report, Contents), Failure> {
     let resources = &spec.resources;

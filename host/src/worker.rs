@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use oculus_plugin_host::catalog::{Catalog, announce};
+use oculus_plugin_host::catalog::{Catalog, log};
 
 mod attempt;
 mod child;
@@ -71,7 +71,7 @@ pub async fn run(config: Config, catalog: Arc<Catalog>) -> anyhow::Result<()> {
     let worker = Arc::new(worker);
     warn_of_oddities(&worker);
     let told = (worker.board.clone(), worker.catalog.subscribe(), worker.stages.clone());
-    let announcements = tokio::spawn(announce::run(worker.catalog.subscribe()));
+    let announcements = tokio::spawn(log::run(worker.catalog.subscribe()));
     let heartbeats = tokio::spawn(heartbeat::run(Arc::clone(&backend), who, told));
     if contact_redis(&worker).await {
         let reaper = tokio::spawn(reaper::run(Arc::clone(&worker)));

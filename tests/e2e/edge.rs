@@ -1,8 +1,8 @@
 //! Whether a job calls an edge what is one, and nothing else.
 #![allow(clippy::unwrap_used)]
 
-use oculus_pipeline::parallel::side_by_side;
 use oculus_market_data::synth::Kind;
+use oculus_pipeline::parallel::side_by_side;
 use oculus_tests::command::train_on;
 use oculus_tests::{build, jobs, market};
 use serde_json::{Value, json};

@@ -15,9 +15,9 @@ mod archive {
     use std::path::PathBuf;
 
     use oculus_job::hash::sha256_hex;
-    use oculus_plugin_host::loader;
     use oculus_plugin_api::testing::{Bench, Frame, Listener};
     use oculus_plugin_api::{PluginError, Setting, Task, code};
+    use oculus_plugin_host::loader;
     use oculus_tests::outside::CHECKOUT;
 
     use super::*;

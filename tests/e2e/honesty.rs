@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use oculus_job::hash::sha256_hex;
-use oculus_pipeline::parallel::side_by_side;
 use oculus_market_data::synth::Kind;
+use oculus_pipeline::parallel::side_by_side;
 use oculus_tests::command::{train, train_on};
 use oculus_tests::market;
 use oculus_tests::{build, jobs};

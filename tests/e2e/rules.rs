@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use oculus_job::request::Timeframe;
-use oculus_pipeline::features::{self, FeatureTable};
 use oculus_market_data::synth::{Kind, Recipe, generate};
+use oculus_pipeline::features::{self, FeatureTable};
 use oculus_plugin_api::testing::{Bench, Frame, Listener};
 use oculus_plugin_api::{Condition, FeatureRole, MinedRule, Task};
 use oculus_plugin_rules::RuleExtractor;

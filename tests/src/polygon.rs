@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::SystemTime;
 
-use oculus_pipeline::date::{days_since_epoch, iso_date};
 use oculus_market_data::polygon::calendar::Calendar;
+use oculus_pipeline::date::{days_since_epoch, iso_date};
 use serde_json::{Value, json};
 
 use crate::{SOON, eventually, jobs};

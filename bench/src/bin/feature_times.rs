@@ -13,11 +13,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use oculus_job::request::{Job, Timeframe};
+use oculus_market_data::synth::{Kind, Recipe, generate};
+use oculus_pipeline::bars::LabelledSpan;
 use oculus_pipeline::bars::{Bars, Market};
 use oculus_pipeline::features::{self, Feature};
-use oculus_pipeline::bars::LabelledSpan;
 use oculus_plugin_host::table::SharedTable;
-use oculus_market_data::synth::{Kind, Recipe, generate};
 
 /// Bars that a feature may need before its first value, as in a job.
 const WARM_UP_BARS: usize = 320;

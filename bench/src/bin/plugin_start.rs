@@ -11,16 +11,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use oculus_plugin_host::config::{PluginsConfig, Trust};
 use oculus_pipeline::features::FeatureTable;
 use oculus_pipeline::fitter;
+use oculus_plugin_api::{FeatureRole, Role};
 use oculus_plugin_host::catalog::Catalog;
+use oculus_plugin_host::config::{PluginsConfig, Trust};
 use oculus_plugin_host::limits::Limits;
 use oculus_plugin_host::process::{PluginProcess, Start};
 use oculus_plugin_host::protocol::{Extract, Fit, Reply, Request};
 use oculus_plugin_host::table::SharedTable;
 use oculus_plugin_host::{InstalledPlugin, serve};
-use oculus_plugin_api::{FeatureRole, Role};
 use serde_json::json;
 
 const N_ROWS: u32 = 512;

@@ -38,7 +38,7 @@ pub enum FormatError {
 
 impl FormatError {
     /// Whether a library that is being written looks like this.
-    pub fn may_be_on_its_way(&self) -> bool {
+    pub fn may_be_unfinished(&self) -> bool {
         matches!(self, Self::Damaged { .. }) || matches!(self, Self::NoLibrary { found } if found == EMPTY)
     }
 }

@@ -3,10 +3,10 @@
 //! Held by `flock`, which the kernel lets go of when the last process that has the open file is gone. A family's process
 //! inherits the file from its job, so that a GPU is free only when nobody computes on it any more, however they ended.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
@@ -65,7 +65,7 @@ impl Gpu {
     }
 
     fn n_holds(&self) -> MutexGuard<'_, usize> {
-        self.n_holds.lock().unwrap_or_else(PoisonError::into_inner)
+        self.n_holds.lock()
     }
 }
 

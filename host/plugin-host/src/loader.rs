@@ -15,7 +15,7 @@ use oculus_plugin_api::abi::Module_Ref;
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A shared library that the plugin needs is not there.
-    #[error("needs the shared library `{library}`, which cannot be found: {}", remedy(.library))]
+    #[error("needs the shared library `{library}`, which cannot be found {}", remedy(.library))]
     Missing {
         /// Its file name.
         library: String,
@@ -41,8 +41,8 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// Whether something outside the library is missing, so that another try may end otherwise.
-    pub fn may_pass(&self) -> bool {
+    /// Returns whether something outside the library is missing, so that another attempt may succeed.
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Missing { .. } => true,
             Self::Open(error) => {
@@ -105,18 +105,19 @@ fn missing_library(said: &str) -> Option<&str> {
     library.rsplit('/').next().map(str::trim).filter(|name| !name.is_empty())
 }
 
-/// How the names of libraries begin that come with something to install, and how they are found.
-const REMEDIES: [(&[&str], &str); 1] = [(
-    &["libtorch", "libc10"],
-    "it is looked for beside the plugin, in .tools/libtorch/lib of the checkout and in $LIBTORCH/lib; run `cargo xtask \
-     setup`, or set LIBTORCH to a folder whose lib/ holds libtorch",
-)];
+/// Says where a missing library is looked for, and what to do.
+fn remedy(library: &str) -> String {
+    let variable = root_variable(library);
+    format!(
+        "in the plugin's own search path, in ${variable}/lib, or where the system's loader looks: install what it belongs \
+         to, run `cargo xtask setup` for a plugin of this project, or set {variable} to a folder whose lib/ holds it"
+    )
+}
 
-/// What to do about a missing library.
-fn remedy(library: &str) -> &'static str {
-    let begins = |starts: &[&str]| starts.iter().any(|start| library.starts_with(start));
-    let known = REMEDIES.iter().find(|(starts, _)| begins(starts));
-    known.map_or("install what it belongs to, or put it where the system's loader looks", |(_, remedy)| remedy)
+/// Returns the variable that names the folder of a native library: `LIBXYZ` for `libxyz_cpu.so`.
+fn root_variable(library: &str) -> String {
+    let stem = library.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    stem.to_ascii_uppercase()
 }
 
 fn check_version(theirs: VersionStrings) -> Result<(), LoadError> {
@@ -164,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn the_refusal_of_a_library_without_libtorch_says_where_it_is_looked_for_and_what_to_do() {
+    fn the_refusal_of_a_missing_library_says_where_it_is_looked_for_and_what_to_do() {
         let refusal = LoadError::Missing { library: "libtorch_cpu.so".to_owned() }.to_string();
-        for needed in ["`libtorch_cpu.so`", ".tools/libtorch/lib", "$LIBTORCH/lib", "cargo xtask setup"] {
+        for needed in ["`libtorch_cpu.so`", "own search path", "$LIBTORCH/lib", "cargo xtask setup"] {
             assert!(refusal.contains(needed), "{refusal}");
         }
         let other = LoadError::Missing { library: "libgomp.so.1".to_owned() }.to_string();
-        assert!(!other.contains("LIBTORCH") && other.contains("install"), "{other}");
+        assert!(other.contains("set LIBGOMP") && other.contains("install"), "{other}");
     }
 
     #[test]

@@ -6,7 +6,8 @@
 use anyhow::Context;
 use oculus_plugin_api::{PluginError, Setting};
 
-use crate::InstalledPlugin;
+use crate::installed::InstalledPlugin;
+use crate::library::LibraryRef;
 use crate::limits::Limits;
 use crate::process::{Listener, PluginProcess, Start};
 use crate::protocol::{Reply, Request};
@@ -29,9 +30,14 @@ impl Predictor {
         limits: Limits,
         listener: Listener,
     ) -> Result<Self, FitError> {
-        let started =
-            PluginProcess::start(Start { library: plugin.library(), table: Some(table), gpu: None, limits, listener })
-                .with_context(|| format!("plugin {}", plugin.manifest.id));
+        let started = PluginProcess::start(Start {
+            library: LibraryRef::from(plugin),
+            table: Some(table),
+            gpu: None,
+            limits,
+            listener,
+        })
+        .with_context(|| format!("plugin {}", plugin.manifest.id));
         let process = started.map_err(|error| FitError::Died { cause: format!("{error:#}"), stderr: Vec::new() })?;
         Ok(Self { process })
     }

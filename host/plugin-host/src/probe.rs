@@ -1,28 +1,31 @@
-//! The examination of a library before any job sees it, in a throw-away process with a time limit.
+//! The examination of a library before a job uses it, in a throw-away process with a time limit.
 //!
-//! In: a private copy. Out: what the plugin says of itself, or why it may not serve. Layouts are compared both ways as it
-//! is opened; then it says who it is, fits, saves, loads, predicts and is told to stop.
+//! In: a private copy. Out: the plugin's description of itself, or why it may not be active. Layouts are compared both
+//! ways when it is opened; then it describes itself, fits, saves, loads, predicts and is cancelled.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use oculus_plugin_api::Manifest;
 use oculus_plugin_api::conformance::{Depth, Finding, Verdict};
+use rustix::process::Signal;
 
+use crate::library::LibraryRef;
 use crate::limits::Limits;
-use crate::process::{Death, Library, Listener, Manner, PluginProcess, Start};
+use crate::process::{Death, DeathCause, Listener, PluginProcess, Start};
 use crate::protocol::{Event, Reply, Request};
 
-/// A library that has not passed within this time is refused: it hangs, or its machine is overloaded.
+/// A library that has not passed within this time is refused: it hangs, or the machine is overloaded.
 const LIMIT: Duration = Duration::from_secs(20);
-/// Lines of a reason, and characters of a line.
-const LONGEST_REASON: (usize, usize) = (3, 300);
+/// Longest reason that is reported.
+const MAX_REASON_LINES: usize = 3;
+const MAX_LINE_CHARS: usize = 300;
 
 /// A library to be examined.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// What the log calls it.
+    /// Its name in the log.
     pub name: String,
     /// The file to open.
     pub library: PathBuf,
@@ -37,111 +40,106 @@ pub struct Subject {
 impl Subject {
     /// A process for it, without a table.
     pub fn start(&self, listener: Listener) -> Start<'_> {
-        let name = &self.name;
-        let library =
-            Library { name, path: &self.library, sha256: &self.sha256, stamp: None, dirs: &self.library_dirs };
+        let library = LibraryRef {
+            name: &self.name,
+            path: &self.library,
+            sha256: &self.sha256,
+            file_id: None,
+            dirs: &self.library_dirs,
+        };
         Start { library, table: None, gpu: None, limits: self.limits, listener }
     }
 }
 
-/// Why a library may not serve.
+/// Why a library may not be active.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unfit {
-    /// In at most three lines.
+pub struct ProbeError {
+    /// The reason, in at most three lines.
     pub reason: String,
-    /// Whose fault it is.
+    /// What is at fault.
     pub fault: Fault,
 }
 
-/// Whose fault it is that a library may not serve.
+/// What is at fault when a library may not be active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The library's own: it is so at every try.
+    /// The library: every examination fails.
     Library,
-    /// The machine's, which was too slow or had too little memory: another try may end otherwise.
+    /// The machine, which was too slow or had too little memory: another examination may pass.
     Machine,
-    /// Nobody's: a shared library that it needs is not there, and may be installed.
-    Wants,
+    /// A shared library that it needs is missing, and may be installed.
+    MissingDependency,
 }
 
-impl Unfit {
-    /// The library's own fault.
-    pub fn of_library(reason: &str) -> Self {
-        Self { reason: brief(reason), fault: Fault::Library }
-    }
-
-    /// The machine's.
-    pub fn of_machine(reason: &str) -> Self {
-        Self { reason: brief(reason), fault: Fault::Machine }
+impl ProbeError {
+    /// Creates an error with a reason that is shortened to what a person can read.
+    pub fn new(fault: Fault, reason: &str) -> Self {
+        let lines = reason.lines().map(str::trim).filter(|line| !line.is_empty()).take(MAX_REASON_LINES);
+        let lines: Vec<String> = lines.map(|line| line.chars().take(MAX_LINE_CHARS).collect()).collect();
+        Self { reason: lines.join("\n"), fault }
     }
 }
 
 /// Examines a library.
 ///
 /// # Errors
-/// Why it may not serve.
-pub fn probe(subject: &Subject) -> Result<Manifest, Unfit> {
-    let at_work = Arc::new(Mutex::new(OPENED.to_owned()));
-    let note = {
-        let at_work = Arc::clone(&at_work);
-        Arc::new(move |event: &Event| {
-            if let Event::Examining { claim, .. } = event {
-                claim.clone_into(&mut at_work.lock().unwrap_or_else(PoisonError::into_inner));
-            }
-        })
-    };
-    let process =
-        PluginProcess::start(subject.start(note)).map_err(|error| Unfit::of_machine(&format!("{error:#}")))?;
+/// Why it may not be active.
+pub fn probe(subject: &Subject) -> Result<Manifest, ProbeError> {
+    let (claims, latest_claim) = mpsc::channel();
+    let listener = Arc::new(move |event: &Event| {
+        if let Event::Examining { claim, .. } = event {
+            let _ = claims.send(claim.clone());
+        }
+    });
+    let process = PluginProcess::start(subject.start(listener));
+    let process = process.map_err(|error| ProbeError::new(Fault::Machine, &format!("{error:#}")))?;
     let process = Arc::new(process);
     let (sender, receiver) = mpsc::channel();
-    let asked = Arc::clone(&process);
+    let examined = Arc::clone(&process);
     std::thread::spawn(move || {
-        // Nobody hears it who has waited too long.
-        let _ = sender.send(converse(&asked));
+        // After the time limit there is no receiver.
+        let _ = sender.send(examine(&examined));
     });
     let answer = receiver.recv_timeout(LIMIT);
     process.end();
-    let at_work = at_work.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let claim = latest_claim.try_iter().last();
     match answer {
         Ok(Ok(manifest)) => Ok(manifest),
-        Ok(Err(Ended::Unfit(unfit))) => Err(unfit),
-        Ok(Err(Ended::Died(death))) => Err(died(&death, &at_work)),
+        Ok(Err(Failure::Broken(reason))) => Err(ProbeError::new(Fault::Library, &reason)),
+        Ok(Err(Failure::Died(death))) => Err(on_death(&death, claim.as_deref())),
         Err(_) => {
-            let limit = LIMIT.as_secs();
-            Err(Unfit::of_machine(&format!("hangs: it has not passed within {limit} s, being {}", doing(&at_work))))
+            let (limit, stage) = (LIMIT.as_secs(), stage(claim.as_deref()));
+            let reason = format!("hangs: it has not passed within {limit} s, being {stage}");
+            Err(ProbeError::new(Fault::Machine, &reason))
         }
     }
 }
 
-/// What a library is at first.
-const OPENED: &str = "opened";
-
-enum Ended {
-    Unfit(Unfit),
+enum Failure {
+    Broken(String),
     Died(Death),
 }
 
-fn converse(process: &PluginProcess) -> Result<Manifest, Ended> {
-    let unfit = |reason: String| Ended::Unfit(Unfit::of_library(&reason));
-    let manifest = match process.call(Request::Describe).map_err(Ended::Died)? {
-        Reply::Described(json) => read(&json).map_err(unfit)?,
-        Reply::Refused { message, .. } => return Err(unfit(format!("cannot say who it is: {message}"))),
-        other => return Err(unfit(format!("answered {other:?} when asked who it is"))),
+fn examine(process: &PluginProcess) -> Result<Manifest, Failure> {
+    let manifest = match process.call(Request::Describe).map_err(Failure::Died)? {
+        Reply::Described(json) => read_manifest(&json).map_err(Failure::Broken)?,
+        Reply::Refused { message, .. } => return Err(Failure::Broken(format!("cannot say who it is: {message}"))),
+        other => return Err(Failure::Broken(format!("answered {other:?} when asked who it is"))),
     };
-    match process.call(Request::Examine(Depth::Probe)).map_err(Ended::Died)? {
-        Reply::Examined(findings) => match broken(&findings) {
+    match process.call(Request::Examine(Depth::Probe)).map_err(Failure::Died)? {
+        Reply::Examined(findings) => match broken_claims(&findings) {
             None => Ok(manifest),
-            Some(reason) => Err(unfit(reason)),
+            Some(reason) => Err(Failure::Broken(reason)),
         },
-        other => Err(unfit(format!("answered {other:?} when examined"))),
+        other => Err(Failure::Broken(format!("answered {other:?} when examined"))),
     }
 }
 
-/// A manifest that the host can work with.
+/// Parses and checks a manifest.
 ///
 /// # Errors
-/// All that is wrong with it.
-pub fn read(json: &str) -> Result<Manifest, String> {
+/// Everything that is wrong with it.
+pub fn read_manifest(json: &str) -> Result<Manifest, String> {
     let manifest: Manifest =
         serde_json::from_str(json).map_err(|error| format!("has a manifest that cannot be read: {error}"))?;
     match manifest.check() {
@@ -150,8 +148,8 @@ pub fn read(json: &str) -> Result<Manifest, String> {
     }
 }
 
-/// The claims that do not hold, a line each; `None` where all do.
-fn broken(findings: &[Finding]) -> Option<String> {
+/// Returns the claims that do not hold, one line per claim; `None` if all do.
+fn broken_claims(findings: &[Finding]) -> Option<String> {
     let lines = findings.iter().filter_map(|finding| match &finding.verdict {
         Verdict::Broken { reason } => Some(format!("breaks `{}`: {}", finding.claim, reason.replace('\n', "; "))),
         Verdict::Holds | Verdict::Inapplicable { .. } => None,
@@ -160,37 +158,35 @@ fn broken(findings: &[Finding]) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-fn died(death: &Death, at_work: &str) -> Unfit {
-    let fault = match death.manner {
-        Manner::Unusable => return Unfit::of_library(&death.cause),
-        Manner::LacksLibrary => return Unfit { reason: brief(&death.cause), fault: Fault::Wants },
-        Manner::Silent | Manner::OutOfMemory => Fault::Machine,
-        // Nobody but the system or its owner kills without asking.
-        Manner::ByItself if death.cause.starts_with("signal 9") => Fault::Machine,
-        // The host's own word for that it could not even begin: no thread, no memory.
-        Manner::ByItself if at_work == OPENED && death.cause == "exit code 1" => Fault::Machine,
-        Manner::ByItself => Fault::Library,
+/// * `claim`: the one that was examined; `None` before the first.
+fn on_death(death: &Death, claim: Option<&str>) -> ProbeError {
+    let fault = match &death.cause {
+        DeathCause::Unusable(reason) => return ProbeError::new(Fault::Library, reason),
+        DeathCause::MissingLibrary(reason) => return ProbeError::new(Fault::MissingDependency, reason),
+        DeathCause::Silent { .. } | DeathCause::OutOfMemory { .. } => Fault::Machine,
+        // Only the system, or a user, sends this signal.
+        DeathCause::Exited(cause) if cause.signal() == Some(Signal::KILL.as_raw()) => Fault::Machine,
+        // The plugin process itself could not begin: no thread, no memory.
+        DeathCause::Exited(cause) if cause.code() == Some(1) && claim.is_none() => Fault::Machine,
+        DeathCause::Exited(_) | DeathCause::Malformed(_) | DeathCause::Unknown(_) => Fault::Library,
     };
-    let said: Vec<_> = death.stderr.iter().rev().filter(|line| !line.trim().is_empty()).take(2).collect();
-    let said: String = said.into_iter().rev().map(|line| format!("\n{line}")).collect();
-    let reason = format!("ended its process ({}), being {}{said}", death.cause, doing(at_work));
-    Unfit { reason: brief(&reason), fault }
+    let printed: Vec<_> = death.stderr.iter().rev().filter(|line| !line.trim().is_empty()).take(2).collect();
+    let printed: String = printed.into_iter().rev().map(|line| format!("\n{line}")).collect();
+    ProbeError::new(fault, &format!("ended its process ({}), being {}{printed}", death.cause, stage(claim)))
 }
 
-fn doing(at_work: &str) -> String {
-    if at_work == OPENED { at_work.to_owned() } else { format!("examined for `{at_work}`") }
-}
-
-/// What a person can take in.
-fn brief(reason: &str) -> String {
-    let (n_lines, n_chars) = LONGEST_REASON;
-    let lines = reason.lines().map(str::trim).filter(|line| !line.is_empty()).take(n_lines);
-    lines.map(|line| line.chars().take(n_chars).collect()).collect::<Vec<String>>().join("\n")
+fn stage(claim: Option<&str>) -> String {
+    claim.map_or_else(|| "opened".to_owned(), |claim| format!("examined for `{claim}`"))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use oculus_system::child::ExitCause;
+    use std::os::unix::process::ExitStatusExt;
+
+    use std::process::ExitStatus;
+
     use oculus_plugin_api::Param;
 
     use super::*;
@@ -198,17 +194,30 @@ mod tests {
     #[test]
     fn a_manifest_that_makes_no_sense_is_refused_with_all_reasons() {
         let sound = Manifest::new("third-party", "1.0.0").param(Param::float("rate", 0.5).range(0, 1));
-        assert_eq!(read(&serde_json::to_string(&sound).unwrap()).unwrap(), sound);
+        assert_eq!(read_manifest(&serde_json::to_string(&sound).unwrap()).unwrap(), sound);
         let broken = sound.param(Param::choice("kind", "a", [])).rounds_param("rate");
-        let refusal = read(&serde_json::to_string(&broken).unwrap()).unwrap_err();
+        let refusal = read_manifest(&serde_json::to_string(&broken).unwrap()).unwrap_err();
         let reasons = "kind: no choices, needed at least one; rounds_param rate: needed a whole number";
         assert!(refusal.starts_with(&format!("has a manifest that makes no sense: {reasons}")), "{refusal}");
     }
 
     #[test]
+    fn a_death_that_the_machine_may_have_caused_is_not_held_against_the_library() {
+        let fault = |cause, claim| on_death(&Death { cause, stdout: vec![], stderr: vec![] }, claim).fault;
+        let exited = |raw| DeathCause::Exited(ExitCause::from(ExitStatus::from_raw(raw)));
+        assert_eq!(fault(exited(9), Some("it fits")), Fault::Machine, "SIGKILL comes from outside");
+        assert_eq!(fault(exited(1 << 8), None), Fault::Machine, "the process could not begin");
+        assert_eq!(fault(DeathCause::OutOfMemory(1 << 20), Some("it fits")), Fault::Machine);
+        assert_eq!(fault(exited(1 << 8), Some("it fits")), Fault::Library);
+        assert_eq!(fault(exited(11), None), Fault::Library);
+        assert_eq!(fault(DeathCause::Malformed("noise".to_owned()), None), Fault::Library);
+        assert_eq!(fault(DeathCause::MissingLibrary("libx.so".to_owned()), None), Fault::MissingDependency);
+    }
+
+    #[test]
     fn a_reason_has_three_lines_at_most() {
         let long = format!("first\n\n  second\nthird {}\nfourth", "x".repeat(1000));
-        let brief = Unfit::of_library(&long).reason;
+        let brief = ProbeError::new(Fault::Library, &long).reason;
         assert_eq!(brief.lines().count(), 3);
         assert!(brief.starts_with("first\nsecond\nthird xx") && brief.len() < 400, "{brief}");
     }

@@ -5,30 +5,29 @@
 
 mod death;
 mod libraries;
-mod output;
 mod watch;
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use command_fds::{CommandFdExt, FdMapping};
 
-pub use self::death::{Death, Manner};
+pub use self::death::{Death, DeathCause};
 use self::watch::Watch;
 use crate::gpu::GPU_FD;
+use crate::library::LibraryRef;
 use crate::limits::Limits;
 use crate::memory::MemoryLimit;
 use crate::protocol::{Call, Event, Hello, Order, Reply, Request, TABLE_FD};
-use crate::stamp::Stamp;
 use crate::table::SharedTable;
 use oculus_system::control::{self, CONTROL_FD};
 
@@ -47,7 +46,7 @@ pub struct PluginProcess {
 /// What a process is started with.
 pub struct Start<'a> {
     /// What it opens.
-    pub library: Library<'a>,
+    pub library: LibraryRef<'a>,
     /// The table that it maps.
     pub table: Option<&'a SharedTable>,
     /// The file that stands for the GPU, so that it is not free before this process is gone.
@@ -56,21 +55,6 @@ pub struct Start<'a> {
     pub limits: Limits,
     /// Hears what it tells beside its replies.
     pub listener: Listener,
-}
-
-/// A plugin's library, as its process needs it.
-#[derive(Clone, Copy, Debug)]
-pub struct Library<'a> {
-    /// What the log calls it.
-    pub name: &'a str,
-    /// The file.
-    pub path: &'a Path,
-    /// SHA-256 that the file must have, as hex.
-    pub sha256: &'a str,
-    /// The file's stamp when that was found out.
-    pub stamp: Option<Stamp>,
-    /// Where its own shared libraries are.
-    pub dirs: &'a [PathBuf],
 }
 
 /// Hears what a process tells beside its replies.
@@ -83,7 +67,7 @@ struct Shared {
     /// Who waits for which reply and hears what is told until then; `None` once the process is gone.
     waiting: Mutex<Option<HashMap<u64, mpsc::Sender<Event>>>>,
     /// Why this side ends the process, where it does.
-    verdict: OnceLock<(Manner, String)>,
+    verdict: OnceLock<DeathCause>,
     death: OnceLock<Death>,
 }
 
@@ -100,7 +84,7 @@ impl PluginProcess {
         let hello = Hello {
             library: start.library.path.to_owned(),
             sha256: start.library.sha256.to_owned(),
-            stamp: start.library.stamp,
+            file_id: start.library.file_id,
             table: start.table.map(|table| table.shape.clone()),
         };
         let process = Self::watched(child, ours, start)?;
@@ -179,7 +163,7 @@ impl PluginProcess {
                 Ok(_) => {}
             }
         }
-        self.shared.condemn(Manner::Silent, format!("told nothing for {} s and was killed", self.silence.as_secs()));
+        self.shared.kill_for(DeathCause::Silent(self.silence));
         self.shared.death()
     }
 
@@ -204,7 +188,7 @@ impl Drop for PluginProcess {
 
 impl Shared {
     fn waiting(&self) -> MutexGuard<'_, Option<HashMap<u64, mpsc::Sender<Event>>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock()
     }
 
     fn send(&self, order: &Order) -> io::Result<()> {
@@ -212,14 +196,14 @@ impl Shared {
     }
 
     fn write(&self, body: &[u8]) -> io::Result<()> {
-        let _whole = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _whole = self.writing.lock();
         control::write_frame(&mut &self.channel, body)
     }
 
     /// Ends the process for a reason of this side's.
-    fn condemn(&self, manner: Manner, cause: String) {
+    fn kill_for(&self, cause: DeathCause) {
         // The first reason counts.
-        let _ = self.verdict.set((manner, cause));
+        let _ = self.verdict.set(cause);
         self.end();
     }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use oculus_plugin_api::conformance::{Depth, Finding};
 use serde::{Deserialize, Serialize};
 
-use crate::stamp::Stamp;
+use crate::file_id::FileId;
 use crate::table::TableShape;
 
 /// The first message to a plugin process.
@@ -18,8 +18,8 @@ pub struct Hello {
     pub library: PathBuf,
     /// SHA-256 that the file must have, as hex.
     pub sha256: String,
-    /// The file's stamp when that was found out; while it has the same, its bytes are not hashed again.
-    pub stamp: Option<Stamp>,
+    /// Id of the file when its hash was computed; while it is the same, the bytes are not hashed again.
+    pub file_id: Option<FileId>,
     /// The table mapped at [`TABLE_FD`], when there is one.
     pub table: Option<TableShape>,
 }

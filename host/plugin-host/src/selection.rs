@@ -11,8 +11,8 @@ use std::cmp::Reverse;
 use oculus_plugin_api::{Manifest, Param, Role};
 use serde_json::{Map, Value};
 
-use crate::InstalledPlugin;
 use crate::discover::Refused;
+use crate::installed::InstalledPlugin;
 use oculus_job::failure::Failure;
 use oculus_job::progress::Phase;
 use oculus_job::request::{Job, TrainingConfig};

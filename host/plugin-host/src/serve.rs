@@ -1,11 +1,12 @@
 //! The plugin process: opens one library and answers a job's requests until the job lets go.
 
+use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
+use std::sync::{Arc, mpsc};
 
 use abi_stable::erased_types::TD_Opaque;
 use abi_stable::sabi_types::RRef;
@@ -15,9 +16,9 @@ use oculus_plugin_api::conformance::{self, Depth, Step};
 use oculus_plugin_api::testing::Bench;
 use oculus_plugin_api::{PluginError, abi, code};
 
+use crate::file_id::FileId;
 use crate::loader;
 use crate::protocol::{Call, Event, Extract, Fit, Hello, Order, Reply, Request, TABLE_FD};
-use crate::stamp::Stamp;
 use crate::table::MappedTable;
 use oculus_job::hash::sha256_hex;
 use oculus_pipeline::fitter::FIT_THREADS;
@@ -36,7 +37,7 @@ pub fn run() -> Result<()> {
     let plugin = match Plugin::open(hello) {
         Ok(plugin) => Arc::new(plugin),
         Err(error) => {
-            let lacks_library = error.downcast_ref().is_some_and(loader::LoadError::may_pass);
+            let lacks_library = error.downcast_ref().is_some_and(loader::LoadError::is_transient);
             answers.send(&Event::Unusable { reason: format!("{error:#}"), lacks_library });
             return Ok(());
         }
@@ -94,7 +95,7 @@ impl Answers {
 
     fn send(&self, event: &Event) {
         let sent = postcard::to_stdvec(event).map_err(std::io::Error::other).and_then(|body| {
-            let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut out = self.out.lock();
             control::write_frame(&mut *out, &body)?;
             out.flush()
         });
@@ -192,13 +193,13 @@ impl Plugin {
         let learn_rows = RSlice::from_slice(learn_rows);
         let prepared = (self.module.prepare())(self.table()?, learn_rows, RStr::from_str(setting), services(host));
         let prepared = prepared.into_result()?;
-        self.prepared.write().unwrap_or_else(PoisonError::into_inner).insert(idx, Arc::new(prepared));
+        self.prepared.write().insert(idx, Arc::new(prepared));
         Ok(Reply::Prepared)
     }
 
     fn fit(&self, fit: &Fit, host: &Caller) -> Result<Reply, PluginError> {
         let prepared = {
-            let all = self.prepared.read().unwrap_or_else(PoisonError::into_inner);
+            let all = self.prepared.read();
             all.get(&fit.prepared).cloned()
         };
         let prepared = prepared.ok_or_else(|| PluginError::data(format!("no prepared form {}", fit.prepared)))?;
@@ -235,12 +236,12 @@ impl Plugin {
 
     fn load(&self, bytes: &[u8], setting: &str) -> Result<Reply, PluginError> {
         let model = (self.module.load())(RSlice::from_slice(bytes), RStr::from_str(setting)).into_result()?;
-        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(model);
+        *self.loaded.write() = Some(model);
         Ok(Reply::Loaded)
     }
 
     fn predict(&self, rows: &[u32]) -> Result<Reply, PluginError> {
-        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        let loaded = self.loaded.read();
         let model = loaded.as_ref().ok_or_else(|| PluginError::data("no model has been loaded"))?;
         Ok(Reply::Predicted { scores: self.scores(model, rows)? })
     }
@@ -282,7 +283,7 @@ fn sha256_of(path: &std::path::Path) -> std::io::Result<String> {
 /// The bytes that run are the bytes that the result names.
 fn check_bytes(hello: &Hello) -> Result<()> {
     let (path, needed) = (hello.library.display(), &hello.sha256);
-    if hello.stamp.is_some() && Stamp::of(&hello.library).ok() == hello.stamp {
+    if hello.file_id.is_some() && FileId::from_path(&hello.library).ok() == hello.file_id {
         return Ok(());
     }
     let found = sha256_of(&hello.library).with_context(|| format!("plugin `{path}`"))?;
@@ -309,15 +310,15 @@ mod tests {
             fs::rename(&beside, &library).unwrap();
         };
         publish("checked");
-        let (sha256, stamp) = (sha256_hex(b"checked"), Stamp::of(&library).ok());
-        let hello = Hello { library: library.clone(), sha256, stamp, table: None };
+        let (sha256, file_id) = (sha256_hex(b"checked"), FileId::from_path(&library).ok());
+        let hello = Hello { library: library.clone(), sha256, file_id, table: None };
         check_bytes(&hello).unwrap();
         publish("changed");
         let refusal = check_bytes(&hello).unwrap_err().to_string();
         assert!(refusal.contains("has changed since it was found"), "{refusal}");
         publish("checked");
         check_bytes(&hello).unwrap();
-        check_bytes(&Hello { stamp: None, ..hello }).unwrap();
+        check_bytes(&Hello { file_id: None, ..hello }).unwrap();
     }
 
     #[test]

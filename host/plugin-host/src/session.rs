@@ -3,21 +3,23 @@
 //! A fit carries everything it needs but the prepared tables, so a session that remembers these can start a new process,
 //! prepare again, and send the fits that were in flight once more. The same bytes come out.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
 use oculus_plugin_api::{Manifest, MinedRule, PluginError, Setting, Summary};
 
-use crate::InstalledPlugin;
 use crate::gpu::{Gpu, Hold};
+use crate::health::HealthRecord;
+use crate::installed::InstalledPlugin;
+use crate::library::LibraryRef;
 use crate::limits::Limits;
 use crate::process::{Death, Listener, PluginProcess, Start};
+use crate::progress_throttle::ProgressThrottle;
 use crate::protocol::{Event, Extract, Fit, Reply, Request};
 use crate::table::SharedTable;
-use crate::telling::Telling;
-use crate::usage::Record;
 use oculus_pipeline::fitter::{FitError, FitNews, FitRequest, Fitted, Fitter, Hear, Keep, PreparedId};
 use oculus_pipeline::miner::{MineRequest, Miner};
 
@@ -43,7 +45,7 @@ pub struct Terms {
     /// Hears what a process tells beside its replies.
     pub listener: Listener,
     /// Told of each process and how it ended.
-    pub record: Arc<Record>,
+    pub record: Arc<HealthRecord>,
 }
 
 struct State {
@@ -79,18 +81,18 @@ impl Session {
     fn call(&self, request: &Request, hear: &Hear<'_>) -> Result<Reply, FitError> {
         loop {
             let process = self.process()?;
-            let mut telling = Telling::new(Instant::now());
-            let mut tell = |event: &Event| _ = telling.hear(event, Instant::now()).map(hear);
+            let mut throttle = ProgressThrottle::new(Instant::now());
+            let mut tell = |event: &Event| _ = throttle.on_event(event, Instant::now()).map(hear);
             match process.call_heard(request.clone(), &mut tell) {
                 Ok(Reply::Refused { code, message }) => {
                     // Caught, so that it cost no process: but a build whose fits panic is no better than one that dies.
                     if code == oculus_plugin_api::code::PANIC {
-                        self.terms.record.died(&self.plugin.sha256);
+                        self.terms.record.record_death(&self.plugin.sha256);
                     }
                     return Err(FitError::Refused { code, message });
                 }
                 Ok(reply) => {
-                    telling.untold().map(hear);
+                    throttle.pending().map(hear);
                     return Ok(reply);
                 }
                 Err(death) => self.bury(&process, &death)?,
@@ -120,13 +122,13 @@ impl Session {
 
     fn start(&self) -> Result<PluginProcess, FitError> {
         let start = Start {
-            library: self.plugin.library(),
+            library: LibraryRef::from(&self.plugin),
             table: Some(&self.table),
             gpu: self.terms.gpu.as_ref().map(Gpu::file),
             limits: self.terms.limits,
             listener: Arc::clone(&self.terms.listener),
         };
-        self.terms.record.started(&self.plugin.sha256);
+        self.terms.record.record_start(&self.plugin.sha256);
         let started = PluginProcess::start(start).with_context(|| format!("plugin {}", self.plugin.manifest.id));
         started.map_err(|error| FitError::Died { cause: format!("{error:#}"), stderr: Vec::new() })
     }
@@ -144,10 +146,10 @@ impl Session {
     /// Counts a death; an error once there were too many, or one that another process would only repeat.
     fn count(&self, state: &mut State, process: &PluginProcess, death: &Death) -> Result<(), FitError> {
         state.n_deaths += 1;
-        self.terms.record.died(&self.plugin.sha256);
-        let (id, pid, cause) = (&self.plugin.manifest.id, process.pid, &death.cause);
+        self.terms.record.record_death(&self.plugin.sha256);
+        let (id, pid, cause) = (&self.plugin.manifest.id, process.pid, death.cause.to_string());
         tracing::warn!(plugin = id, pid, cause, deaths = state.n_deaths, "plugin process died");
-        if state.n_deaths > MAX_RESTARTS || !death.manner.is_worth_a_restart() {
+        if state.n_deaths > MAX_RESTARTS || !death.cause.is_worth_a_restart() {
             let error = FitError::from(death.clone());
             state.given_up = Some(error.clone());
             return Err(error);
@@ -156,7 +158,7 @@ impl Session {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 
@@ -218,7 +220,7 @@ impl Fitter for Session {
             keep_model: request.keep == Keep::Model,
         };
         let alone = !self.plugin.manifest.concurrent_fits;
-        let _turn = alone.then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
+        let _turn = alone.then(|| self.turn.lock());
         let _gpu = self.hold_gpu(request.device, request.hear)?;
         match self.call(&Request::Fit(fit), request.hear)? {
             Reply::Fitted { scores, summary, model, importance } => {
@@ -247,7 +249,7 @@ impl Miner for Session {
             seed: request.seed,
         };
         let alone = !self.plugin.manifest.concurrent_fits;
-        let _turn = alone.then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
+        let _turn = alone.then(|| self.turn.lock());
         match self.call(&Request::Extract(extract), &|_| {})? {
             Reply::Mined(rules) => serde_json::from_str(&rules)
                 .map_err(|error| refused(PluginError::engine(format!("its rules cannot be read: {error}")))),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::stamp::Stamp;
+use crate::file_id::FileId;
 use oculus_job::hash;
 
 /// A folder of copies.
@@ -26,8 +26,8 @@ pub struct Unplaced {
     file: tempfile::NamedTempFile,
     /// SHA-256 of the bytes, as hex.
     pub sha256: String,
-    /// Of the published file, before and after it was read.
-    pub stamp: Stamp,
+    /// Id of the published file, the same before and after it was read.
+    pub file_id: FileId,
 }
 
 /// Copies that nobody refers to are kept for so long: a job may still start a process on one.
@@ -79,14 +79,14 @@ impl Store {
             let message = format!("found {found}, needed a library of at most {} MiB", MOST_BYTES >> 20);
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let stamp = Stamp::from(&metadata);
+        let file_id = FileId::from(&metadata);
         let mut file = tempfile::Builder::new().prefix(UNPLACED).tempfile_in(&self.folder)?;
         // No more than was found at first, however it grows.
         let sha256 = copy_hashed(&mut (&mut input).take(MOST_BYTES), file.as_file_mut())?;
-        if Stamp::of(source)? != stamp {
+        if FileId::from_path(source)? != file_id {
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, "it is being written"));
         }
-        Ok(Unplaced { file, sha256, stamp })
+        Ok(Unplaced { file, sha256, file_id })
     }
 
     /// Gives a copy its place, read-only, under the name of its source.

@@ -52,7 +52,7 @@ pub fn collect(findings: &Findings, selection: &Selection, seed: u64) -> Content
             benchmarks: market.benchmarks.iter().filter_map(|bars| series(bars, market.timeframe)).collect(),
         },
     };
-    let course = CourseFiles::of(&findings.course, market);
+    let course = CourseFiles::of(&findings.equity_curve, market);
     Contents { trained, bytes, predictions: predictions(findings), course }
 }
 

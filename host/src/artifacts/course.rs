@@ -9,7 +9,7 @@ use super::picture;
 use oculus_job::request::Timeframe;
 use oculus_market_data::time_column::time_series;
 use oculus_pipeline::bars::{Market, time_column};
-use oculus_pipeline::strategy::{Course, EquityPoint, Trade};
+use oculus_pipeline::strategy::{EquityCurve, EquityPoint, Trade};
 
 /// The chosen strategy's course.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ struct NamedTrade {
 
 impl CourseFiles {
     /// The files of a course; `None` where no strategy was chosen.
-    pub fn of(course: &Course, market: &Market) -> Option<Self> {
+    pub fn of(course: &EquityCurve, market: &Market) -> Option<Self> {
         let named = |(set, trade): (&'static str, &Trade)| {
             let bars = &market.bars[trade.symbol_idx];
             NamedTrade {

@@ -16,7 +16,7 @@ use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::LabelledSpan;
 use oculus_pipeline::bars::{Bars, Market};
 use oculus_pipeline::strategy::backtest::{ExitReason, RoundTrip};
-use oculus_pipeline::strategy::{Course, EquityPoint, Trade};
+use oculus_pipeline::strategy::{EquityCurve, EquityPoint, Trade};
 
 proptest! {
     #[test]
@@ -129,7 +129,7 @@ fn course(timeframe: Timeframe) -> CourseFiles {
     };
     let point =
         |day, is_test| EquityPoint { day, is_test, strategy: 1.1, buy_and_hold: 1.0, always_in: 0.9, exposure: 0.5 };
-    let course = Course {
+    let course = EquityCurve {
         equity: vec![point(19_723, false), point(19_724, true), point(19_725, true)],
         development_trades: vec![trade(1, 0, ExitReason::Target)],
         test_trades: vec![trade(0, 1, ExitReason::End)],
@@ -193,5 +193,5 @@ fn where_no_strategy_was_chosen_there_is_no_course() {
         warnings: Vec::new(),
         sha256: String::new(),
     };
-    assert!(CourseFiles::of(&Course::default(), &market).is_none());
+    assert!(CourseFiles::of(&EquityCurve::default(), &market).is_none());
 }

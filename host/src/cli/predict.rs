@@ -17,8 +17,8 @@ use oculus_job::failure::Failure;
 use oculus_pipeline::date::days_since_epoch;
 use oculus_pipeline::features::{self, FeatureTable};
 use oculus_pipeline::fitter;
-use oculus_plugin_host::InstalledPlugin;
 use oculus_plugin_host::catalog::Catalog;
+use oculus_plugin_host::installed::InstalledPlugin;
 use oculus_plugin_host::predictor::Predictor;
 use oculus_plugin_host::selection;
 use oculus_plugin_host::table::SharedTable;
@@ -99,7 +99,7 @@ fn plugin_of(model: &SavedModel, config: &Config) -> anyhow::Result<InstalledPlu
         return Ok((*same).clone());
     }
     // Published over since, but kept.
-    if let Some(kept) = catalog.kept(library_sha256) {
+    if let Some(kept) = catalog.find(library_sha256) {
         return Ok(kept);
     }
     let Some(other) = candidates.into_iter().max_by_key(|plugin| selection::version(plugin)) else {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use oculus_job::progress::Phase;
 use oculus_pipeline::report::Report;
-use oculus_plugin_host::InstalledPlugin;
+use oculus_plugin_host::installed::InstalledPlugin;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 

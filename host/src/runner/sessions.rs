@@ -10,10 +10,10 @@ use oculus_pipeline::features::{self, FeatureTable};
 use oculus_pipeline::fitter::Fitter;
 use oculus_pipeline::miner::Miner;
 use oculus_plugin_host::gpu::Gpu;
+use oculus_plugin_host::health::HealthRecord;
 use oculus_plugin_host::selection::{Chosen, Selection};
 use oculus_plugin_host::session::{Session, Terms};
 use oculus_plugin_host::table::SharedTable;
-use oculus_plugin_host::usage::Record;
 
 use super::plugin_log::plugin_log;
 use super::spec::JobResources;
@@ -25,7 +25,7 @@ pub(super) struct SessionOpener<'a> {
     /// The plugins of the job.
     pub(super) selection: &'a Selection,
     /// Records how each plugin fared.
-    pub(super) record: &'a Arc<Record>,
+    pub(super) record: &'a Arc<HealthRecord>,
 }
 
 impl SessionOpener<'_> {

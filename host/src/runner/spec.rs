@@ -11,9 +11,10 @@ use oculus_job::failure::{Failure, Kind};
 use oculus_job::progress::{Phase, Progress};
 use oculus_market_data::BarsPlace;
 use oculus_plugin_host::discover::Refused;
+use oculus_plugin_host::gpu;
+use oculus_plugin_host::health::PluginHealth;
+use oculus_plugin_host::installed::InstalledPlugin;
 use oculus_plugin_host::limits::Limits;
-use oculus_plugin_host::usage::Use;
-use oculus_plugin_host::{InstalledPlugin, gpu};
 
 /// The first and only message to a job process: everything its result depends on, and what it may use.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -126,6 +127,6 @@ pub enum JobEvent {
         /// The result object, of a success as of a failure.
         result: Value,
         /// How the plugins fared that the job used.
-        plugins: Vec<Use>,
+        plugins: Vec<PluginHealth>,
     },
 }

@@ -121,7 +121,7 @@ async fn attend(worker: &Worker, mut child: Child, lease: &mut Lease, mut hear: 
                 }
                 Some(JobEvent::Finished { failure, result, plugins }) => {
                     // Before the end is told: whoever submits a job then finds the plugin that serves from here on.
-                    tokio::task::block_in_place(|| worker.catalog.judge(&plugins));
+                    tokio::task::block_in_place(|| worker.catalog.record_usage(&plugins));
                     break Some(Ending::Answered { failure, result });
                 }
                 None => break None,

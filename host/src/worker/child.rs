@@ -4,26 +4,22 @@
 //! Invariant: when the worker is gone the control channel is closed, and the child exits by itself; no secret is in its
 //! environment.
 
-use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
 use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::process::{ChildStderr, ChildStdout};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use crate::runner::spec::{JobEvent, JobSpec};
+use oculus_system::child::{ChildOutput, ExitCause, LogAllowance, OutputLabel};
 use oculus_system::control::{CONTROL_FD, child_environment, own_executable, read_frame, write_frame};
-use oculus_system::log_line;
 
-const KEPT_LINES: usize = 50;
-const LONGEST_LINE: u64 = 8 << 10;
 /// How long a child whose channel is closed may take to exit, and its pipes to close after that.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -32,19 +28,17 @@ pub struct Child {
     process: tokio::process::Child,
     group: Option<Pid>,
     events: mpsc::Receiver<JobEvent>,
-    printed: Arc<Mutex<VecDeque<String>>>,
-    readers: [JoinHandle<()>; 2],
+    /// Taken when the process is waited for.
+    output: Option<ChildOutput>,
 }
 
-/// How a process ended that has said no result.
+/// The end of a process that sent no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Death {
-    /// The exit code, if it exited.
-    pub exit_code: Option<i32>,
-    /// The signal, if one killed it.
-    pub signal: Option<i32>,
-    /// What it printed last, at most 50 lines.
-    pub last_lines: String,
+    /// How it ended; `None` if the system does not report it.
+    pub cause: Option<ExitCause>,
+    /// The last lines that it printed, at most 50.
+    pub last_lines: Vec<String>,
 }
 
 impl Child {
@@ -64,12 +58,12 @@ impl Child {
         let mut command = tokio::process::Command::from(command);
         let mut process = command.kill_on_drop(true).spawn()?;
         let group = process.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        let printed = Arc::default();
-        let readers = [
-            follow(process.stdout.take(), spec.job_id.clone(), Arc::clone(&printed)),
-            follow(process.stderr.take(), spec.job_id.clone(), Arc::clone(&printed)),
-        ];
-        Ok(Self { process, group, events: converse(ours, message)?, printed, readers })
+        let label = OutputLabel { job: Some(spec.job_id.clone()), plugin: None };
+        let stdout = process.stdout.take().map(ChildStdout::into_owned_fd).transpose()?.map(File::from);
+        let stderr = process.stderr.take().map(ChildStderr::into_owned_fd).transpose()?.map(File::from);
+        // A job process prints this program's own log, so that nothing of it is withheld.
+        let output = Some(ChildOutput::read_merged(stdout, stderr, label, LogAllowance::unlimited()));
+        Ok(Self { process, group, events: converse(ours, message)?, output })
     }
 
     /// What the job says next; `None` when it will say no more.
@@ -96,16 +90,10 @@ impl Child {
                 self.process.wait().await
             }
         };
-        for reader in &mut self.readers {
-            let _ = tokio::time::timeout(GRACE, reader).await;
-        }
-        let status: Option<ExitStatus> = status.ok();
-        let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
-        Death {
-            exit_code: status.and_then(|status| status.code()),
-            signal: status.and_then(|status| status.signal()),
-            last_lines: printed.iter().cloned().collect::<Vec<_>>().join("\n"),
-        }
+        let output = self.output.take();
+        let read = move || output.map(|output| output.last_lines(GRACE)).unwrap_or_default();
+        let [last_lines, _] = tokio::task::spawn_blocking(read).await.unwrap_or_default();
+        Death { cause: status.ok().map(ExitCause::from), last_lines }
     }
 }
 
@@ -135,27 +123,4 @@ fn converse(mut stream: UnixStream, message: Vec<u8>) -> io::Result<mpsc::Receiv
         }
     })?;
     Ok(events)
-}
-
-fn follow(
-    pipe: Option<impl AsyncRead + Send + Unpin + 'static>,
-    job_id: String,
-    printed: Arc<Mutex<VecDeque<String>>>,
-) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let Some(pipe) = pipe else { return };
-        let mut lines = BufReader::new(pipe);
-        let mut line = Vec::new();
-        // A line without end is cut, not gathered.
-        while let Ok(1..) = (&mut lines).take(LONGEST_LINE).read_until(b'\n', &mut line).await {
-            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-            line.clear();
-            log_line::forward(Some(&job_id), None, &text);
-            let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
-            if printed.len() == KEPT_LINES {
-                printed.pop_front();
-            }
-            printed.push_back(text);
-        }
-    })
 }

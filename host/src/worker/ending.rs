@@ -12,7 +12,7 @@ use super::progress::Pace;
 use oculus_job::failure::{Failure, Kind};
 use oculus_job::progress::{Event, Phase, Status};
 use oculus_job::request;
-use oculus_system::control::signal_name;
+use oculus_system::child::ExitCause;
 
 /// How an attempt ended.
 #[derive(Debug)]
@@ -64,9 +64,9 @@ impl Ending {
                 Some(Outcome::Crash {
                     requeued: last(Phase::Queued, Status::InProgress, &requeued),
                     letter: Letter {
-                        exit_code: death.exit_code,
-                        signal: death.signal,
-                        last_lines: death.last_lines,
+                        exit_code: death.cause.and_then(ExitCause::code),
+                        signal: death.cause.and_then(ExitCause::signal),
+                        last_lines: death.last_lines.join("\n"),
                         ..Letter::from(&failure)
                     },
                     answer: Answer {
@@ -124,16 +124,20 @@ fn result(failure: &Failure, job: &Job) -> String {
     failure.to_result(&job.build_id, design_config).to_string()
 }
 
+/// Last lines of a crashed process that its result quotes; the log and the dead letter have more.
+const SHOWN_LINES: usize = 5;
+
 fn crashed(death: &Death, times: u32, phase: Phase) -> Failure {
-    let how = match (death.signal, death.exit_code) {
-        (Some(signal), _) => format!("was killed by signal {signal} ({})", signal_name(signal)),
-        (None, Some(code)) => format!("exited with code {code} without a result"),
-        (None, None) => "could not be started".to_owned(),
+    let how = match death.cause {
+        Some(cause @ ExitCause::Signal(_)) => format!("was killed by {cause}"),
+        Some(ExitCause::Code(code)) => format!("exited with code {code} without a result"),
+        None => "could not be started".to_owned(),
     };
-    let last_lines: Vec<&str> = death.last_lines.lines().rev().take(5).collect();
-    let said = match last_lines.is_empty() {
-        true => "it printed nothing".to_owned(),
-        false => format!("its last lines: {}", last_lines.into_iter().rev().collect::<Vec<_>>().join(" | ")),
+    let shown = &death.last_lines[death.last_lines.len().saturating_sub(SHOWN_LINES)..];
+    let said = if shown.is_empty() {
+        "it printed nothing".to_owned()
+    } else {
+        format!("its last lines: {}", shown.join(" | "))
     };
     let message = format!("the job's process {how} ({times} so far); {said}");
     let hint = "look at the worker's log for this job; a signal 9 often means that memory ran out";
@@ -149,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_crash_names_signal_count_and_last_lines() {
-        let death = Death { exit_code: None, signal: Some(11), last_lines: "one\ntwo".to_owned() };
+        let death = Death { cause: Some(ExitCause::Signal(11)), last_lines: vec!["one".to_owned(), "two".to_owned()] };
         let job = Job {
             id: "j".into(),
             build_id: "b".into(),

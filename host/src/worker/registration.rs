@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::heartbeat::Beat;
 use oculus_market_data::tls;
-use oculus_plugin_host::InstalledPlugin;
+use oculus_plugin_host::installed::InstalledPlugin;
 use oculus_system::secret::without_password;
 
 use super::link::Outage;

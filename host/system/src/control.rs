@@ -4,11 +4,11 @@
 //! A child finds its end at file descriptor [`CONTROL_FD`], never at stdout, where libraries print.
 //! Invariant: the end of the stream means that the parent is gone or done, and the child exits at once.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where a child finds its end of the control channel.
 pub const CONTROL_FD: RawFd = 3;
@@ -94,25 +94,6 @@ pub fn own_executable() -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
 }
 
-/// The name of a signal that ends processes.
-pub fn signal_name(signal: i32) -> &'static str {
-    match signal {
-        1 => "SIGHUP",
-        2 => "SIGINT",
-        3 => "SIGQUIT",
-        4 => "SIGILL",
-        6 => "SIGABRT",
-        7 if cfg!(target_os = "linux") => "SIGBUS",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        10 if cfg!(target_os = "macos") => "SIGBUS",
-        11 => "SIGSEGV",
-        13 => "SIGPIPE",
-        15 => "SIGTERM",
-        _ => "unnamed",
-    }
-}
-
 /// Ends this process and all that it has started, where it leads a process group of its own; else itself alone.
 pub fn end_group_now() -> ! {
     if rustix::process::getpgrp() == rustix::process::getpid() {
@@ -124,7 +105,7 @@ pub fn end_group_now() -> ! {
 /// The variables of a child: what programs and native libraries need to run, and this process's log level; nothing
 /// secret.
 pub fn child_environment() -> impl Iterator<Item = (OsString, OsString)> {
-    const NAMES: [&str; 11] = [
+    const NAMES: [&str; 10] = [
         "PATH",
         "HOME",
         "TMPDIR",
@@ -134,12 +115,20 @@ pub fn child_environment() -> impl Iterator<Item = (OsString, OsString)> {
         "RUST_BACKTRACE",
         "LD_LIBRARY_PATH",
         "DYLD_LIBRARY_PATH",
-        "LIBTORCH",
         "CUDA_VISIBLE_DEVICES",
     ];
     let level = tracing::level_filters::LevelFilter::current().to_string();
-    let inherited = std::env::vars_os().filter(|(name, _)| NAMES.iter().any(|known| name == known));
+    let is_inherited =
+        |name: &OsStr, value: &OsStr| NAMES.iter().any(|known| name == *known) || is_library_root(name, value);
+    let inherited = std::env::vars_os().filter(move |(name, value)| is_inherited(name, value));
     inherited.chain([("LOG_LEVEL".into(), level.into())])
+}
+
+/// Returns whether a variable names the folder of a native library, such as `LIBXYZ=/opt/libxyz`, whose `lib/` holds it.
+pub fn is_library_root(name: &OsStr, value: &OsStr) -> bool {
+    let letters = name.to_str().and_then(|name| name.strip_prefix("LIB")).unwrap_or_default();
+    let is_name = !letters.is_empty() && letters.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    is_name && Path::new(value).is_absolute() && Path::new(value).join("lib").is_dir()
 }
 
 fn not_a_child() -> io::Error {
@@ -162,6 +151,18 @@ mod tests {
         assert_eq!(read_frame(&mut input).unwrap().unwrap(), b"");
         assert_eq!(read_frame(&mut input).unwrap().unwrap(), vec![7; 100_000]);
         assert!(read_frame(&mut input).unwrap().is_none());
+    }
+
+    #[test]
+    fn only_a_folder_with_libraries_is_the_root_of_a_native_library() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("lib")).unwrap();
+        let is_root = |name: &str, value: &Path| is_library_root(name.as_ref(), value.as_os_str());
+        assert!(is_root("LIBXYZ", folder.path()) && is_root("LIBX11", folder.path()));
+        let others = ["LIB", "LIBRARY_PATH", "LIBxyz", "PATH"];
+        assert!(others.iter().all(|name| !is_root(name, folder.path())), "the names of other variables");
+        let elsewhere = [folder.path().join("lib"), "lib".into(), "".into()];
+        assert!(elsewhere.iter().all(|value| !is_root("LIBXYZ", value)), "a secret, or another folder");
     }
 
     #[test]

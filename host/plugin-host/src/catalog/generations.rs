@@ -1,46 +1,54 @@
-//! The generations of one published file: which content serves, which served before, and when one is taken back.
+//! The generations of one published file: the active content, the contents before it, and when one is withdrawn.
 //!
-//! Pure: no file, no clock of its own. Invariant: numbers only rise, and the last generation is the one that serves.
+//! Pure: no file, no clock. Invariants: numbers only rise; the last generation is the active one.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// A new generation is on probation for so many jobs.
+/// Jobs for which a new generation is on probation.
 pub const PROBATION_JOBS: u32 = 5;
-/// In so many of them it may crash before it is taken back.
+/// Crashes among them after which it is withdrawn.
 pub const PROBATION_DEATHS: u32 = 2;
-/// Generations that are remembered of one file.
-const KEPT: usize = 20;
+/// Generations that are kept per file.
+const MAX_GENERATIONS: usize = 20;
 
-/// How a generation came to serve.
+/// How a generation became active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// Its file was published.
     Published,
-    /// The one after it was taken back, since it crashed.
+    /// The generation after it crashed and was withdrawn.
     Reverted,
-    /// Somebody asked for it.
+    /// A user asked for it.
     RolledBack,
 }
 
-/// One content of a file, from when it began to serve.
+/// A content that can become a generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// SHA-256, as hex.
+    pub sha256: String,
+    /// Version in its manifest.
+    pub version: String,
+    /// Where the published file looks for its own shared libraries.
+    pub library_dirs: Vec<PathBuf>,
+}
+
+/// One content of a file, from when it became active.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generation {
     /// From 1.
     pub number: u32,
-    /// SHA-256 of the content, as hex.
-    pub sha256: String,
-    /// Version that its manifest said.
-    pub version: String,
-    /// How it came to serve.
+    /// What is active.
+    #[serde(flatten)]
+    pub content: Content,
+    /// How it became active.
     pub origin: Origin,
     /// When, in UTC.
     pub since: String,
-    /// Where the published file said that its own shared libraries are.
-    pub library_dirs: Vec<PathBuf>,
     /// Jobs that used it, counted up to [`PROBATION_JOBS`].
     pub n_jobs: u32,
     /// Those among them in which a process of it died.
@@ -52,121 +60,107 @@ pub struct Generation {
 #[serde(transparent)]
 pub struct Generations(Vec<Generation>);
 
-/// What is known of a content when it begins to serve.
-#[derive(Clone, Debug)]
-pub struct Content {
-    /// SHA-256, as hex.
-    pub sha256: String,
-    /// Version that its manifest says.
-    pub version: String,
-    /// Where its own shared libraries are.
-    pub library_dirs: Vec<PathBuf>,
-}
-
-/// What a generation was taken back for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reverted {
-    /// SHA-256 of the content that no longer serves.
-    pub sha256: String,
-    /// Why, for people.
-    pub reason: String,
+/// A roll-back that is refused.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RollBackError {
+    /// The content is the active one.
+    #[error("the content {0} serves already")]
+    AlreadyActive(String),
+    /// Several contents begin with the given hash.
+    #[error("more than one content begins with {0}: give more of the hash")]
+    Ambiguous(String),
+    /// No content fits. These are all others, by the beginning of the hash.
+    #[error(
+        "there is no such earlier content; `--to` takes one of these, also one that was withdrawn: {}",
+        if .0.is_empty() { "none".to_owned() } else { .0.join(", ") }
+    )]
+    NoContent(Vec<String>),
 }
 
 impl Generations {
-    /// The one that serves.
+    /// Returns the active one.
     pub fn current(&self) -> Option<&Generation> {
         self.0.last()
     }
 
-    /// All that are remembered, oldest first.
+    /// Returns the SHA-256 of the active content.
+    pub fn active_sha256(&self) -> Option<&str> {
+        self.current().map(|current| current.content.sha256.as_str())
+    }
+
+    /// Returns all that are kept, oldest first.
     pub fn all(&self) -> &[Generation] {
         &self.0
     }
 
-    /// A content that passed its examination serves from now on, unless it does already. Whether it is new.
+    /// Makes a content that passed its examination the active one, unless it is already. Returns whether it is new.
     pub fn publish(&mut self, content: Content, now: &str) -> bool {
-        let is_new = self.current().is_none_or(|current| current.sha256 != content.sha256);
+        let is_new = self.active_sha256() != Some(&content.sha256);
         if is_new {
             self.push(content, Origin::Published, now);
         }
         is_new
     }
 
-    /// Counts a job on the serving generation; takes it back where it crashed in too many of its first jobs and an
-    /// earlier content may serve again.
+    /// Counts a job for the active generation. Withdraws and returns it if it crashed in too many of its first jobs and an
+    /// earlier content may be active again.
     ///
-    /// * `may_serve`: whether a content is no worse: known, and not quarantined.
-    pub fn judge(&mut self, died: bool, now: &str, may_serve: impl Fn(&str) -> bool) -> Option<Reverted> {
-        let current = self.0.last_mut()?;
-        if current.n_jobs >= PROBATION_JOBS {
-            return None;
-        }
+    /// * `may_be_active`: whether a content is known and not quarantined.
+    pub fn record_usage(&mut self, died: bool, now: &str, may_be_active: impl Fn(&str) -> bool) -> Option<Generation> {
+        let current = self.0.last_mut().filter(|current| current.n_jobs < PROBATION_JOBS)?;
         current.n_jobs += 1;
         current.n_deaths += u32::from(died);
         if current.n_deaths < PROBATION_DEATHS || current.origin != Origin::Published {
             return None;
         }
-        let (sha256, n_jobs, n_deaths) = (current.sha256.clone(), current.n_jobs, current.n_deaths);
-        let earlier = self.last(|generation| generation.sha256 != sha256 && may_serve(&generation.sha256))?;
+        let withdrawn = current.clone();
+        let earlier = self.last(|sha256| sha256 != withdrawn.content.sha256 && may_be_active(sha256))?;
         self.push(earlier, Origin::Reverted, now);
-        let reason = format!("taken back: it crashed in {n_deaths} of its first {n_jobs} jobs; publish a mended build");
-        Some(Reverted { sha256, reason })
+        Some(withdrawn)
     }
 
-    /// An earlier content: the last other one that may serve, or the one whose hash begins like this.
+    /// Returns an earlier content: the last other one that may be active, or the one whose hash begins with `to`.
     ///
     /// # Errors
-    /// In words, where there is none, or more than one.
-    pub fn earlier(&self, to: Option<&str>, may_serve: impl Fn(&str) -> bool) -> Result<Content, String> {
-        let current = self.current().map(|current| current.sha256.as_str()).unwrap_or_default();
+    /// Where there is none, or more than one.
+    pub fn earlier(&self, to: Option<&str>, may_be_active: impl Fn(&str) -> bool) -> Result<Content, RollBackError> {
+        let active = self.active_sha256().unwrap_or_default();
+        let hashes: BTreeSet<_> = self.0.iter().map(|generation| generation.content.sha256.as_str()).collect();
         let found = match to {
-            None => self.last(|generation| generation.sha256 != current && may_serve(&generation.sha256)),
+            None => self.last(|sha256| sha256 != active && may_be_active(sha256)),
             Some(start) => {
-                match self.hashes().filter(|sha256| sha256.starts_with(start)).collect::<Vec<_>>().as_slice() {
-                    [only] if *only == current => return Err(format!("the content {} serves already", short(only))),
-                    [_, _, ..] => {
-                        return Err(format!("more than one content begins with {start}: give more of the hash"));
-                    }
-                    _ => self.last(|generation| generation.sha256.starts_with(start)),
+                match hashes.iter().filter(|sha256| sha256.starts_with(start)).collect::<Vec<_>>().as_slice() {
+                    [only] if **only == active => return Err(RollBackError::AlreadyActive(short(only))),
+                    [_, _, ..] => return Err(RollBackError::Ambiguous(start.to_owned())),
+                    _ => self.last(|sha256| sha256.starts_with(start)),
                 }
             }
         };
-        found.ok_or_else(|| {
-            let known: Vec<_> = self.hashes().filter(|sha256| *sha256 != current).map(short).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            format!("there is no such earlier content; `--to` takes one of these, also one that was withdrawn: {known}")
-        })
+        let others = || hashes.iter().filter(|sha256| **sha256 != active).map(|sha256| short(sha256)).collect();
+        found.ok_or_else(|| RollBackError::NoContent(others()))
     }
 
-    /// A content serves again, by hand.
+    /// Makes an earlier content the active one, as a user asked.
     pub fn roll_back(&mut self, content: Content, now: &str) {
         self.push(content, Origin::RolledBack, now);
     }
 
-    /// Every content, once.
-    fn hashes(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|generation| generation.sha256.as_str()).collect::<BTreeSet<_>>().into_iter()
-    }
-
-    fn last(&self, is_wanted: impl Fn(&Generation) -> bool) -> Option<Content> {
-        let found = self.0.iter().rev().find(|generation| is_wanted(generation))?;
-        let Generation { sha256, version, library_dirs, .. } = found.clone();
-        Some(Content { sha256, version, library_dirs })
+    fn last(&self, is_wanted: impl Fn(&str) -> bool) -> Option<Content> {
+        let found = self.0.iter().rev().find(|generation| is_wanted(&generation.content.sha256))?;
+        Some(found.content.clone())
     }
 
     fn push(&mut self, content: Content, origin: Origin, now: &str) {
         let number = self.0.last().map_or(1, |last| last.number + 1);
-        let Content { sha256, version, library_dirs } = content;
-        let since = now.to_owned();
-        self.0.push(Generation { number, sha256, version, origin, since, library_dirs, n_jobs: 0, n_deaths: 0 });
-        let n_too_many = self.0.len().saturating_sub(KEPT);
-        self.0.drain(..n_too_many);
+        self.0.push(Generation { number, content, origin, since: now.to_owned(), n_jobs: 0, n_deaths: 0 });
+        let n_excess = self.0.len().saturating_sub(MAX_GENERATIONS);
+        self.0.drain(..n_excess);
     }
 }
 
-/// As much of a hash as tells contents apart.
-fn short(sha256: &str) -> &str {
-    &sha256[..sha256.len().min(12)]
+/// Returns as much of a hash as distinguishes contents.
+fn short(sha256: &str) -> String {
+    sha256.chars().take(12).collect()
 }
 
 #[cfg(test)]
@@ -178,7 +172,7 @@ mod tests {
         Content { sha256: sha256.to_owned(), version: "1.0.0".to_owned(), library_dirs: Vec::new() }
     }
 
-    fn of(hashes: &[&str]) -> Generations {
+    fn published(hashes: &[&str]) -> Generations {
         let mut generations = Generations::default();
         for sha256 in hashes {
             assert!(generations.publish(content(sha256), "now"));
@@ -188,12 +182,12 @@ mod tests {
 
     fn current(generations: &Generations) -> (u32, &str) {
         let current = generations.current().unwrap();
-        (current.number, &current.sha256)
+        (current.number, &current.content.sha256)
     }
 
     #[test]
     fn the_same_content_is_no_new_generation() {
-        let mut generations = of(&["a", "b"]);
+        let mut generations = published(&["a", "b"]);
         assert!(!generations.publish(content("b"), "now"));
         assert_eq!(current(&generations), (2, "b"));
         assert!(generations.publish(content("a"), "now"));
@@ -201,67 +195,68 @@ mod tests {
     }
 
     #[test]
-    fn the_second_death_within_the_first_five_jobs_takes_a_generation_back() {
+    fn the_second_death_within_the_first_five_jobs_withdraws_a_generation() {
         for pattern in [&[true, true][..], &[false, true, false, false, true]] {
-            let mut generations = of(&["good", "bad"]);
-            let reverts: Vec<_> = pattern.iter().filter_map(|died| generations.judge(*died, "now", |_| true)).collect();
-            assert_eq!(reverts.len(), 1);
-            assert_eq!(reverts[0].sha256, "bad");
-            assert!(reverts[0].reason.contains(&format!("2 of its first {} jobs", pattern.len())));
+            let mut generations = published(&["good", "bad"]);
+            let withdrawn: Vec<_> =
+                pattern.iter().filter_map(|died| generations.record_usage(*died, "now", |_| true)).collect();
+            let [Generation { content, n_jobs, n_deaths, .. }] = &withdrawn[..] else { panic!("{withdrawn:?}") };
+            assert_eq!((content.sha256.as_str(), *n_jobs as usize, *n_deaths), ("bad", pattern.len(), 2));
             assert_eq!(current(&generations), (3, "good"));
         }
     }
 
     #[test]
     fn a_generation_that_has_proven_itself_stays() {
-        let mut generations = of(&["good", "other"]);
+        let mut generations = published(&["good", "other"]);
         for died in [false, true, false, false, false, true, true, true] {
-            assert_eq!(generations.judge(died, "now", |_| true), None);
+            assert_eq!(generations.record_usage(died, "now", |_| true), None);
         }
         assert_eq!(current(&generations), (2, "other"));
     }
 
     #[test]
-    fn without_an_earlier_content_that_may_serve_there_is_nothing_to_go_back_to() {
-        let mut first = of(&["only"]);
-        assert!((0..5).all(|_| first.judge(true, "now", |_| true).is_none()));
-        let mut second = of(&["quarantined", "bad"]);
-        assert!((0..5).all(|_| second.judge(true, "now", |sha256| sha256 != "quarantined").is_none()));
+    fn without_an_earlier_content_that_may_be_active_nothing_is_withdrawn() {
+        let mut first = published(&["only"]);
+        assert!((0..5).all(|_| first.record_usage(true, "now", |_| true).is_none()));
+        let mut second = published(&["quarantined", "bad"]);
+        assert!((0..5).all(|_| second.record_usage(true, "now", |sha256| sha256 != "quarantined").is_none()));
     }
 
     #[test]
-    fn what_was_gone_back_to_is_not_taken_back_again() {
-        let mut generations = of(&["old", "good", "bad"]);
-        assert!(generations.judge(true, "now", |_| true).is_none());
-        assert!(generations.judge(true, "now", |_| true).is_some());
-        assert!((0..5).all(|_| generations.judge(true, "now", |_| true).is_none()));
+    fn a_generation_that_replaced_a_withdrawn_one_is_not_withdrawn() {
+        let mut generations = published(&["old", "good", "bad"]);
+        assert!(generations.record_usage(true, "now", |_| true).is_none());
+        assert!(generations.record_usage(true, "now", |_| true).is_some());
+        assert!((0..5).all(|_| generations.record_usage(true, "now", |_| true).is_none()));
         assert_eq!(current(&generations), (4, "good"));
     }
 
-    fn earlier(generations: &Generations, to: Option<&str>) -> Result<String, String> {
+    fn earlier(generations: &Generations, to: Option<&str>) -> Result<String, RollBackError> {
         generations.earlier(to, |sha256| sha256 != "withdrawn").map(|content| content.sha256)
     }
 
     #[test]
-    fn the_way_back_is_the_last_other_content_that_may_serve_or_any_that_is_named() {
-        let mut generations = of(&["aa1", "ab2", "withdrawn", "c3"]);
+    fn a_roll_back_takes_the_last_other_content_that_may_be_active_or_any_that_is_named() {
+        let mut generations = published(&["aa1", "ab2", "withdrawn", "c3"]);
         assert_eq!(earlier(&generations, None).unwrap(), "ab2");
         assert_eq!(earlier(&generations, Some("with")).unwrap(), "withdrawn");
         assert_eq!(earlier(&generations, Some("aa")).unwrap(), "aa1");
-        assert!(earlier(&generations, Some("a")).unwrap_err().contains("more than one content begins with a"));
-        assert!(earlier(&generations, Some("c")).unwrap_err().contains("c3 serves already"));
+        assert_eq!(earlier(&generations, Some("a")), Err(RollBackError::Ambiguous("a".to_owned())));
+        assert_eq!(earlier(&generations, Some("c")), Err(RollBackError::AlreadyActive("c3".to_owned())));
         generations.roll_back(content("ab2"), "now");
         assert_eq!(current(&generations), (5, "ab2"));
-        let missing = earlier(&generations, Some("f")).unwrap_err();
-        assert!(missing.ends_with("aa1, c3, withdrawn"), "each once, without the one that serves: {missing}");
-        assert!(earlier(&of(&["only"]), None).unwrap_err().ends_with("none"));
+        let others = ["aa1", "c3", "withdrawn"].map(str::to_owned).to_vec();
+        assert_eq!(earlier(&generations, Some("f")), Err(RollBackError::NoContent(others)), "without the active one");
+        let others = Vec::new();
+        assert_eq!(earlier(&published(&["only"]), None), Err(RollBackError::NoContent(others)));
     }
 
     #[test]
-    fn no_number_of_swaps_makes_the_journal_grow_for_ever() {
+    fn no_number_of_swaps_makes_the_journal_grow_forever() {
         let hashes: Vec<_> = (0..200).map(|idx| format!("{idx}")).collect();
-        let generations = of(&hashes.iter().map(String::as_str).collect::<Vec<_>>());
-        assert_eq!(generations.all().len(), KEPT);
+        let generations = published(&hashes.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(generations.all().len(), MAX_GENERATIONS);
         assert_eq!(current(&generations), (200, "199"));
     }
 }

@@ -1,87 +1,87 @@
-//! What a folder of plugins comes to at one moment: what serves, what does not, and why.
+//! The published files of a plugins folder at one moment: which content of each is active, and why another is not.
 
 use std::path::PathBuf;
 
-use serde::Serialize;
-
 use super::generations::Generations;
-use crate::InstalledPlugin;
 use crate::discover::Refused;
+use crate::installed::InstalledPlugin;
 
-/// All files of the folder, and what they come to. A job keeps the one that it began with.
+/// All files of the folder. A job keeps the snapshot that it began with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    /// One a file, by path.
-    pub entries: Vec<Entry>,
+    /// One entry per file, by path.
+    pub entries: Vec<FileEntry>,
 }
 
 /// One published file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
+pub struct FileEntry {
     /// The published file.
     pub path: PathBuf,
-    /// SHA-256 of its content, as hex, where it has been read.
+    /// SHA-256 of its content, as hex, once it has been read.
     pub sha256: Option<String>,
-    /// What serves of it.
+    /// Its active generation.
     pub plugin: Option<InstalledPlugin>,
-    /// Whether its content serves.
-    pub state: State,
-    /// What has served of it.
+    /// Whether its content is the active generation.
+    pub state: FileState,
+    /// All its generations.
     pub generations: Generations,
 }
 
-/// Whether the content of a file serves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum State {
-    /// It does.
-    Serves,
-    /// It is being written or examined; what served before still does.
+/// Whether the content of a file is its active generation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileState {
+    /// It is.
+    Active,
+    /// It is being written or examined; the generation before stays active.
     Pending,
-    /// It failed its examination or was taken back, for good; what served before still does.
+    /// It failed its examination or was withdrawn, for good; the generation before stays active.
     Quarantined {
         /// Why, in at most three lines.
         reason: String,
     },
-    /// It may not, or cannot for now; it is tried again.
+    /// It is not trusted, or cannot be used for now; it is tried again.
     Refused {
         /// Why, in at most three lines.
         reason: String,
     },
 }
 
-impl State {
-    /// As lists show it.
+impl FileState {
+    /// Returns the name that `plugin list` shows.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Serves => "serves",
+            Self::Active => "serves",
             Self::Pending => "pending",
             Self::Quarantined { .. } => "quarantined",
             Self::Refused { .. } => "refused",
         }
     }
 
-    /// Why it does not serve.
+    /// Returns why the content is not active.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Quarantined { reason } | Self::Refused { reason } => Some(reason),
-            Self::Serves | Self::Pending => None,
+            Self::Active | Self::Pending => None,
         }
     }
 }
 
 impl Snapshot {
-    /// The plugins that serve, by id.
+    /// Returns the active plugins, by id.
     pub fn plugins(&self) -> Vec<InstalledPlugin> {
         let mut plugins: Vec<_> = self.entries.iter().filter_map(|entry| entry.plugin.clone()).collect();
         plugins.sort_by(|a, b| (&a.manifest.id, &a.source).cmp(&(&b.manifest.id, &b.source)));
         plugins
     }
 
-    /// The files of which nothing serves, and why.
+    /// Returns the files without an active generation, and why.
     pub fn refused(&self) -> Vec<Refused> {
-        let without = self.entries.iter().filter(|entry| entry.plugin.is_none());
-        let told = without.filter_map(|entry| Some((entry.path.clone(), entry.state.reason()?.to_owned())));
-        told.map(|(path, reason)| Refused { path, reason }).collect()
+        let inactive = self.entries.iter().filter(|entry| entry.plugin.is_none());
+        let refused = |entry: &FileEntry| {
+            let reason = entry.state.reason()?.to_owned();
+            Some(Refused { path: entry.path.clone(), reason })
+        };
+        inactive.filter_map(refused).collect()
     }
 }

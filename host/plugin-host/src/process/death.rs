@@ -1,71 +1,79 @@
-//! Why a plugin process is gone, in words that a result can carry.
+//! Why a plugin process has ended.
 
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use std::fmt;
+use std::time::Duration;
 
 use oculus_pipeline::fitter::FitError;
-use oculus_system::control;
+use oculus_system::child::ExitCause;
 
-/// Why a process is gone.
+/// The end of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Death {
-    /// Whether it ended by itself.
-    pub manner: Manner,
-    /// Signal or exit code in words, what the process itself said, or the limit that it went over.
-    pub cause: String,
+    /// Why it ended.
+    pub cause: DeathCause,
     /// Last lines on its stdout.
     pub stdout: Vec<String>,
     /// Last lines on its stderr.
     pub stderr: Vec<String>,
 }
 
-/// How a process came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
-    /// By a signal, an exit, or a word that is none.
-    ByItself,
-    /// By its own word: the library cannot be used.
-    Unusable,
-    /// By its own word: the library wants a shared library, which may be installed.
-    LacksLibrary,
-    /// Killed: it told nothing for too long.
-    Silent,
-    /// Killed: it used too much memory.
-    OutOfMemory,
+/// Why a process has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeathCause {
+    /// By itself, or by a signal.
+    Exited(ExitCause),
+    /// By itself or by a signal, which the system does not report.
+    Unknown(String),
+    /// It sent a message that cannot be parsed.
+    Malformed(String),
+    /// It reported that its library cannot be used.
+    Unusable(String),
+    /// It reported that a shared library is missing, which may be installed.
+    MissingLibrary(String),
+    /// It was killed because it sent nothing for this long.
+    Silent(Duration),
+    /// It was killed because it used more memory than this many bytes.
+    OutOfMemory(u64),
 }
 
-impl Manner {
-    /// Whether a second process may fare better. One that went over a limit would only meet it
-    /// again, and a library that cannot be used stays so.
-    pub fn is_worth_a_restart(self) -> bool {
-        self == Self::ByItself
+impl DeathCause {
+    /// Returns whether a second process may end otherwise. One that exceeded a limit would exceed it again, and a library
+    /// that cannot be used stays so.
+    pub fn is_worth_a_restart(&self) -> bool {
+        matches!(self, Self::Exited(_) | Self::Unknown(_) | Self::Malformed(_))
     }
 
-    fn setting(self) -> Option<&'static str> {
+    /// Returns the variable that sets the limit which was exceeded.
+    fn setting(&self) -> Option<&'static str> {
         match self {
-            Self::ByItself | Self::Unusable | Self::LacksLibrary => None,
-            Self::Silent => Some("PLUGIN_SILENCE_SECONDS"),
-            Self::OutOfMemory => Some("PLUGIN_MEMORY_MB"),
+            Self::Silent(_) => Some("PLUGIN_SILENCE_SECONDS"),
+            Self::OutOfMemory(_) => Some("PLUGIN_MEMORY_MB"),
+            Self::Exited(_) | Self::Unknown(_) | Self::Malformed(_) | Self::Unusable(_) | Self::MissingLibrary(_) => {
+                None
+            }
+        }
+    }
+}
+
+impl fmt::Display for DeathCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(cause) => cause.fmt(f),
+            Self::Malformed(error) => write!(f, "said something that is no message: {error}"),
+            Self::Unknown(reason) | Self::Unusable(reason) | Self::MissingLibrary(reason) => f.write_str(reason),
+            Self::Silent(limit) => write!(f, "told nothing for {} s and was killed", limit.as_secs()),
+            Self::OutOfMemory(limit_bytes) => write!(f, "used more than {} MiB and was killed", limit_bytes >> 20),
         }
     }
 }
 
 impl From<Death> for FitError {
-    fn from(Death { manner, cause, stderr, .. }: Death) -> Self {
-        let cause = match manner.setting() {
+    fn from(Death { cause, stderr, .. }: Death) -> Self {
+        let cause = match cause.setting() {
             Some(setting) => format!("{cause}; {setting} sets this"),
-            None => cause,
+            None => cause.to_string(),
         };
         Self::Died { cause, stderr }
-    }
-}
-
-/// `signal 11 (SIGSEGV)` or `exit code 3`.
-pub(super) fn in_words(status: ExitStatus) -> String {
-    match (status.signal(), status.code()) {
-        (Some(signal), _) => format!("signal {signal} ({})", control::signal_name(signal)),
-        (None, Some(code)) => format!("exit code {code}"),
-        (None, None) => status.to_string(),
     }
 }
 
@@ -75,19 +83,11 @@ mod tests {
 
     #[test]
     fn a_death_by_a_limit_names_the_setting() {
-        let died = |manner, cause: &str| {
-            FitError::from(Death { manner, cause: cause.to_owned(), stdout: vec![], stderr: vec!["last".to_owned()] })
-                .to_string()
-        };
-        let hung = died(Manner::Silent, "told nothing for 9 s and was killed");
+        let died = |cause| FitError::from(Death { cause, stdout: vec![], stderr: vec!["last".to_owned()] }).to_string();
+        let hung = died(DeathCause::Silent(Duration::from_secs(9)));
         assert!(hung.contains("(told nothing for 9 s and was killed; PLUGIN_SILENCE_SECONDS sets this)"), "{hung}");
-        assert!(died(Manner::OutOfMemory, "used more").contains("PLUGIN_MEMORY_MB sets this"));
-        assert_eq!(died(Manner::ByItself, "signal 9"), "the plugin process died (signal 9); its last words: last");
-    }
-
-    #[test]
-    fn a_status_is_told_by_its_signal_or_its_code() {
-        assert_eq!(in_words(ExitStatus::from_raw(11)), "signal 11 (SIGSEGV)");
-        assert_eq!(in_words(ExitStatus::from_raw(3 << 8)), "exit code 3");
+        assert!(died(DeathCause::OutOfMemory(1 << 28)).contains("PLUGIN_MEMORY_MB sets this"));
+        let killed = died(DeathCause::Exited(ExitCause::Signal(9)));
+        assert_eq!(killed, "the plugin process died (signal 9 (SIGKILL)); its last words: last");
     }
 }

@@ -1,20 +1,24 @@
 //! Where the system's loader looks for the shared libraries that a plugin needs.
 //!
-//! Told by the environment, since the loader reads it once, at the start of a process. Before what this process was given
-//! itself come `$LIBTORCH/lib` and the folders that the published library names: its private copy lies elsewhere, so
-//! that an `$ORIGIN` in its own search path means nothing there.
+//! Set by the environment, since the loader reads it once, when a process starts. First come the folders of native
+//! libraries that the environment names (`LIBXYZ=/opt/libxyz` for `/opt/libxyz/lib`), then those that the published
+//! library names: its private copy lies elsewhere, so an `$ORIGIN` in its own search path means nothing there. Last comes
+//! what this process was given itself.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// The variable's name.
+use oculus_system::control::is_library_root;
+
+/// The variable that the loader reads.
 const SEARCH_PATH: &str = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
 
-/// The variable for a child that opens a library with these folders; `None` where the inherited one will do.
+/// Returns the variable for a child that opens a library with these folders; `None` if the inherited one will do.
 pub(super) fn search_path(dirs: &[PathBuf]) -> Option<(&'static str, OsString)> {
-    let libtorch = std::env::var_os("LIBTORCH").filter(|folder| !folder.is_empty());
-    let libtorch = libtorch.map(|folder| Path::new(&folder).join("lib"));
-    let first: Vec<&Path> = libtorch.iter().chain(dirs).map(PathBuf::as_path).collect();
+    let mut roots: Vec<_> = std::env::vars_os().filter(|(name, value)| is_library_root(name, value)).collect();
+    roots.sort();
+    let roots: Vec<_> = roots.into_iter().map(|(_, root)| Path::new(&root).join("lib")).collect();
+    let first: Vec<&Path> = roots.iter().chain(dirs).map(PathBuf::as_path).collect();
     if first.is_empty() {
         return None;
     }
@@ -38,8 +42,8 @@ mod tests {
             let first: Vec<&Path> = first.iter().map(Path::new).collect();
             joined(&first, inherited.map(OsStr::new))
         };
-        assert_eq!(path(&["/opt/libtorch/lib"], None), "/opt/libtorch/lib");
-        assert_eq!(path(&["/opt/libtorch/lib", "/plugins/lstm"], Some("")), "/opt/libtorch/lib:/plugins/lstm");
-        assert_eq!(path(&["/plugins/lstm", ""], Some("/a:/b")), "/plugins/lstm:/a:/b");
+        assert_eq!(path(&["/opt/libxyz/lib"], None), "/opt/libxyz/lib");
+        assert_eq!(path(&["/opt/libxyz/lib", "/plugins/xyz"], Some("")), "/opt/libxyz/lib:/plugins/xyz");
+        assert_eq!(path(&["/plugins/xyz", ""], Some("/a:/b")), "/plugins/xyz:/a:/b");
     }
 }

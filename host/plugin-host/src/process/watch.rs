@@ -7,17 +7,20 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::death::{Death, Manner, in_words};
-use super::output::Output;
+use super::death::{Death, DeathCause};
 use super::{Listener, Shared};
 use crate::memory::MemoryLimit;
 use crate::protocol::Event;
+use oculus_system::child::{ChildOutput, ExitCause, LogAllowance, OutputLabel};
 use oculus_system::control;
 
 /// Between two looks at a process. A look costs a few microseconds on Linux, and starts a program on macOS.
 const PACE: Duration = Duration::from_millis(if cfg!(target_os = "linux") { 25 } else { 1000 });
 /// How long what a dead process has said may take to arrive.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How long pipes may stay open that something outside the process's group still holds.
+const LINGERING: Duration = Duration::from_millis(500);
 
 /// One process under watch, on a thread of its own.
 pub(super) struct Watch {
@@ -30,24 +33,29 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn run(mut self, input: UnixStream) {
-        let output = Output::of(&mut self.child, &self.name);
-        let said = self.attend(input);
+        let label = OutputLabel { plugin: Some(self.name.clone()), job: None };
+        let (stdout, stderr) = (self.child.stdout.take(), self.child.stderr.take());
+        let output = ChildOutput::read(stdout, stderr, label, LogAllowance::limited());
+        let reported = self.supervise(input);
         // Once more: a group's limit shows when the kernel has killed by it.
         self.check_memory();
         self.kill();
         // Also one that has left its group.
         let _ = self.child.kill();
         let status = self.child.wait();
-        let by_status = || (Manner::ByItself, status.map_or_else(|error| error.to_string(), in_words));
-        let (manner, cause) = self.shared.verdict.get().cloned().or(said).unwrap_or_else(by_status);
-        let [stdout, stderr] = output.last_lines();
-        _ = self.shared.death.set(Death { manner, cause, stdout, stderr });
+        let by_status = || match status {
+            Ok(status) => DeathCause::Exited(ExitCause::from(status)),
+            Err(error) => DeathCause::Unknown(error.to_string()),
+        };
+        let cause = self.shared.verdict.get().cloned().or(reported).unwrap_or_else(by_status);
+        let [stdout, stderr] = output.last_lines(LINGERING);
+        _ = self.shared.death.set(Death { cause, stdout, stderr });
         // Whoever waits hears of it by the end of its sender.
         *self.shared.waiting() = None;
     }
 
     /// Stays with the process until its channel has ended; returns its own word on why it cannot go on.
-    fn attend(&self, mut input: UnixStream) -> Option<(Manner, String)> {
+    fn supervise(&self, mut input: UnixStream) -> Option<DeathCause> {
         let (sender, silenced) = mpsc::channel();
         let ear = Ear { listener: Arc::clone(&self.listener), shared: Arc::clone(&self.shared) };
         let listen = move || _ = sender.send(ear.listen(&mut input));
@@ -69,8 +77,7 @@ impl Watch {
 
     fn check_memory(&self) {
         if self.memory.is_exceeded() {
-            let mib = self.memory.limit_bytes() >> 20;
-            self.shared.condemn(Manner::OutOfMemory, format!("used more than {mib} MiB and was killed"));
+            self.shared.kill_for(DeathCause::OutOfMemory(self.memory.limit_bytes()));
         }
     }
 
@@ -101,22 +108,20 @@ struct Ear {
 impl Ear {
     /// Hands on all messages, to whoever waits and to the listener; returns the process's own word on why it cannot go
     /// on.
-    fn listen(&self, input: &mut UnixStream) -> Option<(Manner, String)> {
+    fn listen(&self, input: &mut UnixStream) -> Option<DeathCause> {
         loop {
             let frame = match control::read_frame(input) {
                 Ok(Some(frame)) => frame,
                 Ok(None) | Err(_) => return None,
             };
             match postcard::from_bytes(&frame) {
-                Ok(Event::Unusable { reason, lacks_library: true }) => return Some((Manner::LacksLibrary, reason)),
-                Ok(Event::Unusable { reason, lacks_library: false }) => return Some((Manner::Unusable, reason)),
+                Ok(Event::Unusable { reason, lacks_library: true }) => return Some(DeathCause::MissingLibrary(reason)),
+                Ok(Event::Unusable { reason, lacks_library: false }) => return Some(DeathCause::Unusable(reason)),
                 Ok(event) => {
                     (self.listener)(&event);
                     self.hand_on(event);
                 }
-                Err(error) => {
-                    return Some((Manner::ByItself, format!("said something that is no message: {error}")));
-                }
+                Err(error) => return Some(DeathCause::Malformed(error.to_string())),
             }
         }
     }

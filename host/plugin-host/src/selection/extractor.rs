@@ -6,7 +6,7 @@ use oculus_plugin_api::Role;
 use serde_json::Value;
 
 use super::{named, taken, version};
-use crate::InstalledPlugin;
+use crate::installed::InstalledPlugin;
 use oculus_job::request::TrainingConfig;
 use oculus_job::warning::Warning;
 

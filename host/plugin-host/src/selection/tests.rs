@@ -13,7 +13,7 @@ fn installed(manifest: Manifest) -> InstalledPlugin {
         source: path.clone(),
         path,
         sha256,
-        stamp: None,
+        file_id: None,
         generation: 1,
         library_dirs: Vec::new(),
         manifest,

@@ -15,10 +15,10 @@ use oculus_plugin_api::Manifest;
 use oculus_plugin_api::conformance::{Depth, Finding, Verdict};
 
 use crate::config::Config;
-use oculus_plugin_host::process::{Death, Manner, PluginProcess};
+use oculus_plugin_host::process::{Death, DeathCause, PluginProcess};
 use oculus_plugin_host::protocol::{Event, Reply, Request};
 use oculus_plugin_host::store::Store;
-use oculus_plugin_host::trust::Trusted;
+use oculus_plugin_host::trust::TrustList;
 use oculus_plugin_host::{format, probe};
 
 /// A claim that is not decided within this time is broken: the library hangs.
@@ -43,7 +43,7 @@ pub(super) fn run(config: &Config, path: &Path, verbose: bool) -> anyhow::Result
     let copy = store.copy(&path).with_context(|| format!("`{}` cannot be read", path.display()))?;
     let sha256 = copy.sha256.clone();
     super::super::answer(&format!("{}\nSHA-256 {sha256}", path.display()))?;
-    if !Trusted::read(&config.jobs.plugins.trust).0.allows(&sha256) {
+    if !TrustList::read(&config.jobs.plugins.trust).allows(&sha256) {
         return fails("it is not listed in PLUGINS_TRUSTED, so it is not opened");
     }
     let bytes = copy.bytes()?;
@@ -87,13 +87,13 @@ fn examine(subject: &probe::Subject, verbose: bool) -> anyhow::Result<ExitCode> 
 fn converse(process: &PluginProcess, tell: &dyn Fn(News)) -> Result<(), String> {
     let died = |death: Death| {
         let said: String = death.stderr.iter().rev().take(5).rev().map(|line| format!("\n    {line}")).collect();
-        match death.manner {
-            Manner::Unusable | Manner::LacksLibrary => death.cause,
-            _ => format!("ended its process ({}){said}", death.cause),
+        match death.cause {
+            DeathCause::Unusable(reason) | DeathCause::MissingLibrary(reason) => reason,
+            cause => format!("ended its process ({cause}){said}"),
         }
     };
     match process.call(Request::Describe).map_err(died)? {
-        Reply::Described(json) => tell(News::Is(Box::new(probe::read(&json)?))),
+        Reply::Described(json) => tell(News::Is(Box::new(probe::read_manifest(&json)?))),
         Reply::Refused { message, .. } => return Err(format!("cannot say who it is: {message}")),
         other => return Err(format!("answered {other:?} when asked who it is")),
     }

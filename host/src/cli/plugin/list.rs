@@ -6,8 +6,8 @@ use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use oculus_plugin_api::{Manifest, Param, Role};
 use serde_json::{Value, json};
 
-use oculus_plugin_host::InstalledPlugin;
-use oculus_plugin_host::catalog::snapshot::{Entry, Snapshot, State};
+use oculus_plugin_host::catalog::snapshot::{FileEntry, FileState, Snapshot};
+use oculus_plugin_host::installed::InstalledPlugin;
 use oculus_plugin_host::selection;
 
 /// Characters of a hash that tell generations apart.
@@ -94,23 +94,23 @@ fn selected_by(manifest: &Manifest) -> String {
 }
 
 /// Of a file of which something serves.
-fn state(entry: &Entry) -> String {
+fn state(entry: &FileEntry) -> String {
     match &entry.state {
-        State::Serves => "serves".to_owned(),
-        State::Pending => "serves; its new content is examined".to_owned(),
-        State::Quarantined { .. } | State::Refused { .. } => {
+        FileState::Active => "serves".to_owned(),
+        FileState::Pending => "serves; its new content is examined".to_owned(),
+        FileState::Quarantined { .. } | FileState::Refused { .. } => {
             format!("serves; its new content is {}", entry.state.name())
         }
     }
 }
 
 /// Why the content of a file does not serve, one line and those that belong to it.
-fn why_not(entry: &Entry, folder: &Path) -> Option<String> {
+fn why_not(entry: &FileEntry, folder: &Path) -> Option<String> {
     let path = entry.path.strip_prefix(folder.canonicalize().ok()?).unwrap_or(&entry.path).display();
     let hash: String = entry.sha256.iter().flat_map(|sha256| sha256.chars().take(SHORT_HASH)).collect();
     let name = entry.state.name();
     match (&entry.state, entry.state.reason()) {
-        (State::Serves, _) => None,
+        (FileState::Active, _) => None,
         (_, None) => Some(format!("{name}: {path}: it is being written or examined")),
         (_, Some(reason)) => {
             let hash = if hash.is_empty() { String::new() } else { format!(" ({hash})") };
@@ -120,16 +120,16 @@ fn why_not(entry: &Entry, folder: &Path) -> Option<String> {
 }
 
 /// Parameters, and the generations of the file.
-fn details(entry: &Entry) -> Option<String> {
+fn details(entry: &FileEntry) -> Option<String> {
     let plugin = entry.plugin.as_ref()?;
     let prefix = plugin.manifest.prefix.as_deref().unwrap_or("no prefix");
     let heading =
         format!("{} {} ({prefix}), {}", plugin.manifest.title(), plugin.manifest.version, entry.path.display());
     let generations = entry.generations.all().iter().map(|generation| {
         let (number, since, origin) = (generation.number, &generation.since, generation.origin);
-        let hash: String = generation.sha256.chars().take(SHORT_HASH).collect();
+        let hash: String = generation.content.sha256.chars().take(SHORT_HASH).collect();
         let origin = format!("{origin:?}").to_lowercase();
-        format!("  generation {number}: {} {hash}, {origin} {since}", generation.version)
+        format!("  generation {number}: {} {hash}, {origin} {since}", generation.content.version)
     });
     Some(format!("\n{heading}\n{}\n{}", parameters(plugin), generations.collect::<Vec<_>>().join("\n")))
 }

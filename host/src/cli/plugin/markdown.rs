@@ -5,7 +5,7 @@
 use oculus_plugin_api::{Manifest, Role};
 
 use super::list::searched;
-use oculus_plugin_host::InstalledPlugin;
+use oculus_plugin_host::installed::InstalledPlugin;
 
 /// A section a family, in the order of their ids.
 pub(super) fn families(plugins: &[InstalledPlugin]) -> String {

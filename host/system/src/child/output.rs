@@ -13,7 +13,7 @@ use crate::log_line;
 /// Last lines of each pipe that are kept for the report of a death.
 pub const KEPT_LINES: usize = 50;
 /// A longer line is cut into several, so that a line without end does not fill the memory.
-const MAX_LINE_BYTES: u64 = 4096;
+const MAX_LINE_BYTES: u64 = 8 << 10;
 
 /// The names under which lines of a child are logged.
 #[derive(Clone, Debug, Default)]

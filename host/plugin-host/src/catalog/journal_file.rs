@@ -1,0 +1,215 @@
+//! The journal on disk, so that a restart knows what is known.
+//!
+//! One JSON file for all folders and workers of a user. Invariants: every change is made under a lock, to the state that
+//! the file has then; a reader finds the state that some change has left.
+
+use oculus_system::files::{Access, write_durably};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::journal::{Journal, VERSION};
+use crate::file_id::FileId;
+
+/// How long to wait for the lock of another process.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two attempts to take the lock.
+const LOCK_RETRY: Duration = Duration::from_millis(5);
+
+/// The file, and the state that was last read from it.
+#[derive(Debug)]
+pub struct JournalFile {
+    path: PathBuf,
+    lock: PathBuf,
+    /// Id of the file when `journal` was read; `None` while there is no file.
+    file_id: Option<FileId>,
+    journal: Arc<Journal>,
+}
+
+impl JournalFile {
+    /// Opens the journal in an existing state folder. A file that cannot be parsed is set aside: everything is then
+    /// examined again.
+    ///
+    /// # Errors
+    /// The error of the file system.
+    pub fn open(state_dir: &Path) -> io::Result<Self> {
+        let (path, lock) = (state_dir.join("journal.json"), state_dir.join("journal.lock"));
+        let mut file = Self { path, lock, file_id: None, journal: Arc::default() };
+        match file.update(Journal::tidy) {
+            // It can be read, and tidied another time.
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => tracing::warn!("{error}"),
+            tidied => tidied?,
+        }
+        Ok(file)
+    }
+
+    /// Returns whether another process has changed the file since it was read.
+    pub fn has_changed(&self) -> bool {
+        FileId::from_path(&self.path).ok() != self.file_id
+    }
+
+    /// Returns the present state; the one last read if the file cannot be read.
+    pub fn current(&mut self) -> Arc<Journal> {
+        if let Err(error) = self.refresh() {
+            tracing::warn!("the journal of plugins `{}` cannot be read: {error}", self.path.display());
+        }
+        Arc::clone(&self.journal)
+    }
+
+    /// Applies `change` to the present state, and writes the file if the state is another then.
+    ///
+    /// # Errors
+    /// The error of the file system; nothing is changed then.
+    pub fn update<T>(&mut self, change: impl FnOnce(&mut Journal) -> T) -> io::Result<T> {
+        let _lock = self.lock()?;
+        self.refresh()?;
+        let mut journal = Journal::clone(&self.journal);
+        let answer = change(&mut journal);
+        journal.limit();
+        if journal != *self.journal || self.file_id.is_none() {
+            journal.version = VERSION;
+            write_durably(&self.path, &serde_json::to_vec_pretty(&journal)?, Access::Owner)?;
+            self.file_id = FileId::from_path(&self.path).ok();
+            self.journal = Arc::new(journal);
+        }
+        Ok(answer)
+    }
+
+    /// Takes the lock until the returned file is dropped. A process that was stopped while it held the lock must not stop
+    /// others.
+    fn lock(&self) -> io::Result<File> {
+        // The folder may have been removed: it holds nothing that cannot be found out again.
+        let folder = self.lock.parent().unwrap_or(Path::new("."));
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&self.lock)?;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(LOCK_RETRY),
+                Err(TryLockError::WouldBlock) => {
+                    let message = format!("another process holds `{}`; see who has it open", self.lock.display());
+                    return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
+                }
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// Reads the file if it is another one than before.
+    fn refresh(&mut self) -> io::Result<()> {
+        let found = match FileId::from_path(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            found => Some(found?),
+        };
+        if found.is_some() && found == self.file_id {
+            return Ok(());
+        }
+        let journal = if found.is_some() { self.read()? } else { None };
+        // The id from before the read, so that a change in between shows.
+        self.file_id = found.filter(|_| journal.is_some());
+        self.journal = Arc::new(journal.unwrap_or_default());
+        Ok(())
+    }
+
+    /// Reads the file; `None` if it cannot be parsed and was set aside.
+    fn read(&self) -> io::Result<Option<Journal>> {
+        let problem = match serde_json::from_slice::<Journal>(&fs::read(&self.path)?) {
+            Ok(journal) if journal.version == VERSION => return Ok(Some(journal)),
+            Ok(journal) => format!("has form {}, this host writes {VERSION}", journal.version),
+            Err(error) => format!("cannot be read ({error})"),
+        };
+        self.set_aside(&problem)?;
+        Ok(None)
+    }
+
+    fn set_aside(&self, why: &str) -> io::Result<()> {
+        let aside = self.path.with_extension("broken");
+        fs::rename(&self.path, &aside)?;
+        let (path, aside) = (self.path.display(), aside.display());
+        tracing::warn!("the journal of plugins `{path}` {why}; it is kept as `{aside}`, and all is examined anew");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::catalog::generations::Content;
+    use crate::catalog::journal::{FileRecord, ProbeVerdict};
+
+    fn open(folder: &tempfile::TempDir) -> JournalFile {
+        JournalFile::open(folder.path()).unwrap()
+    }
+
+    fn publish(journal: &mut Journal, path: &str, sha256: &str) {
+        let content = Content { sha256: sha256.to_owned(), version: "1.0.0".to_owned(), library_dirs: Vec::new() };
+        journal.files.entry(path.into()).or_default().generations.publish(content, "now");
+        let (host, reason) = (String::new(), "broken".to_owned());
+        journal.record(sha256, ProbeVerdict::Failed { host, reason });
+    }
+
+    #[test]
+    fn what_one_process_writes_another_reads_and_only_this_user() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut one, mut other) = (open(&folder), open(&folder));
+        assert!(!other.has_changed());
+        one.update(|journal| publish(journal, "/p/a", "aa")).unwrap();
+        assert!(other.has_changed());
+        other.update(|journal| publish(journal, "/p/b", "bb")).unwrap();
+        assert!(!other.has_changed());
+        assert_eq!(one.current(), other.current());
+        assert_eq!(one.current().files.len(), 2);
+        let mode = fs::metadata(folder.path().join("journal.json")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn changes_of_many_at_once_are_all_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let mut file = open(&folder);
+                scope.spawn(move || {
+                    for idx in 0..25 {
+                        let (path, sha256) = (format!("/p/{writer}/{idx}"), format!("{writer}-{idx}"));
+                        file.update(|journal| publish(journal, &path, &sha256)).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(open(&folder).current().files.len(), 100);
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_read_is_set_aside_and_begun_again() {
+        let folder = tempfile::tempdir().unwrap();
+        for broken in ["{\"version\": 1, \"verd", "{\"version\": 99, \"verdicts\": {}, \"slots\": {}}", ""] {
+            fs::write(folder.path().join("journal.json"), broken).unwrap();
+            assert!(open(&folder).current().files.is_empty());
+            assert_eq!(fs::read_to_string(folder.path().join("journal.broken")).unwrap(), broken);
+        }
+    }
+
+    #[test]
+    fn what_nothing_refers_to_is_removed_at_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        open(&folder)
+            .update(|journal| {
+                publish(journal, "/p/a", "kept");
+                publish(journal, "/p/b", "orphan");
+                journal.files.remove(Path::new("/p/b"));
+                journal.files.insert("/p/never-active".into(), FileRecord::default());
+            })
+            .unwrap();
+        let journal = open(&folder).current();
+        assert_eq!(journal.verdicts.keys().collect::<Vec<_>>(), ["kept"]);
+        assert_eq!(journal.files.keys().collect::<Vec<_>>(), [Path::new("/p/a")]);
+    }
+}

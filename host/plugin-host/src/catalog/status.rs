@@ -1,0 +1,163 @@
+//! What is known at one moment, and the status of each published file that follows from it.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use oculus_plugin_api::Manifest;
+
+use super::generations::{Content, Generation};
+use super::journal::{Journal, ProbeVerdict};
+use super::retry::Retries;
+use super::schedule::{Task, TaskKind};
+use super::snapshot::{FileEntry, FileState};
+use crate::config::{PluginsConfig, Trust};
+use crate::file_id::FileId;
+use crate::installed::InstalledPlugin;
+use crate::store::Store;
+use crate::trust::TrustList;
+
+/// What is known at one moment.
+#[derive(Clone)]
+pub(super) struct Knowledge {
+    pub(super) config: Arc<PluginsConfig>,
+    /// The build of this host: another one examines everything again.
+    pub(super) host: Arc<str>,
+    pub(super) store: Arc<Store>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) trusted: Arc<TrustList>,
+}
+
+impl Knowledge {
+    pub(super) fn new(config: PluginsConfig, store: Store, journal: Arc<Journal>) -> Self {
+        let (config, host, store) = (Arc::new(config), host_build().into(), Arc::new(store));
+        Self { config, host, store, journal, trusted: Arc::default() }
+    }
+
+    /// Returns whether the private copy of a content of this file is stored.
+    pub(super) fn has_copy(&self, sha256: &str, path: &Path) -> bool {
+        self.store.path(sha256, path).is_file()
+    }
+
+    /// Returns the verdict of this build of the host on a content.
+    pub(super) fn verdict(&self, sha256: &str) -> Option<&ProbeVerdict> {
+        self.journal.verdict(sha256, &self.host)
+    }
+
+    /// Returns the verdict for a content that has passed.
+    ///
+    /// * `copy`: id of the private copy before its bytes were hashed.
+    pub(super) fn passed(&self, manifest: Manifest, copy: Option<FileId>) -> ProbeVerdict {
+        ProbeVerdict::Passed { host: self.host.to_string(), manifest: Box::new(manifest), copy }
+    }
+
+    /// Returns the verdict for a content that has failed.
+    pub(super) fn failed(&self, reason: String) -> ProbeVerdict {
+        ProbeVerdict::Failed { host: self.host.to_string(), reason }
+    }
+
+    /// Returns what is to be examined of the file with this id; `None` if everything about it is known.
+    ///
+    /// * `unconfirmed`: contents that are to be examined once more.
+    pub(super) fn next_task(&self, path: &Path, file_id: FileId, unconfirmed: &HashSet<String>) -> Option<Task> {
+        let file = self.journal.files.get(path);
+        let is_new = file.is_none_or(|file| file.postponed_reason(file_id).is_none());
+        let task = |kind, is_awaited| Some(Task { path: path.to_owned(), kind, is_awaited });
+        let seen = file.and_then(|file| file.seen.as_ref()).filter(|seen| seen.file_id == file_id);
+        let Some((file, seen)) = file.zip(seen) else { return task(TaskKind::File, is_new) };
+        let active = file.generations.active_sha256();
+        let has_result = match self.verdict(&seen.sha256) {
+            Some(ProbeVerdict::Passed { .. }) => self.has_copy(&seen.sha256, path) && active.is_some(),
+            Some(ProbeVerdict::Failed { .. }) => true,
+            None => false,
+        };
+        if !has_result && !file.withdrawn.contains_key(&seen.sha256) && self.trusted.allows(&seen.sha256) {
+            return task(TaskKind::File, is_new);
+        }
+        // Without its copy, or without trust, an active generation cannot be examined.
+        let active = active.filter(|active| self.trusted.allows(active) && self.has_copy(active, path))?;
+        match self.verdict(active) {
+            None => task(TaskKind::Active, is_new),
+            Some(_) if unconfirmed.contains(active) => task(TaskKind::Active, false),
+            Some(_) => None,
+        }
+    }
+
+    /// Returns the folders that shared libraries may come from. If only listed libraries may be opened, these are none of
+    /// the plugins folder, whose other files nobody has listed.
+    pub(super) fn library_dirs(&self, dirs: &[PathBuf]) -> Vec<PathBuf> {
+        let config = &self.config;
+        let Trust::Listed(_) = config.trust else { return dirs.to_vec() };
+        let Ok(published) = config.dir.canonicalize() else { return Vec::new() };
+        let resolved = dirs.iter().filter_map(|dir| dir.canonicalize().ok());
+        resolved.filter(|dir| !dir.starts_with(&published)).collect()
+    }
+
+    /// Returns a content that may be active and is, or was, a generation of some file.
+    pub(super) fn find(&self, sha256: &str) -> Option<InstalledPlugin> {
+        let found = self.journal.files.iter().find_map(|(path, file)| {
+            let generation =
+                file.generations.all().iter().rev().find(|generation| generation.content.sha256 == sha256)?;
+            Some((path, generation))
+        });
+        let (path, generation) = found?;
+        self.installed(path, generation)
+    }
+
+    /// Returns the status of one file.
+    pub(super) fn entry(&self, path: &Path, retries: &Retries) -> FileEntry {
+        let file = self.journal.files.get(path).cloned().unwrap_or_default();
+        let file_id = FileId::from_path(path).ok();
+        let postponed = file_id.and_then(|file_id| file.postponed_reason(file_id)).map(str::to_owned);
+        let seen = file.seen.filter(|seen| file_id == Some(seen.file_id));
+        let sha256 = seen.map(|seen| seen.sha256);
+        let plugin = file.generations.current().and_then(|active| self.installed(path, active));
+        let state = match (retries.state(path), &sha256) {
+            (Some(state), _) => state.clone(),
+            (None, Some(sha256)) => self.state(path, sha256, plugin.as_ref()),
+            (None, None) => postponed.map_or(FileState::Pending, |reason| FileState::Refused { reason }),
+        };
+        FileEntry { path: path.to_owned(), sha256, plugin, state, generations: file.generations }
+    }
+
+    fn state(&self, path: &Path, sha256: &str, active: Option<&InstalledPlugin>) -> FileState {
+        if !self.trusted.allows(sha256) {
+            let line = format!("{sha256}  {}", path.display());
+            let reason = format!("is not listed in PLUGINS_TRUSTED; to trust it, add the line\n{line}");
+            return FileState::Refused { reason };
+        }
+        if let Some(reason) = self.journal.files.get(path).and_then(|file| file.withdrawn.get(sha256)) {
+            return FileState::Quarantined { reason: reason.clone() };
+        }
+        match self.verdict(sha256) {
+            Some(ProbeVerdict::Failed { reason, .. }) => FileState::Quarantined { reason: reason.clone() },
+            Some(ProbeVerdict::Passed { .. }) if active.is_some_and(|it| it.sha256 == sha256) => FileState::Active,
+            Some(ProbeVerdict::Passed { .. }) | None => FileState::Pending,
+        }
+    }
+
+    /// Returns a generation if it may be active: it has passed, is trusted, and its copy is stored.
+    fn installed(&self, source: &Path, generation: &Generation) -> Option<InstalledPlugin> {
+        let Generation { number, content: Content { sha256, library_dirs, .. }, .. } = generation;
+        let Some(ProbeVerdict::Passed { manifest, copy, .. }) = self.verdict(sha256) else { return None };
+        let is_usable = self.trusted.allows(sha256) && self.has_copy(sha256, source);
+        is_usable.then(|| InstalledPlugin {
+            source: source.to_owned(),
+            path: self.store.path(sha256, source),
+            sha256: sha256.clone(),
+            file_id: *copy,
+            generation: *number,
+            library_dirs: self.library_dirs(library_dirs),
+            manifest: Manifest::clone(manifest),
+        })
+    }
+}
+
+/// Returns version, length and time of this program's file, which differ in another build.
+fn host_build() -> String {
+    let file = oculus_system::control::own_executable().and_then(std::fs::metadata).ok();
+    let modified = file.as_ref().and_then(|file| file.modified().ok()?.duration_since(UNIX_EPOCH).ok());
+    let (n_bytes, modified) = (file.map_or(0, |file| file.len()), modified.unwrap_or_default().as_nanos());
+    format!("{} {n_bytes} {modified}", env!("CARGO_PKG_VERSION"))
+}

@@ -1,0 +1,33 @@
+//! The library that a plugin process opens.
+
+use std::path::{Path, PathBuf};
+
+use crate::file_id::FileId;
+use crate::installed::InstalledPlugin;
+
+/// A library, as its process needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct LibraryRef<'a> {
+    /// Its name in the log.
+    pub name: &'a str,
+    /// The file.
+    pub path: &'a Path,
+    /// SHA-256 that the file must have, as hex.
+    pub sha256: &'a str,
+    /// Id of the file when its hash was computed.
+    pub file_id: Option<FileId>,
+    /// Where its own shared libraries are.
+    pub dirs: &'a [PathBuf],
+}
+
+impl<'a> From<&'a InstalledPlugin> for LibraryRef<'a> {
+    fn from(plugin: &'a InstalledPlugin) -> Self {
+        Self {
+            name: &plugin.manifest.id,
+            path: &plugin.path,
+            sha256: &plugin.sha256,
+            file_id: plugin.file_id,
+            dirs: &plugin.library_dirs,
+        }
+    }
+}
