@@ -9,11 +9,11 @@ mod attempt;
 mod collect;
 mod course;
 mod description;
+mod equity_chart;
 mod error;
 mod history;
 mod kept;
 mod names;
-mod picture;
 mod store;
 #[cfg(test)]
 mod tests;

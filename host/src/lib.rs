@@ -5,6 +5,7 @@
 //! must always hold.
 
 pub mod artifacts;
+pub mod charts;
 pub mod cli;
 pub mod config;
 pub mod logging;

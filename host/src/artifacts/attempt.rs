@@ -9,10 +9,11 @@ use polars::prelude::PolarsResult;
 use serde::Serialize;
 
 use super::collect::Contents;
-use super::description::{Artifact, DESCRIPTION, EQUITY, FORMAT_VERSION, PICTURE, PREDICTIONS, REPORT, TRADES};
+use super::description::{Artifact, DESCRIPTION, EQUITY, EQUITY_CHART, FORMAT_VERSION, PREDICTIONS, REPORT, TRADES};
 use super::error::ArtifactError;
 use super::names;
 use super::store::Store;
+use crate::charts::ChartError;
 use crate::runner::spec::ArtifactsPlace;
 use oculus_pipeline::report::{Provenance, Report};
 
@@ -91,7 +92,7 @@ impl Attempt {
         if let Some(course) = &contents.course {
             store.write(EQUITY, parquet(&store, EQUITY, course.equity())?)?;
             store.write(TRADES, parquet(&store, TRADES, course.trades())?)?;
-            store.write(PICTURE, course.picture())?;
+            store.write(EQUITY_CHART, chart(&store, EQUITY_CHART, course.equity_chart())?)?;
         }
         store.write(REPORT, json(&store, REPORT, report)?)?;
         store.write(DESCRIPTION, json(&store, DESCRIPTION, described)?)
@@ -100,6 +101,10 @@ impl Attempt {
 
 fn parquet(store: &Store, name: &str, bytes: PolarsResult<Vec<u8>>) -> Result<Vec<u8>, ArtifactError> {
     bytes.map_err(|source| ArtifactError::Parquet { path: store.path(name), source })
+}
+
+fn chart(store: &Store, name: &str, svg: Result<String, ChartError>) -> Result<String, ArtifactError> {
+    svg.map_err(|source| ArtifactError::Chart { path: store.path(name), source })
 }
 
 fn json(store: &Store, name: &str, value: &impl Serialize) -> Result<Vec<u8>, ArtifactError> {

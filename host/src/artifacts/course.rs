@@ -5,7 +5,8 @@
 
 use polars::prelude::{Column, DataFrame, DataType, NamedFrom, ParquetWriter, PolarsResult, Series};
 
-use super::picture;
+use super::equity_chart;
+use crate::charts::ChartError;
 use oculus_job::request::Timeframe;
 use oculus_market_data::time_column::time_series;
 use oculus_pipeline::bars::{Market, time_column};
@@ -100,9 +101,12 @@ impl CourseFiles {
         parquet(DataFrame::new(self.trades.len(), columns)?)
     }
 
-    /// The worths as a picture, SVG.
-    pub fn picture(&self) -> String {
-        picture::draw(&self.equity)
+    /// Draws the equity curves as SVG.
+    ///
+    /// # Errors
+    /// The drawing library fails.
+    pub fn equity_chart(&self) -> Result<String, ChartError> {
+        equity_chart::draw(&self.equity)
     }
 
     fn times(&self, end: &str, of: fn(&NamedTrade) -> i64) -> PolarsResult<Column> {

@@ -14,8 +14,8 @@ pub const DESCRIPTION: &str = "artifact.json";
 pub const PREDICTIONS: &str = "predictions.csv";
 /// The chosen strategy's worth by date.
 pub const EQUITY: &str = "equity.parquet";
-/// The same as a picture.
-pub const PICTURE: &str = "equity.svg";
+/// The equity curves as a picture.
+pub const EQUITY_CHART: &str = "equity.svg";
 /// The chosen strategy's round trips.
 pub const TRADES: &str = "trades.parquet";
 /// The job's result object.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use polars::prelude::PolarsError;
 
 use super::description::{DESCRIPTION, FORMAT_VERSION};
+use crate::charts::ChartError;
 
 /// What was found, what was needed, what to do.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,14 @@ pub enum ArtifactError {
         path: PathBuf,
         /// What is wrong.
         source: PolarsError,
+    },
+    /// A chart cannot be drawn.
+    #[error("`{path}` cannot be drawn")]
+    Chart {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ChartError,
     },
     /// Written by a later version of this program.
     #[error("`{path}` has format {found}, this version reads up to {FORMAT_VERSION}: update oculus-host")]

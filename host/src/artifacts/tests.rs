@@ -172,14 +172,22 @@ fn a_course_is_read_back_with_its_symbols_and_dates() {
 }
 
 #[test]
-fn the_picture_of_a_course_has_a_line_of_each_part_and_says_where_the_test_begins() {
-    let picture = course(Timeframe::Day1).picture();
-    assert!(picture.starts_with("<svg") && picture.ends_with("</svg>\n"));
-    assert_eq!(picture.matches("<polyline").count(), 6, "three lines of two parts");
-    for text in [">strategy<", ">market at equal exposure<", ">always in<", ">test<", ">2024-01-01<"] {
-        assert_eq!(picture.matches(text).count(), 1, "{text}");
+fn an_equity_chart_has_a_line_per_curve_and_part_every_date_and_the_start_of_the_test() {
+    let svg = course(Timeframe::Day1).equity_chart().unwrap();
+    let chart = roxmltree::Document::parse(&svg).unwrap();
+    for color in ["#1A8F6F", "#D08A2E", "#B3BAC5"] {
+        let lines = chart.descendants().filter(|node| node.attribute("stroke") == Some(color));
+        let n_points: Vec<usize> =
+            lines.map(|line| line.attribute("points").unwrap_or_default().split_whitespace().count()).collect();
+        assert_eq!(n_points, [2, 1, 2], "legend, development and test in {color}");
     }
-    assert!(!picture.contains("NaN") && !picture.contains("inf"));
+    let labels = chart.descendants().filter(|node| node.has_tag_name("text"));
+    let texts: Vec<&str> = labels.filter_map(|label| label.text().map(str::trim)).collect();
+    let dates = ["2024-01-01", "2024-01-02", "2024-01-03"];
+    for text in ["strategy", "market at equal exposure", "always in", "test"].into_iter().chain(dates) {
+        assert_eq!(texts.iter().filter(|found| **found == text).count(), 1, "{text}");
+    }
+    assert!(!svg.contains("NaN") && !svg.contains("inf"));
 }
 
 #[test]

@@ -6,12 +6,14 @@ use clap::Subcommand;
 
 use crate::config::Config;
 
-mod chart;
+mod candles;
+mod candlestick_chart;
 mod check;
 mod fetch;
 mod reading;
 mod show;
 mod synth;
+mod terminal_chart;
 
 /// Commands on bars.
 #[derive(Subcommand)]

@@ -8,8 +8,8 @@ use anyhow::{Context, anyhow, bail};
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use jiff::civil::Date;
 
-use super::chart;
 use super::reading::Reader;
+use super::{candlestick_chart, terminal_chart};
 use crate::cli::answer;
 use crate::cli::out::{cannot_write, write_whole};
 use crate::cli::values::{symbol, timeframe, years};
@@ -104,10 +104,10 @@ fn one(reader: &Reader, symbol: &str, args: &Args) -> anyhow::Result<String> {
     let bars = within(&inspection.bars, args)?;
     if let Some(path) = &args.svg {
         let usual = median_session_bars([bars.session_days(args.timeframe).as_slice()].into_iter()).max(1) as usize;
-        let picture = chart::svg::draw(&bars, args.timeframe, &suspected_splits(&bars, usual));
+        let picture = candlestick_chart::draw(&bars, args.timeframe, &suspected_splits(&bars, usual))?;
         write_whole(path, |out| out.write_all(picture.as_bytes()).with_context(|| cannot_write(path)))?;
     }
-    let chart = chart::text::draw(&bars, args.timeframe);
+    let chart = terminal_chart::draw(&bars, args.timeframe);
     Ok(if args.last == 0 { chart } else { format!("{chart}\n\n{}", last(&bars, args)) })
 }
 

@@ -1,23 +1,26 @@
-//! Candles in the characters of a terminal, 80 columns wide.
+//! Candles as text for a terminal, 80 columns wide.
 
-use super::{Candle, candles, price, price_range, ticks};
+use super::candles::{Candle, candles, format_price};
+use crate::charts::{ticks, value_range};
 use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::{Bars, moment};
 
 const WIDTH: usize = 80;
 const AXIS_WIDTH: usize = 10;
 const N_LINES: usize = 18;
+const MAX_PRICE_LABELS: usize = 6;
 
-/// The chart, `│` from low to high, `█` the body of a fall, `░` that of a rise.
+/// Draws the bars: `│` from low to high, `█` for the body of a fall, `░` for the body of a rise.
 pub fn draw(bars: &Bars, timeframe: Timeframe) -> String {
     let candles = candles(bars, timeframe, WIDTH - AXIS_WIDTH - 1);
     let (Some(first), Some(&last)) = (candles.first(), bars.time.last()) else { return String::new() };
     let last = moment(last, timeframe);
-    let (low, high) = price_range(&candles);
-    let line_of = |price: f64| ((high - price) / (high - low) * (N_LINES - 1) as f64).round() as usize;
+    let prices = value_range(candles.iter().flat_map(|candle| [candle.low, candle.high]));
+    let height = prices.end - prices.start;
+    let line_of = |price: f64| ((prices.end - price) / height * (N_LINES - 1) as f64).round() as usize;
     let mut labels = vec![String::new(); N_LINES];
-    for tick in ticks(low, high, 5) {
-        labels[line_of(tick)] = price(tick);
+    for tick in ticks(prices.clone(), MAX_PRICE_LABELS) {
+        labels[line_of(tick)] = format_price(tick);
     }
     let mut lines: Vec<String> = Vec::new();
     for (line, label) in labels.iter().enumerate() {
@@ -33,16 +36,17 @@ pub fn draw(bars: &Bars, timeframe: Timeframe) -> String {
 
 fn character(candle: &Candle, line: usize, line_of: &impl Fn(f64) -> usize) -> char {
     let body = line_of(candle.open.max(candle.close))..=line_of(candle.open.min(candle.close));
-    let shadow = line_of(candle.high)..=line_of(candle.low);
-    match () {
-        () if body.contains(&line) && candle.close < candle.open => '█',
-        () if body.contains(&line) => '░',
-        () if shadow.contains(&line) => '│',
-        () => ' ',
+    let wick = line_of(candle.high)..=line_of(candle.low);
+    if body.contains(&line) {
+        if candle.close < candle.open { '█' } else { '░' }
+    } else if wick.contains(&line) {
+        '│'
+    } else {
+        ' '
     }
 }
 
-/// The last date, where there is room for a second one.
+/// Returns the last date, or nothing if it does not fit next to the first one.
 fn last_label<'a>(candles: &[Candle], when: &'a str, room: usize) -> &'a str {
     if candles.len() > 1 && room > when.len() { when } else { "" }
 }

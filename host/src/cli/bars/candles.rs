@@ -1,17 +1,14 @@
-//! Bars as candles of a picture: as many as fit, with axes of round numbers.
-
-pub mod svg;
-pub mod text;
+//! Bars merged into as many candles as fit into a chart.
 
 use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::{Bars, moment};
 
-/// One candle: one bar, or several that had to share the room.
+/// One candle: one bar, or several neighbouring bars.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candle {
-    /// Start of its first bar, as files say it.
+    /// Start of its first bar, in the form of bar files.
     pub when: String,
-    /// Its first bar.
+    /// Index of its first bar.
     pub first_bar: usize,
     /// First price.
     pub open: f64,
@@ -25,12 +22,12 @@ pub struct Candle {
     pub volume: f64,
 }
 
-/// At most so many candles, each of equally many bars but for the last.
-pub fn candles(bars: &Bars, timeframe: Timeframe, most: usize) -> Vec<Candle> {
-    let n_each = bars.len().div_ceil(most.max(1)).max(1);
-    let starts = (0..bars.len()).step_by(n_each);
+/// Merges bars into `max` candles at most, each of the same number of bars except the last.
+pub fn candles(bars: &Bars, timeframe: Timeframe, max: usize) -> Vec<Candle> {
+    let bars_per_candle = bars.len().div_ceil(max.max(1)).max(1);
+    let starts = (0..bars.len()).step_by(bars_per_candle);
     let candle = |start: usize| {
-        let part = start..(start + n_each).min(bars.len());
+        let part = start..(start + bars_per_candle).min(bars.len());
         Candle {
             when: moment(bars.time[start], timeframe),
             first_bar: start,
@@ -44,26 +41,8 @@ pub fn candles(bars: &Bars, timeframe: Timeframe, most: usize) -> Vec<Candle> {
     starts.map(candle).collect()
 }
 
-/// Lowest and highest price, with room where they are the same.
-pub fn price_range(candles: &[Candle]) -> (f64, f64) {
-    let low = candles.iter().map(|candle| candle.low).fold(f64::MAX, f64::min);
-    let high = candles.iter().map(|candle| candle.high).fold(f64::MIN, f64::max);
-    if high > low { (low, high) } else { (low * 0.99, low * 1.01) }
-}
-
-/// Round numbers within a range, about so many.
-pub fn ticks(low: f64, high: f64, about: usize) -> Vec<f64> {
-    let rough = (high - low) / about.max(1) as f64;
-    let power = 10_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|round| round * power).into_iter().find(|step| *step >= rough);
-    let step = step.unwrap_or(rough);
-    let first = (low / step).ceil();
-    let ticks = (0..=2 * about).map(|idx| (first + idx as f64) * step);
-    ticks.take_while(|tick| *tick <= high).collect()
-}
-
-/// A price with as many decimals as its size asks for.
-pub fn price(price: f64) -> String {
+/// Formats a price with more decimals the smaller it is.
+pub fn format_price(price: f64) -> String {
     match price {
         price if price >= 1e7 => format!("{price:.2e}"),
         price if price >= 1000.0 => format!("{price:.0}"),
@@ -92,12 +71,5 @@ mod tests {
         let Candle { open, high, low, close, volume, .. } = candles[0];
         assert_eq!([open, high, low, close, volume], [1.0, 9.0, 0.5, 4.0, 3.0]);
         assert_eq!((candles[1].first_bar, candles[1].when.as_str()), (3, "1970-01-04"));
-        assert_eq!(price_range(&candles), (0.5, 9.0));
-    }
-
-    #[test]
-    fn ticks_are_round_and_within() {
-        assert_eq!(ticks(9.7, 21.2, 5), [10.0, 12.5, 15.0, 17.5, 20.0]);
-        assert_eq!(ticks(0.012, 0.031, 4), [0.015, 0.02, 0.025, 0.03]);
     }
 }

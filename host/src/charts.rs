@@ -1,0 +1,18 @@
+//! Charts as SVG pictures, drawn with `plotters`.
+//!
+//! In: values by slot, where a slot is a bar or a date. Slots have equal widths, so that nights, weekends and holidays
+//! leave no gaps. Out: an SVG document with an accessible title. Every chart takes its axes, ticks, colours and fonts
+//! from here. Fonts are named, not measured: drawing reads no font file.
+
+mod axes;
+mod canvas;
+mod legend;
+mod marker;
+pub mod theme;
+
+pub use self::{
+    axes::{Chart, Panel, Slot, ticks, value_range},
+    canvas::{Area, ChartError, Heading, Size, render},
+    legend::draw_legend,
+    marker::draw_marker,
+};

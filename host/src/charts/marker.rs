@@ -1,0 +1,28 @@
+//! A vertical line with a label at one slot.
+
+use plotters::element::{EmptyElement, Text};
+use plotters::series::DashedLineSeries;
+
+use super::axes::{Chart, Slot};
+use super::canvas::ChartError;
+use super::theme;
+
+const DASH_PIXELS: u32 = 4;
+const SPACE_PIXELS: u32 = 3;
+const LABEL_DISTANCE: u32 = 5;
+
+/// Draws a dashed line over the height of a chart, with a label to the right of its upper end.
+///
+/// # Errors
+/// The drawing library fails.
+pub fn draw_marker(chart: &mut Chart<'_>, slot_idx: usize, label: &str) -> Result<(), ChartError> {
+    let values = chart.y_range();
+    let slot = Slot::CenterOf(slot_idx);
+    let ends = [(slot.clone(), values.start), (slot.clone(), values.end)];
+    let style = theme::line_style(theme::PURPLE, 1.0);
+    chart.draw_series(DashedLineSeries::new(ends, theme::units(DASH_PIXELS), theme::units(SPACE_PIXELS), style))?;
+    let text =
+        Text::new(label.to_owned(), (theme::offset(LABEL_DISTANCE), 0), theme::colored_label_style(theme::PURPLE));
+    chart.draw_series(std::iter::once(EmptyElement::at((slot, values.end)) + text))?;
+    Ok(())
+}
