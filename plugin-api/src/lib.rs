@@ -56,8 +56,8 @@
 //!
 //! The last line is its tests: one a claim that every plugin must meet, from the same model for the same seed to a named
 //! refusal of data that cannot be learnt from ([`conformance!`]). Tests of its own run it through its real module with
-//! [`testing::Bench`]. [`Input`] standardises features and [`json`] saves models, for families that have nothing of their
-//! own; both are nothing but Rust inside the plugin, and cross no boundary.
+//! [`testing::Bench`]. [`Input`] standardises features, [`EarlyStopping`] chooses the round to keep and [`json`] saves
+//! models, for families that have nothing of their own; all are nothing but Rust inside the plugin, and cross no boundary.
 //!
 //! # Stability
 //!
@@ -89,6 +89,7 @@ mod manifest;
 mod module;
 mod params;
 mod setting;
+mod stopping;
 mod table;
 mod task;
 pub mod testing;
@@ -104,13 +105,15 @@ pub use input::Input;
 pub use manifest::{Manifest, Role};
 pub use params::{Param, ParamKind, Params, Search};
 pub use setting::Setting;
+pub use stopping::{EarlyStopping, StopDecision};
 pub use table::{FeatureRole, Table};
 pub use task::Task;
 
 /// Everything that an author of a plugin needs, in one line.
 pub mod prelude {
     pub use crate::{
-        Condition, Ctx, Extension, Extractor, Family, FeatureRole, Input, Level, Manifest, MinedRule, Model, Operator,
-        Param, Params, PluginError, PreparedFamily, Result, Role, Setting, Summary, Table, Task, json,
+        Condition, Ctx, EarlyStopping, Extension, Extractor, Family, FeatureRole, Input, Level, Manifest, MinedRule,
+        Model, Operator, Param, Params, PluginError, PreparedFamily, Result, Role, Setting, StopDecision, Summary,
+        Table, Task, json,
     };
 }
