@@ -37,7 +37,7 @@ pub fn fit(binned: &Binned, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>)
 /// Runs the rounds; returns those kept, as LightGBM's text.
 fn boost(mut trainer: Trainer<'_>, tune: Option<&Dataset>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<String> {
     let n_rounds = params.count(params::ROUNDS)?;
-    let mut best = Best::new(params.count(params::PATIENCE)?);
+    let mut stopping = EarlyStopping::new(params.count(params::PATIENCE)?);
     // A round that draws nothing and finds nothing leaves all as it was, so the next would find nothing either.
     let may_miss = if params::draws(params)? { FRUITLESS_ROUNDS } else { 1 };
     let mut n_missed = 0;
@@ -58,53 +58,13 @@ fn boost(mut trainer: Trainer<'_>, tune: Option<&Dataset>, params: &Params, ctx:
             if round % ROUNDS_A_MESSAGE == 0 {
                 ctx.metric("tune_logloss", round as u64, loss);
             }
-            let verdict = best.see(round, loss);
-            kept = best.round;
-            if verdict == Verdict::Over {
+            let decision = stopping.observe(round, loss);
+            kept = stopping.best_round().unwrap_or(0);
+            if decision == StopDecision::Stop {
                 break;
             }
         }
     }
     // A text has at least one tree, if only one of a single leaf.
     trainer.text(kept.max(1))
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    GoOn,
-    Over,
-}
-
-/// The round of lowest loss so far.
-struct Best {
-    round: usize,
-    loss: f64,
-    patience: usize,
-}
-
-impl Best {
-    fn new(patience: usize) -> Self {
-        Self { round: 0, loss: f64::INFINITY, patience }
-    }
-
-    fn see(&mut self, round: usize, loss: f64) -> Verdict {
-        if loss < self.loss {
-            (self.round, self.loss) = (round, loss);
-        }
-        if round - self.round >= self.patience { Verdict::Over } else { Verdict::GoOn }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_lowest_loss_is_kept_and_patience_ends_the_wait() {
-        let mut best = Best::new(2);
-        let losses = [0.7, 0.6, 0.65, 0.5, 0.5, 0.55];
-        let verdicts: Vec<_> = (1..).zip(losses).map(|(round, loss)| best.see(round, loss)).collect();
-        assert_eq!(best.round, 4);
-        assert_eq!(verdicts.iter().position(|v| *v == Verdict::Over), Some(5));
-    }
 }

@@ -16,7 +16,6 @@ mod params;
 mod random;
 mod segments;
 mod sequences;
-mod stopping;
 mod trainer;
 mod training;
 

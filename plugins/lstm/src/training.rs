@@ -8,7 +8,6 @@ use crate::network::refused;
 use crate::params::Settings;
 use crate::segments::Labels;
 use crate::sequences::Sequences;
-use crate::stopping::{Best, Verdict};
 use crate::trainer::Trainer;
 use crate::{device, model};
 
@@ -99,7 +98,7 @@ fn epochs(
     ctx: &Ctx<'_, '_>,
 ) -> Result<(Vec<f32>, usize)> {
     let n_epochs = settings.n_epochs;
-    let mut best = Best::new(settings.patience);
+    let mut stopping = EarlyStopping::new(settings.patience);
     let mut kept = None;
     for epoch in 1..=n_epochs {
         let loss = trainer.epoch(train, epoch, ctx)?;
@@ -112,10 +111,10 @@ fn epochs(
         }
         ctx.progress(epoch as f64 / n_epochs as f64, &format!("epoch {epoch} of {n_epochs}, loss {loss:.4}"));
         ctx.check()?;
-        match tune_loss.map(|tune_loss| best.see(epoch, tune_loss)) {
-            Some(Verdict::Best) => kept = Some((trainer.weights()?, epoch)),
-            Some(Verdict::Over) => break,
-            Some(Verdict::GoOn) | None => {}
+        match tune_loss.map(|tune_loss| stopping.observe(epoch, tune_loss)) {
+            Some(StopDecision::Best) => kept = Some((trainer.weights()?, epoch)),
+            Some(StopDecision::Stop) => break,
+            Some(StopDecision::Continue) | None => {}
         }
     }
     let (weights, epoch) = match kept {

@@ -84,7 +84,8 @@ impl<'a> Fit<'a> {
     /// Runs the epochs; returns the last, or the one of lowest loss on the rows for early stopping.
     fn run(&mut self, ctx: &Ctx<'_, '_>) -> Result<Kept> {
         let n_epochs = self.recipe.n_epochs;
-        let mut best = Best { epoch: 0, loss: f64::INFINITY };
+        let mut stopping = EarlyStopping::new(self.recipe.patience);
+        let mut is_over = false;
         let mut kept = None;
         for epoch in 1..=n_epochs {
             let loss = finite("loss", epoch, self.epoch(ctx)?)?;
@@ -94,15 +95,17 @@ impl<'a> Fit<'a> {
                 let loss = self.network.loss_with(&parameters, tune).and_then(|loss| number(&loss));
                 let loss = finite("tune_loss", epoch, loss.map_err(PluginError::engine)?)?;
                 ctx.metric("tune_loss", epoch as u64, loss);
-                if best.see(epoch, loss) {
-                    kept = Some(Kept { epoch, parameters });
+                match stopping.observe(epoch, loss) {
+                    StopDecision::Best => kept = Some(Kept { epoch, parameters }),
+                    StopDecision::Continue => {}
+                    StopDecision::Stop => is_over = true,
                 }
             } else if epoch == n_epochs {
                 kept = Some(Kept { epoch, parameters });
             }
             ctx.progress(epoch as f64 / n_epochs as f64, &format!("epoch {epoch} of {n_epochs}, loss {loss:.4}"));
             ctx.check()?;
-            if self.tune.is_some() && epoch - best.epoch >= self.recipe.patience {
+            if is_over {
                 break;
             }
         }
@@ -153,21 +156,4 @@ fn finite(what: &str, epoch: usize, loss: f64) -> Result<f64> {
     Err(PluginError::engine(format!(
         "{what} is {loss} in epoch {epoch}; needs a smaller learning_rate or weight_decay"
     )))
-}
-
-/// The epoch of lowest loss so far.
-struct Best {
-    epoch: usize,
-    loss: f64,
-}
-
-impl Best {
-    /// Whether this epoch is the best so far.
-    fn see(&mut self, epoch: usize, loss: f64) -> bool {
-        let is_best = loss < self.loss;
-        if is_best {
-            *self = Self { epoch, loss };
-        }
-        is_best
-    }
 }
