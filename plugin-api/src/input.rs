@@ -2,10 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{PluginError, Result, Table};
-
-/// Less than this share of the mean is what `f32` cannot tell from no deviation.
-const RESOLUTION: f64 = 1e-6;
+use crate::{Moments, PluginError, Result, Table};
 
 /// One standardised feature: its name, and what it is measured in. Part of a model, saved with it.
 ///
@@ -37,29 +34,21 @@ impl Input {
     /// [`code::DATA`](crate::code::DATA) for a table without such a feature, and for a row to learn from with a value that
     /// is not finite, naming both.
     pub fn standardised(table: &Table<'_>, learn_rows: &[u32]) -> Result<Vec<Self>> {
-        let features = table.model_features();
-        if features.is_empty() {
-            let n_features = table.n_features();
-            return Err(PluginError::data(format!("none of the {n_features} features is for models; needs one")));
-        }
+        let features = table.require_model_features()?;
         features.into_iter().map(|idx| Self::measured(table, idx, learn_rows)).collect()
     }
 
     fn measured(table: &Table<'_>, feature_idx: usize, learn_rows: &[u32]) -> Result<Self> {
-        let (name, column) = (table.name(feature_idx), table.column(feature_idx));
+        let name = table.name(feature_idx);
+        let column = table.column(feature_idx);
         if let Some(row) = learn_rows.iter().find(|&&row| !column[row as usize].is_finite()) {
             return Err(PluginError::data(format!(
                 "row {row} is to be learnt from, and {name} has no finite value there; leave the row or the feature out"
             )));
         }
-        let mean_of = |term: &dyn Fn(f64) -> f64| {
-            let sum: f64 = learn_rows.iter().map(|&row| term(f64::from(column[row as usize]))).sum();
-            sum / learn_rows.len() as f64
-        };
-        let mean = mean_of(&|value| value);
-        let deviation = mean_of(&|value| (value - mean).powi(2)).sqrt();
-        let moves = deviation > RESOLUTION * mean.abs();
-        Ok(Self { name: name.to_owned(), mean, deviation: if moves { deviation } else { 0.0 } })
+        let moments = Moments::from_values(learn_rows.iter().map(|&row| f64::from(column[row as usize])));
+        let deviation = if moments.is_constant() { 0.0 } else { moments.deviation };
+        Ok(Self { name: name.to_owned(), mean: moments.mean, deviation })
     }
 
     /// The values of `rows` in deviations from the mean; NaN where the feature is not finite.
@@ -74,11 +63,13 @@ impl Input {
     }
 
     fn value(&self, value: f32) -> f64 {
-        match value.is_finite() {
-            false => f64::NAN,
-            true if self.deviation == 0.0 => 0.0,
-            true => (f64::from(value) - self.mean) / self.deviation,
+        if !value.is_finite() {
+            return f64::NAN;
         }
+        if self.deviation == 0.0 {
+            return 0.0;
+        }
+        (f64::from(value) - self.mean) / self.deviation
     }
 }
 

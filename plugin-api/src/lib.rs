@@ -83,10 +83,12 @@ mod export;
 mod extension;
 mod extractor;
 mod family;
+mod holes;
 mod input;
 pub mod json;
 mod manifest;
 mod module;
+mod moments;
 mod params;
 mod setting;
 mod stopping;
@@ -101,8 +103,10 @@ pub use export::{internal, same};
 pub use extension::Extension;
 pub use extractor::{Condition, Extractor, MinedRule, Operator};
 pub use family::{Family, Model, PreparedFamily, Summary};
+pub use holes::Holes;
 pub use input::Input;
 pub use manifest::{Manifest, Role};
+pub use moments::Moments;
 pub use params::{Param, ParamKind, Params, Search};
 pub use setting::Setting;
 pub use stopping::{EarlyStopping, StopDecision};
@@ -112,8 +116,8 @@ pub use task::Task;
 /// Everything that an author of a plugin needs, in one line.
 pub mod prelude {
     pub use crate::{
-        Condition, Ctx, EarlyStopping, Extension, Extractor, Family, FeatureRole, Input, Level, Manifest, MinedRule,
-        Model, Operator, Param, Params, PluginError, PreparedFamily, Result, Role, Setting, StopDecision, Summary,
+        Condition, Ctx, EarlyStopping, Extension, Extractor, Family, FeatureRole, Holes, Input, Level, Manifest,
+        MinedRule, Model, Moments, Operator, Param, Params, PluginError, PreparedFamily, Result, Role, Setting, StopDecision, Summary,
         Table, Task, json,
     };
 }

@@ -107,6 +107,49 @@ impl<'a> Table<'a> {
         (0..self.n_features()).filter(|&idx| self.role(idx) == FeatureRole::Model).collect()
     }
 
+    /// Columns that models may learn from, ascending; at least one.
+    ///
+    /// # Errors
+    /// [`code::DATA`](crate::code::DATA) for a table without such a column.
+    pub fn require_model_features(&self) -> Result<Vec<usize>> {
+        let features = self.model_features();
+        if features.is_empty() {
+            let n_features = self.n_features();
+            return Err(PluginError::data(format!("none of the {n_features} features is for models; needs one")));
+        }
+        Ok(features)
+    }
+
+    /// Finds the columns of a model's features by name, in the order of the names.
+    ///
+    /// # Errors
+    /// [`code::DATA`](crate::code::DATA) for a table that lacks any of them, naming all that it lacks.
+    ///
+    /// ```
+    /// use oculus_plugin_api::testing::Frame;
+    /// use oculus_plugin_api::{Table, code};
+    ///
+    /// let frame = Frame::new(1, 1).column("RSI_14", vec![30.0]).column("ADX_14", vec![20.0]);
+    /// let table = Table::new(frame.table())?;
+    /// assert_eq!(table.positions(["ADX_14", "RSI_14"])?, [1, 0]);
+    /// assert_eq!(table.positions(["ADX_14", "RET_5"]).unwrap_err().code, code::DATA);
+    /// # Ok::<(), oculus_plugin_api::PluginError>(())
+    /// ```
+    pub fn positions<N: AsRef<str>>(&self, names: impl IntoIterator<Item = N>) -> Result<Vec<usize>> {
+        let mut positions = Vec::new();
+        let mut missing = Vec::new();
+        for name in names {
+            match self.position(name.as_ref()) {
+                Some(idx) => positions.push(idx),
+                None => missing.push(name.as_ref().to_owned()),
+            }
+        }
+        if !missing.is_empty() {
+            return Err(PluginError::data(format!("the table lacks {}, which the model needs", missing.join(", "))));
+        }
+        Ok(positions)
+    }
+
     /// Start of each row's bar, seconds since 1970-01-01 UTC.
     pub fn time(&self) -> &'a [i64] {
         as_slice(self.0.time)

@@ -38,17 +38,6 @@ impl Trees {
         Ok(Self { text, booster, features: outline.features, columns: outline.columns })
     }
 
-    /// Where the features stand in another table.
-    fn locate(&self, table: &Table<'_>) -> Result<Vec<usize>> {
-        let places: Vec<_> = self.features.iter().map(|name| table.position(name)).collect();
-        let named = self.features.iter().map(String::as_str).zip(&places);
-        let missing: Vec<_> = named.filter(|(_, place)| place.is_none()).map(|(name, _)| name).collect();
-        if !missing.is_empty() {
-            return Err(PluginError::data(format!("the table lacks {}, which the model needs", missing.join(", "))));
-        }
-        Ok(places.into_iter().flatten().collect())
-    }
-
     fn predict_rows(&self, matrix: &Matrix, settings: &str, out: &mut [f32]) -> Result<()> {
         let scores = self.booster.predict(matrix, settings)?;
         let rows = matrix.values().chunks(matrix.n_columns());
@@ -63,8 +52,7 @@ impl Model for Trees {
     /// Probabilities of class 1, NaN for rows with a feature that has no finite value: LightGBM would take such a value
     /// for 0, since none was there to learn from.
     fn predict(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32]) -> Result<()> {
-        let columns = self.locate(table)?;
-
+        let columns = table.positions(&self.features)?;
         rows.chunks(CHUNK_ROWS).zip(out.chunks_mut(CHUNK_ROWS)).try_for_each(|(rows, out)| {
             self.predict_rows(&Matrix::gather(table, &columns, rows), params::PREDICTING, out)
         })

@@ -26,28 +26,18 @@ impl Scaler {
             deviation: moments.iter().map(|(_, deviation)| *deviation).collect(),
         }
     }
-
-    /// Where the features stand in a table.
-    fn locate(&self, table: &Table<'_>) -> Result<Vec<usize>> {
-        let places: Vec<_> = self.features.iter().map(|name| table.position(name)).collect();
-        let named = self.features.iter().zip(&places);
-        let missing: Vec<_> = named.filter(|(_, place)| place.is_none()).map(|(name, _)| name.as_str()).collect();
-        if !missing.is_empty() {
-            return Err(PluginError::data(format!("the table lacks {}, which the model needs", missing.join(", "))));
-        }
-        Ok(places.into_iter().flatten().collect())
-    }
 }
 
-/// Mean and deviation. One that rounding alone could have made counts as infinite: a feature that never moved where it was
-/// learnt from says nothing later either.
+/// Mean and deviation of the finite values of `rows`, as the `f32` that the network computes with.
+///
+/// The deviation of a constant feature is infinite: a feature that never moved where it was learnt from says nothing
+/// later either.
 fn moments(column: &[f32], rows: &[u32]) -> (f32, f32) {
-    let values = || rows.iter().map(|&row| f64::from(column[row as usize])).filter(|value| value.is_finite());
-    let n_values = values().count().max(1) as f64;
-    let mean = values().sum::<f64>() / n_values;
-    let deviation = (values().map(|value| (value - mean).powi(2)).sum::<f64>() / n_values).sqrt();
-    let is_constant = deviation <= 1e-6 * mean.abs() || !((deviation as f32).is_normal());
-    (mean as f32, if is_constant { f32::INFINITY } else { deviation as f32 })
+    let values = rows.iter().map(|&row| f64::from(column[row as usize])).filter(|value| value.is_finite());
+    let moments = Moments::from_values(values);
+    let deviation = moments.deviation as f32;
+    let is_constant = moments.is_constant() || !deviation.is_normal();
+    (moments.mean as f32, if is_constant { f32::INFINITY } else { deviation })
 }
 
 /// A table made ready.
@@ -68,10 +58,7 @@ impl Sequences {
     /// # Errors
     /// [`code::DATA`](oculus_plugin_api::code::DATA) for a table without features for models.
     pub fn learn(table: &Table<'_>, learn_rows: &[u32]) -> Result<Self> {
-        let features = table.model_features();
-        if features.is_empty() {
-            return Err(PluginError::data("the table has no features for models, needed at least one"));
-        }
+        let features = table.require_model_features()?;
         Ok(Self::with(Scaler::learn(table, &features, learn_rows), table, &features))
     }
 
@@ -80,7 +67,7 @@ impl Sequences {
     /// # Errors
     /// [`code::DATA`](oculus_plugin_api::code::DATA) for a table that lacks a feature.
     pub fn scaled(scaler: &Scaler, table: &Table<'_>) -> Result<Self> {
-        let features = scaler.locate(table)?;
+        let features = table.positions(&scaler.features)?;
         Ok(Self::with(scaler.clone(), table, &features))
     }
 

@@ -9,7 +9,7 @@ use safetensors::{SafeTensors, serialize};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Layer, Perceptron};
-use crate::scaling::{CLIP, Scale};
+use crate::scaling::CLIP;
 
 const KEY: &str = "oculus";
 const FAMILY: &str = "mlp";
@@ -36,7 +36,7 @@ pub fn write(model: &Perceptron) -> Result<Vec<u8>> {
     let header = Header {
         family: FAMILY.to_owned(),
         format: FORMAT,
-        features: model.features.clone(),
+        features: model.inputs.iter().map(|input| input.name.clone()).collect(),
         hidden_sizes: model.layers[..n_hidden].iter().map(|layer| layer.biases.len()).collect(),
         clip: CLIP,
         epochs: model.n_epochs,
@@ -44,11 +44,11 @@ pub fn write(model: &Perceptron) -> Result<Vec<u8>> {
     };
     let header = serde_json::to_string(&header).map_err(PluginError::engine)?;
 
-    let of_scales = |part: fn(&Scale) -> f64| model.scales.iter().flat_map(|scale| part(scale).to_le_bytes()).collect();
-    let n_features = model.features.len();
+    let of_inputs = |part: fn(&Input) -> f64| model.inputs.iter().flat_map(|input| part(input).to_le_bytes()).collect();
+    let n_features = model.inputs.len();
     let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = vec![
-        ("scaler.mean".to_owned(), Dtype::F64, vec![n_features], of_scales(|scale| scale.mean)),
-        ("scaler.deviation".to_owned(), Dtype::F64, vec![n_features], of_scales(|scale| scale.deviation)),
+        ("scaler.mean".to_owned(), Dtype::F64, vec![n_features], of_inputs(|input| input.mean)),
+        ("scaler.deviation".to_owned(), Dtype::F64, vec![n_features], of_inputs(|input| input.deviation)),
     ];
     for (idx, layer) in model.layers.iter().enumerate() {
         let n_outputs = layer.biases.len();
@@ -80,8 +80,6 @@ pub fn read(bytes: &[u8]) -> Result<Perceptron> {
     if let Some(found) = deviation.iter().find(|deviation| **deviation < 0.0) {
         return Err(PluginError::model(format!("scaler.deviation holds {found}, needed at least 0")));
     }
-    let scales = mean.into_iter().zip(deviation).map(|(mean, deviation)| Scale { mean, deviation }).collect();
-
     let sizes = [&[n_features], &header.hidden_sizes[..], &[1]].concat();
     let layer = |(idx, pair): (usize, &[usize])| {
         let (n_inputs, n_outputs) = (pair[0], pair[1]);
@@ -90,7 +88,10 @@ pub fn read(bytes: &[u8]) -> Result<Perceptron> {
         Ok(Layer { weights: transposed(&weights, n_inputs), biases })
     };
     let layers = sizes.windows(2).enumerate().map(layer).collect::<Result<_>>()?;
-    Ok(Perceptron { features: header.features, scales, layers, n_epochs: header.epochs, device: header.device })
+    let moments = mean.into_iter().zip(deviation);
+    let input = |(name, (mean, deviation))| Input { name, mean, deviation };
+    let inputs = header.features.into_iter().zip(moments).map(input).collect();
+    Ok(Perceptron { inputs, layers, n_epochs: header.epochs, device: header.device })
 }
 
 /// The header, if it is one that this version reads.

@@ -5,7 +5,7 @@ use oculus_plugin_api::prelude::*;
 
 use crate::file;
 use crate::network::Shape;
-use crate::scaling::{Scale, Scaled, gather};
+use crate::scaling::{Scaled, gather};
 
 /// Rows copied of a table at a time.
 const CHUNK_ROWS: usize = 8192;
@@ -13,10 +13,8 @@ const CHUNK_ROWS: usize = 8192;
 /// A fitted network with the scales of its features.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Perceptron {
-    /// Names of the features, in the order of the inputs.
-    pub(crate) features: Vec<String>,
-    /// One a feature.
-    pub(crate) scales: Vec<Scale>,
+    /// The features, in the order of the first layer.
+    pub(crate) inputs: Vec<Input>,
     /// From the features on; the last has one output.
     pub(crate) layers: Vec<Layer>,
     /// Epochs that it was fitted for.
@@ -72,23 +70,11 @@ impl Perceptron {
             biases: parameters[place.bias_start()..place.end()].to_vec(),
         };
         Ok(Self {
-            features: scaled.features.clone(),
-            scales: scaled.scales.clone(),
+            inputs: scaled.inputs.clone(),
             layers: places.iter().map(layer).collect(),
             n_epochs: n_epochs as u32,
             device: device.to_owned(),
         })
-    }
-
-    /// Where the features stand in another table.
-    fn locate(&self, table: &Table<'_>) -> Result<Vec<usize>> {
-        let places: Vec<_> = self.features.iter().map(|name| table.position(name)).collect();
-        let named = self.features.iter().map(String::as_str).zip(&places);
-        let missing: Vec<_> = named.filter(|(_, place)| place.is_none()).map(|(name, _)| name).collect();
-        if !missing.is_empty() {
-            return Err(PluginError::data(format!("the table lacks {}, which the model needs", missing.join(", "))));
-        }
-        Ok(places.into_iter().flatten().collect())
     }
 
     /// The probability of class 1 for one row of scaled features, NaN where one of them is.
@@ -112,11 +98,12 @@ impl Perceptron {
 impl Model for Perceptron {
     /// Probabilities of class 1, NaN for rows with a feature that has no finite value.
     fn predict(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32]) -> Result<()> {
-        let columns = self.locate(table)?;
+        // Names every feature that is missing, where `gather` would name the first.
+        table.positions(self.inputs.iter().map(|input| &input.name))?;
         let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
         for (rows, out) in rows.chunks(CHUNK_ROWS).zip(out.chunks_mut(CHUNK_ROWS)) {
-            let values = gather(table, &columns, &self.scales, rows);
-            for (features, out) in values.chunks_exact(columns.len()).zip(out) {
+            let values = gather(table, &self.inputs, rows)?;
+            for (features, out) in values.chunks_exact(self.inputs.len()).zip(out) {
                 *out = self.score(features, [&mut inputs, &mut outputs]);
             }
         }

@@ -24,7 +24,7 @@ pub fn fit(scaled: &Scaled, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>)
     ctx.check()?;
 
     let recipe = Recipe::new(params)?;
-    let shape = Shape::new(scaled.features.len(), &recipe.hidden_sizes);
+    let shape = Shape::new(scaled.inputs.len(), &recipe.hidden_sizes);
     let mut fit = Fit::new(scaled, task, &recipe, (&shape, device))?;
     let kept = fit.run(ctx)?;
     let parameters = kept.parameters.to_vec1::<f32>().map_err(PluginError::engine)?;
