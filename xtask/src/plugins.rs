@@ -15,7 +15,8 @@ fn plugin_names() -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let path = entry?.path();
-        if path.join("Cargo.toml").is_file() {
+        // Without a manifest it is a third party's folder; without a `cdylib`, a library of our own plugins.
+        if fs::read_to_string(path.join("Cargo.toml")).is_ok_and(|manifest| manifest.contains("cdylib")) {
             names.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
         }
     }

@@ -4,9 +4,10 @@
 //! by one, so that dropout between them draws from our own generator.
 
 use oculus_plugin_api::PluginError;
+use oculus_plugin_support::Draws;
 use tch::{Device, Kind, TchError, Tensor};
 
-use crate::random::{Draws, Purpose};
+use crate::random::{self, Purpose};
 
 /// Result of calls of libtorch.
 pub type Torch<T> = Result<T, TchError>;
@@ -53,7 +54,7 @@ impl Architecture {
 
     /// Weights to start from: as PyTorch's, equally likely within `±1/√hidden_size`.
     pub fn initial_weights(&self, seed: u64) -> Vec<f32> {
-        Draws::new(seed, Purpose::Weights).uniform(self.n_weights(), (self.hidden_size as f32).sqrt().recip())
+        random::draws(seed, Purpose::Weights).uniform(self.n_weights(), (self.hidden_size as f32).sqrt().recip())
     }
 }
 
@@ -91,14 +92,14 @@ pub struct Dropout {
 impl Dropout {
     /// Drops a share of `dropped`.
     pub fn new(seed: u64, dropped: f64) -> Self {
-        Self { draws: Draws::new(seed, Purpose::Dropout), dropped }
+        Self { draws: random::draws(seed, Purpose::Dropout), dropped }
     }
 
     fn apply(&mut self, outputs: Tensor) -> Torch<Tensor> {
         if self.dropped == 0.0 {
             return Ok(outputs);
         }
-        let mask = Tensor::f_from_slice(&self.draws.mask(outputs.numel(), self.dropped))?;
+        let mask = Tensor::f_from_slice(&self.draws.dropout_mask_16(outputs.numel(), self.dropped))?;
         outputs.f_mul(&mask.f_to_device(outputs.device())?.f_view(outputs.size().as_slice())?)
     }
 }

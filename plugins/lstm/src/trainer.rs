@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use oculus_plugin_api::{Ctx, Result};
+use oculus_plugin_support::Draws;
 use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::Sequences;
 use crate::adam::Adam;
 use crate::network::{Architecture, Dropout, Network, State, Torch, refused};
 use crate::params::Settings;
-use crate::random::{Draws, Purpose};
+use crate::random::{self, Purpose};
 use crate::segments::{self, Labels, Plan, Segment};
 
 /// Segments run at once where no gradient is needed.
@@ -46,7 +47,7 @@ impl<'a> Trainer<'a> {
             network,
             averaged,
             dropout: Dropout::new(seed, settings.dropout),
-            order: Draws::new(seed, Purpose::Order),
+            order: random::draws(seed, Purpose::Order),
             n_updates: 0,
         })
     }
@@ -65,8 +66,8 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// A cancel, or what libtorch says.
     pub fn epoch(&mut self, labels: &Labels, epoch: usize, ctx: &Ctx<'_, '_>) -> Result<f64> {
-        let plan = self.plans[self.order.below(self.plans.len())];
-        let mut segments = labels.segments(&plan, self.order.below(plan.label_steps));
+        let plan = self.plans[self.order.index_below(self.plans.len())];
+        let mut segments = labels.segments(&plan, self.order.index_below(plan.label_steps));
         self.order.shuffle(&mut segments);
 
         let stored = self.stored_states(&plan, &segments, ctx)?;

@@ -1,9 +1,10 @@
 //! The network while it is fitted: its shape, and the loss as candle differentiates it.
 
 use candle_core::{Device, Result, Tensor, Var};
+use oculus_plugin_support::Draws;
 
 use crate::product::product;
-use crate::random::{Purpose, Random};
+use crate::random::{self, Purpose};
 
 /// Sizes of a network: features, then hidden layers, then the one output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,14 +58,14 @@ impl Shape {
     /// First parameters: weights that keep the spread of the inputs through the layers, hardly any in the last, whose
     /// bias gives the share of positives. A fit so starts from what is known without features.
     pub fn first_parameters(&self, seed: u64, share: f64) -> Vec<f32> {
-        let mut random = Random::new(seed, Purpose::Weights);
+        let mut draws = random::draws(seed, Purpose::Weights);
         let places = self.places();
         let mut parameters = Vec::new();
         for (idx, place) in places.iter().enumerate() {
             let is_last = idx + 1 == places.len();
             let bound = (6.0 / place.n_inputs as f32).sqrt() * if is_last { 0.1 } else { 1.0 };
             let bias = if is_last { (share / (1.0 - share)).ln() as f32 } else { 0.0 };
-            parameters.extend(random.uniform(bound, place.n_weights()));
+            parameters.extend(draws.uniform(place.n_weights(), bound));
             parameters.extend(std::iter::repeat_n(bias, place.n_outputs));
         }
         parameters
@@ -108,7 +109,7 @@ pub struct Dropout {
     /// The share of the hidden units.
     pub share: f32,
     /// Which ones.
-    pub random: Random,
+    pub draws: Draws,
 }
 
 /// A network on its device. All parameters are one flat list, so that a step moves them at once.
@@ -137,7 +138,7 @@ impl Network {
             if dropout.share == 0.0 {
                 return Ok(hidden);
             }
-            let factors = dropout.random.dropout(dropout.share, hidden.elem_count());
+            let factors = dropout.draws.dropout_mask_32(hidden.elem_count(), dropout.share);
             &hidden * Tensor::from_vec(factors, hidden.shape(), hidden.device())?
         };
         let logits = logits(&self.places, &self.parameters, &batch.features, &mut leave_out)?;
@@ -183,7 +184,7 @@ mod tests {
     use super::*;
 
     fn batch() -> Batch {
-        let features = Random::new(9, Purpose::Order).uniform(2.0, 8 * 3);
+        let features = random::draws(9, Purpose::Order).uniform(8 * 3, 2.0);
         Batch::new(features, vec![1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0], &Device::Cpu).unwrap()
     }
 
@@ -207,7 +208,7 @@ mod tests {
     #[test]
     fn slopes_are_those_of_the_loss() {
         let shape = Shape::new(3, &[5, 4]);
-        let parameters = Random::new(3, Purpose::Weights).uniform(1.0, shape.weight_mask().len());
+        let parameters = random::draws(3, Purpose::Weights).uniform(shape.weight_mask().len(), 1.0);
         let network = Network::new(&shape, parameters.clone(), &Device::Cpu).unwrap();
         let loss = network.loss_with(&network.parameters, &batch()).unwrap();
         let slopes: Vec<f32> = loss.backward().unwrap().get(&network.parameters).unwrap().to_vec1().unwrap();

@@ -2,13 +2,14 @@
 
 use candle_core::{Device, Tensor};
 use oculus_plugin_api::prelude::*;
+use oculus_plugin_support::Draws;
 
 use crate::device;
 use crate::model::Perceptron;
 use crate::network::{Batch, Dropout, Network, Shape};
 use crate::optimizer::AdamW;
 use crate::params::Recipe;
-use crate::random::{Purpose, Random};
+use crate::random::{self, Purpose};
 use crate::scaling::Scaled;
 
 /// Fits one model.
@@ -48,7 +49,7 @@ struct Fit<'a> {
     tune: Option<Batch>,
     network: Network,
     optimizer: AdamW,
-    shuffling: Random,
+    shuffling: Draws,
     dropout: Dropout,
 }
 
@@ -66,8 +67,8 @@ impl<'a> Fit<'a> {
             network: Network::new(shape, first, &device).map_err(PluginError::engine)?,
             optimizer: AdamW::new(recipe.learning_rate, recipe.weight_decay, &weight_mask)
                 .map_err(PluginError::engine)?,
-            shuffling: Random::new(task.seed, Purpose::Order),
-            dropout: Dropout { share: recipe.dropout, random: Random::new(task.seed, Purpose::Dropout) },
+            shuffling: random::draws(task.seed, Purpose::Order),
+            dropout: Dropout { share: recipe.dropout, draws: random::draws(task.seed, Purpose::Dropout) },
             device,
         };
         if !task.tune_rows.is_empty() {

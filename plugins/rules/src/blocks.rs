@@ -4,7 +4,7 @@
 
 use oculus_plugin_api::prelude::*;
 
-use crate::random::{Purpose, Random};
+use crate::random::{self, Purpose};
 use crate::row_set::RowSet;
 
 /// Blocks that the training dates are cut into; a half has ten.
@@ -60,7 +60,7 @@ impl Blocks {
 
     fn shuffled(&self, purpose: Purpose, part_idx: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..N_BLOCKS).collect();
-        Random::new(self.seed, purpose, part_idx).shuffle(&mut order);
+        random::draws(self.seed, purpose, part_idx).shuffle(&mut order);
         order
     }
 }

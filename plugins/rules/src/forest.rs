@@ -13,7 +13,7 @@ use smartcore::tree::decision_tree_regressor::{DecisionTreeRegressor, DecisionTr
 
 use crate::binning::{Deciles, Side, Split};
 use crate::params::Recipe;
-use crate::random::{Purpose, Random};
+use crate::random::{self, Purpose};
 use crate::row_set::RowSet;
 
 /// Levels of nodes: the root, two and four.
@@ -56,7 +56,7 @@ impl<'a> Forest<'a> {
                 if rows.len() < LEAST_ROWS {
                     continue;
                 }
-                Random::new(self.seed, Purpose::Rows, subsample_idx).shuffle(&mut rows);
+                random::draws(self.seed, Purpose::Rows, subsample_idx).shuffle(&mut rows);
                 rows.truncate(MOST_ROWS);
                 for columns in self.shares(subsample_idx) {
                     ctx.check()?;
@@ -75,7 +75,7 @@ impl<'a> Forest<'a> {
     /// The columns of each tree of a subsample.
     fn shares(&self, subsample_idx: usize) -> Vec<Vec<usize>> {
         let mut columns: Vec<usize> = (0..self.deciles.0.len()).collect();
-        Random::new(self.seed, Purpose::Columns, subsample_idx).shuffle(&mut columns);
+        random::draws(self.seed, Purpose::Columns, subsample_idx).shuffle(&mut columns);
         columns.chunks(self.recipe.n_columns).map(<[usize]>::to_vec).collect()
     }
 
