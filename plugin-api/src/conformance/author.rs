@@ -4,8 +4,9 @@ use std::io::Write as _;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-use super::subject::Subject;
-use super::{Depth, MANIFEST, ON_EXTRACTORS, ON_FAMILIES, Verdict, readable_manifest, verdict};
+use super::claims::{self, MANIFEST, readable_manifest, verdict};
+use super::finding::{Depth, Verdict};
+use super::subject::{Extraction, Subject};
 use crate::Manifest;
 use crate::testing::Bench;
 
@@ -50,89 +51,17 @@ macro_rules! conformance {
     };
 }
 
-/// The one list of claims: as tests of an author, and as the table that a host goes through.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __claims {
-    (family $as:ident $with:tt) => {
-        $crate::__claims! { @$as $with
-            a_fit_on_clean_rows_scores_later_ones
-            the_same_seed_gives_the_same_model
-            threads_change_no_model
-            one_prepared_table_gives_each_fit_the_same_model
-            fits_side_by_side_equal_those_in_a_row
-            later_rows_change_no_model
-            columns_for_rules_change_no_model
-            a_fit_ends_when_told_to
-            a_fit_asks_more_often_the_more_rounds_it_has
-            a_saved_model_predicts_the_same
-            a_saved_model_cut_short_is_refused
-            bytes_that_are_no_model_are_refused
-            importance_is_shared_among_the_columns
-            a_score_depends_on_no_other_row_asked_for
-            columns_are_found_by_name
-            a_hole_in_a_row_silences_no_other_symbol
-            a_feature_that_is_no_number_is_refused_or_left_out
-            a_label_that_is_no_number_is_refused
-            training_rows_of_one_class_are_refused
-            parameters_out_of_bounds_are_refused_by_name
-            garbage_is_refused_without_a_panic
-        }
-    };
-    (extractor $as:ident $with:tt) => {
-        $crate::__claims! { @$as $with
-            rules_are_proposed_for_clean_rows
-            a_rule_is_conditions_on_features_of_the_table
-            the_same_seed_gives_the_same_rules
-            threads_change_no_rule
-            later_rows_change_no_rule
-            a_call_ends_when_told_to
-            a_feature_that_is_no_number_is_refused_or_left_out
-            a_label_that_is_no_number_is_refused
-            training_rows_of_one_class_are_refused
-            parameters_out_of_bounds_are_refused_by_name
-            garbage_is_refused_without_a_panic
-        }
-    };
-    (@table () $($claim:ident)*) => {
-        [$(Claim { name: stringify!($claim), holds: $claim }),*]
-    };
-    (@tests ($bench:expr) $($claim:ident)*) => {
-        #[cfg(test)]
-        mod conformance {
-            #[allow(unused_imports)]
-            use super::*;
-
-            #[test]
-            fn its_manifest_can_be_worked_with() {
-                $crate::conformance::assert_holds(&$bench, "its_manifest_can_be_worked_with");
-            }
-            $(
-                #[test]
-                fn $claim() {
-                    $crate::conformance::assert_holds(&$bench, stringify!($claim));
-                }
-            )*
-            #[test]
-            fn nothing_is_printed_on_stdout() {
-                $crate::conformance::assert_silent(&$bench, concat!(module_path!(), "::nothing_is_printed_on_stdout"));
-            }
-        }
-    };
-}
-
 /// Tries one claim.
 ///
 /// # Panics
 /// When it is broken, with the reason.
-pub fn assert_holds(bench: &Bench, name: &str) {
-    let tried = match readable_manifest(bench) {
+pub fn assert_holds(harness: &Bench, name: &str) {
+    let tried = match readable_manifest(harness) {
         Err(fault) => verdict(|| Err(fault)),
         Ok(_) if name == MANIFEST => Verdict::Holds,
         Ok(manifest) => {
-            let claim = ON_FAMILIES.iter().chain(ON_EXTRACTORS).find(|claim| claim.name == name);
-            let holds = claim.unwrap_or_else(|| panic!("no claim {name}")).holds;
-            alone(&manifest.clone(), || verdict(|| holds(&Subject::new(bench, manifest, Depth::Suite))))
+            let holds = claims::find(name).unwrap_or_else(|| panic!("no claim {name}")).holds;
+            alone(&manifest.clone(), || verdict(|| holds(&Subject::new(harness, manifest, Depth::Suite))))
         }
     };
     match tried {
@@ -152,9 +81,9 @@ fn alone<T>(manifest: &Manifest, run: impl FnOnce() -> T) -> T {
 ///
 /// # Panics
 /// When it prints something, or the process fails.
-pub fn assert_silent(bench: &Bench, path: &str) {
+pub fn assert_silent(harness: &Bench, path: &str) {
     if std::env::var_os(CHILD).is_some() {
-        work_between_marks(bench);
+        work_between_marks(harness);
     }
     // Tests are named without their crate.
     let (_, test) = path.split_once("::").unwrap_or_default();
@@ -172,16 +101,17 @@ pub fn assert_silent(bench: &Bench, path: &str) {
 }
 
 /// Ends the process, so that what C libraries hold back comes out behind the last mark, and nothing else.
-fn work_between_marks(bench: &Bench) -> ! {
+fn work_between_marks(harness: &Bench) -> ! {
     mark(START);
-    if let Ok(manifest) = bench.manifest() {
-        let subject = Subject::new(bench, manifest, Depth::Suite);
+    if let Ok(manifest) = harness.manifest() {
+        let subject = Subject::new(harness, manifest, Depth::Suite);
         if subject.is_extractor() {
             drop(subject.rules());
-            drop(subject.extract(&subject.panel.still(), &subject.task()));
+            let still = subject.panel.still();
+            drop(subject.extract(&Extraction { frame: &still, ..subject.extraction() }));
         } else if let Ok(model) = subject.model() {
             drop(model.predict(&subject.frame, &subject.panel.later_elsewhere()));
-            drop(model.save().and_then(|bytes| bench.load(&bytes)));
+            drop(model.save().and_then(|bytes| harness.load(&bytes)));
             // Engines have warnings for columns that never move.
             drop(subject.fit(&subject.panel.still(), &subject.task()));
         }

@@ -1,13 +1,13 @@
 //! Whether a call ends when it is told to.
 
-use super::fault::{Fault, Outcome, told};
+use super::claim_error::{ClaimError, ClaimResult, describe};
 use crate::testing::Listener;
 use crate::{PluginError, code};
 
 /// Runs a call that asks `n_asked` times, told to end at the first question and at the last.
-pub fn ends_when_told_to(n_asked: usize, run: impl Fn(&Listener) -> Option<PluginError>) -> Outcome {
+pub fn ends_when_told_to(n_asked: usize, run: impl Fn(&Listener) -> Option<PluginError>) -> ClaimResult {
     if n_asked == 0 {
-        return Err(Fault::broken(
+        return Err(ClaimError::broken(
             "that it never asked whether to end",
             "a question between its steps, at least every 100 ms",
             "call `ctx.check()?` between steps",
@@ -20,11 +20,11 @@ pub fn ends_when_told_to(n_asked: usize, run: impl Fn(&Listener) -> Option<Plugi
 }
 
 /// Whether a call that was told to end says that this was why.
-pub fn ended_by(error: Option<&PluginError>, when: &str) -> Outcome {
+pub fn ended_by(error: Option<&PluginError>, when: &str) -> ClaimResult {
     let found = match error {
         Some(error) if error.code == code::CANCELLED => return Ok(()),
-        Some(error) => format!("{}, {when}", told(error)),
+        Some(error) => format!("{}, {when}", describe(error)),
         None => format!("a result, {when}"),
     };
-    Err(Fault::broken(found, "an error of code CANCELLED", "hand on the error of `ctx.check()` as it is, with `?`"))
+    Err(ClaimError::broken(found, "an error of code CANCELLED", "hand on the error of `ctx.check()` as it is, with `?`"))
 }

@@ -1,6 +1,6 @@
 //! Claims on fitted models: what is saved comes back, and a score depends on its own row and history alone.
 
-use super::fault::{Fault, Outcome, told};
+use super::claim_error::{ClaimError, ClaimResult, describe};
 use super::likeness::Scores;
 use super::panel::{COLUMNS, LEVEL, Noise};
 use super::subject::Subject;
@@ -10,32 +10,32 @@ use crate::{FeatureRole, PluginError, Table, code};
 /// How far a sum of shares may be from 1.
 const MAX_ROUNDING: f64 = 1e-6;
 
-pub fn a_saved_model_predicts_the_same(subject: &Subject<'_>) -> Outcome {
+pub fn a_saved_model_predicts_the_same(subject: &Subject<'_>) -> ClaimResult {
     let model = subject.model()?;
     let again = load(subject, &saved(model)?);
     let needed = "a model from the bytes of its own `save`";
-    let again = again.map_err(|error| Fault::broken(told(&error), needed, "let `load` read all that `save` writes"))?;
+    let again = again.map_err(|error| ClaimError::broken(describe(&error), needed, "let `load` read all that `save` writes"))?;
     let rows = subject.panel.days(subject.panel.later());
-    let [before, after] = [model, &again].map(|model| Scores::of(model, &subject.frame, &rows));
+    let [before, after] = [model, &again].map(|model| Scores::predict(model, &subject.frame, &rows));
     before?.same_as(&after?, "save all that `predict` reads, each number in full")
 }
 
-fn saved(model: &Fitted) -> Result<Vec<u8>, Fault> {
-    model.save().map_err(|error| Fault::broken(told(&error), "the model's bytes", "see what `save` refused"))
+fn saved(model: &Fitted) -> Result<Vec<u8>, ClaimError> {
+    model.save().map_err(|error| ClaimError::broken(describe(&error), "the model's bytes", "see what `save` refused"))
 }
 
 fn load(subject: &Subject<'_>, bytes: &[u8]) -> crate::Result<Fitted> {
-    subject.bench.load_with(bytes, &subject.setting(&subject.task()))
+    subject.harness.load_with(bytes, &subject.setting(&subject.task()))
 }
 
-pub fn a_saved_model_cut_short_is_refused(subject: &Subject<'_>) -> Outcome {
+pub fn a_saved_model_cut_short_is_refused(subject: &Subject<'_>) -> ClaimResult {
     let model = subject.model()?;
     let saved = saved(model)?;
     if saved.is_empty() {
-        return Err(Fault::inapplicable("a saved model has no bytes"));
+        return Err(ClaimError::inapplicable("a saved model has no bytes"));
     }
     let rows = subject.panel.days(subject.panel.later());
-    let whole = Scores::of(model, &subject.frame, &rows)?;
+    let whole = Scores::predict(model, &subject.frame, &rows)?;
     let n_bytes = saved.len();
     for end in [0, 1, n_bytes / 4, n_bytes / 2, n_bytes * 3 / 4, n_bytes - 1] {
         let what = format!("the first {end} of {n_bytes} bytes");
@@ -43,27 +43,27 @@ pub fn a_saved_model_cut_short_is_refused(subject: &Subject<'_>) -> Outcome {
         match load(subject, &saved[..end]) {
             Err(error) => refused_as_model(&error, &what)?,
             // What was cut off may be of no use, such as a line break.
-            Ok(model) => Scores::of(&model, &subject.frame, &rows)
+            Ok(model) => Scores::predict(&model, &subject.frame, &rows)
                 .and_then(|scores| whole.same_as(&scores, ""))
-                .map_err(|_| Fault::broken(format!("another model from {what}"), "an error of code MODEL", remedy))?,
+                .map_err(|_| ClaimError::broken(format!("another model from {what}"), "an error of code MODEL", remedy))?,
         }
     }
     Ok(())
 }
 
-fn refused_as_model(error: &PluginError, what: &str) -> Outcome {
+fn refused_as_model(error: &PluginError, what: &str) -> ClaimResult {
     if error.code == code::MODEL {
         return Ok(());
     }
-    let found = format!("{} from {what}", told(error));
-    Err(Fault::broken(
+    let found = format!("{} from {what}", describe(error));
+    Err(ClaimError::broken(
         found,
         "an error of code MODEL",
         "check the bytes in `load`, and answer with `PluginError::model`",
     ))
 }
 
-pub fn bytes_that_are_no_model_are_refused(subject: &Subject<'_>) -> Outcome {
+pub fn bytes_that_are_no_model_are_refused(subject: &Subject<'_>) -> ClaimResult {
     let mut noise = Noise(1);
     for n_bytes in [1, 8, 64, 4096] {
         let bytes: Vec<u8> = (0..n_bytes).map(|_| noise.bits() as u8).collect();
@@ -72,24 +72,24 @@ pub fn bytes_that_are_no_model_are_refused(subject: &Subject<'_>) -> Outcome {
             Err(error) => refused_as_model(&error, &what)?,
             Ok(_) => {
                 let remedy = "check in `load` what only a model has, such as a word at its start";
-                return Err(Fault::broken(format!("a model from {what}"), "an error of code MODEL", remedy));
+                return Err(ClaimError::broken(format!("a model from {what}"), "an error of code MODEL", remedy));
             }
         }
     }
     Ok(())
 }
 
-pub fn importance_is_shared_among_the_columns(subject: &Subject<'_>) -> Outcome {
-    let table = Table::new(subject.frame.table()).map_err(|error| Fault::inapplicable(told(&error)))?;
+pub fn importance_is_shared_among_the_columns(subject: &Subject<'_>) -> ClaimResult {
+    let table = Table::new(subject.frame.table()).map_err(|error| ClaimError::inapplicable(describe(&error)))?;
     let shares = match subject.model()?.importance() {
         Ok(shares) => shares,
-        Err(error) if error.code == code::UNSUPPORTED => return Err(Fault::inapplicable("it knows no importance")),
+        Err(error) if error.code == code::UNSUPPORTED => return Err(ClaimError::inapplicable("it knows no importance")),
         Err(error) => {
-            return Err(Fault::broken(told(&error), "shares, or an error of code UNSUPPORTED", "see `importance`"));
+            return Err(ClaimError::broken(describe(&error), "shares, or an error of code UNSUPPORTED", "see `importance`"));
         }
     };
     let needed = "a share for each column of the table, at least 0, that sum to 1 or are all 0";
-    let fault = |found: String, remedy: &str| Err(Fault::broken(found, needed, remedy));
+    let fault = |found: String, remedy: &str| Err(ClaimError::broken(found, needed, remedy));
     if shares.len() != table.n_features() {
         let found = format!("{} shares for {} columns", shares.len(), table.n_features());
         return fault(found, "give 0 to columns that the model does not read, such as those for rules");
@@ -109,50 +109,50 @@ pub fn importance_is_shared_among_the_columns(subject: &Subject<'_>) -> Outcome 
     Ok(())
 }
 
-pub fn a_score_depends_on_no_other_row_asked_for(subject: &Subject<'_>) -> Outcome {
+pub fn a_score_depends_on_no_other_row_asked_for(subject: &Subject<'_>) -> ClaimResult {
     let (model, rows) = (subject.model()?, subject.panel.days(subject.panel.all()));
-    let all = Scores::of(model, &subject.frame, &rows)?;
+    let all = Scores::predict(model, &subject.frame, &rows)?;
     let thirds: Vec<u32> = rows.iter().copied().step_by(3).collect();
     let mut asked: Vec<&[u32]> = vec![&thirds];
     asked.extend(rows.chunks(1).step_by(11));
     asked.extend(rows.chunks(rows.len() / 4).rev());
     asked.into_iter().try_for_each(|some| {
         let remedy = "score each row by itself: no statistics over `rows`, no sums that the number of rows reorders";
-        all.same_as(&Scores::of(model, &subject.frame, some)?, remedy)
+        all.same_as(&Scores::predict(model, &subject.frame, some)?, remedy)
     })
 }
 
-pub fn columns_are_found_by_name(subject: &Subject<'_>) -> Outcome {
+pub fn columns_are_found_by_name(subject: &Subject<'_>) -> ClaimResult {
     let (model, panel) = (subject.model()?, &subject.panel);
     let rows = panel.days(panel.later());
-    let scores = Scores::of(model, &subject.frame, &rows)?;
+    let scores = Scores::predict(model, &subject.frame, &rows)?;
     let remedy = "keep the names of the columns in the model, and find them by `table.position`";
     let turned = panel.frame_of((0..COLUMNS.len()).rev());
-    scores.same_as(&Scores::of(model, &turned, &rows)?, remedy)?;
+    scores.same_as(&Scores::predict(model, &turned, &rows)?, remedy)?;
     let lacking = panel.frame_of(0..0);
     match model.predict(&lacking, &rows) {
         Err(error) if error.code == code::DATA => Ok(()),
         // A model may have no use for any column.
         Ok(other) => scores.same_as(&Scores::from_iter(rows.iter().copied().zip(other)), remedy),
         Err(error) => {
-            let found = format!("{} for a table that has {LEVEL} only", told(&error));
-            Err(Fault::broken(found, "an error of code DATA that names what is lacking", remedy))
+            let found = format!("{} for a table that has {LEVEL} only", describe(&error));
+            Err(ClaimError::broken(found, "an error of code DATA that names what is lacking", remedy))
         }
     }
 }
 
-pub fn a_hole_in_a_row_silences_no_other_symbol(subject: &Subject<'_>) -> Outcome {
+pub fn a_hole_in_a_row_silences_no_other_symbol(subject: &Subject<'_>) -> ClaimResult {
     let (model, panel) = (subject.model()?, &subject.panel);
     let (rows, elsewhere) = (panel.days(panel.later()), panel.later_elsewhere());
-    let clean = Scores::of(model, &subject.frame, &rows)?;
+    let clean = Scores::predict(model, &subject.frame, &rows)?;
     let mut holed = subject.frame.clone();
     let (n_rows, hole) = (holed.n_rows(), panel.later().start as usize);
     holed.values_mut().chunks_mut(n_rows).for_each(|column| column[hole] = f32::NAN);
     match model.predict(&holed, &rows) {
         Err(error) if error.code == code::DATA => Ok(()),
         Err(error) => {
-            let found = format!("{} for a table with a NaN in a row to score", told(&error));
-            Err(Fault::broken(found, "NaN for that row, or an error of code DATA", "check values in `predict`"))
+            let found = format!("{} for a table with a NaN in a row to score", describe(&error));
+            Err(ClaimError::broken(found, "NaN for that row, or an error of code DATA", "check values in `predict`"))
         }
         Ok(scores) => {
             let scores = rows.iter().copied().zip(scores).filter(|(row, _)| elsewhere.contains(row));

@@ -2,20 +2,20 @@
 
 use super::cancelling::ended_by;
 use super::extracting::is_sound;
-use super::fault::{Fault, Outcome, told};
+use super::claim_error::{ClaimError, ClaimResult, describe};
 use super::models;
 use super::subject::Subject;
 use crate::PluginError;
 use crate::testing::Listener;
 
-pub fn a_small_fit_is_the_same_after_saving_and_loading(subject: &Subject<'_>) -> Outcome {
+pub fn a_small_fit_is_the_same_after_saving_and_loading(subject: &Subject<'_>) -> ClaimResult {
     let needed = "a model of a small table, with default parameters";
     let first = subject.first().as_ref();
-    first.map_err(|error| Fault::broken(told(error), needed, "see what `fit` or `prepare` refused"))?;
+    first.map_err(|error| ClaimError::broken(describe(error), needed, "see what `fit` or `prepare` refused"))?;
     models::a_saved_model_predicts_the_same(subject)
 }
 
-pub fn a_small_fit_ends_when_told_to(subject: &Subject<'_>) -> Outcome {
+pub fn a_small_fit_ends_when_told_to(subject: &Subject<'_>) -> ClaimResult {
     subject.model()?;
     let result =
         |listener: &Listener| subject.fit_with(&subject.frame, &subject.task(), &subject.params(), listener).err();
@@ -23,7 +23,7 @@ pub fn a_small_fit_ends_when_told_to(subject: &Subject<'_>) -> Outcome {
 }
 
 /// A call so short that it never asks may end with its result.
-fn ends_or_is_done(run: impl Fn(&Listener) -> Option<PluginError>) -> Outcome {
+fn ends_or_is_done(run: impl Fn(&Listener) -> Option<PluginError>) -> ClaimResult {
     let listener = Listener::cancelling_at(1);
     match run(&listener) {
         None if listener.n_asked() == 0 => Ok(()),
@@ -31,17 +31,14 @@ fn ends_or_is_done(run: impl Fn(&Listener) -> Option<PluginError>) -> Outcome {
     }
 }
 
-pub fn a_few_rules_name_features_of_the_table(subject: &Subject<'_>) -> Outcome {
-    let rules = subject.extract(&subject.frame, &subject.task());
+pub fn a_few_rules_name_features_of_the_table(subject: &Subject<'_>) -> ClaimResult {
+    let rules = subject.extract(&subject.extraction());
     let needed = "rules of a small table, with default parameters";
-    let rules = rules.map_err(|error| Fault::broken(told(&error), needed, "see what `extract` refused"))?;
+    let rules = rules.map_err(|error| ClaimError::broken(describe(&error), needed, "see what `extract` refused"))?;
     rules.iter().try_for_each(is_sound)
 }
 
-pub fn a_small_extraction_ends_when_told_to(subject: &Subject<'_>) -> Outcome {
+pub fn a_small_extraction_ends_when_told_to(subject: &Subject<'_>) -> ClaimResult {
     subject.rules()?;
-    ends_or_is_done(|listener| {
-        let task_and_scores = (&subject.task(), subject.panel.scores.as_slice());
-        subject.bench.extract_with(&subject.frame, task_and_scores, &subject.params(), listener).err()
-    })
+    ends_or_is_done(|listener| subject.extract_with(&subject.extraction(), &subject.params(), listener).err())
 }

@@ -4,8 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::fault::{Fault, Outcome, told};
-use super::subject::Subject;
+use super::claim_error::{ClaimError, ClaimResult, code_name, describe};
+use super::subject::{Extraction, Subject};
 use crate::testing::{Frame, Listener};
 use crate::{Param, ParamKind, PluginError, Task, code};
 
@@ -15,38 +15,35 @@ type Trial = Result<(), PluginError>;
 /// A fit, or an extraction.
 fn learn(subject: &Subject<'_>, frame: &Frame, task: &Task<'_>, params: &str) -> Trial {
     if subject.is_extractor() {
-        let scores = &subject.panel.scores;
-        return subject.bench.extract_with(frame, (task, scores), params, &Listener::default()).map(drop);
+        let extraction = Extraction { frame, task: *task, ..subject.extraction() };
+        return subject.extract_with(&extraction, params, &Listener::default()).map(drop);
     }
     subject.fit_with(frame, task, params, &Listener::default()).map(drop)
 }
 
 /// Whether a call was refused with a code.
-fn refused(trial: Trial, what: &str, (needed_code, name): (u32, &str), remedy: &str) -> Outcome {
-    let needed = format!("an error of code {name}");
+fn refused(trial: Trial, what: &str, needed_code: u32, remedy: &str) -> ClaimResult {
+    let needed = format!("an error of code {}", code_name(needed_code));
     match trial {
         Err(error) if error.code == needed_code => Ok(()),
-        Err(error) => Err(Fault::broken(format!("{} from {what}", told(&error)), needed, remedy)),
-        Ok(()) => Err(Fault::broken(format!("no error from {what}"), needed, remedy)),
+        Err(error) => Err(ClaimError::broken(format!("{} from {what}", describe(&error)), needed, remedy)),
+        Ok(()) => Err(ClaimError::broken(format!("no error from {what}"), needed, remedy)),
     }
 }
 
-const DATA: (u32, &str) = (code::DATA, "DATA");
-const PARAMS: (u32, &str) = (code::PARAMS, "PARAMS");
-
-pub fn a_label_that_is_no_number_is_refused(subject: &Subject<'_>) -> Outcome {
+pub fn a_label_that_is_no_number_is_refused(subject: &Subject<'_>) -> ClaimResult {
     subject.works()?;
     let task = subject.task();
     for value in [f32::NAN, 0.5] {
         let mut label = task.label.to_vec();
         label[task.train_rows[1] as usize] = value;
         let trial = learn(subject, &subject.frame, &Task { label: &label, ..task }, &subject.params());
-        refused(trial, &format!("label {value} on a training row"), DATA, "check labels of `train_rows`: 0 or 1")?;
+        refused(trial, &format!("label {value} on a training row"), code::DATA, "check labels of `train_rows`: 0 or 1")?;
     }
     Ok(())
 }
 
-pub fn training_rows_of_one_class_are_refused(subject: &Subject<'_>) -> Outcome {
+pub fn training_rows_of_one_class_are_refused(subject: &Subject<'_>) -> ClaimResult {
     subject.works()?;
     let task = subject.task();
     for class in [0.0, 1.0] {
@@ -55,14 +52,14 @@ pub fn training_rows_of_one_class_are_refused(subject: &Subject<'_>) -> Outcome 
         refused(
             trial,
             &format!("training rows of class {class} only"),
-            DATA,
+            code::DATA,
             "begin with `task.needs_both_classes()?`",
         )?;
     }
     Ok(())
 }
 
-pub fn parameters_out_of_bounds_are_refused_by_name(subject: &Subject<'_>) -> Outcome {
+pub fn parameters_out_of_bounds_are_refused_by_name(subject: &Subject<'_>) -> ClaimResult {
     subject.works()?;
     let declared = subject.manifest.params.iter();
     let wrong = declared.flat_map(|param| wrong_values(param).into_iter().map(|value| (param.name.as_str(), value)));
@@ -72,9 +69,9 @@ pub fn parameters_out_of_bounds_are_refused_by_name(subject: &Subject<'_>) -> Ou
         let unnamed = trial.as_ref().is_err_and(|error| error.code == code::PARAMS && !error.message.contains(name));
         if unnamed {
             let found = format!("a refusal of {name} = {value} that does not name it");
-            return Err(Fault::broken(found, "its name in the message", remedy));
+            return Err(ClaimError::broken(found, "its name in the message", remedy));
         }
-        refused(trial, &format!("{name} = {value}"), PARAMS, remedy)?;
+        refused(trial, &format!("{name} = {value}"), code::PARAMS, remedy)?;
     }
     Ok(())
 }
@@ -108,7 +105,7 @@ fn wrong_values(param: &Param) -> Vec<Value> {
     candidates.into_iter().filter(|value| param.check(value).is_err()).collect()
 }
 
-pub fn a_feature_that_is_no_number_is_refused_or_left_out(subject: &Subject<'_>) -> Outcome {
+pub fn a_feature_that_is_no_number_is_refused_or_left_out(subject: &Subject<'_>) -> ClaimResult {
     subject.works()?;
     let panel = &subject.panel;
     for value in [f32::NAN, f32::INFINITY] {
@@ -120,17 +117,17 @@ pub fn a_feature_that_is_no_number_is_refused_or_left_out(subject: &Subject<'_>)
         let remedy =
             "refuse the row by a name in `prepare` or `fit`, or leave it out: `Input::standardised` refuses it";
         if let Err(error) = learn(subject, &frame, &subject.task(), &subject.params()) {
-            refused(Err(error), &what, DATA, remedy)?;
+            refused(Err(error), &what, code::DATA, remedy)?;
         } else if !subject.is_extractor() && is_silenced(subject, &frame)? {
             let found = format!("no score for rows without a hole, after {what}");
-            return Err(Fault::broken(found, "scores, or an error of code DATA from the fit", remedy));
+            return Err(ClaimError::broken(found, "scores, or an error of code DATA from the fit", remedy));
         }
     }
     Ok(())
 }
 
 /// Whether a model of this table has no score for a row of another symbol that a model of the clean table scores.
-fn is_silenced(subject: &Subject<'_>, frame: &Frame) -> Result<bool, Fault> {
+fn is_silenced(subject: &Subject<'_>, frame: &Frame) -> Result<bool, ClaimError> {
     let rows = subject.panel.later_elsewhere();
     let clean = subject.model()?.predict(&subject.frame, &rows).unwrap_or_default();
     let Ok(scores) = subject.fit(frame, &subject.task()).and_then(|model| model.predict(frame, &rows)) else {
@@ -139,7 +136,7 @@ fn is_silenced(subject: &Subject<'_>, frame: &Frame) -> Result<bool, Fault> {
     Ok(clean.iter().zip(scores).any(|(clean, score)| clean.is_finite() && !score.is_finite()))
 }
 
-pub fn garbage_is_refused_without_a_panic(subject: &Subject<'_>) -> Outcome {
+pub fn garbage_is_refused_without_a_panic(subject: &Subject<'_>) -> ClaimResult {
     subject.works()?;
     let (task, label) = (subject.task(), &subject.panel.label);
     let n_rows = subject.frame.n_rows() as u32;
@@ -164,26 +161,26 @@ pub fn garbage_is_refused_without_a_panic(subject: &Subject<'_>) -> Outcome {
 }
 
 /// Whether a call was refused, by an error that is no panic.
-fn refused_somehow(trial: Trial, what: &str) -> Outcome {
+fn refused_somehow(trial: Trial, what: &str) -> ClaimResult {
     survived(&trial, what)?;
     trial.err().map(drop).ok_or_else(|| {
-        Fault::broken(format!("no error from {what}"), "an error", "check what crosses the boundary, as the SDK does")
+        ClaimError::broken(format!("no error from {what}"), "an error", "check what crosses the boundary, as the SDK does")
     })
 }
 
 /// Whether a call ended in a result or an error that is no panic.
-fn survived(trial: &Trial, what: &str) -> Outcome {
+fn survived(trial: &Trial, what: &str) -> ClaimResult {
     match trial {
         Err(error) if error.code == code::PANIC => {
-            let found = format!("{} from {what}", told(error));
-            Err(Fault::broken(found, "an error with another code", "return an error where this panics"))
+            let found = format!("{} from {what}", describe(error));
+            Err(ClaimError::broken(found, "an error with another code", "return an error where this panics"))
         }
         _ => Ok(()),
     }
 }
 
 /// Tables and rows that are whole, and of little use.
-fn odd_tables(subject: &Subject<'_>) -> Outcome {
+fn odd_tables(subject: &Subject<'_>) -> ClaimResult {
     let (panel, task, params) = (&subject.panel, subject.task(), subject.params());
     let of_class = |class: f32| task.train_rows.iter().copied().find(|&row| panel.label[row as usize] == class);
     let mut two_rows: Vec<u32> = [0.0, 1.0].into_iter().filter_map(of_class).collect();
@@ -201,18 +198,16 @@ fn odd_tables(subject: &Subject<'_>) -> Outcome {
 }
 
 /// Scores that an extractor is not to be given.
-fn odd_scores(subject: &Subject<'_>) -> Outcome {
-    let (task, params, n_rows) = (subject.task(), subject.params(), subject.frame.n_rows());
-    let extract = |scores: &[f32]| {
-        subject.bench.extract_with(&subject.frame, (&task, scores), &params, &Listener::default()).map(drop)
-    };
+fn odd_scores(subject: &Subject<'_>) -> ClaimResult {
+    let n_rows = subject.frame.n_rows();
+    let extract = |scores: &[f32]| subject.extract(&Extraction { scores, ..subject.extraction() }).map(drop);
     refused_somehow(extract(&[0.5]), "one score for all rows")?;
     survived(&extract(&vec![f32::NAN; n_rows]), "scores that are all NaN")?;
     survived(&extract(&vec![0.5; n_rows]), "scores that are all the same")
 }
 
 /// Predictions that make no sense.
-fn odd_predictions(subject: &Subject<'_>) -> Outcome {
+fn odd_predictions(subject: &Subject<'_>) -> ClaimResult {
     let model = subject.model()?;
     let n_rows = subject.frame.n_rows() as u32;
     let predict = |frame: &Frame, rows: &[u32]| model.predict(frame, rows).map(drop);

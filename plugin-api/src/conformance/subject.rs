@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, json};
 
-use super::Depth;
-use super::fault::{Fault, Outcome, told};
+use super::claim_error::{ClaimError, ClaimResult, describe};
+use super::finding::Depth;
 use super::panel::Panel;
 use crate::testing::{Bench, Fitted, Frame, Listener};
 use crate::{Manifest, MinedRule, ParamKind, Result, Role, Setting, Task};
@@ -17,9 +17,17 @@ const N_ROUNDS: i64 = 3;
 /// History that is made up at most, whatever a plugin wants by default.
 const MAX_LOOKBACK: i64 = 5000;
 
+/// What rules are extracted from.
+#[derive(Clone, Copy)]
+pub struct Extraction<'e> {
+    pub frame: &'e Frame,
+    pub task: Task<'e>,
+    pub scores: &'e [f32],
+}
+
 /// The plugin, and what it is tried on.
-pub struct Subject<'b> {
-    pub bench: &'b Bench,
+pub struct Subject<'h> {
+    pub harness: &'h Bench,
     pub manifest: Manifest,
     pub panel: Panel,
     pub frame: Frame,
@@ -29,9 +37,9 @@ pub struct Subject<'b> {
     first: OnceLock<Result<Fitted>>,
 }
 
-impl<'b> Subject<'b> {
+impl<'h> Subject<'h> {
     /// Makes the panel: small for a probe, and long enough for the plugin's windows.
-    pub fn new(bench: &'b Bench, manifest: Manifest, depth: Depth) -> Self {
+    pub fn new(harness: &'h Bench, manifest: Manifest, depth: Depth) -> Self {
         let lookback = manifest.lookback_param.as_deref().and_then(|name| whole_default(&manifest, name));
         let n_before = lookback.map_or(0, |(rows, ..)| rows.clamp(0, MAX_LOOKBACK) as u32);
         let (panel, n_rounds) = match depth {
@@ -39,7 +47,7 @@ impl<'b> Subject<'b> {
             Depth::Suite => (Panel::new(3, n_before, 120), N_ROUNDS),
         };
         let (train_rows, tune_rows) = (panel.days(panel.train()), panel.days(panel.tune()));
-        Self { bench, manifest, frame: panel.frame(), panel, n_rounds, train_rows, tune_rows, first: OnceLock::new() }
+        Self { harness, manifest, frame: panel.frame(), panel, n_rounds, train_rows, tune_rows, first: OnceLock::new() }
     }
 
     /// What is learnt unless a claim says otherwise.
@@ -63,11 +71,11 @@ impl<'b> Subject<'b> {
     }
 
     /// The same bits are promised on the CPU only.
-    pub fn needs_cpu(&self) -> Outcome {
+    pub fn needs_cpu(&self) -> ClaimResult {
         if self.runs_on_cpu() {
             return Ok(());
         }
-        Err(Fault::inapplicable("it has no device `cpu`, and elsewhere the same bits are not promised"))
+        Err(ClaimError::inapplicable("it has no device `cpu`, and elsewhere the same bits are not promised"))
     }
 
     /// Device and threads of everything but fits.
@@ -103,7 +111,7 @@ impl<'b> Subject<'b> {
     /// As [`Subject::fit`]; the listener hears the fit alone.
     pub fn fit_with(&self, frame: &Frame, task: &Task<'_>, params: &str, listener: &Listener) -> Result<Fitted> {
         let setting = self.setting(task);
-        let prepared = self.bench.prepare_with(frame, task.train_rows, &setting, &Listener::default())?;
+        let prepared = self.harness.prepare_with(frame, task.train_rows, &setting, &Listener::default())?;
         prepared.fit(task, params, listener)
     }
 
@@ -113,8 +121,8 @@ impl<'b> Subject<'b> {
     }
 
     /// The model of the usual task, for claims that begin with one.
-    pub fn model(&self) -> std::result::Result<&Fitted, Fault> {
-        self.first().as_ref().map_err(|error| Fault::inapplicable(format!("there is no model: {}", told(error))))
+    pub fn model(&self) -> std::result::Result<&Fitted, ClaimError> {
+        self.first().as_ref().map_err(|error| ClaimError::inapplicable(format!("there is no model: {}", describe(error))))
     }
 
     /// Whether it mines rules, and fits no models.
@@ -123,7 +131,7 @@ impl<'b> Subject<'b> {
     }
 
     /// Whether the usual task gives a model, or rules.
-    pub fn works(&self) -> Outcome {
+    pub fn works(&self) -> ClaimResult {
         if self.is_extractor() { self.rules().map(drop) } else { self.model().map(drop) }
     }
 
@@ -140,15 +148,30 @@ impl<'b> Subject<'b> {
         (frame, label)
     }
 
-    /// Rules of a task, with the panel's scores.
-    pub fn extract(&self, frame: &Frame, task: &Task<'_>) -> Result<Vec<MinedRule>> {
-        self.bench.extract_with(frame, (task, &self.panel.scores), &self.params(), &Listener::default())
+    /// The usual extraction.
+    pub fn extraction(&self) -> Extraction<'_> {
+        Extraction { frame: &self.frame, task: self.task(), scores: &self.panel.scores }
+    }
+
+    /// Extracts rules with the usual parameters.
+    pub fn extract(&self, extraction: &Extraction<'_>) -> Result<Vec<MinedRule>> {
+        self.extract_with(extraction, &self.params(), &Listener::default())
+    }
+
+    /// As [`Subject::extract`], with other parameters and a listener.
+    pub fn extract_with(
+        &self,
+        extraction: &Extraction<'_>,
+        params: &str,
+        listener: &Listener,
+    ) -> Result<Vec<MinedRule>> {
+        self.harness.extract_with(extraction.frame, (&extraction.task, extraction.scores), params, listener)
     }
 
     /// The rules of the usual task, for claims that begin with some.
-    pub fn rules(&self) -> std::result::Result<Vec<MinedRule>, Fault> {
-        let rules = self.extract(&self.frame, &self.task());
-        rules.map_err(|error| Fault::inapplicable(format!("there are no rules: {}", told(&error))))
+    pub fn rules(&self) -> std::result::Result<Vec<MinedRule>, ClaimError> {
+        let rules = self.extract(&self.extraction());
+        rules.map_err(|error| ClaimError::inapplicable(format!("there are no rules: {}", describe(&error))))
     }
 }
 

@@ -8,18 +8,18 @@ use crate::{PluginError, code};
 const MAX_LINE: usize = 200;
 
 /// What a claim comes to.
-pub type Outcome = Result<(), Fault>;
+pub type ClaimResult = Result<(), ClaimError>;
 
 /// Why a claim does not hold, or says nothing.
 #[derive(Debug)]
-pub enum Fault {
+pub enum ClaimError {
     /// It does not hold.
     Broken(String),
     /// It says nothing of such a plugin.
     Inapplicable(String),
 }
 
-impl Fault {
+impl ClaimError {
     /// Three lines: what was found, what was needed, what to do.
     pub fn broken(found: impl Display, needed: impl Display, remedy: impl Display) -> Self {
         let (found, needed, remedy) = (line(found), line(needed), line(remedy));
@@ -32,9 +32,14 @@ impl Fault {
     }
 }
 
-/// An error with the name of its code.
-pub fn told(error: &PluginError) -> String {
-    let name = match error.code {
+/// Describes an error with the name of its code.
+pub fn describe(error: &PluginError) -> String {
+    format!("an error of code {} ({}): {}", error.code, code_name(error.code), error.message)
+}
+
+/// Returns the name of an error code.
+pub fn code_name(code: u32) -> &'static str {
+    match code {
         code::PARAMS => "PARAMS",
         code::DATA => "DATA",
         code::CANCELLED => "CANCELLED",
@@ -44,8 +49,7 @@ pub fn told(error: &PluginError) -> String {
         code::MODEL => "MODEL",
         code::DEVICE => "DEVICE",
         _ => "unknown",
-    };
-    format!("an error of code {} ({name}): {}", error.code, error.message)
+    }
 }
 
 /// What somebody else's text becomes: one line that a person reads to its end.
@@ -65,7 +69,7 @@ mod tests {
     #[test]
     fn a_reason_has_three_lines_whatever_a_plugin_says() {
         let wordy = PluginError::data("ä\nrow\n".repeat(200));
-        let Fault::Broken(reason) = Fault::broken(told(&wordy), "a model", "fit one") else { panic!("not broken") };
+        let ClaimError::Broken(reason) = ClaimError::broken(describe(&wordy), "a model", "fit one") else { panic!("not broken") };
         let lines: Vec<_> = reason.lines().collect();
         assert!(lines[0].starts_with("found an error of code 2 (DATA): ä row ä row"), "{reason}");
         assert!(lines[0].ends_with('…') && lines[0].chars().count() < 210, "{reason}");
