@@ -29,11 +29,11 @@ use self::claim_error::ClaimResult;
 use self::claims::{MANIFEST, readable_manifest, verdict};
 pub use self::finding::{Depth, Finding, Step, Verdict};
 use self::subject::Subject;
-use crate::testing::Bench;
+use crate::testing::Harness;
 
 /// Tries the claims of a depth on a plugin, each to its end whatever the others found. Where its manifest cannot be worked
 /// with, no other is tried.
-pub fn examine(harness: &Bench, depth: Depth, on_step: &mut dyn FnMut(Step<'_>)) -> Vec<Finding> {
+pub fn examine(harness: &Harness, depth: Depth, on_step: &mut dyn FnMut(Step<'_>)) -> Vec<Finding> {
     let mut manifest = None;
     let read = || {
         manifest = Some(readable_manifest(harness)?);

@@ -8,7 +8,7 @@ pub mod internal {
     };
 
     pub use crate::abi::Module_Ref;
-    pub use crate::module::{of_extractor, of_family};
+    pub use crate::module::{extractor_module, family_module};
 }
 
 /// Whether two names are the same, at compile time.
@@ -26,7 +26,7 @@ pub const fn same(a: &str, b: &str) -> bool {
 #[macro_export]
 macro_rules! export_family {
     ($family:ty) => {
-        $crate::__export_module!($crate::internal::of_family::<$family>);
+        $crate::__export_module!($crate::internal::family_module::<$family>);
     };
 }
 
@@ -34,7 +34,7 @@ macro_rules! export_family {
 #[macro_export]
 macro_rules! export_extractor {
     ($extractor:ty) => {
-        $crate::__export_module!($crate::internal::of_extractor::<$extractor>);
+        $crate::__export_module!($crate::internal::extractor_module::<$extractor>);
     };
 }
 

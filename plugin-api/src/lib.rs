@@ -56,7 +56,7 @@
 //!
 //! The last line is its tests: one a claim that every plugin must meet, from the same model for the same seed to a named
 //! refusal of data that cannot be learnt from ([`conformance!`]). Tests of its own run it through its real module with
-//! [`testing::Bench`]. [`Input`] standardises features, [`EarlyStopping`] chooses the round to keep and [`json`] saves
+//! [`testing::Harness`]. [`Input`] standardises features, [`EarlyStopping`] chooses the round to keep and [`json`] saves
 //! models, for families that have nothing of their own; all are nothing but Rust inside the plugin, and cross no boundary.
 //!
 //! # Stability
@@ -117,7 +117,7 @@ pub use task::Task;
 pub mod prelude {
     pub use crate::{
         Condition, Ctx, EarlyStopping, Extension, Extractor, Family, FeatureRole, Holes, Input, Level, Manifest,
-        MinedRule, Model, Moments, Operator, Param, Params, PluginError, PreparedFamily, Result, Role, Setting, StopDecision, Summary,
-        Table, Task, json,
+        MinedRule, Model, Moments, Operator, Param, Params, PluginError, PreparedFamily, Result, Role, Setting,
+        StopDecision, Summary, Table, Task, json,
     };
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The module of a plugin that is a model family.
-pub fn of_family<F: PreparedFamily>() -> abi::Module_Ref {
+pub fn family_module<F: PreparedFamily>() -> abi::Module_Ref {
     abi::Module {
         describe: describe_family::<F>,
         prepare: prepare::<F>,
@@ -26,7 +26,7 @@ pub fn of_family<F: PreparedFamily>() -> abi::Module_Ref {
 }
 
 /// The module of a plugin that is a rule extractor.
-pub fn of_extractor<E: Extractor>() -> abi::Module_Ref {
+pub fn extractor_module<E: Extractor>() -> abi::Module_Ref {
     abi::Module {
         describe: describe_extractor::<E>,
         prepare: no_prepare,

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use oculus_plugin_api::prelude::*;
-//! use oculus_plugin_api::testing::{Bench, Frame, Listener};
+//! use oculus_plugin_api::testing::{Harness, Frame, Listener};
 //! # struct Constant;
 //! # struct Half;
 //! # impl Family for Constant {
@@ -23,8 +23,8 @@
 //! let label = [1.0, 0.0, 1.0, 0.0];
 //! let task = Task { label: &label, train_rows: &[0, 1, 2], tune_rows: &[], seed: 1, threads: 1, device: "auto" };
 //!
-//! let bench = Bench::family::<Constant>();
-//! let model = bench.prepare(&frame, task.train_rows)?.fit(&task, "{}", &Listener::default())?;
+//! let harness = Harness::family::<Constant>();
+//! let model = harness.prepare(&frame, task.train_rows)?.fit(&task, "{}", &Listener::default())?;
 //! assert_eq!(model.predict(&frame, &[3])?, [0.5]);
 //! # Ok::<(), PluginError>(())
 //! ```
@@ -42,22 +42,28 @@ use crate::{
 };
 
 /// A plugin as a host sees it.
-pub struct Bench(abi::Module_Ref);
+pub struct Harness(abi::Module_Ref);
 
-impl Bench {
+impl Harness {
     /// The plugin that [`export_family!`](crate::export_family) would export.
     pub fn family<F: PreparedFamily>() -> Self {
-        Self(module::of_family::<F>())
+        Self(module::family_module::<F>())
     }
 
     /// The plugin that [`export_extractor!`](crate::export_extractor) would export.
     pub fn extractor<E: Extractor>() -> Self {
-        Self(module::of_extractor::<E>())
+        Self(module::extractor_module::<E>())
     }
 
     /// The plugin of a library that is open.
-    pub fn of(module: abi::Module_Ref) -> Self {
+    pub fn from_module(module: abi::Module_Ref) -> Self {
         Self(module)
+    }
+
+    /// As [`Harness::from_module`], under the name of API 1.0.
+    #[deprecated(note = "renamed to `Harness::from_module`")]
+    pub fn of(module: abi::Module_Ref) -> Self {
+        Self::from_module(module)
     }
 
     /// What the plugin says of itself.
@@ -150,6 +156,10 @@ impl Bench {
         serde_json::from_str(&json).map_err(PluginError::engine)
     }
 }
+
+/// The [`Harness`], under the name of API 1.0.
+#[deprecated(note = "renamed to `Harness`")]
+pub type Bench = Harness;
 
 /// A prepared table.
 pub struct Prepared<'a>(abi::PreparedBox<'a>);
@@ -288,7 +298,7 @@ impl Frame {
 pub struct Listener {
     calls_left: AtomicUsize,
     n_asked: AtomicUsize,
-    heard: Mutex<Vec<String>>,
+    lines: Mutex<Vec<String>>,
 }
 
 impl Default for Listener {
@@ -302,7 +312,7 @@ impl Listener {
     /// Says "cancelled" from the `n_checks`-th time on that it is asked; the first is 1.
     pub fn cancelling_at(n_checks: usize) -> Self {
         let calls_left = AtomicUsize::new(n_checks.saturating_sub(1));
-        Self { calls_left, n_asked: AtomicUsize::new(0), heard: Mutex::default() }
+        Self { calls_left, n_asked: AtomicUsize::new(0), lines: Mutex::default() }
     }
 
     /// How often the plugin asked whether to end.
@@ -312,31 +322,31 @@ impl Listener {
 
     /// All that the plugin told, in order: `progress 0.5 half`, `metric loss 3 0.7`, `log 2 odd`.
     pub fn heard(&self) -> Vec<String> {
-        self.heard.lock().map(|heard| heard.clone()).unwrap_or_default()
+        self.lines.lock().map(|lines| lines.clone()).unwrap_or_default()
     }
 
     fn host(&self) -> abi::HostRef<'_> {
         abi::Host_TO::from_ptr(self, TD_Opaque)
     }
 
-    fn hear(&self, line: String) {
-        if let Ok(mut heard) = self.heard.lock() {
-            heard.push(line);
+    fn record(&self, line: String) {
+        if let Ok(mut lines) = self.lines.lock() {
+            lines.push(line);
         }
     }
 }
 
 impl abi::Host for Listener {
     fn progress(&self, fraction: f64, message: RStr<'_>) {
-        self.hear(format!("progress {fraction} {message}"));
+        self.record(format!("progress {fraction} {message}"));
     }
 
     fn metric(&self, name: RStr<'_>, step: u64, value: f64) {
-        self.hear(format!("metric {name} {step} {value}"));
+        self.record(format!("metric {name} {step} {value}"));
     }
 
     fn log(&self, level: u32, message: RStr<'_>) {
-        self.hear(format!("log {level} {message}"));
+        self.record(format!("log {level} {message}"));
     }
 
     fn cancelled(&self) -> bool {

@@ -4,7 +4,7 @@
 use std::ptr::NonNull;
 
 use oculus_plugin_api::prelude::*;
-use oculus_plugin_api::testing::{Bench, Fitted, Frame, Listener};
+use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
 use oculus_plugin_api::{Manifest, code};
 
 /// Panics where its parameter `at` says.
@@ -168,7 +168,7 @@ fn task<'a>(label: &'a [f32], train_rows: &'a [u32]) -> Task<'a> {
 
 fn fit(params: &str) -> Result<Fitted> {
     let frame = frame();
-    Bench::family::<Fragile>().prepare(&frame, &[0, 1])?.fit(&task(&LABEL, &[0, 1, 3]), params, &Listener::default())
+    Harness::family::<Fragile>().prepare(&frame, &[0, 1])?.fit(&task(&LABEL, &[0, 1, 3]), params, &Listener::default())
 }
 
 fn refusal<T>(result: Result<T>) -> (u32, String) {
@@ -185,52 +185,52 @@ fn panics_become_errors_with_their_message() {
     assert_eq!(refusal(fragile("save").unwrap().save()), panicked("save"));
     assert_eq!(refusal(fragile("summary").unwrap().summary()), panicked("summary"));
     assert_eq!(refusal(fragile("importance").unwrap().importance()), panicked("importance"));
-    assert_eq!(refusal(Bench::family::<Unsteady>().prepare(&frame(), &[3])), panicked("prepare"));
-    let (code, message) = refusal(Bench::family::<Fragile>().load(&[0xff]));
+    assert_eq!(refusal(Harness::family::<Unsteady>().prepare(&frame(), &[3])), panicked("prepare"));
+    let (code, message) = refusal(Harness::family::<Fragile>().load(&[0xff]));
     assert!(code == code::PANIC && message.starts_with("text in: "), "{message}");
 }
 
 #[test]
 fn the_setting_and_the_times_of_bars_reach_the_preparation() {
-    let (bench, frame) = (Bench::family::<Unsteady>(), frame());
+    let (harness, frame) = (Harness::family::<Unsteady>(), frame());
     let listener = Listener::default();
     let setting = Setting { device: "cuda".to_owned(), threads: 4, seed: u64::MAX };
-    assert!(bench.prepare_with(&frame, &[0], &setting, &listener).is_ok());
+    assert!(harness.prepare_with(&frame, &[0], &setting, &listener).is_ok());
     assert_eq!(listener.heard(), ["log 5 cuda 4 18446744073709551615 [0, 86400, 0, 86400]"]);
 
     let hasty = Listener::cancelling_at(1);
-    assert_eq!(refusal(bench.prepare_with(&frame, &[0], &setting, &hasty)).0, code::CANCELLED);
+    assert_eq!(refusal(harness.prepare_with(&frame, &[0], &setting, &hasty)).0, code::CANCELLED);
     let on_phone = Setting { device: "mps".to_owned(), ..setting };
     let refused =
         (code::DEVICE, "device `mps`: this plugin has cpu, cuda on this machine; say auto, or one of these".to_owned());
-    assert_eq!(refusal(bench.prepare_with(&frame, &[0], &on_phone, &listener)), refused);
-    assert_eq!(refusal(bench.load_with(b"nowhere", &on_phone)), refused);
+    assert_eq!(refusal(harness.prepare_with(&frame, &[0], &on_phone, &listener)), refused);
+    assert_eq!(refusal(harness.load_with(b"nowhere", &on_phone)), refused);
 }
 
 #[test]
 fn a_model_can_be_loaded_onto_a_device() {
-    let bench = Bench::family::<Unsteady>();
+    let harness = Harness::family::<Unsteady>();
     let on_gpu = Setting { device: "cuda".to_owned(), ..Setting::default() };
-    assert_eq!(bench.load_with(b"nowhere", &on_gpu).unwrap().save().unwrap(), b"nowherecuda");
-    assert_eq!(bench.load(b"nowhere").unwrap().save().unwrap(), b"nowhere");
+    assert_eq!(harness.load_with(b"nowhere", &on_gpu).unwrap().save().unwrap(), b"nowherecuda");
+    assert_eq!(harness.load(b"nowhere").unwrap().save().unwrap(), b"nowhere");
 }
 
 #[test]
 fn an_extension_is_found_by_its_name() {
-    let bench = Bench::family::<Unsteady>();
-    let pointer: NonNull<Arithmetic> = bench.extension("unsteady.arithmetic/1").unwrap().unwrap().cast();
+    let harness = Harness::family::<Unsteady>();
+    let pointer: NonNull<Arithmetic> = harness.extension("unsteady.arithmetic/1").unwrap().unwrap().cast();
     // SAFETY: the name stands for this layout, and the value is a static.
     let arithmetic = unsafe { pointer.as_ref() };
     assert_eq!((arithmetic.double)(21), 42);
 
-    assert_eq!(bench.extension("unsteady.arithmetic/2").unwrap(), None);
-    assert_eq!(refusal(bench.extension("crack")), (code::PANIC, "cracked in extension".to_owned()));
-    assert_eq!(Bench::family::<Fragile>().extension("unsteady.arithmetic/1").unwrap(), None);
+    assert_eq!(harness.extension("unsteady.arithmetic/2").unwrap(), None);
+    assert_eq!(refusal(harness.extension("crack")), (code::PANIC, "cracked in extension".to_owned()));
+    assert_eq!(Harness::family::<Fragile>().extension("unsteady.arithmetic/1").unwrap(), None);
 }
 
 #[test]
 fn an_author_hears_what_a_host_would_refuse() {
-    let (code, message) = refusal(Bench::family::<Backwards>().manifest());
+    let (code, message) = refusal(Harness::family::<Backwards>().manifest());
     let needed = "steps: searched from 9 to 2, needed finite ends in order";
     assert_eq!((code, message.as_str()), (code::PARAMS, needed));
 }
@@ -242,14 +242,14 @@ fn a_drop_that_panics_does_no_harm() {
     drop(model);
 
     let frame = frame();
-    let prepared = Bench::family::<Unsteady>().prepare(&frame, &[0]).unwrap();
+    let prepared = Harness::family::<Unsteady>().prepare(&frame, &[0]).unwrap();
     assert!(prepared.fit(&task(&LABEL, &[0, 1]), "{}", &Listener::default()).is_ok());
     drop(prepared);
 }
 
 #[test]
 fn a_panic_without_text_is_said_to_have_none() {
-    let (code, message) = refusal(Bench::family::<Nameless>().manifest());
+    let (code, message) = refusal(Harness::family::<Nameless>().manifest());
     assert_eq!((code, message.as_str()), (code::PANIC, "panicked without a message"));
 }
 
@@ -266,13 +266,13 @@ fn all_bad_parameters_are_named_at_once() {
 
 #[test]
 fn rows_and_labels_that_do_not_fit_are_refused() {
-    let (bench, frame) = (Bench::family::<Fragile>(), frame());
+    let (harness, frame) = (Harness::family::<Fragile>(), frame());
     let data = |message: &str| (code::DATA, message.to_owned());
-    assert_eq!(refusal(bench.prepare(&frame, &[1, 0])), data("learn_rows must ascend, found row 1 before 0"));
-    assert_eq!(refusal(bench.prepare(&frame, &[4])), data("learn_rows names row 4 of a table of 4 rows"));
-    assert_eq!(refusal(bench.prepare(&frame, &[])), data("no rows to learn from"));
+    assert_eq!(refusal(harness.prepare(&frame, &[1, 0])), data("learn_rows must ascend, found row 1 before 0"));
+    assert_eq!(refusal(harness.prepare(&frame, &[4])), data("learn_rows names row 4 of a table of 4 rows"));
+    assert_eq!(refusal(harness.prepare(&frame, &[])), data("no rows to learn from"));
 
-    let prepared = bench.prepare(&frame, &[0, 1]).unwrap();
+    let prepared = harness.prepare(&frame, &[0, 1]).unwrap();
     let fit = |label: &[f32], rows: &[u32]| refusal(prepared.fit(&task(label, rows), "{}", &Listener::default()));
     assert_eq!(fit(&LABEL, &[2, 2]), data("train_rows must ascend, found row 2 before 2"));
     assert_eq!(fit(&LABEL, &[]), data("no rows to train on"));
@@ -283,13 +283,13 @@ fn rows_and_labels_that_do_not_fit_are_refused() {
     let model = prepared.fit(&task(&LABEL, &[0, 1]), "{}", &Listener::default()).unwrap();
     assert_eq!(refusal(model.predict(&frame, &[3, 1])), data("rows to predict must ascend, found row 3 before 1"));
     let short = Frame::new(1, 3).column("RSI_14", vec![1.0]);
-    assert_eq!(refusal(bench.prepare(&short, &[0])).0, code::DATA);
+    assert_eq!(refusal(harness.prepare(&short, &[0])).0, code::DATA);
 }
 
 #[test]
 fn a_device_that_the_plugin_does_not_know_is_refused() {
     let frame = frame();
-    let prepared = Bench::family::<Fragile>().prepare(&frame, &[0, 1]).unwrap();
+    let prepared = Harness::family::<Fragile>().prepare(&frame, &[0, 1]).unwrap();
     let on_gpu = Task { device: "cuda", ..task(&LABEL, &[0, 1]) };
     let refused = refusal(prepared.fit(&on_gpu, "{}", &Listener::default()));
     assert_eq!(
@@ -301,7 +301,7 @@ fn a_device_that_the_plugin_does_not_know_is_refused() {
 #[test]
 fn the_host_hears_what_the_plugin_says_until_it_cancels() {
     let frame = frame();
-    let prepared = Bench::family::<Fragile>().prepare(&frame, &[0, 1]).unwrap();
+    let prepared = Harness::family::<Fragile>().prepare(&frame, &[0, 1]).unwrap();
     let task = task(&LABEL, &[0, 1]);
     let patient = Listener::default();
     assert!(prepared.fit(&task, "{}", &patient).is_ok());

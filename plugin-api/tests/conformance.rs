@@ -5,7 +5,7 @@ mod flawed;
 
 use flawed::*;
 use oculus_plugin_api::conformance::{Depth, Finding, Step, Verdict, assert_silent, examine};
-use oculus_plugin_api::testing::Bench;
+use oculus_plugin_api::testing::Harness;
 
 oculus_plugin_api::conformance!(Linear<NONE>);
 
@@ -15,8 +15,8 @@ mod of_extractors {
     oculus_plugin_api::conformance!(extractor Medians<NONE>);
 }
 
-fn suite(bench: &Bench) -> Vec<Finding> {
-    examine(bench, Depth::Suite, &mut |_| {})
+fn suite(harness: &Harness) -> Vec<Finding> {
+    examine(harness, Depth::Suite, &mut |_| {})
 }
 
 /// The claims that are broken.
@@ -34,54 +34,54 @@ fn reason(findings: &[Finding]) -> String {
 }
 
 /// Each flaw, the one claim it breaks, and a word of the reason.
-fn flaws() -> Vec<(Bench, &'static str, &'static str)> {
+fn flaws() -> Vec<(Harness, &'static str, &'static str)> {
     vec![
-        (Bench::family::<Linear<CHANCE>>(), "the same seed gives the same model", "task.seed"),
-        (Bench::family::<Linear<THREADS>>(), "threads change no model", "task.threads"),
-        (Bench::family::<Tallied>(), "one prepared table gives each fit the same model", "prepared form"),
-        (Bench::family::<Linear<SHARED>>(), "fits side by side equal those in a row", "concurrent_fits"),
-        (Bench::family::<Linear<LEAK>>(), "later rows change no model", "the same bits"),
-        (Bench::family::<Linear<GREEDY>>(), "columns for rules change no model", "model_features"),
-        (Bench::family::<Linear<DEAF>>(), "a fit ends when told to", "never asked"),
-        (Bench::family::<Linear<STUBBORN>>(), "a fit ends when told to", "a result, told to end at question 1 of"),
+        (Harness::family::<Linear<CHANCE>>(), "the same seed gives the same model", "task.seed"),
+        (Harness::family::<Linear<THREADS>>(), "threads change no model", "task.threads"),
+        (Harness::family::<Tallied>(), "one prepared table gives each fit the same model", "prepared form"),
+        (Harness::family::<Linear<SHARED>>(), "fits side by side equal those in a row", "concurrent_fits"),
+        (Harness::family::<Linear<LEAK>>(), "later rows change no model", "the same bits"),
+        (Harness::family::<Linear<GREEDY>>(), "columns for rules change no model", "model_features"),
+        (Harness::family::<Linear<DEAF>>(), "a fit ends when told to", "never asked"),
+        (Harness::family::<Linear<STUBBORN>>(), "a fit ends when told to", "a result, told to end at question 1 of"),
         (
-            Bench::family::<Linear<HASTY>>(),
+            Harness::family::<Linear<HASTY>>(),
             "a fit asks more often the more rounds it has",
             "1× in 3 rounds, and 1× in 9",
         ),
-        (Bench::family::<Linear<FORGETFUL>>(), "a saved model predicts the same", "and then"),
-        (Bench::family::<Linear<CREDULOUS>>(), "a saved model cut short is refused", "the first 1 of"),
-        (Bench::family::<Linear<TRUSTING>>(), "bytes that are no model are refused", "a model from 1 random bytes"),
-        (Bench::family::<Linear<VAIN>>(), "importance is shared among the columns", "divide by the sum"),
-        (Bench::family::<Linear<SOCIABLE>>(), "a score depends on no other row asked for", "each row by itself"),
-        (Bench::family::<Linear<POSITIONAL>>(), "columns are found by name", "table.position"),
-        (Bench::family::<Linear<SPREADING>>(), "a hole in a row silences no other symbol", "another symbol"),
-        (Bench::family::<Linear<BLIND>>(), "a feature that is no number is refused or left out", "without a hole"),
-        (Bench::family::<Linear<ONE_SIDED>>(), "training rows of one class are refused", "needs_both_classes"),
-        (Bench::family::<Linear<FRAIL>>(), "garbage is refused without a panic", "(PANIC)"),
-        (Bench::family::<Linear<MUTE>>(), "a fit on clean rows scores later ones", "(ENGINE): mute"),
-        (Bench::family::<Linear<BACKWARDS>>(), "its manifest can be worked with", "rounds: default 0"),
+        (Harness::family::<Linear<FORGETFUL>>(), "a saved model predicts the same", "and then"),
+        (Harness::family::<Linear<CREDULOUS>>(), "a saved model cut short is refused", "the first 1 of"),
+        (Harness::family::<Linear<TRUSTING>>(), "bytes that are no model are refused", "a model from 1 random bytes"),
+        (Harness::family::<Linear<VAIN>>(), "importance is shared among the columns", "divide by the sum"),
+        (Harness::family::<Linear<SOCIABLE>>(), "a score depends on no other row asked for", "each row by itself"),
+        (Harness::family::<Linear<POSITIONAL>>(), "columns are found by name", "table.position"),
+        (Harness::family::<Linear<SPREADING>>(), "a hole in a row silences no other symbol", "another symbol"),
+        (Harness::family::<Linear<BLIND>>(), "a feature that is no number is refused or left out", "without a hole"),
+        (Harness::family::<Linear<ONE_SIDED>>(), "training rows of one class are refused", "needs_both_classes"),
+        (Harness::family::<Linear<FRAIL>>(), "garbage is refused without a panic", "(PANIC)"),
+        (Harness::family::<Linear<MUTE>>(), "a fit on clean rows scores later ones", "(ENGINE): mute"),
+        (Harness::family::<Linear<BACKWARDS>>(), "its manifest can be worked with", "rounds: default 0"),
         (
-            Bench::family::<Linear<MISCAST>>(),
+            Harness::family::<Linear<MISCAST>>(),
             "its manifest can be worked with",
             "role Rules of a plugin that fits models",
         ),
-        (Bench::extractor::<Medians<CHANCE>>(), "the same seed gives the same rules", "task.seed"),
-        (Bench::extractor::<Medians<THREADS>>(), "threads change no rule", "task.threads"),
-        (Bench::extractor::<Medians<LEAK>>(), "later rows change no rule", "train_rows"),
-        (Bench::extractor::<Medians<DEAF>>(), "a call ends when told to", "never asked"),
-        (Bench::extractor::<Medians<FRAIL>>(), "garbage is refused without a panic", "(PANIC)"),
-        (Bench::extractor::<Medians<ONE_SIDED>>(), "training rows of one class are refused", "needs_both_classes"),
-        (Bench::extractor::<Medians<BLIND>>(), "a rule is conditions on features of the table", "\"NO_SUCH\""),
-        (Bench::extractor::<Medians<MUTE>>(), "rules are proposed for clean rows", "(ENGINE): mute"),
-        (Bench::extractor::<Medians<MISCAST>>(), "its manifest can be worked with", "fits no models"),
+        (Harness::extractor::<Medians<CHANCE>>(), "the same seed gives the same rules", "task.seed"),
+        (Harness::extractor::<Medians<THREADS>>(), "threads change no rule", "task.threads"),
+        (Harness::extractor::<Medians<LEAK>>(), "later rows change no rule", "train_rows"),
+        (Harness::extractor::<Medians<DEAF>>(), "a call ends when told to", "never asked"),
+        (Harness::extractor::<Medians<FRAIL>>(), "garbage is refused without a panic", "(PANIC)"),
+        (Harness::extractor::<Medians<ONE_SIDED>>(), "training rows of one class are refused", "needs_both_classes"),
+        (Harness::extractor::<Medians<BLIND>>(), "a rule is conditions on features of the table", "\"NO_SUCH\""),
+        (Harness::extractor::<Medians<MUTE>>(), "rules are proposed for clean rows", "(ENGINE): mute"),
+        (Harness::extractor::<Medians<MISCAST>>(), "its manifest can be worked with", "fits no models"),
     ]
 }
 
 #[test]
 fn a_flaw_breaks_the_claim_that_it_is_about_and_no_other() {
-    for (bench, claim, word) in flaws() {
-        let findings = suite(&bench);
+    for (harness, claim, word) in flaws() {
+        let findings = suite(&harness);
         assert_eq!(broken(&findings), [claim], "{findings:?}");
         let reason = reason(&findings);
         assert!(reason.contains(word) && reason.lines().count() == 3, "{claim}: {reason}");
@@ -90,7 +90,7 @@ fn a_flaw_breaks_the_claim_that_it_is_about_and_no_other() {
 
 #[test]
 fn a_module_that_checks_nothing_breaks_what_the_sdk_checks_for_others() {
-    let findings = suite(&Bench::of(yes_man()));
+    let findings = suite(&Harness::from_module(yes_man()));
     let expected = [
         "a fit asks more often the more rounds it has",
         "a label that is no number is refused",
@@ -103,8 +103,9 @@ fn a_module_that_checks_nothing_breaks_what_the_sdk_checks_for_others() {
 
 #[test]
 fn a_probe_finds_what_jobs_would_fall_over_and_forgives_a_fit_that_never_asks() {
-    let probe = |bench: &Bench| examine(bench, Depth::Probe, &mut |_| {});
-    for sound in [Bench::family::<Linear<NONE>>(), Bench::family::<Linear<DEAF>>(), Bench::extractor::<Medians<NONE>>()]
+    let probe = |harness: &Harness| examine(harness, Depth::Probe, &mut |_| {});
+    for sound in
+        [Harness::family::<Linear<NONE>>(), Harness::family::<Linear<DEAF>>(), Harness::extractor::<Medians<NONE>>()]
     {
         let findings = probe(&sound);
         assert!(
@@ -113,12 +114,12 @@ fn a_probe_finds_what_jobs_would_fall_over_and_forgives_a_fit_that_never_asks() 
         );
     }
     for (flawed, claim) in [
-        (Bench::family::<Linear<FORGETFUL>>(), "a small fit is the same after saving and loading"),
-        (Bench::family::<Linear<MUTE>>(), "a small fit is the same after saving and loading"),
-        (Bench::family::<Linear<STUBBORN>>(), "a small fit ends when told to"),
-        (Bench::family::<Linear<BACKWARDS>>(), "its manifest can be worked with"),
-        (Bench::extractor::<Medians<BLIND>>(), "a few rules name features of the table"),
-        (Bench::extractor::<Medians<STUBBORN>>(), "a small extraction ends when told to"),
+        (Harness::family::<Linear<FORGETFUL>>(), "a small fit is the same after saving and loading"),
+        (Harness::family::<Linear<MUTE>>(), "a small fit is the same after saving and loading"),
+        (Harness::family::<Linear<STUBBORN>>(), "a small fit ends when told to"),
+        (Harness::family::<Linear<BACKWARDS>>(), "its manifest can be worked with"),
+        (Harness::extractor::<Medians<BLIND>>(), "a few rules name features of the table"),
+        (Harness::extractor::<Medians<STUBBORN>>(), "a small extraction ends when told to"),
     ] {
         assert_eq!(broken(&probe(&flawed)), [claim]);
     }
@@ -127,7 +128,7 @@ fn a_probe_finds_what_jobs_would_fall_over_and_forgives_a_fit_that_never_asks() 
 #[test]
 fn every_claim_is_told_before_it_is_tried_and_when_it_was() {
     let mut told = Vec::new();
-    let findings = examine(&Bench::family::<Linear<NONE>>(), Depth::Suite, &mut |step| {
+    let findings = examine(&Harness::family::<Linear<NONE>>(), Depth::Suite, &mut |step| {
         told.push(match step {
             Step::Begins(claim) => claim.to_owned(),
             Step::Ends(finding) => format!("{} {:?}", finding.claim, finding.verdict),
@@ -141,14 +142,14 @@ fn every_claim_is_told_before_it_is_tried_and_when_it_was() {
 #[test]
 #[should_panic(expected = "stdout is not the plugin's; use `ctx.log`, or stderr. It printed:\nfitting")]
 fn a_print_is_found() {
-    assert_silent(&Bench::family::<Linear<LOUD>>(), concat!(module_path!(), "::a_print_is_found"));
+    assert_silent(&Harness::family::<Linear<LOUD>>(), concat!(module_path!(), "::a_print_is_found"));
 }
 
 #[test]
 #[should_panic(expected = "It printed:\nmumbling")]
 fn a_print_that_c_holds_back_is_found() {
     assert_silent(
-        &Bench::family::<Linear<MUMBLING>>(),
+        &Harness::family::<Linear<MUMBLING>>(),
         concat!(module_path!(), "::a_print_that_c_holds_back_is_found"),
     );
 }
@@ -156,5 +157,5 @@ fn a_print_that_c_holds_back_is_found() {
 #[test]
 #[should_panic(expected = "did not start")]
 fn a_test_that_is_not_there_is_no_silence() {
-    assert_silent(&Bench::family::<Linear<NONE>>(), concat!(module_path!(), "::no_such_test"));
+    assert_silent(&Harness::family::<Linear<NONE>>(), concat!(module_path!(), "::no_such_test"));
 }

@@ -15,7 +15,7 @@ mod archive {
     use std::path::PathBuf;
 
     use oculus_job::hash::sha256_hex;
-    use oculus_plugin_api::testing::{Bench, Frame, Listener};
+    use oculus_plugin_api::testing::{Frame, Harness, Listener};
     use oculus_plugin_api::{PluginError, Setting, Task, code};
     use oculus_plugin_host::loader;
     use oculus_tests::outside::CHECKOUT;
@@ -30,8 +30,8 @@ mod archive {
     }
 
     /// A plugin in this process, opened as a plugin process opens it.
-    fn opened(library: &Path) -> Bench {
-        Bench::of(loader::load(library).unwrap_or_else(|error| panic!("{} {error}", library.display())))
+    fn opened(library: &Path) -> Harness {
+        Harness::from_module(loader::load(library).unwrap_or_else(|error| panic!("{} {error}", library.display())))
     }
 
     /// Two symbols of six days; the first column is for rules only.

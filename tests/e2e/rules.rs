@@ -4,7 +4,7 @@
 use oculus_job::request::Timeframe;
 use oculus_market_data::synth::{Kind, Recipe, generate};
 use oculus_pipeline::features::{self, FeatureTable};
-use oculus_plugin_api::testing::{Bench, Frame, Listener};
+use oculus_plugin_api::testing::{Frame, Harness, Listener};
 use oculus_plugin_api::{Condition, FeatureRole, MinedRule, Task};
 use oculus_plugin_rules::RuleExtractor;
 
@@ -71,7 +71,7 @@ impl Sample {
 
     fn mine_with(&self, train_rows: &[u32], scores: &[f32], seed: u64) -> Vec<MinedRule> {
         let task = Task { label: &self.label, train_rows, tune_rows: &[], seed, threads: 1, device: "auto" };
-        Bench::extractor::<RuleExtractor>().extract(&self.frame, &task, scores, &Listener::default()).unwrap()
+        Harness::extractor::<RuleExtractor>().extract(&self.frame, &task, scores, &Listener::default()).unwrap()
     }
 
     fn no_scores(&self) -> Vec<f32> {

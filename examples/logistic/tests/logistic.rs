@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use oculus_plugin_api::Task;
-use oculus_plugin_api::testing::{Bench, Fitted, Frame, Listener};
+use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
 use oculus_plugin_logistic::Logistic;
 
 oculus_plugin_api::conformance!(Logistic);
@@ -24,8 +24,8 @@ fn fit(params: &str) -> (Frame, Vec<f32>, Fitted) {
         Frame::new(1, N_ROWS).column("A", a).column("B", far).rule_column("LEVEL", vec![f32::NAN; N_ROWS as usize]);
     let train_rows: Vec<u32> = (0..300).collect();
     let task = Task { label: &label, train_rows: &train_rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
-    let bench = Bench::family::<Logistic>();
-    let model = bench.prepare(&frame, &train_rows).unwrap().fit(&task, params, &Listener::default()).unwrap();
+    let harness = Harness::family::<Logistic>();
+    let model = harness.prepare(&frame, &train_rows).unwrap().fit(&task, params, &Listener::default()).unwrap();
     (frame, label, model)
 }
 

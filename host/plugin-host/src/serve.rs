@@ -13,7 +13,7 @@ use abi_stable::sabi_types::RRef;
 use abi_stable::std_types::{RSlice, RSliceMut, RStr};
 use anyhow::{Context, Result, bail};
 use oculus_plugin_api::conformance::{self, Depth, Step};
-use oculus_plugin_api::testing::Bench;
+use oculus_plugin_api::testing::Harness;
 use oculus_plugin_api::{PluginError, abi, code};
 
 use crate::file_id::FileId;
@@ -186,7 +186,7 @@ impl Plugin {
                 Step::Ends(finding) => event.send(&Event::Found { id, finding: finding.clone() }),
             }
         };
-        Reply::Examined(conformance::examine(&Bench::of(self.module), depth, &mut tell))
+        Reply::Examined(conformance::examine(&Harness::from_module(self.module), depth, &mut tell))
     }
 
     fn prepare(&self, idx: usize, learn_rows: &[u32], setting: &str, host: &Caller) -> Result<Reply, PluginError> {

@@ -8,7 +8,7 @@ use super::claims::{self, MANIFEST, readable_manifest, verdict};
 use super::finding::{Depth, Verdict};
 use super::subject::{Extraction, Subject};
 use crate::Manifest;
-use crate::testing::Bench;
+use crate::testing::Harness;
 
 /// Tests of plugins whose fits must not run side by side wait for each other.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -44,10 +44,10 @@ const END: &str = "-- the plugin is done";
 #[macro_export]
 macro_rules! conformance {
     (extractor $extractor:ty) => {
-        $crate::__claims!(extractor tests ($crate::testing::Bench::extractor::<$extractor>()));
+        $crate::__claims!(extractor tests ($crate::testing::Harness::extractor::<$extractor>()));
     };
     ($family:ty) => {
-        $crate::__claims!(family tests ($crate::testing::Bench::family::<$family>()));
+        $crate::__claims!(family tests ($crate::testing::Harness::family::<$family>()));
     };
 }
 
@@ -55,7 +55,7 @@ macro_rules! conformance {
 ///
 /// # Panics
 /// When it is broken, with the reason.
-pub fn assert_holds(harness: &Bench, name: &str) {
+pub fn assert_holds(harness: &Harness, name: &str) {
     let tried = match readable_manifest(harness) {
         Err(fault) => verdict(|| Err(fault)),
         Ok(_) if name == MANIFEST => Verdict::Holds,
@@ -81,7 +81,7 @@ fn alone<T>(manifest: &Manifest, run: impl FnOnce() -> T) -> T {
 ///
 /// # Panics
 /// When it prints something, or the process fails.
-pub fn assert_silent(harness: &Bench, path: &str) {
+pub fn assert_silent(harness: &Harness, path: &str) {
     if std::env::var_os(CHILD).is_some() {
         work_between_marks(harness);
     }
@@ -101,7 +101,7 @@ pub fn assert_silent(harness: &Bench, path: &str) {
 }
 
 /// Ends the process, so that what C libraries hold back comes out behind the last mark, and nothing else.
-fn work_between_marks(harness: &Bench) -> ! {
+fn work_between_marks(harness: &Harness) -> ! {
     mark(START);
     if let Ok(manifest) = harness.manifest() {
         let subject = Subject::new(harness, manifest, Depth::Suite);

@@ -26,5 +26,9 @@ pub fn ended_by(error: Option<&PluginError>, when: &str) -> ClaimResult {
         Some(error) => format!("{}, {when}", describe(error)),
         None => format!("a result, {when}"),
     };
-    Err(ClaimError::broken(found, "an error of code CANCELLED", "hand on the error of `ctx.check()` as it is, with `?`"))
+    Err(ClaimError::broken(
+        found,
+        "an error of code CANCELLED",
+        "hand on the error of `ctx.check()` as it is, with `?`",
+    ))
 }

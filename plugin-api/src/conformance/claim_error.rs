@@ -69,7 +69,9 @@ mod tests {
     #[test]
     fn a_reason_has_three_lines_whatever_a_plugin_says() {
         let wordy = PluginError::data("ä\nrow\n".repeat(200));
-        let ClaimError::Broken(reason) = ClaimError::broken(describe(&wordy), "a model", "fit one") else { panic!("not broken") };
+        let ClaimError::Broken(reason) = ClaimError::broken(describe(&wordy), "a model", "fit one") else {
+            panic!("not broken")
+        };
         let lines: Vec<_> = reason.lines().collect();
         assert!(lines[0].starts_with("found an error of code 2 (DATA): ä row ä row"), "{reason}");
         assert!(lines[0].ends_with('…') && lines[0].chars().count() < 210, "{reason}");

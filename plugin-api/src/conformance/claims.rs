@@ -6,7 +6,7 @@ use super::claim_error::{ClaimError, ClaimResult, describe};
 use super::finding::{Depth, Verdict};
 use super::subject::Subject;
 use super::{extracting, fitting, models, probe, refusing};
-use crate::testing::Bench;
+use crate::testing::Harness;
 use crate::{Manifest, Role, code};
 
 /// One claim: its words, joined by `_`, and how it is tried.
@@ -144,10 +144,11 @@ pub(super) fn verdict(holds: impl FnOnce() -> ClaimResult) -> Verdict {
 }
 
 /// The manifest of a plugin whose role is what its module does.
-pub(super) fn readable_manifest(harness: &Bench) -> Result<Manifest, ClaimError> {
+pub(super) fn readable_manifest(harness: &Harness) -> Result<Manifest, ClaimError> {
     let needed = "a manifest that a host can work with";
     let manifest = harness.manifest();
-    let manifest = manifest.map_err(|error| ClaimError::broken(describe(&error), needed, "see `Manifest` and `Param`"))?;
+    let manifest =
+        manifest.map_err(|error| ClaimError::broken(describe(&error), needed, "see `Manifest` and `Param`"))?;
     let fits_models = !harness.load(&[]).is_err_and(|error| error.code == code::UNSUPPORTED);
     if fits_models == (manifest.role == Role::Rules) {
         let what = if fits_models { "fits models" } else { "fits no models" };

@@ -48,7 +48,8 @@ fn same_rules(subject: &Subject<'_>, extraction: &Extraction<'_>, remedy: &str) 
     subject.needs_cpu()?;
     let first = subject.rules()?;
     let again = subject.extract(extraction);
-    let again = again.map_err(|error| ClaimError::broken(describe(&error), "the rules of the first call again", remedy))?;
+    let again =
+        again.map_err(|error| ClaimError::broken(describe(&error), "the rules of the first call again", remedy))?;
     if first == again {
         return Ok(());
     }
@@ -88,8 +89,7 @@ pub fn later_rows_change_no_rule(subject: &Subject<'_>) -> ClaimResult {
 
 pub fn a_call_ends_when_told_to(subject: &Subject<'_>) -> ClaimResult {
     subject.rules()?;
-    let extract =
-        |listener: &Listener| subject.extract_with(&subject.extraction(), &subject.params(), listener).err();
+    let extract = |listener: &Listener| subject.extract_with(&subject.extraction(), &subject.params(), listener).err();
     let listener = Listener::default();
     extract(&listener);
     ends_when_told_to(listener.n_asked(), extract)

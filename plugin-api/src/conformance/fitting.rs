@@ -33,7 +33,8 @@ fn same_as_first(subject: &Subject<'_>, frame: &Frame, task: &Task<'_>, remedy: 
     let rows = subject.panel.days(subject.panel.all());
     let first = Likeness::from_model(subject.model()?, &subject.frame, &rows)?;
     let again = subject.fit(frame, task);
-    let again = again.map_err(|error| ClaimError::broken(describe(&error), "the model of the first fit again", remedy))?;
+    let again =
+        again.map_err(|error| ClaimError::broken(describe(&error), "the model of the first fit again", remedy))?;
     // On the first table: what the model is, not what it reads.
     same(&first, &Likeness::from_model(&again, &subject.frame, &rows)?, remedy)
 }
@@ -80,7 +81,8 @@ pub fn later_rows_change_no_model(subject: &Subject<'_>) -> ClaimResult {
         let [first, again] = [(&subject.frame, &task), (&frame, &changed)].map(|(frame, task)| {
             let model = subject.fit(frame, task);
             let needed = "a model, whatever comes after its rows";
-            let model = model.map_err(|error| ClaimError::broken(describe(&error), needed, "see what `fit` refused"))?;
+            let model =
+                model.map_err(|error| ClaimError::broken(describe(&error), needed, "see what `fit` refused"))?;
             Likeness::from_model(&model, frame, &rows)
         });
         let remedy = "take statistics from `learn_rows`, labels from the task's rows, and look no further than a row";
@@ -150,7 +152,11 @@ pub fn a_fit_asks_more_often_the_more_rounds_it_has(subject: &Subject<'_>) -> Cl
     }
     if of_many <= of_few {
         let found = format!("that it asked whether to end {of_few}× in {few} rounds, and {of_many}× in {many}");
-        return Err(ClaimError::broken(found, "a question in each round", "call `ctx.check()?` in the loop over rounds"));
+        return Err(ClaimError::broken(
+            found,
+            "a question in each round",
+            "call `ctx.check()?` in the loop over rounds",
+        ));
     }
     Ok(())
 }

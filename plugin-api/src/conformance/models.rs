@@ -14,7 +14,8 @@ pub fn a_saved_model_predicts_the_same(subject: &Subject<'_>) -> ClaimResult {
     let model = subject.model()?;
     let again = load(subject, &saved(model)?);
     let needed = "a model from the bytes of its own `save`";
-    let again = again.map_err(|error| ClaimError::broken(describe(&error), needed, "let `load` read all that `save` writes"))?;
+    let again = again
+        .map_err(|error| ClaimError::broken(describe(&error), needed, "let `load` read all that `save` writes"))?;
     let rows = subject.panel.days(subject.panel.later());
     let [before, after] = [model, &again].map(|model| Scores::predict(model, &subject.frame, &rows));
     before?.same_as(&after?, "save all that `predict` reads, each number in full")
@@ -43,9 +44,11 @@ pub fn a_saved_model_cut_short_is_refused(subject: &Subject<'_>) -> ClaimResult 
         match load(subject, &saved[..end]) {
             Err(error) => refused_as_model(&error, &what)?,
             // What was cut off may be of no use, such as a line break.
-            Ok(model) => Scores::predict(&model, &subject.frame, &rows)
-                .and_then(|scores| whole.same_as(&scores, ""))
-                .map_err(|_| ClaimError::broken(format!("another model from {what}"), "an error of code MODEL", remedy))?,
+            Ok(model) => {
+                Scores::predict(&model, &subject.frame, &rows).and_then(|scores| whole.same_as(&scores, "")).map_err(
+                    |_| ClaimError::broken(format!("another model from {what}"), "an error of code MODEL", remedy),
+                )?
+            }
         }
     }
     Ok(())
@@ -83,9 +86,15 @@ pub fn importance_is_shared_among_the_columns(subject: &Subject<'_>) -> ClaimRes
     let table = Table::new(subject.frame.table()).map_err(|error| ClaimError::inapplicable(describe(&error)))?;
     let shares = match subject.model()?.importance() {
         Ok(shares) => shares,
-        Err(error) if error.code == code::UNSUPPORTED => return Err(ClaimError::inapplicable("it knows no importance")),
+        Err(error) if error.code == code::UNSUPPORTED => {
+            return Err(ClaimError::inapplicable("it knows no importance"));
+        }
         Err(error) => {
-            return Err(ClaimError::broken(describe(&error), "shares, or an error of code UNSUPPORTED", "see `importance`"));
+            return Err(ClaimError::broken(
+                describe(&error),
+                "shares, or an error of code UNSUPPORTED",
+                "see `importance`",
+            ));
         }
     };
     let needed = "a share for each column of the table, at least 0, that sum to 1 or are all 0";

@@ -1,8 +1,8 @@
 //! Claims that a library must meet to be offered to jobs: few calls on a small table.
 
 use super::cancelling::ended_by;
-use super::extracting::is_sound;
 use super::claim_error::{ClaimError, ClaimResult, describe};
+use super::extracting::is_sound;
 use super::models;
 use super::subject::Subject;
 use crate::PluginError;

@@ -38,7 +38,12 @@ pub fn a_label_that_is_no_number_is_refused(subject: &Subject<'_>) -> ClaimResul
         let mut label = task.label.to_vec();
         label[task.train_rows[1] as usize] = value;
         let trial = learn(subject, &subject.frame, &Task { label: &label, ..task }, &subject.params());
-        refused(trial, &format!("label {value} on a training row"), code::DATA, "check labels of `train_rows`: 0 or 1")?;
+        refused(
+            trial,
+            &format!("label {value} on a training row"),
+            code::DATA,
+            "check labels of `train_rows`: 0 or 1",
+        )?;
     }
     Ok(())
 }
@@ -164,7 +169,11 @@ pub fn garbage_is_refused_without_a_panic(subject: &Subject<'_>) -> ClaimResult 
 fn refused_somehow(trial: Trial, what: &str) -> ClaimResult {
     survived(&trial, what)?;
     trial.err().map(drop).ok_or_else(|| {
-        ClaimError::broken(format!("no error from {what}"), "an error", "check what crosses the boundary, as the SDK does")
+        ClaimError::broken(
+            format!("no error from {what}"),
+            "an error",
+            "check what crosses the boundary, as the SDK does",
+        )
     })
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, json};
 use super::claim_error::{ClaimError, ClaimResult, describe};
 use super::finding::Depth;
 use super::panel::Panel;
-use crate::testing::{Bench, Fitted, Frame, Listener};
+use crate::testing::{Fitted, Frame, Harness, Listener};
 use crate::{Manifest, MinedRule, ParamKind, Result, Role, Setting, Task};
 
 /// Rounds or epochs of a fit of the suite, where the plugin counts them.
@@ -27,7 +27,7 @@ pub struct Extraction<'e> {
 
 /// The plugin, and what it is tried on.
 pub struct Subject<'h> {
-    pub harness: &'h Bench,
+    pub harness: &'h Harness,
     pub manifest: Manifest,
     pub panel: Panel,
     pub frame: Frame,
@@ -39,7 +39,7 @@ pub struct Subject<'h> {
 
 impl<'h> Subject<'h> {
     /// Makes the panel: small for a probe, and long enough for the plugin's windows.
-    pub fn new(harness: &'h Bench, manifest: Manifest, depth: Depth) -> Self {
+    pub fn new(harness: &'h Harness, manifest: Manifest, depth: Depth) -> Self {
         let lookback = manifest.lookback_param.as_deref().and_then(|name| whole_default(&manifest, name));
         let n_before = lookback.map_or(0, |(rows, ..)| rows.clamp(0, MAX_LOOKBACK) as u32);
         let (panel, n_rounds) = match depth {
@@ -122,7 +122,9 @@ impl<'h> Subject<'h> {
 
     /// The model of the usual task, for claims that begin with one.
     pub fn model(&self) -> std::result::Result<&Fitted, ClaimError> {
-        self.first().as_ref().map_err(|error| ClaimError::inapplicable(format!("there is no model: {}", describe(error))))
+        self.first()
+            .as_ref()
+            .map_err(|error| ClaimError::inapplicable(format!("there is no model: {}", describe(error))))
     }
 
     /// Whether it mines rules, and fits no models.

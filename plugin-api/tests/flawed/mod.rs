@@ -292,7 +292,7 @@ impl<const FLAW: u8> Extractor for Medians<FLAW> {
 
 /// A module of a maker who checks nothing: whatever is asked for, it fits the same.
 pub fn yes_man() -> abi::Module_Ref {
-    let sound = internal::of_family::<Linear<NONE>>();
+    let sound = internal::family_module::<Linear<NONE>>();
     abi::Module {
         describe: sound.describe(),
         prepare: say_yes,
@@ -312,7 +312,7 @@ extern "C" fn say_yes<'a>(
     host: abi::HostRef<'_>,
 ) -> RResult<abi::PreparedBox<'a>, PluginError> {
     let learn_rows: &[u32] = &[0, 1];
-    let sound = internal::of_family::<Linear<NONE>>();
+    let sound = internal::family_module::<Linear<NONE>>();
     sound.prepare()(table, RSlice::from_slice(learn_rows), RStr::from_str(""), host).map(|prepared| {
         let says_yes = SaysYes(prepared, table.n_rows as usize);
         abi::Prepared_TO::from_value(says_yes, abi_stable::erased_types::TD_Opaque)

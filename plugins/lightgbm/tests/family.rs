@@ -3,15 +3,15 @@
 
 mod support;
 
-use oculus_plugin_api::testing::{Bench, Fitted, Frame, Listener};
+use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
 use oculus_plugin_api::{Task, code};
 use oculus_plugin_lightgbm::LightGbm;
 use support::{Data, Noise, rows};
 
 oculus_plugin_api::conformance!(LightGbm);
 
-fn bench() -> Bench {
-    Bench::family::<LightGbm>()
+fn harness() -> Harness {
+    Harness::family::<LightGbm>()
 }
 
 /// Share of pairs of a positive and a negative row that the scores put in order.
@@ -51,7 +51,7 @@ fn planted_rules_are_found_almost_as_well_as_by_who_knows_them() {
         let mut noise = Noise(100 + seed);
         data.label = chance.iter().map(|chance| f32::from(noise.next() < *chance)).collect();
         let (frame, train_rows, tune_rows) = (data.frame(), rows(0, 4800), rows(4800, 6400));
-        let prepared = bench().prepare(&frame, &train_rows).unwrap();
+        let prepared = harness().prepare(&frame, &train_rows).unwrap();
         let model = prepared.fit(&data.task(&train_rows, &tune_rows), "{}", &Listener::default()).unwrap();
         let scores = model.predict(&frame, &rows(6400, 8000)).unwrap();
         let (found, known) = (auc(&scores, &data.label[6400..]), auc(&chance[6400..], &data.label[6400..]));
@@ -68,7 +68,7 @@ fn bins_and_trees_come_from_the_rows_to_learn_from_alone() {
     }
     let (train_rows, frame) = (rows(0, 400), data.frame());
     let saved = |frame: &Frame| {
-        let prepared = bench().prepare(frame, &train_rows).unwrap();
+        let prepared = harness().prepare(frame, &train_rows).unwrap();
         text(&prepared.fit(&data.task(&train_rows, &[]), "{}", &Listener::default()).unwrap())
     };
     assert_eq!(saved(&frame), saved(&other));
@@ -95,7 +95,7 @@ fn one_prepared_table_serves_other_labels_rows_and_parameters() {
     let data = Data::planted(500, 4);
     let flipped: Vec<f32> = data.label.iter().map(|label| 1.0 - label).collect();
     let (frame, train_rows) = (data.frame(), rows(0, 400));
-    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let task = data.task(&train_rows, &[]);
     let fit = |task: &Task<'_>, params| prepared.fit(task, params, &Listener::default()).unwrap();
     let first = text(&fit(&task, "{}"));
@@ -112,7 +112,7 @@ fn one_prepared_table_serves_other_labels_rows_and_parameters() {
 fn fits_side_by_side_equal_those_in_a_row() {
     let data = Data::planted(500, 5);
     let (frame, train_rows, tune_rows) = (data.frame(), rows(0, 350), rows(350, 500));
-    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let fit = |seed: u64| {
         let task = Task { seed, ..data.task(&train_rows, &tune_rows) };
         text(&prepared.fit(&task, r#"{"bagging_fraction": 0.7}"#, &Listener::default()).unwrap())
@@ -133,7 +133,7 @@ fn early_stopping_restores_the_best_round() {
     let mut noise = support::Noise(99);
     data.label.iter_mut().for_each(|label| *label = f32::from(noise.next() > 0.6));
     let (frame, train_rows, tune_rows) = (data.frame(), rows(0, 400), rows(400, 600));
-    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let fit = |tune_rows, rounds: u32| {
         let params = format!(r#"{{"num_iterations": {rounds}, "learning_rate": 0.1, "early_stopping_round": 20}}"#);
         prepared.fit(&data.task(&train_rows, tune_rows), &params, &Listener::default()).unwrap()
@@ -161,7 +161,7 @@ fn early_stopping_restores_the_best_round() {
 fn a_model_survives_its_own_bytes() {
     let data = Data::planted(400, 7);
     let (model, frame) = (data.fit(&rows(0, 300), "{}").unwrap(), data.frame());
-    let again = bench().load(&model.save().unwrap()).unwrap();
+    let again = harness().load(&model.save().unwrap()).unwrap();
     let scores = |model: &Fitted| model.predict(&frame, &rows(0, 400)).unwrap();
     assert_eq!(
         scores(&again).iter().map(|s| s.to_bits()).collect::<Vec<_>>(),
@@ -207,7 +207,7 @@ fn values_that_are_not_finite_are_refused_to_learn_from_and_score_nothing() {
     frame.values_mut()[250] = f32::NAN;
     frame.values_mut()[3 * 300 + 260] = f32::INFINITY;
     let train_rows = rows(0, 200);
-    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let model = prepared.fit(&data.task(&train_rows, &[]), "{}", &Listener::default()).unwrap();
     let scores = model.predict(&frame, &rows(200, 300)).unwrap();
     let without: Vec<_> = (200..).zip(&scores).filter(|(_, score)| score.is_nan()).map(|(row, _)| row).collect();
@@ -218,7 +218,7 @@ fn values_that_are_not_finite_are_refused_to_learn_from_and_score_nothing() {
     };
     let needed = "has no finite value; leave the row or the feature out";
     assert_eq!(refusal(&rows(240, 255)), format!("tune_rows holds row 250, where RSI_14 {needed}"));
-    let learnt = bench().prepare(&frame, &rows(255, 300)).err().unwrap();
+    let learnt = harness().prepare(&frame, &rows(255, 300)).err().unwrap();
     assert_eq!(learnt.message.as_str(), format!("learn_rows holds row 260, where ADX_14 {needed}"));
 }
 
@@ -232,7 +232,7 @@ fn what_cannot_be_fitted_is_named() {
 
     let (frame, train_rows) = (data.frame(), rows(0, 200));
     let on_gpu = Task { device: "cuda", ..data.task(&train_rows, &[]) };
-    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let error = prepared.fit(&on_gpu, "{}", &Listener::default()).err().unwrap();
     assert_eq!(
         (error.code, error.message.as_str()),
@@ -240,11 +240,11 @@ fn what_cannot_be_fitted_is_named() {
     );
 
     let only_rules = Frame::new(1, 2).rule_column("SMA_20", vec![1.0, 2.0]);
-    let error = bench().prepare(&only_rules, &[0, 1]).err().unwrap();
+    let error = harness().prepare(&only_rules, &[0, 1]).err().unwrap();
     assert_eq!(error.message.as_str(), "none of the 1 features is for models; needs one");
 
     let odd_name = Frame::new(1, 2).column("a b", vec![1.0, 2.0]);
-    assert_eq!(bench().prepare(&odd_name, &[0, 1]).err().unwrap().code, code::DATA);
+    assert_eq!(harness().prepare(&odd_name, &[0, 1]).err().unwrap().code, code::DATA);
 
     data.label.fill(1.0);
     let error = data.fit(&rows(0, 200), "{}").err().unwrap();
@@ -257,7 +257,7 @@ fn features_that_never_move_give_the_base_rate() {
     let label: Vec<f32> = (0..40).map(|row| f32::from(row % 4 == 0)).collect();
     let all_rows = rows(0, 40);
     let task = Task { label: &label, train_rows: &all_rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
-    let model = bench().prepare(&frame, &all_rows).unwrap().fit(&task, "{}", &Listener::default()).unwrap();
+    let model = harness().prepare(&frame, &all_rows).unwrap().fit(&task, "{}", &Listener::default()).unwrap();
     assert!(model.predict(&frame, &all_rows).unwrap().iter().all(|score| (score - 0.25).abs() < 1e-6));
     assert_eq!(model.importance().unwrap(), [0.0]);
 }
@@ -277,14 +277,14 @@ fn rounds_that_draw_other_features_go_on_after_one_without_a_split() {
     let (frame, label) = hidden_signal();
     let all_rows = rows(0, 400);
     let (train_rows, tune_rows) = all_rows.split_at(300);
-    let prepared = bench().prepare(&frame, train_rows).unwrap();
+    let prepared = harness().prepare(&frame, train_rows).unwrap();
     for tune_rows in [&[], tune_rows] {
         let task = Task { label: &label, train_rows, tune_rows, seed: 3, threads: 1, device: "auto" };
         let params = r#"{"feature_fraction": 0.25, "num_iterations": 20, "learning_rate": 0.1}"#;
         let model = prepared.fit(&task, params, &Listener::default()).unwrap();
         assert_eq!(model.summary().unwrap().rounds, Some(20));
         assert!(auc(&model.predict(&frame, &all_rows).unwrap(), &label) > 0.99);
-        assert_eq!(bench().load(&model.save().unwrap()).unwrap().summary().unwrap().rounds, Some(20));
+        assert_eq!(harness().load(&model.save().unwrap()).unwrap().summary().unwrap().rounds, Some(20));
     }
 }
 
@@ -294,7 +294,7 @@ fn rounds_without_a_split_end_the_fit_at_once_where_nothing_is_drawn_and_soon_wh
     let label: Vec<f32> = (0..40).map(|row| f32::from(row % 4 == 0)).collect();
     let all_rows = rows(0, 40);
     let task = Task { label: &label, train_rows: &all_rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
-    let prepared = bench().prepare(&frame, &all_rows).unwrap();
+    let prepared = harness().prepare(&frame, &all_rows).unwrap();
     let fit = |fraction: &str, n_checks| {
         let params = format!(r#"{{"bagging_fraction": {fraction}, "feature_fraction": 1, "num_iterations": 5000}}"#);
         prepared.fit(&task, &params, &Listener::cancelling_at(n_checks)).map(|model| model.summary().unwrap().rounds)
@@ -309,7 +309,7 @@ fn rounds_without_a_split_end_the_fit_at_once_where_nothing_is_drawn_and_soon_wh
 fn a_cancel_ends_the_fit_at_the_next_round() {
     let data = Data::planted(200, 12);
     let (frame, train_rows) = (data.frame(), rows(0, 200));
-    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
     // One question before the first round, then one a round: cancelled before round 40.
     let listener = Listener::cancelling_at(41);
     let error = prepared.fit(&data.task(&train_rows, &[]), "{}", &listener).err().unwrap();
@@ -332,9 +332,9 @@ fn bytes_that_are_no_whole_model_are_refused() {
         (other.as_str(), "objective is not `binary`"),
         (several.as_str(), "more than one score a row"),
     ] {
-        let error = bench().load(text.as_bytes()).err().unwrap();
+        let error = harness().load(text.as_bytes()).err().unwrap();
         assert_eq!(error.code, code::MODEL);
         assert!(error.message.contains(why), "{error}");
     }
-    assert!(bench().load(saved.as_bytes()).is_ok());
+    assert!(harness().load(saved.as_bytes()).is_ok());
 }

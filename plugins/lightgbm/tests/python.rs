@@ -1,7 +1,7 @@
 //! Python's LightGBM predicts the same from a text that the plugin saved (`golden/predict.py` made the golden values).
 #![allow(clippy::unwrap_used)]
 
-use oculus_plugin_api::testing::{Bench, Frame};
+use oculus_plugin_api::testing::{Frame, Harness};
 use oculus_plugin_lightgbm::LightGbm;
 
 const MODEL: &[u8] = include_bytes!("golden/model.txt");
@@ -18,7 +18,7 @@ fn python_predicts_the_same_from_a_saved_text() {
     let frame = names.into_iter().enumerate().fold(frame, |frame, (idx, name)| frame.column(name, column(idx)));
 
     let all_rows: Vec<u32> = (0..rows.len() as u32).collect();
-    let ours = Bench::family::<LightGbm>().load(MODEL).unwrap().predict(&frame, &all_rows).unwrap();
+    let ours = Harness::family::<LightGbm>().load(MODEL).unwrap().predict(&frame, &all_rows).unwrap();
     let pythons: Vec<f64> = PREDICTIONS.lines().map(|line| line.parse().unwrap()).collect();
     assert_eq!(ours, pythons.iter().map(|score| *score as f32).collect::<Vec<_>>());
     assert!(ours.iter().any(|score| *score < 0.2) && ours.iter().any(|score| *score > 0.8), "{ours:?}");

@@ -9,7 +9,7 @@ mod support;
 use std::error::Error;
 use std::path::PathBuf;
 
-use oculus_plugin_api::testing::{Bench, Listener};
+use oculus_plugin_api::testing::{Harness, Listener};
 use oculus_plugin_lstm::Lstm;
 use support::{Data, Memory};
 
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let data = Data::planted(Memory::Short, (1, 400), 4, 42);
     let (frame, train_rows) = (data.frame(), data.days(0, 340));
     let params = r#"{"hidden_size": 8, "sequence_length": 15, "epochs": 20, "learning_rate": 0.01}"#;
-    let prepared = Bench::family::<Lstm>().prepare(&frame, &train_rows)?;
+    let prepared = Harness::family::<Lstm>().prepare(&frame, &train_rows)?;
     let model = prepared.fit(&data.task(&train_rows, &[]), params, &Listener::default())?;
     std::fs::write(folder.join("ours.safetensors"), model.save()?)?;
 

@@ -14,7 +14,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use oculus_plugin_api::Task;
-use oculus_plugin_api::testing::{Bench, Listener};
+use oculus_plugin_api::testing::{Harness, Listener};
 use oculus_plugin_lstm::Lstm;
 use support::{Data, Memory, seconds};
 
@@ -91,7 +91,7 @@ fn run(data: &Data, params: &str, seed: u64) -> Result<(f64, u32, f64), Box<dyn 
     let test_rows = known(&test_rows, data.n_days + 5);
 
     let frame = data.frame();
-    let prepared = Bench::family::<Lstm>().prepare(&frame, &train_rows)?;
+    let prepared = Harness::family::<Lstm>().prepare(&frame, &train_rows)?;
     let task = Task { seed, ..data.task(&train_rows, &tune_rows) };
     // Of a name said twice the last counts.
     let params = format!("{{{COMMON}, {params}}}");

@@ -8,7 +8,7 @@ mod support;
 
 use std::error::Error;
 
-use oculus_plugin_api::testing::{Bench, Listener};
+use oculus_plugin_api::testing::{Harness, Listener};
 use oculus_plugin_lstm::Lstm;
 use support::{Data, Memory, seconds};
 
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let data = Data::planted(Memory::None, (2, 500), 47, 1);
     let (frame, rows) = (data.frame(), data.days(0, 500));
     let start = seconds();
-    let prepared = Bench::family::<Lstm>().prepare(&frame, &rows)?;
+    let prepared = Harness::family::<Lstm>().prepare(&frame, &rows)?;
     println!("prepare             {:7.3} s", (seconds() - start));
     for training in ["segments", "windowed"] {
         let params = format!(r#"{{"training": "{training}", "epochs": {N_EPOCHS}}}"#);

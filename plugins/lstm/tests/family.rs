@@ -4,7 +4,7 @@
 #[allow(dead_code)]
 mod support;
 
-use oculus_plugin_api::testing::{Bench, Fitted, Frame, Listener};
+use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
 use oculus_plugin_api::{PluginError, Role, Task, code};
 use oculus_plugin_lstm::Lstm;
 use support::{Data, Memory};
@@ -15,8 +15,8 @@ const BOTH: [&str; 2] = [r#""training": "segments""#, r#""training": "windowed""
 /// A net that fits in no time.
 const SMALL: &str = r#""hidden_size": 6, "sequence_length": 12, "epochs": 3, "label_steps": 4, "burn_in": 3"#;
 
-fn bench() -> Bench {
-    Bench::family::<Lstm>()
+fn harness() -> Harness {
+    Harness::family::<Lstm>()
 }
 
 fn params(parts: &[&str]) -> String {
@@ -25,7 +25,7 @@ fn params(parts: &[&str]) -> String {
 
 /// Prepares and fits on the same rows.
 fn fit(frame: &Frame, task: &Task<'_>, params: &str) -> Result<Fitted, PluginError> {
-    bench().prepare(frame, task.train_rows)?.fit(task, params, &Listener::default())
+    harness().prepare(frame, task.train_rows)?.fit(task, params, &Listener::default())
 }
 
 fn bits(model: &Fitted, frame: &Frame, rows: &[u32]) -> Vec<u32> {
@@ -79,7 +79,7 @@ fn labels_without_meaning_are_not_foretold() {
 
 #[test]
 fn the_manifest_says_how_far_it_looks_back_and_what_selects_it() {
-    let manifest = bench().manifest().unwrap();
+    let manifest = harness().manifest().unwrap();
     assert_eq!((manifest.role, manifest.saves_as.as_deref()), (Role::Sequence, Some("safetensors")));
     assert_eq!((manifest.flag.as_deref(), manifest.prefix.as_deref()), (Some("train_lstm"), Some("lstm_")));
     let [rounds, lookback] = [manifest.rounds_param, manifest.lookback_param];
@@ -187,7 +187,7 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
 fn one_prepared_table_serves_other_labels_rows_and_parameters() {
     let data = small();
     let (frame, train_rows) = (data.frame(), data.days(0, 90));
-    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let saved =
         |task: &Task<'_>, params: &str| prepared.fit(task, params, &Listener::default()).unwrap().save().unwrap();
     let task = data.task(&train_rows, &[]);
@@ -255,7 +255,7 @@ fn each_epoch_is_told_with_its_losses() {
     let data = small();
     let (frame, train_rows, tune_rows) = (data.frame(), data.days(0, 80), data.days(80, 100));
     let told = |tune_rows: &[u32]| {
-        let (prepared, listener) = (bench().prepare(&frame, &train_rows).unwrap(), Listener::default());
+        let (prepared, listener) = (harness().prepare(&frame, &train_rows).unwrap(), Listener::default());
         prepared.fit(&data.task(&train_rows, tune_rows), &params(&[SMALL]), &listener).unwrap();
         let at_its_end = |line: &String| !line.starts_with("progress") || line.contains("loss");
         let heard = listener.heard().into_iter().filter(at_its_end);
@@ -265,7 +265,7 @@ fn each_epoch_is_told_with_its_losses() {
     assert_eq!(told(&tune_rows)[..4], [left_out, "metric loss 1 ", "metric tune_loss 1 ", "progress "]);
     assert_eq!(told(&[]).len(), 1 + 3 * 2);
     let listener = Listener::default();
-    bench()
+    harness()
         .prepare(&frame, &train_rows)
         .unwrap()
         .fit(&data.task(&train_rows, &[]), &params(&[SMALL]), &listener)
@@ -281,7 +281,7 @@ fn each_epoch_is_told_with_its_losses() {
 fn a_cancel_ends_the_fit_within_an_epoch() {
     let data = Data::planted(Memory::Short, (2, 120), 4, 1);
     let (frame, train_rows) = (data.frame(), data.days(0, 120));
-    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
     for training in BOTH {
         for n_checks in [1, 2, 4] {
             let listener = Listener::cancelling_at(n_checks);
@@ -292,7 +292,7 @@ fn a_cancel_ends_the_fit_within_an_epoch() {
     }
     let listener = Listener::cancelling_at(1);
     let setting = oculus_plugin_api::Setting::default();
-    assert_eq!(bench().prepare_with(&frame, &train_rows, &setting, &listener).err().unwrap().code, code::CANCELLED);
+    assert_eq!(harness().prepare_with(&frame, &train_rows, &setting, &listener).err().unwrap().code, code::CANCELLED);
 }
 
 #[test]
@@ -326,14 +326,14 @@ fn rows_that_cannot_be_learnt_from_are_refused_with_the_reason() {
     assert!(message.contains("158 training rows are of class 1"), "{message}");
 
     let for_rules = Frame::new(1, 5).rule_column("SMA_20", vec![1.0; 5]);
-    assert_eq!(bench().prepare(&for_rules, &[0]).err().unwrap().code, code::DATA);
+    assert_eq!(harness().prepare(&for_rules, &[0]).err().unwrap().code, code::DATA);
 }
 
 #[test]
 fn a_device_that_is_not_there_is_refused_unless_the_host_says_cpu() {
     let data = small();
     let (frame, train_rows) = (data.frame(), data.days(0, 90));
-    let devices = bench().manifest().unwrap().devices;
+    let devices = harness().manifest().unwrap().devices;
     let Some(absent) = ["mps", "cuda"].into_iter().find(|name| !devices.iter().any(|own| own == name)) else { return };
     let params = params(&[SMALL, &format!(r#""device": "{absent}""#)]);
     let error = fit(&frame, &Task { device: "auto", ..data.task(&train_rows, &[]) }, &params).err().unwrap();
@@ -349,7 +349,7 @@ fn a_model_survives_its_own_bytes_and_no_others() {
     let frame = data.frame();
     let model = fit(&frame, &data.task(&data.days(0, 90), &[]), &params(&[SMALL])).unwrap();
     let saved = model.save().unwrap();
-    let again = bench().load(&saved).unwrap();
+    let again = harness().load(&saved).unwrap();
     assert_eq!(bits(&again, &frame, &data.days(0, 120)), bits(&model, &frame, &data.days(0, 120)));
     assert_eq!((again.save().unwrap(), again.summary().unwrap()), (saved.clone(), model.summary().unwrap()));
     let lacking = Frame::new(1, 40).column("F_0", vec![0.0; 40]);
@@ -357,7 +357,7 @@ fn a_model_survives_its_own_bytes_and_no_others() {
     assert!(error.code == code::DATA && error.message.contains("F_1, F_2, F_3"), "{error}");
 
     for length in (0..saved.len()).step_by(97) {
-        assert_eq!(bench().load(&saved[..length]).err().unwrap().code, code::MODEL, "{length} bytes");
+        assert_eq!(harness().load(&saved[..length]).err().unwrap().code, code::MODEL, "{length} bytes");
     }
     let replaced = |from: &str, to: &str| {
         let place = saved.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
@@ -372,6 +372,6 @@ fn a_model_survives_its_own_bytes_and_no_others() {
         ("lstm.weight_hh_l0", "lstm.weight_hh_l7"),
         ("oculus", "aculus"),
     ] {
-        assert_eq!(bench().load(&replaced(from, to)).err().unwrap().code, code::MODEL, "{to}");
+        assert_eq!(harness().load(&replaced(from, to)).err().unwrap().code, code::MODEL, "{to}");
     }
 }

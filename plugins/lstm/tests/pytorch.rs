@@ -1,7 +1,7 @@
 //! PyTorch's `nn.LSTM` and `nn.Linear` give the same scores from the same file (`golden/pytorch.py` made the values).
 #![allow(clippy::unwrap_used)]
 
-use oculus_plugin_api::testing::{Bench, Frame};
+use oculus_plugin_api::testing::{Frame, Harness};
 use oculus_plugin_lstm::Lstm;
 
 const ROWS: &str = include_str!("golden/rows.csv");
@@ -17,7 +17,7 @@ fn scores(model: &[u8], pytorchs: &str) -> (Vec<f32>, Vec<f64>) {
 
     let pytorchs: Vec<f64> = pytorchs.lines().map(|line| line.parse().unwrap()).collect();
     let scored: Vec<u32> = ((rows.len() - pytorchs.len()) as u32..rows.len() as u32).collect();
-    let ours = Bench::family::<Lstm>().load(model).unwrap().predict(&frame, &scored).unwrap();
+    let ours = Harness::family::<Lstm>().load(model).unwrap().predict(&frame, &scored).unwrap();
     (ours, pytorchs)
 }
 

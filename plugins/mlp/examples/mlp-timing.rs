@@ -6,7 +6,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use oculus_plugin_api::Task;
-use oculus_plugin_api::testing::{Bench, Frame, Listener};
+use oculus_plugin_api::testing::{Frame, Harness, Listener};
 use oculus_plugin_mlp::Mlp;
 
 #[path = "../tests/support/mod.rs"]
@@ -23,8 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let frame = (0..N_FEATURES).fold(Frame::new(1, N_ROWS), |frame, idx| frame.column(name(idx), column()));
     let rows: Vec<u32> = (0..N_ROWS).collect();
 
-    let bench = Bench::family::<Mlp>();
-    let (prepared, took) = timed(|| bench.prepare(&frame, &rows));
+    let harness = Harness::family::<Mlp>();
+    let (prepared, took) = timed(|| harness.prepare(&frame, &rows));
     let prepared = prepared?;
     println!("prepare          {took:?}");
     let fit = &|seed| {

@@ -3,7 +3,7 @@
 
 mod support;
 
-use oculus_plugin_api::testing::{Bench, Fitted, Frame, Listener};
+use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
 use oculus_plugin_api::{Task, code};
 use oculus_plugin_mlp::Mlp;
 use support::{Data, auc, bits, rows};
@@ -13,8 +13,8 @@ oculus_plugin_api::conformance!(Mlp);
 /// Enough epochs to learn something, few enough to be quick.
 const QUICK: &str = r#"{"epochs": 12, "learning_rate": 0.01}"#;
 
-fn bench() -> Bench {
-    Bench::family::<Mlp>()
+fn harness() -> Harness {
+    Harness::family::<Mlp>()
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn scales_and_weights_come_from_the_rows_to_learn_from_alone() {
     }
     let (train_rows, tune_rows, learn_rows, frame) = (rows(0, 400), rows(400, 500), rows(0, 400), data.frame());
     let saved = |frame: &Frame| {
-        let prepared = bench().prepare(frame, &learn_rows).unwrap();
+        let prepared = harness().prepare(frame, &learn_rows).unwrap();
         prepared.fit(&data.task(&train_rows, &tune_rows), QUICK, &Listener::default()).unwrap().save().unwrap()
     };
     assert_eq!(saved(&frame), saved(&other));
@@ -54,7 +54,7 @@ fn rows_for_early_stopping_choose_the_epoch_and_nothing_else() {
     // Labels without meaning: the loss on other rows soon rises.
     let data = Data::drawn(1, 600, 6, |_| 0.4);
     let (frame, train_rows, tune_rows) = (data.frame(), rows(0, 400), rows(400, 600));
-    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let fit = |tune_rows, epochs: u32, listener: &Listener| {
         let params = format!(r#"{{"epochs": {epochs}, "learning_rate": 0.005, "patience": 10}}"#);
         prepared.fit(&data.task(&train_rows, tune_rows), &params, listener).unwrap()
@@ -89,7 +89,7 @@ fn one_prepared_table_serves_other_labels_rows_and_parameters() {
     let data = Data::planted(500, 4);
     let flipped: Vec<f32> = data.label.iter().map(|label| 1.0 - label).collect();
     let (frame, train_rows) = (data.frame(), rows(0, 400));
-    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let task = data.task(&train_rows, &[]);
     let fit = |task: &Task<'_>, params| prepared.fit(task, params, &Listener::default()).unwrap();
     let first = fit(&task, QUICK).save().unwrap();
@@ -115,7 +115,7 @@ fn one_prepared_table_serves_other_labels_rows_and_parameters() {
 fn fits_side_by_side_and_with_more_threads_equal_those_in_a_row() {
     let data = Data::planted(500, 5);
     let (frame, train_rows, tune_rows) = (data.frame(), rows(0, 350), rows(350, 500));
-    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
     // Layers of a size at which the product of candle's own would spread over the cores.
     let params = r#"{"epochs": 2, "hidden_sizes": [256, 128], "batch_size": 350}"#;
     let fit = |seed: u64, threads: usize| {
@@ -135,7 +135,7 @@ fn a_model_survives_its_own_bytes() {
     let data = Data::planted(400, 7);
     let (model, frame) = (data.fit(&rows(0, 300), QUICK).unwrap(), data.frame());
     let saved = model.save().unwrap();
-    let again = bench().load(&saved).unwrap();
+    let again = harness().load(&saved).unwrap();
     let scores = |model: &Fitted| bits(&model.predict(&frame, &rows(0, 400)).unwrap());
     assert_eq!(scores(&again), scores(&model));
     assert!(again.save().unwrap() == saved);
@@ -184,7 +184,7 @@ fn values_that_are_not_finite_are_refused_to_learn_from_and_score_nothing() {
     frame.values_mut()[250] = f32::NAN;
     frame.values_mut()[3 * 300 + 260] = f32::INFINITY;
     let train_rows = rows(0, 200);
-    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let model = prepared.fit(&data.task(&train_rows, &[]), QUICK, &Listener::default()).unwrap();
     let scores = model.predict(&frame, &rows(200, 300)).unwrap();
     let without: Vec<_> = (200..).zip(&scores).filter(|(_, score)| score.is_nan()).map(|(row, _)| row).collect();
@@ -195,7 +195,7 @@ fn values_that_are_not_finite_are_refused_to_learn_from_and_score_nothing() {
     };
     let needed = "has no finite value; leave the row or the feature out";
     assert_eq!(refusal(&rows(240, 255)), format!("tune_rows holds row 250, where RSI_14 {needed}"));
-    let learnt = bench().prepare(&frame, &rows(255, 300)).err().unwrap();
+    let learnt = harness().prepare(&frame, &rows(255, 300)).err().unwrap();
     assert_eq!(learnt.message.as_str(), format!("learn_rows holds row 260, where ADX_14 {needed}"));
 }
 
@@ -216,9 +216,9 @@ fn what_cannot_be_fitted_is_named() {
     }
 
     let only_rules = Frame::new(1, 2).rule_column("SMA_20", vec![1.0, 2.0]);
-    let error = bench().prepare(&only_rules, &[0, 1]).err().unwrap();
+    let error = harness().prepare(&only_rules, &[0, 1]).err().unwrap();
     assert_eq!(error.message.as_str(), "none of the 1 features is for models; needs one");
-    let error = bench().prepare(&data.frame(), &[]).err().unwrap();
+    let error = harness().prepare(&data.frame(), &[]).err().unwrap();
     assert_eq!(error.code, code::DATA);
 
     data.label.fill(1.0);
@@ -232,7 +232,7 @@ fn features_that_never_move_give_the_base_rate() {
     let label: Vec<f32> = (0..400).map(|row| f32::from(row % 4 == 0)).collect();
     let all_rows = rows(0, 400);
     let task = Task { label: &label, train_rows: &all_rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
-    let model = bench().prepare(&frame, &all_rows).unwrap().fit(&task, "{}", &Listener::default()).unwrap();
+    let model = harness().prepare(&frame, &all_rows).unwrap().fit(&task, "{}", &Listener::default()).unwrap();
     let scores = model.predict(&frame, &all_rows).unwrap();
     assert!(scores.iter().all(|score| (score - 0.25).abs() < 0.02 && score == &scores[0]), "{}", scores[0]);
 }
@@ -251,7 +251,7 @@ fn a_network_without_hidden_layers_is_a_logistic_regression() {
 fn a_cancel_ends_the_fit_at_the_next_batch() {
     let data = Data::planted(200, 12);
     let (frame, train_rows) = (data.frame(), rows(0, 200));
-    let prepared = bench().prepare(&frame, &train_rows).unwrap();
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
     // One question before the first epoch; four batches and one question more in each.
     let listener = Listener::cancelling_at(1 + 5 * 7 + 2);
     let error = prepared.fit(&data.task(&train_rows, &[]), "{}", &listener).err().unwrap();
@@ -286,7 +286,7 @@ fn the_largest_rate_allowed_still_gives_scores() {
 fn bytes_that_are_no_whole_model_are_refused() {
     let saved = Data::planted(200, 14).fit(&rows(0, 200), r#"{"epochs": 1}"#).unwrap().save().unwrap();
     for end in (0..saved.len()).step_by(101).chain([saved.len() - 1]) {
-        assert_eq!(bench().load(&saved[..end]).err().unwrap().code, code::MODEL, "{end} bytes");
+        assert_eq!(harness().load(&saved[..end]).err().unwrap().code, code::MODEL, "{end} bytes");
     }
     // Of the same length each, so that the file stays whole.
     let replaced = |from: &str, to: &str| {
@@ -305,9 +305,9 @@ fn bytes_that_are_no_whole_model_are_refused() {
         (replaced("layers.1.bias", "layers.7.bias"), "layers.1.bias is missing"),
         (not_finite, "needed finite numbers"),
     ] {
-        let error = bench().load(&bytes).err().unwrap();
+        let error = harness().load(&bytes).err().unwrap();
         assert_eq!(error.code, code::MODEL);
         assert!(error.message.contains(why), "{error}");
     }
-    assert!(bench().load(&saved).is_ok());
+    assert!(harness().load(&saved).is_ok());
 }

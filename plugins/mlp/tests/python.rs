@@ -1,7 +1,7 @@
 //! Models pass between the plugin and Python both ways (`golden/numpy_mlp.py` made the golden files).
 #![allow(clippy::unwrap_used)]
 
-use oculus_plugin_api::testing::{Bench, Fitted, Frame};
+use oculus_plugin_api::testing::{Fitted, Frame, Harness};
 use oculus_plugin_mlp::Mlp;
 
 const ROWS: &str = include_str!("golden/rows.csv");
@@ -22,7 +22,7 @@ fn frame() -> Frame {
 }
 
 fn load(bytes: &[u8]) -> Fitted {
-    Bench::family::<Mlp>().load(bytes).unwrap()
+    Harness::family::<Mlp>().load(bytes).unwrap()
 }
 
 fn assert_predicts(model: &Fitted, expected: &str) {

@@ -4,7 +4,7 @@
 mod support;
 
 use oculus_plugin_api::Task;
-use oculus_plugin_api::testing::{Bench, Listener};
+use oculus_plugin_api::testing::{Harness, Listener};
 use oculus_plugin_mlp::Mlp;
 use support::{Data, at, auc};
 
@@ -12,7 +12,7 @@ use support::{Data, at, auc};
 fn scored(data: &Data, seed: u64) -> [f64; 2] {
     let (frame, train_rows, tune_rows, test_rows) =
         (data.frame(), data.days(0, 1200), data.days(1200, 1600), data.days(1600, 2000));
-    let prepared = Bench::family::<Mlp>().prepare(&frame, &train_rows).unwrap();
+    let prepared = Harness::family::<Mlp>().prepare(&frame, &train_rows).unwrap();
     let task = Task { seed, ..data.task(&train_rows, &tune_rows) };
     let scores = prepared.fit(&task, "{}", &Listener::default()).unwrap().predict(&frame, &test_rows).unwrap();
     let label = at(&data.label, &test_rows);

@@ -1,7 +1,7 @@
 //! The rule extractor through its module.
 #![allow(clippy::unwrap_used)]
 
-use oculus_plugin_api::testing::{Bench, Frame, Listener};
+use oculus_plugin_api::testing::{Frame, Harness, Listener};
 use oculus_plugin_api::{MinedRule, Operator, Role, Task};
 use oculus_plugin_rules::RuleExtractor;
 
@@ -35,7 +35,7 @@ fn frame() -> Frame {
 fn mine(label: &[f32]) -> Vec<MinedRule> {
     let rows: Vec<u32> = (0..N_ROWS).collect();
     let task = Task { label, train_rows: &rows, tune_rows: &[], seed: 3, threads: 1, device: "auto" };
-    Bench::extractor::<RuleExtractor>().extract(&frame(), &task, &column(4), &Listener::default()).unwrap()
+    Harness::extractor::<RuleExtractor>().extract(&frame(), &task, &column(4), &Listener::default()).unwrap()
 }
 
 #[test]
@@ -54,6 +54,6 @@ fn a_planted_conjunction_comes_first_in_words_that_a_person_reads() {
 
 #[test]
 fn the_manifest_says_that_it_mines_unasked() {
-    let manifest = Bench::extractor::<RuleExtractor>().manifest().unwrap();
+    let manifest = Harness::extractor::<RuleExtractor>().manifest().unwrap();
     assert_eq!((manifest.role, manifest.flag), (Role::Rules, None));
 }

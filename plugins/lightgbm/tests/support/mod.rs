@@ -1,6 +1,6 @@
 //! Tables with a planted signal, and one fit on them through the plugin's module.
 
-use oculus_plugin_api::testing::{Bench, Fitted, Frame, Listener};
+use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
 use oculus_plugin_api::{PluginError, Task};
 use oculus_plugin_lightgbm::LightGbm;
 
@@ -53,7 +53,7 @@ impl Data {
     /// Prepares and fits on the same rows.
     pub fn fit(&self, train_rows: &[u32], params: &str) -> Result<Fitted, PluginError> {
         let (frame, task) = (self.frame(), self.task(train_rows, &[]));
-        Bench::family::<LightGbm>().prepare(&frame, train_rows)?.fit(&task, params, &Listener::default())
+        Harness::family::<LightGbm>().prepare(&frame, train_rows)?.fit(&task, params, &Listener::default())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tables with a planted signal, and fits on them through the plugin's module.
 #![allow(dead_code)]
 
-use oculus_plugin_api::testing::{Bench, Fitted, Frame, Listener};
+use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
 use oculus_plugin_api::{PluginError, Task};
 use oculus_plugin_mlp::Mlp;
 
@@ -62,7 +62,7 @@ impl Data {
     /// Prepares and fits on the same rows.
     pub fn fit(&self, train_rows: &[u32], params: &str) -> Result<Fitted, PluginError> {
         let (frame, task) = (self.frame(), self.task(train_rows, &[]));
-        Bench::family::<Mlp>().prepare(&frame, train_rows)?.fit(&task, params, &Listener::default())
+        Harness::family::<Mlp>().prepare(&frame, train_rows)?.fit(&task, params, &Listener::default())
     }
 
     /// Rows of all symbols from day `start` up to, not including, `end`.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use abi_stable::erased_types::TD_Opaque;
 use abi_stable::std_types::{RSlice, RSliceMut, RStr};
-use oculus_plugin_api::testing::{Bench, Frame};
+use oculus_plugin_api::testing::{Frame, Harness};
 use oculus_plugin_api::{PluginError, abi};
 
 mod loader;
@@ -19,7 +19,7 @@ fn main() {
 
 /// One line for each thing that is there or not.
 fn tell(module: &abi::Module_Ref) -> Result<(), PluginError> {
-    let manifest = Bench::of(*module).manifest()?;
+    let manifest = Harness::from_module(*module).manifest()?;
     println!("{} of API {}", manifest.id, manifest.api);
     let explained = module.explain().map(|explain| explain("a module".into()).into_result());
     println!("function of the module: {explained:?}");

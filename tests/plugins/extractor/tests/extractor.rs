@@ -1,7 +1,7 @@
 //! The rule extractor through its module.
 #![allow(clippy::unwrap_used)]
 
-use oculus_plugin_api::testing::{Bench, Frame, Listener};
+use oculus_plugin_api::testing::{Frame, Harness, Listener};
 use oculus_plugin_api::{Operator, Role, Task, code};
 use oculus_test_extractor::Deciles;
 
@@ -25,7 +25,7 @@ fn a_planted_threshold_comes_first() {
     let (label, rows) = (labels(), (0..N_ROWS).collect::<Vec<_>>());
     let task = Task { label: &label, train_rows: &rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
     let scores = vec![f32::NAN; rows.len()];
-    let rules = Bench::extractor::<Deciles>().extract(&frame(), &task, &scores, &Listener::default()).unwrap();
+    let rules = Harness::extractor::<Deciles>().extract(&frame(), &task, &scores, &Listener::default()).unwrap();
     assert_eq!(rules.len(), 5);
     let best = &rules[0].conditions[0];
     assert_eq!((best.feature.as_str(), best.operator), ("LEVEL", Operator::AtLeast));
@@ -34,17 +34,17 @@ fn a_planted_threshold_comes_first() {
 
 #[test]
 fn what_an_extractor_cannot_do_is_named() {
-    let bench = Bench::extractor::<Deciles>();
-    let manifest = bench.manifest().unwrap();
+    let harness = Harness::extractor::<Deciles>();
+    let manifest = harness.manifest().unwrap();
     assert_eq!((manifest.role, manifest.flag.as_deref()), (Role::Rules, Some("mine_deciles")));
-    assert_eq!(bench.prepare(&frame(), &[0]).err().unwrap().code, code::UNSUPPORTED);
-    assert_eq!(bench.load(b"").err().unwrap().code, code::UNSUPPORTED);
+    assert_eq!(harness.prepare(&frame(), &[0]).err().unwrap().code, code::UNSUPPORTED);
+    assert_eq!(harness.load(b"").err().unwrap().code, code::UNSUPPORTED);
 
     let (label, rows) = (labels(), (0..N_ROWS).collect::<Vec<_>>());
     let task = Task { label: &label, train_rows: &rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
-    let few = bench.extract(&frame(), &task, &[0.5], &Listener::default()).err().unwrap();
+    let few = harness.extract(&frame(), &task, &[0.5], &Listener::default()).err().unwrap();
     assert_eq!((few.code, few.message.as_str()), (code::DATA, "1 scores for 400 rows"));
     let scores = vec![f32::NAN; label.len()];
-    let cancelled = bench.extract(&frame(), &task, &scores, &Listener::cancelling_at(2)).err().unwrap();
+    let cancelled = harness.extract(&frame(), &task, &scores, &Listener::cancelling_at(2)).err().unwrap();
     assert_eq!(cancelled.code, code::CANCELLED);
 }

@@ -54,7 +54,7 @@ extern "C" fn load_module() -> RootModuleResult {
 
 /// The family's module; its description may be none.
 fn module() -> Module_Ref {
-    let family = oculus_plugin_api::internal::of_family::<Hostile>();
+    let family = oculus_plugin_api::internal::family_module::<Hostile>();
     if fields::act() != "rubbish-manifest" {
         return family;
     }

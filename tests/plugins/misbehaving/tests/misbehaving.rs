@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
 
 use oculus_plugin_api::Task;
-use oculus_plugin_api::testing::{Bench, Frame, Listener};
+use oculus_plugin_api::testing::{Frame, Harness, Listener};
 use oculus_test_misbehaving::Misbehaving;
 
 oculus_plugin_api::conformance!(Misbehaving);
@@ -18,10 +18,10 @@ fn a_fit_scores_the_base_rate_and_the_feature() {
     let frame = Frame::new(1, 4).column("RSI_14", vec![0.0, 0.25, 0.5, 1.0]);
     let label = [0.0, 1.0, 0.0, 1.0];
     let task = Task { label: &label, train_rows: &[0, 1], tune_rows: &[], seed: 1, threads: 1, device: "auto" };
-    let bench = Bench::family::<Misbehaving>();
+    let harness = Harness::family::<Misbehaving>();
     let params = format!(r#"{{"act": "{act}"}}"#);
-    let model = bench.prepare(&frame, &[0, 1]).unwrap().fit(&task, &params, &Listener::default()).unwrap();
-    let again = bench.load(&model.save().unwrap()).unwrap();
+    let model = harness.prepare(&frame, &[0, 1]).unwrap().fit(&task, &params, &Listener::default()).unwrap();
+    let again = harness.load(&model.save().unwrap()).unwrap();
     assert_eq!(again.predict(&frame, &[2, 3]).unwrap(), [1.0, 1.5]);
 }
 

@@ -1,7 +1,7 @@
 //! The sequence family through its module: what holds for every family that looks back over rows.
 #![allow(clippy::unwrap_used)]
 
-use oculus_plugin_api::testing::{Bench, Fitted, Frame, Listener};
+use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
 use oculus_plugin_api::{PluginError, Role, Task, code};
 use oculus_test_sequence::WindowMean;
 
@@ -23,12 +23,12 @@ fn labels() -> Vec<f32> {
 fn fit(frame: &Frame, params: &str, listener: &Listener) -> Result<Fitted, PluginError> {
     let (label, train_rows) = (labels(), (0..100).collect::<Vec<_>>());
     let task = Task { label: &label, train_rows: &train_rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
-    Bench::family::<WindowMean>().prepare(frame, &train_rows)?.fit(&task, params, listener)
+    Harness::family::<WindowMean>().prepare(frame, &train_rows)?.fit(&task, params, listener)
 }
 
 #[test]
 fn the_manifest_says_how_far_it_looks_back() {
-    let manifest = Bench::family::<WindowMean>().manifest().unwrap();
+    let manifest = Harness::family::<WindowMean>().manifest().unwrap();
     assert_eq!(manifest.role, Role::Sequence);
     assert_eq!((manifest.flag.as_deref(), manifest.prefix.as_deref()), (Some("train_sequence"), Some("seq_")));
     assert_eq!(
@@ -70,8 +70,8 @@ fn it_learns_and_survives_its_own_bytes() {
     let hits = rows.iter().zip(&scores).filter(|&(&row, &score)| (score > 0.5) == (label[row as usize] == 1.0)).count();
     assert!(hits * 10 > rows.len() * 8, "{hits} hits of {}", rows.len());
 
-    let again = Bench::family::<WindowMean>().load(&model.save().unwrap()).unwrap();
+    let again = Harness::family::<WindowMean>().load(&model.save().unwrap()).unwrap();
     assert_eq!(again.predict(&frame, &rows).unwrap(), scores);
     assert_eq!(again.summary().unwrap().rounds, Some(40));
-    assert_eq!(Bench::family::<WindowMean>().load(b"3 four").err().unwrap().code, code::MODEL);
+    assert_eq!(Harness::family::<WindowMean>().load(b"3 four").err().unwrap().code, code::MODEL);
 }
