@@ -24,15 +24,15 @@ pub fn name(device: Device) -> &'static str {
 ///
 /// # Errors
 /// [`code::DEVICE`](oculus_plugin_api::code::DEVICE) for a device that is not there, naming those that are.
-pub fn candidates(host_says: &str, param_says: &str, present: &[Device]) -> Result<Vec<Device>> {
-    let said = if host_says == "auto" { param_says } else { host_says };
-    if said == "auto" {
+pub fn candidates(host: &str, param: &str, present: &[Device]) -> Result<Vec<Device>> {
+    let wanted = if host == "auto" { param } else { host };
+    if wanted == "auto" {
         return Ok(present.to_vec());
     }
-    let named = present.iter().copied().find(|&device| name(device) == said).map(|device| vec![device]);
+    let named = present.iter().copied().find(|&device| name(device) == wanted).map(|device| vec![device]);
     named.ok_or_else(|| {
         let names: Vec<_> = present.iter().map(|&device| name(device)).collect();
-        PluginError::device(format!("device `{said}`: this machine has {}; or say auto", names.join(", ")))
+        PluginError::device(format!("device `{wanted}`: this machine has {}; or say auto", names.join(", ")))
     })
 }
 

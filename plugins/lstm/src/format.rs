@@ -6,7 +6,7 @@ use oculus_plugin_api::{PluginError, Result};
 use oculus_plugin_support::{Format, Tensor, TensorFile, write_tensor_file};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{LstmModel, Made};
+use crate::fitted::{LstmModel, Made};
 use crate::network::Architecture;
 use crate::params::MAX_SEQUENCE_LENGTH;
 use crate::sequences::{CLIP, Scaler};

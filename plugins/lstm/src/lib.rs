@@ -1,14 +1,15 @@
 //! An LSTM network (libtorch) as a plugin: a table is standardised once and fitted many times.
 //!
 //! `params` declares what can be set, `sequences` makes a table ready, `segments` says which rows an update reads,
-//! `network` and `adam` compute, `training` fits, `model` predicts and is saved as safetensors (`format`). `device`
-//! chooses where a fit runs, `random` is the only source of chance.
+//! `network` and `adam` compute, `training` fits. `fitted` is what comes out, `model` how it predicts, `format` its form
+//! as safetensors. `device` chooses where a fit runs, `random` is the only source of chance.
 //!
 //! Invariants: a score depends on the model and on the features of the `sequence_length` rows up to its own, of the same
 //! symbol, and on nothing else. A model depends on nothing after its last row to learn from.
 
 mod adam;
 mod device;
+mod fitted;
 mod format;
 mod model;
 mod network;
@@ -21,7 +22,7 @@ mod training;
 
 use oculus_plugin_api::prelude::*;
 
-pub use crate::model::LstmModel;
+pub use crate::fitted::LstmModel;
 pub use crate::sequences::Sequences;
 
 /// The family.

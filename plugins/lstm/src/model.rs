@@ -1,55 +1,19 @@
-//! The fitted model: weights, and how its inputs are made. Scores are computed on the CPU, whatever device it was fitted
-//! on, so that a model has the same scores wherever it is loaded.
+//! How a fitted model scores: on the CPU, whatever device it was fitted on, so that it has the same scores wherever it is
+//! loaded.
 
 use oculus_plugin_api::prelude::*;
 use tch::{Device, Tensor};
 
-use crate::network::{Architecture, Network, Torch, refused};
-use crate::params::Settings;
-use crate::sequences::{Scaler, Sequences};
+use crate::fitted::LstmModel;
+use crate::network::{Network, Torch, refused};
+use crate::sequences::Sequences;
 use crate::{device, format};
 
 /// Windows run at once. Always as many, the last one repeated where there are less: matrix products of other sizes may
 /// add in another order, and a score would depend on which others are asked for.
 const WINDOWS_A_CHUNK: usize = 32;
 
-/// How a model came to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Made {
-    /// Epochs that its weights have seen.
-    pub n_epochs: usize,
-    /// Device that it was fitted on.
-    pub device: String,
-}
-
-/// A fitted network.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LstmModel {
-    pub(crate) scaler: Scaler,
-    /// Names of all columns of the table that it was fitted on.
-    pub(crate) columns: Vec<String>,
-    pub(crate) architecture: Architecture,
-    /// Rows that a score reads.
-    pub(crate) sequence_length: usize,
-    /// In the order of [`Architecture::tensors`].
-    pub(crate) weights: Vec<f32>,
-    pub(crate) made: Made,
-}
-
 impl LstmModel {
-    /// A model straight from its fit.
-    pub(crate) fn of_fit(sequences: &Sequences, settings: &Settings, weights: Vec<f32>, made: Made) -> Self {
-        let n_features = sequences.n_features();
-        Self {
-            scaler: sequences.scaler.clone(),
-            columns: sequences.columns.clone(),
-            architecture: Architecture { n_features, hidden_size: settings.hidden_size, n_layers: settings.n_layers },
-            sequence_length: settings.sequence_length,
-            weights,
-            made,
-        }
-    }
-
     /// Log-odds of the windows that end at `rows`, at most [`WINDOWS_A_CHUNK`] of them.
     fn logits(&self, network: &Network, values: &Tensor, rows: &[u32]) -> Torch<Vec<f32>> {
         let last = rows.last().copied().unwrap_or_default();

@@ -14,12 +14,12 @@ pub type Torch<T> = Result<T, TchError>;
 
 /// What libtorch says, without its backtrace, and what to do where memory is short.
 pub fn refused(error: TchError) -> PluginError {
-    let said = error.to_string();
-    let end = ["\nException raised", "\nframe #"].iter().filter_map(|mark| said.find(mark)).min();
-    let said = said[..end.unwrap_or(said.len())].trim();
-    let is_short_of_memory = ["allocate memory", "out of memory"].iter().any(|words| said.contains(words));
+    let message = error.to_string();
+    let end = ["\nException raised", "\nframe #"].iter().filter_map(|mark| message.find(mark)).min();
+    let message = message[..end.unwrap_or(message.len())].trim();
+    let is_short_of_memory = ["allocate memory", "out of memory"].iter().any(|words| message.contains(words));
     let hint = "; needs a lower hidden_size, num_layers, batch_size or sequence_length, or more memory";
-    PluginError::engine(format!("{said}{}", if is_short_of_memory { hint } else { "" }))
+    PluginError::engine(format!("{message}{}", if is_short_of_memory { hint } else { "" }))
 }
 
 /// Sizes of a network.
@@ -59,12 +59,12 @@ impl Architecture {
 }
 
 /// What the layers remember: hidden and cell state, each `[n_layers, n_sequences, hidden_size]`.
-pub struct State {
+pub struct LstmState {
     hidden: Tensor,
     cell: Tensor,
 }
 
-impl State {
+impl LstmState {
     /// The states of several runs, side by side.
     pub fn concat(states: &[Self]) -> Torch<Self> {
         let concat = |part: fn(&Self) -> &Tensor| Tensor::f_cat(&states.iter().map(part).collect::<Vec<_>>(), 1);
@@ -141,9 +141,9 @@ impl Network {
     pub fn run(
         &self,
         inputs: Tensor,
-        start: Option<&State>,
+        start: Option<&LstmState>,
         mut dropout: Option<&mut Dropout>,
-    ) -> Torch<(Tensor, State)> {
+    ) -> Torch<(Tensor, LstmState)> {
         let zeros = || {
             let size = [1, inputs.size()[1], self.architecture.hidden_size as i64];
             Tensor::f_zeros(size, (Kind::Float, inputs.device()))
@@ -163,7 +163,7 @@ impl Network {
             hidden.push(last_hidden);
             cell.push(last_cell);
         }
-        Ok((outputs, State { hidden: Tensor::f_cat(&hidden, 0)?, cell: Tensor::f_cat(&cell, 0)? }))
+        Ok((outputs, LstmState { hidden: Tensor::f_cat(&hidden, 0)?, cell: Tensor::f_cat(&cell, 0)? }))
     }
 
     /// Log-odds of class 1 for outputs of the layers, `[n, hidden_size]`.

@@ -80,7 +80,7 @@ pub enum Training {
 
 /// What becomes of the learning rate over the epochs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Schedule {
+pub enum RateSchedule {
     /// It stays.
     Constant,
     /// It falls to 0 along half a cosine.
@@ -101,7 +101,7 @@ pub struct Settings {
     pub device: String,
     pub weight_decay: f64,
     pub clip_norm: f64,
-    pub schedule: Schedule,
+    pub schedule: RateSchedule,
     pub averaging: f64,
 }
 
@@ -110,7 +110,7 @@ impl Settings {
     ///
     /// # Errors
     /// None for parameters of the [`manifest`].
-    pub fn of(params: &Params) -> Result<Self> {
+    pub fn from_params(params: &Params) -> Result<Self> {
         let segments = Training::Segments {
             label_steps: params.count("label_steps")?,
             burn_in: params.count("burn_in")?,
@@ -129,7 +129,11 @@ impl Settings {
             device: params.choice("device")?.to_owned(),
             weight_decay: params.float("weight_decay")?,
             clip_norm: params.float("clip_norm")?,
-            schedule: if params.choice("schedule")? == "cosine" { Schedule::Cosine } else { Schedule::Constant },
+            schedule: if params.choice("schedule")? == "cosine" {
+                RateSchedule::Cosine
+            } else {
+                RateSchedule::Constant
+            },
             averaging: params.float("averaging")?,
         })
     }
@@ -138,8 +142,8 @@ impl Settings {
     pub fn rate_at(&self, epoch: usize) -> f64 {
         let done = (epoch - 1) as f64 / self.n_epochs as f64;
         match self.schedule {
-            Schedule::Constant => self.learning_rate,
-            Schedule::Cosine => self.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos()),
+            RateSchedule::Constant => self.learning_rate,
+            RateSchedule::Cosine => self.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos()),
         }
     }
 }
@@ -147,9 +151,9 @@ impl Settings {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 impl Settings {
-    /// What a job that says `json` gets.
-    pub fn said(json: &str) -> Self {
-        Self::of(&Params::from_json(&manifest().params, json).unwrap()).unwrap()
+    /// The settings of a job with these parameters.
+    pub fn from_json(json: &str) -> Self {
+        Self::from_params(&Params::from_json(&manifest().params, json).unwrap()).unwrap()
     }
 }
 
@@ -164,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_cosine_starts_at_the_full_rate_and_ends_near_none() {
-        let settings = Settings::said(r#"{"schedule": "cosine", "epochs": 100}"#);
+        let settings = Settings::from_json(r#"{"schedule": "cosine", "epochs": 100}"#);
         let rates = [1, 51, 100].map(|epoch| settings.rate_at(epoch) / settings.learning_rate);
         assert!((rates[0] - 1.0).abs() < 1e-12 && (rates[1] - 0.5).abs() < 1e-12 && rates[2] < 1e-3, "{rates:?}");
     }

@@ -56,7 +56,7 @@ impl Plan {
 
 /// Rows without a hole of one symbol between which labels lie, ends included. There is history for all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stretch {
+struct Span {
     first: usize,
     last: usize,
 }
@@ -65,7 +65,7 @@ struct Stretch {
 pub struct Labels {
     /// One a row of the table; NaN for rows that are not to be learnt from.
     label: Vec<f32>,
-    stretches: Vec<Stretch>,
+    spans: Vec<Span>,
 }
 
 /// Some neighbouring labels.
@@ -73,7 +73,7 @@ pub struct Labels {
 pub struct Segment {
     /// The first row whose label may count.
     first: usize,
-    /// The last row of the stretch: what lies behind is not read.
+    /// The last row of the span: what lies behind is not read.
     last: usize,
 }
 
@@ -81,30 +81,30 @@ impl Labels {
     /// Sorts out where the labels of `rows` lie; `history` as in [`Sequences`](crate::Sequences), enough for each of `rows`.
     pub fn new(rows: &[u32], label: &[f32], history: &[u32]) -> Self {
         let mut own = vec![f32::NAN; label.len()];
-        let mut stretches: Vec<Stretch> = Vec::new();
+        let mut spans: Vec<Span> = Vec::new();
         for row in rows.iter().map(|&row| row as usize) {
             own[row] = label[row];
-            // A row goes on with the stretch before it when its history reaches back to that.
-            match stretches.last_mut().filter(|stretch| history[row] as usize > row - stretch.last) {
-                Some(stretch) => stretch.last = row,
-                None => stretches.push(Stretch { first: row, last: row }),
+            // A row goes on with the span before it when its history reaches back to that.
+            match spans.last_mut().filter(|span| history[row] as usize > row - span.last) {
+                Some(span) => span.last = row,
+                None => spans.push(Span { first: row, last: row }),
             }
         }
-        Self { label: own, stretches }
+        Self { label: own, spans }
     }
 
-    /// All segments of a plan that have a label, the first of a stretch `offset < label_steps` rows before its labels.
+    /// All segments of a plan that have a label, the first of a span `offset < label_steps` rows before its labels.
     pub fn segments(&self, plan: &Plan, offset: usize) -> Vec<Segment> {
-        let of_stretch = |stretch: &Stretch| {
-            let last = stretch.last;
-            (stretch.first - offset..=last).step_by(plan.label_steps).map(move |first| Segment { first, last })
+        let of_span = |span: &Span| {
+            let last = span.last;
+            (span.first - offset..=last).step_by(plan.label_steps).map(move |first| Segment { first, last })
         };
-        let segments = self.stretches.iter().flat_map(of_stretch);
+        let segments = self.spans.iter().flat_map(of_span);
         segments.filter(|segment| (0..plan.label_steps).any(|step| self.at(segment, step).is_some())).collect()
     }
 
     /// Places among `n_steps × segments` outputs that have a label, and these labels.
-    pub fn of(&self, plan: &Plan, segments: &[Segment]) -> (Vec<i64>, Vec<f32>) {
+    pub fn labelled(&self, plan: &Plan, segments: &[Segment]) -> (Vec<i64>, Vec<f32>) {
         let steps = (0..plan.label_steps).flat_map(|step| (0..segments.len()).map(move |idx| (step, idx)));
         let place = |step, idx| ((plan.burn_in + step) * segments.len() + idx) as i64;
         steps.filter_map(|(step, idx)| Some((place(step, idx), self.at(&segments[idx], step)?))).unzip()
@@ -116,7 +116,7 @@ impl Labels {
     }
 }
 
-/// Rows that segments read, step by step, from `n_before` rows before their labels on; behind its stretch a segment
+/// Rows that segments read, step by step, from `n_before` rows before their labels on; behind its span a segment
 /// repeats the last row, whose outputs there count for nothing.
 pub fn rows(segments: &[Segment], n_before: usize, n_steps: usize) -> Vec<i64> {
     let row = |segment: &Segment, step: usize| (segment.first + step - n_before).min(segment.last) as i64;
@@ -132,7 +132,7 @@ mod tests {
     }
 
     fn plans(length: usize, more: &str) -> Vec<Plan> {
-        Plan::all(&Settings::said(&format!(r#"{{"sequence_length": {length}{more}}}"#)))
+        Plan::all(&Settings::from_json(&format!(r#"{{"sequence_length": {length}{more}}}"#)))
     }
 
     #[test]
@@ -166,11 +166,11 @@ mod tests {
         let rows: Vec<u32> = (9..40).chain(52..59).chain(75..80).filter(|row| row % 7 != 0).collect();
         let label: Vec<f32> = (0..80).map(|row| f32::from(row % 2 == 0)).collect();
         let labels = Labels::new(&rows, &label, &history);
-        assert_eq!(labels.stretches.len(), 3);
+        assert_eq!(labels.spans.len(), 3);
         let plan = plan(2, 4, 4);
         for offset in 0..4 {
             let segments = labels.segments(&plan, offset);
-            let (places, found) = labels.of(&plan, &segments);
+            let (places, found) = labels.labelled(&plan, &segments);
             let read = super::rows(&segments, plan.burn_in, plan.n_steps());
             let mut at: Vec<u32> = places.iter().map(|&place| read[place as usize] as u32).collect();
             assert!(at.iter().zip(&found).all(|(&row, &found)| label[row as usize] == found));

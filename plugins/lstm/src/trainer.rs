@@ -6,15 +6,27 @@ use oculus_plugin_api::{Ctx, Result};
 use oculus_plugin_support::Draws;
 use tch::{Device, Kind, Reduction, Tensor};
 
-use crate::Sequences;
 use crate::adam::Adam;
-use crate::network::{Architecture, Dropout, Network, State, Torch, refused};
+use crate::network::{Architecture, Dropout, LstmState, Network, Torch, refused};
 use crate::params::Settings;
 use crate::random::{self, Purpose};
 use crate::segments::{self, Labels, Plan, Segment};
+use crate::sequences::Sequences;
 
 /// Segments run at once where no gradient is needed.
 const SEGMENTS_A_PASS: usize = 128;
+
+/// What one update reads.
+#[derive(Clone, Copy)]
+struct Update<'u> {
+    plan: &'u Plan,
+    batch: &'u [Segment],
+    labels: &'u Labels,
+    /// The states that the segments start from; zeros where none are stored.
+    start: Option<&'u LstmState>,
+    /// The first is 1.
+    epoch: usize,
+}
 
 /// A network in training.
 pub struct Trainer<'a> {
@@ -73,14 +85,15 @@ impl<'a> Trainer<'a> {
         let stored = self.stored_states(&plan, &segments, ctx)?;
         let mut sum = Tensor::f_zeros([1], (Kind::Float, self.values.device())).map_err(refused)?;
         let mut n_labels = 0;
-        for (update, batch) in segments.chunks(plan.n_segments).enumerate() {
+        for (update_idx, batch) in segments.chunks(plan.n_segments).enumerate() {
             ctx.check()?;
-            let start = stored.as_ref().map(|stored| stored.narrow(update * plan.n_segments, batch.len()));
+            let start = stored.as_ref().map(|stored| stored.narrow(update_idx * plan.n_segments, batch.len()));
             let start = start.transpose().map_err(refused)?;
-            let (loss, n) = self.update(&plan, batch, labels, start.as_ref(), epoch).map_err(refused)?;
+            let update = Update { plan: &plan, batch, labels, start: start.as_ref(), epoch };
+            let (loss, n) = self.update(&update).map_err(refused)?;
             sum += loss * n as f64;
             n_labels += n;
-            let done = (update + 1) as f64 / segments.len().div_ceil(plan.n_segments) as f64;
+            let done = (update_idx + 1) as f64 / segments.len().div_ceil(plan.n_segments) as f64;
             let n_epochs = self.settings.n_epochs;
             ctx.progress(((epoch - 1) as f64 + done) / n_epochs as f64, &format!("epoch {epoch} of {n_epochs}"));
         }
@@ -88,7 +101,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// What the network remembers where each segment's burn-in starts, by its weights of now.
-    fn stored_states(&self, plan: &Plan, segments: &[Segment], ctx: &Ctx<'_, '_>) -> Result<Option<State>> {
+    fn stored_states(&self, plan: &Plan, segments: &[Segment], ctx: &Ctx<'_, '_>) -> Result<Option<LstmState>> {
         if plan.stored == 0 {
             return Ok(None);
         }
@@ -100,18 +113,12 @@ impl<'a> Trainer<'a> {
             inputs.and_then(|inputs| Ok(self.network.run(inputs, None, None)?.1)).map_err(refused)
         };
         let states = segments.chunks(SEGMENTS_A_PASS).map(state_of).collect::<Result<Vec<_>>>()?;
-        State::concat(&states).map(Some).map_err(refused)
+        LstmState::concat(&states).map(Some).map_err(refused)
     }
 
     /// One step against the gradient of the mean loss of some segments' labels: that loss, and the number of labels.
-    fn update(
-        &mut self,
-        plan: &Plan,
-        batch: &[Segment],
-        labels: &Labels,
-        start: Option<&State>,
-        epoch: usize,
-    ) -> Torch<(Tensor, usize)> {
+    fn update(&mut self, update: &Update<'_>) -> Torch<(Tensor, usize)> {
+        let Update { plan, batch, labels, start, epoch } = *update;
         let inputs = self.gather(batch, plan.burn_in, plan.n_steps())?;
         let (outputs, _) = self.network.run(inputs, start, Some(&mut self.dropout))?;
         let (outputs, label) = self.labelled(outputs, plan, batch, labels)?;
@@ -168,7 +175,8 @@ impl<'a> Trainer<'a> {
         let batch = &segments[..plan.n_segments.min(segments.len())];
         let mut timed = || -> Torch<f64> {
             let start = Instant::now();
-            let (loss, _) = self.update(&plan, batch, labels, None, 1)?;
+            let update = Update { plan: &plan, batch, labels, start: None, epoch: 1 };
+            let (loss, _) = self.update(&update)?;
             // Reading a value waits for the device.
             f64::try_from(loss)?;
             Ok(start.elapsed().as_secs_f64())
@@ -185,7 +193,7 @@ impl<'a> Trainer<'a> {
 
     /// Outputs that have a label, and these labels.
     fn labelled(&self, outputs: Tensor, plan: &Plan, batch: &[Segment], labels: &Labels) -> Torch<(Tensor, Tensor)> {
-        let (places, label) = labels.of(plan, batch);
+        let (places, label) = labels.labelled(plan, batch);
         let outputs = outputs.f_view((-1, self.settings.hidden_size as i64))?;
         Ok((outputs.f_index_select(0, &self.on_device(&places)?)?, self.on_device(&label)?))
     }
@@ -209,7 +217,7 @@ mod tests {
         let labels = Labels::new(&[14, 15, 19], &[1.0; 20], &history);
         for training in [r#""training": "windowed""#, r#""label_steps": 4, "burn_in": 3, "mixed_burn_in": true"#] {
             let net = r#""hidden_size": 3, "sequence_length": 15, "batch_size": 8, "averaging": 0.5"#;
-            let settings = Settings::said(&format!("{{{net}, {training}}}"));
+            let settings = Settings::from_json(&format!("{{{net}, {training}}}"));
             let mut trainer = Trainer::new(&sequences, &settings, 1, Device::Cpu).unwrap();
             let before = trainer.weights().unwrap();
             assert!(trainer.time_update(&labels).unwrap().is_finite());

@@ -3,13 +3,13 @@
 use oculus_plugin_api::prelude::*;
 use tch::Device;
 
-use crate::model::LstmModel;
+use crate::device;
+use crate::fitted::{LstmModel, Made};
 use crate::network::refused;
 use crate::params::Settings;
 use crate::segments::Labels;
 use crate::sequences::Sequences;
 use crate::trainer::Trainer;
-use crate::{device, model};
 
 /// Fits one model.
 ///
@@ -18,21 +18,23 @@ use crate::{device, model};
 pub fn fit(sequences: &Sequences, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<LstmModel> {
     device::use_one_thread();
     ctx.check()?;
-    let settings = Settings::of(params)?;
+    let settings = Settings::from_params(params)?;
     let train = rows_to_learn(sequences, task, &settings, ctx)?;
     let tune = rows_to_tune(sequences, task, &settings)?;
+    let fit = Fit { sequences, settings: &settings, train, tune };
 
     let candidates = device::candidates(task.device, &settings.device, &device::present())?;
-    let device = fastest(&candidates, sequences, &settings, &train, ctx)?;
+    let device = fit.fastest(&candidates, ctx)?;
     let trainer = Trainer::new(sequences, &settings, task.seed, device).map_err(refused)?;
-    let (weights, n_epochs) = epochs(trainer, &settings, &train, tune.as_ref(), ctx)?;
-    let made = model::Made { n_epochs, device: device::name(device).to_owned() };
-    Ok(LstmModel::of_fit(sequences, &settings, weights, made))
+    let best = fit.run(trainer, ctx)?;
+    let made = Made { n_epochs: best.epoch, device: device::name(device).to_owned() };
+    Ok(LstmModel::new(sequences, &settings, best.weights, made))
 }
 
 /// Labels of the training rows whose windows are whole.
 fn rows_to_learn(sequences: &Sequences, task: &Task<'_>, settings: &Settings, ctx: &Ctx<'_, '_>) -> Result<Labels> {
-    let (length, n_rows) = (settings.sequence_length, task.train_rows.len());
+    let length = settings.sequence_length;
+    let n_rows = task.train_rows.len();
     let rows = sequences.with_history(task.train_rows, length);
     if rows.is_empty() {
         return Err(PluginError::data(format!(
@@ -56,7 +58,8 @@ fn rows_to_tune(sequences: &Sequences, task: &Task<'_>, settings: &Settings) -> 
     if task.tune_rows.is_empty() {
         return Ok(None);
     }
-    let (length, n_rows) = (settings.sequence_length, task.tune_rows.len());
+    let length = settings.sequence_length;
+    let n_rows = task.tune_rows.len();
     let rows = sequences.with_history(task.tune_rows, length);
     if rows.is_empty() {
         return Err(PluginError::data(format!(
@@ -67,72 +70,78 @@ fn rows_to_tune(sequences: &Sequences, task: &Task<'_>, settings: &Settings) -> 
     Ok(Some(Labels::new(&rows, task.label, &sequences.history)))
 }
 
-/// The device on which an update is fastest, where there is a choice.
-fn fastest(
-    candidates: &[Device],
-    sequences: &Sequences,
-    settings: &Settings,
-    train: &Labels,
-    ctx: &Ctx<'_, '_>,
-) -> Result<Device> {
-    if let [only] = candidates {
-        return Ok(*only);
-    }
-    let seconds = |&device: &Device| {
-        ctx.check()?;
-        let trainer = Trainer::new(sequences, settings, 0, device);
-        trainer.and_then(|mut trainer| trainer.time_update(train)).map(|time| (device, time)).map_err(refused)
-    };
-    let timed = candidates.iter().map(seconds).collect::<Result<Vec<_>>>()?;
-    let (device, why) = device::choice(timed);
-    ctx.log(Level::Info, &why);
-    Ok(device)
+/// What the epochs of a fit read.
+struct Fit<'a> {
+    sequences: &'a Sequences,
+    settings: &'a Settings,
+    train: Labels,
+    tune: Option<Labels>,
 }
 
-/// Runs the epochs: the weights kept, and the number of the epoch that they are of.
-fn epochs(
-    mut trainer: Trainer<'_>,
-    settings: &Settings,
-    train: &Labels,
-    tune: Option<&Labels>,
-    ctx: &Ctx<'_, '_>,
-) -> Result<(Vec<f32>, usize)> {
-    let n_epochs = settings.n_epochs;
-    let mut stopping = EarlyStopping::new(settings.patience);
-    let mut kept = None;
-    for epoch in 1..=n_epochs {
-        let loss = trainer.epoch(train, epoch, ctx)?;
-        refuse_overflow(loss.is_finite(), epoch, settings)?;
-        ctx.metric("loss", epoch as u64, loss);
-        let tune_loss = tune.map(|tune| trainer.loss_on(tune, ctx)).transpose()?;
-        if let Some(tune_loss) = tune_loss {
-            refuse_overflow(tune_loss.is_finite(), epoch, settings)?;
-            ctx.metric("tune_loss", epoch as u64, tune_loss);
-        }
-        ctx.progress(epoch as f64 / n_epochs as f64, &format!("epoch {epoch} of {n_epochs}, loss {loss:.4}"));
-        ctx.check()?;
-        match tune_loss.map(|tune_loss| stopping.observe(epoch, tune_loss)) {
-            Some(StopDecision::Best) => kept = Some((trainer.weights()?, epoch)),
-            Some(StopDecision::Stop) => break,
-            Some(StopDecision::Continue) | None => {}
-        }
-    }
-    let (weights, epoch) = match kept {
-        Some(kept) => kept,
-        None => (trainer.weights()?, n_epochs),
-    };
-    refuse_overflow(weights.iter().all(|weight| weight.is_finite()), epoch, settings)?;
-    Ok((weights, epoch))
+/// The epoch whose weights become the model.
+struct BestEpoch {
+    epoch: usize,
+    weights: Vec<f32>,
 }
 
-/// Refuses to go on with numbers that are none.
-fn refuse_overflow(is_finite: bool, epoch: usize, settings: &Settings) -> Result<()> {
-    if is_finite {
-        return Ok(());
+impl Fit<'_> {
+    /// The device on which an update is fastest, where there is a choice.
+    fn fastest(&self, candidates: &[Device], ctx: &Ctx<'_, '_>) -> Result<Device> {
+        if let [only] = candidates {
+            return Ok(*only);
+        }
+        let seconds = |&device: &Device| {
+            ctx.check()?;
+            let trainer = Trainer::new(self.sequences, self.settings, 0, device);
+            let time = trainer.and_then(|mut trainer| trainer.time_update(&self.train));
+            time.map(|time| (device, time)).map_err(refused)
+        };
+        let timed = candidates.iter().map(seconds).collect::<Result<Vec<_>>>()?;
+        let (device, why) = device::choice(timed);
+        ctx.log(Level::Info, &why);
+        Ok(device)
     }
-    let (rate, decay) = (settings.learning_rate, settings.weight_decay);
-    Err(PluginError::engine(format!(
-        "epoch {epoch}: the loss is no longer a number; needs a lower learning_rate (found {rate}) or weight_decay \
-         (found {decay})"
-    )))
+
+    /// Runs the epochs; returns the last, or the one of lowest loss on the rows for early stopping.
+    fn run(&self, mut trainer: Trainer<'_>, ctx: &Ctx<'_, '_>) -> Result<BestEpoch> {
+        let n_epochs = self.settings.n_epochs;
+        let mut stopping = EarlyStopping::new(self.settings.patience);
+        let mut best = None;
+        for epoch in 1..=n_epochs {
+            let loss = trainer.epoch(&self.train, epoch, ctx)?;
+            self.refuse_overflow(loss.is_finite(), epoch)?;
+            ctx.metric("loss", epoch as u64, loss);
+            let tune_loss = self.tune.as_ref().map(|tune| trainer.loss_on(tune, ctx)).transpose()?;
+            if let Some(tune_loss) = tune_loss {
+                self.refuse_overflow(tune_loss.is_finite(), epoch)?;
+                ctx.metric("tune_loss", epoch as u64, tune_loss);
+            }
+            ctx.progress(epoch as f64 / n_epochs as f64, &format!("epoch {epoch} of {n_epochs}, loss {loss:.4}"));
+            ctx.check()?;
+            match tune_loss.map(|tune_loss| stopping.observe(epoch, tune_loss)) {
+                Some(StopDecision::Best) => best = Some(BestEpoch { epoch, weights: trainer.weights()? }),
+                Some(StopDecision::Stop) => break,
+                Some(StopDecision::Continue) | None => {}
+            }
+        }
+        let best = match best {
+            Some(best) => best,
+            None => BestEpoch { epoch: n_epochs, weights: trainer.weights()? },
+        };
+        self.refuse_overflow(best.weights.iter().all(|weight| weight.is_finite()), best.epoch)?;
+        Ok(best)
+    }
+
+    /// Refuses to go on with numbers that are none.
+    fn refuse_overflow(&self, is_finite: bool, epoch: usize) -> Result<()> {
+        if is_finite {
+            return Ok(());
+        }
+        let rate = self.settings.learning_rate;
+        let decay = self.settings.weight_decay;
+        Err(PluginError::engine(format!(
+            "epoch {epoch}: the loss is no longer a number; needs a lower learning_rate (found {rate}) or weight_decay \
+             (found {decay})"
+        )))
+    }
 }

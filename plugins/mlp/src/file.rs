@@ -5,7 +5,7 @@ use oculus_plugin_api::prelude::*;
 use oculus_plugin_support::{Format, Tensor, TensorFile, write_tensor_file};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Layer, Perceptron};
+use crate::perceptron::{Layer, Perceptron};
 use crate::scaling::CLIP;
 
 const FORMAT: Format = Format { family: "mlp", version: 1 };

@@ -1,8 +1,8 @@
 //! A multi-layer perceptron (candle) as a plugin: a table is standardised once and fitted many times.
 //!
 //! `params` declares what can be set, `scaling` makes a table ready, `training` runs the epochs: `network` is what they
-//! move, `optimizer` how, `random` where all chance comes from, `product` the one matrix product behind it all. `model`
-//! predicts, `file` is its form as safetensors.
+//! move, `optimizer` how, `random` where all chance comes from, `product` the one matrix product behind it all.
+//! `perceptron` is what comes out, `model` how it predicts, `file` its form as safetensors.
 //!
 //! Invariant: scales and weights depend on nothing but the rows to learn from, their labels, the parameters and the
 //! seed; a score on nothing but the model and its row.
@@ -13,6 +13,7 @@ mod model;
 mod network;
 mod optimizer;
 mod params;
+mod perceptron;
 mod product;
 mod random;
 mod scaling;
@@ -20,7 +21,7 @@ mod training;
 
 use oculus_plugin_api::prelude::*;
 
-pub use crate::model::Perceptron;
+pub use crate::perceptron::Perceptron;
 pub use crate::scaling::Scaled;
 
 /// The family.

@@ -5,10 +5,10 @@ use oculus_plugin_api::prelude::*;
 use oculus_plugin_support::Draws;
 
 use crate::device;
-use crate::model::Perceptron;
 use crate::network::{Batch, Dropout, Network, Shape};
 use crate::optimizer::AdamW;
 use crate::params::Recipe;
+use crate::perceptron::{Layer, Perceptron};
 use crate::random::{self, Purpose};
 use crate::scaling::Scaled;
 
@@ -25,15 +25,20 @@ pub fn fit(scaled: &Scaled, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>)
     ctx.check()?;
 
     let recipe = Recipe::new(params)?;
-    let shape = Shape::new(scaled.inputs.len(), &recipe.hidden_sizes);
-    let mut fit = Fit::new(scaled, task, &recipe, (&shape, device))?;
-    let kept = fit.run(ctx)?;
-    let parameters = kept.parameters.to_vec1::<f32>().map_err(PluginError::engine)?;
-    Perceptron::of_fit(scaled, &shape, &parameters, (kept.epoch, device_name))
+    let mut fit = Fit::new(scaled, task, &recipe, device)?;
+    let best = fit.run(ctx)?;
+    let parameters = best.parameters.to_vec1::<f32>().map_err(PluginError::engine)?;
+    refuse_overflow(&parameters, best.epoch)?;
+    Ok(Perceptron {
+        inputs: scaled.inputs.clone(),
+        layers: Layer::all(&fit.shape, &parameters)?,
+        n_epochs: best.epoch as u32,
+        device: device_name.to_owned(),
+    })
 }
 
-/// What a fit ends with.
-struct Kept {
+/// The epoch whose parameters become the model.
+struct BestEpoch {
     epoch: usize,
     parameters: Tensor,
 }
@@ -43,6 +48,7 @@ struct Fit<'a> {
     scaled: &'a Scaled,
     label: &'a [f32],
     recipe: &'a Recipe,
+    shape: Shape,
     device: Device,
     /// Rows to train on, in the order of the last epoch.
     order: Vec<u32>,
@@ -54,7 +60,8 @@ struct Fit<'a> {
 }
 
 impl<'a> Fit<'a> {
-    fn new(scaled: &'a Scaled, task: &Task<'a>, recipe: &'a Recipe, (shape, device): (&Shape, Device)) -> Result<Self> {
+    fn new(scaled: &'a Scaled, task: &Task<'a>, recipe: &'a Recipe, device: Device) -> Result<Self> {
+        let shape = Shape::new(scaled.inputs.len(), &recipe.hidden_sizes);
         let share = task.n_positives() as f64 / task.train_rows.len() as f64;
         let weight_mask = Tensor::new(shape.weight_mask(), &device).map_err(PluginError::engine)?;
         let first = shape.first_parameters(task.seed, share);
@@ -64,11 +71,12 @@ impl<'a> Fit<'a> {
             recipe,
             order: task.train_rows.to_vec(),
             tune: None,
-            network: Network::new(shape, first, &device).map_err(PluginError::engine)?,
+            network: Network::new(&shape, first, &device).map_err(PluginError::engine)?,
             optimizer: AdamW::new(recipe.learning_rate, recipe.weight_decay, &weight_mask)
                 .map_err(PluginError::engine)?,
             shuffling: random::draws(task.seed, Purpose::Order),
             dropout: Dropout { share: recipe.dropout, draws: random::draws(task.seed, Purpose::Dropout) },
+            shape,
             device,
         };
         if !task.tune_rows.is_empty() {
@@ -83,11 +91,11 @@ impl<'a> Fit<'a> {
     }
 
     /// Runs the epochs; returns the last, or the one of lowest loss on the rows for early stopping.
-    fn run(&mut self, ctx: &Ctx<'_, '_>) -> Result<Kept> {
+    fn run(&mut self, ctx: &Ctx<'_, '_>) -> Result<BestEpoch> {
         let n_epochs = self.recipe.n_epochs;
         let mut stopping = EarlyStopping::new(self.recipe.patience);
         let mut is_over = false;
-        let mut kept = None;
+        let mut best = None;
         for epoch in 1..=n_epochs {
             let loss = finite("loss", epoch, self.epoch(ctx)?)?;
             ctx.metric("loss", epoch as u64, loss);
@@ -97,12 +105,12 @@ impl<'a> Fit<'a> {
                 let loss = finite("tune_loss", epoch, loss.map_err(PluginError::engine)?)?;
                 ctx.metric("tune_loss", epoch as u64, loss);
                 match stopping.observe(epoch, loss) {
-                    StopDecision::Best => kept = Some(Kept { epoch, parameters }),
+                    StopDecision::Best => best = Some(BestEpoch { epoch, parameters }),
                     StopDecision::Continue => {}
                     StopDecision::Stop => is_over = true,
                 }
             } else if epoch == n_epochs {
-                kept = Some(Kept { epoch, parameters });
+                best = Some(BestEpoch { epoch, parameters });
             }
             ctx.progress(epoch as f64 / n_epochs as f64, &format!("epoch {epoch} of {n_epochs}, loss {loss:.4}"));
             ctx.check()?;
@@ -110,7 +118,7 @@ impl<'a> Fit<'a> {
                 break;
             }
         }
-        kept.ok_or_else(|| PluginError::engine("no epoch was run"))
+        best.ok_or_else(|| PluginError::engine("no epoch was run"))
     }
 
     /// One pass over the training rows, in batches of nearly equal size; returns the mean loss on the way.
@@ -147,6 +155,16 @@ impl<'a> Fit<'a> {
 /// A tensor of one element, from its device.
 fn number(tensor: &Tensor) -> candle_core::Result<f64> {
     Ok(f64::from(tensor.to_scalar::<f32>()?))
+}
+
+/// Refuses parameters that no score can be computed from.
+fn refuse_overflow(parameters: &[f32], epoch: usize) -> Result<()> {
+    match parameters.iter().find(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(found) => Err(PluginError::engine(format!(
+            "a weight is {found} after {epoch} epochs; needs a smaller learning_rate or weight_decay"
+        ))),
+    }
 }
 
 /// Refuses what no fit can go on from.

@@ -1,0 +1,43 @@
+//! The fitted model as data: its weights, and how its inputs are made.
+
+use crate::network::Architecture;
+use crate::params::Settings;
+use crate::sequences::{Scaler, Sequences};
+
+/// How a model came to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// Epochs that its weights have seen.
+    pub n_epochs: usize,
+    /// Device that it was fitted on.
+    pub device: String,
+}
+
+/// A fitted network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LstmModel {
+    pub(crate) scaler: Scaler,
+    /// Names of all columns of the table that it was fitted on.
+    pub(crate) columns: Vec<String>,
+    pub(crate) architecture: Architecture,
+    /// Rows that a score reads.
+    pub(crate) sequence_length: usize,
+    /// In the order of [`Architecture::tensors`].
+    pub(crate) weights: Vec<f32>,
+    pub(crate) made: Made,
+}
+
+impl LstmModel {
+    /// A model of the weights of a fit.
+    pub(crate) fn new(sequences: &Sequences, settings: &Settings, weights: Vec<f32>, made: Made) -> Self {
+        let n_features = sequences.n_features();
+        Self {
+            scaler: sequences.scaler.clone(),
+            columns: sequences.columns.clone(),
+            architecture: Architecture { n_features, hidden_size: settings.hidden_size, n_layers: settings.n_layers },
+            sequence_length: settings.sequence_length,
+            weights,
+            made,
+        }
+    }
+}
