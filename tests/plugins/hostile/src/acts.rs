@@ -13,16 +13,6 @@ pub const FITTING: &str = "fit-";
 /// At fits of a job, not of a probe.
 pub const WORKING: &str = "work-";
 
-#[used]
-#[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
-#[cfg_attr(not(target_os = "macos"), unsafe(link_section = ".init_array"))]
-static CONSTRUCTOR: extern "C" fn() = at_open;
-
-extern "C" fn at_open() {
-    perform(OPENING);
-    crate::header::disguise(&fields::act());
-}
-
 /// Performs the library's act if it belongs to this moment.
 pub fn perform(moment: &str) {
     match fields::act().strip_prefix(moment) {

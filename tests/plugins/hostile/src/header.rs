@@ -8,7 +8,8 @@ use abi_stable::std_types::{RResult, RString};
 use oculus_plugin_api::PluginError;
 use oculus_plugin_api::abi::{Module, Module_Ref};
 
-use crate::{Hostile, fields};
+use crate::family::Hostile;
+use crate::fields;
 
 /// A header that changes once, before anybody reads it.
 #[repr(transparent)]
