@@ -264,14 +264,14 @@ fn whole(value: &Value) -> Option<i64> {
 pub struct Params(BTreeMap<String, Value>);
 
 impl Params {
-    /// Checks what was said against what is declared, and fills in the defaults.
+    /// Checks given values against the declared parameters, and fills in the defaults.
     ///
     /// # Errors
     /// All problems at once, a line each: unknown names, wrong types, values out of range.
-    pub fn check(declared: &[Param], said: &Map<String, Value>) -> std::result::Result<Self, Vec<String>> {
+    pub fn check(declared: &[Param], given: &Map<String, Value>) -> std::result::Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let mut values: BTreeMap<_, _> = declared.iter().map(|param| (param.name.clone(), param.default())).collect();
-        for (name, value) in said {
+        for (name, value) in given {
             match declared.iter().find(|param| param.name == *name).map(|param| param.check(value)) {
                 Some(Ok(value)) => _ = values.insert(name.clone(), value),
                 Some(Err(problem)) => problems.push(problem),
@@ -289,9 +289,9 @@ impl Params {
     /// # Errors
     /// [`code::PARAMS`](crate::code::PARAMS) with all problems.
     pub fn from_json(declared: &[Param], json: &str) -> Result<Self> {
-        let said = if json.is_empty() { Ok(Map::new()) } else { serde_json::from_str(json) };
-        let said = said.map_err(|error| PluginError::params(format!("parameters are no JSON object: {error}")))?;
-        Self::check(declared, &said).map_err(|problems| PluginError::params(problems.join("; ")))
+        let given = if json.is_empty() { Ok(Map::new()) } else { serde_json::from_str(json) };
+        let given = given.map_err(|error| PluginError::params(format!("parameters are no JSON object: {error}")))?;
+        Self::check(declared, &given).map_err(|problems| PluginError::params(problems.join("; ")))
     }
 
     /// All values by name.
@@ -371,8 +371,8 @@ mod tests {
         ]
     }
 
-    fn check(said: Value) -> std::result::Result<Params, Vec<String>> {
-        Params::check(&declared(), said.as_object().unwrap())
+    fn check(given: Value) -> std::result::Result<Params, Vec<String>> {
+        Params::check(&declared(), given.as_object().unwrap())
     }
 
     #[test]

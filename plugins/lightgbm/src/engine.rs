@@ -33,8 +33,8 @@ fn call(run: impl FnOnce() -> c_int) -> Result<()> {
         return Ok(());
     }
     // SAFETY: the engine returns its thread-local, zero-terminated buffer, which is copied before any other call.
-    let said = unsafe { CStr::from_ptr(ffi::LGBM_GetLastError()) };
-    Err(PluginError::engine(format!("LightGBM: {}", said.to_string_lossy())))
+    let message = unsafe { CStr::from_ptr(ffi::LGBM_GetLastError()) };
+    Err(PluginError::engine(format!("LightGBM: {}", message.to_string_lossy())))
 }
 
 /// A length as the engine takes it.

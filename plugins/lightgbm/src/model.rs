@@ -22,7 +22,7 @@ impl Trees {
     ///
     /// # Errors
     /// None for a text of LightGBM's own.
-    pub(crate) fn of_fit(text: &str, binned: &Binned) -> Result<Self> {
+    pub(crate) fn from_fit(text: &str, binned: &Binned) -> Result<Self> {
         Self::read(text::with_columns(text, &binned.columns))
     }
 

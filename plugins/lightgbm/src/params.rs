@@ -91,8 +91,8 @@ pub fn training(task: &Task<'_>, params: &Params) -> Result<CString> {
         ("lambda_l1", params.float("lambda_l1")?.to_string()),
         ("lambda_l2", params.float("lambda_l2")?.to_string()),
     ];
-    let said = settings.iter().map(|(name, value)| format!(" {name}={value}"));
-    Ok(engine_text(ALWAYS.to_owned() + &said.collect::<String>()))
+    let words = settings.iter().map(|(name, value)| format!(" {name}={value}"));
+    Ok(engine_text(ALWAYS.to_owned() + &words.collect::<String>()))
 }
 
 /// Whether each round draws rows or features of its own.
@@ -104,10 +104,10 @@ pub fn draws(params: &Params) -> Result<bool> {
 }
 
 /// Rows that a leaf needs.
-fn min_child(said: usize, n_train: usize) -> usize {
-    match said {
+fn min_child(given: usize, n_train: usize) -> usize {
+    match given {
         0 => (n_train / 8).clamp(1, 60),
-        said => said,
+        given => given,
     }
 }
 

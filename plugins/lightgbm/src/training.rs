@@ -31,7 +31,7 @@ pub fn fit(binned: &Binned, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>)
 
     let trainer = Trainer::new(&train, tune.as_ref(), &settings)?;
     let text = boost(trainer, tune.as_ref(), params, ctx)?;
-    Trees::of_fit(&text, binned)
+    Trees::from_fit(&text, binned)
 }
 
 /// Runs the rounds; returns those kept, as LightGBM's text.

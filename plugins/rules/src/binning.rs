@@ -47,7 +47,7 @@ pub struct Column {
 impl Column {
     fn new(feature_idx: usize, edges: Vec<f32>, bins: Vec<u8>) -> Self {
         let rows =
-            |edge_idx, is_above| RowSet::of(bins.len(), |place| (usize::from(bins[place]) > edge_idx) == is_above);
+            |edge_idx, is_above| RowSet::from_fn(bins.len(), |place| (usize::from(bins[place]) > edge_idx) == is_above);
         let sides = (0..edges.len()).map(|edge_idx| [rows(edge_idx, false), rows(edge_idx, true)]).collect();
         Self { feature_idx, edges, bins, sides }
     }

@@ -43,7 +43,7 @@ impl Blocks {
     pub fn subsamples(&self, n_subsamples: usize) -> Vec<RowSet> {
         let subsample = |subsample_idx| {
             let drawn = &self.shuffled(Purpose::Subsamples, subsample_idx)[..N_DRAWN];
-            RowSet::of(self.of_rows.len(), |place| drawn.contains(&self.of_rows[place]))
+            RowSet::from_fn(self.of_rows.len(), |place| drawn.contains(&self.of_rows[place]))
         };
         (0..n_subsamples).map(subsample).collect()
     }

@@ -10,12 +10,12 @@ const SAME_COLUMN: f64 = 0.8;
 
 /// Places among the columns of `deciles`, ascending.
 pub fn columns(deciles: &Deciles) -> Vec<usize> {
-    let spreads: Vec<Spread> = deciles.0.iter().map(Spread::of).collect();
+    let moments: Vec<BinMoments> = deciles.0.iter().map(BinMoments::from_column).collect();
     let mut kept: Vec<usize> = Vec::new();
     for (idx, column) in deciles.0.iter().enumerate() {
         let correlation = |other: usize| {
-            let covariance = mean_product(column, &deciles.0[other]) - spreads[idx].mean * spreads[other].mean;
-            covariance / (spreads[idx].deviation * spreads[other].deviation)
+            let covariance = mean_product(column, &deciles.0[other]) - moments[idx].mean * moments[other].mean;
+            covariance / (moments[idx].deviation * moments[other].deviation)
         };
         if kept.iter().all(|&other| correlation(other).abs() < SAME_COLUMN) {
             kept.push(idx);
@@ -24,14 +24,14 @@ pub fn columns(deciles: &Deciles) -> Vec<usize> {
     kept
 }
 
-/// Of the bins of a column; a column has two at least, so the deviation is above zero.
-struct Spread {
+/// Mean and deviation of a column's bins. A column has two bins at least, so the deviation is above zero.
+struct BinMoments {
     mean: f64,
     deviation: f64,
 }
 
-impl Spread {
-    fn of(column: &Column) -> Self {
+impl BinMoments {
+    fn from_column(column: &Column) -> Self {
         let n_rows = column.bins.len() as f64;
         let mean = column.bins.iter().map(|&bin| f64::from(bin)).sum::<f64>() / n_rows;
         Self { mean, deviation: (mean_product(column, column) - mean * mean).sqrt() }

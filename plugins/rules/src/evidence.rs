@@ -59,9 +59,9 @@ impl<'a> Judge<'a> {
         let clock: Vec<usize> = (0..task.train_rows.len())
             .map(|place| row(place) + table.symbol()[row(place)] as usize * MOST_BARS)
             .collect();
-        let hits = RowSet::of(clock.len(), |place| task.label[row(place)] == 1.0);
+        let hits = RowSet::from_fn(clock.len(), |place| task.label[row(place)] == 1.0);
         let mut judge = Self { recipe, memory_bars: memory_bars(&clock, &hits), hits, clock, occasions_per_row: 1.0 };
-        let all = RowSet::of(judge.n_rows(), |_| true);
+        let all = RowSet::from_fn(judge.n_rows(), |_| true);
         judge.occasions_per_row = judge.n_occasions(&all) as f64 / judge.n_rows() as f64;
         judge
     }

@@ -92,7 +92,7 @@ impl<'a> Forest<'a> {
             seed: Some(self.seed),
         };
         let tree = DecisionTreeRegressor::fit(&x, &y, parameters).map_err(PluginError::engine)?;
-        Grown::of(&tree).map(|grown| grown.better_nodes(columns))
+        Tree::from_fitted(&tree).map(|tree| tree.better_nodes(columns))
     }
 }
 
@@ -116,14 +116,12 @@ struct Node {
     false_child: Option<usize>,
 }
 
-impl Grown {
-    fn of(tree: &impl serde::Serialize) -> Result<Tree> {
-        let written = serde_json::to_value(tree).map_err(PluginError::engine)?;
-        serde_json::from_value(written).map(|grown: Self| grown.tree_regressor).map_err(PluginError::engine)
-    }
-}
-
 impl Tree {
+    fn from_fitted(tree: &impl serde::Serialize) -> Result<Self> {
+        let written = serde_json::to_value(tree).map_err(PluginError::engine)?;
+        serde_json::from_value(written).map(|grown: Grown| grown.tree_regressor).map_err(PluginError::engine)
+    }
+
     /// The conditions on the way to each node whose mean is above the root's.
     fn better_nodes(&self, columns: &[usize]) -> Vec<Splits> {
         let mut better = Vec::new();

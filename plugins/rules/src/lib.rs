@@ -51,7 +51,7 @@ impl Extractor for RuleExtractor {
         let judge = Judge::new(table, task, &recipe);
         let steady = stability::steady(&deciles, &judge, &blocks, ctx)?;
         let rules = Selection { deciles: &deciles, judge: &judge }.select(&proposals, &steady, ctx)?;
-        Ok(rules.into_iter().map(|rule| rule.spoken(table, &deciles)).collect())
+        Ok(rules.into_iter().map(|rule| rule.to_mined_rule(table, &deciles)).collect())
     }
 }
 

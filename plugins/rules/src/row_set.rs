@@ -6,7 +6,7 @@ pub struct RowSet(Vec<u64>);
 
 impl RowSet {
     /// The places, of `n_rows`, at which `is_in` is true.
-    pub fn of(n_rows: usize, is_in: impl Fn(usize) -> bool) -> Self {
+    pub fn from_fn(n_rows: usize, is_in: impl Fn(usize) -> bool) -> Self {
         let word = |from: usize| {
             let places = from..(from + 64).min(n_rows);
             places.filter(|&place| is_in(place)).fold(0, |word, place| word | 1 << (place - from))

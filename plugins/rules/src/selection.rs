@@ -25,12 +25,12 @@ pub struct Rule {
 
 impl Rule {
     /// The rule in words that a host understands.
-    pub fn spoken(&self, table: &Table<'_>, deciles: &Deciles) -> MinedRule {
+    pub fn to_mined_rule(&self, table: &Table<'_>, deciles: &Deciles) -> MinedRule {
         let conditions = self.splits.iter().map(|&split| deciles.condition(split, table)).collect();
         MinedRule { conditions, stability: Some(self.stability) }
     }
 
-    fn says_the_same(&self, other: &Self) -> bool {
+    fn duplicates(&self, other: &Self) -> bool {
         self.rows.is_mostly(&other.rows) || is_same(&self.splits, &other.splits)
     }
 }
@@ -134,7 +134,7 @@ fn n_near(splits: &Splits, proposals: &BTreeMap<Splits, Vec<usize>>) -> usize {
 fn thinned(rules: Vec<Rule>, n_rules: usize) -> Vec<Rule> {
     let mut kept: Vec<Rule> = Vec::new();
     for rule in rules {
-        if kept.len() < n_rules && !kept.iter().any(|other| rule.says_the_same(other)) {
+        if kept.len() < n_rules && !kept.iter().any(|other| rule.duplicates(other)) {
             kept.push(rule);
         }
     }

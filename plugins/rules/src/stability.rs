@@ -35,7 +35,7 @@ pub struct Steady {
 /// # Errors
 /// Cancellation.
 pub fn steady(deciles: &Deciles, judge: &Judge<'_>, blocks: &Blocks, ctx: &Ctx<'_, '_>) -> Result<Vec<Steady>> {
-    let tables = CountsByBlock::of_columns(deciles, judge, blocks);
+    let tables = CountsByBlock::all(deciles, judge, blocks);
     let mut listed: BTreeMap<(usize, Side), Vec<usize>> = BTreeMap::new();
     for half in blocks.halves(N_HALVES) {
         ctx.check()?;
@@ -46,7 +46,8 @@ pub fn steady(deciles: &Deciles, judge: &Judge<'_>, blocks: &Blocks, ctx: &Ctx<'
             listed.entry((split.column_idx, split.side)).or_default().push(split.edge_idx);
         }
     }
-    let mut found: Vec<Steady> = listed.into_iter().map(|(of, edges)| agreed(of, edges)).collect();
+    let mut found: Vec<Steady> =
+        listed.into_iter().map(|((column_idx, side), edges)| agreed(column_idx, side, edges)).collect();
     found.sort_by(|a, b| b.stability.total_cmp(&a.stability));
     Ok(found)
 }
@@ -66,7 +67,7 @@ fn unlike(best: &[(f64, Split)], deciles: &Deciles) -> Vec<Split> {
 }
 
 /// The median threshold, and how many halves list one a decile from it at most.
-fn agreed((column_idx, side): (usize, Side), mut edges: Vec<usize>) -> Steady {
+fn agreed(column_idx: usize, side: Side, mut edges: Vec<usize>) -> Steady {
     edges.sort_unstable();
     let edge_idx = edges[edges.len() / 2];
     let n_near = edges.iter().filter(|edge| edge.abs_diff(edge_idx) <= 1).count();
@@ -81,7 +82,8 @@ struct CountsByBlock {
 }
 
 impl CountsByBlock {
-    fn of_columns(deciles: &Deciles, judge: &Judge<'_>, blocks: &Blocks) -> Vec<Self> {
+    /// Counts each column that says something of its own.
+    fn all(deciles: &Deciles, judge: &Judge<'_>, blocks: &Blocks) -> Vec<Self> {
         let mut is_hit = vec![false; judge.n_rows()];
         judge.hits.places().for_each(|place| is_hit[place] = true);
         let of_column = |column_idx: usize| {
