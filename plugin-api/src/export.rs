@@ -14,7 +14,8 @@ pub mod internal {
 /// Whether two names are the same, at compile time.
 #[doc(hidden)]
 pub const fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let a = a.as_bytes();
+    let b = b.as_bytes();
     let mut idx = 0;
     while idx < a.len() && idx < b.len() && a[idx] == b[idx] {
         idx += 1;

@@ -134,7 +134,8 @@ impl Param {
     /// What a job may say, ends included. Has no meaning for words, flags and lists.
     #[must_use]
     pub fn range(mut self, from: impl Into<f64>, to: impl Into<f64>) -> Self {
-        let (from, to) = (from.into(), to.into());
+        let from = from.into();
+        let to = to.into();
         match &mut self.kind {
             ParamKind::Int { min, max, .. } => (*min, *max) = (from as i64, to as i64),
             ParamKind::Float { min, max, .. } => (*min, *max) = (from, to),

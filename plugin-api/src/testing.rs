@@ -97,7 +97,8 @@ impl Harness {
         setting: &Setting,
         listener: &Listener,
     ) -> Result<Prepared<'a>> {
-        let (learn_rows, setting) = (RSlice::from_slice(learn_rows), setting.to_json()?);
+        let learn_rows = RSlice::from_slice(learn_rows);
+        let setting = setting.to_json()?;
         let prepared = self.0.prepare()(frame.table(), learn_rows, setting.as_str().into(), listener.host());
         prepared.into_result().map(Prepared)
     }

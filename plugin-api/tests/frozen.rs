@@ -21,7 +21,8 @@ const MEND: &str = "API 1.x is frozen: plugins that are out there read these byt
 
 #[test]
 fn structs_are_laid_out_as_in_1_0() {
-    let (now, frozen) = (described(), types(FROZEN));
+    let now = described();
+    let frozen = types(FROZEN);
     for (head, members) in frozen.iter().filter(|(head, _)| head.starts_with("struct")) {
         assert_eq!(now.get(head), Some(members), "`{head}` is no more, or has other fields. {MEND}");
     }
@@ -29,7 +30,8 @@ fn structs_are_laid_out_as_in_1_0() {
 
 #[test]
 fn the_module_and_the_traits_begin_as_in_1_0() {
-    let (now, frozen) = (described(), types(FROZEN));
+    let now = described();
+    let frozen = types(FROZEN);
     for (head, members) in frozen.iter().filter(|(head, _)| !head.starts_with("struct")) {
         let found = now.get(head).unwrap_or_else(|| panic!("`{head}` is no more. {MEND}"));
         let kept = found.iter().zip(members).take_while(|(found, frozen)| found == frozen).count();

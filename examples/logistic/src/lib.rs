@@ -6,15 +6,15 @@ pub struct Logistic(f64, Vec<(Input, f64)>);
 
 impl Family for Logistic {
     type Model = Self;
-
     fn manifest() -> Manifest {
         let l2 = Param::float("l2", 10.0).range(0.0, 1e6).search_log(0.1, 1e4).help("pull of the weights to 0");
         Manifest::new("logistic", "1.0.0").prefixed("logistic_").leads_search().concurrent_fits().param(l2)
     }
-
     fn fit(table: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Self> {
         task.needs_both_classes()?;
-        let (rows, l2, mut scores) = (task.train_rows, params.float("l2")?, vec![0.0; task.train_rows.len()]);
+        let rows = task.train_rows;
+        let l2 = params.float("l2")?;
+        let mut scores = vec![0.0; rows.len()];
         let mut model = Self(0.0, Input::standardised(table, rows)?.into_iter().map(|input| (input, 0.0)).collect());
         let rate = 1.0 / (0.25 * (rows.len() * (1 + model.1.len())) as f64 + l2); // Safe at the largest curvature.
         for _ in 0..200 {

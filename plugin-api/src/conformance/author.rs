@@ -90,7 +90,8 @@ pub fn assert_silent(harness: &Harness, path: &str) {
     let program = std::env::current_exe().unwrap_or_default();
     let output = Command::new(program).args(["--exact", test, "--nocapture"]).env(CHILD, "1").output();
     let output = output.unwrap_or_else(|error| panic!("the test could not be run again: {error}"));
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     let Some((_, printed)) = stdout.split_once(START) else {
         panic!("the test {test} did not start:\n{stdout}{stderr}")
     };

@@ -22,7 +22,9 @@ pub enum ClaimError {
 impl ClaimError {
     /// Three lines: what was found, what was needed, what to do.
     pub fn broken(found: impl Display, needed: impl Display, remedy: impl Display) -> Self {
-        let (found, needed, remedy) = (line(found), line(needed), line(remedy));
+        let found = line(found);
+        let needed = line(needed);
+        let remedy = line(remedy);
         Self::Broken(format!("found {found}\nneeded {needed}\n{remedy}"))
     }
 

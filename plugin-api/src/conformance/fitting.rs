@@ -97,7 +97,8 @@ pub fn one_prepared_table_gives_each_fit_the_same_model(subject: &Subject<'_>) -
     subject.model()?;
     let remedy = "change nothing of the prepared form in `fit`";
     let failed = |error| ClaimError::broken(describe(&error), "a model from each fit of one prepared table", remedy);
-    let (task, rows) = (subject.task(), subject.panel.days(subject.panel.all()));
+    let task = subject.task();
+    let rows = subject.panel.days(subject.panel.all());
     let prepared =
         subject.harness.prepare_with(&subject.frame, task.train_rows, &subject.setting(&task), &Listener::default());
     let prepared = prepared.map_err(failed)?;
@@ -146,7 +147,8 @@ pub fn a_fit_asks_more_often_the_more_rounds_it_has(subject: &Subject<'_>) -> Cl
     let (Some((few, few_rounds)), Some((many, many_rounds))) = (subject.rounds(1), subject.rounds(3)) else {
         return Err(ClaimError::inapplicable("its manifest names no `rounds_param`"));
     };
-    let (of_few, of_many) = (asked(subject, &few_rounds)?, asked(subject, &many_rounds)?);
+    let of_few = asked(subject, &few_rounds)?;
+    let of_many = asked(subject, &many_rounds)?;
     if few == many || of_few == 0 {
         return Err(ClaimError::inapplicable(format!("it asks {of_few} times in {few} rounds, and allows {many}")));
     }

@@ -119,7 +119,8 @@ pub fn importance_is_shared_among_the_columns(subject: &Subject<'_>) -> ClaimRes
 }
 
 pub fn a_score_depends_on_no_other_row_asked_for(subject: &Subject<'_>) -> ClaimResult {
-    let (model, rows) = (subject.model()?, subject.panel.days(subject.panel.all()));
+    let model = subject.model()?;
+    let rows = subject.panel.days(subject.panel.all());
     let all = Scores::predict(model, &subject.frame, &rows)?;
     let thirds: Vec<u32> = rows.iter().copied().step_by(3).collect();
     let mut asked: Vec<&[u32]> = vec![&thirds];
@@ -132,7 +133,8 @@ pub fn a_score_depends_on_no_other_row_asked_for(subject: &Subject<'_>) -> Claim
 }
 
 pub fn columns_are_found_by_name(subject: &Subject<'_>) -> ClaimResult {
-    let (model, panel) = (subject.model()?, &subject.panel);
+    let model = subject.model()?;
+    let panel = &subject.panel;
     let rows = panel.days(panel.later());
     let scores = Scores::predict(model, &subject.frame, &rows)?;
     let remedy = "keep the names of the columns in the model, and find them by `table.position`";
@@ -151,11 +153,14 @@ pub fn columns_are_found_by_name(subject: &Subject<'_>) -> ClaimResult {
 }
 
 pub fn a_hole_in_a_row_silences_no_other_symbol(subject: &Subject<'_>) -> ClaimResult {
-    let (model, panel) = (subject.model()?, &subject.panel);
-    let (rows, elsewhere) = (panel.days(panel.later()), panel.later_elsewhere());
+    let model = subject.model()?;
+    let panel = &subject.panel;
+    let rows = panel.days(panel.later());
+    let elsewhere = panel.later_elsewhere();
     let clean = Scores::predict(model, &subject.frame, &rows)?;
     let mut holed = subject.frame.clone();
-    let (n_rows, hole) = (holed.n_rows(), panel.later().start as usize);
+    let n_rows = holed.n_rows();
+    let hole = panel.later().start as usize;
     holed.values_mut().chunks_mut(n_rows).for_each(|column| column[hole] = f32::NAN);
     match model.predict(&holed, &rows) {
         Err(error) if error.code == code::DATA => Ok(()),

@@ -143,7 +143,8 @@ fn is_silenced(subject: &Subject<'_>, frame: &Frame) -> Result<bool, ClaimError>
 
 pub fn garbage_is_refused_without_a_panic(subject: &Subject<'_>) -> ClaimResult {
     subject.works()?;
-    let (task, label) = (subject.task(), &subject.panel.label);
+    let task = subject.task();
+    let label = &subject.panel.label;
     let n_rows = subject.frame.n_rows() as u32;
     let refused_rows = [
         ("labels of fewer rows than the table", Task { label: &label[1..], ..task }),
@@ -190,7 +191,9 @@ fn survived(trial: &Trial, what: &str) -> ClaimResult {
 
 /// Tables and rows that are whole, and of little use.
 fn odd_tables(subject: &Subject<'_>) -> ClaimResult {
-    let (panel, task, params) = (&subject.panel, subject.task(), subject.params());
+    let panel = &subject.panel;
+    let task = subject.task();
+    let params = subject.params();
     let of_class = |class: f32| task.train_rows.iter().copied().find(|&row| panel.label[row as usize] == class);
     let mut two_rows: Vec<u32> = [0.0, 1.0].into_iter().filter_map(of_class).collect();
     two_rows.sort_unstable();

@@ -46,7 +46,8 @@ impl<'h> Subject<'h> {
             Depth::Probe => (Panel::new(2, n_before, 60), 1),
             Depth::Suite => (Panel::new(3, n_before, 120), N_ROUNDS),
         };
-        let (train_rows, tune_rows) = (panel.days(panel.train()), panel.days(panel.tune()));
+        let train_rows = panel.days(panel.train());
+        let tune_rows = panel.days(panel.tune());
         Self { harness, manifest, frame: panel.frame(), panel, n_rounds, train_rows, tune_rows, first: OnceLock::new() }
     }
 
@@ -139,7 +140,8 @@ impl<'h> Subject<'h> {
 
     /// The table and the labels with other values on some rows.
     pub fn disturbed(&self, rows: &[u32]) -> (Frame, Vec<f32>) {
-        let (mut frame, mut label) = (self.frame.clone(), self.panel.label.clone());
+        let mut frame = self.frame.clone();
+        let mut label = self.panel.label.clone();
         let n_rows = frame.n_rows();
         for column in frame.values_mut().chunks_mut(n_rows) {
             rows.iter().for_each(|&row| column[row as usize] = 7.0 - 50.0 * column[row as usize]);

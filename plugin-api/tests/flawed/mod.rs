@@ -119,26 +119,28 @@ pub struct Linear<const FLAW: u8>;
 /// A family whose prepared form counts its fits, and lets the count into the model.
 pub struct Tallied;
 
+/// A table, and the number of fits on it.
+pub struct TalliedTable<'a> {
+    table: Table<'a>,
+    n_fits: AtomicU32,
+}
+
 impl PreparedFamily for Tallied {
-    type Prepared<'a> = (Table<'a>, AtomicU32);
+    type Prepared<'a> = TalliedTable<'a>;
     type Model = Weights<NONE>;
 
     fn manifest() -> Manifest {
         <Linear<NONE> as Family>::manifest()
     }
 
-    fn prepare<'a>(table: Table<'a>, _: &[u32], _: &Setting, _: &Ctx<'_, '_>) -> Result<(Table<'a>, AtomicU32)> {
-        Ok((table, AtomicU32::new(0)))
+    fn prepare<'a>(table: Table<'a>, _: &[u32], _: &Setting, _: &Ctx<'_, '_>) -> Result<TalliedTable<'a>> {
+        Ok(TalliedTable { table, n_fits: AtomicU32::new(0) })
     }
 
-    fn fit(
-        (table, n_fits): &(Table<'_>, AtomicU32),
-        task: &Task<'_>,
-        params: &Params,
-        ctx: &Ctx<'_, '_>,
-    ) -> Result<Weights<NONE>> {
-        let model = <Linear<NONE> as Family>::fit(table, task, params, ctx)?;
-        Ok(Weights { bias: model.bias + f64::from(n_fits.fetch_add(1, Ordering::Relaxed)), ..model })
+    fn fit(prepared: &TalliedTable<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Weights<NONE>> {
+        let model = <Linear<NONE> as Family>::fit(&prepared.table, task, params, ctx)?;
+        let n_fits = prepared.n_fits.fetch_add(1, Ordering::Relaxed);
+        Ok(Weights { bias: model.bias + f64::from(n_fits), ..model })
     }
 }
 

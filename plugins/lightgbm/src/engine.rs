@@ -56,7 +56,8 @@ unsafe impl Sync for Dataset {}
 impl Dataset {
     /// Bins rows by their own quantiles.
     pub fn binned(matrix: &Matrix, settings: &CStr) -> Result<Self> {
-        let (n_rows, n_columns) = (c_len(matrix.n_rows())?, c_len(matrix.n_columns())?);
+        let n_rows = c_len(matrix.n_rows())?;
+        let n_columns = c_len(matrix.n_columns())?;
         let data = matrix.values().as_ptr().cast::<c_void>();
         let mut handle = null_mut();
         // SAFETY: `data` holds n_rows × n_columns floats, row-major (1), which the engine copies.
@@ -95,7 +96,8 @@ impl Dataset {
         let dataset = Self { handle, n_columns: self.n_columns };
         let mut start_row = 0;
         for matrix in matrices {
-            let (n_chunk, n_columns) = (c_len(matrix.n_rows())?, c_len(matrix.n_columns())?);
+            let n_chunk = c_len(matrix.n_rows())?;
+            let n_columns = c_len(matrix.n_columns())?;
             if n_chunk > n_total - start_row || matrix.n_columns() != self.n_columns {
                 return Err(PluginError::engine("rows to bin that do not fit the dataset"));
             }
@@ -194,7 +196,8 @@ impl<'d> Trainer<'d> {
 
     /// The loss on the watched rows. The settings name exactly one metric.
     pub fn tune_loss(&self) -> Result<f64> {
-        let (mut n_metrics, mut loss) = (0, f64::NAN);
+        let mut n_metrics = 0;
+        let mut loss = f64::NAN;
         // SAFETY: one metric on data 1 (the first watched dataset), hence a place for one number.
         call(|| unsafe { ffi::LGBM_BoosterGetEval(self.handle.0, 1, &raw mut n_metrics, &raw mut loss) })?;
         Ok(loss)
@@ -205,7 +208,8 @@ impl<'d> Trainer<'d> {
         let n_rounds = c_len(n_rounds)?;
         let mut text = vec![0_u8; 64 * 1024];
         loop {
-            let (buffer, room) = (text.as_mut_ptr().cast::<c_char>(), text.len() as i64);
+            let buffer = text.as_mut_ptr().cast::<c_char>();
+            let room = text.len() as i64;
             let mut needed = 0;
             // SAFETY: `room` bytes to write to; the engine writes nothing when it needs more.
             call(|| unsafe {

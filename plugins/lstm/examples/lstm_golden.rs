@@ -11,12 +11,13 @@ use std::path::PathBuf;
 
 use oculus_plugin_api::testing::{Harness, Listener};
 use oculus_plugin_lstm::Lstm;
-use support::{Data, Memory};
+use support::{Data, Memory, Size};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).ok_or("needed a folder to write to")?);
-    let data = Data::planted(Memory::Short, (1, 400), 4, 42);
-    let (frame, train_rows) = (data.frame(), data.days(0, 340));
+    let data = Data::planted(Memory::Short, Size::new(1, 400, 4), 42);
+    let frame = data.frame();
+    let train_rows = data.days(0, 340);
     let params = r#"{"hidden_size": 8, "sequence_length": 15, "epochs": 20, "learning_rate": 0.01}"#;
     let prepared = Harness::family::<Lstm>().prepare(&frame, &train_rows)?;
     let model = prepared.fit(&data.task(&train_rows, &[]), params, &Listener::default())?;

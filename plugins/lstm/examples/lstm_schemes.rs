@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use oculus_plugin_api::Task;
 use oculus_plugin_api::testing::{Harness, Listener};
 use oculus_plugin_lstm::Lstm;
-use support::{Data, Memory, seconds};
+use support::{Data, Memory, Size, seconds};
 
 /// Name and parameters of each way; `last` keeps the last weights instead of their running mean.
 const SCHEMES: [(&str, &str); 9] = [
@@ -51,8 +51,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let data = match &bars {
             Some(folder) => vec![("bars", real(folder)?)],
             None => vec![
-                ("short", Data::planted(Memory::Short, (4, 2000), 24, seed)),
-                ("long", Data::planted(Memory::Long, (4, 2000), 24, 1000 + seed)),
+                ("short", Data::planted(Memory::Short, Size::new(4, 2000, 24), seed)),
+                ("long", Data::planted(Memory::Long, Size::new(4, 2000, 24), 1000 + seed)),
             ],
         };
         for (signal, data) in &data {
@@ -81,13 +81,16 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Test AUC, best epoch and seconds of one fit, those of the epochs waited for in vain included.
 fn run(data: &Data, params: &str, seed: u64) -> Result<(f64, u32, f64), Box<dyn Error>> {
     let [tune, test] = PARTS.map(|share| (share * data.n_days as f64) as usize);
-    let (train_rows, tune_rows, test_rows) = (data.days(0, tune), data.days(tune, test), data.days(test, data.n_days));
+    let train_rows = data.days(0, tune);
+    let tune_rows = data.days(tune, test);
+    let test_rows = data.days(test, data.n_days);
     // The last label of the training rows ends before the first row for early stopping; so at the test.
     let known = |rows: &[u32], end: usize| -> Vec<u32> {
         let is_known = |row: &u32| *row as usize % data.n_days + 5 < end && !data.label[*row as usize].is_nan();
         rows.iter().copied().filter(is_known).collect()
     };
-    let (train_rows, tune_rows) = (known(&train_rows, tune), known(&tune_rows, test));
+    let train_rows = known(&train_rows, tune);
+    let tune_rows = known(&tune_rows, test);
     let test_rows = known(&test_rows, data.n_days + 5);
 
     let frame = data.frame();

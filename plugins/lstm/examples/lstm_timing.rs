@@ -10,13 +10,14 @@ use std::error::Error;
 
 use oculus_plugin_api::testing::{Harness, Listener};
 use oculus_plugin_lstm::Lstm;
-use support::{Data, Memory, seconds};
+use support::{Data, Memory, Size, seconds};
 
 const N_EPOCHS: u32 = 4;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let data = Data::planted(Memory::None, (2, 500), 47, 1);
-    let (frame, rows) = (data.frame(), data.days(0, 500));
+    let data = Data::planted(Memory::None, Size::new(2, 500, 47), 1);
+    let frame = data.frame();
+    let rows = data.days(0, 500);
     let start = seconds();
     let prepared = Harness::family::<Lstm>().prepare(&frame, &rows)?;
     println!("prepare             {:7.3} s", (seconds() - start));

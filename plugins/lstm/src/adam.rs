@@ -23,7 +23,8 @@ pub struct Adam {
 impl Adam {
     /// For weights that no step was made on yet.
     pub fn new(weights: &Tensor, weight_decay: f64, clip_norm: f64) -> Torch<Self> {
-        let (mean, square) = (weights.f_zeros_like()?, weights.f_zeros_like()?);
+        let mean = weights.f_zeros_like()?;
+        let square = weights.f_zeros_like()?;
         Ok(Self { mean, square, n_steps: 0, weight_decay, clip_norm })
     }
 

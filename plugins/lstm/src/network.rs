@@ -33,7 +33,8 @@ pub struct Architecture {
 impl Architecture {
     /// PyTorch's names of all tensors, and their sizes.
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-        let (hidden, gates) = (self.hidden_size, 4 * self.hidden_size);
+        let hidden = self.hidden_size;
+        let gates = 4 * self.hidden_size;
         let layer = |layer: usize| {
             let n_inputs = if layer == 0 { self.n_features } else { hidden };
             [
@@ -119,8 +120,8 @@ impl Network {
         let flat = Tensor::f_from_slice(weights)?.f_to_device(device)?;
         let mut start = 0;
         let mut view = |size: &[usize]| {
-            let (n_values, size): (i64, Vec<i64>) =
-                (size.iter().product::<usize>() as i64, size.iter().map(|&n| n as i64).collect());
+            let n_values = size.iter().product::<usize>() as i64;
+            let size: Vec<i64> = size.iter().map(|&n| n as i64).collect();
             let tensor = flat.f_narrow(0, start, n_values)?.f_view(size.as_slice())?.f_detach()?;
             start += n_values;
             tensor.f_set_requires_grad(true)
@@ -149,7 +150,9 @@ impl Network {
             Tensor::f_zeros(size, (Kind::Float, inputs.device()))
         };
         let zeros = [zeros()?, zeros()?];
-        let (mut outputs, mut hidden, mut cell) = (inputs, Vec::new(), Vec::new());
+        let mut outputs = inputs;
+        let mut hidden = Vec::new();
+        let mut cell = Vec::new();
         for layer in 0..self.architecture.n_layers {
             if let Some(dropout) = dropout.as_deref_mut().filter(|_| layer > 0) {
                 outputs = dropout.apply(outputs)?;

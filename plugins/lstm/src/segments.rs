@@ -25,7 +25,8 @@ pub struct Plan {
 impl Plan {
     /// All plans that the epochs of a fit draw from; more than one for mixed burn-ins.
     pub fn all(settings: &Settings) -> Vec<Self> {
-        let (length, batch_size) = (settings.sequence_length, settings.batch_size);
+        let length = settings.sequence_length;
+        let batch_size = settings.batch_size;
         match settings.training {
             Training::Windowed => {
                 vec![Self { stored: 0, burn_in: length - 1, label_steps: 1, n_segments: batch_size }]

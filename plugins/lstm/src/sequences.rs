@@ -72,11 +72,13 @@ impl Sequences {
     }
 
     fn with(scaler: Scaler, table: &Table<'_>, features: &[usize]) -> Self {
-        let (n_rows, n_features) = (table.n_rows(), features.len());
+        let n_rows = table.n_rows();
+        let n_features = features.len();
         let mut values = vec![0.0; n_rows * n_features];
         let mut is_whole = vec![true; n_rows];
         for (place, &feature_idx) in features.iter().enumerate() {
-            let (mean, deviation) = (scaler.mean[place], scaler.deviation[place]);
+            let mean = scaler.mean[place];
+            let deviation = scaler.deviation[place];
             for (row, &value) in table.column(feature_idx).iter().enumerate() {
                 if value.is_finite() {
                     values[row * n_features + place] = ((value - mean) / deviation).clamp(-CLIP, CLIP);

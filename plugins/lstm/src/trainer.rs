@@ -155,7 +155,8 @@ impl<'a> Trainer<'a> {
             let loss = logits.f_binary_cross_entropy_with_logits::<&Tensor>(&label, None, None, Reduction::Sum)?;
             Ok((f64::try_from(loss)?, label.numel()))
         };
-        let (mut sum, mut n_labels) = (0.0, 0);
+        let mut sum = 0.0;
+        let mut n_labels = 0;
         for segments in labels.segments(&plan, 0).chunks(SEGMENTS_A_PASS) {
             ctx.check()?;
             let (loss, n) = loss_of(segments).map_err(refused)?;

@@ -6,8 +6,13 @@ use oculus_plugin_lstm::Lstm;
 
 const ROWS: &str = include_str!("golden/rows.csv");
 
-/// Scores of one file, ours and PyTorch's.
-fn scores(model: &[u8], pytorchs: &str) -> (Vec<f32>, Vec<f64>) {
+/// Scores of one file.
+struct Scores {
+    ours: Vec<f32>,
+    pytorchs: Vec<f64>,
+}
+
+fn scores(model: &[u8], pytorchs: &str) -> Scores {
     let mut lines = ROWS.lines();
     let names: Vec<&str> = lines.next().unwrap().split(',').collect();
     let rows: Vec<Vec<f32>> = lines.map(|line| line.split(',').map(|v| v.parse().unwrap()).collect()).collect();
@@ -18,10 +23,10 @@ fn scores(model: &[u8], pytorchs: &str) -> (Vec<f32>, Vec<f64>) {
     let pytorchs: Vec<f64> = pytorchs.lines().map(|line| line.parse().unwrap()).collect();
     let scored: Vec<u32> = ((rows.len() - pytorchs.len()) as u32..rows.len() as u32).collect();
     let ours = Harness::family::<Lstm>().load(model).unwrap().predict(&frame, &scored).unwrap();
-    (ours, pytorchs)
+    Scores { ours, pytorchs }
 }
 
-fn assert_equal((ours, pytorchs): (Vec<f32>, Vec<f64>)) {
+fn assert_equal(Scores { ours, pytorchs }: Scores) {
     for (row, (ours, pytorchs)) in ours.iter().zip(&pytorchs).enumerate() {
         assert!((f64::from(*ours) - pytorchs).abs() < 1e-6, "row {row}: {ours}, PyTorch {pytorchs}");
     }

@@ -56,7 +56,8 @@ struct Matrix<'a> {
 impl<'a> Matrix<'a> {
     fn new(values: &'a [f32], layout: &Layout) -> Result<Self> {
         let (n_rows, n_columns) = layout.shape().dims2()?;
-        let (row_stride, column_stride) = (layout.stride()[0], layout.stride()[1]);
+        let row_stride = layout.stride()[0];
+        let column_stride = layout.stride()[1];
         let values = values.get(layout.start_offset()..).unwrap_or_default();
         let last = n_rows.saturating_sub(1) * row_stride + n_columns.saturating_sub(1) * column_stride;
         if n_rows > 0 && n_columns > 0 && last >= values.len() {
@@ -121,7 +122,9 @@ mod tests {
     fn products_and_slopes_equal_candles_own() {
         // Small whole numbers: sums in any order are exact.
         for (m, k, n) in [(1, 1, 1), (5, 3, 7), (64, 47, 64), (13, 64, 1), (1, 9, 4)] {
-            let (left, right, weight) = (matrix(m, k), matrix(k, n), matrix(m, n));
+            let left = matrix(m, k);
+            let right = matrix(k, n);
+            let weight = matrix(m, n);
             let [ours, candles] = [product(&left, &right), left.matmul(&right)].map(|result| {
                 let result = result.unwrap();
                 let slopes = (&result * weight.as_tensor()).unwrap().sum_all().unwrap().backward().unwrap();
@@ -133,8 +136,10 @@ mod tests {
 
     #[test]
     fn views_are_read_where_they_lie() {
-        let (left, right) = (matrix(9, 6), matrix(8, 5));
-        let (left, right) = (left.narrow(0, 2, 5).unwrap().t().unwrap(), right.narrow(0, 3, 5).unwrap());
+        let left = matrix(9, 6);
+        let right = matrix(8, 5);
+        let left = left.narrow(0, 2, 5).unwrap().t().unwrap();
+        let right = right.narrow(0, 3, 5).unwrap();
         assert_eq!(values(&product(&left, &right).unwrap()), values(&left.matmul(&right).unwrap()));
     }
 

@@ -10,8 +10,10 @@ use support::{Data, at, auc};
 
 /// Fits on the first 1,200 days, stops early by the next 400; scores the last 400. AUC of the fit and of the truth.
 fn scored(data: &Data, seed: u64) -> [f64; 2] {
-    let (frame, train_rows, tune_rows, test_rows) =
-        (data.frame(), data.days(0, 1200), data.days(1200, 1600), data.days(1600, 2000));
+    let frame = data.frame();
+    let train_rows = data.days(0, 1200);
+    let tune_rows = data.days(1200, 1600);
+    let test_rows = data.days(1600, 2000);
     let prepared = Harness::family::<Mlp>().prepare(&frame, &train_rows).unwrap();
     let task = Task { seed, ..data.task(&train_rows, &tune_rows) };
     let scores = prepared.fit(&task, "{}", &Listener::default()).unwrap().predict(&frame, &test_rows).unwrap();

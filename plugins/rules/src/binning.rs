@@ -107,7 +107,8 @@ fn bin(feature_idx: usize, values: Vec<f32>) -> Option<Column> {
     }
     let mut sorted = values.clone();
     sorted.sort_unstable_by(f32::total_cmp);
-    let (least, most) = (*sorted.first()?, *sorted.last()?);
+    let least = *sorted.first()?;
+    let most = *sorted.last()?;
     let mut edges: Vec<f32> = (1..10).map(|tenth| rounded(sorted[sorted.len() * tenth / 10], &sorted)).collect();
     edges.dedup();
     // With the largest value for an edge, nothing is above it.
@@ -119,7 +120,8 @@ fn bin(feature_idx: usize, values: Vec<f32>) -> Option<Column> {
 /// The edge with as few digits as keep all but a small share of the rows on their side.
 fn rounded(edge: f32, sorted: &[f32]) -> f32 {
     let n_at_most = |edge: f32| sorted.partition_point(|&value| value <= edge);
-    let (exact, n_movable) = (n_at_most(edge), (MOVED_SHARE * sorted.len() as f64) as usize);
+    let exact = n_at_most(edge);
+    let n_movable = (MOVED_SHARE * sorted.len() as f64) as usize;
     let with_digits = |n_digits: usize| format!("{:.*e}", n_digits - 1, edge).parse().unwrap_or(edge);
     (2..9).map(with_digits).find(|&short| n_at_most(short).abs_diff(exact) <= n_movable).unwrap_or(edge)
 }

@@ -91,7 +91,8 @@ impl<'a> Judge<'a> {
 
     /// Stretches of a label's memory on which rows lie.
     pub fn n_occasions(&self, rows: &RowSet) -> usize {
-        let (mut n_occasions, mut free_from) = (0, 0);
+        let mut n_occasions = 0;
+        let mut free_from = 0;
         for place in rows.places() {
             if self.clock[place] >= free_from {
                 n_occasions += 1;

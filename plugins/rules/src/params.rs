@@ -55,7 +55,8 @@ impl Recipe {
     /// # Errors
     /// [`code::PARAMS`](oculus_plugin_api::code::PARAMS) where no support lies between the least and the most.
     pub fn new(params: &Params) -> Result<Self> {
-        let (min_support, max_support) = (params.float("min_support")?, params.float("max_support")?);
+        let min_support = params.float("min_support")?;
+        let max_support = params.float("max_support")?;
         if min_support >= max_support {
             return Err(PluginError::params(format!(
                 "min_support {min_support} needs to be below max_support {max_support}"

@@ -88,8 +88,10 @@ impl Selection<'_> {
 
     /// Whether a rule holds neither rarely nor always, is better than chance and, of two conditions, than each.
     fn is_rule(&self, rows: &RowSet, sides: &[&RowSet]) -> bool {
-        let (judge, n_rows) = (self.judge, self.judge.n_rows() as f64);
-        let (precision, n_occasions) = (judge.counts(rows).precision(), judge.n_occasions(rows));
+        let judge = self.judge;
+        let n_rows = self.judge.n_rows() as f64;
+        let precision = judge.counts(rows).precision();
+        let n_occasions = judge.n_occasions(rows);
         let error = standard_error(precision, n_occasions as f64);
         let is_beaten = |parent: &&RowSet| precision - judge.counts(parent).precision() >= error;
         judge.recipe.is_usual(rows.len() as f64 / n_rows)

@@ -175,7 +175,8 @@ impl<'b> TensorFile<'b> {
         let tensor = self.tensors.tensor(name);
         let tensor = tensor.map_err(|_| PluginError::model(format!("the tensor {name} is missing")))?;
         if (tensor.dtype(), tensor.shape()) != (T::DTYPE, shape) {
-            let (dtype, found) = (tensor.dtype(), tensor.shape());
+            let dtype = tensor.dtype();
+            let found = tensor.shape();
             let needed = T::DTYPE;
             return Err(PluginError::model(format!("{name} is {dtype:?} {found:?}, needed {needed:?} {shape:?}")));
         }
@@ -259,10 +260,7 @@ mod tests {
     fn files_of_another_family_or_version_are_refused() {
         let bytes = written(&[]);
         let other = Format { family: "other", ..FORMAT };
-        assert_eq!(
-            refused(TensorFile::read(&bytes, other)),
-            "found format 3 of `linear`, needed format 3 of `other`"
-        );
+        assert_eq!(refused(TensorFile::read(&bytes, other)), "found format 3 of `linear`, needed format 3 of `other`");
         refused(TensorFile::read(&bytes, Format { version: 4, ..FORMAT }));
         let plain = safetensors::serialize(Vec::<(String, TensorView<'_>)>::new(), None).unwrap();
         assert_eq!(refused(TensorFile::read(&plain, FORMAT)), "the header has no entry `oculus`");

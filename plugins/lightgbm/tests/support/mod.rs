@@ -52,7 +52,8 @@ impl Data {
 
     /// Prepares and fits on the same rows.
     pub fn fit(&self, train_rows: &[u32], params: &str) -> Result<Fitted, PluginError> {
-        let (frame, task) = (self.frame(), self.task(train_rows, &[]));
+        let frame = self.frame();
+        let task = self.task(train_rows, &[]);
         Harness::family::<LightGbm>().prepare(&frame, train_rows)?.fit(&task, params, &Listener::default())
     }
 }

@@ -33,6 +33,20 @@ pub enum Memory {
     None,
 }
 
+/// The size of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    n_symbols: usize,
+    n_days: usize,
+    n_columns: usize,
+}
+
+impl Size {
+    pub fn new(n_symbols: usize, n_days: usize, n_columns: usize) -> Self {
+        Self { n_symbols, n_days, n_columns }
+    }
+}
+
 /// Columns of several symbols on the same days, and labels.
 pub struct Data {
     pub n_days: usize,
@@ -45,7 +59,8 @@ pub struct Data {
 impl Data {
     /// Columns that forget 40 % a row; labels by the running mean of the first, less that of the second where the third
     /// is above 0 (more where it is below).
-    pub fn planted(memory: Memory, (n_symbols, n_days): (usize, usize), n_columns: usize, seed: u64) -> Self {
+    pub fn planted(memory: Memory, size: Size, seed: u64) -> Self {
+        let Size { n_symbols, n_days, n_columns } = size;
         let mut noise = Noise(seed);
         let n_rows = n_symbols * n_days;
         let mut column = |_| {
@@ -62,7 +77,8 @@ impl Data {
             Memory::Long => (70.0, 40.0, [5.0, 3.0]),
             Memory::None => (1.0, 1.0, [0.0, 0.0]),
         };
-        let (first, second) = (running_mean(&columns[0], n_days, first), running_mean(&columns[1], n_days, second));
+        let first = running_mean(&columns[0], n_days, first);
+        let second = running_mean(&columns[1], n_days, second);
         let odds = |row: usize| weights[0] * first[row] - weights[1] * second[row] * f64::from(columns[2][row]).tanh();
         let truth: Vec<f32> = (0..n_rows).map(|row| (1.0 / (1.0 + (-odds(row)).exp())) as f32).collect();
         let label = truth.iter().map(|&probability| f32::from(noise.unit() < f64::from(probability))).collect();
@@ -116,7 +132,8 @@ fn running_mean(column: &[f32], n_days: usize, length: f64) -> Vec<f64> {
 pub fn auc(scores: &[f32], label: &[f32]) -> f64 {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
-    let (mut rank_sum, mut n_before) = (0.0, 0);
+    let mut rank_sum = 0.0;
+    let mut n_before = 0;
     for tie in order.chunk_by(|&a, &b| scores[a] == scores[b]) {
         let rank = n_before as f64 + (tie.len() + 1) as f64 / 2.0;
         rank_sum += rank * tie.iter().filter(|&&row| label[row] == 1.0).count() as f64;

@@ -22,7 +22,8 @@ fn labels() -> Vec<f32> {
 
 #[test]
 fn a_planted_threshold_comes_first() {
-    let (label, rows) = (labels(), (0..N_ROWS).collect::<Vec<_>>());
+    let label = labels();
+    let rows = (0..N_ROWS).collect::<Vec<_>>();
     let task = Task { label: &label, train_rows: &rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
     let scores = vec![f32::NAN; rows.len()];
     let rules = Harness::extractor::<Deciles>().extract(&frame(), &task, &scores, &Listener::default()).unwrap();
@@ -40,7 +41,8 @@ fn what_an_extractor_cannot_do_is_named() {
     assert_eq!(harness.prepare(&frame(), &[0]).err().unwrap().code, code::UNSUPPORTED);
     assert_eq!(harness.load(b"").err().unwrap().code, code::UNSUPPORTED);
 
-    let (label, rows) = (labels(), (0..N_ROWS).collect::<Vec<_>>());
+    let label = labels();
+    let rows = (0..N_ROWS).collect::<Vec<_>>();
     let task = Task { label: &label, train_rows: &rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
     let few = harness.extract(&frame(), &task, &[0.5], &Listener::default()).err().unwrap();
     assert_eq!((few.code, few.message.as_str()), (code::DATA, "1 scores for 400 rows"));

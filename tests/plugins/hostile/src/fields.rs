@@ -3,7 +3,8 @@
 
 /// A field with its value at the build.
 const fn field<const N: usize>(text: &str) -> [u8; N] {
-    let (text, mut bytes) = (text.as_bytes(), [b' '; N]);
+    let text = text.as_bytes();
+    let mut bytes = [b' '; N];
     let mut idx = 0;
     while idx < text.len() {
         bytes[idx] = text[idx];

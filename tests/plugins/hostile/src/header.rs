@@ -59,8 +59,10 @@ fn module() -> Module_Ref {
     if fields::act() != "rubbish-manifest" {
         return family;
     }
-    let (prepare, load) = (family.prepare(), family.load());
-    let (extract, extension) = (family.extract(), family.extension());
+    let prepare = family.prepare();
+    let load = family.load();
+    let extract = family.extract();
+    let extension = family.extension();
     Module { describe: describe_in_rubbish, prepare, load, extract, extension }.leak_into_prefix()
 }
 

@@ -57,17 +57,20 @@ impl PreparedFamily for WindowMean {
 
     fn fit(table: &Standardised, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Weights> {
         task.needs_both_classes()?;
-        let (length, n_epochs) = (params.count("length")?, params.count("epochs")?);
+        let length = params.count("length")?;
+        let n_epochs = params.count("epochs")?;
         let window = |&row: &u32| Some((window(&table.columns, &table.symbol, row, length)?, task.label[row as usize]));
         let rows: Vec<_> = task.train_rows.iter().filter_map(window).collect();
         if rows.is_empty() {
             return Err(PluginError::data(format!("no training row has {length} rows of its symbol up to it")));
         }
         let step = params.float("learning_rate")? / rows.len() as f64;
-        let (mut weights, mut bias) = (vec![0.0; table.columns.len()], 0.0);
+        let mut weights = vec![0.0; table.columns.len()];
+        let mut bias = 0.0;
         for epoch in 1..=n_epochs {
             ctx.check()?;
-            let (mut slope, mut bias_slope) = (vec![0.0; weights.len()], 0.0);
+            let mut slope = vec![0.0; weights.len()];
+            let mut bias_slope = 0.0;
             for (inputs, label) in &rows {
                 let error = f64::from(*label) - probability(&weights, bias, inputs);
                 slope.iter_mut().zip(inputs).for_each(|(slope, input)| *slope += error * input);

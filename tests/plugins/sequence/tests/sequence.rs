@@ -21,7 +21,8 @@ fn labels() -> Vec<f32> {
 }
 
 fn fit(frame: &Frame, params: &str, listener: &Listener) -> Result<Fitted, PluginError> {
-    let (label, train_rows) = (labels(), (0..100).collect::<Vec<_>>());
+    let label = labels();
+    let train_rows = (0..100).collect::<Vec<_>>();
     let task = Task { label: &label, train_rows: &train_rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
     Harness::family::<WindowMean>().prepare(frame, &train_rows)?.fit(&task, params, listener)
 }
@@ -50,9 +51,11 @@ fn a_short_history_of_the_own_symbol_has_no_score() {
 
 #[test]
 fn windows_never_cross_symbols() {
-    let (frame, mut other) = (frame(), frame());
+    let frame = frame();
+    let mut other = frame();
     let model = fit(&frame, "{}", &Listener::default()).unwrap();
-    let (n_rows, rows) = (frame.n_rows(), (N_DAYS..2 * N_DAYS).collect::<Vec<_>>());
+    let n_rows = frame.n_rows();
+    let rows = (N_DAYS..2 * N_DAYS).collect::<Vec<_>>();
     for column in other.values_mut().chunks_mut(n_rows) {
         column[..N_DAYS as usize].fill(99.0);
     }
