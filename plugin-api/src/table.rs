@@ -41,7 +41,8 @@ impl<'a> Table<'a> {
     /// # Errors
     /// [`code::DATA`](crate::code::DATA) when lengths do not fit together.
     pub fn new(raw: abi::Table<'a>) -> Result<Self> {
-        let (n_rows, n_features) = (raw.n_rows as usize, raw.n_features as usize);
+        let n_rows = raw.n_rows as usize;
+        let n_features = raw.n_features as usize;
         let is_whole = n_rows.checked_mul(n_features) == Some(raw.values.len())
             && [raw.time.len(), raw.day.len(), raw.symbol.len()] == [n_rows; 3]
             && (raw.names.len(), raw.roles.len()) == (n_features, n_features);
@@ -185,4 +186,29 @@ impl<'a> Table<'a> {
 /// `RSlice::as_slice` for the slice's own lifetime.
 pub(crate) fn as_slice<'a, T>(slice: RSlice<'a, T>) -> &'a [T] {
     slice.as_slice()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code;
+    use crate::testing::Frame;
+
+    #[test]
+    fn all_features_that_a_table_lacks_are_named() {
+        let frame = Frame::new(1, 1).column("RSI_14", vec![1.0]).rule_column("SMA_20", vec![1.0]);
+        let table = Table::new(frame.table()).unwrap();
+        assert_eq!(table.positions(["SMA_20", "RSI_14"]), Ok(vec![1, 0]));
+        let error = table.positions(["ADX_14", "RSI_14", "RET_5"]).unwrap_err();
+        let needed = "the table lacks ADX_14, RET_5, which the model needs";
+        assert_eq!((error.code, error.message.as_str()), (code::DATA, needed));
+    }
+
+    #[test]
+    fn a_table_without_features_for_models_is_refused() {
+        let frame = Frame::new(1, 1).rule_column("SMA_20", vec![1.0]);
+        let error = Table::new(frame.table()).unwrap().require_model_features().unwrap_err();
+        let needed = "none of the 1 features is for models; needs one";
+        assert_eq!((error.code, error.message.as_str()), (code::DATA, needed));
+    }
 }

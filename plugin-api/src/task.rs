@@ -36,7 +36,8 @@ impl<'a> Task<'a> {
             device: raw.device.as_str(),
         };
         if task.label.len() != table.n_rows() {
-            let (n_labels, n_rows) = (task.label.len(), table.n_rows());
+            let n_labels = task.label.len();
+            let n_rows = table.n_rows();
             return Err(PluginError::data(format!("found {n_labels} labels for {n_rows} rows")));
         }
         table.check_rows("train_rows", task.train_rows)?;
@@ -68,11 +69,28 @@ impl<'a> Task<'a> {
     /// # Errors
     /// [`code::DATA`](crate::code::DATA), naming the class.
     pub fn needs_both_classes(&self) -> Result<()> {
-        let (n_positives, n_rows) = (self.n_positives(), self.train_rows.len());
+        let n_positives = self.n_positives();
+        let n_rows = self.train_rows.len();
         if n_positives == 0 || n_positives == n_rows {
             let class = u32::from(n_positives > 0);
             return Err(PluginError::data(format!("all {n_rows} training rows are of class {class}; needs both")));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code;
+
+    #[test]
+    fn training_rows_of_one_class_are_refused_with_the_class() {
+        let task = |label| Task { label, train_rows: &[0, 2], tune_rows: &[], seed: 1, threads: 1, device: "auto" };
+        assert_eq!(task(&[1.0, 0.0, 0.0]).needs_both_classes(), Ok(()));
+        let error = task(&[1.0, 0.0, 1.0]).needs_both_classes().unwrap_err();
+        let needed = "all 2 training rows are of class 1; needs both";
+        assert_eq!((error.code, error.message.as_str()), (code::DATA, needed));
+        assert_eq!(task(&[0.0, 1.0, 0.0]).needs_both_classes().unwrap_err().code, code::DATA);
     }
 }

@@ -176,6 +176,11 @@ fn refusal<T>(result: Result<T>) -> (u32, String) {
     (error.code, error.message.into())
 }
 
+/// The parameters that a refusal names, one per problem.
+fn named(message: &str) -> Vec<&str> {
+    message.split("; ").filter_map(|problem| problem.split(':').next()).collect()
+}
+
 #[test]
 fn panics_become_errors_with_their_message() {
     let panicked = |place: &str| (code::PANIC, format!("cracked in {place}"));
@@ -192,7 +197,8 @@ fn panics_become_errors_with_their_message() {
 
 #[test]
 fn the_setting_and_the_times_of_bars_reach_the_preparation() {
-    let (harness, frame) = (Harness::family::<Unsteady>(), frame());
+    let harness = Harness::family::<Unsteady>();
+    let frame = frame();
     let listener = Listener::default();
     let setting = Setting { device: "cuda".to_owned(), threads: 4, seed: u64::MAX };
     assert!(harness.prepare_with(&frame, &[0], &setting, &listener).is_ok());
@@ -201,10 +207,8 @@ fn the_setting_and_the_times_of_bars_reach_the_preparation() {
     let hasty = Listener::cancelling_at(1);
     assert_eq!(refusal(harness.prepare_with(&frame, &[0], &setting, &hasty)).0, code::CANCELLED);
     let on_phone = Setting { device: "mps".to_owned(), ..setting };
-    let refused =
-        (code::DEVICE, "device `mps`: this plugin has cpu, cuda on this machine; say auto, or one of these".to_owned());
-    assert_eq!(refusal(harness.prepare_with(&frame, &[0], &on_phone, &listener)), refused);
-    assert_eq!(refusal(harness.load_with(b"nowhere", &on_phone)), refused);
+    assert_eq!(refusal(harness.prepare_with(&frame, &[0], &on_phone, &listener)).0, code::DEVICE);
+    assert_eq!(refusal(harness.load_with(b"nowhere", &on_phone)).0, code::DEVICE);
 }
 
 #[test]
@@ -231,8 +235,7 @@ fn an_extension_is_found_by_its_name() {
 #[test]
 fn an_author_hears_what_a_host_would_refuse() {
     let (code, message) = refusal(Harness::family::<Backwards>().manifest());
-    let needed = "steps: searched from 9 to 2, needed finite ends in order";
-    assert_eq!((code, message.as_str()), (code::PARAMS, needed));
+    assert_eq!((code, named(&message)), (code::PARAMS, vec!["steps"]));
 }
 
 #[test]
@@ -256,17 +259,14 @@ fn a_panic_without_text_is_said_to_have_none() {
 #[test]
 fn all_bad_parameters_are_named_at_once() {
     let (code, message) = refusal(fit(r#"{"at": "sea", "steps": 11, "depth": 1}"#));
-    assert_eq!(code, code::PARAMS);
-    for part in ["at: found \"sea\"", "steps: found 11, needed a whole number from 1 to 10", "depth: no such parameter"]
-    {
-        assert!(message.contains(part), "{message}");
-    }
+    assert_eq!((code, named(&message)), (code::PARAMS, vec!["at", "depth", "steps"]));
     assert_eq!(refusal(fit("[]")).0, code::PARAMS);
 }
 
 #[test]
 fn rows_and_labels_that_do_not_fit_are_refused() {
-    let (harness, frame) = (Harness::family::<Fragile>(), frame());
+    let harness = Harness::family::<Fragile>();
+    let frame = frame();
     let data = |message: &str| (code::DATA, message.to_owned());
     assert_eq!(refusal(harness.prepare(&frame, &[1, 0])), data("learn_rows must ascend, found row 1 before 0"));
     assert_eq!(refusal(harness.prepare(&frame, &[4])), data("learn_rows names row 4 of a table of 4 rows"));

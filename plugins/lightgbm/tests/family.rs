@@ -4,7 +4,7 @@
 mod support;
 
 use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
-use oculus_plugin_api::{Task, code};
+use oculus_plugin_api::{PluginError, Task, code};
 use oculus_plugin_lightgbm::LightGbm;
 use support::{Data, Noise, rows};
 
@@ -26,6 +26,12 @@ fn auc(scores: &[f32], label: &[f32]) -> f64 {
 
 fn text(model: &Fitted) -> String {
     String::from_utf8(model.save().unwrap()).unwrap()
+}
+
+/// Asserts the code of an error, and that its message holds names and numbers.
+fn assert_names(error: &PluginError, code: u32, names: &[&str]) {
+    assert_eq!(error.code, code, "{error}");
+    assert!(names.iter().all(|name| error.message.contains(name)), "{error}");
 }
 
 #[test]
@@ -50,11 +56,14 @@ fn planted_rules_are_found_almost_as_well_as_by_who_knows_them() {
         let chance: Vec<f32> = (0..8000).map(|row| chance_of(data.columns[0][row], data.columns[2][row])).collect();
         let mut noise = Noise(100 + seed);
         data.label = chance.iter().map(|chance| f32::from(noise.next() < *chance)).collect();
-        let (frame, train_rows, tune_rows) = (data.frame(), rows(0, 4800), rows(4800, 6400));
+        let frame = data.frame();
+        let train_rows = rows(0, 4800);
+        let tune_rows = rows(4800, 6400);
         let prepared = harness().prepare(&frame, &train_rows).unwrap();
         let model = prepared.fit(&data.task(&train_rows, &tune_rows), "{}", &Listener::default()).unwrap();
         let scores = model.predict(&frame, &rows(6400, 8000)).unwrap();
-        let (found, known) = (auc(&scores, &data.label[6400..]), auc(&chance[6400..], &data.label[6400..]));
+        let found = auc(&scores, &data.label[6400..]);
+        let known = auc(&chance[6400..], &data.label[6400..]);
         assert!(known > 0.6 && known - found <= 0.03, "{found} of {known}");
     }
 }
@@ -66,7 +75,8 @@ fn bins_and_trees_come_from_the_rows_to_learn_from_alone() {
     for column in other.values_mut().chunks_mut(600) {
         column[400..].iter_mut().for_each(|value| *value = *value * -50.0 + 7.0);
     }
-    let (train_rows, frame) = (rows(0, 400), data.frame());
+    let train_rows = rows(0, 400);
+    let frame = data.frame();
     let saved = |frame: &Frame| {
         let prepared = harness().prepare(frame, &train_rows).unwrap();
         text(&prepared.fit(&data.task(&train_rows, &[]), "{}", &Listener::default()).unwrap())
@@ -94,7 +104,8 @@ fn a_subset_of_a_prepared_table_fits_like_a_table_of_its_own() {
 fn one_prepared_table_serves_other_labels_rows_and_parameters() {
     let data = Data::planted(500, 4);
     let flipped: Vec<f32> = data.label.iter().map(|label| 1.0 - label).collect();
-    let (frame, train_rows) = (data.frame(), rows(0, 400));
+    let frame = data.frame();
+    let train_rows = rows(0, 400);
     let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let task = data.task(&train_rows, &[]);
     let fit = |task: &Task<'_>, params| prepared.fit(task, params, &Listener::default()).unwrap();
@@ -111,7 +122,9 @@ fn one_prepared_table_serves_other_labels_rows_and_parameters() {
 #[test]
 fn fits_side_by_side_equal_those_in_a_row() {
     let data = Data::planted(500, 5);
-    let (frame, train_rows, tune_rows) = (data.frame(), rows(0, 350), rows(350, 500));
+    let frame = data.frame();
+    let train_rows = rows(0, 350);
+    let tune_rows = rows(350, 500);
     let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let fit = |seed: u64| {
         let task = Task { seed, ..data.task(&train_rows, &tune_rows) };
@@ -132,7 +145,9 @@ fn early_stopping_restores_the_best_round() {
     let mut data = Data::planted(600, 6);
     let mut noise = support::Noise(99);
     data.label.iter_mut().for_each(|label| *label = f32::from(noise.next() > 0.6));
-    let (frame, train_rows, tune_rows) = (data.frame(), rows(0, 400), rows(400, 600));
+    let frame = data.frame();
+    let train_rows = rows(0, 400);
+    let tune_rows = rows(400, 600);
     let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let fit = |tune_rows, rounds: u32| {
         let params = format!(r#"{{"num_iterations": {rounds}, "learning_rate": 0.1, "early_stopping_round": 20}}"#);
@@ -160,7 +175,8 @@ fn early_stopping_restores_the_best_round() {
 #[test]
 fn a_model_survives_its_own_bytes() {
     let data = Data::planted(400, 7);
-    let (model, frame) = (data.fit(&rows(0, 300), "{}").unwrap(), data.frame());
+    let model = data.fit(&rows(0, 300), "{}").unwrap();
+    let frame = data.frame();
     let again = harness().load(&model.save().unwrap()).unwrap();
     let scores = |model: &Fitted| model.predict(&frame, &rows(0, 400)).unwrap();
     assert_eq!(
@@ -195,8 +211,7 @@ fn features_are_found_by_name_wherever_they_stand() {
 
     let lacking = Frame::new(1, 300).column("RSI_14", data.columns[0].clone());
     let error = model.predict(&lacking, &later).err().unwrap();
-    assert_eq!(error.code, code::DATA);
-    assert!(error.message.starts_with("the table lacks MACD_HIST, ADX_14, "), "{error}");
+    assert_names(&error, code::DATA, &["MACD_HIST", "ADX_14"]);
 }
 
 #[test]
@@ -213,42 +228,35 @@ fn values_that_are_not_finite_are_refused_to_learn_from_and_score_nothing() {
     let without: Vec<_> = (200..).zip(&scores).filter(|(_, score)| score.is_nan()).map(|(row, _)| row).collect();
     assert_eq!(without, [250, 260]);
 
-    let refusal = |tune_rows: &[u32]| {
-        prepared.fit(&data.task(&train_rows, tune_rows), "{}", &Listener::default()).err().unwrap().message
-    };
-    let needed = "has no finite value; leave the row or the feature out";
-    assert_eq!(refusal(&rows(240, 255)), format!("tune_rows holds row 250, where RSI_14 {needed}"));
-    let learnt = harness().prepare(&frame, &rows(255, 300)).err().unwrap();
-    assert_eq!(learnt.message.as_str(), format!("learn_rows holds row 260, where ADX_14 {needed}"));
+    let refused = prepared.fit(&data.task(&train_rows, &rows(240, 255)), "{}", &Listener::default()).err().unwrap();
+    assert_names(&refused, code::DATA, &["tune_rows", "250", "RSI_14"]);
+    let refused = harness().prepare(&frame, &rows(255, 300)).err().unwrap();
+    assert_names(&refused, code::DATA, &["learn_rows", "260", "ADX_14"]);
 }
 
 #[test]
 fn what_cannot_be_fitted_is_named() {
     let mut data = Data::planted(200, 11);
     let error = data.fit(&rows(0, 200), r#"{"num_leaves": 1, "depth": 3}"#).err().unwrap();
-    assert_eq!(error.code, code::PARAMS);
-    assert!(error.message.contains("depth: no such parameter"), "{error}");
-    assert!(error.message.contains("num_leaves: found 1, needed a whole number from 2 to 1024"), "{error}");
+    assert_names(&error, code::PARAMS, &["depth", "num_leaves"]);
 
-    let (frame, train_rows) = (data.frame(), rows(0, 200));
+    let frame = data.frame();
+    let train_rows = rows(0, 200);
     let on_gpu = Task { device: "cuda", ..data.task(&train_rows, &[]) };
     let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let error = prepared.fit(&on_gpu, "{}", &Listener::default()).err().unwrap();
-    assert_eq!(
-        (error.code, error.message.as_str()),
-        (code::DEVICE, "device `cuda`: this plugin has cpu on this machine; say auto, or one of these")
-    );
+    assert_names(&error, code::DEVICE, &["cuda", "cpu"]);
 
     let only_rules = Frame::new(1, 2).rule_column("SMA_20", vec![1.0, 2.0]);
     let error = harness().prepare(&only_rules, &[0, 1]).err().unwrap();
-    assert_eq!(error.message.as_str(), "none of the 1 features is for models; needs one");
+    assert_eq!(error.code, code::DATA);
 
     let odd_name = Frame::new(1, 2).column("a b", vec![1.0, 2.0]);
     assert_eq!(harness().prepare(&odd_name, &[0, 1]).err().unwrap().code, code::DATA);
 
     data.label.fill(1.0);
     let error = data.fit(&rows(0, 200), "{}").err().unwrap();
-    assert_eq!((error.code, error.message.as_str()), (code::DATA, "all 200 training rows are of class 1; needs both"));
+    assert_eq!(error.code, code::DATA);
 }
 
 #[test]
@@ -308,7 +316,8 @@ fn rounds_without_a_split_end_the_fit_at_once_where_nothing_is_drawn_and_soon_wh
 #[test]
 fn a_cancel_ends_the_fit_at_the_next_round() {
     let data = Data::planted(200, 12);
-    let (frame, train_rows) = (data.frame(), rows(0, 200));
+    let frame = data.frame();
+    let train_rows = rows(0, 200);
     let prepared = harness().prepare(&frame, &train_rows).unwrap();
     // One question before the first round, then one a round: cancelled before round 40.
     let listener = Listener::cancelling_at(41);

@@ -327,7 +327,8 @@ fn a_loss_that_is_no_number_names_the_epoch() {
         let error = result.err().unwrap();
         assert_eq!(error.code, code::ENGINE);
         let n_done = listener.heard().iter().filter(|line| line.starts_with("metric loss ")).count();
-        let names = [&format!(" {}:", n_done + 1), "learning_rate", "weight_decay"];
+        let epoch = format!(" {}:", n_done + 1);
+        let names = [epoch.as_str(), "learning_rate", "weight_decay"];
         assert!(names.iter().all(|name| error.message.contains(name)), "{error}, after {n_done} epochs");
     }
 }

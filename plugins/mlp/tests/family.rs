@@ -4,7 +4,7 @@
 mod support;
 
 use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
-use oculus_plugin_api::{Task, code};
+use oculus_plugin_api::{PluginError, Task, code};
 use oculus_plugin_mlp::Mlp;
 use support::{Data, auc, bits, rows};
 
@@ -15,6 +15,12 @@ const QUICK: &str = r#"{"epochs": 12, "learning_rate": 0.01}"#;
 
 fn harness() -> Harness {
     Harness::family::<Mlp>()
+}
+
+/// Asserts the code of an error, and that its message holds names and numbers.
+fn assert_names(error: &PluginError, code: u32, names: &[&str]) {
+    assert_eq!(error.code, code, "{error}");
+    assert!(names.iter().all(|name| error.message.contains(name)), "{error}");
 }
 
 #[test]
@@ -36,7 +42,10 @@ fn scales_and_weights_come_from_the_rows_to_learn_from_alone() {
     for column in other.values_mut().chunks_mut(600) {
         column[500..].iter_mut().for_each(|value| *value = *value * -50.0 + 7.0);
     }
-    let (train_rows, tune_rows, learn_rows, frame) = (rows(0, 400), rows(400, 500), rows(0, 400), data.frame());
+    let train_rows = rows(0, 400);
+    let tune_rows = rows(400, 500);
+    let learn_rows = rows(0, 400);
+    let frame = data.frame();
     let saved = |frame: &Frame| {
         let prepared = harness().prepare(frame, &learn_rows).unwrap();
         prepared.fit(&data.task(&train_rows, &tune_rows), QUICK, &Listener::default()).unwrap().save().unwrap()
@@ -53,7 +62,9 @@ fn scales_and_weights_come_from_the_rows_to_learn_from_alone() {
 fn rows_for_early_stopping_choose_the_epoch_and_nothing_else() {
     // Labels without meaning: the loss on other rows soon rises.
     let data = Data::drawn(1, 600, 6, |_| 0.4);
-    let (frame, train_rows, tune_rows) = (data.frame(), rows(0, 400), rows(400, 600));
+    let frame = data.frame();
+    let train_rows = rows(0, 400);
+    let tune_rows = rows(400, 600);
     let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let fit = |tune_rows, epochs: u32, listener: &Listener| {
         let params = format!(r#"{{"epochs": {epochs}, "learning_rate": 0.005, "patience": 10}}"#);
@@ -88,7 +99,8 @@ fn rows_for_early_stopping_choose_the_epoch_and_nothing_else() {
 fn one_prepared_table_serves_other_labels_rows_and_parameters() {
     let data = Data::planted(500, 4);
     let flipped: Vec<f32> = data.label.iter().map(|label| 1.0 - label).collect();
-    let (frame, train_rows) = (data.frame(), rows(0, 400));
+    let frame = data.frame();
+    let train_rows = rows(0, 400);
     let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let task = data.task(&train_rows, &[]);
     let fit = |task: &Task<'_>, params| prepared.fit(task, params, &Listener::default()).unwrap();
@@ -114,7 +126,9 @@ fn one_prepared_table_serves_other_labels_rows_and_parameters() {
 #[test]
 fn fits_side_by_side_and_with_more_threads_equal_those_in_a_row() {
     let data = Data::planted(500, 5);
-    let (frame, train_rows, tune_rows) = (data.frame(), rows(0, 350), rows(350, 500));
+    let frame = data.frame();
+    let train_rows = rows(0, 350);
+    let tune_rows = rows(350, 500);
     let prepared = harness().prepare(&frame, &train_rows).unwrap();
     // Layers of a size at which the product of candle's own would spread over the cores.
     let params = r#"{"epochs": 2, "hidden_sizes": [256, 128], "batch_size": 350}"#;
@@ -133,7 +147,8 @@ fn fits_side_by_side_and_with_more_threads_equal_those_in_a_row() {
 #[test]
 fn a_model_survives_its_own_bytes() {
     let data = Data::planted(400, 7);
-    let (model, frame) = (data.fit(&rows(0, 300), QUICK).unwrap(), data.frame());
+    let model = data.fit(&rows(0, 300), QUICK).unwrap();
+    let frame = data.frame();
     let saved = model.save().unwrap();
     let again = harness().load(&saved).unwrap();
     let scores = |model: &Fitted| bits(&model.predict(&frame, &rows(0, 400)).unwrap());
@@ -146,7 +161,8 @@ fn a_model_survives_its_own_bytes() {
 #[test]
 fn a_score_depends_on_its_own_row_alone() {
     let data = Data::planted(400, 8);
-    let (model, frame) = (data.fit(&rows(0, 300), QUICK).unwrap(), data.frame());
+    let model = data.fit(&rows(0, 300), QUICK).unwrap();
+    let frame = data.frame();
     let all = bits(&model.predict(&frame, &rows(0, 400)).unwrap());
     let thirds: Vec<u32> = (0..400).step_by(3).collect();
     let expected: Vec<u32> = thirds.iter().map(|&row| all[row as usize]).collect();
@@ -172,8 +188,7 @@ fn features_are_found_by_name_wherever_they_stand() {
 
     let lacking = Frame::new(1, 300).column("RSI_14", data.columns[0].clone());
     let error = model.predict(&lacking, &later).err().unwrap();
-    assert_eq!(error.code, code::DATA);
-    assert!(error.message.starts_with("the table lacks MACD_HIST, ADX_14, "), "{error}");
+    assert_names(&error, code::DATA, &["MACD_HIST", "ADX_14"]);
 }
 
 #[test]
@@ -190,13 +205,10 @@ fn values_that_are_not_finite_are_refused_to_learn_from_and_score_nothing() {
     let without: Vec<_> = (200..).zip(&scores).filter(|(_, score)| score.is_nan()).map(|(row, _)| row).collect();
     assert_eq!(without, [250, 260]);
 
-    let refusal = |tune_rows: &[u32]| {
-        prepared.fit(&data.task(&train_rows, tune_rows), QUICK, &Listener::default()).err().unwrap().message
-    };
-    let needed = "has no finite value; leave the row or the feature out";
-    assert_eq!(refusal(&rows(240, 255)), format!("tune_rows holds row 250, where RSI_14 {needed}"));
-    let learnt = harness().prepare(&frame, &rows(255, 300)).err().unwrap();
-    assert_eq!(learnt.message.as_str(), format!("learn_rows holds row 260, where ADX_14 {needed}"));
+    let refused = prepared.fit(&data.task(&train_rows, &rows(240, 255)), QUICK, &Listener::default()).err().unwrap();
+    assert_names(&refused, code::DATA, &["tune_rows", "250", "RSI_14"]);
+    let refused = harness().prepare(&frame, &rows(255, 300)).err().unwrap();
+    assert_names(&refused, code::DATA, &["learn_rows", "260", "ADX_14"]);
 }
 
 #[test]
@@ -204,26 +216,17 @@ fn what_cannot_be_fitted_is_named() {
     let mut data = Data::planted(200, 11);
     let said = r#"{"epochs": 0, "depth": 3, "hidden_sizes": [0], "dropout": 1, "learning_rate": 2}"#;
     let error = data.fit(&rows(0, 200), said).err().unwrap();
-    assert_eq!(error.code, code::PARAMS);
-    for problem in [
-        "depth: no such parameter",
-        "dropout: found 1, needed a number from 0 to 0.9",
-        "epochs: found 0, needed a whole number from 1 to 10000",
-        "hidden_sizes: found [0], needed at most 8 whole numbers from 1 to 4096",
-        "learning_rate: found 2, needed a number from 0.000001 to 1",
-    ] {
-        assert!(error.message.contains(problem), "{error}");
-    }
+    assert_names(&error, code::PARAMS, &["depth", "dropout", "epochs", "hidden_sizes", "learning_rate"]);
 
     let only_rules = Frame::new(1, 2).rule_column("SMA_20", vec![1.0, 2.0]);
     let error = harness().prepare(&only_rules, &[0, 1]).err().unwrap();
-    assert_eq!(error.message.as_str(), "none of the 1 features is for models; needs one");
+    assert_eq!(error.code, code::DATA);
     let error = harness().prepare(&data.frame(), &[]).err().unwrap();
     assert_eq!(error.code, code::DATA);
 
     data.label.fill(1.0);
     let error = data.fit(&rows(0, 200), "{}").err().unwrap();
-    assert_eq!((error.code, error.message.as_str()), (code::DATA, "all 200 training rows are of class 1; needs both"));
+    assert_eq!(error.code, code::DATA);
 }
 
 #[test]
@@ -250,7 +253,8 @@ fn a_network_without_hidden_layers_is_a_logistic_regression() {
 #[test]
 fn a_cancel_ends_the_fit_at_the_next_batch() {
     let data = Data::planted(200, 12);
-    let (frame, train_rows) = (data.frame(), rows(0, 200));
+    let frame = data.frame();
+    let train_rows = rows(0, 200);
     let prepared = harness().prepare(&frame, &train_rows).unwrap();
     // One question before the first epoch; four batches and one question more in each.
     let listener = Listener::cancelling_at(1 + 5 * 7 + 2);
@@ -266,12 +270,14 @@ fn a_loss_that_is_no_number_names_its_epoch() {
     let data = Data::planted(200, 13);
     // Each step turns the weights round and makes them nine times as large.
     let params = r#"{"learning_rate": 1, "weight_decay": 10}"#;
-    let error = data.fit(&rows(0, 200), params).err().unwrap();
-    assert_eq!(error.code, code::ENGINE);
-    assert!(
-        error.message.contains(" in epoch ") && error.message.contains("needs a smaller learning_rate or weight_decay"),
-        "{error}"
-    );
+    let frame = data.frame();
+    let train_rows = rows(0, 200);
+    let listener = Listener::default();
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
+    let error = prepared.fit(&data.task(&train_rows, &[]), params, &listener).err().unwrap();
+    let n_done = listener.heard().iter().filter(|line| line.starts_with("metric loss ")).count();
+    let epoch = format!(" {}", n_done + 1);
+    assert_names(&error, code::ENGINE, &[epoch.as_str(), "learning_rate", "weight_decay"]);
 }
 
 #[test]
@@ -296,18 +302,18 @@ fn bytes_that_are_no_whole_model_are_refused() {
     let mut not_finite = saved.clone();
     let end = not_finite.len();
     not_finite[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
-    for (bytes, why) in [
-        (replaced(r#"\"family\":\"mlp\""#, r#"\"family\":\"mlq\""#), "found format 1 of `mlq`, needed 1 of `mlp`"),
-        (replaced(r#"\"format\":1"#, r#"\"format\":2"#), "found format 2 of `mlp`"),
-        (replaced(r#"\"clip\":5.0"#, r#"\"clip\":6.0"#), "clipped at 6"),
-        (replaced(r#"[64,32]"#, r#"[64,33]"#), "layers.1.weight is F32 [32, 64], needed F32 [33, 64]"),
-        (replaced("oculus", "oculux"), "the header has no `oculus`"),
-        (replaced("layers.1.bias", "layers.7.bias"), "layers.1.bias is missing"),
-        (not_finite, "needed finite numbers"),
+    for (bytes, named) in [
+        (replaced(r#"\"family\":\"mlp\""#, r#"\"family\":\"mlq\""#), "mlq"),
+        (replaced(r#"\"format\":1"#, r#"\"format\":2"#), "2"),
+        (replaced(r#"[64,32]"#, r#"[64,33]"#), "layers.1.weight"),
+        (replaced("oculus", "oculux"), "oculus"),
+        (replaced("layers.1.bias", "layers.7.bias"), "layers.1.bias"),
+        (not_finite, "layers.2.weight"),
     ] {
-        let error = harness().load(&bytes).err().unwrap();
-        assert_eq!(error.code, code::MODEL);
-        assert!(error.message.contains(why), "{error}");
+        assert_names(&harness().load(&bytes).err().unwrap(), code::MODEL, &[named]);
     }
+    let other_clip = harness().load(&replaced(r#"\"clip\":5.0"#, r#"\"clip\":6.0"#)).err().unwrap();
+    let needed = "values are clipped at 6, this version clips at 5";
+    assert_eq!((other_clip.code, other_clip.message.as_str()), (code::MODEL, needed));
     assert!(harness().load(&saved).is_ok());
 }
