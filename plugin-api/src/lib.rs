@@ -89,6 +89,7 @@ pub mod json;
 mod manifest;
 mod module;
 mod moments;
+mod noise;
 mod params;
 mod setting;
 mod stopping;

@@ -36,6 +36,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use abi_stable::erased_types::TD_Opaque;
 use abi_stable::std_types::{RSlice, RStr};
 
+pub use crate::noise::Noise;
 use crate::{
     Extractor, FeatureRole, Manifest, MinedRule, PluginError, PreparedFamily, Result, Setting, Summary, Task, abi,
     module,

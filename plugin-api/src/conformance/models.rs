@@ -2,9 +2,9 @@
 
 use super::claim_error::{ClaimError, ClaimResult, describe};
 use super::likeness::Scores;
-use super::panel::{COLUMNS, LEVEL, Noise};
+use super::panel::{COLUMNS, LEVEL};
 use super::subject::Subject;
-use crate::testing::Fitted;
+use crate::testing::{Fitted, Noise};
 use crate::{FeatureRole, PluginError, Table, code};
 
 /// How far a sum of shares may be from 1.
@@ -67,7 +67,7 @@ fn refused_as_model(error: &PluginError, what: &str) -> ClaimResult {
 }
 
 pub fn bytes_that_are_no_model_are_refused(subject: &Subject<'_>) -> ClaimResult {
-    let mut noise = Noise(1);
+    let mut noise = Noise::new(1);
     for n_bytes in [1, 8, 64, 4096] {
         let bytes: Vec<u8> = (0..n_bytes).map(|_| noise.bits() as u8).collect();
         let what = format!("{n_bytes} random bytes");

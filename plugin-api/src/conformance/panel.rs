@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::testing::Frame;
+use crate::testing::{Frame, Noise};
 
 /// Names of the columns for models; each is of another scale.
 pub const COLUMNS: [&str; 4] = ["RSI_14", "MACD_HIST", "NATR_14", "RET_5"];
@@ -37,7 +37,7 @@ impl Panel {
             scores: Vec::new(),
         };
         for symbol in 0..n_symbols {
-            panel.push_symbol(&mut Noise(u64::from(symbol)));
+            panel.push_symbol(&mut Noise::new(u64::from(symbol)));
         }
         panel
     }
@@ -46,8 +46,8 @@ impl Panel {
     fn push_symbol(&mut self, noise: &mut Noise) {
         let mut slow = 0.0;
         for day in 0..self.n_days {
-            let [fast, size, doubt, other] = [(); 4].map(|()| noise.next());
-            slow = 0.8 * slow + 0.4 * noise.next();
+            let [fast, size, doubt, other] = [(); 4].map(|()| centred(noise));
+            slow = 0.8 * slow + 0.4 * centred(noise);
             let truth = slow + 1.2 * fast;
             let row = [50.0 + 25.0 * slow, 0.01 * fast, 2.0 + 0.5 * size, 0.03 * other];
             self.columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
@@ -126,22 +126,9 @@ impl Panel {
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014), as numbers from -1 to 1.
-pub struct Noise(pub u64);
-
-impl Noise {
-    /// 64 random bits.
-    pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
-    }
-
-    fn next(&mut self) -> f32 {
-        (self.bits() >> 40) as f32 / (1 << 23) as f32 - 1.0
-    }
+/// Draws a number from -1 up to, not including, 1.
+fn centred(noise: &mut Noise) -> f32 {
+    2.0 * noise.unit_f32() - 1.0
 }
 
 #[cfg(test)]

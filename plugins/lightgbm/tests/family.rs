@@ -1,12 +1,11 @@
 //! The family through its module: what it learns from, what it repeats, what it refuses.
-#![allow(clippy::unwrap_used)]
 
 mod support;
 
-use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
+use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener, Noise};
 use oculus_plugin_api::{PluginError, Task, code};
 use oculus_plugin_lightgbm::LightGbm;
-use support::{Data, Noise, rows};
+use support::{Data, rows};
 
 oculus_plugin_api::conformance!(LightGbm);
 
@@ -24,6 +23,7 @@ fn auc(scores: &[f32], label: &[f32]) -> f64 {
     pairs.iter().sum::<f64>() / pairs.len() as f64
 }
 
+#[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]
 fn text(model: &Fitted) -> String {
     String::from_utf8(model.save().unwrap()).unwrap()
 }
@@ -54,8 +54,8 @@ fn planted_rules_are_found_almost_as_well_as_by_who_knows_them() {
     for (seed, chance_of) in (1..).zip(rules) {
         let mut data = Data::planted(8000, seed);
         let chance: Vec<f32> = (0..8000).map(|row| chance_of(data.columns[0][row], data.columns[2][row])).collect();
-        let mut noise = Noise(100 + seed);
-        data.label = chance.iter().map(|chance| f32::from(noise.next() < *chance)).collect();
+        let mut noise = Noise::new(100 + seed);
+        data.label = chance.iter().map(|chance| f32::from(noise.unit_f32() < *chance)).collect();
         let frame = data.frame();
         let train_rows = rows(0, 4800);
         let tune_rows = rows(4800, 6400);
@@ -143,8 +143,8 @@ fn fits_side_by_side_equal_those_in_a_row() {
 fn early_stopping_restores_the_best_round() {
     // Labels without meaning: the loss on other rows soon rises.
     let mut data = Data::planted(600, 6);
-    let mut noise = support::Noise(99);
-    data.label.iter_mut().for_each(|label| *label = f32::from(noise.next() > 0.6));
+    let mut noise = Noise::new(99);
+    data.label.iter_mut().for_each(|label| *label = f32::from(noise.unit_f32() > 0.6));
     let frame = data.frame();
     let train_rows = rows(0, 400);
     let tune_rows = rows(400, 600);

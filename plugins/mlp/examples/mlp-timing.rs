@@ -6,18 +6,15 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use oculus_plugin_api::Task;
-use oculus_plugin_api::testing::{Frame, Harness, Listener};
+use oculus_plugin_api::testing::{Frame, Harness, Listener, Noise};
 use oculus_plugin_mlp::Mlp;
-
-#[path = "../tests/support/mod.rs"]
-mod support;
 
 const N_ROWS: u32 = 800;
 const N_FEATURES: u32 = 47;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut noise = support::Noise(1);
-    let mut column = || (0..N_ROWS).map(|_| noise.next()).collect::<Vec<_>>();
+    let mut noise = Noise::new(1);
+    let mut column = || (0..N_ROWS).map(|_| noise.unit_f32()).collect::<Vec<_>>();
     let label: Vec<f32> = column().into_iter().map(|value| f32::from(value > 0.7)).collect();
     let name = |idx: u32| -> &'static str { format!("F_{idx}").leak() };
     let frame = (0..N_FEATURES).fold(Frame::new(1, N_ROWS), |frame, idx| frame.column(name(idx), column()));

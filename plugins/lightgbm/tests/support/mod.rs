@@ -1,23 +1,10 @@
 //! Tables with a planted signal, and one fit on them through the plugin's module.
 
-use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
+use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener, Noise};
 use oculus_plugin_api::{PluginError, Task};
 use oculus_plugin_lightgbm::LightGbm;
 
 pub const NAMES: [&str; 6] = ["RSI_14", "MACD_HIST", "ADX_14", "NATR_14", "RET_5", "BB_PCT_B_20"];
-
-/// A generator of its own, so that the tables never change: SplitMix64, as numbers from 0 to 1.
-pub struct Noise(pub u64);
-
-impl Noise {
-    pub fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((bits ^ (bits >> 31)) >> 40) as f32 / (1 << 24) as f32
-    }
-}
 
 /// Columns of a table, and labels that the first and third follow but for noise.
 pub struct Data {
@@ -27,8 +14,8 @@ pub struct Data {
 
 impl Data {
     pub fn planted(n_rows: usize, seed: u64) -> Self {
-        let mut noise = Noise(seed);
-        let mut column = || (0..n_rows).map(|_| noise.next()).collect::<Vec<_>>();
+        let mut noise = Noise::new(seed);
+        let mut column = || (0..n_rows).map(|_| noise.unit_f32()).collect::<Vec<_>>();
         let columns: Vec<Vec<f32>> = NAMES.iter().map(|_| column()).collect();
         let doubt = column();
         let label = (0..n_rows)

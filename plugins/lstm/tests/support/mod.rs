@@ -1,25 +1,11 @@
 //! Tables with a planted memory, and how well scores find it.
 
 use oculus_plugin_api::Task;
-use oculus_plugin_api::testing::Frame;
+use oculus_plugin_api::testing::{Frame, Noise};
 
-/// A generator of its own, so that the tables never change: SplitMix64.
-pub struct Noise(pub u64);
-
-impl Noise {
-    /// A number from 0 to 1.
-    pub fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// A number of the standard normal distribution.
-    pub fn normal(&mut self) -> f64 {
-        (-2.0 * (1.0 - self.unit()).ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos()
-    }
+/// Draws a number of the standard normal distribution (Box and Muller).
+fn normal(noise: &mut Noise) -> f64 {
+    (-2.0 * (1.0 - noise.unit_f64()).ln()).sqrt() * (std::f64::consts::TAU * noise.unit_f64()).cos()
 }
 
 /// What the labels of a table remember of its columns.
@@ -61,12 +47,12 @@ impl Data {
     /// is above 0 (more where it is below).
     pub fn planted(memory: Memory, size: Size, seed: u64) -> Self {
         let Size { n_symbols, n_days, n_columns } = size;
-        let mut noise = Noise(seed);
+        let mut noise = Noise::new(seed);
         let n_rows = n_symbols * n_days;
         let mut column = |_| {
             let mut value = 0.0;
             let mut next = |row: usize| {
-                value = if row.is_multiple_of(n_days) { noise.normal() } else { 0.6 * value + 0.8 * noise.normal() };
+                value = if row.is_multiple_of(n_days) { normal(&mut noise) } else { 0.6 * value + 0.8 * normal(&mut noise) };
                 value as f32
             };
             (0..n_rows).map(&mut next).collect::<Vec<_>>()
@@ -81,7 +67,7 @@ impl Data {
         let second = running_mean(&columns[1], n_days, second);
         let odds = |row: usize| weights[0] * first[row] - weights[1] * second[row] * f64::from(columns[2][row]).tanh();
         let truth: Vec<f32> = (0..n_rows).map(|row| (1.0 / (1.0 + (-odds(row)).exp())) as f32).collect();
-        let label = truth.iter().map(|&probability| f32::from(noise.unit() < f64::from(probability))).collect();
+        let label = truth.iter().map(|&probability| f32::from(noise.unit_f64() < f64::from(probability))).collect();
         Self { n_days, columns, label, truth }
     }
 

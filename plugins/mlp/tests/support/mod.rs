@@ -1,24 +1,11 @@
 //! Tables with a planted signal, and fits on them through the plugin's module.
 #![allow(dead_code)]
 
-use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
+use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener, Noise};
 use oculus_plugin_api::{PluginError, Task};
 use oculus_plugin_mlp::Mlp;
 
 pub const NAMES: [&str; 6] = ["RSI_14", "MACD_HIST", "ADX_14", "NATR_14", "RET_5", "BB_PCT_B_20"];
-
-/// A generator of its own, so that the tables never change: SplitMix64, as numbers from 0 to 1.
-pub struct Noise(pub u64);
-
-impl Noise {
-    pub fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((bits ^ (bits >> 31)) >> 40) as f32 / (1 << 24) as f32
-    }
-}
 
 /// Columns of a table of some symbols, their labels, and the probability that each label was drawn with.
 pub struct Data {
@@ -31,9 +18,9 @@ pub struct Data {
 impl Data {
     /// Labels drawn with the probability that `chance` gives for a row's features, each from 0 to 1.
     pub fn drawn(n_symbols: u32, n_days: u32, seed: u64, chance: impl Fn([f32; 6]) -> f32) -> Self {
-        let mut noise = Noise(seed);
+        let mut noise = Noise::new(seed);
         let n_rows = (n_symbols * n_days) as usize;
-        let mut column = || (0..n_rows).map(|_| noise.next()).collect::<Vec<_>>();
+        let mut column = || (0..n_rows).map(|_| noise.unit_f32()).collect::<Vec<_>>();
         let columns: Vec<Vec<f32>> = NAMES.iter().map(|_| column()).collect();
         let doubt = column();
         let chance: Vec<f32> = (0..n_rows).map(|row| chance(std::array::from_fn(|idx| columns[idx][row]))).collect();
