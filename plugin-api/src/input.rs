@@ -74,7 +74,6 @@ impl Input {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::code;

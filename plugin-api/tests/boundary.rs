@@ -1,5 +1,4 @@
 //! What crosses the boundary is checked, and no panic ever does.
-#![allow(clippy::unwrap_used)]
 
 use std::ptr::NonNull;
 
@@ -172,7 +171,7 @@ fn fit(params: &str) -> Result<Fitted> {
 }
 
 fn refusal<T>(result: Result<T>) -> (u32, String) {
-    let error = result.err().unwrap();
+    let Err(error) = result else { panic!("nothing was refused") };
     (error.code, error.message.into())
 }
 

@@ -1,5 +1,4 @@
 //! The claims hold for a family and an extractor that do all they must, and each is broken by the flaw that it is about.
-#![allow(clippy::unwrap_used)]
 
 mod flawed;
 

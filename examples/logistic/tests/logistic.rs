@@ -1,5 +1,4 @@
 //! The family through its module: what every family must do, and what this one learns.
-#![allow(clippy::unwrap_used)]
 
 use oculus_plugin_api::Task;
 use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};

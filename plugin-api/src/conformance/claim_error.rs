@@ -64,7 +64,6 @@ fn line(text: impl Display) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,5 +1,4 @@
 //! Python's LightGBM predicts the same from a text that the plugin saved (`golden/predict.py` made the golden values).
-#![allow(clippy::unwrap_used)]
 
 use oculus_plugin_api::testing::{Frame, Harness};
 use oculus_plugin_lightgbm::LightGbm;

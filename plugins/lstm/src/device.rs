@@ -51,7 +51,6 @@ pub fn use_one_thread() {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use oculus_plugin_api::code;

@@ -149,7 +149,6 @@ impl Settings {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 impl Settings {
     /// The settings of a job with these parameters.
     pub fn from_json(json: &str) -> Self {

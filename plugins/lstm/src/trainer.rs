@@ -205,7 +205,6 @@ impl<'a> Trainer<'a> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::sequences::Scaler;

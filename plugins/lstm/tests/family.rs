@@ -1,5 +1,4 @@
 //! The family through its module: what it learns from, what it repeats, what it refuses.
-#![allow(clippy::unwrap_used)]
 
 #[allow(dead_code)]
 mod support;
@@ -28,6 +27,7 @@ fn fit(frame: &Frame, task: &Task<'_>, params: &str) -> Result<Fitted, PluginErr
     harness().prepare(frame, task.train_rows)?.fit(task, params, &Listener::default())
 }
 
+#[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]
 fn bits(model: &Fitted, frame: &Frame, rows: &[u32]) -> Vec<u32> {
     model.predict(frame, rows).unwrap().iter().map(|score| score.to_bits()).collect()
 }

@@ -1,5 +1,4 @@
 //! PyTorch's `nn.LSTM` and `nn.Linear` give the same scores from the same file (`golden/pytorch.py` made the values).
-#![allow(clippy::unwrap_used)]
 
 use oculus_plugin_api::testing::{Frame, Harness};
 use oculus_plugin_lstm::Lstm;
@@ -12,6 +11,7 @@ struct Scores {
     pytorchs: Vec<f64>,
 }
 
+#[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]
 fn scores(model: &[u8], pytorchs: &str) -> Scores {
     let mut lines = ROWS.lines();
     let names: Vec<&str> = lines.next().unwrap().split(',').collect();

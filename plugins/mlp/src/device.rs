@@ -46,7 +46,6 @@ fn open(name: &str) -> candle_core::Result<Device> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

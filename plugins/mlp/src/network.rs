@@ -179,7 +179,6 @@ fn mean_loss(logits: &Tensor, label: &Tensor) -> Result<Tensor> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

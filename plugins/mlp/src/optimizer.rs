@@ -72,7 +72,6 @@ fn mixed(old: &Tensor, new: &Tensor, keeps: f64) -> Result<Tensor> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use candle_core::Device;
 

@@ -103,7 +103,6 @@ impl<'a> Matrix<'a> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use candle_core::{Device, Var};
 

@@ -1,5 +1,4 @@
 //! The family through its module: what it learns from, what it repeats, what it refuses.
-#![allow(clippy::unwrap_used)]
 
 mod support;
 

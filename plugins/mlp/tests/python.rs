@@ -1,5 +1,4 @@
 //! Models pass between the plugin and Python both ways (`golden/numpy_mlp.py` made the golden files).
-#![allow(clippy::unwrap_used)]
 
 use oculus_plugin_api::testing::{Fitted, Frame, Harness};
 use oculus_plugin_mlp::Mlp;
@@ -12,6 +11,7 @@ const OURS_IN_PYTHON: &str = include_str!("golden/ours.csv");
 const PYTHONS: &[u8] = include_bytes!("golden/pythons.safetensors");
 const PYTHONS_IN_PYTHON: &str = include_str!("golden/pythons.csv");
 
+#[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]
 fn frame() -> Frame {
     let mut lines = ROWS.lines();
     let names: Vec<&str> = lines.next().unwrap().split(',').collect();
@@ -21,10 +21,12 @@ fn frame() -> Frame {
     names.into_iter().enumerate().fold(frame, |frame, (idx, name)| frame.column(name, column(idx)))
 }
 
+#[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]
 fn load(bytes: &[u8]) -> Fitted {
     Harness::family::<Mlp>().load(bytes).unwrap()
 }
 
+#[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]
 fn assert_predicts(model: &Fitted, expected: &str) {
     let frame = frame();
     let all_rows: Vec<u32> = (0..frame.n_rows() as u32).collect();

@@ -1,5 +1,4 @@
 //! What is there is found; what is not there is not.
-#![allow(clippy::unwrap_used)]
 
 mod support;
 
@@ -9,6 +8,7 @@ use oculus_plugin_mlp::Mlp;
 use support::{Data, at, auc};
 
 /// Fits on the first 1,200 days, stops early by the next 400; scores the last 400. AUC of the fit and of the truth.
+#[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]
 fn scored(data: &Data, seed: u64) -> [f64; 2] {
     let frame = data.frame();
     let train_rows = data.days(0, 1200);

@@ -75,7 +75,6 @@ impl Recipe {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use oculus_plugin_api::code;
 

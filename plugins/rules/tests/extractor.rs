@@ -1,5 +1,4 @@
 //! The rule extractor through its module.
-#![allow(clippy::unwrap_used)]
 
 use oculus_plugin_api::testing::{Frame, Harness, Listener};
 use oculus_plugin_api::{MinedRule, Operator, Role, Task};
@@ -32,6 +31,7 @@ fn frame() -> Frame {
     frame.rule_column("LEVEL", label())
 }
 
+#[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]
 fn mine(label: &[f32]) -> Vec<MinedRule> {
     let rows: Vec<u32> = (0..N_ROWS).collect();
     let task = Task { label, train_rows: &rows, tune_rows: &[], seed: 3, threads: 1, device: "auto" };

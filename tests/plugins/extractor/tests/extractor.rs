@@ -1,5 +1,4 @@
 //! The rule extractor through its module.
-#![allow(clippy::unwrap_used)]
 
 use oculus_plugin_api::testing::{Frame, Harness, Listener};
 use oculus_plugin_api::{Operator, Role, Task, code};

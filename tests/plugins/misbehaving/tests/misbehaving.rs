@@ -1,5 +1,4 @@
 //! Each act ends a process as it says; without an act the family is an ordinary one.
-#![allow(clippy::unwrap_used)]
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
@@ -26,6 +25,7 @@ fn a_fit_scores_the_base_rate_and_the_feature() {
 }
 
 /// Runs the test above with an act in a process of its own.
+#[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]
 fn child(act: &str) -> Output {
     let test = ["--exact", "a_fit_scores_the_base_rate_and_the_feature", "--nocapture"];
     Command::new(std::env::current_exe().unwrap()).args(test).env(ACT, act).output().unwrap()

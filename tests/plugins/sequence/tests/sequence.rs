@@ -1,5 +1,4 @@
 //! The sequence family through its module: what holds for every family that looks back over rows.
-#![allow(clippy::unwrap_used)]
 
 use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
 use oculus_plugin_api::{PluginError, Role, Task, code};
