@@ -43,7 +43,7 @@ fn c_len(len: usize) -> Result<i32> {
 }
 
 /// Binned rows.
-pub struct Dataset {
+pub(crate) struct Dataset {
     handle: ffi::DatasetHandle,
     n_columns: usize,
 }
@@ -55,7 +55,7 @@ unsafe impl Sync for Dataset {}
 
 impl Dataset {
     /// Bins rows by their own quantiles.
-    pub fn binned(matrix: &Matrix, settings: &CStr) -> Result<Self> {
+    pub(crate) fn binned(matrix: &Matrix, settings: &CStr) -> Result<Self> {
         let n_rows = c_len(matrix.n_rows())?;
         let n_columns = c_len(matrix.n_columns())?;
         let data = matrix.values().as_ptr().cast::<c_void>();
@@ -77,7 +77,7 @@ impl Dataset {
     }
 
     /// Names the features, one name a column.
-    pub fn name_features(&mut self, names: &[String]) -> Result<()> {
+    pub(crate) fn name_features(&mut self, names: &[String]) -> Result<()> {
         let names: std::result::Result<Vec<_>, _> = names.iter().map(|name| CString::new(name.as_str())).collect();
         let names = names.map_err(|error| PluginError::data(format!("a feature name has a zero byte: {error}")))?;
         let mut pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
@@ -88,7 +88,7 @@ impl Dataset {
     }
 
     /// Bins the rows of `matrices` by the bins of this dataset; together they have `n_rows` rows.
-    pub fn bin_like(&self, n_rows: usize, matrices: impl Iterator<Item = Matrix>) -> Result<Self> {
+    pub(crate) fn bin_like(&self, n_rows: usize, matrices: impl Iterator<Item = Matrix>) -> Result<Self> {
         let mut handle = null_mut();
         let n_total = c_len(n_rows)?;
         // SAFETY: the reference is alive, and the new dataset copies its bins.
@@ -114,7 +114,7 @@ impl Dataset {
     }
 
     /// Copies the bins of ascending rows, and sets their labels.
-    pub fn labelled_subset(&self, rows: &[u32], label: &[f32], settings: &CStr) -> Result<Self> {
+    pub(crate) fn labelled_subset(&self, rows: &[u32], label: &[f32], settings: &CStr) -> Result<Self> {
         let indices: Vec<i32> = rows.iter().map(|&row| c_len(row as usize)).collect::<Result<_>>()?;
         let labels: Vec<f32> = rows.iter().map(|&row| label[row as usize]).collect();
         let n_rows = c_len(rows.len())?;
@@ -150,7 +150,7 @@ impl Drop for Handle {
 
 /// What a round of boosting did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Round {
+pub(crate) enum Round {
     /// Grew a tree.
     Grew,
     /// Found no split that gains among the rows and features of this round.
@@ -158,14 +158,14 @@ pub enum Round {
 }
 
 /// A model in training, which refers to its datasets.
-pub struct Trainer<'d> {
+pub(crate) struct Trainer<'d> {
     handle: Handle,
     datasets: PhantomData<&'d Dataset>,
 }
 
 impl<'d> Trainer<'d> {
     /// Starts on labelled rows, and watches the loss on others.
-    pub fn new(train: &'d Dataset, tune: Option<&'d Dataset>, settings: &CStr) -> Result<Self> {
+    pub(crate) fn new(train: &'d Dataset, tune: Option<&'d Dataset>, settings: &CStr) -> Result<Self> {
         let mut handle = null_mut();
         // SAFETY: the dataset is alive, and stays so for 'd.
         call(|| unsafe { ffi::LGBM_BoosterCreate(train.handle, settings.as_ptr(), &raw mut handle) })?;
@@ -178,7 +178,7 @@ impl<'d> Trainer<'d> {
     }
 
     /// One round of boosting.
-    pub fn round(&mut self) -> Result<Round> {
+    pub(crate) fn round(&mut self) -> Result<Round> {
         let mut is_finished = 0;
         // SAFETY: a live handle and a place for one number.
         call(|| unsafe { ffi::LGBM_BoosterUpdateOneIter(self.handle.0, &raw mut is_finished) })?;
@@ -187,7 +187,7 @@ impl<'d> Trainer<'d> {
 
     /// Trees grown so far. When the first round finds no split, the engine keeps a tree of one leaf, the base rate;
     /// later ones leave nothing behind.
-    pub fn n_trees(&self) -> Result<usize> {
+    pub(crate) fn n_trees(&self) -> Result<usize> {
         let mut n_trees = 0;
         // SAFETY: a live handle and a place for one number.
         call(|| unsafe { ffi::LGBM_BoosterGetCurrentIteration(self.handle.0, &raw mut n_trees) })?;
@@ -195,7 +195,7 @@ impl<'d> Trainer<'d> {
     }
 
     /// The loss on the watched rows. The settings name exactly one metric.
-    pub fn tune_loss(&self) -> Result<f64> {
+    pub(crate) fn tune_loss(&self) -> Result<f64> {
         let mut n_metrics = 0;
         let mut loss = f64::NAN;
         // SAFETY: one metric on data 1 (the first watched dataset), hence a place for one number.
@@ -204,7 +204,7 @@ impl<'d> Trainer<'d> {
     }
 
     /// The first `n_rounds` rounds as LightGBM's text.
-    pub fn text(&self, n_rounds: usize) -> Result<String> {
+    pub(crate) fn text(&self, n_rounds: usize) -> Result<String> {
         let n_rounds = c_len(n_rounds)?;
         let mut text = vec![0_u8; 64 * 1024];
         loop {
@@ -235,7 +235,7 @@ impl<'d> Trainer<'d> {
 }
 
 /// A model that predicts: lightgbm3's own, which changes nothing of a fitted model.
-pub struct Booster(lightgbm3::Booster);
+pub(crate) struct Booster(lightgbm3::Booster);
 
 // SAFETY: the handle owns heap memory that no thread is tied to.
 unsafe impl Send for Booster {}
@@ -244,7 +244,7 @@ unsafe impl Sync for Booster {}
 
 impl Booster {
     /// Reads LightGBM's text, which has no zero byte.
-    pub fn from_text(text: &str) -> Result<Self> {
+    pub(crate) fn from_text(text: &str) -> Result<Self> {
         if text.contains('\0') {
             return Err(PluginError::model("the text has a zero byte"));
         }
@@ -254,24 +254,24 @@ impl Booster {
     }
 
     /// Number of features.
-    pub fn n_features(&self) -> usize {
+    pub(crate) fn n_features(&self) -> usize {
         usize::try_from(self.0.num_features()).unwrap_or_default()
     }
 
     /// Number of rounds.
-    pub fn n_rounds(&self) -> u32 {
+    pub(crate) fn n_rounds(&self) -> u32 {
         u32::try_from(self.0.num_iterations()).unwrap_or_default()
     }
 
     /// Probability of class 1 for each row.
-    pub fn predict(&self, matrix: &Matrix, settings: &str) -> Result<Vec<f64>> {
+    pub(crate) fn predict(&self, matrix: &Matrix, settings: &str) -> Result<Vec<f64>> {
         silence();
         let n_columns = c_len(matrix.n_columns())?;
         self.0.predict_with_params(matrix.values(), n_columns, true, settings).map_err(engine_error)
     }
 
     /// Total gain of the splits on each feature.
-    pub fn gain(&self) -> Result<Vec<f64>> {
+    pub(crate) fn gain(&self) -> Result<Vec<f64>> {
         silence();
         self.0.feature_importance(lightgbm3::ImportanceType::Gain).map_err(engine_error)
     }

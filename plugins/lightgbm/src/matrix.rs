@@ -3,17 +3,17 @@
 use oculus_plugin_api::Table;
 
 /// Rows handed over at once: what is copied of a table at a time stays small.
-pub const CHUNK_ROWS: usize = 8192;
+pub(crate) const CHUNK_ROWS: usize = 8192;
 
 /// A dense matrix, row-major.
-pub struct Matrix {
+pub(crate) struct Matrix {
     values: Vec<f32>,
     n_columns: usize,
 }
 
 impl Matrix {
     /// Copies the columns `columns` of the rows `rows`, in that order.
-    pub fn gather(table: &Table<'_>, columns: &[usize], rows: &[u32]) -> Self {
+    pub(crate) fn gather(table: &Table<'_>, columns: &[usize], rows: &[u32]) -> Self {
         let n_columns = columns.len();
         let mut values = vec![0.0; rows.len() * n_columns];
         for (place, &column_idx) in columns.iter().enumerate() {
@@ -26,17 +26,17 @@ impl Matrix {
     }
 
     /// All values, row by row.
-    pub fn values(&self) -> &[f32] {
+    pub(crate) fn values(&self) -> &[f32] {
         &self.values
     }
 
     /// Number of columns.
-    pub fn n_columns(&self) -> usize {
+    pub(crate) fn n_columns(&self) -> usize {
         self.n_columns
     }
 
     /// Number of rows.
-    pub fn n_rows(&self) -> usize {
+    pub(crate) fn n_rows(&self) -> usize {
         self.values.len() / self.n_columns.max(1)
     }
 }

@@ -5,9 +5,9 @@ use std::ffi::CString;
 use oculus_plugin_api::prelude::*;
 
 /// The parameter that counts rounds.
-pub const ROUNDS: &str = "num_iterations";
+pub(crate) const ROUNDS: &str = "num_iterations";
 /// The parameter that says how many rounds without gain end the fit.
-pub const PATIENCE: &str = "early_stopping_round";
+pub(crate) const PATIENCE: &str = "early_stopping_round";
 const MIN_CHILD: &str = "min_data_in_leaf";
 
 /// Settings of every dataset and model.
@@ -23,7 +23,7 @@ const ALWAYS: &str = "deterministic=true force_col_wise=true feature_pre_filter=
 ///
 /// A hundred rounds: on 130 folds of real two-year panels no number of rounds from 10 to 200 differs from 150 in mean
 /// validation AUC by more than 1.3 standard errors, while 300 and 400 lose by more than two.
-pub fn manifest() -> Manifest {
+pub(crate) fn manifest() -> Manifest {
     Manifest::new("lightgbm", env!("CARGO_PKG_VERSION"))
         .named(["LightGBM", "lightgbm", "lgbm"])
         .prefixed("lgbm_")
@@ -62,12 +62,12 @@ pub fn manifest() -> Manifest {
 }
 
 /// What datasets are made with.
-pub fn binning() -> CString {
+pub(crate) fn binning() -> CString {
     engine_text(ALWAYS.to_owned())
 }
 
 /// What a model predicts with.
-pub const PREDICTING: &str = "num_threads=1 verbosity=-1";
+pub(crate) const PREDICTING: &str = "num_threads=1 verbosity=-1";
 
 /// What one fit is made with.
 ///
@@ -76,7 +76,7 @@ pub const PREDICTING: &str = "num_threads=1 verbosity=-1";
 ///
 /// # Errors
 /// None for parameters of the [`manifest`].
-pub fn training(task: &Task<'_>, params: &Params) -> Result<CString> {
+pub(crate) fn training(task: &Task<'_>, params: &Params) -> Result<CString> {
     let bagging_fraction = params.float("bagging_fraction")?;
     let settings = [
         ("objective", "binary".to_owned()),
@@ -99,7 +99,7 @@ pub fn training(task: &Task<'_>, params: &Params) -> Result<CString> {
 ///
 /// # Errors
 /// None for parameters of the [`manifest`].
-pub fn draws(params: &Params) -> Result<bool> {
+pub(crate) fn draws(params: &Params) -> Result<bool> {
     Ok(params.float("feature_fraction")? < 1.0 || params.float("bagging_fraction")? < 1.0)
 }
 

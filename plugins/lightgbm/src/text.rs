@@ -10,17 +10,17 @@ const FEATURES: &str = "feature_names=";
 const SIZES: &str = "tree_sizes=";
 
 /// Adds the line that names the columns.
-pub fn with_columns(text: &str, columns: &[String]) -> String {
+pub(crate) fn with_columns(text: &str, columns: &[String]) -> String {
     text.replacen(&format!("\n{SIZES}"), &format!("\n{COLUMNS}{}\n{SIZES}", columns.join(" ")), 1)
 }
 
 /// What a text says of itself.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Outline {
+pub(crate) struct Outline {
     /// Names of the features, in the order of the trees.
-    pub features: Vec<String>,
+    pub(crate) features: Vec<String>,
     /// Names of the columns of the table; the features in a text that was not made by this plugin.
-    pub columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
 }
 
 impl Outline {
@@ -28,7 +28,7 @@ impl Outline {
     ///
     /// # Errors
     /// [`code::MODEL`](oculus_plugin_api::code::MODEL) for anything that is no binary classifier of LightGBM.
-    pub fn read(text: &str) -> Result<Self> {
+    pub(crate) fn read(text: &str) -> Result<Self> {
         let refused = |why: &str| PluginError::model(format!("no text of a binary LightGBM model: {why}"));
         if !text.starts_with("tree\n") {
             return Err(refused("it does not start with `tree`"));

@@ -18,7 +18,7 @@ const FRUITLESS_ROUNDS: usize = 32;
 ///
 /// # Errors
 /// Training rows of one class, rows with holes, a cancel, or what LightGBM says.
-pub fn fit(binned: &Binned, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Trees> {
+pub(crate) fn fit(binned: &Binned, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Trees> {
     task.needs_both_classes()?;
     binned.refuse_holes("train_rows", task.train_rows)?;
     binned.refuse_holes("tune_rows", task.tune_rows)?;

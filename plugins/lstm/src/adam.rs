@@ -12,7 +12,7 @@ const DECAY_OF_SQUARE: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
 /// Running means of the gradient and its square.
-pub struct Adam {
+pub(crate) struct Adam {
     mean: Tensor,
     square: Tensor,
     n_steps: i32,
@@ -22,14 +22,14 @@ pub struct Adam {
 
 impl Adam {
     /// For weights that no step was made on yet.
-    pub fn new(weights: &Tensor, weight_decay: f64, clip_norm: f64) -> Torch<Self> {
+    pub(crate) fn new(weights: &Tensor, weight_decay: f64, clip_norm: f64) -> Torch<Self> {
         let mean = weights.f_zeros_like()?;
         let square = weights.f_zeros_like()?;
         Ok(Self { mean, square, n_steps: 0, weight_decay, clip_norm })
     }
 
     /// One step against the gradients of all tensors, which are in the order of the weights.
-    pub fn step(&mut self, weights: &mut Tensor, gradients: &[Tensor], learning_rate: f64) -> Torch<()> {
+    pub(crate) fn step(&mut self, weights: &mut Tensor, gradients: &[Tensor], learning_rate: f64) -> Torch<()> {
         self.n_steps += 1;
         let flat = gradients.iter().map(|gradient| gradient.f_view(-1)).collect::<Torch<Vec<_>>>()?;
         let mut gradient = Tensor::f_cat(&flat, 0)?;

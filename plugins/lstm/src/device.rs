@@ -4,14 +4,14 @@ use oculus_plugin_api::{PluginError, Result};
 use tch::{Cuda, Device};
 
 /// Devices of this machine, the CPU first.
-pub fn present() -> Vec<Device> {
+pub(crate) fn present() -> Vec<Device> {
     let cuda = Cuda::is_available().then_some(Device::Cuda(0));
     let mps = tch::utils::has_mps().then_some(Device::Mps);
     [Device::Cpu].into_iter().chain(cuda).chain(mps).collect()
 }
 
 /// The name that manifests and jobs know a device by.
-pub fn name(device: Device) -> &'static str {
+pub(crate) fn name(device: Device) -> &'static str {
     match device {
         Device::Cpu => "cpu",
         Device::Cuda(_) => "cuda",
@@ -24,7 +24,7 @@ pub fn name(device: Device) -> &'static str {
 ///
 /// # Errors
 /// [`code::DEVICE`](oculus_plugin_api::code::DEVICE) for a device that is not there, naming those that are.
-pub fn candidates(host: &str, param: &str, present: &[Device]) -> Result<Vec<Device>> {
+pub(crate) fn candidates(host: &str, param: &str, present: &[Device]) -> Result<Vec<Device>> {
     let wanted = if host == "auto" { param } else { host };
     if wanted == "auto" {
         return Ok(present.to_vec());
@@ -37,7 +37,7 @@ pub fn candidates(host: &str, param: &str, present: &[Device]) -> Result<Vec<Dev
 }
 
 /// The device of the shortest time, and the line of the log that says so. Of none, the CPU.
-pub fn choice(mut timed: Vec<(Device, f64)>) -> (Device, String) {
+pub(crate) fn choice(mut timed: Vec<(Device, f64)>) -> (Device, String) {
     timed.sort_by(|(_, a), (_, b)| a.total_cmp(b));
     let device = timed.first().map_or(Device::Cpu, |(device, _)| *device);
     let times: Vec<_> =
@@ -46,7 +46,7 @@ pub fn choice(mut timed: Vec<(Device, f64)>) -> (Device, String) {
 }
 
 /// Keeps libtorch to one thread, in the calling thread: more would add in another order, and change bits.
-pub fn use_one_thread() {
+pub(crate) fn use_one_thread() {
     tch::set_num_threads(1);
 }
 

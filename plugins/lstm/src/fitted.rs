@@ -6,11 +6,11 @@ use crate::sequences::{Scaler, Sequences};
 
 /// How a model came to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Made {
+pub(crate) struct Made {
     /// Epochs that its weights have seen.
-    pub n_epochs: usize,
+    pub(crate) n_epochs: usize,
     /// Device that it was fitted on.
-    pub device: String,
+    pub(crate) device: String,
 }
 
 /// A fitted network.

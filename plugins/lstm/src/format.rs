@@ -35,7 +35,7 @@ struct Header {
 ///
 /// # Errors
 /// None for a model of this plugin.
-pub fn write(model: &LstmModel) -> Result<Vec<u8>> {
+pub(crate) fn write(model: &LstmModel) -> Result<Vec<u8>> {
     let header = Header {
         columns: model.columns.clone(),
         features: model.scaler.features.clone(),
@@ -64,7 +64,7 @@ pub fn write(model: &LstmModel) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// [`code::MODEL`](oculus_plugin_api::code::MODEL) for anything else.
-pub fn read(bytes: &[u8]) -> Result<LstmModel> {
+pub(crate) fn read(bytes: &[u8]) -> Result<LstmModel> {
     let file = TensorFile::read(bytes, FORMAT)?;
     let header: Header = file.header()?;
     check(&header, bytes.len())?;

@@ -10,10 +10,10 @@ use tch::{Device, Kind, TchError, Tensor};
 use crate::random::{self, Purpose};
 
 /// Result of calls of libtorch.
-pub type Torch<T> = Result<T, TchError>;
+pub(crate) type Torch<T> = Result<T, TchError>;
 
 /// What libtorch says, without its backtrace, and what to do where memory is short.
-pub fn refused(error: TchError) -> PluginError {
+pub(crate) fn refused(error: TchError) -> PluginError {
     let message = error.to_string();
     let end = ["\nException raised", "\nframe #"].iter().filter_map(|mark| message.find(mark)).min();
     let message = message[..end.unwrap_or(message.len())].trim();
@@ -24,15 +24,15 @@ pub fn refused(error: TchError) -> PluginError {
 
 /// Sizes of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Architecture {
-    pub n_features: usize,
-    pub hidden_size: usize,
-    pub n_layers: usize,
+pub(crate) struct Architecture {
+    pub(crate) n_features: usize,
+    pub(crate) hidden_size: usize,
+    pub(crate) n_layers: usize,
 }
 
 impl Architecture {
     /// PyTorch's names of all tensors, and their sizes.
-    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+    pub(crate) fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         let hidden = self.hidden_size;
         let gates = 4 * self.hidden_size;
         let layer = |layer: usize| {
@@ -49,31 +49,31 @@ impl Architecture {
     }
 
     /// Number of weights in all.
-    pub fn n_weights(&self) -> usize {
+    pub(crate) fn n_weights(&self) -> usize {
         self.tensors().iter().map(|(_, size)| size.iter().product::<usize>()).sum()
     }
 
     /// Weights to start from: as PyTorch's, equally likely within `±1/√hidden_size`.
-    pub fn initial_weights(&self, seed: u64) -> Vec<f32> {
+    pub(crate) fn initial_weights(&self, seed: u64) -> Vec<f32> {
         random::draws(seed, Purpose::Weights).uniform(self.n_weights(), (self.hidden_size as f32).sqrt().recip())
     }
 }
 
 /// What the layers remember: hidden and cell state, each `[n_layers, n_sequences, hidden_size]`.
-pub struct LstmState {
+pub(crate) struct LstmState {
     hidden: Tensor,
     cell: Tensor,
 }
 
 impl LstmState {
     /// The states of several runs, side by side.
-    pub fn concat(states: &[Self]) -> Torch<Self> {
+    pub(crate) fn concat(states: &[Self]) -> Torch<Self> {
         let concat = |part: fn(&Self) -> &Tensor| Tensor::f_cat(&states.iter().map(part).collect::<Vec<_>>(), 1);
         Ok(Self { hidden: concat(|state| &state.hidden)?, cell: concat(|state| &state.cell)? })
     }
 
     /// The states of some neighbouring sequences.
-    pub fn narrow(&self, start: usize, n_sequences: usize) -> Torch<Self> {
+    pub(crate) fn narrow(&self, start: usize, n_sequences: usize) -> Torch<Self> {
         let narrow = |tensor: &Tensor| tensor.f_narrow(1, start as i64, n_sequences as i64);
         Ok(Self { hidden: narrow(&self.hidden)?, cell: narrow(&self.cell)? })
     }
@@ -85,14 +85,14 @@ impl LstmState {
 }
 
 /// Masks for outputs, drawn anew at each use.
-pub struct Dropout {
+pub(crate) struct Dropout {
     draws: Draws,
     dropped: f64,
 }
 
 impl Dropout {
     /// Drops a share of `dropped`.
-    pub fn new(seed: u64, dropped: f64) -> Self {
+    pub(crate) fn new(seed: u64, dropped: f64) -> Self {
         Self { draws: random::draws(seed, Purpose::Dropout), dropped }
     }
 
@@ -106,17 +106,17 @@ impl Dropout {
 }
 
 /// A network on a device.
-pub struct Network {
+pub(crate) struct Network {
     architecture: Architecture,
     /// All weights.
-    pub flat: Tensor,
+    pub(crate) flat: Tensor,
     /// Views of `flat`, whose gradients are asked for.
-    pub tensors: Vec<Tensor>,
+    pub(crate) tensors: Vec<Tensor>,
 }
 
 impl Network {
     /// A network of given weights, in the order of [`Architecture::tensors`].
-    pub fn new(architecture: Architecture, weights: &[f32], device: Device) -> Torch<Self> {
+    pub(crate) fn new(architecture: Architecture, weights: &[f32], device: Device) -> Torch<Self> {
         let flat = Tensor::f_from_slice(weights)?.f_to_device(device)?;
         let mut start = 0;
         let mut view = |size: &[usize]| {
@@ -131,7 +131,7 @@ impl Network {
     }
 
     /// All weights, copied.
-    pub fn weights(&self) -> Torch<Vec<f32>> {
+    pub(crate) fn weights(&self) -> Torch<Vec<f32>> {
         let mut weights = vec![0.0; self.flat.numel()];
         self.flat.f_to_device(Device::Cpu)?.f_copy_data(&mut weights, self.flat.numel())?;
         Ok(weights)
@@ -139,7 +139,7 @@ impl Network {
 
     /// Runs the layers over `inputs`, `[n_steps, n_sequences, n_features]`: the outputs of the last,
     /// `[n_steps, n_sequences, hidden_size]`, and what all remember.
-    pub fn run(
+    pub(crate) fn run(
         &self,
         inputs: Tensor,
         start: Option<&LstmState>,
@@ -170,7 +170,7 @@ impl Network {
     }
 
     /// Log-odds of class 1 for outputs of the layers, `[n, hidden_size]`.
-    pub fn logits(&self, outputs: Tensor, dropout: Option<&mut Dropout>) -> Torch<Tensor> {
+    pub(crate) fn logits(&self, outputs: Tensor, dropout: Option<&mut Dropout>) -> Torch<Tensor> {
         let outputs = match dropout {
             Some(dropout) => dropout.apply(outputs)?,
             None => outputs,

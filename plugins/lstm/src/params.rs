@@ -10,10 +10,10 @@ const EPOCHS: &str = "epochs";
 const SEQUENCE_LENGTH: &str = "sequence_length";
 
 /// The longest window.
-pub const MAX_SEQUENCE_LENGTH: usize = 2000;
+pub(crate) const MAX_SEQUENCE_LENGTH: usize = 2000;
 
 /// Who the family is and what it takes.
-pub fn manifest() -> Manifest {
+pub(crate) fn manifest() -> Manifest {
     Manifest::new("lstm", env!("CARGO_PKG_VERSION"))
         .named(["LSTM", "lstm"])
         .role(Role::Sequence)
@@ -64,7 +64,7 @@ pub fn manifest() -> Manifest {
 
 /// How the windows are trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Training {
+pub(crate) enum Training {
     /// One label a window, which is run from its first row.
     Windowed,
     /// Several labels a segment, which is run from a stored state.
@@ -80,7 +80,7 @@ pub enum Training {
 
 /// What becomes of the learning rate over the epochs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RateSchedule {
+pub(crate) enum RateSchedule {
     /// It stays.
     Constant,
     /// It falls to 0 along half a cosine.
@@ -88,21 +88,21 @@ pub enum RateSchedule {
 }
 
 /// The parameters of one fit.
-pub struct Settings {
-    pub hidden_size: usize,
-    pub n_layers: usize,
-    pub dropout: f64,
-    pub sequence_length: usize,
-    pub n_epochs: usize,
-    pub batch_size: usize,
-    pub learning_rate: f64,
-    pub patience: usize,
-    pub training: Training,
-    pub device: String,
-    pub weight_decay: f64,
-    pub clip_norm: f64,
-    pub schedule: RateSchedule,
-    pub averaging: f64,
+pub(crate) struct Settings {
+    pub(crate) hidden_size: usize,
+    pub(crate) n_layers: usize,
+    pub(crate) dropout: f64,
+    pub(crate) sequence_length: usize,
+    pub(crate) n_epochs: usize,
+    pub(crate) batch_size: usize,
+    pub(crate) learning_rate: f64,
+    pub(crate) patience: usize,
+    pub(crate) training: Training,
+    pub(crate) device: String,
+    pub(crate) weight_decay: f64,
+    pub(crate) clip_norm: f64,
+    pub(crate) schedule: RateSchedule,
+    pub(crate) averaging: f64,
 }
 
 impl Settings {
@@ -110,7 +110,7 @@ impl Settings {
     ///
     /// # Errors
     /// None for parameters of the [`manifest`].
-    pub fn from_params(params: &Params) -> Result<Self> {
+    pub(crate) fn from_params(params: &Params) -> Result<Self> {
         let segments = Training::Segments {
             label_steps: params.count("label_steps")?,
             burn_in: params.count("burn_in")?,
@@ -139,7 +139,7 @@ impl Settings {
     }
 
     /// The learning rate of an epoch; the first is 1.
-    pub fn rate_at(&self, epoch: usize) -> f64 {
+    pub(crate) fn rate_at(&self, epoch: usize) -> f64 {
         let done = (epoch - 1) as f64 / self.n_epochs as f64;
         match self.schedule {
             RateSchedule::Constant => self.learning_rate,
@@ -151,7 +151,7 @@ impl Settings {
 #[cfg(test)]
 impl Settings {
     /// The settings of a job with these parameters.
-    pub fn from_json(json: &str) -> Self {
+    pub(crate) fn from_json(json: &str) -> Self {
         Self::from_params(&Params::from_json(&manifest().params, json).unwrap()).unwrap()
     }
 }

@@ -6,7 +6,7 @@ use oculus_plugin_support::{Draws, IndexMethod};
 
 /// What is drawn; each has a stream of its own, so that one more draw here moves none there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// Initial weights.
     Weights = 1,
     /// The order of updates.
@@ -16,7 +16,7 @@ pub enum Purpose {
 }
 
 /// Starts the stream of one purpose.
-pub fn draws(seed: u64, purpose: Purpose) -> Draws {
+pub(crate) fn draws(seed: u64, purpose: Purpose) -> Draws {
     Draws::new(seed, purpose as u64, IndexMethod::Scaled32)
 }
 

@@ -11,20 +11,20 @@ use crate::params::{Settings, Training};
 
 /// How long the parts of a segment are, and how many segments an update reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Rows run without a gradient.
-    pub stored: usize,
+    pub(crate) stored: usize,
     /// Rows run with a gradient, before the labels.
-    pub burn_in: usize,
+    pub(crate) burn_in: usize,
     /// Rows whose labels count.
-    pub label_steps: usize,
+    pub(crate) label_steps: usize,
     /// Segments an update.
-    pub n_segments: usize,
+    pub(crate) n_segments: usize,
 }
 
 impl Plan {
     /// All plans that the epochs of a fit draw from; more than one for mixed burn-ins.
-    pub fn all(settings: &Settings) -> Vec<Self> {
+    pub(crate) fn all(settings: &Settings) -> Vec<Self> {
         let length = settings.sequence_length;
         let batch_size = settings.batch_size;
         match settings.training {
@@ -45,12 +45,12 @@ impl Plan {
     }
 
     /// Rows run with a gradient.
-    pub fn n_steps(&self) -> usize {
+    pub(crate) fn n_steps(&self) -> usize {
         self.burn_in + self.label_steps
     }
 
     /// The same rows, all run from zeros in one go, for a pass without a gradient.
-    pub fn in_one_go(self) -> Self {
+    pub(crate) fn in_one_go(self) -> Self {
         Self { stored: 0, burn_in: self.stored + self.burn_in, ..self }
     }
 }
@@ -63,7 +63,7 @@ struct Span {
 }
 
 /// Labels of the rows to learn from, and where they lie.
-pub struct Labels {
+pub(crate) struct Labels {
     /// One a row of the table; NaN for rows that are not to be learnt from.
     label: Vec<f32>,
     spans: Vec<Span>,
@@ -71,7 +71,7 @@ pub struct Labels {
 
 /// Some neighbouring labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segment {
+pub(crate) struct Segment {
     /// The first row whose label may count.
     first: usize,
     /// The last row of the span: what lies behind is not read.
@@ -80,7 +80,7 @@ pub struct Segment {
 
 impl Labels {
     /// Sorts out where the labels of `rows` lie; `history` as in [`Sequences`](crate::Sequences), enough for each of `rows`.
-    pub fn new(rows: &[u32], label: &[f32], history: &[u32]) -> Self {
+    pub(crate) fn new(rows: &[u32], label: &[f32], history: &[u32]) -> Self {
         let mut own = vec![f32::NAN; label.len()];
         let mut spans: Vec<Span> = Vec::new();
         for row in rows.iter().map(|&row| row as usize) {
@@ -95,7 +95,7 @@ impl Labels {
     }
 
     /// All segments of a plan that have a label, the first of a span `offset < label_steps` rows before its labels.
-    pub fn segments(&self, plan: &Plan, offset: usize) -> Vec<Segment> {
+    pub(crate) fn segments(&self, plan: &Plan, offset: usize) -> Vec<Segment> {
         let of_span = |span: &Span| {
             let last = span.last;
             (span.first - offset..=last).step_by(plan.label_steps).map(move |first| Segment { first, last })
@@ -105,7 +105,7 @@ impl Labels {
     }
 
     /// Places among `n_steps × segments` outputs that have a label, and these labels.
-    pub fn labelled(&self, plan: &Plan, segments: &[Segment]) -> (Vec<i64>, Vec<f32>) {
+    pub(crate) fn labelled(&self, plan: &Plan, segments: &[Segment]) -> (Vec<i64>, Vec<f32>) {
         let steps = (0..plan.label_steps).flat_map(|step| (0..segments.len()).map(move |idx| (step, idx)));
         let place = |step, idx| ((plan.burn_in + step) * segments.len() + idx) as i64;
         steps.filter_map(|(step, idx)| Some((place(step, idx), self.at(&segments[idx], step)?))).unzip()
@@ -119,7 +119,7 @@ impl Labels {
 
 /// Rows that segments read, step by step, from `n_before` rows before their labels on; behind its span a segment
 /// repeats the last row, whose outputs there count for nothing.
-pub fn rows(segments: &[Segment], n_before: usize, n_steps: usize) -> Vec<i64> {
+pub(crate) fn rows(segments: &[Segment], n_before: usize, n_steps: usize) -> Vec<i64> {
     let row = |segment: &Segment, step: usize| (segment.first + step - n_before).min(segment.last) as i64;
     (0..n_steps).flat_map(|step| segments.iter().map(move |segment| row(segment, step))).collect()
 }

@@ -6,14 +6,14 @@
 use oculus_plugin_api::prelude::*;
 
 /// Standardised values beyond this are cut.
-pub const CLIP: f32 = 5.0;
+pub(crate) const CLIP: f32 = 5.0;
 
 /// Names, means and deviations of the features that a model reads.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scaler {
-    pub features: Vec<String>,
-    pub mean: Vec<f32>,
-    pub deviation: Vec<f32>,
+pub(crate) struct Scaler {
+    pub(crate) features: Vec<String>,
+    pub(crate) mean: Vec<f32>,
+    pub(crate) deviation: Vec<f32>,
 }
 
 impl Scaler {

@@ -29,7 +29,7 @@ struct Update<'u> {
 }
 
 /// A network in training.
-pub struct Trainer<'a> {
+pub(crate) struct Trainer<'a> {
     settings: &'a Settings,
     plans: Vec<Plan>,
     /// Standardised values, `[n_rows, n_features]`, on the device.
@@ -45,7 +45,7 @@ pub struct Trainer<'a> {
 
 impl<'a> Trainer<'a> {
     /// A network that has seen nothing.
-    pub fn new(sequences: &Sequences, settings: &'a Settings, seed: u64, device: Device) -> Torch<Self> {
+    pub(crate) fn new(sequences: &Sequences, settings: &'a Settings, seed: u64, device: Device) -> Torch<Self> {
         let n_features = sequences.n_features();
         let architecture = Architecture { n_features, hidden_size: settings.hidden_size, n_layers: settings.n_layers };
         let weights = architecture.initial_weights(seed);
@@ -65,7 +65,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// The weights that a model would have now.
-    pub fn weights(&self) -> Result<Vec<f32>> {
+    pub(crate) fn weights(&self) -> Result<Vec<f32>> {
         self.judged().weights().map_err(refused)
     }
 
@@ -77,7 +77,7 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// A cancel, or what libtorch says.
-    pub fn epoch(&mut self, labels: &Labels, epoch: usize, ctx: &Ctx<'_, '_>) -> Result<f64> {
+    pub(crate) fn epoch(&mut self, labels: &Labels, epoch: usize, ctx: &Ctx<'_, '_>) -> Result<f64> {
         let plan = self.plans[self.order.index_below(self.plans.len())];
         let mut segments = labels.segments(&plan, self.order.index_below(plan.label_steps));
         self.order.shuffle(&mut segments);
@@ -144,7 +144,7 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// A cancel, or what libtorch says.
-    pub fn loss_on(&self, labels: &Labels, ctx: &Ctx<'_, '_>) -> Result<f64> {
+    pub(crate) fn loss_on(&self, labels: &Labels, ctx: &Ctx<'_, '_>) -> Result<f64> {
         let _guard = tch::no_grad_guard();
         let plan = self.plans[0].in_one_go();
         let loss_of = |segments: &[Segment]| {
@@ -170,7 +170,7 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// What libtorch says.
-    pub fn time_update(&mut self, labels: &Labels) -> Torch<f64> {
+    pub(crate) fn time_update(&mut self, labels: &Labels) -> Torch<f64> {
         let plan = self.plans[0];
         let segments = labels.segments(&plan, 0);
         let batch = &segments[..plan.n_segments.min(segments.len())];

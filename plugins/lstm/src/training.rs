@@ -15,7 +15,7 @@ use crate::trainer::Trainer;
 ///
 /// # Errors
 /// Rows that cannot be learnt from, a device that is not there, a loss that is no number, a cancel, or what libtorch says.
-pub fn fit(sequences: &Sequences, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<LstmModel> {
+pub(crate) fn fit(sequences: &Sequences, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<LstmModel> {
     device::use_one_thread();
     ctx.check()?;
     let settings = Settings::from_params(params)?;

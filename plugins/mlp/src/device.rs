@@ -9,10 +9,10 @@ const CPU: &str = "cpu";
 const AUTO: &str = "auto";
 
 /// All devices that some build of this plugin may know.
-pub const CHOICES: [&str; 4] = [AUTO, CPU, "cuda", "mps"];
+pub(crate) const CHOICES: [&str; 4] = [AUTO, CPU, "cuda", "mps"];
 
 /// Devices that this build finds on this machine, the CPU first.
-pub fn available() -> &'static [&'static str] {
+pub(crate) fn available() -> &'static [&'static str] {
     static FOUND: OnceLock<Vec<&'static str>> = OnceLock::new();
     FOUND.get_or_init(|| CHOICES.into_iter().filter(|name| *name != AUTO && open(name).is_ok()).collect())
 }
@@ -23,7 +23,7 @@ pub fn available() -> &'static [&'static str] {
 ///
 /// # Errors
 /// [`code::DEVICE`](oculus_plugin_api::code::DEVICE), naming those that there are.
-pub fn choose(host: &str, param: &str) -> Result<(&'static str, Device)> {
+pub(crate) fn choose(host: &str, param: &str) -> Result<(&'static str, Device)> {
     let wanted = match (host, param) {
         (CPU, _) | (AUTO, AUTO) => CPU,
         (host, AUTO) => host,

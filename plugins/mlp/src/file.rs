@@ -24,7 +24,7 @@ struct Header {
 ///
 /// # Errors
 /// None for a model of this plugin.
-pub fn write(model: &Perceptron) -> Result<Vec<u8>> {
+pub(crate) fn write(model: &Perceptron) -> Result<Vec<u8>> {
     let n_hidden = model.layers.len().saturating_sub(1);
     let header = Header {
         features: model.inputs.iter().map(|input| input.name.clone()).collect(),
@@ -51,7 +51,7 @@ pub fn write(model: &Perceptron) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// [`code::MODEL`](oculus_plugin_api::code::MODEL) for anything else than a whole model of this plugin.
-pub fn read(bytes: &[u8]) -> Result<Perceptron> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Perceptron> {
     let file = TensorFile::read(bytes, FORMAT)?;
     let header: Header = file.header()?;
     check(&header)?;

@@ -8,44 +8,44 @@ use crate::random::{self, Purpose};
 
 /// Sizes of a network: features, then hidden layers, then the one output.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shape(Vec<usize>);
+pub(crate) struct Shape(Vec<usize>);
 
 /// Where one layer's parameters lie in the flat list of all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// Inputs.
-    pub n_inputs: usize,
+    pub(crate) n_inputs: usize,
     /// Outputs.
-    pub n_outputs: usize,
+    pub(crate) n_outputs: usize,
     /// Where the weights start: a row an input, a column an output. The biases follow.
-    pub start: usize,
+    pub(crate) start: usize,
 }
 
 impl Place {
     /// Number of weights.
-    pub fn n_weights(&self) -> usize {
+    pub(crate) fn n_weights(&self) -> usize {
         self.n_inputs * self.n_outputs
     }
 
     /// Where the biases start.
-    pub fn bias_start(&self) -> usize {
+    pub(crate) fn bias_start(&self) -> usize {
         self.start + self.n_weights()
     }
 
     /// Where the next layer starts.
-    pub fn end(&self) -> usize {
+    pub(crate) fn end(&self) -> usize {
         self.bias_start() + self.n_outputs
     }
 }
 
 impl Shape {
     /// A shape with these hidden layers.
-    pub fn new(n_features: usize, hidden_sizes: &[usize]) -> Self {
+    pub(crate) fn new(n_features: usize, hidden_sizes: &[usize]) -> Self {
         Self([&[n_features], hidden_sizes, &[1]].concat())
     }
 
     /// Its layers, from the features on.
-    pub fn places(&self) -> Vec<Place> {
+    pub(crate) fn places(&self) -> Vec<Place> {
         let mut start = 0;
         let place = |pair: &[usize]| {
             let place = Place { n_inputs: pair[0], n_outputs: pair[1], start };
@@ -57,7 +57,7 @@ impl Shape {
 
     /// First parameters: weights that keep the spread of the inputs through the layers, hardly any in the last, whose
     /// bias gives the share of positives. A fit so starts from what is known without features.
-    pub fn first_parameters(&self, seed: u64, share: f64) -> Vec<f32> {
+    pub(crate) fn first_parameters(&self, seed: u64, share: f64) -> Vec<f32> {
         let mut draws = random::draws(seed, Purpose::Weights);
         let places = self.places();
         let mut parameters = Vec::new();
@@ -72,14 +72,14 @@ impl Shape {
     }
 
     /// 1 for each weight, 0 for each bias, in the order of the parameters.
-    pub fn weight_mask(&self) -> Vec<f32> {
+    pub(crate) fn weight_mask(&self) -> Vec<f32> {
         let layer = |place: Place| [vec![1.0; place.n_weights()], vec![0.0; place.n_outputs]].concat();
         self.places().into_iter().flat_map(layer).collect()
     }
 }
 
 /// Rows as a fit takes them, on its device.
-pub struct Batch {
+pub(crate) struct Batch {
     features: Tensor,
     label: Tensor,
 }
@@ -89,7 +89,7 @@ impl Batch {
     ///
     /// # Errors
     /// What candle says.
-    pub fn new(features: Vec<f32>, label: Vec<f32>, device: &Device) -> Result<Self> {
+    pub(crate) fn new(features: Vec<f32>, label: Vec<f32>, device: &Device) -> Result<Self> {
         let n_rows = label.len();
         let n_features = features.len() / n_rows.max(1);
         Ok(Self {
@@ -99,24 +99,24 @@ impl Batch {
     }
 
     /// Number of rows.
-    pub fn n_rows(&self) -> usize {
+    pub(crate) fn n_rows(&self) -> usize {
         self.label.elem_count()
     }
 }
 
 /// Units left out while fitting.
-pub struct Dropout {
+pub(crate) struct Dropout {
     /// The share of the hidden units.
-    pub share: f32,
+    pub(crate) share: f32,
     /// Which ones.
-    pub draws: Draws,
+    pub(crate) draws: Draws,
 }
 
 /// A network on its device. All parameters are one flat list, so that a step moves them at once.
-pub struct Network {
+pub(crate) struct Network {
     places: Vec<Place>,
     /// All weights and biases.
-    pub parameters: Var,
+    pub(crate) parameters: Var,
 }
 
 impl Network {
@@ -124,7 +124,7 @@ impl Network {
     ///
     /// # Errors
     /// What candle says.
-    pub fn new(shape: &Shape, parameters: Vec<f32>, device: &Device) -> Result<Self> {
+    pub(crate) fn new(shape: &Shape, parameters: Vec<f32>, device: &Device) -> Result<Self> {
         let n_parameters = parameters.len();
         Ok(Self { places: shape.places(), parameters: Var::from_vec(parameters, n_parameters, device)? })
     }
@@ -133,7 +133,7 @@ impl Network {
     ///
     /// # Errors
     /// What candle says.
-    pub fn training_loss(&self, batch: &Batch, dropout: &mut Dropout) -> Result<Tensor> {
+    pub(crate) fn training_loss(&self, batch: &Batch, dropout: &mut Dropout) -> Result<Tensor> {
         let mut leave_out = |hidden: Tensor| {
             if dropout.share == 0.0 {
                 return Ok(hidden);
@@ -149,7 +149,7 @@ impl Network {
     ///
     /// # Errors
     /// What candle says.
-    pub fn loss_with(&self, parameters: &Tensor, batch: &Batch) -> Result<Tensor> {
+    pub(crate) fn loss_with(&self, parameters: &Tensor, batch: &Batch) -> Result<Tensor> {
         mean_loss(&logits(&self.places, parameters, &batch.features, &mut Ok)?, &batch.label)
     }
 }

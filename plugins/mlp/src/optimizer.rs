@@ -12,7 +12,7 @@ const EPSILON: f64 = 1e-8;
 const MEAN_KEEPS: f64 = 0.99;
 
 /// The state between two steps.
-pub struct AdamW {
+pub(crate) struct AdamW {
     learning_rate: f64,
     /// What a step leaves of each parameter before it moves it: less than 1 for weights, 1 for biases.
     kept: Tensor,
@@ -27,7 +27,7 @@ impl AdamW {
     ///
     /// # Errors
     /// What candle says.
-    pub fn new(learning_rate: f64, weight_decay: f64, weight_mask: &Tensor) -> Result<Self> {
+    pub(crate) fn new(learning_rate: f64, weight_decay: f64, weight_mask: &Tensor) -> Result<Self> {
         let zeros = weight_mask.zeros_like()?;
         Ok(Self {
             learning_rate,
@@ -43,7 +43,7 @@ impl AdamW {
     ///
     /// # Errors
     /// What candle says.
-    pub fn step(&mut self, parameters: &Var, slope: &Tensor) -> Result<()> {
+    pub(crate) fn step(&mut self, parameters: &Var, slope: &Tensor) -> Result<()> {
         self.n_steps = self.n_steps.saturating_add(1);
         self.first_moment = mixed(&self.first_moment, slope, BETA_1)?;
         self.second_moment = mixed(&self.second_moment, &slope.sqr()?, BETA_2)?;
@@ -61,7 +61,7 @@ impl AdamW {
     ///
     /// # Errors
     /// What candle says.
-    pub fn mean(&self) -> Result<Tensor> {
+    pub(crate) fn mean(&self) -> Result<Tensor> {
         self.sum.affine(1.0 / (1.0 - MEAN_KEEPS.powi(self.n_steps)), 0.0)
     }
 }

@@ -5,12 +5,12 @@ use oculus_plugin_api::prelude::*;
 use crate::device;
 
 /// The parameter that counts epochs.
-pub const EPOCHS: &str = "epochs";
+pub(crate) const EPOCHS: &str = "epochs";
 
 /// Who the family is and what it takes. The defaults are for tables of about a thousand rows with little signal: on 8
 /// planted tables (500 rows to train on, 200 to stop by, 40 features of which 4 matter) half of the units left out and a
 /// weight decay of 1 lie 0.092 below the AUC of the truth, 0.3 and 0.1 lie 0.101, no dropout with 0.1 lies 0.111.
-pub fn manifest() -> Manifest {
+pub(crate) fn manifest() -> Manifest {
     Manifest::new("mlp", env!("CARGO_PKG_VERSION"))
         .named(["MLP", "NeuralNetwork", "neural_network", "nn", "MultiLayerPerceptron"])
         .selected_by("train_neural_networks")
@@ -49,21 +49,21 @@ pub fn manifest() -> Manifest {
 
 /// The parameters of one fit, each in its own type.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Recipe {
+pub(crate) struct Recipe {
     /// Passes over the training rows, at most.
-    pub n_epochs: usize,
+    pub(crate) n_epochs: usize,
     /// Rows a step.
-    pub batch_size: usize,
+    pub(crate) batch_size: usize,
     /// Size of a step.
-    pub learning_rate: f64,
+    pub(crate) learning_rate: f64,
     /// Units of each hidden layer.
-    pub hidden_sizes: Vec<usize>,
+    pub(crate) hidden_sizes: Vec<usize>,
     /// Share of the hidden units left out at a step.
-    pub dropout: f32,
+    pub(crate) dropout: f32,
     /// Pull of the weights to 0, in shares of a step.
-    pub weight_decay: f64,
+    pub(crate) weight_decay: f64,
     /// Epochs to wait for a lower loss.
-    pub patience: usize,
+    pub(crate) patience: usize,
 }
 
 impl Recipe {
@@ -71,7 +71,7 @@ impl Recipe {
     ///
     /// # Errors
     /// None for those.
-    pub fn new(params: &Params) -> Result<Self> {
+    pub(crate) fn new(params: &Params) -> Result<Self> {
         Ok(Self {
             n_epochs: params.count(EPOCHS)?,
             batch_size: params.count("batch_size")?,

@@ -19,16 +19,16 @@ pub struct Perceptron {
 
 /// One layer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Layer {
+pub(crate) struct Layer {
     /// `[n_inputs × n_outputs]`: one row per input.
-    pub weights: Vec<f32>,
+    pub(crate) weights: Vec<f32>,
     /// One per output.
-    pub biases: Vec<f32>,
+    pub(crate) biases: Vec<f32>,
 }
 
 /// What the layers give for one row, kept from row to row to spare allocations.
 #[derive(Default)]
-pub struct Buffers {
+pub(crate) struct Buffers {
     inputs: Vec<f32>,
     outputs: Vec<f32>,
 }
@@ -38,7 +38,7 @@ impl Layer {
     ///
     /// # Errors
     /// [`code::ENGINE`](oculus_plugin_api::code::ENGINE) for another number of parameters than the shape has.
-    pub fn all(shape: &Shape, parameters: &[f32]) -> Result<Vec<Self>> {
+    pub(crate) fn all(shape: &Shape, parameters: &[f32]) -> Result<Vec<Self>> {
         let places = shape.places();
         if places.last().is_none_or(|place| place.end() != parameters.len()) {
             return Err(PluginError::engine(format!("{} parameters for {shape:?}", parameters.len())));

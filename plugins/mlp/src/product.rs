@@ -10,7 +10,7 @@ use gemm::Parallelism;
 ///
 /// # Errors
 /// What candle says of shapes that do not fit.
-pub fn product(left: &Tensor, right: &Tensor) -> Result<Tensor> {
+pub(crate) fn product(left: &Tensor, right: &Tensor) -> Result<Tensor> {
     if left.device().is_cpu() { left.apply_op2(right, Product) } else { left.matmul(right) }
 }
 

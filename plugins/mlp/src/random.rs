@@ -4,7 +4,7 @@ use oculus_plugin_support::{Draws, IndexMethod};
 
 /// What the draws are for. Each has a stream of its own, so that a fit without dropout sees the same order of rows.
 #[derive(Clone, Copy, Debug)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// First weights.
     Weights = 0,
     /// Order of the rows in an epoch.
@@ -14,7 +14,7 @@ pub enum Purpose {
 }
 
 /// Starts the stream of one purpose.
-pub fn draws(seed: u64, purpose: Purpose) -> Draws {
+pub(crate) fn draws(seed: u64, purpose: Purpose) -> Draws {
     Draws::new(seed, purpose as u64, IndexMethod::Unbiased32)
 }
 

@@ -3,7 +3,7 @@
 use oculus_plugin_api::prelude::*;
 
 /// Deviations from the mean beyond which a value counts as this many.
-pub const CLIP: f64 = 5.0;
+pub(crate) const CLIP: f64 = 5.0;
 
 /// A table in the scale of the rows to learn from.
 pub struct Scaled {
@@ -62,7 +62,7 @@ fn measure(table: &Table<'_>, feature_idx: usize, learn_rows: &[u32]) -> Input {
 ///
 /// # Errors
 /// [`code::DATA`](oculus_plugin_api::code::DATA) for a table that lacks a feature.
-pub fn gather(table: &Table<'_>, inputs: &[Input], rows: &[u32]) -> Result<Vec<f32>> {
+pub(crate) fn gather(table: &Table<'_>, inputs: &[Input], rows: &[u32]) -> Result<Vec<f32>> {
     let mut values = vec![0.0; rows.len() * inputs.len()];
     for (place, input) in inputs.iter().enumerate() {
         let places = values.iter_mut().skip(place).step_by(inputs.len());

@@ -17,7 +17,7 @@ use crate::scaling::Scaled;
 /// # Errors
 /// Training rows of one class, rows with holes, a device that is not there, a loss that is no number, a cancel, or what
 /// candle says.
-pub fn fit(scaled: &Scaled, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Perceptron> {
+pub(crate) fn fit(scaled: &Scaled, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Perceptron> {
     task.needs_both_classes()?;
     scaled.refuse_holes("train_rows", task.train_rows)?;
     scaled.refuse_holes("tune_rows", task.tune_rows)?;

@@ -13,7 +13,7 @@ const MOVED_SHARE: f64 = 0.003;
 
 /// Which side of an edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Side {
+pub(crate) enum Side {
     /// The edge and below.
     AtMost,
     /// Above the edge.
@@ -22,24 +22,24 @@ pub enum Side {
 
 /// One side of one edge of one column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Split {
+pub(crate) struct Split {
     /// Place among the columns of [`Deciles`].
-    pub column_idx: usize,
+    pub(crate) column_idx: usize,
     /// Which side.
-    pub side: Side,
+    pub(crate) side: Side,
     /// Place among the edges of the column.
-    pub edge_idx: usize,
+    pub(crate) edge_idx: usize,
 }
 
 /// A column in deciles.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Column {
+pub(crate) struct Column {
     /// Place in the table.
-    pub feature_idx: usize,
+    pub(crate) feature_idx: usize,
     /// Ascending and distinct, at most nine.
-    pub edges: Vec<f32>,
+    pub(crate) edges: Vec<f32>,
     /// Of each training row, the number of edges below its value.
-    pub bins: Vec<u8>,
+    pub(crate) bins: Vec<u8>,
     /// Of each edge the training rows at most it, and those above.
     sides: Vec<[RowSet; 2]>,
 }
@@ -55,14 +55,14 @@ impl Column {
 
 /// The columns that can be mined.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Deciles(pub Vec<Column>);
+pub(crate) struct Deciles(pub(crate) Vec<Column>);
 
 impl Deciles {
     /// Bins every column for models by the training rows alone.
     ///
     /// # Errors
     /// [`code::DATA`](oculus_plugin_api::code::DATA) where no column can be mined; cancellation.
-    pub fn new(table: &Table<'_>, train_rows: &[u32], ctx: &Ctx<'_, '_>) -> Result<Self> {
+    pub(crate) fn new(table: &Table<'_>, train_rows: &[u32], ctx: &Ctx<'_, '_>) -> Result<Self> {
         let mut columns = Vec::new();
         for feature_idx in table.model_features() {
             ctx.check()?;
@@ -79,13 +79,13 @@ impl Deciles {
     }
 
     /// The training rows on one side.
-    pub fn rows(&self, split: Split) -> &RowSet {
+    pub(crate) fn rows(&self, split: Split) -> &RowSet {
         let [at_most, above] = &self.0[split.column_idx].sides[split.edge_idx];
         if split.side == Side::AtMost { at_most } else { above }
     }
 
     /// The side in words that a host understands.
-    pub fn condition(&self, split: Split, table: &Table<'_>) -> Condition {
+    pub(crate) fn condition(&self, split: Split, table: &Table<'_>) -> Condition {
         let column = &self.0[split.column_idx];
         let operator = match split.side {
             Side::AtMost => Operator::AtMost,

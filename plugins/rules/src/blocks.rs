@@ -13,14 +13,14 @@ const N_BLOCKS: usize = 20;
 const N_DRAWN: usize = 14;
 
 /// The block of each training row.
-pub struct Blocks {
+pub(crate) struct Blocks {
     of_rows: Vec<usize>,
     seed: u64,
 }
 
 impl Blocks {
     /// Cuts the training dates; blocks have equally many, within one.
-    pub fn new(table: &Table<'_>, task: &Task<'_>) -> Self {
+    pub(crate) fn new(table: &Table<'_>, task: &Task<'_>) -> Self {
         let day = |row: &u32| table.day()[*row as usize];
         let mut days: Vec<i32> = task.train_rows.iter().map(day).collect();
         days.sort_unstable();
@@ -30,17 +30,17 @@ impl Blocks {
     }
 
     /// Blocks there are.
-    pub fn n_blocks(&self) -> usize {
+    pub(crate) fn n_blocks(&self) -> usize {
         N_BLOCKS
     }
 
     /// The block of each training row.
-    pub fn of_rows(&self) -> &[usize] {
+    pub(crate) fn of_rows(&self) -> &[usize] {
         &self.of_rows
     }
 
     /// The training rows of each subsample.
-    pub fn subsamples(&self, n_subsamples: usize) -> Vec<RowSet> {
+    pub(crate) fn subsamples(&self, n_subsamples: usize) -> Vec<RowSet> {
         let subsample = |subsample_idx| {
             let drawn = &self.shuffled(Purpose::Subsamples, subsample_idx)[..N_DRAWN];
             RowSet::from_fn(self.of_rows.len(), |place| drawn.contains(&self.of_rows[place]))
@@ -49,7 +49,7 @@ impl Blocks {
     }
 
     /// The blocks of each half; every second half is what the one before lacks.
-    pub fn halves(&self, n_halves: usize) -> Vec<Vec<usize>> {
+    pub(crate) fn halves(&self, n_halves: usize) -> Vec<Vec<usize>> {
         let pair = |pair_idx| {
             let order = self.shuffled(Purpose::Halves, pair_idx);
             let (one, other) = order.split_at(N_BLOCKS / 2);

@@ -9,7 +9,7 @@ use crate::binning::{Column, Deciles};
 const SAME_COLUMN: f64 = 0.8;
 
 /// Places among the columns of `deciles`, ascending.
-pub fn columns(deciles: &Deciles) -> Vec<usize> {
+pub(crate) fn columns(deciles: &Deciles) -> Vec<usize> {
     let moments: Vec<BinMoments> = deciles.0.iter().map(BinMoments::from_column).collect();
     let mut kept: Vec<usize> = Vec::new();
     for (idx, column) in deciles.0.iter().enumerate() {

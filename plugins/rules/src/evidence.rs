@@ -19,16 +19,16 @@ const MOST_BARS: usize = 64;
 
 /// Counts of a rule on some rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Rows on which it held.
-    pub n_held: usize,
+    pub(crate) n_held: usize,
     /// Of those, rows of class 1.
-    pub n_hits: usize,
+    pub(crate) n_hits: usize,
 }
 
 impl Counts {
     /// Share of class 1 where the rule held.
-    pub fn precision(self) -> f64 {
+    pub(crate) fn precision(self) -> f64 {
         self.n_hits as f64 / self.n_held.max(1) as f64
     }
 }
@@ -41,11 +41,11 @@ impl AddAssign for Counts {
 }
 
 /// Who judges rules by the training rows.
-pub struct Judge<'a> {
+pub(crate) struct Judge<'a> {
     /// What a rule has to be.
-    pub recipe: &'a Recipe,
+    pub(crate) recipe: &'a Recipe,
     /// Training rows of class 1.
-    pub hits: RowSet,
+    pub(crate) hits: RowSet,
     /// Of each training row, its bar's place in time; symbols lie further apart than a label remembers.
     clock: Vec<usize>,
     memory_bars: usize,
@@ -54,7 +54,7 @@ pub struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     /// Learns from the labels of the training rows.
-    pub fn new(table: &Table<'_>, task: &Task<'_>, recipe: &'a Recipe) -> Self {
+    pub(crate) fn new(table: &Table<'_>, task: &Task<'_>, recipe: &'a Recipe) -> Self {
         let row = |place: usize| task.train_rows[place] as usize;
         let clock: Vec<usize> = (0..task.train_rows.len())
             .map(|place| row(place) + table.symbol()[row(place)] as usize * MOST_BARS)
@@ -67,30 +67,30 @@ impl<'a> Judge<'a> {
     }
 
     /// Training rows.
-    pub fn n_rows(&self) -> usize {
+    pub(crate) fn n_rows(&self) -> usize {
         self.clock.len()
     }
 
     /// What a rule is worth on these rows.
-    pub fn counts(&self, rows: &RowSet) -> Counts {
+    pub(crate) fn counts(&self, rows: &RowSet) -> Counts {
         Counts { n_held: rows.len(), n_hits: rows.n_common(&self.hits) }
     }
 
     /// Lower bound of the precision on these rows.
-    pub fn bound(&self, rows: &RowSet) -> f64 {
+    pub(crate) fn bound(&self, rows: &RowSet) -> f64 {
         wilson_lower(self.counts(rows).precision(), self.n_occasions(rows) as f64)
     }
 
     /// Lower bound of the precision where only counts are known: rows have occasions as all rows do. `None` for what holds
     /// too rarely, too often, or is no better than `all`.
-    pub fn bound_by_rows(&self, held: Counts, all: Counts) -> Option<f64> {
+    pub(crate) fn bound_by_rows(&self, held: Counts, all: Counts) -> Option<f64> {
         let support = held.n_held as f64 / all.n_held as f64;
         let is_rule = self.recipe.is_usual(support) && held.precision() > all.precision();
         is_rule.then(|| wilson_lower(held.precision(), held.n_held as f64 * self.occasions_per_row))
     }
 
     /// Stretches of a label's memory on which rows lie.
-    pub fn n_occasions(&self, rows: &RowSet) -> usize {
+    pub(crate) fn n_occasions(&self, rows: &RowSet) -> usize {
         let mut n_occasions = 0;
         let mut free_from = 0;
         for place in rows.places() {
@@ -120,13 +120,13 @@ fn memory_bars(clock: &[usize], hits: &RowSet) -> usize {
 }
 
 /// Lower end of the 95 % interval of a share seen in `n` independent cases (Wilson 1927).
-pub fn wilson_lower(share: f64, n: f64) -> f64 {
+pub(crate) fn wilson_lower(share: f64, n: f64) -> f64 {
     let z2 = Z * Z;
     let spread = Z * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
     (share + z2 / (2.0 * n) - spread) / (1.0 + z2 / n)
 }
 
 /// Standard error of a share seen in `n` independent cases.
-pub fn standard_error(share: f64, n: f64) -> f64 {
+pub(crate) fn standard_error(share: f64, n: f64) -> f64 {
     (share * (1.0 - share) / n).sqrt()
 }

@@ -24,10 +24,10 @@ const MOST_ROWS: usize = 4000;
 const LEAST_ROWS: usize = 100;
 
 /// Conditions that hold together, one or two, ascending.
-pub type Splits = Vec<Split>;
+pub(crate) type Splits = Vec<Split>;
 
 /// What trees are grown on.
-pub struct Forest<'a> {
+pub(crate) struct Forest<'a> {
     deciles: &'a Deciles,
     /// Of each training row, the label and the score; NaN where there is none.
     targets: [Vec<f32>; 2],
@@ -37,7 +37,7 @@ pub struct Forest<'a> {
 
 impl<'a> Forest<'a> {
     /// Takes labels and scores of the training rows.
-    pub fn new(deciles: &'a Deciles, task: &Task<'_>, scores: &[f32], recipe: &'a Recipe) -> Self {
+    pub(crate) fn new(deciles: &'a Deciles, task: &Task<'_>, scores: &[f32], recipe: &'a Recipe) -> Self {
         let of_rows = |values: &[f32]| task.train_rows.iter().map(|&row| values[row as usize]).collect();
         Self { deciles, targets: [of_rows(task.label), of_rows(scores)], recipe, seed: task.seed }
     }
@@ -46,7 +46,7 @@ impl<'a> Forest<'a> {
     ///
     /// # Errors
     /// Cancellation, or what smartcore says.
-    pub fn propose(&self, subsamples: &[RowSet], ctx: &Ctx<'_, '_>) -> Result<BTreeMap<Splits, Vec<usize>>> {
+    pub(crate) fn propose(&self, subsamples: &[RowSet], ctx: &Ctx<'_, '_>) -> Result<BTreeMap<Splits, Vec<usize>>> {
         let mut seen: BTreeMap<Splits, Vec<usize>> = BTreeMap::new();
         for (subsample_idx, subsample) in subsamples.iter().enumerate() {
             ctx.progress(subsample_idx as f64 / subsamples.len() as f64, "growing trees");

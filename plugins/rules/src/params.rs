@@ -3,7 +3,7 @@
 use oculus_plugin_api::prelude::*;
 
 /// Who the extractor is and what it takes.
-pub fn manifest() -> Manifest {
+pub(crate) fn manifest() -> Manifest {
     Manifest::new("rules", env!("CARGO_PKG_VERSION"))
         .named(["RuleExtractor"])
         .role(Role::Rules)
@@ -27,26 +27,26 @@ pub fn manifest() -> Manifest {
 
 /// The parameters of one call, each in its own type.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Recipe {
+pub(crate) struct Recipe {
     /// Rules at most.
-    pub max_rules: usize,
+    pub(crate) max_rules: usize,
     /// Parts of the training time.
-    pub n_subsamples: usize,
+    pub(crate) n_subsamples: usize,
     /// Columns that a tree sees.
-    pub n_columns: usize,
+    pub(crate) n_columns: usize,
     /// Share of the rows that a rule holds on at least.
-    pub min_support: f64,
+    pub(crate) min_support: f64,
     /// Share of the rows that a rule holds on at most.
-    pub max_support: f64,
+    pub(crate) max_support: f64,
     /// Occasions at least.
-    pub min_occasions: usize,
+    pub(crate) min_occasions: usize,
     /// Share of the parts that a rule comes up in at least.
-    pub min_frequency: f64,
+    pub(crate) min_frequency: f64,
 }
 
 impl Recipe {
     /// Whether a rule may hold on this share of the rows.
-    pub fn is_usual(&self, support: f64) -> bool {
+    pub(crate) fn is_usual(&self, support: f64) -> bool {
         (self.min_support..=self.max_support).contains(&support)
     }
 
@@ -54,7 +54,7 @@ impl Recipe {
     ///
     /// # Errors
     /// [`code::PARAMS`](oculus_plugin_api::code::PARAMS) where no support lies between the least and the most.
-    pub fn new(params: &Params) -> Result<Self> {
+    pub(crate) fn new(params: &Params) -> Result<Self> {
         let min_support = params.float("min_support")?;
         let max_support = params.float("max_support")?;
         if min_support >= max_support {

@@ -4,7 +4,7 @@ use oculus_plugin_support::{Draws, IndexMethod};
 
 /// What the draws are for. Each has streams of its own.
 #[derive(Clone, Copy, Debug)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// Which blocks of dates trees are grown on.
     Subsamples = 0,
     /// Which columns a tree sees.
@@ -16,6 +16,6 @@ pub enum Purpose {
 }
 
 /// Starts the stream of one purpose and one part of the time.
-pub fn draws(seed: u64, purpose: Purpose, part_idx: usize) -> Draws {
+pub(crate) fn draws(seed: u64, purpose: Purpose, part_idx: usize) -> Draws {
     Draws::new(seed, (purpose as u64) << 32 | part_idx as u64, IndexMethod::Scaled64)
 }

@@ -2,11 +2,11 @@
 
 /// A set of training rows by their place among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RowSet(Vec<u64>);
+pub(crate) struct RowSet(Vec<u64>);
 
 impl RowSet {
     /// The places, of `n_rows`, at which `is_in` is true.
-    pub fn from_fn(n_rows: usize, is_in: impl Fn(usize) -> bool) -> Self {
+    pub(crate) fn from_fn(n_rows: usize, is_in: impl Fn(usize) -> bool) -> Self {
         let word = |from: usize| {
             let places = from..(from + 64).min(n_rows);
             places.filter(|&place| is_in(place)).fold(0, |word, place| word | 1 << (place - from))
@@ -15,28 +15,28 @@ impl RowSet {
     }
 
     /// What is in both.
-    pub fn and(&self, other: &Self) -> Self {
+    pub(crate) fn and(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(a, b)| a & b).collect())
     }
 
     /// Number of rows.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 
     /// Number of rows in both.
-    pub fn n_common(&self, other: &Self) -> usize {
+    pub(crate) fn n_common(&self, other: &Self) -> usize {
         self.0.iter().zip(&other.0).map(|(a, b)| (a & b).count_ones() as usize).sum()
     }
 
     /// Whether both share half of the rows that either has (Jaccard).
-    pub fn is_mostly(&self, other: &Self) -> bool {
+    pub(crate) fn is_mostly(&self, other: &Self) -> bool {
         let n_common = self.n_common(other);
         2 * n_common >= self.len() + other.len() - n_common
     }
 
     /// The places, ascending.
-    pub fn places(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn places(&self) -> impl Iterator<Item = usize> + '_ {
         self.0.iter().enumerate().flat_map(|(idx, &word)| {
             let mut left = word;
             std::iter::from_fn(move || {

@@ -15,7 +15,7 @@ use crate::row_set::RowSet;
 use crate::stability::Steady;
 
 /// A proposal that may become a rule.
-pub struct Rule {
+pub(crate) struct Rule {
     splits: Splits,
     rows: RowSet,
     /// Lower bound of the precision: the mean of the rule's own and of those beside it.
@@ -25,7 +25,7 @@ pub struct Rule {
 
 impl Rule {
     /// The rule in words that a host understands.
-    pub fn to_mined_rule(&self, table: &Table<'_>, deciles: &Deciles) -> MinedRule {
+    pub(crate) fn to_mined_rule(&self, table: &Table<'_>, deciles: &Deciles) -> MinedRule {
         let conditions = self.splits.iter().map(|&split| deciles.condition(split, table)).collect();
         MinedRule { conditions, stability: Some(self.stability) }
     }
@@ -36,11 +36,11 @@ impl Rule {
 }
 
 /// Makes a list of rules.
-pub struct Selection<'a> {
+pub(crate) struct Selection<'a> {
     /// Columns in deciles.
-    pub deciles: &'a Deciles,
+    pub(crate) deciles: &'a Deciles,
     /// Who judges.
-    pub judge: &'a Judge<'a>,
+    pub(crate) judge: &'a Judge<'a>,
 }
 
 impl Selection<'_> {
@@ -48,7 +48,7 @@ impl Selection<'_> {
     ///
     /// # Errors
     /// Cancellation.
-    pub fn select(
+    pub(crate) fn select(
         &self,
         proposals: &BTreeMap<Splits, Vec<usize>>,
         steady: &[Steady],

@@ -23,18 +23,18 @@ const N_BINS: usize = 10;
 
 /// A condition and the share of the halves that list it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Steady {
+pub(crate) struct Steady {
     /// The condition; its threshold is the median of those listed.
-    pub split: Split,
+    pub(crate) split: Split,
     /// From 0 to 1.
-    pub stability: f64,
+    pub(crate) stability: f64,
 }
 
 /// The conditions that any half lists, the steadiest first.
 ///
 /// # Errors
 /// Cancellation.
-pub fn steady(deciles: &Deciles, judge: &Judge<'_>, blocks: &Blocks, ctx: &Ctx<'_, '_>) -> Result<Vec<Steady>> {
+pub(crate) fn steady(deciles: &Deciles, judge: &Judge<'_>, blocks: &Blocks, ctx: &Ctx<'_, '_>) -> Result<Vec<Steady>> {
     let tables = CountsByBlock::all(deciles, judge, blocks);
     let mut listed: BTreeMap<(usize, Side), Vec<usize>> = BTreeMap::new();
     for half in blocks.halves(N_HALVES) {

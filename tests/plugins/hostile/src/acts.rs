@@ -5,16 +5,16 @@ use std::time::Duration;
 use crate::fields;
 
 /// When the library is opened.
-pub const OPENING: &str = "open-";
+pub(crate) const OPENING: &str = "open-";
 /// When the plugin is asked who it is.
-pub const DESCRIBING: &str = "describe-";
+pub(crate) const DESCRIBING: &str = "describe-";
 /// At every fit.
-pub const FITTING: &str = "fit-";
+pub(crate) const FITTING: &str = "fit-";
 /// At fits of a job, not of a probe.
-pub const WORKING: &str = "work-";
+pub(crate) const WORKING: &str = "work-";
 
 /// Performs the library's act if it belongs to this moment.
-pub fn perform(moment: &str) {
+pub(crate) fn perform(moment: &str) {
     match fields::act().strip_prefix(moment) {
         Some("exit") => std::process::exit(0),
         Some("hang") => loop {

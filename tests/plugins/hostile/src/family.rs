@@ -7,7 +7,7 @@ use oculus_plugin_api::prelude::*;
 use crate::{acts, fields};
 
 /// The family.
-pub struct Hostile;
+pub(crate) struct Hostile;
 
 impl Family for Hostile {
     type Model = Shifted;
@@ -52,7 +52,7 @@ fn rest(pause_ms: usize, ctx: &Ctx<'_, '_>) -> Result<()> {
 }
 
 /// A base rate and a weighted feature.
-pub struct Shifted {
+pub(crate) struct Shifted {
     column: String,
     base_rate: f32,
     weight: f32,

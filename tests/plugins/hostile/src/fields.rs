@@ -20,22 +20,22 @@ static ACT: [u8; 64] = field("oculus-test:act=none");
 static FILE: [u8; 256] = field("oculus-test:file=");
 
 /// The plugin's id.
-pub fn id() -> String {
+pub(crate) fn id() -> String {
     value(&ID)
 }
 
 /// The last number of the plugin's version.
-pub fn build() -> String {
+pub(crate) fn build() -> String {
     value(&BUILD)
 }
 
 /// How the library behaves.
-pub fn act() -> String {
+pub(crate) fn act() -> String {
     value(&ACT)
 }
 
 /// The file that some acts write, or wait for.
-pub fn file() -> String {
+pub(crate) fn file() -> String {
     value(&FILE)
 }
 

@@ -13,7 +13,7 @@ use crate::fields;
 
 /// A header that changes once, before anybody reads it.
 #[repr(transparent)]
-pub struct Header(UnsafeCell<LibHeader>);
+pub(crate) struct Header(UnsafeCell<LibHeader>);
 
 // SAFETY: written by the library's constructor alone, which runs before its opener learns where the header is.
 unsafe impl Sync for Header {}
@@ -28,7 +28,7 @@ const fn honest(layout: CheckTypeLayout) -> LibHeader {
 }
 
 /// Makes the header what the act says, if it says anything of headers.
-pub fn disguise(act: &str) {
+pub(crate) fn disguise(act: &str) {
     let header = HEADER.0.get();
     match act {
         "abi-0-10" => {
@@ -82,9 +82,9 @@ mod next {
     #[repr(C)]
     #[derive(StableAbi)]
     #[sabi(kind(Prefix(prefix_ref = Next_Ref)))]
-    pub struct Next {
+    pub(crate) struct Next {
         #[sabi(last_prefix_field)]
-        pub describe: extern "C" fn() -> RString,
+        pub(crate) describe: extern "C" fn() -> RString,
     }
 
     impl RootModule for Next_Ref {
