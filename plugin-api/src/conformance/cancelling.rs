@@ -5,7 +5,7 @@ use crate::testing::Listener;
 use crate::{PluginError, code};
 
 /// Runs a call that asks `n_asked` times, told to end at the first question and at the last.
-pub fn ends_when_told_to(n_asked: usize, run: impl Fn(&Listener) -> Option<PluginError>) -> ClaimResult {
+pub(crate) fn ends_when_told_to(n_asked: usize, run: impl Fn(&Listener) -> Option<PluginError>) -> ClaimResult {
     if n_asked == 0 {
         return Err(ClaimError::broken(
             "that it never asked whether to end",
@@ -20,7 +20,7 @@ pub fn ends_when_told_to(n_asked: usize, run: impl Fn(&Listener) -> Option<Plugi
 }
 
 /// Whether a call that was told to end says that this was why.
-pub fn ended_by(error: Option<&PluginError>, when: &str) -> ClaimResult {
+pub(crate) fn ended_by(error: Option<&PluginError>, when: &str) -> ClaimResult {
     let found = match error {
         Some(error) if error.code == code::CANCELLED => return Ok(()),
         Some(error) => format!("{}, {when}", describe(error)),

@@ -8,11 +8,11 @@ use crate::{PluginError, code};
 const MAX_LINE: usize = 200;
 
 /// What a claim comes to.
-pub type ClaimResult = Result<(), ClaimError>;
+pub(crate) type ClaimResult = Result<(), ClaimError>;
 
 /// Why a claim does not hold, or says nothing.
 #[derive(Debug)]
-pub enum ClaimError {
+pub(crate) enum ClaimError {
     /// It does not hold.
     Broken(String),
     /// It says nothing of such a plugin.
@@ -21,7 +21,7 @@ pub enum ClaimError {
 
 impl ClaimError {
     /// Three lines: what was found, what was needed, what to do.
-    pub fn broken(found: impl Display, needed: impl Display, remedy: impl Display) -> Self {
+    pub(crate) fn broken(found: impl Display, needed: impl Display, remedy: impl Display) -> Self {
         let found = line(found);
         let needed = line(needed);
         let remedy = line(remedy);
@@ -29,18 +29,18 @@ impl ClaimError {
     }
 
     /// A claim that says nothing, and why.
-    pub fn inapplicable(reason: impl Display) -> Self {
+    pub(crate) fn inapplicable(reason: impl Display) -> Self {
         Self::Inapplicable(line(reason))
     }
 }
 
 /// Describes an error with the name of its code.
-pub fn describe(error: &PluginError) -> String {
+pub(crate) fn describe(error: &PluginError) -> String {
     format!("an error of code {} ({}): {}", error.code, code_name(error.code), error.message)
 }
 
 /// Returns the name of an error code.
-pub fn code_name(code: u32) -> &'static str {
+pub(crate) fn code_name(code: u32) -> &'static str {
     match code {
         code::PARAMS => "PARAMS",
         code::DATA => "DATA",

@@ -7,13 +7,13 @@ use super::subject::{Extraction, Subject};
 use crate::testing::Listener;
 use crate::{MinedRule, Task};
 
-pub fn rules_are_proposed_for_clean_rows(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn rules_are_proposed_for_clean_rows(subject: &Subject<'_>) -> ClaimResult {
     let rules = subject.extract(&subject.extraction());
     let needed = format!("rules of {} rows of both classes, with default parameters", subject.task().train_rows.len());
     rules.map(drop).map_err(|error| ClaimError::broken(describe(&error), needed, "see what `extract` refused"))
 }
 
-pub fn a_rule_is_conditions_on_features_of_the_table(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn a_rule_is_conditions_on_features_of_the_table(subject: &Subject<'_>) -> ClaimResult {
     let rules = subject.rules()?;
     if rules.is_empty() {
         return Err(ClaimError::inapplicable("it proposed no rule"));
@@ -22,7 +22,7 @@ pub fn a_rule_is_conditions_on_features_of_the_table(subject: &Subject<'_>) -> C
 }
 
 /// Whether a host can use a rule.
-pub fn is_sound(rule: &MinedRule) -> ClaimResult {
+pub(crate) fn is_sound(rule: &MinedRule) -> ClaimResult {
     let needed = "conditions on features of the table, each with a finite threshold";
     let fault = |found: String, remedy: &str| Err(ClaimError::broken(found, needed, remedy));
     if rule.conditions.is_empty() {
@@ -58,7 +58,7 @@ fn same_rules(subject: &Subject<'_>, extraction: &Extraction<'_>, remedy: &str) 
     Err(ClaimError::broken(found, "the same rules", remedy))
 }
 
-pub fn the_same_seed_gives_the_same_rules(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn the_same_seed_gives_the_same_rules(subject: &Subject<'_>) -> ClaimResult {
     let remedy = "draw all chance from `task.seed`, and go through no hash map";
     same_rules(subject, &subject.extraction(), remedy)
 }
@@ -71,13 +71,13 @@ fn unless_by_chance(subject: &Subject<'_>, outcome: ClaimResult) -> ClaimResult 
     outcome
 }
 
-pub fn threads_change_no_rule(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn threads_change_no_rule(subject: &Subject<'_>) -> ClaimResult {
     let remedy = "sum in an order that `task.threads` does not change, or use one thread";
     let threaded = Extraction { task: Task { threads: 4, ..subject.task() }, ..subject.extraction() };
     unless_by_chance(subject, same_rules(subject, &threaded, remedy))
 }
 
-pub fn later_rows_change_no_rule(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn later_rows_change_no_rule(subject: &Subject<'_>) -> ClaimResult {
     let later = subject.panel.days(subject.panel.later());
     let (frame, label) = subject.disturbed(&later);
     let mut scores = subject.panel.scores.clone();
@@ -87,7 +87,7 @@ pub fn later_rows_change_no_rule(subject: &Subject<'_>) -> ClaimResult {
     unless_by_chance(subject, same_rules(subject, &disturbed, remedy))
 }
 
-pub fn a_call_ends_when_told_to(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn a_call_ends_when_told_to(subject: &Subject<'_>) -> ClaimResult {
     subject.rules()?;
     let extract = |listener: &Listener| subject.extract_with(&subject.extraction(), &subject.params(), listener).err();
     let listener = Listener::default();

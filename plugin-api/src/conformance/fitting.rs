@@ -7,7 +7,7 @@ use super::subject::Subject;
 use crate::Task;
 use crate::testing::{Frame, Listener};
 
-pub fn a_fit_on_clean_rows_scores_later_ones(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn a_fit_on_clean_rows_scores_later_ones(subject: &Subject<'_>) -> ClaimResult {
     let model = subject.first().as_ref().map_err(|error| {
         let n_rows = subject.task().train_rows.len();
         let needed = format!("a model of {n_rows} rows of both classes without a hole, with default parameters");
@@ -39,7 +39,7 @@ fn same_as_first(subject: &Subject<'_>, frame: &Frame, task: &Task<'_>, remedy: 
     same(&first, &Likeness::from_model(&again, &subject.frame, &rows)?, remedy)
 }
 
-pub fn the_same_seed_gives_the_same_model(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn the_same_seed_gives_the_same_model(subject: &Subject<'_>) -> ClaimResult {
     let remedy = "draw all chance from `task.seed`, go through no hash map, keep nothing between fits";
     same_as_first(subject, &subject.frame, &subject.task(), remedy)
 }
@@ -52,13 +52,13 @@ fn unless_by_chance(subject: &Subject<'_>, outcome: ClaimResult) -> ClaimResult 
     outcome
 }
 
-pub fn threads_change_no_model(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn threads_change_no_model(subject: &Subject<'_>) -> ClaimResult {
     let remedy = "sum in an order that `task.threads` does not change, or use one thread";
     let outcome = same_as_first(subject, &subject.frame, &Task { threads: 4, ..subject.task() }, remedy);
     unless_by_chance(subject, outcome)
 }
 
-pub fn columns_for_rules_change_no_model(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn columns_for_rules_change_no_model(subject: &Subject<'_>) -> ClaimResult {
     let mut frame = subject.frame.clone();
     // The first column of the panel.
     let n_rows = frame.n_rows();
@@ -69,7 +69,7 @@ pub fn columns_for_rules_change_no_model(subject: &Subject<'_>) -> ClaimResult {
     unless_by_chance(subject, same_as_first(subject, &frame, &subject.task(), remedy))
 }
 
-pub fn later_rows_change_no_model(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn later_rows_change_no_model(subject: &Subject<'_>) -> ClaimResult {
     subject.needs_cpu()?;
     subject.model()?;
     let panel = &subject.panel;
@@ -92,7 +92,7 @@ pub fn later_rows_change_no_model(subject: &Subject<'_>) -> ClaimResult {
 }
 
 /// A host prepares a table once and fits it many times, and prepares it anew where a process died in between.
-pub fn one_prepared_table_gives_each_fit_the_same_model(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn one_prepared_table_gives_each_fit_the_same_model(subject: &Subject<'_>) -> ClaimResult {
     subject.needs_cpu()?;
     subject.model()?;
     let remedy = "change nothing of the prepared form in `fit`";
@@ -110,7 +110,7 @@ pub fn one_prepared_table_gives_each_fit_the_same_model(subject: &Subject<'_>) -
     unless_by_chance(subject, same(&first, &again, remedy))
 }
 
-pub fn fits_side_by_side_equal_those_in_a_row(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn fits_side_by_side_equal_those_in_a_row(subject: &Subject<'_>) -> ClaimResult {
     subject.needs_cpu()?;
     if !subject.manifest.concurrent_fits {
         return Err(ClaimError::inapplicable("its manifest does not say `concurrent_fits`"));
@@ -133,7 +133,7 @@ pub fn fits_side_by_side_equal_those_in_a_row(subject: &Subject<'_>) -> ClaimRes
     unless_by_chance(subject, pairs.try_for_each(|(alone, beside)| same(&alone?, &beside?, remedy)))
 }
 
-pub fn a_fit_ends_when_told_to(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn a_fit_ends_when_told_to(subject: &Subject<'_>) -> ClaimResult {
     subject.model()?;
     let n_asked = asked(subject, &subject.params())?;
     let fit = |listener: &Listener| {
@@ -142,7 +142,7 @@ pub fn a_fit_ends_when_told_to(subject: &Subject<'_>) -> ClaimResult {
     ends_when_told_to(n_asked, fit)
 }
 
-pub fn a_fit_asks_more_often_the_more_rounds_it_has(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn a_fit_asks_more_often_the_more_rounds_it_has(subject: &Subject<'_>) -> ClaimResult {
     subject.model()?;
     let (Some((few, few_rounds)), Some((many, many_rounds))) = (subject.rounds(1), subject.rounds(3)) else {
         return Err(ClaimError::inapplicable("its manifest names no `rounds_param`"));

@@ -4,18 +4,18 @@ use super::claim_error::{ClaimError, ClaimResult, describe};
 use crate::testing::{Fitted, Frame};
 
 /// A model's bytes, and its scores of some rows.
-pub struct Likeness {
+pub(crate) struct Likeness {
     saved: Vec<u8>,
     scores: Scores,
 }
 
 /// Scores of rows.
 #[derive(Clone, Debug)]
-pub struct Scores(Vec<(u32, f32)>);
+pub(crate) struct Scores(Vec<(u32, f32)>);
 
 impl Scores {
     /// The scores of `rows`.
-    pub fn predict(model: &Fitted, frame: &Frame, rows: &[u32]) -> Result<Self, ClaimError> {
+    pub(crate) fn predict(model: &Fitted, frame: &Frame, rows: &[u32]) -> Result<Self, ClaimError> {
         let scores = model.predict(frame, rows).map_err(|error| {
             ClaimError::broken(describe(&error), format!("scores of {} rows", rows.len()), "see what `predict` refused")
         })?;
@@ -23,7 +23,7 @@ impl Scores {
     }
 
     /// Whether these, or those of them that `others` has too, are the same to the bit.
-    pub fn same_as(&self, others: &Self, remedy: &str) -> ClaimResult {
+    pub(crate) fn same_as(&self, others: &Self, remedy: &str) -> ClaimResult {
         let of_row = |row: u32| self.0.binary_search_by_key(&row, |(row, _)| *row).ok().map(|idx| self.0[idx].1);
         // One NaN is as good as another.
         let differs = |a: f32, b: f32| a.to_bits() != b.to_bits() && !(a.is_nan() && b.is_nan());
@@ -42,7 +42,7 @@ impl Scores {
 
 impl Likeness {
     /// What a model is, by its scores of `rows`.
-    pub fn from_model(model: &Fitted, frame: &Frame, rows: &[u32]) -> Result<Self, ClaimError> {
+    pub(crate) fn from_model(model: &Fitted, frame: &Frame, rows: &[u32]) -> Result<Self, ClaimError> {
         let saved = model
             .save()
             .map_err(|error| ClaimError::broken(describe(&error), "the model's bytes", "see what `save` refused"))?;
@@ -51,7 +51,7 @@ impl Likeness {
 }
 
 /// Whether two models are the same.
-pub fn same(first: &Likeness, second: &Likeness, remedy: &str) -> ClaimResult {
+pub(crate) fn same(first: &Likeness, second: &Likeness, remedy: &str) -> ClaimResult {
     first.scores.same_as(&second.scores, remedy)?;
     if first.saved != second.saved {
         let pairs = first.saved.iter().zip(&second.saved);

@@ -10,7 +10,7 @@ use crate::{FeatureRole, PluginError, Table, code};
 /// How far a sum of shares may be from 1.
 const MAX_ROUNDING: f64 = 1e-6;
 
-pub fn a_saved_model_predicts_the_same(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn a_saved_model_predicts_the_same(subject: &Subject<'_>) -> ClaimResult {
     let model = subject.model()?;
     let again = load(subject, &saved(model)?);
     let needed = "a model from the bytes of its own `save`";
@@ -29,7 +29,7 @@ fn load(subject: &Subject<'_>, bytes: &[u8]) -> crate::Result<Fitted> {
     subject.harness.load_with(bytes, &subject.setting(&subject.task()))
 }
 
-pub fn a_saved_model_cut_short_is_refused(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn a_saved_model_cut_short_is_refused(subject: &Subject<'_>) -> ClaimResult {
     let model = subject.model()?;
     let saved = saved(model)?;
     if saved.is_empty() {
@@ -66,7 +66,7 @@ fn refused_as_model(error: &PluginError, what: &str) -> ClaimResult {
     ))
 }
 
-pub fn bytes_that_are_no_model_are_refused(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn bytes_that_are_no_model_are_refused(subject: &Subject<'_>) -> ClaimResult {
     let mut noise = Noise::new(1);
     for n_bytes in [1, 8, 64, 4096] {
         let bytes: Vec<u8> = (0..n_bytes).map(|_| noise.bits() as u8).collect();
@@ -82,7 +82,7 @@ pub fn bytes_that_are_no_model_are_refused(subject: &Subject<'_>) -> ClaimResult
     Ok(())
 }
 
-pub fn importance_is_shared_among_the_columns(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn importance_is_shared_among_the_columns(subject: &Subject<'_>) -> ClaimResult {
     let table = Table::new(subject.frame.table()).map_err(|error| ClaimError::inapplicable(describe(&error)))?;
     let shares = match subject.model()?.importance() {
         Ok(shares) => shares,
@@ -118,7 +118,7 @@ pub fn importance_is_shared_among_the_columns(subject: &Subject<'_>) -> ClaimRes
     Ok(())
 }
 
-pub fn a_score_depends_on_no_other_row_asked_for(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn a_score_depends_on_no_other_row_asked_for(subject: &Subject<'_>) -> ClaimResult {
     let model = subject.model()?;
     let rows = subject.panel.days(subject.panel.all());
     let all = Scores::predict(model, &subject.frame, &rows)?;
@@ -132,7 +132,7 @@ pub fn a_score_depends_on_no_other_row_asked_for(subject: &Subject<'_>) -> Claim
     })
 }
 
-pub fn columns_are_found_by_name(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn columns_are_found_by_name(subject: &Subject<'_>) -> ClaimResult {
     let model = subject.model()?;
     let panel = &subject.panel;
     let rows = panel.days(panel.later());
@@ -152,7 +152,7 @@ pub fn columns_are_found_by_name(subject: &Subject<'_>) -> ClaimResult {
     }
 }
 
-pub fn a_hole_in_a_row_silences_no_other_symbol(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn a_hole_in_a_row_silences_no_other_symbol(subject: &Subject<'_>) -> ClaimResult {
     let model = subject.model()?;
     let panel = &subject.panel;
     let rows = panel.days(panel.later());

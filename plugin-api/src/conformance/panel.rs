@@ -8,25 +8,25 @@ use std::ops::Range;
 use crate::testing::{Frame, Noise};
 
 /// Names of the columns for models; each is of another scale.
-pub const COLUMNS: [&str; 4] = ["RSI_14", "MACD_HIST", "NATR_14", "RET_5"];
+pub(crate) const COLUMNS: [&str; 4] = ["RSI_14", "MACD_HIST", "NATR_14", "RET_5"];
 /// The name of the column for rules.
-pub const LEVEL: &str = "SMA_20";
+pub(crate) const LEVEL: &str = "SMA_20";
 
 /// Columns, labels and scores.
-pub struct Panel {
+pub(crate) struct Panel {
     n_symbols: u32,
     n_days: u32,
     n_learnt: u32,
     columns: Vec<Vec<f32>>,
     /// One a row.
-    pub label: Vec<f32>,
+    pub(crate) label: Vec<f32>,
     /// One a row: a score that knows something of the label, NaN on the first tenth of the days.
-    pub scores: Vec<f32>,
+    pub(crate) scores: Vec<f32>,
 }
 
 impl Panel {
     /// A panel in which `n_learnt` days of each symbol have `n_before` days of history or more.
-    pub fn new(n_symbols: u32, n_before: u32, n_learnt: u32) -> Self {
+    pub(crate) fn new(n_symbols: u32, n_before: u32, n_learnt: u32) -> Self {
         let n_days = n_before + n_learnt;
         let mut panel = Self {
             n_symbols,
@@ -58,66 +58,66 @@ impl Panel {
     }
 
     /// The table.
-    pub fn frame(&self) -> Frame {
+    pub(crate) fn frame(&self) -> Frame {
         self.frame_of(0..COLUMNS.len())
     }
 
     /// The table with its columns for models in this order.
-    pub fn frame_of(&self, order: impl Iterator<Item = usize>) -> Frame {
+    pub(crate) fn frame_of(&self, order: impl Iterator<Item = usize>) -> Frame {
         let frame = Frame::new(self.n_symbols, self.n_days).rule_column(LEVEL, self.label.clone());
         order.fold(frame, |frame, idx| frame.column(COLUMNS[idx], self.columns[idx].clone()))
     }
 
     /// The table with one and the same value everywhere.
-    pub fn filled(&self, value: f32) -> Frame {
+    pub(crate) fn filled(&self, value: f32) -> Frame {
         let mut frame = self.frame();
         frame.values_mut().fill(value);
         frame
     }
 
     /// The table with features that never move.
-    pub fn still(&self) -> Frame {
+    pub(crate) fn still(&self) -> Frame {
         self.filled(1.0)
     }
 
     /// The first row of the table, as a table.
-    pub fn first_row(&self) -> Frame {
+    pub(crate) fn first_row(&self) -> Frame {
         let frame = Frame::new(1, 1).rule_column(LEVEL, vec![self.label[0]]);
         COLUMNS.iter().zip(&self.columns).fold(frame, |frame, (name, column)| frame.column(name, vec![column[0]]))
     }
 
     /// Rows of some days of some symbols.
-    pub fn rows(&self, symbols: Range<u32>, days: Range<u32>) -> Vec<u32> {
+    pub(crate) fn rows(&self, symbols: Range<u32>, days: Range<u32>) -> Vec<u32> {
         symbols.flat_map(|symbol| days.clone().map(move |day| symbol * self.n_days + day)).collect()
     }
 
     /// Rows of some days of all symbols.
-    pub fn days(&self, days: Range<u32>) -> Vec<u32> {
+    pub(crate) fn days(&self, days: Range<u32>) -> Vec<u32> {
         self.rows(0..self.n_symbols, days)
     }
 
     /// Days to train on.
-    pub fn train(&self) -> Range<u32> {
+    pub(crate) fn train(&self) -> Range<u32> {
         0..self.n_days - 2 * self.part()
     }
 
     /// Days for early stopping.
-    pub fn tune(&self) -> Range<u32> {
+    pub(crate) fn tune(&self) -> Range<u32> {
         self.n_days - 2 * self.part()..self.n_days - self.part()
     }
 
     /// Days that nothing is learnt from.
-    pub fn later(&self) -> Range<u32> {
+    pub(crate) fn later(&self) -> Range<u32> {
         self.n_days - self.part()..self.n_days
     }
 
     /// All days.
-    pub fn all(&self) -> Range<u32> {
+    pub(crate) fn all(&self) -> Range<u32> {
         0..self.n_days
     }
 
     /// Rows of the later days of every symbol but the first.
-    pub fn later_elsewhere(&self) -> Vec<u32> {
+    pub(crate) fn later_elsewhere(&self) -> Vec<u32> {
         self.rows(1..self.n_symbols, self.later())
     }
 

@@ -31,7 +31,7 @@ fn refused(trial: Trial, what: &str, needed_code: u32, remedy: &str) -> ClaimRes
     }
 }
 
-pub fn a_label_that_is_no_number_is_refused(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn a_label_that_is_no_number_is_refused(subject: &Subject<'_>) -> ClaimResult {
     subject.works()?;
     let task = subject.task();
     for value in [f32::NAN, 0.5] {
@@ -48,7 +48,7 @@ pub fn a_label_that_is_no_number_is_refused(subject: &Subject<'_>) -> ClaimResul
     Ok(())
 }
 
-pub fn training_rows_of_one_class_are_refused(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn training_rows_of_one_class_are_refused(subject: &Subject<'_>) -> ClaimResult {
     subject.works()?;
     let task = subject.task();
     for class in [0.0, 1.0] {
@@ -64,7 +64,7 @@ pub fn training_rows_of_one_class_are_refused(subject: &Subject<'_>) -> ClaimRes
     Ok(())
 }
 
-pub fn parameters_out_of_bounds_are_refused_by_name(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn parameters_out_of_bounds_are_refused_by_name(subject: &Subject<'_>) -> ClaimResult {
     subject.works()?;
     let declared = subject.manifest.params.iter();
     let wrong = declared.flat_map(|param| wrong_values(param).into_iter().map(|value| (param.name.as_str(), value)));
@@ -110,7 +110,7 @@ fn wrong_values(param: &Param) -> Vec<Value> {
     candidates.into_iter().filter(|value| param.check(value).is_err()).collect()
 }
 
-pub fn a_feature_that_is_no_number_is_refused_or_left_out(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn a_feature_that_is_no_number_is_refused_or_left_out(subject: &Subject<'_>) -> ClaimResult {
     subject.works()?;
     let panel = &subject.panel;
     for value in [f32::NAN, f32::INFINITY] {
@@ -141,7 +141,7 @@ fn is_silenced(subject: &Subject<'_>, frame: &Frame) -> Result<bool, ClaimError>
     Ok(clean.iter().zip(scores).any(|(clean, score)| clean.is_finite() && !score.is_finite()))
 }
 
-pub fn garbage_is_refused_without_a_panic(subject: &Subject<'_>) -> ClaimResult {
+pub(crate) fn garbage_is_refused_without_a_panic(subject: &Subject<'_>) -> ClaimResult {
     subject.works()?;
     let task = subject.task();
     let label = &subject.panel.label;

@@ -19,18 +19,18 @@ const MAX_LOOKBACK: i64 = 5000;
 
 /// What rules are extracted from.
 #[derive(Clone, Copy)]
-pub struct Extraction<'e> {
-    pub frame: &'e Frame,
-    pub task: Task<'e>,
-    pub scores: &'e [f32],
+pub(crate) struct Extraction<'e> {
+    pub(crate) frame: &'e Frame,
+    pub(crate) task: Task<'e>,
+    pub(crate) scores: &'e [f32],
 }
 
 /// The plugin, and what it is tried on.
-pub struct Subject<'h> {
-    pub harness: &'h Harness,
-    pub manifest: Manifest,
-    pub panel: Panel,
-    pub frame: Frame,
+pub(crate) struct Subject<'h> {
+    pub(crate) harness: &'h Harness,
+    pub(crate) manifest: Manifest,
+    pub(crate) panel: Panel,
+    pub(crate) frame: Frame,
     n_rounds: i64,
     train_rows: Vec<u32>,
     tune_rows: Vec<u32>,
@@ -39,7 +39,7 @@ pub struct Subject<'h> {
 
 impl<'h> Subject<'h> {
     /// Makes the panel: small for a probe, and long enough for the plugin's windows.
-    pub fn new(harness: &'h Harness, manifest: Manifest, depth: Depth) -> Self {
+    pub(crate) fn new(harness: &'h Harness, manifest: Manifest, depth: Depth) -> Self {
         let lookback = manifest.lookback_param.as_deref().and_then(|name| whole_default(&manifest, name));
         let n_before = lookback.map_or(0, |(rows, ..)| rows.clamp(0, MAX_LOOKBACK) as u32);
         let (panel, n_rounds) = match depth {
@@ -52,7 +52,7 @@ impl<'h> Subject<'h> {
     }
 
     /// What is learnt unless a claim says otherwise.
-    pub fn task(&self) -> Task<'_> {
+    pub(crate) fn task(&self) -> Task<'_> {
         Task {
             label: &self.panel.label,
             train_rows: &self.train_rows,
@@ -72,7 +72,7 @@ impl<'h> Subject<'h> {
     }
 
     /// The same bits are promised on the CPU only.
-    pub fn needs_cpu(&self) -> ClaimResult {
+    pub(crate) fn needs_cpu(&self) -> ClaimResult {
         if self.runs_on_cpu() {
             return Ok(());
         }
@@ -80,12 +80,12 @@ impl<'h> Subject<'h> {
     }
 
     /// Device and threads of everything but fits.
-    pub fn setting(&self, task: &Task<'_>) -> Setting {
+    pub(crate) fn setting(&self, task: &Task<'_>) -> Setting {
         Setting { device: task.device.to_owned(), threads: task.threads, seed: task.seed }
     }
 
     /// Parameters with this many times the usual rounds, and the number; none where nothing counts rounds.
-    pub fn rounds(&self, times: i64) -> Option<(i64, String)> {
+    pub(crate) fn rounds(&self, times: i64) -> Option<(i64, String)> {
         let name = self.manifest.rounds_param.as_deref()?;
         let (_, min, max) = whole_default(&self.manifest, name)?;
         let n_rounds = (times * self.n_rounds).max(min).min(max);
@@ -93,53 +93,53 @@ impl<'h> Subject<'h> {
     }
 
     /// What a fit takes: the defaults, but few rounds.
-    pub fn params(&self) -> String {
+    pub(crate) fn params(&self) -> String {
         self.rounds(1).map_or_else(|| "{}".to_owned(), |(_, params)| params)
     }
 
     /// As [`Subject::params`], and one more.
-    pub fn params_and(&self, name: &str, value: serde_json::Value) -> String {
+    pub(crate) fn params_and(&self, name: &str, value: serde_json::Value) -> String {
         let mut params: Map<_, _> = serde_json::from_str(&self.params()).unwrap_or_default();
         params.insert(name.to_owned(), value);
         serde_json::Value::from(params).to_string()
     }
 
     /// Prepares and fits on the rows to train on.
-    pub fn fit(&self, frame: &Frame, task: &Task<'_>) -> Result<Fitted> {
+    pub(crate) fn fit(&self, frame: &Frame, task: &Task<'_>) -> Result<Fitted> {
         self.fit_with(frame, task, &self.params(), &Listener::default())
     }
 
     /// As [`Subject::fit`]; the listener hears the fit alone.
-    pub fn fit_with(&self, frame: &Frame, task: &Task<'_>, params: &str, listener: &Listener) -> Result<Fitted> {
+    pub(crate) fn fit_with(&self, frame: &Frame, task: &Task<'_>, params: &str, listener: &Listener) -> Result<Fitted> {
         let setting = self.setting(task);
         let prepared = self.harness.prepare_with(frame, task.train_rows, &setting, &Listener::default())?;
         prepared.fit(task, params, listener)
     }
 
     /// The model of the usual task, fitted once.
-    pub fn first(&self) -> &Result<Fitted> {
+    pub(crate) fn first(&self) -> &Result<Fitted> {
         self.first.get_or_init(|| self.fit(&self.frame, &self.task()))
     }
 
     /// The model of the usual task, for claims that begin with one.
-    pub fn model(&self) -> std::result::Result<&Fitted, ClaimError> {
+    pub(crate) fn model(&self) -> std::result::Result<&Fitted, ClaimError> {
         self.first()
             .as_ref()
             .map_err(|error| ClaimError::inapplicable(format!("there is no model: {}", describe(error))))
     }
 
     /// Whether it mines rules, and fits no models.
-    pub fn is_extractor(&self) -> bool {
+    pub(crate) fn is_extractor(&self) -> bool {
         self.manifest.role == Role::Rules
     }
 
     /// Whether the usual task gives a model, or rules.
-    pub fn works(&self) -> ClaimResult {
+    pub(crate) fn works(&self) -> ClaimResult {
         if self.is_extractor() { self.rules().map(drop) } else { self.model().map(drop) }
     }
 
     /// The table and the labels with other values on some rows.
-    pub fn disturbed(&self, rows: &[u32]) -> (Frame, Vec<f32>) {
+    pub(crate) fn disturbed(&self, rows: &[u32]) -> (Frame, Vec<f32>) {
         let mut frame = self.frame.clone();
         let mut label = self.panel.label.clone();
         let n_rows = frame.n_rows();
@@ -153,17 +153,17 @@ impl<'h> Subject<'h> {
     }
 
     /// The usual extraction.
-    pub fn extraction(&self) -> Extraction<'_> {
+    pub(crate) fn extraction(&self) -> Extraction<'_> {
         Extraction { frame: &self.frame, task: self.task(), scores: &self.panel.scores }
     }
 
     /// Extracts rules with the usual parameters.
-    pub fn extract(&self, extraction: &Extraction<'_>) -> Result<Vec<MinedRule>> {
+    pub(crate) fn extract(&self, extraction: &Extraction<'_>) -> Result<Vec<MinedRule>> {
         self.extract_with(extraction, &self.params(), &Listener::default())
     }
 
     /// As [`Subject::extract`], with other parameters and a listener.
-    pub fn extract_with(
+    pub(crate) fn extract_with(
         &self,
         extraction: &Extraction<'_>,
         params: &str,
@@ -173,7 +173,7 @@ impl<'h> Subject<'h> {
     }
 
     /// The rules of the usual task, for claims that begin with some.
-    pub fn rules(&self) -> std::result::Result<Vec<MinedRule>, ClaimError> {
+    pub(crate) fn rules(&self) -> std::result::Result<Vec<MinedRule>, ClaimError> {
         let rules = self.extract(&self.extraction());
         rules.map_err(|error| ClaimError::inapplicable(format!("there are no rules: {}", describe(&error))))
     }

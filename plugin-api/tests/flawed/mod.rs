@@ -8,53 +8,53 @@ use abi_stable::std_types::{RResult, RSlice, RStr};
 use oculus_plugin_api::prelude::*;
 use oculus_plugin_api::{abi, internal};
 
-pub const NONE: u8 = 0;
+pub(crate) const NONE: u8 = 0;
 /// Gives another result at each call.
-pub const CHANCE: u8 = 1;
+pub(crate) const CHANCE: u8 = 1;
 /// Lets the number of threads into the result.
-pub const THREADS: u8 = 2;
+pub(crate) const THREADS: u8 = 2;
 /// Notices fits that run beside it.
-pub const SHARED: u8 = 3;
+pub(crate) const SHARED: u8 = 3;
 /// Reads labels of rows that it is not to learn from.
-pub const LEAK: u8 = 4;
+pub(crate) const LEAK: u8 = 4;
 /// Learns from columns for rules.
-pub const GREEDY: u8 = 5;
+pub(crate) const GREEDY: u8 = 5;
 /// Never asks whether to end.
-pub const DEAF: u8 = 6;
+pub(crate) const DEAF: u8 = 6;
 /// Gives a result although told to end.
-pub const STUBBORN: u8 = 7;
+pub(crate) const STUBBORN: u8 = 7;
 /// Asks once, and then no more.
-pub const HASTY: u8 = 8;
+pub(crate) const HASTY: u8 = 8;
 /// Loads less than it saved.
-pub const FORGETFUL: u8 = 9;
+pub(crate) const FORGETFUL: u8 = 9;
 /// Loads half a model.
-pub const CREDULOUS: u8 = 10;
+pub(crate) const CREDULOUS: u8 = 10;
 /// Loads anything.
-pub const TRUSTING: u8 = 11;
+pub(crate) const TRUSTING: u8 = 11;
 /// Says half of the importance that there is.
-pub const VAIN: u8 = 12;
+pub(crate) const VAIN: u8 = 12;
 /// Lets the number of rows into the score.
-pub const SOCIABLE: u8 = 13;
+pub(crate) const SOCIABLE: u8 = 13;
 /// Finds columns by position.
-pub const POSITIONAL: u8 = 14;
+pub(crate) const POSITIONAL: u8 = 14;
 /// Lets a hole into all scores of a call.
-pub const SPREADING: u8 = 15;
+pub(crate) const SPREADING: u8 = 15;
 /// Learns from holes; names features that nobody has.
-pub const BLIND: u8 = 16;
+pub(crate) const BLIND: u8 = 16;
 /// Learns from one class.
-pub const ONE_SIDED: u8 = 17;
+pub(crate) const ONE_SIDED: u8 = 17;
 /// Panics where there is little to work with.
-pub const FRAIL: u8 = 18;
+pub(crate) const FRAIL: u8 = 18;
 /// Never gives a result.
-pub const MUTE: u8 = 19;
+pub(crate) const MUTE: u8 = 19;
 /// Declares a default that it does not allow.
-pub const BACKWARDS: u8 = 20;
+pub(crate) const BACKWARDS: u8 = 20;
 /// Says the other role.
-pub const MISCAST: u8 = 21;
+pub(crate) const MISCAST: u8 = 21;
 /// Prints on stdout.
-pub const LOUD: u8 = 22;
+pub(crate) const LOUD: u8 = 22;
 /// Prints on C's stdout, which holds back what goes to a pipe.
-pub const MUMBLING: u8 = 23;
+pub(crate) const MUMBLING: u8 = 23;
 
 static N_CALLS: AtomicU32 = AtomicU32::new(0);
 static N_RUNNING: AtomicU32 = AtomicU32::new(0);
@@ -114,13 +114,13 @@ fn mumble() {
 }
 
 /// Weights of standardised columns: how far the classes lie apart in each.
-pub struct Linear<const FLAW: u8>;
+pub(crate) struct Linear<const FLAW: u8>;
 
 /// A family whose prepared form counts its fits, and lets the count into the model.
-pub struct Tallied;
+pub(crate) struct Tallied;
 
 /// A table, and the number of fits on it.
-pub struct TalliedTable<'a> {
+pub(crate) struct TalliedTable<'a> {
     table: Table<'a>,
     n_fits: AtomicU32,
 }
@@ -186,7 +186,7 @@ impl<const FLAW: u8> Family for Linear<FLAW> {
     }
 }
 
-pub struct Weights<const FLAW: u8> {
+pub(crate) struct Weights<const FLAW: u8> {
     bias: f64,
     inputs: Vec<(Input, f64)>,
     columns: Vec<String>,
@@ -251,7 +251,7 @@ impl<const FLAW: u8> Model for Weights<FLAW> {
 }
 
 /// Conditions at the medians of the columns for models, over the training rows of class 1.
-pub struct Medians<const FLAW: u8>;
+pub(crate) struct Medians<const FLAW: u8>;
 
 impl<const FLAW: u8> Extractor for Medians<FLAW> {
     fn manifest() -> Manifest {
@@ -293,7 +293,7 @@ impl<const FLAW: u8> Extractor for Medians<FLAW> {
 }
 
 /// A module of a maker who checks nothing: whatever is asked for, it fits the same.
-pub fn yes_man() -> abi::Module_Ref {
+pub(crate) fn yes_man() -> abi::Module_Ref {
     let sound = internal::family_module::<Linear<NONE>>();
     abi::Module {
         describe: sound.describe(),

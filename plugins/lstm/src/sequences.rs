@@ -57,7 +57,7 @@ impl Sequences {
     ///
     /// # Errors
     /// [`code::DATA`](oculus_plugin_api::code::DATA) for a table without features for models.
-    pub fn learn(table: &Table<'_>, learn_rows: &[u32]) -> Result<Self> {
+    pub(crate) fn learn(table: &Table<'_>, learn_rows: &[u32]) -> Result<Self> {
         let features = table.require_model_features()?;
         Ok(Self::with(Scaler::learn(table, &features, learn_rows), table, &features))
     }
@@ -66,7 +66,7 @@ impl Sequences {
     ///
     /// # Errors
     /// [`code::DATA`](oculus_plugin_api::code::DATA) for a table that lacks a feature.
-    pub fn scaled(scaler: &Scaler, table: &Table<'_>) -> Result<Self> {
+    pub(crate) fn scaled(scaler: &Scaler, table: &Table<'_>) -> Result<Self> {
         let features = table.positions(&scaler.features)?;
         Ok(Self::with(scaler.clone(), table, &features))
     }

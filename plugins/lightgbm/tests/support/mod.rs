@@ -4,16 +4,16 @@ use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener, Noise};
 use oculus_plugin_api::{PluginError, Task};
 use oculus_plugin_lightgbm::LightGbm;
 
-pub const NAMES: [&str; 6] = ["RSI_14", "MACD_HIST", "ADX_14", "NATR_14", "RET_5", "BB_PCT_B_20"];
+pub(crate) const NAMES: [&str; 6] = ["RSI_14", "MACD_HIST", "ADX_14", "NATR_14", "RET_5", "BB_PCT_B_20"];
 
 /// Columns of a table, and labels that the first and third follow but for noise.
-pub struct Data {
-    pub columns: Vec<Vec<f32>>,
-    pub label: Vec<f32>,
+pub(crate) struct Data {
+    pub(crate) columns: Vec<Vec<f32>>,
+    pub(crate) label: Vec<f32>,
 }
 
 impl Data {
-    pub fn planted(n_rows: usize, seed: u64) -> Self {
+    pub(crate) fn planted(n_rows: usize, seed: u64) -> Self {
         let mut noise = Noise::new(seed);
         let mut column = || (0..n_rows).map(|_| noise.unit_f32()).collect::<Vec<_>>();
         let columns: Vec<Vec<f32>> = NAMES.iter().map(|_| column()).collect();
@@ -25,7 +25,7 @@ impl Data {
     }
 
     /// The table, with a column for rules in the middle that gives the label away.
-    pub fn frame(&self) -> Frame {
+    pub(crate) fn frame(&self) -> Frame {
         let frame = Frame::new(1, self.label.len() as u32);
         let mut columns = NAMES.into_iter().zip(self.columns.clone());
         let frame = columns.by_ref().take(2).fold(frame, |frame, (name, column)| frame.column(name, column));
@@ -33,12 +33,12 @@ impl Data {
             .fold(frame.rule_column("SMA_20", self.label.clone()), |frame, (name, column)| frame.column(name, column))
     }
 
-    pub fn task<'a>(&'a self, train_rows: &'a [u32], tune_rows: &'a [u32]) -> Task<'a> {
+    pub(crate) fn task<'a>(&'a self, train_rows: &'a [u32], tune_rows: &'a [u32]) -> Task<'a> {
         Task { label: &self.label, train_rows, tune_rows, seed: 7, threads: 1, device: "cpu" }
     }
 
     /// Prepares and fits on the same rows.
-    pub fn fit(&self, train_rows: &[u32], params: &str) -> Result<Fitted, PluginError> {
+    pub(crate) fn fit(&self, train_rows: &[u32], params: &str) -> Result<Fitted, PluginError> {
         let frame = self.frame();
         let task = self.task(train_rows, &[]);
         Harness::family::<LightGbm>().prepare(&frame, train_rows)?.fit(&task, params, &Listener::default())
@@ -46,6 +46,6 @@ impl Data {
 }
 
 /// Rows from `start` up to, not including, `end`.
-pub fn rows(start: u32, end: u32) -> Vec<u32> {
+pub(crate) fn rows(start: u32, end: u32) -> Vec<u32> {
     (start..end).collect()
 }

@@ -10,7 +10,7 @@ fn normal(noise: &mut Noise) -> f64 {
 
 /// What the labels of a table remember of its columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Memory {
+pub(crate) enum Memory {
     /// Means over some 20 and 8 rows.
     Short,
     /// Means over some 70 and 40 rows.
@@ -21,38 +21,42 @@ pub enum Memory {
 
 /// The size of a table.
 #[derive(Clone, Copy, Debug)]
-pub struct Size {
+pub(crate) struct Size {
     n_symbols: usize,
     n_days: usize,
     n_columns: usize,
 }
 
 impl Size {
-    pub fn new(n_symbols: usize, n_days: usize, n_columns: usize) -> Self {
+    pub(crate) fn new(n_symbols: usize, n_days: usize, n_columns: usize) -> Self {
         Self { n_symbols, n_days, n_columns }
     }
 }
 
 /// Columns of several symbols on the same days, and labels.
-pub struct Data {
-    pub n_days: usize,
-    pub columns: Vec<Vec<f32>>,
-    pub label: Vec<f32>,
+pub(crate) struct Data {
+    pub(crate) n_days: usize,
+    pub(crate) columns: Vec<Vec<f32>>,
+    pub(crate) label: Vec<f32>,
     /// Probability that each label is 1: what the best score could be.
-    pub truth: Vec<f32>,
+    pub(crate) truth: Vec<f32>,
 }
 
 impl Data {
     /// Columns that forget 40 % a row; labels by the running mean of the first, less that of the second where the third
     /// is above 0 (more where it is below).
-    pub fn planted(memory: Memory, size: Size, seed: u64) -> Self {
+    pub(crate) fn planted(memory: Memory, size: Size, seed: u64) -> Self {
         let Size { n_symbols, n_days, n_columns } = size;
         let mut noise = Noise::new(seed);
         let n_rows = n_symbols * n_days;
         let mut column = |_| {
             let mut value = 0.0;
             let mut next = |row: usize| {
-                value = if row.is_multiple_of(n_days) { normal(&mut noise) } else { 0.6 * value + 0.8 * normal(&mut noise) };
+                value = if row.is_multiple_of(n_days) {
+                    normal(&mut noise)
+                } else {
+                    0.6 * value + 0.8 * normal(&mut noise)
+                };
                 value as f32
             };
             (0..n_rows).map(&mut next).collect::<Vec<_>>()
@@ -72,7 +76,7 @@ impl Data {
     }
 
     /// The table.
-    pub fn frame(&self) -> Frame {
+    pub(crate) fn frame(&self) -> Frame {
         let n_symbols = self.label.len() / self.n_days;
         let name = |idx| -> &'static str { format!("F_{idx}").leak() };
         let frame = Frame::new(n_symbols as u32, self.n_days as u32);
@@ -80,24 +84,24 @@ impl Data {
     }
 
     /// Rows of all symbols from one day up to, not including, another.
-    pub fn days(&self, from: usize, to: usize) -> Vec<u32> {
+    pub(crate) fn days(&self, from: usize, to: usize) -> Vec<u32> {
         let n_symbols = self.label.len() / self.n_days;
         (0..n_symbols).flat_map(|symbol| (from..to).map(move |day| (symbol * self.n_days + day) as u32)).collect()
     }
 
-    pub fn task<'a>(&'a self, train_rows: &'a [u32], tune_rows: &'a [u32]) -> Task<'a> {
+    pub(crate) fn task<'a>(&'a self, train_rows: &'a [u32], tune_rows: &'a [u32]) -> Task<'a> {
         Task { label: &self.label, train_rows, tune_rows, seed: 7, threads: 1, device: "cpu" }
     }
 
     /// How well scores of some rows tell their labels apart.
-    pub fn auc(&self, rows: &[u32], scores: &[f32]) -> f64 {
+    pub(crate) fn auc(&self, rows: &[u32], scores: &[f32]) -> f64 {
         auc(scores, &rows.iter().map(|&row| self.label[row as usize]).collect::<Vec<_>>())
     }
 }
 
 /// Seconds that the processor worked for this thread where the system tells (Linux), so that other work beside does not
 /// count; else seconds of the clock.
-pub fn seconds() -> f64 {
+pub(crate) fn seconds() -> f64 {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat");
     let nanoseconds = told.ok().and_then(|told| told.split(' ').next()?.parse::<f64>().ok());
     let of_clock = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64();
@@ -115,7 +119,7 @@ fn running_mean(column: &[f32], n_days: usize, length: f64) -> Vec<f64> {
 }
 
 /// Share of pairs of a positive and a negative row that the scores put in order.
-pub fn auc(scores: &[f32], label: &[f32]) -> f64 {
+pub(crate) fn auc(scores: &[f32], label: &[f32]) -> f64 {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
     let mut rank_sum = 0.0;

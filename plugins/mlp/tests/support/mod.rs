@@ -5,19 +5,19 @@ use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener, Noise};
 use oculus_plugin_api::{PluginError, Task};
 use oculus_plugin_mlp::Mlp;
 
-pub const NAMES: [&str; 6] = ["RSI_14", "MACD_HIST", "ADX_14", "NATR_14", "RET_5", "BB_PCT_B_20"];
+pub(crate) const NAMES: [&str; 6] = ["RSI_14", "MACD_HIST", "ADX_14", "NATR_14", "RET_5", "BB_PCT_B_20"];
 
 /// Columns of a table of some symbols, their labels, and the probability that each label was drawn with.
-pub struct Data {
-    pub n_symbols: u32,
-    pub columns: Vec<Vec<f32>>,
-    pub chance: Vec<f32>,
-    pub label: Vec<f32>,
+pub(crate) struct Data {
+    pub(crate) n_symbols: u32,
+    pub(crate) columns: Vec<Vec<f32>>,
+    pub(crate) chance: Vec<f32>,
+    pub(crate) label: Vec<f32>,
 }
 
 impl Data {
     /// Labels drawn with the probability that `chance` gives for a row's features, each from 0 to 1.
-    pub fn drawn(n_symbols: u32, n_days: u32, seed: u64, chance: impl Fn([f32; 6]) -> f32) -> Self {
+    pub(crate) fn drawn(n_symbols: u32, n_days: u32, seed: u64, chance: impl Fn([f32; 6]) -> f32) -> Self {
         let mut noise = Noise::new(seed);
         let n_rows = (n_symbols * n_days) as usize;
         let mut column = || (0..n_rows).map(|_| noise.unit_f32()).collect::<Vec<_>>();
@@ -29,12 +29,12 @@ impl Data {
     }
 
     /// One symbol; the first and third feature decide, but for noise.
-    pub fn planted(n_days: u32, seed: u64) -> Self {
+    pub(crate) fn planted(n_days: u32, seed: u64) -> Self {
         Self::drawn(1, n_days, seed, |[rsi, _, adx, ..]| 1.0 / (1.0 + (-12.0 * (rsi + 0.5 * adx - 0.8)).exp()))
     }
 
     /// The table, with a column for rules in the middle that gives the label away.
-    pub fn frame(&self) -> Frame {
+    pub(crate) fn frame(&self) -> Frame {
         let frame = Frame::new(self.n_symbols, self.label.len() as u32 / self.n_symbols);
         let mut columns = NAMES.into_iter().zip(self.columns.clone());
         let frame = columns.by_ref().take(2).fold(frame, |frame, (name, column)| frame.column(name, column));
@@ -42,36 +42,36 @@ impl Data {
             .fold(frame.rule_column("SMA_20", self.label.clone()), |frame, (name, column)| frame.column(name, column))
     }
 
-    pub fn task<'a>(&'a self, train_rows: &'a [u32], tune_rows: &'a [u32]) -> Task<'a> {
+    pub(crate) fn task<'a>(&'a self, train_rows: &'a [u32], tune_rows: &'a [u32]) -> Task<'a> {
         Task { label: &self.label, train_rows, tune_rows, seed: 7, threads: 1, device: "cpu" }
     }
 
     /// Prepares and fits on the same rows.
-    pub fn fit(&self, train_rows: &[u32], params: &str) -> Result<Fitted, PluginError> {
+    pub(crate) fn fit(&self, train_rows: &[u32], params: &str) -> Result<Fitted, PluginError> {
         let frame = self.frame();
         let task = self.task(train_rows, &[]);
         Harness::family::<Mlp>().prepare(&frame, train_rows)?.fit(&task, params, &Listener::default())
     }
 
     /// Rows of all symbols from day `start` up to, not including, `end`.
-    pub fn days(&self, start: u32, end: u32) -> Vec<u32> {
+    pub(crate) fn days(&self, start: u32, end: u32) -> Vec<u32> {
         let n_days = self.label.len() as u32 / self.n_symbols;
         (0..self.n_symbols).flat_map(|symbol| symbol * n_days + start..symbol * n_days + end).collect()
     }
 }
 
 /// Rows from `start` up to, not including, `end`.
-pub fn rows(start: u32, end: u32) -> Vec<u32> {
+pub(crate) fn rows(start: u32, end: u32) -> Vec<u32> {
     (start..end).collect()
 }
 
 /// The values of `rows`.
-pub fn at(values: &[f32], rows: &[u32]) -> Vec<f32> {
+pub(crate) fn at(values: &[f32], rows: &[u32]) -> Vec<f32> {
     rows.iter().map(|&row| values[row as usize]).collect()
 }
 
 /// Share of pairs of a positive and a negative row that the scores put in order.
-pub fn auc(scores: &[f32], label: &[f32]) -> f64 {
+pub(crate) fn auc(scores: &[f32], label: &[f32]) -> f64 {
     let of = |class: f32| scores.iter().zip(label).filter(move |(_, l)| **l == class).map(|(score, _)| *score);
     let pairs: Vec<f64> = of(1.0)
         .flat_map(|positive| of(0.0).map(move |negative| (positive, negative)))
@@ -80,6 +80,6 @@ pub fn auc(scores: &[f32], label: &[f32]) -> f64 {
     pairs.iter().sum::<f64>() / pairs.len() as f64
 }
 
-pub fn bits(scores: &[f32]) -> Vec<u32> {
+pub(crate) fn bits(scores: &[f32]) -> Vec<u32> {
     scores.iter().map(|score| score.to_bits()).collect()
 }

@@ -72,7 +72,12 @@ extern "C" fn describe_in_rubbish() -> RResult<RString, PluginError> {
 
 mod next {
     //! The module of an API to come.
-    #![allow(non_camel_case_types, dead_code, reason = "abi_stable's own style; nobody ever gets as far as a call")]
+    #![allow(
+        non_camel_case_types,
+        dead_code,
+        unreachable_pub,
+        reason = "abi_stable's own style; no host ever calls it"
+    )]
 
     use abi_stable::StableAbi;
     use abi_stable::library::RootModule;
@@ -82,9 +87,9 @@ mod next {
     #[repr(C)]
     #[derive(StableAbi)]
     #[sabi(kind(Prefix(prefix_ref = Next_Ref)))]
-    pub(crate) struct Next {
+    pub struct Next {
         #[sabi(last_prefix_field)]
-        pub(crate) describe: extern "C" fn() -> RString,
+        pub describe: extern "C" fn() -> RString,
     }
 
     impl RootModule for Next_Ref {
