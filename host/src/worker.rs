@@ -16,6 +16,7 @@ use oculus_plugin_host::catalog::{Catalog, log};
 
 mod attempt;
 mod child;
+pub mod claim;
 mod ending;
 pub mod entry;
 mod heartbeat;
@@ -32,6 +33,7 @@ mod shutdown;
 mod spool;
 mod starts;
 
+use claim::Holder;
 use heartbeat::Board;
 use lease::Leases;
 use link::{ANSWER_TIMEOUT, Link, Outage};
@@ -67,7 +69,7 @@ struct Worker {
 pub async fn run(config: Config, catalog: Arc<Catalog>) -> anyhow::Result<()> {
     let who = Registration::of_process(&config);
     let backend = Arc::new(Backend::new(&config.backend)?);
-    let (worker, schedule) = set_up(config, catalog, who.worker_id.clone())?;
+    let (worker, schedule) = set_up(config, catalog, &who.worker_id)?;
     let worker = Arc::new(worker);
     warn_of_oddities(&worker);
     let told = (worker.board.clone(), worker.catalog.subscribe(), worker.stages.clone());
@@ -86,18 +88,20 @@ pub async fn run(config: Config, catalog: Arc<Catalog>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn set_up(config: Config, catalog: Arc<Catalog>, name: String) -> anyhow::Result<(Worker, Schedule)> {
+fn set_up(config: Config, catalog: Arc<Catalog>, worker_id: &str) -> anyhow::Result<(Worker, Schedule)> {
     let client = link::client(&config.redis).with_context(|| format!("{} is no address of Redis", config.redis))?;
     let outage = Outage::of(&format!("Redis at {}", config.redis));
     let link = Arc::new(Link::new(client.clone(), ANSWER_TIMEOUT, outage.clone()));
     let waiting = Link::new(client.clone(), ANSWER_TIMEOUT + Duration::from_secs(2), outage.clone());
-    let queue = |list: &String| Queue::new(list, &name, &config.queue, Arc::clone(&link));
+    let holder = Holder::new(worker_id).context("no random source for the boot id")?;
+    let queue = |list: &String| Queue::new(list, &holder, &config.queue, Arc::clone(&link));
     let queues: Vec<Queue> = config.queue.names.iter().map(queue).collect();
     let schedule = Schedule::new(queues.clone(), waiting);
     let leases = Leases::start(client, config.queue.lease, outage).context("no thread for the leases")?;
     let stages = shutdown::listen().context("no signals can be heard")?;
     let spool = Spool::within(&config.jobs.artifacts_dir, &config.redis.to_string());
     let (board, starts) = (Board::new(), Starts::default());
+    let name = holder.worker_id;
     let worker = Worker { name, config, catalog, queues, link, leases, board, spool, starts, stages };
     Ok((worker, schedule))
 }

@@ -16,6 +16,16 @@ pub const QUEUE: &str = "oculus:training_queue";
 pub struct Redis {
     folder: TempDir,
     server: Child,
+    persistence: Persistence,
+}
+
+/// What a server keeps on disk.
+#[derive(Clone, Copy)]
+enum Persistence {
+    /// Every write.
+    AppendOnlyFile,
+    /// The state at the last [`Redis::save`].
+    Snapshot,
 }
 
 impl Redis {
@@ -24,9 +34,21 @@ impl Redis {
     /// # Panics
     /// When redis-server is not installed or does not come up.
     pub fn start() -> Self {
+        Self::start_with(Persistence::AppendOnlyFile)
+    }
+
+    /// Starts an empty server that keeps only what [`Redis::save`] writes.
+    ///
+    /// # Panics
+    /// When redis-server is not installed or does not come up.
+    pub fn start_with_snapshots() -> Self {
+        Self::start_with(Persistence::Snapshot)
+    }
+
+    fn start_with(persistence: Persistence) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = launch(&folder);
-        let redis = Self { folder, server };
+        let server = launch(&folder, persistence);
+        let redis = Self { folder, server, persistence };
         redis.wait_until_up();
         redis
     }
@@ -38,9 +60,21 @@ impl Redis {
         self.server.wait().unwrap();
     }
 
+    /// Writes a snapshot of the data to disk.
+    pub fn save(&self) {
+        let () = self.ask(&["SAVE"]);
+    }
+
+    /// Kills the server and starts it again, with the data that it kept.
+    pub fn crash_and_recover(&mut self) {
+        self.server.kill().unwrap();
+        self.server.wait().unwrap();
+        self.start_again();
+    }
+
     /// Starts the server again at the same address with the same data.
     pub fn start_again(&mut self) {
-        self.server = launch(&self.folder);
+        self.server = launch(&self.folder, self.persistence);
         self.wait_until_up();
     }
 
@@ -108,9 +142,14 @@ impl Redis {
     }
 }
 
-fn launch(folder: &TempDir) -> Child {
+fn launch(folder: &TempDir, persistence: Persistence) -> Child {
+    let append_only = match persistence {
+        Persistence::AppendOnlyFile => "yes",
+        Persistence::Snapshot => "no",
+    };
     let mut command = Command::new("redis-server");
-    command.args(["--port", "0", "--unixsocket", "redis.sock", "--appendonly", "yes", "--save", "", "--dir", "."]);
+    command.args(["--port", "0", "--unixsocket", "redis.sock", "--dir", "."]);
+    command.args(["--save", "", "--appendonly", append_only]);
     command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("redis-server is needed: `cargo xtask setup` installs it")
 }

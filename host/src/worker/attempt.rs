@@ -12,7 +12,8 @@ use super::intake::{Admission, Job, admit};
 use super::lease::Lease;
 use super::outcome::{Finish, Outcome};
 use super::progress::{Pace, publish};
-use super::queue::{Claim, Queue, Standing};
+use super::claim::Claim;
+use super::queue::{Queue, Standing};
 use super::shutdown::{Stage, reached};
 use super::spool::Spooled;
 use super::{LONGEST_PAUSE, Worker};
@@ -23,7 +24,7 @@ use oculus_system::backoff::Backoff;
 
 /// Runs a claim to its end; every ending is told to the queue, unless the job is in other hands.
 pub async fn run(worker: Arc<Worker>, queue: Queue, claim: Claim) {
-    let mut lease = worker.leases.hold(&queue, claim.token);
+    let mut lease = worker.leases.hold(&queue, claim.id);
     let mut stages = worker.stages.clone();
     let admission = tokio::select! {
         admission = admit_surely(&worker, &queue, &claim) => admission,
@@ -41,14 +42,14 @@ pub async fn run(worker: Arc<Worker>, queue: Queue, claim: Claim) {
             (refusal.id.clone(), Some(refused(&refusal)))
         }
         Admission::Run(job) => {
-            let (outcome, rest) = perform(&worker, &job, claim.token, &mut lease).await;
+            let (outcome, rest) = perform(&worker, &job, claim.id.token, &mut lease).await;
             pause = rest;
             worker.board.remove(&job.id);
             (Some(job.id), outcome)
         }
     };
     if let Some(ending) = outcome {
-        let spooled = worker.spool.ending(queue.name(), claim.token, id, ending);
+        let spooled = worker.spool.ending(queue.name(), claim.id, id, ending);
         submit(&worker, &queue, &spooled).await;
     }
     // Its slot stays taken meanwhile, so that the job does not come back here at once.
@@ -184,7 +185,7 @@ pub async fn submit(worker: &Worker, queue: &Queue, spooled: &Spooled) {
     let mut stages = worker.stages.clone();
     let (mut n_failed, mut may_end_at) = (0, Stage::Releasing);
     loop {
-        match queue.finish(spooled.token, spooled.id.as_deref(), &spooled.ending).await {
+        match queue.finish(spooled.claim, spooled.id.as_deref(), &spooled.ending).await {
             Ok(finish) => {
                 worker.spool.forget(spooled);
                 return heard(worker, spooled, finish, n_failed);
@@ -201,7 +202,7 @@ pub async fn submit(worker: &Worker, queue: &Queue, spooled: &Spooled) {
 }
 
 fn heard(worker: &Worker, spooled: &Spooled, finish: Finish, n_failed: u32) {
-    let (job, token) = (spooled.id.as_deref(), spooled.token);
+    let (job, token) = (spooled.id.as_deref(), spooled.claim.token);
     match finish {
         Finish::Finished => tracing::debug!(job, token, "ending accepted"),
         Finish::Requeued => tracing::warn!(job, token, "the job's process died; the job goes back to the queue"),

@@ -6,9 +6,10 @@ use std::time::Duration;
 use oculus_job::hash::sha256_hex;
 use redis::RedisResult;
 
+use super::claim::Claim;
 use super::entry::{self, Entry, Header, MAX_BYTES, Refusal, usable_id, without_id};
 use super::link::is_about_the_data;
-use super::queue::{Claim, Queue, Start};
+use super::queue::{Queue, Start};
 
 /// A producer may push the id before it stores the payload: how long it is given.
 const PAYLOAD_PATIENCE: [Duration; 3] =
@@ -51,7 +52,7 @@ pub enum Admission {
 pub async fn admit(queue: &Queue, claim: &Claim) -> RedisResult<Admission> {
     let entry = entry::read(&claim.entry);
     if let Ok(Entry::Job { id, .. } | Entry::Pointer { id, .. } | Entry::Name(id)) = &entry {
-        queue.name_claim(claim.token, without_prefix(queue, id)).await?;
+        queue.name_claim(claim.id, without_prefix(queue, id)).await?;
     }
     let found = match entry {
         Ok(Entry::Job { id, payload }) => Ok((Naming::ByEntry(id), payload.into_bytes())),
@@ -83,14 +84,14 @@ enum Naming {
 }
 
 async fn start(queue: &Queue, claim: &Claim, mut job: Job) -> RedisResult<Admission> {
-    match queue.start(claim.token, &job.id, &job.payload_sha256).await? {
+    match queue.start(claim.id, &job.id, &job.payload_sha256).await? {
         Start::Run { attempt, crashes } => {
             (job.attempt, job.crashes) = (attempt, crashes);
             return Ok(Admission::Run(job));
         }
         Start::Running { token } => tracing::warn!(job = job.id, token, "duplicate of a running job dropped"),
         Start::Done => tracing::info!(job = job.id, "this payload has succeeded before: `complete` published again"),
-        Start::Lost => tracing::warn!(job = job.id, token = claim.token, "lease lost before the job could start"),
+        Start::Lost => tracing::warn!(job = job.id, token = claim.id.token, "lease lost before the job could start"),
     }
     Ok(Admission::Over)
 }

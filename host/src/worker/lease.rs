@@ -13,13 +13,14 @@ use tokio::sync::watch;
 
 use oculus_system::backoff::Backoff;
 
+use super::claim::ClaimId;
 use super::link::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, Outage};
 use super::queue::{Queue, Standing};
 
 /// All leases that this worker holds.
 #[derive(Clone, Default)]
 pub struct Leases {
-    held: Arc<Mutex<HashMap<(String, u64), Held>>>,
+    held: Arc<Mutex<HashMap<(String, ClaimId), Held>>>,
 }
 
 struct Held {
@@ -36,7 +37,7 @@ struct State {
 /// The lease of one job; renewed until dropped.
 pub struct Lease {
     leases: Leases,
-    key: (String, u64),
+    key: (String, ClaimId),
     state: watch::Receiver<State>,
     ttl: Duration,
 }
@@ -55,10 +56,10 @@ impl Leases {
         Ok(leases)
     }
 
-    /// Renews this token from now on.
-    pub fn hold(&self, queue: &Queue, token: u64) -> Lease {
+    /// Renews the lease of this claim from now on.
+    pub fn hold(&self, queue: &Queue, claim: ClaimId) -> Lease {
         let (sender, state) = watch::channel(State { standing: Standing::Held, renewed: Instant::now() });
-        let key = (queue.name().to_owned(), token);
+        let key = (queue.name().to_owned(), claim);
         self.lock().insert(key.clone(), Held { queue: queue.clone(), state: sender });
         Lease { leases: self.clone(), key, state, ttl: queue.rules().lease }
     }
@@ -82,18 +83,18 @@ impl Leases {
 
     /// Renews each lease once; an error is noted and costs no other lease its renewal, unless the connection is lost.
     fn renew_all(&self, client: &Client, connection: &mut Option<Connection>, outage: &Outage) -> Result<(), ()> {
-        let held: Vec<(u64, Queue)> =
-            self.lock().iter().map(|((_, token), held)| (*token, held.queue.clone())).collect();
+        let held: Vec<(ClaimId, Queue)> =
+            self.lock().iter().map(|((_, claim), held)| (*claim, held.queue.clone())).collect();
         let mut outcome = Ok(());
-        for (token, queue) in held {
+        for (claim, queue) in held {
             let connection = match connection {
                 Some(connection) => connection,
                 None => connection.insert(connect(client).map_err(|error| outage.began(&error))?),
             };
-            match queue.renew_on(connection, token) {
+            match queue.renew_on(connection, claim) {
                 Ok(standing) => {
                     outage.done(&queue.doing("renew"));
-                    if let Some(held) = self.lock().get(&(queue.name().to_owned(), token)) {
+                    if let Some(held) = self.lock().get(&(queue.name().to_owned(), claim)) {
                         held.state.send_replace(State { standing, renewed: Instant::now() });
                     }
                 }
@@ -104,7 +105,7 @@ impl Leases {
         outcome
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, u64), Held>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, ClaimId), Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

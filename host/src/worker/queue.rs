@@ -4,14 +4,16 @@
 //! Invariant: every entry is at any moment in the list, under a live lease, or ended; the scripts under `scripts/` are
 //! the only writers, and Redis' clock is the only clock.
 
-use oculus_job::code::ErrorCode;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use super::claim::{Claim, ClaimId, Holder};
 use super::entry::MAX_BYTES;
 use super::link::Link;
 use super::outcome::{Finish, Letter, Outcome};
 use crate::config::{QueueConfig, QueueEnd};
+use oculus_job::code::ErrorCode;
 use oculus_job::failure::Failure;
 use oculus_job::progress::{Event, Phase, Status, channel};
 use redis::{ConnectionLike, FromRedisValue, RedisError, RedisResult, Script, ScriptInvocation, cmd};
@@ -30,21 +32,12 @@ macro_rules! script {
 }
 
 static FETCH: LazyLock<Script> = script!("fetch.lua");
-static NAME: LazyLock<Script> = script!("name.lua");
-static START: LazyLock<Script> = script!("start.lua");
-static RENEW: LazyLock<Script> = script!("renew.lua");
-static FINISH: LazyLock<Script> = script!("shared.lua", "finish.lua");
+static NAME: LazyLock<Script> = script!("holder.lua", "name.lua");
+static START: LazyLock<Script> = script!("holder.lua", "start.lua");
+static RENEW: LazyLock<Script> = script!("holder.lua", "renew.lua");
+static FINISH: LazyLock<Script> = script!("holder.lua", "shared.lua", "finish.lua");
 static REAP: LazyLock<Script> = script!("shared.lua", "reap.lua");
 static RIGHTS: LazyLock<Script> = script!("rights.lua");
-
-/// An entry in this worker's hands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// Fences this attempt against any other.
-    pub token: u64,
-    /// The entry's bytes, cut one byte after [`MAX_BYTES`].
-    pub entry: Vec<u8>,
-}
 
 /// What a claim turns out to be, once its id is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,15 +86,24 @@ pub struct Reaped {
 #[derive(Clone)]
 pub struct Queue {
     keys: Keys,
-    worker: String,
+    holder: Holder,
     rules: QueueConfig,
     link: Arc<Link>,
+    /// The highest token that this process has received from the queue. A larger one follows even if Redis returns from
+    /// an older state and its clock goes back, so this process never holds two claims under one id.
+    highest_token: Arc<AtomicU64>,
 }
 
 impl Queue {
-    /// The queue of that name, for a worker of that name.
-    pub fn new(name: &str, worker: &str, rules: &QueueConfig, link: Arc<Link>) -> Self {
-        Self { keys: Keys::new(name, rules), worker: worker.to_owned(), rules: rules.clone(), link }
+    /// Returns the queue `name`, whose claims `holder` holds.
+    pub fn new(name: &str, holder: &Holder, rules: &QueueConfig, link: Arc<Link>) -> Self {
+        Self {
+            keys: Keys::new(name, rules),
+            holder: holder.clone(),
+            rules: rules.clone(),
+            link,
+            highest_token: Arc::default(),
+        }
     }
 
     /// The list's key.
@@ -122,9 +124,13 @@ impl Queue {
         let mut call = FETCH.key(self.name());
         call.key(self.keys.leases()).key(self.keys.fence()).key(self.keys.job(""));
         let (pop, index) = self.pop();
-        call.arg(pop).arg(index).arg(millis(self.rules.lease)).arg(&self.worker).arg(MAX_BYTES + 1);
-        let taken: Option<(u64, Vec<u8>)> = self.link.invoke(&self.doing("fetch"), &call).await?;
-        Ok(taken.map(|(token, entry)| Claim { token, entry }))
+        call.arg(pop).arg(index).arg(millis(self.rules.lease)).arg(&self.holder.worker_id);
+        call.arg(self.holder.boot.to_string()).arg(self.highest_token.load(Ordering::Relaxed)).arg(MAX_BYTES + 1);
+        let fetched: Option<(u64, Vec<u8>)> = self.link.invoke(&self.doing("fetch"), &call).await?;
+        Ok(fetched.map(|(token, entry)| {
+            self.highest_token.fetch_max(token, Ordering::Relaxed);
+            Claim { id: ClaimId { token, boot: Some(self.holder.boot) }, entry }
+        }))
     }
 
     /// Which commands Redis would refuse this worker's user, each with its key; none where Redis cannot tell.
@@ -136,13 +142,13 @@ impl Queue {
         self.link.invoke("rights", &RIGHTS.arg(commands)).await
     }
 
-    /// Notes whose a claim is, as soon as that is known.
+    /// Stores the job id of a claim as soon as it is read.
     ///
     /// # Errors
     /// Redis' own.
-    pub async fn name_claim(&self, token: u64, id: &str) -> RedisResult<()> {
-        let mut call = NAME.key(self.keys.leases());
-        call.key(self.keys.job(token)).arg(token).arg(id);
+    pub async fn name_claim(&self, claim: ClaimId, id: &str) -> RedisResult<()> {
+        let mut call = self.holder_call(&NAME, claim);
+        call.arg(id);
         self.link.invoke(&self.doing("name"), &call).await
     }
 
@@ -150,12 +156,11 @@ impl Queue {
     ///
     /// # Errors
     /// Redis' own.
-    pub async fn start(&self, token: u64, id: &str, payload_sha256: &str) -> RedisResult<Start> {
+    pub async fn start(&self, claim: ClaimId, id: &str, payload_sha256: &str) -> RedisResult<Start> {
         let event = Event::now(id, Phase::Complete, Status::Completed).with_message("this job has succeeded before");
-        let mut call = START.key(self.keys.leases());
-        call.key(self.keys.job(token));
+        let mut call = self.holder_call(&START, claim);
         self.name_keys(&mut call, id);
-        call.arg(token).arg(id).arg(payload_sha256).arg(event.to_json());
+        call.arg(id).arg(payload_sha256).arg(event.to_json());
         let answer: Vec<redis::Value> = self.link.invoke(&self.doing("start"), &call).await?;
         let word = |index: usize| answer.get(index).cloned().unwrap_or(redis::Value::Nil);
         match String::from_redis_value(word(0))?.as_str() {
@@ -175,32 +180,32 @@ impl Queue {
     ///
     /// # Errors
     /// Redis' own.
-    pub async fn renew(&self, token: u64) -> RedisResult<Standing> {
-        standing(&self.link.invoke::<String>(&self.doing("renew"), &self.renewal(token)).await?)
+    pub async fn renew(&self, claim: ClaimId) -> RedisResult<Standing> {
+        standing(&self.link.invoke::<String>(&self.doing("renew"), &self.renewal(claim)).await?)
     }
 
     /// The same on a connection of the caller's, for a thread that does nothing else.
     ///
     /// # Errors
     /// Redis' own.
-    pub fn renew_on(&self, connection: &mut dyn ConnectionLike, token: u64) -> RedisResult<Standing> {
-        standing(&self.renewal(token).invoke::<String>(connection)?)
+    pub fn renew_on(&self, connection: &mut dyn ConnectionLike, claim: ClaimId) -> RedisResult<Standing> {
+        standing(&self.renewal(claim).invoke::<String>(connection)?)
     }
 
     /// Ends a claim. `id` is that of [`Queue::start`], or whatever could be read of an entry that is no job.
     ///
     /// # Errors
     /// Redis' own: then nothing is known, and the same call may be made again.
-    pub async fn finish(&self, token: u64, id: Option<&str>, outcome: &Outcome) -> RedisResult<Finish> {
+    pub async fn finish(&self, claim: ClaimId, id: Option<&str>, outcome: &Outcome) -> RedisResult<Finish> {
         let order = Order::new(id, outcome, &self.rules);
         let order = serde_json::to_string(&order).map_err(|error| RedisError::from(std::io::Error::other(error)))?;
         let answer = outcome.answer();
         let mut call = FINISH.key(self.name());
-        call.key(self.keys.leases()).key(self.keys.job(token)).key(self.keys.dead()).key(self.keys.count(""));
+        call.key(self.keys.leases()).key(self.keys.job(claim.token)).key(self.keys.dead()).key(self.keys.count(""));
         if let Some(id) = id {
             self.name_keys(&mut call, id);
         }
-        call.arg(token).arg(self.push()).arg(&answer.result).arg(&answer.event).arg(order);
+        call.arg(claim.token).arg(claim.boot_text()).arg(self.push()).arg(&answer.result).arg(&answer.event).arg(order);
         finish(&self.link.invoke::<String>(&self.doing("finish"), &call).await?)
     }
 
@@ -277,9 +282,17 @@ impl Queue {
         format!("{step} at `{}`", self.name())
     }
 
-    fn renewal(&self, token: u64) -> ScriptInvocation<'static> {
-        let mut call = RENEW.key(self.keys.leases());
-        call.key(self.keys.job(token)).arg(token).arg(millis(self.rules.lease));
+    fn renewal(&self, claim: ClaimId) -> ScriptInvocation<'static> {
+        let mut call = self.holder_call(&RENEW, claim);
+        call.arg(millis(self.rules.lease));
+        call
+    }
+
+    /// Returns a call of a script that acts for the holder of a claim, with the keys and arguments that all of these
+    /// scripts begin with.
+    fn holder_call(&self, script: &'static Script, claim: ClaimId) -> ScriptInvocation<'static> {
+        let mut call = script.key(self.keys.leases());
+        call.key(self.keys.job(claim.token)).arg(claim.token).arg(claim.boot_text());
         call
     }
 

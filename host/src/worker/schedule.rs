@@ -8,8 +8,9 @@ use redis::RedisResult;
 
 use oculus_system::backoff::{Backoff, jittered};
 
+use super::claim::Claim;
 use super::link::Link;
-use super::queue::{Claim, Queue};
+use super::queue::Queue;
 
 const WAKE_UP_EVERY: Duration = Duration::from_secs(2);
 const POLL_EVERY: Duration = Duration::from_millis(500);

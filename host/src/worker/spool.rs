@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use oculus_system::files::{Access, write_durably};
 use serde::{Deserialize, Serialize};
 
+use super::claim::ClaimId;
 use super::outcome::Outcome;
 use oculus_job::hash::sha256_hex;
 
@@ -18,8 +19,9 @@ pub struct Spooled {
     pub redis: String,
     /// The list that the entry came from.
     pub queue: String,
-    /// The attempt's token.
-    pub token: u64,
+    /// The claim that the ending is of, with the boot id of the process that held it: a later process submits for it.
+    #[serde(flatten)]
+    pub claim: ClaimId,
     /// The job's id, where one could be read.
     pub id: Option<String>,
     /// The ending.
@@ -40,8 +42,8 @@ impl Spool {
     }
 
     /// An ending of the job `id` for this spool's Redis.
-    pub fn ending(&self, queue: &str, token: u64, id: Option<String>, ending: Outcome) -> Spooled {
-        Spooled { redis: self.redis.clone(), queue: queue.to_owned(), token, id, ending }
+    pub fn ending(&self, queue: &str, claim: ClaimId, id: Option<String>, ending: Outcome) -> Spooled {
+        Spooled { redis: self.redis.clone(), queue: queue.to_owned(), claim, id, ending }
     }
 
     /// Keeps an ending; complete under its name, which is answered, or not there at all.
@@ -72,12 +74,11 @@ impl Spool {
     }
 
     fn path(&self, spooled: &Spooled) -> PathBuf {
-        self.folder.join(format!(
-            "{}-{}-{}.json",
-            spooled.redis,
-            &sha256_hex(spooled.queue.as_bytes())[..16],
-            spooled.token
-        ))
+        let Spooled { redis, claim, .. } = spooled;
+        let queue = &sha256_hex(spooled.queue.as_bytes())[..16];
+        // Two processes that share the folder may have held claims with one token.
+        let holder = claim.boot.map_or_else(String::new, |boot| format!("-{boot}"));
+        self.folder.join(format!("{redis}-{queue}-{}{holder}.json", claim.token))
     }
 }
 
@@ -90,19 +91,52 @@ fn read(path: &Path) -> Option<Spooled> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::worker::claim::BootId;
+
+    fn claim() -> ClaimId {
+        ClaimId { token: 7, boot: Some(BootId::random().unwrap()) }
+    }
 
     #[test]
     fn what_is_kept_is_found_until_it_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::within(folder.path(), "redis://here");
         assert_eq!(spool.kept(), []);
-        let ending = spool.ending("q/../x", 7, Some("../j".into()), Outcome::Release);
+        let ending = spool.ending("q/../x", claim(), Some("../j".into()), Outcome::Release);
         spool.keep(&ending).unwrap();
         assert_eq!(spool.kept(), std::slice::from_ref(&ending));
         let elsewhere = Spool::within(folder.path(), "redis://there");
         assert_eq!(elsewhere.kept(), [], "another Redis would fence it");
-        elsewhere.forget(&elsewhere.ending("q/../x", 7, None, Outcome::Release));
+        elsewhere.forget(&elsewhere.ending("q/../x", claim(), None, Outcome::Release));
         spool.forget(&ending);
         assert_eq!(spool.kept(), []);
+    }
+
+    #[test]
+    fn results_of_two_processes_with_one_token_are_kept_side_by_side() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::within(folder.path(), "redis://here");
+        let [first, second] = [(); 2].map(|()| spool.ending("q", claim(), None, Outcome::Release));
+        spool.keep(&first).unwrap();
+        spool.keep(&second).unwrap();
+        spool.forget(&first);
+        assert_eq!(spool.kept(), [second]);
+    }
+
+    #[test]
+    fn a_result_that_a_version_without_boot_ids_kept_is_read_and_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::within(folder.path(), "redis://here");
+        let expected = spool.ending("q", ClaimId { token: 7, boot: None }, Some("j".into()), Outcome::Release);
+        let json = serde_json::json!({
+            "redis": expected.redis, "queue": "q", "token": 7, "id": "j", "ending": { "outcome": "release" },
+        });
+        let queue = &sha256_hex(b"q")[..16];
+        std::fs::create_dir(folder.path().join("spool")).unwrap();
+        let path = folder.path().join(format!("spool/{}-{queue}-7.json", expected.redis));
+        std::fs::write(&path, json.to_string()).unwrap();
+        assert_eq!(spool.kept(), std::slice::from_ref(&expected));
+        spool.forget(&expected);
+        assert!(!path.exists());
     }
 }

@@ -15,7 +15,7 @@ async fn a_dead_letter_keeps_the_entrys_very_bytes_and_is_json() {
         let _: u64 = redis::cmd("LPUSH").arg(Q).arg(entry).query(&mut redis.connection()).unwrap();
         let claim = fetch(&queue).await;
         assert_eq!(claim.entry, entry);
-        assert_eq!(queue.finish(claim.token, None, &dead("entry_not_json")).await.unwrap(), Finish::Dead);
+        assert_eq!(queue.finish(claim.id, None, &dead("entry_not_json")).await.unwrap(), Finish::Dead);
         let letter = dead_letter(&redis);
         match std::str::from_utf8(entry) {
             Ok(text) => assert_eq!(letter["entry"], json!(text)),
@@ -36,7 +36,7 @@ async fn a_dead_letter_keeps_64_kib_of_a_long_entry_and_its_length_and_digest() 
     let entry = format!("x{}", "ü".repeat(100_000));
     push(&redis, &entry);
     let claim = fetch(&queue).await;
-    queue.finish(claim.token, None, &dead("entry_without_id")).await.unwrap();
+    queue.finish(claim.id, None, &dead("entry_without_id")).await.unwrap();
     let letter = dead_letter(&redis);
     let kept = letter["entry"].as_str().unwrap();
     assert!(entry.starts_with(kept) && kept.len() == 65_535, "{} bytes, cut between two characters", kept.len());
@@ -65,7 +65,12 @@ async fn a_user_without_rights_loses_no_entry_and_the_missing_rights_are_named()
     let as_user = |name: &str, rules: &[&str]| {
         let () = redis.ask(&[&["ACL", "SETUSER", name, "on", ">p", "allchannels"], rules].concat());
         let client = redis::Client::open(format!("{}?user={name}&pass=p", redis.url())).unwrap();
-        Queue::new(Q, "worker", &self::rules(), Arc::new(Link::new(client, ANSWER_TIMEOUT, Outage::of("Redis"))))
+        Queue::new(
+            Q,
+            &Holder::new("worker").unwrap(),
+            &self::rules(),
+            Arc::new(Link::new(client, ANSWER_TIMEOUT, Outage::of("Redis"))),
+        )
     };
     let keyless = as_user("keyless", &["+@all", "~q", "~job:*", "~result:*", "~oculus:*"]);
     keyless.fetch().await.unwrap_err();
@@ -91,12 +96,12 @@ async fn a_refused_entry_never_touches_what_another_attempt_of_its_id_has_writte
     let refuse = async || {
         push(&redis, "twin");
         let twin = fetch(&queue).await;
-        assert_eq!(queue.finish(twin.token, Some("job-1"), &dead("payload_missing")).await.unwrap(), Finish::Dead);
+        assert_eq!(queue.finish(twin.id, Some("job-1"), &dead("payload_missing")).await.unwrap(), Finish::Dead);
     };
     refuse().await;
     assert_eq!(redis.ask::<Option<String>>(&["GET", "result:job-1"]), None);
     assert_eq!(redis.ask::<u32>(&["HGET", "{q}:count:job-1", "attempts"]), 1);
-    assert_eq!(queue.finish(running.token, Some("job-1"), &success()).await.unwrap(), Finish::Finished);
+    assert_eq!(queue.finish(running.id, Some("job-1"), &success()).await.unwrap(), Finish::Finished);
     refuse().await;
     assert_eq!(redis.json_at("result:job-1"), json!({ "status": "success" }));
     assert_eq!(redis.json_at("oculus:training:progress:job-1")["phase"], "complete");
@@ -115,7 +120,7 @@ async fn a_reap_that_redis_comes_to_late_does_nothing() {
     expire(&redis, &claim);
     let late = queue.now().await.unwrap() - 1;
     assert_eq!(queue.reap(late).await.unwrap(), []);
-    assert_eq!(queue.renew(claim.token).await.unwrap(), Standing::Held);
+    assert_eq!(queue.renew(claim.id).await.unwrap(), Standing::Held);
 }
 
 #[tokio::test]
@@ -125,7 +130,7 @@ async fn an_entry_that_vanishes_before_its_start_fails_by_name_and_leaves_no_cou
     push(&redis, "job-1");
     for _ in 0..MAX_VANISHED {
         let claim = fetch(&queue).await;
-        queue.name_claim(claim.token, "job-1").await.unwrap();
+        queue.name_claim(claim.id, "job-1").await.unwrap();
         expire(&redis, &claim);
         reap(&queue).await.unwrap();
     }
@@ -136,9 +141,9 @@ async fn an_entry_that_vanishes_before_its_start_fails_by_name_and_leaves_no_cou
     reap(&queue).await.unwrap();
     assert_eq!(redis.ask::<Vec<String>>(&["KEYS", "{q}:count:*"]).len(), 1);
     let claim = run(&queue, "job-2").await;
-    queue.finish(claim.token, Some("job-2"), &success()).await.unwrap();
+    queue.finish(claim.id, Some("job-2"), &success()).await.unwrap();
     assert!(redis.ask::<Vec<String>>(&["KEYS", "{q}:count:*"]).is_empty());
-    queue.name_claim(claim.token, "job-2").await.unwrap();
+    queue.name_claim(claim.id, "job-2").await.unwrap();
     assert!(redis.ask::<Vec<String>>(&["KEYS", "{q}:job:*"]).is_empty(), "an ended claim is not named");
 }
 
@@ -148,7 +153,7 @@ async fn a_start_that_is_asked_again_counts_once() {
     let queue = queue(&redis);
     push(&redis, "job-1");
     let claim = run(&queue, "job-1").await;
-    let again = queue.start(claim.token, "job-1", "sha").await.unwrap();
+    let again = queue.start(claim.id, "job-1", "sha").await.unwrap();
     assert_eq!(again, Start::Run { attempt: 1, crashes: 0 });
 }
 
@@ -171,6 +176,6 @@ async fn tokens_grow_on_when_redis_has_lost_its_data() {
     let () = redis.ask(&["FLUSHALL"]);
     push(&redis, "job-2");
     let after = run(&queue, "job-2").await;
-    assert!(after.token > before.token);
-    assert_eq!(queue.finish(before.token, Some("job-1"), &success()).await.unwrap(), Finish::Fenced);
+    assert!(after.id.token > before.id.token);
+    assert_eq!(queue.finish(before.id, Some("job-1"), &success()).await.unwrap(), Finish::Fenced);
 }

@@ -2,17 +2,19 @@
 #![allow(clippy::unwrap_used)]
 
 mod faults;
+mod snapshot;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use oculus_host::config::{Config, ConfigFlags, QueueConfig, QueueEnd};
+use oculus_host::worker::claim::{Claim, Holder};
 use oculus_host::worker::intake::{Admission, admit};
 use oculus_host::worker::link::{ANSWER_TIMEOUT, Link, Outage};
 use oculus_host::worker::outcome::{Answer, Finish, Letter, Outcome};
-use oculus_host::worker::queue::{Claim, MAX_VANISHED, Queue, Reaped, Standing, Start};
+use oculus_host::worker::queue::{MAX_VANISHED, Queue, Reaped, Standing, Start};
 use oculus_tests::Redis;
 use serde_json::{Value, json};
 
@@ -28,7 +30,7 @@ fn link(redis: &Redis) -> Arc<Link> {
 }
 
 fn queue_with(redis: &Redis, rules: &QueueConfig) -> Queue {
-    Queue::new(Q, "worker", rules, link(redis))
+    Queue::new(Q, &Holder::new("worker").unwrap(), rules, link(redis))
 }
 
 fn queue(redis: &Redis) -> Queue {
@@ -46,13 +48,13 @@ async fn fetch(queue: &Queue) -> Claim {
 /// Fetches and starts the job `id`, which must run.
 async fn run(queue: &Queue, id: &str) -> Claim {
     let claim = fetch(queue).await;
-    assert!(matches!(queue.start(claim.token, id, "sha").await.unwrap(), Start::Run { .. }));
+    assert!(matches!(queue.start(claim.id, id, "sha").await.unwrap(), Start::Run { .. }));
     claim
 }
 
 /// Lets a lease expire at once, as if its worker had vanished long ago.
 fn expire(redis: &Redis, claim: &Claim) {
-    let _: u64 = redis.ask(&["ZADD", "{q}:leases", "XX", "CH", "1", &claim.token.to_string()]);
+    let _: u64 = redis.ask(&["ZADD", "{q}:leases", "XX", "CH", "1", &claim.id.token.to_string()]);
 }
 
 async fn reap(queue: &Queue) -> redis::RedisResult<Vec<Reaped>> {
@@ -92,8 +94,8 @@ async fn an_entry_is_at_any_moment_in_the_list_or_in_somebodys_hands() {
     // As if the answer to the fetch were lost: only what Redis holds counts.
     let claim = fetch(&queue).await;
     assert_eq!(waiting(&redis), [""; 0]);
-    let held: String = redis.ask(&["HGET", &format!("{{q}}:job:{}", claim.token), "entry"]);
-    let lease: f64 = redis.ask(&["ZSCORE", "{q}:leases", &claim.token.to_string()]);
+    let held: String = redis.ask(&["HGET", &format!("{{q}}:job:{}", claim.id.token), "entry"]);
+    let lease: f64 = redis.ask(&["ZSCORE", "{q}:leases", &claim.id.token.to_string()]);
     assert_eq!(held, "job-1");
     let time: Vec<f64> = redis.ask(&["TIME"]);
     assert!(lease > time[0] * 1000.0 && lease <= (time[0] + 31.0) * 1000.0, "{lease} at {time:?}");
@@ -111,7 +113,7 @@ async fn a_live_lease_is_not_reaped() {
     push(&redis, "job-1");
     let claim = run(&queue, "job-1").await;
     assert_eq!(reap(&queue).await.unwrap(), []);
-    assert_eq!(queue.finish(claim.token, Some("job-1"), &success()).await.unwrap(), Finish::Finished);
+    assert_eq!(queue.finish(claim.id, Some("job-1"), &success()).await.unwrap(), Finish::Finished);
 }
 
 #[tokio::test]
@@ -123,14 +125,14 @@ async fn who_lost_the_lease_can_neither_renew_nor_finish() {
     expire(&redis, &first);
     reap(&queue).await.unwrap();
     let second = run(&queue, "job-1").await;
-    assert!(second.token > first.token);
-    assert_eq!(queue.renew(first.token).await.unwrap(), Standing::Lost);
+    assert!(second.id.token > first.id.token);
+    assert_eq!(queue.renew(first.id).await.unwrap(), Standing::Lost);
     for outcome in [success(), Outcome::Release, crash()] {
-        assert_eq!(queue.finish(first.token, Some("job-1"), &outcome).await.unwrap(), Finish::Fenced);
+        assert_eq!(queue.finish(first.id, Some("job-1"), &outcome).await.unwrap(), Finish::Fenced);
     }
     assert_eq!(redis.ask::<Option<String>>(&["GET", "result:job-1"]), None);
     assert_eq!(waiting(&redis), [""; 0]);
-    assert_eq!(queue.finish(second.token, Some("job-1"), &success()).await.unwrap(), Finish::Finished);
+    assert_eq!(queue.finish(second.id, Some("job-1"), &success()).await.unwrap(), Finish::Finished);
     assert_eq!(redis.json_at("result:job-1"), json!({ "status": "success" }));
 }
 
@@ -141,7 +143,7 @@ async fn an_expired_lease_that_nobody_reaped_can_be_renewed() {
     push(&redis, "job-1");
     let claim = run(&queue, "job-1").await;
     expire(&redis, &claim);
-    assert_eq!(queue.renew(claim.token).await.unwrap(), Standing::Held);
+    assert_eq!(queue.renew(claim.id).await.unwrap(), Standing::Held);
     assert_eq!(reap(&queue).await.unwrap(), []);
 }
 
@@ -185,9 +187,9 @@ async fn crashes_send_back_until_the_cap_and_then_bury() {
     push(&redis, "job-1");
     for times in 1..=3 {
         let claim = fetch(&queue).await;
-        let started = queue.start(claim.token, "job-1", "sha").await.unwrap();
+        let started = queue.start(claim.id, "job-1", "sha").await.unwrap();
         assert_eq!(started, Start::Run { attempt: times, crashes: times - 1 });
-        let finish = queue.finish(claim.token, Some("job-1"), &crash()).await.unwrap();
+        let finish = queue.finish(claim.id, Some("job-1"), &crash()).await.unwrap();
         assert_eq!(finish, if times < 3 { Finish::Requeued } else { Finish::Dead });
         assert_eq!(redis.json_at("oculus:training:progress:job-1")["last"], json!(times == 3));
     }
@@ -204,9 +206,9 @@ async fn a_duplicate_of_a_running_job_is_dropped() {
     push(&redis, "job-1");
     let first = run(&queue, "job-1").await;
     let second = fetch(&queue).await;
-    assert_eq!(queue.start(second.token, "job-1", "other").await.unwrap(), Start::Running { token: first.token });
-    assert_eq!(queue.renew(second.token).await.unwrap(), Standing::Lost);
-    assert_eq!(queue.renew(first.token).await.unwrap(), Standing::Held);
+    assert_eq!(queue.start(second.id, "job-1", "other").await.unwrap(), Start::Running { token: first.id.token });
+    assert_eq!(queue.renew(second.id).await.unwrap(), Standing::Lost);
+    assert_eq!(queue.renew(first.id).await.unwrap(), Standing::Held);
 }
 
 #[tokio::test]
@@ -215,27 +217,27 @@ async fn a_payload_that_succeeded_is_not_run_again_while_its_result_is_there() {
     let queue = queue(&redis);
     push(&redis, "job-1");
     let claim = run(&queue, "job-1").await;
-    queue.finish(claim.token, Some("job-1"), &success()).await.unwrap();
+    queue.finish(claim.id, Some("job-1"), &success()).await.unwrap();
     let _: u64 = redis.ask(&["DEL", "oculus:training:progress:job-1"]);
 
     push(&redis, "job-1");
     let again = fetch(&queue).await;
-    assert_eq!(queue.start(again.token, "job-1", "sha").await.unwrap(), Start::Done);
+    assert_eq!(queue.start(again.id, "job-1", "sha").await.unwrap(), Start::Done);
     let event = redis.json_at("oculus:training:progress:job-1");
     assert_eq!((&event["phase"], &event["status"]), (&json!("complete"), &json!("completed")));
 
     push(&redis, "job-1");
     let changed = fetch(&queue).await;
-    assert!(matches!(queue.start(changed.token, "job-1", "other payload").await.unwrap(), Start::Run { .. }));
-    queue.finish(changed.token, Some("job-1"), &failure()).await.unwrap();
+    assert!(matches!(queue.start(changed.id, "job-1", "other payload").await.unwrap(), Start::Run { .. }));
+    queue.finish(changed.id, Some("job-1"), &failure()).await.unwrap();
 
     push(&redis, "job-1");
     let failed = fetch(&queue).await;
     assert!(
-        matches!(queue.start(failed.token, "job-1", "sha").await.unwrap(), Start::Run { .. }),
+        matches!(queue.start(failed.id, "job-1", "sha").await.unwrap(), Start::Run { .. }),
         "a failed job runs again"
     );
-    queue.finish(failed.token, Some("job-1"), &success()).await.unwrap();
+    queue.finish(failed.id, Some("job-1"), &success()).await.unwrap();
     let _: u64 = redis.ask(&["DEL", "result:job-1"]);
     push(&redis, "job-1");
     run(&queue, "job-1").await;
@@ -270,7 +272,7 @@ async fn payloads_are_found_by_id_by_key_and_in_the_entry() {
         let Admission::Run(job) = admit(&queue, &claim).await.unwrap() else { panic!("{entry} does not run") };
         assert_eq!((job.id.as_str(), job.attempt), (id, 1), "of {entry}");
         assert_eq!(job.payload, payload(id));
-        let release = queue.finish(claim.token, Some(id), &Outcome::Release).await.unwrap();
+        let release = queue.finish(claim.id, Some(id), &Outcome::Release).await.unwrap();
         assert_eq!(release, Finish::Finished);
         let _: String = redis.ask(&["RPOP", Q]);
     }
@@ -303,9 +305,9 @@ async fn a_renewal_tells_of_the_cancel_flag() {
     let queue = queue(&redis);
     push(&redis, "job-1");
     let claim = run(&queue, "job-1").await;
-    assert_eq!(queue.renew(claim.token).await.unwrap(), Standing::Held);
-    let _: u64 = redis.ask(&["HSET", &format!("{{q}}:job:{}", claim.token), "cancel", "1"]);
-    assert_eq!(queue.renew(claim.token).await.unwrap(), Standing::Cancelled);
+    assert_eq!(queue.renew(claim.id).await.unwrap(), Standing::Held);
+    let _: u64 = redis.ask(&["HSET", &format!("{{q}}:job:{}", claim.id.token), "cancel", "1"]);
+    assert_eq!(queue.renew(claim.id).await.unwrap(), Standing::Cancelled);
 }
 
 #[tokio::test]
@@ -315,10 +317,10 @@ async fn a_release_puts_the_job_first_and_counts_nothing() {
     push(&redis, "job-1");
     push(&redis, "job-2");
     let claim = run(&queue, "job-1").await;
-    assert_eq!(queue.finish(claim.token, Some("job-1"), &Outcome::Release).await.unwrap(), Finish::Finished);
+    assert_eq!(queue.finish(claim.id, Some("job-1"), &Outcome::Release).await.unwrap(), Finish::Finished);
     let again = fetch(&queue).await;
     assert_eq!(again.entry, b"job-1");
-    assert_eq!(queue.start(again.token, "job-1", "sha").await.unwrap(), Start::Run { attempt: 1, crashes: 0 });
+    assert_eq!(queue.start(again.id, "job-1", "sha").await.unwrap(), Start::Run { attempt: 1, crashes: 0 });
 }
 
 #[tokio::test]
@@ -346,7 +348,7 @@ async fn concurrent_fetchers_each_get_other_jobs_and_together_all() {
         fetchers.spawn(async move {
             let mut taken = Vec::new();
             while let Some(claim) = queue.fetch().await.unwrap() {
-                taken.push((claim.token, claim.entry));
+                taken.push((claim.id.token, claim.entry));
             }
             taken
         });
@@ -365,7 +367,7 @@ async fn results_expire_when_told_to_and_else_stay() {
         let id = format!("job-{}", ttl.is_some());
         push(&redis, &id);
         let claim = run(&queue, &id).await;
-        queue.finish(claim.token, Some(&id), &success()).await.unwrap();
+        queue.finish(claim.id, Some(&id), &success()).await.unwrap();
         for key in [format!("result:{id}"), format!("{{q}}:done:{id}")] {
             let left: i64 = redis.ask(&["TTL", &key]);
             assert!(expected.contains(&left), "{key} has {left} s left");

@@ -43,7 +43,7 @@ impl Keys {
         self.beside("dead")
     }
 
-    /// What a worker holds under that token; an empty one makes the prefix.
+    /// The hash of the claim with this token; an empty token gives the prefix.
     pub fn job(&self, token: impl Display) -> String {
         self.beside(&format!("job:{token}"))
     }
@@ -76,7 +76,7 @@ impl Keys {
         let needed: [(&String, &[&[&str]]); 11] = [
             (&queue, &[&["LINDEX", "0"], &[pop], &[push, "x"], &["LLEN"], &["BLMOVE", &queue, "LEFT", "LEFT", "0"]]),
             (&leases, &[&["ZADD", "0", "x"], &["ZREM", "x"], &["ZSCORE", "x"], &["ZRANGEBYSCORE", "0", "0"]]),
-            (&fence, &[&["SET", "x", "NX"], &["INCR"]]),
+            (&fence, &[&["GET"], &["SET", "x"]]),
             (&job, &[&["HSET", "x", "x"], &["HGET", "x"], &["HMGET", "x"], &["HEXISTS", "x"], &["DEL"]]),
             (&running, &[&["SET", "x"], &["GET"], &["DEL"]]),
             (&count, &[&["HINCRBY", "x", "1"], &["HGET", "x"], &["HLEN"], &["DEL"]]),

@@ -1,28 +1,37 @@
--- Takes one entry and puts it into a worker's hands, under a new token with a lease. Lua takes nothing back when it
--- fails half-way, so the entry leaves the list last, and what came before is undone.
--- KEYS: queue, leases, fence, prefix of jobs in hand. ARGV: pop command, its end as an index (0 or -1), lease in ms,
--- worker, most bytes of the entry to answer.
--- Answers {token, start of the entry}, or nothing when the queue is empty.
+-- Moves one entry from the queue into a new claim: a token, a lease, and a hash with the entry and
+-- its holder. Redis does not roll back a script that fails, so the entry leaves the queue last, and
+-- a failed step undoes the steps before it.
+-- KEYS: queue, leases, fence, prefix of claims. ARGV: pop command, index of the end that it pops
+-- from (0 or -1), lease in ms, worker id, boot id of the worker process, highest token that this
+-- process has received (0: none), maximum bytes of the entry to return.
+-- Returns {token, start of the entry}, or nil if the queue is empty.
 local queue, leases, fence = unpack(KEYS, 1, 3)
-local pop, index, lease, worker, most = unpack(ARGV)
+local pop, index, lease, worker, boot, highest, max_bytes = unpack(ARGV)
 local entry = redis.call('LINDEX', queue, index)
 if not entry then return false end
 local time = redis.call('TIME')
--- Begun with the time in microseconds, so that tokens grow on even when Redis has lost its data.
-redis.call('SET', fence, string.format('%d%06d', time[1], time[2]), 'NX')
-local token = string.format('%.0f', redis.call('INCR', fence))
-local job = KEYS[4] .. token
+-- Redis may have returned from an older state (snapshot, lagging replica) and forgotten its latest
+-- tokens. The clock puts a new token above those; the last token covers a clock that went back, and
+-- `highest` covers both at once for this process. Lua numbers are exact up to 2^53, which the
+-- clock's microseconds reach in the year 2255.
+local last = tonumber(redis.call('GET', fence) or 0)
+local micros = time[1] * 1000000 + time[2]
+local token = string.format('%.0f', math.max(last + 1, micros, highest + 1))
+redis.call('SET', fence, token)
+local claim = KEYS[4] .. token
+-- A cancel flag that was set for a claim which Redis has forgotten does not apply to this one.
+redis.call('DEL', claim)
 local expiry = time[1] * 1000 + math.floor(time[2] / 1000) + lease
 for _, step in ipairs({
-  {'HSET', job, 'entry', entry, 'worker', worker},
+  {'HSET', claim, 'entry', entry, 'worker', worker, 'boot', boot},
   {'ZADD', leases, expiry, token},
   {pop, queue},
 }) do
   local answer = redis.pcall(unpack(step))
   if type(answer) == 'table' and answer.err then
-    redis.pcall('DEL', job)
+    redis.pcall('DEL', claim)
     redis.pcall('ZREM', leases, token)
     return answer
   end
 end
-return {token, string.sub(entry, 1, most)}
+return {token, string.sub(entry, 1, max_bytes)}

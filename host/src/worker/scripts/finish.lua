@@ -1,21 +1,24 @@
--- Ends a job's stay in a worker's hands.
--- KEYS: queue, leases, job in hand, dead letters, prefix of counts, and where an id could be read its result, progress
--- channel, running token, counts and success. ARGV: token, push command, the result object, the final progress event,
--- and an order in JSON:
---   outcome: 'result' | 'release' | 'crash' | 'dead'; of a crash, result and event are used at the cap only
---   id: absent when none could be read
---   ttl: seconds that the result is kept, 0 for ever
+-- Ends a claim: stores its result, returns its entry to the queue, or moves the entry to the dead
+-- letters.
+-- KEYS: queue, leases, claim, dead letters, prefix of counts; if a job id could be read also its
+-- result, progress channel, running token, counts and success.
+-- ARGV: token, boot id, push command, result object, final progress event, and a request in JSON:
+--   outcome: 'result' | 'release' | 'crash' | 'dead'; a crash uses result and event only at the cap
+--   id: the job id; absent if none could be read
+--   ttl: seconds that the result is kept, 0 for forever
+--   max_crashes: the number of crashes at which the entry becomes a dead letter
 --   succeeded: SHA-256 of the payload that led to a success
---   letter: what the dead letter says besides entry, id and time
---   requeued: the progress event of a crash under the cap max_crashes
--- Answers 'finished', 'requeued', 'dead', or 'fenced' when the token is no longer live: then nothing is written.
-local queue, leases, job, dead, counts, result_key, channel, running, count, done = unpack(KEYS)
-local token, push, result, event = unpack(ARGV, 1, 4)
-local order = cjson.decode(ARGV[5])
-local id = order.id
-local entry = redis.call('HGET', job, 'entry')
-if not entry or not redis.call('ZSCORE', leases, token) then return 'fenced' end
--- Keys of a foreign type are found out before anything is written.
+--   letter: the dead letter without its entry, id and time
+--   requeued: the progress event of a crash under the cap
+-- Returns 'finished', 'requeued', 'dead', or 'fenced' if the caller no longer holds the claim: then
+-- nothing is written.
+local queue, leases, claim, dead, counts, result_key, channel, running, count, done = unpack(KEYS)
+local token, boot, push, result, event = unpack(ARGV, 1, 5)
+local request = cjson.decode(ARGV[6])
+local id = request.id
+local entry = redis.call('HGET', claim, 'entry')
+if not entry or not is_holder(leases, claim, token, boot) then return 'fenced' end
+-- A key of another type raises an error here, before anything is written.
 redis.call('LLEN', queue)
 redis.call('LLEN', dead)
 if id then redis.call('HLEN', count) end
@@ -28,35 +31,35 @@ end
 local function write_result()
   redis.call('SET', result_key, result)
   redis.call('DEL', done, count)
-  if order.succeeded then redis.call('SET', done, order.succeeded) end
-  if order.ttl > 0 then
-    redis.call('EXPIRE', result_key, order.ttl)
-    redis.call('EXPIRE', done, order.ttl)
+  if request.succeeded then redis.call('SET', done, request.succeeded) end
+  if request.ttl > 0 then
+    redis.call('EXPIRE', result_key, request.ttl)
+    redis.call('EXPIRE', done, request.ttl)
   end
   publish(event)
 end
 
 local answer = 'finished'
-if order.outcome == 'result' then
+if request.outcome == 'result' then
   write_result()
-elseif order.outcome == 'dead' then
-  bury(dead, order.letter, entry, id)
+elseif request.outcome == 'dead' then
+  bury(dead, request.letter, entry, id)
   if id and not belongs_to_another(token, leases, running, done, result_key) then write_result() end
   answer = 'dead'
-elseif order.outcome == 'release' then
+elseif request.outcome == 'release' then
   redis.call(push, queue, entry)
   if id then redis.call('HINCRBY', count, 'attempts', -1) end
-elseif redis.call('HINCRBY', count, 'crashes', 1) < order.max_crashes then
+elseif redis.call('HINCRBY', count, 'crashes', 1) < request.max_crashes then
   redis.call(push, queue, entry)
-  publish(order.requeued)
+  publish(request.requeued)
   answer = 'requeued'
 else
-  bury(dead, order.letter, entry, id)
+  bury(dead, request.letter, entry, id)
   write_result()
   answer = 'dead'
 end
-if answer ~= 'requeued' and order.outcome ~= 'release' then redis.call('DEL', count_of_nameless(counts, entry)) end
+if answer ~= 'requeued' and request.outcome ~= 'release' then redis.call('DEL', count_of_nameless(counts, entry)) end
 redis.call('ZREM', leases, token)
-redis.call('DEL', job)
+redis.call('DEL', claim)
 if id and redis.call('GET', running) == token then redis.call('DEL', running) end
 return answer

@@ -1,5 +1,9 @@
--- Notes a fetched entry's id as soon as it is read, so that whoever reaps it knows whose it is.
--- KEYS: leases, job in hand. ARGV: token, id. Answers 1, or 0 when the lease is lost: then nothing is written.
-if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[2], 'id', ARGV[2])
+-- Stores a claimed entry's job id as soon as it is read, so that REAP can report it if the worker
+-- vanishes.
+-- KEYS: leases, claim. ARGV: token, boot id, job id.
+-- Returns 1, or 0 if the caller no longer holds the claim: then nothing is written.
+local leases, claim = KEYS[1], KEYS[2]
+local token, boot, id = unpack(ARGV)
+if not is_holder(leases, claim, token, boot) then return 0 end
+redis.call('HSET', claim, 'id', id)
 return 1

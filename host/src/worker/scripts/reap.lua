@@ -1,12 +1,16 @@
--- Takes entries out of the hands of workers that vanished: back to the end they are taken from, or, after too many
--- such losses, to the dead letters with a failed result beside.
--- KEYS: queue, leases, dead letters, and the prefixes of jobs in hand, running tokens, counts, successes, results and
--- progress channels. ARGV: not-after (ms of Redis' clock), push command, most losses, seconds that results are kept
--- (0 for ever), and as JSON objects the dead letter, the result without its build_id, the final event without its job_id.
--- Answers a list of {'requeued' or 'dead', id or '', worker}. A call that Redis hears after its not-after does nothing:
--- while Redis hung, renewals that came later than this call may be waiting behind it.
-local queue, leases, dead, jobs, runnings, counts, dones, results, channels = unpack(KEYS)
-local not_after, push, most, ttl, note, failed, last = unpack(ARGV)
+-- Ends expired claims of workers that vanished: their entries return to the end of the queue that
+-- is popped from, or, after too many such losses, become dead letters with a failed result.
+-- KEYS: queue, leases, dead letters, and the prefixes of claims, running tokens, counts, successes,
+-- results and progress channels.
+-- ARGV: not-after (ms of Redis' clock), push command, losses at which an entry becomes a dead
+-- letter, seconds that results are kept (0 for forever), and as JSON objects the dead letter
+-- without its entry, id and time, the result without its build_id, and the final event without its
+-- job_id.
+-- Returns a list of {'requeued' or 'dead', job id or '', worker id}. A call that Redis runs after
+-- its not-after changes nothing: if Redis hung, renewals that were sent later than this call may
+-- still be waiting.
+local queue, leases, dead, claims, runnings, counts, dones, results, channels = unpack(KEYS)
+local not_after, push, max_losses, ttl, letter, failed, last = unpack(ARGV)
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if now > tonumber(not_after) then return {} end
@@ -28,19 +32,20 @@ end
 
 local reaped = {}
 for _, token in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, 100)) do
-  local job = jobs .. token
-  local entry, id, worker = unpack(redis.call('HMGET', job, 'entry', 'id', 'worker'))
+  local claim = claims .. token
+  local entry, id, worker = unpack(redis.call('HMGET', claim, 'entry', 'id', 'worker'))
   if entry then
-    -- A duplicate that never started counts by its entry, not against the attempt that runs.
+    -- The loss of a duplicate that never started counts by its entry, not against the attempt that
+    -- runs.
     local is_other = id and belongs_to_another(token, leases, runnings .. id, dones .. id, results .. id)
     local nameless = count_of_nameless(counts, entry)
     local count = id and not is_other and counts .. id or nameless
     local verdict = 'requeued'
-    if redis.call('HINCRBY', count, 'vanished', 1) < tonumber(most) then
+    if redis.call('HINCRBY', count, 'vanished', 1) < tonumber(max_losses) then
       redis.call(push, queue, entry)
     else
       verdict = 'dead'
-      bury(dead, cjson.decode(note), entry, id)
+      bury(dead, cjson.decode(letter), entry, id)
       if id and not is_other then fail(id) end
       redis.call('DEL', nameless)
     end
@@ -48,6 +53,6 @@ for _, token in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT',
     table.insert(reaped, {verdict, id or '', worker or ''})
   end
   redis.call('ZREM', leases, token)
-  redis.call('DEL', job)
+  redis.call('DEL', claim)
 end
 return reaped

@@ -1,13 +1,15 @@
--- What FINISH and REAP share; put before each of them.
+-- Shared by FINISH and REAP: prepended to both.
 
--- Whether an id's result and counts are not this attempt's to write: another attempt of the id runs, or has succeeded.
+-- Returns whether the job's result and counts belong to another attempt: one that runs, or one that
+-- has succeeded.
 local function belongs_to_another(token, leases, running, done, result)
   local other = redis.call('GET', running)
   if other and other ~= token and redis.call('ZSCORE', leases, other) then return true end
   return redis.call('EXISTS', done) == 1 and redis.call('EXISTS', result) == 1 and other ~= token
 end
 
--- Whether a text is UTF-8: nothing but ASCII is left when every whole character is replaced by a blank.
+-- Returns whether a text is UTF-8: only ASCII remains after each complete multi-byte character is
+-- replaced by a blank.
 local function is_utf8(text)
   for _, whole in ipairs({
     '\240[\144-\191][\128-\191][\128-\191]', '[\241-\243][\128-\191][\128-\191][\128-\191]',
@@ -19,7 +21,8 @@ local function is_utf8(text)
   return not string.find(text, '[\128-\255]')
 end
 
--- Adds a dead letter: of the entry at most 64 KiB, in hex where it is no text; a longer one by length and SHA-1 too.
+-- Adds a dead letter with at most 64 KiB of the entry, in hex if that is not UTF-8; a longer entry
+-- also has its length and SHA-1.
 local function bury(dead, letter, entry, id)
   local kept = entry
   if #entry > 65536 then
@@ -40,7 +43,7 @@ local function bury(dead, letter, entry, id)
   redis.call('LPUSH', dead, cjson.encode(letter))
 end
 
--- Losses of an entry whose id was not read are counted by the entry itself.
+-- Returns the key that counts the losses of an entry whose job id has not been read.
 local function count_of_nameless(counts, entry)
   return counts .. '#' .. redis.sha1hex(entry)
 end

@@ -1,0 +1,183 @@
+//! What happens to claims if Redis is killed and returns from an older snapshot.
+
+use oculus_host::worker::claim::ClaimId;
+
+use super::*;
+
+/// A token that the clock of Redis does not reach during a test, so that tokens follow the fence alone: the clock seems
+/// to have gone back.
+const AHEAD_OF_THE_CLOCK: u64 = 4_000_000_000_000_000;
+
+/// Two workers with the same id, each a process of its own.
+fn two_workers(redis: &Redis) -> [Queue; 2] {
+    [queue(redis), queue(redis)]
+}
+
+/// Makes tokens continue from [`AHEAD_OF_THE_CLOCK`], then saves a snapshot without any claim.
+fn save_with_the_fence_ahead_of_the_clock(redis: &Redis) {
+    let () = redis.ask(&["SET", "{q}:fence", &AHEAD_OF_THE_CLOCK.to_string()]);
+    redis.save();
+}
+
+/// Kills Redis, starts it again from the snapshot, and lets the workers reconnect: each first learns of the break.
+async fn return_to_the_snapshot(redis: &mut Redis, workers: &[Queue]) {
+    redis.crash_and_recover();
+    for worker in workers {
+        while worker.now().await.is_err() {}
+    }
+}
+
+fn every_outcome() -> [Outcome; 5] {
+    [success(), failure(), Outcome::Release, crash(), dead("payload_missing")]
+}
+
+async fn assert_lost(queue: &Queue, claim: ClaimId, id: &str) {
+    queue.name_claim(claim, id).await.unwrap();
+    assert_eq!(queue.start(claim, id, "sha").await.unwrap(), Start::Lost);
+    assert_eq!(queue.renew(claim).await.unwrap(), Standing::Lost);
+    for outcome in every_outcome() {
+        assert_eq!(queue.finish(claim, Some(id), &outcome).await.unwrap(), Finish::Fenced);
+    }
+}
+
+/// Everything in Redis that a claim consists of: its lease and its hash.
+fn stored_claim(redis: &Redis, claim: &Claim) -> (Option<f64>, HashMap<String, String>) {
+    let token = claim.id.token.to_string();
+    let lease = redis.ask(&["ZSCORE", "{q}:leases", &token]);
+    (lease, redis.ask(&["HGETALL", &format!("{{q}}:job:{token}")]))
+}
+
+#[tokio::test]
+async fn a_claim_after_the_return_of_an_older_snapshot_has_a_larger_token() {
+    let mut redis = Redis::start_with_snapshots();
+    let workers = two_workers(&redis);
+    let [first, second] = &workers;
+    push(&redis, "a-0");
+    let claim = run(first, "a-0").await;
+    assert_eq!(first.finish(claim.id, Some("a-0"), &success()).await.unwrap(), Finish::Finished);
+    redis.save();
+    push(&redis, "a");
+    let forgotten = run(first, "a").await;
+
+    return_to_the_snapshot(&mut redis, &workers).await;
+    push(&redis, "b");
+    let claim = run(second, "b").await;
+    assert!(claim.id.token > forgotten.id.token, "{claim:?} after {forgotten:?}");
+    assert_lost(first, forgotten.id, "a").await;
+    assert_eq!(second.renew(claim.id).await.unwrap(), Standing::Held);
+    assert_eq!(second.finish(claim.id, Some("b"), &success()).await.unwrap(), Finish::Finished);
+    assert_eq!(redis.json_at("result:b"), json!({ "status": "success" }));
+    assert_eq!(redis.ask::<Option<String>>(&["GET", "result:a"]), None);
+}
+
+#[tokio::test]
+async fn a_forgotten_claim_cannot_touch_the_claim_that_received_its_token() {
+    let mut redis = Redis::start_with_snapshots();
+    let workers = two_workers(&redis);
+    let [first, second] = &workers;
+    save_with_the_fence_ahead_of_the_clock(&redis);
+    push(&redis, "a");
+    let forgotten = run(first, "a").await;
+
+    return_to_the_snapshot(&mut redis, &workers).await;
+    push(&redis, "b");
+    let claim = run(second, "b").await;
+    assert_eq!(claim.id.token, forgotten.id.token, "the token repeats");
+    let before = stored_claim(&redis, &claim);
+    assert_lost(first, forgotten.id, "a").await;
+    assert_eq!(stored_claim(&redis, &claim), before);
+    assert_eq!(redis.ask::<String>(&["GET", "{q}:running:b"]), claim.id.token.to_string());
+    assert_eq!((waiting(&redis), redis.ask::<u64>(&["LLEN", "{q}:dead"])), (vec![], 0));
+
+    let _: u64 = redis.ask(&["HSET", &format!("{{q}}:job:{}", claim.id.token), "cancel", "1"]);
+    assert_eq!(first.renew(forgotten.id).await.unwrap(), Standing::Lost, "the cancel flag is for the other claim");
+    assert_eq!(second.renew(claim.id).await.unwrap(), Standing::Cancelled);
+    assert_eq!(second.finish(claim.id, Some("b"), &success()).await.unwrap(), Finish::Finished);
+    assert_eq!(redis.json_at("result:b"), json!({ "status": "success" }));
+}
+
+#[tokio::test]
+async fn one_process_never_receives_a_token_twice() {
+    let mut redis = Redis::start_with_snapshots();
+    let queue = queue(&redis);
+    save_with_the_fence_ahead_of_the_clock(&redis);
+    push(&redis, "a");
+    let forgotten = run(&queue, "a").await;
+
+    return_to_the_snapshot(&mut redis, std::slice::from_ref(&queue)).await;
+    push(&redis, "b");
+    let claim = run(&queue, "b").await;
+    assert_eq!(claim.id.token, forgotten.id.token + 1);
+    assert_lost(&queue, forgotten.id, "a").await;
+    assert_eq!(queue.renew(claim.id).await.unwrap(), Standing::Held);
+}
+
+#[tokio::test]
+async fn tokens_grow_when_the_clock_of_redis_goes_back() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    let () = redis.ask(&["SET", "{q}:fence", &AHEAD_OF_THE_CLOCK.to_string()]);
+    for n in 1..=3 {
+        push(&redis, &format!("job-{n}"));
+        assert_eq!(fetch(&queue).await.id.token, AHEAD_OF_THE_CLOCK + n);
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_flag_for_a_forgotten_claim_does_not_cancel_the_claim_that_receives_its_token() {
+    let mut redis = Redis::start_with_snapshots();
+    let workers = two_workers(&redis);
+    let [first, second] = &workers;
+    save_with_the_fence_ahead_of_the_clock(&redis);
+    push(&redis, "a");
+    let forgotten = run(first, "a").await;
+
+    return_to_the_snapshot(&mut redis, &workers).await;
+    let _: u64 = redis.ask(&["HSET", &format!("{{q}}:job:{}", forgotten.id.token), "cancel", "1"]);
+    push(&redis, "b");
+    let claim = run(second, "b").await;
+    assert_eq!(claim.id.token, forgotten.id.token);
+    assert_eq!(second.renew(claim.id).await.unwrap(), Standing::Held);
+}
+
+#[tokio::test]
+async fn a_vanished_worker_costs_one_loss_whichever_claim_had_its_token_before() {
+    let mut redis = Redis::start_with_snapshots();
+    let workers = two_workers(&redis);
+    let [first, second] = &workers;
+    save_with_the_fence_ahead_of_the_clock(&redis);
+    push(&redis, "a");
+    let forgotten = run(first, "a").await;
+
+    return_to_the_snapshot(&mut redis, &workers).await;
+    push(&redis, "b");
+    let claim = run(second, "b").await;
+    expire(&redis, &claim);
+    assert_eq!(first.renew(forgotten.id).await.unwrap(), Standing::Lost, "the expired lease is not extended");
+    let reaped = reap(first).await.unwrap();
+    assert_eq!((reaped.len(), reaped[0].id.as_deref(), reaped[0].verdict), (1, Some("b"), Finish::Requeued));
+    assert_eq!((waiting(&redis), redis.ask::<Option<String>>(&["GET", "{q}:running:b"])), (vec!["b".to_owned()], None));
+    assert_lost(second, claim.id, "b").await;
+}
+
+#[tokio::test]
+async fn a_result_is_accepted_from_a_later_process_under_the_boot_id_that_fetched_its_entry() {
+    let redis = Redis::start();
+    let [ended, successor] = two_workers(&redis);
+    push(&redis, "job-1");
+    let claim = run(&ended, "job-1").await;
+    assert_eq!(successor.finish(claim.id, Some("job-1"), &success()).await.unwrap(), Finish::Finished);
+}
+
+#[tokio::test]
+async fn a_claim_of_a_version_without_boot_ids_ends_without_one() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    let claim = run(&queue, "job-1").await;
+    let without_boot = ClaimId { boot: None, ..claim.id };
+    assert_eq!(queue.finish(without_boot, Some("job-1"), &success()).await.unwrap(), Finish::Fenced);
+    let _: u64 = redis.ask(&["HDEL", &format!("{{q}}:job:{}", claim.id.token), "boot"]);
+    assert_eq!(queue.finish(claim.id, Some("job-1"), &success()).await.unwrap(), Finish::Fenced);
+    assert_eq!(queue.finish(without_boot, Some("job-1"), &success()).await.unwrap(), Finish::Finished);
+}
