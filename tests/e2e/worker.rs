@@ -282,6 +282,27 @@ fn a_result_that_its_worker_could_not_send_is_sent_by_the_next() {
     assert!(!second.log().contains("job started"), "nothing was trained twice");
 }
 
+#[test]
+fn a_job_that_a_worker_holds_while_redis_returns_from_an_older_snapshot_costs_no_later_job_its_result() {
+    let mut redis = Redis::start_with_snapshots();
+    // A lease so long that the forgotten job ends before its next renewal.
+    let settings = [("WORKER_CONCURRENCY", "1"), ("LEASE_SECONDS", "60")];
+    let workers = [(); 2].map(|()| Worker::start(&redis, &settings));
+    submit(&redis, "before", &jobs::job("before").to_string());
+    assert_eq!(result_of(&redis, "before")["status"], "success");
+    redis.save();
+    submit(&redis, "forgotten", &jobs::slow_job("forgotten").to_string());
+    let n_started = || workers.iter().map(|worker| worker.log().matches("job started").count()).sum::<usize>();
+    eventually("start of the second job", SOON, || (n_started() == 2).then_some(()));
+
+    redis.crash_and_recover();
+    submit(&redis, "later", &jobs::slow_job("later").to_string());
+    assert_eq!(result_of(&redis, "later")["status"], "success");
+    let tokens: Vec<u64> = redis.ask(&["ZRANGE", "{oculus:training_queue}:leases", "0", "-1"]);
+    assert_eq!((tokens, redis.ask::<u64>(&["LLEN", QUEUE])), (vec![], 0));
+    assert_eq!(redis.ask::<Option<String>>(&["GET", "result:forgotten"]), None, "its worker has lost its claim");
+}
+
 /// The files of endings that wait for Redis.
 fn kept_endings(spool: &Path) -> Vec<PathBuf> {
     let files = spool.read_dir().into_iter().flatten().flatten().map(|file| file.path());
