@@ -32,7 +32,7 @@ mod status;
 mod watch;
 
 use journal_file::JournalFile;
-use message::{Message, Reply};
+use message::{DoneSender, Message};
 use owner::Owner;
 use quarantine::RollBack;
 use snapshot::Snapshot;
@@ -148,7 +148,7 @@ impl Catalog {
         answer.recv().context(OWNER_GONE)
     }
 
-    fn ask(&self, message: impl FnOnce(Reply) -> Message) -> Result<()> {
+    fn ask(&self, message: impl FnOnce(DoneSender) -> Message) -> Result<()> {
         let (reply, answer) = channel();
         self.send(message(reply));
         answer.recv().context(OWNER_GONE)?

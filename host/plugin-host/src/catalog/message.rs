@@ -11,7 +11,7 @@ use crate::file_id::FileId;
 use crate::health::PluginHealth;
 
 /// Answers a caller that waits until the snapshot is published.
-pub(super) type Reply = Sender<anyhow::Result<()>>;
+pub(super) type DoneSender = Sender<anyhow::Result<()>>;
 
 /// What the owner is asked, or receives from the threads that it has started.
 pub(super) enum Message {
@@ -20,7 +20,7 @@ pub(super) enum Message {
     /// Something in the folder may have changed.
     PathChanged,
     /// Scan the folder, and answer once everything new in it is examined.
-    Scan(Reply),
+    Scan(DoneSender),
     /// Examine once more what is active because the journal says so.
     ConfirmActive,
     /// An examination has ended.
@@ -31,9 +31,9 @@ pub(super) enum Message {
         result: Result<Finding, FileState>,
     },
     /// A job has used these plugins.
-    JobEnded(Vec<PluginHealth>, Reply),
+    JobEnded(Vec<PluginHealth>, DoneSender),
     /// Make an earlier content active.
-    RollBack(RollBack, Reply),
+    RollBack(RollBack, DoneSender),
     /// Send what is known.
     Know(Sender<Knowledge>),
     /// End.

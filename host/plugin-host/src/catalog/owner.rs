@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::examine::examine;
 use super::journal::{Finding, Postponed, ProbeVerdict};
 use super::journal_file::JournalFile;
-use super::message::{Message, Reply};
+use super::message::{DoneSender, Message};
 use super::quarantine::{RollBack, record_usage};
 use super::retry::Retries;
 use super::schedule::{Schedule, Task, TaskKind};
@@ -36,7 +36,7 @@ const MAX_BATCH: usize = 256;
 pub(super) struct Owner {
     known: Knowledge,
     journal: JournalFile,
-    schedule: Schedule<Reply>,
+    schedule: Schedule<DoneSender>,
     retries: Retries,
     /// SHA-256 of the contents that have passed in the journal's words only.
     unconfirmed: HashSet<String>,
@@ -45,7 +45,7 @@ pub(super) struct Owner {
     watcher: Option<FolderWatcher>,
     has_changed: bool,
     /// Callers to answer once the snapshot is published.
-    replies: Vec<Reply>,
+    replies: Vec<DoneSender>,
     /// For the threads that it starts.
     messages: Sender<Message>,
     snapshot: watch::Sender<Arc<Snapshot>>,
@@ -250,7 +250,7 @@ impl Owner {
         })
     }
 
-    fn on_job_ended(&mut self, plugins: &[PluginHealth], reply: Reply) {
+    fn on_job_ended(&mut self, plugins: &[PluginHealth], reply: DoneSender) {
         let files = discover::libraries(&self.known.config.dir).unwrap_or_default();
         let written = self.journal.update(|journal| {
             for path in &files {
@@ -260,12 +260,12 @@ impl Owner {
         self.answer_once_published(written, reply);
     }
 
-    fn on_roll_back(&mut self, roll_back: RollBack, reply: Reply) {
+    fn on_roll_back(&mut self, roll_back: RollBack, reply: DoneSender) {
         let written = self.journal.update(|journal| roll_back.apply(journal, &utc_now()));
         self.answer_once_published(written, reply);
     }
 
-    fn answer_once_published(&mut self, written: io::Result<()>, reply: Reply) {
+    fn answer_once_published(&mut self, written: io::Result<()>, reply: DoneSender) {
         self.has_changed = true;
         match written {
             Ok(()) => self.replies.push(reply),
