@@ -1,5 +1,4 @@
 //! Bars looked at and verified by the real binary.
-#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 

@@ -1,5 +1,4 @@
 //! What the commands answer, and by which exit code.
-#![allow(clippy::unwrap_used)]
 
 use oculus_tests::command::{self, Said};
 use oculus_tests::{Redis, Worker, build, jobs};

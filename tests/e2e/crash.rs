@@ -1,5 +1,4 @@
 //! What native code and the system may do to a job, and what is left of it then.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,5 +1,4 @@
 //! The same job gives the same bytes outside `run`, whatever runs beside it and whatever dies meanwhile.
-#![allow(clippy::unwrap_used)]
 
 use oculus_tests::command::train;
 use oculus_tests::jobs::{self, outside_run};

@@ -1,5 +1,4 @@
 //! Pages that the program writes are those that lie in `docs/`.
-#![allow(clippy::unwrap_used)]
 
 use oculus_tests::{build, command};
 

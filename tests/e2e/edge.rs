@@ -1,5 +1,4 @@
 //! Whether a job calls an edge what is one, and nothing else.
-#![allow(clippy::unwrap_used)]
 
 use oculus_market_data::synth::Kind;
 use oculus_pipeline::parallel::side_by_side;

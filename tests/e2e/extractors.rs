@@ -1,5 +1,4 @@
 //! Rule extractors in a job: the project's, somebody else's, none, and one that misbehaves.
-#![allow(clippy::unwrap_used)]
 
 use oculus_tests::command::train;
 use oculus_tests::{build, jobs};

@@ -1,5 +1,4 @@
 //! All model families of a job together: the contract's own job, the death of one, and that runs repeat.
-#![allow(clippy::unwrap_used)]
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};

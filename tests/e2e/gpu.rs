@@ -1,5 +1,4 @@
 //! One holder of the GPU at a time, across jobs and workers, and what a job tells of its families meanwhile.
-#![allow(clippy::unwrap_used)]
 
 use std::fs::File;
 use std::path::Path;

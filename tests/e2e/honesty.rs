@@ -1,5 +1,4 @@
 //! What the pipeline may not find, what it must find, and what it may not look at.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
 //! What a plugin may do to the worker that runs it: cost its own family, and nothing beside it.
-#![allow(clippy::unwrap_used)]
 
 use std::sync::OnceLock;
 use std::time::Duration;

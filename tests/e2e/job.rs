@@ -1,5 +1,4 @@
 //! Jobs from entry to result: the forms on the wire, field by field.
-#![allow(clippy::unwrap_used)]
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};

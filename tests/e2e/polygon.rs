@@ -1,5 +1,4 @@
 //! The real binary against a recorded market-data server: bars fetched once, whatever happens on the way.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,5 +1,4 @@
 //! What a job leaves behind, and what can be done with it: the model's own test predictions again, and new ones.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::fs;

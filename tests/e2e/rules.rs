@@ -1,5 +1,4 @@
 //! What the rule extractor finds in markets with something planted, and what it leaves alone.
-#![allow(clippy::unwrap_used)]
 
 use oculus_job::request::Timeframe;
 use oculus_market_data::synth::{Kind, Recipe, generate};

@@ -1,5 +1,4 @@
 //! Tables too large for where they are put, and features and bars as files.
-#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::process::Command;

@@ -1,5 +1,4 @@
 //! What a third party does: writes a family outside of any checkout, builds it by its own compiler, has it trained with.
-#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 

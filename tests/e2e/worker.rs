@@ -1,5 +1,4 @@
 //! The real worker binary with a real redis-server: what it tells, and what it survives.
-#![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;

@@ -2,8 +2,6 @@
 //!
 //! A test that cannot get a part panics with what is missing; everything ends when it is dropped.
 
-#![allow(clippy::unwrap_used, reason = "a test without its parts has to stop, and says where")]
-
 use std::time::{Duration, Instant};
 
 pub mod backend;

@@ -1,5 +1,4 @@
 //! Whatever lies in the folder of plugins: it is refused with its reason, or it is a plugin; the worker is not disturbed.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 

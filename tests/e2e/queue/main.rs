@@ -1,5 +1,4 @@
 //! The queue's scripts against a real redis-server, through the queue's own interface.
-#![allow(clippy::unwrap_used)]
 
 mod faults;
 mod snapshot;

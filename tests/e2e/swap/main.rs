@@ -1,6 +1,5 @@
 //! A plugin that is exchanged while a worker runs: what serves when, what becomes of what does not, and what a restart
 //! knows.
-#![allow(clippy::unwrap_used)]
 
 use oculus_tests::hostile::Library;
 use oculus_tests::processes::{descendants_of, in_role, mapped_from};

@@ -28,7 +28,8 @@ fn a_fit_scores_the_base_rate_and_the_feature() {
 #[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]
 fn child(act: &str) -> Output {
     let test = ["--exact", "a_fit_scores_the_base_rate_and_the_feature", "--nocapture"];
-    Command::new(std::env::current_exe().unwrap()).args(test).env(ACT, act).output().unwrap()
+    let this = std::env::current_exe().expect("a test has a file");
+    Command::new(this).args(test).env(ACT, act).output().expect("a test can be started")
 }
 
 #[test]
