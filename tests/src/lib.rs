@@ -9,13 +9,16 @@ pub mod build;
 pub mod command;
 pub mod hostile;
 pub mod jobs;
+pub mod log;
 pub mod market;
 pub mod outside;
 pub mod polygon;
 pub mod processes;
 pub mod redis_server;
+pub mod results;
 pub mod site;
 pub mod versions;
+pub mod wording;
 pub mod worker;
 
 pub use backend::Backend;
