@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use oculus_tests::processes::{descendants_of, in_role, kill, kill_if_there, mapped_from, wait_until_gone};
-use oculus_tests::{Redis, SOON, Worker, build, eventually, jobs};
+use oculus_tests::results::{failure, model, warning};
+use oculus_tests::{Redis, SOON, Worker, build, eventually, jobs, wording};
 use serde_json::{Value, json};
 
 /// A worker that has the family that misbehaves.
 fn worker_with_misbehaving(redis: &Redis, settings: &[(&str, &str)]) -> Worker {
-    let plugins = build::plugins_with_misbehaving();
-    Worker::start(redis, &[settings, &[("PLUGINS_DIR", plugins.to_str().unwrap())]].concat())
+    Worker::start_with_plugins(redis, &build::plugins_with_misbehaving(), settings)
 }
 
 /// A job whose search is led by the family that misbehaves.
@@ -28,11 +28,6 @@ fn assert_works(redis: &Redis, worker: &Worker, id: &str) {
     let result = redis.result_of(id);
     assert_eq!(result["status"], "success", "{result}");
     assert!(worker.is_running());
-}
-
-fn message_of<'a>(result: &'a Value, code: &str) -> &'a str {
-    assert_eq!((&result["status"], &result["error"]["code"]), (&json!("failed"), &json!(code)), "{result}");
-    result["error"]["message"].as_str().unwrap()
 }
 
 #[test]
@@ -62,10 +57,10 @@ fn a_killed_plugin_process_is_started_again_and_the_job_ends_well() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
     redis.submit(&jobs::slow_job("struck-twice"));
-    for n_trials in [4, 12] {
+    for (n_deaths, n_trials) in [(1, 4), (2, 12)] {
         redis.wait_for_trial("struck-twice", n_trials);
         kill(worker.wait_for_plugin());
-        worker.wait_for_log(if n_trials == 4 { "deaths=1" } else { "deaths=2" });
+        worker.wait_for_event("death of the plugin", |event| event.is_plugin_death(n_deaths));
     }
     let result = redis.result_of("struck-twice");
     assert_eq!(result["status"], "success", "{result}");
@@ -84,8 +79,8 @@ fn a_plugin_process_killed_each_time_fails_the_job_by_signal_and_the_next_job_ru
         redis.ask(&["GET", "result:hunted"])
     });
     let result: Value = serde_json::from_str(&result).unwrap();
-    let message = message_of(&result, "plugin_died");
-    assert!(message.contains("LightGBM") && message.contains("signal 9 (SIGKILL)"), "{message}");
+    let message = failure(&result, "plugin_died");
+    assert!(message.contains("LightGBM") && message.contains("SIGKILL"), "{message}");
     assert_eq!(result["error"]["retryable"], true);
     assert_works(&redis, &worker, "after-the-hunt");
 }
@@ -94,13 +89,13 @@ fn a_plugin_process_killed_each_time_fails_the_job_by_signal_and_the_next_job_ru
 fn a_leading_family_that_ends_its_process_fails_the_job_by_name_and_with_its_last_words() {
     let redis = Redis::start();
     let worker = worker_with_misbehaving(&redis, &[]);
-    let acts = [("segfault", "signal 11 (SIGSEGV)"), ("abort", "signal 6 (SIGABRT)"), ("exit", "exit code 0")];
+    let acts = [("segfault", "SIGSEGV"), ("abort", "SIGABRT"), ("exit", wording::EXIT_CODE_0)];
     for (act, cause) in acts {
         redis.submit(&led_by_misbehaving(act, act));
         let result = redis.result_of(act);
-        let message = message_of(&result, "plugin_died");
+        let message = failure(&result, "plugin_died");
         assert!(message.contains("misbehaving") && message.contains(cause), "{message}");
-        assert!(message.contains(&format!("misbehaving is about to: {act}")), "{message}");
+        assert!(message.contains(&format!("misbehaving: act={act}")), "its last line: {message}");
         assert_eq!(result["phase"], "config_search");
     }
     assert_works(&redis, &worker, "after-the-acts");
@@ -112,9 +107,9 @@ fn a_leading_family_that_panics_fails_the_job_with_the_panics_words() {
     let worker = worker_with_misbehaving(&redis, &[]);
     redis.submit(&led_by_misbehaving("panic", "panic"));
     let result = redis.result_of("panic");
-    let message = message_of(&result, "no_label_fitted");
-    assert!(message.contains("misbehaving as asked"), "{message}");
-    assert!(!worker.log().contains("plugin process died"), "a panic costs a fit, not a process");
+    let message = failure(&result, "no_label_fitted");
+    assert!(message.contains("misbehaving: panic"), "{message}");
+    assert_eq!(worker.n_events(|event| event.is_plugin_death(1)), 0, "a panic costs a fit, not a process");
     assert_works(&redis, &worker, "after-the-panic");
 }
 
@@ -124,7 +119,7 @@ fn what_a_library_prints_is_logged_and_changes_nothing() {
     let worker = worker_with_misbehaving(&redis, &[]);
     redis.submit(&led_by_misbehaving("loud", "stdout"));
     assert_eq!(redis.result_of("loud")["status"], "success");
-    worker.wait_for_log("misbehaving on stdout");
+    worker.wait_for_text("misbehaving: stdout");
 }
 
 #[test]
@@ -132,10 +127,10 @@ fn a_further_family_that_misbehaves_is_a_failed_row_beside_a_good_result() {
     let redis = Redis::start();
     let _worker = worker_with_misbehaving(&redis, &[]);
     let acts = [
-        ("panic", "misbehaving as asked"),
-        ("segfault", "signal 11 (SIGSEGV)"),
-        ("abort", "signal 6 (SIGABRT)"),
-        ("exit", "exit code 0"),
+        ("panic", "misbehaving: panic"),
+        ("segfault", "SIGSEGV"),
+        ("abort", "SIGABRT"),
+        ("exit", wording::EXIT_CODE_0),
     ];
     for (act, _) in acts {
         redis.submit(&jobs::beside_misbehaving(act, act));
@@ -146,11 +141,10 @@ fn a_further_family_that_misbehaves_is_a_failed_row_beside_a_good_result() {
             (&result["status"], &result["model_metrics"]["model_name"]),
             (&json!("success"), &json!("LightGBM"))
         );
-        let row = result["models"].as_array().unwrap().iter().find(|row| row["name"] == "misbehaving").unwrap();
+        let row = model(&result, "misbehaving");
         assert_eq!(row["status"], "failed", "{row}");
         assert!(row["reason"].as_str().unwrap().contains(reason), "{row}");
-        let warned = |warning: &Value| warning["code"] == "family_failed";
-        assert!(result["warnings"].as_array().unwrap().iter().any(warned), "{}", result["warnings"]);
+        assert!(warning(&result, "family_failed").contains("misbehaving"), "{}", result["warnings"]);
     }
 }
 
@@ -162,7 +156,7 @@ fn a_fit_that_hangs_is_killed_with_its_job_when_the_time_is_up() {
     worker.wait_for_plugin();
     let processes = descendants_of(worker.pid());
     let result = redis.result_of("deaf");
-    assert!(message_of(&result, "timeout").contains("8 s"), "{result}");
+    assert!(failure(&result, "timeout").contains("8 s"), "{result}");
     wait_until_gone(&processes, Duration::from_secs(1));
     assert_works(&redis, &worker, "after-the-wait");
 }

@@ -1,7 +1,8 @@
 //! Rule extractors in a job: the project's, somebody else's, none, and one that misbehaves.
 
 use oculus_tests::command::train;
-use oculus_tests::{build, jobs};
+use oculus_tests::results::{plugins, warning};
+use oculus_tests::{build, jobs, wording};
 use serde_json::{Value, json};
 
 /// The result of a small job with these fields of `ml_training_config`, where both extractors are installed.
@@ -14,11 +15,6 @@ fn mined(id: &str, fields: &[(&str, Value)]) -> Value {
     train(&job, &[("PLUGINS_DIR", plugins.to_str().unwrap())])
 }
 
-fn plugins_of(result: &Value) -> Vec<&str> {
-    let plugins = result["provenance"]["plugins"].as_array().unwrap();
-    plugins.iter().map(|plugin| plugin["id"].as_str().unwrap()).collect()
-}
-
 /// Entry and exit rules and conjunctions from one source.
 fn from<'r>(result: &'r Value, source: &str) -> Vec<&'r Value> {
     let rules = &result["extracted_rules"];
@@ -26,20 +22,14 @@ fn from<'r>(result: &'r Value, source: &str) -> Vec<&'r Value> {
     all.into_iter().flatten().filter(|rule| rule["source"] == source).collect()
 }
 
-fn warning<'r>(result: &'r Value, code: &str) -> &'r str {
-    let warnings = result["warnings"].as_array().unwrap();
-    let found = warnings.iter().find(|warning| warning["code"] == code);
-    found.unwrap_or_else(|| panic!("no {code} in {warnings:?}"))["message"].as_str().unwrap()
-}
-
 #[test]
 fn the_extractor_without_a_flag_serves_unless_another_is_named() {
     let usual = mined("usual", &[]);
-    assert_eq!(plugins_of(&usual), ["lightgbm", "rules"]);
+    assert_eq!(plugins(&usual), ["lightgbm", "rules"]);
     assert!(from(&usual, "mined").iter().all(|rule| rule["stability"].is_f64()), "{}", usual["extracted_rules"]);
     for asked in [("rule_extractor", json!("deciles")), ("mine_deciles", json!(true))] {
         let others = mined("others", &[asked, ("deciles_max_rules", json!(3))]);
-        assert_eq!(plugins_of(&others), ["lightgbm", "extractor"]);
+        assert_eq!(plugins(&others), ["lightgbm", "extractor"]);
         let rules = from(&others, "mined");
         assert!(!rules.is_empty() && rules.len() <= 6, "three a side at most: {rules:?}");
         assert_eq!(others["strategy_optimization"]["n_candidates"], 128);
@@ -49,7 +39,7 @@ fn the_extractor_without_a_flag_serves_unless_another_is_named() {
 #[test]
 fn an_extractor_that_is_not_there_leaves_the_jobs_own_rules() {
     let result = mined("absent", &[("rule_extractor", json!("nobody"))]);
-    assert_eq!(plugins_of(&result), ["lightgbm"]);
+    assert_eq!(plugins(&result), ["lightgbm"]);
     assert!(from(&result, "mined").is_empty());
     assert!(!from(&result, "job").is_empty());
     let told = warning(&result, "no_rule_extractor");
@@ -88,7 +78,8 @@ fn an_extractors_parameters_are_checked_before_anything_is_read() {
     let said = oculus_tests::command::run_on(&job, &["train", "--json"], &settings);
     let error = &said.json()["error"];
     assert_eq!((said.code, &error["code"]), (3, &json!("invalid_parameters")), "{said:?}");
-    assert!(error["message"].as_str().unwrap().contains("ml_training_config.rules_max_rules: found -1"), "{error}");
+    let found = wording::found("ml_training_config.rules_max_rules", "-1");
+    assert!(error["message"].as_str().unwrap().contains(&found), "{error}");
     job["design"]["ml_training_config"]["rules_max_rules"] = json!(5);
     assert!(warning(&train(&job, &settings), "unknown_parameter").contains("rules_max_rules"));
 }

@@ -1,41 +1,17 @@
 //! All model families of a job together: the contract's own job, the death of one, and that runs repeat.
 
-use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
 
-use oculus_tests::jobs::outside_run;
 use oculus_tests::processes::{abort_if_there, descendants_of, in_role, mapped_from};
-use oculus_tests::{Redis, SOON, Worker, build, command, jobs};
+use oculus_tests::results::{failure, model, outside_run, warning};
+use oculus_tests::{Redis, Worker, build, command, jobs, wording};
 use serde_json::{Value, json};
 
 const FAMILIES: [&str; 3] = ["LightGBM", "MLP", "LSTM"];
 
 /// A worker that has every family of the project.
 fn worker(redis: &Redis) -> Worker {
-    Worker::start(redis, &[("PLUGINS_DIR", build::families().to_str().unwrap())])
-}
-
-/// Hears a job's progress to its end, telling every event to `hear`.
-fn follow(redis: &Redis, job: &Value, mut hear: impl FnMut(&Value)) -> Value {
-    let id = job["build_id"].as_str().unwrap();
-    let mut connection = redis.connection();
-    let mut subscriber = connection.as_pubsub();
-    subscriber.subscribe(format!("oculus:training:progress:{id}")).unwrap();
-    subscriber.set_read_timeout(Some(SOON * 6)).unwrap();
-    redis.submit(job);
-    loop {
-        let text: String = subscriber.get_message().unwrap().get_payload().unwrap();
-        let event: Value = serde_json::from_str(&text).unwrap();
-        hear(&event);
-        if event["phase"] == "complete" || event["status"] == "failed" {
-            return redis.result_of(id);
-        }
-    }
-}
-
-fn row<'r>(result: &'r Value, family: &str) -> &'r Value {
-    let rows = result["models"].as_array().unwrap();
-    rows.iter().find(|row| row["name"] == family).unwrap_or_else(|| panic!("no {family} in {rows:?}"))
+    Worker::start_with_plugins(redis, &build::families(), &[])
 }
 
 #[test]
@@ -43,14 +19,14 @@ fn the_contracts_job_trains_every_family_and_tells_each_epoch() {
     let redis = Redis::start();
     let _worker = worker(&redis);
     let mut epochs = Vec::new();
-    let result = follow(&redis, &jobs::example("contract"), |event| {
+    let result = redis.follow(&jobs::example("contract"), |event| {
         if event["details"]["epoch"].is_u64() {
             epochs.push(event["details"].clone());
         }
     });
     assert_eq!(result["status"], "success", "{result}");
     for family in FAMILIES {
-        let row = row(&result, family);
+        let row = model(&result, family);
         assert_eq!(row["status"], "ok", "{row}");
         let validation = &row["validation"];
         assert!(validation["auc"].is_f64() && validation["pr_auc"].is_f64(), "{row}");
@@ -77,19 +53,19 @@ fn a_fit_of_the_mlp_is_heard_epoch_by_epoch_too() {
         json!({ "train_neural_networks": true, "nn_hidden_sizes": [512, 512], "nn_epochs": 60, "nn_patience": 60 });
     config.as_object_mut().unwrap().extend(mlp.as_object().unwrap().clone());
     let mut n_heard = 0;
-    let result = follow(&redis, &job, |event| {
+    let result = redis.follow(&job, |event| {
         let details = &event["details"];
         let is_whole = details["epoch"].is_u64() && details["loss"].is_f64() && details["family_eta_s"].is_number();
         n_heard += usize::from(details["family"] == "MLP" && is_whole);
     });
-    assert_eq!(row(&result, "MLP")["status"], "ok", "{result}");
+    assert_eq!(model(&result, "MLP")["status"], "ok", "{result}");
     assert!(n_heard >= 2, "heard of {n_heard} epochs");
 }
 
 /// A copy of the LSTM's library in which no folder for libtorch is written any more.
 fn lost_from_libtorch(folder: &Path) -> PathBuf {
-    let library = format!("{DLL_PREFIX}oculus_plugin_lstm{DLL_SUFFIX}");
-    let mut bytes = std::fs::read(build::folder().join(&library)).unwrap();
+    let library = build::library_file("oculus_plugin_lstm");
+    let mut bytes = std::fs::read(build::library("oculus_plugin_lstm")).unwrap();
     let (found, lost) = (b"libtorch/lib", b"libtorch/lid");
     let places: Vec<usize> =
         bytes.windows(found.len()).enumerate().filter(|(_, it)| it == found).map(|it| it.0).collect();
@@ -104,8 +80,8 @@ fn lost_from_libtorch(folder: &Path) -> PathBuf {
 #[test]
 fn without_libtorch_the_lstm_says_what_to_do_and_the_others_train_and_libtorch_may_be_named() {
     let folder = tempfile::tempdir().unwrap();
-    let lightgbm = format!("{DLL_PREFIX}oculus_plugin_lightgbm{DLL_SUFFIX}");
-    std::fs::copy(build::folder().join(&lightgbm), folder.path().join(&lightgbm)).unwrap();
+    let lightgbm = folder.path().join(build::library_file("oculus_plugin_lightgbm"));
+    std::fs::copy(build::library("oculus_plugin_lightgbm"), lightgbm).unwrap();
     lost_from_libtorch(folder.path());
     let plugins = ("PLUGINS_DIR", folder.path().to_str().unwrap());
     let mut job = jobs::job("lost");
@@ -114,8 +90,8 @@ fn without_libtorch_the_lstm_says_what_to_do_and_the_others_train_and_libtorch_m
     job["design"]["ml_training_config"]["lstm_epochs"] = json!(1);
 
     let result = command::train(&job, &[plugins]);
-    assert_eq!(row(&result, "LightGBM")["status"], "ok");
-    let lstm = row(&result, "train_lstm");
+    assert_eq!(model(&result, "LightGBM")["status"], "ok");
+    let lstm = model(&result, "train_lstm");
     assert_eq!(lstm["status"], "skipped", "{lstm}");
     let reason = lstm["reason"].as_str().unwrap();
     for part in ["oculus_plugin_lstm", "libtorch", "cargo xtask setup", "LIBTORCH"] {
@@ -124,7 +100,7 @@ fn without_libtorch_the_lstm_says_what_to_do_and_the_others_train_and_libtorch_m
 
     let libtorch = std::env::var("LIBTORCH").expect("cargo sets it, as `cargo xtask setup` wrote");
     let result = command::train(&job, &[plugins, ("LIBTORCH", &libtorch)]);
-    assert_eq!(row(&result, "LSTM")["status"], "ok", "{}", result["models"]);
+    assert_eq!(model(&result, "LSTM")["status"], "ok", "{}", result["models"]);
 }
 
 #[test]
@@ -136,9 +112,10 @@ fn the_jobs_own_fields_and_its_families_parameters_are_refused_at_once() {
     let plugins = build::families();
     let said = command::run_on(&job, &["train", "--json"], &[("PLUGINS_DIR", plugins.to_str().unwrap())]);
     assert_eq!(said.code, 3, "{said:?}");
-    let message = said.json()["error"]["message"].as_str().unwrap().to_owned();
-    for part in ["design.years", "cv_folds", "lstm_epochs: found 0", "lgbm_num_leaves: found 1"] {
-        assert!(message.contains(part), "no {part} in {message}");
+    let result = said.json();
+    let message = failure(&result, "invalid_job");
+    for (field, value) in [("design.years", "-1"), ("cv_folds", "0"), ("lstm_epochs", "0"), ("lgbm_num_leaves", "1")] {
+        assert!(message.contains(&wording::found(field, value)), "no {field} in {message}");
     }
 }
 
@@ -149,7 +126,7 @@ fn an_lstm_that_aborts_in_the_middle_each_time_leaves_the_others_and_says_what_h
     let copies = worker.plugins_state();
     let is_lstm = |library: &PathBuf| library.to_string_lossy().contains("oculus_plugin_lstm");
     let mut n_aborted = 0;
-    let result = follow(&redis, &jobs::example("struck"), |event| {
+    let result = redis.follow(&jobs::example("struck"), |event| {
         if event["details"]["family"] == "LSTM" && event["details"]["epoch"].is_u64() {
             let plugins = in_role(&descendants_of(worker.pid()), "plugin-process");
             let lstm = plugins.into_iter().filter(|pid| mapped_from(*pid, &copies).iter().any(is_lstm));
@@ -159,13 +136,12 @@ fn an_lstm_that_aborts_in_the_middle_each_time_leaves_the_others_and_says_what_h
     assert!(n_aborted >= 3, "struck {n_aborted} times only");
     assert_eq!(result["status"], "success", "{result}");
     for family in ["LightGBM", "MLP"] {
-        assert_eq!(row(&result, family)["status"], "ok");
+        assert_eq!(model(&result, family)["status"], "ok");
     }
-    let lstm = row(&result, "LSTM");
+    let lstm = model(&result, "LSTM");
     assert_eq!(lstm["status"], "failed", "{lstm}");
-    assert!(lstm["reason"].as_str().unwrap().contains("signal 6 (SIGABRT)"), "{lstm}");
-    let warned = |warning: &Value| warning["code"] == "family_failed" && warning.to_string().contains("LSTM");
-    assert!(result["warnings"].as_array().unwrap().iter().any(warned), "{}", result["warnings"]);
+    assert!(lstm["reason"].as_str().unwrap().contains("SIGABRT"), "{lstm}");
+    assert!(warning(&result, "family_failed").contains("LSTM"), "{}", result["warnings"]);
 }
 
 #[test]
@@ -182,7 +158,7 @@ fn all_families_give_the_same_bytes_again_and_whatever_runs_side_by_side() {
     let beside = command::train(&job, &[plugins, ("WORKER_CONCURRENCY", "1")]);
     assert_eq!(alone["run"]["fits_side_by_side"], 1);
     for family in FAMILIES {
-        assert_eq!(row(&alone, family)["status"], "ok", "{alone}");
+        assert_eq!(model(&alone, family)["status"], "ok", "{alone}");
     }
     assert_eq!(outside_run(&alone), outside_run(&beside));
 }

@@ -3,15 +3,15 @@
 use std::fs::File;
 use std::path::Path;
 
-use oculus_tests::{Redis, SOON, Worker, build, eventually, jobs};
+use oculus_tests::results::model;
+use oculus_tests::{Redis, SOON, Worker, build, eventually, jobs, wording};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A worker that has the family that claims a GPU; the GPU is that of `machine`.
 fn worker_on(machine: &TempDir, redis: &Redis, settings: &[(&str, &str)]) -> Worker {
-    let plugins = build::plugins_with_accelerated();
-    let own = [("PLUGINS_DIR", plugins.to_str().unwrap()), ("TMPDIR", machine.path().to_str().unwrap())];
-    Worker::start(redis, &[&own, settings].concat())
+    let own = [("TMPDIR", machine.path().to_str().unwrap())];
+    Worker::start_with_plugins(redis, &build::plugins_with_accelerated(), &[&own, settings].concat())
 }
 
 /// A job with so many steps of 20 ms a fit on the GPU.
@@ -23,24 +23,9 @@ fn on_gpu(id: &str, n_steps: u32) -> Value {
     job
 }
 
-fn row_of<'a>(result: &'a Value, name: &str) -> &'a Value {
-    let rows = result["models"].as_array().unwrap_or_else(|| panic!("no models in {result}"));
-    rows.iter().find(|row| row["name"] == name).unwrap()
-}
-
 fn is_in_use(machine: &TempDir) -> bool {
     let device: &Path = &machine.path().join("oculus-test-device");
     File::open(device).is_ok_and(|device| device.try_lock().is_err())
-}
-
-/// Waits until the last event of a job has such a message.
-fn wait_for_message(redis: &Redis, id: &str, message: &str) -> Value {
-    let channel = format!("oculus:training:progress:{id}");
-    eventually(message, SOON, || {
-        let event: Option<String> = redis.ask(&["GET", &channel]);
-        let event: Value = serde_json::from_str(&event?).unwrap();
-        event["details"]["message"].as_str().is_some_and(|said| said.contains(message)).then_some(event)
-    })
 }
 
 #[test]
@@ -51,7 +36,7 @@ fn fits_of_jobs_side_by_side_never_meet_on_the_gpu() {
     ids.iter().for_each(|id| redis.submit(&on_gpu(id, 30)));
     for id in ids {
         let result = redis.result_of(id);
-        let row = row_of(&result, "Accelerated");
+        let row = model(&result, "Accelerated");
         assert_eq!((&row["status"], &row["device"]), (&json!("ok"), &json!("cuda")), "{row}");
         assert_eq!(result["run"]["devices"], json!({ "Accelerated": "cuda", "LightGBM": "cpu" }));
     }
@@ -66,9 +51,12 @@ fn a_job_says_that_it_waits_for_the_gpu_and_has_it_when_its_holder_is_killed() {
     eventually("fit on the GPU", SOON, || is_in_use(&machine).then_some(()));
     let _other = worker_on(&machine, &redis, &[]);
     redis.submit(&on_gpu("patient", 1));
-    wait_for_message(&redis, "patient", "Accelerated: waiting for the GPU");
+    redis.wait_for_progress("patient", "wait for the GPU", |event| {
+        let details = &event["details"];
+        details["family"] == "Accelerated" && details["message"].as_str().unwrap().contains(wording::WAITS_FOR_GPU)
+    });
     holder.kill();
-    let row = row_of(&redis.result_of("patient"), "Accelerated").clone();
+    let row = model(&redis.result_of("patient"), "Accelerated").clone();
     assert_eq!(row["status"], "ok", "{row}");
 }
 
@@ -81,10 +69,10 @@ fn a_family_that_is_kept_on_the_cpu_does_not_wait() {
     let mut job = on_gpu("modest", 1);
     job["design"]["ml_training_config"]["acc_device"] = json!("cpu");
     redis.submit(&job);
-    assert_eq!(row_of(&redis.result_of("modest"), "Accelerated")["device"], "cpu");
+    assert_eq!(model(&redis.result_of("modest"), "Accelerated")["device"], "cpu");
     let _no_gpu = worker_on(&machine, &redis, &[("GPU_ENABLED", "false"), ("JOB_QUEUE", "frugal")]);
     redis.ask::<u32>(&["LPUSH", "frugal", &on_gpu("frugal", 1).to_string()]);
-    assert_eq!(row_of(&redis.result_of("frugal"), "Accelerated")["device"], "cpu");
+    assert_eq!(model(&redis.result_of("frugal"), "Accelerated")["device"], "cpu");
 }
 
 #[test]
@@ -92,10 +80,14 @@ fn the_progress_of_a_fit_tells_its_epoch_its_loss_and_the_time_left() {
     let (redis, machine) = (Redis::start(), tempfile::tempdir().unwrap());
     let _worker = worker_on(&machine, &redis, &[]);
     redis.submit(&on_gpu("told", 1_000_000));
-    let details = wait_for_message(&redis, "told", "Accelerated: epoch")["details"].clone();
+    let event = redis.wait_for_progress("told", "epoch", |event| event["details"]["epoch"].is_u64());
+    let details = &event["details"];
     let epoch = details["epoch"].as_u64().unwrap();
-    let needed = format!("Accelerated: epoch {epoch} of 1000000, loss {:.4}, ", 1.0 / epoch as f64);
-    assert!(details["message"].as_str().unwrap().starts_with(&needed), "{details}");
+    let message = details["message"].as_str().unwrap();
+    let loss = format!("{:.4}", 1.0 / epoch as f64);
+    for part in ["Accelerated", &epoch.to_string(), "1000000", &loss] {
+        assert!(message.contains(part), "no {part} in {message}");
+    }
     assert_eq!((&details["family"], &details["fit"]), (&json!("Accelerated"), &json!("last fold")));
     assert_eq!((&details["n_epochs"], details["loss"].as_f64()), (&json!(1_000_000), Some(1.0 / epoch as f64)));
     assert!(details["family_eta_s"].as_f64().unwrap() > 0.0 && details.get("tune_loss").is_none(), "{details}");

@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use oculus_tests::results::model;
 use oculus_tests::{build, command, jobs, versions};
 use serde_json::{Value, json};
 
@@ -109,7 +110,7 @@ mod archive {
     fn a_job_trains_with_the_archived_plugin() {
         assert_eq!(listed_api_of("archived", &archived(), "base-rate"), "1.0.0");
         let (result, _) = trained("archived", &archived(), "base-rate");
-        let row = row(&result, "BaseRate");
+        let row = model(&result, "BaseRate");
         assert!(row["status"] == "ok" && row["validation"]["auc"].is_f64(), "{row}");
     }
 
@@ -139,9 +140,9 @@ fn a_job_trains_with_a_plugin_of_a_later_api() {
     let library = versions::plugin_1_1();
     assert_eq!(listed_api_of("later", &library, "grown"), "1.1.0");
     let (result, log) = trained("later", &library, "grown");
-    let row = row(&result, "grown");
+    let row = model(&result, "grown");
     assert!(row["status"] == "ok" && row["validation"]["auc"].is_f64(), "{row}");
-    assert!(log.contains("seconds left: inf"), "the service that this host lacks did not run its default: {log}");
+    assert!(log.contains("seconds_left=inf"), "the service that this host lacks did not run its default: {log}");
 }
 
 #[test]
@@ -150,7 +151,7 @@ fn a_later_host_runs_a_plugin_of_its_own_version_with_all_that_is_new() {
     let expected = format!(
         "grown of API 1.1.0\n\
          function of the module: Some(Ok(\"a module of 1.1\"))\n\
-         the plugin says: seconds left: 7\n\
+         the plugin says: seconds_left=7\n\
          method of the model: Ok(\"a model of 1.1\")\n\
          scores: {scores}\n\
          scores of the saved model: {scores}\n"
@@ -161,8 +162,11 @@ fn a_later_host_runs_a_plugin_of_its_own_version_with_all_that_is_new() {
 #[test]
 fn a_plugin_of_the_next_major_version_is_refused_with_both_versions() {
     let folder = build::with_library("next-major", &versions::plugin_2_0());
-    let listed = command::run(&["plugin", "list"], &[("PLUGINS_DIR", folder.to_str().unwrap())]);
-    assert!(listed.stdout.contains("it has plugin API 2.0.0, this host 1.0.0"), "{listed:?}");
+    let listed = listed_in(&folder);
+    let refusal = listed.iter().find(|entry| entry["reason"].as_str().is_some_and(|reason| reason.contains("2.0.0")));
+    let refusal = refusal.unwrap_or_else(|| panic!("no refusal of API 2.0.0 in {listed:?}"));
+    assert_eq!((&refusal["state"], &refusal["serves"]), (&json!("quarantined"), &Value::Null), "{refusal}");
+    assert!(refusal["reason"].as_str().unwrap().contains("1.0.0"), "and this host's: {refusal}");
 }
 
 /// What a host of API 1.1 says of a library.
@@ -172,13 +176,19 @@ fn seen_by_a_later_host(library: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// What `plugin list` shows of each file of a folder.
+fn listed_in(folder: &Path) -> Vec<Value> {
+    let listed = command::run(&["plugin", "list", "--json"], &[("PLUGINS_DIR", folder.to_str().unwrap())]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    listed.json()["plugins"].as_array().unwrap().clone()
+}
+
 /// The version of the API that `plugin list` shows for a plugin.
 fn listed_api_of(folder: &str, library: &Path, id: &str) -> String {
-    let folder = build::with_library(folder, library);
-    let listed = command::run(&["plugin", "list"], &[("PLUGINS_DIR", folder.to_str().unwrap())]);
-    let row = listed.stdout.lines().find(|line| line.contains(&format!(" {id} ")));
-    let row = row.unwrap_or_else(|| panic!("no {id} in {listed:?}"));
-    row.split('┆').nth(2).unwrap().trim().to_owned()
+    let listed = listed_in(&build::with_library(folder, library));
+    let entry = listed.iter().find(|entry| entry["serves"]["id"] == id);
+    let entry = entry.unwrap_or_else(|| panic!("no {id} in {listed:?}"));
+    entry["serves"]["api"].as_str().unwrap().to_owned()
 }
 
 /// A job with that family beside LightGBM: its result and its log.
@@ -189,9 +199,4 @@ fn trained(folder: &str, library: &Path, family: &str) -> (Value, String) {
     let said = command::run_on(&job, &["train", "--json"], &[("PLUGINS_DIR", folder.to_str().unwrap())]);
     assert_eq!(said.code, 0, "{said:?}");
     (said.json(), said.stderr)
-}
-
-fn row<'r>(result: &'r Value, family: &str) -> &'r Value {
-    let rows = result["models"].as_array().unwrap();
-    rows.iter().find(|row| row["name"] == family).unwrap_or_else(|| panic!("no {family} in {rows:?}"))
 }

@@ -9,6 +9,7 @@ use oculus_market_data::synth::Kind;
 use oculus_pipeline::parallel::side_by_side;
 use oculus_tests::command::{train, train_on};
 use oculus_tests::market;
+use oculus_tests::results::model;
 use oculus_tests::{build, jobs};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -117,8 +118,7 @@ fn artifacts() -> &'static Path {
 }
 
 fn validation_of<'r>(result: &'r Value, family: &str) -> &'r Value {
-    let rows = result["models"].as_array().unwrap();
-    let row = rows.iter().find(|row| row["name"] == family).unwrap_or_else(|| panic!("no {family} in {rows:?}"));
+    let row = model(result, family);
     assert_eq!(row["status"], "ok", "{row}");
     &row["validation"]
 }

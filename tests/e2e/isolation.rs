@@ -4,16 +4,15 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use oculus_tests::command::train;
-use oculus_tests::jobs::outside_run;
 use oculus_tests::processes::{descendants_of, in_role, kill, n_open_files, own_bytes, wait_until_gone};
-use oculus_tests::{Redis, SOON, Worker, build, eventually, jobs};
+use oculus_tests::results::{failure, model, outside_run};
+use oculus_tests::{Redis, SOON, Worker, build, eventually, jobs, wording};
 use serde_json::{Value, json};
 
 /// A worker whose plugins may use 256 MiB each and be silent for 6 s.
 fn worker(redis: &Redis, settings: &[(&str, &str)]) -> Worker {
-    let plugins = build::plugins_with_misbehaving();
     let limits = [("PLUGIN_MEMORY_MB", "256"), ("PLUGIN_SILENCE_SECONDS", "6")];
-    Worker::start(redis, &[&limits, settings, &[("PLUGINS_DIR", plugins.to_str().unwrap())]].concat())
+    Worker::start_with_plugins(redis, &build::plugins_with_misbehaving(), &[&limits, settings].concat())
 }
 
 /// Bytes of the result that the bystander gets where nothing runs beside it.
@@ -48,7 +47,7 @@ fn row_of_misbehaving(result: &Value) -> Value {
     assert_eq!((&result["status"], winner), (&json!("success"), &json!("LightGBM")), "{result}");
     let rows = result["models"].as_array().unwrap();
     assert!(rows.iter().all(|row| row["name"] == "misbehaving" || row["status"] == "ok"), "{rows:?}");
-    rows.iter().find(|row| row["name"] == "misbehaving").unwrap().clone()
+    model(result, "misbehaving").clone()
 }
 
 /// Fails unless the row is that of a family that failed for all of these reasons.
@@ -56,6 +55,11 @@ fn assert_failed(row: &Value, reasons: &[&str]) {
     assert_eq!(row["status"], "failed", "{row}");
     let said = row["reason"].as_str().unwrap();
     assert!(reasons.iter().all(|reason| said.contains(reason)), "{said}");
+}
+
+fn assert_died_once(worker: &Worker) {
+    let n_deaths = [1, 2].map(|n| worker.n_events(|event| event.is_plugin_death(n)));
+    assert_eq!(n_deaths, [1, 0], "{}", worker.log());
 }
 
 fn wait_for_no_process_below(worker: &Worker) {
@@ -67,11 +71,11 @@ fn families_that_crash_cost_themselves_alone_and_leave_the_worker_as_it_was() {
     let redis = Redis::start();
     let worker = worker(&redis, &[]);
     let acts: [(_, &[_]); 4] = [
-        ("segfault", &["signal 11 (SIGSEGV)", "misbehaving is about to: segfault"]),
-        ("abort", &["signal 6 (SIGABRT)", "misbehaving is about to: abort"]),
-        ("exit", &["exit code 0", "misbehaving is about to: exit"]),
-        // It ends a fit, not the process, so its own words are all.
-        ("panic", &["misbehaving as asked"]),
+        ("segfault", &["SIGSEGV", "misbehaving: act=segfault"]),
+        ("abort", &["SIGABRT", "misbehaving: act=abort"]),
+        ("exit", &[wording::EXIT_CODE_0, "misbehaving: act=exit"]),
+        // It ends a fit, not the process, so its own message is all.
+        ("panic", &["misbehaving: panic"]),
     ];
     let mut before = None;
     for (act, reasons) in acts {
@@ -91,9 +95,8 @@ fn a_family_that_takes_memory_without_end_is_stopped_at_its_limit_and_not_tried_
     let redis = Redis::start();
     let worker = worker(&redis, &[]);
     let row = row_beside_a_bystander(&redis, "allocate");
-    let limit = "used more than 256 MiB and was killed; PLUGIN_MEMORY_MB sets this";
-    assert_failed(&row, &[limit, "misbehaving is about to: allocate"]);
-    assert!(!worker.log().contains("deaths=2"), "{}", worker.log());
+    assert_failed(&row, &["256 MiB", "PLUGIN_MEMORY_MB", "misbehaving: act=allocate"]);
+    assert_died_once(&worker);
     wait_for_no_process_below(&worker);
 }
 
@@ -102,9 +105,8 @@ fn a_family_that_hangs_is_stopped_after_its_silence_and_not_tried_again() {
     let redis = Redis::start();
     let worker = worker(&redis, &[]);
     let row = row_beside_a_bystander(&redis, "hang");
-    let limit = "told nothing for 6 s and was killed; PLUGIN_SILENCE_SECONDS sets this";
-    assert_failed(&row, &[limit, "misbehaving is about to: hang"]);
-    assert!(!worker.log().contains("deaths=2"), "{}", worker.log());
+    assert_failed(&row, &["6 s", "PLUGIN_SILENCE_SECONDS", "misbehaving: act=hang"]);
+    assert_died_once(&worker);
     wait_for_no_process_below(&worker);
 }
 
@@ -116,9 +118,10 @@ fn a_silent_family_that_leads_its_job_fails_it_and_is_told_to_end_before_it_is_k
     job["design"]["ml_training_config"]["config_search_model"] = json!("misbehaving");
     redis.submit(&job);
     let result = redis.result_of("led");
-    assert_eq!((&result["status"], &result["error"]["code"]), (&json!("failed"), &json!("plugin_died")), "{result}");
-    let message = result["error"]["message"].as_str().unwrap();
-    assert!(message.contains("told nothing for 6 s") && message.contains("misbehaving was told to end"), "{message}");
+    let message = failure(&result, "plugin_died");
+    for fact in ["6 s", "PLUGIN_SILENCE_SECONDS", "misbehaving: cancelled"] {
+        assert!(message.contains(fact), "no {fact} in {message}");
+    }
     wait_for_no_process_below(&worker);
 }
 
@@ -128,19 +131,18 @@ fn a_family_that_prints_a_megabyte_is_a_good_family_and_the_log_stays_short() {
     let worker = worker(&redis, &[]);
     let row = row_beside_a_bystander(&redis, "megabyte");
     assert_eq!(row["status"], "ok", "{row}");
-    worker.wait_for_log("more lines, which are not in the log");
+    worker.wait_for_text(wording::LINES_NOT_LOGGED);
+    assert_eq!(worker.n_events(|event| event.warns_of(wording::PRINTS_TOO_MUCH)), 1);
+    assert!(worker.n_events(|event| event.mentions("misbehaving: line")) <= 200);
     let log = worker.log();
-    let told_once = |part: &str| assert_eq!(log.lines().filter(|line| line.contains(part)).count(), 1, "{part}");
-    told_once("prints too much for the log");
-    assert!(log.lines().filter(|line| line.contains("misbehaving line")).count() <= 200);
     assert!(log.len() < 256 << 10, "{} bytes of log", log.len());
 }
 
 /// The process that the family has started, once it has.
 fn nursling(worker: &Worker) -> u32 {
-    let line = worker.wait_for_log("misbehaving has a child");
-    let (_, said) = line.split_once("misbehaving has a child: ").unwrap();
-    said.split(' ').next().unwrap().parse().unwrap()
+    let event = worker.wait_for_text("misbehaving: child=");
+    let (_, pid) = event.message().split_once("misbehaving: child=").unwrap();
+    pid.split(' ').next().unwrap().parse().unwrap()
 }
 
 #[test]
@@ -151,7 +153,7 @@ fn what_a_plugin_has_started_ends_with_it_however_it_ends() {
     let silenced = worker(&redis, &[]);
     redis.submit(&jobs::beside_misbehaving("silenced", "nursery"));
     let child = nursling(&silenced);
-    assert_failed(&row_of_misbehaving(&redis.result_of("silenced")), &["told nothing for 6 s"]);
+    assert_failed(&row_of_misbehaving(&redis.result_of("silenced")), &["6 s", "PLUGIN_SILENCE_SECONDS"]);
     wait_until_gone(&[child], soon);
     drop(silenced);
     // Killed by something else.

@@ -4,9 +4,9 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use oculus_job::hash::sha256_hex;
-use oculus_tests::command;
-use oculus_tests::jobs::{self, outside_run};
-use oculus_tests::{Redis, SOON, Worker, build};
+use oculus_tests::redis_server::progress_channel;
+use oculus_tests::results::outside_run;
+use oculus_tests::{Redis, Worker, build, command, jobs, wording};
 use serde_json::{Value, json};
 
 /// The example job through Redis, with everything that its backend hears.
@@ -24,25 +24,17 @@ fn example() -> &'static Example {
     EXAMPLE.get_or_init(|| {
         let redis = Redis::start();
         let _worker = Worker::start(&redis, &[]);
-        let channel = "oculus:training:progress:build:example";
-        let mut connection = redis.connection();
-        let mut subscriber = connection.as_pubsub();
-        subscriber.subscribe(channel).unwrap();
-        subscriber.set_read_timeout(Some(SOON)).unwrap();
-        let submitted = Instant::now();
-        redis.submit(&jobs::example("build:example"));
-        let mut events: Vec<Value> = Vec::new();
-        while !events.last().is_some_and(|event| event["phase"] == "complete" || event["status"] == "failed") {
-            let text: String = subscriber.get_message().unwrap().get_payload().unwrap();
-            events.push(serde_json::from_str(&text).unwrap());
-        }
-        Example {
-            took: submitted.elapsed(),
-            result: redis.result_of("build:example"),
-            last_event: redis.ask(&["GET", channel]),
-            seconds_kept: redis.ask(&["TTL", channel]),
-            events,
-        }
+        let mut events = Vec::new();
+        let started = Instant::now();
+        let mut took = Duration::ZERO;
+        let result = redis.follow(&jobs::example("build:example"), |event| {
+            took = started.elapsed();
+            events.push(event.clone());
+        });
+        let channel = progress_channel("build:example");
+        let last_event = redis.ask(&["GET", &channel]);
+        let seconds_kept = redis.ask(&["TTL", &channel]);
+        Example { result, events, last_event, seconds_kept, took }
     })
 }
 
@@ -252,7 +244,7 @@ fn the_search_lists_every_label_and_trial_and_one_family_wins() {
 fn the_result_says_where_it_comes_from() {
     let result = &example().result;
     let provenance = &result["provenance"];
-    let library = build::plugins().join("oculus_plugin_lightgbm").read_dir().unwrap().next().unwrap().unwrap().path();
+    let library = build::library("oculus_plugin_lightgbm");
     assert_eq!(provenance["plugins"][0]["sha256"], sha256_hex(&std::fs::read(library).unwrap()));
     assert_sha256(&provenance["model_sha256"]);
     assert_sha256(&provenance["bars"]["sha256"]);
@@ -409,10 +401,10 @@ fn refused_jobs_name_what_was_found_and_needed_and_the_worker_takes_the_next() {
     submit("path", "/symbols", json!(["../../etc/passwd"]));
     submit("no-bars", "/symbols", json!(["NOSUCH"]));
     let answers = [
-        ("too-few-bars", "too_few_bars", "250 are needed"),
+        ("too-few-bars", "too_few_bars", "250"),
         ("unknown-model", "unknown_model", "\"LightGMB\""),
-        ("wrong-types", "invalid_job", "design.ml_training_config.cv_folds: found \"many\""),
-        ("timeframe", "invalid_job", "timeframe: found \"9q\""),
+        ("wrong-types", "invalid_job", &wording::found("design.ml_training_config.cv_folds", "\"many\"")),
+        ("timeframe", "invalid_job", &wording::found("timeframe", "\"9q\"")),
         ("path", "invalid_job", "symbols"),
         ("no-bars", "no_bars", "NOSUCH"),
     ];
@@ -422,7 +414,7 @@ fn refused_jobs_name_what_was_found_and_needed_and_the_worker_takes_the_next() {
         assert_eq!((&result["build_id"], &result["status"]), (&json!(id), &json!("failed")), "{result}");
         assert_eq!((&error["code"], &error["kind"]), (&json!(code), &json!("refused")), "{result}");
         assert!(text(&error["message"]).contains(found) && !text(&error["hint"]).is_empty(), "{result}");
-        let event = redis.json_at(&format!("oculus:training:progress:{id}"));
+        let event = redis.json_at(&progress_channel(id));
         assert_eq!((&event["status"], &event["phase"]), (&json!("failed"), &result["phase"]), "{event}");
     }
     redis.submit(&jobs::job("good"));
@@ -440,8 +432,7 @@ fn entries_that_cannot_be_read_are_dead_letters_with_a_hint_and_the_next_job_run
     }
     redis.submit(&jobs::job("next"));
     assert_eq!(redis.result_of("next")["status"], "success");
-    let letters: Vec<String> = redis.ask(&["LRANGE", "{oculus:training_queue}:dead", "0", "-1"]);
-    let letters: Vec<Value> = letters.iter().map(|letter| serde_json::from_str(letter).unwrap()).collect();
+    let letters = redis.dead_letters();
     let mut reasons: Vec<&str> = letters.iter().map(|letter| text(&letter["reason"])).collect();
     reasons.sort_unstable();
     assert_eq!(reasons, ["entry_too_large", "entry_without_id"]);

@@ -6,8 +6,9 @@ use std::process::{Child, Command, Stdio};
 
 use oculus_pipeline::date::iso_date;
 use oculus_tests::command::{self, Said};
+use oculus_tests::log::LogEvent;
 use oculus_tests::polygon::{Asked, Fault, KEY, Polygon, today};
-use oculus_tests::{Redis, Worker, build, jobs};
+use oculus_tests::{Redis, Worker, build, jobs, results, wording};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -30,6 +31,7 @@ impl Place {
             ("POLYGON_REQUESTS_PER_MINUTE", "0"),
             ("BARS_CACHE_DIR", self.cache.path().to_str().unwrap()),
             ("LOG_LEVEL", "DEBUG"),
+            ("LOG_FORMAT", "json"),
         ])
     }
 
@@ -48,8 +50,7 @@ impl Place {
     /// The same, not waited for.
     fn start_fetch_days(&self, n_days: i32) -> Child {
         let from = iso_date(today() - n_days);
-        let mut command = Command::new(build::host());
-        command.env_clear().current_dir(self.cache.path()).env("HOME", self.cache.path());
+        let mut command = command::isolated(Command::new(build::host()), self.cache.path());
         self.with(|settings| command.envs(settings.iter().copied()));
         command.args(["bars", "fetch", "--symbol", "AAPL", "--symbol", "MSFT", "--from", &from]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -184,7 +185,8 @@ fn a_split_renews_all_that_was_there() {
     place.server.split_today("AAPL");
     let said = place.fetch_days(200);
     let asked = place.server.take_asked();
-    assert!(said.stderr.contains("AAPL has split"), "{}", said.stderr);
+    let is_split = |event: &LogEvent| event.mentions("AAPL") && event.mentions(&iso_date(today()));
+    assert!(said.events().iter().any(is_split), "{}", said.stderr);
     let row = |symbol| said.stdout.lines().find(|line| line.contains(symbol)).unwrap();
     assert_eq!((pages_of(&asked, "AAPL").len(), pages_of(&asked, "MSFT").len()), (1, 1), "{}", said.stdout);
     assert_ne!(row("AAPL").replace("AAPL", "MSFT"), row("MSFT"), "of MSFT, half was in the cache");
@@ -214,21 +216,20 @@ fn the_key_stands_in_no_output_log_or_file() {
     place.server.fault("AAPL", 1, Fault::Status(503, "", "do not come again with key-hunter2-of-the-tests"));
     let mut said = vec![place.fetch_days(200)];
     assert!(place.server.take_asked().iter().all(|asked| !asked.target.contains(KEY)));
-    let denied = [
-        Fault::Status(401, "", "key-hunter2-of-the-tests is not known"),
-        Fault::Status(403, "", "key-hunter2-of-the-tests is not welcome"),
-        Fault::Status(302, "Location: http://127.0.0.1:9/?apiKey=key-hunter2-of-the-tests\r\n", ""),
-        Fault::NextAt(format!("http://127.0.0.1:9/v2?cursor=1&apiKey={KEY}")),
+    let denied: [(Fault, &[&str]); 4] = [
+        (Fault::Status(401, "", "key-hunter2-of-the-tests is not known"), &["*** is not known", "POLYGON_API_KEY"]),
+        (Fault::Status(403, "", "key-hunter2-of-the-tests is not welcome"), &["*** is not welcome"]),
+        (Fault::Status(302, "Location: http://127.0.0.1:9/?apiKey=key-hunter2-of-the-tests\r\n", ""), &["302"]),
+        (Fault::NextAt(format!("http://127.0.0.1:9/v2?cursor=1&apiKey={KEY}")), &["http://127.0.0.1:9"]),
     ];
-    for fault in denied {
+    for (fault, facts) in denied {
         place.server.fault("MSFT", 1, fault.clone());
         let failed = place.fetch(&["--symbol", "MSFT", "--from", &iso_date(today() - 400), "--refresh"]);
         assert_eq!((failed.code, failed.stdout.as_str()), (1, ""), "{fault:?}: {failed:?}");
-        assert!(failed.stderr.contains("what to do"), "{fault:?}: {failed:?}");
+        assert!(failed.stderr.contains(wording::REMEDY), "{fault:?}: {failed:?}");
+        assert!(facts.iter().all(|fact| failed.stderr.contains(fact)), "{fault:?}: {failed:?}");
         said.push(failed);
     }
-    assert!(said[1].stderr.contains("*** is not known") && said[1].stderr.contains("POLYGON_API_KEY"), "{:?}", said[1]);
-    assert!(said[4].stderr.contains("http://127.0.0.1:9, needed"), "{:?}", said[4]);
     for said in &said {
         assert!(!said.stdout.contains("hunter2") && !said.stderr.contains("hunter2"), "{said:?}");
     }
@@ -243,13 +244,14 @@ fn the_key_stands_in_no_output_log_or_file() {
 fn a_command_without_a_key_or_bars_says_what_to_do() {
     let said = command::run(&["bars", "fetch", "--symbol", "AAPL"], &[]);
     assert_eq!((said.code, said.stdout.as_str()), (2, ""));
-    assert!(said.stderr.contains("nothing to fetch") && said.stderr.contains("POLYGON_API_KEY"), "{}", said.stderr);
+    assert!(said.stderr.contains("POLYGON_API_KEY"), "{}", said.stderr);
+    assert!(said.stderr.contains(jobs::bars().to_str().unwrap()), "where bars come from: {}", said.stderr);
     assert_eq!(command::run(&["bars", "fetch"], &[]).code, 2, "a symbol is needed");
     assert_eq!(command::run(&["bars", "fetch", "--symbol", "A", "--timeframe", "2h"], &[]).code, 2);
     let place = Place::new(60);
     let said = place.fetch(&["--symbol", "NOSUCH"]);
     assert_eq!((said.code, said.stdout.as_str()), (3, ""));
-    assert!(said.stderr.contains("NOSUCH") && said.stderr.contains("what to do"), "{}", said.stderr);
+    assert!(said.stderr.contains("NOSUCH") && said.stderr.contains(wording::REMEDY), "{}", said.stderr);
 }
 
 #[test]
@@ -270,7 +272,7 @@ fn a_job_on_polygons_bars_gives_what_the_same_bars_give_from_a_folder() {
     let redis = Redis::start();
     let worker = place.with(|settings| Worker::start(&redis, settings));
     redis.submit(&job);
-    assert_eq!(jobs::outside_run(&redis.result_of("on-polygon")), jobs::outside_run(&result));
+    assert_eq!(results::outside_run(&redis.result_of("on-polygon")), results::outside_run(&result));
     let asked = place.server.take_asked();
     let symbols: Vec<_> = asked.iter().map(|asked| asked.symbol.as_deref()).collect();
     assert_eq!(symbols, [Some("SPY")], "{asked:?}");

@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 use oculus_job::hash::sha256_hex;
 use oculus_market_data::synth::Kind;
 use oculus_tests::command::{self, Said};
-use oculus_tests::market;
-use oculus_tests::{Redis, Worker, build, jobs};
+use oculus_tests::results::warning;
+use oculus_tests::{Redis, Worker, build, jobs, market};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -76,7 +76,8 @@ impl Trained {
         write_bars(folder.path(), bars);
         let (bars, artifacts) = (folder.path().to_str().unwrap(), self.folder.path().join("artifacts"));
         let usual = ["predict", "../build:kept/1", "--bars", bars];
-        command::run(&[&usual, arguments].concat(), &[("ARTIFACTS_DIR", artifacts.to_str().unwrap())])
+        let settings = [("ARTIFACTS_DIR", artifacts.to_str().unwrap()), ("LOG_FORMAT", "json")];
+        command::run(&[&usual, arguments].concat(), &settings)
     }
 }
 
@@ -108,7 +109,7 @@ fn on_the_bars_of_the_training_the_jobs_test_predictions_come_again_bit_for_bit(
     assert_eq!(expected.len() as u64, job.result["model_metrics"]["n_test"].as_u64().unwrap());
     let said = job.predict(TRAINED_ON, &[]);
     assert_reproduces(&said, &expected);
-    assert!(!said.stderr.contains("WARN"), "{}", said.stderr);
+    assert_eq!(said.warnings().len(), 0, "{}", said.stderr);
 }
 
 #[test]
@@ -158,7 +159,8 @@ fn models_that_compare_with_a_benchmark_need_its_bars_and_give_the_same_bits_wit
     job["symbols"] = json!(["AAPL"]);
     job["design"]["priority_features"] = json!(["BETA_SPY_30", "CORR_QQQ"]);
     let source = format!("dir:{}", bars.display());
-    let settings = [("BARS_SOURCE", source.as_str()), ("ARTIFACTS_DIR", artifacts.to_str().unwrap())];
+    let artifacts = artifacts.to_str().unwrap();
+    let settings = [("BARS_SOURCE", source.as_str()), ("ARTIFACTS_DIR", artifacts), ("LOG_FORMAT", "json")];
     let trained = Trained { result: command::train(&job, &settings), folder: tempfile::tempdir().unwrap() };
     let names: Vec<String> =
         trained.description()["features"].as_array().unwrap().iter().map(|it| it["name"].to_string()).collect();
@@ -166,20 +168,24 @@ fn models_that_compare_with_a_benchmark_need_its_bars_and_give_the_same_bits_wit
         names.contains(&"\"BETA_SPY_30\"".to_owned()) && !names.iter().any(|name| name.contains("QQQ")),
         "{names:?}"
     );
-    let warnings = trained.result["warnings"].to_string();
-    assert!(warnings.contains("CORR_QQQ_60 is left out"), "{warnings}");
+    assert!(warning(&trained.result, "feature_left_out").contains("CORR_QQQ_60"), "{}", trained.result["warnings"]);
     assert_eq!(trained.result["provenance"]["bars"]["benchmarks"][0]["symbol"], "SPY");
 
     let predict = || command::run(&["predict", "compared"], &settings);
     let said = predict();
     assert_reproduces(&said, &trained.test_predictions());
-    assert!(!said.stderr.contains("WARN"), "{}", said.stderr);
+    assert_eq!(said.warnings().len(), 0, "{}", said.stderr);
     // Older and newer bars of the benchmark are none that the job's own bars see.
     benchmark(0..N_BARS);
     assert_reproduces(&predict(), &trained.test_predictions());
     fs::remove_file(bars.join("SPY.csv")).unwrap();
     let said = predict();
-    assert!(said.code == 1 && said.stderr.contains("compares with SPY"), "{said:?}");
+    assert_eq!(said.code, 1, "{said:?}");
+    assert_eq!(said.warnings()[0].text("code"), Some("symbol_without_bars"), "{said:?}");
+    // The error itself, which is not an event of the log, names a feature that needs the benchmark.
+    let mut spy_features = names.iter().map(|name| name.trim_matches('"')).filter(|name| name.contains("SPY"));
+    let error = said.events().into_iter().find(|event| event.level().is_empty() && event.mentions("SPY")).unwrap();
+    assert!(spy_features.any(|name| error.mentions(name)), "{error:?}");
 }
 
 #[test]
@@ -212,7 +218,7 @@ fn one_symbol_alone_is_predicted_as_beside_others_and_dates_cut_the_output() {
     assert_reproduces(&said, &expected);
     assert!(predictions(&said.stdout).keys().all(|row| (&from..=&to).contains(&&date(row))));
     let said = job.predict(0..N_BARS, &["--from", "2050-01-01"]);
-    assert!(said.code == 1 && said.stderr.contains("there are rows from"), "{said:?}");
+    assert!(said.code == 1 && said.stderr.contains(&to), "the rows that there are: {said:?}");
 }
 
 #[test]
@@ -250,13 +256,19 @@ fn what_cannot_be_used_is_said_with_what_to_do() {
     let said = predict(&[("PLUGINS_DIR", empty.path().to_str().unwrap())]);
     assert!(said.code == 1 && said.stderr.contains("cargo xtask plugins lightgbm"), "{said:?}");
     let text = fs::read_to_string(copy.join(files[1])).unwrap();
-    fs::write(copy.join(files[1]), text.replacen("num_leaves=", "num_leaves= ", 1)).unwrap();
+    let changed = text.replacen("num_leaves=", "num_leaves= ", 1);
+    fs::write(copy.join(files[1]), &changed).unwrap();
     let said = predict(&[]);
-    assert!(said.code == 1 && said.stderr.contains("has been changed"), "{said:?}");
+    assert_eq!(said.code, 1, "{said:?}");
+    for sha256 in [&changed, &text].map(|text| sha256_hex(text.as_bytes())) {
+        assert!(said.stderr.contains(&sha256), "no {sha256}, found or needed, in {said:?}");
+    }
 
+    let artifact = job.artifact();
+    let attempt = artifact.file_name().unwrap();
     for (arguments, code, part) in [
         (["--model", "lstm"], 1, "lightgbm (LightGBM)"),
-        (["--attempt", "77"], 1, "no whole attempt `77`"),
+        (["--attempt", "77"], 1, attempt.to_str().unwrap()),
         (["--symbol", "NOSUCH"], 1, "NOSUCH"),
         (["--symbol", "../AAPL"], 2, "A–Z"),
         (["--out", "signals.xlsx"], 2, ".parquet"),
@@ -270,17 +282,16 @@ fn what_cannot_be_used_is_said_with_what_to_do() {
 fn another_build_of_the_plugin_serves_with_a_warning_and_changed_bars_are_told() {
     let job = trained();
     let plugins = tempfile::tempdir().unwrap();
-    let library = build::plugins().join("oculus_plugin_lightgbm").read_dir().unwrap().next().unwrap().unwrap();
-    let rebuilt = plugins.path().join(library.file_name());
+    let rebuilt = plugins.path().join(build::library_file("oculus_plugin_lightgbm"));
     // Bytes behind the end of a library change its hash and nothing else.
-    fs::write(&rebuilt, [fs::read(library.path()).unwrap(), vec![0]].concat()).unwrap();
+    fs::write(&rebuilt, [fs::read(build::library("oculus_plugin_lightgbm")).unwrap(), vec![0]].concat()).unwrap();
     let said = command::run(
         &["predict", job.artifact().to_str().unwrap(), "--bars", jobs::bars().to_str().unwrap()],
-        &[("PLUGINS_DIR", plugins.path().to_str().unwrap())],
+        &[("PLUGINS_DIR", plugins.path().to_str().unwrap()), ("LOG_FORMAT", "json")],
     );
     assert_reproduces(&said, &job.test_predictions());
     let sha256 = sha256_hex(&fs::read(&rebuilt).unwrap());
-    assert!(said.stderr.contains(&sha256), "{}", said.stderr);
+    assert!(said.warnings().iter().any(|event| event.mentions(&sha256)), "{}", said.stderr);
 
     let changed = tempfile::tempdir().unwrap();
     write_bars(changed.path(), TRAINED_ON);
@@ -289,8 +300,12 @@ fn another_build_of_the_plugin_serves_with_a_warning_and_changed_bars_are_told()
     lines.remove(300);
     fs::write(changed.path().join("AAPL.csv"), lines.join("\n")).unwrap();
     let bars = changed.path().to_str().unwrap();
-    let said = command::run(&["predict", job.artifact().to_str().unwrap(), "--bars", bars], &[]);
-    assert!(said.code == 0 && said.stderr.contains("AAPL's") && !said.stderr.contains("MSFT's"), "{said:?}");
+    let artifact = job.artifact();
+    let said = command::run(&["predict", artifact.to_str().unwrap(), "--bars", bars], &[("LOG_FORMAT", "json")]);
+    let warnings = said.warnings();
+    let [warning] = &warnings[..] else { panic!("not one warning: {said:?}") };
+    assert_eq!((said.code, warning.text("code")), (0, Some("bars_changed")), "{said:?}");
+    assert!(warning.mentions("AAPL") && !warning.mentions("MSFT"), "{said:?}");
 }
 
 #[test]
@@ -305,7 +320,7 @@ fn files_are_written_whole_in_both_forms() {
     assert!(fs::read(out("signals.parquet")).unwrap().starts_with(b"PAR1"));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     let said = job.predict(TRAINED_ON, &["--out", &out("no/such/folder.csv")]);
-    assert!(said.code == 1 && said.stderr.contains("cannot be written"), "{said:?}");
+    assert!(said.code == 1 && said.stderr.contains("no/such/folder.csv"), "{said:?}");
 }
 
 #[test]

@@ -5,26 +5,12 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use oculus_tests::log::LogEvent;
 use oculus_tests::processes::{kill, wait_until_gone};
-use oculus_tests::{Backend, Redis, SOON, Worker, eventually, jobs};
+use oculus_tests::redis_server::{DEAD, LEASES, QUEUE, progress_channel};
+use oculus_tests::{Backend, Redis, SOON, Worker, eventually, jobs, wording};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use serde_json::{Value, json};
-
-const QUEUE: &str = "oculus:training_queue";
-const DEAD: &str = "{oculus:training_queue}:dead";
-
-fn submit(redis: &Redis, id: &str, payload: &str) {
-    let () = redis.ask(&["SET", &format!("job:{id}"), payload]);
-    push(redis, id);
-}
-
-fn push(redis: &Redis, entry: &str) {
-    let _: u64 = redis.ask(&["LPUSH", QUEUE, entry]);
-}
-
-fn result_of(redis: &Redis, id: &str) -> Value {
-    redis.json_at(&format!("result:{id}"))
-}
 
 fn assert_refused_for(result: &Value, id: &str) {
     assert_eq!((&result["build_id"], &result["status"]), (&json!(id), &json!("failed")), "{result}");
@@ -39,8 +25,8 @@ fn a_worker_registers_and_tells_what_it_does() {
     let (redis, backend) = (Redis::start(), Backend::start());
     let settings = [("BACKEND_URL", backend.url()), ("HEARTBEAT_SECONDS", "1"), ("BACKEND_TOKEN", "hunter2")];
     let worker = Worker::start(&redis, &settings);
-    let heard =
-        backend.wait_until("idle heartbeat", |heard| heard.heartbeats.iter().any(|beat| beat["state"] == "idle"));
+    backend.wait_for_state("idle");
+    let heard = backend.wait_until("heartbeat", |heard| !heard.heartbeats.is_empty());
     let who = &heard.registrations[0];
     assert_eq!((&who["pid"], &who["concurrency"]), (&json!(worker.pid()), &json!(2)));
     assert_eq!(who["queues"], json!([QUEUE]));
@@ -55,15 +41,23 @@ fn a_worker_registers_and_tells_what_it_does() {
     assert_eq!(beat["counters"], json!({ "done": 0, "failed": 0, "crashed": 0, "fenced": 0 }));
     assert!(beat["uptime_s"].is_u64(), "{beat}");
 
-    push(&redis, "{\"build_id\":\"broken\"");
-    backend.wait_until("counted failure", |heard| heard.heartbeats.iter().any(|beat| beat["counters"]["failed"] == 1));
-    submit(&redis, "busy", &jobs::endless_job("busy").to_string());
-    let heard =
-        backend.wait_until("busy heartbeat", |heard| heard.heartbeats.iter().any(|beat| beat["state"] == "busy"));
-    let busy = heard.heartbeats.iter().find(|beat| beat["state"] == "busy").unwrap();
+    redis.push("{\"build_id\":\"broken\"");
+    backend.wait_for_count("failed", 1);
+    redis.submit(&jobs::endless_job("busy"));
+    let busy = backend.wait_for_state("busy");
     assert_eq!(busy["running"][0]["job_id"], json!("busy"));
     assert!(busy["running"][0]["phase"].is_string() && busy["running"][0]["percent"].is_number(), "{busy}");
     assert!(!worker.log().contains("hunter2"));
+}
+
+#[test]
+fn a_worker_logs_lines_of_text_unless_json_is_asked_for() {
+    let redis = Redis::start();
+    let worker = Worker::launch(&redis, &[("LOG_FORMAT", ""), ("WORKER_CONCURRENCY", "3")]);
+    let line = worker.wait_for_text("concurrency=3");
+    let fields: Vec<&str> = line.message().split_whitespace().collect();
+    assert_eq!((line.level(), fields[1]), ("", "INFO"), "not JSON, but a time and a level: {line:?}");
+    assert!(fields.iter().any(|field| field.starts_with("queues=")), "{line:?}");
 }
 
 #[test]
@@ -80,10 +74,11 @@ fn a_backend_that_forgot_the_worker_is_told_again_who_it_is() {
 fn a_backend_that_is_away_costs_one_warning_and_no_job() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[("HEARTBEAT_SECONDS", "1")]);
-    worker.wait_for_log("the backend at http://127.0.0.1:9 does not serve");
-    push(&redis, "absent");
-    assert_eq!(result_of(&redis, "absent")["error"]["code"], "payload_missing");
-    assert_eq!(worker.log().matches("the backend at").count(), 1, "{}", worker.log());
+    let is_outage = |event: &LogEvent| event.warns_of("http://127.0.0.1:9");
+    worker.wait_for_event("outage of the backend", is_outage);
+    redis.push("absent");
+    assert_eq!(redis.result_of("absent")["error"]["code"], "payload_missing");
+    assert_eq!(worker.n_events(is_outage), 1, "{}", worker.log());
 }
 
 #[test]
@@ -93,13 +88,12 @@ fn entries_without_an_id_become_dead_letters_and_the_worker_lives() {
     let entries =
         ["this is not a job", "[1, 2]", "{\"symbols\": [\"AAPL\"]}", "\"", "{\"build_id\": [], \"symbols\": []}"];
     for entry in entries {
-        push(&redis, entry);
+        redis.push(entry);
     }
-    let letters: Vec<String> = eventually("dead letters", SOON, || {
-        Some(redis.ask::<Vec<String>>(&["LRANGE", DEAD, "0", "-1"])).filter(|letters| letters.len() == entries.len())
+    let letters = eventually("dead letters", SOON, || {
+        Some(redis.dead_letters()).filter(|letters| letters.len() == entries.len())
     });
     for letter in letters {
-        let letter: Value = serde_json::from_str(&letter).unwrap();
         assert!(entries.contains(&letter["entry"].as_str().unwrap()), "{letter}");
         assert!(!letter["message"].as_str().unwrap().is_empty() && letter["id"].is_null(), "{letter}");
     }
@@ -113,16 +107,16 @@ fn entries_and_payloads_that_are_no_job_fail_by_name_and_are_dead_letters() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
     let large = "x".repeat(10 << 20);
-    push(&redis, r#"{"build_id": "cut-off", "symbols": ["AAPL""#);
-    push(&redis, &format!(r#"{{"build_id": "large-entry", "symbols": ["{large}"]}}"#));
-    push(&redis, "missing");
-    submit(&redis, "not-json", "not json");
-    submit(&redis, "large-payload", &format!(r#"{{"build_id": "large-payload", "symbols": ["{large}"]}}"#));
+    redis.push(r#"{"build_id": "cut-off", "symbols": ["AAPL""#);
+    redis.push(&format!(r#"{{"build_id": "large-entry", "symbols": ["{large}"]}}"#));
+    redis.push("missing");
+    redis.submit_payload("not-json", "not json");
+    redis.submit_payload("large-payload", &format!(r#"{{"build_id": "large-payload", "symbols": ["{large}"]}}"#));
     let ids = ["cut-off", "large-entry", "missing", "not-json", "large-payload"];
     for id in ids {
-        assert_refused_for(&result_of(&redis, id), id);
+        assert_refused_for(&redis.result_of(id), id);
     }
-    assert_eq!(redis.ask::<usize>(&["LLEN", DEAD]), ids.len());
+    assert_eq!(redis.dead_letters().len(), ids.len());
     assert!(worker.is_running());
 }
 
@@ -133,60 +127,58 @@ fn jobs_that_ask_for_nonsense_get_a_failed_result_and_the_worker_takes_the_next(
     let with = |id: &str, field: &str, value: Value| {
         let mut job = jobs::job(id);
         job[field] = value;
-        submit(&redis, id, &job.to_string());
+        redis.submit_payload(id, &job.to_string());
     };
     with("wrong-types", "symbols", json!(17));
     with("no-such-timeframe", "timeframe", json!("9q"));
     with("path-as-symbol", "symbols", json!(["../../etc/passwd"]));
     with("no-bars", "symbols", json!(["NOSUCH"]));
     for id in ["wrong-types", "no-such-timeframe", "path-as-symbol", "no-bars"] {
-        assert_refused_for(&result_of(&redis, id), id);
+        assert_refused_for(&redis.result_of(id), id);
     }
     assert!(worker.is_running());
 }
 
 #[test]
 fn sigterm_takes_no_more_jobs_and_finishes_those_that_run() {
-    let redis = Redis::start();
-    let mut worker = Worker::start(&redis, &[("WORKER_CONCURRENCY", "1")]);
-    submit(&redis, "running", &jobs::slow_job("running").to_string());
-    worker.wait_for_log("job started");
+    let (redis, backend) = (Redis::start(), Backend::start());
+    let mut worker = Worker::start(&redis, &[("WORKER_CONCURRENCY", "1"), ("BACKEND_URL", backend.url())]);
+    redis.submit(&jobs::slow_job("running"));
+    worker.wait_for_event("start", |event| event.is_start_of("running"));
     worker.terminate();
-    worker.wait_for_log("asked to end");
-    submit(&redis, "too-late", &jobs::job("too-late").to_string());
+    backend.wait_for_state("draining");
+    redis.submit(&jobs::job("too-late"));
     assert!(worker.wait_for_end(SOON * 3).success());
-    assert_eq!(result_of(&redis, "running")["status"], "success");
-    assert_eq!(redis.ask::<Vec<String>>(&["LRANGE", QUEUE, "0", "-1"]), ["too-late"]);
+    assert_eq!(redis.result_of("running")["status"], "success");
+    assert_eq!(redis.waiting(), ["too-late"]);
 }
 
 #[test]
 fn a_second_signal_gives_running_jobs_back_uncounted() {
-    let redis = Redis::start();
-    let mut worker = Worker::start(&redis, &[]);
-    submit(&redis, "endless", &jobs::endless_job("endless").to_string());
+    let (redis, backend) = (Redis::start(), Backend::start());
+    let mut worker = Worker::start(&redis, &[("BACKEND_URL", backend.url())]);
+    redis.submit(&jobs::endless_job("endless"));
     let children = worker.wait_for_children();
     worker.terminate();
-    worker.wait_for_log("asked to end");
+    backend.wait_for_state("draining");
     worker.terminate();
     assert!(worker.wait_for_end(SOON).success());
     wait_until_gone(&children, Duration::from_secs(1));
-    assert_eq!(redis.ask::<Vec<String>>(&["LRANGE", QUEUE, "0", "-1"]), ["endless"]);
-    let counts: Vec<Option<u32>> =
-        redis.ask(&["HMGET", "{oculus:training_queue}:count:endless", "crashes", "vanished"]);
-    assert_eq!(counts, [None, None]);
+    assert_eq!(redis.waiting(), ["endless"]);
+    assert_eq!(["crashes", "vanished"].map(|what| redis.count_of("endless", what)), [None, None]);
 }
 
 #[test]
 fn a_killed_worker_leaves_no_children_and_another_finishes_its_job() {
     let redis = Redis::start();
     let mut first = Worker::start(&redis, &[]);
-    submit(&redis, "orphan", &jobs::endless_job("orphan").to_string());
+    redis.submit(&jobs::endless_job("orphan"));
     let children = first.wait_for_children();
     let second = Worker::start(&redis, &[("JOB_TIMEOUT_SECONDS", "1")]);
     first.kill();
     wait_until_gone(&children, Duration::from_secs(1));
-    second.wait_for_log("its worker vanished");
-    let result = result_of(&redis, "orphan");
+    second.wait_for_event("reap", |event| event.is_reap_of("orphan"));
+    let result = redis.result_of("orphan");
     assert_eq!(result["error"]["code"], "timeout", "the other worker ran it to its own end: {result}");
 }
 
@@ -194,9 +186,9 @@ fn a_killed_worker_leaves_no_children_and_another_finishes_its_job() {
 fn a_job_that_runs_too_long_is_killed_with_all_its_children() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[("JOB_TIMEOUT_SECONDS", "1")]);
-    submit(&redis, "endless", &jobs::endless_job("endless").to_string());
+    redis.submit(&jobs::endless_job("endless"));
     let children = worker.wait_for_children();
-    let result = result_of(&redis, "endless");
+    let result = redis.result_of("endless");
     assert_refused_for(&result, "endless");
     assert_eq!(result["error"]["code"], "timeout");
     wait_until_gone(&children, Duration::from_secs(1));
@@ -206,29 +198,28 @@ fn a_job_that_runs_too_long_is_killed_with_all_its_children() {
 fn a_job_whose_process_dies_too_often_is_a_dead_letter_that_names_the_signal() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[("MAX_CRASHES", "2")]);
-    submit(&redis, "doomed", &jobs::endless_job("doomed").to_string());
+    redis.submit(&jobs::endless_job("doomed"));
     kill(worker.wait_for_children()[0]);
-    worker.wait_for_log("the job goes back to the queue");
+    eventually("counted crash", SOON, || redis.count_of("doomed", "crashes").filter(|crashes| *crashes == 1));
     kill(worker.wait_for_children()[0]);
-    let result = result_of(&redis, "doomed");
+    let result = redis.result_of("doomed");
     assert_refused_for(&result, "doomed");
     assert_eq!(result["error"]["code"], "job_crashed");
-    assert!(result["error"]["message"].as_str().unwrap().contains("signal 9"), "{result}");
-    let letter: String = redis.ask(&["LINDEX", DEAD, "0"]);
-    assert_eq!(serde_json::from_str::<Value>(&letter).unwrap()["signal"], 9);
-    push(&redis, "next");
-    assert_eq!(result_of(&redis, "next")["error"]["code"], "payload_missing");
+    assert!(result["error"]["message"].as_str().unwrap().contains("SIGKILL"), "{result}");
+    assert_eq!(redis.dead_letters()[0]["signal"], 9);
+    redis.push("next");
+    assert_eq!(redis.result_of("next")["error"]["code"], "payload_missing");
 }
 
 #[test]
 fn a_lost_lease_kills_the_job_and_discards_its_result() {
-    let redis = Redis::start();
-    let worker = Worker::start(&redis, &[]);
-    submit(&redis, "taken-away", &jobs::endless_job("taken-away").to_string());
+    let (redis, backend) = (Redis::start(), Backend::start());
+    let worker = Worker::start(&redis, &[("BACKEND_URL", backend.url()), ("HEARTBEAT_SECONDS", "1")]);
+    redis.submit(&jobs::endless_job("taken-away"));
     let children = worker.wait_for_children();
-    let _: u64 = redis.ask(&["DEL", "{oculus:training_queue}:leases"]);
+    let _: u64 = redis.ask(&["DEL", LEASES]);
     wait_until_gone(&children, SOON);
-    worker.wait_for_log("lost to another worker");
+    backend.wait_for_count("fenced", 1);
     assert_eq!(redis.ask::<Option<String>>(&["GET", "result:taken-away"]), None);
 }
 
@@ -236,13 +227,12 @@ fn a_lost_lease_kills_the_job_and_discards_its_result() {
 fn a_cancel_flag_ends_the_job_as_cancelled() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
-    submit(&redis, "unwanted", &jobs::endless_job("unwanted").to_string());
+    redis.submit(&jobs::endless_job("unwanted"));
     let children = worker.wait_for_children();
-    let token: String = redis.ask(&["GET", "{oculus:training_queue}:running:unwanted"]);
-    let _: u64 = redis.ask(&["HSET", &format!("{{oculus:training_queue}}:job:{token}"), "cancel", "1"]);
-    assert_eq!(result_of(&redis, "unwanted")["status"], "cancelled");
+    redis.cancel("unwanted");
+    assert_eq!(redis.result_of("unwanted")["status"], "cancelled");
     wait_until_gone(&children, Duration::from_secs(1));
-    assert_eq!(redis.json_at("oculus:training:progress:unwanted")["status"], "cancelled");
+    assert_eq!(redis.json_at(&progress_channel("unwanted"))["status"], "cancelled");
 }
 
 #[test]
@@ -250,16 +240,18 @@ fn a_job_outlives_an_outage_of_redis_which_costs_one_warning() {
     let mut redis = Redis::start();
     // A lease that outlasts the outage by far, so that only the outage itself is at work.
     let worker = Worker::start(&redis, &[("LEASE_SECONDS", "10")]);
-    submit(&redis, "patient", &jobs::slow_job("patient").to_string());
+    redis.submit(&jobs::slow_job("patient"));
     worker.wait_for_children();
     redis.stop();
-    worker.wait_for_log("does not serve");
+    let url = redis.url();
+    worker.wait_for_event("outage of Redis", |event| event.warns_of(&url));
     eventually("result on disk", SOON * 3, || kept_endings(&worker.spool()).pop());
     redis.start_again();
-    assert_eq!(result_of(&redis, "patient")["status"], "success");
-    worker.wait_for_log("serves again");
+    assert_eq!(redis.result_of("patient")["status"], "success");
+    let is_end = |event: &LogEvent| event.level() == "INFO" && event.mentions(&url);
+    worker.wait_for_event("end of the outage", is_end);
     eventually("empty spool", SOON, || kept_endings(&worker.spool()).is_empty().then_some(()));
-    assert_eq!(worker.log().matches("Redis at").count(), 2, "{}", worker.log());
+    assert_eq!((worker.n_events(|event| event.mentions(&url)), worker.n_events(is_end)), (2, 1), "{}", worker.log());
 }
 
 #[test]
@@ -268,7 +260,7 @@ fn a_result_that_its_worker_could_not_send_is_sent_by_the_next() {
     let artifacts = tempfile::tempdir().unwrap();
     let settings = [("LEASE_SECONDS", "60"), ("ARTIFACTS_DIR", artifacts.path().to_str().unwrap())];
     let mut first = Worker::start(&redis, &settings);
-    submit(&redis, "kept", &jobs::slow_job("kept").to_string());
+    redis.submit(&jobs::slow_job("kept"));
     first.wait_for_children();
     redis.stop();
     let spool = artifacts.path().join("spool");
@@ -276,9 +268,9 @@ fn a_result_that_its_worker_could_not_send_is_sent_by_the_next() {
     first.kill();
     redis.start_again();
     let second = Worker::start(&redis, &settings);
-    assert_eq!(result_of(&redis, "kept")["status"], "success");
+    assert_eq!(redis.result_of("kept")["status"], "success");
     eventually("empty spool", SOON, || kept_endings(&spool).is_empty().then_some(()));
-    assert!(!second.log().contains("job started"), "nothing was trained twice");
+    assert_eq!(second.n_events(|event| event.is_start_of("kept")), 0, "nothing was trained twice");
 }
 
 #[test]
@@ -312,13 +304,14 @@ fn kept_endings(spool: &Path) -> Vec<PathBuf> {
 fn the_same_payload_pushed_again_after_its_success_runs_once() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
-    submit(&redis, "once", &jobs::job("once").to_string());
-    let first = result_of(&redis, "once");
+    redis.submit(&jobs::job("once"));
+    let first = redis.result_of("once");
     assert_eq!(first["status"], "success", "{first}");
-    push(&redis, "once");
-    worker.wait_for_log("this payload has succeeded before");
-    assert_eq!(result_of(&redis, "once"), first);
-    assert_eq!(worker.log().matches("job started").count(), 1);
+    let mut events = Vec::new();
+    redis.follow_from("once", || redis.push("once"), |event| events.push(event["phase"].clone()));
+    assert_eq!(events, ["complete"], "published again, and nothing before it");
+    assert_eq!(redis.result_of("once"), first);
+    assert_eq!(worker.n_events(|event| event.is_start_of("once")), 1);
 }
 
 #[test]
@@ -328,7 +321,7 @@ fn jobs_of_a_second_queue_are_served_too() {
     for queue in ["first", "second"] {
         let id = format!("absent-from-{queue}");
         let _: u64 = redis.ask(&["LPUSH", queue, &id]);
-        assert_eq!(result_of(&redis, &id)["error"]["code"], "payload_missing");
+        assert_eq!(redis.result_of(&id)["error"]["code"], "payload_missing");
     }
 }
 
@@ -336,14 +329,14 @@ fn jobs_of_a_second_queue_are_served_too() {
 fn entries_at_the_name_that_older_backends_use_are_warned_of() {
     let redis = Redis::start();
     let _: u64 = redis.ask(&["LPUSH", "training_queue", "old"]);
-    Worker::start(&redis, &[]).wait_for_log("`training_queue` holds 1 entries");
+    Worker::start(&redis, &[]).wait_for_event("warning of it", |event| event.warns_of("`training_queue`"));
 }
 
 #[test]
 fn the_environment_of_a_job_holds_no_secret() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[("POLYGON_API_KEY", "hunter2"), ("BACKEND_TOKEN", "hunter2")]);
-    submit(&redis, "looked-at", &jobs::endless_job("looked-at").to_string());
+    redis.submit(&jobs::endless_job("looked-at"));
     let read = |pid: u32, what: &str| std::fs::read_to_string(format!("/proc/{pid}/{what}")).ok();
     for pid in worker.wait_for_children() {
         // Until the child has become the new program, it still has the worker's memory.
@@ -384,8 +377,9 @@ fn a_backend_that_knows_no_worker_at_heartbeats_is_asked_in_growing_pauses() {
     assert_eq!(n_beats, 4);
     let taken = registered[4] - registered[0];
     assert!(taken >= Duration::from_millis(50 + 100 + 200 + 400), "five registrations in {taken:?}");
-    worker.wait_for_log("does not know this worker");
-    assert_eq!(worker.log().matches("the backend").count(), 1, "{}", worker.log());
+    worker.wait_for_text(wording::WORKER_UNKNOWN);
+    let n_warnings = worker.n_events(|event| event.level() == "WARN");
+    assert_eq!(n_warnings, 1, "{}", worker.log());
 }
 
 #[test]
@@ -395,7 +389,7 @@ fn an_idle_worker_that_is_asked_to_end_says_so() {
     backend.wait_until("heartbeat", |heard| !heard.heartbeats.is_empty());
     worker.terminate();
     assert!(worker.wait_for_end(SOON).success());
-    backend.wait_until("draining", |heard| heard.heartbeats.iter().any(|beat| beat["state"] == "draining"));
+    backend.wait_for_state("draining");
 }
 
 #[test]
@@ -405,23 +399,23 @@ fn a_machine_that_starts_no_process_keeps_its_jobs_uncounted() {
     let pid = Pid::from_raw(worker.pid().cast_signed());
     let enough = getrlimit(Resource::Nofile);
     prlimit(pid, Resource::Nofile, Rlimit { current: Some(3), maximum: enough.maximum }).unwrap();
-    submit(&redis, "patient", &jobs::job("patient").to_string());
-    worker.wait_for_log("no job process can be started");
+    redis.submit(&jobs::job("patient"));
+    worker.wait_for_text(wording::NO_JOB_PROCESS);
     prlimit(pid, Resource::Nofile, enough).unwrap();
-    assert_eq!(result_of(&redis, "patient")["status"], "success");
-    worker.wait_for_log("job processes can be started again");
-    assert_eq!(worker.log().matches("no job process can be started").count(), 1, "{}", worker.log());
-    assert_eq!(redis.ask::<u64>(&["LLEN", DEAD]), 0);
+    assert_eq!(redis.result_of("patient")["status"], "success");
+    worker.wait_for_text(wording::JOB_PROCESSES_AGAIN);
+    assert_eq!(worker.n_events(|event| event.warns_of(wording::NO_JOB_PROCESS)), 1, "{}", worker.log());
+    assert!(redis.dead_letters().is_empty());
 }
 
 #[test]
 fn one_signal_ends_a_worker_whose_result_waits_on_disk() {
     let mut redis = Redis::start();
     let mut worker = Worker::start(&redis, &[("LEASE_SECONDS", "60")]);
-    submit(&redis, "kept", &jobs::slow_job("kept").to_string());
+    redis.submit(&jobs::slow_job("kept"));
     worker.wait_for_children();
     redis.stop();
-    worker.wait_for_log("the result waits on disk for Redis");
+    eventually("result on disk", SOON * 3, || kept_endings(&worker.spool()).pop());
     worker.terminate();
     assert!(worker.wait_for_end(SOON * 2).success());
     assert_eq!(kept_endings(&worker.spool()).len(), 1);
@@ -432,41 +426,48 @@ fn what_redis_refuses_is_said_once_and_no_entry_is_lost() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
     let limit = |bytes: &str| redis.ask::<()>(&["CONFIG", "SET", "maxmemory", bytes]);
-    push(&redis, "absent");
-    assert_eq!(result_of(&redis, "absent")["error"]["code"], "payload_missing");
+    redis.push("absent");
+    assert_eq!(redis.result_of("absent")["error"]["code"], "payload_missing");
     let () = redis.ask(&["RENAME", DEAD, "old"]);
     let _: u64 = redis.ask(&["HSET", DEAD, "a", "list", "b", "it is not"]);
-    push(&redis, "again");
-    worker.wait_for_log("refuses `finish at `oculus:training_queue``");
+    redis.push("again");
+    let url = redis.url();
+    // The log names the step that Redis refuses, and the list that it is for.
+    let is_step = |event: &LogEvent| event.mentions(&url) && event.mentions(&format!("`{QUEUE}`"));
+    let is_about = |event: &LogEvent, step: &str| is_step(event) && event.mentions(&format!("`{step} "));
+    let refuses = |step: &'static str| move |event: &LogEvent| event.level() == "WARN" && is_about(event, step);
+    let does_again = |step: &'static str| move |event: &LogEvent| event.level() == "INFO" && is_about(event, step);
+    worker.wait_for_event("refusal of a finish", refuses("finish"));
     limit("1");
-    worker.wait_for_log("refuses `wait at `oculus:training_queue``");
+    worker.wait_for_event("refusal of a wait", refuses("wait"));
     limit("0");
     let _: u64 = redis.ask(&["DEL", DEAD]);
-    assert_eq!(result_of(&redis, "again")["error"]["code"], "payload_missing");
-    worker.wait_for_log("does `finish at");
-    worker.wait_for_log("does `wait at");
-    for step in ["refuses `finish at", "refuses `wait at"] {
-        assert_eq!(worker.log().matches(step).count(), 1, "{}", worker.log());
+    assert_eq!(redis.result_of("again")["error"]["code"], "payload_missing");
+    for step in ["finish", "wait"] {
+        worker.wait_for_event("end of the refusal", does_again(step));
+        assert_eq!(worker.n_events(refuses(step)), 1, "{}", worker.log());
     }
-    assert!(!worker.log().contains("serves again"), "Redis was there all the time");
+    let n_outages = worker.n_events(|event| event.mentions(&url) && !is_step(event));
+    assert_eq!(n_outages, 0, "Redis was there all the time: {}", worker.log());
 }
 
 #[test]
 fn a_redis_that_hung_costs_no_worker_its_jobs() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[("LEASE_SECONDS", "2")]);
-    submit(&redis, "held", &jobs::endless_job("held").to_string());
+    redis.submit(&jobs::endless_job("held"));
     worker.wait_for_children();
     let told: String = redis.ask(&["INFO", "server"]);
     let pid = told.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap().trim().parse().unwrap();
     let pid = Pid::from_raw(pid).unwrap();
     kill_process(pid, Signal::STOP).unwrap();
-    eventually("outage", SOON * 2, || worker.log().contains("Redis at").then_some(()));
+    let url = redis.url();
+    let is_about = |event: &LogEvent, level: &str| event.level() == level && event.mentions(&url);
+    eventually("outage", SOON * 2, || (worker.n_events(|event| is_about(event, "WARN")) > 0).then_some(()));
     kill_process(pid, Signal::CONT).unwrap();
-    worker.wait_for_log("serves again");
-    let token: String = redis.ask(&["GET", "{oculus:training_queue}:running:held"]);
-    let _: u64 = redis.ask(&["HSET", &format!("{{oculus:training_queue}}:job:{token}"), "cancel", "1"]);
-    assert_eq!(result_of(&redis, "held")["status"], "cancelled", "the worker still holds it");
-    assert!(!worker.log().contains("its worker vanished"), "{}", worker.log());
-    assert_eq!(worker.log().matches("job started").count(), 1);
+    worker.wait_for_event("end of the outage", |event| is_about(event, "INFO"));
+    redis.cancel("held");
+    assert_eq!(redis.result_of("held")["status"], "cancelled", "the worker still holds it");
+    assert_eq!(worker.n_events(|event| event.is_reap_of("held")), 0, "{}", worker.log());
+    assert_eq!(worker.n_events(|event| event.is_start_of("held")), 1);
 }

@@ -73,6 +73,21 @@ impl Backend {
     pub fn wait_until(&self, what: &str, is_enough: impl Fn(&Heard) -> bool) -> Heard {
         eventually(what, SOON, || Some(self.heard.lock().unwrap().clone()).filter(|heard| is_enough(heard)))
     }
+
+    /// Waits for a heartbeat with this state, and returns the first.
+    pub fn wait_for_state(&self, state: &str) -> Value {
+        self.wait_for_beat(state, |beat| beat["state"] == state)
+    }
+
+    /// Waits for a heartbeat that says that `n` attempts ended in some way: `done`, `failed`, `crashed` or `fenced`.
+    pub fn wait_for_count(&self, what: &str, n: u64) {
+        self.wait_for_beat(what, |beat| beat["counters"][what] == n);
+    }
+
+    fn wait_for_beat(&self, what: &str, is_such: impl Fn(&Value) -> bool) -> Value {
+        let heard = self.wait_until(what, |heard| heard.heartbeats.iter().any(&is_such));
+        heard.heartbeats.into_iter().find(is_such).unwrap()
+    }
 }
 
 impl Drop for Backend {

@@ -45,6 +45,19 @@ fn is_about_this_crate(variable: &str) -> bool {
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|start| variable.starts_with(start))
 }
 
+/// Returns the name of a library's file.
+pub fn library_file(name: &str) -> String {
+    format!("{DLL_PREFIX}{name}{DLL_SUFFIX}")
+}
+
+/// Returns a library that the build made.
+///
+/// # Panics
+/// When the build fails.
+pub fn library(name: &str) -> PathBuf {
+    folder().join(library_file(name))
+}
+
 /// The host's binary.
 pub fn host() -> PathBuf {
     folder().join("oculus-host")
@@ -117,7 +130,7 @@ pub fn with_library(name: &str, library: &Path) -> PathBuf {
 
 fn publish(name: &str, libraries: &[&str]) -> PathBuf {
     for library in libraries {
-        publish_file(name, &folder().join(format!("{DLL_PREFIX}{library}{DLL_SUFFIX}")));
+        publish_file(name, &self::library(library));
     }
     published().join(name)
 }

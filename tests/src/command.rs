@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::log::LogEvent;
 use crate::{build, jobs};
 
 /// What a command said and how it ended.
@@ -64,13 +65,29 @@ impl Said {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
+
+    /// Returns the log on stderr of a command that was run with `LOG_FORMAT=json`.
+    pub fn events(&self) -> Vec<LogEvent> {
+        self.stderr.lines().map(LogEvent::parse).collect()
+    }
+
+    /// Returns the warnings of that log.
+    pub fn warnings(&self) -> Vec<LogEvent> {
+        self.events().into_iter().filter(|event| event.level() == "WARN").collect()
+    }
+}
+
+/// Makes a program run in a folder of its own, with an environment of nothing but that folder, `PATH`, the bars of
+/// [`jobs::bars`] and the plugins of the build.
+pub fn isolated(mut command: Command, folder: &Path) -> Command {
+    command.env_clear().current_dir(folder).env("HOME", folder);
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.env("BARS_SOURCE", format!("dir:{}", jobs::bars().display())).env("PLUGINS_DIR", build::plugins());
+    command
 }
 
 fn run_in(folder: &TempDir, arguments: &[&str], settings: &[(&str, &str)]) -> Said {
-    let mut command = Command::new(build::host());
-    command.env_clear().current_dir(folder.path()).env("HOME", folder.path());
-    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command.env("BARS_SOURCE", format!("dir:{}", jobs::bars().display())).env("PLUGINS_DIR", build::plugins());
+    let mut command = isolated(Command::new(build::host()), folder.path());
     command.envs(settings.iter().copied()).args(arguments);
     let Output { status, stdout, stderr } = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();

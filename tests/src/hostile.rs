@@ -1,6 +1,5 @@
 //! Copies of the library whose behaviour is written in its bytes (`tests/plugins/hostile`), and how they are published.
 
-use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,7 +19,7 @@ impl Library {
     /// # Panics
     /// When the build has left no such library.
     pub fn built() -> Self {
-        Self::of(&build::folder().join(file_name("oculus_test_hostile")))
+        Self::of(&build::library("oculus_test_hostile"))
     }
 
     /// That of a file.
@@ -82,16 +81,11 @@ impl Library {
     }
 
     fn write(&self, folder: &Path, name: &str, modified: SystemTime) -> PathBuf {
-        let (beside, place) = (folder.join(format!("{name}.new")), folder.join(file_name(name)));
+        let (beside, place) = (folder.join(format!("{name}.new")), folder.join(build::library_file(name)));
         let mut file = File::create(&beside).unwrap();
         file.write_all(&self.0).unwrap();
         file.set_modified(modified).unwrap();
         std::fs::rename(&beside, &place).unwrap();
         place
     }
-}
-
-/// The name of a library's file.
-pub fn file_name(name: &str) -> String {
-    format!("{DLL_PREFIX}{name}{DLL_SUFFIX}")
 }

@@ -73,28 +73,11 @@ pub fn beside_misbehaving(id: &str, act: &str) -> Value {
     job
 }
 
-/// SHA-256 of the plugin with this id, as a result names it.
-pub fn hash_of<'r>(result: &'r Value, id: &str) -> Option<&'r str> {
-    let plugins = result["provenance"]["plugins"].as_array()?;
-    plugins.iter().find(|plugin| plugin["id"] == id)?["sha256"].as_str()
-}
-
 /// The job that the project carries, under an id of the test's own.
 pub fn example(id: &str) -> Value {
     let mut job: Value = serde_json::from_str(include_str!("../../examples/job.json")).unwrap();
     job["build_id"] = json!(id);
     job
-}
-
-/// A result's bytes without its `run` block: what must not differ between two runs of one job.
-///
-/// # Panics
-/// When there is no such block.
-pub fn outside_run(result: &Value) -> String {
-    let mut result = result.clone();
-    let run = result.as_object_mut().and_then(|fields| fields.remove("run"));
-    assert!(run.is_some_and(|run| run.is_object()), "no run block in {result}");
-    result.to_string()
 }
 
 /// The bars that the project carries: daily, of AAPL and MSFT.

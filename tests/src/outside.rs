@@ -3,7 +3,6 @@
 //! In: a crate's folder. Out: the file that cargo made of it. All builds of one compiler share a target folder below the
 //! workspace's own, so that dependencies are built once; cargo's lock on it keeps two test processes apart.
 
-use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -159,7 +158,7 @@ const UNFINISHED: &str = ".unfinished-";
 /// When the build fails.
 pub fn library(folder: &Path, compiler: &Compiler) -> PathBuf {
     let name = name_of(folder).replace('-', "_");
-    built(folder, compiler).join(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"))
+    built(folder, compiler).join(build::library_file(&name))
 }
 
 /// The program that cargo builds of the crate in a folder.

@@ -9,8 +9,12 @@ use tempfile::TempDir;
 
 use crate::{SOON, eventually};
 
-/// The queue that workers serve by default.
+/// The list that workers take entries from by default.
 pub const QUEUE: &str = "oculus:training_queue";
+/// The list of its dead letters.
+pub const DEAD: &str = "{oculus:training_queue}:dead";
+/// The hash of its leases, by token.
+pub const LEASES: &str = "{oculus:training_queue}:leases";
 
 /// A running server; killed when dropped.
 pub struct Redis {
@@ -110,23 +114,80 @@ impl Redis {
 
     /// Stores a job at its usual key and pushes its id.
     pub fn submit(&self, job: &Value) {
-        let id = job["build_id"].as_str().unwrap();
-        let () = self.ask(&["SET", &format!("job:{id}"), &job.to_string()]);
+        self.submit_payload(job["build_id"].as_str().unwrap(), &job.to_string());
+    }
+
+    /// Stores any text as the payload of an id, and pushes the id.
+    pub fn submit_payload(&self, id: &str, payload: &str) {
+        let () = self.ask(&["SET", &format!("job:{id}"), payload]);
         self.push(id);
     }
 
-    /// A job's result, once it is there.
+    /// Returns a job's result, once it is there.
     pub fn result_of(&self, id: &str) -> Value {
         self.json_at(&format!("result:{id}"))
     }
 
+    /// Asks for the end of a running job, as the backend does.
+    pub fn cancel(&self, id: &str) {
+        let token: String = self.ask(&["GET", &format!("{{{QUEUE}}}:running:{id}")]);
+        let _: u64 = self.ask(&["HSET", &format!("{{{QUEUE}}}:job:{token}"), "cancel", "1"]);
+    }
+
+    /// Returns how many attempts at a job ended in some way: `attempts`, `crashes` or `vanished`.
+    pub fn count_of(&self, id: &str, what: &str) -> Option<u32> {
+        self.ask(&["HGET", &format!("{{{QUEUE}}}:count:{id}"), what])
+    }
+
+    /// Returns the entries that no worker has taken.
+    pub fn waiting(&self) -> Vec<String> {
+        self.ask(&["LRANGE", QUEUE, "0", "-1"])
+    }
+
+    /// Returns the dead letters, newest first.
+    pub fn dead_letters(&self) -> Vec<Value> {
+        let letters: Vec<String> = self.ask(&["LRANGE", DEAD, "0", "-1"]);
+        letters.iter().map(|letter| serde_json::from_str(letter).unwrap()).collect()
+    }
+
+    /// Waits until the last progress event of a job is such, and returns it.
+    pub fn wait_for_progress(&self, id: &str, what: &str, is_such: impl Fn(&Value) -> bool) -> Value {
+        let key = progress_channel(id);
+        eventually(&format!("{what} of {id}"), SOON * 3, || {
+            let event = serde_json::from_str(&self.ask::<Option<String>>(&["GET", &key])?).ok()?;
+            Some(event).filter(&is_such)
+        })
+    }
+
     /// Waits until the config search of a job has come to its `n`-th trial.
     pub fn wait_for_trial(&self, id: &str, n: u64) {
-        let key = format!("oculus:training:progress:{id}");
-        eventually(&format!("trial {n} of {id}"), SOON * 3, || {
-            let event: Value = serde_json::from_str(&self.ask::<Option<String>>(&["GET", &key])?).ok()?;
-            event["details"]["trial"].as_u64().filter(|trial| *trial >= n)
+        self.wait_for_progress(id, &format!("trial {n}"), |event| {
+            event["details"]["trial"].as_u64().is_some_and(|trial| trial >= n)
         });
+    }
+
+    /// Submits a job and passes each of its progress events to `on_event`, up to the last. Returns its result.
+    pub fn follow(&self, job: &Value, mut on_event: impl FnMut(&Value)) -> Value {
+        let id = job["build_id"].as_str().unwrap();
+        self.follow_from(id, || self.submit(job), &mut on_event);
+        self.result_of(id)
+    }
+
+    /// Does something, and passes the progress events that it brings about to `on_event`, up to the job's last.
+    pub fn follow_from(&self, id: &str, start: impl FnOnce(), mut on_event: impl FnMut(&Value)) {
+        let mut connection = self.connection();
+        let mut subscriber = connection.as_pubsub();
+        subscriber.subscribe(progress_channel(id)).unwrap();
+        subscriber.set_read_timeout(Some(SOON * 6)).unwrap();
+        start();
+        loop {
+            let text: String = subscriber.get_message().unwrap().get_payload().unwrap();
+            let event: Value = serde_json::from_str(&text).unwrap();
+            on_event(&event);
+            if event["phase"] == "complete" || event["status"] == "failed" {
+                return;
+            }
+        }
     }
 
     fn socket(&self) -> PathBuf {
@@ -140,6 +201,11 @@ impl Redis {
             redis::cmd("PING").query::<String>(&mut connection).ok()
         });
     }
+}
+
+/// Returns the channel and the key of a job's progress events.
+pub fn progress_channel(id: &str) -> String {
+    format!("oculus:training:progress:{id}")
 }
 
 fn launch(folder: &TempDir, persistence: Persistence) -> Child {

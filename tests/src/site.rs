@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::command::{self, Said};
-use crate::hostile::{Library, file_name};
+use crate::hostile::Library;
 use crate::{Redis, Worker, build};
 
 /// The folders; removed when dropped.
@@ -26,8 +26,19 @@ pub struct Listed {
     pub reason: String,
     /// What serves of it: id, generation and SHA-256.
     pub serves: Option<(String, u64, String)>,
-    /// How each of its generations came to serve, and its SHA-256.
-    pub generations: Vec<(String, String)>,
+    /// Its generations, oldest first.
+    pub generations: Vec<ListedGeneration>,
+}
+
+/// A generation of a published file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedGeneration {
+    /// `published`, `reverted` or `rolled_back`.
+    pub origin: String,
+    /// SHA-256 of its content.
+    pub sha256: String,
+    /// Jobs of its probation, and those among them in which it crashed.
+    pub probation: (u64, u64),
 }
 
 impl Site {
@@ -60,7 +71,7 @@ impl Site {
 
     /// Publishes a plugin of the project, as it was built.
     pub fn publish_built(&self, library: &str) -> PathBuf {
-        self.publish(library, &Library::of(&build::folder().join(file_name(library))))
+        self.publish(library, &Library::of(&build::library(library)))
     }
 
     /// Starts a worker here.
@@ -92,7 +103,7 @@ impl Site {
     /// # Panics
     /// When it says nothing of it.
     pub fn listed(&self, name: &str) -> Listed {
-        let (file, listed) = (file_name(name), self.list(&[]));
+        let (file, listed) = (build::library_file(name), self.list(&[]));
         let found = listed.iter().find(|listed| listed.file == file);
         found.unwrap_or_else(|| panic!("no {file} among {listed:?}")).clone()
     }
@@ -112,8 +123,11 @@ impl Listed {
             let (id, generation) = (text(&serves["id"]).unwrap(), serves["generation"].as_u64().unwrap());
             (id, generation, text(&serves["sha256"]).unwrap())
         });
-        let generations = entry["generations"].as_array().unwrap().iter();
-        let generations = generations.map(|it| (text(&it["origin"]).unwrap(), text(&it["sha256"]).unwrap()));
+        let generations = entry["generations"].as_array().unwrap().iter().map(|generation| ListedGeneration {
+            origin: text(&generation["origin"]).unwrap(),
+            sha256: text(&generation["sha256"]).unwrap(),
+            probation: (generation["n_jobs"].as_u64().unwrap(), generation["n_deaths"].as_u64().unwrap()),
+        });
         Self {
             file: Path::new(&text(&entry["path"]).unwrap()).file_name().unwrap().to_str().unwrap().to_owned(),
             sha256: text(&entry["sha256"]),

@@ -1,6 +1,7 @@
 //! The real binary as a worker.
 
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,7 +9,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::{Redis, SOON, build, eventually, jobs, processes};
+use crate::log::LogEvent;
+use crate::{Redis, SOON, build, command, eventually, processes};
 
 /// A running worker; killed when dropped, and its children with it.
 pub struct Worker {
@@ -19,26 +21,31 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts a worker and waits until it is ready. `settings` stand above the tests' own: two jobs at once, a lease of
-    /// 2 s, the bars of [`jobs::bars`], the plugins of the build, and a backend that does not exist.
+    /// Starts a worker and waits until it takes jobs. `settings` stand above the tests' own: two jobs at once, a lease of
+    /// 2 s, a log of JSON, the bars of [`jobs::bars`](crate::jobs::bars), the plugins of the build, and a backend that does not exist.
     ///
     /// # Panics
     /// When it does not become ready.
     pub fn start(redis: &Redis, settings: &[(&str, &str)]) -> Self {
         let worker = Self::launch(redis, settings);
-        worker.wait_for_log("worker ready");
+        worker.wait_for_event("ready worker", |event| event.has("queues") && event.has("concurrency"));
         worker
     }
 
-    /// The same without waiting.
+    /// Starts a worker with the plugins of a folder and waits until it takes jobs.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub fn start_with_plugins(redis: &Redis, plugins: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::start(redis, &[&[("PLUGINS_DIR", plugins.to_str().unwrap())], settings].concat())
+    }
+
+    /// Starts a worker without waiting.
     pub fn launch(redis: &Redis, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(build::host());
-        command.env_clear().current_dir(folder.path()).env("HOME", folder.path());
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        let mut command = command::isolated(Command::new(build::host()), folder.path());
         command.env("REDIS_URL", redis.url()).env("LEASE_SECONDS", "2").env("BACKEND_URL", "http://127.0.0.1:9");
-        command.env("ARTIFACTS_DIR", folder.path().join("artifacts"));
-        command.env("BARS_SOURCE", format!("dir:{}", jobs::bars().display())).env("PLUGINS_DIR", build::plugins());
+        command.env("LOG_FORMAT", "json").env("ARTIFACTS_DIR", folder.path().join("artifacts"));
         command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let log = Arc::default();
@@ -47,42 +54,71 @@ impl Worker {
         Self { process, log, folder }
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
 
-    /// Where it keeps results that Redis cannot take.
-    pub fn spool(&self) -> std::path::PathBuf {
+    /// Returns the folder of results that Redis could not take.
+    pub fn spool(&self) -> PathBuf {
         self.folder.path().join("artifacts/spool")
     }
 
-    /// Where it keeps its copies of plugins, unless its settings say otherwise.
-    pub fn plugins_state(&self) -> std::path::PathBuf {
+    /// Returns the folder of its copies of plugins, unless its settings name another.
+    pub fn plugins_state(&self) -> PathBuf {
         self.folder.path().join(".local/share/oculus-host/plugins")
     }
 
-    /// All that it has logged.
+    /// Returns the log as it was written.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().join("\n")
     }
 
-    /// What it has logged since a line, the first being 0.
-    pub fn log_from(&self, line_idx: usize) -> Vec<String> {
-        self.log.lock().unwrap()[line_idx..].to_vec()
+    /// Returns the events of the log.
+    pub fn events(&self) -> Vec<LogEvent> {
+        self.events_from(0)
     }
 
-    /// Waits for a line of the log that contains `part`.
-    pub fn wait_for_log(&self, part: &str) -> String {
-        let found = || self.log.lock().unwrap().iter().find(|line| line.contains(part)).cloned();
-        let deadline = std::time::Instant::now() + SOON;
-        while std::time::Instant::now() < deadline {
-            if let Some(line) = found() {
-                return line;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        panic!("no `{part}` in the worker's log:\n{}", self.log());
+    /// Returns the events of the log from a line on, the first being 0.
+    pub fn events_from(&self, line_idx: usize) -> Vec<LogEvent> {
+        self.log.lock().unwrap()[line_idx..].iter().map(|line| LogEvent::parse(line)).collect()
+    }
+
+    /// Returns how many events of the log are such.
+    pub fn n_events(&self, is_such: impl Fn(&LogEvent) -> bool) -> usize {
+        self.events().iter().filter(|event| is_such(event)).count()
+    }
+
+    /// Waits for an event of the log and returns the first.
+    ///
+    /// * `what`: what the failure names when there is none.
+    pub fn wait_for_event(&self, what: &str, is_such: impl Fn(&LogEvent) -> bool) -> LogEvent {
+        self.wait_for_events(what, 1, is_such).remove(0)
+    }
+
+    /// Waits for `n` such events of the log, and returns all there are.
+    pub fn wait_for_events(&self, what: &str, n: usize, is_such: impl Fn(&LogEvent) -> bool) -> Vec<LogEvent> {
+        let mut found = Vec::new();
+        let mut n_read = 0;
+        eventually(what, SOON, || {
+            let events = self.events_from(n_read);
+            n_read += events.len();
+            found.extend(events.into_iter().filter(|event| is_such(event)));
+            (found.len() >= n).then_some(())
+        });
+        found
+    }
+
+    /// Waits for an event whose message contains a text that the test or its plugin has chosen.
+    pub fn wait_for_text(&self, text: &str) -> LogEvent {
+        self.wait_for_event(text, |event| event.mentions(text))
+    }
+
+    /// Waits until a content is active as a generation of its plugin.
+    pub fn wait_until_active(&self, generation: u64, sha256: &str) {
+        self.wait_for_event(&format!("generation {generation} of {sha256}"), |event| {
+            event.is_activation_of(sha256) && event.number("generation") == Some(generation)
+        });
     }
 
     /// Waits for a job's process to run and answers all processes of all jobs.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use oculus_tests::hostile::{Library, file_name};
+use oculus_tests::build::library_file;
+use oculus_tests::hostile::Library;
+use oculus_tests::results::model;
 use oculus_tests::{Redis, SOON, Site, Worker, eventually, jobs};
 use serde_json::{Value, json};
 
@@ -80,12 +82,12 @@ type Tally = BTreeMap<String, usize>;
 fn a_plugin_damaged_at_random_is_refused_with_its_reason_or_works_and_disturbs_nobody() {
     let (redis, site) = (Redis::start(), Site::new());
     site.publish_built("oculus_plugin_lightgbm");
-    let worker = site.worker(&redis, &[("LOG_FORMAT", "json")]);
+    let worker = site.worker(&redis, &[]);
     let undisturbed = Undisturbed::before(&redis, &worker);
     let (started, mut generator, mut tally) = (Instant::now(), Generator(6), Tally::new());
     for batch_idx in 0..N_DAMAGED / AT_ONCE {
         let batch: Vec<_> = (0..AT_ONCE).map(|idx| Damaged::new(batch_idx, idx, &mut generator)).collect();
-        let n_lines = worker.log_from(0).len();
+        let n_lines = worker.events().len();
         let files: Vec<_> = batch.iter().map(|it| it.library.publish_as_old(&site.plugins(), &it.id)).collect();
         let outcomes = outcomes(&worker, n_lines, &batch);
         let works = use_all(&redis, &outcomes, batch_idx);
@@ -120,32 +122,30 @@ impl Damaged {
 
 /// What a worker tells of a batch, by the id before the damage.
 fn outcomes(worker: &Worker, n_lines: usize, batch: &[Damaged]) -> BTreeMap<String, Outcome> {
-    let by_file: BTreeMap<_, _> = batch.iter().map(|it| (file_name(&it.id), it.id.clone())).collect();
+    let by_file: BTreeMap<_, _> = batch.iter().map(|it| (library_file(&it.id), it.id.clone())).collect();
     let by_sha256: BTreeMap<_, _> = batch.iter().map(|it| (it.library.sha256(), it.id.clone())).collect();
     let (mut n_read, mut outcomes) = (n_lines, BTreeMap::new());
     eventually("verdict on all", SOON * 6, || {
-        let lines = worker.log_from(n_read);
-        n_read += lines.len();
-        for event in lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-            let message = event["message"].as_str().unwrap_or_default();
-            let file = event["library"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
-            let sha256 = event["sha256"].as_str().unwrap_or_default();
-            let (id, outcome) = match message.strip_prefix("no plugin: ") {
-                Some(reason) => (by_file.get(file), Outcome::Refused(reason.to_owned())),
-                None if message == "plugin serves" => {
-                    (by_sha256.get(sha256), Outcome::Serves(event["id"].as_str().unwrap().to_owned()))
-                }
-                None => continue,
-            };
-            outcomes.extend(id.map(|id| (id.clone(), outcome)));
+        let events = worker.events_from(n_read);
+        n_read += events.len();
+        for event in events {
+            let refused = by_file.iter().find(|(file, _)| event.is_refusal_of(file));
+            let active = by_sha256.iter().find(|(sha256, _)| event.is_activation_of(sha256));
+            if let Some((_, id)) = refused {
+                outcomes.insert(id.clone(), Outcome::Refused(event.message().to_owned()));
+            } else if let Some((_, id)) = active {
+                outcomes.insert(id.clone(), Outcome::Serves(event.text("id").unwrap().to_owned()));
+            }
         }
         (outcomes.len() == batch.len()).then_some(())
     });
     outcomes
 }
 
-/// What a library was refused for, without what differs from file to file.
-fn class_of(reason: &str) -> String {
+/// What a library was refused for, without what differs from file to file. The part before the first colon is the same
+/// for all.
+fn class_of(message: &str) -> String {
+    let (_, reason) = message.split_once(": ").unwrap_or_else(|| panic!("no reason in {message}"));
     assert!(!reason.is_empty() && reason.split("; ").next().unwrap().len() <= 300, "{reason}");
     let end = reason.find([':', ',', '`', '0']).unwrap_or(reason.len());
     reason[..end].trim().to_owned()
@@ -164,9 +164,7 @@ fn use_all(redis: &Redis, outcomes: &BTreeMap<String, Outcome>, batch_idx: usize
     redis.submit(&job);
     let result = redis.result_of(&id);
     assert_eq!(result["status"], "success", "{result}");
-    let rows = result["models"].as_array().unwrap();
-    let row = |id: &str| rows.iter().find(|row| row["name"] == id).unwrap_or_else(|| panic!("no {id} in {rows:?}"));
-    passed.iter().map(|id| ((*id).clone(), came_to(row(id)))).collect()
+    passed.iter().map(|id| ((*id).clone(), came_to(model(&result, id)))).collect()
 }
 
 fn came_to(row: &Value) -> String {

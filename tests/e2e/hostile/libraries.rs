@@ -1,35 +1,41 @@
 //! Libraries that end, hang, lie or cheat when they are opened, asked who they are, or examined.
 
-use oculus_tests::hostile::{Library, file_name};
+use oculus_plugin_api::{Manifest, Param};
+use oculus_tests::build::library_file;
+use oculus_tests::hostile::Library;
 use oculus_tests::processes::{descendants_of, in_role, wait_until_gone};
-use oculus_tests::{Redis, SOON, Site, Worker, eventually, jobs};
+use oculus_tests::{Redis, SOON, Site, Worker, eventually, jobs, results, wording};
 use serde_json::json;
 
 use super::Undisturbed;
 
-/// An act, and words of the reason that it is refused for.
+/// An act, and facts that the reason names which it is refused for.
 type Act = (&'static str, &'static [&'static str]);
 
 const ACTS: [Act; 16] = [
-    ("open-exit", &["exit code 0"]),
-    ("open-panic", &["signal 6 (SIGABRT)", "non-unwinding panic"]),
-    ("open-abort", &["signal 6 (SIGABRT)"]),
-    ("open-segfault", &["signal 11 (SIGSEGV)"]),
+    ("open-exit", &[wording::EXIT_CODE_0]),
+    // The second is Rust's own.
+    ("open-panic", &["SIGABRT", "non-unwinding panic"]),
+    ("open-abort", &["SIGABRT"]),
+    ("open-segfault", &["SIGSEGV"]),
     ("abi-0-10", &["0.10", "0.11"]),
-    ("no-layout", &["exports no type layout"]),
-    ("api-2", &["plugin API 2.0.0", "1.0.0"]),
-    ("describe-exit", &["exit code 0"]),
-    ("describe-panic", &["cannot say who it is", "hostile as asked"]),
-    ("describe-segfault", &["signal 11 (SIGSEGV)"]),
-    ("rubbish-manifest", &["manifest", "cannot be read"]),
-    ("odd-manifest", &["makes no sense", "years: range from 9 to 1", "epochs"]),
-    ("fit-abort", &["signal 6 (SIGABRT)"]),
-    ("fit-panic", &["hostile as asked"]),
-    ("fit-segfault", &["signal 11 (SIGSEGV)"]),
-    ("load-otherwise", &["after saving and loading"]),
+    ("no-layout", &[wording::NO_TYPE_LAYOUT]),
+    ("api-2", &["2.0.0", "1.0.0"]),
+    ("describe-exit", &[wording::EXIT_CODE_0]),
+    ("describe-panic", &[wording::NO_MANIFEST, "hostile: panic"]),
+    ("describe-segfault", &["SIGSEGV"]),
+    // Where serde finds no JSON.
+    ("rubbish-manifest", &["manifest", "line 1 column 1"]),
+    // With each problem, below.
+    ("odd-manifest", &["manifest"]),
+    ("fit-abort", &["SIGABRT"]),
+    ("fit-panic", &["hostile: panic"]),
+    ("fit-segfault", &["SIGSEGV"]),
+    ("load-otherwise", &[wording::SAVED_MODEL_DIFFERS]),
 ];
 
-const HANGING: [Act; 3] = [("open-hang", &["hangs"]), ("describe-hang", &["hangs"]), ("fit-hang", &["hangs"])];
+/// The limit of an examination.
+const HANGING: [Act; 3] = [("open-hang", &["20 s"]), ("describe-hang", &["20 s"]), ("fit-hang", &["20 s"])];
 
 fn publish(site: &Site, acts: &[Act]) {
     for (act, _) in acts {
@@ -37,14 +43,15 @@ fn publish(site: &Site, acts: &[Act]) {
     }
 }
 
-/// Each is refused by the worker and by `plugin list`, with the words that matter and in three lines at most.
+/// Each is refused by the worker and by `plugin list`, with the facts that matter and in three lines at most.
 fn assert_refused(site: &Site, worker: &Worker, acts: &[Act]) {
-    let told: Vec<_> = acts.iter().map(|(act, _)| worker.wait_for_log(&format!("/{}", file_name(act)))).collect();
+    let refusal = |(act, _): &Act| worker.wait_for_event(act, |event| event.is_refusal_of(&library_file(act)));
+    let events: Vec<_> = acts.iter().map(refusal).collect();
     let listed = site.list(&[]);
-    for ((act, words), told) in acts.iter().zip(told) {
-        let has_all = |text: &str| words.iter().all(|word| text.contains(word));
-        assert!(told.contains("no plugin") && has_all(&told), "{act} is told by {told}");
-        let listed = listed.iter().find(|listed| listed.file == file_name(act)).unwrap();
+    for ((act, facts), event) in acts.iter().zip(events) {
+        let has_all = |text: &str| facts.iter().all(|fact| text.contains(fact));
+        assert!(!event.has("generation") && has_all(event.message()), "{act} is refused by {event:?}");
+        let listed = listed.iter().find(|listed| listed.file == library_file(act)).unwrap();
         assert!(has_all(&listed.reason), "{listed:?}");
         assert!((1..=3).contains(&listed.reason.lines().count()), "{listed:?}");
         assert_eq!(listed.serving(), None, "{listed:?}");
@@ -59,13 +66,15 @@ fn a_hostile_library_is_refused_with_its_reason_and_no_job_meets_it() {
     let undisturbed = Undisturbed::before(&redis, &worker);
     publish(&site, &ACTS);
     assert_refused(&site, &worker, &ACTS);
+    let odd = Manifest::new("odd-manifest", "1.0.0").param(Param::int("years", 5).range(9, 1)).rounds_param("epochs");
+    let (reason, problems) = (site.listed("odd-manifest").reason, odd.check().unwrap_err());
+    assert!(problems.len() == 2 && problems.iter().all(|problem| reason.contains(problem)), "{problems:?}: {reason}");
     let mut job = jobs::led_by("LightGBM", "asks-for-all");
     job["design"]["ml_training_config"]["families"] = json!(ACTS.map(|(act, _)| act));
     redis.submit(&job);
     let result = redis.result_of("asks-for-all");
     assert_eq!(result["status"], "success", "{result}");
-    let used = result["provenance"]["plugins"].as_array().unwrap();
-    assert!(used.len() == 1 && used[0]["id"] == "lightgbm", "{used:?}");
+    assert_eq!(results::plugins(&result), ["lightgbm"]);
     undisturbed.assert_still(&redis, &site);
 }
 
@@ -84,11 +93,11 @@ fn a_library_that_hangs_is_refused_and_others_are_taken_meanwhile() {
     let hanging = eventually("all that hang", SOON, || Some(examined()).filter(|pids| pids.len() == 6));
     let good = Library::built().with("id", "quick");
     site.publish("quick", &good);
-    worker.wait_for_log(&good.sha256());
+    worker.wait_until_active(1, &good.sha256());
     assert!(hanging.iter().all(|pid| examined().contains(pid)), "they still hang");
     redis.submit(&jobs::led_by("quick", "meanwhile"));
     let result = redis.result_of("meanwhile");
-    assert_eq!(jobs::hash_of(&result, "quick"), Some(good.sha256().as_str()), "{result}");
+    assert_eq!(results::plugin_sha256(&result, "quick"), Some(good.sha256().as_str()), "{result}");
     assert_refused(&site, &worker, &HANGING);
     undisturbed.assert_still(&redis, &site);
 }

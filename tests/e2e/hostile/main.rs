@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use oculus_tests::processes::{descendants_of, mapped_from, n_open_files};
-use oculus_tests::{Redis, SOON, Site, Worker, eventually, jobs};
+use oculus_tests::{Redis, SOON, Site, Worker, eventually, jobs, results};
 
 mod corruption;
 mod files;
@@ -41,5 +41,5 @@ fn assert_trains(redis: &Redis, id: &str) {
     redis.submit(&jobs::led_by("LightGBM", id));
     let result = redis.result_of(id);
     assert_eq!(result["status"], "success", "{result}");
-    assert!(jobs::hash_of(&result, "lightgbm").is_some(), "{}", result["provenance"]);
+    assert!(results::plugin_sha256(&result, "lightgbm").is_some(), "{}", result["provenance"]);
 }

@@ -4,10 +4,19 @@ use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use oculus_tests::hostile::{Library, file_name};
-use oculus_tests::{Redis, Site, command, jobs};
+use oculus_tests::build::library_file;
+use oculus_tests::hostile::Library;
+use oculus_tests::log::LogEvent;
+use oculus_tests::{Redis, Site, Worker, command, jobs, wording};
 
 use super::{ID, assert_uses, build, serving, wait_until_serves};
+
+/// Waits until a worker has refused the content that ends its process when it is opened.
+fn wait_for_refusal(worker: &Worker) {
+    worker.wait_for_event("refusal", |event| {
+        event.is_refusal_of(&library_file(ID)) && event.mentions(wording::EXIT_CODE_0)
+    });
+}
 
 /// A build that cannot be opened as long as a file is not there.
 fn gated(number: u32, gate: &Path) -> Library {
@@ -22,10 +31,10 @@ fn a_restart_knows_generations_and_verdicts_and_waits_for_no_examination() {
     let (first, second, bad) = (gated(1, &gate), gated(2, &gate), build(3).with("act", "open-exit"));
     site.publish(ID, &first);
     let mut before = site.worker(&redis, &[]);
-    for (library, told) in [(&second, second.sha256()), (&bad, "exit code 0".to_owned())] {
-        site.publish(ID, library);
-        before.wait_for_log(&told);
-    }
+    site.publish(ID, &second);
+    wait_until_serves(&before, 2, &second);
+    site.publish(ID, &bad);
+    wait_for_refusal(&before);
     let listed = site.listed(ID);
     before.kill();
     fs::remove_file(&gate).unwrap();
@@ -33,7 +42,7 @@ fn a_restart_knows_generations_and_verdicts_and_waits_for_no_examination() {
     let after = site.worker(&redis, &[]);
     wait_until_serves(&after, 2, &second);
     assert_eq!(site.listed(ID), listed);
-    assert!(listed.state == "quarantined" && listed.reason.contains("exit code 0"), "{listed:?}");
+    assert!(listed.state == "quarantined" && listed.reason.contains(wording::EXIT_CODE_0), "{listed:?}");
     fs::write(&gate, "open").unwrap();
     assert_uses(&redis, "after-the-restart", &second);
 }
@@ -50,10 +59,10 @@ fn a_journal_that_cannot_be_read_is_set_aside_and_the_worker_starts() {
     fs::write(&journal, half).unwrap();
     let after = site.worker(&redis, &[]);
     wait_until_serves(&after, 1, &first);
-    let told = after.wait_for_log("journal");
-    let aside =
-        told.split('`').find(|word| word.starts_with(site.state().to_str().unwrap()) && *word != text_of(&journal));
-    assert_eq!(fs::read_to_string(aside.unwrap()).unwrap(), half, "{told}");
+    let event = after.wait_for_event("warning of the journal", |event| event.warns_of(text_of(&journal)));
+    let is_aside = |path: &&PathBuf| path.is_file() && fs::read_to_string(path).is_ok_and(|text| text == half);
+    let aside = all_below(&site.state()).iter().find(is_aside).expect("the broken journal").clone();
+    assert!(aside != journal && event.mentions(text_of(&aside)), "{event:?}");
     assert_uses(&redis, "with-a-new-journal", &first);
 }
 
@@ -94,7 +103,7 @@ fn a_private_copy_that_somebody_has_changed_is_not_opened() {
     let (site, _worker) = serving(&redis, &first);
     let opened = site.beside("opened");
     let other = build(2).with("act", "open-write").with("file", text_of(&opened));
-    let copy = all_below(&site.state()).into_iter().find(|path| path.ends_with(file_name(ID))).unwrap();
+    let copy = all_below(&site.state()).into_iter().find(|path| path.ends_with(library_file(ID))).unwrap();
     let modified = fs::metadata(&copy).unwrap().modified().unwrap();
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(&copy, other.bytes()).unwrap();
@@ -103,7 +112,9 @@ fn a_private_copy_that_somebody_has_changed_is_not_opened() {
     let result = redis.result_of("deceived");
     assert_eq!(result["status"], "failed", "{result}");
     let message = result["error"]["message"].as_str().unwrap();
-    assert!(message.contains("has changed") && message.contains(&first.sha256()), "{message}");
+    for sha256 in [first.sha256(), other.sha256()] {
+        assert!(message.contains(&sha256), "no {sha256} in {message}");
+    }
     assert!(!opened.exists(), "it was opened");
 }
 
@@ -115,7 +126,7 @@ fn two_workers_share_one_state_and_both_follow_a_swap() {
     let other = site.worker(&redis, &[]);
     wait_until_serves(&other, 1, &first);
     site.publish(ID, &second);
-    [&one, &other].iter().for_each(|worker| _ = worker.wait_for_log("exit code 0"));
+    [&one, &other].into_iter().for_each(wait_for_refusal);
     site.publish(ID, &third);
     [&one, &other].iter().for_each(|worker| wait_until_serves(worker, 2, &third));
     assert_eq!(site.listed(ID).generations.len(), 2);
@@ -126,16 +137,17 @@ fn two_workers_share_one_state_and_both_follow_a_swap() {
 fn a_model_is_read_by_the_build_that_made_it_also_after_a_swap() {
     let site = Site::new();
     let (artifacts, state, plugins) = (site.beside("artifacts"), site.state(), site.plugins());
-    let settings = [("ARTIFACTS_DIR", text_of(&artifacts))];
-    site.publish(ID, &build(1));
+    let settings = [("ARTIFACTS_DIR", text_of(&artifacts)), ("LOG_FORMAT", "json")];
+    let (first, second) = (build(1), build(2));
+    site.publish(ID, &first);
     let own = [("PLUGINS_DIR", text_of(&plugins)), ("PLUGINS_STATE_DIR", text_of(&state)), settings[0]];
     command::train(&jobs::led_by(ID, "made-before"), &own);
-    site.publish(ID, &build(2));
+    site.publish(ID, &second);
     let said = site.run(&["predict", "made-before"], &settings);
-    assert_eq!(said.code, 0, "{said:?}");
-    assert!(!said.stderr.contains("scores may differ"), "{}", said.stderr);
+    assert_eq!((said.code, said.warnings().len()), (0, 0), "{said:?}");
     fs::remove_dir_all(&state).unwrap();
     let with_another = site.run(&["predict", "made-before"], &settings);
-    assert!(with_another.stderr.contains("scores may differ"), "{}", with_another.stderr);
     assert_eq!(with_another.code, 0, "{with_another:?}");
+    let names_both = |event: &LogEvent| event.mentions(&first.sha256()) && event.mentions(&second.sha256());
+    assert!(with_another.warnings().iter().any(names_both), "{with_another:?}");
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use oculus_tests::processes::{descendants_of, n_open_files, own_bytes};
-use oculus_tests::{Redis, SOON, Worker, eventually, jobs};
+use oculus_tests::{Redis, SOON, Worker, eventually, results};
 
 use super::{ID, assert_uses, build, run_job, serving, wait_until_serves};
 
@@ -23,7 +23,7 @@ fn two_hundred_swaps_under_load_fail_no_job_and_leave_nothing_behind() {
         let library = &builds[number % 2];
         let published = Instant::now();
         site.publish(ID, library);
-        wait_until_serves(&worker, number as u32 + 1, library);
+        wait_until_serves(&worker, number as u64 + 1, library);
         let taken = published.elapsed();
         assert_uses(&redis, &format!("after-swap-{number}"), library);
         taken
@@ -52,7 +52,7 @@ fn flow(redis: &Redis, is_over: &AtomicBool) -> Vec<String> {
     let mut used = Vec::new();
     while !is_over.load(Ordering::Relaxed) {
         let result = run_job(redis, &format!("flowing-{}", used.len()));
-        used.push(jobs::hash_of(&result, ID).unwrap().to_owned());
+        used.push(results::plugin_sha256(&result, ID).unwrap().to_owned());
     }
     used
 }

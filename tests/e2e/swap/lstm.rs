@@ -2,15 +2,15 @@
 
 use std::fs;
 
-use oculus_tests::hostile::{Library, file_name};
-use oculus_tests::{Redis, Site, build, jobs};
+use oculus_tests::hostile::Library;
+use oculus_tests::{Redis, Site, build, jobs, results};
 use serde_json::{Value, json};
 
 const LIBRARY: &str = "oculus_plugin_lstm";
 
 /// The build of another day: it differs in what the compiler calls itself, which nobody reads.
 fn earlier_build() -> Library {
-    let mut library = Library::of(&build::folder().join(file_name(LIBRARY)));
+    let mut library = Library::of(&build::library(LIBRARY));
     let name = b"rustc version ";
     let at = library.bytes().windows(name.len()).position(|it| it == name).expect("the compiler has signed");
     library.bytes_mut()[at] = b'R';
@@ -32,9 +32,9 @@ fn trained_with(redis: &Redis, id: &str) -> String {
     redis.submit(&job(id));
     let result = redis.result_of(id);
     assert_eq!(result["status"], "success", "{result}");
-    let row = result["models"].as_array().unwrap().iter().find(|row| row["name"] == "LSTM").unwrap();
+    let row = results::model(&result, "LSTM");
     assert_eq!(row["status"], "ok", "{row}");
-    jobs::hash_of(&result, "lstm").unwrap().to_owned()
+    results::plugin_sha256(&result, "lstm").unwrap().to_owned()
 }
 
 #[test]
@@ -54,6 +54,6 @@ fn an_lstm_built_again_is_taken_between_two_jobs_of_a_running_worker() {
     assert!(command.status().unwrap().success());
     let rebuilt = Library::of(&place);
     assert_ne!(rebuilt.sha256(), earlier.sha256());
-    worker.wait_for_log(&format!("generation=2 sha256=\"{}\"", rebuilt.sha256()));
+    worker.wait_until_active(2, &rebuilt.sha256());
     assert_eq!(trained_with(&redis, "after"), rebuilt.sha256());
 }

@@ -3,7 +3,7 @@
 
 use oculus_tests::hostile::Library;
 use oculus_tests::processes::{descendants_of, in_role, mapped_from};
-use oculus_tests::{Redis, SOON, Site, Worker, eventually, jobs};
+use oculus_tests::{Redis, SOON, Site, Worker, eventually, jobs, results};
 use serde_json::{Value, json};
 
 mod kept;
@@ -30,9 +30,9 @@ fn serving(redis: &Redis, library: &Library) -> (Site, Worker) {
     (site, worker)
 }
 
-/// Waits for the worker to say that a content serves as a generation.
-fn wait_until_serves(worker: &Worker, generation: u32, library: &Library) {
-    worker.wait_for_log(&format!("generation={generation} sha256=\"{}\"", library.sha256()));
+/// Waits until a worker has a content active as a generation.
+fn wait_until_serves(worker: &Worker, generation: u64, library: &Library) {
+    worker.wait_until_active(generation, &library.sha256());
 }
 
 /// A job whose fits take half a second each.
@@ -65,5 +65,5 @@ fn run_job(redis: &Redis, id: &str) -> Value {
 /// A job succeeds, and its result names this content.
 fn assert_uses(redis: &Redis, id: &str, library: &Library) {
     let result = run_job(redis, id);
-    assert_eq!(jobs::hash_of(&result, ID), Some(library.sha256().as_str()), "{}", result["provenance"]);
+    assert_eq!(results::plugin_sha256(&result, ID), Some(library.sha256().as_str()), "{}", result["provenance"]);
 }

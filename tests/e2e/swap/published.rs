@@ -3,9 +3,11 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 
-use oculus_tests::hostile::{Library, file_name};
+use oculus_tests::build::library_file;
+use oculus_tests::hostile::Library;
+use oculus_tests::log::LogEvent;
 use oculus_tests::processes::kill;
-use oculus_tests::{Redis, SOON, eventually, jobs};
+use oculus_tests::{Redis, SOON, eventually, jobs, results, wording};
 
 use super::{ID, assert_uses, build, serving, slow_job, wait_for_fit, wait_until_serves};
 
@@ -21,7 +23,8 @@ fn identical_content_is_no_new_generation() {
     wait_until_serves(&worker, 1, &other);
     let listed = site.listed(ID);
     assert_eq!((listed.generation(), listed.serving()), (1, Some(first.sha256().as_str())));
-    assert_eq!(worker.log().matches(&first.sha256()).count(), 1, "it serves since the start:\n{}", worker.log());
+    let n_activations = worker.n_events(|event| event.is_activation_of(&first.sha256()));
+    assert_eq!(n_activations, 1, "it is active since the start:\n{}", worker.log());
     assert_uses(&redis, "as-before", &first);
 }
 
@@ -30,14 +33,16 @@ fn a_build_that_fails_its_examination_changes_nothing_and_the_list_says_why() {
     let redis = Redis::start();
     let (first, second) = (build(1), build(2));
     let (site, worker) = serving(&redis, &first);
-    for (act, words) in [("describe-exit", "exit code 0"), ("load-otherwise", "after saving and loading")] {
+    let acts = [("describe-exit", wording::EXIT_CODE_0), ("load-otherwise", wording::SAVED_MODEL_DIFFERS)];
+    for (act, fact) in acts {
         let bad = build(2).with("act", act);
         site.publish(ID, &bad);
-        let told = worker.wait_for_log(words);
-        assert!(told.contains("the generation before does"), "{told}");
+        let is_refusal = |event: &LogEvent| event.is_refusal_of(&library_file(ID)) && event.mentions(fact);
+        let refusal = worker.wait_for_event("refusal", is_refusal);
+        assert_eq!((refusal.text("id"), refusal.number("generation")), (Some(ID), Some(1)), "the one that stays");
         let listed = site.listed(ID);
         assert_eq!((listed.sha256.as_deref(), listed.state.as_str()), (Some(bad.sha256().as_str()), "quarantined"));
-        assert!(listed.reason.contains(words), "{listed:?}");
+        assert!(listed.reason.contains(fact), "{listed:?}");
         assert_eq!((listed.generation(), listed.serving()), (1, Some(first.sha256().as_str())));
         assert_uses(&redis, &format!("beside-{act}"), &first);
     }
@@ -56,11 +61,11 @@ fn a_job_ends_on_the_generation_that_it_began_with_even_if_its_process_is_starte
     site.publish(ID, &second);
     wait_until_serves(&worker, 2, &second);
     kill(process);
-    worker.wait_for_log("deaths=1");
+    worker.wait_for_event("death of the plugin", |event| event.is_plugin_death(1));
     assert_uses(&redis, "beside-it", &second);
     let result = redis.result_of("slow");
     assert_eq!(result["status"], "success", "{result}");
-    assert_eq!(jobs::hash_of(&result, ID), Some(first.sha256().as_str()), "{}", result["provenance"]);
+    assert_eq!(results::plugin_sha256(&result, ID), Some(first.sha256().as_str()), "{}", result["provenance"]);
 }
 
 #[test]
@@ -69,7 +74,7 @@ fn a_file_that_is_written_in_place_is_taken_once_it_is_whole() {
     let (first, second) = (build(1), build(2));
     let (site, worker) = serving(&redis, &first);
     let (half, rest) = second.bytes().split_at(second.bytes().len() / 2);
-    let place = site.plugins().join(file_name(ID));
+    let place = site.plugins().join(library_file(ID));
     let mut file = OpenOptions::new().write(true).truncate(true).open(&place).unwrap();
     file.write_all(half).unwrap();
     // Meanwhile it is no library, and what served still does.
@@ -90,14 +95,14 @@ fn a_library_that_is_gone_serves_no_new_job_and_comes_back_as_it_was() {
     let redis = Redis::start();
     let first = build(1);
     let (site, worker) = serving(&redis, &first);
-    std::fs::remove_file(site.plugins().join(file_name(ID))).unwrap();
-    worker.wait_for_log("plugin is gone from the folder");
+    std::fs::remove_file(site.plugins().join(library_file(ID))).unwrap();
+    worker.wait_for_event("removal", |event| event.is_removal_of(&library_file(ID)));
     redis.submit(&jobs::led_by(ID, "too-late"));
     let result = redis.result_of("too-late");
     assert_eq!(result["status"], "failed", "{result}");
     assert!(result["error"]["message"].as_str().unwrap().contains(ID), "{}", result["error"]);
     site.publish(ID, &first);
-    eventually("second coming", SOON, || (worker.log().matches(&first.sha256()).count() == 2).then_some(()));
+    worker.wait_for_events("second activation", 2, |event| event.is_activation_of(&first.sha256()));
     assert_eq!(site.listed(ID).generation(), 1);
     assert_uses(&redis, "back", &first);
 }

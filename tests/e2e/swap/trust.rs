@@ -2,9 +2,17 @@
 
 use std::fs;
 
-use oculus_tests::{Redis, SOON, Site, eventually, jobs};
+use oculus_tests::build::library_file;
+use oculus_tests::hostile::Library;
+use oculus_tests::log::LogEvent;
+use oculus_tests::{Redis, Site, jobs};
 
 use super::{ID, assert_uses, build};
+
+/// Whether a library's file is refused for what it holds.
+fn is_refusal_of(event: &LogEvent, library: &Library) -> bool {
+    event.is_refusal_of(&library_file(ID)) && event.mentions(&library.sha256())
+}
 
 #[test]
 fn nothing_of_an_unlisted_library_is_executed_until_it_is_listed() {
@@ -15,12 +23,12 @@ fn nothing_of_an_unlisted_library_is_executed_until_it_is_listed() {
     site.publish(ID, &library);
     let settings = [("PLUGINS_TRUST", "listed"), ("PLUGINS_TRUSTED", list.to_str().unwrap())];
     let worker = site.worker(&redis, &settings);
-    let told = worker.wait_for_log("not listed");
-    assert!(told.contains(&library.sha256()), "the line to add: {told}");
+    worker.wait_for_event("refusal with the line to add", |event| is_refusal_of(event, &library));
     redis.submit(&jobs::led_by(ID, "too-early"));
     assert_eq!(redis.result_of("too-early")["status"], "failed");
     let listed = &site.list(&settings)[0];
-    assert!(listed.state == "refused" && listed.serves.is_none() && listed.reason.contains("not listed"), "{listed:?}");
+    assert!(listed.state == "refused" && listed.serves.is_none(), "{listed:?}");
+    assert!(listed.reason.contains(&library.sha256()) && listed.reason.contains("PLUGINS_TRUSTED"), "{listed:?}");
     assert!(!opened.exists(), "it was opened");
 
     fs::write(&list, format!("{}  libswapped\n", library.sha256())).unwrap();
@@ -29,7 +37,7 @@ fn nothing_of_an_unlisted_library_is_executed_until_it_is_listed() {
     assert_uses(&redis, "listed", &library);
 
     fs::write(&list, "").unwrap();
-    eventually("end of trust", SOON, || (worker.log().matches("not listed").count() == 2).then_some(()));
+    worker.wait_for_events("end of trust", 2, |event| is_refusal_of(event, &library));
     redis.submit(&jobs::led_by(ID, "too-late"));
     assert_eq!(redis.result_of("too-late")["status"], "failed");
 }
@@ -45,7 +53,7 @@ fn a_swap_to_an_unlisted_build_changes_nothing() {
     let worker = site.worker(&redis, &settings);
     super::wait_until_serves(&worker, 1, &first);
     site.publish(ID, &second);
-    worker.wait_for_log("not listed");
+    worker.wait_for_event("refusal", |event| is_refusal_of(event, &second));
     assert_uses(&redis, "as-before", &first);
     assert!(!opened.exists(), "it was opened");
 }

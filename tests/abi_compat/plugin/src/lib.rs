@@ -14,7 +14,7 @@ impl Family for Grown {
     fn fit(_: &Table<'_>, task: &Task<'_>, _: &Params, ctx: &Ctx<'_, '_>) -> Result<Column> {
         task.needs_both_classes()?;
         ctx.check()?;
-        ctx.log(Level::Warn, &format!("seconds left: {}", ctx.seconds_left()));
+        ctx.log(Level::Warn, &format!("seconds_left={}", ctx.seconds_left()));
         Ok(Column)
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn perform(moment: &str) {
             // Deaf to all, on purpose.
             std::thread::sleep(Duration::from_secs(3600));
         },
-        Some("panic") => panic!("hostile as asked"),
+        Some("panic") => panic!("hostile: panic"),
         Some("abort") => std::process::abort(),
         Some("segfault") => segfault(),
         Some("wait") => {

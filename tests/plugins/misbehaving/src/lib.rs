@@ -39,9 +39,9 @@ impl Family for Misbehaving {
 }
 
 fn act(act: &str, ctx: &Ctx<'_, '_>) {
-    eprintln!("misbehaving is about to: {act}");
+    eprintln!("misbehaving: act={act}");
     match act {
-        "panic" => panic!("misbehaving as asked"),
+        "panic" => panic!("misbehaving: panic"),
         "abort" => std::process::abort(),
         "segfault" => segfault(),
         "exit" => std::process::exit(0),
@@ -50,11 +50,11 @@ fn act(act: &str, ctx: &Ctx<'_, '_>) {
             while ctx.check().is_ok() {
                 std::thread::sleep(Duration::from_millis(5));
             }
-            eprintln!("misbehaving was told to end");
+            eprintln!("misbehaving: cancelled");
         }
         "nursery" => {
             let child = Command::new("sleep").arg("3600").spawn();
-            eprintln!("misbehaving has a child: {}", child.map_or(0, |child| child.id()));
+            eprintln!("misbehaving: child={}", child.map_or(0, |child| child.id()));
             hang();
         }
         "allocate" => loop {
@@ -63,8 +63,8 @@ fn act(act: &str, ctx: &Ctx<'_, '_>) {
         },
         "megabyte" => print_a_megabyte(),
         "stdout" => {
-            println!("misbehaving on stdout: {{\"type\": \"result\"}}");
-            print!("misbehaving without the end of a line");
+            println!("misbehaving: stdout {{\"type\": \"result\"}}");
+            print!("misbehaving: no newline");
         }
         _ => {}
     }
@@ -80,7 +80,8 @@ fn hang() -> ! {
 /// In short lines on stdout, in one line without end on stderr.
 fn print_a_megabyte() {
     for line in 0..1 << 14 {
-        println!("misbehaving line {line:>5} of many that are alike, with what it takes to 64.");
+        // 64 bytes with the newline.
+        println!("{:-<63}", format!("misbehaving: line {line} "));
     }
     let _ = std::io::stderr().write_all(&vec![b'x'; 1 << 20]);
 }

@@ -37,8 +37,8 @@ fn acts_end_a_process_as_named() {
     assert_eq!(child("segfault").status.signal(), Some(11));
     assert_eq!(child("abort").status.signal(), Some(6));
     assert_eq!(child("exit").status.code(), Some(0));
-    assert!(String::from_utf8_lossy(&child("panic").stderr).contains("misbehaving as asked"));
+    assert!(String::from_utf8_lossy(&child("panic").stderr).contains("misbehaving: panic"));
     let loud = child("stdout");
     assert!(loud.status.success());
-    assert!(String::from_utf8_lossy(&loud.stdout).contains("misbehaving without the end of a line"));
+    assert!(String::from_utf8_lossy(&loud.stdout).contains("misbehaving: no newline"));
 }
