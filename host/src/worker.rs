@@ -15,35 +15,35 @@ use crate::config::Config;
 use oculus_plugin_host::catalog::{Catalog, log};
 
 mod attempt;
+mod attempt_outcome;
 mod child;
 pub mod claim;
-mod ending;
+pub mod claim_outcome;
 pub mod entry;
 mod heartbeat;
 pub mod intake;
 mod lease;
-pub mod link;
-pub mod outcome;
 mod progress;
 pub mod queue;
+mod queue_poller;
 mod reaper;
+pub mod redis_client;
 mod registration;
-mod schedule;
 mod shutdown;
+mod spawn_backoff;
 mod spool;
-mod starts;
 
 use claim::Holder;
-use heartbeat::Board;
+use heartbeat::WorkerStatus;
 use lease::Leases;
-use link::{ANSWER_TIMEOUT, Link, Outage};
 use oculus_system::backoff::Backoff;
 use queue::Queue;
+use queue_poller::QueuePoller;
+use redis_client::{ANSWER_TIMEOUT, Outage, RedisClient};
 use registration::{Backend, Registration};
-use schedule::Schedule;
-use shutdown::{Stage, reached};
-use spool::Spool;
-use starts::Starts;
+use shutdown::{ShutdownPhase, reached};
+use spawn_backoff::SpawnBackoff;
+use spool::ResultSpool;
 
 /// The longest pause between two tries at something that must be done; well under any lease.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -54,12 +54,12 @@ struct Worker {
     config: Config,
     catalog: Arc<Catalog>,
     queues: Vec<Queue>,
-    link: Arc<Link>,
+    link: Arc<RedisClient>,
     leases: Leases,
-    board: Board,
-    spool: Spool,
-    starts: Starts,
-    stages: watch::Receiver<Stage>,
+    board: WorkerStatus,
+    spool: ResultSpool,
+    starts: SpawnBackoff,
+    stages: watch::Receiver<ShutdownPhase>,
 }
 
 /// Runs until a signal ends it.
@@ -83,24 +83,25 @@ pub async fn run(config: Config, catalog: Arc<Catalog>) -> anyhow::Result<()> {
     }
     heartbeats.abort();
     announcements.abort();
-    heartbeat::take_leave(&backend, &worker.name, &worker.board).await;
+    heartbeat::send_final_heartbeat(&backend, &worker.name, &worker.board).await;
     tracing::info!("worker ended");
     Ok(())
 }
 
-fn set_up(config: Config, catalog: Arc<Catalog>, worker_id: &str) -> anyhow::Result<(Worker, Schedule)> {
-    let client = link::client(&config.redis).with_context(|| format!("{} is no address of Redis", config.redis))?;
+fn set_up(config: Config, catalog: Arc<Catalog>, worker_id: &str) -> anyhow::Result<(Worker, QueuePoller)> {
+    let client =
+        redis_client::client(&config.redis).with_context(|| format!("{} is no address of Redis", config.redis))?;
     let outage = Outage::of(&format!("Redis at {}", config.redis));
-    let link = Arc::new(Link::new(client.clone(), ANSWER_TIMEOUT, outage.clone()));
-    let waiting = Link::new(client.clone(), ANSWER_TIMEOUT + Duration::from_secs(2), outage.clone());
+    let link = Arc::new(RedisClient::new(client.clone(), ANSWER_TIMEOUT, outage.clone()));
+    let waiting = RedisClient::new(client.clone(), ANSWER_TIMEOUT + Duration::from_secs(2), outage.clone());
     let holder = Holder::new(worker_id).context("no random source for the boot id")?;
     let queue = |list: &String| Queue::new(list, &holder, &config.queue, Arc::clone(&link));
     let queues: Vec<Queue> = config.queue.names.iter().map(queue).collect();
-    let schedule = Schedule::new(queues.clone(), waiting);
+    let schedule = QueuePoller::new(queues.clone(), waiting);
     let leases = Leases::start(client, config.queue.lease, outage).context("no thread for the leases")?;
     let stages = shutdown::listen().context("no signals can be heard")?;
-    let spool = Spool::within(&config.jobs.artifacts_dir, &config.redis.to_string());
-    let (board, starts) = (Board::new(), Starts::default());
+    let spool = ResultSpool::within(&config.jobs.artifacts_dir, &config.redis.to_string());
+    let (board, starts) = (WorkerStatus::new(), SpawnBackoff::default());
     let name = holder.worker_id;
     let worker = Worker { name, config, catalog, queues, link, leases, board, spool, starts, stages };
     Ok((worker, schedule))
@@ -125,7 +126,7 @@ async fn contact_redis(worker: &Worker) -> bool {
     while !has_rights(worker, &rights).await {
         tokio::select! {
             () = tokio::time::sleep(backoff.pause()) => {}
-            () = reached(&mut stages, Stage::Draining) => return false,
+            () = reached(&mut stages, ShutdownPhase::Draining) => return false,
         }
     }
     rights.ended();
@@ -163,17 +164,17 @@ fn submit_unsent(worker: &Arc<Worker>) {
 }
 
 /// Takes a job whenever a slot is free, until draining; then waits for those that run.
-async fn take_jobs(worker: &Arc<Worker>, mut schedule: Schedule) {
+async fn take_jobs(worker: &Arc<Worker>, mut schedule: QueuePoller) {
     let slots = Arc::new(Semaphore::new(worker.config.jobs.concurrency));
     let mut running = JoinSet::new();
     let mut stages = worker.stages.clone();
-    worker.board.set_stage(Stage::Running);
+    worker.board.set_shutdown_phase(ShutdownPhase::Running);
     let (queues, concurrency) = (worker.config.queue.names.join(","), worker.config.jobs.concurrency);
     tracing::info!(worker = worker.name, queues, concurrency, "worker ready");
-    while *stages.borrow() == Stage::Running {
+    while *stages.borrow() == ShutdownPhase::Running {
         let slot = tokio::select! {
             slot = Arc::clone(&slots).acquire_owned() => slot,
-            () = reached(&mut stages, Stage::Draining) => break,
+            () = reached(&mut stages, ShutdownPhase::Draining) => break,
         };
         match schedule.fetch().await {
             Some((queue, claim)) => {
@@ -185,11 +186,11 @@ async fn take_jobs(worker: &Arc<Worker>, mut schedule: Schedule) {
             }
             None => tokio::select! {
                 () = schedule.wait() => {}
-                () = reached(&mut stages, Stage::Draining) => break,
+                () = reached(&mut stages, ShutdownPhase::Draining) => break,
             },
         }
         while running.try_join_next().is_some() {}
     }
-    worker.board.set_stage(Stage::Draining);
+    worker.board.set_shutdown_phase(ShutdownPhase::Draining);
     while running.join_next().await.is_some() {}
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::config::{Config, QueueEnd};
-use crate::worker::link;
+use crate::worker::redis_client;
 use oculus_job::progress::{Event, channel};
 
 /// How often the result is looked for beside the events, which may be lost.
@@ -31,9 +31,10 @@ impl Exchange {
     /// When Redis does not answer.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let timeouts = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(link::CONNECT_TIMEOUT))
-            .set_response_timeout(Some(link::ANSWER_TIMEOUT));
-        let connection = link::client(&config.redis)?.get_multiplexed_async_connection_with_config(&timeouts).await;
+            .set_connection_timeout(Some(redis_client::CONNECT_TIMEOUT))
+            .set_response_timeout(Some(redis_client::ANSWER_TIMEOUT));
+        let connection =
+            redis_client::client(&config.redis)?.get_multiplexed_async_connection_with_config(&timeouts).await;
         Ok(Self {
             connection: connection.with_context(|| format!("Redis at {} does not answer", config.redis))?,
             queue: config.queue.names[0].clone(),
@@ -85,7 +86,8 @@ impl<'a> Watcher<'a> {
     /// # Errors
     /// Redis' own.
     pub async fn of(config: &Config, exchange: &'a Exchange, id: &str) -> anyhow::Result<Self> {
-        let mut connection = link::client(&config.redis)?.get_connection_with_timeout(link::CONNECT_TIMEOUT)?;
+        let mut connection =
+            redis_client::client(&config.redis)?.get_connection_with_timeout(redis_client::CONNECT_TIMEOUT)?;
         let (sender, events) = mpsc::unbounded_channel();
         let name = channel(id);
         let (ready, subscribed) = tokio::sync::oneshot::channel();

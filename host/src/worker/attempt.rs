@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::attempt_outcome::{AttemptOutcome, refused};
 use super::child::Child;
-use super::ending::{Ending, refused};
-use super::intake::{Admission, Job, admit};
-use super::lease::Lease;
-use super::outcome::{Finish, Outcome};
-use super::progress::{Pace, publish};
 use super::claim::Claim;
-use super::queue::{Queue, Standing};
-use super::shutdown::{Stage, reached};
-use super::spool::Spooled;
+use super::claim_outcome::{ClaimOutcome, FinishStatus};
+use super::intake::{Admission, AdmittedJob, admit};
+use super::lease::Lease;
+use super::progress::{EventPacer, publish};
+use super::queue::{LeaseStatus, Queue};
+use super::shutdown::{ShutdownPhase, reached};
+use super::spool::SpooledResult;
 use super::{LONGEST_PAUSE, Worker};
 use crate::runner::spec::{ArtifactsPlace, JobEvent, JobResources, JobSpec};
 use oculus_job::failure::{Failure, Kind};
@@ -27,14 +27,14 @@ pub async fn run(worker: Arc<Worker>, queue: Queue, claim: Claim) {
     let mut lease = worker.leases.hold(&queue, claim.id);
     let mut stages = worker.stages.clone();
     let admission = tokio::select! {
-        admission = admit_surely(&worker, &queue, &claim) => admission,
+        admission = admit_with_retry(&worker, &queue, &claim) => admission,
         _ = lease.ended() => return,
         // Without an answer from Redis nothing can be given back; the lease ends by itself.
-        () = reached(&mut stages, Stage::Releasing) => return,
+        () = reached(&mut stages, ShutdownPhase::Releasing) => return,
     };
     let mut pause = Duration::ZERO;
     let (id, outcome) = match admission {
-        Admission::Over => return,
+        Admission::Skip => return,
         Admission::Refused(refusal) => {
             let (code, message) = (refusal.failure.code.as_str(), &refusal.failure.message);
             tracing::warn!(job = refusal.id, code, "entry is no job: {message}");
@@ -55,28 +55,33 @@ pub async fn run(worker: Arc<Worker>, queue: Queue, claim: Claim) {
     // Its slot stays taken meanwhile, so that the job does not come back here at once.
     tokio::select! {
         () = tokio::time::sleep(pause) => {}
-        () = reached(&mut stages, Stage::Draining) => {}
+        () = reached(&mut stages, ShutdownPhase::Draining) => {}
     }
 }
 
-async fn admit_surely(worker: &Worker, queue: &Queue, claim: &Claim) -> Admission {
+async fn admit_with_retry(worker: &Worker, queue: &Queue, claim: &Claim) -> Admission {
     let mut backoff = Backoff::up_to(LONGEST_PAUSE);
     loop {
         match admit(queue, claim).await {
             Ok(admission) => return admission,
-            Err(_) if *worker.stages.borrow() >= Stage::Draining => return Admission::Over,
+            Err(_) if *worker.stages.borrow() >= ShutdownPhase::Draining => return Admission::Skip,
             Err(_) => tokio::time::sleep(backoff.pause()).await,
         }
     }
 }
 
 /// Runs the job's process, forwards what it says, and says how it ended and how long to rest before the next.
-async fn perform(worker: &Worker, job: &Job, token: u64, lease: &mut Lease) -> (Option<Outcome>, Duration) {
+async fn perform(
+    worker: &Worker,
+    job: &AdmittedJob,
+    token: u64,
+    lease: &mut Lease,
+) -> (Option<ClaimOutcome>, Duration) {
     tracing::info!(job = job.id, attempt = job.attempt, "job started");
     let started = Instant::now();
     let (said, heard) = mpsc::unbounded_channel();
     let shared = (Arc::clone(&worker.link), worker.board.clone());
-    let publisher = tokio::spawn(publish(Pace::new(&job.id, started), heard, lease.freshness(), shared));
+    let publisher = tokio::spawn(publish(EventPacer::new(&job.id, started), heard, lease.freshness(), shared));
     let mut phase = Phase::Queued;
     let mut rest = Duration::ZERO;
     let ending = match spec(worker, job, token) {
@@ -89,18 +94,18 @@ async fn perform(worker: &Worker, job: &Job, token: u64, lease: &mut Lease) -> (
                         phase = progress.phase;
                         let _ = said.send(progress);
                     };
-                    attend(worker, child, lease, hear).await
+                    supervise(worker, child, lease, hear).await
                 }
                 Err(error) => {
                     rest = worker.starts.failed(&error.to_string());
-                    Ending::NotStarted
+                    AttemptOutcome::NotStarted
                 }
             }
         }
-        Err(failure) => Ending::Stopped(failure),
+        Err(failure) => AttemptOutcome::Stopped(failure),
     };
     drop(said);
-    let mut pace = publisher.await.unwrap_or_else(|_| Pace::new(&job.id, started));
+    let mut pace = publisher.await.unwrap_or_else(|_| EventPacer::new(&job.id, started));
     let how = ending.name();
     tracing::info!(job = job.id, attempt = job.attempt, seconds = started.elapsed().as_secs_f64(), "job {how}");
     worker.board.count(|counters| ending.count(counters));
@@ -108,7 +113,12 @@ async fn perform(worker: &Worker, job: &Job, token: u64, lease: &mut Lease) -> (
 }
 
 /// Stays with the job's process until it has answered, died or must go.
-async fn attend(worker: &Worker, mut child: Child, lease: &mut Lease, mut hear: impl FnMut(Progress)) -> Ending {
+async fn supervise(
+    worker: &Worker,
+    mut child: Child,
+    lease: &mut Lease,
+    mut hear: impl FnMut(Progress),
+) -> AttemptOutcome {
     let mut stages = worker.stages.clone();
     let timeout = tokio::time::sleep(worker.config.jobs.timeout);
     tokio::pin!(timeout);
@@ -123,33 +133,33 @@ async fn attend(worker: &Worker, mut child: Child, lease: &mut Lease, mut hear: 
                 Some(JobEvent::Finished { failure, result, plugins }) => {
                     // Before the end is told: whoever submits a job then finds the plugin that serves from here on.
                     tokio::task::block_in_place(|| worker.catalog.record_usage(&plugins));
-                    break Some(Ending::Answered { failure, result });
+                    break Some(AttemptOutcome::Answered { failure, result });
                 }
                 None => break None,
             },
-            () = &mut timeout => break Some(Ending::Stopped(timed_out(worker, phase))),
+            () = &mut timeout => break Some(AttemptOutcome::Stopped(timed_out(worker, phase))),
             standing = lease.ended() => break Some(match standing {
-                Standing::Cancelled => Ending::Stopped(cancelled(phase)),
-                Standing::Lost | Standing::Held => Ending::Lost,
+                LeaseStatus::Cancelled => AttemptOutcome::Stopped(cancelled(phase)),
+                LeaseStatus::Lost | LeaseStatus::Held => AttemptOutcome::Lost,
             }),
-            () = reached(&mut stages, Stage::Releasing) => break Some(Ending::Released),
+            () = reached(&mut stages, ShutdownPhase::Releasing) => break Some(AttemptOutcome::Released),
         }
     };
-    if !matches!(ending, Some(Ending::Answered { .. }) | None) {
+    if !matches!(ending, Some(AttemptOutcome::Answered { .. }) | None) {
         child.kill();
     }
     let death = child.end().await;
-    ending.unwrap_or(Ending::Died(death))
+    ending.unwrap_or(AttemptOutcome::Died(death))
 }
 
-fn taken(worker: &Worker, job: &Job) -> Progress {
+fn taken(worker: &Worker, job: &AdmittedJob) -> Progress {
     let details =
         serde_json::json!({ "message": format!("taken by {}", worker.name), "attempt": job.attempt, "percent": 0 });
     let details = details.as_object().cloned().unwrap_or_default();
     Progress { phase: Phase::Queued, status: Status::InProgress, details }
 }
 
-fn spec(worker: &Worker, job: &Job, token: u64) -> Result<JobSpec, Failure> {
+fn spec(worker: &Worker, job: &AdmittedJob, token: u64) -> Result<JobSpec, Failure> {
     let snapshot = worker.catalog.current();
     Ok(JobSpec {
         job_id: job.id.clone(),
@@ -180,10 +190,10 @@ fn cancelled(phase: Phase) -> Failure {
 
 /// Tells the queue until it has heard; an ending that it cannot hear is kept on disk meanwhile, and with it there a worker
 /// that is to end need not wait.
-pub async fn submit(worker: &Worker, queue: &Queue, spooled: &Spooled) {
+pub async fn submit(worker: &Worker, queue: &Queue, spooled: &SpooledResult) {
     let mut backoff = Backoff::up_to(LONGEST_PAUSE);
     let mut stages = worker.stages.clone();
-    let (mut n_failed, mut may_end_at) = (0, Stage::Releasing);
+    let (mut n_failed, mut may_end_at) = (0, ShutdownPhase::Releasing);
     loop {
         match queue.finish(spooled.claim, spooled.id.as_deref(), &spooled.ending).await {
             Ok(finish) => {
@@ -201,16 +211,16 @@ pub async fn submit(worker: &Worker, queue: &Queue, spooled: &Spooled) {
     }
 }
 
-fn heard(worker: &Worker, spooled: &Spooled, finish: Finish, n_failed: u32) {
+fn heard(worker: &Worker, spooled: &SpooledResult, finish: FinishStatus, n_failed: u32) {
     let (job, token) = (spooled.id.as_deref(), spooled.claim.token);
     match finish {
-        Finish::Finished => tracing::debug!(job, token, "ending accepted"),
-        Finish::Requeued => tracing::warn!(job, token, "the job's process died; the job goes back to the queue"),
-        Finish::Dead => tracing::warn!(job, token, "the entry is a dead letter now"),
-        Finish::Fenced if n_failed > 0 => {
+        FinishStatus::Finished => tracing::debug!(job, token, "ending accepted"),
+        FinishStatus::Requeued => tracing::warn!(job, token, "the job's process died; the job goes back to the queue"),
+        FinishStatus::Dead => tracing::warn!(job, token, "the entry is a dead letter now"),
+        FinishStatus::Fenced if n_failed > 0 => {
             tracing::warn!(job, token, "ending accepted in an earlier try, or the job is in other hands");
         }
-        Finish::Fenced => {
+        FinishStatus::Fenced => {
             worker.board.count(|counters| counters.fenced += 1);
             tracing::warn!(job, token, "ending discarded: the job is in other hands");
         }
@@ -218,20 +228,20 @@ fn heard(worker: &Worker, spooled: &Spooled, finish: Finish, n_failed: u32) {
 }
 
 /// Keeps an ending on disk, and says from which stage on nobody need wait for Redis.
-fn keep(worker: &Worker, spooled: &Spooled, error: &redis::RedisError) -> Stage {
+fn keep(worker: &Worker, spooled: &SpooledResult, error: &redis::RedisError) -> ShutdownPhase {
     // A release needs no keeping: the lease ends by itself.
-    if spooled.ending == Outcome::Release {
-        return Stage::Draining;
+    if spooled.ending == ClaimOutcome::Release {
+        return ShutdownPhase::Draining;
     }
     match worker.spool.keep(spooled) {
         Ok(path) => {
             let path = path.display();
             tracing::warn!(job = spooled.id, "the result waits on disk for Redis, also beyond this worker: {path}");
-            Stage::Draining
+            ShutdownPhase::Draining
         }
         Err(problem) => {
             tracing::error!(job = spooled.id, "the result can be neither sent ({error}) nor kept on disk ({problem})");
-            Stage::Releasing
+            ShutdownPhase::Releasing
         }
     }
 }

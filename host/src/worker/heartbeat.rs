@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::registration::{Backend, Known, Registration};
-use super::shutdown::{Stage, reached};
+use super::shutdown::{ShutdownPhase, reached};
 use oculus_job::progress::Phase;
 use oculus_plugin_host::catalog::snapshot::Snapshot;
 use oculus_system::backoff::Backoff;
@@ -16,7 +16,7 @@ use oculus_system::backoff::Backoff;
 /// What the worker does, as the heartbeat tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum WorkerState {
     /// Not yet taking jobs.
     Starting,
     /// Waiting for jobs.
@@ -49,15 +49,15 @@ struct RunningJob {
 
 /// One heartbeat.
 #[derive(Clone, Debug, Serialize)]
-pub struct Beat {
+pub struct Heartbeat {
     worker_id: String,
-    state: State,
+    state: WorkerState,
     running: Vec<RunningJob>,
     counters: Counters,
     uptime_s: u64,
 }
 
-impl Beat {
+impl Heartbeat {
     /// Whose heartbeat this is.
     pub fn worker_id(&self) -> &str {
         &self.worker_id
@@ -66,26 +66,26 @@ impl Beat {
 
 /// Where the parts of the worker note what they do. Clones share one board.
 #[derive(Clone)]
-pub struct Board {
+pub struct WorkerStatus {
     started: Instant,
-    noted: Arc<Mutex<Noted>>,
+    noted: Arc<Mutex<StatusInner>>,
 }
 
-struct Noted {
-    stage: Option<Stage>,
+struct StatusInner {
+    stage: Option<ShutdownPhase>,
     running: BTreeMap<String, RunningJob>,
     counters: Counters,
 }
 
-impl Board {
+impl WorkerStatus {
     /// A board that says `starting`.
     pub fn new() -> Self {
-        let noted = Noted { stage: None, running: BTreeMap::new(), counters: Counters::default() };
+        let noted = StatusInner { stage: None, running: BTreeMap::new(), counters: Counters::default() };
         Self { started: Instant::now(), noted: Arc::new(Mutex::new(noted)) }
     }
 
     /// Jobs are taken from now on, or no longer.
-    pub fn set_stage(&self, stage: Stage) {
+    pub fn set_shutdown_phase(&self, stage: ShutdownPhase) {
         self.lock().stage = Some(stage);
     }
 
@@ -106,15 +106,15 @@ impl Board {
     }
 
     /// What to tell at this moment.
-    pub fn beat(&self, worker_id: &str) -> Beat {
+    pub fn beat(&self, worker_id: &str) -> Heartbeat {
         let noted = self.lock();
         let state = match (noted.stage, noted.running.is_empty()) {
-            (None, _) => State::Starting,
-            (Some(Stage::Running), true) => State::Idle,
-            (Some(Stage::Running), false) => State::Busy,
-            (Some(Stage::Draining | Stage::Releasing), _) => State::Draining,
+            (None, _) => WorkerState::Starting,
+            (Some(ShutdownPhase::Running), true) => WorkerState::Idle,
+            (Some(ShutdownPhase::Running), false) => WorkerState::Busy,
+            (Some(ShutdownPhase::Draining | ShutdownPhase::Releasing), _) => WorkerState::Draining,
         };
-        Beat {
+        Heartbeat {
             worker_id: worker_id.to_owned(),
             state,
             running: noted.running.values().cloned().collect(),
@@ -123,12 +123,12 @@ impl Board {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Noted> {
+    fn lock(&self) -> MutexGuard<'_, StatusInner> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Default for Board {
+impl Default for WorkerStatus {
     fn default() -> Self {
         Self::new()
     }
@@ -142,7 +142,11 @@ pub type Plugins = watch::Receiver<Arc<Snapshot>>;
 /// that runs it.
 ///
 /// * `told`: what the worker does, its plugins, and its stage.
-pub async fn run(backend: Arc<Backend>, who: Registration, told: (Board, Plugins, watch::Receiver<Stage>)) {
+pub async fn run(
+    backend: Arc<Backend>,
+    who: Registration,
+    told: (WorkerStatus, Plugins, watch::Receiver<ShutdownPhase>),
+) {
     let (board, mut plugins, mut stages) = told;
     let every = backend.heartbeat_every();
     let mut backoff = Backoff::up_to(every.max(Duration::from_secs(60)));
@@ -177,18 +181,18 @@ pub async fn run(backend: Arc<Backend>, who: Registration, told: (Board, Plugins
             }
             (None, _) => backoff.pause().max(if is_known { every } else { Duration::ZERO }),
         };
-        let is_draining = *stages.borrow() >= Stage::Draining;
+        let is_draining = *stages.borrow() >= ShutdownPhase::Draining;
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = reached(&mut stages, Stage::Draining), if !is_draining => board.set_stage(Stage::Draining),
+            () = reached(&mut stages, ShutdownPhase::Draining), if !is_draining => board.set_shutdown_phase(ShutdownPhase::Draining),
             Ok(()) = plugins.changed(), if is_known => is_known = false,
         }
     }
 }
 
 /// Tells the backend at the end that this worker drains, and its last counts.
-pub async fn take_leave(backend: &Backend, worker_id: &str, board: &Board) {
+pub async fn send_final_heartbeat(backend: &Backend, worker_id: &str, board: &WorkerStatus) {
     const PATIENCE: Duration = Duration::from_secs(2);
-    board.set_stage(Stage::Draining);
+    board.set_shutdown_phase(ShutdownPhase::Draining);
     let _ = tokio::time::timeout(PATIENCE, backend.heartbeat(&board.beat(worker_id))).await;
 }

@@ -8,8 +8,8 @@ use redis::RedisResult;
 
 use super::claim::Claim;
 use super::entry::{self, Entry, Header, MAX_BYTES, Refusal, usable_id, without_id};
-use super::link::is_about_the_data;
 use super::queue::{Queue, Start};
+use super::redis_client::is_about_the_data;
 
 /// A producer may push the id before it stores the payload: how long it is given.
 const PAYLOAD_PATIENCE: [Duration; 3] =
@@ -19,7 +19,7 @@ const PAYLOAD_HINT: &str = "store the job's JSON as one object, with `symbols`, 
 
 /// A job that is to be run.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub struct AdmittedJob {
     /// The name of its result and of its progress channel.
     pub id: String,
     /// The name that its result carries inside.
@@ -38,11 +38,11 @@ pub struct Job {
 #[derive(Debug)]
 pub enum Admission {
     /// To be run.
-    Run(Job),
+    Run(AdmittedJob),
     /// To become a dead letter.
     Refused(Refusal),
-    /// Over already: a duplicate, a repetition of a success, or a lost lease; the reason is logged.
-    Over,
+    /// Not to be run: a duplicate, a repetition of a success, or a lost lease; the reason is logged.
+    Skip,
 }
 
 /// Reads entry and payload of a claim and starts it.
@@ -83,17 +83,19 @@ enum Naming {
     ByKey(String),
 }
 
-async fn start(queue: &Queue, claim: &Claim, mut job: Job) -> RedisResult<Admission> {
+async fn start(queue: &Queue, claim: &Claim, mut job: AdmittedJob) -> RedisResult<Admission> {
     match queue.start(claim.id, &job.id, &job.payload_sha256).await? {
         Start::Run { attempt, crashes } => {
             (job.attempt, job.crashes) = (attempt, crashes);
             return Ok(Admission::Run(job));
         }
         Start::Running { token } => tracing::warn!(job = job.id, token, "duplicate of a running job dropped"),
-        Start::Done => tracing::info!(job = job.id, "this payload has succeeded before: `complete` published again"),
+        Start::AlreadySucceeded => {
+            tracing::info!(job = job.id, "this payload has succeeded before: `complete` published again")
+        }
         Start::Lost => tracing::warn!(job = job.id, token = claim.id.token, "lease lost before the job could start"),
     }
-    Ok(Admission::Over)
+    Ok(Admission::Skip)
 }
 
 fn usual_key(queue: &Queue, id: &str) -> String {
@@ -130,7 +132,7 @@ async fn find_payload(queue: &Queue, name: &str, keys: [String; 2]) -> RedisResu
     refuse(ErrorCode::PayloadMissing, message, hint)
 }
 
-fn read_payload(queue: &Queue, naming: Naming, bytes: Vec<u8>) -> Result<Job, Refusal> {
+fn read_payload(queue: &Queue, naming: Naming, bytes: Vec<u8>) -> Result<AdmittedJob, Refusal> {
     let (header, outcome) = Header::read(&bytes);
     let id = match naming {
         Naming::ByEntry(id) => header.job_id.clone().unwrap_or(id),
@@ -150,7 +152,7 @@ fn read_payload(queue: &Queue, naming: Naming, bytes: Vec<u8>) -> Result<Job, Re
     match String::from_utf8(bytes) {
         Ok(payload) => {
             let build_id = header.build_id.unwrap_or_else(|| id.clone());
-            Ok(Job { id, build_id, payload, payload_sha256, attempt: 0, crashes: 0 })
+            Ok(AdmittedJob { id, build_id, payload, payload_sha256, attempt: 0, crashes: 0 })
         }
         Err(error) => refuse(ErrorCode::PayloadNotJson, format!("the payload is not UTF-8: {error}"), PAYLOAD_HINT),
     }

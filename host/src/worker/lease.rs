@@ -14,23 +14,23 @@ use tokio::sync::watch;
 use oculus_system::backoff::Backoff;
 
 use super::claim::ClaimId;
-use super::link::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, Outage};
-use super::queue::{Queue, Standing};
+use super::queue::{LeaseStatus, Queue};
+use super::redis_client::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, Outage};
 
 /// All leases that this worker holds.
 #[derive(Clone, Default)]
 pub struct Leases {
-    held: Arc<Mutex<HashMap<(String, ClaimId), Held>>>,
+    held: Arc<Mutex<HashMap<(String, ClaimId), HeldLease>>>,
 }
 
-struct Held {
+struct HeldLease {
     queue: Queue,
-    state: watch::Sender<State>,
+    state: watch::Sender<LeaseState>,
 }
 
 #[derive(Clone, Copy)]
-struct State {
-    standing: Standing,
+struct LeaseState {
+    standing: LeaseStatus,
     renewed: Instant,
 }
 
@@ -38,7 +38,7 @@ struct State {
 pub struct Lease {
     leases: Leases,
     key: (String, ClaimId),
-    state: watch::Receiver<State>,
+    state: watch::Receiver<LeaseState>,
     ttl: Duration,
 }
 
@@ -58,9 +58,9 @@ impl Leases {
 
     /// Renews the lease of this claim from now on.
     pub fn hold(&self, queue: &Queue, claim: ClaimId) -> Lease {
-        let (sender, state) = watch::channel(State { standing: Standing::Held, renewed: Instant::now() });
+        let (sender, state) = watch::channel(LeaseState { standing: LeaseStatus::Held, renewed: Instant::now() });
         let key = (queue.name().to_owned(), claim);
-        self.lock().insert(key.clone(), Held { queue: queue.clone(), state: sender });
+        self.lock().insert(key.clone(), HeldLease { queue: queue.clone(), state: sender });
         Lease { leases: self.clone(), key, state, ttl: queue.rules().lease }
     }
 
@@ -95,7 +95,7 @@ impl Leases {
                 Ok(standing) => {
                     outage.done(&queue.doing("renew"));
                     if let Some(held) = self.lock().get(&(queue.name().to_owned(), claim)) {
-                        held.state.send_replace(State { standing, renewed: Instant::now() });
+                        held.state.send_replace(LeaseState { standing, renewed: Instant::now() });
                     }
                 }
                 Err(error) if outage.failed(&queue.doing("renew"), &error) => return Err(()),
@@ -119,8 +119,8 @@ fn connect(client: &Client) -> RedisResult<Connection> {
 
 impl Lease {
     /// Returns once the job is lost or an end is asked for, with which of the two.
-    pub async fn ended(&mut self) -> Standing {
-        let ended = self.state.wait_for(|state| state.standing != Standing::Held).await.map(|state| state.standing);
+    pub async fn ended(&mut self) -> LeaseStatus {
+        let ended = self.state.wait_for(|state| state.standing != LeaseStatus::Held).await.map(|state| state.standing);
         match ended {
             Ok(standing) => standing,
             Err(_) => std::future::pending().await,
@@ -142,7 +142,7 @@ impl Drop for Lease {
 /// Tells whether a lease was renewed lately enough to publish in its name.
 #[derive(Clone)]
 pub struct Freshness {
-    state: watch::Receiver<State>,
+    state: watch::Receiver<LeaseState>,
     limit: Duration,
 }
 
@@ -150,6 +150,6 @@ impl Freshness {
     /// Whether it was.
     pub fn is_fresh(&self) -> bool {
         let state = self.state.borrow();
-        state.standing != Standing::Lost && state.renewed.elapsed() < self.limit
+        state.standing != LeaseStatus::Lost && state.renewed.elapsed() < self.limit
     }
 }

@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use redis::cmd;
 use tokio::sync::mpsc;
 
-use super::heartbeat::Board;
+use super::heartbeat::WorkerStatus;
 use super::lease::Freshness;
-use super::link::Link;
+use super::redis_client::RedisClient;
 use oculus_job::progress::{Event, Phase, Progress, Status, channel};
 
 const PACE: Duration = Duration::from_millis(200);
 
 /// Decides which events go out, and when.
-pub struct Pace {
+pub struct EventPacer {
     job_id: String,
     started: Instant,
     percent: f64,
@@ -27,7 +27,7 @@ pub struct Pace {
     held: Option<Event>,
 }
 
-impl Pace {
+impl EventPacer {
     /// For an attempt that starts at this moment.
     pub fn new(job_id: &str, started: Instant) -> Self {
         Self { job_id: job_id.to_owned(), started, percent: 0.0, phase: None, sent: None, due: Vec::new(), held: None }
@@ -66,7 +66,7 @@ impl Pace {
         self.due.extend(self.held.take());
     }
 
-    /// When [`Pace::take_due`] has something next; `None` when only a new offer changes that.
+    /// When [`EventPacer::take_due`] has something next; `None` when only a new offer changes that.
     pub fn held_until(&self) -> Option<Instant> {
         self.held.as_ref().map(|_| self.sent.map_or(self.started, |sent| sent + PACE))
     }
@@ -109,11 +109,11 @@ fn tenths(seconds: f64) -> f64 {
 
 /// Publishes the events of one attempt until the sender is dropped, and hands the pace back for the last one.
 pub async fn publish(
-    mut pace: Pace,
+    mut pace: EventPacer,
     mut said: mpsc::UnboundedReceiver<Progress>,
     freshness: Freshness,
-    (link, board): (Arc<Link>, Board),
-) -> Pace {
+    (link, board): (Arc<RedisClient>, WorkerStatus),
+) -> EventPacer {
     loop {
         let held_until = pace.held_until();
         let first = tokio::select! {
@@ -138,7 +138,7 @@ pub async fn publish(
     }
 }
 
-async fn send_due(pace: &mut Pace, freshness: &Freshness, link: &Link) {
+async fn send_due(pace: &mut EventPacer, freshness: &Freshness, link: &RedisClient) {
     for event in pace.take_due(Instant::now()) {
         // A job that may be in other hands by now says nothing; Redis being away is said by its link.
         if freshness.is_fresh() && send(link, &event).await.is_err() {
@@ -147,7 +147,7 @@ async fn send_due(pace: &mut Pace, freshness: &Freshness, link: &Link) {
     }
 }
 
-async fn send(link: &Link, event: &Event) -> redis::RedisResult<()> {
+async fn send(link: &RedisClient, event: &Event) -> redis::RedisResult<()> {
     let (channel, text) = (channel(&event.job_id), event.to_json());
     link.query::<()>("progress", cmd("SET").arg(&channel).arg(&text).arg("EX").arg(3600)).await?;
     link.query::<()>("publish", cmd("PUBLISH").arg(&channel).arg(&text)).await
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn first_and_last_of_a_phase_always_go_out_and_the_rest_five_a_second() {
         let started = Instant::now();
-        let mut pace = Pace::new("job", started);
+        let mut pace = EventPacer::new("job", started);
         let mut sent = Vec::new();
         for step in 0..100 {
             let now = started + Duration::from_millis(step * 10);
@@ -191,7 +191,7 @@ mod tests {
     proptest! {
         #[test]
         fn percent_never_falls(said_percents in proptest::collection::vec(any::<f64>(), 1..50)) {
-            let mut pace = Pace::new("job", Instant::now());
+            let mut pace = EventPacer::new("job", Instant::now());
             let mut before = 0.0;
             for percent in said_percents {
                 pace.offer(said(Phase::Training, Status::Completed, percent), Instant::now());

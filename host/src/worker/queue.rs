@@ -9,20 +9,20 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use super::claim::{Claim, ClaimId, Holder};
+use super::claim_outcome::{ClaimOutcome, DeadLetter, FinishStatus};
 use super::entry::MAX_BYTES;
-use super::link::Link;
-use super::outcome::{Finish, Letter, Outcome};
+use super::redis_client::RedisClient;
 use crate::config::{QueueConfig, QueueEnd};
 use oculus_job::code::ErrorCode;
 use oculus_job::failure::Failure;
 use oculus_job::progress::{Event, Phase, Status, channel};
 use redis::{ConnectionLike, FromRedisValue, RedisError, RedisResult, Script, ScriptInvocation, cmd};
 
+mod finish_request;
 mod keys;
-mod order;
 
+use finish_request::FinishRequest;
 use keys::Keys;
-use order::Order;
 
 /// Losses to vanished workers until a job is given up.
 pub const MAX_VANISHED: u32 = 10;
@@ -62,7 +62,7 @@ pub enum Start {
 
 /// What a renewal says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum LeaseStatus {
     /// The job is ours.
     Held,
     /// The job is ours, and somebody asks for its end.
@@ -74,8 +74,8 @@ pub enum Standing {
 /// A job that was taken from a vanished worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reaped {
-    /// [`Finish::Requeued`] or [`Finish::Dead`].
-    pub verdict: Finish,
+    /// [`FinishStatus::Requeued`] or [`FinishStatus::Dead`].
+    pub verdict: FinishStatus,
     /// Its id, if the worker came as far as reading it.
     pub id: Option<String>,
     /// Who vanished.
@@ -88,7 +88,7 @@ pub struct Queue {
     keys: Keys,
     holder: Holder,
     rules: QueueConfig,
-    link: Arc<Link>,
+    link: Arc<RedisClient>,
     /// The highest token that this process has received from the queue. A larger one follows even if Redis returns from
     /// an older state and its clock goes back, so this process never holds two claims under one id.
     highest_token: Arc<AtomicU64>,
@@ -96,7 +96,7 @@ pub struct Queue {
 
 impl Queue {
     /// Returns the queue `name`, whose claims `holder` holds.
-    pub fn new(name: &str, holder: &Holder, rules: &QueueConfig, link: Arc<Link>) -> Self {
+    pub fn new(name: &str, holder: &Holder, rules: &QueueConfig, link: Arc<RedisClient>) -> Self {
         Self {
             keys: Keys::new(name, rules),
             holder: holder.clone(),
@@ -170,7 +170,7 @@ impl Queue {
                 Ok(Start::Run { attempt, crashes })
             }
             "running" => Ok(Start::Running { token: FromRedisValue::from_redis_value(word(1))? }),
-            "done" => Ok(Start::Done),
+            "done" => Ok(Start::AlreadySucceeded),
             "lost" => Ok(Start::Lost),
             other => Err(unknown("start", other)),
         }
@@ -180,7 +180,7 @@ impl Queue {
     ///
     /// # Errors
     /// Redis' own.
-    pub async fn renew(&self, claim: ClaimId) -> RedisResult<Standing> {
+    pub async fn renew(&self, claim: ClaimId) -> RedisResult<LeaseStatus> {
         standing(&self.link.invoke::<String>(&self.doing("renew"), &self.renewal(claim)).await?)
     }
 
@@ -188,7 +188,7 @@ impl Queue {
     ///
     /// # Errors
     /// Redis' own.
-    pub fn renew_on(&self, connection: &mut dyn ConnectionLike, claim: ClaimId) -> RedisResult<Standing> {
+    pub fn renew_on(&self, connection: &mut dyn ConnectionLike, claim: ClaimId) -> RedisResult<LeaseStatus> {
         standing(&self.renewal(claim).invoke::<String>(connection)?)
     }
 
@@ -196,8 +196,8 @@ impl Queue {
     ///
     /// # Errors
     /// Redis' own: then nothing is known, and the same call may be made again.
-    pub async fn finish(&self, claim: ClaimId, id: Option<&str>, outcome: &Outcome) -> RedisResult<Finish> {
-        let order = Order::new(id, outcome, &self.rules);
+    pub async fn finish(&self, claim: ClaimId, id: Option<&str>, outcome: &ClaimOutcome) -> RedisResult<FinishStatus> {
+        let order = FinishRequest::new(id, outcome, &self.rules);
         let order = serde_json::to_string(&order).map_err(|error| RedisError::from(std::io::Error::other(error)))?;
         let answer = outcome.answer();
         let mut call = FINISH.key(self.name());
@@ -217,7 +217,7 @@ impl Queue {
         let message = format!("{MAX_VANISHED} workers took this job and vanished");
         let hint = "look for what kills the workers (memory?), then submit the job again";
         let failure = Failure::failed(Phase::Queued, ErrorCode::WorkerVanished, message, hint).retryable();
-        let letter = Letter::from(&failure);
+        let letter = DeadLetter::from(&failure);
         let event = Event::now("", Phase::Queued, Status::Failed).with_message(&failure.message);
         let mut call = REAP.key(self.name());
         call.key(self.keys.leases()).key(self.keys.dead()).key(self.keys.job("")).key(self.keys.running(""));
@@ -257,7 +257,7 @@ impl Queue {
     /// Redis' own.
     pub async fn length_of(&self, list: &str) -> RedisResult<u64> {
         match self.link.look_up(cmd("LLEN").arg(list)).await {
-            Err(error) if super::link::is_about_the_data(&error) => Ok(0),
+            Err(error) if super::redis_client::is_about_the_data(&error) => Ok(0),
             answer => answer,
         }
     }
@@ -267,7 +267,7 @@ impl Queue {
     ///
     /// # Errors
     /// Redis' own.
-    pub async fn wait(&self, link: &Link, timeout: Duration) -> RedisResult<()> {
+    pub async fn wait(&self, link: &RedisClient, timeout: Duration) -> RedisResult<()> {
         let end = match self.rules.end {
             QueueEnd::Left => "LEFT",
             QueueEnd::Right => "RIGHT",
@@ -333,21 +333,21 @@ fn without_field(field: &str, mut object: serde_json::Value) -> String {
     object.to_string()
 }
 
-fn standing(word: &str) -> RedisResult<Standing> {
+fn standing(word: &str) -> RedisResult<LeaseStatus> {
     match word {
-        "held" => Ok(Standing::Held),
-        "cancelled" => Ok(Standing::Cancelled),
-        "lost" => Ok(Standing::Lost),
+        "held" => Ok(LeaseStatus::Held),
+        "cancelled" => Ok(LeaseStatus::Cancelled),
+        "lost" => Ok(LeaseStatus::Lost),
         other => Err(unknown("renew", other)),
     }
 }
 
-fn finish(word: &str) -> RedisResult<Finish> {
+fn finish(word: &str) -> RedisResult<FinishStatus> {
     match word {
-        "finished" => Ok(Finish::Finished),
-        "requeued" => Ok(Finish::Requeued),
-        "dead" => Ok(Finish::Dead),
-        "fenced" => Ok(Finish::Fenced),
+        "finished" => Ok(FinishStatus::Finished),
+        "requeued" => Ok(FinishStatus::Requeued),
+        "dead" => Ok(FinishStatus::Dead),
+        "fenced" => Ok(FinishStatus::Fenced),
         other => Err(unknown("finish", other)),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Worker;
-use super::outcome::Finish;
+use super::claim_outcome::FinishStatus;
 use super::queue::Queue;
 use oculus_system::backoff::jittered;
 
@@ -53,7 +53,7 @@ async fn reap_all(worker: &Worker, is_calm: bool) -> Option<()> {
         for reaped in queue.reap(not_after).await.unwrap_or_default() {
             let (job, from) = (reaped.id.as_deref(), &reaped.worker);
             match reaped.verdict {
-                Finish::Dead => {
+                FinishStatus::Dead => {
                     tracing::error!(job, from, "its workers vanish again and again: the job is a dead letter now")
                 }
                 _ => tracing::warn!(job, from, "its worker vanished: the job is back in the queue"),

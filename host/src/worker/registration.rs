@@ -6,12 +6,12 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::heartbeat::Beat;
+use super::heartbeat::Heartbeat;
 use oculus_market_data::tls;
 use oculus_plugin_host::installed::InstalledPlugin;
 use oculus_system::secret::without_password;
 
-use super::link::Outage;
+use super::redis_client::Outage;
 use crate::config::{BackendConfig, Config};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,19 +26,19 @@ pub struct Registration {
     pid: u32,
     queues: Vec<String>,
     concurrency: usize,
-    families: Vec<Family>,
+    families: Vec<RegisteredFamily>,
     devices: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Family {
+struct RegisteredFamily {
     name: String,
     plugin: String,
     version: String,
     sha256: String,
 }
 
-impl Family {
+impl RegisteredFamily {
     fn of(plugin: &InstalledPlugin) -> Self {
         let manifest = &plugin.manifest;
         Self {
@@ -73,7 +73,7 @@ impl Registration {
     /// With what serves at this moment.
     #[must_use]
     pub fn with(&self, plugins: &[InstalledPlugin]) -> Self {
-        let families = plugins.iter().map(Family::of).collect();
+        let families = plugins.iter().map(RegisteredFamily::of).collect();
         let devices = plugins.iter().flat_map(|plugin| plugin.manifest.devices.iter().cloned()).collect();
         Self { families, devices, ..self.clone() }
     }
@@ -143,7 +143,7 @@ impl Backend {
     }
 
     /// Says what this worker does; `None` as for [`Backend::register`].
-    pub async fn heartbeat(&self, beat: &Beat) -> Option<Known> {
+    pub async fn heartbeat(&self, beat: &Heartbeat) -> Option<Known> {
         let path = self.config.heartbeat_path.replace("{worker_id}", beat.worker_id());
         let known = self.post(&path, beat).await;
         if known.is_some() {

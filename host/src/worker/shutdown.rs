@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 /// How far the end has come; only ever grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub enum ShutdownPhase {
     /// Jobs are taken.
     Running,
     /// No job is taken; those that run are finished.
@@ -20,17 +20,17 @@ pub enum Stage {
 ///
 /// # Errors
 /// The system's, when it lets nobody listen.
-pub fn listen() -> io::Result<watch::Receiver<Stage>> {
-    let (sender, receiver) = watch::channel(Stage::Running);
+pub fn listen() -> io::Result<watch::Receiver<ShutdownPhase>> {
+    let (sender, receiver) = watch::channel(ShutdownPhase::Running);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::spawn(async move {
-        for stage in [Stage::Draining, Stage::Releasing] {
+        for stage in [ShutdownPhase::Draining, ShutdownPhase::Releasing] {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
             match stage {
-                Stage::Releasing => tracing::warn!("second signal: running jobs go back to the queue"),
+                ShutdownPhase::Releasing => tracing::warn!("second signal: running jobs go back to the queue"),
                 _ => tracing::info!("asked to end: finishing the running jobs; a second signal gives them back"),
             }
             sender.send_replace(stage);
@@ -42,7 +42,7 @@ pub fn listen() -> io::Result<watch::Receiver<Stage>> {
 }
 
 /// Returns once that stage is reached.
-pub async fn reached(stages: &mut watch::Receiver<Stage>, stage: Stage) {
+pub async fn reached(stages: &mut watch::Receiver<ShutdownPhase>, stage: ShutdownPhase) {
     if stages.wait_for(|now| *now >= stage).await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -15,7 +15,7 @@ async fn a_dead_letter_keeps_the_entrys_very_bytes_and_is_json() {
         let _: u64 = redis::cmd("LPUSH").arg(Q).arg(entry).query(&mut redis.connection()).unwrap();
         let claim = fetch(&queue).await;
         assert_eq!(claim.entry, entry);
-        assert_eq!(queue.finish(claim.id, None, &dead("entry_not_json")).await.unwrap(), Finish::Dead);
+        assert_eq!(queue.finish(claim.id, None, &dead("entry_not_json")).await.unwrap(), FinishStatus::Dead);
         let letter = dead_letter(&redis);
         match std::str::from_utf8(entry) {
             Ok(text) => assert_eq!(letter["entry"], json!(text)),
@@ -69,7 +69,7 @@ async fn a_user_without_rights_loses_no_entry_and_the_missing_rights_are_named()
             Q,
             &Holder::new("worker").unwrap(),
             &self::rules(),
-            Arc::new(Link::new(client, ANSWER_TIMEOUT, Outage::of("Redis"))),
+            Arc::new(RedisClient::new(client, ANSWER_TIMEOUT, Outage::of("Redis"))),
         )
     };
     let keyless = as_user("keyless", &["+@all", "~q", "~job:*", "~result:*", "~oculus:*"]);
@@ -96,12 +96,12 @@ async fn a_refused_entry_never_touches_what_another_attempt_of_its_id_has_writte
     let refuse = async || {
         push(&redis, "twin");
         let twin = fetch(&queue).await;
-        assert_eq!(queue.finish(twin.id, Some("job-1"), &dead("payload_missing")).await.unwrap(), Finish::Dead);
+        assert_eq!(queue.finish(twin.id, Some("job-1"), &dead("payload_missing")).await.unwrap(), FinishStatus::Dead);
     };
     refuse().await;
     assert_eq!(redis.ask::<Option<String>>(&["GET", "result:job-1"]), None);
     assert_eq!(redis.ask::<u32>(&["HGET", "{q}:count:job-1", "attempts"]), 1);
-    assert_eq!(queue.finish(running.id, Some("job-1"), &success()).await.unwrap(), Finish::Finished);
+    assert_eq!(queue.finish(running.id, Some("job-1"), &success()).await.unwrap(), FinishStatus::Finished);
     refuse().await;
     assert_eq!(redis.json_at("result:job-1"), json!({ "status": "success" }));
     assert_eq!(redis.json_at("oculus:training:progress:job-1")["phase"], "complete");
@@ -120,7 +120,7 @@ async fn a_reap_that_redis_comes_to_late_does_nothing() {
     expire(&redis, &claim);
     let late = queue.now().await.unwrap() - 1;
     assert_eq!(queue.reap(late).await.unwrap(), []);
-    assert_eq!(queue.renew(claim.id).await.unwrap(), Standing::Held);
+    assert_eq!(queue.renew(claim.id).await.unwrap(), LeaseStatus::Held);
 }
 
 #[tokio::test]
@@ -177,5 +177,5 @@ async fn tokens_grow_on_when_redis_has_lost_its_data() {
     push(&redis, "job-2");
     let after = run(&queue, "job-2").await;
     assert!(after.id.token > before.id.token);
-    assert_eq!(queue.finish(before.id, Some("job-1"), &success()).await.unwrap(), Finish::Fenced);
+    assert_eq!(queue.finish(before.id, Some("job-1"), &success()).await.unwrap(), FinishStatus::Fenced);
 }

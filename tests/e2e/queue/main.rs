@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use oculus_host::config::{Config, ConfigFlags, QueueConfig, QueueEnd};
 use oculus_host::worker::claim::{Claim, Holder};
+use oculus_host::worker::claim_outcome::{ClaimOutcome, DeadLetter, FinishStatus, ResultMessage};
 use oculus_host::worker::intake::{Admission, admit};
-use oculus_host::worker::link::{ANSWER_TIMEOUT, Link, Outage};
-use oculus_host::worker::outcome::{Answer, Finish, Letter, Outcome};
-use oculus_host::worker::queue::{MAX_VANISHED, Queue, Reaped, Standing, Start};
+use oculus_host::worker::queue::{LeaseStatus, MAX_VANISHED, Queue, Reaped, Start};
+use oculus_host::worker::redis_client::{ANSWER_TIMEOUT, Outage, RedisClient};
 use oculus_tests::Redis;
 use serde_json::{Value, json};
 
@@ -23,9 +23,9 @@ fn rules() -> QueueConfig {
     Config::load(&ConfigFlags::default(), [], Path::new("/nowhere")).unwrap().queue
 }
 
-fn link(redis: &Redis) -> Arc<Link> {
+fn link(redis: &Redis) -> Arc<RedisClient> {
     let client = redis::Client::open(redis.url()).unwrap();
-    Arc::new(Link::new(client, ANSWER_TIMEOUT, Outage::of("Redis")))
+    Arc::new(RedisClient::new(client, ANSWER_TIMEOUT, Outage::of("Redis")))
 }
 
 fn queue_with(redis: &Redis, rules: &QueueConfig) -> Queue {
@@ -60,29 +60,36 @@ async fn reap(queue: &Queue) -> redis::RedisResult<Vec<Reaped>> {
     queue.reap(queue.now().await? + 2000).await
 }
 
-fn dead(reason: &str) -> Outcome {
-    let answer = Answer { result: r#"{"status":"failed"}"#.into(), event: r#"{"dead":true}"#.into() };
-    Outcome::Dead { letter: Letter { reason: reason.into(), ..Letter::default() }, answer }
+fn dead(reason: &str) -> ClaimOutcome {
+    let answer = ResultMessage { result: r#"{"status":"failed"}"#.into(), event: r#"{"dead":true}"#.into() };
+    ClaimOutcome::Dead { letter: DeadLetter { reason: reason.into(), ..DeadLetter::default() }, answer }
 }
 
 fn waiting(redis: &Redis) -> Vec<String> {
     redis.ask(&["LRANGE", Q, "0", "-1"])
 }
 
-fn success() -> Outcome {
-    let answer = Answer { result: r#"{"status":"success"}"#.into(), event: r#"{"phase":"complete"}"#.into() };
-    Outcome::Result { answer, succeeded: Some("sha".into()) }
+fn success() -> ClaimOutcome {
+    let answer = ResultMessage { result: r#"{"status":"success"}"#.into(), event: r#"{"phase":"complete"}"#.into() };
+    ClaimOutcome::Result { answer, succeeded: Some("sha".into()) }
 }
 
-fn failure() -> Outcome {
-    Outcome::Result { answer: Answer { result: r#"{"status":"failed"}"#.into(), event: "{}".into() }, succeeded: None }
+fn failure() -> ClaimOutcome {
+    ClaimOutcome::Result {
+        answer: ResultMessage { result: r#"{"status":"failed"}"#.into(), event: "{}".into() },
+        succeeded: None,
+    }
 }
 
-fn crash() -> Outcome {
-    let letter =
-        Letter { reason: "job_crashed".into(), signal: Some(11), last_lines: "a\nb".into(), ..Letter::default() };
-    let answer = Answer { result: r#"{"status":"failed"}"#.into(), event: r#"{"last":true}"#.into() };
-    Outcome::Crash { requeued: r#"{"last":false}"#.into(), letter, answer }
+fn crash() -> ClaimOutcome {
+    let letter = DeadLetter {
+        reason: "job_crashed".into(),
+        signal: Some(11),
+        last_lines: "a\nb".into(),
+        ..DeadLetter::default()
+    };
+    let answer = ResultMessage { result: r#"{"status":"failed"}"#.into(), event: r#"{"last":true}"#.into() };
+    ClaimOutcome::Crash { requeued: r#"{"last":false}"#.into(), letter, answer }
 }
 
 #[tokio::test]
@@ -99,7 +106,7 @@ async fn an_entry_is_at_any_moment_in_the_list_or_in_somebodys_hands() {
     let time: Vec<f64> = redis.ask(&["TIME"]);
     assert!(lease > time[0] * 1000.0 && lease <= (time[0] + 31.0) * 1000.0, "{lease} at {time:?}");
     expire(&redis, &claim);
-    assert_eq!(reap(&queue).await.unwrap()[0].verdict, Finish::Requeued);
+    assert_eq!(reap(&queue).await.unwrap()[0].verdict, FinishStatus::Requeued);
     assert_eq!(waiting(&redis), ["job-1"]);
     let leases: u64 = redis.ask(&["ZCARD", "{q}:leases"]);
     assert_eq!(leases, 0);
@@ -112,7 +119,7 @@ async fn a_live_lease_is_not_reaped() {
     push(&redis, "job-1");
     let claim = run(&queue, "job-1").await;
     assert_eq!(reap(&queue).await.unwrap(), []);
-    assert_eq!(queue.finish(claim.id, Some("job-1"), &success()).await.unwrap(), Finish::Finished);
+    assert_eq!(queue.finish(claim.id, Some("job-1"), &success()).await.unwrap(), FinishStatus::Finished);
 }
 
 #[tokio::test]
@@ -125,13 +132,13 @@ async fn who_lost_the_lease_can_neither_renew_nor_finish() {
     reap(&queue).await.unwrap();
     let second = run(&queue, "job-1").await;
     assert!(second.id.token > first.id.token);
-    assert_eq!(queue.renew(first.id).await.unwrap(), Standing::Lost);
-    for outcome in [success(), Outcome::Release, crash()] {
-        assert_eq!(queue.finish(first.id, Some("job-1"), &outcome).await.unwrap(), Finish::Fenced);
+    assert_eq!(queue.renew(first.id).await.unwrap(), LeaseStatus::Lost);
+    for outcome in [success(), ClaimOutcome::Release, crash()] {
+        assert_eq!(queue.finish(first.id, Some("job-1"), &outcome).await.unwrap(), FinishStatus::Fenced);
     }
     assert_eq!(redis.ask::<Option<String>>(&["GET", "result:job-1"]), None);
     assert_eq!(waiting(&redis), [""; 0]);
-    assert_eq!(queue.finish(second.id, Some("job-1"), &success()).await.unwrap(), Finish::Finished);
+    assert_eq!(queue.finish(second.id, Some("job-1"), &success()).await.unwrap(), FinishStatus::Finished);
     assert_eq!(redis.json_at("result:job-1"), json!({ "status": "success" }));
 }
 
@@ -142,7 +149,7 @@ async fn an_expired_lease_that_nobody_reaped_can_be_renewed() {
     push(&redis, "job-1");
     let claim = run(&queue, "job-1").await;
     expire(&redis, &claim);
-    assert_eq!(queue.renew(claim.id).await.unwrap(), Standing::Held);
+    assert_eq!(queue.renew(claim.id).await.unwrap(), LeaseStatus::Held);
     assert_eq!(reap(&queue).await.unwrap(), []);
 }
 
@@ -157,10 +164,10 @@ async fn the_tenth_vanished_worker_makes_a_dead_letter_with_a_failed_result() {
         let reaped = reap(&queue).await.unwrap().remove(0);
         assert_eq!((reaped.id.as_deref(), reaped.worker.as_str()), (Some("job-1"), "worker"));
         if times < MAX_VANISHED {
-            assert_eq!(reaped.verdict, Finish::Requeued);
+            assert_eq!(reaped.verdict, FinishStatus::Requeued);
             assert_eq!(redis.ask::<u32>(&["HGET", "{q}:count:job-1", "vanished"]), times);
         } else {
-            assert_eq!(reaped.verdict, Finish::Dead);
+            assert_eq!(reaped.verdict, FinishStatus::Dead);
         }
     }
     assert_eq!(waiting(&redis), [""; 0]);
@@ -189,7 +196,7 @@ async fn crashes_send_back_until_the_cap_and_then_bury() {
         let started = queue.start(claim.id, "job-1", "sha").await.unwrap();
         assert_eq!(started, Start::Run { attempt: times, crashes: times - 1 });
         let finish = queue.finish(claim.id, Some("job-1"), &crash()).await.unwrap();
-        assert_eq!(finish, if times < 3 { Finish::Requeued } else { Finish::Dead });
+        assert_eq!(finish, if times < 3 { FinishStatus::Requeued } else { FinishStatus::Dead });
         assert_eq!(redis.json_at("oculus:training:progress:job-1")["last"], json!(times == 3));
     }
     let letter = dead_letter(&redis);
@@ -206,8 +213,8 @@ async fn a_duplicate_of_a_running_job_is_dropped() {
     let first = run(&queue, "job-1").await;
     let second = fetch(&queue).await;
     assert_eq!(queue.start(second.id, "job-1", "other").await.unwrap(), Start::Running { token: first.id.token });
-    assert_eq!(queue.renew(second.id).await.unwrap(), Standing::Lost);
-    assert_eq!(queue.renew(first.id).await.unwrap(), Standing::Held);
+    assert_eq!(queue.renew(second.id).await.unwrap(), LeaseStatus::Lost);
+    assert_eq!(queue.renew(first.id).await.unwrap(), LeaseStatus::Held);
 }
 
 #[tokio::test]
@@ -221,7 +228,7 @@ async fn a_payload_that_succeeded_is_not_run_again_while_its_result_is_there() {
 
     push(&redis, "job-1");
     let again = fetch(&queue).await;
-    assert_eq!(queue.start(again.id, "job-1", "sha").await.unwrap(), Start::Done);
+    assert_eq!(queue.start(again.id, "job-1", "sha").await.unwrap(), Start::AlreadySucceeded);
     let event = redis.json_at("oculus:training:progress:job-1");
     assert_eq!((&event["phase"], &event["status"]), (&json!("complete"), &json!("completed")));
 
@@ -271,8 +278,8 @@ async fn payloads_are_found_by_id_by_key_and_in_the_entry() {
         let Admission::Run(job) = admit(&queue, &claim).await.unwrap() else { panic!("{entry} does not run") };
         assert_eq!((job.id.as_str(), job.attempt), (id, 1), "of {entry}");
         assert_eq!(job.payload, payload(id));
-        let release = queue.finish(claim.id, Some(id), &Outcome::Release).await.unwrap();
-        assert_eq!(release, Finish::Finished);
+        let release = queue.finish(claim.id, Some(id), &ClaimOutcome::Release).await.unwrap();
+        assert_eq!(release, FinishStatus::Finished);
         let _: String = redis.ask(&["RPOP", Q]);
     }
 }
@@ -304,9 +311,9 @@ async fn a_renewal_tells_of_the_cancel_flag() {
     let queue = queue(&redis);
     push(&redis, "job-1");
     let claim = run(&queue, "job-1").await;
-    assert_eq!(queue.renew(claim.id).await.unwrap(), Standing::Held);
+    assert_eq!(queue.renew(claim.id).await.unwrap(), LeaseStatus::Held);
     let _: u64 = redis.ask(&["HSET", &format!("{{q}}:job:{}", claim.id.token), "cancel", "1"]);
-    assert_eq!(queue.renew(claim.id).await.unwrap(), Standing::Cancelled);
+    assert_eq!(queue.renew(claim.id).await.unwrap(), LeaseStatus::Cancelled);
 }
 
 #[tokio::test]
@@ -316,7 +323,7 @@ async fn a_release_puts_the_job_first_and_counts_nothing() {
     push(&redis, "job-1");
     push(&redis, "job-2");
     let claim = run(&queue, "job-1").await;
-    assert_eq!(queue.finish(claim.id, Some("job-1"), &Outcome::Release).await.unwrap(), Finish::Finished);
+    assert_eq!(queue.finish(claim.id, Some("job-1"), &ClaimOutcome::Release).await.unwrap(), FinishStatus::Finished);
     let again = fetch(&queue).await;
     assert_eq!(again.entry, b"job-1");
     assert_eq!(queue.start(again.id, "job-1", "sha").await.unwrap(), Start::Run { attempt: 1, crashes: 0 });

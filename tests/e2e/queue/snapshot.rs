@@ -27,16 +27,16 @@ async fn return_to_the_snapshot(redis: &mut Redis, workers: &[Queue]) {
     }
 }
 
-fn every_outcome() -> [Outcome; 5] {
-    [success(), failure(), Outcome::Release, crash(), dead("payload_missing")]
+fn every_outcome() -> [ClaimOutcome; 5] {
+    [success(), failure(), ClaimOutcome::Release, crash(), dead("payload_missing")]
 }
 
 async fn assert_lost(queue: &Queue, claim: ClaimId, id: &str) {
     queue.name_claim(claim, id).await.unwrap();
     assert_eq!(queue.start(claim, id, "sha").await.unwrap(), Start::Lost);
-    assert_eq!(queue.renew(claim).await.unwrap(), Standing::Lost);
+    assert_eq!(queue.renew(claim).await.unwrap(), LeaseStatus::Lost);
     for outcome in every_outcome() {
-        assert_eq!(queue.finish(claim, Some(id), &outcome).await.unwrap(), Finish::Fenced);
+        assert_eq!(queue.finish(claim, Some(id), &outcome).await.unwrap(), FinishStatus::Fenced);
     }
 }
 
@@ -54,7 +54,7 @@ async fn a_claim_after_the_return_of_an_older_snapshot_has_a_larger_token() {
     let [first, second] = &workers;
     push(&redis, "a-0");
     let claim = run(first, "a-0").await;
-    assert_eq!(first.finish(claim.id, Some("a-0"), &success()).await.unwrap(), Finish::Finished);
+    assert_eq!(first.finish(claim.id, Some("a-0"), &success()).await.unwrap(), FinishStatus::Finished);
     redis.save();
     push(&redis, "a");
     let forgotten = run(first, "a").await;
@@ -64,8 +64,8 @@ async fn a_claim_after_the_return_of_an_older_snapshot_has_a_larger_token() {
     let claim = run(second, "b").await;
     assert!(claim.id.token > forgotten.id.token, "{claim:?} after {forgotten:?}");
     assert_lost(first, forgotten.id, "a").await;
-    assert_eq!(second.renew(claim.id).await.unwrap(), Standing::Held);
-    assert_eq!(second.finish(claim.id, Some("b"), &success()).await.unwrap(), Finish::Finished);
+    assert_eq!(second.renew(claim.id).await.unwrap(), LeaseStatus::Held);
+    assert_eq!(second.finish(claim.id, Some("b"), &success()).await.unwrap(), FinishStatus::Finished);
     assert_eq!(redis.json_at("result:b"), json!({ "status": "success" }));
     assert_eq!(redis.ask::<Option<String>>(&["GET", "result:a"]), None);
 }
@@ -90,9 +90,9 @@ async fn a_forgotten_claim_cannot_touch_the_claim_that_received_its_token() {
     assert_eq!((waiting(&redis), redis.ask::<u64>(&["LLEN", "{q}:dead"])), (vec![], 0));
 
     let _: u64 = redis.ask(&["HSET", &format!("{{q}}:job:{}", claim.id.token), "cancel", "1"]);
-    assert_eq!(first.renew(forgotten.id).await.unwrap(), Standing::Lost, "the cancel flag is for the other claim");
-    assert_eq!(second.renew(claim.id).await.unwrap(), Standing::Cancelled);
-    assert_eq!(second.finish(claim.id, Some("b"), &success()).await.unwrap(), Finish::Finished);
+    assert_eq!(first.renew(forgotten.id).await.unwrap(), LeaseStatus::Lost, "the cancel flag is for the other claim");
+    assert_eq!(second.renew(claim.id).await.unwrap(), LeaseStatus::Cancelled);
+    assert_eq!(second.finish(claim.id, Some("b"), &success()).await.unwrap(), FinishStatus::Finished);
     assert_eq!(redis.json_at("result:b"), json!({ "status": "success" }));
 }
 
@@ -109,7 +109,7 @@ async fn one_process_never_receives_a_token_twice() {
     let claim = run(&queue, "b").await;
     assert_eq!(claim.id.token, forgotten.id.token + 1);
     assert_lost(&queue, forgotten.id, "a").await;
-    assert_eq!(queue.renew(claim.id).await.unwrap(), Standing::Held);
+    assert_eq!(queue.renew(claim.id).await.unwrap(), LeaseStatus::Held);
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn a_cancel_flag_for_a_forgotten_claim_does_not_cancel_the_claim_that_rece
     push(&redis, "b");
     let claim = run(second, "b").await;
     assert_eq!(claim.id.token, forgotten.id.token);
-    assert_eq!(second.renew(claim.id).await.unwrap(), Standing::Held);
+    assert_eq!(second.renew(claim.id).await.unwrap(), LeaseStatus::Held);
 }
 
 #[tokio::test]
@@ -153,9 +153,9 @@ async fn a_vanished_worker_costs_one_loss_whichever_claim_had_its_token_before()
     push(&redis, "b");
     let claim = run(second, "b").await;
     expire(&redis, &claim);
-    assert_eq!(first.renew(forgotten.id).await.unwrap(), Standing::Lost, "the expired lease is not extended");
+    assert_eq!(first.renew(forgotten.id).await.unwrap(), LeaseStatus::Lost, "the expired lease is not extended");
     let reaped = reap(first).await.unwrap();
-    assert_eq!((reaped.len(), reaped[0].id.as_deref(), reaped[0].verdict), (1, Some("b"), Finish::Requeued));
+    assert_eq!((reaped.len(), reaped[0].id.as_deref(), reaped[0].verdict), (1, Some("b"), FinishStatus::Requeued));
     assert_eq!((waiting(&redis), redis.ask::<Option<String>>(&["GET", "{q}:running:b"])), (vec!["b".to_owned()], None));
     assert_lost(second, claim.id, "b").await;
 }
@@ -166,7 +166,7 @@ async fn a_result_is_accepted_from_a_later_process_under_the_boot_id_that_fetche
     let [ended, successor] = two_workers(&redis);
     push(&redis, "job-1");
     let claim = run(&ended, "job-1").await;
-    assert_eq!(successor.finish(claim.id, Some("job-1"), &success()).await.unwrap(), Finish::Finished);
+    assert_eq!(successor.finish(claim.id, Some("job-1"), &success()).await.unwrap(), FinishStatus::Finished);
 }
 
 #[tokio::test]
@@ -176,8 +176,8 @@ async fn a_claim_of_a_version_without_boot_ids_ends_without_one() {
     push(&redis, "job-1");
     let claim = run(&queue, "job-1").await;
     let without_boot = ClaimId { boot: None, ..claim.id };
-    assert_eq!(queue.finish(without_boot, Some("job-1"), &success()).await.unwrap(), Finish::Fenced);
+    assert_eq!(queue.finish(without_boot, Some("job-1"), &success()).await.unwrap(), FinishStatus::Fenced);
     let _: u64 = redis.ask(&["HDEL", &format!("{{q}}:job:{}", claim.id.token), "boot"]);
-    assert_eq!(queue.finish(claim.id, Some("job-1"), &success()).await.unwrap(), Finish::Fenced);
-    assert_eq!(queue.finish(without_boot, Some("job-1"), &success()).await.unwrap(), Finish::Finished);
+    assert_eq!(queue.finish(claim.id, Some("job-1"), &success()).await.unwrap(), FinishStatus::Fenced);
+    assert_eq!(queue.finish(without_boot, Some("job-1"), &success()).await.unwrap(), FinishStatus::Finished);
 }

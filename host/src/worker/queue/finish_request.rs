@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use crate::config::QueueConfig;
-use crate::worker::outcome::{Answer, Letter, Outcome};
+use crate::worker::claim_outcome::{ClaimOutcome, DeadLetter, ResultMessage};
 
 /// What `finish.lua` is told beside the texts.
 #[derive(Serialize)]
-pub struct Order<'a> {
+pub struct FinishRequest<'a> {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
@@ -18,16 +18,16 @@ pub struct Order<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     succeeded: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    letter: Option<&'a Letter>,
+    letter: Option<&'a DeadLetter>,
     #[serde(skip_serializing_if = "Option::is_none")]
     requeued: Option<&'a str>,
 }
 
-impl<'a> Order<'a> {
+impl<'a> FinishRequest<'a> {
     /// Of an ending of the job `id`.
-    pub fn new(id: Option<&'a str>, outcome: &'a Outcome, rules: &QueueConfig) -> Self {
+    pub fn new(id: Option<&'a str>, outcome: &'a ClaimOutcome, rules: &QueueConfig) -> Self {
         let ttl = rules.result_ttl.map_or(0, |ttl| ttl.as_secs());
-        let plain = Order {
+        let plain = FinishRequest {
             outcome: "release",
             id,
             ttl,
@@ -37,20 +37,22 @@ impl<'a> Order<'a> {
             requeued: None,
         };
         match outcome {
-            Outcome::Release => plain,
-            Outcome::Result { succeeded, .. } => Order { outcome: "result", succeeded: succeeded.as_deref(), ..plain },
-            Outcome::Dead { letter, .. } => Order { outcome: "dead", letter: Some(letter), ..plain },
-            Outcome::Crash { letter, requeued, .. } => {
-                Order { outcome: "crash", letter: Some(letter), requeued: Some(requeued), ..plain }
+            ClaimOutcome::Release => plain,
+            ClaimOutcome::Result { succeeded, .. } => {
+                FinishRequest { outcome: "result", succeeded: succeeded.as_deref(), ..plain }
+            }
+            ClaimOutcome::Dead { letter, .. } => FinishRequest { outcome: "dead", letter: Some(letter), ..plain },
+            ClaimOutcome::Crash { letter, requeued, .. } => {
+                FinishRequest { outcome: "crash", letter: Some(letter), requeued: Some(requeued), ..plain }
             }
         }
     }
 }
 
-impl Outcome {
+impl ClaimOutcome {
     /// The texts that the backend reads; empty for a release.
-    pub fn answer(&self) -> &Answer {
-        static NONE: LazyLock<Answer> = LazyLock::new(Answer::default);
+    pub fn answer(&self) -> &ResultMessage {
+        static NONE: LazyLock<ResultMessage> = LazyLock::new(ResultMessage::default);
         match self {
             Self::Release => &NONE,
             Self::Result { answer, .. } | Self::Crash { answer, .. } | Self::Dead { answer, .. } => answer,

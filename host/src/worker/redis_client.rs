@@ -29,7 +29,7 @@ pub fn client(address: &RedisAddress) -> RedisResult<redis::Client> {
 }
 
 /// A connection that is opened when needed and again after it broke.
-pub struct Link {
+pub struct RedisClient {
     client: redis::Client,
     answer_timeout: Duration,
     outage: Outage,
@@ -42,7 +42,7 @@ struct Live {
     since: Instant,
 }
 
-impl Link {
+impl RedisClient {
     /// A link whose answers may take `answer_timeout`, longer than any blocking command's own.
     pub fn new(client: redis::Client, answer_timeout: Duration, outage: Outage) -> Self {
         Self { client, answer_timeout, outage, live: tokio::sync::Mutex::new(None) }
@@ -55,29 +55,29 @@ impl Link {
     pub async fn query<T: FromRedisValue>(&self, step: &str, command: &Cmd) -> RedisResult<T> {
         let mut connection = self.connection().await?;
         let answer = command.query_async(&mut connection).await;
-        self.heed(step, answer).await
+        self.note_result(step, answer).await
     }
 
     /// Reads at a key that a producer named: what it holds there is the caller's matter, not an outage.
     ///
     /// # Errors
-    /// As [`Link::query`], and what [`is_about_the_data`].
+    /// As [`RedisClient::query`], and what [`is_about_the_data`].
     pub async fn look_up<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         let mut connection = self.connection().await?;
         match command.query_async(&mut connection).await {
             Err(error) if is_about_the_data(&error) => Err(error),
-            answer => self.heed("read", answer).await,
+            answer => self.note_result("read", answer).await,
         }
     }
 
     /// Runs a script.
     ///
     /// # Errors
-    /// As [`Link::query`].
+    /// As [`RedisClient::query`].
     pub async fn invoke<T: FromRedisValue>(&self, step: &str, script: &ScriptInvocation<'_>) -> RedisResult<T> {
         let mut connection = self.connection().await?;
         let answer = script.invoke_async(&mut connection).await;
-        self.heed(step, answer).await
+        self.note_result(step, answer).await
     }
 
     /// How long this link has been open without a break; `None` while it is closed.
@@ -105,7 +105,7 @@ impl Link {
         }
     }
 
-    async fn heed<T>(&self, step: &str, answer: RedisResult<T>) -> RedisResult<T> {
+    async fn note_result<T>(&self, step: &str, answer: RedisResult<T>) -> RedisResult<T> {
         match &answer {
             Ok(_) => self.outage.done(step),
             Err(error) => {

@@ -4,11 +4,11 @@ use oculus_job::code::ErrorCode;
 use serde_json::Value;
 
 use super::child::Death;
+use super::claim_outcome::{ClaimOutcome, DeadLetter, ResultMessage};
 use super::entry::Refusal;
 use super::heartbeat::Counters;
-use super::intake::Job;
-use super::outcome::{Answer, Letter, Outcome};
-use super::progress::Pace;
+use super::intake::AdmittedJob;
+use super::progress::EventPacer;
 use oculus_job::failure::{Failure, Kind};
 use oculus_job::progress::{Event, Phase, Status};
 use oculus_job::request;
@@ -16,7 +16,7 @@ use oculus_system::child::ExitCause;
 
 /// How an attempt ended.
 #[derive(Debug)]
-pub enum Ending {
+pub enum AttemptOutcome {
     /// The job has said its result, good or bad.
     Answered {
         /// `None` for a success.
@@ -36,40 +36,49 @@ pub enum Ending {
     NotStarted,
 }
 
-impl Ending {
+impl AttemptOutcome {
     /// What the queue is told; `None` when the lease is lost. `pace` stamps the last event.
-    pub fn outcome(self, job: &Job, pace: &mut Pace, phase: Phase) -> Option<Outcome> {
+    pub fn outcome(self, job: &AdmittedJob, pace: &mut EventPacer, phase: Phase) -> Option<ClaimOutcome> {
         let mut last =
             |phase, status, message: &str| pace.last(phase, status, message, std::time::Instant::now()).to_json();
         match self {
             Self::Lost => None,
-            Self::Released | Self::NotStarted => Some(Outcome::Release),
-            Self::Answered { failure: None, result } => Some(Outcome::Result {
-                answer: Answer { result: result.to_string(), event: last(Phase::Complete, Status::Completed, "done") },
+            Self::Released | Self::NotStarted => Some(ClaimOutcome::Release),
+            Self::Answered { failure: None, result } => Some(ClaimOutcome::Result {
+                answer: ResultMessage {
+                    result: result.to_string(),
+                    event: last(Phase::Complete, Status::Completed, "done"),
+                },
                 succeeded: Some(job.payload_sha256.clone()),
             }),
             Self::Answered { failure: Some(kind), result } => {
                 let phase = serde_json::from_value(result["phase"].clone()).unwrap_or(phase);
                 let message = result["error"]["message"].as_str().unwrap_or("failed");
                 let event = last(phase, status_of(kind), message);
-                Some(Outcome::Result { answer: Answer { result: result.to_string(), event }, succeeded: None })
+                Some(ClaimOutcome::Result {
+                    answer: ResultMessage { result: result.to_string(), event },
+                    succeeded: None,
+                })
             }
             Self::Stopped(failure) => {
                 let event = last(failure.phase, status_of(failure.kind), &failure.message);
-                Some(Outcome::Result { answer: Answer { result: result(&failure, job), event }, succeeded: None })
+                Some(ClaimOutcome::Result {
+                    answer: ResultMessage { result: result(&failure, job), event },
+                    succeeded: None,
+                })
             }
             Self::Died(death) => {
                 let failure = crashed(&death, job.crashes + 1, phase);
                 let requeued = format!("{}; the job is tried again", failure.message);
-                Some(Outcome::Crash {
+                Some(ClaimOutcome::Crash {
                     requeued: last(Phase::Queued, Status::InProgress, &requeued),
-                    letter: Letter {
+                    letter: DeadLetter {
                         exit_code: death.cause.and_then(ExitCause::code),
                         signal: death.cause.and_then(ExitCause::signal),
                         last_lines: death.last_lines.join("\n"),
-                        ..Letter::from(&failure)
+                        ..DeadLetter::from(&failure)
                     },
-                    answer: Answer {
+                    answer: ResultMessage {
                         result: result(&failure, job),
                         event: last(phase, Status::Failed, &failure.message),
                     },
@@ -103,12 +112,15 @@ impl Ending {
 }
 
 /// A dead letter of an entry that is no job, with a failed result for whoever can be told.
-pub fn refused(refusal: &Refusal) -> Outcome {
+pub fn refused(refusal: &Refusal) -> ClaimOutcome {
     let failure = &refusal.failure;
     let id = refusal.id.as_deref().unwrap_or_default();
     let event = Event::now(id, failure.phase, Status::Failed).with_message(&failure.message).to_json();
-    let letter = Letter::from(failure);
-    Outcome::Dead { letter, answer: Answer { result: failure.to_result(id, Value::Null).to_string(), event } }
+    let letter = DeadLetter::from(failure);
+    ClaimOutcome::Dead {
+        letter,
+        answer: ResultMessage { result: failure.to_result(id, Value::Null).to_string(), event },
+    }
 }
 
 fn status_of(kind: Kind) -> Status {
@@ -118,7 +130,7 @@ fn status_of(kind: Kind) -> Status {
     }
 }
 
-fn result(failure: &Failure, job: &Job) -> String {
+fn result(failure: &Failure, job: &AdmittedJob) -> String {
     // Read again for what it asks: the process that knew it has told nothing.
     let design_config = request::Job::parse(&job.payload).map_or(Value::Null, |job| job.design_config());
     failure.to_result(&job.build_id, design_config).to_string()
@@ -154,7 +166,7 @@ mod tests {
     #[test]
     fn a_crash_names_signal_count_and_last_lines() {
         let death = Death { cause: Some(ExitCause::Signal(11)), last_lines: vec!["one".to_owned(), "two".to_owned()] };
-        let job = Job {
+        let job = AdmittedJob {
             id: "j".into(),
             build_id: "b".into(),
             payload: "{}".into(),
@@ -162,8 +174,10 @@ mod tests {
             attempt: 1,
             crashes: 2,
         };
-        let outcome = Ending::Died(death).outcome(&job, &mut Pace::new("j", Instant::now()), Phase::Training).unwrap();
-        let Outcome::Crash { letter, answer, .. } = outcome else { panic!("{outcome:?}") };
+        let outcome = AttemptOutcome::Died(death)
+            .outcome(&job, &mut EventPacer::new("j", Instant::now()), Phase::Training)
+            .unwrap();
+        let ClaimOutcome::Crash { letter, answer, .. } = outcome else { panic!("{outcome:?}") };
         assert_eq!((letter.signal, letter.last_lines.as_str()), (Some(11), "one\ntwo"));
         let result: Value = serde_json::from_str(&answer.result).unwrap();
         assert_eq!((result["build_id"].as_str(), result["phase"].as_str()), (Some("b"), Some("training")));

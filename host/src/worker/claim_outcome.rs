@@ -7,11 +7,11 @@ use oculus_job::failure::Failure;
 /// The end of a claim.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Outcome {
+pub enum ClaimOutcome {
     /// The job has an answer, good or bad.
     Result {
         /// What the backend reads.
-        answer: Answer,
+        answer: ResultMessage,
         /// SHA-256 of the payload, if it led to a success.
         succeeded: Option<String>,
     },
@@ -22,22 +22,22 @@ pub enum Outcome {
         /// The progress event of a job that goes back.
         requeued: String,
         /// What the dead letter says.
-        letter: Letter,
+        letter: DeadLetter,
         /// What the backend reads of a job that died too often.
-        answer: Answer,
+        answer: ResultMessage,
     },
     /// Nobody will run this.
     Dead {
         /// What the dead letter says.
-        letter: Letter,
+        letter: DeadLetter,
         /// What the backend reads; written where an id could be read.
-        answer: Answer,
+        answer: ResultMessage,
     },
 }
 
 /// What the backend reads of an ended job: the result, and the last event on the progress channel. Both are JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Answer {
+pub struct ResultMessage {
     /// The result object.
     pub result: String,
     /// The final progress event.
@@ -46,7 +46,7 @@ pub struct Answer {
 
 /// Why an entry is a dead letter; the queue adds entry, id and time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Letter {
+pub struct DeadLetter {
     /// A stable word for programs.
     pub reason: String,
     /// For people.
@@ -63,7 +63,7 @@ pub struct Letter {
     pub last_lines: String,
 }
 
-impl From<&Failure> for Letter {
+impl From<&Failure> for DeadLetter {
     fn from(failure: &Failure) -> Self {
         let Failure { code, message, hint, .. } = failure.clone();
         Self { reason: code.to_string(), message, hint, ..Self::default() }
@@ -72,7 +72,7 @@ impl From<&Failure> for Letter {
 
 /// What became of an ended claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finish {
+pub enum FinishStatus {
     /// Accepted.
     Finished,
     /// Back in the queue after a crash.

@@ -9,12 +9,12 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// Shared by all attempts of a worker: the machine's trouble is no job's.
 #[derive(Default)]
-pub struct Starts {
+pub struct SpawnBackoff {
     /// While no process can be started.
     trouble: Mutex<Option<Backoff>>,
 }
 
-impl Starts {
+impl SpawnBackoff {
     /// Notes a process that could not be started, and says how long to wait before the next; the first is logged.
     pub fn failed(&self, reason: &str) -> Duration {
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_until_a_process_starts() {
-        let starts = Starts::default();
+        let starts = SpawnBackoff::default();
         let pauses: Vec<Duration> = (0..5).map(|_| starts.failed("no memory")).collect();
         assert!(pauses[4] >= Duration::from_millis(800) && pauses[0] <= Duration::from_millis(100), "{pauses:?}");
         starts.succeeded();

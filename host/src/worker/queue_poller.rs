@@ -9,26 +9,26 @@ use redis::RedisResult;
 use oculus_system::backoff::{Backoff, jittered};
 
 use super::claim::Claim;
-use super::link::Link;
 use super::queue::Queue;
+use super::redis_client::RedisClient;
 
 const WAKE_UP_EVERY: Duration = Duration::from_secs(2);
 const POLL_EVERY: Duration = Duration::from_millis(500);
 
 /// The queues of a worker, in order of priority.
-pub struct Schedule {
+pub struct QueuePoller {
     queues: Vec<Queue>,
     /// Blocks for as long as [`WAKE_UP_EVERY`], so nothing else may use it.
-    waiting: Link,
+    waiting: RedisClient,
     backoff: Backoff,
     n_taken: usize,
     /// Whether the last fetch failed.
     is_failing: bool,
 }
 
-impl Schedule {
+impl QueuePoller {
     /// Queues in order of priority, and a link for waiting whose answers may take longer than 2 s.
-    pub fn new(queues: Vec<Queue>, waiting: Link) -> Self {
+    pub fn new(queues: Vec<Queue>, waiting: RedisClient) -> Self {
         Self { queues, waiting, backoff: Backoff::up_to(Duration::from_secs(5)), n_taken: 0, is_failing: false }
     }
 
