@@ -35,8 +35,8 @@ static FETCH: LazyLock<Script> = script!("fetch.lua");
 static NAME: LazyLock<Script> = script!("holder.lua", "name.lua");
 static START: LazyLock<Script> = script!("holder.lua", "start.lua");
 static RENEW: LazyLock<Script> = script!("holder.lua", "renew.lua");
-static FINISH: LazyLock<Script> = script!("holder.lua", "shared.lua", "finish.lua");
-static REAP: LazyLock<Script> = script!("shared.lua", "reap.lua");
+static FINISH: LazyLock<Script> = script!("holder.lua", "ownership.lua", "dead_letter.lua", "finish.lua");
+static REAP: LazyLock<Script> = script!("ownership.lua", "dead_letter.lua", "reap.lua");
 static RIGHTS: LazyLock<Script> = script!("rights.lua");
 
 /// What a claim turns out to be, once its id is known.

@@ -43,7 +43,7 @@ local answer = 'finished'
 if request.outcome == 'result' then
   write_result()
 elseif request.outcome == 'dead' then
-  bury(dead, request.letter, entry, id)
+  add_dead_letter(dead, request.letter, entry, id)
   if id and not belongs_to_another(token, leases, running, done, result_key) then write_result() end
   answer = 'dead'
 elseif request.outcome == 'release' then
@@ -54,7 +54,7 @@ elseif redis.call('HINCRBY', count, 'crashes', 1) < request.max_crashes then
   publish(request.requeued)
   answer = 'requeued'
 else
-  bury(dead, request.letter, entry, id)
+  add_dead_letter(dead, request.letter, entry, id)
   write_result()
   answer = 'dead'
 end

@@ -6,4 +6,3 @@
 local function is_holder(leases, claim, token, boot)
   return redis.call('ZSCORE', leases, token) and (redis.call('HGET', claim, 'boot') or '') == boot
 end
-

@@ -45,7 +45,7 @@ for _, token in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT',
       redis.call(push, queue, entry)
     else
       verdict = 'dead'
-      bury(dead, cjson.decode(letter), entry, id)
+      add_dead_letter(dead, cjson.decode(letter), entry, id)
       if id and not is_other then fail(id) end
       redis.call('DEL', nameless)
     end

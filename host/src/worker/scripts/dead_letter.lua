@@ -1,12 +1,4 @@
--- Shared by FINISH and REAP: prepended to both.
-
--- Returns whether the job's result and counts belong to another attempt: one that runs, or one that
--- has succeeded.
-local function belongs_to_another(token, leases, running, done, result)
-  local other = redis.call('GET', running)
-  if other and other ~= token and redis.call('ZSCORE', leases, other) then return true end
-  return redis.call('EXISTS', done) == 1 and redis.call('EXISTS', result) == 1 and other ~= token
-end
+-- The only writer of dead letters. Shared by FINISH and REAP: prepended to both.
 
 -- Returns whether a text is UTF-8: only ASCII remains after each complete multi-byte character is
 -- replaced by a blank.
@@ -23,7 +15,7 @@ end
 
 -- Adds a dead letter with at most 64 KiB of the entry, in hex if that is not UTF-8; a longer entry
 -- also has its length and SHA-1.
-local function bury(dead, letter, entry, id)
+local function add_dead_letter(dead, letter, entry, id)
   local kept = entry
   if #entry > 65536 then
     letter.entry_bytes, letter.entry_sha1 = #entry, redis.sha1hex(entry)
@@ -42,9 +34,3 @@ local function bury(dead, letter, entry, id)
   letter.id, letter.time = id or cjson.null, tonumber(redis.call('TIME')[1])
   redis.call('LPUSH', dead, cjson.encode(letter))
 end
-
--- Returns the key that counts the losses of an entry whose job id has not been read.
-local function count_of_nameless(counts, entry)
-  return counts .. '#' .. redis.sha1hex(entry)
-end
-
