@@ -76,6 +76,13 @@ pub struct QueueConfig {
     pub max_crashes: u32,
 }
 
+impl QueueConfig {
+    /// Returns how long results are kept, in seconds as the scripts read it: 0 for forever.
+    pub fn result_ttl_seconds(&self) -> u64 {
+        self.result_ttl.map_or(0, |ttl| ttl.as_secs())
+    }
+}
+
 /// The end of a list from which jobs are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueEnd {

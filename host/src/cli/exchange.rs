@@ -32,9 +32,9 @@ impl Exchange {
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let timeouts = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(redis_client::CONNECT_TIMEOUT))
-            .set_response_timeout(Some(redis_client::ANSWER_TIMEOUT));
+            .set_response_timeout(Some(redis_client::RESPONSE_TIMEOUT));
         let connection =
-            redis_client::client(&config.redis)?.get_multiplexed_async_connection_with_config(&timeouts).await;
+            redis_client::open(&config.redis)?.get_multiplexed_async_connection_with_config(&timeouts).await;
         Ok(Self {
             connection: connection.with_context(|| format!("Redis at {} does not answer", config.redis))?,
             queue: config.queue.names[0].clone(),
@@ -87,7 +87,7 @@ impl<'a> Watcher<'a> {
     /// Redis' own.
     pub async fn of(config: &Config, exchange: &'a Exchange, id: &str) -> anyhow::Result<Self> {
         let mut connection =
-            redis_client::client(&config.redis)?.get_connection_with_timeout(redis_client::CONNECT_TIMEOUT)?;
+            redis_client::open(&config.redis)?.get_connection_with_timeout(redis_client::CONNECT_TIMEOUT)?;
         let (sender, events) = mpsc::unbounded_channel();
         let name = channel(id);
         let (ready, subscribed) = tokio::sync::oneshot::channel();

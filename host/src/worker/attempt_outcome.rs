@@ -1,93 +1,81 @@
-//! Every way in which an attempt can end, and what the queue is told of it.
+//! Every way in which an attempt can end, and the claim outcome that follows from it.
+
+use std::time::Duration;
 
 use oculus_job::code::ErrorCode;
+use oculus_job::failure::{Failure, Kind};
+use oculus_job::progress::{Event, Phase, Status};
+use oculus_job::request;
+use oculus_system::child::ExitCause;
 use serde_json::Value;
 
 use super::child::Death;
 use super::claim_outcome::{ClaimOutcome, DeadLetter, ResultMessage};
 use super::entry::Refusal;
-use super::heartbeat::Counters;
 use super::intake::AdmittedJob;
-use super::progress::EventPacer;
-use oculus_job::failure::{Failure, Kind};
-use oculus_job::progress::{Event, Phase, Status};
-use oculus_job::request;
-use oculus_system::child::ExitCause;
+use super::progress::EventStamper;
+use super::status::Counters;
 
 /// How an attempt ended.
 #[derive(Debug)]
 pub enum AttemptOutcome {
-    /// The job has said its result, good or bad.
+    /// The job process has returned a result.
     Answered {
-        /// `None` for a success.
+        /// The kind of failure; `None` for a success.
         failure: Option<Kind>,
         /// The result object.
         result: Value,
     },
-    /// The worker says the result in the job's place: it ran too long, somebody asked for its end, or it had no start.
+    /// The worker has stopped the attempt: it timed out, was cancelled, or could not be set up.
     Stopped(Failure),
     /// The job's process died without a result.
     Died(Death),
-    /// The job is in other hands: nothing may be said.
+    /// The worker no longer holds the claim: nothing may be published.
     Lost,
-    /// The worker ends; the job goes back.
+    /// The worker shuts down: the entry returns to the queue.
     Released,
-    /// This machine starts no process, which is no fault of the job's; it goes back.
-    NotStarted,
+    /// This machine cannot start a process, which is not the job's fault: the entry returns to the
+    /// queue.
+    NotStarted {
+        /// How long to wait before the next attempt.
+        retry_after: Duration,
+    },
 }
 
 impl AttemptOutcome {
-    /// What the queue is told; `None` when the lease is lost. `pace` stamps the last event.
-    pub fn outcome(self, job: &AdmittedJob, pace: &mut EventPacer, phase: Phase) -> Option<ClaimOutcome> {
-        let mut last =
-            |phase, status, message: &str| pace.last(phase, status, message, std::time::Instant::now()).to_json();
+    /// Returns the outcome of the claim; `None` if the claim is lost. `phase` is the last that the
+    /// job reported.
+    pub fn into_claim_outcome(
+        self,
+        job: &AdmittedJob,
+        stamper: &mut EventStamper,
+        phase: Phase,
+    ) -> Option<ClaimOutcome> {
         match self {
             Self::Lost => None,
-            Self::Released | Self::NotStarted => Some(ClaimOutcome::Release),
-            Self::Answered { failure: None, result } => Some(ClaimOutcome::Result {
-                answer: ResultMessage {
-                    result: result.to_string(),
-                    event: last(Phase::Complete, Status::Completed, "done"),
-                },
-                succeeded: Some(job.payload_sha256.clone()),
-            }),
+            Self::Released | Self::NotStarted { .. } => Some(ClaimOutcome::Release),
+            Self::Answered { failure: None, result } => {
+                let event = stamper.last(Phase::Complete, Status::Completed, "done").to_json();
+                let answer = ResultMessage { result: result.to_string(), event };
+                Some(ClaimOutcome::Result { answer, succeeded: Some(job.payload_sha256.clone()) })
+            }
             Self::Answered { failure: Some(kind), result } => {
                 let phase = serde_json::from_value(result["phase"].clone()).unwrap_or(phase);
                 let message = result["error"]["message"].as_str().unwrap_or("failed");
-                let event = last(phase, status_of(kind), message);
-                Some(ClaimOutcome::Result {
-                    answer: ResultMessage { result: result.to_string(), event },
-                    succeeded: None,
-                })
+                let event = stamper.last(phase, status_of(kind), message).to_json();
+                let answer = ResultMessage { result: result.to_string(), event };
+                Some(ClaimOutcome::Result { answer, succeeded: None })
             }
             Self::Stopped(failure) => {
-                let event = last(failure.phase, status_of(failure.kind), &failure.message);
-                Some(ClaimOutcome::Result {
-                    answer: ResultMessage { result: result(&failure, job), event },
-                    succeeded: None,
-                })
+                let event = stamper.last(failure.phase, status_of(failure.kind), &failure.message).to_json();
+                let answer = ResultMessage { result: failed_result(&failure, job), event };
+                Some(ClaimOutcome::Result { answer, succeeded: None })
             }
-            Self::Died(death) => {
-                let failure = crashed(&death, job.crashes + 1, phase);
-                let requeued = format!("{}; the job is tried again", failure.message);
-                Some(ClaimOutcome::Crash {
-                    requeued: last(Phase::Queued, Status::InProgress, &requeued),
-                    letter: DeadLetter {
-                        exit_code: death.cause.and_then(ExitCause::code),
-                        signal: death.cause.and_then(ExitCause::signal),
-                        last_lines: death.last_lines.join("\n"),
-                        ..DeadLetter::from(&failure)
-                    },
-                    answer: ResultMessage {
-                        result: result(&failure, job),
-                        event: last(phase, Status::Failed, &failure.message),
-                    },
-                })
-            }
+            Self::Died(death) => Some(crash_outcome(death, job, stamper, phase)),
         }
     }
 
-    /// As the log calls it.
+    /// Returns the name of the outcome in the log.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Answered { failure: None, .. } => "done",
@@ -95,32 +83,52 @@ impl AttemptOutcome {
             Self::Answered { .. } | Self::Stopped(_) => "failed",
             Self::Died(_) => "crashed",
             Self::Lost => "lost to another worker",
-            Self::Released | Self::NotStarted => "given back",
+            Self::Released | Self::NotStarted { .. } => "given back",
         }
     }
 
-    /// Notes the ending in the counters of the heartbeat.
+    /// Returns how long this worker waits before it takes the next job.
+    pub fn pause(&self) -> Duration {
+        match self {
+            Self::NotStarted { retry_after } => *retry_after,
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Adds the outcome to the counters of the heartbeat.
     pub fn count(&self, counters: &mut Counters) {
         match self {
             Self::Answered { failure: None, .. } => counters.done += 1,
             Self::Answered { .. } | Self::Stopped(_) => counters.failed += 1,
             Self::Died(_) => counters.crashed += 1,
             Self::Lost => counters.fenced += 1,
-            Self::Released | Self::NotStarted => {}
+            Self::Released | Self::NotStarted { .. } => {}
         }
     }
 }
 
-/// A dead letter of an entry that is no job, with a failed result for whoever can be told.
+/// Returns the outcome of an entry that cannot become a job: a dead letter, with a failed result if
+/// it has an id.
 pub fn refused(refusal: &Refusal) -> ClaimOutcome {
     let failure = &refusal.failure;
     let id = refusal.id.as_deref().unwrap_or_default();
     let event = Event::now(id, failure.phase, Status::Failed).with_message(&failure.message).to_json();
-    let letter = DeadLetter::from(failure);
-    ClaimOutcome::Dead {
-        letter,
-        answer: ResultMessage { result: failure.to_result(id, Value::Null).to_string(), event },
-    }
+    let result = failure.to_result(id, Value::Null).to_string();
+    ClaimOutcome::Dead { letter: DeadLetter::from(failure), answer: ResultMessage { result, event } }
+}
+
+fn crash_outcome(death: Death, job: &AdmittedJob, stamper: &mut EventStamper, phase: Phase) -> ClaimOutcome {
+    let failure = crashed(&death, job.crashes + 1, phase);
+    let message = format!("{}; the job is tried again", failure.message);
+    let requeued = stamper.last(Phase::Queued, Status::InProgress, &message).to_json();
+    let event = stamper.last(phase, Status::Failed, &failure.message).to_json();
+    let letter = DeadLetter {
+        exit_code: death.cause.and_then(ExitCause::code),
+        signal: death.cause.and_then(ExitCause::signal),
+        last_lines: death.last_lines.join("\n"),
+        ..DeadLetter::from(&failure)
+    };
+    ClaimOutcome::Crash { requeued, letter, answer: ResultMessage { result: failed_result(&failure, job), event } }
 }
 
 fn status_of(kind: Kind) -> Status {
@@ -130,8 +138,9 @@ fn status_of(kind: Kind) -> Status {
     }
 }
 
-fn result(failure: &Failure, job: &AdmittedJob) -> String {
-    // Read again for what it asks: the process that knew it has told nothing.
+/// Returns the result of a job whose process reported none. The payload is parsed here for what the
+/// result echoes of it.
+fn failed_result(failure: &Failure, job: &AdmittedJob) -> String {
     let design_config = request::Job::parse(&job.payload).map_or(Value::Null, |job| job.design_config());
     failure.to_result(&job.build_id, design_config).to_string()
 }
@@ -146,18 +155,17 @@ fn crashed(death: &Death, times: u32, phase: Phase) -> Failure {
         None => "could not be started".to_owned(),
     };
     let shown = &death.last_lines[death.last_lines.len().saturating_sub(SHOWN_LINES)..];
-    let said = if shown.is_empty() {
+    let output = if shown.is_empty() {
         "it printed nothing".to_owned()
     } else {
         format!("its last lines: {}", shown.join(" | "))
     };
-    let message = format!("the job's process {how} ({times} so far); {said}");
+    let message = format!("the job's process {how} ({times} so far); {output}");
     let hint = "look at the worker's log for this job; a signal 9 often means that memory ran out";
     Failure::failed(phase, ErrorCode::JobCrashed, message, hint).retryable()
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::time::Instant;
 
@@ -175,7 +183,7 @@ mod tests {
             crashes: 2,
         };
         let outcome = AttemptOutcome::Died(death)
-            .outcome(&job, &mut EventPacer::new("j", Instant::now()), Phase::Training)
+            .into_claim_outcome(&job, &mut EventStamper::new("j", Instant::now()), Phase::Training)
             .unwrap();
         let ClaimOutcome::Crash { letter, answer, .. } = outcome else { panic!("{outcome:?}") };
         assert_eq!((letter.signal, letter.last_lines.as_str()), (Some(11), "one\ntwo"));

@@ -1,6 +1,7 @@
 //! Claims: entries that this worker has taken from a queue, and the ids that prove who holds them.
 //!
-//! Invariant: a claim id is never issued twice, also if Redis returns from an older state or its clock goes back.
+//! Invariant: a claim id is never issued twice, also if Redis returns from an older state or its
+//! clock goes back.
 
 use std::fmt;
 
@@ -15,13 +16,14 @@ pub struct Claim {
     pub entry: Vec<u8>,
 }
 
-/// The identity of a claim. Both parts must match: a token repeats if Redis returns from an older state and its clock
-/// goes back.
+/// The identity of a claim. Both parts must match: a token repeats if Redis returns from an older
+/// state and its clock goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ClaimId {
     /// The fencing token; the attempt with the larger one is the later one.
     pub token: u64,
-    /// The worker process that fetched the entry; `None` in results that a version without boot ids left on disk.
+    /// The worker process that fetched the entry; `None` in results that a version without boot ids
+    /// left on disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<BootId>,
 }
@@ -90,7 +92,6 @@ impl Holder {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,84 +1,91 @@
-//! How an attempt at a job ends, as the queue is told.
+//! How a claim ends, as the queue stores it.
+//!
+//! The field names are those of the files in the result spool, which a later version must be able
+//! to read.
 
-use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
 
 use oculus_job::failure::Failure;
+use serde::{Deserialize, Serialize};
 
 /// The end of a claim.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum ClaimOutcome {
-    /// The job has an answer, good or bad.
+    /// The job has a result: a success or a failure.
     Result {
-        /// What the backend reads.
+        /// The texts that the backend reads.
         answer: ResultMessage,
         /// SHA-256 of the payload, if it led to a success.
         succeeded: Option<String>,
     },
-    /// Back to the queue; counts as nothing.
+    /// The entry returns to the queue, and no attempt is counted.
     Release,
-    /// The job's process died: back to the queue, or, at the cap, dead.
+    /// The job's process died: the entry returns to the queue or, at the cap, becomes a dead
+    /// letter.
     Crash {
-        /// The progress event of a job that goes back.
+        /// The progress event if the entry returns to the queue.
         requeued: String,
-        /// What the dead letter says.
+        /// The dead letter at the cap.
         letter: DeadLetter,
-        /// What the backend reads of a job that died too often.
+        /// The texts that the backend reads at the cap.
         answer: ResultMessage,
     },
-    /// Nobody will run this.
+    /// The entry cannot become a job.
     Dead {
-        /// What the dead letter says.
+        /// The dead letter.
         letter: DeadLetter,
-        /// What the backend reads; written where an id could be read.
+        /// The texts that the backend reads; written only if an id could be read.
         answer: ResultMessage,
     },
 }
 
-/// What the backend reads of an ended job: the result, and the last event on the progress channel. Both are JSON.
+impl ClaimOutcome {
+    /// Returns the texts that the backend reads; empty for a release.
+    pub fn message(&self) -> &ResultMessage {
+        static EMPTY: LazyLock<ResultMessage> = LazyLock::new(ResultMessage::default);
+        match self {
+            Self::Release => &EMPTY,
+            Self::Result { answer, .. } | Self::Crash { answer, .. } | Self::Dead { answer, .. } => answer,
+        }
+    }
+}
+
+/// What the backend reads of a job that has ended, as JSON texts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ResultMessage {
     /// The result object.
     pub result: String,
-    /// The final progress event.
+    /// The last event on the progress channel.
     pub event: String,
 }
 
-/// Why an entry is a dead letter; the queue adds entry, id and time.
+/// Why an entry is a dead letter. The queue adds entry, id and time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
-    /// A stable word for programs.
+    /// An error code.
     pub reason: String,
-    /// For people.
+    /// The cause, for people.
     pub message: String,
-    /// What to do about it.
+    /// The remedy.
     pub hint: String,
-    /// How the job's process ended, if it did so by itself.
+    /// The exit code of the job's process, if it exited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
-    /// The signal that ended it.
+    /// The signal that killed the job's process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// What it printed last.
+    /// The last output of the job's process.
     pub last_lines: String,
 }
 
 impl From<&Failure> for DeadLetter {
     fn from(failure: &Failure) -> Self {
-        let Failure { code, message, hint, .. } = failure.clone();
-        Self { reason: code.to_string(), message, hint, ..Self::default() }
+        Self {
+            reason: failure.code.as_str().to_owned(),
+            message: failure.message.clone(),
+            hint: failure.hint.clone(),
+            ..Self::default()
+        }
     }
-}
-
-/// What became of an ended claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FinishStatus {
-    /// Accepted.
-    Finished,
-    /// Back in the queue after a crash.
-    Requeued,
-    /// Among the dead letters.
-    Dead,
-    /// Discarded: the job was in other hands by then.
-    Fenced,
 }

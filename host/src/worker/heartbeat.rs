@@ -1,198 +1,157 @@
-//! What the worker is doing, and telling the backend so.
+//! The loop that registers the worker with the backend and sends heartbeats.
+//!
+//! In: the worker's status, its plugins, its shutdown. Out: requests to the backend.
+//! Invariant: a backend that does not know the worker costs one warning, and requests to it grow
+//! rarer until a heartbeat is accepted.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use serde::Serialize;
-use tokio::sync::watch;
-
-use super::registration::{Backend, Known, Registration};
-use super::shutdown::{ShutdownPhase, reached};
-use oculus_job::progress::Phase;
 use oculus_plugin_host::catalog::snapshot::Snapshot;
 use oculus_system::backoff::Backoff;
+use tokio::sync::watch;
 
-/// What the worker does, as the heartbeat tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WorkerState {
-    /// Not yet taking jobs.
-    Starting,
-    /// Waiting for jobs.
-    Idle,
-    /// Running jobs.
-    Busy,
-    /// Finishing, taking no more.
-    Draining,
+use super::backend::{Backend, BackendState};
+use super::registration::Registration;
+use super::shutdown::{ShutdownPhase, reached};
+use super::status::WorkerStatus;
+
+/// How long the last heartbeat may take.
+const FINAL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The longest pause between two requests, unless heartbeats are rarer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// What the heartbeat loop reports and where to.
+pub struct HeartbeatLoop {
+    /// Where the requests go.
+    pub backend: Arc<Backend>,
+    /// The worker's registration; each request adds the active plugins.
+    pub registration: Registration,
+    /// The content of heartbeats.
+    pub status: WorkerStatus,
+    /// The active plugins. A change registers the worker again.
+    pub plugins: watch::Receiver<Arc<Snapshot>>,
+    /// The shutdown of the worker. Its start is reported at once.
+    pub shutdown: watch::Receiver<ShutdownPhase>,
 }
 
-/// How many attempts have ended how, since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counters {
-    /// With a model.
-    pub done: u64,
-    /// With a failed result.
-    pub failed: u64,
-    /// By the death of the job's process.
-    pub crashed: u64,
-    /// With a result that came too late.
-    pub fenced: u64,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct RunningJob {
-    job_id: String,
-    phase: Phase,
-    percent: f64,
-}
-
-/// One heartbeat.
-#[derive(Clone, Debug, Serialize)]
-pub struct Heartbeat {
-    worker_id: String,
-    state: WorkerState,
-    running: Vec<RunningJob>,
-    counters: Counters,
-    uptime_s: u64,
-}
-
-impl Heartbeat {
-    /// Whose heartbeat this is.
-    pub fn worker_id(&self) -> &str {
-        &self.worker_id
-    }
-}
-
-/// Where the parts of the worker note what they do. Clones share one board.
-#[derive(Clone)]
-pub struct WorkerStatus {
-    started: Instant,
-    noted: Arc<Mutex<StatusInner>>,
-}
-
-struct StatusInner {
-    stage: Option<ShutdownPhase>,
-    running: BTreeMap<String, RunningJob>,
-    counters: Counters,
-}
-
-impl WorkerStatus {
-    /// A board that says `starting`.
-    pub fn new() -> Self {
-        let noted = StatusInner { stage: None, running: BTreeMap::new(), counters: Counters::default() };
-        Self { started: Instant::now(), noted: Arc::new(Mutex::new(noted)) }
-    }
-
-    /// Jobs are taken from now on, or no longer.
-    pub fn set_shutdown_phase(&self, stage: ShutdownPhase) {
-        self.lock().stage = Some(stage);
-    }
-
-    /// A job has come on.
-    pub fn progress(&self, job_id: &str, phase: Phase, percent: f64) {
-        let job = RunningJob { job_id: job_id.to_owned(), phase, percent };
-        self.lock().running.insert(job_id.to_owned(), job);
-    }
-
-    /// A job is over.
-    pub fn remove(&self, job_id: &str) {
-        self.lock().running.remove(job_id);
-    }
-
-    /// Counts an ending.
-    pub fn count(&self, add: impl FnOnce(&mut Counters)) {
-        add(&mut self.lock().counters);
-    }
-
-    /// What to tell at this moment.
-    pub fn beat(&self, worker_id: &str) -> Heartbeat {
-        let noted = self.lock();
-        let state = match (noted.stage, noted.running.is_empty()) {
-            (None, _) => WorkerState::Starting,
-            (Some(ShutdownPhase::Running), true) => WorkerState::Idle,
-            (Some(ShutdownPhase::Running), false) => WorkerState::Busy,
-            (Some(ShutdownPhase::Draining | ShutdownPhase::Releasing), _) => WorkerState::Draining,
-        };
-        Heartbeat {
-            worker_id: worker_id.to_owned(),
-            state,
-            running: noted.running.values().cloned().collect(),
-            counters: noted.counters,
-            uptime_s: self.started.elapsed().as_secs(),
+impl HeartbeatLoop {
+    /// Runs until its task is aborted.
+    pub async fn run(mut self) {
+        let mut plan = RequestPlan::new(self.backend.heartbeat_every());
+        loop {
+            let state = self.send(plan.next).await;
+            let pause = plan.on_response(state);
+            let is_draining = *self.shutdown.borrow() >= ShutdownPhase::Draining;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = reached(&mut self.shutdown, ShutdownPhase::Draining), if !is_draining => {
+                    self.status.set_shutdown_phase(ShutdownPhase::Draining);
+                }
+                Ok(()) = self.plugins.changed(), if plan.next == BackendRequest::Heartbeat => {
+                    plan.next = BackendRequest::Register;
+                }
+            }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, StatusInner> {
-        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn send(&mut self, request: BackendRequest) -> BackendState {
+        match request {
+            BackendRequest::Register => {
+                let plugins = self.plugins.borrow_and_update().plugins();
+                self.backend.register(&self.registration.with_plugins(&plugins)).await
+            }
+            BackendRequest::Heartbeat => {
+                let heartbeat = self.status.heartbeat(&self.registration.worker_id);
+                self.backend.send_heartbeat(&heartbeat).await
+            }
+        }
     }
 }
 
-impl Default for WorkerStatus {
-    fn default() -> Self {
-        Self::new()
-    }
+/// Reports the draining state and the final counters when the worker ends.
+pub async fn send_final_heartbeat(backend: &Backend, worker_id: &str, status: &WorkerStatus) {
+    status.set_shutdown_phase(ShutdownPhase::Draining);
+    let heartbeat = status.heartbeat(worker_id);
+    let _ = tokio::time::timeout(FINAL_TIMEOUT, backend.send_heartbeat(&heartbeat)).await;
 }
 
-/// What serves, and when that changes.
-pub type Plugins = watch::Receiver<Arc<Snapshot>>;
+/// A request to the backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BackendRequest {
+    Register,
+    Heartbeat,
+}
 
-/// Registers, then tells the board every so often, and at once when draining begins; registers again whenever the backend
-/// does not know this worker or its plugins have changed, in growing pauses until a heartbeat succeeds. Ends with the task
-/// that runs it.
-///
-/// * `told`: what the worker does, its plugins, and its stage.
-pub async fn run(
-    backend: Arc<Backend>,
-    who: Registration,
-    told: (WorkerStatus, Plugins, watch::Receiver<ShutdownPhase>),
-) {
-    let (board, mut plugins, mut stages) = told;
-    let every = backend.heartbeat_every();
-    let mut backoff = Backoff::up_to(every.max(Duration::from_secs(60)));
-    let (mut is_known, mut is_told) = (false, false);
-    loop {
-        let told = match is_known {
-            false => {
-                let who = who.with(&plugins.borrow_and_update().plugins());
-                backend.register(&who).await
-            }
-            true => backend.heartbeat(&board.beat(&who.worker_id)).await,
-        };
-        let pause = match (told, is_known) {
-            (Some(Known::Yes), true) => {
-                backoff.reset();
-                if std::mem::replace(&mut is_told, false) {
-                    tracing::info!("the backend knows this worker again");
-                }
-                every
-            }
-            (Some(Known::Yes), false) => {
-                is_known = true;
-                // The first heartbeat follows a registration at once.
+/// Which request follows, and after which pause.
+struct RequestPlan {
+    next: BackendRequest,
+    every: Duration,
+    backoff: Backoff,
+    /// Whether it is logged that the backend does not know this worker.
+    is_warned: bool,
+}
+
+impl RequestPlan {
+    fn new(every: Duration) -> Self {
+        let backoff = Backoff::up_to(every.max(LONGEST_PAUSE));
+        Self { next: BackendRequest::Register, every, backoff, is_warned: false }
+    }
+
+    /// Chooses the next request and returns the pause before it. The first heartbeat follows a
+    /// registration at once; only an accepted heartbeat shortens the pauses again.
+    fn on_response(&mut self, state: BackendState) -> Duration {
+        match (self.next, state) {
+            (BackendRequest::Register, BackendState::Registered) => {
+                self.next = BackendRequest::Heartbeat;
                 Duration::ZERO
             }
-            (Some(Known::No), _) => {
-                is_known = false;
-                if !std::mem::replace(&mut is_told, true) {
+            (BackendRequest::Heartbeat, BackendState::Registered) => {
+                self.backoff.reset();
+                if std::mem::take(&mut self.is_warned) {
+                    tracing::info!("the backend knows this worker again");
+                }
+                self.every
+            }
+            (_, BackendState::Unregistered) => {
+                self.next = BackendRequest::Register;
+                if !std::mem::replace(&mut self.is_warned, true) {
                     tracing::warn!("the backend does not know this worker: registering again until it does");
                 }
-                backoff.pause()
+                self.backoff.pause()
             }
-            (None, _) => backoff.pause().max(if is_known { every } else { Duration::ZERO }),
-        };
-        let is_draining = *stages.borrow() >= ShutdownPhase::Draining;
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = reached(&mut stages, ShutdownPhase::Draining), if !is_draining => board.set_shutdown_phase(ShutdownPhase::Draining),
-            Ok(()) = plugins.changed(), if is_known => is_known = false,
+            (BackendRequest::Register, BackendState::Unavailable) => self.backoff.pause(),
+            (BackendRequest::Heartbeat, BackendState::Unavailable) => self.backoff.pause().max(self.every),
         }
     }
 }
 
-/// Tells the backend at the end that this worker drains, and its last counts.
-pub async fn send_final_heartbeat(backend: &Backend, worker_id: &str, board: &WorkerStatus) {
-    const PATIENCE: Duration = Duration::from_secs(2);
-    board.set_shutdown_phase(ShutdownPhase::Draining);
-    let _ = tokio::time::timeout(PATIENCE, backend.heartbeat(&board.beat(worker_id))).await;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERY: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn a_worker_registers_again_until_a_heartbeat_is_accepted() {
+        let mut plan = RequestPlan::new(EVERY);
+        let mut next_after = |state| {
+            let pause = plan.on_response(state);
+            (plan.next, pause)
+        };
+        assert_eq!(next_after(BackendState::Unavailable).0, BackendRequest::Register);
+        assert_eq!(next_after(BackendState::Registered), (BackendRequest::Heartbeat, Duration::ZERO));
+        assert_eq!(next_after(BackendState::Registered), (BackendRequest::Heartbeat, EVERY));
+        assert_eq!(next_after(BackendState::Unregistered).0, BackendRequest::Register);
+        assert_eq!(next_after(BackendState::Registered), (BackendRequest::Heartbeat, Duration::ZERO));
+    }
+
+    #[test]
+    fn heartbeats_to_a_backend_that_is_away_are_no_more_frequent_than_to_one_that_responds() {
+        let mut plan = RequestPlan::new(EVERY);
+        plan.on_response(BackendState::Registered);
+        assert_eq!(plan.on_response(BackendState::Unavailable), EVERY);
+        assert_eq!(plan.next, BackendRequest::Heartbeat);
+    }
 }

@@ -1,44 +1,50 @@
-//! Keeps the leases of this worker's jobs alive, on a thread and a connection of its own.
+//! Renews the leases of this worker's jobs, on a thread and a connection of their own.
 //!
-//! Invariant: a busy runtime, a long script or a full socket elsewhere cannot cost a lease; and who has not renewed for
-//! five sixths of a lease publishes nothing, since the job may be in other hands at any moment.
+//! Invariant: a busy runtime, a long script or a full socket elsewhere cannot cost a lease. An
+//! attempt that has not been renewed for five sixths of a lease publishes nothing, since another
+//! worker may claim the job at any moment.
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use oculus_system::backoff::Backoff;
+use parking_lot::Mutex;
 use redis::{Client, Connection, RedisResult};
 use tokio::sync::watch;
 
-use oculus_system::backoff::Backoff;
-
 use super::claim::ClaimId;
+use super::outage::Outage;
 use super::queue::{LeaseStatus, Queue};
-use super::redis_client::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, Outage};
+use super::redis_client::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT};
+
+/// A lease's queue and claim.
+type LeaseKey = (String, ClaimId);
 
 /// All leases that this worker holds.
 #[derive(Clone, Default)]
 pub struct Leases {
-    held: Arc<Mutex<HashMap<(String, ClaimId), HeldLease>>>,
+    held: Arc<Mutex<HashMap<LeaseKey, HeldLease>>>,
 }
 
 struct HeldLease {
     queue: Queue,
-    state: watch::Sender<LeaseState>,
+    renewal: watch::Sender<Renewal>,
 }
 
+/// The last renewal of a lease.
 #[derive(Clone, Copy)]
-struct LeaseState {
-    standing: LeaseStatus,
-    renewed: Instant,
+struct Renewal {
+    status: LeaseStatus,
+    at: Instant,
 }
 
-/// The lease of one job; renewed until dropped.
+/// The lease of one claim; renewed until dropped.
 pub struct Lease {
     leases: Leases,
-    key: (String, ClaimId),
-    state: watch::Receiver<LeaseState>,
+    key: LeaseKey,
+    renewal: watch::Receiver<Renewal>,
     ttl: Duration,
 }
 
@@ -46,25 +52,25 @@ impl Leases {
     /// Starts the thread that renews every third of `ttl`.
     ///
     /// # Errors
-    /// The system's, when it has no thread to spare.
+    /// The system cannot start a thread.
     pub fn start(client: Client, ttl: Duration, outage: Outage) -> io::Result<Self> {
         let leases = Self::default();
         let renewed = leases.clone();
         std::thread::Builder::new()
             .name("leases".to_owned())
-            .spawn(move || renewed.renew_for_ever(&client, ttl, &outage))?;
+            .spawn(move || renewed.renew_forever(&client, ttl, &outage))?;
         Ok(leases)
     }
 
     /// Renews the lease of this claim from now on.
     pub fn hold(&self, queue: &Queue, claim: ClaimId) -> Lease {
-        let (sender, state) = watch::channel(LeaseState { standing: LeaseStatus::Held, renewed: Instant::now() });
+        let (sender, renewal) = watch::channel(Renewal { status: LeaseStatus::Held, at: Instant::now() });
         let key = (queue.name().to_owned(), claim);
-        self.lock().insert(key.clone(), HeldLease { queue: queue.clone(), state: sender });
-        Lease { leases: self.clone(), key, state, ttl: queue.rules().lease }
+        self.held.lock().insert(key.clone(), HeldLease { queue: queue.clone(), renewal: sender });
+        Lease { leases: self.clone(), key, renewal, ttl: queue.rules().lease }
     }
 
-    fn renew_for_ever(&self, client: &Client, ttl: Duration, outage: &Outage) {
+    fn renew_forever(&self, client: &Client, ttl: Duration, outage: &Outage) {
         let mut connection = None;
         let mut backoff = Backoff::up_to((ttl / 3).min(Duration::from_secs(5)));
         loop {
@@ -81,75 +87,80 @@ impl Leases {
         }
     }
 
-    /// Renews each lease once; an error is noted and costs no other lease its renewal, unless the connection is lost.
+    /// Renews each lease once. An error is recorded in `outage` and stops the other renewals only
+    /// if the connection is lost.
     fn renew_all(&self, client: &Client, connection: &mut Option<Connection>, outage: &Outage) -> Result<(), ()> {
-        let held: Vec<(ClaimId, Queue)> =
-            self.lock().iter().map(|((_, claim), held)| (*claim, held.queue.clone())).collect();
-        let mut outcome = Ok(());
-        for (claim, queue) in held {
+        let mut result = Ok(());
+        for (claim, queue) in self.claims() {
             let connection = match connection {
                 Some(connection) => connection,
                 None => connection.insert(connect(client).map_err(|error| outage.began(&error))?),
             };
+            let step = queue.step("renew");
             match queue.renew_on(connection, claim) {
-                Ok(standing) => {
-                    outage.done(&queue.doing("renew"));
-                    if let Some(held) = self.lock().get(&(queue.name().to_owned(), claim)) {
-                        held.state.send_replace(LeaseState { standing, renewed: Instant::now() });
-                    }
+                Ok(status) => {
+                    outage.done(&step);
+                    self.set_renewed(&queue, claim, status);
                 }
-                Err(error) if outage.failed(&queue.doing("renew"), &error) => return Err(()),
-                Err(_) => outcome = Err(()),
+                Err(error) if outage.failed(&step, &error) => return Err(()),
+                Err(_) => result = Err(()),
             }
         }
-        outcome
+        result
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, ClaimId), Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns a copy of the claims, so that no lock is held while Redis responds.
+    fn claims(&self) -> Vec<(ClaimId, Queue)> {
+        self.held.lock().iter().map(|((_, claim), held)| (*claim, held.queue.clone())).collect()
+    }
+
+    fn set_renewed(&self, queue: &Queue, claim: ClaimId, status: LeaseStatus) {
+        if let Some(held) = self.held.lock().get(&(queue.name().to_owned(), claim)) {
+            held.renewal.send_replace(Renewal { status, at: Instant::now() });
+        }
     }
 }
 
 fn connect(client: &Client) -> RedisResult<Connection> {
     let connection = client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
-    connection.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-    connection.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+    connection.set_read_timeout(Some(RESPONSE_TIMEOUT))?;
+    connection.set_write_timeout(Some(RESPONSE_TIMEOUT))?;
     Ok(connection)
 }
 
 impl Lease {
-    /// Returns once the job is lost or an end is asked for, with which of the two.
+    /// Returns once the claim is lost or its cancellation is requested, with which of the two.
     pub async fn ended(&mut self) -> LeaseStatus {
-        let ended = self.state.wait_for(|state| state.standing != LeaseStatus::Held).await.map(|state| state.standing);
-        match ended {
-            Ok(standing) => standing,
+        let ended = self.renewal.wait_for(|renewal| renewal.status != LeaseStatus::Held).await;
+        match ended.map(|renewal| renewal.status) {
+            Ok(status) => status,
             Err(_) => std::future::pending().await,
         }
     }
 
-    /// A view that tells whether the job is surely still ours.
+    /// Returns a view that shows whether this worker may still publish for the claim.
     pub fn freshness(&self) -> Freshness {
-        Freshness { state: self.state.clone(), limit: self.ttl * 5 / 6 }
+        Freshness { renewal: self.renewal.clone(), limit: self.ttl * 5 / 6 }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.leases.lock().remove(&self.key);
+        self.leases.held.lock().remove(&self.key);
     }
 }
 
-/// Tells whether a lease was renewed lately enough to publish in its name.
+/// Shows whether a lease was renewed recently enough to publish under it.
 #[derive(Clone)]
 pub struct Freshness {
-    state: watch::Receiver<LeaseState>,
+    renewal: watch::Receiver<Renewal>,
     limit: Duration,
 }
 
 impl Freshness {
-    /// Whether it was.
+    /// Returns whether this worker may publish.
     pub fn is_fresh(&self) -> bool {
-        let state = self.state.borrow();
-        state.standing != LeaseStatus::Lost && state.renewed.elapsed() < self.limit
+        let renewal = self.renewal.borrow();
+        renewal.status != LeaseStatus::Lost && renewal.at.elapsed() < self.limit
     }
 }

@@ -1,49 +1,51 @@
-//! How the worker is asked to end: the first signal drains, the second gives its jobs back.
+//! Shutdown by signals: the first drains the worker, the second requeues its running jobs.
 
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// How far the end has come; only ever grows.
+/// How far a shutdown has come; phases only advance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ShutdownPhase {
-    /// Jobs are taken.
+    /// The worker fetches jobs.
     Running,
-    /// No job is taken; those that run are finished.
+    /// The worker fetches no jobs and lets running jobs finish.
     Draining,
-    /// Jobs that run are given back to the queue, uncounted.
+    /// The worker requeues running jobs; their attempts are not counted.
     Releasing,
 }
 
-/// Listens for SIGTERM and SIGINT.
+/// Advances the phase on every SIGTERM and SIGINT.
 ///
 /// # Errors
-/// The system's, when it lets nobody listen.
+/// The system does not allow signal handlers.
 pub fn listen() -> io::Result<watch::Receiver<ShutdownPhase>> {
     let (sender, receiver) = watch::channel(ShutdownPhase::Running);
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {
-        for stage in [ShutdownPhase::Draining, ShutdownPhase::Releasing] {
+        for phase in [ShutdownPhase::Draining, ShutdownPhase::Releasing] {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            match stage {
+            match phase {
                 ShutdownPhase::Releasing => tracing::warn!("second signal: running jobs go back to the queue"),
                 _ => tracing::info!("asked to end: finishing the running jobs; a second signal gives them back"),
             }
-            sender.send_replace(stage);
+            sender.send_replace(phase);
         }
-        // Whoever waits for a further stage waits for ever.
+        // Keeps the sender alive: a receiver that waits for a further phase must not see a closed
+        // channel.
         sender.closed().await;
     });
     Ok(receiver)
 }
 
-/// Returns once that stage is reached.
-pub async fn reached(stages: &mut watch::Receiver<ShutdownPhase>, stage: ShutdownPhase) {
-    if stages.wait_for(|now| *now >= stage).await.is_err() {
+/// Returns once the shutdown has reached `phase`.
+pub async fn reached(shutdown: &mut watch::Receiver<ShutdownPhase>, phase: ShutdownPhase) {
+    if shutdown.wait_for(|current| *current >= phase).await.is_err() {
         std::future::pending::<()>().await;
     }
 }

@@ -1,35 +1,37 @@
-//! Whether this machine starts job processes at all, and how the worker waits while it does not.
+//! Pauses while this machine cannot start job processes.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use oculus_system::backoff::Backoff;
+use parking_lot::Mutex;
 
-const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Shared by all attempts of a worker: the machine's trouble is no job's.
+/// The backoff that all attempts of a worker share: a machine that cannot start processes is no
+/// job's fault.
 #[derive(Default)]
 pub struct SpawnBackoff {
-    /// While no process can be started.
-    trouble: Mutex<Option<Backoff>>,
+    /// `None` while processes can be started.
+    backoff: Mutex<Option<Backoff>>,
 }
 
 impl SpawnBackoff {
-    /// Notes a process that could not be started, and says how long to wait before the next; the first is logged.
+    /// Records a process that could not be started. Returns the pause before the next attempt; the
+    /// first is logged.
     pub fn failed(&self, reason: &str) -> Duration {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let backoff = trouble.get_or_insert_with(|| {
+        let mut backoff = self.backoff.lock();
+        let backoff = backoff.get_or_insert_with(|| {
             tracing::warn!(
                 "no job process can be started: {reason}; jobs go back to the queue, uncounted, until one can"
             );
-            Backoff::up_to(LONGEST)
+            Backoff::up_to(LONGEST_PAUSE)
         });
         backoff.pause()
     }
 
-    /// Notes one that was.
+    /// Records a process that was started.
     pub fn succeeded(&self) {
-        if self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take().is_some() {
+        if self.backoff.lock().take().is_some() {
             tracing::info!("job processes can be started again");
         }
     }
@@ -41,10 +43,10 @@ mod tests {
 
     #[test]
     fn pauses_grow_until_a_process_starts() {
-        let starts = SpawnBackoff::default();
-        let pauses: Vec<Duration> = (0..5).map(|_| starts.failed("no memory")).collect();
+        let backoff = SpawnBackoff::default();
+        let pauses: Vec<Duration> = (0..5).map(|_| backoff.failed("no memory")).collect();
         assert!(pauses[4] >= Duration::from_millis(800) && pauses[0] <= Duration::from_millis(100), "{pauses:?}");
-        starts.succeeded();
-        assert!(starts.failed("no memory") <= Duration::from_millis(100));
+        backoff.succeeded();
+        assert!(backoff.failed("no memory") <= Duration::from_millis(100));
     }
 }

@@ -1,6 +1,6 @@
-//! Endings that Redis cannot take yet, on disk until it can.
+//! Results on disk that Redis cannot take at the moment.
 //!
-//! Invariant: an ending leaves the folder only after Redis has accepted or fenced it.
+//! Invariant: a result leaves the folder only after Redis has accepted or fenced it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,23 +12,24 @@ use super::claim::ClaimId;
 use super::claim_outcome::ClaimOutcome;
 use oculus_job::hash::sha256_hex;
 
-/// An ending with all that is needed to submit it, also by a later process.
+/// A claim's outcome with everything needed to submit it, also by a later process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SpooledResult {
-    /// Hash of the address of the Redis that it is for.
+    /// A hash of the address of the Redis server that the result is for.
     pub redis: String,
-    /// The list that the entry came from.
+    /// The list from which the entry was claimed.
     pub queue: String,
-    /// The claim that the ending is of, with the boot id of the process that held it: a later process submits for it.
+    /// The claim, with the boot id of the process that held it: a later process submits under it.
     #[serde(flatten)]
     pub claim: ClaimId,
-    /// The job's id, where one could be read.
+    /// The job id, if one could be read.
     pub id: Option<String>,
-    /// The ending.
-    pub ending: ClaimOutcome,
+    /// The outcome.
+    #[serde(rename = "ending")]
+    pub outcome: ClaimOutcome,
 }
 
-/// A folder of unsent endings.
+/// The folder of unsent results.
 #[derive(Clone, Debug)]
 pub struct ResultSpool {
     folder: PathBuf,
@@ -36,35 +37,38 @@ pub struct ResultSpool {
 }
 
 impl ResultSpool {
-    /// The spool within the artifacts folder, for the Redis at that address; made when first needed.
+    /// Returns the spool below the artifacts folder for the Redis server at the address `redis`.
+    /// The folder is created when first needed.
     pub fn within(artifacts_dir: &Path, redis: &str) -> Self {
         Self { folder: artifacts_dir.join("spool"), redis: sha256_hex(redis.as_bytes())[..16].to_owned() }
     }
 
-    /// An ending of the job `id` for this spool's Redis.
-    pub fn ending(&self, queue: &str, claim: ClaimId, id: Option<String>, ending: ClaimOutcome) -> SpooledResult {
-        SpooledResult { redis: self.redis.clone(), queue: queue.to_owned(), claim, id, ending }
+    /// Returns a result for this spool's Redis server.
+    pub fn result(&self, queue: &str, claim: ClaimId, id: Option<String>, outcome: ClaimOutcome) -> SpooledResult {
+        SpooledResult { redis: self.redis.clone(), queue: queue.to_owned(), claim, id, outcome }
     }
 
-    /// Keeps an ending; complete under its name, which is answered, or not there at all.
+    /// Stores a result and returns its path. The file is complete under that path, or it does not
+    /// exist.
     ///
     /// # Errors
     /// The file system's.
-    pub fn keep(&self, spooled: &SpooledResult) -> io::Result<PathBuf> {
+    pub fn store(&self, spooled: &SpooledResult) -> io::Result<PathBuf> {
         std::fs::create_dir_all(&self.folder)?;
         let path = self.path(spooled);
         write_durably(&path, &serde_json::to_vec(spooled)?, Access::Owner)?;
         Ok(path)
     }
 
-    /// Forgets an ending, also one that was never kept.
-    pub fn forget(&self, spooled: &SpooledResult) {
-        // A file that stays is submitted again and fenced: harmless.
+    /// Removes a result, also one that was never stored.
+    pub fn remove(&self, spooled: &SpooledResult) {
+        // A file that cannot be removed is harmless: it is submitted again and fenced.
         let _ = std::fs::remove_file(self.path(spooled));
     }
 
-    /// All endings that are kept for this Redis; a file that cannot be read is logged and left.
-    pub fn kept(&self) -> Vec<SpooledResult> {
+    /// Returns all results stored for this spool's Redis server. A file that cannot be read is
+    /// logged and stays.
+    pub fn stored(&self) -> Vec<SpooledResult> {
         let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|file| file.path());
         files
             .filter(|path| path.extension().is_some_and(|kind| kind == "json"))
@@ -88,7 +92,6 @@ fn read(path: &Path) -> Option<SpooledResult> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::worker::claim::BootId;
@@ -98,36 +101,36 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_found_until_it_is_forgotten() {
+    fn a_stored_result_is_found_until_it_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let spool = ResultSpool::within(folder.path(), "redis://here");
-        assert_eq!(spool.kept(), []);
-        let ending = spool.ending("q/../x", claim(), Some("../j".into()), ClaimOutcome::Release);
-        spool.keep(&ending).unwrap();
-        assert_eq!(spool.kept(), std::slice::from_ref(&ending));
+        assert_eq!(spool.stored(), []);
+        let result = spool.result("q/../x", claim(), Some("../j".into()), ClaimOutcome::Release);
+        spool.store(&result).unwrap();
+        assert_eq!(spool.stored(), std::slice::from_ref(&result));
         let elsewhere = ResultSpool::within(folder.path(), "redis://there");
-        assert_eq!(elsewhere.kept(), [], "another Redis would fence it");
-        elsewhere.forget(&elsewhere.ending("q/../x", claim(), None, ClaimOutcome::Release));
-        spool.forget(&ending);
-        assert_eq!(spool.kept(), []);
+        assert_eq!(elsewhere.stored(), [], "another Redis would fence it");
+        elsewhere.remove(&elsewhere.result("q/../x", claim(), None, ClaimOutcome::Release));
+        spool.remove(&result);
+        assert_eq!(spool.stored(), []);
     }
 
     #[test]
-    fn results_of_two_processes_with_one_token_are_kept_side_by_side() {
+    fn results_of_two_processes_with_one_token_are_stored_next_to_each_other() {
         let folder = tempfile::tempdir().unwrap();
         let spool = ResultSpool::within(folder.path(), "redis://here");
-        let [first, second] = [(); 2].map(|()| spool.ending("q", claim(), None, ClaimOutcome::Release));
-        spool.keep(&first).unwrap();
-        spool.keep(&second).unwrap();
-        spool.forget(&first);
-        assert_eq!(spool.kept(), [second]);
+        let [first, second] = [(); 2].map(|()| spool.result("q", claim(), None, ClaimOutcome::Release));
+        spool.store(&first).unwrap();
+        spool.store(&second).unwrap();
+        spool.remove(&first);
+        assert_eq!(spool.stored(), [second]);
     }
 
     #[test]
-    fn a_result_that_a_version_without_boot_ids_kept_is_read_and_forgotten() {
+    fn a_result_of_a_version_without_boot_ids_is_read_and_removed() {
         let folder = tempfile::tempdir().unwrap();
         let spool = ResultSpool::within(folder.path(), "redis://here");
-        let expected = spool.ending("q", ClaimId { token: 7, boot: None }, Some("j".into()), ClaimOutcome::Release);
+        let expected = spool.result("q", ClaimId { token: 7, boot: None }, Some("j".into()), ClaimOutcome::Release);
         let json = serde_json::json!({
             "redis": expected.redis, "queue": "q", "token": 7, "id": "j", "ending": { "outcome": "release" },
         });
@@ -135,8 +138,8 @@ mod tests {
         std::fs::create_dir(folder.path().join("spool")).unwrap();
         let path = folder.path().join(format!("spool/{}-{queue}-7.json", expected.redis));
         std::fs::write(&path, json.to_string()).unwrap();
-        assert_eq!(spool.kept(), std::slice::from_ref(&expected));
-        spool.forget(&expected);
+        assert_eq!(spool.stored(), std::slice::from_ref(&expected));
+        spool.remove(&expected);
         assert!(!path.exists());
     }
 }

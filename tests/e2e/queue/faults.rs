@@ -1,4 +1,5 @@
-//! What the queue does when something goes wrong: entries that are no jobs, steps that fail, answers that come late.
+//! What the queue does when something goes wrong: entries that are no jobs, steps that fail,
+//! answers that come late.
 
 use super::*;
 
@@ -69,7 +70,7 @@ async fn a_user_without_rights_loses_no_entry_and_the_missing_rights_are_named()
             Q,
             &Holder::new("worker").unwrap(),
             &self::rules(),
-            Arc::new(RedisClient::new(client, ANSWER_TIMEOUT, Outage::of("Redis"))),
+            Arc::new(RedisClient::new(client, RESPONSE_TIMEOUT, Outage::new("Redis"))),
         )
     };
     let keyless = as_user("keyless", &["+@all", "~q", "~job:*", "~result:*", "~oculus:*"]);

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use oculus_host::config::{Config, ConfigFlags, QueueConfig, QueueEnd};
 use oculus_host::worker::claim::{Claim, Holder};
-use oculus_host::worker::claim_outcome::{ClaimOutcome, DeadLetter, FinishStatus, ResultMessage};
+use oculus_host::worker::claim_outcome::{ClaimOutcome, DeadLetter, ResultMessage};
 use oculus_host::worker::intake::{Admission, admit};
-use oculus_host::worker::queue::{LeaseStatus, MAX_VANISHED, Queue, Reaped, Start};
-use oculus_host::worker::redis_client::{ANSWER_TIMEOUT, Outage, RedisClient};
+use oculus_host::worker::outage::Outage;
+use oculus_host::worker::queue::{FinishStatus, LeaseStatus, MAX_VANISHED, Queue, Reaped, Start};
+use oculus_host::worker::redis_client::{RESPONSE_TIMEOUT, RedisClient};
 use oculus_tests::Redis;
 use serde_json::{Value, json};
 
@@ -23,13 +24,13 @@ fn rules() -> QueueConfig {
     Config::load(&ConfigFlags::default(), [], Path::new("/nowhere")).unwrap().queue
 }
 
-fn link(redis: &Redis) -> Arc<RedisClient> {
+fn client(redis: &Redis) -> Arc<RedisClient> {
     let client = redis::Client::open(redis.url()).unwrap();
-    Arc::new(RedisClient::new(client, ANSWER_TIMEOUT, Outage::of("Redis")))
+    Arc::new(RedisClient::new(client, RESPONSE_TIMEOUT, Outage::new("Redis")))
 }
 
 fn queue_with(redis: &Redis, rules: &QueueConfig) -> Queue {
-    Queue::new(Q, &Holder::new("worker").unwrap(), rules, link(redis))
+    Queue::new(Q, &Holder::new("worker").unwrap(), rules, client(redis))
 }
 
 fn queue(redis: &Redis) -> Queue {
@@ -106,7 +107,7 @@ async fn an_entry_is_at_any_moment_in_the_list_or_in_somebodys_hands() {
     let time: Vec<f64> = redis.ask(&["TIME"]);
     assert!(lease > time[0] * 1000.0 && lease <= (time[0] + 31.0) * 1000.0, "{lease} at {time:?}");
     expire(&redis, &claim);
-    assert_eq!(reap(&queue).await.unwrap()[0].verdict, FinishStatus::Requeued);
+    assert_eq!(reap(&queue).await.unwrap()[0].status, FinishStatus::Requeued);
     assert_eq!(waiting(&redis), ["job-1"]);
     let leases: u64 = redis.ask(&["ZCARD", "{q}:leases"]);
     assert_eq!(leases, 0);
@@ -164,10 +165,10 @@ async fn the_tenth_vanished_worker_makes_a_dead_letter_with_a_failed_result() {
         let reaped = reap(&queue).await.unwrap().remove(0);
         assert_eq!((reaped.id.as_deref(), reaped.worker.as_str()), (Some("job-1"), "worker"));
         if times < MAX_VANISHED {
-            assert_eq!(reaped.verdict, FinishStatus::Requeued);
+            assert_eq!(reaped.status, FinishStatus::Requeued);
             assert_eq!(redis.ask::<u32>(&["HGET", "{q}:count:job-1", "vanished"]), times);
         } else {
-            assert_eq!(reaped.verdict, FinishStatus::Dead);
+            assert_eq!(reaped.status, FinishStatus::Dead);
         }
     }
     assert_eq!(waiting(&redis), [""; 0]);
@@ -385,11 +386,11 @@ async fn results_expire_when_told_to_and_else_stay() {
 async fn waiting_wakes_at_an_entry_and_removes_nothing() {
     let redis = Redis::start();
     let queue = queue(&redis);
-    let waiting_link = link(&redis);
+    let waiting_client = client(&redis);
     push(&redis, "first");
     push(&redis, "second");
     let before = std::time::Instant::now();
-    queue.wait(&waiting_link, Duration::from_secs(10)).await.unwrap();
+    queue.wait(&waiting_client, Duration::from_secs(10)).await.unwrap();
     assert!(before.elapsed() < Duration::from_secs(5));
     assert_eq!(waiting(&redis), ["second", "first"]);
 }

@@ -4,8 +4,8 @@ use oculus_host::worker::claim::ClaimId;
 
 use super::*;
 
-/// A token that the clock of Redis does not reach during a test, so that tokens follow the fence alone: the clock seems
-/// to have gone back.
+/// A token that the clock of Redis does not reach during a test, so that tokens follow the fence
+/// alone: the clock seems to have gone back.
 const AHEAD_OF_THE_CLOCK: u64 = 4_000_000_000_000_000;
 
 /// Two workers with the same id, each a process of its own.
@@ -19,7 +19,8 @@ fn save_with_the_fence_ahead_of_the_clock(redis: &Redis) {
     redis.save();
 }
 
-/// Kills Redis, starts it again from the snapshot, and lets the workers reconnect: each first learns of the break.
+/// Kills Redis, starts it again from the snapshot, and lets the workers reconnect: each first
+/// learns of the break.
 async fn return_to_the_snapshot(redis: &mut Redis, workers: &[Queue]) {
     redis.crash_and_recover();
     for worker in workers {
@@ -155,7 +156,7 @@ async fn a_vanished_worker_costs_one_loss_whichever_claim_had_its_token_before()
     expire(&redis, &claim);
     assert_eq!(first.renew(forgotten.id).await.unwrap(), LeaseStatus::Lost, "the expired lease is not extended");
     let reaped = reap(first).await.unwrap();
-    assert_eq!((reaped.len(), reaped[0].id.as_deref(), reaped[0].verdict), (1, Some("b"), FinishStatus::Requeued));
+    assert_eq!((reaped.len(), reaped[0].id.as_deref(), reaped[0].status), (1, Some("b"), FinishStatus::Requeued));
     assert_eq!((waiting(&redis), redis.ask::<Option<String>>(&["GET", "{q}:running:b"])), (vec!["b".to_owned()], None));
     assert_lost(second, claim.id, "b").await;
 }

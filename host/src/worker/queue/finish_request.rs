@@ -1,13 +1,11 @@
-//! What `finish.lua` is told of an ending, beside the texts that the backend reads.
-
-use std::sync::LazyLock;
+//! The JSON request that `finish.lua` receives, in addition to the texts that the backend reads.
 
 use serde::Serialize;
 
 use crate::config::QueueConfig;
-use crate::worker::claim_outcome::{ClaimOutcome, DeadLetter, ResultMessage};
+use crate::worker::claim_outcome::{ClaimOutcome, DeadLetter};
 
-/// What `finish.lua` is told beside the texts.
+/// How a claim ends, as `finish.lua` reads it.
 #[derive(Serialize)]
 pub struct FinishRequest<'a> {
     outcome: &'static str,
@@ -24,38 +22,26 @@ pub struct FinishRequest<'a> {
 }
 
 impl<'a> FinishRequest<'a> {
-    /// Of an ending of the job `id`.
+    /// Returns the request for the outcome of the job `id`.
     pub fn new(id: Option<&'a str>, outcome: &'a ClaimOutcome, rules: &QueueConfig) -> Self {
-        let ttl = rules.result_ttl.map_or(0, |ttl| ttl.as_secs());
-        let plain = FinishRequest {
+        let release = FinishRequest {
             outcome: "release",
             id,
-            ttl,
+            ttl: rules.result_ttl_seconds(),
             max_crashes: rules.max_crashes,
             succeeded: None,
             letter: None,
             requeued: None,
         };
         match outcome {
-            ClaimOutcome::Release => plain,
+            ClaimOutcome::Release => release,
             ClaimOutcome::Result { succeeded, .. } => {
-                FinishRequest { outcome: "result", succeeded: succeeded.as_deref(), ..plain }
+                FinishRequest { outcome: "result", succeeded: succeeded.as_deref(), ..release }
             }
-            ClaimOutcome::Dead { letter, .. } => FinishRequest { outcome: "dead", letter: Some(letter), ..plain },
+            ClaimOutcome::Dead { letter, .. } => FinishRequest { outcome: "dead", letter: Some(letter), ..release },
             ClaimOutcome::Crash { letter, requeued, .. } => {
-                FinishRequest { outcome: "crash", letter: Some(letter), requeued: Some(requeued), ..plain }
+                FinishRequest { outcome: "crash", letter: Some(letter), requeued: Some(requeued), ..release }
             }
-        }
-    }
-}
-
-impl ClaimOutcome {
-    /// The texts that the backend reads; empty for a release.
-    pub fn answer(&self) -> &ResultMessage {
-        static NONE: LazyLock<ResultMessage> = LazyLock::new(ResultMessage::default);
-        match self {
-            Self::Release => &NONE,
-            Self::Result { answer, .. } | Self::Crash { answer, .. } | Self::Dead { answer, .. } => answer,
         }
     }
 }

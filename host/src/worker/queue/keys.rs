@@ -1,11 +1,13 @@
-//! The keys of one queue, and what the worker does with them.
+//! The keys of one queue, and the commands that the worker needs for them.
 
 use std::fmt::Display;
 
-use crate::config::QueueConfig;
 use oculus_job::progress::channel;
 
-/// The keys of one queue; but for results and progress all of them share the queue's cluster slot.
+use crate::config::QueueConfig;
+
+/// The keys of one queue. All of them share the queue's cluster slot, except results, payloads and
+/// progress.
 #[derive(Clone)]
 pub struct Keys {
     queue: String,
@@ -14,7 +16,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Of the queue `queue`.
+    /// Returns the keys of the queue `queue`.
     pub fn new(queue: &str, rules: &QueueConfig) -> Self {
         Self {
             queue: queue.to_owned(),
@@ -23,68 +25,71 @@ impl Keys {
         }
     }
 
-    /// The list itself.
+    /// Returns the key of the list of entries.
     pub fn queue(&self) -> &str {
         &self.queue
     }
 
-    /// The sorted set of tokens by expiry.
+    /// Returns the key of the sorted set of tokens by expiry.
     pub fn leases(&self) -> String {
-        self.beside("leases")
+        self.in_slot("leases")
     }
 
-    /// The last token.
+    /// Returns the key of the last token.
     pub fn fence(&self) -> String {
-        self.beside("fence")
+        self.in_slot("fence")
     }
 
-    /// The list of dead letters.
+    /// Returns the key of the list of dead letters.
     pub fn dead(&self) -> String {
-        self.beside("dead")
+        self.in_slot("dead")
     }
 
-    /// The hash of the claim with this token; an empty token gives the prefix.
-    pub fn job(&self, token: impl Display) -> String {
-        self.beside(&format!("job:{token}"))
+    /// Returns the key of the hash of the claim with this token; an empty token gives the prefix.
+    pub fn claim(&self, token: impl Display) -> String {
+        self.in_slot(&format!("job:{token}"))
     }
 
-    /// The token of the id's live attempt.
+    /// Returns the key of the token of the job's live attempt.
     pub fn running(&self, id: &str) -> String {
-        self.beside(&format!("running:{id}"))
+        self.in_slot(&format!("running:{id}"))
     }
 
-    /// The counts of the id.
+    /// Returns the key of the job's counts.
     pub fn count(&self, id: &str) -> String {
-        self.beside(&format!("count:{id}"))
+        self.in_slot(&format!("count:{id}"))
     }
 
-    /// The payload with which the id succeeded.
+    /// Returns the key of the payload's hash with which the job succeeded.
     pub fn done(&self, id: &str) -> String {
-        self.beside(&format!("done:{id}"))
+        self.in_slot(&format!("done:{id}"))
     }
 
-    /// The id's result.
+    /// Returns the key of the job's result.
     pub fn result(&self, id: &str) -> String {
         format!("{}:{id}", self.result_prefix)
     }
 
-    /// The commands that the worker cannot do without, beside its own `pop` and `push`: one or more of every kind of key.
+    /// Returns the commands that the worker needs, in addition to its own `pop` and `push`: all
+    /// that it sends to each kind of key.
     pub fn needed_commands(&self, pop: &str, push: &str) -> Vec<Vec<String>> {
-        let (queue, leases, fence, dead) = (self.queue().to_owned(), self.leases(), self.fence(), self.dead());
-        let (job, running, count, done) = (self.job("x"), self.running("x"), self.count("x"), self.done("x"));
-        let (result, payload, progress) = (self.result("x"), format!("{}:x", self.job_prefix), channel("x"));
-        let needed: [(&String, &[&[&str]]); 11] = [
-            (&queue, &[&["LINDEX", "0"], &[pop], &[push, "x"], &["LLEN"], &["BLMOVE", &queue, "LEFT", "LEFT", "0"]]),
-            (&leases, &[&["ZADD", "0", "x"], &["ZREM", "x"], &["ZSCORE", "x"], &["ZRANGEBYSCORE", "0", "0"]]),
-            (&fence, &[&["GET"], &["SET", "x"]]),
-            (&job, &[&["HSET", "x", "x"], &["HGET", "x"], &["HMGET", "x"], &["HEXISTS", "x"], &["DEL"]]),
-            (&running, &[&["SET", "x"], &["GET"], &["DEL"]]),
-            (&count, &[&["HINCRBY", "x", "1"], &["HGET", "x"], &["HLEN"], &["DEL"]]),
-            (&done, &[&["SET", "x"], &["GET"], &["EXISTS"], &["EXPIRE", "1"], &["DEL"]]),
-            (&dead, &[&["LPUSH", "x"], &["LLEN"]]),
-            (&result, &[&["SET", "x"], &["EXISTS"], &["EXPIRE", "1"]]),
-            (&payload, &[&["GETRANGE", "0", "1"]]),
-            (&progress, &[&["SET", "x"], &["PUBLISH", "x"]]),
+        let queue = self.queue().to_owned();
+        let payload = format!("{}:x", self.job_prefix);
+        let needed: [(String, &[&[&str]]); 11] = [
+            (
+                queue.clone(),
+                &[&["LINDEX", "0"], &[pop], &[push, "x"], &["LLEN"], &["BLMOVE", &queue, "LEFT", "LEFT", "0"]],
+            ),
+            (self.leases(), &[&["ZADD", "0", "x"], &["ZREM", "x"], &["ZSCORE", "x"], &["ZRANGEBYSCORE", "0", "0"]]),
+            (self.fence(), &[&["GET"], &["SET", "x"]]),
+            (self.claim("x"), &[&["HSET", "x", "x"], &["HGET", "x"], &["HMGET", "x"], &["HEXISTS", "x"], &["DEL"]]),
+            (self.running("x"), &[&["SET", "x"], &["GET"], &["DEL"]]),
+            (self.count("x"), &[&["HINCRBY", "x", "1"], &["HGET", "x"], &["HLEN"], &["DEL"]]),
+            (self.done("x"), &[&["SET", "x"], &["GET"], &["EXISTS"], &["EXPIRE", "1"], &["DEL"]]),
+            (self.dead(), &[&["LPUSH", "x"], &["LLEN"]]),
+            (self.result("x"), &[&["SET", "x"], &["EXISTS"], &["EXPIRE", "1"]]),
+            (payload, &[&["GETRANGE", "0", "1"]]),
+            (channel("x"), &[&["SET", "x"], &["PUBLISH", "x"]]),
         ];
         let commands = needed.iter().flat_map(|(key, commands)| {
             commands.iter().map(|words| [&words[..1], &[key.as_str()], &words[1..]].concat())
@@ -92,7 +97,8 @@ impl Keys {
         commands.map(|words| words.into_iter().map(str::to_owned).collect()).collect()
     }
 
-    fn beside(&self, name: &str) -> String {
+    /// Returns a key in the cluster slot of the queue.
+    fn in_slot(&self, name: &str) -> String {
         format!("{{{}}}:{name}", self.queue)
     }
 }

@@ -1,0 +1,116 @@
+//! The few fields of a job that the worker itself reads, and the rules of its ids.
+//!
+//! In: a JSON object, complete or cut off. Out: a [`JobJobHeader`].
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+
+const MAX_ID_CHARS: usize = 200;
+const MAX_KEY_BYTES: usize = 512;
+
+/// Returns the id if it follows the rules of the job's own ids: 1 to 200 printable characters, not
+/// all of them blanks.
+pub fn usable_id(id: String) -> Option<String> {
+    let is_usable = !id.trim().is_empty() && id.chars().count() <= MAX_ID_CHARS && !id.contains(char::is_control);
+    is_usable.then_some(id)
+}
+
+/// Returns the name of a key, or an id that may be one, if it can be part of a key.
+pub fn usable_key(key: String) -> Option<String> {
+    let is_usable = !key.trim().is_empty() && key.len() <= MAX_KEY_BYTES && !key.contains(char::is_control);
+    is_usable.then_some(key)
+}
+
+/// The fields of a job that the worker itself reads.
+#[derive(Debug, Default)]
+pub struct JobHeader {
+    /// The field `job_id`.
+    pub job_id: Option<String>,
+    /// The field `build_id`.
+    pub build_id: Option<String>,
+    /// The field `payload_key`: where the payload is stored.
+    pub payload_key: Option<String>,
+    /// Whether the object is a job and not only a reference to one.
+    pub has_symbols: bool,
+}
+
+impl JobHeader {
+    /// Reads the header of an object. If the object is cut off, returns the fields before the cut
+    /// and the error.
+    pub fn read(json: &[u8]) -> (Self, serde_json::Result<()>) {
+        let mut header = Self::default();
+        let mut input = serde_json::Deserializer::from_slice(json);
+        let parsed = DeserializeSeed::deserialize(&mut header, &mut input).and_then(|()| input.end());
+        (header, parsed)
+    }
+
+    /// Returns the job's id: `job_id`, else `build_id`.
+    pub fn id(&self) -> Option<String> {
+        self.job_id.clone().or_else(|| self.build_id.clone())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &mut JobHeader {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
+        input.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut JobHeader {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        while let Some(name) = fields.next_key::<Cow<'_, str>>()? {
+            match &*name {
+                "job_id" => self.job_id = text_of(fields.next_value()?).and_then(usable_id),
+                "build_id" => self.build_id = text_of(fields.next_value()?).and_then(usable_id),
+                "payload_key" => self.payload_key = text_of(fields.next_value()?).and_then(usable_key),
+                other => {
+                    self.has_symbols |= other == "symbols";
+                    fields.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns a text or a number as text: a job whose id is a number is refused under that id instead
+/// of without one.
+fn text_of(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_by_the_rules_of_the_job_itself() {
+        let id = |job: &str| JobHeader::read(job.as_bytes()).0.id();
+        let long = "ü".repeat(200);
+        assert_eq!(id(&format!(r#"{{"job_id":"{long}"}}"#)), Some(long.clone()));
+        assert_eq!(id(&format!(r#"{{"job_id":"{long}x","build_id":"b"}}"#)), Some("b".into()));
+        assert_eq!(id(r#"{"job_id":"","build_id":"b"}"#), Some("b".into()));
+        assert_eq!(id(r#"{"job_id":" ","build_id":null}"#), None);
+        let parsed = |job_id: &str| {
+            let job = serde_json::json!({ "job_id": job_id, "symbols": ["A"], "timeframe": "1d", "design": {} });
+            oculus_job::request::Job::parse(&job.to_string()).map(|job| job.id)
+        };
+        assert_eq!(parsed(&long).unwrap(), long);
+        assert!(parsed(&format!("{long}x")).is_err() && parsed(" ").is_err());
+    }
+}

@@ -1,0 +1,96 @@
+//! Progress of a job process as an event: with job id, time, percent and ETA.
+//!
+//! Invariant: `percent` never decreases within an attempt.
+
+use std::time::Instant;
+
+use oculus_job::progress::{Event, Phase, Progress, Status};
+use serde_json::{Map, Value};
+
+use super::estimate::eta_s;
+
+/// Makes the events of one attempt.
+pub struct EventStamper {
+    job_id: String,
+    started: Instant,
+    percent: f64,
+}
+
+impl EventStamper {
+    /// Creates the stamper of an attempt that started at `started`.
+    pub fn new(job_id: &str, started: Instant) -> Self {
+        Self { job_id: job_id.to_owned(), started, percent: 0.0 }
+    }
+
+    /// Returns the id of the job.
+    pub fn job_id(&self) -> &str {
+        &self.job_id
+    }
+
+    /// Returns when the attempt started.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Returns the progress of the attempt in percent.
+    pub fn percent(&self) -> f64 {
+        self.percent
+    }
+
+    /// Returns the event for what the job reports at `now`.
+    pub fn stamp(&mut self, progress: Progress, now: Instant) -> Event {
+        let reported = number(&progress.details, "percent").unwrap_or(0.0);
+        self.percent = self.percent.max(reported.clamp(0.0, 100.0));
+        let elapsed_s = now.saturating_duration_since(self.started).as_secs_f64();
+        let mut event = Event::now(&self.job_id, progress.phase, progress.status);
+        event.details = progress.details;
+        event.details.insert("percent".to_owned(), self.percent.into());
+        event.details.insert("elapsed_s".to_owned(), tenths(elapsed_s).into());
+        if progress.status == Status::InProgress {
+            let family_eta_s = number(&event.details, "family_eta_s");
+            if let Some(eta_s) = eta_s(self.percent, elapsed_s, family_eta_s) {
+                event.details.insert("eta_s".to_owned(), tenths(eta_s).into());
+            }
+        }
+        event
+    }
+
+    /// Returns the last event of the attempt.
+    pub fn last(&mut self, phase: Phase, status: Status, message: &str) -> Event {
+        let mut details = Map::new();
+        if phase == Phase::Complete {
+            details.insert("percent".to_owned(), 100.into());
+        }
+        self.stamp(Progress { phase, status, details }, Instant::now()).with_message(message)
+    }
+}
+
+fn number(details: &Map<String, Value>, field: &str) -> Option<f64> {
+    details.get(field).and_then(Value::as_f64)
+}
+
+fn tenths(seconds: f64) -> f64 {
+    (seconds * 10.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn an_event_has_percent_elapsed_time_and_eta_until_the_phase_ends() {
+        let started = Instant::now();
+        let mut stamper = EventStamper::new("job", started);
+        let mut details_of = |status| {
+            let details = Map::from_iter([("percent".to_owned(), 25.into())]);
+            let progress = Progress { phase: Phase::Training, status, details };
+            stamper.stamp(progress, started + Duration::from_secs(10)).details
+        };
+        let running = details_of(Status::InProgress);
+        let numbers = ["percent", "elapsed_s", "eta_s"].map(|field| number(&running, field));
+        assert_eq!(numbers, [Some(25.0), Some(10.0), Some(30.0)]);
+        assert_eq!(number(&details_of(Status::Completed), "eta_s"), None);
+    }
+}

@@ -1,0 +1,20 @@
+//! The Lua scripts of the queue. The head of each file states its KEYS, its ARGV and what it
+//! returns.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+
+macro_rules! script {
+    ($($file:literal),+) => {
+        LazyLock::new(|| Script::new(concat!($(include_str!(concat!("../scripts/", $file))),+)))
+    };
+}
+
+pub static FETCH: LazyLock<Script> = script!("fetch.lua");
+pub static NAME: LazyLock<Script> = script!("holder.lua", "name.lua");
+pub static START: LazyLock<Script> = script!("holder.lua", "start.lua");
+pub static RENEW: LazyLock<Script> = script!("holder.lua", "renew.lua");
+pub static FINISH: LazyLock<Script> = script!("holder.lua", "ownership.lua", "dead_letter.lua", "finish.lua");
+pub static REAP: LazyLock<Script> = script!("ownership.lua", "dead_letter.lua", "reap.lua");
+pub static RIGHTS: LazyLock<Script> = script!("rights.lua");

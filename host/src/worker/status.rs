@@ -1,0 +1,150 @@
+//! The worker's status, as heartbeats report it to the backend.
+//!
+//! In: changes from every part of the worker. Out: [`Heartbeat`]s.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use oculus_job::progress::Phase;
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use super::shutdown::ShutdownPhase;
+
+/// What the worker does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerState {
+    /// Does not fetch jobs yet.
+    Starting,
+    /// Waits for jobs.
+    Idle,
+    /// Runs jobs.
+    Busy,
+    /// Finishes its jobs and fetches no more.
+    Draining,
+}
+
+/// Attempts that have ended since the worker started, by outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Attempts that trained a model.
+    pub done: u64,
+    /// Attempts with a failed result.
+    pub failed: u64,
+    /// Attempts whose job process died.
+    pub crashed: u64,
+    /// Attempts that lost their claim.
+    pub fenced: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RunningJob {
+    job_id: String,
+    phase: Phase,
+    percent: f64,
+}
+
+/// The body of a heartbeat.
+#[derive(Clone, Debug, Serialize)]
+pub struct Heartbeat {
+    worker_id: String,
+    state: WorkerState,
+    running: Vec<RunningJob>,
+    counters: Counters,
+    uptime_s: u64,
+}
+
+impl Heartbeat {
+    /// Returns the id of the worker that this heartbeat describes.
+    pub fn worker_id(&self) -> &str {
+        &self.worker_id
+    }
+}
+
+/// The status that all parts of the worker update. Clones share it.
+#[derive(Clone)]
+pub struct WorkerStatus {
+    started: Instant,
+    inner: Arc<Mutex<StatusInner>>,
+}
+
+#[derive(Default)]
+struct StatusInner {
+    /// `None` until the worker fetches jobs.
+    shutdown_phase: Option<ShutdownPhase>,
+    running: BTreeMap<String, RunningJob>,
+    counters: Counters,
+}
+
+impl WorkerStatus {
+    /// Returns the status of a worker that starts now.
+    pub fn new() -> Self {
+        Self { started: Instant::now(), inner: Arc::default() }
+    }
+
+    /// Sets how far the worker's shutdown has come; the first call ends the state `starting`.
+    pub fn set_shutdown_phase(&self, phase: ShutdownPhase) {
+        self.inner.lock().shutdown_phase = Some(phase);
+    }
+
+    /// Sets the progress of a running job.
+    pub fn set_progress(&self, job_id: &str, phase: Phase, percent: f64) {
+        let job = RunningJob { job_id: job_id.to_owned(), phase, percent };
+        self.inner.lock().running.insert(job_id.to_owned(), job);
+    }
+
+    /// Removes a job that has ended.
+    pub fn remove(&self, job_id: &str) {
+        self.inner.lock().running.remove(job_id);
+    }
+
+    /// Updates the counters.
+    pub fn count(&self, add: impl FnOnce(&mut Counters)) {
+        add(&mut self.inner.lock().counters);
+    }
+
+    /// Returns a heartbeat with the present status.
+    pub fn heartbeat(&self, worker_id: &str) -> Heartbeat {
+        let inner = self.inner.lock();
+        Heartbeat {
+            worker_id: worker_id.to_owned(),
+            state: inner.state(),
+            running: inner.running.values().cloned().collect(),
+            counters: inner.counters,
+            uptime_s: self.started.elapsed().as_secs(),
+        }
+    }
+}
+
+impl StatusInner {
+    fn state(&self) -> WorkerState {
+        match self.shutdown_phase {
+            None => WorkerState::Starting,
+            Some(ShutdownPhase::Running) if self.running.is_empty() => WorkerState::Idle,
+            Some(ShutdownPhase::Running) => WorkerState::Busy,
+            Some(ShutdownPhase::Draining | ShutdownPhase::Releasing) => WorkerState::Draining,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_busy_while_a_job_runs_and_draining_from_the_first_signal_on() {
+        let status = WorkerStatus::new();
+        let state = || status.heartbeat("worker").state;
+        assert_eq!(state(), WorkerState::Starting);
+        status.set_shutdown_phase(ShutdownPhase::Running);
+        assert_eq!(state(), WorkerState::Idle);
+        status.set_progress("job", Phase::Training, 50.0);
+        assert_eq!(state(), WorkerState::Busy);
+        status.set_shutdown_phase(ShutdownPhase::Draining);
+        assert_eq!(state(), WorkerState::Draining);
+        status.remove("job");
+        assert_eq!(state(), WorkerState::Draining);
+    }
+}
