@@ -79,7 +79,7 @@ pub fn plugin_1_1() -> PathBuf {
 pub fn host_1_1() -> PathBuf {
     let host = with_api_1_1().join("host");
     let mut files = outside::sources(&checkout("tests/abi_compat/host"));
-    files.push(("src/loader.rs".into(), fs::read_to_string(checkout("host/src/plugins/loader.rs")).unwrap()));
+    files.push(("src/loader.rs".into(), fs::read_to_string(checkout("host/plugin-host/src/loader.rs")).unwrap()));
     outside::put(&host, &files);
     outside::program(&host)
 }

@@ -13,8 +13,6 @@ use crate::params;
 pub struct Binned {
     /// All rows, model features only.
     pub(crate) rows: Dataset,
-    /// Names of the features, in the order of the bins.
-    pub(crate) features: Vec<String>,
     /// Names of all columns of the table, those for rules included.
     pub(crate) columns: Vec<String>,
     holes: Holes,
@@ -39,7 +37,7 @@ impl Binned {
         let all_rows: Vec<u32> = (0..table.n_rows() as u32).collect();
         let chunks = all_rows.chunks(CHUNK_ROWS).map(|rows| Matrix::gather(table, &model_features, rows));
         let rows = learnt.bin_like(table.n_rows(), chunks)?;
-        Ok(Self { rows, features, columns, holes })
+        Ok(Self { rows, columns, holes })
     }
 
     /// Refuses rows that have a value which is not finite.
