@@ -18,12 +18,10 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use self::{
+pub(crate) use self::{
     attempt::Attempt,
     collect::{Contents, collect},
-    course::CourseFiles,
-    description::{Artifact, BarsUsed, Column, LabelUsed, SavedModel, Series, Trained},
-    error::ArtifactError,
-    history::{History, history},
+    description::{Artifact, SavedModel},
+    history::history,
     kept::Kept,
 };

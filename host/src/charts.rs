@@ -8,9 +8,9 @@ mod axes;
 mod canvas;
 mod legend;
 mod marker;
-pub mod theme;
+pub(crate) mod theme;
 
-pub use self::{
+pub(crate) use self::{
     axes::{Chart, Panel, Slot, ticks, value_range},
     canvas::{Area, ChartError, Heading, Size, render},
     legend::draw_legend,

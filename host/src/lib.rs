@@ -4,12 +4,12 @@
 //! ([`runner`]), and a plugin process fits models with exactly one library. `docs/architecture.md` has the map and what
 //! must always hold.
 
-pub mod artifacts;
-pub mod charts;
+mod artifacts;
+mod charts;
 pub mod cli;
 pub mod config;
-pub mod logging;
-pub mod runner;
+mod logging;
+mod runner;
 pub mod worker;
 
 /// Keeps freed blocks for later features: returning them to the system each time would cost as much as the features

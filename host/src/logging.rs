@@ -11,7 +11,7 @@ use crate::config::{LogConfig, LogFormat};
 
 /// Where the log goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub(crate) enum Output {
     /// The worker's.
     Stdout,
     /// That of commands whose answer is on stdout.
@@ -23,7 +23,7 @@ pub enum Output {
 /// Starts the log of this process. A second call changes nothing.
 ///
 /// Libraries are heard from warnings upwards only, whatever the level.
-pub fn init(config: LogConfig, output: Output) {
+pub(crate) fn init(config: LogConfig, output: Output) {
     let levels =
         Targets::new().with_default(tracing::Level::WARN.min(config.level)).with_target("oculus_", config.level);
     let (writer, is_terminal) = match output {

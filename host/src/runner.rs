@@ -8,7 +8,7 @@ mod payload;
 mod plugin_log;
 mod run_block;
 mod sessions;
-pub mod spec;
+pub(crate) mod spec;
 
 use oculus_job::code::ErrorCode;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(crate) use self::plugin_log::plugin_log;
 
 /// How a job ended.
 #[derive(Clone, Debug)]
-pub struct Ending {
+pub(crate) struct Ending {
     /// `None` for a success.
     pub failure: Option<Kind>,
     /// The result object, of a success as of a failure.
@@ -41,7 +41,7 @@ pub struct Ending {
 }
 
 /// Runs a job to its end, and reports its progress.
-pub fn run(spec: &JobSpec, on_progress: &(dyn Fn(Progress) + Sync)) -> Ending {
+pub(crate) fn run(spec: &JobSpec, on_progress: &(dyn Fn(Progress) + Sync)) -> Ending {
     let clock = Clock::start();
     let timed = |progress: Progress| {
         clock.note(progress.phase);

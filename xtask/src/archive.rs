@@ -13,7 +13,7 @@ use crate::cargo::cargo;
 use crate::shell::{output, root, run};
 
 /// Builds the archived plugin and copies its library into the folder of this platform.
-pub fn build() -> Result<()> {
+pub(crate) fn build() -> Result<()> {
     let source = root().join("tests/abi_frozen/base-rate");
     let target = root().join("target/archive");
     let archived = root().join("tests/abi_frozen").join(target_triple()?).join(library("archive_1_0"));

@@ -19,7 +19,7 @@ const FAMILIES: [&str; 4] = ["lightgbm", "mlp", "lstm", "rules"];
 
 /// A benchmark.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Bench {
+pub(crate) enum Bench {
     /// Time of features, compared with TA-Lib and pandas
     Features,
     /// Time and memory of ten million rows
@@ -33,7 +33,7 @@ pub enum Bench {
 }
 
 /// Builds the workspace and runs one benchmark.
-pub fn measure(bench: Bench) -> Result<()> {
+pub(crate) fn measure(bench: Bench) -> Result<()> {
     setup::run()?;
     build()?;
     let programs = build_dir()?;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::shell::{output, root, run};
 
 /// Returns a cargo command that runs in the root of the checkout.
-pub fn cargo() -> Command {
+pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     // `cargo run` sets variables that describe xtask; build scripts that read them would run again.
@@ -23,12 +23,12 @@ fn describes_crate(variable: &str) -> bool {
 }
 
 /// Builds every library and program of the workspace.
-pub fn build() -> Result<()> {
+pub(crate) fn build() -> Result<()> {
     run(cargo().args(["build", "--workspace"]))
 }
 
 /// Returns the folder of the built programs and libraries.
-pub fn build_dir() -> Result<PathBuf> {
+pub(crate) fn build_dir() -> Result<PathBuf> {
     let metadata =
         output(cargo().args(["metadata", "--format-version", "1", "--no-deps"])).context("cargo metadata failed")?;
     let (_, rest) =

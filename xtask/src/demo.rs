@@ -13,7 +13,7 @@ use crate::shell::root;
 use crate::{cargo, plugins, setup};
 
 /// Sets up, builds, and shows a job from queue to result.
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     setup::run()?;
     plugins::publish(&[])?;
     let host = cargo::build_dir()?.join("oculus-host");

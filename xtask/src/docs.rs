@@ -15,7 +15,7 @@ use crate::{cargo, plugins};
 const PLACEHOLDER: &str = "{{tables}}\n";
 
 /// Builds the program and the plugins, and writes every generated page.
-pub fn write() -> Result<()> {
+pub(crate) fn write() -> Result<()> {
     plugins::publish(&[])?;
     let host = cargo::build_dir()?.join("oculus-host");
     let mut families = Command::new(&host);

@@ -25,12 +25,12 @@ fn plugin_names() -> Result<Vec<String>> {
 }
 
 /// Builds the named plugins, or all of them, and publishes them next to their sources.
-pub fn publish(names: &[String]) -> Result<()> {
+pub(crate) fn publish(names: &[String]) -> Result<()> {
     publish_into(&root().join("plugins"), names)
 }
 
 /// Builds the named plugins, or all of them, and publishes them into `folder`.
-pub fn publish_into(folder: &Path, names: &[String]) -> Result<()> {
+pub(crate) fn publish_into(folder: &Path, names: &[String]) -> Result<()> {
     let known = plugin_names()?;
     if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
         bail!("unknown plugin `{unknown}`; this project has: {}", known.join(", "));

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A program in the background; it is killed when this value is dropped.
-pub struct Server {
+pub(crate) struct Server {
     name: &'static str,
     process: Child,
     log: Arc<Mutex<Vec<String>>>,
@@ -34,7 +34,7 @@ impl Server {
     ///
     /// # Errors
     /// The program does not start, exits, or is not ready within 20 seconds.
-    pub fn start(name: &'static str, command: &mut Command, ready_text: &'static str) -> Result<Self> {
+    pub(crate) fn start(name: &'static str, command: &mut Command, ready_text: &'static str) -> Result<Self> {
         let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let mut process = spawned.with_context(|| format!("cannot start {name}"))?;
         let output = process.stdout.take().with_context(|| format!("the output of {name} is not piped"))?;
@@ -48,7 +48,7 @@ impl Server {
     }
 
     /// Returns the process id.
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 
@@ -56,7 +56,7 @@ impl Server {
     ///
     /// # Errors
     /// The client fails, or the server exits before it.
-    pub fn wait_for_client(&mut self, mut client: Child) -> Result<()> {
+    pub(crate) fn wait_for_client(&mut self, mut client: Child) -> Result<()> {
         let events = self.events_sender.clone();
         std::thread::spawn(move || events.send(Event::ClientExited(client.wait())));
         match self.events.recv() {

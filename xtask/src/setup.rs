@@ -23,7 +23,7 @@ const CMAKE_WHEEL: &str = "cmake>=3.28,<5";
 const LIBCLANG_WHEEL: &str = "libclang>=16,<19";
 
 /// Installs what is missing and prints each step.
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     let tools = root().join(".tools");
     fs::create_dir_all(&tools).with_context(|| format!("cannot create {}", tools.display()))?;
     ensure_compiler()?;

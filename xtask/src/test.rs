@@ -11,7 +11,7 @@ use crate::{cargo, setup};
 const TEST_RUNS: [&[&str]; 2] = [&["--workspace"], &["--manifest-path", "examples/logistic/Cargo.toml"]];
 
 /// Runs every test, doctests included, and prints the totals at the end.
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     setup::run()?;
     // The end-to-end tests need the programs and plugins. They would build them without any output.
     cargo::build()?;

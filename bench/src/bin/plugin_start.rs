@@ -16,11 +16,13 @@ use oculus_pipeline::fitter;
 use oculus_plugin_api::{FeatureRole, Role};
 use oculus_plugin_host::catalog::Catalog;
 use oculus_plugin_host::config::{PluginsConfig, Trust};
+use oculus_plugin_host::installed::InstalledPlugin;
+use oculus_plugin_host::library::LibraryRef;
 use oculus_plugin_host::limits::Limits;
 use oculus_plugin_host::process::{PluginProcess, Start};
 use oculus_plugin_host::protocol::{Extract, Fit, Reply, Request};
+use oculus_plugin_host::serve;
 use oculus_plugin_host::table::SharedTable;
-use oculus_plugin_host::{InstalledPlugin, serve};
 use serde_json::json;
 
 const N_ROWS: u32 = 512;
@@ -93,7 +95,7 @@ fn time_start(plugin: &InstalledPlugin, table: &SharedTable) -> Result<[f64; 3]>
     let elapsed_ms = || started.elapsed().as_secs_f64() * 1e3;
     let listener = Arc::new(|_: &_| {});
     let process = PluginProcess::start(Start {
-        library: plugin.library(),
+        library: LibraryRef::from(plugin),
         table: Some(table),
         gpu: None,
         limits: LIMITS,

@@ -18,7 +18,7 @@ use crate::runner::spec::ArtifactsPlace;
 use oculus_pipeline::report::{Provenance, Report};
 
 /// A folder that no other attempt writes to.
-pub struct Attempt {
+pub(crate) struct Attempt {
     job_id: String,
     name: String,
     folder: PathBuf,
@@ -38,7 +38,7 @@ impl Attempt {
     ///
     /// # Errors
     /// The file system's, such as a lack of permission.
-    pub fn claim(place: &ArtifactsPlace, job_id: &str) -> Result<Self, ArtifactError> {
+    pub(crate) fn claim(place: &ArtifactsPlace, job_id: &str) -> Result<Self, ArtifactError> {
         let of_job = place.dir.join(names::of_job(job_id));
         let failed = |path: &Path, source: io::Error| ArtifactError::Folder { path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(&of_job).map_err(|error| failed(&of_job, error))?;
@@ -55,7 +55,7 @@ impl Attempt {
     }
 
     /// The folder.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
@@ -65,7 +65,7 @@ impl Attempt {
     ///
     /// # Errors
     /// The file system's, such as a full disk.
-    pub fn write(self, contents: &Contents, report: &Report, written_at: &str) -> Result<(), ArtifactError> {
+    pub(crate) fn write(self, contents: &Contents, report: &Report, written_at: &str) -> Result<(), ArtifactError> {
         let artifact = Artifact {
             format_version: FORMAT_VERSION,
             job_id: self.job_id.clone(),

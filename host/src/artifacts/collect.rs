@@ -15,7 +15,7 @@ const SCALER: &str = "in each model's own file, where its family scales features
 
 /// What is kept of a job.
 #[derive(Clone, Debug)]
-pub struct Contents {
+pub(crate) struct Contents {
     /// What was trained, and on what.
     pub trained: Trained,
     /// The bytes of each of its models.
@@ -29,7 +29,7 @@ pub struct Contents {
 /// Gathers what is kept of a job.
 ///
 /// * `seed`: where all randomness of the job started.
-pub fn collect(findings: &Findings, selection: &Selection, seed: u64) -> Contents {
+pub(crate) fn collect(findings: &Findings, selection: &Selection, seed: u64) -> Contents {
     let Findings { market, table, label, training, .. } = findings;
     let columns = table.names.iter().zip(&table.roles);
     let (models, bytes) =

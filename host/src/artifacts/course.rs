@@ -14,7 +14,7 @@ use oculus_pipeline::strategy::{EquityCurve, EquityPoint, Trade};
 
 /// The chosen strategy's course.
 #[derive(Clone, Debug)]
-pub struct CourseFiles {
+pub(crate) struct CourseFiles {
     timeframe: Timeframe,
     equity: Vec<EquityPoint>,
     /// By set, then entry.
@@ -35,7 +35,7 @@ struct NamedTrade {
 
 impl CourseFiles {
     /// The files of a course; `None` where no strategy was chosen.
-    pub fn of(course: &EquityCurve, market: &Market) -> Option<Self> {
+    pub(crate) fn of(course: &EquityCurve, market: &Market) -> Option<Self> {
         let named = |(set, trade): (&'static str, &Trade)| {
             let bars = &market.bars[trade.symbol_idx];
             NamedTrade {
@@ -59,7 +59,7 @@ impl CourseFiles {
     ///
     /// # Errors
     /// The writer's own.
-    pub fn equity(&self) -> PolarsResult<Vec<u8>> {
+    pub(crate) fn equity(&self) -> PolarsResult<Vec<u8>> {
         let days: Vec<i32> = self.equity.iter().map(|point| point.day).collect();
         let sets: Vec<&str> = self.equity.iter().map(|point| set(point.is_test)).collect();
         let column = |name: &str, of: fn(&EquityPoint) -> f64| {
@@ -81,7 +81,7 @@ impl CourseFiles {
     ///
     /// # Errors
     /// The writer's own.
-    pub fn trades(&self) -> PolarsResult<Vec<u8>> {
+    pub(crate) fn trades(&self) -> PolarsResult<Vec<u8>> {
         let texts = |name: &str, of: fn(&NamedTrade) -> &str| {
             Column::from(Series::new(name.into(), self.trades.iter().map(of).collect::<Vec<&str>>()))
         };
@@ -105,7 +105,7 @@ impl CourseFiles {
     ///
     /// # Errors
     /// The drawing library fails.
-    pub fn equity_chart(&self) -> Result<String, ChartError> {
+    pub(crate) fn equity_chart(&self) -> Result<String, ChartError> {
         equity_chart::draw(&self.equity)
     }
 

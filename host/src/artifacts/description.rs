@@ -7,23 +7,23 @@ use serde_json::{Map, Value};
 use oculus_job::request::Timeframe;
 
 /// Version of the folder's format; a reader refuses a higher one.
-pub const FORMAT_VERSION: u32 = 1;
+pub(super) const FORMAT_VERSION: u32 = 1;
 /// The description's file.
-pub const DESCRIPTION: &str = "artifact.json";
+pub(super) const DESCRIPTION: &str = "artifact.json";
 /// The winner's scores.
-pub const PREDICTIONS: &str = "predictions.csv";
+pub(super) const PREDICTIONS: &str = "predictions.csv";
 /// The chosen strategy's worth by date.
-pub const EQUITY: &str = "equity.parquet";
+pub(super) const EQUITY: &str = "equity.parquet";
 /// The equity curves as a picture.
-pub const EQUITY_CHART: &str = "equity.svg";
+pub(super) const EQUITY_CHART: &str = "equity.svg";
 /// The chosen strategy's round trips.
-pub const TRADES: &str = "trades.parquet";
+pub(super) const TRADES: &str = "trades.parquet";
 /// The job's result object.
-pub const REPORT: &str = "report.json";
+pub(super) const REPORT: &str = "report.json";
 
 /// An artifact: one attempt at one job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Artifact {
+pub(crate) struct Artifact {
     /// Version of the format.
     pub format_version: u32,
     /// The job's id.
@@ -41,7 +41,7 @@ pub struct Artifact {
 
 /// What was trained, and on what: a function of job, bars, seed and plugins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Trained {
+pub(crate) struct Trained {
     /// Id of the plugin whose model is the result's.
     pub winner: String,
     /// What the models forecast.
@@ -62,7 +62,7 @@ pub struct Trained {
 
 /// A forecast: the close rises by a threshold within a horizon.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LabelUsed {
+pub(crate) struct LabelUsed {
     /// Sessions ahead.
     pub horizon_days: u32,
     /// The same in bars.
@@ -73,7 +73,7 @@ pub struct LabelUsed {
 
 /// A feature of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Column {
+pub(crate) struct Column {
     /// Its name.
     pub name: String,
     /// Whether models get it or only rules do.
@@ -82,7 +82,7 @@ pub struct Column {
 
 /// A saved model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SavedModel {
+pub(crate) struct SavedModel {
     /// Id of the plugin that made it.
     pub plugin: String,
     /// The family's name for people.
@@ -110,7 +110,7 @@ pub struct SavedModel {
 
 /// The bars of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BarsUsed {
+pub(crate) struct BarsUsed {
     /// SHA-256 over the numbers of all of them, as the result has it.
     pub sha256: String,
     /// One a symbol, in the job's order.
@@ -122,7 +122,7 @@ pub struct BarsUsed {
 
 /// The bars of one symbol, those of the warm-up included.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Series {
+pub(crate) struct Series {
     /// Ticker.
     pub symbol: String,
     /// Number of bars.

@@ -10,7 +10,7 @@ use crate::charts::ChartError;
 
 /// What was found, what was needed, what to do.
 #[derive(Debug, thiserror::Error)]
-pub enum ArtifactError {
+pub(crate) enum ArtifactError {
     /// The folder of an attempt cannot be made.
     #[error(
         "the artifacts folder `{path}` cannot be made or opened; free space, or set ARTIFACTS_DIR to another folder"

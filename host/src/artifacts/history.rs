@@ -11,7 +11,7 @@ use oculus_pipeline::bars::{self, Bars, Reach, Source, Wanted, moment};
 
 /// Bars for a saved model.
 #[derive(Clone, Debug, Default)]
-pub struct History {
+pub(crate) struct History {
     /// One series a symbol that has bars.
     pub bars: Vec<Bars>,
     /// Whole series of the symbols that the model's features compare with, as far as there are any.
@@ -25,7 +25,7 @@ pub struct History {
 ///
 /// # Errors
 /// Those of [`Source::read`] and [`bars::sound`]. A symbol without bars is a warning.
-pub fn history(trained: &Trained, source: &dyn Source, symbols: &[String]) -> Result<History, Failure> {
+pub(crate) fn history(trained: &Trained, source: &dyn Source, symbols: &[String]) -> Result<History, Failure> {
     let mut history = History::default();
     let used = || trained.bars.symbols.iter().chain(&trained.bars.benchmarks);
     let first_time = used().map(|series| series.from_time).min().unwrap_or_default();

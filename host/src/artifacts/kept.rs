@@ -10,7 +10,7 @@ use oculus_job::hash::sha256_hex;
 
 /// A whole artifact.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub(crate) struct Kept {
     /// Its folder.
     pub folder: PathBuf,
     /// What it says of itself.
@@ -25,7 +25,7 @@ impl Kept {
     ///
     /// # Errors
     /// [`ArtifactError::Missing`], naming what is there instead, and all of [`Kept::open`].
-    pub fn find(artifacts_dir: &Path, job: &str, attempt: Option<&str>) -> Result<Self, ArtifactError> {
+    pub(crate) fn find(artifacts_dir: &Path, job: &str, attempt: Option<&str>) -> Result<Self, ArtifactError> {
         let as_folder = Path::new(job);
         if attempt.is_none() && as_folder.join(DESCRIPTION).is_file() {
             return Self::open(as_folder);
@@ -67,7 +67,7 @@ impl Kept {
     ///
     /// # Errors
     /// A description that cannot be read, or that a later version has written.
-    pub fn open(folder: &Path) -> Result<Self, ArtifactError> {
+    pub(crate) fn open(folder: &Path) -> Result<Self, ArtifactError> {
         /// Read first: what a later version writes may look otherwise in every other way.
         #[derive(serde::Deserialize)]
         struct Version {
@@ -89,7 +89,7 @@ impl Kept {
     ///
     /// # Errors
     /// [`ArtifactError::NoModel`], naming those there are.
-    pub fn model(&self, name: Option<&str>) -> Result<&SavedModel, ArtifactError> {
+    pub(crate) fn model(&self, name: Option<&str>) -> Result<&SavedModel, ArtifactError> {
         let trained = &self.artifact.trained;
         let name = name.unwrap_or(&trained.winner);
         let is_meant =
@@ -105,7 +105,7 @@ impl Kept {
     ///
     /// # Errors
     /// A file that cannot be read, or [`ArtifactError::Changed`].
-    pub fn bytes(&self, model: &SavedModel) -> Result<Vec<u8>, ArtifactError> {
+    pub(crate) fn bytes(&self, model: &SavedModel) -> Result<Vec<u8>, ArtifactError> {
         let store = Store::open(&self.folder)?;
         let bytes = store.read(&model.file)?;
         let found = sha256_hex(&bytes);

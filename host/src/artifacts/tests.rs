@@ -10,6 +10,8 @@ use polars::prelude::{DataFrame, ParquetReader, SerReader};
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::course::CourseFiles;
+use super::error::ArtifactError;
 use super::*;
 use crate::runner::spec::ArtifactsPlace;
 use oculus_job::request::Timeframe;

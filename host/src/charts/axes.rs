@@ -12,9 +12,10 @@ use super::canvas::{Area, ChartError};
 use super::theme;
 
 /// A position on the axis of slots.
-pub type Slot = SegmentValue<usize>;
+pub(crate) type Slot = SegmentValue<usize>;
 /// A panel with its axes, which series are drawn on.
-pub type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<SegmentedCoord<RangedCoordusize>, RangedCoordf64>>;
+pub(crate) type Chart<'a> =
+    ChartContext<'a, SVGBackend<'a>, Cartesian2d<SegmentedCoord<RangedCoordusize>, RangedCoordf64>>;
 
 /// Labels of slots at most; one with a time of day is 110 pixels wide.
 const MAX_SLOT_LABELS: usize = 8;
@@ -32,7 +33,7 @@ const GAP: u32 = 8;
 const MIN_RELATIVE_WIDTH: f64 = 1e-6;
 
 /// The axes of a panel.
-pub struct Panel<'a> {
+pub(crate) struct Panel<'a> {
     /// One label per slot.
     pub slot_labels: &'a [String],
     /// Whether the labels of the slots are shown; a panel above another one with the same slots hides them.
@@ -52,7 +53,7 @@ impl Panel<'_> {
     ///
     /// # Errors
     /// The drawing library fails.
-    pub fn draw<'a>(&self, area: &Area<'a>) -> Result<Chart<'a>, ChartError> {
+    pub(crate) fn draw<'a>(&self, area: &Area<'a>) -> Result<Chart<'a>, ChartError> {
         let mut builder = ChartBuilder::on(area);
         builder.margin(theme::units(GAP)).margin_left(theme::units(LEFT_MARGIN));
         builder.set_label_area_size(LabelAreaPosition::Right, theme::units(VALUE_LABELS_WIDTH));
@@ -83,13 +84,13 @@ impl Panel<'_> {
     }
 
     /// Returns the width of a slot in pixels.
-    pub fn slot_width(&self, chart: &Chart<'_>) -> f64 {
+    pub(crate) fn slot_width(&self, chart: &Chart<'_>) -> f64 {
         let (width, _) = chart.plotting_area().dim_in_pixel();
         theme::pixels(width) / self.n_slots() as f64
     }
 
     /// Returns the difference of values that one pixel stands for.
-    pub fn pixel_height(&self, chart: &Chart<'_>) -> f64 {
+    pub(crate) fn pixel_height(&self, chart: &Chart<'_>) -> f64 {
         let (_, height) = chart.plotting_area().dim_in_pixel();
         (self.values.end - self.values.start) / theme::pixels(height)
     }
@@ -109,7 +110,7 @@ impl Panel<'_> {
 }
 
 /// Returns the range of the finite values, widened where all of them are nearly equal.
-pub fn value_range(values: impl Iterator<Item = f64>) -> Range<f64> {
+pub(crate) fn value_range(values: impl Iterator<Item = f64>) -> Range<f64> {
     let finite = values.filter(|value| value.is_finite());
     let (low, high) =
         finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
@@ -124,7 +125,7 @@ pub fn value_range(values: impl Iterator<Item = f64>) -> Range<f64> {
 }
 
 /// Returns round values within a range, `max` at most.
-pub fn ticks(values: Range<f64>, max: usize) -> Vec<f64> {
+pub(crate) fn ticks(values: Range<f64>, max: usize) -> Vec<f64> {
     let range = values.start..=values.end;
     let mut ticks = RangedCoordf64::from(values).key_points(max);
     // The library rounds its ticks, which may move the outer ones out of the range.

@@ -10,7 +10,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::theme;
 
 /// A part of the picture that is drawn on.
-pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Height of the heading in pixels.
 const HEADING_HEIGHT: u32 = 52;
@@ -20,11 +20,11 @@ const SIDE_MARGIN: u32 = 24;
 /// The drawing library failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot draw the chart: {0}")]
-pub struct ChartError(#[from] DrawingAreaErrorKind<io::Error>);
+pub(crate) struct ChartError(#[from] DrawingAreaErrorKind<io::Error>);
 
 /// Width and height of a picture in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size {
+pub(crate) struct Size {
     /// Pixels from left to right.
     pub width: u32,
     /// Pixels from top to bottom.
@@ -33,7 +33,7 @@ pub struct Size {
 
 /// The text above a chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heading {
+pub(crate) struct Heading {
     /// What the chart shows, at the left.
     pub title: String,
     /// Details, at the right.
@@ -44,7 +44,7 @@ pub struct Heading {
 ///
 /// # Errors
 /// The drawing library fails.
-pub fn render(
+pub(crate) fn render(
     size: Size,
     heading: &Heading,
     draw: impl FnOnce(&Area<'_>) -> Result<(), ChartError>,

@@ -20,7 +20,7 @@ const TEXT_OFFSET: u32 = 26;
 ///
 /// # Errors
 /// The drawing library fails.
-pub fn draw_legend<'a>(area: &Area<'a>, lines: &[(&str, ShapeStyle)]) -> Result<Area<'a>, ChartError> {
+pub(crate) fn draw_legend<'a>(area: &Area<'a>, lines: &[(&str, ShapeStyle)]) -> Result<Area<'a>, ChartError> {
     let (row, rest) = area.split_vertically(theme::units(HEIGHT));
     let text_style = theme::label_style().pos(Pos::new(HPos::Left, VPos::Center));
     let y = theme::offset(HEIGHT / 2);

@@ -15,7 +15,7 @@ const LABEL_DISTANCE: u32 = 5;
 ///
 /// # Errors
 /// The drawing library fails.
-pub fn draw_marker(chart: &mut Chart<'_>, slot_idx: usize, label: &str) -> Result<(), ChartError> {
+pub(crate) fn draw_marker(chart: &mut Chart<'_>, slot_idx: usize, label: &str) -> Result<(), ChartError> {
     let values = chart.y_range();
     let slot = Slot::CenterOf(slot_idx);
     let ends = [(slot.clone(), values.start), (slot.clone(), values.end)];

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use oculus_job::progress::Phase;
 
 /// A job's progress, drawn. Where stderr is no terminal, a line a phase is printed instead.
-pub struct Bar {
+pub(super) struct Bar {
     bar: ProgressBar,
     /// The phase whose line was printed last.
     printed: Mutex<Option<Phase>>,
@@ -17,14 +17,14 @@ pub struct Bar {
 
 impl Bar {
     /// An empty bar.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let bar = ProgressBar::new(100);
         let style = ProgressStyle::with_template("{elapsed:>4} {bar:30.cyan} {pos:>3} %  {prefix:.bold} {wide_msg}");
         Self { bar: style.map(|style| bar.clone().with_style(style)).unwrap_or(bar), printed: Mutex::new(None) }
     }
 
     /// Shows where a job stands.
-    pub fn show(&self, phase: Phase, details: &Map<String, Value>) {
+    pub(super) fn show(&self, phase: Phase, details: &Map<String, Value>) {
         let percent = details.get("percent").and_then(Value::as_f64).unwrap_or(0.0);
         let message = details.get("message").and_then(Value::as_str).unwrap_or_default();
         self.bar.set_position(percent as u64);
@@ -38,7 +38,7 @@ impl Bar {
     }
 
     /// Takes the bar away.
-    pub fn finish(&self) {
+    pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

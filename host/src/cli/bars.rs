@@ -17,7 +17,7 @@ mod terminal_chart;
 
 /// Commands on bars.
 #[derive(Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     Fetch(fetch::Args),
     Show(show::Args),
     Check(check::Args),
@@ -28,7 +28,7 @@ pub enum Command {
 ///
 /// # Errors
 /// Those of the command.
-pub fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Fetch(args) => fetch::run(config, args),
         Command::Show(args) => show::run(config, args),

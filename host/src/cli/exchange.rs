@@ -16,7 +16,7 @@ use oculus_job::progress::{Event, channel};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A connection to the queue as its producers use it.
-pub struct Exchange {
+pub(super) struct Exchange {
     connection: MultiplexedConnection,
     queue: String,
     push: &'static str,
@@ -29,7 +29,7 @@ impl Exchange {
     ///
     /// # Errors
     /// When Redis does not answer.
-    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+    pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
         let timeouts = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(redis_client::CONNECT_TIMEOUT))
             .set_response_timeout(Some(redis_client::RESPONSE_TIMEOUT));
@@ -48,7 +48,7 @@ impl Exchange {
     }
 
     /// The list that jobs are handed over on.
-    pub fn queue(&self) -> &str {
+    pub(super) fn queue(&self) -> &str {
         &self.queue
     }
 
@@ -56,7 +56,7 @@ impl Exchange {
     ///
     /// # Errors
     /// Redis' own.
-    pub async fn hand_over(&self, id: &str, payload: &str) -> anyhow::Result<()> {
+    pub(super) async fn hand_over(&self, id: &str, payload: &str) -> anyhow::Result<()> {
         let mut connection = self.connection.clone();
         let key = format!("{}:{id}", self.job_prefix);
         let () =
@@ -72,7 +72,7 @@ impl Exchange {
 }
 
 /// A listener on one job's progress channel.
-pub struct Watcher<'a> {
+pub(super) struct Watcher<'a> {
     exchange: &'a Exchange,
     id: String,
     events: mpsc::UnboundedReceiver<Event>,
@@ -85,7 +85,7 @@ impl<'a> Watcher<'a> {
     ///
     /// # Errors
     /// Redis' own.
-    pub async fn of(config: &Config, exchange: &'a Exchange, id: &str) -> anyhow::Result<Self> {
+    pub(super) async fn of(config: &Config, exchange: &'a Exchange, id: &str) -> anyhow::Result<Self> {
         let mut connection =
             redis_client::open(&config.redis)?.get_connection_with_timeout(redis_client::CONNECT_TIMEOUT)?;
         let (sender, events) = mpsc::unbounded_channel();
@@ -111,7 +111,7 @@ impl<'a> Watcher<'a> {
     ///
     /// # Errors
     /// Redis' own, or a result that is no JSON.
-    pub async fn until_result(&mut self, mut on_event: impl FnMut(&Event)) -> anyhow::Result<Value> {
+    pub(super) async fn until_result(&mut self, mut on_event: impl FnMut(&Event)) -> anyhow::Result<Value> {
         let result = loop {
             let is_over = tokio::select! {
                 event = self.events.recv() => {

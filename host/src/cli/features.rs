@@ -13,7 +13,7 @@ mod write;
 
 /// Commands on features.
 #[derive(Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     List(list::Args),
     Compute(compute::Args),
 }
@@ -22,7 +22,7 @@ pub enum Command {
 ///
 /// # Errors
 /// Those of the command.
-pub fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::List(args) => list::run(args),
         Command::Compute(args) => compute::run(config, args),

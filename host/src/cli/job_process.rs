@@ -13,7 +13,7 @@ use oculus_system::control;
 ///
 /// # Errors
 /// A broken channel or a first message that cannot be read.
-pub fn run() -> anyhow::Result<()> {
+pub(super) fn run() -> anyhow::Result<()> {
     let mut input = control::inherited()?;
     let out = Mutex::new(input.try_clone().context("control channel")?);
     let spec = control::read_frame(&mut input)?.context("the worker left before it said anything")?;

@@ -20,7 +20,7 @@ pub enum Out {
 ///
 /// # Errors
 /// In words for the command line.
-pub fn file(name: &str) -> Result<Out, String> {
+pub(super) fn file(name: &str) -> Result<Out, String> {
     let path = PathBuf::from(name);
     match path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase).as_deref() {
         Some("csv") => Ok(Out::Csv(path)),
@@ -33,7 +33,10 @@ pub fn file(name: &str) -> Result<Out, String> {
 ///
 /// # Errors
 /// Those of `write`, and the file system's.
-pub fn write_whole(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub(super) fn write_whole(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let mut failure = None;
     let written = write_durably_with(path, Access::Umask, |out| {
         write(out).map_err(|error| {
@@ -48,7 +51,7 @@ pub fn write_whole(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> any
 }
 
 /// For an error in between.
-pub fn cannot_write(path: &Path) -> String {
+pub(super) fn cannot_write(path: &Path) -> String {
     format!("{} cannot be written", path.display())
 }
 

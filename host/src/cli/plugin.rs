@@ -15,7 +15,7 @@ use oculus_plugin_host::catalog::Catalog;
 
 /// Commands on plugins.
 #[derive(Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// List plugins: version, API, generation, hash, names, devices, state; and why a library does not serve
     #[command(after_help = "Example:\n  oculus-host plugin list -v --plugins ./plugins")]
     List {
@@ -58,7 +58,7 @@ pub enum Command {
 ///
 /// # Errors
 /// When the plugins folder cannot be read, or there is nothing to go back to.
-pub fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
     let scanned = || -> anyhow::Result<_> {
         let catalog = Catalog::open(&config.jobs.plugins)?;
         catalog.scan_to_end()?;

@@ -15,7 +15,7 @@ const SHOWN_FEATURES: usize = 10;
 const BAR_WIDTH: f64 = 24.0;
 
 /// 0 for a success, 3 for a job that was refused, 1 for any other ending.
-pub fn exit_code(result: &Value) -> ExitCode {
+pub(super) fn exit_code(result: &Value) -> ExitCode {
     match (result["status"].as_str(), result["error"]["kind"].as_str()) {
         (Some("success"), _) => ExitCode::SUCCESS,
         (_, Some("refused")) => ExitCode::from(3),
@@ -27,12 +27,12 @@ pub fn exit_code(result: &Value) -> ExitCode {
 ///
 /// # Errors
 /// What stands in the way of writing to stdout.
-pub fn print(result: &Value, as_json: bool) -> std::io::Result<()> {
+pub(super) fn print(result: &Value, as_json: bool) -> std::io::Result<()> {
     super::answer(&if as_json { serde_json::to_string_pretty(result)? } else { of(result) })
 }
 
 /// The result as text of several paragraphs.
-pub fn of(result: &Value) -> String {
+pub(super) fn of(result: &Value) -> String {
     if result["status"] != "success" {
         return failure(result);
     }

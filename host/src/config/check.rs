@@ -15,18 +15,18 @@ use oculus_plugin_host::limits::Limits;
 use oculus_system::secret::{RedisAddress, Secret, without_password};
 
 /// Reads variables; what is wrong ends in [`Checker::problems`], with the default in its place.
-pub struct Checker<'a> {
+pub(super) struct Checker<'a> {
     layers: &'a Layers,
     folder: &'a Path,
     pub problems: Vec<String>,
 }
 
 impl<'a> Checker<'a> {
-    pub fn new(layers: &'a Layers, folder: &'a Path) -> Self {
+    pub(super) fn new(layers: &'a Layers, folder: &'a Path) -> Self {
         Self { layers, folder, problems: Vec::new() }
     }
 
-    pub fn redis(&mut self) -> RedisAddress {
+    pub(super) fn redis(&mut self) -> RedisAddress {
         let host = self.text("REDIS_HOST", |host| !host.contains(['/', '@', ' ']));
         let port = self.number("REDIS_PORT", 1..=65535);
         let db = self.number("REDIS_DB", 0..=65535);
@@ -36,7 +36,7 @@ impl<'a> Checker<'a> {
         RedisAddress::new(url.unwrap_or(built))
     }
 
-    pub fn queue(&mut self) -> QueueConfig {
+    pub(super) fn queue(&mut self) -> QueueConfig {
         let ttl = self.number("RESULT_TTL_SECONDS", 0..=315_360_000);
         QueueConfig {
             names: self.required("JOB_QUEUE", queue_names),
@@ -53,7 +53,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    pub fn jobs(&mut self, environment: &HashMap<String, String>) -> JobsConfig {
+    pub(super) fn jobs(&mut self, environment: &HashMap<String, String>) -> JobsConfig {
         let polygon = self.polygon(environment);
         let folder = self.folder;
         let bars = self.read("BARS_SOURCE", |text| match text.split_once(':') {
@@ -123,7 +123,7 @@ impl<'a> Checker<'a> {
         api_key.map(|api_key| PolygonConfig { base_url, api_key, requests_per_minute, cache_dir })
     }
 
-    pub fn backend(&mut self) -> BackendConfig {
+    pub(super) fn backend(&mut self) -> BackendConfig {
         let is_path = |path: &str| path.starts_with('/') && !path.contains(char::is_whitespace);
         BackendConfig {
             url: self.required("BACKEND_URL", http_address),
@@ -134,7 +134,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    pub fn log(&mut self) -> LogConfig {
+    pub(super) fn log(&mut self) -> LogConfig {
         LogConfig {
             level: self.required("LOG_LEVEL", |text| match text.to_uppercase().as_str() {
                 "DEBUG" => Some(tracing::Level::DEBUG),

@@ -6,7 +6,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// A sentence that names file and line, never the line's content: it may hold a secret.
-pub fn read(path: &Path) -> Result<Vec<(String, String)>, String> {
+pub(super) fn read(path: &Path) -> Result<Vec<(String, String)>, String> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("the configuration file {} cannot be read: {error}", path.display()))?;
     dotenvy::from_read_iter(text.as_bytes()).collect::<Result<_, _>>().map_err(|error| {

@@ -7,7 +7,7 @@ use super::{ConfigFlags, files, variables};
 
 /// A value and who gave it.
 #[derive(Clone, Debug)]
-pub struct Said {
+pub(super) struct Said {
     /// As it was written.
     pub text: String,
     /// Such as `environment` or `file /etc/oculus.env`.
@@ -16,13 +16,13 @@ pub struct Said {
 
 /// For each variable, what the highest source says.
 #[derive(Debug, Default)]
-pub struct Layers {
+pub(super) struct Layers {
     said: HashMap<&'static str, Said>,
 }
 
 impl Layers {
     /// Gathers all sources. Out: the values, what could not be read, what looks like a slip of the pen.
-    pub fn gather(
+    pub(super) fn gather(
         flags: &ConfigFlags,
         environment: &HashMap<String, String>,
         folder: &Path,
@@ -45,7 +45,7 @@ impl Layers {
     }
 
     /// What is said of a variable; empty values count as unsaid.
-    pub fn get(&self, name: &str) -> Option<&Said> {
+    pub(super) fn get(&self, name: &str) -> Option<&Said> {
         self.said.get(name)
     }
 

@@ -18,7 +18,7 @@ use oculus_plugin_host::limits::Limits;
 
 /// The first and only message to a job process: everything its result depends on, and what it may use.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct JobSpec {
+pub(crate) struct JobSpec {
     /// The name under which the worker knows the job: its result's and progress channel's id.
     pub job_id: String,
     /// What the result echoes.
@@ -37,7 +37,7 @@ pub struct JobSpec {
 
 /// Where one attempt keeps what stays of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ArtifactsPlace {
+pub(crate) struct ArtifactsPlace {
     /// Folder of all jobs.
     pub dir: PathBuf,
     /// The attempt's name: the token of its lease, or one for a job without a queue.
@@ -46,7 +46,7 @@ pub struct ArtifactsPlace {
 
 /// What a job may use of its machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct JobResources {
+pub(crate) struct JobResources {
     /// Where bars come from.
     pub bars: BarsPlace,
     /// Fits side by side: cores divided by jobs at once, at least 1. Never changes a byte of the result.
@@ -65,7 +65,7 @@ pub struct JobResources {
 
 impl JobResources {
     /// Returns the device of families for which the job names none.
-    pub fn device(&self) -> &'static str {
+    pub(crate) fn device(&self) -> &'static str {
         if self.gpu_enabled { "auto" } else { "cpu" }
     }
 
@@ -75,7 +75,7 @@ impl JobResources {
     ///
     /// # Errors
     /// `bars_source_unavailable`, where no source of bars is configured, its folder is not there or its key is missing.
-    pub fn from_config(jobs: &JobsConfig, worker: &str) -> Result<Self, Failure> {
+    pub(crate) fn from_config(jobs: &JobsConfig, worker: &str) -> Result<Self, Failure> {
         let bars = place_of_bars(jobs)?;
         let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
@@ -117,7 +117,7 @@ fn place_of_bars(jobs: &JobsConfig) -> Result<BarsPlace, Failure> {
 /// What a job process says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum JobEvent {
+pub(crate) enum JobEvent {
     /// The work has come on.
     Progress(Progress),
     /// The end: the last message.

@@ -20,7 +20,7 @@ use super::submit::submit;
 use super::supervisor::Supervisor;
 
 /// Runs a claim to its end and submits its outcome, unless the claim is lost.
-pub async fn run(worker: Arc<WorkerContext>, queue: Queue, claim: Claim) {
+pub(super) async fn run(worker: Arc<WorkerContext>, queue: Queue, claim: Claim) {
     let mut lease = worker.leases.hold(&queue, claim.id);
     let mut shutdown = worker.shutdown.clone();
     let admission = tokio::select! {

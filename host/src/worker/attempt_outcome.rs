@@ -18,7 +18,7 @@ use super::status::Counters;
 
 /// How an attempt ended.
 #[derive(Debug)]
-pub enum AttemptOutcome {
+pub(super) enum AttemptOutcome {
     /// The job process has returned a result.
     Answered {
         /// The kind of failure; `None` for a success.
@@ -45,7 +45,7 @@ pub enum AttemptOutcome {
 impl AttemptOutcome {
     /// Returns the outcome of the claim; `None` if the claim is lost. `phase` is the last that the
     /// job reported.
-    pub fn into_claim_outcome(
+    pub(super) fn into_claim_outcome(
         self,
         job: &AdmittedJob,
         stamper: &mut EventStamper,
@@ -76,7 +76,7 @@ impl AttemptOutcome {
     }
 
     /// Returns the name of the outcome in the log.
-    pub fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Answered { failure: None, .. } => "done",
             Self::Answered { failure: Some(Kind::Refused), .. } => "refused",
@@ -88,7 +88,7 @@ impl AttemptOutcome {
     }
 
     /// Returns how long this worker waits before it takes the next job.
-    pub fn pause(&self) -> Duration {
+    pub(super) fn pause(&self) -> Duration {
         match self {
             Self::NotStarted { retry_after } => *retry_after,
             _ => Duration::ZERO,
@@ -96,7 +96,7 @@ impl AttemptOutcome {
     }
 
     /// Adds the outcome to the counters of the heartbeat.
-    pub fn count(&self, counters: &mut Counters) {
+    pub(super) fn count(&self, counters: &mut Counters) {
         match self {
             Self::Answered { failure: None, .. } => counters.done += 1,
             Self::Answered { .. } | Self::Stopped(_) => counters.failed += 1,
@@ -109,7 +109,7 @@ impl AttemptOutcome {
 
 /// Returns the outcome of an entry that cannot become a job: a dead letter, with a failed result if
 /// it has an id.
-pub fn refused(refusal: &Refusal) -> ClaimOutcome {
+pub(super) fn refused(refusal: &Refusal) -> ClaimOutcome {
     let failure = &refusal.failure;
     let id = refusal.id.as_deref().unwrap_or_default();
     let event = Event::now(id, failure.phase, Status::Failed).with_message(&failure.message).to_json();

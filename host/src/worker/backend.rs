@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the backend's response, or its absence, shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BackendState {
+pub(super) enum BackendState {
     /// The backend knows this worker.
     Registered,
     /// The backend does not know this worker, for example because it has restarted.
@@ -31,7 +31,7 @@ pub enum BackendState {
 }
 
 /// The client of the backend.
-pub struct Backend {
+pub(super) struct Backend {
     http: reqwest::Client,
     config: BackendConfig,
     outage: Outage,
@@ -42,7 +42,7 @@ impl Backend {
     ///
     /// # Errors
     /// The HTTP client cannot be built.
-    pub fn new(config: &BackendConfig) -> anyhow::Result<Self> {
+    pub(super) fn new(config: &BackendConfig) -> anyhow::Result<Self> {
         tls::install();
         let http = http_client(&config.url).context("no HTTP client for the backend")?;
         let outage = Outage::new(&format!("the backend at {}", without_password(&config.url)));
@@ -50,12 +50,12 @@ impl Backend {
     }
 
     /// Returns the time between heartbeats.
-    pub fn heartbeat_every(&self) -> Duration {
+    pub(super) fn heartbeat_every(&self) -> Duration {
         self.config.heartbeat_every
     }
 
     /// Registers the worker. A backend without that path is unavailable, never `Unregistered`.
-    pub async fn register(&self, registration: &Registration) -> BackendState {
+    pub(super) async fn register(&self, registration: &Registration) -> BackendState {
         let path = &self.config.register_path;
         match self.post(path, registration).await {
             BackendState::Registered => {
@@ -72,7 +72,7 @@ impl Backend {
     }
 
     /// Sends a heartbeat.
-    pub async fn send_heartbeat(&self, heartbeat: &Heartbeat) -> BackendState {
+    pub(super) async fn send_heartbeat(&self, heartbeat: &Heartbeat) -> BackendState {
         let path = self.config.heartbeat_path.replace("{worker_id}", heartbeat.worker_id());
         let state = self.post(&path, heartbeat).await;
         if state != BackendState::Unavailable {

@@ -24,7 +24,7 @@ use oculus_system::control::{CONTROL_FD, child_environment, own_executable, read
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A running job process; killed when dropped.
-pub struct Child {
+pub(super) struct Child {
     process: tokio::process::Child,
     group: Option<Pid>,
     events: mpsc::Receiver<JobEvent>,
@@ -34,7 +34,7 @@ pub struct Child {
 
 /// The end of a process that sent no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Death {
+pub(super) struct Death {
     /// How it ended; `None` if the system does not report it.
     pub cause: Option<ExitCause>,
     /// The last lines that it printed, at most 50.
@@ -46,7 +46,7 @@ impl Child {
     ///
     /// # Errors
     /// The system's, when it starts no process or thread.
-    pub fn spawn(spec: &JobSpec) -> io::Result<Self> {
+    pub(super) fn spawn(spec: &JobSpec) -> io::Result<Self> {
         let message = serde_json::to_vec(spec)?;
         let (ours, theirs) = UnixStream::pair()?;
         let mut command = std::process::Command::new(own_executable()?);
@@ -67,13 +67,13 @@ impl Child {
     }
 
     /// What the job says next; `None` when it will say no more.
-    pub async fn event(&mut self) -> Option<JobEvent> {
+    pub(super) async fn event(&mut self) -> Option<JobEvent> {
         self.events.recv().await
     }
 
     /// Ends the job with everything in its process group. Its plugin processes lead groups of their own, which the end of
     /// their channels ends.
-    pub fn kill(&self) {
+    pub(super) fn kill(&self) {
         // The leader is not yet waited for, so the number cannot have passed on to another group.
         if let Some(group) = self.group.filter(|_| self.process.id().is_some()) {
             let _ = kill_process_group(group, Signal::KILL);
@@ -81,7 +81,7 @@ impl Child {
     }
 
     /// Closes the control channel and waits for the end, which is forced after a grace time.
-    pub async fn end(mut self) -> Death {
+    pub(super) async fn end(mut self) -> Death {
         self.events.close();
         let status = match tokio::time::timeout(GRACE, self.process.wait()).await {
             Ok(status) => status,

@@ -11,7 +11,7 @@ use super::shutdown::{ShutdownPhase, reached};
 
 /// Waits until Redis is available and grants every right. Returns `false` if the worker shuts down
 /// before.
-pub async fn wait_for_redis(worker: &WorkerContext) -> bool {
+pub(super) async fn wait_for_redis(worker: &WorkerContext) -> bool {
     let mut shutdown = worker.shutdown.clone();
     let mut backoff = Backoff::up_to(LONGEST_PAUSE);
     let rights = Outage::new(&format!("Redis at {}", worker.config.redis));

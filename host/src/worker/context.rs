@@ -16,10 +16,10 @@ use super::status::WorkerStatus;
 use crate::config::Config;
 
 /// The longest pause between two attempts at a step that must succeed; well below any lease.
-pub const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What the parts of a running worker share.
-pub struct WorkerContext {
+pub(super) struct WorkerContext {
     pub worker_id: String,
     pub config: Config,
     pub catalog: Arc<Catalog>,

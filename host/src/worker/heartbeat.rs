@@ -23,7 +23,7 @@ const FINAL_TIMEOUT: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What the heartbeat loop reports and where to.
-pub struct HeartbeatLoop {
+pub(super) struct HeartbeatLoop {
     /// Where the requests go.
     pub backend: Arc<Backend>,
     /// The worker's registration; each request adds the active plugins.
@@ -38,7 +38,7 @@ pub struct HeartbeatLoop {
 
 impl HeartbeatLoop {
     /// Runs until its task is aborted.
-    pub async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         let mut plan = RequestPlan::new(self.backend.heartbeat_every());
         loop {
             let state = self.send(plan.next).await;
@@ -71,7 +71,7 @@ impl HeartbeatLoop {
 }
 
 /// Reports the draining state and the final counters when the worker ends.
-pub async fn send_final_heartbeat(backend: &Backend, worker_id: &str, status: &WorkerStatus) {
+pub(super) async fn send_final_heartbeat(backend: &Backend, worker_id: &str, status: &WorkerStatus) {
     status.set_shutdown_phase(ShutdownPhase::Draining);
     let heartbeat = status.heartbeat(worker_id);
     let _ = tokio::time::timeout(FINAL_TIMEOUT, backend.send_heartbeat(&heartbeat)).await;

@@ -13,13 +13,13 @@ const MAX_KEY_BYTES: usize = 512;
 
 /// Returns the id if it follows the rules of the job's own ids: 1 to 200 printable characters, not
 /// all of them blanks.
-pub fn usable_id(id: String) -> Option<String> {
+pub(super) fn usable_id(id: String) -> Option<String> {
     let is_usable = !id.trim().is_empty() && id.chars().count() <= MAX_ID_CHARS && !id.contains(char::is_control);
     is_usable.then_some(id)
 }
 
 /// Returns the name of a key, or an id that may be one, if it can be part of a key.
-pub fn usable_key(key: String) -> Option<String> {
+pub(super) fn usable_key(key: String) -> Option<String> {
     let is_usable = !key.trim().is_empty() && key.len() <= MAX_KEY_BYTES && !key.contains(char::is_control);
     is_usable.then_some(key)
 }

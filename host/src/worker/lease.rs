@@ -24,7 +24,7 @@ type LeaseKey = (String, ClaimId);
 
 /// All leases that this worker holds.
 #[derive(Clone, Default)]
-pub struct Leases {
+pub(super) struct Leases {
     held: Arc<Mutex<HashMap<LeaseKey, HeldLease>>>,
 }
 
@@ -41,7 +41,7 @@ struct Renewal {
 }
 
 /// The lease of one claim; renewed until dropped.
-pub struct Lease {
+pub(super) struct Lease {
     leases: Leases,
     key: LeaseKey,
     renewal: watch::Receiver<Renewal>,
@@ -53,7 +53,7 @@ impl Leases {
     ///
     /// # Errors
     /// The system cannot start a thread.
-    pub fn start(client: Client, ttl: Duration, outage: Outage) -> io::Result<Self> {
+    pub(super) fn start(client: Client, ttl: Duration, outage: Outage) -> io::Result<Self> {
         let leases = Self::default();
         let renewed = leases.clone();
         std::thread::Builder::new()
@@ -63,7 +63,7 @@ impl Leases {
     }
 
     /// Renews the lease of this claim from now on.
-    pub fn hold(&self, queue: &Queue, claim: ClaimId) -> Lease {
+    pub(super) fn hold(&self, queue: &Queue, claim: ClaimId) -> Lease {
         let (sender, renewal) = watch::channel(Renewal { status: LeaseStatus::Held, at: Instant::now() });
         let key = (queue.name().to_owned(), claim);
         self.held.lock().insert(key.clone(), HeldLease { queue: queue.clone(), renewal: sender });
@@ -130,7 +130,7 @@ fn connect(client: &Client) -> RedisResult<Connection> {
 
 impl Lease {
     /// Returns once the claim is lost or its cancellation is requested, with which of the two.
-    pub async fn ended(&mut self) -> LeaseStatus {
+    pub(super) async fn ended(&mut self) -> LeaseStatus {
         let ended = self.renewal.wait_for(|renewal| renewal.status != LeaseStatus::Held).await;
         match ended.map(|renewal| renewal.status) {
             Ok(status) => status,
@@ -139,7 +139,7 @@ impl Lease {
     }
 
     /// Returns a view that shows whether this worker may still publish for the claim.
-    pub fn freshness(&self) -> Freshness {
+    pub(super) fn freshness(&self) -> Freshness {
         Freshness { renewal: self.renewal.clone(), limit: self.ttl * 5 / 6 }
     }
 }
@@ -152,14 +152,14 @@ impl Drop for Lease {
 
 /// Shows whether a lease was renewed recently enough to publish under it.
 #[derive(Clone)]
-pub struct Freshness {
+pub(super) struct Freshness {
     renewal: watch::Receiver<Renewal>,
     limit: Duration,
 }
 
 impl Freshness {
     /// Returns whether this worker may publish.
-    pub fn is_fresh(&self) -> bool {
+    pub(super) fn is_fresh(&self) -> bool {
         let renewal = self.renewal.borrow();
         renewal.status != LeaseStatus::Lost && renewal.at.elapsed() < self.limit
     }

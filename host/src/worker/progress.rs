@@ -10,6 +10,6 @@ mod event;
 mod pace;
 mod publish;
 
-pub use event::EventStamper;
-pub use pace::EventPacer;
-pub use publish::ProgressPublisher;
+pub(super) use event::EventStamper;
+pub(super) use pace::EventPacer;
+pub(super) use publish::ProgressPublisher;

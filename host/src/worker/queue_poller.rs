@@ -16,7 +16,7 @@ const WAKE_UP_EVERY: Duration = Duration::from_secs(2);
 const POLL_EVERY: Duration = Duration::from_millis(500);
 
 /// Fetches entries from the queues of a worker.
-pub struct QueuePoller {
+pub(super) struct QueuePoller {
     /// In order of priority.
     queues: Vec<Queue>,
     /// Blocks for up to [`WAKE_UP_EVERY`], so no other call may use it.
@@ -32,13 +32,13 @@ impl QueuePoller {
     ///
     /// * `queues`: in order of priority.
     /// * `waiting`: a client for blocking commands, whose responses may take longer than 2 s.
-    pub fn new(queues: Vec<Queue>, waiting: RedisClient) -> Self {
+    pub(super) fn new(queues: Vec<Queue>, waiting: RedisClient) -> Self {
         Self { queues, waiting, backoff: Backoff::up_to(Duration::from_secs(5)), n_fetched: 0, is_failing: false }
     }
 
     /// Claims the next entry, if there is one. The future must run to its end: an entry whose
     /// response is dropped stays claimed until its lease expires.
-    pub async fn fetch(&mut self) -> Option<(Queue, Claim)> {
+    pub(super) async fn fetch(&mut self) -> Option<(Queue, Claim)> {
         // The Redis client logs an error, and `wait` pauses after it.
         let fetched = self.try_fetch().await;
         self.is_failing = fetched.is_err();
@@ -48,7 +48,7 @@ impl QueuePoller {
     }
 
     /// Returns when there may be an entry to fetch. The future may be dropped at any time.
-    pub async fn wait(&mut self) {
+    pub(super) async fn wait(&mut self) {
         let waited = match self.queues.as_slice() {
             _ if self.is_failing => return tokio::time::sleep(self.backoff.pause()).await,
             [only] => only.wait(&self.waiting, WAKE_UP_EVERY).await,

@@ -15,7 +15,7 @@ use super::queue::{FinishStatus, Queue, Reaped};
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Reaps until its task is aborted.
-pub async fn run(worker: Arc<WorkerContext>) {
+pub(super) async fn run(worker: Arc<WorkerContext>) {
     let lease = worker.config.queue.lease;
     let mut calm_since = Instant::now();
     loop {
@@ -82,7 +82,7 @@ fn log_reaped(reaped: &Reaped) {
 }
 
 /// Warns if the list to which older backends push has entries.
-pub async fn warn_of_legacy_queue(queue: &Queue) {
+pub(super) async fn warn_of_legacy_queue(queue: &Queue) {
     const LEGACY: &str = "training_queue";
     let n_waiting = queue.length_of(LEGACY).await.unwrap_or(0);
     if queue.name() == "oculus:training_queue" && n_waiting > 0 {

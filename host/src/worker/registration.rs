@@ -9,7 +9,7 @@ use crate::config::Config;
 
 /// The body of a registration.
 #[derive(Clone, Debug, Serialize)]
-pub struct Registration {
+pub(super) struct Registration {
     /// Unique to this process: host name, process id and start time.
     pub worker_id: String,
     hostname: String,
@@ -43,7 +43,7 @@ impl From<&InstalledPlugin> for RegisteredFamily {
 
 impl Registration {
     /// Returns the registration of this process, without plugins yet.
-    pub fn from_process(config: &Config) -> Self {
+    pub(super) fn from_process(config: &Config) -> Self {
         let uname = rustix::system::uname();
         let hostname = uname.nodename().to_string_lossy().into_owned();
         let pid = std::process::id();
@@ -61,7 +61,7 @@ impl Registration {
 
     /// Returns this registration with these plugins as its families and devices.
     #[must_use]
-    pub fn with_plugins(&self, plugins: &[InstalledPlugin]) -> Self {
+    pub(super) fn with_plugins(&self, plugins: &[InstalledPlugin]) -> Self {
         let families = plugins.iter().map(RegisteredFamily::from).collect();
         let devices = plugins.iter().flat_map(|plugin| plugin.manifest.devices.iter().cloned()).collect();
         Self { families, devices, ..self.clone() }

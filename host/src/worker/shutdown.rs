@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 /// How far a shutdown has come; phases only advance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ShutdownPhase {
+pub(super) enum ShutdownPhase {
     /// The worker fetches jobs.
     Running,
     /// The worker fetches no jobs and lets running jobs finish.
@@ -20,7 +20,7 @@ pub enum ShutdownPhase {
 ///
 /// # Errors
 /// The system does not allow signal handlers.
-pub fn listen() -> io::Result<watch::Receiver<ShutdownPhase>> {
+pub(super) fn listen() -> io::Result<watch::Receiver<ShutdownPhase>> {
     let (sender, receiver) = watch::channel(ShutdownPhase::Running);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -44,7 +44,7 @@ pub fn listen() -> io::Result<watch::Receiver<ShutdownPhase>> {
 }
 
 /// Returns once the shutdown has reached `phase`.
-pub async fn reached(shutdown: &mut watch::Receiver<ShutdownPhase>, phase: ShutdownPhase) {
+pub(super) async fn reached(shutdown: &mut watch::Receiver<ShutdownPhase>, phase: ShutdownPhase) {
     if shutdown.wait_for(|current| *current >= phase).await.is_err() {
         std::future::pending::<()>().await;
     }

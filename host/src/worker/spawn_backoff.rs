@@ -10,7 +10,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The backoff that all attempts of a worker share: a machine that cannot start processes is no
 /// job's fault.
 #[derive(Default)]
-pub struct SpawnBackoff {
+pub(super) struct SpawnBackoff {
     /// `None` while processes can be started.
     backoff: Mutex<Option<Backoff>>,
 }
@@ -18,7 +18,7 @@ pub struct SpawnBackoff {
 impl SpawnBackoff {
     /// Records a process that could not be started. Returns the pause before the next attempt; the
     /// first is logged.
-    pub fn failed(&self, reason: &str) -> Duration {
+    pub(super) fn failed(&self, reason: &str) -> Duration {
         let mut backoff = self.backoff.lock();
         let backoff = backoff.get_or_insert_with(|| {
             tracing::warn!(
@@ -30,7 +30,7 @@ impl SpawnBackoff {
     }
 
     /// Records a process that was started.
-    pub fn succeeded(&self) {
+    pub(super) fn succeeded(&self) {
         if self.backoff.lock().take().is_some() {
             tracing::info!("job processes can be started again");
         }

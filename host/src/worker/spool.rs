@@ -14,7 +14,7 @@ use oculus_job::hash::sha256_hex;
 
 /// A claim's outcome with everything needed to submit it, also by a later process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SpooledResult {
+pub(super) struct SpooledResult {
     /// A hash of the address of the Redis server that the result is for.
     pub redis: String,
     /// The list from which the entry was claimed.
@@ -31,7 +31,7 @@ pub struct SpooledResult {
 
 /// The folder of unsent results.
 #[derive(Clone, Debug)]
-pub struct ResultSpool {
+pub(super) struct ResultSpool {
     folder: PathBuf,
     redis: String,
 }
@@ -39,12 +39,18 @@ pub struct ResultSpool {
 impl ResultSpool {
     /// Returns the spool below the artifacts folder for the Redis server at the address `redis`.
     /// The folder is created when first needed.
-    pub fn within(artifacts_dir: &Path, redis: &str) -> Self {
+    pub(super) fn within(artifacts_dir: &Path, redis: &str) -> Self {
         Self { folder: artifacts_dir.join("spool"), redis: sha256_hex(redis.as_bytes())[..16].to_owned() }
     }
 
     /// Returns a result for this spool's Redis server.
-    pub fn result(&self, queue: &str, claim: ClaimId, id: Option<String>, outcome: ClaimOutcome) -> SpooledResult {
+    pub(super) fn result(
+        &self,
+        queue: &str,
+        claim: ClaimId,
+        id: Option<String>,
+        outcome: ClaimOutcome,
+    ) -> SpooledResult {
         SpooledResult { redis: self.redis.clone(), queue: queue.to_owned(), claim, id, outcome }
     }
 
@@ -53,7 +59,7 @@ impl ResultSpool {
     ///
     /// # Errors
     /// The file system's.
-    pub fn store(&self, spooled: &SpooledResult) -> io::Result<PathBuf> {
+    pub(super) fn store(&self, spooled: &SpooledResult) -> io::Result<PathBuf> {
         std::fs::create_dir_all(&self.folder)?;
         let path = self.path(spooled);
         write_durably(&path, &serde_json::to_vec(spooled)?, Access::Owner)?;
@@ -61,14 +67,14 @@ impl ResultSpool {
     }
 
     /// Removes a result, also one that was never stored.
-    pub fn remove(&self, spooled: &SpooledResult) {
+    pub(super) fn remove(&self, spooled: &SpooledResult) {
         // A file that cannot be removed is harmless: it is submitted again and fenced.
         let _ = std::fs::remove_file(self.path(spooled));
     }
 
     /// Returns all results stored for this spool's Redis server. A file that cannot be read is
     /// logged and stays.
-    pub fn stored(&self) -> Vec<SpooledResult> {
+    pub(super) fn stored(&self) -> Vec<SpooledResult> {
         let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|file| file.path());
         files
             .filter(|path| path.extension().is_some_and(|kind| kind == "json"))

@@ -15,7 +15,7 @@ use super::shutdown::ShutdownPhase;
 /// What the worker does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum WorkerState {
+pub(super) enum WorkerState {
     /// Does not fetch jobs yet.
     Starting,
     /// Waits for jobs.
@@ -28,7 +28,7 @@ pub enum WorkerState {
 
 /// Attempts that have ended since the worker started, by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counters {
+pub(super) struct Counters {
     /// Attempts that trained a model.
     pub done: u64,
     /// Attempts with a failed result.
@@ -48,7 +48,7 @@ struct RunningJob {
 
 /// The body of a heartbeat.
 #[derive(Clone, Debug, Serialize)]
-pub struct Heartbeat {
+pub(super) struct Heartbeat {
     worker_id: String,
     state: WorkerState,
     running: Vec<RunningJob>,
@@ -58,14 +58,14 @@ pub struct Heartbeat {
 
 impl Heartbeat {
     /// Returns the id of the worker that this heartbeat describes.
-    pub fn worker_id(&self) -> &str {
+    pub(super) fn worker_id(&self) -> &str {
         &self.worker_id
     }
 }
 
 /// The status that all parts of the worker update. Clones share it.
 #[derive(Clone)]
-pub struct WorkerStatus {
+pub(super) struct WorkerStatus {
     started: Instant,
     inner: Arc<Mutex<StatusInner>>,
 }
@@ -80,33 +80,33 @@ struct StatusInner {
 
 impl WorkerStatus {
     /// Returns the status of a worker that starts now.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { started: Instant::now(), inner: Arc::default() }
     }
 
     /// Sets how far the worker's shutdown has come; the first call ends the state `starting`.
-    pub fn set_shutdown_phase(&self, phase: ShutdownPhase) {
+    pub(super) fn set_shutdown_phase(&self, phase: ShutdownPhase) {
         self.inner.lock().shutdown_phase = Some(phase);
     }
 
     /// Sets the progress of a running job.
-    pub fn set_progress(&self, job_id: &str, phase: Phase, percent: f64) {
+    pub(super) fn set_progress(&self, job_id: &str, phase: Phase, percent: f64) {
         let job = RunningJob { job_id: job_id.to_owned(), phase, percent };
         self.inner.lock().running.insert(job_id.to_owned(), job);
     }
 
     /// Removes a job that has ended.
-    pub fn remove(&self, job_id: &str) {
+    pub(super) fn remove(&self, job_id: &str) {
         self.inner.lock().running.remove(job_id);
     }
 
     /// Updates the counters.
-    pub fn count(&self, add: impl FnOnce(&mut Counters)) {
+    pub(super) fn count(&self, add: impl FnOnce(&mut Counters)) {
         add(&mut self.inner.lock().counters);
     }
 
     /// Returns a heartbeat with the present status.
-    pub fn heartbeat(&self, worker_id: &str) -> Heartbeat {
+    pub(super) fn heartbeat(&self, worker_id: &str) -> Heartbeat {
         let inner = self.inner.lock();
         Heartbeat {
             worker_id: worker_id.to_owned(),

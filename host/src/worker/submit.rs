@@ -18,7 +18,7 @@ const MIN_FAILED: u32 = 6;
 
 /// Submits a result until Redis has accepted or fenced it. After the first failure the result is
 /// stored on disk, and a worker that shuts down need not wait for Redis.
-pub async fn submit(worker: &WorkerContext, queue: &Queue, result: &SpooledResult) {
+pub(super) async fn submit(worker: &WorkerContext, queue: &Queue, result: &SpooledResult) {
     let mut backoff = Backoff::up_to(LONGEST_PAUSE);
     let mut shutdown = worker.shutdown.clone();
     let mut may_end_at = ShutdownPhase::Releasing;

@@ -16,7 +16,7 @@ use super::shutdown::{ShutdownPhase, reached};
 use crate::runner::spec::{ArtifactsPlace, JobEvent, JobResources, JobSpec};
 
 /// The supervisor of one attempt.
-pub struct Supervisor<'a> {
+pub(super) struct Supervisor<'a> {
     worker: &'a WorkerContext,
     lease: &'a mut Lease,
     reports: mpsc::UnboundedSender<Progress>,
@@ -26,19 +26,23 @@ pub struct Supervisor<'a> {
 
 impl<'a> Supervisor<'a> {
     /// Creates a supervisor that sends the job's progress to `reports`.
-    pub fn new(worker: &'a WorkerContext, lease: &'a mut Lease, reports: mpsc::UnboundedSender<Progress>) -> Self {
+    pub(super) fn new(
+        worker: &'a WorkerContext,
+        lease: &'a mut Lease,
+        reports: mpsc::UnboundedSender<Progress>,
+    ) -> Self {
         Self { worker, lease, reports, phase: Phase::Queued }
     }
 
     /// Ends the progress reports and returns the phase that the job has reported last.
-    pub fn into_phase(self) -> Phase {
+    pub(super) fn into_phase(self) -> Phase {
         self.phase
     }
 
     /// Starts the job's process and supervises it to its end.
     ///
     /// * `token`: the token of the claim, which names the attempt's artifacts.
-    pub async fn run(&mut self, job: &AdmittedJob, token: u64) -> AttemptOutcome {
+    pub(super) async fn run(&mut self, job: &AdmittedJob, token: u64) -> AttemptOutcome {
         let spec = match self.job_spec(job, token) {
             Ok(spec) => spec,
             Err(failure) => return AttemptOutcome::Stopped(failure),

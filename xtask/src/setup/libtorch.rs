@@ -26,7 +26,7 @@ const CUDA_LIBRARIES: [&str; 2] = ["libcudart.so.13", "libcupti.so.13"];
 const VERSION_FILE: &str = "build-version";
 
 /// Returns the folder of libtorch; installs it if it is absent.
-pub fn fetch(tools: &Path) -> Result<PathBuf> {
+pub(super) fn fetch(tools: &Path) -> Result<PathBuf> {
     let folder = tools.join("libtorch");
     if is_complete(&folder) {
         return Ok(folder);

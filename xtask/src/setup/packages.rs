@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::shell::{output, run as run_command};
 
 /// Installs a package with the first package manager that is present; `candidates` are (manager, package).
-pub fn system_package(what: &str, candidates: &[(&str, &str)], found: impl Fn() -> bool) -> Result<()> {
+pub(super) fn system_package(what: &str, candidates: &[(&str, &str)], found: impl Fn() -> bool) -> Result<()> {
     let Some((manager, package)) = candidates.iter().find(|(manager, _)| has(manager)) else {
         let names: Vec<_> =
             candidates.iter().map(|(manager, package)| format!("{manager} install {package}")).collect();
@@ -54,7 +54,7 @@ fn as_root(program: &str) -> Result<Command> {
 }
 
 /// Returns whether a program is on the path.
-pub fn has(program: &str) -> bool {
+pub(super) fn has(program: &str) -> bool {
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }

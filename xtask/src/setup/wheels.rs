@@ -11,7 +11,7 @@ use crate::shell::{output, run as run_command};
 
 /// Whether the dependencies of a wheel are unpacked with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dependencies {
+pub(super) enum Dependencies {
     /// Unpack the wheel alone.
     Skip,
     /// Unpack the wheel and everything that it depends on.
@@ -22,7 +22,7 @@ pub enum Dependencies {
 ///
 /// * `what`: the name in messages.
 /// * `requirement`: a requirement in pip's syntax, such as `cmake>=3.28,<5`.
-pub fn unpack(what: &str, requirement: &str, folder: &Path, dependencies: Dependencies) -> Result<()> {
+pub(super) fn unpack(what: &str, requirement: &str, folder: &Path, dependencies: Dependencies) -> Result<()> {
     if output(Command::new("python3").args(["-m", "pip", "--version"])).is_none() {
         let pip = || output(Command::new("python3").args(["-m", "pip", "--version"])).is_some();
         system_package("Python's pip", &[("apt-get", "python3-pip"), ("dnf", "python3-pip"), ("brew", "python")], pip)?;

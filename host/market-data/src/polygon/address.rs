@@ -10,7 +10,7 @@ use oculus_pipeline::date::iso_date;
 const BARS_A_PAGE: &str = "50000";
 
 /// The first page of a span's bars.
-pub fn of_bars(base: &Url, symbol: &str, timeframe: Timeframe, days: Days) -> Url {
+pub(crate) fn of_bars(base: &Url, symbol: &str, timeframe: Timeframe, days: Days) -> Url {
     let (multiplier, unit) = unit(timeframe);
     let (first, last) = (iso_date(days.first), iso_date(days.last));
     let mut url = below(base, &["v2", "aggs", "ticker", symbol, "range", multiplier, unit, &first, &last]);
@@ -21,7 +21,7 @@ pub fn of_bars(base: &Url, symbol: &str, timeframe: Timeframe, days: Days) -> Ur
 /// A further page.
 ///
 /// * `next`: its path and query.
-pub fn of_page(base: &Url, next: &str) -> Url {
+pub(crate) fn of_page(base: &Url, next: &str) -> Url {
     let (path, query) = next.split_once('?').unwrap_or((next, ""));
     let mut url = base.clone();
     url.set_path(path);
@@ -30,7 +30,7 @@ pub fn of_page(base: &Url, next: &str) -> Url {
 }
 
 /// The splits of a share on some days, ends included.
-pub fn of_splits(base: &Url, symbol: &str, first: i32, last: i32) -> Url {
+pub(crate) fn of_splits(base: &Url, symbol: &str, first: i32, last: i32) -> Url {
     let mut url = below(base, &["v3", "reference", "splits"]);
     let (first, last) = (iso_date(first), iso_date(last));
     let pairs = [("ticker", symbol), ("execution_date.gte", &first), ("execution_date.lte", &last)];

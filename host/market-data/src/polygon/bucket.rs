@@ -20,7 +20,7 @@ const N_HASH_CHARS: usize = 8;
 
 /// The bucket of one key.
 #[derive(Clone, Debug)]
-pub struct Bucket {
+pub(crate) struct Bucket {
     path: PathBuf,
     n_tokens: usize,
     clock_ms: fn() -> i64,
@@ -31,7 +31,7 @@ impl Bucket {
     ///
     /// * `n_tokens`: requests a minute; 0 is without limit.
     /// * `clock_ms`: milliseconds since 1970-01-01 UTC.
-    pub fn new(folder: &Path, key: &Secret, n_tokens: u32, clock_ms: fn() -> i64) -> Self {
+    pub(crate) fn new(folder: &Path, key: &Secret, n_tokens: u32, clock_ms: fn() -> i64) -> Self {
         let hash = sha256_hex(key.reveal().as_bytes());
         let name = format!("requests-{}.json", &hash[..N_HASH_CHARS]);
         Self { path: folder.join(name), n_tokens: n_tokens as usize, clock_ms }
@@ -43,7 +43,7 @@ impl Bucket {
     ///
     /// # Errors
     /// The file system's.
-    pub async fn take(&self, hear: &dyn Fn(Duration)) -> Result<(), Trouble> {
+    pub(crate) async fn take(&self, hear: &dyn Fn(Duration)) -> Result<(), Trouble> {
         while let Some(wait) = self.try_take().await? {
             hear(wait);
             tokio::time::sleep(wait).await;

@@ -9,7 +9,7 @@ mod part;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-pub use self::part::{Next, Part};
+pub(crate) use self::part::{Next, Part};
 use super::calendar::{Calendar, Days};
 use super::files;
 use super::lock::lock;
@@ -24,7 +24,7 @@ const MANY_FILES: usize = 16;
 
 /// Days of a file, and the day it was fetched on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Piece {
+pub(crate) struct Piece {
     /// The days that it holds.
     pub days: Days,
     /// New York's date when it was fetched: prices know of every split up to then.
@@ -47,7 +47,7 @@ impl Piece {
 
 /// The cache of one series, locked.
 #[derive(Debug)]
-pub struct SeriesCache {
+pub(crate) struct SeriesCache {
     folder: PathBuf,
     timeframe: Timeframe,
     _locked: File,
@@ -55,7 +55,7 @@ pub struct SeriesCache {
 
 /// What is there of some days.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Held {
+pub(crate) struct Held {
     /// Every file, also of other days.
     pub pieces: Vec<Piece>,
     /// The rows of all files that touch the days.
@@ -64,7 +64,7 @@ pub struct Held {
 
 /// What is there of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
+pub(crate) enum Known {
     /// No piece.
     Nothing,
     /// At least one.
@@ -78,7 +78,12 @@ impl SeriesCache {
     ///
     /// # Errors
     /// The file system's.
-    pub async fn open(root: &Path, symbol: &str, timeframe: Timeframe, hear: &dyn Fn()) -> Result<Self, Trouble> {
+    pub(crate) async fn open(
+        root: &Path,
+        symbol: &str,
+        timeframe: Timeframe,
+        hear: &dyn Fn(),
+    ) -> Result<Self, Trouble> {
         let parent = root.join("adjusted").join(timeframe.name());
         let name = folder_name(symbol);
         // In lower case, as no series is.
@@ -90,7 +95,7 @@ impl SeriesCache {
     ///
     /// # Errors
     /// The file system's.
-    pub fn load(&self, wanted: Days) -> Result<Held, Trouble> {
+    pub(crate) fn load(&self, wanted: Days) -> Result<Held, Trouble> {
         let mut held = Held::default();
         for piece in self.pieces()? {
             if piece.days.overlaps(wanted) {
@@ -108,7 +113,7 @@ impl SeriesCache {
     ///
     /// # Errors
     /// The file system's.
-    pub fn keep(&self, piece: Piece, table: &Table) -> Result<(), Trouble> {
+    pub(crate) fn keep(&self, piece: Piece, table: &Table) -> Result<(), Trouble> {
         let path = self.path(piece);
         std::fs::create_dir_all(&self.folder).map_err(cache(&self.folder))?;
         files::replace(&path, &bytes(table, &path)?)
@@ -118,7 +123,7 @@ impl SeriesCache {
     ///
     /// # Errors
     /// The file system's.
-    pub fn part(&self, days: Days, as_of: i32) -> Result<Part, Trouble> {
+    pub(crate) fn part(&self, days: Days, as_of: i32) -> Result<Part, Trouble> {
         let under_way = self.parts()?.into_iter().rfind(|part| part.days.first == days.first && days.hold(part.days));
         let piece = under_way.unwrap_or(Piece { days, as_of });
         Part::open(self.folder.join(piece.name("part")), piece)
@@ -128,7 +133,7 @@ impl SeriesCache {
     ///
     /// # Errors
     /// The file system's.
-    pub fn parts(&self) -> Result<Vec<Piece>, Trouble> {
+    pub(crate) fn parts(&self) -> Result<Vec<Piece>, Trouble> {
         let names = files::names(&self.folder)?;
         Ok(names.iter().filter_map(|name| Piece::of_name(name, "part")).collect())
     }
@@ -137,7 +142,7 @@ impl SeriesCache {
     ///
     /// # Errors
     /// The file system's.
-    pub fn clear(&self) -> Result<(), Trouble> {
+    pub(crate) fn clear(&self) -> Result<(), Trouble> {
         let aside = self.folder.with_file_name(format!("{}.dropped", self.name()));
         files::remove_folder(&aside)?;
         match std::fs::rename(&self.folder, &aside) {
@@ -151,7 +156,7 @@ impl SeriesCache {
     ///
     /// # Errors
     /// The file system's.
-    pub fn tidy(&self) -> Result<(), Trouble> {
+    pub(crate) fn tidy(&self) -> Result<(), Trouble> {
         for name in files::names(&self.folder)?.iter().filter(|name| name.ends_with(files::UNFINISHED)) {
             self.remove(name)?;
         }
@@ -173,7 +178,7 @@ impl SeriesCache {
     ///
     /// # Errors
     /// The file system's.
-    pub fn known(&self) -> Result<Known, Trouble> {
+    pub(crate) fn known(&self) -> Result<Known, Trouble> {
         Ok(if self.pieces()?.is_empty() { Known::Nothing } else { Known::Something })
     }
 
@@ -247,7 +252,7 @@ impl SeriesCache {
 ///
 /// # Errors
 /// Two different bars of one time.
-pub fn merged(mut rows: Vec<Row>, timeframe: Timeframe, place: &str) -> Result<Vec<Row>, Trouble> {
+pub(crate) fn merged(mut rows: Vec<Row>, timeframe: Timeframe, place: &str) -> Result<Vec<Row>, Trouble> {
     rows.sort_by_key(|row| row.time);
     if let Some(pair) = rows.windows(2).find(|pair| pair[0].time == pair[1].time && pair[0].values != pair[1].values) {
         return Err(Trouble::Conflict { place: place.to_owned(), when: moment(pair[0].time, timeframe) });
@@ -260,7 +265,7 @@ pub fn merged(mut rows: Vec<Row>, timeframe: Timeframe, place: &str) -> Result<V
 }
 
 /// The rows of some days.
-pub fn within(mut rows: Vec<Row>, days: Days, timeframe: Timeframe, calendar: &Calendar) -> Vec<Row> {
+pub(crate) fn within(mut rows: Vec<Row>, days: Days, timeframe: Timeframe, calendar: &Calendar) -> Vec<Row> {
     let times = calendar.times(days, timeframe);
     rows.retain(|row| times.contains(&row.time));
     rows

@@ -26,7 +26,7 @@ const MOST_BYTES: usize = 64 << 20;
 const QUOTED_CHARS: usize = 200;
 
 /// A client of one server with one key.
-pub struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     base: Url,
     key: Secret,
@@ -37,7 +37,7 @@ pub struct Client {
 
 /// Why a request waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
+pub(crate) enum Wait {
     /// For its turn within the plan's rate.
     Turn(Duration),
     /// Because the server has asked for it.
@@ -63,7 +63,7 @@ impl Client {
     ///
     /// # Errors
     /// Where there can be no HTTP client.
-    pub fn new(config: &PolygonConfig, bucket: Bucket, patience: Patience, seed: u64) -> Result<Self, Trouble> {
+    pub(crate) fn new(config: &PolygonConfig, bucket: Bucket, patience: Patience, seed: u64) -> Result<Self, Trouble> {
         tls::install();
         let base = Url::parse(&config.base_url).map_err(|error| Trouble::Client(error.to_string()))?;
         let builder = || {
@@ -78,7 +78,7 @@ impl Client {
     }
 
     /// The server's address.
-    pub fn base(&self) -> &Url {
+    pub(crate) fn base(&self) -> &Url {
         &self.base
     }
 
@@ -89,7 +89,7 @@ impl Client {
     ///
     /// # Errors
     /// What no repetition changes, and what has not passed within the client's patience.
-    pub async fn get<T>(
+    pub(crate) async fn get<T>(
         &self,
         url: &Url,
         read: impl Fn(&[u8]) -> Result<T, Unreadable>,

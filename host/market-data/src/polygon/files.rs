@@ -8,13 +8,13 @@ use oculus_system::files::{Access, write_durably};
 use super::trouble::{Trouble, cache};
 
 /// Ending of temporary files, of which a killed process leaves some behind.
-pub const UNFINISHED: &str = "tmp";
+pub(crate) const UNFINISHED: &str = "tmp";
 
 /// Replaces a file durably. The caller has the folder locked.
 ///
 /// # Errors
 /// The file system's.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
     write_durably(path, bytes, Access::Umask).map_err(cache(path))
 }
 
@@ -22,7 +22,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
 ///
 /// # Errors
 /// The file system's.
-pub fn remove_folder(path: &Path) -> Result<(), Trouble> {
+pub(crate) fn remove_folder(path: &Path) -> Result<(), Trouble> {
     match std::fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(cache(path)(error)),
         _ => Ok(()),
@@ -33,7 +33,7 @@ pub fn remove_folder(path: &Path) -> Result<(), Trouble> {
 ///
 /// # Errors
 /// The file system's.
-pub fn names(folder: &Path) -> Result<Vec<String>, Trouble> {
+pub(crate) fn names(folder: &Path) -> Result<Vec<String>, Trouble> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(cache(folder))?,

@@ -15,7 +15,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// The file system's.
-pub async fn lock(path: &Path, hear: &dyn Fn()) -> Result<File, Trouble> {
+pub(crate) async fn lock(path: &Path, hear: &dyn Fn()) -> Result<File, Trouble> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(cache(folder))?;
     }

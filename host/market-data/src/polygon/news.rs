@@ -7,7 +7,7 @@ use super::client::Wait;
 use oculus_pipeline::bars::{FetchNews, Hear};
 
 /// How far the fetch of all symbols is.
-pub struct News<'a> {
+pub(crate) struct News<'a> {
     hear: &'a Hear<'a>,
     started: Instant,
     state: RefCell<State>,
@@ -26,7 +26,7 @@ struct State {
 
 /// How far the fetch of one span is.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Course {
+pub(crate) struct Course {
     /// Pages of the span so far.
     pub n_pages: usize,
     /// Rows of the span so far.
@@ -39,20 +39,20 @@ impl<'a> News<'a> {
     /// Nothing yet.
     ///
     /// * `n_days`: days wanted of all symbols together.
-    pub fn new(hear: &'a Hear<'a>, n_days: f64) -> Self {
+    pub(crate) fn new(hear: &'a Hear<'a>, n_days: f64) -> Self {
         let state = State { wanted: n_days, ..State::default() };
         Self { hear, started: Instant::now(), state: RefCell::new(state) }
     }
 
     /// Days and rows of a symbol that need no fetch.
-    pub fn had(&self, n_days: f64, n_rows: usize) {
+    pub(crate) fn had(&self, n_days: f64, n_rows: usize) {
         let mut state = self.state.borrow_mut();
         state.had += n_days;
         state.n_rows += n_rows;
     }
 
     /// A page has come.
-    pub fn page(&self, symbol: &str, before: Course, now: Course) {
+    pub(crate) fn page(&self, symbol: &str, before: Course, now: Course) {
         {
             let mut state = self.state.borrow_mut();
             state.n_pages += 1;
@@ -63,7 +63,7 @@ impl<'a> News<'a> {
     }
 
     /// A request has to wait.
-    pub fn wait(&self, symbol: &str, now: Course, wait: Wait) {
+    pub(crate) fn wait(&self, symbol: &str, now: Course, wait: Wait) {
         let (seconds, what) = match wait {
             Wait::Turn(wait) => (wait, "for the rate limit"),
             Wait::Limited(wait) => (wait, "as Polygon asks for fewer requests"),
@@ -75,12 +75,12 @@ impl<'a> News<'a> {
     }
 
     /// Another process fetches the symbol.
-    pub fn busy(&self, symbol: &str) {
+    pub(crate) fn busy(&self, symbol: &str) {
         self.tell(symbol, format!("{symbol}: waiting for another job that fetches it"));
     }
 
     /// A symbol is complete.
-    pub fn done(&self, symbol: &str, n_rows: usize) {
+    pub(crate) fn done(&self, symbol: &str, n_rows: usize) {
         self.tell(symbol, format!("{symbol}: {} bars", thousands(n_rows)));
     }
 

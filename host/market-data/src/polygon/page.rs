@@ -16,7 +16,7 @@ const TIMES: std::ops::RangeInclusive<i64> = 0..=253_402_300_799_000;
 
 /// Some bars of a span, and where the next ones are.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Page {
+pub(crate) struct Page {
     /// The bars, as they came.
     pub rows: Vec<Row>,
     /// Path and query of the next page.
@@ -25,7 +25,7 @@ pub struct Page {
 
 /// Why a body is no answer.
 #[derive(Debug)]
-pub enum Unreadable {
+pub(crate) enum Unreadable {
     /// It came damaged, and may come well another time.
     Damaged(String),
     /// It came as it was meant.
@@ -67,7 +67,7 @@ struct Splits {
 
 /// A share's split.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Split {
+pub(crate) struct Split {
     /// The first day at the new price, such as `2024-06-10`.
     pub execution_date: String,
 }
@@ -76,7 +76,7 @@ pub struct Split {
 ///
 /// # Errors
 /// What is cut off, miscounted, unadjusted or no such JSON, and a next page of another host than `base`.
-pub fn bars(body: &[u8], timeframe: Timeframe, calendar: &Calendar, base: &Url) -> Result<Page, Unreadable> {
+pub(crate) fn bars(body: &[u8], timeframe: Timeframe, calendar: &Calendar, base: &Url) -> Result<Page, Unreadable> {
     let aggregates: Aggregates = serde_json::from_slice(body).map_err(damaged)?;
     check_status(aggregates.status.as_deref())?;
     if aggregates.adjusted == Some(false) {
@@ -104,7 +104,7 @@ pub fn bars(body: &[u8], timeframe: Timeframe, calendar: &Calendar, base: &Url) 
 ///
 /// # Errors
 /// What is no such JSON.
-pub fn splits(body: &[u8]) -> Result<Vec<Split>, Unreadable> {
+pub(crate) fn splits(body: &[u8]) -> Result<Vec<Split>, Unreadable> {
     let splits: Splits = serde_json::from_slice(body).map_err(damaged)?;
     check_status(splits.status.as_deref())?;
     Ok(splits.results)

@@ -7,7 +7,7 @@ use oculus_system::backoff;
 
 /// Tries and waits.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Patience {
+pub(crate) struct Patience {
     /// Tries of one request, the first included.
     pub n_tries: u32,
     /// The longest wait after the first failed try; it doubles with each.
@@ -40,13 +40,13 @@ impl Patience {
     /// back at once.
     ///
     /// * `share`: 0 to 1.
-    pub fn backoff(&self, n_failed: u32, share: f64) -> Duration {
+    pub(crate) fn backoff(&self, n_failed: u32, share: f64) -> Duration {
         backoff::doubled(self.base, self.cap, n_failed).mul_f64(share.clamp(0.0, 1.0))
     }
 }
 
 /// The wait that a `Retry-After` asks for: seconds, or a date.
-pub fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+pub(crate) fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }

@@ -30,7 +30,7 @@ const PUBLISHED_WITHIN: i32 = 4;
 const FOR_ALL_HOLIDAYS: i32 = 14;
 
 /// What every series of a fetch is fetched with.
-pub struct Sync<'a> {
+pub(crate) struct Sync<'a> {
     /// Asks Polygon.
     pub client: &'a Client,
     /// Folder of the cache.
@@ -49,7 +49,7 @@ pub struct Sync<'a> {
 
 /// A series as it was brought up to date.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Synced {
+pub(crate) struct Synced {
     /// Rows of the days wanted, by time.
     pub rows: Vec<Row>,
     /// How many of them were in the cache.
@@ -83,7 +83,7 @@ impl Sync<'_> {
     ///
     /// # Errors
     /// What cannot be had of it.
-    pub async fn series(&self, symbol: &str) -> Result<Synced, Trouble> {
+    pub(crate) async fn series(&self, symbol: &str) -> Result<Synced, Trouble> {
         let cache = SeriesCache::open(self.root, symbol, self.timeframe, &|| self.news.busy(symbol)).await?;
         cache.tidy()?;
         let mut synced = Synced::default();

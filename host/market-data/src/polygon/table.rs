@@ -14,7 +14,7 @@ const NEXT: &str = "next";
 
 /// What a file holds.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Table {
+pub(crate) struct Table {
     /// The rows.
     pub rows: Vec<Row>,
     /// Path and query of the page after this one.
@@ -26,7 +26,7 @@ impl Table {
     ///
     /// # Errors
     /// The format's, in words.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, String> {
         let mut notes = vec![(CHECKSUM.to_owned(), self.checksum())];
         notes.extend(self.next.clone().map(|next| (NEXT.to_owned(), next)));
         parquet::to_bytes(&self.rows, notes).map_err(|error| error.to_string())
@@ -36,7 +36,7 @@ impl Table {
     ///
     /// # Errors
     /// Anything else, in words.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         let mut notes = parquet::notes(bytes, FILE).map_err(|failure| failure.message)?;
         // Times are seconds whatever the bars' length, as for the shortest of them.
         let rows = parquet::from_bytes(bytes, FILE, Timeframe::Minute1).map_err(|failure| failure.message)?;

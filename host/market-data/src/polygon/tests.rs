@@ -13,7 +13,7 @@ use oculus_pipeline::bars::{FetchNews, Reach, Row};
 use oculus_pipeline::date::{days_since_epoch, iso_date};
 use oculus_system::secret::Secret;
 
-pub mod server;
+pub(crate) mod server;
 
 use server::{Asked, Reply, Server};
 

@@ -8,7 +8,7 @@ use oculus_job::progress::Phase;
 
 /// Why bars cannot be had. Texts of the server in it are short and hold no key.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// 401, or 403 for another reason than the plan.
     #[error("Polygon does not accept the key (HTTP {status}): {said}")]
     Key {
@@ -112,7 +112,7 @@ impl Trouble {
     /// In the words of a result.
     ///
     /// * `about`: what was read: a symbol, as a rule.
-    pub fn failure(&self, about: &str) -> Failure {
+    pub(crate) fn failure(&self, about: &str) -> Failure {
         let message = format!("{about}: {self}");
         let failed = |code, hint: &str| Failure::failed(Phase::DataFetch, code, message.clone(), hint);
         let again = "Polygon or the network has a fault: try again later; pages that were fetched are kept";

@@ -20,7 +20,7 @@ const MAX_HOSTS: usize = 4;
 
 /// Everything that is known.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Journal {
+pub(crate) struct Journal {
     pub(super) version: u32,
     /// By SHA-256 of the content: one verdict per build of the host that has examined it, the latest last.
     pub verdicts: BTreeMap<String, Vec<ProbeVerdict>>,
@@ -32,7 +32,7 @@ pub struct Journal {
 /// Result of the examination of a content.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum ProbeVerdict {
+pub(crate) enum ProbeVerdict {
     /// It may be active.
     Passed {
         /// The build of the host that examined it; another one examines it again.
@@ -59,7 +59,7 @@ impl ProbeVerdict {
     }
 
     /// Returns the manifest of a content that has passed.
-    pub fn manifest(&self) -> Option<&Manifest> {
+    pub(crate) fn manifest(&self) -> Option<&Manifest> {
         match self {
             Self::Passed { manifest, .. } => Some(manifest),
             Self::Failed { .. } => None,
@@ -69,7 +69,7 @@ impl ProbeVerdict {
 
 /// One published file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileRecord {
+pub(crate) struct FileRecord {
     /// The content that the file had when it was last read, so that it need not be read again.
     pub seen: Option<SeenContent>,
     /// Why its examination had no result, where the machine was at fault; it is repeated in the background.
@@ -84,7 +84,7 @@ pub struct FileRecord {
 
 impl FileRecord {
     /// Returns why the file with this id has no verdict yet.
-    pub fn postponed_reason(&self, file_id: FileId) -> Option<&str> {
+    pub(crate) fn postponed_reason(&self, file_id: FileId) -> Option<&str> {
         let postponed = self.postponed.as_ref().filter(|postponed| postponed.file_id == file_id)?;
         Some(&postponed.reason)
     }
@@ -92,7 +92,7 @@ impl FileRecord {
 
 /// An examination without a result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Postponed {
+pub(crate) struct Postponed {
     /// Id of the published file.
     #[serde(rename = "stamp")]
     pub file_id: FileId,
@@ -102,7 +102,7 @@ pub struct Postponed {
 
 /// A content, and the id of the file that had it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeenContent {
+pub(crate) struct SeenContent {
     /// Id of the published file.
     #[serde(rename = "stamp")]
     pub file_id: FileId,
@@ -115,7 +115,7 @@ pub struct SeenContent {
 
 /// What an examination has found.
 #[derive(Debug)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// SHA-256 of the content, as hex.
     pub sha256: String,
     /// The present content of the file; `None` if only its active generation was examined.
@@ -126,12 +126,12 @@ pub struct Finding {
 
 impl Journal {
     /// Returns the verdict of a build of the host on a content.
-    pub fn verdict(&self, sha256: &str, host: &str) -> Option<&ProbeVerdict> {
+    pub(crate) fn verdict(&self, sha256: &str, host: &str) -> Option<&ProbeVerdict> {
         self.verdicts.get(sha256)?.iter().find(|verdict| verdict.host() == host)
     }
 
     /// Records the verdict of a build of the host on a content, in place of its earlier one.
-    pub fn record(&mut self, sha256: &str, verdict: ProbeVerdict) {
+    pub(crate) fn record(&mut self, sha256: &str, verdict: ProbeVerdict) {
         let verdicts = self.verdicts.entry(sha256.to_owned()).or_default();
         verdicts.retain(|earlier| earlier.host() != verdict.host());
         verdicts.push(verdict);
@@ -141,7 +141,7 @@ impl Journal {
 
     /// Records what was found of a file. A content that has passed is its next generation, unless it was withdrawn
     /// meanwhile.
-    pub fn record_finding(&mut self, path: &Path, Finding { sha256, seen, verdict }: &Finding, now: &str) {
+    pub(crate) fn record_finding(&mut self, path: &Path, Finding { sha256, seen, verdict }: &Finding, now: &str) {
         if let Some(verdict) = verdict {
             self.record(sha256, verdict.clone());
         }
@@ -157,12 +157,12 @@ impl Journal {
     }
 
     /// Records that the examination of a file had no result.
-    pub fn postpone(&mut self, path: &Path, postponed: Postponed) {
+    pub(crate) fn postpone(&mut self, path: &Path, postponed: Postponed) {
         self.files.entry(path.to_owned()).or_default().postponed = Some(postponed);
     }
 
     /// Removes the verdict of a build of the host on the active generation of a file.
-    pub fn forget_active(&mut self, path: &Path, host: &str) {
+    pub(crate) fn forget_active(&mut self, path: &Path, host: &str) {
         let sha256 = self.active(path).map(|active| active.sha256.clone());
         if let Some(verdicts) = sha256.and_then(|sha256| self.verdicts.get_mut(&sha256)) {
             verdicts.retain(|verdict| verdict.host() != host);
@@ -170,19 +170,19 @@ impl Journal {
     }
 
     /// Returns the active content of a file.
-    pub fn active(&self, path: &Path) -> Option<&Content> {
+    pub(crate) fn active(&self, path: &Path) -> Option<&Content> {
         Some(&self.files.get(path)?.generations.current()?.content)
     }
 
     /// Returns every plugin id that the contents of a file have had.
-    pub fn ids(&self, path: &Path) -> BTreeSet<&str> {
+    pub(crate) fn ids(&self, path: &Path) -> BTreeSet<&str> {
         let all = self.files.get(path).map(|file| file.generations.all()).unwrap_or_default();
         let verdicts = all.iter().filter_map(|generation| self.verdicts.get(&generation.content.sha256)).flatten();
         verdicts.filter_map(ProbeVerdict::manifest).map(|manifest| manifest.id.as_str()).collect()
     }
 
     /// Returns whether a content is the present one or a generation of any file.
-    pub fn refers_to(&self, sha256: &str) -> bool {
+    pub(crate) fn refers_to(&self, sha256: &str) -> bool {
         self.files.values().any(|file| {
             file.seen.as_ref().is_some_and(|seen| seen.sha256 == sha256)
                 || file.generations.all().iter().any(|generation| generation.content.sha256 == sha256)

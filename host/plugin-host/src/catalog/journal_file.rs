@@ -21,7 +21,7 @@ const LOCK_RETRY: Duration = Duration::from_millis(5);
 
 /// The file, and the state that was last read from it.
 #[derive(Debug)]
-pub struct JournalFile {
+pub(crate) struct JournalFile {
     path: PathBuf,
     lock: PathBuf,
     /// Id of the file when `journal` was read; `None` while there is no file.
@@ -35,7 +35,7 @@ impl JournalFile {
     ///
     /// # Errors
     /// The error of the file system.
-    pub fn open(state_dir: &Path) -> io::Result<Self> {
+    pub(crate) fn open(state_dir: &Path) -> io::Result<Self> {
         let (path, lock) = (state_dir.join("journal.json"), state_dir.join("journal.lock"));
         let mut file = Self { path, lock, file_id: None, journal: Arc::default() };
         match file.update(Journal::tidy) {
@@ -47,12 +47,12 @@ impl JournalFile {
     }
 
     /// Returns whether another process has changed the file since it was read.
-    pub fn has_changed(&self) -> bool {
+    pub(crate) fn has_changed(&self) -> bool {
         FileId::from_path(&self.path).ok() != self.file_id
     }
 
     /// Returns the present state; the one last read if the file cannot be read.
-    pub fn current(&mut self) -> Arc<Journal> {
+    pub(crate) fn current(&mut self) -> Arc<Journal> {
         if let Err(error) = self.refresh() {
             tracing::warn!("the journal of plugins `{}` cannot be read: {error}", self.path.display());
         }
@@ -63,7 +63,7 @@ impl JournalFile {
     ///
     /// # Errors
     /// The error of the file system; nothing is changed then.
-    pub fn update<T>(&mut self, change: impl FnOnce(&mut Journal) -> T) -> io::Result<T> {
+    pub(crate) fn update<T>(&mut self, change: impl FnOnce(&mut Journal) -> T) -> io::Result<T> {
         let _lock = self.lock()?;
         self.refresh()?;
         let mut journal = Journal::clone(&self.journal);

@@ -5,7 +5,7 @@ use oculus_pipeline::bars::{Bars, moment};
 
 /// One candle: one bar, or several neighbouring bars.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Candle {
+pub(super) struct Candle {
     /// Start of its first bar, in the form of bar files.
     pub when: String,
     /// Index of its first bar.
@@ -23,7 +23,7 @@ pub struct Candle {
 }
 
 /// Merges bars into `max` candles at most, each of the same number of bars except the last.
-pub fn candles(bars: &Bars, timeframe: Timeframe, max: usize) -> Vec<Candle> {
+pub(super) fn candles(bars: &Bars, timeframe: Timeframe, max: usize) -> Vec<Candle> {
     let bars_per_candle = bars.len().div_ceil(max.max(1)).max(1);
     let starts = (0..bars.len()).step_by(bars_per_candle);
     let candle = |start: usize| {
@@ -42,7 +42,7 @@ pub fn candles(bars: &Bars, timeframe: Timeframe, max: usize) -> Vec<Candle> {
 }
 
 /// Formats a price with more decimals the smaller it is.
-pub fn format_price(price: f64) -> String {
+pub(super) fn format_price(price: f64) -> String {
     match price {
         price if price >= 1e7 => format!("{price:.2e}"),
         price if price >= 1000.0 => format!("{price:.0}"),

@@ -24,7 +24,7 @@ const VOLUME_OPACITY: f64 = 0.45;
 ///
 /// # Errors
 /// The drawing library fails.
-pub fn draw(bars: &Bars, timeframe: Timeframe, splits: &[Split]) -> Result<String, ChartError> {
+pub(super) fn draw(bars: &Bars, timeframe: Timeframe, splits: &[Split]) -> Result<String, ChartError> {
     let candles = candles(bars, timeframe, MAX_CANDLES);
     render(SIZE, &heading(bars, timeframe), |area| {
         if candles.is_empty() {

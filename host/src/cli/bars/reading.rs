@@ -12,7 +12,7 @@ use oculus_market_data::{BarsPlace, folder::Folder};
 use oculus_pipeline::bars::{Inspection, Reach, Source, Wanted, inspect};
 
 /// The configured source.
-pub struct Reader {
+pub(super) struct Reader {
     place: BarsPlace,
     source: Box<dyn Source>,
     timeframe: Timeframe,
@@ -20,7 +20,7 @@ pub struct Reader {
 }
 
 /// One symbol.
-pub struct Seen {
+pub(super) struct Seen {
     /// The symbol.
     pub symbol: String,
     /// Its bars with what was found about them; else why they cannot be read as bars, `None` where there are none.
@@ -36,7 +36,7 @@ impl Reader {
     ///
     /// # Errors
     /// Where no source is configured, or it is not there.
-    pub fn open(config: &Config, timeframe: Timeframe, reach: Reach) -> anyhow::Result<Self> {
+    pub(super) fn open(config: &Config, timeframe: Timeframe, reach: Reach) -> anyhow::Result<Self> {
         let place = JobResources::from_config(&config.jobs, "bars").map_err(said)?.bars;
         let source = place.open();
         Ok(Self { place, source, timeframe, reach })
@@ -46,7 +46,7 @@ impl Reader {
     ///
     /// # Errors
     /// Where the folder cannot be read or has none, and for a network, which has too many.
-    pub fn symbols(&self, asked: &[String]) -> anyhow::Result<Vec<String>> {
+    pub(super) fn symbols(&self, asked: &[String]) -> anyhow::Result<Vec<String>> {
         if !asked.is_empty() {
             return Ok(asked.to_vec());
         }
@@ -66,7 +66,7 @@ impl Reader {
     ///
     /// # Errors
     /// Where the file system or the network fails.
-    pub fn see(&self, symbol: &str) -> anyhow::Result<Seen> {
+    pub(super) fn see(&self, symbol: &str) -> anyhow::Result<Seen> {
         let symbols = [symbol.to_owned()];
         let wanted = Wanted { symbols: &symbols, optional: &[], timeframe: self.timeframe, reach: self.reach };
         let readings = match self.source.read(&wanted, &|news| tracing::info!("{}", news.message)) {
@@ -82,7 +82,7 @@ impl Reader {
     }
 
     /// That there are bars of none of these.
-    pub fn nothing(&self, symbols: &[String]) -> Failure {
+    pub(super) fn nothing(&self, symbols: &[String]) -> Failure {
         self.source.nothing(symbols)
     }
 }

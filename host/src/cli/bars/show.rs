@@ -22,7 +22,7 @@ use oculus_pipeline::date::days_since_epoch;
 /// Show bars: the symbols of a folder, or a chart and the last bars of one
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host bars show AAPL --bars examples/bars --from 2012-01-01 --svg aapl.svg")]
-pub struct Args {
+pub(crate) struct Args {
     /// Symbol to show [default: a list of the folder's symbols]
     #[arg(value_name = "SYMBOL", value_parser = symbol)]
     pub symbol: Option<String>,
@@ -50,7 +50,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Where there are no such bars, they are not sound, or the picture cannot be written.
-pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     let reach = match (args.from.map(days_since_epoch), args.to.map(days_since_epoch)) {
         (Some(from), Some(to)) => Reach::Between(from, to),
         (Some(from), None) => Reach::From(from),

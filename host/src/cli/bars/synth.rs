@@ -24,7 +24,7 @@ use oculus_pipeline::bars::{horizon_bars, median_session_bars};
 /// left: no model can have a higher AUC than it, but for chance.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host bars synth rule --out /tmp/bars --symbols AAA,BBB --length 2200")]
-pub struct Args {
+pub(crate) struct Args {
     /// What there is to find: walk, garch, rule, rebound or gaps
     #[arg(value_parser = kind)]
     pub kind: Named,
@@ -59,11 +59,11 @@ pub struct Args {
 
 /// A kind as the command names it.
 #[derive(Clone, Copy, Debug)]
-pub struct Named(Kind);
+pub(crate) struct Named(Kind);
 
 /// Form of a file of bars.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// Text
     Csv,
     /// Columns
@@ -91,7 +91,7 @@ fn kind(name: &str) -> Result<Named, String> {
 ///
 /// # Errors
 /// More bars than the calendar has days for; the file system's own.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let most = most_bars(args.timeframe);
     if !(1..=most).contains(&args.length) {
         bail!("--length is {}, needed 1 to {most} bars of {}", args.length, args.timeframe.name());

@@ -11,7 +11,7 @@ const N_LINES: usize = 18;
 const MAX_PRICE_LABELS: usize = 6;
 
 /// Draws the bars: `│` from low to high, `█` for the body of a fall, `░` for the body of a rise.
-pub fn draw(bars: &Bars, timeframe: Timeframe) -> String {
+pub(super) fn draw(bars: &Bars, timeframe: Timeframe) -> String {
     let candles = candles(bars, timeframe, WIDTH - AXIS_WIDTH - 1);
     let (Some(first), Some(&last)) = (candles.first(), bars.time.last()) else { return String::new() };
     let last = moment(last, timeframe);

@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 
 /// Columns of `n_rows` numbers each.
 #[derive(Debug)]
-pub struct Columns {
+pub(super) struct Columns {
     file: File,
     n_rows: usize,
 }
@@ -18,12 +18,12 @@ impl Columns {
     ///
     /// # Errors
     /// The file system's own.
-    pub fn create(n_rows: usize) -> io::Result<Self> {
+    pub(super) fn create(n_rows: usize) -> io::Result<Self> {
         Ok(Self { file: tempfile::tempfile()?, n_rows })
     }
 
     /// Number of rows.
-    pub fn n_rows(&self) -> usize {
+    pub(super) fn n_rows(&self) -> usize {
         self.n_rows
     }
 
@@ -31,7 +31,7 @@ impl Columns {
     ///
     /// # Errors
     /// The file system's own, such as a full disk.
-    pub fn write(&self, column_idx: usize, values: &[f64]) -> io::Result<()> {
+    pub(super) fn write(&self, column_idx: usize, values: &[f64]) -> io::Result<()> {
         self.file.write_all_at(bytemuck::cast_slice(values), self.place(column_idx, 0))
     }
 
@@ -39,7 +39,7 @@ impl Columns {
     ///
     /// # Errors
     /// The file system's own.
-    pub fn read(&self, column_idx: usize, rows: Range<usize>) -> io::Result<Vec<f64>> {
+    pub(super) fn read(&self, column_idx: usize, rows: Range<usize>) -> io::Result<Vec<f64>> {
         let mut values = vec![0.0; rows.len()];
         self.file.read_exact_at(bytemuck::cast_slice_mut(&mut values), self.place(column_idx, rows.start))?;
         Ok(values)

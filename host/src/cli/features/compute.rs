@@ -27,7 +27,7 @@ const USAGE: u8 = 2;
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host features compute --bars examples/bars --symbol AAPL \
                         --features RSI_14,MACD_HIST --out features.csv")]
-pub struct Args {
+pub(crate) struct Args {
     /// Symbol; may be said several times
     #[arg(long = "symbol", value_name = "S", required = true, value_parser = symbol)]
     pub symbols: Vec<String>,
@@ -49,7 +49,7 @@ pub struct Args {
 ///
 /// # Errors
 /// What is missing: bars, room in the temporary folder, a place to write to.
-pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     let asked = match asked(&args.features) {
         Ok(asked) => asked,
         Err(problems) => {

@@ -18,7 +18,7 @@ const GROUP: usize = 1 << 16;
 
 /// What all rows have in common.
 #[derive(Clone, Copy, Debug)]
-pub struct Head<'a> {
+pub(super) struct Head<'a> {
     /// Length of a bar.
     pub timeframe: Timeframe,
     /// Which columns stand before the features.
@@ -29,7 +29,7 @@ pub struct Head<'a> {
 
 /// Which columns stand before the features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lead {
+pub(super) enum Lead {
     /// When: rows of one symbol.
     Time,
     /// When and of which symbol.
@@ -38,7 +38,7 @@ pub enum Lead {
 
 /// The rows of one symbol.
 #[derive(Clone, Copy, Debug)]
-pub struct Rows<'a> {
+pub(super) struct Rows<'a> {
     /// Its name.
     pub symbol: &'a str,
     /// Start of each bar, seconds since 1970-01-01 UTC.
@@ -48,7 +48,7 @@ pub struct Rows<'a> {
 }
 
 /// Where rows go.
-pub enum Sink<'a, W: Write> {
+pub(super) enum Sink<'a, W: Write> {
     /// Text; floats as short as they can be read back.
     Csv(Head<'a>, W),
     /// Row groups.
@@ -60,7 +60,7 @@ impl<'a, W: Write> Sink<'a, W> {
     ///
     /// # Errors
     /// The writer's own.
-    pub fn csv(head: Head<'a>, mut out: W) -> anyhow::Result<Self> {
+    pub(super) fn csv(head: Head<'a>, mut out: W) -> anyhow::Result<Self> {
         let symbol = (head.lead == Lead::TimeAndSymbol).then_some("symbol".to_owned());
         let names: Vec<String> = symbol.into_iter().chain(head.names.iter().cloned()).collect();
         writeln!(out, "{},{}", time_column(head.timeframe), names.join(","))?;
@@ -71,7 +71,7 @@ impl<'a, W: Write> Sink<'a, W> {
     ///
     /// # Errors
     /// The writer's own.
-    pub fn parquet(head: Head<'a>, out: W) -> anyhow::Result<Self> {
+    pub(super) fn parquet(head: Head<'a>, out: W) -> anyhow::Result<Self> {
         let columns = Columns::create(0).context("no temporary file can be made (TMPDIR)")?;
         let empty = Rows { symbol: "", times: &[], columns: &columns };
         let schema = frame(&head, &empty, 0..0)?.schema().as_ref().clone();
@@ -82,7 +82,7 @@ impl<'a, W: Write> Sink<'a, W> {
     ///
     /// # Errors
     /// The writer's own, and that of reading the columns.
-    pub fn write(&mut self, rows: &Rows<'_>) -> anyhow::Result<()> {
+    pub(super) fn write(&mut self, rows: &Rows<'_>) -> anyhow::Result<()> {
         let n_rows = rows.columns.n_rows();
         for first in (0..n_rows).step_by(GROUP) {
             let group = first..n_rows.min(first + GROUP);
@@ -98,7 +98,7 @@ impl<'a, W: Write> Sink<'a, W> {
     ///
     /// # Errors
     /// The writer's own.
-    pub fn finish(self) -> anyhow::Result<()> {
+    pub(super) fn finish(self) -> anyhow::Result<()> {
         match self {
             Self::Csv(_, mut out) => out.flush()?,
             Self::Parquet(_, writer) => drop(writer.finish()?),

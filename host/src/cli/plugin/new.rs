@@ -35,7 +35,7 @@ const API_FOLDER: &str = "oculus-plugin-api";
 /// Write the crate of a new model family, ready to be built, checked and published
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host plugin new my-model")]
-pub struct Args {
+pub(crate) struct Args {
     /// Its id: lower-case letters, digits and `-`, such as `my-model`
     #[arg(value_name = "NAME", value_parser = name)]
     pub name: Name,
@@ -46,7 +46,7 @@ pub struct Args {
 
 /// A name that a plugin, a crate and a Rust type can have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name(String);
+pub(crate) struct Name(String);
 
 /// Reads a name.
 ///
@@ -120,7 +120,7 @@ const METHOD: &str = "Logistic regression";
 ///
 /// # Errors
 /// When there is something of that name already, and the file system's own.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Args { name, folder } = args;
     let crate_folder = folder.join(&name.0);
     let shown = crate_folder.strip_prefix(".").unwrap_or(&crate_folder).display();

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use anyhow::Context;
 use polars::prelude::{Column, DataFrame, NamedFrom, ParquetWriter, Series};
 
-pub use crate::cli::out::{Out, file};
+pub(super) use crate::cli::out::{Out, file};
 
 use crate::cli::out::{cannot_write, write_whole};
 use oculus_job::request::Timeframe;

@@ -8,7 +8,7 @@ const MIN_PERCENT: f64 = 1.0;
 /// extrapolated to 100 %, or the estimate of the family under way if that is longer.
 ///
 /// * `family_eta_s`: the family's own estimate, which knows its epochs or rounds.
-pub fn eta_s(percent: f64, elapsed_s: f64, family_eta_s: Option<f64>) -> Option<f64> {
+pub(super) fn eta_s(percent: f64, elapsed_s: f64, family_eta_s: Option<f64>) -> Option<f64> {
     if percent < MIN_PERCENT {
         return None;
     }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::estimate::eta_s;
 
 /// Makes the events of one attempt.
-pub struct EventStamper {
+pub(crate) struct EventStamper {
     job_id: String,
     started: Instant,
     percent: f64,
@@ -18,27 +18,27 @@ pub struct EventStamper {
 
 impl EventStamper {
     /// Creates the stamper of an attempt that started at `started`.
-    pub fn new(job_id: &str, started: Instant) -> Self {
+    pub(crate) fn new(job_id: &str, started: Instant) -> Self {
         Self { job_id: job_id.to_owned(), started, percent: 0.0 }
     }
 
     /// Returns the id of the job.
-    pub fn job_id(&self) -> &str {
+    pub(crate) fn job_id(&self) -> &str {
         &self.job_id
     }
 
     /// Returns when the attempt started.
-    pub fn started(&self) -> Instant {
+    pub(crate) fn started(&self) -> Instant {
         self.started
     }
 
     /// Returns the progress of the attempt in percent.
-    pub fn percent(&self) -> f64 {
+    pub(crate) fn percent(&self) -> f64 {
         self.percent
     }
 
     /// Returns the event for what the job reports at `now`.
-    pub fn stamp(&mut self, progress: Progress, now: Instant) -> Event {
+    pub(crate) fn stamp(&mut self, progress: Progress, now: Instant) -> Event {
         let reported = number(&progress.details, "percent").unwrap_or(0.0);
         self.percent = self.percent.max(reported.clamp(0.0, 100.0));
         let elapsed_s = now.saturating_duration_since(self.started).as_secs_f64();
@@ -56,7 +56,7 @@ impl EventStamper {
     }
 
     /// Returns the last event of the attempt.
-    pub fn last(&mut self, phase: Phase, status: Status, message: &str) -> Event {
+    pub(crate) fn last(&mut self, phase: Phase, status: Status, message: &str) -> Event {
         let mut details = Map::new();
         if phase == Phase::Complete {
             details.insert("percent".to_owned(), 100.into());

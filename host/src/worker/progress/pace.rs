@@ -11,7 +11,7 @@ use super::event::EventStamper;
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Paces the events of one attempt.
-pub struct EventPacer {
+pub(crate) struct EventPacer {
     stamper: EventStamper,
     phase: Option<Phase>,
     /// When events were sent last.
@@ -23,22 +23,22 @@ pub struct EventPacer {
 
 impl EventPacer {
     /// Paces the events that `stamper` makes.
-    pub fn new(stamper: EventStamper) -> Self {
+    pub(crate) fn new(stamper: EventStamper) -> Self {
         Self { stamper, phase: None, sent: None, due: Vec::new(), held: None }
     }
 
     /// Returns the stamper, for the last event of the attempt.
-    pub fn into_stamper(self) -> EventStamper {
+    pub(crate) fn into_stamper(self) -> EventStamper {
         self.stamper
     }
 
     /// Returns the stamper of the events.
-    pub fn stamper(&self) -> &EventStamper {
+    pub(crate) fn stamper(&self) -> &EventStamper {
         &self.stamper
     }
 
     /// Adds what the job reports.
-    pub fn offer(&mut self, progress: Progress, now: Instant) {
+    pub(crate) fn offer(&mut self, progress: Progress, now: Instant) {
         let opens_phase = self.phase != Some(progress.phase);
         let ends_phase = progress.status != Status::InProgress;
         self.phase = Some(progress.phase);
@@ -55,7 +55,7 @@ impl EventPacer {
     }
 
     /// Returns the events to send now.
-    pub fn take_due(&mut self, now: Instant) -> Vec<Event> {
+    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<Event> {
         if self.held_until().is_some_and(|time| time <= now) {
             self.release_held();
         }
@@ -66,13 +66,13 @@ impl EventPacer {
     }
 
     /// Makes the held event due: it is the last of its phase.
-    pub fn release_held(&mut self) {
+    pub(crate) fn release_held(&mut self) {
         self.due.extend(self.held.take());
     }
 
     /// Returns when [`EventPacer::take_due`] has an event next; `None` if only a new offer changes
     /// that.
-    pub fn held_until(&self) -> Option<Instant> {
+    pub(crate) fn held_until(&self) -> Option<Instant> {
         self.held.as_ref().map(|_| self.sent.map_or(self.stamper.started(), |sent| sent + INTERVAL))
     }
 }

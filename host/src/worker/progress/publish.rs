@@ -17,7 +17,7 @@ use crate::worker::status::WorkerStatus;
 const EVENT_TTL_SECONDS: u64 = 3600;
 
 /// Publishes the events of one attempt.
-pub struct ProgressPublisher {
+pub(crate) struct ProgressPublisher {
     /// Which events are sent, and when.
     pub pacer: EventPacer,
     /// Whether the attempt may still publish.
@@ -31,7 +31,7 @@ pub struct ProgressPublisher {
 impl ProgressPublisher {
     /// Publishes what the job reports until the sender is dropped. Returns the stamper, for the
     /// last event.
-    pub async fn run(mut self, mut reports: mpsc::UnboundedReceiver<Progress>) -> EventStamper {
+    pub(crate) async fn run(mut self, mut reports: mpsc::UnboundedReceiver<Progress>) -> EventStamper {
         loop {
             let held_until = self.pacer.held_until();
             tokio::select! {

@@ -7,7 +7,7 @@ use crate::worker::claim_outcome::{ClaimOutcome, DeadLetter};
 
 /// How a claim ends, as `finish.lua` reads it.
 #[derive(Serialize)]
-pub struct FinishRequest<'a> {
+pub(super) struct FinishRequest<'a> {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
@@ -23,7 +23,7 @@ pub struct FinishRequest<'a> {
 
 impl<'a> FinishRequest<'a> {
     /// Returns the request for the outcome of the job `id`.
-    pub fn new(id: Option<&'a str>, outcome: &'a ClaimOutcome, rules: &QueueConfig) -> Self {
+    pub(super) fn new(id: Option<&'a str>, outcome: &'a ClaimOutcome, rules: &QueueConfig) -> Self {
         let release = FinishRequest {
             outcome: "release",
             id,

@@ -9,7 +9,7 @@ use crate::config::QueueConfig;
 /// The keys of one queue. All of them share the queue's cluster slot, except results, payloads and
 /// progress.
 #[derive(Clone)]
-pub struct Keys {
+pub(super) struct Keys {
     queue: String,
     result_prefix: String,
     job_prefix: String,
@@ -17,7 +17,7 @@ pub struct Keys {
 
 impl Keys {
     /// Returns the keys of the queue `queue`.
-    pub fn new(queue: &str, rules: &QueueConfig) -> Self {
+    pub(super) fn new(queue: &str, rules: &QueueConfig) -> Self {
         Self {
             queue: queue.to_owned(),
             result_prefix: rules.result_prefix.clone(),
@@ -26,53 +26,53 @@ impl Keys {
     }
 
     /// Returns the key of the list of entries.
-    pub fn queue(&self) -> &str {
+    pub(super) fn queue(&self) -> &str {
         &self.queue
     }
 
     /// Returns the key of the sorted set of tokens by expiry.
-    pub fn leases(&self) -> String {
+    pub(super) fn leases(&self) -> String {
         self.in_slot("leases")
     }
 
     /// Returns the key of the last token.
-    pub fn fence(&self) -> String {
+    pub(super) fn fence(&self) -> String {
         self.in_slot("fence")
     }
 
     /// Returns the key of the list of dead letters.
-    pub fn dead(&self) -> String {
+    pub(super) fn dead(&self) -> String {
         self.in_slot("dead")
     }
 
     /// Returns the key of the hash of the claim with this token; an empty token gives the prefix.
-    pub fn claim(&self, token: impl Display) -> String {
+    pub(super) fn claim(&self, token: impl Display) -> String {
         self.in_slot(&format!("job:{token}"))
     }
 
     /// Returns the key of the token of the job's live attempt.
-    pub fn running(&self, id: &str) -> String {
+    pub(super) fn running(&self, id: &str) -> String {
         self.in_slot(&format!("running:{id}"))
     }
 
     /// Returns the key of the job's counts.
-    pub fn count(&self, id: &str) -> String {
+    pub(super) fn count(&self, id: &str) -> String {
         self.in_slot(&format!("count:{id}"))
     }
 
     /// Returns the key of the payload's hash with which the job succeeded.
-    pub fn done(&self, id: &str) -> String {
+    pub(super) fn done(&self, id: &str) -> String {
         self.in_slot(&format!("done:{id}"))
     }
 
     /// Returns the key of the job's result.
-    pub fn result(&self, id: &str) -> String {
+    pub(super) fn result(&self, id: &str) -> String {
         format!("{}:{id}", self.result_prefix)
     }
 
     /// Returns the commands that the worker needs, in addition to its own `pop` and `push`: all
     /// that it sends to each kind of key.
-    pub fn needed_commands(&self, pop: &str, push: &str) -> Vec<Vec<String>> {
+    pub(super) fn needed_commands(&self, pop: &str, push: &str) -> Vec<Vec<String>> {
         let queue = self.queue().to_owned();
         let payload = format!("{}:x", self.job_prefix);
         let needed: [(String, &[&[&str]]); 11] = [

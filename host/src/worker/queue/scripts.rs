@@ -11,10 +11,10 @@ macro_rules! script {
     };
 }
 
-pub static FETCH: LazyLock<Script> = script!("fetch.lua");
-pub static NAME: LazyLock<Script> = script!("holder.lua", "name.lua");
-pub static START: LazyLock<Script> = script!("holder.lua", "start.lua");
-pub static RENEW: LazyLock<Script> = script!("holder.lua", "renew.lua");
-pub static FINISH: LazyLock<Script> = script!("holder.lua", "ownership.lua", "dead_letter.lua", "finish.lua");
-pub static REAP: LazyLock<Script> = script!("ownership.lua", "dead_letter.lua", "reap.lua");
-pub static RIGHTS: LazyLock<Script> = script!("rights.lua");
+pub(super) static FETCH: LazyLock<Script> = script!("fetch.lua");
+pub(super) static NAME: LazyLock<Script> = script!("holder.lua", "name.lua");
+pub(super) static START: LazyLock<Script> = script!("holder.lua", "start.lua");
+pub(super) static RENEW: LazyLock<Script> = script!("holder.lua", "renew.lua");
+pub(super) static FINISH: LazyLock<Script> = script!("holder.lua", "ownership.lua", "dead_letter.lua", "finish.lua");
+pub(super) static REAP: LazyLock<Script> = script!("ownership.lua", "dead_letter.lua", "reap.lua");
+pub(super) static RIGHTS: LazyLock<Script> = script!("rights.lua");

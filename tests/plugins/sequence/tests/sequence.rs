@@ -40,7 +40,7 @@ fn the_manifest_says_how_far_it_looks_back() {
 
 #[test]
 fn a_short_history_of_the_own_symbol_has_no_score() {
-    let frame = frame();
+    let frame = self::frame();
     let model = fit(&frame, r#"{"length": 8}"#, &Listener::default()).unwrap();
     let rows: Vec<u32> = (0..2 * N_DAYS).collect();
     let scores = model.predict(&frame, &rows).unwrap();
@@ -50,8 +50,8 @@ fn a_short_history_of_the_own_symbol_has_no_score() {
 
 #[test]
 fn windows_never_cross_symbols() {
-    let frame = frame();
-    let mut other = frame();
+    let frame = self::frame();
+    let mut other = self::frame();
     let model = fit(&frame, "{}", &Listener::default()).unwrap();
     let n_rows = frame.n_rows();
     let rows = (N_DAYS..2 * N_DAYS).collect::<Vec<_>>();
@@ -64,7 +64,7 @@ fn windows_never_cross_symbols() {
 
 #[test]
 fn it_learns_and_survives_its_own_bytes() {
-    let frame = frame();
+    let frame = self::frame();
     let model = fit(&frame, r#"{"epochs": 40}"#, &Listener::default()).unwrap();
     let rows: Vec<u32> = (N_DAYS + 10..2 * N_DAYS).collect();
     let scores = model.predict(&frame, &rows).unwrap();

@@ -13,7 +13,7 @@ use oculus_pipeline::bars::Row;
 
 /// The pages of a fetch.
 #[derive(Debug)]
-pub struct Part {
+pub(crate) struct Part {
     /// What is being fetched.
     pub piece: Piece,
     folder: PathBuf,
@@ -22,7 +22,7 @@ pub struct Part {
 
 /// Where the next page is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next<'a> {
+pub(crate) enum Next<'a> {
     /// The fetch has not begun.
     First,
     /// At this path and query.
@@ -52,7 +52,7 @@ impl Part {
     }
 
     /// Where it goes on.
-    pub fn next(&self) -> Next<'_> {
+    pub(crate) fn next(&self) -> Next<'_> {
         match self.pages.last() {
             None => Next::First,
             Some(Table { next: Some(next), .. }) => Next::At(next),
@@ -61,17 +61,17 @@ impl Part {
     }
 
     /// Pages so far.
-    pub fn n_pages(&self) -> usize {
+    pub(crate) fn n_pages(&self) -> usize {
         self.pages.len()
     }
 
     /// Rows so far.
-    pub fn n_rows(&self) -> usize {
+    pub(crate) fn n_rows(&self) -> usize {
         self.pages.iter().map(|page| page.rows.len()).sum()
     }
 
     /// The time of the newest bar so far.
-    pub fn newest(&self) -> Option<i64> {
+    pub(crate) fn newest(&self) -> Option<i64> {
         self.pages.iter().flat_map(|page| &page.rows).map(|row| row.time).max()
     }
 
@@ -79,7 +79,7 @@ impl Part {
     ///
     /// # Errors
     /// A page that leads back to one before it, and the file system's.
-    pub fn add(&mut self, page: Page) -> Result<(), Trouble> {
+    pub(crate) fn add(&mut self, page: Page) -> Result<(), Trouble> {
         let Page { rows, next } = page;
         if next.is_some() && self.pages.iter().any(|page| page.next == next) {
             return Err(Trouble::Loop { page: self.pages.len() + 1 });
@@ -96,13 +96,13 @@ impl Part {
     ///
     /// # Errors
     /// The file system's.
-    pub fn clear(&mut self) -> Result<(), Trouble> {
+    pub(crate) fn clear(&mut self) -> Result<(), Trouble> {
         self.pages.clear();
         files::remove_folder(&self.folder)
     }
 
     /// The rows of all pages, which are then the caller's alone; the files stay.
-    pub fn take_rows(&mut self) -> Vec<Row> {
+    pub(crate) fn take_rows(&mut self) -> Vec<Row> {
         std::mem::take(&mut self.pages).into_iter().flat_map(|page| page.rows).collect()
     }
 

@@ -7,7 +7,7 @@ use super::*;
 use crate::polygon::tests::server::{Asked, Reply, Server};
 
 /// As ours, with waits in milliseconds.
-pub const SHORT: Patience = Patience {
+pub(crate) const SHORT: Patience = Patience {
     n_tries: 4,
     base: Duration::from_millis(2),
     cap: Duration::from_millis(8),

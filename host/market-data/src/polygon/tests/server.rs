@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 /// What was asked.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// Path and query.
     pub target: String,
     /// The header of that name.
@@ -18,7 +18,7 @@ pub struct Asked {
 
 /// What is answered.
 #[derive(Clone, Debug)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// A status, header lines and a body.
     Whole(u16, &'static str, String),
     /// Half of a body; then the connection breaks.
@@ -29,18 +29,18 @@ pub enum Reply {
 
 impl Reply {
     /// A body.
-    pub fn ok(body: impl Into<String>) -> Self {
+    pub(crate) fn ok(body: impl Into<String>) -> Self {
         Self::Whole(200, "", body.into())
     }
 
     /// A status and a body.
-    pub fn status(status: u16, body: &str) -> Self {
+    pub(crate) fn status(status: u16, body: &str) -> Self {
         Self::Whole(status, "", body.to_owned())
     }
 }
 
 /// A running server; ends when dropped.
-pub struct Server {
+pub(crate) struct Server {
     address: String,
     asked: Arc<Mutex<Vec<Asked>>>,
     stop: Arc<AtomicBool>,
@@ -49,7 +49,7 @@ pub struct Server {
 
 impl Server {
     /// Starts at a free port. `answer` is told what is asked and how much was asked before.
-    pub fn start(answer: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(answer: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (asked, stop) = (Arc::<Mutex<Vec<Asked>>>::default(), Arc::new(AtomicBool::new(false)));
@@ -67,12 +67,12 @@ impl Server {
     }
 
     /// Its base address.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// All that it was asked so far.
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().clone()
     }
 }
