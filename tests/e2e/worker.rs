@@ -279,16 +279,16 @@ fn a_job_that_a_worker_holds_while_redis_returns_from_an_older_snapshot_costs_no
     // A lease so long that the forgotten job ends before its next renewal.
     let settings = [("WORKER_CONCURRENCY", "1"), ("LEASE_SECONDS", "60")];
     let workers = [(); 2].map(|()| Worker::start(&redis, &settings));
-    submit(&redis, "before", &jobs::job("before").to_string());
-    assert_eq!(result_of(&redis, "before")["status"], "success");
+    redis.submit(&jobs::job("before"));
+    assert_eq!(redis.result_of("before")["status"], "success");
     redis.save();
-    submit(&redis, "forgotten", &jobs::slow_job("forgotten").to_string());
-    let n_started = || workers.iter().map(|worker| worker.log().matches("job started").count()).sum::<usize>();
-    eventually("start of the second job", SOON, || (n_started() == 2).then_some(()));
+    redis.submit(&jobs::slow_job("forgotten"));
+    let is_started = || workers.iter().any(|worker| worker.n_events(|event| event.is_start_of("forgotten")) > 0);
+    eventually("start of the second job", SOON, || is_started().then_some(()));
 
     redis.crash_and_recover();
-    submit(&redis, "later", &jobs::slow_job("later").to_string());
-    assert_eq!(result_of(&redis, "later")["status"], "success");
+    redis.submit(&jobs::slow_job("later"));
+    assert_eq!(redis.result_of("later")["status"], "success");
     let tokens: Vec<u64> = redis.ask(&["ZRANGE", "{oculus:training_queue}:leases", "0", "-1"]);
     assert_eq!((tokens, redis.ask::<u64>(&["LLEN", QUEUE])), (vec![], 0));
     assert_eq!(redis.ask::<Option<String>>(&["GET", "result:forgotten"]), None, "its worker has lost its claim");

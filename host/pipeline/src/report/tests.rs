@@ -105,7 +105,7 @@ fn the_result_has_the_fields_of_the_contract() {
     assert_eq!(result["provenance"]["n_trials"], 8);
     assert_eq!(result["config_search"]["trials"].as_array().unwrap().len(), 8);
     assert_eq!(result["provenance"]["splits"]["blocks"].as_array().unwrap().len(), 4);
-    assert_eq!(result["warnings"][0]["code"], "early");
+    assert_eq!(result["warnings"][0]["code"], "warm_up_shortened");
     assert_eq!(result["provenance"]["model_sha256"].as_str().unwrap().len(), 64);
     assert_eq!(result["run"], json!({}), "filled by whoever ran the job");
 }
