@@ -44,20 +44,20 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Train(train::Args),
+    Train(train::TrainArgs),
     /// Market bars: fetch them, look at them, check them, make them up
     #[command(subcommand)]
-    Bars(bars::Command),
-    Predict(predict::Args),
-    Submit(submit::Args),
-    IntegrationTest(integration_test::Args),
-    Errors(errors::Args),
+    Bars(bars::BarsCommand),
+    Predict(predict::PredictArgs),
+    Submit(submit::SubmitArgs),
+    IntegrationTest(integration_test::IntegrationTestArgs),
+    Errors(errors::ErrorsArgs),
     /// Technical features: the catalogue, and their values
     #[command(subcommand)]
-    Features(features::Command),
+    Features(features::FeaturesCommand),
     /// Look at the plugins of a folder
     #[command(subcommand)]
-    Plugin(plugin::Command),
+    Plugin(plugin::PluginCommand),
     /// Role of the worker's children: one job
     #[command(hide = true)]
     Job,

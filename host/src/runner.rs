@@ -17,7 +17,7 @@ use oculus_job::failure::{Failure, Kind};
 use oculus_job::progress::{Phase, Progress};
 use oculus_job::request::Job;
 use oculus_pipeline::report::Report;
-use oculus_pipeline::{self as pipeline, Inputs};
+use oculus_pipeline::{self as pipeline, PipelineInputs};
 use oculus_plugin_host::health::{HealthRecord, PluginHealth};
 use oculus_plugin_host::selection::{self, Selection};
 use serde_json::Value;
@@ -86,7 +86,7 @@ fn run_pipeline(
 ) -> Result<pipeline::Output, Failure> {
     let resources = opener.resources;
     let source = resources.bars.open();
-    let inputs = Inputs {
+    let inputs = PipelineInputs {
         source: source.as_ref(),
         participants: &selection.participants(resources.device()),
         lookback_rows: selection.lookback_rows(),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::parquet;
 use oculus_job::failure::Failure;
 use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::{Found, Hear, Reading, Source, Wanted, listed, refused};
+use oculus_pipeline::bars::{FetchProgressFn, Found, Reading, Source, Wanted, listed, refused};
 
 /// Symbols that an error lists files of.
 const MAX_LISTED_FILES: usize = 10;
@@ -76,7 +76,7 @@ impl Source for Folder {
         "dir"
     }
 
-    fn read(&self, wanted: &Wanted<'_>, _: &Hear<'_>) -> Result<Vec<Reading>, Failure> {
+    fn read(&self, wanted: &Wanted<'_>, _: &FetchProgressFn<'_>) -> Result<Vec<Reading>, Failure> {
         let needed = wanted.symbols.iter().map(|symbol| self.reading(symbol, wanted.timeframe));
         let optional = wanted.optional.iter().map(|symbol| {
             let read = self.reading(symbol, wanted.timeframe);

@@ -38,7 +38,7 @@ use crate::config::PolygonConfig;
 use oculus_job::failure::Failure;
 use oculus_job::progress::Phase;
 use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::{Found, Hear, Reading, Source, Wanted, listed};
+use oculus_pipeline::bars::{FetchProgressFn, Found, Reading, Source, Wanted, listed};
 
 /// Polygon's market data at a moment.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ impl Polygon {
     ///
     /// # Errors
     /// As [`Source::read`].
-    pub fn fetch(&self, wanted: &Wanted<'_>, hear: &Hear<'_>) -> Result<Vec<Fetched>, Failure> {
+    pub fn fetch(&self, wanted: &Wanted<'_>, hear: &FetchProgressFn<'_>) -> Result<Vec<Fetched>, Failure> {
         let calendar = Calendar::default();
         let symbols: Vec<&str> = wanted.symbols.iter().chain(wanted.optional).map(String::as_str).collect();
         let Some(days) = calendar.wanted(wanted.reach, wanted.timeframe, self.now) else {
@@ -131,7 +131,7 @@ impl Source for Polygon {
         "polygon"
     }
 
-    fn read(&self, wanted: &Wanted<'_>, hear: &Hear<'_>) -> Result<Vec<Reading>, Failure> {
+    fn read(&self, wanted: &Wanted<'_>, hear: &FetchProgressFn<'_>) -> Result<Vec<Reading>, Failure> {
         Ok(self.fetch(wanted, hear)?.into_iter().map(|fetched| fetched.reading).collect())
     }
 

@@ -17,7 +17,7 @@ use oculus_pipeline::bars::Bars;
 pub use calendar::most_bars;
 pub use oracle::{Oracle, base_rate, oracle_auc};
 
-use course::Course;
+use course::PriceProcess;
 use noise::Noise;
 
 /// What there is to find. Drifts are log returns of a day, scaled like deviations to bars of another length.
@@ -140,9 +140,9 @@ pub fn generate(recipe: &Recipe) -> Synthetic {
 }
 
 /// The endless course of a recipe, bar by bar, with what is known after each.
-fn courses(recipe: &Recipe) -> impl Iterator<Item = (Course, [f64; 5])> {
+fn courses(recipe: &Recipe) -> impl Iterator<Item = (PriceProcess, [f64; 5])> {
     let mut noise = Noise::new(recipe.seed, recipe.stream);
-    let mut course = Course::new(recipe.kind, recipe.timeframe);
+    let mut course = PriceProcess::new(recipe.kind, recipe.timeframe);
     std::iter::repeat_with(move || {
         let bar = course.step(&noise.draws());
         (course, bar)

@@ -1,4 +1,6 @@
 //! Claims about benchmarks that are read in addition to a job's own symbols.
+// Helpers outside of #[test] functions, which clippy.toml does not cover.
+#![allow(clippy::unwrap_used)]
 
 use oculus_job::warning::WarningCode;
 use std::fmt::Write;

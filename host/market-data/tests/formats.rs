@@ -1,4 +1,6 @@
 //! Claims about one series in files of different forms.
+// Helpers outside of #[test] functions, which clippy.toml does not cover.
+#![allow(clippy::unwrap_used)]
 
 use oculus_job::request::Timeframe;
 use oculus_market_data::folder::Folder;

@@ -4,7 +4,7 @@ use oculus_job::code::ErrorCode;
 use oculus_job::failure::Failure;
 use oculus_job::progress::Phase;
 
-use crate::bars::{Found, Hear, Reading, Row, Source, Wanted};
+use crate::bars::{FetchProgressFn, Found, Reading, Row, Source, Wanted};
 use crate::date::days_since_epoch;
 
 /// Daily bars of AAPL and MSFT from `examples/bars`.
@@ -15,7 +15,7 @@ impl Source for ExampleBars {
         "example"
     }
 
-    fn read(&self, wanted: &Wanted<'_>, _: &Hear<'_>) -> Result<Vec<Reading>, Failure> {
+    fn read(&self, wanted: &Wanted<'_>, _: &FetchProgressFn<'_>) -> Result<Vec<Reading>, Failure> {
         let reading = |symbol: &String| {
             let found = text(symbol).map(|text| Found { origin: symbol.clone(), rows: rows(text) });
             Reading { symbol: symbol.clone(), found, warnings: Vec::new() }

@@ -40,7 +40,7 @@ use oculus_job::{
     progress::Phase,
     request::{Job, Timeframe},
 };
-use table::{Series, fill};
+use table::{SymbolSeries, fill};
 
 /// What became of the names that a job asked for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -298,9 +298,9 @@ fn asked(job: &Job, report: &mut FeatureReport) -> Vec<Feature> {
 }
 
 /// Each symbol's bars, with the closes of the benchmarks that features compare with.
-fn series<'a>(bars: &'a [Bars], benchmarks: &[Bars]) -> Vec<Series<'a>> {
+fn series<'a>(bars: &'a [Bars], benchmarks: &[Bars]) -> Vec<SymbolSeries<'a>> {
     let beside = |bars: &Bars| {
         benchmarks.iter().map(|benchmark| (benchmark.symbol.clone(), benchmark::closes(benchmark, bars))).collect()
     };
-    bars.iter().map(|bars| Series { bars, benchmarks: beside(bars) }).collect()
+    bars.iter().map(|bars| SymbolSeries { bars, benchmarks: beside(bars) }).collect()
 }

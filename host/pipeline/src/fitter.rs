@@ -16,7 +16,7 @@ pub trait Fitter: Sync {
     ///
     /// # Errors
     /// What the family says, or that its process died.
-    fn prepare(&self, learn_rows: &[u32], setting: &Setting, hear: &Hear<'_>) -> Result<PreparedId, FitError>;
+    fn prepare(&self, learn_rows: &[u32], setting: &Setting, hear: &FitProgressFn<'_>) -> Result<PreparedId, FitError>;
 
     /// Fits one model, and predicts with it.
     ///
@@ -34,11 +34,11 @@ pub fn setting(device: &str, seed: u64) -> Setting {
 }
 
 /// Who hears how a preparation or a fit comes on, from the thread that asked for it.
-pub type Hear<'a> = dyn Fn(&FitNews) + Sync + 'a;
+pub type FitProgressFn<'a> = dyn Fn(&FitProgress) + Sync + 'a;
 
 /// How a preparation or a fit comes on.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct FitNews {
+pub struct FitProgress {
     /// Share of the work that is done, 0 to 1.
     pub fraction: f64,
     /// The last epoch or round that a figure was told of, from 1.
@@ -79,7 +79,7 @@ pub struct FitRequest<'a> {
     /// Whether the model itself is wanted.
     pub keep: Keep,
     /// Told how the fit comes on.
-    pub hear: &'a Hear<'a>,
+    pub hear: &'a FitProgressFn<'a>,
 }
 
 /// What to bring back beside the scores.

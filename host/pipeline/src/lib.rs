@@ -27,4 +27,4 @@ pub mod splits;
 mod stages;
 pub mod strategy;
 
-pub use self::run::{Findings, Inputs, Opened, Output, run};
+pub use self::run::{Findings, Opened, Output, PipelineInputs, run};

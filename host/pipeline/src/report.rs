@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 pub use self::{
     rules::{Comparison, DesignRule, ExtractedRules, Importance, MinedConjunction, RuleOrigin, Worth},
-    sections::{Bars, BarsOfSymbol, ConfigSearch, Plugin, Provenance, SplitSpans},
+    sections::{BarsOfSymbol, BarsProvenance, ConfigSearch, Plugin, Provenance, SplitSpans},
 };
 use super::{
     bars::Market,
@@ -33,7 +33,7 @@ use oculus_job::request::Job;
 
 /// What the stages found and where it came from.
 #[derive(Clone, Copy)]
-pub struct Inputs<'a> {
+pub struct ReportInputs<'a> {
     /// The job.
     pub job: &'a Job,
     /// Name of the source of its bars.
@@ -107,7 +107,7 @@ pub struct Backtest {
 const BACKTEST: Backtest = Backtest { status: "pending", note: "Backtesting requires full strategy deployment" };
 
 /// Puts the result together; its `run` block is the caller's to fill.
-pub fn build(inputs: &Inputs<'_>) -> Report {
+pub fn build(inputs: &ReportInputs<'_>) -> Report {
     let (outcome, training) = (inputs.outcome, inputs.training);
     Report {
         build_id: inputs.job.build_id.clone(),

@@ -21,7 +21,7 @@ use crate::stages::Stages;
 use crate::strategy::{self, EquityCurve, OptimizedStrategy, StrategyInputs};
 
 /// What a job works with.
-pub struct Inputs<'a> {
+pub struct PipelineInputs<'a> {
     /// Where bars come from.
     pub source: &'a dyn bars::Source,
     /// The plugins of the job.
@@ -87,7 +87,7 @@ struct Prepared {
 ///
 /// # Errors
 /// The failure of the first stage that cannot continue.
-pub fn run(job: &Job, inputs: &Inputs<'_>) -> Result<Output, Failure> {
+pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<Output, Failure> {
     let stages = Stages::new(inputs.participants.families.len(), inputs.on_progress);
 
     let prepared = prepare(job, inputs, &stages)?;
@@ -128,7 +128,7 @@ struct StageResults {
 }
 
 /// Reads the bars, computes features and labels, and cuts the dates into folds and a test period.
-fn prepare(job: &Job, inputs: &Inputs<'_>, stages: &Stages<'_>) -> Result<Prepared, Failure> {
+fn prepare(job: &Job, inputs: &PipelineInputs<'_>, stages: &Stages<'_>) -> Result<Prepared, Failure> {
     stages.enter(Phase::DataFetch, "reading bars");
     let needs = features::bars_needs(job, inputs.lookback_rows);
     let market = bars::load(inputs.source, &needs, &|news| stages.fetched(news))?;
@@ -188,8 +188,8 @@ impl Prepared {
         })
     }
 
-    fn into_output(mut self, job: &Job, inputs: &Inputs<'_>, results: StageResults) -> Output {
-        let report = report::build(&report::Inputs {
+    fn into_output(mut self, job: &Job, inputs: &PipelineInputs<'_>, results: StageResults) -> Output {
+        let report = report::build(&report::ReportInputs {
             job,
             source: inputs.source.name(),
             market: &self.market,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::bars::FetchNews;
-use super::fitter::FitNews;
+use super::bars::FetchProgress;
+use super::fitter::FitProgress;
 use super::metrics::Finite;
 use super::models::{FamilyProgress, FitKind};
 use super::search::TrialEvent;
@@ -67,8 +67,8 @@ impl<'a> Stages<'a> {
     }
 
     /// Bars have come.
-    pub(super) fn fetched(&self, news: &FetchNews) {
-        let FetchNews { message, symbol, n_rows, n_pages, fraction, eta_s } = news;
+    pub(super) fn fetched(&self, news: &FetchProgress) {
+        let FetchProgress { message, symbol, n_rows, n_pages, fraction, eta_s } = news;
         let mut details = object(json!({
             "message": message,
             "symbol": symbol,
@@ -128,7 +128,7 @@ impl<'a> Stages<'a> {
 
 /// What is known of a family's fit; nothing stands for what is not.
 fn details(family: &FamilyProgress<'_>) -> Map<String, Value> {
-    let FitNews { fraction, epoch, loss, tune_loss, eta_s, .. } = *family.news;
+    let FitProgress { fraction, epoch, loss, tune_loss, eta_s, .. } = *family.news;
     let mut details = object(json!({
         "message": message(family),
         "family": family.manifest.title(),
@@ -145,7 +145,7 @@ fn details(family: &FamilyProgress<'_>) -> Map<String, Value> {
 }
 
 fn message(family: &FamilyProgress<'_>) -> String {
-    let FitNews { fraction, epoch, loss, eta_s, waits_for_gpu, .. } = *family.news;
+    let FitProgress { fraction, epoch, loss, eta_s, waits_for_gpu, .. } = *family.news;
     let (title, fit) = (family.manifest.title(), fit_name(family.fit));
     let Some(epoch) = epoch else {
         return match fraction {
@@ -189,13 +189,13 @@ mod tests {
         heard.iter().map(|progress| progress.details["percent"].as_f64().unwrap()).collect()
     }
 
-    fn told(stages: &Stages<'_>, (id, fit): (&str, FitKind), news: &FitNews) {
+    fn told(stages: &Stages<'_>, (id, fit): (&str, FitKind), news: &FitProgress) {
         let manifest = Manifest::new(id, "1.0.0");
         stages.family(&FamilyProgress { manifest: &manifest, fit, n_epochs: Some(250), news });
     }
 
-    fn at(fraction: f64) -> FitNews {
-        FitNews { fraction, ..FitNews::default() }
+    fn at(fraction: f64) -> FitProgress {
+        FitProgress { fraction, ..FitProgress::default() }
     }
 
     #[test]
@@ -238,9 +238,9 @@ mod tests {
         let heard = Mutex::new(Vec::new());
         let tell = |progress: Progress| heard.lock().push(progress);
         let stages = Stages::new(2, &tell);
-        let epoch = FitNews { epoch: Some(12), loss: Some(0.671_23), eta_s: Some(8.04), ..at(0.048) };
+        let epoch = FitProgress { epoch: Some(12), loss: Some(0.671_23), eta_s: Some(8.04), ..at(0.048) };
         told(&stages, ("LSTM", FitKind::LastFold), &epoch);
-        told(&stages, ("LSTM", FitKind::Final), &FitNews { waits_for_gpu: true, ..at(0.0) });
+        told(&stages, ("LSTM", FitKind::Final), &FitProgress { waits_for_gpu: true, ..at(0.0) });
         told(&stages, ("LSTM", FitKind::Final), &at(0.0));
         let heard = heard.lock();
         let messages: Vec<_> = heard.iter().map(|progress| progress.details["message"].as_str().unwrap()).collect();

@@ -1,12 +1,12 @@
 //! Limits the rate at which the progress of one plugin call is reported.
 //!
-//! In: the [`Event`]s of a call as they arrive. Out: a [`FitNews`] at most ten times per second, with the time left. A
+//! In: the [`Event`]s of a call as they arrive. Out: a [`FitProgress`] at most ten times per second, with the time left. A
 //! metric is stored until the progress event that follows it.
 
 use std::time::{Duration, Instant};
 
 use crate::protocol::Event;
-use oculus_pipeline::fitter::FitNews;
+use oculus_pipeline::fitter::FitProgress;
 
 /// Shortest time between two reports.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -16,18 +16,18 @@ const INTERVAL: Duration = Duration::from_millis(100);
 pub struct ProgressThrottle {
     started: Instant,
     reported_at: Option<Instant>,
-    latest: FitNews,
+    latest: FitProgress,
     has_pending: bool,
 }
 
 impl ProgressThrottle {
     /// Creates the throttle of a call that starts at `started`.
     pub fn new(started: Instant) -> Self {
-        Self { started, reported_at: None, latest: FitNews::default(), has_pending: false }
+        Self { started, reported_at: None, latest: FitProgress::default(), has_pending: false }
     }
 
     /// Takes an event and returns the progress if a report is due.
-    pub fn on_event(&mut self, event: &Event, now: Instant) -> Option<&FitNews> {
+    pub fn on_event(&mut self, event: &Event, now: Instant) -> Option<&FitProgress> {
         match event {
             Event::Metric { name, step, value, .. } => {
                 self.set_metric(name, *step, *value);
@@ -53,7 +53,7 @@ impl ProgressThrottle {
 
     /// Returns the progress that was held back, to report once the call has ended: the last epoch of a fit, however
     /// short.
-    pub fn pending(&self) -> Option<&FitNews> {
+    pub fn pending(&self) -> Option<&FitProgress> {
         self.has_pending.then_some(&self.latest)
     }
 
@@ -98,9 +98,14 @@ mod tests {
         assert_eq!(throttle.on_event(&metric("tune_loss", 3, 0.75), started), None);
         assert_eq!(throttle.on_event(&metric("gradient", 4, 9.0), started), None, "a metric that is not reported");
         let report = throttle.on_event(&progress(0.25), started + Duration::from_secs(2)).unwrap();
-        let expected =
-            FitNews { fraction: 0.25, epoch: Some(3), loss: Some(0.5), tune_loss: Some(0.75), ..FitNews::default() };
-        assert_eq!(*report, FitNews { eta_s: Some(6.0), ..expected });
+        let expected = FitProgress {
+            fraction: 0.25,
+            epoch: Some(3),
+            loss: Some(0.5),
+            tune_loss: Some(0.75),
+            ..FitProgress::default()
+        };
+        assert_eq!(*report, FitProgress { eta_s: Some(6.0), ..expected });
     }
 
     #[test]

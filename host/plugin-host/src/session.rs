@@ -20,7 +20,7 @@ use crate::process::{Death, Listener, PluginProcess, Start};
 use crate::progress_throttle::ProgressThrottle;
 use crate::protocol::{Event, Extract, Fit, Reply, Request};
 use crate::table::SharedTable;
-use oculus_pipeline::fitter::{FitError, FitNews, FitRequest, Fitted, Fitter, Hear, Keep, PreparedId};
+use oculus_pipeline::fitter::{FitError, FitProgress, FitProgressFn, FitRequest, Fitted, Fitter, Keep, PreparedId};
 use oculus_pipeline::miner::{MineRequest, Miner};
 
 /// How often a process is started again before its family counts as failed.
@@ -67,18 +67,18 @@ impl Session {
     }
 
     /// Keeps the GPU from other families where the device may be one.
-    fn hold_gpu(&self, device: &str, hear: &Hear<'_>) -> Result<Option<Hold<'_>>, FitError> {
+    fn hold_gpu(&self, device: &str, hear: &FitProgressFn<'_>) -> Result<Option<Hold<'_>>, FitError> {
         let Some(gpu) = self.terms.gpu.as_ref().filter(|_| device != "cpu") else { return Ok(None) };
         let on_wait = || {
             tracing::info!(plugin = self.plugin.manifest.id, "waiting for the GPU");
-            hear(&FitNews { waits_for_gpu: true, ..FitNews::default() });
+            hear(&FitProgress { waits_for_gpu: true, ..FitProgress::default() });
         };
         let message = |error| PluginError::device(format!("the GPU cannot be kept from other jobs: {error}"));
         gpu.hold(on_wait).map(Some).map_err(|error| refused(message(error)))
     }
 
     /// Calls until a process lives long enough to answer.
-    fn call(&self, request: &Request, hear: &Hear<'_>) -> Result<Reply, FitError> {
+    fn call(&self, request: &Request, hear: &FitProgressFn<'_>) -> Result<Reply, FitError> {
         loop {
             let process = self.process()?;
             let mut throttle = ProgressThrottle::new(Instant::now());
@@ -185,7 +185,7 @@ impl Fitter for Session {
         &self.plugin.manifest
     }
 
-    fn prepare(&self, learn_rows: &[u32], setting: &Setting, hear: &Hear<'_>) -> Result<PreparedId, FitError> {
+    fn prepare(&self, learn_rows: &[u32], setting: &Setting, hear: &FitProgressFn<'_>) -> Result<PreparedId, FitError> {
         let _gpu = self.hold_gpu(&setting.device, hear)?;
         let setting = setting.to_json().map_err(refused)?;
         // Started before the form is remembered, so that a new process does not prepare it twice.

@@ -17,22 +17,22 @@ mod terminal_chart;
 
 /// Commands on bars.
 #[derive(Subcommand)]
-pub(super) enum Command {
-    Fetch(fetch::Args),
-    Show(show::Args),
-    Check(check::Args),
-    Synth(synth::Args),
+pub(super) enum BarsCommand {
+    Fetch(fetch::BarsFetchArgs),
+    Show(show::BarsShowArgs),
+    Check(check::BarsCheckArgs),
+    Synth(synth::BarsSynthArgs),
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// Those of the command.
-pub(super) fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Config, command: &BarsCommand) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Fetch(args) => fetch::run(config, args),
-        Command::Show(args) => show::run(config, args),
-        Command::Check(args) => check::run(config, args),
-        Command::Synth(args) => synth::run(args),
+        BarsCommand::Fetch(args) => fetch::run(config, args),
+        BarsCommand::Show(args) => show::run(config, args),
+        BarsCommand::Check(args) => check::run(config, args),
+        BarsCommand::Synth(args) => synth::run(args),
     }
 }

@@ -11,7 +11,7 @@ use oculus_job::warning::WarningCode;
 /// Explain the error and warning codes of results
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  oculus-host errors\n  oculus-host errors too_few_bars")]
-pub(super) struct Args {
+pub(super) struct ErrorsArgs {
     /// One code to explain, such as too_few_bars [default: all]
     #[arg(value_name = "CODE")]
     pub code: Option<String>,
@@ -24,7 +24,7 @@ pub(super) struct Args {
 ///
 /// # Errors
 /// An unknown code.
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &ErrorsArgs) -> anyhow::Result<ExitCode> {
     let text = match &args.code {
         Some(code) => explain(code)?,
         None if args.markdown => markdown(),

@@ -13,18 +13,18 @@ mod write;
 
 /// Commands on features.
 #[derive(Subcommand)]
-pub(super) enum Command {
-    List(list::Args),
-    Compute(compute::Args),
+pub(super) enum FeaturesCommand {
+    List(list::FeaturesListArgs),
+    Compute(compute::FeaturesComputeArgs),
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// Those of the command.
-pub(super) fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Config, command: &FeaturesCommand) -> anyhow::Result<ExitCode> {
     match command {
-        Command::List(args) => list::run(args),
-        Command::Compute(args) => compute::run(config, args),
+        FeaturesCommand::List(args) => list::run(args),
+        FeaturesCommand::Compute(args) => compute::run(config, args),
     }
 }

@@ -13,7 +13,7 @@ use oculus_job::progress::{Event, Status};
 /// Send a test job to the workers and check the answer
 #[derive(ClapArgs, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host integration-test --symbols AAPL,MSFT")]
-pub struct Args {
+pub struct IntegrationTestArgs {
     /// Symbols that the workers have bars of
     #[arg(long, value_name = "A,B", value_delimiter = ',', default_value = "AAPL,MSFT")]
     pub symbols: Vec<String>,
@@ -26,7 +26,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When Redis does not answer, or no worker does in time.
-pub async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+pub async fn run(config: &Config, args: &IntegrationTestArgs) -> anyhow::Result<ExitCode> {
     let id = unique_id();
     let exchange = Exchange::open(config).await?;
     let mut watcher = Watcher::of(config, &exchange, &id).await?;

@@ -15,7 +15,7 @@ use oculus_plugin_host::catalog::Catalog;
 
 /// Commands on plugins.
 #[derive(Subcommand)]
-pub(super) enum Command {
+pub(super) enum PluginCommand {
     /// List plugins: version, API, generation, hash, names, devices, state; and why a library does not serve
     #[command(after_help = "Example:\n  oculus-host plugin list -v --plugins ./plugins")]
     List {
@@ -51,32 +51,32 @@ pub(super) enum Command {
         #[arg(long, value_name = "HASH")]
         to: Option<String>,
     },
-    New(new::Args),
+    New(new::PluginNewArgs),
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// When the plugins folder cannot be read, or there is nothing to go back to.
-pub(super) fn run(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Config, command: &PluginCommand) -> anyhow::Result<ExitCode> {
     let scanned = || -> anyhow::Result<_> {
         let catalog = Catalog::open(&config.jobs.plugins)?;
         catalog.scan_to_end()?;
         Ok(catalog)
     };
     let answer = match command {
-        Command::Check { path, verbose } => return check::run(config, path, *verbose),
-        Command::New(args) => return new::run(args),
-        Command::List { markdown: true, .. } => markdown::families(&scanned()?.current().plugins()),
-        Command::List { json: true, .. } => {
+        PluginCommand::Check { path, verbose } => return check::run(config, path, *verbose),
+        PluginCommand::New(args) => return new::run(args),
+        PluginCommand::List { markdown: true, .. } => markdown::families(&scanned()?.current().plugins()),
+        PluginCommand::List { json: true, .. } => {
             let catalog = scanned()?;
             list::json(&catalog.current(), catalog.folder()).to_string()
         }
-        Command::List { verbose, .. } => {
+        PluginCommand::List { verbose, .. } => {
             let catalog = scanned()?;
             list::text(&catalog.current(), catalog.folder(), *verbose)
         }
-        Command::Rollback { id, to } => {
+        PluginCommand::Rollback { id, to } => {
             let snapshot = scanned()?.roll_back(id, to.as_deref())?;
             list::serving(&snapshot, id)
         }

@@ -31,7 +31,7 @@ use oculus_plugin_host::table::SharedTable;
 #[command(
     after_help = "Example:\n  oculus-host predict build:example --bars examples/bars --symbol AAPL --out signals.csv"
 )]
-pub struct Args {
+pub struct PredictArgs {
     /// A job's id, or the folder of an artifact
     #[arg(value_name = "JOB")]
     pub job: String,
@@ -59,7 +59,7 @@ pub struct Args {
 ///
 /// # Errors
 /// What is missing: the artifact, its plugin, bars; or what the plugin says.
-pub fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+pub fn run(config: &Config, args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let kept = Kept::find(&config.jobs.artifacts_dir, &args.job, args.attempt.as_deref())?;
     let model = kept.model(args.model.as_deref())?;
     let bytes = kept.bytes(model)?;

@@ -15,7 +15,7 @@ use crate::worker::entry::{self, Entry};
 /// Submit a job to the queue
 #[derive(ClapArgs, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host submit examples/job.json --wait")]
-pub struct Args {
+pub struct SubmitArgs {
     /// The job as JSON, with `job_id` or `build_id`
     #[arg(value_name = "JOB.json")]
     pub job: PathBuf,
@@ -31,7 +31,7 @@ pub struct Args {
 ///
 /// # Errors
 /// A file that is no job, or Redis' own.
-pub async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+pub async fn run(config: &Config, args: &SubmitArgs) -> anyhow::Result<ExitCode> {
     let path = args.job.display();
     let payload = std::fs::read_to_string(&args.job).with_context(|| format!("the job {path} cannot be read"))?;
     let id = match entry::read(payload.trim().as_bytes()) {

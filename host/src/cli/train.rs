@@ -18,7 +18,7 @@ use oculus_plugin_host::catalog::Catalog;
 /// Uses the machine as one of WORKER_CONCURRENCY jobs would; `--concurrency 1` gives it all cores.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host train examples/job.json --bars examples/bars")]
-pub(super) struct Args {
+pub(super) struct TrainArgs {
     /// The job as the backend writes it
     #[arg(value_name = "JOB.json")]
     pub job: PathBuf,
@@ -31,7 +31,7 @@ pub(super) struct Args {
 ///
 /// # Errors
 /// A job that cannot be read, or a plugins folder that cannot.
-pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let path = args.job.display();
     let payload = std::fs::read_to_string(&args.job).with_context(|| format!("the job {path} cannot be read"))?;
     let catalog = Catalog::open(&config.jobs.plugins)?;

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use super::client::Wait;
-use oculus_pipeline::bars::{FetchNews, Hear};
+use oculus_pipeline::bars::{FetchProgress, FetchProgressFn};
 
 /// How far the fetch of all symbols is.
 pub(crate) struct News<'a> {
-    hear: &'a Hear<'a>,
+    hear: &'a FetchProgressFn<'a>,
     started: Instant,
     state: RefCell<State>,
 }
@@ -26,7 +26,7 @@ struct State {
 
 /// How far the fetch of one span is.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Course {
+pub(crate) struct PageCount {
     /// Pages of the span so far.
     pub n_pages: usize,
     /// Rows of the span so far.
@@ -39,7 +39,7 @@ impl<'a> News<'a> {
     /// Nothing yet.
     ///
     /// * `n_days`: days wanted of all symbols together.
-    pub(crate) fn new(hear: &'a Hear<'a>, n_days: f64) -> Self {
+    pub(crate) fn new(hear: &'a FetchProgressFn<'a>, n_days: f64) -> Self {
         let state = State { wanted: n_days, ..State::default() };
         Self { hear, started: Instant::now(), state: RefCell::new(state) }
     }
@@ -52,7 +52,7 @@ impl<'a> News<'a> {
     }
 
     /// A page has come.
-    pub(crate) fn page(&self, symbol: &str, before: Course, now: Course) {
+    pub(crate) fn page(&self, symbol: &str, before: PageCount, now: PageCount) {
         {
             let mut state = self.state.borrow_mut();
             state.n_pages += 1;
@@ -63,7 +63,7 @@ impl<'a> News<'a> {
     }
 
     /// A request has to wait.
-    pub(crate) fn wait(&self, symbol: &str, now: Course, wait: Wait) {
+    pub(crate) fn wait(&self, symbol: &str, now: PageCount, wait: Wait) {
         let (seconds, what) = match wait {
             Wait::Turn(wait) => (wait, "for the rate limit"),
             Wait::Limited(wait) => (wait, "as Polygon asks for fewer requests"),
@@ -88,7 +88,7 @@ impl<'a> News<'a> {
         let State { n_rows, n_pages, wanted, had, fetched } = *self.state.borrow();
         let (fraction, eta) = outlook(wanted, had, fetched, self.started.elapsed());
         let eta_s = eta.map(|eta| eta.as_secs_f64());
-        (self.hear)(&FetchNews { message, symbol: symbol.to_owned(), n_rows, n_pages, fraction, eta_s });
+        (self.hear)(&FetchProgress { message, symbol: symbol.to_owned(), n_rows, n_pages, fraction, eta_s });
     }
 }
 

@@ -13,7 +13,7 @@ use super::address;
 use super::cache::{Held, Known, Next, Part, Piece, SeriesCache, merged, within};
 use super::calendar::{Calendar, Days, sunday_on_or_before};
 use super::client::{Client, Wait};
-use super::news::{Course, News};
+use super::news::{News, PageCount};
 use super::page::{self, Page, Split};
 use super::table::Table;
 use super::trouble::Trouble;
@@ -72,7 +72,7 @@ struct Denied {
 }
 
 /// A span that was fetched.
-struct Fetched {
+struct FetchedSpan {
     days: Days,
     rows: Vec<Row>,
     n_pages: usize,
@@ -119,7 +119,7 @@ impl Sync<'_> {
     ) -> Result<Option<Vec<Days>>, Trouble> {
         let parts = cache.parts()?;
         let Some(since) = held.pieces.iter().chain(&parts).map(|piece| piece.as_of).min() else { return Ok(None) };
-        let hear = |wait: Wait| self.news.wait(symbol, Course::default(), wait);
+        let hear = |wait: Wait| self.news.wait(symbol, PageCount::default(), wait);
         let url = address::of_splits(self.client.base(), symbol, since, self.today);
         let splits = match self.client.get(&url, page::splits, &hear).await {
             Ok(splits) => splits,
@@ -162,7 +162,7 @@ impl Sync<'_> {
             let mut left = Some(span);
             while let Some(days) = left.take() {
                 match self.reachable(symbol, cache, days, &mut denied).await {
-                    Ok(Some(Fetched { days, rows, n_pages })) => {
+                    Ok(Some(FetchedSpan { days, rows, n_pages })) => {
                         synced.n_pages += n_pages;
                         synced.rows.extend(within(rows, self.wanted, self.timeframe, self.calendar));
                         left = Days::new(days.last + 1, span.last);
@@ -201,7 +201,7 @@ impl Sync<'_> {
         cache: &SeriesCache,
         days: Days,
         denied: &mut Vec<Denied>,
-    ) -> Result<Option<Fetched>, Trouble> {
+    ) -> Result<Option<FetchedSpan>, Trouble> {
         let starts = PLAN_YEARS.map(|years| self.today - years * 1461 / 4 + 1);
         let starts = starts.map(|start| match self.timeframe {
             Timeframe::Week1 => sunday_on_or_before(start + 6),
@@ -224,7 +224,7 @@ impl Sync<'_> {
     }
 
     /// Fetches all pages of days from their first on; less of them where an earlier fetch of less is under way.
-    async fn span(&self, symbol: &str, cache: &SeriesCache, days: Days) -> Result<Fetched, Trouble> {
+    async fn span(&self, symbol: &str, cache: &SeriesCache, days: Days) -> Result<FetchedSpan, Trouble> {
         let mut part = cache.part(days, self.today)?;
         let (mut n_kept, mut n_pages) = (part.n_pages(), 0);
         while let Some(url) = self.url_of_next(symbol, &part) {
@@ -263,7 +263,7 @@ impl Sync<'_> {
         }
         part.clear()?;
         let rows = table.rows;
-        Ok(Fetched { days, rows, n_pages })
+        Ok(FetchedSpan { days, rows, n_pages })
     }
 
     /// The days of an answer that need not be asked for again. A last day without a bar may only have been published
@@ -290,14 +290,14 @@ impl Sync<'_> {
     }
 
     /// How far a fetch is; its bars come by time, so the newest tells the days that are done.
-    fn course(&self, part: &Part) -> Course {
+    fn course(&self, part: &Part) -> PageCount {
         let Days { first, last } = part.piece.days;
         let until = match (part.next(), part.newest()) {
             (Next::Nowhere, _) => last,
             (_, Some(newest)) => self.calendar.day_of_bar(newest, self.timeframe).clamp(first - 1, last),
             (_, None) => first - 1,
         };
-        Course { n_pages: part.n_pages(), n_rows: part.n_rows(), n_days: f64::from(until - first + 1) }
+        PageCount { n_pages: part.n_pages(), n_rows: part.n_rows(), n_days: f64::from(until - first + 1) }
     }
 
     fn url_of_next(&self, symbol: &str, part: &Part) -> Option<Url> {

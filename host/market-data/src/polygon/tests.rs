@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::client::tests::SHORT;
 use super::*;
-use oculus_pipeline::bars::{FetchNews, Reach, Row};
+use oculus_pipeline::bars::{FetchProgress, Reach, Row};
 use oculus_pipeline::date::{days_since_epoch, iso_date};
 use oculus_system::secret::Secret;
 
@@ -381,7 +381,7 @@ fn progress_goes_up_to_the_end_page_by_page_and_says_why_it_waits() {
         _ => answer(asked, 50),
     });
     let cache = tempfile::tempdir().unwrap();
-    let heard = Mutex::new(Vec::<FetchNews>::new());
+    let heard = Mutex::new(Vec::<FetchProgress>::new());
     let (symbols, reach) = (["AAPL".to_owned()], Reach::From(day("2024-01-02")));
     let wanted = Wanted { symbols: &symbols, optional: &[], timeframe: Timeframe::Day1, reach };
     source(&server, &cache, JULY_10).read(&wanted, &|news| heard.lock().push(news.clone())).unwrap();

@@ -1,7 +1,7 @@
 //! How a made-up series goes on from bar to bar, and what is known of its next bar.
 //!
 //! In: a kind and a bar's draws. Out: the bar. Invariant: the draws of a bar decide on it alone; all that earlier bars
-//! have to do with it is in the [`Course`], which is small and copied freely.
+//! have to do with it is in the [`PriceProcess`], which is small and copied freely.
 
 use super::Kind;
 use super::noise::Draws;
@@ -27,7 +27,7 @@ pub(super) const SESSION_SECONDS: f64 = 23_400.0;
 
 /// Where a series stands.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Course {
+pub(super) struct PriceProcess {
     kind: Kind,
     /// Deviations of a usual bar, in those of a day.
     scale: f64,
@@ -42,7 +42,7 @@ pub(super) struct Course {
     adx: Adx,
 }
 
-impl Course {
+impl PriceProcess {
     /// Before the first bar.
     pub(super) fn new(kind: Kind, timeframe: Timeframe) -> Self {
         let scale = match timeframe {

@@ -4,7 +4,7 @@
 //! that the answer for one bar ahead is exact. Every bar sees the same continuations: where nothing can be known all
 //! probabilities are equal, bit for bit.
 
-use super::course::Course;
+use super::course::PriceProcess;
 use super::noise::{Draws, Noise};
 use super::{Recipe, Synthetic, courses};
 use oculus_pipeline::bars::Bars;
@@ -48,7 +48,7 @@ fn continuations(horizon_bars: usize) -> Vec<Vec<Draws>> {
     (0..n_paths).map(|_| (0..n_between).map(|_| noise.draws()).collect()).collect()
 }
 
-fn probability(known: &Course, paths: &[Vec<Draws>], rise: f64) -> f64 {
+fn probability(known: &PriceProcess, paths: &[Vec<Draws>], rise: f64) -> f64 {
     let along = |path: &Vec<Draws>| {
         let mut course = *known;
         for draws in path {

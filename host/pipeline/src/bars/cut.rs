@@ -29,7 +29,7 @@ const LEAST_LABELLED_DATES: usize = 250;
 const DAYS_A_YEAR: f64 = 365.25;
 
 /// A series with its session dates.
-struct Series {
+struct DatedBars {
     bars: Bars,
     days: Vec<i32>,
 }
@@ -57,8 +57,8 @@ pub(super) fn market(all: Vec<Bars>, needs: &BarsNeeds<'_>, warnings: Vec<Warnin
 
 fn cut(all: Vec<Bars>, needs: &BarsNeeds<'_>, mut warnings: Vec<Warning>) -> Result<Market, Failure> {
     let job = needs.job;
-    let with_days = |bars: Bars| Series { days: bars.session_days(job.timeframe), bars };
-    let mut series: Vec<Series> = all.into_iter().map(with_days).collect();
+    let with_days = |bars: Bars| DatedBars { days: bars.session_days(job.timeframe), bars };
+    let mut series: Vec<DatedBars> = all.into_iter().map(with_days).collect();
     let mut left_out = Vec::new();
     let cut = loop {
         let cut = Cut::new(&series, needs);
@@ -105,12 +105,12 @@ struct Cut {
 }
 
 impl Cut {
-    fn new(series: &[Series], needs: &BarsNeeds<'_>) -> Self {
+    fn new(series: &[DatedBars], needs: &BarsNeeds<'_>) -> Self {
         let BarsNeeds { job, lookback_rows, .. } = *needs;
         let newest = series.iter().filter_map(|one| one.days.last()).max().copied().unwrap_or_default();
         let first_day = newest - (job.design.years * DAYS_A_YEAR).floor() as i32;
         let wanted = WARM_UP_BARS + lookback_rows;
-        let n_before = |one: &Series| one.days.partition_point(|&day| day < first_day);
+        let n_before = |one: &DatedBars| one.days.partition_point(|&day| day < first_day);
         let available = series.iter().map(n_before).max().unwrap_or(0);
         let warm_up = available.clamp(LEAST_WARM_UP_BARS + lookback_rows, wanted);
         let n_unready = (needs.warm_up_bars)(job, warm_up - lookback_rows) + lookback_rows.saturating_sub(1);
@@ -120,17 +120,17 @@ impl Cut {
         Self { first_day, available, wanted, warm_up, n_unready, horizon_bars }
     }
 
-    fn n_before(&self, one: &Series) -> usize {
+    fn n_before(&self, one: &DatedBars) -> usize {
         one.days.partition_point(|&day| day < self.first_day)
     }
 
     /// Session dates at which a symbol has features and the longest label.
-    fn labelled<'a>(&self, one: &'a Series) -> &'a [i32] {
+    fn labelled<'a>(&self, one: &'a DatedBars) -> &'a [i32] {
         let end = one.days.len().saturating_sub(self.horizon_bars);
         &one.days[self.n_before(one).max(self.n_unready).min(end)..end]
     }
 
-    fn labelled_dates(&self, series: &[Series]) -> Vec<i32> {
+    fn labelled_dates(&self, series: &[DatedBars]) -> Vec<i32> {
         let dates: BTreeSet<i32> = series.iter().flat_map(|one| self.labelled(one)).copied().collect();
         dates.into_iter().collect()
     }
@@ -147,14 +147,14 @@ impl Cut {
 
 /// Leaves out symbols that end before the test period or begin after the training; their names go to `left_out`.
 fn leave_out_useless(
-    series: Vec<Series>,
+    series: Vec<DatedBars>,
     cut: &Cut,
     warnings: &mut Vec<Warning>,
     left_out: &mut Vec<String>,
-) -> Vec<Series> {
+) -> Vec<DatedBars> {
     let dates = cut.labelled_dates(&series);
     let Some(&test_start) = dates.get(dates.len() - dates.len() / TEST_ONE_IN) else { return series };
-    let (useful, useless): (Vec<Series>, Vec<Series>) = series.into_iter().partition(|one| {
+    let (useful, useless): (Vec<DatedBars>, Vec<DatedBars>) = series.into_iter().partition(|one| {
         let labelled = cut.labelled(one);
         labelled.first().is_some_and(|&day| day < test_start) && labelled.last().is_some_and(|&day| day >= test_start)
     });
@@ -176,9 +176,9 @@ fn leave_out_useless(
 }
 
 /// A gap is a date on which other symbols traded while this one, listed, did not.
-fn report_gaps(series: &[Series], warnings: &mut Vec<Warning>) {
+fn report_gaps(series: &[DatedBars], warnings: &mut Vec<Warning>) {
     let sessions =
-        |one: &Series| one.days.chunk_by(|day, next| day == next).map(|session| session[0]).collect::<Vec<_>>();
+        |one: &DatedBars| one.days.chunk_by(|day, next| day == next).map(|session| session[0]).collect::<Vec<_>>();
     let all: BTreeSet<i32> = series.iter().flat_map(sessions).collect();
     for one in series {
         let missing = missing_days(&one.days, &all);

@@ -4,7 +4,7 @@ use oculus_job::failure::Failure;
 
 use super::market::Market;
 use super::needs::BarsNeeds;
-use super::source::{Hear, Reach, Source, Wanted};
+use super::source::{FetchProgressFn, Reach, Source, Wanted};
 use super::validate::sound;
 use super::{benchmarks, cut};
 
@@ -16,7 +16,7 @@ use super::{benchmarks, cut};
 /// # Errors
 /// `no_bars` where the source has none of the symbols, `bad_bars` for one whose bars are not sound, `too_few_bars` under
 /// 250 labelled dates, and those of [`Source::read`].
-pub fn load(source: &dyn Source, needs: &BarsNeeds<'_>, on_progress: &Hear<'_>) -> Result<Market, Failure> {
+pub fn load(source: &dyn Source, needs: &BarsNeeds<'_>, on_progress: &FetchProgressFn<'_>) -> Result<Market, Failure> {
     let job = needs.job;
     let reach = Reach::Back { years: job.design.years, n_bars: cut::WARM_UP_BARS + needs.lookback_rows };
     let optional: Vec<String> =

@@ -15,7 +15,7 @@ pub trait Source: Sync {
     /// # Errors
     /// `bad_bars` where something is no table of bars, `unreadable_bars` (retryable) where the file system or the network
     /// fails. Never for what cannot be had of an optional symbol.
-    fn read(&self, wanted: &Wanted<'_>, hear: &Hear<'_>) -> Result<Vec<Reading>, Failure>;
+    fn read(&self, wanted: &Wanted<'_>, hear: &FetchProgressFn<'_>) -> Result<Vec<Reading>, Failure>;
 
     /// That there are bars of none of these symbols, with what there is instead: code `no_bars`.
     fn nothing(&self, symbols: &[String]) -> Failure;
@@ -51,11 +51,11 @@ pub enum Reach {
 }
 
 /// Who hears how far the reading is.
-pub type Hear<'a> = dyn Fn(&FetchNews) + Sync + 'a;
+pub type FetchProgressFn<'a> = dyn Fn(&FetchProgress) + Sync + 'a;
 
 /// How far the reading is.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct FetchNews {
+pub struct FetchProgress {
     /// In words, such as `AAPL: page 3, 150000 bars, 24 s left`.
     pub message: String,
     /// The symbol that it is about.

@@ -9,7 +9,7 @@ mod series;
 #[cfg(test)]
 mod tests;
 
-use self::finding::Findings;
+use self::finding::FindingCollector;
 pub use self::finding::{Finding, FindingKind, Place, Severity};
 pub use self::series::{Split, missing_days, suspected_splits};
 use super::failure::refused;
@@ -33,7 +33,7 @@ pub struct Inspection {
 /// Sorts by time, merges equal duplicates, and checks every bar and what lies between them.
 pub fn inspect(found: Found, symbol: &str, timeframe: Timeframe) -> Inspection {
     let Found { origin, mut rows } = found;
-    let mut findings = Findings::new(timeframe);
+    let mut findings = FindingCollector::new(timeframe);
     for pair in rows.windows(2).filter(|pair| pair[1].time < pair[0].time) {
         findings.add(FindingKind::UnsortedRows, &pair[1], || "earlier than the one before it".to_owned());
     }

@@ -67,7 +67,7 @@ pub(super) const fn model(
     stem: &'static str,
     defaults: &'static [usize],
     about: &'static str,
-    (warm_up, compute): Parts,
+    (warm_up, compute): ComputeParts,
 ) -> Kind {
     output(stem, defaults, about, (warm_up, Computation::Alone(compute)))
 }
@@ -97,7 +97,7 @@ pub(super) const fn output(
 }
 
 type WarmUp = fn(&[usize]) -> usize;
-type Parts = (WarmUp, fn(&Prices, &[usize]) -> Vec<f64>);
+type ComputeParts = (WarmUp, fn(&Prices, &[usize]) -> Vec<f64>);
 
 impl Kind {
     /// A parameter as a name carries it.

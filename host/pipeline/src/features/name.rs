@@ -31,7 +31,7 @@ pub struct Unresolved {
 }
 
 /// A name in its parts.
-struct Parts {
+struct NameParts {
     stem: String,
     /// Upper case.
     symbol: Option<String>,
@@ -124,10 +124,10 @@ impl Kind {
     }
 }
 
-/// Parts a name of a kind that compares with a benchmark, where there is something between its stem and its parameters.
+/// NameParts a name of a kind that compares with a benchmark, where there is something between its stem and its parameters.
 ///
 /// * `upper`: with the `-` that symbols may have.
-fn with_symbol(upper: &str) -> Option<Parts> {
+fn with_symbol(upper: &str) -> Option<NameParts> {
     let stems = kinds().map(|kind| (kind.stem, kind));
     let aliases = ALIASES.iter().filter_map(|alias| Some((alias.spelling, kind(alias.stem)?)));
     let plain = upper.replace('-', "_");
@@ -145,11 +145,11 @@ fn with_symbol(upper: &str) -> Option<Parts> {
         rest = before;
     }
     let symbol = rest.trim_start_matches(['_', '-']);
-    (!symbol.is_empty()).then(|| Parts { stem: stem.to_owned(), symbol: Some(symbol.to_owned()), numbers })
+    (!symbol.is_empty()).then(|| NameParts { stem: stem.to_owned(), symbol: Some(symbol.to_owned()), numbers })
 }
 
-/// Parts a name into its stem and trailing numbers; `RSI14` like `RSI_14`.
-fn split(plain: &str) -> Parts {
+/// NameParts a name into its stem and trailing numbers; `RSI14` like `RSI_14`.
+fn split(plain: &str) -> NameParts {
     // pandas-ta ends CCI's name with Lambert's constant, which is no parameter here.
     let mut stem = plain.strip_suffix("_0.015").unwrap_or(plain);
     let mut numbers = Vec::new();
@@ -169,7 +169,7 @@ fn split(plain: &str) -> Parts {
     }
     // `EMA_8_21` names two averages, and what two averages tell is how they cross.
     let crosses = numbers.len() == 2 && matches!(stem, "EMA" | "SMA");
-    Parts { stem: if crosses { format!("{stem}_CROSS") } else { stem.to_owned() }, symbol: None, numbers }
+    NameParts { stem: if crosses { format!("{stem}_CROSS") } else { stem.to_owned() }, symbol: None, numbers }
 }
 
 /// A number with at most two decimals, in hundredths: 250 for `2.5`.
@@ -190,7 +190,7 @@ fn spelled(stem: &str) -> Option<Spelled> {
     Some(Spelled { kind, alias })
 }
 
-fn nearest(plain: &str, Parts { stem, numbers, .. }: &Parts) -> Option<String> {
+fn nearest(plain: &str, NameParts { stem, numbers, .. }: &NameParts) -> Option<String> {
     // A number too large to be a parameter is still part of the stem.
     let letters = stem.trim_end_matches(|character: char| character.is_ascii_digit() || character == '_');
     let stems = kinds().map(|kind| kind.stem).chain(ALIASES.iter().map(|alias| alias.spelling));

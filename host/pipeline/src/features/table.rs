@@ -55,7 +55,7 @@ impl FeatureTable {
 }
 
 /// What the features of one symbol are computed from.
-pub(super) struct Series<'a> {
+pub(super) struct SymbolSeries<'a> {
     /// Its bars.
     pub(super) bars: &'a Bars,
     /// The closes of each benchmark at the bars' times, by the benchmark's symbol.
@@ -67,7 +67,7 @@ pub(super) struct Series<'a> {
 /// # Errors
 /// [`NoRoom`] where the temporary folder cannot take the values.
 pub(super) fn fill(
-    series: &[Series<'_>],
+    series: &[SymbolSeries<'_>],
     timeframe: Timeframe,
     features: &[Feature],
     n_threads: usize,
@@ -81,7 +81,7 @@ pub(super) fn fill(
         ..FeatureTable::default()
     };
     let mut first_rows = Vec::with_capacity(series.len());
-    for (symbol_idx, (Series { bars, .. }, day)) in series.iter().zip(&days).enumerate() {
+    for (symbol_idx, (SymbolSeries { bars, .. }, day)) in series.iter().zip(&days).enumerate() {
         let first = warm_up_bars.min(bars.len());
         first_rows.push(table.n_rows());
         table.symbol.extend(std::iter::repeat_n(symbol_idx as u32, bars.len() - first));
@@ -108,13 +108,13 @@ pub(super) fn fill(
 }
 
 /// Every symbol with every pass, the longest series first: what ends last is short.
-fn longest_first(series: &[Series<'_>], n_passes: usize) -> Vec<(usize, usize)> {
+fn longest_first(series: &[SymbolSeries<'_>], n_passes: usize) -> Vec<(usize, usize)> {
     let mut order: Vec<usize> = (0..series.len()).collect();
     order.sort_by_key(|&symbol_idx| Reverse(series[symbol_idx].bars.len()));
     order.into_iter().flat_map(|symbol_idx| (0..n_passes).map(move |pass_idx| (symbol_idx, pass_idx))).collect()
 }
 
-impl Series<'_> {
+impl SymbolSeries<'_> {
     /// The numbers that a pass reads.
     pub(super) fn prices<'a>(&'a self, day: &'a [i32], benchmark: Option<&str>) -> Prices<'a> {
         let closes = benchmark.and_then(|symbol| self.benchmarks.get(symbol));

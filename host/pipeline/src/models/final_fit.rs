@@ -20,7 +20,7 @@ use super::{
     winner::choose_winner,
 };
 use crate::{
-    fitter::{FitError, FitRequest, Fitted, Hear, Keep, setting},
+    fitter::{FitError, FitProgressFn, FitRequest, Fitted, Keep, setting},
     metrics::{ScoreScale, Undefined, decision_threshold},
     search::{self, Family, SearchContext, SearchResult},
     splits::Development,
@@ -89,7 +89,12 @@ impl FinalFitter<'_> {
     }
 
     /// Fits one family, and scores the test rows if `scores_test` is set.
-    fn fit(&self, evaluated: &Evaluated<'_>, scores_test: bool, on_progress: &Hear<'_>) -> Result<FinalFit, FitError> {
+    fn fit(
+        &self,
+        evaluated: &Evaluated<'_>,
+        scores_test: bool,
+        on_progress: &FitProgressFn<'_>,
+    ) -> Result<FinalFit, FitError> {
         let label = &self.context.labels[self.search.label_idx];
         let splits = &self.context.splits[self.search.label_idx];
         let seed = self.context.seed;

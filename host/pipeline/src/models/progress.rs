@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 
 use oculus_plugin_api::Manifest;
 
-use crate::{fitter::FitNews, search::Family};
+use crate::{fitter::FitProgress, search::Family};
 
 /// One of the two fits of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +26,7 @@ pub struct FamilyProgress<'a> {
     /// Epochs or rounds at most, if the family counts them.
     pub n_epochs: Option<u64>,
     /// Progress of the fit.
-    pub news: &'a FitNews,
+    pub news: &'a FitProgress,
 }
 
 /// Receives the progress of all families, on the thread that fits.
@@ -42,22 +42,22 @@ pub(super) struct FitReporter<'a> {
 
 impl FitReporter<'_> {
     /// Runs a fit, and reports its start, its progress and its end, whether it succeeds or fails.
-    pub(super) fn run<T>(&self, fit: impl FnOnce(&(dyn Fn(&FitNews) + Sync)) -> T) -> T {
-        let last = Mutex::new(FitNews::default());
+    pub(super) fn run<T>(&self, fit: impl FnOnce(&(dyn Fn(&FitProgress) + Sync)) -> T) -> T {
+        let last = Mutex::new(FitProgress::default());
         let lock = || last.lock();
-        self.report(&FitNews::default());
-        let result = fit(&|news: &FitNews| {
+        self.report(&FitProgress::default());
+        let result = fit(&|news: &FitProgress| {
             lock().clone_from(news);
             self.report(news);
         });
         // The last report keeps the epoch at which the fit ended, and its loss.
         let last = lock().clone();
         let eta_s = last.eta_s.map(|_| 0.0);
-        self.report(&FitNews { fraction: 1.0, eta_s, waits_for_gpu: false, ..last });
+        self.report(&FitProgress { fraction: 1.0, eta_s, waits_for_gpu: false, ..last });
         result
     }
 
-    fn report(&self, news: &FitNews) {
+    fn report(&self, news: &FitProgress) {
         let manifest = self.family.fitter.manifest();
         (self.on_progress)(&FamilyProgress { manifest, fit: self.fit, n_epochs: self.n_epochs, news });
     }

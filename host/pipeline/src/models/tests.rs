@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    fitter::{FitError, FitRequest, Fitted, Fitter, Hear, Keep, PreparedId},
+    fitter::{FitError, FitProgressFn, FitRequest, Fitted, Fitter, Keep, PreparedId},
     search::{
         self,
         tests::panel::{Centroid, Panel, no_params},
@@ -37,7 +37,7 @@ impl Fitter for Watched<'_> {
         self.family.manifest()
     }
 
-    fn prepare(&self, learn_rows: &[u32], setting: &Setting, hear: &Hear<'_>) -> Result<PreparedId, FitError> {
+    fn prepare(&self, learn_rows: &[u32], setting: &Setting, hear: &FitProgressFn<'_>) -> Result<PreparedId, FitError> {
         self.family.prepare(learn_rows, setting, hear)
     }
 
@@ -76,7 +76,7 @@ impl Fitter for Stretched<'_> {
         self.0.manifest()
     }
 
-    fn prepare(&self, learn_rows: &[u32], setting: &Setting, hear: &Hear<'_>) -> Result<PreparedId, FitError> {
+    fn prepare(&self, learn_rows: &[u32], setting: &Setting, hear: &FitProgressFn<'_>) -> Result<PreparedId, FitError> {
         self.0.prepare(learn_rows, setting, hear)
     }
 

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Bars, BarsOfSymbol, Inputs, Plugin, Provenance, sections};
+use super::{BarsOfSymbol, BarsProvenance, Plugin, Provenance, ReportInputs, sections};
 use crate::date::iso_date;
 use crate::participants::Participant;
 use oculus_job::hash::sha256_hex;
 use oculus_job::warning::Warning;
 
 /// Everything that the result is a function of.
-pub(super) fn provenance(inputs: &Inputs<'_>) -> Provenance {
+pub(super) fn provenance(inputs: &ReportInputs<'_>) -> Provenance {
     Provenance {
         host_version: env!("CARGO_PKG_VERSION"),
         seed: inputs.job.design.ml_training_config.seed,
@@ -23,7 +23,7 @@ pub(super) fn provenance(inputs: &Inputs<'_>) -> Provenance {
     }
 }
 
-fn bars(inputs: &Inputs<'_>) -> Bars {
+fn bars(inputs: &ReportInputs<'_>) -> BarsProvenance {
     let market = inputs.market;
     let of_symbol = |bars: &crate::bars::Bars| {
         let days = bars.session_days(market.timeframe);
@@ -35,7 +35,7 @@ fn bars(inputs: &Inputs<'_>) -> Bars {
             to: date(days.last()),
         }
     };
-    Bars {
+    BarsProvenance {
         source: inputs.source.to_owned(),
         sha256: market.sha256.clone(),
         symbols: market.bars.iter().map(of_symbol).collect(),
@@ -43,7 +43,7 @@ fn bars(inputs: &Inputs<'_>) -> Bars {
     }
 }
 
-fn unresolved(inputs: &Inputs<'_>) -> BTreeMap<String, String> {
+fn unresolved(inputs: &ReportInputs<'_>) -> BTreeMap<String, String> {
     let told = |it: &crate::features::Unresolved| {
         let nearest = it.nearest.as_ref().map(|nearest| format!("; the nearest known name is {nearest}"));
         (it.asked.clone(), format!("{}{}", it.reason, nearest.unwrap_or_default()))
@@ -57,7 +57,7 @@ fn plugin(participant: &Participant) -> Plugin {
 }
 
 /// Warnings of all stages, in their order.
-pub(super) fn warnings(inputs: &Inputs<'_>) -> Vec<Warning> {
+pub(super) fn warnings(inputs: &ReportInputs<'_>) -> Vec<Warning> {
     inputs
         .market
         .warnings

@@ -42,7 +42,7 @@ pub struct Provenance {
     /// Seed of all randomness.
     pub seed: u64,
     /// The bars used.
-    pub bars: Bars,
+    pub bars: BarsProvenance,
     /// The calendar.
     pub splits: SplitSpans,
     /// Configurations tried.
@@ -59,7 +59,7 @@ pub struct Provenance {
 
 /// The bars of a result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Bars {
+pub struct BarsProvenance {
     /// Where they were read from, such as `dir`.
     pub source: String,
     /// SHA-256 over the numbers of all of them, lower-case hex.

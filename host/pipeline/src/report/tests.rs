@@ -59,7 +59,7 @@ fn report_with(panel: &Panel, n_side_by_side: usize, extractor: Result<RuleExtra
         n_side_by_side,
     });
     let payload = json!({"build_id": "build:1", "symbols": ["AAPL"], "timeframe": "1d"});
-    let inputs = Inputs {
+    let inputs = ReportInputs {
         job: &Job::parse(&payload.to_string()).unwrap(),
         source: "dir",
         market: &panel.market,

@@ -13,7 +13,7 @@ use super::{
     row_scores::{every_row_scored, merge_rows, separate_scores},
 };
 use crate::{
-    fitter::{FitError, FitRequest, Fitted, Hear, Keep, PreparedId, setting},
+    fitter::{FitError, FitProgressFn, FitRequest, Fitted, Keep, PreparedId, setting},
     metrics::{ScoreScale, auc},
     splits::{Fold, TAIL_SHARE, tail},
 };
@@ -60,7 +60,7 @@ pub(super) enum ConfigurationFit {
 pub(crate) struct FoldFitter<'a> {
     pub(super) context: &'a SearchContext<'a>,
     pub(super) family: &'a Family<'a>,
-    on_progress: &'a Hear<'a>,
+    on_progress: &'a FitProgressFn<'a>,
     /// Prepared tables by the rows that they were prepared from.
     prepared: Vec<(&'a [u32], PreparedId)>,
     /// Plans of each label's folds, made when the label is first fitted.
@@ -92,7 +92,7 @@ impl<'a> FoldFitter<'a> {
     }
 
     /// Sets the callback for the progress of each fit.
-    pub(crate) fn with_progress(self, on_progress: &'a Hear<'a>) -> Self {
+    pub(crate) fn with_progress(self, on_progress: &'a FitProgressFn<'a>) -> Self {
         Self { on_progress, ..self }
     }
 

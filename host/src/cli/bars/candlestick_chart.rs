@@ -129,7 +129,6 @@ mod tests {
             volume: vec![1e6; n_bars],
             open,
             close,
-            ..Bars::default()
         }
     }
 

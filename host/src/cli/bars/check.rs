@@ -23,7 +23,7 @@ const REFUSED: u8 = 3;
 /// Looks at every file of the configured folder, or at the symbols named. The exit code is 3 where a job would refuse one.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host bars check --bars examples/bars --symbol AAPL")]
-pub(crate) struct Args {
+pub(crate) struct BarsCheckArgs {
     /// Symbol to check; may be said several times [default: every file of the folder]
     #[arg(long = "symbol", value_name = "S", value_parser = symbol)]
     pub symbols: Vec<String>,
@@ -69,7 +69,7 @@ struct Line {
 ///
 /// # Errors
 /// What stands in the way of reading at all.
-pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Config, args: &BarsCheckArgs) -> anyhow::Result<ExitCode> {
     let reader = Reader::open(config, args.timeframe, Reach::Back { years: args.years, n_bars: 0 })?;
     let mut symbols = Vec::new();
     for symbol in reader.symbols(&args.symbols)? {

@@ -22,7 +22,7 @@ use oculus_pipeline::date::days_since_epoch;
 /// Jobs fetch what they need by themselves; this does it ahead. Days that are in the cache are not asked for again.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host bars fetch --symbol NVDA --symbol AMD --timeframe 1d --years 2")]
-pub(crate) struct Args {
+pub(crate) struct BarsFetchArgs {
     /// Symbol to fetch; may be said several times
     #[arg(long = "symbol", value_name = "S", required = true, value_parser = symbol)]
     symbols: Vec<String>,
@@ -47,7 +47,7 @@ pub(crate) struct Args {
 ///
 /// # Errors
 /// A progress bar or table that cannot be drawn.
-pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Config, args: &BarsFetchArgs) -> anyhow::Result<ExitCode> {
     let Some(polygon) = &config.jobs.polygon else {
         eprintln!("error: {}", without_key(&config.jobs.bars));
         return Ok(ExitCode::from(USAGE));
@@ -83,7 +83,7 @@ fn without_key(bars: &BarsSource) -> String {
     format!("{found}; set POLYGON_API_KEY to fetch bars from Polygon")
 }
 
-fn fetch(source: &Polygon, args: &Args) -> Result<Vec<Fetched>, Failure> {
+fn fetch(source: &Polygon, args: &BarsFetchArgs) -> Result<Vec<Fetched>, Failure> {
     if args.refresh {
         source.forget(&args.symbols, args.timeframe)?;
     }

@@ -22,7 +22,7 @@ use oculus_pipeline::date::days_since_epoch;
 /// Show bars: the symbols of a folder, or a chart and the last bars of one
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host bars show AAPL --bars examples/bars --from 2012-01-01 --svg aapl.svg")]
-pub(crate) struct Args {
+pub(crate) struct BarsShowArgs {
     /// Symbol to show [default: a list of the folder's symbols]
     #[arg(value_name = "SYMBOL", value_parser = symbol)]
     pub symbol: Option<String>,
@@ -50,7 +50,7 @@ pub(crate) struct Args {
 ///
 /// # Errors
 /// Where there are no such bars, they are not sound, or the picture cannot be written.
-pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Config, args: &BarsShowArgs) -> anyhow::Result<ExitCode> {
     let reach = match (args.from.map(days_since_epoch), args.to.map(days_since_epoch)) {
         (Some(from), Some(to)) => Reach::Between(from, to),
         (Some(from), None) => Reach::From(from),
@@ -85,7 +85,7 @@ fn list(reader: &Reader, timeframe: Timeframe) -> anyhow::Result<String> {
     Ok(table.to_string())
 }
 
-fn one(reader: &Reader, symbol: &str, args: &Args) -> anyhow::Result<String> {
+fn one(reader: &Reader, symbol: &str, args: &BarsShowArgs) -> anyhow::Result<String> {
     let seen = reader.see(symbol)?;
     for warning in &seen.warnings {
         tracing::warn!(code = warning.code.as_str(), "{}", warning.message);
@@ -112,7 +112,7 @@ fn one(reader: &Reader, symbol: &str, args: &Args) -> anyhow::Result<String> {
 }
 
 /// The bars of the dates asked for.
-fn within(bars: &Bars, args: &Args) -> anyhow::Result<Bars> {
+fn within(bars: &Bars, args: &BarsShowArgs) -> anyhow::Result<Bars> {
     let days = bars.session_days(args.timeframe);
     let from = args.from.map_or(i32::MIN, days_since_epoch);
     let to = args.to.map_or(i32::MAX, days_since_epoch);
@@ -126,7 +126,7 @@ fn within(bars: &Bars, args: &Args) -> anyhow::Result<Bars> {
     Ok(bars.within(bars.time[first]..=bars.time[end - 1]))
 }
 
-fn last(bars: &Bars, args: &Args) -> Table {
+fn last(bars: &Bars, args: &BarsShowArgs) -> Table {
     let mut table = table(["when", "open", "high", "low", "close", "volume"]);
     for bar in bars.len().saturating_sub(args.last)..bars.len() {
         let prices = [bars.open[bar], bars.high[bar], bars.low[bar], bars.close[bar], bars.volume[bar]];

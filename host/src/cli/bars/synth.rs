@@ -24,7 +24,7 @@ use oculus_pipeline::bars::{horizon_bars, median_session_bars};
 /// left: no model can have a higher AUC than it, but for chance.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host bars synth rule --out /tmp/bars --symbols AAA,BBB --length 2200")]
-pub(crate) struct Args {
+pub(crate) struct BarsSynthArgs {
     /// What there is to find: walk, garch, rule, rebound or gaps
     #[arg(value_parser = kind)]
     pub kind: Named,
@@ -91,7 +91,7 @@ fn kind(name: &str) -> Result<Named, String> {
 ///
 /// # Errors
 /// More bars than the calendar has days for; the file system's own.
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &BarsSynthArgs) -> anyhow::Result<ExitCode> {
     let most = most_bars(args.timeframe);
     if !(1..=most).contains(&args.length) {
         bail!("--length is {}, needed 1 to {most} bars of {}", args.length, args.timeframe.name());
@@ -131,7 +131,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(bars: &Bars, args: &Args) -> anyhow::Result<()> {
+fn write(bars: &Bars, args: &BarsSynthArgs) -> anyhow::Result<()> {
     let file = |ending: &str| args.out.join(format!("{}.{ending}", bars.symbol));
     let path = match args.format {
         Format::Csv => file("csv"),
@@ -147,7 +147,7 @@ fn write(bars: &Bars, args: &Args) -> anyhow::Result<()> {
 }
 
 /// The horizon in bars, as a job on these bars has it.
-fn bars_ahead(bars: &Bars, args: &Args) -> usize {
+fn bars_ahead(bars: &Bars, args: &BarsSynthArgs) -> usize {
     let a_session = median_session_bars(std::iter::once(bars.session_days(args.timeframe).as_slice()));
     horizon_bars(args.horizon, args.timeframe, a_session) as usize
 }

@@ -27,7 +27,7 @@ const USAGE: u8 = 2;
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host features compute --bars examples/bars --symbol AAPL \
                         --features RSI_14,MACD_HIST --out features.csv")]
-pub(crate) struct Args {
+pub(crate) struct FeaturesComputeArgs {
     /// Symbol; may be said several times
     #[arg(long = "symbol", value_name = "S", required = true, value_parser = symbol)]
     pub symbols: Vec<String>,
@@ -49,7 +49,7 @@ pub(crate) struct Args {
 ///
 /// # Errors
 /// What is missing: bars, room in the temporary folder, a place to write to.
-pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Config, args: &FeaturesComputeArgs) -> anyhow::Result<ExitCode> {
     let asked = match asked(&args.features) {
         Ok(asked) => asked,
         Err(problems) => {
@@ -58,7 +58,7 @@ pub(super) fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
         }
     };
     let source = JobResources::from_config(&config.jobs, "features").map_err(said)?.bars.open();
-    let mut reader = Reader { source: source.as_ref(), args };
+    let mut reader = FeatureReader { source: source.as_ref(), args };
     let (chosen, benchmarks) = reader.with_benchmarks(asked)?;
     let lead = if args.symbols.len() > 1 { Lead::TimeAndSymbol } else { Lead::Time };
     let names: Vec<String> = chosen.iter().map(Feature::name).collect();
@@ -120,12 +120,12 @@ fn asked(names: &[String]) -> Result<Option<Vec<Feature>>, String> {
 }
 
 /// Reads bars, one symbol after the other, so that no more than one is in memory.
-struct Reader<'a> {
+struct FeatureReader<'a> {
     source: &'a dyn Source,
-    args: &'a Args,
+    args: &'a FeaturesComputeArgs,
 }
 
-impl Reader<'_> {
+impl FeatureReader<'_> {
     /// The features to compute and the bars that they compare with. Default features whose benchmark has no bars are left
     /// out; asked ones are an error.
     fn with_benchmarks(&mut self, asked: Option<Vec<Feature>>) -> anyhow::Result<(Vec<Feature>, Vec<Bars>)> {
@@ -200,7 +200,7 @@ impl Work<'_> {
         }
     }
 
-    fn write<W: Write>(&self, reader: &mut Reader<'_>, sink: &mut Sink<'_, W>) -> anyhow::Result<()> {
+    fn write<W: Write>(&self, reader: &mut FeatureReader<'_>, sink: &mut Sink<'_, W>) -> anyhow::Result<()> {
         let symbols = reader.args.symbols.clone();
         for symbol in &symbols {
             let bars = reader.bars(symbol)?;

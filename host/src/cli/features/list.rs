@@ -13,7 +13,7 @@ use oculus_pipeline::features::{Entry, Section, listing};
 /// n, m, k are the parameters of a name, in their order; a part of a name in brackets may be left away.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host features list --group momentum")]
-pub(crate) struct Args {
+pub(crate) struct FeaturesListArgs {
     /// Only this group
     #[arg(long, value_name = "G", value_parser = groups())]
     group: Option<String>,
@@ -30,7 +30,7 @@ fn groups() -> PossibleValuesParser {
 ///
 /// # Errors
 /// When stdout cannot be written to.
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &FeaturesListArgs) -> anyhow::Result<ExitCode> {
     let asked = |section: &Section| args.group.as_ref().is_none_or(|group| group == section.group);
     let sections: Vec<Section> = listing().into_iter().filter(asked).collect();
     let written = sections.iter().map(if args.markdown { markdown } else { table });

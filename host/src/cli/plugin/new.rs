@@ -35,7 +35,7 @@ const API_FOLDER: &str = "oculus-plugin-api";
 /// Write the crate of a new model family, ready to be built, checked and published
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host plugin new my-model")]
-pub(crate) struct Args {
+pub(crate) struct PluginNewArgs {
     /// Its id: lower-case letters, digits and `-`, such as `my-model`
     #[arg(value_name = "NAME", value_parser = name)]
     pub name: Name,
@@ -120,8 +120,8 @@ const METHOD: &str = "Logistic regression";
 ///
 /// # Errors
 /// When there is something of that name already, and the file system's own.
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let Args { name, folder } = args;
+pub(super) fn run(args: &PluginNewArgs) -> anyhow::Result<ExitCode> {
+    let PluginNewArgs { name, folder } = args;
     let crate_folder = folder.join(&name.0);
     let shown = crate_folder.strip_prefix(".").unwrap_or(&crate_folder).display();
     if crate_folder.symlink_metadata().is_ok() {
@@ -162,7 +162,7 @@ mod tests {
 
     fn written(text: &str) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
-        let args = Args { name: name(text).unwrap(), folder: folder.path().to_owned() };
+        let args = PluginNewArgs { name: name(text).unwrap(), folder: folder.path().to_owned() };
         run(&args).unwrap();
         let crate_folder = folder.path().join(text);
         (folder, crate_folder)
@@ -200,7 +200,7 @@ mod tests {
     fn a_folder_that_is_there_is_left_alone() {
         let (folder, crate_folder) = written("my-model");
         fs::write(crate_folder.join("src/lib.rs"), "mine").unwrap();
-        let again = Args { name: name("my-model").unwrap(), folder: folder.path().to_owned() };
+        let again = PluginNewArgs { name: name("my-model").unwrap(), folder: folder.path().to_owned() };
         let refusal = run(&again).unwrap_err().to_string();
         assert!(refusal.contains("my-model is there already; choose another name"), "{refusal}");
         assert_eq!(fs::read_to_string(crate_folder.join("src/lib.rs")).unwrap(), "mine");
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_there_is_named() {
-        let args = Args { name: name("my-model").unwrap(), folder: PathBuf::from("/nowhere") };
+        let args = PluginNewArgs { name: name("my-model").unwrap(), folder: PathBuf::from("/nowhere") };
         assert_eq!(run(&args).unwrap_err().to_string(), "/nowhere/my-model cannot be written");
     }
 }

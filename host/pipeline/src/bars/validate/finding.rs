@@ -163,13 +163,13 @@ impl Finding {
     }
 }
 
-/// Findings as they come.
-pub(super) struct Findings {
+/// FindingCollector as they come.
+pub(super) struct FindingCollector {
     timeframe: Timeframe,
     found: BTreeMap<FindingKind, Finding>,
 }
 
-impl Findings {
+impl FindingCollector {
     pub(super) fn new(timeframe: Timeframe) -> Self {
         Self { timeframe, found: BTreeMap::new() }
     }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::finding::{FindingKind, Findings};
+use super::finding::{FindingCollector, FindingKind};
 use crate::bars::{Bars, Row};
 
 /// Adjusted prices carry few decimals; within this share a high below the close is a rounding, beyond it an error.
@@ -12,7 +12,7 @@ const PRICES: RangeInclusive<f64> = 1e-9..=1e12;
 const VOLUMES: RangeInclusive<f64> = 0.0..=1e18;
 
 /// Adds the row to the bars, if it can be one; answers whether it was.
-pub(super) fn push(bars: &mut Bars, row: &Row, findings: &mut Findings) -> bool {
+pub(super) fn push(bars: &mut Bars, row: &Row, findings: &mut FindingCollector) -> bool {
     let [open, high, low, close, volume] = row.values;
     if let Some((kind, what)) = wrong(row.values) {
         findings.add(kind, row, || what);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use super::finding::{FindingKind, Findings};
+use super::finding::{FindingCollector, FindingKind};
 use crate::bars::Bars;
 use crate::bars::horizon::median_session_bars;
 use crate::date::iso_date;
@@ -45,7 +45,7 @@ const SPLIT_DRIFT: f64 = 0.2;
 const SPLIT_SESSIONS: usize = 10;
 
 /// Looks at a series; `lines` has where each bar stands.
-pub(super) fn look_at(bars: &Bars, lines: &[usize], timeframe: Timeframe, findings: &mut Findings) {
+pub(super) fn look_at(bars: &Bars, lines: &[usize], timeframe: Timeframe, findings: &mut FindingCollector) {
     let days = bars.session_days(timeframe);
     let usual = median_session_bars([days.as_slice()].into_iter()).max(1) as usize;
     let mut add = |kind, idx: usize, what: String| findings.add_at(kind, (lines[idx], bars.time[idx]), || what);

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::{
     bars::{Bars, LabelledSpan, Market},
     features::FeatureTable,
-    fitter::{FitError, FitRequest, Fitted, Fitter, Hear, Keep, PreparedId},
+    fitter::{FitError, FitProgressFn, FitRequest, Fitted, Fitter, Keep, PreparedId},
     labels::{Label, LabelKey},
     metrics::{Random, auc},
     search::SearchContext,
@@ -197,7 +197,7 @@ impl Fitter for Centroid<'_> {
         &self.manifest
     }
 
-    fn prepare(&self, learn_rows: &[u32], _: &Setting, _: &Hear<'_>) -> Result<PreparedId, FitError> {
+    fn prepare(&self, learn_rows: &[u32], _: &Setting, _: &FitProgressFn<'_>) -> Result<PreparedId, FitError> {
         self.n_prepared.fetch_add(1, Ordering::Relaxed);
         Ok(PreparedId(learn_rows.len()))
     }
