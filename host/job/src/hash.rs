@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 ///
 /// ```
 /// let of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-/// assert_eq!(oculus_host::hash::sha256_hex(b""), of_nothing);
+/// assert_eq!(oculus_job::hash::sha256_hex(b""), of_nothing);
 /// ```
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))

@@ -110,8 +110,8 @@ pub struct Synthetic {
 /// Makes a series.
 ///
 /// ```
-/// use oculus_host::job::request::Timeframe;
-/// use oculus_host::synth::{Kind, Recipe, generate};
+/// use oculus_job::request::Timeframe;
+/// use oculus_market_data::synth::{Kind, Recipe, generate};
 ///
 /// let symbol = "AAA".to_owned();
 /// let recipe = Recipe { kind: Kind::Walk, symbol, stream: 0, seed: 1, timeframe: Timeframe::Day1, n_bars: 300 };

@@ -72,7 +72,7 @@ impl Ranking {
 /// Area under the ROC curve; see [`Ranking::auc`].
 ///
 /// ```
-/// use oculus_host::pipeline::metrics::auc;
+/// use oculus_pipeline::metrics::auc;
 ///
 /// assert_eq!(auc(&[0.0, 0.0, 1.0, 1.0], &[0.1, 0.4, 0.35, 0.8]), Ok(0.75));
 /// ```
