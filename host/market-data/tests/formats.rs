@@ -5,23 +5,23 @@
 use oculus_job::request::Timeframe;
 use oculus_market_data::folder::Folder;
 use oculus_market_data::parquet;
-use oculus_pipeline::bars::{Bars, Found, Inspection, Reach, Row, Source, Wanted, inspect, moment, sound};
-use oculus_pipeline::date::days_since_epoch;
+use oculus_market_data::synth::{Kind, Recipe, generate};
+use oculus_pipeline::bars::{Bars, Found, Reach, Row, Source, Wanted, inspect, moment, sound};
 use proptest::prelude::*;
 
-/// A row a weekday from Monday 2024-01-01 on; no two of the same price.
-fn weekdays(n_rows: usize) -> Vec<Row> {
-    let monday = days_since_epoch("2024-01-01".parse().unwrap()) as usize;
-    let row = |idx: usize| {
-        let close = 100.0 + (idx % 11) as f64;
-        let time = (monday + idx / 5 * 7 + idx % 5) as i64 * 86_400;
-        Row { line: idx + 2, time, values: [close - 0.5, close + 1.0, close - 1.0, close, 1000.0 + idx as f64] }
-    };
-    (0..n_rows).map(row).collect()
+const N_ROWS: usize = 60;
+
+/// The rows of a random walk, oldest first.
+fn rows() -> Vec<Row> {
+    let timeframe = Timeframe::Day1;
+    let recipe = Recipe { kind: Kind::Walk, symbol: "A".to_owned(), stream: 0, seed: 1, timeframe, n_bars: N_ROWS };
+    let bars = generate(&recipe).bars;
+    let values = |bar: usize| [bars.open[bar], bars.high[bar], bars.low[bar], bars.close[bar], bars.volume[bar]];
+    (0..N_ROWS).map(|bar| Row { line: bar + 2, time: bars.time[bar], values: values(bar) }).collect()
 }
 
-fn look(rows: Vec<Row>) -> Inspection {
-    inspect(Found { origin: "A.csv".to_owned(), rows }, "A", Timeframe::Day1)
+fn bars_of(rows: Vec<Row>) -> Bars {
+    inspect(Found { origin: "A.csv".to_owned(), rows }, "A", Timeframe::Day1).bars
 }
 
 /// Reads the rows back from a folder.
@@ -55,16 +55,16 @@ proptest! {
 
     #[test]
     fn rows_shuffled_doubled_or_in_another_format_are_the_same_bars(
-        rows in Just(weekdays(60)).prop_shuffle(),
+        rows in Just(rows()).prop_shuffle(),
         columns in Just(vec![0, 1, 2, 3, 4, 5]).prop_shuffle(),
-        doubled in prop::collection::vec(0..60_usize, 0..5),
+        doubled in prop::collection::vec(0..N_ROWS, 0..5),
     ) {
-        let needed = look(weekdays(60)).bars;
+        let needed = bars_of(self::rows());
         let mut rows = rows;
         for idx in doubled {
             rows.push(rows[idx]);
         }
-        prop_assert_eq!(&look(rows.clone()).bars, &needed);
+        prop_assert_eq!(&bars_of(rows.clone()), &needed);
         prop_assert_eq!(&through_a_file("A.csv", |path| std::fs::write(path, csv(&rows, &columns)).unwrap()), &needed);
         prop_assert_eq!(&through_a_file("A.parquet", |path| std::fs::write(path, parquet::to_bytes(&rows, vec![]).unwrap()).unwrap()), &needed);
     }
