@@ -58,39 +58,30 @@ pub trait Element: Copy {
     fn is_finite(self) -> bool;
 }
 
-impl Element for f32 {
-    const DTYPE: Dtype = Dtype::F32;
-    const N_BYTES: usize = 4;
+/// Implements [`Element`] for a floating-point type by its own little-endian bytes.
+macro_rules! float_element {
+    ($float:ty, $dtype:expr) => {
+        impl Element for $float {
+            const DTYPE: Dtype = $dtype;
+            const N_BYTES: usize = size_of::<$float>();
 
-    fn push_to(self, bytes: &mut Vec<u8>) {
-        bytes.extend(self.to_le_bytes());
-    }
+            fn push_to(self, bytes: &mut Vec<u8>) {
+                bytes.extend(self.to_le_bytes());
+            }
 
-    fn from_le(bytes: &[u8]) -> Option<Self> {
-        Some(Self::from_le_bytes(bytes.try_into().ok()?))
-    }
+            fn from_le(bytes: &[u8]) -> Option<Self> {
+                Some(Self::from_le_bytes(bytes.try_into().ok()?))
+            }
 
-    fn is_finite(self) -> bool {
-        self.is_finite()
-    }
+            fn is_finite(self) -> bool {
+                self.is_finite()
+            }
+        }
+    };
 }
 
-impl Element for f64 {
-    const DTYPE: Dtype = Dtype::F64;
-    const N_BYTES: usize = 8;
-
-    fn push_to(self, bytes: &mut Vec<u8>) {
-        bytes.extend(self.to_le_bytes());
-    }
-
-    fn from_le(bytes: &[u8]) -> Option<Self> {
-        Some(Self::from_le_bytes(bytes.try_into().ok()?))
-    }
-
-    fn is_finite(self) -> bool {
-        self.is_finite()
-    }
-}
+float_element!(f32, Dtype::F32);
+float_element!(f64, Dtype::F64);
 
 /// A tensor to write.
 #[derive(Clone, Debug, PartialEq)]
