@@ -2,10 +2,11 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use parking_lot::Mutex;
 
 /// How long a server may take until it is ready.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -75,14 +76,14 @@ impl Server {
                 if line.contains(ready_text) {
                     let _ = events.send(Event::Ready);
                 }
-                log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                log.lock().push(line);
             }
             let _ = events.send(Event::ServerExited);
         });
     }
 
     fn log_text(&self) -> String {
-        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = self.log.lock();
         format!("output of {}:\n{}", self.name, log.join("\n"))
     }
 }
