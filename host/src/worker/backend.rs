@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use oculus_market_data::tls;
+use oculus_system::error::root_cause;
 use oculus_system::secret::without_password;
 use reqwest::StatusCode;
 use serde::Serialize;
@@ -112,8 +113,4 @@ fn http_client(url: &str) -> reqwest::Result<reqwest::Client> {
         }
         builder().tls_certs_only([]).build()
     })
-}
-
-fn root_cause(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).last().map_or_else(String::new, ToString::to_string)
 }

@@ -4,6 +4,7 @@
 pub mod backoff;
 pub mod child;
 pub mod control;
+pub mod error;
 pub mod files;
 pub mod log_line;
 pub mod memory;

@@ -18,6 +18,7 @@ use super::trouble::Trouble;
 use crate::config::PolygonConfig;
 use crate::tls;
 use oculus_pipeline::metrics::Random;
+use oculus_system::error::root_cause;
 use oculus_system::secret::Secret;
 
 /// Above any page: 50,000 bars are 6 MiB.
@@ -189,10 +190,6 @@ impl Client {
 fn is_about_plan(said: &str) -> bool {
     let said = said.to_lowercase();
     ["not_authorized", "plan", "upgrade"].iter().any(|word| said.contains(word))
-}
-
-fn root_cause(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).last().map_or_else(String::new, ToString::to_string)
 }
 
 #[cfg(test)]
