@@ -180,3 +180,38 @@ async fn tokens_grow_on_when_redis_has_lost_its_data() {
     assert!(after.id.token > before.id.token);
     assert_eq!(queue.finish(before.id, Some("job-1"), &success()).await.unwrap(), FinishStatus::Fenced);
 }
+
+#[tokio::test]
+async fn a_fence_that_another_program_has_overwritten_costs_no_claim() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    // Beyond 2^53 a Lua number no longer grows by 1, so that every claim would receive one token.
+    for fence in ["9007199254740993", "1e300", "-5", "rubbish", ""] {
+        let () = redis.ask(&["SET", "{q}:fence", fence]);
+        for id in ["first", "second"] {
+            push(&redis, id);
+        }
+        let [first, second] = [fetch(&queue).await, fetch(&queue).await];
+        assert!(first.id.token < second.id.token && second.id.token < 1 << 53, "{fence}: {first:?} {second:?}");
+        for claim in [first, second] {
+            assert_eq!(queue.finish(claim.id, None, &success()).await.unwrap(), FinishStatus::Finished, "{fence}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_live_claim_keeps_its_token_when_the_fence_is_lost_and_the_clock_reaches_it() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "live");
+    let live = fetch(&queue).await;
+    // Another process, so that only Redis knows the token; the fence is set just below it.
+    let () = redis.ask(&["SET", "{q}:fence", &(live.id.token + 999_999_999).to_string()]);
+    let ahead = live.id.token + 1_000_000_000;
+    let _: u64 = redis.ask(&["HSET", &format!("{{q}}:job:{ahead}"), "entry", "other", "worker", "w", "boot", "b"]);
+    push(&redis, "next");
+    let next = fetch(&self::queue(&redis)).await;
+    assert_eq!((next.id.token, next.entry.as_slice()), (ahead + 1, &b"next"[..]));
+    let kept: String = redis.ask(&["HGET", &format!("{{q}}:job:{ahead}"), "entry"]);
+    assert_eq!(kept, "other");
+}

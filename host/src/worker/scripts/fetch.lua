@@ -13,10 +13,17 @@ local time = redis.call('TIME')
 -- Redis may have returned from an older state (snapshot, lagging replica) and forgotten its latest
 -- tokens. The clock puts a new token above those; the last token covers a clock that went back, and
 -- `highest` covers both at once for this process. Lua numbers are exact up to 2^53, which the
--- clock's microseconds reach in the year 2255.
-local last = tonumber(redis.call('GET', fence) or 0)
+-- clock's microseconds reach in the year 2255: a fence that is no number below that was not written
+-- by this script, and is replaced.
+local last = tonumber(redis.call('GET', fence) or 0) or 0
+if not (last >= 0 and last < 2 ^ 53) then last = 0 end
 local micros = time[1] * 1000000 + time[2]
-local token = string.format('%.0f', math.max(last + 1, micros, highest + 1))
+local next_token = math.max(last + 1, micros, highest + 1)
+-- If the fence was lost on its own, a live claim may hold the next token: claims are never replaced.
+while redis.call('HEXISTS', KEYS[4] .. string.format('%.0f', next_token), 'entry') == 1 do
+  next_token = next_token + 1
+end
+local token = string.format('%.0f', next_token)
 redis.call('SET', fence, token)
 local claim = KEYS[4] .. token
 -- A cancel flag that was set for a claim which Redis has forgotten does not apply to this one.
