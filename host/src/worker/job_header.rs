@@ -1,21 +1,19 @@
 //! The few fields of a job that the worker itself reads, and the rules of its ids.
 //!
-//! In: a JSON object, complete or cut off. Out: a [`JobJobHeader`].
+//! In: a JSON object, complete or cut off. Out: a [`JobHeader`].
 
 use std::borrow::Cow;
 use std::fmt;
 
+use oculus_job::job_id::is_job_id;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-const MAX_ID_CHARS: usize = 200;
 const MAX_KEY_BYTES: usize = 512;
 
-/// Returns the id if it follows the rules of the job's own ids: 1 to 200 printable characters, not
-/// all of them blanks.
+/// Returns the text if it can be a job id.
 pub(super) fn usable_id(id: String) -> Option<String> {
-    let is_usable = !id.trim().is_empty() && id.chars().count() <= MAX_ID_CHARS && !id.contains(char::is_control);
-    is_usable.then_some(id)
+    Some(id).filter(|id| is_job_id(id))
 }
 
 /// Returns the name of a key, or an id that may be one, if it can be part of a key.

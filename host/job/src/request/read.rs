@@ -4,6 +4,8 @@ use std::ops::Bound::{Excluded, Included};
 
 use serde_json::{Map, Value};
 
+use crate::job_id::is_job_id;
+
 use super::{DEFAULT_SEED, Design, Job, Operator, Rule, Timeframe, TrainingConfig, cursor::Cursor};
 
 const MAX_SYMBOLS: usize = 500;
@@ -155,9 +157,7 @@ fn small(at: &Cursor, max: u32) -> Option<u32> {
 }
 
 fn identifier<'a>(at: &Cursor<'a>) -> Option<&'a str> {
-    at.text("an id of 1 to 200 printable characters", |id| {
-        !id.trim().is_empty() && id.chars().count() <= 200 && !id.chars().any(char::is_control)
-    })
+    at.text("an id of 1 to 200 printable characters", is_job_id)
 }
 
 fn free_text(at: &Cursor) -> String {
