@@ -1,39 +1,20 @@
 //! Rules of a job on the project's example bars.
 
 use oculus_plugin_api::Operator;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::example_bars::ExampleBars;
 use crate::{
     bars, features, labels,
-    metrics::Undefined,
     rules::{self, Conjunction, RequestedRules, RuleContext},
-    search::{OutOfFold, SearchContext, SearchResult},
+    search::SearchContext,
     splits::Partition,
 };
 use oculus_job::request::{Job, Rule};
 
+use super::{rule, without_model};
+
 const JOB: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/job.json"));
-
-fn rule(feature: &str, operator: Operator, threshold: f64) -> Rule {
-    Rule { feature: feature.to_owned(), operator, threshold, description: "why".to_owned() }
-}
-
-/// A search result that chose the first label and has no scores.
-fn first_label() -> SearchResult {
-    SearchResult {
-        label_idx: 0,
-        params: Map::new(),
-        oof: OutOfFold::default(),
-        baseline: None,
-        score: None,
-        baseline_auc: None,
-        gain_over_prior: Err(Undefined::because("nothing was searched")),
-        trials: Vec::new(),
-        labels: Vec::new(),
-        warnings: Vec::new(),
-    }
-}
 
 #[test]
 fn the_jobs_own_names_mean_what_a_designer_means_by_them() {
@@ -65,7 +46,7 @@ fn the_jobs_own_names_mean_what_a_designer_means_by_them() {
         features: &features,
     };
     let extractor = Err("no rule extractor is installed".to_owned());
-    let search = first_label();
+    let search = without_model(0);
     let results =
         rules::find(&RuleContext { search_context: &search_context, search: &search, extractor, requested }).unwrap();
     let (report, followed) = (results.job_rules, results.rule_set.job.entry);
