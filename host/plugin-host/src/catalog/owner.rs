@@ -91,7 +91,10 @@ impl Owner {
                     Message::Watch => self.watch(now),
                     Message::PathChanged => self.schedule.on_path_changed(now),
                     Message::Scan(reply) => self.schedule.wait_for_scan(reply, now),
-                    Message::ConfirmActive => (self.is_confirming, self.has_changed) = (true, true),
+                    Message::ConfirmActive => {
+                        self.is_confirming = true;
+                        self.has_changed = true;
+                    }
                     Message::Probed { task, file_id, result } => self.on_probed(&task, file_id, result, now),
                     Message::JobEnded(plugins, reply) => self.on_job_ended(&plugins, reply),
                     Message::RollBack(roll_back, reply) => self.on_roll_back(roll_back, reply),
