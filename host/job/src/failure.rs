@@ -1,9 +1,11 @@
 //! Why a job ended without a model, in the form that the backend reads.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::code::ErrorCode;
 use crate::progress::Phase;
+use crate::result::{FailedResult, ResultError, ResultStatus};
 
 /// What kind of ending a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,20 +65,21 @@ impl Failure {
         Self { kind, phase, code, message, hint, retryable: false }
     }
 
-    /// The result object of a job that ended so. `design_config` is what was understood of the design, or null.
-    pub fn to_result(&self, build_id: &str, design_config: serde_json::Value) -> serde_json::Value {
-        serde_json::json!({
-            "build_id": build_id,
-            "status": if self.kind == Kind::Cancelled { "cancelled" } else { "failed" },
-            "phase": self.phase,
-            "error": {
-                "kind": self.kind,
-                "code": self.code,
-                "message": self.message,
-                "hint": self.hint,
-                "retryable": self.retryable,
-            },
-            "design_config": design_config,
-        })
+    /// Returns the result object of a job that ended so.
+    ///
+    /// * `design_config`: the configuration as far as it was read, or null.
+    pub fn to_result(&self, build_id: &str, design_config: Value) -> Value {
+        let error = ResultError {
+            kind: self.kind,
+            code: self.code,
+            message: self.message.clone(),
+            hint: self.hint.clone(),
+            retryable: self.retryable,
+        };
+        let status = match self.kind {
+            Kind::Cancelled => ResultStatus::Cancelled,
+            Kind::Refused | Kind::Failed => ResultStatus::Failed,
+        };
+        json!(FailedResult { build_id: build_id.to_owned(), status, phase: self.phase, error, design_config })
     }
 }

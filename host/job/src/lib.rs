@@ -9,4 +9,5 @@ pub mod hash;
 pub mod job_id;
 pub mod progress;
 pub mod request;
+pub mod result;
 pub mod warning;

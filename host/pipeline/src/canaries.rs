@@ -9,7 +9,7 @@ mod tests;
 
 use oculus_job::warning::Warning;
 use oculus_job::warning::WarningCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     metrics::{Finite, Reasons, Undefined},
@@ -19,7 +19,7 @@ use super::{
 use oculus_job::failure::Failure;
 
 /// What the canaries say.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Canaries {
     /// The real labels against the same labels shifted along the dates.
     pub label_shifts: LabelShifts,
@@ -28,7 +28,7 @@ pub struct Canaries {
 }
 
 /// The real labels against the same labels shifted along the dates.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LabelShifts {
     /// Shifts tried.
     pub n_shifts: usize,
@@ -43,12 +43,12 @@ pub struct LabelShifts {
     /// The same in words.
     pub reading: String,
     /// Why figures are null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
 /// The model against volatility alone.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct VolatilityBaseline {
     /// Mean AUC over the folds of the chosen configuration.
     pub validation_auc: Option<Finite>,
@@ -61,7 +61,7 @@ pub struct VolatilityBaseline {
     /// The same in words.
     pub reading: String,
     /// Why figures are null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 

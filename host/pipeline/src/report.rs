@@ -11,7 +11,7 @@ mod sections;
 mod tests;
 
 use oculus_job::warning::Warning;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use self::{
@@ -29,7 +29,9 @@ use super::{
     splits::Partition,
     strategy::{OptimizedStrategy, StrategyReport, significance::Verdict},
 };
+use oculus_job::progress::Phase;
 use oculus_job::request::Job;
+use oculus_job::result::ResultStatus;
 
 /// What the stages found and where it came from.
 #[derive(Clone, Copy)]
@@ -61,14 +63,14 @@ pub struct ReportInputs<'a> {
 }
 
 /// The result of a successful job.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// The job's id.
     pub build_id: String,
-    /// `success`.
-    pub status: &'static str,
-    /// `complete`.
-    pub phase: &'static str,
+    /// Always [`ResultStatus::Success`].
+    pub status: ResultStatus,
+    /// Always [`Phase::Complete`].
+    pub phase: Phase,
     /// The winner on the test.
     pub model_metrics: TestMetrics,
     /// Rules and what they are worth.
@@ -96,26 +98,31 @@ pub struct Report {
 }
 
 /// The contract's note on backtesting.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Backtest {
     /// `pending`.
-    pub status: &'static str,
+    pub status: String,
     /// Why.
-    pub note: &'static str,
+    pub note: String,
 }
 
-const BACKTEST: Backtest = Backtest { status: "pending", note: "Backtesting requires full strategy deployment" };
+impl Backtest {
+    /// Returns the note of every successful job.
+    fn pending() -> Self {
+        Self { status: "pending".to_owned(), note: "Backtesting requires full strategy deployment".to_owned() }
+    }
+}
 
 /// Puts the result together; its `run` block is the caller's to fill.
 pub fn build(inputs: &ReportInputs<'_>) -> Report {
     let (outcome, training) = (inputs.outcome, inputs.training);
     Report {
         build_id: inputs.job.build_id.clone(),
-        status: "success",
-        phase: "complete",
+        status: ResultStatus::Success,
+        phase: Phase::Complete,
         model_metrics: training.test.clone(),
         extracted_rules: rules::extracted(inputs.table, &training.winner, inputs.rules),
-        backtest_results: BACKTEST,
+        backtest_results: Backtest::pending(),
         design_config: inputs.job.design_config(),
         models: training.rows.clone(),
         config_search: sections::config_search(outcome),

@@ -3,7 +3,7 @@
 //! Labels of neighbouring dates share bars and symbols move together, so rows are not independent: blocks of 2h whole
 //! dates over all symbols are (Politis and Romano, 1992). Two statistics read under the same draws are compared paired.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     figure::{Finite, Undefined},
@@ -108,7 +108,7 @@ impl Resamples {
 }
 
 /// A 95 % interval, written as `[low, high]`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval(pub Finite, pub Finite);
 
 impl Interval {

@@ -1,13 +1,14 @@
 //! Figures of a result: finite, or absent with a reason. A number that is neither cannot be written
 //! down.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A number that is neither infinite nor NaN; the only kind of computed number that result blocks
 /// hold.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Finite(f64);
 
@@ -41,9 +42,9 @@ impl Undefined {
 }
 
 /// Why figures of a block are null, by field name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Reasons(BTreeMap<&'static str, String>);
+pub struct Reasons(BTreeMap<Cow<'static, str>, String>);
 
 impl Reasons {
     /// A figure for the field `name`; where there is none the reason is noted.
@@ -56,7 +57,7 @@ impl Reasons {
 
     /// A value for the field `name`; where there is none the reason is noted.
     pub fn value<T>(&mut self, name: &'static str, value: Result<T, Undefined>) -> Option<T> {
-        value.map_err(|reason| self.0.insert(name, reason.0)).ok()
+        value.map_err(|reason| self.0.insert(Cow::Borrowed(name), reason.0)).ok()
     }
 
     /// Whether nothing is null.

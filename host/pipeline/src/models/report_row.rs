@@ -1,6 +1,6 @@
 //! The families in the result: one row each, whatever became of them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How a family fared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelStatus {
     /// Fitted and judged.
@@ -26,7 +26,7 @@ pub enum ModelStatus {
 }
 
 /// A family in the result.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelRow {
     /// The name to show.
     pub name: String,
@@ -53,7 +53,7 @@ pub struct ModelRow {
 }
 
 /// What a family does on the validation rows that all families have in common.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ValidationMetrics {
     /// Area under the ROC curve of the rows pooled, each fold in deviations from its own model.
     pub auc: Option<Finite>,
@@ -80,7 +80,7 @@ pub struct ValidationMetrics {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gain_standard_error: Option<Finite>,
     /// Why figures are null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 

@@ -1,6 +1,6 @@
 //! What the winner does on the test period: computed once, from scores that exist only then.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     baseline::Volatility,
@@ -13,7 +13,7 @@ use crate::{
 
 /// The winner on the test period. A null figure has its reason in `reasons`, under the figure's
 /// name.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TestMetrics {
     /// The name to show.
     pub model_name: String,
@@ -66,7 +66,7 @@ pub struct TestMetrics {
 }
 
 /// The winner on one symbol's test rows.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SymbolMetrics {
     /// Ticker.
     pub symbol: String,
@@ -79,7 +79,7 @@ pub struct SymbolMetrics {
     /// Average precision.
     pub pr_auc: Option<Finite>,
     /// Why figures are null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 

@@ -11,7 +11,7 @@ use oculus_job::warning::Warning;
 /// Everything that the result is a function of.
 pub(super) fn provenance(inputs: &ReportInputs<'_>) -> Provenance {
     Provenance {
-        host_version: env!("CARGO_PKG_VERSION"),
+        host_version: env!("CARGO_PKG_VERSION").to_owned(),
         seed: inputs.job.design.ml_training_config.seed,
         bars: bars(inputs),
         splits: sections::split_spans(inputs.partition),

@@ -5,7 +5,7 @@
 //! that fire. The figures at the head of a mined rule are its walk-forward ones, of the job's own those of the development
 //! rows, which they were not made from. `suggested_rules` has all of the job's own, and what is wrong with those left out.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     features::FeatureTable,
@@ -22,7 +22,7 @@ use oculus_job::request::{Operator, Rule};
 const MAX_TOP_FEATURES: usize = 20;
 
 /// Rules and features of a result.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExtractedRules {
     /// Single conditions that speak for opening.
     pub entry_rules: Vec<DesignRule>,
@@ -39,7 +39,7 @@ pub struct ExtractedRules {
 }
 
 /// A rule in the job's own form.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DesignRule {
     /// Feature, operator, threshold, description.
     #[serde(flatten)]
@@ -50,7 +50,7 @@ pub struct DesignRule {
 }
 
 /// Conditions that hold together.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MinedConjunction {
     /// What they speak for.
     pub side: RuleSide,
@@ -64,7 +64,7 @@ pub struct MinedConjunction {
 }
 
 /// One condition of a set.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// The feature's name here.
     pub feature: String,
@@ -75,7 +75,7 @@ pub struct Comparison {
 }
 
 /// What a rule is worth: its figures, and the evidence behind them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Worth {
     /// Rows on which it held.
     pub support: Option<usize>,
@@ -97,12 +97,12 @@ pub struct Worth {
     /// In the test period.
     pub test: Option<RuleStats>,
     /// Why something is null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
 /// Where a rule comes from, with the evidence that only rules from there have.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "source", rename_all = "snake_case")]
 pub enum RuleOrigin {
     /// From bars.
@@ -126,7 +126,7 @@ pub enum RuleOrigin {
 }
 
 /// A feature with its share of the model.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Importance {
     /// Its name.
     pub feature: String,

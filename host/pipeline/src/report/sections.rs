@@ -1,17 +1,18 @@
 //! The parts of a result that say how it came about.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::collections::BTreeMap;
+use std::ops::Range;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::date::iso_date;
-use crate::metrics::Finite;
+use crate::metrics::{Finite, Reasons, Undefined};
 use crate::search::{LabelName, LabelRow, SearchResult, Trial};
 use crate::splits::Partition;
 
 /// The config search in the result.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConfigSearch {
     /// The label that the job went on with.
     pub label: LabelName,
@@ -26,8 +27,8 @@ pub struct ConfigSearch {
     /// Standard error of that gain.
     pub gain_standard_error: Option<Finite>,
     /// Why figures are null.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub reasons: BTreeMap<&'static str, String>,
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
+    pub reasons: Reasons,
     /// All labels of the job with their verdicts.
     pub labels: Vec<LabelRow>,
     /// All trials, in order.
@@ -35,10 +36,10 @@ pub struct ConfigSearch {
 }
 
 /// Where a result came from.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Provenance {
     /// Version of this program.
-    pub host_version: &'static str,
+    pub host_version: String,
     /// Seed of all randomness.
     pub seed: u64,
     /// The bars used.
@@ -58,7 +59,7 @@ pub struct Provenance {
 }
 
 /// The bars of a result.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BarsProvenance {
     /// Where they were read from, such as `dir`.
     pub source: String,
@@ -67,12 +68,12 @@ pub struct BarsProvenance {
     /// What each symbol has.
     pub symbols: Vec<BarsOfSymbol>,
     /// What each symbol has that features compare with.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub benchmarks: Vec<BarsOfSymbol>,
 }
 
 /// The bars of one symbol.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BarsOfSymbol {
     /// Ticker.
     pub symbol: String,
@@ -85,7 +86,7 @@ pub struct BarsOfSymbol {
 }
 
 /// A plugin that took part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plugin {
     /// Its id.
     pub id: String,
@@ -96,14 +97,14 @@ pub struct Plugin {
 }
 
 /// The calendar in dates, ends included.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitSpans {
     /// Blocks of the development period: fold k trains on blocks 1 to k and validates on the next.
     pub blocks: Vec<[String; 2]>,
     /// The test period.
     pub test: [String; 2],
     /// How rows at a boundary are treated.
-    pub purge: &'static str,
+    pub purge: String,
     /// Dates left out after a boundary.
     pub embargo_dates: u32,
 }
@@ -111,28 +112,17 @@ pub struct SplitSpans {
 pub(super) fn config_search(outcome: &SearchResult) -> ConfigSearch {
     let chosen = &outcome.labels[outcome.label_idx];
     let gain = outcome.gain_over_prior.as_ref();
-    let mut reasons = BTreeMap::new();
-    if outcome.score.is_none() {
-        reasons.insert(
-            "score",
-            "the label is too rare to be judged, or its trials failed; `labels` and `trials` say more".to_owned(),
-        );
-    }
-    if outcome.baseline_auc.is_none() {
-        let reason = "the label is too rare, or the features of the baseline are missing";
-        reasons.insert("auc_volatility_baseline", reason.to_owned());
-    }
-    if let Err(reason) = gain {
-        reasons.insert("gain_over_prior", reason.to_string());
-        reasons.insert("gain_standard_error", reason.to_string());
-    }
+    let mut reasons = Reasons::default();
+    let no_score =
+        || Undefined::because("the label is too rare to be judged, or its trials failed; `labels` and `trials` say more");
+    let no_baseline = || Undefined::because("the label is too rare, or the features of the baseline are missing");
     ConfigSearch {
         label: chosen.name,
         params: outcome.params.clone(),
-        score: outcome.score.and_then(Finite::new),
-        auc_volatility_baseline: outcome.baseline_auc.and_then(Finite::new),
-        gain_over_prior: gain.ok().and_then(|gain| Finite::new(gain.value)),
-        gain_standard_error: gain.ok().and_then(|gain| Finite::new(gain.standard_error)),
+        score: reasons.figure("score", outcome.score.ok_or_else(no_score)),
+        auc_volatility_baseline: reasons.figure("auc_volatility_baseline", outcome.baseline_auc.ok_or_else(no_baseline)),
+        gain_over_prior: reasons.figure("gain_over_prior", gain.map(|gain| gain.value).map_err(Undefined::clone)),
+        gain_standard_error: reasons.figure("gain_standard_error", gain.map(|gain| gain.standard_error).map_err(Undefined::clone)),
         reasons,
         labels: outcome.labels.clone(),
         trials: outcome.trials.clone(),
@@ -144,7 +134,7 @@ pub(super) fn split_spans(partition: &Partition) -> SplitSpans {
     SplitSpans {
         blocks: partition.blocks.iter().map(span).collect(),
         test: span(&partition.test),
-        purge: "a row is left out where its label is known only after its own part has ended",
+        purge: "a row is left out where its label is known only after its own part has ended".to_owned(),
         embargo_dates: 0,
     }
 }

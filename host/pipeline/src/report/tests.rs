@@ -167,6 +167,15 @@ fn the_same_job_gives_the_same_bytes_whatever_runs_side_by_side() {
     assert_eq!(report(&panel, 1).to_string(), report(&panel, 4).to_string());
 }
 
+#[test]
+fn a_result_is_read_back_as_the_report_that_wrote_it() {
+    for (edge, thresholds) in [(0.6, vec![1.0, 2.0]), (0.3, vec![12.0, 7.0])] {
+        let result = report(&Panel::new(8, edge, &thresholds), 1);
+        let read: Report = serde_json::from_value(result.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), result, "{thresholds:?}");
+    }
+}
+
 /// Nulls without a reason beside them: under their name in `reasons`, or as the `reason` of their row.
 fn unexplained(value: &Value, path: &str) -> Vec<String> {
     match value {

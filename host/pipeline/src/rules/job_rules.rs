@@ -6,7 +6,7 @@
 //! from the bars, so the development rows score them fairly; the test rows score them once more,
 //! separately.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     context::RuleContext,
@@ -18,7 +18,7 @@ use crate::metrics::{Finite, Reasons, Undefined};
 use oculus_job::request::{Operator, Rule};
 
 /// Scores of all rules of a job.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JobRuleReport {
     /// Entry rules, in the job's order.
     pub entry_rules: Vec<ScoredJobRule>,
@@ -31,12 +31,12 @@ pub struct JobRuleReport {
     /// Rules whose feature does not exist, each once.
     pub unresolved: Vec<UnresolvedRule>,
     /// Why a score is null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
 /// A rule of the job with its scores.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScoredJobRule {
     /// The rule as the job writes it.
     #[serde(flatten)]
@@ -56,7 +56,7 @@ pub struct ScoredJobRule {
 }
 
 /// Several rules at once: a position is opened or closed where at least `threshold` of them hold.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleScore {
     /// Number of rules that must hold at once.
     pub threshold: u32,
@@ -74,7 +74,7 @@ pub struct RuleScore {
 }
 
 /// A rule whose feature does not exist.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnresolvedRule {
     /// The feature as the job writes it.
     pub feature: String,

@@ -6,12 +6,12 @@
 //! lists were mined from all development rows, so they may be followed in the test period only.
 
 use oculus_plugin_api::Operator;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::features::FeatureTable;
 
 /// The decision that a rule supports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleSide {
     /// Open a position: the target is the label, a rise of `threshold_pct`.
@@ -21,7 +21,7 @@ pub enum RuleSide {
 }
 
 /// One value for entry rules and one for exit rules.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PerSide<T> {
     /// Value of the entry side.
     pub entry: T,
@@ -86,7 +86,7 @@ impl Conjunction {
 }
 
 /// A list of mined rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleListName {
     /// The rules that recur most often across samples of the rows.

@@ -2,12 +2,12 @@
 //!
 //! Leaf types of the room. Invariant: a null figure has its reason next to it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::metrics::{Finite, Interval, Reasons, Undefined};
 
 /// What followed a condition. A null figure has its reason in `reasons`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleStats {
     /// Labelled rows; of several rules together, pairs of a rule and a row.
     pub n_rows: usize,
@@ -29,12 +29,12 @@ pub struct RuleStats {
     /// The symbols on which it held, in table order.
     pub per_symbol: Vec<SymbolRuleStats>,
     /// Why figures are null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
 /// What followed a condition on the rows of one symbol.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SymbolRuleStats {
     /// Ticker.
     pub symbol: String,
@@ -45,12 +45,12 @@ pub struct SymbolRuleStats {
     /// Precision divided by the symbol's own base rate.
     pub lift: Option<Finite>,
     /// Why figures are null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
 /// The scores of both lists of one side.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SideListStats {
     /// Scores of the stable list.
     pub stable: RuleListStats,
@@ -61,7 +61,7 @@ pub struct SideListStats {
 }
 
 /// The scores of a list: figures over pairs of a rule and a row.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RuleListStats {
     /// Rules of the final list.
     pub n_rules: usize,
@@ -73,12 +73,12 @@ pub struct RuleListStats {
     /// Stats of the final list in the test period.
     pub test: Option<RuleStats>,
     /// Why something is null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
 /// Summary of the run on one fold.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FoldMining {
     /// Number of rules found.
     pub n_rules: usize,

@@ -3,7 +3,7 @@
 use oculus_job::code::ErrorCode;
 use oculus_job::warning::Warning;
 use oculus_job::warning::WarningCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     baselines::Baselines,
@@ -24,7 +24,7 @@ const FALLBACK_BASE_RATE: f64 = 0.3;
 const TRAIN_TIMES: usize = 2;
 
 /// A label as results name it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LabelName {
     /// Sessions ahead.
     pub horizon_days: u32,
@@ -39,7 +39,7 @@ impl From<LabelKey> for LabelName {
 }
 
 /// What became of a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LabelStatus {
     /// The job went on with it.
@@ -55,7 +55,7 @@ pub enum LabelStatus {
 }
 
 /// A label with its verdict.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LabelRow {
     /// Which one.
     #[serde(flatten)]

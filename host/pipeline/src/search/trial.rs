@@ -1,13 +1,13 @@
 //! Trials as the result and the progress show them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{compare::Excess, fold_fitter::OutOfFold, labels::LabelName};
 use crate::metrics::Finite;
 
 /// The question that a trial answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrialKind {
     /// Which label: the family's prior on each label.
@@ -17,7 +17,7 @@ pub enum TrialKind {
 }
 
 /// A trial as the result lists it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// Number, from 1.
     pub number: usize,

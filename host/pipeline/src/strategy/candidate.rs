@@ -4,6 +4,8 @@
 //! independently of what other candidates achieved (Bergstra and Bengio 2012): the deflated Sharpe
 //! ratio assumes as many independent tries.
 
+use std::fmt;
+
 use crate::{metrics::Random, rules::RuleListName};
 
 /// Shares of rows whose score may let a position be entered.
@@ -75,14 +77,16 @@ impl RuleSource {
             Self::HighLift => Some(RuleListName::HighLift),
         }
     }
+}
 
-    /// Returns the name on the wire.
-    pub(super) fn wire_name(self) -> &'static str {
-        match self {
+impl fmt::Display for RuleSource {
+    /// Writes the source as candidates' descriptions name it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Job => "job",
             Self::Stable => "stable",
-            Self::HighLift => "high_lift",
-        }
+            Self::HighLift => "high-lift",
+        })
     }
 }
 

@@ -2,13 +2,13 @@
 //!
 //! In: returns of whole dates, round trips. Out: figures that are finite or null with a reason.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::portfolio::PortfolioRun;
 use crate::metrics::{Finite, Reasons, Undefined, sharpe_ratio};
 
 /// Figures of returns.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReturnFigures {
     /// All returns compounded, in percent.
     pub total_return_pct: Option<Finite>,
@@ -21,12 +21,12 @@ pub struct ReturnFigures {
     /// Largest fall from an earlier height, in percent.
     pub max_drawdown_pct: Option<Finite>,
     /// Why figures are null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
 /// Performance of a strategy.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Performance {
     /// Of its returns.
     #[serde(flatten)]

@@ -2,10 +2,10 @@
 //! was tried.
 
 use oculus_plugin_api::Operator;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
-    candidate::{RuleCount, StrategyCandidate},
+    candidate::{RuleCount, RuleSource, StrategyCandidate},
     inputs::StrategyInputs,
     performance::{Performance, ReturnFigures},
     significance::{DevelopmentSignificance, TestSignificance},
@@ -21,7 +21,7 @@ use crate::{
 const NO_TRADE: &str = "it made no round trip";
 
 /// The chosen strategy in the result.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StrategyReport {
     /// Strategies tried.
     pub n_candidates: usize,
@@ -38,12 +38,12 @@ pub struct StrategyReport {
     /// All strategies tried, in order.
     pub candidates: Vec<CandidateRow>,
     /// Why figures are null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
 /// A strategy, to be followed by others.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StrategyParameters {
     /// Rules that are counted to enter.
     pub entry_rules: FollowedRules,
@@ -67,21 +67,45 @@ pub struct StrategyParameters {
     /// Rise above the price of entry at which it is sold, in percent.
     pub target_pct: Option<Finite>,
     /// Why parameters are null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
+/// Whose rules a strategy follows on one side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FollowedSource {
+    /// The job's own rules.
+    Job,
+    /// The stable list of mined rules.
+    Stable,
+    /// The high-lift list of mined rules.
+    HighLift,
+    /// No rules are counted.
+    None,
+}
+
+impl From<RuleSource> for FollowedSource {
+    fn from(source: RuleSource) -> Self {
+        match source {
+            RuleSource::Job => Self::Job,
+            RuleSource::Stable => Self::Stable,
+            RuleSource::HighLift => Self::HighLift,
+        }
+    }
+}
+
 /// The rules of one side.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FollowedRules {
-    /// `job`, `stable`, `high_lift`, or `none`.
-    pub source: &'static str,
+    /// Whose rules they are.
+    pub source: FollowedSource,
     /// One a rule: conditions that hold together.
     pub rules: Vec<Vec<FollowedCondition>>,
 }
 
 /// A condition in the form of the job's rules.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FollowedCondition {
     /// The feature's name.
     pub feature: String,
@@ -92,7 +116,7 @@ pub struct FollowedCondition {
 }
 
 /// What the chosen strategy did in a period, and what to compare it with.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PeriodReport<S> {
     /// First date.
     pub from: String,
@@ -111,7 +135,7 @@ pub struct PeriodReport<S> {
 }
 
 /// A strategy that was tried.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CandidateRow {
     /// What it does, in short.
     pub strategy: String,
@@ -184,13 +208,13 @@ pub(super) fn parameters(
 }
 
 fn followed(count: Option<RuleCount>, inputs: &StrategyInputs<'_>, side: RuleSide) -> FollowedRules {
-    let Some(count) = count else { return FollowedRules { source: "none", rules: Vec::new() } };
+    let Some(count) = count else { return FollowedRules { source: FollowedSource::None, rules: Vec::new() } };
     let rules = match count.source.list() {
         None => inputs.rule_set.job.get(side),
         Some(name) => inputs.rule_set.last.get(side).get(name),
     };
     let conditions = |rule: &Conjunction| rule.0.iter().map(|it| followed_condition(it, inputs.table)).collect();
-    FollowedRules { source: count.source.wire_name(), rules: rules.iter().map(conditions).collect() }
+    FollowedRules { source: count.source.into(), rules: rules.iter().map(conditions).collect() }
 }
 
 fn followed_condition(condition: &RuleCondition, table: &FeatureTable) -> FollowedCondition {
@@ -205,7 +229,7 @@ fn followed_condition(condition: &RuleCondition, table: &FeatureTable) -> Follow
 fn short_text(candidate: &StrategyCandidate) -> String {
     let rules = |side: &str, count: Option<RuleCount>| {
         count
-            .map(|count| format!("{side}: {} of {} rules", count.threshold, count.source.wire_name().replace('_', "-")))
+            .map(|count| format!("{side}: {} of {} rules", count.threshold, count.source))
     };
     let parts = [
         rules("entry", candidate.entry),

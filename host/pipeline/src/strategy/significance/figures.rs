@@ -1,6 +1,6 @@
 //! Figures that say how far a strategy's returns can be trusted.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::metrics::{Finite, Interval, Reasons};
 
@@ -9,7 +9,7 @@ use crate::metrics::{Finite, Interval, Reasons};
 pub(super) const CONFIDENCE: f64 = 0.975;
 
 /// How far the development period can be trusted.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DevelopmentSignificance {
     /// Sharpe ratio of a date of the chosen strategy's excess.
     pub sharpe: Option<Finite>,
@@ -22,12 +22,12 @@ pub struct DevelopmentSignificance {
     /// Probability of backtest overfitting.
     pub pbo: Option<Finite>,
     /// Why figures are null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
 /// How far the test can be trusted.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TestSignificance {
     /// Dates of the test.
     pub n_dates: usize,
@@ -50,6 +50,6 @@ pub struct TestSignificance {
     /// The same in years.
     pub years_needed: Option<Finite>,
     /// Why figures are null.
-    #[serde(skip_serializing_if = "Reasons::is_empty")]
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }

@@ -3,7 +3,7 @@
 //! In: the honest figures of development and test. Out: a [`Verdict`]. A figure that is missing
 //! never makes an edge.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::figures::{CONFIDENCE, DevelopmentSignificance, TestSignificance};
 use crate::metrics::{Finite, Reasons};
@@ -14,7 +14,7 @@ const MIN_ROUND_TRIPS: usize = 10;
 const MAX_PBO: f64 = 0.5;
 
 /// Whether there is an edge, and why in one sentence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The word.
     pub verdict: Call,
@@ -23,7 +23,7 @@ pub struct Verdict {
 }
 
 /// What can be said of an edge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
     /// It held on the test: not by chance, not by few trades, not by overfitting.

@@ -1,0 +1,61 @@
+//! The result object of a job that did not succeed. That of a successful job is the pipeline's report.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::code::ErrorCode;
+use crate::failure::Kind;
+use crate::progress::Phase;
+
+/// How a job ended: the field `status` of every result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResultStatus {
+    /// It has a model.
+    Success,
+    /// It was refused or failed; `error` states why.
+    Failed,
+    /// It was cancelled on request.
+    Cancelled,
+}
+
+impl ResultStatus {
+    /// Returns the name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// The result of a job without a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FailedResult {
+    /// The job's id.
+    pub build_id: String,
+    /// How it ended.
+    pub status: ResultStatus,
+    /// The phase in which it ended.
+    pub phase: Phase,
+    /// Why it ended.
+    pub error: ResultError,
+    /// The configuration as far as it was read, or null.
+    pub design_config: Value,
+}
+
+/// Why a job ended without a model: what was found, what was needed, what to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResultError {
+    /// Refused, failed or cancelled.
+    pub kind: Kind,
+    /// A stable word for programs.
+    pub code: ErrorCode,
+    /// What was found and what was needed, for people.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+    /// Whether the same job may succeed later without a change.
+    pub retryable: bool,
+}
