@@ -18,10 +18,12 @@ use oculus_plugin_host::serve;
 mod bar;
 mod bars;
 mod errors;
+mod exit_code;
 mod exchange;
 mod features;
 pub mod integration_test;
 mod job_process;
+mod job_result;
 mod out;
 mod plugin;
 pub mod predict;
@@ -65,9 +67,6 @@ enum Command {
     #[command(hide = true)]
     PluginProcess,
 }
-
-/// Bad usage or configuration.
-const USAGE: u8 = 2;
 
 /// The whole program.
 pub fn main() -> ExitCode {
@@ -124,7 +123,7 @@ fn configured(
         }
         Err(error) => {
             eprintln!("error: {error}");
-            Ok(ExitCode::from(USAGE))
+            Ok(ExitCode::from(exit_code::USAGE))
         }
     }
 }

@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 
 use super::bar::Bar;
 use super::exchange::{Exchange, Watcher};
-use super::summary;
+use super::{job_result, summary};
 use crate::config::Config;
 use crate::worker::entry::{self, Entry};
 
@@ -52,7 +52,7 @@ pub async fn run(config: &Config, args: &SubmitArgs) -> anyhow::Result<ExitCode>
     let result = watcher.until_result(|event| bar.show(event.phase, &event.details)).await?;
     bar.finish();
     summary::print(&result, args.json)?;
-    Ok(summary::exit_code(&result))
+    Ok(job_result::exit_code_of(&result))
 }
 
 async fn hand_over(exchange: &Exchange, id: &str, payload: &str) -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 use crate::cli::bar::Bar;
-use crate::cli::summary;
+use crate::cli::{job_result, summary};
 use crate::config::Config;
 use crate::runner;
 use crate::runner::spec::{ArtifactsPlace, JobResources, JobSpec};
@@ -51,7 +51,7 @@ pub(super) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode>
     };
     bar.finish();
     summary::print(&result, args.json)?;
-    Ok(summary::exit_code(&result))
+    Ok(job_result::exit_code_of(&result))
 }
 
 /// The first of these that a job says, also one that cannot be read as a job.

@@ -7,16 +7,13 @@ use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use serde::Serialize;
 
 use super::reading::{Reader, Seen};
-use crate::cli::answer;
+use crate::cli::{answer, exit_code};
 use crate::cli::values::{symbol, timeframe, years};
 use crate::config::Config;
 use oculus_job::failure::Failure;
 use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::{FindingKind, Inspection, Place, Reach, Severity, missing_days, moment};
 use oculus_pipeline::date::iso_date;
-
-/// A symbol is refused.
-const REFUSED: u8 = 3;
 
 /// Check bars: duplicates, conflicts, gaps, splits that prices are not adjusted for
 ///
@@ -79,7 +76,7 @@ pub(super) fn run(config: &Config, args: &BarsCheckArgs) -> anyhow::Result<ExitC
     let is_refused = symbols.iter().any(|checked| checked.refused);
     let report = Report { symbols };
     answer(&if args.json { serde_json::to_string_pretty(&report)? } else { table(&report).to_string() })?;
-    Ok(if is_refused { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS })
+    Ok(if is_refused { ExitCode::from(exit_code::REFUSED) } else { ExitCode::SUCCESS })
 }
 
 fn checked(seen: Seen, timeframe: Timeframe, reader: &Reader) -> Checked {

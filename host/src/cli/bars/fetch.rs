@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use jiff::civil::Date;
 use serde_json::{Map, json};
 
-use crate::cli::USAGE;
+use crate::cli::exit_code;
 use crate::cli::bar::Bar;
 use crate::cli::values::{symbol, timeframe, years};
 use crate::config::{BarsSource, Config};
@@ -50,13 +50,13 @@ pub(crate) struct BarsFetchArgs {
 pub(super) fn run(config: &Config, args: &BarsFetchArgs) -> anyhow::Result<ExitCode> {
     let Some(polygon) = &config.jobs.polygon else {
         eprintln!("error: {}", without_key(&config.jobs.bars));
-        return Ok(ExitCode::from(USAGE));
+        return Ok(ExitCode::from(exit_code::USAGE));
     };
     if let (Some(from), Some(to)) = (args.from, args.to)
         && from > to
     {
         eprintln!("error: --from is {from}, after --to, {to}");
-        return Ok(ExitCode::from(USAGE));
+        return Ok(ExitCode::from(exit_code::USAGE));
     }
     let source = Polygon::new(polygon, jiff::Timestamp::now());
     match fetch(&source, args) {
@@ -68,7 +68,7 @@ pub(super) fn run(config: &Config, args: &BarsFetchArgs) -> anyhow::Result<ExitC
         }
         Err(failure) => {
             eprintln!("error: {failure}\nwhat to do: {}", failure.hint);
-            Ok(if failure.kind == Kind::Refused { ExitCode::from(3) } else { ExitCode::FAILURE })
+            Ok(if failure.kind == Kind::Refused { ExitCode::from(exit_code::REFUSED) } else { ExitCode::FAILURE })
         }
     }
 }

@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow};
 use super::columns::Columns;
 use super::write::{Head, Lead, Rows, Sink};
 use crate::cli::out::{self, Out, cannot_write, write_whole};
+use crate::cli::exit_code;
 use crate::cli::values::{symbol, timeframe, years};
 use crate::config::Config;
 use crate::runner::spec::JobResources;
@@ -16,9 +17,6 @@ use oculus_job::failure::Failure;
 use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::{Bars, Reach, Reading, Source, Wanted, sound};
 use oculus_pipeline::features::{self, Feature, resolve};
-
-/// Bad usage.
-const USAGE: u8 = 2;
 
 /// Compute features of symbols: one row a bar, one column a feature
 ///
@@ -54,7 +52,7 @@ pub(super) fn run(config: &Config, args: &FeaturesComputeArgs) -> anyhow::Result
         Ok(asked) => asked,
         Err(problems) => {
             eprintln!("error: {problems}\nhint: `oculus-host features list` shows all of them");
-            return Ok(ExitCode::from(USAGE));
+            return Ok(ExitCode::from(exit_code::USAGE));
         }
     };
     let source = JobResources::from_config(&config.jobs, "features").map_err(said)?.bars.open();

@@ -1,107 +1,105 @@
-//! The strategy for people: the verdict first, then what to do, then what it brought on the test.
+//! The strategy of a result: the verdict first, then what to do, then its performance on the test.
 
-use serde_json::Value;
+use oculus_pipeline::strategy::significance::{Call, DevelopmentSignificance, TestSignificance, Verdict};
+use oculus_pipeline::strategy::{
+    FollowedCondition, FollowedRules, FollowedSource, PeriodReport, StrategyParameters, StrategyReport,
+};
 
-use super::{number, table, text};
+use super::table::{number, percent, table, with_interval};
 
-/// Rules shown of a side.
+/// Rules shown per side.
 const SHOWN_RULES: usize = 4;
 
-/// The paragraph of a result; empty where it has no verdict.
-pub(super) fn strategy(result: &Value) -> String {
-    let verdict = &result["verdict"];
-    if verdict.is_null() {
-        return String::new();
-    }
-    let said = format!("verdict: {} · {}", text(&verdict["verdict"]).replace('_', " "), text(&verdict["reason"]));
-    let report = &result["strategy_optimization"];
-    if report["parameters"].is_null() {
-        return said;
-    }
-    format!("{said}\n{}\n{}\n{}", in_words(report), figures(&report["test"]), trust(report))
+/// Returns the paragraph on the strategy; the verdict alone where no strategy was chosen.
+pub(super) fn strategy(verdict: &Verdict, report: &StrategyReport) -> String {
+    let call = match verdict.verdict {
+        Call::Edge => "edge",
+        Call::Inconclusive => "inconclusive",
+        Call::NoEdge => "no edge",
+    };
+    let verdict = format!("verdict: {call} · {}", verdict.reason);
+    let (Some(parameters), Some(development), Some(test)) = (&report.parameters, &report.development, &report.test)
+    else {
+        return verdict;
+    };
+    let parameters = describe(parameters, report.n_candidates);
+    format!("{verdict}\n{parameters}\n{}\n{}", figures(test), trust(&development.honesty, &test.honesty))
 }
 
-fn in_words(report: &Value) -> String {
-    let parameters = &report["parameters"];
-    let n_candidates = number(&report["n_candidates"], 0);
+/// Returns a table of when to buy and when to sell.
+fn describe(parameters: &StrategyParameters, n_candidates: usize) -> String {
     let chosen_of = format!("chosen of {n_candidates}");
     let mut table = table(["the strategy", &chosen_of]);
-    let gate = parameters["probability_share"].as_f64().map(|share| {
-        let threshold = number(&parameters["probability_threshold"], 3);
-        format!("the model's score is at least {threshold} (the highest {:.0} % in development)", 100.0 * share)
+    let gate = parameters.probability_share.map(|share| {
+        let threshold = number(parameters.probability_threshold, 3);
+        format!("the model's score is at least {threshold} (the highest {:.0} % in development)", 100.0 * share.get())
     });
-    let entries = [counted(parameters, "entry"), gate];
+    let entries = [counted(parameters.entry_score_threshold, &parameters.entry_rules), gate];
     let exits = [
-        counted(parameters, "exit"),
-        Some(format!("{} bars have passed since the entry", number(&parameters["holding_bars"], 0))),
-        parameters["stop_pct"].as_f64().map(|pct| format!("the price is {pct} % below the entry")),
-        parameters["target_pct"].as_f64().map(|pct| format!("the price is {pct} % above the entry")),
+        counted(parameters.exit_score_threshold, &parameters.exit_rules),
+        Some(format!("{} bars have passed since the entry", parameters.holding_bars)),
+        parameters.stop_pct.map(|pct| format!("the price is {} % below the entry", pct.get())),
+        parameters.target_pct.map(|pct| format!("the price is {} % above the entry", pct.get())),
     ];
     table.add_row(["buy when".to_owned(), entries.into_iter().flatten().collect::<Vec<_>>().join("\nand ")]);
     table.add_row(["sell when".to_owned(), exits.into_iter().flatten().collect::<Vec<_>>().join("\nor ")]);
     table.to_string()
 }
 
-/// `2 of 5 stable rules hold:` and a line each; `None` where no rules are counted.
-fn counted(parameters: &Value, side: &str) -> Option<String> {
-    let threshold = parameters[format!("{side}_score_threshold")].as_u64()?;
-    let followed = &parameters[format!("{side}_rules")];
-    let rules = followed["rules"].as_array()?;
-    let condition = |condition: &Value| {
-        format!("{} {} {}", text(&condition["feature"]), text(&condition["operator"]), condition["threshold"])
-    };
-    let rule = |rule: &Value| rule.as_array().into_iter().flatten().map(condition).collect::<Vec<_>>().join(" and ");
+/// Returns `at least 2 of 5 stable rules hold:` and a line per rule; `None` where no rules are counted.
+fn counted(threshold: Option<u32>, followed: &FollowedRules) -> Option<String> {
+    let threshold = threshold?;
+    let rules = &followed.rules;
+    let rule = |rule: &Vec<FollowedCondition>| rule.iter().map(condition).collect::<Vec<_>>().join(" and ");
     let shown: String = rules.iter().take(SHOWN_RULES).map(|it| format!("\n  {}", rule(it))).collect();
     let more = if rules.len() > SHOWN_RULES { "\n  …" } else { "" };
-    let source = match followed["source"].as_str() {
-        Some("job") => "of the job's own",
-        Some("high_lift") => "high-lift",
-        _ => "stable",
+    let source = match followed.source {
+        FollowedSource::Job => "of the job's own",
+        FollowedSource::HighLift => "high-lift",
+        FollowedSource::Stable => "stable",
+        FollowedSource::None => return None,
     };
     Some(format!("at least {threshold} of {} {source} rules hold:{shown}{more}", rules.len()))
 }
 
-fn figures(test: &Value) -> String {
-    let period = format!("{} to {}, after costs", text(&test["from"]), text(&test["to"]));
+fn condition(condition: &FollowedCondition) -> String {
+    let FollowedCondition { feature, operator, threshold } = condition;
+    match threshold {
+        Some(threshold) => super::rules::condition(feature, operator.sign(), threshold.get()),
+        None => format!("{feature} {}", operator.sign()),
+    }
+}
+
+/// Returns a table of the test's figures next to those of the market.
+fn figures(test: &PeriodReport<TestSignificance>) -> String {
+    let period = format!("{} to {}, after costs", test.from, test.to);
     let mut table = table([period.as_str(), "strategy", "market at equal exposure", "always in"]);
-    for (name, field, decimals) in [
-        ("return %", "total_return_pct", 1),
-        ("return % a year", "annual_return_pct", 1),
-        ("Sharpe ratio", "sharpe", 2),
-        ("Sortino ratio", "sortino", 2),
-        ("largest fall %", "max_drawdown_pct", 1),
-    ] {
-        let of = |what: &str| number(&test[what][field], decimals);
-        table.add_row([name.to_owned(), of("performance"), of("buy_and_hold"), of("always_in")]);
-    }
-    let performance = &test["performance"];
-    let traded = format!(
-        "{}, {} won",
-        number(&performance["n_trades"], 0),
-        performance["hit_rate"].as_f64().map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", 100.0 * share)),
-    );
-    let exposure = performance["exposure"].as_f64().map(|share| format!("{:.0} %", 100.0 * share));
-    let rows = [("round trips", traded), ("invested", exposure.unwrap_or_else(|| "–".to_owned()))];
-    for (name, value) in rows {
-        table.add_row([name.to_owned(), value, String::new(), String::new()]);
-    }
+    let compared = [&test.performance.figures, &test.buy_and_hold, &test.always_in];
+    let mut add = |name: &str, cells: [String; 3]| {
+        let [strategy, market, always] = cells;
+        table.add_row([name.to_owned(), strategy, market, always]);
+    };
+    add("return %", compared.map(|figures| number(figures.total_return_pct, 1)));
+    add("return % a year", compared.map(|figures| number(figures.annual_return_pct, 1)));
+    add("Sharpe ratio", compared.map(|figures| number(figures.sharpe, 2)));
+    add("Sortino ratio", compared.map(|figures| number(figures.sortino, 2)));
+    add("largest fall %", compared.map(|figures| number(figures.max_drawdown_pct, 1)));
+    let traded = format!("{}, {} won", test.performance.n_trades, percent(test.performance.hit_rate));
+    add("round trips", [traded, String::new(), String::new()]);
+    add("invested", [percent(test.performance.exposure), String::new(), String::new()]);
     table.to_string()
 }
 
-/// How far all this can be trusted.
-fn trust(report: &Value) -> String {
-    let (before, after) = (&report["development"]["honesty"], &report["test"]["honesty"]);
-    let interval = match after["excess_ci95"].as_array().map(Vec::as_slice) {
-        Some([low, high]) => format!(" [{}, {}]", number(low, 1), number(high, 1)),
-        _ => String::new(),
-    };
+/// Returns a table of how far the figures can be trusted.
+fn trust(development: &DevelopmentSignificance, test: &TestSignificance) -> String {
     let mut table = table(["how far to trust it", "", "what is asked for"]);
+    let excess = with_interval(test.excess_pct_a_year, test.excess_ci95, 1);
     for (name, value, needed) in [
-        ("mean excess over the market, % a year", number(&after["excess_pct_a_year"], 1) + &interval, "more than 0"),
-        ("probability that it is more than chance", number(&after["probabilistic_sharpe"], 3), "0.975 or more"),
-        ("years of test that would tell", number(&after["years_needed"], 1), "less than there are"),
-        ("probability of overfitting (PBO)", number(&before["pbo"], 2), "less than 0.50"),
-        ("deflated Sharpe ratio, in development", number(&before["deflated_sharpe"], 3), "near 1"),
+        ("mean excess over the market, % a year", excess, "more than 0"),
+        ("probability that it is more than chance", number(test.probabilistic_sharpe, 3), "0.975 or more"),
+        ("years of test that would tell", number(test.years_needed, 1), "less than there are"),
+        ("probability of overfitting (PBO)", number(development.pbo, 2), "less than 0.50"),
+        ("deflated Sharpe ratio, in development", number(development.deflated_sharpe, 3), "near 1"),
     ] {
         table.add_row([name.to_owned(), value, needed.to_owned()]);
     }
@@ -110,29 +108,47 @@ fn trust(report: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
+    fn report(parameters: &Value) -> StrategyReport {
+        let figures = |sharpe: f64| {
+            json!({ "total_return_pct": 12.345, "annual_return_pct": 30.0, "sharpe": sharpe, "sortino": null,
+                "max_drawdown_pct": 4.0 })
+        };
+        let mut performance = figures(1.5);
+        let traded = json!({ "n_trades": 12, "hit_rate": 0.583, "mean_trade_pct": 1.0, "exposure": 0.31,
+            "turnover_a_year": 9.0 });
+        performance.as_object_mut().unwrap().extend(traded.as_object().unwrap().clone());
+        let period = |honesty: Value| {
+            json!({ "from": "2024-01-02", "to": "2024-06-03", "n_dates": 100, "performance": performance,
+                "buy_and_hold": figures(0.7), "always_in": figures(0.8), "honesty": honesty })
+        };
+        serde_json::from_value(json!({
+            "n_candidates": 128, "n_eligible": 100, "cost_bps": 5.0, "candidates": [], "parameters": parameters,
+            "development": period(json!({})),
+            "test": period(json!({ "n_dates": 100, "n_round_trips": 12 })),
+        }))
+        .unwrap()
+    }
+
+    fn no_edge() -> Verdict {
+        Verdict { verdict: Call::NoEdge, reason: "the excess is negative".to_owned() }
+    }
+
     #[test]
-    fn a_strategy_is_told_in_words_with_its_test_beside_the_market() {
-        let figures = json!({"total_return_pct": 12.345, "annual_return_pct": 30.0, "sharpe": 1.5, "sortino": null,
-            "max_drawdown_pct": 4.0, "n_trades": 12, "hit_rate": 0.583, "exposure": 0.31});
-        let rules = json!({"source": "stable", "rules": [
-            [{"feature": "RSI_14", "operator": "<=", "threshold": 34.6}, {"feature": "ADX", "operator": ">", "threshold": 22.0}]
-        ]});
-        let result = json!({
-            "verdict": {"verdict": "no_edge", "reason": "the excess is negative"},
-            "strategy_optimization": {
-                "n_candidates": 128,
-                "parameters": {"entry_rules": rules, "entry_score_threshold": 1, "exit_rules": {"source": "none", "rules": []},
-                    "exit_score_threshold": null, "probability_share": 0.2, "probability_threshold": 0.834,
-                    "holding_bars": 10, "stop_pct": 3.0, "target_pct": null},
-                "test": {"from": "2024-01-02", "to": "2024-06-03", "performance": figures, "buy_and_hold": {"sharpe": 0.7},
-                    "always_in": {"sharpe": 0.8}},
-            },
-        });
-        let told = strategy(&result);
+    fn a_strategy_is_described_with_its_test_next_to_the_market() {
+        let rules = json!({ "source": "stable", "rules": [
+            [{ "feature": "RSI_14", "operator": "<=", "threshold": 34.6 }, { "feature": "ADX", "operator": ">", "threshold": 22.0 }]
+        ] });
+        let text = strategy(
+            &no_edge(),
+            &report(&json!({ "entry_rules": rules, "entry_score_threshold": 1,
+                "exit_rules": { "source": "none", "rules": [] }, "exit_score_threshold": null,
+                "probability_share": 0.2, "probability_threshold": 0.834, "probability_threshold_deviations": 1.0,
+                "holding_bars": 10, "stop_pct": 3.0, "target_pct": null })),
+        );
         for line in [
             "verdict: no edge · the excess is negative",
             "at least 1 of 1 stable rules hold:",
@@ -141,9 +157,14 @@ mod tests {
             "or the price is 3 % below the entry",
             "12, 58 % won",
         ] {
-            assert!(told.contains(line), "{line} is missing in\n{told}");
+            assert!(text.contains(line), "{line} is missing in\n{text}");
         }
-        assert!(!told.contains("above the entry"), "{told}");
-        assert_eq!(strategy(&json!({})), "");
+        assert!(!text.contains("above the entry"), "{text}");
+    }
+
+    #[test]
+    fn without_a_chosen_strategy_the_verdict_stands_alone() {
+        let text = strategy(&no_edge(), &report(&Value::Null));
+        assert_eq!(text, "verdict: no edge · the excess is negative");
     }
 }

@@ -1,0 +1,236 @@
+//! The rules of a result: the mined ones by their walk-forward figures, then the job's own by those of the development
+//! period.
+
+use std::fmt::Write;
+
+use oculus_pipeline::report::{Comparison, ExtractedRules, RuleOrigin, Worth};
+use oculus_pipeline::rules::{RuleListName, RuleScore, RuleSide, RuleStats, ScoredJobRule};
+
+use super::table::{number, optional, table, with_interval};
+
+/// Returns a table of all rules, then a line per list and per count of the job's rules; empty without rules.
+pub(super) fn rules(rules: &ExtractedRules) -> String {
+    let mut table = table(["rule", "from", "fired", "episodes", "precision", "lift", "lift on the test"]);
+    for side in [RuleSide::Entry, RuleSide::Exit] {
+        for row in mined_rows(rules, side) {
+            table.add_row(row);
+        }
+        let suggested = match side {
+            RuleSide::Entry => &rules.suggested_rules.entry_rules,
+            RuleSide::Exit => &rules.suggested_rules.exit_rules,
+        };
+        for rule in suggested {
+            table.add_row(job_row(side, rule));
+        }
+    }
+    if table.is_empty() {
+        return String::new();
+    }
+    let counts = [
+        count(RuleSide::Entry, rules.suggested_rules.entry_score.as_ref()),
+        count(RuleSide::Exit, rules.suggested_rules.exit_score.as_ref()),
+    ];
+    format!("{table}{}{}", lists(rules), counts.concat())
+}
+
+fn mined_rows(rules: &ExtractedRules, side: RuleSide) -> Vec<[String; 7]> {
+    let singles = match side {
+        RuleSide::Entry => &rules.entry_rules,
+        RuleSide::Exit => &rules.exit_rules,
+    };
+    let singles = singles.iter().map(|it| {
+        let condition = condition(&it.rule.feature, it.rule.operator.sign(), it.rule.threshold);
+        (condition, &it.worth)
+    });
+    let sets = rules.rule_sets.iter().filter(|set| set.side == side);
+    let sets = sets.map(|set| (conditions(&set.conditions), &set.worth));
+    singles.chain(sets).filter_map(|(condition, worth)| mined_row(side, &condition, worth)).collect()
+}
+
+/// Returns the row of a mined rule; `None` for a rule of the job.
+fn mined_row(side: RuleSide, condition: &str, worth: &Worth) -> Option<[String; 7]> {
+    let RuleOrigin::Mined { lists, folds_found, .. } = &worth.source else { return None };
+    let names: Vec<&str> = lists.iter().map(|name| list_name(*name)).collect();
+    Some([
+        format!("{} {condition}", side_name(side)),
+        format!("{}, {folds_found} folds", names.join(" and ")),
+        optional(worth.support),
+        optional(worth.episodes),
+        number(worth.precision, 3),
+        with_interval(worth.lift, worth.lift_ci95, 2),
+        test_lift(worth.test.as_ref()),
+    ])
+}
+
+fn job_row(side: RuleSide, scored: &ScoredJobRule) -> [String; 7] {
+    let stats = scored.development.as_ref();
+    let rule = &scored.rule;
+    [
+        format!("{} {}", side_name(side), condition(&rule.feature, rule.operator.sign(), rule.threshold)),
+        "the job".to_owned(),
+        optional(stats.map(|stats| stats.support)),
+        optional(stats.map(|stats| stats.episodes)),
+        number(stats.and_then(|stats| stats.precision), 3),
+        lift(stats),
+        test_lift(scored.test.as_ref()),
+    ]
+}
+
+/// Returns a line on what the job's own rules of a side amount to together; empty where it has none.
+fn count(side: RuleSide, score: Option<&RuleScore>) -> String {
+    let Some(score) = score else { return String::new() };
+    let asked = format!("at least {} of {} at once", score.threshold, score.n_rules);
+    let amount = match &score.development {
+        Some(stats) => format!("{} bars, lift {}", stats.support, lift(Some(stats))),
+        None => optional(score.reason.as_ref()),
+    };
+    format!("\nthe job's own {} rules, {asked}: {amount}", side_name(side))
+}
+
+/// Returns a line per list that has walk-forward figures as a whole.
+fn lists(rules: &ExtractedRules) -> String {
+    let mut out = String::new();
+    for (side, lists) in [(RuleSide::Entry, &rules.lists.entry), (RuleSide::Exit, &rules.lists.exit)] {
+        for (name, list) in [(RuleListName::Stable, &lists.stable), (RuleListName::HighLift, &lists.high_lift)] {
+            let Some(walk_forward) = &list.walk_forward else { continue };
+            let (side, name) = (side_name(side), list_name(name));
+            let (before, test) = (lift(Some(walk_forward)), test_lift(list.test.as_ref()));
+            // Writing to a string cannot fail.
+            let _ =
+                write!(out, "\n{side} rules, {name} list as a whole: lift {before} walk-forward, {test} on the test");
+        }
+    }
+    out
+}
+
+fn conditions(conditions: &[Comparison]) -> String {
+    let one = |it: &Comparison| condition(&it.feature, it.operator.sign(), it.threshold);
+    conditions.iter().map(one).collect::<Vec<_>>().join(" and ")
+}
+
+/// Writes a condition: `RSI_14 <= 34.6`.
+pub(super) fn condition(feature: &str, sign: &str, threshold: f64) -> String {
+    format!("{feature} {sign} {threshold:?}")
+}
+
+fn lift(stats: Option<&RuleStats>) -> String {
+    let value = stats.and_then(|stats| stats.lift);
+    let interval = stats.and_then(|stats| stats.lift_ci95);
+    with_interval(value, interval, 2)
+}
+
+fn test_lift(stats: Option<&RuleStats>) -> String {
+    number(stats.and_then(|stats| stats.lift), 2)
+}
+
+fn side_name(side: RuleSide) -> &'static str {
+    match side {
+        RuleSide::Entry => "entry",
+        RuleSide::Exit => "exit",
+    }
+}
+
+fn list_name(name: RuleListName) -> &'static str {
+    match name {
+        RuleListName::Stable => "stable",
+        RuleListName::HighLift => "high-lift",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn stats() -> Value {
+        json!({ "n_rows": 100, "support": 40, "episodes": 9, "precision": 0.5, "base_rate": 0.4, "lift": 1.25,
+            "lift_ci95": [1.0, 1.5], "mean_forward_return_pct": 1.0, "per_symbol": [] })
+    }
+
+    fn stats_with_lift(lift: Option<f64>) -> Value {
+        let mut stats = stats();
+        stats["lift"] = lift.into();
+        stats
+    }
+
+    fn mined(folds_found: &str, lists: &[&str], test_lift: Option<f64>) -> Value {
+        json!({ "source": "mined", "lists": lists, "folds_found": folds_found, "stability": null,
+            "walk_forward": null, "in_sample": stats(), "test": stats_with_lift(test_lift) })
+    }
+
+    fn merged(parts: &[Value]) -> Value {
+        let fields = parts.iter().flat_map(|part| part.as_object().unwrap().clone());
+        Value::Object(fields.collect())
+    }
+
+    fn no_list() -> Value {
+        json!({ "n_rules": 0, "walk_forward": null, "in_sample": null, "test": null })
+    }
+
+    fn extracted() -> ExtractedRules {
+        let rule = json!({ "feature": "RSI_14", "operator": "<=", "threshold": 34.6, "description": "" });
+        let single = merged(&[stats(), rule, mined("2 of 3", &["stable", "high_lift"], Some(1.1))]);
+        let no_figures = json!({ "support": null, "episodes": null, "precision": null, "base_rate": null, "lift": null,
+            "lift_ci95": null, "mean_forward_return_pct": null });
+        let set = json!({ "side": "exit", "description": "", "conditions": [
+            { "feature": "ADX_14", "operator": ">", "threshold": 22.0 },
+            { "feature": "RET_5", "operator": "<", "threshold": -1.5 },
+        ] });
+        let set = merged(&[no_figures, set, mined("0 of 3", &["high_lift"], None)]);
+        let own = json!({ "feature": "rsi14", "operator": "<", "threshold": 30.0, "description": "",
+            "resolved_feature": "RSI_14", "development": stats(), "test": null });
+        let list = json!({ "n_rules": 1, "walk_forward": stats(), "in_sample": null, "test": stats_with_lift(Some(0.98)) });
+        let score = |threshold: u32, n_rules: u32, development: Value, reason: Option<&str>| {
+            json!({ "threshold": threshold, "n_rules": n_rules, "n_resolved": 1, "development": development,
+                "test": null, "reason": reason })
+        };
+        serde_json::from_value(json!({
+            "entry_rules": [single],
+            "exit_rules": [],
+            "rule_sets": [set],
+            "lists": {
+                "entry": { "stable": list, "high_lift": no_list(), "folds": [] },
+                "exit": { "stable": no_list(), "high_lift": no_list(), "folds": [] },
+            },
+            "top_features": [],
+            "suggested_rules": {
+                "entry_rules": [own], "exit_rules": [], "unresolved": [],
+                "entry_score": score(2, 1, Value::Null, Some("needs 2 of 1 resolved")),
+                "exit_score": score(1, 3, stats(), None),
+            },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn mined_rules_stand_before_the_jobs_own_with_their_origin() {
+        let text = rules(&extracted());
+        let lines: Vec<_> = text.lines().filter(|line| line.contains("entry ") || line.contains("exit ")).collect();
+        let cells = |line: &str| {
+            line.split(['│', '┆']).map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("|")
+        };
+        assert_eq!(
+            cells(lines[0]),
+            "entry RSI_14 <= 34.6|stable and high-lift, 2 of 3 folds|40|9|0.500|1.25 [1.00, 1.50]|1.10"
+        );
+        assert_eq!(cells(lines[1]), "entry rsi14 < 30.0|the job|40|9|0.500|1.25 [1.00, 1.50]|–");
+        assert_eq!(cells(lines[2]), "exit ADX_14 > 22.0 and RET_5 < -1.5|high-lift, 0 of 3 folds|–|–|–|–|–");
+        assert_eq!(
+            lines[3],
+            "entry rules, stable list as a whole: lift 1.25 [1.00, 1.50] walk-forward, 0.98 on the test"
+        );
+        assert_eq!(lines[4], "the job's own entry rules, at least 2 of 1 at once: needs 2 of 1 resolved");
+        assert_eq!(lines[5], "the job's own exit rules, at least 1 of 3 at once: 40 bars, lift 1.25 [1.00, 1.50]");
+        assert_eq!(lines.len(), 6);
+    }
+
+    #[test]
+    fn a_result_without_rules_has_no_table() {
+        let mut none = extracted();
+        none.entry_rules.clear();
+        none.rule_sets.clear();
+        none.suggested_rules.entry_rules.clear();
+        assert_eq!(rules(&none), "");
+    }
+}
