@@ -5,12 +5,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use oculus_system::files::{Access, write_durably};
+use oculus_job::hash::sha256_hex;
+use oculus_system::files::{Access, create_dir_all_durably, write_durably};
 use serde::{Deserialize, Serialize};
 
 use super::claim::ClaimId;
 use super::claim_outcome::ClaimOutcome;
-use oculus_job::hash::sha256_hex;
 
 /// A claim's outcome with everything needed to submit it, also by a later process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ impl ResultSpool {
     /// # Errors
     /// The file system's.
     pub(super) fn store(&self, spooled: &SpooledResult) -> io::Result<PathBuf> {
-        std::fs::create_dir_all(&self.folder)?;
+        create_dir_all_durably(&self.folder)?;
         let path = self.path(spooled);
         write_durably(&path, &serde_json::to_vec(spooled)?, Access::Owner)?;
         Ok(path)

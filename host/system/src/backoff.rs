@@ -1,5 +1,6 @@
 //! Pauses between attempts: doubled from attempt to attempt up to a longest one, with jitter.
 //!
+//! In: the number of failed attempts. Out: a pause.
 //! Invariant: every retry of the host computes its pause here, so that no second formula can drift from the first.
 
 use std::collections::hash_map::RandomState;
@@ -53,11 +54,12 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_the_longest() {
-        let (first, longest) = (Duration::from_secs(1), Duration::from_secs(60));
+        let first = Duration::from_secs(1);
+        let longest = Duration::from_secs(60);
         let seconds: Vec<u64> = (1..=8).map(|n_failed| doubled(first, longest, n_failed).as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(doubled(first, longest, u32::MAX), longest);
-        assert_eq!(doubled(longest, first, 1), first, "the first pause is bounded too");
+        assert_eq!(doubled(longest, first, 1), first, "the first pause has the same bound");
     }
 
     #[test]

@@ -1,19 +1,19 @@
 //! The control channel between a process and its child: frames over a Unix socket.
 //!
-//! A frame is a little-endian `u32` length and that many bytes; what the bytes mean is the caller's protocol.
-//! A child finds its end at file descriptor [`CONTROL_FD`], never at stdout, where libraries print.
+//! In: bodies of messages, or a stream. Out: the stream with frames, or the bodies again. A frame
+//! is a little-endian `u32` length and that many bytes; what the bytes mean is the caller's
+//! protocol. A child finds its end at file descriptor [`CONTROL_FD`], never at stdout, where
+//! libraries print.
 //! Invariant: the end of the stream means that the parent is gone or done, and the child exits at once.
 
-use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
 
 /// Where a child finds its end of the control channel.
 pub const CONTROL_FD: RawFd = 3;
 
-/// The longest frame that is read; a longer one is a broken peer, not a message.
+/// The longest frame that is read; a longer one means that the peer is broken.
 pub const MAX_FRAME: usize = 1 << 31;
 
 /// Writes one frame.
@@ -38,7 +38,7 @@ pub fn read_frame(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     let mut length = [0; 4];
     let n_read = loop {
         match input.read(&mut length[..1]) {
-            // A signal that a plugin handles is no end of the channel.
+            // A signal that a plugin handles does not end the channel.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             other => break other?,
         }
@@ -56,10 +56,10 @@ pub fn read_frame(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(body))
 }
 
-/// The child's end of the control channel that its parent opened at [`CONTROL_FD`].
+/// Returns the child's end of the control channel that its parent opened at [`CONTROL_FD`].
 ///
 /// # Errors
-/// `NotFound` when the process was started by hand, with no socket there.
+/// `NotFound` if no socket is open there, as in a process that a user started.
 pub fn inherited() -> io::Result<UnixStream> {
     let stream = UnixStream::from(inherited_fd(CONTROL_FD)?);
     stream.peer_addr().map_err(|_| not_a_child())?;
@@ -79,64 +79,11 @@ pub fn inherited_fd(fd: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Ends this process at once, whatever its threads do, without exit handlers that native code may trip over.
-pub fn end_now() -> ! {
-    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-    // Not reached: nobody survives that signal.
-    std::process::abort()
-}
-
-/// This executable as it runs now, also after an update has replaced its file.
-///
-/// # Errors
-/// The system's own, where it cannot tell.
-pub fn own_executable() -> io::Result<PathBuf> {
-    if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
-}
-
-/// Ends this process and all that it has started, where it leads a process group of its own; else itself alone.
-pub fn end_group_now() -> ! {
-    if rustix::process::getpgrp() == rustix::process::getpid() {
-        let _ = rustix::process::kill_current_process_group(rustix::process::Signal::KILL);
-    }
-    end_now()
-}
-
-/// The variables of a child: what programs and native libraries need to run, and this process's log level; nothing
-/// secret.
-pub fn child_environment() -> impl Iterator<Item = (OsString, OsString)> {
-    const NAMES: [&str; 10] = [
-        "PATH",
-        "HOME",
-        "TMPDIR",
-        "LANG",
-        "LC_ALL",
-        "TZ",
-        "RUST_BACKTRACE",
-        "LD_LIBRARY_PATH",
-        "DYLD_LIBRARY_PATH",
-        "CUDA_VISIBLE_DEVICES",
-    ];
-    let level = tracing::level_filters::LevelFilter::current().to_string();
-    let is_inherited =
-        |name: &OsStr, value: &OsStr| NAMES.iter().any(|known| name == *known) || is_library_root(name, value);
-    let inherited = std::env::vars_os().filter(move |(name, value)| is_inherited(name, value));
-    inherited.chain([("LOG_LEVEL".into(), level.into())])
-}
-
-/// Returns whether a variable names the folder of a native library, such as `LIBXYZ=/opt/libxyz`, whose `lib/` holds it.
-pub fn is_library_root(name: &OsStr, value: &OsStr) -> bool {
-    let letters = name.to_str().and_then(|name| name.strip_prefix("LIB")).unwrap_or_default();
-    let is_name = !letters.is_empty() && letters.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    is_name && Path::new(value).is_absolute() && Path::new(value).join("lib").is_dir()
-}
-
 fn not_a_child() -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, "this subcommand is started by oculus-host itself, not by hand")
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -151,18 +98,6 @@ mod tests {
         assert_eq!(read_frame(&mut input).unwrap().unwrap(), b"");
         assert_eq!(read_frame(&mut input).unwrap().unwrap(), vec![7; 100_000]);
         assert!(read_frame(&mut input).unwrap().is_none());
-    }
-
-    #[test]
-    fn only_a_folder_with_libraries_is_the_root_of_a_native_library() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("lib")).unwrap();
-        let is_root = |name: &str, value: &Path| is_library_root(name.as_ref(), value.as_os_str());
-        assert!(is_root("LIBXYZ", folder.path()) && is_root("LIBX11", folder.path()));
-        let others = ["LIB", "LIBRARY_PATH", "LIBxyz", "PATH"];
-        assert!(others.iter().all(|name| !is_root(name, folder.path())), "the names of other variables");
-        let elsewhere = [folder.path().join("lib"), "lib".into(), "".into()];
-        assert!(elsewhere.iter().all(|value| !is_root("LIBXYZ", value)), "a secret, or another folder");
     }
 
     #[test]

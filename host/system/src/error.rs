@@ -1,4 +1,7 @@
-//! What errors say to people.
+//! Texts of errors for people.
+//!
+//! In: an error with its sources. Out: one line. Invariant: the innermost source decides, since it
+//! names the cause.
 
 use std::error::Error;
 

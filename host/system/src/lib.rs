@@ -1,5 +1,8 @@
-//! What the crates of the host need of the operating system and share: files that survive a crash, child processes and
-//! what they print, pauses between attempts, values that must not be shown.
+//! What the crates of the host share of the operating system: files that survive a crash, child
+//! processes and their output, pauses between attempts, values that must not be shown.
+//!
+//! In: paths, processes, numbers. Out: the standard library's types and errors.
+//! Invariant: this crate depends on no other crate of the host.
 
 pub mod backoff;
 pub mod child;
@@ -8,4 +11,5 @@ pub mod error;
 pub mod files;
 pub mod log_line;
 pub mod memory;
+pub mod process;
 pub mod secret;

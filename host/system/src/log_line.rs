@@ -1,6 +1,9 @@
-//! A line that a child process printed, as an event of this process's log.
+//! Lines of child processes, as events of this process's log.
+//!
+//! In: a line as it was printed. Out: a log event. Invariant: the line keeps its level, and its
+//! text is not changed.
 
-/// Logs a line of a child process at the level that starts it; a line without a level is logged as information.
+/// Logs a line of a child process at the level with which it begins; without one, as information.
 pub fn forward(job: Option<&str>, plugin: Option<&str>, line: &str) {
     let (level, text) = level_of(line);
     match level {
@@ -34,7 +37,7 @@ mod tests {
 
     #[test]
     fn a_line_without_a_level_is_information() {
-        for line in ["[LightGBM] [Warning] x", "", "info: lower case is no level", "5 rows"] {
+        for line in ["[LightGBM] [Warning] x", "", "info: lower case does not count", "5 rows"] {
             assert_eq!(level_of(line), (tracing::Level::INFO, line));
         }
     }

@@ -1,4 +1,7 @@
 //! Memory of the machine, as Linux reports it.
+//!
+//! In: `/proc/meminfo`. Out: numbers of bytes. Invariant: a missing or malformed field is `None`,
+//! never a guess.
 
 /// Returns the machine's memory in bytes; `None` where `/proc/meminfo` does not exist, as on macOS.
 pub fn total_bytes() -> Option<u64> {

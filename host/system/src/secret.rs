@@ -1,4 +1,7 @@
-//! Values that must not be seen: they show themselves as `***`.
+//! Values that must not appear in logs, errors or results: they are displayed as `***`.
+//!
+//! In: a key, a password or an address that contains one. Out: the value for the one caller that
+//! needs it, `***` for all others. Invariant: neither `Debug` nor `Display` writes a secret.
 
 use std::fmt;
 
@@ -7,12 +10,12 @@ use std::fmt;
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps what must not be shown.
+    /// Wraps a text that must not be shown.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The secret itself, for the one request that needs it.
+    /// Returns the secret itself, for the one request that needs it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -30,7 +33,8 @@ impl fmt::Display for Secret {
     }
 }
 
-/// A secret on its way to another process of this program, over a channel that nobody else reads.
+/// Serializes a secret for another process of this program, over a channel that no other process
+/// reads.
 pub mod revealed {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -44,10 +48,10 @@ pub mod revealed {
         secret.reveal().serialize(serializer)
     }
 
-    /// Reads it back.
+    /// Reads the secret back.
     ///
     /// # Errors
-    /// What is no text.
+    /// The deserializer's own, for a value that is not a string.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
         String::deserialize(deserializer).map(Secret::new)
     }
@@ -58,12 +62,13 @@ pub mod revealed {
 pub struct RedisAddress(String);
 
 impl RedisAddress {
-    /// An address such as `redis://user:password@host:6379/0`; the caller has checked its form.
+    /// Wraps an address such as `redis://user:password@host:6379/0`; the caller has checked its
+    /// form.
     pub fn new(url: impl Into<String>) -> Self {
         Self(url.into())
     }
 
-    /// The address with its password, for the connection.
+    /// Returns the address with its password, for the connection.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -81,7 +86,8 @@ impl fmt::Debug for RedisAddress {
     }
 }
 
-/// An address with `***` for whatever stands where a password may stand, also in an address that is no address.
+/// Returns an address with `***` in every place where a password may be, also if the text is not a
+/// valid address.
 pub fn without_password(url: &str) -> String {
     let url = match url.split_once("pass=") {
         Some((before, _)) => format!("{before}pass=***"),

@@ -1,4 +1,7 @@
-//! How a process ended, as a type and in words.
+//! How a process ended.
+//!
+//! In: an exit status. Out: an [`ExitCause`], and its text. Invariant: code compares the variants,
+//! never the text.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;

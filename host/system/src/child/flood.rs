@@ -1,4 +1,7 @@
-//! How much of what one process prints goes into the log.
+//! Limits how much of one process's output is logged.
+//!
+//! In: the length of each line. Out: whether the line is logged, and how many were not.
+//! Invariant: the logged lines are the first ones, without gaps.
 
 /// Lines and bytes of one process that are logged.
 const LOGGED_LINES: usize = 200;
@@ -14,7 +17,7 @@ pub struct LogAllowance {
     n_unlogged: usize,
 }
 
-/// What to do with a line.
+/// Decision on a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineFate {
     Logged,

@@ -1,4 +1,8 @@
-//! Reads the pipes of a child process to their ends, on a thread each.
+//! Reads the pipes of a child process to their ends, on one thread per pipe.
+//!
+//! In: stdout and stderr. Out: log lines, and the last lines of each pipe.
+//! Invariant: a pipe is always read, so that the child never blocks on output; memory is bounded by
+//! [`KEPT_LINES`].
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
@@ -143,7 +147,8 @@ mod tests {
 
     #[test]
     fn merged_pipes_share_one_list() {
-        let (stdout, stderr): (&[u8], &[u8]) = (b"one\n", b"two\n");
+        let stdout: &[u8] = b"one\n";
+        let stderr: &[u8] = b"two\n";
         let label = OutputLabel::default();
         let output = ChildOutput::read_merged(Some(stdout), Some(stderr), label, LogAllowance::unlimited());
         let [mut lines, others] = output.last_lines(Duration::from_secs(60));
