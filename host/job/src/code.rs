@@ -1,7 +1,9 @@
 //! The codes of failures and warnings: stable words for programs, each with its meaning and remedy.
 //!
-//! Every code of a result is a variant here, and `docs/errors.md` is generated from these tables. Messages may change in
-//! any release; codes may not.
+//! In: nothing. Out: enums, their texts on the wire, and the rows of `docs/errors.md`, which is
+//! generated from these tables.
+//! Invariant: every code of a result is a variant here. Messages may change in any release; codes
+//! may not.
 
 use std::fmt;
 
@@ -113,7 +115,7 @@ codes! {
             "No installed plugin can lead the config search under the name in `config_search_model`.",
             "Name an installed family, or install its plugin.";
         NoFamilies = "no_families":
-            "The job asks for no model family that is installed.",
+            "None of the model families of the job is installed.",
             "Install a plugin.";
         InvalidParameters = "invalid_parameters":
             "Parameters of a model family are out of range or of the wrong type; the message names every one.",
@@ -182,7 +184,7 @@ codes! {
 }
 
 codes! {
-    /// What the reader of a result should know: the field `warnings[].code`.
+    /// A finding that did not stop the job: the field `warnings[].code`.
     WarningCode {
         SymbolWithoutBars = "symbol_without_bars":
             "The source has no bars of a symbol; the job continues without it.",
@@ -245,7 +247,7 @@ codes! {
             "The Polygon plan includes less history than was asked for.",
             "Ask for fewer `years`, or take a larger plan.";
         WarmUpShortened = "warm_up_shortened":
-            "There are fewer bars before the labelled span than features want.",
+            "There are fewer bars before the labelled span than features need.",
             "Provide a longer history.";
         WindowsTooLong = "windows_too_long":
             "Windows of a sequence model would leave too few dates to label.",

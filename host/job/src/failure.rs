@@ -1,4 +1,9 @@
-//! Why a job ended without a model, in the form that the backend reads.
+//! Why a job ended without a model.
+//!
+//! In: a phase, a code, and texts for people. Out: a [`Failure`], and the result object that the
+//! backend reads.
+//! Invariant: programs decide by `kind`, `code` and `retryable`; the texts may change in any
+//! release.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -7,27 +12,27 @@ use crate::code::ErrorCode;
 use crate::progress::Phase;
 use crate::result::{FailedResult, ResultError, ResultStatus};
 
-/// What kind of ending a failure is.
+/// The kind of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// The job asks for something that cannot be done; asking again changes nothing.
+    /// The job requests something that cannot be done; a retry changes nothing.
     Refused,
-    /// The job was fine, the work was not.
+    /// The job is valid, but its execution failed.
     Failed,
-    /// Somebody asked for the end.
+    /// A user cancelled the job.
     Cancelled,
 }
 
-/// An ending without a model: what was found, what was needed, what to do.
+/// The reason that a job has no model: what was found, what was needed, what to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
     /// Refused, failed or cancelled.
     pub kind: Kind,
-    /// Where the job stood.
+    /// The phase in which the job ended.
     pub phase: Phase,
-    /// A stable word for programs.
+    /// Stable code for programs.
     pub code: ErrorCode,
     /// What was found and what was needed, for people.
     pub message: String,
@@ -38,23 +43,24 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A job that cannot be done as it is written.
+    /// Creates the failure of a job that cannot be done as it is written.
     pub fn refused(phase: Phase, code: ErrorCode, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(Kind::Refused, phase, code, message.into(), hint.into())
     }
 
-    /// Work that broke.
+    /// Creates the failure of a valid job whose execution failed.
     pub fn failed(phase: Phase, code: ErrorCode, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(Kind::Failed, phase, code, message.into(), hint.into())
     }
 
-    /// Work that was ended on request.
+    /// Creates the failure of a job that was cancelled on request.
     pub fn cancelled(phase: Phase) -> Self {
-        let (message, hint) = ("the job was cancelled on request", "push the job again to run it");
-        Self::new(Kind::Cancelled, phase, ErrorCode::Cancelled, message.to_owned(), hint.to_owned())
+        let message = "the job was cancelled on request".to_owned();
+        let hint = "push the job again to run it".to_owned();
+        Self::new(Kind::Cancelled, phase, ErrorCode::Cancelled, message, hint)
     }
 
-    /// The same failure, worth another try.
+    /// Marks the failure as retryable: the same job may succeed later.
     #[must_use]
     pub fn retryable(mut self) -> Self {
         self.retryable = true;
@@ -65,7 +71,7 @@ impl Failure {
         Self { kind, phase, code, message, hint, retryable: false }
     }
 
-    /// Returns the result object of a job that ended so.
+    /// Returns the result object of a job with this failure.
     ///
     /// * `design_config`: the configuration as far as it was read, or null.
     pub fn to_result(&self, build_id: &str, design_config: Value) -> Value {

@@ -1,4 +1,6 @@
 //! The rule of job ids, for the queue, the payload and the keys of Redis alike.
+//!
+//! In: a text. Out: whether it can be an id. Invariant: no other code decides what an id is.
 
 /// Longest id, in characters.
 const MAX_CHARS: usize = 200;

@@ -1,9 +1,12 @@
-//! Progress of a job: the phases in their order and what an event says.
+//! Progress of a job: its phases in their order, and the events that are published.
+//!
+//! In: a phase, its status and details. Out: an [`Event`] in JSON.
+//! Invariant: phases are ordered as the work is, and no event follows a final one.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Where a job stands; the order is the order of work.
+/// A phase of a job; the variants are in the order of the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -26,7 +29,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// The name on the wire.
+    /// Returns the name on the wire.
     pub fn name(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -41,28 +44,28 @@ impl Phase {
     }
 }
 
-/// How the phase stands.
+/// The status of a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Under way.
+    /// The phase is running.
     InProgress,
-    /// Ended well.
+    /// The phase succeeded.
     Completed,
-    /// Ended badly; the result says why.
+    /// The phase failed; the result states why.
     Failed,
-    /// Ended on request.
+    /// The job was cancelled on request.
     Cancelled,
 }
 
 /// One event of a job, before the worker adds the job's id and the time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Where.
+    /// The phase of the job.
     pub phase: Phase,
-    /// How.
+    /// The status of the phase.
     pub status: Status,
-    /// `percent`, `message` and what the phase knows.
+    /// `percent`, `message` and further fields of the phase.
     pub details: Map<String, Value>,
 }
 
@@ -73,34 +76,34 @@ pub struct Event {
     pub job_id: String,
     /// UTC, such as `2024-01-15T10:30:00`.
     pub timestamp: String,
-    /// Where.
+    /// The phase of the job.
     pub phase: Phase,
-    /// How.
+    /// The status of the phase.
     pub status: Status,
-    /// `percent`, `elapsed_s`, `eta_s`, `message` and what the phase knows.
+    /// `percent`, `elapsed_s`, `eta_s`, `message` and further fields of the phase.
     pub details: Map<String, Value>,
 }
 
 impl Event {
-    /// An event of this moment, with no details yet.
+    /// Creates an event with the current time and no details.
     pub fn now(job_id: &str, phase: Phase, status: Status) -> Self {
         let timestamp = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
         Self { job_id: job_id.to_owned(), timestamp, phase, status, details: Map::new() }
     }
 
-    /// The same with a message for people.
+    /// Adds a message for people.
     #[must_use]
     pub fn with_message(mut self, message: &str) -> Self {
         self.details.insert("message".to_owned(), message.into());
         self
     }
 
-    /// Its form on the wire.
+    /// Returns the event as JSON.
     pub fn to_json(&self) -> String {
         serde_json::json!(self).to_string()
     }
 
-    /// Whether nothing follows: the job is complete, failed or cancelled.
+    /// Returns whether no event follows: the job is complete, failed or cancelled.
     pub fn is_final(&self) -> bool {
         match self.status {
             Status::Failed | Status::Cancelled => true,
@@ -110,7 +113,8 @@ impl Event {
     }
 }
 
-/// The channel that a job's events are published on, and the key that holds the last of them for an hour.
+/// Returns the channel on which a job's events are published, which is also the key that holds the
+/// last one for an hour.
 pub fn channel(job_id: &str) -> String {
     format!("oculus:training:progress:{job_id}")
 }

@@ -1,8 +1,10 @@
 //! The job as the backend writes it, checked once into types that need no further check.
 //!
 //! In: the payload's text. Out: a [`Job`] with every default resolved, or one refusal that names all its problems.
-//! Written by a language model, so numbers may be texts, whole numbers may end in `.0`, `null` means absent, and
-//! unknown fields mean nothing. `docs/job.md` has the table of fields.
+//! Invariant: every value of a [`Job`] is within its range.
+//!
+//! Jobs are written by a language model, so numbers may be texts, whole numbers may end in `.0`,
+//! `null` means absent, and unknown fields are ignored. `docs/job.md` has the table of fields.
 
 mod cursor;
 mod read;
@@ -18,8 +20,11 @@ use crate::code::ErrorCode;
 use crate::failure::Failure;
 use crate::progress::Phase;
 
-pub use self::{read::is_symbol, rule::Rule, timeframe::Timeframe};
 pub use oculus_plugin_api::Operator;
+
+pub use self::read::is_symbol;
+pub use self::rule::Rule;
+pub use self::timeframe::Timeframe;
 
 /// Longest payload that is read, in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 5_000_000;
@@ -31,17 +36,17 @@ const MAX_NAMED_PROBLEMS: usize = 20;
 /// A checked job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
-    /// What queue, progress and result go by: `job_id`, else `build_id`.
+    /// Id in the queue and in progress events: `job_id`, else `build_id`.
     pub id: String,
-    /// What the result echoes: `build_id`, else `job_id`.
+    /// Id that the result echoes: `build_id`, else `job_id`.
     pub build_id: String,
-    /// Whose job it is; empty when it does not say.
+    /// Owner of the job; empty when the job names none.
     pub user_id: String,
     /// Tickers without duplicates, in the job's order; safe as file names.
     pub symbols: Vec<String>,
     /// Length of a bar.
     pub timeframe: Timeframe,
-    /// What to look for.
+    /// The strategy to search for.
     pub design: Design,
 }
 
@@ -68,13 +73,13 @@ pub struct Design {
     pub entry_rules: Vec<Rule>,
     /// Conditions that speak for closing it.
     pub exit_rules: Vec<Rule>,
-    /// Entry rules that must hold at once to open; a fraction is rounded up.
+    /// Number of entry rules that must hold at the same time to open; a fraction is rounded up.
     pub entry_score_threshold: u32,
-    /// Exit rules that must hold at once to close; a fraction is rounded up.
+    /// Number of exit rules that must hold at the same time to close; a fraction is rounded up.
     pub exit_score_threshold: u32,
     /// Strategies that the optimizer tries.
     pub strategy_trials: u32,
-    /// Cost of a fill in hundredths of a percent of what is traded.
+    /// Cost of a fill in hundredths of a percent of the traded value.
     pub cost_bps: f64,
     /// Families and their parameters.
     pub ml_training_config: TrainingConfig,
@@ -124,7 +129,7 @@ impl Job {
         }
     }
 
-    /// The configuration with all defaults resolved, as the result echoes it.
+    /// Returns the configuration with all defaults resolved, as the result echoes it.
     pub fn design_config(&self) -> Value {
         let design = &self.design;
         let config = &design.ml_training_config;
@@ -158,7 +163,7 @@ impl Job {
 }
 
 impl TrainingConfig {
-    /// Whether a flag such as `train_lstm` is set.
+    /// Returns whether a flag such as `train_lstm` is set.
     pub fn flag(&self, name: &str) -> bool {
         self.options.get(name).and_then(Value::as_bool).unwrap_or(false)
     }

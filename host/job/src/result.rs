@@ -1,4 +1,9 @@
-//! The result object of a job that did not succeed. That of a successful job is the pipeline's report.
+//! The result object of a job that did not succeed; a successful job's result is the pipeline's
+//! report.
+//!
+//! In: a [`Failure`](crate::failure::Failure), or JSON of a result. Out: JSON, or a
+//! [`FailedResult`].
+//! Invariant: the field names are the wire format and never change.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,11 +16,11 @@ use crate::progress::Phase;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResultStatus {
-    /// It has a model.
+    /// The job has a model.
     Success,
-    /// It was refused or failed; `error` states why.
+    /// The job was refused or failed; `error` states why.
     Failed,
-    /// It was cancelled on request.
+    /// The job was cancelled on request.
     Cancelled,
 }
 
@@ -50,7 +55,7 @@ pub struct FailedResult {
 pub struct ResultError {
     /// Refused, failed or cancelled.
     pub kind: Kind,
-    /// A stable word for programs.
+    /// Stable code for programs.
     pub code: ErrorCode,
     /// What was found and what was needed, for people.
     pub message: String,

@@ -1,13 +1,16 @@
-//! Warnings of a result: the job succeeded, and its reader should know this.
+//! Warnings of a result: findings that did not stop the job.
+//!
+//! In: a code and a message. Out: an entry of `warnings` in the result. Invariant: a warning never
+//! changes the outcome.
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::code::WarningCode;
 
-/// Something that the reader of a result should know; the job went on.
+/// A finding that a user should check; the job continued.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
-    /// A stable word for programs.
+    /// Stable code for programs.
     pub code: WarningCode,
     /// What happened and what was done about it.
     pub message: String,

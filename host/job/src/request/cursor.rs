@@ -1,12 +1,11 @@
-//! A place in the job's JSON that reads itself leniently and notes what is wrong.
+//! A lenient reader at one place of the job's JSON, which notes problems.
 //!
-//! In: a parsed value. Out: typed values, `None` where a field is absent, null or wrong. Wrong ones are noted with
-//! path, what was found and what was needed, so that one answer names every problem of a job.
+//! In: a parsed value. Out: typed values, `None` where a field is absent, null or wrong.
+//! Invariant: a wrong value is noted with its path, what was found and what was needed, so that one
+//! refusal names every problem of a job.
 
-use std::{
-    cell::RefCell,
-    ops::{RangeBounds, RangeInclusive},
-};
+use std::cell::RefCell;
+use std::ops::{RangeBounds, RangeInclusive};
 
 use serde_json::{Map, Value};
 
@@ -19,7 +18,7 @@ const QUOTED_CHARS: usize = 40;
 pub(super) struct Problems(RefCell<Vec<String>>);
 
 impl Problems {
-    /// What was found, once reading is over.
+    /// Returns the problems, after all fields have been read.
     pub(super) fn into_vec(self) -> Vec<String> {
         self.0.into_inner()
     }
@@ -34,28 +33,28 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// The root of a job.
+    /// Creates a cursor at the root of a job.
     pub(super) fn root(value: &'a Value, problems: &'a Problems) -> Self {
         Self { value, path: String::new(), problems }
     }
 
-    /// A field of an object; absent where this is none or has no such field.
+    /// Returns a field of an object; absent if this is not an object or has no such field.
     pub(super) fn at(&self, name: &str) -> Self {
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
         Self { value: self.value.get(name).unwrap_or(ABSENT), path, problems: self.problems }
     }
 
-    /// Whether the field is absent or null.
+    /// Returns whether the field is absent or null.
     pub(super) fn is_absent(&self) -> bool {
         self.value.is_null()
     }
 
-    /// The fields of an object.
+    /// Reads the fields of an object.
     pub(super) fn object(&self) -> Option<&'a Map<String, Value>> {
         self.read("an object", Value::as_object)
     }
 
-    /// The entries of a list.
+    /// Reads the entries of a list.
     pub(super) fn list(&self, n_entries: RangeInclusive<usize>) -> Option<Vec<Cursor<'a>>> {
         let needed = format!("a list of {} to {} entries", n_entries.start(), n_entries.end());
         let entries = self.read(&needed, |value| value.as_array().filter(|list| n_entries.contains(&list.len())))?;
@@ -63,28 +62,28 @@ impl<'a> Cursor<'a> {
         Some(entries.iter().enumerate().map(entry).collect())
     }
 
-    /// A text that `check` accepts.
+    /// Reads a text that `check` accepts.
     pub(super) fn text(&self, needed: &str, check: impl Fn(&str) -> bool) -> Option<&'a str> {
         self.read(needed, |value| value.as_str().filter(|text| check(text)))
     }
 
-    /// True or false.
+    /// Reads a boolean.
     pub(super) fn flag(&self) -> Option<bool> {
         self.read("true or false", Value::as_bool)
     }
 
-    /// A finite number within a range, also where it is written as a text.
+    /// Reads a finite number within a range, also if it is written as a text.
     pub(super) fn number(&self, range: impl RangeBounds<f64>, needed: &str) -> Option<f64> {
         self.read(needed, |value| as_number(value).filter(|number| range.contains(number)))
     }
 
-    /// A whole number within a range, also where it is written as `2.0` or as a text.
+    /// Reads a whole number within a range, also if it is written as `2.0` or as a text.
     pub(super) fn whole(&self, range: RangeInclusive<u64>) -> Option<u64> {
         let needed = format!("a whole number from {} to {}", range.start(), range.end());
         self.read(&needed, |value| as_whole(value).filter(|number| range.contains(number)))
     }
 
-    /// Notes that the job cannot do without this field.
+    /// Notes that this required field is missing.
     pub(super) fn missing(&self, needed: &str) {
         self.note(format!("missing, needed {needed}"));
     }
@@ -125,7 +124,7 @@ fn as_whole(value: &Value) -> Option<u64> {
     exact.or_else(|| as_number(value).filter(integral).map(|number| number as u64))
 }
 
-/// A value as it was written, or what it is where that would be long.
+/// Returns a value as it was written, or its kind and size if the text would be long.
 fn quote(value: &Value) -> String {
     match value {
         Value::Array(list) => format!("a list of {}", list.len()),

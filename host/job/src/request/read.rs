@@ -1,12 +1,15 @@
-//! The fields of a job, their ranges and defaults: one function an object of the wire format.
+//! The fields of a job, their ranges and defaults: one function per object of the wire format.
+//!
+//! In: a cursor at the root of the job. Out: a [`Job`]. Invariant: a value that is out of range is
+//! noted as a problem, and the job is then rejected.
 
 use std::ops::Bound::{Excluded, Included};
 
 use serde_json::{Map, Value};
 
+use super::cursor::Cursor;
+use super::{DEFAULT_SEED, Design, Job, Operator, Rule, Timeframe, TrainingConfig};
 use crate::job_id::is_job_id;
-
-use super::{DEFAULT_SEED, Design, Job, Operator, Rule, Timeframe, TrainingConfig, cursor::Cursor};
 
 const MAX_SYMBOLS: usize = 500;
 const MAX_LABEL_OPTIONS: usize = 20;
@@ -16,7 +19,7 @@ const MAX_RULES: usize = 200;
 const MAX_EXACT: u64 = (1 << 53) - 1;
 const TRAINING_FIELDS: [&str; 5] = ["config_search_model", "cv_folds", "families", "rule_extractor", "seed"];
 
-/// Reads a job; `None`, or a value with defaults in wrong places, only beside a noted problem.
+/// Reads a job. If it is `None`, or has a default in place of a wrong value, a problem is noted.
 pub(super) fn job(root: &Cursor) -> Option<Job> {
     if root.object().is_none() {
         if root.is_absent() {
@@ -78,7 +81,7 @@ fn training_config(at: &Cursor) -> TrainingConfig {
     }
 }
 
-/// What plugins interpret.
+/// Returns the fields that plugins interpret.
 fn options(at: &Cursor, fields: &Map<String, Value>) -> Map<String, Value> {
     let is_option = |name: &str, value: &Value| !TRAINING_FIELDS.contains(&name) && !value.is_null();
     let options: Map<String, Value> = fields
@@ -142,7 +145,8 @@ fn rule(at: &Cursor) -> Option<Rule> {
     })
 }
 
-/// Rules are counted, so a threshold between two counts asks for the higher one.
+/// Reads a number of rules. Rules are counted, so a threshold between two counts means the higher
+/// one.
 fn score_threshold(at: &Cursor) -> u32 {
     at.number(1.0..=MAX_RULES as f64, "a number of rules from 1 to 200").map_or(1, |count| count.ceil() as u32)
 }
@@ -168,13 +172,13 @@ fn is_name(name: &str) -> bool {
     !name.trim().is_empty() && name.chars().count() <= 64 && !name.chars().any(char::is_control)
 }
 
-/// Whether a text can be a ticker; such a one is safe as a file name.
+/// Returns whether a text can be a ticker; a ticker is safe as a file name.
 pub fn is_symbol(symbol: &str) -> bool {
     let plain = |character: char| character.is_ascii_alphanumeric() || ".-_^:".contains(character);
     (1..=64).contains(&symbol.len()) && !symbol.starts_with('.') && symbol.chars().all(plain)
 }
 
-/// Reads what must be there.
+/// Reads a value that must be present.
 fn required<'a, T>(at: &Cursor<'a>, needed: &str, read: impl FnOnce(&Cursor<'a>) -> Option<T>) -> Option<T> {
     if at.is_absent() {
         at.missing(needed);
@@ -182,7 +186,7 @@ fn required<'a, T>(at: &Cursor<'a>, needed: &str, read: impl FnOnce(&Cursor<'a>)
     read(at)
 }
 
-/// The first of each, in order.
+/// Returns the items without duplicates, in order.
 fn unique<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     items.fold(Vec::new(), |mut kept, item| {
         if !kept.contains(&item) {

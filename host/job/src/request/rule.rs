@@ -1,4 +1,6 @@
 //! Entry and exit rules as a job writes them: one condition on one feature.
+//!
+//! In: an object of the job. Out: a [`Rule`]. Invariant: the threshold is finite.
 
 use oculus_plugin_api::Operator;
 use serde::{Deserialize, Serialize};
@@ -10,8 +12,8 @@ pub struct Rule {
     pub feature: String,
     /// How the feature's value is compared.
     pub operator: Operator,
-    /// What it is compared with; finite.
+    /// Finite number with which the value is compared.
     pub threshold: f64,
-    /// What the rule means, for people; empty when the job says nothing.
+    /// Explanation for people; empty when the job has none.
     pub description: String,
 }

@@ -1,5 +1,4 @@
-//! Claims about reading a job.
-#![allow(clippy::unwrap_used)]
+//! Tests of reading a job.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -16,6 +15,14 @@ fn with_design(design: Value) -> Result<Job, Failure> {
 
 fn message(result: Result<Job, Failure>) -> String {
     result.unwrap_err().message
+}
+
+/// Returns the paths of the problems that a refusal names.
+fn paths(result: Result<Job, Failure>) -> Vec<String> {
+    let failure = result.unwrap_err();
+    assert_eq!(failure.code, ErrorCode::InvalidJob);
+    let path = |problem: &str| problem.split(": ").next().unwrap_or_default().to_owned();
+    failure.message.split("; ").map(path).collect()
 }
 
 #[test]
@@ -97,19 +104,19 @@ fn symbols_are_merged_and_never_paths() {
     let job = parse(json!({"build_id": "b", "symbols": ["BRK.B", "X:BTC-USD", "BRK.B", "^GSPC"]})).unwrap();
     assert_eq!(job.symbols, ["BRK.B", "X:BTC-USD", "^GSPC"]);
     for symbol in ["", ".", "..", ".hidden", "a/b", "a\\b", "a\0b", "Ä", &"A".repeat(65)] {
-        assert!(message(parse(json!({"build_id": "b", "symbols": [symbol]}))).starts_with("symbols[0]:"), "{symbol:?}");
+        assert_eq!(paths(parse(json!({"build_id": "b", "symbols": [symbol]}))), ["symbols[0]"], "{symbol:?}");
     }
-    assert!(message(parse(json!({"build_id": "b"}))).contains("symbols: missing"));
-    assert!(message(parse(json!({"build_id": "b", "symbols": []}))).contains("symbols: found a list of 0"));
-    assert!(message(parse(json!({"build_id": "b", "symbols": [null]}))).contains("symbols[0]: missing"));
+    assert_eq!(paths(parse(json!({"build_id": "b"}))), ["symbols"]);
+    assert_eq!(paths(parse(json!({"build_id": "b", "symbols": []}))), ["symbols"]);
+    assert_eq!(paths(parse(json!({"build_id": "b", "symbols": [null]}))), ["symbols[0]"]);
 }
 
 #[test]
 fn a_job_without_id_or_of_another_shape_is_refused() {
-    assert!(message(parse(json!({"symbols": ["A"]}))).contains("build_id: missing"));
-    assert_eq!(message(parse(json!([1]))), "job: found a list of 1, needed an object");
+    assert_eq!(paths(parse(json!({"symbols": ["A"]}))), ["build_id"]);
+    assert_eq!(paths(parse(json!([1]))), ["job"]);
     assert_eq!(message(parse(json!(null))), "job: missing, needed an object");
-    assert!(message(with_design(json!("fast"))).contains("design: found \"fast\", needed an object"));
+    assert_eq!(paths(with_design(json!("fast"))), ["design"]);
 }
 
 #[test]
@@ -118,8 +125,11 @@ fn broken_json_deep_json_and_huge_numbers_are_refused_by_name() {
         assert_eq!(Job::parse(payload).unwrap_err().code, ErrorCode::MalformedJson, "{payload:.20}");
     }
     assert_eq!(Job::parse(&" ".repeat(MAX_PAYLOAD_BYTES + 1)).unwrap_err().code, ErrorCode::PayloadTooLarge);
-    assert!(message(with_design(json!({"years": 1e300}))).contains("design.years: found 1e+300"));
-    assert!(message(with_design(json!({"recommended_n_iter_search": u64::MAX}))).contains("needed a whole number"));
+    assert_eq!(paths(with_design(json!({"years": 1e300}))), ["design.years"]);
+    assert_eq!(
+        paths(with_design(json!({"recommended_n_iter_search": u64::MAX}))),
+        ["design.recommended_n_iter_search"]
+    );
 }
 
 #[test]
@@ -130,7 +140,7 @@ fn a_flood_of_problems_is_counted_instead_of_listed() {
 
 #[test]
 fn a_threshold_below_one_rule_is_refused() {
-    assert!(message(with_design(json!({"entry_score_threshold": 0.5}))).contains("entry_score_threshold: found 0.5"));
+    assert_eq!(paths(with_design(json!({"entry_score_threshold": 0.5}))), ["design.entry_score_threshold"]);
 }
 
 #[test]

@@ -1,4 +1,7 @@
-//! How long a bar is.
+//! The length of a bar.
+//!
+//! In: a name such as `1d`. Out: a [`Timeframe`]. Invariant: the names are the wire format and
+//! never change.
 
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +47,7 @@ impl Timeframe {
         Self::Week1,
     ];
 
-    /// The name on the wire.
+    /// Returns the name on the wire.
     pub fn name(self) -> &'static str {
         match self {
             Self::Minute1 => "1m",
@@ -58,7 +61,7 @@ impl Timeframe {
         }
     }
 
-    /// Length of a bar in seconds.
+    /// Returns the length of a bar in seconds.
     pub fn seconds(self) -> i64 {
         match self {
             Self::Minute1 => 60,
@@ -72,12 +75,12 @@ impl Timeframe {
         }
     }
 
-    /// The timeframe of a name.
+    /// Returns the timeframe of a name on the wire.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|timeframe| timeframe.name() == name)
     }
 
-    /// Whether a session has more than one bar.
+    /// Returns whether a session has more than one bar.
     pub fn is_intraday(self) -> bool {
         !matches!(self, Self::Day1 | Self::Week1)
     }
