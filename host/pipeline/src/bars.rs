@@ -1,4 +1,4 @@
-//! Market bars: read, validated, one series a symbol, cut to what the job looks at.
+//! Market bars: read, validated, one series per symbol, cut to the span of the job.
 //!
 //! In: a source of bars and the job. Out: a [`Market`], symbols in the job's order. Invariant: every series is
 //! strictly ascending, finite and positive, with `low ≤ open, close ≤ high`.

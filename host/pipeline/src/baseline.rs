@@ -1,21 +1,22 @@
-//! What volatility alone forecasts: a logistic regression on log NATR_14 and log HV_20.
+//! The volatility baseline: a logistic regression on log NATR_14 and log HV_20.
 //!
-//! A wide-swinging stock passes any threshold more often, so a threshold label forecasts volatility in part. A model
-//! is worth what it knows beyond that. In: the feature table, labels, rows. Out: a probability a row. No randomness.
+//! A volatile stock passes any threshold more often, so volatility alone forecasts a threshold
+//! label in part. The value of a model is its skill beyond that. In: the feature table, labels,
+//! rows. Out: one probability per row. No randomness.
 
 use super::features::FeatureTable;
 
 /// The features that measure volatility.
 pub const FEATURES: [&str; 2] = ["NATR_14", "HV_20"];
-/// Weight of `|w|² / 2` beside the sum of losses: keeps separable data finite and moves no digit that matters.
+/// Weight of the penalty `|w|² / 2`: keeps the weights of separable data finite, and has no visible effect otherwise.
 const RIDGE: f64 = 1e-3;
 const MAX_STEPS: usize = 50;
-/// Values below this count as this before the logarithm: a series that never moves.
+/// Values are raised to this before the logarithm, for a series that never moves.
 const LEAST_VALUE: f64 = 1e-6;
 /// Steps smaller than this end the search.
 const SMALL_STEP: f64 = 1e-10;
 
-/// Number of coefficients: intercept, then one a feature.
+/// Number of coefficients: the intercept, then one per feature.
 const N: usize = FEATURES.len() + 1;
 
 /// The logarithms of the volatility features of all rows.
@@ -26,7 +27,7 @@ pub struct Volatility {
 
 impl Volatility {
     /// Reads the features; `None` where the table lacks one.
-    pub fn of(table: &FeatureTable) -> Option<Self> {
+    pub fn from_table(table: &FeatureTable) -> Option<Self> {
         let [first, second] = FEATURES.map(|name| table.by_name(name));
         let log = |value: f32| f64::from(value).max(LEAST_VALUE).ln();
         let logs = first?.iter().zip(second?).map(|(&a, &b)| [log(a), log(b)]).collect();
@@ -42,7 +43,7 @@ impl Volatility {
     }
 
     fn fit(&self, label: &[f32], train_rows: &[u32]) -> Option<Logistic> {
-        let scale = Scale::of(train_rows.iter().map(|&row| &self.logs[row as usize]));
+        let scale = Scale::from_rows(train_rows.iter().map(|&row| &self.logs[row as usize]));
         let rows: Vec<([f64; N], f64)> = train_rows
             .iter()
             .map(|&row| (scale.apply(&self.logs[row as usize]), f64::from(label[row as usize])))
@@ -60,7 +61,7 @@ struct Scale {
 }
 
 impl Scale {
-    fn of<'a>(rows: impl Iterator<Item = &'a [f64; N - 1]> + Clone) -> Self {
+    fn from_rows<'a>(rows: impl Iterator<Item = &'a [f64; N - 1]> + Clone) -> Self {
         let n_rows = rows.clone().count().max(1) as f64;
         let mean = std::array::from_fn(|idx| rows.clone().map(|row| row[idx]).sum::<f64>() / n_rows);
         let deviation = std::array::from_fn(|idx| {

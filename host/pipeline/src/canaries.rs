@@ -1,14 +1,14 @@
-//! Canaries of a job: whether its own scores would look the same if there were nothing to find.
+//! Canaries of a job: checks whether scores as good as its own also occur where there is nothing to find.
 //!
-//! In: a [`SearchContext`], the lead, what the search found. Out: [`Canaries`]. No row of the test period is looked at, but for
-//! the figures of the winner that exist already.
+//! In: [`CanaryInputs`]. Out: [`Canaries`]. Of the test period only the figures of the winner are read, which exist
+//! already.
 
 mod shifts;
 #[cfg(test)]
 mod tests;
 
-use oculus_job::warning::Warning;
-use oculus_job::warning::WarningCode;
+use oculus_job::failure::Failure;
+use oculus_job::warning::{Warning, WarningCode};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -16,49 +16,61 @@ use super::{
     models::TestMetrics,
     search::{Family, SearchContext, SearchResult},
 };
-use oculus_job::failure::Failure;
 
-/// What the canaries say.
+/// The inputs of the canaries.
+#[derive(Clone, Copy)]
+pub struct CanaryInputs<'a> {
+    /// Features, labels and splits.
+    pub context: &'a SearchContext<'a>,
+    /// The result of the search.
+    pub search: &'a SearchResult,
+    /// The family that led the search.
+    pub lead: &'a Family<'a>,
+    /// Figures of the winner on the test.
+    pub test: &'a TestMetrics,
+}
+
+/// The results of the canaries.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Canaries {
-    /// The real labels against the same labels shifted along the dates.
+    /// The real label compared with itself shifted along the dates.
     pub label_shifts: LabelShifts,
-    /// The model against volatility alone.
+    /// The model compared with volatility alone.
     pub volatility_baseline: VolatilityBaseline,
 }
 
-/// The real labels against the same labels shifted along the dates.
+/// The real label compared with itself shifted along the dates.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LabelShifts {
-    /// Shifts tried.
+    /// Number of shifts that were tried.
     pub n_shifts: usize,
-    /// Score on the real labels, of the family's prior.
+    /// Score of the family's prior on the real label.
     pub score: Option<Finite>,
-    /// Scores on the shifted labels, in the order of the shifts; those that do not exist are left out, with the reason.
+    /// Scores on the shifted labels, in the order of the shifts; missing scores are left out, with the reason.
     pub shifted_scores: Vec<Finite>,
-    /// Place of the real score among all, 1 being the best; equals stand before it.
+    /// Rank of the real score among all, 1 being the best; equal scores rank before it.
     pub rank: Option<usize>,
-    /// The rank over the number of scores: how often a place as good comes by chance where labels cannot be forecast.
+    /// The rank over the number of scores: the probability of such a rank where labels cannot be forecast.
     pub p_value: Option<Finite>,
-    /// The same in words.
+    /// The figures in words.
     pub reading: String,
     /// Why figures are null.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
-/// The model against volatility alone.
+/// The model compared with volatility alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct VolatilityBaseline {
     /// Mean AUC over the folds of the chosen configuration.
     pub validation_auc: Option<Finite>,
-    /// The same of the baseline.
+    /// Mean AUC of the baseline over these folds.
     pub validation_baseline_auc: Option<Finite>,
     /// AUC on the test.
     pub test_auc: Option<Finite>,
-    /// The same of the baseline.
+    /// AUC of the baseline on the test.
     pub test_baseline_auc: Option<Finite>,
-    /// The same in words.
+    /// The figures in words.
     pub reading: String,
     /// Why figures are null.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
@@ -66,7 +78,7 @@ pub struct VolatilityBaseline {
 }
 
 impl Canaries {
-    /// `no_better_than_shifted_labels` where labels that nothing can forecast score as much as the real ones.
+    /// Returns `no_better_than_shifted_labels` where a label that nothing can forecast scores as much as the real one.
     pub fn warnings(&self) -> Vec<Warning> {
         let is_beaten = self.label_shifts.rank.is_some_and(|rank| rank > 1);
         let warning = || Warning::new(WarningCode::NoBetterThanShiftedLabels, self.label_shifts.reading.clone());
@@ -74,22 +86,16 @@ impl Canaries {
     }
 }
 
-/// Sends the canaries down.
+/// Runs the canaries.
 ///
-/// * `on_shifts`: told how many label shifts are behind it, and of how many.
+/// * `on_shifts`: receives the number of label shifts that are done, and the number of all.
 ///
 /// # Errors
-/// When the job is cancelled.
-pub fn run(
-    context: &SearchContext<'_>,
-    outcome: &SearchResult,
-    lead: &Family<'_>,
-    test: &TestMetrics,
-    on_shifts: &dyn Fn(usize, usize),
-) -> Result<Canaries, Failure> {
+/// If the job is cancelled.
+pub fn run(inputs: &CanaryInputs<'_>, on_shifts: &dyn Fn(usize, usize)) -> Result<Canaries, Failure> {
     Ok(Canaries {
-        label_shifts: shifts::run(context, outcome, lead, on_shifts)?,
-        volatility_baseline: volatility_baseline(outcome, test),
+        label_shifts: shifts::run(inputs.context, inputs.search, inputs.lead, on_shifts)?,
+        volatility_baseline: volatility_baseline(inputs.search, inputs.test),
     })
 }
 
@@ -130,7 +136,7 @@ fn read_baseline(test: &TestMetrics) -> String {
         let why = test.reasons.get("auc_minus_baseline").unwrap_or("it was not computed");
         return format!("what the model knows beyond volatility cannot be told on the test: {why}");
     };
-    let told = match test.auc_minus_baseline_ci95.map(|interval| (interval.0.get(), interval.1.get())) {
+    let interval = match test.auc_minus_baseline_ci95.map(|interval| (interval.0.get(), interval.1.get())) {
         None => ", with no interval to tell it from chance".to_owned(),
         Some((low, high)) => {
             let meaning = match (low > 0.0, high < 0.0) {
@@ -142,6 +148,6 @@ fn read_baseline(test: &TestMetrics) -> String {
         }
     };
     format!(
-        "on the test the model's AUC is beyond the volatility baseline's, or 0.5 where that is more, by {beyond:+.3}{told}"
+        "on the test the model's AUC is beyond the volatility baseline's, or 0.5 where that is more, by {beyond:+.3}{interval}"
     )
 }

@@ -1,13 +1,13 @@
-//! Session dates, days since 1970-01-01, as people read them.
+//! Conversion between session dates, as days since 1970-01-01, and calendar dates.
 
 use jiff::{Span, civil};
 
-/// `2024-01-02` for days since 1970-01-01; `day n` beyond the calendar.
+/// Returns the ISO date of a day since 1970-01-01, such as `2024-01-02`; `day n` beyond the calendar.
 pub fn iso_date(day: i32) -> String {
     date(day).map_or_else(|| format!("day {day}"), |date| date.to_string())
 }
 
-/// Month of a day since 1970-01-01, January 1; that of 1970-01-01 beyond the calendar.
+/// Returns the month of a day since 1970-01-01, 1 for January; 1 beyond the calendar.
 pub fn month(day: i32) -> i8 {
     date(day).map_or(1, civil::Date::month)
 }
@@ -17,7 +17,7 @@ fn date(day: i32) -> Option<civil::Date> {
     civil::Date::constant(1970, 1, 1).checked_add(span).ok()
 }
 
-/// Days since 1970-01-01 of a date; what [`iso_date`] turns back.
+/// Returns the days since 1970-01-01 of a date; the inverse of [`iso_date`].
 pub fn days_since_epoch(date: civil::Date) -> i32 {
     let days = date.duration_since(civil::Date::constant(1970, 1, 1)).as_hours() / 24;
     i32::try_from(days).unwrap_or(i32::MAX)

@@ -1,8 +1,8 @@
 //! Technical features of bars.
 //!
-//! In: validated bars and the names that a job asks for. Out: one table of all symbols and a report of what was asked,
-//! what it is called here, and what could not be had. Invariants: a row's values depend on bars up to its own alone;
-//! every value is finite.
+//! In: validated bars and the names that a job requests. Out: one table of all symbols, and a report of the requested
+//! names, their canonical names, and the features that are not available. Invariants: a row's values depend on bars up
+//! to its own alone; every value is finite.
 
 #[cfg(test)]
 mod tests;
@@ -19,37 +19,34 @@ mod prices;
 mod table;
 mod window;
 
-use oculus_job::code::ErrorCode;
-use oculus_job::warning::Warning;
-use oculus_job::warning::WarningCode;
 use std::collections::BTreeMap;
 
+use oculus_job::code::ErrorCode;
+use oculus_job::failure::Failure;
+use oculus_job::progress::Phase;
+use oculus_job::request::{Job, Timeframe};
+use oculus_job::warning::{Warning, WarningCode};
 use serde::{Deserialize, Serialize};
 
+use self::table::{SymbolSeries, fill};
 pub use self::{
     feature::Feature,
     listing::{Entry, Section, listing},
-    name::{Unresolved, resolve},
+    name::{UnknownFeatureError, resolve},
     prices::Prices,
     table::FeatureTable,
 };
 use super::bars::{Bars, BarsNeeds, BenchmarkError, Market, check_benchmark};
-use crate::matrix::{NO_ROOM_HINT, NoRoom};
-use oculus_job::{
-    failure::Failure,
-    progress::Phase,
-    request::{Job, Timeframe},
-};
-use table::{SymbolSeries, fill};
+use crate::matrix::{OUT_OF_SPACE_HINT, OutOfSpaceError};
 
-/// What became of the names that a job asked for.
+/// The outcome of the names that a job requests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FeatureReport {
     /// The job's spelling of each known feature → its name in the table.
     pub canonical: BTreeMap<String, String>,
-    /// Names that mean nothing here.
-    pub unresolved: Vec<Unresolved>,
-    /// Features that cannot be had from these bars.
+    /// Names that are not features of this version.
+    pub unresolved: Vec<UnknownFeatureError>,
+    /// Features that these bars do not allow.
     pub left_out: Vec<LeftOut>,
     /// Bars before the first row of each symbol.
     pub warm_up_bars: usize,
@@ -57,11 +54,11 @@ pub struct FeatureReport {
 
 /// Why features were not computed.
 #[derive(Debug, thiserror::Error)]
-pub enum Uncomputed {
-    /// A name that is no feature of this version.
+pub enum FeatureError {
+    /// A name that is not a feature of this version.
     #[error(transparent)]
-    Unresolved(#[from] Unresolved),
-    /// A feature whose benchmark is not there.
+    UnknownFeature(#[from] UnknownFeatureError),
+    /// A feature whose benchmark has no bars.
     #[error("`{feature}` compares with {benchmark}: give its bars, too")]
     WithoutBenchmark {
         /// The feature.
@@ -80,23 +77,23 @@ pub enum Uncomputed {
     },
     /// The temporary folder is full.
     #[error(transparent)]
-    NoRoom(#[from] NoRoom),
+    OutOfSpace(#[from] OutOfSpaceError),
 }
 
-/// A feature that cannot be had.
+/// A feature that is not available.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// The feature.
     pub name: String,
     /// What it lacks.
     #[serde(flatten)]
-    pub lack: Lack,
+    pub lack: MissingInputError,
 }
 
-/// What a feature lacks.
+/// The input that a feature lacks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(untagged)]
-pub enum Lack {
+pub enum MissingInputError {
     /// Bars before its first value.
     #[error("it needs {needs_bars} bars of warm-up, there are {has_bars}")]
     WarmUp {
@@ -114,7 +111,7 @@ pub enum Lack {
 }
 
 impl FeatureReport {
-    /// What the reader of a result should know: names that mean nothing, features that could not be had.
+    /// Returns the warnings for the result: one per unknown name and one per feature that is not available.
     pub fn warnings(&self) -> Vec<Warning> {
         let unresolved = self.unresolved.iter().map(|unresolved| {
             let nearest =
@@ -130,20 +127,20 @@ impl FeatureReport {
 
 /// Computes the default features and those that the job's priorities and rules name.
 ///
-/// Levels such as `SMA_20` serve rules; for each that is asked for, its scale-free form is added for the models.
+/// Levels such as `SMA_20` are for rules alone; for each requested level, its scale-free form is added for the models.
 ///
 /// * `n_threads`: threads to compute on; changes no bit.
 ///
 /// # Errors
-/// `too_few_bars` where no symbol has a bar after the warm-up; `no_room_for_table` (retryable) where the temporary folder
-/// cannot take the values.
+/// `too_few_bars` where no symbol has a bar after the warm-up; `no_room_for_table` (retryable)
+/// where the temporary folder cannot take the values.
 pub fn build(market: &Market, job: &Job, n_threads: usize) -> Result<(FeatureTable, FeatureReport), Failure> {
     let mut report = FeatureReport::default();
-    let is_there = |symbol: &str| market.benchmarks.iter().any(|benchmark| benchmark.symbol == symbol);
-    let features = choose(job, market.warm_up_bars, &is_there, &mut report);
+    let is_available = |symbol: &str| market.benchmarks.iter().any(|benchmark| benchmark.symbol == symbol);
+    let features = choose(job, market.warm_up_bars, &is_available, &mut report);
     report.warm_up_bars = longest_warm_up(&features);
     let series = series(&market.bars, &market.benchmarks);
-    let table = fill(&series, market.timeframe, &features, n_threads).map_err(|error| no_room(&error))?;
+    let table = fill(&series, market.timeframe, &features, n_threads).map_err(|error| out_of_space(&error))?;
     if table.n_rows() == 0 {
         let message = format!("no symbol has more than the {} bars of warm-up", report.warm_up_bars);
         let hint = "raise design.years or give bars of a longer history";
@@ -159,21 +156,21 @@ pub fn build(market: &Market, job: &Job, n_threads: usize) -> Result<(FeatureTab
 /// * `names`: as [`FeatureTable::names`] has them, in their order.
 ///
 /// # Errors
-/// A name that this version computes no feature for, or writes otherwise; a benchmark that is missing or does not serve;
-/// [`NoRoom`].
+/// If a name is unknown or not the canonical one, a benchmark is missing or cannot be used, or the temporary folder is
+/// full.
 pub fn compute(
     bars: &[Bars],
     benchmarks: &[Bars],
     timeframe: Timeframe,
     names: &[String],
-) -> Result<FeatureTable, Uncomputed> {
+) -> Result<FeatureTable, FeatureError> {
     let features = names.iter().map(|name| {
         let feature = resolve(name)?;
         if feature.name() == *name {
             return Ok(feature);
         }
         let reason = format!("this version calls it {}", feature.name());
-        Err(Unresolved { asked: name.clone(), reason, nearest: Some(feature.name()) })
+        Err(UnknownFeatureError { asked: name.clone(), reason, nearest: Some(feature.name()) })
     });
     let features = features.collect::<Result<Vec<_>, _>>()?;
     check_benchmarks(&features, bars, benchmarks, timeframe)?;
@@ -185,34 +182,35 @@ fn check_benchmarks(
     bars: &[Bars],
     benchmarks: &[Bars],
     timeframe: Timeframe,
-) -> Result<(), Uncomputed> {
+) -> Result<(), FeatureError> {
     for feature in features {
         let Some(symbol) = feature.benchmark() else { continue };
         let benchmark = symbol.to_owned();
         match benchmarks.iter().find(|benchmark| benchmark.symbol == symbol) {
-            None => return Err(Uncomputed::WithoutBenchmark { feature: feature.name(), benchmark }),
+            None => return Err(FeatureError::WithoutBenchmark { feature: feature.name(), benchmark }),
             Some(found) => {
-                check_benchmark(found, bars, timeframe).map_err(|error| Uncomputed::Benchmark { benchmark, error })?;
+                check_benchmark(found, bars, timeframe)
+                    .map_err(|error| FeatureError::Benchmark { benchmark, error })?;
             }
         }
     }
     Ok(())
 }
 
-/// That the temporary folder cannot take the table, as a job says it.
-pub fn no_room(error: &NoRoom) -> Failure {
+/// Converts a full temporary folder into the failure of a job.
+pub fn out_of_space(error: &OutOfSpaceError) -> Failure {
     let (phase, code) = (Phase::FeatureEngineering, ErrorCode::NoRoomForTable);
-    Failure::failed(phase, code, error.to_string(), NO_ROOM_HINT).retryable()
+    Failure::failed(phase, code, error.to_string(), OUT_OF_SPACE_HINT).retryable()
 }
 
-/// Computes each feature of a symbol, at all of its bars, and hands it over with its place in the list: one value a bar,
-/// NaN until the feature has the bars that it needs.
+/// Computes each feature of a symbol, at all of its bars, and hands it over with its place in the list: one value per
+/// bar, NaN until the feature has the bars that it needs.
 ///
 /// * `days`: the bars' session dates.
-/// * `take`: given a feature's place in the list, and its values.
+/// * `take`: receives a feature's place in the list, and its values.
 ///
 /// # Errors
-/// What `take` says.
+/// The first error of `take`.
 pub fn columns<E>(
     bars: &Bars,
     days: &[i32],
@@ -223,7 +221,7 @@ pub fn columns<E>(
     series(std::slice::from_ref(bars), benchmarks).iter().try_for_each(|one| one.columns(days, features, &mut take))
 }
 
-/// What every job gets, those included that need a benchmark's bars.
+/// Returns the default features of every job, including those that need a benchmark's bars.
 pub fn defaults() -> Vec<Feature> {
     catalogue::default_features().collect()
 }
@@ -235,15 +233,15 @@ pub fn bars_needs(job: &Job, lookback_rows: usize) -> BarsNeeds<'_> {
     BarsNeeds { job, benchmarks: benchmarks(job), lookback_rows, warm_up_bars }
 }
 
-/// Bars before the first row of each symbol, where `has_bars` of warm-up can be had and every benchmark is there.
+/// Returns the bars before the first row of each symbol, with `has_bars` of warm-up and every benchmark available.
 pub fn warm_up_bars(job: &Job, has_bars: usize) -> usize {
     longest_warm_up(&choose(job, has_bars, &|_| true, &mut FeatureReport::default()))
 }
 
-/// The symbols that the default features and those of a job compare with.
+/// Returns the symbols that the default features and those of a job compare with.
 pub fn benchmarks(job: &Job) -> Vec<String> {
     let mut symbols: Vec<String> = Vec::new();
-    for feature in catalogue::default_features().chain(asked(job, &mut FeatureReport::default())) {
+    for feature in catalogue::default_features().chain(requested(job, &mut FeatureReport::default())) {
         symbols.extend(feature.benchmark.filter(|symbol| !symbols.contains(symbol)));
     }
     symbols
@@ -253,18 +251,18 @@ fn longest_warm_up(features: &[Feature]) -> usize {
     features.iter().map(Feature::warm_up_bars).max().unwrap_or(0)
 }
 
-/// The default features and those that the job names, as far as the warm-up reaches and benchmarks are there.
+/// Returns the default features and those that the job requests, as far as the warm-up and the benchmarks allow.
 ///
-/// A default feature whose benchmark is not there is left out in silence.
-fn choose(job: &Job, has_bars: usize, is_there: &dyn Fn(&str) -> bool, report: &mut FeatureReport) -> Vec<Feature> {
+/// A default feature whose benchmark is not available is left out without a report.
+fn choose(job: &Job, has_bars: usize, is_available: &dyn Fn(&str) -> bool, report: &mut FeatureReport) -> Vec<Feature> {
     let mut features = Vec::new();
-    let defaults = catalogue::default_features().filter(|feature| feature.benchmark().is_none_or(is_there));
-    for feature in defaults.chain(asked(job, report)) {
+    let defaults = catalogue::default_features().filter(|feature| feature.benchmark().is_none_or(is_available));
+    for feature in defaults.chain(requested(job, report)) {
         let needs_bars = feature.warm_up_bars();
         let lack = match &feature.benchmark {
             _ if features.contains(&feature) => continue,
-            Some(symbol) if !is_there(symbol) => Lack::Benchmark { benchmark: symbol.clone() },
-            _ if needs_bars > has_bars => Lack::WarmUp { needs_bars, has_bars },
+            Some(symbol) if !is_available(symbol) => MissingInputError::Benchmark { benchmark: symbol.clone() },
+            _ if needs_bars > has_bars => MissingInputError::WarmUp { needs_bars, has_bars },
             _ => {
                 features.push(feature);
                 continue;
@@ -278,15 +276,15 @@ fn choose(job: &Job, has_bars: usize, is_there: &dyn Fn(&str) -> bool, report: &
     features
 }
 
-/// The features that a job names, each followed by its scale-free form.
-fn asked(job: &Job, report: &mut FeatureReport) -> Vec<Feature> {
+/// Returns the features that a job requests, each level preceded by its scale-free form.
+fn requested(job: &Job, report: &mut FeatureReport) -> Vec<Feature> {
     let design = &job.design;
     let of_rules = design.entry_rules.iter().chain(&design.exit_rules).map(|rule| &rule.feature);
     let mut features = Vec::new();
-    for asked in design.priority_features.iter().chain(of_rules) {
-        match resolve(asked) {
+    for name in design.priority_features.iter().chain(of_rules) {
+        match resolve(name) {
             Ok(feature) => {
-                report.canonical.insert(asked.clone(), feature.name());
+                report.canonical.insert(name.clone(), feature.name());
                 features.extend(catalogue::scale_free(&feature));
                 features.push(feature);
             }
@@ -297,10 +295,10 @@ fn asked(job: &Job, report: &mut FeatureReport) -> Vec<Feature> {
     features
 }
 
-/// Each symbol's bars, with the closes of the benchmarks that features compare with.
+/// Returns each symbol's bars with the closes of the benchmarks that features compare with.
 fn series<'a>(bars: &'a [Bars], benchmarks: &[Bars]) -> Vec<SymbolSeries<'a>> {
-    let beside = |bars: &Bars| {
+    let closes_of_benchmarks = |bars: &Bars| {
         benchmarks.iter().map(|benchmark| (benchmark.symbol.clone(), benchmark::closes(benchmark, bars))).collect()
     };
-    bars.iter().map(|bars| SymbolSeries { bars, benchmarks: beside(bars) }).collect()
+    bars.iter().map(|bars| SymbolSeries { bars, benchmarks: closes_of_benchmarks(bars) }).collect()
 }

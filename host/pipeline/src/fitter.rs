@@ -1,47 +1,52 @@
-//! What the pipeline needs of a model family: tables prepared once, fitted many times.
+//! The interface of a model family: tables that are prepared once and fitted many times.
 //!
-//! The pipeline does not know how a family runs; a plugin process stands behind this trait in a real job.
+//! The pipeline does not depend on how a family runs; in a real job a plugin process implements this trait.
 
 use oculus_plugin_api::{Manifest, Setting, Summary};
 use serde_json::{Map, Value};
 
 /// A model family at work on one feature table.
 pub trait Fitter: Sync {
-    /// Who it is and what it takes.
+    /// Returns its identity, parameters and capabilities.
     fn manifest(&self) -> &Manifest;
 
-    /// Makes the table ready; every statistic comes from `learn_rows` alone.
+    /// Prepares the table; every statistic comes from `learn_rows` alone.
     ///
-    /// * `hear`: told how it comes on.
+    /// * `on_progress`: receives the progress of the preparation.
     ///
     /// # Errors
-    /// What the family says, or that its process died.
-    fn prepare(&self, learn_rows: &[u32], setting: &Setting, hear: &FitProgressFn<'_>) -> Result<PreparedId, FitError>;
+    /// If the family refuses, its process died, or the job is cancelled.
+    fn prepare(
+        &self,
+        learn_rows: &[u32],
+        setting: &Setting,
+        on_progress: &FitProgressFn<'_>,
+    ) -> Result<PreparedId, FitError>;
 
     /// Fits one model, and predicts with it.
     ///
     /// # Errors
-    /// What the family says, or that its process died.
+    /// If the family refuses, its process died, or the job is cancelled.
     fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError>;
 }
 
 /// Threads of a preparation and of a fit: fixed, so that load never changes a byte.
 pub const FIT_THREADS: usize = 1;
 
-/// How a family prepares a table.
+/// Returns the setting with which a family prepares a table.
 pub fn setting(device: &str, seed: u64) -> Setting {
     Setting { device: device.to_owned(), threads: FIT_THREADS, seed }
 }
 
-/// Who hears how a preparation or a fit comes on, from the thread that asked for it.
+/// Receives the progress of a preparation or a fit, on the thread that requested it.
 pub type FitProgressFn<'a> = dyn Fn(&FitProgress) + Sync + 'a;
 
-/// How a preparation or a fit comes on.
+/// The progress of a preparation or a fit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FitProgress {
     /// Share of the work that is done, 0 to 1.
     pub fraction: f64,
-    /// The last epoch or round that a figure was told of, from 1.
+    /// The last epoch or round that reported a figure, from 1.
     pub epoch: Option<u64>,
     /// Loss of the training rows at that epoch.
     pub loss: Option<f64>,
@@ -49,7 +54,7 @@ pub struct FitProgress {
     pub tune_loss: Option<f64>,
     /// Seconds left, at the pace so far.
     pub eta_s: Option<f64>,
-    /// Whether it stands still until another job lets go of the GPU.
+    /// Whether it waits until another job releases the GPU.
     pub waits_for_gpu: bool,
 }
 
@@ -57,12 +62,12 @@ pub struct FitProgress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PreparedId(pub usize);
 
-/// One fit and what is wanted of it.
+/// One fit and the results that it must return.
 #[derive(Clone, Copy)]
 pub struct FitRequest<'a> {
     /// What to fit on.
     pub prepared: PreparedId,
-    /// One a row of the table: 0, 1, or NaN.
+    /// One per row of the table: 0, 1, or NaN.
     pub label: &'a [f32],
     /// Ascending rows to fit on.
     pub train_rows: &'a [u32],
@@ -70,19 +75,19 @@ pub struct FitRequest<'a> {
     pub tune_rows: &'a [u32],
     /// Parameters that differ from the family's defaults.
     pub params: &'a Map<String, Value>,
-    /// Where all randomness of the fit starts.
+    /// Seed of all random numbers of the fit.
     pub seed: u64,
     /// Device to fit on, or `auto`.
     pub device: &'a str,
     /// Ascending rows to score with the fitted model; may be empty.
     pub predict_rows: &'a [u32],
-    /// Whether the model itself is wanted.
+    /// Whether the fit returns the model itself.
     pub keep: Keep,
-    /// Told how the fit comes on.
-    pub hear: &'a FitProgressFn<'a>,
+    /// Receives the progress of the fit.
+    pub on_progress: &'a FitProgressFn<'a>,
 }
 
-/// What to bring back beside the scores.
+/// What a fit returns in addition to the scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     /// Nothing: the model is dropped where it was fitted.
@@ -91,7 +96,7 @@ pub enum Keep {
     Model,
 }
 
-/// What a fit made.
+/// The result of a fit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fitted {
     /// One score for each of `predict_rows`.
@@ -100,14 +105,14 @@ pub struct Fitted {
     pub summary: Summary,
     /// With [`Keep::Model`]: the bytes of the model.
     pub model: Option<Vec<u8>>,
-    /// With [`Keep::Model`], where the family knows it: the share of each column of the table.
+    /// With [`Keep::Model`], if the family reports it: the importance of each column of the table, as a share.
     pub importance: Option<Vec<f64>>,
 }
 
-/// Why a fit made nothing.
+/// Why a fit has no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FitError {
-    /// The family said no; `code` is one of `oculus_plugin_api::code`.
+    /// The family refused; `code` is one of `oculus_plugin_api::code`.
     #[error("{message}")]
     Refused {
         /// One of `oculus_plugin_api::code`.
@@ -115,7 +120,7 @@ pub enum FitError {
         /// What was found and needed.
         message: String,
     },
-    /// The family's process died, once more than it may.
+    /// The family's process died more often than it may.
     #[error("the plugin process died ({cause}){}", last_lines(.stderr))]
     Died {
         /// Signal or exit code, in words.
@@ -123,12 +128,12 @@ pub enum FitError {
         /// Its last lines on stderr.
         stderr: Vec<String>,
     },
-    /// The job was asked to end.
+    /// The job was cancelled.
     #[error("cancelled")]
     Cancelled,
 }
 
-/// Lines of a dead process, and characters of each, that a result carries. The log has more.
+/// Lines of a dead process, and characters per line, that a result contains. The log has more.
 const LAST_LINES: usize = 5;
 const LONGEST_LAST_LINE: usize = 300;
 
@@ -144,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_death_is_told_with_the_last_lines_and_no_more_than_a_result_bears() {
+    fn a_death_is_reported_with_the_last_lines_and_a_bounded_length() {
         let died = |stderr| FitError::Died { cause: "signal 11 (SIGSEGV)".to_owned(), stderr }.to_string();
         assert_eq!(died(vec![]), "the plugin process died (signal 11 (SIGSEGV))");
         let lines = (1..=9).map(|n| format!("line {n}")).chain([String::new()]).collect();

@@ -1,7 +1,7 @@
-//! Labels: did the close rise by a threshold within a horizon.
+//! Labels: whether the close rises by a threshold within a horizon.
 //!
-//! In: bars, the rows of the feature table, the job's horizons and thresholds. Out: one [`Label`] a combination.
-//! Invariant: a row whose horizon reaches past its symbol's last bar has no label; it never counts as class 0.
+//! In: bars, the rows of the feature table, the job's horizons and thresholds. Out: one [`Label`] per combination.
+//! Invariant: a row whose horizon reaches past its symbol's last bar has no label; it is never counted as class 0.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use oculus_job::request::Job;
 use crate::bars::{Market, horizon_bars, median_session_bars};
 use crate::features::FeatureTable;
 
-/// What a label asks: a rise of `threshold_pct` over `horizon_days` sessions.
+/// The definition of a label: a rise of `threshold_pct` over `horizon_days` sessions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LabelKey {
     /// Sessions ahead.
@@ -22,7 +22,7 @@ pub struct LabelKey {
 /// One label of every row of the feature table.
 #[derive(Clone, Debug)]
 pub struct Label {
-    /// What it asks.
+    /// Its definition.
     pub key: LabelKey,
     /// The horizon in bars.
     pub horizon_bars: u32,
@@ -35,7 +35,7 @@ pub struct Label {
 }
 
 impl Label {
-    /// Whether a row has a label.
+    /// Returns whether a row has a label.
     pub fn is_known(&self, row: u32) -> bool {
         !self.value[row as usize].is_nan()
     }
@@ -46,11 +46,11 @@ impl Label {
 /// A label is 1 where `100 · (close[t + h] / close[t] − 1) ≥ threshold`, `h` being [`horizon_bars`].
 pub fn build(market: &Market, table: &FeatureTable, job: &Job) -> Vec<Label> {
     let days: Vec<Vec<i32>> = market.bars.iter().map(|bars| bars.session_days(market.timeframe)).collect();
-    let bars_a_session = median_session_bars(days.iter().map(Vec::as_slice));
+    let bars_per_session = median_session_bars(days.iter().map(Vec::as_slice));
     let mut labels = Vec::new();
     for &horizon_days in &job.design.forward_returns_days_options {
-        let horizon_bars = horizon_bars(horizon_days, market.timeframe, bars_a_session);
-        let outlook = Outlook::of(market, &days, table, horizon_bars);
+        let horizon_bars = horizon_bars(horizon_days, market.timeframe, bars_per_session);
+        let outlook = Outlook::new(market, &days, table, horizon_bars);
         for &threshold_pct in &job.design.profit_threshold_options {
             labels.push(outlook.label(LabelKey { horizon_days, threshold_pct }, horizon_bars));
         }
@@ -58,14 +58,14 @@ pub fn build(market: &Market, table: &FeatureTable, job: &Job) -> Vec<Label> {
     labels
 }
 
-/// What each row's horizon brought, whatever the threshold: the labels of a horizon share it.
+/// The forward return of each row over one horizon, shared by the labels of all thresholds.
 struct Outlook {
     return_pct: Arc<[f64]>,
     known_day: Arc<[i32]>,
 }
 
 impl Outlook {
-    fn of(market: &Market, days: &[Vec<i32>], table: &FeatureTable, horizon_bars: u32) -> Self {
+    fn new(market: &Market, days: &[Vec<i32>], table: &FeatureTable, horizon_bars: u32) -> Self {
         let later = |row: usize| {
             let (symbol, bar) = (table.symbol[row] as usize, table.bar[row] as usize);
             let (close, then) = (&market.bars[symbol].close, bar + horizon_bars as usize);

@@ -1,8 +1,8 @@
 //! A training job as a pure function: the stages, in order, and nothing else.
 //!
-//! In: a checked job, bars, model families behind traits. Out: the result's report, and what the stages found. This crate
-//! reads no environment, clock, network or global randomness: data, seeds, time and cancellation are arguments, so the
-//! same arguments give the same bytes.
+//! In: a checked job, bars, model families behind traits. Out: the report of the result, and the
+//! stages' findings. This crate reads no environment, clock, network or global randomness: data,
+//! seeds, time and cancellation are arguments, so the same arguments give the same bytes.
 
 pub mod bars;
 pub mod baseline;

@@ -1,9 +1,9 @@
-//! The numbers of a feature table in a nameless file, written in parts, then mapped read-only.
+//! The values of a feature table in a file without a name, written in parts, then mapped read-only.
 //!
-//! In: parts of columns, from many threads. Out: a [`Matrix`], which reads as a slice wherever its numbers are.
-//! Written by position and never through a mapping, so that a full disk is an error and no signal. The file lies in the
-//! temporary folder (`TMPDIR`): the kernel keeps of it what fits into memory and the rest on disk, so for tables larger
-//! than memory that folder must be on a disk.
+//! In: parts of columns, from many threads. Out: a [`Matrix`], which reads as a slice wherever its
+//! values are. Parts are written by position and never through a mapping, so that a full disk is an
+//! error, not a signal. The file is in the temporary folder (`TMPDIR`): the kernel keeps in memory
+//! what fits and the rest on disk, so for tables larger than memory that folder must be on a disk.
 
 use std::fmt;
 use std::fs::File;
@@ -18,17 +18,17 @@ use memmap2::{Mmap, MmapOptions};
 /// Numbers that are converted and written at once.
 const CHUNK: usize = 1 << 16;
 
-/// The temporary folder cannot take a table.
+/// The temporary folder has no space for a table.
 #[derive(Debug, thiserror::Error)]
 #[error("the feature table cannot be written into the temporary folder {folder}: {source}", folder = std::env::temp_dir().display())]
-pub struct NoRoom {
-    /// What the file system said.
+pub struct OutOfSpaceError {
+    /// The error of the file system.
     #[from]
     pub source: io::Error,
 }
 
-/// What to do about [`NoRoom`].
-pub const NO_ROOM_HINT: &str = "free some space there, or set TMPDIR to a folder with room";
+/// What to do about an [`OutOfSpaceError`].
+pub const OUT_OF_SPACE_HINT: &str = "free some space there, or set TMPDIR to a folder with room";
 
 /// Where the parts of a table's file lie: bar times (`i64`), values (`f32`, column-major), session days (`i32`), symbol
 /// indices (`u32`), all in the machine's own byte order. The widest come first: a mapping starts at a page, so that
@@ -77,17 +77,17 @@ fn after(part: Range<usize>, n_bytes: usize) -> Range<usize> {
     part.end..part.end + n_bytes
 }
 
-/// A table's file: nameless, so that it lives as long as somebody holds it.
+/// A table's file: it has no name, so that it is removed when its last handle is closed.
 #[derive(Debug)]
 pub struct TableFile {
     layout: Layout,
     writer: File,
-    /// Whoever inherits this one cannot write.
+    /// Opened for reading only: a process that inherits it cannot write.
     reader: File,
 }
 
 impl TableFile {
-    /// A file for a table, its parts not yet written.
+    /// Creates the file of a table; its parts are not written yet.
     ///
     /// # Errors
     /// The file system's own.
@@ -123,29 +123,29 @@ impl TableFile {
         self.writer.write_all_at(bytes, at as u64)
     }
 
-    /// What the file holds.
+    /// Returns the sizes of the table.
     pub fn layout(&self) -> Layout {
         self.layout
     }
 
-    /// Another handle of it that can only be read.
+    /// Returns another handle of the file that can only be read.
     ///
     /// # Errors
-    /// The system's own.
+    /// If the system cannot duplicate the handle.
     pub fn read_only(&self) -> io::Result<File> {
         self.reader.try_clone()
     }
 
-    /// The values, all of which are written by now.
+    /// Maps the values, all of which must be written by now.
     ///
     /// # Errors
-    /// The system's own.
+    /// If the system cannot map the file.
     pub fn into_matrix(self) -> io::Result<Matrix> {
         let range = self.layout.values();
         if range.is_empty() {
             return Ok(Matrix::default());
         }
-        // SAFETY: the file has no name, and its only writer goes into `Written`, which writes what stands beside the
+        // SAFETY: the file has no name, and its only writer goes into `Written`, which writes the columns next to the
         // values and nothing else: the mapped bytes stay as they are.
         let map = unsafe { MmapOptions::new().offset(range.start as u64).len(range.len()).map(&self.reader)? };
         Ok(Matrix(Store::File(Arc::new(Written { file: self, map, is_completed: AtomicBool::new(false) }))))
@@ -157,7 +157,7 @@ impl TableFile {
 struct Written {
     file: TableFile,
     map: Mmap,
-    /// Whether what stands beside the values is written; others may have mapped it by then, so it stays as it is.
+    /// Whether the row columns are written; other processes may have mapped them by then, so they are written once.
     is_completed: AtomicBool,
 }
 
@@ -172,23 +172,24 @@ enum Store {
 }
 
 impl Matrix {
-    /// A read-only handle of the file that holds these numbers, with what stands beside them written into it; `None`
-    /// for numbers in memory, and for a file that was completed before.
+    /// Writes the row columns into the file that holds these values, and returns a read-only handle of it; `None` for
+    /// values in memory, and for a file that was completed before.
     ///
     /// # Errors
-    /// The file system's own, such as a full disk; `InvalidInput` for parts that the file has no room for.
-    pub fn completed(&self, beside: &Beside<'_>) -> Option<io::Result<File>> {
-        match &self.0 {
-            Store::Memory(_) => None,
-            Store::File(written) if written.is_completed.swap(true, Ordering::Relaxed) => None,
-            Store::File(written) => Some(beside.write(&written.file).and_then(|()| written.file.read_only())),
+    /// The file system's own, such as a full disk; `InvalidInput` for columns that are not one entry per row.
+    pub fn complete(&self, columns: &RowColumns<'_>) -> io::Result<Option<File>> {
+        let Store::File(written) = &self.0 else { return Ok(None) };
+        if written.is_completed.swap(true, Ordering::Relaxed) {
+            return Ok(None);
         }
+        columns.write(&written.file)?;
+        written.file.read_only().map(Some)
     }
 }
 
-/// What stands beside the values in a table's file; one entry a row each.
+/// The columns next to the values in a table's file, with one entry per row.
 #[derive(Clone, Copy, Debug)]
-pub struct Beside<'a> {
+pub struct RowColumns<'a> {
     /// Bar times.
     pub times: &'a [i64],
     /// Session days.
@@ -197,11 +198,11 @@ pub struct Beside<'a> {
     pub symbols: &'a [u32],
 }
 
-impl Beside<'_> {
-    /// Writes each part at its place.
+impl RowColumns<'_> {
+    /// Writes each column at its place.
     ///
     /// # Errors
-    /// The file system's own, such as a full disk; `InvalidInput` for parts that are not one entry a row.
+    /// The file system's own, such as a full disk; `InvalidInput` for columns that are not one entry per row.
     pub fn write(&self, file: &TableFile) -> io::Result<()> {
         let layout = file.layout();
         let found = [self.times.len(), self.days.len(), self.symbols.len()];
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn long_columns_are_written_whole() {
+    fn long_columns_are_written_completely() {
         let n_rows = 2 * CHUNK + 7;
         let values: Vec<f64> = (0..n_rows).map(|row| row as f64).collect();
         let file = TableFile::create(Layout { n_rows, n_features: 1 }).unwrap();
@@ -280,23 +281,24 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_beside_the_values_leaves_them_as_they_are() {
+    fn row_columns_leave_the_values_as_they_are() {
         let file = TableFile::create(LAYOUT).unwrap();
         (0..2).for_each(|column| file.write_values(column, 0, &[7.0; 3]).unwrap());
         let matrix = file.into_matrix().unwrap();
-        let beside = Beside { times: &[-1; 3], days: &[-1; 3], symbols: &[u32::MAX; 3] };
-        let file = matrix.completed(&beside).unwrap().unwrap();
+        let columns = RowColumns { times: &[-1; 3], days: &[-1; 3], symbols: &[u32::MAX; 3] };
+        let file = matrix.complete(&columns).unwrap().unwrap();
         assert_eq!(*matrix, [7.0; 6]);
         assert_eq!(file.metadata().unwrap().len(), LAYOUT.n_bytes() as u64);
-        assert!(file.write_at(b"x", 0).is_err(), "nobody writes through the handle of the children");
-        assert!(matrix.completed(&beside).is_none(), "what others may have mapped is written once");
+        assert!(file.write_at(b"x", 0).is_err(), "the handle of the children is read-only");
+        assert!(matrix.complete(&columns).unwrap().is_none(), "what others may have mapped is written once");
     }
 
     #[test]
-    fn a_part_that_is_not_one_entry_a_row_is_never_written() {
-        let beside = Beside { times: &[1; 3], days: &[1], symbols: &[1; 3] };
-        let error = beside.write(&TableFile::create(LAYOUT).unwrap()).unwrap_err().to_string();
-        assert_eq!(error, "times, days and symbols are [3, 1, 3], needed 3");
+    fn a_column_that_is_not_one_entry_per_row_is_never_written() {
+        let columns = RowColumns { times: &[1; 3], days: &[1], symbols: &[1; 3] };
+        let error = columns.write(&TableFile::create(LAYOUT).unwrap()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(error.to_string(), "times, days and symbols are [3, 1, 3], needed 3");
     }
 
     #[test]

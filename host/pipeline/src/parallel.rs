@@ -1,11 +1,13 @@
-//! Independent pieces of work on a few threads, with results in the order of the pieces.
+//! Runs independent pieces of work on a few threads, with results in the order of the pieces.
 
-use parking_lot::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Runs independent pieces of work on up to `n_side_by_side` threads; results come in the order of the pieces.
+use parking_lot::Mutex;
+
+/// Runs independent pieces of work on up to `n_side_by_side` threads, and returns the results in
+/// the order of the pieces.
 ///
-/// Whatever the number of threads, the results are the same.
+/// The results do not depend on the number of threads.
 pub fn side_by_side<P: Sync, R: Send>(n_side_by_side: usize, pieces: &[P], work: impl Fn(&P) -> R + Sync) -> Vec<R> {
     let n_threads = n_side_by_side.clamp(1, pieces.len().max(1));
     if n_threads == 1 {

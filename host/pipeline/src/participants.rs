@@ -1,19 +1,18 @@
 //! The plugins that take part in a job, as plain data.
 //!
-//! The host's selection fills it in, so that the pipeline knows neither plugins nor their files.
-
-use serde_json::{Map, Value};
+//! The host's selection fills it in, so that the pipeline depends neither on plugins nor on their files.
 
 use oculus_job::warning::Warning;
+use serde_json::{Map, Value};
 
-/// The plugins of a job and what was asked for in vain.
+/// The plugins of a job, and the requested plugins that are missing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Participants {
     /// Model families; the first leads the config search.
     pub families: Vec<Participant>,
     /// The rule extractor, or the reason why there is none.
     pub extractor: Result<Participant, String>,
-    /// Families that the job asks for and that are not installed.
+    /// Families that the job requests and that are not installed.
     pub skipped: Vec<SkippedFamily>,
     /// Warnings of the selection, for the result.
     pub warnings: Vec<Warning>,
@@ -34,7 +33,7 @@ pub struct Participant {
     pub device: String,
 }
 
-/// A model family that the job asks for and that is not installed.
+/// A model family that the job requests and that is not installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedFamily {
     /// The name or flag that the job gives.

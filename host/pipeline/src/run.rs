@@ -6,7 +6,7 @@ use oculus_job::progress::{Phase, Progress};
 use oculus_job::request::Job;
 
 use crate::bars::{self, Market};
-use crate::canaries::{self, Canaries};
+use crate::canaries::{self, Canaries, CanaryInputs};
 use crate::features::{self, FeatureReport, FeatureTable};
 use crate::fitter::Fitter;
 use crate::labels::{self, Label};
@@ -17,16 +17,16 @@ use crate::report::{self, Report};
 use crate::rules::{self, RequestedRules, RuleContext, RuleExtractor, RuleResults};
 use crate::search::{self, Family, SearchContext, SearchResult};
 use crate::splits::{Partition, Splits};
-use crate::stages::Stages;
+use crate::stages::JobProgress;
 use crate::strategy::{self, EquityCurve, OptimizedStrategy, StrategyInputs};
 
-/// What a job works with.
+/// The inputs of the pipeline, except the job itself.
 pub struct PipelineInputs<'a> {
     /// Where bars come from.
     pub source: &'a dyn bars::Source,
     /// The plugins of the job.
     pub participants: &'a Participants,
-    /// Rows up to and including its own that a prediction of the families reads at most; 0 where none looks back.
+    /// Longest window of the families, in rows up to and including the predicted one; 0 where none reads a window.
     pub lookback_rows: usize,
     /// Starts the plugins on a feature table.
     pub open: &'a dyn Fn(&FeatureTable) -> Result<Opened<'a>, Failure>,
@@ -88,32 +88,33 @@ struct Prepared {
 /// # Errors
 /// The failure of the first stage that cannot continue.
 pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<Output, Failure> {
-    let stages = Stages::new(inputs.participants.families.len(), inputs.on_progress);
+    let progress = JobProgress::new(inputs.participants.families.len(), inputs.on_progress);
 
-    let prepared = prepare(job, inputs, &stages)?;
+    let prepared = prepare(job, inputs, &progress)?;
     let opened = (inputs.open)(&prepared.table)?;
     let families = families(inputs.participants, &opened.fitters)?;
     let context = prepared.search_context(job, inputs.n_side_by_side);
 
-    stages.enter(Phase::ConfigSearch, "searching label and configuration");
+    progress.enter(Phase::ConfigSearch, "searching label and configuration");
     let n_trials = job.design.n_iter_search as usize;
-    let outcome = search::run(&context, &families.lead, n_trials, &|event| stages.trial(&event))?;
+    let outcome = search::run(&context, &families.lead, n_trials, &|event| progress.report_trial(&event))?;
 
-    stages.enter(Phase::Training, "fitting the families");
+    progress.enter(Phase::Training, "fitting the families");
     let families_at_once = SearchContext { n_side_by_side: inputs.n_families_at_once, ..context };
-    let training = models::run(&families_at_once, &outcome, &families, &|progress| stages.family(progress))?;
-    let on_shift = |n_done, n_shifts| stages.shifted(n_done, n_shifts);
-    let canaries = canaries::run(&context, &outcome, &families.lead, &training.test, &on_shift)?;
+    let training = models::run(&families_at_once, &outcome, &families, &|fit| progress.report_fit(fit))?;
+    let canary_inputs =
+        CanaryInputs { context: &context, search: &outcome, lead: &families.lead, test: &training.test };
+    let canaries = canaries::run(&canary_inputs, &|n_done, n_shifts| progress.report_shifts(n_done, n_shifts))?;
 
-    stages.enter(Phase::RuleExtraction, "mining and scoring rules");
+    progress.enter(Phase::RuleExtraction, "mining and scoring rules");
     let extractor = extractor(inputs.participants, &opened);
     let requested = prepared.requested_rules(job);
     let rules = rules::find(&RuleContext { search_context: &context, search: &outcome, extractor, requested })?;
 
-    stages.enter(Phase::StrategyOptimization, "searching a strategy");
+    progress.enter(Phase::StrategyOptimization, "searching a strategy");
     let optimized = prepared.optimize_strategy(job, inputs.n_side_by_side, &outcome, &training, &rules);
 
-    stages.finish();
+    progress.finish();
     let stage_results = StageResults { outcome, training, canaries, rules, optimized };
     Ok(prepared.into_output(job, inputs, stage_results))
 }
@@ -128,16 +129,16 @@ struct StageResults {
 }
 
 /// Reads the bars, computes features and labels, and cuts the dates into folds and a test period.
-fn prepare(job: &Job, inputs: &PipelineInputs<'_>, stages: &Stages<'_>) -> Result<Prepared, Failure> {
-    stages.enter(Phase::DataFetch, "reading bars");
+fn prepare(job: &Job, inputs: &PipelineInputs<'_>, progress: &JobProgress<'_>) -> Result<Prepared, Failure> {
+    progress.enter(Phase::DataFetch, "reading bars");
     let needs = features::bars_needs(job, inputs.lookback_rows);
-    let market = bars::load(inputs.source, &needs, &|news| stages.fetched(news))?;
+    let market = bars::load(inputs.source, &needs, &|fetch| progress.report_fetch(fetch))?;
 
-    stages.enter(Phase::FeatureEngineering, "computing features and labels");
+    progress.enter(Phase::FeatureEngineering, "computing features and labels");
     let (table, features) = features::build(&market, job, inputs.n_side_by_side)?;
     let labels = labels::build(&market, &table, job);
     let cv_folds = job.design.ml_training_config.cv_folds;
-    let partition = Partition::of(&table, &labels, cv_folds, market.span)?;
+    let partition = Partition::new(&table, &labels, cv_folds, market.span)?;
     let splits = labels.iter().map(|label| partition.splits(&table, label)).collect();
     Ok(Prepared { market, table, features, labels, partition, splits })
 }

@@ -7,8 +7,8 @@
 //! on the number of parallel fits. No test row is read.
 //!
 //! A trial's score is the mean over folds of AUC, less the mean AUC of the volatility baseline or
-//! 0.5, whichever is more: labels differ in how much of them is mere volatility, and scores are
-//! compared across labels.
+//! 0.5, whichever is more: labels differ in the share that volatility alone forecasts, and scores
+//! are compared across labels.
 
 mod baselines;
 mod compare;
@@ -24,6 +24,11 @@ pub(crate) mod tests;
 mod trial;
 mod trial_result;
 mod trial_runner;
+
+use oculus_job::code::ErrorCode;
+use oculus_job::failure::Failure;
+use oculus_job::progress::Phase;
+use oculus_job::warning::{Warning, WarningCode};
 
 use self::{
     baselines::Baselines,
@@ -42,14 +47,10 @@ pub use self::{
 pub(crate) use self::{
     compare::{Contender, gain},
     fold_fitter::{FoldFitter, family_failure},
-    prior::Prior,
+    prior::{Prior, PriorScore},
     row_scores::{every_row_scored, merge_rows, separate_scores},
 };
 use super::{baseline, metrics::Undefined};
-use oculus_job::code::ErrorCode;
-use oculus_job::warning::Warning;
-use oculus_job::warning::WarningCode;
-use oculus_job::{failure::Failure, progress::Phase};
 
 /// Searches label and configuration with at most `n_trials` trials.
 ///

@@ -1,25 +1,35 @@
 //! Cuts the dates into walk-forward folds and an untouched test period that share no information.
 //!
 //! In: rows with their session dates, labels with the date at which each is known. Out: ascending row indices by role.
-//! Invariants: a label that a part trains on is known before the part that it is judged on begins; no date has two
-//! sides; no row before the labelled span has a role.
+//! Invariants: the label of a training row is known before the validation or test period begins; no date is on both
+//! sides of a fold; no row before the labelled span has a role.
+//!
+//! - Purge: rows whose label's horizon reaches into the next period are removed, so that no label
+//!   that a model is fitted on is computed from bars of the period that the model is evaluated on.
+//! - Embargo: rows that follow an evaluated period within a fixed number of dates are removed from
+//!   the training rows; it is 0 dates here, because a walk-forward fold never trains on rows after
+//!   the period that it is evaluated on.
+//!
+//! Source: López de Prado, *Advances in Financial Machine Learning*, 2018, chapter 7.
 
 mod classes;
 mod tail;
 #[cfg(test)]
 mod tests;
 
-use oculus_job::code::ErrorCode;
 use std::{collections::BTreeSet, ops::Range};
+
+use oculus_job::code::ErrorCode;
+use oculus_job::failure::Failure;
+use oculus_job::progress::Phase;
 
 pub use self::{
     classes::{ClassCounts, class_counts, n_episodes},
     tail::{TAIL_SHARE, tail},
 };
 use super::{bars::LabelledSpan, bars::TEST_ONE_IN, features::FeatureTable, labels::Label};
-use oculus_job::{failure::Failure, progress::Phase};
 
-/// The calendar of a job, alike for all its labels: blocks of development dates, then the test period.
+/// The calendar of a job, the same for all its labels: blocks of development dates, then the test period.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Partition {
     /// `cv_folds + 1` blocks of session dates (days since 1970-01-01), oldest first, end exclusive.
@@ -33,11 +43,12 @@ pub struct Partition {
 /// One walk-forward step for one label: ascending row indices of the feature table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fold {
-    /// Rows of labelled dates in blocks 1..=k, whatever their label: what scalers and bins may learn from.
+    /// Rows of labelled dates in blocks 1..=k, with or without a label: the rows that scalers and bins are fitted on.
     pub learn_rows: Vec<u32>,
-    /// Rows to train on: labelled, and known before the validation block starts.
+    /// Rows to train on: labelled, and purged of those whose label is not known before the validation block starts.
     pub train_rows: Vec<u32>,
-    /// Rows to validate on: labelled, and known before the next block (or the test) starts.
+    /// Rows to validate on: labelled, and purged of those whose label is not known before the next block (or the test)
+    /// starts.
     pub valid_rows: Vec<u32>,
 }
 
@@ -55,9 +66,9 @@ pub struct Splits {
 /// The rows of the final fit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Development {
-    /// Rows of all development dates: what scalers and bins may learn from.
+    /// Rows of all development dates: the rows that scalers and bins are fitted on.
     pub learn_rows: Vec<u32>,
-    /// Rows to train on: labelled, and known before the test starts.
+    /// Rows to train on: labelled, and purged of those whose label is not known before the test starts.
     pub train_rows: Vec<u32>,
 }
 
@@ -69,7 +80,7 @@ impl Partition {
     ///
     /// # Errors
     /// `too_few_bars` where that leaves no date for a block or the test.
-    pub fn of(table: &FeatureTable, labels: &[Label], cv_folds: u32, span: LabelledSpan) -> Result<Self, Failure> {
+    pub fn new(table: &FeatureTable, labels: &[Label], cv_folds: u32, span: LabelledSpan) -> Result<Self, Failure> {
         let n_blocks = cv_folds as usize + 1;
         let dates = labelled_dates(table, labels, span);
         let n_test = dates.len() / TEST_ONE_IN;
@@ -86,27 +97,27 @@ impl Partition {
         Ok(Self { blocks: (0..n_blocks).map(block).collect(), test, span })
     }
 
-    /// The rows of one label in every role.
+    /// Returns the rows of one label in every role.
     pub fn splits(&self, table: &FeatureTable, label: &Label) -> Splits {
         let rows = Rows { eligible: eligible_rows(table, self.span), table, label };
         let start = self.blocks.first().map_or(self.test.start, |block| block.start);
         let fold = |valid: &Range<i32>| Fold {
             learn_rows: rows.of_dates(start..valid.start),
-            train_rows: rows.known_within(start..valid.start),
-            valid_rows: rows.known_within(valid.clone()),
+            train_rows: rows.purged(start..valid.start),
+            valid_rows: rows.purged(valid.clone()),
         };
         Splits {
             folds: self.blocks.iter().skip(1).map(fold).collect(),
             development: Development {
                 learn_rows: rows.of_dates(start..self.test.start),
-                train_rows: rows.known_within(start..self.test.start),
+                train_rows: rows.purged(start..self.test.start),
             },
-            test_rows: rows.known_within(self.test.clone()),
+            test_rows: rows.purged(self.test.clone()),
         }
     }
 }
 
-/// The rows that may have a role, with what decides on it.
+/// The rows that may have a role, with the data that decides it.
 struct Rows<'a> {
     eligible: Vec<u32>,
     table: &'a FeatureTable,
@@ -114,20 +125,20 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Rows of these dates, whatever their label.
+    /// Returns the rows of these dates, with or without a label.
     fn of_dates(&self, dates: Range<i32>) -> Vec<u32> {
         let within = |row: &u32| dates.contains(&self.table.day[*row as usize]);
         self.eligible.iter().copied().filter(within).collect()
     }
 
-    /// Rows of these dates whose label is known before the dates end.
-    fn known_within(&self, dates: Range<i32>) -> Vec<u32> {
+    /// Returns the rows of these dates whose label is known before the dates end.
+    fn purged(&self, dates: Range<i32>) -> Vec<u32> {
         let known = |row: &u32| self.label.is_known(*row) && self.label.known_day[*row as usize] < dates.end;
         self.of_dates(dates.clone()).into_iter().filter(known).collect()
     }
 }
 
-/// Rows within the span that have enough rows of their symbol up to their own.
+/// Returns the rows within the span that have enough rows of their symbol up to their own.
 fn eligible_rows(table: &FeatureTable, span: LabelledSpan) -> Vec<u32> {
     let mut n_up_to = 0;
     let mut rows = Vec::new();

@@ -1,17 +1,19 @@
-//! Symbols that features compare with: read beside the job's own, kept where they serve, left out with the reason.
+//! Benchmarks: symbols that features compare with. They are read in addition to the job's symbols.
 //!
-//! A benchmark is never a reason to fail: without it its features are left out.
+//! A benchmark whose bars are missing or cannot be used is left out with a warning, and so are its features; it never
+//! fails the job.
+
+use oculus_job::request::Timeframe;
+use oculus_job::warning::{Warning, WarningCode};
 
 use super::market::Market;
 use super::series::{Bars, sha256};
 use super::session::moment;
 use super::source::Reading;
 use super::validate::sound;
-use oculus_job::request::Timeframe;
-use oculus_job::warning::Warning;
-use oculus_job::warning::WarningCode;
 
-/// A benchmark's series, where it has a sound one. That it has none is told with the features that need it.
+/// Returns a benchmark's series if its bars are sound. A missing series has no warning here: the features that need it
+/// are reported as left out.
 pub(super) fn read(reading: Reading, timeframe: Timeframe, warnings: &mut Vec<Warning>) -> Option<Bars> {
     if reading.found.is_none() {
         warnings.extend(reading.warnings.into_iter().filter(|warning| warning.code != WarningCode::SymbolWithoutBars));
@@ -24,7 +26,7 @@ pub(super) fn read(reading: Reading, timeframe: Timeframe, warnings: &mut Vec<Wa
     })
 }
 
-/// Gives a market the benchmarks that serve its symbols, each from the last bar at or before the market's first one on.
+/// Adds the benchmarks that cover the market's symbols, each starting at its last bar at or before the market's first.
 pub(super) fn add(market: &mut Market, benchmarks: Vec<Bars>) {
     let firsts = market.bars.iter().filter_map(|bars| bars.time.first());
     let lasts = market.bars.iter().filter_map(|bars| bars.time.last());
@@ -45,13 +47,13 @@ fn left_out(symbol: &str, why: &str) -> Warning {
     Warning::new(WarningCode::BenchmarkLeftOut, format!("{symbol} is left out as a benchmark: {why}"))
 }
 
-/// A benchmark that ends longer before a symbol's newest bar says nothing of that time any more.
+/// A benchmark whose last bar is older than this at a symbol's bar is outdated.
 const OUTDATED_AFTER_S: i64 = 7 * 86_400;
 
 /// Why bars cannot be used as a benchmark.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BenchmarkError {
-    /// There is none.
+    /// There are no bars.
     #[error("there is no bar")]
     Empty,
     /// The first one is too late.
@@ -64,7 +66,7 @@ pub enum BenchmarkError {
         /// That symbol's first bar.
         needed: String,
     },
-    /// There is a stretch without bars.
+    /// There is a hole of more than 7 days.
     #[error("they have none from {from} to {to}, more than 7 days in which {symbol} traded: give those between")]
     Hole {
         /// Its last bar before.
@@ -86,32 +88,32 @@ pub enum BenchmarkError {
     },
 }
 
-/// Checks that a benchmark's bars serve all of these symbols.
+/// Checks that a benchmark's bars cover those of all symbols.
 ///
 /// # Errors
-/// Why they do not.
+/// If they begin too late, end too early, or have a hole.
 pub fn check_benchmark(benchmark: &Bars, bars: &[Bars], timeframe: Timeframe) -> Result<(), BenchmarkError> {
     let &from = benchmark.time.first().ok_or(BenchmarkError::Empty)?;
-    let said = |time: i64| moment(time, timeframe);
+    let text = |time: i64| moment(time, timeframe);
     for Bars { symbol, time, .. } in bars {
         let (Some(&first), Some(&newest)) = (time.first(), time.last()) else { continue };
         let symbol = symbol.clone();
         if first < from {
-            return Err(BenchmarkError::BeginLater { from: said(from), symbol, needed: said(first) });
+            return Err(BenchmarkError::BeginLater { from: text(from), symbol, needed: text(first) });
         }
         let n_known = benchmark.time.partition_point(|&time| time <= newest);
         let to = benchmark.time[n_known - 1];
         if newest - to > OUTDATED_AFTER_S {
-            return Err(BenchmarkError::Outdated { to: said(to), symbol, needed: said(newest) });
+            return Err(BenchmarkError::Outdated { to: text(to), symbol, needed: text(newest) });
         }
         if let Some((from, to)) = hole(benchmark, time) {
-            return Err(BenchmarkError::Hole { from: said(from), to: said(to), symbol });
+            return Err(BenchmarkError::Hole { from: text(from), to: text(to), symbol });
         }
     }
     Ok(())
 }
 
-/// The first of these times at which the benchmark's last bar is too old, after that bar's.
+/// Returns the first time at which the benchmark's last bar is outdated, preceded by the time of that bar.
 fn hole(benchmark: &Bars, times: &[i64]) -> Option<(i64, i64)> {
     let mut known = benchmark.time.iter().copied().peekable();
     let mut last = known.next()?;

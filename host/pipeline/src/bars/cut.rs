@@ -1,15 +1,16 @@
 //! Whole series cut to the labelled span and the warm-up before it.
 //!
-//! The span reaches `years` back from the newest bar of all symbols. Before it features need a warm-up; where the
-//! symbol with the longest history has less, the warm-up shrinks. A symbol with a shorter history than that starts later.
-//! A symbol that cannot serve is left out, and the rest is cut as if it had never been there.
+//! The span reaches `years` back from the newest bar of all symbols. Before it features need a
+//! warm-up; where the symbol with the longest history has less, the warm-up shrinks. A symbol with
+//! a shorter history than that starts later. A symbol without labels before and in the test period
+//! is left out, and the others are cut as if it had not been given.
 
-use oculus_job::code::ErrorCode;
-use oculus_job::warning::WarningCode;
 use std::collections::BTreeSet;
 
+use oculus_job::code::ErrorCode;
 use oculus_job::failure::Failure;
 use oculus_job::request::Job;
+use oculus_job::warning::{Warning, WarningCode};
 
 use super::failure::{listed, refused};
 use super::horizon::{horizon_bars, median_session_bars};
@@ -19,9 +20,8 @@ use super::series::{Bars, sha256};
 use super::span::{LabelledSpan, TEST_ONE_IN};
 use super::validate::{FindingKind, missing_days};
 use crate::date::iso_date;
-use oculus_job::warning::Warning;
 
-/// Bars of warm-up for features, beside the window of a sequence model.
+/// Bars of warm-up for features, in addition to the window of a sequence model.
 pub(super) const WARM_UP_BARS: usize = 320;
 /// The least warm-up that leaves features worth training on.
 const LEAST_WARM_UP_BARS: usize = 60;
@@ -34,10 +34,10 @@ struct DatedBars {
     days: Vec<i32>,
 }
 
-/// Cuts all series alike.
+/// Cuts all series to the same span.
 ///
-/// Where the windows of a sequence model would leave too few dates, they get no bars of their own: the family that needs
-/// them may fail, the others need not.
+/// Where the windows of a sequence model would leave too few dates, no bars are kept for them: the family that needs
+/// them may fail, the others can run.
 pub(super) fn market(all: Vec<Bars>, needs: &BarsNeeds<'_>, warnings: Vec<Warning>) -> Result<Market, Failure> {
     let lookback_rows = needs.lookback_rows;
     let without_windows = BarsNeeds { lookback_rows: 0, ..needs.clone() };
@@ -48,7 +48,7 @@ pub(super) fn market(all: Vec<Bars>, needs: &BarsNeeds<'_>, warnings: Vec<Warnin
         let message = format!(
             "windows of {lookback_rows} bars would leave less than {LEAST_LABELLED_DATES} dates to label: they get no bars \
              before the labelled span, and a sequence model may fail for it; give a longer history, or ask for shorter \
-             windows (lstm_sequence_length, say)"
+             windows"
         );
         let short = Warning::new(WarningCode::WindowsTooLong, message);
         cut(all, &without_windows, warnings.into_iter().chain([short]).collect())
@@ -94,7 +94,7 @@ struct Cut {
     first_day: i32,
     /// Bars before the span that the longest history has.
     available: usize,
-    /// Bars before the span that are wanted.
+    /// Bars before the span that are needed.
     wanted: usize,
     /// Bars before the span that are kept.
     warm_up: usize,
@@ -115,8 +115,8 @@ impl Cut {
         let warm_up = available.clamp(LEAST_WARM_UP_BARS + lookback_rows, wanted);
         let n_unready = (needs.warm_up_bars)(job, warm_up - lookback_rows) + lookback_rows.saturating_sub(1);
         let longest = job.design.forward_returns_days_options.iter().max().copied().unwrap_or(1);
-        let bars_a_session = median_session_bars(series.iter().map(|one| one.days.as_slice()));
-        let horizon_bars = horizon_bars(longest, job.timeframe, bars_a_session) as usize;
+        let bars_per_session = median_session_bars(series.iter().map(|one| one.days.as_slice()));
+        let horizon_bars = horizon_bars(longest, job.timeframe, bars_per_session) as usize;
         Self { first_day, available, wanted, warm_up, n_unready, horizon_bars }
     }
 
@@ -124,7 +124,7 @@ impl Cut {
         one.days.partition_point(|&day| day < self.first_day)
     }
 
-    /// Session dates at which a symbol has features and the longest label.
+    /// Returns the session dates at which a symbol has features and the longest label.
     fn labelled<'a>(&self, one: &'a DatedBars) -> &'a [i32] {
         let end = one.days.len().saturating_sub(self.horizon_bars);
         &one.days[self.n_before(one).max(self.n_unready).min(end)..end]
@@ -175,7 +175,7 @@ fn leave_out_useless(
     useful
 }
 
-/// A gap is a date on which other symbols traded while this one, listed, did not.
+/// Warns of gaps: dates between a symbol's first and last bar on which only other symbols traded.
 fn report_gaps(series: &[DatedBars], warnings: &mut Vec<Warning>) {
     let sessions =
         |one: &DatedBars| one.days.chunk_by(|day, next| day == next).map(|session| session[0]).collect::<Vec<_>>();

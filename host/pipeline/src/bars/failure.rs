@@ -9,7 +9,7 @@ pub fn refused(code: ErrorCode, message: String, hint: &str) -> Failure {
     Failure::refused(Phase::DataFetch, code, message, hint)
 }
 
-/// Symbols for a message: the first few, and how many more.
+/// Lists symbols for a message: the first few, and how many more.
 pub fn listed(symbols: &[String]) -> String {
     const MOST: usize = 10;
     let more = symbols.len().saturating_sub(MOST);

@@ -2,19 +2,20 @@
 
 use oculus_job::request::Timeframe;
 
-/// Sessions of a trading week.
-const SESSIONS_A_WEEK: u32 = 5;
+/// Sessions per trading week.
+const SESSIONS_PER_WEEK: u32 = 5;
 
-/// A horizon of sessions in bars: as it is for daily bars, `ceil(h / 5)` for weekly, `h` sessions' bars for intraday.
-pub fn horizon_bars(horizon_days: u32, timeframe: Timeframe, bars_a_session: u32) -> u32 {
+/// Converts a horizon of `h` sessions into bars: `h` for daily bars, `ceil(h / 5)` for weekly, `h`
+/// sessions' bars for intraday.
+pub fn horizon_bars(horizon_days: u32, timeframe: Timeframe, bars_per_session: u32) -> u32 {
     match timeframe {
         Timeframe::Day1 => horizon_days,
-        Timeframe::Week1 => horizon_days.div_ceil(SESSIONS_A_WEEK),
-        _ => horizon_days.saturating_mul(bars_a_session),
+        Timeframe::Week1 => horizon_days.div_ceil(SESSIONS_PER_WEEK),
+        _ => horizon_days.saturating_mul(bars_per_session),
     }
 }
 
-/// Median number of bars in a session over all symbols; the lower one of two, at least 1.
+/// Returns the median number of bars per session over all symbols; the lower one of two, at least 1.
 ///
 /// * `symbols`: the ascending session dates of each symbol's bars.
 pub fn median_session_bars<'a>(symbols: impl Iterator<Item = &'a [i32]>) -> u32 {

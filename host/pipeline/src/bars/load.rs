@@ -1,4 +1,4 @@
-//! Reads the bars of a job, checks them, and cuts them to what the job looks at.
+//! Reads the bars of a job, checks them, and cuts them to the span of the job.
 
 use oculus_job::failure::Failure;
 
@@ -8,14 +8,14 @@ use super::source::{FetchProgressFn, Reach, Source, Wanted};
 use super::validate::sound;
 use super::{benchmarks, cut};
 
-/// Reads the bars of a job's symbols and cuts them to its span; and those of the benchmarks that features compare with,
-/// where there are any.
+/// Reads the bars of a job's symbols and cuts them to its span; also reads the benchmarks that
+/// features compare with, if the source has them.
 ///
-/// * `on_progress`: called with the progress of the reading.
+/// * `on_progress`: receives the progress of the reading.
 ///
 /// # Errors
-/// `no_bars` where the source has none of the symbols, `bad_bars` for one whose bars are not sound, `too_few_bars` under
-/// 250 labelled dates, and those of [`Source::read`].
+/// `no_bars` where the source has none of the symbols, `bad_bars` for one whose bars are not sound,
+/// `too_few_bars` under 250 labelled dates, and those of [`Source::read`].
 pub fn load(source: &dyn Source, needs: &BarsNeeds<'_>, on_progress: &FetchProgressFn<'_>) -> Result<Market, Failure> {
     let job = needs.job;
     let reach = Reach::Back { years: job.design.years, n_bars: cut::WARM_UP_BARS + needs.lookback_rows };

@@ -1,19 +1,19 @@
 //! All bars of a job.
 
 use oculus_job::request::Timeframe;
+use oculus_job::warning::Warning;
 
 use super::series::Bars;
 use super::span::LabelledSpan;
-use oculus_job::warning::Warning;
 
 /// All bars that a job uses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Market {
-    /// One series a symbol, in the job's order of symbols.
+    /// One series per symbol, in the job's order of symbols.
     pub bars: Vec<Bars>,
-    /// Series that features compare with, whole as far as the others reach.
+    /// Series that features compare with, over the whole span of the symbols' bars.
     pub benchmarks: Vec<Bars>,
-    /// Length of a bar.
+    /// Length of the bars.
     pub timeframe: Timeframe,
     /// Which rows may have a label: `years` back from the newest bar.
     pub span: LabelledSpan,

@@ -1,8 +1,8 @@
-//! What the later stages need of the bars, stated by them, so that this stage imports none of them.
+//! The requirements of the later stages for the bars; they pass them in, so that this stage imports none of them.
 
 use oculus_job::request::Job;
 
-/// What the later stages of a job need of its bars.
+/// The requirements of the later stages of a job for its bars.
 #[derive(Clone, Debug)]
 pub struct BarsNeeds<'a> {
     /// The job: symbols, timeframe, years, horizons.

@@ -7,7 +7,7 @@ use oculus_job::request::Timeframe;
 
 use super::session::{day_of, next_change, offset_s_at, session_zone};
 
-/// The bars of one symbol, oldest first; all vectors have one entry a bar.
+/// The bars of one symbol, oldest first; every vector has one entry per bar.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bars {
     /// Ticker.
@@ -27,21 +27,21 @@ pub struct Bars {
 }
 
 impl Bars {
-    /// Number of bars.
+    /// Returns the number of bars.
     pub fn len(&self) -> usize {
         self.time.len()
     }
 
-    /// Whether there is no bar.
+    /// Returns whether the series is empty.
     pub fn is_empty(&self) -> bool {
         self.time.is_empty()
     }
 
-    /// Session date of each bar, days since 1970-01-01: the bar's own date, or New York's at the start of an intraday
-    /// bar, so that an extended session does not end at midnight UTC.
+    /// Returns the session date of each bar, days since 1970-01-01: the bar's own date, or the date in New York at the
+    /// start of an intraday bar, so that an extended session does not end at midnight UTC.
     pub fn session_days(&self, timeframe: Timeframe) -> Vec<i32> {
         let zone = session_zone(timeframe);
-        // A zone keeps its offset for months: asked of every bar it would take longer than most features.
+        // A zone keeps its offset for months; to look it up for every bar would take longer than most features.
         let (mut unchanged, mut offset_s) = (0..0, 0);
         let day = |&time: &i64| {
             if !unchanged.contains(&time) {
@@ -52,19 +52,19 @@ impl Bars {
         self.time.iter().map(day).collect()
     }
 
-    /// The bars that start within a span, ends included, in seconds since 1970-01-01 UTC.
+    /// Returns the bars that start within a span, ends included, in seconds since 1970-01-01 UTC.
     pub fn within(&self, span: RangeInclusive<i64>) -> Self {
         let from = self.time.partition_point(|time| time < span.start());
         let to = self.time.partition_point(|time| time <= span.end());
         self.part(from..to.max(from))
     }
 
-    /// SHA-256 over the symbol and all numbers, whatever the format of their file; lower-case hex.
+    /// Computes the SHA-256 over the symbol and all numbers, whatever the format of their file; lower-case hex.
     pub fn sha256(&self) -> String {
         sha256([self])
     }
 
-    /// The bars from one index on.
+    /// Returns the bars from one index on.
     pub(super) fn skip(&self, n_bars: usize) -> Self {
         self.part(n_bars..self.len())
     }

@@ -1,4 +1,4 @@
-//! When a bar is: its session date, and its time as files of bars spell it.
+//! Times of bars: session dates, and the spelling of dates and times in files of bars.
 
 use jiff::{Timestamp, tz::TimeZone};
 use oculus_job::request::Timeframe;
@@ -7,12 +7,12 @@ use crate::date::iso_date;
 
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// The column that says when a bar is, in files of bars as in those that are written.
+/// Returns the name of the time column, in files that are read and in files that are written.
 pub fn time_column(timeframe: Timeframe) -> &'static str {
     if timeframe.is_intraday() { "timestamp" } else { "date" }
 }
 
-/// When a bar is, as its file says it: its date, or the UTC time at which an intraday bar starts.
+/// Returns the time of a bar as files spell it: its date, or the UTC start time of an intraday bar.
 ///
 /// * `time`: start of the bar, seconds since 1970-01-01 UTC.
 pub fn moment(time: i64, timeframe: Timeframe) -> String {
@@ -22,7 +22,7 @@ pub fn moment(time: i64, timeframe: Timeframe) -> String {
     iso_date(session_day(time, &session_zone(timeframe)))
 }
 
-/// Whose midnight ends a session: daily bars carry their date as if it were UTC's.
+/// Returns the time zone whose midnight ends a session. Daily bars store their date as midnight UTC.
 pub(super) fn session_zone(timeframe: Timeframe) -> TimeZone {
     if !timeframe.is_intraday() {
         return TimeZone::UTC;
@@ -34,12 +34,12 @@ fn session_day(time: i64, zone: &TimeZone) -> i32 {
     day_of(time + offset_s_at(time, zone))
 }
 
-/// Seconds that a zone's clocks are ahead of UTC.
+/// Returns the offset of a zone from UTC in seconds.
 pub(super) fn offset_s_at(time: i64, zone: &TimeZone) -> i64 {
     Timestamp::from_second(time).map_or(0, |timestamp| i64::from(zone.to_offset(timestamp).seconds()))
 }
 
-/// When a zone's clocks are changed next; never, if that is not known.
+/// Returns the time of a zone's next change of its offset; `i64::MAX` where none is known.
 pub(super) fn next_change(time: i64, zone: &TimeZone) -> i64 {
     let change = Timestamp::from_second(time).ok().and_then(|timestamp| zone.following(timestamp).next());
     change.map_or(i64::MAX, |change| change.timestamp().as_second())

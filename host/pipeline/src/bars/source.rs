@@ -1,43 +1,44 @@
-//! Where bars come from, as the pipeline sees it: rows by symbol, from whatever file or network.
+//! The interface of a source of bars: rows per symbol, from files or the network.
 
+use oculus_job::failure::Failure;
+use oculus_job::request::Timeframe;
 use oculus_job::warning::Warning;
-use oculus_job::{failure::Failure, request::Timeframe};
 
 /// A place that bars are read from.
 pub trait Source: Sync {
-    /// Its name in a result: `dir` or `polygon`.
+    /// Returns its name in a result: `dir` or `polygon`.
     fn name(&self) -> &'static str;
 
-    /// Reads what it has of each symbol: one [`Reading`] a symbol, in the order asked, the optional ones last.
+    /// Reads the rows of each symbol: one [`Reading`] per symbol, in the order of the request, the optional ones last.
     ///
-    /// * `hear`: told how far it is, from any thread.
+    /// * `on_progress`: receives the progress, on any thread.
     ///
     /// # Errors
-    /// `bad_bars` where something is no table of bars, `unreadable_bars` (retryable) where the file system or the network
-    /// fails. Never for what cannot be had of an optional symbol.
-    fn read(&self, wanted: &Wanted<'_>, hear: &FetchProgressFn<'_>) -> Result<Vec<Reading>, Failure>;
+    /// `bad_bars` where a file is not a table of bars, `unreadable_bars` (retryable) where the file
+    /// system or the network fails. An optional symbol that is missing is not an error.
+    fn read(&self, wanted: &Wanted<'_>, on_progress: &FetchProgressFn<'_>) -> Result<Vec<Reading>, Failure>;
 
-    /// That there are bars of none of these symbols, with what there is instead: code `no_bars`.
+    /// Returns the failure of a job whose symbols have no bars here, with the available symbols: code `no_bars`.
     fn nothing(&self, symbols: &[String]) -> Failure;
 }
 
-/// What is to be read.
+/// A request for bars.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     /// Symbols, safe as file names.
     pub symbols: &'a [String],
-    /// Symbols that it does without where they cannot be had, such as a benchmark.
+    /// Symbols that may be missing, such as benchmarks.
     pub optional: &'a [String],
-    /// Length of a bar.
+    /// Length of the bars.
     pub timeframe: Timeframe,
-    /// How far back, for a source that is asked for a span; others give all they have.
+    /// How far back, for sources that read a span; others return all bars.
     pub reach: Reach,
 }
 
-/// How far back bars are wanted.
+/// How far back bars are requested.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reach {
-    /// So many years back from now, and so many bars before them.
+    /// A number of years back from now, and a number of bars before them.
     Back {
         /// Years.
         years: f64,
@@ -50,15 +51,15 @@ pub enum Reach {
     Between(i32, i32),
 }
 
-/// Who hears how far the reading is.
+/// Receives the progress of the reading.
 pub type FetchProgressFn<'a> = dyn Fn(&FetchProgress) + Sync + 'a;
 
-/// How far the reading is.
+/// The progress of the reading.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FetchProgress {
     /// In words, such as `AAPL: page 3, 150000 bars, 24 s left`.
     pub message: String,
-    /// The symbol that it is about.
+    /// The symbol that is read.
     pub symbol: String,
     /// Rows read so far, of all symbols.
     pub n_rows: usize,
@@ -66,25 +67,25 @@ pub struct FetchProgress {
     pub n_pages: usize,
     /// Share of the work that is done, 0 to 1.
     pub fraction: f64,
-    /// Seconds left, as far as that can be told.
+    /// Estimated seconds left; `None` while there is no estimate.
     pub eta_s: Option<f64>,
 }
 
-/// What a source has of one symbol.
+/// The rows that a source has of one symbol.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
     /// The symbol.
     pub symbol: String,
-    /// Its rows; `None` where there are none, with a warning that says so.
+    /// Its rows; `None`, with a warning, where there are none.
     pub found: Option<Found>,
-    /// What the reader of a result should know.
+    /// Warnings for the result.
     pub warnings: Vec<Warning>,
 }
 
-/// Rows as they were found, in any order, unchecked but for being finite numbers.
+/// Rows as they were found, in any order; their numbers are finite, and nothing else is checked.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Found {
-    /// What they were read from, for messages: `AAPL.csv`, or `AAPL from Polygon`.
+    /// Their origin, for messages: `AAPL.csv`, or `AAPL from Polygon`.
     pub origin: String,
     /// The rows.
     pub rows: Vec<Row>,

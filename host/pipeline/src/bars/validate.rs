@@ -1,7 +1,8 @@
-//! Rows as they were found made a sound series, with a list of what was wrong or strange about them.
+//! Validates rows as they were found, and makes them a sound series.
 //!
-//! In: rows in any order. Out: an [`Inspection`]: the bars that are sound, and findings by kind. Repaired is only what can
-//! be repaired without a guess: the order, equal duplicates, a rounding. Nothing is filled.
+//! In: rows in any order. Out: an [`Inspection`]: the sound bars, and findings by kind. Only the
+//! order, equal duplicates and rounding errors are repaired, since these repairs need no guess.
+//! Missing bars are never filled in.
 
 mod finding;
 mod row;
@@ -9,24 +10,26 @@ mod series;
 #[cfg(test)]
 mod tests;
 
+use oculus_job::code::ErrorCode;
+use oculus_job::failure::Failure;
+use oculus_job::request::Timeframe;
+use oculus_job::warning::Warning;
+
 use self::finding::FindingCollector;
 pub use self::finding::{Finding, FindingKind, Place, Severity};
 pub use self::series::{Split, missing_days, suspected_splits};
 use super::failure::refused;
 use super::series::Bars;
 use super::source::{Found, Reading, Row};
-use oculus_job::code::ErrorCode;
-use oculus_job::warning::Warning;
-use oculus_job::{failure::Failure, request::Timeframe};
 
-/// A symbol's rows, looked at.
+/// The result of inspecting a symbol's rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inspection {
     /// What the rows were read from, for messages.
     pub origin: String,
-    /// The sound bars; only where nothing is refused are they all there is.
+    /// The sound bars; they are complete only if no finding is refused.
     pub bars: Bars,
-    /// What was found, one of a kind, the gravest kinds first.
+    /// The findings, one per kind, the most severe kinds first.
     pub findings: Vec<Finding>,
 }
 
@@ -60,12 +63,12 @@ pub fn inspect(found: Found, symbol: &str, timeframe: Timeframe) -> Inspection {
         earlier = Some(row);
     }
     drop(rows);
-    series::look_at(&bars, &lines, timeframe, &mut findings);
+    series::inspect(&bars, &lines, timeframe, &mut findings);
     Inspection { origin, bars, findings: findings.sorted() }
 }
 
 impl Inspection {
-    /// That the rows are no sound bars, by the first thing that is wrong with them.
+    /// Returns the failure of rows that are not sound bars, with the first error; `None` for sound bars.
     pub fn refusal(&self) -> Option<Failure> {
         let refusals = || self.findings.iter().filter(|finding| finding.kind.severity() == Severity::Refused);
         let first = refusals().min_by_key(|finding| finding.order())?;
@@ -75,13 +78,13 @@ impl Inspection {
         Some(refused(ErrorCode::BadBars, format!("{}{more}", self.message(first)), first.kind.hint()))
     }
 
-    /// What the reader of a result should know, one a kind.
+    /// Returns the warnings for the result, one per kind.
     pub fn warnings(&self) -> Vec<Warning> {
         let others = self.findings.iter().filter(|finding| finding.kind.severity() != Severity::Refused);
         others.map(|finding| Warning::new(finding.kind.code(), self.message(finding))).collect()
     }
 
-    /// A finding in words: its first place, and how often there is the like.
+    /// Returns the message of a finding: its first place and the number of places.
     pub fn message(&self, finding: &Finding) -> String {
         let Finding { kind, count, places } = finding;
         let (origin, symbol, summary) = (&self.origin, &self.bars.symbol, kind.summary());
@@ -97,15 +100,15 @@ impl Inspection {
     }
 }
 
-/// What the places of a source are counted in.
+/// Returns the unit in which places of a source are counted.
 fn word(origin: &str) -> &'static str {
     if origin.ends_with(".csv") { "line" } else { "row" }
 }
 
-/// What was read of a symbol as a sound series; what the reader should know goes to `warnings`.
+/// Converts the rows of a symbol into a sound series, and adds to `warnings`; `None` where the symbol has no rows.
 ///
 /// # Errors
-/// `bad_bars` where the rows are no sound bars.
+/// `bad_bars` where the rows are not sound bars.
 pub fn sound(reading: Reading, timeframe: Timeframe, warnings: &mut Vec<Warning>) -> Result<Option<Bars>, Failure> {
     warnings.extend(reading.warnings);
     let Some(found) = reading.found else { return Ok(None) };

@@ -40,7 +40,7 @@ fn probabilities_equal_those_of_scikit_learn() {
     let case = golden.logistic;
     let table = table(&case.natr, &case.hv);
     let rows = all_rows(&table);
-    let found = Volatility::of(&table).unwrap().scores(&case.label, &rows, &rows).unwrap();
+    let found = Volatility::from_table(&table).unwrap().scores(&case.label, &rows, &rows).unwrap();
     for (found, wanted) in found.iter().zip(&case.probability) {
         assert!((found - wanted).abs() < 1e-6, "{found} instead of {wanted}");
     }
@@ -53,7 +53,7 @@ fn separable_flat_and_extreme_volatility_give_finite_probabilities() {
         let table = table(&natr, &hv);
         let rows = all_rows(&table);
         let label: Vec<f32> = (0..40).map(|idx| f32::from(u8::from(idx >= 20))).collect();
-        let scores = Volatility::of(&table).unwrap().scores(&label, &rows, &rows).unwrap();
+        let scores = Volatility::from_table(&table).unwrap().scores(&label, &rows, &rows).unwrap();
         assert!(scores.iter().all(|score| (0.0..=1.0).contains(score)));
         assert!(auc(&label, &scores).unwrap() > 0.99);
     }
@@ -62,8 +62,8 @@ fn separable_flat_and_extreme_volatility_give_finite_probabilities() {
 #[test]
 fn one_class_or_a_missing_feature_gives_no_baseline() {
     let full = table(&[1.0, 2.0], &[1.0, 2.0]);
-    assert_eq!(Volatility::of(&full).unwrap().scores(&[1.0, 1.0], &[0, 1], &[0]), None);
-    assert!(Volatility::of(&FeatureTable { names: vec!["RSI_14".into(), "HV_20".into()], ..full }).is_none());
+    assert_eq!(Volatility::from_table(&full).unwrap().scores(&[1.0, 1.0], &[0, 1], &[0]), None);
+    assert!(Volatility::from_table(&FeatureTable { names: vec!["RSI_14".into(), "HV_20".into()], ..full }).is_none());
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn rows_outside_the_training_part_change_no_score() {
     let (natr, hv, label) = (draw(), draw(), draw().iter().map(|v| f32::from(u8::from(*v > 1.0))).collect::<Vec<_>>());
     let scores = |natr: &[f32], label: &[f32]| {
         let train_rows: Vec<u32> = (0..40).collect();
-        Volatility::of(&table(natr, &hv)).unwrap().scores(label, &train_rows, &[0, 20, 39]).unwrap()
+        Volatility::from_table(&table(natr, &hv)).unwrap().scores(label, &train_rows, &[0, 20, 39]).unwrap()
     };
     let (mut later_natr, mut later_label) = (natr.clone(), label.clone());
     later_natr[40..].fill(99.0);

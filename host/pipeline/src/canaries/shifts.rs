@@ -1,9 +1,13 @@
-//! The real labels against the same labels shifted along the dates, which nothing can forecast.
+//! Compares the real label with itself shifted along the dates, which nothing can forecast.
 //!
-//! In: a [`SearchContext`], the search's [`SearchResult`], the lead. Out: [`LabelShifts`]. A shifted label keeps its base rate, its
-//! runs and what symbols have in common, and loses only its tie to the features; so a leak of labels into features, or a
-//! search that finds too much, shows in the shifted scores too. A label that comes from shortly before its row is no
-//! such canary: the features have seen it. Invariant: rows outside the development period have no shifted label.
+//! In: a [`SearchContext`], the search's [`SearchResult`], the lead. Out: [`LabelShifts`]. A
+//! shifted label keeps its base rate, its runs and the correlation between symbols, and loses only
+//! its relation to the features. So a leak of labels into features, or a search that overfits,
+//! shows in the shifted scores too. Small shifts are excluded: the features have seen a label that
+//! comes from shortly before its row. Invariant: rows outside the development period have no
+//! shifted label.
+
+use oculus_job::{failure::Failure, progress::Phase};
 
 use crate::{
     canaries::LabelShifts,
@@ -11,24 +15,23 @@ use crate::{
     fitter::FitError,
     labels::Label,
     metrics::{Dates, Finite, Reasons, Undefined, block_dates},
-    search::{Family, Prior, SearchContext, SearchResult, family_failure},
+    search::{Family, Prior, PriorScore, SearchContext, SearchResult, family_failure},
 };
-use oculus_job::{failure::Failure, progress::Phase};
 
-/// Shifts: with the real label twenty scores, so that the best place is one of 5 %.
+/// Number of shifts: with the real label there are twenty scores, so that the first rank has a p-value of 5 %.
 const N_SHIFTS: usize = 19;
-/// Dates that features look back at most. Labels of a walk moved 48 dates into the past score +0.11 with features of
-/// 50 and 60 bars, those moved 96 dates +0.01.
+/// Longest look-back of the features, in dates. Labels of a random walk that are moved 48 dates into the past score
+/// +0.11 with features of 50 and 60 bars, labels that are moved 96 dates +0.01.
 const LOOK_BACK_DATES: usize = 252;
-/// Of few dates, the share that is kept free for the look back.
+/// With few dates, one part in this many is kept free for the look-back.
 const LOOK_BACK_SHARE: usize = 3;
-/// Shifts fitted between two words of progress.
+/// Shifts fitted between two progress reports.
 const BATCH: usize = 4;
 
 /// Fits the lead's prior on every shifted label.
 ///
 /// # Errors
-/// When the job is cancelled.
+/// If the job is cancelled.
 pub(super) fn run(
     context: &SearchContext<'_>,
     outcome: &SearchResult,
@@ -38,34 +41,34 @@ pub(super) fn run(
     let label_idx = outcome.label_idx;
     let (label, rows) = (&context.labels[label_idx], &context.splits[label_idx].development.train_rows);
     let score = outcome.labels[label_idx].score.map(Finite::get);
-    let asked = match outcome.too_rare() {
+    let scored = match outcome.too_rare() {
         Some(reason) => Err(reason),
         None => score.ok_or_else(|| Undefined::because("the prior has no score on the label")),
     };
-    let shifts = asked.and_then(|score| Ok((score, shifts(context.table, label, rows)?)));
-    let (score, shifts) = match shifts {
+    let planned = scored.and_then(|score| Ok((score, shifts(context.table, label, rows)?)));
+    let (score, shifts) = match planned {
         Ok(planned) => planned,
-        Err(reason) => return Ok(untold(score, 0, &reason)),
+        Err(reason) => return Ok(without_rank(score, 0, &reason)),
     };
     let mut prior = Prior::new(context, lead, label_idx);
     let mut scores = Vec::with_capacity(N_SHIFTS);
     for batch in shifts.chunks(BATCH) {
         let values = batch.iter().map(|&n_dates| shifted(context.table, label, rows, n_dates)).collect();
         match prior.scores(values) {
-            Ok(of_batch) => scores.extend(of_batch),
+            Ok(batch_scores) => scores.extend(batch_scores),
             Err(error @ FitError::Cancelled) => return Err(family_failure(Phase::Training, lead, &error)),
-            Err(error) => return Ok(untold(Some(score), N_SHIFTS, &Undefined::because(error.to_string()))),
+            Err(error) => return Ok(without_rank(Some(score), N_SHIFTS, &Undefined::because(error.to_string()))),
         }
         on_shifts(scores.len(), N_SHIFTS);
     }
-    Ok(judge(score, &scores))
+    Ok(rank(score, &scores))
 }
 
-/// Dates to shift by: evenly spaced, none within the horizon of the label's own place, and none that brings labels of
-/// dates which features still look back to.
+/// Returns the numbers of dates to shift by: evenly spaced, more than the label's horizon either way, and none that
+/// brings a row the label of a date within the look-back of its features.
 ///
 /// # Errors
-/// Where the dates leave fewer places than there are shifts.
+/// If there are too few dates for that many shifts.
 pub(super) fn shifts(table: &FeatureTable, label: &Label, rows: &[u32]) -> Result<Vec<usize>, Undefined> {
     let n_dates = Dates::from_rows(&table.day, rows).len();
     let horizon_dates = block_dates(label) / 2;
@@ -79,12 +82,12 @@ pub(super) fn shifts(table: &FeatureTable, label: &Label, rows: &[u32]) -> Resul
     Ok((0..N_SHIFTS).map(|idx| nearest + idx * span / (N_SHIFTS - 1)).collect())
 }
 
-/// The label's values moved `n_dates` back within each symbol's `rows`, those of the first dates to the last: one a row
-/// of the table, NaN outside `rows`. A symbol with fewer dates comes around earlier.
+/// Moves the label's values `n_dates` back within each symbol's `rows`, those of the first dates to the last: one value
+/// per row of the table, NaN outside `rows`. A symbol with fewer dates wraps around earlier.
 pub(super) fn shifted(table: &FeatureTable, label: &Label, rows: &[u32], n_dates: usize) -> Vec<f32> {
     let mut value = vec![f32::NAN; table.n_rows()];
     for of_symbol in rows.chunk_by(|&a, &b| table.symbol[a as usize] == table.symbol[b as usize]) {
-        // Where a date has many bars, it has about as many of each symbol.
+        // A date with many bars has about the same number for each symbol.
         let n_rows = of_symbol.len();
         let offset = n_dates * n_rows / Dates::from_rows(&table.day, of_symbol).len().max(1);
         for (idx, &row) in of_symbol.iter().enumerate() {
@@ -94,12 +97,13 @@ pub(super) fn shifted(table: &FeatureTable, label: &Label, rows: &[u32], n_dates
     value
 }
 
-fn judge(score: f64, shifted: &[Result<f64, String>]) -> LabelShifts {
-    let scores: Vec<f64> = shifted.iter().filter_map(|score| score.as_ref().ok().copied()).collect();
-    let first_failure = shifted.iter().find_map(|score| score.as_ref().err());
+/// Ranks the real score among those of the shifted labels.
+fn rank(score: f64, shifted: &[PriorScore]) -> LabelShifts {
+    let scores: Vec<f64> = shifted.iter().filter_map(PriorScore::value).collect();
+    let first_failure = shifted.iter().find_map(PriorScore::reason);
     if scores.is_empty() {
-        let reason = first_failure.map_or("no shift was tried", String::as_str);
-        return untold(Some(score), shifted.len(), &Undefined::because(reason));
+        let reason = first_failure.unwrap_or("no shift was tried");
+        return without_rank(Some(score), shifted.len(), &Undefined::because(reason));
     }
     let mut reasons = Reasons::default();
     if let Some(reason) = first_failure {
@@ -131,7 +135,8 @@ fn read(score: f64, n_as_good: usize, n_scores: usize) -> String {
     }
 }
 
-fn untold(score: Option<f64>, n_shifts: usize, reason: &Undefined) -> LabelShifts {
+/// Returns the figures where there is no rank, with the reason.
+fn without_rank(score: Option<f64>, n_shifts: usize, reason: &Undefined) -> LabelShifts {
     let mut reasons = Reasons::default();
     LabelShifts {
         n_shifts,

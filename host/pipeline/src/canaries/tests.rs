@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use oculus_job::failure::Kind;
 use oculus_plugin_api::code;
 
 use super::{
@@ -11,14 +12,13 @@ use super::{
 use crate::{
     fitter::{FitError, FitRequest},
     search::{
-        self,
+        self, PriorScore,
         tests::panel::{Centroid, Panel, no_params},
     },
 };
-use oculus_job::failure::Kind;
 
-/// What the search found on a panel, and what the shifted labels say of it.
-fn sent_down(panel: &Panel, in_search: &Centroid<'_>, in_canaries: &Centroid<'_>) -> Result<LabelShifts, Failure> {
+/// Searches on a panel, then runs the label shifts.
+fn label_shifts(panel: &Panel, in_search: &Centroid<'_>, in_canaries: &Centroid<'_>) -> Result<LabelShifts, Failure> {
     let (context, params) = (panel.search_context(2), no_params());
     let lead = Family { fitter: in_search, params: &params, device: "auto" };
     let outcome = search::run(&context, &lead, 2, &|_| {}).unwrap();
@@ -27,7 +27,7 @@ fn sent_down(panel: &Panel, in_search: &Centroid<'_>, in_canaries: &Centroid<'_>
 
 fn found(panel: &Panel) -> LabelShifts {
     let family = Centroid::new(&panel.table);
-    sent_down(panel, &family, &family).unwrap()
+    label_shifts(panel, &family, &family).unwrap()
 }
 
 fn warning_codes(label_shifts: LabelShifts) -> Vec<&'static str> {
@@ -48,7 +48,7 @@ fn a_planted_signal_scores_more_than_every_shifted_label() {
 }
 
 #[test]
-fn on_noise_every_place_is_as_likely() {
+fn on_noise_every_rank_is_equally_likely() {
     let p_values: Vec<f64> = (0..40).map(|seed| found(&Panel::new(seed, 0.0, &[1.0])).p_value.unwrap().get()).collect();
     let mean = p_values.iter().sum::<f64>() / 40.0;
     // Three deviations of the mean of forty uniform numbers.
@@ -66,7 +66,7 @@ fn a_score_that_shifted_labels_reach_is_warned_of() {
 }
 
 #[test]
-fn the_real_label_put_in_its_own_place_has_the_score_of_the_search() {
+fn the_unshifted_label_has_the_score_of_the_search() {
     let panel = Panel::new(2, 0.4, &[1.0]);
     let (context, params, fitter) = (panel.search_context(1), no_params(), Centroid::new(&panel.table));
     let lead = Family { fitter: &fitter, params: &params, device: "auto" };
@@ -74,7 +74,7 @@ fn the_real_label_put_in_its_own_place_has_the_score_of_the_search() {
     let rows = &panel.splits[0].development.train_rows;
     let unmoved = shifted(&panel.table, &panel.labels[0], rows, 0);
     let scores = search::Prior::new(&context, &lead, 0).scores(vec![unmoved]).unwrap();
-    assert_eq!(scores, [Ok(outcome.score.unwrap())]);
+    assert_eq!(scores, [PriorScore::Scored(outcome.score.unwrap())]);
 }
 
 #[test]
@@ -119,38 +119,39 @@ fn test_rows_change_nothing() {
 }
 
 #[test]
-fn tables_are_prepared_once_a_fold_and_progress_is_told() {
+fn tables_are_prepared_once_per_fold_and_progress_is_reported() {
     let panel = Panel::new(6, 0.3, &[1.0]);
     let (context, params, fitter) = (panel.search_context(3), no_params(), Centroid::new(&panel.table));
     let lead = Family { fitter: &fitter, params: &params, device: "auto" };
     let outcome = search::run(&context, &lead, 1, &|_| {}).unwrap();
-    let told = RefCell::new(Vec::new());
+    let reported = RefCell::new(Vec::new());
     let fitter = Centroid::new(&panel.table);
     let found = shifts::run(&context, &outcome, &Family { fitter: &fitter, ..lead }, &|n_done, n_shifts| {
-        told.borrow_mut().push((n_done, n_shifts));
+        reported.borrow_mut().push((n_done, n_shifts));
     });
     assert_eq!(found.unwrap().n_shifts, 19);
     assert_eq!(fitter.n_prepared.into_inner(), panel.splits[0].folds.len());
-    assert_eq!(told.into_inner(), [(4, 19), (8, 19), (12, 19), (16, 19), (19, 19)]);
+    assert_eq!(reported.into_inner(), [(4, 19), (8, 19), (12, 19), (16, 19), (19, 19)]);
 }
 
 #[test]
-fn a_label_too_rare_to_judge_costs_no_fit_and_says_why() {
+fn a_label_too_rare_for_a_score_costs_no_fit_and_gives_the_reason() {
     let panel = Panel::new(8, 0.3, &[12.0, 7.0]);
     let in_canaries = Centroid::new(&panel.table);
-    let found = sent_down(&panel, &Centroid::new(&panel.table), &in_canaries).unwrap();
+    let found = label_shifts(&panel, &Centroid::new(&panel.table), &in_canaries).unwrap();
     assert_eq!((found.n_shifts, found.rank, found.score), (0, None, None));
-    assert!(found.reasons.get("rank").unwrap().contains("too rare"), "{found:?}");
-    assert!(found.reading.contains("too rare"), "{}", found.reading);
+    let reason = found.reasons.get("rank").unwrap();
+    assert!(reason.starts_with("the label is too rare to be judged: fold "), "{reason}");
+    assert!(found.reading.contains(reason), "{}", found.reading);
     assert_eq!(in_canaries.n_prepared.into_inner(), 0);
 }
 
 #[test]
-fn a_family_that_fails_leaves_the_job_and_a_cancel_ends_it() {
+fn a_family_that_fails_leaves_no_rank_and_a_cancel_ends_the_job() {
     let panel = Panel::new(9, 0.3, &[1.0]);
     let healthy = Centroid::new(&panel.table);
     let with = |fault: fn(&FitRequest<'_>) -> Option<FitError>| {
-        sent_down(&panel, &healthy, &Centroid::new(&panel.table).with_fault(fault))
+        label_shifts(&panel, &healthy, &Centroid::new(&panel.table).with_fault(fault))
     };
     let died = with(|_| Some(FitError::Died { cause: "signal 11".to_owned(), stderr: Vec::new() })).unwrap();
     assert!(died.score.is_some() && died.rank.is_none() && died.p_value.is_none());
@@ -164,13 +165,14 @@ fn a_family_that_fails_leaves_the_job_and_a_cancel_ends_it() {
 #[test]
 fn shifts_without_a_score_are_left_out_with_the_reason() {
     let panel = Panel::new(10, 0.3, &[1.0]);
-    // Values differ from shift to shift: a fault that asks for them refuses some shifts and not others.
+    // Values differ between shifts: a fault that depends on them refuses some shifts and not others.
     let odd = |request: &FitRequest<'_>| {
         let n_positive = request.train_rows.iter().filter(|row| request.label[**row as usize] == 1.0).count();
         let message = "odd number of positives".to_owned();
         (n_positive % 2 == 1).then_some(FitError::Refused { code: code::DATA, message })
     };
-    let found = sent_down(&panel, &Centroid::new(&panel.table), &Centroid::new(&panel.table).with_fault(odd)).unwrap();
+    let found =
+        label_shifts(&panel, &Centroid::new(&panel.table), &Centroid::new(&panel.table).with_fault(odd)).unwrap();
     let n_scores = found.shifted_scores.len();
     assert!(0 < n_scores && n_scores < 19, "{n_scores}");
     let wanted = format!("{} of 19 shifts have no score: odd number of positives", 19 - n_scores);

@@ -1,11 +1,11 @@
-//! The closes of another symbol at the bars of a symbol: what features compare with.
+//! The closes of a benchmark at the bars of a symbol.
 //!
-//! In: sound bars of both. Out: one close per bar. Invariant: a bar is compared with a close of a bar that starts at the
-//! same time or earlier, never with one that starts later.
+//! In: sound bars of both. Out: one close per bar. Invariant: the close is that of a benchmark bar that starts at the
+//! same time or earlier, never later.
 
 use crate::bars::Bars;
 
-/// The benchmark's last close at or before each of a symbol's bars; NaN before its first.
+/// Returns the benchmark's last close at or before each of a symbol's bars; NaN before its first.
 pub(super) fn closes(benchmark: &Bars, bars: &Bars) -> Vec<f64> {
     let mut n_known = 0;
     let close = |&time: &i64| {

@@ -11,7 +11,7 @@ pub(super) struct Group {
     pub(super) name: &'static str,
     /// Its kinds.
     pub(super) kinds: &'static [Kind],
-    /// What every job gets of it.
+    /// Its default features.
     pub(super) defaults: Defaults,
 }
 
@@ -30,18 +30,18 @@ pub(super) fn kinds() -> impl Iterator<Item = &'static Kind> {
     GROUPS.iter().flat_map(|group| group.kinds)
 }
 
-/// The kind of a stem.
+/// Returns the kind of a stem.
 pub(super) fn kind(stem: &str) -> Option<&'static Kind> {
     kinds().find(|kind| kind.stem == stem)
 }
 
-/// What every job gets, those included that need a benchmark's bars.
+/// Returns the default features of every job, including those that need a benchmark's bars.
 pub(super) fn default_features() -> impl Iterator<Item = Feature> {
     GROUPS.iter().flat_map(|group| group.features())
 }
 
 impl Group {
-    /// What every job gets of it.
+    /// Returns its default features.
     pub(super) fn features(&self) -> impl Iterator<Item = Feature> {
         self.defaults.iter().filter_map(|&(stem, params)| Some(kind(stem)?.feature(params, None)))
     }

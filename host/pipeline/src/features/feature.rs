@@ -15,7 +15,7 @@ pub struct Feature {
 }
 
 impl Kind {
-    /// The kind with these first parameters and its defaults for the others.
+    /// Returns the kind with these first parameters and its defaults for the others.
     pub(super) fn feature(&'static self, given: &[usize], symbol: Option<&str>) -> Feature {
         let defaults = self.defaults.iter().skip(given.len());
         let benchmark = self.has_benchmark.then(|| symbol.unwrap_or(DEFAULT_BENCHMARK).to_owned());
@@ -45,7 +45,7 @@ impl Feature {
         &self.params
     }
 
-    /// Whether models get it.
+    /// Who reads it: models and rules, or rules alone.
     pub fn role(&self) -> FeatureRole {
         self.kind.role
     }
@@ -65,7 +65,7 @@ impl Feature {
         (self.kind.warm_up)(&self.params)
     }
 
-    /// One value a bar: NaN during the warm-up, finite from then on.
+    /// Computes one value per bar: NaN during the warm-up, finite from then on.
     pub fn compute(&self, prices: &Prices) -> Vec<f64> {
         match self.kind.computation {
             Computation::Alone(compute) => compute(prices, &self.params),

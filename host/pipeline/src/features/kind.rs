@@ -12,10 +12,10 @@ pub(super) const MAX_PARAM: usize = 2000;
 /// The benchmark of features that name none.
 pub(super) const DEFAULT_BENCHMARK: &str = "SPY";
 
-/// Stems with their parameters; no parameters stand for the kind's own.
+/// Stems with their parameters; an empty list means the kind's own defaults.
 pub(super) type Defaults = &'static [(&'static str, &'static [usize])];
 
-/// A kind of feature, whatever its parameters.
+/// A kind of feature, without its parameters.
 #[derive(Debug)]
 pub(super) struct Kind {
     /// Name without parameters.
@@ -26,22 +26,22 @@ pub(super) struct Kind {
     pub(super) first_decimal: usize,
     /// Parameters that the name always carries; the others only where they are not the default.
     pub(super) n_shown: usize,
-    /// Least value of a whole parameter.
+    /// Least value of an integer parameter.
     pub(super) least: usize,
     /// Whether its name carries a benchmark's symbol between stem and parameters.
     pub(super) has_benchmark: bool,
-    /// Whether models get it.
+    /// Who reads it: models and rules, or rules alone.
     pub(super) role: FeatureRole,
-    /// What models get in place of a level.
+    /// The kind that models get instead of a level.
     pub(super) scale_free: Option<&'static str>,
-    /// One line for people: what it is; and what it is where its definition divides by nothing.
+    /// Description in one line, and after `;` the value where its definition divides by zero.
     pub(super) about: &'static str,
     /// Its definition, in the parameters n, m, k of its name; `x[n]` is x of n bars before.
     pub(super) formula: &'static str,
     /// Unit of its values, such as `%` or `price`.
     pub(super) unit: &'static str,
     /// Bars before the first value.
-    pub(super) warm_up: fn(&[usize]) -> usize,
+    pub(super) warm_up: WarmUp,
     /// How it is computed.
     pub(super) computation: Computation,
 }
@@ -49,13 +49,13 @@ pub(super) struct Kind {
 /// How a kind is computed.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Computation {
-    /// By itself: one value a bar, NaN during the warm-up.
+    /// On its own: one value per bar, NaN during the warm-up.
     Alone(fn(&Prices, &[usize]) -> Vec<f64>),
     /// As one of the outputs of a pass over the bars that several kinds share.
     Output(&'static Shared, usize),
 }
 
-/// A pass over the bars with several outputs, each one value a bar, NaN during the warm-up.
+/// A pass over the bars with several outputs: one value per bar each, NaN during the warm-up.
 #[derive(Debug)]
 pub(super) struct Shared {
     /// Computes all outputs.
@@ -67,17 +67,19 @@ pub(super) const fn model(
     stem: &'static str,
     defaults: &'static [usize],
     about: &'static str,
-    (warm_up, compute): ComputeParts,
+    warm_up: WarmUp,
+    compute: fn(&Prices, &[usize]) -> Vec<f64>,
 ) -> Kind {
-    output(stem, defaults, about, (warm_up, Computation::Alone(compute)))
+    output(stem, defaults, about, warm_up, Computation::Alone(compute))
 }
 
-/// The same for an output of a shared pass.
+/// A scale-free kind that is one output of a shared pass, with every parameter in its name.
 pub(super) const fn output(
     stem: &'static str,
     defaults: &'static [usize],
     about: &'static str,
-    (warm_up, computation): (WarmUp, Computation),
+    warm_up: WarmUp,
+    computation: Computation,
 ) -> Kind {
     Kind {
         stem,
@@ -96,8 +98,8 @@ pub(super) const fn output(
     }
 }
 
+/// Computes from the parameters how many bars come before the first value.
 type WarmUp = fn(&[usize]) -> usize;
-type ComputeParts = (WarmUp, fn(&Prices, &[usize]) -> Vec<f64>);
 
 impl Kind {
     /// A parameter as a name carries it.
@@ -142,7 +144,7 @@ impl Kind {
         self
     }
 
-    /// Compares with a benchmark, whose symbol stands in the name.
+    /// Compares with a benchmark, whose symbol is part of the name.
     pub(super) const fn with_benchmark(mut self) -> Self {
         self.has_benchmark = true;
         self

@@ -1,4 +1,4 @@
-//! The catalogue as people read it: every kind of feature with its definition.
+//! The catalogue for the documentation: every kind of feature with its definition.
 
 use oculus_plugin_api::FeatureRole;
 
@@ -21,15 +21,15 @@ pub struct Section {
 /// A kind of feature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// How names of it are written, such as `BB_WIDTH_n[_m]`; `[…]` may be left away.
+    /// Pattern of its names, such as `BB_WIDTH_n[_m]`; `[…]` is optional.
     pub pattern: String,
     /// Parameters where a name carries none, such as `n = 20, m = 2`.
     pub defaults: String,
     /// Names of the default set.
     pub in_default_set: Vec<String>,
-    /// What it is.
+    /// Description.
     pub about: &'static str,
-    /// What it is where its definition divides by nothing.
+    /// Value where its definition divides by zero.
     pub without: &'static str,
     /// Its definition.
     pub formula: &'static str,
@@ -37,9 +37,9 @@ pub struct Entry {
     pub unit: &'static str,
     /// Bars before the first value, of each feature of the default set; else of the kind's own parameters.
     pub warm_up_bars: Vec<usize>,
-    /// Whether models get it.
+    /// Who reads it: models and rules, or rules alone.
     pub role: FeatureRole,
-    /// What models get in place of a level.
+    /// The kind that models get instead of a level.
     pub scale_free: Option<&'static str>,
     /// Other spellings of the name without parameters.
     pub aliases: Vec<&'static str>,

@@ -1,11 +1,13 @@
-//! What a strategy designer writes, and which feature that is.
+//! Resolves names, as strategy designers write them, to features.
 //!
-//! A name is a stem and parameters, joined by `_`: `RSI_14`, `EMA_CROSS_8_21`, `BB_WIDTH_20_2.5`; a kind that compares
-//! with a benchmark carries its symbol between the two: `BETA_SPY_60`. Missing parameters are the defaults; case, `-` and
-//! spaces do not matter; spellings of TA-Lib and pandas-ta are known.
+//! A name is a stem and parameters, joined by `_`: `RSI_14`, `EMA_CROSS_8_21`, `BB_WIDTH_20_2.5`; a
+//! kind that compares with a benchmark carries its symbol between the two: `BETA_SPY_60`. Missing
+//! parameters are the defaults; case, `-` and spaces do not matter; spellings of TA-Lib and
+//! pandas-ta are known.
 
 mod aliases;
 
+use oculus_job::request::is_symbol;
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::aliases::ALIASES;
@@ -13,18 +15,17 @@ use self::aliases::Alias;
 use super::catalogue::{kind, kinds};
 use super::feature::Feature;
 use super::kind::Kind;
-use oculus_job::request::is_symbol;
 
-/// Similarity from which a known name is worth suggesting.
+/// Least similarity of a known name that is suggested.
 const WORTH_SUGGESTING: f64 = 0.8;
 
-/// A name that means no feature.
+/// A name that is not a feature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("`{asked}` is no feature: {reason}")]
-pub struct Unresolved {
-    /// The name as it was written.
+pub struct UnknownFeatureError {
+    /// The requested name.
     pub asked: String,
-    /// What is wrong with it.
+    /// The reason why it is not a feature.
     pub reason: String,
     /// The known name most like it.
     pub nearest: Option<String>,
@@ -46,14 +47,14 @@ struct Spelled {
     alias: Option<&'static Alias>,
 }
 
-/// The feature of a name.
+/// Returns the feature of a name.
 ///
 /// # Errors
-/// [`Unresolved`] with the nearest known name.
-pub fn resolve(asked: &str) -> Result<Feature, Unresolved> {
+/// [`UnknownFeatureError`] with the nearest known name.
+pub fn resolve(asked: &str) -> Result<Feature, UnknownFeatureError> {
     let upper = asked.trim().to_uppercase().replace(' ', "_");
     let parts = with_symbol(&upper).unwrap_or_else(|| split(&upper.replace('-', "_")));
-    let unresolved = |reason: String, nearest| Unresolved { asked: asked.to_owned(), reason, nearest };
+    let unresolved = |reason: String, nearest| UnknownFeatureError { asked: asked.to_owned(), reason, nearest };
     let Some(spelled) = spelled(&parts.stem) else {
         return Err(unresolved("unknown name".to_owned(), nearest(&upper.replace('-', "_"), &parts)));
     };
@@ -72,17 +73,18 @@ pub fn resolve(asked: &str) -> Result<Feature, Unresolved> {
     })
 }
 
-/// Whether a part of a name can be a benchmark's symbol: one that begins with a number is a number out of its place.
+/// Returns whether a part of a name can be a benchmark's symbol: one that begins with a number is a
+/// misplaced parameter.
 fn is_benchmark(symbol: &str) -> bool {
     let first = symbol.split('_').next().unwrap_or_default();
     is_symbol(symbol) && first.contains(|character: char| character.is_alphabetic())
 }
 
 impl Spelled {
-    /// The parameters that a spelling's numbers are; those that it leaves away at the end are missing here, too.
+    /// Converts a spelling's numbers into parameters; numbers that it omits at the end get their defaults.
     ///
     /// # Errors
-    /// Why they are none.
+    /// If a number is not a valid parameter.
     fn params(&self, numbers: &[usize]) -> Result<Vec<usize>, String> {
         let kind = self.kind;
         let order = self.alias.map_or(&[][..], |alias| alias.order);
@@ -108,7 +110,7 @@ impl Spelled {
 }
 
 impl Kind {
-    /// A parameter in its own unit.
+    /// Converts hundredths into a parameter in its own unit.
     fn param(&self, idx: usize, hundredths: usize) -> Result<usize, String> {
         let written = hundredths as f64 / 100.0;
         if idx < self.first_decimal && !hundredths.is_multiple_of(100) {
@@ -124,7 +126,7 @@ impl Kind {
     }
 }
 
-/// NameParts a name of a kind that compares with a benchmark, where there is something between its stem and its parameters.
+/// Splits a name of a kind that compares with a benchmark, where there is a symbol between its stem and its parameters.
 ///
 /// * `upper`: with the `-` that symbols may have.
 fn with_symbol(upper: &str) -> Option<NameParts> {
@@ -148,7 +150,7 @@ fn with_symbol(upper: &str) -> Option<NameParts> {
     (!symbol.is_empty()).then(|| NameParts { stem: stem.to_owned(), symbol: Some(symbol.to_owned()), numbers })
 }
 
-/// NameParts a name into its stem and trailing numbers; `RSI14` like `RSI_14`.
+/// Splits a name into its stem and trailing numbers; `RSI14` like `RSI_14`.
 fn split(plain: &str) -> NameParts {
     // pandas-ta ends CCI's name with Lambert's constant, which is no parameter here.
     let mut stem = plain.strip_suffix("_0.015").unwrap_or(plain);
@@ -167,7 +169,7 @@ fn split(plain: &str) -> NameParts {
     if stem.starts_with("TSI") && numbers.len() > 1 && numbers[0] < numbers[1] {
         numbers.swap(0, 1);
     }
-    // `EMA_8_21` names two averages, and what two averages tell is how they cross.
+    // `EMA_8_21` names two averages: the feature is their crossing.
     let crosses = numbers.len() == 2 && matches!(stem, "EMA" | "SMA");
     NameParts { stem: if crosses { format!("{stem}_CROSS") } else { stem.to_owned() }, symbol: None, numbers }
 }

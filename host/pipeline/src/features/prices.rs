@@ -2,7 +2,7 @@
 
 use std::hint::select_unpredictable;
 
-/// The numbers of one symbol, one a bar, oldest first.
+/// The numbers of one symbol, one per bar, oldest first.
 #[derive(Clone, Copy, Debug)]
 pub struct Prices<'a> {
     /// First price.
@@ -22,14 +22,14 @@ pub struct Prices<'a> {
 }
 
 impl Prices<'_> {
-    /// Wilder's true range of a bar after the first.
+    /// Computes Wilder's true range of any bar but the first.
     #[inline]
     pub(super) fn true_range(&self, bar: usize) -> f64 {
         let (high, low, before) = (self.high[bar], self.low[bar], self.close[bar - 1]);
         (high - low).max((high - before).abs()).max((low - before).abs())
     }
 
-    /// Wilder's movement up and down of a bar after the first; at most one of them is not 0.
+    /// Computes Wilder's movement up and down of any bar but the first; at most one of them is not 0.
     #[inline]
     pub(super) fn directional_movement(&self, bar: usize) -> (f64, f64) {
         let up = self.high[bar] - self.high[bar - 1];

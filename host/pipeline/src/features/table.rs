@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 
+use oculus_job::request::Timeframe;
 use oculus_plugin_api::FeatureRole;
 
 use super::feature::Feature;
@@ -11,16 +12,15 @@ use super::longest_warm_up;
 use super::passes::passes;
 use super::prices::Prices;
 use crate::bars::Bars;
-use crate::matrix::{Layout, Matrix, NoRoom, TableFile};
+use crate::matrix::{Layout, Matrix, OutOfSpaceError, TableFile};
 use crate::parallel::side_by_side;
-use oculus_job::request::Timeframe;
 
-/// All features of all symbols: one row a bar after the warm-up, ordered by symbol, then time.
+/// All features of all symbols: one row per bar after the warm-up, ordered by symbol, then time.
 #[derive(Clone, Debug, Default)]
 pub struct FeatureTable {
-    /// Names, one a column.
+    /// Names, one per column.
     pub names: Vec<String>,
-    /// Whether models get the column or only rules do.
+    /// Who reads each column: models and rules, or rules alone.
     pub roles: Vec<FeatureRole>,
     /// Column-major, `n_features × n_rows`, finite.
     pub values: Matrix,
@@ -37,18 +37,18 @@ pub struct FeatureTable {
 }
 
 impl FeatureTable {
-    /// Number of rows.
+    /// Returns the number of rows.
     pub fn n_rows(&self) -> usize {
         self.day.len()
     }
 
-    /// The values of one feature, one a row.
+    /// Returns the values of one feature, one per row.
     pub fn column(&self, feature_idx: usize) -> &[f32] {
         let n_rows = self.n_rows();
         &self.values[feature_idx * n_rows..(feature_idx + 1) * n_rows]
     }
 
-    /// The values of a feature by name.
+    /// Returns the values of a feature by name; `None` where the table lacks it.
     pub fn by_name(&self, name: &str) -> Option<&[f32]> {
         self.names.iter().position(|other| other == name).map(|idx| self.column(idx))
     }
@@ -65,13 +65,13 @@ pub(super) struct SymbolSeries<'a> {
 /// Computes the features of all series on up to `n_threads` threads, whose number changes no bit.
 ///
 /// # Errors
-/// [`NoRoom`] where the temporary folder cannot take the values.
+/// If the temporary folder cannot take the values.
 pub(super) fn fill(
     series: &[SymbolSeries<'_>],
     timeframe: Timeframe,
     features: &[Feature],
     n_threads: usize,
-) -> Result<FeatureTable, NoRoom> {
+) -> Result<FeatureTable, OutOfSpaceError> {
     let warm_up_bars = longest_warm_up(features);
     let days: Vec<Vec<i32>> = series.iter().map(|one| one.bars.session_days(timeframe)).collect();
     let mut table = FeatureTable {
@@ -107,7 +107,7 @@ pub(super) fn fill(
     Ok(table)
 }
 
-/// Every symbol with every pass, the longest series first: what ends last is short.
+/// Returns every symbol with every pass, the longest series first, so that the last pieces of work are short.
 fn longest_first(series: &[SymbolSeries<'_>], n_passes: usize) -> Vec<(usize, usize)> {
     let mut order: Vec<usize> = (0..series.len()).collect();
     order.sort_by_key(|&symbol_idx| Reverse(series[symbol_idx].bars.len()));
@@ -115,10 +115,10 @@ fn longest_first(series: &[SymbolSeries<'_>], n_passes: usize) -> Vec<(usize, us
 }
 
 impl SymbolSeries<'_> {
-    /// The numbers that a pass reads.
+    /// Returns the numbers that a pass reads.
     pub(super) fn prices<'a>(&'a self, day: &'a [i32], benchmark: Option<&str>) -> Prices<'a> {
         let closes = benchmark.and_then(|symbol| self.benchmarks.get(symbol));
-        Prices::of(self.bars, day, closes.map_or(&[][..], Vec::as_slice))
+        Prices::new(self.bars, day, closes.map_or(&[][..], Vec::as_slice))
     }
 
     /// Computes each feature at all bars, and hands it over with its place in the list.
@@ -141,8 +141,8 @@ impl SymbolSeries<'_> {
 }
 
 impl<'a> Prices<'a> {
-    /// The numbers of a series.
-    pub fn of(bars: &'a Bars, day: &'a [i32], benchmark: &'a [f64]) -> Self {
+    /// Returns the numbers of a series.
+    pub fn new(bars: &'a Bars, day: &'a [i32], benchmark: &'a [f64]) -> Self {
         let Bars { open, high, low, close, volume, .. } = bars;
         Self { open, high, low, close, volume, day, benchmark }
     }

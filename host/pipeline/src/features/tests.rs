@@ -6,10 +6,11 @@ mod golden;
 mod names;
 mod properties;
 
-use super::*;
-use crate::bars::{Bars, LabelledSpan};
 use oculus_job::code::ErrorCode;
 use oculus_job::request::Timeframe;
+
+use super::*;
+use crate::bars::{Bars, LabelledSpan};
 
 /// The default set, and every kind with its own parameters, the least, odd ones, and the largest.
 fn all_features() -> Vec<Feature> {
@@ -25,19 +26,19 @@ fn all_features() -> Vec<Feature> {
     catalogue::default_features().chain(kinds).collect()
 }
 
-/// Those that need no more bars of warm-up.
+/// The features that need at most this many bars of warm-up.
 fn features_within(warm_up_bars: usize) -> Vec<Feature> {
     all_features().into_iter().filter(|feature| feature.warm_up_bars() <= warm_up_bars).collect()
 }
 
-/// The same bars as those of the usual benchmark.
+/// The bars of the default benchmark: those of the given series.
 fn benchmark(bars: &Bars) -> Bars {
     Bars { symbol: kind::DEFAULT_BENCHMARK.to_owned(), ..bars.clone() }
 }
 
 /// The values of a feature; its benchmark's closes are the bars' own opens.
 fn values(feature: &Feature, bars: &Bars) -> Vec<f64> {
-    feature.compute(&Prices::of(bars, &bars.session_days(Timeframe::Day1), &bars.open))
+    feature.compute(&Prices::new(bars, &bars.session_days(Timeframe::Day1), &bars.open))
 }
 
 fn bars_of(rows: &[[f64; 5]]) -> Bars {
@@ -74,7 +75,7 @@ fn market(series: Vec<Bars>, warm_up_bars: usize) -> Market {
 }
 
 #[test]
-fn asked_features_are_in_the_table_and_the_others_in_the_report() {
+fn requested_features_are_in_the_table_and_the_others_in_the_report() {
     let rows = vec![[10.0, 11.0, 9.0, 10.5, 1000.0]; 400];
     let market = market(vec![bars_of(&rows), bars_of(&rows[..300])], 320);
     let (table, report) = build(&market, &job(&["RSI_9", "adx", "SMA_390", "MAGIC_7", "MAGIC_7"]), 1).unwrap();
@@ -82,7 +83,7 @@ fn asked_features_are_in_the_table_and_the_others_in_the_report() {
     assert_eq!(report.unresolved.len(), 1);
     let codes: Vec<&str> = report.warnings().into_iter().map(|warning| warning.code.as_str()).collect();
     assert_eq!(codes, ["unresolved_feature", "feature_left_out", "feature_left_out"]);
-    let lack = Lack::WarmUp { needs_bars: 389, has_bars: 320 };
+    let lack = MissingInputError::WarmUp { needs_bars: 389, has_bars: 320 };
     let left_out = LeftOut { name: "SMA_390".to_owned(), lack };
     assert!(report.left_out.contains(&left_out), "{:?}", report.left_out);
     for name in ["RSI_9", "EMA_9", "PRICE_TO_EMA_9", "NATR_14", "HV_20", "MACD_HIST", "PPO_HIST"] {
@@ -158,7 +159,9 @@ fn the_number_of_threads_changes_no_bit_of_the_table() {
 
 #[test]
 fn a_feature_by_another_than_its_own_name_is_not_computed() {
-    let unresolved = |name: &str| compute(&[], &[], Timeframe::Day1, &[name.to_owned()]).unwrap_err().to_string();
-    assert_eq!(unresolved("rsi-14"), "`rsi-14` is no feature: this version calls it RSI_14");
-    assert_eq!(unresolved("NO_SUCH"), "`NO_SUCH` is no feature: unknown name");
+    let error = |name: &str| compute(&[], &[], Timeframe::Day1, &[name.to_owned()]).unwrap_err();
+    let unresolved = error("rsi-14");
+    assert_eq!(unresolved.to_string(), "`rsi-14` is no feature: this version calls it RSI_14");
+    assert!(matches!(unresolved, FeatureError::UnknownFeature(it) if it.nearest.as_deref() == Some("RSI_14")));
+    assert!(matches!(error("NO_SUCH"), FeatureError::UnknownFeature(it) if it.asked == "NO_SUCH"));
 }

@@ -1,7 +1,8 @@
 //! Moving windows and averages over a series: the parts that indicators are made of.
 //!
-//! All return one value a bar, NaN before the first whole window. A value depends on its own and earlier bars alone, in
-//! an order that does not change with what follows, so that a prefix of the bars gives the same bits.
+//! All return one value per bar, NaN before the first whole window. A value depends on its own and
+//! earlier bars alone, in an order that does not change with what follows, so that a prefix of the
+//! bars gives the same bits.
 
 mod average;
 mod blocks;
@@ -15,10 +16,10 @@ pub(super) use self::{
     moments::{beta, correlation, deviation, linear_fit},
 };
 
-/// Differences below this share of a price are noise of rounding: such a range counts as zero.
+/// Differences below this share of a price are rounding noise: such a range counts as zero.
 const NOISE: f64 = 1e-12;
 
-/// `n` NaN, then nothing yet.
+/// Returns `n_bars` NaN with room for `len` values.
 pub(super) fn undefined(n_bars: usize, len: usize) -> Vec<f64> {
     let mut values = Vec::with_capacity(len);
     values.resize(n_bars.min(len), f64::NAN);
@@ -44,7 +45,7 @@ pub(super) fn from(first: usize, values: &[f64], of: impl Fn(&[f64]) -> Vec<f64>
     out
 }
 
-/// `numerator / denominator`, or `otherwise` where the denominator is nothing but noise beside `scale`.
+/// Computes `numerator / denominator`, or `otherwise` where the denominator is only rounding noise relative to `scale`.
 #[inline]
 pub(super) fn ratio(numerator: f64, denominator: f64, scale: f64, otherwise: f64) -> f64 {
     if denominator.abs() <= NOISE * scale.abs() { otherwise } else { numerator / denominator }
@@ -55,7 +56,7 @@ pub(super) fn zip(left: &[f64], right: &[f64], with: impl Fn(f64, f64) -> f64) -
     left.iter().zip(right).map(|(&left, &right)| with(left, right)).collect()
 }
 
-/// The same in the place of the left one.
+/// Combines two series bar by bar, in the place of the left one.
 pub(super) fn zip_into(mut left: Vec<f64>, right: &[f64], with: impl Fn(f64, f64) -> f64) -> Vec<f64> {
     left.iter_mut().zip(right).for_each(|(left, &right)| *left = with(*left, right));
     left
@@ -67,7 +68,7 @@ pub(super) fn percent(left: f64, right: f64) -> f64 {
     100.0 * (ratio(left, right, left, 1.0) - 1.0)
 }
 
-/// The same of each bar.
+/// Computes [`percent`] of each bar.
 pub(super) fn percent_above(left: &[f64], right: &[f64]) -> Vec<f64> {
     zip(left, right, percent)
 }

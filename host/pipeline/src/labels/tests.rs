@@ -1,9 +1,8 @@
 //! Claims about labels.
 #![allow(clippy::unwrap_used)]
 
-use serde_json::json;
-
 use oculus_job::request::Timeframe;
+use serde_json::json;
 
 use super::*;
 use crate::bars::{Bars, LabelledSpan};

@@ -17,7 +17,7 @@ impl<'a> Baselines<'a> {
     /// Reads the baseline's features; nothing is fitted yet.
     pub(super) fn new(context: &'a SearchContext<'a>) -> Self {
         let scores = context.labels.iter().map(|_| OnceCell::new()).collect();
-        Self { context, volatility: Volatility::of(context.table), scores }
+        Self { context, volatility: Volatility::from_table(context.table), scores }
     }
 
     /// Returns the scores on a label, one per row of the table; `None` where the table lacks the

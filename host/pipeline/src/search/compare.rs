@@ -3,7 +3,7 @@
 use super::context::SearchContext;
 use crate::{
     labels::Label,
-    metrics::{Dates, Random, Ranking, Resamples, Undefined, block_dates, standard_error},
+    metrics::{Dates, Random, Ranking, Resamples, ScoredRow, Undefined, block_dates, standard_error},
 };
 
 /// The difference between two sets of scores on the same resampled dates.
@@ -25,17 +25,17 @@ impl Gain {
 /// Scores to be compared: AUC is taken in each group of rows, then averaged.
 #[derive(Clone)]
 pub(crate) struct Contender<'a> {
-    /// What is forecast.
+    /// The label that the scores forecast.
     pub(crate) label: &'a Label,
     /// Rows of each group: the validation rows of each fold, or one group for a pooled AUC.
     pub(crate) groups: Vec<&'a [u32]>,
-    /// One a row of the table.
+    /// One per row of the table.
     pub(crate) scores: &'a [f32],
-    /// The baseline's scores, one a row of the table; 0.5 stands for an absent one.
+    /// The baseline's scores, one per row of the table; an absent baseline has an AUC of 0.5.
     pub(crate) baseline: Option<&'a [f32]>,
 }
 
-/// A mean AUC and what it has to beat.
+/// A mean AUC and that of the baseline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Excess {
     /// Mean over the groups.
@@ -51,7 +51,7 @@ impl Excess {
     }
 }
 
-/// Rows ordered once, to be read under every resample.
+/// A contender whose rows are ranked once, for all resamples.
 struct RankedContender {
     scores: Vec<Ranking>,
     baseline: Option<Vec<Ranking>>,
@@ -60,29 +60,33 @@ struct RankedContender {
 impl RankedContender {
     fn new(contender: &Contender<'_>, date_idx: impl Fn(u32) -> u32) -> Self {
         let rank = |scores: &[f32]| -> Vec<Ranking> {
-            let row = |&row: &u32| (scores[row as usize], contender.label.value[row as usize], date_idx(row));
+            let row = |&row: &u32| ScoredRow {
+                score: scores[row as usize],
+                label: contender.label.value[row as usize],
+                date_idx: date_idx(row),
+            };
             contender.groups.iter().map(|rows| Ranking::new(rows.iter().map(row))).collect()
         };
         Self { scores: rank(contender.scores), baseline: contender.baseline.map(rank) }
     }
 
-    /// `None` where no group has both classes under these counts.
+    /// Returns the mean AUCs; `None` where no group has both classes under these counts.
     fn excess(&self, date_counts: Option<&[u32]>) -> Option<Excess> {
         let baseline_auc = self.baseline.as_ref().and_then(|rankings| mean_auc(rankings, date_counts));
         mean_auc(&self.scores, date_counts).map(|auc| Excess { auc, baseline_auc })
     }
 }
 
-/// Mean over the groups in which both classes are drawn; `None` where there is no such group.
+/// Returns the mean over the groups in which both classes are drawn; `None` where there is no such group.
 fn mean_auc(rankings: &[Ranking], date_counts: Option<&[u32]>) -> Option<f64> {
     let aucs: Vec<f64> = rankings.iter().filter_map(|ranking| ranking.auc(date_counts)).collect();
     (!aucs.is_empty()).then(|| aucs.iter().sum::<f64>() / aucs.len() as f64)
 }
 
-/// The score.
+/// Computes the mean AUC and that of the baseline.
 ///
 /// # Errors
-/// Where a group lacks a class or its scores.
+/// If a group lacks a class or its scores.
 pub(super) fn excess(contender: &Contender<'_>) -> Result<Excess, Undefined> {
     let ranked = RankedContender::new(contender, |_| 0);
     let incomplete = ranked.scores.iter().position(|ranking| ranking.auc(None).is_none());
@@ -95,17 +99,16 @@ pub(super) fn excess(contender: &Contender<'_>) -> Result<Excess, Undefined> {
     }
 }
 
-/// By how much `better` beats `other`, with the standard error of that difference over 1,000
-/// resamples of the same dates for both.
+/// Computes the gain of `better` over `other`, with its standard error over 1,000 resamples of the
+/// same dates for both.
 ///
-/// What is resampled are the dates of out-of-fold predictions, blocks of them running over all
-/// folds; what is compared under each resample is the mean of the groups' AUCs, as in the score,
-/// and not one AUC of all predictions pooled, whose folds come from models of unlike scale. The
-/// models stay as they were fitted: the error says how far the dates decide between two given sets
-/// of predictions, not how far other training rows would have.
+/// Blocks of the dates of all folds are resampled. Each resample compares the means of the groups'
+/// AUCs, as the score does. One AUC of all pooled predictions would mix models of different scales.
+/// The models are not refitted: the error measures the effect of the dates on two given sets of
+/// predictions, not the effect of other training rows.
 ///
 /// # Errors
-/// Where either has no score, or the dates are too few for a standard error.
+/// If either has no score, or the dates are too few for a standard error.
 pub(crate) fn gain(
     context: &SearchContext<'_>,
     better: &Contender<'_>,

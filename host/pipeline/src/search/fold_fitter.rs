@@ -1,10 +1,11 @@
 //! Fits a configuration fold by fold, and scores the validation rows of each fold.
 //!
-//! In: a family, configurations. Out: [`OutOfFold`] scores. Tables are prepared once per fold,
-//! whatever is fitted there.
+//! In: a family, configurations. Out: [`OutOfFold`] scores. Tables are prepared once per fold, for
+//! all configurations.
 
-use crate::parallel::side_by_side;
 use oculus_job::code::ErrorCode;
+use oculus_job::failure::Failure;
+use oculus_job::progress::Phase;
 use oculus_plugin_api::code;
 use serde_json::{Map, Value};
 
@@ -15,9 +16,9 @@ use super::{
 use crate::{
     fitter::{FitError, FitProgressFn, FitRequest, Fitted, Keep, PreparedId, setting},
     metrics::{ScoreScale, auc},
+    parallel::side_by_side,
     splits::{Fold, TAIL_SHARE, tail},
 };
-use oculus_job::{failure::Failure, progress::Phase};
 
 /// Scores of rows by models that were not fitted on them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,7 +35,7 @@ pub struct OutOfFold {
     pub rounds: Option<u32>,
     /// Device that the models were fitted on; `None` for the CPU.
     pub device: Option<String>,
-    /// The family's reason, where a fold has too few rows for it.
+    /// The family's reason, if one of the folds has too few rows for it.
     pub refusal: Option<String>,
 }
 
@@ -77,7 +78,7 @@ struct FoldPlan<'a> {
     predict_rows: Vec<u32>,
 }
 
-/// One fit: a fold, the values of its label, and parameters.
+/// One fit: the plan of its fold, the values of the label, and parameters.
 struct FoldFit<'f, 'a> {
     plan: &'f FoldPlan<'a>,
     label: &'f [f32],
@@ -112,11 +113,11 @@ impl<'a> FoldFitter<'a> {
                 self.plans(*label_idx).map(move |plan| FoldFit { plan, label, params })
             })
             .collect();
-        let mut answers = self.fit_folds(&fits).into_iter();
+        let mut results = self.fit_folds(&fits).into_iter();
         batch
             .iter()
             .map(|Configuration { label_idx, .. }| {
-                let folds = self.plans(*label_idx).zip(answers.by_ref()).collect();
+                let folds = self.plans(*label_idx).zip(results.by_ref()).collect();
                 self.collect(&self.context.labels[*label_idx].value, folds).map_err(fatal)
             })
             .collect()
@@ -140,8 +141,8 @@ impl<'a> FoldFitter<'a> {
             .iter()
             .flat_map(|label| self.plans(label_idx).map(move |plan| FoldFit { plan, label, params }))
             .collect();
-        let mut answers = self.fit_folds(&fits).into_iter();
-        labels.iter().map(|label| self.collect(label, self.plans(label_idx).zip(answers.by_ref()).collect())).collect()
+        let mut results = self.fit_folds(&fits).into_iter();
+        labels.iter().map(|label| self.collect(label, self.plans(label_idx).zip(results.by_ref()).collect())).collect()
     }
 
     /// Fits the family's own parameters on the last fold of a label, and prepares that fold alone.
@@ -154,8 +155,8 @@ impl<'a> FoldFitter<'a> {
         let plan = self.plan_fold(label_idx, n_folds.saturating_sub(1))?;
         let plan = plan.ok_or_else(|| refused("there is no fold to judge it on".to_owned()))?;
         let label = &self.context.labels[label_idx].value;
-        let answer = self.fit_fold(&FoldFit { plan: &plan, label, params: self.family.params });
-        match self.collect(label, vec![(&plan, answer)])? {
+        let result = self.fit_fold(&FoldFit { plan: &plan, label, params: self.family.params });
+        match self.collect(label, vec![(&plan, result)])? {
             ConfigurationFit::Fitted(oof) => Ok(oof),
             ConfigurationFit::Refused(reason) => Err(refused(reason)),
         }
@@ -217,12 +218,12 @@ impl<'a> FoldFitter<'a> {
             device: self.family.device,
             predict_rows: &fit.plan.predict_rows,
             keep: Keep::Scores,
-            hear: self.on_progress,
+            on_progress: self.on_progress,
         })
     }
 
-    /// Collects the folds' scores in one column. A fold with too few rows for the family stays
-    /// without scores; any other refusal refuses the configuration.
+    /// Collects the scores of all folds in one column. A fold with too few rows for the family has
+    /// no scores; any other refusal refuses the configuration.
     fn collect(
         &self,
         label: &[f32],
@@ -230,8 +231,8 @@ impl<'a> FoldFitter<'a> {
     ) -> Result<ConfigurationFit, FitError> {
         let mut oof = OutOfFold::without_scores(self.context.table.n_rows());
         let mut rounds = Vec::new();
-        for (plan, answer) in folds {
-            match answer {
+        for (plan, result) in folds {
+            match result {
                 Ok(fitted) => {
                     if let Err(reason) = every_row_scored(&fitted.scores, &plan.predict_rows) {
                         return Ok(ConfigurationFit::Refused(reason));
@@ -260,7 +261,7 @@ impl OutOfFold {
         Self { standard_scores: scores.clone(), scores, ..Self::default() }
     }
 
-    /// Adds the scores of a fold's validation rows.
+    /// Adds the scores of the validation rows of one fold.
     fn add_fold(&mut self, label: &[f32], plan: &FoldPlan<'_>, fitted: &Fitted) {
         let valid_rows = &plan.fold.valid_rows;
         let scores = separate_scores(&plan.predict_rows, &fitted.scores, valid_rows);

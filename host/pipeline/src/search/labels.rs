@@ -1,8 +1,9 @@
-//! Which labels can be judged at all, and which one the job goes on with.
+//! Examines the labels, and chooses the one that the job continues with.
 
 use oculus_job::code::ErrorCode;
-use oculus_job::warning::Warning;
-use oculus_job::warning::WarningCode;
+use oculus_job::failure::Failure;
+use oculus_job::progress::Phase;
+use oculus_job::warning::{Warning, WarningCode};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -16,11 +17,10 @@ use crate::{
     metrics::Finite,
     splits::{ClassCounts, class_counts},
 };
-use oculus_job::{failure::Failure, progress::Phase};
 
-/// The base rate to come nearest to where no label can be judged.
+/// The base rate that the fallback label is nearest to where no label has enough rows.
 const FALLBACK_BASE_RATE: f64 = 0.3;
-/// Training parts must hold so many times what validation parts must.
+/// Training parts must have this many times the positives, negatives and episodes of validation parts.
 const TRAIN_TIMES: usize = 2;
 
 /// A label as results name it.
@@ -38,40 +38,40 @@ impl From<LabelKey> for LabelName {
     }
 }
 
-/// What became of a label.
+/// The outcome of the search for a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LabelStatus {
-    /// The job went on with it.
+    /// The job continues with it.
     Chosen,
     /// The prior was tried on it.
     Tried,
-    /// It could be judged; the trials did not reach that far.
+    /// It has enough rows, and the budget of trials did not reach it.
     NotTried,
-    /// It cannot be judged.
+    /// It has too few rows for a score.
     Rejected,
-    /// None can be judged, and the job went on with this one.
+    /// No label has enough rows, and the job continues with this one.
     TooRare,
 }
 
-/// A label with its verdict.
+/// A label with its outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LabelRow {
-    /// Which one.
+    /// Its name.
     #[serde(flatten)]
     pub name: LabelName,
-    /// What became of it.
+    /// Its outcome.
     pub status: LabelStatus,
     /// Share of positives among the labelled rows before the test; `None` without such rows.
     pub base_rate: Option<Finite>,
     /// The prior's score, where it was tried.
     pub score: Option<Finite>,
-    /// Why it is where it is.
+    /// The reason for the outcome.
     pub reason: String,
 }
 
-/// Sorts out the labels that cannot be judged, and marks those to try: at most `n_trials`, of
-/// middling base rates.
+/// Rejects the labels with too few rows, and marks those to try: at most `n_trials`, of middling
+/// base rates.
 pub(super) fn examine(context: &SearchContext<'_>, n_trials: usize) -> Vec<LabelRow> {
     let mut rows: Vec<LabelRow> = (0..context.labels.len()).map(|idx| examine_one(context, idx)).collect();
     let mut eligible: Vec<usize> = (0..rows.len()).filter(|&idx| rows[idx].status == LabelStatus::NotTried).collect();
@@ -93,8 +93,7 @@ pub(super) fn examine(context: &SearchContext<'_>, n_trials: usize) -> Vec<Label
     rows
 }
 
-/// Refuses the job where every label has one class alone before the test: no family could be
-/// fitted.
+/// Refuses the job if every label has a single class before the test: no family could be fitted.
 pub(super) fn refuse_one_class(context: &SearchContext<'_>) -> Result<(), Failure> {
     let of_development =
         || context.labels.iter().zip(context.splits).map(|(label, splits)| (label, &splits.development));
@@ -162,8 +161,8 @@ fn examine_one(context: &SearchContext<'_>, label_idx: usize) -> LabelRow {
     }
 }
 
-/// The label of median base rate, unless another beats it by one standard error; of several that
-/// do, the one of the largest gain. `None` when the prior could be fitted on no label.
+/// Chooses the label of median base rate, unless another beats it by one standard error; of several
+/// that do, the one of the largest gain. `None` if the prior could not be fitted on any label.
 pub(super) fn choose<'t>(
     context: &SearchContext<'_>,
     baselines: &Baselines<'_>,
@@ -202,7 +201,7 @@ pub(super) fn choose<'t>(
     Some(chosen)
 }
 
-/// `labels_too_rare` where no label can be judged.
+/// Returns `labels_too_rare` where no label has enough rows.
 pub(super) fn warnings(rows: &[LabelRow]) -> Vec<Warning> {
     let too_rare = rows.iter().filter(|row| row.status == LabelStatus::TooRare);
     let warning = |row: &LabelRow| {

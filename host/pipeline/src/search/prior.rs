@@ -1,8 +1,8 @@
 //! Scores of a family's prior on other values of one label.
 //!
 //! In: a [`SearchContext`], a family, values in place of a label's own. Out: one score per set of
-//! values, computed as a trial's is: on the folds of the label itself, less that of the volatility
-//! baseline. Tables are prepared once per fold.
+//! values, computed like the score of a trial: the AUC on the folds of the label, less the AUC of the
+//! volatility baseline. Tables are prepared once per fold.
 
 use std::sync::Arc;
 
@@ -23,34 +23,60 @@ pub(crate) struct Prior<'a> {
     label_idx: usize,
 }
 
+/// The score of a prior on one set of values.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum PriorScore {
+    /// The mean AUC beyond the baseline.
+    Scored(f64),
+    /// The reason why there is no score.
+    Undefined(String),
+}
+
+impl PriorScore {
+    /// Returns the score; `None` where there is none.
+    pub(crate) fn value(&self) -> Option<f64> {
+        match self {
+            Self::Scored(score) => Some(*score),
+            Self::Undefined(_) => None,
+        }
+    }
+
+    /// Returns the reason why there is no score.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Scored(_) => None,
+            Self::Undefined(reason) => Some(reason),
+        }
+    }
+}
+
 impl<'a> Prior<'a> {
     /// Returns a prior; nothing is prepared or fitted yet.
     pub(crate) fn new(context: &'a SearchContext<'a>, family: &'a Family<'a>, label_idx: usize) -> Self {
         Self {
             fitter: FoldFitter::new(context, family),
-            volatility: Volatility::of(context.table),
+            volatility: Volatility::from_table(context.table),
             label: &context.labels[label_idx],
             splits: &context.splits[label_idx],
             label_idx,
         }
     }
 
-    /// Computes the score on each of several sets of values, in parallel, or the reason why there
-    /// is none.
+    /// Computes the score on each of several sets of values, in parallel.
     ///
     /// * `values`: each with one value per row of the table: 0, 1, or NaN.
     ///
     /// # Errors
     /// If the family's process dies for good, or the job is cancelled.
-    pub(crate) fn scores(&mut self, values: Vec<Vec<f32>>) -> Result<Vec<Result<f64, String>>, FitError> {
+    pub(crate) fn scores(&mut self, values: Vec<Vec<f32>>) -> Result<Vec<PriorScore>, FitError> {
         let fits = self.fitter.fit_values(self.label_idx, &values)?;
         Ok(values.into_iter().zip(fits).map(|(values, fit)| self.score(values, fit)).collect())
     }
 
-    fn score(&self, values: Vec<f32>, fit: ConfigurationFit) -> Result<f64, String> {
+    fn score(&self, values: Vec<f32>, fit: ConfigurationFit) -> PriorScore {
         let oof = match fit {
             ConfigurationFit::Fitted(oof) => oof,
-            ConfigurationFit::Refused(reason) => return Err(reason),
+            ConfigurationFit::Refused(reason) => return PriorScore::Undefined(reason),
         };
         let folds = &self.splits.folds;
         let baseline = self.volatility.as_ref().map(|volatility| baseline_scores(volatility, &values, folds));
@@ -66,6 +92,9 @@ impl<'a> Prior<'a> {
             scores: &oof.scores,
             baseline: baseline.as_deref(),
         });
-        excess.map(|excess| excess.score()).map_err(|reason| oof.refusal.unwrap_or_else(|| reason.to_string()))
+        match excess {
+            Ok(excess) => PriorScore::Scored(excess.score()),
+            Err(reason) => PriorScore::Undefined(oof.refusal.unwrap_or_else(|| reason.to_string())),
+        }
     }
 }

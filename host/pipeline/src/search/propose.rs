@@ -1,4 +1,4 @@
-//! Draws configurations from what a family declares as searched.
+//! Draws configurations from the parameters that a family declares as searched.
 
 use oculus_plugin_api::Param;
 use serde_json::{Map, Value};
@@ -14,19 +14,19 @@ pub(super) struct Proposals<'a> {
 }
 
 impl<'a> Proposals<'a> {
-    /// What the job fixes stays as it is.
+    /// Creates the list; parameters that the job fixes are not searched.
     pub(super) fn new(seed: u64, family: &Family<'a>) -> Self {
         let is_free = |param: &&Param| param.search.is_some() && !family.params.contains_key(&param.name);
         let searched = family.fitter.manifest().params.iter().filter(is_free).collect();
         Self { random: Random::new(seed, "config search"), fixed: family.params, searched }
     }
 
-    /// Whether there is anything to search.
+    /// Returns whether there is a parameter to search.
     pub(super) fn has_choice(&self) -> bool {
         !self.searched.is_empty()
     }
 
-    /// The next configuration: each searched parameter at a place drawn evenly from its range.
+    /// Returns the next configuration: each searched parameter is drawn uniformly from its range.
     pub(super) fn draw(&mut self) -> Map<String, Value> {
         let mut params = self.fixed.clone();
         for param in &self.searched {

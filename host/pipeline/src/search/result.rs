@@ -11,7 +11,7 @@ use super::{
 };
 use crate::metrics::Undefined;
 
-/// Why no score on the only label left means anything.
+/// Reason why the fallback label has no meaningful score.
 pub(super) const TOO_RARE: &str = "the label is too rare to be judged";
 
 /// The chosen label and configuration, with everything that was tried.
@@ -26,7 +26,7 @@ pub struct SearchResult {
     /// Out-of-fold scores of the volatility baseline on the chosen label, one per row of the table,
     /// NaN elsewhere.
     pub baseline: Option<Vec<f32>>,
-    /// Score of the chosen configuration; `None` where the label is too rare to be judged.
+    /// Score of the chosen configuration; `None` where the label is too rare for a score.
     pub score: Option<f64>,
     /// Mean over folds of the baseline's AUC.
     pub baseline_auc: Option<f64>,
@@ -41,7 +41,7 @@ pub struct SearchResult {
 }
 
 impl SearchResult {
-    /// Returns why no AUC on the chosen label means anything, where it is too rare to be judged.
+    /// Returns the reason why the chosen label has no meaningful AUC, if it is too rare.
     pub fn too_rare(&self) -> Option<Undefined> {
         let row = &self.labels[self.label_idx];
         (row.status == LabelStatus::TooRare).then(|| Undefined::because(format!("{TOO_RARE}: {}", row.reason)))

@@ -7,7 +7,7 @@ pub(crate) fn merge_rows(some: &[u32], others: &[u32]) -> Vec<u32> {
     rows
 }
 
-/// Scores of a row set, separated by a subset of it.
+/// Scores of a row set, separated into those of a subset and the others.
 pub(crate) struct SeparatedScores {
     /// Scores of the rows of the subset.
     pub(crate) wanted: Vec<f32>,

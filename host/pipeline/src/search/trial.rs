@@ -34,7 +34,7 @@ pub struct Trial {
     pub fold_aucs: Vec<Option<Finite>>,
     /// Mean AUC less the baseline's, or less 0.5 where that is more.
     pub score: Option<Finite>,
-    /// Why there is no score.
+    /// The reason why there is no score.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -69,7 +69,7 @@ impl Trial {
     /// * `excess`: its mean AUC beyond the baseline, or the reason why there is none.
     pub(super) fn fitted(head: TrialHead, oof: &OutOfFold, excess: Result<Excess, String>) -> Self {
         let fold_aucs = oof.fold_aucs.iter().map(|auc| auc.and_then(Finite::new)).collect();
-        // The family's own reason says more than the lack of an AUC that follows from it.
+        // The family's own reason is the cause of the missing AUC.
         Self::new(head, fold_aucs, excess.map_err(|reason| oof.refusal.clone().unwrap_or(reason)))
     }
 

@@ -3,6 +3,7 @@
 //! In: configurations. Out: a [`TrialResult`] per configuration that could be fitted, and a
 //! [`Trial`] per configuration.
 
+use oculus_job::failure::Failure;
 use serde_json::{Map, Value};
 
 use super::{
@@ -15,7 +16,6 @@ use super::{
     trial::{Trial, TrialEvent, TrialHead, TrialKind},
     trial_result::{TrialResult, fold_contender},
 };
-use oculus_job::failure::Failure;
 
 /// Trials proposed at once. Fixed, so that the number of cores does not change which configurations
 /// are drawn.

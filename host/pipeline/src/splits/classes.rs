@@ -1,4 +1,4 @@
-//! How much a set of rows says about a label: positives, negatives, and episodes that count as independent.
+//! Class counts of a set of rows: positives, negatives, and independent episodes.
 
 use crate::{features::FeatureTable, labels::Label};
 
@@ -6,7 +6,7 @@ const MIN_POSITIVE: usize = 10;
 const MIN_NEGATIVE: usize = 10;
 const MIN_EPISODES: usize = 3;
 
-/// What a set of labelled rows holds.
+/// The class counts of a set of labelled rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClassCounts {
     /// Rows of class 1.
@@ -18,29 +18,29 @@ pub struct ClassCounts {
 }
 
 impl ClassCounts {
-    /// Whether a score on these rows means anything: `times` × 10 positives, 10 negatives and 3 episodes.
+    /// Returns whether these rows are enough for a score: `times` × 10 positives, 10 negatives and 3 episodes.
     pub fn suffice(&self, times: usize) -> bool {
         self.n_positive >= times * MIN_POSITIVE
             && self.n_negative >= times * MIN_NEGATIVE
             && self.n_episodes >= times * MIN_EPISODES
     }
 
-    /// Share of positives; `None` without rows.
+    /// Returns the share of positives; `None` without rows.
     pub fn base_rate(&self) -> Option<f64> {
         let n_rows = self.n_positive + self.n_negative;
         (n_rows > 0).then(|| self.n_positive as f64 / n_rows as f64)
     }
 }
 
-/// Counts the classes of some ascending rows; rows without a label count as nothing.
+/// Counts the classes of some ascending rows; rows without a label are not counted.
 pub fn class_counts(table: &FeatureTable, label: &Label, rows: &[u32]) -> ClassCounts {
     let count = |class: f32| rows.iter().filter(|&&row| label.value[row as usize] == class).count();
     let positives = rows.iter().copied().filter(|&row| label.value[row as usize] == 1.0);
     ClassCounts { n_positive: count(1.0), n_negative: count(0.0), n_episodes: n_episodes(table, label, positives) }
 }
 
-/// Episodes among some ascending rows: occasions that share no bar of their symbol. A row opens one where the horizons
-/// of all earlier ones of its symbol have ended before its date.
+/// Counts the episodes among some ascending rows: events that share no bar of their symbol. A row starts an episode if
+/// the horizons of all earlier rows of its symbol have ended before its date.
 pub fn n_episodes(table: &FeatureTable, label: &Label, rows: impl Iterator<Item = u32>) -> usize {
     let mut n_episodes = 0;
     let mut symbol = None;

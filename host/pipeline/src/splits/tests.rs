@@ -1,15 +1,15 @@
 //! Claims about splits, on index sets.
 #![allow(clippy::unwrap_used)]
 
-use oculus_job::code::ErrorCode;
 use std::sync::Arc;
 
+use oculus_job::code::ErrorCode;
+use oculus_job::request::Job;
 use proptest::prelude::*;
 
 use super::*;
 use crate::example_bars::ExampleBars;
 use crate::{bars, features, labels, labels::LabelKey};
-use oculus_job::request::Job;
 
 /// Rows of symbols that trade on their own dates, and labels of the given horizons in bars.
 fn panel(symbols: &[Vec<i32>], horizons: &[u32], is_positive: impl Fn(i32) -> bool) -> (FeatureTable, Vec<Label>) {
@@ -45,7 +45,7 @@ fn span(first_day: i32) -> LabelledSpan {
 #[test]
 fn blocks_are_equal_and_the_test_is_the_last_fifth_of_the_labelled_dates() {
     let (table, labels) = panel(&[(0..330).collect()], &[5, 10], |_| false);
-    let partition = Partition::of(&table, &labels, 3, span(20)).unwrap();
+    let partition = Partition::new(&table, &labels, 3, span(20)).unwrap();
     assert_eq!(partition.blocks, [20..80, 80..140, 140..200, 200..260]);
     assert_eq!(partition.test, 260..330);
     let splits = partition.splits(&table, &labels[0]);
@@ -59,7 +59,7 @@ fn blocks_are_equal_and_the_test_is_the_last_fifth_of_the_labelled_dates() {
 #[test]
 fn rows_without_enough_history_for_a_window_have_no_role() {
     let (table, labels) = panel(&[(0..330).collect(), (100..330).collect()], &[5], |_| false);
-    let partition = Partition::of(&table, &labels, 3, LabelledSpan { first_day: 20, lookback_rows: 50 }).unwrap();
+    let partition = Partition::new(&table, &labels, 3, LabelledSpan { first_day: 20, lookback_rows: 50 }).unwrap();
     assert_eq!(partition.blocks[0].start, 49, "a window of 50 rows ends with the row itself");
     let rows = partition.splits(&table, &labels[0]).development.learn_rows;
     assert!(rows.contains(&49) && !rows.contains(&48));
@@ -69,10 +69,10 @@ fn rows_without_enough_history_for_a_window_have_no_role() {
 #[test]
 fn too_few_dates_are_refused() {
     let (table, labels) = panel(&[(0..12).collect()], &[5], |_| false);
-    let failure = Partition::of(&table, &labels, 10, span(0)).unwrap_err();
+    let failure = Partition::new(&table, &labels, 10, span(0)).unwrap_err();
     assert_eq!(failure.code, ErrorCode::TooFewBars);
     assert!(failure.message.starts_with("7 dates have a label; 10 folds and a test need at least 14"), "{failure}");
-    assert!(Partition::of(&FeatureTable::default(), &[], 1, span(0)).is_err());
+    assert!(Partition::new(&FeatureTable::default(), &[], 1, span(0)).is_err());
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn positives_of_a_symbol_whose_labels_overlap_are_one_episode() {
 }
 
 #[test]
-fn a_tail_is_purged_and_only_cut_where_it_serves() {
+fn a_tail_is_purged_and_only_cut_where_it_is_useful() {
     let (table, labels) = panel(&[(0..400).collect()], &[5], |day| day % 9 < 3);
     let train: Vec<u32> = (0..300).collect();
     let (fit, tune) = tail(&table, &labels[0], &train, TAIL_SHARE).unwrap();
@@ -110,7 +110,7 @@ fn the_example_job_is_cut_as_the_design_says() {
     assert!(table.values.iter().all(|value| value.is_finite()));
     let labels = labels::build(&market, &table, &job);
     assert_eq!(labels.len(), 9);
-    let partition = Partition::of(&table, &labels, job.design.ml_training_config.cv_folds, market.span).unwrap();
+    let partition = Partition::new(&table, &labels, job.design.ml_training_config.cv_folds, market.span).unwrap();
     assert_eq!(partition.blocks.len(), 4);
     for label in &labels {
         let splits = partition.splits(&table, label);
@@ -143,7 +143,7 @@ proptest! {
         lookback_rows in 0usize..10,
     ) {
         let (table, labels) = panel(&symbols, &horizons, |day| day % 3 == 0);
-        let Ok(partition) = Partition::of(&table, &labels, cv_folds, LabelledSpan { first_day, lookback_rows }) else {
+        let Ok(partition) = Partition::new(&table, &labels, cv_folds, LabelledSpan { first_day, lookback_rows }) else {
             return Ok(());
         };
         let day = |row: &u32| table.day[*row as usize];

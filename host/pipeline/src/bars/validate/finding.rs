@@ -1,30 +1,30 @@
-//! What can be found about bars: kinds with stable codes, and where.
+//! Findings about bars: kinds with stable codes, and places.
 
 use std::collections::BTreeMap;
 
+use oculus_job::request::Timeframe;
+use oculus_job::warning::WarningCode;
 use serde::Serialize;
 
 use crate::bars::{Row, moment};
-use oculus_job::request::Timeframe;
-use oculus_job::warning::WarningCode;
 
-/// Places that are kept of each kind.
+/// Places that are kept per kind.
 const MOST_PLACES: usize = 3;
 const HINT: &str = "correct the file; bars are never guessed or filled";
 
-/// What a finding means for a job.
+/// The consequence of a finding for a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// No job takes these bars.
+    /// A job with these bars is refused.
     Refused,
-    /// Put right without a guess.
+    /// Repaired without a guess.
     Repaired,
-    /// Left as it is; the reader should know.
+    /// Left as it is, with a warning.
     Noted,
 }
 
-/// Kinds of findings, the gravest first.
+/// Kinds of findings, the most severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FindingKind {
     /// Two rows of one time that differ.
@@ -39,7 +39,7 @@ pub enum FindingKind {
     WrongSpacing,
     /// Rows that are earlier than the one before.
     UnsortedRows,
-    /// Rows that say the same of one time.
+    /// Equal rows of one time.
     DuplicateRows,
     /// A high or low that misses another price by a rounding.
     HighLowRounded,
@@ -60,7 +60,7 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
-    /// Every kind, the gravest first.
+    /// Every kind, the most severe first.
     pub const ALL: [Self; 15] = [
         Self::ConflictingRows,
         Self::PriceOutOfRange,
@@ -79,17 +79,17 @@ impl FindingKind {
         Self::ZeroVolume,
     ];
 
-    /// A stable word for programs.
+    /// Returns its stable code.
     pub fn code(self) -> WarningCode {
         self.words().0
     }
 
-    /// What it is, in words.
+    /// Returns a summary in words.
     pub fn summary(self) -> &'static str {
         self.words().1
     }
 
-    /// What it means for a job.
+    /// Returns its consequence for a job.
     pub fn severity(self) -> Severity {
         match self {
             kind if kind <= Self::WrongSpacing => Severity::Refused,
@@ -98,7 +98,7 @@ impl FindingKind {
         }
     }
 
-    /// What to do about a refused one.
+    /// Returns what to do about a refused one.
     pub fn hint(self) -> &'static str {
         match self {
             Self::WrongSpacing => "give bars of the job's timeframe, or set the job's timeframe to that of the bars",
@@ -131,7 +131,7 @@ impl FindingKind {
     }
 }
 
-/// Where something was found.
+/// The place of a finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Place {
     /// Line of a CSV file, the header being line 1; else the row's number, from 1.
@@ -139,31 +139,31 @@ pub struct Place {
     /// Start of the bar, seconds since 1970-01-01 UTC.
     #[serde(skip)]
     pub time: i64,
-    /// The same as files say it.
+    /// The start of the bar as files spell it.
     pub when: String,
-    /// What is there, with its values, and what was needed where it is refused.
+    /// The values found and, for a refused finding, the values needed.
     pub what: String,
 }
 
 /// All findings of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Of what kind.
+    /// Their kind.
     pub kind: FindingKind,
-    /// How many there are.
+    /// Their number.
     pub count: usize,
     /// The first few places.
     pub places: Vec<Place>,
 }
 
 impl Finding {
-    /// The first wrong bar comes first; the spacing is about all of them.
+    /// Returns the sort key: the first wrong bar comes first; the spacing, which concerns all bars, comes last.
     pub(super) fn order(&self) -> (bool, Option<i64>) {
         (self.kind == FindingKind::WrongSpacing, self.places.first().map(|place| place.time))
     }
 }
 
-/// FindingCollector as they come.
+/// Collects findings by kind.
 pub(super) struct FindingCollector {
     timeframe: Timeframe,
     found: BTreeMap<FindingKind, Finding>,
@@ -174,13 +174,13 @@ impl FindingCollector {
         Self { timeframe, found: BTreeMap::new() }
     }
 
-    /// One more of a kind; `what` is asked for only where the place is kept.
+    /// Adds a finding at a row; `what` is called only where the place is kept.
     pub(super) fn add(&mut self, kind: FindingKind, row: &Row, what: impl FnOnce() -> String) {
-        self.add_at(kind, (row.line, row.time), what);
+        self.add_at(kind, row.line, row.time, what);
     }
 
-    /// The same by line and time.
-    pub(super) fn add_at(&mut self, kind: FindingKind, (row, time): (usize, i64), what: impl FnOnce() -> String) {
+    /// Adds a finding at a line and time; `what` is called only where the place is kept.
+    pub(super) fn add_at(&mut self, kind: FindingKind, row: usize, time: i64, what: impl FnOnce() -> String) {
         let finding = self.found.entry(kind).or_insert_with(|| Finding { kind, count: 0, places: Vec::new() });
         finding.count += 1;
         if finding.places.len() < MOST_PLACES {
@@ -188,7 +188,7 @@ impl FindingCollector {
         }
     }
 
-    /// One of a kind, the gravest kinds first.
+    /// Returns one finding per kind, the most severe kinds first.
     pub(super) fn sorted(self) -> Vec<Finding> {
         self.found.into_values().collect()
     }

@@ -1,17 +1,17 @@
-//! One row: whether it can be a bar.
+//! Checks of one row.
 
 use std::ops::RangeInclusive;
 
 use super::finding::{FindingCollector, FindingKind};
 use crate::bars::{Bars, Row};
 
-/// Adjusted prices carry few decimals; within this share a high below the close is a rounding, beyond it an error.
+/// Adjusted prices have few decimals: up to this share, a high below the close is a rounding error.
 const ROUNDING: f64 = 1e-5;
 /// Prices whose ratios fit an f32.
 const PRICES: RangeInclusive<f64> = 1e-9..=1e12;
 const VOLUMES: RangeInclusive<f64> = 0.0..=1e18;
 
-/// Adds the row to the bars, if it can be one; answers whether it was.
+/// Adds the row to the bars if it is a valid bar, and returns whether it was added.
 pub(super) fn push(bars: &mut Bars, row: &Row, findings: &mut FindingCollector) -> bool {
     let [open, high, low, close, volume] = row.values;
     if let Some((kind, what)) = wrong(row.values) {
@@ -33,7 +33,7 @@ pub(super) fn push(bars: &mut Bars, row: &Row, findings: &mut FindingCollector) 
     true
 }
 
-/// What makes the values no bar, found and needed.
+/// Returns why the values are not a bar: the value found and the value needed.
 fn wrong([open, high, low, close, volume]: [f64; 5]) -> Option<(FindingKind, String)> {
     for (name, price) in [("open", open), ("high", high), ("low", low), ("close", close)] {
         if !PRICES.contains(&price) {

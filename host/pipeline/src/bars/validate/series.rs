@@ -1,25 +1,26 @@
-//! What bars say together: their spacing, gaps, splits, jumps, prices that stand still.
+//! Checks of a whole series: spacing, gaps, splits, jumps, stale prices.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
+
+use oculus_job::request::Timeframe;
 
 use super::finding::{FindingCollector, FindingKind};
 use crate::bars::Bars;
 use crate::bars::horizon::median_session_bars;
 use crate::date::iso_date;
-use oculus_job::request::Timeframe;
 
-/// Bars from which on their spacing tells the timeframe.
-const MIN_BARS_TO_TELL: usize = 20;
-/// Usual spacing in lengths of a bar: holidays and quiet symbols make it longer, nothing makes it much shorter.
+/// Least number of bars whose spacing determines the timeframe.
+const MIN_BARS_FOR_SPACING: usize = 20;
+/// Usual spacing in lengths of a bar: holidays and illiquid symbols make it longer; nothing makes it much shorter.
 const SPACINGS: RangeInclusive<f64> = 0.6..=3.0;
-/// Weekdays in a row without a bar from which on it is no holiday.
+/// Number of consecutive weekdays without a bar that is more than a holiday.
 const LONG_GAP_DAYS: i32 = 3;
-/// Bars in a row with the same prices from which on the price is stale.
+/// Number of consecutive bars with the same prices that makes the price stale.
 const STALE_BARS: usize = 5;
 /// A jump of closes by this factor, up or down, is extreme.
 const JUMP: f64 = 2.0;
-/// Splits that are known by their ratio: old shares, new shares.
+/// Ratios of usual splits: old shares, new shares.
 const SPLITS: [(u32, u32); 15] = [
     (1, 2),
     (2, 3),
@@ -44,11 +45,13 @@ const SPLIT_DRIFT: f64 = 0.2;
 /// Sessions before and after that are compared.
 const SPLIT_SESSIONS: usize = 10;
 
-/// Looks at a series; `lines` has where each bar stands.
-pub(super) fn look_at(bars: &Bars, lines: &[usize], timeframe: Timeframe, findings: &mut FindingCollector) {
+/// Inspects a series.
+///
+/// * `lines`: line or row of each bar in its source.
+pub(super) fn inspect(bars: &Bars, lines: &[usize], timeframe: Timeframe, findings: &mut FindingCollector) {
     let days = bars.session_days(timeframe);
     let usual = median_session_bars([days.as_slice()].into_iter()).max(1) as usize;
-    let mut add = |kind, idx: usize, what: String| findings.add_at(kind, (lines[idx], bars.time[idx]), || what);
+    let mut add = |kind, idx: usize, what: String| findings.add_at(kind, lines[idx], bars.time[idx], || what);
     if let Some(days) = odd_spacing(bars, timeframe) {
         let needed = timeframe.name();
         add(FindingKind::WrongSpacing, 0, format!("bars {days:.3} days apart, which are no bars of {needed}"));
@@ -83,13 +86,13 @@ pub(super) fn look_at(bars: &Bars, lines: &[usize], timeframe: Timeframe, findin
         add(FindingKind::StalePrices, first, format!("{n_bars} bars at close {}", bars.close[first]));
     }
     for bar in (0..bars.len()).filter(|&bar| bars.volume[bar] == 0.0) {
-        findings.add_at(FindingKind::ZeroVolume, (lines[bar], bars.time[bar]), || format!("close {}", bars.close[bar]));
+        findings.add_at(FindingKind::ZeroVolume, lines[bar], bars.time[bar], || format!("close {}", bars.close[bar]));
     }
 }
 
-/// The usual days between bars, where they cannot be bars of the timeframe.
+/// Returns the usual distance between bars in days, if it does not fit the timeframe.
 fn odd_spacing(bars: &Bars, timeframe: Timeframe) -> Option<f64> {
-    if bars.len() < MIN_BARS_TO_TELL {
+    if bars.len() < MIN_BARS_FOR_SPACING {
         return None;
     }
     let mut spacings: Vec<i64> = bars.time.windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -99,18 +102,19 @@ fn odd_spacing(bars: &Bars, timeframe: Timeframe) -> Option<f64> {
     (!SPACINGS.contains(&(usual / timeframe.seconds() as f64))).then_some(usual / 86_400.0)
 }
 
-/// A split that the prices before it seem not to be adjusted for.
+/// A split for which the earlier prices do not seem to be adjusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Split {
     /// The first bar after it.
     pub bar: usize,
-    /// So many old shares …
+    /// Number of old shares …
     pub old: u32,
-    /// … became so many new ones.
+    /// … that became this number of new shares.
     pub new: u32,
 }
 
-/// Openings at the ratio of a split to the close before, where prices stay and volume moves the other way.
+/// Returns suspected splits: bars that open at the ratio of a split to the close before, after which prices stay there
+/// and volume moves the other way.
 ///
 /// * `usual`: usual number of bars in a session.
 pub fn suspected_splits(bars: &Bars, usual: usize) -> Vec<Split> {
@@ -128,7 +132,8 @@ pub fn suspected_splits(bars: &Bars, usual: usize) -> Vec<Split> {
             };
             let shares = f64::from(new) / f64::from(old);
             let stays = (around(&bars.close) / shares).ln().abs() <= SPLIT_DRIFT;
-            // With `shares` times the shares, as much money moves so many more: half of that, in logarithms, will do.
+            // With `shares` times as many shares, the same turnover is `shares` times the volume: half of that, in
+            // logarithms, is enough.
             let turned = -around(&bars.volume).ln() / shares.ln() >= 0.5;
             (stays && turned).then_some(Split { bar, old, new })
         })
@@ -141,7 +146,7 @@ fn median(values: &[f64]) -> f64 {
     *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
-/// Sessions missing between a bar and the next.
+/// Sessions missing between two consecutive bars.
 struct Gap {
     after: usize,
     n_missing: i32,
@@ -159,7 +164,7 @@ fn long_gaps(days: &[i32], timeframe: Timeframe) -> Vec<Gap> {
     gaps.filter(|gap| gap.n_missing >= least).collect()
 }
 
-/// Weekdays from a day on up to another, without it.
+/// Counts the weekdays from a day up to another, which is excluded.
 fn n_weekdays(from: i32, to: i32) -> i32 {
     // Counted from a Monday, 1969-12-29, three days before day 0.
     let until = |day: i32| {
@@ -169,7 +174,8 @@ fn n_weekdays(from: i32, to: i32) -> i32 {
     i32::try_from(until(to) - until(from)).unwrap_or(i32::MAX).max(0)
 }
 
-/// Sessions with under half of the usual bars, by their first bar; the first and the last may be cut anywhere.
+/// Returns the sessions with less than half of the usual bars: their first bar and number of bars. The first and the
+/// last session may be incomplete.
 fn short_sessions(days: &[i32], usual: usize) -> Vec<(usize, usize)> {
     let mut short = Vec::new();
     let mut first = 0;
@@ -183,7 +189,7 @@ fn short_sessions(days: &[i32], usual: usize) -> Vec<(usize, usize)> {
     short
 }
 
-/// Runs of bars with the same prices, by their first bar.
+/// Returns the runs of bars with the same prices: their first bar and number of bars.
 fn stale_runs(bars: &Bars) -> Vec<(usize, usize)> {
     let prices = |bar: usize| [bars.open[bar], bars.high[bar], bars.low[bar], bars.close[bar]];
     let mut runs = Vec::new();
@@ -199,9 +205,9 @@ fn stale_runs(bars: &Bars) -> Vec<(usize, usize)> {
     runs
 }
 
-/// Dates of all that a symbol lacks between its own first and last.
+/// Returns the dates of `all` that a symbol lacks between its own first and last date.
 ///
-/// * `own`: session dates of the symbol, ascending; each may come several times.
+/// * `own`: session dates of the symbol, ascending, with repetitions.
 pub fn missing_days(own: &[i32], all: &BTreeSet<i32>) -> Vec<i32> {
     let (Some(&first), Some(&last)) = (own.first(), own.last()) else { return Vec::new() };
     all.range(first..=last).copied().filter(|day| own.binary_search(day).is_err()).collect()

@@ -1,4 +1,4 @@
-//! Claims about what is found in bars, repaired and refused.
+//! Claims about the findings in bars, and about repaired and refused bars.
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::date::days_since_epoch;
 
-/// A row a weekday from Monday 2024-01-01 on; no two of the same price.
+/// One row per weekday from Monday 2024-01-01 on; no two consecutive rows have the same price.
 fn weekdays(n_rows: usize) -> Vec<Row> {
     let monday = days_since_epoch("2024-01-01".parse().unwrap()) as usize;
     let row = |idx: usize| {
@@ -17,15 +17,15 @@ fn weekdays(n_rows: usize) -> Vec<Row> {
     (0..n_rows).map(row).collect()
 }
 
-fn look(rows: Vec<Row>) -> Inspection {
+fn inspected(rows: Vec<Row>) -> Inspection {
     inspect(Found { origin: "A.csv".to_owned(), rows }, "A", Timeframe::Day1)
 }
 
 fn found(rows: Vec<Row>) -> Vec<(&'static str, usize)> {
-    look(rows).findings.iter().map(|finding| (finding.kind.code().as_str(), finding.count)).collect()
+    inspected(rows).findings.iter().map(|finding| (finding.kind.code().as_str(), finding.count)).collect()
 }
 
-/// What is found when something is done to sound rows.
+/// The findings after a change of sound rows.
 fn found_after(change: impl FnOnce(&mut Vec<Row>)) -> Vec<(&'static str, usize)> {
     let mut rows = weekdays(100);
     change(&mut rows);
@@ -69,7 +69,7 @@ fn each_kind_is_found_and_counted() {
 }
 
 #[test]
-fn a_split_is_suspected_where_prices_stay_down_and_volume_goes_up_with_it() {
+fn a_split_is_suspected_where_prices_stay_down_and_volume_goes_up() {
     let split = |price_by: f64, volume_by: f64| {
         found_after(move |rows| {
             for row in &mut rows[50..] {
@@ -81,7 +81,7 @@ fn a_split_is_suspected_where_prices_stay_down_and_volume_goes_up_with_it() {
     for shares in [2.0, 3.0, 1.5, 7.0, 20.0, 0.5, 0.1] {
         assert_eq!(split(1.0 / shares, shares), [("suspected_split", 1)], "{shares} for one");
     }
-    assert_eq!(split(1.0 / 3.0, 1.0), [("extreme_jump", 1)], "a fall is no split");
+    assert_eq!(split(1.0 / 3.0, 1.0), [("extreme_jump", 1)], "a fall is not a split");
     let back_again = found_after(|rows| {
         rows[50].values[..4].iter_mut().for_each(|price| *price /= 2.0);
         rows[50].values[4] *= 2.0;
@@ -90,17 +90,20 @@ fn a_split_is_suspected_where_prices_stay_down_and_volume_goes_up_with_it() {
 }
 
 #[test]
-fn a_split_is_told_with_its_ratio_and_date() {
+fn a_split_is_reported_with_its_ratio_and_date() {
     let mut rows = weekdays(100);
     for row in &mut rows[50..] {
         row.values[..4].iter_mut().for_each(|price| *price /= 3.0);
         row.values[4] *= 3.0;
     }
-    let message = look(rows).warnings().remove(0).message;
+    let inspection = inspected(rows);
+    let message = inspection.warnings().remove(0).message;
     assert!(
         message.starts_with("A: suspected splits in unadjusted prices: 1, first 2024-03-11 (line 52): 3 for 1"),
         "{message}"
     );
+    let place = &inspection.findings[0].places[0];
+    assert_eq!((place.row, place.when.as_str()), (52, "2024-03-11"));
 }
 
 #[test]
@@ -113,32 +116,34 @@ fn short_sessions_of_intraday_bars_are_noted() {
             rows.push(Row { line: rows.len() + 1, time, values: [close, close, close, close, 5.0] });
         }
     }
-    let looked = inspect(Found { origin: "A.parquet".to_owned(), rows }, "A", Timeframe::Hour1);
-    let short = &looked.findings[0];
-    assert_eq!((short.kind.code().as_str(), short.count), ("short_sessions", 1), "{:?}", looked.findings);
-    assert_eq!(
-        looked.message(short).split(", first ").nth(1).unwrap(),
-        "2024-01-05T14:00:00Z (row 29): 3 bars, usual are 7"
-    );
+    let inspection = inspect(Found { origin: "A.parquet".to_owned(), rows }, "A", Timeframe::Hour1);
+    let short = &inspection.findings[0];
+    assert_eq!((short.kind, short.count), (FindingKind::ShortSessions, 1), "{:?}", inspection.findings);
+    assert_eq!((short.places[0].row, short.places[0].when.as_str()), (29, "2024-01-05T14:00:00Z"));
+    assert_eq!(short.places[0].what, "3 bars, usual are 7");
 }
 
 #[test]
-fn a_refusal_is_the_first_wrong_bar_and_says_how_many_more() {
+fn a_refusal_has_the_first_wrong_bar_and_the_number_of_others() {
     let mut rows = weekdays(100);
     rows[9].values[4] = -5.0;
     rows[4].values[1] = 1.0;
     rows[60].values[0] = 0.0;
-    let refusal = look(rows.clone()).refusal().unwrap();
+    let inspection = inspected(rows.clone());
+    assert_eq!(inspection.findings.iter().map(|finding| finding.count).sum::<usize>(), 3);
+    let refusal = inspection.refusal().unwrap();
+    assert_eq!(refusal.code, ErrorCode::BadBars);
     assert_eq!(
         refusal.message,
         "A.csv line 6 (2024-01-05): high 1 is below 104, needed at least that; and 2 more, `oculus-host bars check` lists all"
     );
     rows.retain(|row| row.line != 11 && row.line != 62);
-    assert!(!look(rows).refusal().unwrap().message.contains("more"));
+    let inspection = inspected(rows);
+    assert_eq!(inspection.refusal().unwrap().message, inspection.message(&inspection.findings[0]));
 }
 
 #[test]
-fn kinds_are_listed_by_severity_with_codes_of_their_own() {
+fn kinds_are_listed_by_severity_with_unique_documented_codes() {
     let severities: Vec<Severity> = FindingKind::ALL.iter().map(|kind| kind.severity()).collect();
     assert!(severities.is_sorted() && FindingKind::ALL.is_sorted());
     let codes: std::collections::BTreeSet<_> = FindingKind::ALL.iter().map(|kind| kind.code()).collect();
@@ -156,7 +161,11 @@ fn weekdays_are_counted_as_a_calendar_counts_them() {
     assert_eq!(missing_days(&own, &all).len(), 5);
 }
 
-/// A change that makes rows wrong in one way.
+fn n_numbers(text: &str) -> usize {
+    text.split(' ').filter(|word| word.bytes().any(|byte| byte.is_ascii_digit())).count()
+}
+
+/// Rows with a few invalid values, some of them doubled by valid rows.
 fn spoiled() -> impl Strategy<Value = Vec<Row>> {
     let spoil = prop_oneof![Just(-1.0), Just(0.0), Just(1e15), Just(f64::MAX), Just(60.0), Just(200.0)];
     (prop::collection::vec((0..60_usize, 0..5_usize, spoil), 1..6), any::<bool>()).prop_map(|(spoils, is_doubled)| {
@@ -175,17 +184,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_refused_finding_has_a_place_and_says_what_was_needed(rows in spoiled()) {
-        let looked = look(rows);
-        let refused = looked.findings.iter().filter(|finding| finding.kind.severity() == Severity::Refused);
+    fn every_refused_finding_states_the_place_the_values_and_a_hint(rows in spoiled()) {
+        let inspection = inspected(rows);
+        let refused = inspection.findings.iter().filter(|finding| finding.kind.severity() == Severity::Refused);
         for finding in refused.clone() {
             prop_assert!((1..=3).contains(&finding.places.len()) && finding.count >= finding.places.len());
-            let message = looked.message(finding);
-            prop_assert!(message.contains("needed") || message.contains("different values"), "{}", message);
+            let message = inspection.message(finding);
+            // The value found and the value needed, or the two rows that differ.
+            prop_assert!(n_numbers(&finding.places[0].what) >= 2 && message.contains(&finding.places[0].what), "{}", message);
             prop_assert!(!finding.kind.hint().is_empty());
         }
-        prop_assert_eq!(looked.refusal().is_some(), refused.count() > 0);
-        let Bars { time, open, high, low, close, .. } = &looked.bars;
+        prop_assert_eq!(inspection.refusal().is_some(), refused.count() > 0);
+        let Bars { time, open, high, low, close, .. } = &inspection.bars;
         prop_assert!(time.windows(2).all(|pair| pair[0] < pair[1]));
         for bar in 0..time.len() {
             prop_assert!(low[bar] > 0.0 && low[bar] <= open[bar].min(close[bar]) && high[bar] >= open[bar].max(close[bar]));

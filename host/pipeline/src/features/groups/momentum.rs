@@ -12,13 +12,19 @@ use self::{
 use crate::features::kind::{CHANGES, Computation::Output, Defaults, Kind, LONGER, WINDOW, model, output};
 
 pub(in crate::features) static KINDS: &[Kind] = &[
-    model("RSI", &[14], "Wilder's relative strength, 0 to 100; 0 when nothing moved", (CHANGES, rsi))
+    model("RSI", &[14], "Wilder's relative strength, 0 to 100; 0 when nothing moved", CHANGES, rsi)
         .defined("100·W(gain) / (W(gain) + W(loss)), W = Wilder's average over n changes of the close", "%"),
-    output("STOCH_K", &[14, 3, 3], "smoothed place of the close in its range; 0 without a range", (stochastic_warm_up, Output(&STOCHASTIC, 0)))
-        .defined("SMA_m of 100·(close − lowest low) / (highest high − lowest low), of n bars", "%")
-        .shown(0)
-        .down_to_one(),
-    output("STOCH_D", &[14, 3, 3], "average of STOCH_K", (stochastic_warm_up, Output(&STOCHASTIC, 1)))
+    output(
+        "STOCH_K",
+        &[14, 3, 3],
+        "smoothed place of the close in its range; 0 without a range",
+        stochastic_warm_up,
+        Output(&STOCHASTIC, 0),
+    )
+    .defined("SMA_m of 100·(close − lowest low) / (highest high − lowest low), of n bars", "%")
+    .shown(0)
+    .down_to_one(),
+    output("STOCH_D", &[14, 3, 3], "average of STOCH_K", stochastic_warm_up, Output(&STOCHASTIC, 1))
         .defined("SMA_k(STOCH_K)", "%")
         .shown(0)
         .down_to_one(),
@@ -26,7 +32,8 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         "STOCHRSI_K",
         &[14, 14, 3, 3],
         "smoothed place of RSI in its own range; 0 where that is below 0.01",
-        (stochastic_strength_warm_up, Output(&STOCHASTIC_STRENGTH, 0)),
+        stochastic_strength_warm_up,
+        Output(&STOCHASTIC_STRENGTH, 0),
     )
     .defined("SMA_k of 100·(R − lowest R) / (highest R − lowest R), R = RSI_n, of m bars; TA-Lib's has k = 1", "%")
     .shown(0)
@@ -35,43 +42,50 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         "STOCHRSI_D",
         &[14, 14, 3, 3],
         "average of STOCHRSI_K",
-        (stochastic_strength_warm_up, Output(&STOCHASTIC_STRENGTH, 1)),
+        stochastic_strength_warm_up,
+        Output(&STOCHASTIC_STRENGTH, 1),
     )
     .defined("SMA_j(STOCHRSI_K), j the fourth parameter", "%")
     .shown(0)
     .down_to_one(),
-    model("WILLR", &[14], "Williams' %R, -100 to 0; 0 without a range", (WINDOW, willr))
+    model("WILLR", &[14], "Williams' %R, -100 to 0; 0 without a range", WINDOW, willr)
         .defined("100·(close − highest high) / (highest high − lowest low), of n bars", "%"),
-    model("CCI", &[20], "distance of the typical price in mean deviations; 0 without any", (WINDOW, cci))
+    model("CCI", &[20], "distance of the typical price in mean deviations; 0 without any", WINDOW, cci)
         .defined("(T − SMA_n(T)) / (0.015·mean |T − SMA_n(T)|), T = (high + low + close)/3", "0.015 mean deviations"),
-    model("CMO", &[14], "Chande's momentum, -100 to 100; 0 when nothing moved", (CHANGES, cmo))
+    model("CMO", &[14], "Chande's momentum, -100 to 100; 0 when nothing moved", CHANGES, cmo)
         .defined("100·(W(gain) − W(loss)) / (W(gain) + W(loss)), W = Wilder's average over n changes of the close; 2·RSI_n − 100 but where nothing moved", "%")
-        // Two columns that say the same would share its importance.
+        // Two columns with the same information would share its importance.
         .level(Some("RSI")),
-    model("MOM", &[10], "change of the close over n bars", (CHANGES, mom))
+    model("MOM", &[10], "change of the close over n bars", CHANGES, mom)
         .defined("close − close n bars before", "price")
         .down_to_one()
         .level(Some("RET")),
-    model("ULTOSC", &[7, 14, 28], "closes above their bars' low ends, over three windows", (LONGEST, ultosc))
+    model("ULTOSC", &[7, 14, 28], "closes above their bars' low ends, over three windows", LONGEST, ultosc)
         .defined(
             "100·(4·B_n/T_n + 2·B_m/T_m + B_k/T_k) / 7, sums of B = close − min(low, close before), T = true range, n ≤ m ≤ k in whatever order they are written; 0 for a window of no range",
             "%",
         )
         .shown(0)
         .down_to_one(),
-    output("TSI", &[25, 13, 13], "true strength, -100 to 100; 0 when nothing moved", (true_strength_warm_up, Output(&TRUE_STRENGTH, 0)))
-        .defined("100·EMA_m(EMA_n(c)) / EMA_m(EMA_n(|c|)), c = change of the close", "%")
-        .shown(0)
-        .down_to_one(),
-    output("TSI_SIGNAL", &[25, 13, 13], "average of TSI", (true_strength_signal_warm_up, Output(&TRUE_STRENGTH, 1)))
+    output(
+        "TSI",
+        &[25, 13, 13],
+        "true strength, -100 to 100; 0 when nothing moved",
+        true_strength_warm_up,
+        Output(&TRUE_STRENGTH, 0),
+    )
+    .defined("100·EMA_m(EMA_n(c)) / EMA_m(EMA_n(|c|)), c = change of the close", "%")
+    .shown(0)
+    .down_to_one(),
+    output("TSI_SIGNAL", &[25, 13, 13], "average of TSI", true_strength_signal_warm_up, Output(&TRUE_STRENGTH, 1))
         .defined("EMA_k(TSI)", "%")
         .shown(0)
         .down_to_one(),
-    output("AO", &[5, 34], "awesome oscillator: fast less slow mean of the bars' middles", (LONGER, Output(&AWESOME, 0)))
+    output("AO", &[5, 34], "awesome oscillator: fast less slow mean of the bars' middles", LONGER, Output(&AWESOME, 0))
         .defined("SMA_n(M) − SMA_m(M), M = (high + low)/2", "price")
         .shown(0)
         .level(Some("AO_PCT")),
-    output("AO_PCT", &[5, 34], "awesome oscillator in % of the slow mean", (LONGER, Output(&AWESOME, 1)))
+    output("AO_PCT", &[5, 34], "awesome oscillator in % of the slow mean", LONGER, Output(&AWESOME, 1))
         .defined("100·(SMA_n(M) / SMA_m(M) − 1), M = (high + low)/2", "%")
         .shown(0),
 ];

@@ -1,4 +1,4 @@
-//! The bars themselves: prices, returns, the shape of a bar, and the close's place among those before.
+//! The bars themselves: prices, returns, the shape of a bar, and the close's place among earlier bars.
 
 use crate::features::kind::{CHANGES, Computation, Defaults, Kind, NONE, ONE, Shared, WINDOW, model, output};
 use crate::features::prices::Prices;
@@ -7,57 +7,61 @@ use crate::features::window::{deviation, direction, each_bar, highest, lowest, p
 static SHAPE: Shared = Shared { compute: shape };
 
 pub(in crate::features) static KINDS: &[Kind] = &[
-    model("RET", &[1], "return over n bars", (CHANGES, ret)).down_to_one().defined("100·(close / close[n] − 1)", "%"),
-    model("GAP_PCT", &[], "open above the close before", (ONE, gap_pct)).defined("100·(open / close[1] − 1)", "%"),
-    output("BODY_PCT", &[], "close above the open", (NONE, Computation::Output(&SHAPE, 0)))
+    model("RET", &[1], "return over n bars", CHANGES, ret).down_to_one().defined("100·(close / close[n] − 1)", "%"),
+    model("GAP_PCT", &[], "open above the close before", ONE, gap_pct).defined("100·(open / close[1] − 1)", "%"),
+    output("BODY_PCT", &[], "close above the open", NONE, Computation::Output(&SHAPE, 0))
         .defined("100·(close / open − 1)", "%"),
     output(
         "UPPER_WICK",
         &[],
         "share of the bar above its body; 0 without a range",
-        (NONE, Computation::Output(&SHAPE, 1)),
+        NONE,
+        Computation::Output(&SHAPE, 1),
     )
     .defined("(high − max(open, close)) / (high − low)", "share"),
     output(
         "LOWER_WICK",
         &[],
         "share of the bar below its body; 0 without a range",
-        (NONE, Computation::Output(&SHAPE, 2)),
+        NONE,
+        Computation::Output(&SHAPE, 2),
     )
     .defined("(min(open, close) − low) / (high − low)", "share"),
     output(
         "CLOSE_LOC",
         &[],
         "place of the close in its bar; 0.5 without a range",
-        (NONE, Computation::Output(&SHAPE, 3)),
+        NONE,
+        Computation::Output(&SHAPE, 3),
     )
     .defined("(close − low) / (high − low)", "share"),
-    model("DIST_HIGH", &[20], "close above the highest high of n bars", (WINDOW, dist_high))
+    model("DIST_HIGH", &[20], "close above the highest high of n bars", WINDOW, dist_high)
         .down_to_one()
         .defined("100·(close / max_n(high) − 1)", "%"),
-    model("DIST_LOW", &[20], "close above the lowest low of n bars", (WINDOW, dist_low))
+    model("DIST_LOW", &[20], "close above the lowest low of n bars", WINDOW, dist_low)
         .down_to_one()
         .defined("100·(close / min_n(low) − 1)", "%"),
-    model("ZSCORE", &[20], "close above its mean in deviations; 0 without any", (WINDOW, zscore))
+    model("ZSCORE", &[20], "close above its mean in deviations; 0 without any", WINDOW, zscore)
         .defined("(close − SMA_n) / s_n(close), sample deviation; a line through BB_PCT_B_n", "deviations")
-        // Two columns that say the same would share its importance.
+        // Two columns with the same information would share its importance.
         .level(Some("BB_PCT_B")),
     model(
         "CONSEC_UP",
         &[20],
         "rises of the close in a row, falls as negative numbers; 0 where it did not change",
-        (CHANGES, consec_up),
+        CHANGES,
+        consec_up,
     )
     .shown(0)
     .down_to_one()
     .defined("number of last changes with the sign of the latest, times that sign; at most n", "bars"),
-    model("INSIDE_BAR", &[], "whether the bar stays within the one before", (ONE, inside_bar))
+    model("INSIDE_BAR", &[], "whether the bar stays within the one before", ONE, inside_bar)
         .defined("1 where high ≤ high[1] and low ≥ low[1], else 0", "0 or 1"),
-    model("OPEN", &[], "first price", (NONE, open)).level(None).defined("open", "price"),
-    model("HIGH", &[], "highest price", (NONE, high)).level(None).defined("high", "price"),
-    model("LOW", &[], "lowest price", (NONE, low)).level(None).defined("low", "price"),
-    model("CLOSE", &[], "last price", (NONE, close)).level(None).defined("close", "price"),
-    model("VOLUME", &[], "shares traded", (NONE, volume)).level(Some("VOLUME_RATIO")).defined("volume", "shares"),
+    model("OPEN", &[], "first price", NONE, open).level(None).defined("open", "price"),
+    model("HIGH", &[], "highest price", NONE, high).level(None).defined("high", "price"),
+    model("LOW", &[], "lowest price", NONE, low).level(None).defined("low", "price"),
+    model("CLOSE", &[], "last price", NONE, close).level(None).defined("close", "price"),
+    model("VOLUME", &[], "shares traded", NONE, volume).level(Some("VOLUME_RATIO")).defined("volume", "shares"),
 ];
 
 pub(in crate::features) static DEFAULTS: Defaults = &[

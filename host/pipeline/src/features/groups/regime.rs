@@ -1,4 +1,4 @@
-//! The state of the market around a bar: its calendar, its own volatility, and a benchmark beside it.
+//! The state of the market around a bar: its calendar, its own volatility, and a benchmark.
 
 use super::volatility::historical;
 use crate::date::month;
@@ -10,24 +10,25 @@ static CALENDAR: Shared = Shared { compute: calendar };
 static COMPARISON: Shared = Shared { compute: comparison };
 
 pub(in crate::features) static KINDS: &[Kind] = &[
-    model("DAY_OF_WEEK", &[], "day of the week of the session", (NONE, day_of_week))
+    model("DAY_OF_WEEK", &[], "day of the week of the session", NONE, day_of_week)
         .defined("Monday 0 … Sunday 6", "day"),
     output(
         "MONTH",
         &[],
         "month of the session (models get MONTH_COS beside it)",
-        (NONE, Computation::Output(&CALENDAR, 0)),
+        NONE,
+        Computation::Output(&CALENDAR, 0),
     )
     .level(Some("MONTH_SIN"))
     .defined("January 1 … December 12", "month"),
-    output("MONTH_SIN", &[], "season: 1 in March, -1 in September", (NONE, Computation::Output(&CALENDAR, 1)))
+    output("MONTH_SIN", &[], "season: 1 in March, -1 in September", NONE, Computation::Output(&CALENDAR, 1))
         .defined("sin(2π·MONTH / 12)", "-1 to 1"),
-    output("MONTH_COS", &[], "season: 1 in December, -1 in June", (NONE, Computation::Output(&CALENDAR, 2)))
+    output("MONTH_COS", &[], "season: 1 in December, -1 in June", NONE, Computation::Output(&CALENDAR, 2))
         .defined("cos(2π·MONTH / 12)", "-1 to 1"),
-    model("VOL_REGIME", &[20, 60], "short volatility beside long one; 1 without any", (LONGEST_CHANGES, vol_regime))
+    model("VOL_REGIME", &[20, 60], "short volatility beside long one; 1 without any", LONGEST_CHANGES, vol_regime)
         .shown(0)
         .defined("HV_n / HV_m", "ratio"),
-    model("REL_STRENGTH", &[20], "what the close has gained on the benchmark over n bars", (CHANGES, rel_strength))
+    model("REL_STRENGTH", &[20], "what the close has gained on the benchmark over n bars", CHANGES, rel_strength)
         .down_to_one()
         .with_benchmark()
         .defined("100·((close / close[n]) / (B / B[n]) − 1), B the benchmark's close", "%"),
@@ -35,7 +36,8 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         "BETA",
         &[60],
         "slope of the returns on the benchmark's; 0 where the benchmark does not move",
-        (CHANGES, Computation::Output(&COMPARISON, 0)),
+        CHANGES,
+        Computation::Output(&COMPARISON, 0),
     )
     .with_benchmark()
     .defined("cov_n(r, b) / var_n(b), r = close / close[1], b = B / B[1]", "slope"),
@@ -43,7 +45,8 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         "CORR",
         &[60],
         "correlation of the returns with the benchmark's; 0 where one of the two does not move",
-        (CHANGES, Computation::Output(&COMPARISON, 1)),
+        CHANGES,
+        Computation::Output(&COMPARISON, 1),
     )
     .with_benchmark()
     .defined("cov_n(r, b) / √(var_n(r)·var_n(b)), r = close / close[1], b = B / B[1]", "-1 to 1"),
@@ -76,13 +79,14 @@ fn calendar(prices: &Prices, _: &[usize]) -> Vec<Vec<f64>> {
     };
     let months: Vec<f64> = prices.day.iter().map(month_of).collect();
     let angle = |month: &f64| std::f64::consts::TAU * month / 12.0;
-    // Of a quarter of the circle one is 0, and not the 6e-17 that π's rounding makes of it: thresholds are read by people.
+    // At a quarter of the circle the value is exactly 0, not 6e-17 from the rounding of π: people read
+    // the thresholds of rules.
     let clean = |value: f64| if value.abs() < 1e-12 { 0.0 } else { value };
     let (sines, cosines) = months.iter().map(angle).map(|angle| (clean(angle.sin()), clean(angle.cos()))).unzip();
     vec![months, sines, cosines]
 }
 
-/// A short deviation beside a long one, where the long one is more than the rounding of returns.
+/// A short deviation relative to a long one, where the long one is more than the rounding of returns.
 fn vol_regime(prices: &Prices, p: &[usize]) -> Vec<f64> {
     zip(&historical(prices, p[0]), &historical(prices, p[1]), |short, long| ratio(short, long, 100.0, 1.0))
 }
@@ -102,7 +106,7 @@ fn comparison(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
     vec![compared(beta), compared(correlation)]
 }
 
-/// What a price has become of that of `n` bars before; NaN where nothing is known of it, such as a benchmark not given.
+/// Ratio of each price to that of `n` bars before; NaN where a price is missing, such as that of an absent benchmark.
 fn growth(closes: &[f64], n: usize, len: usize) -> Vec<f64> {
     each_bar(n, len, |bar| closes.get(bar).map_or(f64::NAN, |close| close / closes[bar - n]))
 }

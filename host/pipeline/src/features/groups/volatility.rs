@@ -16,24 +16,19 @@ static KELTNER: Shared = Shared { compute: keltner };
 static DONCHIAN: Shared = Shared { compute: donchian };
 
 pub(in crate::features) static KINDS: &[Kind] = &[
-    output("ATR", &[14], "Wilder's average of the true range", (CHANGES, Computation::Output(&RANGES, 0)))
+    output("ATR", &[14], "Wilder's average of the true range", CHANGES, Computation::Output(&RANGES, 0))
         .level(Some("NATR"))
         .defined("Wilder_n(max(high, close[1]) − min(low, close[1]))", "price"),
-    output("NATR", &[14], "the same beside the close", (CHANGES, Computation::Output(&RANGES, 1)))
+    output("NATR", &[14], "the same beside the close", CHANGES, Computation::Output(&RANGES, 1))
         .defined("100·ATR_n / close", "%"),
-    model(
-        "ATR_RATIO",
-        &[5, 20],
-        "a short average range beside a long one; 1 without any",
-        (LONGEST_CHANGES, atr_ratio),
-    )
-    .defined("ATR_n / ATR_m", "ratio"),
-    output("BB_UPPER", &[20, 200], "Bollinger's upper band", (WINDOW, Computation::Output(&BANDS, UPPER)))
+    model("ATR_RATIO", &[5, 20], "a short average range beside a long one; 1 without any", LONGEST_CHANGES, atr_ratio)
+        .defined("ATR_n / ATR_m", "ratio"),
+    output("BB_UPPER", &[20, 200], "Bollinger's upper band", WINDOW, Computation::Output(&BANDS, UPPER))
         .shown(1)
         .in_hundredths(1)
         .level(Some("BB_PCT_B"))
         .defined("SMA_n + m·σ_n(close), population deviation", "price"),
-    output("BB_LOWER", &[20, 200], "Bollinger's lower band", (WINDOW, Computation::Output(&BANDS, LOWER)))
+    output("BB_LOWER", &[20, 200], "Bollinger's lower band", WINDOW, Computation::Output(&BANDS, LOWER))
         .shown(1)
         .in_hundredths(1)
         .level(Some("BB_PCT_B"))
@@ -42,12 +37,13 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         "BB_PCT_B",
         &[20, 200],
         "place of the close between the bands; 0.5 where they touch",
-        (WINDOW, Computation::Output(&BANDS, PLACE)),
+        WINDOW,
+        Computation::Output(&BANDS, PLACE),
     )
     .shown(1)
     .in_hundredths(1)
     .defined("(close − BB_LOWER) / (BB_UPPER − BB_LOWER)", "share"),
-    output("BB_WIDTH", &[20, 200], "distance of the bands", (WINDOW, Computation::Output(&BANDS, WIDTH)))
+    output("BB_WIDTH", &[20, 200], "distance of the bands", WINDOW, Computation::Output(&BANDS, WIDTH))
         .shown(1)
         .in_hundredths(1)
         .defined("100·(BB_UPPER − BB_LOWER) / SMA_n", "%"),
@@ -55,7 +51,8 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         "BB_SQUEEZE",
         &[20],
         "whether Bollinger's bands lie inside a Keltner channel; 0 where they touch it",
-        (CHANGES, bb_squeeze),
+        CHANGES,
+        bb_squeeze,
     )
     .shown(0)
     .defined("1 where SMA_n ± 2·σ_n lies within EMA_n ± 1.5·EMA_n(true range), else 0", "0 or 1"),
@@ -63,7 +60,8 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         "KELTNER_UPPER",
         &[20, 200],
         "upper end of the Keltner channel",
-        (CHANGES, Computation::Output(&KELTNER, UPPER)),
+        CHANGES,
+        Computation::Output(&KELTNER, UPPER),
     )
     .shown(1)
     .in_hundredths(1)
@@ -73,7 +71,8 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         "KELTNER_LOWER",
         &[20, 200],
         "lower end of the Keltner channel",
-        (CHANGES, Computation::Output(&KELTNER, LOWER)),
+        CHANGES,
+        Computation::Output(&KELTNER, LOWER),
     )
     .shown(1)
     .in_hundredths(1)
@@ -83,34 +82,31 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         "KELTNER_POS",
         &[20, 200],
         "place of the close in the Keltner channel; 0.5 where it has no width",
-        (CHANGES, Computation::Output(&KELTNER, PLACE)),
+        CHANGES,
+        Computation::Output(&KELTNER, PLACE),
     )
     .shown(1)
     .in_hundredths(1)
     .defined("(close − KELTNER_LOWER) / (KELTNER_UPPER − KELTNER_LOWER)", "share"),
-    output("DONCHIAN_UPPER", &[20], "highest high of n bars", (WINDOW, Computation::Output(&DONCHIAN, UPPER)))
+    output("DONCHIAN_UPPER", &[20], "highest high of n bars", WINDOW, Computation::Output(&DONCHIAN, UPPER))
         .level(Some("DONCHIAN_POS"))
         .defined("max_n(high)", "price"),
-    output("DONCHIAN_LOWER", &[20], "lowest low of n bars", (WINDOW, Computation::Output(&DONCHIAN, LOWER)))
+    output("DONCHIAN_LOWER", &[20], "lowest low of n bars", WINDOW, Computation::Output(&DONCHIAN, LOWER))
         .level(Some("DONCHIAN_POS"))
         .defined("min_n(low)", "price"),
     output(
         "DONCHIAN_POS",
         &[20],
         "place of the close in the range of n bars; 0.5 without a range",
-        (WINDOW, Computation::Output(&DONCHIAN, PLACE)),
+        WINDOW,
+        Computation::Output(&DONCHIAN, PLACE),
     )
     .defined("(close − min_n(low)) / (max_n(high) − min_n(low))", "share"),
-    model("HV", &[20], "deviation of log returns, stated for a year of 252 bars", (CHANGES, hv))
+    model("HV", &[20], "deviation of log returns, stated for a year of 252 bars", CHANGES, hv)
         .defined("100·√252·s_n(ln(close / close[1])), sample deviation", "% a year"),
-    model(
-        "PARKINSON",
-        &[20],
-        "deviation that the bars' ranges tell, stated for a year of 252 bars",
-        (WINDOW, parkinson),
-    )
-    .down_to_one()
-    .defined("100·√(252 / (4·ln 2) · mean_n(ln(high / low)²))", "% a year"),
+    model("PARKINSON", &[20], "deviation that the bars' ranges tell, stated for a year of 252 bars", WINDOW, parkinson)
+        .down_to_one()
+        .defined("100·√(252 / (4·ln 2) · mean_n(ln(high / low)²))", "% a year"),
 ];
 
 pub(in crate::features) static DEFAULTS: Defaults = &[
@@ -137,7 +133,7 @@ const LEAST_WIDTH: f64 = 1e-6;
 /// Half widths of a squeeze's bands and channel, in deviations and in average ranges.
 const SQUEEZE: (f64, f64) = (2.0, 1.5);
 
-/// The average true range and the same in percent of the close.
+/// The average true range, in price and in percent of the close.
 fn average_ranges(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
     let atr = atr(prices, p[0]);
     let natr = zip(&atr, prices.close, |atr, close| 100.0 * atr / close);
@@ -176,12 +172,14 @@ fn keltner_ranges(prices: &Prices, n: usize) -> Vec<f64> {
     from(1, &true_ranges(prices), |ranges| ema(ranges, n))
 }
 
-/// So many hundredths of each value.
+/// Multiplies each value by a number of hundredths.
 fn widths(values: &[f64], hundredths: usize) -> Vec<f64> {
     values.iter().map(|value| hundredths as f64 / 100.0 * value).collect()
 }
 
-/// Upper end, lower end, and the close's place between them, of what reaches so far on both sides of a middle.
+/// Returns the upper end, the lower end, and the close's place between them, of a band around a middle.
+///
+/// * `half`: distance of each end from the middle.
 fn around(prices: &Prices, middle: &[f64], half: &[f64]) -> Vec<Vec<f64>> {
     let upper = zip(middle, half, |middle, half| middle + half);
     let lower = zip(middle, half, |middle, half| middle - half);
@@ -189,8 +187,8 @@ fn around(prices: &Prices, middle: &[f64], half: &[f64]) -> Vec<Vec<f64>> {
     vec![upper, lower, place]
 }
 
-/// The close's place between two ends, 0 at the lower one, 1 at the upper; 0.5 where they lie closer than a millionth of
-/// the close, beside which rounding is no longer small.
+/// Returns the close's place between two ends, 0 at the lower one, 1 at the upper; 0.5 where they are closer than a
+/// millionth of the close, since rounding is not small relative to such a width.
 fn place(prices: &Prices, upper: &[f64], lower: &[f64]) -> Vec<f64> {
     let place = |bar: usize| {
         let close = prices.close[bar];

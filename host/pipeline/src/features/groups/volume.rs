@@ -1,4 +1,4 @@
-//! What the traded volume says: whether it comes with rises or falls, and how much of it there is.
+//! Traded volume: its relation to rises and falls, and its size.
 
 use crate::features::kind::{CHANGES, Computation, Defaults, Kind, LONGER, NONE, Shared, WINDOW, model, output};
 use crate::features::prices::Prices;
@@ -9,62 +9,67 @@ static FORCE: Shared = Shared { compute: force };
 static USUAL_VOLUME: Shared = Shared { compute: usual_volume };
 
 pub(in crate::features) static KINDS: &[Kind] = &[
-    model("OBV", &[], "on-balance volume, from the first bar on", (NONE, obv))
+    model("OBV", &[], "on-balance volume, from the first bar on", NONE, obv)
         .level(Some("OBV_SLOPE"))
         .defined("OBV[1] + sign(close − close[1])·volume", "shares"),
-    model("OBV_SLOPE", &[20], "change of OBV beside the volume traded; 0 without volume", (CHANGES, obv_slope))
+    model("OBV_SLOPE", &[20], "change of OBV beside the volume traded; 0 without volume", CHANGES, obv_slope)
         .down_to_one()
         .defined("100·(OBV − OBV[n]) / Σ_n(volume)", "%"),
-    model("MFI", &[14], "share of the money that came with rises; 0 where less than 1 flowed", (CHANGES, mfi))
+    model("MFI", &[14], "share of the money that came with rises; 0 where less than 1 flowed", CHANGES, mfi)
         .defined("100·Σ_n(typical·volume at rises of typical) / Σ_n(the same at rises and falls)", "%"),
     output(
         "VOLUME_RATIO",
         &[20],
         "volume beside its mean; 1 where nothing was traded",
-        (WINDOW, Computation::Output(&USUAL_VOLUME, 0)),
+        WINDOW,
+        Computation::Output(&USUAL_VOLUME, 0),
     )
     .defined("volume / SMA_n(volume)", "ratio"),
     output(
         "VOLUME_Z",
         &[20],
         "volume above its mean in deviations; 0 without any",
-        (WINDOW, Computation::Output(&USUAL_VOLUME, 1)),
+        WINDOW,
+        Computation::Output(&USUAL_VOLUME, 1),
     )
     .defined("(volume − SMA_n(volume)) / σ_n(volume), population deviation", "deviations"),
     model(
         "AD",
         &[],
         "Chaikin's accumulation and distribution, from the first bar on; a bar without a range adds nothing",
-        (NONE, accumulation),
+        NONE,
+        accumulation,
     )
     .level(Some("CMF"))
     .defined("AD[1] + volume·((close − low) − (high − close)) / (high − low)", "shares"),
-    model("CMF", &[20], "Chaikin's money flow; 0 without volume", (WINDOW, cmf))
+    model("CMF", &[20], "Chaikin's money flow; 0 without volume", WINDOW, cmf)
         .defined("Σ_n(volume·((close − low) − (high − close)) / (high − low)) / Σ_n(volume)", "-1 to 1"),
-    output("ADOSC", &[3, 10], "Chaikin's oscillator", (LONGER, Computation::Output(&OSCILLATOR, 0)))
+    output("ADOSC", &[3, 10], "Chaikin's oscillator", LONGER, Computation::Output(&OSCILLATOR, 0))
         .level(Some("ADOSC_PCT"))
         .defined("EMA_n(AD) − EMA_m(AD), both seeded by the first AD", "shares"),
     output(
         "ADOSC_PCT",
         &[3, 10],
         "Chaikin's oscillator beside the mean volume; 0 without volume",
-        (LONGER, Computation::Output(&OSCILLATOR, 1)),
+        LONGER,
+        Computation::Output(&OSCILLATOR, 1),
     )
     .defined("100·ADOSC_n_m / SMA(volume) over the longer of n and m", "%"),
-    output("FORCE", &[13], "Elder's force index", (CHANGES, Computation::Output(&FORCE, 0)))
+    output("FORCE", &[13], "Elder's force index", CHANGES, Computation::Output(&FORCE, 0))
         .level(Some("FORCE_PCT"))
         .defined("EMA_n((close − close[1])·volume)", "money"),
     output(
         "FORCE_PCT",
         &[13],
         "mean change of the close, weighted with the money traded; 0 without volume",
-        (CHANGES, Computation::Output(&FORCE, 1)),
+        CHANGES,
+        Computation::Output(&FORCE, 1),
     )
     .defined("100·FORCE_n / EMA_n(close·volume)", "%"),
-    model("VWAP_DIST", &[20], "close above the mean price by volume; 0 without volume", (WINDOW, vwap_dist))
+    model("VWAP_DIST", &[20], "close above the mean price by volume; 0 without volume", WINDOW, vwap_dist)
         .down_to_one()
         .defined("100·(close·Σ_n(volume) / Σ_n(typical·volume) − 1)", "%"),
-    model("DOLLAR_VOLUME", &[20], "mean money traded a bar", (WINDOW, dollar_volume))
+    model("DOLLAR_VOLUME", &[20], "mean money traded a bar", WINDOW, dollar_volume)
         .down_to_one()
         .level(Some("VOLUME_RATIO"))
         .defined("SMA_n(close·volume)", "money"),
@@ -120,7 +125,7 @@ fn mfi(prices: &Prices, p: &[usize]) -> Vec<f64> {
     zip(&inflows, &all, |inflows, all| if all < 1.0 { 0.0 } else { 100.0 * inflows / all })
 }
 
-/// Volume beside its mean, and above it in deviations.
+/// Volume relative to its mean, and above it in deviations.
 fn usual_volume(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
     let (mean, deviation) = (sma(prices.volume, p[0]), deviation(prices.volume, p[0], 0));
     let above = zip(prices.volume, &mean, |volume, mean| volume - mean);
@@ -168,7 +173,7 @@ fn oscillator(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
 
 /// How far a running total is above its exponential average, which starts at the first total.
 ///
-/// * `steps`: of the total, one a bar.
+/// * `steps`: changes of the total, one per bar.
 fn distances(steps: &[f64], n: usize) -> Vec<f64> {
     let kept = 1.0 - 2.0 / (n as f64 + 1.0);
     let mut distance = 0.0;

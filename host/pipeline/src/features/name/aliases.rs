@@ -1,17 +1,18 @@
-//! Other spellings of stems: TA-Lib's, pandas-ta's, and what strategy designers write.
+//! Other spellings of stems: those of TA-Lib, pandas-ta and strategy designers.
 //!
-//! Only what means the same numbers is here. A spelling that carries the same stem with other parameters says which.
+//! Only spellings with the same numbers are listed. A spelling with other default parameters, or another order, states
+//! them.
 
 /// Another spelling of a stem.
 #[derive(Debug)]
 pub(in super::super) struct Alias {
     /// The spelling, upper case.
     pub(in super::super) spelling: &'static str,
-    /// The stem that it means.
+    /// The canonical stem.
     pub(in super::super) stem: &'static str,
-    /// Parameters where the spelling carries none; empty for the kind's own.
+    /// Parameters where the spelling has none; empty for the kind's own.
     pub(super) usual: &'static [usize],
-    /// Which of the kind's parameters each number of the spelling is; empty where they come in order.
+    /// Index of the kind's parameter for each number of the spelling; empty where the order is the same.
     pub(super) order: &'static [usize],
 }
 
@@ -20,13 +21,13 @@ const fn alias(spelling: &'static str, stem: &'static str) -> Alias {
 }
 
 impl Alias {
-    /// Other parameters where the spelling carries none.
+    /// Sets other parameters for a spelling without parameters.
     const fn usual(mut self, usual: &'static [usize]) -> Self {
         self.usual = usual;
         self
     }
 
-    /// Numbers in another order; two that are the same parameter must be equal.
+    /// Sets another order of the numbers; two numbers of the same parameter must be equal.
     const fn order(mut self, order: &'static [usize]) -> Self {
         self.order = order;
         self

@@ -23,22 +23,25 @@ fn built(bars: Vec<Bars>, benchmarks: Vec<Bars>, priority: &[&str]) -> (FeatureT
 }
 
 #[test]
-fn without_a_benchmark_its_default_features_are_left_out_in_silence_and_asked_ones_by_name() {
+fn without_a_benchmark_default_features_are_left_out_and_requested_ones_reported() {
     let (table, report) = built(vec![daily("A", 0..500)], vec![], &[]);
     assert!(report.left_out.is_empty() && table.names.iter().all(|name| !name.contains("SPY")));
     let (table, report) = built(vec![daily("A", 0..500)], vec![daily("SPY", 0..500)], &["BETA_QQQ", "BETA"]);
-    let lack = Lack::Benchmark { benchmark: "QQQ".to_owned() };
+    let lack = MissingInputError::Benchmark { benchmark: "QQQ".to_owned() };
     assert_eq!(report.left_out, [LeftOut { name: "BETA_QQQ_60".to_owned(), lack }]);
-    assert!(report.warnings()[0].message.contains("BETA_QQQ_60 is left out: it compares with QQQ"));
+    assert_eq!(
+        report.warnings()[0].message,
+        "BETA_QQQ_60 is left out: it compares with QQQ, of which there are no bars that serve"
+    );
     for name in ["REL_STRENGTH_SPY_20", "BETA_SPY_60", "CORR_SPY_60"] {
         assert!(table.by_name(name).is_some_and(|column| column.iter().all(|value| value.is_finite())), "{name}");
     }
     let (_, report) = built(vec![daily("A", 0..500)], vec![], &["BETA_SPY_60"]);
-    assert_eq!(report.left_out.len(), 1, "asked for, although it is a default one");
+    assert_eq!(report.left_out.len(), 1, "requested, although it is a default feature");
 }
 
 #[test]
-fn a_symbol_beside_itself_has_a_beta_of_one() {
+fn a_symbol_compared_with_itself_has_a_beta_of_one() {
     let (table, _) = built(vec![daily("SPY", 0..500)], vec![daily("SPY", 0..500)], &[]);
     for (name, expected) in [("BETA_SPY_60", 1.0), ("CORR_SPY_60", 1.0), ("REL_STRENGTH_SPY_20", 0.0)] {
         assert!(table.by_name(name).unwrap().iter().all(|value| (value - expected).abs() < 1e-6), "{name}");
@@ -46,27 +49,28 @@ fn a_symbol_beside_itself_has_a_beta_of_one() {
 }
 
 #[test]
-fn a_benchmark_serves_from_its_first_bar_to_a_week_after_its_last() {
+fn a_benchmark_covers_its_first_bar_to_a_week_after_its_last() {
     let bars = [daily("A", 100..200), daily("B", 150..180)];
     let check = |days| check_benchmark(&daily("SPY", days), &bars, Timeframe::Day1);
     assert_eq!(check(0..300), Ok(()));
     assert_eq!(check(100..193), Ok(()));
-    let later = check(101..300).unwrap_err().to_string();
-    assert!(later.contains("they begin on 1970-04-12, A's on 1970-04-11"), "{later}");
-    let outdated = check(100..192).unwrap_err().to_string();
-    assert!(outdated.contains("they end on 1970-07-11") && outdated.contains("A's newest bar"), "{outdated}");
+    let date = str::to_owned;
+    let later =
+        BenchmarkError::BeginLater { from: date("1970-04-12"), symbol: "A".to_owned(), needed: date("1970-04-11") };
+    assert_eq!(check(101..300), Err(later));
+    let outdated =
+        BenchmarkError::Outdated { to: date("1970-07-11"), symbol: "A".to_owned(), needed: date("1970-07-19") };
+    assert_eq!(check(100..192), Err(outdated));
     assert_eq!(check(0..0), Err(BenchmarkError::Empty));
 }
 
 #[test]
 fn features_by_name_need_their_benchmark() {
     let (bars, names) = ([daily("A", 100..200)], ["BETA_SPY_60".to_owned()]);
-    let said = |benchmarks: &[Bars]| {
-        let error = compute(&bars, benchmarks, Timeframe::Day1, &names).unwrap_err();
-        std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
-    };
-    assert_eq!(said(&[]), "`BETA_SPY_60` compares with SPY: give its bars, too");
-    assert!(said(&[daily("SPY", 150..200)]).contains("begin on"));
+    let error = |benchmarks: &[Bars]| compute(&bars, benchmarks, Timeframe::Day1, &names).unwrap_err();
+    assert_eq!(error(&[]).to_string(), "`BETA_SPY_60` compares with SPY: give its bars, too");
+    let late = error(&[daily("SPY", 150..200)]);
+    assert!(matches!(late, FeatureError::Benchmark { error: BenchmarkError::BeginLater { .. }, .. }), "{late:?}");
     assert!(compute(&bars, &[daily("SPY", 0..200)], Timeframe::Day1, &names).is_ok());
 }
 
@@ -91,7 +95,7 @@ proptest! {
             let last = benchmark.time.iter().rposition(|known| known <= time).unwrap();
             prop_assert_eq!(*found, benchmark.close[last]);
         }
-        // Whatever the benchmark does after a bar, and whether it goes on at all, changes nothing up to that bar.
+        // Later bars of the benchmark, or their absence, change nothing up to a bar.
         let known = benchmark.time.partition_point(|time| *time <= bars.time[cut]);
         let mut mutated = benchmark.clone();
         mutated.close[known..].iter_mut().for_each(|close| *close *= 3.0);
@@ -99,7 +103,7 @@ proptest! {
         for name in ["REL_STRENGTH_SPY_5", "BETA_SPY_10", "CORR_SPY_10"] {
             let feature = resolve(name).unwrap();
             let values = |benchmark: &Bars| -> Vec<u64> {
-                let computed = feature.compute(&Prices::of(&bars, &[], &benchmark::closes(benchmark, &bars)));
+                let computed = feature.compute(&Prices::new(&bars, &[], &benchmark::closes(benchmark, &bars)));
                 computed[..=cut].iter().map(|value| value.to_bits()).collect()
             };
             prop_assert!(values(&mutated) == values(&benchmark) && values(&shorter) == values(&benchmark));

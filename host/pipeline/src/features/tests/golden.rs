@@ -1,4 +1,4 @@
-//! Claims about the numbers: those of TA-Lib, and of plain loops for what it has not.
+//! Claims about the numbers: they equal those of TA-Lib, or of plain loops for features that TA-Lib lacks.
 
 use super::*;
 

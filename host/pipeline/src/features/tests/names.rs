@@ -1,4 +1,4 @@
-//! Claims about names, and about the catalogue that they are of.
+//! Claims about names, and about the catalogue.
 
 use oculus_plugin_api::FeatureRole;
 use proptest::prelude::*;
@@ -56,7 +56,7 @@ fn names_resolve_in_every_common_spelling() {
 }
 
 #[test]
-fn an_unknown_name_is_answered_with_the_nearest_one() {
+fn an_unknown_name_suggests_the_nearest_one() {
     for (asked, nearest) in [
         ("RSII_14", Some("RSI_14")),
         ("EMA_CROS_5_30", Some("EMA_CROSS_5_30")),
@@ -74,7 +74,7 @@ fn an_unknown_name_is_answered_with_the_nearest_one() {
 }
 
 #[test]
-fn a_benchmark_stands_between_stem_and_parameters() {
+fn a_benchmark_is_between_stem_and_parameters() {
     for (asked, name, symbol) in [
         ("BETA", "BETA_SPY_60", "SPY"),
         ("BETA_60", "BETA_SPY_60", "SPY"),

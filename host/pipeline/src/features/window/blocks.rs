@@ -1,9 +1,9 @@
-//! Windows in constant time a bar, without taking back what was added.
+//! Moving windows in constant time per bar, without subtracting what leaves the window.
 //!
 //! The bars are cut into blocks of `n`. A window is the end of one block and the start of the next, so its fold is that
 //! of the older block from some bar on, kept from a pass backwards, merged with that of the newer one so far: three
-//! merges a bar for any `n`. Source: van Herk (1992), Gil and Werman (1993). A value that leaves the window leaves no
-//! trace, as it would in a running sum.
+//! merges per bar for any `n`. Source: van Herk (1992), Gil and Werman (1993). A value that leaves the window leaves no
+//! rounding error, unlike in a running sum.
 
 use std::hint::select_unpredictable;
 
@@ -11,10 +11,12 @@ use super::NOISE;
 
 /// Folds the window of `n` bars that ends at each bar, and hands over the fold, its reference and the bar.
 ///
-/// * `term`: of a bar, seen from a reference bar that lies in every window which the term is part of.
-/// * `merge`: of two neighbouring stretches, the older one first; `empty` is that of no bar.
+/// * `term`: computes the term of a bar relative to a reference bar, which is part of every window that the term is in.
+/// * `merge`: merges the folds of two adjacent ranges, the older one first; `empty` is the fold of no bar.
 fn fold_windows<S: Copy>(
-    (len, n, empty): (usize, usize, S),
+    len: usize,
+    n: usize,
+    empty: S,
     term: impl Fn(usize, usize) -> S,
     merge: impl Fn(S, S) -> S,
     mut emit: impl FnMut(S, usize, usize),
@@ -52,20 +54,22 @@ fn fold_windows<S: Copy>(
     }
 }
 
-/// The same for sums of several terms.
+/// Sums several terms over the window of `n` bars that ends at each bar, and hands over the sums,
+/// their reference and the bar.
 pub(in super::super) fn sum_windows<const K: usize>(
-    (len, n): (usize, usize),
+    len: usize,
+    n: usize,
     terms: impl Fn(usize, usize) -> [f64; K],
     emit: impl FnMut([f64; K], usize, usize),
 ) {
     let add = |left: [f64; K], right: [f64; K]| std::array::from_fn(|idx| left[idx] + right[idx]);
-    fold_windows((len, n, [0.0; K]), terms, add, emit);
+    fold_windows(len, n, [0.0; K], terms, add, emit);
 }
 
 /// Sum of the last `n` values.
 pub(in super::super) fn sum(values: &[f64], n: usize) -> Vec<f64> {
     let mut out = vec![f64::NAN; values.len()];
-    sum_windows((values.len(), n), |bar, _| [values[bar]], |[sum], _, bar| out[bar] = sum);
+    sum_windows(values.len(), n, |bar, _| [values[bar]], |[sum], _, bar| out[bar] = sum);
     out
 }
 
@@ -74,14 +78,14 @@ pub(in super::super) fn sma(values: &[f64], n: usize) -> Vec<f64> {
     sma_from(values, n, 0)
 }
 
-/// The same of the values from bar `first` on.
+/// Simple moving average of the values from bar `first` on; NaN before.
 pub(in super::super) fn sma_from(values: &[f64], n: usize, first: usize) -> Vec<f64> {
     let share = 1.0 / n as f64;
     let mut out = vec![f64::NAN; values.len()];
     let first = first.min(out.len());
     let (known, shown) = (&values[first..], &mut out[first..]);
     let distance = |bar: usize, reference: usize| [known[bar] - known[reference]];
-    sum_windows((known.len(), n), distance, |[sum], reference, bar| shown[bar] = known[reference] + sum * share);
+    sum_windows(known.len(), n, distance, |[sum], reference, bar| shown[bar] = known[reference] + sum * share);
     out
 }
 
@@ -97,7 +101,7 @@ pub(in super::super) fn lowest(values: &[f64], n: usize) -> Vec<f64> {
 
 fn extreme(values: &[f64], n: usize, empty: f64, pick: impl Fn(f64, f64) -> f64) -> Vec<f64> {
     let mut out = vec![f64::NAN; values.len()];
-    fold_windows((values.len(), n, empty), |bar, _| values[bar], pick, |value, _, bar| out[bar] = value);
+    fold_windows(values.len(), n, empty, |bar, _| values[bar], pick, |value, _, bar| out[bar] = value);
     out
 }
 
@@ -119,6 +123,6 @@ fn bars_since(values: &[f64], n: usize, empty: f64, newer_wins: impl Fn(f64, f64
         (select_unpredictable(wins, newer.0, older.0), select_unpredictable(wins, newer.1, older.1))
     };
     let fold = |at: (f64, usize), _: usize, bar: usize| out[bar] = (bar - at.1) as f64;
-    fold_windows((values.len(), n, (empty, 0)), |bar, _| (values[bar], bar), pick, fold);
+    fold_windows(values.len(), n, (empty, 0), |bar, _| (values[bar], bar), pick, fold);
     out
 }

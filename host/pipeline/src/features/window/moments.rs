@@ -1,10 +1,11 @@
 //! Second moments of windows: deviation, correlation, a line through the values.
 //!
-//! Distances are summed from a value of the window itself, the reference, not from its mean, which would take a second
-//! pass, nor from zero, which would cancel. That value is one of the `n`, so its own squared distance from the mean is
-//! part of the sum of squares Q: with the mean distance m, Q ≥ m², while the sums lose n·m² ≤ n·Q between them. At worst
-//! n times the rounding of one number is lost, whatever the values are and whatever stood before the window; a window
-//! of equal values has distances of exactly 0.
+//! Distances are summed from a value of the window itself, the reference, not from its mean, which
+//! would take a second pass, nor from zero, which would cancel. That value is one of the `n`, so
+//! its own squared distance from the mean is part of the sum of squares Q: with the mean distance
+//! m, Q ≥ m², while the sums lose n·m² ≤ n·Q between them. At worst n times the rounding of one
+//! number is lost, independent of the values in and before the window; a window of equal values has
+//! distances of exactly 0.
 
 use super::{NOISE, blocks::sum_windows};
 
@@ -18,7 +19,7 @@ pub(in super::super) fn deviation(values: &[f64], n: usize, ddof: usize) -> Vec<
         let distance = values[bar] - values[reference];
         [distance, distance * distance]
     };
-    sum_windows((values.len(), n), terms, |[sum, squares], _, bar| {
+    sum_windows(values.len(), n, terms, |[sum, squares], _, bar| {
         out[bar] = ((squares - sum * sum * share).max(0.0) * free).sqrt();
     });
     out
@@ -29,11 +30,11 @@ pub(in super::super) fn deviation(values: &[f64], n: usize, ddof: usize) -> Vec<
 struct Comoments {
     /// Squared distances of the left values from their mean.
     left: f64,
-    /// The same of the right values.
+    /// Squared distances of the right values from their mean.
     right: f64,
     /// Products of both distances.
     both: f64,
-    /// Squared values so small beside the series that distances of that size are noise.
+    /// Squared distances, of the left and the right values, below which a distance is only rounding noise.
     noise: (f64, f64),
 }
 
@@ -45,7 +46,7 @@ fn comoments(left: &[f64], right: &[f64], n: usize, of: impl Fn(Comoments) -> f6
         let (left, right) = (left[bar] - left[reference], right[bar] - right[reference]);
         [left, right, left * left, right * right, left * right]
     };
-    sum_windows((len, n), terms, |[sum_left, sum_right, left_left, right_right, both], reference, bar| {
+    sum_windows(len, n, terms, |[sum_left, sum_right, left_left, right_right, both], reference, bar| {
         out[bar] = of(Comoments {
             left: (left_left - sum_left * sum_left * share).max(0.0),
             right: (right_right - sum_right * sum_right * share).max(0.0),
@@ -74,8 +75,8 @@ pub(in super::super) fn beta(left: &[f64], right: &[f64], n: usize) -> Vec<f64> 
     comoments(left, right, n, |sums| if sums.right > sums.noise.1 { sums.both / sums.right } else { 0.0 })
 }
 
-/// The line of least squares through the last `n` values: its slope a bar, and the share of their variance that it
-/// explains, 0 to 1; both 0 where they are equal.
+/// Fits the line of least squares through the last `n` values: returns its slope per bar, and the
+/// share of their variance that it explains, 0 to 1; both are 0 where the values are equal.
 pub(in super::super) fn linear_fit(values: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
     let (count, middle) = (n as f64, (n as f64 - 1.0) / 2.0);
     // A single bar has no slope; any weight gives it 0.
@@ -87,7 +88,7 @@ pub(in super::super) fn linear_fit(values: &[f64], n: usize) -> (Vec<f64>, Vec<f
         let distance = values[bar] - values[reference];
         [distance, distance * distance, distance * bars_after(bar, reference)]
     };
-    sum_windows((values.len(), n), terms, |[sum, squares, by_bar], reference, bar| {
+    sum_windows(values.len(), n, terms, |[sum, squares, by_bar], reference, bar| {
         let slope = (by_bar - sum * (bars_after(bar, reference) - middle)) * by_bars;
         let of_values = squares - sum * sum * share;
         slopes[bar] = slope;

@@ -19,8 +19,8 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// Distances from the mean. Taken from the first value at first: so they are 0 where all are equal, whose sum alone would
-/// round to a mean that is none of them.
+/// Distances from the mean, computed from distances from the first value: so they are exactly 0
+/// where all values are equal, whose rounded mean may differ from them.
 fn distances(values: &[f64]) -> Vec<f64> {
     let from_first: Vec<f64> = values.iter().map(|value| value - values[0]).collect();
     let mean = mean(&from_first);
@@ -50,7 +50,7 @@ fn hostile_pairs() -> impl Strategy<Value = Vec<(f64, f64)>> {
     (hostile(), hostile()).prop_map(|(left, right)| left.into_iter().zip(right).collect())
 }
 
-/// Whether both agree at every bar, beside the size of what was added up.
+/// Checks that both agree at every bar, relative to the size of the summed values.
 fn assert_agree(found: &[f64], direct: &[f64], size: impl Fn(usize) -> f64) -> Result<(), TestCaseError> {
     prop_assert_eq!(found.len(), direct.len());
     for (bar, (found, direct)) in found.iter().zip(direct).enumerate() {

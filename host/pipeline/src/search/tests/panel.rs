@@ -1,12 +1,13 @@
 //! Two symbols of synthetic rows with or without a planted signal, and a real family, small and
 //! quick.
 
-use oculus_job::warning::{Warning, WarningCode};
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
 
+use oculus_job::request::Timeframe;
+use oculus_job::warning::{Warning, WarningCode};
 use oculus_plugin_api::{FeatureRole, Manifest, Param, Setting, Summary, code};
 use serde_json::{Map, Value};
 
@@ -19,7 +20,6 @@ use crate::{
     search::SearchContext,
     splits::{Partition, Splits},
 };
-use oculus_job::request::Timeframe;
 
 pub(crate) const N_DAYS: usize = 500;
 const NAMES: [&str; 6] = ["SIGNAL", "NOISE_1", "NOISE_2", "NOISE_3", "NATR_14", "HV_20"];
@@ -57,7 +57,7 @@ impl Panel {
         };
         let labels: Vec<Label> =
             thresholds_pct.iter().map(|&threshold_pct| label(&returns, &table.day, threshold_pct)).collect();
-        let partition = Partition::of(&table, &labels, 3, LabelledSpan::default()).unwrap();
+        let partition = Partition::new(&table, &labels, 3, LabelledSpan::default()).unwrap();
         let splits = labels.iter().map(|label| partition.splits(&table, label)).collect();
         Self { table, labels, splits, partition, market }
     }
@@ -137,10 +137,10 @@ fn label(returns: &[f64], day: &[i32], threshold_pct: f64) -> Label {
     }
 }
 
-/// Scores a row by its place between the means of the two classes, over the columns that differ
+/// Scores a row by its position between the means of the two classes, over the columns that differ
 /// most.
 ///
-/// Columns count like rounds: with rows to tune on it keeps as many as serve there.
+/// The number of columns is its number of rounds: with rows to tune on it keeps the number that scores best there.
 pub(crate) struct Centroid<'a> {
     manifest: Manifest,
     table: &'a FeatureTable,
@@ -224,9 +224,9 @@ impl Fitter for Centroid<'_> {
         weights.truncate(n_columns);
         let mut summary = Summary::default();
         if !request.tune_rows.is_empty() {
-            let truth: Vec<f32> = request.tune_rows.iter().map(|&row| request.label[row as usize]).collect();
-            let served = |n: &usize| auc(&truth, &self.scores(&weights[..*n], request.tune_rows)).unwrap_or(0.0);
-            let best = (1..=weights.len()).max_by(|a, b| served(a).total_cmp(&served(b))).unwrap_or(1);
+            let target: Vec<f32> = request.tune_rows.iter().map(|&row| request.label[row as usize]).collect();
+            let tune_auc = |n: &usize| auc(&target, &self.scores(&weights[..*n], request.tune_rows)).unwrap_or(0.0);
+            let best = (1..=weights.len()).max_by(|a, b| tune_auc(a).total_cmp(&tune_auc(b))).unwrap_or(1);
             weights.truncate(best);
         }
         summary.rounds = Some(weights.len() as u32);

@@ -1,4 +1,4 @@
-//! Distances from what prices were: from their mean, their low ends, their middle some bars ago.
+//! Distances of prices from their mean, their lows, and their earlier middle.
 
 use crate::features::kind::Shared;
 use crate::features::prices::Prices;
@@ -44,7 +44,8 @@ pub(super) fn ultosc(prices: &Prices, p: &[usize]) -> Vec<f64> {
     for (n, weight) in windows.into_iter().zip(WEIGHTS) {
         let percent = 100.0 * weight / WEIGHTS.iter().sum::<f64>();
         sum_windows(
-            (changes.len(), n),
+            changes.len(),
+            n,
             |change, _| changes[change],
             |[pressure, range], _, change| {
                 out[change + 1] += percent * ratio(pressure, range, prices.close[change + 1], 0.0);
@@ -55,7 +56,7 @@ pub(super) fn ultosc(prices: &Prices, p: &[usize]) -> Vec<f64> {
     out
 }
 
-/// Mean of the bars' middles over `n` less that over `m`, and the same in percent of the second.
+/// Mean of the bars' middles over `n` less that over `m`, in price and in percent of the second mean.
 pub(super) static AWESOME: Shared = Shared {
     compute: |prices, p| {
         let middle = zip(prices.high, prices.low, |high, low| (high + low) / 2.0);

@@ -9,15 +9,15 @@ use crate::features::window::{each_bar, highest, lowest, ratio, sma_from};
 pub(super) static STOCHASTIC: Shared = Shared {
     compute: |prices, p| {
         let place = range_place(prices, p[0], 0.0);
-        smooth(&place, [p[0] - 1, p[1], p[2]])
+        smooth(&place, p[0] - 1, p[1], p[2])
     },
 };
 
-/// Points of relative strength: a range of less counts as none, since the rounding of its ends is no longer small
-/// beside it.
+/// Points of relative strength: a smaller range counts as none, since the rounding of its ends is not small relative to
+/// it.
 const LEAST_RANGE: f64 = 0.01;
 
-/// The same of the relative strength in its own range. Source: TA-Lib's STOCHRSI, which leaves its first line as it is.
+/// The stochastic oscillator of the relative strength. Source: TA-Lib's STOCHRSI, which leaves its first line as it is.
 pub(super) static STOCHASTIC_STRENGTH: Shared = Shared {
     compute: |prices, p| {
         let strength = rsi(prices, p);
@@ -28,12 +28,13 @@ pub(super) static STOCHASTIC_STRENGTH: Shared = Shared {
             let (high, low) = (high[bar - p[0]], low[bar - p[0]]);
             if high - low < LEAST_RANGE { 0.0 } else { 100.0 * (strength[bar] - low) / (high - low) }
         });
-        smooth(&place, [first, p[2], p[3]])
+        smooth(&place, first, p[2], p[3])
     },
 };
 
-/// An average over `n` bars of places known from bar `first` on, and its own over `m`; both start where the second does.
-fn smooth(place: &[f64], [first, n, m]: [usize; 3]) -> Vec<Vec<f64>> {
+/// Averages places, known from bar `first` on, over `n` bars, and that average over `m` bars; both start
+/// where the second average does.
+fn smooth(place: &[f64], first: usize, n: usize, m: usize) -> Vec<Vec<f64>> {
     let mut line = sma_from(place, n, first);
     let average = sma_from(&line, m, first + n - 1);
     let hidden = (first + n + m - 2).min(line.len());
@@ -46,7 +47,7 @@ pub(super) fn stochastic_warm_up(p: &[usize]) -> usize {
     p[0] + p[1] + p[2] - 3
 }
 
-/// The same of the relative strength's.
+/// Bars before the first value of both stochastic lines of the relative strength.
 pub(super) fn stochastic_strength_warm_up(p: &[usize]) -> usize {
     p[0] + stochastic_warm_up(&p[1..])
 }

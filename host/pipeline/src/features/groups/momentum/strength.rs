@@ -25,7 +25,7 @@ fn gains_and_losses(prices: &Prices, n: usize, of: impl Fn(f64, f64, f64) -> f64
     out
 }
 
-/// Changes averaged twice, in percent of the same of their sizes; and the average of that.
+/// The true strength index, which is changes averaged twice in percent of their sizes averaged twice; and its average.
 pub(super) static TRUE_STRENGTH: Shared = Shared {
     compute: |prices, p| {
         let [mut line, mut signal] = columns(prices.close.len());

@@ -4,7 +4,7 @@ use crate::features::kind::Shared;
 use crate::features::prices::Prices;
 use crate::features::window::{Average, columns, percent, percent_above, push_through, sma, zip_into};
 
-/// The average, and the close above it in percent.
+/// The simple average, and the close above it in percent.
 pub(super) static SIMPLE: Shared = Shared {
     compute: |prices, p| {
         let average = sma(prices.close, p[0]);
@@ -13,7 +13,7 @@ pub(super) static SIMPLE: Shared = Shared {
     },
 };
 
-/// The same of the exponential average.
+/// The exponential average, and the close above it in percent.
 pub(super) static EXPONENTIAL: Shared = Shared {
     compute: |prices, p| {
         let mut average = Average::exponential(p[0]);

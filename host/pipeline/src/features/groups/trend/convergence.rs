@@ -17,7 +17,7 @@ pub(super) static MACD: Shared = Shared {
     },
 };
 
-/// The same in percent of the slow average. Source: TA-Lib's PPO: each average is seeded by its own first values.
+/// Line, signal and histogram in percent of the slow average. Source: TA-Lib's PPO: each average is seeded by its own first values.
 pub(super) static PPO: Shared = Shared { compute: |prices, p| converge(prices, p, 0, percent) };
 
 /// Bars before the line's first value.

@@ -3,7 +3,7 @@
 use crate::features::kind::Shared;
 use crate::features::window::{linear_fit, zip_into};
 
-/// Its slope in percent of the close a bar, and the share of the closes' variance that it explains.
+/// Its slope in percent of the close per bar, and the share of the closes' variance that it explains.
 pub(super) static LINE: Shared = Shared {
     compute: |prices, p| {
         let (slope, explained) = linear_fit(prices.close, p[0]);

@@ -42,7 +42,7 @@ impl Parabolic {
         start
     }
 
-    /// Moves past a bar after the first; the stop at that bar.
+    /// Advances past a bar other than the first, and returns the stop at that bar.
     fn step(&mut self, prices: &Prices, bar: usize) -> f64 {
         let far = self.far(prices, bar);
         if self.side * direction(self.stop, self.near(prices, bar)) <= 0.0 {
@@ -57,18 +57,18 @@ impl Parabolic {
         stop
     }
 
-    /// A stop that the last two bars have not reached; the bar before the second does not count.
+    /// Limits a stop to a price that the last two bars have not reached; the first bar is ignored.
     fn clear(&self, prices: &Prices, stop: f64, bar: usize) -> f64 {
         let (before, now) = (self.near(prices, (bar - 1).max(1)), self.near(prices, bar));
         if self.side > 0.0 { stop.min(before).min(now) } else { stop.max(before).max(now) }
     }
 
-    /// The end of a bar that comes near the stop.
+    /// Returns the end of a bar on the side of the stop.
     fn near(&self, prices: &Prices, bar: usize) -> f64 {
         if self.side > 0.0 { prices.low[bar] } else { prices.high[bar] }
     }
 
-    /// The end of a bar that the move goes to.
+    /// Returns the end of a bar on the side of the extreme.
     fn far(&self, prices: &Prices, bar: usize) -> f64 {
         if self.side > 0.0 { prices.high[bar] } else { prices.low[bar] }
     }
@@ -76,8 +76,9 @@ impl Parabolic {
 
 /// The band that the price has not crossed, and its side: 1 while it trails from below, -1 from above.
 ///
-/// Bands lie `m` hundredths of average true ranges from the bar's middle; each moves towards the price alone, until a close is beyond
-/// it. The side turns when the close is beyond the band that it trails. It starts with 1.
+/// Bands lie `m` hundredths of average true ranges from the bar's middle; each moves towards the
+/// price alone, until a close is beyond it. The side turns when the close is beyond the band that
+/// it trails. It starts with 1.
 pub(super) static SUPERTREND: Shared = Shared {
     compute: |prices, p| {
         let [mut level, mut side] = columns(prices.close.len());
