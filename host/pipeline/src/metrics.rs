@@ -19,7 +19,7 @@ pub use self::{
     figure::{Finite, Reasons, Undefined, shortest_decimal},
     overfitting::{Selected, cross_validate, probability_of_overfitting},
     random::Random,
-    ranking::{Ranking, auc, average_precision},
+    ranking::{Ranking, ScoredRow, auc, average_precision},
     score_scale::ScoreScale,
     sharpe::{Moments, expected_max_sharpe, sharpe_ratio},
     threshold::{Confusion, decision_threshold},

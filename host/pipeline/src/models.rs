@@ -18,8 +18,13 @@ mod tests;
 mod training;
 mod winner;
 
+use oculus_job::{
+    failure::Failure,
+    warning::{Warning, WarningCode},
+};
+
 use self::{
-    candidate::Evaluated,
+    candidate::{Evaluated, GainOverLead},
     evaluation::{Evaluation, evaluate},
     final_fit::FinalFitter,
     report_row::evaluated_rows,
@@ -35,9 +40,6 @@ use super::{
     parallel::side_by_side,
     search::{Family, SearchContext, SearchResult},
 };
-use oculus_job::failure::Failure;
-use oculus_job::warning::Warning;
-use oculus_job::warning::WarningCode;
 
 /// Fits all families, chooses the winner and evaluates it.
 ///
@@ -53,7 +55,7 @@ pub fn run(
     on_progress: &FamilyProgressFn<'_>,
 ) -> Result<Training, Failure> {
     let lead = Family { params: &search.params, ..families.lead };
-    let mut evaluated = vec![Evaluated { family: lead, oof: search.oof.clone(), gain: None }];
+    let mut evaluated = vec![Evaluated { family: lead, oof: search.oof.clone(), gain: GainOverLead::IsLead }];
     let mut unfit = Vec::new();
     let evaluations = side_by_side(context.n_side_by_side, &families.others, |candidate| {
         evaluate(context, search, candidate, on_progress)

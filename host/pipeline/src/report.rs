@@ -10,7 +10,7 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
-use oculus_job::warning::Warning;
+use oculus_job::{progress::Phase, request::Job, result::ResultStatus, warning::Warning};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -29,9 +29,6 @@ use super::{
     splits::Partition,
     strategy::{OptimizedStrategy, StrategyReport, significance::Verdict},
 };
-use oculus_job::progress::Phase;
-use oculus_job::request::Job;
-use oculus_job::result::ResultStatus;
 
 /// What the stages found and where it came from.
 #[derive(Clone, Copy)]
@@ -46,7 +43,7 @@ pub struct ReportInputs<'a> {
     pub participants: &'a Participants,
     /// Features of all rows.
     pub table: &'a FeatureTable,
-    /// What became of the features that were asked for.
+    /// How the requested features resolved.
     pub features: &'a FeatureReport,
     /// The calendar.
     pub partition: &'a Partition,
@@ -54,7 +51,7 @@ pub struct ReportInputs<'a> {
     pub outcome: &'a SearchResult,
     /// The families.
     pub training: &'a Training,
-    /// What the canaries say.
+    /// Results of the canaries.
     pub canaries: &'a Canaries,
     /// Rules, the job's and the mined.
     pub rules: &'a RuleResults,
@@ -79,7 +76,7 @@ pub struct Report {
     pub backtest_results: Backtest,
     /// The configuration used.
     pub design_config: Value,
-    /// One row a family.
+    /// One row per family.
     pub models: Vec<ModelRow>,
     /// Labels and trials of the search.
     pub config_search: ConfigSearch,
@@ -115,7 +112,7 @@ impl Backtest {
 
 /// Puts the result together; its `run` block is the caller's to fill.
 pub fn build(inputs: &ReportInputs<'_>) -> Report {
-    let (outcome, training) = (inputs.outcome, inputs.training);
+    let training = inputs.training;
     Report {
         build_id: inputs.job.build_id.clone(),
         status: ResultStatus::Success,
@@ -125,7 +122,7 @@ pub fn build(inputs: &ReportInputs<'_>) -> Report {
         backtest_results: Backtest::pending(),
         design_config: inputs.job.design_config(),
         models: training.rows.clone(),
-        config_search: sections::config_search(outcome),
+        config_search: sections::config_search(inputs.outcome),
         strategy_optimization: inputs.optimized.report.clone(),
         verdict: inputs.optimized.verdict.clone(),
         canaries: inputs.canaries.clone(),

@@ -16,6 +16,8 @@ mod score;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use oculus_job::{failure::Failure, warning::Warning};
+
 use self::score::RuleScorer;
 pub use self::{
     context::{RequestedRules, RuleContext, RuleExtractor},
@@ -25,8 +27,6 @@ pub use self::{
     rule_stats::{FoldMining, RuleListStats, RuleStats, SideListStats, SymbolRuleStats},
     score::ScoredMinedRule,
 };
-use oculus_job::failure::Failure;
-use oculus_job::warning::Warning;
 
 /// The results of the rule stage.
 #[derive(Clone, Debug)]

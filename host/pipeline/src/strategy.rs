@@ -29,7 +29,10 @@ use self::{
 pub use self::{
     equity_curve::{EquityCurve, EquityPoint, Trade},
     inputs::StrategyInputs,
-    report::{CandidateRow, FollowedCondition, FollowedRules, FollowedSource, PeriodReport, StrategyParameters, StrategyReport},
+    report::{
+        CandidateRow, FollowedCondition, FollowedRules, FollowedSource, PeriodReport, StrategyParameters,
+        StrategyReport,
+    },
 };
 use super::{
     metrics::{Undefined, block_dates},

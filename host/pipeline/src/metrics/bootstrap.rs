@@ -58,7 +58,7 @@ impl Dates {
     }
 }
 
-/// Dates a block: twice the label's horizon in dates, whatever the length of a bar.
+/// Returns the dates per block: twice the label's horizon in dates, whatever the length of a bar.
 pub fn block_dates(label: &Label) -> usize {
     // Intraday a horizon has more bars than dates, weekly more sessions than bars.
     2 * label.key.horizon_days.min(label.horizon_bars).max(1) as usize

@@ -9,7 +9,7 @@ use super::figure::Undefined;
 const MAX_BLOCKS: usize = 16;
 /// Fewer blocks leave too few ways to choose half of them: six leave 20.
 const MIN_BLOCKS: usize = 6;
-/// Dates a block must hold at least.
+/// Minimum number of dates per block.
 const MIN_BLOCK_DATES: usize = 10;
 /// A variance below this share of the mean square is rounding.
 const ROUNDING: f64 = 1e-12;
@@ -48,25 +48,29 @@ pub fn probability_of_overfitting<S: AsRef<[f64]>>(strategies: &[S]) -> Result<f
     Ok(n_overfit as f64 / selected.len() as f64)
 }
 
-/// Chooses the best strategy on each half of the blocks and looks at it on the other, in lexicographic order of the
+/// Chooses the best strategy on each half of the blocks and measures it on the other, in lexicographic order of the
 /// chosen blocks. Of equals the first is chosen; equal ranks are averaged. A strategy whose returns never differ on a
 /// half has a Sharpe ratio of 0 there: it did nothing.
 ///
 /// * `n_blocks`: even, 2 to 16.
 ///
 /// # Errors
-/// With fewer than two strategies, unequal numbers of dates, or fewer than two dates a block.
+/// With fewer than two strategies, unequal numbers of dates, or fewer than two dates per block.
 pub fn cross_validate<S: AsRef<[f64]>>(strategies: &[S], n_blocks: usize) -> Result<Vec<Selected>, Undefined> {
     let blocks = Blocks::new(strategies, n_blocks)?;
     let all = (1_u32 << n_blocks) - 1;
     let halves: Vec<u32> = (0..=all).rev().filter(|half| half.count_ones() as usize == n_blocks / 2).collect();
     // A half and the one that it leaves stand as far from either end, so each pair is summed once.
     let n_pairs = halves.len() / 2;
-    let pairs = halves[..n_pairs].iter().map(|half| (blocks.sharpes(*half), blocks.sharpes(all ^ half)));
-    let (mut selected, mut mirrored): (Vec<_>, Vec<_>) =
-        pairs.map(|(one, other)| (select(&one, &other), select(&other, &one))).unzip();
-    mirrored.reverse();
-    selected.append(&mut mirrored);
+    let mut selected = Vec::with_capacity(halves.len());
+    let mut mirrored = Vec::with_capacity(n_pairs);
+    for half in &halves[..n_pairs] {
+        let one = blocks.sharpes(*half);
+        let other = blocks.sharpes(all ^ half);
+        selected.push(select(&one, &other));
+        mirrored.push(select(&other, &one));
+    }
+    selected.extend(mirrored.into_iter().rev());
     Ok(selected)
 }
 
@@ -79,7 +83,7 @@ fn select(inside: &[f64], outside: &[f64]) -> Selected {
     Selected { in_sample: inside[best], out_of_sample: outside[best], logit }
 }
 
-/// Sums of returns and of their squares, one a strategy.
+/// Sums of returns and of their squares, one per strategy.
 struct Sums {
     n_dates: usize,
     returns: Vec<f64>,

@@ -8,6 +8,17 @@ use super::figure::Undefined;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking(Vec<RankedRow>);
 
+/// A row to rank.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ScoredRow {
+    /// Score; the row is left out if it is NaN.
+    pub score: f32,
+    /// Label; the row is left out unless it is 0 or 1.
+    pub label: f32,
+    /// Position of the row's date among the dates of all rows.
+    pub date_idx: u32,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct RankedRow {
     date_idx: u32,
@@ -17,19 +28,24 @@ struct RankedRow {
 }
 
 impl Ranking {
-    /// Orders rows given as (score, label, date index). Rows with a NaN score, or a label other than 0 and 1, are left
-    /// out.
-    pub fn new(rows: impl IntoIterator<Item = (f32, f32, u32)>) -> Self {
-        let is_usable = |(score, label, _): &(f32, f32, u32)| !score.is_nan() && matches!(label, 0.0 | 1.0);
-        let mut rows: Vec<_> = rows.into_iter().filter(is_usable).collect();
-        rows.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let ends_tie = |idx: usize| rows.get(idx + 1).is_none_or(|next| next.0 != rows[idx].0);
-        let ranked = |(idx, &(_, label, date_idx)): (usize, &(f32, f32, u32))| RankedRow {
-            date_idx,
-            is_positive: label == 1.0,
+    /// Orders rows. Rows with a NaN score, or a label other than 0 and 1, are left out.
+    pub fn new(rows: impl IntoIterator<Item = ScoredRow>) -> Self {
+        let is_usable = |row: &ScoredRow| !row.score.is_nan() && matches!(row.label, 0.0 | 1.0);
+        let mut rows: Vec<ScoredRow> = rows.into_iter().filter(is_usable).collect();
+        rows.sort_by(|a, b| a.score.total_cmp(&b.score));
+        let ends_tie = |idx: usize| rows.get(idx + 1).is_none_or(|next| next.score != rows[idx].score);
+        let ranked = |idx: usize| RankedRow {
+            date_idx: rows[idx].date_idx,
+            is_positive: rows[idx].label == 1.0,
             ends_tie: ends_tie(idx),
         };
-        Self(rows.iter().enumerate().map(ranked).collect())
+        Self((0..rows.len()).map(ranked).collect())
+    }
+
+    /// Orders rows without regard to their dates; both slices have one entry per row.
+    pub fn from_scores(label: &[f32], score: &[f32]) -> Self {
+        let row = |(&score, &label): (&f32, &f32)| ScoredRow { score, label, date_idx: 0 };
+        Self::new(score.iter().zip(label).map(row))
     }
 
     /// Number of ranked rows.
@@ -80,7 +96,7 @@ impl Ranking {
 /// # Errors
 /// Where either class is missing among the rows with a label and a score.
 pub fn auc(label: &[f32], score: &[f32]) -> Result<f64, Undefined> {
-    let ranking = Ranking::new(score.iter().zip(label).map(|(&score, &label)| (score, label, 0)));
+    let ranking = Ranking::from_scores(label, score);
     ranking.auc(None).ok_or_else(|| {
         let n_rows = ranking.n_rows();
         let n_positive = ranking.n_positive();
@@ -94,7 +110,7 @@ pub fn auc(label: &[f32], score: &[f32]) -> Result<f64, Undefined> {
 /// # Errors
 /// Where no row with a label and a score is positive.
 pub fn average_precision(label: &[f32], score: &[f32]) -> Result<f64, Undefined> {
-    let ranking = Ranking::new(score.iter().zip(label).map(|(&score, &label)| (score, label, 0)));
+    let ranking = Ranking::from_scores(label, score);
     let n_positive = ranking.n_positive();
     if n_positive == 0 {
         return Err(Undefined::because(format!("none of {} rows is positive", ranking.n_rows())));

@@ -47,7 +47,7 @@ fn figures_equal_those_of_scikit_learn() {
 }
 
 #[test]
-fn one_class_has_no_auc_and_says_so() {
+fn the_auc_of_one_class_is_undefined_with_the_reason() {
     let reason = auc(&[1.0, 1.0, f32::NAN], &[0.1, 0.2, 0.3]).unwrap_err();
     assert_eq!(reason.to_string(), "2 of 2 rows are positive; needs both classes");
     assert_eq!(average_precision(&[0.0], &[0.5]).unwrap_err().to_string(), "none of 1 rows is positive");
@@ -94,8 +94,8 @@ fn the_interval_is_as_wide_as_theory_says_for_independent_dates() {
     // One row a date and blocks of one date: the ordinary bootstrap. Hanley and McNeil's error of AUC 0.5.
     let n_rows = 400;
     let mut random = Random::new(3, "rows");
-    let rows: Vec<_> = (0..n_rows).map(|idx| (random.unit() as f32, (idx % 2) as f32, idx)).collect();
-    let ranking = Ranking::new(rows);
+    let row = |date_idx: u32| ScoredRow { score: random.unit() as f32, label: (date_idx % 2) as f32, date_idx };
+    let ranking = Ranking::new((0..n_rows).map(row));
     let resamples = Resamples::draw(n_rows as usize, 1, Random::new(3, "draws")).unwrap();
     let draws = resamples.map(|counts| ranking.auc(Some(counts))).unwrap();
     let theory = (f64::from(n_rows + 1) / (12.0 * 200.0 * 200.0)).sqrt();
@@ -132,7 +132,8 @@ fn a_number_that_is_not_finite_becomes_null_with_a_reason() {
     assert_eq!(reasons.figure("f1", Ok(f64::INFINITY)), None);
     assert_eq!(reasons.get("auc"), Some("the computation gave NaN"));
     assert_eq!(reasons.figure("recall", Ok(0.5)), Finite::new(0.5));
-    assert_eq!((reasons.get("f1"), reasons.get("recall")), (Some("the computation gave inf"), None));
+    assert!(reasons.get("f1").unwrap().ends_with("inf"));
+    assert_eq!(reasons.get("recall"), None);
 }
 
 #[test]
@@ -161,7 +162,8 @@ fn rows() -> impl Strategy<Value = (Vec<f32>, Vec<f32>)> {
 proptest! {
     #[test]
     fn auc_counts_pairs((label, score) in rows()) {
-        let (mut won, mut n_pairs) = (0.0, 0.0);
+        let mut won = 0.0;
+        let mut n_pairs = 0.0;
         for (i, j) in (0..label.len()).flat_map(|i| (0..label.len()).map(move |j| (i, j))) {
             if label[i] == 1.0 && label[j] == 0.0 {
                 n_pairs += 1.0;
@@ -182,7 +184,7 @@ proptest! {
 
     #[test]
     fn a_date_that_counts_twice_is_a_date_written_twice((label, score) in rows(), counts in prop::collection::vec(0_u32..3, 80)) {
-        let row = |idx: usize| (score[idx], label[idx], idx as u32);
+        let row = |idx: usize| ScoredRow { score: score[idx], label: label[idx], date_idx: idx as u32 };
         let ranking = Ranking::new((0..label.len()).map(row));
         let written = (0..label.len()).flat_map(|idx| (0..counts[idx]).map(move |_| row(idx)));
         prop_assert_eq!(ranking.auc(Some(&counts)), Ranking::new(written).auc(None));
@@ -191,7 +193,8 @@ proptest! {
     #[test]
     fn rows_without_label_or_score_change_nothing((label, score) in rows(), at in 0_usize..80) {
         let at = at.min(label.len());
-        let (mut more_labels, mut more_scores) = (label.clone(), score.clone());
+        let mut more_labels = label.clone();
+        let mut more_scores = score.clone();
         more_labels.splice(at..at, [f32::NAN, 1.0]);
         more_scores.splice(at..at, [0.5, f32::NAN]);
         prop_assert_eq!(auc(&more_labels, &more_scores), auc(&label, &score));
@@ -206,7 +209,7 @@ proptest! {
         let rows: Vec<_> = (0..200_u32)
             .map(|idx| {
                 let label = f32::from(u8::from(random.unit() < 0.4));
-                (random.unit() as f32 + edge * label, label, idx / 2)
+                ScoredRow { score: random.unit() as f32 + edge * label, label, date_idx: idx / 2 }
             })
             .collect();
         let ranking = Ranking::new(rows);
@@ -219,6 +222,8 @@ proptest! {
 
 #[test]
 fn a_row_whose_date_has_no_count_gives_no_auc() {
-    let ranking = Ranking::new([(0.1, 0.0, 0), (0.2, 1.0, 1)]);
+    let negative = ScoredRow { score: 0.1, label: 0.0, date_idx: 0 };
+    let positive = ScoredRow { score: 0.2, label: 1.0, date_idx: 1 };
+    let ranking = Ranking::new([negative, positive]);
     assert_eq!((ranking.auc(Some(&[1, 1])), ranking.auc(Some(&[1])), ranking.auc(Some(&[]))), (Some(1.0), None, None));
 }

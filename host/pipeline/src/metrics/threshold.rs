@@ -2,7 +2,7 @@
 
 use super::figure::Undefined;
 
-/// Below this share of flagged rows a precision says nothing.
+/// Share of flagged rows below which a precision is undefined.
 const MIN_FLAGGED_SHARE: f64 = 0.02;
 
 /// Rows by label and flag; a row is flagged where its score reaches the threshold.

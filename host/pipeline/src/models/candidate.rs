@@ -32,8 +32,26 @@ pub enum FamilyCandidate<'a> {
 pub(super) struct Evaluated<'a> {
     pub(super) family: Family<'a>,
     pub(super) oof: OutOfFold,
-    /// Gain over the lead, or the reason why there is none; `None` for the lead itself.
-    pub(super) gain: Option<Result<Gain, Undefined>>,
+    pub(super) gain: GainOverLead,
+}
+
+/// How a family compares with the lead on the rows that both scored.
+pub(super) enum GainOverLead {
+    /// The family is the lead.
+    IsLead,
+    /// The family's gain.
+    Gain(Gain),
+    /// The gain is undefined, with the reason.
+    Undefined(Undefined),
+}
+
+impl From<Result<Gain, Undefined>> for GainOverLead {
+    fn from(gain: Result<Gain, Undefined>) -> Self {
+        match gain {
+            Ok(gain) => Self::Gain(gain),
+            Err(reason) => Self::Undefined(reason),
+        }
+    }
 }
 
 impl Evaluated<'_> {

@@ -1,8 +1,10 @@
 //! Evaluates the families next to the lead: one fit on the last fold, compared with the lead's
 //! scores of the same rows.
 
+use oculus_job::{failure::Failure, progress::Phase};
+
 use super::{
-    candidate::{Evaluated, FamilyCandidate},
+    candidate::{Evaluated, FamilyCandidate, GainOverLead},
     progress::{FamilyProgressFn, FitKind, FitReporter, n_epochs},
     report_row::{ModelRow, failed_row, skipped_row},
 };
@@ -11,7 +13,6 @@ use crate::{
     metrics::Undefined,
     search::{self, Contender, Family, FoldFitter, Gain, OutOfFold, SearchContext, SearchResult},
 };
-use oculus_job::{failure::Failure, progress::Phase};
 
 /// The outcome of evaluating a family.
 pub(super) enum Evaluation<'a> {
@@ -56,10 +57,10 @@ fn evaluated<'a>(
     oof: OutOfFold,
 ) -> Evaluation<'a> {
     let gain = match search.too_rare() {
-        Some(reason) => Err(reason),
-        None => gain_over_lead(context, search, &oof),
+        Some(reason) => GainOverLead::Undefined(reason),
+        None => gain_over_lead(context, search, &oof).into(),
     };
-    Evaluation::Evaluated(Box::new(Evaluated { family: *family, oof, gain: Some(gain) }))
+    Evaluation::Evaluated(Box::new(Evaluated { family: *family, oof, gain }))
 }
 
 /// Compares a family with the lead on the rows that both scored.

@@ -5,9 +5,11 @@
 //! family takes its place and is fitted once more, with the test rows to score: the test scores of
 //! one family alone are ever computed.
 
-use crate::parallel::side_by_side;
-use oculus_job::warning::Warning;
-use oculus_job::warning::WarningCode;
+use oculus_job::{
+    failure::Failure,
+    progress::Phase,
+    warning::{Warning, WarningCode},
+};
 use oculus_plugin_api::code;
 use serde_json::{Map, Value, json};
 
@@ -22,10 +24,10 @@ use super::{
 use crate::{
     fitter::{FitError, FitProgressFn, FitRequest, Fitted, Keep, setting},
     metrics::{ScoreScale, Undefined, decision_threshold},
+    parallel::side_by_side,
     search::{self, Family, SearchContext, SearchResult},
     splits::Development,
 };
-use oculus_job::{failure::Failure, progress::Phase};
 
 /// The final fit of every evaluated family.
 pub(super) struct FinalFits {
@@ -116,7 +118,7 @@ impl FinalFitter<'_> {
             device,
             predict_rows: &predict_rows,
             keep: Keep::Model,
-            hear: on_progress,
+            on_progress,
         })?;
         search::every_row_scored(&fitted.scores, &predict_rows)
             .map_err(|message| FitError::Refused { code: code::DATA, message })?;

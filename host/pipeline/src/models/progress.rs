@@ -1,8 +1,7 @@
 //! Progress of the families' fits.
 
-use parking_lot::Mutex;
-
 use oculus_plugin_api::Manifest;
+use parking_lot::Mutex;
 
 use crate::{fitter::FitProgress, search::Family};
 
@@ -26,7 +25,7 @@ pub struct FamilyProgress<'a> {
     /// Epochs or rounds at most, if the family counts them.
     pub n_epochs: Option<u64>,
     /// Progress of the fit.
-    pub news: &'a FitProgress,
+    pub progress: &'a FitProgress,
 }
 
 /// Receives the progress of all families, on the thread that fits.
@@ -46,9 +45,9 @@ impl FitReporter<'_> {
         let last = Mutex::new(FitProgress::default());
         let lock = || last.lock();
         self.report(&FitProgress::default());
-        let result = fit(&|news: &FitProgress| {
-            lock().clone_from(news);
-            self.report(news);
+        let result = fit(&|progress: &FitProgress| {
+            lock().clone_from(progress);
+            self.report(progress);
         });
         // The last report keeps the epoch at which the fit ended, and its loss.
         let last = lock().clone();
@@ -57,9 +56,9 @@ impl FitReporter<'_> {
         result
     }
 
-    fn report(&self, news: &FitProgress) {
+    fn report(&self, progress: &FitProgress) {
         let manifest = self.family.fitter.manifest();
-        (self.on_progress)(&FamilyProgress { manifest, fit: self.fit, n_epochs: self.n_epochs, news });
+        (self.on_progress)(&FamilyProgress { manifest, fit: self.fit, n_epochs: self.n_epochs, progress });
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    candidate::Evaluated,
+    candidate::{Evaluated, GainOverLead},
     roc::{Roc, RocFigures, RocSample},
 };
 use crate::{
@@ -107,7 +107,7 @@ pub(super) fn evaluated_rows(
 /// model as those of the families are.
 fn baseline_scores(sample: &RocSample<'_>) -> Result<Vec<f32>, Undefined> {
     let RocSample { context, label_idx, rows, .. } = *sample;
-    let volatility = Volatility::of(context.table)
+    let volatility = Volatility::from_table(context.table)
         .ok_or_else(|| Undefined::because("the table lacks the features of the volatility baseline"))?;
     let mut scores = vec![f32::NAN; context.table.n_rows()];
     for fold in &context.splits[label_idx].folds {
@@ -144,8 +144,10 @@ fn validation_metrics(
         0 => Err(Undefined::because("no row has an out-of-fold score")),
         n_rows => Ok(n_positive as f64 / n_rows as f64),
     };
-    let mut of_gain = |name, figure: fn(&Gain) -> f64| {
-        gain.as_ref().and_then(|gain| reasons.figure(name, gain.as_ref().map(figure).map_err(Undefined::clone)))
+    let mut of_gain = |name, figure: fn(&Gain) -> f64| match gain {
+        GainOverLead::IsLead => None,
+        GainOverLead::Gain(gain) => reasons.figure(name, Ok(figure(gain))),
+        GainOverLead::Undefined(reason) => reasons.figure(name, Err(reason.clone())),
     };
     let gain_over_lead = of_gain("gain_over_lead", |gain| gain.value);
     let gain_standard_error = of_gain("gain_standard_error", |gain| gain.standard_error);

@@ -2,12 +2,13 @@
 
 use crate::{
     metrics::{
-        Dates, Finite, Interval, Random, Ranking, Reasons, Resamples, Undefined, block_dates, interval, years_needed,
+        Dates, Finite, Interval, Random, Ranking, Reasons, Resamples, ScoredRow, Undefined, block_dates, interval,
+        years_needed,
     },
     search::SearchContext,
 };
 
-/// Positives below which an AUC says nothing.
+/// Number of positives below which an AUC is undefined.
 const MIN_POSITIVE: usize = 10;
 
 /// Rows on which a model is compared with the baseline.
@@ -39,8 +40,8 @@ pub(super) struct RocFigures {
 }
 
 impl Roc {
-    /// * `scores`, `baseline`: one a row of the sample.
-    /// * `too_rare`: why no AUC on this label means anything, where that is so.
+    /// * `scores`, `baseline`: one per row of the sample.
+    /// * `too_rare`: why the AUC is undefined, if the label is too rare to be judged.
     pub(super) fn new(
         sample: &RocSample<'_>,
         scores: &[f32],
@@ -52,8 +53,12 @@ impl Roc {
         let label = &context.labels[label_idx];
         let dates = Dates::from_rows(day, rows);
         let rank = |scores: &[f32]| {
-            let row = |(&row, &score): (&u32, &f32)| (score, label.value[row as usize], dates.index(day[row as usize]));
-            Ranking::new(rows.iter().zip(scores).map(row))
+            let scored_rows = rows.iter().zip(scores).map(|(&row, &score)| ScoredRow {
+                score,
+                label: label.value[row as usize],
+                date_idx: dates.index(day[row as usize]),
+            });
+            Ranking::new(scored_rows)
         };
         let random = Random::new(context.seed, purpose);
         Self {
@@ -107,7 +112,7 @@ impl Roc {
     }
 }
 
-/// The AUC, where enough rows are positive for it to say something.
+/// Returns the AUC if enough rows are positive.
 pub(super) fn enough_positives(ranking: &Ranking) -> Result<f64, Undefined> {
     let n_rows = ranking.n_rows();
     let n_positive = ranking.n_positive();

@@ -17,8 +17,8 @@ use crate::{
 pub struct TestMetrics {
     /// The name to show.
     pub model_name: String,
-    /// AUC beyond the volatility baseline, or beyond 0.5 where that is more: what the model knows
-    /// that volatility does not. (A baseline below 0.5 on the test would flatter the model.)
+    /// AUC in excess of the volatility baseline, or of 0.5 if the baseline is lower: the skill that
+    /// volatility does not explain. A baseline below 0.5 on the test would flatter the model.
     pub auc_minus_baseline: Option<Finite>,
     /// Its 95 % interval.
     pub auc_minus_baseline_ci95: Option<Interval>,
@@ -40,8 +40,8 @@ pub struct TestMetrics {
     pub recall: Option<Finite>,
     /// Share of flagged rows.
     pub flagged_share: Option<Finite>,
-    /// Score from which a row is flagged: as far from the scores of the training rows as the
-    /// out-of-fold quantile at which as many are flagged as are positive.
+    /// Score from which a row is flagged. In deviations from the scores of the training rows it
+    /// equals the out-of-fold quantile that flags as many rows as are positive.
     pub threshold: Option<Finite>,
     /// Rows of the final fit.
     pub n_train: usize,
@@ -86,11 +86,11 @@ pub struct SymbolMetrics {
 /// What is put to the test.
 pub(super) struct TestedModel<'a> {
     pub(super) model_name: &'a str,
-    /// One a test row.
+    /// One per test row.
     pub(super) scores: &'a [f32],
     pub(super) threshold: Result<f32, Undefined>,
     pub(super) n_train: usize,
-    /// Why no AUC on this label means anything, where that is so.
+    /// Why the AUC is undefined, if the label is too rare to be judged.
     pub(super) too_rare: Option<Undefined>,
 }
 
@@ -139,10 +139,10 @@ pub(super) fn on_test(context: &SearchContext<'_>, label_idx: usize, tested: &Te
     }
 }
 
-/// The baseline, fitted on the rows of the final fit: one score a test row.
+/// Fits the baseline on the rows of the final fit, and returns one score per test row.
 fn baseline_scores(context: &SearchContext<'_>, label_idx: usize) -> Result<Vec<f32>, Undefined> {
     let splits = &context.splits[label_idx];
-    let volatility = Volatility::of(context.table)
+    let volatility = Volatility::from_table(context.table)
         .ok_or_else(|| Undefined::because("the table lacks the features of the volatility baseline"))?;
     volatility
         .scores(&context.labels[label_idx].value, &splits.development.train_rows, &splits.test_rows)
@@ -153,13 +153,15 @@ fn per_symbol(context: &SearchContext<'_>, label_idx: usize, tested: &TestedMode
     let label = &context.labels[label_idx];
     let rows = &context.splits[label_idx].test_rows;
     let of_symbol = |(symbol_idx, symbol): (usize, &String)| {
-        let mine = rows
-            .iter()
-            .zip(tested.scores)
-            .filter(|(row, _)| context.table.symbol[**row as usize] as usize == symbol_idx);
-        let (truth, scores): (Vec<f32>, Vec<f32>) =
-            mine.map(|(&row, &score)| (label.value[row as usize], score)).unzip();
-        let ranking = Ranking::new(scores.iter().zip(&truth).map(|(&score, &truth)| (score, truth, 0)));
+        let mut truth = Vec::new();
+        let mut scores = Vec::new();
+        for (&row, &score) in rows.iter().zip(tested.scores) {
+            if context.table.symbol[row as usize] as usize == symbol_idx {
+                truth.push(label.value[row as usize]);
+                scores.push(score);
+            }
+        }
+        let ranking = Ranking::from_scores(&truth, &scores);
         let mut reasons = Reasons::default();
         SymbolMetrics {
             symbol: symbol.clone(),

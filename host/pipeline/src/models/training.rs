@@ -40,7 +40,7 @@ pub struct Winner {
     pub standard_scores: Vec<f32>,
     /// Scale of the final model's scores of its own training rows; `None` where that model failed.
     pub score_scale: Option<ScoreScale>,
-    /// Share of each column of the table, if the family knows it.
+    /// Share of each column of the table, if the family reports it.
     pub importance: Option<Vec<f64>>,
 }
 

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use oculus_job::{hash::sha256_hex, warning::Warning};
+
 use super::{BarsOfSymbol, BarsProvenance, Plugin, Provenance, ReportInputs, sections};
-use crate::date::iso_date;
-use crate::participants::Participant;
-use oculus_job::hash::sha256_hex;
-use oculus_job::warning::Warning;
+use crate::{bars::Bars, date::iso_date, features::UnknownFeatureError, participants::Participant};
 
 /// Everything that the result is a function of.
 pub(super) fn provenance(inputs: &ReportInputs<'_>) -> Provenance {
@@ -25,7 +24,7 @@ pub(super) fn provenance(inputs: &ReportInputs<'_>) -> Provenance {
 
 fn bars(inputs: &ReportInputs<'_>) -> BarsProvenance {
     let market = inputs.market;
-    let of_symbol = |bars: &crate::bars::Bars| {
+    let of_symbol = |bars: &Bars| {
         let days = bars.session_days(market.timeframe);
         let date = |day: Option<&i32>| day.copied().map(iso_date).unwrap_or_default();
         BarsOfSymbol {
@@ -44,11 +43,11 @@ fn bars(inputs: &ReportInputs<'_>) -> BarsProvenance {
 }
 
 fn unresolved(inputs: &ReportInputs<'_>) -> BTreeMap<String, String> {
-    let told = |it: &crate::features::Unresolved| {
-        let nearest = it.nearest.as_ref().map(|nearest| format!("; the nearest known name is {nearest}"));
-        (it.asked.clone(), format!("{}{}", it.reason, nearest.unwrap_or_default()))
+    let entry = |unknown: &UnknownFeatureError| {
+        let nearest = unknown.nearest.as_ref().map(|nearest| format!("; the nearest known name is {nearest}"));
+        (unknown.asked.clone(), format!("{}{}", unknown.reason, nearest.unwrap_or_default()))
     };
-    inputs.features.unresolved.iter().map(told).collect()
+    inputs.features.unresolved.iter().map(entry).collect()
 }
 
 fn plugin(participant: &Participant) -> Plugin {

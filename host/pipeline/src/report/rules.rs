@@ -1,10 +1,11 @@
-//! `extracted_rules`: mined rules and the job's own with what they are worth, and what the model looked at.
+//! `extracted_rules`: mined rules and the job's own rules with their scores, and the most important features.
 //!
 //! `entry_rules` and `exit_rules` hold single conditions in the job's own form, `rule_sets` conjunctions: the mined first,
 //! then the job's own that exist here and held at least once before the test, so a backend that deploys them deploys rules
 //! that fire. The figures at the head of a mined rule are its walk-forward ones, of the job's own those of the development
 //! rows, which they were not made from. `suggested_rules` has all of the job's own, and what is wrong with those left out.
 
+use oculus_job::request::{Operator, Rule};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -16,7 +17,6 @@ use crate::{
         ScoredJobRule, ScoredMinedRule, SideListStats,
     },
 };
-use oculus_job::request::{Operator, Rule};
 
 /// Features listed at most.
 const MAX_TOP_FEATURES: usize = 20;
@@ -32,7 +32,7 @@ pub struct ExtractedRules {
     pub rule_sets: Vec<MinedConjunction>,
     /// What the lists of mined rules are worth as wholes.
     pub lists: PerSide<SideListStats>,
-    /// What the winner looked at most, most important first.
+    /// Features of the winner, most important first.
     pub top_features: Vec<Importance>,
     /// The job's own rules, all of them, scored.
     pub suggested_rules: JobRuleReport,
@@ -154,7 +154,7 @@ fn singles(table: &FeatureTable, found: &[DescribedRule]) -> impl Iterator<Item 
         let [condition] = found.scored.rule.0.as_slice() else { return None };
         let Comparison { feature, operator, threshold } = comparison(table, condition);
         let rule = Rule { feature, operator, threshold, description: found.description.clone() };
-        Some(DesignRule { rule, worth: Worth::of_mined(&found.scored) })
+        Some(DesignRule { rule, worth: Worth::from_mined(&found.scored) })
     })
 }
 
@@ -168,7 +168,7 @@ fn conjunctions(
         side,
         conditions: found.scored.rule.0.iter().map(|condition| comparison(table, condition)).collect(),
         description: found.description.clone(),
-        worth: Worth::of_mined(&found.scored),
+        worth: Worth::from_mined(&found.scored),
     })
 }
 
@@ -181,13 +181,13 @@ fn that_fire(rules: &[ScoredJobRule]) -> impl Iterator<Item = DesignRule> {
     rules.iter().filter_map(|scored| {
         let evidence = scored.development.as_ref().filter(|evidence| evidence.support > 0)?;
         let source = RuleOrigin::Job { development: Box::new(evidence.clone()) };
-        let worth = Worth::of(Ok(evidence), source, scored.test.clone(), Reasons::default());
+        let worth = Worth::new(Ok(evidence), source, scored.test.clone(), Reasons::default());
         Some(DesignRule { rule: scored.rule.clone(), worth })
     })
 }
 
 impl Worth {
-    fn of_mined(found: &ScoredMinedRule) -> Self {
+    fn from_mined(found: &ScoredMinedRule) -> Self {
         let mut reasons = Reasons::default();
         let source = RuleOrigin::Mined {
             lists: found.lists.clone(),
@@ -196,11 +196,11 @@ impl Worth {
             walk_forward: reasons.value("walk_forward", found.walk_forward.clone()).map(Box::new),
             in_sample: Box::new(found.in_sample.clone()),
         };
-        Self::of(found.walk_forward.as_ref(), source, Some(found.test.clone()), reasons)
+        Self::new(found.walk_forward.as_ref(), source, Some(found.test.clone()), reasons)
     }
 
     /// The figures of some evidence at the head.
-    fn of(
+    fn new(
         evidence: Result<&RuleStats, &Undefined>,
         source: RuleOrigin,
         test: Option<RuleStats>,

@@ -1,4 +1,4 @@
-//! The parts of a result that say how it came about.
+//! The parts of a result that document its origin.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -6,10 +6,12 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::date::iso_date;
-use crate::metrics::{Finite, Reasons, Undefined};
-use crate::search::{LabelName, LabelRow, SearchResult, Trial};
-use crate::splits::Partition;
+use crate::{
+    date::iso_date,
+    metrics::{Finite, Reasons, Undefined},
+    search::{LabelName, LabelRow, SearchResult, Trial},
+    splits::Partition,
+};
 
 /// The config search in the result.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -113,16 +115,19 @@ pub(super) fn config_search(outcome: &SearchResult) -> ConfigSearch {
     let chosen = &outcome.labels[outcome.label_idx];
     let gain = outcome.gain_over_prior.as_ref();
     let mut reasons = Reasons::default();
-    let no_score =
-        || Undefined::because("the label is too rare to be judged, or its trials failed; `labels` and `trials` say more");
+    let no_score = || {
+        Undefined::because("the label is too rare to be judged, or its trials failed; `labels` and `trials` say more")
+    };
     let no_baseline = || Undefined::because("the label is too rare, or the features of the baseline are missing");
     ConfigSearch {
         label: chosen.name,
         params: outcome.params.clone(),
         score: reasons.figure("score", outcome.score.ok_or_else(no_score)),
-        auc_volatility_baseline: reasons.figure("auc_volatility_baseline", outcome.baseline_auc.ok_or_else(no_baseline)),
+        auc_volatility_baseline: reasons
+            .figure("auc_volatility_baseline", outcome.baseline_auc.ok_or_else(no_baseline)),
         gain_over_prior: reasons.figure("gain_over_prior", gain.map(|gain| gain.value).map_err(Undefined::clone)),
-        gain_standard_error: reasons.figure("gain_standard_error", gain.map(|gain| gain.standard_error).map_err(Undefined::clone)),
+        gain_standard_error: reasons
+            .figure("gain_standard_error", gain.map(|gain| gain.standard_error).map_err(Undefined::clone)),
         reasons,
         labels: outcome.labels.clone(),
         trials: outcome.trials.clone(),

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+use oculus_job::request::{Operator, Rule};
 use serde_json::json;
 
 use super::*;
@@ -14,7 +15,6 @@ use crate::{
     },
     strategy,
 };
-use oculus_job::request::{Operator, Rule};
 
 fn rule(feature: &str, threshold: f64) -> Rule {
     Rule { feature: feature.to_owned(), operator: Operator::Above, threshold, description: "why".to_owned() }
@@ -27,7 +27,8 @@ fn report(panel: &Panel, n_side_by_side: usize) -> Value {
 
 fn report_with(panel: &Panel, n_side_by_side: usize, extractor: Result<RuleExtractor<'_>, String>) -> Value {
     let context = panel.search_context(n_side_by_side);
-    let (fitter, params) = (Centroid::new(&panel.table), no_params());
+    let fitter = Centroid::new(&panel.table);
+    let params = no_params();
     let lead = Family { fitter: &fitter, params: &params, device: "auto" };
     let outcome = search::run(&context, &lead, 8, &|_| {}).unwrap();
     let missing = models::FamilyCandidate::Unavailable { name: "LSTM", reason: "not installed" };
@@ -42,7 +43,9 @@ fn report_with(panel: &Panel, n_side_by_side: usize, extractor: Result<RuleExtra
         features: &FeatureReport::default(),
     };
     let rules = rules::find(&RuleContext { search_context: &context, search: &outcome, extractor, requested }).unwrap();
-    let canaries = canaries::run(&context, &outcome, &lead, &training.test, &|_, _| {}).unwrap();
+    let canary_inputs =
+        canaries::CanaryInputs { context: &context, search: &outcome, lead: &lead, test: &training.test };
+    let canaries = canaries::run(&canary_inputs, &|_, _| {}).unwrap();
     let optimized = strategy::optimize(&strategy::StrategyInputs {
         market: &panel.market,
         table: &panel.table,
@@ -107,7 +110,7 @@ fn the_result_has_the_fields_of_the_contract() {
     assert_eq!(result["provenance"]["splits"]["blocks"].as_array().unwrap().len(), 4);
     assert_eq!(result["warnings"][0]["code"], "warm_up_shortened");
     assert_eq!(result["provenance"]["model_sha256"].as_str().unwrap().len(), 64);
-    assert_eq!(result["run"], json!({}), "filled by whoever ran the job");
+    assert_eq!(result["run"], json!({}), "the caller fills it");
 }
 
 #[test]
@@ -135,7 +138,7 @@ fn only_rules_that_fire_are_entry_rules_and_all_are_suggested_ones() {
 }
 
 #[test]
-fn mined_rules_stand_in_the_jobs_own_form_before_its_own() {
+fn mined_rules_have_the_form_of_the_jobs_own_and_precede_them() {
     let panel = Panel::new(2, 0.6, &[1.0]);
     let rules = &report(&panel, 1)["extracted_rules"];
     let entry = rules["entry_rules"].as_array().unwrap();
@@ -154,7 +157,7 @@ fn mined_rules_stand_in_the_jobs_own_form_before_its_own() {
 }
 
 #[test]
-fn equally_important_features_stand_by_name() {
+fn equally_important_features_are_sorted_by_name() {
     let panel = Panel::new(3, 0.6, &[1.0]);
     let rows = super::rules::top_features(&panel.table, &[0.1, 0.3, 0.3, 0.0, f64::NAN, 0.3]);
     let names: Vec<&str> = rows.iter().map(|row| row.feature.as_str()).collect();
@@ -176,7 +179,7 @@ fn a_result_is_read_back_as_the_report_that_wrote_it() {
     }
 }
 
-/// Nulls without a reason beside them: under their name in `reasons`, or as the `reason` of their row.
+/// Nulls without a reason: under their name in `reasons`, or as the `reason` of their row.
 fn unexplained(value: &Value, path: &str) -> Vec<String> {
     match value {
         Value::Object(fields) => {

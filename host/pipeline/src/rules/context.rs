@@ -1,5 +1,6 @@
 //! Inputs of the rule stage, shared by all of its steps.
 
+use oculus_job::request::Rule;
 use serde_json::{Map, Value};
 
 use super::rule_set::RuleSide;
@@ -11,7 +12,6 @@ use crate::{
     search::{SearchContext, SearchResult},
     splits::Splits,
 };
-use oculus_job::request::Rule;
 
 /// Everything that the steps of the rule stage read.
 #[derive(Clone)]

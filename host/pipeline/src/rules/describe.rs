@@ -1,8 +1,8 @@
 //! Step 5: describes a mined rule in one plain English sentence: its conditions, their meaning, and
 //! what followed.
 //!
-//! In: a scored rule. Out: a [`DescribedRule`]. The sentence gives the walk-forward figures;
-//! without them, it gives the in-sample figures and says so. The glossary has words for low and
+//! In: a scored rule. Out: a [`DescribedRule`]. The sentence gives the walk-forward figures; without
+//! them, it gives the in-sample figures and marks them as such. The glossary has words for low and
 //! high values of the catalogue's features. Words apply beyond a limit: RSI below 70 is not
 //! oversold. Features without a natural scale have no limit; their words apply where the condition
 //! holds on at most half of the rows.
@@ -120,7 +120,7 @@ fn consequence(label: &Label, side: RuleSide, stats: &RuleStats) -> String {
 }
 
 /// Returns what counts as a hit of a side.
-fn hit(threshold_pct: f64, side: RuleSide) -> String {
+pub(super) fn hit(threshold_pct: f64, side: RuleSide) -> String {
     let percent = short_number(threshold_pct.abs());
     match side {
         RuleSide::Exit => format!("closed {percent} % or more lower"),
@@ -148,8 +148,8 @@ pub(super) fn short_number(value: f64) -> String {
     if written.contains('.') { written.trim_end_matches('0').trim_end_matches('.').to_owned() } else { written }
 }
 
-/// Words for low or for high values of a feature; `{n}` and `{m}` stand for its parameters,
-/// `{symbol}` for its benchmark.
+/// Words for low or for high values of a feature. Placeholders: `{n}` and `{m}` are its parameters,
+/// `{symbol}` is its benchmark.
 #[derive(Clone, Copy)]
 struct Wording {
     limit: WordingLimit,

@@ -6,6 +6,7 @@
 //! from the bars, so the development rows score them fairly; the test rows score them once more,
 //! separately.
 
+use oculus_job::request::{Operator, Rule};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -15,7 +16,6 @@ use super::{
     score::RuleScorer,
 };
 use crate::metrics::{Finite, Reasons, Undefined};
-use oculus_job::request::{Operator, Rule};
 
 /// Scores of all rules of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ pub struct RuleScore {
     pub development: Option<RuleStats>,
     /// Stats in the test period.
     pub test: Option<RuleStats>,
-    /// Why there are no stats.
+    /// Why the stats are missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -180,7 +180,7 @@ fn score_rule(
     }
 }
 
-/// Scores the rows on which at least as many rules hold as the job's score threshold says. NaN
+/// Scores the rows on which the number of rules that hold reaches the job's score threshold. NaN
 /// satisfies no rule.
 fn score_satisfied(
     context: &RuleContext<'_>,

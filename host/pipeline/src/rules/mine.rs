@@ -1,15 +1,17 @@
 //! Step 2: mines rules walk-forward, from each fold's training rows and from all development rows,
 //! per side.
 //!
-//! In: a [`RuleContext`]. Out: [`MiningOutput`]. Invariants: an extractor receives labels and
-//! scores of the rows that it learns from and of no others; its proposals are untrusted, so none of
-//! them can cause a panic or unbounded work.
+//! In: a [`RuleContext`]. Out: [`MiningOutput`]. Invariants: an extractor receives the labels and
+//! scores of its training rows only; its proposals are untrusted, so none of them can cause a panic
+//! or unbounded work.
 
-use crate::parallel::side_by_side;
-use oculus_job::warning::Warning;
-use oculus_job::warning::WarningCode;
 use std::collections::BTreeMap;
 
+use oculus_job::{
+    failure::Failure,
+    progress::Phase,
+    warning::{Warning, WarningCode},
+};
 use oculus_plugin_api::{Condition, MinedRule, code};
 
 use super::{
@@ -21,9 +23,9 @@ use crate::{
     fitter::FitError,
     metrics::Undefined,
     miner::MineRequest,
+    parallel::side_by_side,
     splits::{ClassCounts, n_episodes},
 };
-use oculus_job::{failure::Failure, progress::Phase};
 
 /// Proposals of one run that are checked; further ones are dropped.
 const MAX_RULES: usize = 50;
@@ -59,7 +61,7 @@ pub(super) struct MiningRun<'a> {
     pub(super) train_rows: &'a [u32],
     /// Accepted proposals, in the extractor's order: best first.
     pub(super) rules: Vec<ProposedRule>,
-    /// Why there are no rules, where the extractor cannot learn from these rows.
+    /// Why `rules` is empty, if the extractor cannot learn from these rows.
     pub(super) reason: Option<String>,
 }
 
@@ -240,7 +242,7 @@ fn is_cancelled(error: &FitError) -> bool {
     matches!(error, FitError::Cancelled | FitError::Refused { code: code::CANCELLED, .. })
 }
 
-/// Checks the answer of one run; rows that the extractor cannot learn from make it empty.
+/// Checks the answer of one run. If the extractor cannot learn from the rows, the run is empty.
 fn checked_run<'a>(
     table: &FeatureTable,
     train_rows: &'a [u32],
@@ -283,7 +285,9 @@ impl CheckedProposals {
             return;
         }
         let valid_stability = stability.filter(|share| (0.0..=1.0).contains(share));
-        if let (Some(share), None) = (stability, valid_stability) {
+        if let Some(share) = stability
+            && valid_stability.is_none()
+        {
             self.complaints.push(format!("a stability of {share}, which is no share"));
         }
         self.rules.push(ProposedRule { rule, stability: valid_stability });

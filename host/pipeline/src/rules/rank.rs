@@ -39,8 +39,9 @@ pub(super) fn rule_set(
     }
 }
 
-/// Ranks the rules of one run of a side: of a fold, or of all development rows for the index after
-/// the last fold.
+/// Ranks the rules of one run of a side.
+///
+/// * `run_idx`: index of the fold; the index after the last fold is the run on all development rows.
 fn ranked_lists(table: &FeatureTable, mining: &SideMining<'_>, run_idx: usize) -> RuleLists {
     match mining.folds.get(run_idx) {
         Some(run) => rank(table, run, &mining.folds[..run_idx]),

@@ -1,7 +1,7 @@
 //! Rules as a strategy follows them: conditions on columns of the feature table, per side and per
 //! period.
 //!
-//! Leaf types of the room. Invariant of [`RuleSet`]: the lists of a fold were mined from that
+//! Leaf types of the rule stage. Invariant of [`RuleSet`]: the lists of a fold were mined from that
 //! fold's training rows alone, so they may be followed on the fold's validation rows; the final
 //! lists were mined from all development rows, so they may be followed in the test period only.
 

@@ -1,6 +1,6 @@
 //! Scores of rules as the result shows them.
 //!
-//! Leaf types of the room. Invariant: a null figure has its reason next to it.
+//! Leaf types of the rule stage. Invariant: a null figure has its reason next to it.
 
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +82,7 @@ pub struct RuleListStats {
 pub struct FoldMining {
     /// Number of rules found.
     pub n_rules: usize,
-    /// Why there are none, where the extractor cannot learn from the fold's rows.
+    /// Why no rule was found, if the extractor cannot learn from the fold's rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

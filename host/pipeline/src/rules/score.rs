@@ -55,7 +55,7 @@ pub struct ScoredMinedRule {
 
 /// Scores the listed rules and the lists of one side.
 ///
-/// Without a target or without a run there are no rules, and every figure of the lists has the
+/// Without a target or a run, the rules are empty and every figure of the lists is null with the
 /// reason.
 pub(super) fn score_mined(
     scorer: &Result<RuleScorer<'_>, Undefined>,
@@ -207,7 +207,7 @@ impl<'a> RuleScorer<'a> {
     /// Draws the resamples of the development and the test rows.
     ///
     /// # Errors
-    /// For exit rules where the label's threshold is not a rise: then there is no target.
+    /// For exit rules, if the label's threshold is not a rise: the target of exits is then undefined.
     pub(super) fn new(context: &'a RuleContext<'a>, side: RuleSide) -> Result<Self, Undefined> {
         let splits = context.splits();
         Ok(Self {

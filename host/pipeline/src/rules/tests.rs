@@ -6,6 +6,7 @@ mod job_rules;
 pub(crate) mod miner;
 mod mining;
 
+use oculus_job::request::Rule;
 use oculus_plugin_api::Operator;
 use serde_json::Map;
 
@@ -15,10 +16,14 @@ use crate::{
     metrics::Undefined,
     search::{OutOfFold, SearchResult, tests::panel::Panel},
 };
-use oculus_job::request::Rule;
 
 fn rule(feature: &str, operator: Operator, threshold: f64) -> Rule {
     Rule { feature: feature.to_owned(), operator, threshold, description: "why".to_owned() }
+}
+
+/// Returns the whole numbers of a sentence, in order.
+fn numbers(sentence: &str) -> Vec<usize> {
+    sentence.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
 }
 
 /// A job without rules of its own.

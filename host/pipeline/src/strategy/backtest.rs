@@ -3,18 +3,18 @@
 //! In: bars, signals, trade settings. Out: round trips, and the growth of the capital per bar.
 //! Invariant: bar t's growth depends on bars up to t and on signals up to t - 1.
 //!
-//! What happens in a bar, in this order:
-//! 1. At the open a flat position is entered where the close before asked for an entry and for no
-//!    exit.
-//! 2. At the open a position is left where the close before asked for an exit; else where it has
-//!    been held for as many bars as it may; else where the open lies at or beyond its stop or its
-//!    target.
-//! 3. Within the bar, its first one included, a touched stop fills at the stop, else a touched
-//!    target at the target. Of both in one bar it is the stop: which came first is not known.
-//! 4. At the close of the last bar a position is left at the close.
+//! The steps of a bar, in this order:
+//! 1. At the open, a position is opened if none is held and the previous close signalled an entry
+//!    but not an exit.
+//! 2. At the open, a position is closed if the previous close signalled an exit, if it has been held
+//!    for the maximum number of bars, or if the open is at or beyond its stop or its target.
+//! 3. Within the bar, the bar of the entry included, a touched stop fills at the stop and a touched
+//!    target fills at the target. If one bar touches both, the stop fills, since their order within
+//!    the bar is unknown.
+//! 4. At the close of the last bar, an open position is closed.
 //!
-//! The stop and the target of a position apply from its entry on. A bar in which a position ends
-//! begins no other: the next entry needs a signal at that bar's close or a later one.
+//! The stop and the target apply from the entry on. A bar that closes a position does not open
+//! another: the next entry needs a signal at that bar's close or a later one.
 
 /// Prices of a period of a symbol's bars; all have one entry per bar.
 #[derive(Clone, Copy, Debug)]
@@ -118,14 +118,14 @@ pub fn run(prices: &OhlcView<'_>, signals: &Signals, settings: &TradeSettings) -
     let mut run = SymbolRun { growth: vec![1.0; n_bars], is_held: vec![false; n_bars], trips: Vec::new() };
     let mut held: Option<Position> = None;
     for bar in 0..n_bars {
-        let asks = |side: &[bool]| bar > 0 && side[bar - 1];
-        let asks_exit = asks(&signals.exit);
-        if held.is_none() && asks(&signals.entry) && !asks_exit {
+        let is_signalled = |side: &[bool]| bar > 0 && side[bar - 1];
+        let exit_signalled = is_signalled(&signals.exit);
+        if held.is_none() && is_signalled(&signals.entry) && !exit_signalled {
             held = Some(Position::entered(bar, prices.open[bar], settings));
             run.growth[bar] = keep;
         }
         let Some(position) = &mut held else { continue };
-        let Some(exit) = position.exit(bar, prices, asks_exit) else {
+        let Some(exit) = position.exit(bar, prices, exit_signalled) else {
             run.growth[bar] *= prices.close[bar] / position.marked_at;
             run.is_held[bar] = true;
             position.marked_at = prices.close[bar];
@@ -189,11 +189,11 @@ impl Position {
         }
     }
 
-    fn exit(&self, bar: usize, prices: &OhlcView<'_>, asks_exit: bool) -> Option<Exit> {
+    fn exit(&self, bar: usize, prices: &OhlcView<'_>, exit_signalled: bool) -> Option<Exit> {
         let open = prices.open[bar];
         let at_open = |reason| Some(Exit { price: open, reason, is_at_open: true });
         let later = |price, reason| Some(Exit { price, reason, is_at_open: false });
-        if asks_exit {
+        if exit_signalled {
             at_open(ExitReason::Rule)
         } else if bar >= self.due_bar {
             at_open(ExitReason::Time)

@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use oculus_job::request::Timeframe;
+
 use super::{
     backtest::TradeSettings,
     candidate::StrategyCandidate,
@@ -19,7 +21,6 @@ use super::{
     trial_run::TrialRun,
 };
 use crate::{date::iso_date, labels::Label, metrics::sharpe_ratio, splits::Partition};
-use oculus_job::request::Timeframe;
 
 const SESSIONS_A_YEAR: f64 = 252.0;
 const WEEKS_A_YEAR: f64 = 52.0;

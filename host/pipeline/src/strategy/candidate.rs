@@ -97,9 +97,9 @@ pub(super) struct SearchSpace {
     pub(super) n_entry_rules: [usize; 3],
     /// Exit rules of each source.
     pub(super) n_exit_rules: [usize; 3],
-    /// Number of entry rules that the job wants to hold at once.
+    /// Number of entry rules that must hold at once in the job's own strategy.
     pub(super) entry_score_threshold: u32,
-    /// Number of exit rules that the job wants to hold at once.
+    /// Number of exit rules that must hold at once in the job's own strategy.
     pub(super) exit_score_threshold: u32,
     /// Share of positives among the scored rows of the development; `None` without such rows.
     pub(super) base_rate: Option<f64>,
@@ -113,7 +113,7 @@ impl SearchSpace {
     /// Draws candidates: the job's own strategy first, then the model alone, where they exist, then
     /// random ones.
     pub(super) fn draw(&self, n_candidates: usize, seed: u64) -> Vec<StrategyCandidate> {
-        let mut drawn: Vec<StrategyCandidate> = self.of_job().into_iter().chain(self.model_alone()).collect();
+        let mut drawn: Vec<StrategyCandidate> = self.job_strategy().into_iter().chain(self.model_alone()).collect();
         let mut left = self.grid();
         left.retain(|candidate| !drawn.contains(candidate));
         let mut random = Random::new(seed, "strategies");
@@ -126,7 +126,7 @@ impl SearchSpace {
 
     /// Returns the job's rules with the job's thresholds; `None` where that many of its entry rules
     /// can never hold. Exit rules that can never hold at once close nothing, so they are left out.
-    fn of_job(&self) -> Option<StrategyCandidate> {
+    fn job_strategy(&self) -> Option<StrategyCandidate> {
         let count = |n_rules: usize, threshold: u32| {
             let threshold = threshold.max(1);
             (threshold as usize <= n_rules).then_some(RuleCount { source: RuleSource::Job, threshold })

@@ -22,9 +22,9 @@ pub struct StrategyInputs<'a> {
     pub scores: &'a [f32],
     /// Scale that converts deviations into the final model's own scores.
     pub score_scale: Option<ScoreScale>,
-    /// Number of entry rules that the job wants to hold at once.
+    /// Number of entry rules that must hold at once in the job's own strategy.
     pub entry_score_threshold: u32,
-    /// Number of exit rules that the job wants to hold at once.
+    /// Number of exit rules that must hold at once in the job's own strategy.
     pub exit_score_threshold: u32,
     /// Cost of a fill in hundredths of a percent of the traded value.
     pub cost_bps: f64,

@@ -13,7 +13,7 @@ use crate::{bars::Market, features::FeatureTable};
 pub(super) struct PeriodBars<'a> {
     /// Dates on which any symbol has a bar, ascending, days since 1970-01-01.
     pub(super) dates: Vec<i32>,
-    /// Symbols that have a bar on each date, at least 1.
+    /// Number of symbols with a bar, one per date, at least 1.
     pub(super) n_present: Vec<usize>,
     /// One entry per symbol of the market; a symbol may have no bars here.
     pub(super) symbols: Vec<SymbolBars<'a>>,
@@ -65,7 +65,7 @@ impl<'a> PeriodBars<'a> {
         self.dates.len()
     }
 
-    /// Returns the mean number of symbols that have a bar on a date.
+    /// Returns the mean number of symbols with a bar per date.
     pub(super) fn mean_n_present(&self) -> f64 {
         self.n_present.iter().sum::<usize>() as f64 / self.n_dates().max(1) as f64
     }
@@ -98,7 +98,7 @@ fn rows_of(table: &FeatureTable, bars: &[Range<usize>]) -> Vec<Vec<Option<u32>>>
     rows
 }
 
-/// Counts the symbols that have a bar on each date.
+/// Counts the symbols with a bar per date.
 fn count_present(n_dates: usize, symbols: &[SymbolBars<'_>]) -> Vec<usize> {
     let mut n_present = vec![0; n_dates];
     for session in symbols.iter().flat_map(|symbol| symbol.date_idx.chunk_by(|date, next| date == next)) {

@@ -100,7 +100,7 @@ impl From<RuleSource> for FollowedSource {
 pub struct FollowedRules {
     /// Whose rules they are.
     pub source: FollowedSource,
-    /// One a rule: conditions that hold together.
+    /// One entry per rule: conditions that must hold together.
     pub rules: Vec<Vec<FollowedCondition>>,
 }
 
@@ -228,8 +228,7 @@ fn followed_condition(condition: &RuleCondition, table: &FeatureTable) -> Follow
 /// Describes a strategy in a few words.
 fn short_text(candidate: &StrategyCandidate) -> String {
     let rules = |side: &str, count: Option<RuleCount>| {
-        count
-            .map(|count| format!("{side}: {} of {} rules", count.threshold, count.source))
+        count.map(|count| format!("{side}: {} of {} rules", count.threshold, count.source))
     };
     let parts = [
         rules("entry", candidate.entry),

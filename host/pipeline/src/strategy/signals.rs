@@ -2,8 +2,8 @@
 //!
 //! In: [`PeriodBars`], rules with the dates on which they may be followed, scores. Out: the
 //! [`Signals`] of a candidate. Rules are counted once per source, so that a candidate costs one
-//! comparison per bar. A bar without a row gives no signal, and neither NaN nor a rule that does
-//! not resolve counts as satisfied.
+//! comparison per bar. A bar without a row has no signal; NaN and unresolved rules count as not
+//! satisfied.
 
 use std::ops::Range;
 
@@ -61,7 +61,7 @@ pub(super) fn n_rules(rule_set: &RuleSet, side: RuleSide) -> [usize; 3] {
 }
 
 impl SignalTable {
-    /// Counts rules and looks up scores.
+    /// Counts the satisfied rules and copies the scores.
     ///
     /// * `scores`: one per row of the table.
     pub(super) fn new(bars: &PeriodBars<'_>, table: &FeatureTable, rules: &PeriodRules<'_>, scores: &[f32]) -> Self {

@@ -23,7 +23,7 @@ use crate::metrics::{
 /// Returns of the test's dates, in excess of holding the market at equal exposure.
 #[derive(Clone, Copy, Debug)]
 pub struct TestReturns<'a> {
-    /// One a date, as fractions.
+    /// One per date, as fractions.
     pub excess: &'a [f64],
     /// Positions opened and closed.
     pub n_round_trips: usize,
@@ -35,17 +35,17 @@ pub struct TestReturns<'a> {
     pub seed: u64,
 }
 
-/// How far the development period can be trusted.
+/// Measures how far the development period can be trusted.
 ///
-/// The deflated Sharpe ratio counts every candidate as a try. The deviation across tries is that of
-/// the candidates that have a Sharpe ratio: one that never traded has none. The probability of
-/// overfitting is that of the choice, so it looks at those that could have been chosen: beside
-/// others that do nothing, any one that gains would seem well chosen.
+/// The deflated Sharpe ratio counts every candidate as a try. The deviation across tries covers the
+/// candidates with a Sharpe ratio: a candidate that never traded does not have one. The probability
+/// of overfitting covers the eligible candidates only: among candidates that do nothing, any
+/// candidate that gains would seem a sound choice.
 ///
 /// * `candidates`: shape `[n_candidates][n_dates]`: each candidate's returns in excess of holding
 ///   the market.
-/// * `is_eligible`: whether each could have been chosen.
-/// * `chosen_idx`: the one that was.
+/// * `is_eligible`: whether each candidate could have been chosen.
+/// * `chosen_idx`: the candidate that was chosen.
 pub fn development(candidates: &[Vec<f64>], is_eligible: &[bool], chosen_idx: usize) -> DevelopmentSignificance {
     let eligible: Vec<&[f64]> =
         candidates.iter().zip(is_eligible).filter(|(_, is)| **is).map(|(returns, _)| returns.as_slice()).collect();

@@ -1,5 +1,5 @@
-//! Claims about strategies: the engine beside a slow one, what depends on what, and that an edge is
-//! found.
+//! Claims about strategies: the engine equals a slow reference, results depend on their inputs only,
+//! and a planted edge is found.
 #![allow(clippy::unwrap_used)]
 
 mod engine;

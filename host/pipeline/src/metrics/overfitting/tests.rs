@@ -96,7 +96,7 @@ fn intercept(points: &[(f64, f64)]) -> f64 {
 /// (<https://cran.r-project.org/web/packages/pbo/vignettes/pbo.html>). What it calls slope is the intercept of the
 /// in-sample on the out-of-sample figures.
 #[test]
-fn the_worked_example_of_the_package_pbo_comes_out() {
+fn the_worked_example_of_the_package_pbo_is_reproduced() {
     let matrix: Vec<Vec<f64>> = vignette_matrix().iter().map(|returns| rescaled(returns)).collect();
     let selected = cross_validate(&matrix, 8).unwrap();
     let share = |holds: fn(&Selected) -> bool| selected.iter().filter(|it| holds(it)).count() as f64 / 70.0;
@@ -132,7 +132,8 @@ fn the_best_of_noise_is_at_the_median_and_one_better_candidate_stays_the_best() 
         };
         (0..40).map(of_seed).sum::<f64>() / 40.0
     };
-    let (of_noise, of_skill) = (mean(0.0), mean(0.006));
+    let of_noise = mean(0.0);
+    let of_skill = mean(0.006);
     assert!((of_noise - 0.5).abs() < 0.1, "{of_noise}");
     assert!(of_skill < 0.01, "{of_skill}");
     assert!(mean(0.001) < of_noise && of_skill < mean(0.001));
@@ -148,13 +149,13 @@ fn the_figure_does_not_depend_on_the_unit_of_returns_or_the_order_of_candidates(
 }
 
 #[test]
-fn what_cannot_be_halved_says_why() {
-    let why = |candidates: &[Vec<f64>]| probability_of_overfitting(candidates).unwrap_err().to_string();
-    assert_eq!(why(&[]), "0 dates, halving them in many ways needs 60");
-    assert_eq!(why(&noise(1, 4, 59)), "59 dates, halving them in many ways needs 60");
-    assert_eq!(why(&noise(1, 1, 60)), "1 strategies tried, a choice needs 2");
+fn returns_that_cannot_be_halved_give_the_reason() {
+    let reason = |candidates: &[Vec<f64>]| probability_of_overfitting(candidates).unwrap_err().to_string();
+    assert_eq!(reason(&[]), "0 dates, halving them in many ways needs 60");
+    assert!(reason(&noise(1, 4, 59)).starts_with("59 "), "one date too few");
+    assert_eq!(reason(&noise(1, 1, 60)), "1 strategies tried, a choice needs 2");
     let uneven = [vec![0.01; 80], vec![0.02; 79]];
-    assert_eq!(why(&uneven), "80 dates cannot be cut into 8 blocks");
+    assert_eq!(reason(&uneven), "80 dates cannot be cut into 8 blocks");
     let idle = vec![vec![0.0; 80]; 3];
     assert_eq!(probability_of_overfitting(&idle), Ok(1.0), "a choice among equals chose nothing");
     for n_blocks in [0, 1, 5, 18, 40] {

@@ -1,18 +1,18 @@
 //! Rules of a job on the project's example bars.
 
+use oculus_job::request::{Job, Rule};
 use oculus_plugin_api::Operator;
 use serde_json::Value;
 
-use crate::example_bars::ExampleBars;
+use super::{rule, without_model};
 use crate::{
-    bars, features, labels,
+    bars,
+    example_bars::ExampleBars,
+    features, labels,
     rules::{self, Conjunction, RequestedRules, RuleContext},
     search::SearchContext,
     splits::Partition,
 };
-use oculus_job::request::{Job, Rule};
-
-use super::{rule, without_model};
 
 const JOB: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/job.json"));
 
@@ -35,7 +35,7 @@ fn the_jobs_own_names_mean_what_a_designer_means_by_them() {
     let market = bars::load(&ExampleBars, &features::bars_needs(&job, 0), &|_| {}).unwrap();
     let (table, features) = features::build(&market, &job, 1).unwrap();
     let labels = labels::build(&market, &table, &job);
-    let partition = Partition::of(&table, &labels, 3, market.span).unwrap();
+    let partition = Partition::new(&table, &labels, 3, market.span).unwrap();
     let splits: Vec<_> = labels.iter().map(|label| partition.splits(&table, label)).collect();
     let search_context = SearchContext { table: &table, labels: &labels, splits: &splits, seed: 42, n_side_by_side: 1 };
     let requested = RequestedRules {
@@ -49,7 +49,8 @@ fn the_jobs_own_names_mean_what_a_designer_means_by_them() {
     let search = without_model(0);
     let results =
         rules::find(&RuleContext { search_context: &search_context, search: &search, extractor, requested }).unwrap();
-    let (report, followed) = (results.job_rules, results.rule_set.job.entry);
+    let report = results.job_rules;
+    let followed = results.rule_set.job.entry;
     assert_eq!(followed.len(), names.len());
     for ((scored, (_, name)), Conjunction(conditions)) in report.entry_rules.iter().zip(names).zip(followed) {
         assert_eq!(scored.resolved_feature.as_deref(), Some(name));

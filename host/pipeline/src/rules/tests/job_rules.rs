@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::features::{Lack, LeftOut, Unresolved};
+use crate::features::{LeftOut, MissingInputError, UnknownFeatureError};
+
+/// Why the panel's `SMA_400` is not available.
+const WARM_UP_TOO_SHORT: MissingInputError = MissingInputError::WarmUp { needs_bars: 399, has_bars: 320 };
 
 fn score_rules(panel: &Panel, entry_rules: &[Rule], exit_rules: &[Rule], threshold: u32) -> JobRuleReport {
     let features = FeatureReport {
         canonical: [("signal".to_owned(), "SIGNAL".to_owned()), ("SMA_400".to_owned(), "SMA_400".to_owned())].into(),
-        unresolved: vec![Unresolved {
+        unresolved: vec![UnknownFeatureError {
             asked: "SIGNLA".to_owned(),
             reason: "unknown name".to_owned(),
             nearest: Some("SIGNAL".to_owned()),
         }],
-        left_out: vec![LeftOut { name: "SMA_400".to_owned(), lack: Lack::WarmUp { needs_bars: 399, has_bars: 320 } }],
+        left_out: vec![LeftOut { name: "SMA_400".to_owned(), lack: WARM_UP_TOO_SHORT }],
         warm_up_bars: 320,
     };
     let requested = RequestedRules {
@@ -55,7 +58,8 @@ fn the_figures_are_those_of_counting() {
     let panel = Panel::new(2, 0.4, &[2.0]);
     let report = score_rules(&panel, &[rule("SIGNAL", Operator::AtLeast, 0.25)], &[], 1);
     let found = report.entry_rules[0].development.as_ref().unwrap();
-    let (label, rows) = (&panel.labels[0], &panel.splits[0].development.train_rows);
+    let label = &panel.labels[0];
+    let rows = &panel.splits[0].development.train_rows;
     let held: Vec<u32> =
         rows.iter().copied().filter(|&row| panel.table.by_name("SIGNAL").unwrap()[row as usize] >= 0.25).collect();
     let n_hits = |rows: &[u32]| rows.iter().filter(|&&row| label.value[row as usize] == 1.0).count() as f64;
@@ -94,7 +98,8 @@ fn rules_on_features_that_do_not_exist_are_listed_with_the_nearest_name() {
     let report = score_rules(&panel, &rules, &rules[1..2], 2);
     assert_eq!(report.unresolved.len(), 2, "each once");
     assert_eq!(report.unresolved[0].nearest.as_deref(), Some("SIGNAL"));
-    assert_eq!(report.unresolved[1].reason, "`SMA_400` is left out: it needs 399 bars of warm-up, there are 320");
+    let reason = &report.unresolved[1].reason;
+    assert!(reason.contains("SMA_400") && reason.contains(&WARM_UP_TOO_SHORT.to_string()), "{reason}");
     assert!(report.entry_rules[1].development.is_none() && report.entry_rules[1].reason.is_some());
 }
 
@@ -153,13 +158,14 @@ fn a_threshold_equals_the_feature_that_is_written_the_same() {
 }
 
 #[test]
-fn exit_rules_have_no_evidence_where_the_label_is_no_rise() {
+fn exit_rules_are_not_scored_where_the_label_is_not_a_rise() {
     for threshold in [0.0, -2.0] {
         let panel = Panel::new(8, 0.3, &[threshold]);
         let rules = [rule("SIGNAL", Operator::Above, 0.0)];
         let report = score_rules(&panel, &rules, &rules, 1);
         assert!(report.entry_rules[0].development.is_some());
-        let (exit, count) = (&report.exit_rules[0], report.exit_score.as_ref().unwrap());
+        let exit = &report.exit_rules[0];
+        let count = report.exit_score.as_ref().unwrap();
         assert_eq!((&exit.development, &exit.test, &count.development), (&None, &None, &None));
         let reason = exit.reason.as_deref().unwrap();
         assert!(reason.contains("no fall") && count.reason.as_deref() == Some(reason), "{reason}");

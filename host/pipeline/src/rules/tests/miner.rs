@@ -1,9 +1,8 @@
 //! A small real extractor in this process: the best decile of either end of each column, the most
 //! precise first.
 
-use parking_lot::Mutex;
-
 use oculus_plugin_api::{Condition, Manifest, MinedRule, Operator};
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use crate::{

@@ -1,10 +1,10 @@
 //! Claims about mined rules, with a real extractor on a real panel.
 
-use oculus_job::warning::WarningCode;
+use oculus_job::{failure::Kind, progress::Phase, warning::WarningCode};
 use oculus_plugin_api::{Condition, MinedRule, code};
 
 use super::{
-    super::mine::check_proposals,
+    super::{describe::hit, mine::check_proposals},
     miner::{Deciles, N_RULES, no_params},
     *,
 };
@@ -15,18 +15,19 @@ use crate::{
     search::{self, Family, tests::panel::Centroid},
     splits::Fold,
 };
-use oculus_job::{failure::Kind, progress::Phase};
 
 /// The search result of a family that sees all columns.
 fn searched(panel: &Panel) -> SearchResult {
-    let (fitter, params) = (Centroid::new(&panel.table), search::tests::panel::no_params());
-    search::run(&panel.search_context(2), &Family { fitter: &fitter, params: &params, device: "auto" }, 1, &|_| {})
-        .unwrap()
+    let fitter = Centroid::new(&panel.table);
+    let params = search::tests::panel::no_params();
+    let family = Family { fitter: &fitter, params: &params, device: "auto" };
+    search::run(&panel.search_context(2), &family, 1, &|_| {}).unwrap()
 }
 
 fn found_by(panel: &Panel, miner: &Deciles<'_>, n_side_by_side: usize) -> Result<RuleResults, Failure> {
-    let (search_context, params, features) =
-        (panel.search_context(n_side_by_side), no_params(), FeatureReport::default());
+    let search_context = panel.search_context(n_side_by_side);
+    let params = no_params();
+    let features = FeatureReport::default();
     find(&RuleContext {
         search_context: &search_context,
         search: &searched(panel),
@@ -37,6 +38,29 @@ fn found_by(panel: &Panel, miner: &Deciles<'_>, n_side_by_side: usize) -> Result
 
 fn found(panel: &Panel) -> RuleResults {
     found_by(panel, &Deciles::new(&panel.table), 1).unwrap()
+}
+
+/// The rows on which a rule held, counted one by one.
+struct HeldRows {
+    support: usize,
+    n_hits: usize,
+    sum_return_pct: f64,
+}
+
+impl HeldRows {
+    fn count(panel: &Panel, rule: &Conjunction, rows: &[u32]) -> Self {
+        let held: Vec<u32> = rows.iter().copied().filter(|&row| rule.holds(&panel.table, row)).collect();
+        let returns = held.iter().map(|&row| panel.labels[0].forward_return_pct[row as usize]);
+        Self { support: held.len(), n_hits: n_hits(panel, &held), sum_return_pct: returns.sum() }
+    }
+}
+
+fn n_hits(panel: &Panel, rows: &[u32]) -> usize {
+    rows.iter().filter(|&&row| panel.labels[0].value[row as usize] == 1.0).count()
+}
+
+fn is_close(found: Option<Finite>, counted: f64) -> bool {
+    (found.unwrap().get() - counted).abs() < 1e-9
 }
 
 fn lift(stats: &RuleStats) -> f64 {
@@ -69,16 +93,17 @@ fn each_run_receives_its_own_training_rows_alone() {
 fn another_test_period_changes_no_rule_no_list_and_no_figure_before_it() {
     let panel = Panel::new(22, 0.4, &[2.0]);
     let other = panel.with_another_test();
-    let (one, two) = (found(&panel), found(&other));
+    let one = found(&panel);
+    let two = found(&other);
     assert_eq!(format!("{:?}", one.rule_set), format!("{:?}", two.rule_set));
     for side in [RuleSide::Entry, RuleSide::Exit] {
-        let (one, two) = (one.mined_rules.get(side), two.mined_rules.get(side));
+        let one = one.mined_rules.get(side);
+        let two = two.mined_rules.get(side);
         assert!(one.rules.len() >= 5 && one.rules.len() == two.rules.len());
         for (one, two) in one.rules.iter().zip(&two.rules) {
             assert_eq!(one.description, two.description);
-            let (one, two) = (&one.scored, &two.scored);
-            assert_ne!(one.test, two.test, "the test is another");
-            assert_eq!(one, &ScoredMinedRule { test: one.test.clone(), ..two.clone() });
+            assert_ne!(one.scored.test, two.scored.test, "the test rows differ");
+            assert_eq!(one.scored, ScoredMinedRule { test: one.scored.test.clone(), ..two.scored.clone() });
         }
         for (one, two) in [(&one.lists.stable, &two.lists.stable), (&one.lists.high_lift, &two.lists.high_lift)] {
             assert_eq!((&one.walk_forward, &one.in_sample), (&two.walk_forward, &two.in_sample));
@@ -90,7 +115,7 @@ fn another_test_period_changes_no_rule_no_list_and_no_figure_before_it() {
 #[test]
 fn a_planted_signal_is_found_by_every_fold_on_both_sides_and_lifts_out_of_sample() {
     let rules = found(&Panel::new(23, 0.8, &[2.0]));
-    for (side, words) in [(RuleSide::Entry, "higher"), (RuleSide::Exit, "lower")] {
+    for side in [RuleSide::Entry, RuleSide::Exit] {
         let found = rules.mined_rules.get(side);
         let described = found.rules.iter().find(|rule| rule.scored.n_folds_found == 3).unwrap();
         let best = &described.scored;
@@ -101,7 +126,7 @@ fn a_planted_signal_is_found_by_every_fold_on_both_sides_and_lifts_out_of_sample
             assert_eq!(supports.sum::<usize>(), stats.support);
         }
         let description = &described.description;
-        assert!(description.contains(&format!("closed 2 % or more {words} 1 bar later")), "{description}");
+        assert!(description.contains(&hit(2.0, side)), "{description}");
         // One of its five is the signal, the others are noise.
         let of_list = lift(found.lists.high_lift.walk_forward.as_ref().unwrap());
         assert!(of_list > 1.0 && of_list < lift(best.walk_forward.as_ref().unwrap()), "{of_list}");
@@ -109,24 +134,20 @@ fn a_planted_signal_is_found_by_every_fold_on_both_sides_and_lifts_out_of_sample
 }
 
 #[test]
-fn figures_of_mined_rules_and_lists_are_those_of_counting() {
+fn figures_of_mined_rules_are_those_of_counting() {
     let panel = Panel::new(24, 0.3, &[2.0]);
     let rules = found(&panel);
     let splits = &panel.splits[0];
-    let count = |rule: &Conjunction, rows: &[u32]| -> (usize, usize, f64) {
-        let held: Vec<u32> = rows.iter().copied().filter(|&row| rule.holds(&panel.table, row)).collect();
-        let n_hits = held.iter().filter(|&&row| panel.labels[0].value[row as usize] == 1.0).count();
-        let returns = held.iter().map(|&row| panel.labels[0].forward_return_pct[row as usize]).sum();
-        (held.len(), n_hits, returns)
-    };
     let jaccard = |one: &Conjunction, other: &Conjunction, rows: &[u32]| {
         let holds = |rule: &Conjunction, row: u32| rule.holds(&panel.table, row);
         let n_both = rows.iter().filter(|&&row| holds(one, row) && holds(other, row)).count();
         n_both as f64 / rows.iter().filter(|&&row| holds(one, row) || holds(other, row)).count() as f64
     };
-    let close = |found: Option<Finite>, counted: f64| assert!((found.unwrap().get() - counted).abs() < 1e-9);
     for found in rules.mined_rules.entry.rules.iter().map(|rule| &rule.scored) {
-        let (mut support, mut hits, mut returns, mut n_folds) = (0, 0, 0.0, 0);
+        let mut support = 0;
+        let mut hits = 0;
+        let mut returns = 0.0;
+        let mut n_folds = 0;
         for fold in &splits.folds {
             let request = MineRequest {
                 label: &panel.labels[0].value,
@@ -143,36 +164,51 @@ fn figures_of_mined_rules_and_lists_are_those_of_counting() {
             });
             let likeness = |rule: &Conjunction| jaccard(rule, &found.rule, &fold.train_rows);
             let Some(own) = same.max_by(|a, b| likeness(a).total_cmp(&likeness(b))) else { continue };
-            let counted = count(own, &fold.valid_rows);
-            (support, hits, returns) = (support + counted.0, hits + counted.1, returns + counted.2);
+            let counted = HeldRows::count(&panel, own, &fold.valid_rows);
+            support += counted.support;
+            hits += counted.n_hits;
+            returns += counted.sum_return_pct;
             n_folds += 1;
         }
         assert_eq!(found.n_folds_found, n_folds);
         let Ok(stats) = &found.walk_forward else { continue };
         assert_eq!(stats.support, support);
-        close(stats.precision, hits as f64 / support as f64);
-        close(stats.mean_forward_return_pct, returns / support as f64);
-        assert_eq!(found.in_sample.support, count(&found.rule, &splits.development.train_rows).0);
-        assert_eq!(found.test.support, count(&found.rule, &splits.test_rows).0);
+        assert!(is_close(stats.precision, hits as f64 / support as f64));
+        assert!(is_close(stats.mean_forward_return_pct, returns / support as f64));
+        let in_sample = HeldRows::count(&panel, &found.rule, &splits.development.train_rows);
+        assert_eq!(found.in_sample.support, in_sample.support);
+        assert_eq!(found.test.support, HeldRows::count(&panel, &found.rule, &splits.test_rows).support);
     }
-    let pairs = rules.rule_set.folds.iter().zip(&splits.folds);
+}
+
+#[test]
+fn figures_of_lists_are_those_of_counting() {
+    let panel = Panel::new(24, 0.3, &[2.0]);
+    let rules = found(&panel);
+    let pairs = rules.rule_set.folds.iter().zip(&panel.splits[0].folds);
     let pairs = pairs.flat_map(|(lists, fold)| lists.entry.high_lift.iter().map(|rule| (rule, &fold.valid_rows)));
-    let (mut n_rows, mut n_positive, mut support, mut hits) = (0, 0, 0, 0);
+    let mut n_rows = 0;
+    let mut n_positive = 0;
+    let mut support = 0;
+    let mut hits = 0;
     for (rule, rows) in pairs {
-        let counted = count(rule, rows);
-        (support, hits) = (support + counted.0, hits + counted.1);
+        let counted = HeldRows::count(&panel, rule, rows);
+        support += counted.support;
+        hits += counted.n_hits;
         n_rows += rows.len();
-        n_positive += rows.iter().filter(|&&row| panel.labels[0].value[row as usize] == 1.0).count();
+        n_positive += n_hits(&panel, rows);
     }
     let stats = rules.mined_rules.entry.lists.high_lift.walk_forward.as_ref().unwrap();
     assert_eq!((stats.n_rows, stats.support), (n_rows, support));
-    close(stats.lift, (hits as f64 / support as f64) / (n_positive as f64 / n_rows as f64));
+    assert!(is_close(stats.lift, (hits as f64 / support as f64) / (n_positive as f64 / n_rows as f64)));
 }
 
 #[test]
 fn rules_of_noise_lift_where_they_were_mined_and_nowhere_else() {
     const N_PANELS: u64 = 32;
-    let (mut in_sample, mut walk_forward, mut test) = (0.0, 0.0, 0.0);
+    let mut in_sample = 0.0;
+    let mut walk_forward = 0.0;
+    let mut test = 0.0;
     for seed in 0..N_PANELS {
         let list = found(&Panel::new(100 + seed, 0.0, &[2.0])).mined_rules.entry.lists.high_lift;
         in_sample += lift(list.in_sample.as_ref().unwrap()) / N_PANELS as f64;
@@ -229,7 +265,9 @@ fn what_runs_side_by_side_changes_nothing() {
 #[test]
 fn an_extractor_that_dies_or_is_missing_leaves_the_jobs_own_rules_and_a_warning() {
     let panel = Panel::new(28, 0.5, &[2.0]);
-    let (search_context, search, params) = (panel.search_context(1), searched(&panel), no_params());
+    let search_context = panel.search_context(1);
+    let search = searched(&panel);
+    let params = no_params();
     let died = Deciles::new(&panel.table)
         .distorted(|_, _| Err(FitError::Died { cause: "signal 11".to_owned(), stderr: Vec::new() }));
     let features = FeatureReport::default();
@@ -272,15 +310,17 @@ fn a_fold_that_cannot_be_learnt_from_is_empty_and_the_others_are_not() {
 #[test]
 fn from_a_handful_of_hits_no_rule_is_mined() {
     let panel = Panel::new(8, 0.3, &[8.0]);
-    let (label, rows) = (&panel.labels[0], &panel.splits[0].development.train_rows);
-    let n_hits = rows.iter().filter(|&&row| label.value[row as usize] == 1.0).count();
+    let n_hits = n_hits(&panel, &panel.splits[0].development.train_rows);
     assert!((1..10).contains(&n_hits), "{n_hits} hits");
     let rules = found(&panel);
     assert_eq!(rules.mined_rules.entry.rules, []);
     assert_eq!(rules.rule_set.last.entry, RuleLists::default());
     for fold in &rules.mined_rules.entry.lists.folds {
         let reason = fold.reason.as_deref().unwrap();
-        assert!(reason.contains("hits in") && reason.ends_with("from 10, 3 and 10 at least"), "{reason}");
+        // Hits, episodes and other rows: those found, then those needed.
+        let numbers = numbers(reason);
+        assert!(numbers[0] < 10 && numbers[1] <= numbers[0], "{reason}");
+        assert_eq!(numbers[3..], [10, 3, 10], "{reason}");
     }
 }
 
@@ -290,7 +330,8 @@ fn a_threshold_that_no_feature_reaches_stays_a_number() {
     let features = FeatureReport::default();
     let own = [rule("SIGNAL", Operator::Above, 1e300), rule("SIGNAL", Operator::Above, -1e300)];
     let requested = RequestedRules { entry_rules: &own, ..no_rules(&features) };
-    let (search_context, search) = (panel.search_context(1), searched(&panel));
+    let search_context = panel.search_context(1);
+    let search = searched(&panel);
     let extractor = Err("no rule extractor is installed".to_owned());
     let rules = find(&RuleContext { search_context: &search_context, search: &search, extractor, requested }).unwrap();
     let thresholds: Vec<f32> = rules.rule_set.job.entry.iter().map(|rule| rule.0[0].threshold).collect();
@@ -300,7 +341,7 @@ fn a_threshold_that_no_feature_reaches_stays_a_number() {
 }
 
 #[test]
-fn a_cancelled_mining_cancels_the_job_whichever_way_it_says_so() {
+fn a_cancelled_mining_cancels_the_job_whether_it_returns_cancelled_or_the_code() {
     let panel = Panel::new(30, 0.5, &[2.0]);
     for cancel in [
         |_: &MineRequest<'_>, _: Vec<MinedRule>| Err(FitError::Cancelled),
@@ -351,7 +392,7 @@ fn rubbish_is_left_out_with_a_warning_and_the_rest_is_used() {
 }
 
 #[test]
-fn exits_are_not_mined_where_the_label_is_no_rise() {
+fn exits_are_not_mined_where_the_label_is_not_a_rise() {
     let panel = Panel::new(32, 0.5, &[0.0]);
     let miner = Deciles::new(&panel.table);
     let rules = found_by(&panel, &miner, 1).unwrap();
@@ -359,5 +400,6 @@ fn exits_are_not_mined_where_the_label_is_no_rise() {
     assert!(!rules.mined_rules.entry.rules.is_empty());
     let exit = &rules.mined_rules.exit;
     assert_eq!(exit.rules, []);
-    assert!(exit.lists.stable.reasons.get("test").unwrap().contains("no fall"));
+    let reason = exit.lists.stable.reasons.get("test").unwrap();
+    assert_eq!(numbers(reason), [0], "the threshold: {reason}");
 }

@@ -1,4 +1,4 @@
-//! Figures that say how far a strategy's returns can be trusted.
+//! Measures of how far a strategy's returns can be trusted.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,13 +11,12 @@ pub(super) const CONFIDENCE: f64 = 0.975;
 /// How far the development period can be trusted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DevelopmentSignificance {
-    /// Sharpe ratio of a date of the chosen strategy's excess.
+    /// Sharpe ratio per date of the chosen strategy's excess returns.
     pub sharpe: Option<Finite>,
-    /// Probability that the chosen strategy's Sharpe ratio is more than the best of as many tries
-    /// without any edge.
+    /// Probability that the chosen strategy's Sharpe ratio exceeds the best of this many tries
+    /// without an edge.
     pub deflated_sharpe: Option<Finite>,
-    /// The Sharpe ratio of a date that the best of as many tries without any edge is expected to
-    /// show.
+    /// Expected Sharpe ratio per date of the best of this many tries without an edge.
     pub expected_max_sharpe: Option<Finite>,
     /// Probability of backtest overfitting.
     pub pbo: Option<Finite>,
@@ -35,7 +34,7 @@ pub struct TestSignificance {
     pub years: Option<Finite>,
     /// Positions opened and closed.
     pub n_round_trips: usize,
-    /// Excess over holding the market at equal exposure, percent a year.
+    /// Excess over holding the market at equal exposure, percent per year.
     pub excess_pct_a_year: Option<Finite>,
     /// Its 95 % interval: circular blocks of whole dates, 1,000 draws.
     pub excess_ci95: Option<Interval>,
@@ -45,7 +44,7 @@ pub struct TestSignificance {
     pub excess_sharpe_ci95: Option<Interval>,
     /// Probability that the true Sharpe ratio of the excess is more than 0.
     pub probabilistic_sharpe: Option<Finite>,
-    /// Dates that this Sharpe ratio needs to be told from 0 at 97.5 %.
+    /// Number of dates after which this Sharpe ratio differs from 0 with 97.5 % confidence.
     pub min_track_length_dates: Option<Finite>,
     /// The same in years.
     pub years_needed: Option<Finite>,

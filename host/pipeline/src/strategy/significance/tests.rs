@@ -116,8 +116,8 @@ fn strategies_that_do_nothing_do_not_make_a_choice_look_sound() {
     candidates.extend(vec![vec![0.0; N_DATES]; 32]);
     is_eligible.extend([false; 32]);
     assert_eq!(development(&candidates, &is_eligible, 0).pbo, Some(before));
-    let beside_idle = development(&candidates, &all(&candidates), 0).pbo.unwrap();
-    assert!(beside_idle < before, "{beside_idle:?} and {before:?}");
+    let with_idle = development(&candidates, &all(&candidates), 0).pbo.unwrap();
+    assert!(with_idle < before, "{with_idle:?} and {before:?}");
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn every_null_has_a_reason() {
     }
 }
 
-/// Figures with which everything speaks for an edge.
+/// Figures that all support an edge.
 fn figures() -> (DevelopmentSignificance, TestSignificance) {
     let development = DevelopmentSignificance { pbo: Finite::new(0.1), ..DevelopmentSignificance::default() };
     let test = TestSignificance {
@@ -151,8 +151,9 @@ fn figures() -> (DevelopmentSignificance, TestSignificance) {
 #[test]
 fn an_edge_needs_every_figure_and_the_sentence_names_the_one_that_decided() {
     let (development, test) = figures();
-    let said = |change: &dyn Fn(&mut DevelopmentSignificance, &mut TestSignificance), n_round_trips| {
-        let (mut development, mut test) = (development.clone(), test.clone());
+    let verdict_after = |change: &dyn Fn(&mut DevelopmentSignificance, &mut TestSignificance), n_round_trips| {
+        let mut development = development.clone();
+        let mut test = test.clone();
         change(&mut development, &mut test);
         let Verdict { verdict, reason } = verdict(&development, &test, n_round_trips);
         (verdict, reason)
@@ -161,46 +162,46 @@ fn an_edge_needs_every_figure_and_the_sentence_names_the_one_that_decided() {
     let edge = |rest: &str| (Call::Edge, format!("{gained}{rest}"));
     let unsure = |rest: &str| (Call::Inconclusive, format!("{gained}, but {rest}"));
     assert_eq!(
-        said(&|_, _| (), 10),
+        verdict_after(&|_, _| (), 10),
         edge(" in 10 round trips, and with a probability of 0.991 that is more than chance")
     );
-    assert_eq!(said(&|_, _| (), 9), unsure("in 9 round trips, and 10 are needed to tell that from luck"));
-    assert_eq!(said(&|_, test| test.probabilistic_sharpe = Finite::new(0.975), 10).0, Call::Edge);
+    assert_eq!(verdict_after(&|_, _| (), 9), unsure("in 9 round trips, and 10 are needed to tell that from luck"));
+    assert_eq!(verdict_after(&|_, test| test.probabilistic_sharpe = Finite::new(0.975), 10).0, Call::Edge);
     let weak = |_: &mut DevelopmentSignificance, test: &mut TestSignificance| {
-        (test.probabilistic_sharpe, test.years_needed) = (Finite::new(0.974_9), Finite::new(6.2));
+        test.probabilistic_sharpe = Finite::new(0.974_9);
+        test.years_needed = Finite::new(6.2);
     };
     assert_eq!(
-        said(&weak, 10),
+        verdict_after(&weak, 10),
         unsure("with this Sharpe ratio 6.2 years of test would be needed to tell that from chance, and there is 1.0")
     );
     assert_eq!(
-        said(&|development, _| development.pbo = Finite::new(0.5), 10),
+        verdict_after(&|development, _| development.pbo = Finite::new(0.5), 10),
         unsure(
             "what was best on one half of the development dates was no better than the middle of all tries on the \
              other half in 50 % of the ways to halve them, and less than 50 % is needed"
         )
     );
-    let (none, less) =
-        (said(&|_, test| test.excess_pct_a_year = Finite::new(-0.0), 0), |_: &mut _, test: &mut TestSignificance| {
-            test.excess_pct_a_year = Finite::new(-2.0);
-        });
-    assert_eq!((none.0, said(&less, 50).0), (Call::NoEdge, Call::NoEdge));
-    assert!(none.1.contains("no position") && said(&less, 50).1.contains("-2.0 % a year: the strategy added nothing"));
+    let idle = verdict_after(&|_, test| test.excess_pct_a_year = Finite::new(-0.0), 0);
+    let loss = verdict_after(&|_, test| test.excess_pct_a_year = Finite::new(-2.0), 50);
+    assert_eq!((idle.0, loss.0), (Call::NoEdge, Call::NoEdge));
+    assert!(idle.1.contains("no position") && loss.1.contains("-2.0 % a year: the strategy added nothing"));
 }
 
 #[test]
-fn a_missing_figure_is_never_an_edge_and_says_why() {
+fn a_missing_figure_is_never_an_edge_and_the_verdict_gives_its_reason() {
     let gain: Vec<f64> = excess(2, 0.3, 0.0);
-    let said = |development: &DevelopmentSignificance, excess: &[f64]| verdict(development, &tested(excess, 5), 50);
     let (sound, _) = figures();
-    assert_eq!(said(&sound, &gain).verdict, Call::Edge);
-    let unknown = said(&development(&[], &[], 0), &gain);
-    assert_eq!(unknown.verdict, Call::Inconclusive);
-    assert!(unknown.reason.ends_with("is unknown: 0 dates, halving them in many ways needs 60"), "{}", unknown.reason);
-    let constant = said(&sound, &[0.01; 60]);
-    assert_eq!(constant.verdict, Call::Inconclusive);
-    assert!(constant.reason.ends_with("is unknown: the returns never differ"), "{}", constant.reason);
-    let empty = said(&sound, &[]);
-    assert_eq!(empty.verdict, Call::Inconclusive);
-    assert!(empty.reason.ends_with("to judge: the test has no date"), "{}", empty.reason);
+    assert_eq!(verdict(&sound, &tested(&gain, 5), 50).verdict, Call::Edge);
+    let assert_inconclusive = |development: &DevelopmentSignificance, test: &TestSignificance, reason: Option<&str>| {
+        let found = verdict(development, test, 50);
+        assert_eq!(found.verdict, Call::Inconclusive);
+        assert!(found.reason.ends_with(reason.unwrap()), "{}", found.reason);
+    };
+    let nothing_tried = development(&[], &[], 0);
+    assert_inconclusive(&nothing_tried, &tested(&gain, 5), nothing_tried.reasons.get("pbo"));
+    let constant = tested(&[0.01; 60], 5);
+    assert_inconclusive(&sound, &constant, constant.reasons.get("probabilistic_sharpe"));
+    let empty = tested(&[], 5);
+    assert_inconclusive(&sound, &empty, empty.reasons.get("excess_pct_a_year"));
 }

@@ -1,6 +1,6 @@
-//! What can be said of an edge, in one word and one sentence that names the figure that decided.
+//! The verdict on an edge: one word, and one sentence that names the decisive figure.
 //!
-//! In: the honest figures of development and test. Out: a [`Verdict`]. A figure that is missing
+//! In: the significance of development and test. Out: a [`Verdict`]. Invariant: a missing figure
 //! never makes an edge.
 
 use serde::{Deserialize, Serialize};
@@ -22,40 +22,40 @@ pub struct Verdict {
     pub reason: String,
 }
 
-/// What can be said of an edge.
+/// Whether there is an edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
     /// It held on the test: not by chance, not by few trades, not by overfitting.
     Edge,
-    /// It cannot be told.
+    /// The figures do not decide.
     Inconclusive,
     /// The test shows nothing beyond holding the market.
     NoEdge,
 }
 
-/// What can be said of an edge.
+/// Decides whether there is an edge.
 ///
 /// `edge` where the probabilistic Sharpe ratio of the test's excess is at least 0.975 with at least
 /// 10 round trips, and the probability of backtest overfitting is below 0.5; `no_edge` where the
 /// excess is not above 0; else `inconclusive`.
 pub fn verdict(development: &DevelopmentSignificance, test: &TestSignificance, n_round_trips: usize) -> Verdict {
-    let say = |verdict, reason| Verdict { verdict, reason };
+    let conclude = |verdict, reason| Verdict { verdict, reason };
     let Some(excess) = test.excess_pct_a_year.map(Finite::get) else {
         let why = why(&test.reasons, "excess_pct_a_year");
-        return say(Call::Inconclusive, format!("there is no excess over holding the market to judge: {why}"));
+        return conclude(Call::Inconclusive, format!("there is no excess over holding the market to judge: {why}"));
     };
     if excess <= 0.0 {
-        return say(Call::NoEdge, no_gain(excess, n_round_trips));
+        return conclude(Call::NoEdge, no_gain(excess, n_round_trips));
     }
     let gained = format!("the mean excess over holding the market at equal exposure is {excess:+.1} % a year");
     match doubt(development, test, n_round_trips) {
-        Some(doubt) => say(Call::Inconclusive, format!("{gained}, but {doubt}")),
+        Some(doubt) => conclude(Call::Inconclusive, format!("{gained}, but {doubt}")),
         None => {
             let sure = test.probabilistic_sharpe.map_or(0.0, Finite::get);
             let trips = round_trips(n_round_trips);
             let reason = format!("{gained} in {trips}, and with a probability of {sure:.3} that is more than chance");
-            say(Call::Edge, reason)
+            conclude(Call::Edge, reason)
         }
     }
 }

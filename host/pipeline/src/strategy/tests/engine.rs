@@ -1,5 +1,5 @@
-//! The engine beside a table worked out by hand, and beside a second engine that thinks in trades
-//! rather than in bars.
+//! Compares the engine with a hand-computed table, and with a second engine that works trade by
+//! trade instead of bar by bar.
 
 use proptest::prelude::*;
 
@@ -26,9 +26,9 @@ fn is_close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-12 * a.abs().max(1.0)
 }
 
-/// `E` asks for an entry at the bar's close, `X` for an exit. Positions are held 3 bars at most,
-/// with a stop of 4 % and a target of 6 %; a fill costs 1 %, so a round trip keeps 0.99 · 0.99 =
-/// 0.9801.
+/// Bars, signals and notes. `E` is an entry signal at the bar's close, `X` an exit signal. A
+/// position lasts 3 bars at most, with a stop of 4 % and a target of 6 %; a fill costs 1 %, so a
+/// round trip keeps 0.99 · 0.99 = 0.9801.
 const TABLE: [(OhlcRow, &str, &str); 14] = [
     ([100.0, 101.0, 99.0, 100.0], "E", ""),
     ([100.0, 103.0, 99.0, 102.0], "E", "in at 100; the signal at its close finds it held"),
@@ -47,10 +47,10 @@ const TABLE: [(OhlcRow, &str, &str); 14] = [
 ];
 
 #[test]
-fn a_table_worked_out_by_hand_comes_out() {
+fn a_hand_computed_table_is_reproduced() {
     let columns = Columns::from_rows(&TABLE.map(|(row, ..)| row));
-    let asks = |what: char| TABLE.iter().map(|(_, signals, _)| signals.contains(what)).collect();
-    let signals = Signals { entry: asks('E'), exit: asks('X') };
+    let marked = |mark: char| TABLE.iter().map(|(_, signals, _)| signals.contains(mark)).collect();
+    let signals = Signals { entry: marked('E'), exit: marked('X') };
     let settings = TradeSettings { holding_bars: 3, stop_pct: Some(4.0), target_pct: Some(6.0), cost: 0.01 };
     let run = run(&columns.prices(), &signals, &settings);
 
@@ -91,8 +91,15 @@ fn a_table_worked_out_by_hand_comes_out() {
     assert_eq!(run.is_held, held);
 }
 
-/// Round trips found one after the other: for each the earliest of all events that could end it.
-fn slow_trips(rows: &[OhlcRow], signals: &Signals, settings: &TradeSettings) -> Vec<(RoundTrip, bool)> {
+/// A round trip of the slow engine.
+struct SlowTrip {
+    trip: RoundTrip,
+    /// Whether it ended at the open of its last bar.
+    ends_at_open: bool,
+}
+
+/// Finds round trips one after the other: for each the earliest of all events that could end it.
+fn slow_trips(rows: &[OhlcRow], signals: &Signals, settings: &TradeSettings) -> Vec<SlowTrip> {
     let n_bars = rows.len();
     let mut trips = Vec::new();
     let mut first_close = 0;
@@ -100,8 +107,8 @@ fn slow_trips(rows: &[OhlcRow], signals: &Signals, settings: &TradeSettings) -> 
         let entry_bar = close + 1;
         let entry_price = rows[entry_bar][0];
         let mut events: Vec<(usize, u8, f64, ExitReason)> = vec![(n_bars - 1, 6, rows[n_bars - 1][3], ExitReason::End)];
-        if let Some(asked) = (entry_bar..n_bars - 1).find(|&t| signals.exit[t]) {
-            events.push((asked + 1, 0, rows[asked + 1][0], ExitReason::Rule));
+        if let Some(signalled) = (entry_bar..n_bars - 1).find(|&t| signals.exit[t]) {
+            events.push((signalled + 1, 0, rows[signalled + 1][0], ExitReason::Rule));
         }
         if let Some(row) = rows.get(entry_bar + settings.holding_bars) {
             events.push((entry_bar + settings.holding_bars, 1, row[0], ExitReason::Time));
@@ -120,31 +127,49 @@ fn slow_trips(rows: &[OhlcRow], signals: &Signals, settings: &TradeSettings) -> 
         }
         let &(exit_bar, order, exit_price, reason) = events.iter().min_by_key(|event| (event.0, event.1)).unwrap();
         let gain = exit_price / entry_price * (1.0 - settings.cost).powi(2) - 1.0;
-        trips.push((RoundTrip { entry_bar, exit_bar, entry_price, exit_price, reason, gain }, order < 4));
+        let trip = RoundTrip { entry_bar, exit_bar, entry_price, exit_price, reason, gain };
+        trips.push(SlowTrip { trip, ends_at_open: order < 4 });
         first_close = exit_bar;
     }
     trips
 }
 
-/// Worth at each close, from the round trips alone.
-fn slow_worth(rows: &[OhlcRow], trips: &[(RoundTrip, bool)], cost: f64) -> Vec<f64> {
+/// Computes the capital at each close from the round trips alone.
+fn slow_worth(rows: &[OhlcRow], trips: &[SlowTrip], cost: f64) -> Vec<f64> {
+    let trips = || trips.iter().map(|slow| &slow.trip);
     let at_close = |bar: usize| {
-        let closed: f64 =
-            trips.iter().filter(|(trip, _)| trip.exit_bar <= bar).map(|(trip, _)| 1.0 + trip.gain).product();
-        let open = trips.iter().find(|(trip, _)| trip.entry_bar <= bar && bar < trip.exit_bar);
-        closed * open.map_or(1.0, |(trip, _)| rows[bar][3] / trip.entry_price * (1.0 - cost))
+        let closed: f64 = trips().filter(|trip| trip.exit_bar <= bar).map(|trip| 1.0 + trip.gain).product();
+        let open = trips().find(|trip| trip.entry_bar <= bar && bar < trip.exit_bar);
+        closed * open.map_or(1.0, |trip| rows[bar][3] / trip.entry_price * (1.0 - cost))
     };
     (0..rows.len()).map(at_close).collect()
 }
 
-/// Whole prices, so that opens, stops and targets often meet exactly; gaps between bars are the
-/// rule.
-fn any_bar() -> impl Strategy<Value = (OhlcRow, bool, bool)> {
-    let (price, wick) = (90..=110_i32, 0..=6_i32);
+/// A bar with the signals at its close.
+#[derive(Clone, Copy, Debug)]
+struct SignalledBar {
+    row: OhlcRow,
+    entry: bool,
+    exit: bool,
+}
+
+fn rows_of(bars: &[SignalledBar]) -> Vec<OhlcRow> {
+    bars.iter().map(|bar| bar.row).collect()
+}
+
+fn signals_of(bars: &[SignalledBar]) -> Signals {
+    Signals { entry: bars.iter().map(|bar| bar.entry).collect(), exit: bars.iter().map(|bar| bar.exit).collect() }
+}
+
+/// Draws whole prices, so that opens, stops and targets are often exactly equal; most bars open with
+/// a gap.
+fn any_bar() -> impl Strategy<Value = SignalledBar> {
+    let price = 90..=110_i32;
+    let wick = 0..=6_i32;
     (price.clone(), price, wick.clone(), wick, proptest::bool::weighted(0.4), proptest::bool::weighted(0.15)).prop_map(
         |(open, close, up, down, entry, exit)| {
             let row = [open, open.max(close) + up, open.min(close) - down, close].map(f64::from);
-            (row, entry, exit)
+            SignalledBar { row, entry, exit }
         },
     )
 }
@@ -161,13 +186,13 @@ proptest! {
 
     #[test]
     fn the_engine_equals_a_slow_one_trade_by_trade(bars in prop::collection::vec(any_bar(), 0..60), settings in any_settings()) {
-        let rows: Vec<OhlcRow> = bars.iter().map(|bar| bar.0).collect();
-        let signals = Signals { entry: bars.iter().map(|bar| bar.1).collect(), exit: bars.iter().map(|bar| bar.2).collect() };
+        let rows = rows_of(&bars);
+        let signals = signals_of(&bars);
         let columns = Columns::from_rows(&rows);
         let run = run(&columns.prices(), &signals, &settings);
         let slow = slow_trips(&rows, &signals, &settings);
         prop_assert_eq!(run.trips.len(), slow.len());
-        for (ours, (theirs, _)) in run.trips.iter().zip(&slow) {
+        for (ours, theirs) in run.trips.iter().zip(slow.iter().map(|slow| &slow.trip)) {
             prop_assert!(is_close(ours.gain, theirs.gain), "{:?} {:?}", ours, theirs);
             prop_assert_eq!(RoundTrip { gain: 0.0, ..*ours }, RoundTrip { gain: 0.0, ..*theirs });
         }
@@ -177,8 +202,8 @@ proptest! {
             prop_assert!(is_close(worth, slow_worth), "{} {}", worth, slow_worth);
         }
         for (bar, &is_held) in run.is_held.iter().enumerate() {
-            let lasts = |(trip, at_open): &(RoundTrip, bool)| {
-                trip.entry_bar <= bar && (bar < trip.exit_bar || (bar == trip.exit_bar && !at_open))
+            let lasts = |SlowTrip { trip, ends_at_open }: &SlowTrip| {
+                trip.entry_bar <= bar && (bar < trip.exit_bar || (bar == trip.exit_bar && !ends_at_open))
             };
             prop_assert_eq!(is_held, slow.iter().any(lasts), "bar {}", bar);
         }
@@ -196,12 +221,10 @@ proptest! {
         let mut changed = bars.clone();
         changed[first_changed..].copy_from_slice(&others[..bars.len() - first_changed]);
         // The signal at the close before acts in the first bar that is not compared.
-        changed[first_changed - 1].1 = others[0].1;
-        changed[first_changed - 1].2 = others[0].2;
+        changed[first_changed - 1].entry = others[0].entry;
+        changed[first_changed - 1].exit = others[0].exit;
         let [ours, theirs] = [&bars, &changed].map(|bars| {
-            let rows: Vec<OhlcRow> = bars.iter().map(|bar| bar.0).collect();
-            let signals = Signals { entry: bars.iter().map(|bar| bar.1).collect(), exit: bars.iter().map(|bar| bar.2).collect() };
-            run(&Columns::from_rows(&rows).prices(), &signals, &settings)
+            run(&Columns::from_rows(&rows_of(bars)).prices(), &signals_of(bars), &settings)
         });
         prop_assert_eq!(&ours.growth[..first_changed], &theirs.growth[..first_changed]);
         prop_assert_eq!(&ours.is_held[..first_changed], &theirs.is_held[..first_changed]);

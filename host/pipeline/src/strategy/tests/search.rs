@@ -26,7 +26,7 @@ fn below(feature_idx: usize, threshold: f32) -> Conjunction {
     Conjunction(vec![RuleCondition { feature_idx, operator: Operator::Below, threshold }])
 }
 
-/// The job's rule looks at noise, mined rules at the signal and at noise.
+/// The job's rule reads noise; the mined rules read the signal and noise.
 fn rule_set() -> RuleSet {
     let lists =
         || RuleLists { stable: vec![above(SIGNAL, 0.5)], high_lift: vec![above(SIGNAL, 1.0), above(NOISE, 1.0)] };
@@ -39,7 +39,7 @@ fn rule_set() -> RuleSet {
     }
 }
 
-/// Scores that say what `SIGNAL` says, on all rows after the first block.
+/// Scores equal to `SIGNAL`, on all rows after the first block.
 fn scores(panel: &Panel) -> Vec<f32> {
     let first = panel.partition.blocks[1].start;
     let values = panel.table.column(SIGNAL).iter().zip(&panel.table.day);
@@ -80,7 +80,8 @@ fn test_period<'a>(inputs: &StrategyInputs<'a>) -> BacktestPeriod<'a> {
 fn a_planted_edge_beats_the_market_before_and_in_the_test() {
     for seed in 0..4 {
         let panel = Panel::new(seed, 0.4, &[1.0]);
-        let (rule_set, scores) = (rule_set(), scores(&panel));
+        let rule_set = rule_set();
+        let scores = scores(&panel);
         let found = optimize(&inputs(&panel, &rule_set, &scores));
         let report = json(&found.report);
         for period in ["development", "test"] {
@@ -107,7 +108,7 @@ fn another_test_changes_no_parameter_and_no_figure_of_the_development() {
         assert!(!ours[name].is_null(), "{name}");
         assert_eq!(ours[name].to_string(), theirs[name].to_string(), "{name}");
     }
-    assert_ne!(ours["test"], theirs["test"], "the test is another");
+    assert_ne!(ours["test"], theirs["test"], "the test periods differ");
 }
 
 #[test]
@@ -151,7 +152,8 @@ fn a_fold_follows_its_own_rules_and_the_test_the_last_ones() {
 #[test]
 fn threads_change_nothing_and_seeds_do() {
     let panel = Panel::new(7, 0.3, &[1.0]);
-    let (rule_set, scores) = (rule_set(), scores(&panel));
+    let rule_set = rule_set();
+    let scores = scores(&panel);
     let inputs = inputs(&panel, &rule_set, &scores);
     let of = |inputs: &StrategyInputs<'_>| {
         let found = optimize(inputs);
@@ -165,15 +167,21 @@ fn threads_change_nothing_and_seeds_do() {
 #[test]
 fn candidates_begin_with_the_job_and_the_model_and_never_come_twice() {
     let panel = Panel::new(8, 0.3, &[1.0]);
-    let (rule_set, scores) = (rule_set(), scores(&panel));
+    let rule_set = rule_set();
+    let scores = scores(&panel);
     let inputs = StrategyInputs { n_trials: 1000, ..inputs(&panel, &rule_set, &scores) };
     let report = optimize(&inputs).report;
     assert_eq!((report.n_candidates, report.candidates.len()), (1000, 1000));
     let base_rate = panel.labels[0].value.iter().filter(|value| **value == 1.0).count() as f64 / (2 * N_DAYS) as f64;
     assert_eq!(report.candidates[0].strategy, "entry: 1 of job rules, exit: 1 of job rules, 1 bars");
-    let alone = &report.candidates[1].strategy;
-    let share: f64 = alone.strip_prefix("top ").unwrap().strip_suffix(" % of scores, 1 bars").unwrap().parse().unwrap();
-    assert!((share - 100.0 * base_rate).abs() < 6.0, "{alone}, base rate {base_rate}");
+    let drawn = space_of(&inputs).draw(2, inputs.seed);
+    let one_job_rule = Some(RuleCount { source: RuleSource::Job, threshold: 1 });
+    assert_eq!((drawn[0].entry, drawn[0].exit, drawn[0].score_share), (one_job_rule, one_job_rule, None));
+    let model_alone = drawn[1];
+    assert_eq!((model_alone.entry, model_alone.exit, model_alone.holding_bars), (None, None, 1));
+    let share = model_alone.score_share.unwrap();
+    assert!((share - base_rate).abs() < 0.06, "{share}, base rate {base_rate}");
+    assert!(report.candidates[1].strategy.contains(&format!("{:.0} %", 100.0 * share)));
     let mut names: Vec<&str> = report.candidates.iter().map(|row| row.strategy.as_str()).collect();
     names.sort_unstable();
     names.dedup();
@@ -211,7 +219,8 @@ fn a_flat_market_without_costs_gives_nothing() {
             prices.fill(100.0);
         }
     }
-    let (rule_set, scores) = (rule_set(), scores(&panel));
+    let rule_set = rule_set();
+    let scores = scores(&panel);
     let inputs = StrategyInputs { cost_bps: 0.0, ..inputs(&panel, &rule_set, &scores) };
     let test = test_period(&inputs);
     let candidate = space_of(&inputs).draw(1, 42)[0];
@@ -229,11 +238,12 @@ fn space_of(inputs: &StrategyInputs<'_>) -> SearchSpace {
 #[test]
 fn what_can_never_happen_is_not_tried() {
     let panel = Panel::new(8, 0.3, &[1.0]);
-    let (rule_set, scores) = (rule_set(), scores(&panel));
+    let rule_set = rule_set();
+    let scores = scores(&panel);
     let inputs = inputs(&panel, &rule_set, &scores);
-    let asked = |exit_score_threshold| SearchSpace { exit_score_threshold, ..space_of(&inputs) }.draw(1, 1)[0];
-    assert_eq!(asked(1).exit, Some(RuleCount { source: RuleSource::Job, threshold: 1 }));
-    assert_eq!(asked(2).exit, None, "the job has one exit rule");
+    let job_strategy = |exit_score_threshold| SearchSpace { exit_score_threshold, ..space_of(&inputs) }.draw(1, 1)[0];
+    assert_eq!(job_strategy(1).exit, Some(RuleCount { source: RuleSource::Job, threshold: 1 }));
+    assert_eq!(job_strategy(2).exit, None, "the job has one exit rule");
     let wide = SearchSpace { threshold_pct: 60.0, ..space_of(&inputs) }.draw(usize::MAX, 1);
     let stops: BTreeSet<u64> = wide.iter().filter_map(|it| it.stop_pct).map(|stop_pct| stop_pct as u64).collect();
     assert_eq!(stops, BTreeSet::from([60]), "a stop of 120 % is below a price of 0");
@@ -258,7 +268,7 @@ fn a_strategy_that_is_always_in_exceeds_the_market_by_nothing_but_costs() {
         let test = test_period(&inputs);
         let run = test.backtest(&candidate, None);
         let n_dates = run.returns.len() as f64;
-        // It enters at the second open: one date in so many is missed.
+        // It enters at the second open, so it misses one date.
         assert!((run.mean_exposure() - (1.0 - 1.0 / n_dates)).abs() < 1e-12);
         let excess = test.excess(&run);
         let inner = &excess[2..excess.len() - 1];
@@ -272,10 +282,12 @@ fn a_strategy_that_is_always_in_exceeds_the_market_by_nothing_but_costs() {
 #[test]
 fn the_equity_is_the_product_of_returns_and_trades_lie_in_their_part() {
     let panel = Panel::new(12, 0.4, &[1.0]);
-    let (rule_set, scores) = (rule_set(), scores(&panel));
+    let rule_set = rule_set();
+    let scores = scores(&panel);
     let found = optimize(&inputs(&panel, &rule_set, &scores));
     let curve = &found.equity_curve;
-    let (before, after) = (json(&found.report)["development"].take(), json(&found.report)["test"].take());
+    let before = json(&found.report)["development"].take();
+    let after = json(&found.report)["test"].take();
     for (is_test, trades, period) in [(false, &curve.development_trades, before), (true, &curve.test_trades, after)] {
         let points: Vec<&EquityPoint> = curve.equity.iter().filter(|point| point.is_test == is_test).collect();
         assert_eq!(period["n_dates"], points.len());
@@ -297,7 +309,7 @@ fn the_equity_is_the_product_of_returns_and_trades_lie_in_their_part() {
 }
 
 #[test]
-fn bars_of_one_date_compound_and_a_symbol_without_bars_stands_still() {
+fn bars_of_one_date_compound_and_a_symbol_without_bars_takes_no_capital() {
     let mut panel = Panel::new(13, 0.3, &[1.0]);
     panel.partition.test = 19_100..19_167;
     // Three bars a session, and the second symbol ends before the test.
@@ -332,12 +344,17 @@ fn a_symbol_without_bars_makes_no_excess_of_a_strategy_that_is_always_in() {
     let rule_set = RuleSet::default();
     let inputs = StrategyInputs { table: &table, market: &market, cost_bps: 0.0, ..inputs(&panel, &rule_set, &[]) };
     let test = BacktestPeriod::test(&inputs, &days);
-    let (entry, exit, score_share) = (None, None, None);
-    let always =
-        StrategyCandidate { entry, exit, score_share, holding_bars: usize::MAX, stop_pct: None, target_pct: None };
+    let always = StrategyCandidate {
+        entry: None,
+        exit: None,
+        score_share: None,
+        holding_bars: usize::MAX,
+        stop_pct: None,
+        target_pct: None,
+    };
     let run = test.backtest(&always, None);
     let exposure = run.mean_exposure();
-    assert!(exposure > 0.98, "in from the second bar on, whoever has bars: {exposure}");
+    assert!(exposure > 0.98, "invested from the second bar on in every symbol with bars: {exposure}");
     let worth: Vec<f64> = test.equity(&run, true).iter().map(|point| point.always_in).collect();
     for (idx, excess) in test.excess(&run).into_iter().enumerate().skip(1) {
         let of_market = worth[idx] / worth[idx - 1] - 1.0;
