@@ -1,19 +1,23 @@
-//! Settings of the sources of bars, and their form on the way to a job process.
+//! Settings of the sources of bars, which are serialized for a job process.
+//!
+//! In: checked settings. Out: the same settings in another process. Invariant: the key is revealed
+//! only to that process.
 
 use std::path::PathBuf;
 
 use oculus_system::secret::{self, Secret};
 use serde::{Deserialize, Serialize};
 
-/// How Polygon's market data is fetched and kept.
+/// Settings of fetching and caching Polygon's market data.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PolygonConfig {
-    /// Base address, without a slash at its end.
+    /// Base URL, without a slash at its end.
     pub base_url: String,
     /// The key.
     #[serde(with = "secret::revealed")]
     pub api_key: Secret,
-    /// Requests that the key's plan allows a minute, of all processes of this machine together; 0 is without limit.
+    /// Requests per minute that the key's plan allows, for all processes of this machine together;
+    /// 0 means no limit.
     pub requests_per_minute: u32,
     /// Folder of the cache.
     pub cache_dir: PathBuf,

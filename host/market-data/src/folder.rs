@@ -1,18 +1,22 @@
-//! A folder of bars, one file a symbol: `SYMBOL.parquet` or `SYMBOL.csv`. Where there are both, Parquet is read.
+//! A folder of bars with one file per symbol: `SYMBOL.parquet` or `SYMBOL.csv`.
+//!
+//! In: the path of the folder. Out: the rows of symbols. Invariant: if a symbol has both files, the
+//! Parquet file is read.
 
 mod csv;
 
-use oculus_job::code::ErrorCode;
-use oculus_job::warning::Warning;
-use oculus_job::warning::WarningCode;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::parquet;
+use oculus_job::code::ErrorCode;
 use oculus_job::failure::Failure;
 use oculus_job::request::Timeframe;
+use oculus_job::warning::{Warning, WarningCode};
 use oculus_pipeline::bars::{FetchProgressFn, Found, Reading, Source, Wanted, listed, refused};
 
-/// Symbols that an error lists files of.
+use crate::parquet;
+
+/// Files that an error lists at most.
 const MAX_LISTED_FILES: usize = 10;
 
 /// A folder of `SYMBOL.csv` and `SYMBOL.parquet`.
@@ -22,16 +26,16 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// The folder at a path, which need not be there yet.
+    /// Creates the source of a folder, which need not exist yet.
     pub fn new(path: &Path) -> Self {
         Self { path: path.to_owned() }
     }
 
-    /// The symbols that have a file here, in order.
+    /// Returns the symbols that have a file in the folder, sorted.
     ///
     /// # Errors
     /// The file system's own.
-    pub fn symbols(&self) -> std::io::Result<Vec<String>> {
+    pub fn symbols(&self) -> io::Result<Vec<String>> {
         let mut symbols = Vec::new();
         for entry in std::fs::read_dir(&self.path)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
@@ -44,23 +48,28 @@ impl Folder {
     }
 
     fn reading(&self, symbol: &str, timeframe: Timeframe) -> Result<Reading, Failure> {
-        let (csv_name, parquet_name) = (format!("{symbol}.csv"), format!("{symbol}.parquet"));
-        let (csv_path, parquet_path) = (self.path.join(&csv_name), self.path.join(&parquet_name));
+        let csv_name = format!("{symbol}.csv");
+        let csv_path = self.path.join(&csv_name);
+        let parquet_name = format!("{symbol}.parquet");
+        let parquet_path = self.path.join(&parquet_name);
         let symbol = symbol.to_owned();
-        let (found, warnings) = match (parquet_path.is_file(), csv_path.is_file()) {
-            (false, false) => (None, vec![self.without(&symbol)]),
-            (false, true) => (Some(Found { origin: csv_name, rows: csv::read(&csv_path, timeframe)? }), Vec::new()),
-            (true, has_both) => {
-                let rows = parquet::read(&parquet_path, timeframe)?;
-                let message = format!("{symbol} is read from {parquet_name}; {csv_name} beside it is not looked at");
-                let warning = has_both.then(|| Warning::new(WarningCode::TwoFiles, message));
-                (Some(Found { origin: parquet_name, rows }), warning.into_iter().collect())
-            }
-        };
-        Ok(Reading { symbol, found, warnings })
+        let has_csv = csv_path.is_file();
+        if parquet_path.is_file() {
+            let rows = parquet::read(&parquet_path, timeframe)?;
+            let message = format!("{symbol} is read from {parquet_name}; {csv_name} beside it is not looked at");
+            let warning = has_csv.then(|| Warning::new(WarningCode::TwoFiles, message));
+            let found = Found { origin: parquet_name, rows };
+            return Ok(Reading { symbol, found: Some(found), warnings: warning.into_iter().collect() });
+        }
+        if has_csv {
+            let found = Found { origin: csv_name, rows: csv::read(&csv_path, timeframe)? };
+            return Ok(Reading { symbol, found: Some(found), warnings: Vec::new() });
+        }
+        let warnings = vec![self.without(&symbol)];
+        Ok(Reading { symbol, found: None, warnings })
     }
 
-    /// That a symbol has no file, with the one that may be meant.
+    /// Returns the warning that a symbol has no file, with the symbol that may be meant.
     fn without(&self, symbol: &str) -> Warning {
         let meant = otherwise_cased(symbol, &self.symbols().unwrap_or_default());
         let meant = meant.map(|meant| format!("; symbols are case-sensitive, and {meant} is there"));
@@ -104,14 +113,14 @@ impl Source for Folder {
     }
 }
 
-/// That a symbol has a file which is no table of bars, and is done without.
+/// Returns the reading of an optional symbol whose file is not a table of bars.
 fn unreadable(symbol: &str, failure: &Failure) -> Reading {
     let message = format!("{symbol} is done without: {}", failure.message);
     let warnings = vec![Warning::new(WarningCode::BenchmarkLeftOut, message)];
     Reading { symbol: symbol.to_owned(), found: None, warnings }
 }
 
-/// The symbol of the folder that differs in upper and lower case alone.
+/// Returns the symbol of the folder that differs only in upper and lower case.
 fn otherwise_cased(symbol: &str, found: &[String]) -> Option<String> {
     found.iter().find(|other| *other != symbol && other.eq_ignore_ascii_case(symbol)).cloned()
 }

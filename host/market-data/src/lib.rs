@@ -1,11 +1,10 @@
-//! Where market bars come from: a folder of files, or Polygon's market data behind a cache.
+//! Sources of market bars: a folder of files, Polygon's market data behind a cache, and a generator
+//! of synthetic bars.
 //!
-//! In: what the configuration says. Out: a [`Source`] for the pipeline, which knows no file and no network.
-
-use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
-
-use oculus_pipeline::bars::Source;
+//! In: the configuration of a source. Out: a [`Source`] for the pipeline, which itself uses no file
+//! and no network.
+//! Invariant: bars that cannot be read are a [`Failure`](oculus_job::failure::Failure) with a code.
+//! Only the functions that write bars return the error of their writer.
 
 mod config;
 pub mod folder;
@@ -14,6 +13,11 @@ pub mod polygon;
 pub mod synth;
 pub mod time_column;
 pub mod tls;
+
+use std::path::PathBuf;
+
+use oculus_pipeline::bars::Source;
+use serde::{Deserialize, Serialize};
 
 pub use self::config::PolygonConfig;
 
@@ -28,7 +32,7 @@ pub enum BarsPlace {
 }
 
 impl BarsPlace {
-    /// The source of this place, as it is at this moment.
+    /// Opens the source of this place, as it is at the current time.
     pub fn open(&self) -> Box<dyn Source> {
         match self {
             Self::Folder(path) => Box::new(folder::Folder::new(path)),

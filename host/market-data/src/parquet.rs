@@ -1,47 +1,51 @@
-//! Parquet files of bars: one writer, of a fixed schema, and one reader, which takes that of others as well.
+//! Parquet files of bars: one writer with a fixed schema, and one reader, which accepts other
+//! schemas as well.
 //!
-//! In: a file of anybody's. Out: rows of numbers, each with its number in the file, or an error that names what is
-//! wrong. Invariant: no bytes make the process panic, nor reserve memory out of proportion to the file.
+//! In: a file of any origin. Out: rows of numbers, each with its number in the file, or an error
+//! that names the problem.
+//! Invariant: no bytes make the process panic, nor reserve memory out of proportion to the file.
 
-mod contained;
+mod catch_panic;
 mod pages;
 #[cfg(test)]
 mod tests;
 mod time_values;
 
-use oculus_job::code::ErrorCode;
 use std::collections::HashMap;
 use std::io::Cursor;
 use std::path::Path;
 
+use oculus_job::code::ErrorCode;
+use oculus_job::failure::Failure;
+use oculus_job::progress::Phase;
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::{Row, refused, time_column};
 use polars::io::parquet::metadata::FileMetadata;
 use polars::prelude::{
     Column, DataFrame, DataType, KeyValueMetadata, NamedFrom, ParallelStrategy, ParquetReader, ParquetWriter,
     PolarsError, PolarsResult, SerReader, Series,
 };
 
+use self::catch_panic::catch_panic;
 use self::time_values::TimeValues;
-use oculus_job::failure::Failure;
-use oculus_job::progress::Phase;
-use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::{Row, refused, time_column};
 
 /// The columns of numbers, in the order of [`Row::values`].
 const NUMBERS: [&str; 5] = ["open", "high", "low", "close", "volume"];
 /// Names of the column of times.
 const TIMES: [&str; 2] = ["date", "timestamp"];
-const ROWS_A_GROUP: usize = 1 << 17;
-/// Rows that a byte of a file may stand for at most: repeated values take nearly no room, but times do.
-const MOST_ROWS_A_BYTE: u64 = 64;
+const ROWS_PER_GROUP: usize = 1 << 17;
+/// The most rows per byte of a file: repeated values are small, but times are not.
+const MOST_ROWS_PER_BYTE: u64 = 64;
 const HINT: &str = "a Parquet file of bars has the columns date or timestamp, open, high, low, close, volume; a damaged \
                     one has to be written anew";
 
-/// Rows as the bytes of a file of a fixed schema: `timestamp` (Int64, seconds since 1970 UTC), then five Float64.
+/// Returns rows as the bytes of a file with a fixed schema: `timestamp` (Int64, seconds since 1970
+/// UTC), then five Float64.
 ///
-/// * `notes`: names and texts that [`notes`] finds again.
+/// * `notes`: names and texts that [`notes`] returns again.
 ///
 /// # Errors
-/// The format's own.
+/// The writer's own.
 pub fn to_bytes(rows: &[Row], notes: Vec<(String, String)>) -> PolarsResult<Vec<u8>> {
     let times: Vec<i64> = rows.iter().map(|row| row.time).collect();
     let mut columns = vec![Column::from(Series::new("timestamp".into(), times))];
@@ -51,22 +55,22 @@ pub fn to_bytes(rows: &[Row], notes: Vec<(String, String)>) -> PolarsResult<Vec<
     }
     let mut bytes = Vec::new();
     ParquetWriter::new(&mut bytes)
-        .with_row_group_size(Some(ROWS_A_GROUP))
+        .with_row_group_size(Some(ROWS_PER_GROUP))
         .with_key_value_metadata(Some(KeyValueMetadata::from_static(notes)))
         .finish(&mut DataFrame::new(rows.len(), columns)?)?;
     Ok(bytes)
 }
 
-/// The notes of a file, by name.
+/// Returns the notes of a file by name.
 ///
 /// # Errors
-/// `bad_bars` for what is no Parquet file.
+/// `bad_bars` for a file that is not Parquet.
 pub fn notes(bytes: &[u8], file: &str) -> Result<HashMap<String, String>, Failure> {
     let read = || {
         let pairs = ParquetReader::new(Cursor::new(bytes)).get_metadata()?.key_value_metadata().clone();
         Ok(pairs.into_iter().flatten().filter_map(|pair| Some((pair.key, pair.value?))).collect())
     };
-    let read = contained::contained(read).ok_or_else(|| contradiction(file))?;
+    let read = catch_panic(read).ok_or_else(|| contradiction(file))?;
     read.map_err(|error: PolarsError| damaged(file, &error.to_string()))
 }
 
@@ -75,7 +79,8 @@ pub fn notes(bytes: &[u8], file: &str) -> Result<HashMap<String, String>, Failur
 /// Times are a Date (daily and weekly bars), a Datetime, seconds or milliseconds since 1970, or texts as in CSV.
 ///
 /// # Errors
-/// `unreadable_bars` (retryable) where the file cannot be opened, `bad_bars` for what is no table of bars.
+/// `unreadable_bars` (retryable) if the file cannot be opened, `bad_bars` if it is not a table of
+/// bars.
 pub fn read(path: &Path, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let bytes = std::fs::read(path).map_err(|error| {
@@ -86,14 +91,14 @@ pub fn read(path: &Path, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
     from_bytes(&bytes, &file, timeframe)
 }
 
-/// The same from the bytes of a file.
+/// Reads the bytes of a file of bars, like [`read`].
 ///
-/// * `file`: its name, for messages.
+/// * `file`: name of the file, for messages.
 ///
 /// # Errors
-/// `bad_bars` for what is no table of bars.
+/// `bad_bars` if the bytes are not a table of bars.
 pub fn from_bytes(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
-    contained::contained(|| rows(bytes, file, timeframe)).unwrap_or_else(|| Err(contradiction(file)))
+    catch_panic(|| rows(bytes, file, timeframe)).unwrap_or_else(|| Err(contradiction(file)))
 }
 
 fn rows(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
@@ -127,20 +132,20 @@ fn rows(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Vec<Row>, Fail
     Ok(rows)
 }
 
-/// The column as 64-bit floats, where it is one of numbers.
+/// Returns a column of numbers as 64-bit floats; `None` for any other column.
 fn numbers(column: &Column) -> Option<Column> {
     let is_number = column.dtype().is_float() || column.dtype().is_integer();
     is_number.then(|| column.cast(&DataType::Float64).ok()).flatten()
 }
 
-/// The columns of bars, and no other, of a file whose claims about itself are possible.
+/// Reads the columns of bars, and no other, after a check of the file's metadata.
 fn needed_columns(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<DataFrame, Failure> {
-    let no_table = |error: polars::error::PolarsError| {
+    let no_table = |error: PolarsError| {
         let error = error.to_string();
         let first_line: String = error.lines().next().unwrap_or_default().chars().take(200).collect();
         refused(ErrorCode::BadBars, format!("{file} is no Parquet table that can be read: {first_line}"), HINT)
     };
-    // One thread: a panic then is this thread's own.
+    // On this thread, whose panics are caught.
     let mut reader = ParquetReader::new(Cursor::new(bytes)).read_parallel(ParallelStrategy::None);
     let schema = reader.schema().map_err(no_table)?;
     let names: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
@@ -155,13 +160,16 @@ fn needed_columns(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Data
         projection.push(position(name).ok_or_else(|| missing(name))?);
     }
     let needed: Vec<&str> = projection.iter().map(|&column| names[column]).collect();
-    check_claims(reader.get_metadata().map_err(no_table)?, &needed, bytes).map_err(|what| damaged(file, &what))?;
+    check_metadata(reader.get_metadata().map_err(no_table)?, &needed, bytes).map_err(|what| damaged(file, &what))?;
     reader.with_projection(Some(projection)).set_rechunk(true).finish().map_err(no_table)
 }
 
-/// Whether the needed columns can be what the file says they are; else why not.
-fn check_claims(metadata: &FileMetadata, needed: &[&str], bytes: &[u8]) -> Result<(), String> {
-    let most_rows = (bytes.len() as u64).saturating_mul(MOST_ROWS_A_BYTE);
+/// Checks that the needed columns can have the sizes that the metadata claims.
+///
+/// # Errors
+/// The reason why they cannot.
+fn check_metadata(metadata: &FileMetadata, needed: &[&str], bytes: &[u8]) -> Result<(), String> {
+    let most_rows = (bytes.len() as u64).saturating_mul(MOST_ROWS_PER_BYTE);
     let n_rows = metadata.row_groups.iter().map(|group| group.num_rows() as u64).fold(0, u64::saturating_add);
     if n_rows > most_rows || metadata.num_rows as u64 != n_rows {
         let n_bytes = bytes.len();

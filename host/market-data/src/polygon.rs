@@ -1,75 +1,79 @@
 //! Polygon's market data: fetched once, kept in a cache, read from there.
 //!
-//! In: symbols, a timeframe, how far back. Out: their rows, and how many pages it took. Invariants: a day is fetched once
-//! by all processes that share the cache, unless a split changes it; a process may be killed at any moment and the next
-//! one goes on; the key is in no file, address, log or error.
+//! In: symbols, a timeframe, a reach into the past. Out: their rows, and the number of pages that
+//! were fetched.
+//! Invariants: a day is fetched once by all processes that share the cache, unless a split changes
+//! it; a process may be killed at any moment and the next one continues; the key is in no file,
+//! URL, log or error.
 
-mod address;
-mod bucket;
 mod cache;
 pub mod calendar;
 mod client;
+mod error;
 mod files;
 mod lock;
-mod news;
 mod page;
-mod patience;
+mod progress;
+mod rate_limit;
+mod retry;
 mod sync;
 mod table;
-mod trouble;
+#[cfg(test)]
+mod tests;
+mod urls;
 
-use oculus_job::code::ErrorCode;
-use oculus_job::warning::Warning;
-use oculus_job::warning::WarningCode;
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-
-use self::bucket::Bucket;
-use self::cache::SeriesCache;
-use self::calendar::{Calendar, Days};
-use self::client::Client;
-use self::news::News;
-use self::patience::Patience;
-use self::sync::{Sync, Synced};
-use self::trouble::Trouble;
-use crate::config::PolygonConfig;
+use oculus_job::code::ErrorCode;
 use oculus_job::failure::Failure;
 use oculus_job::progress::Phase;
 use oculus_job::request::Timeframe;
+use oculus_job::warning::{Warning, WarningCode};
 use oculus_pipeline::bars::{FetchProgressFn, Found, Reading, Source, Wanted, listed};
 
-/// Polygon's market data at a moment.
+use self::cache::SeriesCache;
+use self::calendar::{Calendar, Days};
+use self::client::Client;
+use self::error::PolygonError;
+use self::progress::ProgressReporter;
+use self::rate_limit::RateLimiter;
+use self::retry::RetryPolicy;
+use self::sync::{SeriesSync, Synced};
+use crate::config::PolygonConfig;
+
+/// Polygon's market data at one point in time.
 #[derive(Clone, Debug)]
 pub struct Polygon {
     config: PolygonConfig,
     now: Timestamp,
-    patience: Patience,
+    retry_policy: RetryPolicy,
 }
 
-/// A symbol as it was fetched.
+/// A fetched symbol.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fetched {
-    /// Its rows.
+    /// The rows of the symbol.
     pub reading: Reading,
-    /// Rows of them that were in the cache.
+    /// Number of rows that were in the cache.
     pub n_cached: usize,
-    /// Pages that it took.
+    /// Number of pages that were fetched.
     pub n_pages: usize,
 }
 
 impl Polygon {
-    /// The source as it is at `now`: bars of days that have not ended by then are not read.
+    /// Creates the source at the time `now`: bars of days that have not ended by then are not read.
     pub fn new(config: &PolygonConfig, now: Timestamp) -> Self {
-        Self { config: config.clone(), now, patience: Patience::default() }
+        Self { config: config.clone(), now, retry_policy: RetryPolicy::default() }
     }
 
-    /// Fetches what the cache lacks: one answer a symbol, in the order asked, the optional ones last.
+    /// Fetches what the cache lacks: one answer per symbol, in the order of `wanted`, the optional
+    /// ones last.
     ///
     /// # Errors
-    /// As [`Source::read`].
-    pub fn fetch(&self, wanted: &Wanted<'_>, hear: &FetchProgressFn<'_>) -> Result<Vec<Fetched>, Failure> {
+    /// The errors of [`Source::read`].
+    pub fn fetch(&self, wanted: &Wanted<'_>, on_progress: &FetchProgressFn<'_>) -> Result<Vec<Fetched>, Failure> {
         let calendar = Calendar::default();
         let symbols: Vec<&str> = wanted.symbols.iter().chain(wanted.optional).map(String::as_str).collect();
         let Some(days) = calendar.wanted(wanted.reach, wanted.timeframe, self.now) else {
@@ -78,16 +82,16 @@ impl Polygon {
                 .map(|symbol| without(symbol, "no day of those asked for has ended"))
                 .collect());
         };
-        let client = self.client().map_err(|trouble| trouble.failure("Polygon"))?;
-        let news = News::new(hear, days.count() as f64 * symbols.len() as f64);
-        let sync = Sync {
+        let client = self.client().map_err(|error| error.failure("Polygon"))?;
+        let progress = ProgressReporter::new(on_progress, days.count() as f64 * symbols.len() as f64);
+        let sync = SeriesSync {
             client: &client,
             root: &self.root(),
             calendar: &calendar,
             timeframe: wanted.timeframe,
             wanted: days,
             today: calendar.day(self.now.as_second()),
-            news: &news,
+            progress: &progress,
         };
         let fetch = Fetch {
             sync,
@@ -96,10 +100,10 @@ impl Polygon {
             next: Cell::new(0),
             done: RefCell::default(),
         };
-        runtime().map_err(|trouble| trouble.failure("Polygon"))?.block_on(fetch.all())
+        runtime().map_err(|error| error.failure("Polygon"))?.block_on(fetch.all())
     }
 
-    /// Drops what the cache has of some symbols.
+    /// Removes some symbols from the cache.
     ///
     /// # Errors
     /// The file system's.
@@ -110,15 +114,16 @@ impl Polygon {
             }
             Ok(())
         };
-        runtime().and_then(|runtime| runtime.block_on(forget)).map_err(|trouble: Trouble| trouble.failure("Polygon"))
+        runtime().and_then(|runtime| runtime.block_on(forget)).map_err(|error: PolygonError| error.failure("Polygon"))
     }
 
-    fn client(&self) -> Result<Client, Trouble> {
+    fn client(&self) -> Result<Client, PolygonError> {
         let PolygonConfig { api_key, requests_per_minute, .. } = &self.config;
-        let bucket = Bucket::new(&self.root(), api_key, *requests_per_minute, || Timestamp::now().as_millisecond());
-        // Processes that started at the same moment come back at different ones.
+        let rate_limiter =
+            RateLimiter::new(&self.root(), api_key, *requests_per_minute, || Timestamp::now().as_millisecond());
+        // Processes that started at the same time retry at different times.
         let seed = self.now.as_microsecond().unsigned_abs() ^ (u64::from(std::process::id()) << 40);
-        Client::new(&self.config, bucket, self.patience, seed)
+        Client::new(&self.config, rate_limiter, self.retry_policy, seed)
     }
 
     fn root(&self) -> PathBuf {
@@ -131,8 +136,8 @@ impl Source for Polygon {
         "polygon"
     }
 
-    fn read(&self, wanted: &Wanted<'_>, hear: &FetchProgressFn<'_>) -> Result<Vec<Reading>, Failure> {
-        Ok(self.fetch(wanted, hear)?.into_iter().map(|fetched| fetched.reading).collect())
+    fn read(&self, wanted: &Wanted<'_>, on_progress: &FetchProgressFn<'_>) -> Result<Vec<Reading>, Failure> {
+        Ok(self.fetch(wanted, on_progress)?.into_iter().map(|fetched| fetched.reading).collect())
     }
 
     fn nothing(&self, symbols: &[String]) -> Failure {
@@ -142,9 +147,9 @@ impl Source for Polygon {
     }
 }
 
-/// All symbols of one fetch, some of them side by side.
+/// All symbols of one fetch, some of them concurrently.
 struct Fetch<'a> {
-    sync: Sync<'a>,
+    sync: SeriesSync<'a>,
     symbols: &'a [&'a str],
     /// Symbols from this one on may be missing.
     n_needed: usize,
@@ -153,7 +158,7 @@ struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
-    /// Eight symbols at once, as long as there are any.
+    /// Fetches all symbols, at most eight at a time.
     async fn all(self) -> Result<Vec<Fetched>, Failure> {
         let lane = || self.lane();
         tokio::try_join!(lane(), lane(), lane(), lane(), lane(), lane(), lane(), lane())?;
@@ -162,15 +167,15 @@ impl Fetch<'_> {
         Ok(done.into_iter().map(|(_, fetched)| fetched).collect())
     }
 
-    /// One symbol after the other, each the next that nobody has.
+    /// Fetches one symbol after the other, each time the next that no other lane has taken.
     async fn lane(&self) -> Result<(), Failure> {
         loop {
             let idx = self.next.replace(self.next.get() + 1);
             let Some(symbol) = self.symbols.get(idx) else { return Ok(()) };
             let fetched = match self.sync.series(symbol).await {
                 Ok(synced) => reading(symbol, synced, self.sync.wanted),
-                Err(trouble) if idx >= self.n_needed => without(symbol, &trouble.to_string()),
-                Err(trouble) => return Err(trouble.failure(symbol)),
+                Err(error) if idx >= self.n_needed => without(symbol, &error.to_string()),
+                Err(error) => return Err(error.failure(symbol)),
             };
             self.done.borrow_mut().push((idx, fetched));
         }
@@ -195,10 +200,7 @@ fn without(symbol: &str, reason: &str) -> Fetched {
     Fetched { reading: Reading { symbol: symbol.to_owned(), found: None, warnings }, n_cached: 0, n_pages: 0 }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
+fn runtime() -> Result<tokio::runtime::Runtime, PolygonError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| Trouble::Client(error.to_string()))
+    runtime.map_err(|error| PolygonError::Client(error.to_string()))
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,35 +1,39 @@
-//! Made-up bars: random walks, alone or with something to find in them, and what an oracle would know of them.
+//! Synthetic bars: random walks with or without a planted pattern, and the probabilities that an
+//! oracle computes for them.
 //!
-//! In: a [`Recipe`]. Out: a [`Synthetic`] series, the same on every machine. Returns are normal and independent but for
-//! what the [`Kind`] adds. Prices have six decimals, volumes none.
+//! In: a [`Recipe`]. Out: a [`Synthetic`] series. Invariant: a recipe gives the same series on
+//! every machine. Returns are normal and independent except for the pattern of the [`Kind`]. Prices
+//! have six decimals, volumes none.
 
 mod calendar;
-mod course;
 pub mod files;
 mod noise;
 mod oracle;
+mod price_process;
 #[cfg(test)]
 mod tests;
 
 use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::Bars;
 
-pub use calendar::most_bars;
-pub use oracle::{Oracle, base_rate, oracle_auc};
+use self::noise::Noise;
+use self::price_process::PriceProcess;
 
-use course::PriceProcess;
-use noise::Noise;
+pub use self::calendar::most_bars;
+pub use self::oracle::{Oracle, base_rate, oracle_auc};
 
-/// What there is to find. Drifts are log returns of a day, scaled like deviations to bars of another length.
+/// Planted pattern of a series. Drifts are log returns of a day, scaled like deviations to bars of
+/// another length.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
-    /// Nothing: neither direction nor volatility can be forecast.
+    /// No pattern: neither direction nor volatility can be forecast.
     Walk,
-    /// Volatility, no direction: GARCH(1,1) (Bollerslev 1986) around the usual variance.
+    /// Volatility can be forecast, direction cannot: GARCH(1,1) (Bollerslev 1986) around the usual
+    /// variance.
     Garch {
         /// Weight of the last squared return.
         reaction: f64,
-        /// Weight of the last variance; together below 1.
+        /// Weight of the last variance; the sum of both weights is below 1.
         persistence: f64,
     },
     /// After a close at which RSI_14 is below and ADX_14 above a level, each of the next five bars rises by `drift` more.
@@ -51,13 +55,13 @@ pub enum Kind {
     /// Each bar's log return has a mean of `strength` deviations times the mean opening gap of the last weeks (in its own
     /// deviations) times where in its range the bar before closed. A row alone shows the last gap only.
     Gaps {
-        /// How much of it there is.
+        /// Strength of the pattern, in deviations.
         strength: f64,
     },
 }
 
 impl Kind {
-    /// Every kind by name, as strong as the command makes it.
+    /// Every kind by name, with the strength that the command line uses.
     pub const USUAL: [(&str, Self); 5] = [
         ("walk", Self::Walk),
         ("garch", Self::Garch { reaction: 0.1, persistence: 0.88 }),
@@ -66,7 +70,7 @@ impl Kind {
         ("gaps", Self::Gaps { strength: 1.0 }),
     ];
 
-    /// The same with another rise a bar; `None` for a kind without one.
+    /// Returns the kind with another drift per bar; `None` for a kind without a drift.
     pub fn with_drift(self, drift: f64) -> Option<Self> {
         match self {
             Self::Rule { rsi_below, adx_above, .. } => Some(Self::Rule { rsi_below, adx_above, drift }),
@@ -75,22 +79,22 @@ impl Kind {
         }
     }
 
-    /// The usual kind of a name.
+    /// Returns the kind of a name, with its usual strength.
     pub fn usual(name: &str) -> Option<Self> {
         Self::USUAL.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
     }
 }
 
-/// Which series to make.
+/// Parameters of a series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
-    /// What there is to find.
+    /// Planted pattern.
     pub kind: Kind,
-    /// Its name.
+    /// Name of the series.
     pub symbol: String,
-    /// Which of the series of a seed; each is independent of the others.
+    /// Number of the series among those of its seed, which are independent of each other.
     pub stream: u64,
-    /// Seed.
+    /// Seed of all random numbers.
     pub seed: u64,
     /// Length of a bar.
     pub timeframe: Timeframe,
@@ -98,16 +102,16 @@ pub struct Recipe {
     pub n_bars: usize,
 }
 
-/// A series and who knows how it was made.
+/// A series with the oracle of its generator.
 #[derive(Clone, Debug)]
 pub struct Synthetic {
     /// The bars.
     pub bars: Bars,
-    /// Knows the probability of every rise.
+    /// Computes the probability of every rise.
     pub oracle: Oracle,
 }
 
-/// Makes a series.
+/// Generates a series.
 ///
 /// ```
 /// use oculus_job::request::Timeframe;
@@ -129,7 +133,7 @@ pub fn generate(recipe: &Recipe) -> Synthetic {
         close: column(),
         volume: column(),
     };
-    for [open, high, low, close, volume] in courses(recipe).map(|(_, bar)| bar).take(bars.time.len()) {
+    for [open, high, low, close, volume] in simulate(recipe).map(|(_, bar)| bar).take(bars.time.len()) {
         bars.open.push(to_decimals(open));
         bars.high.push(to_decimals(high));
         bars.low.push(to_decimals(low));
@@ -139,17 +143,17 @@ pub fn generate(recipe: &Recipe) -> Synthetic {
     Synthetic { bars, oracle: Oracle::new(recipe.clone()) }
 }
 
-/// The endless course of a recipe, bar by bar, with what is known after each.
-fn courses(recipe: &Recipe) -> impl Iterator<Item = (PriceProcess, [f64; 5])> {
+/// Returns the endless steps of a recipe: each bar, with the state of the process after it.
+fn simulate(recipe: &Recipe) -> impl Iterator<Item = (PriceProcess, [f64; 5])> {
     let mut noise = Noise::new(recipe.seed, recipe.stream);
-    let mut course = PriceProcess::new(recipe.kind, recipe.timeframe);
+    let mut process = PriceProcess::new(recipe.kind, recipe.timeframe);
     std::iter::repeat_with(move || {
-        let bar = course.step(&noise.draws());
-        (course, bar)
+        let bar = process.step(&noise.draws());
+        (process, bar)
     })
 }
 
-/// To six decimals.
+/// Rounds a price to six decimals.
 fn to_decimals(price: f64) -> f64 {
     (price * 1e6).round() / 1e6
 }

@@ -1,4 +1,6 @@
 //! The TLS provider of this process: ring, for the bars' requests and for the host's own connections.
+//!
+//! In: nothing. Out: an installed provider. Invariant: a process has at most one provider.
 
 /// Makes ring the default provider of TLS in this process. A second call changes nothing.
 ///

@@ -1,12 +1,12 @@
-//! Claims about benchmarks that are read in addition to a job's own symbols.
+//! Tests of benchmarks that are read in addition to a job's own symbols.
 // Helpers outside of #[test] functions, which clippy.toml does not cover.
 #![allow(clippy::unwrap_used)]
 
-use oculus_job::warning::WarningCode;
 use std::fmt::Write;
 use std::ops::RangeInclusive;
 
 use oculus_job::request::Job;
+use oculus_job::warning::WarningCode;
 use oculus_market_data::folder::Folder;
 use oculus_pipeline::bars::{Market, load};
 use oculus_pipeline::date::iso_date;
@@ -23,7 +23,7 @@ fn csv(days: RangeInclusive<i32>) -> String {
     text
 }
 
-/// The market of A and B with these files beside theirs.
+/// Loads the market of A and B, with further files in their folder.
 fn market(files: &[(&str, String)], priority: &[&str]) -> Market {
     let folder = tempfile::tempdir().unwrap();
     let own = [("A", csv(13_801..=15_000)), ("B", csv(13_801..=15_000))];
@@ -41,15 +41,16 @@ fn benchmarks(market: &Market) -> Vec<(&str, usize)> {
 }
 
 #[test]
-fn a_benchmark_is_kept_as_far_as_the_bars_reach_and_is_part_of_their_hash() {
-    let (without, n_bars) = (market(&[], &[]), market(&[], &[]).bars[0].len());
+fn a_benchmark_is_cut_to_the_dates_of_the_bars_and_is_part_of_their_hash() {
+    let without = market(&[], &[]);
+    let n_bars = without.bars[0].len();
     assert_eq!((benchmarks(&without), &without.warnings), (vec![], &vec![]));
     let with = market(&[("SPY", csv(10_000..=15_500))], &[]);
     assert_eq!((benchmarks(&with), &with.warnings), (vec![("SPY", n_bars)], &vec![]));
     assert_eq!(with.bars, without.bars);
     assert_ne!(with.sha256, without.sha256);
     let longer = market(&[("SPY", csv(12_000..=15_500))], &[]);
-    assert_eq!(with.sha256, longer.sha256, "bars that nothing sees do not count");
+    assert_eq!(with.sha256, longer.sha256, "bars that are not used");
 }
 
 #[test]
@@ -61,7 +62,7 @@ fn a_benchmark_that_a_rule_names_may_be_a_symbol_of_the_job() {
 }
 
 #[test]
-fn a_benchmark_that_does_not_serve_is_left_out_with_the_reason() {
+fn an_unusable_benchmark_is_left_out_with_the_reason() {
     let unsound = csv(13_000..=15_000).replacen("1000\n", "-1\n", 1);
     let is_of_hole = |line: &&str| !(14_800..14_820).any(|day| line.starts_with(&iso_date(day)));
     let holed = csv(13_000..=15_000).lines().filter(is_of_hole).collect::<Vec<_>>().join("\n");
@@ -74,8 +75,8 @@ fn a_benchmark_that_does_not_serve_is_left_out_with_the_reason() {
     ] {
         let market = market(&[("SPY", text)], &[]);
         assert_eq!(benchmarks(&market), []);
-        let told = market.warnings.iter().filter(|warning| warning.code != WarningCode::LongGaps).collect::<Vec<_>>();
-        let [warning] = told[..] else { panic!("{:?}", market.warnings) };
+        let warnings: Vec<_> = market.warnings.iter().filter(|warning| warning.code != WarningCode::LongGaps).collect();
+        let [warning] = warnings[..] else { panic!("{:?}", market.warnings) };
         assert_eq!(warning.code, WarningCode::BenchmarkLeftOut);
         assert!(warning.message.contains(reason), "{}", warning.message);
     }

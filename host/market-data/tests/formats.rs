@@ -1,6 +1,8 @@
-//! Claims about one series in files of different forms.
+//! Tests of one series in files of different forms.
 // Helpers outside of #[test] functions, which clippy.toml does not cover.
 #![allow(clippy::unwrap_used)]
+
+use std::path::Path;
 
 use oculus_job::request::Timeframe;
 use oculus_market_data::folder::Folder;
@@ -25,7 +27,7 @@ fn bars_of(rows: Vec<Row>) -> Bars {
 }
 
 /// Reads the rows back from a folder.
-fn through_a_file(name: &str, write: impl FnOnce(&std::path::Path)) -> Bars {
+fn through_a_file(name: &str, write: impl FnOnce(&Path)) -> Bars {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join(name));
     let symbols = ["A".to_owned()];

@@ -1,24 +1,27 @@
-//! One CSV file as rows of numbers, each with the line it came from.
+//! One CSV file as rows of numbers, each with the number of its line.
 //!
-//! Columns are found by name in any case and order, others are ignored. Times are dates (`2024-01-02`) for daily and
-//! weekly bars, else ISO times in UTC or seconds or milliseconds since 1970.
+//! In: a file. Out: rows, or an error that names line and field. Invariant: every number is finite.
+//! Columns are found by name in any case and order, others are ignored. Times are dates
+//! (`2024-01-02`) for daily and weekly bars, else ISO times in UTC or seconds or milliseconds since
+//! 1970.
 
-use oculus_job::code::ErrorCode;
+use std::fs::File;
 use std::path::Path;
 
-use polars::prelude::{CsvReadOptions, DataFrame, SerReader, StringChunked};
-
-use crate::time_column;
+use oculus_job::code::ErrorCode;
 use oculus_job::failure::Failure;
 use oculus_job::progress::Phase;
 use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::{Row, refused, time_column};
+use polars::prelude::{Column, CsvReadOptions, DataFrame, SerReader, StringChunked};
+
+use crate::time_column;
 
 const PRICES: [&str; 5] = ["open", "high", "low", "close", "volume"];
 const HINT: &str =
     "a bars file has a header and the columns date (or timestamp for intraday), open, high, low, close, volume";
 
-/// Reads a file; nothing is checked but that fields are times and finite numbers.
+/// Reads a file. The only check is that fields are times and finite numbers.
 pub(super) fn read(path: &Path, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let table = read_texts(path, &file)?;
@@ -43,9 +46,9 @@ pub(super) fn read(path: &Path, timeframe: Timeframe) -> Result<Vec<Row>, Failur
         .collect()
 }
 
-/// All columns as texts, so that a wrong one can be quoted as it was written.
+/// Reads all columns as texts, so that a wrong field can be quoted as it was written.
 fn read_texts(path: &Path, file: &str) -> Result<DataFrame, Failure> {
-    let handle = std::fs::File::open(path).map_err(|error| {
+    let handle = File::open(path).map_err(|error| {
         let message = format!("{} cannot be opened: {error}", path.display());
         Failure::failed(Phase::DataFetch, ErrorCode::UnreadableBars, message, "check the file's permissions")
             .retryable()
@@ -64,14 +67,14 @@ fn read_texts(path: &Path, file: &str) -> Result<DataFrame, Failure> {
 }
 
 fn column<'a>(table: &'a DataFrame, name: &str, file: &str) -> Result<&'a StringChunked, Failure> {
-    let wanted = |found: &&polars::prelude::Column| found.name().trim().eq_ignore_ascii_case(name);
+    let wanted = |found: &&Column| found.name().trim().eq_ignore_ascii_case(name);
     table.columns().iter().find(wanted).and_then(|found| found.str().ok()).ok_or_else(|| {
         let found: Vec<&str> = table.get_column_names().into_iter().take(20).map(|name| name.as_str()).collect();
         refused(ErrorCode::BadBars, format!("{file} has no column {name:?}, it has {}", found.join(", ")), HINT)
     })
 }
 
-/// Where a field stands, for its error.
+/// Place of a field, for its error.
 struct Place<'a> {
     file: &'a str,
     line: usize,
@@ -85,8 +88,8 @@ impl Place<'_> {
 
     fn time(&self, name: &str, text: Option<&str>) -> Result<i64, Failure> {
         let (parse, needed): (fn(&str) -> Option<i64>, _) = match name {
-            "date" => (time_column::of_date, time_column::NEEDED_DATE),
-            _ => (time_column::of_time, time_column::NEEDED_TIME),
+            "date" => (time_column::parse_date, time_column::NEEDED_DATE),
+            _ => (time_column::parse_time, time_column::NEEDED_TIME),
         };
         text.map(str::trim).and_then(parse).ok_or_else(|| self.wrong(name, text, needed))
     }

@@ -1,19 +1,29 @@
-//! The headers of a column's pages, checked before a decoder believes them.
+//! Checks the headers of a column's pages before a decoder uses them.
 //!
-//! In: the bytes of a column chunk. Out: whether what its pages say of themselves can be. The decoder reserves memory for
-//! as many values as a header claims, and running out of memory ends the process.
+//! In: the bytes of a column chunk. Out: whether the sizes in its page headers are possible.
+//! Invariant: a chunk that passes makes no decoder reserve memory out of proportion to its rows.
+//! The decoder reserves memory for as many values as a header claims, and running out of memory
+//! ends the process.
 
-/// Bytes that a value takes at most, as text of a time.
-const MOST_BYTES_A_VALUE: i64 = 64;
-/// Room of a page beside its values.
+/// The most bytes per value: the text of a time.
+const MOST_BYTES_PER_VALUE: i64 = 64;
+/// Bytes of a page in addition to its values.
 const PAGE_EXTRA: i64 = 1 << 16;
-/// Structs within structs that a header may have.
+/// The deepest nesting of structs in a header.
 const MOST_DEPTH: usize = 4;
 
-/// A number in a header: the field of the struct it stands in (0 for the header itself), its own field, its value.
-type Number = (i64, i64, i64);
+/// A number in a header.
+struct HeaderNumber {
+    /// Field of the struct that contains the number; 0 for the header itself.
+    parent: i64,
+    /// Field of the number.
+    field: i64,
+    /// Value of the number.
+    value: i64,
+}
 
-/// Whether a chunk consists of whole pages, none of which claims more than the rows of its group.
+/// Returns whether a chunk consists of complete pages, none of which claims more than the rows of
+/// its group.
 pub(super) fn are_possible(chunk: &[u8], n_rows: usize) -> bool {
     let n_rows = i64::try_from(n_rows).unwrap_or(i64::MAX);
     let mut rest = chunk;
@@ -24,27 +34,27 @@ pub(super) fn are_possible(chunk: &[u8], n_rows: usize) -> bool {
     true
 }
 
-/// What follows the first page, where its header can be true.
+/// Returns the bytes after the first page; `None` if its header is impossible.
 fn after_page(bytes: &[u8], n_rows: i64) -> Option<&[u8]> {
     let mut header = Header { rest: bytes, numbers: Vec::new() };
     header.read_struct(0, 0)?;
-    let most_bytes = n_rows.checked_mul(MOST_BYTES_A_VALUE)?.checked_add(PAGE_EXTRA)?;
-    let is_possible = |&(parent, field, value): &Number| match (parent, field) {
-        (0, 2 | 3) | (8, 5 | 6) => (0..=most_bytes).contains(&value),
-        (5 | 7, 1) | (8, 1..=3) => (0..=n_rows).contains(&value),
+    let most_bytes = n_rows.checked_mul(MOST_BYTES_PER_VALUE)?.checked_add(PAGE_EXTRA)?;
+    let is_possible = |number: &HeaderNumber| match (number.parent, number.field) {
+        (0, 2 | 3) | (8, 5 | 6) => (0..=most_bytes).contains(&number.value),
+        (5 | 7, 1) | (8, 1..=3) => (0..=n_rows).contains(&number.value),
         _ => true,
     };
     if !header.numbers.iter().all(is_possible) {
         return None;
     }
-    let compressed = header.numbers.iter().find(|(parent, field, _)| (*parent, *field) == (0, 3))?.2;
-    header.rest.get(usize::try_from(compressed).ok()?..)
+    let compressed = header.numbers.iter().find(|number| number.parent == 0 && number.field == 3)?;
+    header.rest.get(usize::try_from(compressed.value).ok()?..)
 }
 
-/// A struct of Thrift's compact protocol, of which only the numbers matter.
+/// Reader of a struct in Thrift's compact protocol, of which only the numbers are kept.
 struct Header<'a> {
     rest: &'a [u8],
-    numbers: Vec<Number>,
+    numbers: Vec<HeaderNumber>,
 }
 
 impl Header<'_> {
@@ -52,7 +62,8 @@ impl Header<'_> {
         let mut field = 0;
         loop {
             let head = self.byte()?;
-            let (step, form) = (i64::from(head >> 4), head & 15);
+            let step = i64::from(head >> 4);
+            let form = head & 15;
             if form == 0 {
                 return Some(());
             }
@@ -62,7 +73,7 @@ impl Header<'_> {
                 3 => self.skip(1)?,
                 4..=6 => {
                     let value = self.number()?;
-                    self.numbers.push((parent, field, value));
+                    self.numbers.push(HeaderNumber { parent, field, value });
                 }
                 7 => self.skip(8)?,
                 8 => {
@@ -99,7 +110,7 @@ impl Header<'_> {
         None
     }
 
-    /// A signed number, zigzag.
+    /// Reads a signed number in zigzag encoding.
     fn number(&mut self) -> Option<i64> {
         let value = self.varint()?;
         Some((value >> 1) as i64 ^ -((value & 1) as i64))

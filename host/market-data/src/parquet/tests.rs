@@ -1,9 +1,8 @@
-//! Claims about reading and writing Parquet.
-#![allow(clippy::unwrap_used)]
+//! Tests of reading and writing Parquet.
 
-use oculus_job::code::ErrorCode;
 use std::path::PathBuf;
 
+use oculus_job::code::ErrorCode;
 use polars::prelude::{IntoColumn, ParquetCompression};
 use proptest::prelude::*;
 
@@ -27,7 +26,7 @@ fn csv_rows() -> Vec<Row> {
     let rows = text.lines().skip(1).take(60).enumerate().map(|(idx, line)| {
         let fields: Vec<&str> = line.split(',').collect();
         let values = [1, 2, 3, 4, 5].map(|field| fields[field].parse().unwrap());
-        Row { line: idx + 1, time: time_column::of_date(fields[0]).unwrap(), values }
+        Row { line: idx + 1, time: time_column::parse_date(fields[0]).unwrap(), values }
     });
     rows.collect()
 }
@@ -47,7 +46,7 @@ fn files_of_pandas_and_pyarrow_hold_the_bars_they_were_made_from() {
 }
 
 #[test]
-fn what_is_written_is_read_again() {
+fn written_rows_are_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("A.parquet");
     for rows in [csv_rows(), Vec::new()] {
@@ -58,7 +57,7 @@ fn what_is_written_is_read_again() {
     }
 }
 
-/// A table of two rows with one column in another's place.
+/// Returns the message about a table of two rows in which `column` replaces the one of its name.
 fn message_with(column: Column) -> String {
     let mut columns: Vec<Column> =
         NUMBERS.iter().map(|name| Series::new((*name).into(), [1.0, 1.0]).into_column()).collect();
@@ -76,7 +75,7 @@ fn message_with(column: Column) -> String {
 }
 
 #[test]
-fn what_is_no_number_and_no_time_is_named_with_its_row() {
+fn a_value_that_is_not_a_number_or_a_time_is_named_with_its_row() {
     let column = |name: &str, series: Series| series.with_name(name.into()).into_column();
     let of = |values: [Option<f64>; 2]| Series::new("".into(), values);
     for (wrong, expected) in [
@@ -95,11 +94,11 @@ fn what_is_no_number_and_no_time_is_named_with_its_row() {
         assert!(message.contains(expected), "{message}\nlacks {expected}");
     }
     let whole = message_with(column("volume", Series::new("".into(), [1_i64, 2])));
-    assert!(whole.contains("1.0, 2.0]"), "whole numbers are numbers: {whole}");
+    assert!(whole.contains("1.0, 2.0]"), "{whole}");
 }
 
 #[test]
-fn what_is_no_parquet_says_so() {
+fn a_file_that_is_not_parquet_is_bad_bars() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("A.parquet");
     for bytes in [&b""[..], b"PAR1", b"PAR1PAR1", b"PAR1\xff\xff\xff\x7fPAR1", b"date,open\n1,2\n"] {
@@ -111,14 +110,14 @@ fn what_is_no_parquet_says_so() {
     assert_eq!(read(&folder.path().join("B.parquet"), Timeframe::Day1).unwrap_err().code, ErrorCode::UnreadableBars);
 }
 
-/// What happens to a file.
+/// Damage to a file.
 #[derive(Clone, Debug)]
 enum Damage {
-    /// This byte becomes another; counted from the end, where the claims about the file stand.
+    /// This byte is changed; counted from the end, where the metadata is.
     Flip(usize, u8),
-    /// The rest from a byte on is lost.
+    /// The bytes from this one on are lost.
     Cut(usize),
-    /// These bytes come in between.
+    /// These bytes are inserted.
     Insert(usize, Vec<u8>),
 }
 

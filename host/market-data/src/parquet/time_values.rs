@@ -1,19 +1,24 @@
 //! The column of times of a Parquet file.
+//!
+//! In: a column of any type. Out: seconds since 1970-01-01 UTC per row, or an error that names the
+//! row.
+//! Invariant: a daily bar is at midnight UTC of its date.
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use oculus_job::code::ErrorCode;
+use oculus_job::failure::Failure;
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::refused;
 use polars::prelude::{DataType, Series, TimeUnit};
 
 use super::{HINT, damaged};
 use crate::time_column;
-use oculus_job::failure::Failure;
-use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::refused;
 
-const SECONDS_A_DAY: i64 = 86_400;
+const SECONDS_PER_DAY: i64 = 86_400;
 const EXCHANGE_ZONE: &str = "America/New_York";
 
-/// The times of a column, one a row.
+/// The times of a column, one per row.
 pub(super) struct TimeValues<'a> {
     name: &'a str,
     file: &'a str,
@@ -23,18 +28,21 @@ pub(super) struct TimeValues<'a> {
     column: Series,
 }
 
-/// How a column says its times.
+/// Form of the times of a column.
 #[derive(Clone, Copy)]
 enum Form {
     Days,
-    /// Units of so many a second.
+    /// Units; the number states how many make a second.
     Ticks(i64),
     Numbers,
     Texts,
 }
 
 impl<'a> TimeValues<'a> {
-    /// The times of a column whose type can be one of times.
+    /// Creates the times of a column.
+    ///
+    /// # Errors
+    /// `bad_bars` if the type of the column cannot contain times.
     pub(super) fn new(column: &'a Series, file: &'a str, timeframe: Timeframe) -> Result<Self, Failure> {
         let name = column.name().as_str();
         let mut zones = vec![TimeZone::UTC];
@@ -68,26 +76,27 @@ impl<'a> TimeValues<'a> {
         Ok(Self { name, file, form, midnights, column: physical })
     }
 
-    /// The time of a row, seconds since 1970-01-01 UTC; that of a daily bar is midnight UTC of its date.
+    /// Returns the time of a row in seconds since 1970-01-01 UTC; a daily bar is at midnight UTC of
+    /// its date.
     pub(super) fn get(&self, idx: usize) -> Result<i64, Failure> {
         if let Form::Texts = self.form {
             let text = self.column.str().ok().and_then(|texts| texts.get(idx));
-            let parse = if self.midnights.is_some() { time_column::of_date } else { time_column::of_time };
+            let parse = if self.midnights.is_some() { time_column::parse_date } else { time_column::parse_time };
             let needed = if self.midnights.is_some() { time_column::NEEDED_DATE } else { time_column::NEEDED_TIME };
             let parsed = text.map(str::trim).and_then(parse);
             return parsed.ok_or_else(|| self.wrong(idx, text.map(|text| format!("{text:?}")), needed));
         }
         let number = self.column.i64().ok().and_then(|numbers| numbers.get(idx));
         let seconds = number.and_then(|number| match self.form {
-            Form::Days => number.checked_mul(SECONDS_A_DAY).and_then(time_column::within_calendar),
-            Form::Ticks(a_second) => time_column::within_calendar(number.div_euclid(a_second)),
-            _ => time_column::of_number(number),
+            Form::Days => number.checked_mul(SECONDS_PER_DAY).and_then(time_column::within_calendar),
+            Form::Ticks(per_second) => time_column::within_calendar(number.div_euclid(per_second)),
+            _ => time_column::from_number(number),
         });
         let found = || number.map(|number| number.to_string());
         let seconds = seconds.ok_or_else(|| self.wrong(idx, found(), "a time of the calendar"))?;
         let Some(zones) = &self.midnights else { return Ok(seconds) };
-        let found = || jiff::Timestamp::from_second(seconds).map(|time| time.to_string()).ok();
-        time_column::of_midnight(seconds, zones)
+        let found = || Timestamp::from_second(seconds).map(|time| time.to_string()).ok();
+        time_column::from_midnight(seconds, zones)
             .ok_or_else(|| self.wrong(idx, found(), "a date: midnight in UTC or in New York"))
     }
 
@@ -98,7 +107,7 @@ impl<'a> TimeValues<'a> {
     }
 }
 
-/// The zone that a column names, UTC where it names none.
+/// Returns the zone that a column names; UTC if it names none.
 fn own_zone(name: Option<&str>, file: &str) -> Result<Vec<TimeZone>, Failure> {
     let Some(name) = name else { return Ok(vec![TimeZone::UTC]) };
     let zone = time_column::zone(name);

@@ -1,33 +1,39 @@
-//! The bars of one symbol and timeframe that were fetched, as immutable files that say which days they hold.
+//! The fetched bars of one symbol and timeframe, as immutable files that are named by their days.
 //!
-//! `FROM_TO@FETCHED.parquet` holds every bar of its days, also where there is none, adjusted for splits as of the day
-//! on which it was fetched; `FROM_TO@FETCHED.part/` holds the pages of a fetch under way. Invariants: whoever has a
-//! [`SeriesCache`] has the series alone; a file is whole or not there; no day lies in two files with different bars.
+//! In: rows of some days. Out: the rows of the days wanted, and the days that are missing.
+//! Invariants: the owner of a [`SeriesCache`] is the only one that uses the series; a file is
+//! complete or absent; no day is in two files with different bars.
+//!
+//! `FROM_TO@FETCHED.parquet` has all bars of its days, which may be none, adjusted for splits as of
+//! the day on which it was fetched; `FROM_TO@FETCHED.part/` has the pages of an unfinished fetch.
 
-mod part;
+mod partial_fetch;
 
 use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-pub(crate) use self::part::{Next, Part};
-use super::calendar::{Calendar, Days};
-use super::files;
-use super::lock::lock;
-use super::table::Table;
-use super::trouble::{Trouble, cache};
 use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::{Row, moment};
 use oculus_pipeline::date::{days_since_epoch, iso_date};
 
-/// Files of a series from which on neighbours are merged.
+use super::calendar::{Calendar, Days};
+use super::error::{PolygonError, cache_error};
+use super::files;
+use super::lock::lock;
+use super::table::Table;
+
+pub(crate) use self::partial_fetch::{NextPage, PartialFetch};
+
+/// Number of files of a series above which neighbours are merged.
 const MANY_FILES: usize = 16;
 
-/// Days of a file, and the day it was fetched on.
+/// Days of a file, and the day on which it was fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Piece {
-    /// The days that it holds.
+    /// The days of the file.
     pub days: Days,
-    /// New York's date when it was fetched: prices know of every split up to then.
+    /// New York's date of the fetch: prices are adjusted for every split up to it.
     pub as_of: i32,
 }
 
@@ -37,7 +43,7 @@ impl Piece {
         format!("{}_{}@{}.{ending}", iso_date(first), iso_date(last), iso_date(self.as_of))
     }
 
-    fn of_name(name: &str, ending: &str) -> Option<Self> {
+    fn from_name(name: &str, ending: &str) -> Option<Self> {
         let (days, as_of) = name.strip_suffix(ending)?.strip_suffix('.')?.split_once('@')?;
         let (first, last) = days.split_once('_')?;
         let day = |text: &str| text.parse().ok().map(days_since_epoch);
@@ -53,28 +59,28 @@ pub(crate) struct SeriesCache {
     _locked: File,
 }
 
-/// What is there of some days.
+/// The cached part of some days.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Held {
-    /// Every file, also of other days.
+    /// All files of the series, also those of other days.
     pub pieces: Vec<Piece>,
-    /// The rows of all files that touch the days.
+    /// The rows of all files that overlap the days.
     pub rows: Vec<Row>,
 }
 
-/// What is there of a series.
+/// Whether a series has been fetched before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// No piece.
-    Nothing,
-    /// At least one.
-    Something,
+pub(crate) enum SeriesState {
+    /// The cache has no file of the series.
+    Empty,
+    /// The cache has at least one file of the series.
+    Cached,
 }
 
 impl SeriesCache {
-    /// Waits until nobody else has the series.
+    /// Waits until no other task uses the series, and locks it.
     ///
-    /// * `hear`: told once if somebody has.
+    /// * `on_busy`: called once if another task uses it.
     ///
     /// # Errors
     /// The file system's.
@@ -82,20 +88,21 @@ impl SeriesCache {
         root: &Path,
         symbol: &str,
         timeframe: Timeframe,
-        hear: &dyn Fn(),
-    ) -> Result<Self, Trouble> {
+        on_busy: &dyn Fn(),
+    ) -> Result<Self, PolygonError> {
         let parent = root.join("adjusted").join(timeframe.name());
         let name = folder_name(symbol);
-        // In lower case, as no series is.
-        let locked = lock(&parent.join(format!("{name}.lock")), hear).await?;
+        // The ending is in lower case, so it is not the folder of a series.
+        let locked = lock(&parent.join(format!("{name}.lock")), on_busy).await?;
         Ok(Self { folder: parent.join(name), timeframe, _locked: locked })
     }
 
-    /// Reads what is there of some days; a file that is damaged is set aside, and its days are missing again.
+    /// Reads the cached part of some days. A damaged file is renamed, and its days are missing
+    /// again.
     ///
     /// # Errors
     /// The file system's.
-    pub(crate) fn load(&self, wanted: Days) -> Result<Held, Trouble> {
+    pub(crate) fn load(&self, wanted: Days) -> Result<Held, PolygonError> {
         let mut held = Held::default();
         for piece in self.pieces()? {
             if piece.days.overlaps(wanted) {
@@ -109,61 +116,62 @@ impl SeriesCache {
         Ok(held)
     }
 
-    /// Keeps all bars of a piece.
+    /// Stores all bars of a piece.
     ///
     /// # Errors
     /// The file system's.
-    pub(crate) fn keep(&self, piece: Piece, table: &Table) -> Result<(), Trouble> {
+    pub(crate) fn store(&self, piece: Piece, table: &Table) -> Result<(), PolygonError> {
         let path = self.path(piece);
-        std::fs::create_dir_all(&self.folder).map_err(cache(&self.folder))?;
+        files::create_folder(&self.folder)?;
         files::replace(&path, &bytes(table, &path)?)
     }
 
-    /// The fetch of days from one on that is under way, the longest within `days`; else a new one of all of them.
+    /// Opens the longest unfinished fetch that has the first day of `days` and no day outside of
+    /// them; else a new fetch of all of them.
     ///
     /// # Errors
     /// The file system's.
-    pub(crate) fn part(&self, days: Days, as_of: i32) -> Result<Part, Trouble> {
-        let under_way = self.parts()?.into_iter().rfind(|part| part.days.first == days.first && days.hold(part.days));
-        let piece = under_way.unwrap_or(Piece { days, as_of });
-        Part::open(self.folder.join(piece.name("part")), piece)
+    pub(crate) fn fetch(&self, days: Days, as_of: i32) -> Result<PartialFetch, PolygonError> {
+        let is_part = |fetch: &Piece| fetch.days.first == days.first && days.hold(fetch.days);
+        let piece = self.unfinished()?.into_iter().rfind(is_part).unwrap_or(Piece { days, as_of });
+        PartialFetch::open(self.folder.join(piece.name("part")), piece)
     }
 
-    /// The fetches under way.
+    /// Returns the unfinished fetches.
     ///
     /// # Errors
     /// The file system's.
-    pub(crate) fn parts(&self) -> Result<Vec<Piece>, Trouble> {
+    pub(crate) fn unfinished(&self) -> Result<Vec<Piece>, PolygonError> {
         let names = files::names(&self.folder)?;
-        Ok(names.iter().filter_map(|name| Piece::of_name(name, "part")).collect())
+        Ok(names.iter().filter_map(|name| Piece::from_name(name, "part")).collect())
     }
 
-    /// Drops all of the series at once.
+    /// Removes the whole series at once.
     ///
     /// # Errors
     /// The file system's.
-    pub(crate) fn clear(&self) -> Result<(), Trouble> {
+    pub(crate) fn clear(&self) -> Result<(), PolygonError> {
         let aside = self.folder.with_file_name(format!("{}.dropped", self.name()));
         files::remove_folder(&aside)?;
         match std::fs::rename(&self.folder, &aside) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cache(&self.folder)(error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(cache_error(&self.folder)(error)),
             _ => {}
         }
         files::remove_folder(&aside)
     }
 
-    /// Removes what a killed process has left over, and merges neighbours where there are many files.
+    /// Removes the remains of killed processes, and merges neighbours if there are many files.
     ///
     /// # Errors
     /// The file system's.
-    pub(crate) fn tidy(&self) -> Result<(), Trouble> {
-        for name in files::names(&self.folder)?.iter().filter(|name| name.ends_with(files::UNFINISHED)) {
+    pub(crate) fn tidy(&self) -> Result<(), PolygonError> {
+        for name in files::names(&self.folder)?.iter().filter(|name| files::is_unfinished(name)) {
             self.remove(name)?;
         }
         let pieces = self.pieces()?;
-        for part in self.parts()? {
-            if part.days.without(pieces.iter().map(|piece| piece.days)).is_empty() {
-                files::remove_folder(&self.folder.join(part.name("part")))?;
+        for fetch in self.unfinished()? {
+            if fetch.days.without(pieces.iter().map(|piece| piece.days)).is_empty() {
+                files::remove_folder(&self.folder.join(fetch.name("part")))?;
             }
         }
         if pieces.len() > MANY_FILES {
@@ -174,21 +182,22 @@ impl SeriesCache {
         Ok(())
     }
 
-    /// Whether there is anything of the series.
+    /// Returns whether the cache has files of the series.
     ///
     /// # Errors
     /// The file system's.
-    pub(crate) fn known(&self) -> Result<Known, Trouble> {
-        Ok(if self.pieces()?.is_empty() { Known::Nothing } else { Known::Something })
+    pub(crate) fn state(&self) -> Result<SeriesState, PolygonError> {
+        Ok(if self.pieces()?.is_empty() { SeriesState::Empty } else { SeriesState::Cached })
     }
 
-    /// The files, by their first day; those whose days lie in another are removed.
-    fn pieces(&self) -> Result<Vec<Piece>, Trouble> {
+    /// Returns the files by their first day; removes files whose days are all in another file.
+    fn pieces(&self) -> Result<Vec<Piece>, PolygonError> {
         let names = files::names(&self.folder)?;
-        let all: Vec<Piece> = names.iter().filter_map(|name| Piece::of_name(name, "parquet")).collect();
+        let all: Vec<Piece> = names.iter().filter_map(|name| Piece::from_name(name, "parquet")).collect();
         let mut pieces = Vec::with_capacity(all.len());
         for (idx, piece) in all.iter().enumerate() {
-            // Left by a merge that was killed. Of two with the same days, the one fetched first.
+            // A merge that was killed leaves such files. Of two with the same days, the one fetched
+            // first stays.
             let is_within = |other: &Piece| other.days.hold(piece.days) && other.days != piece.days;
             let is_again = |other: &Piece| other.days == piece.days;
             if all.iter().any(is_within) || all[..idx].iter().any(is_again) {
@@ -201,7 +210,7 @@ impl SeriesCache {
         Ok(pieces)
     }
 
-    fn merge(&self, neighbours: &[Piece]) -> Result<(), Trouble> {
+    fn merge(&self, neighbours: &[Piece]) -> Result<(), PolygonError> {
         let ([first, _, ..], Some(last)) = (neighbours, neighbours.last()) else { return Ok(()) };
         let mut rows = Vec::new();
         for piece in neighbours {
@@ -213,28 +222,28 @@ impl SeriesCache {
         let as_of = neighbours.iter().map(|piece| piece.as_of).min().unwrap_or(first.as_of);
         let days = Days { first: first.days.first, last: last.days.last };
         let rows = merged(rows, self.timeframe, "the cache")?;
-        self.keep(Piece { days, as_of }, &Table { rows, next: None })?;
+        self.store(Piece { days, as_of }, &Table { rows, next: None })?;
         neighbours.iter().try_for_each(|piece| self.remove(&piece.name("parquet")))
     }
 
-    /// The rows of a file; `None` where it is damaged and now lies beside under another name.
-    fn read(&self, piece: Piece) -> Result<Option<Vec<Row>>, Trouble> {
+    /// Reads the rows of a file; `None` if it is damaged and was renamed.
+    fn read(&self, piece: Piece) -> Result<Option<Vec<Row>>, PolygonError> {
         let path = self.path(piece);
-        let bytes = std::fs::read(&path).map_err(cache(&path))?;
+        let bytes = std::fs::read(&path).map_err(cache_error(&path))?;
         match Table::from_bytes(&bytes) {
             Ok(table) => Ok(Some(table.rows)),
-            Err(reason) => {
+            Err(failure) => {
                 let aside = path.with_extension("damaged");
-                tracing::warn!("{} is set aside and fetched again: {reason}", path.display());
-                std::fs::rename(&path, aside).map_err(cache(&path))?;
+                tracing::warn!("{} is damaged, its bars are fetched again: {failure}", path.display());
+                std::fs::rename(&path, aside).map_err(cache_error(&path))?;
                 Ok(None)
             }
         }
     }
 
-    fn remove(&self, name: &str) -> Result<(), Trouble> {
+    fn remove(&self, name: &str) -> Result<(), PolygonError> {
         let path = self.folder.join(name);
-        std::fs::remove_file(&path).map_err(cache(&path))
+        std::fs::remove_file(&path).map_err(cache_error(&path))
     }
 
     fn path(&self, piece: Piece) -> PathBuf {
@@ -246,16 +255,16 @@ impl SeriesCache {
     }
 }
 
-/// Rows by time, equal duplicates merged.
+/// Sorts rows by time and merges equal duplicates.
 ///
-/// * `place`: where they come from, for the error.
+/// * `place`: origin of the rows, for the error.
 ///
 /// # Errors
-/// Two different bars of one time.
-pub(crate) fn merged(mut rows: Vec<Row>, timeframe: Timeframe, place: &str) -> Result<Vec<Row>, Trouble> {
+/// [`PolygonError::Conflict`] for two different bars of one time.
+pub(crate) fn merged(mut rows: Vec<Row>, timeframe: Timeframe, place: &str) -> Result<Vec<Row>, PolygonError> {
     rows.sort_by_key(|row| row.time);
     if let Some(pair) = rows.windows(2).find(|pair| pair[0].time == pair[1].time && pair[0].values != pair[1].values) {
-        return Err(Trouble::Conflict { place: place.to_owned(), when: moment(pair[0].time, timeframe) });
+        return Err(PolygonError::Conflict { place: place.to_owned(), when: moment(pair[0].time, timeframe) });
     }
     rows.dedup_by_key(|row| row.time);
     for (idx, row) in rows.iter_mut().enumerate() {
@@ -264,19 +273,19 @@ pub(crate) fn merged(mut rows: Vec<Row>, timeframe: Timeframe, place: &str) -> R
     Ok(rows)
 }
 
-/// The rows of some days.
+/// Returns the rows that are within some days.
 pub(crate) fn within(mut rows: Vec<Row>, days: Days, timeframe: Timeframe, calendar: &Calendar) -> Vec<Row> {
     let times = calendar.times(days, timeframe);
     rows.retain(|row| times.contains(&row.time));
     rows
 }
 
-fn bytes(table: &Table, path: &Path) -> Result<Vec<u8>, Trouble> {
-    table.to_bytes().map_err(|reason| cache(path)(std::io::Error::other(reason)))
+fn bytes(table: &Table, path: &Path) -> Result<Vec<u8>, PolygonError> {
+    table.to_bytes().map_err(|error| cache_error(path)(io::Error::other(error)))
 }
 
-/// A symbol as the name of a folder, also where names that differ in case alone are one: small letters and signs as
-/// `%` and their code.
+/// Returns a symbol as the name of a folder: small letters and signs become `%` and their code,
+/// since a file system may ignore the case of names.
 fn folder_name(symbol: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
     let shown = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };

@@ -1,55 +1,57 @@
 //! Days as Polygon counts them: by New York's clock.
 //!
-//! In: times, and how far back bars are wanted. Out: [`Days`], ends included. Invariant: no day of them is still under
-//! way, so what is fetched of them never changes but by a split.
+//! In: times, and a reach into the past. Out: [`Days`], ends included. Invariant: all of these days
+//! have ended, so bars that were fetched of them change only by a split.
 
+use std::fmt;
 use std::ops::Range;
 
-use jiff::{Timestamp, tz::TimeZone};
-
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::Reach;
 use oculus_pipeline::date::{days_since_epoch, iso_date};
 
-const SECONDS_A_DAY: i64 = 86_400;
-const DAYS_A_YEAR: f64 = 365.25;
-const SESSIONS_A_YEAR: f64 = 252.0;
-/// Regular trading hours; where bars outside them are there too, so many more come than were needed.
-const SECONDS_A_SESSION: f64 = 6.5 * 3_600.0;
-/// For holidays and halts.
+const SECONDS_PER_DAY: i64 = 86_400;
+const DAYS_PER_YEAR: f64 = 365.25;
+const SESSIONS_PER_YEAR: f64 = 252.0;
+/// Regular trading hours; with bars outside of them, more bars are fetched than needed.
+const SECONDS_PER_SESSION: f64 = 6.5 * 3_600.0;
+/// Margin for holidays and halts.
 const MARGIN_DAYS: f64 = 10.0;
 
-/// Days in a row, days since 1970-01-01, ends included; never empty.
+/// Consecutive days since 1970-01-01, ends included; never empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Days {
-    /// The first.
+    /// The first day.
     pub first: i32,
-    /// The last.
+    /// The last day.
     pub last: i32,
 }
 
 impl Days {
-    /// These days, unless the last lies before the first.
+    /// Creates the days from `first` to `last`; `None` if the last is before the first.
     pub fn new(first: i32, last: i32) -> Option<Self> {
         (first <= last).then_some(Self { first, last })
     }
 
-    /// How many they are.
+    /// Returns the number of days.
     pub fn count(self) -> i64 {
         i64::from(self.last) - i64::from(self.first) + 1
     }
 
-    /// Whether any day is in both.
+    /// Returns whether any day is in both.
     pub fn overlaps(self, other: Self) -> bool {
         self.first <= other.last && other.first <= self.last
     }
 
-    /// Whether every day of `other` is in these.
+    /// Returns whether every day of `other` is in these.
     pub fn hold(self, other: Self) -> bool {
         self.first <= other.first && other.last <= self.last
     }
 
-    /// The days of these that are in none of the others, oldest first.
+    /// Returns the days that are in none of the others, oldest first.
     pub fn without(self, others: impl IntoIterator<Item = Self>) -> Vec<Self> {
         let mut others: Vec<Self> = others.into_iter().collect();
         others.sort_unstable();
@@ -64,8 +66,8 @@ impl Days {
     }
 }
 
-impl std::fmt::Display for Days {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Days {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} to {}", iso_date(self.first), iso_date(self.last))
     }
 }
@@ -83,44 +85,48 @@ impl Default for Calendar {
 }
 
 impl Calendar {
-    /// New York's date at a time in seconds since 1970-01-01 UTC.
+    /// Returns New York's date at a time in seconds since 1970-01-01 UTC.
     pub fn day(&self, time: i64) -> i32 {
         let offset = Timestamp::from_second(time).map_or(0, |time| i64::from(self.zone.to_offset(time).seconds()));
         day_of_utc(time + offset)
     }
 
-    /// When New York's midnight begins a day, in seconds since 1970-01-01 UTC.
+    /// Returns the time at which a day begins in New York, in seconds since 1970-01-01 UTC.
     pub fn midnight(&self, day: i32) -> i64 {
-        let as_utc = i64::from(day) * SECONDS_A_DAY;
-        // The clock changes at two in the morning: at noon the day before, the offset is that of this midnight.
-        let before = Timestamp::from_second(as_utc - SECONDS_A_DAY / 2);
+        let as_utc = i64::from(day) * SECONDS_PER_DAY;
+        // The clock changes at two in the morning: noon of the day before has the same offset as
+        // this midnight.
+        let before = Timestamp::from_second(as_utc - SECONDS_PER_DAY / 2);
         as_utc - before.map_or(0, |time| i64::from(self.zone.to_offset(time).seconds()))
     }
 
-    /// When a bar is, as [`oculus_pipeline::bars::Bars::time`] has it: daily and weekly bars at midnight UTC of their date.
+    /// Returns the time of a bar in the form of [`oculus_pipeline::bars::Bars::time`]: daily and
+    /// weekly bars are at midnight UTC of their date.
     ///
-    /// * `start`: when Polygon says that it starts: New York's midnight for a daily bar, UTC's for one of a currency.
+    /// * `start`: Polygon's start of the bar: New York's midnight for a daily bar, UTC's for one of
+    ///   a currency.
     pub fn bar_time(&self, start: i64, timeframe: Timeframe) -> i64 {
-        if timeframe.is_intraday() || start.rem_euclid(SECONDS_A_DAY) == 0 {
+        if timeframe.is_intraday() || start.rem_euclid(SECONDS_PER_DAY) == 0 {
             return start;
         }
-        i64::from(self.day(start)) * SECONDS_A_DAY
+        i64::from(self.day(start)) * SECONDS_PER_DAY
     }
 
-    /// The day of a bar, by its time as [`Calendar::bar_time`] has it.
+    /// Returns the day of a bar, given the time that [`Calendar::bar_time`] returned for it.
     pub fn day_of_bar(&self, time: i64, timeframe: Timeframe) -> i32 {
         if timeframe.is_intraday() { self.day(time) } else { day_of_utc(time) }
     }
 
-    /// The bar times that lie in these days.
+    /// Returns the bar times that are within some days.
     pub fn times(&self, days: Days, timeframe: Timeframe) -> Range<i64> {
         if timeframe.is_intraday() {
             return self.midnight(days.first)..self.midnight(days.last.saturating_add(1));
         }
-        i64::from(days.first) * SECONDS_A_DAY..(i64::from(days.last) + 1) * SECONDS_A_DAY
+        i64::from(days.first) * SECONDS_PER_DAY..(i64::from(days.last) + 1) * SECONDS_PER_DAY
     }
 
-    /// The days to have for a reach: ended ones only, whole weeks for weekly bars; `None` where none has ended.
+    /// Returns the days of a reach that have ended, whole weeks for weekly bars; `None` if none has
+    /// ended.
     pub fn wanted(&self, reach: Reach, timeframe: Timeframe, now: Timestamp) -> Option<Days> {
         let today = self.day(now.as_second());
         let (first, last) = match reach {
@@ -137,29 +143,30 @@ impl Calendar {
 }
 
 fn day_of_utc(time: i64) -> i32 {
-    i32::try_from(time.div_euclid(SECONDS_A_DAY)).unwrap_or(i32::MAX)
+    i32::try_from(time.div_euclid(SECONDS_PER_DAY)).unwrap_or(i32::MAX)
 }
 
-/// Calendar days that hold so many years and, before them, so many bars.
+/// Returns the number of calendar days that contain `years` years and, before them, `n_bars` bars.
 fn days_back(years: f64, n_bars: usize, timeframe: Timeframe) -> i32 {
     let for_bars = match timeframe {
         Timeframe::Week1 => 7.0 * n_bars as f64,
         _ => {
-            let bars_a_session = (SECONDS_A_SESSION / timeframe.seconds() as f64).max(1.0);
-            (n_bars as f64 / bars_a_session).ceil() * DAYS_A_YEAR / SESSIONS_A_YEAR
+            let bars_per_session = (SECONDS_PER_SESSION / timeframe.seconds() as f64).max(1.0);
+            (n_bars as f64 / bars_per_session).ceil() * DAYS_PER_YEAR / SESSIONS_PER_YEAR
         }
     };
-    // Within the years that a date can have.
-    (years * DAYS_A_YEAR + for_bars + MARGIN_DAYS).ceil().clamp(0.0, 500_000.0) as i32
+    // Bounded, so that the result is a valid date.
+    (years * DAYS_PER_YEAR + for_bars + MARGIN_DAYS).ceil().clamp(0.0, 500_000.0) as i32
 }
 
-/// The first day of its month, so that jobs of neighbouring days want the same span; from 1970 on.
+/// Returns the first day of a day's month, at least 1970-01-01, so that jobs of neighbouring days
+/// want the same span.
 fn first_of_month(day: i32) -> i32 {
-    let date = iso_date(day.max(0)).parse::<jiff::civil::Date>();
+    let date = iso_date(day.max(0)).parse::<Date>();
     date.map_or(day, |date| days_since_epoch(date.first_of_month()))
 }
 
-/// The last Sunday up to a day. 1970-01-04 was one.
+/// Returns the last Sunday up to a day; 1970-01-04 was a Sunday.
 pub(super) fn sunday_on_or_before(day: i32) -> i32 {
     day - (day - 3).rem_euclid(7)
 }
@@ -169,7 +176,6 @@ fn saturday_on_or_before(day: i32) -> i32 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -209,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_or_week_under_way_is_never_wanted() {
+    fn a_day_or_week_that_has_not_ended_is_never_wanted() {
         let calendar = Calendar::default();
         let last = |timeframe, now| calendar.wanted(Reach::From(day("2024-01-01")), timeframe, at(now)).unwrap().last;
         // A Wednesday; by UTC the next day has begun.
@@ -222,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reach_back_holds_the_years_and_the_bars_before_them_from_a_months_first_day() {
+    fn a_reach_back_begins_with_a_month_and_contains_the_years_and_the_bars_before_them() {
         let calendar = Calendar::default();
         let now = at("2024-07-10T12:00:00Z");
         for (timeframe, n_bars, needed) in [
@@ -241,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_what_no_other_days_hold() {
+    fn days_without_others_are_the_days_in_none_of_them() {
         let days = |first, last| Days::new(first, last).unwrap();
         let wanted = days(10, 20);
         assert_eq!(wanted.without([]), [wanted]);

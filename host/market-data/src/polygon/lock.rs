@@ -1,36 +1,44 @@
-//! A file that one at a time has locked, of all processes on the machine.
+//! A lock file, which one task of all processes on the machine holds at a time.
+//!
+//! In: a path. Out: the open file, which holds the lock. Invariant: the lock ends with the file,
+//! also if the process is killed.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
-use super::trouble::{Trouble, cache};
+use super::error::{PolygonError, cache_error};
+use super::files;
 
-/// Between two looks at a lock that another has. Looking, unlike waiting in the kernel, ends with the task that looks.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Pause between two attempts to take the lock. Unlike a wait in the kernel, the attempts end with
+/// their task.
+const LOCK_RETRY: Duration = Duration::from_millis(20);
 
-/// Waits for the lock; it is let go when the file is dropped, or the process ends in any way.
+/// Waits for the lock; it is released when the file is dropped, or when the process ends in any
+/// way.
 ///
-/// * `hear`: told once if another has it.
+/// * `on_busy`: called once if another task holds the lock.
 ///
 /// # Errors
 /// The file system's.
-pub(crate) async fn lock(path: &Path, hear: &dyn Fn()) -> Result<File, Trouble> {
+pub(crate) async fn lock(path: &Path, on_busy: &dyn Fn()) -> Result<File, PolygonError> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(cache(folder))?;
+        // Durably, since files are written durably next to the lock.
+        files::create_folder(folder)?;
     }
-    let file = File::options().create(true).truncate(false).read(true).write(true).open(path).map_err(cache(path))?;
-    let mut has_told = false;
+    let file =
+        File::options().create(true).truncate(false).read(true).write(true).open(path).map_err(cache_error(path))?;
+    let mut is_reported = false;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) => {
-                if !std::mem::replace(&mut has_told, true) {
-                    hear();
+                if !std::mem::replace(&mut is_reported, true) {
+                    on_busy();
                 }
-                tokio::time::sleep(LOOK_AGAIN).await;
+                tokio::time::sleep(LOCK_RETRY).await;
             }
-            Err(TryLockError::Error(error)) => return Err(cache(path)(error)),
+            Err(TryLockError::Error(error)) => return Err(cache_error(path)(error)),
         }
     }
 }

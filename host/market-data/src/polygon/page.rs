@@ -1,35 +1,37 @@
-//! One answer of Polygon as rows, or what is wrong with it.
+//! One answer of Polygon as rows.
 //!
-//! In: a body. Out: a [`Page`]. Invariant: every number is finite, every bar is where the calendar has days, and the
-//! address of the next page holds neither host nor key.
+//! In: a body. Out: a [`Page`]. Invariant: every number is finite, every bar is on a day of the
+//! calendar, and the URL of the next page contains neither host nor key.
 
+use std::ops::RangeInclusive;
+
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::Row;
 use reqwest::Url;
 use serde::Deserialize;
 
 use super::calendar::Calendar;
-use super::trouble::Trouble;
-use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::Row;
+use super::error::PolygonError;
 
 /// Milliseconds of the years 1970 to 9999.
-const TIMES: std::ops::RangeInclusive<i64> = 0..=253_402_300_799_000;
+const TIMES: RangeInclusive<i64> = 0..=253_402_300_799_000;
 
-/// Some bars of a span, and where the next ones are.
+/// Some bars of a span, and the place of the next ones.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Page {
-    /// The bars, as they came.
+    /// The bars in the order of the answer.
     pub rows: Vec<Row>,
     /// Path and query of the next page.
     pub next: Option<String>,
 }
 
-/// Why a body is no answer.
+/// Why a body is not a page.
 #[derive(Debug)]
-pub(crate) enum Unreadable {
-    /// It came damaged, and may come well another time.
+pub(crate) enum PageError {
+    /// The body is damaged; a retry may help.
     Damaged(String),
-    /// It came as it was meant.
-    Final(Trouble),
+    /// The body is as the server meant it; a retry does not help.
+    Final(PolygonError),
 }
 
 #[derive(Deserialize)]
@@ -53,7 +55,7 @@ struct Aggregate {
     h: f64,
     l: f64,
     c: f64,
-    /// An index has none.
+    /// Absent for an index.
     #[serde(default)]
     v: f64,
 }
@@ -65,7 +67,7 @@ struct Splits {
     results: Vec<Split>,
 }
 
-/// A share's split.
+/// The split of a share.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(crate) struct Split {
     /// The first day at the new price, such as `2024-06-10`.
@@ -75,23 +77,24 @@ pub(crate) struct Split {
 /// Reads a page of bars.
 ///
 /// # Errors
-/// What is cut off, miscounted, unadjusted or no such JSON, and a next page of another host than `base`.
-pub(crate) fn bars(body: &[u8], timeframe: Timeframe, calendar: &Calendar, base: &Url) -> Result<Page, Unreadable> {
+/// A body that is truncated, miscounted, unadjusted or not JSON of this form; a next page on
+/// another host than `base`.
+pub(crate) fn bars(body: &[u8], timeframe: Timeframe, calendar: &Calendar, base: &Url) -> Result<Page, PageError> {
     let aggregates: Aggregates = serde_json::from_slice(body).map_err(damaged)?;
     check_status(aggregates.status.as_deref())?;
     if aggregates.adjusted == Some(false) {
-        return Err(Unreadable::Damaged("its bars are not adjusted for splits".to_owned()));
+        return Err(PageError::Damaged("its bars are not adjusted for splits".to_owned()));
     }
     let results = aggregates.results.unwrap_or_default();
     if let Some(count) = aggregates.results_count
         && count != results.len() as u64
     {
-        return Err(Unreadable::Damaged(format!("it has {} bars and says {count}", results.len())));
+        return Err(PageError::Damaged(format!("it has {} bars and says {count}", results.len())));
     }
     let mut rows = Vec::with_capacity(results.len());
     for (idx, Aggregate { t, o, h, l, c, v }) in results.into_iter().enumerate() {
         if !TIMES.contains(&t) {
-            return Err(Unreadable::Damaged(format!("its bar {} is at {t} ms", idx + 1)));
+            return Err(PageError::Damaged(format!("its bar {} is at {t} ms", idx + 1)));
         }
         let time = calendar.bar_time(t.div_euclid(1_000), timeframe);
         rows.push(Row { line: idx + 1, time, values: [o, h, l, c, v] });
@@ -103,30 +106,31 @@ pub(crate) fn bars(body: &[u8], timeframe: Timeframe, calendar: &Calendar, base:
 /// Reads a list of splits.
 ///
 /// # Errors
-/// What is no such JSON.
-pub(crate) fn splits(body: &[u8]) -> Result<Vec<Split>, Unreadable> {
+/// A body that is not JSON of this form.
+pub(crate) fn splits(body: &[u8]) -> Result<Vec<Split>, PageError> {
     let splits: Splits = serde_json::from_slice(body).map_err(damaged)?;
     check_status(splits.status.as_deref())?;
     Ok(splits.results)
 }
 
-fn check_status(status: Option<&str>) -> Result<(), Unreadable> {
+fn check_status(status: Option<&str>) -> Result<(), PageError> {
     match status {
         None | Some("OK" | "DELAYED") => Ok(()),
-        Some(other) => Err(Unreadable::Damaged(format!("its status is {other:?}"))),
+        Some(other) => Err(PageError::Damaged(format!("its status is {other:?}"))),
     }
 }
 
-fn damaged(error: serde_json::Error) -> Unreadable {
-    Unreadable::Damaged(format!("it is no JSON of that kind: {error}"))
+fn damaged(error: serde_json::Error) -> PageError {
+    PageError::Damaged(format!("it is no JSON of that kind: {error}"))
 }
 
-/// Path and query of an address of the server itself, without any key.
-fn relative(next: &str, base: &Url) -> Result<String, Unreadable> {
-    let next = base.join(next).map_err(|_| Unreadable::Damaged("its next page has no address".to_owned()))?;
+/// Returns path and query of a URL of the configured server, without any key.
+fn relative(next: &str, base: &Url) -> Result<String, PageError> {
+    let next = base.join(next).map_err(|_| PageError::Damaged("its next page has no address".to_owned()))?;
     if next.origin() != base.origin() || !next.has_host() {
-        let (found, needed) = (next.origin().ascii_serialization(), base.origin().ascii_serialization());
-        return Err(Unreadable::Final(Trouble::ForeignPage { found, needed }));
+        let found = next.origin().ascii_serialization();
+        let needed = base.origin().ascii_serialization();
+        return Err(PageError::Final(PolygonError::ForeignPage { found, needed }));
     }
     let is_key = |pair: &&str| pair.split('=').next().is_some_and(|name| name.eq_ignore_ascii_case("apikey"));
     let query: Vec<&str> = next.query().unwrap_or_default().split('&').filter(|pair| !is_key(pair)).collect();

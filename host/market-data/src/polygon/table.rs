@@ -1,18 +1,22 @@
-//! Rows as the bytes of a Parquet file, with a checksum and, for a page, the way to the next one.
+//! Rows as the bytes of a Parquet file, with a checksum and, for a page, the place of the next one.
 //!
 //! In: rows. Out: bytes, and rows again bit for bit. Invariant: a file that was damaged is an error, never other rows.
 
-use crate::parquet;
+use oculus_job::code::ErrorCode;
+use oculus_job::failure::Failure;
 use oculus_job::hash::sha256_hex;
 use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::Row;
+use oculus_pipeline::bars::{Row, refused};
+use polars::prelude::PolarsResult;
 
-/// What messages call a file of the cache; the caller adds its path.
+use crate::parquet;
+
+/// Name of a file of the cache in messages; the caller adds its path.
 const FILE: &str = "the file";
 const CHECKSUM: &str = "sha256";
 const NEXT: &str = "next";
 
-/// What a file holds.
+/// Content of a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Table {
     /// The rows.
@@ -22,29 +26,30 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// As a Parquet file.
+    /// Returns the table as a Parquet file.
     ///
     /// # Errors
-    /// The format's, in words.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, String> {
+    /// The writer's own.
+    pub(crate) fn to_bytes(&self) -> PolarsResult<Vec<u8>> {
         let mut notes = vec![(CHECKSUM.to_owned(), self.checksum())];
         notes.extend(self.next.clone().map(|next| (NEXT.to_owned(), next)));
-        parquet::to_bytes(&self.rows, notes).map_err(|error| error.to_string())
+        parquet::to_bytes(&self.rows, notes)
     }
 
-    /// What [`Table::to_bytes`] has written.
+    /// Reads a file that [`Table::to_bytes`] has written.
     ///
     /// # Errors
-    /// Anything else, in words.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let mut notes = parquet::notes(bytes, FILE).map_err(|failure| failure.message)?;
-        // Times are seconds whatever the bars' length, as for the shortest of them.
-        let rows = parquet::from_bytes(bytes, FILE, Timeframe::Minute1).map_err(|failure| failure.message)?;
+    /// `bad_bars` for any other file.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Failure> {
+        let mut notes = parquet::notes(bytes, FILE)?;
+        // Times are seconds for every timeframe, so they are read as those of the shortest.
+        let rows = parquet::from_bytes(bytes, FILE, Timeframe::Minute1)?;
         let table = Self { rows, next: notes.remove(NEXT) };
         if notes.get(CHECKSUM) == Some(&table.checksum()) {
             Ok(table)
         } else {
-            Err("its numbers are not those that were written".to_owned())
+            let message = "its numbers are not those that were written".to_owned();
+            Err(refused(ErrorCode::BadBars, message, "fetch the bars again"))
         }
     }
 
@@ -60,7 +65,6 @@ impl Table {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

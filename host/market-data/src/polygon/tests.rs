@@ -1,21 +1,21 @@
-//! The whole source against a server of daily bars, at moments of the test's own.
-#![allow(clippy::unwrap_used)]
-
-use oculus_job::code::ErrorCode;
-use parking_lot::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use serde_json::{Value, json};
-
-use super::client::tests::SHORT;
-use super::*;
-use oculus_pipeline::bars::{FetchProgress, Reach, Row};
-use oculus_pipeline::date::{days_since_epoch, iso_date};
-use oculus_system::secret::Secret;
+//! Tests of the whole source with a server of daily bars, at fixed times.
 
 pub(crate) mod server;
 
-use server::{Asked, Reply, Server};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use oculus_job::code::ErrorCode;
+use oculus_pipeline::bars::{FetchProgress, Reach, Row};
+use oculus_pipeline::date::{days_since_epoch, iso_date};
+use oculus_system::secret::Secret;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use self::server::{Reply, Request, Server};
+use super::client::tests::SHORT;
+use super::*;
 
 const JULY_10: &str = "2024-07-10T15:00:00Z";
 const JULY_15: &str = "2024-07-15T15:00:00Z";
@@ -25,23 +25,23 @@ fn day(date: &str) -> i32 {
     days_since_epoch(date.parse().unwrap())
 }
 
-/// The first and last day that a request is about.
-fn days_of(asked: &Asked) -> (String, String) {
-    let segments: Vec<&str> = asked.target.split(['/', '?']).collect();
+/// Returns the first and last day of a request.
+fn days_of(request: &Request) -> (String, String) {
+    let segments: Vec<&str> = request.target.split(['/', '?']).collect();
     (segments[8].to_owned(), segments[9].to_owned())
 }
 
-fn is_bars(asked: &Asked) -> bool {
-    asked.target.starts_with("/v2/aggs/")
+fn is_bars(request: &Request) -> bool {
+    request.target.starts_with("/v2/aggs/")
 }
 
-fn cursor(asked: &Asked) -> usize {
-    asked.target.split("cursor=").nth(1).map_or(0, |cursor| cursor.parse().unwrap())
+fn cursor(request: &Request) -> usize {
+    request.target.split("cursor=").nth(1).map_or(0, |cursor| cursor.parse().unwrap())
 }
 
-/// A bar each weekday, whose price tells its day.
-fn bars_of(asked: &Asked) -> Vec<Value> {
-    let (first, last) = days_of(asked);
+/// Returns one bar per weekday, with a price that follows from its day.
+fn bars_of(request: &Request) -> Vec<Value> {
+    let (first, last) = days_of(request);
     let calendar = Calendar::default();
     let weekdays = (day(&first)..=day(&last)).filter(|day| (day - 3).rem_euclid(7) % 6 != 0);
     let bar = |day: i32| {
@@ -51,28 +51,32 @@ fn bars_of(asked: &Asked) -> Vec<Value> {
     weekdays.map(bar).collect()
 }
 
-fn page(asked: &Asked, results: &[Value], next: Option<usize>) -> Reply {
-    let next = next.map(|cursor| format!("{}?cursor={cursor}", asked.target.split('?').next().unwrap()));
+fn page(request: &Request, results: &[Value], next: Option<usize>) -> Reply {
+    let next = next.map(|cursor| format!("{}?cursor={cursor}", request.target.split('?').next().unwrap()));
     Reply::ok(
         json!({ "status": "OK", "resultsCount": results.len(), "results": results, "next_url": next }).to_string(),
     )
 }
 
-/// What Polygon would answer, in pages of that many bars; no share has split.
-fn answer(asked: &Asked, n_bars: usize) -> Reply {
-    if !is_bars(asked) {
+/// Returns the answer of Polygon in pages of `n_bars` bars, without splits.
+fn answer(request: &Request, n_bars: usize) -> Reply {
+    if !is_bars(request) {
         return Reply::ok(r#"{"status":"OK","results":[]}"#);
     }
-    let bars = bars_of(asked);
-    let from = cursor(asked).min(bars.len());
+    let bars = bars_of(request);
+    let from = cursor(request).min(bars.len());
     let to = (from + n_bars).min(bars.len());
-    page(asked, &bars[from..to], (to < bars.len()).then_some(to))
+    page(request, &bars[from..to], (to < bars.len()).then_some(to))
 }
 
 fn source(server: &Server, cache: &tempfile::TempDir, now: &str) -> Polygon {
-    let (base_url, cache_dir) = (server.url(), cache.path().to_owned());
-    let config = PolygonConfig { base_url, api_key: Secret::new("hunter2"), requests_per_minute: 0, cache_dir };
-    Polygon { config, now: now.parse().unwrap(), patience: SHORT }
+    let config = PolygonConfig {
+        base_url: server.url(),
+        api_key: Secret::new("hunter2"),
+        requests_per_minute: 0,
+        cache_dir: cache.path().to_owned(),
+    };
+    Polygon { config, now: now.parse().unwrap(), retry_policy: SHORT }
 }
 
 fn fetch(polygon: &Polygon, symbols: &[&str], first: &str) -> Result<Vec<Fetched>, Failure> {
@@ -81,7 +85,7 @@ fn fetch(polygon: &Polygon, symbols: &[&str], first: &str) -> Result<Vec<Fetched
     polygon.fetch(&Wanted { symbols: &symbols, optional: &[], timeframe: Timeframe::Day1, reach }, &|_| {})
 }
 
-/// Of AAPL alone.
+/// Fetches AAPL.
 fn fetch_one(polygon: &Polygon, first: &str) -> Result<Fetched, Failure> {
     fetch(polygon, &["AAPL"], first).map(|mut fetched| fetched.remove(0))
 }
@@ -95,8 +99,8 @@ fn codes(fetched: &Fetched) -> Vec<&str> {
 }
 
 #[test]
-fn only_missing_days_are_asked_for_and_never_one_twice() {
-    let server = Server::start(|asked, _| answer(asked, 1_000));
+fn only_missing_days_are_requested_and_none_twice() {
+    let server = Server::start(|request, _| answer(request, 1_000));
     let cache = tempfile::tempdir().unwrap();
     let first = fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap();
     assert_eq!((rows(&first).len(), first.n_cached, first.n_pages), (136, 0, 1));
@@ -108,58 +112,61 @@ fn only_missing_days_are_asked_for_and_never_one_twice() {
         rows(&later).iter().map(|row| row.time / 86_400).map(|day| iso_date(day as i32)).next_back().unwrap(),
         "2024-07-12"
     );
-    let asked = server.asked();
+    let requests = server.requests();
     let needed = [
         "/v2/aggs/ticker/AAPL/range/1/day/2024-01-02/2024-07-09?adjusted=true&sort=asc&limit=50000",
         "/v3/reference/splits?ticker=AAPL&execution_date.gte=2024-07-10&execution_date.lte=2024-07-15",
         "/v2/aggs/ticker/AAPL/range/1/day/2023-12-01/2024-01-01?adjusted=true&sort=asc&limit=50000",
         "/v2/aggs/ticker/AAPL/range/1/day/2024-07-10/2024-07-14?adjusted=true&sort=asc&limit=50000",
     ];
-    assert_eq!(asked.iter().map(|asked| asked.target.as_str()).collect::<Vec<_>>(), needed);
-    assert!(asked.iter().all(|asked| asked.authorization == "Bearer hunter2"));
+    assert_eq!(requests.iter().map(|request| request.target.as_str()).collect::<Vec<_>>(), needed);
+    assert!(requests.iter().all(|request| request.authorization == "Bearer hunter2"));
 }
 
 #[test]
 fn pages_cut_otherwise_shuffled_or_repeated_give_identical_bars() {
-    let bars = |answer: fn(&Asked) -> Reply| {
-        let server = Server::start(move |asked, _| answer(asked));
+    let bars = |answer: fn(&Request) -> Reply| {
+        let server = Server::start(move |request, _| answer(request));
         let cache = tempfile::tempdir().unwrap();
         let fetched = fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap();
         (rows(&fetched).to_vec(), fetched.n_pages)
     };
-    let (needed, n_pages) = bars(|asked| answer(asked, 1_000));
+    let (needed, n_pages) = bars(|request| answer(request, 1_000));
     assert_eq!((needed.len(), n_pages), (136, 1));
-    assert_eq!(bars(|asked| answer(asked, 7)), (needed.clone(), 20));
-    let overlapping = |asked: &Asked| {
-        let bars = bars_of(asked);
-        let from = cursor(asked);
+    assert_eq!(bars(|request| answer(request, 7)), (needed.clone(), 20));
+    let overlapping = |request: &Request| {
+        let bars = bars_of(request);
+        let from = cursor(request);
         let to = (from + 50).min(bars.len());
         let mut shown = bars[from.saturating_sub(20)..to].to_vec();
         shown.reverse();
-        page(asked, &shown, (to < bars.len()).then_some(to))
+        page(request, &shown, (to < bars.len()).then_some(to))
     };
     assert_eq!(bars(overlapping), (needed.clone(), 3));
-    // Bars of days that nobody asked for.
-    let beyond = |asked: &Asked| {
-        let target = asked.target.replace("2024-01-02", "2023-06-01").replace("2024-07-09", "2024-07-10");
-        page(asked, &bars_of(&Asked { target, ..asked.clone() }), None)
+    // Bars of days that were not requested.
+    let beyond = |request: &Request| {
+        let target = request.target.replace("2024-01-02", "2023-06-01").replace("2024-07-09", "2024-07-10");
+        page(request, &bars_of(&Request { target, ..request.clone() }), None)
     };
     assert_eq!(bars(beyond), (needed, 1));
 }
 
 #[test]
-fn a_split_means_that_everything_is_fetched_anew() {
+fn after_a_split_all_bars_are_fetched_again() {
     for (splits, n_cached, needed) in [
         (r#"{"status":"OK","results":[]}"#, 136, vec![("2024-07-10", "2024-07-14")]),
         (r#"{"status":"OK","results":[{"execution_date":"2024-07-11"}]}"#, 0, vec![("2024-01-02", "2024-07-14")]),
     ] {
-        let server = Server::start(move |asked, _| if is_bars(asked) { answer(asked, 500) } else { Reply::ok(splits) });
+        let server =
+            Server::start(move |request, _| if is_bars(request) { answer(request, 500) } else { Reply::ok(splits) });
         let cache = tempfile::tempdir().unwrap();
         fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap();
         let fetched = fetch_one(&source(&server, &cache, JULY_15), "2024-03-01").unwrap();
-        let asked = server.asked().into_iter().skip(1).filter(is_bars).map(|asked| days_of(&asked)).collect::<Vec<_>>();
-        let asked: Vec<(&str, &str)> = asked.iter().map(|(first, last)| (first.as_str(), last.as_str())).collect();
-        assert_eq!((asked, fetched.n_cached > 0), (needed, n_cached > 0), "the whole span that was there");
+        let later = server.requests().into_iter().skip(1).filter(is_bars);
+        let spans: Vec<(String, String)> = later.map(|request| days_of(&request)).collect();
+        let spans: Vec<(&str, &str)> = spans.iter().map(|(first, last)| (first.as_str(), last.as_str())).collect();
+        assert_eq!(spans, needed, "all days that were cached");
+        assert_eq!(fetched.n_cached > 0, n_cached > 0);
         assert_eq!(rows(&fetched).len(), 96);
     }
 }
@@ -167,10 +174,11 @@ fn a_split_means_that_everything_is_fetched_anew() {
 #[test]
 fn a_plan_without_the_list_of_splits_is_a_warning() {
     for status in [403, 404] {
-        let server = Server::start(move |asked, _| match is_bars(asked) {
-            true => answer(asked, 500),
-            false => Reply::status(status, PLAN),
-        });
+        let server = Server::start(
+            move |request, _| {
+                if is_bars(request) { answer(request, 500) } else { Reply::status(status, PLAN) }
+            },
+        );
         let cache = tempfile::tempdir().unwrap();
         fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap();
         let fetched = fetch_one(&source(&server, &cache, JULY_15), "2024-01-02").unwrap();
@@ -180,26 +188,26 @@ fn a_plan_without_the_list_of_splits_is_a_warning() {
 
 #[test]
 fn the_key_is_not_sent_to_another_host() {
-    let other = Server::start(|asked, _| answer(asked, 10));
+    let other = Server::start(|request, _| answer(request, 10));
     let elsewhere = format!("{}/v2/aggs?cursor=1", other.url());
     let server = Server::start(move |_, _| Reply::ok(json!({ "results": [], "next_url": elsewhere }).to_string()));
     let cache = tempfile::tempdir().unwrap();
     let failure = fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap_err();
-    assert_eq!((failure.code, failure.retryable, other.asked().len()), (ErrorCode::ForeignPage, false, 0));
+    assert_eq!((failure.code, failure.retryable, other.requests().len()), (ErrorCode::ForeignPage, false, 0));
     assert!(failure.message.contains(&other.url()) && failure.message.contains(&server.url()), "{failure}");
 }
 
 #[test]
-fn pages_that_lead_in_a_circle_end() {
-    let server = Server::start(|asked, _| page(asked, &[], Some(usize::from(cursor(asked) == 1) + 1)));
+fn pages_that_refer_to_each_other_in_a_circle_are_an_error() {
+    let server = Server::start(|request, _| page(request, &[], Some(usize::from(cursor(request) == 1) + 1)));
     let cache = tempfile::tempdir().unwrap();
     let failure = fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap_err();
-    assert_eq!((failure.code, failure.retryable, server.asked().len()), (ErrorCode::EndlessPages, true, 3));
+    assert_eq!((failure.code, failure.retryable, server.requests().len()), (ErrorCode::EndlessPages, true, 3));
 }
 
 #[test]
-fn two_different_bars_of_one_day_are_an_error_and_nothing_is_kept_of_them() {
-    let conflicting = |asked: &Asked, n_before: usize| match (answer(asked, 1_000), n_before) {
+fn two_different_bars_of_one_day_are_an_error_and_are_not_cached() {
+    let conflicting = |request: &Request, n_before: usize| match (answer(request, 1_000), n_before) {
         (Reply::Whole(status, more, body), 0) => {
             let half = body.replace("\"next_url\":null", "\"next_url\":\"/v2/aggs?cursor=9\"");
             Reply::Whole(status, more, half)
@@ -214,24 +222,24 @@ fn two_different_bars_of_one_day_are_an_error_and_nothing_is_kept_of_them() {
     let cache = tempfile::tempdir().unwrap();
     let failure = fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap_err();
     assert_eq!((failure.code, failure.retryable), (ErrorCode::ConflictingBars, true));
-    assert!(failure.message.contains("two different bars of 2024-01-02"), "{failure}");
+    assert!(failure.message.contains("2024-01-02"), "{failure}");
     assert_eq!(rows(&fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap()).len(), 136);
 }
 
-/// A plan whose bars begin on a day.
+/// Starts the server of a plan whose bars begin on a day.
 fn plan_from(first: &'static str) -> Server {
-    Server::start(move |asked, _| match is_bars(asked) && days_of(asked).0.as_str() < first {
-        true => Reply::status(403, PLAN),
-        false => answer(asked, 1_000),
+    Server::start(move |request, _| {
+        let is_denied = is_bars(request) && days_of(request).0.as_str() < first;
+        if is_denied { Reply::status(403, PLAN) } else { answer(request, 1_000) }
     })
 }
 
 #[test]
-fn a_plan_that_reaches_less_far_back_gives_what_it_has() {
+fn a_plan_with_a_shorter_history_returns_the_bars_it_includes() {
     let server = plan_from("2022-07-11");
     let cache = tempfile::tempdir().unwrap();
     let fetched = fetch_one(&source(&server, &cache, JULY_10), "2018-01-02").unwrap();
-    assert_eq!((codes(&fetched), rows(&fetched).len()), (vec!["history_not_in_plan"], 521), "of the last two years");
+    assert_eq!((codes(&fetched), rows(&fetched).len()), (vec!["history_not_in_plan"], 521), "two years");
     let message = &fetched.reading.warnings[0].message;
     assert!(message.contains("2018-01-02 to 2022-07-11") && message.contains("plan"), "{message}");
     let again = fetch_one(&source(&server, &cache, JULY_10), "2018-01-02").unwrap();
@@ -239,25 +247,25 @@ fn a_plan_that_reaches_less_far_back_gives_what_it_has() {
 }
 
 #[test]
-fn a_plan_that_has_none_of_the_bars_is_an_error_and_so_is_one_that_lacks_the_newest() {
+fn a_plan_without_any_of_the_bars_or_without_the_newest_is_an_error() {
     let cache = tempfile::tempdir().unwrap();
     let failure = fetch_one(&source(&plan_from("9999"), &cache, JULY_10), "2024-01-02").unwrap_err();
     assert_eq!((failure.code, failure.retryable), (ErrorCode::HistoryNotInPlan, false));
     assert!(failure.hint.contains("years"), "{}", failure.hint);
     fetch_one(&source(&plan_from("0000"), &cache, JULY_10), "2024-01-02").unwrap();
     let failure = fetch_one(&source(&plan_from("9999"), &cache, JULY_15), "2024-01-02").unwrap_err();
-    assert_eq!(failure.code, ErrorCode::HistoryNotInPlan, "a job on old bars would look like one on new ones");
+    assert_eq!(failure.code, ErrorCode::HistoryNotInPlan, "old bars would pass as new ones");
 }
 
 #[test]
-fn a_last_day_whose_bar_comes_late_is_asked_for_again() {
-    let n_asked = AtomicUsize::new(0);
-    let server = Server::start(move |asked, _| {
-        if is_bars(asked) && n_asked.fetch_add(1, Ordering::SeqCst) == 0 {
-            let bars = bars_of(asked);
-            return page(asked, &bars[..bars.len() - 1], None);
+fn a_last_day_whose_bar_is_published_late_is_requested_again() {
+    let n_requests = AtomicUsize::new(0);
+    let server = Server::start(move |request, _| {
+        if is_bars(request) && n_requests.fetch_add(1, Ordering::SeqCst) == 0 {
+            let bars = bars_of(request);
+            return page(request, &bars[..bars.len() - 1], None);
         }
-        answer(asked, 1_000)
+        answer(request, 1_000)
     });
     let cache = tempfile::tempdir().unwrap();
     let fetched = [0; 3].map(|_| fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap());
@@ -268,15 +276,15 @@ fn a_last_day_whose_bar_comes_late_is_asked_for_again() {
 }
 
 #[test]
-fn a_symbol_without_bars_is_a_warning_and_may_have_some_the_next_time() {
-    let server = Server::start(|asked, _| page(asked, &[], None));
+fn a_symbol_without_bars_is_a_warning_and_is_requested_again_the_next_time() {
+    let server = Server::start(|request, _| page(request, &[], None));
     let cache = tempfile::tempdir().unwrap();
     let polygon = source(&server, &cache, JULY_10);
     for _ in 0..2 {
         let fetched = fetch_one(&polygon, "2024-01-02").unwrap();
         assert_eq!((codes(&fetched), &fetched.reading.found), (vec!["symbol_without_bars"], &None));
     }
-    assert_eq!(server.asked().len(), 2);
+    assert_eq!(server.requests().len(), 2);
     let absent = Server::start(|_, _| Reply::status(404, "no such ticker"));
     let fetched = fetch_one(&source(&absent, &tempfile::tempdir().unwrap(), JULY_10), "2024-01-02").unwrap();
     assert_eq!(codes(&fetched), ["symbol_without_bars"]);
@@ -286,13 +294,13 @@ fn a_symbol_without_bars_is_a_warning_and_may_have_some_the_next_time() {
 }
 
 #[test]
-fn an_optional_symbol_that_cannot_be_had_stands_in_nobodys_way() {
-    let server = Server::start(|asked, _| match asked.target.contains("/SPY/") {
-        true => Reply::status(500, "oops"),
-        false => answer(asked, 1_000),
+fn an_optional_symbol_that_cannot_be_fetched_does_not_fail_the_others() {
+    let server = Server::start(|request, _| {
+        if request.target.contains("/SPY/") { Reply::status(500, "oops") } else { answer(request, 1_000) }
     });
     let cache = tempfile::tempdir().unwrap();
-    let (symbols, optional) = (["AAPL".to_owned()], ["SPY".to_owned()]);
+    let symbols = ["AAPL".to_owned()];
+    let optional = ["SPY".to_owned()];
     let reach = Reach::From(day("2024-01-02"));
     let wanted = Wanted { symbols: &symbols, optional: &optional, timeframe: Timeframe::Day1, reach };
     let polygon = source(&server, &cache, JULY_10);
@@ -301,92 +309,98 @@ fn an_optional_symbol_that_cannot_be_had_stands_in_nobodys_way() {
         readings.iter().map(|it| (it.symbol.as_str(), it.found.is_some())).collect::<Vec<_>>(),
         [("AAPL", true), ("SPY", false)]
     );
-    assert!(polygon.read(&Wanted { symbols: &optional, optional: &[], ..wanted }, &|_| {}).is_err(), "needed, it is");
+    assert!(
+        polygon.read(&Wanted { symbols: &optional, optional: &[], ..wanted }, &|_| {}).is_err(),
+        "as a needed symbol"
+    );
 }
 
 #[test]
-fn symbols_are_fetched_side_by_side_and_answered_in_the_order_asked() {
+fn symbols_are_fetched_concurrently_and_returned_in_the_order_of_the_request() {
     static AT_ONCE: AtomicUsize = AtomicUsize::new(0);
-    // The first eight are answered when all of them have asked.
-    let server = Server::start(|asked, n_before| {
+    // The first eight requests are answered after all of them have arrived.
+    let server = Server::start(|request, n_before| {
         AT_ONCE.fetch_add(1, Ordering::SeqCst);
-        let deadline = std::time::Instant::now() + SHORT.answer;
-        while n_before < 8 && AT_ONCE.load(Ordering::SeqCst) < 8 && std::time::Instant::now() < deadline {
-            std::thread::yield_now();
+        let deadline = Instant::now() + SHORT.answer;
+        while n_before < 8 && AT_ONCE.load(Ordering::SeqCst) < 8 && Instant::now() < deadline {
+            thread::yield_now();
         }
-        answer(asked, 1_000)
+        answer(request, 1_000)
     });
     let cache = tempfile::tempdir().unwrap();
     let symbols = ["J", "I", "H", "G", "F", "E", "D", "C", "B", "A"];
     let fetched = fetch(&source(&server, &cache, JULY_10), &symbols, "2024-01-02").unwrap();
     assert_eq!(fetched.iter().map(|it| it.reading.symbol.as_str()).collect::<Vec<_>>(), symbols);
     assert!(fetched.iter().all(|fetched| rows(fetched).len() == 136 && fetched.n_pages == 1));
-    assert_eq!(server.asked().len(), 10);
+    assert_eq!(server.requests().len(), 10);
 }
 
 #[test]
-fn a_fetch_that_broke_off_goes_on_at_the_page_it_lacks() {
-    let server = Server::start(|asked, n_before| match (cursor(asked), n_before) {
+fn an_interrupted_fetch_continues_at_the_missing_page() {
+    let server = Server::start(|request, n_before| match (cursor(request), n_before) {
         (60, ..10) => Reply::status(500, "oops"),
-        _ => answer(asked, 30),
+        _ => answer(request, 30),
     });
     let cache = tempfile::tempdir().unwrap();
     let failure = fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap_err();
     assert_eq!((failure.code, failure.retryable), (ErrorCode::UnreadableBars, true));
     assert!(failure.message.contains("4 tries failed") && failure.message.contains("HTTP 500: oops"), "{failure}");
-    // Days later, and with more to fetch: what is under way is ended first, and the split is looked for since its start.
+    // Days later, and with more days: the unfinished fetch is completed first, and splits are
+    // requested since its start.
     let fetched = fetch_one(&source(&server, &cache, JULY_15), "2024-01-02").unwrap();
     assert_eq!((rows(&fetched).len(), codes(&fetched)), (139, vec![]));
-    let asked = server.asked();
-    let targets: Vec<&str> = asked.iter().map(|asked| asked.target.as_str()).collect();
+    let requests = server.requests();
+    let targets: Vec<&str> = requests.iter().map(|request| request.target.as_str()).collect();
     assert!(targets[6].contains("execution_date.gte=2024-07-10"), "{targets:?}");
-    let cursors: Vec<usize> = asked.iter().filter(|asked| is_bars(asked)).map(cursor).collect();
-    assert_eq!(cursors[..2], [0, 30], "asked once");
+    let cursors: Vec<usize> = requests.iter().filter(|request| is_bars(request)).map(cursor).collect();
+    assert_eq!(cursors[..2], [0, 30]);
     assert!(cursors[2..6].iter().all(|cursor| *cursor == 60) && cursors[6..].ends_with(&[90, 120, 0]), "{cursors:?}");
 }
 
 #[test]
-fn a_way_on_that_has_expired_begins_the_span_anew() {
-    let server = Server::start(|asked, n_before| match (cursor(asked), n_before) {
+fn an_expired_cursor_starts_the_span_again() {
+    let server = Server::start(|request, n_before| match (cursor(request), n_before) {
         (60, 2..6) => Reply::status(500, "oops"),
         (60, 6..9) => Reply::status(400, "cursor expired"),
-        _ => answer(asked, 30),
+        _ => answer(request, 30),
     });
     let cache = tempfile::tempdir().unwrap();
     fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap_err();
     let fetched = fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap();
     assert_eq!(rows(&fetched).len(), 136);
-    let cursors: Vec<usize> = server.asked().iter().filter(|asked| is_bars(asked)).map(cursor).collect();
+    let cursors: Vec<usize> = server.requests().iter().filter(|request| is_bars(request)).map(cursor).collect();
     assert_eq!(cursors[6..], [60, 0, 30, 60, 90, 120]);
 }
 
 #[test]
-fn a_way_on_that_is_never_taken_ends() {
-    let server = Server::start(|asked, _| match cursor(asked) {
+fn a_cursor_that_is_always_rejected_is_an_error() {
+    let server = Server::start(|request, _| match cursor(request) {
         60 => Reply::status(400, "bad cursor"),
-        _ => answer(asked, 30),
+        _ => answer(request, 30),
     });
     let cache = tempfile::tempdir().unwrap();
-    for n_asked in [3, 7] {
+    for n_requests in [3, 7] {
         let failure = fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap_err();
         assert!(failure.message.contains("bad cursor"), "{failure}");
-        assert_eq!(server.asked().iter().filter(|asked| is_bars(asked)).count(), n_asked, "begun anew once at most");
+        let n_sent = server.requests().iter().filter(|request| is_bars(request)).count();
+        assert_eq!(n_sent, n_requests, "at most one new start");
     }
 }
 
 #[test]
-fn progress_goes_up_to_the_end_page_by_page_and_says_why_it_waits() {
-    let server = Server::start(|asked, n_before| match n_before {
+fn progress_rises_page_by_page_and_states_why_it_waits() {
+    let server = Server::start(|request, n_before| match n_before {
         1 => Reply::Whole(429, "Retry-After: 0\r\n", String::new()),
-        _ => answer(asked, 50),
+        _ => answer(request, 50),
     });
     let cache = tempfile::tempdir().unwrap();
-    let heard = Mutex::new(Vec::<FetchProgress>::new());
-    let (symbols, reach) = (["AAPL".to_owned()], Reach::From(day("2024-01-02")));
+    let events = Mutex::new(Vec::<FetchProgress>::new());
+    let symbols = ["AAPL".to_owned()];
+    let reach = Reach::From(day("2024-01-02"));
     let wanted = Wanted { symbols: &symbols, optional: &[], timeframe: Timeframe::Day1, reach };
-    source(&server, &cache, JULY_10).read(&wanted, &|news| heard.lock().push(news.clone())).unwrap();
-    let heard = heard.into_inner();
-    let messages: Vec<&str> = heard.iter().map(|news| news.message.as_str()).collect();
+    source(&server, &cache, JULY_10).read(&wanted, &|progress| events.lock().push(progress.clone())).unwrap();
+    let events = events.into_inner();
+    let messages: Vec<&str> = events.iter().map(|progress| progress.message.as_str()).collect();
     let needed = [
         "AAPL: page 1, 50 bars",
         "AAPL: page 2, 50 bars, waiting 0 s as Polygon asks for fewer requests",
@@ -395,29 +409,31 @@ fn progress_goes_up_to_the_end_page_by_page_and_says_why_it_waits() {
         "AAPL: 136 bars",
     ];
     assert_eq!(messages, needed);
-    assert!(heard.iter().map(|news| news.fraction).is_sorted());
-    let last = heard.last().unwrap();
+    assert!(events.iter().map(|progress| progress.fraction).is_sorted());
+    let last = events.last().unwrap();
     assert_eq!((last.n_pages, last.n_rows, last.fraction, last.eta_s), (3, 136, 1.0, Some(0.0)));
-    assert!(heard[0].fraction > 0.3 && heard[0].fraction < 0.4 && heard[0].eta_s.is_some(), "{:?}", heard[0]);
+    let first = &events[0];
+    assert!(first.fraction > 0.3 && first.fraction < 0.4 && first.eta_s.is_some(), "{first:?}");
 }
 
 #[test]
-fn weeks_are_asked_for_whole() {
-    let server = Server::start(|asked, _| answer(asked, 1_000));
+fn weeks_are_requested_completely() {
+    let server = Server::start(|request, _| answer(request, 1_000));
     let cache = tempfile::tempdir().unwrap();
-    let (symbols, reach) = (["AAPL".to_owned()], Reach::Between(day("2024-05-01"), day("2024-07-11")));
+    let symbols = ["AAPL".to_owned()];
+    let reach = Reach::Between(day("2024-05-01"), day("2024-07-11"));
     let wanted = Wanted { symbols: &symbols, optional: &[], timeframe: Timeframe::Week1, reach };
     source(&server, &cache, JULY_15).read(&wanted, &|_| {}).unwrap();
-    assert_eq!(days_of(&server.asked()[0]), ("2024-04-28".to_owned(), "2024-07-06".to_owned()));
+    assert_eq!(days_of(&server.requests()[0]), ("2024-04-28".to_owned(), "2024-07-06".to_owned()));
 }
 
 #[test]
-fn what_is_forgotten_is_fetched_again() {
-    let server = Server::start(|asked, _| answer(asked, 1_000));
+fn a_removed_symbol_is_fetched_again() {
+    let server = Server::start(|request, _| answer(request, 1_000));
     let cache = tempfile::tempdir().unwrap();
     let polygon = source(&server, &cache, JULY_10);
     fetch_one(&polygon, "2024-01-02").unwrap();
     polygon.forget(&["AAPL".to_owned()], Timeframe::Day1).unwrap();
     assert_eq!(fetch_one(&polygon, "2024-01-02").unwrap().n_pages, 1);
-    assert_eq!(server.asked().len(), 2, "and no split can matter");
+    assert_eq!(server.requests().len(), 2, "splits are not requested");
 }

@@ -1,17 +1,20 @@
-//! Made-up bars as the files that `--bars DIR` reads: CSV with six decimals, or Parquet in row groups.
+//! Writes synthetic bars as the files that `--bars DIR` reads: CSV with six decimals, or Parquet in
+//! row groups.
+//!
+//! In: bars. Out: bytes in a writer. Invariant: both forms are read back as the same bars.
 
 use std::io::{self, Write};
 
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::{Bars, moment, time_column};
 use polars::prelude::{Column, DataFrame, NamedFrom, ParquetWriter, PolarsResult, Schema, Series};
 
 use crate::time_column::time_series;
-use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::{Bars, moment, time_column};
 
-/// Bars of a row group.
-const GROUP: usize = 1 << 18;
+/// Bars per row group.
+const BARS_PER_GROUP: usize = 1 << 18;
 
-/// Writes a header and a line a bar.
+/// Writes a header and one line per bar as CSV.
 ///
 /// # Errors
 /// The writer's own.
@@ -19,21 +22,23 @@ pub fn csv(bars: &Bars, timeframe: Timeframe, out: &mut impl Write) -> io::Resul
     writeln!(out, "{},open,high,low,close,volume", time_column(timeframe))?;
     for bar in 0..bars.len() {
         let [open, high, low, close] = [&bars.open, &bars.high, &bars.low, &bars.close].map(|prices| prices[bar]);
-        let (time, volume) = (moment(bars.time[bar], timeframe), bars.volume[bar]);
+        let time = moment(bars.time[bar], timeframe);
+        let volume = bars.volume[bar];
         writeln!(out, "{time},{open:.6},{high:.6},{low:.6},{close:.6},{volume:.0}")?;
     }
     Ok(())
 }
 
-/// Writes the same columns; `date` as a date, `timestamp` in whole seconds since 1970-01-01 UTC.
+/// Writes the columns of the CSV form as Parquet; `date` as a date, `timestamp` in whole seconds
+/// since 1970-01-01 UTC.
 ///
 /// # Errors
 /// The writer's own.
 pub fn parquet(bars: &Bars, timeframe: Timeframe, out: &mut impl Write) -> PolarsResult<()> {
     let schema = frame(bars, timeframe, 0, 0)?;
     let mut writer = ParquetWriter::new(out).batched(&Schema::clone(schema.schema()))?;
-    for first in (0..bars.len()).step_by(GROUP) {
-        writer.write_batch(&frame(bars, timeframe, first, bars.len().min(first + GROUP))?)?;
+    for first in (0..bars.len()).step_by(BARS_PER_GROUP) {
+        writer.write_batch(&frame(bars, timeframe, first, bars.len().min(first + BARS_PER_GROUP))?)?;
     }
     writer.finish().map(|_| ())
 }

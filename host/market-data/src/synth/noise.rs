@@ -1,19 +1,22 @@
-//! Seeded normal numbers, the same everywhere.
+//! Seeded normal numbers.
+//!
+//! In: a seed and a stream. Out: normal numbers. Invariant: the numbers are the same on every
+//! machine.
 
-/// Draws of a bar: its return, its opening gap, its upper and lower wick, its volume.
+/// Draws of a bar: return, opening gap, upper wick, lower wick, volume.
 pub(super) type Draws = [f64; 5];
 
-/// SplitMix64 (Steele, Lea and Flood 2014): small, seeded, the same everywhere.
+/// SplitMix64 (Steele, Lea and Flood 2014): small, seeded, the same on every machine.
 #[derive(Clone, Debug)]
 pub(super) struct Noise(u64);
 
 impl Noise {
-    /// The noise of one stream of a seed.
+    /// Creates the noise of one stream of a seed.
     pub(super) fn new(seed: u64, stream: u64) -> Self {
         Self(seed.wrapping_mul(1_000_003).wrapping_add(stream))
     }
 
-    /// What one bar takes.
+    /// Returns the draws of one bar.
     pub(super) fn draws(&mut self) -> Draws {
         std::array::from_fn(|_| self.normal())
     }
@@ -26,12 +29,12 @@ impl Noise {
         bits ^ (bits >> 31)
     }
 
-    /// From 0, which is excluded, to 1.
+    /// Returns a uniform number from 0, which is excluded, to 1.
     fn uniform(&mut self) -> f64 {
         ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Box and Muller 1958.
+    /// Returns a standard normal number (Box and Muller 1958).
     fn normal(&mut self) -> f64 {
         (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
     }

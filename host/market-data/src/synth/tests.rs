@@ -1,14 +1,14 @@
-//! Claims about made-up bars.
-#![allow(clippy::unwrap_used)]
+//! Tests of synthetic bars.
 
-use proptest::prelude::*;
-
-use super::*;
 use oculus_job::hash::sha256_hex;
 use oculus_pipeline::features::{Prices, resolve};
 use oculus_pipeline::metrics::auc;
+use proptest::prelude::*;
 
-/// SHA-256 of the CSV files of seed 7 that tests of the whole pipeline are calibrated on; taken when they were.
+use super::*;
+
+/// SHA-256 of the CSV files of seed 7 on which the tests of the whole pipeline are calibrated;
+/// taken at that time.
 const CALIBRATED: [(Kind, [&str; 2]); 4] = [
     (
         Kind::Walk,
@@ -51,10 +51,11 @@ fn panel(kind: Kind, n_series: u64, n_bars: usize) -> Vec<Synthetic> {
 /// AUC of a feature on the label, the better of its two directions.
 fn feature_auc(series: &[Synthetic], name: &str, horizon_bars: usize, threshold_pct: f64) -> f64 {
     let feature = resolve(name).unwrap();
-    let (mut labels, mut scores) = (Vec::new(), Vec::new());
+    let mut labels = Vec::new();
+    let mut scores = Vec::new();
     for Synthetic { bars, .. } in series {
         let day = bars.session_days(Timeframe::Day1);
-        let values = feature.compute(&Prices::of(bars, &day, &[]));
+        let values = feature.compute(&Prices::new(bars, &day, &[]));
         let closes = bars.close.iter().zip(&bars.close[horizon_bars..]);
         for (value, (now, then)) in values.iter().zip(closes) {
             labels.push(f32::from(u8::from(100.0 * (then / now - 1.0) >= threshold_pct)));
@@ -78,12 +79,12 @@ fn files_are_those_that_tests_are_calibrated_on() {
 }
 
 #[test]
-fn nothing_is_known_of_a_walk() {
+fn a_walk_cannot_be_forecast() {
     assert_eq!(oracle_auc(&panel(Kind::Walk, 2, 800), 5, 2.0), Some(0.5));
 }
 
 #[test]
-fn of_a_garch_volatility_is_known_and_direction_is_not() {
+fn a_garch_has_a_forecast_of_volatility_but_not_of_direction() {
     let panel = panel(Kind::usual("garch").unwrap(), 4, 4000);
     let [far, near] = [4.0, 0.0].map(|threshold_pct| oracle_auc(&panel, 5, threshold_pct).unwrap());
     assert!(far > 0.58, "{far}");
@@ -92,7 +93,7 @@ fn of_a_garch_volatility_is_known_and_direction_is_not() {
 }
 
 #[test]
-fn no_feature_knows_more_than_the_oracle() {
+fn no_feature_is_better_than_the_oracle() {
     const FEATURES: [&str; 8] =
         ["RSI_14", "RSI_7", "ADX_14", "RET_5", "WILLR_14", "HV_20", "PRICE_TO_SMA_20", "GAP_PCT"];
     // Strong enough that chance does not decide: twice to three times the usual rule.
@@ -102,22 +103,24 @@ fn no_feature_knows_more_than_the_oracle() {
         let panel = panel(kind, 4, 4000);
         let oracle = oracle_auc(&panel, horizon_bars, threshold_pct).unwrap();
         for feature in FEATURES {
-            let of_feature = feature_auc(&panel, feature, horizon_bars, threshold_pct);
-            assert!(oracle >= of_feature, "{kind:?}: the oracle has {oracle}, {feature} {of_feature}");
+            let auc = feature_auc(&panel, feature, horizon_bars, threshold_pct);
+            assert!(oracle >= auc, "{kind:?}: {oracle}, {feature} {auc}");
         }
     }
 }
 
 #[test]
-fn the_planted_rule_lifts_its_label_as_much_as_is_said() {
-    let (mut held, mut rises) = ([0.0; 2], [0.0; 2]);
+fn the_planted_rule_lifts_its_label_by_the_documented_factor() {
+    let mut held = [0.0; 2];
+    let mut rises = [0.0; 2];
     for Synthetic { bars, .. } in panel(Kind::usual("rule").unwrap(), 12, 4000) {
-        let prices = Prices::of(&bars, &[], &[]);
+        let prices = Prices::new(&bars, &[], &[]);
         let [rsi, adx] = ["RSI_14", "ADX_14"].map(|name| resolve(name).unwrap().compute(&prices));
         for bar in 28..bars.len() - 5 {
             let rise = f64::from(u8::from(bars.close[bar + 5] / bars.close[bar] >= 1.02));
             let is_held = usize::from(rsi[bar] < 38.0 && adx[bar] > 22.0);
-            (held[is_held], rises[is_held]) = (held[is_held] + 1.0, rises[is_held] + rise);
+            held[is_held] += 1.0;
+            rises[is_held] += rise;
         }
     }
     let base_rate = (rises[0] + rises[1]) / (held[0] + held[1]);
@@ -127,16 +130,18 @@ fn the_planted_rule_lifts_its_label_as_much_as_is_said() {
 
 #[test]
 fn intraday_bars_lie_in_new_yorks_session() {
-    for (timeframe, a_session) in
+    for (timeframe, n_per_session) in
         [(Timeframe::Minute1, 390), (Timeframe::Minute5, 78), (Timeframe::Hour1, 7), (Timeframe::Hour4, 2)]
     {
-        let bars = generate(&Recipe { timeframe, ..recipe(Kind::Walk, 1, 150 * a_session + 1) }).bars;
+        let bars = generate(&Recipe { timeframe, ..recipe(Kind::Walk, 1, 150 * n_per_session + 1) }).bars;
         let days = bars.session_days(timeframe);
-        assert_eq!(bars.len(), 150 * a_session + 1);
+        assert_eq!(bars.len(), 150 * n_per_session + 1);
         assert!(bars.time.is_sorted_by(|one, next| one < next));
-        assert!(days[..150 * a_session].chunk_by(|one, next| one == next).all(|session| session.len() == a_session));
+        assert!(
+            days[..150 * n_per_session].chunk_by(|one, next| one == next).all(|session| session.len() == n_per_session)
+        );
         // Winter and summer: 09:30 is 14:30 and 13:30 UTC.
-        assert_eq!([bars.time[0] % 86_400, bars.time[140 * a_session] % 86_400], [52_200, 48_600]);
+        assert_eq!([bars.time[0] % 86_400, bars.time[140 * n_per_session] % 86_400], [52_200, 48_600]);
     }
 }
 
@@ -173,7 +178,8 @@ proptest! {
     fn every_bar_is_sound(kind in kinds(), timeframe in timeframes(), seed: u64) {
         let bars = generate(&Recipe { timeframe, ..recipe(kind, seed, 500) }).bars;
         for bar in 0..bars.len() {
-            let (low, high) = (bars.low[bar], bars.high[bar]);
+            let low = bars.low[bar];
+            let high = bars.high[bar];
             let within = |price: f64| low <= price && price <= high;
             prop_assert!(low > 0.0 && within(bars.open[bar]) && within(bars.close[bar]) && bars.volume[bar] >= 0.0);
         }

@@ -1,5 +1,8 @@
-//! What the cache promises.
-#![allow(clippy::unwrap_used)]
+//! Tests of the cache: naming, damage, merging, resuming and locking.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::*;
 use crate::polygon::page::Page;
@@ -26,11 +29,11 @@ fn with<R>(root: &Path, work: impl FnOnce(&SeriesCache) -> R) -> R {
 }
 
 #[test]
-fn a_file_says_its_days_also_those_without_bars() {
+fn a_file_is_named_by_its_days_also_those_without_bars() {
     let root = tempfile::tempdir().unwrap();
     with(root.path(), |cache| {
-        cache.keep(piece(20_000, 20_009), &table([20_001, 20_003])).unwrap();
-        cache.keep(piece(20_020, 20_029), &table([])).unwrap();
+        cache.store(piece(20_000, 20_009), &table([20_001, 20_003])).unwrap();
+        cache.store(piece(20_020, 20_029), &table([])).unwrap();
         let held = cache.load(Days::new(20_000, 20_040).unwrap()).unwrap();
         assert_eq!(
             (days(&held.rows), held.pieces),
@@ -42,11 +45,11 @@ fn a_file_says_its_days_also_those_without_bars() {
 }
 
 #[test]
-fn a_damaged_file_is_set_aside_and_its_days_are_missing_again() {
+fn a_damaged_file_is_renamed_and_its_days_are_missing_again() {
     let root = tempfile::tempdir().unwrap();
     with(root.path(), |cache| {
-        cache.keep(piece(10, 19), &table(10..20)).unwrap();
-        cache.keep(piece(20, 29), &table(20..30)).unwrap();
+        cache.store(piece(10, 19), &table(10..20)).unwrap();
+        cache.store(piece(20, 29), &table(20..30)).unwrap();
         let path = cache.path(piece(10, 19));
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
@@ -61,73 +64,84 @@ fn many_neighbours_become_one_file_with_the_same_rows() {
     let root = tempfile::tempdir().unwrap();
     with(root.path(), |cache| {
         for first in (10..10 + 2 * MANY_FILES as i32).step_by(2) {
-            cache.keep(piece(first, first + 1), &table([first])).unwrap();
+            cache.store(piece(first, first + 1), &table([first])).unwrap();
         }
-        cache.keep(piece(100, 101), &table([100])).unwrap();
+        cache.store(piece(100, 101), &table([100])).unwrap();
         let all = Days::new(0, 200).unwrap();
         let before = cache.load(all).unwrap();
         cache.tidy().unwrap();
         let after = cache.load(all).unwrap();
         assert_eq!(days(&before.rows), days(&after.rows));
         let merged = Piece { days: Days::new(10, 9 + 2 * MANY_FILES as i32).unwrap(), as_of: 12 };
-        assert_eq!(after.pieces, [merged, piece(100, 101)], "the day fetched on is the earliest");
+        assert_eq!(after.pieces, [merged, piece(100, 101)], "the earliest day of a fetch");
     });
 }
 
 #[test]
-fn what_a_killed_process_left_over_is_removed() {
+fn the_remains_of_a_killed_process_are_removed() {
     let root = tempfile::tempdir().unwrap();
     with(root.path(), |cache| {
-        cache.keep(piece(10, 29), &table(10..30)).unwrap();
-        cache.keep(piece(10, 19), &table(10..20)).unwrap();
-        let unfinished = cache.folder.join("2020-01-01_2020-01-02@2020-01-03.parquet.tmp");
-        std::fs::write(&unfinished, "half").unwrap();
+        cache.store(piece(10, 29), &table(10..30)).unwrap();
+        cache.store(piece(10, 19), &table(10..20)).unwrap();
+        let unfinished =
+            [".oculus-a1B2c3.tmp", "2020-01-01_2020-01-02@2020-01-03.parquet.tmp"].map(|name| cache.folder.join(name));
+        for path in &unfinished {
+            std::fs::write(path, "half").unwrap();
+        }
         let page = Page { rows: table([12]).rows, next: Some("/next?".to_owned()) };
-        for part in [piece(12, 15), piece(28, 40)] {
-            cache.part(part.days, part.as_of).unwrap().add(page.clone()).unwrap();
+        for fetch in [piece(12, 15), piece(28, 40)] {
+            cache.fetch(fetch.days, fetch.as_of).unwrap().add(page.clone()).unwrap();
         }
         cache.tidy().unwrap();
         let held = cache.load(Days::new(0, 50).unwrap()).unwrap();
-        assert_eq!((days(&held.rows), held.pieces), ((10..30).collect(), vec![piece(10, 29)]), "left by a merge");
-        assert_eq!((cache.parts().unwrap(), unfinished.exists()), (vec![piece(28, 40)], false));
+        assert_eq!((days(&held.rows), held.pieces), ((10..30).collect(), vec![piece(10, 29)]), "a merge");
+        assert_eq!(cache.unfinished().unwrap(), [piece(28, 40)]);
+        assert_eq!(unfinished.map(|path| path.exists()), [false, false]);
     });
 }
 
 #[test]
-fn a_fetch_goes_on_from_its_last_whole_page() {
+fn a_fetch_continues_after_its_last_complete_page() {
     let root = tempfile::tempdir().unwrap();
     let wanted = Days::new(10, 40).unwrap();
     let page = |day: i32, next: Option<&str>| Page { rows: table([day]).rows, next: next.map(str::to_owned) };
     with(root.path(), |cache| {
-        let mut part = cache.part(Days::new(10, 30).unwrap(), 31).unwrap();
-        assert_eq!(part.next(), Next::First);
-        part.add(page(11, Some("/a"))).unwrap();
-        part.add(page(12, Some("/b"))).unwrap();
-        assert!(matches!(part.add(page(13, Some("/a"))), Err(Trouble::Loop { page: 3 })));
+        let mut fetch = cache.fetch(Days::new(10, 30).unwrap(), 31).unwrap();
+        assert_eq!(fetch.next(), NextPage::First);
+        fetch.add(page(11, Some("/a"))).unwrap();
+        fetch.add(page(12, Some("/b"))).unwrap();
+        assert!(matches!(fetch.add(page(13, Some("/a"))), Err(PolygonError::Loop { page: 3 })));
     });
     with(root.path(), |cache| {
-        // Of the days wanted now, an earlier fetch has some.
-        let mut part = cache.part(wanted, 45).unwrap();
-        assert_eq!((part.piece, part.next(), part.n_pages(), part.n_rows()), (piece(10, 30), Next::At("/b"), 2, 2));
-        part.add(page(20, None)).unwrap();
-        assert_eq!((part.next(), part.n_rows()), (Next::Nowhere, 3));
-        assert_eq!(days(&part.take_rows()), [11, 12, 20]);
-        let other = cache.part(Days::new(11, 40).unwrap(), 45).unwrap();
-        assert_eq!((other.piece.as_of, other.next()), (45, Next::First), "begins on another day");
+        // An earlier fetch has some of the days wanted now.
+        let mut fetch = cache.fetch(wanted, 45).unwrap();
+        assert_eq!(
+            (fetch.piece, fetch.next(), fetch.n_pages(), fetch.n_rows()),
+            (piece(10, 30), NextPage::At("/b"), 2, 2)
+        );
+        fetch.add(page(20, None)).unwrap();
+        assert_eq!((fetch.next(), fetch.n_rows()), (NextPage::Complete, 3));
+        assert_eq!(days(&fetch.take_rows()), [11, 12, 20]);
+        let other = cache.fetch(Days::new(11, 40).unwrap(), 45).unwrap();
+        assert_eq!((other.piece.as_of, other.next()), (45, NextPage::First), "another first day");
     });
     with(root.path(), |cache| {
         let folder = cache.folder.join(piece(10, 30).name("part"));
         std::fs::write(folder.join("page-00002.parquet"), "damaged").unwrap();
-        assert_eq!(cache.part(wanted, 45).unwrap().next(), Next::First, "pages after a damaged one are worth nothing");
+        assert_eq!(
+            cache.fetch(wanted, 45).unwrap().next(),
+            NextPage::First,
+            "the pages after a damaged one are useless"
+        );
     });
 }
 
 #[test]
-fn clearing_leaves_nothing() {
+fn a_cleared_series_has_no_files() {
     let root = tempfile::tempdir().unwrap();
     with(root.path(), |cache| {
         cache.clear().unwrap();
-        cache.keep(piece(10, 19), &table(10..20)).unwrap();
+        cache.store(piece(10, 19), &table(10..20)).unwrap();
         cache.clear().unwrap();
         assert_eq!(cache.load(Days::new(0, 50).unwrap()).unwrap(), Held::default());
     });
@@ -136,15 +150,18 @@ fn clearing_leaves_nothing() {
 }
 
 #[test]
-fn one_at_a_time_has_a_series_and_others_do_not_wait_for_it() {
+fn one_task_at_a_time_has_a_series_and_other_series_are_free() {
     let root = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (soon, n_told) = (std::time::Duration::from_millis(100), std::cell::Cell::new(0));
-        let hear = || n_told.set(n_told.get() + 1);
-        let open = |symbol| tokio::time::timeout(soon, SeriesCache::open(root.path(), symbol, Timeframe::Day1, &hear));
+        let soon = Duration::from_millis(100);
+        let n_busy = Cell::new(0);
+        let on_busy = || n_busy.set(n_busy.get() + 1);
+        let open =
+            |symbol| tokio::time::timeout(soon, SeriesCache::open(root.path(), symbol, Timeframe::Day1, &on_busy));
         let first = open("AAPL").await.unwrap().unwrap();
-        assert_eq!((open("AAPL").await.is_err(), n_told.get()), (true, 1), "it is taken");
+        assert!(open("AAPL").await.is_err(), "it is locked");
+        assert_eq!(n_busy.get(), 1);
         open("MSFT").await.unwrap().unwrap();
         drop(first);
         open("AAPL").await.unwrap().unwrap();
@@ -164,7 +181,7 @@ fn equal_duplicates_merge_and_different_ones_are_named() {
 #[test]
 fn names_that_differ_in_case_alone_are_different_folders() {
     let symbols = ["BRK.B", "BRKb", "brkb", "^GSPC", "X:BTCUSD", "a_b-c"];
-    let names: std::collections::BTreeSet<_> = symbols.map(|it| folder_name(it).to_lowercase()).into_iter().collect();
+    let names: BTreeSet<_> = symbols.map(|it| folder_name(it).to_lowercase()).into_iter().collect();
     assert_eq!(names.len(), symbols.len());
     assert_eq!([folder_name("BRK.B"), folder_name("^a")], ["BRK.B", "%5E%61"]);
 }

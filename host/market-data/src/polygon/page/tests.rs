@@ -1,5 +1,4 @@
-//! Answers as Polygon gives them, and as they must never be taken.
-#![allow(clippy::unwrap_used)]
+//! Tests of reading pages: real answers, damaged ones and hostile ones.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -8,11 +7,11 @@ use super::*;
 
 const BASE: &str = "https://api.polygon.io";
 
-fn read(body: &[u8]) -> Result<Page, Unreadable> {
+fn read(body: &[u8]) -> Result<Page, PageError> {
     bars(body, Timeframe::Day1, &Calendar::default(), &Url::parse(BASE).unwrap())
 }
 
-/// As the documentation shows it, with numbers of AAPL.
+/// The page of Polygon's documentation, with numbers of AAPL.
 fn whole() -> Value {
     json!({
         "ticker": "AAPL", "queryCount": 2, "resultsCount": 2, "adjusted": true, "status": "OK", "request_id": "6a7e466",
@@ -34,17 +33,17 @@ fn with(changes: Value) -> String {
 
 fn reason(body: &str) -> String {
     match read(body.as_bytes()) {
-        Err(Unreadable::Damaged(reason)) => reason,
+        Err(PageError::Damaged(reason)) => reason,
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn a_page_is_read_with_its_way_on_but_not_the_key_in_it() {
+fn a_page_is_read_with_its_next_page_but_without_the_key() {
     let page = read(whole().to_string().as_bytes()).unwrap();
     let first = Row { line: 1, time: 1_673_222_400, values: [130.465, 133.41, 129.89, 130.15, 70_790_813.0] };
     let second = Row { line: 2, time: 1_673_308_800, values: [130.26, 131.2636, 128.12, 130.73, 63_896_526.0] };
-    assert_eq!(page.rows, [first, second], "at midnight UTC of 2023-01-09 and 2023-01-10");
+    assert_eq!(page.rows, [first, second], "midnight UTC of 2023-01-09 and 2023-01-10");
     let next = "/v2/aggs/ticker/AAPL/range/1/day/1673326800001/2023-02-10?cursor=bGlt%3D";
     assert_eq!(page.next.as_deref(), Some(next));
 }
@@ -57,7 +56,7 @@ fn a_span_without_bars_is_a_page_without_rows() {
 }
 
 #[test]
-fn what_is_cut_off_miscounted_unadjusted_or_no_page_is_said() {
+fn each_kind_of_damage_has_its_reason() {
     let text = whole().to_string();
     assert!(reason(&text[..text.len() / 2]).contains("no JSON of that kind"));
     assert_eq!(reason(&with(json!({ "resultsCount": 3 }))), "it has 2 bars and says 3");
@@ -72,7 +71,7 @@ fn what_is_cut_off_miscounted_unadjusted_or_no_page_is_said() {
 #[test]
 fn a_next_page_of_another_scheme_host_or_port_is_refused() {
     let foreign = |next: &str| match read(with(json!({ "next_url": next })).as_bytes()) {
-        Err(Unreadable::Final(Trouble::ForeignPage { found, needed })) => (found, needed),
+        Err(PageError::Final(PolygonError::ForeignPage { found, needed })) => (found, needed),
         other => panic!("{next}: {other:?}"),
     };
     for (next, found) in [
@@ -94,16 +93,16 @@ fn splits_are_read_by_their_date() {
     let body =
         r#"{"status":"OK","results":[{"execution_date":"2020-08-31","split_from":1,"split_to":4,"ticker":"AAPL"}]}"#;
     assert_eq!(splits(body.as_bytes()).unwrap(), [Split { execution_date: "2020-08-31".to_owned() }]);
-    assert!(splits(br#"{"status":"OK"}"#).is_err(), "no list is no empty list");
+    assert!(splits(br#"{"status":"OK"}"#).is_err(), "a missing list is not an empty list");
 }
 
-/// Either a reason, or numbers that can be bars.
+/// Returns whether the answer is a reason, or numbers that can be bars.
 fn is_sound(body: &[u8]) -> bool {
     match read(body) {
         // The first moment of 1970 is still the day before in New York.
         Ok(page) => page.rows.iter().all(|row| row.time >= -86_400 && row.values.iter().all(|value| value.is_finite())),
-        Err(Unreadable::Damaged(reason)) => !reason.is_empty(),
-        Err(Unreadable::Final(trouble)) => matches!(trouble, Trouble::ForeignPage { .. }),
+        Err(PageError::Damaged(reason)) => !reason.is_empty(),
+        Err(PageError::Final(error)) => matches!(error, PolygonError::ForeignPage { .. }),
     }
 }
 

@@ -1,39 +1,43 @@
-//! A server that answers as a test tells it, byte for byte, and remembers what it was asked.
+//! An HTTP server for tests, which sends the given bytes and records its requests.
+//!
+//! In: a function from requests to replies. Out: a base URL, and the requests so far. Invariant:
+//! the server ends when it is dropped.
 
-use parking_lot::Mutex;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-/// What was asked.
+use parking_lot::Mutex;
+
+/// A request that the server has received.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Asked {
+pub(crate) struct Request {
     /// Path and query.
     pub target: String,
-    /// The header of that name.
+    /// The header `Authorization`.
     pub authorization: String,
 }
 
-/// What is answered.
+/// A reply of the server.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     /// A status, header lines and a body.
     Whole(u16, &'static str, String),
-    /// Half of a body; then the connection breaks.
+    /// Half of a body; then the connection is closed.
     Half(String),
-    /// Nothing, as long as the client waits.
+    /// No reply while the client waits.
     Silence,
 }
 
 impl Reply {
-    /// A body.
+    /// Creates a reply with a body.
     pub(crate) fn ok(body: impl Into<String>) -> Self {
         Self::Whole(200, "", body.into())
     }
 
-    /// A status and a body.
+    /// Creates a reply with a status and a body.
     pub(crate) fn status(status: u16, body: &str) -> Self {
         Self::Whole(status, "", body.to_owned())
     }
@@ -42,38 +46,44 @@ impl Reply {
 /// A running server; ends when dropped.
 pub(crate) struct Server {
     address: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Starts at a free port. `answer` is told what is asked and how much was asked before.
-    pub(crate) fn start(answer: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static) -> Self {
+    /// Starts the server at a free port.
+    ///
+    /// * `answer`: receives a request and the number of earlier ones.
+    pub(crate) fn start(answer: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let (asked, stop) = (Arc::<Mutex<Vec<Asked>>>::default(), Arc::new(AtomicBool::new(false)));
-        let (heard, stopped, answer) = (Arc::clone(&asked), Arc::clone(&stop), Arc::new(answer));
+        let requests = Arc::<Mutex<Vec<Request>>>::default();
+        let received = Arc::clone(&requests);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let answer = Arc::new(answer);
         let thread = std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 if stopped.load(Ordering::SeqCst) {
                     return;
                 }
-                let (heard, answer) = (Arc::clone(&heard), Arc::clone(&answer));
-                std::thread::spawn(move || serve(stream, &heard, answer.as_ref()));
+                let received = Arc::clone(&received);
+                let answer = Arc::clone(&answer);
+                std::thread::spawn(move || reply(stream, &received, answer.as_ref()));
             }
         });
-        Self { address, asked, stop, thread: Some(thread) }
+        Self { address, requests, stop, thread: Some(thread) }
     }
 
-    /// Its base address.
+    /// Returns the base URL of the server.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// All that it was asked so far.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().clone()
+    /// Returns all requests so far.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().clone()
     }
 }
 
@@ -85,25 +95,25 @@ impl Drop for Server {
     }
 }
 
-fn serve(mut stream: TcpStream, heard: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked, usize) -> Reply) {
-    let Some(asked) = read(&mut stream) else { return };
+fn reply(mut stream: TcpStream, received: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request, usize) -> Reply) {
+    let Some(request) = read(&mut stream) else { return };
     let n_before = {
-        let mut heard = heard.lock();
-        heard.push(asked.clone());
-        heard.len() - 1
+        let mut received = received.lock();
+        received.push(request.clone());
+        received.len() - 1
     };
     let head = |status: u16, more: &str, n_bytes: usize| {
-        format!("HTTP/1.1 {status} Said\r\n{more}Content-Length: {n_bytes}\r\nConnection: close\r\n\r\n")
+        format!("HTTP/1.1 {status} Status\r\n{more}Content-Length: {n_bytes}\r\nConnection: close\r\n\r\n")
     };
-    // A client that has left is no failure of the test.
-    let _ = match answer(&asked, n_before) {
+    // A client that has closed the connection does not fail the test.
+    let _ = match answer(&request, n_before) {
         Reply::Whole(status, more, body) => stream.write_all((head(status, more, body.len()) + &body).as_bytes()),
         Reply::Half(body) => stream.write_all((head(200, "", body.len()) + &body[..body.len() / 2]).as_bytes()),
         Reply::Silence => stream.read(&mut [0]).map(|_| ()),
     };
 }
 
-fn read(stream: &mut TcpStream) -> Option<Asked> {
+fn read(stream: &mut TcpStream) -> Option<Request> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -116,5 +126,5 @@ fn read(stream: &mut TcpStream) -> Option<Asked> {
     let target = head.split(' ').nth(1).unwrap().to_owned();
     let mut headers = head.lines().filter_map(|line| line.split_once(": "));
     let authorization = headers.find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-    Some(Asked { target, authorization: authorization.map(|(_, value)| value.to_owned()).unwrap_or_default() })
+    Some(Request { target, authorization: authorization.map(|(_, value)| value.to_owned()).unwrap_or_default() })
 }

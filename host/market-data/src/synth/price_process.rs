@@ -1,31 +1,33 @@
-//! How a made-up series goes on from bar to bar, and what is known of its next bar.
+//! The process that generates a synthetic series bar by bar.
 //!
-//! In: a kind and a bar's draws. Out: the bar. Invariant: the draws of a bar decide on it alone; all that earlier bars
-//! have to do with it is in the [`PriceProcess`], which is small and copied freely.
+//! In: a kind and a bar's draws. Out: the bar, and the distribution of the next return. Invariant:
+//! a bar depends only on its draws and on the state in [`PriceProcess`], which is small and copied
+//! freely.
+
+use oculus_job::request::Timeframe;
 
 use super::Kind;
 use super::noise::Draws;
-use oculus_job::request::Timeframe;
 
 /// Deviation of a day's log return.
 const DAILY_DEVIATION: f64 = 0.015;
 /// Deviation of an opening gap, in deviations of a bar's return.
 const GAP_DEVIATION: f64 = 0.3;
-/// Share of the last gap in the mean of the gaps: an exponential mean of twelve bars.
+/// Weight of the last gap in the mean of the gaps: an exponential mean of twelve bars.
 const GAP_SHARE: f64 = 2.0 / 13.0;
-/// Bars that rise after a signal.
+/// Number of bars that rise after a signal.
 const BOOSTED_BARS: u32 = 5;
-/// Bars of RSI and ADX.
+/// Number of bars of RSI and ADX.
 const N: f64 = 14.0;
-/// Where a series starts.
+/// First price of a series.
 const FIRST_PRICE: f64 = 100.0;
-/// Prices that a series turns back from; far from where it starts.
+/// Prices at which a series turns back; far from the first price.
 const LEAST_PRICE: f64 = 0.01;
 const MOST_PRICE: f64 = 800_000.0;
 /// Seconds of a session, 09:30 to 16:00.
 pub(super) const SESSION_SECONDS: f64 = 23_400.0;
 
-/// Where a series stands.
+/// State of a series after a bar.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PriceProcess {
     kind: Kind,
@@ -36,14 +38,14 @@ pub(super) struct PriceProcess {
     variance: f64,
     boosted_bars: u32,
     mean_gap: f64,
-    /// Mean gap times the close's place, each in its own deviations.
+    /// Mean gap times the place of the close in its bar, each in its own deviations.
     signal: f64,
     rsi: Rsi,
     adx: Adx,
 }
 
 impl PriceProcess {
-    /// Before the first bar.
+    /// Creates the state before the first bar.
     pub(super) fn new(kind: Kind, timeframe: Timeframe) -> Self {
         let scale = match timeframe {
             Timeframe::Day1 => 1.0,
@@ -63,18 +65,18 @@ impl PriceProcess {
         }
     }
 
-    /// The last close.
+    /// Returns the last close.
     pub(super) fn close(&self) -> f64 {
         self.close
     }
 
-    /// Deviation of the next log return.
+    /// Returns the deviation of the next log return.
     pub(super) fn deviation(&self) -> f64 {
         let usual = self.scale * DAILY_DEVIATION;
         if matches!(self.kind, Kind::Garch { .. }) { usual * self.variance.sqrt() } else { usual }
     }
 
-    /// Mean of the next log return.
+    /// Returns the mean of the next log return.
     pub(super) fn drift(&self) -> f64 {
         match self.kind {
             Kind::Rule { drift, .. } | Kind::Rebound { drift, .. } if self.boosted_bars > 0 => self.scale * drift,
@@ -83,10 +85,11 @@ impl PriceProcess {
         }
     }
 
-    /// The next bar: open, high, low, close, volume.
+    /// Generates the next bar: open, high, low, close, volume.
     pub(super) fn step(&mut self, draws: &Draws) -> [f64; 5] {
         let [shock, gap, upper, lower, activity] = *draws;
-        let (before, deviation) = (self.close, self.deviation());
+        let before = self.close;
+        let deviation = self.deviation();
         let leaves = before < LEAST_PRICE && shock < 0.0 || before > MOST_PRICE && shock > 0.0;
         let change = self.drift() + deviation * if leaves { -shock } else { shock };
         let close = before * change.exp();
@@ -94,12 +97,12 @@ impl PriceProcess {
         let high = open.max(close) * (0.4 * deviation * upper.abs()).exp();
         let low = open.min(close) * (-0.4 * deviation * lower.abs()).exp();
         let volume = 1e6 * (0.3 * activity).exp();
-        self.learn([high, low, close], shock, gap);
+        self.update([high, low, close], shock, gap);
         [open, high, low, close, volume]
     }
 
-    /// What a bar says of the next ones.
-    fn learn(&mut self, [high, low, close]: [f64; 3], shock: f64, gap: f64) {
+    /// Updates the state that decides on the next bars.
+    fn update(&mut self, [high, low, close]: [f64; 3], shock: f64, gap: f64) {
         let before = std::mem::replace(&mut self.close, close);
         self.boosted_bars = self.boosted_bars.saturating_sub(1);
         match self.kind {
@@ -138,7 +141,7 @@ struct Rsi {
 }
 
 impl Rsi {
-    /// The level after one more bar; `None` in the first two weeks.
+    /// Returns the level after one more bar; `None` before the 14th change.
     fn after(&mut self, change: f64) -> Option<f64> {
         self.n_changes += 1;
         let weight = 1.0 / f64::from(self.n_changes.min(14));
@@ -148,7 +151,7 @@ impl Rsi {
     }
 }
 
-/// Wilder's ADX of 14 bars, one bar after the other, seeded as `ADX_14` is.
+/// Wilder's ADX of 14 bars, one bar after the other, seeded like `ADX_14`.
 #[derive(Clone, Copy, Debug, Default)]
 struct Adx {
     n_bars: u32,
@@ -160,14 +163,16 @@ struct Adx {
 }
 
 impl Adx {
-    /// The level after one more bar, given as high, low and close; `None` before its 28th.
+    /// Returns the level after one more bar, given as high, low and close; `None` before the 28th
+    /// bar.
     fn after(&mut self, bar: [f64; 3]) -> Option<f64> {
         let [high, low, close] = std::mem::replace(&mut self.last, bar);
         self.n_bars += 1;
         if self.n_bars == 1 {
             return None;
         }
-        let (up, down) = (bar[0] - high, low - bar[1]);
+        let up = bar[0] - high;
+        let down = low - bar[1];
         let keep = if self.n_bars <= 14 { 1.0 } else { 1.0 - 1.0 / N };
         self.plus = self.plus * keep + if up > down { up.max(0.0) } else { 0.0 };
         self.minus = self.minus * keep + if down > up { down.max(0.0) } else { 0.0 };
@@ -184,30 +189,30 @@ impl Adx {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
-    use super::*;
-    use crate::synth::{Recipe, courses, generate};
     use oculus_pipeline::features::{Prices, resolve};
 
+    use super::*;
+    use crate::synth::{Recipe, generate, simulate};
+
     #[test]
-    fn a_rule_knows_the_levels_that_its_features_have() {
+    fn a_rules_levels_are_those_of_its_features() {
         let kind = Kind::usual("rule").unwrap();
         let recipe =
             Recipe { kind, symbol: "A".to_owned(), stream: 0, seed: 3, timeframe: Timeframe::Day1, n_bars: 600 };
         let bars = generate(&recipe).bars;
-        let prices = Prices::of(&bars, &[], &[]);
+        let prices = Prices::new(&bars, &[], &[]);
         let [rsi, adx] = ["RSI_14", "ADX_14"].map(|name| resolve(name).unwrap().compute(&prices));
-        for (bar, (course, _)) in courses(&recipe).take(600).enumerate().skip(200) {
-            let mut course = course;
-            // The level after the bar itself, from the averages that it left behind.
-            let known = 100.0 * course.rsi.gain / (course.rsi.gain + course.rsi.loss);
+        for (bar, (state, _)) in simulate(&recipe).take(600).enumerate().skip(200) {
+            let mut process = state;
+            // The level after the bar itself, from the averages in the state.
+            let known = 100.0 * process.rsi.gain / (process.rsi.gain + process.rsi.loss);
             assert!((known - rsi[bar]).abs() < 1e-3, "{known} and {} at {bar}", rsi[bar]);
-            assert!((course.adx.average - adx[bar]).abs() < 1e-3, "{} and {} at {bar}", course.adx.average, adx[bar]);
+            assert!((process.adx.average - adx[bar]).abs() < 1e-3, "{} and {} at {bar}", process.adx.average, adx[bar]);
             let signal = rsi[bar] < 38.0 && adx[bar] > 22.0;
-            assert!(!signal || course.drift() > 0.0, "no drift after the signal at {bar}");
-            course.boosted_bars = 0;
-            assert_eq!(course.drift(), 0.0);
+            assert!(!signal || process.drift() > 0.0, "no drift after the signal at {bar}");
+            process.boosted_bars = 0;
+            assert_eq!(process.drift(), 0.0);
         }
     }
 }

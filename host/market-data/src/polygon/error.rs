@@ -1,117 +1,121 @@
-//! What stands between a job and its bars, and what to do about it.
+//! Why bars cannot be fetched, and what to do about it.
+//!
+//! In: an error of the server, the network or the cache. Out: a [`Failure`] of the job.
+//! Invariant: no error contains the key.
 
-use oculus_job::code::ErrorCode;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use oculus_job::code::ErrorCode;
 use oculus_job::failure::Failure;
 use oculus_job::progress::Phase;
 
-/// Why bars cannot be had. Texts of the server in it are short and hold no key.
+/// Why bars cannot be fetched. Quoted texts of the server are short and without the key.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Trouble {
-    /// 401, or 403 for another reason than the plan.
-    #[error("Polygon does not accept the key (HTTP {status}): {said}")]
+pub(crate) enum PolygonError {
+    /// HTTP 401, or 403 for another reason than the plan.
+    #[error("Polygon does not accept the key (HTTP {status}): {text}")]
     Key {
         /// HTTP status.
         status: u16,
-        /// The server's words.
-        said: String,
+        /// Text of the server.
+        text: String,
     },
-    /// 403 because of the plan.
-    #[error("the plan of the Polygon key does not include these bars: {said}")]
+    /// HTTP 403 because of the plan.
+    #[error("the plan of the Polygon key does not include these bars: {text}")]
     Plan {
-        /// The server's words.
-        said: String,
+        /// Text of the server.
+        text: String,
     },
-    /// 404.
-    #[error("Polygon has nothing at the address asked (HTTP 404): {said}")]
+    /// HTTP 404.
+    #[error("Polygon has nothing at the address asked (HTTP 404): {text}")]
     Absent {
-        /// The server's words.
-        said: String,
+        /// Text of the server.
+        text: String,
     },
-    /// Any other answer that no repetition changes.
-    #[error("Polygon refuses the request (HTTP {status}): {said}")]
+    /// Any other answer that a retry does not change.
+    #[error("Polygon refuses the request (HTTP {status}): {text}")]
     Refused {
         /// HTTP status.
         status: u16,
-        /// The server's words.
-        said: String,
+        /// Text of the server.
+        text: String,
     },
-    /// Not followed: the key would go along.
+    /// A redirect, which is not followed: it would send the key along.
     #[error("Polygon answers with a redirect (HTTP {status}), which is not followed")]
     Redirected {
         /// HTTP status.
         status: u16,
     },
-    /// Larger than any page.
+    /// An answer that is larger than any page.
     #[error("Polygon's answer is over {limit_mib} MiB")]
     TooLarge {
-        /// The most that is read.
+        /// The most that is read, in MiB.
         limit_mib: usize,
     },
-    /// What passes did not.
+    /// All attempts failed with faults that may pass.
     #[error("Polygon cannot be read: {n_tries} tries failed, the last because {last}")]
     OutOfTries {
-        /// How many.
+        /// Number of attempts.
         n_tries: u32,
-        /// The last reason.
+        /// Reason of the last failure.
         last: String,
     },
-    /// Answers 429 in a row.
+    /// HTTP 429 in too many consecutive answers.
     #[error("Polygon's rate limit still holds after {waited_s} s of waiting, and asks for {more_s} s more")]
     Limited {
-        /// Waited so far.
+        /// Seconds waited so far.
         waited_s: u64,
-        /// What would be waited next.
+        /// Seconds of the next wait.
         more_s: u64,
     },
-    /// The key would go to another server.
+    /// The next page is on another server, which must not receive the key.
     #[error(
         "the next page is said to be at {found}, needed {needed}, the address that is configured; the key was not sent there"
     )]
     ForeignPage {
-        /// Scheme, host and port found.
+        /// Scheme, host and port of the page.
         found: String,
-        /// Those of the configuration.
+        /// Scheme, host and port of the configuration.
         needed: String,
     },
-    /// The pages would never end.
+    /// The pages refer to each other in a circle.
     #[error("page {page} says that the next page is one that was fetched before")]
     Loop {
-        /// Its number, from 1.
+        /// Number of the page, from 1.
         page: usize,
     },
-    /// Two values of one bar.
+    /// Two bars of one time have different values.
     #[error("{place} holds two different bars of {when}")]
     Conflict {
-        /// Where.
+        /// Where they were found.
         place: String,
-        /// Which bar.
+        /// Time of the bars.
         when: String,
     },
-    /// The machine's own fault.
+    /// The file system failed.
     #[error("{}: {source}", path.display())]
     Cache {
         /// File or folder.
         path: PathBuf,
-        /// The file system's reason.
-        source: std::io::Error,
+        /// The file system's error.
+        source: io::Error,
     },
-    /// No client.
+    /// The HTTP client cannot be created.
     #[error("there can be no HTTP client: {0}")]
     Client(String),
 }
 
 /// Adds the path to an error of the file system.
-pub(super) fn cache(path: &Path) -> impl FnOnce(std::io::Error) -> Trouble {
+pub(super) fn cache_error(path: &Path) -> impl FnOnce(io::Error) -> PolygonError {
     let path = path.to_owned();
-    move |source| Trouble::Cache { path, source }
+    move |source| PolygonError::Cache { path, source }
 }
 
-impl Trouble {
-    /// In the words of a result.
+impl PolygonError {
+    /// Returns the failure of a job.
     ///
-    /// * `about`: what was read: a symbol, as a rule.
+    /// * `about`: what was read, such as a symbol.
     pub(crate) fn failure(&self, about: &str) -> Failure {
         let message = format!("{about}: {self}");
         let failed = |code, hint: &str| Failure::failed(Phase::DataFetch, code, message.clone(), hint);

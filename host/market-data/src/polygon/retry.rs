@@ -1,28 +1,32 @@
-//! How long is waited for an answer, and between two tries.
+//! How often a request is sent, and how long to wait for an answer and between two attempts.
+//!
+//! In: the number of failed attempts, or a `Retry-After` header. Out: a wait. Invariant: every wait
+//! is bounded.
 
 use std::time::Duration;
 
-use jiff::{Timestamp, fmt::rfc2822};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use oculus_system::backoff;
 
-/// Tries and waits.
+/// Numbers of attempts and lengths of waits.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Patience {
-    /// Tries of one request, the first included.
+pub(crate) struct RetryPolicy {
+    /// Attempts per request, the first included.
     pub n_tries: u32,
-    /// The longest wait after the first failed try; it doubles with each.
+    /// The longest wait after the first failed attempt; it doubles with each.
     pub base: Duration,
-    /// The longest wait after any.
+    /// The longest wait after any attempt.
     pub cap: Duration,
-    /// For a connection.
+    /// Time limit of a connection.
     pub connect: Duration,
-    /// For a whole answer.
+    /// Time limit of a complete answer.
     pub answer: Duration,
-    /// Waits for the server's rate limit in a row, all together.
+    /// Limit of the sum of consecutive waits for the server's rate limit.
     pub limited: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             n_tries: 6,
@@ -35,9 +39,9 @@ impl Default for Patience {
     }
 }
 
-impl Patience {
-    /// The wait after so many failed tries: a random share of a time that doubles, so that many clients do not come
-    /// back at once.
+impl RetryPolicy {
+    /// Returns the wait after `n_failed` failed attempts: a random share of a time that doubles, so
+    /// that many clients do not retry at the same time.
     ///
     /// * `share`: 0 to 1.
     pub(crate) fn backoff(&self, n_failed: u32, share: f64) -> Duration {
@@ -45,7 +49,7 @@ impl Patience {
     }
 }
 
-/// The wait that a `Retry-After` asks for: seconds, or a date.
+/// Returns the wait of a `Retry-After` header, which is a number of seconds or a date.
 pub(crate) fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
@@ -55,17 +59,16 @@ pub(crate) fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
     fn waits_double_up_to_the_cap_and_are_a_share_of_that() {
-        let patience = Patience::default();
-        let seconds: Vec<f64> = (1..=8).map(|n_failed| patience.backoff(n_failed, 1.0).as_secs_f64()).collect();
+        let policy = RetryPolicy::default();
+        let seconds: Vec<f64> = (1..=8).map(|n_failed| policy.backoff(n_failed, 1.0).as_secs_f64()).collect();
         assert_eq!(seconds, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]);
-        assert_eq!(patience.backoff(3, 0.25), Duration::from_secs(1));
-        assert_eq!(patience.backoff(u32::MAX, 1.0), patience.cap);
+        assert_eq!(policy.backoff(3, 0.25), Duration::from_secs(1));
+        assert_eq!(policy.backoff(u32::MAX, 1.0), policy.cap);
     }
 
     #[test]
