@@ -19,8 +19,8 @@ use oculus_plugin_host::config::{PluginsConfig, Trust};
 use oculus_plugin_host::installed::InstalledPlugin;
 use oculus_plugin_host::library::LibraryRef;
 use oculus_plugin_host::limits::Limits;
-use oculus_plugin_host::process::{PluginProcess, Start};
-use oculus_plugin_host::protocol::{Extract, Fit, Reply, Request};
+use oculus_plugin_host::process::{CallError, PluginProcess, Start};
+use oculus_plugin_host::protocol::{Extract, Fit, Request};
 use oculus_plugin_host::serve;
 use oculus_plugin_host::table::SharedTable;
 use serde_json::json;
@@ -117,9 +117,9 @@ fn time_start(plugin: &InstalledPlugin, table: &SharedTable) -> Result<[f64; 3]>
 /// Sends a request; a refusal or the death of the process is an error.
 fn call(process: &PluginProcess, request: Request) -> Result<()> {
     match process.call(request) {
-        Ok(Reply::Refused { message, .. }) => bail!("{message}"),
         Ok(_) => Ok(()),
-        Err(death) => bail!("{}: {}", death.cause, death.stderr.join("\n")),
+        Err(CallError::Refused { message, .. }) => bail!("{message}"),
+        Err(CallError::Died(death)) => bail!("{}: {}", death.cause, death.stderr.join("\n")),
     }
 }
 

@@ -1,10 +1,12 @@
 //! The plugins of a folder: published, examined, exchanged and rolled back while jobs run.
 //!
-//! In: files that anybody may put there at any time, and how jobs fared with them. Out: a [`Snapshot`] of the active
+//! In: files that any user may put there at any time, and how jobs fared with them. Out: a [`Snapshot`] of the active
 //! plugins, exchanged as a whole. Invariants: no library is opened in this process; the active content has been examined
-//! as these very bytes; a job keeps the snapshot that it began with; what fails leaves active what was active before.
+//! as exactly these bytes; a job keeps the snapshot that it began with; a content that fails leaves the generation before
+//! it active.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
@@ -26,13 +28,14 @@ mod message;
 mod owner;
 mod quarantine;
 mod retry;
+mod roll_back_error;
 mod schedule;
 pub mod snapshot;
 mod status;
 mod watch;
 
 use journal_file::JournalFile;
-use message::{DoneSender, Message};
+use message::{Message, ReplySender};
 use owner::Owner;
 use quarantine::RollBack;
 use snapshot::Snapshot;
@@ -40,7 +43,7 @@ use status::Knowledge;
 
 /// The plugins of one folder: a handle to the thread that owns their state. Dropping it ends the thread.
 pub struct Catalog {
-    config: PluginsConfig,
+    dir: PathBuf,
     messages: Sender<Message>,
     snapshots: tokio_watch::Receiver<Arc<Snapshot>>,
     owner: Option<JoinHandle<()>>,
@@ -55,23 +58,20 @@ impl Catalog {
     /// # Errors
     /// If neither folder can hold them, or no thread can be started.
     pub fn open(config: &PluginsConfig) -> Result<Arc<Self>> {
-        let open = |folder: &Path| -> std::io::Result<_> {
-            let store = Store::within(folder)?;
-            Ok((store, JournalFile::open(folder)?))
-        };
-        let (opened, temporary) = match open(&config.state_dir) {
-            Ok(opened) => (opened, None),
+        let mut temporary = None;
+        let (store, mut journal) = match open_state(&config.state_dir) {
+            Ok(opened) => opened,
             Err(error) => {
                 let folder = config.state_dir.display();
                 tracing::warn!(
-                    "the state of plugins cannot be kept in `{folder}` ({error}), so a restart knows nothing of it; set \
+                    "the state of plugins cannot be kept in `{folder}` ({error}), so a restart begins without it; set \
                      PLUGINS_STATE_DIR"
                 );
-                let temporary = tempfile::tempdir().context("no temporary folder for copies of the plugins")?;
-                (open(temporary.path()).context("a temporary folder for copies of the plugins")?, Some(temporary))
+                let folder = tempfile::tempdir().context("no temporary folder for copies of the plugins")?;
+                let folder = temporary.insert(folder);
+                open_state(folder.path()).context("a temporary folder for copies of the plugins")?
             }
         };
-        let (store, mut journal) = opened;
         let known = journal.current();
         store.sweep(|sha256| known.refers_to(sha256));
         let (messages, received) = channel();
@@ -80,12 +80,12 @@ impl Catalog {
         let owner = Owner::new(known, journal, messages.clone(), published);
         let owner = std::thread::Builder::new().name("plugins".to_owned()).spawn(move || owner.run(&received));
         let owner = Some(owner.context("no thread for the plugins")?);
-        Ok(Arc::new(Self { config: config.clone(), messages, snapshots, owner, _temporary: temporary }))
+        Ok(Arc::new(Self { dir: config.dir.clone(), messages, snapshots, owner, _temporary: temporary }))
     }
 
     /// Returns the folder of plugins.
     pub fn folder(&self) -> &Path {
-        &self.config.dir
+        &self.dir
     }
 
     /// Returns the present snapshot.
@@ -103,24 +103,19 @@ impl Catalog {
     /// # Errors
     /// If the folder cannot be read.
     pub fn scan_to_end(&self) -> Result<()> {
-        self.ask(Message::Scan)
+        self.request(Message::Scan)
     }
 
-    /// Scans the folder from now on when something changes in it, and every ten seconds.
+    /// Scans the folder from now on when something changes in it, and every ten seconds. Examines once more, in the
+    /// background, what is active by a verdict of the journal: devices of this machine may have changed since.
     pub fn watch(&self) {
         self.send(Message::Watch);
-    }
-
-    /// Examines once more, in the background, what is active because the journal says so: devices of this machine may have
-    /// changed since.
-    pub fn confirm_active(&self) {
-        self.send(Message::ConfirmActive);
     }
 
     /// Counts a job for the plugins that it used, and waits for the snapshot that follows from it. A generation that
     /// crashes in its first jobs is withdrawn.
     pub fn record_usage(&self, plugins: &[PluginHealth]) {
-        if let Err(error) = self.ask(|reply| Message::JobEnded(plugins.to_vec(), reply)) {
+        if let Err(error) = self.request(|reply| Message::JobEnded(plugins.to_vec(), reply)) {
             tracing::warn!("how plugins fared cannot be kept: {error:#}");
         }
     }
@@ -132,35 +127,35 @@ impl Catalog {
     /// # Errors
     /// Without such a plugin or content, or if it may not be active.
     pub fn roll_back(&self, id: &str, to: Option<&str>) -> Result<Arc<Snapshot>> {
-        let roll_back = RollBack::plan(&self.known()?, &self.current(), id, to)?;
-        self.ask(|reply| Message::RollBack(roll_back, reply))?;
+        let known = self.request(Message::GetKnowledge)?;
+        let roll_back = RollBack::plan(&known, &self.current(), id, to)?;
+        self.request(|reply| Message::RollBack(roll_back, reply))?;
         Ok(self.current())
     }
 
     /// Returns a content that may be active and is, or was, a generation of some file.
     pub fn find(&self, sha256: &str) -> Option<InstalledPlugin> {
-        self.known().ok()?.find(sha256)
+        self.request(Message::GetKnowledge).ok()?.find(sha256)
     }
 
-    fn known(&self) -> Result<Knowledge> {
-        let (reply, answer) = channel();
-        self.send(Message::Know(reply));
-        answer.recv().context(OWNER_GONE)
-    }
-
-    fn ask(&self, message: impl FnOnce(DoneSender) -> Message) -> Result<()> {
-        let (reply, answer) = channel();
+    /// Sends a message, and waits for its reply.
+    fn request<T>(&self, message: impl FnOnce(ReplySender<T>) -> Message) -> Result<T> {
+        let (reply, replies) = channel();
         self.send(message(reply));
-        answer.recv().context(OWNER_GONE)?
+        replies.recv().context("the thread that owns the plugins has ended")?
     }
 
     fn send(&self, message: Message) {
-        // Without its receiver there is no answer either, which is how a caller notices.
+        // If the owner has ended, the reply has no sender, which is how a caller notices.
         let _ = self.messages.send(message);
     }
 }
 
-const OWNER_GONE: &str = "the thread that owns the plugins has ended";
+fn open_state(folder: &Path) -> io::Result<(Store, JournalFile)> {
+    let store = Store::within(folder)?;
+    let journal = JournalFile::open(folder)?;
+    Ok((store, journal))
+}
 
 impl Drop for Catalog {
     fn drop(&mut self) {

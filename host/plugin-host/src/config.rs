@@ -1,4 +1,4 @@
-//! Settings of the plugin host, checked by whoever reads them.
+//! Settings of the plugin host. The caller that reads them checks them.
 
 use std::path::PathBuf;
 

@@ -63,7 +63,6 @@ impl From<&Metadata> for FileId {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::fs::{self, FileTimes, OpenOptions};
 
@@ -72,7 +71,8 @@ mod tests {
     #[test]
     fn a_file_that_is_left_alone_keeps_its_id_and_another_with_the_same_bytes_has_its_own() {
         let folder = tempfile::tempdir().unwrap();
-        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        let one = folder.path().join("one");
+        let other = folder.path().join("other");
         fs::write(&one, "bytes").unwrap();
         fs::copy(&one, &other).unwrap();
         let id = FileId::from_path(&one).unwrap();

@@ -3,11 +3,11 @@
 //! Held by `flock`, which the kernel lets go of when the last process that has the open file is gone. A family's process
 //! inherits the file from its job, so that a GPU is free only when nobody computes on it any more, however they ended.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use parking_lot::{Mutex, MutexGuard};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
 
@@ -90,7 +90,6 @@ pub fn usual_path() -> PathBuf {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::sync::mpsc;
 
@@ -100,23 +99,25 @@ mod tests {
     fn a_second_family_waits_until_the_last_call_of_the_first_lets_go() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("gpu.lock");
-        let (first, second) = (Gpu::at(&path).unwrap(), Gpu::at(&path).unwrap());
+        let first = Gpu::at(&path).unwrap();
+        let second = Gpu::at(&path).unwrap();
         let unexpected = || panic!("nobody else has it");
-        let (one, other) = (first.hold(unexpected).unwrap(), first.hold(unexpected).unwrap());
-        let (says, said) = mpsc::channel();
+        let one = first.hold(unexpected).unwrap();
+        let other = first.hold(unexpected).unwrap();
+        let (sender, steps) = mpsc::channel();
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let hold = second.hold(|| says.send("waits").unwrap());
-                says.send("holds").unwrap();
+                let hold = second.hold(|| sender.send("waits").unwrap());
+                sender.send("holds").unwrap();
                 drop(hold.unwrap());
             });
-            assert_eq!(said.recv().unwrap(), "waits");
+            assert_eq!(steps.recv().unwrap(), "waits");
             drop(one);
             let probe = Gpu::at(&path).unwrap();
             let taken = flock(&probe.file, FlockOperation::NonBlockingLockExclusive);
             assert_eq!(taken, Err(Errno::WOULDBLOCK), "the other call is still on it");
             drop(other);
-            assert_eq!(said.recv().unwrap(), "holds");
+            assert_eq!(steps.recv().unwrap(), "holds");
         });
         assert!(first.hold(unexpected).is_ok());
     }
@@ -124,7 +125,8 @@ mod tests {
     #[test]
     fn a_link_in_the_place_of_the_file_is_not_followed() {
         let folder = tempfile::tempdir().unwrap();
-        let (target, link) = (folder.path().join("target"), folder.path().join("gpu.lock"));
+        let target = folder.path().join("target");
+        let link = folder.path().join("gpu.lock");
         std::os::unix::fs::symlink(&target, &link).unwrap();
         assert!(Gpu::at(&link).is_err() && !target.exists());
     }

@@ -20,7 +20,7 @@ pub struct InstalledPlugin {
     pub file_id: Option<FileId>,
     /// How many times the published file has changed, from 1.
     pub generation: u32,
-    /// Where the published file looks for its own shared libraries; the copy lies elsewhere.
+    /// Folders in which the published file searches for its own shared libraries; the copy is in another folder.
     pub library_dirs: Vec<PathBuf>,
     /// The plugin's description of itself.
     pub manifest: Manifest,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Memory of its own, the shared table not counted.
     pub memory_bytes: u64,
-    /// How long it may neither answer nor tell how it comes on.
+    /// Longest time without a reply or another event of the call.
     pub silence: Duration,
 }
 

@@ -105,7 +105,7 @@ fn missing_library(said: &str) -> Option<&str> {
     library.rsplit('/').next().map(str::trim).filter(|name| !name.is_empty())
 }
 
-/// Says where a missing library is looked for, and what to do.
+/// Returns where a missing library is searched for, and what to do.
 fn remedy(library: &str) -> String {
     let variable = root_variable(library);
     format!(
@@ -136,9 +136,10 @@ fn other_abi(error: &LibraryError) -> String {
     if theirs.magic_string != ours.magic_string {
         return "its header does not begin as abi_stable's do".to_owned();
     }
-    let (found, needed) = ((theirs.abi_major, theirs.abi_minor), (ours.abi_major, ours.abi_minor));
-    let [found, needed] = [found, needed].map(|(major, minor)| format!("{major}.{minor}"));
-    format!("it has abi_stable {found}, this host {needed}; build it with this host's oculus-plugin-api")
+    format!(
+        "it has abi_stable {}.{}, this host {}.{}; build it with this host's oculus-plugin-api",
+        theirs.abi_major, theirs.abi_minor, ours.abi_major, ours.abi_minor
+    )
 }
 
 /// Layout errors run to hundreds of lines; the last ones name what was expected and found.
@@ -149,7 +150,6 @@ fn last_line(error: &dyn std::fmt::Display) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

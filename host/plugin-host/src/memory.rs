@@ -36,7 +36,7 @@ impl MemoryLimit {
             let refused = |error: &std::io::Error| {
                 tracing::debug!(pid, "no control group for a plugin process, its memory is watched: {error}");
             };
-            Cgroup::with_process(parent, &name, (pid, limit_bytes)).inspect_err(refused).ok()
+            Cgroup::with_process(parent.join(name), pid, limit_bytes).inspect_err(refused).ok()
         };
         Self { pid, limit_bytes, cgroup: parent.and_then(group) }
     }
@@ -95,7 +95,6 @@ fn anonymous_bytes(status: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

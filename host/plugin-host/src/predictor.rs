@@ -1,18 +1,18 @@
 //! A saved model at work on one table, in a plugin process of its own.
 //!
 //! In: an installed plugin, a table, the bytes of a model that the plugin has saved. Out: scores. Nothing is fitted, and
-//! nobody but this process sees the model.
+//! no other process reads the model.
 
 use anyhow::Context;
+use oculus_pipeline::fitter::FitError;
 use oculus_plugin_api::{PluginError, Setting};
 
 use crate::installed::InstalledPlugin;
 use crate::library::LibraryRef;
 use crate::limits::Limits;
-use crate::process::{Listener, PluginProcess, Start};
+use crate::process::{CallError, Listener, PluginProcess, Start};
 use crate::protocol::{Reply, Request};
 use crate::table::SharedTable;
-use oculus_pipeline::fitter::FitError;
 
 /// A plugin process with a model loaded; dropping it ends the process.
 pub struct Predictor {
@@ -47,8 +47,8 @@ impl Predictor {
     /// # Errors
     /// What the plugin says of the bytes or of the device, or that its process died.
     pub fn load(&self, model: Vec<u8>, setting: &Setting) -> Result<(), FitError> {
-        let setting = setting.to_json().map_err(refused)?;
-        match self.call(Request::Load { model, setting })? {
+        let setting = setting.to_json().map_err(CallError::from)?;
+        match self.process.call(Request::Load { model, setting })? {
             Reply::Loaded => Ok(()),
             other => Err(unexpected("to load a model", &other)),
         }
@@ -59,25 +59,13 @@ impl Predictor {
     /// # Errors
     /// What the plugin says, such as that the table lacks a feature, or that its process died.
     pub fn predict(&self, rows: &[u32]) -> Result<Vec<f32>, FitError> {
-        match self.call(Request::Predict { rows: rows.to_vec() })? {
+        match self.process.call(Request::Predict { rows: rows.to_vec() })? {
             Reply::Predicted { scores } => Ok(scores),
             other => Err(unexpected("to predict", &other)),
-        }
-    }
-
-    fn call(&self, request: Request) -> Result<Reply, FitError> {
-        match self.process.call(request) {
-            Ok(Reply::Refused { code, message }) => Err(FitError::Refused { code, message }),
-            Ok(reply) => Ok(reply),
-            Err(death) => Err(death.into()),
         }
     }
 }
 
 fn unexpected(asked: &str, found: &Reply) -> FitError {
-    refused(PluginError::engine(format!("answered {found:?} when asked {asked}")))
-}
-
-fn refused(error: PluginError) -> FitError {
-    FitError::Refused { code: error.code, message: error.message.into() }
+    CallError::from(PluginError::engine(format!("answered {found:?} when asked {asked}"))).into()
 }

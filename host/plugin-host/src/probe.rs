@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use oculus_plugin_api::Manifest;
 use oculus_plugin_api::conformance::{Depth, Finding, Verdict};
+use parking_lot::Mutex;
 use rustix::process::Signal;
 
 use crate::library::LibraryRef;
 use crate::limits::Limits;
-use crate::process::{Death, DeathCause, Listener, PluginProcess, Start};
+use crate::process::{CallError, Death, DeathCause, Listener, PluginProcess, Start};
 use crate::protocol::{Event, Reply, Request};
 
 /// A library that has not passed within this time is refused: it hangs, or the machine is overloaded.
@@ -38,7 +39,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// A process for it, without a table.
+    /// Returns what its process is started with: no table and no GPU.
     pub fn start(&self, listener: Listener) -> Start<'_> {
         let library = LibraryRef {
             name: &self.name,
@@ -52,7 +53,8 @@ impl Subject {
 }
 
 /// Why a library may not be active.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
 pub struct ProbeError {
     /// The reason, in at most three lines.
     pub reason: String,
@@ -85,67 +87,99 @@ impl ProbeError {
 /// # Errors
 /// Why it may not be active.
 pub fn probe(subject: &Subject) -> Result<Manifest, ProbeError> {
-    let (claims, latest_claim) = mpsc::channel();
-    let listener = Arc::new(move |event: &Event| {
-        if let Event::Examining { claim, .. } = event {
-            let _ = claims.send(claim.clone());
-        }
-    });
-    let process = PluginProcess::start(subject.start(listener));
+    let latest_claim = LatestClaim::default();
+    let process = PluginProcess::start(subject.start(latest_claim.listener()));
     let process = process.map_err(|error| ProbeError::new(Fault::Machine, &format!("{error:#}")))?;
     let process = Arc::new(process);
+    let examination = Examination { process: Arc::clone(&process), latest_claim: latest_claim.clone() };
     let (sender, receiver) = mpsc::channel();
-    let examined = Arc::clone(&process);
     std::thread::spawn(move || {
-        // After the time limit there is no receiver.
-        let _ = sender.send(examine(&examined));
+        // After the time limit the result has no receiver.
+        let _ = sender.send(examination.run());
     });
-    let answer = receiver.recv_timeout(LIMIT);
+    let result = receiver.recv_timeout(LIMIT).unwrap_or_else(|_| Err(latest_claim.timed_out()));
     process.end();
-    let claim = latest_claim.try_iter().last();
-    match answer {
-        Ok(Ok(manifest)) => Ok(manifest),
-        Ok(Err(Failure::Broken(reason))) => Err(ProbeError::new(Fault::Library, &reason)),
-        Ok(Err(Failure::Died(death))) => Err(on_death(&death, claim.as_deref())),
-        Err(_) => {
-            let (limit, stage) = (LIMIT.as_secs(), stage(claim.as_deref()));
-            let reason = format!("hangs: it has not passed within {limit} s, being {stage}");
-            Err(ProbeError::new(Fault::Machine, &reason))
+    result
+}
+
+/// One library under examination.
+struct Examination {
+    process: Arc<PluginProcess>,
+    latest_claim: LatestClaim,
+}
+
+impl Examination {
+    fn run(&self) -> Result<Manifest, ProbeError> {
+        let manifest = match self.call(Request::Describe, "cannot say who it is")? {
+            Reply::Described(json) => read_manifest(&json).map_err(|error| broken(&error.to_string()))?,
+            other => return Err(broken(&format!("answered {other:?} when asked who it is"))),
+        };
+        match self.call(Request::Examine(Depth::Probe), "cannot be examined")? {
+            Reply::Examined(findings) => match broken_claims(&findings) {
+                None => Ok(manifest),
+                Some(reason) => Err(broken(&reason)),
+            },
+            other => Err(broken(&format!("answered {other:?} when examined"))),
         }
     }
-}
 
-enum Failure {
-    Broken(String),
-    Died(Death),
-}
-
-fn examine(process: &PluginProcess) -> Result<Manifest, Failure> {
-    let manifest = match process.call(Request::Describe).map_err(Failure::Died)? {
-        Reply::Described(json) => read_manifest(&json).map_err(Failure::Broken)?,
-        Reply::Refused { message, .. } => return Err(Failure::Broken(format!("cannot say who it is: {message}"))),
-        other => return Err(Failure::Broken(format!("answered {other:?} when asked who it is"))),
-    };
-    match process.call(Request::Examine(Depth::Probe)).map_err(Failure::Died)? {
-        Reply::Examined(findings) => match broken_claims(&findings) {
-            None => Ok(manifest),
-            Some(reason) => Err(Failure::Broken(reason)),
-        },
-        other => Err(Failure::Broken(format!("answered {other:?} when examined"))),
+    /// * `refusal`: what a refused request means.
+    fn call(&self, request: Request, refusal: &str) -> Result<Reply, ProbeError> {
+        self.process.call(request).map_err(|error| match error {
+            CallError::Refused { message, .. } => broken(&format!("{refusal}: {message}")),
+            CallError::Died(death) => on_death(&death, self.latest_claim.get().as_deref()),
+        })
     }
+}
+
+/// The claim that is examined now; `None` before the first.
+#[derive(Clone, Default)]
+struct LatestClaim(Arc<Mutex<Option<String>>>);
+
+impl LatestClaim {
+    fn listener(&self) -> Listener {
+        let latest = Arc::clone(&self.0);
+        Arc::new(move |event: &Event| {
+            if let Event::Examining { claim, .. } = event {
+                *latest.lock() = Some(claim.clone());
+            }
+        })
+    }
+
+    fn get(&self) -> Option<String> {
+        self.0.lock().clone()
+    }
+
+    fn timed_out(&self) -> ProbeError {
+        let limit_s = LIMIT.as_secs();
+        let stage = stage(self.get().as_deref());
+        ProbeError::new(Fault::Machine, &format!("hangs: it has not passed within {limit_s} s, being {stage}"))
+    }
+}
+
+fn broken(reason: &str) -> ProbeError {
+    ProbeError::new(Fault::Library, reason)
+}
+
+/// A manifest that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// It cannot be parsed.
+    #[error("has a manifest that cannot be read: {0}")]
+    Unreadable(serde_json::Error),
+    /// It contradicts itself in these ways.
+    #[error("has a manifest that makes no sense: {}", .0.join("; "))]
+    Invalid(Vec<String>),
 }
 
 /// Parses and checks a manifest.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn read_manifest(json: &str) -> Result<Manifest, String> {
-    let manifest: Manifest =
-        serde_json::from_str(json).map_err(|error| format!("has a manifest that cannot be read: {error}"))?;
-    match manifest.check() {
-        Ok(()) => Ok(manifest),
-        Err(problems) => Err(format!("has a manifest that makes no sense: {}", problems.join("; "))),
-    }
+pub fn read_manifest(json: &str) -> Result<Manifest, ManifestError> {
+    let manifest: Manifest = serde_json::from_str(json).map_err(ManifestError::Unreadable)?;
+    manifest.check().map_err(ManifestError::Invalid)?;
+    Ok(manifest)
 }
 
 /// Returns the claims that do not hold, one line per claim; `None` if all do.
@@ -158,7 +192,9 @@ fn broken_claims(findings: &[Finding]) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// * `claim`: the one that was examined; `None` before the first.
+/// Returns the error for a process that died.
+///
+/// * `claim`: the claim that was examined; `None` before the first.
 fn on_death(death: &Death, claim: Option<&str>) -> ProbeError {
     let fault = match &death.cause {
         DeathCause::Unusable(reason) => return ProbeError::new(Fault::Library, reason),
@@ -166,7 +202,7 @@ fn on_death(death: &Death, claim: Option<&str>) -> ProbeError {
         DeathCause::Silent { .. } | DeathCause::OutOfMemory { .. } => Fault::Machine,
         // Only the system, or a user, sends this signal.
         DeathCause::Exited(cause) if cause.signal() == Some(Signal::KILL.as_raw()) => Fault::Machine,
-        // The plugin process itself could not begin: no thread, no memory.
+        // The plugin process itself could not start: no thread, no memory.
         DeathCause::Exited(cause) if cause.code() == Some(1) && claim.is_none() => Fault::Machine,
         DeathCause::Exited(_) | DeathCause::Malformed(_) | DeathCause::Unknown(_) => Fault::Library,
     };
@@ -180,14 +216,12 @@ fn stage(claim: Option<&str>) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
-    use oculus_system::child::ExitCause;
     use std::os::unix::process::ExitStatusExt;
-
     use std::process::ExitStatus;
 
     use oculus_plugin_api::Param;
+    use oculus_system::child::ExitCause;
 
     use super::*;
 
@@ -196,9 +230,11 @@ mod tests {
         let sound = Manifest::new("third-party", "1.0.0").param(Param::float("rate", 0.5).range(0, 1));
         assert_eq!(read_manifest(&serde_json::to_string(&sound).unwrap()).unwrap(), sound);
         let broken = sound.param(Param::choice("kind", "a", [])).rounds_param("rate");
-        let refusal = read_manifest(&serde_json::to_string(&broken).unwrap()).unwrap_err();
-        let reasons = "kind: no choices, needed at least one; rounds_param rate: needed a whole number";
-        assert!(refusal.starts_with(&format!("has a manifest that makes no sense: {reasons}")), "{refusal}");
+        let problems = broken.check().unwrap_err();
+        let error = read_manifest(&serde_json::to_string(&broken).unwrap()).unwrap_err();
+        assert!(matches!(&error, ManifestError::Invalid(found) if *found == problems), "{error}");
+        let named: Vec<_> = problems.iter().filter_map(|problem| problem.split(':').next()).collect();
+        assert_eq!(named[..2], ["kind", "rounds_param rate"]);
     }
 
     #[test]

@@ -1,27 +1,33 @@
 //! One living plugin process, as its job sees it: requests in, replies out, and why it died.
 //!
-//! It leads a process group of its own, and ends with all that it has started: when the job lets go of it, when it dies,
-//! and when it goes over one of its [`Limits`].
+//! It leads a process group of its own. The process and everything that it has started end when the job drops it, when
+//! it dies, and when it exceeds one of its [`Limits`].
 
+mod call_error;
+mod channel;
 mod death;
 mod libraries;
 mod watch;
 
-use parking_lot::{Mutex, MutexGuard};
-use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use command_fds::{CommandFdExt, FdMapping};
+use oculus_system::child::child_environment;
+use oculus_system::control::CONTROL_FD;
+use oculus_system::process::own_executable;
 
+pub use self::call_error::CallError;
+use self::channel::ProcessChannel;
 pub use self::death::{Death, DeathCause};
+pub use self::watch::Listener;
 use self::watch::Watch;
 use crate::gpu::GPU_FD;
 use crate::library::LibraryRef;
@@ -29,9 +35,8 @@ use crate::limits::Limits;
 use crate::memory::MemoryLimit;
 use crate::protocol::{Call, Event, Hello, Order, Reply, Request, TABLE_FD};
 use crate::table::SharedTable;
-use oculus_system::control::{self, CONTROL_FD};
 
-/// How long a call may take to end by itself that was told to.
+/// How long a cancelled call may take to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A plugin process. Dropping it ends the process.
@@ -39,46 +44,32 @@ pub struct PluginProcess {
     /// Process id, for the log.
     pub pid: u32,
     silence: Duration,
-    shared: Arc<Shared>,
+    channel: Arc<ProcessChannel>,
     next_id: AtomicU64,
 }
 
 /// What a process is started with.
 pub struct Start<'a> {
-    /// What it opens.
+    /// The library to open.
     pub library: LibraryRef<'a>,
-    /// The table that it maps.
+    /// The table to map.
     pub table: Option<&'a SharedTable>,
-    /// The file that stands for the GPU, so that it is not free before this process is gone.
+    /// The lock file of the GPU: the process inherits it, so the GPU is free only once the process has ended.
     pub gpu: Option<&'a File>,
-    /// What it may use.
+    /// Limits of the process.
     pub limits: Limits,
-    /// Hears what it tells beside its replies.
+    /// Receives every event of the process.
     pub listener: Listener,
 }
 
-/// Hears what a process tells beside its replies.
-pub type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
-
-struct Shared {
-    channel: UnixStream,
-    /// Held while a frame is written, so that frames stay whole.
-    writing: Mutex<()>,
-    /// Who waits for which reply and hears what is told until then; `None` once the process is gone.
-    waiting: Mutex<Option<HashMap<u64, mpsc::Sender<Event>>>>,
-    /// Why this side ends the process, where it does.
-    verdict: OnceLock<DeathCause>,
-    death: OnceLock<Death>,
-}
-
 impl PluginProcess {
-    /// Starts a process for one library and, where there is one, one table.
+    /// Starts a process for one library and, if there is one, one table.
     ///
     /// # Errors
-    /// The system's own. A library that cannot be used shows as the process's death.
+    /// The error of the system. A library that cannot be used shows as the process's death.
     pub fn start(start: Start<'_>) -> Result<Self> {
         let (ours, theirs) = UnixStream::pair().context("control channel")?;
-        // One that reads nothing is as silent as one that says nothing.
+        // A process that reads nothing is as silent as one that sends nothing.
         ours.set_write_timeout(Some(start.limits.silence)).context("control channel")?;
         let child = spawn(&start, theirs)?;
         let hello = Hello {
@@ -88,94 +79,92 @@ impl PluginProcess {
             table: start.table.map(|table| table.shape.clone()),
         };
         let process = Self::watched(child, ours, start)?;
-        // A process that dies before it has heard us is found dead by the first request.
-        let _ = process.shared.write(&postcard::to_stdvec(&hello)?);
+        // If the process dies before it reads this, the first request returns its death.
+        let _ = process.channel.write(&postcard::to_stdvec(&hello)?);
         Ok(process)
     }
 
     /// Puts a child under watch, so that it is reaped whatever happens to this value.
     fn watched(mut child: Child, ours: UnixStream, start: Start<'_>) -> Result<Self> {
-        let (pid, Limits { memory_bytes, silence }) = (child.id(), start.limits);
-        let channel = ours.try_clone().context("control channel");
-        let channel = channel.inspect_err(|_| reap(&mut child))?;
-        let shared = Arc::new(Shared {
-            channel,
-            writing: Mutex::default(),
-            waiting: Mutex::new(Some(HashMap::new())),
-            verdict: OnceLock::new(),
-            death: OnceLock::new(),
-        });
-        // It has not heard yet which library to open, so the limit stands before.
-        let memory = MemoryLimit::on(pid, memory_bytes);
-        let (name, listener) = (start.library.name.to_owned(), start.listener);
-        let watch = Watch { child, name, listener, memory, shared: Arc::clone(&shared) };
+        let pid = child.id();
+        let stream = ours.try_clone().context("control channel");
+        let stream = stream.inspect_err(|_| reap(&mut child))?;
+        let channel = Arc::new(ProcessChannel::new(stream));
+        // Before the process is sent its library, so that everything it opens is within the limit.
+        let memory = MemoryLimit::on(pid, start.limits.memory_bytes);
+        let watch = Watch {
+            child,
+            name: start.library.name.to_owned(),
+            listener: start.listener,
+            memory,
+            channel: Arc::clone(&channel),
+        };
         std::thread::Builder::new().name(format!("plugin-{pid}")).spawn(move || watch.run(ours))?;
-        Ok(Self { pid, silence, shared, next_id: AtomicU64::new(0) })
+        Ok(Self { pid, silence: start.limits.silence, channel, next_id: AtomicU64::new(0) })
     }
 
-    /// Asks and waits for the answer.
+    /// Sends a request and waits for the reply.
     ///
     /// # Errors
-    /// The death of the process, before or meanwhile.
-    pub fn call(&self, request: Request) -> Result<Reply, Death> {
-        self.call_heard(request, &mut |_| {})
+    /// The refusal of the plugin, or the death of the process before or during the call.
+    pub fn call(&self, request: Request) -> Result<Reply, CallError> {
+        self.call_with_events(request, &mut |_| {})
     }
 
-    /// The same with an ear for what the process tells of this request until it answers. A process that neither answers
-    /// nor tells anything for too long is killed.
+    /// Sends a request and waits for the reply, and calls `on_event` for each other event of the request. A process that
+    /// sends neither for longer than its limit is killed.
     ///
     /// # Errors
-    /// The death of the process, before or meanwhile.
-    pub fn call_heard(&self, request: Request, hear: &mut dyn FnMut(&Event)) -> Result<Reply, Death> {
+    /// The refusal of the plugin, or the death of the process before or during the call.
+    pub fn call_with_events(&self, request: Request, on_event: &mut dyn FnMut(&Event)) -> Result<Reply, CallError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let (sender, told) = mpsc::channel();
-        match self.shared.waiting().as_mut() {
-            Some(waiting) => _ = waiting.insert(id, sender),
-            None => return Err(self.shared.death()),
-        }
-        match self.shared.send(&Order::Call(Call { id, request })) {
+        let Some(events) = self.channel.register(id) else { return Err(self.channel.death().into()) };
+        match self.channel.send(&Order::Call(Call { id, request })) {
             Ok(()) => {}
-            Err(error) if is_timeout(&error) => return Err(self.end_silent(&told)),
+            Err(error) if is_timeout(&error) => return Err(self.end_silent(&events).into()),
             Err(error) => {
-                // A process that closed its channel is dying; the watcher finds out how. Anything else ends it here.
+                // A process that closed its channel is dying, and the watcher finds out why. Anything else ends it here.
                 tracing::debug!(pid = self.pid, %error, "request not delivered");
                 self.end();
             }
         }
         loop {
-            match told.recv_timeout(self.silence) {
+            match events.recv_timeout(self.silence) {
+                Ok(Event::Reply { reply: Reply::Refused { code, message }, .. }) => {
+                    return Err(CallError::Refused { code, message });
+                }
                 Ok(Event::Reply { reply, .. }) => return Ok(reply),
-                Ok(event) => hear(&event),
-                Err(mpsc::RecvTimeoutError::Timeout) => return Err(self.end_silent(&told)),
-                Err(mpsc::RecvTimeoutError::Disconnected) => return Err(self.shared.death()),
+                Ok(event) => on_event(&event),
+                Err(mpsc::RecvTimeoutError::Timeout) => return Err(self.end_silent(&events).into()),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Err(self.channel.death().into()),
             }
         }
     }
 
-    /// Tells a process that has been silent to end its calls, and kills it after a grace time.
-    fn end_silent(&self, told: &mpsc::Receiver<Event>) -> Death {
-        let told_to_end = self.shared.send(&Order::Cancel);
+    /// Cancels the calls of a process that has been silent, and kills it after a grace time.
+    fn end_silent(&self, events: &mpsc::Receiver<Event>) -> Death {
+        let cancelled = self.channel.send(&Order::Cancel);
         let deadline = Instant::now() + GRACE;
-        // It may end in good order now, but its answer comes too late.
-        while told_to_end.is_ok() {
-            match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        // The call may still end in good order, but its reply is too late.
+        while cancelled.is_ok() {
+            match events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(Event::Reply { .. }) | Err(_) => break,
                 Ok(_) => {}
             }
         }
-        self.shared.kill_for(DeathCause::Silent(self.silence));
-        self.shared.death()
+        self.channel.kill_for(DeathCause::Silent(self.silence));
+        self.channel.death()
     }
 
-    /// Ends the process and waits until all that it printed has been read.
+    /// Ends the process and waits until everything that it printed has been read.
     pub fn ended(&self) -> Death {
         self.end();
-        self.shared.death()
+        self.channel.death()
     }
 
-    /// Ends the process at once; whoever waits for it hears of its death.
+    /// Ends the process at once. Calls that wait for a reply return its death.
     pub fn end(&self) {
-        self.shared.end();
+        self.channel.end();
     }
 }
 
@@ -183,36 +172,6 @@ impl Drop for PluginProcess {
     fn drop(&mut self) {
         // The end of the channel ends the process; the watcher reaps it.
         self.end();
-    }
-}
-
-impl Shared {
-    fn waiting(&self) -> MutexGuard<'_, Option<HashMap<u64, mpsc::Sender<Event>>>> {
-        self.waiting.lock()
-    }
-
-    fn send(&self, order: &Order) -> io::Result<()> {
-        self.write(&postcard::to_stdvec(order).map_err(io::Error::other)?)
-    }
-
-    fn write(&self, body: &[u8]) -> io::Result<()> {
-        let _whole = self.writing.lock();
-        control::write_frame(&mut &self.channel, body)
-    }
-
-    /// Ends the process for a reason of this side's.
-    fn kill_for(&self, cause: DeathCause) {
-        // The first reason counts.
-        let _ = self.verdict.set(cause);
-        self.end();
-    }
-
-    fn end(&self) {
-        let _ = self.channel.shutdown(std::net::Shutdown::Both);
-    }
-
-    fn death(&self) -> Death {
-        self.death.wait().clone()
     }
 }
 
@@ -224,9 +183,9 @@ fn spawn(start: &Start<'_>, control: UnixStream) -> Result<Child> {
             fds.push(FdMapping { parent_fd: file.try_clone().context("inherited file")?.into(), child_fd });
         }
     }
-    let program = control::own_executable().context("cannot find this program itself")?;
+    let program = own_executable().context("cannot find this program itself")?;
     let mut command = Command::new(program);
-    command.arg("plugin-process").env_clear().envs(control::child_environment());
+    command.arg("plugin-process").env_clear().envs(child_environment());
     command.envs(libraries::search_path(start.library.dirs)).process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).fd_mappings(fds)?;
     // The child's ends of the channel close here with the command.

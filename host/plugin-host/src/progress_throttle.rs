@@ -5,8 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::protocol::Event;
 use oculus_pipeline::fitter::FitProgress;
+
+use crate::protocol::Event;
 
 /// Shortest time between two reports.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -78,7 +79,6 @@ impl ProgressThrottle {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,4 +1,4 @@
-//! What a job and a plugin process say to each other: postcard in the frames of [`oculus_system::control`].
+//! The messages between a job and a plugin process: postcard in the frames of [`oculus_system::control`].
 //!
 //! Both ends are the same binary, so the format needs no versions. Manifests, parameters and summaries stay JSON, as
 //! they cross the plugin's own boundary.

@@ -1,6 +1,5 @@
-//! The plugin process: opens one library and answers a job's requests until the job lets go.
+//! The plugin process: opens one library and answers the requests of a job until the job closes the channel.
 
-use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
@@ -12,28 +11,30 @@ use abi_stable::erased_types::TD_Opaque;
 use abi_stable::sabi_types::RRef;
 use abi_stable::std_types::{RSlice, RSliceMut, RStr};
 use anyhow::{Context, Result, bail};
+use oculus_job::hash::sha256_hex;
+use oculus_pipeline::fitter::FIT_THREADS;
 use oculus_plugin_api::conformance::{self, Depth, Step};
 use oculus_plugin_api::testing::Harness;
 use oculus_plugin_api::{PluginError, abi, code};
+use oculus_system::control;
+use oculus_system::process::end_group_now;
+use parking_lot::{Mutex, RwLock};
 
 use crate::file_id::FileId;
 use crate::loader;
 use crate::protocol::{Call, Event, Extract, Fit, Hello, Order, Reply, Request, TABLE_FD};
 use crate::table::MappedTable;
-use oculus_job::hash::sha256_hex;
-use oculus_pipeline::fitter::FIT_THREADS;
-use oculus_system::control;
 
 /// Runs the role: takes the control channel, opens the library, answers until the channel ends.
 ///
 /// # Errors
-/// A broken channel, or a library that cannot be used (which the other side has been told).
+/// If the channel is broken. A library that cannot be used is reported by [`Event::Unusable`].
 pub fn run() -> Result<()> {
     let mut input = control::inherited()?;
-    let answers = Arc::new(Answers::by(input.try_clone().context("control channel")?));
+    let answers = Arc::new(Answers::new(input.try_clone().context("control channel")?));
     let hello = control::read_frame(&mut input)?.context("the job left before it said anything")?;
     let hello: Hello = postcard::from_bytes(&hello).context("first message")?;
-    let calls = hear(input, Arc::clone(&answers))?;
+    let calls = read_orders(input, Arc::clone(&answers))?;
     let plugin = match Plugin::open(hello) {
         Ok(plugin) => Arc::new(plugin),
         Err(error) => {
@@ -43,53 +44,53 @@ pub fn run() -> Result<()> {
         }
     };
     for Call { id, request } in calls {
-        let (plugin, answers) = (Arc::clone(&plugin), Arc::clone(&answers));
+        let plugin = Arc::clone(&plugin);
+        let caller = Caller { id, answers: Arc::clone(&answers) };
         let work = move || {
-            let caller = Caller { id, answers };
             let reply = plugin.answer(request, &caller);
             caller.answers.send(&Event::Reply { id, reply });
         };
         std::thread::Builder::new().name(format!("call-{id}")).stack_size(STACK_BYTES).spawn(work)?;
     }
-    control::end_group_now()
+    end_group_now()
 }
 
-/// Hears requests on a thread of its own, so that the end of the channel ends this process whatever it does: opening a
-/// library that hangs, or fitting. All that it has started ends with it, and native code without the exit handlers that
-/// it may trip over.
-fn hear(mut input: UnixStream, answers: Arc<Answers>) -> Result<mpsc::Receiver<Call>> {
+/// Reads orders on a thread of its own, so that the end of the channel ends this process whatever it does: opening a
+/// library that hangs, or fitting. Everything that it has started ends with it, without exit handlers, in which native
+/// code may crash.
+fn read_orders(mut input: UnixStream, answers: Arc<Answers>) -> Result<mpsc::Receiver<Call>> {
     let (sender, calls) = mpsc::channel();
-    let (begun, ready) = mpsc::channel();
-    let listen = move || {
-        let _ = begun.send(());
+    let (started, has_started) = mpsc::channel();
+    let read = move || {
+        let _ = started.send(());
         while let Ok(Some(frame)) = control::read_frame(&mut input) {
             match postcard::from_bytes(&frame) {
-                // Nobody takes calls any more once this process is about to end.
+                // Calls have no receiver once this process is about to end.
                 Ok(Order::Call(call)) => _ = sender.send(call),
                 Ok(Order::Cancel) => answers.is_cancelled.store(true, Ordering::Relaxed),
                 Err(_) => break,
             }
         }
-        control::end_group_now()
+        end_group_now()
     };
-    std::thread::Builder::new().name("job-gone".into()).spawn(listen).context("cannot start a thread")?;
-    // What is local to a thread is set up under a lock of the system's loader, which a library whose constructor hangs
-    // never gives back: the thread has to be past that before anything is opened.
-    ready.recv().context("cannot start a thread")?;
+    std::thread::Builder::new().name("job-gone".into()).spawn(read).context("cannot start a thread")?;
+    // Thread-local storage is set up under a lock of the system's loader, which a library whose constructor hangs never
+    // releases: the thread has to be past that before anything is opened.
+    has_started.recv().context("cannot start a thread")?;
     Ok(calls)
 }
 
 /// Native engines recurse deeper than Rust's default of 2 MiB allows for.
 const STACK_BYTES: usize = 16 << 20;
 
-/// The way back to the job: whole frames from any thread, and whether the job still wants any.
+/// The way back to the job: whole frames from any thread, and whether the job has cancelled.
 struct Answers {
     out: Mutex<UnixStream>,
     is_cancelled: AtomicBool,
 }
 
 impl Answers {
-    fn by(out: UnixStream) -> Self {
+    fn new(out: UnixStream) -> Self {
         Self { out: Mutex::new(out), is_cancelled: AtomicBool::new(false) }
     }
 
@@ -100,13 +101,13 @@ impl Answers {
             out.flush()
         });
         if sent.is_err() {
-            // The job is gone: nobody is left to work for.
-            control::end_group_now();
+            // The job is gone, so no result is needed.
+            end_group_now();
         }
     }
 }
 
-/// Who asked for the work at hand, so that each fit's news find their way.
+/// The request of a call, so that its progress is sent under its id.
 struct Caller {
     id: u64,
     answers: Arc<Answers>,
@@ -125,7 +126,7 @@ impl abi::Host for Caller {
         self.answers.send(&Event::Log { id: self.id, level, message: message.into() });
     }
 
-    /// Told before this process is killed for its silence; a job that is over ends it at once.
+    /// Set before this process is killed for its silence; a job that is over ends it at once.
     fn cancelled(&self) -> bool {
         self.answers.is_cancelled.load(Ordering::Relaxed)
     }
@@ -170,7 +171,7 @@ impl Plugin {
             Request::Load { model, setting } => self.load(&model, &setting),
             Request::Predict { rows } => self.predict(&rows),
         };
-        reply.unwrap_or_else(|error| Reply::Refused { code: error.code, message: brief(&told(&error)) })
+        reply.unwrap_or_else(|error| Reply::Refused { code: error.code, message: brief(&message_of(&error)) })
     }
 
     fn describe(&self) -> Result<Reply, PluginError> {
@@ -179,14 +180,12 @@ impl Plugin {
     }
 
     fn examine(&self, depth: Depth, host: &Caller) -> Reply {
-        let mut tell = |step: Step<'_>| {
-            let (id, event) = (host.id, &host.answers);
-            match step {
-                Step::Begins(claim) => event.send(&Event::Examining { id, claim: claim.to_owned() }),
-                Step::Ends(finding) => event.send(&Event::Found { id, finding: finding.clone() }),
-            }
+        let id = host.id;
+        let mut on_step = |step: Step<'_>| match step {
+            Step::Begins(claim) => host.answers.send(&Event::Examining { id, claim: claim.to_owned() }),
+            Step::Ends(finding) => host.answers.send(&Event::Found { id, finding: finding.clone() }),
         };
-        Reply::Examined(conformance::examine(&Harness::from_module(self.module), depth, &mut tell))
+        Reply::Examined(conformance::examine(&Harness::from_module(self.module), depth, &mut on_step))
     }
 
     fn prepare(&self, idx: usize, learn_rows: &[u32], setting: &str, host: &Caller) -> Result<Reply, PluginError> {
@@ -220,16 +219,17 @@ impl Plugin {
         Ok(Reply::Fitted { scores, summary, model: bytes, importance })
     }
 
-    fn extract(&self, asked: &Extract, host: &Caller) -> Result<Reply, PluginError> {
+    fn extract(&self, extract: &Extract, host: &Caller) -> Result<Reply, PluginError> {
         let task = abi::Task {
-            label: RSlice::from_slice(&asked.label),
-            train_rows: RSlice::from_slice(&asked.train_rows),
+            label: RSlice::from_slice(&extract.label),
+            train_rows: RSlice::from_slice(&extract.train_rows),
             tune_rows: RSlice::from_slice(&[]),
-            seed: asked.seed,
+            seed: extract.seed,
             threads: FIT_THREADS as u32,
             device: RStr::from_str("cpu"),
         };
-        let (scores, params) = (RSlice::from_slice(&asked.scores), RStr::from_str(&asked.params));
+        let scores = RSlice::from_slice(&extract.scores);
+        let params = RStr::from_str(&extract.params);
         let rules = (self.module.extract())(self.table()?, task, scores, params, services(host)).into_result()?;
         Ok(Reply::Mined(rules.into()))
     }
@@ -258,16 +258,16 @@ impl Plugin {
     }
 }
 
-/// An error's words; a panic, which its place and trace on stderr tell more of, is called one.
-fn told(error: &PluginError) -> String {
+/// Returns the message of an error. The message of a panic refers to the log, which has its place and trace.
+fn message_of(error: &PluginError) -> String {
     match error.code {
         code::PANIC => format!("panicked (code {}): {}; the worker's log has the place", code::PANIC, error.message),
         _ => error.message.to_string(),
     }
 }
 
-/// What a result can hold of an engine's words: one line of at most [`LONGEST_MESSAGE`] characters. What follows is a
-/// backtrace, whose addresses differ from run to run.
+/// Returns the part of an engine's message that a result can hold: one line of at most [`LONGEST_MESSAGE`] characters,
+/// without the backtrace, whose addresses differ from run to run.
 fn brief(message: &str) -> String {
     let words = message.lines().map(str::trim).take_while(|line| !line.starts_with("frame #"));
     words.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ").chars().take(LONGEST_MESSAGE).collect()
@@ -282,11 +282,12 @@ fn sha256_of(path: &std::path::Path) -> std::io::Result<String> {
 
 /// The bytes that run are the bytes that the result names.
 fn check_bytes(hello: &Hello) -> Result<()> {
-    let (path, needed) = (hello.library.display(), &hello.sha256);
     if hello.file_id.is_some() && FileId::from_path(&hello.library).ok() == hello.file_id {
         return Ok(());
     }
+    let path = hello.library.display();
     let found = sha256_of(&hello.library).with_context(|| format!("plugin `{path}`"))?;
+    let needed = &hello.sha256;
     if found != *needed {
         bail!("plugin `{path}` has changed since it was found: SHA-256 {found}, needed {needed}");
     }
@@ -294,28 +295,31 @@ fn check_bytes(hello: &Hello) -> Result<()> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::fs;
 
     use super::*;
-    use oculus_job::hash::sha256_hex;
 
     #[test]
     fn a_library_whose_bytes_are_not_those_that_were_checked_is_not_opened() {
         let folder = tempfile::tempdir().unwrap();
-        let (library, beside) = (folder.path().join("library"), folder.path().join("beside"));
+        let library = folder.path().join("library");
+        let unfinished = folder.path().join("unfinished");
         let publish = |bytes: &str| {
-            fs::write(&beside, bytes).unwrap();
-            fs::rename(&beside, &library).unwrap();
+            fs::write(&unfinished, bytes).unwrap();
+            fs::rename(&unfinished, &library).unwrap();
         };
         publish("checked");
-        let (sha256, file_id) = (sha256_hex(b"checked"), FileId::from_path(&library).ok());
-        let hello = Hello { library: library.clone(), sha256, file_id, table: None };
+        let hello = Hello {
+            library: library.clone(),
+            sha256: sha256_hex(b"checked"),
+            file_id: FileId::from_path(&library).ok(),
+            table: None,
+        };
         check_bytes(&hello).unwrap();
         publish("changed");
         let refusal = check_bytes(&hello).unwrap_err().to_string();
-        assert!(refusal.contains("has changed since it was found"), "{refusal}");
+        assert!(refusal.contains(&sha256_hex(b"changed")) && refusal.contains(&hello.sha256), "{refusal}");
         publish("checked");
         check_bytes(&hello).unwrap();
         check_bytes(&Hello { file_id: None, ..hello }).unwrap();

@@ -3,25 +3,25 @@
 //! A fit carries everything it needs but the prepared tables, so a session that remembers these can start a new process,
 //! prepare again, and send the fits that were in flight once more. The same bytes come out.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
+use oculus_pipeline::fitter::{FitError, FitProgress, FitProgressFn, FitRequest, Fitted, Fitter, Keep, PreparedId};
+use oculus_pipeline::miner::{MineRequest, Miner};
 use oculus_plugin_api::{Manifest, MinedRule, PluginError, Setting, Summary};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::gpu::{Gpu, Hold};
 use crate::health::HealthRecord;
 use crate::installed::InstalledPlugin;
 use crate::library::LibraryRef;
 use crate::limits::Limits;
-use crate::process::{Death, Listener, PluginProcess, Start};
+use crate::process::{CallError, Death, Listener, PluginProcess, Start};
 use crate::progress_throttle::ProgressThrottle;
 use crate::protocol::{Event, Extract, Fit, Reply, Request};
 use crate::table::SharedTable;
-use oculus_pipeline::fitter::{FitError, FitProgress, FitProgressFn, FitRequest, Fitted, Fitter, Keep, PreparedId};
-use oculus_pipeline::miner::{MineRequest, Miner};
 
 /// How often a process is started again before its family counts as failed.
 const MAX_RESTARTS: u32 = 2;
@@ -42,9 +42,9 @@ pub struct Terms {
     pub gpu: Option<Gpu>,
     /// What each process may use.
     pub limits: Limits,
-    /// Hears what a process tells beside its replies.
+    /// Receives every event of each process.
     pub listener: Listener,
-    /// Told of each process and how it ended.
+    /// Records each start and death of a process.
     pub record: Arc<HealthRecord>,
 }
 
@@ -61,46 +61,47 @@ struct State {
 impl Session {
     /// A session whose process starts with the first request.
     pub fn new(plugin: InstalledPlugin, table: Arc<SharedTable>, terms: Terms) -> Self {
-        let state =
-            Mutex::new(State { process: None, n_deaths: 0, given_up: None, prepared: BTreeMap::new(), n_prepared: 0 });
-        Self { plugin, table, terms, state, turn: Mutex::default() }
+        let state = State { process: None, n_deaths: 0, given_up: None, prepared: BTreeMap::new(), n_prepared: 0 };
+        Self { plugin, table, terms, state: Mutex::new(state), turn: Mutex::default() }
     }
 
     /// Keeps the GPU from other families where the device may be one.
-    fn hold_gpu(&self, device: &str, hear: &FitProgressFn<'_>) -> Result<Option<Hold<'_>>, FitError> {
+    fn hold_gpu(&self, device: &str, on_progress: &FitProgressFn<'_>) -> Result<Option<Hold<'_>>, FitError> {
         let Some(gpu) = self.terms.gpu.as_ref().filter(|_| device != "cpu") else { return Ok(None) };
         let on_wait = || {
             tracing::info!(plugin = self.plugin.manifest.id, "waiting for the GPU");
-            hear(&FitProgress { waits_for_gpu: true, ..FitProgress::default() });
+            on_progress(&FitProgress { waits_for_gpu: true, ..FitProgress::default() });
         };
-        let message = |error| PluginError::device(format!("the GPU cannot be kept from other jobs: {error}"));
-        gpu.hold(on_wait).map(Some).map_err(|error| refused(message(error)))
+        let hold = gpu.hold(on_wait).map_err(|error| {
+            CallError::from(PluginError::device(format!("the GPU cannot be kept from other jobs: {error}")))
+        })?;
+        Ok(Some(hold))
     }
 
-    /// Calls until a process lives long enough to answer.
-    fn call(&self, request: &Request, hear: &FitProgressFn<'_>) -> Result<Reply, FitError> {
+    /// Calls until a process lives long enough to reply.
+    fn call(&self, request: &Request, on_progress: &FitProgressFn<'_>) -> Result<Reply, FitError> {
         loop {
             let process = self.process()?;
             let mut throttle = ProgressThrottle::new(Instant::now());
-            let mut tell = |event: &Event| _ = throttle.on_event(event, Instant::now()).map(hear);
-            match process.call_heard(request.clone(), &mut tell) {
-                Ok(Reply::Refused { code, message }) => {
-                    // Caught, so that it cost no process: but a build whose fits panic is no better than one that dies.
+            let mut on_event = |event: &Event| _ = throttle.on_event(event, Instant::now()).map(on_progress);
+            match process.call_with_events(request.clone(), &mut on_event) {
+                Ok(reply) => {
+                    throttle.pending().map(on_progress);
+                    return Ok(reply);
+                }
+                Err(CallError::Refused { code, message }) => {
+                    // The process survives a panic, but a build whose fits panic is as unfit as one whose process dies.
                     if code == oculus_plugin_api::code::PANIC {
                         self.terms.record.record_death(&self.plugin.sha256);
                     }
                     return Err(FitError::Refused { code, message });
                 }
-                Ok(reply) => {
-                    throttle.pending().map(hear);
-                    return Ok(reply);
-                }
-                Err(death) => self.bury(&process, &death)?,
+                Err(CallError::Died(death)) => self.on_process_death(&process, &death)?,
             }
         }
     }
 
-    /// The living process, started and prepared anew where there is none.
+    /// Returns the living process; starts and prepares one if there is none.
     fn process(&self) -> Result<Arc<PluginProcess>, FitError> {
         let mut state = self.state();
         loop {
@@ -112,10 +113,10 @@ impl Session {
             }
             let process = Arc::new(self.start()?);
             match prepare_again(&process, state.prepared.values()) {
-                // In use only once it is whole.
+                // In use only once it has everything that was prepared.
                 Ok(()) => state.process = Some(process),
-                Err(Unready::Refused(error)) => return Err(error),
-                Err(Unready::Died(death)) => self.count(&mut state, &process, &death)?,
+                Err(CallError::Died(death)) => self.count_death(&mut state, &process, &death)?,
+                Err(refused) => return Err(refused.into()),
             }
         }
     }
@@ -134,21 +135,27 @@ impl Session {
     }
 
     /// Takes a dead process out of use, and counts its death once, however many fits it met.
-    fn bury(&self, process: &Arc<PluginProcess>, death: &Death) -> Result<(), FitError> {
+    fn on_process_death(&self, process: &Arc<PluginProcess>, death: &Death) -> Result<(), FitError> {
         let mut state = self.state();
         if state.process.as_ref().is_some_and(|current| Arc::ptr_eq(current, process)) {
             state.process = None;
-            self.count(&mut state, process, death)?;
+            self.count_death(&mut state, process, death)?;
         }
         state.given_up.clone().map_or(Ok(()), Err)
     }
 
     /// Counts a death; an error once there were too many, or one that another process would only repeat.
-    fn count(&self, state: &mut State, process: &PluginProcess, death: &Death) -> Result<(), FitError> {
+    fn count_death(&self, state: &mut State, process: &PluginProcess, death: &Death) -> Result<(), FitError> {
         state.n_deaths += 1;
         self.terms.record.record_death(&self.plugin.sha256);
-        let (id, pid, cause) = (&self.plugin.manifest.id, process.pid, death.cause.to_string());
-        tracing::warn!(plugin = id, pid, cause, deaths = state.n_deaths, "plugin process died");
+        let cause = death.cause.to_string();
+        tracing::warn!(
+            plugin = self.plugin.manifest.id,
+            pid = process.pid,
+            cause,
+            deaths = state.n_deaths,
+            "plugin process died"
+        );
         if state.n_deaths > MAX_RESTARTS || !death.cause.is_worth_a_restart() {
             let error = FitError::from(death.clone());
             state.given_up = Some(error.clone());
@@ -162,20 +169,10 @@ impl Session {
     }
 }
 
-/// Why a new process is not ready.
-enum Unready {
-    Refused(FitError),
-    Died(Death),
-}
-
-/// Makes all that was prepared in a process before it ready in a new one.
-fn prepare_again<'r>(process: &PluginProcess, requests: impl Iterator<Item = &'r Request>) -> Result<(), Unready> {
+/// Prepares in a new process everything that was prepared in the one before.
+fn prepare_again<'r>(process: &PluginProcess, requests: impl Iterator<Item = &'r Request>) -> Result<(), CallError> {
     for request in requests {
-        match process.call(request.clone()) {
-            Ok(Reply::Refused { code, message }) => return Err(Unready::Refused(FitError::Refused { code, message })),
-            Ok(_) => {}
-            Err(death) => return Err(Unready::Died(death)),
-        }
+        process.call(request.clone())?;
     }
     Ok(())
 }
@@ -185,9 +182,14 @@ impl Fitter for Session {
         &self.plugin.manifest
     }
 
-    fn prepare(&self, learn_rows: &[u32], setting: &Setting, hear: &FitProgressFn<'_>) -> Result<PreparedId, FitError> {
-        let _gpu = self.hold_gpu(&setting.device, hear)?;
-        let setting = setting.to_json().map_err(refused)?;
+    fn prepare(
+        &self,
+        learn_rows: &[u32],
+        setting: &Setting,
+        on_progress: &FitProgressFn<'_>,
+    ) -> Result<PreparedId, FitError> {
+        let _gpu = self.hold_gpu(&setting.device, on_progress)?;
+        let setting = setting.to_json().map_err(CallError::from)?;
         // Started before the form is remembered, so that a new process does not prepare it twice.
         self.process()?;
         let (prepared, request) = {
@@ -198,8 +200,8 @@ impl Fitter for Session {
             state.prepared.insert(prepared, request.clone());
             (prepared, request)
         };
-        if let Err(error) = self.call(&request, hear) {
-            // A new process must not stumble over what a family has refused.
+        if let Err(error) = self.call(&request, on_progress) {
+            // A new process must not prepare again what the family has refused.
             self.state().prepared.remove(&prepared);
             return Err(error);
         }
@@ -221,15 +223,14 @@ impl Fitter for Session {
         };
         let alone = !self.plugin.manifest.concurrent_fits;
         let _turn = alone.then(|| self.turn.lock());
-        let _gpu = self.hold_gpu(request.device, request.hear)?;
-        match self.call(&Request::Fit(fit), request.hear)? {
+        let _gpu = self.hold_gpu(request.device, request.on_progress)?;
+        match self.call(&Request::Fit(fit), request.on_progress)? {
             Reply::Fitted { scores, summary, model, importance } => {
-                let summary: Summary = serde_json::from_str(&summary).map_err(|error| {
-                    refused(PluginError::engine(format!("its summary {summary} cannot be read: {error}")))
-                })?;
+                let summary: Summary = serde_json::from_str(&summary)
+                    .map_err(|error| unusable(format!("its summary {summary} cannot be read: {error}")))?;
                 Ok(Fitted { scores, summary, model, importance })
             }
-            other => Err(refused(PluginError::engine(format!("answered a fit with {other:?}")))),
+            other => Err(unusable(format!("answered a fit with {other:?}"))),
         }
     }
 }
@@ -251,13 +252,15 @@ impl Miner for Session {
         let alone = !self.plugin.manifest.concurrent_fits;
         let _turn = alone.then(|| self.turn.lock());
         match self.call(&Request::Extract(extract), &|_| {})? {
-            Reply::Mined(rules) => serde_json::from_str(&rules)
-                .map_err(|error| refused(PluginError::engine(format!("its rules cannot be read: {error}")))),
-            other => Err(refused(PluginError::engine(format!("answered an extraction with {other:?}")))),
+            Reply::Mined(rules) => {
+                serde_json::from_str(&rules).map_err(|error| unusable(format!("its rules cannot be read: {error}")))
+            }
+            other => Err(unusable(format!("answered an extraction with {other:?}"))),
         }
     }
 }
 
-fn refused(error: PluginError) -> FitError {
-    FitError::Refused { code: error.code, message: error.message.into() }
+/// Returns the error for a reply that cannot be used.
+fn unusable(message: String) -> FitError {
+    CallError::from(PluginError::engine(message)).into()
 }

@@ -9,10 +9,10 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use oculus_job::hash;
 use sha2::{Digest, Sha256};
 
 use crate::file_id::FileId;
-use oculus_job::hash;
 
 /// A folder of copies.
 #[derive(Debug)]
@@ -138,7 +138,8 @@ impl Unplaced {
 }
 
 fn copy_hashed(input: &mut impl Read, output: &mut impl Write) -> io::Result<String> {
-    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 18]);
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 18];
     loop {
         match input.read(&mut buffer) {
             Ok(0) => return Ok(hash::hex(&hasher.finalize())),
@@ -153,12 +154,12 @@ fn copy_hashed(input: &mut impl Read, output: &mut impl Write) -> io::Result<Str
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::time::SystemTime;
 
-    use super::*;
     use oculus_job::hash::sha256_hex;
+
+    use super::*;
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -167,7 +168,8 @@ mod tests {
     #[test]
     fn a_copy_is_named_by_its_content_read_only_and_for_this_user_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let (state, source) = (folder.path().join("state"), folder.path().join("libx.so"));
+        let state = folder.path().join("state");
+        let source = folder.path().join("libx.so");
         fs::write(&source, b"bytes").unwrap();
         let store = Store::within(&state).unwrap();
         let copy = store.copy(&source).unwrap();

@@ -10,11 +10,10 @@ use std::io;
 
 use abi_stable::std_types::{RSlice, RStr};
 use memmap2::Mmap;
+use oculus_pipeline::features::FeatureTable;
+use oculus_pipeline::matrix::{Layout, RowColumns, TableFile};
 use oculus_plugin_api::{FeatureRole, abi};
 use serde::{Deserialize, Serialize};
-
-use oculus_pipeline::features::FeatureTable;
-use oculus_pipeline::matrix::{Beside, Layout, TableFile};
 
 /// What the file does not say of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,12 +49,12 @@ impl SharedTable {
     pub fn write(table: &FeatureTable) -> io::Result<Self> {
         let shape = TableShape { n_rows: table.n_rows(), names: table.names.clone(), roles: table.roles.clone() };
         check_lengths(table, &shape)?;
-        let beside = Beside { times: &table.time, days: &table.day, symbols: &table.symbol };
-        let file = match table.values.completed(&beside) {
-            Some(completed) => completed?,
+        let columns = RowColumns { times: &table.time, days: &table.day, symbols: &table.symbol };
+        let file = match table.values.complete(&columns)? {
+            Some(completed) => completed,
             None => {
                 let file = TableFile::create(shape.layout())?;
-                beside.write(&file)?;
+                columns.write(&file)?;
                 file.write(shape.layout().values().start, bytemuck::cast_slice(&table.values))?;
                 file.read_only()?
             }
@@ -91,7 +90,8 @@ impl MappedTable {
     pub fn map(file: &File, shape: TableShape) -> io::Result<Self> {
         // SAFETY: the file has no name, its writer let nobody have it before it was complete, and changes it no more.
         let map = unsafe { Mmap::map(file)? };
-        let (found, needed) = (map.len(), shape.layout().n_bytes());
+        let found = map.len();
+        let needed = shape.layout().n_bytes();
         if found != needed {
             return Err(io::Error::new(io::ErrorKind::InvalidData, format!("table of {found} bytes, needed {needed}")));
         }
@@ -107,23 +107,20 @@ impl MappedTable {
     /// The table as it crosses the plugin's boundary; `names` are those of [`MappedTable::names`].
     pub fn raw<'a>(&'a self, names: &'a [RStr<'a>]) -> abi::Table<'a> {
         let layout = self.shape.layout();
-        let (times, values) = (&self.map[layout.times()], &self.map[layout.values()]);
-        let (days, symbols) = (&self.map[layout.days()], &self.map[layout.symbols()]);
         abi::Table {
-            values: RSlice::from_slice(bytemuck::cast_slice(values)),
+            values: RSlice::from_slice(bytemuck::cast_slice(&self.map[layout.values()])),
             n_rows: self.shape.n_rows as u64,
             n_features: self.shape.names.len() as u64,
             names: RSlice::from_slice(names),
             roles: RSlice::from_slice(&self.roles),
-            time: RSlice::from_slice(bytemuck::cast_slice(times)),
-            day: RSlice::from_slice(bytemuck::cast_slice(days)),
-            symbol: RSlice::from_slice(bytemuck::cast_slice(symbols)),
+            time: RSlice::from_slice(bytemuck::cast_slice(&self.map[layout.times()])),
+            day: RSlice::from_slice(bytemuck::cast_slice(&self.map[layout.days()])),
+            symbol: RSlice::from_slice(bytemuck::cast_slice(&self.map[layout.symbols()])),
         }
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -158,8 +155,10 @@ mod tests {
     #[test]
     fn a_column_of_another_length_is_never_written() {
         let table = FeatureTable { day: vec![1, 2], symbol: vec![0, 0], time: vec![1], ..FeatureTable::default() };
-        let error = SharedTable::write(&table).unwrap_err().to_string();
-        assert_eq!(error, "times, days, symbols, values and roles are [1, 2, 2, 0, 0], needed [2, 2, 2, 0, 0]");
+        let error = SharedTable::write(&table).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        let error = error.to_string();
+        assert!(error.contains("[1, 2, 2, 0, 0]") && error.contains("[2, 2, 2, 0, 0]"), "{error}");
     }
 
     #[test]

@@ -48,9 +48,11 @@ impl TrustList {
             if word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                 allowed.insert(word);
             } else {
-                let (path, number) = (path.display(), line_idx + 1);
-                problems
-                    .push(format!("PLUGINS_TRUSTED `{path}`, line {number}: {word:?} is no SHA-256 of 64 hex digits"));
+                let path = path.display();
+                let number = line_idx + 1;
+                let problem =
+                    format!("PLUGINS_TRUSTED `{path}`, line {number}: {word:?} is not a SHA-256 of 64 hex digits");
+                problems.push(problem);
             }
         }
         Self { allowed: Some(allowed), problems }
@@ -58,7 +60,6 @@ impl TrustList {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -66,13 +67,14 @@ mod tests {
     fn a_list_is_read_as_sha256sum_writes_it_and_its_mistakes_are_reported() {
         let folder = tempfile::tempdir().unwrap();
         let list = folder.path().join("trusted");
-        let (one, other) = ("a".repeat(64), "B".repeat(64));
+        let one = "a".repeat(64);
+        let other = "B".repeat(64);
         std::fs::write(&list, format!("# ours\n\n{one}  liba.so\n{other} *libb.so\nabc  libc.so\n")).unwrap();
         let trusted = TrustList::read(&Trust::Listed(list));
         assert!(trusted.allows(&one) && trusted.allows(&other.to_lowercase()));
         assert!(!trusted.allows(&"c".repeat(64)));
-        let problems = &trusted.problems;
-        assert!(problems.len() == 1 && problems[0].contains("line 5: \"abc\" is no SHA-256"), "{problems:?}");
+        let [problem] = &trusted.problems[..] else { panic!("{:?}", trusted.problems) };
+        assert!(problem.contains("line 5: \"abc\""), "{problem}");
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::roll_back_error::RollBackError;
+
 /// Jobs for which a new generation is on probation.
 pub const PROBATION_JOBS: u32 = 5;
 /// Crashes among them after which it is withdrawn.
@@ -22,7 +24,7 @@ pub enum Origin {
     Published,
     /// The generation after it crashed and was withdrawn.
     Reverted,
-    /// A user asked for it.
+    /// A user rolled the plugin back to it.
     RolledBack,
 }
 
@@ -33,7 +35,7 @@ pub struct Content {
     pub sha256: String,
     /// Version in its manifest.
     pub version: String,
-    /// Where the published file looks for its own shared libraries.
+    /// Folders in which the published file searches for its own shared libraries.
     pub library_dirs: Vec<PathBuf>,
 }
 
@@ -59,23 +61,6 @@ pub struct Generation {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Generations(Vec<Generation>);
-
-/// A roll-back that is refused.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RollBackError {
-    /// The content is the active one.
-    #[error("the content {0} serves already")]
-    AlreadyActive(String),
-    /// Several contents begin with the given hash.
-    #[error("more than one content begins with {0}: give more of the hash")]
-    Ambiguous(String),
-    /// No content fits. These are all others, by the beginning of the hash.
-    #[error(
-        "there is no such earlier content; `--to` takes one of these, also one that was withdrawn: {}",
-        if .0.is_empty() { "none".to_owned() } else { .0.join(", ") }
-    )]
-    NoContent(Vec<String>),
-}
 
 impl Generations {
     /// Returns the active one.
@@ -123,13 +108,18 @@ impl Generations {
     ///
     /// # Errors
     /// Where there is none, or more than one.
-    pub fn earlier(&self, to: Option<&str>, may_be_active: impl Fn(&str) -> bool) -> Result<Content, RollBackError> {
+    pub(super) fn earlier(
+        &self,
+        to: Option<&str>,
+        may_be_active: impl Fn(&str) -> bool,
+    ) -> Result<Content, RollBackError> {
         let active = self.active_sha256().unwrap_or_default();
         let hashes: BTreeSet<_> = self.0.iter().map(|generation| generation.content.sha256.as_str()).collect();
         let found = match to {
             None => self.last(|sha256| sha256 != active && may_be_active(sha256)),
             Some(start) => {
-                match hashes.iter().filter(|sha256| sha256.starts_with(start)).collect::<Vec<_>>().as_slice() {
+                let fitting: Vec<_> = hashes.iter().filter(|sha256| sha256.starts_with(start)).collect();
+                match fitting.as_slice() {
                     [only] if **only == active => return Err(RollBackError::AlreadyActive(short(only))),
                     [_, _, ..] => return Err(RollBackError::Ambiguous(start.to_owned())),
                     _ => self.last(|sha256| sha256.starts_with(start)),
@@ -140,7 +130,7 @@ impl Generations {
         found.ok_or_else(|| RollBackError::NoContent(others()))
     }
 
-    /// Makes an earlier content the active one, as a user asked.
+    /// Makes an earlier content the active one, on behalf of a user.
     pub fn roll_back(&mut self, content: Content, now: &str) {
         self.push(content, Origin::RolledBack, now);
     }
@@ -164,7 +154,6 @@ fn short(sha256: &str) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -237,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_roll_back_takes_the_last_other_content_that_may_be_active_or_any_that_is_named() {
+    fn a_roll_back_selects_the_last_other_content_that_may_be_active_or_any_that_is_named() {
         let mut generations = published(&["aa1", "ab2", "withdrawn", "c3"]);
         assert_eq!(earlier(&generations, None).unwrap(), "ab2");
         assert_eq!(earlier(&generations, Some("with")).unwrap(), "withdrawn");

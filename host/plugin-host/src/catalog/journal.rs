@@ -83,6 +83,11 @@ pub(crate) struct FileRecord {
 }
 
 impl FileRecord {
+    /// Returns the content that the file with this id has.
+    pub(crate) fn seen_as(&self, file_id: FileId) -> Option<&SeenContent> {
+        self.seen.as_ref().filter(|seen| seen.file_id == file_id)
+    }
+
     /// Returns why the file with this id has no verdict yet.
     pub(crate) fn postponed_reason(&self, file_id: FileId) -> Option<&str> {
         let postponed = self.postponed.as_ref().filter(|postponed| postponed.file_id == file_id)?;
@@ -108,7 +113,7 @@ pub(crate) struct SeenContent {
     pub file_id: FileId,
     /// SHA-256 of its content, as hex.
     pub sha256: String,
-    /// Where it looks for its own shared libraries.
+    /// Folders in which it searches for its own shared libraries.
     #[serde(default)]
     pub library_dirs: Vec<PathBuf>,
 }
@@ -150,8 +155,9 @@ impl Journal {
         let Some(seen) = seen else { return };
         let manifest = verdict.as_ref().and_then(ProbeVerdict::manifest);
         if let Some(Manifest { version, .. }) = manifest.filter(|_| !file.withdrawn.contains_key(sha256)) {
-            let (sha256, version, library_dirs) = (sha256.clone(), version.clone(), seen.library_dirs.clone());
-            file.generations.publish(Content { sha256, version, library_dirs }, now);
+            let library_dirs = seen.library_dirs.clone();
+            let content = Content { sha256: sha256.clone(), version: version.clone(), library_dirs };
+            file.generations.publish(content, now);
         }
         file.seen = Some(seen.clone());
     }
@@ -172,6 +178,11 @@ impl Journal {
     /// Returns the active content of a file.
     pub(crate) fn active(&self, path: &Path) -> Option<&Content> {
         Some(&self.files.get(path)?.generations.current()?.content)
+    }
+
+    /// Returns why a content was withdrawn from a file.
+    pub(crate) fn withdrawn_reason(&self, path: &Path, sha256: &str) -> Option<&str> {
+        self.files.get(path)?.withdrawn.get(sha256).map(String::as_str)
     }
 
     /// Returns every plugin id that the contents of a file have had.

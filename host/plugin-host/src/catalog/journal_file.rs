@@ -1,15 +1,16 @@
-//! The journal on disk, so that a restart knows what is known.
+//! The journal on disk, so that verdicts and generations survive a restart.
 //!
 //! One JSON file for all folders and workers of a user. Invariants: every change is made under a lock, to the state that
 //! the file has then; a reader finds the state that some change has left.
 
-use oculus_system::files::{Access, write_durably};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use oculus_system::files::{Access, write_durably};
 
 use super::journal::{Journal, VERSION};
 use crate::file_id::FileId;
@@ -24,7 +25,7 @@ const LOCK_RETRY: Duration = Duration::from_millis(5);
 pub(crate) struct JournalFile {
     path: PathBuf,
     lock: PathBuf,
-    /// Id of the file when `journal` was read; `None` while there is no file.
+    /// Id of the file when `journal` was read; `None` until the file exists.
     file_id: Option<FileId>,
     journal: Arc<Journal>,
 }
@@ -36,7 +37,8 @@ impl JournalFile {
     /// # Errors
     /// The error of the file system.
     pub(crate) fn open(state_dir: &Path) -> io::Result<Self> {
-        let (path, lock) = (state_dir.join("journal.json"), state_dir.join("journal.lock"));
+        let path = state_dir.join("journal.json");
+        let lock = state_dir.join("journal.lock");
         let mut file = Self { path, lock, file_id: None, journal: Arc::default() };
         match file.update(Journal::tidy) {
             // It can be read, and tidied another time.
@@ -129,14 +131,14 @@ impl JournalFile {
     fn set_aside(&self, why: &str) -> io::Result<()> {
         let aside = self.path.with_extension("broken");
         fs::rename(&self.path, &aside)?;
-        let (path, aside) = (self.path.display(), aside.display());
-        tracing::warn!("the journal of plugins `{path}` {why}; it is kept as `{aside}`, and all is examined anew");
+        let path = self.path.display();
+        let aside = aside.display();
+        tracing::warn!("the journal of plugins `{path}` {why}; it is kept as `{aside}`, and all is examined again");
         Ok(())
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
@@ -151,14 +153,14 @@ mod tests {
     fn publish(journal: &mut Journal, path: &str, sha256: &str) {
         let content = Content { sha256: sha256.to_owned(), version: "1.0.0".to_owned(), library_dirs: Vec::new() };
         journal.files.entry(path.into()).or_default().generations.publish(content, "now");
-        let (host, reason) = (String::new(), "broken".to_owned());
-        journal.record(sha256, ProbeVerdict::Failed { host, reason });
+        journal.record(sha256, ProbeVerdict::Failed { host: String::new(), reason: "broken".to_owned() });
     }
 
     #[test]
     fn what_one_process_writes_another_reads_and_only_this_user() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut one, mut other) = (open(&folder), open(&folder));
+        let mut one = open(&folder);
+        let mut other = open(&folder);
         assert!(!other.has_changed());
         one.update(|journal| publish(journal, "/p/a", "aa")).unwrap();
         assert!(other.has_changed());
@@ -178,7 +180,8 @@ mod tests {
                 let mut file = open(&folder);
                 scope.spawn(move || {
                     for idx in 0..25 {
-                        let (path, sha256) = (format!("/p/{writer}/{idx}"), format!("{writer}-{idx}"));
+                        let path = format!("/p/{writer}/{idx}");
+                        let sha256 = format!("{writer}-{idx}");
                         file.update(|journal| publish(journal, &path, &sha256)).unwrap();
                     }
                 });

@@ -45,18 +45,28 @@ fn active(entry: &FileEntry) -> Option<(u32, &str)> {
 
 fn log_active(entry: &FileEntry) {
     let Some(plugin) = &entry.plugin else { return };
-    let (manifest, generation, sha256) = (&plugin.manifest, plugin.generation, &plugin.sha256);
-    tracing::info!(id = manifest.id, version = manifest.version, generation, sha256, "plugin serves");
+    tracing::info!(
+        id = plugin.manifest.id,
+        version = plugin.manifest.version,
+        generation = plugin.generation,
+        sha256 = plugin.sha256,
+        "plugin is active"
+    );
 }
 
 fn log_inactive(entry: &FileEntry) {
     let Some(reason) = entry.state.reason() else { return };
-    let (library, reason) = (entry.path.display(), reason.replace('\n', "; "));
+    let library = entry.path.display();
+    let reason = reason.replace('\n', "; ");
     match &entry.plugin {
         None => tracing::warn!(%library, "no plugin: {reason}"),
         Some(plugin) => {
-            let (id, generation) = (&plugin.manifest.id, plugin.generation);
-            tracing::warn!(%library, id, generation, "the file does not serve, the generation before does: {reason}");
+            tracing::warn!(
+                %library,
+                id = plugin.manifest.id,
+                generation = plugin.generation,
+                "the file is not active, its generation before is: {reason}"
+            );
         }
     }
 }

@@ -2,40 +2,32 @@
 
 use std::sync::mpsc::Sender;
 
+use super::examine::ExamineError;
 use super::journal::Finding;
 use super::quarantine::RollBack;
 use super::schedule::Task;
-use super::snapshot::FileState;
 use super::status::Knowledge;
-use crate::file_id::FileId;
 use crate::health::PluginHealth;
 
-/// Answers a caller that waits until the snapshot is published.
-pub(super) type DoneSender = Sender<anyhow::Result<()>>;
+/// Sends the reply to a caller that waits for it.
+pub(super) type ReplySender<T> = Sender<anyhow::Result<T>>;
 
-/// What the owner is asked, or receives from the threads that it has started.
+/// A request to the owner, or the result of a thread that it has started.
 pub(super) enum Message {
-    /// Watch the folder from now on.
+    /// Watch the folder from now on, and examine once more what is active by a verdict of the journal.
     Watch,
     /// Something in the folder may have changed.
     PathChanged,
     /// Scan the folder, and answer once everything new in it is examined.
-    Scan(DoneSender),
-    /// Examine once more what is active because the journal says so.
-    ConfirmActive,
+    Scan(ReplySender<()>),
     /// An examination has ended.
-    Probed {
-        task: Task,
-        /// Id of the published file before the examination.
-        file_id: Option<FileId>,
-        result: Result<Finding, FileState>,
-    },
-    /// A job has used these plugins.
-    JobEnded(Vec<PluginHealth>, DoneSender),
-    /// Make an earlier content active.
-    RollBack(RollBack, DoneSender),
-    /// Send what is known.
-    Know(Sender<Knowledge>),
+    Probed(Task, Result<Finding, ExamineError>),
+    /// Count a job for these plugins, and answer once the snapshot is published.
+    JobEnded(Vec<PluginHealth>, ReplySender<()>),
+    /// Make an earlier content active, and answer once the snapshot is published.
+    RollBack(RollBack, ReplySender<()>),
+    /// Answer with what is known now.
+    GetKnowledge(ReplySender<Knowledge>),
     /// End.
     Close,
 }

@@ -1,9 +1,10 @@
-//! The one thread that owns the catalog's state: it receives messages, records what they say, and publishes snapshots.
+//! The one thread that owns the catalog's state: it receives messages, records their content, and publishes snapshots.
 //!
 //! In: [`Message`]s. Out: examinations on threads of their own, which answer by a message; changes of the journal;
 //! snapshots, exchanged as a whole. Invariants: nothing else changes the state; many messages lead to one new snapshot;
 //! while the folder cannot be read, what was active stays active.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,14 +15,14 @@ use std::time::Instant;
 use anyhow::anyhow;
 use tokio::sync::watch;
 
-use super::examine::examine;
+use super::examine::{ExamineError, examine};
 use super::journal::{Finding, Postponed, ProbeVerdict};
 use super::journal_file::JournalFile;
-use super::message::{DoneSender, Message};
+use super::message::{Message, ReplySender};
 use super::quarantine::{RollBack, record_usage};
 use super::retry::Retries;
 use super::schedule::{Schedule, Task, TaskKind};
-use super::snapshot::{FileState, Snapshot};
+use super::snapshot::Snapshot;
 use super::status::Knowledge;
 use super::watch::FolderWatcher;
 use crate::discover;
@@ -36,16 +37,15 @@ const MAX_BATCH: usize = 256;
 pub(super) struct Owner {
     known: Knowledge,
     journal: JournalFile,
-    schedule: Schedule<DoneSender>,
+    schedule: Schedule<ReplySender<()>>,
     retries: Retries,
-    /// SHA-256 of the contents that have passed in the journal's words only.
+    /// SHA-256 of the contents that have a verdict in the journal and were not examined by this process. Those that are
+    /// active are examined once more when the folder is watched.
     unconfirmed: HashSet<String>,
-    /// Whether these are to be examined once more.
-    is_confirming: bool,
     watcher: Option<FolderWatcher>,
     has_changed: bool,
     /// Callers to answer once the snapshot is published.
-    replies: Vec<DoneSender>,
+    replies: Vec<ReplySender<()>>,
     /// For the threads that it starts.
     messages: Sender<Message>,
     snapshot: watch::Sender<Arc<Snapshot>>,
@@ -67,7 +67,6 @@ impl Owner {
             schedule: Schedule::new(),
             retries: Retries::default(),
             unconfirmed,
-            is_confirming: false,
             watcher: None,
             has_changed: false,
             replies: Vec::new(),
@@ -91,16 +90,12 @@ impl Owner {
                     Message::Watch => self.watch(now),
                     Message::PathChanged => self.schedule.on_path_changed(now),
                     Message::Scan(reply) => self.schedule.wait_for_scan(reply, now),
-                    Message::ConfirmActive => {
-                        self.is_confirming = true;
-                        self.has_changed = true;
-                    }
-                    Message::Probed { task, file_id, result } => self.on_probed(&task, file_id, result, now),
+                    Message::Probed(task, result) => self.on_probed(&task, result, now),
                     Message::JobEnded(plugins, reply) => self.on_job_ended(&plugins, reply),
                     Message::RollBack(roll_back, reply) => self.on_roll_back(roll_back, reply),
-                    Message::Know(reply) => {
+                    Message::GetKnowledge(reply) => {
                         self.known.journal = self.journal.current();
-                        let _ = reply.send(self.known.clone());
+                        let _ = reply.send(Ok(self.known.clone()));
                     }
                     Message::Close => return,
                 }
@@ -136,7 +131,7 @@ impl Owner {
         let messages = self.messages.clone();
         let watcher = FolderWatcher::new(move || _ = messages.send(Message::PathChanged));
         let watcher = watcher.inspect_err(|error| {
-            tracing::warn!("the system does not tell of changes ({error}): plugins are looked at every 10 s only");
+            tracing::warn!("no file-system events of the plugins folder ({error}): it is scanned every 10 s only");
         });
         self.watcher = watcher.ok();
         self.schedule.watch(now);
@@ -166,7 +161,7 @@ impl Owner {
                 self.retries.retain(|_| false);
                 let waiters = self.schedule.take_waiters();
                 if waiters.is_empty() {
-                    tracing::warn!("{error:#}; what served still does");
+                    tracing::warn!("{error:#}; the active plugins stay active");
                 }
                 waiters.iter().for_each(|waiter| _ = waiter.send(Err(anyhow!("{error:#}"))));
             }
@@ -184,19 +179,19 @@ impl Owner {
     /// Returns what is to be examined now: first what callers wait for, then the file that was put here last.
     fn tasks(&mut self, files: &[PathBuf], now: Instant) -> Vec<Task> {
         self.retries.retain(|path| files.binary_search(path).is_ok());
-        let unconfirmed = if self.is_confirming { &self.unconfirmed } else { &HashSet::new() };
+        let unconfirmed = if self.schedule.is_watching() { &self.unconfirmed } else { &HashSet::new() };
         let mut tasks = Vec::new();
         for path in files {
             let Ok(file_id) = FileId::from_path(path) else { continue };
             match self.known.next_task(path, file_id, unconfirmed) {
-                Some(task) if self.retries.begin(path, file_id, now) => tasks.push((file_id.changed_at(), task)),
+                Some(task) if self.retries.begin(&task, now) => tasks.push(task),
                 Some(_) => {}
                 // Another process may have found a result.
                 None => self.retries.remove(path),
             }
         }
-        tasks.sort_by_key(|(changed_at, task)| std::cmp::Reverse((task.is_awaited, *changed_at)));
-        tasks.into_iter().map(|(_, task)| task).collect()
+        tasks.sort_by_key(|task| Reverse((task.is_awaited, task.file_id.changed_at())));
+        tasks
     }
 
     /// Starts a task on a thread of its own.
@@ -204,11 +199,12 @@ impl Owner {
         if let Some(active) = self.known.journal.active(&task.path).filter(|_| task.kind == TaskKind::Active) {
             self.unconfirmed.remove(&active.sha256);
         }
-        let (known, messages, running) = (self.known.clone(), self.messages.clone(), task.clone());
+        let known = self.known.clone();
+        let messages = self.messages.clone();
+        let running = task.clone();
         let run = move || {
-            let file_id = FileId::from_path(&running.path).ok();
             let result = examine(&known, &running);
-            let _ = messages.send(Message::Probed { task: running, file_id, result });
+            let _ = messages.send(Message::Probed(running, result));
         };
         if let Err(error) = std::thread::Builder::new().name("examination".to_owned()).spawn(run) {
             tracing::warn!("no thread to examine `{}`: {error}", task.path.display());
@@ -216,19 +212,19 @@ impl Owner {
         }
     }
 
-    fn on_probed(&mut self, task: &Task, file_id: Option<FileId>, result: Result<Finding, FileState>, now: Instant) {
+    fn on_probed(&mut self, task: &Task, result: Result<Finding, ExamineError>, now: Instant) {
         self.schedule.on_ended(task);
         self.has_changed = true;
         let recorded = match &result {
             Ok(finding) => self.record(&task.path, finding),
-            Err(state) => self.postpone(task, file_id, state),
+            Err(error) => self.postpone(task, error),
         };
-        let recorded = recorded.map_err(|error| FileState::Refused {
+        let recorded = recorded.map_err(|error| ExamineError::Refused {
             reason: format!("what came of its examination cannot be kept: {error}"),
         });
         match result.and(recorded) {
             Ok(()) => self.retries.remove(&task.path),
-            Err(state) => self.retries.add(&task.path, file_id, state, now),
+            Err(error) => self.retries.add(task, error.into(), now),
         }
     }
 
@@ -242,9 +238,9 @@ impl Owner {
     }
 
     /// Records that an examination had no result, so that a restart does not wait for it.
-    fn postpone(&mut self, task: &Task, file_id: Option<FileId>, state: &FileState) -> io::Result<()> {
-        let (Some(file_id), Some(reason)) = (file_id, state.reason()) else { return Ok(()) };
-        let postponed = Postponed { file_id, reason: reason.to_owned() };
+    fn postpone(&mut self, task: &Task, error: &ExamineError) -> io::Result<()> {
+        let ExamineError::Refused { reason } = error else { return Ok(()) };
+        let postponed = Postponed { file_id: task.file_id, reason: reason.clone() };
         self.journal.update(|journal| {
             journal.postpone(&task.path, postponed);
             if task.kind == TaskKind::Active {
@@ -253,7 +249,7 @@ impl Owner {
         })
     }
 
-    fn on_job_ended(&mut self, plugins: &[PluginHealth], reply: DoneSender) {
+    fn on_job_ended(&mut self, plugins: &[PluginHealth], reply: ReplySender<()>) {
         let files = discover::libraries(&self.known.config.dir).unwrap_or_default();
         let written = self.journal.update(|journal| {
             for path in &files {
@@ -263,12 +259,12 @@ impl Owner {
         self.answer_once_published(written, reply);
     }
 
-    fn on_roll_back(&mut self, roll_back: RollBack, reply: DoneSender) {
+    fn on_roll_back(&mut self, roll_back: RollBack, reply: ReplySender<()>) {
         let written = self.journal.update(|journal| roll_back.apply(journal, &utc_now()));
         self.answer_once_published(written, reply);
     }
 
-    fn answer_once_published(&mut self, written: io::Result<()>, reply: DoneSender) {
+    fn answer_once_published(&mut self, written: io::Result<()>, reply: ReplySender<()>) {
         self.has_changed = true;
         match written {
             Ok(()) => self.replies.push(reply),

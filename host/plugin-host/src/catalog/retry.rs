@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use oculus_system::backoff;
+
+use super::schedule::Task;
 use super::snapshot::FileState;
 use crate::file_id::FileId;
 
@@ -19,24 +22,26 @@ pub(super) struct Retries(BTreeMap<PathBuf, Retry>);
 
 #[derive(Debug)]
 struct Retry {
-    /// Id of the file before its last examination.
-    file_id: Option<FileId>,
+    /// Id of the file when its last examination was queued.
+    file_id: FileId,
     state: FileState,
-    n_repeats: u32,
+    /// Consecutive examinations with this state.
+    n_failed: u32,
     /// `None` once the next examination is queued.
     due_at: Option<Instant>,
 }
 
 impl Retries {
     /// Adds a file with its present state. The delay doubles while the state stays the same.
-    pub(super) fn add(&mut self, path: &Path, file_id: Option<FileId>, state: FileState, now: Instant) {
-        let before = self.0.get(path).filter(|before| before.state == state);
-        let n_repeats = before.map_or(0, |before| before.n_repeats + 1);
+    pub(super) fn add(&mut self, task: &Task, state: FileState, now: Instant) {
+        let before = self.0.get(&task.path).filter(|before| before.state == state);
+        let n_failed = before.map_or(1, |before| before.n_failed.saturating_add(1));
         let delay = match state {
             FileState::Pending => PENDING_DELAY,
-            _ => LONGEST_DELAY.min(FIRST_DELAY * 2u32.saturating_pow(n_repeats.min(10))),
+            _ => backoff::doubled(FIRST_DELAY, LONGEST_DELAY, n_failed),
         };
-        self.0.insert(path.to_owned(), Retry { file_id, state, n_repeats, due_at: Some(now + delay) });
+        let retry = Retry { file_id: task.file_id, state, n_failed, due_at: Some(now + delay) };
+        self.0.insert(task.path.clone(), retry);
     }
 
     /// Removes a file whose examination had a result.
@@ -49,10 +54,10 @@ impl Retries {
         self.0.retain(|path, _| is_there(path));
     }
 
-    /// Returns whether the next examination of a file may be queued: it is due, or the file has changed.
-    pub(super) fn begin(&mut self, path: &Path, file_id: FileId, now: Instant) -> bool {
-        let Some(retry) = self.0.get_mut(path) else { return true };
-        let is_early = retry.file_id == Some(file_id) && retry.due_at.is_some_and(|at| now < at);
+    /// Returns whether a task may be queued: it is due, or its file has changed.
+    pub(super) fn begin(&mut self, task: &Task, now: Instant) -> bool {
+        let Some(retry) = self.0.get_mut(&task.path) else { return true };
+        let is_early = retry.file_id == task.file_id && retry.due_at.is_some_and(|at| now < at);
         if !is_early {
             retry.due_at = None;
         }
@@ -76,17 +81,23 @@ impl Retries {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::catalog::schedule::TaskKind;
+
+    /// An examination of a file that has the id of another one.
+    fn task(same_id_as: &Path) -> Task {
+        let file_id = FileId::from_path(same_id_as).unwrap();
+        Task { path: "/p/a".into(), file_id, kind: TaskKind::File, is_awaited: true }
+    }
 
     #[test]
     fn the_delay_doubles_from_ten_seconds_to_ten_minutes_while_the_state_stays_the_same() {
-        let (now, path) = (Instant::now(), Path::new("/p/a"));
+        let now = Instant::now();
         let refused = |reason: &str| FileState::Refused { reason: reason.to_owned() };
         let mut retries = Retries::default();
         let mut delay_s = |reason: &str| {
-            retries.add(path, None, refused(reason), now);
+            retries.add(&task(Path::new("/")), refused(reason), now);
             (retries.next_due().unwrap() - now).as_secs()
         };
         let delays: Vec<_> = (0..9).map(|_| delay_s("no memory")).collect();
@@ -96,13 +107,14 @@ mod tests {
 
     #[test]
     fn a_file_that_has_changed_is_examined_at_once() {
-        let (now, path, unchanged) = (Instant::now(), Path::new("/p/a"), FileId::from_path(Path::new("/")).unwrap());
-        let changed = FileId::from_path(&std::env::current_exe().unwrap()).unwrap();
+        let now = Instant::now();
+        let unchanged = task(Path::new("/"));
+        let changed = task(&std::env::current_exe().unwrap());
         let mut retries = Retries::default();
-        retries.add(path, Some(unchanged), FileState::Refused { reason: "no memory".to_owned() }, now);
-        assert!(!retries.begin(path, unchanged, now + FIRST_DELAY / 2));
-        assert!(retries.begin(path, changed, now));
+        retries.add(&unchanged, FileState::Refused { reason: "no memory".to_owned() }, now);
+        assert!(!retries.begin(&unchanged, now + FIRST_DELAY / 2));
+        assert!(retries.begin(&changed, now));
         assert_eq!(retries.next_due(), None, "it is queued");
-        assert!(retries.begin(path, unchanged, now), "and may be queued again, if it was not started");
+        assert!(retries.begin(&unchanged, now), "and may be queued again, if it was not started");
     }
 }

@@ -6,6 +6,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::file_id::FileId;
+
 /// Tasks that run at once, those that take long included.
 const MAX_RUNNING: usize = 64;
 /// Tasks that run at once without those that take long.
@@ -28,6 +30,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(4);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Task {
     pub(super) path: PathBuf,
+    /// Id of the published file when the task was queued.
+    pub(super) file_id: FileId,
     pub(super) kind: TaskKind,
     /// Whether callers wait for it. They do not wait for an examination that had no result before, so that a restart is
     /// not delayed by it.
@@ -62,14 +66,25 @@ pub(super) struct Schedule<W> {
 impl<W> Schedule<W> {
     /// Creates an idle schedule.
     pub(super) fn new() -> Self {
-        let (queue, running, waiters) = (Vec::new(), Vec::new(), Vec::new());
-        Self { queue, running, waiters, is_watching: false, burst_began: None, scan_at: None }
+        Self {
+            queue: Vec::new(),
+            running: Vec::new(),
+            waiters: Vec::new(),
+            is_watching: false,
+            burst_began: None,
+            scan_at: None,
+        }
     }
 
     /// Scans at once, and regularly from now on.
     pub(super) fn watch(&mut self, now: Instant) {
         self.is_watching = true;
         self.scan_at = Some(now);
+    }
+
+    /// Returns whether the folder is watched.
+    pub(super) fn is_watching(&self) -> bool {
+        self.is_watching
     }
 
     /// Scans once the burst is over that this event belongs to.

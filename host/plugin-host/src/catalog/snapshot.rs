@@ -78,10 +78,7 @@ impl Snapshot {
     /// Returns the files without an active generation, and why.
     pub fn refused(&self) -> Vec<Refused> {
         let inactive = self.entries.iter().filter(|entry| entry.plugin.is_none());
-        let refused = |entry: &FileEntry| {
-            let reason = entry.state.reason()?.to_owned();
-            Some(Refused { path: entry.path.clone(), reason })
-        };
-        inactive.filter_map(refused).collect()
+        let reason = |entry: &FileEntry| entry.state.reason().map(str::to_owned);
+        inactive.filter_map(|entry| Some(Refused { path: entry.path.clone(), reason: reason(entry)? })).collect()
     }
 }

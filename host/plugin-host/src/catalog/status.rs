@@ -31,8 +31,13 @@ pub(super) struct Knowledge {
 
 impl Knowledge {
     pub(super) fn new(config: PluginsConfig, store: Store, journal: Arc<Journal>) -> Self {
-        let (config, host, store) = (Arc::new(config), host_build().into(), Arc::new(store));
-        Self { config, host, store, journal, trusted: Arc::default() }
+        Self {
+            config: Arc::new(config),
+            host: host_build().into(),
+            store: Arc::new(store),
+            journal,
+            trusted: Arc::default(),
+        }
     }
 
     /// Returns whether the private copy of a content of this file is stored.
@@ -63,8 +68,8 @@ impl Knowledge {
     pub(super) fn next_task(&self, path: &Path, file_id: FileId, unconfirmed: &HashSet<String>) -> Option<Task> {
         let file = self.journal.files.get(path);
         let is_new = file.is_none_or(|file| file.postponed_reason(file_id).is_none());
-        let task = |kind, is_awaited| Some(Task { path: path.to_owned(), kind, is_awaited });
-        let seen = file.and_then(|file| file.seen.as_ref()).filter(|seen| seen.file_id == file_id);
+        let task = |kind, is_awaited| Some(Task { path: path.to_owned(), file_id, kind, is_awaited });
+        let seen = file.and_then(|file| file.seen_as(file_id));
         let Some((file, seen)) = file.zip(seen) else { return task(TaskKind::File, is_new) };
         let active = file.generations.active_sha256();
         let has_result = match self.verdict(&seen.sha256) {
@@ -85,7 +90,7 @@ impl Knowledge {
     }
 
     /// Returns the folders that shared libraries may come from. If only listed libraries may be opened, these are none of
-    /// the plugins folder, whose other files nobody has listed.
+    /// the plugins folder, whose other files are not listed.
     pub(super) fn library_dirs(&self, dirs: &[PathBuf]) -> Vec<PathBuf> {
         let config = &self.config;
         let Trust::Listed(_) = config.trust else { return dirs.to_vec() };
@@ -96,12 +101,10 @@ impl Knowledge {
 
     /// Returns a content that may be active and is, or was, a generation of some file.
     pub(super) fn find(&self, sha256: &str) -> Option<InstalledPlugin> {
-        let found = self.journal.files.iter().find_map(|(path, file)| {
-            let generation =
-                file.generations.all().iter().rev().find(|generation| generation.content.sha256 == sha256)?;
-            Some((path, generation))
-        });
-        let (path, generation) = found?;
+        let (path, generation) = self.journal.files.iter().find_map(|(path, file)| {
+            let mut newest_first = file.generations.all().iter().rev();
+            Some((path, newest_first.find(|generation| generation.content.sha256 == sha256)?))
+        })?;
         self.installed(path, generation)
     }
 
@@ -109,14 +112,15 @@ impl Knowledge {
     pub(super) fn entry(&self, path: &Path, retries: &Retries) -> FileEntry {
         let file = self.journal.files.get(path).cloned().unwrap_or_default();
         let file_id = FileId::from_path(path).ok();
-        let postponed = file_id.and_then(|file_id| file.postponed_reason(file_id)).map(str::to_owned);
-        let seen = file.seen.filter(|seen| file_id == Some(seen.file_id));
-        let sha256 = seen.map(|seen| seen.sha256);
+        let postponed = file_id.and_then(|file_id| file.postponed_reason(file_id));
+        let seen = file_id.and_then(|file_id| file.seen_as(file_id));
+        let sha256 = seen.map(|seen| seen.sha256.clone());
         let plugin = file.generations.current().and_then(|active| self.installed(path, active));
-        let state = match (retries.state(path), &sha256) {
-            (Some(state), _) => state.clone(),
-            (None, Some(sha256)) => self.state(path, sha256, plugin.as_ref()),
-            (None, None) => postponed.map_or(FileState::Pending, |reason| FileState::Refused { reason }),
+        let state = match (retries.state(path), &sha256, postponed) {
+            (Some(state), _, _) => state.clone(),
+            (None, Some(sha256), _) => self.state(path, sha256, plugin.as_ref()),
+            (None, None, Some(reason)) => FileState::Refused { reason: reason.to_owned() },
+            (None, None, None) => FileState::Pending,
         };
         FileEntry { path: path.to_owned(), sha256, plugin, state, generations: file.generations }
     }
@@ -127,8 +131,8 @@ impl Knowledge {
             let reason = format!("is not listed in PLUGINS_TRUSTED; to trust it, add the line\n{line}");
             return FileState::Refused { reason };
         }
-        if let Some(reason) = self.journal.files.get(path).and_then(|file| file.withdrawn.get(sha256)) {
-            return FileState::Quarantined { reason: reason.clone() };
+        if let Some(reason) = self.journal.withdrawn_reason(path, sha256) {
+            return FileState::Quarantined { reason: reason.to_owned() };
         }
         match self.verdict(sha256) {
             Some(ProbeVerdict::Failed { reason, .. }) => FileState::Quarantined { reason: reason.clone() },
@@ -156,8 +160,8 @@ impl Knowledge {
 
 /// Returns version, length and time of this program's file, which differ in another build.
 fn host_build() -> String {
-    let file = oculus_system::control::own_executable().and_then(std::fs::metadata).ok();
-    let modified = file.as_ref().and_then(|file| file.modified().ok()?.duration_since(UNIX_EPOCH).ok());
-    let (n_bytes, modified) = (file.map_or(0, |file| file.len()), modified.unwrap_or_default().as_nanos());
-    format!("{} {n_bytes} {modified}", env!("CARGO_PKG_VERSION"))
+    let file = oculus_system::process::own_executable().and_then(std::fs::metadata).ok();
+    let n_bytes = file.as_ref().map_or(0, |file| file.len());
+    let modified = file.and_then(|file| file.modified().ok()?.duration_since(UNIX_EPOCH).ok());
+    format!("{} {n_bytes} {}", env!("CARGO_PKG_VERSION"), modified.unwrap_or_default().as_nanos())
 }

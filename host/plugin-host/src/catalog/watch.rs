@@ -50,7 +50,7 @@ fn is_change(event: &notify::Result<Event>) -> bool {
     match event {
         Ok(Event { kind: EventKind::Access(AccessKind::Close(AccessMode::Write)), .. }) => true,
         Ok(Event { kind: EventKind::Access(_), .. }) => false,
-        // An error stands for events that were lost.
+        // After an error, events may have been lost.
         Ok(_) | Err(_) => true,
     }
 }

@@ -57,19 +57,15 @@ fn prepare(parent: &Path) -> io::Result<()> {
 pub(super) struct Cgroup(PathBuf);
 
 impl Cgroup {
-    /// Makes a group and puts a process into it.
-    ///
-    /// * `member`: the process's number, and the bytes that it may use.
+    /// Creates a group at `folder` and moves a process into it.
     ///
     /// # Errors
-    /// The file system's own; nothing is left behind then.
-    pub(super) fn with_process(parent: &Path, name: &str, member: (u32, u64)) -> io::Result<Self> {
-        let (pid, limit_bytes) = member;
-        let folder = parent.join(name);
+    /// The error of the file system; no group is left behind then.
+    pub(super) fn with_process(folder: PathBuf, pid: u32, limit_bytes: u64) -> io::Result<Self> {
         fs::create_dir(&folder)?;
         let group = Self(folder);
         group.write("memory.max", limit_bytes)?;
-        // The kernel ends all of the group or nothing. Without swap there is no such file.
+        // The kernel kills the whole group or nothing. Without swap this file does not exist.
         let _ = group.write("memory.swap.max", 0);
         group.write("memory.oom.group", 1)?;
         group.write("cgroup.procs", pid.into())?;
@@ -105,7 +101,6 @@ fn n_kills(events: &str) -> u64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -130,7 +125,7 @@ mod tests {
     #[test]
     fn a_group_that_holds_processes_itself_takes_no_others() {
         let taken = group_of_files("17\n");
-        assert!(prepare(taken.path()).unwrap_err().to_string().contains("holds processes"));
+        assert_eq!(prepare(taken.path()).unwrap_err().kind(), io::ErrorKind::Other);
         assert!(!taken.path().join("cgroup.subtree_control").exists());
         let free = group_of_files("");
         prepare(free.path()).unwrap();
@@ -138,13 +133,15 @@ mod tests {
     }
 
     #[test]
-    fn a_process_joins_a_group_whose_limits_stand() {
+    fn a_process_joins_a_group_that_has_its_limits() {
         let parent = group_of_files("");
-        let group = Cgroup::with_process(parent.path(), "plugin-1-0", (4711, 256 << 20)).unwrap();
-        let told = |file: &str| fs::read_to_string(parent.path().join("plugin-1-0").join(file)).unwrap();
-        assert_eq!(told("memory.max"), "268435456");
-        assert_eq!((told("memory.swap.max"), told("memory.oom.group")), ("0".to_owned(), "1".to_owned()));
-        assert_eq!(told("cgroup.procs"), "4711");
+        let folder = parent.path().join("plugin-1-0");
+        let group = Cgroup::with_process(folder.clone(), 4711, 256 << 20).unwrap();
+        let written = |file: &str| fs::read_to_string(folder.join(file)).unwrap();
+        assert_eq!(written("memory.max"), "268435456");
+        assert_eq!(written("memory.swap.max"), "0");
+        assert_eq!(written("memory.oom.group"), "1");
+        assert_eq!(written("cgroup.procs"), "4711");
         assert!(!group.has_killed());
         fs::write(group.0.join("memory.events"), "low 0\nhigh 0\nmax 40\noom 1\noom_kill 3\noom_group_kill 1\n")
             .unwrap();
@@ -175,8 +172,9 @@ mod tests {
     #[test]
     fn a_group_is_never_one_that_is_there_already() {
         let parent = group_of_files("");
-        fs::create_dir(parent.path().join("plugin-1-0")).unwrap();
-        let error = Cgroup::with_process(parent.path(), "plugin-1-0", (1, 1)).unwrap_err();
+        let folder = parent.path().join("plugin-1-0");
+        fs::create_dir(&folder).unwrap();
+        let error = Cgroup::with_process(folder, 1, 1).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
     }
 }

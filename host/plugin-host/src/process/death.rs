@@ -83,11 +83,18 @@ mod tests {
 
     #[test]
     fn a_death_by_a_limit_names_the_setting() {
-        let died = |cause| FitError::from(Death { cause, stdout: vec![], stderr: vec!["last".to_owned()] }).to_string();
-        let hung = died(DeathCause::Silent(Duration::from_secs(9)));
-        assert!(hung.contains("(told nothing for 9 s and was killed; PLUGIN_SILENCE_SECONDS sets this)"), "{hung}");
-        assert!(died(DeathCause::OutOfMemory(1 << 28)).contains("PLUGIN_MEMORY_MB sets this"));
-        let killed = died(DeathCause::Exited(ExitCause::Signal(9)));
-        assert_eq!(killed, "the plugin process died (signal 9 (SIGKILL)); its last words: last");
+        let cause_of_fit_error = |cause| {
+            let death = Death { cause, stdout: vec![], stderr: vec!["last".to_owned()] };
+            let FitError::Died { cause, stderr } = FitError::from(death) else { panic!("another variant") };
+            assert_eq!(stderr, ["last"]);
+            cause
+        };
+        let hung = cause_of_fit_error(DeathCause::Silent(Duration::from_secs(9)));
+        assert_eq!(hung, "told nothing for 9 s and was killed; PLUGIN_SILENCE_SECONDS sets this");
+        let too_large = DeathCause::OutOfMemory(1 << 28);
+        assert_eq!(too_large.setting(), Some("PLUGIN_MEMORY_MB"));
+        assert!(cause_of_fit_error(too_large).contains("PLUGIN_MEMORY_MB"));
+        let killed = ExitCause::Signal(9);
+        assert_eq!(cause_of_fit_error(DeathCause::Exited(killed)), killed.to_string());
     }
 }

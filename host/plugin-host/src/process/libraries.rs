@@ -1,14 +1,14 @@
-//! Where the system's loader looks for the shared libraries that a plugin needs.
+//! The folders in which the system's loader searches for the shared libraries that a plugin needs.
 //!
 //! Set by the environment, since the loader reads it once, when a process starts. First come the folders of native
 //! libraries that the environment names (`LIBXYZ=/opt/libxyz` for `/opt/libxyz/lib`), then those that the published
-//! library names: its private copy lies elsewhere, so an `$ORIGIN` in its own search path means nothing there. Last comes
-//! what this process was given itself.
+//! library names: its private copy is in another folder, so an `$ORIGIN` in its own search path has no meaning there. Last
+//! comes the search path that this process has inherited.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use oculus_system::control::is_library_root;
+use oculus_system::child::is_library_root;
 
 /// The variable that the loader reads.
 const SEARCH_PATH: &str = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };

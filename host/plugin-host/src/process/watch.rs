@@ -1,25 +1,28 @@
-//! Watches one plugin process to its end: hears it, keeps it within its memory, reaps it with all that it has started.
+//! Watches one plugin process to its end: reads its events, enforces its memory limit, and reaps it with everything that
+//! it has started.
 
 use std::os::unix::net::UnixStream;
 use std::process::Child;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-
-use super::death::{Death, DeathCause};
-use super::{Listener, Shared};
-use crate::memory::MemoryLimit;
-use crate::protocol::Event;
 use oculus_system::child::{ChildOutput, ExitCause, LogAllowance, OutputLabel};
 use oculus_system::control;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-/// Between two looks at a process. A look costs a few microseconds on Linux, and starts a program on macOS.
+use super::channel::ProcessChannel;
+use super::death::{Death, DeathCause};
+use crate::memory::MemoryLimit;
+use crate::protocol::Event;
+
+/// Receives every event of a process, also those that belong to a request.
+pub type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// Between two checks of a process. A check costs a few microseconds on Linux, and starts a program on macOS.
 const PACE: Duration = Duration::from_millis(if cfg!(target_os = "linux") { 25 } else { 1000 });
-/// How long what a dead process has said may take to arrive.
-const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// How long pipes may stay open that something outside the process's group still holds.
+/// How long the last events of a dead process may take to arrive.
+const LAST_EVENTS_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long to read pipes that something outside the process's group still holds open.
 const LINGERING: Duration = Duration::from_millis(500);
 
 /// One process under watch, on a thread of its own.
@@ -28,47 +31,46 @@ pub(super) struct Watch {
     pub(super) name: String,
     pub(super) listener: Listener,
     pub(super) memory: MemoryLimit,
-    pub(super) shared: Arc<Shared>,
+    pub(super) channel: Arc<ProcessChannel>,
 }
 
 impl Watch {
     pub(super) fn run(mut self, input: UnixStream) {
         let label = OutputLabel { plugin: Some(self.name.clone()), job: None };
-        let (stdout, stderr) = (self.child.stdout.take(), self.child.stderr.take());
+        let stdout = self.child.stdout.take();
+        let stderr = self.child.stderr.take();
         let output = ChildOutput::read(stdout, stderr, label, LogAllowance::limited());
         let reported = self.supervise(input);
-        // Once more: a group's limit shows when the kernel has killed by it.
+        // Once more: the limit of a control group shows only when the kernel has killed by it.
         self.check_memory();
         self.kill();
-        // Also one that has left its group.
+        // Also if it has left its group.
         let _ = self.child.kill();
         let status = self.child.wait();
         let by_status = || match status {
             Ok(status) => DeathCause::Exited(ExitCause::from(status)),
             Err(error) => DeathCause::Unknown(error.to_string()),
         };
-        let cause = self.shared.verdict.get().cloned().or(reported).unwrap_or_else(by_status);
+        let cause = self.channel.kill_cause().or(reported).unwrap_or_else(by_status);
         let [stdout, stderr] = output.last_lines(LINGERING);
-        _ = self.shared.death.set(Death { cause, stdout, stderr });
-        // Whoever waits hears of it by the end of its sender.
-        *self.shared.waiting() = None;
+        self.channel.close(Death { cause, stdout, stderr });
     }
 
-    /// Stays with the process until its channel has ended; returns its own word on why it cannot go on.
+    /// Watches the process until its channel has ended; returns the reason that the process itself has reported.
     fn supervise(&self, mut input: UnixStream) -> Option<DeathCause> {
-        let (sender, silenced) = mpsc::channel();
-        let ear = Ear { listener: Arc::clone(&self.listener), shared: Arc::clone(&self.shared) };
-        let listen = move || _ = sender.send(ear.listen(&mut input));
-        std::thread::Builder::new().name(format!("ear-{}", self.child.id())).spawn(listen).ok()?;
+        let (sender, ended) = mpsc::channel();
+        let reader = EventReader { listener: Arc::clone(&self.listener), channel: Arc::clone(&self.channel) };
+        let read = move || _ = sender.send(reader.read_all(&mut input));
+        std::thread::Builder::new().name(format!("events-{}", self.child.id())).spawn(read).ok()?;
         loop {
-            match silenced.recv_timeout(PACE) {
-                Ok(said) => return said,
+            match ended.recv_timeout(PACE) {
+                Ok(reported) => return reported,
                 Err(mpsc::RecvTimeoutError::Disconnected) => return None,
                 Err(mpsc::RecvTimeoutError::Timeout) if self.has_exited() => {
                     // Something that it started still holds its end of the channel.
-                    let said = silenced.recv_timeout(LAST_WORDS);
-                    self.shared.end();
-                    return said.ok().flatten();
+                    let reported = ended.recv_timeout(LAST_EVENTS_TIMEOUT);
+                    self.channel.end();
+                    return reported.ok().flatten();
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => self.check_memory(),
             }
@@ -77,17 +79,17 @@ impl Watch {
 
     fn check_memory(&self) {
         if self.memory.is_exceeded() {
-            self.shared.kill_for(DeathCause::OutOfMemory(self.memory.limit_bytes()));
+            self.channel.kill_for(DeathCause::OutOfMemory(self.memory.limit_bytes()));
         }
     }
 
-    /// Whether it has ended, which leaves it to be reaped.
+    /// Returns whether it has ended. It is not reaped by this.
     fn has_exited(&self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         self.pid().is_some_and(|pid| matches!(waitid(WaitId::Pid(pid), options), Ok(Some(_))))
     }
 
-    /// Kills it with all that it has started. It is not yet waited for, so its number cannot have passed on to another.
+    /// Kills it with everything that it has started. It is not reaped yet, so its id cannot belong to another process.
     fn kill(&self) {
         if let Some(pid) = self.pid() {
             let _ = kill_process_group(pid, Signal::KILL);
@@ -99,16 +101,16 @@ impl Watch {
     }
 }
 
-/// Hears what a process says, on a thread of its own.
-struct Ear {
+/// Reads the events of a process, on a thread of its own.
+struct EventReader {
     listener: Listener,
-    shared: Arc<Shared>,
+    channel: Arc<ProcessChannel>,
 }
 
-impl Ear {
-    /// Hands on all messages, to whoever waits and to the listener; returns the process's own word on why it cannot go
-    /// on.
-    fn listen(&self, input: &mut UnixStream) -> Option<DeathCause> {
+impl EventReader {
+    /// Passes every event to the listener and to the caller of its request, until the channel ends; returns the reason
+    /// for which the process has reported that it cannot go on.
+    fn read_all(&self, input: &mut UnixStream) -> Option<DeathCause> {
         loop {
             let frame = match control::read_frame(input) {
                 Ok(Some(frame)) => frame,
@@ -119,19 +121,10 @@ impl Ear {
                 Ok(Event::Unusable { reason, lacks_library: false }) => return Some(DeathCause::Unusable(reason)),
                 Ok(event) => {
                     (self.listener)(&event);
-                    self.hand_on(event);
+                    self.channel.deliver(event);
                 }
                 Err(error) => return Some(DeathCause::Malformed(error.to_string())),
             }
-        }
-    }
-
-    fn hand_on(&self, event: Event) {
-        let mut waiting = self.shared.waiting();
-        let (Some(waiting), Some(id)) = (waiting.as_mut(), event.id()) else { return };
-        let sender = if matches!(event, Event::Reply { .. }) { waiting.remove(&id) } else { waiting.get(&id).cloned() };
-        if let Some(sender) = sender {
-            let _ = sender.send(event);
         }
     }
 }

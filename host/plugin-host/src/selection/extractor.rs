@@ -2,18 +2,18 @@
 
 use std::cmp::Reverse;
 
+use oculus_job::request::TrainingConfig;
+use oculus_job::warning::Warning;
 use oculus_plugin_api::Role;
 use serde_json::Value;
 
-use super::{named, taken, version};
+use super::naming::{name_taken, named, titles, version};
 use crate::installed::InstalledPlugin;
-use oculus_job::request::TrainingConfig;
-use oculus_job::warning::Warning;
 
-/// The extractor of a job; of several the highest version, of equal ones the first by id.
+/// Returns the extractor of a job: of several the highest version, of equal versions the first by id.
 ///
 /// # Errors
-/// Why there is none, in words.
+/// Why there is none, for people.
 pub(super) fn choose<'a>(
     config: &TrainingConfig,
     installed: &'a [InstalledPlugin],
@@ -22,12 +22,10 @@ pub(super) fn choose<'a>(
     let mut all: Vec<_> = installed.iter().filter(|plugin| plugin.manifest.role == Role::Rules).collect();
     all.sort_by_key(|plugin| Reverse(version(plugin)));
     if let Some(name) = &config.rule_extractor {
-        let titles: Vec<_> = all.iter().map(|plugin| plugin.manifest.title()).collect();
-        let installed = if titles.is_empty() { "none".to_owned() } else { titles.join(", ") };
-        let found = all.iter().find(|plugin| plugin.manifest.answers_to(name));
-        return found
-            .copied()
-            .ok_or_else(|| format!("rule_extractor {name:?} is no installed rule extractor; installed: {installed}"));
+        let found = all.iter().copied().find(|plugin| plugin.manifest.answers_to(name));
+        return found.ok_or_else(|| {
+            format!("rule_extractor {name:?} is no installed rule extractor; installed: {}", titles(&all))
+        });
     }
     let is_set = |flag: &str| config.options.get(flag).and_then(Value::as_bool).unwrap_or(false);
     let flagged = all.iter().copied().filter(|plugin| plugin.manifest.flag.as_deref().is_some_and(is_set));
@@ -36,8 +34,9 @@ pub(super) fn choose<'a>(
     let (used, others) = candidates.split_first().ok_or("no rule extractor is installed")?;
     let rivals: Vec<_> = others.iter().filter(|other| other.manifest.flag == used.manifest.flag).collect();
     if let Some(rival) = rivals.iter().find(|rival| rival.sha256 != used.sha256) {
-        let (used, rival) = (named(used), named(rival));
-        warnings.push(taken(format!(
+        let used = named(used);
+        let rival = named(rival);
+        warnings.push(name_taken(format!(
             "rule extractors {used} and {rival} are installed; used {used}, ml_training_config.rule_extractor names one"
         )));
     }
