@@ -1,7 +1,7 @@
 //! The worker: fetches jobs from Redis, runs each in a process of its own, and submits the results.
 //!
 //! In: entries of the queues, signals. Out: results, progress, heartbeats.
-//! Invariant: whatever dies, a job is in the queue, under a lease, or ended; and this process loads
+//! Invariant: after any crash, a job is in the queue, under a lease, or ended; and this process loads
 //! no plugin.
 
 use std::sync::Arc;
@@ -90,16 +90,16 @@ pub async fn run(config: Config, catalog: Arc<Catalog>) -> anyhow::Result<()> {
 }
 
 fn set_up(config: Config, catalog: Arc<Catalog>, worker_id: &str) -> anyhow::Result<(WorkerContext, QueuePoller)> {
-    let client =
-        redis_client::open(&config.redis).with_context(|| format!("{} is no address of Redis", config.redis))?;
+    let client = redis_client::open(&config.redis).with_context(|| format!("invalid Redis URL {}", config.redis))?;
     let outage = Outage::new(&format!("Redis at {}", config.redis));
     let redis = Arc::new(RedisClient::new(client.clone(), RESPONSE_TIMEOUT, outage.clone()));
     let waiting = RedisClient::new(client.clone(), RESPONSE_TIMEOUT + Duration::from_secs(2), outage.clone());
-    let holder = Holder::new(worker_id).context("no random source for the boot id")?;
+    let holder = Holder::new(worker_id).context("the system has no random source for the boot id")?;
     let queue = |list: &String| Queue::new(list, &holder, &config.queue, Arc::clone(&redis));
     let queues: Vec<Queue> = config.queue.names.iter().map(queue).collect();
     let poller = QueuePoller::new(queues.clone(), waiting);
-    let leases = Leases::start(client, config.queue.lease, outage).context("no thread for the leases")?;
+    let leases =
+        Leases::start(client, config.queue.lease, outage).context("the thread that renews leases cannot be started")?;
     let spool = ResultSpool::within(&config.jobs.artifacts_dir, &config.redis.to_string());
     let worker = WorkerContext {
         worker_id: holder.worker_id,
@@ -111,7 +111,7 @@ fn set_up(config: Config, catalog: Arc<Catalog>, worker_id: &str) -> anyhow::Res
         status: WorkerStatus::new(),
         spool,
         spawn_backoff: SpawnBackoff::default(),
-        shutdown: shutdown::listen().context("no signals can be heard")?,
+        shutdown: shutdown::listen().context("no signal handler can be installed")?,
     };
     Ok((worker, poller))
 }
@@ -123,7 +123,7 @@ fn log_warnings(worker: &WorkerContext) {
     if worker.catalog.current().plugins().is_empty() {
         let folder = worker.catalog.folder().display();
         tracing::warn!(
-            "no plugin in {folder}: jobs will be refused; `cargo xtask plugins` builds those of this project"
+            "no plugin in {folder}: jobs will be refused; `cargo xtask plugins` builds the plugins of this project"
         );
     }
 }

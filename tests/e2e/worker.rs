@@ -1,4 +1,4 @@
-//! The real worker binary with a real redis-server: what it tells, and what it survives.
+//! The real worker binary with a real redis-server: its reports to backend and log, and the faults it survives.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -21,21 +21,22 @@ fn assert_refused_for(result: &Value, id: &str) {
 }
 
 #[test]
-fn a_worker_registers_and_tells_what_it_does() {
-    let (redis, backend) = (Redis::start(), Backend::start());
+fn a_worker_registers_and_sends_heartbeats_with_its_state() {
+    let redis = Redis::start();
+    let backend = Backend::start();
     let settings = [("BACKEND_URL", backend.url()), ("HEARTBEAT_SECONDS", "1"), ("BACKEND_TOKEN", "hunter2")];
     let worker = Worker::start(&redis, &settings);
     backend.wait_for_state("idle");
-    let heard = backend.wait_until("heartbeat", |heard| !heard.heartbeats.is_empty());
-    let who = &heard.registrations[0];
+    let received = backend.wait_until("heartbeat", |received| !received.heartbeats.is_empty());
+    let who = &received.registrations[0];
     assert_eq!((&who["pid"], &who["concurrency"]), (&json!(worker.pid()), &json!(2)));
     assert_eq!(who["queues"], json!([QUEUE]));
     for field in ["worker_id", "hostname", "version"] {
         assert!(who[field].as_str().is_some_and(|text| !text.is_empty()), "no {field} in {who}");
     }
     assert!(who["families"].is_array() && who["devices"].is_array(), "{who}");
-    assert_eq!(heard.authorizations[0], "Bearer hunter2");
-    let beat = heard.heartbeats.last().unwrap();
+    assert_eq!(received.authorizations[0], "Bearer hunter2");
+    let beat = received.heartbeats.last().unwrap();
     assert_eq!(beat["worker_id"], who["worker_id"]);
     assert_eq!(beat["running"], json!([]));
     assert_eq!(beat["counters"], json!({ "done": 0, "failed": 0, "crashed": 0, "fenced": 0 }));
@@ -51,27 +52,28 @@ fn a_worker_registers_and_tells_what_it_does() {
 }
 
 #[test]
-fn a_worker_logs_lines_of_text_unless_json_is_asked_for() {
+fn a_worker_logs_text_unless_json_is_configured() {
     let redis = Redis::start();
     let worker = Worker::launch(&redis, &[("LOG_FORMAT", ""), ("WORKER_CONCURRENCY", "3")]);
     let line = worker.wait_for_text("concurrency=3");
     let fields: Vec<&str> = line.message().split_whitespace().collect();
-    assert_eq!((line.level(), fields[1]), ("", "INFO"), "not JSON, but a time and a level: {line:?}");
+    assert_eq!((line.level(), fields[1]), ("", "INFO"), "a line of text with a time and a level: {line:?}");
     assert!(fields.iter().any(|field| field.starts_with("queues=")), "{line:?}");
 }
 
 #[test]
-fn a_backend_that_forgot_the_worker_is_told_again_who_it_is() {
-    let (redis, backend) = (Redis::start(), Backend::start());
+fn a_worker_registers_again_at_a_backend_that_lost_it() {
+    let redis = Redis::start();
+    let backend = Backend::start();
     let _worker = Worker::start(&redis, &[("BACKEND_URL", backend.url()), ("HEARTBEAT_SECONDS", "1")]);
-    backend.wait_until("heartbeat", |heard| !heard.heartbeats.is_empty());
+    backend.wait_until("heartbeat", |received| !received.heartbeats.is_empty());
     backend.forget_workers();
-    let heard = backend.wait_until("second registration", |heard| heard.registrations.len() == 2);
-    assert_eq!(heard.registrations[0], heard.registrations[1]);
+    let received = backend.wait_until("second registration", |received| received.registrations.len() == 2);
+    assert_eq!(received.registrations[0], received.registrations[1]);
 }
 
 #[test]
-fn a_backend_that_is_away_costs_one_warning_and_no_job() {
+fn an_unavailable_backend_costs_one_warning_and_no_job() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[("HEARTBEAT_SECONDS", "1")]);
     let is_outage = |event: &LogEvent| event.warns_of("http://127.0.0.1:9");
@@ -82,7 +84,7 @@ fn a_backend_that_is_away_costs_one_warning_and_no_job() {
 }
 
 #[test]
-fn entries_without_an_id_become_dead_letters_and_the_worker_lives() {
+fn entries_without_an_id_become_dead_letters_and_the_worker_continues() {
     let redis = Redis::start();
     let mut worker = Worker::start(&redis, &[]);
     let entries =
@@ -103,7 +105,7 @@ fn entries_without_an_id_become_dead_letters_and_the_worker_lives() {
 }
 
 #[test]
-fn entries_and_payloads_that_are_no_job_fail_by_name_and_are_dead_letters() {
+fn entries_and_payloads_that_are_not_jobs_fail_under_their_id_and_become_dead_letters() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
     let large = "x".repeat(10 << 20);
@@ -121,7 +123,7 @@ fn entries_and_payloads_that_are_no_job_fail_by_name_and_are_dead_letters() {
 }
 
 #[test]
-fn jobs_that_ask_for_nonsense_get_a_failed_result_and_the_worker_takes_the_next() {
+fn invalid_jobs_get_a_failed_result_and_the_worker_takes_the_next() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
     let with = |id: &str, field: &str, value: Value| {
@@ -141,7 +143,8 @@ fn jobs_that_ask_for_nonsense_get_a_failed_result_and_the_worker_takes_the_next(
 
 #[test]
 fn sigterm_takes_no_more_jobs_and_finishes_those_that_run() {
-    let (redis, backend) = (Redis::start(), Backend::start());
+    let redis = Redis::start();
+    let backend = Backend::start();
     let mut worker = Worker::start(&redis, &[("WORKER_CONCURRENCY", "1"), ("BACKEND_URL", backend.url())]);
     redis.submit(&jobs::slow_job("running"));
     worker.wait_for_event("start", |event| event.is_start_of("running"));
@@ -154,8 +157,9 @@ fn sigterm_takes_no_more_jobs_and_finishes_those_that_run() {
 }
 
 #[test]
-fn a_second_signal_gives_running_jobs_back_uncounted() {
-    let (redis, backend) = (Redis::start(), Backend::start());
+fn a_second_signal_requeues_running_jobs_without_counting_an_attempt() {
+    let redis = Redis::start();
+    let backend = Backend::start();
     let mut worker = Worker::start(&redis, &[("BACKEND_URL", backend.url())]);
     redis.submit(&jobs::endless_job("endless"));
     let children = worker.wait_for_children();
@@ -179,7 +183,7 @@ fn a_killed_worker_leaves_no_children_and_another_finishes_its_job() {
     wait_until_gone(&children, Duration::from_secs(1));
     second.wait_for_event("reap", |event| event.is_reap_of("orphan"));
     let result = redis.result_of("orphan");
-    assert_eq!(result["error"]["code"], "timeout", "the other worker ran it to its own end: {result}");
+    assert_eq!(result["error"]["code"], "timeout", "the second worker ran it until its timeout: {result}");
 }
 
 #[test]
@@ -213,14 +217,15 @@ fn a_job_whose_process_dies_too_often_is_a_dead_letter_that_names_the_signal() {
 
 #[test]
 fn a_lost_lease_kills_the_job_and_discards_its_result() {
-    let (redis, backend) = (Redis::start(), Backend::start());
+    let redis = Redis::start();
+    let backend = Backend::start();
     let worker = Worker::start(&redis, &[("BACKEND_URL", backend.url()), ("HEARTBEAT_SECONDS", "1")]);
     redis.submit(&jobs::endless_job("taken-away"));
     let children = worker.wait_for_children();
-    let _: u64 = redis.ask(&["DEL", LEASES]);
+    let _: u64 = redis.query(&["DEL", LEASES]);
     wait_until_gone(&children, SOON);
     backend.wait_for_count("fenced", 1);
-    assert_eq!(redis.ask::<Option<String>>(&["GET", "result:taken-away"]), None);
+    assert_eq!(redis.query::<Option<String>>(&["GET", "result:taken-away"]), None);
 }
 
 #[test]
@@ -236,21 +241,33 @@ fn a_cancel_flag_ends_the_job_as_cancelled() {
 }
 
 #[test]
+fn a_cancel_flag_does_not_end_the_claim_of_a_job_whose_payload_is_not_read_yet() {
+    let redis = Redis::start();
+    // The first renewal, which reports the flag, falls into the retries to read the payload.
+    let worker = Worker::start(&redis, &[("LEASE_SECONDS", "2")]);
+    redis.push("absent");
+    let token = eventually("claim", SOON, || redis.query::<Vec<String>>(&["ZRANGE", LEASES, "0", "-1"]).pop());
+    let _: u64 = redis.query(&["HSET", &format!("{{{QUEUE}}}:job:{token}"), "cancel", "1"]);
+    assert_eq!(redis.result_of("absent")["error"]["code"], "payload_missing");
+    assert_eq!(worker.n_events(|event| event.is_reap_of("absent")), 0, "{}", worker.log());
+}
+
+#[test]
 fn a_job_outlives_an_outage_of_redis_which_costs_one_warning() {
     let mut redis = Redis::start();
-    // A lease that outlasts the outage by far, so that only the outage itself is at work.
+    // The lease outlasts the outage, so that only the outage is tested.
     let worker = Worker::start(&redis, &[("LEASE_SECONDS", "10")]);
     redis.submit(&jobs::slow_job("patient"));
     worker.wait_for_children();
     redis.stop();
     let url = redis.url();
     worker.wait_for_event("outage of Redis", |event| event.warns_of(&url));
-    eventually("result on disk", SOON * 3, || kept_endings(&worker.spool()).pop());
+    eventually("result on disk", SOON * 3, || spooled_results(&worker.spool()).pop());
     redis.start_again();
     assert_eq!(redis.result_of("patient")["status"], "success");
     let is_end = |event: &LogEvent| event.level() == "INFO" && event.mentions(&url);
     worker.wait_for_event("end of the outage", is_end);
-    eventually("empty spool", SOON, || kept_endings(&worker.spool()).is_empty().then_some(()));
+    eventually("empty spool", SOON, || spooled_results(&worker.spool()).is_empty().then_some(()));
     assert_eq!((worker.n_events(|event| event.mentions(&url)), worker.n_events(is_end)), (2, 1), "{}", worker.log());
 }
 
@@ -264,13 +281,13 @@ fn a_result_that_its_worker_could_not_send_is_sent_by_the_next() {
     first.wait_for_children();
     redis.stop();
     let spool = artifacts.path().join("spool");
-    eventually("result on disk", SOON * 3, || kept_endings(&spool).pop());
+    eventually("result on disk", SOON * 3, || spooled_results(&spool).pop());
     first.kill();
     redis.start_again();
     let second = Worker::start(&redis, &settings);
     assert_eq!(redis.result_of("kept")["status"], "success");
-    eventually("empty spool", SOON, || kept_endings(&spool).is_empty().then_some(()));
-    assert_eq!(second.n_events(|event| event.is_start_of("kept")), 0, "nothing was trained twice");
+    eventually("empty spool", SOON, || spooled_results(&spool).is_empty().then_some(()));
+    assert_eq!(second.n_events(|event| event.is_start_of("kept")), 0, "the second worker does not train");
 }
 
 #[test]
@@ -289,13 +306,17 @@ fn a_job_that_a_worker_holds_while_redis_returns_from_an_older_snapshot_costs_no
     redis.crash_and_recover();
     redis.submit(&jobs::slow_job("later"));
     assert_eq!(redis.result_of("later")["status"], "success");
-    let tokens: Vec<u64> = redis.ask(&["ZRANGE", "{oculus:training_queue}:leases", "0", "-1"]);
-    assert_eq!((tokens, redis.ask::<u64>(&["LLEN", QUEUE])), (vec![], 0));
-    assert_eq!(redis.ask::<Option<String>>(&["GET", "result:forgotten"]), None, "its worker has lost its claim");
+    let tokens: Vec<u64> = redis.query(&["ZRANGE", "{oculus:training_queue}:leases", "0", "-1"]);
+    assert_eq!((tokens, redis.query::<u64>(&["LLEN", QUEUE])), (vec![], 0));
+    assert_eq!(
+        redis.query::<Option<String>>(&["GET", "result:forgotten"]),
+        None,
+        "the worker of `forgotten` has lost its claim"
+    );
 }
 
-/// The files of endings that wait for Redis.
-fn kept_endings(spool: &Path) -> Vec<PathBuf> {
+/// Returns the files of results that wait for Redis.
+fn spooled_results(spool: &Path) -> Vec<PathBuf> {
     let files = spool.read_dir().into_iter().flatten().flatten().map(|file| file.path());
     files.filter(|path| path.extension().is_some_and(|kind| kind == "json")).collect()
 }
@@ -309,26 +330,26 @@ fn the_same_payload_pushed_again_after_its_success_runs_once() {
     assert_eq!(first["status"], "success", "{first}");
     let mut events = Vec::new();
     redis.follow_from("once", || redis.push("once"), |event| events.push(event["phase"].clone()));
-    assert_eq!(events, ["complete"], "published again, and nothing before it");
+    assert_eq!(events, ["complete"], "only the last event is published again");
     assert_eq!(redis.result_of("once"), first);
     assert_eq!(worker.n_events(|event| event.is_start_of("once")), 1);
 }
 
 #[test]
-fn jobs_of_a_second_queue_are_served_too() {
+fn jobs_of_a_second_queue_are_taken_too() {
     let redis = Redis::start();
     let _worker = Worker::start(&redis, &[("JOB_QUEUE", "first,second")]);
     for queue in ["first", "second"] {
         let id = format!("absent-from-{queue}");
-        let _: u64 = redis.ask(&["LPUSH", queue, &id]);
+        let _: u64 = redis.query(&["LPUSH", queue, &id]);
         assert_eq!(redis.result_of(&id)["error"]["code"], "payload_missing");
     }
 }
 
 #[test]
-fn entries_at_the_name_that_older_backends_use_are_warned_of() {
+fn entries_in_the_queue_of_older_backends_cause_a_warning() {
     let redis = Redis::start();
-    let _: u64 = redis.ask(&["LPUSH", "training_queue", "old"]);
+    let _: u64 = redis.query(&["LPUSH", "training_queue", "old"]);
     Worker::start(&redis, &[]).wait_for_event("warning of it", |event| event.warns_of("`training_queue`"));
 }
 
@@ -336,10 +357,10 @@ fn entries_at_the_name_that_older_backends_use_are_warned_of() {
 fn the_environment_of_a_job_holds_no_secret() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[("POLYGON_API_KEY", "hunter2"), ("BACKEND_TOKEN", "hunter2")]);
-    redis.submit(&jobs::endless_job("looked-at"));
+    redis.submit(&jobs::endless_job("inspected"));
     let read = |pid: u32, what: &str| std::fs::read_to_string(format!("/proc/{pid}/{what}")).ok();
     for pid in worker.wait_for_children() {
-        // Until the child has become the new program, it still has the worker's memory.
+        // Between fork and exec the child still has the worker's environment.
         let environment = eventually("environment of the job", SOON, || {
             let is_itself = read(pid, "cmdline")? != read(worker.pid(), "cmdline")?;
             read(pid, "environ").filter(|environment| is_itself && environment.contains("PATH="))
@@ -349,12 +370,13 @@ fn the_environment_of_a_job_holds_no_secret() {
 }
 
 #[test]
-fn a_backend_that_knows_no_worker_at_heartbeats_is_asked_in_growing_pauses() {
+fn a_backend_that_rejects_every_heartbeat_receives_registrations_at_growing_intervals() {
     let redis = Redis::start();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let worker = Worker::start(&redis, &[("BACKEND_URL", &url), ("HEARTBEAT_SECONDS", "1")]);
-    let (mut registered, mut n_beats) = (Vec::new(), 0);
+    let mut registered = Vec::new();
+    let mut n_beats = 0;
     while registered.len() < 5 {
         let (stream, _) = listener.accept().unwrap();
         let mut request = BufReader::new(&stream);
@@ -383,17 +405,18 @@ fn a_backend_that_knows_no_worker_at_heartbeats_is_asked_in_growing_pauses() {
 }
 
 #[test]
-fn an_idle_worker_that_is_asked_to_end_says_so() {
-    let (redis, backend) = (Redis::start(), Backend::start());
+fn an_idle_worker_reports_draining_when_it_is_terminated() {
+    let redis = Redis::start();
+    let backend = Backend::start();
     let mut worker = Worker::start(&redis, &[("BACKEND_URL", backend.url())]);
-    backend.wait_until("heartbeat", |heard| !heard.heartbeats.is_empty());
+    backend.wait_until("heartbeat", |received| !received.heartbeats.is_empty());
     worker.terminate();
     assert!(worker.wait_for_end(SOON).success());
     backend.wait_for_state("draining");
 }
 
 #[test]
-fn a_machine_that_starts_no_process_keeps_its_jobs_uncounted() {
+fn a_machine_that_cannot_start_processes_requeues_its_jobs_without_counting_an_attempt() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
     let pid = Pid::from_raw(worker.pid().cast_signed());
@@ -415,50 +438,50 @@ fn one_signal_ends_a_worker_whose_result_waits_on_disk() {
     redis.submit(&jobs::slow_job("kept"));
     worker.wait_for_children();
     redis.stop();
-    eventually("result on disk", SOON * 3, || kept_endings(&worker.spool()).pop());
+    eventually("result on disk", SOON * 3, || spooled_results(&worker.spool()).pop());
     worker.terminate();
     assert!(worker.wait_for_end(SOON * 2).success());
-    assert_eq!(kept_endings(&worker.spool()).len(), 1);
+    assert_eq!(spooled_results(&worker.spool()).len(), 1);
 }
 
 #[test]
-fn what_redis_refuses_is_said_once_and_no_entry_is_lost() {
+fn a_command_that_redis_rejects_is_logged_once_and_no_entry_is_lost() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
-    let limit = |bytes: &str| redis.ask::<()>(&["CONFIG", "SET", "maxmemory", bytes]);
+    let limit = |bytes: &str| redis.query::<()>(&["CONFIG", "SET", "maxmemory", bytes]);
     redis.push("absent");
     assert_eq!(redis.result_of("absent")["error"]["code"], "payload_missing");
-    let () = redis.ask(&["RENAME", DEAD, "old"]);
-    let _: u64 = redis.ask(&["HSET", DEAD, "a", "list", "b", "it is not"]);
+    let () = redis.query(&["RENAME", DEAD, "old"]);
+    let _: u64 = redis.query(&["HSET", DEAD, "a", "list", "b", "it is not"]);
     redis.push("again");
     let url = redis.url();
-    // The log names the step that Redis refuses, and the list that it is for.
+    // The log names the rejected step and its queue.
     let is_step = |event: &LogEvent| event.mentions(&url) && event.mentions(&format!("`{QUEUE}`"));
     let is_about = |event: &LogEvent, step: &str| is_step(event) && event.mentions(&format!("`{step} "));
     let refuses = |step: &'static str| move |event: &LogEvent| event.level() == "WARN" && is_about(event, step);
-    let does_again = |step: &'static str| move |event: &LogEvent| event.level() == "INFO" && is_about(event, step);
+    let recovers = |step: &'static str| move |event: &LogEvent| event.level() == "INFO" && is_about(event, step);
     worker.wait_for_event("refusal of a finish", refuses("finish"));
     limit("1");
     worker.wait_for_event("refusal of a wait", refuses("wait"));
     limit("0");
-    let _: u64 = redis.ask(&["DEL", DEAD]);
+    let _: u64 = redis.query(&["DEL", DEAD]);
     assert_eq!(redis.result_of("again")["error"]["code"], "payload_missing");
     for step in ["finish", "wait"] {
-        worker.wait_for_event("end of the refusal", does_again(step));
+        worker.wait_for_event("end of the refusal", recovers(step));
         assert_eq!(worker.n_events(refuses(step)), 1, "{}", worker.log());
     }
     let n_outages = worker.n_events(|event| event.mentions(&url) && !is_step(event));
-    assert_eq!(n_outages, 0, "Redis was there all the time: {}", worker.log());
+    assert_eq!(n_outages, 0, "Redis was available the whole time: {}", worker.log());
 }
 
 #[test]
-fn a_redis_that_hung_costs_no_worker_its_jobs() {
+fn a_pause_of_redis_costs_no_worker_its_jobs() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[("LEASE_SECONDS", "2")]);
     redis.submit(&jobs::endless_job("held"));
     worker.wait_for_children();
-    let told: String = redis.ask(&["INFO", "server"]);
-    let pid = told.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap().trim().parse().unwrap();
+    let info: String = redis.query(&["INFO", "server"]);
+    let pid = info.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap().trim().parse().unwrap();
     let pid = Pid::from_raw(pid).unwrap();
     kill_process(pid, Signal::STOP).unwrap();
     let url = redis.url();

@@ -25,7 +25,8 @@ pub(super) async fn run(worker: Arc<WorkerContext>, queue: Queue, claim: Claim) 
     let mut shutdown = worker.shutdown.clone();
     let admission = tokio::select! {
         admission = admit_with_retry(&worker, &queue, &claim) => admission,
-        _ = lease.ended() => return,
+        // A cancellation does not end the admission: the supervisor stops the job and reports it.
+        () = lease.lost() => return,
         // Without a response from Redis the entry cannot be requeued; its lease expires.
         () = reached(&mut shutdown, ShutdownPhase::Releasing) => return,
     };
@@ -69,7 +70,7 @@ async fn admit_with_retry(worker: &WorkerContext, queue: &Queue, claim: &Claim) 
 
 fn refuse(worker: &WorkerContext, refusal: Refusal) -> EndedClaim {
     let code = refusal.failure.code.as_str();
-    tracing::warn!(job = refusal.id, code, "entry is no job: {}", refusal.failure.message);
+    tracing::warn!(job = refusal.id, code, "entry is not a job: {}", refusal.failure.message);
     worker.status.count(|counters| counters.failed += 1);
     let outcome = refused(&refusal);
     EndedClaim { id: refusal.id, outcome: Some(outcome), pause: Duration::ZERO }

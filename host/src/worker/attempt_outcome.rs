@@ -6,7 +6,9 @@ use oculus_job::code::ErrorCode;
 use oculus_job::failure::{Failure, Kind};
 use oculus_job::progress::{Event, Phase, Status};
 use oculus_job::request;
+use oculus_job::result::FailedResult;
 use oculus_system::child::ExitCause;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::child::Death;
@@ -60,9 +62,11 @@ impl AttemptOutcome {
                 Some(ClaimOutcome::Result { answer, succeeded: Some(job.payload_sha256.clone()) })
             }
             Self::Answered { failure: Some(kind), result } => {
-                let phase = serde_json::from_value(result["phase"].clone()).unwrap_or(phase);
-                let message = result["error"]["message"].as_str().unwrap_or("failed");
-                let event = stamper.last(phase, status_of(kind), message).to_json();
+                let (phase, message) = match FailedResult::deserialize(&result) {
+                    Ok(failed) => (failed.phase, failed.error.message),
+                    Err(_) => (phase, "failed".to_owned()),
+                };
+                let event = stamper.last(phase, status_of(kind), &message).to_json();
                 let answer = ResultMessage { result: result.to_string(), event };
                 Some(ClaimOutcome::Result { answer, succeeded: None })
             }
@@ -83,7 +87,7 @@ impl AttemptOutcome {
             Self::Answered { .. } | Self::Stopped(_) => "failed",
             Self::Died(_) => "crashed",
             Self::Lost => "lost to another worker",
-            Self::Released | Self::NotStarted { .. } => "given back",
+            Self::Released | Self::NotStarted { .. } => "requeued",
         }
     }
 
@@ -187,9 +191,9 @@ mod tests {
             .unwrap();
         let ClaimOutcome::Crash { letter, answer, .. } = outcome else { panic!("{outcome:?}") };
         assert_eq!((letter.signal, letter.last_lines.as_str()), (Some(11), "one\ntwo"));
-        let result: Value = serde_json::from_str(&answer.result).unwrap();
-        assert_eq!((result["build_id"].as_str(), result["phase"].as_str()), (Some("b"), Some("training")));
-        let message = result["error"]["message"].as_str().unwrap();
+        let result: FailedResult = serde_json::from_str(&answer.result).unwrap();
+        assert_eq!((result.build_id.as_str(), result.phase), ("b", Phase::Training));
+        let message = result.error.message;
         assert!(message.contains("signal 11 (SIGSEGV) (3 so far)") && message.contains("one | two"), "{message}");
     }
 }

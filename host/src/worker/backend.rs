@@ -23,9 +23,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// What the backend's response, or its absence, shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BackendState {
-    /// The backend knows this worker.
+    /// This worker is registered.
     Registered,
-    /// The backend does not know this worker, for example because it has restarted.
+    /// This worker is not registered, for example because the backend has restarted.
     Unregistered,
     /// The backend does not respond, or responds with an error; the reason is logged.
     Unavailable,
@@ -91,7 +91,7 @@ impl Backend {
             Ok(response) if response.status().is_success() => BackendState::Registered,
             Ok(response) if response.status() == StatusCode::NOT_FOUND => BackendState::Unregistered,
             Ok(response) => {
-                self.outage.began(&format!("{path} answered {}", response.status()));
+                self.outage.began(&format!("{path} returned {}", response.status()));
                 BackendState::Unavailable
             }
             Err(error) => {

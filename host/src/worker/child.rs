@@ -1,8 +1,7 @@
-//! A job process: this same executable in the role `job`, with a control channel, an emptied environment and a process
-//! group of its own.
+//! A job process: this executable in the role `job`, with a control channel, a minimal environment and a process group
+//! of its own.
 //!
-//! Invariant: when the worker is gone the control channel is closed, and the child exits by itself; no secret is in its
-//! environment.
+//! Invariant: when the worker ends, the control channel closes and the child exits; no secret is in its environment.
 
 use std::fs::File;
 use std::io;
@@ -12,13 +11,14 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
+use oculus_system::child::{ChildOutput, ExitCause, LogAllowance, OutputLabel, child_environment};
+use oculus_system::control::{CONTROL_FD, read_frame, write_frame};
+use oculus_system::process::own_executable;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{ChildStderr, ChildStdout};
 use tokio::sync::mpsc;
 
 use crate::runner::spec::{JobEvent, JobSpec};
-use oculus_system::child::{ChildOutput, ExitCause, LogAllowance, OutputLabel};
-use oculus_system::control::{CONTROL_FD, child_environment, own_executable, read_frame, write_frame};
 
 /// How long a child whose channel is closed may take to exit, and its pipes to close after that.
 const GRACE: Duration = Duration::from_secs(2);
@@ -66,13 +66,13 @@ impl Child {
         Ok(Self { process, group, events: converse(ours, message)?, output })
     }
 
-    /// What the job says next; `None` when it will say no more.
+    /// Returns the next event of the job; `None` after the last one.
     pub(super) async fn event(&mut self) -> Option<JobEvent> {
         self.events.recv().await
     }
 
-    /// Ends the job with everything in its process group. Its plugin processes lead groups of their own, which the end of
-    /// their channels ends.
+    /// Ends the job with everything in its process group. Its plugin processes lead groups of their
+    /// own, which the end of their channels ends.
     pub(super) fn kill(&self) {
         // The leader is not yet waited for, so the number cannot have passed on to another group.
         if let Some(group) = self.group.filter(|_| self.process.id().is_some()) {
@@ -103,10 +103,10 @@ impl Drop for Child {
     }
 }
 
-/// Sends the job and hears its events, on a thread of its own: the frames are read by the same code on both sides.
+/// Sends the job and receives its events, on a thread of its own: both sides read frames with the same blocking code.
 fn converse(mut stream: UnixStream, message: Vec<u8>) -> io::Result<mpsc::Receiver<JobEvent>> {
     let (sender, events) = mpsc::channel(64);
-    let mut hear = move || -> io::Result<()> {
+    let mut exchange = move || -> io::Result<()> {
         write_frame(&mut stream, &message)?;
         while let Some(frame) = read_frame(&mut stream)? {
             let event: JobEvent = serde_json::from_slice(&frame)?;
@@ -118,7 +118,7 @@ fn converse(mut stream: UnixStream, message: Vec<u8>) -> io::Result<mpsc::Receiv
         Ok(())
     };
     std::thread::Builder::new().name("job channel".to_owned()).spawn(move || {
-        if let Err(error) = hear() {
+        if let Err(error) = exchange() {
             tracing::debug!("a job's control channel broke: {error}");
         }
     })?;

@@ -1,8 +1,8 @@
 //! The loop that registers the worker with the backend and sends heartbeats.
 //!
 //! In: the worker's status, its plugins, its shutdown. Out: requests to the backend.
-//! Invariant: a backend that does not know the worker costs one warning, and requests to it grow
-//! rarer until a heartbeat is accepted.
+//! Invariant: a backend where the worker is not registered costs one warning, and requests to it
+//! grow rarer until a heartbeat is accepted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,7 +89,7 @@ struct RequestPlan {
     next: BackendRequest,
     every: Duration,
     backoff: Backoff,
-    /// Whether it is logged that the backend does not know this worker.
+    /// Whether it is logged that this worker is not registered.
     is_warned: bool,
 }
 
@@ -110,14 +110,14 @@ impl RequestPlan {
             (BackendRequest::Heartbeat, BackendState::Registered) => {
                 self.backoff.reset();
                 if std::mem::take(&mut self.is_warned) {
-                    tracing::info!("the backend knows this worker again");
+                    tracing::info!("this worker is registered with the backend again");
                 }
                 self.every
             }
             (_, BackendState::Unregistered) => {
                 self.next = BackendRequest::Register;
                 if !std::mem::replace(&mut self.is_warned, true) {
-                    tracing::warn!("the backend does not know this worker: registering again until it does");
+                    tracing::warn!("this worker is not registered with the backend; retrying");
                 }
                 self.backoff.pause()
             }

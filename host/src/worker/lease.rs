@@ -37,6 +37,7 @@ struct HeldLease {
 #[derive(Clone, Copy)]
 struct Renewal {
     status: LeaseStatus,
+    /// When the request was sent.
     at: Instant,
 }
 
@@ -97,10 +98,12 @@ impl Leases {
                 None => connection.insert(connect(client).map_err(|error| outage.began(&error))?),
             };
             let step = queue.step("renew");
+            // The lease runs from when Redis extends it, which may be long before a late response.
+            let sent = Instant::now();
             match queue.renew_on(connection, claim) {
                 Ok(status) => {
                     outage.done(&step);
-                    self.set_renewed(&queue, claim, status);
+                    self.set_renewed(&queue, claim, Renewal { status, at: sent });
                 }
                 Err(error) if outage.failed(&step, &error) => return Err(()),
                 Err(_) => result = Err(()),
@@ -114,9 +117,9 @@ impl Leases {
         self.held.lock().iter().map(|((_, claim), held)| (*claim, held.queue.clone())).collect()
     }
 
-    fn set_renewed(&self, queue: &Queue, claim: ClaimId, status: LeaseStatus) {
+    fn set_renewed(&self, queue: &Queue, claim: ClaimId, renewal: Renewal) {
         if let Some(held) = self.held.lock().get(&(queue.name().to_owned(), claim)) {
-            held.renewal.send_replace(Renewal { status, at: Instant::now() });
+            held.renewal.send_replace(renewal);
         }
     }
 }
@@ -135,6 +138,13 @@ impl Lease {
         match ended.map(|renewal| renewal.status) {
             Ok(status) => status,
             Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Returns once the claim is lost.
+    pub(super) async fn lost(&mut self) {
+        if self.renewal.wait_for(|renewal| renewal.status == LeaseStatus::Lost).await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 

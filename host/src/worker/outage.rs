@@ -11,8 +11,8 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use redis::RedisError;
 
-/// The outages of one peer: that of the peer itself, and those of single steps that it rejects. The
-/// outage of a step ends only when that step succeeds. Clones share them.
+/// The outages of one peer: one of the peer itself, and one per step that it rejects. The outage of
+/// a step ends only when that step succeeds. Clones share them.
 #[derive(Clone)]
 pub struct Outage {
     peer: Arc<str>,
@@ -32,14 +32,14 @@ impl Outage {
     /// Records that the peer is unavailable; the first call of an outage logs it.
     pub fn began(&self, reason: &dyn Display) {
         if self.is_new(PEER) {
-            tracing::warn!("{} does not serve: {reason}; trying until it does", self.peer);
+            tracing::warn!("{} unavailable: {reason}; retrying", self.peer);
         }
     }
 
     /// Records that the peer is available; the first call after an outage logs it.
     pub fn ended(&self) {
         if let Some(since) = self.since.lock().remove(PEER) {
-            tracing::info!("{} serves again after {:.1} s", self.peer, since.elapsed().as_secs_f64());
+            tracing::info!("{} available again after {:.1} s", self.peer, since.elapsed().as_secs_f64());
         }
     }
 
@@ -52,7 +52,7 @@ impl Outage {
         }
         self.ended();
         if self.is_new(step) {
-            tracing::warn!("{} refuses `{step}`: {error}; trying until it does not", self.peer);
+            tracing::warn!("{} rejects `{step}`: {error}; retrying", self.peer);
         }
         false
     }
@@ -62,7 +62,7 @@ impl Outage {
         self.ended();
         if let Some(since) = self.since.lock().remove(step) {
             let seconds = since.elapsed().as_secs_f64();
-            tracing::info!("{} does `{step}` again after {seconds:.1} s", self.peer);
+            tracing::info!("{} accepts `{step}` again after {seconds:.1} s", self.peer);
         }
     }
 

@@ -86,7 +86,7 @@ impl Queue {
     }
 
     /// Returns the commands that Redis would reject for this worker's user, each with its key; none
-    /// if Redis is older than 7 and cannot tell.
+    /// if Redis is older than 7, which cannot check them.
     ///
     /// # Errors
     /// Redis' own.
@@ -134,8 +134,8 @@ impl Queue {
         self.renewal(claim).invoke(connection)
     }
 
-    /// Ends a claim. `id` is that of [`Queue::start`], or what could be read of an entry that is
-    /// not a job.
+    /// Ends a claim. `id` is the id of [`Queue::start`], or the id of an entry that is not a job if
+    /// one can be read.
     ///
     /// # Errors
     /// Redis' own. Whether the outcome is accepted is then unknown, and the call may be repeated.

@@ -52,10 +52,10 @@ fn max_delay(lease: Duration) -> Duration {
 async fn reap_all(worker: &WorkerContext, is_calm: bool) -> Responsiveness {
     let max_delay = max_delay(worker.config.queue.lease);
     for queue in &worker.queues {
-        let asked = Instant::now();
+        let sent = Instant::now();
         // The Redis client logs an error, and the next round follows soon.
         let Ok(now) = queue.now().await else { return Responsiveness::Slow };
-        if asked.elapsed() >= max_delay {
+        if sent.elapsed() >= max_delay {
             return Responsiveness::Slow;
         }
         if !is_calm {
@@ -63,7 +63,7 @@ async fn reap_all(worker: &WorkerContext, is_calm: bool) -> Responsiveness {
         }
         let not_after = now + u64::try_from(max_delay.as_millis()).unwrap_or(0);
         queue.reap(not_after).await.unwrap_or_default().iter().for_each(log_reaped);
-        if asked.elapsed() >= max_delay {
+        if sent.elapsed() >= max_delay {
             return Responsiveness::Slow;
         }
     }
@@ -75,9 +75,9 @@ fn log_reaped(reaped: &Reaped) {
     let from = &reaped.worker;
     match reaped.status {
         FinishStatus::Dead => {
-            tracing::error!(job, from, "its workers vanish again and again: the job is a dead letter now");
+            tracing::error!(job, from, "too many workers of this job have vanished: the entry is a dead letter");
         }
-        _ => tracing::warn!(job, from, "its worker vanished: the job is back in the queue"),
+        _ => tracing::warn!(job, from, "the worker of this job has vanished: the entry returns to the queue"),
     }
 }
 
@@ -87,7 +87,7 @@ pub(super) async fn warn_of_legacy_queue(queue: &Queue) {
     let n_waiting = queue.length_of(LEGACY).await.unwrap_or(0);
     if queue.name() == "oculus:training_queue" && n_waiting > 0 {
         tracing::warn!(
-            "`{LEGACY}` holds {n_waiting} entries, and this worker takes from `{}`; set JOB_QUEUE to serve both",
+            "`{LEGACY}` has {n_waiting} entries, but this worker fetches from `{}`; set JOB_QUEUE to fetch from both",
             queue.name()
         );
     }

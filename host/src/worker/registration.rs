@@ -1,4 +1,4 @@
-//! What the worker tells the backend when it registers: its identity and its capabilities.
+//! The registration of the worker with the backend: its identity and its capabilities.
 
 use std::collections::BTreeSet;
 

@@ -31,8 +31,8 @@ pub(super) fn listen() -> io::Result<watch::Receiver<ShutdownPhase>> {
                 _ = interrupt.recv() => {}
             }
             match phase {
-                ShutdownPhase::Releasing => tracing::warn!("second signal: running jobs go back to the queue"),
-                _ => tracing::info!("asked to end: finishing the running jobs; a second signal gives them back"),
+                ShutdownPhase::Releasing => tracing::warn!("second signal: running jobs return to the queue"),
+                _ => tracing::info!("draining: running jobs finish; a second signal requeues them"),
             }
             sender.send_replace(phase);
         }

@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The backoff that all attempts of a worker share: a machine that cannot start processes is no
-/// job's fault.
+/// The backoff that all attempts of a worker share: a machine that cannot start processes is not the
+/// fault of a job.
 #[derive(Default)]
 pub(super) struct SpawnBackoff {
     /// `None` while processes can be started.
@@ -22,7 +22,7 @@ impl SpawnBackoff {
         let mut backoff = self.backoff.lock();
         let backoff = backoff.get_or_insert_with(|| {
             tracing::warn!(
-                "no job process can be started: {reason}; jobs go back to the queue, uncounted, until one can"
+                "no job process can be started: {reason}; jobs return to the queue, and no attempt is counted"
             );
             Backoff::up_to(LONGEST_PAUSE)
         });

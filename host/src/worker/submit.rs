@@ -44,15 +44,19 @@ fn report(worker: &WorkerContext, result: &SpooledResult, status: FinishStatus, 
     let job = result.id.as_deref();
     let token = result.claim.token;
     match status {
-        FinishStatus::Finished => tracing::debug!(job, token, "ending accepted"),
-        FinishStatus::Requeued => tracing::warn!(job, token, "the job's process died; the job goes back to the queue"),
-        FinishStatus::Dead => tracing::warn!(job, token, "the entry is a dead letter now"),
+        FinishStatus::Finished => tracing::debug!(job, token, "outcome accepted"),
+        FinishStatus::Requeued => tracing::warn!(job, token, "the job's process died: the entry returns to the queue"),
+        FinishStatus::Dead => tracing::warn!(job, token, "the entry is a dead letter"),
         FinishStatus::Fenced if n_failed > 0 => {
-            tracing::warn!(job, token, "ending accepted in an earlier try, or the job is in other hands");
+            tracing::warn!(
+                job,
+                token,
+                "outcome discarded: an earlier attempt to submit it was accepted, or another worker holds the job"
+            );
         }
         FinishStatus::Fenced => {
             worker.status.count(|counters| counters.fenced += 1);
-            tracing::warn!(job, token, "ending discarded: the job is in other hands");
+            tracing::warn!(job, token, "outcome discarded: another worker holds the job");
         }
     }
 }
@@ -68,11 +72,14 @@ fn store(worker: &WorkerContext, result: &SpooledResult, error: &RedisError) -> 
     match worker.spool.store(result) {
         Ok(path) => {
             let path = path.display();
-            tracing::warn!(job, "the result waits on disk for Redis, also beyond this worker: {path}");
+            tracing::warn!(
+                job,
+                "the result is stored on disk until Redis accepts it, from this worker or a later one: {path}"
+            );
             ShutdownPhase::Draining
         }
         Err(problem) => {
-            tracing::error!(job, "the result can be neither sent ({error}) nor kept on disk ({problem})");
+            tracing::error!(job, "the result can be neither submitted ({error}) nor stored on disk ({problem})");
             ShutdownPhase::Releasing
         }
     }

@@ -13,7 +13,8 @@ use super::intake::AdmittedJob;
 use super::lease::Lease;
 use super::queue::LeaseStatus;
 use super::shutdown::{ShutdownPhase, reached};
-use crate::runner::spec::{ArtifactsPlace, JobEvent, JobResources, JobSpec};
+use crate::artifacts::ArtifactsPlace;
+use crate::runner::spec::{JobEvent, JobResources, JobSpec};
 
 /// The supervisor of one attempt.
 pub(super) struct Supervisor<'a> {

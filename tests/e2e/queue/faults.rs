@@ -1,10 +1,9 @@
-//! What the queue does when something goes wrong: entries that are no jobs, steps that fail,
-//! answers that come late.
+//! Faults of the queue: entries that are not jobs, steps that fail, late replies.
 
 use super::*;
 
 #[tokio::test]
-async fn a_dead_letter_keeps_the_entrys_very_bytes_and_is_json() {
+async fn a_dead_letter_keeps_the_exact_bytes_of_its_entry_and_is_json() {
     let redis = Redis::start();
     let queue = queue(&redis);
     for entry in [
@@ -26,8 +25,8 @@ async fn a_dead_letter_keeps_the_entrys_very_bytes_and_is_json() {
             }
         }
     }
-    let results: Vec<String> = redis.ask(&["KEYS", "result:*"]);
-    assert!(results.is_empty(), "without an id nobody can be told");
+    let results: Vec<String> = redis.query(&["KEYS", "result:*"]);
+    assert!(results.is_empty(), "a result needs an id");
 }
 
 #[tokio::test]
@@ -50,11 +49,11 @@ async fn a_fetch_that_fails_leaves_the_entry_in_the_list() {
         let redis = Redis::start();
         let queue = queue(&redis);
         push(&redis, "job-1");
-        let _: u64 = redis.ask(&["HSET", foreign, "a", "b"]);
+        let _: u64 = redis.query(&["HSET", foreign, "a", "b"]);
         queue.fetch().await.unwrap_err();
         assert_eq!(waiting(&redis), ["job-1"], "with a hash at {foreign}");
-        assert!(redis.ask::<Vec<String>>(&["KEYS", "{q}:job:*"]).is_empty());
-        let _: u64 = redis.ask(&["DEL", foreign]);
+        assert!(redis.query::<Vec<String>>(&["KEYS", "{q}:job:*"]).is_empty());
+        let _: u64 = redis.query(&["DEL", foreign]);
         assert_eq!(fetch(&queue).await.entry, b"job-1");
     }
 }
@@ -64,7 +63,7 @@ async fn a_user_without_rights_loses_no_entry_and_the_missing_rights_are_named()
     let redis = Redis::start();
     push(&redis, "job-1");
     let as_user = |name: &str, rules: &[&str]| {
-        let () = redis.ask(&[&["ACL", "SETUSER", name, "on", ">p", "allchannels"], rules].concat());
+        let () = redis.query(&[&["ACL", "SETUSER", name, "on", ">p", "allchannels"], rules].concat());
         let client = redis::Client::open(format!("{}?user={name}&pass=p", redis.url())).unwrap();
         Queue::new(
             Q,
@@ -81,7 +80,7 @@ async fn a_user_without_rights_loses_no_entry_and_the_missing_rights_are_named()
     let popless = as_user("popless", &["+@all", "-rpop", "~*"]);
     popless.fetch().await.unwrap_err();
     assert_eq!(popless.missing_rights().await.unwrap(), ["RPOP q"]);
-    assert_eq!(redis.ask::<u64>(&["ZCARD", "{q}:leases"]), 0, "nothing to be reaped into a second entry");
+    assert_eq!(redis.query::<u64>(&["ZCARD", "{q}:leases"]), 0, "a failed fetch leaves no lease to reap");
     assert_eq!(waiting(&redis), ["job-1"]);
     let enough = as_user("enough", &["+@all", "~q", "~{q}:*", "~job:*", "~result:*", "~oculus:training:progress:*"]);
     assert_eq!(enough.missing_rights().await.unwrap(), [""; 0]);
@@ -100,20 +99,20 @@ async fn a_refused_entry_never_touches_what_another_attempt_of_its_id_has_writte
         assert_eq!(queue.finish(twin.id, Some("job-1"), &dead("payload_missing")).await.unwrap(), FinishStatus::Dead);
     };
     refuse().await;
-    assert_eq!(redis.ask::<Option<String>>(&["GET", "result:job-1"]), None);
-    assert_eq!(redis.ask::<u32>(&["HGET", "{q}:count:job-1", "attempts"]), 1);
+    assert_eq!(redis.query::<Option<String>>(&["GET", "result:job-1"]), None);
+    assert_eq!(redis.query::<u32>(&["HGET", "{q}:count:job-1", "attempts"]), 1);
     assert_eq!(queue.finish(running.id, Some("job-1"), &success()).await.unwrap(), FinishStatus::Finished);
     refuse().await;
     assert_eq!(redis.json_at("result:job-1"), json!({ "status": "success" }));
     assert_eq!(redis.json_at("oculus:training:progress:job-1")["phase"], "complete");
-    assert_eq!(redis.ask::<u64>(&["LLEN", "{q}:dead"]), 2, "the letters are there all the same");
-    let _: u64 = redis.ask(&["DEL", "result:job-1"]);
+    assert_eq!(redis.query::<u64>(&["LLEN", "{q}:dead"]), 2, "each refused twin has its dead letter");
+    let _: u64 = redis.query(&["DEL", "result:job-1"]);
     refuse().await;
     assert_eq!(redis.json_at("result:job-1"), json!({ "status": "failed" }));
 }
 
 #[tokio::test]
-async fn a_reap_that_redis_comes_to_late_does_nothing() {
+async fn a_reap_that_reaches_redis_late_does_nothing() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");
@@ -140,16 +139,16 @@ async fn an_entry_that_vanishes_before_its_start_fails_by_name_and_leaves_no_cou
     let nameless = fetch(&queue).await;
     expire(&redis, &nameless);
     reap(&queue).await.unwrap();
-    assert_eq!(redis.ask::<Vec<String>>(&["KEYS", "{q}:count:*"]).len(), 1);
+    assert_eq!(redis.query::<Vec<String>>(&["KEYS", "{q}:count:*"]).len(), 1);
     let claim = run(&queue, "job-2").await;
     queue.finish(claim.id, Some("job-2"), &success()).await.unwrap();
-    assert!(redis.ask::<Vec<String>>(&["KEYS", "{q}:count:*"]).is_empty());
+    assert!(redis.query::<Vec<String>>(&["KEYS", "{q}:count:*"]).is_empty());
     queue.name_claim(claim.id, "job-2").await.unwrap();
-    assert!(redis.ask::<Vec<String>>(&["KEYS", "{q}:job:*"]).is_empty(), "an ended claim is not named");
+    assert!(redis.query::<Vec<String>>(&["KEYS", "{q}:job:*"]).is_empty(), "an ended claim is not named");
 }
 
 #[tokio::test]
-async fn a_start_that_is_asked_again_counts_once() {
+async fn a_repeated_start_counts_once() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");
@@ -162,19 +161,19 @@ async fn a_start_that_is_asked_again_counts_once() {
 async fn a_payload_without_ids_runs_under_the_name_of_its_entry() {
     let redis = Redis::start();
     let queue = queue(&redis);
-    let () = redis.ask(&["SET", "job:n1", r#"{"symbols":["A"]}"#]);
+    let () = redis.query(&["SET", "job:n1", r#"{"symbols":["A"]}"#]);
     push(&redis, "n1");
     let Admission::Run(job) = admit(&queue, &fetch(&queue).await).await.unwrap() else { panic!("n1 does not run") };
     assert_eq!((job.id.as_str(), job.build_id.as_str()), ("n1", "n1"));
 }
 
 #[tokio::test]
-async fn tokens_grow_on_when_redis_has_lost_its_data() {
+async fn tokens_keep_growing_after_redis_loses_its_data() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");
     let before = run(&queue, "job-1").await;
-    let () = redis.ask(&["FLUSHALL"]);
+    let () = redis.query(&["FLUSHALL"]);
     push(&redis, "job-2");
     let after = run(&queue, "job-2").await;
     assert!(after.id.token > before.id.token);
@@ -185,16 +184,19 @@ async fn tokens_grow_on_when_redis_has_lost_its_data() {
 async fn a_fence_that_another_program_has_overwritten_costs_no_claim() {
     let redis = Redis::start();
     let queue = queue(&redis);
-    // Beyond 2^53 a Lua number no longer grows by 1, so that every claim would receive one token.
-    for fence in ["9007199254740993", "1e300", "-5", "rubbish", ""] {
-        let () = redis.ask(&["SET", "{q}:fence", fence]);
+    // From 2^53 on a Lua number no longer grows by 1: every claim would receive one token, and the
+    // script would search for a free one forever. The last two are next to its limit, 2^52.
+    for fence in
+        ["9007199254740993", "9007199254740991", "1e300", "-5", "rubbish", "", "4503599627370496", "4503599627370495"]
+    {
+        let () = redis.query(&["SET", "{q}:fence", fence]);
         for id in ["first", "second"] {
             push(&redis, id);
         }
         let [first, second] = [fetch(&queue).await, fetch(&queue).await];
         assert!(first.id.token < second.id.token && second.id.token < 1 << 53, "{fence}: {first:?} {second:?}");
-        for claim in [first, second] {
-            assert_eq!(queue.finish(claim.id, None, &success()).await.unwrap(), FinishStatus::Finished, "{fence}");
+        for (claim, id) in [(first, "first"), (second, "second")] {
+            assert_eq!(queue.finish(claim.id, Some(id), &success()).await.unwrap(), FinishStatus::Finished, "{fence}");
         }
     }
 }
@@ -205,13 +207,43 @@ async fn a_live_claim_keeps_its_token_when_the_fence_is_lost_and_the_clock_reach
     let queue = queue(&redis);
     push(&redis, "live");
     let live = fetch(&queue).await;
-    // Another process, so that only Redis knows the token; the fence is set just below it.
-    let () = redis.ask(&["SET", "{q}:fence", &(live.id.token + 999_999_999).to_string()]);
+    // A second process has no token in memory, so Redis alone decides; the fence is set just below the live token.
+    let () = redis.query(&["SET", "{q}:fence", &(live.id.token + 999_999_999).to_string()]);
     let ahead = live.id.token + 1_000_000_000;
-    let _: u64 = redis.ask(&["HSET", &format!("{{q}}:job:{ahead}"), "entry", "other", "worker", "w", "boot", "b"]);
+    let _: u64 = redis.query(&["HSET", &format!("{{q}}:job:{ahead}"), "entry", "other", "worker", "w", "boot", "b"]);
     push(&redis, "next");
     let next = fetch(&self::queue(&redis)).await;
     assert_eq!((next.id.token, next.entry.as_slice()), (ahead + 1, &b"next"[..]));
-    let kept: String = redis.ask(&["HGET", &format!("{{q}}:job:{ahead}"), "entry"]);
+    let kept: String = redis.query(&["HGET", &format!("{{q}}:job:{ahead}"), "entry"]);
     assert_eq!(kept, "other");
+}
+
+#[tokio::test]
+async fn a_release_of_a_claim_that_has_forgotten_its_start_counts_nothing() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    // As after a snapshot between FETCH and START: the claim is there, its start is not.
+    let claim = fetch(&queue).await;
+    assert_eq!(queue.finish(claim.id, Some("job-1"), &ClaimOutcome::Release).await.unwrap(), FinishStatus::Finished);
+    let again = fetch(&queue).await;
+    assert_eq!(queue.start(again.id, "job-1", "sha").await.unwrap(), Start::Run { attempt: 1, crashes: 0 });
+}
+
+#[tokio::test]
+async fn a_finish_that_fails_writes_no_dead_letter() {
+    for foreign in ["{q}:running:job-1", "{q}:count:job-1"] {
+        let redis = Redis::start();
+        let queue = queue(&redis);
+        push(&redis, "job-1");
+        let claim = fetch(&queue).await;
+        let _: u64 = redis.query(&["LPUSH", foreign, "x"]);
+        for _ in 0..2 {
+            queue.finish(claim.id, Some("job-1"), &dead("payload_missing")).await.unwrap_err();
+        }
+        assert_eq!(redis.query::<u64>(&["LLEN", "{q}:dead"]), 0, "with a list at {foreign}");
+        let _: u64 = redis.query(&["DEL", foreign]);
+        let finished = queue.finish(claim.id, Some("job-1"), &dead("payload_missing")).await.unwrap();
+        assert_eq!(finished, FinishStatus::Dead);
+    }
 }

@@ -38,7 +38,7 @@ fn queue(redis: &Redis) -> Queue {
 }
 
 fn push(redis: &Redis, entry: &str) {
-    let _: u64 = redis.ask(&["LPUSH", Q, entry]);
+    let _: u64 = redis.query(&["LPUSH", Q, entry]);
 }
 
 async fn fetch(queue: &Queue) -> Claim {
@@ -54,7 +54,7 @@ async fn run(queue: &Queue, id: &str) -> Claim {
 
 /// Lets a lease expire at once, as if its worker had vanished long ago.
 fn expire(redis: &Redis, claim: &Claim) {
-    let _: u64 = redis.ask(&["ZADD", "{q}:leases", "XX", "CH", "1", &claim.id.token.to_string()]);
+    let _: u64 = redis.query(&["ZADD", "{q}:leases", "XX", "CH", "1", &claim.id.token.to_string()]);
 }
 
 async fn reap(queue: &Queue) -> redis::RedisResult<Vec<Reaped>> {
@@ -67,7 +67,7 @@ fn dead(reason: &str) -> ClaimOutcome {
 }
 
 fn waiting(redis: &Redis) -> Vec<String> {
-    redis.ask(&["LRANGE", Q, "0", "-1"])
+    redis.query(&["LRANGE", Q, "0", "-1"])
 }
 
 fn success() -> ClaimOutcome {
@@ -94,22 +94,22 @@ fn crash() -> ClaimOutcome {
 }
 
 #[tokio::test]
-async fn an_entry_is_at_any_moment_in_the_list_or_in_somebodys_hands() {
+async fn an_entry_is_always_in_the_list_or_under_a_claim() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");
-    // As if the answer to the fetch were lost: only what Redis holds counts.
+    // The reply to the fetch may be lost, so only the state of Redis counts.
     let claim = fetch(&queue).await;
     assert_eq!(waiting(&redis), [""; 0]);
-    let held: String = redis.ask(&["HGET", &format!("{{q}}:job:{}", claim.id.token), "entry"]);
-    let lease: f64 = redis.ask(&["ZSCORE", "{q}:leases", &claim.id.token.to_string()]);
+    let held: String = redis.query(&["HGET", &format!("{{q}}:job:{}", claim.id.token), "entry"]);
+    let lease: f64 = redis.query(&["ZSCORE", "{q}:leases", &claim.id.token.to_string()]);
     assert_eq!(held, "job-1");
-    let time: Vec<f64> = redis.ask(&["TIME"]);
+    let time: Vec<f64> = redis.query(&["TIME"]);
     assert!(lease > time[0] * 1000.0 && lease <= (time[0] + 31.0) * 1000.0, "{lease} at {time:?}");
     expire(&redis, &claim);
     assert_eq!(reap(&queue).await.unwrap()[0].status, FinishStatus::Requeued);
     assert_eq!(waiting(&redis), ["job-1"]);
-    let leases: u64 = redis.ask(&["ZCARD", "{q}:leases"]);
+    let leases: u64 = redis.query(&["ZCARD", "{q}:leases"]);
     assert_eq!(leases, 0);
 }
 
@@ -124,7 +124,7 @@ async fn a_live_lease_is_not_reaped() {
 }
 
 #[tokio::test]
-async fn who_lost_the_lease_can_neither_renew_nor_finish() {
+async fn a_claim_that_lost_its_lease_can_neither_renew_nor_finish() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");
@@ -137,14 +137,14 @@ async fn who_lost_the_lease_can_neither_renew_nor_finish() {
     for outcome in [success(), ClaimOutcome::Release, crash()] {
         assert_eq!(queue.finish(first.id, Some("job-1"), &outcome).await.unwrap(), FinishStatus::Fenced);
     }
-    assert_eq!(redis.ask::<Option<String>>(&["GET", "result:job-1"]), None);
+    assert_eq!(redis.query::<Option<String>>(&["GET", "result:job-1"]), None);
     assert_eq!(waiting(&redis), [""; 0]);
     assert_eq!(queue.finish(second.id, Some("job-1"), &success()).await.unwrap(), FinishStatus::Finished);
     assert_eq!(redis.json_at("result:job-1"), json!({ "status": "success" }));
 }
 
 #[tokio::test]
-async fn an_expired_lease_that_nobody_reaped_can_be_renewed() {
+async fn an_expired_lease_can_be_renewed_until_it_is_reaped() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");
@@ -166,7 +166,7 @@ async fn the_tenth_vanished_worker_makes_a_dead_letter_with_a_failed_result() {
         assert_eq!((reaped.id.as_deref(), reaped.worker.as_str()), (Some("job-1"), "worker"));
         if times < MAX_VANISHED {
             assert_eq!(reaped.status, FinishStatus::Requeued);
-            assert_eq!(redis.ask::<u32>(&["HGET", "{q}:count:job-1", "vanished"]), times);
+            assert_eq!(redis.query::<u32>(&["HGET", "{q}:count:job-1", "vanished"]), times);
         } else {
             assert_eq!(reaped.status, FinishStatus::Dead);
         }
@@ -179,16 +179,16 @@ async fn the_tenth_vanished_worker_makes_a_dead_letter_with_a_failed_result() {
     assert_eq!((&event["job_id"], &event["status"]), (&json!("job-1"), &json!("failed")));
     let letter = dead_letter(&redis);
     assert_eq!((&letter["entry"], &letter["reason"]), (&json!("job-1"), &json!("worker_vanished")));
-    assert!(redis.ask::<Vec<String>>(&["KEYS", "{q}:count:*"]).is_empty(), "the counts end with the result");
+    assert!(redis.query::<Vec<String>>(&["KEYS", "{q}:count:*"]).is_empty(), "the counts end with the result");
 }
 
 fn dead_letter(redis: &Redis) -> Value {
-    let letter: String = redis.ask(&["LINDEX", "{q}:dead", "0"]);
+    let letter: String = redis.query(&["LINDEX", "{q}:dead", "0"]);
     serde_json::from_str(&letter).unwrap()
 }
 
 #[tokio::test]
-async fn crashes_send_back_until_the_cap_and_then_bury() {
+async fn crashes_requeue_a_job_up_to_the_limit_and_then_make_a_dead_letter() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");
@@ -225,7 +225,7 @@ async fn a_payload_that_succeeded_is_not_run_again_while_its_result_is_there() {
     push(&redis, "job-1");
     let claim = run(&queue, "job-1").await;
     queue.finish(claim.id, Some("job-1"), &success()).await.unwrap();
-    let _: u64 = redis.ask(&["DEL", "oculus:training:progress:job-1"]);
+    let _: u64 = redis.query(&["DEL", "oculus:training:progress:job-1"]);
 
     push(&redis, "job-1");
     let again = fetch(&queue).await;
@@ -245,7 +245,7 @@ async fn a_payload_that_succeeded_is_not_run_again_while_its_result_is_there() {
         "a failed job runs again"
     );
     queue.finish(failed.id, Some("job-1"), &success()).await.unwrap();
-    let _: u64 = redis.ask(&["DEL", "result:job-1"]);
+    let _: u64 = redis.query(&["DEL", "result:job-1"]);
     push(&redis, "job-1");
     run(&queue, "job-1").await;
 }
@@ -262,7 +262,7 @@ async fn payloads_are_found_by_id_by_key_and_in_the_entry() {
         ("job:by-key", "by-key"),
         ("elsewhere", "pointed"),
     ] {
-        let () = redis.ask(&["SET", key, &payload(id)]);
+        let () = redis.query(&["SET", key, &payload(id)]);
     }
     for (entry, id) in [
         ("by-id".to_owned(), "by-id"),
@@ -281,18 +281,18 @@ async fn payloads_are_found_by_id_by_key_and_in_the_entry() {
         assert_eq!(job.payload, payload(id));
         let release = queue.finish(claim.id, Some(id), &ClaimOutcome::Release).await.unwrap();
         assert_eq!(release, FinishStatus::Finished);
-        let _: String = redis.ask(&["RPOP", Q]);
+        let _: String = redis.query(&["RPOP", Q]);
     }
 }
 
 #[tokio::test]
-async fn what_has_no_usable_payload_is_refused_with_its_id() {
+async fn an_entry_without_a_usable_payload_is_refused_with_its_id() {
     let redis = Redis::start();
     let queue = queue(&redis);
-    let _: u64 = redis.ask(&["LPUSH", "job:list", "x"]);
-    let () = redis.ask(&["SET", "job:text", "not json"]);
+    let _: u64 = redis.query(&["LPUSH", "job:list", "x"]);
+    let () = redis.query(&["SET", "job:text", "not json"]);
     let () =
-        redis.ask(&["SET", "job:large", &format!("{{\"build_id\":\"large\",\"x\":\"{}\"}}", "y".repeat(10 << 20))]);
+        redis.query(&["SET", "job:large", &format!("{{\"build_id\":\"large\",\"x\":\"{}\"}}", "y".repeat(10 << 20))]);
     for (id, code) in [
         ("list", "payload_unreadable"),
         ("text", "payload_not_json"),
@@ -307,13 +307,13 @@ async fn what_has_no_usable_payload_is_refused_with_its_id() {
 }
 
 #[tokio::test]
-async fn a_renewal_tells_of_the_cancel_flag() {
+async fn a_renewal_reports_the_cancel_flag() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");
     let claim = run(&queue, "job-1").await;
     assert_eq!(queue.renew(claim.id).await.unwrap(), LeaseStatus::Held);
-    let _: u64 = redis.ask(&["HSET", &format!("{{q}}:job:{}", claim.id.token), "cancel", "1"]);
+    let _: u64 = redis.query(&["HSET", &format!("{{q}}:job:{}", claim.id.token), "cancel", "1"]);
     assert_eq!(queue.renew(claim.id).await.unwrap(), LeaseStatus::Cancelled);
 }
 
@@ -331,7 +331,7 @@ async fn a_release_puts_the_job_first_and_counts_nothing() {
 }
 
 #[tokio::test]
-async fn jobs_come_from_the_end_that_is_set_and_go_back_to_it() {
+async fn jobs_are_taken_from_the_configured_end_and_requeued_there() {
     let redis = Redis::start();
     let left = queue_with(&redis, &QueueConfig { end: QueueEnd::Left, ..rules() });
     push(&redis, "older");
@@ -343,7 +343,7 @@ async fn jobs_come_from_the_end_that_is_set_and_go_back_to_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn concurrent_fetchers_each_get_other_jobs_and_together_all() {
+async fn concurrent_fetchers_share_out_all_jobs_without_a_duplicate() {
     const N_JOBS: usize = 200;
     let redis = Redis::start();
     for index in 0..N_JOBS {
@@ -367,7 +367,7 @@ async fn concurrent_fetchers_each_get_other_jobs_and_together_all() {
 }
 
 #[tokio::test]
-async fn results_expire_when_told_to_and_else_stay() {
+async fn results_expire_after_the_configured_ttl_and_otherwise_stay() {
     let redis = Redis::start();
     for (ttl, expected) in [(None, -1..=-1), (Some(Duration::from_secs(100)), 90..=100)] {
         let queue = queue_with(&redis, &QueueConfig { result_ttl: ttl, ..rules() });
@@ -376,14 +376,14 @@ async fn results_expire_when_told_to_and_else_stay() {
         let claim = run(&queue, &id).await;
         queue.finish(claim.id, Some(&id), &success()).await.unwrap();
         for key in [format!("result:{id}"), format!("{{q}}:done:{id}")] {
-            let left: i64 = redis.ask(&["TTL", &key]);
+            let left: i64 = redis.query(&["TTL", &key]);
             assert!(expected.contains(&left), "{key} has {left} s left");
         }
     }
 }
 
 #[tokio::test]
-async fn waiting_wakes_at_an_entry_and_removes_nothing() {
+async fn a_wait_ends_at_an_entry_and_removes_nothing() {
     let redis = Redis::start();
     let queue = queue(&redis);
     let waiting_client = client(&redis);

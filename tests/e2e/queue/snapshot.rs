@@ -1,4 +1,4 @@
-//! What happens to claims if Redis is killed and returns from an older snapshot.
+//! Claims after Redis is killed and returns from an older snapshot.
 
 use oculus_host::worker::claim::ClaimId;
 
@@ -15,12 +15,12 @@ fn two_workers(redis: &Redis) -> [Queue; 2] {
 
 /// Makes tokens continue from [`AHEAD_OF_THE_CLOCK`], then saves a snapshot without any claim.
 fn save_with_the_fence_ahead_of_the_clock(redis: &Redis) {
-    let () = redis.ask(&["SET", "{q}:fence", &AHEAD_OF_THE_CLOCK.to_string()]);
+    let () = redis.query(&["SET", "{q}:fence", &AHEAD_OF_THE_CLOCK.to_string()]);
     redis.save();
 }
 
-/// Kills Redis, starts it again from the snapshot, and lets the workers reconnect: each first
-/// learns of the break.
+/// Kills Redis, restarts it from the snapshot, and lets the workers reconnect: the first command of
+/// each fails.
 async fn return_to_the_snapshot(redis: &mut Redis, workers: &[Queue]) {
     redis.crash_and_recover();
     for worker in workers {
@@ -44,8 +44,8 @@ async fn assert_lost(queue: &Queue, claim: ClaimId, id: &str) {
 /// Everything in Redis that a claim consists of: its lease and its hash.
 fn stored_claim(redis: &Redis, claim: &Claim) -> (Option<f64>, HashMap<String, String>) {
     let token = claim.id.token.to_string();
-    let lease = redis.ask(&["ZSCORE", "{q}:leases", &token]);
-    (lease, redis.ask(&["HGETALL", &format!("{{q}}:job:{token}")]))
+    let lease = redis.query(&["ZSCORE", "{q}:leases", &token]);
+    (lease, redis.query(&["HGETALL", &format!("{{q}}:job:{token}")]))
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn a_claim_after_the_return_of_an_older_snapshot_has_a_larger_token() {
     assert_eq!(second.renew(claim.id).await.unwrap(), LeaseStatus::Held);
     assert_eq!(second.finish(claim.id, Some("b"), &success()).await.unwrap(), FinishStatus::Finished);
     assert_eq!(redis.json_at("result:b"), json!({ "status": "success" }));
-    assert_eq!(redis.ask::<Option<String>>(&["GET", "result:a"]), None);
+    assert_eq!(redis.query::<Option<String>>(&["GET", "result:a"]), None);
 }
 
 #[tokio::test]
@@ -87,10 +87,10 @@ async fn a_forgotten_claim_cannot_touch_the_claim_that_received_its_token() {
     let before = stored_claim(&redis, &claim);
     assert_lost(first, forgotten.id, "a").await;
     assert_eq!(stored_claim(&redis, &claim), before);
-    assert_eq!(redis.ask::<String>(&["GET", "{q}:running:b"]), claim.id.token.to_string());
-    assert_eq!((waiting(&redis), redis.ask::<u64>(&["LLEN", "{q}:dead"])), (vec![], 0));
+    assert_eq!(redis.query::<String>(&["GET", "{q}:running:b"]), claim.id.token.to_string());
+    assert_eq!((waiting(&redis), redis.query::<u64>(&["LLEN", "{q}:dead"])), (vec![], 0));
 
-    let _: u64 = redis.ask(&["HSET", &format!("{{q}}:job:{}", claim.id.token), "cancel", "1"]);
+    let _: u64 = redis.query(&["HSET", &format!("{{q}}:job:{}", claim.id.token), "cancel", "1"]);
     assert_eq!(first.renew(forgotten.id).await.unwrap(), LeaseStatus::Lost, "the cancel flag is for the other claim");
     assert_eq!(second.renew(claim.id).await.unwrap(), LeaseStatus::Cancelled);
     assert_eq!(second.finish(claim.id, Some("b"), &success()).await.unwrap(), FinishStatus::Finished);
@@ -117,7 +117,7 @@ async fn one_process_never_receives_a_token_twice() {
 async fn tokens_grow_when_the_clock_of_redis_goes_back() {
     let redis = Redis::start();
     let queue = queue(&redis);
-    let () = redis.ask(&["SET", "{q}:fence", &AHEAD_OF_THE_CLOCK.to_string()]);
+    let () = redis.query(&["SET", "{q}:fence", &AHEAD_OF_THE_CLOCK.to_string()]);
     for n in 1..=3 {
         push(&redis, &format!("job-{n}"));
         assert_eq!(fetch(&queue).await.id.token, AHEAD_OF_THE_CLOCK + n);
@@ -134,7 +134,7 @@ async fn a_cancel_flag_for_a_forgotten_claim_does_not_cancel_the_claim_that_rece
     let forgotten = run(first, "a").await;
 
     return_to_the_snapshot(&mut redis, &workers).await;
-    let _: u64 = redis.ask(&["HSET", &format!("{{q}}:job:{}", forgotten.id.token), "cancel", "1"]);
+    let _: u64 = redis.query(&["HSET", &format!("{{q}}:job:{}", forgotten.id.token), "cancel", "1"]);
     push(&redis, "b");
     let claim = run(second, "b").await;
     assert_eq!(claim.id.token, forgotten.id.token);
@@ -157,7 +157,10 @@ async fn a_vanished_worker_costs_one_loss_whichever_claim_had_its_token_before()
     assert_eq!(first.renew(forgotten.id).await.unwrap(), LeaseStatus::Lost, "the expired lease is not extended");
     let reaped = reap(first).await.unwrap();
     assert_eq!((reaped.len(), reaped[0].id.as_deref(), reaped[0].status), (1, Some("b"), FinishStatus::Requeued));
-    assert_eq!((waiting(&redis), redis.ask::<Option<String>>(&["GET", "{q}:running:b"])), (vec!["b".to_owned()], None));
+    assert_eq!(
+        (waiting(&redis), redis.query::<Option<String>>(&["GET", "{q}:running:b"])),
+        (vec!["b".to_owned()], None)
+    );
     assert_lost(second, claim.id, "b").await;
 }
 
@@ -178,7 +181,7 @@ async fn a_claim_of_a_version_without_boot_ids_ends_without_one() {
     let claim = run(&queue, "job-1").await;
     let without_boot = ClaimId { boot: None, ..claim.id };
     assert_eq!(queue.finish(without_boot, Some("job-1"), &success()).await.unwrap(), FinishStatus::Fenced);
-    let _: u64 = redis.ask(&["HDEL", &format!("{{q}}:job:{}", claim.id.token), "boot"]);
+    let _: u64 = redis.query(&["HDEL", &format!("{{q}}:job:{}", claim.id.token), "boot"]);
     assert_eq!(queue.finish(claim.id, Some("job-1"), &success()).await.unwrap(), FinishStatus::Fenced);
     assert_eq!(queue.finish(without_boot, Some("job-1"), &success()).await.unwrap(), FinishStatus::Finished);
 }

@@ -7,7 +7,7 @@ const MIN_PERCENT: f64 = 1.0;
 /// Returns the estimated seconds until the attempt completes, or `None` below 1 %: the elapsed time
 /// extrapolated to 100 %, or the estimate of the family under way if that is longer.
 ///
-/// * `family_eta_s`: the family's own estimate, which knows its epochs or rounds.
+/// * `family_eta_s`: the family's own estimate, from its epochs or rounds.
 pub(super) fn eta_s(percent: f64, elapsed_s: f64, family_eta_s: Option<f64>) -> Option<f64> {
     if percent < MIN_PERCENT {
         return None;

@@ -12,11 +12,12 @@ if not entry then return false end
 local time = redis.call('TIME')
 -- Redis may have returned from an older state (snapshot, lagging replica) and forgotten its latest
 -- tokens. The clock puts a new token above those; the last token covers a clock that went back, and
--- `highest` covers both at once for this process. Lua numbers are exact up to 2^53, which the
--- clock's microseconds reach in the year 2255: a fence that is no number below that was not written
--- by this script, and is replaced.
+-- `highest` covers both at once for this process.
+-- Lua numbers are exact up to 2^53. A token must stay well below that: from there on adding 1
+-- changes nothing, and the loop below would never end. So a fence that is not a number from 0 to
+-- 2^52, which the clock's microseconds reach in the year 2112, is ignored: another program wrote it.
 local last = tonumber(redis.call('GET', fence) or 0) or 0
-if not (last >= 0 and last < 2 ^ 53) then last = 0 end
+if not (last >= 0 and last < 2 ^ 52) then last = 0 end
 local micros = time[1] * 1000000 + time[2]
 local next_token = math.max(last + 1, micros, highest + 1)
 -- If the fence was lost on its own, a live claim may hold the next token: claims are never replaced.

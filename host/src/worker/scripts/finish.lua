@@ -21,7 +21,10 @@ if not entry or not is_holder(leases, claim, token, boot) then return 'fenced' e
 -- A key of another type raises an error here, before anything is written.
 redis.call('LLEN', queue)
 redis.call('LLEN', dead)
-if id then redis.call('HLEN', count) end
+if id then
+  redis.call('HLEN', count)
+  redis.call('GET', running)
+end
 
 local function publish(text)
   redis.call('SET', channel, text, 'EX', 3600)
@@ -48,7 +51,9 @@ elseif request.outcome == 'dead' then
   answer = 'dead'
 elseif request.outcome == 'release' then
   redis.call(push, queue, entry)
-  if id then redis.call('HINCRBY', count, 'attempts', -1) end
+  -- A claim without this field has forgotten its START (Redis returned from an older state), and
+  -- `attempts` does not include it.
+  if id and redis.call('HEXISTS', claim, 'attempt') == 1 then redis.call('HINCRBY', count, 'attempts', -1) end
 elseif redis.call('HINCRBY', count, 'crashes', 1) < request.max_crashes then
   redis.call(push, queue, entry)
   publish(request.requeued)
