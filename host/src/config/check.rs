@@ -1,20 +1,21 @@
-//! From text to checked values, collecting every problem on the way.
+//! Parses and checks the values of variables, and collects every problem.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use redis::IntoConnectionInfo;
-
-use super::layers::Layers;
-use super::{BackendConfig, BarsSource, JobsConfig, LogConfig, LogFormat, QueueConfig, QueueEnd, variables};
 use oculus_market_data::PolygonConfig;
 use oculus_plugin_host::config::{PluginsConfig, Trust};
 use oculus_plugin_host::limits::Limits;
 use oculus_system::secret::{RedisAddress, Secret, without_password};
+use redis::IntoConnectionInfo;
 
-/// Reads variables; what is wrong ends in [`Checker::problems`], with the default in its place.
+use super::layers::Layers;
+use super::settings::{BackendConfig, BarsSource, JobsConfig, LogConfig, LogFormat, QueueConfig, QueueEnd};
+use super::variables;
+
+/// Reads variables. An invalid value is added to [`Checker::problems`] and replaced by the default.
 pub(super) struct Checker<'a> {
     layers: &'a Layers,
     folder: &'a Path,
@@ -60,7 +61,7 @@ impl<'a> Checker<'a> {
             Some(("dir", path)) if !path.is_empty() => Some(BarsSource::Dir(folder.join(path))),
             _ => (text == "polygon").then_some(BarsSource::Polygon),
         });
-        let unsaid = if polygon.is_some() { BarsSource::Polygon } else { BarsSource::Unset };
+        let default_source = if polygon.is_some() { BarsSource::Polygon } else { BarsSource::Unset };
         JobsConfig {
             concurrency: self.number("WORKER_CONCURRENCY", 1..=1024) as usize,
             timeout: self.seconds("JOB_TIMEOUT_SECONDS", 1..=31_536_000),
@@ -70,7 +71,7 @@ impl<'a> Checker<'a> {
                 _ => None,
             }),
             plugins: self.plugins(environment),
-            bars: bars.unwrap_or(unsaid),
+            bars: bars.unwrap_or(default_source),
             artifacts_dir: self
                 .read("ARTIFACTS_DIR", |path| Some(folder.join(path)))
                 .unwrap_or_else(|| folder.join(user_data_folder(environment))),
@@ -151,23 +152,23 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What is said and right, else `None`.
+    /// Returns the parsed value of a variable; `None` if it is unset or invalid.
     fn read<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let said = self.layers.get(name)?;
-        let value = parse(&said.text);
+        let raw = self.layers.get(name)?;
+        let value = parse(&raw.text);
         if value.is_none() {
             let variable = variables::find(name);
             let shown = match variable {
                 Some(variable) if variable.secret => "***".to_owned(),
-                _ => format!("`{}`", shorten(&without_password(&said.text))),
+                _ => format!("`{}`", shorten(&without_password(&raw.text))),
             };
             let allowed = variable.map_or("", |variable| variable.allowed);
-            self.problems.push(format!("{name} is {shown} ({}); needed: {allowed}", said.origin));
+            self.problems.push(format!("{name} is {shown} ({}); needed: {allowed}", raw.origin));
         }
         value
     }
 
-    /// What is said, else the table's default, which passes its own check.
+    /// Returns the parsed value of a variable, or else its default, which passes its own check.
     fn required<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>) -> T {
         let default = variables::find(name).map_or("", |variable| variable.default);
         self.read(name, &parse)
@@ -198,7 +199,7 @@ fn queue_names(text: &str) -> Option<Vec<String>> {
     (distinct.len() == names.len() && names.iter().all(|name| !name.is_empty())).then_some(names)
 }
 
-/// An address without a slash at its end.
+/// Returns an HTTP URL without its trailing slash.
 fn http_address(url: &str) -> Option<String> {
     let parsed = reqwest::Url::parse(url).ok()?;
     let usable = matches!(parsed.scheme(), "http" | "https") && parsed.has_host();
@@ -206,24 +207,34 @@ fn http_address(url: &str) -> Option<String> {
 }
 
 fn user_data_folder(environment: &HashMap<String, String>) -> PathBuf {
-    user_folder(environment, "Library/Application Support", ("XDG_DATA_HOME", ".local/share"))
+    let custom =
+        UserFolder { on_macos: "Library/Application Support", variable: "XDG_DATA_HOME", on_linux: ".local/share" };
+    user_folder(environment, &custom)
 }
 
 fn user_cache_folder(environment: &HashMap<String, String>) -> PathBuf {
-    user_folder(environment, "Library/Caches", ("XDG_CACHE_HOME", ".cache"))
+    let custom = UserFolder { on_macos: "Library/Caches", variable: "XDG_CACHE_HOME", on_linux: ".cache" };
+    user_folder(environment, &custom)
 }
 
-/// A user's folder of ours by the system's custom.
-///
-/// * `on_macos`: below the home.
-/// * `elsewhere`: the variable that names it, and the folder below the home where it is unsaid.
-fn user_folder(environment: &HashMap<String, String>, on_macos: &str, elsewhere: (&str, &str)) -> PathBuf {
+/// Where systems keep one kind of a user's files.
+struct UserFolder {
+    /// Folder below the home on macOS.
+    on_macos: &'static str,
+    /// The variable that names the folder on other systems.
+    variable: &'static str,
+    /// Folder below the home on other systems if the variable is unset.
+    on_linux: &'static str,
+}
+
+/// Returns this program's folder among a user's files of one kind.
+fn user_folder(environment: &HashMap<String, String>, custom: &UserFolder) -> PathBuf {
     let folder = |name: &str| environment.get(name).filter(|path| !path.is_empty()).map(PathBuf::from);
     let home = folder("HOME").unwrap_or_else(std::env::temp_dir);
     let parent = if cfg!(target_os = "macos") {
-        home.join(on_macos)
+        home.join(custom.on_macos)
     } else {
-        folder(elsewhere.0).unwrap_or_else(|| home.join(elsewhere.1))
+        folder(custom.variable).unwrap_or_else(|| home.join(custom.on_linux))
     };
     parent.join("oculus-host")
 }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-/// The pairs of a `.env` file, in order.
+/// Returns the pairs of a `.env` file, in order.
 ///
 /// # Errors
-/// A sentence that names file and line, never the line's content: it may hold a secret.
+/// A sentence with the file and the line number. The line's content is left out, since it may hold a secret.
 pub(super) fn read(path: &Path) -> Result<Vec<(String, String)>, String> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("the configuration file {} cannot be read: {error}", path.display()))?;

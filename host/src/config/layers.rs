@@ -1,34 +1,42 @@
-//! Who says what: flag above environment above `--config FILE` above `./.env`.
+//! The sources of settings, in the order of precedence: flags, environment, `--config FILE`, `./.env`.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{ConfigFlags, files, variables};
+use super::flags::ConfigFlags;
+use super::{files, variables};
 
-/// A value and who gave it.
+/// An unparsed value and its source.
 #[derive(Clone, Debug)]
-pub(super) struct Said {
-    /// As it was written.
+pub(super) struct RawValue {
+    /// The text of the source.
     pub text: String,
-    /// Such as `environment` or `file /etc/oculus.env`.
+    /// The source, such as `environment` or `file /etc/oculus.env`.
     pub origin: String,
 }
 
-/// For each variable, what the highest source says.
+/// For each variable that is set, the value of the source with the highest precedence.
 #[derive(Debug, Default)]
 pub(super) struct Layers {
-    said: HashMap<&'static str, Said>,
+    values: HashMap<&'static str, RawValue>,
+}
+
+/// The result of reading all sources.
+pub(super) struct Gathered {
+    /// The values.
+    pub layers: Layers,
+    /// The sources that cannot be read.
+    pub problems: Vec<String>,
+    /// Names that are probably misspelt.
+    pub warnings: Vec<String>,
 }
 
 impl Layers {
-    /// Gathers all sources. Out: the values, what could not be read, what looks like a slip of the pen.
-    pub(super) fn gather(
-        flags: &ConfigFlags,
-        environment: &HashMap<String, String>,
-        folder: &Path,
-    ) -> (Self, Vec<String>, Vec<String>) {
+    /// Reads all sources.
+    pub(super) fn gather(flags: &ConfigFlags, environment: &HashMap<String, String>, folder: &Path) -> Gathered {
         let mut layers = Self::default();
-        let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+        let mut problems = Vec::new();
+        let mut warnings = Vec::new();
         layers.add_flags(flags);
         for (name, value) in environment {
             layers.add(name, value, "environment");
@@ -41,12 +49,12 @@ impl Layers {
                 Err(problem) => problems.push(problem),
             }
         }
-        (layers, problems, warnings)
+        Gathered { layers, problems, warnings }
     }
 
-    /// What is said of a variable; empty values count as unsaid.
-    pub(super) fn get(&self, name: &str) -> Option<&Said> {
-        self.said.get(name)
+    /// Returns the value of a variable. An empty value is treated as unset.
+    pub(super) fn get(&self, name: &str) -> Option<&RawValue> {
+        self.values.get(name)
     }
 
     fn add_flags(&mut self, flags: &ConfigFlags) {
@@ -75,13 +83,13 @@ impl Layers {
     fn add(&mut self, name: &str, value: &str, origin: &str) {
         let value = value.trim();
         if let Some(variable) = variables::find(name).filter(|_| !value.is_empty()) {
-            let said = || Said { text: value.to_owned(), origin: origin.to_owned() };
-            self.said.entry(variable.name).or_insert_with(said);
+            let raw = || RawValue { text: value.to_owned(), origin: origin.to_owned() };
+            self.values.entry(variable.name).or_insert_with(raw);
         }
     }
 }
 
-/// The variable that an unknown name is probably meant to be.
+/// Returns the variable that an unknown name is probably a misspelling of.
 fn misspelt(name: &str) -> Option<&'static str> {
     if variables::find(name).is_some() {
         return None;

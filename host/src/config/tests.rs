@@ -1,5 +1,7 @@
-//! What the configuration promises.
-#![allow(clippy::unwrap_used)]
+//! Claims about the configuration.
+
+use std::path::Path;
+use std::time::Duration;
 
 use super::*;
 
@@ -28,7 +30,7 @@ fn every_default_is_the_contracts_and_passes_its_own_check() {
 }
 
 #[test]
-fn flag_stands_above_environment_above_named_file_above_dot_env() {
+fn a_flag_overrides_the_environment_which_overrides_a_named_file_which_overrides_dot_env() {
     let folder = tempfile::tempdir().unwrap();
     let names = ["WORKER_CONCURRENCY", "MAX_CRASHES", "LEASE_SECONDS", "HEARTBEAT_SECONDS"];
     let lines = |names: &[&str], value: u32| names.iter().map(|name| format!("{name}={value}\n")).collect::<String>();
@@ -92,7 +94,7 @@ fn a_misspelt_variable_in_a_file_is_a_warning() {
 }
 
 #[test]
-fn empty_values_count_as_unsaid() {
+fn empty_values_are_treated_as_unset() {
     let config = from_environment(&[("POLYGON_API_KEY", ""), ("REDIS_URL", " ")]).unwrap();
     assert!(config.jobs.polygon.is_none());
     assert_eq!(config.redis.reveal(), "redis://localhost:6379/0");

@@ -1,17 +1,18 @@
 //! Every variable by name: its default, what is allowed, and whether it is a secret.
 //!
-//! One table for the checks, the error texts and the test that keeps `docs/configuration.md` and `.env.example` whole.
+//! One table for the checks, the error texts, and the test that keeps `docs/configuration.md` and
+//! `.env.example` complete.
 
-/// What is known about a variable.
+/// A variable of the configuration.
 #[derive(Clone, Copy, Debug)]
-pub struct Variable {
+pub(super) struct Variable {
     /// Its name in the environment and in files.
     pub name: &'static str,
-    /// Its default as one would write it; empty where there is none.
+    /// Its default as text; empty if there is none.
     pub default: &'static str,
-    /// What may be said, as the end of "needed: …".
+    /// The allowed values, as the end of "needed: …".
     pub allowed: &'static str,
-    /// Never shown.
+    /// Whether its value is never shown.
     pub secret: bool,
 }
 
@@ -24,7 +25,7 @@ const fn secret(name: &'static str, allowed: &'static str) -> Variable {
 }
 
 /// All variables, in the order of the documentation.
-pub const VARIABLES: &[Variable] = &[
+pub(super) const VARIABLES: &[Variable] = &[
     plain("REDIS_URL", "", "an address such as redis://localhost:6379/0, rediss://… (TLS) or unix:///path/to.sock"),
     plain("REDIS_HOST", "localhost", "a host name or address"),
     plain("REDIS_PORT", "6379", "a whole number from 1 to 65535"),
@@ -60,7 +61,7 @@ pub const VARIABLES: &[Variable] = &[
     plain("LOG_FORMAT", "text", "`text` or `json`"),
 ];
 
-/// The variable of that name.
-pub fn find(name: &str) -> Option<&'static Variable> {
+/// Returns the variable of that name.
+pub(super) fn find(name: &str) -> Option<&'static Variable> {
     VARIABLES.iter().find(|variable| variable.name == name)
 }

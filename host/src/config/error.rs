@@ -1,0 +1,20 @@
+//! The error of a configuration that cannot be used.
+
+use std::fmt;
+
+/// Every problem with the settings, each with the source of the value and the allowed values.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// One sentence per problem.
+    pub problems: Vec<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = if self.problems.len() == 1 { "problem" } else { "problems" };
+        write!(f, "{} {noun} with the configuration:", self.problems.len())?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
