@@ -1,27 +1,29 @@
-//! What stays of a job: its models, with all that is needed to use them, in a folder of the attempt's own.
+//! The artifacts of a job: its models, with everything that is needed to use them, in one folder per attempt.
 //!
-//! In: what the pipeline made. Out: `ARTIFACTS_DIR/<job>/<attempt>/` with `models/`, `predictions.csv`, the strategy's
-//! `equity.parquet`, `equity.svg` and `trades.parquet`, `report.json` and `artifact.json`, the last one to be written.
-//! Invariants: nothing is ever overwritten; a folder without `artifact.json` is no artifact; no job's id leads out of the
-//! folder.
+//! In: the findings of the pipeline. Out: `ARTIFACTS_DIR/<job>/<attempt>/` with `models/`, `predictions.csv`, the
+//! strategy's `equity.parquet`, `equity.svg` and `trades.parquet`, `report.json` and, written last, `artifact.json`.
+//! Invariants: nothing is ever overwritten; a folder without `artifact.json` is not an artifact; no job id leads out of
+//! the folder.
 
 mod attempt;
-mod collect;
-mod course;
+mod contents;
 mod description;
 mod equity_chart;
+mod equity_files;
 mod error;
+mod folder_name;
 mod history;
-mod kept;
-mod names;
+mod load;
+mod place;
 mod store;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use self::{
-    attempt::Attempt,
-    collect::{Contents, collect},
+    attempt::AttemptFolder,
+    contents::{Contents, collect},
     description::{Artifact, SavedModel},
     history::history,
-    kept::Kept,
+    load::SavedArtifact,
+    place::ArtifactsPlace,
 };

@@ -1,7 +1,7 @@
 //! One job from its payload to its result: what a job process and `train` do.
 //!
-//! In: the job's text, its plugins, what it may use. Out: an [`Ending`], whatever happens. Around the pure pipeline, this
-//! module holds the clock, the host's name, the plugin processes and the folder of artifacts.
+//! In: the job's text, its plugins, its resources. Out: a [`JobOutcome`] in every case. Around the pure pipeline, this
+//! module has the clock, the host's name, the plugin processes and the folder of artifacts.
 
 mod capacity;
 mod payload;
@@ -10,9 +10,9 @@ mod run_block;
 mod sessions;
 pub(crate) mod spec;
 
-use oculus_job::code::ErrorCode;
 use std::sync::Arc;
 
+use oculus_job::code::ErrorCode;
 use oculus_job::failure::{Failure, Kind};
 use oculus_job::progress::{Phase, Progress};
 use oculus_job::request::Job;
@@ -25,23 +25,23 @@ use serde_json::Value;
 use self::run_block::{Clock, run_block};
 use self::sessions::SessionOpener;
 use self::spec::JobSpec;
-use crate::artifacts::{self, Attempt, Contents};
+use crate::artifacts::{self, AttemptFolder, Contents};
 
 pub(crate) use self::plugin_log::plugin_log;
 
-/// How a job ended.
+/// The outcome of a job.
 #[derive(Clone, Debug)]
-pub(crate) struct Ending {
-    /// `None` for a success.
+pub(crate) struct JobOutcome {
+    /// The kind of failure; `None` for a success.
     pub failure: Option<Kind>,
-    /// The result object, of a success as of a failure.
+    /// The result object, of a success or of a failure.
     pub result: Value,
-    /// How the plugins of the job fared.
+    /// The health of the plugins that the job used.
     pub plugins: Vec<PluginHealth>,
 }
 
 /// Runs a job to its end, and reports its progress.
-pub(crate) fn run(spec: &JobSpec, on_progress: &(dyn Fn(Progress) + Sync)) -> Ending {
+pub(crate) fn run(spec: &JobSpec, on_progress: &(dyn Fn(Progress) + Sync)) -> JobOutcome {
     let clock = Clock::start();
     let timed = |progress: Progress| {
         clock.note(progress.phase);
@@ -52,18 +52,18 @@ pub(crate) fn run(spec: &JobSpec, on_progress: &(dyn Fn(Progress) + Sync)) -> En
         Err(failure) => return failed(&failure, &spec.build_id, Value::Null),
     };
     let record = Arc::default();
-    let ending = match train(&job, spec, &record, &timed) {
+    let outcome = match train(&job, spec, &record, &timed) {
         Ok((mut report, contents)) => {
             report.run = run_block(spec, &clock, &report);
-            keep(&mut report, &contents, spec);
+            write_artifact(&mut report, &contents, spec);
             succeeded(report)
         }
         Err(failure) => failed(&failure, &job.build_id, job.design_config()),
     };
-    Ending { plugins: record.all(), ..ending }
+    JobOutcome { plugins: record.all(), ..outcome }
 }
 
-/// Runs the pipeline on the job's plugins, and gathers what its artifacts keep.
+/// Runs the pipeline on the job's plugins, and collects the contents of its artifact.
 fn train(
     job: &Job,
     spec: &JobSpec,
@@ -98,26 +98,25 @@ fn run_pipeline(
     pipeline::run(job, &inputs)
 }
 
-/// Writes models and report to where they are kept, and says in the report where. A job whose artifacts cannot be
-/// written is a success without them.
-fn keep(report: &mut Report, contents: &Contents, spec: &JobSpec) {
+/// Writes the artifact, and its folder into the report. A job whose artifact cannot be written is a success without it.
+fn write_artifact(report: &mut Report, contents: &Contents, spec: &JobSpec) {
     let written_at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
-    let kept = Attempt::claim(&spec.artifacts, &spec.job_id).and_then(|attempt| {
+    let written = AttemptFolder::create(&spec.artifacts, &spec.job_id).and_then(|attempt| {
         let folder = attempt.folder().display().to_string();
         report.run.insert("artifacts".to_owned(), folder.into());
         attempt.write(contents, report, &written_at)
     });
-    if let Err(error) = kept {
+    if let Err(error) = written {
         let reason = format!("{:#}", anyhow::Error::from(error));
-        tracing::warn!("the job's artifacts are not kept: {reason}");
+        tracing::warn!("the job's artifacts cannot be written: {reason}");
         report.run.insert("artifacts".to_owned(), Value::Null);
         report.run.insert("artifacts_reason".to_owned(), reason.into());
     }
 }
 
-fn succeeded(report: Report) -> Ending {
+fn succeeded(report: Report) -> JobOutcome {
     match serde_json::to_value(&report) {
-        Ok(result) => Ending { failure: None, result, plugins: Vec::new() },
+        Ok(result) => JobOutcome { failure: None, result, plugins: Vec::new() },
         Err(error) => {
             let message = format!("the report cannot be written as JSON: {error}");
             let hint = "this is a fault of the worker: report it with the job";
@@ -126,6 +125,6 @@ fn succeeded(report: Report) -> Ending {
     }
 }
 
-fn failed(failure: &Failure, build_id: &str, design_config: Value) -> Ending {
-    Ending { failure: Some(failure.kind), result: failure.to_result(build_id, design_config), plugins: Vec::new() }
+fn failed(failure: &Failure, build_id: &str, design_config: Value) -> JobOutcome {
+    JobOutcome { failure: Some(failure.kind), result: failure.to_result(build_id, design_config), plugins: Vec::new() }
 }

@@ -1,30 +1,30 @@
-//! One attempt's folder while it is written.
+//! The folder of one attempt while it is written.
 
 use std::fs::DirBuilder;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use oculus_pipeline::report::{Provenance, Report};
 use polars::prelude::PolarsResult;
 use serde::Serialize;
 
-use super::collect::Contents;
+use super::contents::Contents;
 use super::description::{Artifact, DESCRIPTION, EQUITY, EQUITY_CHART, FORMAT_VERSION, PREDICTIONS, REPORT, TRADES};
 use super::error::ArtifactError;
-use super::names;
+use super::folder_name::folder_name;
+use super::place::ArtifactsPlace;
 use super::store::Store;
 use crate::charts::ChartError;
-use crate::runner::spec::ArtifactsPlace;
-use oculus_pipeline::report::{Provenance, Report};
 
-/// A folder that no other attempt writes to.
-pub(crate) struct Attempt {
+/// The folder of one attempt. No other attempt writes to it.
+pub(crate) struct AttemptFolder {
     job_id: String,
     name: String,
     folder: PathBuf,
 }
 
-/// `artifact.json` with what only people read.
+/// The content of `artifact.json`: the artifact, and the provenance, which only people read.
 #[derive(Serialize)]
 struct Described<'a> {
     #[serde(flatten)]
@@ -32,14 +32,14 @@ struct Described<'a> {
     provenance: &'a Provenance,
 }
 
-impl Attempt {
-    /// Makes the folder `<dir>/<job>/<token>`, for its owner's eyes only; with `-2` and so on behind a token that is
-    /// taken already, such as by a queue that has lost its counter.
+impl AttemptFolder {
+    /// Creates the folder `<dir>/<job>/<token>`, readable by its owner only. If it exists, for
+    /// example because the queue has lost its counter, `-2` and so on is appended to the token.
     ///
     /// # Errors
-    /// The file system's, such as a lack of permission.
-    pub(crate) fn claim(place: &ArtifactsPlace, job_id: &str) -> Result<Self, ArtifactError> {
-        let of_job = place.dir.join(names::of_job(job_id));
+    /// The file system's, such as a missing permission.
+    pub(crate) fn create(place: &ArtifactsPlace, job_id: &str) -> Result<Self, ArtifactError> {
+        let of_job = place.dir.join(folder_name(job_id));
         let failed = |path: &Path, source: io::Error| ArtifactError::Folder { path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(&of_job).map_err(|error| failed(&of_job, error))?;
         let mut n_taken = 0_u32;
@@ -54,12 +54,12 @@ impl Attempt {
         }
     }
 
-    /// The folder.
+    /// Returns the path of the folder.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Writes everything, the description last. What cannot be written whole is removed again.
+    /// Writes all files, the description last. If one cannot be written, the folder is removed.
     ///
     /// * `written_at`: UTC, in a form that sorts by time.
     ///
@@ -77,7 +77,7 @@ impl Attempt {
         let described = Described { artifact: &artifact, provenance: &report.provenance };
         let written = self.write_all(contents, report, &described);
         if written.is_err() {
-            // What stays is no artifact without its description, and only costs room.
+            // A folder that cannot be removed has no description, so it is not an artifact: it only takes space.
             let _ = std::fs::remove_dir_all(&self.folder);
         }
         written
@@ -89,10 +89,10 @@ impl Attempt {
             store.write(&model.file, bytes.clone())?;
         }
         store.write(PREDICTIONS, contents.predictions.clone())?;
-        if let Some(course) = &contents.course {
-            store.write(EQUITY, parquet(&store, EQUITY, course.equity())?)?;
-            store.write(TRADES, parquet(&store, TRADES, course.trades())?)?;
-            store.write(EQUITY_CHART, chart(&store, EQUITY_CHART, course.equity_chart())?)?;
+        if let Some(files) = &contents.equity_files {
+            store.write(EQUITY, parquet(&store, EQUITY, files.equity())?)?;
+            store.write(TRADES, parquet(&store, TRADES, files.trades())?)?;
+            store.write(EQUITY_CHART, chart(&store, EQUITY_CHART, files.equity_chart())?)?;
         }
         store.write(REPORT, json(&store, REPORT, report)?)?;
         store.write(DESCRIPTION, json(&store, DESCRIPTION, described)?)

@@ -1,10 +1,9 @@
-//! `artifact.json`: what lies in an artifact's folder and how to use it.
+//! `artifact.json`: the description of an artifact's folder, with everything that its use needs.
 
+use oculus_job::request::Timeframe;
 use oculus_plugin_api::FeatureRole;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-use oculus_job::request::Timeframe;
 
 /// Version of the folder's format; a reader refuses a higher one.
 pub(super) const FORMAT_VERSION: u32 = 1;
@@ -12,7 +11,7 @@ pub(super) const FORMAT_VERSION: u32 = 1;
 pub(super) const DESCRIPTION: &str = "artifact.json";
 /// The winner's scores.
 pub(super) const PREDICTIONS: &str = "predictions.csv";
-/// The chosen strategy's worth by date.
+/// The chosen strategy's equity by date.
 pub(super) const EQUITY: &str = "equity.parquet";
 /// The equity curves as a picture.
 pub(super) const EQUITY_CHART: &str = "equity.svg";
@@ -52,9 +51,9 @@ pub(crate) struct Trained {
     pub seed: u64,
     /// Columns of the feature table, in its order; all of them are needed to predict.
     pub features: Vec<Column>,
-    /// Where the scaling of features is kept.
+    /// Where the scaling of features is stored.
     pub scaler: String,
-    /// One a family that was fitted on the whole development period.
+    /// One per family that was fitted on the whole development period.
     pub models: Vec<SavedModel>,
     /// The bars that features were computed from.
     pub bars: BarsUsed,
@@ -65,7 +64,7 @@ pub(crate) struct Trained {
 pub(crate) struct LabelUsed {
     /// Sessions ahead.
     pub horizon_days: u32,
-    /// The same in bars.
+    /// The sessions ahead in bars.
     pub horizon_bars: u32,
     /// Rise in percent.
     pub threshold_pct: f64,
@@ -76,14 +75,14 @@ pub(crate) struct LabelUsed {
 pub(crate) struct Column {
     /// Its name.
     pub name: String,
-    /// Whether models get it or only rules do.
+    /// Whether models or only rules use it.
     pub role: FeatureRole,
 }
 
 /// A saved model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SavedModel {
-    /// Id of the plugin that made it.
+    /// Id of the plugin that trained it.
     pub plugin: String,
     /// The family's name for people.
     pub title: String,
@@ -101,8 +100,8 @@ pub(crate) struct SavedModel {
     pub rounds: Option<u32>,
     /// Device it was fitted on.
     pub device: Option<String>,
-    /// Probability from which a row is a signal: exactly the 32-bit number that scores are compared to; `None` where
-    /// validation could tell none.
+    /// The probability from which a row is a signal: exactly the 32-bit number that scores are compared to; `None` if
+    /// validation has found none.
     pub threshold: Option<f64>,
     /// Area under the ROC curve on validation rows, where it is defined.
     pub validation_auc: Option<f64>,
@@ -113,9 +112,9 @@ pub(crate) struct SavedModel {
 pub(crate) struct BarsUsed {
     /// SHA-256 over the numbers of all of them, as the result has it.
     pub sha256: String,
-    /// One a symbol, in the job's order.
+    /// One per symbol, in the job's order.
     pub symbols: Vec<Series>,
-    /// One a symbol that features compare with; all of them are needed to predict.
+    /// One per benchmark of a feature; all of them are needed to predict.
     #[serde(default)]
     pub benchmarks: Vec<Series>,
 }

@@ -1,21 +1,22 @@
-//! The equity curves of a strategy as a picture, with the market at equal exposure, the market held at all times, and the
-//! start of the test.
+//! The equity curves of a strategy as a picture, with the market at equal exposure, the market held
+//! at all times, and the start of the test.
 //!
 //! The development part and the test part each start at 1, so a curve shows the growth of the same capital in each.
 
+use oculus_pipeline::date::iso_date;
+use oculus_pipeline::strategy::EquityPoint;
 use plotters::series::LineSeries;
 use plotters::style::{RGBColor, ShapeStyle};
 
 use crate::charts::{
     Area, Chart, ChartError, Heading, Panel, Size, Slot, draw_legend, draw_marker, render, theme, value_range,
 };
-use oculus_pipeline::{date::iso_date, strategy::EquityPoint};
 
 const SIZE: Size = Size { width: 1200, height: 520 };
 const MAX_VALUE_LABELS: usize = 7;
 /// Values that the axis always shows, so that a flat curve does not look steep.
 const LEAST_VALUES: [f64; 2] = [0.99, 1.01];
-/// Width of the axis from which two decimals tell its labels apart.
+/// The width of the axis from which labels with two decimals differ.
 const WIDE_RANGE: f64 = 0.1;
 
 /// A curve of the picture.

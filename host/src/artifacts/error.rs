@@ -8,10 +8,10 @@ use polars::prelude::PolarsError;
 use super::description::{DESCRIPTION, FORMAT_VERSION};
 use crate::charts::ChartError;
 
-/// What was found, what was needed, what to do.
+/// Why an artifact cannot be written or used: what was found, what was needed, what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ArtifactError {
-    /// The folder of an attempt cannot be made.
+    /// The folder of an attempt cannot be created.
     #[error(
         "the artifacts folder `{path}` cannot be made or opened; free space, or set ARTIFACTS_DIR to another folder"
     )]
@@ -31,7 +31,7 @@ pub(crate) enum ArtifactError {
         /// The system's reason.
         source: object_store::Error,
     },
-    /// Something cannot be written as JSON, or read from it.
+    /// A file cannot be written or read as JSON.
     #[error("`{path}` cannot be written or read as JSON of an artifact")]
     Json {
         /// The file.
@@ -39,7 +39,7 @@ pub(crate) enum ArtifactError {
         /// What is wrong.
         source: serde_json::Error,
     },
-    /// Something cannot be written as Parquet.
+    /// A file cannot be written as Parquet.
     #[error("`{path}` cannot be written as Parquet")]
     Parquet {
         /// The file.
@@ -63,27 +63,27 @@ pub(crate) enum ArtifactError {
         /// Its version.
         found: u32,
     },
-    /// No artifact where one was looked for.
+    /// The job has no artifact.
     #[error(
         "no artifact of `{job}`: {found}; name a job that was trained here (ARTIFACTS_DIR), or a folder that holds {DESCRIPTION}"
     )]
     Missing {
-        /// What was asked for.
+        /// The requested job.
         job: String,
-        /// What is there instead.
+        /// What exists instead.
         found: String,
     },
-    /// No such model.
+    /// The artifact has no such model.
     #[error("no model `{asked}` in `{folder}`; it holds {there}")]
     NoModel {
-        /// The name asked for.
+        /// The requested name.
         asked: String,
         /// The artifact.
         folder: PathBuf,
-        /// The models that there are.
+        /// The models that exist.
         there: String,
     },
-    /// A model that is not the one described.
+    /// The file of a model differs from its description.
     #[error(
         "`{path}` has been changed since it was written: SHA-256 {found}, {DESCRIPTION} says {needed}; restore the file, or train again"
     )]

@@ -1,27 +1,28 @@
-//! The bars that a saved model is to read: those of its training where they are there, and what came since.
+//! The bars that a saved model reads: those of its training, as far as they exist, and newer ones.
 //!
-//! Averages without end depend on where they begin, so a symbol of the job begins where the job's bars began: then the
-//! same bars give the same features, bit for bit, whatever older or newer bars there are.
+//! Infinite averages depend on their first bar, so a symbol of the job begins with the job's own
+//! first bar. Then the same bars give the same features, bit for bit, whether or not older or newer
+//! bars exist.
+
+use oculus_job::failure::Failure;
+use oculus_job::warning::{Warning, WarningCode};
+use oculus_pipeline::bars::{self, Bars, Reach, Source, Wanted, moment};
 
 use super::description::{Series, Trained};
-use oculus_job::failure::Failure;
-use oculus_job::warning::Warning;
-use oculus_job::warning::WarningCode;
-use oculus_pipeline::bars::{self, Bars, Reach, Source, Wanted, moment};
 
 /// Bars for a saved model.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
-    /// One series a symbol that has bars.
+    /// One series per symbol that has bars.
     pub bars: Vec<Bars>,
-    /// Whole series of the symbols that the model's features compare with, as far as there are any.
+    /// The complete series of the benchmarks of the model's features, as far as they exist.
     pub benchmarks: Vec<Bars>,
-    /// What the reader of the predictions should know.
+    /// The warnings for the reader of the predictions.
     pub warnings: Vec<Warning>,
 }
 
-/// Reads the bars of some symbols, those of the job from its own first bar on, others as far as the benchmarks reach back;
-/// and those of the benchmarks.
+/// Reads the bars of some symbols and of the benchmarks. A symbol of the job begins with the job's
+/// own first bar, another symbol where all benchmarks have begun.
 ///
 /// # Errors
 /// Those of [`Source::read`] and [`bars::sound`]. A symbol without bars is a warning.
@@ -57,14 +58,15 @@ pub(crate) fn history(trained: &Trained, source: &dyn Source, symbols: &[String]
 }
 
 impl History {
-    /// The bars of a symbol that the job did not have, from where all benchmarks have begun.
+    /// Returns the bars of a symbol that the job did not have, from where all benchmarks have begun.
     fn compared(&mut self, bars: Bars, trained: &Trained) -> Bars {
         let Some(begin) = self.benchmarks.iter().filter_map(|benchmark| benchmark.time.first()).max() else {
             return bars;
         };
         let compared = bars.within(*begin..=i64::MAX);
         if compared.len() < bars.len() {
-            let (symbol, begin) = (&bars.symbol, moment(*begin, trained.timeframe));
+            let symbol = &bars.symbol;
+            let begin = moment(*begin, trained.timeframe);
             let message =
                 format!("{symbol}'s bars before {begin} are not used: a benchmark of its features begins then");
             self.warnings.push(Warning::new(WarningCode::BenchmarkBeginsLater, message));
@@ -73,10 +75,11 @@ impl History {
     }
 }
 
-/// In what the bars of the training's own time are others than the training's.
+/// Returns a warning if the bars of the training's period differ from those of the training.
 fn difference(series: &Series, bars: &Bars, trained: &Trained) -> Option<Warning> {
     let Series { symbol, from, to, .. } = series;
-    let (&first, &last) = (bars.time.first()?, bars.time.last()?);
+    let first = *bars.time.first()?;
+    let last = *bars.time.last()?;
     if first > series.from_time {
         let begin = moment(first, trained.timeframe);
         let message = format!(
@@ -96,7 +99,8 @@ fn difference(series: &Series, bars: &Bars, trained: &Trained) -> Option<Warning
     if same_time.sha256() == series.sha256 {
         return None;
     }
-    let (n_bars, n_needed) = (same_time.len(), series.n_bars);
+    let n_bars = same_time.len();
+    let n_needed = series.n_bars;
     let message = format!(
         "{symbol}'s {n_bars} bars from {from} to {to} are not the {n_needed} that the model was trained on, such as after \
          a split or a correction: scores of that time differ from the job's"

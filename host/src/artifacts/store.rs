@@ -1,6 +1,6 @@
-//! The file system behind `object_store`: whole files under a folder, each written aside and renamed into place.
+//! A folder of complete files, through `object_store`: each file is written to a temporary name and renamed.
 //!
-//! Invariant: a file that is there is whole and on the disk; a path within the store cannot lead out of it.
+//! Invariant: a file that exists is complete and synced; a path of the store cannot lead out of it.
 
 use std::path::{Path as FilePath, PathBuf};
 
@@ -19,7 +19,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// The store in a folder that is there. Not to be used on a thread of an asynchronous runtime.
+    /// Opens the store in an existing folder. Must not be used on a thread of an asynchronous runtime.
     pub(super) fn open(folder: &FilePath) -> Result<Self, ArtifactError> {
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let runtime = runtime.map_err(|source| ArtifactError::Folder { path: folder.to_owned(), source })?;
@@ -28,7 +28,7 @@ impl Store {
         Ok(Self { folder: folder.to_owned(), files: files.with_fsync(true), runtime })
     }
 
-    /// Where a file of the store lies.
+    /// Returns the path of a file of the store.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }

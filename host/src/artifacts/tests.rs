@@ -1,39 +1,37 @@
-//! Claims about folders of artifacts. What is written into them is shown end to end, by the tests of `predict`.
-#![allow(clippy::unwrap_used)]
+//! Claims about folders of artifacts. The end-to-end tests of `predict` cover their contents.
 
 use std::fs;
 use std::io::Cursor;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path};
 
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::{Bars, LabelledSpan, Market};
+use oculus_pipeline::strategy::backtest::{ExitReason, RoundTrip};
+use oculus_pipeline::strategy::{EquityCurve, EquityPoint, Trade};
 use polars::prelude::{DataFrame, ParquetReader, SerReader};
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::course::CourseFiles;
+use super::equity_files::EquityFiles;
 use super::error::ArtifactError;
+use super::folder_name::folder_name;
 use super::*;
-use crate::runner::spec::ArtifactsPlace;
-use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::LabelledSpan;
-use oculus_pipeline::bars::{Bars, Market};
-use oculus_pipeline::strategy::backtest::{ExitReason, RoundTrip};
-use oculus_pipeline::strategy::{EquityCurve, EquityPoint, Trade};
 
 proptest! {
     #[test]
     fn every_job_id_is_one_plain_folder_name_of_its_own(id in "\\PC{0,200}", other in "\\PC{0,200}") {
-        let name = names::of_job(&id);
+        let name = folder_name(&id);
         let components: Vec<_> = Path::new(&name).components().collect();
         prop_assert!(matches!(components.as_slice(), [Component::Normal(_)]), "{name}");
         prop_assert!(name.len() <= 160 && !name.starts_with('.'));
-        prop_assert_eq!(id == other, name == names::of_job(&other));
+        prop_assert_eq!(id == other, name == folder_name(&other));
     }
 }
 
 #[test]
 fn usual_ids_stay_readable_and_dangerous_ones_are_escaped() {
-    let names = ["build:example", "job-1_a.b", "..", "a/b", "spool", "%2F"].map(names::of_job);
+    let names = ["build:example", "job-1_a.b", "..", "a/b", "spool", "%2F"].map(folder_name);
     assert_eq!(names, ["build:example", "job-1_a.b", "%2E.", "a%2Fb", "%73%70%6F%6F%6C", "%252F"]);
 }
 
@@ -42,9 +40,9 @@ fn place(dir: &Path) -> ArtifactsPlace {
 }
 
 #[test]
-fn a_token_that_comes_again_gets_a_folder_of_its_own_and_only_the_owner_may_look() {
+fn a_repeated_token_gets_a_folder_of_its_own_that_only_the_owner_may_read() {
     let dir = tempfile::tempdir().unwrap();
-    let folders = [0, 1, 2].map(|_| Attempt::claim(&place(dir.path()), "job").unwrap().folder().to_owned());
+    let folders = [0, 1, 2].map(|_| AttemptFolder::create(&place(dir.path()), "job").unwrap().folder().to_owned());
     assert_eq!(folders.each_ref().map(|folder| folder.file_name().unwrap()), ["7", "7-2", "7-3"]);
     assert_eq!(fs::metadata(&folders[0]).unwrap().permissions().mode() & 0o777, 0o700);
 }
@@ -68,20 +66,20 @@ fn write_description(folder: &Path, job_id: &str, written_at: &str) {
 }
 
 #[test]
-fn the_newest_whole_attempt_is_found_and_others_by_name_or_folder() {
+fn the_newest_complete_attempt_is_found_and_others_by_name_or_folder() {
     let dir = tempfile::tempdir().unwrap();
     let of_job = dir.path().join("job");
     write_description(&of_job.join("10"), "job", "2026-01-02T00:00:00.000Z");
     write_description(&of_job.join("9"), "job", "2026-01-03T00:00:00.000Z");
     fs::create_dir(of_job.join("99")).unwrap();
-    let find = |job: &str, attempt| Kept::find(dir.path(), job, attempt).map(|kept| kept.artifact.attempt);
+    let find = |job: &str, attempt| SavedArtifact::find(dir.path(), job, attempt).map(|saved| saved.artifact.attempt);
     assert_eq!(find("job", None).unwrap(), "9");
     assert_eq!(find("job", Some("10")).unwrap(), "10");
     assert_eq!(find(of_job.join("10").to_str().unwrap(), None).unwrap(), "10");
     let message = find("job", Some("99")).unwrap_err().to_string();
     assert!(message.contains("no whole attempt `99`, it has 10, 9, 99"), "{message}");
     assert!(find("job", Some("../job/9")).is_err());
-    let message = find("nobody", None).unwrap_err().to_string();
+    let message = find("unknown", None).unwrap_err().to_string();
     assert!(message.contains("there is no folder") && message.contains("ARTIFACTS_DIR"), "{message}");
 }
 
@@ -90,26 +88,27 @@ fn what_is_read_is_what_was_written_or_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("1");
     write_description(&folder, "job", "");
-    let kept = Kept::open(&folder).unwrap();
-    let model = kept.model(Some("TREES")).unwrap();
-    assert_eq!(kept.model(None).unwrap(), model);
-    assert_eq!((model.threshold.unwrap() as f32, kept.artifact.trained.seed), (0.3, u64::MAX));
-    assert_eq!(kept.bytes(model).unwrap(), b"model");
-    let message = kept.model(Some("lstm")).unwrap_err().to_string();
-    assert!(message.contains("no model `lstm`") && message.contains("m (Trees)"), "{message}");
+    let saved = SavedArtifact::open(&folder).unwrap();
+    let model = saved.model(Some("TREES")).unwrap();
+    assert_eq!(saved.model(None).unwrap(), model);
+    assert_eq!((model.threshold.unwrap() as f32, saved.artifact.trained.seed), (0.3, u64::MAX));
+    assert_eq!(saved.bytes(model).unwrap(), b"model");
+    let missing = saved.model(Some("lstm")).unwrap_err();
+    let ArtifactError::NoModel { asked, there, .. } = missing else { panic!("{missing}") };
+    assert_eq!((asked.as_str(), there.as_str()), ("lstm", "m (Trees)"));
 
     fs::write(folder.join("models/m.bin"), "mode1").unwrap();
-    assert!(matches!(kept.bytes(model), Err(ArtifactError::Changed { .. })));
+    assert!(matches!(saved.bytes(model), Err(ArtifactError::Changed { .. })));
     let outside = SavedModel { file: "../1/models/m.bin".to_owned(), ..model.clone() };
-    assert!(matches!(kept.bytes(&outside), Err(ArtifactError::Store { verb: "read", .. })));
+    assert!(matches!(saved.bytes(&outside), Err(ArtifactError::Store { verb: "read", .. })));
     fs::write(folder.join("artifact.json"), json!({"format_version": 2}).to_string()).unwrap();
-    assert!(matches!(Kept::open(&folder), Err(ArtifactError::Newer { found: 2, .. })));
+    assert!(matches!(SavedArtifact::open(&folder), Err(ArtifactError::Newer { found: 2, .. })));
     fs::write(folder.join("artifact.json"), "{").unwrap();
-    assert!(matches!(Kept::open(&folder), Err(ArtifactError::Json { .. })));
+    assert!(matches!(SavedArtifact::open(&folder), Err(ArtifactError::Json { .. })));
 }
 
 /// Three bars from 2024-01-01 on, and a round trip of each set in another symbol.
-fn course(timeframe: Timeframe) -> CourseFiles {
+fn equity_files(timeframe: Timeframe) -> EquityFiles {
     let bars = |symbol: &str| Bars {
         symbol: symbol.to_owned(),
         time: (0..3).map(|bar| (19_723 + bar) * 86_400).collect(),
@@ -125,18 +124,24 @@ fn course(timeframe: Timeframe) -> CourseFiles {
         sha256: String::new(),
     };
     let trade = |symbol_idx, entry_bar, reason| {
-        let (entry_price, exit_price, gain) = (100.0, 110.0, 0.0989);
-        let trip = RoundTrip { entry_bar, exit_bar: entry_bar + 1, entry_price, exit_price, reason, gain };
+        let trip = RoundTrip {
+            entry_bar,
+            exit_bar: entry_bar + 1,
+            entry_price: 100.0,
+            exit_price: 110.0,
+            reason,
+            gain: 0.0989,
+        };
         Trade { symbol_idx, trip }
     };
     let point =
         |day, is_test| EquityPoint { day, is_test, strategy: 1.1, buy_and_hold: 1.0, always_in: 0.9, exposure: 0.5 };
-    let course = EquityCurve {
+    let curve = EquityCurve {
         equity: vec![point(19_723, false), point(19_724, true), point(19_725, true)],
         development_trades: vec![trade(1, 0, ExitReason::Target)],
         test_trades: vec![trade(0, 1, ExitReason::End)],
     };
-    CourseFiles::of(&course, &market).unwrap()
+    EquityFiles::new(&curve, &market).unwrap()
 }
 
 fn read(bytes: Vec<u8>) -> DataFrame {
@@ -149,9 +154,9 @@ fn texts(frame: &DataFrame, column: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_course_is_read_back_with_its_symbols_and_dates() {
-    let course = course(Timeframe::Day1);
-    let trades = read(course.trades().unwrap());
+fn equity_files_are_read_back_with_symbols_and_dates() {
+    let files = equity_files(Timeframe::Day1);
+    let trades = read(files.trades().unwrap());
     for (column, expected) in [
         ("set", ["validation", "test"]),
         ("symbol", ["BBB", "AAA"]),
@@ -163,19 +168,19 @@ fn a_course_is_read_back_with_its_symbols_and_dates() {
     ] {
         assert_eq!(texts(&trades, column), expected, "{column}");
     }
-    let equity = read(course.equity().unwrap());
+    let equity = read(files.equity().unwrap());
     assert_eq!(texts(&equity, "date"), ["2024-01-01", "2024-01-02", "2024-01-03"]);
     assert_eq!(texts(&equity, "set"), ["validation", "test", "test"]);
-    for (column, worth) in [("strategy", "1.1"), ("buy_and_hold", "1.0"), ("always_in", "0.9"), ("exposure", "0.5")] {
-        assert_eq!(texts(&equity, column), [worth; 3]);
+    for (column, value) in [("strategy", "1.1"), ("buy_and_hold", "1.0"), ("always_in", "0.9"), ("exposure", "0.5")] {
+        assert_eq!(texts(&equity, column), [value; 3]);
     }
-    let intraday = read(self::course(Timeframe::Hour1).trades().unwrap());
+    let intraday = read(equity_files(Timeframe::Hour1).trades().unwrap());
     assert_eq!(texts(&intraday, "entry_timestamp"), [19_723, 19_724].map(|day| (day * 86_400).to_string()));
 }
 
 #[test]
 fn an_equity_chart_has_a_line_per_curve_and_part_every_date_and_the_start_of_the_test() {
-    let svg = course(Timeframe::Day1).equity_chart().unwrap();
+    let svg = equity_files(Timeframe::Day1).equity_chart().unwrap();
     let chart = roxmltree::Document::parse(&svg).unwrap();
     for color in ["#1A8F6F", "#D08A2E", "#B3BAC5"] {
         let lines = chart.descendants().filter(|node| node.attribute("stroke") == Some(color));
@@ -193,7 +198,7 @@ fn an_equity_chart_has_a_line_per_curve_and_part_every_date_and_the_start_of_the
 }
 
 #[test]
-fn where_no_strategy_was_chosen_there_is_no_course() {
+fn without_a_chosen_strategy_there_are_no_equity_files() {
     let market = Market {
         bars: Vec::new(),
         benchmarks: Vec::new(),
@@ -203,5 +208,5 @@ fn where_no_strategy_was_chosen_there_is_no_course() {
         warnings: Vec::new(),
         sha256: String::new(),
     };
-    assert!(CourseFiles::of(&EquityCurve::default(), &market).is_none());
+    assert!(EquityFiles::new(&EquityCurve::default(), &market).is_none());
 }

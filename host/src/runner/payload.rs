@@ -1,4 +1,4 @@
-//! The job of a payload: parsed once, with an id, and with every problem named at once.
+//! Parses the job of a payload once, gives it an id, and reports every problem at once.
 
 use oculus_job::failure::Failure;
 use oculus_job::request::{Job, parse_payload};
@@ -10,10 +10,10 @@ use super::spec::JobSpec;
 /// The fields that can hold a job's id.
 const ID_FIELDS: [&str; 2] = ["job_id", "build_id"];
 
-/// Parses and checks the job of a payload; the worker's id is used where the payload has none.
+/// Parses and checks the job of a payload. A payload without an id gets the one of `spec`.
 ///
 /// # Errors
-/// The refusal of the job's own fields, extended by that of its families' parameters.
+/// The refusal of the job's own fields, extended by the problems of its families' parameters.
 pub(super) fn read_job(spec: &JobSpec) -> Result<Job, Failure> {
     let mut payload = parse_payload(&spec.payload)?;
     set_missing_id(&mut payload, &spec.build_id);
@@ -30,7 +30,8 @@ fn set_missing_id(payload: &mut Value, build_id: &str) {
     }
 }
 
-/// Adds the refusal of the families' parameters to that of the job's own fields, so that one answer names every problem.
+/// Extends the refusal of the job's own fields by the problems of the families' parameters, so that
+/// one message has every problem.
 fn with_family_problems(failure: Failure, payload: Value, spec: &JobSpec) -> Failure {
     match family_problems(payload, spec) {
         Some(other) => Failure { message: format!("{}; {}", failure.message, other.message), ..failure },
@@ -40,7 +41,7 @@ fn with_family_problems(failure: Failure, payload: Value, spec: &JobSpec) -> Fai
 
 fn family_problems(mut payload: Value, spec: &JobSpec) -> Option<Failure> {
     let config = payload.pointer_mut("/design/ml_training_config")?.as_object_mut()?;
-    // These two may be the fields that are refused; the others state which families are asked for, and how.
+    // These two may be the refused fields. The others select the families and set their parameters.
     config.retain(|name, _| !["cv_folds", "seed"].contains(&name.as_str()));
     let job = json!({ "build_id": "job", "symbols": ["A"], "design": { "ml_training_config": config } });
     selection::select(&Job::from_value(&job).ok()?, &spec.plugins, &spec.refused).err()
@@ -48,10 +49,12 @@ fn family_problems(mut payload: Value, spec: &JobSpec) -> Option<Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::runner::spec::{ArtifactsPlace, JobResources};
     use oculus_market_data::BarsPlace;
     use oculus_plugin_host::limits::Limits;
+
+    use super::*;
+    use crate::artifacts::ArtifactsPlace;
+    use crate::runner::spec::JobResources;
 
     fn ids_of(payload: Value) -> (String, String) {
         let resources = JobResources {
@@ -63,16 +66,21 @@ mod tests {
             limits: Limits { memory_bytes: u64::MAX, silence: std::time::Duration::MAX },
             worker: "w".into(),
         };
-        let (job_id, build_id) = ("known".to_owned(), "known".to_owned());
-        let artifacts = ArtifactsPlace { dir: "/".into(), token: "1".to_owned() };
-        let (plugins, refused) = (vec![], vec![]);
-        let spec = JobSpec { job_id, build_id, payload: payload.to_string(), plugins, refused, resources, artifacts };
+        let spec = JobSpec {
+            job_id: "known".to_owned(),
+            build_id: "known".to_owned(),
+            payload: payload.to_string(),
+            plugins: vec![],
+            refused: vec![],
+            resources,
+            artifacts: ArtifactsPlace { dir: "/".into(), token: "1".to_owned() },
+        };
         let job = read_job(&spec).unwrap();
         (job.id, job.build_id)
     }
 
     #[test]
-    fn a_payload_without_an_id_goes_by_the_one_it_was_found_under() {
+    fn a_payload_without_an_id_gets_the_one_of_its_key() {
         let pair = |id: &str, build_id: &str| (id.to_owned(), build_id.to_owned());
         assert_eq!(ids_of(json!({"symbols": ["A"]})), pair("known", "known"));
         assert_eq!(ids_of(json!({"symbols": ["A"], "job_id": null})), pair("known", "known"));

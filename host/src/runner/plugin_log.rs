@@ -1,4 +1,4 @@
-//! What plugins log and report during a job, as events of this process's log.
+//! Writes what plugins log and report during a job to this process's log.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,8 @@ const MOST_LOG_LINES: usize = 5000;
 
 /// Creates a listener that logs what one plugin reports in addition to its replies.
 pub(crate) fn plugin_log(plugin: &str) -> Listener {
-    let (plugin, n_lines) = (plugin.to_owned(), AtomicUsize::new(0));
+    let plugin = plugin.to_owned();
+    let n_lines = AtomicUsize::new(0);
     Arc::new(move |event| match event {
         Event::Log { .. } if n_lines.fetch_add(1, Ordering::Relaxed) > MOST_LOG_LINES => {}
         Event::Log { .. } if n_lines.load(Ordering::Relaxed) > MOST_LOG_LINES => {

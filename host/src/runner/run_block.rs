@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::spec::JobSpec;
 
-/// What differs between two runs of the same job.
+/// Returns the fields that differ between two runs of the same job.
 pub(super) fn run_block(spec: &JobSpec, clock: &Clock, report: &Report) -> Map<String, Value> {
     let uname = rustix::system::uname();
     let devices = report.models.iter().filter_map(|row| Some((row.name.as_str(), row.device.as_deref()?)));
@@ -66,7 +66,7 @@ impl Clock {
     }
 }
 
-/// Seconds to the millisecond.
+/// Returns a duration in seconds, rounded to milliseconds.
 fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e3).round() / 1e3
 }

@@ -24,7 +24,7 @@ pub(super) struct SessionOpener<'a> {
     pub(super) resources: &'a JobResources,
     /// The plugins of the job.
     pub(super) selection: &'a Selection,
-    /// Records how each plugin fared.
+    /// Records the health of each plugin.
     pub(super) record: &'a Arc<HealthRecord>,
 }
 
@@ -32,9 +32,9 @@ impl SessionOpener<'_> {
     /// Starts one session per family and one for the rule extractor, all on one mapping of the table.
     ///
     /// # Errors
-    /// `no_room_for_table` where the temporary folder cannot take the table.
+    /// `no_room_for_table`: the temporary folder has no space for the table.
     pub(super) fn open(&self, table: &FeatureTable) -> Result<Opened<'static>, Failure> {
-        let shared = SharedTable::write(table).map_err(|error| features::no_room(&error.into()))?;
+        let shared = SharedTable::write(table).map_err(|error| features::out_of_space(&error.into()))?;
         let shared = Arc::new(shared);
         let miner = self.selection.extractor.as_ref().ok().map(|chosen| self.session(chosen, &shared));
         let families = self.selection.chosen.iter();
@@ -56,8 +56,8 @@ impl SessionOpener<'_> {
     }
 }
 
-/// Opens the GPU's lock file. If it cannot be opened, the family runs without the lock: sharing the GPU is slow, failing
-/// the job is worse.
+/// Opens the GPU's lock file. If it cannot be opened, the family runs without the lock: sharing the
+/// GPU is slow, failing the job is worse.
 fn gpu(lock: &Path) -> Option<Gpu> {
     let log = |error: &io::Error| {
         let path = lock.display();

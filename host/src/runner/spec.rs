@@ -1,12 +1,8 @@
-//! What the worker and a job process say to each other over the control channel, as JSON frames.
+//! The messages between the worker and a job process over the control channel, as JSON frames.
 
-use oculus_job::code::ErrorCode;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-use crate::config::{BarsSource, JobsConfig};
+use oculus_job::code::ErrorCode;
 use oculus_job::failure::{Failure, Kind};
 use oculus_job::progress::{Phase, Progress};
 use oculus_market_data::BarsPlace;
@@ -15,33 +11,29 @@ use oculus_plugin_host::gpu;
 use oculus_plugin_host::health::PluginHealth;
 use oculus_plugin_host::installed::InstalledPlugin;
 use oculus_plugin_host::limits::Limits;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-/// The first and only message to a job process: everything its result depends on, and what it may use.
+use crate::artifacts::ArtifactsPlace;
+use crate::config::{BarsSource, JobsConfig};
+
+/// The only message to a job process: everything that its result depends on, and what it may use.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct JobSpec {
-    /// The name under which the worker knows the job: its result's and progress channel's id.
+    /// The job's id in the keys of its result and of its progress channel.
     pub job_id: String,
-    /// What the result echoes.
+    /// The id that the result contains.
     pub build_id: String,
     /// The job's JSON as the backend wrote it.
     pub payload: String,
     /// The plugin generations that this job uses to its end.
     pub plugins: Vec<InstalledPlugin>,
-    /// Libraries of the plugins folder that cannot be used; named where a family is missing.
+    /// Libraries of the plugins folder that cannot be used; named in the failure of a missing family.
     pub refused: Vec<Refused>,
-    /// Where and with what the job runs.
+    /// The resources that the job may use.
     pub resources: JobResources,
-    /// Where models and report are kept.
+    /// Where models and report are written.
     pub artifacts: ArtifactsPlace,
-}
-
-/// Where one attempt keeps what stays of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ArtifactsPlace {
-    /// Folder of all jobs.
-    pub dir: PathBuf,
-    /// The attempt's name: the token of its lease, or one for a job without a queue.
-    pub token: String,
 }
 
 /// What a job may use of its machine.
@@ -49,13 +41,14 @@ pub(crate) struct ArtifactsPlace {
 pub(crate) struct JobResources {
     /// Where bars come from.
     pub bars: BarsPlace,
-    /// Fits side by side: cores divided by jobs at once, at least 1. Never changes a byte of the result.
+    /// The number of fits in parallel: cores divided by concurrent jobs, at least 1. Never changes
+    /// a byte of the result.
     pub parallel_fits: usize,
-    /// Jobs that share the machine's memory with this one, itself included.
+    /// The number of jobs that share the machine's memory, this one included.
     pub jobs_at_once: usize,
     /// Whether a GPU may be used.
     pub gpu_enabled: bool,
-    /// The file that stands for the GPU: who has it locked has the GPU.
+    /// The lock file of the GPU: the process that holds its lock may use the GPU.
     pub gpu_lock: PathBuf,
     /// What each plugin process may use.
     pub limits: Limits,
@@ -69,12 +62,12 @@ impl JobResources {
         if self.gpu_enabled { "auto" } else { "cpu" }
     }
 
-    /// What each of the configured number of jobs at once may use.
+    /// Returns the resources of each of the configured number of concurrent jobs.
     ///
     /// * `worker`: the name for the `run` block.
     ///
     /// # Errors
-    /// `bars_source_unavailable`, where no source of bars is configured, its folder is not there or its key is missing.
+    /// `bars_source_unavailable`: no source of bars is configured, its folder does not exist, or its key is missing.
     pub(crate) fn from_config(jobs: &JobsConfig, worker: &str) -> Result<Self, Failure> {
         let bars = place_of_bars(jobs)?;
         let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -90,7 +83,7 @@ impl JobResources {
     }
 }
 
-/// Where bars come from, if that can be had.
+/// Returns the configured source of bars.
 fn place_of_bars(jobs: &JobsConfig) -> Result<BarsPlace, Failure> {
     let unavailable = |message: &str, hint: &str| {
         Err(Failure::failed(Phase::DataFetch, ErrorCode::BarsSourceUnavailable, message, hint).retryable())
@@ -114,19 +107,19 @@ fn place_of_bars(jobs: &JobsConfig) -> Result<BarsPlace, Failure> {
     }
 }
 
-/// What a job process says.
+/// A message of a job process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum JobEvent {
-    /// The work has come on.
+    /// The job has progressed.
     Progress(Progress),
-    /// The end: the last message.
+    /// The last message: the job has ended.
     Finished {
-        /// `None` for success; else how it ended.
+        /// The kind of failure; `None` for a success.
         failure: Option<Kind>,
-        /// The result object, of a success as of a failure.
+        /// The result object, of a success or of a failure.
         result: Value,
-        /// How the plugins fared that the job used.
+        /// The health of the plugins that the job used.
         plugins: Vec<PluginHealth>,
     },
 }

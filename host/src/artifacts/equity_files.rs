@@ -1,23 +1,23 @@
-//! The chosen strategy's course as files: its worth by date, its round trips, and a picture.
+//! The files of the chosen strategy: its equity by date, its round trips, and a chart.
 //!
-//! In: the course, bars. Out: bytes of Parquet and SVG, a function of the job alone. `set` is `validation` or `test`, as in
-//! `predictions.csv`.
+//! In: the equity curve, bars. Out: bytes of Parquet and SVG, which depend on the job alone. `set` is `validation` or
+//! `test`, as in `predictions.csv`.
 
-use polars::prelude::{Column, DataFrame, DataType, NamedFrom, ParquetWriter, PolarsResult, Series};
-
-use super::equity_chart;
-use crate::charts::ChartError;
 use oculus_job::request::Timeframe;
 use oculus_market_data::time_column::time_series;
 use oculus_pipeline::bars::{Market, time_column};
 use oculus_pipeline::strategy::{EquityCurve, EquityPoint, Trade};
+use polars::prelude::{Column, DataFrame, DataType, NamedFrom, ParquetWriter, PolarsResult, Series};
 
-/// The chosen strategy's course.
+use super::equity_chart;
+use crate::charts::ChartError;
+
+/// The equity and the round trips of the chosen strategy.
 #[derive(Clone, Debug)]
-pub(crate) struct CourseFiles {
+pub(crate) struct EquityFiles {
     timeframe: Timeframe,
     equity: Vec<EquityPoint>,
-    /// By set, then entry.
+    /// In the order of entry; those of the test follow those of the development.
     trades: Vec<NamedTrade>,
 }
 
@@ -33,9 +33,9 @@ struct NamedTrade {
     trade: Trade,
 }
 
-impl CourseFiles {
-    /// The files of a course; `None` where no strategy was chosen.
-    pub(crate) fn of(course: &EquityCurve, market: &Market) -> Option<Self> {
+impl EquityFiles {
+    /// Creates the files of an equity curve; `None` if no strategy was chosen.
+    pub(crate) fn new(curve: &EquityCurve, market: &Market) -> Option<Self> {
         let named = |(set, trade): (&'static str, &Trade)| {
             let bars = &market.bars[trade.symbol_idx];
             NamedTrade {
@@ -46,16 +46,17 @@ impl CourseFiles {
                 trade: *trade,
             }
         };
-        let before = course.development_trades.iter().map(|trade| (set(false), trade));
-        let after = course.test_trades.iter().map(|trade| (set(true), trade));
+        let before = curve.development_trades.iter().map(|trade| (set(false), trade));
+        let after = curve.test_trades.iter().map(|trade| (set(true), trade));
         let mut trades: Vec<NamedTrade> = before.chain(after).map(named).collect();
-        // The test is the later one, so time alone keeps the sets apart; of one time symbols stay in the job's order.
+        // The test is later than the development, so sorting by time keeps the sets apart. The sort
+        // is stable: trades of one time stay in the order of the job's symbols.
         trades.sort_by_key(|trade| trade.entry_time);
-        let files = Self { timeframe: market.timeframe, equity: course.equity.clone(), trades };
+        let files = Self { timeframe: market.timeframe, equity: curve.equity.clone(), trades };
         (!files.equity.is_empty()).then_some(files)
     }
 
-    /// Worth of the strategy and of what it is compared with at the end of each date, Parquet.
+    /// Returns the equity of the strategy and of its benchmarks at the end of each date as Parquet.
     ///
     /// # Errors
     /// The writer's own.
@@ -76,8 +77,8 @@ impl CourseFiles {
         parquet(DataFrame::new(self.equity.len(), columns)?)
     }
 
-    /// Round trips, Parquet; `entry_date` and `exit_date`, or the start of the bar as `entry_timestamp` and
-    /// `exit_timestamp` for intraday bars.
+    /// Returns the round trips as Parquet, with `entry_date` and `exit_date`, or the start of the
+    /// bar as `entry_timestamp` and `exit_timestamp` for intraday bars.
     ///
     /// # Errors
     /// The writer's own.

@@ -1,9 +1,7 @@
-//! Gathers from the stages what is kept of a job; nothing is written here.
+//! Collects the contents of a job's artifact from the findings of the pipeline. No IO.
 
 use std::fmt::Write;
 
-use super::course::CourseFiles;
-use super::description::{BarsUsed, Column, LabelUsed, SavedModel, Series, Trained};
 use oculus_job::hash::sha256_hex;
 use oculus_job::request::Timeframe;
 use oculus_pipeline::Findings;
@@ -11,24 +9,27 @@ use oculus_pipeline::bars::{Bars, moment, time_column};
 use oculus_pipeline::models::FinalModel;
 use oculus_plugin_host::selection::Selection;
 
+use super::description::{BarsUsed, Column, LabelUsed, SavedModel, Series, Trained};
+use super::equity_files::EquityFiles;
+
 const SCALER: &str = "in each model's own file, where its family scales features";
 
-/// What is kept of a job.
+/// The contents of an artifact.
 #[derive(Clone, Debug)]
 pub(crate) struct Contents {
-    /// What was trained, and on what.
+    /// The models, and the data that they were trained on.
     pub trained: Trained,
-    /// The bytes of each of its models.
+    /// The bytes of each model of `trained`.
     pub bytes: Vec<Vec<u8>>,
     /// The winner's scores, CSV.
     pub predictions: String,
-    /// What the chosen strategy did; `None` where none was chosen.
-    pub course: Option<CourseFiles>,
+    /// The files of the chosen strategy; `None` if none was chosen.
+    pub equity_files: Option<EquityFiles>,
 }
 
-/// Gathers what is kept of a job.
+/// Collects the contents of a job's artifact.
 ///
-/// * `seed`: where all randomness of the job started.
+/// * `seed`: the seed of all randomness of the job.
 pub(crate) fn collect(findings: &Findings, selection: &Selection, seed: u64) -> Contents {
     let Findings { market, table, label, training, .. } = findings;
     let columns = table.names.iter().zip(&table.roles);
@@ -52,8 +53,8 @@ pub(crate) fn collect(findings: &Findings, selection: &Selection, seed: u64) -> 
             benchmarks: market.benchmarks.iter().filter_map(|bars| series(bars, market.timeframe)).collect(),
         },
     };
-    let course = CourseFiles::of(&findings.equity_curve, market);
-    Contents { trained, bytes, predictions: predictions(findings), course }
+    let equity_files = EquityFiles::new(&findings.equity_curve, market);
+    Contents { trained, bytes, predictions: predictions(findings), equity_files }
 }
 
 fn describe(findings: &Findings, selection: &Selection, model: &FinalModel) -> SavedModel {
@@ -78,7 +79,8 @@ fn describe(findings: &Findings, selection: &Selection, model: &FinalModel) -> S
 }
 
 fn series(bars: &Bars, timeframe: Timeframe) -> Option<Series> {
-    let (&from_time, &to_time) = (bars.time.first()?, bars.time.last()?);
+    let from_time = *bars.time.first()?;
+    let to_time = *bars.time.last()?;
     Some(Series {
         symbol: bars.symbol.clone(),
         n_bars: bars.len(),
@@ -90,8 +92,9 @@ fn series(bars: &Bars, timeframe: Timeframe) -> Option<Series> {
     })
 }
 
-/// The winner's scores in the table's order: out of fold on validation rows, by the final model on test rows. A signal
-/// only of the latter: the threshold belongs to the final model, and each fold's own model has another level.
+/// Returns the winner's scores as CSV in the table's order: out-of-fold scores on validation rows, scores of the final
+/// model on test rows. Only test rows have a signal: the threshold belongs to the final model, and the scores of each
+/// fold's model have another level.
 fn predictions(findings: &Findings) -> String {
     let Findings { table, label, training, test_rows, .. } = findings;
     let winner = &training.winner;
@@ -106,7 +109,8 @@ fn predictions(findings: &Findings) -> String {
     for (row, set, score) in rows {
         let threshold = threshold.filter(|_| set == "test");
         let signal = threshold.map(|threshold| u8::from(score >= threshold).to_string()).unwrap_or_default();
-        let (symbol, when) = (&table.symbols[table.symbol[row] as usize], moment(table.time[row], timeframe));
+        let symbol = &table.symbols[table.symbol[row] as usize];
+        let when = moment(table.time[row], timeframe);
         // Writing to a string cannot fail.
         let _ = writeln!(csv, "{symbol},{when},{set},{score},{signal},{}", label.value[row]);
     }

@@ -1,45 +1,46 @@
-//! An artifact that has been written: found by its job or its folder, and read.
+//! Finds a saved artifact by its job or its folder, and reads it.
 
 use std::path::{Path, PathBuf};
 
-use super::description::{Artifact, DESCRIPTION, FORMAT_VERSION, SavedModel};
-use super::error::ArtifactError;
-use super::names;
-use super::store::Store;
 use oculus_job::hash::sha256_hex;
 
-/// A whole artifact.
+use super::description::{Artifact, DESCRIPTION, FORMAT_VERSION, SavedModel};
+use super::error::ArtifactError;
+use super::folder_name::folder_name;
+use super::store::Store;
+
+/// A complete artifact.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct SavedArtifact {
     /// Its folder.
     pub folder: PathBuf,
-    /// What it says of itself.
+    /// Its description.
     pub artifact: Artifact,
 }
 
-impl Kept {
-    /// Finds the artifact that somebody means.
+impl SavedArtifact {
+    /// Finds an artifact.
     ///
     /// * `job`: the folder of an artifact, or a job's id.
-    /// * `attempt`: with a job's id the name of an attempt; the newest whole one where none is given.
+    /// * `attempt`: with a job's id, the name of an attempt; by default the newest complete one.
     ///
     /// # Errors
-    /// [`ArtifactError::Missing`], naming what is there instead, and all of [`Kept::open`].
+    /// [`ArtifactError::Missing`], with what exists instead, and those of [`SavedArtifact::open`].
     pub(crate) fn find(artifacts_dir: &Path, job: &str, attempt: Option<&str>) -> Result<Self, ArtifactError> {
         let as_folder = Path::new(job);
         if attempt.is_none() && as_folder.join(DESCRIPTION).is_file() {
             return Self::open(as_folder);
         }
-        let of_job = artifacts_dir.join(names::of_job(job));
+        let of_job = artifacts_dir.join(folder_name(job));
         let names = attempts_in(&of_job);
         let wanted = |name: &&String| attempt.is_none_or(|attempt| attempt == *name);
-        let whole =
+        let complete =
             names.iter().filter(wanted).map(|name| of_job.join(name)).filter(|it| it.join(DESCRIPTION).is_file());
         let mut newest: Option<Self> = None;
-        for folder in whole {
-            let kept = match Self::open(&folder) {
-                Ok(kept) => kept,
-                // Another attempt may be whole.
+        for folder in complete {
+            let saved = match Self::open(&folder) {
+                Ok(saved) => saved,
+                // Another attempt may be complete.
                 Err(error) if attempt.is_none() => {
                     tracing::warn!("left out: {:#}", anyhow::Error::from(error));
                     continue;
@@ -47,8 +48,8 @@ impl Kept {
                 Err(error) => return Err(error),
             };
             // A file system that ignores case keeps the attempts of two jobs in one folder.
-            if kept.artifact.job_id == job && newest.as_ref().is_none_or(|newest| newest.age() < kept.age()) {
-                newest = Some(kept);
+            if saved.artifact.job_id == job && newest.as_ref().is_none_or(|newest| newest.age() < saved.age()) {
+                newest = Some(saved);
             }
         }
         newest.ok_or_else(|| {
@@ -66,9 +67,9 @@ impl Kept {
     /// Reads the artifact in a folder.
     ///
     /// # Errors
-    /// A description that cannot be read, or that a later version has written.
+    /// The description cannot be read, or a later version has written it.
     pub(crate) fn open(folder: &Path) -> Result<Self, ArtifactError> {
-        /// Read first: what a later version writes may look otherwise in every other way.
+        /// Read first: a later version may change every other field.
         #[derive(serde::Deserialize)]
         struct Version {
             format_version: u32,
@@ -85,10 +86,10 @@ impl Kept {
         Ok(Self { folder: folder.to_owned(), artifact })
     }
 
-    /// A model by its plugin's id or its title, in any case; the winner where no name is given.
+    /// Returns a model by its plugin's id or its title, ignoring case; by default the winner.
     ///
     /// # Errors
-    /// [`ArtifactError::NoModel`], naming those there are.
+    /// [`ArtifactError::NoModel`], with the models that exist.
     pub(crate) fn model(&self, name: Option<&str>) -> Result<&SavedModel, ArtifactError> {
         let trained = &self.artifact.trained;
         let name = name.unwrap_or(&trained.winner);
@@ -101,10 +102,10 @@ impl Kept {
         })
     }
 
-    /// The bytes of a model, as they were written.
+    /// Returns the bytes of a model, as they were written.
     ///
     /// # Errors
-    /// A file that cannot be read, or [`ArtifactError::Changed`].
+    /// The file cannot be read, or [`ArtifactError::Changed`].
     pub(crate) fn bytes(&self, model: &SavedModel) -> Result<Vec<u8>, ArtifactError> {
         let store = Store::open(&self.folder)?;
         let bytes = store.read(&model.file)?;
@@ -115,13 +116,13 @@ impl Kept {
         Err(ArtifactError::Changed { path: store.path(&model.file), found, needed: model.sha256.clone() })
     }
 
-    /// Sorts by time.
+    /// Returns a key that sorts by time.
     fn age(&self) -> (&str, &str) {
         (&self.artifact.written_at, &self.artifact.attempt)
     }
 }
 
-/// The folders of a job's folder, sorted; none where it cannot be read.
+/// Returns the names of the folders in a job's folder, sorted; none if it cannot be read.
 fn attempts_in(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let folders = entries.filter(|entry| entry.path().is_dir());

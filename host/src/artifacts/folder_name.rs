@@ -1,19 +1,20 @@
-//! Names of folders: any job id as one plain folder name, found again from the id alone.
+//! The folder name of a job: a function of its id, and one plain name for any id.
 
 use std::fmt::Write;
 
 use oculus_job::hash::sha256_hex;
 
-/// Longest name; a file system takes 255 bytes.
+/// The longest name; file systems allow 255 bytes.
 const MAX_BYTES: usize = 160;
 /// Bytes of hash at the end of a shortened name.
 const HASH_BYTES: usize = 32;
-/// Folders beside those of jobs: results that wait for Redis.
+/// Folders next to those of jobs: the spool of results that wait for Redis.
 const RESERVED: [&str; 1] = ["spool"];
 
-/// The folder's name for a job id. Letters, digits, `-`, `_`, `:` and inner dots stay, everything else is written as in
-/// URLs (`/` is `%2F`), and what is too long ends in `~` and a hash: two ids never have one name.
-pub(super) fn of_job(id: &str) -> String {
+/// Returns the folder name of a job. Letters, digits, `-`, `_`, `:` and inner dots stay; everything
+/// else is escaped as in URLs (`/` is `%2F`). A name that is too long ends in `~` and a hash, so
+/// that two ids never share a name.
+pub(super) fn folder_name(id: &str) -> String {
     let is_plain =
         |idx: usize, byte: u8| byte.is_ascii_alphanumeric() || b"-_:".contains(&byte) || byte == b'.' && idx > 0;
     let escape_all = RESERVED.contains(&id);
