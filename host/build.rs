@@ -1,4 +1,4 @@
-//! Lists the plugin API's own files, which `oculus-host plugin new` hands to the author of a plugin.
+//! Lists the source files of the plugin API, which `oculus-host plugin new` writes into the crate of a new plugin.
 //!
 //! Out: `plugin_api.rs`, an expression of type `&[(&str, &str)]`: the path in the crate's folder, and the text.
 
@@ -26,9 +26,10 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, std::io::Error>>()?;
     entries.sort();
     for entry in entries {
-        match entry.is_dir() {
-            true => sources(&entry, files)?,
-            false => files.push(entry),
+        if entry.is_dir() {
+            sources(&entry, files)?;
+        } else {
+            files.push(entry);
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Charts as SVG pictures, drawn with `plotters`.
 //!
-//! In: values by slot, where a slot is a bar or a date. Slots have equal widths, so that nights, weekends and holidays
+//! In: values by slot; a slot is a bar or a date. Slots have equal widths, so that nights, weekends and holidays
 //! leave no gaps. Out: an SVG document with an accessible title. Every chart takes its axes, ticks, colours and fonts
 //! from here. Fonts are named, not measured: drawing reads no font file.
 

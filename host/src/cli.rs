@@ -3,34 +3,35 @@
 //! Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 job refused, 130 interrupted. Only the worker logs to
 //! stdout; every other command logs and draws on stderr and keeps stdout for its answer.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use oculus_plugin_host::catalog::Catalog;
+use oculus_plugin_host::serve;
 
 use crate::config::{Config, ConfigFlags, LogConfig, LogFormat};
 use crate::logging::{self, Output};
 use crate::runner::spec::JobResources;
 use crate::worker;
-use oculus_plugin_host::catalog::Catalog;
-use oculus_plugin_host::serve;
 
-mod bar;
 mod bars;
+mod client;
 mod errors;
 mod exit_code;
-mod exchange;
+mod failure;
 mod features;
-pub mod integration_test;
+mod integration_test;
 mod job_process;
 mod job_result;
-mod out;
+mod output_file;
+mod parsers;
 mod plugin;
-pub mod predict;
-pub mod submit;
+mod predict;
+mod progress_bar;
+mod stdout;
+mod submit;
 mod summary;
 mod train;
-mod values;
 
 /// Training worker of the Oculus Strategy Platform: takes jobs from Redis, trains, answers.
 ///
@@ -68,7 +69,7 @@ enum Command {
     PluginProcess,
 }
 
-/// The whole program.
+/// Runs the program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let ended = match cli.command {
@@ -104,19 +105,13 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Writes a command's answer on stdout. Whoever reads only its start has had enough: that is no error.
-fn answer(text: &str) -> std::io::Result<()> {
-    let written = writeln!(std::io::stdout(), "{text}");
-    written.or_else(|error| if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
-}
-
 /// Runs a command with the checked configuration and a log.
 fn configured(
     flags: &ConfigFlags,
     output: Output,
     command: impl FnOnce(Config) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
-    match Config::of_process(flags) {
+    match Config::from_process(flags) {
         Ok(config) => {
             logging::init(config.log, output);
             command(config)
@@ -132,7 +127,6 @@ fn run_worker(config: Config) -> anyhow::Result<ExitCode> {
     let catalog = Catalog::open(&config.jobs.plugins)?;
     catalog.scan_to_end()?;
     catalog.watch();
-    catalog.confirm_active();
     if let Err(failure) = JobResources::from_config(&config.jobs, "worker") {
         tracing::warn!("every job will fail: {failure}; {}", failure.hint);
     }
@@ -144,7 +138,7 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
-/// A child's lines go through its parent's log, which adds time and level.
+/// Starts the log of a child process. Its lines go through its parent's log, which adds time and level.
 fn log_of_child() {
     let level = std::env::var("LOG_LEVEL").ok().and_then(|level| level.parse().ok());
     logging::init(LogConfig { level: level.unwrap_or(tracing::Level::INFO), format: LogFormat::Text }, Output::Parent);

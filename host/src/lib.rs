@@ -1,8 +1,8 @@
 //! The training worker of the Oculus Strategy Platform.
 //!
 //! One binary, three roles: the [`worker`] takes jobs from Redis and loads no plugin, a job process runs the pipeline
-//! (`runner`), and a plugin process fits models with exactly one library. `docs/architecture.md` has the map and what
-//! must always hold.
+//! (`runner`), and a plugin process fits models with exactly one library. `docs/architecture.md` has the map and the
+//! invariants.
 
 mod artifacts;
 mod charts;

@@ -1,4 +1,4 @@
-//! The log: timestamps, level, message and fields; on stdout for the worker, on stderr for every other command.
+//! The log: time, level, message and fields; on stdout for the worker, on stderr for every other command.
 
 use std::io::IsTerminal;
 
@@ -9,20 +9,20 @@ use tracing_subscriber::{Layer, fmt};
 
 use crate::config::{LogConfig, LogFormat};
 
-/// Where the log goes.
+/// The destination of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
-    /// The worker's.
+    /// Stdout, for the worker.
     Stdout,
-    /// That of commands whose answer is on stdout.
+    /// Stderr, for commands that print their answer on stdout.
     Stderr,
-    /// A child's: plain lines on stderr, which the parent's log stamps.
+    /// Plain lines on stderr, for a child process: the parent's log adds time and level.
     Parent,
 }
 
-/// Starts the log of this process. A second call changes nothing.
+/// Starts the log of this process. A second call has no effect.
 ///
-/// Libraries are heard from warnings upwards only, whatever the level.
+/// Of libraries, only warnings and errors are logged, at any level.
 pub(crate) fn init(config: LogConfig, output: Output) {
     let levels =
         Targets::new().with_default(tracing::Level::WARN.min(config.level)).with_target("oculus_", config.level);
@@ -38,6 +38,6 @@ pub(crate) fn init(config: LogConfig, output: Output) {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    // Fails only where a log is already installed, which then stays.
+    // Fails only if a log is already installed, which then stays.
     let _ = tracing_subscriber::registry().with(lines.with_filter(levels)).try_init();
 }

@@ -89,7 +89,7 @@ impl Panel<'_> {
         theme::pixels(width) / self.n_slots() as f64
     }
 
-    /// Returns the difference of values that one pixel stands for.
+    /// Returns the difference of values per pixel.
     pub(crate) fn pixel_height(&self, chart: &Chart<'_>) -> f64 {
         let (_, height) = chart.plotting_area().dim_in_pixel();
         (self.values.end - self.values.start) / theme::pixels(height)

@@ -1,4 +1,4 @@
-//! `oculus-host bars`: market bars, fetched, looked at, verified, made up.
+//! `oculus-host bars`: fetches, shows, checks and synthesises market bars.
 
 use std::process::ExitCode;
 

@@ -8,6 +8,8 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use oculus_job::code::ErrorCode;
 use oculus_job::warning::WarningCode;
 
+use super::stdout;
+
 /// Explain the error and warning codes of results
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  oculus-host errors\n  oculus-host errors too_few_bars")]
@@ -30,7 +32,7 @@ pub(super) fn run(args: &ErrorsArgs) -> anyhow::Result<ExitCode> {
         None if args.markdown => markdown(),
         None => tables(),
     };
-    super::answer(text.trim_end())?;
+    stdout::print_answer(text.trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 

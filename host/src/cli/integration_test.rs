@@ -1,19 +1,22 @@
-//! `oculus-host integration-test`: sends the contract's test job through Redis and checks every field of the answer.
+//! `oculus-host integration-test`: sends the contract's test job through Redis and checks every field of the result.
+//!
+//! The checks read the result by its JSON keys, on purpose: they test the wire as a backend in any language reads it.
+//! With this program's own types they would pass for a field that was renamed on both sides.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
+use oculus_job::progress::{Event, Status};
 use serde_json::{Value, json};
 
-use super::exchange::{Exchange, Watcher};
+use super::client::{JobClient, JobWatcher};
 use crate::config::Config;
-use oculus_job::progress::{Event, Status};
 
 /// Send a test job to the workers and check the answer
 #[derive(ClapArgs, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host integration-test --symbols AAPL,MSFT")]
-pub struct IntegrationTestArgs {
+pub(super) struct IntegrationTestArgs {
     /// Symbols that the workers have bars of
     #[arg(long, value_name = "A,B", value_delimiter = ',', default_value = "AAPL,MSFT")]
     pub symbols: Vec<String>,
@@ -22,16 +25,16 @@ pub struct IntegrationTestArgs {
     pub timeout: u64,
 }
 
-/// Sends, waits and checks; the exit code is 0 when every check holds.
+/// Sends the test job, waits for its result and checks it; the exit code is 0 if every check holds.
 ///
 /// # Errors
-/// When Redis does not answer, or no worker does in time.
-pub async fn run(config: &Config, args: &IntegrationTestArgs) -> anyhow::Result<ExitCode> {
+/// Redis does not respond.
+pub(super) async fn run(config: &Config, args: &IntegrationTestArgs) -> anyhow::Result<ExitCode> {
     let id = unique_id();
-    let exchange = Exchange::open(config).await?;
-    let mut watcher = Watcher::of(config, &exchange, &id).await?;
-    exchange.hand_over(&id, &test_job(&id, &args.symbols).to_string()).await?;
-    eprintln!("job {id} is in the queue {}; waiting for its result", exchange.queue());
+    let client = JobClient::open(config).await?;
+    let mut watcher = JobWatcher::subscribe(config, &client, &id).await?;
+    client.submit(&id, &test_job(&id, &args.symbols).to_string()).await?;
+    eprintln!("job {id} is in the queue {}; waiting for its result", client.queue());
     let mut events = Vec::new();
     let answer = watcher.until_result(|event| {
         let message = event.details.get("message").and_then(Value::as_str).unwrap_or_default();
@@ -39,7 +42,7 @@ pub async fn run(config: &Config, args: &IntegrationTestArgs) -> anyhow::Result<
         events.push(event.clone());
     });
     let Ok(result) = tokio::time::timeout(Duration::from_secs(args.timeout), answer).await else {
-        println!("FAIL no result within {} s: is a worker running on `{}`?", args.timeout, exchange.queue());
+        println!("FAIL no result within {} s: is a worker running on `{}`?", args.timeout, client.queue());
         return Ok(ExitCode::FAILURE);
     };
     let checks = [result_checks(&id, &result?), event_checks(&id, &events)].concat();
@@ -58,7 +61,7 @@ fn unique_id() -> String {
     format!("build:integration-test-{}-{}", jiff::Timestamp::now().as_millisecond(), std::process::id())
 }
 
-/// A small job in the contract's form.
+/// Returns a small job in the contract's format.
 fn test_job(id: &str, symbols: &[String]) -> Value {
     json!({
         "build_id": id,
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_of_the_contracts_result_is_missed_when_it_is_gone() {
+    fn a_check_fails_for_each_missing_field_of_the_contracts_result() {
         assert!(result_checks("b", &good_result()).iter().all(|check| check.holds));
         for part in ["", "/model_metrics", "/extracted_rules", "/backtest_results", "/design_config"] {
             let names: Vec<String> = good_result()

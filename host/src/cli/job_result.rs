@@ -24,7 +24,7 @@ impl JobResult {
     /// # Errors
     /// A field that is missing or of another type, as in the result of another version.
     pub(super) fn from_json(result: &Value) -> serde_json::Result<Self> {
-        match Ending::deserialize(result)?.status {
+        match ResultHead::deserialize(result)?.status {
             ResultStatus::Success => Ok(Self::Success(Box::new(Report::deserialize(result)?))),
             ResultStatus::Failed | ResultStatus::Cancelled => {
                 Ok(Self::Failed(Box::new(FailedResult::deserialize(result)?)))
@@ -35,22 +35,22 @@ impl JobResult {
 
 /// Returns the exit code for a result: 0 for a success, 3 for a refused job, 1 for any other.
 pub(super) fn exit_code_of(result: &Value) -> ExitCode {
-    match Ending::deserialize(result) {
-        Ok(Ending { status: ResultStatus::Success, .. }) => ExitCode::SUCCESS,
-        Ok(Ending { error: Some(ErrorKind { kind: Kind::Refused }), .. }) => ExitCode::from(exit_code::REFUSED),
+    match ResultHead::deserialize(result) {
+        Ok(ResultHead { status: ResultStatus::Success, .. }) => ExitCode::SUCCESS,
+        Ok(ResultHead { error: Some(ErrorHead { kind: Kind::Refused }), .. }) => ExitCode::from(exit_code::REFUSED),
         _ => ExitCode::FAILURE,
     }
 }
 
 /// The fields that every version of a result has.
 #[derive(Deserialize)]
-struct Ending {
+struct ResultHead {
     status: ResultStatus,
-    error: Option<ErrorKind>,
+    error: Option<ErrorHead>,
 }
 
 #[derive(Deserialize)]
-struct ErrorKind {
+struct ErrorHead {
     kind: Kind,
 }
 

@@ -1,17 +1,18 @@
-//! `oculus-host plugin`: what serves from the plugins folder, whether a library could, and the way back.
+//! `oculus-host plugin`: lists the active plugins, checks a library, and rolls a plugin back.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+use clap::Subcommand;
+use oculus_plugin_host::catalog::Catalog;
+
+use crate::cli::stdout::print_answer;
+use crate::config::Config;
 
 mod check;
 mod list;
 mod markdown;
 mod new;
-
-use clap::Subcommand;
-
-use crate::config::Config;
-use oculus_plugin_host::catalog::Catalog;
 
 /// Commands on plugins.
 #[derive(Subcommand)]
@@ -25,7 +26,7 @@ pub(super) enum PluginCommand {
         /// As JSON
         #[arg(long, conflicts_with = "verbose")]
         json: bool,
-        /// As Markdown, for documentation: what a job may say of each model family
+        /// As Markdown, for documentation: the parameters of each model family
         #[arg(long, conflicts_with_all = ["verbose", "json"])]
         markdown: bool,
     },
@@ -37,7 +38,7 @@ pub(super) enum PluginCommand {
         /// The library
         #[arg(value_name = "PATH")]
         path: PathBuf,
-        /// Also the claims that say nothing of such a plugin, with the reason
+        /// Also the claims that do not apply to such a plugin, with the reason
         #[arg(short, long)]
         verbose: bool,
     },
@@ -57,7 +58,7 @@ pub(super) enum PluginCommand {
 /// Runs the command.
 ///
 /// # Errors
-/// When the plugins folder cannot be read, or there is nothing to go back to.
+/// The plugins folder cannot be read, or there is no earlier generation.
 pub(super) fn run(config: &Config, command: &PluginCommand) -> anyhow::Result<ExitCode> {
     let scanned = || -> anyhow::Result<_> {
         let catalog = Catalog::open(&config.jobs.plugins)?;
@@ -78,9 +79,9 @@ pub(super) fn run(config: &Config, command: &PluginCommand) -> anyhow::Result<Ex
         }
         PluginCommand::Rollback { id, to } => {
             let snapshot = scanned()?.roll_back(id, to.as_deref())?;
-            list::serving(&snapshot, id)
+            list::active(&snapshot, id)
         }
     };
-    super::answer(&answer)?;
+    print_answer(&answer)?;
     Ok(ExitCode::SUCCESS)
 }

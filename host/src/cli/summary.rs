@@ -11,33 +11,38 @@ use oculus_job::warning::Warning;
 use oculus_pipeline::metrics::{Finite, Interval};
 use oculus_pipeline::models::{ModelRow, ModelStatus, TestMetrics};
 use oculus_pipeline::report::{Importance, Report};
+use serde::Deserialize;
 use serde_json::Value;
 
 use self::table::{number, optional, table, with_interval};
 use super::job_result::JobResult;
+use super::stdout;
 
 /// Features shown of the list.
 const SHOWN_FEATURES: usize = 10;
 /// Length of the longest bar, in characters.
 const BAR_WIDTH: f64 = 24.0;
 
-/// Prints the result on stdout: tables for people, or the object itself. A result that this version cannot read, such as
-/// that of a newer worker, is printed as JSON too.
+/// Prints a result on stdout: as tables, or as JSON. A result that this version cannot read, for example from a newer
+/// worker, is always printed as JSON.
 ///
 /// # Errors
 /// The error of writing to stdout.
 pub(super) fn print(result: &Value, as_json: bool) -> std::io::Result<()> {
-    let text = match JobResult::from_json(result) {
-        Ok(read) if !as_json => summarize(&read),
-        Ok(_) => serde_json::to_string_pretty(result)?,
-        Err(error) => {
-            if !as_json {
-                tracing::warn!("the result is printed as JSON, since this version cannot read it: {error}");
-            }
-            serde_json::to_string_pretty(result)?
-        }
+    let summary = if as_json { None } else { try_summarize(result) };
+    match summary {
+        Some(text) => stdout::print_answer(&text),
+        None => stdout::print_answer(&serde_json::to_string_pretty(result)?),
+    }
+}
+
+/// Returns the result as text; `None`, with a warning in the log, if this version cannot read it.
+fn try_summarize(result: &Value) -> Option<String> {
+    let read = JobResult::from_json(result);
+    let warn = |error: &serde_json::Error| {
+        tracing::warn!("the result is printed as JSON, since this version cannot read it: {error}");
     };
-    super::answer(&text)
+    read.inspect_err(warn).ok().map(|result| summarize(&result))
 }
 
 /// Returns the result as text of several paragraphs.
@@ -68,16 +73,21 @@ fn failure(result: &FailedResult) -> String {
     format!("{build_id} {status} in {phase}: {}\n{}\nwhat to do: {}", error.code, error.message, error.hint)
 }
 
+/// The fields of the echoed configuration that the heading shows.
+#[derive(Default, Deserialize)]
+struct HeadingFields {
+    symbols: Vec<String>,
+    timeframe: String,
+}
+
 fn heading(report: &Report) -> String {
     let label = &report.model_metrics.label;
-    let design = &report.design_config;
-    let symbols: Vec<&str> =
-        design["symbols"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let HeadingFields { symbols, timeframe } = HeadingFields::deserialize(&report.design_config).unwrap_or_default();
     format!(
         "{} · {} · {} · {} leads for a rise of {:.1} % within {} sessions",
         report.build_id,
         symbols.join(", "),
-        design["timeframe"].as_str().unwrap_or_default(),
+        timeframe,
         report.model_metrics.model_name,
         label.threshold_pct,
         label.horizon_days,

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use oculus_plugin_host::catalog::Catalog;
 use serde_json::Value;
 
-use crate::cli::bar::Bar;
-use crate::cli::{job_result, summary};
+use super::progress_bar::JobProgressBar;
+use super::{job_result, summary};
+use crate::artifacts::ArtifactsPlace;
 use crate::config::Config;
 use crate::runner;
-use crate::runner::spec::{ArtifactsPlace, JobResources, JobSpec};
-use oculus_plugin_host::catalog::Catalog;
+use crate::runner::spec::{JobResources, JobSpec};
 
 /// Train a job here and now, without Redis
 ///
@@ -37,11 +38,12 @@ pub(super) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode>
     let catalog = Catalog::open(&config.jobs.plugins)?;
     catalog.scan_to_end()?;
     let build_id = id(&payload, ["build_id", "job_id"]);
-    let bar = Bar::new();
+    let bar = JobProgressBar::new();
     let result = match JobResources::from_config(&config.jobs, "train") {
         Err(failure) => failure.to_result(&build_id, Value::Null),
         Ok(resources) => {
-            let (plugins, refused) = (catalog.current().plugins(), catalog.current().refused());
+            let plugins = catalog.current().plugins();
+            let refused = catalog.current().refused();
             let job_id = id(&payload, ["job_id", "build_id"]);
             let token = jiff::Timestamp::now().strftime("local-%Y%m%dT%H%M%SZ").to_string();
             let artifacts = ArtifactsPlace { dir: config.jobs.artifacts_dir.clone(), token };
@@ -54,9 +56,9 @@ pub(super) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode>
     Ok(job_result::exit_code_of(&result))
 }
 
-/// The first of these that a job says, also one that cannot be read as a job.
+/// Returns the first of these fields that a payload has, even if the payload is not a valid job.
 fn id(payload: &str, fields: [&str; 2]) -> String {
     let job: Value = serde_json::from_str(payload).unwrap_or_default();
-    let mut said = fields.iter().filter_map(|name| job[*name].as_str().map(str::trim));
-    said.find(|id| !id.is_empty()).unwrap_or("train").to_owned()
+    let mut ids = fields.iter().filter_map(|name| job[*name].as_str().map(str::trim));
+    ids.find(|id| !id.is_empty()).unwrap_or("train").to_owned()
 }

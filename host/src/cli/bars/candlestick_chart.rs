@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::{Bars, Split, moment};
 use plotters::element::PathElement;
 use plotters::style::{Color, RGBColor, ShapeStyle};
 
 use super::candles::{Candle, candles, format_price};
 use crate::charts::{Area, Chart, ChartError, Heading, Panel, Size, Slot, draw_marker, render, theme, value_range};
-use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::{Bars, Split, moment};
 
 const SIZE: Size = Size { width: 1200, height: 640 };
 /// Height of the prices in pixels, of 588 below the heading.
@@ -99,7 +99,7 @@ fn draw_volumes(area: &Area<'_>, candles: &[Candle], labels: &[String]) -> Resul
     Ok(())
 }
 
-/// Draws a vertical line, whose width is a bar's.
+/// Draws a vertical line. Its width, from `style`, is the width of the bar.
 fn draw_bar(chart: &mut Chart<'_>, idx: usize, values: Range<f64>, style: ShapeStyle) -> Result<(), ChartError> {
     let ends = [(Slot::CenterOf(idx), values.end), (Slot::CenterOf(idx), values.start)];
     chart.draw_series([PathElement::new(ends, style)])?;
@@ -111,7 +111,6 @@ fn color(candle: &Candle) -> RGBColor {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use roxmltree::Document;
 

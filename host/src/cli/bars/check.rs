@@ -1,19 +1,20 @@
-//! `oculus-host bars check`: all that is wrong or strange about bars.
+//! `oculus-host bars check`: every error and oddity of bars.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
-use serde::Serialize;
-
-use super::reading::{Reader, Seen};
-use crate::cli::{answer, exit_code};
-use crate::cli::values::{symbol, timeframe, years};
-use crate::config::Config;
 use oculus_job::failure::Failure;
 use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::{FindingKind, Inspection, Place, Reach, Severity, missing_days, moment};
 use oculus_pipeline::date::iso_date;
+use serde::Serialize;
+
+use super::reading::{InspectedSymbol, Reader};
+use crate::cli::exit_code;
+use crate::cli::parsers::{symbol, timeframe, years};
+use crate::cli::stdout::print_answer;
+use crate::config::Config;
 
 /// Check bars: duplicates, conflicts, gaps, splits that prices are not adjusted for
 ///
@@ -21,7 +22,7 @@ use oculus_pipeline::date::iso_date;
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host bars check --bars examples/bars --symbol AAPL")]
 pub(crate) struct BarsCheckArgs {
-    /// Symbol to check; may be said several times [default: every file of the folder]
+    /// Symbol to check; may be given several times [default: every file of the folder]
     #[arg(long = "symbol", value_name = "S", value_parser = symbol)]
     pub symbols: Vec<String>,
     /// Length of a bar
@@ -35,26 +36,26 @@ pub(crate) struct BarsCheckArgs {
     pub json: bool,
 }
 
-/// What was found, for programs.
+/// The findings, as `--json` prints them.
 #[derive(Serialize)]
-struct Report {
-    symbols: Vec<Checked>,
+struct CheckReport {
+    symbols: Vec<CheckedSymbol>,
 }
 
 #[derive(Serialize)]
-struct Checked {
+struct CheckedSymbol {
     symbol: String,
     refused: bool,
     bars: usize,
     first: Option<String>,
     last: Option<String>,
-    findings: Vec<Line>,
+    findings: Vec<FindingRow>,
     #[serde(skip)]
     days: Vec<i32>,
 }
 
 #[derive(Serialize)]
-struct Line {
+struct FindingRow {
     code: String,
     severity: Severity,
     count: usize,
@@ -62,26 +63,26 @@ struct Line {
     places: Vec<Place>,
 }
 
-/// Checks; the exit code is 0 where every symbol can be used, 3 where one is refused.
+/// Checks bars; the exit code is 0 if every symbol can be used, 3 if one is refused.
 ///
 /// # Errors
-/// What stands in the way of reading at all.
+/// The source of bars cannot be read.
 pub(super) fn run(config: &Config, args: &BarsCheckArgs) -> anyhow::Result<ExitCode> {
     let reader = Reader::open(config, args.timeframe, Reach::Back { years: args.years, n_bars: 0 })?;
     let mut symbols = Vec::new();
     for symbol in reader.symbols(&args.symbols)? {
-        symbols.push(checked(reader.see(&symbol)?, args.timeframe, &reader));
+        symbols.push(checked(reader.inspect(&symbol)?, args.timeframe, &reader));
     }
     add_gaps(&mut symbols);
     let is_refused = symbols.iter().any(|checked| checked.refused);
-    let report = Report { symbols };
-    answer(&if args.json { serde_json::to_string_pretty(&report)? } else { table(&report).to_string() })?;
+    let report = CheckReport { symbols };
+    print_answer(&if args.json { serde_json::to_string_pretty(&report)? } else { table(&report).to_string() })?;
     Ok(if is_refused { ExitCode::from(exit_code::REFUSED) } else { ExitCode::SUCCESS })
 }
 
-fn checked(seen: Seen, timeframe: Timeframe, reader: &Reader) -> Checked {
-    let Seen { symbol, inspection, warnings } = seen;
-    let told = warnings.into_iter().map(|warning| Line {
+fn checked(inspected: InspectedSymbol, timeframe: Timeframe, reader: &Reader) -> CheckedSymbol {
+    let InspectedSymbol { symbol, inspection, warnings } = inspected;
+    let from_source = warnings.into_iter().map(|warning| FindingRow {
         code: warning.code.to_string(),
         severity: Severity::Noted,
         count: 1,
@@ -94,36 +95,48 @@ fn checked(seen: Seen, timeframe: Timeframe, reader: &Reader) -> Checked {
             let Inspection { bars, .. } = &inspection;
             let mut days = bars.session_days(timeframe);
             days.dedup();
-            let none = bars.is_empty().then(|| Line {
+            let none = bars.is_empty().then(|| FindingRow {
                 code: "no_bars".to_owned(),
                 severity: Severity::Refused,
                 count: 1,
                 message: format!("{} holds no bar", inspection.origin),
                 places: Vec::new(),
             });
-            Checked {
+            CheckedSymbol {
                 symbol,
                 refused: inspection.refusal().is_some() || none.is_some(),
                 bars: bars.len(),
                 first: when(bars.time.first()),
                 last: when(bars.time.last()),
-                findings: told.chain(none).chain(lines(&inspection)).collect(),
+                findings: from_source.chain(none).chain(finding_rows(&inspection)).collect(),
                 days,
             }
         }
         Err(failure) => {
             let failure = failure.unwrap_or_else(|| reader.nothing(std::slice::from_ref(&symbol)));
             let Failure { code, message, .. } = failure;
-            let line =
-                Line { code: code.to_string(), severity: Severity::Refused, count: 1, message, places: Vec::new() };
-            let (first, last) = (None, None);
-            Checked { symbol, refused: true, bars: 0, first, last, findings: vec![line], days: Vec::new() }
+            let line = FindingRow {
+                code: code.to_string(),
+                severity: Severity::Refused,
+                count: 1,
+                message,
+                places: Vec::new(),
+            };
+            CheckedSymbol {
+                symbol,
+                refused: true,
+                bars: 0,
+                first: None,
+                last: None,
+                findings: vec![line],
+                days: Vec::new(),
+            }
         }
     }
 }
 
-fn lines(inspection: &Inspection) -> impl Iterator<Item = Line> {
-    inspection.findings.iter().map(|finding| Line {
+fn finding_rows(inspection: &Inspection) -> impl Iterator<Item = FindingRow> {
+    inspection.findings.iter().map(|finding| FindingRow {
         code: finding.kind.code().to_string(),
         severity: finding.kind.severity(),
         count: finding.count,
@@ -132,8 +145,8 @@ fn lines(inspection: &Inspection) -> impl Iterator<Item = Line> {
     })
 }
 
-/// Adds, to each symbol, the dates on which others traded while it did not.
-fn add_gaps(symbols: &mut [Checked]) {
+/// Adds to each symbol the dates on which other symbols traded but it did not.
+fn add_gaps(symbols: &mut [CheckedSymbol]) {
     let all: BTreeSet<i32> = symbols.iter().flat_map(|checked| &checked.days).copied().collect();
     for checked in symbols {
         let missing = missing_days(&checked.days, &all);
@@ -141,21 +154,26 @@ fn add_gaps(symbols: &mut [Checked]) {
         let kind = FindingKind::Gaps;
         let message =
             format!("{}: {}: {}, the first {}", checked.symbol, kind.summary(), missing.len(), iso_date(first));
-        let (code, severity) = (kind.code().to_string(), kind.severity());
-        checked.findings.push(Line { code, severity, count: missing.len(), message, places: Vec::new() });
+        checked.findings.push(FindingRow {
+            code: kind.code().to_string(),
+            severity: kind.severity(),
+            count: missing.len(),
+            message,
+            places: Vec::new(),
+        });
     }
 }
 
-fn table(report: &Report) -> Table {
+fn table(report: &CheckReport) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_header(["symbol", "bars", "first", "last", "finding", "count", "what"]);
-    for Checked { symbol, bars, first, last, findings, .. } in &report.symbols {
+    for CheckedSymbol { symbol, bars, first, last, findings, .. } in &report.symbols {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let start = [symbol.clone(), bars.to_string(), text(first), text(last)];
         if findings.is_empty() {
             table.add_row(start.iter().cloned().chain(["sound".to_owned(), String::new(), String::new()]));
         }
-        for (idx, Line { code, severity, count, message, places }) in findings.iter().enumerate() {
+        for (idx, FindingRow { code, severity, count, message, places }) in findings.iter().enumerate() {
             let start = if idx == 0 { start.clone() } else { Default::default() };
             let severity = format!("{severity:?}").to_lowercase();
             let more = places.iter().skip(1).map(|Place { row, when, what, .. }| format!("\n{when} ({row}): {what}"));

@@ -1,35 +1,36 @@
-//! `oculus-host bars fetch`: Polygon's bars into the cache, before a job needs them.
+//! `oculus-host bars fetch`: fetches bars from Polygon into the cache before a job needs them.
 
 use std::process::ExitCode;
 
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use jiff::civil::Date;
-use serde_json::{Map, json};
-
-use crate::cli::exit_code;
-use crate::cli::bar::Bar;
-use crate::cli::values::{symbol, timeframe, years};
-use crate::config::{BarsSource, Config};
 use oculus_job::failure::{Failure, Kind};
 use oculus_job::progress::Phase;
 use oculus_job::request::Timeframe;
 use oculus_market_data::polygon::{Fetched, Polygon};
 use oculus_pipeline::bars::{Reach, Row, Source, Wanted, moment};
 use oculus_pipeline::date::days_since_epoch;
+use serde_json::{Map, json};
 
-/// Fetch bars from Polygon into the cache, as far as they are not there
+use crate::cli::exit_code;
+use crate::cli::parsers::{symbol, timeframe, years};
+use crate::cli::progress_bar::JobProgressBar;
+use crate::cli::stdout::print_answer;
+use crate::config::{BarsSource, Config};
+
+/// Fetch bars from Polygon into the cache, unless it already has them
 ///
-/// Jobs fetch what they need by themselves; this does it ahead. Days that are in the cache are not asked for again.
+/// Jobs fetch what they need by themselves; this command does it in advance. Days in the cache are not requested again.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host bars fetch --symbol NVDA --symbol AMD --timeframe 1d --years 2")]
 pub(crate) struct BarsFetchArgs {
-    /// Symbol to fetch; may be said several times
+    /// Symbol to fetch; may be given several times
     #[arg(long = "symbol", value_name = "S", required = true, value_parser = symbol)]
     symbols: Vec<String>,
     /// Length of a bar: 1m, 5m, 15m, 30m, 1h, 4h, 1d or 1w
     #[arg(long, value_name = "T", default_value = "1d", value_parser = timeframe)]
     timeframe: Timeframe,
-    /// So many years back from today
+    /// Years back from today
     #[arg(long, value_name = "N", default_value = "2", value_parser = years, conflicts_with = "from")]
     years: f64,
     /// First session date
@@ -43,10 +44,10 @@ pub(crate) struct BarsFetchArgs {
     refresh: bool,
 }
 
-/// Fetches; the exit code is 0, 1 for a failure, 2 where Polygon is not configured, 3 where it has none of the bars.
+/// Fetches bars; the exit code is 0, 1 for a failure, 2 if Polygon is not configured, 3 if it has none of the bars.
 ///
 /// # Errors
-/// A progress bar or table that cannot be drawn.
+/// The error of writing to stdout.
 pub(super) fn run(config: &Config, args: &BarsFetchArgs) -> anyhow::Result<ExitCode> {
     let Some(polygon) = &config.jobs.polygon else {
         eprintln!("error: {}", without_key(&config.jobs.bars));
@@ -63,7 +64,7 @@ pub(super) fn run(config: &Config, args: &BarsFetchArgs) -> anyhow::Result<ExitC
         Ok(fetched) => {
             let warnings = fetched.iter().flat_map(|fetched| &fetched.reading.warnings);
             warnings.for_each(|warning| tracing::warn!("{}: {}", warning.code, warning.message));
-            crate::cli::answer(&table(&fetched, args.timeframe).to_string())?;
+            print_answer(&table(&fetched, args.timeframe).to_string())?;
             Ok(ExitCode::SUCCESS)
         }
         Err(failure) => {
@@ -93,12 +94,12 @@ fn fetch(source: &Polygon, args: &BarsFetchArgs) -> Result<Vec<Fetched>, Failure
         (None, _) => Reach::Back { years: args.years, n_bars: 0 },
     };
     let wanted = Wanted { symbols: &args.symbols, optional: &[], timeframe: args.timeframe, reach };
-    let bar = Bar::new();
-    let fetched = source.fetch(&wanted, &|news| {
-        let left = news.eta_s.map(|eta_s| format!(", {eta_s:.0} s left")).unwrap_or_default();
+    let bar = JobProgressBar::new();
+    let fetched = source.fetch(&wanted, &|progress| {
+        let left = progress.eta_s.map(|eta_s| format!(", {eta_s:.0} s left")).unwrap_or_default();
         let mut details = Map::new();
-        details.insert("percent".to_owned(), json!(100.0 * news.fraction));
-        details.insert("message".to_owned(), json!(format!("{}{left}", news.message)));
+        details.insert("percent".to_owned(), json!(100.0 * progress.fraction));
+        details.insert("message".to_owned(), json!(format!("{}{left}", progress.message)));
         bar.show(Phase::DataFetch, &details);
     });
     bar.finish();

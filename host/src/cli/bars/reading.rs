@@ -1,17 +1,18 @@
-//! The bars that commands look at: those of the configured source, a symbol at a time.
+//! Reads the bars of the configured source for commands, one symbol at a time.
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use oculus_job::code::ErrorCode;
-use oculus_job::warning::Warning;
-
-use crate::config::Config;
-use crate::runner::spec::JobResources;
 use oculus_job::failure::Failure;
 use oculus_job::request::Timeframe;
+use oculus_job::warning::Warning;
 use oculus_market_data::{BarsPlace, folder::Folder};
 use oculus_pipeline::bars::{Inspection, Reach, Source, Wanted, inspect};
 
-/// The configured source.
+use crate::cli::failure::failure_error;
+use crate::config::Config;
+use crate::runner::spec::JobResources;
+
+/// A reader of the configured source.
 pub(super) struct Reader {
     place: BarsPlace,
     source: Box<dyn Source>,
@@ -19,36 +20,36 @@ pub(super) struct Reader {
     reach: Reach,
 }
 
-/// One symbol.
-pub(super) struct Seen {
+/// The bars of one symbol, with what was found about them.
+pub(super) struct InspectedSymbol {
     /// The symbol.
     pub symbol: String,
-    /// Its bars with what was found about them; else why they cannot be read as bars, `None` where there are none.
+    /// The bars and findings; or why they cannot be read as bars, with `None` if there are no bars.
     pub inspection: Result<Inspection, Option<Failure>>,
-    /// What the source says of it.
+    /// The warnings of the source.
     pub warnings: Vec<Warning>,
 }
 
 impl Reader {
     /// Opens the source.
     ///
-    /// * `reach`: how far back, for a source that is asked for a span.
+    /// * `reach`: the span to request, for a source that takes one.
     ///
     /// # Errors
-    /// Where no source is configured, or it is not there.
+    /// No source is configured, or it does not exist.
     pub(super) fn open(config: &Config, timeframe: Timeframe, reach: Reach) -> anyhow::Result<Self> {
-        let place = JobResources::from_config(&config.jobs, "bars").map_err(said)?.bars;
+        let place = JobResources::from_config(&config.jobs, "bars").map_err(failure_error)?.bars;
         let source = place.open();
         Ok(Self { place, source, timeframe, reach })
     }
 
-    /// The symbols asked for; all of a folder where none is.
+    /// Returns the named symbols, or all symbols of a folder if none are named.
     ///
     /// # Errors
-    /// Where the folder cannot be read or has none, and for a network, which has too many.
-    pub(super) fn symbols(&self, asked: &[String]) -> anyhow::Result<Vec<String>> {
-        if !asked.is_empty() {
-            return Ok(asked.to_vec());
+    /// The folder cannot be read or is empty; or the source is a network, which has too many symbols to list.
+    pub(super) fn symbols(&self, named: &[String]) -> anyhow::Result<Vec<String>> {
+        if !named.is_empty() {
+            return Ok(named.to_vec());
         }
         match &self.place {
             BarsPlace::Folder(path) => {
@@ -58,35 +59,37 @@ impl Reader {
                 }
                 Ok(symbols)
             }
-            BarsPlace::Polygon(_) => bail!("say which symbols of Polygon are meant, such as AAPL"),
+            BarsPlace::Polygon(_) => bail!("name the symbols of Polygon to read, such as AAPL"),
         }
     }
 
-    /// A symbol, read and looked at.
+    /// Reads and inspects the bars of a symbol.
     ///
     /// # Errors
-    /// Where the file system or the network fails.
-    pub(super) fn see(&self, symbol: &str) -> anyhow::Result<Seen> {
+    /// The file system or the network fails.
+    pub(super) fn inspect(&self, symbol: &str) -> anyhow::Result<InspectedSymbol> {
         let symbols = [symbol.to_owned()];
         let wanted = Wanted { symbols: &symbols, optional: &[], timeframe: self.timeframe, reach: self.reach };
-        let readings = match self.source.read(&wanted, &|news| tracing::info!("{}", news.message)) {
+        let readings = match self.source.read(&wanted, &|progress| tracing::info!("{}", progress.message)) {
             Ok(readings) => readings,
             Err(failure) if failure.code == ErrorCode::BadBars => {
-                return Ok(Seen { symbol: symbol.to_owned(), inspection: Err(Some(failure)), warnings: Vec::new() });
+                return Ok(InspectedSymbol {
+                    symbol: symbol.to_owned(),
+                    inspection: Err(Some(failure)),
+                    warnings: Vec::new(),
+                });
             }
-            Err(failure) => return Err(said(failure)),
+            Err(failure) => return Err(failure_error(failure)),
         };
-        let Some(reading) = readings.into_iter().next() else { return Err(said(self.source.nothing(&symbols))) };
+        let Some(reading) = readings.into_iter().next() else {
+            return Err(failure_error(self.source.nothing(&symbols)));
+        };
         let inspection = reading.found.map(|found| inspect(found, symbol, self.timeframe)).ok_or(None);
-        Ok(Seen { symbol: symbol.to_owned(), inspection, warnings: reading.warnings })
+        Ok(InspectedSymbol { symbol: symbol.to_owned(), inspection, warnings: reading.warnings })
     }
 
-    /// That there are bars of none of these.
+    /// Returns the failure that there are no bars of any of these symbols.
     pub(super) fn nothing(&self, symbols: &[String]) -> Failure {
         self.source.nothing(symbols)
     }
-}
-
-fn said(failure: Failure) -> anyhow::Error {
-    anyhow!("{failure}; {}", failure.hint)
 }

@@ -4,20 +4,20 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use jiff::civil::Date;
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::{Bars, Reach, median_session_bars, moment, suspected_splits};
+use oculus_pipeline::date::days_since_epoch;
 
 use super::reading::Reader;
 use super::{candlestick_chart, terminal_chart};
-use crate::cli::answer;
-use crate::cli::out::{cannot_write, write_whole};
-use crate::cli::values::{symbol, timeframe, years};
+use crate::cli::failure::failure_error;
+use crate::cli::output_file::{cannot_write, write_completely};
+use crate::cli::parsers::{symbol, timeframe, years};
+use crate::cli::stdout::print_answer;
 use crate::config::Config;
-use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::median_session_bars;
-use oculus_pipeline::bars::{Bars, Reach, moment, suspected_splits};
-use oculus_pipeline::date::days_since_epoch;
 
 /// Show bars: the symbols of a folder, or a chart and the last bars of one
 #[derive(clap::Args, Clone, Debug)]
@@ -46,10 +46,10 @@ pub(crate) struct BarsShowArgs {
     pub svg: Option<PathBuf>,
 }
 
-/// Shows; the exit code is 0.
+/// Shows bars; the exit code is 0.
 ///
 /// # Errors
-/// Where there are no such bars, they are not sound, or the picture cannot be written.
+/// The bars do not exist or are not sound, or the picture cannot be written.
 pub(super) fn run(config: &Config, args: &BarsShowArgs) -> anyhow::Result<ExitCode> {
     let reach = match (args.from.map(days_since_epoch), args.to.map(days_since_epoch)) {
         (Some(from), Some(to)) => Reach::Between(from, to),
@@ -61,16 +61,16 @@ pub(super) fn run(config: &Config, args: &BarsShowArgs) -> anyhow::Result<ExitCo
         None => list(&reader, args.timeframe)?,
         Some(symbol) => one(&reader, symbol, args)?,
     };
-    answer(&text)?;
+    print_answer(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn list(reader: &Reader, timeframe: Timeframe) -> anyhow::Result<String> {
     let mut table = table(["symbol", "bars", "first", "last"]);
     for symbol in reader.symbols(&[])? {
-        let seen = reader.see(&symbol)?;
+        let inspected = reader.inspect(&symbol)?;
         let refusal = |message: String| [symbol.clone(), "–".to_owned(), format!("refused: {message}"), String::new()];
-        table.add_row(match seen.inspection {
+        table.add_row(match inspected.inspection {
             Ok(inspection) => match inspection.refusal() {
                 Some(failure) => refusal(failure.message),
                 None => {
@@ -86,17 +86,15 @@ fn list(reader: &Reader, timeframe: Timeframe) -> anyhow::Result<String> {
 }
 
 fn one(reader: &Reader, symbol: &str, args: &BarsShowArgs) -> anyhow::Result<String> {
-    let seen = reader.see(symbol)?;
-    for warning in &seen.warnings {
+    let inspected = reader.inspect(symbol)?;
+    for warning in &inspected.warnings {
         tracing::warn!(code = warning.code.as_str(), "{}", warning.message);
     }
     let symbols = [symbol.to_owned()];
-    let inspection = seen.inspection.map_err(|failure| {
-        let failure = failure.unwrap_or_else(|| reader.nothing(&symbols));
-        anyhow!("{failure}; {}", failure.hint)
-    })?;
+    let inspection =
+        inspected.inspection.map_err(|failure| failure_error(failure.unwrap_or_else(|| reader.nothing(&symbols))))?;
     if let Some(refusal) = inspection.refusal() {
-        bail!("{refusal}; {}", refusal.hint);
+        return Err(failure_error(refusal));
     }
     for warning in inspection.warnings() {
         tracing::warn!(code = warning.code.as_str(), "{}", warning.message);
@@ -105,13 +103,13 @@ fn one(reader: &Reader, symbol: &str, args: &BarsShowArgs) -> anyhow::Result<Str
     if let Some(path) = &args.svg {
         let usual = median_session_bars([bars.session_days(args.timeframe).as_slice()].into_iter()).max(1) as usize;
         let picture = candlestick_chart::draw(&bars, args.timeframe, &suspected_splits(&bars, usual))?;
-        write_whole(path, |out| out.write_all(picture.as_bytes()).with_context(|| cannot_write(path)))?;
+        write_completely(path, |out| out.write_all(picture.as_bytes()).with_context(|| cannot_write(path)))?;
     }
     let chart = terminal_chart::draw(&bars, args.timeframe);
     Ok(if args.last == 0 { chart } else { format!("{chart}\n\n{}", last(&bars, args)) })
 }
 
-/// The bars of the dates asked for.
+/// Returns the bars of the requested dates.
 fn within(bars: &Bars, args: &BarsShowArgs) -> anyhow::Result<Bars> {
     let days = bars.session_days(args.timeframe);
     let from = args.from.map_or(i32::MIN, days_since_epoch);
@@ -120,7 +118,8 @@ fn within(bars: &Bars, args: &BarsShowArgs) -> anyhow::Result<Bars> {
     let end = days.partition_point(|&day| day <= to);
     if first >= end {
         let when = |time: Option<&i64>| time.map(|&time| moment(time, args.timeframe)).unwrap_or_default();
-        let (first, last) = (when(bars.time.first()), when(bars.time.last()));
+        let first = when(bars.time.first());
+        let last = when(bars.time.last());
         bail!("{} has no bar within the dates asked for; its bars run from {first} to {last}", bars.symbol);
     }
     Ok(bars.within(bars.time[first]..=bars.time[end - 1]))

@@ -1,4 +1,4 @@
-//! `oculus-host bars synth`: made-up bars as files, with what an oracle would know of them.
+//! `oculus-host bars synth`: writes synthetic bars as files, and reports the scores of an oracle on them.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,14 +7,13 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
-
-use crate::cli::answer;
-use crate::cli::out::{cannot_write, write_whole};
-use crate::cli::values::{symbol, timeframe};
 use oculus_job::request::Timeframe;
 use oculus_market_data::synth::{Kind, Recipe, base_rate, files, generate, most_bars, oracle_auc};
-use oculus_pipeline::bars::{Bars, moment};
-use oculus_pipeline::bars::{horizon_bars, median_session_bars};
+use oculus_pipeline::bars::{Bars, horizon_bars, median_session_bars, moment};
+
+use crate::cli::output_file::{cannot_write, write_completely};
+use crate::cli::parsers::{symbol, timeframe};
+use crate::cli::stdout::print_answer;
 
 /// Make up bars: random walks, alone or with something to find in them
 ///
@@ -27,8 +26,8 @@ use oculus_pipeline::bars::{horizon_bars, median_session_bars};
 pub(crate) struct BarsSynthArgs {
     /// What there is to find: walk, garch, rule, rebound or gaps
     #[arg(value_parser = kind)]
-    pub kind: Named,
-    /// Folder to write into, made where it is not there
+    pub kind: NamedKind,
+    /// Folder to write into, created if it does not exist
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Symbols, one file each
@@ -43,23 +42,23 @@ pub(crate) struct BarsSynthArgs {
     /// Seed; the same seed makes the same bars on every machine, others for each place in the list of symbols
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
-    /// With `rule` and `rebound`, the log return that each day of a rise has more, such as 0.005; 0.0032 and 0.02 if not said
+    /// With `rule` and `rebound`, the log return that each day of a rise has more, such as 0.005; by default 0.0032 and 0.02
     #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = drift)]
     pub drift: Option<f64>,
     /// Form of the files
     #[arg(long, value_enum, default_value = "csv")]
     pub format: Format,
-    /// Sessions ahead that the oracle is asked about
+    /// Horizon of the oracle's label in sessions
     #[arg(long, value_name = "DAYS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub horizon: u32,
-    /// Rise in percent that the oracle is asked about
+    /// Threshold of the oracle's label: a rise in percent
     #[arg(long, value_name = "PCT", default_value_t = 2.0, allow_negative_numbers = true, value_parser = percent)]
     pub threshold: f64,
 }
 
-/// A kind as the command names it.
+/// A kind of synthetic bars, parsed from its name.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Named(Kind);
+pub(crate) struct NamedKind(Kind);
 
 /// Form of a file of bars.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -74,7 +73,7 @@ fn percent(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|percent: &f64| percent.is_finite()).ok_or_else(|| "needed a finite number".to_owned())
 }
 
-/// Within what keeps prices from running away between two signals.
+/// Parses a drift. The limit keeps prices from exploding between two signals.
 fn drift(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
@@ -82,15 +81,15 @@ fn drift(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "needed a number from -0.2 to 0.2".to_owned())
 }
 
-fn kind(name: &str) -> Result<Named, String> {
+fn kind(name: &str) -> Result<NamedKind, String> {
     let known = Kind::USUAL.map(|(known, _)| known).join(", ");
-    Kind::usual(name).map(Named).ok_or_else(|| format!("needed one of {known}"))
+    Kind::usual(name).map(NamedKind).ok_or_else(|| format!("needed one of {known}"))
 }
 
-/// Writes the files and says what the oracle knows of them.
+/// Writes the files, and prints the base rate and the oracle's AUC of each.
 ///
 /// # Errors
-/// More bars than the calendar has days for; the file system's own.
+/// More bars are requested than the calendar has, or the file system fails.
 pub(super) fn run(args: &BarsSynthArgs) -> anyhow::Result<ExitCode> {
     let most = most_bars(args.timeframe);
     if !(1..=most).contains(&args.length) {
@@ -108,8 +107,8 @@ pub(super) fn run(args: &BarsSynthArgs) -> anyhow::Result<ExitCode> {
     table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(["symbol", "bars", "from", "to", "base rate", "oracle's AUC"]);
     for (stream, symbol) in (0..).zip(&args.symbols) {
-        let (timeframe, seed) = (args.timeframe, args.seed);
-        let recipe = Recipe { kind, symbol: symbol.clone(), stream, seed, timeframe, n_bars: args.length };
+        let timeframe = args.timeframe;
+        let recipe = Recipe { kind, symbol: symbol.clone(), stream, seed: args.seed, timeframe, n_bars: args.length };
         let made = generate(&recipe);
         write(&made.bars, args)?;
         let horizon = bars_ahead(&made.bars, args);
@@ -126,8 +125,8 @@ pub(super) fn run(args: &BarsSynthArgs) -> anyhow::Result<ExitCode> {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let (threshold, horizon) = (args.threshold, args.horizon);
-    answer(&format!("{table}\nof a rise of {threshold} % within {horizon} sessions"))?;
+    let BarsSynthArgs { threshold, horizon, .. } = args;
+    print_answer(&format!("{table}\nof a rise of {threshold} % within {horizon} sessions"))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -137,7 +136,7 @@ fn write(bars: &Bars, args: &BarsSynthArgs) -> anyhow::Result<()> {
         Format::Csv => file("csv"),
         Format::Parquet => file("parquet"),
     };
-    write_whole(&path, |out| {
+    write_completely(&path, |out| {
         let written = match args.format {
             Format::Csv => files::csv(bars, args.timeframe, out).map_err(anyhow::Error::from),
             Format::Parquet => files::parquet(bars, args.timeframe, out).map_err(anyhow::Error::from),
@@ -146,7 +145,7 @@ fn write(bars: &Bars, args: &BarsSynthArgs) -> anyhow::Result<()> {
     })
 }
 
-/// The horizon in bars, as a job on these bars has it.
+/// Returns the horizon in bars, as a job on these bars computes it.
 fn bars_ahead(bars: &Bars, args: &BarsSynthArgs) -> usize {
     let a_session = median_session_bars(std::iter::once(bars.session_days(args.timeframe).as_slice()));
     horizon_bars(args.horizon, args.timeframe, a_session) as usize

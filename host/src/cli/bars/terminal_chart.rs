@@ -1,9 +1,10 @@
 //! Candles as text for a terminal, 80 columns wide.
 
-use super::candles::{Candle, candles, format_price};
-use crate::charts::{ticks, value_range};
 use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::{Bars, moment};
+
+use super::candles::{Candle, candles, format_price};
+use crate::charts::{ticks, value_range};
 
 const WIDTH: usize = 80;
 const AXIS_WIDTH: usize = 10;

@@ -1,5 +1,5 @@
-//! Columns of numbers in a nameless file of the temporary folder: written one by one, read a few rows at a time, so that
-//! a table may be larger than memory.
+//! Columns of numbers in a nameless file of the temporary folder: written one by one, read a few
+//! rows at a time, so that a table may be larger than memory.
 
 use std::fs::File;
 use std::io;
@@ -14,7 +14,7 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Columns that are not yet written.
+    /// Creates columns that are not yet written.
     ///
     /// # Errors
     /// The file system's own.
@@ -22,7 +22,7 @@ impl Columns {
         Ok(Self { file: tempfile::tempfile()?, n_rows })
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub(super) fn n_rows(&self) -> usize {
         self.n_rows
     }
@@ -35,7 +35,7 @@ impl Columns {
         self.file.write_all_at(bytemuck::cast_slice(values), self.place(column_idx, 0))
     }
 
-    /// Some rows of a column.
+    /// Reads some rows of a column.
     ///
     /// # Errors
     /// The file system's own.
@@ -51,7 +51,6 @@ impl Columns {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -4,21 +4,21 @@ use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
+use oculus_job::request::Timeframe;
+use oculus_pipeline::bars::{Bars, Reach, Reading, Source, Wanted, check_benchmark, sound};
+use oculus_pipeline::features::{self, Feature, resolve};
 
 use super::columns::Columns;
 use super::write::{Head, Lead, Rows, Sink};
-use crate::cli::out::{self, Out, cannot_write, write_whole};
 use crate::cli::exit_code;
-use crate::cli::values::{symbol, timeframe, years};
+use crate::cli::failure::failure_error;
+use crate::cli::output_file::{self, OutputFile, cannot_write, write_completely};
+use crate::cli::parsers::{symbol, timeframe, years};
 use crate::config::Config;
 use crate::runner::spec::JobResources;
-use oculus_job::failure::Failure;
-use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::{Bars, Reach, Reading, Source, Wanted, sound};
-use oculus_pipeline::features::{self, Feature, resolve};
 
-/// Compute features of symbols: one row a bar, one column a feature
+/// Compute features of symbols: one row per bar, one column per feature
 ///
 /// Every bar has its row; a feature is empty until it has the bars that it needs. Numbers are written in full precision,
 /// as they are before a job rounds them to 32 bits.
@@ -26,7 +26,7 @@ use oculus_pipeline::features::{self, Feature, resolve};
 #[command(after_help = "Example:\n  oculus-host features compute --bars examples/bars --symbol AAPL \
                         --features RSI_14,MACD_HIST --out features.csv")]
 pub(crate) struct FeaturesComputeArgs {
-    /// Symbol; may be said several times
+    /// Symbol; may be given several times
     #[arg(long = "symbol", value_name = "S", required = true, value_parser = symbol)]
     pub symbols: Vec<String>,
     /// Features, in this order [default: those of every job]
@@ -39,50 +39,46 @@ pub(crate) struct FeaturesComputeArgs {
     #[arg(long, value_name = "Y", default_value = "2", value_parser = years)]
     pub years: f64,
     /// File to write, .csv or .parquet [default: CSV on stdout]
-    #[arg(long, value_name = "FILE", value_parser = out::file)]
-    pub out: Option<Out>,
+    #[arg(long, value_name = "FILE", value_parser = output_file::parse)]
+    pub out: Option<OutputFile>,
 }
 
-/// Computes and writes; the exit code is 0, or 2 for a name that is no feature.
+/// Computes and writes features; the exit code is 0, or 2 for a name that is not a feature.
 ///
 /// # Errors
-/// What is missing: bars, room in the temporary folder, a place to write to.
+/// Bars are missing, or the temporary folder or the output cannot be written.
 pub(super) fn run(config: &Config, args: &FeaturesComputeArgs) -> anyhow::Result<ExitCode> {
-    let asked = match asked(&args.features) {
-        Ok(asked) => asked,
+    let named = match features_named(&args.features) {
+        Ok(named) => named,
         Err(problems) => {
             eprintln!("error: {problems}\nhint: `oculus-host features list` shows all of them");
             return Ok(ExitCode::from(exit_code::USAGE));
         }
     };
-    let source = JobResources::from_config(&config.jobs, "features").map_err(said)?.bars.open();
+    let source = JobResources::from_config(&config.jobs, "features").map_err(failure_error)?.bars.open();
     let mut reader = FeatureReader { source: source.as_ref(), args };
-    let (chosen, benchmarks) = reader.with_benchmarks(asked)?;
+    let (chosen, benchmarks) = reader.with_benchmarks(named)?;
     let lead = if args.symbols.len() > 1 { Lead::TimeAndSymbol } else { Lead::Time };
     let names: Vec<String> = chosen.iter().map(Feature::name).collect();
     let head = Head { timeframe: args.timeframe, lead, names: &names };
-    let work = Work { features: &chosen, benchmarks: &benchmarks, timeframe: args.timeframe };
+    let computation = Computation { features: &chosen, benchmarks: &benchmarks, timeframe: args.timeframe };
     match &args.out {
-        None => stdout(head, |sink| work.write(&mut reader, sink))?,
-        Some(Out::Csv(path)) => write_whole(path, |out| {
+        None => stdout(head, |sink| computation.write(&mut reader, sink))?,
+        Some(OutputFile::Csv(path)) => write_completely(path, |out| {
             let mut sink = Sink::csv(head, out).with_context(|| cannot_write(path))?;
-            work.write(&mut reader, &mut sink)?;
+            computation.write(&mut reader, &mut sink)?;
             sink.finish().with_context(|| cannot_write(path))
         })?,
-        Some(Out::Parquet(path)) => write_whole(path, |out| {
+        Some(OutputFile::Parquet(path)) => write_completely(path, |out| {
             let mut sink = Sink::parquet(head, out).with_context(|| cannot_write(path))?;
-            work.write(&mut reader, &mut sink)?;
+            computation.write(&mut reader, &mut sink)?;
             sink.finish().with_context(|| cannot_write(path))
         })?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn said(failure: Failure) -> anyhow::Error {
-    anyhow!("{failure}; {}", failure.hint)
-}
-
-/// CSV on stdout. Whoever reads only its start has had enough: that is no error.
+/// Writes CSV on stdout. A closed pipe is not an error: its reader, such as `head`, needs no more.
 fn stdout(
     head: Head<'_>,
     write: impl FnOnce(&mut Sink<'_, Box<dyn Write>>) -> anyhow::Result<()>,
@@ -95,14 +91,14 @@ fn stdout(
     written.or_else(|error| if is_enough(&error) { Ok(()) } else { Err(error) })
 }
 
-/// The features of these names, `None` without any; or all that is wrong with them.
-fn asked(names: &[String]) -> Result<Option<Vec<Feature>>, String> {
+/// Returns the features of these names, `None` for no names, or every problem with the names.
+fn features_named(names: &[String]) -> Result<Option<Vec<Feature>>, String> {
     let mut features: Vec<Feature> = Vec::new();
     let mut problems = Vec::new();
     for name in names {
         match resolve(name) {
             Ok(feature) if features.contains(&feature) => {
-                tracing::warn!("{name} is {}, which is asked for already: one column", feature.name());
+                tracing::warn!("{name} is {}, which is named already: one column", feature.name());
             }
             Ok(feature) => features.push(feature),
             Err(unresolved) => {
@@ -124,11 +120,11 @@ struct FeatureReader<'a> {
 }
 
 impl FeatureReader<'_> {
-    /// The features to compute and the bars that they compare with. Default features whose benchmark has no bars are left
-    /// out; asked ones are an error.
-    fn with_benchmarks(&mut self, asked: Option<Vec<Feature>>) -> anyhow::Result<(Vec<Feature>, Vec<Bars>)> {
-        let is_asked = asked.is_some();
-        let mut chosen = asked.unwrap_or_else(features::defaults);
+    /// Returns the features to compute and the bars of their benchmarks. A default feature whose
+    /// benchmark has no bars is left out; for a named feature this is an error.
+    fn with_benchmarks(&mut self, named: Option<Vec<Feature>>) -> anyhow::Result<(Vec<Feature>, Vec<Bars>)> {
+        let are_named = named.is_some();
+        let mut chosen = named.unwrap_or_else(features::defaults);
         let symbols: BTreeSet<String> = chosen.iter().filter_map(Feature::benchmark).map(str::to_owned).collect();
         let mut benchmarks = Vec::new();
         for reading in self.read(&[], &symbols.into_iter().collect::<Vec<_>>())? {
@@ -136,9 +132,9 @@ impl FeatureReader<'_> {
         }
         let is_there = |symbol: &str| benchmarks.iter().any(|bars: &Bars| bars.symbol == symbol);
         let is_missing = |feature: &Feature| feature.benchmark().is_some_and(|symbol| !is_there(symbol));
-        if let Some(missing) = chosen.iter().find(|feature| is_missing(feature) && is_asked) {
+        if let Some(missing) = chosen.iter().find(|feature| is_missing(feature) && are_named) {
             let benchmark = missing.benchmark().unwrap_or_default();
-            return Err(said(self.source.nothing(&[benchmark.to_owned()])))
+            return Err(failure_error(self.source.nothing(&[benchmark.to_owned()])))
                 .with_context(|| format!("{} cannot be computed without bars of {benchmark}", missing.name()));
         }
         let missing: Vec<String> = chosen.iter().filter(|feature| is_missing(feature)).map(Feature::name).collect();
@@ -149,7 +145,7 @@ impl FeatureReader<'_> {
         Ok((chosen, benchmarks))
     }
 
-    /// The sound bars of a symbol.
+    /// Returns the sound bars of a symbol.
     fn bars(&mut self, symbol: &String) -> anyhow::Result<Bars> {
         let symbols = std::slice::from_ref(symbol);
         let readings = self.read(symbols, &[])?;
@@ -157,18 +153,18 @@ impl FeatureReader<'_> {
         for reading in readings {
             found = self.sound(reading)?;
         }
-        found.ok_or_else(|| said(self.source.nothing(symbols)))
+        found.ok_or_else(|| failure_error(self.source.nothing(symbols)))
     }
 
     fn read(&mut self, symbols: &[String], optional: &[String]) -> anyhow::Result<Vec<Reading>> {
         let reach = Reach::Back { years: self.args.years, n_bars: 0 };
         let wanted = Wanted { symbols, optional, timeframe: self.args.timeframe, reach };
-        self.source.read(&wanted, &|news| tracing::debug!("{}", news.message)).map_err(said)
+        self.source.read(&wanted, &|progress| tracing::debug!("{}", progress.message)).map_err(failure_error)
     }
 
     fn sound(&self, reading: Reading) -> anyhow::Result<Option<Bars>> {
         let mut warnings = Vec::new();
-        let bars = sound(reading, self.args.timeframe, &mut warnings).map_err(said)?;
+        let bars = sound(reading, self.args.timeframe, &mut warnings).map_err(failure_error)?;
         for warning in warnings.iter().filter(|_| bars.is_some()) {
             tracing::warn!(code = warning.code.as_str(), "{}", warning.message);
         }
@@ -176,28 +172,27 @@ impl FeatureReader<'_> {
     }
 }
 
-/// What is to be computed.
-struct Work<'a> {
+/// The computation.
+struct Computation<'a> {
     features: &'a [Feature],
     benchmarks: &'a [Bars],
     timeframe: Timeframe,
 }
 
-impl Work<'_> {
-    /// Computes one symbol after the other, its columns in a file, and writes its rows.
-    /// Says where a job would do without a benchmark, since the columns are written all the same.
+impl Computation<'_> {
+    /// Warns of benchmarks that a job would leave out, since their columns are written here nevertheless.
     fn check_benchmarks(&self, bars: &Bars) {
         for benchmark in self.benchmarks {
-            let fits = oculus_pipeline::bars::check_benchmark(benchmark, std::slice::from_ref(bars), self.timeframe);
+            let fits = check_benchmark(benchmark, std::slice::from_ref(bars), self.timeframe);
             if let Err(unfit) = fits {
-                let (symbol, other) = (&bars.symbol, &benchmark.symbol);
-                tracing::warn!(
-                    "a job would leave out what compares {symbol} with {other}, whose bars do not serve: {unfit}"
-                );
+                let symbol = &bars.symbol;
+                let other = &benchmark.symbol;
+                tracing::warn!("a job would leave out the features that compare {symbol} with {other}: {unfit}");
             }
         }
     }
 
+    /// Computes one symbol after the other, its columns in a file, and writes its rows.
     fn write<W: Write>(&self, reader: &mut FeatureReader<'_>, sink: &mut Sink<'_, W>) -> anyhow::Result<()> {
         let symbols = reader.args.symbols.clone();
         for symbol in &symbols {

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use oculus_pipeline::features::{Entry, Section, listing};
 use oculus_plugin_api::FeatureRole;
 
-use oculus_pipeline::features::{Entry, Section, listing};
+use crate::cli::stdout::print_answer;
 
 /// List the features that a job or a rule may name: definition, warm-up, unit, other spellings
 ///
@@ -26,15 +27,15 @@ fn groups() -> PossibleValuesParser {
     listing().into_iter().map(|section| section.group).collect::<Vec<_>>().into()
 }
 
-/// Lists.
+/// Lists the features.
 ///
 /// # Errors
-/// When stdout cannot be written to.
+/// The error of writing to stdout.
 pub(super) fn run(args: &FeaturesListArgs) -> anyhow::Result<ExitCode> {
-    let asked = |section: &Section| args.group.as_ref().is_none_or(|group| group == section.group);
-    let sections: Vec<Section> = listing().into_iter().filter(asked).collect();
+    let is_chosen = |section: &Section| args.group.as_ref().is_none_or(|group| group == section.group);
+    let sections: Vec<Section> = listing().into_iter().filter(is_chosen).collect();
     let written = sections.iter().map(if args.markdown { markdown } else { table });
-    super::super::answer(&written.collect::<Vec<_>>().join("\n\n"))?;
+    print_answer(&written.collect::<Vec<_>>().join("\n\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

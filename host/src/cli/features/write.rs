@@ -1,62 +1,62 @@
 //! Features as CSV or Parquet, a group of rows at a time: `date|timestamp`, `symbol` where there are several, then one
-//! column a feature; empty where a feature has no value yet.
+//! column per feature; empty where a feature has no value yet.
 
 use std::io::Write;
 use std::ops::Range;
 
 use anyhow::Context;
+use oculus_job::request::Timeframe;
+use oculus_market_data::time_column::time_series;
+use oculus_pipeline::bars::{moment, time_column};
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{Column, DataFrame, NamedFrom, ParquetWriter, Series};
 
 use super::columns::Columns;
-use oculus_job::request::Timeframe;
-use oculus_market_data::time_column::time_series;
-use oculus_pipeline::bars::{moment, time_column};
 
-/// Rows that are held in memory at once.
+/// The number of rows in memory at a time.
 const GROUP: usize = 1 << 16;
 
-/// What all rows have in common.
+/// The properties that all rows share.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head<'a> {
     /// Length of a bar.
     pub timeframe: Timeframe,
-    /// Which columns stand before the features.
+    /// The columns before the features.
     pub lead: Lead,
     /// Names of the features.
     pub names: &'a [String],
 }
 
-/// Which columns stand before the features.
+/// The columns before the features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lead {
-    /// When: rows of one symbol.
+    /// The time, for rows of one symbol.
     Time,
-    /// When and of which symbol.
+    /// The time and the symbol.
     TimeAndSymbol,
 }
 
 /// The rows of one symbol.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rows<'a> {
-    /// Its name.
+    /// The symbol.
     pub symbol: &'a str,
     /// Start of each bar, seconds since 1970-01-01 UTC.
     pub times: &'a [i64],
-    /// One column a feature.
+    /// One column per feature.
     pub columns: &'a Columns,
 }
 
-/// Where rows go.
+/// The destination of rows.
 pub(super) enum Sink<'a, W: Write> {
-    /// Text; floats as short as they can be read back.
+    /// CSV; floats have the fewest digits that read back as the same value.
     Csv(Head<'a>, W),
-    /// Row groups.
+    /// Parquet, one row group at a time.
     Parquet(Head<'a>, Box<BatchedWriter<W>>),
 }
 
 impl<'a, W: Write> Sink<'a, W> {
-    /// Text, its header written.
+    /// Creates a CSV sink and writes its header.
     ///
     /// # Errors
     /// The writer's own.
@@ -67,7 +67,7 @@ impl<'a, W: Write> Sink<'a, W> {
         Ok(Self::Csv(head, out))
     }
 
-    /// Row groups.
+    /// Creates a Parquet sink.
     ///
     /// # Errors
     /// The writer's own.
@@ -94,7 +94,7 @@ impl<'a, W: Write> Sink<'a, W> {
         Ok(())
     }
 
-    /// Writes what stands at the end.
+    /// Writes the end of the file.
     ///
     /// # Errors
     /// The writer's own.

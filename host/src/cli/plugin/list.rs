@@ -4,16 +4,15 @@ use std::path::Path;
 
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use oculus_plugin_api::{Manifest, Param, Role};
-use serde_json::{Value, json};
-
 use oculus_plugin_host::catalog::snapshot::{FileEntry, FileState, Snapshot};
 use oculus_plugin_host::installed::InstalledPlugin;
 use oculus_plugin_host::selection;
+use serde_json::{Value, json};
 
-/// Characters of a hash that tell generations apart.
+/// Characters of a hash that distinguish generations.
 const SHORT_HASH: usize = 12;
 
-/// For people: a row a plugin, and below it why a file does not serve.
+/// Returns a table with one row per plugin, and below it why a file has no active plugin.
 pub(super) fn text(snapshot: &Snapshot, folder: &Path, verbose: bool) -> String {
     let mut lines = vec![overview(snapshot).to_string()];
     if verbose {
@@ -28,7 +27,7 @@ pub(super) fn text(snapshot: &Snapshot, folder: &Path, verbose: bool) -> String 
     lines.join("\n")
 }
 
-/// For programs: everything that is known.
+/// Returns the complete snapshot as JSON, for programs.
 pub(super) fn json(snapshot: &Snapshot, folder: &Path) -> Value {
     let entries = snapshot.entries.iter().map(|entry| {
         json!({
@@ -53,13 +52,14 @@ pub(super) fn json(snapshot: &Snapshot, folder: &Path) -> Value {
     json!({ "folder": folder, "plugins": entries.collect::<Vec<_>>(), "conflicts": conflicts })
 }
 
-/// What serves of one plugin, as a line.
-pub(super) fn serving(snapshot: &Snapshot, id: &str) -> String {
+/// Returns one line on the active generation of a plugin.
+pub(super) fn active(snapshot: &Snapshot, id: &str) -> String {
     let plugins = snapshot.plugins();
     let Some(plugin) = plugins.iter().find(|plugin| plugin.manifest.id == id) else {
         return format!("`{id}` goes back to an earlier content, which is examined before it serves");
     };
-    let (version, generation, sha256) = (&plugin.manifest.version, plugin.generation, &plugin.sha256);
+    let version = &plugin.manifest.version;
+    let InstalledPlugin { generation, sha256, .. } = plugin;
     format!("{id} {version} serves: generation {generation}, SHA-256 {sha256}")
 }
 
@@ -88,12 +88,12 @@ fn overview(snapshot: &Snapshot) -> Table {
 
 fn selected_by(manifest: &Manifest) -> String {
     let lead = manifest.leads_search.then(|| "config_search_model".to_owned());
-    let unasked = manifest.role == Role::Rules && manifest.flag.is_none();
-    let unasked = unasked.then(|| "rule_extractor, or unasked".to_owned());
-    lead.into_iter().chain(manifest.flag.clone()).chain(unasked).collect::<Vec<_>>().join(", ")
+    let is_default = manifest.role == Role::Rules && manifest.flag.is_none();
+    let by_default = is_default.then(|| "rule_extractor, or unasked".to_owned());
+    lead.into_iter().chain(manifest.flag.clone()).chain(by_default).collect::<Vec<_>>().join(", ")
 }
 
-/// Of a file of which something serves.
+/// Returns the state of a file that has an active plugin, by its word in `docs/plugins.md`.
 fn state(entry: &FileEntry) -> String {
     match &entry.state {
         FileState::Active => "serves".to_owned(),
@@ -104,7 +104,7 @@ fn state(entry: &FileEntry) -> String {
     }
 }
 
-/// Why the content of a file does not serve, one line and those that belong to it.
+/// Returns why the content of a file is not active; `None` if it is.
 fn why_not(entry: &FileEntry, folder: &Path) -> Option<String> {
     let path = entry.path.strip_prefix(folder.canonicalize().ok()?).unwrap_or(&entry.path).display();
     let hash: String = entry.sha256.iter().flat_map(|sha256| sha256.chars().take(SHORT_HASH)).collect();
@@ -119,16 +119,17 @@ fn why_not(entry: &FileEntry, folder: &Path) -> Option<String> {
     }
 }
 
-/// Parameters, and the generations of the file.
+/// Returns the parameters of a plugin and the generations of its file.
 fn details(entry: &FileEntry) -> Option<String> {
     let plugin = entry.plugin.as_ref()?;
     let prefix = plugin.manifest.prefix.as_deref().unwrap_or("no prefix");
     let heading =
         format!("{} {} ({prefix}), {}", plugin.manifest.title(), plugin.manifest.version, entry.path.display());
     let generations = entry.generations.all().iter().map(|generation| {
-        let (number, since, origin) = (generation.number, &generation.since, generation.origin);
+        let number = generation.number;
+        let since = &generation.since;
         let hash: String = generation.content.sha256.chars().take(SHORT_HASH).collect();
-        let origin = format!("{origin:?}").to_lowercase();
+        let origin = format!("{:?}", generation.origin).to_lowercase();
         format!("  generation {number}: {} {hash}, {origin} {since}", generation.content.version)
     });
     Some(format!("\n{heading}\n{}\n{}", parameters(plugin), generations.collect::<Vec<_>>().join("\n")))
@@ -150,7 +151,7 @@ fn parameters(plugin: &InstalledPlugin) -> Table {
     table
 }
 
-/// Where the config search looks for a parameter; empty where it does not.
+/// Returns the range of a parameter in the config search; empty if it is not searched.
 pub(super) fn searched(param: &Param) -> String {
     param.search.map_or_else(String::new, |search| {
         format!("{} to {}{}", search.from, search.to, if search.log { ", log" } else { "" })

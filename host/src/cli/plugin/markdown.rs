@@ -1,13 +1,13 @@
-//! What a job may say of each model family, as Markdown: the page `docs/parameters.md` is this.
+//! The parameters of each model family as Markdown: the page `docs/parameters.md`.
 //!
-//! Nothing of the machine is in it (hashes, devices), so that the page is the same wherever it is made.
+//! The page has nothing that depends on the machine (hashes, devices), so it is the same on every machine.
 
 use oculus_plugin_api::{Manifest, Role};
-
-use super::list::searched;
 use oculus_plugin_host::installed::InstalledPlugin;
 
-/// A section a family, in the order of their ids.
+use super::list::searched;
+
+/// Returns one section per family, in the order of their ids.
 pub(super) fn families(plugins: &[InstalledPlugin]) -> String {
     let mut manifests: Vec<_> = plugins.iter().map(|plugin| &plugin.manifest).collect();
     manifests.sort_by(|a, b| a.id.cmp(&b.id));
@@ -36,7 +36,7 @@ fn section(manifest: &Manifest) -> String {
     format!("## {}\n\n{}\n\n{}", manifest.title(), selected_by(manifest), table.join("\n"))
 }
 
-/// One sentence: what selects it, and what it saves.
+/// Returns a paragraph on how a job selects the family, and what the family saves.
 fn selected_by(manifest: &Manifest) -> String {
     let kind = match manifest.role {
         Role::Tabular => "Reads one row at a time.",
@@ -54,7 +54,8 @@ fn selected_by(manifest: &Manifest) -> String {
     let unasked = if is_default { ", or unasked" } else { "" };
     let flag = manifest.flag.as_ref().map(|flag| format!(", or by `{flag}: true`")).unwrap_or_default();
     let ending = manifest.saves_as.as_deref().unwrap_or("bin");
-    let (id, names) = (&manifest.id, names.join(", "));
+    let id = &manifest.id;
+    let names = names.join(", ");
     let saved = if manifest.role == Role::Rules { String::new() } else { format!(" Saved as `models/{id}.{ending}`.") };
     format!("Plugin `{id}`. {kind} Selected by {by_name} under the names {names}{flag}{unasked}.{saved}")
 }

@@ -1,7 +1,7 @@
-//! `oculus-host plugin new`: the crate of a new model family, which needs nothing of this project's checkout.
+//! `oculus-host plugin new`: writes the crate of a new model family, which builds without a checkout of this project.
 //!
-//! In: a name. Out: a folder with the example family under that name and, beside it, the source of the plugin API.
-//! Invariant: the folder is there whole or not at all, and nothing that was there before is touched.
+//! In: a name. Out: a folder with the example family under that name, and with the source of the plugin API.
+//! Invariant: the folder is complete or absent, and nothing that existed before is changed.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,9 @@ use std::{fs, io};
 use anyhow::{Context, bail};
 use oculus_system::files::create_folder_durably;
 
-/// What a new family begins as: its path, and its text with the names of the example.
+use crate::cli::stdout::print_answer;
+
+/// The files of a new family: their paths, and their texts with the names of the example.
 const TEMPLATE: [(&str, &str); 5] = [
     ("Cargo.toml", include_str!("../../../../examples/logistic/Cargo.toml")),
     ("src/lib.rs", include_str!("../../../../examples/logistic/src/lib.rs")),
@@ -23,13 +25,13 @@ const TEMPLATE: [(&str, &str); 5] = [
 /// The source of the plugin API.
 const API: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/plugin_api.rs"));
 
-/// The licences that it comes under.
+/// The licences of the plugin API.
 const LICENCES: [(&str, &str); 2] = [
     ("LICENSE-APACHE", include_str!("../../../../LICENSE-APACHE")),
     ("LICENSE-MIT", include_str!("../../../../LICENSE-MIT")),
 ];
 
-/// Where the API's source goes, in the folder of the crate.
+/// The folder of the API's source, in the folder of the crate.
 const API_FOLDER: &str = "oculus-plugin-api";
 
 /// Write the crate of a new model family, ready to be built, checked and published
@@ -39,7 +41,7 @@ pub(crate) struct PluginNewArgs {
     /// Its id: lower-case letters, digits and `-`, such as `my-model`
     #[arg(value_name = "NAME", value_parser = name)]
     pub name: Name,
-    /// The folder that its folder is made in; the current one where none is given
+    /// The folder in which its folder is created; by default the current one
     #[arg(long = "in", value_name = "DIR", default_value = ".", hide_default_value = true)]
     pub folder: PathBuf,
 }
@@ -48,10 +50,10 @@ pub(crate) struct PluginNewArgs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name(String);
 
-/// Reads a name.
+/// Parses a name.
 ///
 /// # Errors
-/// In words for the command line.
+/// The rule of names, as a text for the command line.
 fn name(text: &str) -> Result<Name, String> {
     let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let is_odd = text.ends_with('-') || text.contains("--") || text.len() > LONGEST_NAME;
@@ -69,17 +71,17 @@ fn name(text: &str) -> Result<Name, String> {
 const LONGEST_NAME: usize = 64;
 
 impl Name {
-    /// The crate's name, after those of this project's own plugins.
+    /// Returns the crate's name, in the pattern of this project's own plugins.
     fn package(&self) -> String {
         format!("oculus-plugin-{}", self.0)
     }
 
-    /// What stands before its parameters in a job.
+    /// Returns the prefix of its parameters in a job.
     fn prefix(&self) -> String {
         format!("{}_", self.0.replace('-', "_"))
     }
 
-    /// The family's type, which is none that the example uses by itself.
+    /// Returns the name of the family's type, which differs from every word of the example.
     fn family(&self) -> String {
         let parts = self.0.split('-').map(|part| part[..1].to_uppercase() + &part[1..]);
         let mut family: String = parts.collect();
@@ -90,12 +92,12 @@ impl Name {
         family
     }
 
-    /// The file that cargo builds.
+    /// Returns the name of the library that cargo builds.
     fn library(&self) -> String {
         format!("{DLL_PREFIX}{}{DLL_SUFFIX}", self.package().replace('-', "_"))
     }
 
-    /// The example's text under this name. What it computes keeps its own.
+    /// Returns the example's text with this name. The name of its method stays.
     fn put_into(&self, text: &str) -> String {
         let renamed = [
             ("../../plugin-api", API_FOLDER),
@@ -113,13 +115,13 @@ impl Name {
     }
 }
 
-/// What the example computes.
+/// The method of the example.
 const METHOD: &str = "Logistic regression";
 
-/// Writes the crate and says what to do with it.
+/// Writes the crate and prints the next steps.
 ///
 /// # Errors
-/// When there is something of that name already, and the file system's own.
+/// A file or folder of that name exists, or the file system fails.
 pub(super) fn run(args: &PluginNewArgs) -> anyhow::Result<ExitCode> {
     let PluginNewArgs { name, folder } = args;
     let crate_folder = folder.join(&name.0);
@@ -129,7 +131,7 @@ pub(super) fn run(args: &PluginNewArgs) -> anyhow::Result<ExitCode> {
     }
     write(name, &crate_folder).with_context(|| format!("{shown} cannot be written"))?;
     let library = name.library();
-    super::super::answer(&format!(
+    print_answer(&format!(
         "{shown}: a model family of {} lines, with tests, README and the source of the plugin API\n\
          next: cd {shown} && cargo build --release && oculus-host plugin check target/release/{library}",
         TEMPLATE[1].1.lines().count()
@@ -156,7 +158,6 @@ fn write_file(path: &Path, text: &str) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn only_names_that_plugin_crate_and_type_can_have_are_taken() {
+    fn only_names_that_plugin_crate_and_type_can_have_are_accepted() {
         for good in ["knn", "my-model", "x2", "gradient-boosting-3"] {
             assert_eq!(name(good), Ok(Name(good.to_owned())));
         }
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_there_is_left_alone() {
+    fn an_existing_folder_is_not_changed() {
         let (folder, crate_folder) = written("my-model");
         fs::write(crate_folder.join("src/lib.rs"), "mine").unwrap();
         let again = PluginNewArgs { name: name("my-model").unwrap(), folder: folder.path().to_owned() };
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_named() {
+    fn a_missing_parent_folder_is_an_error_with_its_path() {
         let args = PluginNewArgs { name: name("my-model").unwrap(), folder: PathBuf::from("/nowhere") };
         assert_eq!(run(&args).unwrap_err().to_string(), "/nowhere/my-model cannot be written");
     }

@@ -4,46 +4,43 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anyhow::Context;
-use polars::prelude::{Column, DataFrame, NamedFrom, ParquetWriter, Series};
-
-pub(super) use crate::cli::out::{Out, file};
-
-use crate::cli::out::{cannot_write, write_whole};
 use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::{moment, time_column};
 use oculus_pipeline::features::FeatureTable;
+use polars::prelude::{Column, DataFrame, NamedFrom, ParquetWriter, Series};
 
-/// Rows to write.
-pub struct Signals<'a> {
+use crate::cli::output_file::{OutputFile, cannot_write, write_completely};
+
+/// Predictions to write.
+pub(super) struct Signals<'a> {
     /// The table that was scored.
     pub table: &'a FeatureTable,
-    /// Which of its rows, ascending.
+    /// The rows of the table to write, ascending.
     pub rows: &'a [usize],
-    /// One score a row of the table; NaN where there is none.
+    /// One score per row of the table; NaN if there is none.
     pub scores: &'a [f32],
-    /// Score from which a row is a signal, where one is known.
+    /// The score from which a row is a signal, if the model has one.
     pub threshold: Option<f32>,
     /// Length of a bar.
     pub timeframe: Timeframe,
 }
 
-impl Out {
-    /// Writes the file whole, or not at all.
-    ///
-    /// # Errors
-    /// The file system's.
-    pub fn write(&self, signals: &Signals<'_>) -> anyhow::Result<()> {
-        let (path, bytes) = match self {
-            Self::Csv(path) => (path, signals.csv().into_bytes()),
-            Self::Parquet(path) => (path, signals.parquet()?),
-        };
-        write_whole(path, |out| out.write_all(&bytes).with_context(|| cannot_write(path)))
-    }
+/// Writes signals to a file, completely or not at all.
+///
+/// # Errors
+/// The file system's.
+pub(super) fn write_file(file: &OutputFile, signals: &Signals<'_>) -> anyhow::Result<()> {
+    let (path, bytes) = match file {
+        OutputFile::Csv(path) => (path, signals.csv().into_bytes()),
+        OutputFile::Parquet(path) => (path, signals.parquet()?),
+    };
+    write_completely(path, |out| out.write_all(&bytes).with_context(|| cannot_write(path)))
 }
 
 impl Signals<'_> {
-    /// One line a row, floats as short as they can be read back; empty where there is no score.
-    pub fn csv(&self) -> String {
+    /// Returns one line per row. Floats have the fewest digits that read back as the same value; a
+    /// missing score is empty.
+    pub(super) fn csv(&self) -> String {
         let mut csv = format!("symbol,{},probability,signal\n", time_column(self.timeframe));
         for &row in self.rows {
             let probability = self.probability(row).map(|score| score.to_string()).unwrap_or_default();
@@ -54,7 +51,7 @@ impl Signals<'_> {
         csv
     }
 
-    /// The same rows and columns; null where there is no score.
+    /// Returns a Parquet file with the rows and columns of [`Signals::csv`]; a missing score is null.
     fn parquet(&self) -> anyhow::Result<Vec<u8>> {
         let symbols: Vec<&str> = self.rows.iter().map(|&row| self.symbol(row)).collect();
         let times: Vec<String> = self.rows.iter().map(|&row| self.when(row)).collect();
@@ -84,14 +81,13 @@ impl Signals<'_> {
         Some(self.scores[row]).filter(|score| score.is_finite())
     }
 
-    /// 1 from the threshold on, as the job's own metrics count.
+    /// Returns 1 from the threshold on, as the job's own metrics count, else 0.
     fn signal(&self, row: usize) -> Option<i32> {
         Some(i32::from(self.probability(row)? >= self.threshold?))
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use polars::prelude::{ParquetReader, SerReader};
 
@@ -105,7 +101,8 @@ mod tests {
             day: vec![0, 1, 0],
             ..FeatureTable::default()
         };
-        let (rows, scores) = ([1, 2], [0.9, 0.3, f32::NAN]);
+        let rows = [1, 2];
+        let scores = [0.9, 0.3, f32::NAN];
         let threshold = Some(0.3);
         work(&Signals { table: &table, rows: &rows, scores: &scores, threshold, timeframe: Timeframe::Day1 })
     }
@@ -117,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn parquet_holds_what_the_csv_says() {
+    fn parquet_and_csv_hold_the_same_rows() {
         let bytes = with_signals(|signals| signals.parquet().unwrap());
         let frame = ParquetReader::new(std::io::Cursor::new(bytes)).finish().unwrap();
         let names: Vec<&str> = frame.get_column_names().into_iter().map(|name| name.as_str()).collect();

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use oculus_pipeline::report::{Comparison, ExtractedRules, RuleOrigin, Worth};
 use oculus_pipeline::rules::{RuleListName, RuleScore, RuleSide, RuleStats, ScoredJobRule};
+use serde_json::Value;
 
 use super::table::{number, optional, table, with_interval};
 
@@ -76,25 +77,27 @@ fn job_row(side: RuleSide, scored: &ScoredJobRule) -> [String; 7] {
     ]
 }
 
-/// Returns a line on what the job's own rules of a side amount to together; empty where it has none.
+/// Returns a line on how often enough of the job's own rules of a side held together; empty without such rules.
 fn count(side: RuleSide, score: Option<&RuleScore>) -> String {
     let Some(score) = score else { return String::new() };
-    let asked = format!("at least {} of {} at once", score.threshold, score.n_rules);
+    let needed = format!("at least {} of {} at once", score.threshold, score.n_rules);
     let amount = match &score.development {
         Some(stats) => format!("{} bars, lift {}", stats.support, lift(Some(stats))),
         None => optional(score.reason.as_ref()),
     };
-    format!("\nthe job's own {} rules, {asked}: {amount}", side_name(side))
+    format!("\nthe job's own {} rules, {needed}: {amount}", side_name(side))
 }
 
-/// Returns a line per list that has walk-forward figures as a whole.
+/// Returns one line per list that has walk-forward figures of its own.
 fn lists(rules: &ExtractedRules) -> String {
     let mut out = String::new();
     for (side, lists) in [(RuleSide::Entry, &rules.lists.entry), (RuleSide::Exit, &rules.lists.exit)] {
         for (name, list) in [(RuleListName::Stable, &lists.stable), (RuleListName::HighLift, &lists.high_lift)] {
             let Some(walk_forward) = &list.walk_forward else { continue };
-            let (side, name) = (side_name(side), list_name(name));
-            let (before, test) = (lift(Some(walk_forward)), test_lift(list.test.as_ref()));
+            let side = side_name(side);
+            let name = list_name(name);
+            let before = lift(Some(walk_forward));
+            let test = test_lift(list.test.as_ref());
             // Writing to a string cannot fail.
             let _ =
                 write!(out, "\n{side} rules, {name} list as a whole: lift {before} walk-forward, {test} on the test");
@@ -108,9 +111,10 @@ fn conditions(conditions: &[Comparison]) -> String {
     conditions.iter().map(one).collect::<Vec<_>>().join(" and ")
 }
 
-/// Writes a condition: `RSI_14 <= 34.6`.
-pub(super) fn condition(feature: &str, sign: &str, threshold: f64) -> String {
-    format!("{feature} {sign} {threshold:?}")
+/// Returns a condition such as `RSI_14 <= 34.6`, with the threshold as in the result's JSON.
+pub(super) fn condition(feature: &str, sign: &str, threshold: impl Into<Value>) -> String {
+    let threshold: Value = threshold.into();
+    format!("{feature} {sign} {threshold}")
 }
 
 fn lift(stats: Option<&RuleStats>) -> String {
@@ -180,7 +184,8 @@ mod tests {
         let set = merged(&[no_figures, set, mined("0 of 3", &["high_lift"], None)]);
         let own = json!({ "feature": "rsi14", "operator": "<", "threshold": 30.0, "description": "",
             "resolved_feature": "RSI_14", "development": stats(), "test": null });
-        let list = json!({ "n_rules": 1, "walk_forward": stats(), "in_sample": null, "test": stats_with_lift(Some(0.98)) });
+        let list =
+            json!({ "n_rules": 1, "walk_forward": stats(), "in_sample": null, "test": stats_with_lift(Some(0.98)) });
         let score = |threshold: u32, n_rules: u32, development: Value, reason: Option<&str>| {
             json!({ "threshold": threshold, "n_rules": n_rules, "n_resolved": 1, "development": development,
                 "test": null, "reason": reason })
@@ -204,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn mined_rules_stand_before_the_jobs_own_with_their_origin() {
+    fn mined_rules_precede_the_jobs_own_with_their_origin() {
         let text = rules(&extracted());
         let lines: Vec<_> = text.lines().filter(|line| line.contains("entry ") || line.contains("exit ")).collect();
         let cells = |line: &str| {
@@ -223,6 +228,14 @@ mod tests {
         assert_eq!(lines[4], "the job's own entry rules, at least 2 of 1 at once: needs 2 of 1 resolved");
         assert_eq!(lines[5], "the job's own exit rules, at least 1 of 3 at once: 40 bars, lift 1.25 [1.00, 1.50]");
         assert_eq!(lines.len(), 6);
+    }
+
+    #[test]
+    fn a_threshold_is_written_as_in_the_json() {
+        for threshold in [30.0, -1.5, 0.00005, 1e-7, 1e16, 123_456_789.125] {
+            let json = json!({ "threshold": threshold }).to_string();
+            assert_eq!(format!("{{\"threshold\":{}}}", condition("", "", threshold).trim()), json);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The strategy of a result: the verdict first, then what to do, then its performance on the test.
 
+use oculus_pipeline::metrics::Finite;
 use oculus_pipeline::strategy::significance::{Call, DevelopmentSignificance, TestSignificance, Verdict};
 use oculus_pipeline::strategy::{
     FollowedCondition, FollowedRules, FollowedSource, PeriodReport, StrategyParameters, StrategyReport,
@@ -10,7 +11,7 @@ use super::table::{number, percent, table, with_interval};
 /// Rules shown per side.
 const SHOWN_RULES: usize = 4;
 
-/// Returns the paragraph on the strategy; the verdict alone where no strategy was chosen.
+/// Returns the paragraph on the strategy; only the verdict if no strategy was chosen.
 pub(super) fn strategy(verdict: &Verdict, report: &StrategyReport) -> String {
     let call = match verdict.verdict {
         Call::Edge => "edge",
@@ -46,7 +47,7 @@ fn describe(parameters: &StrategyParameters, n_candidates: usize) -> String {
     table.to_string()
 }
 
-/// Returns `at least 2 of 5 stable rules hold:` and a line per rule; `None` where no rules are counted.
+/// Returns `at least 2 of 5 stable rules hold:` and one line per rule; `None` if no rules are counted.
 fn counted(threshold: Option<u32>, followed: &FollowedRules) -> Option<String> {
     let threshold = threshold?;
     let rules = &followed.rules;
@@ -64,10 +65,7 @@ fn counted(threshold: Option<u32>, followed: &FollowedRules) -> Option<String> {
 
 fn condition(condition: &FollowedCondition) -> String {
     let FollowedCondition { feature, operator, threshold } = condition;
-    match threshold {
-        Some(threshold) => super::rules::condition(feature, operator.sign(), threshold.get()),
-        None => format!("{feature} {}", operator.sign()),
-    }
+    super::rules::condition(feature, operator.sign(), threshold.map(Finite::get))
 }
 
 /// Returns a table of the test's figures next to those of the market.
@@ -163,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_chosen_strategy_the_verdict_stands_alone() {
+    fn without_a_chosen_strategy_only_the_verdict_is_printed() {
         let text = strategy(&no_edge(), &report(&Value::Null));
         assert_eq!(text, "verdict: no edge · the excess is negative");
     }

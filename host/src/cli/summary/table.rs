@@ -1,4 +1,4 @@
-//! Tables of the summary, and how their cells write what is absent.
+//! Tables of the summary, and the text of their cells.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 use oculus_pipeline::metrics::{Finite, Interval};
 
-/// What stands in a cell without a value.
+/// The text of a cell without a value.
 const ABSENT: &str = "–";
 
 /// Creates a table with left-aligned columns.
@@ -19,24 +19,24 @@ pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-/// Writes a figure with this many decimals.
+/// Returns a figure with `decimals` decimals.
 pub(super) fn number(value: Option<Finite>, decimals: usize) -> String {
     value.map_or_else(|| ABSENT.to_owned(), |value| format!("{:.decimals$}", value.get()))
 }
 
-/// Writes a figure and its interval with this many decimals: `1.25 [1.00, 1.50]`.
+/// Returns a figure and its interval with `decimals` decimals, such as `1.25 [1.00, 1.50]`.
 pub(super) fn with_interval(value: Option<Finite>, interval: Option<Interval>, decimals: usize) -> String {
     let interval =
         interval.map(|Interval(low, high)| format!(" [{:.decimals$}, {:.decimals$}]", low.get(), high.get()));
     number(value, decimals) + &interval.unwrap_or_default()
 }
 
-/// Writes a share in whole percent.
+/// Returns a share in whole percent.
 pub(super) fn percent(share: Option<Finite>) -> String {
     share.map_or_else(|| ABSENT.to_owned(), |share| format!("{:.0} %", 100.0 * share.get()))
 }
 
-/// Writes a value that may be absent.
+/// Returns the text of a value that may be absent.
 pub(super) fn optional(value: Option<impl Display>) -> String {
     value.map_or_else(|| ABSENT.to_owned(), |value| value.to_string())
 }

@@ -1,29 +1,28 @@
-//! The progress bar of commands that wait for a job; on stderr, and only where that is a terminal.
+//! The progress bar of commands that wait for a job; drawn on stderr if that is a terminal.
 
-use parking_lot::Mutex;
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use oculus_job::progress::Phase;
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
-use oculus_job::progress::Phase;
-
-/// A job's progress, drawn. Where stderr is no terminal, a line a phase is printed instead.
-pub(super) struct Bar {
+/// Draws a job's progress. If stderr is not a terminal, it prints one line per phase instead.
+pub(super) struct JobProgressBar {
     bar: ProgressBar,
     /// The phase whose line was printed last.
     printed: Mutex<Option<Phase>>,
 }
 
-impl Bar {
-    /// An empty bar.
+impl JobProgressBar {
+    /// Creates an empty bar.
     pub(super) fn new() -> Self {
         let bar = ProgressBar::new(100);
         let style = ProgressStyle::with_template("{elapsed:>4} {bar:30.cyan} {pos:>3} %  {prefix:.bold} {wide_msg}");
         Self { bar: style.map(|style| bar.clone().with_style(style)).unwrap_or(bar), printed: Mutex::new(None) }
     }
 
-    /// Shows where a job stands.
+    /// Shows the progress of a job.
     pub(super) fn show(&self, phase: Phase, details: &Map<String, Value>) {
         let percent = details.get("percent").and_then(Value::as_f64).unwrap_or(0.0);
         let message = details.get("message").and_then(Value::as_str).unwrap_or_default();
@@ -37,13 +36,13 @@ impl Bar {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }
 
-impl Default for Bar {
+impl Default for JobProgressBar {
     fn default() -> Self {
         Self::new()
     }

@@ -1,4 +1,4 @@
-//! Files that commands write: CSV or Parquet by their ending, whole or not at all.
+//! Files that commands write: CSV or Parquet by their extension, completely or not at all.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -7,24 +7,24 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use oculus_system::files::{Access, write_durably_with};
 
-/// A file to write.
+/// A file to write, with its format.
 #[derive(Clone, Debug)]
-pub enum Out {
-    /// As text.
+pub(crate) enum OutputFile {
+    /// A CSV file.
     Csv(PathBuf),
-    /// As columns.
+    /// A Parquet file.
     Parquet(PathBuf),
 }
 
-/// The file of that name, by its ending.
+/// Parses the value of a flag: a file name whose extension chooses the format.
 ///
 /// # Errors
-/// In words for the command line.
-pub(super) fn file(name: &str) -> Result<Out, String> {
+/// A text for the command line that states the known extensions.
+pub(super) fn parse(name: &str) -> Result<OutputFile, String> {
     let path = PathBuf::from(name);
     match path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase).as_deref() {
-        Some("csv") => Ok(Out::Csv(path)),
-        Some("parquet") => Ok(Out::Parquet(path)),
+        Some("csv") => Ok(OutputFile::Csv(path)),
+        Some("parquet") => Ok(OutputFile::Parquet(path)),
         _ => Err("needed a file that ends in .csv or .parquet".to_owned()),
     }
 }
@@ -33,7 +33,7 @@ pub(super) fn file(name: &str) -> Result<Out, String> {
 ///
 /// # Errors
 /// Those of `write`, and the file system's.
-pub(super) fn write_whole(
+pub(super) fn write_completely(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
@@ -50,30 +50,32 @@ pub(super) fn write_whole(
     }
 }
 
-/// For an error in between.
+/// Returns the context of an error while a file is written.
 pub(super) fn cannot_write(path: &Path) -> String {
     format!("{} cannot be written", path.display())
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::io::Write;
 
     use super::*;
 
     #[test]
-    fn the_ending_decides_on_the_form() {
-        assert!(matches!(file("a.CSV"), Ok(Out::Csv(_))) && matches!(file("a.parquet"), Ok(Out::Parquet(_))));
-        assert!(file("a.xlsx").is_err() && file("a").is_err());
+    fn the_extension_decides_on_the_format() {
+        assert!(
+            matches!(parse("a.CSV"), Ok(OutputFile::Csv(_)))
+                && matches!(parse("a.parquet"), Ok(OutputFile::Parquet(_)))
+        );
+        assert!(parse("a.xlsx").is_err() && parse("a").is_err());
     }
 
     #[test]
-    fn a_file_that_cannot_be_written_whole_leaves_the_old_one() {
+    fn a_file_that_cannot_be_written_completely_leaves_the_old_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
-        write_whole(&path, |out| Ok(out.write_all(b"old")?)).unwrap();
-        let failed = write_whole(&path, |out| {
+        write_completely(&path, |out| Ok(out.write_all(b"old")?)).unwrap();
+        let failed = write_completely(&path, |out| {
             out.write_all(b"new")?;
             anyhow::bail!("the end is missing")
         });

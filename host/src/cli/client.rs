@@ -1,8 +1,10 @@
-//! The backend's side of the contract, for the commands that play backend: hand a job over, follow it, read its result.
+//! The backend's side of the contract, for the commands that act as a backend: submit a job, follow
+//! it, read its result.
 
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use oculus_job::progress::{Event, channel};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, cmd};
 use serde_json::Value;
@@ -10,13 +12,12 @@ use tokio::sync::mpsc;
 
 use crate::config::{Config, QueueEnd};
 use crate::worker::redis_client;
-use oculus_job::progress::{Event, channel};
 
-/// How often the result is looked for beside the events, which may be lost.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often the result is read in addition to the events, which may be lost.
+const POLL_EVERY: Duration = Duration::from_secs(1);
 
 /// A connection to the queue as its producers use it.
-pub(super) struct Exchange {
+pub(super) struct JobClient {
     connection: MultiplexedConnection,
     queue: String,
     push: &'static str,
@@ -24,11 +25,11 @@ pub(super) struct Exchange {
     result_prefix: String,
 }
 
-impl Exchange {
-    /// Connects.
+impl JobClient {
+    /// Connects to Redis.
     ///
     /// # Errors
-    /// When Redis does not answer.
+    /// Redis does not respond.
     pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
         let timeouts = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(redis_client::CONNECT_TIMEOUT))
@@ -47,16 +48,16 @@ impl Exchange {
         })
     }
 
-    /// The list that jobs are handed over on.
+    /// Returns the list to which jobs are pushed.
     pub(super) fn queue(&self) -> &str {
         &self.queue
     }
 
-    /// Stores the payload, then pushes the id.
+    /// Submits a job: stores the payload, then pushes the id.
     ///
     /// # Errors
     /// Redis' own.
-    pub(super) async fn hand_over(&self, id: &str, payload: &str) -> anyhow::Result<()> {
+    pub(super) async fn submit(&self, id: &str, payload: &str) -> anyhow::Result<()> {
         let mut connection = self.connection.clone();
         let key = format!("{}:{id}", self.job_prefix);
         let () =
@@ -71,27 +72,28 @@ impl Exchange {
     }
 }
 
-/// A listener on one job's progress channel.
-pub(super) struct Watcher<'a> {
-    exchange: &'a Exchange,
+/// A subscription to one job's progress channel.
+pub(super) struct JobWatcher<'a> {
+    client: &'a JobClient,
     id: String,
     events: mpsc::UnboundedReceiver<Event>,
-    /// What an earlier run of the same job has left.
-    before: Option<String>,
+    /// The result of an earlier run of the same job.
+    previous: Option<String>,
 }
 
-impl<'a> Watcher<'a> {
-    /// Listens from now on.
+impl<'a> JobWatcher<'a> {
+    /// Subscribes to the progress channel of a job.
     ///
     /// # Errors
     /// Redis' own.
-    pub(super) async fn of(config: &Config, exchange: &'a Exchange, id: &str) -> anyhow::Result<Self> {
+    pub(super) async fn subscribe(config: &Config, client: &'a JobClient, id: &str) -> anyhow::Result<Self> {
         let mut connection =
             redis_client::open(&config.redis)?.get_connection_with_timeout(redis_client::CONNECT_TIMEOUT)?;
         let (sender, events) = mpsc::unbounded_channel();
         let name = channel(id);
         let (ready, subscribed) = tokio::sync::oneshot::channel();
-        // On a thread: the channel's messages come on a connection that does nothing else, for as long as the command runs.
+        // The subscription blocks its connection, so it has a thread and a connection of its own
+        // while the command runs.
         std::thread::Builder::new().name("events".to_owned()).spawn(move || {
             let mut channel = connection.as_pubsub();
             let _ = ready.send(channel.subscribe(&name));
@@ -104,13 +106,13 @@ impl<'a> Watcher<'a> {
             }
         })?;
         subscribed.await.context("the listener ended")?.context("the job's channel cannot be listened to")?;
-        Ok(Self { exchange, id: id.to_owned(), events, before: exchange.result(id).await? })
+        Ok(Self { client, id: id.to_owned(), events, previous: client.result(id).await? })
     }
 
-    /// Passes events on until the job has a result, which is answered.
+    /// Passes events to `on_event` until the job has a result, and returns the result.
     ///
     /// # Errors
-    /// Redis' own, or a result that is no JSON.
+    /// Redis' own, or a result that is not JSON.
     pub(super) async fn until_result(&mut self, mut on_event: impl FnMut(&Event)) -> anyhow::Result<Value> {
         let result = loop {
             let is_over = tokio::select! {
@@ -119,15 +121,15 @@ impl<'a> Watcher<'a> {
                     on_event(&event);
                     event.is_final()
                 }
-                () = tokio::time::sleep(LOOK_EVERY) => false,
+                () = tokio::time::sleep(POLL_EVERY) => false,
             };
-            let result = self.exchange.result(&self.id).await?;
-            if is_over || result != self.before {
+            let result = self.client.result(&self.id).await?;
+            if is_over || result != self.previous {
                 break result;
             }
         };
-        // Result and last event are written in one step: what is still on its way says how it ended.
-        while let Ok(Some(event)) = tokio::time::timeout(LOOK_EVERY / 4, self.events.recv()).await {
+        // Result and last event are written in one step, so the last event may still be on its way.
+        while let Ok(Some(event)) = tokio::time::timeout(POLL_EVERY / 4, self.events.recv()).await {
             on_event(&event);
         }
         let Some(result) = result else { bail!("job {} is over, but its result is gone", self.id) };
