@@ -1,9 +1,22 @@
-//! Pages that the program writes are those that lie in `docs/`.
+//! The generated pages of `docs/` are current, and the links of all pages resolve.
 
-use oculus_tests::{build, command};
+use std::path::Path;
+
+use oculus_tests::outside::CHECKOUT;
+use oculus_tests::{build, command, markdown};
 
 #[test]
-fn the_page_of_parameters_says_what_the_manifests_say() {
+fn every_relative_link_of_every_page_resolves() {
+    let pages = markdown::pages(Path::new(CHECKOUT));
+    let n_links: usize = pages.iter().map(|page| markdown::relative_links(page).len()).sum();
+    assert!(pages.len() > 40 && n_links > 50, "{n_links} links of {pages:?}");
+    for page in pages {
+        assert_eq!(markdown::broken_links(&page), [], "{}", page.display());
+    }
+}
+
+#[test]
+fn the_page_of_parameters_matches_the_manifests() {
     let folder = build::families();
     let listed = command::run(&["plugin", "list", "--markdown"], &[("PLUGINS_DIR", folder.to_str().unwrap())]);
     assert_eq!(listed.code, 0, "{listed:?}");
@@ -12,7 +25,7 @@ fn the_page_of_parameters_says_what_the_manifests_say() {
         assert!(families.contains(family), "{family} is missing; listed: {families}");
     }
     let page = include_str!("../../docs/parameters.md");
-    assert!(page.ends_with(&families), "docs/parameters.md is old: `cargo xtask docs` writes it anew");
+    assert!(page.ends_with(&families), "docs/parameters.md is outdated; `cargo xtask docs` writes it");
 }
 
 #[test]
@@ -24,9 +37,9 @@ fn the_page_of_errors_lists_every_code_of_the_program() {
 }
 
 #[test]
-fn the_page_of_features_says_what_the_catalogue_says() {
+fn the_page_of_features_matches_the_catalogue() {
     let listed = command::run(&["features", "list", "--markdown"], &[]);
     assert_eq!(listed.code, 0, "{listed:?}");
     let page = include_str!("../../docs/features.md");
-    assert!(page.ends_with(&listed.stdout), "docs/features.md is old: `cargo xtask docs` writes it anew");
+    assert!(page.ends_with(&listed.stdout), "docs/features.md is outdated; `cargo xtask docs` writes it");
 }

@@ -1,6 +1,6 @@
-//! Real parts for end-to-end tests: a private redis-server, the real binary, a backend that remembers.
+//! Real parts for end-to-end tests: a private redis-server, the real binary, a backend that records requests.
 //!
-//! A test that cannot get a part panics with what is missing; everything ends when it is dropped.
+//! A missing part panics with its name; every part ends when it is dropped.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ pub mod command;
 pub mod hostile;
 pub mod jobs;
 pub mod log;
+pub mod markdown;
 pub mod market;
 pub mod outside;
 pub mod polygon;
@@ -26,13 +27,13 @@ pub use redis_server::Redis;
 pub use site::Site;
 pub use worker::Worker;
 
-/// How long anything may take that should come soon.
+/// The time limit of a step that should complete soon.
 pub const SOON: Duration = Duration::from_secs(20);
 
-/// Looks again and again until `look` finds something, and answers it.
+/// Polls `look` until it returns a value, and returns the value. `what` names it in the panic message.
 ///
 /// # Panics
-/// When nothing is found within `limit`.
+/// When there is no value within `limit`.
 pub fn eventually<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;
     loop {
