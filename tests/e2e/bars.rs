@@ -1,13 +1,13 @@
-//! Bars looked at and verified by the real binary.
+//! `bars check` and `bars show` with the real binary.
 
 use std::path::Path;
 
-use oculus_tests::command::{self, Said};
+use oculus_tests::command::{self, CommandOutput};
 use oculus_tests::jobs;
 use serde_json::json;
 
 /// Runs `bars` on a folder.
-fn bars(folder: &Path, arguments: &[&str]) -> Said {
+fn bars(folder: &Path, arguments: &[&str]) -> CommandOutput {
     let source = format!("dir:{}", folder.display());
     command::run(&[&["bars"], arguments].concat(), &[("BARS_SOURCE", &source)])
 }
@@ -24,39 +24,39 @@ fn with_file(name: &str, text: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn sound_bars_pass_the_check_and_wrong_ones_are_refused_with_all_that_is_wrong() {
-    let said = bars(&jobs::bars(), &["check"]);
-    assert!(said.code == 0 && said.stdout.contains("AAPL"), "{said:?}");
-    let said = bars(&jobs::bars(), &["check", "--json"]);
-    assert_eq!(said.code, 0, "{said:?}");
-    let checked = said.json()["symbols"].as_array().unwrap().clone();
+fn valid_bars_pass_the_check_and_invalid_bars_are_refused_with_every_finding() {
+    let output = bars(&jobs::bars(), &["check"]);
+    assert!(output.code == 0 && output.stdout.contains("AAPL"), "{output:?}");
+    let output = bars(&jobs::bars(), &["check", "--json"]);
+    assert_eq!(output.code, 0, "{output:?}");
+    let checked = output.json()["symbols"].as_array().unwrap().clone();
     assert_eq!(checked.iter().map(|checked| &checked["symbol"]).collect::<Vec<_>>(), ["AAPL", "MSFT"]);
     assert!(checked.iter().all(|it| it["refused"] == false && it["findings"] == json!([])), "{checked:?}");
-    let wrong =
+    let invalid =
         "date,open,high,low,close,volume\n2012-01-03,10,11,9,10,5\n2012-01-03,10,11,9,10,6\n2012-01-04,0,11,9,10,0\n";
-    let folder = with_file("BAD.csv", wrong);
-    let said = bars(folder.path(), &["check", "--json"]);
-    assert_eq!(said.code, 3, "{said:?}");
-    let symbols = &said.json()["symbols"];
+    let folder = with_file("BAD.csv", invalid);
+    let output = bars(folder.path(), &["check", "--json"]);
+    assert_eq!(output.code, 3, "{output:?}");
+    let symbols = &output.json()["symbols"];
     let bad = symbols.as_array().unwrap().iter().find(|checked| checked["symbol"] == "BAD").unwrap();
     assert_eq!(bad["refused"], json!(true));
     let codes: Vec<&str> =
         bad["findings"].as_array().unwrap().iter().map(|line| line["code"].as_str().unwrap()).collect();
     assert_eq!(codes, ["conflicting_rows", "price_out_of_range"]);
     assert_eq!(bad["findings"][1]["places"][0]["row"], json!(4));
-    let said = bars(folder.path(), &["check", "--symbol", "AAPL"]);
-    assert_eq!(said.code, 0, "only AAPL is asked for: {said:?}");
-    let said = bars(folder.path(), &["check", "--symbol", "NONE"]);
-    assert!(said.code == 3 && said.stdout.contains("no_bars"), "{said:?}");
+    let output = bars(folder.path(), &["check", "--symbol", "AAPL"]);
+    assert_eq!(output.code, 0, "only AAPL is checked: {output:?}");
+    let output = bars(folder.path(), &["check", "--symbol", "NONE"]);
+    assert!(output.code == 3 && output.stdout.contains("no_bars"), "{output:?}");
 }
 
 #[test]
-fn a_file_that_is_no_table_is_refused_and_the_others_are_checked_all_the_same() {
+fn a_file_that_is_not_a_table_is_refused_and_the_others_are_still_checked() {
     let folder = with_file("BAD.parquet", "PAR1 no such thing PAR1");
-    let said = bars(folder.path(), &["check"]);
-    assert_eq!(said.code, 3, "{said:?}");
-    assert!(said.stdout.contains("MSFT") && said.stdout.contains("BAD"), "{}", said.stdout);
-    assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
+    let output = bars(folder.path(), &["check"]);
+    assert_eq!(output.code, 3, "{output:?}");
+    assert!(output.stdout.contains("MSFT") && output.stdout.contains("BAD"), "{}", output.stdout);
+    assert!(!output.stderr.contains("panicked"), "{}", output.stderr);
 }
 
 #[test]
@@ -64,8 +64,8 @@ fn gaps_are_the_dates_on_which_others_traded() {
     let text = std::fs::read_to_string(jobs::bars().join("AAPL.csv")).unwrap();
     let fewer: Vec<&str> = text.lines().filter(|line| !line.starts_with("2012-02-1")).collect();
     let folder = with_file("FEWER.csv", &fewer.join("\n"));
-    let said = bars(folder.path(), &["check", "--json"]);
-    let symbols = said.json()["symbols"].clone();
+    let output = bars(folder.path(), &["check", "--json"]);
+    let symbols = output.json()["symbols"].clone();
     let findings = |symbol: &str| {
         let checked = symbols.as_array().unwrap().iter().find(|checked| checked["symbol"] == symbol).unwrap();
         checked["findings"].clone()
@@ -81,18 +81,21 @@ fn gaps_are_the_dates_on_which_others_traded() {
 }
 
 #[test]
-fn bars_are_listed_drawn_and_pictured() {
-    let said = bars(&jobs::bars(), &["show"]);
-    assert!(said.code == 0 && said.stdout.contains("MSFT") && said.stdout.contains("2013-03-01"), "{said:?}");
+fn bars_are_listed_drawn_in_the_terminal_and_drawn_as_svg() {
+    let output = bars(&jobs::bars(), &["show"]);
+    assert!(output.code == 0 && output.stdout.contains("MSFT") && output.stdout.contains("2013-03-01"), "{output:?}");
     let folder = tempfile::tempdir().unwrap();
     let picture = folder.path().join("aapl.svg");
     let span = ["show", "AAPL", "--from", "2012-01-01", "--to", "2012-06-30", "--last", "3"];
-    let said = bars(&jobs::bars(), &[&span[..], &["--svg", picture.to_str().unwrap()]].concat());
-    assert_eq!(said.code, 0, "{said:?}");
-    assert!(said.stdout.contains("2012-06-29") && !said.stdout.contains("2012-07"), "{}", said.stdout);
-    assert!(said.stdout.lines().all(|line| line.chars().count() <= 80), "{}", said.stdout);
+    let output = bars(&jobs::bars(), &[&span[..], &["--svg", picture.to_str().unwrap()]].concat());
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(output.stdout.contains("2012-06-29") && !output.stdout.contains("2012-07"), "{}", output.stdout);
+    assert!(output.stdout.lines().all(|line| line.chars().count() <= 80), "{}", output.stdout);
     let svg = std::fs::read_to_string(picture).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("AAPL") && svg.trim_end().ends_with("</svg>"));
-    let said = bars(&jobs::bars(), &["show", "AAPL", "--from", "2030-01-01"]);
-    assert!(said.code == 1 && said.stderr.contains("2007-03-01") && said.stderr.contains("2013-03-01"), "{said:?}");
+    let output = bars(&jobs::bars(), &["show", "AAPL", "--from", "2030-01-01"]);
+    assert!(
+        output.code == 1 && output.stderr.contains("2007-03-01") && output.stderr.contains("2013-03-01"),
+        "{output:?}"
+    );
 }

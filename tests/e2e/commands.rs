@@ -1,30 +1,30 @@
-//! What the commands answer, and by which exit code.
+//! Output and exit codes of the commands.
 
-use oculus_tests::command::{self, Said};
+use oculus_tests::command::{self, CommandOutput};
 use oculus_tests::{Redis, Worker, build, jobs};
 use serde_json::{Value, json};
 
 #[test]
-fn exit_codes_tell_success_failure_refusal_and_bad_configuration_apart() {
+fn exit_codes_distinguish_success_failure_refusal_and_invalid_configuration() {
     let train = |job: &Value, settings: &[(&str, &str)]| command::run_on(job, &["train", "--json"], settings);
     let mut refused = jobs::job("refused");
     refused["symbols"] = json!(["NOSUCH"]);
-    let said = train(&refused, &[]);
-    assert_eq!((said.code, &said.json()["status"]), (3, &json!("failed")));
+    let output = train(&refused, &[]);
+    assert_eq!((output.code, &output.json()["status"]), (3, &json!("failed")));
     let mut failed = jobs::job("failed");
     failed["design"]["ml_training_config"]["config_search_model"] = json!("misbehaving");
     failed["design"]["ml_training_config"]["misbehaving_act"] = json!("abort");
-    let said = train(&failed, &[("PLUGINS_DIR", build::plugins_with_misbehaving().to_str().unwrap())]);
-    assert_eq!((said.code, &said.json()["error"]["code"]), (1, &json!("plugin_died")));
-    let said = train(&jobs::job("unset"), &[("WORKER_CONCURRENCY", "many")]);
-    assert_eq!((said.code, said.stdout.as_str()), (2, ""));
-    assert!(said.stderr.contains("WORKER_CONCURRENCY") && said.stderr.contains("many"), "{}", said.stderr);
+    let output = train(&failed, &[("PLUGINS_DIR", build::plugins_with_misbehaving().to_str().unwrap())]);
+    assert_eq!((output.code, &output.json()["error"]["code"]), (1, &json!("plugin_died")));
+    let output = train(&jobs::job("unset"), &[("WORKER_CONCURRENCY", "many")]);
+    assert_eq!((output.code, output.stdout.as_str()), (2, ""));
+    assert!(output.stderr.contains("WORKER_CONCURRENCY") && output.stderr.contains("many"), "{}", output.stderr);
     assert_eq!(command::run(&["train"], &[]).code, 2, "a job is needed");
 }
 
 #[test]
-fn without_json_the_answer_is_for_people() {
-    let Said { code, stdout, .. } = command::run_on(&jobs::job("shown"), &["train"], &[]);
+fn without_the_json_flag_the_output_is_a_readable_summary() {
+    let CommandOutput { code, stdout, .. } = command::run_on(&jobs::job("shown"), &["train"], &[]);
     assert_eq!(code, 0);
     let metrics = &command::train(&jobs::job("shown"), &[])["model_metrics"];
     let auc = format!("{:.3}", metrics["auc"].as_f64().unwrap());
@@ -33,7 +33,7 @@ fn without_json_the_answer_is_for_people() {
     }
     let mut refused = jobs::job("refused");
     refused["symbols"] = json!(["NOSUCH"]);
-    let Said { code, stdout, .. } = command::run_on(&refused, &["train"], &[]);
+    let CommandOutput { code, stdout, .. } = command::run_on(&refused, &["train"], &[]);
     assert_eq!(code, 3);
     let error = &command::run_on(&refused, &["train", "--json"], &[]).json()["error"];
     for part in ["code", "message", "hint"] {
@@ -43,19 +43,19 @@ fn without_json_the_answer_is_for_people() {
 }
 
 #[test]
-fn submit_hands_a_job_over_and_waits_for_its_answer() {
+fn submit_queues_a_job_and_waits_for_its_result() {
     let redis = Redis::start();
     let _worker = Worker::start(&redis, &[]);
     let url = redis.url();
-    let said = command::run_on(&jobs::job("waited-for"), &["submit", "--wait", "--json"], &[("REDIS_URL", &url)]);
-    assert_eq!(said.code, 0, "{}", said.stderr);
-    assert_eq!(said.json(), redis.result_of("waited-for"));
+    let output = command::run_on(&jobs::job("waited-for"), &["submit", "--wait", "--json"], &[("REDIS_URL", &url)]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert_eq!(output.json(), redis.result_of("waited-for"));
     let mut refused = jobs::job("refused");
     refused["symbols"] = json!(["NOSUCH"]);
-    let said = command::run_on(&refused, &["submit", "--wait", "--json"], &[("REDIS_URL", &url)]);
-    assert_eq!((said.code, &said.json()["error"]["code"]), (3, &json!("no_bars")));
-    let said = command::run_on(&jobs::job("left-alone"), &["submit"], &[("REDIS_URL", &url)]);
-    assert_eq!((said.code, said.stdout.as_str()), (0, "left-alone\n"));
+    let output = command::run_on(&refused, &["submit", "--wait", "--json"], &[("REDIS_URL", &url)]);
+    assert_eq!((output.code, &output.json()["error"]["code"]), (3, &json!("no_bars")));
+    let output = command::run_on(&jobs::job("left-alone"), &["submit"], &[("REDIS_URL", &url)]);
+    assert_eq!((output.code, output.stdout.as_str()), (0, "left-alone\n"));
     assert_eq!(redis.result_of("left-alone")["status"], "success");
 }
 
@@ -63,16 +63,17 @@ fn submit_hands_a_job_over_and_waits_for_its_answer() {
 fn the_integration_test_passes() {
     let redis = Redis::start();
     let _worker = Worker::start(&redis, &[]);
-    let said = command::run(&["integration-test", "--timeout", "60"], &[("REDIS_URL", &redis.url())]);
-    assert_eq!(said.code, 0, "{said:?}");
-    let n_held = said.stdout.lines().filter(|line| line.starts_with("ok ")).count();
-    assert!(n_held > 20 && !said.stdout.contains("FAIL"), "{}", said.stdout);
+    let output = command::run(&["integration-test", "--timeout", "60"], &[("REDIS_URL", &redis.url())]);
+    assert_eq!(output.code, 0, "{output:?}");
+    let n_passed = output.stdout.lines().filter(|line| line.starts_with("ok ")).count();
+    assert!(n_passed > 20 && !output.stdout.contains("FAIL"), "{}", output.stdout);
 }
 
 #[test]
-fn plugins_are_listed_and_what_is_none_says_why() {
+fn plugins_are_listed_and_a_file_that_is_not_a_plugin_has_a_reason() {
     let folder = tempfile::tempdir().unwrap();
-    let (good, broken) = (build::library_file("oculus_plugin_lightgbm"), build::library_file("broken"));
+    let good = build::library_file("oculus_plugin_lightgbm");
+    let broken = build::library_file("broken");
     std::fs::copy(build::library("oculus_plugin_lightgbm"), folder.path().join(good)).unwrap();
     std::fs::write(folder.path().join(&broken), "no library").unwrap();
     let settings = [("PLUGINS_DIR", folder.path().to_str().unwrap())];
@@ -81,10 +82,10 @@ fn plugins_are_listed_and_what_is_none_says_why() {
     let refusal = listed["plugins"].as_array().unwrap().iter().find(is_broken).unwrap();
     assert_eq!((&refusal["state"], &refusal["serves"]), (&json!("quarantined"), &Value::Null), "{listed}");
     let reason = refusal["reason"].as_str().unwrap();
-    assert!(reason.contains("no library"), "how the file begins: {reason}");
-    let said = command::run(&["plugin", "list", "-v"], &settings);
-    assert_eq!(said.code, 0, "{said:?}");
+    assert!(reason.contains("no library"), "the first bytes of the file are quoted: {reason}");
+    let output = command::run(&["plugin", "list", "-v"], &settings);
+    assert_eq!(output.code, 0, "{output:?}");
     for part in ["lightgbm", "LightGBM", "num_leaves", broken.as_str(), reason.lines().next().unwrap()] {
-        assert!(said.stdout.contains(part), "no {part} in {}", said.stdout);
+        assert!(output.stdout.contains(part), "no {part} in {}", output.stdout);
     }
 }

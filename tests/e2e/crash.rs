@@ -1,4 +1,4 @@
-//! What native code and the system may do to a job, and what is left of it then.
+//! Crashes and kills of plugin, job and worker processes, and their effect on jobs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use oculus_tests::results::{failure, model, warning};
 use oculus_tests::{Redis, SOON, Worker, build, eventually, jobs, wording};
 use serde_json::{Value, json};
 
-/// A worker that has the family that misbehaves.
+/// Starts a worker with the misbehaving family.
 fn worker_with_misbehaving(redis: &Redis, settings: &[(&str, &str)]) -> Worker {
     Worker::start_with_plugins(redis, &build::plugins_with_misbehaving(), settings)
 }
 
-/// A job whose search is led by the family that misbehaves.
+/// Returns a job whose search is led by the misbehaving family.
 fn led_by_misbehaving(id: &str, act: &str) -> Value {
     let mut job = jobs::job(id);
     let config = &mut job["design"]["ml_training_config"];
@@ -22,7 +22,7 @@ fn led_by_misbehaving(id: &str, act: &str) -> Value {
     job
 }
 
-/// The worker goes on: the next job ends well.
+/// Asserts that the worker still runs and the next job succeeds.
 fn assert_works(redis: &Redis, worker: &Worker, id: &str) {
     redis.submit(&jobs::job(id));
     let result = redis.result_of(id);
@@ -34,8 +34,8 @@ fn assert_works(redis: &Redis, worker: &Worker, id: &str) {
 fn only_plugin_processes_open_libraries_and_each_opens_one() {
     let redis = Redis::start();
     let worker = worker_with_misbehaving(&redis, &[]);
-    // The search runs to its end; then the second family's process stays beside the first's.
-    redis.submit(&jobs::beside_misbehaving("looked-at", "hang"));
+    // The second family's fit hangs, so that both plugin processes exist at the same time.
+    redis.submit(&jobs::beside_misbehaving("inspected", "hang"));
     let libraries = worker.plugins_state();
     let opened = eventually("both plugins at work", SOON, || {
         assert_eq!(mapped_from(worker.pid(), &libraries), BTreeSet::new());
@@ -48,12 +48,12 @@ fn only_plugin_processes_open_libraries_and_each_opens_one() {
         assert!(opened.iter().all(|libraries| libraries.len() <= 1), "{opened:?}");
         (opened.iter().filter(|libraries| libraries.len() == 1).count() == 2).then_some(opened)
     });
-    assert_ne!(opened[0], opened[1], "each has its own");
+    assert_ne!(opened[0], opened[1], "each process has its own library");
     assert_eq!(in_role(&descendants_of(worker.pid()), "job").len(), 1, "the job still runs");
 }
 
 #[test]
-fn a_killed_plugin_process_is_started_again_and_the_job_ends_well() {
+fn a_killed_plugin_process_is_restarted_and_the_job_succeeds() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
     redis.submit(&jobs::slow_job("struck-twice"));
@@ -68,7 +68,7 @@ fn a_killed_plugin_process_is_started_again_and_the_job_ends_well() {
 }
 
 #[test]
-fn a_plugin_process_killed_each_time_fails_the_job_by_signal_and_the_next_job_runs() {
+fn a_plugin_process_killed_every_time_fails_the_job_with_the_signal_and_the_next_job_runs() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
     redis.submit(&jobs::endless_job("hunted"));
@@ -76,7 +76,7 @@ fn a_plugin_process_killed_each_time_fails_the_job_by_signal_and_the_next_job_ru
         for plugin in in_role(&descendants_of(worker.pid()), "plugin-process") {
             kill_if_there(plugin);
         }
-        redis.ask(&["GET", "result:hunted"])
+        redis.query(&["GET", "result:hunted"])
     });
     let result: Value = serde_json::from_str(&result).unwrap();
     let message = failure(&result, "plugin_died");
@@ -86,7 +86,7 @@ fn a_plugin_process_killed_each_time_fails_the_job_by_signal_and_the_next_job_ru
 }
 
 #[test]
-fn a_leading_family_that_ends_its_process_fails_the_job_by_name_and_with_its_last_words() {
+fn a_leading_family_that_ends_its_process_fails_the_job_with_its_name_cause_and_last_line() {
     let redis = Redis::start();
     let worker = worker_with_misbehaving(&redis, &[]);
     let acts = [("segfault", "SIGSEGV"), ("abort", "SIGABRT"), ("exit", wording::EXIT_CODE_0)];
@@ -95,14 +95,14 @@ fn a_leading_family_that_ends_its_process_fails_the_job_by_name_and_with_its_las
         let result = redis.result_of(act);
         let message = failure(&result, "plugin_died");
         assert!(message.contains("misbehaving") && message.contains(cause), "{message}");
-        assert!(message.contains(&format!("misbehaving: act={act}")), "its last line: {message}");
+        assert!(message.contains(&format!("misbehaving: act={act}")), "the last line of output: {message}");
         assert_eq!(result["phase"], "config_search");
     }
     assert_works(&redis, &worker, "after-the-acts");
 }
 
 #[test]
-fn a_leading_family_that_panics_fails_the_job_with_the_panics_words() {
+fn a_leading_family_that_panics_fails_the_job_with_the_panic_message() {
     let redis = Redis::start();
     let worker = worker_with_misbehaving(&redis, &[]);
     redis.submit(&led_by_misbehaving("panic", "panic"));
@@ -114,7 +114,7 @@ fn a_leading_family_that_panics_fails_the_job_with_the_panics_words() {
 }
 
 #[test]
-fn what_a_library_prints_is_logged_and_changes_nothing() {
+fn output_of_a_library_is_logged_and_changes_nothing() {
     let redis = Redis::start();
     let worker = worker_with_misbehaving(&redis, &[]);
     redis.submit(&led_by_misbehaving("loud", "stdout"));
@@ -123,7 +123,7 @@ fn what_a_library_prints_is_logged_and_changes_nothing() {
 }
 
 #[test]
-fn a_further_family_that_misbehaves_is_a_failed_row_beside_a_good_result() {
+fn another_family_that_misbehaves_is_a_failed_row_of_a_successful_result() {
     let redis = Redis::start();
     let _worker = worker_with_misbehaving(&redis, &[]);
     let acts = [
@@ -149,7 +149,7 @@ fn a_further_family_that_misbehaves_is_a_failed_row_beside_a_good_result() {
 }
 
 #[test]
-fn a_fit_that_hangs_is_killed_with_its_job_when_the_time_is_up() {
+fn a_fit_that_hangs_is_killed_with_its_job_at_the_timeout() {
     let redis = Redis::start();
     let worker = worker_with_misbehaving(&redis, &[("JOB_TIMEOUT_SECONDS", "8")]);
     redis.submit(&led_by_misbehaving("deaf", "hang"));
@@ -162,7 +162,7 @@ fn a_fit_that_hangs_is_killed_with_its_job_when_the_time_is_up() {
 }
 
 #[test]
-fn a_killed_worker_takes_job_and_plugin_with_it_and_another_finishes_the_job() {
+fn job_and_plugin_processes_end_with_a_killed_worker_and_another_worker_finishes_the_job() {
     let redis = Redis::start();
     let mut first = Worker::start(&redis, &[]);
     redis.submit(&jobs::slow_job("inherited"));

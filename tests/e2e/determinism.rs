@@ -1,4 +1,4 @@
-//! The same job gives the same bytes outside `run`, whatever runs beside it and whatever dies meanwhile.
+//! The same job gives the same bytes outside `run`, for any concurrency and after the death of a plugin process.
 
 use oculus_tests::command::train;
 use oculus_tests::processes::kill;
@@ -7,7 +7,7 @@ use oculus_tests::{Redis, Worker, jobs};
 use serde_json::json;
 
 #[test]
-fn one_fit_and_several_side_by_side_give_the_same_bytes() {
+fn single_and_concurrent_fits_give_the_same_bytes() {
     let job = jobs::example("again");
     let n_cores = std::thread::available_parallelism().unwrap().get();
     let alone = train(&job, &[("WORKER_CONCURRENCY", &n_cores.to_string())]);
@@ -18,7 +18,7 @@ fn one_fit_and_several_side_by_side_give_the_same_bytes() {
 }
 
 #[test]
-fn jobs_that_run_at_once_do_not_change_each_other() {
+fn concurrent_jobs_do_not_change_each_others_results() {
     let redis = Redis::start();
     let _worker = Worker::start(&redis, &[("WORKER_CONCURRENCY", "3")]);
     let mut job = jobs::example("alone");
@@ -43,12 +43,12 @@ fn another_seed_gives_another_model() {
 }
 
 #[test]
-fn a_plugin_process_killed_in_the_middle_changes_no_byte() {
+fn a_plugin_process_killed_during_the_search_changes_no_byte() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
     let job = jobs::slow_job("struck");
     redis.submit(&job);
-    // By then its folds are prepared and some trials are over; the rest is done by a new process.
+    // The folds are prepared and some trials are complete by then; a new process does the rest.
     redis.wait_for_trial("struck", 8);
     kill(worker.wait_for_plugin());
     let struck = redis.result_of("struck");

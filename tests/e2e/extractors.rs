@@ -1,4 +1,4 @@
-//! Rule extractors in a job: the project's, somebody else's, none, and one that misbehaves.
+//! Rule extractors in a job: the project's own, a third party's, none, and one that misbehaves.
 
 use oculus_tests::command::train;
 use oculus_tests::results::{plugins, warning};
@@ -23,7 +23,7 @@ fn from<'r>(result: &'r Value, source: &str) -> Vec<&'r Value> {
 }
 
 #[test]
-fn the_extractor_without_a_flag_serves_unless_another_is_named() {
+fn the_extractor_without_a_flag_is_used_unless_another_is_named() {
     let usual = mined("usual", &[]);
     assert_eq!(plugins(&usual), ["lightgbm", "rules"]);
     assert!(from(&usual, "mined").iter().all(|rule| rule["stability"].is_f64()), "{}", usual["extracted_rules"]);
@@ -42,8 +42,8 @@ fn an_extractor_that_is_not_there_leaves_the_jobs_own_rules() {
     assert_eq!(plugins(&result), ["lightgbm"]);
     assert!(from(&result, "mined").is_empty());
     assert!(!from(&result, "job").is_empty());
-    let told = warning(&result, "no_rule_extractor");
-    assert!(told.contains("nobody") && told.contains("RuleExtractor"), "{told}");
+    let message = warning(&result, "no_rule_extractor");
+    assert!(message.contains("nobody") && message.contains("RuleExtractor"), "{message}");
 }
 
 #[test]
@@ -52,8 +52,8 @@ fn an_extractor_that_dies_costs_the_mined_rules_and_nothing_else() {
     assert_eq!(result["status"], "success");
     assert!(from(&result, "mined").is_empty());
     assert!(!from(&result, "job").is_empty());
-    let told = warning(&result, "rules_failed");
-    assert!(told.contains("SIGABRT"), "{told}");
+    let message = warning(&result, "rules_failed");
+    assert!(message.contains("SIGABRT"), "{message}");
     let undisturbed = mined("dies", &[("rule_extractor", json!("nobody"))]);
     for part in ["model_metrics", "models", "config_search", "strategy_optimization", "verdict", "canaries"] {
         assert_eq!(result[part], undisturbed[part], "{part}");
@@ -61,11 +61,11 @@ fn an_extractor_that_dies_costs_the_mined_rules_and_nothing_else() {
 }
 
 #[test]
-fn what_is_no_rule_is_refused_by_name_and_the_job_goes_on() {
+fn an_invalid_rule_is_refused_by_name_and_the_job_continues() {
     let result = mined("rubbish", &[("rule_extractor", json!("deciles")), ("deciles_act", json!("rubbish"))]);
     assert!(from(&result, "mined").is_empty());
-    let told = warning(&result, "mined_rules_refused");
-    assert!(told.contains("NO_SUCH_FEATURE"), "{told}");
+    let message = warning(&result, "mined_rules_refused");
+    assert!(message.contains("NO_SUCH_FEATURE"), "{message}");
 }
 
 #[test]
@@ -75,9 +75,9 @@ fn an_extractors_parameters_are_checked_before_anything_is_read() {
     job["design"]["ml_training_config"]["rules_max_rule"] = json!(5);
     let plugins = build::plugins_with_extractors();
     let settings = [("PLUGINS_DIR", plugins.to_str().unwrap())];
-    let said = oculus_tests::command::run_on(&job, &["train", "--json"], &settings);
-    let error = &said.json()["error"];
-    assert_eq!((said.code, &error["code"]), (3, &json!("invalid_parameters")), "{said:?}");
+    let output = oculus_tests::command::run_on(&job, &["train", "--json"], &settings);
+    let error = &output.json()["error"];
+    assert_eq!((output.code, &error["code"]), (3, &json!("invalid_parameters")), "{output:?}");
     let found = wording::found("ml_training_config.rules_max_rules", "-1");
     assert!(error["message"].as_str().unwrap().contains(&found), "{error}");
     job["design"]["ml_training_config"]["rules_max_rules"] = json!(5);

@@ -1,4 +1,4 @@
-//! All model families of a job together: the contract's own job, the death of one, and that runs repeat.
+//! All model families in one job: the contract's example job, the death of one family, and repeatability.
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 const FAMILIES: [&str; 3] = ["LightGBM", "MLP", "LSTM"];
 
-/// A worker that has every family of the project.
+/// Starts a worker with every family of the project.
 fn worker(redis: &Redis) -> Worker {
     Worker::start_with_plugins(redis, &build::families(), &[])
 }
 
 #[test]
-fn the_contracts_job_trains_every_family_and_tells_each_epoch() {
+fn the_contracts_job_trains_every_family_and_reports_epochs() {
     let redis = Redis::start();
     let _worker = worker(&redis);
     let mut epochs = Vec::new();
@@ -30,46 +30,50 @@ fn the_contracts_job_trains_every_family_and_tells_each_epoch() {
         assert_eq!(row["status"], "ok", "{row}");
         let validation = &row["validation"];
         assert!(validation["auc"].is_f64() && validation["pr_auc"].is_f64(), "{row}");
-        assert_eq!(validation["n_rows"], result["models"][0]["validation"]["n_rows"], "all on the same rows");
+        assert_eq!(
+            validation["n_rows"], result["models"][0]["validation"]["n_rows"],
+            "all families are validated on the same rows"
+        );
         assert_eq!(result["run"]["devices"][family], "cpu", "{}", result["run"]);
     }
     let winners = result["models"].as_array().unwrap().iter().filter(|row| row["winner"] == true);
     let winners: Vec<_> = winners.map(|row| &row["name"]).collect();
     assert_eq!(winners, [&result["model_metrics"]["model_name"]]);
-    let told = |details: &&Value| details["family"] == "LSTM" && details["family_eta_s"].is_number();
-    let with_loss = epochs.iter().filter(told).filter(|details| details["loss"].is_f64());
-    assert!(with_loss.count() > 0, "no epoch of the LSTM with loss and time left: {epochs:?}");
+    let has_eta = |details: &&Value| details["family"] == "LSTM" && details["family_eta_s"].is_number();
+    let with_loss = epochs.iter().filter(has_eta).filter(|details| details["loss"].is_f64());
+    assert!(with_loss.count() > 0, "no epoch of the LSTM has a loss and an ETA: {epochs:?}");
     let percents: Vec<f64> = epochs.iter().map(|details| details["percent"].as_f64().unwrap()).collect();
     assert!(percents.is_sorted(), "{percents:?}");
 }
 
 #[test]
-fn a_fit_of_the_mlp_is_heard_epoch_by_epoch_too() {
+fn a_fit_of_the_mlp_reports_epochs_too() {
     let redis = Redis::start();
     let _worker = worker(&redis);
-    let mut job = jobs::job("heard");
+    let mut job = jobs::job("epochs");
     let config = &mut job["design"]["ml_training_config"];
     let mlp =
         json!({ "train_neural_networks": true, "nn_hidden_sizes": [512, 512], "nn_epochs": 60, "nn_patience": 60 });
     config.as_object_mut().unwrap().extend(mlp.as_object().unwrap().clone());
-    let mut n_heard = 0;
+    let mut n_reported = 0;
     let result = redis.follow(&job, |event| {
         let details = &event["details"];
         let is_whole = details["epoch"].is_u64() && details["loss"].is_f64() && details["family_eta_s"].is_number();
-        n_heard += usize::from(details["family"] == "MLP" && is_whole);
+        n_reported += usize::from(details["family"] == "MLP" && is_whole);
     });
     assert_eq!(model(&result, "MLP")["status"], "ok", "{result}");
-    assert!(n_heard >= 2, "heard of {n_heard} epochs");
+    assert!(n_reported >= 2, "{n_reported} epochs were reported");
 }
 
-/// A copy of the LSTM's library in which no folder for libtorch is written any more.
+/// Copies the LSTM's library and replaces every stored path of libtorch's folder.
 fn lost_from_libtorch(folder: &Path) -> PathBuf {
     let library = build::library_file("oculus_plugin_lstm");
     let mut bytes = std::fs::read(build::library("oculus_plugin_lstm")).unwrap();
-    let (found, lost) = (b"libtorch/lib", b"libtorch/lid");
+    let found = b"libtorch/lib";
+    let lost = b"libtorch/lid";
     let places: Vec<usize> =
         bytes.windows(found.len()).enumerate().filter(|(_, it)| it == found).map(|it| it.0).collect();
-    assert!(!places.is_empty(), "no place for libtorch is written in {library}");
+    assert!(!places.is_empty(), "{library} stores no path of libtorch");
     places.iter().for_each(|&at| bytes[at..at + lost.len()].copy_from_slice(lost));
     let copy = folder.join("lstm").join(library);
     std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
@@ -78,7 +82,7 @@ fn lost_from_libtorch(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn without_libtorch_the_lstm_says_what_to_do_and_the_others_train_and_libtorch_may_be_named() {
+fn without_libtorch_the_lstm_is_skipped_with_a_remedy_and_the_variable_libtorch_restores_it() {
     let folder = tempfile::tempdir().unwrap();
     let lightgbm = folder.path().join(build::library_file("oculus_plugin_lightgbm"));
     std::fs::copy(build::library("oculus_plugin_lightgbm"), lightgbm).unwrap();
@@ -98,21 +102,21 @@ fn without_libtorch_the_lstm_says_what_to_do_and_the_others_train_and_libtorch_m
         assert!(reason.contains(part), "no {part} in {reason}");
     }
 
-    let libtorch = std::env::var("LIBTORCH").expect("cargo sets it, as `cargo xtask setup` wrote");
+    let libtorch = std::env::var("LIBTORCH").expect("`cargo xtask setup` makes cargo set LIBTORCH");
     let result = command::train(&job, &[plugins, ("LIBTORCH", &libtorch)]);
     assert_eq!(model(&result, "LSTM")["status"], "ok", "{}", result["models"]);
 }
 
 #[test]
-fn the_jobs_own_fields_and_its_families_parameters_are_refused_at_once() {
+fn invalid_fields_of_the_job_and_invalid_parameters_are_reported_together() {
     let mut job = jobs::job("wrong");
     job["design"]["years"] = json!(-1);
     let config = json!({ "cv_folds": 0, "train_lstm": true, "lstm_epochs": 0, "lgbm_num_leaves": 1 });
     job["design"]["ml_training_config"].as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
     let plugins = build::families();
-    let said = command::run_on(&job, &["train", "--json"], &[("PLUGINS_DIR", plugins.to_str().unwrap())]);
-    assert_eq!(said.code, 3, "{said:?}");
-    let result = said.json();
+    let output = command::run_on(&job, &["train", "--json"], &[("PLUGINS_DIR", plugins.to_str().unwrap())]);
+    assert_eq!(output.code, 3, "{output:?}");
+    let result = output.json();
     let message = failure(&result, "invalid_job");
     for (field, value) in [("design.years", "-1"), ("cv_folds", "0"), ("lstm_epochs", "0"), ("lgbm_num_leaves", "1")] {
         assert!(message.contains(&wording::found(field, value)), "no {field} in {message}");
@@ -120,7 +124,7 @@ fn the_jobs_own_fields_and_its_families_parameters_are_refused_at_once() {
 }
 
 #[test]
-fn an_lstm_that_aborts_in_the_middle_each_time_leaves_the_others_and_says_what_happened() {
+fn an_lstm_that_aborts_in_every_fit_fails_with_its_signal_and_the_others_train() {
     let redis = Redis::start();
     let worker = worker(&redis);
     let copies = worker.plugins_state();
@@ -133,7 +137,7 @@ fn an_lstm_that_aborts_in_the_middle_each_time_leaves_the_others_and_says_what_h
             n_aborted += lstm.filter(|pid| abort_if_there(*pid)).count();
         }
     });
-    assert!(n_aborted >= 3, "struck {n_aborted} times only");
+    assert!(n_aborted >= 3, "only {n_aborted} aborts");
     assert_eq!(result["status"], "success", "{result}");
     for family in ["LightGBM", "MLP"] {
         assert_eq!(model(&result, family)["status"], "ok");
@@ -145,7 +149,7 @@ fn an_lstm_that_aborts_in_the_middle_each_time_leaves_the_others_and_says_what_h
 }
 
 #[test]
-fn all_families_give_the_same_bytes_again_and_whatever_runs_side_by_side() {
+fn all_families_repeat_their_bytes_for_any_concurrency() {
     let mut job = jobs::example("twice");
     let config = &mut job["design"]["ml_training_config"];
     config["lstm_hidden_size"] = json!(16);
@@ -155,10 +159,10 @@ fn all_families_give_the_same_bytes_again_and_whatever_runs_side_by_side() {
     let plugins = build::families();
     let plugins = ("PLUGINS_DIR", plugins.to_str().unwrap());
     let alone = command::train(&job, &[plugins, ("WORKER_CONCURRENCY", "64")]);
-    let beside = command::train(&job, &[plugins, ("WORKER_CONCURRENCY", "1")]);
+    let concurrent = command::train(&job, &[plugins, ("WORKER_CONCURRENCY", "1")]);
     assert_eq!(alone["run"]["fits_side_by_side"], 1);
     for family in FAMILIES {
         assert_eq!(model(&alone, family)["status"], "ok", "{alone}");
     }
-    assert_eq!(outside_run(&alone), outside_run(&beside));
+    assert_eq!(outside_run(&alone), outside_run(&concurrent));
 }

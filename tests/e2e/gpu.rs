@@ -1,4 +1,4 @@
-//! One holder of the GPU at a time, across jobs and workers, and what a job tells of its families meanwhile.
+//! One holder of the GPU at a time, across jobs and workers, and the progress of a job that waits for it.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,13 +8,13 @@ use oculus_tests::{Redis, SOON, Worker, build, eventually, jobs, wording};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A worker that has the family that claims a GPU; the GPU is that of `machine`.
+/// Starts a worker with a family that claims a GPU; `machine` stands for the machine that owns the GPU.
 fn worker_on(machine: &TempDir, redis: &Redis, settings: &[(&str, &str)]) -> Worker {
     let own = [("TMPDIR", machine.path().to_str().unwrap())];
     Worker::start_with_plugins(redis, &build::plugins_with_accelerated(), &[&own, settings].concat())
 }
 
-/// A job with so many steps of 20 ms a fit on the GPU.
+/// Returns a job with `n_steps` steps of 20 ms per fit on the GPU.
 fn on_gpu(id: &str, n_steps: u32) -> Value {
     let mut job = jobs::job(id);
     let config = &mut job["design"]["ml_training_config"];
@@ -29,8 +29,9 @@ fn is_in_use(machine: &TempDir) -> bool {
 }
 
 #[test]
-fn fits_of_jobs_side_by_side_never_meet_on_the_gpu() {
-    let (redis, machine) = (Redis::start(), tempfile::tempdir().unwrap());
+fn fits_of_concurrent_jobs_never_overlap_on_the_gpu() {
+    let redis = Redis::start();
+    let machine = tempfile::tempdir().unwrap();
     let _worker = worker_on(&machine, &redis, &[("WORKER_CONCURRENCY", "3")]);
     let ids = ["one", "two", "three"];
     ids.iter().for_each(|id| redis.submit(&on_gpu(id, 30)));
@@ -43,11 +44,12 @@ fn fits_of_jobs_side_by_side_never_meet_on_the_gpu() {
 }
 
 #[test]
-fn a_job_says_that_it_waits_for_the_gpu_and_has_it_when_its_holder_is_killed() {
-    let (redis, machine) = (Redis::start(), tempfile::tempdir().unwrap());
+fn a_job_reports_that_it_waits_for_the_gpu_and_gets_it_when_the_holder_is_killed() {
+    let redis = Redis::start();
+    let machine = tempfile::tempdir().unwrap();
     let mut holder = worker_on(&machine, &redis, &[("JOB_QUEUE", "held")]);
     let endless = on_gpu("endless", 1_000_000);
-    redis.ask::<u32>(&["LPUSH", "held", &endless.to_string()]);
+    redis.query::<u32>(&["LPUSH", "held", &endless.to_string()]);
     eventually("fit on the GPU", SOON, || is_in_use(&machine).then_some(()));
     let _other = worker_on(&machine, &redis, &[]);
     redis.submit(&on_gpu("patient", 1));
@@ -61,8 +63,9 @@ fn a_job_says_that_it_waits_for_the_gpu_and_has_it_when_its_holder_is_killed() {
 }
 
 #[test]
-fn a_family_that_is_kept_on_the_cpu_does_not_wait() {
-    let (redis, machine) = (Redis::start(), tempfile::tempdir().unwrap());
+fn a_family_on_the_cpu_does_not_wait_for_the_gpu() {
+    let redis = Redis::start();
+    let machine = tempfile::tempdir().unwrap();
     let _worker = worker_on(&machine, &redis, &[]);
     redis.submit(&on_gpu("endless", 1_000_000));
     eventually("fit on the GPU", SOON, || is_in_use(&machine).then_some(()));
@@ -71,16 +74,17 @@ fn a_family_that_is_kept_on_the_cpu_does_not_wait() {
     redis.submit(&job);
     assert_eq!(model(&redis.result_of("modest"), "Accelerated")["device"], "cpu");
     let _no_gpu = worker_on(&machine, &redis, &[("GPU_ENABLED", "false"), ("JOB_QUEUE", "frugal")]);
-    redis.ask::<u32>(&["LPUSH", "frugal", &on_gpu("frugal", 1).to_string()]);
+    redis.query::<u32>(&["LPUSH", "frugal", &on_gpu("frugal", 1).to_string()]);
     assert_eq!(model(&redis.result_of("frugal"), "Accelerated")["device"], "cpu");
 }
 
 #[test]
-fn the_progress_of_a_fit_tells_its_epoch_its_loss_and_the_time_left() {
-    let (redis, machine) = (Redis::start(), tempfile::tempdir().unwrap());
+fn the_progress_of_a_fit_reports_epoch_loss_and_eta() {
+    let redis = Redis::start();
+    let machine = tempfile::tempdir().unwrap();
     let _worker = worker_on(&machine, &redis, &[]);
-    redis.submit(&on_gpu("told", 1_000_000));
-    let event = redis.wait_for_progress("told", "epoch", |event| event["details"]["epoch"].is_u64());
+    redis.submit(&on_gpu("watched", 1_000_000));
+    let event = redis.wait_for_progress("watched", "epoch", |event| event["details"]["epoch"].is_u64());
     let details = &event["details"];
     let epoch = details["epoch"].as_u64().unwrap();
     let message = details["message"].as_str().unwrap();

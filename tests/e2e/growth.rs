@@ -1,6 +1,6 @@
-//! The plugin API grows: plugins and hosts of different versions, each with each.
+//! Growth of the plugin API: plugins and hosts of different API versions, in every combination.
 //!
-//! 1.0 is the binary of the archive and this host; 1.1 and 2.0 are made from today's source by `versions`.
+//! 1.0 is the archived binary and this host. `versions` derives 1.1 and 2.0 from the current source.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use oculus_tests::results::model;
 use oculus_tests::{build, command, jobs, versions};
 use serde_json::{Value, json};
 
-/// The plugin of API 1.0, as a binary.
+/// The plugin of API 1.0, as a binary. A platform without one gets it from `cargo xtask archive`.
 #[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
 mod archive {
     use std::path::PathBuf;
@@ -29,7 +29,7 @@ mod archive {
         Path::new(CHECKOUT).join("tests/abi_frozen").join(ARCHIVED)
     }
 
-    /// A plugin in this process, opened as a plugin process opens it.
+    /// Opens a plugin in this process, in the way a plugin process does.
     fn opened(library: &Path) -> Harness {
         Harness::from_module(loader::load(library).unwrap_or_else(|error| panic!("{} {error}", library.display())))
     }
@@ -54,7 +54,7 @@ mod archive {
         Task { label, train_rows: &ROWS, tune_rows: &[], seed: 1, threads: 1, device: "auto" }
     }
 
-    /// Its model as API 1.0 wrote it: column, columns, bins, where the second bin begins, the rates.
+    /// Returns the saved model as API 1.0 wrote it: column, number of columns, bins, start of the second bin, rates.
     fn saved() -> Vec<u8> {
         [1.0, 2.0, 2.0, 55.0, 0.25, 0.625].iter().flat_map(|number: &f32| number.to_le_bytes()).collect()
     }
@@ -64,23 +64,24 @@ mod archive {
     }
 
     #[test]
-    fn the_archive_holds_what_its_page_says() {
+    fn the_archived_binary_has_the_hash_on_its_page() {
         let sum = sha256_hex(&std::fs::read(archived()).unwrap());
         let page = include_str!("../abi_frozen/README.md");
-        assert!(page.contains(&sum), "{ARCHIVED} is another file, {sum}: fetch the old one, it is never made anew");
+        assert!(page.contains(&sum), "{ARCHIVED} has changed to {sum}: restore the original; it is never rebuilt");
     }
 
     #[test]
-    fn the_archived_plugin_gives_the_numbers_of_its_day() {
+    fn the_archived_plugin_returns_its_original_numbers() {
         let bench = opened(&archived());
         let manifest = bench.manifest().unwrap();
         assert_eq!((manifest.id.as_str(), manifest.api.as_str(), manifest.params.len()), ("base-rate", "1.0.0", 3));
-        let (frame, listener) = (frame(), Listener::default());
+        let frame = frame();
+        let listener = Listener::default();
         let prepared = bench.prepare_with(&frame, &ROWS, &Setting::default(), &listener).unwrap();
         let model = prepared.fit(&task(&LABEL), PARAMS, &listener).unwrap();
-        let heard =
+        let expected =
             ["progress 0.5 bins", "metric rate 1 0.25", "progress 1 bins", "metric rate 2 0.625", "log 3 2 bins"];
-        assert_eq!(listener.heard(), heard);
+        assert_eq!(listener.heard(), expected);
         assert_eq!(model.predict(&frame, &ROWS).unwrap(), SCORES);
         assert_eq!(model.importance().unwrap(), [0.0, 1.0]);
         assert_eq!(model.summary().unwrap().rounds, Some(2));
@@ -92,9 +93,10 @@ mod archive {
     }
 
     #[test]
-    fn the_archived_plugin_refuses_with_the_codes_of_its_day() {
+    fn the_archived_plugin_refuses_with_its_original_codes() {
         let bench = opened(&archived());
-        let (frame, listener) = (frame(), Listener::default());
+        let frame = frame();
+        let listener = Listener::default();
         let prepared = bench.prepare(&frame, &ROWS).unwrap();
         assert_eq!(code_of(prepared.fit(&task(&LABEL), r#"{"n_bins": 17}"#, &listener)), code::PARAMS);
         assert_eq!(code_of(prepared.fit(&task(&[0.0; 12]), "{}", &listener)), code::DATA);
@@ -115,13 +117,13 @@ mod archive {
     }
 
     #[test]
-    fn a_later_host_runs_the_archived_plugin_without_what_it_cannot_have() {
+    fn a_later_host_runs_the_archived_plugin_with_defaults_for_what_it_lacks() {
         // Four bins, each with two more rows of the base rate of one half.
         let scores = "[0.25, 0.25, 0.75, 0.33333334, 0.75, 0.6666667]";
         let expected = format!(
             "base-rate of API 1.0.0\n\
              function of the module: None\n\
-             the plugin says: 4 bins\n\
+             log of the plugin: 4 bins\n\
              method of the model: Err(\"older than API 1.1\")\n\
              scores: {scores}\n\
              scores of the saved model: {scores}\n"
@@ -131,27 +133,22 @@ mod archive {
 }
 
 #[test]
-#[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
-#[ignore = "this platform has no plugin of API 1.0 yet: `cargo xtask archive` makes one, for ever"]
-fn the_archived_plugin_gives_the_numbers_of_its_day() {}
-
-#[test]
 fn a_job_trains_with_a_plugin_of_a_later_api() {
     let library = versions::plugin_1_1();
     assert_eq!(listed_api_of("later", &library, "grown"), "1.1.0");
     let (result, log) = trained("later", &library, "grown");
     let row = model(&result, "grown");
     assert!(row["status"] == "ok" && row["validation"]["auc"].is_f64(), "{row}");
-    assert!(log.contains("seconds_left=inf"), "the service that this host lacks did not run its default: {log}");
+    assert!(log.contains("seconds_left=inf"), "a service that this host lacks runs its default: {log}");
 }
 
 #[test]
-fn a_later_host_runs_a_plugin_of_its_own_version_with_all_that_is_new() {
+fn a_later_host_runs_a_plugin_of_its_own_version_with_every_new_function() {
     let scores = "[0.5, 0.25, 0.75, 0.125, 0.875, 0.625]";
     let expected = format!(
         "grown of API 1.1.0\n\
          function of the module: Some(Ok(\"a module of 1.1\"))\n\
-         the plugin says: seconds_left=7\n\
+         log of the plugin: seconds_left=7\n\
          method of the model: Ok(\"a model of 1.1\")\n\
          scores: {scores}\n\
          scores of the saved model: {scores}\n"
@@ -166,24 +163,24 @@ fn a_plugin_of_the_next_major_version_is_refused_with_both_versions() {
     let refusal = listed.iter().find(|entry| entry["reason"].as_str().is_some_and(|reason| reason.contains("2.0.0")));
     let refusal = refusal.unwrap_or_else(|| panic!("no refusal of API 2.0.0 in {listed:?}"));
     assert_eq!((&refusal["state"], &refusal["serves"]), (&json!("quarantined"), &Value::Null), "{refusal}");
-    assert!(refusal["reason"].as_str().unwrap().contains("1.0.0"), "and this host's: {refusal}");
+    assert!(refusal["reason"].as_str().unwrap().contains("1.0.0"), "this host's version: {refusal}");
 }
 
-/// What a host of API 1.1 says of a library.
+/// Runs a host of API 1.1 on a library and returns its report.
 fn seen_by_a_later_host(library: &Path) -> String {
     let output = Command::new(versions::host_1_1()).arg(library).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What `plugin list` shows of each file of a folder.
+/// Returns the entry of `plugin list` for each file of a folder.
 fn listed_in(folder: &Path) -> Vec<Value> {
     let listed = command::run(&["plugin", "list", "--json"], &[("PLUGINS_DIR", folder.to_str().unwrap())]);
     assert_eq!(listed.code, 0, "{listed:?}");
     listed.json()["plugins"].as_array().unwrap().clone()
 }
 
-/// The version of the API that `plugin list` shows for a plugin.
+/// Returns the API version that `plugin list` shows for a plugin.
 fn listed_api_of(folder: &str, library: &Path, id: &str) -> String {
     let listed = listed_in(&build::with_library(folder, library));
     let entry = listed.iter().find(|entry| entry["serves"]["id"] == id);
@@ -191,12 +188,12 @@ fn listed_api_of(folder: &str, library: &Path, id: &str) -> String {
     entry["serves"]["api"].as_str().unwrap().to_owned()
 }
 
-/// A job with that family beside LightGBM: its result and its log.
+/// Trains a job with that family in addition to LightGBM, and returns its result and its log.
 fn trained(folder: &str, library: &Path, family: &str) -> (Value, String) {
     let folder = build::with_library(folder, library);
     let mut job = jobs::job(family);
     job["design"]["ml_training_config"]["families"] = json!([family]);
-    let said = command::run_on(&job, &["train", "--json"], &[("PLUGINS_DIR", folder.to_str().unwrap())]);
-    assert_eq!(said.code, 0, "{said:?}");
-    (said.json(), said.stderr)
+    let output = command::run_on(&job, &["train", "--json"], &[("PLUGINS_DIR", folder.to_str().unwrap())]);
+    assert_eq!(output.code, 0, "{output:?}");
+    (output.json(), output.stderr)
 }

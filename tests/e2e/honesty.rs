@@ -1,4 +1,4 @@
-//! What the pipeline may not find, what it must find, and what it may not look at.
+//! The pipeline finds planted signals, finds nothing in noise, and does not read the test period during the search.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const SYMBOLS: [&str; 4] = ["AAA", "BBB", "CCC", "DDD"];
-/// Weekdays of eight and a half years: a warm-up and seven years to label.
+/// Weekdays of eight and a half years: a warm-up and seven labelled years.
 const N_DAYS: usize = 2200;
 const N_SEEDS: u64 = 12;
 
-/// A job on made-up bars with one label, a rise of 2 % in five days.
+/// Returns a job on synthetic bars with one label, a rise of 2 % in five days.
 fn job(id: &str) -> Value {
     let mut job = jobs::job(id);
     job["symbols"] = json!(SYMBOLS);
@@ -27,7 +27,8 @@ fn job(id: &str) -> Value {
     job
 }
 
-fn made_up(seed: u64, planted: Kind) -> TempDir {
+/// Writes synthetic bars of all symbols into a new folder.
+fn synthetic_bars(seed: u64, planted: Kind) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     market::write(folder.path(), &SYMBOLS, N_DAYS, seed, planted);
     folder
@@ -42,7 +43,7 @@ fn random_walks_are_not_forecast() {
     let neural = json!({ "train_lstm": true, "lstm_hidden_size": 16, "lstm_sequence_length": 20, "lstm_patience": 4,
                          "train_neural_networks": true, "nn_epochs": 30 });
     config.as_object_mut().unwrap().extend(neural.as_object().unwrap().clone());
-    let results = side_by_side(2, &seeds, |seed| train_all_on(made_up(*seed, Kind::Walk).path(), &job));
+    let results = side_by_side(2, &seeds, |seed| train_all_on(synthetic_bars(*seed, Kind::Walk).path(), &job));
     for family in ["LightGBM", "MLP", "LSTM"] {
         let aucs = results.iter().map(|result| validation_of(result, family)["auc"].as_f64().unwrap());
         let mean = aucs.sum::<f64>() / results.len() as f64;
@@ -64,15 +65,15 @@ fn random_walks_are_not_forecast() {
 #[test]
 fn a_planted_signal_is_found() {
     let planted = Kind::Rebound { rsi_below: 38.0, drift: 0.02 };
-    let result = train_on(made_up(1, planted).path(), &job("planted"));
+    let result = train_on(synthetic_bars(1, planted).path(), &job("planted"));
     let metrics = &result["model_metrics"];
     let excess = metrics["auc_minus_baseline"].as_f64().unwrap();
     println!("planted signal: {excess:.4} {} over {}", metrics["auc_minus_baseline_ci95"], metrics["auc"]);
     assert!(excess > 0.05, "{metrics}");
     assert!(metrics["auc_minus_baseline_ci95"][0].as_f64().unwrap() > 0.02, "{metrics}");
     let features = result["extracted_rules"]["top_features"].as_array().unwrap();
-    // Columns that tell nearly the same share what the planted one is worth: its kind counts as a whole. Four of about
-    // eighty columns would have a twentieth by chance.
+    // Correlated columns share the importance of the planted one, so its kind is counted as a
+    // whole. Four of about eighty columns would have a twentieth by chance.
     let is_rsi = |feature: &&Value| feature["feature"].as_str().unwrap().starts_with("RSI_");
     let of_rsi = |features: &[Value]| {
         features.iter().filter(is_rsi).map(|feature| feature["importance"].as_f64().unwrap()).sum::<f64>()
@@ -81,7 +82,7 @@ fn a_planted_signal_is_found() {
 }
 
 #[test]
-fn what_takes_a_memory_is_found_better_by_the_lstm_than_by_trees() {
+fn a_signal_that_needs_memory_is_found_better_by_the_lstm_than_by_trees() {
     let mut job = job("remembered");
     let design = &mut job["design"];
     design["forward_returns_days_options"] = json!([1]);
@@ -92,18 +93,18 @@ fn what_takes_a_memory_is_found_better_by_the_lstm_than_by_trees() {
     {
         config[name] = value;
     }
-    let bars = made_up(1, Kind::Gaps { strength: 1.0 });
+    let bars = synthetic_bars(1, Kind::Gaps { strength: 1.0 });
     let result = train_all_on(bars.path(), &job);
     let auc = |family: &str| validation_of(&result, family)["auc"].as_f64().unwrap();
     println!("remembered gaps: LSTM {:.3}, LightGBM {:.3}", auc("LSTM"), auc("LightGBM"));
     let gain = &validation_of(&result, "LSTM")["gain_over_lead"];
     let error = &validation_of(&result, "LSTM")["gain_standard_error"];
     assert!(gain.as_f64().unwrap() > 2.0 * error.as_f64().unwrap(), "{}", result["models"]);
-    assert_eq!(result["model_metrics"]["model_name"], "LSTM", "what wins on validation rows is what the test meets");
+    assert_eq!(result["model_metrics"]["model_name"], "LSTM", "the winner on validation rows is the tested model");
     assert!(result["model_metrics"]["auc"].as_f64().unwrap() > 0.6, "{}", result["model_metrics"]);
 }
 
-/// Trains with every family of the project at hand.
+/// Trains a job with every family of the project installed.
 fn train_all_on(bars: &Path, job: &Value) -> Value {
     let source = format!("dir:{}", bars.display());
     let artifacts = artifacts().display().to_string();
@@ -111,7 +112,7 @@ fn train_all_on(bars: &Path, job: &Value) -> Value {
     train(job, &[("BARS_SOURCE", &source), ("PLUGINS_DIR", plugins.to_str().unwrap()), ("ARTIFACTS_DIR", &artifacts)])
 }
 
-/// Where all jobs of these tests leave their models.
+/// Returns the artifacts folder of all jobs of these tests.
 fn artifacts() -> &'static Path {
     static FOLDER: OnceLock<TempDir> = OnceLock::new();
     FOLDER.get_or_init(|| tempfile::tempdir().unwrap()).path()
@@ -124,7 +125,7 @@ fn validation_of<'r>(result: &'r Value, family: &str) -> &'r Value {
 }
 
 #[test]
-fn mutated_test_bars_leave_everything_that_was_learnt_unchanged() {
+fn mutated_test_bars_change_no_model_search_or_strategy() {
     let mut job = jobs::example("mutated");
     job["design"]["ml_training_config"]["lstm_hidden_size"] = json!(32);
     let original = train_all_on(&jobs::bars(), &job);
@@ -148,10 +149,10 @@ fn mutated_test_bars_leave_everything_that_was_learnt_unchanged() {
     let mined: Vec<&Value> = all.into_iter().flatten().filter(|rule| rule["source"] == "mined").collect();
     assert!(mined.len() >= 5 && mined.iter().all(|rule| rule["in_sample"].is_object()), "{mined:?}");
     assert!(original["strategy_optimization"]["parameters"].is_object());
-    assert_eq!(learnt(mutated).to_string(), learnt(original).to_string());
+    assert_eq!(without_test_and_run(mutated).to_string(), without_test_and_run(original).to_string());
 }
 
-/// Every saved model's file, and its SHA-256.
+/// Returns the file of every saved model with its SHA-256.
 fn models_of(result: &Value) -> BTreeMap<String, String> {
     let folder = PathBuf::from(result["run"]["artifacts"].as_str().unwrap()).join("models");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -160,7 +161,7 @@ fn models_of(result: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The same file with other prices and volumes from `test_from` on; every bar stays a sound one.
+/// Copies a file with other prices and volumes from `test_from` on; every bar stays valid.
 fn mutate(from: &Path, to: &Path, file: &str, test_from: &str) {
     let text = std::fs::read_to_string(from.join(file)).unwrap();
     let (header, lines) = text.split_once('\n').unwrap();
@@ -182,14 +183,14 @@ fn mutate(from: &Path, to: &Path, file: &str, test_from: &str) {
     std::fs::write(to.join(file), format!("{header}\n{}\n", lines.join("\n"))).unwrap();
 }
 
-/// A result without what the test bars alone decide, and without what differs between any two runs.
-fn learnt(mut result: Value) -> Value {
+/// Returns a result without the fields that depend on test bars, and without those that differ between any two runs.
+fn without_test_and_run(mut result: Value) -> Value {
     let metrics = &result["model_metrics"];
     let kept = json!({ "threshold": metrics["threshold"], "n_train": metrics["n_train"], "label": metrics["label"] });
     result["model_metrics"] = kept;
     result["provenance"]["bars"]["sha256"] = Value::Null;
     let fields = result.as_object_mut().unwrap();
-    // The verdict is the test's.
+    // The verdict depends on the test period.
     let of_test = ["run", "verdict"].map(|name| fields.remove(name));
     assert!(of_test.iter().all(Option::is_some));
     fields["canaries"]["volatility_baseline"]["reading"] = Value::Null;
@@ -197,7 +198,7 @@ fn learnt(mut result: Value) -> Value {
     result
 }
 
-/// Takes away what stands under `test`, wherever that is, and the canaries' look at the test.
+/// Removes every field `test`, and the canaries' figures of the test.
 fn without_test(value: &mut Value) {
     match value {
         Value::Object(fields) => {

@@ -1,4 +1,4 @@
-//! What a plugin may do to the worker that runs it: cost its own family, and nothing beside it.
+//! Isolation of plugins: a misbehaving plugin costs its own family, and affects neither the worker nor other jobs.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -9,28 +9,28 @@ use oculus_tests::results::{failure, model, outside_run};
 use oculus_tests::{Redis, SOON, Worker, build, eventually, jobs, wording};
 use serde_json::{Value, json};
 
-/// A worker whose plugins may use 256 MiB each and be silent for 6 s.
+/// Starts a worker whose plugins may use 256 MiB each and be silent for 6 s.
 fn worker(redis: &Redis, settings: &[(&str, &str)]) -> Worker {
     let limits = [("PLUGIN_MEMORY_MB", "256"), ("PLUGIN_SILENCE_SECONDS", "6")];
     Worker::start_with_plugins(redis, &build::plugins_with_misbehaving(), &[&limits, settings].concat())
 }
 
-/// Bytes of the result that the bystander gets where nothing runs beside it.
+/// Returns the bytes of the bystander's result when it runs alone.
 fn undisturbed() -> &'static str {
     static BYTES: OnceLock<String> = OnceLock::new();
     let plugins = build::plugins_with_misbehaving();
     BYTES.get_or_init(|| outside_run(&train(&bystander("bystander"), &[("PLUGINS_DIR", plugins.to_str().unwrap())])))
 }
 
-/// A job that takes as long as the family that misbehaves needs.
+/// Returns a job that lasts as long as the job with the misbehaving family.
 fn bystander(id: &str) -> Value {
     let mut job = jobs::slow_job(id);
     job["design"]["recommended_n_iter_search"] = json!(24);
     job
 }
 
-/// Runs a job with the family that misbehaves, and another job beside it that must not notice; answers what became of
-/// the family.
+/// Runs a job with the misbehaving family concurrently with a bystander, whose result must not
+/// change. Returns the row of the misbehaving family.
 fn row_beside_a_bystander(redis: &Redis, act: &str) -> Value {
     let id = format!("beside-{act}");
     redis.submit(&bystander(&id));
@@ -41,7 +41,7 @@ fn row_beside_a_bystander(redis: &Redis, act: &str) -> Value {
     row_of_misbehaving(&redis.result_of(act))
 }
 
-/// The row of the family that misbehaves in a job that ended well all the same.
+/// Returns the row of the misbehaving family in a job that succeeded.
 fn row_of_misbehaving(result: &Value) -> Value {
     let winner = &result["model_metrics"]["model_name"];
     assert_eq!((&result["status"], winner), (&json!("success"), &json!("LightGBM")), "{result}");
@@ -50,11 +50,11 @@ fn row_of_misbehaving(result: &Value) -> Value {
     model(result, "misbehaving").clone()
 }
 
-/// Fails unless the row is that of a family that failed for all of these reasons.
+/// Asserts that a family failed, and that its reason contains all of these parts.
 fn assert_failed(row: &Value, reasons: &[&str]) {
     assert_eq!(row["status"], "failed", "{row}");
-    let said = row["reason"].as_str().unwrap();
-    assert!(reasons.iter().all(|reason| said.contains(reason)), "{said}");
+    let reason = row["reason"].as_str().unwrap();
+    assert!(reasons.iter().all(|part| reason.contains(part)), "{reason}");
 }
 
 fn assert_died_once(worker: &Worker) {
@@ -67,21 +67,21 @@ fn wait_for_no_process_below(worker: &Worker) {
 }
 
 #[test]
-fn families_that_crash_cost_themselves_alone_and_leave_the_worker_as_it_was() {
+fn a_crashing_family_costs_only_itself_and_leaks_nothing_in_the_worker() {
     let redis = Redis::start();
     let worker = worker(&redis, &[]);
     let acts: [(_, &[_]); 4] = [
         ("segfault", &["SIGSEGV", "misbehaving: act=segfault"]),
         ("abort", &["SIGABRT", "misbehaving: act=abort"]),
         ("exit", &[wording::EXIT_CODE_0, "misbehaving: act=exit"]),
-        // It ends a fit, not the process, so its own message is all.
+        // A panic ends the fit, not the process, so there is no last line of output.
         ("panic", &["misbehaving: panic"]),
     ];
     let mut before = None;
     for (act, reasons) in acts {
         assert_failed(&row_beside_a_bystander(&redis, act), reasons);
         wait_for_no_process_below(&worker);
-        // What the first two jobs have warmed up stays.
+        // The first two jobs fill caches that stay.
         before.get_or_insert_with(|| (n_open_files(worker.pid()), own_bytes(worker.pid())));
     }
     let (n_files_before, bytes_before) = before.unwrap();
@@ -91,7 +91,7 @@ fn families_that_crash_cost_themselves_alone_and_leave_the_worker_as_it_was() {
 }
 
 #[test]
-fn a_family_that_takes_memory_without_end_is_stopped_at_its_limit_and_not_tried_again() {
+fn a_family_that_exceeds_its_memory_limit_is_killed_and_not_restarted() {
     let redis = Redis::start();
     let worker = worker(&redis, &[]);
     let row = row_beside_a_bystander(&redis, "allocate");
@@ -101,7 +101,7 @@ fn a_family_that_takes_memory_without_end_is_stopped_at_its_limit_and_not_tried_
 }
 
 #[test]
-fn a_family_that_hangs_is_stopped_after_its_silence_and_not_tried_again() {
+fn a_family_that_hangs_is_killed_after_the_silence_limit_and_not_restarted() {
     let redis = Redis::start();
     let worker = worker(&redis, &[]);
     let row = row_beside_a_bystander(&redis, "hang");
@@ -111,7 +111,7 @@ fn a_family_that_hangs_is_stopped_after_its_silence_and_not_tried_again() {
 }
 
 #[test]
-fn a_silent_family_that_leads_its_job_fails_it_and_is_told_to_end_before_it_is_killed() {
+fn a_silent_leading_family_fails_its_job_and_is_cancelled_before_it_is_killed() {
     let redis = Redis::start();
     let worker = worker(&redis, &[]);
     let mut job = jobs::beside_misbehaving("led", "dawdle");
@@ -126,7 +126,7 @@ fn a_silent_family_that_leads_its_job_fails_it_and_is_told_to_end_before_it_is_k
 }
 
 #[test]
-fn a_family_that_prints_a_megabyte_is_a_good_family_and_the_log_stays_short() {
+fn a_family_that_prints_a_megabyte_succeeds_and_the_log_stays_short() {
     let redis = Redis::start();
     let worker = worker(&redis, &[]);
     let row = row_beside_a_bystander(&redis, "megabyte");
@@ -138,28 +138,28 @@ fn a_family_that_prints_a_megabyte_is_a_good_family_and_the_log_stays_short() {
     assert!(log.len() < 256 << 10, "{} bytes of log", log.len());
 }
 
-/// The process that the family has started, once it has.
-fn nursling(worker: &Worker) -> u32 {
+/// Waits for the child process of the misbehaving family, and returns its process id.
+fn grandchild(worker: &Worker) -> u32 {
     let event = worker.wait_for_text("misbehaving: child=");
     let (_, pid) = event.message().split_once("misbehaving: child=").unwrap();
     pid.split(' ').next().unwrap().parse().unwrap()
 }
 
 #[test]
-fn what_a_plugin_has_started_ends_with_it_however_it_ends() {
+fn children_of_a_plugin_end_with_it_for_any_cause_of_its_end() {
     let redis = Redis::start();
     let soon = Duration::from_secs(2);
-    // Killed for its silence.
+    // The worker kills the plugin because it is silent.
     let silenced = worker(&redis, &[]);
     redis.submit(&jobs::beside_misbehaving("silenced", "nursery"));
-    let child = nursling(&silenced);
+    let child = grandchild(&silenced);
     assert_failed(&row_of_misbehaving(&redis.result_of("silenced")), &["6 s", "PLUGIN_SILENCE_SECONDS"]);
     wait_until_gone(&[child], soon);
     drop(silenced);
-    // Killed by something else.
+    // Another process kills the plugin.
     let crashed = worker(&redis, &[]);
     redis.submit(&jobs::beside_misbehaving("crashed", "nursery"));
-    let child = nursling(&crashed);
+    let child = grandchild(&crashed);
     let parent = in_role(&descendants_of(crashed.pid()), "plugin-process");
     let parent = parent.into_iter().find(|plugin| descendants_of(*plugin).contains(&child)).unwrap();
     kill(parent);
@@ -167,18 +167,18 @@ fn what_a_plugin_has_started_ends_with_it_however_it_ends() {
 }
 
 #[test]
-fn a_job_and_a_worker_that_are_killed_take_with_them_what_their_plugins_have_started() {
+fn children_of_plugins_end_with_a_killed_job_and_with_a_killed_worker() {
     let redis = Redis::start();
     let soon = Duration::from_secs(2);
     let timed_out = worker(&redis, &[("JOB_TIMEOUT_SECONDS", "5")]);
     redis.submit(&jobs::beside_misbehaving("late", "nursery"));
-    let child = nursling(&timed_out);
+    let child = grandchild(&timed_out);
     assert_eq!(redis.result_of("late")["error"]["code"], "timeout");
     wait_until_gone(&[child], soon);
     drop(timed_out);
     let mut killed = worker(&redis, &[]);
     redis.submit(&jobs::beside_misbehaving("orphaned", "nursery"));
-    let child = nursling(&killed);
+    let child = grandchild(&killed);
     let all = descendants_of(killed.pid());
     assert!(all.contains(&child));
     killed.kill();

@@ -1,4 +1,4 @@
-//! Jobs from entry to result: the forms on the wire, field by field.
+//! Jobs from entry to result: the wire format, field by field.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use oculus_tests::results::outside_run;
 use oculus_tests::{Redis, Worker, build, command, jobs, wording};
 use serde_json::{Value, json};
 
-/// The example job through Redis, with everything that its backend hears.
+/// The example job run through Redis, with everything that its backend receives.
 struct Example {
     result: Value,
     events: Vec<Value>,
@@ -18,7 +18,7 @@ struct Example {
     took: Duration,
 }
 
-/// Runs it once for all tests.
+/// Returns the example job that all tests share; it runs once.
 fn example() -> &'static Example {
     static EXAMPLE: OnceLock<Example> = OnceLock::new();
     EXAMPLE.get_or_init(|| {
@@ -32,8 +32,8 @@ fn example() -> &'static Example {
             events.push(event.clone());
         });
         let channel = progress_channel("build:example");
-        let last_event = redis.ask(&["GET", &channel]);
-        let seconds_kept = redis.ask(&["TTL", &channel]);
+        let last_event = redis.query(&["GET", &channel]);
+        let seconds_kept = redis.query(&["TTL", &channel]);
         Example { result, events, last_event, seconds_kept, took }
     })
 }
@@ -43,18 +43,18 @@ fn keys(value: &Value) -> Vec<&str> {
 }
 
 fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
 fn text(value: &Value) -> &str {
-    value.as_str().filter(|text| !text.is_empty()).unwrap_or_else(|| panic!("{value} is no text"))
+    value.as_str().filter(|text| !text.is_empty()).unwrap_or_else(|| panic!("{value} is not a non-empty text"))
 }
 
 fn list(value: &Value) -> &[Value] {
-    value.as_array().unwrap_or_else(|| panic!("{value} is no list"))
+    value.as_array().unwrap_or_else(|| panic!("{value} is not a list"))
 }
 
-/// Null, or within the range.
+/// Asserts that a value is null or within the range.
 fn assert_within(value: &Value, low: f64, high: f64) {
     assert!(value.is_null() || (low..=high).contains(&number(value)), "{value} is not from {low} to {high}");
 }
@@ -63,7 +63,7 @@ fn assert_sha256(value: &Value) {
     assert!(text(value).len() == 64 && text(value).chars().all(|char| char.is_ascii_hexdigit()), "{value}");
 }
 
-/// Every null stands in an object that gives the reason, for the field or for the whole.
+/// Asserts that every null is in an object that gives a reason, for the field or for the object.
 fn assert_nulls_have_reasons(value: &Value, path: &str) {
     let Value::Object(fields) = value else {
         return list_of(value).for_each(|(idx, item)| assert_nulls_have_reasons(item, &format!("{path}/{idx}")));
@@ -123,7 +123,8 @@ fn the_models_metrics_are_shares_that_agree_with_each_other() {
     let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} and {b} in {metrics}");
     let baseline = number(&metrics["auc_volatility_baseline"]).max(0.5);
     close(number(&metrics["auc_minus_baseline"]), number(&metrics["auc"]) - baseline);
-    let (precision, recall) = (number(&metrics["precision"]), number(&metrics["recall"]));
+    let precision = number(&metrics["precision"]);
+    let recall = number(&metrics["recall"]);
     close(number(&metrics["f1"]), 2.0 * precision * recall / (precision + recall));
     let n_test = number(&metrics["n_test"]);
     close(number(&metrics["base_rate"]), number(&metrics["n_test_positive"]) / n_test);
@@ -136,17 +137,17 @@ fn the_models_metrics_are_shares_that_agree_with_each_other() {
 }
 
 #[test]
-fn rules_stand_in_the_jobs_own_form_with_what_they_are_worth() {
+fn the_jobs_own_rules_are_returned_in_the_jobs_form_with_their_figures() {
     let rules = &example().result["extracted_rules"];
     assert_eq!(keys(rules), ["entry_rules", "exit_rules", "lists", "rule_sets", "suggested_rules", "top_features"]);
     let design = &jobs::example("")["design"];
     for side in ["entry_rules", "exit_rules"] {
         assert_eq!(list(&rules["suggested_rules"][side]).len(), list(&design[side]).len());
         for rule in list(&rules[side]).iter().filter(|rule| rule["source"] == "job") {
-            let same = |asked: &&Value| asked["description"] == rule["description"];
-            let asked = list(&design[side]).iter().find(same).unwrap();
-            assert_eq!((&rule["feature"], &rule["operator"]), (&asked["feature"], &asked["operator"]));
-            assert_eq!(number(&rule["threshold"]), number(&asked["threshold"]));
+            let same = |own: &&Value| own["description"] == rule["description"];
+            let own = list(&design[side]).iter().find(same).unwrap();
+            assert_eq!((&rule["feature"], &rule["operator"]), (&own["feature"], &own["operator"]));
+            assert_eq!(number(&rule["threshold"]), number(&own["threshold"]));
             assert!(rule["support"].as_u64().unwrap() > 0);
             assert_within(&rule["precision"], 0.0, 1.0);
             assert_within(&rule["lift"], 0.0, f64::MAX);
@@ -158,15 +159,15 @@ fn rules_stand_in_the_jobs_own_form_with_what_they_are_worth() {
 }
 
 #[test]
-fn a_mined_rule_is_judged_apart_from_the_rows_that_it_was_mined_from() {
+fn a_mined_rule_is_scored_on_rows_that_it_was_not_mined_from() {
     let rules = &example().result["extracted_rules"];
     let mined = |part: &str| list(&rules[part]).iter().filter(|rule| rule["source"] == "mined").collect::<Vec<_>>();
     let all = ["entry_rules", "exit_rules", "rule_sets"].map(mined).concat();
     assert!(all.len() >= 5, "{rules}");
     for rule in all {
         assert!(!list(&rule["lists"]).is_empty() && !text(&rule["description"]).is_empty(), "{rule}");
-        let told = |block: &Value| [block["support"].clone(), block["lift"].clone()];
-        assert_eq!(told(rule), told(&rule["walk_forward"]), "what stands first is walk-forward: {rule}");
+        let figures = |block: &Value| [block["support"].clone(), block["lift"].clone()];
+        assert_eq!(figures(rule), figures(&rule["walk_forward"]), "the head figures are the walk-forward ones: {rule}");
         assert!(rule["in_sample"]["support"].as_u64().unwrap() > 0 && rule["test"].is_object(), "{rule}");
     }
     for side in ["entry", "exit"] {
@@ -178,7 +179,7 @@ fn a_mined_rule_is_judged_apart_from_the_rows_that_it_was_mined_from() {
 }
 
 #[test]
-fn the_strategy_says_what_to_do_what_it_did_and_how_far_to_trust_that() {
+fn the_strategy_has_parameters_performance_and_significance() {
     let result = &example().result;
     let strategy = &result["strategy_optimization"];
     assert_eq!(strategy["n_candidates"], 128);
@@ -241,7 +242,7 @@ fn the_search_lists_every_label_and_trial_and_one_family_wins() {
 }
 
 #[test]
-fn the_result_says_where_it_comes_from() {
+fn the_result_states_its_provenance() {
     let result = &example().result;
     let provenance = &result["provenance"];
     let library = build::library("oculus_plugin_lightgbm");
@@ -264,20 +265,20 @@ fn the_result_says_where_it_comes_from() {
     assert!(phases > 0.0 && phases <= number(&run["seconds"]) + 0.01, "{run}");
 }
 
-/// Such as `2024-01-15T10:30:00`.
+/// Asserts the form `2024-01-15T10:30:00`.
 fn assert_timestamp(value: &Value) {
     let shape: String = text(value).chars().map(|char| if char.is_ascii_digit() { '0' } else { char }).collect();
     assert_eq!(shape, "0000-00-00T00:00:00");
 }
 
 #[test]
-fn progress_is_told_in_order_and_never_falls_back() {
+fn progress_is_reported_in_order_and_never_decreases() {
     let events = &example().events;
     let phases = "queued data_fetch feature_engineering config_search training rule_extraction \
                   strategy_optimization complete";
-    let mut told: Vec<&str> = events.iter().map(|event| text(&event["phase"])).collect();
-    told.dedup();
-    assert_eq!(told, phases.split_whitespace().collect::<Vec<_>>());
+    let mut reported: Vec<&str> = events.iter().map(|event| text(&event["phase"])).collect();
+    reported.dedup();
+    assert_eq!(reported, phases.split_whitespace().collect::<Vec<_>>());
     for event in events {
         assert_eq!(keys(event), ["details", "job_id", "phase", "status", "timestamp"]);
         assert_eq!(event["job_id"], "build:example");
@@ -288,7 +289,7 @@ fn progress_is_told_in_order_and_never_falls_back() {
     let percents: Vec<f64> = events.iter().map(|event| number(&event["details"]["percent"])).collect();
     assert!(percents.is_sorted() && percents.iter().all(|it| (0.0..=100.0).contains(it)), "{percents:?}");
     assert_eq!(percents.last(), Some(&100.0));
-    for phase in told.iter().skip(1).take(told.len() - 2) {
+    for phase in reported.iter().skip(1).take(reported.len() - 2) {
         let of_phase: Vec<_> = events.iter().filter(|event| event["phase"] == *phase).collect();
         assert_eq!(of_phase.first().unwrap()["status"], "in_progress", "{phase}");
         assert_eq!(of_phase.last().unwrap()["status"], "completed", "{phase}");
@@ -297,14 +298,14 @@ fn progress_is_told_in_order_and_never_falls_back() {
 }
 
 #[test]
-fn between_the_first_and_the_last_of_a_phase_at_most_five_events_a_second_are_told() {
+fn a_phase_reports_at_most_five_events_per_second_between_its_first_and_last() {
     let Example { events, took, .. } = example();
     let is_middle = |three: &&[Value]| three.iter().all(|event| event["phase"] == three[0]["phase"]);
     let n_middle = events.windows(3).filter(is_middle).count();
     // Each comes 200 ms or more after the event before it, so the whole job bounds their number however slow the test is.
     assert!(n_middle as f64 <= took.as_secs_f64() * 5.0, "{n_middle} in {took:?}");
     let last_trial = events.iter().filter_map(|event| event["details"]["trial"].as_u64()).max();
-    assert!(last_trial.is_none_or(|trial| trial > n_middle as u64), "most of the 30 trials are not told of");
+    assert!(last_trial.is_none_or(|trial| trial > n_middle as u64), "most of the 30 trials have no event");
 }
 
 #[test]
@@ -316,18 +317,18 @@ fn the_last_event_is_kept_for_an_hour() {
 
 #[test]
 fn training_in_the_foreground_gives_the_same_bytes_as_the_queue() {
-    let said = command::run_on(&jobs::example("build:example"), &["train", "--json"], &[]);
-    assert_eq!(said.code, 0, "{}", said.stderr);
-    assert_eq!(outside_run(&said.json()), outside_run(&example().result));
-    assert!(said.stderr.contains("config_search"), "progress is on stderr: {}", said.stderr);
+    let output = command::run_on(&jobs::example("build:example"), &["train", "--json"], &[]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert_eq!(outside_run(&output.json()), outside_run(&example().result));
+    assert!(output.stderr.contains("config_search"), "progress is on stderr: {}", output.stderr);
 }
 
 #[test]
-fn a_job_is_found_by_its_id_by_its_key_and_in_the_entry_itself() {
+fn a_job_is_read_by_its_id_by_its_key_and_from_the_entry_itself() {
     let redis = Redis::start();
     let _worker = Worker::start(&redis, &[]);
     let store = |key: &str, id: &str| {
-        let () = redis.ask(&["SET", key, &jobs::job(id).to_string()]);
+        let () = redis.query(&["SET", key, &jobs::job(id).to_string()]);
     };
     redis.submit(&jobs::job("by-id"));
     redis.push(&jobs::job("in-the-entry").to_string());
@@ -341,11 +342,11 @@ fn a_job_is_found_by_its_id_by_its_key_and_in_the_entry_itself() {
         result["build_id"] = Value::Null;
         outside_run(&result)
     });
-    assert!(results.iter().all(|result| *result == results[0]), "however it came, it is the same job");
+    assert!(results.iter().all(|result| *result == results[0]), "the result does not depend on the form of the entry");
 }
 
 #[test]
-fn an_old_job_of_years_and_strategy_type_alone_runs() {
+fn a_job_with_years_and_strategy_type_only_runs() {
     let job = json!({ "build_id": "old", "symbols": ["AAPL", "MSFT"], "design": { "years": 2, "strategy_type": "momentum" } });
     let result = command::train(&job, &[]);
     let used = &result["design_config"];
@@ -357,7 +358,7 @@ fn an_old_job_of_years_and_strategy_type_alone_runs() {
 }
 
 #[test]
-fn names_that_do_not_exist_are_listed_with_the_nearest_that_does() {
+fn unknown_feature_names_are_listed_with_the_nearest_known_name() {
     let mut job = jobs::job("misspelt");
     job["design"]["priority_features"] = json!(["RSI_14", "VOLUMERATIO_20"]);
     let rule = json!({ "feature": "SENTIMENT_SCORE", "operator": ">", "threshold": 0.5, "description": "Good news" });
@@ -367,7 +368,10 @@ fn names_that_do_not_exist_are_listed_with_the_nearest_that_does() {
     assert!(text(&result["provenance"]["unresolved_features"]["VOLUMERATIO_20"]).contains("VOLUME_RATIO_20"));
     let rules = &result["extracted_rules"];
     let entry = list(&rules["entry_rules"]);
-    assert!(entry.iter().all(|rule| rule["source"] == "mined"), "a rule that means nothing is not to be deployed");
+    assert!(
+        entry.iter().all(|rule| rule["source"] == "mined"),
+        "a rule on an unknown feature is not returned as an entry rule"
+    );
     assert_eq!(rules["suggested_rules"]["unresolved"][0]["feature"], "SENTIMENT_SCORE");
     assert_nulls_have_reasons(&result, "");
 }

@@ -1,13 +1,13 @@
-//! The real binary against a recorded market-data server: bars fetched once, whatever happens on the way.
+//! The real binary with a recorded market-data server: every bar is fetched once, despite faults.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use oculus_pipeline::date::iso_date;
-use oculus_tests::command::{self, Said};
+use oculus_tests::command::{self, CommandOutput};
 use oculus_tests::log::LogEvent;
-use oculus_tests::polygon::{Asked, Fault, KEY, Polygon, today};
+use oculus_tests::polygon::{Fault, KEY, Polygon, Request, today};
 use oculus_tests::{Redis, Worker, build, jobs, results, wording};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -35,19 +35,19 @@ impl Place {
         ])
     }
 
-    fn fetch(&self, arguments: &[&str]) -> Said {
+    fn fetch(&self, arguments: &[&str]) -> CommandOutput {
         self.with(|settings| command::run(&[&["bars", "fetch"], arguments].concat(), settings))
     }
 
-    /// Bars of both symbols since so many days ago.
-    fn fetch_days(&self, n_days: i32) -> Said {
+    /// Fetches the bars of both symbols for the last `n_days` days.
+    fn fetch_days(&self, n_days: i32) -> CommandOutput {
         let from = iso_date(today() - n_days);
-        let said = self.fetch(&["--symbol", "AAPL", "--symbol", "MSFT", "--from", &from]);
-        assert_eq!(said.code, 0, "{said:?}");
-        said
+        let output = self.fetch(&["--symbol", "AAPL", "--symbol", "MSFT", "--from", &from]);
+        assert_eq!(output.code, 0, "{output:?}");
+        output
     }
 
-    /// The same, not waited for.
+    /// Starts the command of [`fetch_days`](Self::fetch_days) without waiting for it.
     fn start_fetch_days(&self, n_days: i32) -> Child {
         let from = iso_date(today() - n_days);
         let mut command = command::isolated(Command::new(build::host()), self.cache.path());
@@ -63,7 +63,7 @@ impl Place {
         files
     }
 
-    /// Those that hold bars.
+    /// Returns the files of the cache that hold bars.
     fn bars(&self) -> BTreeMap<String, Vec<u8>> {
         self.files().into_iter().filter(|(name, _)| name.ends_with(".parquet")).collect()
     }
@@ -81,44 +81,44 @@ fn gather(folder: &Path, root: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
     }
 }
 
-/// What is in the cache when nothing goes wrong.
+/// Returns the cache after a fetch without faults.
 fn undisturbed(n_days: i32) -> BTreeMap<String, Vec<u8>> {
     let place = Place::new(50_000);
     place.fetch_days(n_days);
     let bars = place.bars();
-    assert_eq!(bars.len(), 2, "a file a symbol: {:?}", bars.keys());
+    assert_eq!(bars.len(), 2, "one file per symbol: {:?}", bars.keys());
     bars
 }
 
-fn pages_of(asked: &[Asked], symbol: &str) -> Vec<usize> {
-    asked.iter().filter(|asked| asked.symbol.as_deref() == Some(symbol)).map(|asked| asked.page).collect()
+fn pages_of(requests: &[Request], symbol: &str) -> Vec<usize> {
+    requests.iter().filter(|request| request.symbol.as_deref() == Some(symbol)).map(|request| request.page).collect()
 }
 
 #[test]
-fn bars_are_fetched_once_and_the_next_run_asks_for_nothing() {
+fn bars_are_fetched_once_and_the_next_run_sends_no_request() {
     let place = Place::new(100);
-    let said = place.fetch_days(365);
-    let asked = place.server.take_asked();
-    assert_eq!([pages_of(&asked, "AAPL"), pages_of(&asked, "MSFT")], [vec![1, 2, 3], vec![1, 2, 3]]);
-    assert!(asked.iter().all(|asked| asked.has_key), "{asked:?}");
+    let output = place.fetch_days(365);
+    let requests = place.server.take_requests();
+    assert_eq!([pages_of(&requests, "AAPL"), pages_of(&requests, "MSFT")], [vec![1, 2, 3], vec![1, 2, 3]]);
+    assert!(requests.iter().all(|request| request.has_key), "{requests:?}");
     let bars = place.bars();
     assert_eq!((bars.len(), place.files().keys().any(|name| name.contains("page-"))), (2, false), "{:?}", bars.keys());
     let again = place.fetch_days(365);
-    assert_eq!(place.server.take_asked(), []);
+    assert_eq!(place.server.take_requests(), []);
     assert_eq!(place.bars(), bars);
     // 52 weeks and a day have 260 or 261 weekdays; day 0 was a Thursday.
     let n_bars = (today() - 365..today()).filter(|day| (day + 3).rem_euclid(7) < 5).count().to_string();
-    for (said, pages) in [(said, "3"), (again, "0")] {
-        let row = said.stdout.lines().find(|line| line.contains("MSFT")).unwrap().to_owned();
-        assert!(row.contains(&n_bars) && row.contains(pages), "{}", said.stdout);
+    for (output, pages) in [(output, "3"), (again, "0")] {
+        let row = output.stdout.lines().find(|line| line.contains("MSFT")).unwrap().to_owned();
+        assert!(row.contains(&n_bars) && row.contains(pages), "{}", output.stdout);
     }
     place.fetch(&["--symbol", "MSFT", "--from", &iso_date(today() - 365), "--refresh"]);
-    assert_eq!(pages_of(&place.server.take_asked(), "MSFT"), [1, 2, 3]);
+    assert_eq!(pages_of(&place.server.take_requests(), "MSFT"), [1, 2, 3]);
     assert_eq!(place.bars(), bars);
 }
 
 #[test]
-fn whatever_goes_wrong_with_pages_the_bars_are_identical() {
+fn faulty_pages_leave_the_bars_identical() {
     let place = Place::new(60);
     for (page, fault) in [
         (1, Fault::CutOff),
@@ -138,59 +138,59 @@ fn whatever_goes_wrong_with_pages_the_bars_are_identical() {
     }
     place.server.fault("MSFT", 7, Fault::Status(429, "", "too many"));
     place.fetch_days(600);
-    let asked = place.server.take_asked();
-    assert_eq!(pages_of(&asked, "AAPL"), [1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 7, 8]);
-    assert_eq!(pages_of(&asked, "MSFT").len(), 8 + 7 * 4 + 1);
+    let requests = place.server.take_requests();
+    assert_eq!(pages_of(&requests, "AAPL"), [1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 7, 8]);
+    assert_eq!(pages_of(&requests, "MSFT").len(), 8 + 7 * 4 + 1);
     assert_eq!(place.bars(), undisturbed(600));
 }
 
 #[test]
-fn a_fetch_killed_at_every_page_goes_on_at_the_page_it_lacks() {
+fn a_fetch_killed_at_every_page_continues_at_the_first_missing_page() {
     let place = Place::new(60);
     for page in 1..=8 {
         place.server.fault("AAPL", page, Fault::Silence);
         let mut process = place.start_fetch_days(600);
-        place.server.wait_until_asked("AAPL", page);
+        place.server.wait_for_request("AAPL", page);
         process.kill().unwrap();
         process.wait().unwrap();
-        let asked = pages_of(&place.server.take_asked(), "AAPL");
+        let requests = pages_of(&place.server.take_requests(), "AAPL");
         let needed = if page == 1 { vec![1] } else { vec![page - 1, page] };
-        assert_eq!(asked, needed, "no page that was whole");
+        assert_eq!(requests, needed, "a complete page is not requested again");
     }
     place.fetch_days(600);
-    assert_eq!(pages_of(&place.server.take_asked(), "AAPL"), [8]);
+    assert_eq!(pages_of(&place.server.take_requests(), "AAPL"), [8]);
     assert_eq!(place.bars(), undisturbed(600));
     place.fetch_days(600);
-    assert_eq!(place.server.take_asked(), []);
+    assert_eq!(place.server.take_requests(), []);
 }
 
 #[test]
-fn processes_at_once_fetch_every_page_once() {
+fn concurrent_processes_fetch_every_page_once() {
     let place = Place::new(60);
     let processes: Vec<Child> = (0..3).map(|_| place.start_fetch_days(600)).collect();
     for process in processes {
         let output = process.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    let asked = place.server.take_asked();
+    let requests = place.server.take_requests();
     for symbol in ["AAPL", "MSFT"] {
-        assert_eq!(pages_of(&asked, symbol), (1..=8).collect::<Vec<_>>(), "{symbol}");
+        assert_eq!(pages_of(&requests, symbol), (1..=8).collect::<Vec<_>>(), "{symbol}");
     }
     assert_eq!(place.bars(), undisturbed(600));
 }
 
 #[test]
-fn a_split_renews_all_that_was_there() {
+fn a_split_refetches_all_cached_bars_of_its_symbol() {
     let place = Place::new(300);
     place.fetch_days(100);
-    place.server.take_asked();
+    place.server.take_requests();
     place.server.split_today("AAPL");
-    let said = place.fetch_days(200);
-    let asked = place.server.take_asked();
+    let output = place.fetch_days(200);
+    let requests = place.server.take_requests();
     let is_split = |event: &LogEvent| event.mentions("AAPL") && event.mentions(&iso_date(today()));
-    assert!(said.events().iter().any(is_split), "{}", said.stderr);
-    let row = |symbol| said.stdout.lines().find(|line| line.contains(symbol)).unwrap();
-    assert_eq!((pages_of(&asked, "AAPL").len(), pages_of(&asked, "MSFT").len()), (1, 1), "{}", said.stdout);
+    assert!(output.events().iter().any(is_split), "{}", output.stderr);
+    let row = |symbol| output.stdout.lines().find(|line| line.contains(symbol)).unwrap();
+    assert_eq!((pages_of(&requests, "AAPL").len(), pages_of(&requests, "MSFT").len()), (1, 1), "{}", output.stdout);
     assert_ne!(row("AAPL").replace("AAPL", "MSFT"), row("MSFT"), "of MSFT, half was in the cache");
     let needed = Place::new(300);
     needed.server.split_today("AAPL");
@@ -200,24 +200,24 @@ fn a_split_renews_all_that_was_there() {
 }
 
 #[test]
-fn intraday_bars_come_by_page_as_well() {
+fn intraday_bars_are_fetched_by_page_too() {
     let place = Place::new(500);
-    let said = place.fetch(&["--symbol", "AAPL", "--timeframe", "5m", "--years", "0.1"]);
-    assert_eq!(said.code, 0, "{said:?}");
+    let output = place.fetch(&["--symbol", "AAPL", "--timeframe", "5m", "--years", "0.1"]);
+    assert_eq!(output.code, 0, "{output:?}");
     // 19 sessions of 78 bars, the last from five to four.
-    assert!(said.stdout.contains("1482") && said.stdout.contains(":55:00Z"), "{}", said.stdout);
-    assert_eq!(pages_of(&place.server.take_asked(), "AAPL"), [1, 2, 3]);
+    assert!(output.stdout.contains("1482") && output.stdout.contains(":55:00Z"), "{}", output.stdout);
+    assert_eq!(pages_of(&place.server.take_requests(), "AAPL"), [1, 2, 3]);
 }
 
 #[test]
-fn the_key_stands_in_no_output_log_or_file() {
+fn the_key_appears_in_no_output_log_or_file() {
     let place = Place::new(60);
     let own =
         format!("{}/v2/aggs/ticker/AAPL/range/1/day/2020-01-01/2020-01-02?cursor=0&apiKey={KEY}", place.server.url());
     place.server.fault("AAPL", 2, Fault::NextAt(own));
     place.server.fault("AAPL", 1, Fault::Status(503, "", "do not come again with key-hunter2-of-the-tests"));
-    let mut said = vec![place.fetch_days(200)];
-    assert!(place.server.take_asked().iter().all(|asked| !asked.target.contains(KEY)));
+    let mut outputs = vec![place.fetch_days(200)];
+    assert!(place.server.take_requests().iter().all(|request| !request.target.contains(KEY)));
     let denied: [(Fault, &[&str]); 4] = [
         (Fault::Status(401, "", "key-hunter2-of-the-tests is not known"), &["*** is not known", "POLYGON_API_KEY"]),
         (Fault::Status(403, "", "key-hunter2-of-the-tests is not welcome"), &["*** is not welcome"]),
@@ -230,10 +230,10 @@ fn the_key_stands_in_no_output_log_or_file() {
         assert_eq!((failed.code, failed.stdout.as_str()), (1, ""), "{fault:?}: {failed:?}");
         assert!(failed.stderr.contains(wording::REMEDY), "{fault:?}: {failed:?}");
         assert!(facts.iter().all(|fact| failed.stderr.contains(fact)), "{fault:?}: {failed:?}");
-        said.push(failed);
+        outputs.push(failed);
     }
-    for said in &said {
-        assert!(!said.stdout.contains("hunter2") && !said.stderr.contains("hunter2"), "{said:?}");
+    for output in &outputs {
+        assert!(!output.stdout.contains("hunter2") && !output.stderr.contains("hunter2"), "{output:?}");
     }
     let key = b"hunter2";
     for (name, bytes) in place.files() {
@@ -243,26 +243,30 @@ fn the_key_stands_in_no_output_log_or_file() {
 }
 
 #[test]
-fn a_command_without_a_key_or_bars_says_what_to_do() {
-    let said = command::run(&["bars", "fetch", "--symbol", "AAPL"], &[]);
-    assert_eq!((said.code, said.stdout.as_str()), (2, ""));
-    assert!(said.stderr.contains("POLYGON_API_KEY"), "{}", said.stderr);
-    assert!(said.stderr.contains(jobs::bars().to_str().unwrap()), "where bars come from: {}", said.stderr);
+fn a_command_without_a_key_or_bars_names_the_remedy() {
+    let output = command::run(&["bars", "fetch", "--symbol", "AAPL"], &[]);
+    assert_eq!((output.code, output.stdout.as_str()), (2, ""));
+    assert!(output.stderr.contains("POLYGON_API_KEY"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains(jobs::bars().to_str().unwrap()),
+        "the current source of bars is named: {}",
+        output.stderr
+    );
     assert_eq!(command::run(&["bars", "fetch"], &[]).code, 2, "a symbol is needed");
     assert_eq!(command::run(&["bars", "fetch", "--symbol", "A", "--timeframe", "2h"], &[]).code, 2);
     let place = Place::new(60);
-    let said = place.fetch(&["--symbol", "NOSUCH"]);
-    assert_eq!((said.code, said.stdout.as_str()), (3, ""));
-    assert!(said.stderr.contains("NOSUCH") && said.stderr.contains(wording::REMEDY), "{}", said.stderr);
+    let output = place.fetch(&["--symbol", "NOSUCH"]);
+    assert_eq!((output.code, output.stdout.as_str()), (3, ""));
+    assert!(output.stderr.contains("NOSUCH") && output.stderr.contains(wording::REMEDY), "{}", output.stderr);
 }
 
 #[test]
-fn a_job_on_polygons_bars_gives_what_the_same_bars_give_from_a_folder() {
+fn a_job_has_the_same_result_on_polygons_bars_and_on_the_same_bars_in_a_folder() {
     let place = Place::new(200);
     let job = jobs::job("on-polygon");
     let result = place.with(|settings| command::train(&job, settings));
-    let asked = place.server.take_asked();
-    assert!(asked.len() >= 8 && asked.iter().all(|asked| asked.has_key), "{asked:?}");
+    let requests = place.server.take_requests();
+    assert!(requests.len() >= 8 && requests.iter().all(|request| request.has_key), "{requests:?}");
     let folder = tempfile::tempdir().unwrap();
     place.server.write_daily(folder.path());
     let needed = command::train_on(folder.path(), &job);
@@ -270,13 +274,13 @@ fn a_job_on_polygons_bars_gives_what_the_same_bars_give_from_a_folder() {
     assert_eq!(sha256(&result), sha256(&needed));
     assert_eq!(result["model_metrics"], needed["model_metrics"]);
     assert_eq!(result["provenance"]["bars"]["source"], "polygon");
-    // A worker that shares the cache has nothing to fetch, but for the benchmark, which the server may know by now.
+    // A worker that shares the cache fetches nothing except the benchmark, which the server may have by now.
     let redis = Redis::start();
     let worker = place.with(|settings| Worker::start(&redis, settings));
     redis.submit(&job);
     assert_eq!(results::outside_run(&redis.result_of("on-polygon")), results::outside_run(&result));
-    let asked = place.server.take_asked();
-    let symbols: Vec<_> = asked.iter().map(|asked| asked.symbol.as_deref()).collect();
-    assert_eq!(symbols, [Some("SPY")], "{asked:?}");
+    let requests = place.server.take_requests();
+    let symbols: Vec<_> = requests.iter().map(|request| request.symbol.as_deref()).collect();
+    assert_eq!(symbols, [Some("SPY")], "{requests:?}");
     assert!(!worker.log().contains(KEY), "{}", worker.log());
 }

@@ -1,4 +1,4 @@
-//! What a job leaves behind, and what can be done with it: the model's own test predictions again, and new ones.
+//! A job's artifacts, and `predict` with them: it reproduces the job's own test predictions and makes new ones.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,24 +8,24 @@ use std::sync::OnceLock;
 
 use oculus_job::hash::sha256_hex;
 use oculus_market_data::synth::Kind;
-use oculus_tests::command::{self, Said};
+use oculus_tests::command::{self, CommandOutput};
 use oculus_tests::results::warning;
 use oculus_tests::{Redis, Worker, build, jobs, market};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Bars of each symbol that the project carries.
+/// Number of bars of each symbol in `examples/bars`.
 const N_BARS: usize = 1512;
-/// Those that the test's job sees: older and newer ones remain.
+/// The bars that the job trains on; older and newer ones exist.
 const TRAINED_ON: Range<usize> = 400..1452;
 
-/// A job that was trained with its artifacts.
+/// A trained job, with the folder of its artifacts.
 struct Trained {
     folder: TempDir,
     result: Value,
 }
 
-/// Trains once for all tests.
+/// Returns the job that all tests share; it is trained once.
 fn trained() -> &'static Trained {
     static TRAINED: OnceLock<Trained> = OnceLock::new();
     TRAINED.get_or_init(|| {
@@ -42,7 +42,7 @@ fn train(id: &str, folder: &Path) -> Value {
     command::train(&jobs::job(id), &[("BARS_SOURCE", &bars), ("ARTIFACTS_DIR", artifacts.to_str().unwrap())])
 }
 
-/// Some of the bars that the project carries, by their place in the files.
+/// Writes the bars of `examples/bars` whose row numbers are in `bars` into a folder.
 fn write_bars(folder: &Path, bars: Range<usize>) {
     fs::create_dir_all(folder).unwrap();
     for symbol in ["AAPL", "MSFT"] {
@@ -63,7 +63,7 @@ impl Trained {
         serde_json::from_slice(&fs::read(self.artifact().join("artifact.json")).unwrap()).unwrap()
     }
 
-    /// The job's own test predictions: `symbol,date` → `probability,signal`, as they are written.
+    /// Returns the job's own test predictions: `symbol,date` → `probability,signal`, as text.
     fn test_predictions(&self) -> BTreeMap<String, String> {
         let text = fs::read_to_string(self.artifact().join("predictions.csv")).unwrap();
         let fields = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
@@ -71,17 +71,18 @@ impl Trained {
         test.map(|fields| (fields[..2].join(","), fields[3..5].join(","))).collect()
     }
 
-    fn predict(&self, bars: Range<usize>, arguments: &[&str]) -> Said {
+    fn predict(&self, bars: Range<usize>, arguments: &[&str]) -> CommandOutput {
         let folder = tempfile::tempdir().unwrap();
         write_bars(folder.path(), bars);
-        let (bars, artifacts) = (folder.path().to_str().unwrap(), self.folder.path().join("artifacts"));
+        let bars = folder.path().to_str().unwrap();
+        let artifacts = self.folder.path().join("artifacts");
         let usual = ["predict", "../build:kept/1", "--bars", bars];
         let settings = [("ARTIFACTS_DIR", artifacts.to_str().unwrap()), ("LOG_FORMAT", "json")];
         command::run(&[&usual, arguments].concat(), &settings)
     }
 }
 
-/// `symbol,date` → `probability,signal`.
+/// Parses the output of `predict`: `symbol,date` → `probability,signal`, as text.
 fn predictions(csv: &str) -> BTreeMap<String, String> {
     let mut lines = csv.lines();
     assert_eq!(lines.next(), Some("symbol,date,probability,signal"));
@@ -92,10 +93,11 @@ fn predictions(csv: &str) -> BTreeMap<String, String> {
     lines.map(row).collect()
 }
 
-/// All that is of the job's test is predicted as the job did; floats are written so that equal texts are equal bits.
-fn assert_reproduces(said: &Said, expected: &BTreeMap<String, String>) {
-    assert_eq!(said.code, 0, "{said:?}");
-    let found = predictions(&said.stdout);
+/// Asserts that every test prediction of the job is reproduced. Floats are printed exactly, so equal text means equal
+/// bits.
+fn assert_reproduces(output: &CommandOutput, expected: &BTreeMap<String, String>) {
+    assert_eq!(output.code, 0, "{output:?}");
+    let found = predictions(&output.stdout);
     assert!(expected.len() > 50);
     for (row, prediction) in expected {
         assert_eq!(found.get(row), Some(prediction), "{row}");
@@ -103,31 +105,32 @@ fn assert_reproduces(said: &Said, expected: &BTreeMap<String, String>) {
 }
 
 #[test]
-fn on_the_bars_of_the_training_the_jobs_test_predictions_come_again_bit_for_bit() {
+fn predict_reproduces_the_jobs_test_predictions_bit_for_bit_on_its_training_bars() {
     let job = trained();
     let expected = job.test_predictions();
     assert_eq!(expected.len() as u64, job.result["model_metrics"]["n_test"].as_u64().unwrap());
-    let said = job.predict(TRAINED_ON, &[]);
-    assert_reproduces(&said, &expected);
-    assert_eq!(said.warnings().len(), 0, "{}", said.stderr);
+    let output = job.predict(TRAINED_ON, &[]);
+    assert_reproduces(&output, &expected);
+    assert_eq!(output.warnings().len(), 0, "{}", output.stderr);
 }
 
 #[test]
-fn networks_that_won_give_their_test_predictions_again_bit_for_bit() {
-    // A lead that knows next to nothing, so that any family beside it wins on bars with something to find.
+fn winning_networks_reproduce_their_test_predictions_bit_for_bit() {
+    // A lead that learns almost nothing, so that another family wins on bars with a planted signal.
     let crippled = json!({ "lgbm_num_iterations": 1, "lgbm_num_leaves": 2, "lgbm_learning_rate": 0.0001,
                            "lgbm_min_data_in_leaf": 1_000_000 });
     let lstm = json!({ "train_lstm": true, "lstm_hidden_size": 24, "lstm_sequence_length": 30 });
-    for (family, asked) in [("MLP", json!({ "train_neural_networks": true })), ("LSTM", lstm)] {
+    for (family, request) in [("MLP", json!({ "train_neural_networks": true })), ("LSTM", lstm)] {
         let folder = tempfile::tempdir().unwrap();
-        let (bars, artifacts) = (folder.path().join("bars"), folder.path().join("artifacts"));
+        let bars = folder.path().join("bars");
+        let artifacts = folder.path().join("artifacts");
         fs::create_dir(&bars).unwrap();
         market::write(&bars, &["AAA", "BBB"], 1500, 1, Kind::Rebound { rsi_below: 38.0, drift: 0.02 });
         let mut job = jobs::job("won");
         job["symbols"] = json!(["AAA", "BBB"]);
         job["design"]["years"] = json!(4);
         let config = job["design"]["ml_training_config"].as_object_mut().unwrap();
-        config.extend([&crippled, &asked].into_iter().flat_map(|part| part.as_object().unwrap().clone()));
+        config.extend([&crippled, &request].into_iter().flat_map(|part| part.as_object().unwrap().clone()));
         let plugins = build::families();
         let settings = [
             ("BARS_SOURCE", &*format!("dir:{}", bars.display())),
@@ -136,8 +139,8 @@ fn networks_that_won_give_their_test_predictions_again_bit_for_bit() {
         ];
         let trained = Trained { result: command::train(&job, &settings), folder };
         assert_eq!(trained.result["model_metrics"]["model_name"], family, "{}", trained.result["models"]);
-        let said = command::run(&["predict", "won", "--bars", bars.to_str().unwrap()], &settings);
-        assert_reproduces(&said, &trained.test_predictions());
+        let output = command::run(&["predict", "won", "--bars", bars.to_str().unwrap()], &settings);
+        assert_reproduces(&output, &trained.test_predictions());
         let one = command::run(&["predict", "won", "--bars", bars.to_str().unwrap(), "--symbol", "BBB"], &settings);
         let mut expected = trained.test_predictions();
         expected.retain(|row, _| row.starts_with("BBB,"));
@@ -146,9 +149,10 @@ fn networks_that_won_give_their_test_predictions_again_bit_for_bit() {
 }
 
 #[test]
-fn models_that_compare_with_a_benchmark_need_its_bars_and_give_the_same_bits_with_them() {
+fn models_with_benchmark_features_need_the_benchmarks_bars_and_reproduce_their_predictions_with_them() {
     let folder = tempfile::tempdir().unwrap();
-    let (bars, artifacts) = (folder.path().join("bars"), folder.path().join("artifacts"));
+    let bars = folder.path().join("bars");
+    let artifacts = folder.path().join("artifacts");
     write_bars(&bars, TRAINED_ON);
     let benchmark = |bars: Range<usize>| {
         write_bars(&folder.path().join("other"), bars);
@@ -172,60 +176,62 @@ fn models_that_compare_with_a_benchmark_need_its_bars_and_give_the_same_bits_wit
     assert_eq!(trained.result["provenance"]["bars"]["benchmarks"][0]["symbol"], "SPY");
 
     let predict = || command::run(&["predict", "compared"], &settings);
-    let said = predict();
-    assert_reproduces(&said, &trained.test_predictions());
-    assert_eq!(said.warnings().len(), 0, "{}", said.stderr);
-    // Older and newer bars of the benchmark are none that the job's own bars see.
+    let output = predict();
+    assert_reproduces(&output, &trained.test_predictions());
+    assert_eq!(output.warnings().len(), 0, "{}", output.stderr);
+    // Older and newer bars of the benchmark do not affect features of the job's own bars.
     benchmark(0..N_BARS);
     assert_reproduces(&predict(), &trained.test_predictions());
     fs::remove_file(bars.join("SPY.csv")).unwrap();
-    let said = predict();
-    assert_eq!(said.code, 1, "{said:?}");
-    assert_eq!(said.warnings()[0].text("code"), Some("symbol_without_bars"), "{said:?}");
-    // The error itself, which is not an event of the log, names a feature that needs the benchmark.
+    let output = predict();
+    assert_eq!(output.code, 1, "{output:?}");
+    assert_eq!(output.warnings()[0].text("code"), Some("symbol_without_bars"), "{output:?}");
+    // The error, which is not a log event, names a feature that needs the benchmark.
     let mut spy_features = names.iter().map(|name| name.trim_matches('"')).filter(|name| name.contains("SPY"));
-    let error = said.events().into_iter().find(|event| event.level().is_empty() && event.mentions("SPY")).unwrap();
+    let error = output.events().into_iter().find(|event| event.level().is_empty() && event.mentions("SPY")).unwrap();
     assert!(spy_features.any(|name| error.mentions(name)), "{error:?}");
 }
 
 #[test]
-fn older_bars_change_nothing_and_newer_ones_only_add() {
+fn older_bars_change_no_prediction_and_newer_bars_only_add_predictions() {
     let job = trained();
     let expected = job.test_predictions();
     let same = predictions(&job.predict(TRAINED_ON, &[]).stdout);
-    let said = job.predict(0..TRAINED_ON.end, &[]);
-    assert_reproduces(&said, &expected);
-    assert_eq!(predictions(&said.stdout), same);
-    let said = job.predict(0..N_BARS, &[]);
-    assert_reproduces(&said, &expected);
-    let with_newer = predictions(&said.stdout);
+    let output = job.predict(0..TRAINED_ON.end, &[]);
+    assert_reproduces(&output, &expected);
+    assert_eq!(predictions(&output.stdout), same);
+    let output = job.predict(0..N_BARS, &[]);
+    assert_reproduces(&output, &expected);
+    let with_newer = predictions(&output.stdout);
     assert_eq!(with_newer.len(), same.len() + 2 * (N_BARS - TRAINED_ON.end));
     assert!(same.iter().all(|(row, prediction)| with_newer.get(row) == Some(prediction)));
 }
 
 #[test]
-fn one_symbol_alone_is_predicted_as_beside_others_and_dates_cut_the_output() {
+fn a_symbol_alone_has_the_same_predictions_as_among_others_and_dates_filter_the_output() {
     let job = trained();
     let mut expected = job.test_predictions();
     expected.retain(|row, _| row.starts_with("MSFT,"));
-    let said = job.predict(0..N_BARS, &["--symbol", "MSFT"]);
-    assert_reproduces(&said, &expected);
-    assert!(predictions(&said.stdout).keys().all(|row| row.starts_with("MSFT,")));
+    let output = job.predict(0..N_BARS, &["--symbol", "MSFT"]);
+    assert_reproduces(&output, &expected);
+    assert!(predictions(&output.stdout).keys().all(|row| row.starts_with("MSFT,")));
 
     let date = |row: &String| row.split(',').nth(1).unwrap().to_owned();
-    let (from, to) = (expected.keys().map(date).min().unwrap(), expected.keys().map(date).max().unwrap());
-    let said = job.predict(0..N_BARS, &["--symbol", "MSFT", "--from", &from, "--to", &to]);
-    assert_reproduces(&said, &expected);
-    assert!(predictions(&said.stdout).keys().all(|row| (&from..=&to).contains(&&date(row))));
-    let said = job.predict(0..N_BARS, &["--from", "2050-01-01"]);
+    let from = expected.keys().map(date).min().unwrap();
+    let to = expected.keys().map(date).max().unwrap();
+    let output = job.predict(0..N_BARS, &["--symbol", "MSFT", "--from", &from, "--to", &to]);
+    assert_reproduces(&output, &expected);
+    assert!(predictions(&output.stdout).keys().all(|row| (&from..=&to).contains(&&date(row))));
+    let output = job.predict(0..N_BARS, &["--from", "2050-01-01"]);
     let last = predictions(&job.predict(0..N_BARS, &[]).stdout).keys().map(date).max().unwrap();
-    assert!(said.code == 1 && said.stderr.contains(&last), "the rows that there are: {said:?}");
+    assert!(output.code == 1 && output.stderr.contains(&last), "the last available date is named: {output:?}");
 }
 
 #[test]
-fn the_artifact_says_what_it_holds() {
+fn the_artifact_description_matches_the_result_and_the_files() {
     let job = trained();
-    let (folder, description) = (job.artifact(), job.description());
+    let folder = job.artifact();
+    let description = job.description();
     assert!(folder.starts_with(job.folder.path().join("artifacts")), "{}", folder.display());
     assert_eq!(description["job_id"], "../build:kept/1");
     let model = &description["models"][0];
@@ -242,7 +248,7 @@ fn the_artifact_says_what_it_holds() {
 }
 
 #[test]
-fn what_cannot_be_used_is_said_with_what_to_do() {
+fn an_unusable_artifact_or_argument_is_reported_with_a_remedy() {
     let job = trained();
     let copy = job.folder.path().join("copy");
     let files = ["artifact.json", "models/lightgbm.txt"];
@@ -254,15 +260,15 @@ fn what_cannot_be_used_is_said_with_what_to_do() {
     let predict = |settings: &[(&str, &str)]| command::run(&["predict", path], settings);
     assert_eq!(predict(&[]).code, 0);
     let empty = tempfile::tempdir().unwrap();
-    let said = predict(&[("PLUGINS_DIR", empty.path().to_str().unwrap())]);
-    assert!(said.code == 1 && said.stderr.contains("cargo xtask plugins lightgbm"), "{said:?}");
+    let output = predict(&[("PLUGINS_DIR", empty.path().to_str().unwrap())]);
+    assert!(output.code == 1 && output.stderr.contains("cargo xtask plugins lightgbm"), "{output:?}");
     let text = fs::read_to_string(copy.join(files[1])).unwrap();
     let changed = text.replacen("num_leaves=", "num_leaves= ", 1);
     fs::write(copy.join(files[1]), &changed).unwrap();
-    let said = predict(&[]);
-    assert_eq!(said.code, 1, "{said:?}");
+    let output = predict(&[]);
+    assert_eq!(output.code, 1, "{output:?}");
     for sha256 in [&changed, &text].map(|text| sha256_hex(text.as_bytes())) {
-        assert!(said.stderr.contains(&sha256), "no {sha256}, found or needed, in {said:?}");
+        assert!(output.stderr.contains(&sha256), "the hashes found and expected; no {sha256} in {output:?}");
     }
 
     let artifact = job.artifact();
@@ -274,25 +280,25 @@ fn what_cannot_be_used_is_said_with_what_to_do() {
         (["--symbol", "../AAPL"], 2, "A–Z"),
         (["--out", "signals.xlsx"], 2, ".parquet"),
     ] {
-        let said = job.predict(TRAINED_ON, &arguments);
-        assert!(said.code == code && said.stderr.contains(part), "{said:?}");
+        let output = job.predict(TRAINED_ON, &arguments);
+        assert!(output.code == code && output.stderr.contains(part), "{output:?}");
     }
 }
 
 #[test]
-fn another_build_of_the_plugin_serves_with_a_warning_and_changed_bars_are_told() {
+fn another_build_of_the_plugin_predicts_with_a_warning_and_changed_bars_are_reported() {
     let job = trained();
     let plugins = tempfile::tempdir().unwrap();
     let rebuilt = plugins.path().join(build::library_file("oculus_plugin_lightgbm"));
-    // Bytes behind the end of a library change its hash and nothing else.
+    // Bytes appended to a library change its hash and nothing else.
     fs::write(&rebuilt, [fs::read(build::library("oculus_plugin_lightgbm")).unwrap(), vec![0]].concat()).unwrap();
-    let said = command::run(
+    let output = command::run(
         &["predict", job.artifact().to_str().unwrap(), "--bars", jobs::bars().to_str().unwrap()],
         &[("PLUGINS_DIR", plugins.path().to_str().unwrap()), ("LOG_FORMAT", "json")],
     );
-    assert_reproduces(&said, &job.test_predictions());
+    assert_reproduces(&output, &job.test_predictions());
     let sha256 = sha256_hex(&fs::read(&rebuilt).unwrap());
-    assert!(said.warnings().iter().any(|event| event.mentions(&sha256)), "{}", said.stderr);
+    assert!(output.warnings().iter().any(|event| event.mentions(&sha256)), "{}", output.stderr);
 
     let changed = tempfile::tempdir().unwrap();
     write_bars(changed.path(), TRAINED_ON);
@@ -302,30 +308,30 @@ fn another_build_of_the_plugin_serves_with_a_warning_and_changed_bars_are_told()
     fs::write(changed.path().join("AAPL.csv"), lines.join("\n")).unwrap();
     let bars = changed.path().to_str().unwrap();
     let artifact = job.artifact();
-    let said = command::run(&["predict", artifact.to_str().unwrap(), "--bars", bars], &[("LOG_FORMAT", "json")]);
-    let warnings = said.warnings();
-    let [warning] = &warnings[..] else { panic!("not one warning: {said:?}") };
-    assert_eq!((said.code, warning.text("code")), (0, Some("bars_changed")), "{said:?}");
-    assert!(warning.mentions("AAPL") && !warning.mentions("MSFT"), "{said:?}");
+    let output = command::run(&["predict", artifact.to_str().unwrap(), "--bars", bars], &[("LOG_FORMAT", "json")]);
+    let warnings = output.warnings();
+    let [warning] = &warnings[..] else { panic!("not one warning: {output:?}") };
+    assert_eq!((output.code, warning.text("code")), (0, Some("bars_changed")), "{output:?}");
+    assert!(warning.mentions("AAPL") && !warning.mentions("MSFT"), "{output:?}");
 }
 
 #[test]
-fn files_are_written_whole_in_both_forms() {
+fn predictions_are_written_as_csv_and_as_parquet() {
     let job = trained();
     let folder = tempfile::tempdir().unwrap();
     let out = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let said = job.predict(TRAINED_ON, &["--out", &out("signals.csv")]);
-    assert_eq!((said.code, said.stdout.as_str()), (0, ""));
+    let output = job.predict(TRAINED_ON, &["--out", &out("signals.csv")]);
+    assert_eq!((output.code, output.stdout.as_str()), (0, ""));
     assert_eq!(fs::read_to_string(out("signals.csv")).unwrap(), job.predict(TRAINED_ON, &[]).stdout);
     assert_eq!(job.predict(TRAINED_ON, &["--out", &out("signals.parquet")]).code, 0);
     assert!(fs::read(out("signals.parquet")).unwrap().starts_with(b"PAR1"));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
-    let said = job.predict(TRAINED_ON, &["--out", &out("no/such/folder.csv")]);
-    assert!(said.code == 1 && said.stderr.contains("no/such/folder.csv"), "{said:?}");
+    let output = job.predict(TRAINED_ON, &["--out", &out("no/such/folder.csv")]);
+    assert!(output.code == 1 && output.stderr.contains("no/such/folder.csv"), "{output:?}");
 }
 
 #[test]
-fn a_job_whose_artifacts_cannot_be_written_succeeds_and_says_so() {
+fn a_job_whose_artifacts_cannot_be_written_succeeds_and_reports_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("no-folder");
     fs::write(&file, "").unwrap();
@@ -336,7 +342,7 @@ fn a_job_whose_artifacts_cannot_be_written_succeeds_and_says_so() {
 }
 
 #[test]
-fn a_workers_job_is_kept_under_its_token_and_a_second_attempt_beside_it() {
+fn artifacts_of_a_workers_job_are_stored_under_its_token_and_a_second_attempt_gets_its_own_folder() {
     let artifacts = tempfile::tempdir().unwrap();
     let settings = [("ARTIFACTS_DIR", artifacts.path().to_str().unwrap())];
     let redis = Redis::start();
@@ -351,6 +357,6 @@ fn a_workers_job_is_kept_under_its_token_and_a_second_attempt_beside_it() {
     let second = PathBuf::from(again["run"]["artifacts"].as_str().unwrap());
     assert!(second != first && second.parent() == first.parent());
     assert_eq!(fs::read(first.join("artifact.json")).unwrap(), before);
-    let said = command::run(&["predict", "build:twice"], &settings);
-    assert!(said.stderr.contains(second.to_str().unwrap()), "{}", said.stderr);
+    let output = command::run(&["predict", "build:twice"], &settings);
+    assert!(output.stderr.contains(second.to_str().unwrap()), "{}", output.stderr);
 }

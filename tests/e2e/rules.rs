@@ -1,8 +1,9 @@
-//! What the rule extractor finds in markets with something planted, and what it leaves alone.
+//! The rule extractor finds planted rules, and finds nothing lasting in noise.
 
 use oculus_job::request::Timeframe;
 use oculus_market_data::synth::{Kind, Recipe, generate};
 use oculus_pipeline::features::{self, FeatureTable};
+use oculus_pipeline::parallel::side_by_side;
 use oculus_plugin_api::testing::{Frame, Harness, Listener};
 use oculus_plugin_api::{Condition, FeatureRole, MinedRule, Task};
 use oculus_plugin_rules::RuleExtractor;
@@ -12,7 +13,7 @@ const HORIZON_BARS: usize = 5;
 const PLANTED: Kind = Kind::Rule { rsi_below: 38.0, adx_above: 22.0, drift: 0.0038 };
 const THRESHOLD_PCT: f64 = 2.0;
 
-/// Made-up markets, their features and labels.
+/// Synthetic markets with their features and labels.
 struct Sample {
     table: FeatureTable,
     frame: Frame,
@@ -24,7 +25,8 @@ impl Sample {
     fn new(kind: Kind, seed: u64, n_symbols: usize, n_bars: usize) -> Self {
         let bars: Vec<_> = (0..n_symbols)
             .map(|stream| {
-                let (symbol, timeframe) = (format!("S{stream}"), Timeframe::Day1);
+                let symbol = format!("S{stream}");
+                let timeframe = Timeframe::Day1;
                 generate(&Recipe { kind, symbol, stream: stream as u64, seed, timeframe, n_bars }).bars
             })
             .collect();
@@ -34,7 +36,8 @@ impl Sample {
         let n_days = table.n_rows() / n_symbols;
         let mut frame = Frame::new(n_symbols as u32, n_days as u32);
         for (idx, name) in table.names.iter().enumerate() {
-            let (name, column) = (String::leak(name.clone()), table.column(idx).to_vec());
+            let name = String::leak(name.clone());
+            let column = table.column(idx).to_vec();
             frame = match table.roles[idx] {
                 FeatureRole::Model => frame.column(name, column),
                 FeatureRole::Rule => frame.rule_column(name, column),
@@ -42,7 +45,8 @@ impl Sample {
         }
         let label = (0..table.n_rows())
             .map(|row| {
-                let (close, bar) = (&bars[table.symbol[row] as usize].close, table.bar[row] as usize);
+                let close = &bars[table.symbol[row] as usize].close;
+                let bar = table.bar[row] as usize;
                 let later = close.get(bar + HORIZON_BARS).map(|later| 100.0 * (later / close[bar] - 1.0));
                 later.map_or(f32::NAN, |rise| f32::from(u8::from(rise >= THRESHOLD_PCT)))
             })
@@ -54,7 +58,8 @@ impl Sample {
     fn parted(kind: Kind, seed: u64) -> (Self, Vec<u32>, Vec<u32>) {
         let sample = Self::new(kind, seed, 8, 1770);
         let cut = sample.n_days * 4 / 5;
-        let (train, test) = (sample.rows(|day| day + HORIZON_BARS < cut), sample.rows(|day| day >= cut));
+        let train = sample.rows(|day| day + HORIZON_BARS < cut);
+        let test = sample.rows(|day| day >= cut);
         (sample, train, test)
     }
 
@@ -131,11 +136,11 @@ impl Sample {
         let mut listed: Vec<(&MinedRule, Vec<bool>)> = Vec::new();
         for rule in ranked {
             let own = held(rule);
-            let says_the_same = |(_, other): &(&MinedRule, Vec<bool>)| {
+            let is_same_as = |(_, other): &(&MinedRule, Vec<bool>)| {
                 let count = |is: fn(bool, bool) -> bool| own.iter().zip(other).filter(|(a, b)| is(**a, **b)).count();
                 2 * count(|a, b| a && b) >= count(|a, b| a || b)
             };
-            if listed.len() < 5 && !listed.iter().any(says_the_same) {
+            if listed.len() < 5 && !listed.iter().any(is_same_as) {
                 listed.push((rule, own));
             }
         }
@@ -156,7 +161,7 @@ impl Sample {
     }
 }
 
-/// What two lists have in common, from 0 to 1.
+/// Computes the Dice coefficient of two lists, from 0 to 1.
 fn dice(a: &[&MinedRule], b: &[&MinedRule], is_same: impl Fn(&MinedRule, &MinedRule) -> bool) -> f64 {
     let n_common = a.iter().filter(|one| b.iter().any(|other| is_same(one, other))).count();
     2.0 * n_common as f64 / (a.len() + b.len()).max(1) as f64
@@ -167,15 +172,9 @@ fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// What `measure` says of each seed; two seeds at a time.
+/// Measures each seed, two seeds at a time.
 fn of_seeds<T: Send>(seeds: &[u64], measure: impl Fn(u64) -> T + Sync) -> Vec<T> {
-    let run = |seeds: &[u64]| seeds.iter().map(|&seed| measure(seed)).collect::<Vec<T>>();
-    let (early, late) = seeds.split_at(seeds.len() / 2);
-    std::thread::scope(|scope| {
-        let early = scope.spawn(|| run(early));
-        let late = run(late);
-        early.join().unwrap().into_iter().chain(late).collect()
-    })
+    side_by_side(2, seeds, |seed| measure(*seed))
 }
 
 /// Pooled lift of the high-lift list on later rows, and that of the planted rule.
@@ -186,30 +185,32 @@ fn lifts_of_list_and_plant(seed: u64, with_scores: bool) -> (f64, f64) {
     (sample.lift_of(&sample.listed(&train, &rules), &test), sample.lift(&test, |row| usize::from(sample.oracle(row))))
 }
 
-/// Nothing of the extractor was chosen on these seeds.
+/// No setting of the extractor was chosen on these seeds.
 #[test]
 fn the_strongest_rules_reach_the_planted_ones_lift_on_later_rows() {
     for seeds in [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]] {
         let lifts = of_seeds(&seeds, |seed| lifts_of_list_and_plant(seed, false));
-        let (ours, planted) = (mean(lifts.iter().map(|lift| lift.0)), mean(lifts.iter().map(|lift| lift.1)));
+        let ours = mean(lifts.iter().map(|lift| lift.0));
+        let planted = mean(lifts.iter().map(|lift| lift.1));
         println!("seeds {seeds:?}: lift of the high-lift list {ours:.3}, planted {planted:.3}: {:.3}", ours / planted);
         assert!(planted > 1.5 && ours >= 0.85 * planted, "{ours} of {planted}");
     }
 }
 
-/// Scores as those of a model that knows something of the label, on the rows that are learnt from alone.
+/// The scores are those of a model with some skill, on the training rows only.
 #[test]
 fn the_planted_rule_is_found_with_scores_out_of_fold_too() {
     let lifts = of_seeds(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], |seed| lifts_of_list_and_plant(seed, true));
-    let (ours, planted) = (mean(lifts.iter().map(|lift| lift.0)), mean(lifts.iter().map(|lift| lift.1)));
+    let ours = mean(lifts.iter().map(|lift| lift.0));
+    let planted = mean(lifts.iter().map(|lift| lift.1));
     println!("with scores: lift of the high-lift list {ours:.3}, planted {planted:.3}: {:.3}", ours / planted);
     assert!(ours >= 0.85 * planted, "{ours} of {planted}");
 }
 
 /// Each fifth of the dates is dropped in turn; a rule is the same with the same features and operators and thresholds a
-/// decile apart at most. Nothing of the extractor was chosen on these seeds.
+/// decile apart at most. No setting of the extractor was chosen on these seeds.
 #[test]
-fn the_stable_list_outlives_the_loss_of_a_fifth_of_the_dates() {
+fn the_stable_list_mostly_survives_the_loss_of_a_fifth_of_the_dates() {
     let dices = of_seeds(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], |seed| {
         let (sample, train, _) = Sample::parted(PLANTED, seed);
         let rules = sample.mine(&train, seed);
@@ -228,13 +229,13 @@ fn the_stable_list_outlives_the_loss_of_a_fifth_of_the_dates() {
 }
 
 #[test]
-fn what_is_mined_from_noise_lifts_nothing_later() {
+fn rules_mined_from_noise_have_no_lift_on_later_rows() {
     let mut lifts = of_seeds(&[1, 2, 3, 4, 5], |seed| {
         let (sample, train, test) = Sample::parted(Kind::Walk, seed);
         let rules = sample.mine(&train, seed);
         sample.lift_of(&sample.listed(&train, &rules), &test)
     });
-    // Where nothing is left of the noise, there is no lift.
+    // A seed whose list holds on no later row has no lift.
     lifts.retain(|lift| !lift.is_nan());
     let mean = mean(lifts.iter().copied());
     println!("pooled lift of the high-lift list on walks: mean {mean:.3}, each {lifts:.3?}");
@@ -242,7 +243,7 @@ fn what_is_mined_from_noise_lifts_nothing_later() {
 }
 
 #[test]
-fn rows_that_are_not_learnt_from_change_nothing() {
+fn rows_outside_the_training_rows_change_no_rule() {
     let (mut sample, train, _) = Sample::parted(PLANTED, 1);
     let mined = sample.mine(&train, 1);
     assert_eq!(mined, sample.mine(&train, 1));

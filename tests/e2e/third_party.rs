@@ -1,4 +1,4 @@
-//! What a third party does: writes a family outside of any checkout, builds it by its own compiler, has it trained with.
+//! A third party's steps: create a family outside any checkout, build it with another compiler, and train with it.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use oculus_tests::{build, command, jobs};
 use serde_json::json;
 
 #[test]
-fn a_new_family_is_built_far_from_the_checkout_passes_its_tests_and_leads_a_search() {
+fn a_new_family_outside_the_checkout_builds_passes_its_tests_and_leads_a_search() {
     let empty = tempfile::tempdir().unwrap();
-    let said = command::run(&["plugin", "new", "my-model", "--in", empty.path().to_str().unwrap()], &[]);
-    assert_eq!(said.code, 0, "{said:?}");
+    let output = command::run(&["plugin", "new", "my-model", "--in", empty.path().to_str().unwrap()], &[]);
+    assert_eq!(output.code, 0, "{output:?}");
     let crate_folder = empty.path().join("my-model");
     outside::test(&crate_folder);
     let library = outside::library(&crate_folder, &Compiler::Usual);
-    let next = said.stdout.lines().last().unwrap();
+    let next = output.stdout.lines().last().unwrap();
     for part in [format!("cd {}", crate_folder.display()), library_name(&library), "plugin check".to_owned()] {
         assert!(next.contains(&part), "no {part} in {next}");
     }
@@ -25,13 +25,13 @@ fn a_new_family_is_built_far_from_the_checkout_passes_its_tests_and_leads_a_sear
 
     let plugins = build::with_library("new", &library);
     let plugins = ("PLUGINS_DIR", plugins.to_str().unwrap());
-    let mut job = jobs::job("asked");
+    let mut job = jobs::job("requested");
     let config = &mut job["design"]["ml_training_config"];
     config["families"] = json!(["my-model"]);
     config["my_model_l2"] = json!(3.0);
-    let asked = command::train(&job, &[plugins]);
-    assert_eq!(model(&asked, "my-model")["status"], "ok", "{}", asked["models"]);
-    assert!(!asked["warnings"].to_string().contains("my_model_l2"), "{}", asked["warnings"]);
+    let result = command::train(&job, &[plugins]);
+    assert_eq!(model(&result, "my-model")["status"], "ok", "{}", result["models"]);
+    assert!(!result["warnings"].to_string().contains("my_model_l2"), "{}", result["warnings"]);
 
     let mut job = jobs::job("led");
     job["design"]["ml_training_config"]["config_search_model"] = json!("my-model");
@@ -41,9 +41,9 @@ fn a_new_family_is_built_far_from_the_checkout_passes_its_tests_and_leads_a_sear
 
 #[test]
 fn the_name_of_a_new_family_is_checked() {
-    let said = command::run(&["plugin", "new", "My_Model"], &[]);
-    assert!(said.code == 2 && said.stderr.contains("My_Model"), "{said:?}");
-    assert!(said.stderr.contains("my-model"), "a name that passes: {said:?}");
+    let output = command::run(&["plugin", "new", "My_Model"], &[]);
+    assert!(output.code == 2 && output.stderr.contains("My_Model"), "{output:?}");
+    assert!(output.stderr.contains("my-model"), "a valid name is proposed: {output:?}");
 }
 
 /// All of a fit is arithmetic in a fixed order but for `exp`, which is the system's own: so compilers agree to the bit.
@@ -75,8 +75,8 @@ fn another_compiler_gives_the_example_family_the_same_bytes_of_result() {
 }
 
 fn assert_passes_the_check(library: &Path) {
-    let said = command::run(&["plugin", "check", library.to_str().unwrap()], &[]);
-    assert_eq!(said.code, 0, "{said:?}");
+    let output = command::run(&["plugin", "check", library.to_str().unwrap()], &[]);
+    assert_eq!(output.code, 0, "{output:?}");
 }
 
 fn library_name(library: &Path) -> String {

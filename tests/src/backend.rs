@@ -1,4 +1,4 @@
-//! A backend that records what workers tell it.
+//! A backend that records the requests of workers.
 
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -12,39 +12,39 @@ use tokio::sync::oneshot;
 
 use crate::{SOON, eventually};
 
-/// A running server; ends when dropped.
+/// A running server; stopped when dropped.
 pub struct Backend {
     address: String,
-    heard: Arc<Mutex<Heard>>,
+    received: Arc<Mutex<Received>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// All that has been told.
+/// All requests so far.
 #[derive(Clone, Debug, Default)]
-pub struct Heard {
+pub struct Received {
     /// Bodies of registrations.
     pub registrations: Vec<Value>,
     /// Bodies of heartbeats, also of those that were answered with 404.
     pub heartbeats: Vec<Value>,
     /// The `Authorization` headers.
     pub authorizations: Vec<String>,
-    known: Vec<String>,
+    registered: Vec<String>,
 }
 
-type Shared = State<Arc<Mutex<Heard>>>;
+type Shared = State<Arc<Mutex<Received>>>;
 
 impl Backend {
-    /// Starts at a free port.
+    /// Starts a server at a free port.
     pub fn start() -> Self {
-        let heard: Arc<Mutex<Heard>> = Arc::default();
+        let received: Arc<Mutex<Received>> = Arc::default();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let routes = Router::new()
             .route("/api/workers/register", post(register))
             .route("/api/workers/{worker_id}/heartbeat", post(heartbeat))
-            .with_state(Arc::clone(&heard));
+            .with_state(Arc::clone(&received));
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -56,22 +56,22 @@ impl Backend {
                 }
             });
         });
-        Self { address, heard, stop: Some(stop), thread: Some(thread) }
+        Self { address, received, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// For BACKEND_URL.
+    /// Returns the address for BACKEND_URL.
     pub fn url(&self) -> &str {
         &self.address
     }
 
     /// Forgets every worker, as after a restart: heartbeats answer 404 until they register again.
     pub fn forget_workers(&self) {
-        self.heard.lock().unwrap().known.clear();
+        self.received.lock().unwrap().registered.clear();
     }
 
-    /// Waits until what has been told satisfies `is_enough`, and answers it.
-    pub fn wait_until(&self, what: &str, is_enough: impl Fn(&Heard) -> bool) -> Heard {
-        eventually(what, SOON, || Some(self.heard.lock().unwrap().clone()).filter(|heard| is_enough(heard)))
+    /// Waits until the requests so far satisfy `is_enough`, and returns them.
+    pub fn wait_until(&self, what: &str, is_enough: impl Fn(&Received) -> bool) -> Received {
+        eventually(what, SOON, || Some(self.received.lock().unwrap().clone()).filter(|received| is_enough(received)))
     }
 
     /// Waits for a heartbeat with this state, and returns the first.
@@ -79,14 +79,14 @@ impl Backend {
         self.wait_for_beat(state, |beat| beat["state"] == state)
     }
 
-    /// Waits for a heartbeat that says that `n` attempts ended in some way: `done`, `failed`, `crashed` or `fenced`.
+    /// Waits for a heartbeat that counts `n` attempts of an outcome: `done`, `failed`, `crashed` or `fenced`.
     pub fn wait_for_count(&self, what: &str, n: u64) {
         self.wait_for_beat(what, |beat| beat["counters"][what] == n);
     }
 
     fn wait_for_beat(&self, what: &str, is_such: impl Fn(&Value) -> bool) -> Value {
-        let heard = self.wait_until(what, |heard| heard.heartbeats.iter().any(&is_such));
-        heard.heartbeats.into_iter().find(is_such).unwrap()
+        let received = self.wait_until(what, |received| received.heartbeats.iter().any(&is_such));
+        received.heartbeats.into_iter().find(is_such).unwrap()
     }
 }
 
@@ -97,17 +97,17 @@ impl Drop for Backend {
     }
 }
 
-async fn register(State(heard): Shared, headers: HeaderMap, Json(body): Json<Value>) -> StatusCode {
-    let mut heard = heard.lock().unwrap();
+async fn register(State(received): Shared, headers: HeaderMap, Json(body): Json<Value>) -> StatusCode {
+    let mut received = received.lock().unwrap();
     let authorization = headers.get("authorization").and_then(|value| value.to_str().ok());
-    heard.authorizations.extend(authorization.map(str::to_owned));
-    heard.known.extend(body["worker_id"].as_str().map(str::to_owned));
-    heard.registrations.push(body);
+    received.authorizations.extend(authorization.map(str::to_owned));
+    received.registered.extend(body["worker_id"].as_str().map(str::to_owned));
+    received.registrations.push(body);
     StatusCode::CREATED
 }
 
-async fn heartbeat(State(heard): Shared, Path(worker_id): Path<String>, Json(body): Json<Value>) -> StatusCode {
-    let mut heard = heard.lock().unwrap();
-    heard.heartbeats.push(body);
-    if heard.known.contains(&worker_id) { StatusCode::OK } else { StatusCode::NOT_FOUND }
+async fn heartbeat(State(received): Shared, Path(worker_id): Path<String>, Json(body): Json<Value>) -> StatusCode {
+    let mut received = received.lock().unwrap();
+    received.heartbeats.push(body);
+    if received.registered.contains(&worker_id) { StatusCode::OK } else { StatusCode::NOT_FOUND }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The folder that holds the binary and the plugins' libraries; built on the first call of this process.
+/// Returns the folder of the binary and the plugin libraries. The first call in a process builds them.
 ///
 /// # Panics
 /// When the build fails.
@@ -26,7 +26,7 @@ pub fn folder() -> &'static Path {
     folder.as_deref().expect("`cargo build --workspace` failed: its errors are above")
 }
 
-/// Cargo in the root of the checkout, as a user calls it.
+/// Returns a cargo command in the root of the checkout, with the environment of a user.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
@@ -34,7 +34,7 @@ pub fn cargo() -> Command {
     command
 }
 
-/// Takes away what `cargo test` tells a test of itself; build scripts that look at it would run once more.
+/// Removes the variables that `cargo test` sets for the test's own crate; they would make build scripts run again.
 pub(crate) fn forget_this_crate(command: &mut Command) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_about_this_crate(&name.to_string_lossy())) {
         command.env_remove(name);
@@ -58,12 +58,12 @@ pub fn library(name: &str) -> PathBuf {
     folder().join(library_file(name))
 }
 
-/// The host's binary.
+/// Returns the path of the host's binary.
 pub fn host() -> PathBuf {
     folder().join("oculus-host")
 }
 
-/// A folder of plugins as a user would have it, with LightGBM and the rule extractor.
+/// Returns a plugins folder as a user has it, with LightGBM and the rule extractor.
 ///
 /// # Panics
 /// When the build has left no such library.
@@ -72,7 +72,7 @@ pub fn plugins() -> PathBuf {
     PUBLISHED.get_or_init(|| publish("usual", &["oculus_plugin_lightgbm", "oculus_plugin_rules"])).clone()
 }
 
-/// A folder with every plugin of the project.
+/// Returns a folder with every plugin of the project.
 ///
 /// # Panics
 /// When the build has left no such libraries.
@@ -82,7 +82,7 @@ pub fn families() -> PathBuf {
     PUBLISHED.get_or_init(|| publish("families", &libraries)).clone()
 }
 
-/// A folder with LightGBM and the family that misbehaves.
+/// Returns a folder with LightGBM and the misbehaving family.
 ///
 /// # Panics
 /// When the build has left no such libraries.
@@ -93,7 +93,7 @@ pub fn plugins_with_misbehaving() -> PathBuf {
         .clone()
 }
 
-/// A folder with LightGBM, the project's rule extractor, and one of somebody else.
+/// Returns a folder with LightGBM, the project's rule extractor, and a third party's extractor.
 ///
 /// # Panics
 /// When the build has left no such libraries.
@@ -103,7 +103,7 @@ pub fn plugins_with_extractors() -> PathBuf {
     PUBLISHED.get_or_init(|| publish("with-extractors", &libraries)).clone()
 }
 
-/// A folder with LightGBM and the family that claims a GPU.
+/// Returns a folder with LightGBM and the family that claims a GPU.
 ///
 /// # Panics
 /// When the build has left no such libraries.
@@ -114,12 +114,12 @@ pub fn plugins_with_accelerated() -> PathBuf {
         .clone()
 }
 
-/// The folder that all folders of plugins lie in.
+/// Returns the parent of all these plugins folders.
 pub fn published() -> PathBuf {
     folder().join("plugins-of-tests")
 }
 
-/// A folder with LightGBM, the rule extractor and one more library, which the build has not made.
+/// Returns a folder with LightGBM, the rule extractor and one more library, which is not from the build.
 ///
 /// # Panics
 /// When the library is not there.
@@ -135,10 +135,11 @@ fn publish(name: &str, libraries: &[&str]) -> PathBuf {
     published().join(name)
 }
 
-/// In the build's own folder, so that nothing is left behind; renamed into place, so that tests of another process find
-/// every library whole.
+/// Copies libraries into a folder below the build folder, so that no temporary folder is left. They
+/// are renamed into place, so that tests of another process never see a partial library.
 fn publish_file(name: &str, library: &Path) -> PathBuf {
-    let (file, plugins) = (library.file_name().unwrap().to_str().unwrap(), published().join(name));
+    let file = library.file_name().unwrap().to_str().unwrap();
+    let plugins = published().join(name);
     let stem = file.trim_start_matches(DLL_PREFIX).trim_end_matches(DLL_SUFFIX);
     let unfinished = folder().join(format!("{name}-{file}.{}", std::process::id()));
     std::fs::create_dir_all(plugins.join(stem)).unwrap();

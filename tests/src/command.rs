@@ -1,4 +1,4 @@
-//! The real binary run to its end, as a user runs it.
+//! Runs the real binary to completion, as a user does.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -9,47 +9,47 @@ use tempfile::TempDir;
 use crate::log::LogEvent;
 use crate::{build, jobs};
 
-/// What a command said and how it ended.
+/// The output and the exit code of a finished command.
 #[derive(Clone, Debug)]
-pub struct Said {
+pub struct CommandOutput {
     /// The exit code.
     pub code: i32,
-    /// Its answer.
+    /// Its standard output: the answer.
     pub stdout: String,
-    /// Its log and its progress.
+    /// Its standard error: log and progress.
     pub stderr: String,
 }
 
-/// Runs the binary in an empty folder. `settings` stand above the tests' own: the bars of [`jobs::bars`] and the plugins
-/// of the build.
+/// Runs the binary in an empty folder. `settings` override the tests' own: the bars of
+/// [`jobs::bars`] and the plugins of the build.
 ///
 /// # Panics
 /// When a signal ended it.
-pub fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Said {
+pub fn run(arguments: &[&str], settings: &[(&str, &str)]) -> CommandOutput {
     run_in(&tempfile::tempdir().unwrap(), arguments, settings)
 }
 
-/// Runs a command that takes a job's file: `train` or `submit`, its flags after it.
+/// Runs a command that takes a job file: `train` or `submit`, followed by its flags.
 ///
 /// # Panics
 /// When a signal ended it.
-pub fn run_on(job: &Value, arguments: &[&str], settings: &[(&str, &str)]) -> Said {
+pub fn run_on(job: &Value, arguments: &[&str], settings: &[(&str, &str)]) -> CommandOutput {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("job.json"), job.to_string()).unwrap();
     run_in(&folder, &[&arguments[..1], &["job.json"], &arguments[1..]].concat(), settings)
 }
 
-/// The result of a job that is trained in the foreground.
+/// Trains a job in the foreground and returns its result.
 ///
 /// # Panics
 /// When the job does not succeed.
 pub fn train(job: &Value, settings: &[(&str, &str)]) -> Value {
-    let said = run_on(job, &["train", "--json"], settings);
-    assert_eq!(said.code, 0, "{said:?}");
-    said.json()
+    let output = run_on(job, &["train", "--json"], settings);
+    assert_eq!(output.code, 0, "{output:?}");
+    output.json()
 }
 
-/// The same on bars of the test's own.
+/// Trains a job in the foreground on the bars of a folder and returns its result.
 ///
 /// # Panics
 /// When the job does not succeed.
@@ -57,11 +57,11 @@ pub fn train_on(bars: &Path, job: &Value) -> Value {
     train(job, &[("BARS_SOURCE", &format!("dir:{}", bars.display()))])
 }
 
-impl Said {
-    /// The object on stdout.
+impl CommandOutput {
+    /// Parses stdout as one JSON value.
     ///
     /// # Panics
-    /// When there is anything else.
+    /// When stdout is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
@@ -86,12 +86,13 @@ pub fn isolated(mut command: Command, folder: &Path) -> Command {
     command
 }
 
-fn run_in(folder: &TempDir, arguments: &[&str], settings: &[(&str, &str)]) -> Said {
+fn run_in(folder: &TempDir, arguments: &[&str], settings: &[(&str, &str)]) -> CommandOutput {
     let mut command = isolated(Command::new(build::host()), folder.path());
     command.envs(settings.iter().copied()).args(arguments);
     let Output { status, stdout, stderr } = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    let (stdout, stderr) = (text(stdout), text(stderr));
+    let stdout = text(stdout);
+    let stderr = text(stderr);
     let code = status.code().unwrap_or_else(|| panic!("{arguments:?} ended by {status}: {stderr}"));
-    Said { code, stdout, stderr }
+    CommandOutput { code, stdout, stderr }
 }

@@ -1,4 +1,4 @@
-//! Copies of the library whose behaviour is written in its bytes (`tests/plugins/hostile`), and how they are published.
+//! Copies of the library whose behaviour is written in its bytes (`tests/plugins/hostile`), and their publication.
 
 use std::fs::File;
 use std::io::Write;
@@ -14,31 +14,31 @@ use crate::build;
 pub struct Library(Vec<u8>);
 
 impl Library {
-    /// The library as it was built: a well-behaved family under the id `hostile`.
+    /// Returns the library as it was built: a well-behaved family with the id `hostile`.
     ///
     /// # Panics
     /// When the build has left no such library.
     pub fn built() -> Self {
-        Self::of(&build::library("oculus_test_hostile"))
+        Self::from_file(&build::library("oculus_test_hostile"))
     }
 
-    /// That of a file.
+    /// Reads a library from a file.
     ///
     /// # Panics
     /// When it cannot be read.
-    pub fn of(file: &Path) -> Self {
+    pub fn from_file(file: &Path) -> Self {
         Self(std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display())))
     }
 
-    /// Any bytes that are to be met under the name of a library.
+    /// Takes arbitrary bytes, to publish under the name of a library.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into())
     }
 
-    /// The same with another value in one of its fields: `id`, `build`, `act` or `file`.
+    /// Sets one of the fields `id`, `build`, `act` or `file`.
     ///
     /// # Panics
-    /// When there is no such field, or no room in it.
+    /// When the field does not exist or is too short for the value.
     #[must_use]
     pub fn with(mut self, field: &str, value: &str) -> Self {
         let start = format!("oculus-test:{field}=");
@@ -48,44 +48,45 @@ impl Library {
         let room = &mut self.0[at + start.len()..];
         let length = room.iter().position(|byte| *byte == b';').expect("a semicolon closes each field");
         let room = &mut room[..length];
-        assert!(value.len() <= length && !value.contains(';'), "no room for {value} in {field}");
+        assert!(value.len() <= length && !value.contains(';'), "{value} does not fit into {field}");
         room.fill(b' ');
         room[..value.len()].copy_from_slice(value.as_bytes());
         self
     }
 
-    /// The bytes, to be looked at.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The bytes, to be changed.
+    /// Returns the bytes for modification.
     pub fn bytes_mut(&mut self) -> &mut Vec<u8> {
         &mut self.0
     }
 
-    /// SHA-256 of the bytes, as hex.
+    /// Returns the SHA-256 of the bytes, as hex.
     pub fn sha256(&self) -> String {
         sha256_hex(&self.0)
     }
 
-    /// Writes the library beside its place and renames it there, as publishers do. Its name begins and ends as that of
-    /// every library.
+    /// Writes the library to a temporary name and renames it, as publishers do. The file name gets
+    /// the prefix and suffix of a library.
     pub fn publish(&self, folder: &Path, name: &str) -> PathBuf {
         self.write(folder, name, SystemTime::now())
     }
 
-    /// The same with a file that was written a minute ago, so that nobody waits for the rest of it.
+    /// Publishes with a modification time one minute ago, so that the worker does not wait for a write to complete.
     pub fn publish_as_old(&self, folder: &Path, name: &str) -> PathBuf {
         self.write(folder, name, SystemTime::now() - Duration::from_secs(60))
     }
 
     fn write(&self, folder: &Path, name: &str, modified: SystemTime) -> PathBuf {
-        let (beside, place) = (folder.join(format!("{name}.new")), folder.join(build::library_file(name)));
-        let mut file = File::create(&beside).unwrap();
+        let temporary = folder.join(format!("{name}.new"));
+        let target = folder.join(build::library_file(name));
+        let mut file = File::create(&temporary).unwrap();
         file.write_all(&self.0).unwrap();
         file.set_modified(modified).unwrap();
-        std::fs::rename(&beside, &place).unwrap();
-        place
+        std::fs::rename(&temporary, &target).unwrap();
+        target
     }
 }

@@ -4,25 +4,25 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-/// Trials of a job that is still running whenever a test looks: the most that a job may ask for.
+/// The maximum number of trials, for a job that outlasts its test.
 const ENDLESS: u32 = 1000;
 
-/// A small job that can be done.
+/// Returns a small job that succeeds.
 pub fn job(id: &str) -> Value {
     with_trials(id, 4)
 }
 
-/// A job that can be done, but not before a test has done something else meanwhile: a second or a few.
+/// Returns a job that succeeds after a few seconds, so that a test can act in the meantime.
 pub fn slow_job(id: &str) -> Value {
     searching(id, 60)
 }
 
-/// A job that takes longer than any test waits for it to run.
+/// Returns a job that outlasts its test.
 pub fn endless_job(id: &str) -> Value {
     searching(id, ENDLESS)
 }
 
-/// With labels that are frequent enough to be searched over; else the trials end before they are used up.
+/// Returns a job with frequent labels; with rare ones the search would end before its last trial.
 fn searching(id: &str, n_trials: u32) -> Value {
     let mut job = with_trials(id, n_trials);
     job["design"]["forward_returns_days_options"] = json!([2, 3, 5]);
@@ -55,7 +55,7 @@ fn with_trials(id: &str, n_trials: u32) -> Value {
     })
 }
 
-/// The quickest job there is, led by a family of the test's own.
+/// Returns the fastest possible job, led by a family of the test.
 pub fn led_by(family: &str, id: &str) -> Value {
     let mut job = with_trials(id, 2);
     let config = &mut job["design"]["ml_training_config"];
@@ -64,7 +64,7 @@ pub fn led_by(family: &str, id: &str) -> Value {
     job
 }
 
-/// A job that LightGBM leads, with the family that misbehaves beside it.
+/// Returns a job led by LightGBM, with the misbehaving family as a second family.
 pub fn beside_misbehaving(id: &str, act: &str) -> Value {
     let mut job = job(id);
     let config = &mut job["design"]["ml_training_config"];
@@ -73,14 +73,14 @@ pub fn beside_misbehaving(id: &str, act: &str) -> Value {
     job
 }
 
-/// The job that the project carries, under an id of the test's own.
+/// Returns `examples/job.json` under another id.
 pub fn example(id: &str) -> Value {
     let mut job: Value = serde_json::from_str(include_str!("../../examples/job.json")).unwrap();
     job["build_id"] = json!(id);
     job
 }
 
-/// The bars that the project carries: daily, of AAPL and MSFT.
+/// Returns the folder `examples/bars`: daily bars of AAPL and MSFT.
 pub fn bars() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/bars"))
 }

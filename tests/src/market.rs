@@ -1,4 +1,4 @@
-//! Bars that tests make up, as files that the program reads.
+//! Synthetic bars as files that the program reads.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -7,10 +7,11 @@ use std::path::Path;
 use oculus_job::request::Timeframe;
 use oculus_market_data::synth::{Kind, Recipe, files, generate};
 
-/// Writes `SYMBOL.csv` for each symbol: so many weekdays from 2010-01-04 on.
+/// Writes `SYMBOL.csv` per symbol: `n_days` weekdays from 2010-01-04 on.
 pub fn write(folder: &Path, symbols: &[&str], n_days: usize, seed: u64, kind: Kind) {
     for (stream, symbol) in (0..).zip(symbols) {
-        let (symbol, timeframe) = ((*symbol).to_owned(), Timeframe::Day1);
+        let symbol = (*symbol).to_owned();
+        let timeframe = Timeframe::Day1;
         let mut file = BufWriter::new(File::create(folder.join(format!("{symbol}.csv"))).unwrap());
         let recipe = Recipe { kind, symbol, stream, seed, timeframe, n_bars: n_days };
         files::csv(&generate(&recipe).bars, timeframe, &mut file).unwrap();

@@ -1,6 +1,7 @@
-//! Builds crates outside the workspace as a third party does: plain cargo, from what the workspace has downloaded already.
+//! Builds crates outside the workspace as a third party does: plain cargo, with the dependencies that the workspace has
+//! already downloaded.
 //!
-//! In: a crate's folder. Out: the file that cargo made of it. All builds of one compiler share a target folder below the
+//! In: a crate's folder. Out: the built file. All builds of one compiler share a target folder below the
 //! workspace's own, so that dependencies are built once; cargo's lock on it keeps two test processes apart.
 
 use std::fs;
@@ -12,7 +13,7 @@ use crate::build;
 /// The root of the checkout.
 pub const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Who builds.
+/// The compiler of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Compiler {
     /// The toolchain of the workspace, with its optimisation.
@@ -24,11 +25,11 @@ pub enum Compiler {
 }
 
 impl Compiler {
-    /// Another release than the one that builds the workspace, new enough for the plugin API; where there is none, the same
+    /// Returns another release than the workspace's, new enough for the plugin API; if there is none, the same release
     /// with other optimisation, code units and frame pointers.
     ///
     /// # Panics
-    /// When the compiler of the workspace does not say its release.
+    /// When the compiler of the workspace does not print its release.
     pub fn other() -> Self {
         let ours = release(Command::new("rustc")).unwrap();
         let listed = Command::new("rustup").args(["toolchain", "list", "--quiet"]).output();
@@ -52,7 +53,7 @@ impl Compiler {
         if let Self::Flags(flags) = self {
             command.env("RUSTFLAGS", flags);
         }
-        // As the workspace's own profile, but for what only a debugger or a second build would use.
+        // The workspace's own profile, without debug information and incremental builds.
         command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "3").env("CARGO_PROFILE_DEV_DEBUG", "0");
         command.env("CARGO_INCREMENTAL", "0");
         command
@@ -68,7 +69,7 @@ impl Compiler {
     }
 }
 
-/// A program of another toolchain, which hears nothing of ours.
+/// Returns a program of another toolchain, without the environment of this one.
 fn run_by(toolchain: &str, program: &str) -> Command {
     let mut command = Command::new("rustup");
     command.args(["run", toolchain, program]);
@@ -78,30 +79,30 @@ fn run_by(toolchain: &str, program: &str) -> Command {
     command
 }
 
-/// Major and minor version of a compiler that can be run.
+/// Returns the major and minor version of a compiler, if it runs.
 fn release(mut rustc: Command) -> Option<(u32, u32)> {
-    let said = String::from_utf8(rustc.arg("-vV").output().ok()?.stdout).ok()?;
-    numbers(said.lines().find_map(|line| line.strip_prefix("release: "))?)
+    let version = String::from_utf8(rustc.arg("-vV").output().ok()?.stdout).ok()?;
+    numbers(version.lines().find_map(|line| line.strip_prefix("release: "))?)
 }
 
-/// Major and minor version.
+/// Parses the major and minor version.
 fn numbers(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version.split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// The target folder of the workspace, as the tests themselves lie in it.
+/// Returns the target folder of the workspace, which contains the test binary.
 fn target() -> PathBuf {
     // <target folder>/<profile>/deps/<this test>
     std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
 }
 
-/// A place for a crate whose sources a test puts together.
+/// Returns a folder for a crate that a test writes.
 pub fn place(name: &str) -> PathBuf {
     target().join("outside/crates").join(name)
 }
 
-/// The sources of a folder and its subfolders by their paths in it; what cargo makes there is none.
+/// Returns the sources of a folder and its subfolders by their relative paths, without files that cargo generates.
 ///
 /// # Panics
 /// When a file cannot be read.
@@ -109,7 +110,8 @@ pub fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
         let entry = entry.unwrap();
-        let (name, path) = (PathBuf::from(entry.file_name()), entry.path());
+        let name = PathBuf::from(entry.file_name());
+        let path = entry.path();
         if path.is_dir() && name != Path::new("target") {
             found.extend(sources(&path).into_iter().map(|(inner, text)| (name.join(inner), text)));
         } else if path.is_file() && !is_of_cargo_or_unfinished(&name) {
@@ -123,7 +125,7 @@ fn is_of_cargo_or_unfinished(name: &Path) -> bool {
     name == Path::new("Cargo.lock") || name.to_string_lossy().starts_with(UNFINISHED)
 }
 
-/// Makes these the sources of a folder, and no others. A file that says the same already keeps its time, so that cargo does
+/// Makes a folder contain exactly these sources. An unchanged file keeps its modification time, so that cargo does
 /// not build it again.
 ///
 /// # Panics
@@ -131,13 +133,13 @@ fn is_of_cargo_or_unfinished(name: &Path) -> bool {
 pub fn put(folder: &Path, files: &[(PathBuf, String)]) {
     fs::create_dir_all(folder).unwrap();
     for (old, _) in sources(folder).iter().filter(|(old, _)| files.iter().all(|(file, _)| file != old)) {
-        // Another test may have been quicker.
+        // Another test may have removed it already.
         _ = fs::remove_file(folder.join(old));
     }
     files.iter().for_each(|(file, text)| write(&folder.join(file), text));
 }
 
-/// Whole at once, as tests of this and other processes may write the same.
+/// Writes a file atomically, because tests of this and other processes may write the same file.
 fn write(path: &Path, text: &str) {
     if fs::read_to_string(path).is_ok_and(|old| old == text) {
         return;
@@ -149,10 +151,10 @@ fn write(path: &Path, text: &str) {
     beside.persist(path).unwrap();
 }
 
-/// How the name of a file begins that is still being written.
+/// Prefix of the names of incomplete files.
 const UNFINISHED: &str = ".unfinished-";
 
-/// The library that cargo builds of the crate in a folder.
+/// Builds the crate in a folder and returns its library.
 ///
 /// # Panics
 /// When the build fails.
@@ -161,7 +163,7 @@ pub fn library(folder: &Path, compiler: &Compiler) -> PathBuf {
     built(folder, compiler).join(build::library_file(&name))
 }
 
-/// The program that cargo builds of the crate in a folder.
+/// Builds the crate in a folder and returns its program.
 ///
 /// # Panics
 /// When the build fails.
@@ -169,10 +171,10 @@ pub fn program(folder: &Path) -> PathBuf {
     built(folder, &Compiler::Usual).join(name_of(folder))
 }
 
-/// Passes the crate's own tests.
+/// Runs the tests of the crate in a folder.
 ///
 /// # Panics
-/// When one fails.
+/// When a test fails.
 pub fn test(folder: &Path) {
     cargo(folder, "test", &Compiler::Usual);
 }
@@ -182,14 +184,14 @@ fn built(folder: &Path, compiler: &Compiler) -> PathBuf {
     compiler.target().join("debug")
 }
 
-/// Runs cargo on a crate with the versions of the workspace, which are there already.
+/// Runs cargo on a crate with the dependency versions of the workspace, which are already downloaded.
 fn cargo(folder: &Path, command: &str, compiler: &Compiler) {
     write(&folder.join("Cargo.lock"), &fs::read_to_string(Path::new(CHECKOUT).join("Cargo.lock")).unwrap());
     let mut cargo = compiler.cargo();
     cargo.args([command, "--quiet", "--offline", "--target-dir"]).arg(compiler.target()).current_dir(folder);
     let output = cargo.output().unwrap();
-    let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
-    assert!(output.status.success(), "cargo {command} of {} by {compiler:?}: {said}", folder.display());
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(output.status.success(), "cargo {command} of {} by {compiler:?}: {text}", folder.display());
 }
 
 fn name_of(folder: &Path) -> String {

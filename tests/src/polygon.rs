@@ -1,8 +1,8 @@
 //! A recorded market-data server in Polygon's form, on real bars, with the faults that networks and servers have.
 //!
-//! The bars are those that the project carries, moved to the weekdays up to yesterday in New York, so that the binary,
-//! which knows only today's date, has something to ask for. It answers byte by byte, so that an answer can break off
-//! anywhere, and records all that it is asked.
+//! The bars of `examples/bars` are moved to the weekdays up to yesterday in New York, because the
+//! binary requests dates relative to today. Responses are written byte by byte, so that one can
+//! break off anywhere, and requests are recorded.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt::Write as _;
@@ -20,46 +20,46 @@ use serde_json::{Value, json};
 
 use crate::{SOON, eventually, jobs};
 
-/// The key that it accepts.
+/// The key that the server accepts.
 pub const KEY: &str = "key-hunter2-of-the-tests";
-/// Five-minute bars of a session.
+/// Number of five-minute bars in a session.
 const BARS_A_SESSION: usize = 78;
 
-/// What goes wrong with one answer.
+/// A fault of one response.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
     /// The connection breaks in the middle of the body.
     CutOff,
-    /// The body ends in the middle, and says that it is whole.
+    /// The body ends in the middle, with a matching content length.
     Truncated,
-    /// The page says that it has one bar more than it has.
+    /// The page states one bar more than it contains.
     Miscounted,
-    /// The bars of the page come in no order.
+    /// The bars of the page are not in order.
     Shuffled,
-    /// The bars of the page before come again.
+    /// The page repeats the bars of the page before.
     Repeated,
-    /// No answer, as long as the client waits.
+    /// The server does not respond.
     Silence,
     /// A status, header lines, and a body.
     Status(u16, &'static str, &'static str),
-    /// The next page is said to be at this address.
+    /// The page names this address as the next page.
     NextAt(String),
 }
 
-/// What it was asked.
+/// A recorded request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Asked {
+pub struct Request {
     /// Path and query.
     pub target: String,
-    /// Ticker, where bars were asked for.
+    /// Ticker, of a request for bars.
     pub symbol: Option<String>,
-    /// Page of the span, from 1, where bars were asked for.
+    /// Page of the span, from 1, of a request for bars.
     pub page: usize,
-    /// Whether the key came in its header.
+    /// Whether its header contains the key.
     pub has_key: bool,
 }
 
-/// A bar as Polygon has it: start in seconds since 1970-01-01 UTC, open, high, low, close, volume.
+/// A bar in Polygon's form: start in seconds since 1970-01-01 UTC, open, high, low, close, volume.
 type Bar = (i64, [f64; 5]);
 
 #[derive(Default)]
@@ -67,13 +67,13 @@ struct State {
     /// By ticker and unit, such as `1/day`.
     bars: BTreeMap<(String, String), Vec<Bar>>,
     bars_a_page: usize,
-    /// By ticker and page; each is used once.
+    /// By ticker and page; each fault is used once.
     faults: HashMap<(String, usize), VecDeque<Fault>>,
     splits: Vec<(String, String)>,
-    asked: Vec<Asked>,
+    requests: Vec<Request>,
 }
 
-/// A running server; ends when dropped.
+/// A running server; stopped when dropped.
 pub struct Polygon {
     address: String,
     state: Arc<Mutex<State>>,
@@ -82,36 +82,39 @@ pub struct Polygon {
 }
 
 impl Polygon {
-    /// Starts at a free port, with daily bars of AAPL and MSFT, and bars of five minutes of AAPL.
+    /// Starts a server at a free port, with daily bars of AAPL and MSFT, and five-minute bars of AAPL.
     pub fn start(bars_a_page: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let state = Arc::new(Mutex::new(State { bars: bars(), bars_a_page, ..State::default() }));
         let stop = Arc::new(AtomicBool::new(false));
-        let (shared, stopped, host) = (Arc::clone(&state), Arc::clone(&stop), address.clone());
+        let shared = Arc::clone(&state);
+        let stopped = Arc::clone(&stop);
+        let host = address.clone();
         let thread = std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 if stopped.load(Ordering::SeqCst) {
                     return;
                 }
-                let (shared, host) = (Arc::clone(&shared), host.clone());
+                let shared = Arc::clone(&shared);
+                let host = host.clone();
                 std::thread::spawn(move || serve(stream, &shared, &host));
             }
         });
         Self { address, state, stop, thread: Some(thread) }
     }
 
-    /// For POLYGON_BASE_URL.
+    /// Returns the address for POLYGON_BASE_URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Lets the next answer with that page of a symbol's span go wrong; said several times, the next answers.
+    /// Makes the next response with this page of a symbol faulty. Repeated calls apply to the following responses.
     pub fn fault(&self, symbol: &str, page: usize, fault: Fault) {
         self.state.lock().unwrap().faults.entry((symbol.to_owned(), page)).or_default().push_back(fault);
     }
 
-    /// A split two for one: prices before today are halved from now on, and the list of splits names it.
+    /// Adds a two-for-one split today: earlier prices are halved, and the list of splits contains it.
     pub fn split_today(&self, symbol: &str) {
         let mut state = self.state.lock().unwrap();
         let of_symbol = state.bars.iter_mut().filter(|((of, _), _)| of == symbol);
@@ -124,16 +127,20 @@ impl Polygon {
         state.splits.push((symbol.to_owned(), iso_date(today())));
     }
 
-    /// All that it was asked so far, and forgets it.
-    pub fn take_asked(&self) -> Vec<Asked> {
-        std::mem::take(&mut self.state.lock().unwrap().asked)
+    /// Returns the requests since the last call.
+    pub fn take_requests(&self) -> Vec<Request> {
+        std::mem::take(&mut self.state.lock().unwrap().requests)
     }
 
-    /// Waits until a page of a symbol has been asked for.
-    pub fn wait_until_asked(&self, symbol: &str, page: usize) {
+    /// Waits until a page of a symbol has been requested.
+    pub fn wait_for_request(&self, symbol: &str, page: usize) {
         eventually("request for the page", SOON, || {
             let state = self.state.lock().unwrap();
-            state.asked.iter().any(|asked| asked.symbol.as_deref() == Some(symbol) && asked.page == page).then_some(())
+            state
+                .requests
+                .iter()
+                .any(|request| request.symbol.as_deref() == Some(symbol) && request.page == page)
+                .then_some(())
         });
     }
 
@@ -159,13 +166,14 @@ impl Drop for Polygon {
     }
 }
 
-/// New York's date, days since 1970-01-01.
+/// Returns the current date in New York, as days since 1970-01-01.
 pub fn today() -> i32 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     Calendar::default().day(now.as_secs().cast_signed())
 }
 
-/// The project's daily bars on the weekdays up to yesterday; the last of AAPL's also as bars of five minutes.
+/// Returns the daily bars of `examples/bars` on the weekdays up to yesterday; the last ones of AAPL
+/// also as five-minute bars.
 fn bars() -> BTreeMap<(String, String), Vec<Bar>> {
     let calendar = Calendar::default();
     let mut all = BTreeMap::new();
@@ -181,7 +189,7 @@ fn bars() -> BTreeMap<(String, String), Vec<Bar>> {
         all.insert((symbol.to_owned(), "1/day".to_owned()), daily);
         if symbol == "AAPL" {
             let days = weekdays(rows.len() / BARS_A_SESSION);
-            // From half past nine on.
+            // A session starts at 9:30.
             let starts = days.iter().flat_map(|day| {
                 (0..BARS_A_SESSION).map(|idx| calendar.midnight(*day) + 9 * 3_600 + 1_800 + 300 * idx as i64)
             });
@@ -191,7 +199,7 @@ fn bars() -> BTreeMap<(String, String), Vec<Bar>> {
     all
 }
 
-/// The last so many weekdays before today, oldest first.
+/// Returns the last `n_days` weekdays before today, oldest first.
 fn weekdays(n_days: usize) -> Vec<i32> {
     let is_weekday = |day: &i32| (day - 3).rem_euclid(7) % 6 != 0;
     let mut days: Vec<i32> = (0..today()).rev().filter(is_weekday).take(n_days).collect();
@@ -204,7 +212,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>, host: &str) {
     let target = head.split(' ').nth(1).unwrap().to_owned();
     let has_key = head.lines().any(|line| line.eq_ignore_ascii_case(&format!("authorization: bearer {KEY}")));
     let answer = answer(&target, has_key, &mut state.lock().unwrap(), host);
-    // A client that was killed is no failure of the server.
+    // The write fails if a test has killed the client, which is not an error of the server.
     let _ = match answer {
         Answer::Whole { status, more, body } => stream.write_all((line(status, more, body.len()) + &body).as_bytes()),
         Answer::Half(body) => stream.write_all((line(200, "", body.len()) + &body[..body.len() / 2]).as_bytes()),
@@ -219,7 +227,7 @@ enum Answer {
 }
 
 fn line(status: u16, more: &str, n_bytes: usize) -> String {
-    format!("HTTP/1.1 {status} Said\r\n{more}Content-Length: {n_bytes}\r\nConnection: close\r\n\r\n")
+    format!("HTTP/1.1 {status} Status\r\n{more}Content-Length: {n_bytes}\r\nConnection: close\r\n\r\n")
 }
 
 fn read_head(stream: &mut TcpStream) -> Option<String> {
@@ -238,14 +246,14 @@ fn answer(target: &str, has_key: bool, state: &mut State, host: &str) -> Answer 
     let ok = |body: Value| Answer::Whole { status: 200, more: "", body: body.to_string() };
     let segments: Vec<&str> = target.split(['/', '?']).collect();
     let ["", "v2", "aggs", "ticker", symbol, "range", multiplier, unit, first, last, query] = segments[..] else {
-        state.asked.push(Asked { target: target.to_owned(), symbol: None, page: 0, has_key });
+        state.requests.push(Request { target: target.to_owned(), symbol: None, page: 0, has_key });
         let splits = state.splits.iter().filter(|(symbol, _)| target.contains(&format!("ticker={symbol}&")));
         let splits = splits.map(|(symbol, date)| json!({ "ticker": symbol, "execution_date": date }));
         return ok(json!({ "status": "OK", "results": splits.collect::<Vec<_>>() }));
     };
     let from: usize = query.split("cursor=").nth(1).map_or(0, |cursor| cursor.parse().unwrap());
     let page = from / state.bars_a_page + 1;
-    state.asked.push(Asked { target: target.to_owned(), symbol: Some(symbol.to_owned()), page, has_key });
+    state.requests.push(Request { target: target.to_owned(), symbol: Some(symbol.to_owned()), page, has_key });
     let fault = state.faults.get_mut(&(symbol.to_owned(), page)).and_then(VecDeque::pop_front);
     if !has_key {
         return Answer::Whole { status: 401, more: "", body: format!("{KEY} is needed") };
@@ -254,13 +262,13 @@ fn answer(target: &str, has_key: bool, state: &mut State, host: &str) -> Answer 
     let calendar = Calendar::default();
     let times = calendar.midnight(day(first))..calendar.midnight(day(last) + 1);
     let all = state.bars.get(&(symbol.to_owned(), format!("{multiplier}/{unit}"))).map_or(&[][..], Vec::as_slice);
-    let asked: Vec<&Bar> = all.iter().filter(|(start, _)| times.contains(start)).collect();
-    let to = (from + state.bars_a_page).min(asked.len());
+    let in_range: Vec<&Bar> = all.iter().filter(|(start, _)| times.contains(start)).collect();
+    let to = (from + state.bars_a_page).min(in_range.len());
     let path = target.split('?').next().unwrap();
-    let next = (to < asked.len()).then(|| format!("http://{host}{path}?cursor={to}"));
+    let next = (to < in_range.len()).then(|| format!("http://{host}{path}?cursor={to}"));
     let start = if fault == Some(Fault::Repeated) { from.saturating_sub(state.bars_a_page) } else { from };
     let bar = |(start, [o, h, l, c, v]): &&Bar| json!({ "t": start * 1_000, "o": o, "h": h, "l": l, "c": c, "v": v });
-    let mut results: Vec<Value> = asked[start.min(to)..to].iter().map(bar).collect();
+    let mut results: Vec<Value> = in_range[start.min(to)..to].iter().map(bar).collect();
     if fault == Some(Fault::Shuffled) {
         results.sort_by_key(|bar| bar["v"].to_string());
     }
@@ -269,7 +277,7 @@ fn answer(target: &str, has_key: bool, state: &mut State, host: &str) -> Answer 
         body["next_url"] = json!(next);
     }
     match fault {
-        Some(Fault::Status(status, more, said)) => Answer::Whole { status, more, body: said.to_owned() },
+        Some(Fault::Status(status, more, body)) => Answer::Whole { status, more, body: body.to_owned() },
         Some(Fault::Silence) => Answer::Silence,
         Some(Fault::CutOff) => Answer::Half(body.to_string()),
         Some(Fault::Truncated) => {

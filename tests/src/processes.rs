@@ -1,4 +1,4 @@
-//! The process table, as far as tests look at it.
+//! Queries and signals for processes, from `/proc`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::eventually;
 
-/// All descendants of a process, children before their own children.
+/// Returns all descendants of a process, parents before their children.
 pub fn descendants_of(pid: u32) -> Vec<u32> {
     let table: Vec<(u32, u32)> = std::fs::read_dir("/proc")
         .unwrap()
@@ -24,12 +24,12 @@ pub fn descendants_of(pid: u32) -> Vec<u32> {
     found.split_off(1)
 }
 
-/// Whether a process runs; one that has ended and only waits to be asked for its status does not.
+/// Returns whether a process is running; a zombie is not.
 pub fn is_running(pid: u32) -> bool {
     parent_and_state(pid).is_some_and(|(_, state)| state != 'Z' && state != 'X')
 }
 
-/// Of these processes, those in a role of the host's binary: `job` or `plugin-process`.
+/// Returns the processes in a role of the host's binary: `job` or `plugin-process`.
 pub fn in_role(pids: &[u32], role: &str) -> Vec<u32> {
     let has_role = |pid: &&u32| {
         let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -38,14 +38,14 @@ pub fn in_role(pids: &[u32], role: &str) -> Vec<u32> {
     pids.iter().filter(has_role).copied().collect()
 }
 
-/// The files below a folder that a process has mapped into its memory; none once it is gone.
+/// Returns the files below a folder that a process has mapped; none after its end.
 pub fn mapped_from(pid: u32, folder: &Path) -> BTreeSet<PathBuf> {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
     let files = maps.lines().filter_map(|line| line.find('/').map(|at| PathBuf::from(&line[at..])));
     files.filter(|file| file.starts_with(folder)).collect()
 }
 
-/// Files that a process has open, sockets and pipes included.
+/// Returns the number of open files of a process, sockets and pipes included.
 ///
 /// # Panics
 /// When there is no such process.
@@ -53,7 +53,7 @@ pub fn n_open_files(pid: u32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
-/// Memory that a process has to itself.
+/// Returns the private memory of a process in bytes.
 ///
 /// # Panics
 /// When there is no such process.
@@ -63,10 +63,10 @@ pub fn own_bytes(pid: u32) -> u64 {
     kib.unwrap().parse::<u64>().unwrap() * 1024
 }
 
-/// Waits until none of the processes runs.
+/// Waits until none of the processes is running.
 ///
 /// # Panics
-/// When one still runs after `limit`.
+/// When a process is still running after `limit`.
 pub fn wait_until_gone(pids: &[u32], limit: Duration) {
     eventually("end of the processes", limit, || (!pids.iter().any(|pid| is_running(*pid))).then_some(()));
 }
@@ -79,19 +79,19 @@ pub fn kill(pid: u32) {
     assert!(kill_if_there(pid), "process {pid} is gone already");
 }
 
-/// Sends SIGKILL; whether there was such a process.
+/// Sends SIGKILL, and returns whether the process existed.
 pub fn kill_if_there(pid: u32) -> bool {
     let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok()
 }
 
-/// Sends SIGABRT, as a failed check of native code does; whether there was such a process.
+/// Sends SIGABRT, as a failed assertion of native code does, and returns whether the process existed.
 pub fn abort_if_there(pid: u32) -> bool {
     let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::ABORT).is_ok()
 }
 
-/// From `/proc/<pid>/stat`: `pid (name) state parent …`, where the name may hold anything.
+/// Parses `/proc/<pid>/stat`: `pid (name) state parent …`, where the name may contain any character.
 fn parent_and_state(pid: u32) -> Option<(u32, char)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();

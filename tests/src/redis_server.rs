@@ -1,4 +1,4 @@
-//! A redis-server of the test's own, on a socket in a folder of its own.
+//! A redis-server for one test, on a socket in its own folder.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -16,14 +16,14 @@ pub const DEAD: &str = "{oculus:training_queue}:dead";
 /// The hash of its leases, by token.
 pub const LEASES: &str = "{oculus:training_queue}:leases";
 
-/// A running server; killed when dropped.
+/// A running redis-server; killed when dropped.
 pub struct Redis {
     folder: TempDir,
     server: Child,
     persistence: Persistence,
 }
 
-/// What a server keeps on disk.
+/// How a server persists its data.
 #[derive(Clone, Copy)]
 enum Persistence {
     /// Every write.
@@ -57,7 +57,7 @@ impl Redis {
         redis
     }
 
-    /// Ends the server as an administrator would; its data stay on disk.
+    /// Stops the server as an administrator does; its data stay on disk.
     pub fn stop(&mut self) {
         let pid = rustix::process::Pid::from_raw(self.server.id().cast_signed()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
@@ -66,34 +66,34 @@ impl Redis {
 
     /// Writes a snapshot of the data to disk.
     pub fn save(&self) {
-        let () = self.ask(&["SAVE"]);
+        let () = self.query(&["SAVE"]);
     }
 
-    /// Kills the server and starts it again, with the data that it kept.
+    /// Kills the server and restarts it with its persisted data.
     pub fn crash_and_recover(&mut self) {
         self.server.kill().unwrap();
         self.server.wait().unwrap();
         self.start_again();
     }
 
-    /// Starts the server again at the same address with the same data.
+    /// Restarts the server at the same address with its persisted data.
     pub fn start_again(&mut self) {
         self.server = launch(&self.folder, self.persistence);
         self.wait_until_up();
     }
 
-    /// The address for REDIS_URL.
+    /// Returns the address for REDIS_URL.
     pub fn url(&self) -> String {
         format!("unix://{}", self.socket().display())
     }
 
-    /// A connection of the test's own.
+    /// Opens a new connection.
     pub fn connection(&self) -> Connection {
         redis::Client::open(self.url()).unwrap().get_connection().unwrap()
     }
 
-    /// The answer to a command written as words.
-    pub fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
+    /// Runs a command, given as words, and returns its reply.
+    pub fn query<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let mut command = redis::cmd(words[0]);
         for word in &words[1..] {
             command.arg(*word);
@@ -101,15 +101,15 @@ impl Redis {
         command.query(&mut self.connection()).unwrap()
     }
 
-    /// The JSON at a key, once something is there.
+    /// Waits for a value at a key and returns it as JSON.
     pub fn json_at(&self, key: &str) -> Value {
-        let text: String = eventually(&format!("value at {key}"), SOON * 3, || self.ask(&["GET", key]));
+        let text: String = eventually(&format!("value at {key}"), SOON * 3, || self.query(&["GET", key]));
         serde_json::from_str(&text).unwrap()
     }
 
     /// Pushes an entry as the backend does.
     pub fn push(&self, entry: &str) {
-        let _: u64 = self.ask(&["LPUSH", QUEUE, entry]);
+        let _: u64 = self.query(&["LPUSH", QUEUE, entry]);
     }
 
     /// Stores a job at its usual key and pushes its id.
@@ -119,47 +119,47 @@ impl Redis {
 
     /// Stores any text as the payload of an id, and pushes the id.
     pub fn submit_payload(&self, id: &str, payload: &str) {
-        let () = self.ask(&["SET", &format!("job:{id}"), payload]);
+        let () = self.query(&["SET", &format!("job:{id}"), payload]);
         self.push(id);
     }
 
-    /// Returns a job's result, once it is there.
+    /// Waits for a job's result and returns it.
     pub fn result_of(&self, id: &str) -> Value {
         self.json_at(&format!("result:{id}"))
     }
 
-    /// Asks for the end of a running job, as the backend does.
+    /// Sets the cancel flag of a running job, as the backend does.
     pub fn cancel(&self, id: &str) {
-        let token: String = self.ask(&["GET", &format!("{{{QUEUE}}}:running:{id}")]);
-        let _: u64 = self.ask(&["HSET", &format!("{{{QUEUE}}}:job:{token}"), "cancel", "1"]);
+        let token: String = self.query(&["GET", &format!("{{{QUEUE}}}:running:{id}")]);
+        let _: u64 = self.query(&["HSET", &format!("{{{QUEUE}}}:job:{token}"), "cancel", "1"]);
     }
 
-    /// Returns how many attempts at a job ended in some way: `attempts`, `crashes` or `vanished`.
+    /// Returns a counter of a job: `attempts`, `crashes` or `vanished`.
     pub fn count_of(&self, id: &str, what: &str) -> Option<u32> {
-        self.ask(&["HGET", &format!("{{{QUEUE}}}:count:{id}"), what])
+        self.query(&["HGET", &format!("{{{QUEUE}}}:count:{id}"), what])
     }
 
     /// Returns the entries that no worker has taken.
     pub fn waiting(&self) -> Vec<String> {
-        self.ask(&["LRANGE", QUEUE, "0", "-1"])
+        self.query(&["LRANGE", QUEUE, "0", "-1"])
     }
 
     /// Returns the dead letters, newest first.
     pub fn dead_letters(&self) -> Vec<Value> {
-        let letters: Vec<String> = self.ask(&["LRANGE", DEAD, "0", "-1"]);
+        let letters: Vec<String> = self.query(&["LRANGE", DEAD, "0", "-1"]);
         letters.iter().map(|letter| serde_json::from_str(letter).unwrap()).collect()
     }
 
-    /// Waits until the last progress event of a job is such, and returns it.
+    /// Waits until the last progress event of a job satisfies `is_such`, and returns it.
     pub fn wait_for_progress(&self, id: &str, what: &str, is_such: impl Fn(&Value) -> bool) -> Value {
         let key = progress_channel(id);
         eventually(&format!("{what} of {id}"), SOON * 3, || {
-            let event = serde_json::from_str(&self.ask::<Option<String>>(&["GET", &key])?).ok()?;
+            let event = serde_json::from_str(&self.query::<Option<String>>(&["GET", &key])?).ok()?;
             Some(event).filter(&is_such)
         })
     }
 
-    /// Waits until the config search of a job has come to its `n`-th trial.
+    /// Waits until the config search of a job reaches its `n`-th trial.
     pub fn wait_for_trial(&self, id: &str, n: u64) {
         self.wait_for_progress(id, &format!("trial {n}"), |event| {
             event["details"]["trial"].as_u64().is_some_and(|trial| trial >= n)
@@ -173,7 +173,7 @@ impl Redis {
         self.result_of(id)
     }
 
-    /// Does something, and passes the progress events that it brings about to `on_event`, up to the job's last.
+    /// Calls `start` and passes the progress events of a job to `on_event`, up to the last.
     pub fn follow_from(&self, id: &str, start: impl FnOnce(), mut on_event: impl FnMut(&Value)) {
         let mut connection = self.connection();
         let mut subscriber = connection.as_pubsub();

@@ -1,4 +1,4 @@
-//! Parts of a job's result, as tests look at them.
+//! Access to parts of a job's result.
 
 use serde_json::Value;
 
@@ -58,7 +58,7 @@ pub fn plugin_sha256<'r>(result: &'r Value, id: &str) -> Option<&'r str> {
 /// Returns a result's bytes without its `run` block: what must not differ between two runs of one job.
 ///
 /// # Panics
-/// When there is no such block.
+/// When the result has no `run` block.
 pub fn outside_run(result: &Value) -> String {
     let mut result = result.clone();
     let run = result.as_object_mut().and_then(|fields| fields.remove("run"));

@@ -1,12 +1,12 @@
-//! A folder of plugins of a test's own, and the state that is kept of it: apart from any worker's folder, so that one
-//! worker may follow another.
+//! A plugins folder and its state folder for one test. They are separate from any worker's folder,
+//! so that several workers can use them in turn.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::command::{self, Said};
+use crate::command::{self, CommandOutput};
 use crate::hostile::Library;
 use crate::{Redis, Worker, build};
 
@@ -22,9 +22,9 @@ pub struct Listed {
     pub sha256: Option<String>,
     /// `serves`, `pending`, `quarantined` or `refused`.
     pub state: String,
-    /// Why its content does not serve; empty where it does.
+    /// Why its content is not active; empty if it is active.
     pub reason: String,
-    /// What serves of it: id, generation and SHA-256.
+    /// Id, generation and SHA-256 of its active content.
     pub serves: Option<(String, u64, String)>,
     /// Its generations, oldest first.
     pub generations: Vec<ListedGeneration>,
@@ -42,24 +42,24 @@ pub struct ListedGeneration {
 }
 
 impl Site {
-    /// Empty folders.
+    /// Creates empty folders.
     pub fn new() -> Self {
         let site = Self(tempfile::tempdir().unwrap());
         std::fs::create_dir(site.plugins()).unwrap();
         site
     }
 
-    /// The folder of plugins.
+    /// Returns the plugins folder.
     pub fn plugins(&self) -> PathBuf {
         self.0.path().join("plugins")
     }
 
-    /// The folder of the private store and the journal.
+    /// Returns the folder of the private store and the journal.
     pub fn state(&self) -> PathBuf {
         self.0.path().join("state")
     }
 
-    /// A place beside both.
+    /// Returns a path next to both folders.
     pub fn beside(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
@@ -71,39 +71,42 @@ impl Site {
 
     /// Publishes a plugin of the project, as it was built.
     pub fn publish_built(&self, library: &str) -> PathBuf {
-        self.publish(library, &Library::of(&build::library(library)))
+        self.publish(library, &Library::from_file(&build::library(library)))
     }
 
     /// Starts a worker here.
     pub fn worker(&self, redis: &Redis, settings: &[(&str, &str)]) -> Worker {
-        let (plugins, state) = (self.plugins(), self.state());
+        let plugins = self.plugins();
+        let state = self.state();
         let own = [("PLUGINS_DIR", text(&plugins)), ("PLUGINS_STATE_DIR", text(&state))];
         Worker::start(redis, &[&own, settings].concat())
     }
 
     /// Runs a command here.
-    pub fn run(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Said {
-        let (plugins, state) = (self.plugins(), self.state());
+    pub fn run(&self, arguments: &[&str], settings: &[(&str, &str)]) -> CommandOutput {
+        let plugins = self.plugins();
+        let state = self.state();
         let own = [("PLUGINS_DIR", text(&plugins)), ("PLUGINS_STATE_DIR", text(&state))];
         command::run(arguments, &[&own, settings].concat())
     }
 
-    /// What `plugin list` says, file by file.
+    /// Returns the entries of `plugin list`, one per file.
     ///
     /// # Panics
-    /// When it fails.
+    /// When the command fails.
     pub fn list(&self, settings: &[(&str, &str)]) -> Vec<Listed> {
-        let said = self.run(&["plugin", "list", "--json"], settings);
-        assert_eq!(said.code, 0, "{said:?}");
-        said.json()["plugins"].as_array().unwrap().iter().map(Listed::read).collect()
+        let output = self.run(&["plugin", "list", "--json"], settings);
+        assert_eq!(output.code, 0, "{output:?}");
+        output.json()["plugins"].as_array().unwrap().iter().map(Listed::read).collect()
     }
 
-    /// What it says of the file of one library.
+    /// Returns the entry of `plugin list` for one library.
     ///
     /// # Panics
-    /// When it says nothing of it.
+    /// When there is no such entry.
     pub fn listed(&self, name: &str) -> Listed {
-        let (file, listed) = (build::library_file(name), self.list(&[]));
+        let file = build::library_file(name);
+        let listed = self.list(&[]);
         let found = listed.iter().find(|listed| listed.file == file);
         found.unwrap_or_else(|| panic!("no {file} among {listed:?}")).clone()
     }
@@ -120,7 +123,8 @@ impl Listed {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let serves = &entry["serves"];
         let serves = serves.is_object().then(|| {
-            let (id, generation) = (text(&serves["id"]).unwrap(), serves["generation"].as_u64().unwrap());
+            let id = text(&serves["id"]).unwrap();
+            let generation = serves["generation"].as_u64().unwrap();
             (id, generation, text(&serves["sha256"]).unwrap())
         });
         let generations = entry["generations"].as_array().unwrap().iter().map(|generation| ListedGeneration {
@@ -138,12 +142,12 @@ impl Listed {
         }
     }
 
-    /// SHA-256 of what serves.
+    /// Returns the SHA-256 of the active content.
     pub fn serving(&self) -> Option<&str> {
         self.serves.as_ref().map(|(_, _, sha256)| sha256.as_str())
     }
 
-    /// Number of the generation that serves; 0 where none does.
+    /// Returns the number of the active generation, or 0.
     pub fn generation(&self) -> u64 {
         self.serves.as_ref().map_or(0, |(_, generation, _)| *generation)
     }

@@ -1,21 +1,23 @@
-//! The plugin API in versions that there are not yet: copies of today's, changed by edits of its text.
+//! Future versions of the plugin API: copies of the current source, changed by textual edits.
 //!
-//! In: a version. Out: plugins and a host of it, built outside the workspace. Each edit names the one place of the
-//! source that it belongs to: if that place has changed, the edit says what to mend.
+//! In: a version. Out: plugins and a host of that version, built outside the workspace. Each edit
+//! names its one place in the source; if that place has changed, the panic message names the edit
+//! to repair.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::outside::{self, CHECKOUT, Compiler};
 
-/// A change of one file of the API: `new` is put right behind `anchor`, which occurs exactly once.
+/// A change of one file of the API: `new` is inserted directly after `anchor`, which occurs exactly once.
 struct Growth {
     file: &'static str,
     anchor: &'static str,
     new: &'static str,
 }
 
-/// What a 1.1 might add: a function of the module, a method of models, a service of the host, and the SDK's side of each.
+/// The additions of a hypothetical 1.1: a function of the module, a method of models, a service of
+/// the host, and their part of the SDK.
 const GROWTH: [Growth; 8] = [
     Growth {
         file: "src/abi.rs",
@@ -62,7 +64,7 @@ const GROWTH: [Growth; 8] = [
     },
 ];
 
-/// A plugin of API 1.1, which asks its host for the new service.
+/// Builds a plugin of API 1.1, which calls the new service of its host.
 ///
 /// # Panics
 /// When it cannot be built.
@@ -72,7 +74,7 @@ pub fn plugin_1_1() -> PathBuf {
     outside::library(&plugin, &Compiler::Usual)
 }
 
-/// The loader of this host, built for API 1.1 into a program that says what it finds in the library that it is given.
+/// Builds this host's loader for API 1.1 into a program that reports the functions of a library.
 ///
 /// # Panics
 /// When it cannot be built.
@@ -84,7 +86,7 @@ pub fn host_1_1() -> PathBuf {
     outside::program(&host)
 }
 
-/// A plugin of API 2.0, which is today's in all but its number.
+/// Builds a plugin of API 2.0, which differs from the current one only in its version number.
 ///
 /// # Panics
 /// When it cannot be built.
@@ -103,7 +105,7 @@ fn checkout(path: &str) -> PathBuf {
     Path::new(CHECKOUT).join(path)
 }
 
-/// A place that holds the API as it might be in 1.1, for crates beside it.
+/// Returns a folder that contains the API of 1.1, for crates next to it.
 fn with_api_1_1() -> PathBuf {
     let folder = outside::place("growth-1.1");
     let mut files = api("1.1.0");
@@ -122,7 +124,7 @@ fn grown(text: &str, Growth { file, anchor, new }: &Growth) -> String {
     text.replace(anchor, &format!("{anchor}{new}"))
 }
 
-/// The files of the API under another version.
+/// Returns the files of the API with another version number.
 fn api(version: &str) -> Vec<(PathBuf, String)> {
     let mut files = outside::sources(&checkout("plugin-api"));
     let (_, manifest) = files.iter_mut().find(|(file, _)| file == Path::new("Cargo.toml")).unwrap();

@@ -1,4 +1,4 @@
-//! The real binary as a worker.
+//! The real binary run as a worker.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -16,13 +16,14 @@ use crate::{Redis, SOON, build, command, eventually, processes};
 pub struct Worker {
     process: Child,
     log: Arc<Mutex<Vec<String>>>,
-    /// Working folder, home and place for artifacts.
+    /// Working folder, home and parent of the artifacts folder.
     folder: TempDir,
 }
 
 impl Worker {
-    /// Starts a worker and waits until it takes jobs. `settings` stand above the tests' own: two jobs at once, a lease of
-    /// 2 s, a log of JSON, the bars of [`jobs::bars`](crate::jobs::bars), the plugins of the build, and a backend that does not exist.
+    /// Starts a worker and waits until it takes jobs. `settings` override the tests' own: two jobs
+    /// at once, a lease of 2 s, a JSON log, the bars of [`jobs::bars`](crate::jobs::bars), the
+    /// plugins of the build, and a backend that does not exist.
     ///
     /// # Panics
     /// When it does not become ready.
@@ -59,7 +60,7 @@ impl Worker {
         self.process.id()
     }
 
-    /// Returns the folder of results that Redis could not take.
+    /// Returns the folder of results that wait for Redis.
     pub fn spool(&self) -> PathBuf {
         self.folder.path().join("artifacts/spool")
     }
@@ -84,14 +85,14 @@ impl Worker {
         self.log.lock().unwrap()[line_idx..].iter().map(|line| LogEvent::parse(line)).collect()
     }
 
-    /// Returns how many events of the log are such.
+    /// Returns how many events of the log satisfy `is_such`.
     pub fn n_events(&self, is_such: impl Fn(&LogEvent) -> bool) -> usize {
         self.events().iter().filter(|event| is_such(event)).count()
     }
 
     /// Waits for an event of the log and returns the first.
     ///
-    /// * `what`: what the failure names when there is none.
+    /// * `what`: names the event in the panic message.
     pub fn wait_for_event(&self, what: &str, is_such: impl Fn(&LogEvent) -> bool) -> LogEvent {
         self.wait_for_events(what, 1, is_such).remove(0)
     }
@@ -121,14 +122,14 @@ impl Worker {
         });
     }
 
-    /// Waits for a job's process to run and answers all processes of all jobs.
+    /// Waits for a job process and returns all descendants of the worker.
     pub fn wait_for_children(&self) -> Vec<u32> {
         eventually("child of the worker", SOON, || {
             Some(processes::descendants_of(self.pid())).filter(|pids| !pids.is_empty())
         })
     }
 
-    /// Waits for a plugin process that has opened a library, and answers its id.
+    /// Waits for a plugin process that has opened a library, and returns its process id.
     pub fn wait_for_plugin(&self) -> u32 {
         let folder = self.plugins_state();
         eventually("plugin process", SOON, || {
@@ -137,23 +138,23 @@ impl Worker {
         })
     }
 
-    /// Asks for the end, as service managers do.
+    /// Sends SIGTERM, as service managers do.
     pub fn terminate(&self) {
         kill_process(Pid::from_raw(self.pid().cast_signed()).unwrap(), Signal::TERM).unwrap();
     }
 
-    /// Kills the worker alone, at once.
+    /// Kills the worker process only.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    /// Waits for the end.
+    /// Waits until the worker has ended.
     pub fn wait_for_end(&mut self, limit: Duration) -> ExitStatus {
         eventually("end of the worker", limit, || self.process.try_wait().unwrap())
     }
 
-    /// Whether it still runs.
+    /// Returns whether the worker is running.
     pub fn is_running(&self) -> bool {
         processes::is_running(self.pid())
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use oculus_plugin_api::testing::Noise;
 use oculus_tests::build::library_file;
 use oculus_tests::hostile::Library;
 use oculus_tests::results::model;
@@ -17,43 +18,32 @@ const AT_ONCE: usize = 125;
 /// The headers of an ELF file, and the tables by which a loader finds what is in it.
 const N_HEADER_BYTES: usize = 4096;
 
-/// SplitMix64 (Steele, Lea and Flood 2014): the same damage at every run.
-struct Generator(u64);
-
-impl Generator {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
+/// Draws a number below a bound.
+fn below(noise: &mut Noise, bound: usize) -> usize {
+    (noise.bits() % bound as u64) as usize
 }
 
-/// Damages a library in one of six ways, and says in which.
-fn damage(library: &mut Library, generator: &mut Generator) -> &'static str {
+/// Damages a library in one of six ways, and returns the kind of damage.
+fn damage(library: &mut Library, noise: &mut Noise) -> &'static str {
     let bytes = library.bytes_mut();
     let n_bytes = bytes.len();
-    let from = generator.below(n_bytes);
-    let to = n_bytes.min(from + 1 + generator.below(4096));
-    match generator.below(8) {
+    let from = below(noise, n_bytes);
+    let to = n_bytes.min(from + 1 + below(noise, 4096));
+    match below(noise, 8) {
         0 | 1 => {
             bytes.truncate(from);
             "cut short"
         }
         2 | 3 => {
-            bytes[from] = bytes[from].wrapping_add(1 + generator.below(255) as u8);
+            bytes[from] = bytes[from].wrapping_add(1 + below(noise, 255) as u8);
             "one byte"
         }
         4 => {
-            bytes[from % N_HEADER_BYTES] ^= 1 << generator.below(8);
+            bytes[from % N_HEADER_BYTES] ^= 1 << below(noise, 8);
             "one bit of the headers"
         }
         5 => {
-            bytes[from..to].iter_mut().for_each(|byte| *byte = generator.next() as u8);
+            bytes[from..to].iter_mut().for_each(|byte| *byte = noise.bits() as u8);
             "noise"
         }
         6 => {
@@ -67,33 +57,36 @@ fn damage(library: &mut Library, generator: &mut Generator) -> &'static str {
     }
 }
 
-/// What a library of the folder came to.
+/// The worker's verdict on a library.
 enum Outcome {
-    /// Under this id, which the damage may have changed.
-    Serves(String),
-    /// For this reason.
+    /// Active under this id, which the damage may have changed.
+    Active(String),
+    /// Refused for this reason.
     Refused(String),
 }
 
-/// How many of each kind of damage came to what.
+/// Number of libraries per verdict and kind of damage.
 type Tally = BTreeMap<String, usize>;
 
 #[test]
-fn a_plugin_damaged_at_random_is_refused_with_its_reason_or_works_and_disturbs_nobody() {
-    let (redis, site) = (Redis::start(), Site::new());
+fn a_randomly_damaged_plugin_is_refused_with_a_reason_or_works_and_disturbs_no_other() {
+    let redis = Redis::start();
+    let site = Site::new();
     site.publish_built("oculus_plugin_lightgbm");
     let worker = site.worker(&redis, &[]);
     let undisturbed = Undisturbed::before(&redis, &worker);
-    let (started, mut generator, mut tally) = (Instant::now(), Generator(6), Tally::new());
+    let started = Instant::now();
+    let mut noise = Noise::new(6);
+    let mut tally = Tally::new();
     for batch_idx in 0..N_DAMAGED / AT_ONCE {
-        let batch: Vec<_> = (0..AT_ONCE).map(|idx| Damaged::new(batch_idx, idx, &mut generator)).collect();
+        let batch: Vec<_> = (0..AT_ONCE).map(|idx| Damaged::new(batch_idx, idx, &mut noise)).collect();
         let n_lines = worker.events().len();
         let files: Vec<_> = batch.iter().map(|it| it.library.publish_as_old(&site.plugins(), &it.id)).collect();
         let outcomes = outcomes(&worker, n_lines, &batch);
         let works = use_all(&redis, &outcomes, batch_idx);
         for Damaged { id, kind, .. } in &batch {
             let came_to = match &outcomes[id] {
-                Outcome::Serves(id) => works[id].clone(),
+                Outcome::Active(id) => works[id].clone(),
                 Outcome::Refused(reason) => class_of(reason),
             };
             *tally.entry(format!("{came_to} ({kind})")).or_default() += 1;
@@ -112,19 +105,20 @@ struct Damaged {
 }
 
 impl Damaged {
-    fn new(batch_idx: usize, idx: usize, generator: &mut Generator) -> Self {
+    fn new(batch_idx: usize, idx: usize, noise: &mut Noise) -> Self {
         let id = format!("damaged-{batch_idx}-{idx}");
         let mut library = Library::built().with("id", &id);
-        let kind = damage(&mut library, generator);
+        let kind = damage(&mut library, noise);
         Self { id, library, kind }
     }
 }
 
-/// What a worker tells of a batch, by the id before the damage.
+/// Returns the worker's verdict on each library of a batch, by the id before the damage.
 fn outcomes(worker: &Worker, n_lines: usize, batch: &[Damaged]) -> BTreeMap<String, Outcome> {
     let by_file: BTreeMap<_, _> = batch.iter().map(|it| (library_file(&it.id), it.id.clone())).collect();
     let by_sha256: BTreeMap<_, _> = batch.iter().map(|it| (it.library.sha256(), it.id.clone())).collect();
-    let (mut n_read, mut outcomes) = (n_lines, BTreeMap::new());
+    let mut n_read = n_lines;
+    let mut outcomes = BTreeMap::new();
     eventually("verdict on all", SOON * 6, || {
         let events = worker.events_from(n_read);
         n_read += events.len();
@@ -134,7 +128,7 @@ fn outcomes(worker: &Worker, n_lines: usize, batch: &[Damaged]) -> BTreeMap<Stri
             if let Some((_, id)) = refused {
                 outcomes.insert(id.clone(), Outcome::Refused(event.message().to_owned()));
             } else if let Some((_, id)) = active {
-                outcomes.insert(id.clone(), Outcome::Serves(event.text("id").unwrap().to_owned()));
+                outcomes.insert(id.clone(), Outcome::Active(event.text("id").unwrap().to_owned()));
             }
         }
         (outcomes.len() == batch.len()).then_some(())
@@ -142,8 +136,8 @@ fn outcomes(worker: &Worker, n_lines: usize, batch: &[Damaged]) -> BTreeMap<Stri
     outcomes
 }
 
-/// What a library was refused for, without what differs from file to file. The part before the first colon is the same
-/// for all.
+/// Returns the class of a refusal: its reason without the parts that differ between files. The part before the first
+/// colon is the same for all.
 fn class_of(message: &str) -> String {
     let (_, reason) = message.split_once(": ").unwrap_or_else(|| panic!("no reason in {message}"));
     assert!(!reason.is_empty() && reason.split("; ").next().unwrap().len() <= 300, "{reason}");
@@ -151,14 +145,15 @@ fn class_of(message: &str) -> String {
     reason[..end].trim().to_owned()
 }
 
-/// A job of LightGBM with everything that passed beside it: what came of each, by id. Damage that no examination meets
-/// may cost a family its fit, and nothing else.
+/// Runs a job of LightGBM with every active library as a further family, and returns the outcome of each by id. Damage
+/// that the examination does not find may cost a family its fit, and nothing else.
 fn use_all(redis: &Redis, outcomes: &BTreeMap<String, Outcome>, batch_idx: usize) -> BTreeMap<String, String> {
     let passed = outcomes.values().filter_map(|outcome| match outcome {
-        Outcome::Serves(id) => Some(id),
+        Outcome::Active(id) => Some(id),
         Outcome::Refused(_) => None,
     });
-    let (passed, id): (Vec<_>, _) = (passed.collect(), format!("uses-{batch_idx}"));
+    let passed: Vec<_> = passed.collect();
+    let id = format!("uses-{batch_idx}");
     let mut job = jobs::led_by("LightGBM", &id);
     job["design"]["ml_training_config"]["families"] = json!(passed);
     redis.submit(&job);
@@ -172,7 +167,7 @@ fn came_to(row: &Value) -> String {
         "ok" => "works".to_owned(),
         "failed" => {
             assert!(!row["reason"].as_str().unwrap().is_empty(), "{row}");
-            "passes, and fails at work".to_owned()
+            "passes, and fails in the job".to_owned()
         }
         other => panic!("{other}: {row}"),
     }

@@ -1,4 +1,4 @@
-//! Files that are no libraries for this machine, and what is no file at all.
+//! Files that are not libraries for this machine, and directory entries that are not regular files.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -38,7 +38,7 @@ fn plain() -> Library {
     let file = folder.path().join("plain");
     let compiled = Command::new("cc").args(["-shared", "-x", "c", "/dev/null", "-o"]).arg(&file).status().unwrap();
     assert!(compiled.success());
-    Library::of(&file)
+    Library::from_file(&file)
 }
 
 /// The first half of the library, and its length.
@@ -49,8 +49,9 @@ fn half() -> (Library, String) {
 }
 
 #[test]
-fn a_file_that_is_no_library_for_this_machine_is_refused_with_what_it_is() {
-    let (redis, site) = (Redis::start(), Site::new());
+fn a_file_that_is_not_a_library_for_this_machine_is_refused_with_its_kind() {
+    let redis = Redis::start();
+    let site = Site::new();
     site.publish_built("oculus_plugin_lightgbm");
     let worker = site.worker(&redis, &[]);
     let undisturbed = Undisturbed::before(&redis, &worker);
@@ -81,8 +82,9 @@ fn a_file_that_is_no_library_for_this_machine_is_refused_with_what_it_is() {
 }
 
 #[test]
-fn what_is_no_file_blocks_nobody_and_a_link_is_what_it_leads_to() {
-    let (redis, site) = (Redis::start(), Site::new());
+fn an_entry_that_is_not_a_file_blocks_no_other_and_a_link_is_followed() {
+    let redis = Redis::start();
+    let site = Site::new();
     let place = |name: &str| site.plugins().join(library_file(name));
     site.publish_built("oculus_plugin_lightgbm");
     std::fs::create_dir(place("folder")).unwrap();

@@ -1,4 +1,4 @@
-//! Libraries that end, hang, lie or cheat when they are opened, asked who they are, or examined.
+//! Libraries that exit, hang or misreport when they are opened, describe themselves, or are examined.
 
 use oculus_plugin_api::{Manifest, Param};
 use oculus_tests::build::library_file;
@@ -9,12 +9,12 @@ use serde_json::json;
 
 use super::Undisturbed;
 
-/// An act, and facts that the reason names which it is refused for.
+/// An act, and facts that the reason of its refusal names.
 type Act = (&'static str, &'static [&'static str]);
 
 const ACTS: [Act; 16] = [
     ("open-exit", &[wording::EXIT_CODE_0]),
-    // The second is Rust's own.
+    // The second text is the Rust runtime's.
     ("open-panic", &["SIGABRT", "non-unwinding panic"]),
     ("open-abort", &["SIGABRT"]),
     ("open-segfault", &["SIGSEGV"]),
@@ -24,9 +24,9 @@ const ACTS: [Act; 16] = [
     ("describe-exit", &[wording::EXIT_CODE_0]),
     ("describe-panic", &[wording::NO_MANIFEST, "hostile: panic"]),
     ("describe-segfault", &["SIGSEGV"]),
-    // Where serde finds no JSON.
+    // The position at which serde finds no JSON.
     ("rubbish-manifest", &["manifest", "line 1 column 1"]),
-    // With each problem, below.
+    // The test below checks that each problem is named.
     ("odd-manifest", &["manifest"]),
     ("fit-abort", &["SIGABRT"]),
     ("fit-panic", &["hostile: panic"]),
@@ -43,7 +43,7 @@ fn publish(site: &Site, acts: &[Act]) {
     }
 }
 
-/// Each is refused by the worker and by `plugin list`, with the facts that matter and in three lines at most.
+/// Asserts that the worker and `plugin list` refuse each library with its facts, in at most three lines.
 fn assert_refused(site: &Site, worker: &Worker, acts: &[Act]) {
     let refusal = |(act, _): &Act| worker.wait_for_event(act, |event| event.is_refusal_of(&library_file(act)));
     let events: Vec<_> = acts.iter().map(refusal).collect();
@@ -59,15 +59,17 @@ fn assert_refused(site: &Site, worker: &Worker, acts: &[Act]) {
 }
 
 #[test]
-fn a_hostile_library_is_refused_with_its_reason_and_no_job_meets_it() {
-    let (redis, site) = (Redis::start(), Site::new());
+fn a_hostile_library_is_refused_with_a_reason_and_used_by_no_job() {
+    let redis = Redis::start();
+    let site = Site::new();
     site.publish_built("oculus_plugin_lightgbm");
     let worker = site.worker(&redis, &[]);
     let undisturbed = Undisturbed::before(&redis, &worker);
     publish(&site, &ACTS);
     assert_refused(&site, &worker, &ACTS);
     let odd = Manifest::new("odd-manifest", "1.0.0").param(Param::int("years", 5).range(9, 1)).rounds_param("epochs");
-    let (reason, problems) = (site.listed("odd-manifest").reason, odd.check().unwrap_err());
+    let reason = site.listed("odd-manifest").reason;
+    let problems = odd.check().unwrap_err();
     assert!(problems.len() == 2 && problems.iter().all(|problem| reason.contains(problem)), "{problems:?}: {reason}");
     let mut job = jobs::led_by("LightGBM", "asks-for-all");
     job["design"]["ml_training_config"]["families"] = json!(ACTS.map(|(act, _)| act));
@@ -79,8 +81,9 @@ fn a_hostile_library_is_refused_with_its_reason_and_no_job_meets_it() {
 }
 
 #[test]
-fn a_library_that_hangs_is_refused_and_others_are_taken_meanwhile() {
-    let (redis, site) = (Redis::start(), Site::new());
+fn a_library_that_hangs_is_refused_and_others_become_active_meanwhile() {
+    let redis = Redis::start();
+    let site = Site::new();
     site.publish_built("oculus_plugin_lightgbm");
     let worker = site.worker(&redis, &[]);
     let undisturbed = Undisturbed::before(&redis, &worker);
@@ -94,7 +97,7 @@ fn a_library_that_hangs_is_refused_and_others_are_taken_meanwhile() {
     let good = Library::built().with("id", "quick");
     site.publish("quick", &good);
     worker.wait_until_active(1, &good.sha256());
-    assert!(hanging.iter().all(|pid| examined().contains(pid)), "they still hang");
+    assert!(hanging.iter().all(|pid| examined().contains(pid)), "the hanging libraries are still examined");
     redis.submit(&jobs::led_by("quick", "meanwhile"));
     let result = redis.result_of("meanwhile");
     assert_eq!(results::plugin_sha256(&result, "quick"), Some(good.sha256().as_str()), "{result}");
@@ -104,7 +107,8 @@ fn a_library_that_hangs_is_refused_and_others_are_taken_meanwhile() {
 
 #[test]
 fn a_killed_worker_takes_its_examinations_with_it() {
-    let (redis, site) = (Redis::start(), Site::new());
+    let redis = Redis::start();
+    let site = Site::new();
     let mut worker = site.worker(&redis, &[]);
     publish(&site, &HANGING);
     let examined = eventually("all that hang", SOON, || {

@@ -1,4 +1,4 @@
-//! Whatever lies in the folder of plugins: it is refused with its reason, or it is a plugin; the worker is not disturbed.
+//! Any file in the plugins folder is a plugin or is refused with a reason, and never disturbs the worker.
 
 use std::collections::BTreeSet;
 
@@ -9,21 +9,21 @@ mod corruption;
 mod files;
 mod libraries;
 
-/// What a worker had open before anything was put before it.
+/// A worker, with its number of open files before any hostile file was published.
 struct Undisturbed<'w> {
     worker: &'w Worker,
     n_open_files: usize,
 }
 
 impl<'w> Undisturbed<'w> {
-    /// Remembers it, once a job has been done.
+    /// Runs a job, then counts the open files.
     fn before(redis: &Redis, worker: &'w Worker) -> Self {
         assert_trains(redis, "before");
         let quiet = || descendants_of(worker.pid()).is_empty().then(|| n_open_files(worker.pid()));
         Self { worker, n_open_files: eventually("a quiet worker", SOON, quiet) }
     }
 
-    /// The worker still works, has opened nothing of the site, and nothing is left of what it has met.
+    /// Asserts that the worker still trains, has mapped nothing of the site, and has leaked no process or file.
     fn assert_still(&self, redis: &Redis, site: &Site) {
         assert_trains(redis, "after");
         assert!(self.worker.is_running());
@@ -36,7 +36,7 @@ impl<'w> Undisturbed<'w> {
     }
 }
 
-/// A job of LightGBM ends well.
+/// Asserts that a job of LightGBM succeeds.
 fn assert_trains(redis: &Redis, id: &str) {
     redis.submit(&jobs::led_by("LightGBM", id));
     let result = redis.result_of(id);

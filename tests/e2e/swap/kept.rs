@@ -9,7 +9,7 @@ use oculus_tests::hostile::Library;
 use oculus_tests::log::LogEvent;
 use oculus_tests::{Redis, Site, Worker, command, jobs, wording};
 
-use super::{ID, assert_uses, build, serving, wait_until_serves};
+use super::{ID, assert_uses, build, serving, wait_until_active};
 
 /// Waits until a worker has refused the content that ends its process when it is opened.
 fn wait_for_refusal(worker: &Worker) {
@@ -24,23 +24,26 @@ fn gated(number: u32, gate: &Path) -> Library {
 }
 
 #[test]
-fn a_restart_knows_generations_and_verdicts_and_waits_for_no_examination() {
-    let (redis, site) = (Redis::start(), Site::new());
+fn a_restart_reads_generations_and_verdicts_from_the_journal_without_an_examination() {
+    let redis = Redis::start();
+    let site = Site::new();
     let gate = site.beside("gate");
     fs::write(&gate, "open").unwrap();
-    let (first, second, bad) = (gated(1, &gate), gated(2, &gate), build(3).with("act", "open-exit"));
+    let first = gated(1, &gate);
+    let second = gated(2, &gate);
+    let bad = build(3).with("act", "open-exit");
     site.publish(ID, &first);
     let mut before = site.worker(&redis, &[]);
     site.publish(ID, &second);
-    wait_until_serves(&before, 2, &second);
+    wait_until_active(&before, 2, &second);
     site.publish(ID, &bad);
     wait_for_refusal(&before);
     let listed = site.listed(ID);
     before.kill();
     fs::remove_file(&gate).unwrap();
-    // Whoever opened a library now would wait.
+    // An attempt to open a library would block now.
     let after = site.worker(&redis, &[]);
-    wait_until_serves(&after, 2, &second);
+    wait_until_active(&after, 2, &second);
     assert_eq!(site.listed(ID), listed);
     assert!(listed.state == "quarantined" && listed.reason.contains(wording::EXIT_CODE_0), "{listed:?}");
     fs::write(&gate, "open").unwrap();
@@ -58,7 +61,7 @@ fn a_journal_that_cannot_be_read_is_set_aside_and_the_worker_starts() {
     let half = &text[..text.len() / 2];
     fs::write(&journal, half).unwrap();
     let after = site.worker(&redis, &[]);
-    wait_until_serves(&after, 1, &first);
+    wait_until_active(&after, 1, &first);
     let event = after.wait_for_event("warning of the journal", |event| event.warns_of(text_of(&journal)));
     let is_aside = |path: &&PathBuf| path.is_file() && fs::read_to_string(path).is_ok_and(|text| text == half);
     let aside = all_below(&site.state()).iter().find(is_aside).expect("the broken journal").clone();
@@ -84,7 +87,7 @@ fn all_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn store_and_journal_are_for_their_user_alone() {
+fn store_and_journal_are_accessible_to_their_user_only() {
     let redis = Redis::start();
     let (site, _worker) = serving(&redis, &build(1));
     let found = all_below(&site.state());
@@ -97,7 +100,7 @@ fn store_and_journal_are_for_their_user_alone() {
 }
 
 #[test]
-fn a_private_copy_that_somebody_has_changed_is_not_opened() {
+fn a_modified_private_copy_is_not_opened() {
     let redis = Redis::start();
     let first = build(1);
     let (site, _worker) = serving(&redis, &first);
@@ -121,30 +124,35 @@ fn a_private_copy_that_somebody_has_changed_is_not_opened() {
 #[test]
 fn two_workers_share_one_state_and_both_follow_a_swap() {
     let redis = Redis::start();
-    let (first, second, third) = (build(1), build(2).with("act", "open-exit"), build(3));
+    let first = build(1);
+    let second = build(2).with("act", "open-exit");
+    let third = build(3);
     let (site, one) = serving(&redis, &first);
     let other = site.worker(&redis, &[]);
-    wait_until_serves(&other, 1, &first);
+    wait_until_active(&other, 1, &first);
     site.publish(ID, &second);
     [&one, &other].into_iter().for_each(wait_for_refusal);
     site.publish(ID, &third);
-    [&one, &other].iter().for_each(|worker| wait_until_serves(worker, 2, &third));
+    [&one, &other].iter().for_each(|worker| wait_until_active(worker, 2, &third));
     assert_eq!(site.listed(ID).generations.len(), 2);
     assert_uses(&redis, "by-either", &third);
 }
 
 #[test]
-fn a_model_is_read_by_the_build_that_made_it_also_after_a_swap() {
+fn a_model_is_loaded_by_the_build_that_made_it_even_after_a_swap() {
     let site = Site::new();
-    let (artifacts, state, plugins) = (site.beside("artifacts"), site.state(), site.plugins());
+    let artifacts = site.beside("artifacts");
+    let state = site.state();
+    let plugins = site.plugins();
     let settings = [("ARTIFACTS_DIR", text_of(&artifacts)), ("LOG_FORMAT", "json")];
-    let (first, second) = (build(1), build(2));
+    let first = build(1);
+    let second = build(2);
     site.publish(ID, &first);
     let own = [("PLUGINS_DIR", text_of(&plugins)), ("PLUGINS_STATE_DIR", text_of(&state)), settings[0]];
     command::train(&jobs::led_by(ID, "made-before"), &own);
     site.publish(ID, &second);
-    let said = site.run(&["predict", "made-before"], &settings);
-    assert_eq!((said.code, said.warnings().len()), (0, 0), "{said:?}");
+    let output = site.run(&["predict", "made-before"], &settings);
+    assert_eq!((output.code, output.warnings().len()), (0, 0), "{output:?}");
     fs::remove_dir_all(&state).unwrap();
     let with_another = site.run(&["predict", "made-before"], &settings);
     assert_eq!(with_another.code, 0, "{with_another:?}");

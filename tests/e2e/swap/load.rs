@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use oculus_tests::processes::{descendants_of, n_open_files, own_bytes};
 use oculus_tests::{Redis, SOON, Worker, eventually, results};
 
-use super::{ID, assert_uses, build, run_job, serving, wait_until_serves};
+use super::{ID, assert_uses, build, run_job, serving, wait_until_active};
 
 const N_SWAPS: usize = 200;
-/// Swaps after which the worker has what it keeps.
+/// Swaps after which the worker's caches are filled.
 const N_WARM_UP: usize = 20;
 const MOST_GROWTH_BYTES: u64 = 10 << 20;
 
 #[test]
-fn two_hundred_swaps_under_load_fail_no_job_and_leave_nothing_behind() {
+fn two_hundred_swaps_under_load_fail_no_job_and_leak_nothing() {
     let redis = Redis::start();
     let builds = [build(1), build(2)];
     let hashes = builds.each_ref().map(|build| build.sha256());
@@ -23,7 +23,7 @@ fn two_hundred_swaps_under_load_fail_no_job_and_leave_nothing_behind() {
         let library = &builds[number % 2];
         let published = Instant::now();
         site.publish(ID, library);
-        wait_until_serves(&worker, number as u64 + 1, library);
+        wait_until_active(&worker, number as u64 + 1, library);
         let taken = published.elapsed();
         assert_uses(&redis, &format!("after-swap-{number}"), library);
         taken
@@ -37,17 +37,17 @@ fn two_hundred_swaps_under_load_fail_no_job_and_leave_nothing_behind() {
         is_over.store(true, Ordering::Relaxed);
         let used = load.join().unwrap();
         assert!(used.iter().all(|sha256| hashes.contains(sha256)), "{used:?}");
-        assert!(hashes.iter().all(|sha256| used.contains(sha256)), "jobs met both builds");
+        assert!(hashes.iter().all(|sha256| used.contains(sha256)), "jobs ran on both builds");
         taken.sort();
-        tell(&taken, used.len(), own_bytes(worker.pid()).cast_signed() - n_bytes.cast_signed());
+        print_times(&taken, used.len(), own_bytes(worker.pid()).cast_signed() - n_bytes.cast_signed());
     });
     let (_, n_bytes_after) = at_rest(&worker);
     eventually("end of all open files", SOON, || (n_open_files(worker.pid()) <= n_files).then_some(()));
     assert!(n_bytes_after < n_bytes + MOST_GROWTH_BYTES, "{n_bytes} bytes at first, {n_bytes_after} at last");
-    assert_eq!(site.listed(ID).generation(), (N_WARM_UP + N_SWAPS) as u64 + 1, "no swap was passed over");
+    assert_eq!(site.listed(ID).generation(), (N_WARM_UP + N_SWAPS) as u64 + 1, "every swap is a generation");
 }
 
-/// Runs job after job across the swaps: the hash that each result names.
+/// Runs job after job until the swaps are over, and returns the plugin hash of each result.
 fn flow(redis: &Redis, is_over: &AtomicBool) -> Vec<String> {
     let mut used = Vec::new();
     while !is_over.load(Ordering::Relaxed) {
@@ -57,16 +57,18 @@ fn flow(redis: &Redis, is_over: &AtomicBool) -> Vec<String> {
     used
 }
 
-/// Open files and memory of a worker that has no child left.
+/// Waits until a worker has no child, and returns its number of open files and its memory in bytes.
 fn at_rest(worker: &Worker) -> (usize, u64) {
     eventually("a quiet worker", SOON, || descendants_of(worker.pid()).is_empty().then_some(()));
     (n_open_files(worker.pid()), own_bytes(worker.pid()))
 }
 
-fn tell(taken: &[Duration], n_flowing: usize, n_grown_bytes: i64) {
+/// Prints how long swaps took, and how much the worker grew.
+fn print_times(taken: &[Duration], n_flowing: usize, n_grown_bytes: i64) {
     let ms = |share: usize| taken[(taken.len() - 1) * share / 100].as_millis();
     println!(
-        "{} swaps beside {n_flowing} more jobs: taken after {} ms (median), {} ms (95 %), {} ms (most); the worker grew by {} KiB",
+        "{} swaps next to {n_flowing} more jobs: active after {} ms (median), {} ms (95 %), {} ms (most); the worker grew by \
+         {} KiB",
         taken.len(),
         ms(50),
         ms(95),

@@ -10,7 +10,7 @@ const LIBRARY: &str = "oculus_plugin_lstm";
 
 /// The build of another day: it differs in what the compiler calls itself, which nobody reads.
 fn earlier_build() -> Library {
-    let mut library = Library::of(&build::library(LIBRARY));
+    let mut library = Library::from_file(&build::library(LIBRARY));
     let name = b"rustc version ";
     let at = library.bytes().windows(name.len()).position(|it| it == name).expect("the compiler has signed");
     library.bytes_mut()[at] = b'R';
@@ -39,7 +39,8 @@ fn trained_with(redis: &Redis, id: &str) -> String {
 
 #[test]
 fn an_lstm_built_again_is_taken_between_two_jobs_of_a_running_worker() {
-    let (redis, site) = (Redis::start(), Site::new());
+    let redis = Redis::start();
+    let site = Site::new();
     site.publish_built("oculus_plugin_lightgbm");
     let folder = site.plugins().join("lstm");
     fs::create_dir(&folder).unwrap();
@@ -52,7 +53,7 @@ fn an_lstm_built_again_is_taken_between_two_jobs_of_a_running_worker() {
     let mut command = build::cargo();
     command.args(["xtask", "plugins", "lstm", "--to"]).arg(site.plugins()).env("CARGO_TARGET_DIR", target);
     assert!(command.status().unwrap().success());
-    let rebuilt = Library::of(&place);
+    let rebuilt = Library::from_file(&place);
     assert_ne!(rebuilt.sha256(), earlier.sha256());
     worker.wait_until_active(2, &rebuilt.sha256());
     assert_eq!(trained_with(&redis, "after"), rebuilt.sha256());

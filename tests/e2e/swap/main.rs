@@ -1,5 +1,5 @@
-//! A plugin that is exchanged while a worker runs: what serves when, what becomes of what does not, and what a restart
-//! knows.
+//! A plugin that is exchanged while a worker runs: which generation is active when, what happens to
+//! rejected builds, and what survives a restart.
 
 use oculus_tests::hostile::Library;
 use oculus_tests::processes::{descendants_of, in_role, mapped_from};
@@ -13,25 +13,25 @@ mod probation;
 mod published;
 mod trust;
 
-/// The plugin that is exchanged.
+/// Id of the exchanged plugin.
 const ID: &str = "swapped";
 
-/// One of its builds.
+/// Returns a build of the exchanged plugin.
 fn build(number: u32) -> Library {
     Library::built().with("id", ID).with("build", &number.to_string())
 }
 
-/// A site with a build that serves from a worker.
+/// Returns a site with a published build, and a worker in which the build is active.
 fn serving(redis: &Redis, library: &Library) -> (Site, Worker) {
     let site = Site::new();
     site.publish(ID, library);
     let worker = site.worker(redis, &[]);
-    wait_until_serves(&worker, 1, library);
+    wait_until_active(&worker, 1, library);
     (site, worker)
 }
 
 /// Waits until a worker has a content active as a generation.
-fn wait_until_serves(worker: &Worker, generation: u64, library: &Library) {
+fn wait_until_active(worker: &Worker, generation: u64, library: &Library) {
     worker.wait_until_active(generation, &library.sha256());
 }
 

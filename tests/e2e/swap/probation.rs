@@ -1,28 +1,29 @@
-//! Generations that are taken back: on their own, or by hand.
+//! Generations that are rolled back: automatically, or by `plugin rollback`.
 
 use oculus_tests::processes::kill;
 use oculus_tests::{Redis, Site, jobs, results};
 
-use super::{ID, assert_uses, build, serving, slow_job, wait_for_fit, wait_until_serves};
+use super::{ID, assert_uses, build, serving, slow_job, wait_for_fit, wait_until_active};
 
-/// A hash's beginning, as a person would type it.
+/// Returns the start of a hash, as a user would type it.
 fn short(sha256: &str) -> &str {
     &sha256[..12]
 }
 
 #[test]
-fn a_generation_whose_first_jobs_crash_is_taken_back_and_quarantined() {
+fn a_generation_whose_first_jobs_crash_is_rolled_back_and_quarantined() {
     let redis = Redis::start();
-    let (good, bad) = (build(1), build(2).with("act", "work-abort"));
+    let good = build(1);
+    let bad = build(2).with("act", "work-abort");
     let (site, worker) = serving(&redis, &good);
     site.publish(ID, &bad);
-    wait_until_serves(&worker, 2, &bad);
+    wait_until_active(&worker, 2, &bad);
     for id in ["first-loss", "second-loss"] {
         redis.submit(&jobs::led_by(ID, id));
         let result = redis.result_of(id);
         assert_eq!(result["error"]["code"], "plugin_died", "{result}");
     }
-    wait_until_serves(&worker, 3, &good);
+    wait_until_active(&worker, 3, &good);
     assert_uses(&redis, "rescued", &good);
     let listed = site.listed(ID);
     assert_eq!((listed.generation(), listed.serving()), (3, Some(good.sha256().as_str())));
@@ -32,33 +33,35 @@ fn a_generation_whose_first_jobs_crash_is_taken_back_and_quarantined() {
     assert_eq!(origins, ["published", "published", "reverted"]);
     let mended = build(3);
     site.publish(ID, &mended);
-    wait_until_serves(&worker, 4, &mended);
+    wait_until_active(&worker, 4, &mended);
     assert_uses(&redis, "mended", &mended);
 }
 
 #[test]
-fn a_generation_whose_fits_panic_is_taken_back_though_it_costs_no_process() {
+fn a_generation_whose_fits_panic_is_rolled_back_although_no_process_dies() {
     let redis = Redis::start();
-    let (good, bad) = (build(1), build(2).with("act", "work-panic"));
+    let good = build(1);
+    let bad = build(2).with("act", "work-panic");
     let (site, worker) = serving(&redis, &good);
     site.publish(ID, &bad);
-    wait_until_serves(&worker, 2, &bad);
+    wait_until_active(&worker, 2, &bad);
     for id in ["first-panic", "second-panic"] {
         redis.submit(&jobs::led_by(ID, id));
         let result = redis.result_of(id);
         assert!(result["error"]["message"].as_str().unwrap().contains("hostile: panic"), "{result}");
     }
-    wait_until_serves(&worker, 3, &good);
+    wait_until_active(&worker, 3, &good);
     assert_uses(&redis, "rescued", &good);
 }
 
 #[test]
 fn a_generation_that_loses_one_process_stays() {
     let redis = Redis::start();
-    let (good, other) = (build(1), build(2));
+    let good = build(1);
+    let other = build(2);
     let (site, worker) = serving(&redis, &good);
     site.publish(ID, &other);
-    wait_until_serves(&worker, 2, &other);
+    wait_until_active(&worker, 2, &other);
     redis.submit(&slow_job("struck"));
     kill(wait_for_fit(&site, &worker));
     let result = redis.result_of("struck");
@@ -69,71 +72,73 @@ fn a_generation_that_loses_one_process_stays() {
     assert_eq!(site.listed(ID).generation(), 2);
 }
 
-/// Runs `plugin rollback`; the exit code, and what was said.
+/// Runs `plugin rollback` and returns its exit code and its output.
 fn roll_back(site: &Site, arguments: &[&str]) -> (i32, String) {
-    let said = site.run(&[&["plugin", "rollback", ID], arguments].concat(), &[]);
-    (said.code, said.stdout + &said.stderr)
+    let output = site.run(&[&["plugin", "rollback", ID], arguments].concat(), &[]);
+    (output.code, output.stdout + &output.stderr)
 }
 
 #[test]
-fn a_roll_back_by_hand_reaches_a_running_worker() {
+fn a_manual_rollback_reaches_a_running_worker() {
     let redis = Redis::start();
     let builds: Vec<_> = (1..=3).map(build).collect();
     let (site, worker) = serving(&redis, &builds[0]);
     for (generation, library) in (2..).zip(&builds[1..]) {
         site.publish(ID, library);
-        wait_until_serves(&worker, generation, library);
+        wait_until_active(&worker, generation, library);
     }
-    let (code, said) = roll_back(&site, &[]);
-    assert!(code == 0 && said.contains(&builds[1].sha256()), "{said}");
-    wait_until_serves(&worker, 4, &builds[1]);
+    let (code, output) = roll_back(&site, &[]);
+    assert!(code == 0 && output.contains(&builds[1].sha256()), "{output}");
+    wait_until_active(&worker, 4, &builds[1]);
     assert_uses(&redis, "one-back", &builds[1]);
-    let (code, said) = roll_back(&site, &["--to", short(&builds[0].sha256())]);
-    assert_eq!(code, 0, "{said}");
-    wait_until_serves(&worker, 5, &builds[0]);
+    let (code, output) = roll_back(&site, &["--to", short(&builds[0].sha256())]);
+    assert_eq!(code, 0, "{output}");
+    wait_until_active(&worker, 5, &builds[0]);
     assert_uses(&redis, "two-back", &builds[0]);
-    // What was left is not taken up again, though its file still lies there.
+    // The withdrawn build does not become active again, although its file is still there.
     let listed = site.listed(ID);
     assert_eq!((listed.state.as_str(), listed.sha256), ("quarantined", Some(builds[2].sha256())));
-    let (code, said) = roll_back(&site, &["--to", "ffffffffffff"]);
-    assert!(code != 0 && said.contains(short(&builds[1].sha256())), "{said}");
-    let (code, said) = roll_back(&site, &["--to", short(&builds[2].sha256())]);
-    assert_eq!(code, 0, "{said}");
-    wait_until_serves(&worker, 6, &builds[2]);
+    let (code, output) = roll_back(&site, &["--to", "ffffffffffff"]);
+    assert!(code != 0 && output.contains(short(&builds[1].sha256())), "{output}");
+    let (code, output) = roll_back(&site, &["--to", short(&builds[2].sha256())]);
+    assert_eq!(code, 0, "{output}");
+    wait_until_active(&worker, 6, &builds[2]);
     assert_uses(&redis, "forth-again", &builds[2]);
 }
 
 #[test]
-fn a_way_back_that_leads_nowhere_leaves_in_service_what_serves() {
+fn a_rollback_that_fails_leaves_the_active_generation_unchanged() {
     let redis = Redis::start();
-    let (first, second) = (build(1), build(2));
+    let first = build(1);
+    let second = build(2);
     let (site, worker) = serving(&redis, &first);
     site.publish(ID, &second);
-    wait_until_serves(&worker, 2, &second);
+    wait_until_active(&worker, 2, &second);
     std::fs::remove_dir_all(site.state().join("store").join(first.sha256())).unwrap();
     for arguments in [&["--to", short(&first.sha256())][..], &[]] {
-        let (code, said) = roll_back(&site, arguments);
-        assert!(code == 1 && said.contains(ID) && said.contains(short(&first.sha256())), "{said}");
+        let (code, output) = roll_back(&site, arguments);
+        assert!(code == 1 && output.contains(ID) && output.contains(short(&first.sha256())), "{output}");
     }
     assert_eq!(site.listed(ID).serving(), Some(second.sha256().as_str()));
     assert_uses(&redis, "undisturbed", &second);
 }
 
 #[test]
-fn what_is_taken_back_in_one_folder_serves_from_another_with_the_same_state() {
+fn a_build_rolled_back_in_one_folder_stays_active_in_another_with_the_same_state() {
     let redis = Redis::start();
-    let (first, second) = (build(1), build(2));
+    let first = build(1);
+    let second = build(2);
     let (site, worker) = serving(&redis, &first);
     site.publish(ID, &second);
-    wait_until_serves(&worker, 2, &second);
+    wait_until_active(&worker, 2, &second);
     let elsewhere = site.beside("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();
     second.publish(&elsewhere, ID);
-    let (code, said) = roll_back(&site, &[]);
-    assert_eq!(code, 0, "{said}");
-    wait_until_serves(&worker, 3, &first);
-    let said = site.run(&["plugin", "list", "--json", "--plugins", elsewhere.to_str().unwrap()], &[]);
-    let listed = &said.json()["plugins"][0];
+    let (code, output) = roll_back(&site, &[]);
+    assert_eq!(code, 0, "{output}");
+    wait_until_active(&worker, 3, &first);
+    let output = site.run(&["plugin", "list", "--json", "--plugins", elsewhere.to_str().unwrap()], &[]);
+    let listed = &output.json()["plugins"][0];
     assert_eq!(
         (&listed["state"], &listed["serves"]["sha256"]),
         (&"serves".into(), &second.sha256().into()),

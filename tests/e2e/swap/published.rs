@@ -1,4 +1,4 @@
-//! Ways in which a file changes, and what serves then.
+//! Ways in which a published file changes, and which generation is active then.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -9,10 +9,10 @@ use oculus_tests::log::LogEvent;
 use oculus_tests::processes::kill;
 use oculus_tests::{Redis, SOON, eventually, jobs, results, wording};
 
-use super::{ID, assert_uses, build, serving, slow_job, wait_for_fit, wait_until_serves};
+use super::{ID, assert_uses, build, serving, slow_job, wait_for_fit, wait_until_active};
 
 #[test]
-fn identical_content_is_no_new_generation() {
+fn identical_content_is_not_a_new_generation() {
     let redis = Redis::start();
     let first = build(1);
     let (site, worker) = serving(&redis, &first);
@@ -20,7 +20,7 @@ fn identical_content_is_no_new_generation() {
     // What is published after it has been looked at not before it.
     let other = Library::built().with("id", "other");
     site.publish("other", &other);
-    wait_until_serves(&worker, 1, &other);
+    wait_until_active(&worker, 1, &other);
     let listed = site.listed(ID);
     assert_eq!((listed.generation(), listed.serving()), (1, Some(first.sha256().as_str())));
     let n_activations = worker.n_events(|event| event.is_activation_of(&first.sha256()));
@@ -29,9 +29,10 @@ fn identical_content_is_no_new_generation() {
 }
 
 #[test]
-fn a_build_that_fails_its_examination_changes_nothing_and_the_list_says_why() {
+fn a_build_that_fails_its_examination_changes_nothing_and_is_listed_with_a_reason() {
     let redis = Redis::start();
-    let (first, second) = (build(1), build(2));
+    let first = build(1);
+    let second = build(2);
     let (site, worker) = serving(&redis, &first);
     let acts = [("describe-exit", wording::EXIT_CODE_0), ("load-otherwise", wording::SAVED_MODEL_DIFFERS)];
     for (act, fact) in acts {
@@ -47,19 +48,20 @@ fn a_build_that_fails_its_examination_changes_nothing_and_the_list_says_why() {
         assert_uses(&redis, &format!("beside-{act}"), &first);
     }
     site.publish(ID, &second);
-    wait_until_serves(&worker, 2, &second);
+    wait_until_active(&worker, 2, &second);
     assert_uses(&redis, "mended", &second);
 }
 
 #[test]
-fn a_job_ends_on_the_generation_that_it_began_with_even_if_its_process_is_started_again() {
+fn a_job_ends_on_the_generation_that_it_began_with_even_if_its_process_is_restarted() {
     let redis = Redis::start();
-    let (first, second) = (build(1), build(2));
+    let first = build(1);
+    let second = build(2);
     let (site, worker) = serving(&redis, &first);
     redis.submit(&slow_job("slow"));
     let process = wait_for_fit(&site, &worker);
     site.publish(ID, &second);
-    wait_until_serves(&worker, 2, &second);
+    wait_until_active(&worker, 2, &second);
     kill(process);
     worker.wait_for_event("death of the plugin", |event| event.is_plugin_death(1));
     assert_uses(&redis, "beside-it", &second);
@@ -69,9 +71,10 @@ fn a_job_ends_on_the_generation_that_it_began_with_even_if_its_process_is_starte
 }
 
 #[test]
-fn a_file_that_is_written_in_place_is_taken_once_it_is_whole() {
+fn a_file_written_in_place_becomes_active_once_it_is_complete() {
     let redis = Redis::start();
-    let (first, second) = (build(1), build(2));
+    let first = build(1);
+    let second = build(2);
     let (site, worker) = serving(&redis, &first);
     let (half, rest) = second.bytes().split_at(second.bytes().len() / 2);
     let place = site.plugins().join(library_file(ID));
@@ -86,12 +89,12 @@ fn a_file_that_is_written_in_place_is_taken_once_it_is_whole() {
     assert_uses(&redis, "beside-the-half", &first);
     file.write_all(rest).unwrap();
     drop(file);
-    wait_until_serves(&worker, 2, &second);
+    wait_until_active(&worker, 2, &second);
     assert_uses(&redis, "after-the-rest", &second);
 }
 
 #[test]
-fn a_library_that_is_gone_serves_no_new_job_and_comes_back_as_it_was() {
+fn a_removed_library_is_used_by_no_new_job_and_returns_as_the_same_generation() {
     let redis = Redis::start();
     let first = build(1);
     let (site, worker) = serving(&redis, &first);
@@ -108,12 +111,12 @@ fn a_library_that_is_gone_serves_no_new_job_and_comes_back_as_it_was() {
 }
 
 #[test]
-fn a_folder_of_a_plugin_may_come_while_the_worker_runs() {
+fn a_plugin_folder_created_while_the_worker_runs_is_found() {
     let redis = Redis::start();
     let (site, worker) = serving(&redis, &build(1));
     let folder = site.plugins().join("newcomer");
     std::fs::create_dir(&folder).unwrap();
     let newcomer = Library::built().with("id", "newcomer");
     newcomer.publish(&folder, "newcomer");
-    wait_until_serves(&worker, 1, &newcomer);
+    wait_until_active(&worker, 1, &newcomer);
 }

@@ -9,16 +9,18 @@ use oculus_tests::{Redis, Site, jobs};
 
 use super::{ID, assert_uses, build};
 
-/// Whether a library's file is refused for what it holds.
+/// Returns whether an event is the refusal of a library's content.
 fn is_refusal_of(event: &LogEvent, library: &Library) -> bool {
     event.is_refusal_of(&library_file(ID)) && event.mentions(&library.sha256())
 }
 
 #[test]
 fn nothing_of_an_unlisted_library_is_executed_until_it_is_listed() {
-    let (redis, site) = (Redis::start(), Site::new());
-    let (list, opened) = (site.beside("trusted"), site.beside("opened"));
-    fs::write(&list, "# nobody yet\n").unwrap();
+    let redis = Redis::start();
+    let site = Site::new();
+    let list = site.beside("trusted");
+    let opened = site.beside("opened");
+    fs::write(&list, "# no library yet\n").unwrap();
     let library = build(1).with("act", "open-write").with("file", opened.to_str().unwrap());
     site.publish(ID, &library);
     let settings = [("PLUGINS_TRUST", "listed"), ("PLUGINS_TRUSTED", list.to_str().unwrap())];
@@ -32,7 +34,7 @@ fn nothing_of_an_unlisted_library_is_executed_until_it_is_listed() {
     assert!(!opened.exists(), "it was opened");
 
     fs::write(&list, format!("{}  libswapped\n", library.sha256())).unwrap();
-    super::wait_until_serves(&worker, 1, &library);
+    super::wait_until_active(&worker, 1, &library);
     assert!(opened.exists());
     assert_uses(&redis, "listed", &library);
 
@@ -44,14 +46,17 @@ fn nothing_of_an_unlisted_library_is_executed_until_it_is_listed() {
 
 #[test]
 fn a_swap_to_an_unlisted_build_changes_nothing() {
-    let (redis, site) = (Redis::start(), Site::new());
-    let (list, opened) = (site.beside("trusted"), site.beside("opened"));
-    let (first, second) = (build(1), build(2).with("act", "open-write").with("file", opened.to_str().unwrap()));
+    let redis = Redis::start();
+    let site = Site::new();
+    let list = site.beside("trusted");
+    let opened = site.beside("opened");
+    let first = build(1);
+    let second = build(2).with("act", "open-write").with("file", opened.to_str().unwrap());
     fs::write(&list, first.sha256()).unwrap();
     site.publish(ID, &first);
     let settings = [("PLUGINS_TRUST", "listed"), ("PLUGINS_TRUSTED", list.to_str().unwrap())];
     let worker = site.worker(&redis, &settings);
-    super::wait_until_serves(&worker, 1, &first);
+    super::wait_until_active(&worker, 1, &first);
     site.publish(ID, &second);
     worker.wait_for_event("refusal", |event| is_refusal_of(event, &second));
     assert_uses(&redis, "as-before", &first);

@@ -1,4 +1,4 @@
-//! A host of API 1.1: opens the library that it is given by the real loader and says what it finds, old and new.
+//! A host of API 1.1: opens a library with the real loader and reports which old and new functions it has.
 
 use std::path::Path;
 
@@ -12,13 +12,13 @@ mod loader;
 fn main() {
     let library = std::env::args().nth(1).expect("the path of a library");
     match loader::load(Path::new(&library)) {
-        Ok(module) => tell(&module).unwrap_or_else(|error| panic!("{error}")),
+        Ok(module) => report(&module).unwrap_or_else(|error| panic!("{error}")),
         Err(error) => println!("refused: {error}"),
     }
 }
 
-/// One line for each thing that is there or not.
-fn tell(module: &abi::Module_Ref) -> Result<(), PluginError> {
+/// Prints one line per function, present or absent.
+fn report(module: &abi::Module_Ref) -> Result<(), PluginError> {
     let manifest = Harness::from_module(*module).manifest()?;
     println!("{} of API {}", manifest.id, manifest.api);
     let explained = module.explain().map(|explain| explain("a module".into()).into_result());
@@ -26,7 +26,8 @@ fn tell(module: &abi::Module_Ref) -> Result<(), PluginError> {
 
     let frame = Frame::new(1, 6).column("RSI_14", vec![0.5, 0.25, 0.75, 0.125, 0.875, 0.625]);
     let rows = [0, 1, 2, 3, 4, 5];
-    let (all, host) = (RSlice::from_slice(&rows), Later);
+    let all = RSlice::from_slice(&rows);
+    let host = Later;
     let services = || abi::Host_TO::from_ptr(&host, TD_Opaque);
     let prepared = module.prepare()(frame.table(), all, "{}".into(), services()).into_result()?;
     let task = abi::Task {
@@ -41,8 +42,8 @@ fn tell(module: &abi::Module_Ref) -> Result<(), PluginError> {
     println!("method of the model: {:?}", fitted.explain().into_result().map_err(|error| error.message));
     let scores = |model: &abi::ModelBox| {
         let mut scores = [f32::NAN; 6];
-        let told = model.predict(frame.table(), all, RSliceMut::from_mut_slice(&mut scores)).into_result();
-        told.map(|()| scores)
+        model.predict(frame.table(), all, RSliceMut::from_mut_slice(&mut scores)).into_result()?;
+        Ok::<_, PluginError>(scores)
     };
     println!("scores: {:?}", scores(&fitted)?);
     let loaded = module.load()(fitted.save().into_result()?.as_rslice(), "{}".into()).into_result()?;
@@ -59,7 +60,7 @@ impl abi::Host for Later {
     fn metric(&self, _: RStr<'_>, _: u64, _: f64) {}
 
     fn log(&self, _: u32, message: RStr<'_>) {
-        println!("the plugin says: {message}");
+        println!("log of the plugin: {message}");
     }
 
     fn cancelled(&self) -> bool {

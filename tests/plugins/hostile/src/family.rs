@@ -1,4 +1,4 @@
-//! The family behind the library: well-behaved, but for what the field `act` says.
+//! The family of the library: well-behaved except for the act that the field `act` names.
 
 use std::time::Duration;
 

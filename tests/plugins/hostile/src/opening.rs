@@ -1,4 +1,4 @@
-//! What happens as the library is opened, before its opener learns anything of it.
+//! The act that runs while the library is opened, before the host can read anything from it.
 
 use crate::{acts, fields, header};
 
