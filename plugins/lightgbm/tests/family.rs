@@ -5,22 +5,13 @@ mod support;
 use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener, Noise};
 use oculus_plugin_api::{PluginError, Task, code};
 use oculus_plugin_lightgbm::LightGbm;
+use oculus_plugin_support::testing::auc;
 use support::{Data, rows};
 
 oculus_plugin_api::conformance!(LightGbm);
 
 fn harness() -> Harness {
     Harness::family::<LightGbm>()
-}
-
-/// Share of pairs of a positive and a negative row that the scores put in order.
-fn auc(scores: &[f32], label: &[f32]) -> f64 {
-    let of = |class: f32| scores.iter().zip(label).filter(move |(_, l)| **l == class).map(|(score, _)| *score);
-    let pairs: Vec<f64> = of(1.0)
-        .flat_map(|positive| of(0.0).map(move |negative| (positive, negative)))
-        .map(|(positive, negative)| f64::from(positive > negative) + 0.5 * f64::from(positive == negative))
-        .collect();
-    pairs.iter().sum::<f64>() / pairs.len() as f64
 }
 
 #[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use oculus_plugin_api::testing::{Harness, Listener};
 use oculus_plugin_lstm::Lstm;
+use oculus_plugin_support::testing::csv_from_columns;
 use support::{Data, Memory, Size};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -23,11 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let model = prepared.fit(&data.task(&train_rows, &[]), params, &Listener::default())?;
     std::fs::write(folder.join("ours.safetensors"), model.save()?)?;
 
-    let mut csv = "F_0,F_1,F_2,F_3\n".to_owned();
-    for row in 340..400 {
-        let values: Vec<_> = data.columns.iter().map(|column| column[row].to_string()).collect();
-        csv += &(values.join(",") + "\n");
-    }
-    std::fs::write(folder.join("rows.csv"), csv)?;
+    let names = ["F_0", "F_1", "F_2", "F_3"];
+    std::fs::write(folder.join("rows.csv"), csv_from_columns(&names, &data.columns, 340..400))?;
     Ok(())
 }

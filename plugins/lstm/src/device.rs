@@ -1,4 +1,4 @@
-//! Where a fit runs: what this machine has, what was asked for.
+//! The device of a fit: those of this machine, and the requested one.
 
 use oculus_plugin_api::{PluginError, Result};
 use tch::{Cuda, Device};
@@ -10,7 +10,7 @@ pub(crate) fn present() -> Vec<Device> {
     [Device::Cpu].into_iter().chain(cuda).chain(mps).collect()
 }
 
-/// The name that manifests and jobs know a device by.
+/// Returns the name of a device in manifests and jobs.
 pub(crate) fn name(device: Device) -> &'static str {
     match device {
         Device::Cpu => "cpu",
@@ -20,7 +20,8 @@ pub(crate) fn name(device: Device) -> &'static str {
     }
 }
 
-/// Devices that a fit may run on: one that is named, or all for `auto`. What the host says stands above the parameter.
+/// Returns the devices that a fit may run on: the named one, or all for `auto`. The host's setting overrides the
+/// parameter.
 ///
 /// # Errors
 /// [`code::DEVICE`](oculus_plugin_api::code::DEVICE) for a device that is not there, naming those that are.
@@ -36,7 +37,7 @@ pub(crate) fn candidates(host: &str, param: &str, present: &[Device]) -> Result<
     })
 }
 
-/// The device of the shortest time, and the line of the log that says so. Of none, the CPU.
+/// Returns the device with the shortest time, or the CPU without any, and a log line with all times.
 pub(crate) fn choice(mut timed: Vec<(Device, f64)>) -> (Device, String) {
     timed.sort_by(|(_, a), (_, b)| a.total_cmp(b));
     let device = timed.first().map_or(Device::Cpu, |(device, _)| *device);
@@ -56,7 +57,7 @@ mod tests {
     use oculus_plugin_api::code;
 
     #[test]
-    fn the_host_s_word_stands_above_the_parameter_s() {
+    fn the_hosts_setting_overrides_the_parameter() {
         let present = [Device::Cpu, Device::Cuda(0)];
         assert_eq!(candidates("cpu", "cuda", &present).unwrap(), [Device::Cpu]);
         assert_eq!(candidates("auto", "cuda", &present).unwrap(), [Device::Cuda(0)]);
@@ -65,14 +66,14 @@ mod tests {
     }
 
     #[test]
-    fn the_quickest_device_is_chosen_and_all_times_are_told() {
+    fn the_fastest_device_is_chosen_and_all_times_are_logged() {
         let (device, why) = choice(vec![(Device::Cpu, 0.0123), (Device::Cuda(0), 0.004)]);
         assert_eq!(device, Device::Cuda(0));
         assert_eq!(why, "device cuda: one update takes 4.0 ms on cuda, 12.3 ms on cpu");
     }
 
     #[test]
-    fn a_device_that_is_not_there_is_named_with_those_that_are() {
+    fn a_missing_device_is_refused_with_the_available_devices() {
         let error = candidates("auto", "mps", &[Device::Cpu, Device::Cuda(0)]).unwrap_err();
         assert_eq!(error.code, code::DEVICE);
         assert_eq!(error.message, "device `mps`: this machine has cpu, cuda; or say auto");

@@ -4,10 +4,10 @@ use crate::network::Architecture;
 use crate::params::Settings;
 use crate::sequences::{Scaler, Sequences};
 
-/// How a model came to be.
+/// The origin of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Made {
-    /// Epochs that its weights have seen.
+    /// Epochs of its training.
     pub(crate) n_epochs: usize,
     /// Device that it was fitted on.
     pub(crate) device: String,
@@ -28,7 +28,7 @@ pub struct LstmModel {
 }
 
 impl LstmModel {
-    /// A model of the weights of a fit.
+    /// Makes a model from the weights of a fit.
     pub(crate) fn new(sequences: &Sequences, settings: &Settings, weights: Vec<f32>, made: Made) -> Self {
         let n_features = sequences.n_features();
         Self {

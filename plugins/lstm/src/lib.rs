@@ -1,11 +1,13 @@
 //! An LSTM network (libtorch) as a plugin: a table is standardised once and fitted many times.
 //!
-//! `params` declares what can be set, `sequences` makes a table ready, `segments` says which rows an update reads,
-//! `network` and `adam` compute, `training` fits. `fitted` is what comes out, `model` how it predicts, `format` its form
-//! as safetensors. `device` chooses where a fit runs, `random` is the only source of chance.
+//! `params` declares what can be set, `sequences` makes a table ready, `segments` says which rows
+//! an update reads, `network` and `adam` compute, `training` fits. `fitted` is what comes out,
+//! `model` how it predicts, `format` its form as safetensors. `device` chooses where a fit runs,
+//! `random` is the only source of chance.
 //!
-//! Invariants: a score depends on the model and on the features of the `sequence_length` rows up to its own, of the same
-//! symbol, and on nothing else. A model depends on nothing after its last row to learn from.
+//! Invariants: a score depends on the model and on the features of the `sequence_length` rows up to
+//! its own, of the same symbol, and on nothing else. A model depends on nothing after its last row
+//! to learn from.
 
 mod adam;
 mod device;
@@ -38,7 +40,7 @@ impl PreparedFamily for Lstm {
 
     fn prepare<'a>(table: Table<'a>, learn_rows: &[u32], _: &Setting, ctx: &Ctx<'_, '_>) -> Result<Sequences> {
         ctx.check()?;
-        Sequences::learn(&table, learn_rows)
+        Sequences::standardised(&table, learn_rows)
     }
 
     fn fit(sequences: &Sequences, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<LstmModel> {

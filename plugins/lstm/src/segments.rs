@@ -1,9 +1,10 @@
 //! Which rows an update reads: places of labels, the rows run before them, and in what order.
 //!
-//! A segment is run from zeros over `stored` rows without a gradient (once an epoch, many segments at a time), then over
-//! `burn_in` rows with a gradient but without labels, then over `label_steps` rows whose labels count. The last of them
-//! sees `stored + burn_in + label_steps = sequence_length` rows; nothing before them. A window with one label is the case
-//! of one label step and nothing stored, so both trainings are one.
+//! A segment is run from zeros over `stored` rows without a gradient (once an epoch, many segments
+//! at a time), then over `burn_in` rows with a gradient but without labels, then over `label_steps`
+//! rows whose labels count. The last of them sees `stored + burn_in + label_steps =
+//! sequence_length` rows; nothing before them. A window with one label is the case of one label
+//! step and nothing stored, so both trainings are one.
 //!
 //! Invariant: all rows of a segment are rows of one symbol without holes, and none is after the last row to learn from.
 
@@ -32,7 +33,8 @@ impl Plan {
                 vec![Self { stored: 0, burn_in: length - 1, label_steps: 1, n_segments: batch_size }]
             }
             Training::Segments { label_steps, burn_in, mixed } => {
-                // Short windows keep two thirds for the run-up: a label that sees next to nothing teaches next to nothing.
+                // Short windows keep two thirds for the run-up: a label that sees next to nothing
+                // teaches next to nothing.
                 let label_steps = label_steps.min(length / 3).max(1);
                 let plan = |burn_in: usize| {
                     let burn_in = burn_in.min(length - label_steps);
@@ -79,13 +81,14 @@ pub(crate) struct Segment {
 }
 
 impl Labels {
-    /// Sorts out where the labels of `rows` lie; `history` as in [`Sequences`](crate::Sequences), enough for each of `rows`.
+    /// Sorts out where the labels of `rows` lie; `history` as in [`Sequences`](crate::Sequences),
+    /// enough for each of `rows`.
     pub(crate) fn new(rows: &[u32], label: &[f32], history: &[u32]) -> Self {
         let mut own = vec![f32::NAN; label.len()];
         let mut spans: Vec<Span> = Vec::new();
         for row in rows.iter().map(|&row| row as usize) {
             own[row] = label[row];
-            // A row goes on with the span before it when its history reaches back to that.
+            // A row extends the previous span if its history reaches back to it.
             match spans.last_mut().filter(|span| history[row] as usize > row - span.last) {
                 Some(span) => span.last = row,
                 None => spans.push(Span { first: row, last: row }),

@@ -1,7 +1,7 @@
-//! A table made ready: model features standardised, row by row, and how far back each row can look.
+//! A prepared table: standardised model features, row-major, and the usable history of each row.
 //!
-//! In: a table, the rows to learn from. Out: [`Sequences`]. Invariants: mean and deviation come from the rows to learn
-//! from alone; a window that a row's history covers has finite values of one symbol only.
+//! In: a table, the training rows. Out: [`Sequences`]. Invariants: mean and deviation come from the training rows
+//! alone; a window that a row's history covers has finite values of one symbol only.
 
 use oculus_plugin_api::prelude::*;
 
@@ -17,8 +17,8 @@ pub(crate) struct Scaler {
 }
 
 impl Scaler {
-    /// Takes mean and deviation of the finite values of `rows`.
-    fn learn(table: &Table<'_>, features: &[usize], rows: &[u32]) -> Self {
+    /// Measures mean and deviation over the finite values of `rows`.
+    fn measure(table: &Table<'_>, features: &[usize], rows: &[u32]) -> Self {
         let moments: Vec<_> = features.iter().map(|&feature_idx| moments(table.column(feature_idx), rows)).collect();
         Self {
             features: features.iter().map(|&feature_idx| table.name(feature_idx).to_owned()).collect(),
@@ -30,8 +30,7 @@ impl Scaler {
 
 /// Mean and deviation of the finite values of `rows`, as the `f32` that the network computes with.
 ///
-/// The deviation of a constant feature is infinite: a feature that never moved where it was learnt from says nothing
-/// later either.
+/// The deviation of a constant feature is infinite, so that the feature is 0 on all rows.
 fn moments(column: &[f32], rows: &[u32]) -> (f32, f32) {
     let values = rows.iter().map(|&row| f64::from(column[row as usize])).filter(|value| value.is_finite());
     let moments = Moments::from_values(values);
@@ -40,7 +39,7 @@ fn moments(column: &[f32], rows: &[u32]) -> (f32, f32) {
     (moments.mean as f32, if is_constant { f32::INFINITY } else { deviation })
 }
 
-/// A table made ready.
+/// A prepared table.
 pub struct Sequences {
     /// How its values were standardised.
     pub(crate) scaler: Scaler,
@@ -53,16 +52,16 @@ pub struct Sequences {
 }
 
 impl Sequences {
-    /// Standardises a table by some of its rows.
+    /// Standardises a table by the mean and deviation of `learn_rows`.
     ///
     /// # Errors
     /// [`code::DATA`](oculus_plugin_api::code::DATA) for a table without features for models.
-    pub(crate) fn learn(table: &Table<'_>, learn_rows: &[u32]) -> Result<Self> {
+    pub(crate) fn standardised(table: &Table<'_>, learn_rows: &[u32]) -> Result<Self> {
         let features = table.require_model_features()?;
-        Ok(Self::with(Scaler::learn(table, &features, learn_rows), table, &features))
+        Ok(Self::with(Scaler::measure(table, &features, learn_rows), table, &features))
     }
 
-    /// Standardises a table as another one was.
+    /// Standardises a table with an existing scaler.
     ///
     /// # Errors
     /// [`code::DATA`](oculus_plugin_api::code::DATA) for a table that lacks a feature.

@@ -14,7 +14,8 @@ use crate::trainer::Trainer;
 /// Fits one model.
 ///
 /// # Errors
-/// Rows that cannot be learnt from, a device that is not there, a loss that is no number, a cancel, or what libtorch says.
+/// Unusable training rows, a device that this machine lacks, a loss that is not finite, cancellation, or an error of
+/// libtorch.
 pub(crate) fn fit(sequences: &Sequences, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<LstmModel> {
     device::use_one_thread();
     ctx.check()?;
@@ -132,7 +133,7 @@ impl Fit<'_> {
         Ok(best)
     }
 
-    /// Refuses to go on with numbers that are none.
+    /// Returns an error if numbers are no longer finite.
     fn refuse_overflow(&self, is_finite: bool, epoch: usize) -> Result<()> {
         if is_finite {
             return Ok(());

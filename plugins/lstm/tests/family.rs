@@ -266,32 +266,32 @@ fn early_stopping_restores_the_best_epoch() {
 }
 
 #[test]
-fn each_epoch_is_told_with_its_losses() {
+fn each_epoch_is_reported_with_its_losses() {
     let data = small();
     let frame = data.frame();
     let train_rows = data.days(0, 80);
     let tune_rows = data.days(80, 100);
-    let told = |tune_rows: &[u32]| {
+    let reported = |tune_rows: &[u32]| {
         let prepared = harness().prepare(&frame, &train_rows).unwrap();
         let listener = Listener::default();
         prepared.fit(&data.task(&train_rows, tune_rows), &params(&[SMALL]), &listener).unwrap();
-        let at_its_end = |line: &String| !line.starts_with("progress") || line.contains("loss");
-        let heard = listener.heard().into_iter().filter(at_its_end);
-        heard.map(|line| line.split("0.").next().unwrap().to_owned()).collect::<Vec<_>>()
+        let is_at_end_of_epoch = |line: &String| !line.starts_with("progress") || line.contains("loss");
+        let lines = listener.heard().into_iter().filter(is_at_end_of_epoch);
+        lines.map(|line| line.split("0.").next().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let left_out = "log 3 22 of 160 training rows have less than 12 rows of history";
-    assert_eq!(told(&tune_rows)[..4], [left_out, "metric loss 1 ", "metric tune_loss 1 ", "progress "]);
-    assert_eq!(told(&[]).len(), 1 + 3 * 2);
+    assert_eq!(reported(&tune_rows)[..4], [left_out, "metric loss 1 ", "metric tune_loss 1 ", "progress "]);
+    assert_eq!(reported(&[]).len(), 1 + 3 * 2);
     let listener = Listener::default();
     harness()
         .prepare(&frame, &train_rows)
         .unwrap()
         .fit(&data.task(&train_rows, &[]), &params(&[SMALL]), &listener)
         .unwrap();
-    let told: Vec<String> = listener.heard().into_iter().filter(|line| line.starts_with("progress")).collect();
-    assert!(told.iter().any(|line| line.contains("epoch 1 of 3, loss 0.")), "{told:?}");
+    let progress: Vec<String> = listener.heard().into_iter().filter(|line| line.starts_with("progress")).collect();
+    assert!(progress.iter().any(|line| line.contains("epoch 1 of 3, loss 0.")), "{progress:?}");
     let fraction = |line: &String| line.split(' ').nth(1).unwrap().parse::<f64>().unwrap();
-    let fractions: Vec<f64> = told.iter().map(fraction).collect();
+    let fractions: Vec<f64> = progress.iter().map(fraction).collect();
     assert!(fractions.is_sorted() && fractions.len() > 6 && fractions[fractions.len() - 1] == 1.0, "{fractions:?}");
 }
 

@@ -1,7 +1,8 @@
 //! PyTorch's `nn.LSTM` and `nn.Linear` give the same scores from the same file (`golden/pytorch.py` made the values).
 
-use oculus_plugin_api::testing::{Frame, Harness};
+use oculus_plugin_api::testing::Harness;
 use oculus_plugin_lstm::Lstm;
+use oculus_plugin_support::testing::frame_from_csv;
 
 const ROWS: &str = include_str!("golden/rows.csv");
 
@@ -13,15 +14,11 @@ struct Scores {
 
 #[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]
 fn scores(model: &[u8], pytorchs: &str) -> Scores {
-    let mut lines = ROWS.lines();
-    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
-    let rows: Vec<Vec<f32>> = lines.map(|line| line.split(',').map(|v| v.parse().unwrap()).collect()).collect();
-    let column = |idx: usize| rows.iter().map(|row| row[idx]).collect();
-    let frame = Frame::new(1, rows.len() as u32);
-    let frame = names.into_iter().enumerate().fold(frame, |frame, (idx, name)| frame.column(name, column(idx)));
+    let frame = frame_from_csv(ROWS).unwrap();
+    let n_rows = frame.n_rows();
 
     let pytorchs: Vec<f64> = pytorchs.lines().map(|line| line.parse().unwrap()).collect();
-    let scored: Vec<u32> = ((rows.len() - pytorchs.len()) as u32..rows.len() as u32).collect();
+    let scored: Vec<u32> = ((n_rows - pytorchs.len()) as u32..n_rows as u32).collect();
     let ours = Harness::family::<Lstm>().load(model).unwrap().predict(&frame, &scored).unwrap();
     Scores { ours, pytorchs }
 }
@@ -31,7 +28,7 @@ fn assert_equal(Scores { ours, pytorchs }: Scores) {
         assert!((f64::from(*ours) - pytorchs).abs() < 1e-6, "row {row}: {ours}, PyTorch {pytorchs}");
     }
     let (low, high) = pytorchs.iter().fold((1.0_f64, 0.0_f64), |(low, high), p| (low.min(*p), high.max(*p)));
-    assert!(high - low > 0.1, "scores from {low} to {high} tell nothing apart");
+    assert!(high - low > 0.1, "scores from {low} to {high} separate nothing");
 }
 
 #[test]

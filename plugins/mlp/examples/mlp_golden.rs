@@ -6,9 +6,9 @@
 mod support;
 
 use std::error::Error;
-use std::fmt::Write;
 use std::path::PathBuf;
 
+use oculus_plugin_support::testing::csv_from_columns;
 use support::{Data, NAMES, rows};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -17,11 +17,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let model = data.fit(&rows(0, 300), r#"{"hidden_sizes": [8, 4], "learning_rate": 0.01, "epochs": 60}"#)?;
     std::fs::write(folder.join("ours.safetensors"), model.save()?)?;
 
-    let mut csv = NAMES.join(",") + "\n";
-    for row in 300..360 {
-        let values: Vec<_> = data.columns.iter().map(|column| column[row].to_string()).collect();
-        writeln!(csv, "{}", values.join(","))?;
-    }
-    std::fs::write(folder.join("rows.csv"), csv)?;
+    std::fs::write(folder.join("rows.csv"), csv_from_columns(&NAMES, &data.columns, 300..360))?;
     Ok(())
 }

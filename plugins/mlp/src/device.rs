@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cpu_serves_whoever_names_nothing_or_is_told_to_by_the_host() {
+    fn the_cpu_is_the_default_and_can_be_set_by_the_host() {
         for (host, param) in [("auto", "auto"), ("cpu", "auto"), ("cpu", "cuda"), ("auto", "cpu")] {
             assert_eq!(choose(host, param).unwrap().0, "cpu", "{host} {param}");
         }

@@ -10,7 +10,7 @@ use crate::scaling::CLIP;
 
 const FORMAT: Format = Format { family: "mlp", version: 1 };
 
-/// What the tensors do not say.
+/// The parts of a model that are not tensors.
 #[derive(Serialize, Deserialize)]
 struct Header {
     features: Vec<String>,

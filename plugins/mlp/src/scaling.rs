@@ -1,11 +1,11 @@
-//! Makes a table ready: each feature in deviations from its mean over the rows to learn from, clipped, row by row.
+//! Prepares a table: each feature in deviations from its mean over the training rows, clipped, row-major.
 
 use oculus_plugin_api::prelude::*;
 
 /// Deviations from the mean beyond which a value counts as this many.
 pub(crate) const CLIP: f64 = 5.0;
 
-/// A table in the scale of the rows to learn from.
+/// A table standardised by its training rows.
 pub struct Scaled {
     /// One per feature, in the order of the values.
     pub(crate) inputs: Vec<Input>,
@@ -18,8 +18,8 @@ impl Scaled {
     /// Scales a table.
     ///
     /// # Errors
-    /// [`code::DATA`](oculus_plugin_api::code::DATA) for a table without model features, or a row to learn from with a
-    /// value that is not finite.
+    /// [`code::DATA`](oculus_plugin_api::code::DATA) for a table without model features, or a training row with a value
+    /// that is not finite.
     pub(crate) fn new(table: &Table<'_>, learn_rows: &[u32]) -> Result<Self> {
         let columns = table.require_model_features()?;
         let holes = Holes::find(table, &columns);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_feature_that_never_moved_says_nothing_even_where_it_moves_later() {
+    fn a_feature_that_is_constant_on_learn_rows_is_zero_everywhere() {
         // The mean of equal values is not always one of them: 0.1 summed 700 times is not 700 times 0.1.
         let mut column = vec![0.1f32; 701];
         column[700] = 7.0;

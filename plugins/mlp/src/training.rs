@@ -15,8 +15,8 @@ use crate::scaling::Scaled;
 /// Fits one model.
 ///
 /// # Errors
-/// Training rows of one class, rows with holes, a device that is not there, a loss that is no number, a cancel, or what
-/// candle says.
+/// Training rows of one class, rows with holes, a device that this machine lacks, a loss that is not finite, cancellation,
+/// or an error of candle.
 pub(crate) fn fit(scaled: &Scaled, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Perceptron> {
     task.needs_both_classes()?;
     scaled.refuse_holes("train_rows", task.train_rows)?;

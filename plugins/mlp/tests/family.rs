@@ -5,7 +5,8 @@ mod support;
 use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
 use oculus_plugin_api::{PluginError, Task, code};
 use oculus_plugin_mlp::Mlp;
-use support::{Data, auc, bits, rows};
+use oculus_plugin_support::testing::auc;
+use support::{Data, bits, rows};
 
 oculus_plugin_api::conformance!(Mlp);
 
@@ -85,7 +86,7 @@ fn rows_for_early_stopping_choose_the_epoch_and_nothing_else() {
     assert_eq!(scores(&stopped), scores(&fit(&[], kept, &Listener::default())));
     assert_ne!(scores(&stopped), scores(&fit(&[], kept + 1, &Listener::default())));
 
-    // The loss that was told is the one of the scores.
+    // The reported loss is the loss of the scores.
     let loss = |scores: Vec<f32>| {
         let of_row = |(score, label): (f32, &f32)| -f64::from(if *label == 1.0 { score } else { 1.0 - score }).ln();
         scores.into_iter().zip(&data.label[400..]).map(of_row).sum::<f64>() / 200.0
@@ -259,13 +260,13 @@ fn a_cancel_ends_the_fit_at_the_next_batch() {
     let listener = Listener::cancelling_at(1 + 5 * 7 + 2);
     let error = prepared.fit(&data.task(&train_rows, &[]), "{}", &listener).err().unwrap();
     assert_eq!(error.code, code::CANCELLED);
-    let heard = listener.heard();
-    assert!(heard.last().unwrap().starts_with("progress 0.07 epoch 7 of 100, loss 0."), "{heard:?}");
-    assert!(heard[heard.len() - 2].starts_with("metric loss 7 0."), "{heard:?}");
+    let lines = listener.heard();
+    assert!(lines.last().unwrap().starts_with("progress 0.07 epoch 7 of 100, loss 0."), "{lines:?}");
+    assert!(lines[lines.len() - 2].starts_with("metric loss 7 0."), "{lines:?}");
 }
 
 #[test]
-fn a_loss_that_is_no_number_names_its_epoch() {
+fn a_loss_that_is_not_finite_is_an_error_with_its_epoch() {
     let data = Data::planted(200, 13);
     // Each step turns the weights round and makes them nine times as large.
     let params = r#"{"learning_rate": 1, "weight_decay": 10}"#;
@@ -288,7 +289,7 @@ fn the_largest_rate_allowed_still_gives_scores() {
 }
 
 #[test]
-fn bytes_that_are_no_whole_model_are_refused() {
+fn bytes_that_are_not_a_complete_model_are_refused() {
     let saved = Data::planted(200, 14).fit(&rows(0, 200), r#"{"epochs": 1}"#).unwrap().save().unwrap();
     for end in (0..saved.len()).step_by(101).chain([saved.len() - 1]) {
         assert_eq!(harness().load(&saved[..end]).err().unwrap().code, code::MODEL, "{end} bytes");

@@ -1,7 +1,8 @@
 //! Models pass between the plugin and Python both ways (`golden/numpy_mlp.py` made the golden files).
 
-use oculus_plugin_api::testing::{Fitted, Frame, Harness};
+use oculus_plugin_api::testing::{Fitted, Harness};
 use oculus_plugin_mlp::Mlp;
+use oculus_plugin_support::testing::frame_from_csv;
 
 const ROWS: &str = include_str!("golden/rows.csv");
 /// A model of the plugin's, and what Python reads from it and makes of the rows.
@@ -12,23 +13,13 @@ const PYTHONS: &[u8] = include_bytes!("golden/pythons.safetensors");
 const PYTHONS_IN_PYTHON: &str = include_str!("golden/pythons.csv");
 
 #[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]
-fn frame() -> Frame {
-    let mut lines = ROWS.lines();
-    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
-    let rows: Vec<Vec<f32>> = lines.map(|line| line.split(',').map(|v| v.parse().unwrap()).collect()).collect();
-    let column = |idx: usize| rows.iter().map(|row| row[idx]).collect();
-    let frame = Frame::new(1, rows.len() as u32);
-    names.into_iter().enumerate().fold(frame, |frame, (idx, name)| frame.column(name, column(idx)))
-}
-
-#[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]
 fn load(bytes: &[u8]) -> Fitted {
     Harness::family::<Mlp>().load(bytes).unwrap()
 }
 
 #[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]
 fn assert_predicts(model: &Fitted, expected: &str) {
-    let frame = frame();
+    let frame = frame_from_csv(ROWS).unwrap();
     let all_rows: Vec<u32> = (0..frame.n_rows() as u32).collect();
     let found = model.predict(&frame, &all_rows).unwrap();
     let expected: Vec<f64> = expected.lines().map(|line| line.parse().unwrap()).collect();

@@ -5,7 +5,8 @@ mod support;
 use oculus_plugin_api::Task;
 use oculus_plugin_api::testing::{Harness, Listener};
 use oculus_plugin_mlp::Mlp;
-use support::{Data, at, auc};
+use oculus_plugin_support::testing::auc;
+use support::{Data, at};
 
 /// Fits on the first 1,200 days, stops early by the next 400; scores the last 400. AUC of the fit and of the truth.
 #[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]

@@ -1,7 +1,7 @@
 //! Columns that say something of their own: in the order of the table, each that no earlier one says already.
 //!
-//! Of columns that tell of one thing, such as `RSI_14` and `STOCH_K`, noise decides which looks best. What labels cannot
-//! tell apart is not asked of them: the first one stands for all, whatever the labels.
+//! Among correlated columns, such as `RSI_14` and `STOCH_K`, noise decides which one looks best. The labels cannot
+//! separate them, so the first column of such a group represents the group, whatever the labels.
 
 use crate::binning::{Column, Deciles};
 

@@ -1,9 +1,10 @@
-//! Conditions that halves of the training time choose again and again (stability selection: Meinshausen & Bühlmann 2010,
-//! in complementary pairs of halves by Shah & Samworth 2013).
+//! Conditions that halves of the training time choose again and again (stability selection:
+//! Meinshausen & Bühlmann 2010, in complementary pairs of halves by Shah & Samworth 2013).
 //!
-//! In: columns in deciles, labels, blocks of dates. Out: conditions with the share of the halves whose own list has them,
-//! thresholds a decile apart counting as the same. Each half makes its list as if there were no other: of each side of a
-//! column the threshold of the highest bound, of these the best few that share less than half of their rows.
+//! In: columns in deciles, labels, blocks of dates. Out: conditions with the share of the halves
+//! whose own list has them, thresholds a decile apart counting as the same. Each half makes its
+//! list as if there were no other: of each side of a column the threshold of the highest bound, of
+//! these the best few that share less than half of their rows.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +83,7 @@ struct CountsByBlock {
 }
 
 impl CountsByBlock {
-    /// Counts each column that says something of its own.
+    /// Counts each distinct column.
     fn all(deciles: &Deciles, judge: &Judge<'_>, blocks: &Blocks) -> Vec<Self> {
         let mut is_hit = vec![false; judge.n_rows()];
         judge.hits.places().for_each(|place| is_hit[place] = true);

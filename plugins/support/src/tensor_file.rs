@@ -2,8 +2,8 @@
 //!
 //! In: a family's header and tensors. Out: bytes, equal for equal models, which other tools read too.
 //! The JSON is the metadata entry `oculus`; it begins with the family and the version of its format.
-//! What is read is checked first: a file that is whole, of this family and version, finite numbers of
-//! the type and shape that are asked for.
+//! Bytes are checked when they are read: the file is complete, of this family and version, and its
+//! numbers are finite and of the requested type and shape.
 
 use std::collections::HashMap;
 
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn tensors_are_of_the_type_and_shape_that_are_asked_for() {
+    fn a_tensor_of_another_type_or_shape_than_requested_is_refused() {
         let tensors = [Tensor::new("w", vec![2, 1], [0.5f32, 1.0]), Tensor::new("bad", vec![1], [f32::NAN])];
         let bytes = written(&tensors);
         let file = TensorFile::read(&bytes, FORMAT).unwrap();

@@ -2,6 +2,7 @@
 
 use oculus_plugin_api::Task;
 use oculus_plugin_api::testing::{Frame, Noise};
+use oculus_plugin_support::testing::auc;
 
 /// Draws a number of the standard normal distribution (Box and Muller).
 fn normal(noise: &mut Noise) -> f64 {
@@ -93,7 +94,7 @@ impl Data {
         Task { label: &self.label, train_rows, tune_rows, seed: 7, threads: 1, device: "cpu" }
     }
 
-    /// How well scores of some rows tell their labels apart.
+    /// Returns how well the scores of some rows separate their labels.
     pub(crate) fn auc(&self, rows: &[u32], scores: &[f32]) -> f64 {
         auc(scores, &rows.iter().map(|&row| self.label[row as usize]).collect::<Vec<_>>())
     }
@@ -102,8 +103,8 @@ impl Data {
 /// Seconds that the processor worked for this thread where the system tells (Linux), so that other work beside does not
 /// count; else seconds of the clock.
 pub(crate) fn seconds() -> f64 {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat");
-    let nanoseconds = told.ok().and_then(|told| told.split(' ').next()?.parse::<f64>().ok());
+    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat");
+    let nanoseconds = statistics.ok().and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
     let of_clock = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64();
     nanoseconds.map_or_else(of_clock, |nanoseconds| nanoseconds / 1e9)
 }
@@ -116,19 +117,4 @@ fn running_mean(column: &[f32], n_days: usize, length: f64) -> Vec<f64> {
         mean
     };
     column.iter().enumerate().map(&mut next).collect()
-}
-
-/// Share of pairs of a positive and a negative row that the scores put in order.
-pub(crate) fn auc(scores: &[f32], label: &[f32]) -> f64 {
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
-    let mut rank_sum = 0.0;
-    let mut n_before = 0;
-    for tie in order.chunk_by(|&a, &b| scores[a] == scores[b]) {
-        let rank = n_before as f64 + (tie.len() + 1) as f64 / 2.0;
-        rank_sum += rank * tie.iter().filter(|&&row| label[row] == 1.0).count() as f64;
-        n_before += tie.len();
-    }
-    let n_positives = label.iter().filter(|&&label| label == 1.0).count() as f64;
-    (rank_sum - n_positives * (n_positives + 1.0) / 2.0) / (n_positives * (label.len() as f64 - n_positives))
 }

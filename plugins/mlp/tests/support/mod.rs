@@ -70,16 +70,6 @@ pub(crate) fn at(values: &[f32], rows: &[u32]) -> Vec<f32> {
     rows.iter().map(|&row| values[row as usize]).collect()
 }
 
-/// Share of pairs of a positive and a negative row that the scores put in order.
-pub(crate) fn auc(scores: &[f32], label: &[f32]) -> f64 {
-    let of = |class: f32| scores.iter().zip(label).filter(move |(_, l)| **l == class).map(|(score, _)| *score);
-    let pairs: Vec<f64> = of(1.0)
-        .flat_map(|positive| of(0.0).map(move |negative| (positive, negative)))
-        .map(|(positive, negative)| f64::from(positive > negative) + 0.5 * f64::from(positive == negative))
-        .collect();
-    pairs.iter().sum::<f64>() / pairs.len() as f64
-}
-
 pub(crate) fn bits(scores: &[f32]) -> Vec<u32> {
     scores.iter().map(|score| score.to_bits()).collect()
 }

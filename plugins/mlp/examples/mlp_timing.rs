@@ -1,16 +1,16 @@
-//! Times one preparation and its fits: `cargo run -p oculus-plugin-lightgbm --example timing`
+//! Times one preparation and its fits: `cargo run -p oculus-plugin-mlp --example mlp_timing`
 //!
-//! 1,000 rows × 40 features, 150 rounds of 7 leaves.
+//! 800 rows × 47 features, 100 epochs in batches of 64.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
 
 use oculus_plugin_api::Task;
 use oculus_plugin_api::testing::{Frame, Harness, Listener, Noise};
-use oculus_plugin_lightgbm::LightGbm;
+use oculus_plugin_mlp::Mlp;
 
-const N_ROWS: u32 = 1000;
-const N_FEATURES: u32 = 40;
+const N_ROWS: u32 = 800;
+const N_FEATURES: u32 = 47;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut noise = Noise::new(1);
@@ -20,13 +20,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let frame = (0..N_FEATURES).fold(Frame::new(1, N_ROWS), |frame, idx| frame.column(name(idx), column()));
     let rows: Vec<u32> = (0..N_ROWS).collect();
 
-    let harness = Harness::family::<LightGbm>();
+    let harness = Harness::family::<Mlp>();
     let (prepared, took) = timed(|| harness.prepare(&frame, &rows));
     let prepared = prepared?;
     println!("prepare          {took:?}");
     let fit = &|seed| {
         let task = Task { label: &label, train_rows: &rows, tune_rows: &[], seed, threads: 1, device: "cpu" };
-        prepared.fit(&task, r#"{"num_iterations": 150, "num_leaves": 7}"#, &Listener::default())
+        prepared.fit(&task, r#"{"epochs": 100, "batch_size": 64}"#, &Listener::default())
     };
     fit(0)?;
     let (model, took) = timed(|| fit(1));

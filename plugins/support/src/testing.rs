@@ -1,0 +1,86 @@
+//! What the tests of several plugins need: golden tables as CSV, and how well scores order labels.
+
+use oculus_plugin_api::testing::Frame;
+use oculus_plugin_api::{PluginError, Result};
+
+/// Reads a table of one symbol from CSV: a line of feature names, then one line of numbers per row.
+///
+/// # Errors
+/// [`code::DATA`](oculus_plugin_api::code::DATA) for text without a line, a field that is not a number, and a line with
+/// another number of fields than the first.
+pub fn frame_from_csv(text: &'static str) -> Result<Frame> {
+    let mut lines = text.lines();
+    let names: Vec<&str> = lines.next().ok_or_else(|| PluginError::data("the CSV has no line"))?.split(',').collect();
+    let mut columns = vec![Vec::new(); names.len()];
+    for line in lines {
+        let fields: Vec<&str> = line.split(',').collect();
+        if fields.len() != names.len() {
+            return Err(PluginError::data(format!("found {line:?}, needed {} numbers", names.len())));
+        }
+        for (column, field) in columns.iter_mut().zip(fields) {
+            let value = field.parse::<f32>().map_err(|error| PluginError::data(format!("{field:?}: {error}")))?;
+            column.push(value);
+        }
+    }
+    let n_rows = columns[0].len() as u32;
+    let frame = Frame::new(1, n_rows);
+    Ok(names.into_iter().zip(columns).fold(frame, |frame, (name, column)| frame.column(name, column)))
+}
+
+/// Writes rows of a table as the CSV that [`frame_from_csv`] reads; numbers are exact.
+pub fn csv_from_columns(names: &[&str], columns: &[Vec<f32>], rows: impl IntoIterator<Item = usize>) -> String {
+    let mut csv = names.join(",") + "\n";
+    for row in rows {
+        let values: Vec<_> = columns.iter().map(|column| column[row].to_string()).collect();
+        csv += &(values.join(",") + "\n");
+    }
+    csv
+}
+
+/// Computes the area under the ROC curve: the share of pairs of a positive and a negative row that the scores order
+/// correctly, ties as one half. NaN without a pair.
+pub fn auc(scores: &[f32], label: &[f32]) -> f64 {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+    let mut rank_sum = 0.0;
+    let mut n_before = 0;
+    for tie in order.chunk_by(|&a, &b| scores[a] == scores[b]) {
+        let rank = n_before as f64 + (tie.len() + 1) as f64 / 2.0;
+        rank_sum += rank * tie.iter().filter(|&&row| label[row] == 1.0).count() as f64;
+        n_before += tie.len();
+    }
+    let n_positives = label.iter().filter(|&&label| label == 1.0).count() as f64;
+    (rank_sum - n_positives * (n_positives + 1.0) / 2.0) / (n_positives * (label.len() as f64 - n_positives))
+}
+
+#[cfg(test)]
+mod tests {
+    use oculus_plugin_api::{Table, code};
+
+    use super::*;
+
+    #[test]
+    fn auc_is_the_share_of_ordered_pairs_with_ties_as_half() {
+        assert_eq!(auc(&[0.1, 0.4, 0.3, 0.8], &[0.0, 0.0, 1.0, 1.0]), 0.75);
+        assert_eq!(auc(&[0.5, 0.5], &[0.0, 1.0]), 0.5);
+        assert_eq!(auc(&[0.9, 0.1], &[0.0, 1.0]), 0.0);
+        assert!(auc(&[0.9, 0.1], &[1.0, 1.0]).is_nan());
+    }
+
+    #[test]
+    fn a_table_survives_csv_to_the_bit() {
+        let columns = [vec![0.1, 0.2, 0.3], vec![f32::MIN_POSITIVE, -1.5, 7.0]];
+        let csv = csv_from_columns(&["A", "B"], &columns, 1..3);
+        let frame = frame_from_csv(csv.leak()).unwrap();
+        let table = Table::new(frame.table()).unwrap();
+        assert_eq!((table.name(0), table.name(1)), ("A", "B"));
+        assert_eq!([table.column(0), table.column(1)], [&columns[0][1..], &columns[1][1..]]);
+    }
+
+    #[test]
+    fn csv_that_is_not_a_table_is_refused() {
+        for text in ["", "A,B\n1,x\n", "A,B\n1\n"] {
+            assert_eq!(frame_from_csv(text).err().unwrap().code, code::DATA, "{text:?}");
+        }
+    }
+}
