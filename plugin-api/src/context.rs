@@ -1,4 +1,4 @@
-//! What a plugin at work may tell and ask its host.
+//! The services of the host during a call: progress, metrics, log and cancellation.
 
 use crate::{PluginError, Result, abi};
 

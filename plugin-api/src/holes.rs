@@ -2,7 +2,7 @@
 
 use crate::{PluginError, Result, Table};
 
-/// The holes of some features: for each row of a table the first of them without a finite value.
+/// The holes of some features: per row of a table, the first feature without a finite value.
 ///
 /// ```
 /// use oculus_plugin_api::testing::Frame;
@@ -24,7 +24,7 @@ pub struct Holes {
 }
 
 impl Holes {
-    /// Looks through the columns `features` of all rows.
+    /// Finds the holes of the columns `features` in all rows.
     pub fn find(table: &Table<'_>, features: &[usize]) -> Self {
         let mut first = vec![None; table.n_rows()];
         for (place, &feature_idx) in features.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Features as most models read them: in deviations from the mean of the rows to learn from.
+//! Standardised features: deviations from the mean over the training rows.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub struct Input {
     pub name: String,
     /// Mean over the rows to learn from.
     pub mean: f64,
-    /// Population deviation over them; 0 for a feature that never moved there, which then says nothing anywhere.
+    /// Population deviation over them; 0 for a feature that is constant there, which then is 0 everywhere.
     pub deviation: f64,
 }
 
@@ -31,8 +31,8 @@ impl Input {
     /// An input for each feature that is for models, measured over `learn_rows`.
     ///
     /// # Errors
-    /// [`code::DATA`](crate::code::DATA) for a table without such a feature, and for a row to learn from with a value that
-    /// is not finite, naming both.
+    /// [`code::DATA`](crate::code::DATA) for a table without such a feature, and for a row of `learn_rows`
+    /// with a value that is not finite, naming both.
     pub fn standardised(table: &Table<'_>, learn_rows: &[u32]) -> Result<Vec<Self>> {
         let features = table.require_model_features()?;
         features.into_iter().map(|idx| Self::measured(table, idx, learn_rows)).collect()
@@ -80,7 +80,7 @@ mod tests {
     use crate::testing::Frame;
 
     #[test]
-    fn a_feature_that_never_moved_says_nothing_even_where_it_moves_later() {
+    fn a_feature_that_is_constant_on_learn_rows_is_zero_everywhere() {
         // The mean of equal values is not always one of them: 0.1 summed 700 times is not 700 times 0.1.
         let mut column = vec![0.1f32; 702];
         (column[700], column[701]) = (7.0, f32::NAN);
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_measured_is_named() {
+    fn rows_and_features_that_cannot_be_measured_are_named() {
         let frame = Frame::new(1, 3).column("RSI_14", vec![1.0, f32::INFINITY, 3.0]).rule_column("SMA", vec![0.0; 3]);
         let table = Table::new(frame.table()).unwrap();
         let error = Input::standardised(&table, &[0, 1]).unwrap_err();

@@ -1,4 +1,4 @@
-//! Early stopping by the loss on rows that are not learnt from.
+//! Early stopping by the loss on rows outside the training rows.
 //!
 //! In: one loss per round or epoch. Out: whether to keep the model of this round, to go on or to
 //! stop. Invariant: the best round is the first of the rounds with the lowest loss.
@@ -81,7 +81,7 @@ impl EarlyStopping {
 mod tests {
     use super::*;
 
-    /// Losses that tie, fall, rise and are no number.
+    /// Losses that tie, fall and rise, or are not finite.
     const LOSSES: [f64; 5] = [0.25, 0.5, 1.0, f64::INFINITY, f64::NAN];
 
     /// Calls `check` with every sequence of `n_rounds` of [`LOSSES`].

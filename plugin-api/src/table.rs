@@ -108,7 +108,7 @@ impl<'a> Table<'a> {
         (0..self.n_features()).filter(|&idx| self.role(idx) == FeatureRole::Model).collect()
     }
 
-    /// Columns that models may learn from, ascending; at least one.
+    /// Returns the columns for models, ascending; at least one.
     ///
     /// # Errors
     /// [`code::DATA`](crate::code::DATA) for a table without such a column.

@@ -295,7 +295,7 @@ impl Frame {
     }
 }
 
-/// A host that listens, and cancels when told to.
+/// A host that records what a plugin reports, and cancels on request.
 #[derive(Debug)]
 pub struct Listener {
     calls_left: AtomicUsize,
@@ -322,7 +322,7 @@ impl Listener {
         self.n_asked.load(Ordering::Relaxed)
     }
 
-    /// All that the plugin told, in order: `progress 0.5 half`, `metric loss 3 0.7`, `log 2 odd`.
+    /// Returns all reports of the plugin, in order: `progress 0.5 half`, `metric loss 3 0.7`, `log 2 odd`.
     pub fn heard(&self) -> Vec<String> {
         self.lines.lock().map(|lines| lines.clone()).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! The claims hold for a family and an extractor that do all they must, and each is broken by the flaw that it is about.
+//! A correct family and a correct extractor fulfil every claim, and each flaw breaks the claim that it concerns.
 
 mod flawed;
 
@@ -70,7 +70,7 @@ fn flaws() -> Vec<(Harness, &'static str, &'static str)> {
 }
 
 #[test]
-fn a_flaw_breaks_the_claim_that_it_is_about_and_no_other() {
+fn a_flaw_breaks_the_claim_that_it_concerns_and_no_other() {
     for (harness, claim, name) in flaws() {
         let findings = suite(&harness);
         assert_eq!(broken(&findings), [claim], "{findings:?}");
@@ -80,7 +80,7 @@ fn a_flaw_breaks_the_claim_that_it_is_about_and_no_other() {
 }
 
 #[test]
-fn a_reason_says_what_was_found_what_was_needed_and_what_to_do() {
+fn a_reason_states_what_was_found_what_was_needed_and_a_remedy() {
     let reason = reason(&suite(&Harness::family::<Linear<DEAF>>()));
     let needed = [
         "found that it never asked whether to end",
@@ -91,7 +91,7 @@ fn a_reason_says_what_was_found_what_was_needed_and_what_to_do() {
 }
 
 #[test]
-fn a_module_that_checks_nothing_breaks_what_the_sdk_checks_for_others() {
+fn a_module_without_checks_breaks_the_claims_that_the_sdk_fulfils_for_others() {
     let findings = suite(&Harness::from_module(yes_man()));
     let expected = [
         "a fit asks more often the more rounds it has",
@@ -104,7 +104,7 @@ fn a_module_that_checks_nothing_breaks_what_the_sdk_checks_for_others() {
 }
 
 #[test]
-fn a_probe_finds_what_jobs_would_fall_over_and_forgives_a_fit_that_never_asks() {
+fn a_probe_finds_flaws_that_break_jobs_and_accepts_a_fit_that_never_checks_for_cancellation() {
     let probe = |harness: &Harness| examine(harness, Depth::Probe, &mut |_| {});
     for sound in
         [Harness::family::<Linear<NONE>>(), Harness::family::<Linear<DEAF>>(), Harness::extractor::<Medians<NONE>>()]
@@ -128,16 +128,16 @@ fn a_probe_finds_what_jobs_would_fall_over_and_forgives_a_fit_that_never_asks() 
 }
 
 #[test]
-fn every_claim_is_told_before_it_is_tried_and_when_it_was() {
-    let mut told = Vec::new();
+fn every_claim_is_reported_before_and_after_its_test() {
+    let mut steps = Vec::new();
     let findings = examine(&Harness::family::<Linear<NONE>>(), Depth::Suite, &mut |step| {
-        told.push(match step {
+        steps.push(match step {
             Step::Begins(claim) => claim.to_owned(),
             Step::Ends(finding) => format!("{} {:?}", finding.claim, finding.verdict),
         });
     });
     let expected = findings.iter().flat_map(|it| [it.claim.clone(), format!("{} {:?}", it.claim, it.verdict)]);
-    assert_eq!(told, expected.collect::<Vec<_>>());
+    assert_eq!(steps, expected.collect::<Vec<_>>());
     assert!(findings.len() == 22 && findings.iter().all(|finding| finding.verdict == Verdict::Holds), "{findings:?}");
 }
 

@@ -1,10 +1,10 @@
-//! Whether a call ends when it is told to.
+//! Whether a call ends when it is cancelled.
 
 use super::claim_error::{ClaimError, ClaimResult, describe};
 use crate::testing::Listener;
 use crate::{PluginError, code};
 
-/// Runs a call that asks `n_asked` times, told to end at the first question and at the last.
+/// Runs a call that checks for cancellation `n_asked` times, cancelled at its first check and at its last.
 pub(crate) fn ends_when_told_to(n_asked: usize, run: impl Fn(&Listener) -> Option<PluginError>) -> ClaimResult {
     if n_asked == 0 {
         return Err(ClaimError::broken(
@@ -19,7 +19,7 @@ pub(crate) fn ends_when_told_to(n_asked: usize, run: impl Fn(&Listener) -> Optio
     })
 }
 
-/// Whether a call that was told to end says that this was why.
+/// Asserts that a cancelled call ended with the code CANCELLED.
 pub(crate) fn ended_by(error: Option<&PluginError>, when: &str) -> ClaimResult {
     let found = match error {
         Some(error) if error.code == code::CANCELLED => return Ok(()),

@@ -1,4 +1,4 @@
-//! The list of claims, and how one of them is tried.
+//! The list of claims, and how a claim is tested.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,16 +9,16 @@ use super::{extracting, fitting, models, probe, refusing};
 use crate::testing::Harness;
 use crate::{Manifest, Role, code};
 
-/// One claim: its words, joined by `_`, and how it is tried.
+/// One claim: its words, joined by `_`, and its test.
 pub(super) struct Claim {
     pub(super) name: &'static str,
     pub(super) holds: fn(&Subject<'_>) -> ClaimResult,
 }
 
-/// The claim that is tried before all others.
+/// The claim that is tested before all others.
 pub(super) const MANIFEST: &str = "its_manifest_can_be_worked_with";
 
-/// The one list of claims: as tests of an author, and as the table that a host goes through.
+/// The single list of claims, expanded to an author's tests or to the table that a host runs.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __claims {
@@ -109,7 +109,7 @@ static ON_EXTRACTORS: &[Claim] = {
     &crate::__claims!(extractor table ())
 };
 
-/// Returns the claims that are tried on a plugin with this role, after that on its manifest.
+/// Returns the claims for a plugin with this role; they follow the claim on its manifest.
 pub(super) fn all(depth: Depth, role: Role) -> &'static [Claim] {
     match (depth, role) {
         (_, Role::Unknown) => &[],
@@ -125,7 +125,7 @@ pub(super) fn find(name: &str) -> Option<&'static Claim> {
     ON_FAMILIES.iter().chain(ON_EXTRACTORS).find(|claim| claim.name == name)
 }
 
-/// What a claim comes to. A plugin that makes the claim itself panic has broken it.
+/// Runs a claim and returns its verdict. A claim that panics is broken.
 pub(super) fn verdict(holds: impl FnOnce() -> ClaimResult) -> Verdict {
     let outcome = catch_unwind(AssertUnwindSafe(holds)).unwrap_or_else(|payload| {
         // A payload whose own drop panics would abort.
@@ -143,7 +143,7 @@ pub(super) fn verdict(holds: impl FnOnce() -> ClaimResult) -> Verdict {
     }
 }
 
-/// The manifest of a plugin whose role is what its module does.
+/// Returns the manifest, once it is readable and its role matches the module's functions.
 pub(super) fn readable_manifest(harness: &Harness) -> Result<Manifest, ClaimError> {
     let needed = "a manifest that a host can work with";
     let manifest = harness.manifest();

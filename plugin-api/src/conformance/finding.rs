@@ -30,7 +30,7 @@ pub enum Verdict {
         /// What was found, what was needed, and what to do: three lines at most.
         reason: String,
     },
-    /// It says nothing of such a plugin.
+    /// It does not apply to this plugin.
     Inapplicable {
         /// Why.
         reason: String,

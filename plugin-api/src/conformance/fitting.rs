@@ -1,4 +1,4 @@
-//! Claims on fits: what a model depends on, and what it does not.
+//! Claims on fits: which inputs a model may depend on.
 
 use super::cancelling::ends_when_told_to;
 use super::claim_error::{ClaimError, ClaimResult, describe};
@@ -35,7 +35,7 @@ fn same_as_first(subject: &Subject<'_>, frame: &Frame, task: &Task<'_>, remedy: 
     let again = subject.fit(frame, task);
     let again =
         again.map_err(|error| ClaimError::broken(describe(&error), "the model of the first fit again", remedy))?;
-    // On the first table: what the model is, not what it reads.
+    // Both are compared on the first table, so that only the models can differ.
     same(&first, &Likeness::from_model(&again, &subject.frame, &rows)?, remedy)
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn the_same_seed_gives_the_same_model(subject: &Subject<'_>) -> Claim
     same_as_first(subject, &subject.frame, &subject.task(), remedy)
 }
 
-/// Two fits that differ say nothing of what was changed between them where two fits of one task differ too.
+/// Replaces a broken claim by an inapplicable one where two fits of the same task differ already.
 fn unless_by_chance(subject: &Subject<'_>, outcome: ClaimResult) -> ClaimResult {
     if matches!(outcome, Err(ClaimError::Broken(_))) && the_same_seed_gives_the_same_model(subject).is_err() {
         return Err(ClaimError::inapplicable("two fits of one task differ already"));
@@ -91,7 +91,7 @@ pub(crate) fn later_rows_change_no_model(subject: &Subject<'_>) -> ClaimResult {
     Ok(())
 }
 
-/// A host prepares a table once and fits it many times, and prepares it anew where a process died in between.
+/// A host prepares a table once and fits it many times. It prepares the table again after a process has died.
 pub(crate) fn one_prepared_table_gives_each_fit_the_same_model(subject: &Subject<'_>) -> ClaimResult {
     subject.needs_cpu()?;
     subject.model()?;
@@ -130,12 +130,12 @@ pub(crate) fn fits_side_by_side_equal_those_in_a_row(subject: &Subject<'_>) -> C
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect()
     });
     let mut pairs = in_a_row.into_iter().zip(side_by_side);
-    unless_by_chance(subject, pairs.try_for_each(|(alone, beside)| same(&alone?, &beside?, remedy)))
+    unless_by_chance(subject, pairs.try_for_each(|(alone, concurrent)| same(&alone?, &concurrent?, remedy)))
 }
 
 pub(crate) fn a_fit_ends_when_told_to(subject: &Subject<'_>) -> ClaimResult {
     subject.model()?;
-    let n_asked = asked(subject, &subject.params())?;
+    let n_asked = n_checks(subject, &subject.params())?;
     let fit = |listener: &Listener| {
         subject.fit_with(&subject.frame, &without_tune(subject), &subject.params(), listener).err()
     };
@@ -147,8 +147,8 @@ pub(crate) fn a_fit_asks_more_often_the_more_rounds_it_has(subject: &Subject<'_>
     let (Some((few, few_rounds)), Some((many, many_rounds))) = (subject.rounds(1), subject.rounds(3)) else {
         return Err(ClaimError::inapplicable("its manifest names no `rounds_param`"));
     };
-    let of_few = asked(subject, &few_rounds)?;
-    let of_many = asked(subject, &many_rounds)?;
+    let of_few = n_checks(subject, &few_rounds)?;
+    let of_many = n_checks(subject, &many_rounds)?;
     if few == many || of_few == 0 {
         return Err(ClaimError::inapplicable(format!("it asks {of_few} times in {few} rounds, and allows {many}")));
     }
@@ -163,8 +163,8 @@ pub(crate) fn a_fit_asks_more_often_the_more_rounds_it_has(subject: &Subject<'_>
     Ok(())
 }
 
-/// How often a fit asks whether to end.
-fn asked(subject: &Subject<'_>, params: &str) -> Result<usize, ClaimError> {
+/// Returns how often a fit checks for cancellation.
+fn n_checks(subject: &Subject<'_>, params: &str) -> Result<usize, ClaimError> {
     let listener = Listener::default();
     let result = subject.fit_with(&subject.frame, &without_tune(subject), params, &listener);
     result.map_err(|error| ClaimError::broken(describe(&error), "a model", "see what `fit` refused"))?;

@@ -123,10 +123,10 @@ pub(crate) fn a_score_depends_on_no_other_row_asked_for(subject: &Subject<'_>) -
     let rows = subject.panel.days(subject.panel.all());
     let all = Scores::predict(model, &subject.frame, &rows)?;
     let thirds: Vec<u32> = rows.iter().copied().step_by(3).collect();
-    let mut asked: Vec<&[u32]> = vec![&thirds];
-    asked.extend(rows.chunks(1).step_by(11));
-    asked.extend(rows.chunks(rows.len() / 4).rev());
-    asked.into_iter().try_for_each(|some| {
+    let mut requests: Vec<&[u32]> = vec![&thirds];
+    requests.extend(rows.chunks(1).step_by(11));
+    requests.extend(rows.chunks(rows.len() / 4).rev());
+    requests.into_iter().try_for_each(|some| {
         let remedy = "score each row by itself: no statistics over `rows`, no sums that the number of rows reorders";
         all.same_as(&Scores::predict(model, &subject.frame, some)?, remedy)
     })

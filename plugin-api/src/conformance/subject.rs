@@ -1,6 +1,7 @@
 //! A plugin on trial: its module, the panel, and what its fits are called with.
 //!
-//! Fits take the declared defaults but for the number of rounds, which is small, and run on the CPU where the plugin can.
+//! Fits take the declared defaults but for the number of rounds, which is small, and run on the CPU
+//! where the plugin can.
 
 use std::sync::OnceLock;
 
@@ -109,7 +110,7 @@ impl<'h> Subject<'h> {
         self.fit_with(frame, task, &self.params(), &Listener::default())
     }
 
-    /// As [`Subject::fit`]; the listener hears the fit alone.
+    /// Fits as [`Subject::fit`] does; the listener receives the events of the fit only.
     pub(crate) fn fit_with(&self, frame: &Frame, task: &Task<'_>, params: &str, listener: &Listener) -> Result<Fitted> {
         let setting = self.setting(task);
         let prepared = self.harness.prepare_with(frame, task.train_rows, &setting, &Listener::default())?;

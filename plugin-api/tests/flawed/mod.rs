@@ -21,7 +21,7 @@ pub(crate) const LEAK: u8 = 4;
 pub(crate) const GREEDY: u8 = 5;
 /// Never asks whether to end.
 pub(crate) const DEAF: u8 = 6;
-/// Gives a result although told to end.
+/// Returns a result although it was cancelled.
 pub(crate) const STUBBORN: u8 = 7;
 /// Asks once, and then no more.
 pub(crate) const HASTY: u8 = 8;
