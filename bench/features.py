@@ -129,7 +129,7 @@ def pandas_table(d):
 
 
 class Ours:
-    """The timing program, asked line by line."""
+    """The timing program, queried line by line."""
 
     def __init__(self, path):
         self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -33,8 +33,8 @@ def of_files(host, folder, n_symbols, n_rows):
     synth = [host, "bars", "synth", "walk", "--out", folder, "--symbols", ",".join(symbols), "--length",
              str(n_rows // n_symbols), "--timeframe", "1m", "--format", "parquet"]
     out = os.path.join(folder, "features.parquet")
-    asked = [word for symbol in symbols for word in ("--symbol", symbol)]
-    compute = [host, "--bars", folder, "features", "compute", "--timeframe", "1m", "--out", out, *asked]
+    symbol_flags = [word for symbol in symbols for word in ("--symbol", symbol)]
+    compute = [host, "--bars", folder, "features", "compute", "--timeframe", "1m", "--out", out, *symbol_flags]
     what = f"{n_symbols} × {n_rows // n_symbols:,} bars"
     yield f"`bars synth`, {what}, to Parquet", *measured(synth)
     yield f"`features compute`, {what}, all default features, to Parquet", *measured(compute)

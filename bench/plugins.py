@@ -31,15 +31,15 @@ def main():
     parser.add_argument("docs")
     parser.add_argument("libraries", nargs="+")
     parser.add_argument("--runs", type=int, default=50)
-    asked = parser.parse_args()
-    command = [asked.program, str(asked.runs), *asked.libraries]
+    arguments = parser.parse_args()
+    command = [arguments.program, str(arguments.runs), *arguments.libraries]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     rows = [row(json.loads(line)) for line in done.stdout.splitlines()]
-    lines = [f"Medians of {asked.runs} starts on {os.cpu_count()} cores, in milliseconds from the start of the process.", "",
+    lines = [f"Medians of {arguments.runs} starts on {os.cpu_count()} cores, in milliseconds from the start of the process.", "",
              "| plugin | build | library, MiB | opened | prepared | first fit done | nine of ten within |",
              "| --- | --- | ---: | ---: | ---: | ---: | ---: |", *rows]
     text = "\n".join(lines)
-    replace_section(os.path.join(asked.docs, "benchmarks.md"), "plugins", text)
+    replace_section(os.path.join(arguments.docs, "benchmarks.md"), "plugins", text)
     print(text)
 
 

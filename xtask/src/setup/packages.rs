@@ -39,7 +39,7 @@ fn install(manager: &str, package: &str) -> Result<()> {
     }
 }
 
-/// Returns a command that runs as root: directly, or by sudo if sudo asks for no password.
+/// Returns a command that runs as root: directly, or by sudo if sudo needs no password.
 fn as_root(program: &str) -> Result<Command> {
     let is_root = output(Command::new("id").arg("-u")).is_some_and(|uid| uid.trim() == "0");
     if is_root {
