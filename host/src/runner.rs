@@ -16,6 +16,7 @@ use oculus_job::code::ErrorCode;
 use oculus_job::failure::{Failure, Kind};
 use oculus_job::progress::{Phase, Progress};
 use oculus_job::request::Job;
+use oculus_job::result::FailedResult;
 use oculus_pipeline::report::Report;
 use oculus_pipeline::{self as pipeline, PipelineInputs};
 use oculus_plugin_host::health::{HealthRecord, PluginHealth};
@@ -126,5 +127,6 @@ fn succeeded(report: Report) -> JobOutcome {
 }
 
 fn failed(failure: &Failure, build_id: &str, design_config: Value) -> JobOutcome {
-    JobOutcome { failure: Some(failure.kind), result: failure.to_result(build_id, design_config), plugins: Vec::new() }
+    let result = FailedResult::new(failure, build_id, design_config).to_json();
+    JobOutcome { failure: Some(failure.kind), result, plugins: Vec::new() }
 }

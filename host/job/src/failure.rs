@@ -1,16 +1,13 @@
 //! Why a job ended without a model.
 //!
-//! In: a phase, a code, and texts for people. Out: a [`Failure`], and the result object that the
-//! backend reads.
+//! In: a phase, a code, and texts for people. Out: a [`Failure`].
 //! Invariant: programs decide by `kind`, `code` and `retryable`; the texts may change in any
 //! release.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::code::ErrorCode;
 use crate::progress::Phase;
-use crate::result::{FailedResult, ResultError, ResultStatus};
 
 /// The kind of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,23 +66,5 @@ impl Failure {
 
     fn new(kind: Kind, phase: Phase, code: ErrorCode, message: String, hint: String) -> Self {
         Self { kind, phase, code, message, hint, retryable: false }
-    }
-
-    /// Returns the result object of a job with this failure.
-    ///
-    /// * `design_config`: the configuration as far as it was read, or null.
-    pub fn to_result(&self, build_id: &str, design_config: Value) -> Value {
-        let error = ResultError {
-            kind: self.kind,
-            code: self.code,
-            message: self.message.clone(),
-            hint: self.hint.clone(),
-            retryable: self.retryable,
-        };
-        let status = match self.kind {
-            Kind::Cancelled => ResultStatus::Cancelled,
-            Kind::Refused | Kind::Failed => ResultStatus::Failed,
-        };
-        json!(FailedResult { build_id: build_id.to_owned(), status, phase: self.phase, error, design_config })
     }
 }

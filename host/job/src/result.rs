@@ -6,10 +6,10 @@
 //! Invariant: the field names are the wire format and never change.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::code::ErrorCode;
-use crate::failure::Kind;
+use crate::failure::{Failure, Kind};
 use crate::progress::Phase;
 
 /// How a job ended: the field `status` of every result.
@@ -48,6 +48,31 @@ pub struct FailedResult {
     pub error: ResultError,
     /// The configuration as far as it was read, or null.
     pub design_config: Value,
+}
+
+impl FailedResult {
+    /// Creates the result of a job that ended with this failure.
+    ///
+    /// * `design_config`: the configuration as far as it was read, or null.
+    pub fn new(failure: &Failure, build_id: &str, design_config: Value) -> Self {
+        let error = ResultError {
+            kind: failure.kind,
+            code: failure.code,
+            message: failure.message.clone(),
+            hint: failure.hint.clone(),
+            retryable: failure.retryable,
+        };
+        let status = match failure.kind {
+            Kind::Cancelled => ResultStatus::Cancelled,
+            Kind::Refused | Kind::Failed => ResultStatus::Failed,
+        };
+        Self { build_id: build_id.to_owned(), status, phase: failure.phase, error, design_config }
+    }
+
+    /// Returns the result object that the backend reads.
+    pub fn to_json(&self) -> Value {
+        json!(self)
+    }
 }
 
 /// Why a job ended without a model: what was found, what was needed, what to do.

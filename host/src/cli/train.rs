@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use oculus_job::result::FailedResult;
 use oculus_plugin_host::catalog::Catalog;
 use serde_json::Value;
 
@@ -40,7 +41,7 @@ pub(super) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode>
     let build_id = id(&payload, ["build_id", "job_id"]);
     let bar = JobProgressBar::new();
     let result = match JobResources::from_config(&config.jobs, "train") {
-        Err(failure) => failure.to_result(&build_id, Value::Null),
+        Err(failure) => FailedResult::new(&failure, &build_id, Value::Null).to_json(),
         Ok(resources) => {
             let plugins = catalog.current().plugins();
             let refused = catalog.current().refused();

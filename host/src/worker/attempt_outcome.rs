@@ -117,7 +117,7 @@ pub(super) fn refused(refusal: &Refusal) -> ClaimOutcome {
     let failure = &refusal.failure;
     let id = refusal.id.as_deref().unwrap_or_default();
     let event = Event::now(id, failure.phase, Status::Failed).with_message(&failure.message).to_json();
-    let result = failure.to_result(id, Value::Null).to_string();
+    let result = FailedResult::new(failure, id, Value::Null).to_json().to_string();
     ClaimOutcome::Dead { letter: DeadLetter::from(failure), answer: ResultMessage { result, event } }
 }
 
@@ -146,7 +146,7 @@ fn status_of(kind: Kind) -> Status {
 /// result echoes of it.
 fn failed_result(failure: &Failure, job: &AdmittedJob) -> String {
     let design_config = request::Job::parse(&job.payload).map_or(Value::Null, |job| job.design_config());
-    failure.to_result(&job.build_id, design_config).to_string()
+    FailedResult::new(failure, &job.build_id, design_config).to_json().to_string()
 }
 
 /// Last lines of a crashed process that its result quotes; the log and the dead letter have more.

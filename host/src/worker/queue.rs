@@ -12,6 +12,7 @@ use std::time::Duration;
 use oculus_job::code::ErrorCode;
 use oculus_job::failure::Failure;
 use oculus_job::progress::{Event, Phase, Status, channel};
+use oculus_job::result::FailedResult;
 use redis::{ConnectionLike, RedisError, RedisResult, Script, ScriptInvocation, cmd};
 
 use super::claim::{Claim, ClaimId, Holder};
@@ -168,7 +169,7 @@ impl Queue {
         call.key(keys.count("")).key(keys.done("")).key(keys.result("")).key(channel(""));
         call.arg(not_after).arg(self.push()).arg(MAX_VANISHED).arg(self.rules.result_ttl_seconds());
         call.arg(serde_json::json!(DeadLetter::from(&failure)).to_string());
-        call.arg(without_field("build_id", failure.to_result("", serde_json::Value::Null)));
+        call.arg(without_field("build_id", FailedResult::new(&failure, "", serde_json::Value::Null).to_json()));
         call.arg(without_field("job_id", serde_json::json!(event)));
         self.redis.invoke(&self.step("reap"), &call).await
     }
