@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::code::ErrorCode;
+use crate::code::{ErrorCode, Retryable};
 use crate::progress::Phase;
 
 /// The kind of a failure.
@@ -57,7 +57,8 @@ impl Failure {
         Self::new(Kind::Cancelled, phase, ErrorCode::Cancelled, message, hint)
     }
 
-    /// Marks the failure as retryable: the same job may succeed later.
+    /// Marks the failure as retryable: the same job may succeed later. Only a code that is retryable sometimes needs it;
+    /// the others decide by themselves.
     #[must_use]
     pub fn retryable(mut self) -> Self {
         self.retryable = true;
@@ -65,6 +66,31 @@ impl Failure {
     }
 
     fn new(kind: Kind, phase: Phase, code: ErrorCode, message: String, hint: String) -> Self {
-        Self { kind, phase, code, message, hint, retryable: false }
+        let retryable = code.retryable() == Retryable::Yes;
+        Self { kind, phase, code, message, hint, retryable }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_decides_whether_a_failure_is_retryable() {
+        for &code in ErrorCode::ALL {
+            let expected = code.retryable() == Retryable::Yes;
+            for failure in [Failure::failed(Phase::Queued, code, "", ""), Failure::refused(Phase::Queued, code, "", "")]
+            {
+                assert_eq!(failure.retryable, expected, "{code}");
+            }
+        }
+        assert!(!Failure::cancelled(Phase::Queued).retryable);
+    }
+
+    #[test]
+    fn a_failure_whose_code_is_retryable_sometimes_can_be_marked() {
+        let code = ErrorCode::UnreadableBars;
+        assert_eq!(code.retryable(), Retryable::Sometimes);
+        assert!(Failure::failed(Phase::DataFetch, code, "", "").retryable().retryable);
     }
 }

@@ -1,7 +1,7 @@
 //! The result object of a job that did not succeed; a successful job's result is the pipeline's
 //! report.
 //!
-//! In: a [`Failure`](crate::failure::Failure), or JSON of a result. Out: JSON, or a
+//! In: a [`Failure`], or JSON of a result. Out: JSON, or a
 //! [`FailedResult`].
 //! Invariant: the field names are the wire format and never change.
 

@@ -5,10 +5,15 @@
 
 use std::ops::Bound::{Excluded, Included};
 
+use oculus_plugin_api::Operator;
 use serde_json::{Map, Value};
 
 use super::cursor::Cursor;
-use super::{DEFAULT_SEED, Design, Job, Operator, Rule, Timeframe, TrainingConfig};
+use super::design::Design;
+use super::job::Job;
+use super::rule::Rule;
+use super::timeframe::Timeframe;
+use super::training_config::{CONTRACT_FLAGS, DEFAULT_LEAD, DEFAULT_SEED, TrainingConfig};
 use crate::job_id::is_job_id;
 
 const MAX_SYMBOLS: usize = 500;
@@ -69,7 +74,7 @@ fn training_config(at: &Cursor) -> TrainingConfig {
     let fields = at.object();
     let model = at.at("config_search_model").text("a model family's name of 1 to 64 characters", is_name);
     TrainingConfig {
-        config_search_model: model.unwrap_or("LightGBM").to_owned(),
+        config_search_model: model.unwrap_or(DEFAULT_LEAD).to_owned(),
         cv_folds: small(&at.at("cv_folds"), 20).unwrap_or(3),
         families: names(&at.at("families"), "a model family's name of 1 to 64 characters"),
         rule_extractor: at
@@ -89,7 +94,7 @@ fn options(at: &Cursor, fields: &Map<String, Value>) -> Map<String, Value> {
         .filter(|(name, value)| is_option(name, value))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    for flag in ["train_neural_networks", "train_lstm"] {
+    for flag in CONTRACT_FLAGS {
         at.at(flag).flag();
     }
     options

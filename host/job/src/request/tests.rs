@@ -1,9 +1,12 @@
 //! Tests of reading a job.
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::code::ErrorCode;
+use crate::failure::Failure;
+use crate::progress::Phase;
 
 fn parse(value: Value) -> Result<Job, Failure> {
     Job::parse(&value.to_string())
