@@ -12,7 +12,7 @@ use oculus_job::code::ErrorCode;
 use oculus_job::failure::Failure;
 use oculus_job::request::Timeframe;
 use oculus_job::warning::{Warning, WarningCode};
-use oculus_pipeline::bars::{FetchProgressFn, Found, Reading, Source, Wanted, listed, refused};
+use oculus_pipeline::bars::{FetchProgressFn, Found, Reading, RowUnit, Source, Wanted, listed, refused};
 
 use crate::parquet;
 
@@ -58,11 +58,11 @@ impl Folder {
             let rows = parquet::read(&parquet_path, timeframe)?;
             let message = format!("{symbol} is read from {parquet_name}; {csv_name} beside it is not looked at");
             let warning = has_csv.then(|| Warning::new(WarningCode::TwoFiles, message));
-            let found = Found { origin: parquet_name, rows };
+            let found = Found { origin: parquet_name, unit: RowUnit::Row, rows };
             return Ok(Reading { symbol, found: Some(found), warnings: warning.into_iter().collect() });
         }
         if has_csv {
-            let found = Found { origin: csv_name, rows: csv::read(&csv_path, timeframe)? };
+            let found = Found { origin: csv_name, unit: RowUnit::Line, rows: csv::read(&csv_path, timeframe)? };
             return Ok(Reading { symbol, found: Some(found), warnings: Vec::new() });
         }
         let warnings = vec![self.without(&symbol)];

@@ -8,6 +8,7 @@
 
 mod config;
 pub mod folder;
+pub mod http;
 pub mod parquet;
 pub mod polygon;
 pub mod synth;

@@ -6,7 +6,9 @@
 //! Invariant: no bytes make the process panic, nor reserve memory out of proportion to the file.
 
 mod catch_panic;
+mod metadata;
 mod pages;
+mod refusal;
 #[cfg(test)]
 mod tests;
 mod time_values;
@@ -20,13 +22,14 @@ use oculus_job::failure::Failure;
 use oculus_job::progress::Phase;
 use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::{Row, refused, time_column};
-use polars::io::parquet::metadata::FileMetadata;
 use polars::prelude::{
     Column, DataFrame, DataType, KeyValueMetadata, NamedFrom, ParallelStrategy, ParquetReader, ParquetWriter,
     PolarsError, PolarsResult, SerReader, Series,
 };
 
 use self::catch_panic::catch_panic;
+use self::metadata::check_metadata;
+use self::refusal::{HINT, contradiction, damaged};
 use self::time_values::TimeValues;
 
 /// The columns of numbers, in the order of [`Row::values`].
@@ -34,10 +37,6 @@ const NUMBERS: [&str; 5] = ["open", "high", "low", "close", "volume"];
 /// Names of the column of times.
 const TIMES: [&str; 2] = ["date", "timestamp"];
 const ROWS_PER_GROUP: usize = 1 << 17;
-/// The most rows per byte of a file: repeated values are small, but times are not.
-const MOST_ROWS_PER_BYTE: u64 = 64;
-const HINT: &str = "a Parquet file of bars has the columns date or timestamp, open, high, low, close, volume; a damaged \
-                    one has to be written anew";
 
 /// Returns rows as the bytes of a file with a fixed schema: `timestamp` (Int64, seconds since 1970
 /// UTC), then five Float64.
@@ -160,44 +159,11 @@ fn needed_columns(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Data
         projection.push(position(name).ok_or_else(|| missing(name))?);
     }
     let needed: Vec<&str> = projection.iter().map(|&column| names[column]).collect();
-    check_metadata(reader.get_metadata().map_err(no_table)?, &needed, bytes).map_err(|what| damaged(file, &what))?;
+    check_metadata(reader.get_metadata().map_err(no_table)?, &needed, bytes)
+        .map_err(|error| damaged(file, &error.to_string()))?;
     reader.with_projection(Some(projection)).set_rechunk(true).finish().map_err(no_table)
-}
-
-/// Checks that the needed columns can have the sizes that the metadata claims.
-///
-/// # Errors
-/// The reason why they cannot.
-fn check_metadata(metadata: &FileMetadata, needed: &[&str], bytes: &[u8]) -> Result<(), String> {
-    let most_rows = (bytes.len() as u64).saturating_mul(MOST_ROWS_PER_BYTE);
-    let n_rows = metadata.row_groups.iter().map(|group| group.num_rows() as u64).fold(0, u64::saturating_add);
-    if n_rows > most_rows || metadata.num_rows as u64 != n_rows {
-        let n_bytes = bytes.len();
-        return Err(format!("it claims {} rows, its groups {n_rows}, in {n_bytes} bytes", metadata.num_rows));
-    }
-    for group in &metadata.row_groups {
-        for name in needed {
-            for column in group.columns_under_root_iter(name).into_iter().flatten() {
-                let range = column.byte_range();
-                let chunk = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
-                let chunk = chunk.and_then(|(start, end)| bytes.get(start..end));
-                if !chunk.is_some_and(|chunk| pages::are_possible(chunk, group.num_rows())) {
-                    return Err(format!("the pages of its column {name:?} cannot be as long as they say"));
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
 fn is_any(name: &str, wanted: &[&str]) -> bool {
     wanted.iter().any(|wanted| name.trim().eq_ignore_ascii_case(wanted))
-}
-
-fn contradiction(file: &str) -> Failure {
-    damaged(file, "its pages contradict themselves")
-}
-
-fn damaged(file: &str, what: &str) -> Failure {
-    refused(ErrorCode::BadBars, format!("{file} is damaged: {what}"), HINT)
 }

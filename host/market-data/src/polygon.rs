@@ -31,7 +31,7 @@ use oculus_job::failure::Failure;
 use oculus_job::progress::Phase;
 use oculus_job::request::Timeframe;
 use oculus_job::warning::{Warning, WarningCode};
-use oculus_pipeline::bars::{FetchProgressFn, Found, Reading, Source, Wanted, listed};
+use oculus_pipeline::bars::{FetchProgressFn, Found, Reading, RowUnit, Source, Wanted, listed};
 
 use self::cache::SeriesCache;
 use self::calendar::{Calendar, Days};
@@ -191,7 +191,7 @@ fn reading(symbol: &str, synced: Synced, days: Days) -> Fetched {
         }
         return Fetched { reading: Reading { warnings, ..nothing.reading }, n_pages, ..nothing };
     }
-    let found = Found { origin: format!("{symbol} from Polygon"), rows };
+    let found = Found { origin: format!("{symbol} from Polygon"), unit: RowUnit::Row, rows };
     Fetched { reading: Reading { symbol: symbol.to_owned(), found: Some(found), warnings }, n_cached, n_pages }
 }
 

@@ -7,153 +7,18 @@
 
 mod calendar;
 pub mod files;
+mod label;
 mod noise;
 mod oracle;
 mod price_process;
+mod recipe;
+mod series;
+mod simulation;
 #[cfg(test)]
 mod tests;
 
-use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::Bars;
-
-use self::noise::Noise;
-use self::price_process::PriceProcess;
-
 pub use self::calendar::most_bars;
-pub use self::oracle::{Oracle, base_rate, oracle_auc};
-
-/// Planted pattern of a series. Drifts are log returns of a day, scaled like deviations to bars of
-/// another length.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
-    /// No pattern: neither direction nor volatility can be forecast.
-    Walk,
-    /// Volatility can be forecast, direction cannot: GARCH(1,1) (Bollerslev 1986) around the usual
-    /// variance.
-    Garch {
-        /// Weight of the last squared return.
-        reaction: f64,
-        /// Weight of the last variance; the sum of both weights is below 1.
-        persistence: f64,
-    },
-    /// After a close at which RSI_14 is below and ADX_14 above a level, each of the next five bars rises by `drift` more.
-    Rule {
-        /// Level of the RSI.
-        rsi_below: f64,
-        /// Level of the ADX.
-        adx_above: f64,
-        /// Log return added to each bar.
-        drift: f64,
-    },
-    /// After a close at which RSI_14 is below a level, each of the next five bars rises by `drift` more.
-    Rebound {
-        /// Level of the RSI.
-        rsi_below: f64,
-        /// Log return added to each bar.
-        drift: f64,
-    },
-    /// Each bar's log return has a mean of `strength` deviations times the mean opening gap of the last weeks (in its own
-    /// deviations) times where in its range the bar before closed. A row alone shows the last gap only.
-    Gaps {
-        /// Strength of the pattern, in deviations.
-        strength: f64,
-    },
-}
-
-impl Kind {
-    /// Every kind by name, with the strength that the command line uses.
-    pub const USUAL: [(&str, Self); 5] = [
-        ("walk", Self::Walk),
-        ("garch", Self::Garch { reaction: 0.1, persistence: 0.88 }),
-        ("rule", Self::Rule { rsi_below: 38.0, adx_above: 22.0, drift: 0.0032 }),
-        ("rebound", Self::Rebound { rsi_below: 38.0, drift: 0.02 }),
-        ("gaps", Self::Gaps { strength: 1.0 }),
-    ];
-
-    /// Returns the kind with another drift per bar; `None` for a kind without a drift.
-    pub fn with_drift(self, drift: f64) -> Option<Self> {
-        match self {
-            Self::Rule { rsi_below, adx_above, .. } => Some(Self::Rule { rsi_below, adx_above, drift }),
-            Self::Rebound { rsi_below, .. } => Some(Self::Rebound { rsi_below, drift }),
-            Self::Walk | Self::Garch { .. } | Self::Gaps { .. } => None,
-        }
-    }
-
-    /// Returns the kind of a name, with its usual strength.
-    pub fn usual(name: &str) -> Option<Self> {
-        Self::USUAL.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
-    }
-}
-
-/// Parameters of a series.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Recipe {
-    /// Planted pattern.
-    pub kind: Kind,
-    /// Name of the series.
-    pub symbol: String,
-    /// Number of the series among those of its seed, which are independent of each other.
-    pub stream: u64,
-    /// Seed of all random numbers.
-    pub seed: u64,
-    /// Length of a bar.
-    pub timeframe: Timeframe,
-    /// Number of bars, from 2010-01-04 on; at most [`most_bars`].
-    pub n_bars: usize,
-}
-
-/// A series with the oracle of its generator.
-#[derive(Clone, Debug)]
-pub struct Synthetic {
-    /// The bars.
-    pub bars: Bars,
-    /// Computes the probability of every rise.
-    pub oracle: Oracle,
-}
-
-/// Generates a series.
-///
-/// ```
-/// use oculus_job::request::Timeframe;
-/// use oculus_market_data::synth::{Kind, Recipe, generate};
-///
-/// let symbol = "AAA".to_owned();
-/// let recipe = Recipe { kind: Kind::Walk, symbol, stream: 0, seed: 1, timeframe: Timeframe::Day1, n_bars: 300 };
-/// assert_eq!(generate(&recipe).bars, generate(&recipe).bars);
-/// ```
-pub fn generate(recipe: &Recipe) -> Synthetic {
-    let n_bars = recipe.n_bars;
-    let column = || Vec::with_capacity(n_bars);
-    let mut bars = Bars {
-        symbol: recipe.symbol.clone(),
-        time: calendar::times(recipe.timeframe, n_bars),
-        open: column(),
-        high: column(),
-        low: column(),
-        close: column(),
-        volume: column(),
-    };
-    for [open, high, low, close, volume] in simulate(recipe).map(|(_, bar)| bar).take(bars.time.len()) {
-        bars.open.push(to_decimals(open));
-        bars.high.push(to_decimals(high));
-        bars.low.push(to_decimals(low));
-        bars.close.push(to_decimals(close));
-        bars.volume.push(volume.round());
-    }
-    Synthetic { bars, oracle: Oracle::new(recipe.clone()) }
-}
-
-/// Returns the endless steps of a recipe: each bar, with the state of the process after it.
-fn simulate(recipe: &Recipe) -> impl Iterator<Item = (PriceProcess, [f64; 5])> {
-    let mut noise = Noise::new(recipe.seed, recipe.stream);
-    let mut process = PriceProcess::new(recipe.kind, recipe.timeframe);
-    std::iter::repeat_with(move || {
-        let bar = process.step(&noise.draws());
-        (process, bar)
-    })
-}
-
-/// Rounds a price to six decimals.
-fn to_decimals(price: f64) -> f64 {
-    (price * 1e6).round() / 1e6
-}
+pub use self::label::{base_rate, oracle_auc};
+pub use self::oracle::Oracle;
+pub use self::recipe::{Kind, Recipe};
+pub use self::series::{Synthetic, generate};

@@ -8,7 +8,7 @@ use oculus_job::request::Timeframe;
 use oculus_market_data::folder::Folder;
 use oculus_market_data::parquet;
 use oculus_market_data::synth::{Kind, Recipe, generate};
-use oculus_pipeline::bars::{Bars, Found, Reach, Row, Source, Wanted, inspect, moment, sound};
+use oculus_pipeline::bars::{Bars, Found, Reach, Row, RowUnit, Source, Wanted, inspect, moment, sound};
 use proptest::prelude::*;
 
 const N_ROWS: usize = 60;
@@ -23,7 +23,7 @@ fn rows() -> Vec<Row> {
 }
 
 fn bars_of(rows: Vec<Row>) -> Bars {
-    inspect(Found { origin: "A.csv".to_owned(), rows }, "A", Timeframe::Day1).bars
+    inspect(Found { origin: "A.csv".to_owned(), unit: RowUnit::Line, rows }, "A", Timeframe::Day1).bars
 }
 
 /// Reads the rows back from a folder.

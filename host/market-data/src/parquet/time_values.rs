@@ -12,7 +12,7 @@ use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::refused;
 use polars::prelude::{DataType, Series, TimeUnit};
 
-use super::{HINT, damaged};
+use super::refusal::{HINT, damaged};
 use crate::time_column;
 
 const SECONDS_PER_DAY: i64 = 86_400;

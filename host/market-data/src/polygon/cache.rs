@@ -8,14 +8,14 @@
 //! the day on which it was fetched; `FROM_TO@FETCHED.part/` has the pages of an unfinished fetch.
 
 mod partial_fetch;
+mod piece;
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::{Row, moment};
-use oculus_pipeline::date::{days_since_epoch, iso_date};
 
 use super::calendar::{Calendar, Days};
 use super::error::{PolygonError, cache_error};
@@ -24,32 +24,10 @@ use super::lock::lock;
 use super::table::Table;
 
 pub(crate) use self::partial_fetch::{NextPage, PartialFetch};
+pub(crate) use self::piece::Piece;
 
 /// Number of files of a series above which neighbours are merged.
 const MANY_FILES: usize = 16;
-
-/// Days of a file, and the day on which it was fetched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Piece {
-    /// The days of the file.
-    pub days: Days,
-    /// New York's date of the fetch: prices are adjusted for every split up to it.
-    pub as_of: i32,
-}
-
-impl Piece {
-    fn name(self, ending: &str) -> String {
-        let Days { first, last } = self.days;
-        format!("{}_{}@{}.{ending}", iso_date(first), iso_date(last), iso_date(self.as_of))
-    }
-
-    fn from_name(name: &str, ending: &str) -> Option<Self> {
-        let (days, as_of) = name.strip_suffix(ending)?.strip_suffix('.')?.split_once('@')?;
-        let (first, last) = days.split_once('_')?;
-        let day = |text: &str| text.parse().ok().map(days_since_epoch);
-        Some(Self { days: Days::new(day(first)?, day(last)?)?, as_of: day(as_of)? })
-    }
-}
 
 /// The cache of one series, locked.
 #[derive(Debug)]
@@ -121,9 +99,8 @@ impl SeriesCache {
     /// # Errors
     /// The file system's.
     pub(crate) fn store(&self, piece: Piece, table: &Table) -> Result<(), PolygonError> {
-        let path = self.path(piece);
         files::create_folder(&self.folder)?;
-        files::replace(&path, &bytes(table, &path)?)
+        table.store(&self.path(piece))
     }
 
     /// Opens the longest unfinished fetch that has the first day of `days` and no day outside of
@@ -278,10 +255,6 @@ pub(crate) fn within(mut rows: Vec<Row>, days: Days, timeframe: Timeframe, calen
     let times = calendar.times(days, timeframe);
     rows.retain(|row| times.contains(&row.time));
     rows
-}
-
-fn bytes(table: &Table, path: &Path) -> Result<Vec<u8>, PolygonError> {
-    table.to_bytes().map_err(|error| cache_error(path)(io::Error::other(error)))
 }
 
 /// Returns a symbol as the name of a folder: small letters and signs become `%` and their code,

@@ -20,7 +20,7 @@ use super::page::PageError;
 use super::rate_limit::RateLimiter;
 use super::retry::{RetryPolicy, retry_after};
 use crate::config::PolygonConfig;
-use crate::tls;
+use crate::http;
 
 /// The most bytes of an answer, more than any page has: 50,000 bars are 6 MiB.
 const MOST_BYTES: usize = 64 << 20;
@@ -71,15 +71,14 @@ impl Client {
         retry_policy: RetryPolicy,
         seed: u64,
     ) -> Result<Self, PolygonError> {
-        tls::install();
         let base = Url::parse(&config.base_url).map_err(|error| PolygonError::Client(error.to_string()))?;
         let builder = || {
             let builder = reqwest::Client::builder().redirect(Policy::none());
             builder.connect_timeout(retry_policy.connect).timeout(retry_policy.answer)
         };
         // A machine without root certificates can still reach a server of its own through http://.
-        let plain = |error| if base.scheme() == "http" { builder().tls_certs_only([]).build() } else { Err(error) };
-        let http = builder().build().or_else(plain).map_err(|error| PolygonError::Client(root_cause(&error)))?;
+        let http = http::client(builder, |_| base.scheme() == "http");
+        let http = http.map_err(|error| PolygonError::Client(root_cause(&error)))?;
         let random = RefCell::new(Random::new(seed, "polygon"));
         Ok(Self { http, base, key: config.api_key.clone(), rate_limiter, retry_policy, random })
     }
@@ -175,7 +174,7 @@ impl Client {
     fn parsed<T>(&self, parsed: Result<T, PageError>) -> Result<T, AttemptError> {
         parsed.map_err(|error| match error {
             PageError::Final(error) => AttemptError::Final(error),
-            PageError::Damaged(reason) => AttemptError::Transient(self.quoted(reason.as_bytes())),
+            PageError::Damaged(damage) => AttemptError::Transient(self.quoted(damage.to_string().as_bytes())),
         })
     }
 

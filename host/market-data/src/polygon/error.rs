@@ -133,8 +133,8 @@ impl PolygonError {
                 ErrorCode::ForeignPage,
                 "set POLYGON_BASE_URL to the address that serves the pages itself, if you trust it with the key",
             ),
-            Self::Loop { .. } => failed(ErrorCode::EndlessPages, again).retryable(),
-            Self::Conflict { .. } => failed(ErrorCode::ConflictingBars, again).retryable(),
+            Self::Loop { .. } => failed(ErrorCode::EndlessPages, again),
+            Self::Conflict { .. } => failed(ErrorCode::ConflictingBars, again),
             Self::TooLarge { .. } | Self::OutOfTries { .. } => failed(ErrorCode::UnreadableBars, again).retryable(),
             Self::Limited { .. } => {
                 let hint = "set POLYGON_REQUESTS_PER_MINUTE to what the key's plan allows; pages fetched are kept";

@@ -27,7 +27,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), PolygonError> {
 /// # Errors
 /// The file system's.
 pub(crate) fn create_folder(path: &Path) -> Result<(), PolygonError> {
-    create_dir_all_durably(path).map_err(cache_error(path))
+    create_dir_all_durably(path, Access::Umask).map_err(cache_error(path))
 }
 
 /// Removes a folder with its content, if it exists.

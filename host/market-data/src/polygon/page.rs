@@ -29,9 +29,42 @@ pub(crate) struct Page {
 #[derive(Debug)]
 pub(crate) enum PageError {
     /// The body is damaged; a retry may help.
-    Damaged(String),
+    Damaged(Damage),
     /// The body is as the server meant it; a retry does not help.
     Final(PolygonError),
+}
+
+/// How a body is damaged.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Damage {
+    /// The bars are not adjusted for splits.
+    #[error("its bars are not adjusted for splits")]
+    Unadjusted,
+    /// The number of bars is not the number that the page states.
+    #[error("it has {found} bars and says {stated}")]
+    Miscounted {
+        /// Number of bars in the page.
+        found: usize,
+        /// Number that the page states.
+        stated: u64,
+    },
+    /// A bar is outside of the calendar.
+    #[error("its bar {bar} is at {ms} ms")]
+    BarTime {
+        /// Number of the bar, from 1.
+        bar: usize,
+        /// Its time in milliseconds since 1970.
+        ms: i64,
+    },
+    /// The page states another status than success.
+    #[error("its status is {0:?}")]
+    Status(String),
+    /// The body is not JSON of this form.
+    #[error("it is no JSON of that kind: {0}")]
+    Json(serde_json::Error),
+    /// The URL of the next page is invalid.
+    #[error("its next page has no address")]
+    NextUrl,
 }
 
 #[derive(Deserialize)]
@@ -83,18 +116,18 @@ pub(crate) fn bars(body: &[u8], timeframe: Timeframe, calendar: &Calendar, base:
     let aggregates: Aggregates = serde_json::from_slice(body).map_err(damaged)?;
     check_status(aggregates.status.as_deref())?;
     if aggregates.adjusted == Some(false) {
-        return Err(PageError::Damaged("its bars are not adjusted for splits".to_owned()));
+        return Err(PageError::Damaged(Damage::Unadjusted));
     }
     let results = aggregates.results.unwrap_or_default();
-    if let Some(count) = aggregates.results_count
-        && count != results.len() as u64
+    if let Some(stated) = aggregates.results_count
+        && stated != results.len() as u64
     {
-        return Err(PageError::Damaged(format!("it has {} bars and says {count}", results.len())));
+        return Err(PageError::Damaged(Damage::Miscounted { found: results.len(), stated }));
     }
     let mut rows = Vec::with_capacity(results.len());
     for (idx, Aggregate { t, o, h, l, c, v }) in results.into_iter().enumerate() {
         if !TIMES.contains(&t) {
-            return Err(PageError::Damaged(format!("its bar {} is at {t} ms", idx + 1)));
+            return Err(PageError::Damaged(Damage::BarTime { bar: idx + 1, ms: t }));
         }
         let time = calendar.bar_time(t.div_euclid(1_000), timeframe);
         rows.push(Row { line: idx + 1, time, values: [o, h, l, c, v] });
@@ -116,17 +149,17 @@ pub(crate) fn splits(body: &[u8]) -> Result<Vec<Split>, PageError> {
 fn check_status(status: Option<&str>) -> Result<(), PageError> {
     match status {
         None | Some("OK" | "DELAYED") => Ok(()),
-        Some(other) => Err(PageError::Damaged(format!("its status is {other:?}"))),
+        Some(other) => Err(PageError::Damaged(Damage::Status(other.to_owned()))),
     }
 }
 
 fn damaged(error: serde_json::Error) -> PageError {
-    PageError::Damaged(format!("it is no JSON of that kind: {error}"))
+    PageError::Damaged(Damage::Json(error))
 }
 
 /// Returns path and query of a URL of the configured server, without any key.
 fn relative(next: &str, base: &Url) -> Result<String, PageError> {
-    let next = base.join(next).map_err(|_| PageError::Damaged("its next page has no address".to_owned()))?;
+    let next = base.join(next).map_err(|_| PageError::Damaged(Damage::NextUrl))?;
     if next.origin() != base.origin() || !next.has_host() {
         let found = next.origin().ascii_serialization();
         let needed = base.origin().ascii_serialization();

@@ -2,6 +2,9 @@
 //!
 //! In: rows. Out: bytes, and rows again bit for bit. Invariant: a file that was damaged is an error, never other rows.
 
+use std::io;
+use std::path::Path;
+
 use oculus_job::code::ErrorCode;
 use oculus_job::failure::Failure;
 use oculus_job::hash::sha256_hex;
@@ -9,6 +12,8 @@ use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::{Row, refused};
 use polars::prelude::PolarsResult;
 
+use super::error::{PolygonError, cache_error};
+use super::files;
 use crate::parquet;
 
 /// Name of a file of the cache in messages; the caller adds its path.
@@ -30,10 +35,19 @@ impl Table {
     ///
     /// # Errors
     /// The writer's own.
-    pub(crate) fn to_bytes(&self) -> PolarsResult<Vec<u8>> {
+    fn to_bytes(&self) -> PolarsResult<Vec<u8>> {
         let mut notes = vec![(CHECKSUM.to_owned(), self.checksum())];
         notes.extend(self.next.clone().map(|next| (NEXT.to_owned(), next)));
         parquet::to_bytes(&self.rows, notes)
+    }
+
+    /// Writes the table to a file, durably. The caller has locked the folder.
+    ///
+    /// # Errors
+    /// The writer's and the file system's.
+    pub(crate) fn store(&self, path: &Path) -> Result<(), PolygonError> {
+        let bytes = self.to_bytes().map_err(|error| cache_error(path)(io::Error::other(error)))?;
+        files::replace(path, &bytes)
     }
 
     /// Reads a file that [`Table::to_bytes`] has written.

@@ -6,8 +6,8 @@
 
 use oculus_job::request::Timeframe;
 
-use super::Kind;
 use super::noise::Draws;
+use super::recipe::Kind;
 
 /// Deviation of a day's log return.
 const DAILY_DEVIATION: f64 = 0.015;
@@ -193,7 +193,9 @@ mod tests {
     use oculus_pipeline::features::{Prices, resolve};
 
     use super::*;
-    use crate::synth::{Recipe, generate, simulate};
+    use crate::synth::recipe::Recipe;
+    use crate::synth::series::generate;
+    use crate::synth::simulation::simulate;
 
     #[test]
     fn a_rules_levels_are_those_of_its_features() {

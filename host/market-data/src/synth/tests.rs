@@ -1,6 +1,7 @@
 //! Tests of synthetic bars.
 
 use oculus_job::hash::sha256_hex;
+use oculus_job::request::Timeframe;
 use oculus_pipeline::features::{Prices, resolve};
 use oculus_pipeline::metrics::auc;
 use proptest::prelude::*;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use oculus_pipeline::bars::Row;
 
-use super::{Piece, bytes};
+use super::piece::Piece;
 use crate::polygon::error::{PolygonError, cache_error};
 use crate::polygon::files;
 use crate::polygon::page::Page;
@@ -91,7 +91,7 @@ impl PartialFetch {
         let path = self.path(self.pages.len());
         let table = Table { rows, next };
         files::create_folder(&self.folder)?;
-        files::replace(&path, &bytes(&table, &path)?)?;
+        table.store(&path)?;
         self.pages.push(table);
         Ok(())
     }

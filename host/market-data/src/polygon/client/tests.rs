@@ -3,6 +3,7 @@
 use parking_lot::Mutex;
 
 use super::*;
+use crate::polygon::page::Damage;
 use crate::polygon::tests::server::{Reply, Request, Server};
 
 /// The default policy with waits in milliseconds.
@@ -44,7 +45,7 @@ fn get_within(limit: Duration, answer: impl Fn(usize) -> Reply + Send + Sync + '
     let url = client.base().join("/v2/aggs?limit=1").unwrap();
     let waits = Mutex::new(Vec::new());
     let parse = |body: &[u8]| match body {
-        b"damaged" => Err(PageError::Damaged(format!("it says {KEY}"))),
+        b"damaged" => Err(PageError::Damaged(Damage::Status(KEY.to_owned()))),
         body => Ok(String::from_utf8(body.to_vec()).unwrap()),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -84,7 +85,7 @@ fn faults_that_last_end_the_retries_with_the_last_reason() {
     for (fault, reason) in [
         (Reply::status(502, "bad gateway"), "it answers HTTP 502: bad gateway"),
         (Reply::Silence, "it does not answer in time"),
-        (Reply::ok("damaged"), "it says ***"),
+        (Reply::ok("damaged"), r#"its status is "***""#),
     ] {
         let limit = if matches!(fault, Reply::Silence) { A_WHILE } else { SHORT.answer };
         let outcome = get_within(limit, move |_| fault.clone());

@@ -31,9 +31,9 @@ fn with(changes: Value) -> String {
     page.to_string()
 }
 
-fn reason(body: &str) -> String {
+fn damage(body: &str) -> Damage {
     match read(body.as_bytes()) {
-        Err(PageError::Damaged(reason)) => reason,
+        Err(PageError::Damaged(damage)) => damage,
         other => panic!("{other:?}"),
     }
 }
@@ -56,16 +56,35 @@ fn a_span_without_bars_is_a_page_without_rows() {
 }
 
 #[test]
-fn each_kind_of_damage_has_its_reason() {
+fn a_damaged_page_is_an_error_of_its_kind() {
     let text = whole().to_string();
-    assert!(reason(&text[..text.len() / 2]).contains("no JSON of that kind"));
-    assert_eq!(reason(&with(json!({ "resultsCount": 3 }))), "it has 2 bars and says 3");
-    assert_eq!(reason(&with(json!({ "status": "ERROR" }))), r#"its status is "ERROR""#);
-    assert!(reason(&with(json!({ "adjusted": false }))).contains("not adjusted"));
-    assert!(reason(&with(json!({ "next_url": "https://" }))).contains("no address"));
-    assert!(reason(&text.replace("1673326800000", "-1")).contains("its bar 2 is at -1 ms"));
-    assert!(reason(&text.replace("131.2636", "1e999")).contains("out of range"));
-    assert!(reason("<html>").contains("no JSON"));
+    let truncated = &text[..text.len() / 2];
+    for body in [truncated, &text.replace("131.2636", "1e999"), "<html>"] {
+        assert!(matches!(damage(body), Damage::Json(_)), "{body}");
+    }
+    let miscounted = damage(&with(json!({ "resultsCount": 3 })));
+    assert!(matches!(miscounted, Damage::Miscounted { found: 2, stated: 3 }), "{miscounted:?}");
+    let status = damage(&with(json!({ "status": "ERROR" })));
+    assert!(matches!(&status, Damage::Status(status) if status == "ERROR"), "{status:?}");
+    assert!(matches!(damage(&with(json!({ "adjusted": false }))), Damage::Unadjusted));
+    assert!(matches!(damage(&with(json!({ "next_url": "https://" }))), Damage::NextUrl));
+    let early = damage(&text.replace("1673326800000", "-1"));
+    assert!(matches!(early, Damage::BarTime { bar: 2, ms: -1 }), "{early:?}");
+}
+
+#[test]
+fn the_reason_states_what_is_damaged() {
+    for (damage, reason) in [
+        (Damage::Unadjusted, "its bars are not adjusted for splits"),
+        (Damage::Miscounted { found: 2, stated: 3 }, "it has 2 bars and says 3"),
+        (Damage::BarTime { bar: 2, ms: -1 }, "its bar 2 is at -1 ms"),
+        (Damage::Status("ERROR".to_owned()), r#"its status is "ERROR""#),
+        (Damage::NextUrl, "its next page has no address"),
+    ] {
+        assert_eq!(damage.to_string(), reason);
+    }
+    let json = damage("<html>").to_string();
+    assert!(json.starts_with("it is no JSON of that kind: "), "{json}");
 }
 
 #[test]
@@ -96,12 +115,12 @@ fn splits_are_read_by_their_date() {
     assert!(splits(br#"{"status":"OK"}"#).is_err(), "a missing list is not an empty list");
 }
 
-/// Returns whether the answer is a reason, or numbers that can be bars.
+/// Returns whether the answer is an error of a known kind, or numbers that can be bars.
 fn is_sound(body: &[u8]) -> bool {
     match read(body) {
         // The first moment of 1970 is still the day before in New York.
         Ok(page) => page.rows.iter().all(|row| row.time >= -86_400 && row.values.iter().all(|value| value.is_finite())),
-        Err(PageError::Damaged(reason)) => !reason.is_empty(),
+        Err(PageError::Damaged(_)) => true,
         Err(PageError::Final(error)) => matches!(error, PolygonError::ForeignPage { .. }),
     }
 }
