@@ -83,7 +83,8 @@ mod tests {
     fn a_feature_that_is_constant_on_learn_rows_is_zero_everywhere() {
         // The mean of equal values is not always one of them: 0.1 summed 700 times is not 700 times 0.1.
         let mut column = vec![0.1f32; 702];
-        (column[700], column[701]) = (7.0, f32::NAN);
+        column[700] = 7.0;
+        column[701] = f32::NAN;
         let frame = Frame::new(1, 702).column("STILL", column);
         let table = Table::new(frame.table()).unwrap();
         let learn_rows = (0..700).collect::<Vec<_>>();

@@ -1,7 +1,7 @@
-//! For unit tests of plugins: runs one through its real module, as a host does, without loading a library.
+//! Unit tests of plugins: a plugin runs through its real module, as in a host, without a library to load.
 //!
-//! In: columns, labels, parameters. Out: what crosses the boundary, in plain types. Invariant: every call goes through
-//! [`abi::Module`], so checks of arguments and caught panics are the host's own experience.
+//! In: columns, labels, parameters. Out: the values that cross the boundary, in plain types. Invariant: every call goes
+//! through [`abi::Module`], so a test gets the argument checks and the caught panics that a host gets.
 //!
 //! ```
 //! use oculus_plugin_api::prelude::*;
@@ -42,36 +42,36 @@ use crate::{
     module,
 };
 
-/// A plugin as a host sees it.
+/// A plugin with the interface that a host uses.
 pub struct Harness(abi::Module_Ref);
 
 impl Harness {
-    /// The plugin that [`export_family!`](crate::export_family) would export.
+    /// Returns the plugin that [`export_family!`](crate::export_family) would export.
     pub fn family<F: PreparedFamily>() -> Self {
         Self(module::family_module::<F>())
     }
 
-    /// The plugin that [`export_extractor!`](crate::export_extractor) would export.
+    /// Returns the plugin that [`export_extractor!`](crate::export_extractor) would export.
     pub fn extractor<E: Extractor>() -> Self {
         Self(module::extractor_module::<E>())
     }
 
-    /// The plugin of a library that is open.
+    /// Wraps the module of a loaded library.
     pub fn from_module(module: abi::Module_Ref) -> Self {
         Self(module)
     }
 
-    /// As [`Harness::from_module`], under the name of API 1.0.
+    /// Wraps the module of a loaded library. The name of [`Harness::from_module`] in API 1.0.
     #[deprecated(note = "renamed to `Harness::from_module`")]
     pub fn of(module: abi::Module_Ref) -> Self {
         Self::from_module(module)
     }
 
-    /// What the plugin says of itself.
+    /// Returns the plugin's manifest.
     ///
     /// # Errors
-    /// What the plugin says, and [`code::PARAMS`](crate::code::PARAMS) with all that [`Manifest::check`] finds, for which
-    /// a host would refuse it.
+    /// The plugin's error, or [`code::PARAMS`](crate::code::PARAMS) with all problems that [`Manifest::check`] finds. A
+    /// host rejects a plugin with such problems.
     pub fn manifest(&self) -> Result<Manifest> {
         let json = self.0.describe()().into_result()?;
         let manifest: Manifest = serde_json::from_str(&json).map_err(PluginError::engine)?;
@@ -79,18 +79,18 @@ impl Harness {
         Ok(manifest)
     }
 
-    /// Makes a table ready, with the default setting.
+    /// Prepares a table with the default setting.
     ///
     /// # Errors
-    /// What the plugin says.
+    /// The plugin's error.
     pub fn prepare<'a>(&self, frame: &'a Frame, learn_rows: &[u32]) -> Result<Prepared<'a>> {
         self.prepare_with(frame, learn_rows, &Setting::default(), &Listener::default())
     }
 
-    /// Makes a table ready.
+    /// Prepares a table.
     ///
     /// # Errors
-    /// What the plugin says.
+    /// The plugin's error.
     pub fn prepare_with<'a>(
         &self,
         frame: &'a Frame,
@@ -104,34 +104,34 @@ impl Harness {
         prepared.into_result().map(Prepared)
     }
 
-    /// A model from the bytes of [`Fitted::save`], with the default setting.
+    /// Loads a model from the bytes of [`Fitted::save`], with the default setting.
     ///
     /// # Errors
-    /// What the plugin says.
+    /// The plugin's error.
     pub fn load(&self, bytes: &[u8]) -> Result<Fitted> {
         self.load_with(bytes, &Setting::default())
     }
 
-    /// A model from the bytes of [`Fitted::save`].
+    /// Loads a model from the bytes of [`Fitted::save`].
     ///
     /// # Errors
-    /// What the plugin says.
+    /// The plugin's error.
     pub fn load_with(&self, bytes: &[u8], setting: &Setting) -> Result<Fitted> {
         self.0.load()(RSlice::from_slice(bytes), setting.to_json()?.as_str().into()).into_result().map(Fitted)
     }
 
-    /// What the plugin offers by a name; see [`Extension`](crate::Extension) for what is behind the pointer.
+    /// Returns the plugin's extension of a name, if it has one; [`Extension`](crate::Extension) documents the pointer.
     ///
     /// # Errors
-    /// What the plugin says.
+    /// The plugin's error.
     pub fn extension(&self, name: &str) -> Result<Option<NonNull<()>>> {
         self.0.extension()(name.into()).into_result().map(|pointer| NonNull::new(pointer.cast_mut()))
     }
 
-    /// Mines rules with default parameters; `scores` has one score a row.
+    /// Mines rules with default parameters; `scores` has one score per row.
     ///
     /// # Errors
-    /// What the plugin says.
+    /// The plugin's error.
     pub fn extract(
         &self,
         frame: &Frame,
@@ -145,7 +145,7 @@ impl Harness {
     /// Mines rules; `params` is a JSON object.
     ///
     /// # Errors
-    /// What the plugin says.
+    /// The plugin's error.
     pub fn extract_with(
         &self,
         frame: &Frame,
@@ -159,7 +159,7 @@ impl Harness {
     }
 }
 
-/// The [`Harness`], under the name of API 1.0.
+/// The name of [`Harness`] in API 1.0.
 #[deprecated(note = "renamed to `Harness`")]
 pub type Bench = Harness;
 
@@ -170,7 +170,7 @@ impl Prepared<'_> {
     /// Fits one model; `params` is a JSON object.
     ///
     /// # Errors
-    /// What the plugin says.
+    /// The plugin's error.
     pub fn fit(&self, task: &Task<'_>, params: &str, listener: &Listener) -> Result<Fitted> {
         self.0.fit(raw(task), params.into(), listener.host()).into_result().map(Fitted)
     }
@@ -180,36 +180,36 @@ impl Prepared<'_> {
 pub struct Fitted(abi::ModelBox);
 
 impl Fitted {
-    /// One score for each of `rows`.
+    /// Returns one score per row of `rows`, in their order.
     ///
     /// # Errors
-    /// What the plugin says.
+    /// The plugin's error.
     pub fn predict(&self, frame: &Frame, rows: &[u32]) -> Result<Vec<f32>> {
         let mut out = vec![f32::NAN; rows.len()];
         self.0.predict(frame.table(), RSlice::from_slice(rows), out.as_mut_slice().into()).into_result()?;
         Ok(out)
     }
 
-    /// The model as bytes.
+    /// Saves the model as bytes.
     ///
     /// # Errors
-    /// What the plugin says.
+    /// The plugin's error.
     pub fn save(&self) -> Result<Vec<u8>> {
         self.0.save().into_result().map(Into::into)
     }
 
-    /// The share of each column.
+    /// Returns the importance of each column, as a share.
     ///
     /// # Errors
-    /// What the plugin says.
+    /// The plugin's error.
     pub fn importance(&self) -> Result<Vec<f64>> {
         self.0.importance().into_result().map(Into::into)
     }
 
-    /// What there is to say of the fit.
+    /// Returns the rounds kept and the device used by the fit.
     ///
     /// # Errors
-    /// What the plugin says, [`code::ENGINE`](crate::code::ENGINE) for something else than JSON of a [`Summary`].
+    /// The plugin's error, or [`code::ENGINE`](crate::code::ENGINE) if the answer is not the JSON of a [`Summary`].
     pub fn summary(&self) -> Result<Summary> {
         serde_json::from_str(&self.0.summary().into_result()?).map_err(PluginError::engine)
     }
@@ -226,7 +226,7 @@ fn raw<'a>(task: &Task<'a>) -> abi::Task<'a> {
     }
 }
 
-/// A table that owns its columns: `n_symbols` symbols of equal length, on the same days from 1970-01-01 on, a bar a day.
+/// A table that owns its columns: all symbols have one bar per day, on the same days from 1970-01-01 on.
 #[derive(Clone, Debug)]
 pub struct Frame {
     values: Vec<f32>,
@@ -238,7 +238,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A table without columns, of `n_symbols × n_days` rows.
+    /// Creates a table without columns, of `n_symbols × n_days` rows.
     pub fn new(n_symbols: u32, n_days: u32) -> Self {
         let rows = || (0..n_symbols).flat_map(|symbol| (0..n_days).map(move |day| (symbol, day as i32)));
         Self {
@@ -251,13 +251,13 @@ impl Frame {
         }
     }
 
-    /// One more feature, for models and rules; one value a row.
+    /// Adds a feature for models and rules; one value per row.
     #[must_use]
     pub fn column(self, name: &'static str, values: Vec<f32>) -> Self {
         self.with(name, FeatureRole::Model, values)
     }
 
-    /// One more feature, for rules only; one value a row.
+    /// Adds a feature for rules only; one value per row.
     #[must_use]
     pub fn rule_column(self, name: &'static str, values: Vec<f32>) -> Self {
         self.with(name, FeatureRole::Rule, values)
@@ -270,17 +270,17 @@ impl Frame {
         self
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub fn n_rows(&self) -> usize {
         self.day.len()
     }
 
-    /// All values, column-major, to be changed.
+    /// Returns all values, column-major, to modify them.
     pub fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }
 
-    /// What crosses the boundary. A column of another length than the table is refused there.
+    /// Returns the table as it crosses the boundary, which rejects columns whose length differs from the table's.
     pub fn table(&self) -> abi::Table<'_> {
         abi::Table {
             values: RSlice::from_slice(&self.values),
@@ -295,7 +295,7 @@ impl Frame {
     }
 }
 
-/// A host that records what a plugin reports, and cancels on request.
+/// A host that records the reports of a plugin, and cancels at a set check.
 #[derive(Debug)]
 pub struct Listener {
     calls_left: AtomicUsize,
@@ -304,20 +304,20 @@ pub struct Listener {
 }
 
 impl Default for Listener {
-    /// Never cancels.
+    /// Creates a host that never cancels.
     fn default() -> Self {
         Self::cancelling_at(usize::MAX)
     }
 }
 
 impl Listener {
-    /// Says "cancelled" from the `n_checks`-th time on that it is asked; the first is 1.
+    /// Creates a host that reports a cancelled job from the `n_checks`-th check on, counted from 1.
     pub fn cancelling_at(n_checks: usize) -> Self {
         let calls_left = AtomicUsize::new(n_checks.saturating_sub(1));
         Self { calls_left, n_asked: AtomicUsize::new(0), lines: Mutex::default() }
     }
 
-    /// How often the plugin asked whether to end.
+    /// Returns the number of times that the plugin checked for cancellation.
     pub fn n_asked(&self) -> usize {
         self.n_asked.load(Ordering::Relaxed)
     }

@@ -4,6 +4,7 @@
 //! alone; a window that a row's history covers has finite values of one symbol only.
 
 use oculus_plugin_api::prelude::*;
+use oculus_plugin_support::{ConstantRule, feature_moments};
 
 /// Standardised values beyond this are cut.
 pub(crate) const CLIP: f32 = 5.0;
@@ -17,26 +18,26 @@ pub(crate) struct Scaler {
 }
 
 impl Scaler {
-    /// Measures mean and deviation over the finite values of `rows`.
+    /// Measures mean and deviation over the finite values of `rows`, as the `f32` that the network computes with.
     fn measure(table: &Table<'_>, features: &[usize], rows: &[u32]) -> Self {
-        let moments: Vec<_> = features.iter().map(|&feature_idx| moments(table.column(feature_idx), rows)).collect();
+        let moments: Vec<Moments> = features.iter().map(|&idx| moments(table.column(idx), rows)).collect();
         Self {
             features: features.iter().map(|&feature_idx| table.name(feature_idx).to_owned()).collect(),
-            mean: moments.iter().map(|(mean, _)| *mean).collect(),
-            deviation: moments.iter().map(|(_, deviation)| *deviation).collect(),
+            mean: moments.iter().map(|moments| moments.mean as f32).collect(),
+            deviation: moments.iter().map(divisor).collect(),
         }
     }
 }
 
-/// Mean and deviation of the finite values of `rows`, as the `f32` that the network computes with.
-///
-/// The deviation of a constant feature is infinite, so that the feature is 0 on all rows.
-fn moments(column: &[f32], rows: &[u32]) -> (f32, f32) {
+/// Measures the finite values of `rows`; the deviation of a constant feature is 0.
+fn moments(column: &[f32], rows: &[u32]) -> Moments {
     let values = rows.iter().map(|&row| f64::from(column[row as usize])).filter(|value| value.is_finite());
-    let moments = Moments::from_values(values);
-    let deviation = moments.deviation as f32;
-    let is_constant = moments.is_constant() || !deviation.is_normal();
-    (moments.mean as f32, if is_constant { f32::INFINITY } else { deviation })
+    feature_moments(values, ConstantRule::UnresolvedDeviation)
+}
+
+/// Returns what to divide a feature by: infinity for a constant feature, so that it is 0 on all rows.
+fn divisor(moments: &Moments) -> f32 {
+    if moments.deviation == 0.0 { f32::INFINITY } else { moments.deviation as f32 }
 }
 
 /// A prepared table.
@@ -123,8 +124,14 @@ mod tests {
 
     #[test]
     fn moments_are_of_the_finite_values_of_the_given_rows() {
-        assert_eq!(moments(&[1.0, f32::NAN, 3.0, 1e9], &[0, 1, 2]), (2.0, 1.0));
-        assert_eq!(moments(&[7.1, 7.1, 7.1], &[0, 1, 2]), (7.1, f32::INFINITY));
-        assert_eq!(moments(&[f32::INFINITY], &[0]), (0.0, f32::INFINITY));
+        assert_eq!(moments(&[1.0, f32::NAN, 3.0, 1e9], &[0, 1, 2]), Moments { mean: 2.0, deviation: 1.0 });
+        assert_eq!(moments(&[f32::INFINITY], &[0]), Moments { mean: 0.0, deviation: 0.0 });
+    }
+
+    #[test]
+    fn a_constant_feature_is_divided_by_infinity() {
+        let constant = moments(&[7.1, 7.1, 7.1], &[0, 1, 2]);
+        assert_eq!((constant.mean as f32, divisor(&constant)), (7.1, f32::INFINITY));
+        assert_eq!(divisor(&Moments { mean: 2.0, deviation: 1.0 }), 1.0);
     }
 }

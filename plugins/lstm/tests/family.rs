@@ -231,7 +231,8 @@ fn a_hole_in_the_features_silences_the_windows_that_hold_it_and_no_other() {
     let mut holed = data.frame();
     let train_rows = data.days(0, 90);
     let model = fit(&frame, &data.task(&train_rows, &[]), &params(&[SMALL])).unwrap();
-    (holed.values_mut()[50], holed.values_mut()[240 + 180]) = (f32::NAN, f32::INFINITY);
+    holed.values_mut()[50] = f32::NAN;
+    holed.values_mut()[240 + 180] = f32::INFINITY;
     let whole = bits(&model, &frame, &data.days(0, 120));
     let scores = bits(&model, &holed, &data.days(0, 120));
     for row in 0..240 {

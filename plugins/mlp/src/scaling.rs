@@ -1,6 +1,7 @@
 //! Prepares a table: each feature in deviations from its mean over the training rows, clipped, row-major.
 
 use oculus_plugin_api::prelude::*;
+use oculus_plugin_support::{ConstantRule, feature_moments};
 
 /// Deviations from the mean beyond which a value counts as this many.
 pub(crate) const CLIP: f64 = 5.0;
@@ -47,15 +48,13 @@ impl Scaled {
 
 /// Measures one feature over `learn_rows`, which hold finite values.
 ///
-/// Only a feature that never moved is constant here. [`Input::standardised`] also takes deviations
-/// for constant that `f32` cannot resolve; that would change the scores of such features.
+/// Only a feature whose values are all equal is constant here. [`Input::standardised`] also treats a feature as
+/// constant if `f32` cannot resolve its deviation; that would change the scores of such features.
 fn measure(table: &Table<'_>, feature_idx: usize, learn_rows: &[u32]) -> Input {
     let column = table.column(feature_idx);
     let values = learn_rows.iter().map(|&row| f64::from(column[row as usize]));
-    let moments = Moments::from_values(values.clone());
-    let moves = values.clone().any(|value| Some(value) != values.clone().next());
-    let deviation = if moves { moments.deviation } else { 0.0 };
-    Input { name: table.name(feature_idx).to_owned(), mean: moments.mean, deviation }
+    let Moments { mean, deviation } = feature_moments(values, ConstantRule::EqualValues);
+    Input { name: table.name(feature_idx).to_owned(), mean, deviation }
 }
 
 /// `inputs` of `rows`, clipped, row by row; NaN where a value is not finite.
