@@ -24,7 +24,7 @@ pub use self::market::Market;
 pub use self::needs::BarsNeeds;
 pub use self::series::Bars;
 pub use self::session::{moment, time_column};
-pub use self::source::{FetchProgress, FetchProgressFn, Found, Reach, Reading, Row, Source, Wanted};
+pub use self::source::{FetchProgress, FetchProgressFn, Found, Reach, Reading, Row, RowUnit, Source, Wanted};
 pub use self::span::LabelledSpan;
 pub(crate) use self::span::TEST_ONE_IN;
 pub use self::validate::{

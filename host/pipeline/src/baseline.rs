@@ -7,7 +7,7 @@
 use super::features::FeatureTable;
 
 /// The features that measure volatility.
-pub const FEATURES: [&str; 2] = ["NATR_14", "HV_20"];
+pub(crate) const FEATURES: [&str; 2] = ["NATR_14", "HV_20"];
 /// Weight of the penalty `|w|² / 2`: keeps the weights of separable data finite, and has no visible effect otherwise.
 const RIDGE: f64 = 1e-3;
 const MAX_STEPS: usize = 50;
@@ -21,13 +21,13 @@ const N: usize = FEATURES.len() + 1;
 
 /// The logarithms of the volatility features of all rows.
 #[derive(Clone, Debug)]
-pub struct Volatility {
+pub(crate) struct Volatility {
     logs: Vec<[f64; N - 1]>,
 }
 
 impl Volatility {
     /// Reads the features; `None` where the table lacks one.
-    pub fn from_table(table: &FeatureTable) -> Option<Self> {
+    pub(crate) fn from_table(table: &FeatureTable) -> Option<Self> {
         let [first, second] = FEATURES.map(|name| table.by_name(name));
         let log = |value: f32| f64::from(value).max(LEAST_VALUE).ln();
         let logs = first?.iter().zip(second?).map(|(&a, &b)| [log(a), log(b)]).collect();
@@ -37,7 +37,7 @@ impl Volatility {
     /// Fits on some rows and scores others: one probability for each of `predict_rows`.
     ///
     /// `None` where the training rows hold one class only.
-    pub fn scores(&self, label: &[f32], train_rows: &[u32], predict_rows: &[u32]) -> Option<Vec<f32>> {
+    pub(crate) fn scores(&self, label: &[f32], train_rows: &[u32], predict_rows: &[u32]) -> Option<Vec<f32>> {
         let model = self.fit(label, train_rows)?;
         Some(predict_rows.iter().map(|&row| model.probability(&self.logs[row as usize]) as f32).collect())
     }
@@ -106,7 +106,8 @@ fn maximise(rows: &[([f64; N], f64)]) -> [f64; N] {
             (objective(rows, &moved), moved)
         });
         let Some((better, moved)) = tried.into_iter().find(|(value, _)| *value > gain) else { break };
-        (gain, weights) = (better, moved);
+        gain = better;
+        weights = moved;
         if step.iter().all(|part| part.abs() < SMALL_STEP) {
             break;
         }
@@ -150,7 +151,8 @@ fn newton_step(rows: &[([f64; N], f64)], weights: &[f64; N]) -> [f64; N] {
 fn solve(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
     for pivot in 0..N {
         for below in pivot + 1..N {
-            let (pivot_row, factor) = (a[pivot], a[below][pivot] / a[pivot][pivot]);
+            let pivot_row = a[pivot];
+            let factor = a[below][pivot] / pivot_row[pivot];
             a[below].iter_mut().zip(pivot_row).for_each(|(value, above)| *value -= factor * above);
             b[below] -= factor * b[pivot];
         }

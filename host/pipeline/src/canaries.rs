@@ -11,6 +11,7 @@ use oculus_job::failure::Failure;
 use oculus_job::warning::{Warning, WarningCode};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::shifts::LabelShifts;
 use super::{
     metrics::{Finite, Reasons, Undefined},
     models::TestMetrics,
@@ -19,7 +20,7 @@ use super::{
 
 /// The inputs of the canaries.
 #[derive(Clone, Copy)]
-pub struct CanaryInputs<'a> {
+pub(crate) struct CanaryInputs<'a> {
     /// Features, labels and splits.
     pub context: &'a SearchContext<'a>,
     /// The result of the search.
@@ -37,26 +38,6 @@ pub struct Canaries {
     pub label_shifts: LabelShifts,
     /// The model compared with volatility alone.
     pub volatility_baseline: VolatilityBaseline,
-}
-
-/// The real label compared with itself shifted along the dates.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct LabelShifts {
-    /// Number of shifts that were tried.
-    pub n_shifts: usize,
-    /// Score of the family's prior on the real label.
-    pub score: Option<Finite>,
-    /// Scores on the shifted labels, in the order of the shifts; missing scores are left out, with the reason.
-    pub shifted_scores: Vec<Finite>,
-    /// Rank of the real score among all, 1 being the best; equal scores rank before it.
-    pub rank: Option<usize>,
-    /// The rank over the number of scores: the probability of such a rank where labels cannot be forecast.
-    pub p_value: Option<Finite>,
-    /// The figures in words.
-    pub reading: String,
-    /// Why figures are null.
-    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
-    pub reasons: Reasons,
 }
 
 /// The model compared with volatility alone.
@@ -92,7 +73,7 @@ impl Canaries {
 ///
 /// # Errors
 /// If the job is cancelled.
-pub fn run(inputs: &CanaryInputs<'_>, on_shifts: &dyn Fn(usize, usize)) -> Result<Canaries, Failure> {
+pub(crate) fn run(inputs: &CanaryInputs<'_>, on_shifts: &dyn Fn(usize, usize)) -> Result<Canaries, Failure> {
     Ok(Canaries {
         label_shifts: shifts::run(inputs.context, inputs.search, inputs.lead, on_shifts)?,
         volatility_baseline: volatility_baseline(inputs.search, inputs.test),
@@ -139,10 +120,12 @@ fn read_baseline(test: &TestMetrics) -> String {
     let interval = match test.auc_minus_baseline_ci95.map(|interval| (interval.0.get(), interval.1.get())) {
         None => ", with no interval to tell it from chance".to_owned(),
         Some((low, high)) => {
-            let meaning = match (low > 0.0, high < 0.0) {
-                (true, _) => "more than volatility alone explains",
-                (_, true) => "less than volatility alone explains",
-                _ => "no more than chance beyond what volatility alone explains",
+            let meaning = if low > 0.0 {
+                "more than volatility alone explains"
+            } else if high < 0.0 {
+                "less than volatility alone explains"
+            } else {
+                "no more than chance beyond what volatility alone explains"
             };
             format!(" [{low:+.3}, {high:+.3}]: {meaning}")
         }

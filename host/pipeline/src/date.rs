@@ -24,7 +24,6 @@ pub fn days_since_epoch(date: civil::Date) -> i32 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

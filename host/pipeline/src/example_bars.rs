@@ -4,7 +4,7 @@ use oculus_job::code::ErrorCode;
 use oculus_job::failure::Failure;
 use oculus_job::progress::Phase;
 
-use crate::bars::{FetchProgressFn, Found, Reading, Row, Source, Wanted};
+use crate::bars::{FetchProgressFn, Found, Reading, Row, RowUnit, Source, Wanted};
 use crate::date::days_since_epoch;
 
 /// Daily bars of AAPL and MSFT from `examples/bars`.
@@ -17,7 +17,7 @@ impl Source for ExampleBars {
 
     fn read(&self, wanted: &Wanted<'_>, _: &FetchProgressFn<'_>) -> Result<Vec<Reading>, Failure> {
         let reading = |symbol: &String| {
-            let found = text(symbol).map(|text| Found { origin: symbol.clone(), rows: rows(text) });
+            let found = text(symbol).map(|text| Found { origin: symbol.clone(), unit: RowUnit::Row, rows: rows(text) });
             Reading { symbol: symbol.clone(), found, warnings: Vec::new() }
         };
         Ok(wanted.symbols.iter().chain(wanted.optional).map(reading).collect())

@@ -28,6 +28,7 @@ use oculus_job::request::{Job, Timeframe};
 use oculus_job::warning::{Warning, WarningCode};
 use serde::{Deserialize, Serialize};
 
+use self::feature::longest_warm_up;
 use self::table::{SymbolSeries, fill};
 pub use self::{
     feature::Feature,
@@ -199,8 +200,8 @@ fn check_benchmarks(
 
 /// Converts a full temporary folder into the failure of a job.
 pub fn out_of_space(error: &OutOfSpaceError) -> Failure {
-    let (phase, code) = (Phase::FeatureEngineering, ErrorCode::NoRoomForTable);
-    Failure::failed(phase, code, error.to_string(), OUT_OF_SPACE_HINT).retryable()
+    let message = error.to_string();
+    Failure::failed(Phase::FeatureEngineering, ErrorCode::NoRoomForTable, message, OUT_OF_SPACE_HINT)
 }
 
 /// Computes each feature of a symbol, at all of its bars, and hands it over with its place in the list: one value per
@@ -245,10 +246,6 @@ pub fn benchmarks(job: &Job) -> Vec<String> {
         symbols.extend(feature.benchmark.filter(|symbol| !symbols.contains(symbol)));
     }
     symbols
-}
-
-fn longest_warm_up(features: &[Feature]) -> usize {
-    features.iter().map(Feature::warm_up_bars).max().unwrap_or(0)
 }
 
 /// Returns the default features and those that the job requests, as far as the warm-up and the benchmarks allow.

@@ -44,7 +44,7 @@ impl Label {
 /// Labels every row by every combination of the job's horizons and thresholds, horizons first.
 ///
 /// A label is 1 where `100 · (close[t + h] / close[t] − 1) ≥ threshold`, `h` being [`horizon_bars`].
-pub fn build(market: &Market, table: &FeatureTable, job: &Job) -> Vec<Label> {
+pub(crate) fn build(market: &Market, table: &FeatureTable, job: &Job) -> Vec<Label> {
     let days: Vec<Vec<i32>> = market.bars.iter().map(|bars| bars.session_days(market.timeframe)).collect();
     let bars_per_session = median_session_bars(days.iter().map(Vec::as_slice));
     let mut labels = Vec::new();
@@ -67,8 +67,10 @@ struct Outlook {
 impl Outlook {
     fn new(market: &Market, days: &[Vec<i32>], table: &FeatureTable, horizon_bars: u32) -> Self {
         let later = |row: usize| {
-            let (symbol, bar) = (table.symbol[row] as usize, table.bar[row] as usize);
-            let (close, then) = (&market.bars[symbol].close, bar + horizon_bars as usize);
+            let symbol = table.symbol[row] as usize;
+            let bar = table.bar[row] as usize;
+            let then = bar + horizon_bars as usize;
+            let close = &market.bars[symbol].close;
             Some((100.0 * (close.get(then)? / close[bar] - 1.0), *days[symbol].get(then)?))
         };
         let rows = 0..table.n_rows();

@@ -5,14 +5,14 @@
 //! seeds, time and cancellation are arguments, so the same arguments give the same bytes.
 
 pub mod bars;
-pub mod baseline;
-pub mod canaries;
+mod baseline;
+mod canaries;
 pub mod date;
 #[cfg(test)]
 mod example_bars;
 pub mod features;
 pub mod fitter;
-pub mod labels;
+mod labels;
 pub mod matrix;
 pub mod metrics;
 pub mod miner;
@@ -22,8 +22,8 @@ pub mod participants;
 pub mod report;
 pub mod rules;
 mod run;
-pub mod search;
-pub mod splits;
+mod search;
+mod splits;
 mod stages;
 pub mod strategy;
 

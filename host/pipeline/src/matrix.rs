@@ -253,7 +253,6 @@ impl fmt::Debug for Matrix {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,7 +1,7 @@
 //! Fits every family on the chosen label, chooses a winner by validation rows, and evaluates it
 //! once on the test.
 //!
-//! In: a [`SearchContext`], the [`SearchResult`], the families. Out: one row and one model per
+//! In: a `SearchContext`, the `SearchResult`, the families. Out: one row and one model per
 //! family, the winner's scores, and its [`TestMetrics`]. Invariant: the test rows are scored by the
 //! winner's final fit alone. Families are fitted in parallel; how many at once changes no byte of
 //! the result.

@@ -20,7 +20,7 @@ use oculus_job::{failure::Failure, warning::Warning};
 
 use self::score::RuleScorer;
 pub use self::{
-    context::{RequestedRules, RuleContext, RuleExtractor},
+    context::{ExtractorError, RequestedRules, RuleContext, RuleExtractor},
     describe::{DescribedRule, MinedRules},
     job_rules::{JobRuleReport, RuleScore, ScoredJobRule, UnresolvedRule},
     rule_set::{Conjunction, PerSide, RuleCondition, RuleListName, RuleLists, RuleSet, RuleSide},

@@ -14,7 +14,7 @@ use crate::miner::Miner;
 use crate::models::{self, Families, FamilyCandidate, Training};
 use crate::participants::Participants;
 use crate::report::{self, Report};
-use crate::rules::{self, RequestedRules, RuleContext, RuleExtractor, RuleResults};
+use crate::rules::{self, ExtractorError, RequestedRules, RuleContext, RuleExtractor, RuleResults};
 use crate::search::{self, Family, SearchContext, SearchResult};
 use crate::splits::{Partition, Splits};
 use crate::stages::JobProgress;
@@ -218,9 +218,9 @@ impl Prepared {
 }
 
 /// Returns the rule extractor with its parameters, or the reason why there is none.
-fn extractor<'a>(participants: &'a Participants, opened: &'a Opened<'_>) -> Result<RuleExtractor<'a>, String> {
-    let chosen = participants.extractor.as_ref().map_err(String::clone)?;
-    let miner = opened.miner.as_deref().ok_or("no rule extractor is at work")?;
+fn extractor<'a>(participants: &'a Participants, opened: &'a Opened<'_>) -> Result<RuleExtractor<'a>, ExtractorError> {
+    let chosen = participants.extractor.as_ref().map_err(|reason| ExtractorError::NotSelected(reason.clone()))?;
+    let miner = opened.miner.as_deref().ok_or(ExtractorError::NotOpened)?;
     Ok(RuleExtractor { miner, params: &chosen.params })
 }
 

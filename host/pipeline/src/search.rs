@@ -36,19 +36,15 @@ use self::{
     trial_result::TrialResult,
     trial_runner::{BATCH, TrialBudget, TrialRunner},
 };
-pub use self::{
-    compare::Gain,
-    context::{Family, SearchContext},
-    fold_fitter::OutOfFold,
-    labels::{LabelName, LabelRow, LabelStatus},
-    result::SearchResult,
-    trial::{Trial, TrialEvent, TrialKind},
-};
 pub(crate) use self::{
-    compare::{Contender, gain},
-    fold_fitter::{FoldFitter, family_failure},
+    compare::{Contender, Gain, gain},
+    context::{Family, SearchContext},
+    fold_fitter::{FoldFitter, OutOfFold, family_failure},
+    labels::{LabelName, LabelRow, LabelStatus},
     prior::{Prior, PriorScore},
+    result::SearchResult,
     row_scores::{every_row_scored, merge_rows, separate_scores},
+    trial::{Trial, TrialEvent, TrialKind},
 };
 use super::{baseline, metrics::Undefined};
 
@@ -58,7 +54,7 @@ use super::{baseline, metrics::Undefined};
 ///
 /// # Errors
 /// If the lead's process dies for good, it refuses every trial, or the job is cancelled.
-pub fn run(
+pub(crate) fn run(
     context: &SearchContext<'_>,
     lead: &Family<'_>,
     n_trials: usize,

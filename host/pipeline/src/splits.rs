@@ -23,7 +23,7 @@ use oculus_job::code::ErrorCode;
 use oculus_job::failure::Failure;
 use oculus_job::progress::Phase;
 
-pub use self::{
+pub(crate) use self::{
     classes::{ClassCounts, class_counts, n_episodes},
     tail::{TAIL_SHARE, tail},
 };

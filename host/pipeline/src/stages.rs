@@ -146,7 +146,8 @@ fn details(family: &FamilyProgress<'_>) -> Map<String, Value> {
 
 fn message(family: &FamilyProgress<'_>) -> String {
     let FitProgress { fraction, epoch, loss, eta_s, waits_for_gpu, .. } = *family.progress;
-    let (title, fit) = (family.manifest.title(), fit_name(family.fit));
+    let title = family.manifest.title();
+    let fit = fit_name(family.fit);
     let Some(epoch) = epoch else {
         return match fraction {
             _ if waits_for_gpu => format!("{title}: waiting for the GPU"),
@@ -177,7 +178,6 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use oculus_plugin_api::Manifest;
     use parking_lot::Mutex;

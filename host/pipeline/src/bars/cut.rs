@@ -183,7 +183,9 @@ fn report_gaps(series: &[DatedBars], warnings: &mut Vec<Warning>) {
     for one in series {
         let missing = missing_days(&one.days, &all);
         if let Some(&first) = missing.first() {
-            let (symbol, n_gaps, first) = (&one.bars.symbol, missing.len(), iso_date(first));
+            let symbol = &one.bars.symbol;
+            let n_gaps = missing.len();
+            let first = iso_date(first);
             let message = format!(
                 "{symbol} has no bar on {n_gaps} dates on which other symbols of the job traded, the first {first}"
             );

@@ -42,10 +42,12 @@ impl Bars {
     pub fn session_days(&self, timeframe: Timeframe) -> Vec<i32> {
         let zone = session_zone(timeframe);
         // A zone keeps its offset for months; to look it up for every bar would take longer than most features.
-        let (mut unchanged, mut offset_s) = (0..0, 0);
+        let mut unchanged = 0..0;
+        let mut offset_s = 0;
         let day = |&time: &i64| {
             if !unchanged.contains(&time) {
-                (unchanged, offset_s) = (time..next_change(time, &zone), offset_s_at(time, &zone));
+                unchanged = time..next_change(time, &zone);
+                offset_s = offset_s_at(time, &zone);
             }
             day_of(time + offset_s)
         };

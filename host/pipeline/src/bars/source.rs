@@ -87,14 +87,36 @@ pub struct Reading {
 pub struct Found {
     /// Their origin, for messages: `AAPL.csv`, or `AAPL from Polygon`.
     pub origin: String,
+    /// What their numbers count.
+    pub unit: RowUnit,
     /// The rows.
     pub rows: Vec<Row>,
+}
+
+/// What the numbers of rows count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RowUnit {
+    /// Lines of a text file, the header being line 1.
+    Line,
+    /// Rows of a table, from 1.
+    #[default]
+    Row,
+}
+
+impl RowUnit {
+    /// Returns the unit as messages spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Line => "line",
+            Self::Row => "row",
+        }
+    }
 }
 
 /// A bar as it was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
-    /// Line of a CSV file, the header being line 1; else the row's number, from 1.
+    /// Number of the row, in the [`RowUnit`] of its source.
     pub line: usize,
     /// Seconds since 1970-01-01 UTC.
     pub time: i64,

@@ -20,13 +20,15 @@ pub use self::finding::{Finding, FindingKind, Place, Severity};
 pub use self::series::{Split, missing_days, suspected_splits};
 use super::failure::refused;
 use super::series::Bars;
-use super::source::{Found, Reading, Row};
+use super::source::{Found, Reading, Row, RowUnit};
 
 /// The result of inspecting a symbol's rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inspection {
     /// What the rows were read from, for messages.
     pub origin: String,
+    /// What the numbers of rows count.
+    pub unit: RowUnit,
     /// The sound bars; they are complete only if no finding is refused.
     pub bars: Bars,
     /// The findings, one per kind, the most severe kinds first.
@@ -35,7 +37,7 @@ pub struct Inspection {
 
 /// Sorts by time, merges equal duplicates, and checks every bar and what lies between them.
 pub fn inspect(found: Found, symbol: &str, timeframe: Timeframe) -> Inspection {
-    let Found { origin, mut rows } = found;
+    let Found { origin, unit, mut rows } = found;
     let mut findings = FindingCollector::new(timeframe);
     for pair in rows.windows(2).filter(|pair| pair[1].time < pair[0].time) {
         findings.add(FindingKind::UnsortedRows, &pair[1], || "earlier than the one before it".to_owned());
@@ -47,13 +49,12 @@ pub fn inspect(found: Found, symbol: &str, timeframe: Timeframe) -> Inspection {
     for row in &rows {
         match earlier {
             Some(earlier) if earlier.time == row.time && earlier.values == row.values => {
-                findings
-                    .add(FindingKind::DuplicateRows, row, || format!("equal to {} {}", word(&origin), earlier.line));
+                findings.add(FindingKind::DuplicateRows, row, || format!("equal to {} {}", unit.name(), earlier.line));
                 continue;
             }
             Some(earlier) if earlier.time == row.time => {
                 findings.add(FindingKind::ConflictingRows, row, || {
-                    format!("stands in {}s {} and {} with different values", word(&origin), earlier.line, row.line)
+                    format!("stands in {}s {} and {} with different values", unit.name(), earlier.line, row.line)
                 });
                 continue;
             }
@@ -64,7 +65,7 @@ pub fn inspect(found: Found, symbol: &str, timeframe: Timeframe) -> Inspection {
     }
     drop(rows);
     series::inspect(&bars, &lines, timeframe, &mut findings);
-    Inspection { origin, bars, findings: findings.sorted() }
+    Inspection { origin, unit, bars, findings: findings.sorted() }
 }
 
 impl Inspection {
@@ -87,22 +88,20 @@ impl Inspection {
     /// Returns the message of a finding: its first place and the number of places.
     pub fn message(&self, finding: &Finding) -> String {
         let Finding { kind, count, places } = finding;
-        let (origin, symbol, summary) = (&self.origin, &self.bars.symbol, kind.summary());
+        let origin = &self.origin;
+        let symbol = &self.bars.symbol;
+        let summary = kind.summary();
+        let unit = self.unit.name();
         let Some(Place { row, when, what, .. }) = places.first() else { return format!("{origin}: {summary}") };
         match kind {
             FindingKind::WrongSpacing => format!("{origin} has {what}"),
             FindingKind::ConflictingRows => format!("{origin}: {when} {what}"),
             _ if kind.severity() == Severity::Refused => {
-                format!("{origin} {} {row} ({when}): {what}", word(origin))
+                format!("{origin} {unit} {row} ({when}): {what}")
             }
-            _ => format!("{symbol}: {summary}: {count}, first {when} ({} {row}): {what}", word(origin)),
+            _ => format!("{symbol}: {summary}: {count}, first {when} ({unit} {row}): {what}"),
         }
     }
-}
-
-/// Returns the unit in which places of a source are counted.
-fn word(origin: &str) -> &'static str {
-    if origin.ends_with(".csv") { "line" } else { "row" }
 }
 
 /// Converts the rows of a symbol into a sound series, and adds to `warnings`; `None` where the symbol has no rows.

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used)]
-
 use oculus_plugin_api::FeatureRole;
 use serde::Deserialize;
 
@@ -70,13 +68,16 @@ fn one_class_or_a_missing_feature_gives_no_baseline() {
 fn rows_outside_the_training_part_change_no_score() {
     let mut random = Random::new(5, "volatility");
     let mut draw = || -> Vec<f32> { (0..60).map(|_| 0.5 + random.unit() as f32).collect() };
-    let (natr, hv, label) = (draw(), draw(), draw().iter().map(|v| f32::from(u8::from(*v > 1.0))).collect::<Vec<_>>());
+    let natr = draw();
+    let hv = draw();
+    let label: Vec<f32> = draw().iter().map(|value| f32::from(u8::from(*value > 1.0))).collect();
     let scores = |natr: &[f32], label: &[f32]| {
         let train_rows: Vec<u32> = (0..40).collect();
         Volatility::from_table(&table(natr, &hv)).unwrap().scores(label, &train_rows, &[0, 20, 39]).unwrap()
     };
-    let (mut later_natr, mut later_label) = (natr.clone(), label.clone());
+    let mut later_natr = natr.clone();
     later_natr[40..].fill(99.0);
+    let mut later_label = label.clone();
     later_label[40..].fill(1.0);
     assert_eq!(scores(&natr, &label), scores(&later_natr, &later_label));
 }

@@ -7,10 +7,11 @@
 //! comes from shortly before its row. Invariant: rows outside the development period have no
 //! shifted label.
 
-use oculus_job::{failure::Failure, progress::Phase};
+use oculus_job::failure::Failure;
+use oculus_job::progress::Phase;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    canaries::LabelShifts,
     features::FeatureTable,
     fitter::FitError,
     labels::Label,
@@ -28,6 +29,26 @@ const LOOK_BACK_SHARE: usize = 3;
 /// Shifts fitted between two progress reports.
 const BATCH: usize = 4;
 
+/// The real label compared with itself shifted along the dates.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LabelShifts {
+    /// Number of shifts that were tried.
+    pub n_shifts: usize,
+    /// Score of the family's prior on the real label.
+    pub score: Option<Finite>,
+    /// Scores on the shifted labels, in the order of the shifts; missing scores are left out, with the reason.
+    pub shifted_scores: Vec<Finite>,
+    /// Rank of the real score among all, 1 being the best; equal scores rank before it.
+    pub rank: Option<usize>,
+    /// The rank over the number of scores: the probability of such a rank where labels cannot be forecast.
+    pub p_value: Option<Finite>,
+    /// The figures in words.
+    pub reading: String,
+    /// Why figures are null.
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
+    pub reasons: Reasons,
+}
+
 /// Fits the lead's prior on every shifted label.
 ///
 /// # Errors
@@ -39,7 +60,8 @@ pub(super) fn run(
     on_shifts: &dyn Fn(usize, usize),
 ) -> Result<LabelShifts, Failure> {
     let label_idx = outcome.label_idx;
-    let (label, rows) = (&context.labels[label_idx], &context.splits[label_idx].development.train_rows);
+    let label = &context.labels[label_idx];
+    let rows = &context.splits[label_idx].development.train_rows;
     let score = outcome.labels[label_idx].score.map(Finite::get);
     let scored = match outcome.too_rare() {
         Some(reason) => Err(reason),
@@ -123,7 +145,8 @@ fn rank(score: f64, shifted: &[PriorScore]) -> LabelShifts {
     }
 }
 
-fn read(score: f64, n_as_good: usize, n_scores: usize) -> String {
+/// Returns the comparison in words.
+pub(super) fn read(score: f64, n_as_good: usize, n_scores: usize) -> String {
     match n_as_good {
         0 => format!(
             "the real labels score {score:+.3}, more than all {n_scores} labels shifted in time: something was found"

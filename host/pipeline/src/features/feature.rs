@@ -50,11 +50,6 @@ impl Feature {
         self.kind.role
     }
 
-    /// What it is, in one line.
-    pub fn about(&self) -> &'static str {
-        self.kind.about
-    }
-
     /// The symbol that it compares with.
     pub fn benchmark(&self) -> Option<&str> {
         self.benchmark.as_deref()
@@ -72,6 +67,11 @@ impl Feature {
             Computation::Output(shared, idx) => (shared.compute)(prices, &self.params).swap_remove(idx),
         }
     }
+}
+
+/// Returns the most bars that one of the features needs before its first value.
+pub(super) fn longest_warm_up(features: &[Feature]) -> usize {
+    features.iter().map(Feature::warm_up_bars).max().unwrap_or(0)
 }
 
 impl PartialEq for Feature {

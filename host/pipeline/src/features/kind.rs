@@ -34,8 +34,10 @@ pub(super) struct Kind {
     pub(super) role: FeatureRole,
     /// The kind that models get instead of a level.
     pub(super) scale_free: Option<&'static str>,
-    /// Description in one line, and after `;` the value where its definition divides by zero.
+    /// Description in one line.
     pub(super) about: &'static str,
+    /// Value where its definition divides by zero; empty where it never does.
+    pub(super) without: &'static str,
     /// Its definition, in the parameters n, m, k of its name; `x[n]` is x of n bars before.
     pub(super) formula: &'static str,
     /// Unit of its values, such as `%` or `price`.
@@ -91,6 +93,7 @@ pub(super) const fn output(
         role: FeatureRole::Model,
         scale_free: None,
         about,
+        without: "",
         formula: "",
         unit: "",
         warm_up,
@@ -110,6 +113,12 @@ impl Kind {
     /// Values that a parameter may have, in its own unit.
     pub(super) fn range(&self, idx: usize) -> RangeInclusive<usize> {
         (if idx < self.first_decimal { self.least } else { 1 })..=MAX_PARAM
+    }
+
+    /// Its value where the definition divides by zero.
+    pub(super) const fn without(mut self, value: &'static str) -> Self {
+        self.without = value;
+        self
     }
 
     /// Its definition and the unit of its values.

@@ -60,14 +60,13 @@ fn entry(group: &'static Group, kind: &'static Kind) -> Entry {
     let warm_up_of = if defaults.is_empty() { std::slice::from_ref(&own) } else { &defaults };
     let params = LETTERS.iter().zip(kind.defaults).enumerate();
     let params = params.map(|(idx, (letter, &param))| format!("{letter} = {}", kind.written(idx, param)));
-    let (about, without) = kind.about.split_once("; ").unwrap_or((kind.about, ""));
     let aliases = ALIASES.iter().filter(|alias| alias.stem == kind.stem);
     Entry {
         pattern: pattern(kind),
         defaults: params.collect::<Vec<_>>().join(", "),
         in_default_set: defaults.iter().map(|feature| feature.name()).collect(),
-        about,
-        without,
+        about: kind.about,
+        without: kind.without,
         formula: kind.formula,
         unit: kind.unit,
         warm_up_bars: warm_up_of.iter().map(|feature| feature.warm_up_bars()).collect(),

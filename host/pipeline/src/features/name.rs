@@ -31,6 +31,26 @@ pub struct UnknownFeatureError {
     pub nearest: Option<String>,
 }
 
+/// Why the parts of a name are not valid parameters of its kind.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+enum ParamError {
+    /// More numbers than parameters.
+    #[error("{stem} takes {n_most} parameters, found {n_found}")]
+    TooMany { stem: &'static str, n_most: usize, n_found: usize },
+    /// Two numbers of an alias that stand for one parameter and differ.
+    #[error("two of its numbers are one parameter here and must be equal")]
+    Unequal,
+    /// A fraction for a whole parameter.
+    #[error("its parameter {number} is a whole number, found {found}")]
+    NotWhole { number: usize, found: f64 },
+    /// A number beyond the range of its parameter.
+    #[error("its parameters go from {least} to {most}, found {found}")]
+    OutOfRange { least: String, most: String, found: f64 },
+    /// A benchmark that is not a symbol.
+    #[error("{0} is no symbol")]
+    NotASymbol(String),
+}
+
 /// A name in its parts.
 struct NameParts {
     stem: String,
@@ -54,22 +74,23 @@ struct Spelled {
 pub fn resolve(asked: &str) -> Result<Feature, UnknownFeatureError> {
     let upper = asked.trim().to_uppercase().replace(' ', "_");
     let parts = with_symbol(&upper).unwrap_or_else(|| split(&upper.replace('-', "_")));
-    let unresolved = |reason: String, nearest| UnknownFeatureError { asked: asked.to_owned(), reason, nearest };
     let Some(spelled) = spelled(&parts.stem) else {
-        return Err(unresolved("unknown name".to_owned(), nearest(&upper.replace('-', "_"), &parts)));
+        let nearest = nearest(&upper.replace('-', "_"), &parts);
+        return Err(UnknownFeatureError { asked: asked.to_owned(), reason: "unknown name".to_owned(), nearest });
     };
     let found = spelled.params(&parts.numbers).and_then(|params| {
         let symbol = parts.symbol.as_deref();
         match symbol.filter(|symbol| !is_benchmark(symbol)) {
-            Some(wrong) => Err(format!("{wrong} is no symbol")),
+            Some(wrong) => Err(ParamError::NotASymbol(wrong.to_owned())),
             None => Ok(spelled.kind.feature(&params, symbol)),
         }
     });
-    found.map_err(|reason| {
+    found.map_err(|error| {
         let numbers = (0..=parts.numbers.len()).rev().map(|n_kept| &parts.numbers[..n_kept]);
         let params = numbers.map(|numbers| spelled.params(numbers)).find_map(Result::ok).unwrap_or_default();
         let symbol = parts.symbol.as_deref().filter(|symbol| is_benchmark(symbol));
-        unresolved(reason, Some(spelled.kind.feature(&params, symbol).name()))
+        let nearest = Some(spelled.kind.feature(&params, symbol).name());
+        UnknownFeatureError { asked: asked.to_owned(), reason: error.to_string(), nearest }
     })
 }
 
@@ -85,14 +106,16 @@ impl Spelled {
     ///
     /// # Errors
     /// If a number is not a valid parameter.
-    fn params(&self, numbers: &[usize]) -> Result<Vec<usize>, String> {
+    fn params(&self, numbers: &[usize]) -> Result<Vec<usize>, ParamError> {
         let kind = self.kind;
         let order = self.alias.map_or(&[][..], |alias| alias.order);
         let n_most = if order.is_empty() { kind.defaults.len() } else { order.len() };
         if numbers.len() > n_most {
-            return Err(format!("{} takes {n_most} parameters, found {}", kind.stem, numbers.len()));
+            return Err(ParamError::TooMany { stem: kind.stem, n_most, n_found: numbers.len() });
         }
-        if let (Some(alias), []) = (self.alias, numbers) {
+        if let Some(alias) = self.alias
+            && numbers.is_empty()
+        {
             return Ok(alias.usual.to_vec());
         }
         let mut params: Vec<Option<usize>> = Vec::new();
@@ -101,7 +124,7 @@ impl Spelled {
             let param = kind.param(idx, hundredths)?;
             params.resize(params.len().max(idx + 1), None);
             if params[idx].replace(param).is_some_and(|other| other != param) {
-                return Err("two of its numbers are one parameter here and must be equal".to_owned());
+                return Err(ParamError::Unequal);
             }
         }
         let defaults = kind.defaults.iter();
@@ -111,18 +134,19 @@ impl Spelled {
 
 impl Kind {
     /// Converts hundredths into a parameter in its own unit.
-    fn param(&self, idx: usize, hundredths: usize) -> Result<usize, String> {
-        let written = hundredths as f64 / 100.0;
+    fn param(&self, idx: usize, hundredths: usize) -> Result<usize, ParamError> {
+        let found = hundredths as f64 / 100.0;
         if idx < self.first_decimal && !hundredths.is_multiple_of(100) {
-            return Err(format!("its parameter {} is a whole number, found {written}", idx + 1));
+            return Err(ParamError::NotWhole { number: idx + 1, found });
         }
         let param = if idx < self.first_decimal { hundredths / 100 } else { hundredths };
         let range = self.range(idx);
         if range.contains(&param) {
             return Ok(param);
         }
-        let (least, most) = (self.written(idx, *range.start()), self.written(idx, *range.end()));
-        Err(format!("its parameters go from {least} to {most}, found {written}"))
+        let least = self.written(idx, *range.start());
+        let most = self.written(idx, *range.end());
+        Err(ParamError::OutOfRange { least, most, found })
     }
 }
 
@@ -161,7 +185,9 @@ fn split(plain: &str) -> NameParts {
         stem = rest;
     }
     let letters = stem.trim_end_matches(|character: char| character.is_ascii_digit());
-    if let (Some(_), Some(number)) = (spelled(letters), hundredths(&stem[letters.len()..])) {
+    if spelled(letters).is_some()
+        && let Some(number) = hundredths(&stem[letters.len()..])
+    {
         numbers.insert(0, number);
         stem = letters;
     }

@@ -25,7 +25,9 @@ impl Prices<'_> {
     /// Computes Wilder's true range of any bar but the first.
     #[inline]
     pub(super) fn true_range(&self, bar: usize) -> f64 {
-        let (high, low, before) = (self.high[bar], self.low[bar], self.close[bar - 1]);
+        let high = self.high[bar];
+        let low = self.low[bar];
+        let before = self.close[bar - 1];
         (high - low).max((high - before).abs()).max((low - before).abs())
     }
 

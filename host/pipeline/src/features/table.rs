@@ -7,8 +7,7 @@ use std::io;
 use oculus_job::request::Timeframe;
 use oculus_plugin_api::FeatureRole;
 
-use super::feature::Feature;
-use super::longest_warm_up;
+use super::feature::{Feature, longest_warm_up};
 use super::passes::passes;
 use super::prices::Prices;
 use crate::bars::Bars;
@@ -92,7 +91,8 @@ pub(super) fn fill(
     let file = TableFile::create(Layout { n_rows: table.n_rows(), n_features: features.len() })?;
     let passes = passes(features);
     let written = side_by_side(n_threads, &longest_first(series, passes.len()), |&(symbol_idx, pass_idx)| {
-        let (one, pass) = (&series[symbol_idx], &passes[pass_idx]);
+        let one = &series[symbol_idx];
+        let pass = &passes[pass_idx];
         let first = warm_up_bars.min(one.bars.len());
         let mut written = Ok(());
         pass.compute(&one.prices(&days[symbol_idx], pass.benchmark()), |place, computed| {

@@ -1,5 +1,4 @@
 //! Claims about features.
-#![allow(clippy::unwrap_used)]
 
 mod benchmarks;
 mod golden;
@@ -20,7 +19,8 @@ fn all_features() -> Vec<Feature> {
             kind.feature(&params, None)
         };
         let odd = |idx: usize| kind.defaults[idx] / 2 + 3 + 2 * idx;
-        let (least, most) = (|idx| *kind.range(idx).start(), |idx| *kind.range(idx).end());
+        let least = |idx: usize| *kind.range(idx).start();
+        let most = |idx: usize| *kind.range(idx).end();
         [kind.feature(&[], None), with(&least), with(&odd), with(&most)]
     });
     catalogue::default_features().chain(kinds).collect()

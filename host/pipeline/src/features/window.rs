@@ -7,17 +7,16 @@
 mod average;
 mod blocks;
 mod moments;
+mod noise;
 #[cfg(test)]
 mod tests;
 
+use self::noise::NOISE;
 pub(super) use self::{
     average::{Average, ema, push_through, wilder},
     blocks::{highest, last_highest, last_lowest, lowest, sma, sma_from, sum, sum_windows},
     moments::{beta, correlation, deviation, linear_fit},
 };
-
-/// Differences below this share of a price are rounding noise: such a range counts as zero.
-const NOISE: f64 = 1e-12;
 
 /// Returns `n_bars` NaN with room for `len` values.
 pub(super) fn undefined(n_bars: usize, len: usize) -> Vec<f64> {

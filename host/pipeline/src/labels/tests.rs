@@ -1,5 +1,4 @@
 //! Claims about labels.
-#![allow(clippy::unwrap_used)]
 
 use oculus_job::request::Timeframe;
 use serde_json::json;

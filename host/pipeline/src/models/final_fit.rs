@@ -121,7 +121,7 @@ impl FinalFitter<'_> {
             on_progress,
         })?;
         search::every_row_scored(&fitted.scores, &predict_rows)
-            .map_err(|message| FitError::Refused { code: code::DATA, message })?;
+            .map_err(|error| FitError::Refused { code: code::DATA, message: error.to_string() })?;
         let scores = search::separate_scores(&predict_rows, &fitted.scores, test_rows);
         let score_scale = ScoreScale::from_scores(&scores.others);
         let threshold = decision_threshold(&label.value, &evaluated.oof.standard_scores)

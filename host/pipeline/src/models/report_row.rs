@@ -13,6 +13,9 @@ use crate::{
     search::{Family, Gain, OutOfFold, SearchContext, SearchResult, merge_rows, separate_scores},
 };
 
+/// Device of a family that does not report one.
+const DEFAULT_DEVICE: &str = "cpu";
+
 /// How a family fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -95,7 +98,7 @@ pub(super) fn evaluated_rows(
     let sample = RocSample { context, label_idx: outcome.label_idx, rows: &common, purpose: "validation intervals" };
     let baseline = baseline_scores(&sample);
     let row = |this: &Evaluated<'_>| ModelRow {
-        device: Some(this.oof.device.clone().unwrap_or_else(|| "cpu".to_owned())),
+        device: Some(this.oof.device.clone().unwrap_or_else(|| DEFAULT_DEVICE.to_owned())),
         rounds: this.oof.rounds,
         validation: Some(validation_metrics(&sample, this, baseline.clone(), outcome.too_rare())),
         ..model_row(&this.family)

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used)]
-
 use oculus_job::request::{Operator, Rule};
 use serde_json::json;
 
@@ -8,7 +6,7 @@ use crate::{
     canaries,
     features::FeatureReport,
     models,
-    rules::{self, RequestedRules, RuleContext, RuleExtractor, tests::miner::Deciles},
+    rules::{self, ExtractorError, RequestedRules, RuleContext, RuleExtractor, tests::miner::Deciles},
     search::{
         self, Family,
         tests::panel::{Centroid, Panel, no_params},
@@ -25,7 +23,7 @@ fn report(panel: &Panel, n_side_by_side: usize) -> Value {
     report_with(panel, n_side_by_side, Ok(RuleExtractor { miner: &Deciles::new(&panel.table), params: &no_params() }))
 }
 
-fn report_with(panel: &Panel, n_side_by_side: usize, extractor: Result<RuleExtractor<'_>, String>) -> Value {
+fn report_with(panel: &Panel, n_side_by_side: usize, extractor: Result<RuleExtractor<'_>, ExtractorError>) -> Value {
     let context = panel.search_context(n_side_by_side);
     let fitter = Centroid::new(&panel.table);
     let params = no_params();
@@ -216,7 +214,7 @@ fn every_null_of_a_rule_has_a_reason_whether_rules_are_mined_or_not() {
         let mut panel = Panel::new(8, edge, &[threshold]);
         for n_test_rows in [panel.splits[0].test_rows.len(), 0] {
             panel.splits[0].test_rows.truncate(n_test_rows);
-            let missing = Err("no rule extractor is installed".to_owned());
+            let missing = Err(ExtractorError::NotOpened);
             for result in [report(&panel, 1), report_with(&panel, 1, missing)] {
                 let nulls = unexplained(&result["extracted_rules"], "");
                 assert_eq!(nulls, Vec::<String>::new(), "{threshold} %, {n_test_rows} rows");

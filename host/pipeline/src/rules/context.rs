@@ -21,9 +21,20 @@ pub struct RuleContext<'a> {
     /// Result of the label and configuration search.
     pub search: &'a SearchResult,
     /// The rule extractor, or the reason why the job has none.
-    pub extractor: Result<RuleExtractor<'a>, String>,
+    pub extractor: Result<RuleExtractor<'a>, ExtractorError>,
     /// Rules that the job requests.
     pub requested: RequestedRules<'a>,
+}
+
+/// Why a job has no rule extractor.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExtractorError {
+    /// No installed plugin was selected; the reason in words.
+    #[error("{0}")]
+    NotSelected(String),
+    /// The selected extractor was not opened on the feature table.
+    #[error("no rule extractor is at work")]
+    NotOpened,
 }
 
 /// A rule extractor and the parameters that the job sets.

@@ -15,7 +15,7 @@ use oculus_job::{
 use oculus_plugin_api::{Condition, MinedRule, code};
 
 use super::{
-    context::{RuleContext, RuleExtractor},
+    context::{ExtractorError, RuleContext, RuleExtractor},
     rule_set::{Conjunction, PerSide, RuleCondition, RuleSide},
 };
 use crate::{
@@ -79,9 +79,54 @@ pub(super) struct ProposedRule {
 pub(super) struct CheckedProposals {
     /// Accepted proposals, each rule once.
     pub(super) rules: Vec<ProposedRule>,
-    /// One sentence per rejected proposal.
-    pub(super) complaints: Vec<String>,
+    /// What was rejected, in the order of the proposals.
+    pub(super) complaints: Vec<ProposalError>,
 }
+
+/// Why a proposal, or a part of it, is rejected.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(super) enum ProposalError {
+    /// More proposals than are checked.
+    #[error("{n_rules} rules at once, the first {MAX_RULES} are used")]
+    TooManyRules {
+        /// Number of proposals.
+        n_rules: usize,
+    },
+    /// A rule without conditions or with too many of them.
+    #[error("a rule of {n_conditions} conditions, from 1 to {MAX_CONDITIONS} may stand")]
+    ConditionCount {
+        /// Number of conditions.
+        n_conditions: usize,
+    },
+    /// A condition on a feature that the table lacks.
+    #[error("an unknown feature `{feature}`")]
+    UnknownFeature {
+        /// The start of its name.
+        feature: String,
+    },
+    /// A condition whose threshold is not finite as `f32`.
+    #[error("a threshold of {threshold} for {feature}")]
+    InfiniteThreshold {
+        /// The threshold.
+        threshold: f64,
+        /// The start of the feature's name.
+        feature: String,
+    },
+    /// A stability outside 0 to 1; the rule is accepted without it.
+    #[error("a stability of {stability}, which is no share")]
+    InvalidStability {
+        /// The stability.
+        stability: f64,
+    },
+}
+
+/// Training rows with too few hits or misses to mine rules from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{} hits in {} episodes and {} others; rules are mined from 10, 3 and 10 at least",
+    .0.n_positive, .0.n_episodes, .0.n_negative
+)]
+struct TooFewHits(ClassCounts);
 
 /// One call of the extractor.
 struct MiningTask<'t, 'a> {
@@ -100,7 +145,7 @@ struct MiningTask<'t, 'a> {
 pub(super) fn mine<'a>(context: &RuleContext<'a>) -> Result<MiningOutput<'a>, Failure> {
     let extractor = match &context.extractor {
         Ok(extractor) => extractor,
-        Err(reason) => return Ok(MiningOutput::without_extractor(reason)),
+        Err(error) => return Ok(MiningOutput::without_extractor(error)),
     };
     match mine_sides(context, extractor) {
         Ok(output) => Ok(output),
@@ -110,9 +155,10 @@ pub(super) fn mine<'a>(context: &RuleContext<'a>) -> Result<MiningOutput<'a>, Fa
 }
 
 impl MiningOutput<'_> {
-    fn without_extractor(reason: &str) -> Self {
+    fn without_extractor(error: &ExtractorError) -> Self {
+        let reason = error.to_string();
         let install = "put a plugin of the role `rules` into the plugins folder for rules of the bars' own";
-        Self::without_rules(reason, Warning::new(WarningCode::NoRuleExtractor, format!("{reason}; {install}")))
+        Self::without_rules(&reason, Warning::new(WarningCode::NoRuleExtractor, format!("{reason}; {install}")))
     }
 
     fn failed(title: &str, error: &FitError) -> Self {
@@ -126,11 +172,12 @@ impl MiningOutput<'_> {
 }
 
 /// Summarises all rejected proposals in one warning.
-fn rejected_proposals(title: &str, mut complaints: Vec<String>) -> Vec<Warning> {
+fn rejected_proposals(title: &str, complaints: &[ProposalError]) -> Vec<Warning> {
     if complaints.is_empty() {
         return Vec::new();
     }
     let n_complaints = complaints.len();
+    let mut complaints: Vec<String> = complaints.iter().map(ToString::to_string).collect();
     complaints.sort_unstable();
     complaints.dedup();
     complaints.truncate(MAX_COMPLAINTS);
@@ -165,7 +212,7 @@ fn mine_sides<'a>(context: &RuleContext<'a>, extractor: &RuleExtractor<'_>) -> R
         let last = runs.next().ok_or_else(|| Undefined::because("the table has no rows"))?;
         Ok(SideMining { folds, last })
     });
-    let warnings = rejected_proposals(extractor.miner.manifest().title(), complaints);
+    let warnings = rejected_proposals(extractor.miner.manifest().title(), &complaints);
     Ok(MiningOutput { sides, warnings })
 }
 
@@ -195,7 +242,8 @@ fn propose(
     extractor: &RuleExtractor<'_>,
     task: &MiningTask<'_, '_>,
 ) -> Result<Vec<MinedRule>, FitError> {
-    require_enough_hits(context, task).map_err(|message| FitError::Refused { code: code::DATA, message })?;
+    require_enough_hits(context, task)
+        .map_err(|error| FitError::Refused { code: code::DATA, message: error.to_string() })?;
     let scores = match task.side {
         RuleSide::Entry => only_rows(&context.search.oof.standard_scores, task.train_rows),
         // The model forecasts rises: its scores carry no information about falls.
@@ -212,19 +260,14 @@ fn propose(
 
 /// Refuses rows with so few hits that every rule would describe a handful of them. The limits are
 /// those below which the search does not judge a label either.
-fn require_enough_hits(context: &RuleContext<'_>, task: &MiningTask<'_, '_>) -> Result<(), String> {
+fn require_enough_hits(context: &RuleContext<'_>, task: &MiningTask<'_, '_>) -> Result<(), TooFewHits> {
     let of_class = |class: f32| task.train_rows.iter().copied().filter(move |&row| task.target[row as usize] == class);
     let counts = ClassCounts {
         n_positive: of_class(1.0).count(),
         n_negative: of_class(0.0).count(),
         n_episodes: n_episodes(context.table(), context.label(), of_class(1.0)),
     };
-    if counts.suffice(1) {
-        return Ok(());
-    }
-    let ClassCounts { n_positive, n_negative, n_episodes } = counts;
-    let found = format!("{n_positive} hits in {n_episodes} episodes and {n_negative} others");
-    Err(format!("{found}; rules are mined from 10, 3 and 10 at least"))
+    if counts.suffice(1) { Ok(()) } else { Err(TooFewHits(counts)) }
 }
 
 /// Returns the values of some rows, NaN for all other rows.
@@ -247,7 +290,7 @@ fn checked_run<'a>(
     table: &FeatureTable,
     train_rows: &'a [u32],
     answer: Result<Vec<MinedRule>, FitError>,
-    complaints: &mut Vec<String>,
+    complaints: &mut Vec<ProposalError>,
 ) -> Result<MiningRun<'a>, FitError> {
     match answer {
         Ok(proposals) => {
@@ -266,7 +309,7 @@ fn checked_run<'a>(
 pub(super) fn check_proposals(table: &FeatureTable, proposals: &[MinedRule]) -> CheckedProposals {
     let mut checked = CheckedProposals::default();
     if proposals.len() > MAX_RULES {
-        checked.complaints.push(format!("{} rules at once, the first {MAX_RULES} are used", proposals.len()));
+        checked.complaints.push(ProposalError::TooManyRules { n_rules: proposals.len() });
     }
     let columns: BTreeMap<&str, usize> =
         table.names.iter().enumerate().map(|(idx, name)| (name.as_str(), idx)).collect();
@@ -288,26 +331,27 @@ impl CheckedProposals {
         if let Some(share) = stability
             && valid_stability.is_none()
         {
-            self.complaints.push(format!("a stability of {share}, which is no share"));
+            self.complaints.push(ProposalError::InvalidStability { stability: share });
         }
         self.rules.push(ProposedRule { rule, stability: valid_stability });
     }
 }
 
-fn check_conditions(columns: &BTreeMap<&str, usize>, conditions: &[Condition]) -> Result<Conjunction, String> {
+fn check_conditions(columns: &BTreeMap<&str, usize>, conditions: &[Condition]) -> Result<Conjunction, ProposalError> {
     if !(1..=MAX_CONDITIONS).contains(&conditions.len()) {
-        return Err(format!("a rule of {} conditions, from 1 to {MAX_CONDITIONS} may stand", conditions.len()));
+        return Err(ProposalError::ConditionCount { n_conditions: conditions.len() });
     }
-    let checked: Result<Vec<RuleCondition>, String> =
+    let checked: Result<Vec<RuleCondition>, ProposalError> =
         conditions.iter().map(|condition| check_condition(columns, condition)).collect();
     checked.map(Conjunction)
 }
 
-fn check_condition(columns: &BTreeMap<&str, usize>, condition: &Condition) -> Result<RuleCondition, String> {
-    let Condition { feature, operator, threshold } = condition;
+fn check_condition(columns: &BTreeMap<&str, usize>, condition: &Condition) -> Result<RuleCondition, ProposalError> {
+    let &Condition { ref feature, operator, threshold } = condition;
     let short_name = || feature.chars().take(MAX_NAME_CHARS).collect::<String>();
-    let feature_idx = columns.get(feature.as_str()).ok_or_else(|| format!("an unknown feature `{}`", short_name()))?;
-    let finite = Some(*threshold as f32).filter(|threshold| threshold.is_finite());
-    let threshold = finite.ok_or_else(|| format!("a threshold of {threshold} for {}", short_name()))?;
-    Ok(RuleCondition { feature_idx: *feature_idx, operator: *operator, threshold })
+    let &feature_idx =
+        columns.get(feature.as_str()).ok_or_else(|| ProposalError::UnknownFeature { feature: short_name() })?;
+    let finite = Some(threshold as f32).filter(|threshold| threshold.is_finite());
+    let threshold = finite.ok_or_else(|| ProposalError::InfiniteThreshold { threshold, feature: short_name() })?;
+    Ok(RuleCondition { feature_idx, operator, threshold })
 }

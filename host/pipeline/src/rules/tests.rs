@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used)]
-
 mod describe;
 mod example_bars;
 mod job_rules;
@@ -22,7 +20,7 @@ fn rule(feature: &str, operator: Operator, threshold: f64) -> Rule {
 }
 
 /// Returns the whole numbers of a sentence, in order.
-fn numbers(sentence: &str) -> Vec<usize> {
+pub(crate) fn numbers(sentence: &str) -> Vec<usize> {
     sentence.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
 }
 

@@ -234,8 +234,8 @@ impl<'a> FoldFitter<'a> {
         for (plan, result) in folds {
             match result {
                 Ok(fitted) => {
-                    if let Err(reason) = every_row_scored(&fitted.scores, &plan.predict_rows) {
-                        return Ok(ConfigurationFit::Refused(reason));
+                    if let Err(error) = every_row_scored(&fitted.scores, &plan.predict_rows) {
+                        return Ok(ConfigurationFit::Refused(error.to_string()));
                     }
                     oof.add_fold(label, plan, &fitted);
                     // Without rows to stop on, the rounds are the configuration's own.
@@ -290,7 +290,6 @@ pub(crate) fn family_failure(phase: Phase, family: &Family<'_>, error: &FitError
             ErrorCode::PluginDied,
             message,
             "the worker's log has the plugin's last lines; update it",
-        )
-        .retryable(),
+        ),
     }
 }

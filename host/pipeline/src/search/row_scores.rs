@@ -31,17 +31,30 @@ pub(crate) fn separate_scores(rows: &[u32], scores: &[f32], wanted: &[u32]) -> S
     separated
 }
 
+/// Scores that do not cover every row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MissingScoresError {
+    /// Another number of scores than of rows.
+    #[error("the family returned {n_scores} scores for {n_rows} rows")]
+    WrongNumber { n_scores: usize, n_rows: usize },
+    /// Scores that are not finite.
+    #[error("the family left {n_missing} of {n_rows} rows without a score")]
+    NotFinite { n_missing: usize, n_rows: usize },
+}
+
 /// Checks that a family scored every row: families are compared on the same rows, so none may leave
 /// rows out.
 ///
 /// # Errors
 /// With the number of missing scores.
-pub(crate) fn every_row_scored(scores: &[f32], rows: &[u32]) -> Result<(), String> {
-    if scores.len() != rows.len() {
-        return Err(format!("the family returned {} scores for {} rows", scores.len(), rows.len()));
+pub(crate) fn every_row_scored(scores: &[f32], rows: &[u32]) -> Result<(), MissingScoresError> {
+    let n_scores = scores.len();
+    let n_rows = rows.len();
+    if n_scores != n_rows {
+        return Err(MissingScoresError::WrongNumber { n_scores, n_rows });
     }
     match scores.iter().filter(|score| !score.is_finite()).count() {
         0 => Ok(()),
-        n_missing => Err(format!("the family left {n_missing} of {} rows without a score", rows.len())),
+        n_missing => Err(MissingScoresError::NotFinite { n_missing, n_rows }),
     }
 }

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used)]
-
 pub(crate) mod panel;
 
 use std::cell::RefCell;
@@ -11,6 +9,7 @@ use oculus_plugin_api::code;
 use serde_json::{Value, json};
 
 use self::panel::{Centroid, Panel, no_params};
+use super::row_scores::MissingScoresError;
 use super::*;
 use crate::{
     fitter::{FitError, Fitter},
@@ -213,7 +212,8 @@ fn a_comparison_is_paired() {
 
     assert_eq!(against_signal(signal), Gain { value: 0.0, standard_error: 0.0 });
     assert!(!against_signal(signal).is_clear());
-    let (near, far) = (against_signal(&mixed(0.3)), against_signal(noise));
+    let near = against_signal(&mixed(0.3));
+    let far = against_signal(noise);
     assert!(near.standard_error < far.standard_error / 2.0, "scores that err together: {near:?}, {far:?}");
     assert!(far.is_clear() && far.value > near.value);
 }
@@ -259,4 +259,13 @@ fn folds_too_short_for_a_tail_do_not_count_for_the_rounds() {
     assert!(stopped < 6, "early stopping ended at {stopped}");
     assert_eq!(found(&with_folds(2..3), 1).oof.rounds, Some(stopped));
     assert_eq!(found(&with_folds(0..2), 1).oof.rounds, None);
+}
+
+#[test]
+fn a_family_that_leaves_rows_out_cannot_be_judged() {
+    let error = every_row_scored(&[0.1, f32::NAN, 0.3], &[4, 5, 6]).unwrap_err();
+    assert_eq!(error, MissingScoresError::NotFinite { n_missing: 1, n_rows: 3 });
+    assert_eq!(error.to_string(), "the family left 1 of 3 rows without a score");
+    let error = every_row_scored(&[0.1], &[4, 5]).unwrap_err();
+    assert_eq!(error, MissingScoresError::WrongNumber { n_scores: 1, n_rows: 2 });
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{compare::Excess, fold_fitter::OutOfFold, labels::LabelName};
-use crate::metrics::Finite;
+use crate::metrics::{Finite, Undefined};
 
 /// The question that a trial answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub struct Trial {
 
 /// A finished trial, as progress shows it.
 #[derive(Clone, Copy, Debug)]
-pub struct TrialEvent<'a> {
+pub(crate) struct TrialEvent<'a> {
     /// The trial.
     pub trial: &'a Trial,
     /// Number of trials in the budget.
@@ -61,19 +61,19 @@ pub(super) struct TrialHead {
 impl Trial {
     /// Records a configuration that the family refused.
     pub(super) fn refused(head: TrialHead, reason: String) -> Self {
-        Self::new(head, Vec::new(), Err(reason))
+        Self::new(head, Vec::new(), Err(Undefined::because(reason)))
     }
 
     /// Records a configuration that was fitted.
     ///
     /// * `excess`: its mean AUC beyond the baseline, or the reason why there is none.
-    pub(super) fn fitted(head: TrialHead, oof: &OutOfFold, excess: Result<Excess, String>) -> Self {
+    pub(super) fn fitted(head: TrialHead, oof: &OutOfFold, excess: Result<Excess, Undefined>) -> Self {
         let fold_aucs = oof.fold_aucs.iter().map(|auc| auc.and_then(Finite::new)).collect();
         // The family's own reason is the cause of the missing AUC.
-        Self::new(head, fold_aucs, excess.map_err(|reason| oof.refusal.clone().unwrap_or(reason)))
+        Self::new(head, fold_aucs, excess.map_err(|reason| oof.refusal.clone().map_or(reason, Undefined)))
     }
 
-    fn new(head: TrialHead, fold_aucs: Vec<Option<Finite>>, excess: Result<Excess, String>) -> Self {
+    fn new(head: TrialHead, fold_aucs: Vec<Option<Finite>>, excess: Result<Excess, Undefined>) -> Self {
         let TrialHead { number, kind, label, params } = head;
         let scored = excess.as_ref().ok();
         Self {
@@ -84,7 +84,7 @@ impl Trial {
             auc: scored.and_then(|excess| Finite::new(excess.auc)),
             fold_aucs,
             score: scored.and_then(|excess| Finite::new(excess.score())),
-            reason: excess.err(),
+            reason: excess.err().map(|reason| reason.0),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::{
     trial::{Trial, TrialEvent, TrialHead, TrialKind},
     trial_result::{TrialResult, fold_contender},
 };
+use crate::metrics::Undefined;
 
 /// Trials proposed at once. Fixed, so that the number of cores does not change which configurations
 /// are drawn.
@@ -84,10 +85,10 @@ impl<'a> TrialRunner<'a> {
                 ConfigurationFit::Fitted(mut oof) => {
                     let excess = if self.budget.too_rare_idx == Some(label_idx) {
                         oof.fold_aucs.fill(None);
-                        Err(TOO_RARE.to_owned())
+                        Err(Undefined::because(TOO_RARE))
                     } else {
                         let contender = fold_contender(self.baselines, label_idx, &oof);
-                        compare::excess(&contender).map_err(|reason| reason.to_string())
+                        compare::excess(&contender)
                     };
                     self.report(Trial::fitted(head, &oof, excess.clone()));
                     results.push(TrialResult { label_idx, params, oof, excess: excess.ok() });

@@ -8,7 +8,7 @@ const MIN_EPISODES: usize = 3;
 
 /// The class counts of a set of labelled rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ClassCounts {
+pub(crate) struct ClassCounts {
     /// Rows of class 1.
     pub n_positive: usize,
     /// Rows of class 0.
@@ -19,21 +19,21 @@ pub struct ClassCounts {
 
 impl ClassCounts {
     /// Returns whether these rows are enough for a score: `times` × 10 positives, 10 negatives and 3 episodes.
-    pub fn suffice(&self, times: usize) -> bool {
+    pub(crate) fn suffice(&self, times: usize) -> bool {
         self.n_positive >= times * MIN_POSITIVE
             && self.n_negative >= times * MIN_NEGATIVE
             && self.n_episodes >= times * MIN_EPISODES
     }
 
     /// Returns the share of positives; `None` without rows.
-    pub fn base_rate(&self) -> Option<f64> {
+    pub(crate) fn base_rate(&self) -> Option<f64> {
         let n_rows = self.n_positive + self.n_negative;
         (n_rows > 0).then(|| self.n_positive as f64 / n_rows as f64)
     }
 }
 
 /// Counts the classes of some ascending rows; rows without a label are not counted.
-pub fn class_counts(table: &FeatureTable, label: &Label, rows: &[u32]) -> ClassCounts {
+pub(crate) fn class_counts(table: &FeatureTable, label: &Label, rows: &[u32]) -> ClassCounts {
     let count = |class: f32| rows.iter().filter(|&&row| label.value[row as usize] == class).count();
     let positives = rows.iter().copied().filter(|&row| label.value[row as usize] == 1.0);
     ClassCounts { n_positive: count(1.0), n_negative: count(0.0), n_episodes: n_episodes(table, label, positives) }
@@ -41,13 +41,14 @@ pub fn class_counts(table: &FeatureTable, label: &Label, rows: &[u32]) -> ClassC
 
 /// Counts the episodes among some ascending rows: events that share no bar of their symbol. A row starts an episode if
 /// the horizons of all earlier rows of its symbol have ended before its date.
-pub fn n_episodes(table: &FeatureTable, label: &Label, rows: impl Iterator<Item = u32>) -> usize {
+pub(crate) fn n_episodes(table: &FeatureTable, label: &Label, rows: impl Iterator<Item = u32>) -> usize {
     let mut n_episodes = 0;
     let mut symbol = None;
     let mut known_until = i32::MIN;
     for row in rows.map(|row| row as usize) {
         if symbol != Some(table.symbol[row]) {
-            (symbol, known_until) = (Some(table.symbol[row]), i32::MIN);
+            symbol = Some(table.symbol[row]);
+            known_until = i32::MIN;
         }
         n_episodes += usize::from(table.day[row] > known_until);
         known_until = label.known_day[row];

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::class_counts;
+use super::classes::class_counts;
 use crate::{features::FeatureTable, labels::Label};
 
 /// Share of a training part's dates that belong to the tail.
-pub const TAIL_SHARE: f64 = 0.15;
+pub(crate) const TAIL_SHARE: f64 = 0.15;
 /// Dates that the fitting part must keep.
 const MIN_FIT_DATES: usize = 200;
 
@@ -16,7 +16,12 @@ const MIN_FIT_DATES: usize = 200;
 /// known before the tail starts. `None` where the fitting part would keep fewer than 200 dates, or
 /// the tail fewer than 10 positives, 10 negatives or 3 episodes: such a tail costs more rows than
 /// its information is worth.
-pub fn tail(table: &FeatureTable, label: &Label, train_rows: &[u32], share: f64) -> Option<(Vec<u32>, Vec<u32>)> {
+pub(crate) fn tail(
+    table: &FeatureTable,
+    label: &Label,
+    train_rows: &[u32],
+    share: f64,
+) -> Option<(Vec<u32>, Vec<u32>)> {
     let dates = dates_of(table, train_rows);
     let n_tail = (dates.len() as f64 * share).ceil() as usize;
     let tail_start = *dates.get(dates.len().checked_sub(n_tail)?)?;

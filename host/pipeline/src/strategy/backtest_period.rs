@@ -119,7 +119,7 @@ impl<'a> BacktestPeriod<'a> {
     }
 
     /// Reports a backtest.
-    pub(super) fn report<S>(&self, run: &PortfolioRun, honesty: S) -> PeriodReport<S> {
+    pub(super) fn report<S>(&self, run: &PortfolioRun, significance: S) -> PeriodReport<S> {
         let date = |day: Option<&i32>| day.map_or_else(|| "none".to_owned(), |&day| iso_date(day));
         let figures = |returns: &[f64]| performance::figures(returns, self.dates_a_year);
         PeriodReport {
@@ -129,7 +129,7 @@ impl<'a> BacktestPeriod<'a> {
             performance: performance::performance(run, self.bars.mean_n_present(), self.dates_a_year),
             buy_and_hold: figures(&run.at_mean_exposure(&self.market)),
             always_in: figures(&portfolio::always_in(&self.bars, self.cost)),
-            honesty,
+            significance,
         }
     }
 

@@ -131,7 +131,8 @@ pub struct PeriodReport<S> {
     /// All symbols bought at the first open and sold at the last close.
     pub always_in: ReturnFigures,
     /// How far these figures can be trusted.
-    pub honesty: S,
+    #[serde(rename = "honesty")]
+    pub significance: S,
 }
 
 /// A strategy that was tried.

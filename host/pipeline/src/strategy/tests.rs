@@ -1,6 +1,5 @@
 //! Claims about strategies: the engine equals a slow reference, results depend on their inputs only,
 //! and a planted edge is found.
-#![allow(clippy::unwrap_used)]
 
 mod engine;
 mod search;

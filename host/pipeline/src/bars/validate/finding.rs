@@ -6,7 +6,8 @@ use oculus_job::request::Timeframe;
 use oculus_job::warning::WarningCode;
 use serde::Serialize;
 
-use crate::bars::{Row, moment};
+use crate::bars::session::moment;
+use crate::bars::source::Row;
 
 /// Places that are kept per kind.
 const MOST_PLACES: usize = 3;
@@ -81,12 +82,12 @@ impl FindingKind {
 
     /// Returns its stable code.
     pub fn code(self) -> WarningCode {
-        self.words().0
+        self.describe().0
     }
 
     /// Returns a summary in words.
     pub fn summary(self) -> &'static str {
-        self.words().1
+        self.describe().1
     }
 
     /// Returns its consequence for a job.
@@ -106,7 +107,8 @@ impl FindingKind {
         }
     }
 
-    fn words(self) -> (WarningCode, &'static str) {
+    /// Returns its stable code and its summary in words.
+    fn describe(self) -> (WarningCode, &'static str) {
         match self {
             Self::ConflictingRows => (WarningCode::ConflictingRows, "rows of one time with different values"),
             Self::PriceOutOfRange => (WarningCode::PriceOutOfRange, "prices that are not positive, or absurd"),
@@ -134,7 +136,7 @@ impl FindingKind {
 /// The place of a finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Place {
-    /// Line of a CSV file, the header being line 1; else the row's number, from 1.
+    /// Number of the row, in the unit of its source.
     pub row: usize,
     /// Start of the bar, seconds since 1970-01-01 UTC.
     #[serde(skip)]

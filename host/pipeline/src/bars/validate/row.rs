@@ -3,7 +3,8 @@
 use std::ops::RangeInclusive;
 
 use super::finding::{FindingCollector, FindingKind};
-use crate::bars::{Bars, Row};
+use crate::bars::series::Bars;
+use crate::bars::source::Row;
 
 /// Adjusted prices have few decimals: up to this share, a high below the close is a rounding error.
 const ROUNDING: f64 = 1e-5;
@@ -18,7 +19,8 @@ pub(super) fn push(bars: &mut Bars, row: &Row, findings: &mut FindingCollector) 
         findings.add(kind, row, || what);
         return false;
     }
-    let (top, bottom) = (open.max(close).max(low), open.min(close).min(high));
+    let top = open.max(close).max(low);
+    let bottom = open.min(close).min(high);
     if high < top || low > bottom {
         findings.add(FindingKind::HighLowRounded, row, || {
             format!("high {high} and low {low} of a bar from {bottom} to {top}")
@@ -37,7 +39,8 @@ pub(super) fn push(bars: &mut Bars, row: &Row, findings: &mut FindingCollector) 
 fn wrong([open, high, low, close, volume]: [f64; 5]) -> Option<(FindingKind, String)> {
     for (name, price) in [("open", open), ("high", high), ("low", low), ("close", close)] {
         if !PRICES.contains(&price) {
-            let (least, most) = (PRICES.start(), PRICES.end());
+            let least = PRICES.start();
+            let most = PRICES.end();
             let what = format!("{name} is {price}, needed a price from {least:e} to {most:e}");
             return Some((FindingKind::PriceOutOfRange, what));
         }
@@ -46,7 +49,8 @@ fn wrong([open, high, low, close, volume]: [f64; 5]) -> Option<(FindingKind, Str
         let what = format!("volume is {volume}, needed 0 to {:e}", VOLUMES.end());
         return Some((FindingKind::VolumeOutOfRange, what));
     }
-    let (top, bottom) = (open.max(close).max(low), open.min(close).min(high));
+    let top = open.max(close).max(low);
+    let bottom = open.min(close).min(high);
     if high < top * (1.0 - ROUNDING) {
         return Some((FindingKind::InconsistentBar, format!("high {high} is below {top}, needed at least that")));
     }

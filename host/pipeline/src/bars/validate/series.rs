@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 use oculus_job::request::Timeframe;
 
 use super::finding::{FindingCollector, FindingKind};
-use crate::bars::Bars;
 use crate::bars::horizon::median_session_bars;
+use crate::bars::series::Bars;
 use crate::date::iso_date;
 
 /// Least number of bars whose spacing determines the timeframe.
@@ -58,11 +58,13 @@ pub(super) fn inspect(bars: &Bars, lines: &[usize], timeframe: Timeframe, findin
     }
     let splits = suspected_splits(bars, usual);
     for Split { bar, old, new } in &splits {
-        let (close, open) = (bars.close[bar - 1], bars.open[*bar]);
+        let close = bars.close[bar - 1];
+        let open = bars.open[*bar];
         add(FindingKind::SuspectedSplit, *bar, format!("{new} for {old}: close {close}, then open {open}"));
     }
     for bar in 1..bars.len() {
-        let (before, close) = (bars.close[bar - 1], bars.close[bar]);
+        let before = bars.close[bar - 1];
+        let close = bars.close[bar];
         let is_jump = close > before * JUMP || close * JUMP < before;
         if is_jump && !splits.iter().any(|split| split.bar == bar) {
             add(FindingKind::ExtremeJump, bar, format!("close {before}, then {close}"));
@@ -71,13 +73,10 @@ pub(super) fn inspect(bars: &Bars, lines: &[usize], timeframe: Timeframe, findin
     let mut gaps = long_gaps(&days, timeframe);
     gaps.sort_by_key(|gap| std::cmp::Reverse(gap.n_missing));
     for Gap { after, n_missing } in gaps {
-        let (unit, from, to) =
-            (if timeframe == Timeframe::Week1 { "weeks" } else { "weekdays" }, days[after], days[after + 1]);
-        add(
-            FindingKind::LongGaps,
-            after,
-            format!("no bar on {n_missing} {unit} between {} and {}", iso_date(from), iso_date(to)),
-        );
+        let unit = if timeframe == Timeframe::Week1 { "weeks" } else { "weekdays" };
+        let from = iso_date(days[after]);
+        let to = iso_date(days[after + 1]);
+        add(FindingKind::LongGaps, after, format!("no bar on {n_missing} {unit} between {from} and {to}"));
     }
     for (first, n_bars) in short_sessions(&days, usual) {
         add(FindingKind::ShortSessions, first, format!("{n_bars} bars, usual are {usual}"));

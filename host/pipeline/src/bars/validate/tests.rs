@@ -1,5 +1,4 @@
 //! Claims about the findings in bars, and about repaired and refused bars.
-#![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
 
@@ -18,7 +17,7 @@ fn weekdays(n_rows: usize) -> Vec<Row> {
 }
 
 fn inspected(rows: Vec<Row>) -> Inspection {
-    inspect(Found { origin: "A.csv".to_owned(), rows }, "A", Timeframe::Day1)
+    inspect(Found { origin: "A.csv".to_owned(), unit: RowUnit::Line, rows }, "A", Timeframe::Day1)
 }
 
 fn found(rows: Vec<Row>) -> Vec<(&'static str, usize)> {
@@ -116,7 +115,7 @@ fn short_sessions_of_intraday_bars_are_noted() {
             rows.push(Row { line: rows.len() + 1, time, values: [close, close, close, close, 5.0] });
         }
     }
-    let inspection = inspect(Found { origin: "A.parquet".to_owned(), rows }, "A", Timeframe::Hour1);
+    let inspection = inspect(Found { origin: "A.parquet".to_owned(), unit: RowUnit::Row, rows }, "A", Timeframe::Hour1);
     let short = &inspection.findings[0];
     assert_eq!((short.kind, short.count), (FindingKind::ShortSessions, 1), "{:?}", inspection.findings);
     assert_eq!((short.places[0].row, short.places[0].when.as_str()), (29, "2024-01-05T14:00:00Z"));

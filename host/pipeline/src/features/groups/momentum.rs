@@ -12,15 +12,17 @@ use self::{
 use crate::features::kind::{CHANGES, Computation::Output, Defaults, Kind, LONGER, WINDOW, model, output};
 
 pub(in crate::features) static KINDS: &[Kind] = &[
-    model("RSI", &[14], "Wilder's relative strength, 0 to 100; 0 when nothing moved", CHANGES, rsi)
+    model("RSI", &[14], "Wilder's relative strength, 0 to 100", CHANGES, rsi)
+        .without("0 when nothing moved")
         .defined("100·W(gain) / (W(gain) + W(loss)), W = Wilder's average over n changes of the close", "%"),
     output(
         "STOCH_K",
         &[14, 3, 3],
-        "smoothed place of the close in its range; 0 without a range",
+        "smoothed place of the close in its range",
         stochastic_warm_up,
         Output(&STOCHASTIC, 0),
     )
+    .without("0 without a range")
     .defined("SMA_m of 100·(close − lowest low) / (highest high − lowest low), of n bars", "%")
     .shown(0)
     .down_to_one(),
@@ -31,10 +33,11 @@ pub(in crate::features) static KINDS: &[Kind] = &[
     output(
         "STOCHRSI_K",
         &[14, 14, 3, 3],
-        "smoothed place of RSI in its own range; 0 where that is below 0.01",
+        "smoothed place of RSI in its own range",
         stochastic_strength_warm_up,
         Output(&STOCHASTIC_STRENGTH, 0),
     )
+    .without("0 where that is below 0.01")
     .defined("SMA_k of 100·(R − lowest R) / (highest R − lowest R), R = RSI_n, of m bars; TA-Lib's has k = 1", "%")
     .shown(0)
     .down_to_one(),
@@ -48,11 +51,14 @@ pub(in crate::features) static KINDS: &[Kind] = &[
     .defined("SMA_j(STOCHRSI_K), j the fourth parameter", "%")
     .shown(0)
     .down_to_one(),
-    model("WILLR", &[14], "Williams' %R, -100 to 0; 0 without a range", WINDOW, willr)
+    model("WILLR", &[14], "Williams' %R, -100 to 0", WINDOW, willr)
+        .without("0 without a range")
         .defined("100·(close − highest high) / (highest high − lowest low), of n bars", "%"),
-    model("CCI", &[20], "distance of the typical price in mean deviations; 0 without any", WINDOW, cci)
+    model("CCI", &[20], "distance of the typical price in mean deviations", WINDOW, cci)
+        .without("0 without any")
         .defined("(T − SMA_n(T)) / (0.015·mean |T − SMA_n(T)|), T = (high + low + close)/3", "0.015 mean deviations"),
-    model("CMO", &[14], "Chande's momentum, -100 to 100; 0 when nothing moved", CHANGES, cmo)
+    model("CMO", &[14], "Chande's momentum, -100 to 100", CHANGES, cmo)
+        .without("0 when nothing moved")
         .defined("100·(W(gain) − W(loss)) / (W(gain) + W(loss)), W = Wilder's average over n changes of the close; 2·RSI_n − 100 but where nothing moved", "%")
         // Two columns with the same information would share its importance.
         .level(Some("RSI")),
@@ -70,10 +76,11 @@ pub(in crate::features) static KINDS: &[Kind] = &[
     output(
         "TSI",
         &[25, 13, 13],
-        "true strength, -100 to 100; 0 when nothing moved",
+        "true strength, -100 to 100",
         true_strength_warm_up,
         Output(&TRUE_STRENGTH, 0),
     )
+    .without("0 when nothing moved")
     .defined("100·EMA_m(EMA_n(c)) / EMA_m(EMA_n(|c|)), c = change of the close", "%")
     .shown(0)
     .down_to_one(),

@@ -11,50 +11,31 @@ pub(in crate::features) static KINDS: &[Kind] = &[
     model("GAP_PCT", &[], "open above the close before", ONE, gap_pct).defined("100·(open / close[1] − 1)", "%"),
     output("BODY_PCT", &[], "close above the open", NONE, Computation::Output(&SHAPE, 0))
         .defined("100·(close / open − 1)", "%"),
-    output(
-        "UPPER_WICK",
-        &[],
-        "share of the bar above its body; 0 without a range",
-        NONE,
-        Computation::Output(&SHAPE, 1),
-    )
-    .defined("(high − max(open, close)) / (high − low)", "share"),
-    output(
-        "LOWER_WICK",
-        &[],
-        "share of the bar below its body; 0 without a range",
-        NONE,
-        Computation::Output(&SHAPE, 2),
-    )
-    .defined("(min(open, close) − low) / (high − low)", "share"),
-    output(
-        "CLOSE_LOC",
-        &[],
-        "place of the close in its bar; 0.5 without a range",
-        NONE,
-        Computation::Output(&SHAPE, 3),
-    )
-    .defined("(close − low) / (high − low)", "share"),
+    output("UPPER_WICK", &[], "share of the bar above its body", NONE, Computation::Output(&SHAPE, 1))
+        .without("0 without a range")
+        .defined("(high − max(open, close)) / (high − low)", "share"),
+    output("LOWER_WICK", &[], "share of the bar below its body", NONE, Computation::Output(&SHAPE, 2))
+        .without("0 without a range")
+        .defined("(min(open, close) − low) / (high − low)", "share"),
+    output("CLOSE_LOC", &[], "place of the close in its bar", NONE, Computation::Output(&SHAPE, 3))
+        .without("0.5 without a range")
+        .defined("(close − low) / (high − low)", "share"),
     model("DIST_HIGH", &[20], "close above the highest high of n bars", WINDOW, dist_high)
         .down_to_one()
         .defined("100·(close / max_n(high) − 1)", "%"),
     model("DIST_LOW", &[20], "close above the lowest low of n bars", WINDOW, dist_low)
         .down_to_one()
         .defined("100·(close / min_n(low) − 1)", "%"),
-    model("ZSCORE", &[20], "close above its mean in deviations; 0 without any", WINDOW, zscore)
+    model("ZSCORE", &[20], "close above its mean in deviations", WINDOW, zscore)
+        .without("0 without any")
         .defined("(close − SMA_n) / s_n(close), sample deviation; a line through BB_PCT_B_n", "deviations")
         // Two columns with the same information would share its importance.
         .level(Some("BB_PCT_B")),
-    model(
-        "CONSEC_UP",
-        &[20],
-        "rises of the close in a row, falls as negative numbers; 0 where it did not change",
-        CHANGES,
-        consec_up,
-    )
-    .shown(0)
-    .down_to_one()
-    .defined("number of last changes with the sign of the latest, times that sign; at most n", "bars"),
+    model("CONSEC_UP", &[20], "rises of the close in a row, falls as negative numbers", CHANGES, consec_up)
+        .without("0 where it did not change")
+        .shown(0)
+        .down_to_one()
+        .defined("number of last changes with the sign of the latest, times that sign; at most n", "bars"),
     model("INSIDE_BAR", &[], "whether the bar stays within the one before", ONE, inside_bar)
         .defined("1 where high ≤ high[1] and low ≥ low[1], else 0", "0 or 1"),
     model("OPEN", &[], "first price", NONE, open).level(None).defined("open", "price"),
@@ -143,7 +124,8 @@ fn dist_low(prices: &Prices, p: &[usize]) -> Vec<f64> {
 }
 
 fn zscore(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let (mean, deviation) = (sma(prices.close, p[0]), deviation(prices.close, p[0], 1));
+    let mean = sma(prices.close, p[0]);
+    let deviation = deviation(prices.close, p[0], 1);
     let z = |bar: usize| {
         let close = prices.close[bar];
         ratio(close - mean[bar], deviation[bar], close, 0.0)
@@ -153,7 +135,8 @@ fn zscore(prices: &Prices, p: &[usize]) -> Vec<f64> {
 
 /// Counts no further than `n`, so that no value depends on where the bars begin.
 fn consec_up(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let (n, most) = (p[0], p[0] as f64);
+    let n = p[0];
+    let most = n as f64;
     let mut run = 0.0;
     let runs = each_bar(1, prices.close.len(), |bar| {
         let sign = direction(prices.close[bar - 1], prices.close[bar]);

@@ -25,29 +25,26 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         .defined("sin(2π·MONTH / 12)", "-1 to 1"),
     output("MONTH_COS", &[], "season: 1 in December, -1 in June", NONE, Computation::Output(&CALENDAR, 2))
         .defined("cos(2π·MONTH / 12)", "-1 to 1"),
-    model("VOL_REGIME", &[20, 60], "short volatility beside long one; 1 without any", LONGEST_CHANGES, vol_regime)
+    model("VOL_REGIME", &[20, 60], "short volatility beside long one", LONGEST_CHANGES, vol_regime)
+        .without("1 without any")
         .shown(0)
         .defined("HV_n / HV_m", "ratio"),
     model("REL_STRENGTH", &[20], "what the close has gained on the benchmark over n bars", CHANGES, rel_strength)
         .down_to_one()
         .with_benchmark()
         .defined("100·((close / close[n]) / (B / B[n]) − 1), B the benchmark's close", "%"),
-    output(
-        "BETA",
-        &[60],
-        "slope of the returns on the benchmark's; 0 where the benchmark does not move",
-        CHANGES,
-        Computation::Output(&COMPARISON, 0),
-    )
-    .with_benchmark()
-    .defined("cov_n(r, b) / var_n(b), r = close / close[1], b = B / B[1]", "slope"),
+    output("BETA", &[60], "slope of the returns on the benchmark's", CHANGES, Computation::Output(&COMPARISON, 0))
+        .without("0 where the benchmark does not move")
+        .with_benchmark()
+        .defined("cov_n(r, b) / var_n(b), r = close / close[1], b = B / B[1]", "slope"),
     output(
         "CORR",
         &[60],
-        "correlation of the returns with the benchmark's; 0 where one of the two does not move",
+        "correlation of the returns with the benchmark's",
         CHANGES,
         Computation::Output(&COMPARISON, 1),
     )
+    .without("0 where one of the two does not move")
     .with_benchmark()
     .defined("cov_n(r, b) / √(var_n(r)·var_n(b)), r = close / close[1], b = B / B[1]", "-1 to 1"),
 ];
@@ -99,7 +96,8 @@ fn rel_strength(prices: &Prices, p: &[usize]) -> Vec<f64> {
 /// Slope and correlation of growth on the benchmark's growth.
 fn comparison(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
     let grown = |closes: &[f64]| growth(closes, 1, prices.close.len());
-    let (own, benchmark) = (grown(prices.close), grown(prices.benchmark));
+    let own = grown(prices.close);
+    let benchmark = grown(prices.benchmark);
     let compared = |of: fn(&[f64], &[f64], usize) -> Vec<f64>| {
         from(1, &own, |own| of(own, benchmark.get(1..).unwrap_or_default(), p[0]))
     };

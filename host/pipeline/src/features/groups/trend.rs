@@ -56,16 +56,20 @@ pub(in crate::features) static KINDS: &[Kind] = &[
     output(
         "ADX",
         &[14],
-        "strength of the trend, 0 to 100; 0 when nothing ever moved",
+        "strength of the trend, 0 to 100",
         adx_warm_up,
         Output(&DIRECTIONAL, 0),
     )
+    .without("0 when nothing ever moved")
     .defined("Wilder's average over n of 100·|PLUS_DI − MINUS_DI| / (PLUS_DI + MINUS_DI); kept where both are 0", "%"),
-    output("PLUS_DI", &[14], "movement up in its true range; 0 without a range", CHANGES, Output(&DIRECTIONAL, 1))
+    output("PLUS_DI", &[14], "movement up in its true range", CHANGES, Output(&DIRECTIONAL, 1))
+        .without("0 without a range")
         .defined("100·W(high − high before, where it is the larger movement and > 0) / W(true range); W += x − W/n", "%"),
-    output("MINUS_DI", &[14], "movement down in its true range; 0 without a range", CHANGES, Output(&DIRECTIONAL, 2))
+    output("MINUS_DI", &[14], "movement down in its true range", CHANGES, Output(&DIRECTIONAL, 2))
+        .without("0 without a range")
         .defined("100·W(low before − low, where it is the larger movement and > 0) / W(true range); W += x − W/n", "%"),
-    output("DI_DIFF", &[14], "movement up less movement down; 0 without a range", CHANGES, Output(&DIRECTIONAL, 3))
+    output("DI_DIFF", &[14], "movement up less movement down", CHANGES, Output(&DIRECTIONAL, 3))
+        .without("0 without a range")
         .defined("PLUS_DI_n − MINUS_DI_n", "%"),
     output("AROON_UP", &[25], "how late the highest high came, 100 for this bar", CHANGES, Output(&AROON, 0))
         .defined("100·(n − bars since the latest highest high of n + 1 bars) / n", "%")
@@ -99,7 +103,8 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         .down_to_one(),
     output("LINREG_SLOPE", &[20], "slope of the line through n closes", WINDOW, Output(&LINE, 0))
         .defined("100·b / close, b = slope of least squares of close on bar", "% a bar"),
-    output("LINREG_R2", &[20], "how straight the way of n closes is; 0 where nothing moved", WINDOW, Output(&LINE, 1))
+    output("LINREG_R2", &[20], "how straight the way of n closes is", WINDOW, Output(&LINE, 1))
+        .without("0 where nothing moved")
         .defined("squared correlation of close and bar over n bars", "0 to 1"),
     output("ICHIMOKU_TENKAN", &[9], "middle of the range of n bars", WINDOW, Output(&ICHIMOKU_LINE, 0))
         .defined("(highest high + lowest low of n bars) / 2", "price")

@@ -21,7 +21,8 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         .defined("Wilder_n(max(high, close[1]) − min(low, close[1]))", "price"),
     output("NATR", &[14], "the same beside the close", CHANGES, Computation::Output(&RANGES, 1))
         .defined("100·ATR_n / close", "%"),
-    model("ATR_RATIO", &[5, 20], "a short average range beside a long one; 1 without any", LONGEST_CHANGES, atr_ratio)
+    model("ATR_RATIO", &[5, 20], "a short average range beside a long one", LONGEST_CHANGES, atr_ratio)
+        .without("1 without any")
         .defined("ATR_n / ATR_m", "ratio"),
     output("BB_UPPER", &[20, 200], "Bollinger's upper band", WINDOW, Computation::Output(&BANDS, UPPER))
         .shown(1)
@@ -33,29 +34,19 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         .in_hundredths(1)
         .level(Some("BB_PCT_B"))
         .defined("SMA_n − m·σ_n(close), population deviation", "price"),
-    output(
-        "BB_PCT_B",
-        &[20, 200],
-        "place of the close between the bands; 0.5 where they touch",
-        WINDOW,
-        Computation::Output(&BANDS, PLACE),
-    )
-    .shown(1)
-    .in_hundredths(1)
-    .defined("(close − BB_LOWER) / (BB_UPPER − BB_LOWER)", "share"),
+    output("BB_PCT_B", &[20, 200], "place of the close between the bands", WINDOW, Computation::Output(&BANDS, PLACE))
+        .without("0.5 where they touch")
+        .shown(1)
+        .in_hundredths(1)
+        .defined("(close − BB_LOWER) / (BB_UPPER − BB_LOWER)", "share"),
     output("BB_WIDTH", &[20, 200], "distance of the bands", WINDOW, Computation::Output(&BANDS, WIDTH))
         .shown(1)
         .in_hundredths(1)
         .defined("100·(BB_UPPER − BB_LOWER) / SMA_n", "%"),
-    model(
-        "BB_SQUEEZE",
-        &[20],
-        "whether Bollinger's bands lie inside a Keltner channel; 0 where they touch it",
-        CHANGES,
-        bb_squeeze,
-    )
-    .shown(0)
-    .defined("1 where SMA_n ± 2·σ_n lies within EMA_n ± 1.5·EMA_n(true range), else 0", "0 or 1"),
+    model("BB_SQUEEZE", &[20], "whether Bollinger's bands lie inside a Keltner channel", CHANGES, bb_squeeze)
+        .without("0 where they touch it")
+        .shown(0)
+        .defined("1 where SMA_n ± 2·σ_n lies within EMA_n ± 1.5·EMA_n(true range), else 0", "0 or 1"),
     output(
         "KELTNER_UPPER",
         &[20, 200],
@@ -81,10 +72,11 @@ pub(in crate::features) static KINDS: &[Kind] = &[
     output(
         "KELTNER_POS",
         &[20, 200],
-        "place of the close in the Keltner channel; 0.5 where it has no width",
+        "place of the close in the Keltner channel",
         CHANGES,
         Computation::Output(&KELTNER, PLACE),
     )
+    .without("0.5 where it has no width")
     .shown(1)
     .in_hundredths(1)
     .defined("(close − KELTNER_LOWER) / (KELTNER_UPPER − KELTNER_LOWER)", "share"),
@@ -97,10 +89,11 @@ pub(in crate::features) static KINDS: &[Kind] = &[
     output(
         "DONCHIAN_POS",
         &[20],
-        "place of the close in the range of n bars; 0.5 without a range",
+        "place of the close in the range of n bars",
         WINDOW,
         Computation::Output(&DONCHIAN, PLACE),
     )
+    .without("0.5 without a range")
     .defined("(close − min_n(low)) / (max_n(high) − min_n(low))", "share"),
     model("HV", &[20], "deviation of log returns, stated for a year of 252 bars", CHANGES, hv)
         .defined("100·√252·s_n(ln(close / close[1])), sample deviation", "% a year"),
@@ -130,8 +123,10 @@ pub(in crate::features) static DEFAULTS: Defaults = &[
 const BARS_A_YEAR: f64 = 252.0;
 /// Share of the close below which a channel has no width.
 const LEAST_WIDTH: f64 = 1e-6;
-/// Half widths of a squeeze's bands and channel, in deviations and in average ranges.
-const SQUEEZE: (f64, f64) = (2.0, 1.5);
+/// Half width of a squeeze's bands, in deviations.
+const SQUEEZE_DEVIATIONS: f64 = 2.0;
+/// Half width of a squeeze's channel, in average ranges.
+const SQUEEZE_RANGES: f64 = 1.5;
 
 /// The average true range, in price and in percent of the close.
 fn average_ranges(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
@@ -151,13 +146,15 @@ fn true_ranges(prices: &Prices) -> Vec<f64> {
 }
 
 fn atr_ratio(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let (short, long) = (atr(prices, p[0]), atr(prices, p[1]));
+    let short = atr(prices, p[0]);
+    let long = atr(prices, p[1]);
     each_bar(0, prices.close.len(), |bar| ratio(short[bar], long[bar], prices.close[bar], 1.0))
 }
 
 /// Bollinger's bands, the close's place between them, 0 at the lower one, and their distance in percent of the middle.
 fn bands(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
-    let (middle, half) = (sma(prices.close, p[0]), widths(&deviation(prices.close, p[0], 0), p[1]));
+    let middle = sma(prices.close, p[0]);
+    let half = widths(&deviation(prices.close, p[0], 0), p[1]);
     let mut outputs = around(prices, &middle, &half);
     outputs.push(zip(&half, &middle, |half, middle| 100.0 * 2.0 * half / middle));
     outputs
@@ -200,18 +197,22 @@ fn place(prices: &Prices, upper: &[f64], lower: &[f64]) -> Vec<f64> {
 
 fn bb_squeeze(prices: &Prices, p: &[usize]) -> Vec<f64> {
     let n = p[0];
-    let (simple, deviation) = (sma(prices.close, n), deviation(prices.close, n, 0));
-    let (exponential, range) = (ema(prices.close, n), keltner_ranges(prices, n));
+    let simple = sma(prices.close, n);
+    let deviation = deviation(prices.close, n, 0);
+    let exponential = ema(prices.close, n);
+    let range = keltner_ranges(prices, n);
     let squeezed = |bar: usize| {
         // What the channel is wider by on the side where it is least so; of nothing but rounding, it is none.
-        let room = SQUEEZE.1 * range[bar] - SQUEEZE.0 * deviation[bar] - (simple[bar] - exponential[bar]).abs();
+        let room =
+            SQUEEZE_RANGES * range[bar] - SQUEEZE_DEVIATIONS * deviation[bar] - (simple[bar] - exponential[bar]).abs();
         ratio(room, room.max(0.0), prices.close[bar], 0.0)
     };
     each_bar(n, prices.close.len(), squeezed)
 }
 
 fn donchian(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
-    let (upper, lower) = (highest(prices.high, p[0]), lowest(prices.low, p[0]));
+    let upper = highest(prices.high, p[0]);
+    let lower = lowest(prices.low, p[0]);
     let place = place(prices, &upper, &lower);
     vec![upper, lower, place]
 }

@@ -12,37 +12,25 @@ pub(in crate::features) static KINDS: &[Kind] = &[
     model("OBV", &[], "on-balance volume, from the first bar on", NONE, obv)
         .level(Some("OBV_SLOPE"))
         .defined("OBV[1] + sign(close − close[1])·volume", "shares"),
-    model("OBV_SLOPE", &[20], "change of OBV beside the volume traded; 0 without volume", CHANGES, obv_slope)
+    model("OBV_SLOPE", &[20], "change of OBV beside the volume traded", CHANGES, obv_slope)
+        .without("0 without volume")
         .down_to_one()
         .defined("100·(OBV − OBV[n]) / Σ_n(volume)", "%"),
-    model("MFI", &[14], "share of the money that came with rises; 0 where less than 1 flowed", CHANGES, mfi)
+    model("MFI", &[14], "share of the money that came with rises", CHANGES, mfi)
+        .without("0 where less than 1 flowed")
         .defined("100·Σ_n(typical·volume at rises of typical) / Σ_n(the same at rises and falls)", "%"),
-    output(
-        "VOLUME_RATIO",
-        &[20],
-        "volume beside its mean; 1 where nothing was traded",
-        WINDOW,
-        Computation::Output(&USUAL_VOLUME, 0),
-    )
-    .defined("volume / SMA_n(volume)", "ratio"),
-    output(
-        "VOLUME_Z",
-        &[20],
-        "volume above its mean in deviations; 0 without any",
-        WINDOW,
-        Computation::Output(&USUAL_VOLUME, 1),
-    )
-    .defined("(volume − SMA_n(volume)) / σ_n(volume), population deviation", "deviations"),
-    model(
-        "AD",
-        &[],
-        "Chaikin's accumulation and distribution, from the first bar on; a bar without a range adds nothing",
-        NONE,
-        accumulation,
-    )
-    .level(Some("CMF"))
-    .defined("AD[1] + volume·((close − low) − (high − close)) / (high − low)", "shares"),
-    model("CMF", &[20], "Chaikin's money flow; 0 without volume", WINDOW, cmf)
+    output("VOLUME_RATIO", &[20], "volume beside its mean", WINDOW, Computation::Output(&USUAL_VOLUME, 0))
+        .without("1 where nothing was traded")
+        .defined("volume / SMA_n(volume)", "ratio"),
+    output("VOLUME_Z", &[20], "volume above its mean in deviations", WINDOW, Computation::Output(&USUAL_VOLUME, 1))
+        .without("0 without any")
+        .defined("(volume − SMA_n(volume)) / σ_n(volume), population deviation", "deviations"),
+    model("AD", &[], "Chaikin's accumulation and distribution, from the first bar on", NONE, accumulation)
+        .without("a bar without a range adds nothing")
+        .level(Some("CMF"))
+        .defined("AD[1] + volume·((close − low) − (high − close)) / (high − low)", "shares"),
+    model("CMF", &[20], "Chaikin's money flow", WINDOW, cmf)
+        .without("0 without volume")
         .defined("Σ_n(volume·((close − low) − (high − close)) / (high − low)) / Σ_n(volume)", "-1 to 1"),
     output("ADOSC", &[3, 10], "Chaikin's oscillator", LONGER, Computation::Output(&OSCILLATOR, 0))
         .level(Some("ADOSC_PCT"))
@@ -50,10 +38,11 @@ pub(in crate::features) static KINDS: &[Kind] = &[
     output(
         "ADOSC_PCT",
         &[3, 10],
-        "Chaikin's oscillator beside the mean volume; 0 without volume",
+        "Chaikin's oscillator beside the mean volume",
         LONGER,
         Computation::Output(&OSCILLATOR, 1),
     )
+    .without("0 without volume")
     .defined("100·ADOSC_n_m / SMA(volume) over the longer of n and m", "%"),
     output("FORCE", &[13], "Elder's force index", CHANGES, Computation::Output(&FORCE, 0))
         .level(Some("FORCE_PCT"))
@@ -61,12 +50,14 @@ pub(in crate::features) static KINDS: &[Kind] = &[
     output(
         "FORCE_PCT",
         &[13],
-        "mean change of the close, weighted with the money traded; 0 without volume",
+        "mean change of the close, weighted with the money traded",
         CHANGES,
         Computation::Output(&FORCE, 1),
     )
+    .without("0 without volume")
     .defined("100·FORCE_n / EMA_n(close·volume)", "%"),
-    model("VWAP_DIST", &[20], "close above the mean price by volume; 0 without volume", WINDOW, vwap_dist)
+    model("VWAP_DIST", &[20], "close above the mean price by volume", WINDOW, vwap_dist)
+        .without("0 without volume")
         .down_to_one()
         .defined("100·(close·Σ_n(volume) / Σ_n(typical·volume) − 1)", "%"),
     model("DOLLAR_VOLUME", &[20], "mean money traded a bar", WINDOW, dollar_volume)
@@ -121,13 +112,15 @@ fn mfi(prices: &Prices, p: &[usize]) -> Vec<f64> {
         let flows = each_bar(1, typical.len(), |bar| size(flow(bar)));
         from(1, &flows, |flows| sum(flows, p[0]))
     };
-    let (inflows, all) = (flowed(|flow| flow.max(0.0)), flowed(f64::abs));
+    let inflows = flowed(|flow| flow.max(0.0));
+    let all = flowed(f64::abs);
     zip(&inflows, &all, |inflows, all| if all < 1.0 { 0.0 } else { 100.0 * inflows / all })
 }
 
 /// Volume relative to its mean, and above it in deviations.
 fn usual_volume(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
-    let (mean, deviation) = (sma(prices.volume, p[0]), deviation(prices.volume, p[0], 0));
+    let mean = sma(prices.volume, p[0]);
+    let deviation = deviation(prices.volume, p[0], 0);
     let above = zip(prices.volume, &mean, |volume, mean| volume - mean);
     let z = |bar: usize| ratio(above[bar], deviation[bar], mean[bar], 0.0);
     vec![zip(prices.volume, &mean, |volume, mean| ratio(volume, mean, 0.0, 1.0)), each_bar(0, prices.close.len(), z)]
@@ -137,7 +130,9 @@ fn usual_volume(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
 /// at the low.
 fn placed_volume(prices: &Prices) -> Vec<f64> {
     let placed = |bar: usize| {
-        let (high, low, close) = (prices.high[bar], prices.low[bar], prices.close[bar]);
+        let high = prices.high[bar];
+        let low = prices.low[bar];
+        let close = prices.close[bar];
         ratio((close - low) - (high - close), high - low, close, 0.0) * prices.volume[bar]
     };
     each_bar(0, prices.close.len(), placed)

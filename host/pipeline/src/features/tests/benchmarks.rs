@@ -66,7 +66,8 @@ fn a_benchmark_covers_its_first_bar_to_a_week_after_its_last() {
 
 #[test]
 fn features_by_name_need_their_benchmark() {
-    let (bars, names) = ([daily("A", 100..200)], ["BETA_SPY_60".to_owned()]);
+    let bars = [daily("A", 100..200)];
+    let names = ["BETA_SPY_60".to_owned()];
     let error = |benchmarks: &[Bars]| compute(&bars, benchmarks, Timeframe::Day1, &names).unwrap_err();
     assert_eq!(error(&[]).to_string(), "`BETA_SPY_60` compares with SPY: give its bars, too");
     let late = error(&[daily("SPY", 150..200)]);

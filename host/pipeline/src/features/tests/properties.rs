@@ -34,7 +34,8 @@ fn arbitrary_rows() -> impl Strategy<Value = Vec<[f64; 5]>> {
             }
             let open = close;
             close = f64::max(close + f64::from(step) * 0.37, 1.0);
-            let (high, low) = (open.max(close) + f64::from(up) * 0.21, open.min(close) - f64::from(down) * 0.1);
+            let high = open.max(close) + f64::from(up) * 0.21;
+            let low = open.min(close) - f64::from(down) * 0.1;
             [open, high, low, close, volume]
         };
         steps.into_iter().enumerate().map(bar).collect()

@@ -7,7 +7,7 @@
 
 use std::hint::select_unpredictable;
 
-use super::NOISE;
+use super::noise::NOISE;
 
 /// Folds the window of `n` bars that ends at each bar, and hands over the fold, its reference and the bar.
 ///
@@ -24,7 +24,8 @@ fn fold_windows<S: Copy>(
     if len < n {
         return;
     }
-    let (mut older, mut newer) = (vec![empty; n], vec![empty; n]);
+    let mut older = vec![empty; n];
+    let mut newer = vec![empty; n];
     let mut suffix = empty;
     for (kept, bar) in older.iter_mut().zip(0..n).rev() {
         suffix = merge(term(bar, n - 1), suffix);
@@ -32,8 +33,10 @@ fn fold_windows<S: Copy>(
     }
     emit(suffix, n - 1, n - 1);
     for start in (n..len).step_by(n) {
-        let (reference, last) = (start - 1, start + n - 1);
-        let (mut prefix, mut suffix) = (empty, empty);
+        let reference = start - 1;
+        let last = start + n - 1;
+        let mut prefix = empty;
+        let mut suffix = empty;
         // Both ways at once: neither waits for the other's additions. A last block that is not whole needs no suffixes.
         let n_whole = if last < len { n } else { 0 };
         let kept = newer[..n_whole].iter_mut().zip(start..last + 1).rev();
@@ -83,7 +86,8 @@ pub(in super::super) fn sma_from(values: &[f64], n: usize, first: usize) -> Vec<
     let share = 1.0 / n as f64;
     let mut out = vec![f64::NAN; values.len()];
     let first = first.min(out.len());
-    let (known, shown) = (&values[first..], &mut out[first..]);
+    let known = &values[first..];
+    let shown = &mut out[first..];
     let distance = |bar: usize, reference: usize| [known[bar] - known[reference]];
     sum_windows(known.len(), n, distance, |[sum], reference, bar| shown[bar] = known[reference] + sum * share);
     out

@@ -7,13 +7,15 @@
 //! number is lost, independent of the values in and before the window; a window of equal values has
 //! distances of exactly 0.
 
-use super::{NOISE, blocks::sum_windows};
+use super::blocks::sum_windows;
+use super::noise::NOISE;
 
 /// Standard deviation of the last `n` values; exactly 0 where they are equal.
 ///
 /// * `ddof`: 0 for the population's, 1 for the sample's.
 pub(in super::super) fn deviation(values: &[f64], n: usize, ddof: usize) -> Vec<f64> {
-    let (share, free) = (1.0 / n as f64, 1.0 / n.saturating_sub(ddof).max(1) as f64);
+    let share = 1.0 / n as f64;
+    let free = 1.0 / n.saturating_sub(ddof).max(1) as f64;
     let mut out = vec![f64::NAN; values.len()];
     let terms = |bar: usize, reference: usize| {
         let distance = values[bar] - values[reference];
@@ -34,8 +36,10 @@ struct Comoments {
     right: f64,
     /// Products of both distances.
     both: f64,
-    /// Squared distances, of the left and the right values, below which a distance is only rounding noise.
-    noise: (f64, f64),
+    /// Squared distances of the left values up to this are only rounding noise.
+    left_noise: f64,
+    /// Squared distances of the right values up to this are only rounding noise.
+    right_noise: f64,
 }
 
 fn comoments(left: &[f64], right: &[f64], n: usize, of: impl Fn(Comoments) -> f64) -> Vec<f64> {
@@ -43,7 +47,8 @@ fn comoments(left: &[f64], right: &[f64], n: usize, of: impl Fn(Comoments) -> f6
     let share = 1.0 / n as f64;
     let mut out = vec![f64::NAN; len];
     let terms = |bar: usize, reference: usize| {
-        let (left, right) = (left[bar] - left[reference], right[bar] - right[reference]);
+        let left = left[bar] - left[reference];
+        let right = right[bar] - right[reference];
         [left, right, left * left, right * right, left * right]
     };
     sum_windows(len, n, terms, |[sum_left, sum_right, left_left, right_right, both], reference, bar| {
@@ -51,7 +56,8 @@ fn comoments(left: &[f64], right: &[f64], n: usize, of: impl Fn(Comoments) -> f6
             left: (left_left - sum_left * sum_left * share).max(0.0),
             right: (right_right - sum_right * sum_right * share).max(0.0),
             both: both - sum_left * sum_right * share,
-            noise: (squared_noise(left[reference], n), squared_noise(right[reference], n)),
+            left_noise: squared_noise(left[reference], n),
+            right_noise: squared_noise(right[reference], n),
         });
     });
     out
@@ -64,25 +70,28 @@ fn squared_noise(value: f64, n: usize) -> f64 {
 
 /// Correlation of the last `n` pairs, -1 to 1; 0 where one of the two does not change.
 pub(in super::super) fn correlation(left: &[f64], right: &[f64], n: usize) -> Vec<f64> {
-    comoments(left, right, n, |Comoments { left, right, both, noise }| {
-        let changes = left > noise.0 && right > noise.1;
+    comoments(left, right, n, |Comoments { left, right, both, left_noise, right_noise }| {
+        let changes = left > left_noise && right > right_noise;
         if changes { (both / (left.sqrt() * right.sqrt())).clamp(-1.0, 1.0) } else { 0.0 }
     })
 }
 
 /// Slope of the left values on the right ones over the last `n` pairs; 0 where the right ones do not change.
 pub(in super::super) fn beta(left: &[f64], right: &[f64], n: usize) -> Vec<f64> {
-    comoments(left, right, n, |sums| if sums.right > sums.noise.1 { sums.both / sums.right } else { 0.0 })
+    comoments(left, right, n, |sums| if sums.right > sums.right_noise { sums.both / sums.right } else { 0.0 })
 }
 
 /// Fits the line of least squares through the last `n` values: returns its slope per bar, and the
 /// share of their variance that it explains, 0 to 1; both are 0 where the values are equal.
 pub(in super::super) fn linear_fit(values: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
-    let (count, middle) = (n as f64, (n as f64 - 1.0) / 2.0);
+    let count = n as f64;
+    let middle = (count - 1.0) / 2.0;
     // A single bar has no slope; any weight gives it 0.
     let of_bars = (count * (count * count - 1.0) / 12.0).max(0.5);
-    let (share, by_bars) = (1.0 / count, 1.0 / of_bars);
-    let (mut slopes, mut explained) = (vec![f64::NAN; values.len()], vec![f64::NAN; values.len()]);
+    let share = 1.0 / count;
+    let by_bars = 1.0 / of_bars;
+    let mut slopes = vec![f64::NAN; values.len()];
+    let mut explained = vec![f64::NAN; values.len()];
     let bars_after = |bar: usize, reference: usize| (bar as i64 - reference as i64) as f64;
     let terms = |bar: usize, reference: usize| {
         let distance = values[bar] - values[reference];

@@ -1,5 +1,4 @@
 //! Claims about moving windows.
-#![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
 
@@ -158,7 +157,9 @@ proptest! {
         let bars: Vec<f64> = (0..n).map(|bar| bar as f64).collect();
         let (slopes, explained) = linear_fit(&values, n);
         for (bar, window) in values.windows(n).enumerate().map(|(start, window)| (start + n - 1, window)) {
-            let (both, of_bars, of_values) = (products(&bars, window), squares(&bars), squares(window));
+            let both = products(&bars, window);
+            let of_bars = squares(&bars);
+            let of_values = squares(window);
             let size = (of_values / of_bars).sqrt() + 1e-6 * values[bar];
             prop_assert!((slopes[bar] - both / of_bars).abs() <= TOLERANCE * size);
             prop_assert!((0.0..=1.0).contains(&explained[bar]));

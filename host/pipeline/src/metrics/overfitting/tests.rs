@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used)]
-
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::*;

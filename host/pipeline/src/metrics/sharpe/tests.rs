@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used)]
-
 use super::*;
 
 fn moments(n_returns: usize, sharpe: f64, skewness: f64, kurtosis: f64) -> Moments {

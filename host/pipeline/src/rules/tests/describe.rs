@@ -74,7 +74,7 @@ fn a_sentence_gives_the_conditions_their_meaning_what_followed_and_on_which_rows
         let context = RuleContext {
             search_context: &search_context,
             search: &search,
-            extractor: Err("not needed".to_owned()),
+            extractor: Err(ExtractorError::NotOpened),
             requested: no_rules(&features),
         };
         sentence(&context, side, scored)

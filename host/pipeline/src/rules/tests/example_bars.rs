@@ -9,7 +9,7 @@ use crate::{
     bars,
     example_bars::ExampleBars,
     features, labels,
-    rules::{self, Conjunction, RequestedRules, RuleContext},
+    rules::{self, Conjunction, ExtractorError, RequestedRules, RuleContext},
     search::SearchContext,
     splits::Partition,
 };
@@ -45,7 +45,7 @@ fn the_jobs_own_names_mean_what_a_designer_means_by_them() {
         exit_score_threshold: 1,
         features: &features,
     };
-    let extractor = Err("no rule extractor is installed".to_owned());
+    let extractor = Err(ExtractorError::NotOpened);
     let search = without_model(0);
     let results =
         rules::find(&RuleContext { search_context: &search_context, search: &search, extractor, requested }).unwrap();

@@ -28,7 +28,7 @@ fn score_rules(panel: &Panel, entry_rules: &[Rule], exit_rules: &[Rule], thresho
     };
     let search_context = panel.search_context(1);
     let search = without_model(0);
-    let extractor = Err("no rule extractor is installed".to_owned());
+    let extractor = Err(ExtractorError::NotOpened);
     find(&RuleContext { search_context: &search_context, search: &search, extractor, requested }).unwrap().job_rules
 }
 

@@ -4,7 +4,10 @@ use oculus_job::{failure::Kind, progress::Phase, warning::WarningCode};
 use oculus_plugin_api::{Condition, MinedRule, code};
 
 use super::{
-    super::{describe::hit, mine::check_proposals},
+    super::{
+        describe::hit,
+        mine::{ProposalError, check_proposals},
+    },
     miner::{Deciles, N_RULES, no_params},
     *,
 };
@@ -273,7 +276,7 @@ fn an_extractor_that_dies_or_is_missing_leaves_the_jobs_own_rules_and_a_warning(
     let features = FeatureReport::default();
     let own = [rule("SIGNAL", Operator::Above, 0.1)];
     let requested = RequestedRules { entry_rules: &own, ..no_rules(&features) };
-    let missing = Err("no rule extractor is installed".to_owned());
+    let missing = Err(ExtractorError::NotSelected("no rule extractor is installed".to_owned()));
     let dying = Ok(RuleExtractor { miner: &died, params: &params });
     for (extractor, code, words) in
         [(dying, "rules_failed", "signal 11"), (missing, "no_rule_extractor", "plugins folder")]
@@ -332,7 +335,7 @@ fn a_threshold_that_no_feature_reaches_stays_a_number() {
     let requested = RequestedRules { entry_rules: &own, ..no_rules(&features) };
     let search_context = panel.search_context(1);
     let search = searched(&panel);
-    let extractor = Err("no rule extractor is installed".to_owned());
+    let extractor = Err(ExtractorError::NotOpened);
     let rules = find(&RuleContext { search_context: &search_context, search: &search, extractor, requested }).unwrap();
     let thresholds: Vec<f32> = rules.rule_set.job.entry.iter().map(|rule| rule.0[0].threshold).collect();
     assert_eq!(thresholds, [f32::MAX, f32::MIN]);
@@ -386,9 +389,33 @@ fn rubbish_is_left_out_with_a_warning_and_the_rest_is_used() {
         seed: 42,
     };
     let complaints = check_proposals(&panel.table, &miner.mine(&request).unwrap()).complaints;
-    for words in ["10006 rules", "NO_SUCH_", "threshold of NaN", "0 conditions", "5 conditions", "stability of 7"] {
-        assert!(complaints.iter().any(|complaint| complaint.contains(words)), "{words}: {complaints:?}");
-    }
+    let feature = "SIGNAL".to_owned();
+    assert_eq!(
+        complaints[..2],
+        [
+            ProposalError::TooManyRules { n_rules: 10_006 },
+            ProposalError::UnknownFeature { feature: "NO_SUCH_".repeat(5) },
+        ]
+    );
+    assert!(matches!(complaints[2], ProposalError::InfiniteThreshold { threshold, .. } if threshold.is_nan()));
+    assert_eq!(
+        complaints[3..],
+        [
+            ProposalError::InfiniteThreshold { threshold: 1e300, feature },
+            ProposalError::ConditionCount { n_conditions: 0 },
+            ProposalError::ConditionCount { n_conditions: 5 },
+            ProposalError::InvalidStability { stability: 7.0 },
+        ]
+    );
+    assert_eq!(
+        [0, 2, 4, 6].map(|idx| complaints[idx].to_string()),
+        [
+            "10006 rules at once, the first 50 are used",
+            "a threshold of NaN for SIGNAL",
+            "a rule of 0 conditions, from 1 to 4 may stand",
+            "a stability of 7, which is no share",
+        ]
+    );
 }
 
 #[test]

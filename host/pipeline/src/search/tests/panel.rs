@@ -68,7 +68,8 @@ impl Panel {
 
     /// Other features, labels, returns and bars in the test period.
     pub(crate) fn with_another_test(&self) -> Self {
-        let (mut table, mut labels) = (self.table.clone(), self.labels.clone());
+        let mut table = self.table.clone();
+        let mut labels = self.labels.clone();
         let n_rows = table.n_rows();
         let mut values = table.values.to_vec();
         for row in (0..n_rows).filter(|&row| self.partition.test.contains(&self.table.day[row])) {
@@ -85,8 +86,10 @@ impl Panel {
                 N_DAYS - self.table.day[..N_DAYS].iter().filter(|day| self.partition.test.contains(day)).count();
             for bar in first_test..N_DAYS {
                 let price = 50.0 + (bar % 7) as f64;
-                (bars.open[bar], bars.close[bar]) = (price, price + 1.0);
-                (bars.high[bar], bars.low[bar]) = (price + 2.0, price - 1.0);
+                bars.open[bar] = price;
+                bars.high[bar] = price + 2.0;
+                bars.low[bar] = price - 1.0;
+                bars.close[bar] = price + 1.0;
             }
         }
         Self { table, labels, splits: self.splits.clone(), partition: self.partition.clone(), market }

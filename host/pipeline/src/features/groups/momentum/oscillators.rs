@@ -2,7 +2,7 @@
 
 use crate::features::kind::Shared;
 use crate::features::prices::Prices;
-use crate::features::window::{each_bar, percent, ratio, sma, sum_windows, zip};
+use crate::features::window::{each_bar, percent, ratio, sma, sum_windows, zip, zip_into};
 
 /// The close less that of `n` bars before.
 pub(super) fn mom(prices: &Prices, p: &[usize]) -> Vec<f64> {
@@ -60,10 +60,9 @@ pub(super) fn ultosc(prices: &Prices, p: &[usize]) -> Vec<f64> {
 pub(super) static AWESOME: Shared = Shared {
     compute: |prices, p| {
         let middle = zip(prices.high, prices.low, |high, low| (high + low) / 2.0);
-        let (mut fast, mut slow) = (sma(&middle, p[0]), sma(&middle, p[1]));
-        for (fast, slow) in fast.iter_mut().zip(&mut slow) {
-            (*fast, *slow) = (*fast - *slow, percent(*fast, *slow));
-        }
-        vec![fast, slow]
+        let fast = sma(&middle, p[0]);
+        let slow = sma(&middle, p[1]);
+        let relative = zip(&fast, &slow, percent);
+        vec![zip_into(fast, &slow, |fast, slow| fast - slow), relative]
     },
 };

@@ -22,10 +22,12 @@ pub(super) static STOCHASTIC_STRENGTH: Shared = Shared {
     compute: |prices, p| {
         let strength = rsi(prices, p);
         let known = &strength[p[0].min(strength.len())..];
-        let (high, low) = (highest(known, p[1]), lowest(known, p[1]));
+        let high = highest(known, p[1]);
+        let low = lowest(known, p[1]);
         let first = p[0] + p[1] - 1;
         let place = each_bar(first, strength.len(), |bar| {
-            let (high, low) = (high[bar - p[0]], low[bar - p[0]]);
+            let high = high[bar - p[0]];
+            let low = low[bar - p[0]];
             if high - low < LEAST_RANGE { 0.0 } else { 100.0 * (strength[bar] - low) / (high - low) }
         });
         smooth(&place, first, p[2], p[3])
@@ -61,7 +63,8 @@ pub(super) fn willr(prices: &Prices, p: &[usize]) -> Vec<f64> {
 
 /// The close's place in the range of `n` bars, 0 at the low, 100 at the high.
 fn range_place(prices: &Prices, n: usize, without_range: f64) -> Vec<f64> {
-    let (mut place, low) = (highest(prices.high, n), lowest(prices.low, n));
+    let mut place = highest(prices.high, n);
+    let low = lowest(prices.low, n);
     for ((place, low), close) in place.iter_mut().zip(low).zip(prices.close) {
         *place = ratio(100.0 * (close - low), *place - low, *close, without_range);
     }

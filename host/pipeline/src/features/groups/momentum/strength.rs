@@ -16,7 +16,8 @@ pub(super) fn cmo(prices: &Prices, p: &[usize]) -> Vec<f64> {
 
 /// A function of Wilder's averages of gains and of losses, and of the close.
 fn gains_and_losses(prices: &Prices, n: usize, of: impl Fn(f64, f64, f64) -> f64) -> Vec<f64> {
-    let (mut gain, mut loss) = (Average::wilder(n), Average::wilder(n));
+    let mut gain = Average::wilder(n);
+    let mut loss = Average::wilder(n);
     let [mut out] = columns(prices.close.len());
     for (out, pair) in out.iter_mut().skip(1).zip(prices.close.windows(2)) {
         let change = pair[1] - pair[0];
@@ -34,9 +35,10 @@ pub(super) static TRUE_STRENGTH: Shared = Shared {
         let mut average = Average::exponential(p[2]);
         for bar in 1..prices.close.len() {
             let change = prices.close[bar] - prices.close[bar - 1];
-            let (change, size) = (push_through(&mut changes, change), push_through(&mut sizes, change.abs()));
+            let smooth_size = push_through(&mut sizes, change.abs());
+            let smooth_change = push_through(&mut changes, change);
             if bar >= true_strength_warm_up(p) {
-                line[bar] = 100.0 * ratio(change, size, prices.close[bar], 0.0);
+                line[bar] = 100.0 * ratio(smooth_change, smooth_size, prices.close[bar], 0.0);
                 signal[bar] = average.push(line[bar]);
             }
         }

@@ -31,7 +31,8 @@ pub(super) fn sma_cross(prices: &Prices, p: &[usize]) -> Vec<f64> {
 }
 
 pub(super) fn ema_cross(prices: &Prices, p: &[usize]) -> Vec<f64> {
-    let (mut fast, mut slow) = (Average::exponential(p[0]), Average::exponential(p[1]));
+    let mut fast = Average::exponential(p[0]);
+    let mut slow = Average::exponential(p[1]);
     let [mut out] = columns(prices.close.len());
     for (out, &close) in out.iter_mut().zip(prices.close) {
         *out = percent(fast.push(close), slow.push(close));

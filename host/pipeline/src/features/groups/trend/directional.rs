@@ -16,7 +16,10 @@ fn directional(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
     let n = p[0];
     let share = 1.0 / n as f64;
     let [mut adx, mut plus_di, mut minus_di, mut difference] = columns(prices.close.len());
-    let (mut plus, mut minus, mut range, mut average) = (0.0, 0.0, 0.0, 0.0);
+    let mut plus = 0.0;
+    let mut minus = 0.0;
+    let mut range = 0.0;
+    let mut average = 0.0;
     for bar in 1..prices.close.len() {
         let (up, down) = prices.directional_movement(bar);
         let keep = if bar < n { 1.0 } else { 1.0 - share };
@@ -27,9 +30,13 @@ fn directional(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
             continue;
         }
         let of_range = ratio(100.0, range, prices.close[bar], 0.0);
-        let (of_plus, of_minus) = (plus * of_range, minus * of_range);
-        let (between, both) = (of_plus - of_minus, of_plus + of_minus);
-        (plus_di[bar], minus_di[bar], difference[bar]) = (of_plus, of_minus, between);
+        let of_plus = plus * of_range;
+        let of_minus = minus * of_range;
+        let between = of_plus - of_minus;
+        let both = of_plus + of_minus;
+        plus_di[bar] = of_plus;
+        minus_di[bar] = of_minus;
+        difference[bar] = between;
         let moves = both > NO_MOVEMENT;
         let index = if moves { 100.0 * between.abs() / both } else { 0.0 };
         if bar < 2 * n {

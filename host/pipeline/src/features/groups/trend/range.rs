@@ -45,7 +45,8 @@ pub(super) fn cloud_dist(prices: &Prices, p: &[usize]) -> Vec<f64> {
     let [conversion, base, long] = [p[0], p[1], p[2]].map(|n| middle(prices, n));
     each_bar(cloud_warm_up(p), prices.close.len(), |bar| {
         let drawn = bar - p[1];
-        let (one, other) = ((conversion[drawn] + base[drawn]) / 2.0, long[drawn]);
+        let one = (conversion[drawn] + base[drawn]) / 2.0;
+        let other = long[drawn];
         let close = prices.close[bar];
         percent(close, close.max(one.min(other)).min(one.max(other)))
     })

@@ -33,11 +33,13 @@ impl Parabolic {
     /// Starts with the direction of the second bar, from the far end of the first.
     fn start(prices: &Prices, p: &[usize]) -> Self {
         let falls = prices.close.len() > 1 && prices.directional_movement(1).1 > 0.0;
-        let (most, step) = (p[1] as f64 / 100.0, p[0].min(p[1]) as f64 / 100.0);
+        let most = p[1] as f64 / 100.0;
+        let step = p[0].min(p[1]) as f64 / 100.0;
         let side = if falls { -1.0 } else { 1.0 };
         let mut start = Self { side, stop: 0.0, extreme: 0.0, acceleration: step, step, most };
         if prices.close.len() > 1 {
-            (start.stop, start.extreme) = (start.near(prices, 0), start.far(prices, 1));
+            start.stop = start.near(prices, 0);
+            start.extreme = start.far(prices, 1);
         }
         start
     }
@@ -48,9 +50,11 @@ impl Parabolic {
         if self.side * direction(self.stop, self.near(prices, bar)) <= 0.0 {
             self.side = -self.side;
             self.stop = self.clear(prices, self.extreme, bar);
-            (self.extreme, self.acceleration) = (self.far(prices, bar), self.step);
+            self.extreme = self.far(prices, bar);
+            self.acceleration = self.step;
         } else if self.side * direction(self.extreme, far) > 0.0 {
-            (self.extreme, self.acceleration) = (far, (self.acceleration + self.step).min(self.most));
+            self.extreme = far;
+            self.acceleration = (self.acceleration + self.step).min(self.most);
         }
         let stop = self.stop;
         self.stop = self.clear(prices, stop + self.acceleration * (self.extreme - stop), bar);
@@ -59,7 +63,8 @@ impl Parabolic {
 
     /// Limits a stop to a price that the last two bars have not reached; the first bar is ignored.
     fn clear(&self, prices: &Prices, stop: f64, bar: usize) -> f64 {
-        let (before, now) = (self.near(prices, (bar - 1).max(1)), self.near(prices, bar));
+        let before = self.near(prices, (bar - 1).max(1));
+        let now = self.near(prices, bar);
         if self.side > 0.0 { stop.min(before).min(now) } else { stop.max(before).max(now) }
     }
 
@@ -83,14 +88,17 @@ pub(super) static SUPERTREND: Shared = Shared {
     compute: |prices, p| {
         let [mut level, mut side] = columns(prices.close.len());
         let mut range = Average::wilder(p[0]);
-        let (mut upper, mut lower, mut now) = (f64::INFINITY, f64::NEG_INFINITY, 1.0);
+        let mut upper = f64::INFINITY;
+        let mut lower = f64::NEG_INFINITY;
+        let mut now = 1.0;
         for bar in 1..prices.close.len() {
             let distance = p[1] as f64 / 100.0 * range.push(prices.true_range(bar));
             if bar < p[0] {
                 continue;
             }
-            let (middle, before, close) =
-                ((prices.high[bar] + prices.low[bar]) / 2.0, prices.close[bar - 1], prices.close[bar]);
+            let middle = (prices.high[bar] + prices.low[bar]) / 2.0;
+            let before = prices.close[bar - 1];
+            let close = prices.close[bar];
             upper = if direction(upper, before) > 0.0 { middle + distance } else { upper.min(middle + distance) };
             lower = if direction(lower, before) < 0.0 { middle - distance } else { lower.max(middle - distance) };
             let crossed = if now > 0.0 { direction(lower, close) < 0.0 } else { direction(upper, close) > 0.0 };
