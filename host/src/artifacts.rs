@@ -15,6 +15,7 @@ mod folder_name;
 mod history;
 mod load;
 mod place;
+mod row_set;
 mod store;
 #[cfg(test)]
 mod tests;

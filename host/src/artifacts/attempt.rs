@@ -1,11 +1,10 @@
 //! The folder of one attempt while it is written.
 
-use std::fs::DirBuilder;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use oculus_pipeline::report::{Provenance, Report};
+use oculus_system::files::{Access, create_dir_all_durably, create_dir_durably};
 use polars::prelude::PolarsResult;
 use serde::Serialize;
 
@@ -41,12 +40,12 @@ impl AttemptFolder {
     pub(crate) fn create(place: &ArtifactsPlace, job_id: &str) -> Result<Self, ArtifactError> {
         let of_job = place.dir.join(folder_name(job_id));
         let failed = |path: &Path, source: io::Error| ArtifactError::Folder { path: path.to_owned(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(&of_job).map_err(|error| failed(&of_job, error))?;
+        create_dir_all_durably(&of_job, Access::Owner).map_err(|error| failed(&of_job, error))?;
         let mut n_taken = 0_u32;
         loop {
             let name = if n_taken == 0 { place.token.clone() } else { format!("{}-{}", place.token, n_taken + 1) };
             let folder = of_job.join(&name);
-            match DirBuilder::new().mode(0o700).create(&folder) {
+            match create_dir_durably(&folder, Access::Owner) {
                 Ok(()) => return Ok(Self { job_id: job_id.to_owned(), name, folder }),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => n_taken += 1,
                 Err(error) => return Err(failed(&folder, error)),

@@ -11,6 +11,7 @@ use oculus_plugin_host::selection::Selection;
 
 use super::description::{BarsUsed, Column, LabelUsed, SavedModel, Series, Trained};
 use super::equity_files::EquityFiles;
+use super::row_set::RowSet;
 
 const SCALER: &str = "in each model's own file, where its family scales features";
 
@@ -101,16 +102,17 @@ fn predictions(findings: &Findings) -> String {
     let timeframe = findings.market.timeframe;
     let threshold = training.winning_model().threshold;
     let validation = winner.oof_scores.iter().enumerate().filter(|(_, score)| !score.is_nan());
-    let validation = validation.map(|(row, &score)| (row, "validation", score));
-    let test = test_rows.iter().zip(&winner.test_scores).map(|(&row, &score)| (row as usize, "test", score));
-    let mut rows: Vec<(usize, &str, f32)> = validation.chain(test).collect();
-    rows.sort_by_key(|(row, set, _)| (*row, *set));
+    let validation = validation.map(|(row, &score)| (row, RowSet::Validation, score));
+    let test = test_rows.iter().zip(&winner.test_scores).map(|(&row, &score)| (row as usize, RowSet::Test, score));
+    let mut rows: Vec<(usize, RowSet, f32)> = validation.chain(test).collect();
+    rows.sort_by_key(|(row, set, _)| (*row, set.word()));
     let mut csv = format!("symbol,{},set,probability,signal,label\n", time_column(timeframe));
     for (row, set, score) in rows {
-        let threshold = threshold.filter(|_| set == "test");
+        let threshold = threshold.filter(|_| set == RowSet::Test);
         let signal = threshold.map(|threshold| u8::from(score >= threshold).to_string()).unwrap_or_default();
         let symbol = &table.symbols[table.symbol[row] as usize];
         let when = moment(table.time[row], timeframe);
+        let set = set.word();
         // Writing to a string cannot fail.
         let _ = writeln!(csv, "{symbol},{when},{set},{score},{signal},{}", label.value[row]);
     }

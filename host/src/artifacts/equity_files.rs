@@ -10,6 +10,7 @@ use oculus_pipeline::strategy::{EquityCurve, EquityPoint, Trade};
 use polars::prelude::{Column, DataFrame, DataType, NamedFrom, ParquetWriter, PolarsResult, Series};
 
 use super::equity_chart;
+use super::row_set::RowSet;
 use crate::charts::ChartError;
 
 /// The equity and the round trips of the chosen strategy.
@@ -24,7 +25,7 @@ pub(crate) struct EquityFiles {
 /// A round trip with its symbol and times.
 #[derive(Clone, Debug)]
 struct NamedTrade {
-    set: &'static str,
+    set: RowSet,
     symbol: String,
     /// Start of the bar at whose open it began, seconds since 1970-01-01 UTC.
     entry_time: i64,
@@ -36,7 +37,7 @@ struct NamedTrade {
 impl EquityFiles {
     /// Creates the files of an equity curve; `None` if no strategy was chosen.
     pub(crate) fn new(curve: &EquityCurve, market: &Market) -> Option<Self> {
-        let named = |(set, trade): (&'static str, &Trade)| {
+        let named = |(set, trade): (RowSet, &Trade)| {
             let bars = &market.bars[trade.symbol_idx];
             NamedTrade {
                 set,
@@ -46,8 +47,8 @@ impl EquityFiles {
                 trade: *trade,
             }
         };
-        let before = curve.development_trades.iter().map(|trade| (set(false), trade));
-        let after = curve.test_trades.iter().map(|trade| (set(true), trade));
+        let before = curve.development_trades.iter().map(|trade| (RowSet::Validation, trade));
+        let after = curve.test_trades.iter().map(|trade| (RowSet::Test, trade));
         let mut trades: Vec<NamedTrade> = before.chain(after).map(named).collect();
         // The test is later than the development, so sorting by time keeps the sets apart. The sort
         // is stable: trades of one time stay in the order of the job's symbols.
@@ -62,7 +63,7 @@ impl EquityFiles {
     /// The writer's own.
     pub(crate) fn equity(&self) -> PolarsResult<Vec<u8>> {
         let days: Vec<i32> = self.equity.iter().map(|point| point.day).collect();
-        let sets: Vec<&str> = self.equity.iter().map(|point| set(point.is_test)).collect();
+        let sets: Vec<&str> = self.equity.iter().map(|point| set_of(point).word()).collect();
         let column = |name: &str, of: fn(&EquityPoint) -> f64| {
             Column::from(Series::new(name.into(), self.equity.iter().map(of).collect::<Vec<f64>>()))
         };
@@ -90,7 +91,7 @@ impl EquityFiles {
             Column::from(Series::new(name.into(), self.trades.iter().map(of).collect::<Vec<f64>>()))
         };
         let columns = vec![
-            texts("set", |trade| trade.set),
+            texts("set", |trade| trade.set.word()),
             texts("symbol", |trade| &trade.symbol),
             self.times("entry", |trade| trade.entry_time)?,
             self.times("exit", |trade| trade.exit_time)?,
@@ -117,8 +118,8 @@ impl EquityFiles {
     }
 }
 
-fn set(is_test: bool) -> &'static str {
-    if is_test { "test" } else { "validation" }
+fn set_of(point: &EquityPoint) -> RowSet {
+    if point.is_test { RowSet::Test } else { RowSet::Validation }
 }
 
 fn parquet(mut frame: DataFrame) -> PolarsResult<Vec<u8>> {

@@ -1,6 +1,10 @@
 //! A folder of complete files, through `object_store`: each file is written to a temporary name and renamed.
 //!
 //! Invariant: a file that exists is complete and synced; a path of the store cannot lead out of it.
+//!
+//! Not through `oculus_system::files`: artifacts may move to an object store such as S3, to which the same code would
+//! write. With `with_fsync`, `object_store` syncs each file before the rename, and afterwards every folder that has a new
+//! entry, as `oculus_system::files` does.
 
 use std::path::{Path as FilePath, PathBuf};
 

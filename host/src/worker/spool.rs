@@ -60,7 +60,7 @@ impl ResultSpool {
     /// # Errors
     /// The file system's.
     pub(super) fn store(&self, spooled: &SpooledResult) -> io::Result<PathBuf> {
-        create_dir_all_durably(&self.folder)?;
+        create_dir_all_durably(&self.folder, Access::Umask)?;
         let path = self.path(spooled);
         write_durably(&path, &serde_json::to_vec(spooled)?, Access::Owner)?;
         Ok(path)

@@ -4,9 +4,9 @@
 //! Invariant: the bytes reach the disk before the name does, and the name before the caller continues. A rename without
 //! syncing the file first may leave an empty file after a power loss; one without syncing the folder may vanish.
 
-use std::fs::{DirEntry, File, OpenOptions};
+use std::fs::{DirBuilder, DirEntry, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::io::Errno;
@@ -19,7 +19,7 @@ const TEMPORARY_SUFFIX: &str = ".tmp";
 /// Bytes that are written at once.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// Who may read a written file.
+/// Who may read a new file or folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Only the user that runs this process.
@@ -50,19 +50,25 @@ pub fn write_durably_with<E: From<io::Error>>(
     access: Access,
     write: impl FnOnce(&mut BufWriter<&File>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let folder_path = folder_of(path);
-    // Opened first: a folder that cannot be opened for the sync is an error before anything is
-    // replaced.
-    let folder = File::open(folder_path)?;
-    let temporary = temporary_in(folder_path, access)?;
+    let temporary = temporary_in(folder_of(path), access)?;
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, temporary.as_file());
     write(&mut out)?;
     out.flush()?;
     drop(out);
+    Ok(persist_durably(temporary, path)?)
+}
+
+/// Renames a temporary file to `path`: syncs the file, renames it, syncs the folder.
+///
+/// # Errors
+/// The file system's; the temporary file is then removed.
+pub fn persist_durably(temporary: NamedTempFile, path: &Path) -> io::Result<()> {
+    // Opened first: a folder that cannot be opened for the sync is an error before anything is
+    // replaced.
+    let folder = File::open(folder_of(path))?;
     sync_file(temporary.as_file())?;
     temporary.persist(path).map_err(|error| error.error)?;
-    sync_folder(&folder)?;
-    Ok(())
+    sync_folder(&folder)
 }
 
 /// Creates the folder `path` complete or not at all: `fill` writes into a temporary folder next to
@@ -84,19 +90,29 @@ pub fn create_folder_durably(path: &Path, fill: impl FnOnce(&Path) -> io::Result
     sync_folder(&parent)
 }
 
+/// Creates a folder, and syncs the one that contains it.
+///
+/// # Errors
+/// The file system's, `AlreadyExists` if there is an entry of this name.
+pub fn create_dir_durably(folder: &Path, access: Access) -> io::Result<()> {
+    create_dir(folder, access)?;
+    sync_folder(&File::open(folder_of(folder))?)
+}
+
 /// Creates a folder with its missing ancestors, and syncs every folder that gets a new entry.
 ///
-/// Without the syncs, a file that was written durably into the folder may vanish with it.
+/// Without the syncs, a file that was written durably into the folder may vanish with it. `access`
+/// applies to every folder that is created.
 ///
 /// # Errors
 /// The file system's.
-pub fn create_dir_all_durably(folder: &Path) -> io::Result<()> {
+pub fn create_dir_all_durably(folder: &Path, access: Access) -> io::Result<()> {
     let parent = folder_of(folder);
-    match std::fs::create_dir(folder) {
+    match create_dir(folder, access) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::NotFound && parent != folder => {
-            create_dir_all_durably(parent)?;
-            match std::fs::create_dir(folder) {
+            create_dir_all_durably(parent, access)?;
+            match create_dir(folder, access) {
                 // Another thread or process has created it in the meantime.
                 Err(_) if folder.is_dir() => {}
                 created => created?,
@@ -106,6 +122,14 @@ pub fn create_dir_all_durably(folder: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     }
     sync_folder(&File::open(parent)?)
+}
+
+fn create_dir(folder: &Path, access: Access) -> io::Result<()> {
+    let mode = match access {
+        Access::Owner => 0o700,
+        Access::Umask => 0o777,
+    };
+    DirBuilder::new().mode(mode).create(folder)
 }
 
 /// Returns whether a file name is one of this module's temporary files or folders, which a killed
@@ -294,13 +318,24 @@ mod tests {
         let path = folder.path().join("a/b/c");
         std::thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| create_dir_all_durably(&path).unwrap());
+                scope.spawn(|| create_dir_all_durably(&path, Access::Umask).unwrap());
             }
         });
         assert!(path.is_dir());
         std::fs::write(path.join("file"), "x").unwrap();
-        let below_a_file = create_dir_all_durably(&path.join("file/d")).unwrap_err();
+        let below_a_file = create_dir_all_durably(&path.join("file/d"), Access::Umask).unwrap_err();
         assert_eq!(below_a_file.kind(), ErrorKind::NotADirectory);
+    }
+
+    #[test]
+    fn every_new_folder_for_the_owner_is_closed_to_others_and_is_created_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b");
+        create_dir_all_durably(&path, Access::Owner).unwrap();
+        for created in [&path, path.parent().unwrap()] {
+            assert_eq!(std::fs::metadata(created).unwrap().permissions().mode() & 0o777, 0o700);
+        }
+        assert_eq!(create_dir_durably(&path, Access::Owner).unwrap_err().kind(), ErrorKind::AlreadyExists);
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub mod child;
 pub mod control;
 pub mod error;
 pub mod files;
-pub mod log_line;
+mod log_line;
 pub mod memory;
 pub mod process;
 pub mod secret;

@@ -4,7 +4,7 @@
 //! text is not changed.
 
 /// Logs a line of a child process at the level with which it begins; without one, as information.
-pub fn forward(job: Option<&str>, plugin: Option<&str>, line: &str) {
+pub(crate) fn forward(job: Option<&str>, plugin: Option<&str>, line: &str) {
     let (level, text) = level_of(line);
     match level {
         tracing::Level::ERROR => tracing::error!(job, plugin, "{text}"),
