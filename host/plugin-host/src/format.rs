@@ -1,7 +1,7 @@
-//! Whether a file can be a library for this machine, from its bytes alone: nothing of it is executed.
+//! Checks whether a file can be a library for this machine, without executing any of it.
 //!
-//! In: a file's bytes, and where it was published. Out: the folders in which it looks for libraries of its own, or why no
-//! loader could open it. A file cut short is found here: opening one ends the process by SIGBUS.
+//! In: the bytes of a file, and the path at which it was published. Out: the folders in its library search path, or why
+//! no loader can open it. A truncated file is rejected here: opening one ends the process by SIGBUS.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,30 +11,30 @@ use object::read::elf::{ElfFile64, FileHeader as _};
 use object::read::macho::{LoadCommandVariant, MachOFatFile32, MachOFile64};
 use object::{Architecture, Endianness, FileKind, Object, ObjectKind, ObjectSegment, elf};
 
-/// Why a file can be no library for this machine.
+/// Why a file cannot be a library for this machine.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
     /// A file without bytes.
     #[error("is no shared library: it is empty; needed {NEEDED}")]
     Empty,
-    /// Something else than a library.
+    /// A file that is not a library.
     #[error("is no shared library: it {found}; needed {NEEDED}")]
     NoLibrary {
-        /// What it is, as the end of "it …".
+        /// Description of the file, which continues "it …".
         found: String,
     },
     /// A library for another kind of machine.
     #[error("is for {found}, and this machine needs {NEEDED}; build it here, or for this target")]
     OtherMachine {
-        /// For what it is.
+        /// The machine that it was built for.
         found: String,
     },
-    /// Its headers speak of more than there is, or make no sense.
+    /// The headers refer to bytes beyond the end of the file, or are not valid.
     #[error("is cut short or damaged: {found} in a file of {n_bytes} bytes; write it beside and rename it into place")]
     Damaged {
-        /// What was found.
+        /// The contradiction that was found.
         found: String,
-        /// The length of the file.
+        /// Length of the file in bytes.
         n_bytes: usize,
     },
 }
@@ -57,12 +57,12 @@ const NEEDED: &str = "a 64-bit ELF library for x86_64";
 
 const OURS: Architecture = if cfg!(target_arch = "aarch64") { Architecture::Aarch64 } else { Architecture::X86_64 };
 
-/// Checks format, architecture and length, and reads where the library looks for others.
+/// Checks format, architecture and length, and returns the folders in the library search path.
 ///
-/// * `source`: the published file, whose folder `$ORIGIN` and `@loader_path` mean.
+/// * `source`: the published file; its folder replaces `$ORIGIN` and `@loader_path`.
 ///
 /// # Errors
-/// [`FormatError`], in words that fit after the file's name.
+/// [`FormatError`], whose message continues a sentence that begins with the file's name.
 pub fn check(bytes: &[u8], source: &Path) -> Result<Vec<PathBuf>, FormatError> {
     if bytes.is_empty() {
         return Err(FormatError::Empty);
@@ -111,7 +111,7 @@ fn mach_o(bytes: &[u8], folder: &Path) -> Result<Vec<PathBuf>, FormatError> {
     Ok(folders)
 }
 
-/// The part of a universal file that is for this machine.
+/// Returns the part of a universal file that is for this machine.
 fn slice_for_us(bytes: &[u8]) -> Result<&[u8], FormatError> {
     let damaged = |error: object::Error| FormatError::Damaged { found: error.to_string(), n_bytes: bytes.len() };
     let fat = MachOFatFile32::parse(bytes).map_err(damaged)?;
@@ -120,7 +120,7 @@ fn slice_for_us(bytes: &[u8]) -> Result<&[u8], FormatError> {
     object::read::macho::FatArch::data(ours, bytes).map_err(damaged)
 }
 
-/// A library, whole as far as its headers speak of it.
+/// Checks that the file is a library and contains every segment that its headers list.
 fn check_parts<'data>(file: &impl Object<'data>, bytes: &[u8]) -> Result<(), FormatError> {
     if file.kind() != ObjectKind::Dynamic {
         return Err(FormatError::NoLibrary { found: format!("is an object file of kind {:?}", file.kind()) });
@@ -135,7 +135,8 @@ fn check_parts<'data>(file: &impl Object<'data>, bytes: &[u8]) -> Result<(), For
     }
 }
 
-/// A search path's folder as it means the published file; `None` for an empty one, and for what is told by the program.
+/// Returns the folder of a search path, relative to the published file if it says so; `None` for an empty path and for
+/// one that is relative to the program or the working folder.
 fn folder_of(path: &[u8], own: &[&str], folder: &Path) -> Option<PathBuf> {
     let rest = own.iter().find_map(|own| path.strip_prefix(own.as_bytes()));
     match rest {
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_of_a_program_is_found_before_anything_opens_it() {
+    fn every_truncated_program_is_rejected() {
         let bytes = own();
         assert!(check(&bytes, Path::new("/p/x")).is_ok());
         for share in 1..20 {
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn search_paths_mean_the_folder_that_the_file_was_published_in() {
+    fn search_paths_are_relative_to_the_folder_in_which_the_file_was_published() {
         let folder = |path: &str| folder_of(path.as_bytes(), &["$ORIGIN", "@loader_path"], Path::new("/plugins/lstm"));
         assert_eq!(folder("$ORIGIN/../lib").unwrap(), Path::new("/plugins/lstm/../lib"));
         assert_eq!(folder("@loader_path").unwrap(), Path::new("/plugins/lstm"));

@@ -1,7 +1,8 @@
-//! One holder of the GPU at a time, among all jobs of this machine that name the same file.
+//! A lock of the GPU, shared by all jobs of this machine that use the same lock file.
 //!
-//! Held by `flock`, which the kernel lets go of when the last process that has the open file is gone. A family's process
-//! inherits the file from its job, so that a GPU is free only when nobody computes on it any more, however they ended.
+//! The lock is a `flock`, which the kernel releases when the last process that has inherited the open file ends. A plugin
+//! process inherits the file from its job, so the GPU is free only when no process computes on it any more, even if the
+//! job has crashed.
 
 use std::fs::File;
 use std::io;
@@ -11,36 +12,36 @@ use parking_lot::{Mutex, MutexGuard};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
 
-/// Where a plugin process has the file, which it never touches.
+/// The file descriptor of the lock file in a plugin process, which does not use it.
 pub const GPU_FD: std::os::fd::RawFd = 5;
 
-/// One family's way to the GPU.
+/// Access to the GPU for one family.
 #[derive(Debug)]
 pub struct Gpu {
     file: File,
-    /// Calls of this family that are on it.
+    /// Number of calls of this family that hold the GPU.
     n_holds: Mutex<usize>,
 }
 
 impl Gpu {
-    /// The way by the file at `path`, which is made where it is not there.
+    /// Opens the lock file at `path`, and creates it if it does not exist.
     ///
     /// # Errors
-    /// The file system's own, also where a link stands in the file's place.
+    /// The file system's own, also if `path` is a symbolic link.
     pub fn at(path: &Path) -> io::Result<Self> {
         let flags = OFlags::CREATE | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = open(path, flags, Mode::RUSR | Mode::WUSR)?;
         Ok(Self { file: File::from(file), n_holds: Mutex::default() })
     }
 
-    /// Waits until no other family has the GPU, and keeps it until the hold is dropped.
+    /// Waits until no other family holds the GPU, and holds it until the returned value is dropped.
     ///
-    /// * `on_wait`: told once, where it has to wait.
+    /// * `on_wait`: called once if another family holds it.
     ///
     /// # Errors
     /// The system's own.
     pub fn hold(&self, on_wait: impl FnOnce()) -> io::Result<Hold<'_>> {
-        // Kept while waiting: the family's other calls wait for the same.
+        // Locked while waiting, so that the other calls of this family wait too.
         let mut n_holds = self.n_holds();
         if *n_holds == 0 {
             match flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
@@ -59,7 +60,7 @@ impl Gpu {
         Ok(Hold(self))
     }
 
-    /// The file, for the family's process to inherit.
+    /// Returns the lock file, which the family's process inherits.
     pub fn file(&self) -> &File {
         &self.file
     }
@@ -69,7 +70,7 @@ impl Gpu {
     }
 }
 
-/// The GPU is this family's as long as this lives.
+/// Holds the GPU for one call of a family until it is dropped.
 #[derive(Debug)]
 pub struct Hold<'a>(&'a Gpu);
 
@@ -78,13 +79,13 @@ impl Drop for Hold<'_> {
         let mut n_holds = self.0.n_holds();
         *n_holds -= 1;
         if *n_holds == 0 {
-            // Cannot fail on a file that is locked; and the end of the processes lets go of it anyway.
+            // Cannot fail for a locked file, and the end of the processes releases the lock in any case.
             let _ = flock(&self.0.file, FlockOperation::Unlock);
         }
     }
 }
 
-/// The file that all jobs of this user on this machine name.
+/// Returns the lock file that all jobs of this user use on this machine.
 pub fn usual_path() -> PathBuf {
     std::env::temp_dir().join(format!("oculus-host-gpu-{}.lock", rustix::process::getuid().as_raw()))
 }
@@ -96,12 +97,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_family_waits_until_the_last_call_of_the_first_lets_go() {
+    fn a_second_family_waits_until_the_last_call_of_the_first_ends() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("gpu.lock");
         let first = Gpu::at(&path).unwrap();
         let second = Gpu::at(&path).unwrap();
-        let unexpected = || panic!("nobody else has it");
+        let unexpected = || panic!("no other family holds the GPU");
         let one = first.hold(unexpected).unwrap();
         let other = first.hold(unexpected).unwrap();
         let (sender, steps) = mpsc::channel();
@@ -115,7 +116,7 @@ mod tests {
             drop(one);
             let probe = Gpu::at(&path).unwrap();
             let taken = flock(&probe.file, FlockOperation::NonBlockingLockExclusive);
-            assert_eq!(taken, Err(Errno::WOULDBLOCK), "the other call is still on it");
+            assert_eq!(taken, Err(Errno::WOULDBLOCK), "the other call still holds it");
             drop(other);
             assert_eq!(steps.recv().unwrap(), "holds");
         });
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_in_the_place_of_the_file_is_not_followed() {
+    fn a_symbolic_link_is_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("target");
         let link = folder.path().join("gpu.lock");

@@ -5,8 +5,9 @@
 
 pub mod catalog;
 pub mod config;
+pub mod device;
 pub mod discover;
-pub mod file_id;
+mod file_id;
 pub mod format;
 pub mod gpu;
 pub mod health;
@@ -14,11 +15,11 @@ pub mod installed;
 pub mod library;
 pub mod limits;
 pub mod loader;
-pub mod memory;
+mod memory;
 pub mod predictor;
 pub mod probe;
 pub mod process;
-pub mod progress_throttle;
+mod progress_throttle;
 pub mod protocol;
 pub mod selection;
 pub mod serve;

@@ -1,6 +1,6 @@
-//! Opens one plugin library and checks its layout against this host's, both ways.
+//! Opens a plugin library and compares the layout of its types with this host's.
 //!
-//! Called in a plugin process only: a library may crash, exit or hang as soon as it is opened.
+//! Called only in a plugin process, because a library may crash, exit or hang when it is opened.
 
 use std::path::Path;
 
@@ -11,31 +11,31 @@ use abi_stable::sabi_types::VersionStrings;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use oculus_plugin_api::abi::Module_Ref;
 
-/// Why a library is no plugin of this host.
+/// Why a library cannot be used as a plugin of this host.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// A shared library that the plugin needs is not there.
+    /// A shared library that the plugin needs is not installed.
     #[error("needs the shared library `{library}`, which cannot be found {}", remedy(.library))]
     Missing {
-        /// Its file name.
+        /// File name of the missing library.
         library: String,
     },
-    /// The system's loader refused the file.
+    /// The system's loader cannot open the file.
     #[error("cannot be opened as a library")]
     Open(#[source] libloading::Error),
-    /// The library says nothing of being a plugin.
+    /// The library has no module header.
     #[error("is no oculus plugin: it has no module header; export one with `export_family!`")]
     NotAPlugin,
-    /// Made with another abi_stable, or another major version of the plugin API.
+    /// Built with an incompatible abi_stable or for another C ABI.
     #[error("was built for another plugin ABI: {}", other_abi(.0))]
     Abi(LibraryError),
-    /// The plugin keeps its layout to itself, so nothing can be checked.
+    /// The plugin exports no type layout, so it cannot be checked.
     #[error("exports no type layout; build it without opting out of the layout check")]
     NoLayout,
-    /// Laid out differently from what this host expects.
+    /// The type layout or the major version of the API differs from this host's.
     #[error("has a layout that does not fit this host's plugin API: {0}")]
     Layout(String),
-    /// The plugin's own start failed.
+    /// The plugin's initialisation failed.
     #[error("failed at its start ({})", last_line(.0))]
     Start(LibraryError),
 }
@@ -46,27 +46,27 @@ impl LoadError {
         match self {
             Self::Missing { .. } => true,
             Self::Open(error) => {
-                let said = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-                let said = said.to_lowercase();
-                ["cannot allocate memory", "too many open files"].iter().any(|lack| said.contains(lack))
+                let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+                let cause = cause.to_lowercase();
+                ["cannot allocate memory", "too many open files"].iter().any(|lack| cause.contains(lack))
             }
             _ => false,
         }
     }
 }
 
-/// Opens the library at `path` and starts its module. The library is never closed again: the process ends instead.
+/// Opens the library at `path` and initialises its module. The library stays open until the process ends.
 ///
 /// # Errors
-/// [`LoadError`], in words that fit after the file's name.
+/// [`LoadError`], whose message continues a sentence that begins with the file's name.
 pub fn load(path: &Path) -> Result<Module_Ref, LoadError> {
     let header = open(path)?;
     let theirs = header.layout().ok_or(LoadError::NoLayout)?;
     check_version(header.version_strings())?;
     match header.ensure_layout::<Module_Ref>() {
         Ok(()) => header.init_root_module::<Module_Ref>().map_err(LoadError::Start),
-        // An older plugin has fewer fields than this host, which abi_stable refuses; with the roles swapped its check
-        // says whether all that the plugin has is where the host looks for it.
+        // An older plugin has fewer fields than this host, which abi_stable refuses. With the roles swapped, the check
+        // succeeds if the host finds every field of the plugin in its place.
         Err(_) => {
             check_layout_compatibility(theirs, <Module_Ref as StableAbi>::LAYOUT)
                 .map_err(|error| LoadError::Layout(last_line(&error)))?;
@@ -77,30 +77,32 @@ pub fn load(path: &Path) -> Result<Module_Ref, LoadError> {
 }
 
 fn open(path: &Path) -> Result<&'static LibHeader, LoadError> {
-    // RTLD_NOW: a missing function shows here, not in the middle of a job. RTLD_LOCAL: engines keep their symbols apart.
-    // SAFETY: the library's constructors run in this process, which exists for nothing else.
+    // RTLD_NOW: a missing function is an error here, not in the middle of a job. RTLD_LOCAL: the symbols of different
+    // engines do not mix.
+    // SAFETY: the library's constructors run in this process, which exists only for this library.
     let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| refusal(path, error))?;
-    // SAFETY: abi_stable's name denotes a static `LibHeader`, whose magic and version `upgrade` checks before any use.
+    // SAFETY: the symbol of this name is a static `LibHeader`, whose magic and version `upgrade` checks before any use.
     let header = unsafe { library.get::<AbiHeaderRef>(ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes()) };
     let header = *header.map_err(|_| LoadError::NotAPlugin)?;
     std::mem::forget(library);
     header.upgrade().map_err(LoadError::Abi)
 }
 
-/// The system's refusal, with the missing library by name where that is what it says.
+/// Returns the error for a file that the system's loader cannot open; [`LoadError::Missing`] if it names a missing
+/// library.
 fn refusal(path: &Path, error: libloading::Error) -> LoadError {
-    let said = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-    match missing_library(&said) {
+    let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    match missing_library(&cause) {
         Some(library) if !path.ends_with(library) => LoadError::Missing { library: library.to_owned() },
         _ => LoadError::Open(error),
     }
 }
 
-/// The library that the system's loader names as missing: glibc's words, musl's, and those of macOS.
-fn missing_library(said: &str) -> Option<&str> {
-    let glibc = || said.split_once(": cannot open shared object file").map(|(library, _)| library);
-    let musl = || said.split_once("Error loading shared library ")?.1.split_once(':').map(|(library, _)| library);
-    let macos = || said.split_once("Library not loaded: ")?.1.lines().next();
+/// Returns the library that a message of the system's loader names as missing: of glibc, musl or macOS.
+fn missing_library(message: &str) -> Option<&str> {
+    let glibc = || message.split_once(": cannot open shared object file").map(|(library, _)| library);
+    let musl = || message.split_once("Error loading shared library ")?.1.split_once(':').map(|(library, _)| library);
+    let macos = || message.split_once("Library not loaded: ")?.1.lines().next();
     let library = glibc().or_else(musl).or_else(macos)?;
     library.rsplit('/').next().map(str::trim).filter(|name| !name.is_empty())
 }
@@ -129,7 +131,7 @@ fn check_version(theirs: VersionStrings) -> Result<(), LoadError> {
     }
 }
 
-/// What is different below the plugin API: abi_stable itself, or the C ABI.
+/// Describes the difference below the plugin API: in abi_stable itself, or in the C ABI.
 fn other_abi(error: &LibraryError) -> String {
     let LibraryError::InvalidAbiHeader(theirs) = error else { return last_line(error) };
     let ours = AbiHeader::VALUE;
@@ -142,7 +144,8 @@ fn other_abi(error: &LibraryError) -> String {
     )
 }
 
-/// Layout errors run to hundreds of lines; the last ones name what was expected and found.
+/// Returns the last lines of an error in one line. A layout error has hundreds of lines; the last ones name what was
+/// expected and found.
 fn last_line(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
     let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -154,18 +157,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_library_is_named_whatever_the_system_calls_it() {
-        let said = [
+    fn a_missing_library_is_found_in_the_messages_of_every_loader() {
+        let messages = [
             "libtorch_cpu.so: cannot open shared object file: No such file or directory",
             "Error loading shared library libtorch_cpu.so: No such file or directory (needed by /p/libx.so)",
             "dlopen(/p/x.dylib, 0x2): Library not loaded: @rpath/libtorch_cpu.so\n  Referenced from: /p/x.dylib",
         ];
-        assert!(said.iter().all(|said| missing_library(said) == Some("libtorch_cpu.so")));
+        assert!(messages.iter().all(|message| missing_library(message) == Some("libtorch_cpu.so")));
         assert_eq!(missing_library("/p/libx.so: invalid ELF header"), None);
     }
 
     #[test]
-    fn the_refusal_of_a_missing_library_says_where_it_is_looked_for_and_what_to_do() {
+    fn the_refusal_of_a_missing_library_states_where_it_is_searched_for_and_what_to_do() {
         let refusal = LoadError::Missing { library: "libtorch_cpu.so".to_owned() }.to_string();
         for needed in ["`libtorch_cpu.so`", "own search path", "$LIBTORCH/lib", "cargo xtask setup"] {
             assert!(refusal.contains(needed), "{refusal}");
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plugin_that_is_not_there_lacks_no_library_of_its_own() {
+    fn a_missing_plugin_is_not_reported_as_a_missing_shared_library() {
         let error = load(Path::new("/nowhere/libplugin.so")).map(|_| ()).unwrap_err();
         assert!(matches!(error, LoadError::Open(_)), "{error:?}");
     }

@@ -33,7 +33,7 @@ use crate::gpu::GPU_FD;
 use crate::library::LibraryRef;
 use crate::limits::Limits;
 use crate::memory::MemoryLimit;
-use crate::protocol::{Call, Event, Hello, Order, Reply, Request, TABLE_FD};
+use crate::protocol::{Call, Event, Hello, HostMessage, Reply, Request, TABLE_FD};
 use crate::table::SharedTable;
 
 /// How long a cancelled call may take to end by itself.
@@ -119,7 +119,7 @@ impl PluginProcess {
     pub fn call_with_events(&self, request: Request, on_event: &mut dyn FnMut(&Event)) -> Result<Reply, CallError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let Some(events) = self.channel.register(id) else { return Err(self.channel.death().into()) };
-        match self.channel.send(&Order::Call(Call { id, request })) {
+        match self.channel.send(&HostMessage::Call(Call { id, request })) {
             Ok(()) => {}
             Err(error) if is_timeout(&error) => return Err(self.end_silent(&events).into()),
             Err(error) => {
@@ -143,7 +143,7 @@ impl PluginProcess {
 
     /// Cancels the calls of a process that has been silent, and kills it after a grace time.
     fn end_silent(&self, events: &mpsc::Receiver<Event>) -> Death {
-        let cancelled = self.channel.send(&Order::Cancel);
+        let cancelled = self.channel.send(&HostMessage::Cancel);
         let deadline = Instant::now() + GRACE;
         // The call may still end in good order, but its reply is too late.
         while cancelled.is_ok() {

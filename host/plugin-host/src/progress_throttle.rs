@@ -14,7 +14,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The progress of one call.
 #[derive(Debug)]
-pub struct ProgressThrottle {
+pub(crate) struct ProgressThrottle {
     started: Instant,
     reported_at: Option<Instant>,
     latest: FitProgress,
@@ -23,12 +23,12 @@ pub struct ProgressThrottle {
 
 impl ProgressThrottle {
     /// Creates the throttle of a call that starts at `started`.
-    pub fn new(started: Instant) -> Self {
+    pub(crate) fn new(started: Instant) -> Self {
         Self { started, reported_at: None, latest: FitProgress::default(), has_pending: false }
     }
 
     /// Takes an event and returns the progress if a report is due.
-    pub fn on_event(&mut self, event: &Event, now: Instant) -> Option<&FitProgress> {
+    pub(crate) fn on_event(&mut self, event: &Event, now: Instant) -> Option<&FitProgress> {
         match event {
             Event::Metric { name, step, value, .. } => {
                 self.set_metric(name, *step, *value);
@@ -54,7 +54,7 @@ impl ProgressThrottle {
 
     /// Returns the progress that was held back, to report once the call has ended: the last epoch of a fit, however
     /// short.
-    pub fn pending(&self) -> Option<&FitProgress> {
+    pub(crate) fn pending(&self) -> Option<&FitProgress> {
         self.has_pending.then_some(&self.latest)
     }
 

@@ -1,7 +1,7 @@
 //! The messages between a job and a plugin process: postcard in the frames of [`oculus_system::control`].
 //!
-//! Both ends are the same binary, so the format needs no versions. Manifests, parameters and summaries stay JSON, as
-//! they cross the plugin's own boundary.
+//! Both ends are the same binary, so the format needs no versions. Manifests, parameters and summaries are JSON, as in
+//! the plugin API.
 
 use std::path::PathBuf;
 
@@ -18,21 +18,21 @@ pub struct Hello {
     pub library: PathBuf,
     /// SHA-256 that the file must have, as hex.
     pub sha256: String,
-    /// Id of the file when its hash was computed; while it is the same, the bytes are not hashed again.
+    /// Id of the file when its hash was computed. The bytes are hashed again only if the id has changed.
     pub file_id: Option<FileId>,
-    /// The table mapped at [`TABLE_FD`], when there is one.
+    /// Shape of the table at [`TABLE_FD`], if there is one.
     pub table: Option<TableShape>,
 }
 
-/// Where a plugin process finds the table's file.
+/// The file descriptor of the table's file in a plugin process.
 pub const TABLE_FD: std::os::fd::RawFd = 4;
 
-/// What a job says after its first message.
+/// A message of a job after the first one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Order {
-    /// Do this.
+pub enum HostMessage {
+    /// Answer a request.
     Call(Call),
-    /// Give up what you are doing: the process is about to be killed.
+    /// Cancel every request: the process is about to be killed.
     Cancel,
 }
 
@@ -41,22 +41,22 @@ pub enum Order {
 pub struct Call {
     /// Number of the request in its process.
     pub id: u64,
-    /// What is asked.
+    /// The request.
     pub request: Request,
 }
 
-/// What a plugin process is asked.
+/// A request to a plugin process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Request {
-    /// Who are you?
+    /// Return the manifest.
     Describe,
-    /// Do you keep what every plugin promises?
+    /// Test the claims of the plugin API on the plugin.
     Examine(Depth),
-    /// Make the table ready.
+    /// Prepare the table for fits.
     Prepare {
         /// Number of the prepared form.
         prepared: usize,
-        /// What statistics may come from.
+        /// Rows from which statistics may be computed.
         learn_rows: Vec<u32>,
         /// JSON of [`oculus_plugin_api::Setting`].
         setting: String,
@@ -65,7 +65,7 @@ pub enum Request {
     Fit(Fit),
     /// Propose rules.
     Extract(Extract),
-    /// Make a saved model ready, in place of the one before.
+    /// Load a saved model, in place of the previous one.
     Load {
         /// The bytes of a saved model.
         model: Vec<u8>,
@@ -79,75 +79,75 @@ pub enum Request {
     },
 }
 
-/// [`oculus_pipeline::fitter::FitRequest`] on the wire.
+/// An [`oculus_pipeline::fitter::FitRequest`] on the wire.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fit {
-    /// Which prepared form.
+    /// Number of the prepared form.
     pub prepared: usize,
-    /// One a row.
+    /// One label per row of the table.
     pub label: Vec<f32>,
-    /// Ascending.
+    /// Rows to fit on, ascending.
     pub train_rows: Vec<u32>,
-    /// Ascending, may be empty.
+    /// Rows for early stopping, ascending; may be empty.
     pub tune_rows: Vec<u32>,
-    /// JSON object.
+    /// Parameters of the family, a JSON object.
     pub params: String,
     /// Seed of the fit.
     pub seed: u64,
-    /// Device or `auto`.
+    /// A device, or `auto`.
     pub device: String,
     /// Rows to score.
     pub predict_rows: Vec<u32>,
-    /// Whether the model's bytes are wanted.
+    /// Whether the reply contains the model's bytes and importance.
     pub keep_model: bool,
 }
 
-/// [`oculus_pipeline::miner::MineRequest`] on the wire.
+/// An [`oculus_pipeline::miner::MineRequest`] on the wire.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Extract {
-    /// One a row.
+    /// One label per row of the table.
     pub label: Vec<f32>,
-    /// Ascending.
+    /// Rows to mine, ascending.
     pub train_rows: Vec<u32>,
-    /// One a row.
+    /// One score per row of the table.
     pub scores: Vec<f32>,
-    /// JSON object.
+    /// Parameters of the extractor, a JSON object.
     pub params: String,
     /// Seed of the extraction.
     pub seed: u64,
 }
 
-/// What a plugin process says.
+/// A message of a plugin process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Event {
     /// The end of a request.
     Reply {
         /// Number of the request.
         id: u64,
-        /// What came of it.
+        /// The result of the request.
         reply: Reply,
     },
-    /// How far a request is.
+    /// The progress of a request.
     Progress {
         /// Number of the request.
         id: u64,
         /// From 0 to 1.
         fraction: f64,
-        /// For people.
+        /// The present step, for people.
         message: String,
     },
-    /// A figure of a fit.
+    /// A metric of a fit.
     Metric {
         /// Number of the request.
         id: u64,
-        /// Such as `loss`.
+        /// Name, such as `loss`.
         name: String,
-        /// Such as the epoch.
+        /// Step, such as the epoch.
         step: u64,
-        /// Its value.
+        /// Value.
         value: f64,
     },
-    /// A line of the plugin's for the log.
+    /// A log line of the plugin.
     Log {
         /// Number of the request.
         id: u64,
@@ -156,31 +156,32 @@ pub enum Event {
         /// The line.
         message: String,
     },
-    /// A claim is tried: the one at fault where nothing more is heard.
+    /// The test of a claim begins. If the process dies now, this claim is the cause.
     Examining {
         /// Number of the request.
         id: u64,
         /// The claim.
         claim: String,
     },
-    /// What came of a claim.
+    /// The test of a claim has ended.
     Found {
         /// Number of the request.
         id: u64,
-        /// The claim and whether it holds.
+        /// The claim, and whether it holds.
         finding: Finding,
     },
     /// The library cannot be used; the last message.
     Unusable {
-        /// What was found and needed.
+        /// What was found and what was needed.
         reason: String,
-        /// Whether all that it wants is a shared library, which may be installed.
+        /// Whether the only cause is outside the library, such as a missing shared library, so that a later attempt may
+        /// succeed.
         lacks_library: bool,
     },
 }
 
 impl Event {
-    /// Number of the request that it belongs to; `None` for one about the whole process.
+    /// Returns the number of the request; `None` for an event of the whole process.
     pub fn id(&self) -> Option<u64> {
         match self {
             Self::Reply { id, .. }
@@ -194,24 +195,24 @@ impl Event {
     }
 }
 
-/// The end of a request.
+/// The result of a request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Reply {
     /// The manifest, JSON.
     Described(String),
-    /// Every claim has been tried.
+    /// Every claim has been tested.
     Examined(Vec<Finding>),
     /// The table is ready.
     Prepared,
     /// A model was fitted.
     Fitted {
-        /// One for each row to predict.
+        /// One score per row of `predict_rows`.
         scores: Vec<f32>,
         /// JSON of [`oculus_plugin_api::Summary`].
         summary: String,
-        /// The model's bytes when wanted.
+        /// The model's bytes, if requested.
         model: Option<Vec<u8>>,
-        /// Share of each column, when wanted and known.
+        /// Share of each column, if requested and known.
         importance: Option<Vec<f64>>,
     },
     /// Rules were found: JSON of a list of [`oculus_plugin_api::MinedRule`].
@@ -220,14 +221,14 @@ pub enum Reply {
     Loaded,
     /// The loaded model has predicted.
     Predicted {
-        /// One for each row.
+        /// One score per requested row.
         scores: Vec<f32>,
     },
-    /// The plugin said no.
+    /// The plugin has refused the request.
     Refused {
         /// One of [`oculus_plugin_api::code`].
         code: u32,
-        /// What was found and needed.
+        /// What was found and what was needed.
         message: String,
     },
 }

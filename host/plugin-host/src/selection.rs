@@ -28,18 +28,9 @@ pub struct Selection {
     /// The plugin that mines the rules, or why there is none.
     pub extractor: Result<Chosen, String>,
     /// Families that the job selects and that are not installed.
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<SkippedFamily>,
     /// A name or a flag that two plugins claim, or a parameter that does not exist.
     pub warnings: Vec<Warning>,
-}
-
-/// A family that the job selects and that is not installed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skipped {
-    /// The name or flag that the job gives.
-    pub name: String,
-    /// Why no plugin was chosen for it.
-    pub reason: String,
 }
 
 impl Selection {
@@ -47,11 +38,10 @@ impl Selection {
     ///
     /// * `host_device`: device of families for which the job names none.
     pub fn participants(&self, host_device: &str) -> Participants {
-        let skipped = |it: &Skipped| SkippedFamily { name: it.name.clone(), reason: it.reason.clone() };
         Participants {
             families: self.chosen.iter().map(|chosen| chosen.participant(host_device)).collect(),
             extractor: self.extractor.as_ref().map(|it| it.participant(host_device)).map_err(String::clone),
-            skipped: self.skipped.iter().map(skipped).collect(),
+            skipped: self.skipped.clone(),
             warnings: self.warnings.clone(),
         }
     }
@@ -84,7 +74,7 @@ pub fn select(job: &Job, installed: &[InstalledPlugin], refused: &[Refused]) -> 
                 let installed = naming::titles(&families);
                 let unusable = families::unusable(refused);
                 let reason = format!("no installed plugin answers to {name}; installed: {installed}{unusable}");
-                skipped.push(Skipped { name, reason });
+                skipped.push(SkippedFamily { name, reason });
             }
         }
     }

@@ -21,20 +21,20 @@ use oculus_system::process::end_group_now;
 use parking_lot::{Mutex, RwLock};
 
 use crate::file_id::FileId;
-use crate::loader;
-use crate::protocol::{Call, Event, Extract, Fit, Hello, Order, Reply, Request, TABLE_FD};
+use crate::protocol::{Call, Event, Extract, Fit, Hello, HostMessage, Reply, Request, TABLE_FD};
 use crate::table::MappedTable;
+use crate::{device, loader};
 
-/// Runs the role: takes the control channel, opens the library, answers until the channel ends.
+/// Runs a plugin process: opens the library that the first message names, and answers requests until the channel ends.
 ///
 /// # Errors
 /// If the channel is broken. A library that cannot be used is reported by [`Event::Unusable`].
 pub fn run() -> Result<()> {
     let mut input = control::inherited()?;
     let answers = Arc::new(Answers::new(input.try_clone().context("control channel")?));
-    let hello = control::read_frame(&mut input)?.context("the job left before it said anything")?;
+    let hello = control::read_frame(&mut input)?.context("the job closed the channel before its first message")?;
     let hello: Hello = postcard::from_bytes(&hello).context("first message")?;
-    let calls = read_orders(input, Arc::clone(&answers))?;
+    let calls = read_messages(input, Arc::clone(&answers))?;
     let plugin = match Plugin::open(hello) {
         Ok(plugin) => Arc::new(plugin),
         Err(error) => {
@@ -55,10 +55,10 @@ pub fn run() -> Result<()> {
     end_group_now()
 }
 
-/// Reads orders on a thread of its own, so that the end of the channel ends this process whatever it does: opening a
-/// library that hangs, or fitting. Everything that it has started ends with it, without exit handlers, in which native
-/// code may crash.
-fn read_orders(mut input: UnixStream, answers: Arc<Answers>) -> Result<mpsc::Receiver<Call>> {
+/// Reads messages on a thread of its own, so that the end of the channel ends this process at any time: while a library
+/// hangs when it is opened, or during a fit. Everything that the process has started ends with it, without exit handlers,
+/// in which native code may crash.
+fn read_messages(mut input: UnixStream, answers: Arc<Answers>) -> Result<mpsc::Receiver<Call>> {
     let (sender, calls) = mpsc::channel();
     let (started, has_started) = mpsc::channel();
     let read = move || {
@@ -66,24 +66,24 @@ fn read_orders(mut input: UnixStream, answers: Arc<Answers>) -> Result<mpsc::Rec
         while let Ok(Some(frame)) = control::read_frame(&mut input) {
             match postcard::from_bytes(&frame) {
                 // Calls have no receiver once this process is about to end.
-                Ok(Order::Call(call)) => _ = sender.send(call),
-                Ok(Order::Cancel) => answers.is_cancelled.store(true, Ordering::Relaxed),
+                Ok(HostMessage::Call(call)) => _ = sender.send(call),
+                Ok(HostMessage::Cancel) => answers.is_cancelled.store(true, Ordering::Relaxed),
                 Err(_) => break,
             }
         }
         end_group_now()
     };
     std::thread::Builder::new().name("job-gone".into()).spawn(read).context("cannot start a thread")?;
-    // Thread-local storage is set up under a lock of the system's loader, which a library whose constructor hangs never
-    // releases: the thread has to be past that before anything is opened.
+    // A new thread sets up its thread-local storage under a lock of the system's loader. A library whose constructor
+    // hangs never releases that lock, so the thread must have started before a library is opened.
     has_started.recv().context("cannot start a thread")?;
     Ok(calls)
 }
 
-/// Native engines recurse deeper than Rust's default of 2 MiB allows for.
+/// Stack of a thread that answers a call: native engines recurse too deep for Rust's default of 2 MiB.
 const STACK_BYTES: usize = 16 << 20;
 
-/// The way back to the job: whole frames from any thread, and whether the job has cancelled.
+/// Sends events to the job from any thread, and holds whether the job has cancelled its calls.
 struct Answers {
     out: Mutex<UnixStream>,
     is_cancelled: AtomicBool,
@@ -107,7 +107,7 @@ impl Answers {
     }
 }
 
-/// The request of a call, so that its progress is sent under its id.
+/// One call as its plugin sees it: the plugin's progress, metrics and log lines are sent under the id of the call.
 struct Caller {
     id: u64,
     answers: Arc<Answers>,
@@ -126,18 +126,19 @@ impl abi::Host for Caller {
         self.answers.send(&Event::Log { id: self.id, level, message: message.into() });
     }
 
-    /// Set before this process is killed for its silence; a job that is over ends it at once.
+    /// Returns whether this process is about to be killed because it was silent. A job that ends does not cancel: it
+    /// ends this process at once.
     fn cancelled(&self) -> bool {
         self.answers.is_cancelled.load(Ordering::Relaxed)
     }
 }
 
-/// The host's services for one call.
+/// Returns the services of the host for one call.
 fn services(host: &Caller) -> abi::HostRef<'_> {
     abi::Host_TO::from_ptr(RRef::new(host), TD_Opaque)
 }
 
-/// The one library of this process and what it has made ready.
+/// The library of this process, with its prepared forms and its loaded model.
 struct Plugin {
     module: abi::Module_Ref,
     table: Option<abi::Table<'static>>,
@@ -153,7 +154,7 @@ impl Plugin {
             None => None,
             Some(shape) => {
                 let file = File::from(control::inherited_fd(TABLE_FD).context("table")?);
-                // Leaked on purpose: prepared forms borrow it to the end of the process.
+                // Leaked on purpose: prepared forms borrow the table until the process ends.
                 let mapped: &'static MappedTable = Box::leak(Box::new(MappedTable::map(&file, shape)?));
                 Some(mapped.raw(mapped.names().leak()))
             }
@@ -213,7 +214,7 @@ impl Plugin {
         let model = prepared.fit(task, RStr::from_str(&fit.params), services(host)).into_result()?;
         let scores = self.scores(&model, &fit.predict_rows)?;
         let bytes = if fit.keep_model { Some(model.save().into_result()?.into()) } else { None };
-        // A family without importance is no failure.
+        // A family need not have importances.
         let importance = if fit.keep_model { model.importance().into_result().ok().map(Into::into) } else { None };
         let summary = model.summary().into_result()?.into();
         Ok(Reply::Fitted { scores, summary, model: bytes, importance })
@@ -226,7 +227,7 @@ impl Plugin {
             tune_rows: RSlice::from_slice(&[]),
             seed: extract.seed,
             threads: FIT_THREADS as u32,
-            device: RStr::from_str("cpu"),
+            device: RStr::from_str(device::CPU),
         };
         let scores = RSlice::from_slice(&extract.scores);
         let params = RStr::from_str(&extract.params);
@@ -275,12 +276,12 @@ fn brief(message: &str) -> String {
 
 const LONGEST_MESSAGE: usize = 1000;
 
-/// SHA-256 of a file's bytes, as hex.
+/// Returns the SHA-256 of a file's bytes, as hex.
 fn sha256_of(path: &std::path::Path) -> std::io::Result<String> {
     Ok(sha256_hex(&std::fs::read(path)?))
 }
 
-/// The bytes that run are the bytes that the result names.
+/// Checks that the bytes of the library are those whose hash the result contains.
 fn check_bytes(hello: &Hello) -> Result<()> {
     if hello.file_id.is_some() && FileId::from_path(&hello.library).ok() == hello.file_id {
         return Ok(());
@@ -327,8 +328,8 @@ mod tests {
 
     #[test]
     fn a_backtrace_is_no_part_of_a_message() {
-        let said = "no memory\nException raised from alloc:127\nframe #0: f (0x7f72 in libc10.so)\nframe #1: g";
-        assert_eq!(brief(said), "no memory Exception raised from alloc:127");
+        let message = "no memory\nException raised from alloc:127\nframe #0: f (0x7f72 in libc10.so)\nframe #1: g";
+        assert_eq!(brief(message), "no memory Exception raised from alloc:127");
         assert_eq!(brief(&"x".repeat(5000)).len(), LONGEST_MESSAGE);
     }
 }

@@ -13,6 +13,7 @@ use oculus_pipeline::miner::{MineRequest, Miner};
 use oculus_plugin_api::{Manifest, MinedRule, PluginError, Setting, Summary};
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::device;
 use crate::gpu::{Gpu, Hold};
 use crate::health::HealthRecord;
 use crate::installed::InstalledPlugin;
@@ -67,7 +68,7 @@ impl Session {
 
     /// Keeps the GPU from other families where the device may be one.
     fn hold_gpu(&self, device: &str, on_progress: &FitProgressFn<'_>) -> Result<Option<Hold<'_>>, FitError> {
-        let Some(gpu) = self.terms.gpu.as_ref().filter(|_| device != "cpu") else { return Ok(None) };
+        let Some(gpu) = self.terms.gpu.as_ref().filter(|_| device != device::CPU) else { return Ok(None) };
         let on_wait = || {
             tracing::info!(plugin = self.plugin.manifest.id, "waiting for the GPU");
             on_progress(&FitProgress { waits_for_gpu: true, ..FitProgress::default() });

@@ -1,15 +1,16 @@
-//! Private copies of libraries, named by their content: what was examined is what is opened.
+//! Private copies of libraries, named by their content, so that the bytes that were examined are the bytes that run.
 //!
-//! In: a published file, which may change at any time. Out: a copy that nobody else may write, and its SHA-256.
-//! Invariant: a file under a hash's folder has that hash. Nothing is executed.
+//! In: a published file, which may change at any time. Out: a copy that no other user may write, and its SHA-256.
+//! Invariant: a file in the folder of a hash has that hash. Nothing is executed.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use oculus_job::hash;
+use oculus_system::files::{Access, create_dir_all_durably, persist_durably};
 use sha2::{Digest, Sha256};
 
 use crate::file_id::FileId;
@@ -20,29 +21,30 @@ pub struct Store {
     folder: PathBuf,
 }
 
-/// A copy that has no place yet; removed when dropped.
+/// A copy that has no final path yet; removed when dropped.
 #[derive(Debug)]
 pub struct Unplaced {
     file: tempfile::NamedTempFile,
     /// SHA-256 of the bytes, as hex.
     pub sha256: String,
-    /// Id of the published file, the same before and after it was read.
+    /// Id of the published file, which did not change while it was read.
     pub file_id: FileId,
 }
 
-/// Copies that nobody refers to are kept for so long: a job may still start a process on one.
+/// How long copies without a reference are kept: a job may still start a process on one.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How the names of copies begin that have no place yet, and how old one may be whose maker is gone.
+/// Prefix of the names of copies without a final path.
 const UNPLACED: &str = "new-";
+/// How long such a copy is kept, in case its process still writes it.
 const KEPT_UNPLACED: Duration = Duration::from_secs(3600);
-/// No library is larger.
+/// Size of the largest library that is copied.
 const MOST_BYTES: u64 = 2 << 30;
 
 impl Store {
-    /// The store within a folder of state; both are made, for this user alone.
+    /// Opens the store in a state folder, and creates both for this user alone.
     ///
     /// # Errors
-    /// The file system's, and `PermissionDenied` for a folder that others may write.
+    /// The file system's, and `PermissionDenied` for a folder that other users may write.
     pub fn within(state_dir: &Path) -> io::Result<Self> {
         let store = Self { folder: state_dir.join("store") };
         store.make()?;
@@ -58,19 +60,19 @@ impl Store {
         Ok(store)
     }
 
-    /// Somebody may have removed it, as cleaners of temporary folders do.
+    /// Creates the folder of the store, also if a cleaner of temporary folders has removed it.
     fn make(&self) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)
+        create_dir_all_durably(&self.folder, Access::Owner)
     }
 
     /// Copies a published file.
     ///
     /// # Errors
-    /// The file system's, `InvalidInput` for what is no file or too large, and `ResourceBusy` for a file that changed
+    /// The file system's, `InvalidInput` if the source is not a file or too large, and `ResourceBusy` if it changed
     /// meanwhile.
     pub fn copy(&self, source: &Path) -> io::Result<Unplaced> {
         self.make()?;
-        // A pipe that somebody has put there meanwhile must not be waited for.
+        // If a pipe has replaced the file meanwhile, opening it must not block.
         let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
         let mut input = OpenOptions::new().read(true).custom_flags(nonblock).open(source)?;
         let metadata = input.metadata()?;
@@ -81,7 +83,7 @@ impl Store {
         }
         let file_id = FileId::from(&metadata);
         let mut file = tempfile::Builder::new().prefix(UNPLACED).tempfile_in(&self.folder)?;
-        // No more than was found at first, however it grows.
+        // Bounded, because the file may grow while it is read.
         let sha256 = copy_hashed(&mut (&mut input).take(MOST_BYTES), file.as_file_mut())?;
         if FileId::from_path(source)? != file_id {
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, "it is being written"));
@@ -89,31 +91,31 @@ impl Store {
         Ok(Unplaced { file, sha256, file_id })
     }
 
-    /// Gives a copy its place, read-only, under the name of its source.
+    /// Moves a copy durably to its final path, read-only, under the name of its source.
     ///
     /// # Errors
     /// The file system's.
     pub fn place(&self, copy: Unplaced, source: &Path) -> io::Result<PathBuf> {
         let path = self.path(&copy.sha256, source);
         let folder = self.folder.join(&copy.sha256);
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        create_dir_all_durably(&folder, Access::Owner)?;
         copy.file.as_file().set_permissions(Permissions::from_mode(0o400))?;
-        copy.file.persist(&path)?;
+        persist_durably(copy.file, &path)?;
         Ok(path)
     }
 
-    /// Where the copy of a source lies.
+    /// Returns the path of the copy of a source.
     pub fn path(&self, sha256: &str, source: &Path) -> PathBuf {
         self.folder.join(sha256).join(source.file_name().unwrap_or_default())
     }
 
     /// Removes the copies of a hash.
     pub fn remove(&self, sha256: &str) {
-        // What stays is found again by the next sweep.
+        // The next sweep removes what remains.
         let _ = fs::remove_dir_all(self.folder.join(sha256));
     }
 
-    /// Removes what nobody refers to, once it is old.
+    /// Removes old copies without a reference.
     pub fn sweep(&self, is_referred_to: impl Fn(&str) -> bool) {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let age = entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|at| at.elapsed().ok());
@@ -127,12 +129,13 @@ impl Store {
 }
 
 impl Unplaced {
-    /// The bytes, mapped.
+    /// Maps the bytes of the copy.
     ///
     /// # Errors
     /// The file system's.
     pub fn bytes(&self) -> io::Result<memmap2::Mmap> {
-        // SAFETY: the file lies in a folder of this user alone, under a name that nobody else uses, and is written no more.
+        // SAFETY: the file is in a folder that only this user may write, has a name that no other process uses, and is
+        // not written any more.
         unsafe { memmap2::Mmap::map(self.file.as_file()) }
     }
 }
@@ -185,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_without_a_place_leaves_nothing_behind() {
+    fn a_copy_that_is_dropped_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let source = folder.path().join("libx.so");
         fs::write(&source, b"bytes").unwrap();
@@ -195,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_young_or_referred_to_is_never_swept() {
+    fn young_copies_and_copies_with_a_reference_are_never_swept() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::within(folder.path()).unwrap();
         let old = SystemTime::now() - KEPT - Duration::from_secs(60);

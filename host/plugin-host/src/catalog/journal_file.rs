@@ -3,14 +3,14 @@
 //! One JSON file for all folders and workers of a user. Invariants: every change is made under a lock, to the state that
 //! the file has then; a reader finds the state that some change has left.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use oculus_system::files::{Access, write_durably};
+use oculus_system::files::{Access, create_dir_all_durably, write_durably};
 
 use super::journal::{Journal, VERSION};
 use crate::file_id::FileId;
@@ -85,7 +85,7 @@ impl JournalFile {
     fn lock(&self) -> io::Result<File> {
         // The folder may have been removed: it holds nothing that cannot be found out again.
         let folder = self.lock.parent().unwrap_or(Path::new("."));
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        create_dir_all_durably(folder, Access::Owner)?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&self.lock)?;
         let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {

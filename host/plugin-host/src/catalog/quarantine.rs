@@ -31,10 +31,10 @@ impl RollBack {
     /// Without such a plugin or content, or if it may not be active.
     pub(super) fn plan(known: &Knowledge, snapshot: &Snapshot, id: &str, to: Option<&str>) -> anyhow::Result<Self> {
         let path = file_of(known, snapshot, id)?;
-        Self::of_file(known, path, to).with_context(|| format!("`{id}` is not rolled back"))
+        Self::plan_for_file(known, path, to).with_context(|| format!("`{id}` is not rolled back"))
     }
 
-    fn of_file(known: &Knowledge, path: PathBuf, to: Option<&str>) -> Result<Self, RollBackError> {
+    fn plan_for_file(known: &Knowledge, path: PathBuf, to: Option<&str>) -> Result<Self, RollBackError> {
         let generations = known.journal.files.get(&path).map(|file| file.generations.clone()).unwrap_or_default();
         let content = generations.earlier(to, |sha256| may_be_active(known, &known.journal, &path, sha256))?;
         let verdict = verdict_on(known, &path, &content)?;

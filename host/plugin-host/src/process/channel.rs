@@ -13,7 +13,7 @@ use oculus_system::control;
 use parking_lot::Mutex;
 
 use super::death::{Death, DeathCause};
-use crate::protocol::{Event, Order};
+use crate::protocol::{Event, HostMessage};
 
 /// This side's end of a control channel.
 pub(super) struct ProcessChannel {
@@ -57,8 +57,8 @@ impl ProcessChannel {
         }
     }
 
-    pub(super) fn send(&self, order: &Order) -> io::Result<()> {
-        self.write(&postcard::to_stdvec(order).map_err(io::Error::other)?)
+    pub(super) fn send(&self, message: &HostMessage) -> io::Result<()> {
+        self.write(&postcard::to_stdvec(message).map_err(io::Error::other)?)
     }
 
     pub(super) fn write(&self, body: &[u8]) -> io::Result<()> {

@@ -4,6 +4,7 @@ use oculus_pipeline::participants::Participant;
 use oculus_plugin_api::Param;
 use serde_json::{Map, Value};
 
+use crate::device;
 use crate::installed::InstalledPlugin;
 
 /// The parameter of a family that can work on a device of its own.
@@ -23,12 +24,12 @@ impl Chosen {
     /// family, else the device of the host.
     pub fn device<'a>(&'a self, of_host: &'a str) -> &'a str {
         let of_job = self.params.get(DEVICE_PARAM).and_then(Value::as_str);
-        of_job.filter(|device| of_host != "cpu" && *device != "auto").unwrap_or(of_host)
+        of_job.filter(|device| of_host != device::CPU && *device != device::AUTO).unwrap_or(of_host)
     }
 
     /// Returns whether it may work on another device than the CPU.
     pub fn may_use_gpu(&self, of_host: &str) -> bool {
-        self.device(of_host) != "cpu" && self.plugin.manifest.devices.iter().any(|device| device != "cpu")
+        self.device(of_host) != device::CPU && self.plugin.manifest.devices.iter().any(|device| device != device::CPU)
     }
 
     /// Returns the plugin as the pipeline needs it.

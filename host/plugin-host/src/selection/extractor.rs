@@ -5,7 +5,6 @@ use std::cmp::Reverse;
 use oculus_job::request::TrainingConfig;
 use oculus_job::warning::Warning;
 use oculus_plugin_api::Role;
-use serde_json::Value;
 
 use super::naming::{name_taken, named, titles, version};
 use crate::installed::InstalledPlugin;
@@ -27,8 +26,8 @@ pub(super) fn choose<'a>(
             format!("rule_extractor {name:?} is no installed rule extractor; installed: {}", titles(&all))
         });
     }
-    let is_set = |flag: &str| config.options.get(flag).and_then(Value::as_bool).unwrap_or(false);
-    let flagged = all.iter().copied().filter(|plugin| plugin.manifest.flag.as_deref().is_some_and(is_set));
+    let flagged =
+        all.iter().copied().filter(|plugin| plugin.manifest.flag.as_deref().is_some_and(|flag| config.flag(flag)));
     let plain = all.iter().copied().filter(|plugin| plugin.manifest.flag.is_none());
     let candidates: Vec<_> = flagged.chain(plain).collect();
     let (used, others) = candidates.split_first().ok_or("no rule extractor is installed")?;

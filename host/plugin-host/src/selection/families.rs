@@ -8,7 +8,6 @@ use oculus_job::progress::Phase;
 use oculus_job::request::TrainingConfig;
 use oculus_job::warning::Warning;
 use oculus_plugin_api::{Manifest, Role};
-use serde_json::Value;
 
 use super::naming::{name_taken, named, titles, version};
 use super::params::FLAG_PREFIX;
@@ -64,7 +63,7 @@ pub(super) fn lead<'a>(
             Some(nearest) => {
                 format!("set ml_training_config.config_search_model to \"{nearest}\", or install its plugin")
             }
-            None => "install a plugin that can lead the search, such as lightgbm".to_owned(),
+            None => "install a plugin that can lead the search".to_owned(),
         };
         let is_installed = families.iter().any(|plugin| plugin.manifest.answers_to(name));
         let found = if is_installed {
@@ -98,8 +97,7 @@ pub(super) fn asked_for<'a>(
 ) -> Vec<(String, Option<&'a InstalledPlugin>)> {
     let by_name = |name: &str| families.iter().copied().find(|plugin| plugin.manifest.answers_to(name));
     let mut asked: Vec<_> = config.families.iter().map(|name| (name.clone(), by_name(name))).collect();
-    let is_set = |flag: &str| config.options.get(flag).and_then(Value::as_bool).unwrap_or(false);
-    for flag in config.options.keys().filter(|flag| is_set(flag)) {
+    for flag in config.options.keys().filter(|name| config.flag(name)) {
         let found = by_flag(flag, families, warnings);
         // Any other field that is true, and that no plugin claims, has no meaning.
         if found.is_some() || flag.starts_with(FLAG_PREFIX) {

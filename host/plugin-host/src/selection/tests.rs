@@ -160,7 +160,8 @@ fn what_is_missing_is_reported_with_the_libraries_that_cannot_be_used() {
     let expected = "installed: Trees, Recurrent; cannot be used: librnn.so (needs `libtorch.so`)";
     assert!(selection.skipped[0].reason.ends_with(expected), "{:?}", selection.skipped);
     let failure = select(&job(json!({"config_search_model": "Forest"})), &shelf(), &refused).unwrap_err();
-    assert!(failure.message.ends_with("such are: Trees; cannot be used: librnn.so (needs `libtorch.so`)"));
+    assert_eq!(failure.code, ErrorCode::UnknownModel);
+    assert!(failure.message.ends_with(&families::unusable(&refused)), "{failure:?}");
 }
 
 /// Two families with parameters, the prefix of one the beginning of the other's.
@@ -181,8 +182,24 @@ fn a_wrong_lead_hides_no_other_problem_and_a_flag_is_true_or_false() {
     for part in ["\"Forest\"", "ml_training_config.nn_deep_hidden_size:", "ml_training_config.train_transformer:"] {
         assert!(failure.message.contains(part), "{part}: {}", failure.message);
     }
-    let failure = select(&job(json!({"config_search_model": "deep"})), &nets(), &[]).unwrap_err();
-    assert!(failure.message.contains("is installed, but cannot lead"), "{}", failure.message);
+}
+
+#[test]
+fn an_installed_family_that_cannot_lead_is_refused_for_another_reason_than_a_missing_one() {
+    let refusal = |name: &str| select(&job(json!({"config_search_model": name})), &nets(), &[]).unwrap_err();
+    let installed = refusal("deep");
+    let missing = refusal("Forest");
+    assert_eq!((installed.code, missing.code), (ErrorCode::UnknownModel, ErrorCode::UnknownModel));
+    assert!(installed.message.contains("\"deep\"") && installed.hint.contains("\"net\""), "{installed:?}");
+    assert_ne!(installed.message.replace("deep", "Forest"), missing.message);
+}
+
+#[test]
+fn without_a_family_that_can_lead_the_hint_names_no_family() {
+    let miner = installed(Manifest::new("miner", "1.0.0").named(["Miner"]).role(Role::Rules));
+    let failure = select(&job(json!({"config_search_model": "Forest"})), &[miner], &[]).unwrap_err();
+    assert_eq!(failure.code, ErrorCode::UnknownModel);
+    assert!(["Forest", "Miner", "lightgbm"].iter().all(|name| !failure.hint.contains(name)), "{failure:?}");
 }
 
 #[test]
@@ -277,7 +294,8 @@ fn without_an_extractor_the_job_runs_and_the_reason_is_reported() {
     };
     assert_eq!(reason(json!({}), &shelf), "no rule extractor is installed");
     let unknown = json!({"rule_extractor": "Minor"});
-    assert!(reason(unknown.clone(), &shelf).ends_with("installed: none"));
+    let misnamed = reason(unknown.clone(), &shelf);
+    assert!(misnamed.contains("\"Minor\"") && !misnamed.contains("Miner"), "{misnamed}");
     let others = reason(unknown, &miners());
     assert!(["\"Minor\"", "Miner", "Sieve"].iter().all(|name| others.contains(name)), "{others}");
 }
