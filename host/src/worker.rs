@@ -25,7 +25,7 @@ mod context;
 pub mod entry;
 mod heartbeat;
 pub mod intake;
-mod job_header;
+pub(crate) mod job_header;
 mod lease;
 pub mod outage;
 mod progress;

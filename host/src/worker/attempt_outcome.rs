@@ -166,7 +166,7 @@ fn crashed(death: &Death, times: u32, phase: Phase) -> Failure {
     };
     let message = format!("the job's process {how} ({times} so far); {output}");
     let hint = "look at the worker's log for this job; a signal 9 often means that memory ran out";
-    Failure::failed(phase, ErrorCode::JobCrashed, message, hint).retryable()
+    Failure::failed(phase, ErrorCode::JobCrashed, message, hint)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use oculus_market_data::tls;
+use oculus_market_data::http;
 use oculus_system::error::root_cause;
 use oculus_system::secret::without_password;
 use reqwest::StatusCode;
@@ -44,7 +44,6 @@ impl Backend {
     /// # Errors
     /// The HTTP client cannot be built.
     pub(super) fn new(config: &BackendConfig) -> anyhow::Result<Self> {
-        tls::install();
         let http = http_client(&config.url).context("no HTTP client for the backend")?;
         let outage = Outage::new(&format!("the backend at {}", without_password(&config.url)));
         Ok(Self { http, config: config.clone(), outage })
@@ -106,11 +105,11 @@ impl Backend {
 /// Builds the HTTP client. A machine without root certificates can still train, so there it
 /// supports http:// only.
 fn http_client(url: &str) -> reqwest::Result<reqwest::Client> {
-    let builder = || reqwest::Client::builder().timeout(TIMEOUT);
-    builder().build().or_else(|error| {
+    let accepts_plain = |error: &reqwest::Error| {
         if url.starts_with("https") {
-            tracing::warn!("no certificate will be trusted, so the backend cannot be reached: {}", root_cause(&error));
+            tracing::warn!("no certificate will be trusted, so the backend cannot be reached: {}", root_cause(error));
         }
-        builder().tls_certs_only([]).build()
-    })
+        true
+    };
+    http::client(|| reqwest::Client::builder().timeout(TIMEOUT), accepts_plain)
 }

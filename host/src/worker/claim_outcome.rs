@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use oculus_job::code::ErrorCode;
 use oculus_job::failure::Failure;
 use serde::{Deserialize, Serialize};
 
@@ -61,10 +62,10 @@ pub struct ResultMessage {
 }
 
 /// Why an entry is a dead letter. The queue adds entry, id and time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
-    /// An error code.
-    pub reason: String,
+    /// The error code of the job's result.
+    pub reason: ErrorCode,
     /// The cause, for people.
     pub message: String,
     /// The remedy.
@@ -79,13 +80,35 @@ pub struct DeadLetter {
     pub last_lines: String,
 }
 
+impl DeadLetter {
+    /// Creates a dead letter without texts.
+    pub fn new(reason: ErrorCode) -> Self {
+        Self {
+            reason,
+            message: String::new(),
+            hint: String::new(),
+            exit_code: None,
+            signal: None,
+            last_lines: String::new(),
+        }
+    }
+}
+
 impl From<&Failure> for DeadLetter {
     fn from(failure: &Failure) -> Self {
-        Self {
-            reason: failure.code.as_str().to_owned(),
-            message: failure.message.clone(),
-            hint: failure.hint.clone(),
-            ..Self::default()
-        }
+        Self { message: failure.message.clone(), hint: failure.hint.clone(), ..Self::new(failure.code) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_letter_survives_json_with_its_reason_as_an_error_code() {
+        let letter = DeadLetter { signal: Some(9), ..DeadLetter::new(ErrorCode::JobCrashed) };
+        let json = serde_json::to_string(&letter).unwrap();
+        assert_eq!(json, r#"{"reason":"job_crashed","message":"","hint":"","signal":9,"last_lines":""}"#);
+        assert_eq!(serde_json::from_str::<DeadLetter>(&json).unwrap(), letter);
     }
 }

@@ -264,7 +264,7 @@ impl Queue {
 fn worker_vanished() -> Failure {
     let message = format!("{MAX_VANISHED} workers took this job and vanished");
     let hint = "look for what kills the workers (memory?), then submit the job again";
-    Failure::failed(Phase::Queued, ErrorCode::WorkerVanished, message, hint).retryable()
+    Failure::failed(Phase::Queued, ErrorCode::WorkerVanished, message, hint)
 }
 
 fn millis(duration: Duration) -> u64 {

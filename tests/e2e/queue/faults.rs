@@ -15,7 +15,7 @@ async fn a_dead_letter_keeps_the_exact_bytes_of_its_entry_and_is_json() {
         let _: u64 = redis::cmd("LPUSH").arg(Q).arg(entry).query(&mut redis.connection()).unwrap();
         let claim = fetch(&queue).await;
         assert_eq!(claim.entry, entry);
-        assert_eq!(queue.finish(claim.id, None, &dead("entry_not_json")).await.unwrap(), FinishStatus::Dead);
+        assert_eq!(queue.finish(claim.id, None, &dead(ErrorCode::EntryNotJson)).await.unwrap(), FinishStatus::Dead);
         let letter = dead_letter(&redis);
         match std::str::from_utf8(entry) {
             Ok(text) => assert_eq!(letter["entry"], json!(text)),
@@ -36,7 +36,7 @@ async fn a_dead_letter_keeps_64_kib_of_a_long_entry_and_its_length_and_digest() 
     let entry = format!("x{}", "ü".repeat(100_000));
     push(&redis, &entry);
     let claim = fetch(&queue).await;
-    queue.finish(claim.id, None, &dead("entry_without_id")).await.unwrap();
+    queue.finish(claim.id, None, &dead(ErrorCode::EntryWithoutId)).await.unwrap();
     let letter = dead_letter(&redis);
     let kept = letter["entry"].as_str().unwrap();
     assert!(entry.starts_with(kept) && kept.len() == 65_535, "{} bytes, cut between two characters", kept.len());
@@ -96,7 +96,10 @@ async fn a_refused_entry_never_touches_what_another_attempt_of_its_id_has_writte
     let refuse = async || {
         push(&redis, "twin");
         let twin = fetch(&queue).await;
-        assert_eq!(queue.finish(twin.id, Some("job-1"), &dead("payload_missing")).await.unwrap(), FinishStatus::Dead);
+        assert_eq!(
+            queue.finish(twin.id, Some("job-1"), &dead(ErrorCode::PayloadMissing)).await.unwrap(),
+            FinishStatus::Dead
+        );
     };
     refuse().await;
     assert_eq!(redis.query::<Option<String>>(&["GET", "result:job-1"]), None);
@@ -239,11 +242,11 @@ async fn a_finish_that_fails_writes_no_dead_letter() {
         let claim = fetch(&queue).await;
         let _: u64 = redis.query(&["LPUSH", foreign, "x"]);
         for _ in 0..2 {
-            queue.finish(claim.id, Some("job-1"), &dead("payload_missing")).await.unwrap_err();
+            queue.finish(claim.id, Some("job-1"), &dead(ErrorCode::PayloadMissing)).await.unwrap_err();
         }
         assert_eq!(redis.query::<u64>(&["LLEN", "{q}:dead"]), 0, "with a list at {foreign}");
         let _: u64 = redis.query(&["DEL", foreign]);
-        let finished = queue.finish(claim.id, Some("job-1"), &dead("payload_missing")).await.unwrap();
+        let finished = queue.finish(claim.id, Some("job-1"), &dead(ErrorCode::PayloadMissing)).await.unwrap();
         assert_eq!(finished, FinishStatus::Dead);
     }
 }

@@ -15,6 +15,7 @@ use oculus_host::worker::intake::{Admission, admit};
 use oculus_host::worker::outage::Outage;
 use oculus_host::worker::queue::{FinishStatus, LeaseStatus, MAX_VANISHED, Queue, Reaped, Start};
 use oculus_host::worker::redis_client::{RESPONSE_TIMEOUT, RedisClient};
+use oculus_job::code::ErrorCode;
 use oculus_tests::Redis;
 use serde_json::{Value, json};
 
@@ -61,9 +62,9 @@ async fn reap(queue: &Queue) -> redis::RedisResult<Vec<Reaped>> {
     queue.reap(queue.now().await? + 2000).await
 }
 
-fn dead(reason: &str) -> ClaimOutcome {
+fn dead(reason: ErrorCode) -> ClaimOutcome {
     let answer = ResultMessage { result: r#"{"status":"failed"}"#.into(), event: r#"{"dead":true}"#.into() };
-    ClaimOutcome::Dead { letter: DeadLetter { reason: reason.into(), ..DeadLetter::default() }, answer }
+    ClaimOutcome::Dead { letter: DeadLetter::new(reason), answer }
 }
 
 fn waiting(redis: &Redis) -> Vec<String> {
@@ -83,12 +84,7 @@ fn failure() -> ClaimOutcome {
 }
 
 fn crash() -> ClaimOutcome {
-    let letter = DeadLetter {
-        reason: "job_crashed".into(),
-        signal: Some(11),
-        last_lines: "a\nb".into(),
-        ..DeadLetter::default()
-    };
+    let letter = DeadLetter { signal: Some(11), last_lines: "a\nb".into(), ..DeadLetter::new(ErrorCode::JobCrashed) };
     let answer = ResultMessage { result: r#"{"status":"failed"}"#.into(), event: r#"{"last":true}"#.into() };
     ClaimOutcome::Crash { requeued: r#"{"last":false}"#.into(), letter, answer }
 }

@@ -29,7 +29,7 @@ async fn return_to_the_snapshot(redis: &mut Redis, workers: &[Queue]) {
 }
 
 fn every_outcome() -> [ClaimOutcome; 5] {
-    [success(), failure(), ClaimOutcome::Release, crash(), dead("payload_missing")]
+    [success(), failure(), ClaimOutcome::Release, crash(), dead(ErrorCode::PayloadMissing)]
 }
 
 async fn assert_lost(queue: &Queue, claim: ClaimId, id: &str) {
