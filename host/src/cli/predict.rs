@@ -10,6 +10,7 @@ use oculus_pipeline::date::{days_since_epoch, iso_date};
 use oculus_pipeline::features::{self, FeatureTable};
 use oculus_pipeline::fitter;
 use oculus_plugin_host::catalog::Catalog;
+use oculus_plugin_host::device;
 use oculus_plugin_host::installed::InstalledPlugin;
 use oculus_plugin_host::predictor::Predictor;
 use oculus_plugin_host::selection;
@@ -194,12 +195,12 @@ impl Scorer<'_> {
 
 /// Returns the device that the model was fitted on if it is available and allowed, else the CPU.
 fn device<'a>(model: &'a SavedModel, plugin: &InstalledPlugin, config: &Config) -> &'a str {
-    let fitted_on = model.device.as_deref().unwrap_or("cpu");
-    if fitted_on == "cpu" || config.jobs.gpu_enabled && plugin.manifest.devices.iter().any(|it| it == fitted_on) {
+    let fitted_on = model.device.as_deref().unwrap_or(device::CPU);
+    if fitted_on == device::CPU || config.jobs.gpu_enabled && plugin.manifest.devices.iter().any(|it| it == fitted_on) {
         return fitted_on;
     }
     tracing::warn!("the model was fitted on {fitted_on}, predicted on the cpu: scores may differ in their last digits");
-    "cpu"
+    device::CPU
 }
 
 /// Returns the dates of the table's first and last row, for an error.

@@ -14,6 +14,10 @@ use crate::artifacts::ArtifactsPlace;
 use crate::config::Config;
 use crate::runner;
 use crate::runner::spec::{JobResources, JobSpec};
+use crate::worker::job_header::JobHeader;
+
+/// The id of a job whose payload has none.
+const DEFAULT_ID: &str = "train";
 
 /// Train a job here and now, without Redis
 ///
@@ -38,14 +42,16 @@ pub(super) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode>
     let payload = std::fs::read_to_string(&args.job).with_context(|| format!("the job {path} cannot be read"))?;
     let catalog = Catalog::open(&config.jobs.plugins)?;
     catalog.scan_to_end()?;
-    let build_id = id(&payload, ["build_id", "job_id"]);
+    // A payload that is not a valid job may have an id too, under which it is then refused.
+    let (header, _) = JobHeader::read(payload.as_bytes());
+    let job_id = header.id().unwrap_or_else(|| DEFAULT_ID.to_owned());
+    let build_id = header.build_id.unwrap_or_else(|| job_id.clone());
     let bar = JobProgressBar::new();
     let result = match JobResources::from_config(&config.jobs, "train") {
         Err(failure) => FailedResult::new(&failure, &build_id, Value::Null).to_json(),
         Ok(resources) => {
             let plugins = catalog.current().plugins();
             let refused = catalog.current().refused();
-            let job_id = id(&payload, ["job_id", "build_id"]);
             let token = jiff::Timestamp::now().strftime("local-%Y%m%dT%H%M%SZ").to_string();
             let artifacts = ArtifactsPlace { dir: config.jobs.artifacts_dir.clone(), token };
             let spec = JobSpec { job_id, build_id, payload, plugins, refused, resources, artifacts };
@@ -55,11 +61,4 @@ pub(super) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode>
     bar.finish();
     summary::print(&result, args.json)?;
     Ok(job_result::exit_code_of(&result))
-}
-
-/// Returns the first of these fields that a payload has, even if the payload is not a valid job.
-fn id(payload: &str, fields: [&str; 2]) -> String {
-    let job: Value = serde_json::from_str(payload).unwrap_or_default();
-    let mut ids = fields.iter().filter_map(|name| job[*name].as_str().map(str::trim));
-    ids.find(|id| !id.is_empty()).unwrap_or("train").to_owned()
 }

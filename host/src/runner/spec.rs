@@ -7,10 +7,10 @@ use oculus_job::failure::{Failure, Kind};
 use oculus_job::progress::{Phase, Progress};
 use oculus_market_data::BarsPlace;
 use oculus_plugin_host::discover::Refused;
-use oculus_plugin_host::gpu;
 use oculus_plugin_host::health::PluginHealth;
 use oculus_plugin_host::installed::InstalledPlugin;
 use oculus_plugin_host::limits::Limits;
+use oculus_plugin_host::{device, gpu};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -59,7 +59,7 @@ pub(crate) struct JobResources {
 impl JobResources {
     /// Returns the device of families for which the job names none.
     pub(crate) fn device(&self) -> &'static str {
-        if self.gpu_enabled { "auto" } else { "cpu" }
+        if self.gpu_enabled { device::AUTO } else { device::CPU }
     }
 
     /// Returns the resources of each of the configured number of concurrent jobs.
@@ -86,7 +86,7 @@ impl JobResources {
 /// Returns the configured source of bars.
 fn place_of_bars(jobs: &JobsConfig) -> Result<BarsPlace, Failure> {
     let unavailable = |message: &str, hint: &str| {
-        Err(Failure::failed(Phase::DataFetch, ErrorCode::BarsSourceUnavailable, message, hint).retryable())
+        Err(Failure::failed(Phase::DataFetch, ErrorCode::BarsSourceUnavailable, message, hint))
     };
     match (&jobs.bars, &jobs.polygon) {
         (BarsSource::Dir(folder), _) if folder.is_dir() => Ok(BarsPlace::Folder(folder.clone())),

@@ -1,11 +1,14 @@
 //! `oculus-host bars check`: every error and oddity of bars.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::process::ExitCode;
 
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
+use oculus_job::code::ErrorCode;
 use oculus_job::failure::Failure;
 use oculus_job::request::Timeframe;
+use oculus_job::warning::WarningCode;
 use oculus_pipeline::bars::{FindingKind, Inspection, Place, Reach, Severity, missing_days, moment};
 use oculus_pipeline::date::iso_date;
 use serde::Serialize;
@@ -56,11 +59,28 @@ struct CheckedSymbol {
 
 #[derive(Serialize)]
 struct FindingRow {
-    code: String,
+    code: FindingCode,
     severity: Severity,
     count: usize,
     message: String,
     places: Vec<Place>,
+}
+
+/// The code of a finding: that of the error with which a job would be refused, or of a warning.
+#[derive(Clone, Copy, Serialize)]
+#[serde(untagged)]
+enum FindingCode {
+    Error(ErrorCode),
+    Warning(WarningCode),
+}
+
+impl fmt::Display for FindingCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(code) => code.fmt(f),
+            Self::Warning(code) => code.fmt(f),
+        }
+    }
 }
 
 /// Checks bars; the exit code is 0 if every symbol can be used, 3 if one is refused.
@@ -83,7 +103,7 @@ pub(super) fn run(config: &Config, args: &BarsCheckArgs) -> anyhow::Result<ExitC
 fn checked(inspected: InspectedSymbol, timeframe: Timeframe, reader: &Reader) -> CheckedSymbol {
     let InspectedSymbol { symbol, inspection, warnings } = inspected;
     let from_source = warnings.into_iter().map(|warning| FindingRow {
-        code: warning.code.to_string(),
+        code: FindingCode::Warning(warning.code),
         severity: Severity::Noted,
         count: 1,
         message: warning.message,
@@ -96,7 +116,7 @@ fn checked(inspected: InspectedSymbol, timeframe: Timeframe, reader: &Reader) ->
             let mut days = bars.session_days(timeframe);
             days.dedup();
             let none = bars.is_empty().then(|| FindingRow {
-                code: "no_bars".to_owned(),
+                code: FindingCode::Error(ErrorCode::NoBars),
                 severity: Severity::Refused,
                 count: 1,
                 message: format!("{} holds no bar", inspection.origin),
@@ -116,7 +136,7 @@ fn checked(inspected: InspectedSymbol, timeframe: Timeframe, reader: &Reader) ->
             let failure = failure.unwrap_or_else(|| reader.nothing(std::slice::from_ref(&symbol)));
             let Failure { code, message, .. } = failure;
             let line = FindingRow {
-                code: code.to_string(),
+                code: FindingCode::Error(code),
                 severity: Severity::Refused,
                 count: 1,
                 message,
@@ -137,7 +157,7 @@ fn checked(inspected: InspectedSymbol, timeframe: Timeframe, reader: &Reader) ->
 
 fn finding_rows(inspection: &Inspection) -> impl Iterator<Item = FindingRow> {
     inspection.findings.iter().map(|finding| FindingRow {
-        code: finding.kind.code().to_string(),
+        code: FindingCode::Warning(finding.kind.code()),
         severity: finding.kind.severity(),
         count: finding.count,
         message: inspection.message(finding),
@@ -155,7 +175,7 @@ fn add_gaps(symbols: &mut [CheckedSymbol]) {
         let message =
             format!("{}: {}: {}, the first {}", checked.symbol, kind.summary(), missing.len(), iso_date(first));
         checked.findings.push(FindingRow {
-            code: kind.code().to_string(),
+            code: FindingCode::Warning(kind.code()),
             severity: kind.severity(),
             count: missing.len(),
             message,

@@ -24,7 +24,7 @@ pub(super) fn strategy(verdict: &Verdict, report: &StrategyReport) -> String {
         return verdict;
     };
     let parameters = describe(parameters, report.n_candidates);
-    format!("{verdict}\n{parameters}\n{}\n{}", figures(test), trust(&development.honesty, &test.honesty))
+    format!("{verdict}\n{parameters}\n{}\n{}", figures(test), trust(&development.significance, &test.significance))
 }
 
 /// Returns a table of when to buy and when to sell.
@@ -119,9 +119,9 @@ mod tests {
         let traded = json!({ "n_trades": 12, "hit_rate": 0.583, "mean_trade_pct": 1.0, "exposure": 0.31,
             "turnover_a_year": 9.0 });
         performance.as_object_mut().unwrap().extend(traded.as_object().unwrap().clone());
-        let period = |honesty: Value| {
+        let period = |significance: Value| {
             json!({ "from": "2024-01-02", "to": "2024-06-03", "n_dates": 100, "performance": performance,
-                "buy_and_hold": figures(0.7), "always_in": figures(0.8), "honesty": honesty })
+                "buy_and_hold": figures(0.7), "always_in": figures(0.8), "honesty": significance })
         };
         serde_json::from_value(json!({
             "n_candidates": 128, "n_eligible": 100, "cost_bps": 5.0, "candidates": [], "parameters": parameters,
