@@ -1,12 +1,13 @@
 //! A backend that records the requests of workers.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -66,12 +67,12 @@ impl Backend {
 
     /// Forgets every worker, as after a restart: heartbeats answer 404 until they register again.
     pub fn forget_workers(&self) {
-        self.received.lock().unwrap().registered.clear();
+        self.received.lock().registered.clear();
     }
 
     /// Waits until the requests so far satisfy `is_enough`, and returns them.
     pub fn wait_until(&self, what: &str, is_enough: impl Fn(&Received) -> bool) -> Received {
-        eventually(what, SOON, || Some(self.received.lock().unwrap().clone()).filter(|received| is_enough(received)))
+        eventually(what, SOON, || Some(self.received.lock().clone()).filter(|received| is_enough(received)))
     }
 
     /// Waits for a heartbeat with this state, and returns the first.
@@ -98,7 +99,7 @@ impl Drop for Backend {
 }
 
 async fn register(State(received): Shared, headers: HeaderMap, Json(body): Json<Value>) -> StatusCode {
-    let mut received = received.lock().unwrap();
+    let mut received = received.lock();
     let authorization = headers.get("authorization").and_then(|value| value.to_str().ok());
     received.authorizations.extend(authorization.map(str::to_owned));
     received.registered.extend(body["worker_id"].as_str().map(str::to_owned));
@@ -107,7 +108,7 @@ async fn register(State(received): Shared, headers: HeaderMap, Json(body): Json<
 }
 
 async fn heartbeat(State(received): Shared, Path(worker_id): Path<String>, Json(body): Json<Value>) -> StatusCode {
-    let mut received = received.lock().unwrap();
+    let mut received = received.lock();
     received.heartbeats.push(body);
     if received.registered.contains(&worker_id) { StatusCode::OK } else { StatusCode::NOT_FOUND }
 }

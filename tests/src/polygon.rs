@@ -9,13 +9,14 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use oculus_market_data::polygon::calendar::Calendar;
 use oculus_pipeline::date::{days_since_epoch, iso_date};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::{SOON, eventually, jobs};
@@ -111,12 +112,12 @@ impl Polygon {
 
     /// Makes the next response with this page of a symbol faulty. Repeated calls apply to the following responses.
     pub fn fault(&self, symbol: &str, page: usize, fault: Fault) {
-        self.state.lock().unwrap().faults.entry((symbol.to_owned(), page)).or_default().push_back(fault);
+        self.state.lock().faults.entry((symbol.to_owned(), page)).or_default().push_back(fault);
     }
 
     /// Adds a two-for-one split today: earlier prices are halved, and the list of splits contains it.
     pub fn split_today(&self, symbol: &str) {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.lock();
         let of_symbol = state.bars.iter_mut().filter(|((of, _), _)| of == symbol);
         for (_, [open, high, low, close, volume]) in of_symbol.flat_map(|(_, bars)| bars) {
             for price in [open, high, low, close] {
@@ -129,13 +130,13 @@ impl Polygon {
 
     /// Returns the requests since the last call.
     pub fn take_requests(&self) -> Vec<Request> {
-        std::mem::take(&mut self.state.lock().unwrap().requests)
+        std::mem::take(&mut self.state.lock().requests)
     }
 
     /// Waits until a page of a symbol has been requested.
     pub fn wait_for_request(&self, symbol: &str, page: usize) {
         eventually("request for the page", SOON, || {
-            let state = self.state.lock().unwrap();
+            let state = self.state.lock();
             state
                 .requests
                 .iter()
@@ -146,7 +147,7 @@ impl Polygon {
 
     /// Writes the daily bars as a folder of CSV files.
     pub fn write_daily(&self, folder: &Path) {
-        let state = self.state.lock().unwrap();
+        let state = self.state.lock();
         for ((symbol, _), bars) in state.bars.iter().filter(|((_, unit), _)| unit == "1/day") {
             let mut text = "date,open,high,low,close,volume\n".to_owned();
             for (start, [open, high, low, close, volume]) in bars {
@@ -211,7 +212,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>, host: &str) {
     let Some(head) = read_head(&mut stream) else { return };
     let target = head.split(' ').nth(1).unwrap().to_owned();
     let has_key = head.lines().any(|line| line.eq_ignore_ascii_case(&format!("authorization: bearer {KEY}")));
-    let answer = answer(&target, has_key, &mut state.lock().unwrap(), host);
+    let answer = answer(&target, has_key, &mut state.lock(), host);
     // The write fails if a test has killed the client, which is not an error of the server.
     let _ = match answer {
         Answer::Whole { status, more, body } => stream.write_all((line(status, more, body.len()) + &body).as_bytes()),

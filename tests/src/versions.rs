@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::outside::{self, CHECKOUT, Compiler};
 
 /// A change of one file of the API: `new` is inserted directly after `anchor`, which occurs exactly once.
-struct Growth {
+struct ApiEdit {
     file: &'static str,
     anchor: &'static str,
     new: &'static str,
@@ -18,46 +18,46 @@ struct Growth {
 
 /// The additions of a hypothetical 1.1: a function of the module, a method of models, a service of
 /// the host, and their part of the SDK.
-const GROWTH: [Growth; 8] = [
-    Growth {
+const EDITS_OF_1_1: [ApiEdit; 8] = [
+    ApiEdit {
         file: "src/abi.rs",
         anchor: "    pub extension: extern \"C\" fn(RStr<'_>) -> RResult<*const (), PluginError>,\n",
         new: "    /// New in 1.1.\n    pub explain: extern \"C\" fn(RStr<'_>) -> RResult<RString, PluginError>,\n",
     },
-    Growth {
+    ApiEdit {
         file: "src/abi.rs",
         anchor: "    fn summary(&self) -> RResult<RString, PluginError>;\n",
         new: "    /// New in 1.1.\n    fn explain(&self) -> RResult<RString, PluginError> {\n        \
               RResult::RErr(PluginError::unsupported(\"older than API 1.1\"))\n    }\n",
     },
-    Growth {
+    ApiEdit {
         file: "src/abi.rs",
         anchor: "    fn cancelled(&self) -> bool;\n",
         new: "    /// New in 1.1.\n    fn seconds_left(&self) -> f64 {\n        f64::INFINITY\n    }\n",
     },
-    Growth {
+    ApiEdit {
         file: "src/module.rs",
         anchor: "        extension: extension_of_family::<F>,\n",
         new: "        explain,\n",
     },
-    Growth {
+    ApiEdit {
         file: "src/module.rs",
         anchor: "        extension: extension_of_extractor::<E>,\n",
         new: "        explain,\n",
     },
-    Growth {
+    ApiEdit {
         file: "src/module.rs",
         anchor: "impl<M: Model> abi::Model for Guarded<M> {\n",
         new: "    fn explain(&self) -> RResult<RString, PluginError> {\n        \
               RResult::ROk(\"a model of 1.1\".into())\n    }\n\n",
     },
-    Growth {
+    ApiEdit {
         file: "src/module.rs",
         anchor: "    RResult::RErr(PluginError::unsupported(\"a rule extractor loads no model\"))\n}\n",
         new: "\nextern \"C\" fn explain(what: RStr<'_>) -> RResult<RString, PluginError> {\n    \
               guarded(|| Ok(format!(\"{what} of 1.1\").into()))\n}\n",
     },
-    Growth {
+    ApiEdit {
         file: "src/context.rs",
         anchor: "impl<'c, 'a> Ctx<'c, 'a> {\n",
         new: "    /// New in 1.1.\n    pub fn seconds_left(&self) -> f64 {\n        self.0.seconds_left()\n    }\n\n",
@@ -91,7 +91,7 @@ pub fn host_1_1() -> PathBuf {
 /// # Panics
 /// When it cannot be built.
 pub fn plugin_2_0() -> PathBuf {
-    let folder = outside::place("growth-2.0");
+    let folder = outside::place("api-2.0");
     outside::put(&folder.join("api"), &api("2.0.0"));
     let mut files = outside::sources(&checkout("tests/abi_frozen/base-rate"));
     for (_, text) in &mut files {
@@ -107,20 +107,20 @@ fn checkout(path: &str) -> PathBuf {
 
 /// Returns a folder that contains the API of 1.1, for crates next to it.
 fn with_api_1_1() -> PathBuf {
-    let folder = outside::place("growth-1.1");
+    let folder = outside::place("api-1.1");
     let mut files = api("1.1.0");
     for (file, text) in &mut files {
-        let growth = GROWTH.iter().filter(|growth| Path::new(growth.file) == *file);
-        *text = growth.fold(text.clone(), |text, growth| grown(&text, growth));
+        let edits = EDITS_OF_1_1.iter().filter(|edit| Path::new(edit.file) == *file);
+        *text = edits.fold(text.clone(), |text, edit| edited(&text, edit));
     }
     outside::put(&folder.join("api"), &files);
     folder
 }
 
-fn grown(text: &str, Growth { file, anchor, new }: &Growth) -> String {
+fn edited(text: &str, ApiEdit { file, anchor, new }: &ApiEdit) -> String {
     let n_found = text.matches(anchor).count();
-    let mend = "has the API grown? Then put the edit in tests/src/versions.rs behind what is the last now";
-    assert_eq!(n_found, 1, "plugin-api/{file} has these lines {n_found} times, needed once. {mend}:\n{anchor}");
+    let remedy = "if the API has new functions, change the anchor in tests/src/versions.rs to the last of them";
+    assert_eq!(n_found, 1, "plugin-api/{file} has these lines {n_found} times, needed once; {remedy}:\n{anchor}");
     text.replace(anchor, &format!("{anchor}{new}"))
 }
 

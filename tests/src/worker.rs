@@ -3,9 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -72,7 +73,7 @@ impl Worker {
 
     /// Returns the log as it was written.
     pub fn log(&self) -> String {
-        self.log.lock().unwrap().join("\n")
+        self.log.lock().join("\n")
     }
 
     /// Returns the events of the log.
@@ -82,7 +83,7 @@ impl Worker {
 
     /// Returns the events of the log from a line on, the first being 0.
     pub fn events_from(&self, line_idx: usize) -> Vec<LogEvent> {
-        self.log.lock().unwrap()[line_idx..].iter().map(|line| LogEvent::parse(line)).collect()
+        self.log.lock()[line_idx..].iter().map(|line| LogEvent::parse(line)).collect()
     }
 
     /// Returns how many events of the log satisfy `is_such`.
@@ -173,7 +174,7 @@ impl Drop for Worker {
 fn follow(pipe: impl std::io::Read + Send + 'static, log: Arc<Mutex<Vec<String>>>) {
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-            log.lock().unwrap().push(line);
+            log.lock().push(line);
         }
     });
 }

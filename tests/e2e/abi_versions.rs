@@ -1,4 +1,4 @@
-//! Growth of the plugin API: plugins and hosts of different API versions, in every combination.
+//! Compatibility of the plugin API: plugins and hosts of different API versions, in every combination.
 //!
 //! 1.0 is the archived binary and this host. `versions` derives 1.1 and 2.0 from the current source.
 
