@@ -116,7 +116,7 @@ fn write_artifact(report: &mut Report, contents: &Contents, spec: &JobSpec) {
 }
 
 fn succeeded(report: Report) -> JobOutcome {
-    match serde_json::to_value(&report) {
+    match report.to_json() {
         Ok(result) => JobOutcome { failure: None, result, plugins: Vec::new() },
         Err(error) => {
             let message = format!("the report cannot be written as JSON: {error}");

@@ -94,6 +94,26 @@ pub struct Report {
     pub run: Map<String, Value>,
 }
 
+// serde's code for the whole report is compiled where it is called first: here, in a crate that the
+// compiler builds next to others, rather than in the binary's, which it builds last.
+impl Report {
+    /// Reads the result object of a successful job.
+    ///
+    /// # Errors
+    /// A field that is missing or of another type, as in the result of another version.
+    pub fn from_json(result: &Value) -> serde_json::Result<Self> {
+        Self::deserialize(result)
+    }
+
+    /// Returns the result object that the backend reads.
+    ///
+    /// # Errors
+    /// A key or number that JSON does not have.
+    pub fn to_json(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(self)
+    }
+}
+
 /// The contract's note on backtesting.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Backtest {

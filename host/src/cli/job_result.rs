@@ -25,7 +25,7 @@ impl JobResult {
     /// A field that is missing or of another type, as in the result of another version.
     pub(super) fn from_json(result: &Value) -> serde_json::Result<Self> {
         match ResultHead::deserialize(result)?.status {
-            ResultStatus::Success => Ok(Self::Success(Box::new(Report::deserialize(result)?))),
+            ResultStatus::Success => Ok(Self::Success(Box::new(Report::from_json(result)?))),
             ResultStatus::Failed | ResultStatus::Cancelled => {
                 Ok(Self::Failed(Box::new(FailedResult::deserialize(result)?)))
             }
