@@ -82,9 +82,9 @@ pub struct ResultError {
     pub kind: Kind,
     /// Stable code for programs.
     pub code: ErrorCode,
-    /// What was found and what was needed, for people.
+    /// The finding and the requirement, for people.
     pub message: String,
-    /// What to do about it.
+    /// The remedy.
     pub hint: String,
     /// Whether the same job may succeed later without a change.
     pub retryable: bool,

@@ -117,7 +117,7 @@ pub enum FitError {
     Refused {
         /// One of `oculus_plugin_api::code`.
         code: u32,
-        /// What was found and needed.
+        /// The finding and the requirement.
         message: String,
     },
     /// The family's process died more often than it may.

@@ -27,7 +27,7 @@ pub struct OutOfSpaceError {
     pub source: io::Error,
 }
 
-/// What to do about an [`OutOfSpaceError`].
+/// The remedy for an [`OutOfSpaceError`].
 pub const OUT_OF_SPACE_HINT: &str = "free some space there, or set TMPDIR to a folder with room";
 
 /// Where the parts of a table's file lie: bar times (`i64`), values (`f32`, column-major), session days (`i32`), symbol

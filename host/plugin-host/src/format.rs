@@ -135,8 +135,8 @@ fn check_parts<'data>(file: &impl Object<'data>, bytes: &[u8]) -> Result<(), For
     }
 }
 
-/// Returns the folder of a search path, relative to the published file if it says so; `None` for an empty path and for
-/// one that is relative to the program or the working folder.
+/// Returns the folder of a search path; a path relative to the published file is resolved against it.
+/// `None` for an empty path, and for one relative to the program or the working folder.
 fn folder_of(path: &[u8], own: &[&str], folder: &Path) -> Option<PathBuf> {
     let rest = own.iter().find_map(|own| path.strip_prefix(own.as_bytes()));
     match rest {

@@ -172,7 +172,7 @@ pub enum Event {
     },
     /// The library cannot be used; the last message.
     Unusable {
-        /// What was found and what was needed.
+        /// The finding and the requirement.
         reason: String,
         /// Whether the only cause is outside the library, such as a missing shared library, so that a later attempt may
         /// succeed.
@@ -228,7 +228,7 @@ pub enum Reply {
     Refused {
         /// One of [`oculus_plugin_api::code`].
         code: u32,
-        /// What was found and what was needed.
+        /// The finding and the requirement.
         message: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What the crates of the host share of the operating system: files that survive a crash, child
+//! Operating-system services that the crates of the host share: files that survive a crash, child
 //! processes and their output, pauses between attempts, values that must not be shown.
 //!
 //! In: paths, processes, numbers. Out: the standard library's types and errors.

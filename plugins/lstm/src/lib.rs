@@ -1,6 +1,6 @@
 //! An LSTM network (libtorch) as a plugin: a table is standardised once and fitted many times.
 //!
-//! `params` declares what can be set, `sequences` makes a table ready, `segments` says which rows
+//! `params` declares what can be set, `sequences` makes a table ready, `segments` states which rows
 //! an update reads, `network` and `adam` compute, `training` fits. `fitted` is what comes out,
 //! `model` how it predicts, `format` its form as safetensors. `device` chooses where a fit runs,
 //! `random` is the only source of chance.

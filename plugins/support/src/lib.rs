@@ -1,5 +1,5 @@
-//! What the plugins of this project share: seeded random draws, moments of features, models as safetensors, and helpers
-//! of their tests.
+//! Code that the plugins of this project share: seeded random draws, moments of features, models as
+//! safetensors, and helpers of their tests.
 //!
 //! A library, not a plugin. What needs no further dependency is in `oculus-plugin-api` instead, where
 //! third parties have it too: early stopping, standardised inputs, models as JSON.

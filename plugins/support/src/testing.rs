@@ -1,4 +1,4 @@
-//! What the tests of several plugins need: golden tables as CSV, and how well scores order labels.
+//! Helpers for the tests of several plugins: golden tables as CSV, and the AUC of scores.
 
 use oculus_plugin_api::testing::Frame;
 use oculus_plugin_api::{PluginError, Result};

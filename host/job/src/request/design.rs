@@ -12,7 +12,7 @@ pub struct Design {
     pub years: f64,
     /// Kind of strategy; echoed, changes nothing.
     pub strategy_type: String,
-    /// What the strategy does; echoed, changes nothing.
+    /// Description of the strategy; echoed in the result, without any effect.
     pub strategy_description: String,
     /// Why it should work; echoed, changes nothing.
     pub strategy_rationale: String,

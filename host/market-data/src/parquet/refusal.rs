@@ -7,7 +7,7 @@ use oculus_job::code::ErrorCode;
 use oculus_job::failure::Failure;
 use oculus_pipeline::bars::refused;
 
-/// What to do about a file that is refused.
+/// The remedy for a file that is refused.
 pub(super) const HINT: &str = "a Parquet file of bars has the columns date or timestamp, open, high, low, close, \
                                volume; a damaged one has to be written anew";
 

@@ -87,13 +87,13 @@ pub struct Reading {
 pub struct Found {
     /// Their origin, for messages: `AAPL.csv`, or `AAPL from Polygon`.
     pub origin: String,
-    /// What their numbers count.
+    /// The unit of their numbers.
     pub unit: RowUnit,
     /// The rows.
     pub rows: Vec<Row>,
 }
 
-/// What the numbers of rows count.
+/// The unit of row numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RowUnit {
     /// Lines of a text file, the header being line 1.

@@ -27,7 +27,7 @@ use super::source::{Found, Reading, Row, RowUnit};
 pub struct Inspection {
     /// What the rows were read from, for messages.
     pub origin: String,
-    /// What the numbers of rows count.
+    /// The unit of row numbers.
     pub unit: RowUnit,
     /// The sound bars; they are complete only if no finding is refused.
     pub bars: Bars,

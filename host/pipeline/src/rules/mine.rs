@@ -79,7 +79,7 @@ pub(super) struct ProposedRule {
 pub(super) struct CheckedProposals {
     /// Accepted proposals, each rule once.
     pub(super) rules: Vec<ProposedRule>,
-    /// What was rejected, in the order of the proposals.
+    /// The rejected proposals, in their order.
     pub(super) complaints: Vec<ProposalError>,
 }
 

@@ -13,7 +13,7 @@ pub enum CallError {
     Refused {
         /// One of [`oculus_plugin_api::code`].
         code: u32,
-        /// What was found and needed.
+        /// The finding and the requirement.
         message: String,
     },
     /// The process died before or during the call.

@@ -1,5 +1,5 @@
-//! What the handle of a plugin process and its watcher share: the control channel, the calls that wait for a reply, and
-//! the death of the process.
+//! The state that the handle of a plugin process and its watcher share: the control channel, the
+//! calls that wait for a reply, and the death of the process.
 //!
 //! Invariant: every call that waits gets its reply, or sees its receiver close after the death is set.
 
