@@ -112,6 +112,14 @@ impl Report {
     pub fn to_json(&self) -> serde_json::Result<Value> {
         serde_json::to_value(self)
     }
+
+    /// Returns the indented text of the result object, which people read.
+    ///
+    /// # Errors
+    /// A key or number that JSON does not have.
+    pub fn to_indented_json(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec_pretty(self)
+    }
 }
 
 /// The contract's note on backtesting.

@@ -93,8 +93,8 @@ impl AttemptFolder {
             store.write(TRADES, parquet(&store, TRADES, files.trades())?)?;
             store.write(EQUITY_CHART, chart(&store, EQUITY_CHART, files.equity_chart())?)?;
         }
-        store.write(REPORT, json(&store, REPORT, report)?)?;
-        store.write(DESCRIPTION, json(&store, DESCRIPTION, described)?)
+        store.write(REPORT, json(&store, REPORT, report.to_indented_json())?)?;
+        store.write(DESCRIPTION, json(&store, DESCRIPTION, serde_json::to_vec_pretty(described))?)
     }
 }
 
@@ -106,6 +106,6 @@ fn chart(store: &Store, name: &str, svg: Result<String, ChartError>) -> Result<S
     svg.map_err(|source| ArtifactError::Chart { path: store.path(name), source })
 }
 
-fn json(store: &Store, name: &str, value: &impl Serialize) -> Result<Vec<u8>, ArtifactError> {
-    serde_json::to_vec_pretty(value).map_err(|source| ArtifactError::Json { path: store.path(name), source })
+fn json(store: &Store, name: &str, text: serde_json::Result<Vec<u8>>) -> Result<Vec<u8>, ArtifactError> {
+    text.map_err(|source| ArtifactError::Json { path: store.path(name), source })
 }
