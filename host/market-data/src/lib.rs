@@ -12,6 +12,7 @@ pub mod http;
 pub mod parquet;
 pub mod polygon;
 pub mod synth;
+pub mod table_writer;
 pub mod time_column;
 pub mod tls;
 

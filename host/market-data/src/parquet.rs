@@ -31,6 +31,7 @@ use self::catch_panic::catch_panic;
 use self::metadata::check_metadata;
 use self::refusal::{HINT, contradiction, damaged};
 use self::time_values::TimeValues;
+use crate::table_writer::Destination;
 
 /// The columns of numbers, in the order of [`Row::values`].
 const NUMBERS: [&str; 5] = ["open", "high", "low", "close", "volume"];
@@ -53,7 +54,7 @@ pub fn to_bytes(rows: &[Row], notes: Vec<(String, String)>) -> PolarsResult<Vec<
         columns.push(Column::from(Series::new((*name).into(), values)));
     }
     let mut bytes = Vec::new();
-    ParquetWriter::new(&mut bytes)
+    ParquetWriter::new(Box::new(&mut bytes) as Destination<'_>)
         .with_row_group_size(Some(ROWS_PER_GROUP))
         .with_key_value_metadata(Some(KeyValueMetadata::from_static(notes)))
         .finish(&mut DataFrame::new(rows.len(), columns)?)?;

@@ -4,10 +4,11 @@
 //! `test`, as in `predictions.csv`.
 
 use oculus_job::request::Timeframe;
+use oculus_market_data::table_writer::parquet_bytes;
 use oculus_market_data::time_column::time_series;
 use oculus_pipeline::bars::{Market, time_column};
 use oculus_pipeline::strategy::{EquityCurve, EquityPoint, Trade};
-use polars::prelude::{Column, DataFrame, DataType, NamedFrom, ParquetWriter, PolarsResult, Series};
+use polars::prelude::{Column, DataFrame, DataType, NamedFrom, PolarsResult, Series};
 
 use super::equity_chart;
 use super::row_set::RowSet;
@@ -75,7 +76,7 @@ impl EquityFiles {
             column("always_in", |point| point.always_in),
             column("exposure", |point| point.exposure),
         ];
-        parquet(DataFrame::new(self.equity.len(), columns)?)
+        parquet_bytes(DataFrame::new(self.equity.len(), columns)?)
     }
 
     /// Returns the round trips as Parquet, with `entry_date` and `exit_date`, or the start of the
@@ -100,7 +101,7 @@ impl EquityFiles {
             texts("reason", |trade| trade.trade.trip.reason.word()),
             numbers("gain_pct", |trade| 100.0 * trade.trade.trip.gain),
         ];
-        parquet(DataFrame::new(self.trades.len(), columns)?)
+        parquet_bytes(DataFrame::new(self.trades.len(), columns)?)
     }
 
     /// Draws the equity curves as SVG.
@@ -120,10 +121,4 @@ impl EquityFiles {
 
 fn set_of(point: &EquityPoint) -> RowSet {
     if point.is_test { RowSet::Test } else { RowSet::Validation }
-}
-
-fn parquet(mut frame: DataFrame) -> PolarsResult<Vec<u8>> {
-    let mut bytes = Vec::new();
-    ParquetWriter::new(&mut bytes).finish(&mut frame)?;
-    Ok(bytes)
 }

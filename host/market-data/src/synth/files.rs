@@ -7,8 +7,9 @@ use std::io::{self, Write};
 
 use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::{Bars, moment, time_column};
-use polars::prelude::{Column, DataFrame, NamedFrom, ParquetWriter, PolarsResult, Schema, Series};
+use polars::prelude::{Column, DataFrame, NamedFrom, PolarsResult, Series};
 
+use crate::table_writer::TableWriter;
 use crate::time_column::time_series;
 
 /// Bars per row group.
@@ -35,12 +36,11 @@ pub fn csv(bars: &Bars, timeframe: Timeframe, out: &mut impl Write) -> io::Resul
 /// # Errors
 /// The writer's own.
 pub fn parquet(bars: &Bars, timeframe: Timeframe, out: &mut impl Write) -> PolarsResult<()> {
-    let schema = frame(bars, timeframe, 0, 0)?;
-    let mut writer = ParquetWriter::new(out).batched(&Schema::clone(schema.schema()))?;
+    let mut writer = TableWriter::new(Box::new(out), frame(bars, timeframe, 0, 0)?.schema())?;
     for first in (0..bars.len()).step_by(BARS_PER_GROUP) {
-        writer.write_batch(&frame(bars, timeframe, first, bars.len().min(first + BARS_PER_GROUP))?)?;
+        writer.write(&frame(bars, timeframe, first, bars.len().min(first + BARS_PER_GROUP))?)?;
     }
-    writer.finish().map(|_| ())
+    writer.finish()
 }
 
 fn frame(bars: &Bars, timeframe: Timeframe, first: usize, end: usize) -> PolarsResult<DataFrame> {

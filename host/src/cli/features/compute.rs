@@ -1,7 +1,7 @@
 //! `oculus-host features compute`: any features of any symbols, to look at or to check against another tool.
 
 use std::collections::BTreeSet;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -65,12 +65,12 @@ pub(super) fn run(config: &Config, args: &FeaturesComputeArgs) -> anyhow::Result
     match &args.out {
         None => stdout(head, |sink| computation.write(&mut reader, sink))?,
         Some(OutputFile::Csv(path)) => write_completely(path, |out| {
-            let mut sink = Sink::csv(head, out).with_context(|| cannot_write(path))?;
+            let mut sink = Sink::csv(head, Box::new(out)).with_context(|| cannot_write(path))?;
             computation.write(&mut reader, &mut sink)?;
             sink.finish().with_context(|| cannot_write(path))
         })?,
         Some(OutputFile::Parquet(path)) => write_completely(path, |out| {
-            let mut sink = Sink::parquet(head, out).with_context(|| cannot_write(path))?;
+            let mut sink = Sink::parquet(head, Box::new(out)).with_context(|| cannot_write(path))?;
             computation.write(&mut reader, &mut sink)?;
             sink.finish().with_context(|| cannot_write(path))
         })?,
@@ -79,11 +79,8 @@ pub(super) fn run(config: &Config, args: &FeaturesComputeArgs) -> anyhow::Result
 }
 
 /// Writes CSV on stdout. A closed pipe is not an error: its reader, such as `head`, needs no more.
-fn stdout(
-    head: Head<'_>,
-    write: impl FnOnce(&mut Sink<'_, Box<dyn Write>>) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let out: Box<dyn Write> = Box::new(BufWriter::with_capacity(1 << 20, io::stdout().lock()));
+fn stdout(head: Head<'_>, write: impl FnOnce(&mut Sink<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let out = Box::new(BufWriter::with_capacity(1 << 20, io::stdout().lock()));
     let written = Sink::csv(head, out).and_then(|mut sink| write(&mut sink).and_then(|()| sink.finish()));
     let is_enough = |error: &anyhow::Error| {
         error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
@@ -193,7 +190,7 @@ impl Computation<'_> {
     }
 
     /// Computes one symbol after the other, its columns in a file, and writes its rows.
-    fn write<W: Write>(&self, reader: &mut FeatureReader<'_>, sink: &mut Sink<'_, W>) -> anyhow::Result<()> {
+    fn write(&self, reader: &mut FeatureReader<'_>, sink: &mut Sink<'_>) -> anyhow::Result<()> {
         let symbols = reader.args.symbols.clone();
         for symbol in &symbols {
             let bars = reader.bars(symbol)?;

@@ -6,10 +6,10 @@ use std::ops::Range;
 
 use anyhow::Context;
 use oculus_job::request::Timeframe;
+use oculus_market_data::table_writer::TableWriter;
 use oculus_market_data::time_column::time_series;
 use oculus_pipeline::bars::{moment, time_column};
-use polars::io::parquet::write::BatchedWriter;
-use polars::prelude::{Column, DataFrame, NamedFrom, ParquetWriter, Series};
+use polars::prelude::{Column, DataFrame, NamedFrom, Series};
 
 use super::columns::Columns;
 
@@ -48,19 +48,19 @@ pub(super) struct Rows<'a> {
 }
 
 /// The destination of rows.
-pub(super) enum Sink<'a, W: Write> {
+pub(super) enum Sink<'a> {
     /// CSV; floats have the fewest digits that read back as the same value.
-    Csv(Head<'a>, W),
+    Csv(Head<'a>, Box<dyn Write + 'a>),
     /// Parquet, one row group at a time.
-    Parquet(Head<'a>, Box<BatchedWriter<W>>),
+    Parquet(Head<'a>, Box<TableWriter<'a>>),
 }
 
-impl<'a, W: Write> Sink<'a, W> {
+impl<'a> Sink<'a> {
     /// Creates a CSV sink and writes its header.
     ///
     /// # Errors
     /// The writer's own.
-    pub(super) fn csv(head: Head<'a>, mut out: W) -> anyhow::Result<Self> {
+    pub(super) fn csv(head: Head<'a>, mut out: Box<dyn Write + 'a>) -> anyhow::Result<Self> {
         let symbol = (head.lead == Lead::TimeAndSymbol).then_some("symbol".to_owned());
         let names: Vec<String> = symbol.into_iter().chain(head.names.iter().cloned()).collect();
         writeln!(out, "{},{}", time_column(head.timeframe), names.join(","))?;
@@ -71,11 +71,11 @@ impl<'a, W: Write> Sink<'a, W> {
     ///
     /// # Errors
     /// The writer's own.
-    pub(super) fn parquet(head: Head<'a>, out: W) -> anyhow::Result<Self> {
+    pub(super) fn parquet(head: Head<'a>, out: Box<dyn Write + 'a>) -> anyhow::Result<Self> {
         let columns = Columns::create(0).context("no temporary file can be made (TMPDIR)")?;
         let empty = Rows { symbol: "", times: &[], columns: &columns };
-        let schema = frame(&head, &empty, 0..0)?.schema().as_ref().clone();
-        Ok(Self::Parquet(head, Box::new(ParquetWriter::new(out).batched(&schema)?)))
+        let writer = TableWriter::new(out, frame(&head, &empty, 0..0)?.schema())?;
+        Ok(Self::Parquet(head, Box::new(writer)))
     }
 
     /// Writes the rows of a symbol.
@@ -88,7 +88,7 @@ impl<'a, W: Write> Sink<'a, W> {
             let group = first..n_rows.min(first + GROUP);
             match self {
                 Self::Csv(head, out) => lines(head, rows, group, out)?,
-                Self::Parquet(head, writer) => writer.write_batch(&frame(head, rows, group)?)?,
+                Self::Parquet(head, writer) => writer.write(&frame(head, rows, group)?)?,
             }
         }
         Ok(())
@@ -101,13 +101,13 @@ impl<'a, W: Write> Sink<'a, W> {
     pub(super) fn finish(self) -> anyhow::Result<()> {
         match self {
             Self::Csv(_, mut out) => out.flush()?,
-            Self::Parquet(_, writer) => drop(writer.finish()?),
+            Self::Parquet(_, writer) => writer.finish()?,
         }
         Ok(())
     }
 }
 
-fn lines(head: &Head<'_>, rows: &Rows<'_>, group: Range<usize>, out: &mut impl Write) -> anyhow::Result<()> {
+fn lines(head: &Head<'_>, rows: &Rows<'_>, group: Range<usize>, out: &mut dyn Write) -> anyhow::Result<()> {
     let read = |column_idx| rows.columns.read(column_idx, group.clone());
     let columns = (0..head.names.len()).map(read).collect::<Result<Vec<_>, _>>()?;
     for (row, &time) in rows.times[group.clone()].iter().enumerate() {

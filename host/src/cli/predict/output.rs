@@ -5,9 +5,10 @@ use std::io::Write as _;
 
 use anyhow::Context;
 use oculus_job::request::Timeframe;
+use oculus_market_data::table_writer::parquet_bytes;
 use oculus_pipeline::bars::{moment, time_column};
 use oculus_pipeline::features::FeatureTable;
-use polars::prelude::{Column, DataFrame, NamedFrom, ParquetWriter, Series};
+use polars::prelude::{Column, DataFrame, NamedFrom, Series};
 
 use crate::cli::output_file::{OutputFile, cannot_write, write_completely};
 
@@ -63,10 +64,7 @@ impl Signals<'_> {
             Column::from(Series::new("probability".into(), probabilities)),
             Column::from(Series::new("signal".into(), signals)),
         ];
-        let mut frame = DataFrame::new(self.rows.len(), columns)?;
-        let mut bytes = Vec::new();
-        ParquetWriter::new(&mut bytes).finish(&mut frame)?;
-        Ok(bytes)
+        Ok(parquet_bytes(DataFrame::new(self.rows.len(), columns)?)?)
     }
 
     fn symbol(&self, row: usize) -> &str {
