@@ -1,7 +1,10 @@
-//! Helpers for the tests of several plugins: golden tables as CSV, and the AUC of scores.
+//! Helpers for the tests of several plugins: golden tables as CSV, the AUC of scores, and the times of a fit.
 
-use oculus_plugin_api::testing::Frame;
-use oculus_plugin_api::{PluginError, Result};
+use std::panic::resume_unwind;
+use std::time::{Duration, Instant};
+
+use oculus_plugin_api::testing::{Frame, Harness, Listener, Noise};
+use oculus_plugin_api::{PluginError, Result, Task};
 
 /// Reads a table of one symbol from CSV: a line of feature names, then one line of numbers per row.
 ///
@@ -51,6 +54,51 @@ pub fn auc(scores: &[f32], label: &[f32]) -> f64 {
     }
     let n_positives = label.iter().filter(|&&label| label == 1.0).count() as f64;
     (rank_sum - n_positives * (n_positives + 1.0) / 2.0) / (n_positives * (label.len() as f64 - n_positives))
+}
+
+/// Prints how long a family takes to prepare a table of noise, to fit it once, to fit it in four threads at once, and
+/// to predict its rows. An untimed fit comes first, since the first one also loads and allocates.
+///
+/// * `hyperparameters`: a JSON object of the family's settings.
+///
+/// # Errors
+/// The family's.
+pub fn print_times(family: &Harness, n_rows: u32, n_features: u32, hyperparameters: &str) -> Result<()> {
+    let mut noise = Noise::new(1);
+    let mut column = || (0..n_rows).map(|_| noise.unit_f32()).collect::<Vec<_>>();
+    let label: Vec<f32> = column().into_iter().map(|value| f32::from(value > 0.7)).collect();
+    let name = |idx: u32| -> &'static str { format!("F_{idx}").leak() };
+    let frame = (0..n_features).fold(Frame::new(1, n_rows), |frame, idx| frame.column(name(idx), column()));
+    let rows: Vec<u32> = (0..n_rows).collect();
+
+    let (prepared, elapsed) = timed(|| family.prepare(&frame, &rows));
+    let prepared = prepared?;
+    println!("prepare          {elapsed:?}");
+    let fit = &|seed| {
+        let task = Task { label: &label, train_rows: &rows, tune_rows: &[], seed, threads: 1, device: "cpu" };
+        prepared.fit(&task, hyperparameters, &Listener::default())
+    };
+    fit(0)?;
+    let (model, elapsed) = timed(|| fit(1));
+    let model = model?;
+    println!("fit              {elapsed:?}");
+    let (fits, elapsed): (Result<Vec<()>>, _) = timed(|| {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (2..6).map(|seed| scope.spawn(move || fit(seed).map(drop))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        })
+    });
+    fits?;
+    println!("4 side by side   {elapsed:?}");
+    let (scores, elapsed) = timed(|| model.predict(&frame, &rows));
+    println!("predict {} rows {elapsed:?}", scores?.len());
+    Ok(())
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let result = work();
+    (result, start.elapsed())
 }
 
 #[cfg(test)]
