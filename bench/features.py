@@ -1,9 +1,10 @@
-"""Times our features, TA-Lib's C functions and pandas on one core and the same series.
+"""Times the features of oculus-host, TA-Lib's C functions and pandas on one core and the same series.
 
 Usage: features.py TIMES_PROGRAM DOCS [MOST_ROWS]
 
 In: the program `feature_times` (bench/src/bin). Out: the section `features` of DOCS/benchmarks.md, and
-DOCS/benchmarks/features.svg. The three take turns in one run; the best of several turns counts.
+DOCS/benchmarks/features.svg. The three are timed alternately in one run, so that a slow phase of the machine affects all of them. The best of several
+turns is reported.
 """
 
 import math
@@ -22,19 +23,19 @@ from page import replace_section
 N_TURNS = 5
 SIZES = [1_000, 10_000, 100_000, 1_000_000, 10_000_000]
 TABLE_SIZES = [100_000, 1_000_000]
-# Of pandas, whose table of all columns must fit into memory beside its parts.
-MOST_PANDAS_ROWS = 1_000_000
+# Limit for pandas, whose complete table and its parts must fit into memory.
+MAX_PANDAS_ROWS = 1_000_000
 
 
 class Bars:
-    """A series as numpy arrays."""
+    """A series as numpy arrays: open, high, low, close, volume."""
 
     def __init__(self, path, n):
         values = np.fromfile(path).reshape(5, n)
         self.o, self.h, self.l, self.c, self.v = (np.ascontiguousarray(row) for row in values)
 
 
-# What TA-Lib computes in one call, and our names of its outputs.
+# A function of TA-Lib, the names of its outputs as features of oculus-host, and the call.
 TALIB = [
     ("SMA", "SMA_20", lambda b: talib.SMA(b.c, 20)),
     ("SMA of 200", "SMA_200", lambda b: talib.SMA(b.c, 200)),
@@ -62,7 +63,7 @@ TALIB = [
 
 
 def pandas_table(d):
-    """About the default features as a user of pandas and TA-Lib writes them."""
+    """Computes approximately the default features, written for pandas and TA-Lib."""
     o, h, l, c, v = d.open, d.high, d.low, d.close, d.volume
     out = {}
     for n in (10, 20, 50, 100, 200):
@@ -128,34 +129,36 @@ def pandas_table(d):
     return pd.DataFrame(out)
 
 
-class Ours:
-    """The timing program, queried line by line."""
+class TimingProgram:
+    """The process of `feature_times`, which replies to one request per line."""
 
     def __init__(self, path):
         self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def ask(self, line):
+    def request(self, line):
+        """Sends a request and returns the words of the reply."""
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
-        answer = self.process.stdout.readline().split()
-        if not answer:
-            sys.exit(f"the timing program gave no answer to: {line}")
-        return answer
+        reply = self.process.stdout.readline().split()
+        if not reply:
+            sys.exit(f"feature_times did not reply to: {line}")
+        return reply
 
     def seconds(self, names=""):
-        """Columns, and the seconds that they took."""
-        n_columns, seconds = self.ask(f"time {names}".strip())
+        """Computes features once; returns the number of columns and the seconds."""
+        n_columns, seconds = self.request(f"time {names}".strip())
         return int(n_columns), float(seconds)
 
 
 def clock(work):
+    """Returns the seconds of one call."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
-def turns(*works):
-    """The least of each one's times, their turns following one upon the other."""
+def best_times(*works):
+    """Runs the works alternately several times, and returns the shortest time of each."""
     return [min(times) for times in zip(*[[work() for work in works] for _ in range(N_TURNS)])]
 
 
@@ -164,43 +167,46 @@ def frame_of(bars):
 
 
 def by_function(ours, bars, n):
-    """Nanoseconds a bar of each function: ours and TA-Lib's."""
+    """Returns the nanoseconds per bar of each function of TA-Lib and of the equal features of oculus-host."""
     rows = []
     for name, names, call in TALIB:
-        mine, theirs = turns(lambda: ours.seconds(names)[1], lambda: clock(lambda: call(bars)))
+        mine, theirs = best_times(lambda: ours.seconds(names)[1], lambda: clock(lambda: call(bars)))
         rows.append((name, names, 1e9 * mine / n, 1e9 * theirs / n))
     return rows
 
 
 def all_features(ours, bars, n):
-    """Seconds a column of ours, TA-Lib's functions and pandas' table; `None` for what is too large."""
+    """Returns the numbers of columns, and the seconds per column, of oculus-host, TA-Lib and pandas.
+
+    The seconds of pandas are `None` if the series is too long for it.
+    """
     n_columns = ours.seconds()[0]
     works = [lambda: ours.seconds()[1], lambda: clock(lambda: [call(bars) for _, _, call in TALIB])]
     n_theirs = sum(names.count(",") + 1 for _, names, _ in TALIB)
     counts = [n_columns, n_theirs]
-    if n <= MOST_PANDAS_ROWS:
+    if n <= MAX_PANDAS_ROWS:
         frame = frame_of(bars)
         counts.append(pandas_table(frame.head(500)).shape[1])
         works.append(lambda: clock(lambda: pandas_table(frame)))
-    seconds = turns(*works)
+    seconds = best_times(*works)
     each = [total / count for total, count in zip(seconds, counts)]
     return counts, each + [None] * (3 - len(each))
 
 
 def slope(points):
-    """Exponent of time against rows: the slope of the line through their logarithms."""
+    """Returns the exponent of time as a power of rows: the slope of a line fitted to their logarithms."""
     known = [(n, seconds) for n, seconds in points if seconds is not None]
     return np.polyfit(np.log([n for n, _ in known]), np.log([seconds for _, seconds in known]), 1)[0]
 
 
 def duration(power):
-    """A power of ten of seconds, as people say it."""
+    """Formats a power of ten of seconds, such as `10 ms`."""
     unit, shift = next((unit, shift) for unit, shift in (("s", 0), ("ms", 3), ("µs", 6), ("ns", 9)) if power + shift >= 0)
     return f"{10 ** (power + shift)} {unit}"
 
 
-def picture(points, path):
-    """Seconds a feature against rows, both by powers of ten."""
+def draw_chart(points, path):
+    """Draws the seconds per feature against the rows, with logarithmic axes."""
     width, height, left, right, bottom = 660, 400, 70, 50, 50
     names, colours = ["oculus-host", "TA-Lib from Python", "pandas + TA-Lib"], ["#1769aa", "#b26a00", "#8a2be2"]
     known = [seconds for _, each in points for seconds in each if seconds is not None]
@@ -218,7 +224,7 @@ def picture(points, path):
         out.append(f'<line x1="{x(n):.1f}" x2="{x(n):.1f}" y1="30" y2="{height - bottom}" stroke="#eee"/>')
         out.append(f'<text x="{x(n):.1f}" y="{height - bottom + 18}" text-anchor="middle">{n:,}</text>')
     out.append(f'<text x="{(left + width) / 2}" y="{height - 12}" text-anchor="middle">bars</text>')
-    out.append(f'<text x="{left}" y="18">time of a feature, one core</text>')
+    out.append(f'<text x="{left}" y="18">time per feature, one core</text>')
     for idx, (name, colour) in enumerate(zip(names, colours)):
         line = [(x(n), y(each[idx])) for n, each in points if each[idx] is not None]
         path_of = " ".join(f"{a:.1f},{b:.1f}" for a, b in line)
@@ -230,6 +236,7 @@ def picture(points, path):
 
 
 def cpu():
+    """Returns the name of the processor."""
     try:
         with open("/proc/cpuinfo") as info:
             return next(line.split(":")[1].strip() for line in info if line.startswith("model name"))
@@ -240,39 +247,40 @@ def cpu():
 def markdown(functions, points, counts):
     versions = f"TA-Lib {talib.__version__}, numpy {np.__version__}, pandas {pd.__version__}, Python {platform.python_version()}"
     lines = [f"One core of {cpu()}; {versions}. Best of {N_TURNS} turns.", "",
-             "Seconds for all features of a series, divided by their number: "
-             f"{counts[0]} of ours, {counts[1]} outputs of {len(TALIB)} functions of TA-Lib, {counts[2]} columns of the pandas table.", "",
-             "| bars | oculus-host, µs a feature | TA-Lib | pandas + TA-Lib | ours, features a second |",
+             "The time per feature is the time for all features of a series, divided by the number of features.",
+             f"There are {counts[0]} features of oculus-host, {counts[1]} outputs of {len(TALIB)} functions of TA-Lib, and {counts[2]} columns of the pandas table.", "",
+             "| bars | oculus-host, µs per feature | TA-Lib | pandas + TA-Lib | oculus-host, features per second |",
              "| ---: | ---: | ---: | ---: | ---: |"]
     cell = lambda seconds: "–" if seconds is None else f"{1e6 * seconds:,.1f}"
     for n, each in points:
         lines.append(f"| {n:,} | {cell(each[0])} | {cell(each[1])} | {cell(each[2])} | {1 / each[0]:,.0f} |")
     slopes = [slope([(n, each[idx]) for n, each in points]) for idx in range(3)]
-    lines += ["", f"Time grows with rows to the power of {slopes[0]:.3f} (ours, {points[0][0]:,} to {points[-1][0]:,} bars), "
-              f"{slopes[1]:.3f} (TA-Lib), {slopes[2]:.3f} (pandas).", "",
-              "Nanoseconds a bar by function of TA-Lib:", "",
-              "| function | ours | " + " | ".join(f"ours, {n:,} | TA-Lib, {n:,}" for n in functions) + " |",
+    lines += ["", f"Between {points[0][0]:,} and {points[-1][0]:,} bars, the time grows as a power of the number of bars. The exponents are",
+              f"{slopes[0]:.3f} (oculus-host), {slopes[1]:.3f} (TA-Lib) and {slopes[2]:.3f} (pandas).", "",
+              "The next table contains the nanoseconds per bar for each function of TA-Lib:", "",
+              "| function | features | " + " | ".join(f"oculus-host, {n:,} | TA-Lib, {n:,}" for n in functions) + " |",
               "| --- | --- | " + " | ".join("---: | ---:" for _ in functions) + " |"]
     for rows in zip(*functions.values()):
         cells = " | ".join(f"{mine:.1f} | {theirs:.1f}" for _, _, mine, theirs in rows)
         names = ", ".join(f"`{name}`" for name in rows[0][1].split(","))
         lines.append(f"| {rows[0][0]} | {names} | {cells} |")
     sums = " | ".join(f"{sum(r[2] for r in rows):.0f} | {sum(r[3] for r in rows):.0f}" for rows in functions.values())
-    lines.append(f"| all of these | | {sums} |")
+    lines.append(f"| sum | | {sums} |")
     return "\n".join(lines)
 
 
 def main():
     program, docs = sys.argv[1:3]
-    most = int(sys.argv[3]) if len(sys.argv) > 3 else SIZES[-1]
+    max_rows = int(sys.argv[3]) if len(sys.argv) > 3 else SIZES[-1]
+    # All three run on the same core, so that their times are comparable.
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    ours = Ours(program)
+    ours = TimingProgram(program)
     functions, points, counts = {}, [], None
     with tempfile.TemporaryDirectory() as folder:
-        for n in [n for n in SIZES if n <= most]:
+        for n in [n for n in SIZES if n <= max_rows]:
             path = os.path.join(folder, "series")
-            ours.ask(f"series {n} {path}")
+            ours.request(f"series {n} {path}")
             bars = Bars(path, n)
             if n in TABLE_SIZES:
                 functions[n] = by_function(ours, bars, n)
@@ -283,7 +291,7 @@ def main():
     text = markdown(functions, points, counts)
     replace_section(os.path.join(docs, "benchmarks.md"), "features", text)
     os.makedirs(os.path.join(docs, "benchmarks"), exist_ok=True)
-    picture(points, os.path.join(docs, "benchmarks", "features.svg"))
+    draw_chart(points, os.path.join(docs, "benchmarks", "features.svg"))
     print(text)
 
 

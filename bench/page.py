@@ -2,7 +2,7 @@
 
 
 def replace_section(path, name, text):
-    """Replaces what lies between `<!-- name -->` and `<!-- end of name -->`."""
+    """Replaces the text between `<!-- name -->` and `<!-- end of name -->`."""
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     with open(path) as file:
         before, rest = file.read().split(begin)

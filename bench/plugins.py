@@ -1,9 +1,9 @@
-"""Milliseconds from the start of a plugin process to its first fit.
+"""Measures the milliseconds from the start of a plugin process to its first fit.
 
 Usage: plugins.py PROGRAM DOCS LIBRARY... [--runs N]
 
-In: the program `plugin_start` (bench/src/bin) and libraries of plugins. Out: the section `plugins` of
-DOCS/benchmarks.md: medians of all runs, and the 90 % quantile of the last column.
+In: the program `plugin_start` (bench/src/bin) and plugin libraries. Out: the section `plugins` of DOCS/benchmarks.md,
+with the medians of all runs and the 90 % quantile of the time to the first fit.
 """
 
 import argparse
@@ -16,12 +16,12 @@ from page import replace_section
 
 
 def row(measured):
-    """One line of the table: a library and the times of its process."""
+    """Returns the table row of one library."""
     until = lambda stage: [run[stage] for run in measured["runs"]]
     medians = [statistics.median(until(stage)) for stage in range(3)]
-    ninth_tenth = statistics.quantiles(until(2), n=10)[-1]
+    quantile_90 = statistics.quantiles(until(2), n=10)[-1]
     build = "release" if os.path.basename(os.path.dirname(measured["library"])) == "release" else "dev"
-    figures = " | ".join(f"{ms:.1f}" for ms in [*medians, ninth_tenth])
+    figures = " | ".join(f"{ms:.1f}" for ms in [*medians, quantile_90])
     return f"| `{measured['id']}` | {build} | {measured['bytes'] / 2**20:.1f} | {figures} |"
 
 
@@ -35,8 +35,8 @@ def main():
     command = [arguments.program, str(arguments.runs), *arguments.libraries]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     rows = [row(json.loads(line)) for line in done.stdout.splitlines()]
-    lines = [f"Medians of {arguments.runs} starts on {os.cpu_count()} cores, in milliseconds from the start of the process.", "",
-             "| plugin | build | library, MiB | opened | prepared | first fit done | nine of ten within |",
+    lines = [f"The times are medians of {arguments.runs} starts on {os.cpu_count()} cores, in milliseconds from the start of the process.", "",
+             "| plugin | build | library, MiB | opened | prepared | first fit done | 90 % within |",
              "| --- | --- | ---: | ---: | ---: | ---: | ---: |", *rows]
     text = "\n".join(lines)
     replace_section(os.path.join(arguments.docs, "benchmarks.md"), "plugins", text)

@@ -1,9 +1,9 @@
-"""Verdicts where the truth is known: panels without any edge, and panels with a planted one.
+"""Counts the verdicts on synthetic panels without an edge and with a planted edge.
 
 Usage: verdicts.py HOST PLUGINS DOCS [NULL_PANELS] [PLANTED_PANELS]
 
-In: the program `oculus-host` and a folder of plugins. Out: the section `verdicts` of DOCS/benchmarks.md. Every panel
-is generated with its own seed and goes through a complete job.
+In: the program `oculus-host` and a plugins folder. Out: the section `verdicts` of DOCS/benchmarks.md. Every panel is
+generated with its own seed and is the input of a complete job.
 """
 
 import json
@@ -24,49 +24,49 @@ DESIGN = {
     "exit_rules": [{"feature": "RSI_14", "operator": ">=", "threshold": 70}],
     "ml_training_config": {"config_search_model": "LightGBM", "cv_folds": 3},
 }
-# Kind, log return that each day of a planted rise has more, symbols, years of daily bars.
+# Kind, additional log return per day of a planted rise, number of symbols, years of daily bars.
 NULLS = [("walk", None, 4, 4), ("garch", None, 4, 4)]
 PLANTED = [("rule", 0.0032, 8, 5), ("rebound", 0.005, 8, 5), ("rebound", 0.01, 8, 5), ("rebound", 0.02, 8, 5)]
-# A warm-up, and sessions enough for the years.
-BARS_BEFORE, BARS_A_YEAR = 340, 262
+# Bars for the warm-up, and at least as many bars per year as there are weekdays.
+WARM_UP_BARS, BARS_PER_YEAR = 340, 262
 
 
-def judged(host, plugins, panel, seed):
-    """A job's result on a panel that is made for it."""
+def run_job(host, plugins, panel, seed):
+    """Generates a panel, runs a job on it and returns the result."""
     kind, drift, n_symbols, years = panel
     symbols = [f"S{idx}" for idx in range(n_symbols)]
     job = {"build_id": f"{kind}-{seed}", "symbols": symbols, "timeframe": "1d", "design": {**DESIGN, "years": years}}
     with tempfile.TemporaryDirectory() as folder:
         bars, file = os.path.join(folder, "bars"), os.path.join(folder, "job.json")
-        made = [host, "bars", "synth", kind, "--out", bars, "--symbols", ",".join(symbols), "--seed", str(seed),
-                "--length", str(BARS_BEFORE + years * BARS_A_YEAR)]
-        made += [] if drift is None else ["--drift", str(drift)]
+        generate = [host, "bars", "synth", kind, "--out", bars, "--symbols", ",".join(symbols), "--seed", str(seed),
+                "--length", str(WARM_UP_BARS + years * BARS_PER_YEAR)]
+        generate += [] if drift is None else ["--drift", str(drift)]
         with open(file, "w") as out:
             json.dump(job, out)
         environment = {**os.environ, "ARTIFACTS_DIR": os.path.join(folder, "artifacts")}
-        quiet = dict(stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder, env=environment)
-        trained = [host, "--plugins", plugins, "--bars", bars, "train", file, "--json"]
-        for command in (made, trained):
-            done = subprocess.run(command, **quiet)
+        options = dict(stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder, env=environment)
+        train = [host, "--plugins", plugins, "--bars", bars, "train", file, "--json"]
+        for command in (generate, train):
+            done = subprocess.run(command, **options)
             if done.returncode != 0:
-                sys.exit(f"{command} ended with {done.returncode}: {done.stderr[-2000:]}")
+                sys.exit(f"{command} failed with {done.returncode}: {done.stderr[-2000:]}")
     return json.loads(done.stdout)
 
 
 def row(panel, results):
-    """One line of the table."""
+    """Returns the table row of one kind of panels."""
     kind, drift, n_symbols, years = panel
-    planted = "" if drift is None else f", {100 * drift:g} % a day"
+    planted = "" if drift is None else f", {100 * drift:g} % per day"
     verdicts = Counter(result["verdict"]["verdict"] for result in results)
     known = lambda figures: sorted(value for value in figures if value is not None)
-    # Null where no strategy made round trips enough to be chosen.
-    honesty = lambda part: [(result["strategy_optimization"][part] or {}).get("honesty", {}) for result in results]
-    psr = known(figures.get("probabilistic_sharpe") for figures in honesty("test"))
-    pbo = known(figures.get("pbo") for figures in honesty("development"))
+    # The part is null if no strategy was chosen, because none had enough round trips.
+    significance = lambda part: [(result["strategy_optimization"][part] or {}).get("significance", {}) for result in results]
+    psr = known(figures.get("probabilistic_sharpe") for figures in significance("test"))
+    pbo = known(figures.get("pbo") for figures in significance("development"))
     ranks = [result["canaries"]["label_shifts"]["rank"] for result in results]
-    middle = lambda values: f"{values[len(values) // 2]:.2f}" if values else "–"
+    median = lambda values: f"{values[len(values) // 2]:.2f}" if values else "–"
     return (f"| `{kind}`{planted}, {n_symbols} symbols × {years} years | {len(results)} | {verdicts['edge']} | "
-            f"{verdicts['inconclusive']} | {verdicts['no_edge']} | {middle(psr)} | {middle(pbo)} | "
+            f"{verdicts['inconclusive']} | {verdicts['no_edge']} | {median(psr)} | {median(pbo)} | "
             f"{sum(rank == 1 for rank in ranks)} |")
 
 
@@ -75,11 +75,11 @@ def main():
     n_null = int(sys.argv[4]) if len(sys.argv) > 4 else 100
     n_planted = int(sys.argv[5]) if len(sys.argv) > 5 else 10
     lines = ["| panels | n | `edge` | `inconclusive` | `no_edge` | median probabilistic Sharpe | median PBO | "
-             "real labels before all shifted |", "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
+             "real labels above all shifted |", "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
     for kinds, n_panels in ((NULLS, n_null // len(NULLS)), (PLANTED, n_planted)):
         for panel in kinds:
             with ThreadPoolExecutor(os.cpu_count()) as pool:
-                results = list(pool.map(lambda seed: judged(host, plugins, panel, seed), range(1, n_panels + 1)))
+                results = list(pool.map(lambda seed: run_job(host, plugins, panel, seed), range(1, n_panels + 1)))
             lines.append(row(panel, results))
             print(lines[-1], flush=True)
     replace_section(os.path.join(docs, "benchmarks.md"), "verdicts", "\n".join(lines))

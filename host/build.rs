@@ -1,6 +1,9 @@
-//! Lists the source files of the plugin API, which `oculus-host plugin new` writes into the crate of a new plugin.
+//! Embeds the source files of the plugin API. `oculus-host plugin new` writes these files into the
+//! crate of a new plugin.
 //!
-//! Out: `plugin_api.rs`, an expression of type `&[(&str, &str)]`: the path in the crate's folder, and the text.
+//! In: the folder `plugin-api`. Out: the file `plugin_api.rs`, which contains one expression of
+//! type `&[(&str, &str)]`. Each pair contains the path of a file, relative to `plugin-api`, and the
+//! text of the file.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -15,12 +18,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-changed={}", file.display());
         list += &format!("    ({:?}, include_str!({file:?})),\n", file.strip_prefix(&api)?);
     }
-    // A file that is added changes its folder.
+    // The lines above watch only files that exist now. A new file changes the modification time of
+    // its folder, so this line watches the folder.
     println!("cargo::rerun-if-changed={}", api.join("src").display());
     fs::write(Path::new(&env::var("OUT_DIR")?).join("plugin_api.rs"), list + "]\n")?;
     Ok(())
 }
 
+/// Adds the files of a folder and its subfolders to `files`, in alphabetical order, so that the
+/// output does not depend on the file system.
 fn sources(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
     let mut entries =
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, std::io::Error>>()?;

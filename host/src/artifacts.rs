@@ -1,9 +1,11 @@
-//! The artifacts of a job: its models, with everything that is needed to use them, in one folder per attempt.
+//! The artifacts of a job: its models and everything that is needed to use them, in one folder per
+//! attempt.
 //!
-//! In: the findings of the pipeline. Out: `ARTIFACTS_DIR/<job>/<attempt>/` with `models/`, `predictions.csv`, the
-//! strategy's `equity.parquet`, `equity.svg` and `trades.parquet`, `report.json` and, written last, `artifact.json`.
-//! Invariants: nothing is ever overwritten; a folder without `artifact.json` is not an artifact; no job id leads out of
-//! the folder.
+//! In: the outputs of the stages. Out: `ARTIFACTS_DIR/<job>/<attempt>/` with `models/`,
+//! `predictions.csv`, the strategy's `equity.parquet`, `equity.svg` and `trades.parquet`,
+//! `report.json` and `artifact.json`, which is written last. Invariants: files are never
+//! overwritten; a folder without `artifact.json` is incomplete and is not used; a job id cannot
+//! name a path outside `ARTIFACTS_DIR`.
 
 mod attempt;
 mod contents;
@@ -14,7 +16,7 @@ mod error;
 mod folder_name;
 mod history;
 mod load;
-mod place;
+mod location;
 mod row_set;
 mod store;
 #[cfg(test)]
@@ -26,5 +28,5 @@ pub(crate) use self::{
     description::{Artifact, SavedModel},
     history::history,
     load::SavedArtifact,
-    place::ArtifactsPlace,
+    location::ArtifactsLocation,
 };

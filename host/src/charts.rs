@@ -1,8 +1,9 @@
-//! Charts as SVG pictures, drawn with `plotters`.
+//! Draws charts as SVG with `plotters`.
 //!
-//! In: values by slot; a slot is a bar or a date. Slots have equal widths, so that nights, weekends and holidays
-//! leave no gaps. Out: an SVG document with an accessible title. Every chart takes its axes, ticks, colours and fonts
-//! from here. Fonts are named, not measured: drawing reads no font file.
+//! In: values by slot; a slot is a bar or a date. Slots have equal widths, so nights, weekends and
+//! holidays leave no gaps. Out: an SVG document with an accessible title. All charts share the
+//! axes, ticks, colours and fonts of this module. The document names its fonts and the viewer loads
+//! them, so drawing reads no font file.
 
 mod axes;
 mod canvas;

@@ -1,13 +1,14 @@
 //! The command line: commands, flags, exit codes.
 //!
-//! Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 job refused, 130 interrupted. Only the worker logs to
-//! stdout; every other command logs and draws on stderr and keeps stdout for its answer.
+//! Exit codes: 0 success, 1 failure, 2 invalid usage or configuration, 3 refused job, 130
+//! interrupted. Only the worker logs to stdout. Every other command writes only its output to
+//! stdout; its log and its progress bar go to stderr.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use oculus_plugin_host::catalog::Catalog;
-use oculus_plugin_host::serve;
+use oculus_plugin_host::plugin_main;
 
 use crate::config::{Config, ConfigFlags, LogConfig, LogFormat};
 use crate::logging::{self, Output};
@@ -33,9 +34,10 @@ mod submit;
 mod summary;
 mod train;
 
-/// Training worker of the Oculus Strategy Platform: takes jobs from Redis, trains, answers.
+/// The training worker of the Oculus Strategy Platform
 ///
-/// Without a command it runs the worker.
+/// Without a command, oculus-host runs the worker: it takes jobs from Redis, trains their models
+/// and writes the results back to Redis.
 #[derive(Parser)]
 #[command(name = "oculus-host", version, after_help = "Example:\n  oculus-host --plugins ./plugins --concurrency 4")]
 struct Cli {
@@ -48,65 +50,67 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Train(train::TrainArgs),
-    /// Market bars: fetch them, look at them, check them, make them up
+    /// Fetch, show, check or generate market bars
     #[command(subcommand)]
     Bars(bars::BarsCommand),
     Predict(predict::PredictArgs),
     Submit(submit::SubmitArgs),
     IntegrationTest(integration_test::IntegrationTestArgs),
     Errors(errors::ErrorsArgs),
-    /// Technical features: the catalogue, and their values
+    /// List or compute technical features
     #[command(subcommand)]
     Features(features::FeaturesCommand),
-    /// Look at the plugins of a folder
+    /// List, check, create or roll back plugins
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
-    /// Role of the worker's children: one job
+    /// Run one job as a child process of the worker
     #[command(hide = true)]
     Job,
-    /// Role of a job's children: one plugin library
+    /// Load one plugin library as a child process of a job
     #[command(hide = true)]
     PluginProcess,
 }
 
-/// Runs the program.
+/// Parses the command line, runs the command and returns its exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let ended = match cli.command {
-        None => configured(&cli.flags, Output::Stdout, run_worker),
-        Some(Command::Train(args)) => configured(&cli.flags, Output::Stderr, |config| train::run(&config, &args)),
-        Some(Command::Bars(command)) => configured(&cli.flags, Output::Stderr, |config| bars::run(&config, &command)),
-        Some(Command::Predict(args)) => configured(&cli.flags, Output::Stderr, |config| predict::run(&config, &args)),
+    let result = match cli.command {
+        None => with_config(&cli.flags, Output::Stdout, run_worker),
+        Some(Command::Train(args)) => with_config(&cli.flags, Output::Stderr, |config| train::run(&config, &args)),
+        Some(Command::Bars(command)) => with_config(&cli.flags, Output::Stderr, |config| bars::run(&config, &command)),
+        Some(Command::Predict(args)) => with_config(&cli.flags, Output::Stderr, |config| predict::run(&config, &args)),
         Some(Command::Submit(args)) => {
-            configured(&cli.flags, Output::Stderr, |config| runtime()?.block_on(submit::run(&config, &args)))
+            with_config(&cli.flags, Output::Stderr, |config| runtime()?.block_on(submit::run(&config, &args)))
         }
         Some(Command::IntegrationTest(args)) => {
-            configured(&cli.flags, Output::Stderr, |config| runtime()?.block_on(integration_test::run(&config, &args)))
+            with_config(&cli.flags, Output::Stderr, |config| runtime()?.block_on(integration_test::run(&config, &args)))
         }
         Some(Command::Features(command)) => {
-            configured(&cli.flags, Output::Stderr, |config| features::run(&config, &command))
+            with_config(&cli.flags, Output::Stderr, |config| features::run(&config, &command))
         }
         Some(Command::Plugin(command)) => {
-            configured(&cli.flags, Output::Stderr, |config| plugin::run(&config, &command))
+            with_config(&cli.flags, Output::Stderr, |config| plugin::run(&config, &command))
         }
+        // This command needs no configuration, so it can explain the errors of an invalid
+        // configuration.
         Some(Command::Errors(args)) => errors::run(&args),
         Some(Command::Job) => {
-            log_of_child();
+            init_child_log();
             job_process::run().map(|()| ExitCode::SUCCESS)
         }
         Some(Command::PluginProcess) => {
-            log_of_child();
-            serve::run().map(|()| ExitCode::SUCCESS)
+            init_child_log();
+            plugin_main::run().map(|()| ExitCode::SUCCESS)
         }
     };
-    ended.unwrap_or_else(|error| {
+    result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
 }
 
-/// Runs a command with the checked configuration and a log.
-fn configured(
+/// Reads the configuration, starts the log and runs a command.
+fn with_config(
     flags: &ConfigFlags,
     output: Output,
     command: impl FnOnce(Config) -> anyhow::Result<ExitCode>,
@@ -116,6 +120,8 @@ fn configured(
             logging::init(config.log, output);
             command(config)
         }
+        // The log's settings are part of the invalid configuration, so the error is printed without
+        // the log.
         Err(error) => {
             eprintln!("error: {error}");
             Ok(ExitCode::from(exit_code::USAGE))
@@ -125,8 +131,12 @@ fn configured(
 
 fn run_worker(config: Config) -> anyhow::Result<ExitCode> {
     let catalog = Catalog::open(&config.jobs.plugins)?;
+    // The first scan is completed before the worker takes a job, so that the job finds every
+    // plugin.
     catalog.scan_to_end()?;
     catalog.watch();
+    // Jobs fail without a source of bars, but the worker starts anyway: it then writes the reason
+    // into each result.
     if let Err(failure) = JobResources::from_config(&config.jobs, "worker") {
         tracing::warn!("every job will fail: {failure}; {}", failure.hint);
     }
@@ -138,8 +148,11 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
-/// Starts the log of a child process. Its lines go through its parent's log, which adds time and level.
-fn log_of_child() {
+/// Starts the log of a child process. The parent writes the lines to its own log, and adds the time
+/// and the level.
+fn init_child_log() {
+    // The parent has checked the configuration and passes on only this variable, so an invalid
+    // level is not reported here.
     let level = std::env::var("LOG_LEVEL").ok().and_then(|level| level.parse().ok());
     logging::init(LogConfig { level: level.unwrap_or(tracing::Level::INFO), format: LogFormat::Text }, Output::Parent);
 }

@@ -1,8 +1,8 @@
 //! Reads the configuration from flags, environment and files, and checks it.
 //!
-//! In: command-line flags, the process environment, `--config FILE`, `.env`. Out: a [`Config`] of usable values, or a
-//! [`ConfigError`] that lists all problems at once.
-//! Invariant: no secret is ever shown.
+//! In: command-line flags, the process environment, `--config FILE` and `.env`. Out: a [`Config`]
+//! of valid values, or a [`ConfigError`] that lists all problems together. Invariant: no message
+//! contains a secret.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -24,48 +24,51 @@ pub use flags::ConfigFlags;
 pub use settings::{BackendConfig, BarsSource, JobsConfig, LogConfig, LogFormat, QueueConfig, QueueEnd};
 
 use check::Checker;
-use layers::{Gathered, Layers};
+use layers::{GatheredSettings, Layers};
 
-/// All settings, checked.
+/// All settings, after the check.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The address of Redis.
     pub redis: RedisAddress,
-    /// How jobs are queued.
+    /// The settings of the queues.
     pub queue: QueueConfig,
-    /// How jobs run.
+    /// The settings of jobs.
     pub jobs: JobsConfig,
     /// The backend that the worker reports to.
     pub backend: BackendConfig,
-    /// What is logged.
+    /// The settings of the log.
     pub log: LogConfig,
-    /// Oddities that do not prevent a start; the worker logs them once.
+    /// Problems that do not prevent a start. The worker logs them once.
     pub warnings: Vec<String>,
 }
 
 impl Config {
-    /// Reads flags, the process's environment and the files, in that order of precedence.
+    /// Reads flags, the environment of this process and the files, in that order of precedence.
     ///
     /// # Errors
-    /// All problems with the configuration.
+    /// Returns [`ConfigError`] with all problems.
     pub fn from_process(flags: &ConfigFlags) -> Result<Self, ConfigError> {
+        // A variable whose name or value is not Unicode is ignored, because settings are text.
         let text = |value: std::ffi::OsString| value.into_string().ok();
         let environment = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         Self::load(flags, environment, &folder)
     }
 
-    /// Reads flags, a given environment, and the files relative to a working folder.
+    /// Reads flags, the given environment, and the files.
+    ///
+    /// * `folder`: the working folder, to which relative paths refer.
     ///
     /// # Errors
-    /// All problems with the configuration.
+    /// Returns [`ConfigError`] with all problems.
     pub fn load(
         flags: &ConfigFlags,
         environment: impl IntoIterator<Item = (String, String)>,
         folder: &Path,
     ) -> Result<Self, ConfigError> {
         let environment: HashMap<String, String> = environment.into_iter().collect();
-        let Gathered { layers, mut problems, warnings } = Layers::gather(flags, &environment, folder);
+        let GatheredSettings { layers, mut problems, warnings } = Layers::gather(flags, &environment, folder);
         let mut checker = Checker::new(&layers, folder);
         let config = Self {
             redis: checker.redis(),

@@ -1,8 +1,8 @@
 //! The training worker of the Oculus Strategy Platform.
 //!
-//! One binary, three roles: the [`worker`] takes jobs from Redis and loads no plugin, a job process runs the pipeline
-//! (`runner`), and a plugin process fits models with exactly one library. `docs/architecture.md` has the map and the
-//! invariants.
+//! One binary has three roles. The [`worker`] takes jobs from Redis and loads no plugin. A job
+//! process runs the pipeline (`runner`). A plugin process fits models with exactly one library.
+//! `docs/architecture.md` describes the parts and the invariants.
 
 mod artifacts;
 mod charts;
@@ -12,7 +12,8 @@ mod logging;
 mod runner;
 pub mod worker;
 
-/// Keeps freed blocks for later features: returning them to the system each time would cost as much as the features
-/// themselves, since every page would have to be mapped and cleared again.
+/// The allocator of the program. It keeps freed memory for later features. If the memory were
+/// returned to the system each time, every page would have to be mapped and cleared again. This
+/// would take as long as computing the features (`docs/decisions/0023-allocator.md`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

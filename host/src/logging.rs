@@ -1,4 +1,5 @@
-//! The log: time, level, message and fields; on stdout for the worker, on stderr for every other command.
+//! Configures the log. Each event has a time, a level, a message and fields. The worker logs to
+//! stdout, and every other command logs to stderr.
 
 use std::io::IsTerminal;
 
@@ -14,16 +15,18 @@ use crate::config::{LogConfig, LogFormat};
 pub(crate) enum Output {
     /// Stdout, for the worker.
     Stdout,
-    /// Stderr, for commands that print their answer on stdout.
+    /// Stderr, for commands that print their output on stdout.
     Stderr,
-    /// Plain lines on stderr, for a child process: the parent's log adds time and level.
+    /// Stderr, for a child process. The lines have no time, because the parent adds the time to its
+    /// own log.
     Parent,
 }
 
 /// Starts the log of this process. A second call has no effect.
 ///
-/// Of libraries, only warnings and errors are logged, at any level.
+/// Third-party libraries log only warnings and errors, whatever the configured level is.
 pub(crate) fn init(config: LogConfig, output: Output) {
+    // Targets match by prefix: `oculus_` covers all crates of this program.
     let levels =
         Targets::new().with_default(tracing::Level::WARN.min(config.level)).with_target("oculus_", config.level);
     let (writer, is_terminal) = match output {
@@ -38,6 +41,6 @@ pub(crate) fn init(config: LogConfig, output: Output) {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    // Fails only if a log is already installed, which then stays.
+    // This fails only if a log is already installed. That log then remains.
     let _ = tracing_subscriber::registry().with(lines.with_filter(levels)).try_init();
 }

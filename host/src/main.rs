@@ -1,4 +1,4 @@
-//! `oculus-host`: wiring only.
+//! The binary `oculus-host`. The binary only calls the command-line interface.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,9 @@
-//! One job from its payload to its result: what a job process and `train` do.
+//! Runs one job from its payload to its result. A job process and the command `train` use this
+//! module.
 //!
-//! In: the job's text, its plugins, its resources. Out: a [`JobOutcome`] in every case. Around the pure pipeline, this
-//! module has the clock, the host's name, the plugin processes and the folder of artifacts.
+//! In: the job's text, plugins and resources. Out: a [`JobOutcome`] in every case. The pipeline is
+//! pure. This module adds what is not: the clock, the host name, the plugin processes and the
+//! folder of artifacts.
 
 mod capacity;
 mod payload;
@@ -13,7 +15,7 @@ pub(crate) mod spec;
 use std::sync::Arc;
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::{Failure, Kind};
+use oculus_job::error::{JobError, JobErrorKind};
 use oculus_job::progress::{Phase, Progress};
 use oculus_job::request::Job;
 use oculus_job::result::FailedResult;
@@ -34,27 +36,31 @@ pub(crate) use self::plugin_log::plugin_log;
 #[derive(Clone, Debug)]
 pub(crate) struct JobOutcome {
     /// The kind of failure; `None` for a success.
-    pub failure: Option<Kind>,
-    /// The result object, of a success or of a failure.
+    pub failure: Option<JobErrorKind>,
+    /// The result object of the success or the failure.
     pub result: Value,
     /// The health of the plugins that the job used.
     pub plugins: Vec<PluginHealth>,
 }
 
-/// Runs a job to its end, and reports its progress.
+/// Runs a job and reports its progress.
 pub(crate) fn run(spec: &JobSpec, on_progress: &(dyn Fn(Progress) + Sync)) -> JobOutcome {
     let clock = Clock::start();
     let timed = |progress: Progress| {
-        clock.note(progress.phase);
+        clock.record_phase(progress.phase);
         on_progress(progress);
     };
     let job = match payload::read_job(spec) {
         Ok(job) => job,
         Err(failure) => return failed(&failure, &spec.build_id, Value::Null),
     };
+    // All plugin sessions share this record. It is part of the outcome even if the job fails,
+    // because a crash of a generation must always be counted.
     let record = Arc::default();
     let outcome = match train(&job, spec, &record, &timed) {
         Ok((mut report, contents)) => {
+            // The run block is complete before the artifact is written, because the artifact
+            // contains the report.
             report.run = run_block(spec, &clock, &report);
             write_artifact(&mut report, &contents, spec);
             succeeded(report)
@@ -64,27 +70,28 @@ pub(crate) fn run(spec: &JobSpec, on_progress: &(dyn Fn(Progress) + Sync)) -> Jo
     JobOutcome { plugins: record.all(), ..outcome }
 }
 
-/// Runs the pipeline on the job's plugins, and collects the contents of its artifact.
+/// Runs the pipeline with the job's plugins, and collects the contents of its artifact.
 fn train(
     job: &Job,
     spec: &JobSpec,
     record: &Arc<HealthRecord>,
     on_progress: &(dyn Fn(Progress) + Sync),
-) -> Result<(Report, Contents), Failure> {
+) -> Result<(Report, Contents), JobError> {
     let resources = &spec.resources;
     let selection = selection::select(job, &spec.plugins, &spec.refused)?;
     let opener = SessionOpener { resources, selection: &selection, record };
     let output = run_pipeline(job, &selection, &opener, on_progress)?;
-    let contents = artifacts::collect(&output.findings, &selection, job.design.ml_training_config.seed);
+    let contents = artifacts::collect(&output.artifact_inputs, &selection, job.design.ml_training_config.seed);
     Ok((output.report, contents))
 }
 
+/// Runs the pipeline on the job's source of bars.
 fn run_pipeline(
     job: &Job,
     selection: &Selection,
     opener: &SessionOpener<'_>,
     on_progress: &(dyn Fn(Progress) + Sync),
-) -> Result<pipeline::Output, Failure> {
+) -> Result<pipeline::PipelineOutput, JobError> {
     let resources = opener.resources;
     let source = resources.bars.open();
     let inputs = PipelineInputs {
@@ -92,41 +99,50 @@ fn run_pipeline(
         participants: &selection.participants(resources.device()),
         lookback_rows: selection.lookback_rows(),
         open: &|table| opener.open(table),
-        n_side_by_side: resources.parallel_fits,
-        n_families_at_once: capacity::families_at_once(resources),
+        n_parallel: resources.parallel_fits,
+        n_families_at_once: capacity::n_parallel_families(resources),
         on_progress,
     };
     pipeline::run(job, &inputs)
 }
 
-/// Writes the artifact, and its folder into the report. A job whose artifact cannot be written is a success without it.
+/// Writes the artifact, and adds the path of its folder to the report. If the artifact cannot be
+/// written, the job succeeds without it, and the report states the reason.
 fn write_artifact(report: &mut Report, contents: &Contents, spec: &JobSpec) {
     let written_at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
     let written = AttemptFolder::create(&spec.artifacts, &spec.job_id).and_then(|attempt| {
         let folder = attempt.folder().display().to_string();
+        // The path is added before the artifact is written, because the artifact contains a copy of
+        // the report.
         report.run.insert("artifacts".to_owned(), folder.into());
         attempt.write(contents, report, &written_at)
     });
     if let Err(error) = written {
         let reason = format!("{:#}", anyhow::Error::from(error));
-        tracing::warn!("the job's artifacts cannot be written: {reason}");
+        tracing::warn!(job = spec.job_id, "cannot write the artifacts: {reason}; the job succeeds without them");
         report.run.insert("artifacts".to_owned(), Value::Null);
         report.run.insert("artifacts_reason".to_owned(), reason.into());
     }
 }
 
+/// Returns the outcome of a job that has a report.
 fn succeeded(report: Report) -> JobOutcome {
     match report.to_json() {
         Ok(result) => JobOutcome { failure: None, result, plugins: Vec::new() },
         Err(error) => {
             let message = format!("the report cannot be written as JSON: {error}");
-            let hint = "this is a fault of the worker: report it with the job";
-            failed(&Failure::failed(Phase::Complete, ErrorCode::Internal, message, hint), &report.build_id, Value::Null)
+            let hint = "this is a bug in the worker: report it together with the job";
+            failed(
+                &JobError::failed(Phase::Complete, ErrorCode::Internal, message, hint),
+                &report.build_id,
+                Value::Null,
+            )
         }
     }
 }
 
-fn failed(failure: &Failure, build_id: &str, design_config: Value) -> JobOutcome {
+/// Returns the outcome of a job that failed.
+fn failed(failure: &JobError, build_id: &str, design_config: Value) -> JobOutcome {
     let result = FailedResult::new(failure, build_id, design_config).to_json();
     JobOutcome { failure: Some(failure.kind), result, plugins: Vec::new() }
 }

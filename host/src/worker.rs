@@ -1,8 +1,8 @@
-//! The worker: fetches jobs from Redis, runs each in a process of its own, and submits the results.
+//! The worker: fetches jobs from Redis, runs each one in a separate process, and submits the
+//! results.
 //!
-//! In: entries of the queues, signals. Out: results, progress, heartbeats.
-//! Invariant: after any crash, a job is in the queue, under a lease, or ended; and this process loads
-//! no plugin.
+//! In: entries of the queues, and signals. Out: results, progress and heartbeats. Invariant: after
+//! any crash, every job is in the queue, under a lease, or finished. This process loads no plugin.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,10 +57,11 @@ use spawn_backoff::SpawnBackoff;
 use spool::ResultSpool;
 use status::WorkerStatus;
 
-/// Runs until a signal ends the worker.
+/// Runs the worker until a signal stops it.
 ///
 /// # Errors
-/// The worker cannot start. Once it runs, it survives every outage of Redis and of the backend.
+/// Returns an error if the worker cannot start. Once it runs, it survives every outage of Redis and
+/// of the backend.
 pub async fn run(config: Config, catalog: Arc<Catalog>) -> anyhow::Result<()> {
     let registration = Registration::from_process(&config);
     let backend = Arc::new(Backend::new(&config.backend)?);
@@ -75,6 +76,8 @@ pub async fn run(config: Config, catalog: Arc<Catalog>) -> anyhow::Result<()> {
         plugins: worker.catalog.subscribe(),
         shutdown: worker.shutdown.clone(),
     };
+    // The heartbeats start before Redis is available, so the backend shows this worker as
+    // `starting`.
     let heartbeats = tokio::spawn(heartbeats.run());
     if wait_for_redis(&worker).await {
         let reaper = tokio::spawn(reaper::run(Arc::clone(&worker)));
@@ -82,24 +85,31 @@ pub async fn run(config: Config, catalog: Arc<Catalog>) -> anyhow::Result<()> {
         run_jobs(&worker, poller).await;
         reaper.abort();
     }
+    // The loop is aborted first, so that no periodic heartbeat with an older state follows the
+    // final one.
     heartbeats.abort();
     announcements.abort();
     send_final_heartbeat(&backend, &worker.worker_id, &worker.status).await;
-    tracing::info!("worker ended");
+    tracing::info!(worker = worker.worker_id, "worker stopped");
     Ok(())
 }
 
+/// Creates the parts of the worker that its tasks share, and the poller of its queues.
 fn set_up(config: Config, catalog: Arc<Catalog>, worker_id: &str) -> anyhow::Result<(WorkerContext, QueuePoller)> {
     let client = redis_client::open(&config.redis).with_context(|| format!("invalid Redis URL {}", config.redis))?;
     let outage = Outage::new(&format!("Redis at {}", config.redis));
     let redis = Arc::new(RedisClient::new(client.clone(), RESPONSE_TIMEOUT, outage.clone()));
-    let waiting = RedisClient::new(client.clone(), RESPONSE_TIMEOUT + Duration::from_secs(2), outage.clone());
-    let holder = Holder::new(worker_id).context("the system has no random source for the boot id")?;
+    // A blocking command delays every later command on its connection, so blocking commands have a
+    // separate connection. The time limit of that connection is longer by the time for which a
+    // command may block.
+    let blocking_client = RedisClient::new(client.clone(), RESPONSE_TIMEOUT + Duration::from_secs(2), outage.clone());
+    let holder =
+        Holder::new(worker_id).context("cannot generate the worker's boot id from the system's random source")?;
     let queue = |list: &String| Queue::new(list, &holder, &config.queue, Arc::clone(&redis));
     let queues: Vec<Queue> = config.queue.names.iter().map(queue).collect();
-    let poller = QueuePoller::new(queues.clone(), waiting);
+    let poller = QueuePoller::new(queues.clone(), blocking_client);
     let leases =
-        Leases::start(client, config.queue.lease, outage).context("the thread that renews leases cannot be started")?;
+        Leases::start(client, config.queue.lease, outage).context("cannot start the thread that renews leases")?;
     let spool = ResultSpool::within(&config.jobs.artifacts_dir, &config.redis.to_string());
     let worker = WorkerContext {
         worker_id: holder.worker_id,
@@ -111,11 +121,12 @@ fn set_up(config: Config, catalog: Arc<Catalog>, worker_id: &str) -> anyhow::Res
         status: WorkerStatus::new(),
         spool,
         spawn_backoff: SpawnBackoff::default(),
-        shutdown: shutdown::listen().context("no signal handler can be installed")?,
+        shutdown: shutdown::listen().context("cannot install the handlers of SIGTERM and SIGINT")?,
     };
     Ok((worker, poller))
 }
 
+/// Logs the problems that do not prevent a start.
 fn log_warnings(worker: &WorkerContext) {
     for warning in &worker.config.warnings {
         tracing::warn!("{warning}");
@@ -123,22 +134,27 @@ fn log_warnings(worker: &WorkerContext) {
     if worker.catalog.current().plugins().is_empty() {
         let folder = worker.catalog.folder().display();
         tracing::warn!(
-            "no plugin in {folder}: jobs will be refused; `cargo xtask plugins` builds the plugins of this project"
+            "no plugin in {folder}: jobs are refused until one is published there; `cargo xtask plugins` builds the \
+             plugins of this project"
         );
     }
 }
 
-/// Submits the results that an earlier worker on this machine could not.
+/// Submits the results that an earlier worker on this machine left in the spool.
 fn submit_spooled(worker: &Arc<WorkerContext>) {
     for result in worker.spool.stored() {
+        // If the queue of a result is no longer configured, the result stays on disk for a worker
+        // that has this queue.
         let Some(queue) = worker.queues.iter().find(|queue| queue.name() == result.queue).cloned() else { continue };
-        tracing::info!(job = result.id, "submitting a result that an earlier worker could not");
+        let token = result.claim.token;
+        tracing::info!(job = result.id, token, queue = result.queue, "submitting a result from the spool");
         let worker = Arc::clone(worker);
         tokio::spawn(async move { submit::submit(&worker, &queue, &result).await });
     }
 }
 
-/// Fetches a job whenever a slot is free, until the worker drains; then waits for the running jobs.
+/// Fetches a job whenever a slot is free, until the worker drains. Afterwards, waits for the
+/// running jobs.
 async fn run_jobs(worker: &Arc<WorkerContext>, mut poller: QueuePoller) {
     let slots = Arc::new(Semaphore::new(worker.config.jobs.concurrency));
     let mut running = JoinSet::new();
@@ -146,10 +162,14 @@ async fn run_jobs(worker: &Arc<WorkerContext>, mut poller: QueuePoller) {
     worker.status.set_shutdown_phase(ShutdownPhase::Running);
     log_ready(worker);
     while *shutdown.borrow() == ShutdownPhase::Running {
+        // The slot is acquired before the entry is fetched. Otherwise an entry could wait for a
+        // slot under this worker's lease while another worker could run it.
         let slot = tokio::select! {
             slot = Arc::clone(&slots).acquire_owned() => slot,
             () = reached(&mut shutdown, ShutdownPhase::Draining) => break,
         };
+        // The fetch is not part of a `select!`. If it were dropped halfway, its entry would stay
+        // claimed until the lease expires.
         match poller.fetch().await {
             Some((queue, claim)) => {
                 let worker = Arc::clone(worker);
@@ -163,7 +183,7 @@ async fn run_jobs(worker: &Arc<WorkerContext>, mut poller: QueuePoller) {
                 () = reached(&mut shutdown, ShutdownPhase::Draining) => break,
             },
         }
-        // Frees the finished tasks.
+        // A `JoinSet` keeps each finished task until it is joined.
         while running.try_join_next().is_some() {}
     }
     worker.status.set_shutdown_phase(ShutdownPhase::Draining);

@@ -1,9 +1,11 @@
 //! The types that cross the boundary between host and plugin: layout only, no logic.
 //!
-//! Structs are frozen for ever. [`Module`] and the traits may grow after their last prefix field. Codes are integers,
-//! options are JSON, tables are slices: nothing of the standard library, no tensor and no thread crosses.
+//! Structs never change within 1.x. [`Module`] and the traits may get new members after their last
+//! prefix field. Codes are integers, options are JSON and tables are slices. No type of the
+//! standard library, no tensor and no thread crosses the boundary, because the two sides may come
+//! from different compilers.
 
-// `sabi_trait` writes its types in its own style.
+// The code that `sabi_trait` generates triggers these lints.
 #![allow(non_camel_case_types, non_local_definitions, missing_docs)]
 
 use abi_stable::StableAbi;
@@ -13,19 +15,20 @@ use abi_stable::std_types::{RBox, RResult, RSlice, RSliceMut, RStr, RString, RVe
 
 pub use crate::error::PluginError;
 
-/// A feature matrix and what its rows and columns are. Rows are ordered by symbol, then time.
+/// A feature matrix with the descriptions of its rows and columns. Rows are ordered by symbol, then
+/// time.
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy)]
 pub struct Table<'a> {
-    /// Column-major, `n_features × n_rows`.
+    /// All values, column-major, `n_features × n_rows`.
     pub values: RSlice<'a, f32>,
-    /// Rows: bars of all symbols.
+    /// Number of rows: the bars of all symbols.
     pub n_rows: u64,
-    /// Columns.
+    /// Number of columns.
     pub n_features: u64,
-    /// Feature names, one a column.
+    /// Feature names, one per column.
     pub names: RSlice<'a, RStr<'a>>,
-    /// Feature roles, one a column: 0 for models and rules, 1 for rules only.
+    /// Feature roles, one per column: 0 for models and rules, 1 for rules only.
     pub roles: RSlice<'a, u32>,
     /// Start of each row's bar, seconds since 1970-01-01 UTC.
     pub time: RSlice<'a, i64>,
@@ -35,34 +38,36 @@ pub struct Table<'a> {
     pub symbol: RSlice<'a, u32>,
 }
 
-/// What to learn: labels and the rows that may be learnt from.
+/// The labels of a fit and the rows that it may train on.
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy)]
 pub struct Task<'a> {
-    /// One a row of the table: 0, 1, or NaN where there is none.
+    /// Labels, one per row of the table: 0, 1, or NaN for a row without a label.
     pub label: RSlice<'a, f32>,
     /// Ascending rows to fit on.
     pub train_rows: RSlice<'a, u32>,
-    /// Ascending rows for early stopping; may be empty.
+    /// Ascending rows for early stopping, possibly none.
     pub tune_rows: RSlice<'a, u32>,
-    /// Where all randomness of the fit starts.
+    /// Seed of all random numbers of the fit.
     pub seed: u64,
-    /// Threads the fit may use.
+    /// Number of threads that the fit may use.
     pub threads: u32,
-    /// Device to fit on, one of the manifest's, or `auto`.
+    /// Device to fit on: one of the manifest's devices, or `auto`.
     pub device: RStr<'a>,
 }
 
-/// What the host offers to a plugin at work.
+/// The services that the host provides during a call.
 #[abi_stable::sabi_trait]
 pub trait Host: Send + Sync {
-    /// How far the work is, from 0 to 1.
+    /// Reports the progress of the call, from 0 to 1.
     fn progress(&self, fraction: f64, message: RStr<'_>);
-    /// A figure of the work, such as a loss at an epoch.
+    /// Reports a metric of one step, such as the loss of an epoch.
     fn metric(&self, name: RStr<'_>, step: u64, value: f64);
-    /// A line for the log; levels are 1 (error) to 5 (trace).
+    /// Writes a line to the log; levels are 1 (error) to 5 (trace).
     fn log(&self, level: u32, message: RStr<'_>);
-    /// Whether the work should end now.
+    /// Returns whether the job was cancelled.
+    // Every 1.x host implements the methods up to the last prefix field. Later methods are
+    // optional.
     #[sabi(last_prefix_field)]
     fn cancelled(&self) -> bool;
 }
@@ -73,21 +78,22 @@ pub type HostRef<'a> = Host_TO<'a, RRef<'a, ()>>;
 /// A fitted model.
 #[abi_stable::sabi_trait]
 pub trait Model: Send + Sync {
-    /// Writes one score a row, NaN where the history is too short.
+    /// Writes one score per row into `out`. The score is NaN if the history before the row is too
+    /// short.
     fn predict(&self, table: Table<'_>, rows: RSlice<'_, u32>, out: RSliceMut<'_, f32>) -> RResult<(), PluginError>;
-    /// The model as bytes in a format that others read where one exists.
+    /// Returns the model as bytes, if possible in a format that other tools can read.
     fn save(&self) -> RResult<RVec<u8>, PluginError>;
-    /// The share of each column of the table, summing to 1.
+    /// Returns one importance per column of the table. The importances sum to 1, or all are 0.
     fn importance(&self) -> RResult<RVec<f64>, PluginError>;
-    /// JSON of [`crate::Summary`].
+    /// Returns the JSON of a [`crate::Summary`].
     #[sabi(last_prefix_field)]
     fn summary(&self) -> RResult<RString, PluginError>;
 }
 
-/// A model in its plugin's memory.
+/// A pointer to a model, which stays in the memory of its plugin.
 pub type ModelBox = Model_TO<'static, RBox<()>>;
 
-/// A table made ready for many fits.
+/// A table prepared for many fits.
 #[abi_stable::sabi_trait]
 pub trait Prepared: Send + Sync {
     /// Fits one model; `params` is a JSON object.
@@ -95,7 +101,7 @@ pub trait Prepared: Send + Sync {
     fn fit(&self, task: Task<'_>, params: RStr<'_>, host: HostRef<'_>) -> RResult<ModelBox, PluginError>;
 }
 
-/// A prepared form, which may borrow its table.
+/// A pointer to a prepared table, which may borrow the original table.
 pub type PreparedBox<'a> = Prepared_TO<'a, RBox<()>>;
 
 /// The functions of a plugin.
@@ -103,18 +109,21 @@ pub type PreparedBox<'a> = Prepared_TO<'a, RBox<()>>;
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = Module_Ref)))]
 pub struct Module {
-    /// JSON of [`crate::Manifest`].
+    /// Returns the JSON of a [`crate::Manifest`].
     pub describe: extern "C" fn() -> RResult<RString, PluginError>,
-    /// Makes a table ready; every statistic comes from `learn_rows` alone. The text is JSON of [`crate::Setting`].
+    /// Prepares a table. Every statistic must come from the rows in the `u32` slice. The text is
+    /// the JSON of a [`crate::Setting`].
     pub prepare: for<'a> extern "C" fn(
         Table<'a>,
         RSlice<'_, u32>,
         RStr<'_>,
         HostRef<'_>,
     ) -> RResult<PreparedBox<'a>, PluginError>,
-    /// A model from the bytes of its `save`. The text is JSON of [`crate::Setting`].
+    /// Reads a model from the bytes that its `save` returned. The text is the JSON of a
+    /// [`crate::Setting`].
     pub load: extern "C" fn(RSlice<'_, u8>, RStr<'_>) -> RResult<ModelBox, PluginError>,
-    /// JSON list of [`crate::MinedRule`]; `scores` has one out-of-fold score a row, NaN where there is none.
+    /// Returns a JSON list of [`crate::MinedRule`]. The `f32` slice contains one out-of-fold score
+    /// per row, or NaN for a row without a score. The text is a JSON object of parameters.
     pub extract: for<'a> extern "C" fn(
         Table<'a>,
         Task<'_>,
@@ -122,8 +131,9 @@ pub struct Module {
         RStr<'_>,
         HostRef<'_>,
     ) -> RResult<RString, PluginError>,
-    /// What nobody foresaw, by name: a [`crate::Extension`], null when the plugin does not know the name. The name
-    /// fixes what it points at, which stays where it is until the process ends.
+    /// Returns the pointer of the [`crate::Extension`] with this name, or null if the plugin lacks
+    /// it. The name determines the layout of the value. The value stays at its address until the
+    /// process exits.
     #[sabi(last_prefix_field)]
     pub extension: extern "C" fn(RStr<'_>) -> RResult<*const (), PluginError>,
 }

@@ -1,11 +1,13 @@
-//! The way out for what this API did not foresee.
+//! Extensions: values that a plugin passes to the host although the plugin API has no function for
+//! them.
 
-/// A value that a plugin hands over by name, such as a table of functions.
+/// A value that a plugin passes to the host by name, such as a table of functions.
 ///
-/// The name fixes the layout for ever, and carries its version (`acme.explain/1`): whoever asks for it casts the pointer
-/// to that layout, which is `#[repr(C)]` and holds nothing that both sides do not lay out alike. The value is never moved,
-/// changed or dropped: the pointer holds until the process ends, as libraries are never closed, and is usable on any
-/// thread. Panics must not leave functions behind it.
+/// The name includes a version (`acme.explain/1`) and determines the layout of the value. A new
+/// layout needs a new name. The caller casts the pointer to the type of this layout. The type must
+/// be `#[repr(C)]` and contain only types with the same layout on both sides. The value is never
+/// moved, changed or dropped. The pointer is valid on any thread until the process exits, because
+/// libraries are never closed. Functions of the value must not panic.
 ///
 /// ```
 /// use oculus_plugin_api::Extension;
@@ -30,12 +32,13 @@
 pub struct Extension(*const ());
 
 impl Extension {
-    /// Hands over a value that lives as long as the library.
+    /// Creates an extension from a static value.
+    // `T` must be `Sync`, because the host may read the value on any thread.
     pub fn of<T: Sync>(value: &'static T) -> Self {
         Self(std::ptr::from_ref(value).cast())
     }
 
-    /// What crosses the boundary; never null.
+    /// Returns the pointer that crosses the boundary. It is never null.
     pub fn pointer(self) -> *const () {
         self.0
     }

@@ -1,49 +1,103 @@
-//! What an author of a model family implements.
+//! The traits that the author of a model family implements.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Ctx, Extension, Manifest, Params, PluginError, Result, Setting, Table, Task};
 
-/// A model family that fits straight from the table.
+/// A model family that fits directly on the table.
 ///
-/// Whoever implements this has a [`PreparedFamily`] too, whose prepared form is the table itself.
+/// Every `Family` is also a [`PreparedFamily`] whose prepared form is the table.
+///
+/// ```
+/// # use oculus_plugin_api::prelude::*;
+/// # struct Share(f32);
+/// # impl Model for Share {
+/// #     fn predict(&self, _: &Table<'_>, _: &[u32], out: &mut [f32]) -> Result<()> { out.fill(self.0); Ok(()) }
+/// #     fn save(&self) -> Result<Vec<u8>> { json::save(&(self.0,)) }
+/// #     fn load(bytes: &[u8]) -> Result<Self> { json::load(bytes).map(|(share,)| Self(share)) }
+/// # }
+/// struct BaseRate;
+///
+/// impl Family for BaseRate {
+///     type Model = Share;
+///
+///     fn manifest() -> Manifest {
+///         Manifest::new("base-rate", "1.0.0")
+///     }
+///
+///     fn fit(_: &Table<'_>, task: &Task<'_>, _: &Params, ctx: &Ctx<'_, '_>) -> Result<Share> {
+///         ctx.check()?;
+///         Ok(Share(task.n_positives() as f32 / task.train_rows.len() as f32))
+///     }
+/// }
+/// ```
 pub trait Family: Send + Sync + 'static {
-    /// What a fit makes.
+    /// The type of the fitted models.
     type Model: Model;
 
-    /// Who it is and what it takes.
+    /// Returns the plugin's id, the names and flags that select it, and its parameters.
     fn manifest() -> Manifest;
 
-    /// Fits one model on `task.train_rows`, and stops early by `task.tune_rows` where there are any.
+    /// Fits one model on `task.train_rows`. `task.tune_rows`, if any, are for early stopping.
     ///
-    /// The same task, parameters and table give the same model, whatever `task.threads` is.
+    /// Equal tasks, parameters and tables must produce equal models, for any value of
+    /// `task.threads`.
     ///
     /// # Errors
-    /// [`code::DATA`](crate::code::DATA) for rows that it cannot learn from, [`code::CANCELLED`](crate::code::CANCELLED)
-    /// from [`Ctx::check`], [`code::ENGINE`](crate::code::ENGINE) for what the engine says.
+    /// * [`code::DATA`](crate::code::DATA) if the family cannot train on these rows.
+    /// * [`code::CANCELLED`](crate::code::CANCELLED) from [`Ctx::check`], if the job was cancelled.
+    /// * [`code::ENGINE`](crate::code::ENGINE) if the engine fails.
     fn fit(table: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Self::Model>;
 
-    /// What the plugin offers by a name that this API does not know; nothing unless said otherwise.
+    /// Returns the plugin's extension with this name. The default is `None` for every name.
     fn extension(_name: &str) -> Option<Extension> {
         None
     }
 }
 
-/// A model family that makes a table ready once and fits it many times, with other labels and parameters.
+/// A model family that prepares a table once and fits it many times, with different labels and
+/// parameters.
+///
+/// ```
+/// # use oculus_plugin_api::prelude::*;
+/// # struct Share(f32);
+/// # impl Model for Share {
+/// #     fn predict(&self, _: &Table<'_>, _: &[u32], out: &mut [f32]) -> Result<()> { out.fill(self.0); Ok(()) }
+/// #     fn save(&self) -> Result<Vec<u8>> { json::save(&(self.0,)) }
+/// #     fn load(bytes: &[u8]) -> Result<Self> { json::load(bytes).map(|(share,)| Self(share)) }
+/// # }
+/// # struct Scaled;
+/// impl PreparedFamily for Scaled {
+///     type Prepared<'a> = Vec<Input>;
+///     type Model = Share;
+///
+///     fn prepare<'a>(t: Table<'a>, learn_rows: &[u32], _: &Setting, _: &Ctx<'_, '_>) -> Result<Vec<Input>> {
+///         Input::standardised(&t, learn_rows)
+///     }
+///
+///     fn fit(inputs: &Vec<Input>, task: &Task<'_>, _: &Params, ctx: &Ctx<'_, '_>) -> Result<Share> {
+///         ctx.progress(0.5, &format!("{} inputs", inputs.len()));
+///         Ok(Share(task.n_positives() as f32 / task.train_rows.len() as f32))
+///     }
+/// #   fn manifest() -> Manifest { Manifest::new("scaled", "1.0.0") }
+/// }
+/// ```
 pub trait PreparedFamily: Send + Sync + 'static {
-    /// The table made ready: binned, scaled, uploaded. May borrow the table.
+    /// The type of a prepared table, for example a binned, scaled or uploaded one. It may borrow
+    /// the table.
     type Prepared<'a>: Send + Sync;
-    /// What a fit makes.
+    /// The type of the fitted models.
     type Model: Model;
 
-    /// Who it is and what it takes.
+    /// Returns the plugin's id, the names and flags that select it, and its parameters.
     fn manifest() -> Manifest;
 
-    /// Makes a table ready. Every statistic comes from `learn_rows` alone.
+    /// Prepares a table for fits. Every statistic must come from `learn_rows` alone.
     ///
     /// # Errors
-    /// [`code::DATA`](crate::code::DATA), [`code::CANCELLED`](crate::code::CANCELLED) from [`Ctx::check`], or
-    /// [`code::ENGINE`](crate::code::ENGINE).
+    /// * [`code::DATA`](crate::code::DATA) if the family cannot train on these rows.
+    /// * [`code::CANCELLED`](crate::code::CANCELLED) from [`Ctx::check`], if the job was cancelled.
+    /// * [`code::ENGINE`](crate::code::ENGINE) if the engine fails.
     fn prepare<'a>(
         table: Table<'a>,
         learn_rows: &[u32],
@@ -51,13 +105,19 @@ pub trait PreparedFamily: Send + Sync + 'static {
         ctx: &Ctx<'_, '_>,
     ) -> Result<Self::Prepared<'a>>;
 
-    /// Fits one model; as [`Family::fit`].
+    /// Fits one model on `task.train_rows` of a prepared table. `task.tune_rows`, if any, are for
+    /// early stopping.
+    ///
+    /// The fit must not change the prepared table. The same task, parameters and table must produce
+    /// the same model, for any value of `task.threads`.
     ///
     /// # Errors
-    /// As [`Family::fit`].
+    /// * [`code::DATA`](crate::code::DATA) if the family cannot train on these rows.
+    /// * [`code::CANCELLED`](crate::code::CANCELLED) from [`Ctx::check`], if the job was cancelled.
+    /// * [`code::ENGINE`](crate::code::ENGINE) if the engine fails.
     fn fit(prepared: &Self::Prepared<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Self::Model>;
 
-    /// What the plugin offers by a name that this API does not know; nothing unless said otherwise.
+    /// Returns the plugin's extension with this name. The default is `None` for every name.
     fn extension(_name: &str) -> Option<Extension> {
         None
     }
@@ -85,55 +145,96 @@ impl<F: Family> PreparedFamily for F {
 }
 
 /// A fitted model.
+///
+/// ```
+/// use oculus_plugin_api::prelude::*;
+///
+/// /// Scores a row by one feature.
+/// struct Column(String);
+///
+/// impl Model for Column {
+///     fn predict(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32]) -> Result<()> {
+///         let column = table.column(table.positions([&self.0])?[0]);
+///         out.iter_mut().zip(rows).for_each(|(score, &row)| *score = column[row as usize]);
+///         Ok(())
+///     }
+///
+///     fn save(&self) -> Result<Vec<u8>> {
+///         json::save(&(&self.0,))
+///     }
+///
+///     fn load(bytes: &[u8]) -> Result<Self> {
+///         json::load(bytes).map(|(name,)| Self(name))
+///     }
+/// }
+/// # assert_eq!(Column::load(&Column("RSI_14".into()).save()?)?.0, "RSI_14");
+/// # Ok::<(), PluginError>(())
+/// ```
 pub trait Model: Sized + Send + Sync + 'static {
-    /// Writes the score of each of `rows` into `out`, of the same length: higher for class 1, from 0 to 1 where it is a
-    /// probability, NaN where the history of a row is too short.
+    /// Writes one score per row of `rows` into `out`, which has the same length.
+    ///
+    /// A higher score means class 1 is more likely. If the scores are probabilities, they are from
+    /// 0 to 1. The score is NaN if the history before the row is too short. A score depends only on
+    /// its row or on the window that ends with its row.
     ///
     /// # Errors
-    /// [`code::DATA`](crate::code::DATA) for a table without the features it was fitted on.
+    /// [`code::DATA`](crate::code::DATA) if the table lacks a feature that the model was fitted on.
     fn predict(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32]) -> Result<()>;
 
-    /// The model as bytes, in a format that other tools read where one exists.
+    /// Returns the model as bytes, if possible in a format that other tools can read.
     ///
     /// # Errors
-    /// [`code::ENGINE`](crate::code::ENGINE).
+    /// [`code::ENGINE`](crate::code::ENGINE) if the engine fails.
     fn save(&self) -> Result<Vec<u8>>;
 
-    /// A model from the bytes of [`Model::save`], also of an earlier version of the plugin.
+    /// Reads a model from the bytes that [`Model::save`] returned, also in an earlier version of
+    /// the plugin.
     ///
     /// # Errors
-    /// [`code::MODEL`](crate::code::MODEL) for anything else.
+    /// [`code::MODEL`](crate::code::MODEL) if the bytes are not a complete model of this plugin.
     fn load(bytes: &[u8]) -> Result<Self>;
 
-    /// As [`Model::load`], for families whose models live on a device or bring threads of their own.
+    /// Reads a model from the bytes of [`Model::save`], for a device and a number of threads. The
+    /// default calls [`Model::load`].
     ///
     /// # Errors
-    /// As [`Model::load`], and [`code::DEVICE`](crate::code::DEVICE) for a device that is missing.
+    /// * [`code::MODEL`](crate::code::MODEL) if the bytes are not a complete model of this plugin.
+    /// * [`code::DEVICE`](crate::code::DEVICE) if the device is missing.
     fn load_with(bytes: &[u8], _setting: &Setting) -> Result<Self> {
         Self::load(bytes)
     }
 
-    /// The share of each column of the table it was fitted on: at least 0, summing to 1, or all 0.
+    /// Returns one importance per column of the table that the model was fitted on. Each importance
+    /// is at least 0. Their sum is 1, or all are 0.
     ///
     /// # Errors
-    /// [`code::UNSUPPORTED`](crate::code::UNSUPPORTED) for families that know none.
+    /// [`code::UNSUPPORTED`](crate::code::UNSUPPORTED) if the family does not compute importance.
+    /// The default implementation returns this error.
     fn importance(&self) -> Result<Vec<f64>> {
-        Err(PluginError::unsupported("this family knows no importance"))
+        Err(PluginError::unsupported("this family does not compute importance"))
     }
 
-    /// What there is to say of the fit.
+    /// Returns facts about the fit. The default implementation returns none.
     fn summary(&self) -> Summary {
         Summary::default()
     }
 }
 
-/// What there is to say of a fit.
+/// Facts about a fit, which the host stores with its result.
+///
+/// ```
+/// use oculus_plugin_api::Summary;
+///
+/// let summary = Summary { rounds: Some(120), device: Some("cuda".into()) };
+/// assert_ne!(summary, Summary::default());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Boosting rounds or epochs kept, where the family counts them.
+    /// Number of boosting rounds or epochs of the kept model. It is absent if the family does not
+    /// count them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rounds: Option<u32>,
-    /// Device it was fitted on, where not the CPU.
+    /// Device on which the fit ran. It is absent for the CPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
 }

@@ -1,10 +1,12 @@
-//! Standardised features: deviations from the mean over the training rows.
+//! Standardised features: each value is the distance from the mean over the training rows, in
+//! standard deviations.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Moments, PluginError, Result, Table};
 
-/// One standardised feature: its name, and what it is measured in. Part of a model, saved with it.
+/// The name, mean and standard deviation of a feature that is standardised. A model stores and
+/// saves them.
 ///
 /// ```
 /// use oculus_plugin_api::{Input, Table};
@@ -21,18 +23,19 @@ use crate::{Moments, PluginError, Result, Table};
 pub struct Input {
     /// Name of the feature.
     pub name: String,
-    /// Mean over the rows to learn from.
+    /// Mean over the training rows.
     pub mean: f64,
-    /// Population deviation over them; 0 for a feature that is constant there, which then is 0 everywhere.
+    /// Population standard deviation over the training rows. It is 0 for a feature that is constant
+    /// over these rows. The standardised value of such a feature is 0 in every row.
     pub deviation: f64,
 }
 
 impl Input {
-    /// An input for each feature that is for models, measured over `learn_rows`.
+    /// Computes the mean and standard deviation over `learn_rows` of every feature for models.
     ///
     /// # Errors
-    /// [`code::DATA`](crate::code::DATA) for a table without such a feature, and for a row of `learn_rows`
-    /// with a value that is not finite, naming both.
+    /// [`code::DATA`](crate::code::DATA) if the table has no feature for models, or if a value in
+    /// `learn_rows` is not finite. The message names the row and the feature.
     pub fn standardised(table: &Table<'_>, learn_rows: &[u32]) -> Result<Vec<Self>> {
         let features = table.require_model_features()?;
         features.into_iter().map(|idx| Self::measured(table, idx, learn_rows)).collect()
@@ -43,7 +46,7 @@ impl Input {
         let column = table.column(feature_idx);
         if let Some(row) = learn_rows.iter().find(|&&row| !column[row as usize].is_finite()) {
             return Err(PluginError::data(format!(
-                "row {row} is to be learnt from, and {name} has no finite value there; leave the row or the feature out"
+                "{name} is not finite in row {row}, a training row; remove the row or the feature"
             )));
         }
         let moments = Moments::from_values(learn_rows.iter().map(|&row| f64::from(column[row as usize])));
@@ -51,10 +54,11 @@ impl Input {
         Ok(Self { name: name.to_owned(), mean: moments.mean, deviation })
     }
 
-    /// The values of `rows` in deviations from the mean; NaN where the feature is not finite.
+    /// Returns the standardised values of `rows`. A standardised value is NaN if the feature's own
+    /// value is not finite.
     ///
     /// # Errors
-    /// [`code::DATA`](crate::code::DATA) for a table without the feature.
+    /// [`code::DATA`](crate::code::DATA) if the table lacks the feature.
     pub fn values<'t>(&'t self, table: &Table<'t>, rows: &'t [u32]) -> Result<impl Iterator<Item = f64> + 't> {
         let idx = table.position(&self.name);
         let idx = idx.ok_or_else(|| PluginError::data(format!("the table lacks {}", self.name)))?;
@@ -66,6 +70,7 @@ impl Input {
         if !value.is_finite() {
             return f64::NAN;
         }
+        // A division by a deviation of 0 would return infinity or NaN.
         if self.deviation == 0.0 {
             return 0.0;
         }
@@ -81,7 +86,8 @@ mod tests {
 
     #[test]
     fn a_feature_that_is_constant_on_learn_rows_is_zero_everywhere() {
-        // The mean of equal values is not always one of them: 0.1 summed 700 times is not 700 times 0.1.
+        // The computed mean of equal values can differ from the values, because the sum of 700
+        // times 0.1 is rounded.
         let mut column = vec![0.1f32; 702];
         column[700] = 7.0;
         column[701] = f32::NAN;
@@ -94,13 +100,12 @@ mod tests {
     }
 
     #[test]
-    fn rows_and_features_that_cannot_be_measured_are_named() {
+    fn a_missing_value_is_reported_with_its_row_and_feature() {
         let frame = Frame::new(1, 3).column("RSI_14", vec![1.0, f32::INFINITY, 3.0]).rule_column("SMA", vec![0.0; 3]);
         let table = Table::new(frame.table()).unwrap();
         let error = Input::standardised(&table, &[0, 1]).unwrap_err();
-        let needed =
-            "row 1 is to be learnt from, and RSI_14 has no finite value there; leave the row or the feature out";
-        assert_eq!((error.code, error.message.as_str()), (code::DATA, needed));
+        let expected = "RSI_14 is not finite in row 1, a training row; remove the row or the feature";
+        assert_eq!((error.code, error.message.as_str()), (code::DATA, expected));
 
         let inputs = Input::standardised(&table, &[0, 2]).unwrap();
         let other = Frame::new(1, 3).rule_column("SMA", vec![0.0; 3]);

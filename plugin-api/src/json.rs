@@ -1,15 +1,16 @@
-//! Models as JSON, for families that have no format of their own.
+//! Models as JSON, for families without a file format.
 //!
-//! Any value that serde can write and read will do: tuples, lists and numbers need no dependency on it. Numbers come back
-//! to the bit; one that is not finite is refused when it is read. A lone number goes into a tuple, `(share,)`: half of it
-//! would be a number too.
+//! Every type that implements the serde traits can be used. Tuples, lists and numbers do not
+//! require a dependency on serde. Finite numbers are preserved exactly. [`load`] rejects other
+//! numbers. Put a single number into a tuple, `(share,)`. A bare number that is truncated is still
+//! a valid number, so a damaged file would not be detected.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{PluginError, Result};
 
-/// A value as JSON, for [`Model::save`](crate::Model::save).
+/// Writes a value as JSON, for [`Model::save`](crate::Model::save).
 ///
 /// ```
 /// use oculus_plugin_api::json;
@@ -21,17 +22,29 @@ use crate::{PluginError, Result};
 /// ```
 ///
 /// # Errors
-/// [`code::ENGINE`](crate::code::ENGINE) for what JSON cannot hold, such as maps whose keys are no text.
+/// [`code::ENGINE`](crate::code::ENGINE) if JSON cannot represent the value, for example a map with
+/// keys that are not texts.
 pub fn save(value: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(value).map_err(PluginError::engine)
 }
 
-/// A value from the bytes of [`save`], for [`Model::load`](crate::Model::load).
+/// Reads a value from the bytes of [`save`], for [`Model::load`](crate::Model::load).
+///
+/// ```
+/// use oculus_plugin_api::{code, json};
+///
+/// let (share,): (f32,) = json::load(b"[0.25]")?;
+/// assert_eq!(share, 0.25);
+/// assert_eq!(json::load::<(f32,)>(b"[0.25").unwrap_err().code, code::MODEL);
+/// # Ok::<(), oculus_plugin_api::PluginError>(())
+/// ```
 ///
 /// # Errors
-/// [`code::MODEL`](crate::code::MODEL) for anything else.
+/// [`code::MODEL`](crate::code::MODEL) if the bytes are not the JSON of such a value.
 pub fn load<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|error| PluginError::model(format!("no model of this family: {error}")))
+    // `from_slice` rejects text after the value, so bytes of another format are not accepted by
+    // accident.
+    serde_json::from_slice(bytes).map_err(|error| PluginError::model(format!("invalid model: {error}")))
 }
 
 #[cfg(test)]
@@ -40,7 +53,7 @@ mod tests {
     use crate::code;
 
     #[test]
-    fn a_model_comes_back_to_the_bit_and_nothing_less_than_whole_is_read() {
+    fn numbers_are_preserved_exactly_and_truncated_bytes_are_rejected() {
         let model = (f64::MIN_POSITIVE, vec![(String::from("a\n\"b\""), 0.1f32), (String::new(), -1e30)]);
         let bytes = save(&model).unwrap();
         assert_eq!(load::<(f64, Vec<(String, f32)>)>(&bytes).unwrap(), model);

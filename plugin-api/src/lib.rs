@@ -1,15 +1,22 @@
-//! What a model plugin of oculus-host is: a stable ABI, and the SDK that authors write against.
+//! The SDK for model plugins of oculus-host, and the stable ABI that host and plugins share.
 //!
-//! A plugin is a `cdylib` with this crate as its only dependency beside its engine. Its author implements one trait and
-//! writes one macro line; no `unsafe`, no `abi_stable`:
+//! A plugin is a shared library (`cdylib`) that adds one model family or one rule extractor to the
+//! training worker `oculus-host`. The host loads the library in a separate process, passes it a
+//! feature table, labels and parameters, and stores the models that it returns. A plugin's only
+//! required dependency is this crate. Its author implements one trait and calls one macro. `unsafe`
+//! code is not needed.
 //!
-//! * [`Family`]: a model family that fits straight from the table.
-//! * [`PreparedFamily`]: one that bins, scales or uploads a fold's data once and fits it many times.
-//! * [`Extractor`]: one that proposes trading rules.
+//! | trait | implement it for |
+//! | --- | --- |
+//! | [`Family`] | a model family that fits directly on the table |
+//! | [`PreparedFamily`] | a family that bins, scales or uploads a table once and fits it many times |
+//! | [`Extractor`] | a rule extractor, which proposes trading rules |
 //!
-//! A whole family, which predicts the share of positives whatever the features say:
+//! # A complete family
 //!
-//! ```
+//! This family ignores the features and predicts the share of positive labels:
+//!
+//! ```standalone_crate
 //! use oculus_plugin_api::prelude::*;
 //!
 //! struct BaseRate;
@@ -20,7 +27,7 @@
 //!     fn manifest() -> Manifest {
 //!         Manifest::new("base-rate", "1.0.0")
 //!             .named(["BaseRate"])
-//!             .param(Param::float("shrink", 1.0).range(0.0, 10.0).help("pseudo-rows of share one half"))
+//!             .param(Param::float("shrink", 1.0).range(0.0, 10.0).help("rows of share one half to add"))
 //!     }
 //!
 //!     fn fit(_: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Share> {
@@ -54,71 +61,131 @@
 //! # fn main() {}
 //! ```
 //!
-//! The last line is its tests: one a claim that every plugin must meet, from the same model for the same seed to a named
-//! refusal of data that cannot be learnt from ([`conformance!`]). Tests of its own run it through its real module with
-//! [`testing::Harness`]. [`Input`] standardises features, [`EarlyStopping`] chooses the round to keep and [`json`] saves
-//! models, for families that have nothing of their own; all are nothing but Rust inside the plugin, and cross no boundary.
+//! [`export_family!`] makes the library a plugin, and [`conformance!`] adds its tests.
+//! `oculus-host plugin new NAME` writes a crate with a logistic regression to start from.
 //!
-//! # Stability
+//! # The data a fit receives
 //!
-//! The version of this crate is the version of the ABI, and 1.0 is frozen. Within 1.x a plugin and a host of different
-//! minor versions work together both ways:
+//! * [`Table`]: the features, one row per symbol and bar, one column per feature. Rows are ordered
+//!   by symbol, then time. [`FeatureRole`] distinguishes columns for models from columns for rules
+//!   only.
+//! * [`Task`]: one label per row (0, 1 or NaN), the rows to train on, the rows for early stopping,
+//!   the seed, the number of threads and the device.
+//! * [`Setting`]: device, threads and seed of a call that has no task, such as
+//!   [`PreparedFamily::prepare`].
 //!
-//! * The structs of [`abi`] never change: no field is added, moved or given another type or meaning.
-//! * [`abi::Module`] and the traits of [`abi`] may grow at their ends, each new function with what a plugin or host does that
-//!   does not know it.
-//! * What crosses as JSON ([`Manifest`], [`Setting`], [`Summary`], [`MinedRule`], parameters) may get new fields: a reader
-//!   ignores those that it does not know, and gives a default to those that are absent.
-//! * Codes of errors, roles and kinds of parameters may get new values: [`code`], [`Role::Unknown`], [`ParamKind::Unknown`]
-//!   say what a reader makes of them.
-//! * Claims of [`mod@conformance`] may be added: a plugin that breaks a new one is told so, and goes on being offered to jobs
-//!   as long as it meets those of a probe.
+//! A fit trains on [`Task::train_rows`] only. The same table, task and parameters produce the same
+//! model, for any number of threads.
+//!
+//! Three helpers serve families that do not implement these steps themselves: [`Input`]
+//! standardises features with [`Moments`], [`MissingValues`] rejects rows with a missing feature,
+//! and [`EarlyStopping`] selects the round with the lowest loss on [`Task::tune_rows`]. They are
+//! plain Rust code inside the plugin and do not cross the boundary.
+//!
+//! # Parameters
+//!
+//! A [`Manifest`] states the plugin's id, the names and flags that select it, and its parameters.
+//! Each [`Param`] declares a type ([`ParamKind`]), a default, a range and the values that the
+//! search tries ([`Search`]). The SDK checks the values of a job against the declaration, so a fit
+//! receives complete and valid [`Params`].
+//!
+//! # Reporting progress and cancellation
+//!
+//! Each call that may take long receives a [`Ctx`]. [`Ctx::progress`], [`Ctx::metric`] and
+//! [`Ctx::log`] report to the host. [`Ctx::check`] returns an error if the job was cancelled. Call
+//! it with `?`, at least every 100 ms.
+//!
+//! # Saving and loading
+//!
+//! [`Model::save`] returns a model as bytes. [`Model::load`] reads these bytes, also in later
+//! versions of the plugin. [`json`] does both for families without a file format.
+//! [`Model::importance`] and [`Model::summary`] describe a fitted model; the host stores the
+//! [`Summary`] with its result.
+//!
+//! # Errors
+//!
+//! Every function returns [`Result`]. A [`PluginError`] has a [`code`], which the host acts on, and
+//! a message for people. The SDK catches a panic inside the plugin and returns it as
+//! [`code::PANIC`].
+//!
+//! # Testing
+//!
+//! [`conformance!`] adds one test per claim that every plugin must meet. For example, a fit is
+//! reproducible, a saved model predicts the same, and an error about an invalid parameter names the
+//! parameter. [`testing::Harness`] runs a plugin in unit tests through the interface that a host
+//! uses. The module [`mod@conformance`] contains the claims.
+//!
+//! # Versions
+//!
+//! The version of this crate is the version of the ABI, and 1.0 is frozen. Within 1.x, plugins and
+//! hosts of different minor versions work together in both directions:
+//!
+//! * The structs of [`abi`] never change: no field is added or moved, and no type or meaning
+//!   changes.
+//! * [`abi::Module`] and the traits of [`abi`] may get new members at their ends. Each new function
+//!   defines what happens if the other side lacks it.
+//! * JSON that crosses the boundary ([`Manifest`], [`Setting`], [`Summary`], [`MinedRule`],
+//!   parameters) may get new fields. A reader ignores unknown fields and uses a default for absent
+//!   ones.
+//! * Error codes, roles and parameter types may get new values. [`code`], [`Role::Unknown`] and
+//!   [`ParamKind::Unknown`] define how a reader treats an unknown value.
+//! * [`mod@conformance`] may get new claims. A plugin that breaks a new claim remains available to
+//!   jobs while it meets the claims of [`Depth::Probe`](conformance::Depth::Probe).
+//!
+//! An [`Extension`] passes a value for which this API has no function.
 
 pub mod abi;
 pub mod conformance;
 mod context;
-mod declared;
+mod early_stopping;
 mod error;
 mod export;
 mod extension;
 mod extractor;
 mod family;
-mod holes;
 mod input;
 pub mod json;
 mod manifest;
+mod manifest_check;
+mod missing_values;
 mod module;
 mod moments;
 mod noise;
 mod params;
 mod setting;
-mod stopping;
 mod table;
 mod task;
 pub mod testing;
 
 pub use context::{Ctx, Level};
+pub use early_stopping::{EarlyStopping, StopDecision};
 pub use error::{PluginError, Result, code};
 #[doc(hidden)]
 pub use export::{internal, same};
 pub use extension::Extension;
 pub use extractor::{Condition, Extractor, MinedRule, Operator};
 pub use family::{Family, Model, PreparedFamily, Summary};
-pub use holes::Holes;
 pub use input::Input;
 pub use manifest::{Manifest, Role};
+pub use missing_values::MissingValues;
 pub use moments::Moments;
 pub use params::{Param, ParamKind, Params, Search};
 pub use setting::Setting;
-pub use stopping::{EarlyStopping, StopDecision};
 pub use table::{FeatureRole, Table};
 pub use task::Task;
 
-/// Everything that an author of a plugin needs, in one line.
+/// All items that a plugin usually needs.
+///
+/// ```
+/// use oculus_plugin_api::prelude::*;
+///
+/// let manifest = Manifest::new("nearest", "1.2.0").param(Param::int("neighbours", 15).range(1, 500));
+/// assert_eq!(manifest.check(), Ok(()));
+/// ```
 pub mod prelude {
     pub use crate::{
-        Condition, Ctx, EarlyStopping, Extension, Extractor, Family, FeatureRole, Holes, Input, Level, Manifest,
-        MinedRule, Model, Moments, Operator, Param, Params, PluginError, PreparedFamily, Result, Role, Setting,
+        Condition, Ctx, EarlyStopping, Extension, Extractor, Family, FeatureRole, Input, Level, Manifest, MinedRule,
+        MissingValues, Model, Moments, Operator, Param, Params, PluginError, PreparedFamily, Result, Role, Setting,
         StopDecision, Summary, Table, Task, json,
     };
 }

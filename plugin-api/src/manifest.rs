@@ -1,27 +1,37 @@
-//! What a plugin says of itself. The host knows no family by name: all it does follows from here.
+//! The manifest: a plugin's description of itself. The host's code contains no family names, so
+//! everything it does with a plugin follows from the manifest.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Param, PluginError, Result};
 
-/// What a plugin makes.
+/// The kind of a plugin's results.
+///
+/// ```
+/// use oculus_plugin_api::{Manifest, Param, Role};
+///
+/// let windows = Param::int("sequence_length", 32).range(1, 512);
+/// let manifest = Manifest::new("lstm", "1.0.0").role(Role::Sequence).lookback_param("sequence_length").param(windows);
+/// assert_eq!(manifest.check(), Ok(()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// A model that reads one row at a time.
+    /// A model that scores a row based on this row alone.
     Tabular,
-    /// A model that reads a window of rows up to the one it scores.
+    /// A model that scores a row based on a window of rows that ends with this row.
     Sequence,
-    /// Trading rules.
+    /// Trading rules, proposed by an [`Extractor`](crate::Extractor).
     Rules,
-    /// Something of a later version of this API.
+    /// A role of a later version of this API.
     #[serde(other)]
     Unknown,
 }
 
-/// A plugin's own account: who it is, what selects it, what it takes.
+/// A plugin's description of itself: id, version, the names and flags that select it, and its
+/// parameters.
 ///
-/// Crosses the boundary as JSON; fields that a version does not know are ignored.
+/// It crosses the boundary as JSON. A reader ignores unknown fields.
 ///
 /// ```
 /// use oculus_plugin_api::{Manifest, Param};
@@ -30,55 +40,62 @@ pub enum Role {
 ///     .named(["NearestNeighbours", "knn"])
 ///     .selected_by("train_knn")
 ///     .prefixed("knn_")
-///     .param(Param::int("neighbours", 15).range(1, 500).search(5, 50).help("rows that vote"))
+///     .param(Param::int("neighbours", 15).range(1, 500).search(5, 50).help("neighbours that vote"))
 ///     .leads_search()
 ///     .concurrent_fits();
 /// assert!(manifest.answers_to("KNN"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Folder and log name: lower-case letters, digits, `-`.
+    /// Name of the plugin's folder, which also marks its log lines. It contains lower-case letters,
+    /// digits and `-`.
     pub id: String,
     /// Version of the plugin, `major.minor.patch`.
     pub version: String,
-    /// Version of this API that the plugin was built with.
+    /// Version of this API with which the plugin was built.
     pub api: String,
-    /// What it makes.
+    /// Kind of the plugin's results.
     pub role: Role,
-    /// Names that a job may call it by, the one to show first; case, `-` and `_` do not matter.
+    /// Names by which a job may select the plugin. The first name is the one displayed. Case, `-`,
+    /// `_` and spaces are ignored in comparisons.
     pub names: Vec<String>,
-    /// Flag of `ml_training_config` that selects it, such as `train_lstm`.
+    /// Flag of `ml_training_config` that selects the plugin, such as `train_lstm`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flag: Option<String>,
-    /// Prefix of its parameters in `ml_training_config`, such as `lstm_`.
+    /// Prefix of the plugin's parameters in `ml_training_config`, such as `lstm_`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
-    /// Devices that it can use: `cpu`, `cuda`, `mps`.
+    /// Devices that the plugin can use on this machine: `cpu`, `cuda`, `mps`.
     pub devices: Vec<String>,
-    /// Whether it may lead the search for label and configuration: many fits, quick ones.
+    /// Whether the family can lead the config search. The search runs many fits, so the fits must
+    /// be fast.
     pub leads_search: bool,
-    /// Whether several fits may run in one process at once.
+    /// Whether several fits may run in one process at the same time.
     pub concurrent_fits: bool,
-    /// The parameter that counts boosting rounds or epochs. The host sets it for the final fit to what early stopping
-    /// found on the folds ([`Summary::rounds`](crate::Summary::rounds)).
+    /// Name of the parameter that counts boosting rounds or epochs. In each fold, early stopping
+    /// keeps a number of rounds ([`Summary::rounds`](crate::Summary::rounds)). For the final fit,
+    /// the host sets this parameter to the median of these numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rounds_param: Option<String>,
-    /// The parameter that says how many rows up to its own a prediction reads. The host loads that many bars more.
+    /// Name of the parameter that sets the number of rows in the window of a prediction. The host
+    /// loads this many additional bars before the first predicted row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookback_param: Option<String>,
-    /// Ending of a file that holds a saved model, such as `txt` or `safetensors`; `bin` where none is said.
+    /// File extension of a saved model, such as `txt` or `safetensors`; `bin` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saves_as: Option<String>,
-    /// Everything that can be set.
+    /// Declarations of all parameters.
     pub params: Vec<Param>,
 }
 
 impl Manifest {
-    /// A tabular plugin for the CPU, with its id as its only name.
+    /// Creates the manifest of a tabular plugin that runs on the CPU. The id is its only name.
     pub fn new(id: &str, version: &str) -> Self {
         Self {
             id: id.to_owned(),
             version: version.to_owned(),
+            // The constructor is compiled into the plugin, so this is the version with which the
+            // plugin was built.
             api: env!("CARGO_PKG_VERSION").to_owned(),
             role: Role::Tabular,
             names: vec![id.to_owned()],
@@ -94,99 +111,101 @@ impl Manifest {
         }
     }
 
-    /// What it makes.
+    /// Sets the kind of the plugin's results.
     #[must_use]
     pub fn role(self, role: Role) -> Self {
         Self { role, ..self }
     }
 
-    /// Names that a job may call it by, the one to show first.
+    /// Sets the names by which a job may select the plugin, the displayed one first.
     #[must_use]
     pub fn named<'n>(self, names: impl IntoIterator<Item = &'n str>) -> Self {
         Self { names: names.into_iter().map(str::to_owned).collect(), ..self }
     }
 
-    /// The flag of `ml_training_config` that selects it.
+    /// Sets the flag of `ml_training_config` that selects the plugin.
     #[must_use]
     pub fn selected_by(self, flag: &str) -> Self {
         Self { flag: Some(flag.to_owned()), ..self }
     }
 
-    /// The prefix of its parameters in `ml_training_config`.
+    /// Sets the prefix of the plugin's parameters in `ml_training_config`.
     #[must_use]
     pub fn prefixed(self, prefix: &str) -> Self {
         Self { prefix: Some(prefix.to_owned()), ..self }
     }
 
-    /// Devices that it can use.
+    /// Sets the devices that the plugin can use on this machine.
     #[must_use]
     pub fn devices<'n>(self, devices: impl IntoIterator<Item = &'n str>) -> Self {
         Self { devices: devices.into_iter().map(str::to_owned).collect(), ..self }
     }
 
-    /// One more parameter.
+    /// Adds a parameter.
     #[must_use]
     pub fn param(mut self, param: Param) -> Self {
         self.params.push(param);
         self
     }
 
-    /// It may lead the config search.
+    /// Allows the family to lead the config search.
     #[must_use]
     pub fn leads_search(self) -> Self {
         Self { leads_search: true, ..self }
     }
 
-    /// Its fits may run side by side in one process.
+    /// Allows several fits to run in one process at the same time.
     #[must_use]
     pub fn concurrent_fits(self) -> Self {
         Self { concurrent_fits: true, ..self }
     }
 
-    /// The parameter that counts rounds or epochs.
+    /// Names the parameter that counts boosting rounds or epochs.
     #[must_use]
     pub fn rounds_param(self, name: &str) -> Self {
         Self { rounds_param: Some(name.to_owned()), ..self }
     }
 
-    /// The parameter that says how many rows a prediction reads.
+    /// Names the parameter that sets the number of rows in the window of a prediction.
     #[must_use]
     pub fn lookback_param(self, name: &str) -> Self {
         Self { lookback_param: Some(name.to_owned()), ..self }
     }
 
-    /// Ending of a file that holds a saved model.
+    /// Sets the file extension of a saved model.
     #[must_use]
     pub fn saves_as(self, extension: &str) -> Self {
         Self { saves_as: Some(extension.to_owned()), ..self }
     }
 
-    /// The name to show.
+    /// Returns the displayed name.
     pub fn title(&self) -> &str {
         self.names.first().unwrap_or(&self.id)
     }
 
-    /// Refuses a device that the plugin does not know; `auto` is always known.
+    /// Checks that a device is one of the manifest's devices. `auto` is always valid.
     ///
     /// # Errors
-    /// [`code::DEVICE`](crate::code::DEVICE), naming those it knows.
+    /// [`code::DEVICE`](crate::code::DEVICE) for any other device. The message lists the manifest's
+    /// devices.
     pub fn check_device(&self, device: &str) -> Result<()> {
+        // For `auto` the plugin selects a device.
         if device == "auto" || self.devices.iter().any(|known| known == device) {
             return Ok(());
         }
         let known = self.devices.join(", ");
         Err(PluginError::device(format!(
-            "device `{device}`: this plugin has {known} on this machine; say auto, or one of these"
+            "unknown device `{device}`: on this machine the plugin has {known}; use auto or one of these"
         )))
     }
 
-    /// Whether a job that says `name` means this plugin.
+    /// Returns whether `name` in a job selects this plugin.
     pub fn answers_to(&self, name: &str) -> bool {
-        self.names.iter().chain([&self.id]).any(|own| folded(own) == folded(name))
+        self.names.iter().chain([&self.id]).any(|known| folded(known) == folded(name))
     }
 }
 
-/// Case and separators do not distinguish names.
+/// Removes the differences that a comparison of names ignores: case and separators.
 fn folded(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect()
 }

@@ -1,4 +1,8 @@
-//! Between the ABI and the author's traits: every call checked, every panic caught inside the plugin.
+//! The adapter between the ABI and the author's traits.
+//!
+//! In: calls through [`abi::Module`]. Out: calls of [`PreparedFamily`], [`Model`] or [`Extractor`].
+//! Invariant: every argument is checked before the author's code runs, and no panic leaves the
+//! plugin.
 
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +17,7 @@ use crate::{
     code,
 };
 
-/// The module of a plugin that is a model family.
+/// Returns the functions of a plugin that is a model family.
 pub fn family_module<F: PreparedFamily>() -> abi::Module_Ref {
     abi::Module {
         describe: describe_family::<F>,
@@ -22,10 +26,11 @@ pub fn family_module<F: PreparedFamily>() -> abi::Module_Ref {
         extract: no_extract,
         extension: extension_of_family::<F>,
     }
+    // The host keeps the reference until the process exits, because libraries are never closed.
     .leak_into_prefix()
 }
 
-/// The module of a plugin that is a rule extractor.
+/// Returns the functions of a plugin that is a rule extractor.
 pub fn extractor_module<E: Extractor>() -> abi::Module_Ref {
     abi::Module {
         describe: describe_extractor::<E>,
@@ -37,27 +42,33 @@ pub fn extractor_module<E: Extractor>() -> abi::Module_Ref {
     .leak_into_prefix()
 }
 
-/// Runs an author's code; a panic becomes an error with its message.
+/// Runs the author's code and converts a panic into an error with its message.
+///
+/// A panic that unwound out of an `extern "C"` function would abort the plugin process.
 fn guarded<T>(work: impl FnOnce() -> Result<T>) -> RResult<T, PluginError> {
+    // `AssertUnwindSafe`: the SDK has no state of its own that a panic could leave inconsistent.
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.into(),
         Err(payload) => {
+            // The payload of `panic!` is a `&str` if the message is a literal, and a `String` if it
+            // has format arguments.
             let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-            // A payload whose own drop panics would abort.
+            // The payload is not dropped, because it comes from the author's code, and its `drop`
+            // could panic again, outside the guard.
             std::mem::forget(payload);
             RResult::RErr(PluginError::new(code::PANIC, text.unwrap_or_else(|| "panicked without a message".into())))
         }
     }
 }
 
-/// An author's value whose drop may panic without harm.
+/// A value of the author's type. A panic in its `drop` is caught.
 struct Guarded<T>(ManuallyDrop<T>);
 
 impl<T> Drop for Guarded<T> {
     fn drop(&mut self) {
         let _ = guarded(|| {
-            // SAFETY: dropped here once and never used again.
+            // SAFETY: the value is dropped here once and not used afterwards.
             unsafe { ManuallyDrop::drop(&mut self.0) };
             Ok(())
         });
@@ -74,9 +85,15 @@ impl<M: Model> abi::Model for Guarded<M> {
         guarded(|| {
             let table = Table::new(table)?;
             let rows = as_slice(rows);
+            // Authors index columns with these rows, so a row beyond the table would panic in their
+            // code.
             table.check_rows("rows to predict", rows)?;
             if rows.len() != out.len() {
-                return Err(PluginError::data(format!("{} rows to predict into {} places", rows.len(), out.len())));
+                return Err(PluginError::data(format!(
+                    "found {} rows to predict and space for {} scores",
+                    rows.len(),
+                    out.len()
+                )));
             }
             self.0.predict(&table, rows, out.as_mut_slice())
         })
@@ -95,10 +112,13 @@ impl<M: Model> abi::Model for Guarded<M> {
     }
 }
 
+/// Moves a model to the heap, behind the function table that the host calls.
 fn boxed<M: Model>(model: M) -> abi::ModelBox {
+    // `TD_Opaque` disables downcasts: a `TypeId` has no meaning in code of another compiler.
     abi::Model_TO::from_value(Guarded(ManuallyDrop::new(model)), TD_Opaque)
 }
 
+/// A prepared table, and the original table against which each task is checked.
 struct GuardedPrepared<'a, F: PreparedFamily> {
     prepared: Guarded<F::Prepared<'a>>,
     table: Table<'a>,
@@ -114,7 +134,10 @@ impl<F: PreparedFamily> abi::Prepared for GuardedPrepared<'_, F> {
         guarded(|| {
             let task = Task::new(&task, &self.table)?;
             let manifest = F::manifest();
+            // `prepare` checked the device of its setting, but a task has its own device.
             manifest.check_device(task.device)?;
+            // The host checked these values, too, except the values of parameter types that it does
+            // not know.
             let params = Params::from_json(&manifest.params, params.as_str())?;
             F::fit(&self.prepared.0, &task, &params, &Ctx::new(&host)).map(boxed)
         })
@@ -141,26 +164,26 @@ extern "C" fn prepare<'a, F: PreparedFamily>(
 ) -> RResult<abi::PreparedBox<'a>, PluginError> {
     guarded(|| {
         let table = Table::new(table)?;
-        let setting = checked::<F>(setting)?;
+        let setting = checked_setting::<F>(setting)?;
         let learn_rows = as_slice(learn_rows);
         table.check_rows("learn_rows", learn_rows)?;
         if learn_rows.is_empty() {
-            return Err(PluginError::data("no rows to learn from"));
+            return Err(PluginError::data("learn_rows is empty, expected at least one row"));
         }
         let prepared = Guarded(ManuallyDrop::new(F::prepare(table, learn_rows, &setting, &Ctx::new(&host))?));
         Ok(abi::Prepared_TO::from_value(GuardedPrepared::<'a, F> { prepared, table }, TD_Opaque))
     })
 }
 
-/// A setting whose device the plugin knows.
-fn checked<F: PreparedFamily>(setting: RStr<'_>) -> Result<Setting> {
+/// Parses a setting and checks that its device is in the manifest.
+fn checked_setting<F: PreparedFamily>(setting: RStr<'_>) -> Result<Setting> {
     let setting = Setting::from_json(setting.as_str())?;
     F::manifest().check_device(&setting.device)?;
     Ok(setting)
 }
 
 extern "C" fn load<F: PreparedFamily>(bytes: RSlice<'_, u8>, setting: RStr<'_>) -> RResult<abi::ModelBox, PluginError> {
-    guarded(|| F::Model::load_with(as_slice(bytes), &checked::<F>(setting)?).map(boxed))
+    guarded(|| F::Model::load_with(as_slice(bytes), &checked_setting::<F>(setting)?).map(boxed))
 }
 
 extern "C" fn extract<E: Extractor>(
@@ -174,8 +197,13 @@ extern "C" fn extract<E: Extractor>(
         let table = Table::new(table)?;
         let task = Task::new(&task, &table)?;
         let scores = as_slice(scores);
+        // The lengths must match, because authors index the scores with the rows of the table.
         if scores.len() != table.n_rows() {
-            return Err(PluginError::data(format!("{} scores for {} rows", scores.len(), table.n_rows())));
+            return Err(PluginError::data(format!(
+                "found {} scores for {} rows, expected one per row",
+                scores.len(),
+                table.n_rows()
+            )));
         }
         let manifest = E::manifest();
         manifest.check_device(task.device)?;
@@ -191,11 +219,11 @@ extern "C" fn no_prepare<'a>(
     _: RStr<'_>,
     _: abi::HostRef<'_>,
 ) -> RResult<abi::PreparedBox<'a>, PluginError> {
-    RResult::RErr(PluginError::unsupported("a rule extractor fits no model"))
+    RResult::RErr(PluginError::unsupported("a rule extractor does not fit models"))
 }
 
 extern "C" fn no_load(_: RSlice<'_, u8>, _: RStr<'_>) -> RResult<abi::ModelBox, PluginError> {
-    RResult::RErr(PluginError::unsupported("a rule extractor loads no model"))
+    RResult::RErr(PluginError::unsupported("a rule extractor does not load models"))
 }
 
 extern "C" fn no_extract(
@@ -205,11 +233,13 @@ extern "C" fn no_extract(
     _: RStr<'_>,
     _: abi::HostRef<'_>,
 ) -> RResult<RString, PluginError> {
-    RResult::RErr(PluginError::unsupported("a model family extracts no rules"))
+    RResult::RErr(PluginError::unsupported("a model family does not extract rules"))
 }
 
-fn extension(found: impl FnOnce() -> Option<Extension>) -> RResult<*const (), PluginError> {
-    guarded(|| Ok(found().map_or(std::ptr::null(), Extension::pointer)))
+fn extension(find: impl FnOnce() -> Option<Extension>) -> RResult<*const (), PluginError> {
+    // Null represents an unknown name, because `Option` is a type of the standard library, which
+    // must not cross the boundary.
+    guarded(|| Ok(find().map_or(std::ptr::null(), Extension::pointer)))
 }
 
 extern "C" fn extension_of_family<F: PreparedFamily>(name: RStr<'_>) -> RResult<*const (), PluginError> {

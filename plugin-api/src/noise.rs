@@ -1,6 +1,8 @@
-//! Random numbers for tables of tests, which must never change.
+//! A random number generator for synthetic test tables. Its sequences must never change, because
+//! golden values depend on them.
 
-/// A SplitMix64 generator (Steele, Lea and Flood 2014).
+/// A SplitMix64 random number generator (Steele, Lea and Flood, "Fast Splittable Pseudorandom
+/// Number Generators", 2014).
 ///
 /// ```
 /// use oculus_plugin_api::testing::Noise;
@@ -13,7 +15,7 @@
 pub struct Noise(u64);
 
 impl Noise {
-    /// Starts a sequence; equal seeds give equal numbers.
+    /// Creates a generator. Equal seeds produce equal numbers.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -27,13 +29,15 @@ impl Noise {
         bits ^ (bits >> 31)
     }
 
-    /// Draws a number from 0 up to, not including, 1, in steps of 2⁻²⁴.
+    /// Draws a number in [0, 1), a multiple of 2⁻²⁴.
     pub fn unit_f32(&mut self) -> f32 {
+        // `f32` represents every integer of 24 bits exactly, so no draw rounds up to 1.
         (self.bits() >> 40) as f32 / (1 << 24) as f32
     }
 
-    /// Draws a number from 0 up to, not including, 1, in steps of 2⁻⁵³.
+    /// Draws a number in [0, 1), a multiple of 2⁻⁵³.
     pub fn unit_f64(&mut self) -> f64 {
+        // `f64` represents every integer of 53 bits exactly, so no draw rounds up to 1.
         (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
@@ -43,8 +47,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sequence_is_that_of_the_reference() {
-        // The first outputs for seed 1234567, as in the tests of other implementations.
+    fn the_sequence_equals_the_reference() {
+        // The first outputs for seed 1234567, which the tests of other implementations use too.
         let mut noise = Noise::new(1_234_567);
         let first = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
         assert_eq!(first.map(|_| noise.bits()), first);

@@ -1,4 +1,4 @@
-//! Parameters, declared once: from the declaration come the checks, the search space and the documentation.
+//! Parameters: one declaration yields the checks, the search space and the documentation.
 
 use std::collections::BTreeMap;
 
@@ -7,122 +7,140 @@ use serde_json::{Map, Value, json};
 
 use crate::{PluginError, Result};
 
-/// One parameter of a plugin: name, type, default, what is allowed, what is searched.
+/// The declaration of one parameter: name, type, default, allowed values and searched values.
 ///
 /// ```
 /// use oculus_plugin_api::Param;
 ///
-/// let rate = Param::float("learning_rate", 0.03).range(1e-4, 1.0).search_log(0.01, 0.2).help("step of a round");
-/// let tried = rate.at(0.5).as_f64().expect("a number");
-/// assert!((tried - (0.01f64 * 0.2).sqrt()).abs() < 1e-12);
-/// assert_eq!(rate.check(&7.5.into()).unwrap_err(), "learning_rate: found 7.5, needed a number from 0.0001 to 1");
+/// let rate = Param::float("learning_rate", 0.03).range(1e-4, 1.0).search_log(0.01, 0.2).help("step per round");
+/// let middle = rate.at(0.5).as_f64().expect("a number");
+/// assert!((middle - (0.01f64 * 0.2).sqrt()).abs() < 1e-12);
+/// assert_eq!(rate.check(&7.5.into()).unwrap_err(), "learning_rate: found 7.5, expected a number from 0.0001 to 1");
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Param {
     /// Name without the manifest's prefix.
     pub name: String,
-    /// What it does, in a few words.
+    /// A short description of the parameter's effect.
     #[serde(default)]
     pub help: String,
-    /// Type, default, range.
+    /// Type, default and allowed values.
     #[serde(flatten)]
     pub kind: ParamKind,
-    /// Where the config search looks; absent when it keeps the default.
+    /// Values that the search tries. They are absent if the search keeps the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Search>,
 }
 
-/// Type, default and allowed values.
+/// Type, default and allowed values of a parameter.
+///
+/// ```
+/// use oculus_plugin_api::{Param, ParamKind};
+///
+/// let depth = Param::int("depth", 6).range(1, 16);
+/// assert_eq!(depth.kind, ParamKind::Int { default: 6, min: 1, max: 16 });
+/// assert_eq!(depth.allowed(), "a whole number from 1 to 16");
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ParamKind {
     /// A whole number.
     Int {
-        /// Taken when the job says nothing.
+        /// Value that is used if a job does not set the parameter.
         default: i64,
-        /// Smallest allowed.
+        /// Smallest allowed value.
         min: i64,
-        /// Largest allowed.
+        /// Largest allowed value.
         max: i64,
     },
     /// A number.
     Float {
-        /// Taken when the job says nothing.
+        /// Value that is used if a job does not set the parameter.
         default: f64,
-        /// Smallest allowed.
+        /// Smallest allowed value.
         min: f64,
-        /// Largest allowed.
+        /// Largest allowed value.
         max: f64,
     },
-    /// One of several words.
+    /// One of several texts.
     Choice {
-        /// Taken when the job says nothing.
+        /// Value that is used if a job does not set the parameter.
         default: String,
-        /// All of them.
+        /// The allowed texts.
         choices: Vec<String>,
     },
-    /// On or off.
+    /// True or false.
     Flag {
-        /// Taken when the job says nothing.
+        /// Value that is used if a job does not set the parameter.
         default: bool,
     },
     /// A list of whole numbers, such as the sizes of layers.
     Ints {
-        /// Taken when the job says nothing.
+        /// Value that is used if a job does not set the parameter.
         default: Vec<i64>,
-        /// Smallest allowed entry.
+        /// Smallest allowed element.
         min: i64,
-        /// Largest allowed entry.
+        /// Largest allowed element.
         max: i64,
-        /// Most entries allowed.
+        /// Largest allowed number of elements.
         max_len: usize,
     },
-    /// A type of a later version of this API: passed on unchecked, the plugin checks it itself.
+    /// A type of a later version of this API. The host passes its values on unchecked, and the
+    /// plugin checks them.
     #[serde(other)]
     Unknown,
 }
 
-/// Where the config search looks for a number. (Words and flags are searched over all that is allowed.)
+/// The range of numbers that the search tries. For a choice or a flag, the search ignores the range
+/// and tries every allowed value.
+///
+/// ```
+/// use oculus_plugin_api::{Param, Search};
+///
+/// let rate = Param::float("learning_rate", 0.03).range(1e-4, 1.0).search_log(0.01, 0.2);
+/// assert_eq!(rate.search, Some(Search { from: 0.01, to: 0.2, log: true }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Search {
-    /// Smallest value tried.
+    /// Smallest searched value.
     pub from: f64,
-    /// Largest value tried.
+    /// Largest searched value.
     pub to: f64,
-    /// Whether equal ratios, not equal steps, are equally likely.
+    /// Whether the search draws uniformly on a logarithmic scale instead of a linear one.
     pub log: bool,
 }
 
 impl Search {
-    /// Whether there are places between the ends: both finite and in order, and above 0 for equal ratios.
+    /// Returns whether both ends are finite and in order, and above 0 on a logarithmic scale.
     pub(crate) fn is_usable(&self) -> bool {
         (self.to - self.from).is_finite() && self.from <= self.to && (!self.log || self.from > 0.0)
     }
 }
 
 impl Param {
-    /// A whole number; any non-negative one is allowed until [`Param::range`] says more.
+    /// Declares a whole number. Without [`Param::range`], every whole number from 0 to 2³¹ − 1 is
+    /// allowed.
     pub fn int(name: &str, default: i64) -> Self {
         Self::new(name, ParamKind::Int { default, min: 0, max: i64::from(i32::MAX) })
     }
 
-    /// A number; any finite one is allowed until [`Param::range`] says more.
+    /// Declares a number. Without [`Param::range`], every finite number is allowed.
     pub fn float(name: &str, default: f64) -> Self {
         Self::new(name, ParamKind::Float { default, min: f64::MIN, max: f64::MAX })
     }
 
-    /// One of several words.
+    /// Declares one of several texts.
     pub fn choice<'c>(name: &str, default: &str, choices: impl IntoIterator<Item = &'c str>) -> Self {
         let choices = choices.into_iter().map(str::to_owned).collect();
         Self::new(name, ParamKind::Choice { default: default.to_owned(), choices })
     }
 
-    /// On or off.
+    /// Declares a value that is true or false.
     pub fn flag(name: &str, default: bool) -> Self {
         Self::new(name, ParamKind::Flag { default })
     }
 
-    /// A list of at most `max_len` whole numbers from `min` to `max`.
+    /// Declares a list of at most `max_len` whole numbers from `min` to `max`.
     pub fn ints(name: &str, default: impl Into<Vec<i64>>, (min, max): (i64, i64), max_len: usize) -> Self {
         Self::new(name, ParamKind::Ints { default: default.into(), min, max, max_len })
     }
@@ -131,7 +149,7 @@ impl Param {
         Self { name: name.to_owned(), help: String::new(), kind, search: None }
     }
 
-    /// What a job may say, ends included. Has no meaning for words, flags and lists.
+    /// Sets the allowed range, ends included. It has no effect on choices, flags and lists.
     #[must_use]
     pub fn range(mut self, from: impl Into<f64>, to: impl Into<f64>) -> Self {
         let from = from.into();
@@ -144,25 +162,25 @@ impl Param {
         self
     }
 
-    /// What the config search tries, equal steps equally likely.
+    /// Sets the searched range, on a linear scale.
     #[must_use]
     pub fn search(self, from: impl Into<f64>, to: impl Into<f64>) -> Self {
         Self { search: Some(Search { from: from.into(), to: to.into(), log: false }), ..self }
     }
 
-    /// What the config search tries, equal ratios equally likely. Both ends are above 0.
+    /// Sets the searched range, on a logarithmic scale. Both ends must be above 0.
     #[must_use]
     pub fn search_log(self, from: impl Into<f64>, to: impl Into<f64>) -> Self {
         Self { search: Some(Search { from: from.into(), to: to.into(), log: true }), ..self }
     }
 
-    /// What it does, in a few words.
+    /// Sets a short description of the parameter's effect.
     #[must_use]
     pub fn help(self, help: &str) -> Self {
         Self { help: help.to_owned(), ..self }
     }
 
-    /// The value when a job says nothing.
+    /// Returns the value that is used if a job does not set the parameter.
     pub fn default(&self) -> Value {
         match &self.kind {
             ParamKind::Int { default, .. } => json!(default),
@@ -174,7 +192,7 @@ impl Param {
         }
     }
 
-    /// What is allowed, in words: `a number from 0.0001 to 1`.
+    /// Describes the allowed values: `a number from 0.0001 to 1`.
     pub fn allowed(&self) -> String {
         match &self.kind {
             ParamKind::Int { min, max, .. } => format!("a whole number from {min} to {max}"),
@@ -189,10 +207,13 @@ impl Param {
         }
     }
 
-    /// The value in its own type. Whole floats serve as whole numbers, numbers in quotes as numbers.
+    /// Converts a value to the parameter's type and checks that it is allowed.
+    ///
+    /// A float without a fraction is accepted as a whole number, and a number in quotes as a
+    /// number. The language model that writes jobs uses both forms.
     ///
     /// # Errors
-    /// A line that names the parameter, what was found and what was needed.
+    /// The error is one line with the parameter's name, the value and the allowed values.
     pub fn check(&self, value: &Value) -> std::result::Result<Value, String> {
         let checked = match &self.kind {
             ParamKind::Int { min, max, .. } => whole(value).filter(|v| (min..=max).contains(&v)).map(Value::from),
@@ -208,21 +229,26 @@ impl Param {
                 .map(|list: Vec<i64>| json!(list)),
             ParamKind::Unknown => Some(value.clone()),
         };
-        checked.ok_or_else(|| format!("{}: found {value}, needed {}", self.name, self.allowed()))
+        checked.ok_or_else(|| format!("{}: found {value}, expected {}", self.name, self.allowed()))
     }
 
-    /// The value at a place of the searched range, `unit` from 0 to 1; the default where nothing is searched, or where
-    /// the declaration makes no sense ([`Manifest::check`](crate::Manifest::check)).
+    /// Returns the value at a relative position in the searched range. The position is from 0 to 1.
+    /// Returns the default if the parameter is not searched, or if
+    /// [`Manifest::check`](crate::Manifest::check) rejects its declaration.
     pub fn at(&self, unit: f64) -> Value {
         let Some(search) = self.search.filter(Search::is_usable) else { return self.default() };
+        // NaN is handled first, because `clamp` returns NaN for NaN.
         let unit = if unit.is_nan() { 0.0 } else { unit.clamp(0.0, 1.0) };
         let between = |from: f64, to: f64| from + (to - from) * unit;
         let value = |from: f64, to: f64| {
             let inner = if search.log { between(from.ln(), to.ln()).exp() } else { between(from, to) };
+            // `exp` of `ln` can round to a value just outside the range, which the check would
+            // reject.
             inner.clamp(from, to)
         };
         match &self.kind {
-            // Half a step more on both ends, so that each whole number is as likely as the next.
+            // Each end is widened by half a step. Otherwise, rounding would make the first and the
+            // last whole number half as likely as the others.
             ParamKind::Int { .. } if !search.log => {
                 json!(between(search.from - 0.5, search.to + 0.5).round().clamp(search.from, search.to) as i64)
             }
@@ -236,19 +262,22 @@ impl Param {
         }
     }
 
-    /// Marks a word or a flag as searched over all that is allowed.
+    /// Makes the search try every allowed value of a choice or a flag.
     #[must_use]
     pub fn search_all(self) -> Self {
         self.search(0.0, 1.0)
     }
 }
 
+/// Returns the index of the list element at a relative position from 0 to 1.
 fn position(unit: f64, len: usize) -> usize {
+    // The position 1.0 would be one element past the end.
     ((unit * len as f64) as usize).min(len.saturating_sub(1))
 }
 
 fn number(value: &Value) -> Option<f64> {
     let number = value.as_f64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()))?;
+    // A text such as `inf` parses as a number, too.
     number.is_finite().then_some(number)
 }
 
@@ -256,21 +285,33 @@ fn whole(value: &Value) -> Option<i64> {
     if let Some(whole) = value.as_i64() {
         return Some(whole);
     }
-    // Beyond 2^53 a float does not say which whole number it is.
+    // From 2^53 on, several whole numbers share one float, so the intended one is unknown.
     number(value).filter(|v| v.fract() == 0.0 && v.abs() < 9.0e15).map(|v| v as i64)
 }
 
-/// Checked parameters of one fit: all that are declared, each in its type and range.
+/// The checked parameters of one fit: every declared parameter, with a value of its type and range.
+///
+/// ```
+/// use oculus_plugin_api::{Param, Params, code};
+///
+/// let declared = [Param::int("depth", 6).range(1, 16), Param::float("rate", 0.1)];
+/// let params = Params::from_json(&declared, r#"{"depth": 8}"#)?;
+/// assert_eq!((params.count("depth")?, params.float("rate")?), (8, 0.1));
+/// assert_eq!(Params::from_json(&declared, r#"{"depth": 99}"#).unwrap_err().code, code::PARAMS);
+/// # Ok::<(), oculus_plugin_api::PluginError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Params(BTreeMap<String, Value>);
 
 impl Params {
-    /// Checks given values against the declared parameters, and fills in the defaults.
+    /// Checks values against the declared parameters, and adds the defaults.
     ///
     /// # Errors
-    /// All problems at once, a line each: unknown names, wrong types, values out of range.
+    /// The error lists all problems, one line per problem: unknown names, wrong types and values
+    /// out of range.
     pub fn check(declared: &[Param], given: &Map<String, Value>) -> std::result::Result<Self, Vec<String>> {
         let mut problems = Vec::new();
+        // Problems are collected, so that a user can correct all of them at once.
         let mut values: BTreeMap<_, _> = declared.iter().map(|param| (param.name.clone(), param.default())).collect();
         for (name, value) in given {
             match declared.iter().find(|param| param.name == *name).map(|param| param.check(value)) {
@@ -278,75 +319,77 @@ impl Params {
                 Some(Err(problem)) => problems.push(problem),
                 None => {
                     let known: Vec<_> = declared.iter().map(|param| param.name.as_str()).collect();
-                    problems.push(format!("{name}: no such parameter, needed one of {}", known.join(", ")));
+                    problems.push(format!("{name}: no such parameter, expected one of {}", known.join(", ")));
                 }
             }
         }
         if problems.is_empty() { Ok(Self(values)) } else { Err(problems) }
     }
 
-    /// Checks a JSON object as it crosses the boundary.
+    /// Checks the values of a JSON object, and adds the defaults. An empty text is an empty object.
     ///
     /// # Errors
-    /// [`code::PARAMS`](crate::code::PARAMS) with all problems.
+    /// [`code::PARAMS`](crate::code::PARAMS) if a value is invalid. The message lists all problems.
     pub fn from_json(declared: &[Param], json: &str) -> Result<Self> {
         let given = if json.is_empty() { Ok(Map::new()) } else { serde_json::from_str(json) };
-        let given = given.map_err(|error| PluginError::params(format!("parameters are no JSON object: {error}")))?;
+        let given = given
+            .map_err(|error| PluginError::params(format!("invalid parameters, expected a JSON object: {error}")))?;
         Self::check(declared, &given).map_err(|problems| PluginError::params(problems.join("; ")))
     }
 
-    /// All values by name.
+    /// Returns all values by name.
     pub fn values(&self) -> &BTreeMap<String, Value> {
         &self.0
     }
 
-    /// A number.
+    /// Returns a number.
     ///
     /// # Errors
-    /// [`code::PARAMS`](crate::code::PARAMS) when no number of that name is declared.
+    /// [`code::PARAMS`](crate::code::PARAMS) if a number with this name is not declared.
     pub fn float(&self, name: &str) -> Result<f64> {
         self.get(name, Value::as_f64)
     }
 
-    /// A whole number.
+    /// Returns a whole number.
     ///
     /// # Errors
-    /// [`code::PARAMS`](crate::code::PARAMS) when no whole number of that name is declared.
+    /// [`code::PARAMS`](crate::code::PARAMS) if a whole number with this name is not declared.
     pub fn int(&self, name: &str) -> Result<i64> {
         self.get(name, Value::as_i64)
     }
 
-    /// A whole number that counts something.
+    /// Returns a whole number that is a count.
     ///
     /// # Errors
-    /// [`code::PARAMS`](crate::code::PARAMS) when no whole number of that name is declared, or it is negative.
+    /// [`code::PARAMS`](crate::code::PARAMS) if a whole number with this name is not declared, or
+    /// if it is negative.
     pub fn count(&self, name: &str) -> Result<usize> {
         self.get(name, |value| value.as_u64().and_then(|count| usize::try_from(count).ok()))
     }
 
-    /// On or off.
+    /// Returns a flag.
     ///
     /// # Errors
-    /// [`code::PARAMS`](crate::code::PARAMS) when no flag of that name is declared.
+    /// [`code::PARAMS`](crate::code::PARAMS) if a flag with this name is not declared.
     pub fn flag(&self, name: &str) -> Result<bool> {
         self.get(name, Value::as_bool)
     }
 
-    /// A word.
+    /// Returns a choice.
     ///
     /// # Errors
-    /// [`code::PARAMS`](crate::code::PARAMS) when no word of that name is declared.
+    /// [`code::PARAMS`](crate::code::PARAMS) if a choice with this name is not declared.
     pub fn choice(&self, name: &str) -> Result<&str> {
         self.0
             .get(name)
             .and_then(Value::as_str)
-            .ok_or_else(|| PluginError::params(format!("{name} is declared as no word")))
+            .ok_or_else(|| PluginError::params(format!("{name} is not declared as a choice")))
     }
 
-    /// A list of whole numbers.
+    /// Returns a list of whole numbers.
     ///
     /// # Errors
-    /// [`code::PARAMS`](crate::code::PARAMS) when no list of that name is declared.
+    /// [`code::PARAMS`](crate::code::PARAMS) if a list with this name is not declared.
     pub fn ints(&self, name: &str) -> Result<Vec<i64>> {
         self.get(name, |value| value.as_array()?.iter().map(Value::as_i64).collect())
     }
@@ -386,28 +429,28 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_a_language_model_are_read_as_what_they_are() {
+    fn whole_floats_and_quoted_numbers_are_accepted() {
         let params = check(json!({"leaves": 31.0, "rate": "0.1"})).unwrap();
         assert_eq!((params.int("leaves").unwrap(), params.float("rate").unwrap()), (31, 0.1));
     }
 
     #[test]
-    fn all_problems_are_named_at_once() {
+    fn all_problems_are_reported_together() {
         let problems = check(json!({"leaves": 1.5, "rate": 2, "depth": 3, "kind": "rf", "layers": [0]})).unwrap_err();
         assert_eq!(
             problems,
             [
-                "depth: no such parameter, needed one of leaves, rate, kind, balanced, layers",
-                "kind: found \"rf\", needed one of gbdt, dart",
-                "layers: found [0], needed at most 4 whole numbers from 1 to 4096",
-                "leaves: found 1.5, needed a whole number from 2 to 255",
-                "rate: found 2, needed a number from 0.0001 to 1",
+                "depth: no such parameter, expected one of leaves, rate, kind, balanced, layers",
+                "kind: found \"rf\", expected one of gbdt, dart",
+                "layers: found [0], expected at most 4 whole numbers from 1 to 4096",
+                "leaves: found 1.5, expected a whole number from 2 to 255",
+                "rate: found 2, expected a number from 0.0001 to 1",
             ]
         );
     }
 
     #[test]
-    fn every_place_of_the_search_is_allowed() {
+    fn every_searched_value_is_allowed() {
         for param in declared() {
             for step in 0..=1000 {
                 let value = param.at(f64::from(step) / 1000.0);
@@ -417,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn a_declaration_survives_the_boundary() {
+    fn a_declaration_survives_a_round_trip_through_json() {
         for param in declared() {
             let json = serde_json::to_string(&param).unwrap();
             assert_eq!(serde_json::from_str::<Param>(&json).unwrap(), param);

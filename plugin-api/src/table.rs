@@ -1,21 +1,32 @@
-//! The feature table as an author sees it: checked once, then plain slices.
+//! The feature table as plain slices. Their lengths are checked once.
 
 use abi_stable::std_types::{RSlice, RStr};
 
 use crate::{PluginError, Result, abi};
 
-/// Who gets a feature.
+/// The use of a feature.
+///
+/// ```
+/// use oculus_plugin_api::testing::Frame;
+/// use oculus_plugin_api::{FeatureRole, Table};
+///
+/// let frame = Frame::new(1, 1).column("RSI_14", vec![30.0]).rule_column("SMA_20", vec![101.5]);
+/// let table = Table::new(frame.table())?;
+/// assert_eq!((table.role(0), table.role(1)), (FeatureRole::Model, FeatureRole::Rule));
+/// assert_eq!(table.model_features(), [0]);
+/// # Ok::<(), oculus_plugin_api::PluginError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeatureRole {
-    /// Models and rules.
+    /// For models and rules.
     Model,
-    /// Rules only: a level, which means nothing across symbols or years.
+    /// For rules only: a price level, which is not comparable between symbols or years.
     Rule,
 }
 
 impl FeatureRole {
-    /// The number that crosses the boundary.
+    /// Returns the number that crosses the boundary.
     pub fn code(self) -> u32 {
         match self {
             Self::Model => 0,
@@ -23,32 +34,47 @@ impl FeatureRole {
         }
     }
 
-    /// A role that this version does not know is kept from models.
+    /// Returns the role that a number represents. An unknown role is read as [`FeatureRole::Rule`],
+    /// so models do not train on the column.
     fn from_code(code: u32) -> Self {
         if code == 0 { Self::Model } else { Self::Rule }
     }
 }
 
-/// Features of all symbols: one row a bar, ordered by symbol, then time; one column a feature.
+/// The features of all symbols: one row per symbol and bar, one column per feature. Rows are
+/// ordered by symbol, then time.
 ///
-/// Cheap to copy: it borrows everything from the host.
+/// A copy is cheap: the table borrows all data from the host.
+///
+/// ```
+/// use oculus_plugin_api::Table;
+/// use oculus_plugin_api::testing::Frame;
+///
+/// let frame = Frame::new(2, 2).column("RSI_14", vec![30.0, 40.0, 60.0, 70.0]);
+/// let table = Table::new(frame.table())?;
+/// assert_eq!((table.n_rows(), table.name(0)), (4, "RSI_14"));
+/// assert_eq!(table.symbol(), [0, 0, 1, 1]);
+/// assert_eq!(table.column(0)[2], 60.0);
+/// # Ok::<(), oculus_plugin_api::PluginError>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Table<'a>(abi::Table<'a>);
 
 impl<'a> Table<'a> {
-    /// Wraps what crossed the boundary.
+    /// Wraps a table that crossed the boundary.
     ///
     /// # Errors
-    /// [`code::DATA`](crate::code::DATA) when lengths do not fit together.
+    /// [`code::DATA`](crate::code::DATA) if the lengths of its slices contradict each other.
     pub fn new(raw: abi::Table<'a>) -> Result<Self> {
         let n_rows = raw.n_rows as usize;
         let n_features = raw.n_features as usize;
-        let is_whole = n_rows.checked_mul(n_features) == Some(raw.values.len())
+        // The counts come from the host and are still unchecked, so their product may overflow.
+        let is_consistent = n_rows.checked_mul(n_features) == Some(raw.values.len())
             && [raw.time.len(), raw.day.len(), raw.symbol.len()] == [n_rows; 3]
             && (raw.names.len(), raw.roles.len()) == (n_features, n_features);
-        if !is_whole {
+        if !is_consistent {
             return Err(PluginError::data(format!(
-                "a table of {n_rows} rows and {n_features} features came with {} values, {} times, {} days, {} \
+                "a table of {n_rows} rows and {n_features} features has {} values, {} times, {} days, {} \
                  symbols, {} names and {} roles",
                 raw.values.len(),
                 raw.time.len(),
@@ -61,62 +87,65 @@ impl<'a> Table<'a> {
         Ok(Self(raw))
     }
 
-    /// What crosses the boundary.
+    /// Returns the table in the form in which it crosses the boundary.
     pub fn raw(&self) -> abi::Table<'a> {
         self.0
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub fn n_rows(&self) -> usize {
         self.0.n_rows as usize
     }
 
-    /// Number of features, those for rules included.
+    /// Returns the number of features, including features for rules only.
     pub fn n_features(&self) -> usize {
         self.0.n_features as usize
     }
 
-    /// All values, column-major, `n_features × n_rows`.
+    /// Returns all values, column-major, `n_features × n_rows`.
     pub fn values(&self) -> &'a [f32] {
         as_slice(self.0.values)
     }
 
-    /// The values of one feature, one a row.
+    /// Returns the values of a feature, one per row.
     pub fn column(&self, feature_idx: usize) -> &'a [f32] {
+        // Column-major storage makes each feature one contiguous slice.
         let n_rows = self.n_rows();
         &self.values()[feature_idx * n_rows..(feature_idx + 1) * n_rows]
     }
 
-    /// The name of one feature, such as `RSI_14`.
+    /// Returns the name of a feature, such as `RSI_14`.
     pub fn name(&self, feature_idx: usize) -> &'a str {
         let name: RStr<'a> = as_slice(self.0.names)[feature_idx];
         name.as_str()
     }
 
-    /// The position of a feature by name.
+    /// Returns the index of the feature with this name.
     pub fn position(&self, name: &str) -> Option<usize> {
         (0..self.n_features()).find(|&idx| self.name(idx) == name)
     }
 
-    /// Who gets one feature.
+    /// Returns the role of a feature.
     pub fn role(&self, feature_idx: usize) -> FeatureRole {
         FeatureRole::from_code(self.0.roles[feature_idx])
     }
 
-    /// Columns that models may learn from, ascending.
+    /// Returns the columns that models may train on, ascending.
     pub fn model_features(&self) -> Vec<usize> {
         (0..self.n_features()).filter(|&idx| self.role(idx) == FeatureRole::Model).collect()
     }
 
-    /// Returns the columns for models, ascending; at least one.
+    /// Returns the columns that models may train on, ascending; at least one.
     ///
     /// # Errors
-    /// [`code::DATA`](crate::code::DATA) for a table without such a column.
+    /// [`code::DATA`](crate::code::DATA) if the table has no such column.
     pub fn require_model_features(&self) -> Result<Vec<usize>> {
         let features = self.model_features();
         if features.is_empty() {
             let n_features = self.n_features();
-            return Err(PluginError::data(format!("none of the {n_features} features is for models; needs one")));
+            return Err(PluginError::data(format!(
+                "found {n_features} features, none of them for models; expected at least one"
+            )));
         }
         Ok(features)
     }
@@ -124,7 +153,8 @@ impl<'a> Table<'a> {
     /// Finds the columns of a model's features by name, in the order of the names.
     ///
     /// # Errors
-    /// [`code::DATA`](crate::code::DATA) for a table that lacks any of them, naming all that it lacks.
+    /// [`code::DATA`](crate::code::DATA) if the table lacks any of them. The message names all
+    /// missing features.
     ///
     /// ```
     /// use oculus_plugin_api::testing::Frame;
@@ -142,6 +172,8 @@ impl<'a> Table<'a> {
         for name in names {
             match self.position(name.as_ref()) {
                 Some(idx) => positions.push(idx),
+                // The search continues after a missing feature, so that one message names all of
+                // them.
                 None => missing.push(name.as_ref().to_owned()),
             }
         }
@@ -151,39 +183,45 @@ impl<'a> Table<'a> {
         Ok(positions)
     }
 
-    /// Start of each row's bar, seconds since 1970-01-01 UTC.
+    /// Returns the start of each row's bar, in seconds since 1970-01-01 UTC.
     pub fn time(&self) -> &'a [i64] {
         as_slice(self.0.time)
     }
 
-    /// Session date of each row, days since 1970-01-01.
+    /// Returns the session date of each row, in days since 1970-01-01.
     pub fn day(&self) -> &'a [i32] {
         as_slice(self.0.day)
     }
 
-    /// Symbol index of each row. Rows of one symbol stand together, oldest first.
+    /// Returns the symbol index of each row. The rows of a symbol are adjacent, oldest first.
     pub fn symbol(&self) -> &'a [u32] {
         as_slice(self.0.symbol)
     }
 
-    /// Refuses row lists that do not ascend strictly within the table.
+    /// Checks that a list of rows is strictly ascending and within the table. `list` is the name of
+    /// the list, such as `train_rows`.
     ///
     /// # Errors
-    /// [`code::DATA`](crate::code::DATA), naming the list and the first offender.
-    pub fn check_rows(&self, what: &str, rows: &[u32]) -> Result<()> {
+    /// [`code::DATA`](crate::code::DATA) if a row is invalid. The message names the list and the
+    /// first invalid row.
+    pub fn check_rows(&self, list: &str, rows: &[u32]) -> Result<()> {
         if let Some(pair) = rows.windows(2).find(|pair| pair[0] >= pair[1]) {
-            return Err(PluginError::data(format!("{what} must ascend, found row {} before {}", pair[0], pair[1])));
+            return Err(PluginError::data(format!(
+                "{list} must be strictly ascending, found row {} before row {}",
+                pair[0], pair[1]
+            )));
         }
         match rows.last() {
+            // The list is ascending, so its last row is the largest.
             Some(&last) if last as usize >= self.n_rows() => {
-                Err(PluginError::data(format!("{what} names row {last} of a table of {} rows", self.n_rows())))
+                Err(PluginError::data(format!("{list} contains row {last}, but the table has {} rows", self.n_rows())))
             }
             _ => Ok(()),
         }
     }
 }
 
-/// `RSlice::as_slice` for the slice's own lifetime.
+/// Returns the slice with its original lifetime, so that it can outlive the borrow of the `RSlice`.
 pub(crate) fn as_slice<'a, T>(slice: RSlice<'a, T>) -> &'a [T] {
     slice.as_slice()
 }
@@ -195,20 +233,20 @@ mod tests {
     use crate::testing::Frame;
 
     #[test]
-    fn all_features_that_a_table_lacks_are_named() {
+    fn all_missing_features_are_named() {
         let frame = Frame::new(1, 1).column("RSI_14", vec![1.0]).rule_column("SMA_20", vec![1.0]);
         let table = Table::new(frame.table()).unwrap();
         assert_eq!(table.positions(["SMA_20", "RSI_14"]), Ok(vec![1, 0]));
         let error = table.positions(["ADX_14", "RSI_14", "RET_5"]).unwrap_err();
-        let needed = "the table lacks ADX_14, RET_5, which the model needs";
-        assert_eq!((error.code, error.message.as_str()), (code::DATA, needed));
+        let expected = "the table lacks ADX_14, RET_5, which the model needs";
+        assert_eq!((error.code, error.message.as_str()), (code::DATA, expected));
     }
 
     #[test]
-    fn a_table_without_features_for_models_is_refused() {
+    fn a_table_without_features_for_models_is_rejected() {
         let frame = Frame::new(1, 1).rule_column("SMA_20", vec![1.0]);
         let error = Table::new(frame.table()).unwrap().require_model_features().unwrap_err();
-        let needed = "none of the 1 features is for models; needs one";
-        assert_eq!((error.code, error.message.as_str()), (code::DATA, needed));
+        let expected = "found 1 features, none of them for models; expected at least one";
+        assert_eq!((error.code, error.message.as_str()), (code::DATA, expected));
     }
 }

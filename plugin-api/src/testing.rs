@@ -1,7 +1,9 @@
-//! Unit tests of plugins: a plugin runs through its real module, as in a host, without a library to load.
+//! The test harness: it runs a plugin in unit tests through the interface that a host uses, without
+//! a library to load.
 //!
-//! In: columns, labels, parameters. Out: the values that cross the boundary, in plain types. Invariant: every call goes
-//! through [`abi::Module`], so a test gets the argument checks and the caught panics that a host gets.
+//! In: columns, labels, parameters. Out: the values that cross the boundary, as plain types.
+//! Invariant: every call uses [`abi::Module`], so a test sees the same argument checks and caught
+//! panics as a host.
 //!
 //! ```
 //! use oculus_plugin_api::prelude::*;
@@ -42,7 +44,29 @@ use crate::{
     module,
 };
 
-/// A plugin with the interface that a host uses.
+/// A plugin behind the interface that a host uses.
+///
+/// ```
+/// # use oculus_plugin_api::prelude::*;
+/// # struct Constant;
+/// # struct Half;
+/// # impl Family for Constant {
+/// #     type Model = Half;
+/// #     fn manifest() -> Manifest { Manifest::new("constant", "1.0.0") }
+/// #     fn fit(_: &Table<'_>, _: &Task<'_>, _: &Params, _: &Ctx<'_, '_>) -> Result<Half> { Ok(Half) }
+/// # }
+/// # impl Model for Half {
+/// #     fn predict(&self, _: &Table<'_>, _: &[u32], out: &mut [f32]) -> Result<()> { out.fill(0.5); Ok(()) }
+/// #     fn save(&self) -> Result<Vec<u8>> { Ok(Vec::new()) }
+/// #     fn load(_: &[u8]) -> Result<Self> { Ok(Half) }
+/// # }
+/// use oculus_plugin_api::testing::Harness;
+///
+/// let harness = Harness::family::<Constant>();
+/// assert_eq!(harness.manifest()?.id, "constant");
+/// assert!(harness.load(&[]).is_ok());
+/// # Ok::<(), PluginError>(())
+/// ```
 pub struct Harness(abi::Module_Ref);
 
 impl Harness {
@@ -61,7 +85,7 @@ impl Harness {
         Self(module)
     }
 
-    /// Wraps the module of a loaded library. The name of [`Harness::from_module`] in API 1.0.
+    /// Wraps the module of a loaded library. In API 1.0, [`Harness::from_module`] had this name.
     #[deprecated(note = "renamed to `Harness::from_module`")]
     pub fn of(module: abi::Module_Ref) -> Self {
         Self::from_module(module)
@@ -70,8 +94,9 @@ impl Harness {
     /// Returns the plugin's manifest.
     ///
     /// # Errors
-    /// The plugin's error, or [`code::PARAMS`](crate::code::PARAMS) with all problems that [`Manifest::check`] finds. A
-    /// host rejects a plugin with such problems.
+    /// * The plugin's error.
+    /// * [`code::PARAMS`](crate::code::PARAMS) if [`Manifest::check`] finds problems. The message
+    ///   lists them. A host rejects a plugin with such problems.
     pub fn manifest(&self) -> Result<Manifest> {
         let json = self.0.describe()().into_result()?;
         let manifest: Manifest = serde_json::from_str(&json).map_err(PluginError::engine)?;
@@ -82,7 +107,7 @@ impl Harness {
     /// Prepares a table with the default setting.
     ///
     /// # Errors
-    /// The plugin's error.
+    /// Returns the plugin's error.
     pub fn prepare<'a>(&self, frame: &'a Frame, learn_rows: &[u32]) -> Result<Prepared<'a>> {
         self.prepare_with(frame, learn_rows, &Setting::default(), &Listener::default())
     }
@@ -90,7 +115,7 @@ impl Harness {
     /// Prepares a table.
     ///
     /// # Errors
-    /// The plugin's error.
+    /// Returns the plugin's error.
     pub fn prepare_with<'a>(
         &self,
         frame: &'a Frame,
@@ -107,7 +132,7 @@ impl Harness {
     /// Loads a model from the bytes of [`Fitted::save`], with the default setting.
     ///
     /// # Errors
-    /// The plugin's error.
+    /// Returns the plugin's error.
     pub fn load(&self, bytes: &[u8]) -> Result<Fitted> {
         self.load_with(bytes, &Setting::default())
     }
@@ -115,23 +140,24 @@ impl Harness {
     /// Loads a model from the bytes of [`Fitted::save`].
     ///
     /// # Errors
-    /// The plugin's error.
+    /// Returns the plugin's error.
     pub fn load_with(&self, bytes: &[u8], setting: &Setting) -> Result<Fitted> {
         self.0.load()(RSlice::from_slice(bytes), setting.to_json()?.as_str().into()).into_result().map(Fitted)
     }
 
-    /// Returns the plugin's extension of a name, if it has one; [`Extension`](crate::Extension) documents the pointer.
+    /// Returns the plugin's extension with this name, if it has one.
+    /// [`Extension`](crate::Extension) documents the pointer.
     ///
     /// # Errors
-    /// The plugin's error.
+    /// Returns the plugin's error.
     pub fn extension(&self, name: &str) -> Result<Option<NonNull<()>>> {
         self.0.extension()(name.into()).into_result().map(|pointer| NonNull::new(pointer.cast_mut()))
     }
 
-    /// Mines rules with default parameters; `scores` has one score per row.
+    /// Extracts rules with default parameters. `scores` contains one score per row of the table.
     ///
     /// # Errors
-    /// The plugin's error.
+    /// Returns the plugin's error.
     pub fn extract(
         &self,
         frame: &Frame,
@@ -142,10 +168,10 @@ impl Harness {
         self.extract_with(frame, (task, scores), "{}", listener)
     }
 
-    /// Mines rules; `params` is a JSON object.
+    /// Extracts rules. `params` is a JSON object; `scores` contains one score per row of the table.
     ///
     /// # Errors
-    /// The plugin's error.
+    /// Returns the plugin's error.
     pub fn extract_with(
         &self,
         frame: &Frame,
@@ -154,37 +180,84 @@ impl Harness {
         listener: &Listener,
     ) -> Result<Vec<MinedRule>> {
         let scores = RSlice::from_slice(scores);
-        let json = self.0.extract()(frame.table(), raw(task), scores, params.into(), listener.host()).into_result()?;
+        let json =
+            self.0.extract()(frame.table(), raw_task(task), scores, params.into(), listener.host()).into_result()?;
         serde_json::from_str(&json).map_err(PluginError::engine)
     }
 }
 
-/// The name of [`Harness`] in API 1.0.
+/// The former name of [`Harness`], from API 1.0.
 #[deprecated(note = "renamed to `Harness`")]
 pub type Bench = Harness;
 
-/// A prepared table.
+/// A prepared table, returned by [`Harness::prepare`].
+///
+/// ```
+/// # use oculus_plugin_api::prelude::*;
+/// # struct Constant;
+/// # struct Half;
+/// # impl Family for Constant {
+/// #     type Model = Half;
+/// #     fn manifest() -> Manifest { Manifest::new("constant", "1.0.0") }
+/// #     fn fit(_: &Table<'_>, _: &Task<'_>, _: &Params, _: &Ctx<'_, '_>) -> Result<Half> { Ok(Half) }
+/// # }
+/// # impl Model for Half {
+/// #     fn predict(&self, _: &Table<'_>, _: &[u32], out: &mut [f32]) -> Result<()> { out.fill(0.5); Ok(()) }
+/// #     fn save(&self) -> Result<Vec<u8>> { Ok(Vec::new()) }
+/// #     fn load(_: &[u8]) -> Result<Self> { Ok(Half) }
+/// # }
+/// use oculus_plugin_api::testing::{Frame, Harness, Listener};
+///
+/// let frame = Frame::new(1, 2).column("RSI_14", vec![30.0, 70.0]);
+/// let prepared = Harness::family::<Constant>().prepare(&frame, &[0, 1])?;
+/// let task = Task { label: &[1.0, 0.0], train_rows: &[0, 1], tune_rows: &[], seed: 1, threads: 1, device: "auto" };
+/// assert!(prepared.fit(&task, "{}", &Listener::default()).is_ok());
+/// # Ok::<(), PluginError>(())
+/// ```
 pub struct Prepared<'a>(abi::PreparedBox<'a>);
 
 impl Prepared<'_> {
-    /// Fits one model; `params` is a JSON object.
+    /// Fits one model. `params` is a JSON object.
     ///
     /// # Errors
-    /// The plugin's error.
+    /// Returns the plugin's error.
     pub fn fit(&self, task: &Task<'_>, params: &str, listener: &Listener) -> Result<Fitted> {
-        self.0.fit(raw(task), params.into(), listener.host()).into_result().map(Fitted)
+        self.0.fit(raw_task(task), params.into(), listener.host()).into_result().map(Fitted)
     }
 }
 
-/// A fitted model.
+/// A fitted or loaded model.
+///
+/// ```
+/// # use oculus_plugin_api::prelude::*;
+/// # struct Constant;
+/// # struct Half;
+/// # impl Family for Constant {
+/// #     type Model = Half;
+/// #     fn manifest() -> Manifest { Manifest::new("constant", "1.0.0") }
+/// #     fn fit(_: &Table<'_>, _: &Task<'_>, _: &Params, _: &Ctx<'_, '_>) -> Result<Half> { Ok(Half) }
+/// # }
+/// # impl Model for Half {
+/// #     fn predict(&self, _: &Table<'_>, _: &[u32], out: &mut [f32]) -> Result<()> { out.fill(0.5); Ok(()) }
+/// #     fn save(&self) -> Result<Vec<u8>> { Ok(b"half".to_vec()) }
+/// #     fn load(_: &[u8]) -> Result<Self> { Ok(Half) }
+/// # }
+/// use oculus_plugin_api::testing::{Frame, Harness};
+///
+/// let model = Harness::family::<Constant>().load(b"half")?;
+/// assert_eq!(model.predict(&Frame::new(1, 3), &[0, 2])?, [0.5, 0.5]);
+/// assert_eq!(model.save()?, b"half");
+/// # Ok::<(), PluginError>(())
+/// ```
 pub struct Fitted(abi::ModelBox);
 
 impl Fitted {
-    /// Returns one score per row of `rows`, in their order.
+    /// Returns one score per row of `rows`, in the order of the rows.
     ///
     /// # Errors
-    /// The plugin's error.
+    /// Returns the plugin's error.
     pub fn predict(&self, frame: &Frame, rows: &[u32]) -> Result<Vec<f32>> {
+        // The buffer is filled with NaN, so that a score that the plugin does not write is NaN.
         let mut out = vec![f32::NAN; rows.len()];
         self.0.predict(frame.table(), RSlice::from_slice(rows), out.as_mut_slice().into()).into_result()?;
         Ok(out)
@@ -193,29 +266,31 @@ impl Fitted {
     /// Saves the model as bytes.
     ///
     /// # Errors
-    /// The plugin's error.
+    /// Returns the plugin's error.
     pub fn save(&self) -> Result<Vec<u8>> {
         self.0.save().into_result().map(Into::into)
     }
 
-    /// Returns the importance of each column, as a share.
+    /// Returns one importance per column of the table.
     ///
     /// # Errors
-    /// The plugin's error.
+    /// Returns the plugin's error.
     pub fn importance(&self) -> Result<Vec<f64>> {
         self.0.importance().into_result().map(Into::into)
     }
 
-    /// Returns the rounds kept and the device used by the fit.
+    /// Returns facts about the fit.
     ///
     /// # Errors
-    /// The plugin's error, or [`code::ENGINE`](crate::code::ENGINE) if the answer is not the JSON of a [`Summary`].
+    /// * The plugin's error.
+    /// * [`code::ENGINE`](crate::code::ENGINE) if the result is not the JSON of a [`Summary`].
     pub fn summary(&self) -> Result<Summary> {
         serde_json::from_str(&self.0.summary().into_result()?).map_err(PluginError::engine)
     }
 }
 
-fn raw<'a>(task: &Task<'a>) -> abi::Task<'a> {
+/// Converts a task to the type that crosses the boundary.
+fn raw_task<'a>(task: &Task<'a>) -> abi::Task<'a> {
     abi::Task {
         label: RSlice::from_slice(task.label),
         train_rows: RSlice::from_slice(task.train_rows),
@@ -226,7 +301,16 @@ fn raw<'a>(task: &Task<'a>) -> abi::Task<'a> {
     }
 }
 
-/// A table that owns its columns: all symbols have one bar per day, on the same days from 1970-01-01 on.
+/// A table that owns its columns. Each symbol has one bar per day, starting on 1970-01-01. All
+/// symbols have the same days.
+///
+/// ```
+/// use oculus_plugin_api::testing::Frame;
+///
+/// let frame = Frame::new(2, 3).column("RSI_14", vec![30.0; 6]).rule_column("SMA_20", vec![101.5; 6]);
+/// assert_eq!(frame.n_rows(), 6);
+/// assert_eq!(frame.table().day.as_slice(), [0, 1, 2, 0, 1, 2]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Frame {
     values: Vec<f32>,
@@ -238,7 +322,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Creates a table without columns, of `n_symbols × n_days` rows.
+    /// Creates a table with `n_symbols × n_days` rows and no columns.
     pub fn new(n_symbols: u32, n_days: u32) -> Self {
         let rows = || (0..n_symbols).flat_map(|symbol| (0..n_days).map(move |day| (symbol, day as i32)));
         Self {
@@ -251,13 +335,13 @@ impl Frame {
         }
     }
 
-    /// Adds a feature for models and rules; one value per row.
+    /// Adds a feature for models and rules, with one value per row.
     #[must_use]
     pub fn column(self, name: &'static str, values: Vec<f32>) -> Self {
         self.with(name, FeatureRole::Model, values)
     }
 
-    /// Adds a feature for rules only; one value per row.
+    /// Adds a feature for rules only, with one value per row.
     #[must_use]
     pub fn rule_column(self, name: &'static str, values: Vec<f32>) -> Self {
         self.with(name, FeatureRole::Rule, values)
@@ -280,7 +364,9 @@ impl Frame {
         &mut self.values
     }
 
-    /// Returns the table as it crosses the boundary, which rejects columns whose length differs from the table's.
+    /// Returns the table in the form in which it crosses the boundary.
+    /// [`Table::new`](crate::Table::new) rejects it if the length of a column differs from the
+    /// number of rows.
     pub fn table(&self) -> abi::Table<'_> {
         abi::Table {
             values: RSlice::from_slice(&self.values),
@@ -295,16 +381,45 @@ impl Frame {
     }
 }
 
-/// A host that records the reports of a plugin, and cancels at a set check.
+/// A host that records the reports of a plugin. It can cancel the job at a chosen check.
+///
+/// ```
+/// # use oculus_plugin_api::prelude::*;
+/// # struct Constant;
+/// # struct Half;
+/// # impl Family for Constant {
+/// #     type Model = Half;
+/// #     fn manifest() -> Manifest { Manifest::new("constant", "1.0.0") }
+/// #     fn fit(_: &Table<'_>, _: &Task<'_>, _: &Params, ctx: &Ctx<'_, '_>) -> Result<Half> {
+/// #         ctx.progress(0.5, "half");
+/// #         ctx.check().map(|()| Half)
+/// #     }
+/// # }
+/// # impl Model for Half {
+/// #     fn predict(&self, _: &Table<'_>, _: &[u32], out: &mut [f32]) -> Result<()> { out.fill(0.5); Ok(()) }
+/// #     fn save(&self) -> Result<Vec<u8>> { Ok(Vec::new()) }
+/// #     fn load(_: &[u8]) -> Result<Self> { Ok(Half) }
+/// # }
+/// # use oculus_plugin_api::{code, testing::{Frame, Harness, Listener}};
+/// # let frame = Frame::new(1, 1);
+/// # let prepared = Harness::family::<Constant>().prepare(&frame, &[0])?;
+/// # let task = Task { label: &[1.0], train_rows: &[0], tune_rows: &[], seed: 1, threads: 1, device: "auto" };
+/// let listener = Listener::cancelling_at(1);
+/// let error = prepared.fit(&task, "{}", &listener).err().expect("the job is cancelled");
+/// assert_eq!(error.code, code::CANCELLED);
+/// assert_eq!(listener.reports(), ["progress 0.5 half"]);
+/// # Ok::<(), PluginError>(())
+/// ```
 #[derive(Debug)]
 pub struct Listener {
-    calls_left: AtomicUsize,
-    n_asked: AtomicUsize,
-    lines: Mutex<Vec<String>>,
+    /// Number of remaining checks before the first check that reports a cancelled job.
+    checks_left: AtomicUsize,
+    n_checks: AtomicUsize,
+    reports: Mutex<Vec<String>>,
 }
 
 impl Default for Listener {
-    /// Creates a host that never cancels.
+    /// Creates a host that never cancels the job.
     fn default() -> Self {
         Self::cancelling_at(usize::MAX)
     }
@@ -313,27 +428,37 @@ impl Default for Listener {
 impl Listener {
     /// Creates a host that reports a cancelled job from the `n_checks`-th check on, counted from 1.
     pub fn cancelling_at(n_checks: usize) -> Self {
-        let calls_left = AtomicUsize::new(n_checks.saturating_sub(1));
-        Self { calls_left, n_asked: AtomicUsize::new(0), lines: Mutex::default() }
+        // The counter starts one lower, because it must be 0 when the chosen check reads it.
+        let checks_left = AtomicUsize::new(n_checks.saturating_sub(1));
+        Self { checks_left, n_checks: AtomicUsize::new(0), reports: Mutex::default() }
     }
 
     /// Returns the number of times that the plugin checked for cancellation.
     pub fn n_asked(&self) -> usize {
-        self.n_asked.load(Ordering::Relaxed)
+        self.n_checks.load(Ordering::Relaxed)
     }
 
-    /// Returns all reports of the plugin, in order: `progress 0.5 half`, `metric loss 3 0.7`, `log 2 odd`.
+    /// Returns all reports of the plugin, in order, such as `progress 0.5 half`,
+    /// `metric loss 3 0.7` and `log 2 few rows`.
+    pub fn reports(&self) -> Vec<String> {
+        self.reports.lock().map(|reports| reports.clone()).unwrap_or_default()
+    }
+
+    /// Returns all reports of the plugin. In API 1.0, [`Listener::reports`] had this name.
+    #[deprecated(note = "renamed to `Listener::reports`")]
     pub fn heard(&self) -> Vec<String> {
-        self.lines.lock().map(|lines| lines.clone()).unwrap_or_default()
+        self.reports()
     }
 
     fn host(&self) -> abi::HostRef<'_> {
+        // `TD_Opaque` disables downcasts: a `TypeId` has no meaning in code of another compiler.
         abi::Host_TO::from_ptr(self, TD_Opaque)
     }
 
-    fn record(&self, line: String) {
-        if let Ok(mut lines) = self.lines.lock() {
-            lines.push(line);
+    fn record(&self, report: String) {
+        // If the lock is poisoned, the test has already panicked, so the report can be dropped.
+        if let Ok(mut reports) = self.reports.lock() {
+            reports.push(report);
         }
     }
 }
@@ -352,7 +477,9 @@ impl abi::Host for Listener {
     }
 
     fn cancelled(&self) -> bool {
-        self.n_asked.fetch_add(1, Ordering::Relaxed);
-        self.calls_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
+        // `Relaxed`: each counter is independent of other memory, and tests read it after the call.
+        self.n_checks.fetch_add(1, Ordering::Relaxed);
+        // `checked_sub` fails from the chosen check on, and leaves the counter at 0.
+        self.checks_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
     }
 }

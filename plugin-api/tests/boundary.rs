@@ -1,4 +1,4 @@
-//! What crosses the boundary is checked, and no panic ever does.
+//! Tests of the boundary: every argument is checked, and no panic crosses it.
 
 use std::ptr::NonNull;
 
@@ -6,54 +6,55 @@ use oculus_plugin_api::prelude::*;
 use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
 use oculus_plugin_api::{Manifest, code};
 
-/// Panics where its parameter `at` says.
+/// A family that panics in the function that its parameter `at` names.
 struct Fragile;
 
-struct Glass(String);
+/// A model that panics in the function whose name it contains.
+struct FragileModel(String);
 
-impl Glass {
-    fn crack(&self, place: &str) {
-        assert!(self.0 != place, "cracked in {place}");
+impl FragileModel {
+    fn panic_if_chosen(&self, function: &str) {
+        assert!(self.0 != function, "panic in {function}");
     }
 }
 
-impl Drop for Glass {
+impl Drop for FragileModel {
     fn drop(&mut self) {
-        self.crack("drop");
+        self.panic_if_chosen("drop");
     }
 }
 
 impl Family for Fragile {
-    type Model = Glass;
+    type Model = FragileModel;
 
     fn manifest() -> Manifest {
-        let places = ["nowhere", "fit", "predict", "save", "importance", "summary", "drop"];
+        let functions = ["nowhere", "fit", "predict", "save", "importance", "summary", "drop"];
         Manifest::new("fragile", "1.0.0")
-            .param(Param::choice("at", "nowhere", places))
+            .param(Param::choice("at", "nowhere", functions))
             .param(Param::int("steps", 3).range(1, 10))
     }
 
-    fn fit(_: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Glass> {
-        let glass = Glass(params.choice("at")?.to_owned());
+    fn fit(_: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<FragileModel> {
+        let model = FragileModel(params.choice("at")?.to_owned());
         for step in 1..=params.count("steps")? {
             ctx.check()?;
             ctx.metric("seed", step as u64, task.seed as f64);
         }
-        ctx.log(Level::Warn, "thin ice");
-        glass.crack("fit");
-        Ok(glass)
+        ctx.log(Level::Warn, "few rows");
+        model.panic_if_chosen("fit");
+        Ok(model)
     }
 }
 
-impl Model for Glass {
+impl Model for FragileModel {
     fn predict(&self, _: &Table<'_>, _: &[u32], out: &mut [f32]) -> Result<()> {
-        self.crack("predict");
+        self.panic_if_chosen("predict");
         out.fill(0.5);
         Ok(())
     }
 
     fn save(&self) -> Result<Vec<u8>> {
-        self.crack("save");
+        self.panic_if_chosen("save");
         Ok(self.0.clone().into_bytes())
     }
 
@@ -62,50 +63,50 @@ impl Model for Glass {
     }
 
     fn load_with(bytes: &[u8], setting: &Setting) -> Result<Self> {
-        Self::load(bytes).map(|glass| Self(glass.0.clone() + setting.device.trim_start_matches("auto")))
+        Self::load(bytes).map(|model| Self(model.0.clone() + setting.device.trim_start_matches("auto")))
     }
 
     fn importance(&self) -> Result<Vec<f64>> {
-        self.crack("importance");
+        self.panic_if_chosen("importance");
         Ok(vec![1.0])
     }
 
     fn summary(&self) -> Summary {
-        self.crack("summary");
+        self.panic_if_chosen("summary");
         Summary { rounds: Some(3), device: None }
     }
 }
 
-/// Its prepared form panics when dropped.
-struct Unsteady;
+/// A family with an extension. Its prepared table panics in its `drop`.
+struct PanicsInDrop;
 
-impl PreparedFamily for Unsteady {
-    type Prepared<'a> = Bomb;
-    type Model = Glass;
+impl PreparedFamily for PanicsInDrop {
+    type Prepared<'a> = PanicOnDrop;
+    type Model = FragileModel;
 
     fn manifest() -> Manifest {
-        Manifest::new("unsteady", "1.0.0").devices(["cpu", "cuda"])
+        Manifest::new("panics-in-drop", "1.0.0").devices(["cpu", "cuda"])
     }
 
-    fn prepare<'a>(table: Table<'a>, learn_rows: &[u32], setting: &Setting, ctx: &Ctx<'_, '_>) -> Result<Bomb> {
-        assert!(learn_rows != [3], "cracked in prepare");
+    fn prepare<'a>(table: Table<'a>, learn_rows: &[u32], setting: &Setting, ctx: &Ctx<'_, '_>) -> Result<PanicOnDrop> {
+        assert!(learn_rows != [3], "panic in prepare");
         let Setting { device, threads, seed } = setting;
         ctx.log(Level::Trace, &format!("{device} {threads} {seed} {:?}", table.time()));
         ctx.check()?;
-        Ok(Bomb)
+        Ok(PanicOnDrop)
     }
 
-    fn fit(_: &Bomb, _: &Task<'_>, _: &Params, _: &Ctx<'_, '_>) -> Result<Glass> {
-        Ok(Glass("nowhere".to_owned()))
+    fn fit(_: &PanicOnDrop, _: &Task<'_>, _: &Params, _: &Ctx<'_, '_>) -> Result<FragileModel> {
+        Ok(FragileModel("nowhere".to_owned()))
     }
 
     fn extension(name: &str) -> Option<Extension> {
-        assert!(name != "crack", "cracked in extension");
-        (name == "unsteady.arithmetic/1").then(|| Extension::of(&ARITHMETIC))
+        assert!(name != "panic", "panic in extension");
+        (name == "test.arithmetic/1").then(|| Extension::of(&ARITHMETIC))
     }
 }
 
-/// What an extension points at.
+/// The value of an extension.
 #[repr(C)]
 struct Arithmetic {
     double: extern "C" fn(u32) -> u32,
@@ -117,41 +118,43 @@ extern "C" fn double(value: u32) -> u32 {
     value.wrapping_mul(2)
 }
 
-/// Cannot even say who it is; its panics carry no text, and panic again when dropped.
-struct Nameless;
+/// A family without a manifest. It panics with a payload that is not a text and that panics again
+/// in its `drop`.
+struct WithoutManifest;
 
-struct Bomb;
+/// A value that panics in its `drop`.
+struct PanicOnDrop;
 
-impl Drop for Bomb {
+impl Drop for PanicOnDrop {
     fn drop(&mut self) {
         panic!("dropped");
     }
 }
 
-impl Family for Nameless {
-    type Model = Glass;
+impl Family for WithoutManifest {
+    type Model = FragileModel;
 
     fn manifest() -> Manifest {
-        std::panic::panic_any(Bomb)
+        std::panic::panic_any(PanicOnDrop)
     }
 
-    fn fit(_: &Table<'_>, _: &Task<'_>, _: &Params, _: &Ctx<'_, '_>) -> Result<Glass> {
+    fn fit(_: &Table<'_>, _: &Task<'_>, _: &Params, _: &Ctx<'_, '_>) -> Result<FragileModel> {
         Err(PluginError::unsupported("no fit"))
     }
 }
 
-/// Is searched from the wrong end.
-struct Backwards;
+/// A family with a reversed search range.
+struct ReversedRange;
 
-impl Family for Backwards {
-    type Model = Glass;
+impl Family for ReversedRange {
+    type Model = FragileModel;
 
     fn manifest() -> Manifest {
-        Manifest::new("backwards", "1.0.0").param(Param::int("steps", 3).search(9, 2))
+        Manifest::new("reversed-range", "1.0.0").param(Param::int("steps", 3).search(9, 2))
     }
 
-    fn fit(_: &Table<'_>, _: &Task<'_>, _: &Params, _: &Ctx<'_, '_>) -> Result<Glass> {
-        Ok(Glass("nowhere".to_owned()))
+    fn fit(_: &Table<'_>, _: &Task<'_>, _: &Params, _: &Ctx<'_, '_>) -> Result<FragileModel> {
+        Ok(FragileModel("nowhere".to_owned()))
     }
 }
 
@@ -170,49 +173,49 @@ fn fit(params: &str) -> Result<Fitted> {
     Harness::family::<Fragile>().prepare(&frame, &[0, 1])?.fit(&task(&LABEL, &[0, 1, 3]), params, &Listener::default())
 }
 
-fn refusal<T>(result: Result<T>) -> (u32, String) {
-    let Err(error) = result else { panic!("nothing was refused") };
+fn error<T>(result: Result<T>) -> (u32, String) {
+    let Err(error) = result else { panic!("the call succeeded") };
     (error.code, error.message.into())
 }
 
-/// The parameters that a refusal names, one per problem.
-fn named(message: &str) -> Vec<&str> {
+/// Returns the name of the parameter in each problem of an error.
+fn named_params(message: &str) -> Vec<&str> {
     message.split("; ").filter_map(|problem| problem.split(':').next()).collect()
 }
 
 #[test]
 fn panics_become_errors_with_their_message() {
-    let panicked = |place: &str| (code::PANIC, format!("cracked in {place}"));
-    let fragile = |place| fit(&format!(r#"{{"at": "{place}"}}"#));
-    assert_eq!(refusal(fragile("fit")), panicked("fit"));
-    assert_eq!(refusal(fragile("predict").unwrap().predict(&frame(), &[0])), panicked("predict"));
-    assert_eq!(refusal(fragile("save").unwrap().save()), panicked("save"));
-    assert_eq!(refusal(fragile("summary").unwrap().summary()), panicked("summary"));
-    assert_eq!(refusal(fragile("importance").unwrap().importance()), panicked("importance"));
-    assert_eq!(refusal(Harness::family::<Unsteady>().prepare(&frame(), &[3])), panicked("prepare"));
-    let (code, message) = refusal(Harness::family::<Fragile>().load(&[0xff]));
+    let panicked = |function: &str| (code::PANIC, format!("panic in {function}"));
+    let fragile = |function| fit(&format!(r#"{{"at": "{function}"}}"#));
+    assert_eq!(error(fragile("fit")), panicked("fit"));
+    assert_eq!(error(fragile("predict").unwrap().predict(&frame(), &[0])), panicked("predict"));
+    assert_eq!(error(fragile("save").unwrap().save()), panicked("save"));
+    assert_eq!(error(fragile("summary").unwrap().summary()), panicked("summary"));
+    assert_eq!(error(fragile("importance").unwrap().importance()), panicked("importance"));
+    assert_eq!(error(Harness::family::<PanicsInDrop>().prepare(&frame(), &[3])), panicked("prepare"));
+    let (code, message) = error(Harness::family::<Fragile>().load(&[0xff]));
     assert!(code == code::PANIC && message.starts_with("text in: "), "{message}");
 }
 
 #[test]
-fn the_setting_and_the_times_of_bars_reach_the_preparation() {
-    let harness = Harness::family::<Unsteady>();
+fn prepare_receives_the_setting_and_the_times_of_the_bars() {
+    let harness = Harness::family::<PanicsInDrop>();
     let frame = frame();
     let listener = Listener::default();
     let setting = Setting { device: "cuda".to_owned(), threads: 4, seed: u64::MAX };
     assert!(harness.prepare_with(&frame, &[0], &setting, &listener).is_ok());
-    assert_eq!(listener.heard(), ["log 5 cuda 4 18446744073709551615 [0, 86400, 0, 86400]"]);
+    assert_eq!(listener.reports(), ["log 5 cuda 4 18446744073709551615 [0, 86400, 0, 86400]"]);
 
-    let hasty = Listener::cancelling_at(1);
-    assert_eq!(refusal(harness.prepare_with(&frame, &[0], &setting, &hasty)).0, code::CANCELLED);
-    let on_phone = Setting { device: "mps".to_owned(), ..setting };
-    assert_eq!(refusal(harness.prepare_with(&frame, &[0], &on_phone, &listener)).0, code::DEVICE);
-    assert_eq!(refusal(harness.load_with(b"nowhere", &on_phone)).0, code::DEVICE);
+    let cancelled = Listener::cancelling_at(1);
+    assert_eq!(error(harness.prepare_with(&frame, &[0], &setting, &cancelled)).0, code::CANCELLED);
+    let on_mps = Setting { device: "mps".to_owned(), ..setting };
+    assert_eq!(error(harness.prepare_with(&frame, &[0], &on_mps, &listener)).0, code::DEVICE);
+    assert_eq!(error(harness.load_with(b"nowhere", &on_mps)).0, code::DEVICE);
 }
 
 #[test]
 fn a_model_can_be_loaded_onto_a_device() {
-    let harness = Harness::family::<Unsteady>();
+    let harness = Harness::family::<PanicsInDrop>();
     let on_gpu = Setting { device: "cuda".to_owned(), ..Setting::default() };
     assert_eq!(harness.load_with(b"nowhere", &on_gpu).unwrap().save().unwrap(), b"nowherecuda");
     assert_eq!(harness.load(b"nowhere").unwrap().save().unwrap(), b"nowhere");
@@ -220,93 +223,102 @@ fn a_model_can_be_loaded_onto_a_device() {
 
 #[test]
 fn an_extension_is_found_by_its_name() {
-    let harness = Harness::family::<Unsteady>();
-    let pointer: NonNull<Arithmetic> = harness.extension("unsteady.arithmetic/1").unwrap().unwrap().cast();
-    // SAFETY: the name stands for this layout, and the value is a static.
+    let harness = Harness::family::<PanicsInDrop>();
+    let pointer: NonNull<Arithmetic> = harness.extension("test.arithmetic/1").unwrap().unwrap().cast();
+    // SAFETY: the name of the extension determines this layout, and the value is a static.
     let arithmetic = unsafe { pointer.as_ref() };
     assert_eq!((arithmetic.double)(21), 42);
 
-    assert_eq!(harness.extension("unsteady.arithmetic/2").unwrap(), None);
-    assert_eq!(refusal(harness.extension("crack")), (code::PANIC, "cracked in extension".to_owned()));
-    assert_eq!(Harness::family::<Fragile>().extension("unsteady.arithmetic/1").unwrap(), None);
+    assert_eq!(harness.extension("test.arithmetic/2").unwrap(), None);
+    assert_eq!(error(harness.extension("panic")), (code::PANIC, "panic in extension".to_owned()));
+    assert_eq!(Harness::family::<Fragile>().extension("test.arithmetic/1").unwrap(), None);
 }
 
 #[test]
-fn an_author_hears_what_a_host_would_refuse() {
-    let (code, message) = refusal(Harness::family::<Backwards>().manifest());
-    assert_eq!((code, named(&message)), (code::PARAMS, vec!["steps"]));
+fn the_harness_rejects_a_manifest_that_a_host_would_reject() {
+    let (code, message) = error(Harness::family::<ReversedRange>().manifest());
+    assert_eq!((code, named_params(&message)), (code::PARAMS, vec!["steps"]));
 }
 
 #[test]
-fn a_drop_that_panics_does_no_harm() {
+fn a_panic_in_drop_is_caught() {
     let model = fit(r#"{"at": "drop"}"#).unwrap();
     assert_eq!(model.predict(&frame(), &[0]).unwrap(), [0.5]);
     drop(model);
 
     let frame = frame();
-    let prepared = Harness::family::<Unsteady>().prepare(&frame, &[0]).unwrap();
+    let prepared = Harness::family::<PanicsInDrop>().prepare(&frame, &[0]).unwrap();
     assert!(prepared.fit(&task(&LABEL, &[0, 1]), "{}", &Listener::default()).is_ok());
     drop(prepared);
 }
 
 #[test]
-fn a_panic_without_text_is_said_to_have_none() {
-    let (code, message) = refusal(Harness::family::<Nameless>().manifest());
+fn a_panic_without_text_has_a_default_message() {
+    let (code, message) = error(Harness::family::<WithoutManifest>().manifest());
     assert_eq!((code, message.as_str()), (code::PANIC, "panicked without a message"));
 }
 
 #[test]
-fn all_bad_parameters_are_named_at_once() {
-    let (code, message) = refusal(fit(r#"{"at": "sea", "steps": 11, "depth": 1}"#));
-    assert_eq!((code, named(&message)), (code::PARAMS, vec!["at", "depth", "steps"]));
-    assert_eq!(refusal(fit("[]")).0, code::PARAMS);
+fn all_invalid_parameters_are_reported_together() {
+    let (code, message) = error(fit(r#"{"at": "loading", "steps": 11, "depth": 1}"#));
+    assert_eq!((code, named_params(&message)), (code::PARAMS, vec!["at", "depth", "steps"]));
+    assert_eq!(error(fit("[]")).0, code::PARAMS);
 }
 
 #[test]
-fn rows_and_labels_that_do_not_fit_are_refused() {
+fn invalid_rows_and_labels_are_rejected() {
     let harness = Harness::family::<Fragile>();
     let frame = frame();
     let data = |message: &str| (code::DATA, message.to_owned());
-    assert_eq!(refusal(harness.prepare(&frame, &[1, 0])), data("learn_rows must ascend, found row 1 before 0"));
-    assert_eq!(refusal(harness.prepare(&frame, &[4])), data("learn_rows names row 4 of a table of 4 rows"));
-    assert_eq!(refusal(harness.prepare(&frame, &[])), data("no rows to learn from"));
+    assert_eq!(
+        error(harness.prepare(&frame, &[1, 0])),
+        data("learn_rows must be strictly ascending, found row 1 before row 0")
+    );
+    assert_eq!(error(harness.prepare(&frame, &[4])), data("learn_rows contains row 4, but the table has 4 rows"));
+    assert_eq!(error(harness.prepare(&frame, &[])), data("learn_rows is empty, expected at least one row"));
 
     let prepared = harness.prepare(&frame, &[0, 1]).unwrap();
-    let fit = |label: &[f32], rows: &[u32]| refusal(prepared.fit(&task(label, rows), "{}", &Listener::default()));
-    assert_eq!(fit(&LABEL, &[2, 2]), data("train_rows must ascend, found row 2 before 2"));
-    assert_eq!(fit(&LABEL, &[]), data("no rows to train on"));
-    assert_eq!(fit(&LABEL[..3], &[0]), data("found 3 labels for 4 rows"));
+    let fit = |label: &[f32], rows: &[u32]| error(prepared.fit(&task(label, rows), "{}", &Listener::default()));
+    assert_eq!(fit(&LABEL, &[2, 2]), data("train_rows must be strictly ascending, found row 2 before row 2"));
+    assert_eq!(fit(&LABEL, &[]), data("train_rows is empty, expected at least one row"));
+    assert_eq!(fit(&LABEL[..3], &[0]), data("found 3 labels for 4 rows, expected one per row"));
     let unlabelled = [0.0, f32::NAN, 1.0, 1.0];
-    assert_eq!(fit(&unlabelled, &[0, 1]), data("row 1 is to be learnt from and has label NaN, not 0 or 1"));
+    assert_eq!(fit(&unlabelled, &[0, 1]), data("row 1 has label NaN, expected 0 or 1 in train_rows and tune_rows"));
 
     let model = prepared.fit(&task(&LABEL, &[0, 1]), "{}", &Listener::default()).unwrap();
-    assert_eq!(refusal(model.predict(&frame, &[3, 1])), data("rows to predict must ascend, found row 3 before 1"));
+    assert_eq!(
+        error(model.predict(&frame, &[3, 1])),
+        data("rows to predict must be strictly ascending, found row 3 before row 1")
+    );
     let short = Frame::new(1, 3).column("RSI_14", vec![1.0]);
-    assert_eq!(refusal(harness.prepare(&short, &[0])).0, code::DATA);
+    assert_eq!(error(harness.prepare(&short, &[0])).0, code::DATA);
 }
 
 #[test]
-fn a_device_that_the_plugin_does_not_know_is_refused() {
+fn a_device_outside_the_manifest_is_rejected() {
     let frame = frame();
     let prepared = Harness::family::<Fragile>().prepare(&frame, &[0, 1]).unwrap();
     let on_gpu = Task { device: "cuda", ..task(&LABEL, &[0, 1]) };
-    let refused = refusal(prepared.fit(&on_gpu, "{}", &Listener::default()));
+    let found = error(prepared.fit(&on_gpu, "{}", &Listener::default()));
     assert_eq!(
-        refused,
-        (code::DEVICE, "device `cuda`: this plugin has cpu on this machine; say auto, or one of these".to_owned())
+        found,
+        (
+            code::DEVICE,
+            "unknown device `cuda`: on this machine the plugin has cpu; use auto or one of these".to_owned()
+        )
     );
 }
 
 #[test]
-fn the_host_hears_what_the_plugin_says_until_it_cancels() {
+fn the_host_receives_reports_until_it_cancels() {
     let frame = frame();
     let prepared = Harness::family::<Fragile>().prepare(&frame, &[0, 1]).unwrap();
     let task = task(&LABEL, &[0, 1]);
-    let patient = Listener::default();
-    assert!(prepared.fit(&task, "{}", &patient).is_ok());
-    assert_eq!(patient.heard(), ["metric seed 1 5", "metric seed 2 5", "metric seed 3 5", "log 2 thin ice"]);
+    let complete = Listener::default();
+    assert!(prepared.fit(&task, "{}", &complete).is_ok());
+    assert_eq!(complete.reports(), ["metric seed 1 5", "metric seed 2 5", "metric seed 3 5", "log 2 few rows"]);
 
-    let hasty = Listener::cancelling_at(3);
-    assert_eq!(refusal(prepared.fit(&task, "{}", &hasty)), (code::CANCELLED, "cancelled".to_owned()));
-    assert_eq!(hasty.heard(), ["metric seed 1 5", "metric seed 2 5"]);
+    let cancelled = Listener::cancelling_at(3);
+    assert_eq!(error(prepared.fit(&task, "{}", &cancelled)), (code::CANCELLED, "cancelled".to_owned()));
+    assert_eq!(cancelled.reports(), ["metric seed 1 5", "metric seed 2 5"]);
 }

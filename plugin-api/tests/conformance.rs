@@ -1,4 +1,5 @@
-//! A correct family and a correct extractor fulfil every claim, and each flaw breaks the claim that it concerns.
+//! Tests of the claims: a correct family and a correct extractor meet every claim, and each flaw
+//! breaks exactly one.
 
 mod flawed;
 
@@ -8,7 +9,7 @@ use oculus_plugin_api::testing::Harness;
 
 oculus_plugin_api::conformance!(Linear<NONE>);
 
-mod of_extractors {
+mod extractors {
     use super::*;
 
     oculus_plugin_api::conformance!(extractor Medians<NONE>);
@@ -18,7 +19,7 @@ fn suite(harness: &Harness) -> Vec<Finding> {
     examine(harness, Depth::Suite, &mut |_| {})
 }
 
-/// The claims that are broken.
+/// Returns the broken claims.
 fn broken(findings: &[Finding]) -> Vec<&str> {
     let is_broken = |finding: &&Finding| matches!(finding.verdict, Verdict::Broken { .. });
     findings.iter().filter(is_broken).map(|finding| finding.claim.as_str()).collect()
@@ -32,45 +33,57 @@ fn reason(findings: &[Finding]) -> String {
     reasons.unwrap_or_default()
 }
 
-/// Each flaw, the one claim it breaks, and a name or a code that the reason holds.
+/// Returns each flaw with the claim that it breaks and with a text that the reason contains.
 fn flaws() -> Vec<(Harness, &'static str, &'static str)> {
     vec![
-        (Harness::family::<Linear<CHANCE>>(), "the same seed gives the same model", "task.seed"),
-        (Harness::family::<Linear<THREADS>>(), "threads change no model", "task.threads"),
-        (Harness::family::<Tallied>(), "one prepared table gives each fit the same model", "`fit`"),
-        (Harness::family::<Linear<SHARED>>(), "fits side by side equal those in a row", "concurrent_fits"),
-        (Harness::family::<Linear<LEAK>>(), "later rows change no model", "`learn_rows`"),
-        (Harness::family::<Linear<GREEDY>>(), "columns for rules change no model", "model_features"),
-        (Harness::family::<Linear<DEAF>>(), "a fit ends when told to", "`ctx.check()?`"),
-        (Harness::family::<Linear<STUBBORN>>(), "a fit ends when told to", "CANCELLED"),
-        (Harness::family::<Linear<HASTY>>(), "a fit asks more often the more rounds it has", "`ctx.check()?`"),
-        (Harness::family::<Linear<FORGETFUL>>(), "a saved model predicts the same", "`predict`"),
-        (Harness::family::<Linear<CREDULOUS>>(), "a saved model cut short is refused", "`load`"),
-        (Harness::family::<Linear<TRUSTING>>(), "bytes that are no model are refused", "`load`"),
-        (Harness::family::<Linear<VAIN>>(), "importance is shared among the columns", "divide by the sum"),
-        (Harness::family::<Linear<SOCIABLE>>(), "a score depends on no other row asked for", "`rows`"),
+        (Harness::family::<Linear<RANDOM>>(), "the same seed produces the same model", "task.seed"),
+        (Harness::family::<Linear<THREADS>>(), "the number of threads does not change the model", "task.threads"),
+        (Harness::family::<Tallied>(), "fits do not change the prepared table", "`fit`"),
+        (Harness::family::<Linear<SHARED_STATE>>(), "concurrent fits equal sequential fits", "concurrent_fits"),
+        (Harness::family::<Linear<LOOKAHEAD>>(), "later rows do not change the model", "`learn_rows`"),
+        (Harness::family::<Linear<RULE_COLUMNS>>(), "rule columns do not change the model", "model_features"),
+        (Harness::family::<Linear<UNCANCELLABLE>>(), "a fit stops when cancelled", "`ctx.check()?`"),
+        (Harness::family::<Linear<IGNORES_CANCEL>>(), "a fit stops when cancelled", "CANCELLED"),
+        (
+            Harness::family::<Linear<CHECKS_ONCE>>(),
+            "a fit with more rounds checks for cancellation more often",
+            "`ctx.check()?`",
+        ),
+        (Harness::family::<Linear<LOSSY_LOAD>>(), "a saved model predicts the same", "`predict`"),
+        (Harness::family::<Linear<ACCEPTS_TRUNCATED>>(), "a truncated model is rejected", "`load`"),
+        (Harness::family::<Linear<ACCEPTS_ANY_BYTES>>(), "bytes that are not a model are rejected", "`load`"),
+        (Harness::family::<Linear<HALF_IMPORTANCE>>(), "importance is one share per column", "divide by the sum"),
+        (Harness::family::<Linear<COUNTS_ROWS>>(), "a score does not depend on the other requested rows", "`rows`"),
         (Harness::family::<Linear<POSITIONAL>>(), "columns are found by name", "table.position"),
-        (Harness::family::<Linear<SPREADING>>(), "a hole in a row silences no other symbol", "NaN"),
-        (Harness::family::<Linear<BLIND>>(), "a feature that is no number is refused or left out", "DATA"),
-        (Harness::family::<Linear<ONE_SIDED>>(), "training rows of one class are refused", "needs_both_classes"),
-        (Harness::family::<Linear<FRAIL>>(), "garbage is refused without a panic", "(PANIC)"),
-        (Harness::family::<Linear<MUTE>>(), "a fit on clean rows scores later ones", "(ENGINE)"),
-        (Harness::family::<Linear<BACKWARDS>>(), "its manifest can be worked with", "rounds"),
-        (Harness::family::<Linear<MISCAST>>(), "its manifest can be worked with", "Rules"),
-        (Harness::extractor::<Medians<CHANCE>>(), "the same seed gives the same rules", "task.seed"),
-        (Harness::extractor::<Medians<THREADS>>(), "threads change no rule", "task.threads"),
-        (Harness::extractor::<Medians<LEAK>>(), "later rows change no rule", "train_rows"),
-        (Harness::extractor::<Medians<DEAF>>(), "a call ends when told to", "`ctx.check()?`"),
-        (Harness::extractor::<Medians<FRAIL>>(), "garbage is refused without a panic", "(PANIC)"),
-        (Harness::extractor::<Medians<ONE_SIDED>>(), "training rows of one class are refused", "needs_both_classes"),
-        (Harness::extractor::<Medians<BLIND>>(), "a rule is conditions on features of the table", "\"NO_SUCH\""),
-        (Harness::extractor::<Medians<MUTE>>(), "rules are proposed for clean rows", "(ENGINE)"),
-        (Harness::extractor::<Medians<MISCAST>>(), "its manifest can be worked with", "Tabular"),
+        (Harness::family::<Linear<SPREADS_NAN>>(), "a missing value does not affect other symbols", "NaN"),
+        (Harness::family::<Linear<ACCEPTS_NAN>>(), "a non finite feature is rejected or ignored", "DATA"),
+        (
+            Harness::family::<Linear<ACCEPTS_ONE_CLASS>>(),
+            "training rows of one class are rejected",
+            "needs_both_classes",
+        ),
+        (Harness::family::<Linear<PANICS>>(), "invalid input is rejected without a panic", "(PANIC)"),
+        (Harness::family::<Linear<FAILS>>(), "a fit on clean rows scores later rows", "(ENGINE)"),
+        (Harness::family::<Linear<BAD_DEFAULT>>(), "its manifest is valid", "rounds"),
+        (Harness::family::<Linear<WRONG_ROLE>>(), "its manifest is valid", "Rules"),
+        (Harness::extractor::<Medians<RANDOM>>(), "the same seed produces the same rules", "task.seed"),
+        (Harness::extractor::<Medians<THREADS>>(), "the number of threads does not change the rules", "task.threads"),
+        (Harness::extractor::<Medians<LOOKAHEAD>>(), "later rows do not change the rules", "train_rows"),
+        (Harness::extractor::<Medians<UNCANCELLABLE>>(), "an extraction stops when cancelled", "`ctx.check()?`"),
+        (Harness::extractor::<Medians<PANICS>>(), "invalid input is rejected without a panic", "(PANIC)"),
+        (
+            Harness::extractor::<Medians<ACCEPTS_ONE_CLASS>>(),
+            "training rows of one class are rejected",
+            "needs_both_classes",
+        ),
+        (Harness::extractor::<Medians<ACCEPTS_NAN>>(), "rules are conditions on features of the table", "\"NO_SUCH\""),
+        (Harness::extractor::<Medians<FAILS>>(), "rules are proposed for clean rows", "(ENGINE)"),
+        (Harness::extractor::<Medians<WRONG_ROLE>>(), "its manifest is valid", "Tabular"),
     ]
 }
 
 #[test]
-fn a_flaw_breaks_the_claim_that_it_concerns_and_no_other() {
+fn each_flaw_breaks_exactly_one_claim() {
     for (harness, claim, name) in flaws() {
         let findings = suite(&harness);
         assert_eq!(broken(&findings), [claim], "{findings:?}");
@@ -80,25 +93,25 @@ fn a_flaw_breaks_the_claim_that_it_concerns_and_no_other() {
 }
 
 #[test]
-fn a_reason_states_what_was_found_what_was_needed_and_a_remedy() {
-    let reason = reason(&suite(&Harness::family::<Linear<DEAF>>()));
-    let needed = [
-        "found that it never asked whether to end",
-        "needed a question between its steps, at least every 100 ms",
+fn a_reason_states_what_was_found_what_is_needed_and_a_remedy() {
+    let reason = reason(&suite(&Harness::family::<Linear<UNCANCELLABLE>>()));
+    let expected = [
+        "found no check for cancellation",
+        "expected a check between steps, at least every 100 ms",
         "call `ctx.check()?` between steps",
     ];
-    assert_eq!(reason.lines().collect::<Vec<_>>(), needed);
+    assert_eq!(reason.lines().collect::<Vec<_>>(), expected);
 }
 
 #[test]
-fn a_module_without_checks_breaks_the_claims_that_the_sdk_fulfils_for_others() {
-    let findings = suite(&Harness::from_module(yes_man()));
+fn a_module_without_checks_breaks_the_claims_that_the_sdk_meets_for_authors() {
+    let findings = suite(&Harness::from_module(module_without_checks()));
     let expected = [
-        "a fit asks more often the more rounds it has",
-        "a label that is no number is refused",
-        "training rows of one class are refused",
-        "parameters out of bounds are refused by name",
-        "garbage is refused without a panic",
+        "a fit with more rounds checks for cancellation more often",
+        "an invalid label is rejected",
+        "training rows of one class are rejected",
+        "invalid parameters are rejected by name",
+        "invalid input is rejected without a panic",
     ];
     assert_eq!(broken(&findings), expected, "{findings:?}");
 }
@@ -106,22 +119,24 @@ fn a_module_without_checks_breaks_the_claims_that_the_sdk_fulfils_for_others() {
 #[test]
 fn a_probe_finds_flaws_that_break_jobs_and_accepts_a_fit_that_never_checks_for_cancellation() {
     let probe = |harness: &Harness| examine(harness, Depth::Probe, &mut |_| {});
-    for sound in
-        [Harness::family::<Linear<NONE>>(), Harness::family::<Linear<DEAF>>(), Harness::extractor::<Medians<NONE>>()]
-    {
-        let findings = probe(&sound);
+    for correct in [
+        Harness::family::<Linear<NONE>>(),
+        Harness::family::<Linear<UNCANCELLABLE>>(),
+        Harness::extractor::<Medians<NONE>>(),
+    ] {
+        let findings = probe(&correct);
         assert!(
             findings.len() == 3 && findings.iter().all(|finding| finding.verdict == Verdict::Holds),
             "{findings:?}"
         );
     }
     for (flawed, claim) in [
-        (Harness::family::<Linear<FORGETFUL>>(), "a small fit is the same after saving and loading"),
-        (Harness::family::<Linear<MUTE>>(), "a small fit is the same after saving and loading"),
-        (Harness::family::<Linear<STUBBORN>>(), "a small fit ends when told to"),
-        (Harness::family::<Linear<BACKWARDS>>(), "its manifest can be worked with"),
-        (Harness::extractor::<Medians<BLIND>>(), "a few rules name features of the table"),
-        (Harness::extractor::<Medians<STUBBORN>>(), "a small extraction ends when told to"),
+        (Harness::family::<Linear<LOSSY_LOAD>>(), "a small model predicts the same after loading"),
+        (Harness::family::<Linear<FAILS>>(), "a small model predicts the same after loading"),
+        (Harness::family::<Linear<IGNORES_CANCEL>>(), "a small fit stops when cancelled"),
+        (Harness::family::<Linear<BAD_DEFAULT>>(), "its manifest is valid"),
+        (Harness::extractor::<Medians<ACCEPTS_NAN>>(), "rules of a small table use its features"),
+        (Harness::extractor::<Medians<IGNORES_CANCEL>>(), "a small extraction stops when cancelled"),
     ] {
         assert_eq!(broken(&probe(&flawed)), [claim]);
     }
@@ -142,22 +157,22 @@ fn every_claim_is_reported_before_and_after_its_test() {
 }
 
 #[test]
-#[should_panic(expected = "stdout is not the plugin's; use `ctx.log`, or stderr. It printed:\nfitting")]
-fn a_print_is_found() {
-    assert_silent(&Harness::family::<Linear<LOUD>>(), concat!(module_path!(), "::a_print_is_found"));
+#[should_panic(expected = "a plugin must not print on stdout; use `ctx.log` or stderr. Found:\nfitting")]
+fn a_print_is_detected() {
+    assert_silent(&Harness::family::<Linear<PRINTS>>(), concat!(module_path!(), "::a_print_is_detected"));
 }
 
 #[test]
-#[should_panic(expected = "mumbling")]
-fn a_print_that_c_holds_back_is_found() {
+#[should_panic(expected = "printed by C")]
+fn a_buffered_print_of_a_c_library_is_detected() {
     assert_silent(
-        &Harness::family::<Linear<MUMBLING>>(),
-        concat!(module_path!(), "::a_print_that_c_holds_back_is_found"),
+        &Harness::family::<Linear<PRINTS_THROUGH_C>>(),
+        concat!(module_path!(), "::a_buffered_print_of_a_c_library_is_detected"),
     );
 }
 
 #[test]
 #[should_panic(expected = "did not start")]
-fn a_test_that_is_not_there_is_no_silence() {
+fn a_missing_test_fails() {
     assert_silent(&Harness::family::<Linear<NONE>>(), concat!(module_path!(), "::no_such_test"));
 }

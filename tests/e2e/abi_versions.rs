@@ -1,6 +1,8 @@
-//! Compatibility of the plugin API: plugins and hosts of different API versions, in every combination.
+//! Compatibility of the plugin API: plugins and hosts of different API versions, in every
+//! combination.
 //!
-//! 1.0 is the archived binary and this host. `versions` derives 1.1 and 2.0 from the current source.
+//! API 1.0 is represented by the archived binary and this host. `versions` derives 1.1 and 2.0 from
+//! the current source.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +11,8 @@ use oculus_tests::results::model;
 use oculus_tests::{build, command, jobs, versions};
 use serde_json::{Value, json};
 
-/// The plugin of API 1.0, as a binary. A platform without one gets it from `cargo xtask archive`.
+/// Tests of the archived plugin of API 1.0. `cargo xtask archive` builds this plugin for a platform
+/// that lacks it.
 #[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
 mod archive {
     use std::path::PathBuf;
@@ -29,12 +32,12 @@ mod archive {
         Path::new(CHECKOUT).join("tests/abi_frozen").join(ARCHIVED)
     }
 
-    /// Opens a plugin in this process, in the way a plugin process does.
-    fn opened(library: &Path) -> Harness {
+    /// Opens a plugin in this process, with the loader of a plugin process.
+    fn open(library: &Path) -> Harness {
         Harness::from_module(loader::load(library).unwrap_or_else(|error| panic!("{} {error}", library.display())))
     }
 
-    /// Two symbols of six days; the first column is for rules only.
+    /// Returns a table of two symbols and six days, whose first column is for rules only.
     fn frame() -> Frame {
         let rsi = vec![30.0, 70.0, 45.0, 55.0, 20.0, 80.0, 35.0, 65.0, 40.0, 60.0, 25.0, 75.0];
         Frame::new(2, 6).rule_column("close", vec![100.0; 12]).column("RSI_14", rsi)
@@ -42,10 +45,12 @@ mod archive {
 
     const ROWS: [u32; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 
-    /// One of the six rows with an RSI below 55 is positive, and four of the six others.
+    /// Labels: among the six rows with an RSI below 55, one is positive. Among the other six rows,
+    /// four are positive.
     const LABEL: [f32; 12] = [0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0];
 
-    /// The archive's two bins of [`LABEL`], each with one more row of either class: (1 + 1)/(6 + 2) and (4 + 1)/(6 + 2).
+    /// Scores of the archived plugin for [`LABEL`] with two bins: (1 + 1)/(6 + 2) and (4 + 1)/(6 +
+    /// 2). Each bin counts one extra row of each class.
     const SCORES: [f32; 12] = [0.25, 0.625, 0.25, 0.625, 0.25, 0.625, 0.25, 0.625, 0.25, 0.625, 0.25, 0.625];
 
     const PARAMS: &str = r#"{"n_bins": 2, "shrink": 2.0, "center": "half"}"#;
@@ -54,12 +59,13 @@ mod archive {
         Task { label, train_rows: &ROWS, tune_rows: &[], seed: 1, threads: 1, device: "auto" }
     }
 
-    /// Returns the saved model as API 1.0 wrote it: column, number of columns, bins, start of the second bin, rates.
+    /// Returns the saved model as API 1.0 wrote it: the column, the number of columns, the number
+    /// of bins, the start of the second bin, and the rates.
     fn saved() -> Vec<u8> {
         [1.0, 2.0, 2.0, 55.0, 0.25, 0.625].iter().flat_map(|number: &f32| number.to_le_bytes()).collect()
     }
 
-    fn code_of<T>(result: Result<T, PluginError>) -> u32 {
+    fn error_code<T>(result: Result<T, PluginError>) -> u32 {
         result.err().unwrap().code
     }
 
@@ -72,53 +78,55 @@ mod archive {
 
     #[test]
     fn the_archived_plugin_returns_its_original_numbers() {
-        let bench = opened(&archived());
-        let manifest = bench.manifest().unwrap();
+        let harness = open(&archived());
+        let manifest = harness.manifest().unwrap();
         assert_eq!((manifest.id.as_str(), manifest.api.as_str(), manifest.params.len()), ("base-rate", "1.0.0", 3));
         let frame = frame();
         let listener = Listener::default();
-        let prepared = bench.prepare_with(&frame, &ROWS, &Setting::default(), &listener).unwrap();
+        let prepared = harness.prepare_with(&frame, &ROWS, &Setting::default(), &listener).unwrap();
         let model = prepared.fit(&task(&LABEL), PARAMS, &listener).unwrap();
         let expected =
             ["progress 0.5 bins", "metric rate 1 0.25", "progress 1 bins", "metric rate 2 0.625", "log 3 2 bins"];
-        assert_eq!(listener.heard(), expected);
+        assert_eq!(listener.reports(), expected);
         assert_eq!(model.predict(&frame, &ROWS).unwrap(), SCORES);
         assert_eq!(model.importance().unwrap(), [0.0, 1.0]);
         assert_eq!(model.summary().unwrap().rounds, Some(2));
         assert_eq!(model.save().unwrap(), saved());
-        assert_eq!(bench.load(&saved()).unwrap().predict(&frame, &ROWS).unwrap(), SCORES);
-        let answer = bench.extension("archive.answer/1").unwrap().unwrap().cast::<u32>();
-        // SAFETY: the name stands for a static `u32` of the library, which is never closed.
+        assert_eq!(harness.load(&saved()).unwrap().predict(&frame, &ROWS).unwrap(), SCORES);
+        let answer = harness.extension("archive.answer/1").unwrap().unwrap().cast::<u32>();
+        // SAFETY: the extension of this name is a static `u32` of the library, which is never
+        // closed.
         assert_eq!(unsafe { answer.read() }, 42);
     }
 
     #[test]
-    fn the_archived_plugin_refuses_with_its_original_codes() {
-        let bench = opened(&archived());
+    fn the_archived_plugin_rejects_invalid_calls_with_its_original_codes() {
+        let harness = open(&archived());
         let frame = frame();
         let listener = Listener::default();
-        let prepared = bench.prepare(&frame, &ROWS).unwrap();
-        assert_eq!(code_of(prepared.fit(&task(&LABEL), r#"{"n_bins": 17}"#, &listener)), code::PARAMS);
-        assert_eq!(code_of(prepared.fit(&task(&[0.0; 12]), "{}", &listener)), code::DATA);
-        assert_eq!(code_of(prepared.fit(&task(&LABEL), "{}", &Listener::cancelling_at(1))), code::CANCELLED);
-        assert_eq!(code_of(bench.load(b"something else")), code::MODEL);
-        assert_eq!(code_of(bench.extract(&frame, &task(&LABEL), &SCORES, &listener)), code::UNSUPPORTED);
+        let prepared = harness.prepare(&frame, &ROWS).unwrap();
+        assert_eq!(error_code(prepared.fit(&task(&LABEL), r#"{"n_bins": 17}"#, &listener)), code::PARAMS);
+        assert_eq!(error_code(prepared.fit(&task(&[0.0; 12]), "{}", &listener)), code::DATA);
+        assert_eq!(error_code(prepared.fit(&task(&LABEL), "{}", &Listener::cancelling_at(1))), code::CANCELLED);
+        assert_eq!(error_code(harness.load(b"something else")), code::MODEL);
+        assert_eq!(error_code(harness.extract(&frame, &task(&LABEL), &SCORES, &listener)), code::UNSUPPORTED);
         let on_gpu = Setting { device: "cuda".to_owned(), ..Setting::default() };
-        assert_eq!(code_of(bench.load_with(&saved(), &on_gpu)), code::DEVICE);
-        assert_eq!(bench.extension("archive.answer/2").unwrap(), None);
+        assert_eq!(error_code(harness.load_with(&saved(), &on_gpu)), code::DEVICE);
+        assert_eq!(harness.extension("archive.answer/2").unwrap(), None);
     }
 
     #[test]
     fn a_job_trains_with_the_archived_plugin() {
-        assert_eq!(listed_api_of("archived", &archived(), "base-rate"), "1.0.0");
+        assert_eq!(listed_api("archived", &archived(), "base-rate"), "1.0.0");
         let (result, _) = trained("archived", &archived(), "base-rate");
         let row = model(&result, "BaseRate");
         assert!(row["status"] == "ok" && row["validation"]["auc"].is_f64(), "{row}");
     }
 
     #[test]
-    fn a_later_host_runs_the_archived_plugin_with_defaults_for_what_it_lacks() {
-        // Four bins, each with two more rows of the base rate of one half.
+    fn a_later_host_runs_the_archived_plugin_with_defaults_for_missing_functions() {
+        // There are four bins. Each bin's rate is shrunk towards the base rate of one half, with
+        // the weight of two rows.
         let scores = "[0.25, 0.25, 0.75, 0.33333334, 0.75, 0.6666667]";
         let expected = format!(
             "base-rate of API 1.0.0\n\
@@ -128,14 +136,14 @@ mod archive {
              scores: {scores}\n\
              scores of the saved model: {scores}\n"
         );
-        assert_eq!(seen_by_a_later_host(&archived()), expected);
+        assert_eq!(report_of_later_host(&archived()), expected);
     }
 }
 
 #[test]
 fn a_job_trains_with_a_plugin_of_a_later_api() {
     let library = versions::plugin_1_1();
-    assert_eq!(listed_api_of("later", &library, "grown"), "1.1.0");
+    assert_eq!(listed_api("later", &library, "grown"), "1.1.0");
     let (result, log) = trained("later", &library, "grown");
     let row = model(&result, "grown");
     assert!(row["status"] == "ok" && row["validation"]["auc"].is_f64(), "{row}");
@@ -143,7 +151,7 @@ fn a_job_trains_with_a_plugin_of_a_later_api() {
 }
 
 #[test]
-fn a_later_host_runs_a_plugin_of_its_own_version_with_every_new_function() {
+fn a_later_host_calls_every_new_function_of_a_plugin_of_its_version() {
     let scores = "[0.5, 0.25, 0.75, 0.125, 0.875, 0.625]";
     let expected = format!(
         "grown of API 1.1.0\n\
@@ -153,21 +161,21 @@ fn a_later_host_runs_a_plugin_of_its_own_version_with_every_new_function() {
          scores: {scores}\n\
          scores of the saved model: {scores}\n"
     );
-    assert_eq!(seen_by_a_later_host(&versions::plugin_1_1()), expected);
+    assert_eq!(report_of_later_host(&versions::plugin_1_1()), expected);
 }
 
 #[test]
-fn a_plugin_of_the_next_major_version_is_refused_with_both_versions() {
+fn a_plugin_of_the_next_major_version_is_rejected_with_both_versions() {
     let folder = build::with_library("next-major", &versions::plugin_2_0());
     let listed = listed_in(&folder);
-    let refusal = listed.iter().find(|entry| entry["reason"].as_str().is_some_and(|reason| reason.contains("2.0.0")));
-    let refusal = refusal.unwrap_or_else(|| panic!("no refusal of API 2.0.0 in {listed:?}"));
-    assert_eq!((&refusal["state"], &refusal["serves"]), (&json!("quarantined"), &Value::Null), "{refusal}");
-    assert!(refusal["reason"].as_str().unwrap().contains("1.0.0"), "this host's version: {refusal}");
+    let rejection = listed.iter().find(|entry| entry["reason"].as_str().is_some_and(|reason| reason.contains("2.0.0")));
+    let rejection = rejection.unwrap_or_else(|| panic!("no rejection of API 2.0.0 in {listed:?}"));
+    assert_eq!((&rejection["state"], &rejection["active"]), (&json!("quarantined"), &Value::Null), "{rejection}");
+    assert!(rejection["reason"].as_str().unwrap().contains("1.0.0"), "this host's version: {rejection}");
 }
 
 /// Runs a host of API 1.1 on a library and returns its report.
-fn seen_by_a_later_host(library: &Path) -> String {
+fn report_of_later_host(library: &Path) -> String {
     let output = Command::new(versions::host_1_1()).arg(library).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
@@ -181,14 +189,14 @@ fn listed_in(folder: &Path) -> Vec<Value> {
 }
 
 /// Returns the API version that `plugin list` shows for a plugin.
-fn listed_api_of(folder: &str, library: &Path, id: &str) -> String {
+fn listed_api(folder: &str, library: &Path, id: &str) -> String {
     let listed = listed_in(&build::with_library(folder, library));
-    let entry = listed.iter().find(|entry| entry["serves"]["id"] == id);
+    let entry = listed.iter().find(|entry| entry["active"]["id"] == id);
     let entry = entry.unwrap_or_else(|| panic!("no {id} in {listed:?}"));
-    entry["serves"]["api"].as_str().unwrap().to_owned()
+    entry["active"]["api"].as_str().unwrap().to_owned()
 }
 
-/// Trains a job with that family in addition to LightGBM, and returns its result and its log.
+/// Trains a job with LightGBM and the named family, and returns the result and the log of the job.
 fn trained(folder: &str, library: &Path, family: &str) -> (Value, String) {
     let folder = build::with_library(folder, library);
     let mut job = jobs::job(family);

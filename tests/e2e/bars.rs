@@ -6,13 +6,13 @@ use oculus_tests::command::{self, CommandOutput};
 use oculus_tests::jobs;
 use serde_json::json;
 
-/// Runs `bars` on a folder.
+/// Runs a `bars` command on a folder.
 fn bars(folder: &Path, arguments: &[&str]) -> CommandOutput {
     let source = format!("dir:{}", folder.display());
     command::run(&[&["bars"], arguments].concat(), &[("BARS_SOURCE", &source)])
 }
 
-/// The example folder with one more file.
+/// Copies the example folder and adds a file.
 fn with_file(name: &str, text: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for symbol in ["AAPL", "MSFT"] {
@@ -60,7 +60,7 @@ fn a_file_that_is_not_a_table_is_refused_and_the_others_are_still_checked() {
 }
 
 #[test]
-fn gaps_are_the_dates_on_which_others_traded() {
+fn gaps_are_dates_on_which_other_symbols_traded() {
     let text = std::fs::read_to_string(jobs::bars().join("AAPL.csv")).unwrap();
     let fewer: Vec<&str> = text.lines().filter(|line| !line.starts_with("2012-02-1")).collect();
     let folder = with_file("FEWER.csv", &fewer.join("\n"));

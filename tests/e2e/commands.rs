@@ -19,7 +19,7 @@ fn exit_codes_distinguish_success_failure_refusal_and_invalid_configuration() {
     let output = train(&jobs::job("unset"), &[("WORKER_CONCURRENCY", "many")]);
     assert_eq!((output.code, output.stdout.as_str()), (2, ""));
     assert!(output.stderr.contains("WORKER_CONCURRENCY") && output.stderr.contains("many"), "{}", output.stderr);
-    assert_eq!(command::run(&["train"], &[]).code, 2, "a job is needed");
+    assert_eq!(command::run(&["train"], &[]).code, 2, "the argument for the job is missing");
 }
 
 #[test]
@@ -79,9 +79,9 @@ fn plugins_are_listed_and_a_file_that_is_not_a_plugin_has_a_reason() {
     let settings = [("PLUGINS_DIR", folder.path().to_str().unwrap())];
     let listed = command::run(&["plugin", "list", "--json"], &settings).json();
     let is_broken = |entry: &&Value| entry["path"].as_str().unwrap().ends_with(&broken);
-    let refusal = listed["plugins"].as_array().unwrap().iter().find(is_broken).unwrap();
-    assert_eq!((&refusal["state"], &refusal["serves"]), (&json!("quarantined"), &Value::Null), "{listed}");
-    let reason = refusal["reason"].as_str().unwrap();
+    let rejection = listed["plugins"].as_array().unwrap().iter().find(is_broken).unwrap();
+    assert_eq!((&rejection["state"], &rejection["active"]), (&json!("quarantined"), &Value::Null), "{listed}");
+    let reason = rejection["reason"].as_str().unwrap();
     assert!(reason.contains("no library"), "the first bytes of the file are quoted: {reason}");
     let output = command::run(&["plugin", "list", "-v"], &settings);
     assert_eq!(output.code, 0, "{output:?}");

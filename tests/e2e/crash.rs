@@ -1,9 +1,9 @@
-//! Crashes and kills of plugin, job and worker processes, and their effect on jobs.
+//! Plugin, job and worker processes that crash or are killed, and the effect on jobs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use oculus_tests::processes::{descendants_of, in_role, kill, kill_if_there, mapped_from, wait_until_gone};
+use oculus_tests::processes::{descendants_of, in_role, kill, kill_if_running, mapped_from, wait_until_gone};
 use oculus_tests::results::{failure, model, warning};
 use oculus_tests::{Redis, SOON, Worker, build, eventually, jobs, wording};
 use serde_json::{Value, json};
@@ -13,8 +13,8 @@ fn worker_with_misbehaving(redis: &Redis, settings: &[(&str, &str)]) -> Worker {
     Worker::start_with_plugins(redis, &build::plugins_with_misbehaving(), settings)
 }
 
-/// Returns a job whose search is led by the misbehaving family.
-fn led_by_misbehaving(id: &str, act: &str) -> Value {
+/// Returns a job whose search trains the misbehaving family.
+fn with_misbehaving_search_family(id: &str, act: &str) -> Value {
     let mut job = jobs::job(id);
     let config = &mut job["design"]["ml_training_config"];
     config["config_search_model"] = json!("misbehaving");
@@ -31,13 +31,13 @@ fn assert_works(redis: &Redis, worker: &Worker, id: &str) {
 }
 
 #[test]
-fn only_plugin_processes_open_libraries_and_each_opens_one() {
+fn only_plugin_processes_open_libraries_and_each_opens_exactly_one() {
     let redis = Redis::start();
     let worker = worker_with_misbehaving(&redis, &[]);
     // The second family's fit hangs, so that both plugin processes exist at the same time.
-    redis.submit(&jobs::beside_misbehaving("inspected", "hang"));
+    redis.submit(&jobs::with_misbehaving("inspected", "hang"));
     let libraries = worker.plugins_state();
-    let opened = eventually("both plugins at work", SOON, || {
+    let opened = eventually("two running plugins", SOON, || {
         assert_eq!(mapped_from(worker.pid(), &libraries), BTreeSet::new());
         let children = descendants_of(worker.pid());
         for job in in_role(&children, "job") {
@@ -68,13 +68,13 @@ fn a_killed_plugin_process_is_restarted_and_the_job_succeeds() {
 }
 
 #[test]
-fn a_plugin_process_killed_every_time_fails_the_job_with_the_signal_and_the_next_job_runs() {
+fn a_plugin_process_that_is_killed_repeatedly_fails_the_job_with_the_signal_and_the_next_job_runs() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
     redis.submit(&jobs::endless_job("hunted"));
     let result: String = eventually("result", SOON, || {
         for plugin in in_role(&descendants_of(worker.pid()), "plugin-process") {
-            kill_if_there(plugin);
+            kill_if_running(plugin);
         }
         redis.query(&["GET", "result:hunted"])
     });
@@ -86,12 +86,12 @@ fn a_plugin_process_killed_every_time_fails_the_job_with_the_signal_and_the_next
 }
 
 #[test]
-fn a_leading_family_that_ends_its_process_fails_the_job_with_its_name_cause_and_last_line() {
+fn a_search_family_that_terminates_its_process_fails_the_job_with_its_name_cause_and_last_line() {
     let redis = Redis::start();
     let worker = worker_with_misbehaving(&redis, &[]);
     let acts = [("segfault", "SIGSEGV"), ("abort", "SIGABRT"), ("exit", wording::EXIT_CODE_0)];
     for (act, cause) in acts {
-        redis.submit(&led_by_misbehaving(act, act));
+        redis.submit(&with_misbehaving_search_family(act, act));
         let result = redis.result_of(act);
         let message = failure(&result, "plugin_died");
         assert!(message.contains("misbehaving") && message.contains(cause), "{message}");
@@ -102,22 +102,22 @@ fn a_leading_family_that_ends_its_process_fails_the_job_with_its_name_cause_and_
 }
 
 #[test]
-fn a_leading_family_that_panics_fails_the_job_with_the_panic_message() {
+fn a_search_family_that_panics_fails_the_job_with_the_panic_message() {
     let redis = Redis::start();
     let worker = worker_with_misbehaving(&redis, &[]);
-    redis.submit(&led_by_misbehaving("panic", "panic"));
+    redis.submit(&with_misbehaving_search_family("panic", "panic"));
     let result = redis.result_of("panic");
     let message = failure(&result, "no_label_fitted");
     assert!(message.contains("misbehaving: panic"), "{message}");
-    assert_eq!(worker.n_events(|event| event.is_plugin_death(1)), 0, "a panic costs a fit, not a process");
+    assert_eq!(worker.n_events(|event| event.is_plugin_death(1)), 0, "a panic terminates the fit, not the process");
     assert_works(&redis, &worker, "after-the-panic");
 }
 
 #[test]
-fn output_of_a_library_is_logged_and_changes_nothing() {
+fn output_of_a_library_is_logged_and_does_not_affect_the_job() {
     let redis = Redis::start();
     let worker = worker_with_misbehaving(&redis, &[]);
-    redis.submit(&led_by_misbehaving("loud", "stdout"));
+    redis.submit(&with_misbehaving_search_family("loud", "stdout"));
     assert_eq!(redis.result_of("loud")["status"], "success");
     worker.wait_for_text("misbehaving: stdout");
 }
@@ -133,7 +133,7 @@ fn another_family_that_misbehaves_is_a_failed_row_of_a_successful_result() {
         ("exit", wording::EXIT_CODE_0),
     ];
     for (act, _) in acts {
-        redis.submit(&jobs::beside_misbehaving(act, act));
+        redis.submit(&jobs::with_misbehaving(act, act));
     }
     for (act, reason) in acts {
         let result = redis.result_of(act);
@@ -152,7 +152,7 @@ fn another_family_that_misbehaves_is_a_failed_row_of_a_successful_result() {
 fn a_fit_that_hangs_is_killed_with_its_job_at_the_timeout() {
     let redis = Redis::start();
     let worker = worker_with_misbehaving(&redis, &[("JOB_TIMEOUT_SECONDS", "8")]);
-    redis.submit(&led_by_misbehaving("deaf", "hang"));
+    redis.submit(&with_misbehaving_search_family("deaf", "hang"));
     worker.wait_for_plugin();
     let processes = descendants_of(worker.pid());
     let result = redis.result_of("deaf");
@@ -162,7 +162,7 @@ fn a_fit_that_hangs_is_killed_with_its_job_at_the_timeout() {
 }
 
 #[test]
-fn job_and_plugin_processes_end_with_a_killed_worker_and_another_worker_finishes_the_job() {
+fn job_and_plugin_processes_terminate_with_a_killed_worker_and_another_worker_finishes_the_job() {
     let redis = Redis::start();
     let mut first = Worker::start(&redis, &[]);
     redis.submit(&jobs::slow_job("inherited"));

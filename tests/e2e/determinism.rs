@@ -1,4 +1,5 @@
-//! The same job gives the same bytes outside `run`, for any concurrency and after the death of a plugin process.
+//! A job's result, without its `run` block, has equal bytes for any concurrency. It also has these
+//! bytes after the death of a plugin process.
 
 use oculus_tests::command::train;
 use oculus_tests::processes::kill;
@@ -7,14 +8,15 @@ use oculus_tests::{Redis, Worker, jobs};
 use serde_json::json;
 
 #[test]
-fn single_and_concurrent_fits_give_the_same_bytes() {
-    let job = jobs::example("again");
+fn single_and_concurrent_fits_produce_the_same_bytes() {
+    let job = jobs::example("example");
     let n_cores = std::thread::available_parallelism().unwrap().get();
-    let alone = train(&job, &[("WORKER_CONCURRENCY", &n_cores.to_string())]);
-    let side_by_side = train(&job, &[("WORKER_CONCURRENCY", "1")]);
-    assert_eq!(alone["run"]["fits_side_by_side"], json!(1));
-    assert_eq!(side_by_side["run"]["fits_side_by_side"], json!(n_cores));
-    assert_eq!(outside_run(&alone), outside_run(&side_by_side));
+    // The cores are divided among the jobs that may run at the same time.
+    let sequential = train(&job, &[("WORKER_CONCURRENCY", &n_cores.to_string())]);
+    let concurrent = train(&job, &[("WORKER_CONCURRENCY", "1")]);
+    assert_eq!(sequential["run"]["fits_side_by_side"], json!(1));
+    assert_eq!(concurrent["run"]["fits_side_by_side"], json!(n_cores));
+    assert_eq!(outside_run(&sequential), outside_run(&concurrent));
 }
 
 #[test]
@@ -34,7 +36,7 @@ fn concurrent_jobs_do_not_change_each_others_results() {
 }
 
 #[test]
-fn another_seed_gives_another_model() {
+fn another_seed_produces_another_model() {
     let mut job = jobs::job("seeded");
     let first = train(&job, &[]);
     job["design"]["ml_training_config"]["seed"] = json!(43);
@@ -48,7 +50,8 @@ fn a_plugin_process_killed_during_the_search_changes_no_byte() {
     let worker = Worker::start(&redis, &[]);
     let job = jobs::slow_job("struck");
     redis.submit(&job);
-    // The folds are prepared and some trials are complete by then; a new process does the rest.
+    // At this point the folds are prepared and some trials are complete; a new process runs the
+    // remaining trials.
     redis.wait_for_trial("struck", 8);
     kill(worker.wait_for_plugin());
     let struck = redis.result_of("struck");

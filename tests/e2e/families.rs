@@ -1,8 +1,9 @@
-//! All model families in one job: the contract's example job, the death of one family, and repeatability.
+//! All model families in one job: the example job of the contract, the death of one family, and
+//! reproducibility.
 
 use std::path::{Path, PathBuf};
 
-use oculus_tests::processes::{abort_if_there, descendants_of, in_role, mapped_from};
+use oculus_tests::processes::{abort_if_running, descendants_of, in_role, mapped_from};
 use oculus_tests::results::{failure, model, outside_run, warning};
 use oculus_tests::{Redis, Worker, build, command, jobs, wording};
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ fn worker(redis: &Redis) -> Worker {
 }
 
 #[test]
-fn the_contracts_job_trains_every_family_and_reports_epochs() {
+fn the_job_of_the_contract_trains_every_family_and_reports_epochs() {
     let redis = Redis::start();
     let _worker = worker(&redis);
     let mut epochs = Vec::new();
@@ -47,7 +48,7 @@ fn the_contracts_job_trains_every_family_and_reports_epochs() {
 }
 
 #[test]
-fn a_fit_of_the_mlp_reports_epochs_too() {
+fn a_fit_of_the_mlp_reports_epochs() {
     let redis = Redis::start();
     let _worker = worker(&redis);
     let mut job = jobs::job("epochs");
@@ -58,23 +59,24 @@ fn a_fit_of_the_mlp_reports_epochs_too() {
     let mut n_reported = 0;
     let result = redis.follow(&job, |event| {
         let details = &event["details"];
-        let is_whole = details["epoch"].is_u64() && details["loss"].is_f64() && details["family_eta_s"].is_number();
-        n_reported += usize::from(details["family"] == "MLP" && is_whole);
+        let is_complete = details["epoch"].is_u64() && details["loss"].is_f64() && details["family_eta_s"].is_number();
+        n_reported += usize::from(details["family"] == "MLP" && is_complete);
     });
     assert_eq!(model(&result, "MLP")["status"], "ok", "{result}");
     assert!(n_reported >= 2, "{n_reported} epochs were reported");
 }
 
-/// Copies the LSTM's library and replaces every stored path of libtorch's folder.
-fn lost_from_libtorch(folder: &Path) -> PathBuf {
+/// Copies the LSTM's library. In the copy, replaces every stored path of libtorch's folder by a
+/// path that does not exist.
+fn copy_without_libtorch_path(folder: &Path) -> PathBuf {
     let library = build::library_file("oculus_plugin_lstm");
     let mut bytes = std::fs::read(build::library("oculus_plugin_lstm")).unwrap();
-    let found = b"libtorch/lib";
-    let lost = b"libtorch/lid";
-    let places: Vec<usize> =
-        bytes.windows(found.len()).enumerate().filter(|(_, it)| it == found).map(|it| it.0).collect();
-    assert!(!places.is_empty(), "{library} stores no path of libtorch");
-    places.iter().for_each(|&at| bytes[at..at + lost.len()].copy_from_slice(lost));
+    let path = b"libtorch/lib";
+    let missing = b"libtorch/lid";
+    let positions: Vec<usize> =
+        bytes.windows(path.len()).enumerate().filter(|(_, it)| it == path).map(|it| it.0).collect();
+    assert!(!positions.is_empty(), "{library} stores no path of libtorch");
+    positions.iter().for_each(|&at| bytes[at..at + missing.len()].copy_from_slice(missing));
     let copy = folder.join("lstm").join(library);
     std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
     std::fs::write(&copy, bytes).unwrap();
@@ -82,11 +84,11 @@ fn lost_from_libtorch(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn without_libtorch_the_lstm_is_skipped_with_a_remedy_and_the_variable_libtorch_restores_it() {
+fn without_libtorch_the_lstm_is_skipped_with_a_remedy_and_with_the_variable_libtorch_it_trains() {
     let folder = tempfile::tempdir().unwrap();
     let lightgbm = folder.path().join(build::library_file("oculus_plugin_lightgbm"));
     std::fs::copy(build::library("oculus_plugin_lightgbm"), lightgbm).unwrap();
-    lost_from_libtorch(folder.path());
+    copy_without_libtorch_path(folder.path());
     let plugins = ("PLUGINS_DIR", folder.path().to_str().unwrap());
     let mut job = jobs::job("lost");
     job["design"]["ml_training_config"]["train_lstm"] = json!(true);
@@ -124,7 +126,7 @@ fn invalid_fields_of_the_job_and_invalid_parameters_are_reported_together() {
 }
 
 #[test]
-fn an_lstm_that_aborts_in_every_fit_fails_with_its_signal_and_the_others_train() {
+fn an_lstm_that_aborts_in_every_fit_fails_with_its_signal_and_the_other_families_train() {
     let redis = Redis::start();
     let worker = worker(&redis);
     let copies = worker.plugins_state();
@@ -134,7 +136,7 @@ fn an_lstm_that_aborts_in_every_fit_fails_with_its_signal_and_the_others_train()
         if event["details"]["family"] == "LSTM" && event["details"]["epoch"].is_u64() {
             let plugins = in_role(&descendants_of(worker.pid()), "plugin-process");
             let lstm = plugins.into_iter().filter(|pid| mapped_from(*pid, &copies).iter().any(is_lstm));
-            n_aborted += lstm.filter(|pid| abort_if_there(*pid)).count();
+            n_aborted += lstm.filter(|pid| abort_if_running(*pid)).count();
         }
     });
     assert!(n_aborted >= 3, "only {n_aborted} aborts");
@@ -149,7 +151,7 @@ fn an_lstm_that_aborts_in_every_fit_fails_with_its_signal_and_the_others_train()
 }
 
 #[test]
-fn all_families_repeat_their_bytes_for_any_concurrency() {
+fn all_families_reproduce_their_bytes_for_any_concurrency() {
     let mut job = jobs::example("twice");
     let config = &mut job["design"]["ml_training_config"];
     config["lstm_hidden_size"] = json!(16);

@@ -1,4 +1,5 @@
-//! One holder of the GPU at a time, across jobs and workers, and the progress of a job that waits for it.
+//! One fit holds the GPU at a time, across all jobs and workers. A job that waits for the GPU
+//! reports this in its progress.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,13 +9,14 @@ use oculus_tests::{Redis, SOON, Worker, build, eventually, jobs, wording};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Starts a worker with a family that claims a GPU; `machine` stands for the machine that owns the GPU.
+/// Starts a worker with a family that claims a GPU. `machine` is the temporary folder with the file
+/// that represents the GPU.
 fn worker_on(machine: &TempDir, redis: &Redis, settings: &[(&str, &str)]) -> Worker {
-    let own = [("TMPDIR", machine.path().to_str().unwrap())];
-    Worker::start_with_plugins(redis, &build::plugins_with_accelerated(), &[&own, settings].concat())
+    let machine_settings = [("TMPDIR", machine.path().to_str().unwrap())];
+    Worker::start_with_plugins(redis, &build::plugins_with_accelerated(), &[&machine_settings, settings].concat())
 }
 
-/// Returns a job with `n_steps` steps of 20 ms per fit on the GPU.
+/// Returns a job whose fits on the GPU have `n_steps` steps of 20 ms each.
 fn on_gpu(id: &str, n_steps: u32) -> Value {
     let mut job = jobs::job(id);
     let config = &mut job["design"]["ml_training_config"];
@@ -44,7 +46,7 @@ fn fits_of_concurrent_jobs_never_overlap_on_the_gpu() {
 }
 
 #[test]
-fn a_job_reports_that_it_waits_for_the_gpu_and_gets_it_when_the_holder_is_killed() {
+fn a_job_reports_that_it_waits_for_the_gpu_and_acquires_it_when_the_holder_is_killed() {
     let redis = Redis::start();
     let machine = tempfile::tempdir().unwrap();
     let mut holder = worker_on(&machine, &redis, &[("JOB_QUEUE", "held")]);

@@ -1,4 +1,4 @@
-//! Jobs from entry to result: the wire format, field by field.
+//! Jobs from entry to result. The tests check the wire format field by field.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -9,16 +9,17 @@ use oculus_tests::results::outside_run;
 use oculus_tests::{Redis, Worker, build, command, jobs, wording};
 use serde_json::{Value, json};
 
-/// The example job run through Redis, with everything that its backend receives.
+/// The example job after a run through Redis, with everything that its backend receives.
 struct Example {
     result: Value,
     events: Vec<Value>,
     last_event: String,
-    seconds_kept: u64,
-    took: Duration,
+    /// Seconds until the last event expires.
+    event_ttl_s: u64,
+    elapsed: Duration,
 }
 
-/// Returns the example job that all tests share; it runs once.
+/// Returns the example job, which runs once and is shared by all tests.
 fn example() -> &'static Example {
     static EXAMPLE: OnceLock<Example> = OnceLock::new();
     EXAMPLE.get_or_init(|| {
@@ -26,15 +27,15 @@ fn example() -> &'static Example {
         let _worker = Worker::start(&redis, &[]);
         let mut events = Vec::new();
         let started = Instant::now();
-        let mut took = Duration::ZERO;
+        let mut elapsed = Duration::ZERO;
         let result = redis.follow(&jobs::example("build:example"), |event| {
-            took = started.elapsed();
+            elapsed = started.elapsed();
             events.push(event.clone());
         });
         let channel = progress_channel("build:example");
         let last_event = redis.query(&["GET", &channel]);
-        let seconds_kept = redis.query(&["TTL", &channel]);
-        Example { result, events, last_event, seconds_kept, took }
+        let event_ttl_s = redis.query(&["TTL", &channel]);
+        Example { result, events, last_event, event_ttl_s, elapsed }
     })
 }
 
@@ -63,10 +64,11 @@ fn assert_sha256(value: &Value) {
     assert!(text(value).len() == 64 && text(value).chars().all(|char| char.is_ascii_hexdigit()), "{value}");
 }
 
-/// Asserts that every null is in an object that gives a reason, for the field or for the object.
+/// Asserts that an object with a null field also states the reason, either for that field or for
+/// the whole object.
 fn assert_nulls_have_reasons(value: &Value, path: &str) {
     let Value::Object(fields) = value else {
-        return list_of(value).for_each(|(idx, item)| assert_nulls_have_reasons(item, &format!("{path}/{idx}")));
+        return enumerate_list(value).for_each(|(idx, item)| assert_nulls_have_reasons(item, &format!("{path}/{idx}")));
     };
     for (name, field) in fields {
         let has_null = field.is_null() || field.as_array().is_some_and(|items| items.iter().any(Value::is_null));
@@ -76,12 +78,12 @@ fn assert_nulls_have_reasons(value: &Value, path: &str) {
     }
 }
 
-fn list_of(value: &Value) -> impl Iterator<Item = (usize, &Value)> {
+fn enumerate_list(value: &Value) -> impl Iterator<Item = (usize, &Value)> {
     value.as_array().into_iter().flatten().enumerate()
 }
 
 #[test]
-fn the_result_has_the_contracts_fields_and_every_null_has_a_reason() {
+fn the_result_has_the_fields_of_the_contract_and_every_null_has_a_reason() {
     let result = &example().result;
     let blocks = "backtest_results build_id canaries config_search design_config extracted_rules model_metrics models \
                   phase provenance run status strategy_optimization verdict warnings";
@@ -107,7 +109,7 @@ fn the_result_echoes_the_configuration_that_was_used() {
 }
 
 #[test]
-fn the_models_metrics_are_shares_that_agree_with_each_other() {
+fn the_metrics_of_the_model_are_consistent_shares() {
     let metrics = &example().result["model_metrics"];
     assert_eq!(metrics["model_name"], "LightGBM");
     let shares = "f1 precision recall auc pr_auc base_rate flagged_share threshold auc_volatility_baseline";
@@ -137,7 +139,7 @@ fn the_models_metrics_are_shares_that_agree_with_each_other() {
 }
 
 #[test]
-fn the_jobs_own_rules_are_returned_in_the_jobs_form_with_their_figures() {
+fn the_rules_of_the_job_are_returned_as_written_with_their_figures() {
     let rules = &example().result["extracted_rules"];
     assert_eq!(keys(rules), ["entry_rules", "exit_rules", "lists", "rule_sets", "suggested_rules", "top_features"]);
     let design = &jobs::example("")["design"];
@@ -172,8 +174,8 @@ fn a_mined_rule_is_scored_on_rows_that_it_was_not_mined_from() {
     }
     for side in ["entry", "exit"] {
         for kind in ["stable", "high_lift"] {
-            let of_list = &rules["lists"][side][kind];
-            assert!(["walk_forward", "in_sample", "test"].iter().all(|part| of_list.get(part).is_some()), "{of_list}");
+            let figures = &rules["lists"][side][kind];
+            assert!(["walk_forward", "in_sample", "test"].iter().all(|part| figures.get(part).is_some()), "{figures}");
         }
     }
 }
@@ -201,8 +203,8 @@ fn the_strategy_has_parameters_performance_and_significance() {
     let splits = &result["provenance"]["splits"];
     assert!(text(&strategy["test"]["from"]) >= text(&splits["test"][0]), "{splits}");
     assert!(text(&strategy["development"]["to"]) < text(&splits["test"][0]), "{splits}");
-    assert_within(&strategy["development"]["honesty"]["pbo"], 0.0, 1.0);
-    assert_within(&strategy["test"]["honesty"]["probabilistic_sharpe"], 0.0, 1.0);
+    assert_within(&strategy["development"]["significance"]["pbo"], 0.0, 1.0);
+    assert_within(&strategy["test"]["significance"]["probabilistic_sharpe"], 0.0, 1.0);
     assert!(["edge", "inconclusive", "no_edge"].contains(&text(&result["verdict"]["verdict"])));
     let shifts = &result["canaries"]["label_shifts"];
     assert_eq!(shifts["n_shifts"], 19);
@@ -290,33 +292,34 @@ fn progress_is_reported_in_order_and_never_decreases() {
     assert!(percents.is_sorted() && percents.iter().all(|it| (0.0..=100.0).contains(it)), "{percents:?}");
     assert_eq!(percents.last(), Some(&100.0));
     for phase in reported.iter().skip(1).take(reported.len() - 2) {
-        let of_phase: Vec<_> = events.iter().filter(|event| event["phase"] == *phase).collect();
-        assert_eq!(of_phase.first().unwrap()["status"], "in_progress", "{phase}");
-        assert_eq!(of_phase.last().unwrap()["status"], "completed", "{phase}");
+        let phase_events: Vec<_> = events.iter().filter(|event| event["phase"] == *phase).collect();
+        assert_eq!(phase_events.first().unwrap()["status"], "in_progress", "{phase}");
+        assert_eq!(phase_events.last().unwrap()["status"], "completed", "{phase}");
     }
     assert_eq!(events.last().unwrap()["status"], "completed");
 }
 
 #[test]
 fn a_phase_reports_at_most_five_events_per_second_between_its_first_and_last() {
-    let Example { events, took, .. } = example();
+    let Example { events, elapsed, .. } = example();
     let is_middle = |three: &&[Value]| three.iter().all(|event| event["phase"] == three[0]["phase"]);
     let n_middle = events.windows(3).filter(is_middle).count();
-    // Each comes 200 ms or more after the event before it, so the whole job bounds their number however slow the test is.
-    assert!(n_middle as f64 <= took.as_secs_f64() * 5.0, "{n_middle} in {took:?}");
+    // Events are at least 200 ms apart, so the job's duration limits the number of events on any
+    // machine.
+    assert!(n_middle as f64 <= elapsed.as_secs_f64() * 5.0, "{n_middle} in {elapsed:?}");
     let last_trial = events.iter().filter_map(|event| event["details"]["trial"].as_u64()).max();
     assert!(last_trial.is_none_or(|trial| trial > n_middle as u64), "most of the 30 trials have no event");
 }
 
 #[test]
-fn the_last_event_is_kept_for_an_hour() {
+fn the_last_event_expires_after_an_hour() {
     let example = example();
     assert_eq!(serde_json::from_str::<Value>(&example.last_event).unwrap(), *example.events.last().unwrap());
-    assert!((3500..=3600).contains(&example.seconds_kept), "{} s", example.seconds_kept);
+    assert!((3500..=3600).contains(&example.event_ttl_s), "{} s", example.event_ttl_s);
 }
 
 #[test]
-fn training_in_the_foreground_gives_the_same_bytes_as_the_queue() {
+fn training_in_the_foreground_produces_the_same_bytes_as_training_through_the_queue() {
     let output = command::run_on(&jobs::example("build:example"), &["train", "--json"], &[]);
     assert_eq!(output.code, 0, "{}", output.stderr);
     assert_eq!(outside_run(&output.json()), outside_run(&example().result));
@@ -324,7 +327,7 @@ fn training_in_the_foreground_gives_the_same_bytes_as_the_queue() {
 }
 
 #[test]
-fn a_job_is_read_by_its_id_by_its_key_and_from_the_entry_itself() {
+fn a_job_is_read_by_its_id_or_key_or_from_the_entry_itself() {
     let redis = Redis::start();
     let _worker = Worker::start(&redis, &[]);
     let store = |key: &str, id: &str| {
@@ -346,14 +349,14 @@ fn a_job_is_read_by_its_id_by_its_key_and_from_the_entry_itself() {
 }
 
 #[test]
-fn a_job_with_years_and_strategy_type_only_runs() {
+fn a_job_with_only_years_and_strategy_type_runs() {
     let job = json!({ "build_id": "old", "symbols": ["AAPL", "MSFT"], "design": { "years": 2, "strategy_type": "momentum" } });
     let result = command::train(&job, &[]);
     let used = &result["design_config"];
     assert_eq!((&used["n_iter_search"], &used["config_search_model"]), (&json!(30), &json!("LightGBM")));
     assert_eq!((&used["timeframe"], &used["cv_folds"]), (&json!("1d"), &json!(3)));
     let entry = list(&result["extracted_rules"]["entry_rules"]);
-    assert!(entry.iter().all(|rule| rule["source"] == "mined"), "the job has no rules of its own: {entry:?}");
+    assert!(entry.iter().all(|rule| rule["source"] == "mined"), "the job does not contain rules: {entry:?}");
     assert_nulls_have_reasons(&result, "");
 }
 
@@ -390,7 +393,7 @@ fn a_family_that_is_not_installed_is_skipped_with_the_reason() {
 }
 
 #[test]
-fn refused_jobs_name_what_was_found_and_needed_and_the_worker_takes_the_next() {
+fn refused_jobs_report_the_found_value_and_the_worker_takes_the_next() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
     let submit = |id: &str, at: &str, value: Value| {
@@ -404,7 +407,7 @@ fn refused_jobs_name_what_was_found_and_needed_and_the_worker_takes_the_next() {
     submit("timeframe", "/timeframe", json!("9q"));
     submit("path", "/symbols", json!(["../../etc/passwd"]));
     submit("no-bars", "/symbols", json!(["NOSUCH"]));
-    let answers = [
+    let expected = [
         ("too-few-bars", "too_few_bars", "250"),
         ("unknown-model", "unknown_model", "\"LightGMB\""),
         ("wrong-types", "invalid_job", &wording::found("design.ml_training_config.cv_folds", "\"many\"")),
@@ -412,7 +415,7 @@ fn refused_jobs_name_what_was_found_and_needed_and_the_worker_takes_the_next() {
         ("path", "invalid_job", "symbols"),
         ("no-bars", "no_bars", "NOSUCH"),
     ];
-    for (id, code, found) in answers {
+    for (id, code, found) in expected {
         let result = redis.result_of(id);
         let error = &result["error"];
         assert_eq!((&result["build_id"], &result["status"]), (&json!(id), &json!("failed")), "{result}");

@@ -1,4 +1,5 @@
-//! A job's artifacts, and `predict` with them: it reproduces the job's own test predictions and makes new ones.
+//! A job's artifacts, and the command `predict`, which reproduces the job's test predictions and
+//! makes new ones.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 
 /// Number of bars of each symbol in `examples/bars`.
 const N_BARS: usize = 1512;
-/// The bars that the job trains on; older and newer ones exist.
+/// The bars on which the job trains; older and newer bars exist.
 const TRAINED_ON: Range<usize> = 400..1452;
 
 /// A trained job, with the folder of its artifacts.
@@ -25,7 +26,7 @@ struct Trained {
     result: Value,
 }
 
-/// Returns the job that all tests share; it is trained once.
+/// Returns the trained job, which is trained once and shared by all tests.
 fn trained() -> &'static Trained {
     static TRAINED: OnceLock<Trained> = OnceLock::new();
     TRAINED.get_or_init(|| {
@@ -42,7 +43,7 @@ fn train(id: &str, folder: &Path) -> Value {
     command::train(&jobs::job(id), &[("BARS_SOURCE", &bars), ("ARTIFACTS_DIR", artifacts.to_str().unwrap())])
 }
 
-/// Writes the bars of `examples/bars` whose row numbers are in `bars` into a folder.
+/// Writes a part of `examples/bars` into a folder: the bars whose row numbers are in `bars`.
 fn write_bars(folder: &Path, bars: Range<usize>) {
     fs::create_dir_all(folder).unwrap();
     for symbol in ["AAPL", "MSFT"] {
@@ -76,9 +77,9 @@ impl Trained {
         write_bars(folder.path(), bars);
         let bars = folder.path().to_str().unwrap();
         let artifacts = self.folder.path().join("artifacts");
-        let usual = ["predict", "../build:kept/1", "--bars", bars];
+        let command = ["predict", "../build:kept/1", "--bars", bars];
         let settings = [("ARTIFACTS_DIR", artifacts.to_str().unwrap()), ("LOG_FORMAT", "json")];
-        command::run(&[&usual, arguments].concat(), &settings)
+        command::run(&[&command, arguments].concat(), &settings)
     }
 }
 
@@ -93,8 +94,8 @@ fn predictions(csv: &str) -> BTreeMap<String, String> {
     lines.map(row).collect()
 }
 
-/// Asserts that every test prediction of the job is reproduced. Floats are printed exactly, so equal text means equal
-/// bits.
+/// Asserts that every test prediction of the job is reproduced. Floats are printed exactly, so
+/// equal text means equal bits.
 fn assert_reproduces(output: &CommandOutput, expected: &BTreeMap<String, String>) {
     assert_eq!(output.code, 0, "{output:?}");
     let found = predictions(&output.stdout);
@@ -105,7 +106,7 @@ fn assert_reproduces(output: &CommandOutput, expected: &BTreeMap<String, String>
 }
 
 #[test]
-fn predict_reproduces_the_jobs_test_predictions_bit_for_bit_on_its_training_bars() {
+fn predict_reproduces_the_test_predictions_of_a_job_bit_by_bit_on_its_training_bars() {
     let job = trained();
     let expected = job.test_predictions();
     assert_eq!(expected.len() as u64, job.result["model_metrics"]["n_test"].as_u64().unwrap());
@@ -115,8 +116,9 @@ fn predict_reproduces_the_jobs_test_predictions_bit_for_bit_on_its_training_bars
 }
 
 #[test]
-fn winning_networks_reproduce_their_test_predictions_bit_for_bit() {
-    // A lead that learns almost nothing, so that another family wins on bars with a planted signal.
+fn winning_networks_reproduce_their_test_predictions_bit_by_bit() {
+    // With these parameters LightGBM learns almost nothing, so another family wins on bars with a
+    // planted signal.
     let crippled = json!({ "lgbm_num_iterations": 1, "lgbm_num_leaves": 2, "lgbm_learning_rate": 0.0001,
                            "lgbm_min_data_in_leaf": 1_000_000 });
     let lstm = json!({ "train_lstm": true, "lstm_hidden_size": 24, "lstm_sequence_length": 30 });
@@ -149,7 +151,7 @@ fn winning_networks_reproduce_their_test_predictions_bit_for_bit() {
 }
 
 #[test]
-fn models_with_benchmark_features_need_the_benchmarks_bars_and_reproduce_their_predictions_with_them() {
+fn models_with_benchmark_features_reproduce_their_predictions_and_require_the_bars_of_the_benchmark() {
     let folder = tempfile::tempdir().unwrap();
     let bars = folder.path().join("bars");
     let artifacts = folder.path().join("artifacts");
@@ -208,7 +210,7 @@ fn older_bars_change_no_prediction_and_newer_bars_only_add_predictions() {
 }
 
 #[test]
-fn a_symbol_alone_has_the_same_predictions_as_among_others_and_dates_filter_the_output() {
+fn a_symbol_alone_has_the_same_predictions_as_with_others_and_dates_filter_the_output() {
     let job = trained();
     let mut expected = job.test_predictions();
     expected.retain(|row, _| row.starts_with("MSFT,"));
@@ -342,7 +344,7 @@ fn a_job_whose_artifacts_cannot_be_written_succeeds_and_reports_the_reason() {
 }
 
 #[test]
-fn artifacts_of_a_workers_job_are_stored_under_its_token_and_a_second_attempt_gets_its_own_folder() {
+fn artifacts_of_a_job_are_stored_under_its_token_and_each_attempt_has_its_own_folder() {
     let artifacts = tempfile::tempdir().unwrap();
     let settings = [("ARTIFACTS_DIR", artifacts.path().to_str().unwrap())];
     let redis = Redis::start();

@@ -1,15 +1,17 @@
-//! The rule extractor finds planted rules, and finds nothing lasting in noise.
+//! The rule extractor finds planted rules. Rules that it mines from noise have no lift on later
+//! rows.
 
 use oculus_job::request::Timeframe;
 use oculus_market_data::synth::{Kind, Recipe, generate};
 use oculus_pipeline::features::{self, FeatureTable};
-use oculus_pipeline::parallel::side_by_side;
+use oculus_pipeline::parallel::parallel_map;
 use oculus_plugin_api::testing::{Frame, Harness, Listener};
 use oculus_plugin_api::{Condition, FeatureRole, MinedRule, Task};
 use oculus_plugin_rules::RuleExtractor;
 
 const HORIZON_BARS: usize = 5;
-/// Five bars rise after a planted signal; the drift gives the planted rule a lift of 1.6 on this label.
+/// The planted rule: prices rise for five bars after its signal. The drift gives the rule a lift of
+/// 1.6 on the label.
 const PLANTED: Kind = Kind::Rule { rsi_below: 38.0, adx_above: 22.0, drift: 0.0038 };
 const THRESHOLD_PCT: f64 = 2.0;
 
@@ -54,8 +56,9 @@ impl Sample {
         Self { table, frame, label, n_days }
     }
 
-    /// A market of eight symbols over six years, the rows of the first four fifths, and those after.
-    fn parted(kind: Kind, seed: u64) -> (Self, Vec<u32>, Vec<u32>) {
+    /// Creates a market of eight symbols over six years, and splits its rows: the first four fifths
+    /// for training, the rest for the test.
+    fn split(kind: Kind, seed: u64) -> (Self, Vec<u32>, Vec<u32>) {
         let sample = Self::new(kind, seed, 8, 1770);
         let cut = sample.n_days * 4 / 5;
         let train = sample.rows(|day| day + HORIZON_BARS < cut);
@@ -82,7 +85,7 @@ impl Sample {
         vec![f32::NAN; self.label.len()]
     }
 
-    /// On these rows a number that no row shares, pulled towards the label.
+    /// Returns scores for the given rows: a unique noise value per row, plus a share of the label.
     fn noisy_scores(&self, rows: &[u32]) -> Vec<f32> {
         let mut scores = self.no_scores();
         for &row in rows {
@@ -97,31 +100,34 @@ impl Sample {
         rule.conditions.iter().all(|c| c.holds(f64::from(self.table.by_name(&c.feature).unwrap()[row as usize])))
     }
 
-    /// Share of `rows` at or below, in tenths.
+    /// Returns the share of `rows` with values up to the threshold, in tenths.
     fn decile(&self, rows: &[u32], feature: &str, threshold: f64) -> f64 {
         let column = self.table.by_name(feature).unwrap();
         let n_at_most = rows.iter().filter(|row| f64::from(column[**row as usize]) <= threshold).count();
         10.0 * n_at_most as f64 / rows.len() as f64
     }
 
-    /// Edges are rounded, so that a decile apart is up to 1.1 here.
+    /// Returns whether two rules have equal conditions; thresholds at most one decile apart count
+    /// as equal. Edges are rounded, so the test accepts a distance of up to 1.1 deciles.
     fn is_same(&self, rows: &[u32], a: &MinedRule, b: &MinedRule) -> bool {
         let is_near = |one: &Condition, other: &Condition| {
-            let of = |condition: &Condition| self.decile(rows, &condition.feature, condition.threshold);
-            (&one.feature, one.operator) == (&other.feature, other.operator) && (of(one) - of(other)).abs() <= 1.1
+            let decile = |condition: &Condition| self.decile(rows, &condition.feature, condition.threshold);
+            (&one.feature, one.operator) == (&other.feature, other.operator)
+                && (decile(one) - decile(other)).abs() <= 1.1
         };
         a.conditions.len() == b.conditions.len()
             && a.conditions.iter().all(|one| b.conditions.iter().any(|other| is_near(one, other)))
     }
 
-    /// Lift of the rows, each as often as `n_holding` says, over the base rate.
+    /// Computes the lift of a weighted set of rows over the base rate. Each row counts as many
+    /// times as `n_holding` returns.
     fn lift(&self, rows: &[u32], n_holding: impl Fn(u32) -> usize) -> f64 {
         let held = rows.iter().flat_map(|&row| std::iter::repeat_n(row, n_holding(row)));
         self.share(held) / self.share(rows.iter().copied())
     }
 
-    /// Pooled lift of rules.
-    fn lift_of(&self, rules: &[&MinedRule], rows: &[u32]) -> f64 {
+    /// Computes the pooled lift of rules: a row counts once for each rule that holds on it.
+    fn pooled_lift(&self, rules: &[&MinedRule], rows: &[u32]) -> f64 {
         self.lift(rows, |row| rules.iter().filter(|rule| self.holds(rule, row)).count())
     }
 
@@ -130,34 +136,37 @@ impl Sample {
         f64::from(labels.iter().sum::<f32>()) / labels.len() as f64
     }
 
-    /// A list as the host makes it: the first five that do not hold on mostly the same rows.
+    /// Selects a list as the host does: the first five rules, without those that hold on mostly the
+    /// same rows as an earlier one.
     fn listed<'r>(&self, rows: &[u32], ranked: impl IntoIterator<Item = &'r MinedRule>) -> Vec<&'r MinedRule> {
         let held = |rule| rows.iter().map(|&row| self.holds(rule, row)).collect::<Vec<bool>>();
         let mut listed: Vec<(&MinedRule, Vec<bool>)> = Vec::new();
         for rule in ranked {
-            let own = held(rule);
+            let rule_rows = held(rule);
             let is_same_as = |(_, other): &(&MinedRule, Vec<bool>)| {
-                let count = |is: fn(bool, bool) -> bool| own.iter().zip(other).filter(|(a, b)| is(**a, **b)).count();
+                let count =
+                    |is: fn(bool, bool) -> bool| rule_rows.iter().zip(other).filter(|(a, b)| is(**a, **b)).count();
                 2 * count(|a, b| a && b) >= count(|a, b| a || b)
             };
             if listed.len() < 5 && !listed.iter().any(is_same_as) {
-                listed.push((rule, own));
+                listed.push((rule, rule_rows));
             }
         }
         listed.into_iter().map(|(rule, _)| rule).collect()
     }
 
-    /// The host's stable list.
+    /// Selects the list of stable rules as the host does.
     fn stable<'r>(&self, rows: &[u32], rules: &'r [MinedRule]) -> Vec<&'r MinedRule> {
         let stability = |rule: &MinedRule| rule.stability.unwrap();
-        let mut steady: Vec<&MinedRule> = rules.iter().filter(|rule| stability(rule) >= 0.5).collect();
-        steady.sort_by(|a, b| stability(b).total_cmp(&stability(a)));
-        self.listed(rows, steady)
+        let mut stable: Vec<&MinedRule> = rules.iter().filter(|rule| stability(rule) >= 0.5).collect();
+        stable.sort_by(|a, b| stability(b).total_cmp(&stability(a)));
+        self.listed(rows, stable)
     }
 
+    /// Returns whether the planted rule holds on a row.
     fn oracle(&self, row: u32) -> bool {
-        let of = |name| self.table.by_name(name).unwrap()[row as usize];
-        of("RSI_14") < 38.0 && of("ADX_14") > 22.0
+        let value = |name| self.table.by_name(name).unwrap()[row as usize];
+        value("RSI_14") < 38.0 && value("ADX_14") > 22.0
     }
 }
 
@@ -172,24 +181,27 @@ fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// Measures each seed, two seeds at a time.
-fn of_seeds<T: Send>(seeds: &[u64], measure: impl Fn(u64) -> T + Sync) -> Vec<T> {
-    side_by_side(2, seeds, |seed| measure(*seed))
+/// Runs a measurement for each seed, two seeds at a time.
+fn measure_seeds<T: Send>(seeds: &[u64], measure: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    parallel_map(2, seeds, |seed| measure(*seed))
 }
 
-/// Pooled lift of the high-lift list on later rows, and that of the planted rule.
+/// Returns the pooled lift of the high-lift list on later rows, and the lift of the planted rule.
 fn lifts_of_list_and_plant(seed: u64, with_scores: bool) -> (f64, f64) {
-    let (sample, train, test) = Sample::parted(PLANTED, seed);
+    let (sample, train, test) = Sample::split(PLANTED, seed);
     let scores = if with_scores { sample.noisy_scores(&train) } else { sample.no_scores() };
     let rules = sample.mine_with(&train, &scores, seed);
-    (sample.lift_of(&sample.listed(&train, &rules), &test), sample.lift(&test, |row| usize::from(sample.oracle(row))))
+    (
+        sample.pooled_lift(&sample.listed(&train, &rules), &test),
+        sample.lift(&test, |row| usize::from(sample.oracle(row))),
+    )
 }
 
 /// No setting of the extractor was chosen on these seeds.
 #[test]
-fn the_strongest_rules_reach_the_planted_ones_lift_on_later_rows() {
+fn the_strongest_rules_reach_85_percent_of_the_planted_lift_on_later_rows() {
     for seeds in [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]] {
-        let lifts = of_seeds(&seeds, |seed| lifts_of_list_and_plant(seed, false));
+        let lifts = measure_seeds(&seeds, |seed| lifts_of_list_and_plant(seed, false));
         let ours = mean(lifts.iter().map(|lift| lift.0));
         let planted = mean(lifts.iter().map(|lift| lift.1));
         println!("seeds {seeds:?}: lift of the high-lift list {ours:.3}, planted {planted:.3}: {:.3}", ours / planted);
@@ -197,22 +209,23 @@ fn the_strongest_rules_reach_the_planted_ones_lift_on_later_rows() {
     }
 }
 
-/// The scores are those of a model with some skill, on the training rows only.
+/// The scores imitate a model with some skill, and exist on the training rows only.
 #[test]
-fn the_planted_rule_is_found_with_scores_out_of_fold_too() {
-    let lifts = of_seeds(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], |seed| lifts_of_list_and_plant(seed, true));
+fn the_planted_rule_is_also_found_with_out_of_fold_scores() {
+    let lifts = measure_seeds(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], |seed| lifts_of_list_and_plant(seed, true));
     let ours = mean(lifts.iter().map(|lift| lift.0));
     let planted = mean(lifts.iter().map(|lift| lift.1));
     println!("with scores: lift of the high-lift list {ours:.3}, planted {planted:.3}: {:.3}", ours / planted);
     assert!(ours >= 0.85 * planted, "{ours} of {planted}");
 }
 
-/// Each fifth of the dates is dropped in turn; a rule is the same with the same features and operators and thresholds a
-/// decile apart at most. No setting of the extractor was chosen on these seeds.
+/// The extractor runs five times, and each run leaves out another fifth of the dates. Rules are
+/// equal if they have equal features and operators, and thresholds at most one decile apart. No
+/// setting of the extractor was chosen on these seeds.
 #[test]
-fn the_stable_list_mostly_survives_the_loss_of_a_fifth_of_the_dates() {
-    let dices = of_seeds(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], |seed| {
-        let (sample, train, _) = Sample::parted(PLANTED, seed);
+fn the_stable_list_changes_little_without_a_fifth_of_the_dates() {
+    let dices = measure_seeds(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], |seed| {
+        let (sample, train, _) = Sample::split(PLANTED, seed);
         let rules = sample.mine(&train, seed);
         let n_train_days = sample.n_days * 4 / 5;
         let without = |fifth| {
@@ -224,18 +237,18 @@ fn the_stable_list_mostly_survives_the_loss_of_a_fifth_of_the_dates() {
         mean((0..5).map(without))
     });
     let mean = mean(dices.iter().copied());
-    println!("Dice of the stable list without a fifth of the dates: mean {mean:.3}, of each seed {dices:.2?}");
+    println!("Dice of the stable list without a fifth of the dates: mean {mean:.3}, by seed {dices:.2?}");
     assert!(mean >= 0.6, "{dices:?}");
 }
 
 #[test]
 fn rules_mined_from_noise_have_no_lift_on_later_rows() {
-    let mut lifts = of_seeds(&[1, 2, 3, 4, 5], |seed| {
-        let (sample, train, test) = Sample::parted(Kind::Walk, seed);
+    let mut lifts = measure_seeds(&[1, 2, 3, 4, 5], |seed| {
+        let (sample, train, test) = Sample::split(Kind::Walk, seed);
         let rules = sample.mine(&train, seed);
-        sample.lift_of(&sample.listed(&train, &rules), &test)
+        sample.pooled_lift(&sample.listed(&train, &rules), &test)
     });
-    // A seed whose list holds on no later row has no lift.
+    // If no rule of a list holds on a later row, the seed has no lift.
     lifts.retain(|lift| !lift.is_nan());
     let mean = mean(lifts.iter().copied());
     println!("pooled lift of the high-lift list on walks: mean {mean:.3}, each {lifts:.3?}");
@@ -244,15 +257,15 @@ fn rules_mined_from_noise_have_no_lift_on_later_rows() {
 
 #[test]
 fn rows_outside_the_training_rows_change_no_rule() {
-    let (mut sample, train, _) = Sample::parted(PLANTED, 1);
+    let (mut sample, train, _) = Sample::split(PLANTED, 1);
     let mined = sample.mine(&train, 1);
     assert_eq!(mined, sample.mine(&train, 1));
     let n_rows = sample.label.len();
-    let mut is_learnt = vec![false; n_rows];
-    train.iter().for_each(|&row| is_learnt[row as usize] = true);
-    for (idx, value) in sample.frame.values_mut().iter_mut().enumerate().filter(|(idx, _)| !is_learnt[idx % n_rows]) {
+    let mut is_train = vec![false; n_rows];
+    train.iter().for_each(|&row| is_train[row as usize] = true);
+    for (idx, value) in sample.frame.values_mut().iter_mut().enumerate().filter(|(idx, _)| !is_train[idx % n_rows]) {
         *value = if idx % 3 == 0 { f32::NAN } else { -1e9 };
     }
-    sample.label.iter_mut().zip(&is_learnt).filter(|(_, learnt)| !**learnt).for_each(|(label, _)| *label = f32::NAN);
+    sample.label.iter_mut().zip(&is_train).filter(|(_, is_train)| !**is_train).for_each(|(label, _)| *label = f32::NAN);
     assert_eq!(mined, sample.mine(&train, 1));
 }

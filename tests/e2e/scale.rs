@@ -1,4 +1,5 @@
-//! Tables too large for their folder, and features and bars written to files.
+//! Tables that do not fit into their folder, and the commands that write features and bars to
+//! files.
 
 use std::fs;
 use std::process::Command;
@@ -9,7 +10,8 @@ use oculus_tests::{build, jobs};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The failure of a job whose table has no room in a folder, and the system's number for the reason.
+/// Asserts that a job failed because its table does not fit into a folder, with the system's error
+/// number.
 fn assert_no_room(result: &Value, folder: &str, os_error: u32) {
     let message = failure(result, "no_room_for_table");
     assert!(message.contains(folder) && message.contains(&format!("os error {os_error}")), "{message}");
@@ -30,10 +32,11 @@ fn a_job_without_a_temporary_folder_fails_with_a_code_and_a_remedy() {
 fn a_table_larger_than_the_file_size_limit_is_an_error_and_not_a_crash() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("job.json"), jobs::job("large").to_string()).unwrap();
-    // Fills the plugin store first, whose files exceed the limit.
+    // The store of plugins is filled first, because its files exceed the limit.
     let mut list = isolated(Command::new(build::host()), folder.path());
     assert!(list.args(["plugin", "list"]).output().unwrap().status.success());
-    // `-f` counts blocks of 512 bytes. An ignored SIGXFSZ stays ignored in the child, so a write returns EFBIG.
+    // `-f` counts blocks of 512 bytes. The child process also ignores SIGXFSZ, so a write beyond
+    // the limit returns EFBIG.
     let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" train job.json --json";
     let mut limited = isolated(Command::new("sh"), folder.path());
     let output = limited.args(["-c", script]).arg(build::host()).output().unwrap();
@@ -41,7 +44,7 @@ fn a_table_larger_than_the_file_size_limit_is_an_error_and_not_a_crash() {
     assert_no_room(&serde_json::from_slice(&output.stdout).unwrap(), "/tmp", EFBIG);
 }
 
-fn bars_of(kind: &str, more: &[&str]) -> (TempDir, CommandOutput) {
+fn synthesize_bars(kind: &str, more: &[&str]) -> (TempDir, CommandOutput) {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().display().to_string();
     let output = run(&[&["bars", "synth", kind, "--out", &out], more].concat(), &[]);
@@ -51,7 +54,7 @@ fn bars_of(kind: &str, more: &[&str]) -> (TempDir, CommandOutput) {
 
 #[test]
 fn synthetic_bars_are_reported_with_the_score_of_an_oracle() {
-    let (folder, output) = bars_of("walk", &["--symbols", "AAA,BBB", "--length", "400"]);
+    let (folder, output) = synthesize_bars("walk", &["--symbols", "AAA,BBB", "--length", "400"]);
     assert!(output.stdout.contains("AAA") && output.stdout.contains("0.5000"), "{}", output.stdout);
     let text = fs::read_to_string(folder.path().join("BBB.csv")).unwrap();
     assert_eq!(text.lines().count(), 401);
@@ -61,8 +64,8 @@ fn synthetic_bars_are_reported_with_the_score_of_an_oracle() {
 }
 
 #[test]
-fn computed_features_have_a_row_for_every_bar_and_nothing_before_their_first_value() {
-    let (folder, _) = bars_of("rule", &["--symbols", "AAA,BBB", "--length", "300", "--timeframe", "1h"]);
+fn computed_features_have_a_row_per_bar_and_empty_fields_before_their_first_value() {
+    let (folder, _) = synthesize_bars("rule", &["--symbols", "AAA,BBB", "--length", "300", "--timeframe", "1h"]);
     let bars = ("BARS_SOURCE", &*format!("dir:{}", folder.path().display()));
     let compute = ["features", "compute", "--timeframe", "1h", "--features", "rsi-14,SMA_2", "--symbol"];
     let one = run(&[&compute[..], &["AAA"]].concat(), &[bars]);
@@ -77,7 +80,7 @@ fn computed_features_have_a_row_for_every_bar_and_nothing_before_their_first_val
 }
 
 #[test]
-fn an_unknown_feature_is_refused_with_the_nearest_name() {
+fn an_unknown_feature_is_rejected_with_the_nearest_name() {
     let output = run(&["features", "compute", "--symbol", "AAPL", "--features", "RSI_14,MACD_HISX"], &[]);
     assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output:?}");
     assert!(output.stderr.contains("MACD_HISX") && output.stderr.contains("MACD_HIST"), "{output:?}");

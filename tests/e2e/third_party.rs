@@ -1,4 +1,5 @@
-//! A third party's steps: create a family outside any checkout, build it with another compiler, and train with it.
+//! A third party's steps: create a family outside any checkout, build it with another compiler, and
+//! train with it.
 
 use std::path::Path;
 
@@ -9,13 +10,13 @@ use oculus_tests::{build, command, jobs};
 use serde_json::json;
 
 #[test]
-fn a_new_family_outside_the_checkout_builds_passes_its_tests_and_leads_a_search() {
+fn a_new_family_outside_the_checkout_builds_and_passes_its_tests_and_trains_in_a_job() {
     let empty = tempfile::tempdir().unwrap();
     let output = command::run(&["plugin", "new", "my-model", "--in", empty.path().to_str().unwrap()], &[]);
     assert_eq!(output.code, 0, "{output:?}");
     let crate_folder = empty.path().join("my-model");
     outside::test(&crate_folder);
-    let library = outside::library(&crate_folder, &Compiler::Usual);
+    let library = outside::library(&crate_folder, &Compiler::Workspace);
     let next = output.stdout.lines().last().unwrap();
     for part in [format!("cd {}", crate_folder.display()), library_name(&library), "plugin check".to_owned()] {
         assert!(next.contains(&part), "no {part} in {next}");
@@ -46,15 +47,16 @@ fn the_name_of_a_new_family_is_checked() {
     assert!(output.stderr.contains("my-model"), "a valid name is proposed: {output:?}");
 }
 
-/// All of a fit is arithmetic in a fixed order but for `exp`, which is the system's own: so compilers agree to the bit.
+/// Models of different compilers are equal, bit for bit: a fit computes in a fixed order, and the
+/// system's library computes `exp`.
 #[test]
-fn another_compiler_gives_the_example_family_the_same_bytes_of_result() {
-    let example = outside::place("logistic");
+fn another_compiler_does_not_change_the_result_of_the_example_family() {
+    let example = outside::crate_folder("logistic");
     let mut files = outside::sources(&Path::new(CHECKOUT).join("examples/logistic"));
     for (_, text) in &mut files {
         *text = text.replace("../../plugin-api", &format!("{CHECKOUT}/plugin-api"));
     }
-    outside::put(&example, &files);
+    outside::write_sources(&example, &files);
     let trained = |name: &str, compiler: &Compiler| {
         let library = outside::library(&example, compiler);
         assert_passes_the_check(&library);
@@ -65,7 +67,7 @@ fn another_compiler_gives_the_example_family_the_same_bytes_of_result() {
         assert_eq!(result["model_metrics"]["model_name"], "logistic", "{}", result["models"]);
         (result, sha256_hex(&std::fs::read(library).unwrap()))
     };
-    let (usual, usual_sum) = trained("usual-compiler", &Compiler::Usual);
+    let (usual, usual_sum) = trained("usual-compiler", &Compiler::Workspace);
     let other = Compiler::other();
     let (others, others_sum) = trained("other-compiler", &other);
     assert_ne!(usual_sum, others_sum, "{other:?} made the same file");

@@ -1,4 +1,5 @@
-//! The real worker binary with a real redis-server: its reports to backend and log, and the faults it survives.
+//! The real worker binary with a real redis-server: its reports to the backend and the log, and its
+//! handling of faults.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -12,7 +13,7 @@ use oculus_tests::{Backend, Redis, SOON, Worker, eventually, jobs, wording};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use serde_json::{Value, json};
 
-fn assert_refused_for(result: &Value, id: &str) {
+fn assert_failed_with_remedy(result: &Value, id: &str) {
     assert_eq!((&result["build_id"], &result["status"]), (&json!(id), &json!("failed")), "{result}");
     for field in ["code", "message", "hint"] {
         let text = result["error"][field].as_str().unwrap_or_default();
@@ -28,16 +29,16 @@ fn a_worker_registers_and_sends_heartbeats_with_its_state() {
     let worker = Worker::start(&redis, &settings);
     backend.wait_for_state("idle");
     let received = backend.wait_until("heartbeat", |received| !received.heartbeats.is_empty());
-    let who = &received.registrations[0];
-    assert_eq!((&who["pid"], &who["concurrency"]), (&json!(worker.pid()), &json!(2)));
-    assert_eq!(who["queues"], json!([QUEUE]));
+    let registration = &received.registrations[0];
+    assert_eq!((&registration["pid"], &registration["concurrency"]), (&json!(worker.pid()), &json!(2)));
+    assert_eq!(registration["queues"], json!([QUEUE]));
     for field in ["worker_id", "hostname", "version"] {
-        assert!(who[field].as_str().is_some_and(|text| !text.is_empty()), "no {field} in {who}");
+        assert!(registration[field].as_str().is_some_and(|text| !text.is_empty()), "no {field} in {registration}");
     }
-    assert!(who["families"].is_array() && who["devices"].is_array(), "{who}");
+    assert!(registration["families"].is_array() && registration["devices"].is_array(), "{registration}");
     assert_eq!(received.authorizations[0], "Bearer hunter2");
     let beat = received.heartbeats.last().unwrap();
-    assert_eq!(beat["worker_id"], who["worker_id"]);
+    assert_eq!(beat["worker_id"], registration["worker_id"]);
     assert_eq!(beat["running"], json!([]));
     assert_eq!(beat["counters"], json!({ "done": 0, "failed": 0, "crashed": 0, "fenced": 0 }));
     assert!(beat["uptime_s"].is_u64(), "{beat}");
@@ -62,7 +63,7 @@ fn a_worker_logs_text_unless_json_is_configured() {
 }
 
 #[test]
-fn a_worker_registers_again_at_a_backend_that_lost_it() {
+fn a_worker_registers_again_with_a_backend_that_has_forgotten_it() {
     let redis = Redis::start();
     let backend = Backend::start();
     let _worker = Worker::start(&redis, &[("BACKEND_URL", backend.url()), ("HEARTBEAT_SECONDS", "1")]);
@@ -73,7 +74,7 @@ fn a_worker_registers_again_at_a_backend_that_lost_it() {
 }
 
 #[test]
-fn an_unavailable_backend_costs_one_warning_and_no_job() {
+fn an_unavailable_backend_causes_one_warning_and_fails_no_job() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[("HEARTBEAT_SECONDS", "1")]);
     let is_outage = |event: &LogEvent| event.warns_of("http://127.0.0.1:9");
@@ -116,7 +117,7 @@ fn entries_and_payloads_that_are_not_jobs_fail_under_their_id_and_become_dead_le
     redis.submit_payload("large-payload", &format!(r#"{{"build_id": "large-payload", "symbols": ["{large}"]}}"#));
     let ids = ["cut-off", "large-entry", "missing", "not-json", "large-payload"];
     for id in ids {
-        assert_refused_for(&redis.result_of(id), id);
+        assert_failed_with_remedy(&redis.result_of(id), id);
     }
     assert_eq!(redis.dead_letters().len(), ids.len());
     assert!(worker.is_running());
@@ -136,13 +137,13 @@ fn invalid_jobs_get_a_failed_result_and_the_worker_takes_the_next() {
     with("path-as-symbol", "symbols", json!(["../../etc/passwd"]));
     with("no-bars", "symbols", json!(["NOSUCH"]));
     for id in ["wrong-types", "no-such-timeframe", "path-as-symbol", "no-bars"] {
-        assert_refused_for(&redis.result_of(id), id);
+        assert_failed_with_remedy(&redis.result_of(id), id);
     }
     assert!(worker.is_running());
 }
 
 #[test]
-fn sigterm_takes_no_more_jobs_and_finishes_those_that_run() {
+fn after_sigterm_a_worker_finishes_running_jobs_and_takes_no_new_ones() {
     let redis = Redis::start();
     let backend = Backend::start();
     let mut worker = Worker::start(&redis, &[("WORKER_CONCURRENCY", "1"), ("BACKEND_URL", backend.url())]);
@@ -169,11 +170,11 @@ fn a_second_signal_requeues_running_jobs_without_counting_an_attempt() {
     assert!(worker.wait_for_end(SOON).success());
     wait_until_gone(&children, Duration::from_secs(1));
     assert_eq!(redis.waiting(), ["endless"]);
-    assert_eq!(["crashes", "vanished"].map(|what| redis.count_of("endless", what)), [None, None]);
+    assert_eq!(["crashes", "vanished"].map(|counter| redis.job_counter("endless", counter)), [None, None]);
 }
 
 #[test]
-fn a_killed_worker_leaves_no_children_and_another_finishes_its_job() {
+fn a_killed_worker_leaves_no_children_and_another_worker_finishes_its_job() {
     let redis = Redis::start();
     let mut first = Worker::start(&redis, &[]);
     redis.submit(&jobs::endless_job("orphan"));
@@ -193,7 +194,7 @@ fn a_job_that_runs_too_long_is_killed_with_all_its_children() {
     redis.submit(&jobs::endless_job("endless"));
     let children = worker.wait_for_children();
     let result = redis.result_of("endless");
-    assert_refused_for(&result, "endless");
+    assert_failed_with_remedy(&result, "endless");
     assert_eq!(result["error"]["code"], "timeout");
     wait_until_gone(&children, Duration::from_secs(1));
 }
@@ -204,10 +205,10 @@ fn a_job_whose_process_dies_too_often_is_a_dead_letter_that_names_the_signal() {
     let worker = Worker::start(&redis, &[("MAX_CRASHES", "2")]);
     redis.submit(&jobs::endless_job("doomed"));
     kill(worker.wait_for_children()[0]);
-    eventually("counted crash", SOON, || redis.count_of("doomed", "crashes").filter(|crashes| *crashes == 1));
+    eventually("counted crash", SOON, || redis.job_counter("doomed", "crashes").filter(|crashes| *crashes == 1));
     kill(worker.wait_for_children()[0]);
     let result = redis.result_of("doomed");
-    assert_refused_for(&result, "doomed");
+    assert_failed_with_remedy(&result, "doomed");
     assert_eq!(result["error"]["code"], "job_crashed");
     assert!(result["error"]["message"].as_str().unwrap().contains("SIGKILL"), "{result}");
     assert_eq!(redis.dead_letters()[0]["signal"], 9);
@@ -229,7 +230,7 @@ fn a_lost_lease_kills_the_job_and_discards_its_result() {
 }
 
 #[test]
-fn a_cancel_flag_ends_the_job_as_cancelled() {
+fn a_cancel_flag_stops_the_job_as_cancelled() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
     redis.submit(&jobs::endless_job("unwanted"));
@@ -241,9 +242,10 @@ fn a_cancel_flag_ends_the_job_as_cancelled() {
 }
 
 #[test]
-fn a_cancel_flag_does_not_end_the_claim_of_a_job_whose_payload_is_not_read_yet() {
+fn a_cancel_flag_does_not_stop_the_claim_of_a_job_whose_payload_is_not_read_yet() {
     let redis = Redis::start();
-    // The first renewal, which reports the flag, falls into the retries to read the payload.
+    // The first renewal of the lease reports the flag. It happens while the worker still retries to
+    // read the payload.
     let worker = Worker::start(&redis, &[("LEASE_SECONDS", "2")]);
     redis.push("absent");
     let token = eventually("claim", SOON, || redis.query::<Vec<String>>(&["ZRANGE", LEASES, "0", "-1"]).pop());
@@ -253,7 +255,7 @@ fn a_cancel_flag_does_not_end_the_claim_of_a_job_whose_payload_is_not_read_yet()
 }
 
 #[test]
-fn a_job_outlives_an_outage_of_redis_which_costs_one_warning() {
+fn a_job_survives_an_outage_of_redis_which_causes_one_warning() {
     let mut redis = Redis::start();
     // The lease outlasts the outage, so that only the outage is tested.
     let worker = Worker::start(&redis, &[("LEASE_SECONDS", "10")]);
@@ -263,7 +265,7 @@ fn a_job_outlives_an_outage_of_redis_which_costs_one_warning() {
     let url = redis.url();
     worker.wait_for_event("outage of Redis", |event| event.warns_of(&url));
     eventually("result on disk", SOON * 3, || spooled_results(&worker.spool()).pop());
-    redis.start_again();
+    redis.restart();
     assert_eq!(redis.result_of("patient")["status"], "success");
     let is_end = |event: &LogEvent| event.level() == "INFO" && event.mentions(&url);
     worker.wait_for_event("end of the outage", is_end);
@@ -272,7 +274,7 @@ fn a_job_outlives_an_outage_of_redis_which_costs_one_warning() {
 }
 
 #[test]
-fn a_result_that_its_worker_could_not_send_is_sent_by_the_next() {
+fn the_next_worker_submits_a_result_that_the_previous_one_could_not_submit() {
     let mut redis = Redis::start();
     let artifacts = tempfile::tempdir().unwrap();
     let settings = [("LEASE_SECONDS", "60"), ("ARTIFACTS_DIR", artifacts.path().to_str().unwrap())];
@@ -283,7 +285,7 @@ fn a_result_that_its_worker_could_not_send_is_sent_by_the_next() {
     let spool = artifacts.path().join("spool");
     eventually("result on disk", SOON * 3, || spooled_results(&spool).pop());
     first.kill();
-    redis.start_again();
+    redis.restart();
     let second = Worker::start(&redis, &settings);
     assert_eq!(redis.result_of("kept")["status"], "success");
     eventually("empty spool", SOON, || spooled_results(&spool).is_empty().then_some(()));
@@ -291,9 +293,9 @@ fn a_result_that_its_worker_could_not_send_is_sent_by_the_next() {
 }
 
 #[test]
-fn a_job_that_a_worker_holds_while_redis_returns_from_an_older_snapshot_costs_no_later_job_its_result() {
+fn a_job_that_runs_while_redis_is_restored_from_an_older_snapshot_overwrites_no_later_result() {
     let mut redis = Redis::start_with_snapshots();
-    // A lease so long that the forgotten job ends before its next renewal.
+    // The lease is so long that the forgotten job finishes before its next renewal.
     let settings = [("WORKER_CONCURRENCY", "1"), ("LEASE_SECONDS", "60")];
     let workers = [(); 2].map(|()| Worker::start(&redis, &settings));
     redis.submit(&jobs::job("before"));
@@ -336,7 +338,7 @@ fn the_same_payload_pushed_again_after_its_success_runs_once() {
 }
 
 #[test]
-fn jobs_of_a_second_queue_are_taken_too() {
+fn jobs_are_taken_from_every_configured_queue() {
     let redis = Redis::start();
     let _worker = Worker::start(&redis, &[("JOB_QUEUE", "first,second")]);
     for queue in ["first", "second"] {
@@ -350,20 +352,21 @@ fn jobs_of_a_second_queue_are_taken_too() {
 fn entries_in_the_queue_of_older_backends_cause_a_warning() {
     let redis = Redis::start();
     let _: u64 = redis.query(&["LPUSH", "training_queue", "old"]);
-    Worker::start(&redis, &[]).wait_for_event("warning of it", |event| event.warns_of("`training_queue`"));
+    Worker::start(&redis, &[])
+        .wait_for_event("warning about the old queue", |event| event.warns_of("`training_queue`"));
 }
 
 #[test]
-fn the_environment_of_a_job_holds_no_secret() {
+fn the_environment_of_a_job_contains_no_secret() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[("POLYGON_API_KEY", "hunter2"), ("BACKEND_TOKEN", "hunter2")]);
     redis.submit(&jobs::endless_job("inspected"));
-    let read = |pid: u32, what: &str| std::fs::read_to_string(format!("/proc/{pid}/{what}")).ok();
+    let read = |pid: u32, file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).ok();
     for pid in worker.wait_for_children() {
         // Between fork and exec the child still has the worker's environment.
         let environment = eventually("environment of the job", SOON, || {
-            let is_itself = read(pid, "cmdline")? != read(worker.pid(), "cmdline")?;
-            read(pid, "environ").filter(|environment| is_itself && environment.contains("PATH="))
+            let has_exec = read(pid, "cmdline")? != read(worker.pid(), "cmdline")?;
+            read(pid, "environ").filter(|environment| has_exec && environment.contains("PATH="))
         });
         assert!(!environment.contains("hunter2") && !environment.contains("REDIS_URL"), "{environment}");
     }
@@ -382,7 +385,7 @@ fn a_backend_that_rejects_every_heartbeat_receives_registrations_at_growing_inte
         let mut request = BufReader::new(&stream);
         let mut line = String::new();
         request.read_line(&mut line).unwrap();
-        let is_beat = line.contains("heartbeat");
+        let is_heartbeat = line.contains("heartbeat");
         let mut length = 0;
         while line != "\r\n" {
             line.clear();
@@ -392,13 +395,13 @@ fn a_backend_that_rejects_every_heartbeat_receives_registrations_at_growing_inte
             }
         }
         request.read_exact(&mut vec![0; length]).unwrap();
-        let status = if is_beat { "404 Not Found" } else { "201 Created" };
+        let status = if is_heartbeat { "404 Not Found" } else { "201 Created" };
         write!(&stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
-        if is_beat { n_beats += 1 } else { registered.push(Instant::now()) }
+        if is_heartbeat { n_beats += 1 } else { registered.push(Instant::now()) }
     }
     assert_eq!(n_beats, 4);
-    let taken = registered[4] - registered[0];
-    assert!(taken >= Duration::from_millis(50 + 100 + 200 + 400), "five registrations in {taken:?}");
+    let elapsed = registered[4] - registered[0];
+    assert!(elapsed >= Duration::from_millis(50 + 100 + 200 + 400), "five registrations in {elapsed:?}");
     worker.wait_for_text(wording::WORKER_UNKNOWN);
     let n_warnings = worker.n_events(|event| event.level() == "WARN");
     assert_eq!(n_warnings, 1, "{}", worker.log());
@@ -416,15 +419,15 @@ fn an_idle_worker_reports_draining_when_it_is_terminated() {
 }
 
 #[test]
-fn a_machine_that_cannot_start_processes_requeues_its_jobs_without_counting_an_attempt() {
+fn a_worker_that_cannot_start_processes_requeues_its_jobs_without_counting_an_attempt() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
     let pid = Pid::from_raw(worker.pid().cast_signed());
-    let enough = getrlimit(Resource::Nofile);
-    prlimit(pid, Resource::Nofile, Rlimit { current: Some(3), maximum: enough.maximum }).unwrap();
+    let original = getrlimit(Resource::Nofile);
+    prlimit(pid, Resource::Nofile, Rlimit { current: Some(3), maximum: original.maximum }).unwrap();
     redis.submit(&jobs::job("patient"));
     worker.wait_for_text(wording::NO_JOB_PROCESS);
-    prlimit(pid, Resource::Nofile, enough).unwrap();
+    prlimit(pid, Resource::Nofile, original).unwrap();
     assert_eq!(redis.result_of("patient")["status"], "success");
     worker.wait_for_text(wording::JOB_PROCESSES_AGAIN);
     assert_eq!(worker.n_events(|event| event.warns_of(wording::NO_JOB_PROCESS)), 1, "{}", worker.log());
@@ -432,7 +435,7 @@ fn a_machine_that_cannot_start_processes_requeues_its_jobs_without_counting_an_a
 }
 
 #[test]
-fn one_signal_ends_a_worker_whose_result_waits_on_disk() {
+fn one_signal_stops_a_worker_whose_result_waits_on_disk() {
     let mut redis = Redis::start();
     let mut worker = Worker::start(&redis, &[("LEASE_SECONDS", "60")]);
     redis.submit(&jobs::slow_job("kept"));
@@ -456,26 +459,26 @@ fn a_command_that_redis_rejects_is_logged_once_and_no_entry_is_lost() {
     redis.push("again");
     let url = redis.url();
     // The log names the rejected step and its queue.
-    let is_step = |event: &LogEvent| event.mentions(&url) && event.mentions(&format!("`{QUEUE}`"));
+    let is_step = |event: &LogEvent| event.mentions(&url) && event.mentions(&format!(" on {QUEUE}`"));
     let is_about = |event: &LogEvent, step: &str| is_step(event) && event.mentions(&format!("`{step} "));
-    let refuses = |step: &'static str| move |event: &LogEvent| event.level() == "WARN" && is_about(event, step);
+    let rejects = |step: &'static str| move |event: &LogEvent| event.level() == "WARN" && is_about(event, step);
     let recovers = |step: &'static str| move |event: &LogEvent| event.level() == "INFO" && is_about(event, step);
-    worker.wait_for_event("refusal of a finish", refuses("finish"));
+    worker.wait_for_event("rejected finish", rejects("finish"));
     limit("1");
-    worker.wait_for_event("refusal of a wait", refuses("wait"));
+    worker.wait_for_event("rejected wait", rejects("wait"));
     limit("0");
     let _: u64 = redis.query(&["DEL", DEAD]);
     assert_eq!(redis.result_of("again")["error"]["code"], "payload_missing");
     for step in ["finish", "wait"] {
-        worker.wait_for_event("end of the refusal", recovers(step));
-        assert_eq!(worker.n_events(refuses(step)), 1, "{}", worker.log());
+        worker.wait_for_event("recovery of the step", recovers(step));
+        assert_eq!(worker.n_events(rejects(step)), 1, "{}", worker.log());
     }
     let n_outages = worker.n_events(|event| event.mentions(&url) && !is_step(event));
     assert_eq!(n_outages, 0, "Redis was available the whole time: {}", worker.log());
 }
 
 #[test]
-fn a_pause_of_redis_costs_no_worker_its_jobs() {
+fn a_worker_keeps_its_jobs_when_redis_pauses() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[("LEASE_SECONDS", "2")]);
     redis.submit(&jobs::endless_job("held"));
@@ -490,7 +493,7 @@ fn a_pause_of_redis_costs_no_worker_its_jobs() {
     kill_process(pid, Signal::CONT).unwrap();
     worker.wait_for_event("end of the outage", |event| is_about(event, "INFO"));
     redis.cancel("held");
-    assert_eq!(redis.result_of("held")["status"], "cancelled", "the worker still holds it");
+    assert_eq!(redis.result_of("held")["status"], "cancelled", "the worker still holds the lease");
     assert_eq!(worker.n_events(|event| event.is_reap_of("held")), 0, "{}", worker.log());
     assert_eq!(worker.n_events(|event| event.is_start_of("held")), 1);
 }

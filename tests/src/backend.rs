@@ -26,9 +26,9 @@ pub struct Backend {
 pub struct Received {
     /// Bodies of registrations.
     pub registrations: Vec<Value>,
-    /// Bodies of heartbeats, also of those that were answered with 404.
+    /// Bodies of heartbeats, including those that received the response 404.
     pub heartbeats: Vec<Value>,
-    /// The `Authorization` headers.
+    /// `Authorization` headers of registrations.
     pub authorizations: Vec<String>,
     registered: Vec<String>,
 }
@@ -52,7 +52,7 @@ impl Backend {
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                 tokio::select! {
-                    served = async { axum::serve(listener, routes).await } => served.unwrap(),
+                    result = async { axum::serve(listener, routes).await } => result.unwrap(),
                     _ = stopped => {}
                 }
             });
@@ -65,29 +65,33 @@ impl Backend {
         &self.address
     }
 
-    /// Forgets every worker, as after a restart: heartbeats answer 404 until they register again.
+    /// Removes every registration, as a restart does: the response to a heartbeat is 404 until its
+    /// worker registers again.
     pub fn forget_workers(&self) {
         self.received.lock().registered.clear();
     }
 
-    /// Waits until the requests so far satisfy `is_enough`, and returns them.
-    pub fn wait_until(&self, what: &str, is_enough: impl Fn(&Received) -> bool) -> Received {
-        eventually(what, SOON, || Some(self.received.lock().clone()).filter(|received| is_enough(received)))
+    /// Waits until the requests so far satisfy `condition`, and returns them.
+    ///
+    /// * `description`: name of the condition in the panic message.
+    pub fn wait_until(&self, description: &str, condition: impl Fn(&Received) -> bool) -> Received {
+        eventually(description, SOON, || Some(self.received.lock().clone()).filter(|received| condition(received)))
     }
 
     /// Waits for a heartbeat with this state, and returns the first.
     pub fn wait_for_state(&self, state: &str) -> Value {
-        self.wait_for_beat(state, |beat| beat["state"] == state)
+        self.wait_for_heartbeat(state, |heartbeat| heartbeat["state"] == state)
     }
 
-    /// Waits for a heartbeat that counts `n` attempts of an outcome: `done`, `failed`, `crashed` or `fenced`.
-    pub fn wait_for_count(&self, what: &str, n: u64) {
-        self.wait_for_beat(what, |beat| beat["counters"][what] == n);
+    /// Waits for a heartbeat that counts `n` attempts of an outcome: `done`, `failed`, `crashed` or
+    /// `fenced`.
+    pub fn wait_for_count(&self, outcome: &str, n: u64) {
+        self.wait_for_heartbeat(outcome, |heartbeat| heartbeat["counters"][outcome] == n);
     }
 
-    fn wait_for_beat(&self, what: &str, is_such: impl Fn(&Value) -> bool) -> Value {
-        let received = self.wait_until(what, |received| received.heartbeats.iter().any(&is_such));
-        received.heartbeats.into_iter().find(is_such).unwrap()
+    fn wait_for_heartbeat(&self, description: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        let received = self.wait_until(description, |received| received.heartbeats.iter().any(&condition));
+        received.heartbeats.into_iter().find(condition).unwrap()
     }
 }
 

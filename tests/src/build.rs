@@ -1,14 +1,16 @@
-//! Builds what the tests run: the binary and the plugins, in the profile and folder of the tests themselves.
+//! Builds the binary and the plugins for the tests, with the profile and target folder of the
+//! tests.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Returns the folder of the binary and the plugin libraries. The first call in a process builds them.
+/// Returns the folder of the binary and the plugin libraries. The first call in a process builds
+/// them.
 ///
 /// # Panics
-/// When the build fails.
+/// Panics if the build fails.
 pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
@@ -30,12 +32,13 @@ pub fn folder() -> &'static Path {
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    forget_this_crate(&mut command);
+    remove_crate_variables(&mut command);
     command
 }
 
-/// Removes the variables that `cargo test` sets for the test's own crate; they would make build scripts run again.
-pub(crate) fn forget_this_crate(command: &mut Command) {
+/// Removes the variables that `cargo test` sets for the crate of the test, because they would make
+/// build scripts run again.
+pub(crate) fn remove_crate_variables(command: &mut Command) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_about_this_crate(&name.to_string_lossy())) {
         command.env_remove(name);
     }
@@ -50,10 +53,10 @@ pub fn library_file(name: &str) -> String {
     format!("{DLL_PREFIX}{name}{DLL_SUFFIX}")
 }
 
-/// Returns a library that the build made.
+/// Returns the path of a built library.
 ///
 /// # Panics
-/// When the build fails.
+/// Panics if the build fails.
 pub fn library(name: &str) -> PathBuf {
     folder().join(library_file(name))
 }
@@ -63,10 +66,10 @@ pub fn host() -> PathBuf {
     folder().join("oculus-host")
 }
 
-/// Returns a plugins folder as a user has it, with LightGBM and the rule extractor.
+/// Returns a typical plugins folder, with LightGBM and the rule extractor.
 ///
 /// # Panics
-/// When the build has left no such library.
+/// Panics if a built library is missing.
 pub fn plugins() -> PathBuf {
     static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
     PUBLISHED.get_or_init(|| publish("usual", &["oculus_plugin_lightgbm", "oculus_plugin_rules"])).clone()
@@ -75,7 +78,7 @@ pub fn plugins() -> PathBuf {
 /// Returns a folder with every plugin of the project.
 ///
 /// # Panics
-/// When the build has left no such libraries.
+/// Panics if a built library is missing.
 pub fn families() -> PathBuf {
     static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
     let libraries = ["oculus_plugin_lightgbm", "oculus_plugin_lstm", "oculus_plugin_mlp", "oculus_plugin_rules"];
@@ -85,7 +88,7 @@ pub fn families() -> PathBuf {
 /// Returns a folder with LightGBM and the misbehaving family.
 ///
 /// # Panics
-/// When the build has left no such libraries.
+/// Panics if a built library is missing.
 pub fn plugins_with_misbehaving() -> PathBuf {
     static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
     PUBLISHED
@@ -93,10 +96,10 @@ pub fn plugins_with_misbehaving() -> PathBuf {
         .clone()
 }
 
-/// Returns a folder with LightGBM, the project's rule extractor, and a third party's extractor.
+/// Returns a folder with LightGBM, the project's rule extractor, and an extractor of a third party.
 ///
 /// # Panics
-/// When the build has left no such libraries.
+/// Panics if a built library is missing.
 pub fn plugins_with_extractors() -> PathBuf {
     static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
     let libraries = ["oculus_plugin_lightgbm", "oculus_plugin_rules", "oculus_test_extractor"];
@@ -106,7 +109,7 @@ pub fn plugins_with_extractors() -> PathBuf {
 /// Returns a folder with LightGBM and the family that claims a GPU.
 ///
 /// # Panics
-/// When the build has left no such libraries.
+/// Panics if a built library is missing.
 pub fn plugins_with_accelerated() -> PathBuf {
     static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
     PUBLISHED
@@ -119,10 +122,11 @@ pub fn published() -> PathBuf {
     folder().join("plugins-of-tests")
 }
 
-/// Returns a folder with LightGBM, the rule extractor and one more library, which is not from the build.
+/// Returns a folder with LightGBM, the rule extractor and one more library, which is not from the
+/// build.
 ///
 /// # Panics
-/// When the library is not there.
+/// Panics if the library does not exist.
 pub fn with_library(name: &str, library: &Path) -> PathBuf {
     publish(name, &["oculus_plugin_lightgbm", "oculus_plugin_rules"]);
     publish_file(name, library)
@@ -135,8 +139,9 @@ fn publish(name: &str, libraries: &[&str]) -> PathBuf {
     published().join(name)
 }
 
-/// Copies libraries into a folder below the build folder, so that no temporary folder is left. They
-/// are renamed into place, so that tests of another process never see a partial library.
+/// Copies a library into a folder below the build folder, so that no temporary folder has to be
+/// removed. The copy is renamed into place, so that tests of another process never read a partial
+/// library.
 fn publish_file(name: &str, library: &Path) -> PathBuf {
     let file = library.file_name().unwrap().to_str().unwrap();
     let plugins = published().join(name);

@@ -14,17 +14,17 @@ use crate::{build, jobs};
 pub struct CommandOutput {
     /// The exit code.
     pub code: i32,
-    /// Its standard output: the answer.
+    /// Standard output, which contains the result.
     pub stdout: String,
-    /// Its standard error: log and progress.
+    /// Standard error, which contains log and progress.
     pub stderr: String,
 }
 
-/// Runs the binary in an empty folder. `settings` override the tests' own: the bars of
+/// Runs the binary in an empty folder. `settings` override the defaults of the tests: the bars of
 /// [`jobs::bars`] and the plugins of the build.
 ///
 /// # Panics
-/// When a signal ended it.
+/// Panics if a signal terminated it.
 pub fn run(arguments: &[&str], settings: &[(&str, &str)]) -> CommandOutput {
     run_in(&tempfile::tempdir().unwrap(), arguments, settings)
 }
@@ -32,7 +32,7 @@ pub fn run(arguments: &[&str], settings: &[(&str, &str)]) -> CommandOutput {
 /// Runs a command that takes a job file: `train` or `submit`, followed by its flags.
 ///
 /// # Panics
-/// When a signal ended it.
+/// Panics if a signal terminated it.
 pub fn run_on(job: &Value, arguments: &[&str], settings: &[(&str, &str)]) -> CommandOutput {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("job.json"), job.to_string()).unwrap();
@@ -42,7 +42,7 @@ pub fn run_on(job: &Value, arguments: &[&str], settings: &[(&str, &str)]) -> Com
 /// Trains a job in the foreground and returns its result.
 ///
 /// # Panics
-/// When the job does not succeed.
+/// Panics if the job does not succeed.
 pub fn train(job: &Value, settings: &[(&str, &str)]) -> Value {
     let output = run_on(job, &["train", "--json"], settings);
     assert_eq!(output.code, 0, "{output:?}");
@@ -52,7 +52,7 @@ pub fn train(job: &Value, settings: &[(&str, &str)]) -> Value {
 /// Trains a job in the foreground on the bars of a folder and returns its result.
 ///
 /// # Panics
-/// When the job does not succeed.
+/// Panics if the job does not succeed.
 pub fn train_on(bars: &Path, job: &Value) -> Value {
     train(job, &[("BARS_SOURCE", &format!("dir:{}", bars.display()))])
 }
@@ -61,7 +61,7 @@ impl CommandOutput {
     /// Parses stdout as one JSON value.
     ///
     /// # Panics
-    /// When stdout is not JSON.
+    /// Panics if stdout is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
@@ -77,8 +77,8 @@ impl CommandOutput {
     }
 }
 
-/// Makes a program run in a folder of its own, with an environment of nothing but that folder, `PATH`, the bars of
-/// [`jobs::bars`] and the plugins of the build.
+/// Sets a command's working folder and home to `folder`. Its environment contains only `HOME`,
+/// `PATH`, the bars of [`jobs::bars`] and the plugins of the build.
 pub fn isolated(mut command: Command, folder: &Path) -> Command {
     command.env_clear().current_dir(folder).env("HOME", folder);
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -93,6 +93,6 @@ fn run_in(folder: &TempDir, arguments: &[&str], settings: &[(&str, &str)]) -> Co
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     let stdout = text(stdout);
     let stderr = text(stderr);
-    let code = status.code().unwrap_or_else(|| panic!("{arguments:?} ended by {status}: {stderr}"));
+    let code = status.code().unwrap_or_else(|| panic!("{arguments:?} was terminated by {status}: {stderr}"));
     CommandOutput { code, stdout, stderr }
 }

@@ -1,4 +1,5 @@
-//! Copies of the library whose behaviour is written in its bytes (`tests/plugins/hostile`), and their publication.
+//! Edits and publishes copies of the library whose behaviour is stored in its bytes
+//! (`tests/plugins/hostile`).
 
 use std::fs::File;
 use std::io::Write;
@@ -14,10 +15,10 @@ use crate::build;
 pub struct Library(Vec<u8>);
 
 impl Library {
-    /// Returns the library as it was built: a well-behaved family with the id `hostile`.
+    /// Returns the library as it was built: a correct family with the id `hostile`.
     ///
     /// # Panics
-    /// When the build has left no such library.
+    /// Panics if the built library is missing.
     pub fn built() -> Self {
         Self::from_file(&build::library("oculus_test_hostile"))
     }
@@ -25,12 +26,12 @@ impl Library {
     /// Reads a library from a file.
     ///
     /// # Panics
-    /// When it cannot be read.
+    /// Panics if it cannot be read.
     pub fn from_file(file: &Path) -> Self {
         Self(std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display())))
     }
 
-    /// Takes arbitrary bytes, to publish under the name of a library.
+    /// Wraps arbitrary bytes, to publish them under the name of a library.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into())
     }
@@ -38,19 +39,19 @@ impl Library {
     /// Sets one of the fields `id`, `build`, `act` or `file`.
     ///
     /// # Panics
-    /// When the field does not exist or is too short for the value.
+    /// Panics if the field does not exist or is too short for the value.
     #[must_use]
     pub fn with(mut self, field: &str, value: &str) -> Self {
         let start = format!("oculus-test:{field}=");
         let found: Vec<_> =
             self.0.windows(start.len()).enumerate().filter(|(_, it)| *it == start.as_bytes()).map(|it| it.0).collect();
-        let [at] = found[..] else { panic!("{} places that begin with {start}", found.len()) };
-        let room = &mut self.0[at + start.len()..];
-        let length = room.iter().position(|byte| *byte == b';').expect("a semicolon closes each field");
-        let room = &mut room[..length];
+        let [at] = found[..] else { panic!("found {} fields that begin with {start}, expected 1", found.len()) };
+        let space = &mut self.0[at + start.len()..];
+        let length = space.iter().position(|byte| *byte == b';').expect("a semicolon terminates each field");
+        let space = &mut space[..length];
         assert!(value.len() <= length && !value.contains(';'), "{value} does not fit into {field}");
-        room.fill(b' ');
-        room[..value.len()].copy_from_slice(value.as_bytes());
+        space.fill(b' ');
+        space[..value.len()].copy_from_slice(value.as_bytes());
         self
     }
 
@@ -75,7 +76,8 @@ impl Library {
         self.write(folder, name, SystemTime::now())
     }
 
-    /// Publishes with a modification time one minute ago, so that the worker does not wait for a write to complete.
+    /// Publishes the library with a modification time one minute ago, so that the worker does not
+    /// wait for a write to complete.
     pub fn publish_as_old(&self, folder: &Path, name: &str) -> PathBuf {
         self.write(folder, name, SystemTime::now() - Duration::from_secs(60))
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 /// The maximum number of trials, for a job that outlasts its test.
-const ENDLESS: u32 = 1000;
+const ENDLESS_TRIALS: u32 = 1000;
 
 /// Returns a small job that succeeds.
 pub fn job(id: &str) -> Value {
@@ -14,16 +14,17 @@ pub fn job(id: &str) -> Value {
 
 /// Returns a job that succeeds after a few seconds, so that a test can act in the meantime.
 pub fn slow_job(id: &str) -> Value {
-    searching(id, 60)
+    with_many_trials(id, 60)
 }
 
 /// Returns a job that outlasts its test.
 pub fn endless_job(id: &str) -> Value {
-    searching(id, ENDLESS)
+    with_many_trials(id, ENDLESS_TRIALS)
 }
 
-/// Returns a job with frequent labels; with rare ones the search would end before its last trial.
-fn searching(id: &str, n_trials: u32) -> Value {
+/// Returns a job with frequent positive labels. With rare ones, the search would stop before its
+/// last trial.
+fn with_many_trials(id: &str, n_trials: u32) -> Value {
     let mut job = with_trials(id, n_trials);
     job["design"]["forward_returns_days_options"] = json!([2, 3, 5]);
     job["design"]["profit_threshold_options"] = json!([0.5, 1.0]);
@@ -55,8 +56,8 @@ fn with_trials(id: &str, n_trials: u32) -> Value {
     })
 }
 
-/// Returns the fastest possible job, led by a family of the test.
-pub fn led_by(family: &str, id: &str) -> Value {
+/// Returns the fastest possible job, whose search trains the given family.
+pub fn with_search_family(family: &str, id: &str) -> Value {
     let mut job = with_trials(id, 2);
     let config = &mut job["design"]["ml_training_config"];
     config["config_search_model"] = json!(family);
@@ -64,8 +65,8 @@ pub fn led_by(family: &str, id: &str) -> Value {
     job
 }
 
-/// Returns a job led by LightGBM, with the misbehaving family as a second family.
-pub fn beside_misbehaving(id: &str, act: &str) -> Value {
+/// Returns a job whose search trains LightGBM, with the misbehaving family as a second family.
+pub fn with_misbehaving(id: &str, act: &str) -> Value {
     let mut job = job(id);
     let config = &mut job["design"]["ml_training_config"];
     config["families"] = json!(["misbehaving"]);

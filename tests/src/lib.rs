@@ -1,6 +1,7 @@
-//! Real parts for end-to-end tests: a private redis-server, the real binary, a backend that records requests.
+//! Real parts for end-to-end tests: a private redis-server, the real binary, and a backend that
+//! records requests.
 //!
-//! A missing part panics with its name; every part ends when it is dropped.
+//! If a part is missing, the panic message names it. Every part stops when it is dropped.
 
 use std::time::{Duration, Instant};
 
@@ -30,17 +31,19 @@ pub use worker::Worker;
 /// The time limit of a step that should complete soon.
 pub const SOON: Duration = Duration::from_secs(20);
 
-/// Polls `look` until it returns a value, and returns the value. `what` names it in the panic message.
+/// Polls `poll` until it returns a value, and returns the value.
+///
+/// * `description`: name of the value in the panic message.
 ///
 /// # Panics
-/// When there is no value within `limit`.
-pub fn eventually<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+/// Panics if there is no value within `limit`.
+pub fn eventually<T>(description: &str, limit: Duration, mut poll: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = poll() {
             return found;
         }
-        assert!(Instant::now() < deadline, "within {limit:?} there was no {what}");
+        assert!(Instant::now() < deadline, "no {description} within {limit:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

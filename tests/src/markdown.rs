@@ -1,7 +1,8 @@
 //! Relative links of the project's Markdown pages.
 //!
-//! In: the folder of a checkout. Out: its pages, and the links of a page that do not resolve.
-//! Invariant: a page is parsed as CommonMark, so links in code are not links.
+//! In: the folder of a checkout. Out: the pages of the checkout, and for each page the links that
+//! do not resolve. Invariant: a page is parsed as CommonMark, so text in code is never treated as a
+//! link.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-/// Why a link does not resolve.
+/// The reason why a link does not resolve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkProblem {
-    /// The path leads to no file or folder.
+    /// The path is not a file or folder.
     NoSuchFile,
     /// The page has no heading with this anchor.
     NoSuchHeading,
@@ -21,9 +22,9 @@ pub enum LinkProblem {
 /// A link that does not resolve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenLink {
-    /// The destination as it is written.
+    /// The destination as written in the page.
     pub destination: String,
-    /// Why it does not resolve.
+    /// The reason why the link does not resolve.
     pub problem: LinkProblem,
 }
 
@@ -34,10 +35,11 @@ struct Outline {
     anchors: BTreeSet<String>,
 }
 
-/// Returns all Markdown pages below a folder, in order of their paths. Hidden folders and build outputs are skipped.
+/// Returns all Markdown pages below a folder, in order of their paths. Hidden folders and build
+/// outputs are skipped.
 ///
 /// # Panics
-/// When a folder cannot be read.
+/// Panics if a folder cannot be read.
 pub fn pages(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -55,10 +57,10 @@ pub fn pages(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Returns the destinations of the relative links and images of a page, as they are written.
+/// Returns the destinations of the relative links and images of a page, as written in the page.
 ///
 /// # Panics
-/// When the page cannot be read.
+/// Panics if the page cannot be read.
 pub fn relative_links(page: &Path) -> Vec<String> {
     Outline::read(page).destinations
 }
@@ -66,16 +68,16 @@ pub fn relative_links(page: &Path) -> Vec<String> {
 /// Returns the relative links of a page that do not resolve.
 ///
 /// # Panics
-/// When a page cannot be read.
+/// Panics if a page cannot be read.
 pub fn broken_links(page: &Path) -> Vec<BrokenLink> {
     let broken = |destination: String| {
-        let problem = problem_of(page, &destination)?;
+        let problem = link_problem(page, &destination)?;
         Some(BrokenLink { destination, problem })
     };
     relative_links(page).into_iter().filter_map(broken).collect()
 }
 
-fn problem_of(page: &Path, destination: &str) -> Option<LinkProblem> {
+fn link_problem(page: &Path, destination: &str) -> Option<LinkProblem> {
     let (path, anchor) = destination.split_once('#').unwrap_or((destination, ""));
     let target = if path.is_empty() { page.to_owned() } else { page.parent()?.join(path) };
     if !target.exists() {
@@ -112,7 +114,8 @@ impl Outline {
         outline
     }
 
-    /// Returns the anchor of a heading by GitHub's rule: the slug, with `-1`, `-2` … from its second use on.
+    /// Returns the anchor of a heading by GitHub's rule: the slug, with a suffix `-1`, `-2` … from
+    /// the second use.
     fn unused_anchor(&self, heading: &str) -> String {
         let slug = slug(heading);
         let numbered = (1..).map(|number| format!("{slug}-{number}"));
@@ -121,7 +124,8 @@ impl Outline {
     }
 }
 
-/// Returns the slug of a heading by GitHub's rule: lower case, spaces as hyphens, without other signs than `-` and `_`.
+/// Returns the slug of a heading by GitHub's rule: lower case, spaces as hyphens, without
+/// punctuation except `-` and `_`.
 fn slug(heading: &str) -> String {
     let kept = |char: &char| char.is_alphanumeric() || ['-', '_', ' '].contains(char);
     heading.to_lowercase().chars().filter(kept).map(|char| if char == ' ' { '-' } else { char }).collect()
@@ -137,7 +141,7 @@ mod tests {
 
     use super::*;
 
-    fn folder_of(pages: &[(&str, &str)]) -> TempDir {
+    fn folder_with_pages(pages: &[(&str, &str)]) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in pages {
             let path = folder.path().join(name);
@@ -153,7 +157,7 @@ mod tests {
                     [a](sub/other.md) [b](sub) [c](#top) [d](#oculus-host--keys-in-short) [e](#twice-1) \
                     [f](sub/other.md#part_1) ![g](sub/other.md) [h](https://example.org/no#where) [i][i]\n\n\
                     [i]: #twice\n";
-        let folder = folder_of(&[
+        let folder = folder_with_pages(&[
             ("page.md", page),
             ("sub/other.md", "| a |\n| --- |\n| [x](../page.md#twice) |\n\n# Part_1\n"),
         ]);
@@ -167,7 +171,7 @@ mod tests {
     #[test]
     fn links_to_missing_files_and_headings_are_broken() {
         let page = "# Top\n\n[a](gone.md) [b](#bottom) [c](other.md#bottom) [d](code.rs#L1) ![e](gone.svg)\n";
-        let folder = folder_of(&[("page.md", page), ("other.md", "# Top\n"), ("code.rs", "")]);
+        let folder = folder_with_pages(&[("page.md", page), ("other.md", "# Top\n"), ("code.rs", "")]);
         let broken = broken_links(&folder.path().join("page.md"));
         let broken: Vec<_> = broken.iter().map(|link| (link.destination.as_str(), link.problem)).collect();
         use LinkProblem::{NoSuchFile, NoSuchHeading};
@@ -184,15 +188,20 @@ mod tests {
     #[test]
     fn code_contains_no_links_and_no_headings() {
         let page = "# Top\n\n`[a](gone.md)`\n\n```\n# Bottom\n[b](gone.md)\n```\n\n[c](#bottom)\n";
-        let folder = folder_of(&[("page.md", page)]);
+        let folder = folder_with_pages(&[("page.md", page)]);
         let broken = broken_links(&folder.path().join("page.md"));
         assert_eq!(broken, [BrokenLink { destination: "#bottom".to_owned(), problem: LinkProblem::NoSuchHeading }]);
     }
 
     #[test]
     fn pages_are_found_in_visible_folders_without_build_outputs() {
-        let folder =
-            folder_of(&[("a.md", ""), ("b/c.md", ""), ("b/d.txt", ""), (".hidden/e.md", ""), ("target/f.md", "")]);
+        let folder = folder_with_pages(&[
+            ("a.md", ""),
+            ("b/c.md", ""),
+            ("b/d.txt", ""),
+            (".hidden/e.md", ""),
+            ("target/f.md", ""),
+        ]);
         let found = pages(folder.path());
         assert_eq!(found, ["a.md", "b/c.md"].map(|name| folder.path().join(name)));
     }

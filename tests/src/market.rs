@@ -7,7 +7,7 @@ use std::path::Path;
 use oculus_job::request::Timeframe;
 use oculus_market_data::synth::{Kind, Recipe, files, generate};
 
-/// Writes `SYMBOL.csv` per symbol: `n_days` weekdays from 2010-01-04 on.
+/// Writes one file `SYMBOL.csv` per symbol, with `n_days` weekdays from 2010-01-04.
 pub fn write(folder: &Path, symbols: &[&str], n_days: usize, seed: u64, kind: Kind) {
     for (stream, symbol) in (0..).zip(symbols) {
         let symbol = (*symbol).to_owned();

@@ -1,8 +1,9 @@
-//! A recorded market-data server in Polygon's form, on real bars, with the faults that networks and servers have.
+//! A market-data server with Polygon's API and real bars, which records requests and simulates
+//! faults of networks and servers.
 //!
 //! The bars of `examples/bars` are moved to the weekdays up to yesterday in New York, because the
-//! binary requests dates relative to today. Responses are written byte by byte, so that one can
-//! break off anywhere, and requests are recorded.
+//! binary requests dates relative to today. Responses are written to the socket directly, so that a
+//! fault can truncate them anywhere.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt::Write as _;
@@ -24,7 +25,7 @@ use crate::{SOON, eventually, jobs};
 /// The key that the server accepts.
 pub const KEY: &str = "key-hunter2-of-the-tests";
 /// Number of five-minute bars in a session.
-const BARS_A_SESSION: usize = 78;
+const BARS_PER_SESSION: usize = 78;
 
 /// A fault of one response.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +34,7 @@ pub enum Fault {
     CutOff,
     /// The body ends in the middle, with a matching content length.
     Truncated,
-    /// The page states one bar more than it contains.
+    /// The page states one bar more than it has.
     Miscounted,
     /// The bars of the page are not in order.
     Shuffled,
@@ -52,11 +53,11 @@ pub enum Fault {
 pub struct Request {
     /// Path and query.
     pub target: String,
-    /// Ticker, of a request for bars.
+    /// Ticker of a request for bars; `None` for other requests.
     pub symbol: Option<String>,
-    /// Page of the span, from 1, of a request for bars.
+    /// Page of the requested span, counted from 1; 0 for other requests.
     pub page: usize,
-    /// Whether its header contains the key.
+    /// True if the header of the request contains the key.
     pub has_key: bool,
 }
 
@@ -65,10 +66,10 @@ type Bar = (i64, [f64; 5]);
 
 #[derive(Default)]
 struct State {
-    /// By ticker and unit, such as `1/day`.
+    /// Bars by ticker and unit, such as `1/day`.
     bars: BTreeMap<(String, String), Vec<Bar>>,
-    bars_a_page: usize,
-    /// By ticker and page; each fault is used once.
+    bars_per_page: usize,
+    /// Faults by ticker and page; each fault is used once.
     faults: HashMap<(String, usize), VecDeque<Fault>>,
     splits: Vec<(String, String)>,
     requests: Vec<Request>,
@@ -83,11 +84,12 @@ pub struct Polygon {
 }
 
 impl Polygon {
-    /// Starts a server at a free port, with daily bars of AAPL and MSFT, and five-minute bars of AAPL.
-    pub fn start(bars_a_page: usize) -> Self {
+    /// Starts a server at a free port, with daily bars of AAPL and MSFT, and five-minute bars of
+    /// AAPL.
+    pub fn start(bars_per_page: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let state = Arc::new(Mutex::new(State { bars: bars(), bars_a_page, ..State::default() }));
+        let state = Arc::new(Mutex::new(State { bars: bars(), bars_per_page, ..State::default() }));
         let stop = Arc::new(AtomicBool::new(false));
         let shared = Arc::clone(&state);
         let stopped = Arc::clone(&stop);
@@ -99,7 +101,7 @@ impl Polygon {
                 }
                 let shared = Arc::clone(&shared);
                 let host = host.clone();
-                std::thread::spawn(move || serve(stream, &shared, &host));
+                std::thread::spawn(move || handle_connection(stream, &shared, &host));
             }
         });
         Self { address, state, stop, thread: Some(thread) }
@@ -110,16 +112,18 @@ impl Polygon {
         format!("http://{}", self.address)
     }
 
-    /// Makes the next response with this page of a symbol faulty. Repeated calls apply to the following responses.
+    /// Makes the next response with this page of a symbol faulty. Repeated calls apply to the
+    /// following responses.
     pub fn fault(&self, symbol: &str, page: usize, fault: Fault) {
         self.state.lock().faults.entry((symbol.to_owned(), page)).or_default().push_back(fault);
     }
 
-    /// Adds a two-for-one split today: earlier prices are halved, and the list of splits contains it.
+    /// Adds a two-for-one split today: earlier prices are halved, and the list of splits contains
+    /// it.
     pub fn split_today(&self, symbol: &str) {
         let mut state = self.state.lock();
-        let of_symbol = state.bars.iter_mut().filter(|((of, _), _)| of == symbol);
-        for (_, [open, high, low, close, volume]) in of_symbol.flat_map(|(_, bars)| bars) {
+        let series = state.bars.iter_mut().filter(|((ticker, _), _)| ticker == symbol);
+        for (_, [open, high, low, close, volume]) in series.flat_map(|(_, bars)| bars) {
             for price in [open, high, low, close] {
                 *price /= 2.0;
             }
@@ -189,10 +193,10 @@ fn bars() -> BTreeMap<(String, String), Vec<Bar>> {
         let daily = days.iter().map(|day| calendar.midnight(*day)).zip(rows.iter().copied()).collect();
         all.insert((symbol.to_owned(), "1/day".to_owned()), daily);
         if symbol == "AAPL" {
-            let days = weekdays(rows.len() / BARS_A_SESSION);
+            let days = weekdays(rows.len() / BARS_PER_SESSION);
             // A session starts at 9:30.
             let starts = days.iter().flat_map(|day| {
-                (0..BARS_A_SESSION).map(|idx| calendar.midnight(*day) + 9 * 3_600 + 1_800 + 300 * idx as i64)
+                (0..BARS_PER_SESSION).map(|idx| calendar.midnight(*day) + 9 * 3_600 + 1_800 + 300 * idx as i64)
             });
             all.insert((symbol.to_owned(), "5/minute".to_owned()), starts.zip(rows).collect());
         }
@@ -208,29 +212,40 @@ fn weekdays(n_days: usize) -> Vec<i32> {
     days
 }
 
-fn serve(mut stream: TcpStream, state: &Mutex<State>, host: &str) {
+/// Responds to one request.
+fn handle_connection(mut stream: TcpStream, state: &Mutex<State>, host: &str) {
     let Some(head) = read_head(&mut stream) else { return };
     let target = head.split(' ').nth(1).unwrap().to_owned();
     let has_key = head.lines().any(|line| line.eq_ignore_ascii_case(&format!("authorization: bearer {KEY}")));
-    let answer = answer(&target, has_key, &mut state.lock(), host);
+    let response = respond(&target, has_key, &mut state.lock(), host);
     // The write fails if a test has killed the client, which is not an error of the server.
-    let _ = match answer {
-        Answer::Whole { status, more, body } => stream.write_all((line(status, more, body.len()) + &body).as_bytes()),
-        Answer::Half(body) => stream.write_all((line(200, "", body.len()) + &body[..body.len() / 2]).as_bytes()),
-        Answer::Silence => stream.read(&mut [0]).map(|_| ()),
+    let _ = match response {
+        Response::Complete { status, headers, body } => {
+            stream.write_all((response_head(status, headers, body.len()) + &body).as_bytes())
+        }
+        Response::Half(body) => {
+            stream.write_all((response_head(200, "", body.len()) + &body[..body.len() / 2]).as_bytes())
+        }
+        Response::Silence => stream.read(&mut [0]).map(|_| ()),
     };
 }
 
-enum Answer {
-    Whole { status: u16, more: &'static str, body: String },
+/// A response to a request.
+enum Response {
+    /// A complete response.
+    Complete { status: u16, headers: &'static str, body: String },
+    /// A response whose connection breaks after half of this body.
     Half(String),
+    /// No response: the server waits until the client closes the connection.
     Silence,
 }
 
-fn line(status: u16, more: &str, n_bytes: usize) -> String {
-    format!("HTTP/1.1 {status} Status\r\n{more}Content-Length: {n_bytes}\r\nConnection: close\r\n\r\n")
+/// Returns the status line and the headers of a response.
+fn response_head(status: u16, headers: &str, n_bytes: usize) -> String {
+    format!("HTTP/1.1 {status} Status\r\n{headers}Content-Length: {n_bytes}\r\nConnection: close\r\n\r\n")
 }
 
+/// Reads the head of a request; `None` if the client closes the connection first.
 fn read_head(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -243,8 +258,10 @@ fn read_head(stream: &mut TcpStream) -> Option<String> {
     String::from_utf8(head).ok()
 }
 
-fn answer(target: &str, has_key: bool, state: &mut State, host: &str) -> Answer {
-    let ok = |body: Value| Answer::Whole { status: 200, more: "", body: body.to_string() };
+/// Records a request and returns its response. If faults are set for the page, the response has the
+/// next fault.
+fn respond(target: &str, has_key: bool, state: &mut State, host: &str) -> Response {
+    let ok = |body: Value| Response::Complete { status: 200, headers: "", body: body.to_string() };
     let segments: Vec<&str> = target.split(['/', '?']).collect();
     let ["", "v2", "aggs", "ticker", symbol, "range", multiplier, unit, first, last, query] = segments[..] else {
         state.requests.push(Request { target: target.to_owned(), symbol: None, page: 0, has_key });
@@ -253,21 +270,21 @@ fn answer(target: &str, has_key: bool, state: &mut State, host: &str) -> Answer 
         return ok(json!({ "status": "OK", "results": splits.collect::<Vec<_>>() }));
     };
     let from: usize = query.split("cursor=").nth(1).map_or(0, |cursor| cursor.parse().unwrap());
-    let page = from / state.bars_a_page + 1;
+    let page = from / state.bars_per_page + 1;
     state.requests.push(Request { target: target.to_owned(), symbol: Some(symbol.to_owned()), page, has_key });
     let fault = state.faults.get_mut(&(symbol.to_owned(), page)).and_then(VecDeque::pop_front);
     if !has_key {
-        return Answer::Whole { status: 401, more: "", body: format!("{KEY} is needed") };
+        return Response::Complete { status: 401, headers: "", body: format!("{KEY} is required") };
     }
     let day = |date: &str| days_since_epoch(date.parse().unwrap());
     let calendar = Calendar::default();
     let times = calendar.midnight(day(first))..calendar.midnight(day(last) + 1);
     let all = state.bars.get(&(symbol.to_owned(), format!("{multiplier}/{unit}"))).map_or(&[][..], Vec::as_slice);
     let in_range: Vec<&Bar> = all.iter().filter(|(start, _)| times.contains(start)).collect();
-    let to = (from + state.bars_a_page).min(in_range.len());
+    let to = (from + state.bars_per_page).min(in_range.len());
     let path = target.split('?').next().unwrap();
     let next = (to < in_range.len()).then(|| format!("http://{host}{path}?cursor={to}"));
-    let start = if fault == Some(Fault::Repeated) { from.saturating_sub(state.bars_a_page) } else { from };
+    let start = if fault == Some(Fault::Repeated) { from.saturating_sub(state.bars_per_page) } else { from };
     let bar = |(start, [o, h, l, c, v]): &&Bar| json!({ "t": start * 1_000, "o": o, "h": h, "l": l, "c": c, "v": v });
     let mut results: Vec<Value> = in_range[start.min(to)..to].iter().map(bar).collect();
     if fault == Some(Fault::Shuffled) {
@@ -278,12 +295,12 @@ fn answer(target: &str, has_key: bool, state: &mut State, host: &str) -> Answer 
         body["next_url"] = json!(next);
     }
     match fault {
-        Some(Fault::Status(status, more, body)) => Answer::Whole { status, more, body: body.to_owned() },
-        Some(Fault::Silence) => Answer::Silence,
-        Some(Fault::CutOff) => Answer::Half(body.to_string()),
+        Some(Fault::Status(status, headers, body)) => Response::Complete { status, headers, body: body.to_owned() },
+        Some(Fault::Silence) => Response::Silence,
+        Some(Fault::CutOff) => Response::Half(body.to_string()),
         Some(Fault::Truncated) => {
             let body = body.to_string();
-            Answer::Whole { status: 200, more: "", body: body[..body.len() / 2].to_owned() }
+            Response::Complete { status: 200, headers: "", body: body[..body.len() / 2].to_owned() }
         }
         Some(Fault::Miscounted) => {
             body["resultsCount"] = json!(results_count(&body) + 1);

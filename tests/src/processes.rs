@@ -38,7 +38,7 @@ pub fn in_role(pids: &[u32], role: &str) -> Vec<u32> {
     pids.iter().filter(has_role).copied().collect()
 }
 
-/// Returns the files below a folder that a process has mapped; none after its end.
+/// Returns the files below a folder that a process has mapped; none after it has terminated.
 pub fn mapped_from(pid: u32, folder: &Path) -> BTreeSet<PathBuf> {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
     let files = maps.lines().filter_map(|line| line.find('/').map(|at| PathBuf::from(&line[at..])));
@@ -48,7 +48,7 @@ pub fn mapped_from(pid: u32, folder: &Path) -> BTreeSet<PathBuf> {
 /// Returns the number of open files of a process, sockets and pipes included.
 ///
 /// # Panics
-/// When there is no such process.
+/// Panics if the process does not exist.
 pub fn n_open_files(pid: u32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
@@ -56,8 +56,8 @@ pub fn n_open_files(pid: u32) -> usize {
 /// Returns the private memory of a process in bytes.
 ///
 /// # Panics
-/// When there is no such process.
-pub fn own_bytes(pid: u32) -> u64 {
+/// Panics if the process does not exist.
+pub fn private_bytes(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let kib = status.lines().find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB"));
     kib.unwrap().parse::<u64>().unwrap() * 1024
@@ -66,7 +66,7 @@ pub fn own_bytes(pid: u32) -> u64 {
 /// Waits until none of the processes is running.
 ///
 /// # Panics
-/// When a process is still running after `limit`.
+/// Panics if a process is still running after `limit`.
 pub fn wait_until_gone(pids: &[u32], limit: Duration) {
     eventually("end of the processes", limit, || (!pids.iter().any(|pid| is_running(*pid))).then_some(()));
 }
@@ -74,24 +74,26 @@ pub fn wait_until_gone(pids: &[u32], limit: Duration) {
 /// Sends SIGKILL.
 ///
 /// # Panics
-/// When there is no such process.
+/// Panics if the process does not exist.
 pub fn kill(pid: u32) {
-    assert!(kill_if_there(pid), "process {pid} is gone already");
+    assert!(kill_if_running(pid), "process {pid} does not exist");
 }
 
 /// Sends SIGKILL, and returns whether the process existed.
-pub fn kill_if_there(pid: u32) -> bool {
+pub fn kill_if_running(pid: u32) -> bool {
     let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok()
 }
 
-/// Sends SIGABRT, as a failed assertion of native code does, and returns whether the process existed.
-pub fn abort_if_there(pid: u32) -> bool {
+/// Sends SIGABRT, as a failed assertion of native code does, and returns whether the process
+/// existed.
+pub fn abort_if_running(pid: u32) -> bool {
     let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::ABORT).is_ok()
 }
 
-/// Parses `/proc/<pid>/stat`: `pid (name) state parent …`, where the name may contain any character.
+/// Parses `/proc/<pid>/stat`: `pid (name) state parent …`, where the name may contain any
+/// character.
 fn parent_and_state(pid: u32) -> Option<(u32, char)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();

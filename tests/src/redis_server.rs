@@ -11,9 +11,9 @@ use crate::{SOON, eventually};
 
 /// The list that workers take entries from by default.
 pub const QUEUE: &str = "oculus:training_queue";
-/// The list of its dead letters.
+/// The list of the queue's dead letters.
 pub const DEAD: &str = "{oculus:training_queue}:dead";
-/// The hash of its leases, by token.
+/// The sorted set of the queue's leases, by token.
 pub const LEASES: &str = "{oculus:training_queue}:leases";
 
 /// A running redis-server; killed when dropped.
@@ -23,12 +23,12 @@ pub struct Redis {
     persistence: Persistence,
 }
 
-/// How a server persists its data.
+/// The persistence of a server's data.
 #[derive(Clone, Copy)]
 enum Persistence {
-    /// Every write.
+    /// Every write is persisted.
     AppendOnlyFile,
-    /// The state at the last [`Redis::save`].
+    /// Only the state at the last [`Redis::save`] is persisted.
     Snapshot,
 }
 
@@ -36,15 +36,15 @@ impl Redis {
     /// Starts an empty server.
     ///
     /// # Panics
-    /// When redis-server is not installed or does not come up.
+    /// Panics if redis-server is not installed or does not start.
     pub fn start() -> Self {
         Self::start_with(Persistence::AppendOnlyFile)
     }
 
-    /// Starts an empty server that keeps only what [`Redis::save`] writes.
+    /// Starts an empty server that persists only the snapshots of [`Redis::save`].
     ///
     /// # Panics
-    /// When redis-server is not installed or does not come up.
+    /// Panics if redis-server is not installed or does not start.
     pub fn start_with_snapshots() -> Self {
         Self::start_with(Persistence::Snapshot)
     }
@@ -57,7 +57,7 @@ impl Redis {
         redis
     }
 
-    /// Stops the server as an administrator does; its data stay on disk.
+    /// Stops the server with SIGTERM; its data stay on disk.
     pub fn stop(&mut self) {
         let pid = rustix::process::Pid::from_raw(self.server.id().cast_signed()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
@@ -73,11 +73,11 @@ impl Redis {
     pub fn crash_and_recover(&mut self) {
         self.server.kill().unwrap();
         self.server.wait().unwrap();
-        self.start_again();
+        self.restart();
     }
 
-    /// Restarts the server at the same address with its persisted data.
-    pub fn start_again(&mut self) {
+    /// Starts the stopped server at its old address with its persisted data.
+    pub fn restart(&mut self) {
         self.server = launch(&self.folder, self.persistence);
         self.wait_until_up();
     }
@@ -117,7 +117,7 @@ impl Redis {
         self.submit_payload(job["build_id"].as_str().unwrap(), &job.to_string());
     }
 
-    /// Stores any text as the payload of an id, and pushes the id.
+    /// Stores a text as the payload of an id, and pushes the id.
     pub fn submit_payload(&self, id: &str, payload: &str) {
         let () = self.query(&["SET", &format!("job:{id}"), payload]);
         self.push(id);
@@ -135,8 +135,8 @@ impl Redis {
     }
 
     /// Returns a counter of a job: `attempts`, `crashes` or `vanished`.
-    pub fn count_of(&self, id: &str, what: &str) -> Option<u32> {
-        self.query(&["HGET", &format!("{{{QUEUE}}}:count:{id}"), what])
+    pub fn job_counter(&self, id: &str, counter: &str) -> Option<u32> {
+        self.query(&["HGET", &format!("{{{QUEUE}}}:count:{id}"), counter])
     }
 
     /// Returns the entries that no worker has taken.
@@ -150,12 +150,14 @@ impl Redis {
         letters.iter().map(|letter| serde_json::from_str(letter).unwrap()).collect()
     }
 
-    /// Waits until the last progress event of a job satisfies `is_such`, and returns it.
-    pub fn wait_for_progress(&self, id: &str, what: &str, is_such: impl Fn(&Value) -> bool) -> Value {
+    /// Waits until the last progress event of a job satisfies `condition`, and returns the event.
+    ///
+    /// * `description`: name of the event in the panic message.
+    pub fn wait_for_progress(&self, id: &str, description: &str, condition: impl Fn(&Value) -> bool) -> Value {
         let key = progress_channel(id);
-        eventually(&format!("{what} of {id}"), SOON * 3, || {
+        eventually(&format!("{description} of {id}"), SOON * 3, || {
             let event = serde_json::from_str(&self.query::<Option<String>>(&["GET", &key])?).ok()?;
-            Some(event).filter(&is_such)
+            Some(event).filter(&condition)
         })
     }
 
@@ -166,14 +168,15 @@ impl Redis {
         });
     }
 
-    /// Submits a job and passes each of its progress events to `on_event`, up to the last. Returns its result.
+    /// Submits a job and passes each of its progress events to `on_event`, up to the last. Returns
+    /// its result.
     pub fn follow(&self, job: &Value, mut on_event: impl FnMut(&Value)) -> Value {
         let id = job["build_id"].as_str().unwrap();
         self.follow_from(id, || self.submit(job), &mut on_event);
         self.result_of(id)
     }
 
-    /// Calls `start` and passes the progress events of a job to `on_event`, up to the last.
+    /// Calls `start` and passes each progress event of a job to `on_event`, including the last.
     pub fn follow_from(&self, id: &str, start: impl FnOnce(), mut on_event: impl FnMut(&Value)) {
         let mut connection = self.connection();
         let mut subscriber = connection.as_pubsub();
@@ -217,7 +220,7 @@ fn launch(folder: &TempDir, persistence: Persistence) -> Child {
     command.args(["--port", "0", "--unixsocket", "redis.sock", "--dir", "."]);
     command.args(["--save", "", "--appendonly", append_only]);
     command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().expect("redis-server is needed: `cargo xtask setup` installs it")
+    command.spawn().expect("redis-server is missing: `cargo xtask setup` installs it")
 }
 
 impl Drop for Redis {

@@ -1,5 +1,5 @@
-//! A plugins folder and its state folder for one test. They are separate from any worker's folder,
-//! so that several workers can use them in turn.
+//! A plugins folder and its state folder for one test. Both folders are separate from the folders
+//! of workers, so that several workers can use them.
 
 use std::path::{Path, PathBuf};
 
@@ -10,23 +10,23 @@ use crate::command::{self, CommandOutput};
 use crate::hostile::Library;
 use crate::{Redis, Worker, build};
 
-/// The folders; removed when dropped.
+/// A plugins folder and a state folder; removed when dropped.
 pub struct Site(TempDir);
 
-/// A published file as `plugin list --json` shows it.
+/// A published file in the output of `plugin list --json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// Name of the file.
     pub file: String,
-    /// SHA-256 of its content.
+    /// SHA-256 of the bytes.
     pub sha256: Option<String>,
-    /// `serves`, `pending`, `quarantined` or `refused`.
+    /// `active`, `pending`, `quarantined` or `refused`.
     pub state: String,
-    /// Why its content is not active; empty if it is active.
+    /// The reason why the build is not active; empty if it is active.
     pub reason: String,
-    /// Id, generation and SHA-256 of its active content.
-    pub serves: Option<(String, u64, String)>,
-    /// Its generations, oldest first.
+    /// Id, generation and SHA-256 of the active build.
+    pub active: Option<(String, u64, String)>,
+    /// Generations of the file, oldest first.
     pub generations: Vec<ListedGeneration>,
 }
 
@@ -35,9 +35,10 @@ pub struct Listed {
 pub struct ListedGeneration {
     /// `published`, `reverted` or `rolled_back`.
     pub origin: String,
-    /// SHA-256 of its content.
+    /// SHA-256 of the bytes.
     pub sha256: String,
-    /// Jobs of its probation, and those among them in which it crashed.
+    /// Number of jobs that used the generation on probation, and number of these jobs in which it
+    /// crashed.
     pub probation: (u64, u64),
 }
 
@@ -60,7 +61,7 @@ impl Site {
     }
 
     /// Returns a path next to both folders.
-    pub fn beside(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -69,31 +70,31 @@ impl Site {
         library.publish(&self.plugins(), name)
     }
 
-    /// Publishes a plugin of the project, as it was built.
+    /// Publishes a built plugin of the project.
     pub fn publish_built(&self, library: &str) -> PathBuf {
         self.publish(library, &Library::from_file(&build::library(library)))
     }
 
-    /// Starts a worker here.
+    /// Starts a worker with these folders.
     pub fn worker(&self, redis: &Redis, settings: &[(&str, &str)]) -> Worker {
         let plugins = self.plugins();
         let state = self.state();
-        let own = [("PLUGINS_DIR", text(&plugins)), ("PLUGINS_STATE_DIR", text(&state))];
-        Worker::start(redis, &[&own, settings].concat())
+        let folders = [("PLUGINS_DIR", text(&plugins)), ("PLUGINS_STATE_DIR", text(&state))];
+        Worker::start(redis, &[&folders, settings].concat())
     }
 
-    /// Runs a command here.
+    /// Runs a command with these folders.
     pub fn run(&self, arguments: &[&str], settings: &[(&str, &str)]) -> CommandOutput {
         let plugins = self.plugins();
         let state = self.state();
-        let own = [("PLUGINS_DIR", text(&plugins)), ("PLUGINS_STATE_DIR", text(&state))];
-        command::run(arguments, &[&own, settings].concat())
+        let folders = [("PLUGINS_DIR", text(&plugins)), ("PLUGINS_STATE_DIR", text(&state))];
+        command::run(arguments, &[&folders, settings].concat())
     }
 
     /// Returns the entries of `plugin list`, one per file.
     ///
     /// # Panics
-    /// When the command fails.
+    /// Panics if the command fails.
     pub fn list(&self, settings: &[(&str, &str)]) -> Vec<Listed> {
         let output = self.run(&["plugin", "list", "--json"], settings);
         assert_eq!(output.code, 0, "{output:?}");
@@ -103,12 +104,12 @@ impl Site {
     /// Returns the entry of `plugin list` for one library.
     ///
     /// # Panics
-    /// When there is no such entry.
+    /// Panics if there is no such entry.
     pub fn listed(&self, name: &str) -> Listed {
         let file = build::library_file(name);
         let listed = self.list(&[]);
         let found = listed.iter().find(|listed| listed.file == file);
-        found.unwrap_or_else(|| panic!("no {file} among {listed:?}")).clone()
+        found.unwrap_or_else(|| panic!("no {file} in {listed:?}")).clone()
     }
 }
 
@@ -121,11 +122,11 @@ impl Default for Site {
 impl Listed {
     fn read(entry: &Value) -> Self {
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        let serves = &entry["serves"];
-        let serves = serves.is_object().then(|| {
-            let id = text(&serves["id"]).unwrap();
-            let generation = serves["generation"].as_u64().unwrap();
-            (id, generation, text(&serves["sha256"]).unwrap())
+        let active = &entry["active"];
+        let active = active.is_object().then(|| {
+            let id = text(&active["id"]).unwrap();
+            let generation = active["generation"].as_u64().unwrap();
+            (id, generation, text(&active["sha256"]).unwrap())
         });
         let generations = entry["generations"].as_array().unwrap().iter().map(|generation| ListedGeneration {
             origin: text(&generation["origin"]).unwrap(),
@@ -137,19 +138,19 @@ impl Listed {
             sha256: text(&entry["sha256"]),
             state: text(&entry["state"]).unwrap(),
             reason: text(&entry["reason"]).unwrap_or_default(),
-            serves,
+            active,
             generations: generations.collect(),
         }
     }
 
-    /// Returns the SHA-256 of the active content.
-    pub fn serving(&self) -> Option<&str> {
-        self.serves.as_ref().map(|(_, _, sha256)| sha256.as_str())
+    /// Returns the SHA-256 of the active build.
+    pub fn active_sha256(&self) -> Option<&str> {
+        self.active.as_ref().map(|(_, _, sha256)| sha256.as_str())
     }
 
     /// Returns the number of the active generation, or 0.
     pub fn generation(&self) -> u64 {
-        self.serves.as_ref().map_or(0, |(_, generation, _)| *generation)
+        self.active.as_ref().map_or(0, |(_, generation, _)| *generation)
     }
 }
 

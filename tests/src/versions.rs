@@ -1,23 +1,24 @@
 //! Future versions of the plugin API: copies of the current source, changed by textual edits.
 //!
-//! In: a version. Out: plugins and a host of that version, built outside the workspace. Each edit
-//! names its one place in the source; if that place has changed, the panic message names the edit
-//! to repair.
+//! In: a version. Out: plugins and a host of such a version, built outside the workspace. Each edit
+//! inserts text after an anchor, a text that occurs once in the source. If the anchor has changed,
+//! the panic message names the edit to repair.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::outside::{self, CHECKOUT, Compiler};
 
-/// A change of one file of the API: `new` is inserted directly after `anchor`, which occurs exactly once.
+/// A change of one file of the API: `new` is inserted directly after `anchor`, which occurs exactly
+/// once.
 struct ApiEdit {
     file: &'static str,
     anchor: &'static str,
     new: &'static str,
 }
 
-/// The additions of a hypothetical 1.1: a function of the module, a method of models, a service of
-/// the host, and their part of the SDK.
+/// The additions of a hypothetical API 1.1: a function of the module, a method of models, a service
+/// of the host, and their counterparts in the SDK.
 const EDITS_OF_1_1: [ApiEdit; 8] = [
     ApiEdit {
         file: "src/abi.rs",
@@ -53,7 +54,7 @@ const EDITS_OF_1_1: [ApiEdit; 8] = [
     },
     ApiEdit {
         file: "src/module.rs",
-        anchor: "    RResult::RErr(PluginError::unsupported(\"a rule extractor loads no model\"))\n}\n",
+        anchor: "    RResult::RErr(PluginError::unsupported(\"a rule extractor does not load models\"))\n}\n",
         new: "\nextern \"C\" fn explain(what: RStr<'_>) -> RResult<RString, PluginError> {\n    \
               guarded(|| Ok(format!(\"{what} of 1.1\").into()))\n}\n",
     },
@@ -67,38 +68,38 @@ const EDITS_OF_1_1: [ApiEdit; 8] = [
 /// Builds a plugin of API 1.1, which calls the new service of its host.
 ///
 /// # Panics
-/// When it cannot be built.
+/// Panics if it cannot be built.
 pub fn plugin_1_1() -> PathBuf {
     let plugin = with_api_1_1().join("plugin");
-    outside::put(&plugin, &outside::sources(&checkout("tests/abi_compat/plugin")));
-    outside::library(&plugin, &Compiler::Usual)
+    outside::write_sources(&plugin, &outside::sources(&checkout("tests/abi_compat/plugin")));
+    outside::library(&plugin, &Compiler::Workspace)
 }
 
 /// Builds this host's loader for API 1.1 into a program that reports the functions of a library.
 ///
 /// # Panics
-/// When it cannot be built.
+/// Panics if it cannot be built.
 pub fn host_1_1() -> PathBuf {
     let host = with_api_1_1().join("host");
     let mut files = outside::sources(&checkout("tests/abi_compat/host"));
     files.push(("src/loader.rs".into(), fs::read_to_string(checkout("host/plugin-host/src/loader.rs")).unwrap()));
-    outside::put(&host, &files);
+    outside::write_sources(&host, &files);
     outside::program(&host)
 }
 
 /// Builds a plugin of API 2.0, which differs from the current one only in its version number.
 ///
 /// # Panics
-/// When it cannot be built.
+/// Panics if it cannot be built.
 pub fn plugin_2_0() -> PathBuf {
-    let folder = outside::place("api-2.0");
-    outside::put(&folder.join("api"), &api("2.0.0"));
+    let folder = outside::crate_folder("api-2.0");
+    outside::write_sources(&folder.join("api"), &api("2.0.0"));
     let mut files = outside::sources(&checkout("tests/abi_frozen/base-rate"));
     for (_, text) in &mut files {
         *text = text.replace("../../../plugin-api", "../api").replace("oculus-archive-base-rate", "oculus-test-api-2");
     }
-    outside::put(&folder.join("plugin"), &files);
-    outside::library(&folder.join("plugin"), &Compiler::Usual)
+    outside::write_sources(&folder.join("plugin"), &files);
+    outside::library(&folder.join("plugin"), &Compiler::Workspace)
 }
 
 fn checkout(path: &str) -> PathBuf {
@@ -107,20 +108,20 @@ fn checkout(path: &str) -> PathBuf {
 
 /// Returns a folder that contains the API of 1.1, for crates next to it.
 fn with_api_1_1() -> PathBuf {
-    let folder = outside::place("api-1.1");
+    let folder = outside::crate_folder("api-1.1");
     let mut files = api("1.1.0");
     for (file, text) in &mut files {
         let edits = EDITS_OF_1_1.iter().filter(|edit| Path::new(edit.file) == *file);
         *text = edits.fold(text.clone(), |text, edit| edited(&text, edit));
     }
-    outside::put(&folder.join("api"), &files);
+    outside::write_sources(&folder.join("api"), &files);
     folder
 }
 
 fn edited(text: &str, ApiEdit { file, anchor, new }: &ApiEdit) -> String {
     let n_found = text.matches(anchor).count();
     let remedy = "if the API has new functions, change the anchor in tests/src/versions.rs to the last of them";
-    assert_eq!(n_found, 1, "plugin-api/{file} has these lines {n_found} times, needed once; {remedy}:\n{anchor}");
+    assert_eq!(n_found, 1, "found the anchor {n_found} times in plugin-api/{file}, expected once; {remedy}:\n{anchor}");
     text.replace(anchor, &format!("{anchor}{new}"))
 }
 

@@ -1,4 +1,4 @@
-//! The real binary run as a worker.
+//! Runs the real binary as a worker.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -13,21 +13,23 @@ use tempfile::TempDir;
 use crate::log::LogEvent;
 use crate::{Redis, SOON, build, command, eventually, processes};
 
-/// A running worker; killed when dropped, and its children with it.
+/// A running worker. It is killed together with its children when dropped.
 pub struct Worker {
     process: Child,
     log: Arc<Mutex<Vec<String>>>,
-    /// Working folder, home and parent of the artifacts folder.
+    /// The working folder and home of the worker, which also contains the artifacts folder.
     folder: TempDir,
 }
 
 impl Worker {
-    /// Starts a worker and waits until it takes jobs. `settings` override the tests' own: two jobs
-    /// at once, a lease of 2 s, a JSON log, the bars of [`jobs::bars`](crate::jobs::bars), the
-    /// plugins of the build, and a backend that does not exist.
+    /// Starts a worker and waits until it takes jobs.
+    ///
+    /// `settings` override the defaults of the tests: two concurrent jobs, a lease of 2 s, a JSON
+    /// log, the bars of [`jobs::bars`](crate::jobs::bars), the plugins of the build, and a backend
+    /// that does not exist.
     ///
     /// # Panics
-    /// When it does not become ready.
+    /// Panics if the worker does not become ready.
     pub fn start(redis: &Redis, settings: &[(&str, &str)]) -> Self {
         let worker = Self::launch(redis, settings);
         worker.wait_for_event("ready worker", |event| event.has("queues") && event.has("concurrency"));
@@ -37,12 +39,12 @@ impl Worker {
     /// Starts a worker with the plugins of a folder and waits until it takes jobs.
     ///
     /// # Panics
-    /// When it does not become ready.
+    /// Panics if the worker does not become ready.
     pub fn start_with_plugins(redis: &Redis, plugins: &Path, settings: &[(&str, &str)]) -> Self {
         Self::start(redis, &[&[("PLUGINS_DIR", plugins.to_str().unwrap())], settings].concat())
     }
 
-    /// Starts a worker without waiting.
+    /// Starts a worker without waiting until it is ready.
     pub fn launch(redis: &Redis, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = command::isolated(Command::new(build::host()), folder.path());
@@ -66,12 +68,12 @@ impl Worker {
         self.folder.path().join("artifacts/spool")
     }
 
-    /// Returns the folder of its copies of plugins, unless its settings name another.
+    /// Returns the folder of the worker's copies of plugins, unless its settings name another.
     pub fn plugins_state(&self) -> PathBuf {
         self.folder.path().join(".local/share/oculus-host/plugins")
     }
 
-    /// Returns the log as it was written.
+    /// Returns the log as text.
     pub fn log(&self) -> String {
         self.log.lock().join("\n")
     }
@@ -81,42 +83,44 @@ impl Worker {
         self.events_from(0)
     }
 
-    /// Returns the events of the log from a line on, the first being 0.
+    /// Returns the events of the log from a line index, which is counted from 0.
     pub fn events_from(&self, line_idx: usize) -> Vec<LogEvent> {
         self.log.lock()[line_idx..].iter().map(|line| LogEvent::parse(line)).collect()
     }
 
-    /// Returns how many events of the log satisfy `is_such`.
-    pub fn n_events(&self, is_such: impl Fn(&LogEvent) -> bool) -> usize {
-        self.events().iter().filter(|event| is_such(event)).count()
+    /// Counts the events of the log that satisfy `condition`.
+    pub fn n_events(&self, condition: impl Fn(&LogEvent) -> bool) -> usize {
+        self.events().iter().filter(|event| condition(event)).count()
     }
 
-    /// Waits for an event of the log and returns the first.
+    /// Waits for an event of the log that satisfies `condition`, and returns the first.
     ///
-    /// * `what`: names the event in the panic message.
-    pub fn wait_for_event(&self, what: &str, is_such: impl Fn(&LogEvent) -> bool) -> LogEvent {
-        self.wait_for_events(what, 1, is_such).remove(0)
+    /// * `description`: name of the event in the panic message.
+    pub fn wait_for_event(&self, description: &str, condition: impl Fn(&LogEvent) -> bool) -> LogEvent {
+        self.wait_for_events(description, 1, condition).remove(0)
     }
 
-    /// Waits for `n` such events of the log, and returns all there are.
-    pub fn wait_for_events(&self, what: &str, n: usize, is_such: impl Fn(&LogEvent) -> bool) -> Vec<LogEvent> {
+    /// Waits for at least `n` events of the log that satisfy `condition`, and returns all of them.
+    ///
+    /// * `description`: name of the events in the panic message.
+    pub fn wait_for_events(&self, description: &str, n: usize, condition: impl Fn(&LogEvent) -> bool) -> Vec<LogEvent> {
         let mut found = Vec::new();
         let mut n_read = 0;
-        eventually(what, SOON, || {
+        eventually(description, SOON, || {
             let events = self.events_from(n_read);
             n_read += events.len();
-            found.extend(events.into_iter().filter(|event| is_such(event)));
+            found.extend(events.into_iter().filter(|event| condition(event)));
             (found.len() >= n).then_some(())
         });
         found
     }
 
-    /// Waits for an event whose message contains a text that the test or its plugin has chosen.
+    /// Waits for an event whose message contains a text.
     pub fn wait_for_text(&self, text: &str) -> LogEvent {
         self.wait_for_event(text, |event| event.mentions(text))
     }
 
-    /// Waits until a content is active as a generation of its plugin.
+    /// Waits until the build with this hash is active as the given generation of its plugin.
     pub fn wait_until_active(&self, generation: u64, sha256: &str) {
         self.wait_for_event(&format!("generation {generation} of {sha256}"), |event| {
             event.is_activation_of(sha256) && event.number("generation") == Some(generation)
@@ -150,7 +154,7 @@ impl Worker {
         self.process.wait().unwrap();
     }
 
-    /// Waits until the worker has ended.
+    /// Waits until the worker has terminated.
     pub fn wait_for_end(&mut self, limit: Duration) -> ExitStatus {
         eventually("end of the worker", limit, || self.process.try_wait().unwrap())
     }
@@ -171,6 +175,7 @@ impl Drop for Worker {
     }
 }
 
+/// Appends the lines of a pipe to the log, in a separate thread.
 fn follow(pipe: impl std::io::Read + Send + 'static, log: Arc<Mutex<Vec<String>>>) {
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {

@@ -1,11 +1,14 @@
-//! Times features, for `cargo xtask bench`: one request per line on stdin, one reply per line on stdout.
+//! Measures the time that features need, for `cargo xtask bench`. Reads one request per line from
+//! stdin, and writes one reply per line to stdout.
 //!
-//! - `series N FILE`: generates a random walk of N one-minute bars, which later `time` requests use, and writes its open,
-//!   high, low, close and volume as 64-bit floats, column by column, into the file. Replies with N.
-//! - `time NAMES`: computes the named features, separated by commas, once; without names, the default features. Replies
-//!   with the number of columns and the seconds.
-//! - `build N_SYMBOLS N_BARS N_THREADS`: builds a job's table of 5-minute bars in the file that plugins map. Replies with
-//!   rows, columns, seconds and, on Linux, the peak memory of this process in KiB.
+//! - `series N FILE`: generates a random walk of N one-minute bars, which later `time` requests
+//!   use. Writes its open, high, low, close and volume as 64-bit floats, column by column, to the
+//!   file. Replies with N.
+//! - `time NAMES`: computes the features of a comma-separated list once. Without a list, it
+//!   computes the default features. Replies with the number of columns and the time in seconds.
+//! - `build N_SYMBOLS N_BARS N_THREADS`: builds the feature table of a job on 5-minute bars, in a
+//!   file that plugins can map. Replies with the numbers of rows and columns, the time in seconds
+//!   and, on Linux, the peak memory of this process in KiB.
 
 use std::convert::Infallible;
 use std::io::{BufRead, Write};
@@ -19,7 +22,7 @@ use oculus_pipeline::bars::{Bars, Market};
 use oculus_pipeline::features::{self, Feature};
 use oculus_plugin_host::table::SharedTable;
 
-/// Bars that a feature may need before its first value, as in a job.
+/// Maximum number of bars that a feature may need before its first value. Jobs have the same limit.
 const WARM_UP_BARS: usize = 320;
 
 fn main() -> Result<()> {
@@ -33,7 +36,7 @@ fn main() -> Result<()> {
                 write(&bars, file)?;
                 bars.len().to_string()
             }
-            ["time"] => time(&bars, &without_benchmark())?,
+            ["time"] => time(&bars, &features_without_benchmark())?,
             ["time", names] => time(&bars, &names.split(',').map(features::resolve).collect::<Result<Vec<_>, _>>()?)?,
             ["build", n_symbols, n_bars, n_threads] => build(n_symbols.parse()?, n_bars.parse()?, n_threads.parse()?)?,
             _ => bail!("invalid request: {line}"),
@@ -55,8 +58,9 @@ fn write(bars: &Bars, file: &str) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// Returns the default features that need no benchmark: there is one series only.
-fn without_benchmark() -> Vec<Feature> {
+/// Returns the default features that do not need a benchmark, because this program has only one
+/// series.
+fn features_without_benchmark() -> Vec<Feature> {
     features::defaults().into_iter().filter(|feature| feature.benchmark().is_none()).collect()
 }
 
@@ -65,6 +69,7 @@ fn time(bars: &Bars, features: &[Feature]) -> Result<String> {
     let started = Instant::now();
     let mut n_columns = 0;
     let take = |_, values: &[f64]| {
+        // `black_box` keeps the compiler from removing the computation of unused values.
         n_columns += usize::from(!std::hint::black_box(values).is_empty());
         Ok::<_, Infallible>(())
     };
@@ -89,6 +94,7 @@ fn build(n_symbols: u64, n_bars: usize, n_threads: usize) -> Result<String> {
     let (table, _) = features::build(&market, &job, n_threads)?;
     let shared = SharedTable::write(&table)?;
     let seconds = started.elapsed().as_secs_f64();
+    // `VmHWM` is the peak of resident memory. Systems without /proc report `unknown`.
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next());
     Ok(format!("{} {} {seconds} {}", shared.shape.n_rows, shared.shape.names.len(), peak.unwrap_or("unknown")))

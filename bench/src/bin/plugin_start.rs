@@ -1,9 +1,10 @@
-//! Times the start of plugin processes, for `cargo xtask bench plugins`.
+//! Measures the time in which plugin processes start, for `cargo xtask bench plugins`.
 //!
-//! `plugin_start N_RUNS LIBRARY...` prints one JSON object per library: the plugin's id, the size of the library, and per
-//! run the milliseconds from the start of the process until the library was open, the table prepared, and the first fit
-//! done. The plugin process is this program with the argument `plugin-process`, as in the host, so a run starts exactly
-//! what a job starts.
+//! `plugin_start N_RUNS LIBRARY...` prints one JSON object per library. The object contains the
+//! plugin's id and the size of the library. For each run, it contains three times in milliseconds:
+//! from the start of the process until the library is open, until the table is prepared, and until
+//! the first fit is done. This program is also the plugin process: it starts itself with the
+//! argument `plugin-process`, as the host does.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,9 +20,9 @@ use oculus_plugin_host::config::{PluginsConfig, Trust};
 use oculus_plugin_host::installed::InstalledPlugin;
 use oculus_plugin_host::library::LibraryRef;
 use oculus_plugin_host::limits::Limits;
-use oculus_plugin_host::process::{CallError, PluginProcess, Start};
+use oculus_plugin_host::plugin_main;
+use oculus_plugin_host::process::{CallError, PluginProcess, ProcessOptions};
 use oculus_plugin_host::protocol::{Extract, Fit, Request};
-use oculus_plugin_host::serve;
 use oculus_plugin_host::table::SharedTable;
 use serde_json::json;
 
@@ -33,7 +34,7 @@ const LIMITS: Limits = Limits { memory_bytes: 8 << 30, silence: Duration::from_s
 fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match &arguments[..] {
-        [role] if role == "plugin-process" => serve::run()?,
+        [role] if role == "plugin-process" => plugin_main::run()?,
         [n_runs, libraries @ ..] => {
             let n_runs = n_runs.parse()?;
             let table = SharedTable::write(&table())?;
@@ -67,7 +68,7 @@ fn label() -> Vec<f32> {
     (0..N_ROWS).map(|row| f32::from(u8::from(row * 31 % 97 + row % 13 > 60))).collect()
 }
 
-/// Starts a library's process `n_runs` times and returns its times as a JSON object.
+/// Starts a library's process `n_runs` times and returns the measured times as a JSON object.
 fn measure(library: &Path, table: &SharedTable, n_runs: usize) -> Result<serde_json::Value> {
     let folder = tempfile::tempdir()?;
     let plugin = install(library, folder.path()).with_context(|| library.display().to_string())?;
@@ -76,11 +77,13 @@ fn measure(library: &Path, table: &SharedTable, n_runs: usize) -> Result<serde_j
     Ok(json!({ "id": plugin.manifest.id, "library": library, "bytes": n_bytes, "runs": runs }))
 }
 
-/// Publishes the library below `folder` and returns it as a job would open it: examined and copied into a store.
+/// Publishes the library in a plugins folder below `folder`. Returns the active plugin as a job
+/// would receive it.
 fn install(library: &Path, folder: &Path) -> Result<InstalledPlugin> {
     let dir = folder.join("plugins");
     let state_dir = folder.join("state");
     std::fs::create_dir(&dir)?;
+    // A symbolic link suffices, because the catalog copies the linked file into its store.
     std::os::unix::fs::symlink(library.canonicalize()?, dir.join(library.file_name().unwrap_or_default()))?;
     let catalog = Catalog::open(&PluginsConfig { dir, state_dir, trust: Trust::Any, limits: LIMITS })?;
     catalog.scan_to_end()?;
@@ -89,12 +92,13 @@ fn install(library: &Path, folder: &Path) -> Result<InstalledPlugin> {
     snapshot.plugins().into_iter().next().with_context(|| refused.unwrap_or_else(|| "not a plugin library".to_owned()))
 }
 
-/// Returns the milliseconds until the library is open, the table prepared, the first fit done.
+/// Returns three times in milliseconds: until the library is open, until the table is prepared, and
+/// until the first fit is done.
 fn time_start(plugin: &InstalledPlugin, table: &SharedTable) -> Result<[f64; 3]> {
     let started = Instant::now();
     let elapsed_ms = || started.elapsed().as_secs_f64() * 1e3;
     let listener = Arc::new(|_: &_| {});
-    let process = PluginProcess::start(Start {
+    let process = PluginProcess::start(ProcessOptions {
         library: LibraryRef::from(plugin),
         table: Some(table),
         gpu: None,
@@ -103,6 +107,8 @@ fn time_start(plugin: &InstalledPlugin, table: &SharedTable) -> Result<[f64; 3]>
     })?;
     call(&process, Request::Describe)?;
     let opened = elapsed_ms();
+    // A rule extractor has no separate preparation. Its third time ends when it has extracted
+    // rules.
     if plugin.manifest.role == Role::Rules {
         call(&process, extraction())?;
         return Ok([opened, opened, elapsed_ms()]);
@@ -114,11 +120,14 @@ fn time_start(plugin: &InstalledPlugin, table: &SharedTable) -> Result<[f64; 3]>
     Ok([opened, prepared, elapsed_ms()])
 }
 
-/// Sends a request; a refusal or the death of the process is an error.
+/// Sends a request to the plugin process.
+///
+/// # Errors
+/// Returns an error if the plugin rejects the request or the process dies.
 fn call(process: &PluginProcess, request: Request) -> Result<()> {
     match process.call(request) {
         Ok(_) => Ok(()),
-        Err(CallError::Refused { message, .. }) => bail!("{message}"),
+        Err(CallError::Rejected { message, .. }) => bail!("{message}"),
         Err(CallError::Died(death)) => bail!("{}: {}", death.cause, death.stderr.join("\n")),
     }
 }

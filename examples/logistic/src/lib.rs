@@ -1,13 +1,14 @@
-//! Logistic regression with an L2 penalty: a whole model family, as a third party writes it.
+//! Logistic regression with an L2 penalty: a complete model family, as a third party writes it.
 use oculus_plugin_api::prelude::*;
 
-/// The family, and each model of it: the intercept, and the inputs with their weights.
+/// The family, which is also its model type: the intercept, and each standardised feature with its
+/// weight.
 pub struct Logistic(f64, Vec<(Input, f64)>);
 
 impl Family for Logistic {
     type Model = Self;
     fn manifest() -> Manifest {
-        let l2 = Param::float("l2", 10.0).range(0.0, 1e6).search_log(0.1, 1e4).help("pull of the weights to 0");
+        let l2 = Param::float("l2", 10.0).range(0.0, 1e6).search_log(0.1, 1e4).help("strength of the L2 penalty");
         Manifest::new("logistic", "1.0.0").prefixed("logistic_").leads_search().concurrent_fits().param(l2)
     }
     fn fit(table: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Self> {
@@ -16,7 +17,7 @@ impl Family for Logistic {
         let l2 = params.float("l2")?;
         let mut scores = vec![0.0; rows.len()];
         let mut model = Self(0.0, Input::standardised(table, rows)?.into_iter().map(|input| (input, 0.0)).collect());
-        let rate = 1.0 / (0.25 * (rows.len() * (1 + model.1.len())) as f64 + l2); // Safe at the largest curvature.
+        let rate = 1.0 / (0.25 * (rows.len() * (1 + model.1.len())) as f64 + l2); // 1 / upper bound of the curvature.
         for _ in 0..200 {
             ctx.check()?;
             model.predict(table, rows, &mut scores)?;

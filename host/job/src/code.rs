@@ -1,28 +1,28 @@
-//! The codes of failures and warnings: stable words for programs, each with its meaning and remedy.
+//! The codes of errors and warnings, each with its meaning and remedy.
 //!
-//! In: nothing. Out: enums, their texts on the wire, and the rows of `docs/errors.md`, which is
-//! generated from these tables.
-//! Invariant: every code of a result is a variant here. Messages may change in any release; codes
-//! may not.
+//! In: nothing. Out: enums of codes, their texts in JSON, and the rows of the generated page
+//! `docs/errors.md`. Invariant: every code in a result is a variant of one of these enums. Codes
+//! are part of the wire format and never change. Messages can change in any release.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Whether the same job, pushed again without a change, may succeed.
+/// Whether a failed job can succeed when it is pushed again without a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retryable {
-    /// Pushing the job again changes nothing.
+    /// The job fails again unless the job or the installation is changed.
     No,
-    /// The cause lies outside the job and may pass.
+    /// The cause is outside the job and may be temporary.
     Yes,
-    /// It depends on the cause: the field `retryable` of the error states it.
+    /// A retry succeeds or fails depending on the cause of the failure. The error's field
+    /// `retryable` states whether a retry can succeed.
     Sometimes,
 }
 
 impl Retryable {
-    /// Returns the word of `docs/errors.md`.
-    pub fn word(self) -> &'static str {
+    /// Returns the text of the column `retryable` in `docs/errors.md`.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::No => "no",
             Self::Yes => "yes",
@@ -31,7 +31,7 @@ impl Retryable {
     }
 }
 
-/// Defines an enum of codes with the text of each on the wire, its meaning and further columns of the table.
+/// Defines an enum of codes. Each variant has its text in JSON, its meaning, and its remedy.
 macro_rules! codes {
     (
         $(#[$attribute:meta])*
@@ -48,24 +48,24 @@ macro_rules! codes {
         }
 
         impl $name {
-            /// Every code, in the order of the documentation.
+            /// All codes, in the order of `docs/errors.md`.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// Returns the code on the wire.
+            /// Returns the text of the code in JSON.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)+
                 }
             }
 
-            /// Returns what the code means, in one sentence.
+            /// Returns the meaning of the code, in one or two sentences.
             pub fn meaning(self) -> &'static str {
                 match self {
                     $(Self::$variant => $meaning,)+
                 }
             }
 
-            /// Returns what to do about it, in one sentence.
+            /// Returns the remedy, in one or two sentences.
             pub fn remedy(self) -> &'static str {
                 match self {
                     $(Self::$variant => $remedy,)+
@@ -82,232 +82,233 @@ macro_rules! codes {
 }
 
 codes! {
-    /// Why a job ended without a model: the field `error.code` of a result.
+    /// The code of a failure. A result contains it in the field `error.code`.
     ErrorCode {
         EntryNotJson = "entry_not_json":
             "The queue entry is neither a job id nor a JSON object.",
             "Push the id of a stored job, or the job itself as one JSON object.";
         EntryWithoutId = "entry_without_id":
-            "The queue entry is a JSON object without a readable job id.",
-            "Add `job_id` or `build_id` to the entry.";
+            "The queue entry is a JSON object without a valid job id.",
+            "Add `job_id` or `build_id` to the entry: 1 to 200 printable characters.";
         EntryTooLarge = "entry_too_large":
-            "The queue entry is longer than the worker reads.",
-            "Store the job at its key and push its id.";
+            "The queue entry is larger than 5,000,000 bytes.",
+            "Store the job at its key and push only its id.";
         PayloadMissing = "payload_missing":
-            "No payload is stored at the key of the queued id.",
-            "Store the job's JSON at its key before pushing its id.";
+            "No payload is stored at the key that belongs to the queued id.",
+            "Store the job's JSON at its key before you push its id.";
         PayloadUnreadable = "payload_unreadable":
-            "The key of the queued id does not hold a string.",
-            "Store the job's JSON as a string.";
+            "The key that belongs to the queued id does not contain a string.",
+            "Store the job's JSON as a Redis string (`SET`).";
         PayloadNotJson = "payload_not_json":
             "The stored payload is not a JSON object in UTF-8.",
             "Store the job as one JSON object.";
         PayloadTooLarge = "payload_too_large":
-            "The payload is longer than the worker reads.",
-            "Send the design only, without data.";
+            "The payload is larger than 5,000,000 bytes.",
+            "Send the design only; do not include market data.";
         MalformedJson = "malformed_json":
             "The job is not valid JSON.",
-            "Send one JSON object, as docs/job.md shows.";
+            "Send one JSON object as described in docs/job.md.";
         InvalidJob = "invalid_job":
-            "Fields of the job are missing, of the wrong type or out of range; the message names every one.",
-            "Correct the named fields; docs/job.md lists their ranges.";
+            "Fields of the job are missing, of the wrong type or out of range. The message names each of them.",
+            "Correct the named fields; docs/job.md lists their types and ranges.";
         UnknownModel = "unknown_model":
-            "No installed plugin can lead the config search under the name in `config_search_model`.",
-            "Name an installed family, or install its plugin.";
+            "No installed plugin that can run the config search has the name in `config_search_model`.",
+            "Correct the name, or install the plugin; `oculus-host plugin list` lists the installed ones.";
         NoFamilies = "no_families":
-            "None of the model families of the job is installed.",
-            "Install a plugin.";
+            "None of the model families that the job requests is installed.",
+            "Install their plugins, or request installed families.";
         InvalidParameters = "invalid_parameters":
-            "Parameters of a model family are out of range or of the wrong type; the message names every one.",
+            "Parameters of a model family are out of range or of the wrong type. The message names each of them.",
             "Correct the named parameters; `oculus-host plugin list -v` lists their ranges.";
         BarsSourceUnavailable = "bars_source_unavailable":
-            "The worker has no source of bars, or its folder does not exist.",
-            "Set POLYGON_API_KEY, or name a folder by --bars DIR or BARS_SOURCE=dir:PATH.";
+            "The worker has no source of bars, or the folder of bars does not exist.",
+            "Set POLYGON_API_KEY, or name an existing folder with --bars DIR or BARS_SOURCE=dir:PATH.";
         NoBars = "no_bars":
-            "The source has bars of none of the job's symbols.",
-            "Correct the symbols, or add their bars.";
+            "The source of bars has none of the job's symbols.",
+            "Correct the symbols, or add bar files for them.";
         BadBars = "bad_bars":
-            "Bars of a symbol cannot be read or are inconsistent; the message names the first place.",
-            "Correct the file; `oculus-host bars check` lists every finding.";
+            "The bars of a symbol cannot be parsed or contradict each other. The message names the first error.",
+            "Correct the file; `oculus-host bars check` lists every error.";
         TooFewBars = "too_few_bars":
-            "Too few dates can have a label after the warm-up.",
-            "Raise `years`, provide a longer history, or use shorter horizons.";
+            "After the warm-up of the features, too few dates can have a label.",
+            "Increase `years`, provide a longer history, or use shorter horizons.";
         UnreadableBars = "unreadable_bars":
-            "The file system or the network failed while bars were read.",
-            "Follow the hint: permissions, disk space, rate limit or network.";
+            "Bars could not be read because the file system or the network failed.",
+            "Follow the hint of the error: check permissions, disk space, the rate limit or the network.";
         BarsDenied = "bars_denied":
-            "Polygon rejects the key or the request.",
+            "Polygon rejected the API key or the request.",
             "Check POLYGON_API_KEY, POLYGON_BASE_URL and the symbol.";
         HistoryNotInPlan = "history_not_in_plan":
-            "The Polygon plan does not include the history that the job needs.",
-            "Ask for fewer `years` or a longer timeframe, or take a larger plan.";
+            "The Polygon plan of the API key does not include the history that the job needs.",
+            "Request fewer `years` or a longer timeframe, or upgrade the plan.";
         ForeignPage = "foreign_page":
-            "Polygon refers to another host, which must not receive the key.",
-            "Set POLYGON_BASE_URL to the address that serves the pages itself, if you trust it.";
+            "Polygon's response refers to another server. The request was not sent there, to protect the API key.",
+            "If you trust that server, set POLYGON_BASE_URL to its address.";
         EndlessPages = "endless_pages":
-            "Polygon's pages refer to each other in a circle.",
-            "Push the job again later; fetched pages are kept.";
+            "Polygon's result pages refer to each other in a cycle.",
+            "Push the job again later; pages that were fetched are cached.";
         ConflictingBars = "conflicting_bars":
-            "Two pages of Polygon contain different bars for one time.",
-            "Push the job again later; fetched pages are kept.";
+            "Polygon returned different bars for the same time.",
+            "Push the job again; if it fails again, run `oculus-host bars fetch --refresh` for the symbol.";
         NoRoomForTable = "no_room_for_table":
-            "The temporary folder cannot hold the feature table.",
-            "Free space there, or set TMPDIR to a folder with room.";
+            "The temporary folder has too little free space for the feature table.",
+            "Free space there, or set TMPDIR to a folder on a larger disk.";
         NoLabelLearnable = "no_label_learnable":
             "No label has enough rows of both classes in every fold.",
-            "Follow the hint: other thresholds, horizons, more symbols or years.";
+            "Follow the hint of the error: change thresholds or horizons, or add symbols or years.";
         NoLabelFitted = "no_label_fitted":
-            "The leading family could not be fitted on any label.",
-            "Read the trials' reasons in the message and change the family's parameters.";
+            "The family in `config_search_model` could not be fitted on any label.",
+            "Read the reasons of the failed trials in the message and change the family's parameters.";
         FamilyRefused = "family_refused":
-            "The leading family rejects the job's data or parameters.",
-            "Change the job's parameters of this family.";
+            "The family in `config_search_model` rejects the job's data or parameters.",
+            "Change the job's parameters of this family as the message describes.";
         PluginDied = "plugin_died":
-            "The process of the leading family's plugin died more often than it is restarted.",
-            "Read the plugin's last lines in the worker's log; update the plugin.";
+            "The plugin process of the family in `config_search_model` died repeatedly.",
+            "Read the plugin's last lines in the worker's log, and update or replace the plugin.";
         JobCrashed = "job_crashed":
-            "The job's process died MAX_CRASHES times.",
-            "Read the worker's log; signal 9 often means that memory ran out.";
+            "The job process died MAX_CRASHES times.",
+            "Read the worker's log of this job. Signal 9 often means that the machine ran out of memory.";
         WorkerVanished = "worker_vanished":
-            "The workers that held the job vanished too often without renewing their lease.",
+            "Too many workers stopped renewing their lease on the job. They were killed or lost their connection to Redis.",
             "Read the logs of those workers, then push the job again.";
         Timeout = "timeout":
-            "The job ran longer than JOB_TIMEOUT_SECONDS.",
-            "Reduce trials, symbols or years, or raise JOB_TIMEOUT_SECONDS.";
+            "The job ran longer than JOB_TIMEOUT_SECONDS and was killed.",
+            "Reduce trials, symbols or years, or increase JOB_TIMEOUT_SECONDS.";
         Cancelled = "cancelled":
-            "The job was cancelled on request.",
+            "A user cancelled the job.",
             "Push the job again to run it.";
         Internal = "internal":
-            "A fault of the worker itself.",
-            "Report it with the job.";
+            "The worker has a bug or failed unexpectedly.",
+            "Report the message, the worker's log and the job to the developers.";
     }
 }
 
 codes! {
-    /// A finding that did not stop the job: the field `warnings[].code`.
+    /// The code of a warning, a finding that did not stop the job. A result contains it in the
+    /// field `warnings[].code`.
     WarningCode {
         SymbolWithoutBars = "symbol_without_bars":
-            "The source has no bars of a symbol; the job continues without it.",
+            "The source has no bars of a symbol. The job continues without it.",
             "Correct the symbol, or add its bars.";
         SymbolLeftOut = "symbol_left_out":
-            "The bars of a symbol do not allow labels both before and in the test period.",
+            "A symbol is left out, because it does not have labels both before and in the test period.",
             "Provide a longer or more recent history of the symbol.";
         TwoFiles = "two_files":
-            "A symbol has both a CSV and a Parquet file; the Parquet file is used.",
-            "Remove the one that is not wanted.";
+            "A symbol has a CSV file and a Parquet file. The Parquet file is read.",
+            "Remove the file that is not needed.";
         UnsortedRows = "unsorted_rows":
-            "Rows were out of order and were sorted.",
-            "Nothing, or sort the file.";
+            "Rows were not in order of time. They were sorted.",
+            "No action is required. Sort the file to remove the warning.";
         DuplicateRows = "duplicate_rows":
-            "Equal rows of one time were merged.",
-            "Nothing, or remove the duplicates.";
+            "Several rows had the same time and values. They were merged.",
+            "No action is required. Remove the duplicates to remove the warning.";
         HighLowRounded = "high_low_rounded":
-            "A high or low missed another price of its bar by a rounding and was corrected.",
-            "Nothing, or round the prices alike.";
+            "The high or low of a bar was wrong by a rounding error. It was corrected.",
+            "No action is required. Round all prices in the same way to remove the warning.";
         SuspectedSplit = "suspected_split":
-            "Prices jump by the ratio of a split.",
-            "Provide split-adjusted bars.";
+            "Prices jump by the ratio of a stock split.",
+            "Provide split-adjusted bars; a model learns an unadjusted split as a crash.";
         ExtremeJump = "extreme_jump":
-            "A close is less than half or more than double the one before.",
-            "Check the bar.";
+            "A close is less than half or more than double the previous close.",
+            "Check that the bar is correct.";
         LongGaps = "long_gaps":
-            "Bars are missing for more than a week; missing bars are never filled in.",
+            "There are no bars on three or more weekdays in a row, or in one week for weekly bars. Missing bars are never filled in.",
             "Provide the missing bars.";
         Gaps = "gaps":
-            "Bars are missing on dates on which other symbols traded; missing bars are never filled in.",
+            "Bars are missing on dates on which other symbols traded. Missing bars are never filled in.",
             "Provide the missing bars.";
         ShortSessions = "short_sessions":
-            "Sessions have less than half of the usual bars.",
+            "Intraday sessions have less than half of the usual number of bars.",
             "Provide the missing bars.";
         StalePrices = "stale_prices":
-            "Five bars or more in a row have the same prices.",
-            "Check the bars.";
+            "Five or more consecutive bars have the same prices.",
+            "Check that the bars are correct.";
         ZeroVolume = "zero_volume":
-            "Bars have no volume.",
-            "Check the bars; volume features carry little information there.";
+            "Bars have a volume of zero.",
+            "Check the bars. Features of volume are not informative for bars without volume.";
         ConflictingRows = "conflicting_rows":
-            "Rows of one time have different values.",
+            "Rows with the same time have different values.",
             "Correct the file.";
         PriceOutOfRange = "price_out_of_range":
-            "A price is not positive or is absurdly large.",
+            "A price is not between 1e-9 and 1e12.",
             "Correct the file.";
         VolumeOutOfRange = "volume_out_of_range":
-            "A volume is negative or absurdly large.",
+            "A volume is not between 0 and 1e18.",
             "Correct the file.";
         InconsistentBar = "inconsistent_bar":
-            "A high is below, or a low is above, another price of its bar.",
+            "The high of a bar is below another price of the bar, or its low is above another price.",
             "Correct the file.";
         WrongSpacing = "wrong_spacing":
-            "The bars are of another timeframe than the job's.",
-            "Provide bars of the job's timeframe, or change the job's timeframe.";
+            "The spacing of the bars does not match the job's timeframe.",
+            "Provide bars of the job's timeframe, or change the timeframe.";
         SplitsUnchecked = "splits_unchecked":
-            "Polygon's list of splits could not be read; cached bars may be unadjusted.",
-            "Run the job again when Polygon is available.";
+            "Polygon's list of splits is unavailable. Cached bars may not be adjusted for recent splits.",
+            "Use a Polygon plan that includes the list of splits, or fetch the bars again with `oculus-host bars fetch --refresh`.";
         HistoryNotInPlan = "history_not_in_plan":
-            "The Polygon plan includes less history than was asked for.",
-            "Ask for fewer `years`, or take a larger plan.";
+            "The Polygon plan includes less history than the job requests. The job continues with the included part.",
+            "Request fewer `years`, or upgrade the plan.";
         WarmUpShortened = "warm_up_shortened":
-            "There are fewer bars before the labelled span than features need.",
+            "Before the labelled span, there are fewer bars than the features need. The warm-up is therefore shorter.",
             "Provide a longer history.";
         WindowsTooLong = "windows_too_long":
-            "Windows of a sequence model would leave too few dates to label.",
-            "Provide a longer history, or ask for shorter windows.";
+            "If bars were reserved for the windows of a sequence model, too few labelled dates would remain. No bars are therefore reserved.",
+            "Provide a longer history, or request shorter windows.";
         BenchmarkLeftOut = "benchmark_left_out":
-            "The bars of a benchmark cannot be used; its features are left out.",
-            "Provide bars of the benchmark over the same dates.";
+            "The bars of a benchmark cannot be used. The features that need it are left out.",
+            "Provide bars of the benchmark for the same dates.";
         UnresolvedFeature = "unresolved_feature":
-            "A feature name of the job is unknown.",
-            "Use a name of docs/features.md.";
+            "The job names a feature that does not exist.",
+            "Use a name listed in docs/features.md.";
         FeatureLeftOut = "feature_left_out":
             "A feature cannot be computed from these bars.",
-            "Follow the message: a longer history, or bars of its benchmark.";
+            "Provide what the message names: a longer history, or bars of the benchmark.";
         PluginNameTaken = "plugin_name_taken":
-            "Two plugins claim one name or flag; the higher version is used.",
-            "Remove one of them, or name the wanted one in `families`.";
+            "Two plugins declare the same name or flag. The plugin with the higher version is used.",
+            "Remove one of the plugins, or select one by its name in `families`.";
         UnknownParameter = "unknown_parameter":
-            "A field begins like a parameter of a chosen family and is not one; it has no effect.",
-            "Correct the name; the message names the nearest.";
+            "A field has the prefix of a selected family's parameters but is not one of them. It has no effect.",
+            "Correct the name; the message suggests the most similar one.";
         LabelsTooRare = "labels_too_rare":
-            "Labels were left out because a class is too rare.",
-            "Choose thresholds and horizons that both classes reach.";
+            "Labels are left out because one of their classes has too few rows.",
+            "Choose thresholds and horizons for which both classes occur.";
         NoVolatilityBaseline = "no_volatility_baseline":
             "The baseline of volatility alone could not be computed.",
-            "Read the message.";
+            "Follow the message, which states the reason.";
         FamilyFailed = "family_failed":
-            "A model family could not be fitted; the others were.",
-            "Read the message; the worker's log has the plugin's last lines.";
+            "A model family could not be fitted. The job continues with the other families.",
+            "Follow the message; the worker's log has the plugin's last lines.";
         WinnerFailed = "winner_failed":
-            "The final fit of the best family failed; the next best was used.",
-            "Read the message; the worker's log has the plugin's last lines.";
+            "The final fit of the best family failed. The next best family was used.",
+            "Follow the message; the worker's log has the plugin's last lines.";
         NoBetterThanShiftedLabels = "no_better_than_shifted_labels":
-            "The validation score is no better than that of labels shifted in time.",
-            "Treat the scores as chance.";
+            "The validation score is not better than the score on shifted labels, which are unrelated to the features.",
+            "Treat the scores as chance; do not trade on this model.";
         NoRuleExtractor = "no_rule_extractor":
-            "No rule extractor is installed; only the job's own rules are scored.",
-            "Install a plugin of the role `rules`.";
+            "No rule extractor is installed. Only the rules in the job are scored.",
+            "Install a plugin with the role `rules`.";
         RulesFailed = "rules_failed":
-            "The rule extractor failed; only the job's own rules are scored.",
-            "Read the message; the worker's log has the plugin's last lines.";
+            "The rule extractor failed. Only the rules in the job are scored.",
+            "Follow the message; the worker's log has the plugin's last lines.";
         MinedRulesRefused = "mined_rules_refused":
-            "The rule extractor returned rules that are not valid.",
+            "The rule extractor returned invalid rules, which are rejected.",
             "Update the rule extractor.";
         BarsBeginLater = "bars_begin_later":
-            "A symbol's bars begin later than those of the training.",
+            "The bars of a symbol begin later than in training.",
             "Provide the earlier bars.";
         BarsEndEarlier = "bars_end_earlier":
-            "A symbol's bars end earlier than those of the training, so they cannot be compared.",
+            "The bars of a symbol end earlier than in training. The later training bars therefore cannot be compared.",
             "Provide the later bars.";
         BarsChanged = "bars_changed":
-            "A symbol's bars differ from those of the training.",
+            "The bars of a symbol differ from those used in training.",
             "Train again if the change is a split or a correction.";
         BenchmarkBeginsLater = "benchmark_begins_later":
-            "Bars before the first bar of a benchmark are not used.",
+            "A benchmark begins later than the bars of the symbols. Bars before its first bar are not used.",
             "Provide earlier bars of the benchmark.";
     }
 }
 
 impl ErrorCode {
-    /// Returns whether pushing the job again may help.
+    /// Returns whether the job can succeed when it is pushed again without a change.
     pub fn retryable(self) -> Retryable {
         match self {
             Self::BarsSourceUnavailable
@@ -318,6 +319,8 @@ impl ErrorCode {
             | Self::JobCrashed
             | Self::WorkerVanished => Retryable::Yes,
             Self::UnreadableBars => Retryable::Sometimes,
+            // A cancelled job is not retryable: a user stopped it on purpose. A job that timed out
+            // is not retryable either, because a second attempt takes as long.
             _ => Retryable::No,
         }
     }
@@ -328,7 +331,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_unique_and_read_back_from_the_wire() {
+    fn codes_are_unique_and_survive_a_round_trip_through_json() {
         let mut texts: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
         texts.sort_unstable();
         texts.dedup();

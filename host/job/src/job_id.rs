@@ -1,12 +1,14 @@
-//! The rule of job ids, for the queue, the payload and the keys of Redis alike.
+//! Validates the job ids in queue entries, payloads and Redis keys.
 //!
-//! In: a text. Out: whether it can be an id. Invariant: no other code decides what an id is.
+//! In: a text. Out: whether the text is a valid job id. Invariant: no other code validates job ids.
 
-/// Longest id, in characters.
+/// Maximum length of an id in characters.
 const MAX_CHARS: usize = 200;
 
-/// Returns whether a text can be the id of a job: 1 to 200 printable characters, not all of them blanks.
+/// Returns whether a text is a valid job id. A valid id has 1 to 200 characters: at least one is
+/// not blank, and none is a control character.
 pub fn is_job_id(text: &str) -> bool {
+    // Control characters are rejected because ids are part of log lines and Redis keys.
     !text.trim().is_empty() && text.chars().count() <= MAX_CHARS && !text.contains(char::is_control)
 }
 
@@ -15,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_printable_and_neither_blank_nor_too_long() {
+    fn a_valid_id_is_printable_and_neither_blank_nor_too_long() {
         let longest = "ü".repeat(MAX_CHARS);
         for id in ["build:1", "a b", "../x", &longest] {
             assert!(is_job_id(id), "{id}");

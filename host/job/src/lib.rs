@@ -1,10 +1,11 @@
-//! A training job on the wire: the request, its progress, and the result of a job that did not succeed.
+//! The wire format of a training job: the request, progress events, and the result of a job that
+//! did not succeed.
 //!
-//! In: JSON as the backend writes it. Out: checked types, and JSON as the backend reads it.
-//! Invariant: this crate has no queue, no file and no plugin: it maps between JSON and types.
+//! In: JSON written by the backend. Out: validated types, and JSON for the backend. Invariant: this
+//! crate only converts between JSON and types. It accesses no queue, file or plugin.
 
 pub mod code;
-pub mod failure;
+pub mod error;
 pub mod hash;
 pub mod job_id;
 pub mod progress;

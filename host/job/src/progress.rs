@@ -1,35 +1,35 @@
-//! Progress of a job: its phases in their order, and the events that are published.
+//! Progress of a job: its phases in order, and the progress events that are published.
 //!
-//! In: a phase, its status and details. Out: an [`Event`] in JSON.
-//! Invariant: phases are ordered as the work is, and no event follows a final one.
+//! In: a phase with its status and details. Out: an [`Event`] in JSON. Invariant: the variants of
+//! [`Phase`] are in the order of the work. No event follows a final event.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// A phase of a job; the variants are in the order of the work.
+/// A phase of a job. The variants have the order in which a job passes through them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Taken from the queue.
+    /// The worker has taken the job from the queue.
     Queued,
-    /// Reading the market's bars.
+    /// Bars are read or fetched.
     DataFetch,
-    /// Computing features and labels.
+    /// Features and labels are computed.
     FeatureEngineering,
-    /// Searching label and configuration.
+    /// The search selects a label and a configuration.
     ConfigSearch,
-    /// Fitting the model families.
+    /// The model families are fitted.
     Training,
-    /// Scoring and mining rules.
+    /// Rules are mined and scored.
     RuleExtraction,
-    /// Searching strategy parameters.
+    /// The parameters of the strategy are optimised.
     StrategyOptimization,
-    /// Result stored.
+    /// The result is stored.
     Complete,
 }
 
 impl Phase {
-    /// Returns the name on the wire.
+    /// Returns the name of the phase in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -52,13 +52,13 @@ pub enum Status {
     InProgress,
     /// The phase succeeded.
     Completed,
-    /// The phase failed; the result states why.
+    /// The phase failed. The job's result states the reason.
     Failed,
     /// The job was cancelled on request.
     Cancelled,
 }
 
-/// One event of a job, before the worker adds the job's id and the time.
+/// A progress event from the job process. The worker adds the job's id and the time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// The phase of the job.
@@ -69,12 +69,12 @@ pub struct Progress {
     pub details: Map<String, Value>,
 }
 
-/// An event as it is published on the job's progress channel.
+/// A progress event in the form that is published on the job's channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// The job's id.
     pub job_id: String,
-    /// UTC, such as `2024-01-15T10:30:00`.
+    /// Time of the event in UTC, such as `2024-01-15T10:30:00`.
     pub timestamp: String,
     /// The phase of the job.
     pub phase: Phase,
@@ -87,6 +87,7 @@ pub struct Event {
 impl Event {
     /// Creates an event with the current time and no details.
     pub fn now(job_id: &str, phase: Phase, status: Status) -> Self {
+        // In the wire format, a time is in UTC, with whole seconds and without an offset.
         let timestamp = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
         Self { job_id: job_id.to_owned(), timestamp, phase, status, details: Map::new() }
     }
@@ -103,7 +104,8 @@ impl Event {
         serde_json::json!(self).to_string()
     }
 
-    /// Returns whether no event follows: the job is complete, failed or cancelled.
+    /// Returns whether this is the last event of the job, which states that the job is complete,
+    /// failed or cancelled.
     pub fn is_final(&self) -> bool {
         match self.status {
             Status::Failed | Status::Cancelled => true,
@@ -113,8 +115,8 @@ impl Event {
     }
 }
 
-/// Returns the channel on which a job's events are published, which is also the key that holds the
-/// last one for an hour.
+/// Returns the Redis channel on which the events of a job are published. The Redis key of the same
+/// name stores the job's latest event for one hour.
 pub fn channel(job_id: &str) -> String {
     format!("oculus:training:progress:{job_id}")
 }

@@ -1,10 +1,11 @@
-//! The job as the backend writes it, checked once into types that need no further check.
+//! Parses and validates a job once, into types that need no further validation.
 //!
-//! In: the payload's text. Out: a [`Job`] with every default resolved, or one refusal that names all its problems.
-//! Invariant: every value of a [`Job`] is within its range.
+//! In: the text of the payload. Out: a [`Job`] with every default filled in, or one failure that
+//! names the problems. Invariant: every value of a [`Job`] is within its range.
 //!
-//! Jobs are written by a language model, so numbers may be texts, whole numbers may end in `.0`,
-//! `null` means absent, and unknown fields are ignored. `docs/job.md` has the table of fields.
+//! Jobs are written by a language model. The parser therefore accepts numbers in strings and whole
+//! numbers that end in `.0`, treats `null` as absent, and ignores unknown fields. `docs/job.md`
+//! lists the fields.
 
 mod cursor;
 mod design;
@@ -25,4 +26,4 @@ pub use self::parse::{MAX_PAYLOAD_BYTES, parse_payload};
 pub use self::read::is_symbol;
 pub use self::rule::Rule;
 pub use self::timeframe::Timeframe;
-pub use self::training_config::{CONTRACT_FLAGS, DEFAULT_LEAD, DEFAULT_SEED, TrainingConfig};
+pub use self::training_config::{CONTRACT_FLAGS, DEFAULT_SEARCH_MODEL, DEFAULT_SEED, TrainingConfig};

@@ -1,31 +1,30 @@
-//! The result object of a job that did not succeed; a successful job's result is the pipeline's
-//! report.
+//! The result object of a job that did not succeed. The result of a successful job is the report of
+//! the pipeline.
 //!
-//! In: a [`Failure`], or JSON of a result. Out: JSON, or a
-//! [`FailedResult`].
+//! In: a [`JobError`], or the JSON of a result. Out: JSON, or a [`FailedResult`].
 //! Invariant: the field names are the wire format and never change.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::code::ErrorCode;
-use crate::failure::{Failure, Kind};
+use crate::error::{JobError, JobErrorKind};
 use crate::progress::Phase;
 
-/// How a job ended: the field `status` of every result.
+/// The outcome of a job: the field `status` of every result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResultStatus {
     /// The job has a model.
     Success,
-    /// The job was refused or failed; `error` states why.
+    /// The job was refused or failed. The field `error` has the reason.
     Failed,
     /// The job was cancelled on request.
     Cancelled,
 }
 
 impl ResultStatus {
-    /// Returns the name on the wire.
+    /// Returns the name of the status in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -40,22 +39,23 @@ impl ResultStatus {
 pub struct FailedResult {
     /// The job's id.
     pub build_id: String,
-    /// How it ended.
+    /// The outcome of the job.
     pub status: ResultStatus,
-    /// The phase in which it ended.
+    /// The phase in which the job stopped.
     pub phase: Phase,
-    /// Why it ended.
-    pub error: ResultError,
-    /// The configuration as far as it was read, or null.
+    /// The reason that the job has no model.
+    pub error: ErrorReport,
+    /// The job's configuration with all defaults, or null if the job could not be parsed.
     pub design_config: Value,
 }
 
 impl FailedResult {
-    /// Creates the result of a job that ended with this failure.
+    /// Creates the result of a failed or cancelled job.
     ///
-    /// * `design_config`: the configuration as far as it was read, or null.
-    pub fn new(failure: &Failure, build_id: &str, design_config: Value) -> Self {
-        let error = ResultError {
+    /// * `design_config`: the job's configuration with all defaults, or null if the job could not
+    ///   be parsed.
+    pub fn new(failure: &JobError, build_id: &str, design_config: Value) -> Self {
+        let error = ErrorReport {
             kind: failure.kind,
             code: failure.code,
             message: failure.message.clone(),
@@ -63,29 +63,29 @@ impl FailedResult {
             retryable: failure.retryable,
         };
         let status = match failure.kind {
-            Kind::Cancelled => ResultStatus::Cancelled,
-            Kind::Refused | Kind::Failed => ResultStatus::Failed,
+            JobErrorKind::Cancelled => ResultStatus::Cancelled,
+            JobErrorKind::Refused | JobErrorKind::Failed => ResultStatus::Failed,
         };
         Self { build_id: build_id.to_owned(), status, phase: failure.phase, error, design_config }
     }
 
-    /// Returns the result object that the backend reads.
+    /// Returns the result object for the backend.
     pub fn to_json(&self) -> Value {
         json!(self)
     }
 }
 
-/// Why a job ended without a model: what was found, what was needed, what to do.
+/// The field `error` of a result: the reason that the job has no model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ResultError {
-    /// Refused, failed or cancelled.
-    pub kind: Kind,
+pub struct ErrorReport {
+    /// Kind of the failure: refused, failed or cancelled.
+    pub kind: JobErrorKind,
     /// Stable code for programs.
     pub code: ErrorCode,
-    /// The finding and the requirement, for people.
+    /// Message for people, with the found value and the expected one.
     pub message: String,
-    /// The remedy.
+    /// The remedy, for people.
     pub hint: String,
-    /// Whether the same job may succeed later without a change.
+    /// True if the job can succeed when it is pushed again without a change.
     pub retryable: bool,
 }

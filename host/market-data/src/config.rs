@@ -1,23 +1,23 @@
-//! Settings of the sources of bars, which are serialized for a job process.
+//! Settings for Polygon. The worker serialises them for a job process.
 //!
-//! In: checked settings. Out: the same settings in another process. Invariant: the key is revealed
-//! only to that process.
+//! In: validated settings. Out: the same settings in the job process. Invariant: the API key is
+//! revealed only to the job process.
 
 use std::path::PathBuf;
 
 use oculus_system::secret::{self, Secret};
 use serde::{Deserialize, Serialize};
 
-/// Settings of fetching and caching Polygon's market data.
+/// Settings for fetching and caching Polygon's market data.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PolygonConfig {
-    /// Base URL, without a slash at its end.
+    /// Base URL without a trailing slash.
     pub base_url: String,
-    /// The key.
+    /// API key.
     #[serde(with = "secret::revealed")]
     pub api_key: Secret,
-    /// Requests per minute that the key's plan allows, for all processes of this machine together;
-    /// 0 means no limit.
+    /// Maximum number of requests per minute, counted over all processes of this machine. 0 means
+    /// no limit.
     pub requests_per_minute: u32,
     /// Folder of the cache.
     pub cache_dir: PathBuf,

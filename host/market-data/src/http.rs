@@ -1,6 +1,6 @@
-//! The HTTP client of this process: TLS by ring, and a fallback for machines without root certificates.
+//! Creates HTTP clients with TLS, and with a fallback for machines without root certificates.
 //!
-//! In: a builder. Out: a client. Invariant: the provider of TLS is installed before a client is built.
+//! In: a builder. Out: a client. Invariant: the TLS provider is installed before a client is built.
 
 use reqwest::{Client, ClientBuilder};
 
@@ -8,14 +8,15 @@ use crate::tls;
 
 /// Builds an HTTP client.
 ///
-/// On a machine without root certificates that fails. A client for `http://` only is built there if `accepts_plain`
-/// returns true.
+/// On a machine without root certificates the build fails. If `accepts_plain` then returns true,
+/// the function builds a client that trusts no certificate. This client can only use `http://`.
 ///
-/// * `builder`: returns the settings of the client; called again for the fallback.
+/// * `builder`: returns the settings of the client. `builder` is called again for the fallback.
 /// * `accepts_plain`: receives the error of the first attempt.
 ///
 /// # Errors
-/// `reqwest`'s own; the error of the first attempt if `accepts_plain` returns false.
+/// Returns the error of the first attempt if `accepts_plain` returns false, otherwise the error of
+/// the fallback.
 pub fn client(
     builder: impl Fn() -> ClientBuilder,
     accepts_plain: impl FnOnce(&reqwest::Error) -> bool,

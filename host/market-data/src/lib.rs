@@ -1,10 +1,10 @@
-//! Sources of market bars: a folder of files, Polygon's market data behind a cache, and a generator
+//! Sources of market bars: a folder of files, Polygon's market data with a cache, and a generator
 //! of synthetic bars.
 //!
-//! In: the configuration of a source. Out: a [`Source`] for the pipeline, which itself uses no file
-//! and no network.
-//! Invariant: bars that cannot be read are a [`Failure`](oculus_job::failure::Failure) with a code.
-//! Only the functions that write bars return the error of their writer.
+//! In: the configuration of a source. Out: a [`Source`] for the pipeline. The pipeline itself
+//! accesses neither files nor the network. Invariant: if bars cannot be read, the error is a
+//! [`JobError`](oculus_job::error::JobError) with a code. Functions that write bars return the
+//! error of their writer.
 
 mod config;
 pub mod folder;
@@ -23,18 +23,20 @@ use serde::{Deserialize, Serialize};
 
 pub use self::config::PolygonConfig;
 
-/// A configured source, ready to be opened in another process.
+/// The configuration of a source of bars. The worker sends it to the job process, which opens the
+/// source.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum BarsPlace {
-    /// A folder of `SYMBOL.csv` or `SYMBOL.parquet`.
+pub enum SourceConfig {
+    /// A folder of files named `SYMBOL.csv` or `SYMBOL.parquet`.
     Folder(PathBuf),
-    /// Polygon's market data, kept in a cache.
+    /// Polygon's market data, with a cache.
     Polygon(PolygonConfig),
 }
 
-impl BarsPlace {
-    /// Opens the source of this place, as it is at the current time.
+impl SourceConfig {
+    /// Opens the source. The source of Polygon reads only days that are over at the time of this
+    /// call.
     pub fn open(&self) -> Box<dyn Source> {
         match self {
             Self::Folder(path) => Box::new(folder::Folder::new(path)),

@@ -1,14 +1,14 @@
-//! Parquet files of bars: one writer with a fixed schema, and one reader, which accepts other
+//! Reads and writes Parquet files of bars. The writer has a fixed schema; the reader accepts other
 //! schemas as well.
 //!
-//! In: a file of any origin. Out: rows of numbers, each with its number in the file, or an error
-//! that names the problem.
-//! Invariant: no bytes make the process panic, nor reserve memory out of proportion to the file.
+//! In: a file of any origin. Out: rows of numbers with their positions in the file, or an error
+//! that names the problem. Invariant: for any input, the process does not panic, and the memory
+//! that it allocates is proportional to the file's size.
 
 mod catch_panic;
+mod failure;
 mod metadata;
 mod pages;
-mod refusal;
 #[cfg(test)]
 mod tests;
 mod time_values;
@@ -18,7 +18,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::Failure;
+use oculus_job::error::JobError;
 use oculus_job::progress::Phase;
 use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::{Row, refused, time_column};
@@ -28,25 +28,26 @@ use polars::prelude::{
 };
 
 use self::catch_panic::catch_panic;
+use self::failure::{HINT, contradiction, damaged};
 use self::metadata::check_metadata;
-use self::refusal::{HINT, contradiction, damaged};
 use self::time_values::TimeValues;
 use crate::table_writer::Destination;
 
-/// The columns of numbers, in the order of [`Row::values`].
+/// Names of the number columns, in the order of [`Row::values`].
 const NUMBERS: [&str; 5] = ["open", "high", "low", "close", "volume"];
-/// Names of the column of times.
+/// Possible names of the time column.
 const TIMES: [&str; 2] = ["date", "timestamp"];
 const ROWS_PER_GROUP: usize = 1 << 17;
 
-/// Returns rows as the bytes of a file with a fixed schema: `timestamp` (Int64, seconds since 1970
-/// UTC), then five Float64.
+/// Encodes rows as a Parquet file with a fixed schema: `timestamp` (Int64, seconds since 1970-01-01
+/// UTC), then `open`, `high`, `low`, `close` and `volume` (Float64).
 ///
-/// * `notes`: names and texts that [`notes`] returns again.
+/// * `metadata`: pairs of a name and a text to store in the file. [`key_value_metadata`] returns
+///   them.
 ///
 /// # Errors
-/// The writer's own.
-pub fn to_bytes(rows: &[Row], notes: Vec<(String, String)>) -> PolarsResult<Vec<u8>> {
+/// Returns the error of the Parquet encoder.
+pub fn to_bytes(rows: &[Row], metadata: Vec<(String, String)>) -> PolarsResult<Vec<u8>> {
     let times: Vec<i64> = rows.iter().map(|row| row.time).collect();
     let mut columns = vec![Column::from(Series::new("timestamp".into(), times))];
     for (idx, name) in NUMBERS.iter().enumerate() {
@@ -56,16 +57,18 @@ pub fn to_bytes(rows: &[Row], notes: Vec<(String, String)>) -> PolarsResult<Vec<
     let mut bytes = Vec::new();
     ParquetWriter::new(Box::new(&mut bytes) as Destination<'_>)
         .with_row_group_size(Some(ROWS_PER_GROUP))
-        .with_key_value_metadata(Some(KeyValueMetadata::from_static(notes)))
+        .with_key_value_metadata(Some(KeyValueMetadata::from_static(metadata)))
         .finish(&mut DataFrame::new(rows.len(), columns)?)?;
     Ok(bytes)
 }
 
-/// Returns the notes of a file by name.
+/// Returns the key-value metadata of a file.
+///
+/// * `file`: name of the file, for error messages.
 ///
 /// # Errors
-/// `bad_bars` for a file that is not Parquet.
-pub fn notes(bytes: &[u8], file: &str) -> Result<HashMap<String, String>, Failure> {
+/// Returns `bad_bars` if the bytes are not a Parquet file.
+pub fn key_value_metadata(bytes: &[u8], file: &str) -> Result<HashMap<String, String>, JobError> {
     let read = || {
         let pairs = ParquetReader::new(Cursor::new(bytes)).get_metadata()?.key_value_metadata().clone();
         Ok(pairs.into_iter().flatten().filter_map(|pair| Some((pair.key, pair.value?))).collect())
@@ -74,37 +77,43 @@ pub fn notes(bytes: &[u8], file: &str) -> Result<HashMap<String, String>, Failur
     read.map_err(|error: PolarsError| damaged(file, &error.to_string()))
 }
 
-/// Reads a file of bars: columns by name in any case and order, the needed ones alone.
+/// Reads a file of bars. Columns are matched by name, regardless of upper or lower case and of
+/// their order; other columns are not read.
 ///
-/// Times are a Date (daily and weekly bars), a Datetime, seconds or milliseconds since 1970, or texts as in CSV.
+/// Times have the type Date (daily and weekly bars) or Datetime. They can also be numbers of
+/// seconds or milliseconds since 1970, or texts as in CSV.
 ///
 /// # Errors
-/// `unreadable_bars` (retryable) if the file cannot be opened, `bad_bars` if it is not a table of
-/// bars.
-pub fn read(path: &Path, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
+/// Returns `unreadable_bars` (retryable) if the file cannot be opened, and `bad_bars` if it is not
+/// a table of bars.
+pub fn read(path: &Path, timeframe: Timeframe) -> Result<Vec<Row>, JobError> {
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let bytes = std::fs::read(path).map_err(|error| {
         let message = format!("{} cannot be opened: {error}", path.display());
-        Failure::failed(Phase::DataFetch, ErrorCode::UnreadableBars, message, "check the file's permissions")
+        JobError::failed(Phase::DataFetch, ErrorCode::UnreadableBars, message, "check the file's permissions")
             .retryable()
     })?;
     from_bytes(&bytes, &file, timeframe)
 }
 
-/// Reads the bytes of a file of bars, like [`read`].
+/// Decodes the bytes of a file of bars by the same rules as [`read`].
 ///
-/// * `file`: name of the file, for messages.
+/// * `file`: name of the file, for error messages.
 ///
 /// # Errors
-/// `bad_bars` if the bytes are not a table of bars.
-pub fn from_bytes(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
+/// Returns `bad_bars` if the bytes are not a table of bars.
+pub fn from_bytes(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Vec<Row>, JobError> {
+    // The decoder of Polars panics on some damaged files.
     catch_panic(|| rows(bytes, file, timeframe)).unwrap_or_else(|| Err(contradiction(file)))
 }
 
-fn rows(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Vec<Row>, Failure> {
+fn rows(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Vec<Row>, JobError> {
     let table = needed_columns(bytes, file, timeframe)?;
-    let time =
-        table.columns().iter().find(|column| is_any(column.name(), &TIMES)).ok_or_else(|| damaged(file, "no time"))?;
+    let time = table
+        .columns()
+        .iter()
+        .find(|column| is_any(column.name(), &TIMES))
+        .ok_or_else(|| damaged(file, "it has no time column"))?;
     let times = TimeValues::new(time.as_materialized_series(), file, timeframe)?;
     let mut rows: Vec<Row> = Vec::with_capacity(table.height());
     for idx in 0..table.height() {
@@ -114,7 +123,7 @@ fn rows(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Vec<Row>, Fail
         let column = table.columns().iter().find(|column| is_any(column.name(), &[name]));
         let numbers = column.and_then(numbers).ok_or_else(|| {
             let dtype = column.map_or_else(|| "nothing".to_owned(), |column| column.dtype().to_string());
-            refused(ErrorCode::BadBars, format!("{file}: {name} is of type {dtype}, needed numbers"), HINT)
+            refused(ErrorCode::BadBars, format!("{file}: {name} is of type {dtype}, expected numbers"), HINT)
         })?;
         let numbers = numbers.f64().map_err(|error| damaged(file, &error.to_string()))?;
         for (row, number) in rows.iter_mut().zip(numbers.iter()) {
@@ -123,7 +132,7 @@ fn rows(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Vec<Row>, Fail
                 let line = row.line;
                 refused(
                     ErrorCode::BadBars,
-                    format!("{file} row {line}: {name} is {found}, needed a finite number"),
+                    format!("{file} row {line}: {name} is {found}, expected a finite number"),
                     HINT,
                 )
             })?;
@@ -132,39 +141,42 @@ fn rows(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Vec<Row>, Fail
     Ok(rows)
 }
 
-/// Returns a column of numbers as 64-bit floats; `None` for any other column.
+/// Casts a column of numbers to 64-bit floats. Returns `None` for a column of another type.
 fn numbers(column: &Column) -> Option<Column> {
     let is_number = column.dtype().is_float() || column.dtype().is_integer();
     is_number.then(|| column.cast(&DataType::Float64).ok()).flatten()
 }
 
-/// Reads the columns of bars, and no other, after a check of the file's metadata.
-fn needed_columns(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<DataFrame, Failure> {
-    let no_table = |error: PolarsError| {
+/// Checks the metadata of a file, and decodes only the columns of bars.
+fn needed_columns(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<DataFrame, JobError> {
+    let not_a_table = |error: PolarsError| {
         let error = error.to_string();
         let first_line: String = error.lines().next().unwrap_or_default().chars().take(200).collect();
-        refused(ErrorCode::BadBars, format!("{file} is no Parquet table that can be read: {first_line}"), HINT)
+        refused(ErrorCode::BadBars, format!("{file} is not a readable Parquet table: {first_line}"), HINT)
     };
-    // On this thread, whose panics are caught.
+    // The columns are decoded on this thread, because only panics of this thread are caught.
     let mut reader = ParquetReader::new(Cursor::new(bytes)).read_parallel(ParallelStrategy::None);
-    let schema = reader.schema().map_err(no_table)?;
+    let schema = reader.schema().map_err(not_a_table)?;
     let names: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
-    let position = |wanted: &str| names.iter().position(|name| is_any(name, &[wanted]));
-    let own_time = position(time_column(timeframe)).or_else(|| TIMES.iter().find_map(|name| position(name)));
+    let position = |expected: &str| names.iter().position(|name| is_any(name, &[expected]));
+    // The time column of a cache file is `timestamp` for every timeframe, so every name in `TIMES`
+    // is accepted. The usual name for the timeframe has precedence.
+    let time_position = position(time_column(timeframe)).or_else(|| TIMES.iter().find_map(|name| position(name)));
+    // The message lists at most 20 columns, because a damaged file may have any number of them.
     let missing = |name: &str| {
         let found = names.iter().take(20).copied().collect::<Vec<_>>().join(", ");
         refused(ErrorCode::BadBars, format!("{file} has no column {name:?}, it has {found}"), HINT)
     };
-    let mut projection = vec![own_time.ok_or_else(|| missing(time_column(timeframe)))?];
+    let mut projection = vec![time_position.ok_or_else(|| missing(time_column(timeframe)))?];
     for name in NUMBERS {
         projection.push(position(name).ok_or_else(|| missing(name))?);
     }
     let needed: Vec<&str> = projection.iter().map(|&column| names[column]).collect();
-    check_metadata(reader.get_metadata().map_err(no_table)?, &needed, bytes)
+    check_metadata(reader.get_metadata().map_err(not_a_table)?, &needed, bytes)
         .map_err(|error| damaged(file, &error.to_string()))?;
-    reader.with_projection(Some(projection)).set_rechunk(true).finish().map_err(no_table)
+    reader.with_projection(Some(projection)).set_rechunk(true).finish().map_err(not_a_table)
 }
 
-fn is_any(name: &str, wanted: &[&str]) -> bool {
-    wanted.iter().any(|wanted| name.trim().eq_ignore_ascii_case(wanted))
+fn is_any(name: &str, expected: &[&str]) -> bool {
+    expected.iter().any(|expected| name.trim().eq_ignore_ascii_case(expected))
 }

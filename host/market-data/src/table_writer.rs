@@ -7,14 +7,15 @@ use std::io::Write;
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{DataFrame, ParquetWriter, PolarsResult, Schema};
 
-/// The destination of a file. Polars' encoder is generic over it and large, so one type for all files keeps a single
-/// copy of that code in the program.
+/// The writer that receives the bytes of a Parquet file. Polars' encoder is large and generic over
+/// the type of the writer. All files have the same type of writer, so the program contains the
+/// encoder's code only once.
 pub(crate) type Destination<'a> = Box<dyn Write + 'a>;
 
-/// Returns a table as the bytes of a Parquet file.
+/// Encodes a table as the bytes of a Parquet file.
 ///
 /// # Errors
-/// The encoder's own.
+/// Returns the error of the Parquet encoder.
 pub fn parquet_bytes(mut table: DataFrame) -> PolarsResult<Vec<u8>> {
     let mut bytes = Vec::new();
     ParquetWriter::new(Box::new(&mut bytes) as Destination<'_>).finish(&mut table)?;
@@ -25,10 +26,11 @@ pub fn parquet_bytes(mut table: DataFrame) -> PolarsResult<Vec<u8>> {
 pub struct TableWriter<'a>(BatchedWriter<Destination<'a>>);
 
 impl<'a> TableWriter<'a> {
-    /// Starts a file of tables with this schema.
+    /// Starts a file for tables with a schema.
     ///
     /// # Errors
-    /// The destination's, and a type that Parquet does not have.
+    /// Returns an error if `out` cannot be written, or if Parquet does not support a type of the
+    /// schema.
     pub fn new(out: Box<dyn Write + 'a>, schema: &Schema) -> PolarsResult<Self> {
         ParquetWriter::new(out).batched(schema).map(Self)
     }
@@ -36,15 +38,16 @@ impl<'a> TableWriter<'a> {
     /// Writes a table as one row group.
     ///
     /// # Errors
-    /// The destination's, and another schema than the file's.
+    /// Returns an error if the file cannot be written, or if the schemas of the table and the file
+    /// differ.
     pub fn write(&mut self, table: &DataFrame) -> PolarsResult<()> {
         self.0.write_batch(table)
     }
 
-    /// Writes the end of the file.
+    /// Writes the footer, which completes the file.
     ///
     /// # Errors
-    /// The destination's.
+    /// Returns an error if the file cannot be written.
     pub fn finish(self) -> PolarsResult<()> {
         self.0.finish().map(|_| ())
     }
@@ -78,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_a_table_read_back_as_that_table() {
+    fn a_table_survives_a_round_trip_through_parquet() {
         assert_eq!(read(&parquet_bytes(table(&[1, 2, 3])).unwrap()).finish().unwrap(), table(&[1, 2, 3]));
     }
 }

@@ -1,11 +1,12 @@
-//! The TLS provider of this process: ring, for the bars' requests and for the host's own connections.
+//! Installs the TLS provider of this process: ring, for all HTTP and Redis connections.
 //!
 //! In: nothing. Out: an installed provider. Invariant: a process has at most one provider.
 
-/// Makes ring the default provider of TLS in this process. A second call changes nothing.
+/// Installs ring as the default TLS provider of this process. A second call has no effect.
 ///
-/// Call it before the first client is built: `reqwest` and `redis` are compiled without a provider of their own.
+/// Call it before the first client is built: `reqwest` and `redis` are compiled without a TLS
+/// provider.
 pub fn install() {
-    // The only error is that a provider is installed already.
+    // The only possible error is that a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

@@ -1,5 +1,5 @@
-//! Tests of benchmarks that are read in addition to a job's own symbols.
-// Helpers outside of #[test] functions, which clippy.toml does not cover.
+//! Tests of loading benchmarks in addition to the symbols of a job.
+// clippy.toml allows `unwrap` only in #[test] functions, not in the helpers of this file.
 #![allow(clippy::unwrap_used)]
 
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use oculus_pipeline::date::iso_date;
 use oculus_pipeline::features;
 use serde_json::json;
 
-/// Daily bars on these days since 1970-01-01.
+/// Returns daily bars as CSV for a range of days since 1970-01-01.
 fn csv(days: RangeInclusive<i32>) -> String {
     let mut text = "date,open,high,low,close,volume\n".to_owned();
     for day in days {
@@ -23,11 +23,11 @@ fn csv(days: RangeInclusive<i32>) -> String {
     text
 }
 
-/// Loads the market of A and B, with further files in their folder.
+/// Loads the market of a job with the symbols A and B. The folder also contains `files`.
 fn market(files: &[(&str, String)], priority: &[&str]) -> Market {
     let folder = tempfile::tempdir().unwrap();
-    let own = [("A", csv(13_801..=15_000)), ("B", csv(13_801..=15_000))];
-    for (symbol, text) in own.iter().chain(files) {
+    let symbols = [("A", csv(13_801..=15_000)), ("B", csv(13_801..=15_000))];
+    for (symbol, text) in symbols.iter().chain(files) {
         std::fs::write(folder.path().join(format!("{symbol}.csv")), text).unwrap();
     }
     let design = json!({"years": 2, "priority_features": priority});
@@ -41,7 +41,7 @@ fn benchmarks(market: &Market) -> Vec<(&str, usize)> {
 }
 
 #[test]
-fn a_benchmark_is_cut_to_the_dates_of_the_bars_and_is_part_of_their_hash() {
+fn a_benchmark_is_cut_to_the_dates_of_the_symbols_and_is_part_of_the_hash() {
     let without = market(&[], &[]);
     let n_bars = without.bars[0].len();
     assert_eq!((benchmarks(&without), &without.warnings), (vec![], &vec![]));
@@ -50,11 +50,11 @@ fn a_benchmark_is_cut_to_the_dates_of_the_bars_and_is_part_of_their_hash() {
     assert_eq!(with.bars, without.bars);
     assert_ne!(with.sha256, without.sha256);
     let longer = market(&[("SPY", csv(12_000..=15_500))], &[]);
-    assert_eq!(with.sha256, longer.sha256, "bars that are not used");
+    assert_eq!(with.sha256, longer.sha256, "unused bars are not part of the hash");
 }
 
 #[test]
-fn a_benchmark_that_a_rule_names_may_be_a_symbol_of_the_job() {
+fn a_benchmark_may_be_a_symbol_of_the_job() {
     let market = market(&[("QQQ", csv(13_000..=15_000))], &["BETA_B_30", "CORR_QQQ", "BETA_NONE"]);
     let n_bars = market.bars[0].len();
     assert_eq!(benchmarks(&market), [("QQQ", n_bars), ("B", n_bars)]);
@@ -64,12 +64,12 @@ fn a_benchmark_that_a_rule_names_may_be_a_symbol_of_the_job() {
 #[test]
 fn an_unusable_benchmark_is_left_out_with_the_reason() {
     let unsound = csv(13_000..=15_000).replacen("1000\n", "-1\n", 1);
-    let is_of_hole = |line: &&str| !(14_800..14_820).any(|day| line.starts_with(&iso_date(day)));
-    let holed = csv(13_000..=15_000).lines().filter(is_of_hole).collect::<Vec<_>>().join("\n");
+    let is_outside_gap = |line: &&str| !(14_800..14_820).any(|day| line.starts_with(&iso_date(day)));
+    let with_gap = csv(13_000..=15_000).lines().filter(is_outside_gap).collect::<Vec<_>>().join("\n");
     for (text, reason) in [
-        (holed, "they have none from"),
-        (csv(14_000..=15_000), "they begin on"),
-        (csv(13_000..=14_992), "they end on"),
+        (with_gap, "it has no bars from"),
+        (csv(14_000..=15_000), "its bars begin on"),
+        (csv(13_000..=14_992), "its bars end on"),
         (unsound, "volume is -1"),
         ("no table of bars".to_owned(), "no column"),
     ] {

@@ -1,18 +1,18 @@
 //! Tests of loading bars from a folder.
-// Helpers outside of #[test] functions, which clippy.toml does not cover.
+// clippy.toml allows `unwrap` only in #[test] functions, not in the helpers of this file.
 #![allow(clippy::unwrap_used)]
 
 use std::fmt::Write;
 use std::path::Path;
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::Failure;
+use oculus_job::error::JobError;
 use oculus_job::progress::Phase;
 use oculus_job::request::{Job, Timeframe};
 use oculus_job::warning::WarningCode;
 use oculus_market_data::folder::Folder;
 use oculus_market_data::parquet;
-use oculus_pipeline::bars::{self, Bars, Market, Reach, Row, Source, Wanted, sound};
+use oculus_pipeline::bars::{self, Bars, BarsRequest, Market, Row, Source, TimeRange, validated_bars};
 use oculus_pipeline::date::iso_date;
 use oculus_pipeline::features;
 use proptest::prelude::*;
@@ -29,17 +29,18 @@ fn daily(symbols: &[&str]) -> Job {
     job(symbols, "1d", json!({}))
 }
 
-/// Loads the market of families that read one row.
-fn load(folder: &Path, job: &Job) -> Result<Market, Failure> {
+/// Loads the market of a job whose families read a single row per prediction.
+fn load(folder: &Path, job: &Job) -> Result<Market, JobError> {
     load_with(folder, job, 0)
 }
 
-/// Loads the market of families that read `lookback_rows` rows.
-fn load_with(folder: &Path, job: &Job, lookback_rows: usize) -> Result<Market, Failure> {
+/// Loads the market of a job with a sequence model, which reads `lookback_rows` rows before each
+/// prediction.
+fn load_with(folder: &Path, job: &Job, lookback_rows: usize) -> Result<Market, JobError> {
     bars::load(&Folder::new(folder), &features::bars_needs(job, lookback_rows), &|_| {})
 }
 
-/// Creates a folder of CSV files.
+/// Creates a folder with files of the given names and texts.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -48,7 +49,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-/// Returns daily bars on consecutive dates up to `last_day`, each written by `line`.
+/// Returns `n_bars` daily bars as CSV, on consecutive dates up to `last_day`. `line` formats a bar.
 fn csv(n_bars: i32, last_day: i32, line: impl Fn(&str, i32) -> String) -> String {
     let mut text = "date,open,high,low,close,volume\n".to_owned();
     for day in last_day - n_bars + 1..=last_day {
@@ -62,16 +63,16 @@ fn plain(date: &str, day: i32) -> String {
     format!("{date},{close},{},{},{close},1000", close + 1, close - 1)
 }
 
-fn read_only(text: &str) -> Result<Bars, Failure> {
+fn read_only(text: &str) -> Result<Bars, JobError> {
     read(text, Timeframe::Day1)
 }
 
-fn read(text: &str, timeframe: Timeframe) -> Result<Bars, Failure> {
+fn read(text: &str, timeframe: Timeframe) -> Result<Bars, JobError> {
     let folder = folder(&[("A.csv", text)]);
     let symbols = ["A".to_owned()];
-    let wanted = Wanted { symbols: &symbols, optional: &[], timeframe, reach: Reach::From(0) };
-    let reading = Folder::new(folder.path()).read(&wanted, &|_| {})?.remove(0);
-    Ok(sound(reading, timeframe, &mut Vec::new())?.unwrap())
+    let request = BarsRequest { symbols: &symbols, optional: &[], timeframe, range: TimeRange::From(0) };
+    let reading = Folder::new(folder.path()).read(&request, &|_| {})?.remove(0);
+    Ok(validated_bars(reading, timeframe, &mut Vec::new())?.unwrap())
 }
 
 fn message_of(text: &str) -> String {
@@ -81,7 +82,7 @@ fn message_of(text: &str) -> String {
 }
 
 #[test]
-fn the_example_bars_give_two_years_and_a_full_warm_up() {
+fn the_example_bars_contain_two_years_and_a_complete_warm_up() {
     let market = load(Path::new(EXAMPLES), &daily(&["MSFT", "AAPL"])).unwrap();
     assert_eq!(market.bars.iter().map(|bars| bars.symbol.as_str()).collect::<Vec<_>>(), ["MSFT", "AAPL"]);
     assert_eq!(market.warm_up_bars, 320);
@@ -95,7 +96,7 @@ fn the_example_bars_give_two_years_and_a_full_warm_up() {
 }
 
 #[test]
-fn a_sequence_model_gets_its_window_before_the_span() {
+fn the_window_of_a_sequence_model_is_loaded_before_the_labelled_span() {
     let market = load_with(Path::new(EXAMPLES), &daily(&["AAPL"]), 50).unwrap();
     let days = market.bars[0].session_days(Timeframe::Day1);
     assert_eq!(days.partition_point(|&day| day < market.span.first_day), 370);
@@ -103,7 +104,7 @@ fn a_sequence_model_gets_its_window_before_the_span() {
 }
 
 #[test]
-fn windows_that_leave_too_few_dates_get_no_bars_of_their_own_and_a_warning() {
+fn windows_that_leave_too_few_dates_are_not_loaded_and_cause_a_warning() {
     let market = |lookback_rows| {
         let bars = folder(&[("A.csv", &csv(60 + 250 + 15 + 40, 15_000, plain))]);
         load_with(bars.path(), &daily(&["A"]), lookback_rows).unwrap()
@@ -116,7 +117,7 @@ fn windows_that_leave_too_few_dates_get_no_bars_of_their_own_and_a_warning() {
 }
 
 #[test]
-fn the_format_of_a_file_changes_nothing() {
+fn column_order_row_order_and_spelling_do_not_change_the_market() {
     let text = std::fs::read_to_string(Path::new(EXAMPLES).join("AAPL.csv")).unwrap();
     let mut lines: Vec<String> = text
         .lines()
@@ -139,7 +140,7 @@ fn the_format_of_a_file_changes_nothing() {
 }
 
 #[test]
-fn of_two_files_parquet_is_read_with_a_warning() {
+fn a_symbol_with_two_files_is_read_from_parquet_with_a_warning() {
     let folder = folder(&[("A.csv", "no table")]);
     let rows: Vec<Row> = (0..400)
         .map(|day| Row {
@@ -156,20 +157,20 @@ fn of_two_files_parquet_is_read_with_a_warning() {
 }
 
 #[test]
-fn unsound_bars_are_refused_with_line_and_date() {
+fn inconsistent_bars_are_refused_with_line_and_date() {
     let bars = |line: &str| format!("date,open,high,low,close,volume\n2024-01-02,10,11,9,10,5\n{line}\n");
     for (line, expected) in [
-        ("2024-01-03,10,9,8,10,5", "A.csv line 3 (2024-01-03): high 9 is below 10"),
-        ("2024-01-03,10,11,10.5,10,5", "A.csv line 3 (2024-01-03): low 10.5 is above 10"),
-        ("2024-01-03,0,11,9,10,5", "A.csv line 3 (2024-01-03): open is 0, needed a price"),
+        ("2024-01-03,10,9,8,10,5", "A.csv line 3 (2024-01-03): high is 9, expected at least 10"),
+        ("2024-01-03,10,11,10.5,10,5", "A.csv line 3 (2024-01-03): low is 10.5, expected at most 10"),
+        ("2024-01-03,0,11,9,10,5", "A.csv line 3 (2024-01-03): open is 0, expected a price"),
         ("2024-01-03,10,11,9,10,-5", "A.csv line 3 (2024-01-03): volume is -5"),
-        ("2024-01-03,10,NaN,9,10,5", "A.csv line 3: high is \"NaN\", needed a finite number"),
-        ("2024-01-03,10,,9,10,5", "A.csv line 3: high is nothing, needed a finite number"),
-        ("03/01/2024,10,11,9,10,5", "A.csv line 3: date is \"03/01/2024\", needed a date"),
-        ("2024-01-02,10,11,9,10.5,5", "A.csv: 2024-01-02 stands in lines 2 and 3 with different values"),
+        ("2024-01-03,10,NaN,9,10,5", "A.csv line 3: high is \"NaN\", expected a finite number"),
+        ("2024-01-03,10,,9,10,5", "A.csv line 3: high is nothing, expected a finite number"),
+        ("03/01/2024,10,11,9,10,5", "A.csv line 3: date is \"03/01/2024\", expected a date"),
+        ("2024-01-02,10,11,9,10.5,5", "A.csv: 2024-01-02 is in lines 2 and 3 with different values"),
     ] {
         let message = message_of(&bars(line));
-        assert!(message.contains(expected), "{message}\nlacks {expected}");
+        assert!(message.contains(expected), "missing: {expected}\nin: {message}");
     }
     assert!(
         message_of("date,open,high,low,volume\n").contains("no column \"close\", it has date, open, high, low, volume")
@@ -180,7 +181,7 @@ fn unsound_bars_are_refused_with_line_and_date() {
 }
 
 #[test]
-fn a_rounding_of_adjusted_prices_is_clamped() {
+fn a_rounding_error_of_adjusted_prices_is_corrected() {
     let bars = read_only("date,open,high,low,close,volume\n2024-01-02,10,10.00005,9,10.0001,5\n").unwrap();
     assert_eq!(bars.high, [10.0001]);
 }
@@ -192,7 +193,7 @@ fn a_file_from_a_spreadsheet_is_read() {
 }
 
 #[test]
-fn hourly_bars_are_cut_and_labelled_by_session() {
+fn hourly_bars_are_cut_at_a_session() {
     let mut text = "timestamp,open,high,low,close,volume\n".to_owned();
     for bar in 0..7 * 400 {
         let close = 100 + bar % 11;
@@ -208,7 +209,7 @@ fn hourly_bars_are_cut_and_labelled_by_session() {
 }
 
 #[test]
-fn a_missing_symbol_is_left_out_and_none_at_all_is_refused_with_what_there_is() {
+fn a_missing_symbol_is_left_out_and_a_job_without_any_bars_is_refused() {
     let market = load(Path::new(EXAMPLES), &daily(&["AAPL", "NONE"])).unwrap();
     assert_eq!(market.warnings[0].code, WarningCode::SymbolWithoutBars);
     let failure = load(Path::new(EXAMPLES), &daily(&["NONE"])).unwrap_err();
@@ -230,7 +231,7 @@ fn a_short_history_shortens_the_warm_up_with_a_warning() {
 }
 
 #[test]
-fn under_250_labelled_dates_is_refused_with_their_number() {
+fn fewer_than_250_labelled_dates_are_refused_with_their_number() {
     let enough = folder(&[("A.csv", &csv(60 + 250 + 15, 15_000, plain))]);
     assert!(load(enough.path(), &daily(&["A"])).is_ok());
     let too_few = folder(&[("A.csv", &csv(60 + 249 + 15, 15_000, plain))]);
@@ -242,7 +243,7 @@ fn under_250_labelled_dates_is_refused_with_their_number() {
 }
 
 #[test]
-fn symbols_that_end_before_the_test_or_begin_in_it_are_left_out() {
+fn symbols_that_end_before_or_begin_in_the_test_period_are_left_out() {
     let folder = folder(&[
         ("A.csv", &csv(1200, 15_000, plain)),
         ("OLD.csv", &csv(900, 14_700, plain)),
@@ -267,8 +268,9 @@ fn symbols_that_end_before_the_test_or_begin_in_it_are_left_out() {
 }
 
 #[test]
-fn the_remaining_bars_are_cut_as_if_the_omitted_symbols_had_not_been_requested() {
-    // Without OLD's long history A has no bar before the span, and the warm-up shrinks.
+fn a_left_out_symbol_does_not_affect_the_remaining_bars() {
+    // The symbol OLD has a long history and is left out. The symbol A has no bars before the span,
+    // so the warm-up is shortened.
     let files = [("A.csv", csv(700, 15_000, plain)), ("OLD.csv", csv(1200, 14_700, plain))];
     let both = folder(&[(files[0].0, &files[0].1), (files[1].0, &files[1].1)]);
     let together = load(both.path(), &daily(&["A", "OLD"])).unwrap();
@@ -279,7 +281,7 @@ fn the_remaining_bars_are_cut_as_if_the_omitted_symbols_had_not_been_requested()
 }
 
 #[test]
-fn a_refusal_names_the_symbols_left_out() {
+fn the_failure_names_the_left_out_symbols() {
     let folder = folder(&[("OLD.csv", &csv(500, 14_500, plain)), ("NEW.csv", &csv(324, 15_000, plain))]);
     let failure = load(folder.path(), &daily(&["OLD", "NEW"])).unwrap_err();
     assert_eq!(failure.code, ErrorCode::TooFewBars);
@@ -287,27 +289,28 @@ fn a_refusal_names_the_symbols_left_out() {
 }
 
 #[test]
-fn a_shorter_history_is_used_from_the_first_bar_with_all_features() {
-    // A has 716 labelled dates, of which the last 143 are the test: B has 20 before them.
-    let own = features::warm_up_bars(&daily(&["A"]), 320);
-    assert!(own < 320, "{own}");
-    let n_bars = 143 + own as i32 + 15 + 20;
+fn a_symbol_with_a_short_history_is_used_once_its_features_are_complete() {
+    // The symbol A has 716 labelled dates. The last 143 are the test period. The symbol B has 20
+    // labelled dates before the test period.
+    let warm_up_bars = features::warm_up_bars(&daily(&["A"]), 320);
+    assert!(warm_up_bars < 320, "{warm_up_bars}");
+    let n_bars = 143 + warm_up_bars as i32 + 15 + 20;
     let folder = folder(&[("A.csv", &csv(1200, 15_000, plain)), ("B.csv", &csv(n_bars, 15_000, plain))]);
     let market = load(folder.path(), &daily(&["A", "B"])).unwrap();
     assert_eq!(market.bars.len(), 2, "{:?}", market.warnings);
 }
 
 #[test]
-fn a_symbol_in_other_case_is_named() {
+fn a_symbol_that_differs_only_in_case_is_suggested() {
     let failure = load(Path::new(EXAMPLES), &daily(&["aapl"])).unwrap_err();
     assert_eq!(failure.code, ErrorCode::NoBars);
     assert!(failure.hint.contains("case-sensitive") && failure.hint.contains("AAPL"), "{}", failure.hint);
     let market = load(Path::new(EXAMPLES), &daily(&["AAPL", "msft"])).unwrap();
-    assert!(market.warnings[0].message.contains("MSFT is there"), "{:?}", market.warnings);
+    assert!(market.warnings[0].message.contains("the folder has MSFT"), "{:?}", market.warnings);
 }
 
 #[test]
-fn intraday_times_are_read_in_every_spelling_and_belong_to_new_yorks_date() {
+fn every_format_of_intraday_times_is_read_and_dates_are_those_of_new_york() {
     let rows = "10,11,9,10,5";
     let text = format!(
         "timestamp,open,high,low,close,volume\n2024-01-02T14:30:00Z,{rows}\n2024-01-02 15:30:00,{rows}\n1704213000,{rows}\n1704243600000,{rows}\n"
@@ -315,12 +318,16 @@ fn intraday_times_are_read_in_every_spelling_and_belong_to_new_yorks_date() {
     let bars = read(&text, Timeframe::Hour1).unwrap();
     assert_eq!(bars.time, [1_704_205_800, 1_704_209_400, 1_704_213_000, 1_704_243_600]);
     let second_of_january = 19_724;
-    assert_eq!(bars.session_days(Timeframe::Hour1), [second_of_january; 4], "01:00 UTC is in the evening before");
+    assert_eq!(
+        bars.session_days(Timeframe::Hour1),
+        [second_of_january; 4],
+        "01:00 UTC is the previous evening in New York"
+    );
 }
 
 proptest! {
     #[test]
-    fn no_csv_panics_and_each_error_is_a_named_one(
+    fn any_csv_is_rejected_with_a_code_and_without_a_panic(
         bytes in prop::collection::vec(any::<u8>(), 0..200),
         text in "[0-9a-z.,\"\n-]{0,200}",
         changes in prop::collection::vec((any::<usize>(), any::<u8>()), 1..6),
@@ -346,6 +353,6 @@ fn bars_of_another_timeframe_are_refused() {
     let folder = folder(&[("A.csv", &csv(1500, 15_000, plain))]);
     let failure = load(folder.path(), &job(&["A"], "1w", json!({}))).unwrap_err();
     assert_eq!(failure.code, ErrorCode::BadBars);
-    assert_eq!(failure.message, "A.csv has bars 1.000 days apart, which are no bars of 1w");
+    assert_eq!(failure.message, "A.csv has bars 1.000 days apart, expected the spacing of 1w bars");
     assert!(load(folder.path(), &daily(&["A"])).is_ok());
 }

@@ -1,7 +1,8 @@
-//! Market bars: read, validated, one series per symbol, cut to the span of the job.
+//! Reads market bars, validates them, and cuts one series per symbol to the span of the job.
 //!
-//! In: a source of bars and the job. Out: a [`Market`], symbols in the job's order. Invariant: every series is
-//! strictly ascending, finite and positive, with `low ≤ open, close ≤ high`.
+//! In: a source of bars, and a job. Out: a [`Market`], with the symbols in the job's order.
+//! Invariant: the times of a series are strictly ascending, its prices are finite and positive, and
+//! `low ≤ open, close ≤ high` in every bar.
 
 mod benchmarks;
 mod cut;
@@ -23,10 +24,13 @@ pub use self::load::load;
 pub use self::market::Market;
 pub use self::needs::BarsNeeds;
 pub use self::series::Bars;
-pub use self::session::{moment, time_column};
-pub use self::source::{FetchProgress, FetchProgressFn, Found, Reach, Reading, Row, RowUnit, Source, Wanted};
+pub use self::session::{format_bar_time, time_column};
+pub use self::source::{
+    BarsRequest, FetchProgress, FetchProgressFn, FoundRows, Reading, Row, RowUnit, Source, TimeRange,
+};
 pub use self::span::LabelledSpan;
-pub(crate) use self::span::TEST_ONE_IN;
+pub(crate) use self::span::TEST_PERIOD_DIVISOR;
 pub use self::validate::{
-    Finding, FindingKind, Inspection, Place, Severity, Split, inspect, missing_days, sound, suspected_splits,
+    Finding, FindingKind, FindingPlace, Inspection, Severity, SuspectedSplit, inspect, missing_days, suspected_splits,
+    validated_bars,
 };

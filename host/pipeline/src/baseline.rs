@@ -1,19 +1,24 @@
-//! The volatility baseline: a logistic regression on log NATR_14 and log HV_20.
+//! Computes the volatility baseline: a logistic regression on log NATR_14 and log HV_20.
 //!
-//! A volatile stock passes any threshold more often, so volatility alone forecasts a threshold
-//! label in part. The value of a model is its skill beyond that. In: the feature table, labels,
-//! rows. Out: one probability per row. No randomness.
+//! A volatile stock reaches any threshold more often, so volatility alone partly forecasts whether
+//! a threshold is reached. The skill of a model is what it adds to that forecast.
+//!
+//! In: the feature table, a label, the rows to fit on and the rows to predict. Out: one probability
+//! per row. Invariant: no randomness.
 
 use super::features::FeatureTable;
 
 /// The features that measure volatility.
 pub(crate) const FEATURES: [&str; 2] = ["NATR_14", "HV_20"];
-/// Weight of the penalty `|w|² / 2`: keeps the weights of separable data finite, and has no visible effect otherwise.
+/// Weight of the penalty `|w|² / 2`. It keeps the weights of separable data finite, and is too
+/// small to change other weights visibly.
 const RIDGE: f64 = 1e-3;
+/// Maximum number of Newton steps, and maximum number of halvings of one step.
 const MAX_STEPS: usize = 50;
-/// Values are raised to this before the logarithm, for a series that never moves.
-const LEAST_VALUE: f64 = 1e-6;
-/// Steps smaller than this end the search.
+/// Lower bound of a volatility before its logarithm is taken: a series that never moves has a
+/// volatility of 0.
+const MIN_VALUE: f64 = 1e-6;
+/// The iteration has converged if every component of a step is smaller than this.
 const SMALL_STEP: f64 = 1e-10;
 
 /// Number of coefficients: the intercept, then one per feature.
@@ -26,17 +31,17 @@ pub(crate) struct Volatility {
 }
 
 impl Volatility {
-    /// Reads the features; `None` where the table lacks one.
+    /// Reads the volatility features, or returns `None` if the table does not contain both.
     pub(crate) fn from_table(table: &FeatureTable) -> Option<Self> {
         let [first, second] = FEATURES.map(|name| table.by_name(name));
-        let log = |value: f32| f64::from(value).max(LEAST_VALUE).ln();
+        let log = |value: f32| f64::from(value).max(MIN_VALUE).ln();
         let logs = first?.iter().zip(second?).map(|(&a, &b)| [log(a), log(b)]).collect();
         Some(Self { logs })
     }
 
-    /// Fits on some rows and scores others: one probability for each of `predict_rows`.
+    /// Fits on the training rows and returns one probability per row of `predict_rows`.
     ///
-    /// `None` where the training rows hold one class only.
+    /// Returns `None` if the training rows contain one class only.
     pub(crate) fn scores(&self, label: &[f32], train_rows: &[u32], predict_rows: &[u32]) -> Option<Vec<f32>> {
         let model = self.fit(label, train_rows)?;
         Some(predict_rows.iter().map(|&row| model.probability(&self.logs[row as usize]) as f32).collect())
@@ -53,7 +58,7 @@ impl Volatility {
     }
 }
 
-/// Mean and deviation of the training rows.
+/// The mean and the standard deviation of each feature on the training rows.
 #[derive(Clone, Copy, Debug)]
 struct Scale {
     mean: [f64; N - 1],
@@ -66,12 +71,13 @@ impl Scale {
         let mean = std::array::from_fn(|idx| rows.clone().map(|row| row[idx]).sum::<f64>() / n_rows);
         let deviation = std::array::from_fn(|idx| {
             let variance = rows.clone().map(|row| (row[idx] - mean[idx]).powi(2)).sum::<f64>() / n_rows;
+            // A constant feature is only centred, so that no division by zero occurs.
             if variance > 0.0 { variance.sqrt() } else { 1.0 }
         });
         Self { mean, deviation }
     }
 
-    /// A row with the intercept's 1 before it.
+    /// Standardises a row and prepends the constant 1 for the intercept.
     fn apply(&self, row: &[f64; N - 1]) -> [f64; N] {
         std::array::from_fn(|idx| match idx.checked_sub(1) {
             None => 1.0,
@@ -80,7 +86,7 @@ impl Scale {
     }
 }
 
-/// A fitted regression.
+/// A fitted logistic regression.
 #[derive(Clone, Debug)]
 struct Logistic {
     scale: Scale,
@@ -93,20 +99,23 @@ impl Logistic {
     }
 }
 
-/// Newton's method on the ridged log likelihood (iteratively reweighted least squares; McCullagh and Nelder, 1989),
-/// each step halved until it gains.
+/// Maximises the ridge-penalised log likelihood by Newton's method; a step is halved until it
+/// improves the objective.
+///
+/// Source: iteratively reweighted least squares, McCullagh and Nelder, *Generalized Linear Models*, 1989.
 fn maximise(rows: &[([f64; N], f64)]) -> [f64; N] {
     let mut weights = [0.0; N];
-    let mut gain = objective(rows, &weights);
+    let mut best = objective(rows, &weights);
     for _ in 0..MAX_STEPS {
         let step = newton_step(rows, &weights);
+        // A full step may overshoot where the data are nearly separable.
         let tried = (0..MAX_STEPS).map(|halvings| {
             let share = 0.5_f64.powi(halvings as i32);
             let moved: [f64; N] = std::array::from_fn(|idx| weights[idx] + share * step[idx]);
             (objective(rows, &moved), moved)
         });
-        let Some((better, moved)) = tried.into_iter().find(|(value, _)| *value > gain) else { break };
-        gain = better;
+        let Some((better, moved)) = tried.into_iter().find(|(value, _)| *value > best) else { break };
+        best = better;
         weights = moved;
         if step.iter().all(|part| part.abs() < SMALL_STEP) {
             break;
@@ -116,7 +125,7 @@ fn maximise(rows: &[([f64; N], f64)]) -> [f64; N] {
 }
 
 fn objective(rows: &[([f64; N], f64)], weights: &[f64; N]) -> f64 {
-    // ln(1 + eᶻ) without overflow.
+    // `ln(1 + eᶻ)`, in a form that does not overflow for a large `z`.
     let softplus = |z: f64| z.max(0.0) + (-z.abs()).exp().ln_1p();
     let likelihood: f64 = rows
         .iter()
@@ -125,6 +134,7 @@ fn objective(rows: &[([f64; N], f64)], weights: &[f64; N]) -> f64 {
             class * z - softplus(z)
         })
         .sum();
+    // The intercept is not penalised, so that the mean probability equals the base rate.
     likelihood - RIDGE / 2.0 * weights[1..].iter().map(|w| w * w).sum::<f64>()
 }
 
@@ -136,18 +146,19 @@ fn newton_step(rows: &[([f64; N], f64)], weights: &[f64; N]) -> [f64; N] {
     }
     for (x, class) in rows {
         let p = sigmoid(dot(weights, x));
-        let spread = (p * (1.0 - p)).max(f64::EPSILON);
+        // The bound keeps the Hessian positive definite if all probabilities round to 0 or 1.
+        let variance = (p * (1.0 - p)).max(f64::EPSILON);
         for i in 0..N {
             gradient[i] += (class - p) * x[i];
             for j in 0..N {
-                hessian[i][j] += spread * x[i] * x[j];
+                hessian[i][j] += variance * x[i] * x[j];
             }
         }
     }
     solve(hessian, gradient)
 }
 
-/// Solves `a · x = b` for a positive definite `a` by elimination, which needs no pivots there.
+/// Solves `a · x = b` by elimination. A positive definite `a` does not require pivoting.
 fn solve(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
     for pivot in 0..N {
         for below in pivot + 1..N {

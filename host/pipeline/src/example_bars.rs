@@ -1,10 +1,10 @@
-//! The project's example bars as a source for tests.
+//! A source of bars for tests: the project's example bars.
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::Failure;
+use oculus_job::error::JobError;
 use oculus_job::progress::Phase;
 
-use crate::bars::{FetchProgressFn, Found, Reading, Row, RowUnit, Source, Wanted};
+use crate::bars::{BarsRequest, FetchProgressFn, FoundRows, Reading, Row, RowUnit, Source};
 use crate::date::days_since_epoch;
 
 /// Daily bars of AAPL and MSFT from `examples/bars`.
@@ -15,16 +15,17 @@ impl Source for ExampleBars {
         "example"
     }
 
-    fn read(&self, wanted: &Wanted<'_>, _: &FetchProgressFn<'_>) -> Result<Vec<Reading>, Failure> {
+    fn read(&self, request: &BarsRequest<'_>, _: &FetchProgressFn<'_>) -> Result<Vec<Reading>, JobError> {
         let reading = |symbol: &String| {
-            let found = text(symbol).map(|text| Found { origin: symbol.clone(), unit: RowUnit::Row, rows: rows(text) });
+            let found =
+                text(symbol).map(|text| FoundRows { origin: symbol.clone(), unit: RowUnit::Row, rows: rows(text) });
             Reading { symbol: symbol.clone(), found, warnings: Vec::new() }
         };
-        Ok(wanted.symbols.iter().chain(wanted.optional).map(reading).collect())
+        Ok(request.symbols.iter().chain(request.optional).map(reading).collect())
     }
 
-    fn nothing(&self, symbols: &[String]) -> Failure {
-        Failure::refused(Phase::DataFetch, ErrorCode::NoBars, symbols.join(", "), "")
+    fn no_bars_failure(&self, symbols: &[String]) -> JobError {
+        JobError::refused(Phase::DataFetch, ErrorCode::NoBars, symbols.join(", "), "")
     }
 }
 
@@ -41,6 +42,7 @@ fn rows(text: &str) -> Vec<Row> {
         let (date, values) = line.split_once(',').unwrap();
         let mut values = values.split(',').map(|value| value.parse().unwrap());
         Row {
+            // Line 1 is the header.
             line: idx + 2,
             time: i64::from(days_since_epoch(date.parse().unwrap())) * 86_400,
             values: std::array::from_fn(|_| values.next().unwrap()),

@@ -1,21 +1,24 @@
-//! The interface of a model family: tables that are prepared once and fitted many times.
+//! The interface of a model family: a table is prepared once and then fitted many times.
 //!
-//! The pipeline does not depend on how a family runs; in a real job a plugin process implements this trait.
+//! The pipeline does not depend on how a family runs. In a real job, a plugin process implements
+//! this trait.
 
 use oculus_plugin_api::{Manifest, Setting, Summary};
 use serde_json::{Map, Value};
 
-/// A model family at work on one feature table.
+/// A model family that fits models on one feature table.
 pub trait Fitter: Sync {
-    /// Returns its identity, parameters and capabilities.
+    /// Returns the identity, the parameters and the capabilities of the family.
     fn manifest(&self) -> &Manifest;
 
-    /// Prepares the table; every statistic comes from `learn_rows` alone.
+    /// Prepares the table for fits, for example by scaling or binning it.
     ///
+    /// * `learn_rows`: the only rows that statistics may be computed from.
     /// * `on_progress`: receives the progress of the preparation.
     ///
     /// # Errors
-    /// If the family refuses, its process died, or the job is cancelled.
+    /// Returns [`FitError`] if the family rejects the request, its process died, or the job was
+    /// cancelled.
     fn prepare(
         &self,
         learn_rows: &[u32],
@@ -23,14 +26,17 @@ pub trait Fitter: Sync {
         on_progress: &FitProgressFn<'_>,
     ) -> Result<PreparedId, FitError>;
 
-    /// Fits one model, and predicts with it.
+    /// Fits one model and scores rows with it.
     ///
     /// # Errors
-    /// If the family refuses, its process died, or the job is cancelled.
+    /// Returns [`FitError`] if the family rejects the request, its process died, or the job was
+    /// cancelled.
     fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError>;
 }
 
-/// Threads of a preparation and of a fit: fixed, so that load never changes a byte.
+/// Number of threads of a preparation and of a fit. It is fixed, because with another number of
+/// threads a family may add numbers in another order, and its results would differ in their last
+/// bits.
 pub const FIT_THREADS: usize = 1;
 
 /// Returns the setting with which a family prepares a table.
@@ -38,7 +44,7 @@ pub fn setting(device: &str, seed: u64) -> Setting {
     Setting { device: device.to_owned(), threads: FIT_THREADS, seed }
 }
 
-/// Receives the progress of a preparation or a fit, on the thread that requested it.
+/// A callback that receives the progress of a preparation or a fit, on the requesting thread.
 pub type FitProgressFn<'a> = dyn Fn(&FitProgress) + Sync + 'a;
 
 /// The progress of a preparation or a fit.
@@ -46,28 +52,28 @@ pub type FitProgressFn<'a> = dyn Fn(&FitProgress) + Sync + 'a;
 pub struct FitProgress {
     /// Share of the work that is done, 0 to 1.
     pub fraction: f64,
-    /// The last epoch or round that reported a figure, from 1.
+    /// Last epoch or round that reported a figure, from 1.
     pub epoch: Option<u64>,
-    /// Loss of the training rows at that epoch.
+    /// Loss on the training rows at that epoch.
     pub loss: Option<f64>,
-    /// Loss of the rows for early stopping at that epoch.
+    /// Loss on the rows for early stopping at that epoch.
     pub tune_loss: Option<f64>,
-    /// Seconds left, at the pace so far.
+    /// Estimated remaining time in seconds, at the pace so far.
     pub eta_s: Option<f64>,
-    /// Whether it waits until another job releases the GPU.
+    /// Whether the fit is waiting until another job releases the GPU.
     pub waits_for_gpu: bool,
 }
 
-/// A prepared table in its family's memory.
+/// The id of a prepared table in the memory of its family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PreparedId(pub usize);
 
-/// One fit and the results that it must return.
+/// A request for one fit and for the scores of some rows.
 #[derive(Clone, Copy)]
 pub struct FitRequest<'a> {
-    /// What to fit on.
+    /// Prepared table to fit on.
     pub prepared: PreparedId,
-    /// One per row of the table: 0, 1, or NaN.
+    /// Label of each row of the table: 0, 1, or NaN.
     pub label: &'a [f32],
     /// Ascending rows to fit on.
     pub train_rows: &'a [u32],
@@ -75,57 +81,58 @@ pub struct FitRequest<'a> {
     pub tune_rows: &'a [u32],
     /// Parameters that differ from the family's defaults.
     pub params: &'a Map<String, Value>,
-    /// Seed of all random numbers of the fit.
+    /// Seed of all random numbers in the fit.
     pub seed: u64,
     /// Device to fit on, or `auto`.
     pub device: &'a str,
     /// Ascending rows to score with the fitted model; may be empty.
     pub predict_rows: &'a [u32],
-    /// Whether the fit returns the model itself.
-    pub keep: Keep,
+    /// Output of the fit.
+    pub output: FitOutput,
     /// Receives the progress of the fit.
     pub on_progress: &'a FitProgressFn<'a>,
 }
 
-/// What a fit returns in addition to the scores.
+/// The requested output of a fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// Nothing: the model is dropped where it was fitted.
+pub enum FitOutput {
+    /// The scores only. The family drops the model.
     Scores,
-    /// The model's bytes and importance.
+    /// The scores, the bytes of the model, and the importance of the features.
     Model,
 }
 
 /// The result of a fit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fitted {
-    /// One score for each of `predict_rows`.
+    /// Scores, one per row of `predict_rows`.
     pub scores: Vec<f32>,
-    /// Rounds kept, device used.
+    /// Summary of the fit, such as the number of rounds and the device.
     pub summary: Summary,
-    /// With [`Keep::Model`]: the bytes of the model.
+    /// Bytes of the model; present for [`FitOutput::Model`].
     pub model: Option<Vec<u8>>,
-    /// With [`Keep::Model`], if the family reports it: the importance of each column of the table, as a share.
+    /// Importance of each column of the table, as a share; present for [`FitOutput::Model`] if the
+    /// family reports it.
     pub importance: Option<Vec<f64>>,
 }
 
-/// Why a fit has no result.
+/// A reason why a fit has no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FitError {
-    /// The family refused; `code` is one of `oculus_plugin_api::code`.
+    /// The family rejected the request.
     #[error("{message}")]
-    Refused {
-        /// One of `oculus_plugin_api::code`.
+    Rejected {
+        /// Code of the error, one of `oculus_plugin_api::code`.
         code: u32,
-        /// The finding and the requirement.
+        /// Message with the values found and expected.
         message: String,
     },
-    /// The family's process died more often than it may.
+    /// The process of the family died more often than it may be restarted.
     #[error("the plugin process died ({cause}){}", last_lines(.stderr))]
     Died {
-        /// Signal or exit code, in words.
+        /// Signal or exit code, as text for people.
         cause: String,
-        /// Its last lines on stderr.
+        /// Last lines that the process wrote to stderr.
         stderr: Vec<String>,
     },
     /// The job was cancelled.
@@ -133,15 +140,17 @@ pub enum FitError {
     Cancelled,
 }
 
-/// Lines of a dead process, and characters per line, that a result contains. The log has more.
-const LAST_LINES: usize = 5;
-const LONGEST_LAST_LINE: usize = 300;
+/// Maximum number of lines that a result quotes from the stderr of a dead process. The log contains
+/// more.
+const MAX_LINES: usize = 5;
+/// Maximum number of characters of each of these lines.
+const MAX_LINE_CHARS: usize = 300;
 
 fn last_lines(stderr: &[String]) -> String {
-    let last = stderr.iter().rev().filter(|line| !line.trim().is_empty()).take(LAST_LINES);
-    let mut last: Vec<String> = last.map(|line| line.chars().take(LONGEST_LAST_LINE).collect()).collect();
+    let last = stderr.iter().rev().filter(|line| !line.trim().is_empty()).take(MAX_LINES);
+    let mut last: Vec<String> = last.map(|line| line.chars().take(MAX_LINE_CHARS).collect()).collect();
     last.reverse();
-    if last.is_empty() { String::new() } else { format!("; its last words: {}", last.join(" | ")) }
+    if last.is_empty() { String::new() } else { format!("; last lines of its stderr: {}", last.join(" | ")) }
 }
 
 #[cfg(test)]
@@ -149,11 +158,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_death_is_reported_with_the_last_lines_and_a_bounded_length() {
+    fn the_error_of_a_dead_process_has_its_last_lines_and_a_bounded_length() {
         let died = |stderr| FitError::Died { cause: "signal 11 (SIGSEGV)".to_owned(), stderr }.to_string();
         assert_eq!(died(vec![]), "the plugin process died (signal 11 (SIGSEGV))");
         let lines = (1..=9).map(|n| format!("line {n}")).chain([String::new()]).collect();
-        assert!(died(lines).ends_with("; its last words: line 5 | line 6 | line 7 | line 8 | line 9"));
+        assert!(died(lines).ends_with("; last lines of its stderr: line 5 | line 6 | line 7 | line 8 | line 9"));
         assert!(died(vec!["x".repeat(4096); 50]).len() < 2000);
     }
 }

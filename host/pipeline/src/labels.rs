@@ -1,7 +1,8 @@
-//! Labels: whether the close rises by a threshold within a horizon.
+//! Computes labels: whether the close has risen by a threshold at the end of a horizon.
 //!
-//! In: bars, the rows of the feature table, the job's horizons and thresholds. Out: one [`Label`] per combination.
-//! Invariant: a row whose horizon reaches past its symbol's last bar has no label; it is never counted as class 0.
+//! In: bars, the rows of the feature table, and the job's horizons and thresholds. Out: one
+//! [`Label`] per combination of horizon and threshold. Invariant: a row whose horizon ends after
+//! the last bar of its symbol has no label; it never becomes class 0.
 
 use std::sync::Arc;
 
@@ -13,24 +14,25 @@ use crate::features::FeatureTable;
 /// The definition of a label: a rise of `threshold_pct` over `horizon_days` sessions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LabelKey {
-    /// Sessions ahead.
+    /// Horizon in sessions.
     pub horizon_days: u32,
-    /// Rise in percent.
+    /// Smallest rise of class 1, in percent.
     pub threshold_pct: f64,
 }
 
-/// One label of every row of the feature table.
+/// The values of one label, one per row of the feature table.
 #[derive(Clone, Debug)]
 pub struct Label {
-    /// Its definition.
+    /// Definition of the label.
     pub key: LabelKey,
-    /// The horizon in bars.
+    /// Horizon in bars.
     pub horizon_bars: u32,
-    /// 1, 0, or NaN where the horizon reaches past the last bar of the symbol.
+    /// Class of each row: 1, 0, or NaN if the row has no label.
     pub value: Vec<f32>,
-    /// Forward return in percent, NaN where there is no label.
+    /// Forward return of each row in percent; NaN if the row has no label.
     pub forward_return_pct: Arc<[f64]>,
-    /// Session date at which each row's label is known, days since 1970-01-01; `i32::MAX` where there is no label.
+    /// Session date on which each row's label is known, days since 1970-01-01. It is `i32::MAX`,
+    /// later than the end of every period, if the row has no label.
     pub known_day: Arc<[i32]>,
 }
 
@@ -41,36 +43,41 @@ impl Label {
     }
 }
 
-/// Labels every row by every combination of the job's horizons and thresholds, horizons first.
+/// Computes one label per combination of the job's horizons and thresholds, ordered by horizon,
+/// then threshold.
 ///
-/// A label is 1 where `100 · (close[t + h] / close[t] − 1) ≥ threshold`, `h` being [`horizon_bars`].
+/// A label is 1 if `100 · (close[t + h] / close[t] − 1) ≥ threshold`, where `h` is
+/// [`horizon_bars`].
 pub(crate) fn build(market: &Market, table: &FeatureTable, job: &Job) -> Vec<Label> {
     let days: Vec<Vec<i32>> = market.bars.iter().map(|bars| bars.session_days(market.timeframe)).collect();
     let bars_per_session = median_session_bars(days.iter().map(Vec::as_slice));
     let mut labels = Vec::new();
     for &horizon_days in &job.design.forward_returns_days_options {
         let horizon_bars = horizon_bars(horizon_days, market.timeframe, bars_per_session);
-        let outlook = Outlook::new(market, &days, table, horizon_bars);
+        let forward = ForwardReturns::new(market, &days, table, horizon_bars);
         for &threshold_pct in &job.design.profit_threshold_options {
-            labels.push(outlook.label(LabelKey { horizon_days, threshold_pct }, horizon_bars));
+            labels.push(forward.label(LabelKey { horizon_days, threshold_pct }, horizon_bars));
         }
     }
     labels
 }
 
-/// The forward return of each row over one horizon, shared by the labels of all thresholds.
-struct Outlook {
+/// The forward return of each row over one horizon. The labels of all thresholds share it.
+struct ForwardReturns {
     return_pct: Arc<[f64]>,
     known_day: Arc<[i32]>,
 }
 
-impl Outlook {
+impl ForwardReturns {
     fn new(market: &Market, days: &[Vec<i32>], table: &FeatureTable, horizon_bars: u32) -> Self {
+        // If the horizon ends after the last bar, `get` returns `None`, and the row has no label.
         let later = |row: usize| {
             let symbol = table.symbol[row] as usize;
             let bar = table.bar[row] as usize;
             let then = bar + horizon_bars as usize;
             let close = &market.bars[symbol].close;
+            // The return is an `f64`. Rounded to an `f32`, a rise of exactly the threshold could be
+            // below the threshold.
             Some((100.0 * (close.get(then)? / close[bar] - 1.0), *days[symbol].get(then)?))
         };
         let rows = 0..table.n_rows();
@@ -82,6 +89,7 @@ impl Outlook {
 
     fn label(&self, key: LabelKey, horizon_bars: u32) -> Label {
         let class = |&rise: &f64| match rise {
+            // Every comparison with NaN is false, so without this case the row would be class 0.
             rise if rise.is_nan() => f32::NAN,
             rise if rise >= key.threshold_pct => 1.0,
             _ => 0.0,

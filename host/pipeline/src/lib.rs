@@ -1,8 +1,9 @@
-//! A training job as a pure function: the stages, in order, and nothing else.
+//! Runs the stages of a training job, in order, as a pure function.
 //!
-//! In: a checked job, bars, model families behind traits. Out: the report of the result, and the
-//! stages' findings. This crate reads no environment, clock, network or global randomness: data,
-//! seeds, time and cancellation are arguments, so the same arguments give the same bytes.
+//! In: a checked job, bars, and model families behind traits. Out: the report for the job's result,
+//! and the findings of the stages. Invariant: this crate does not read the environment, the clock,
+//! the network or a global random generator. Data, seeds, time and cancellation are arguments, so
+//! equal arguments produce equal bytes.
 
 pub mod bars;
 mod baseline;
@@ -19,12 +20,12 @@ pub mod miner;
 pub mod models;
 pub mod parallel;
 pub mod participants;
+mod progress;
 pub mod report;
 pub mod rules;
 mod run;
 mod search;
 mod splits;
-mod stages;
 pub mod strategy;
 
-pub use self::run::{Findings, Opened, Output, PipelineInputs, run};
+pub use self::run::{ArtifactInputs, PipelineInputs, PipelineOutput, StartedPlugins, run};

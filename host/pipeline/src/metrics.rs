@@ -1,7 +1,8 @@
-//! The statistics behind every figure of a result.
+//! The statistics from which the figures of a result are computed.
 //!
-//! In: labels (0, 1, NaN) and scores of rows, with their dates. Out: figures that are finite, or [`Undefined`] with the
-//! reason. Sums run in a fixed order and randomness starts from a seed, so equal inputs give equal bits.
+//! In: the labels (0, 1 or NaN), scores and dates of rows, or one return per date. Out: per figure,
+//! a finite number, or an [`UndefinedError`] with the reason. Invariant: sums have a fixed order
+//! and random numbers have a seed, so equal inputs produce equal bits.
 
 mod bootstrap;
 mod figure;
@@ -16,7 +17,7 @@ mod threshold;
 
 pub use self::{
     bootstrap::{Dates, Interval, Resamples, block_dates, interval, standard_error, years_needed},
-    figure::{Finite, Reasons, Undefined, shortest_decimal},
+    figure::{Finite, Reasons, UndefinedError, shortest_decimal},
     overfitting::{Selected, cross_validate, probability_of_overfitting},
     random::Random,
     ranking::{Ranking, ScoredRow, auc, average_precision},

@@ -1,10 +1,10 @@
-//! Fits every family on the chosen label, chooses a winner by validation rows, and evaluates it
-//! once on the test.
+//! Fits every family on the chosen label, chooses the winner on validation rows, and evaluates it
+//! once in the test period.
 //!
-//! In: a `SearchContext`, the `SearchResult`, the families. Out: one row and one model per
+//! In: a `SearchContext`, the `SearchResult`, and the families. Out: one row and one model per
 //! family, the winner's scores, and its [`TestMetrics`]. Invariant: the test rows are scored by the
-//! winner's final fit alone. Families are fitted in parallel; how many at once changes no byte of
-//! the result.
+//! winner's final fit alone. Families are fitted in parallel; the number of parallel fits does not
+//! change a byte of the result.
 
 mod candidate;
 mod evaluation;
@@ -19,7 +19,7 @@ mod training;
 mod winner;
 
 use oculus_job::{
-    failure::Failure,
+    error::JobError,
     warning::{Warning, WarningCode},
 };
 
@@ -37,7 +37,7 @@ pub use self::{
     training::{FinalModel, Training, Winner},
 };
 use super::{
-    parallel::side_by_side,
+    parallel::parallel_map,
     search::{Family, SearchContext, SearchResult},
 };
 
@@ -46,31 +46,34 @@ use super::{
 /// * `on_progress`: receives the progress of each fit.
 ///
 /// # Errors
-/// If the final fit of every family fails, or the job is cancelled. A family that fails leaves the
-/// others.
+/// Returns a failure if the final fit of every family fails, or if the job is cancelled. A single
+/// family that fails does not affect the others.
 pub fn run(
     context: &SearchContext<'_>,
     search: &SearchResult,
     families: &Families<'_>,
     on_progress: &FamilyProgressFn<'_>,
-) -> Result<Training, Failure> {
+) -> Result<Training, JobError> {
     let lead = Family { params: &search.params, ..families.lead };
+    // The search has already fitted the lead on all folds, so those scores are used again.
     let mut evaluated = vec![Evaluated { family: lead, oof: search.oof.clone(), gain: GainOverLead::IsLead }];
-    let mut unfit = Vec::new();
-    let evaluations = side_by_side(context.n_side_by_side, &families.others, |candidate| {
+    let mut not_fitted = Vec::new();
+    let evaluations = parallel_map(context.n_parallel, &families.others, |candidate| {
         evaluate(context, search, candidate, on_progress)
     });
     for evaluation in evaluations {
         match evaluation? {
             Evaluation::Evaluated(family) => evaluated.push(*family),
-            Evaluation::Unfit(row) => unfit.push(*row),
+            Evaluation::NotFitted(row) => not_fitted.push(*row),
         }
     }
     let fitter = FinalFitter { context, search };
     let fits = fitter.fit_all(&evaluated, on_progress)?;
     let mut rows = evaluated_rows(context, search, &evaluated);
     fits.complete(&mut rows);
-    rows.extend(unfit);
+    // `fits.complete` matches rows by index, so the rows of the other families are appended only
+    // now.
+    rows.extend(not_fitted);
     let failed = rows.iter().filter(|row| row.status == ModelStatus::Failed).map(failed_family);
     Ok(Training {
         warnings: failed.chain(fits.warnings.iter().cloned()).collect(),

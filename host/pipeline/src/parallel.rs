@@ -1,32 +1,37 @@
-//! Runs independent pieces of work on a few threads, with results in the order of the pieces.
+//! Runs independent tasks on a few threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-/// Runs independent pieces of work on up to `n_side_by_side` threads, and returns the results in
-/// the order of the pieces.
+/// Runs `work` on each item, on up to `n_parallel` threads, and returns the results in the order of
+/// the items.
 ///
 /// The results do not depend on the number of threads.
-pub fn side_by_side<P: Sync, R: Send>(n_side_by_side: usize, pieces: &[P], work: impl Fn(&P) -> R + Sync) -> Vec<R> {
-    let n_threads = n_side_by_side.clamp(1, pieces.len().max(1));
+pub fn parallel_map<P: Sync, R: Send>(n_parallel: usize, items: &[P], work: impl Fn(&P) -> R + Sync) -> Vec<R> {
+    let n_threads = n_parallel.clamp(1, items.len().max(1));
     if n_threads == 1 {
-        return pieces.iter().map(work).collect();
+        return items.iter().map(work).collect();
     }
+    // `Relaxed` is sufficient: the counter only distributes indices, and the results are published
+    // by the mutex.
     let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::with_capacity(pieces.len()));
+    let done = Mutex::new(Vec::with_capacity(items.len()));
     std::thread::scope(|scope| {
         for _ in 0..n_threads {
             scope.spawn(|| {
-                while let Some((idx, piece)) =
-                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, pieces.get(i)?)))
+                while let Some((idx, item)) =
+                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, items.get(i)?)))
                 {
-                    let result = work(piece);
+                    // The result is computed before the lock is taken, so that threads do not wait
+                    // for each other's work.
+                    let result = work(item);
                     done.lock().push((idx, result));
                 }
             });
         }
     });
+    // The threads finish in any order.
     let mut done = done.into_inner();
     done.sort_by_key(|(idx, _)| *idx);
     done.into_iter().map(|(_, result)| result).collect()

@@ -1,8 +1,9 @@
 //! Assembles the result object of a successful job.
 //!
-//! In: what every stage found. Out: [`Report`], which serialises to the backend's format. Everything outside `run` is a
-//! function of the job, its bars, seed and plugins. Computed numbers are [`super::metrics::Finite`] by type: one that is not has become
-//! null with a reason before it gets here.
+//! In: the outputs of every stage. Out: the [`Report`], which serialises to the backend's format.
+//! Invariants: every field except `run` is a function of the job, the bars, the seed and the
+//! plugins. Computed numbers have the type [`super::metrics::Finite`], so a number that is not
+//! finite has already become null with a reason.
 
 mod origin;
 mod rules;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use self::{
-    rules::{Comparison, DesignRule, ExtractedRules, Importance, MinedConjunction, RuleOrigin, Worth},
+    rules::{Comparison, DesignRule, ExtractedRules, FeatureImportance, MinedConjunction, RuleEvidence, RuleOrigin},
     sections::{BarsOfSymbol, BarsProvenance, ConfigSearch, Plugin, Provenance, SplitSpans},
 };
 use super::{
@@ -30,32 +31,32 @@ use super::{
     strategy::{OptimizedStrategy, StrategyReport, significance::Verdict},
 };
 
-/// What the stages found and where it came from.
+/// Inputs of the report: the job, its data and the outputs of every stage.
 #[derive(Clone, Copy)]
 pub struct ReportInputs<'a> {
     /// The job.
     pub job: &'a Job,
-    /// Name of the source of its bars.
+    /// Name of the source of the bars.
     pub source: &'static str,
-    /// Its bars.
+    /// The bars of all symbols.
     pub market: &'a Market,
-    /// The plugins that took part.
+    /// The plugins of the job.
     pub participants: &'a Participants,
     /// Features of all rows.
     pub table: &'a FeatureTable,
-    /// How the requested features resolved.
+    /// Resolution of the requested feature names.
     pub features: &'a FeatureReport,
-    /// The calendar.
+    /// Blocks of the development period, and the test period.
     pub partition: &'a Partition,
-    /// The config search.
+    /// The result of the search for a label and a configuration.
     pub outcome: &'a SearchResult,
-    /// The families.
+    /// The fitted model families.
     pub training: &'a Training,
-    /// Results of the canaries.
+    /// The results of the canaries.
     pub canaries: &'a Canaries,
-    /// Rules, the job's and the mined.
+    /// The job's own rules and the mined rules.
     pub rules: &'a RuleResults,
-    /// The strategy.
+    /// The chosen strategy.
     pub optimized: &'a OptimizedStrategy,
 }
 
@@ -68,39 +69,41 @@ pub struct Report {
     pub status: ResultStatus,
     /// Always [`Phase::Complete`].
     pub phase: Phase,
-    /// The winner on the test.
+    /// Metrics of the winner on the test period.
     pub model_metrics: TestMetrics,
-    /// Rules and what they are worth.
+    /// Rules with their scores.
     pub extracted_rules: ExtractedRules,
-    /// The contract's note that backtesting comes later.
+    /// Placeholder that the contract with the backend requires: the backtest is run only after
+    /// deployment.
     pub backtest_results: Backtest,
-    /// The configuration used.
+    /// The training configuration of the job.
     pub design_config: Value,
     /// One row per family.
     pub models: Vec<ModelRow>,
     /// Labels and trials of the search.
     pub config_search: ConfigSearch,
-    /// The chosen strategy, and what it did on the untouched test period.
+    /// The chosen strategy and its performance on the untouched test period.
     pub strategy_optimization: StrategyReport,
-    /// Whether there is an edge, and why in one sentence.
+    /// Conclusion of the strategy's test, with its reason in one sentence.
     pub verdict: Verdict,
-    /// Whether the scores would look the same if there were nothing to find.
+    /// Comparisons with labels that cannot be forecast and with volatility alone.
     pub canaries: Canaries,
-    /// Where everything came from.
+    /// Origin of the result: program version, seed, bars, splits and plugins.
     pub provenance: Provenance,
-    /// What the reader should know.
+    /// Warnings of all stages.
     pub warnings: Vec<Warning>,
-    /// What differs between two runs of the same job.
+    /// Fields that differ between two runs of the same job, such as times and paths.
     pub run: Map<String, Value>,
 }
 
-// serde's code for the whole report is compiled where it is called first: here, in a crate that the
-// compiler builds next to others, rather than in the binary's, which it builds last.
+// The generic code of serde is compiled in the crate that calls it. These calls are here because
+// this crate is compiled in parallel with others, whereas the binary is compiled last.
 impl Report {
     /// Reads the result object of a successful job.
     ///
     /// # Errors
-    /// A field that is missing or of another type, as in the result of another version.
+    /// Returns an error if a field is missing or has another type, as may be the case in a result
+    /// of another version.
     pub fn from_json(result: &Value) -> serde_json::Result<Self> {
         Self::deserialize(result)
     }
@@ -108,37 +111,37 @@ impl Report {
     /// Returns the result object that the backend reads.
     ///
     /// # Errors
-    /// A key or number that JSON does not have.
+    /// Returns an error if the report contains a key or a number that JSON cannot represent.
     pub fn to_json(&self) -> serde_json::Result<Value> {
         serde_json::to_value(self)
     }
 
-    /// Returns the indented text of the result object, which people read.
+    /// Returns the indented text of the result object, for people.
     ///
     /// # Errors
-    /// A key or number that JSON does not have.
+    /// Returns an error if the report contains a key or a number that JSON cannot represent.
     pub fn to_indented_json(&self) -> serde_json::Result<Vec<u8>> {
         serde_json::to_vec_pretty(self)
     }
 }
 
-/// The contract's note on backtesting.
+/// The placeholder for a backtest in the contract with the backend.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Backtest {
-    /// `pending`.
+    /// Always `pending`.
     pub status: String,
-    /// Why.
+    /// Reason of the status.
     pub note: String,
 }
 
 impl Backtest {
-    /// Returns the note of every successful job.
+    /// Returns the placeholder of every successful job.
     fn pending() -> Self {
         Self { status: "pending".to_owned(), note: "Backtesting requires full strategy deployment".to_owned() }
     }
 }
 
-/// Puts the result together; its `run` block is the caller's to fill.
+/// Assembles the result; its `run` block is empty and is filled in by the caller.
 pub fn build(inputs: &ReportInputs<'_>) -> Report {
     let training = inputs.training;
     Report {

@@ -1,7 +1,11 @@
-//! The stages of a job, called in order.
+//! Runs the stages of a job in order.
+//!
+//! In: a checked [`Job`], and the [`PipelineInputs`]. Out: [`PipelineOutput`]. Invariant: the
+//! output is a function of the job, the bars, the seed and the plugins; the number of parallel fits
+//! does not change a byte of the report.
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::Failure;
+use oculus_job::error::JobError;
 use oculus_job::progress::{Phase, Progress};
 use oculus_job::request::Job;
 
@@ -13,94 +17,98 @@ use crate::labels::{self, Label};
 use crate::miner::Miner;
 use crate::models::{self, Families, FamilyCandidate, Training};
 use crate::participants::Participants;
+use crate::progress::JobProgress;
 use crate::report::{self, Report};
 use crate::rules::{self, ExtractorError, RequestedRules, RuleContext, RuleExtractor, RuleResults};
 use crate::search::{self, Family, SearchContext, SearchResult};
 use crate::splits::{Partition, Splits};
-use crate::stages::JobProgress;
 use crate::strategy::{self, EquityCurve, OptimizedStrategy, StrategyInputs};
 
 /// The inputs of the pipeline, except the job itself.
 pub struct PipelineInputs<'a> {
-    /// Where bars come from.
+    /// Source of the bars.
     pub source: &'a dyn bars::Source,
     /// The plugins of the job.
     pub participants: &'a Participants,
-    /// Longest window of the families, in rows up to and including the predicted one; 0 where none reads a window.
+    /// Length of the longest window that a family reads, in rows up to and including the predicted
+    /// one; 0 without windows.
     pub lookback_rows: usize,
     /// Starts the plugins on a feature table.
-    pub open: &'a dyn Fn(&FeatureTable) -> Result<Opened<'a>, Failure>,
-    /// Fits of one family that run in parallel; changes no byte of the report.
-    pub n_side_by_side: usize,
-    /// Families that are fitted in parallel; changes no byte of the report.
+    pub open: &'a dyn Fn(&FeatureTable) -> Result<StartedPlugins<'a>, JobError>,
+    /// Number of parallel fits of one family. This number does not change a byte of the report.
+    pub n_parallel: usize,
+    /// Number of families that are fitted in parallel. This number does not change a byte of the
+    /// report.
     pub n_families_at_once: usize,
-    /// Called with the progress of the job.
+    /// Receives the progress of the job.
     pub on_progress: &'a (dyn Fn(Progress) + Sync),
 }
 
 /// The plugins of a job, started on its feature table.
-pub struct Opened<'a> {
-    /// The families, in the order of [`Participants::families`].
+pub struct StartedPlugins<'a> {
+    /// The model families, in the order of [`Participants::families`].
     pub fitters: Vec<Box<dyn Fitter + 'a>>,
-    /// The rule extractor, where there is one.
+    /// The rule extractor, if the job has one.
     pub miner: Option<Box<dyn Miner + 'a>>,
 }
 
 /// The outcome of a successful job.
 #[derive(Clone, Debug)]
-pub struct Output {
-    /// The result.
+pub struct PipelineOutput {
+    /// The report, which becomes the job's result.
     pub report: Report,
-    /// What the stages found, for the artifacts.
-    pub findings: Findings,
+    /// Outputs of the stages, from which the artifacts are written.
+    pub artifact_inputs: ArtifactInputs,
 }
 
-/// What the stages found beyond the report.
+/// Outputs of the stages that the artifacts need and the report does not contain.
 #[derive(Clone, Debug)]
-pub struct Findings {
-    /// The bars.
+pub struct ArtifactInputs {
+    /// The bars of all symbols.
     pub market: Market,
     /// The features of all rows.
     pub table: FeatureTable,
     /// The label that the models were fitted on.
     pub label: Label,
-    /// Ascending rows of the test period that have this label.
+    /// Ascending rows of the test period where this label is known.
     pub test_rows: Vec<u32>,
-    /// The models, their scores and metrics.
+    /// The models with their scores and metrics.
     pub training: Training,
     /// Equity and trades of the chosen strategy.
     pub equity_curve: EquityCurve,
 }
 
-/// What is computed from the bars before any model is fitted.
+/// Tables computed from the bars before any model is fitted.
 struct Prepared {
     market: Market,
     table: FeatureTable,
     features: FeatureReport,
     labels: Vec<Label>,
     partition: Partition,
-    /// One per label.
+    /// One entry per label.
     splits: Vec<Splits>,
 }
 
 /// Runs every stage of a job.
 ///
 /// # Errors
-/// The failure of the first stage that cannot continue.
-pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<Output, Failure> {
+/// Returns the failure of the first stage that cannot continue.
+pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<PipelineOutput, JobError> {
     let progress = JobProgress::new(inputs.participants.families.len(), inputs.on_progress);
 
     let prepared = prepare(job, inputs, &progress)?;
     let opened = (inputs.open)(&prepared.table)?;
     let families = families(inputs.participants, &opened.fitters)?;
-    let context = prepared.search_context(job, inputs.n_side_by_side);
+    let context = prepared.search_context(job, inputs.n_parallel);
 
-    progress.enter(Phase::ConfigSearch, "searching label and configuration");
+    progress.enter(Phase::ConfigSearch, "searching for a label and a configuration");
     let n_trials = job.design.n_iter_search as usize;
     let outcome = search::run(&context, &families.lead, n_trials, &|event| progress.report_trial(&event))?;
 
     progress.enter(Phase::Training, "fitting the families");
-    let families_at_once = SearchContext { n_side_by_side: inputs.n_families_at_once, ..context };
+    // Each family runs in its own process, so both the cores and the available memory limit how
+    // many run in parallel.
+    let families_at_once = SearchContext { n_parallel: inputs.n_families_at_once, ..context };
     let training = models::run(&families_at_once, &outcome, &families, &|fit| progress.report_fit(fit))?;
     let canary_inputs =
         CanaryInputs { context: &context, search: &outcome, lead: &families.lead, test: &training.test };
@@ -111,15 +119,15 @@ pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<Output, Failure> {
     let requested = prepared.requested_rules(job);
     let rules = rules::find(&RuleContext { search_context: &context, search: &outcome, extractor, requested })?;
 
-    progress.enter(Phase::StrategyOptimization, "searching a strategy");
-    let optimized = prepared.optimize_strategy(job, inputs.n_side_by_side, &outcome, &training, &rules);
+    progress.enter(Phase::StrategyOptimization, "searching for a strategy");
+    let optimized = prepared.optimize_strategy(job, inputs.n_parallel, &outcome, &training, &rules);
 
     progress.finish();
     let stage_results = StageResults { outcome, training, canaries, rules, optimized };
     Ok(prepared.into_output(job, inputs, stage_results))
 }
 
-/// What the stages after the preparation found.
+/// Outputs of the stages after the preparation.
 struct StageResults {
     outcome: SearchResult,
     training: Training,
@@ -129,13 +137,13 @@ struct StageResults {
 }
 
 /// Reads the bars, computes features and labels, and cuts the dates into folds and a test period.
-fn prepare(job: &Job, inputs: &PipelineInputs<'_>, progress: &JobProgress<'_>) -> Result<Prepared, Failure> {
+fn prepare(job: &Job, inputs: &PipelineInputs<'_>, progress: &JobProgress<'_>) -> Result<Prepared, JobError> {
     progress.enter(Phase::DataFetch, "reading bars");
     let needs = features::bars_needs(job, inputs.lookback_rows);
     let market = bars::load(inputs.source, &needs, &|fetch| progress.report_fetch(fetch))?;
 
     progress.enter(Phase::FeatureEngineering, "computing features and labels");
-    let (table, features) = features::build(&market, job, inputs.n_side_by_side)?;
+    let (table, features) = features::build(&market, job, inputs.n_parallel)?;
     let labels = labels::build(&market, &table, job);
     let cv_folds = job.design.ml_training_config.cv_folds;
     let partition = Partition::new(&table, &labels, cv_folds, market.span)?;
@@ -144,13 +152,13 @@ fn prepare(job: &Job, inputs: &PipelineInputs<'_>, progress: &JobProgress<'_>) -
 }
 
 impl Prepared {
-    fn search_context(&self, job: &Job, n_side_by_side: usize) -> SearchContext<'_> {
+    fn search_context(&self, job: &Job, n_parallel: usize) -> SearchContext<'_> {
         SearchContext {
             table: &self.table,
             labels: &self.labels,
             splits: &self.splits,
             seed: job.design.ml_training_config.seed,
-            n_side_by_side,
+            n_parallel,
         }
     }
 
@@ -167,7 +175,7 @@ impl Prepared {
     fn optimize_strategy(
         &self,
         job: &Job,
-        n_side_by_side: usize,
+        n_parallel: usize,
         outcome: &SearchResult,
         training: &Training,
         rules: &RuleResults,
@@ -185,11 +193,11 @@ impl Prepared {
             cost_bps: job.design.cost_bps,
             n_trials: job.design.strategy_trials as usize,
             seed: job.design.ml_training_config.seed,
-            n_side_by_side,
+            n_parallel,
         })
     }
 
-    fn into_output(mut self, job: &Job, inputs: &PipelineInputs<'_>, results: StageResults) -> Output {
+    fn into_output(mut self, job: &Job, inputs: &PipelineInputs<'_>, results: StageResults) -> PipelineOutput {
         let report = report::build(&report::ReportInputs {
             job,
             source: inputs.source.name(),
@@ -205,7 +213,9 @@ impl Prepared {
             optimized: &results.optimized,
         });
         let label_idx = results.outcome.label_idx;
-        let findings = Findings {
+        // The report is complete, so the chosen label and its rows can be moved out. `swap_remove`
+        // avoids a copy, and nothing reads the order of the other labels any more.
+        let artifact_inputs = ArtifactInputs {
             market: self.market,
             table: self.table,
             label: self.labels.swap_remove(label_idx),
@@ -213,30 +223,34 @@ impl Prepared {
             training: results.training,
             equity_curve: results.optimized.equity_curve,
         };
-        Output { report, findings }
+        PipelineOutput { report, artifact_inputs }
     }
 }
 
 /// Returns the rule extractor with its parameters, or the reason why there is none.
-fn extractor<'a>(participants: &'a Participants, opened: &'a Opened<'_>) -> Result<RuleExtractor<'a>, ExtractorError> {
+fn extractor<'a>(
+    participants: &'a Participants,
+    opened: &'a StartedPlugins<'_>,
+) -> Result<RuleExtractor<'a>, ExtractorError> {
     let chosen = participants.extractor.as_ref().map_err(|reason| ExtractorError::NotSelected(reason.clone()))?;
     let miner = opened.miner.as_deref().ok_or(ExtractorError::NotOpened)?;
     Ok(RuleExtractor { miner, params: &chosen.params })
 }
 
-/// Returns the lead and the other families, including those that are not installed.
-fn families<'a>(participants: &'a Participants, fitters: &'a [Box<dyn Fitter + '_>]) -> Result<Families<'a>, Failure> {
+/// Returns the lead family and the other families, including the ones that are not installed.
+fn families<'a>(participants: &'a Participants, fitters: &'a [Box<dyn Fitter + '_>]) -> Result<Families<'a>, JobError> {
     let mut ready = fitters.iter().zip(&participants.families).map(|(fitter, participant)| Family {
         fitter: fitter.as_ref(),
         params: &participant.params,
         device: &participant.device,
     });
+    // `Participants::families` lists the lead family first.
     let lead = ready.next().ok_or_else(|| {
-        Failure::refused(
+        JobError::refused(
             Phase::Queued,
             ErrorCode::NoFamilies,
-            "the job asks for no family that is installed",
-            "install a plugin",
+            "none of the model families that the job requests is installed",
+            "install a plugin of a model family in the plugins folder",
         )
     })?;
     let skipped = participants.skipped.iter();

@@ -1,14 +1,15 @@
-//! Chooses label and configuration of the family that leads: labels first, then parameters on one
-//! label.
+//! Chooses the label of the job and the configuration of the lead family. The search first tries
+//! labels, then parameters on the chosen label. The lead is the family that the job names in
+//! `config_search_model`.
 //!
-//! In: a [`SearchContext`], the lead, a number of trials. Out: a [`SearchResult`] with out-of-fold
-//! scores, every trial, and every label with its status. Trials are proposed in batches of four and
-//! reported in order, and the seed is the only source of randomness, so the result does not depend
-//! on the number of parallel fits. No test row is read.
+//! In: a [`SearchContext`], the lead family, and a number of trials. Out: a [`SearchResult`] with
+//! out-of-fold scores, every trial, and every label with its status. Invariants: test rows are not
+//! read, and the result does not depend on the number of parallel fits. Trials are proposed in
+//! batches of four and reported in order, and all random numbers come from the seed.
 //!
-//! A trial's score is the mean over folds of AUC, less the mean AUC of the volatility baseline or
-//! 0.5, whichever is more: labels differ in the share that volatility alone forecasts, and scores
-//! are compared across labels.
+//! The score of a trial is its mean AUC over the folds, minus the larger of 0.5 and the mean AUC of
+//! the volatility baseline. Labels differ in how well volatility alone forecasts them, so AUCs of
+//! different labels would not be comparable.
 
 mod baselines;
 mod compare;
@@ -26,7 +27,7 @@ mod trial_result;
 mod trial_runner;
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::Failure;
+use oculus_job::error::JobError;
 use oculus_job::progress::Phase;
 use oculus_job::warning::{Warning, WarningCode};
 
@@ -46,21 +47,24 @@ pub(crate) use self::{
     row_scores::{every_row_scored, merge_rows, separate_scores},
     trial::{Trial, TrialEvent, TrialKind},
 };
-use super::{baseline, metrics::Undefined};
+use super::{baseline, metrics::UndefinedError};
 
-/// Searches label and configuration with at most `n_trials` trials.
+/// Searches for a label and a configuration with at most `n_trials` trials.
 ///
 /// * `on_trial`: called in trial order, from the calling thread.
 ///
 /// # Errors
-/// If the lead's process dies for good, it refuses every trial, or the job is cancelled.
+/// Returns a failure if the process of the lead family dies permanently, if the family rejects
+/// every label, or if the job is cancelled.
 pub(crate) fn run(
     context: &SearchContext<'_>,
     lead: &Family<'_>,
     n_trials: usize,
     on_trial: &dyn Fn(TrialEvent<'_>),
-) -> Result<SearchResult, Failure> {
-    labels::refuse_one_class(context)?;
+) -> Result<SearchResult, JobError> {
+    // This check requires no fit, so a job without a usable label fails before any fit.
+    labels::reject_one_class(context)?;
+    // Labels use at most half of the budget; the other half is for parameters.
     let mut labels = labels::examine(context, n_trials / 2);
     let too_rare_idx = labels.iter().position(|row| row.status == LabelStatus::TooRare);
     let baselines = Baselines::new(context);
@@ -68,8 +72,9 @@ pub(crate) fn run(
 
     let priors = try_labels(&mut runner, &labels)?;
     let Some(chosen) = labels::choose(context, &baselines, &mut labels, &priors) else {
-        return Err(fitted_nowhere(lead, &runner.into_trials()));
+        return Err(no_label_fitted(lead, &runner.into_trials()));
     };
+    // Without a score, configurations cannot be compared, so the prior is used unchanged.
     let tuned = if chosen.score().is_some() { tune(&mut runner, chosen.label_idx)? } else { None };
     let (best, gain_over_prior) = replace_prior(&baselines, chosen, tuned.as_ref());
     let baseline = baselines.scores(best.label_idx);
@@ -93,7 +98,7 @@ pub(crate) fn run(
 }
 
 /// Stage 1: tries the prior on each label that the search considers.
-fn try_labels(runner: &mut TrialRunner<'_>, labels: &[LabelRow]) -> Result<Vec<TrialResult>, Failure> {
+fn try_labels(runner: &mut TrialRunner<'_>, labels: &[LabelRow]) -> Result<Vec<TrialResult>, JobError> {
     let is_tried = |row: &LabelRow| matches!(row.status, LabelStatus::Tried | LabelStatus::TooRare);
     let label_idxs: Vec<usize> = (0..labels.len()).filter(|&idx| is_tried(&labels[idx])).collect();
     let prior = runner.family().params;
@@ -105,11 +110,11 @@ fn try_labels(runner: &mut TrialRunner<'_>, labels: &[LabelRow]) -> Result<Vec<T
     Ok(results)
 }
 
-/// Stage 2: tries configurations drawn at random on one label, and returns the best, the first of
-/// equals.
+/// Stage 2: tries random configurations on one label and returns the best; of equal scores, the
+/// first.
 ///
-/// The family's default is not drawn again: it is the prior of stage 1.
-fn tune(runner: &mut TrialRunner<'_>, label_idx: usize) -> Result<Option<TrialResult>, Failure> {
+/// The prior is not tried again, because stage 1 has already tried it.
+fn tune(runner: &mut TrialRunner<'_>, label_idx: usize) -> Result<Option<TrialResult>, JobError> {
     let mut proposals = propose::Proposals::new(runner.context().seed, runner.family());
     let score = |result: &TrialResult| result.score().unwrap_or(f64::NEG_INFINITY);
     let mut best: Option<TrialResult> = None;
@@ -125,36 +130,36 @@ fn tune(runner: &mut TrialRunner<'_>, label_idx: usize) -> Result<Option<TrialRe
     Ok(best)
 }
 
-/// Returns the best configuration if its paired gain over the prior is clear; else the prior, and
-/// why it stayed.
+/// Returns the best configuration if its paired gain over the prior is clear; otherwise the prior,
+/// with the reason why it was kept.
 fn replace_prior<'r>(
     baselines: &Baselines<'_>,
     prior: &'r TrialResult,
     best: Option<&'r TrialResult>,
-) -> (&'r TrialResult, Result<Gain, Undefined>) {
-    let stayed = |why: String| (prior, Err(Undefined::because(format!("the family's prior stayed: {why}"))));
-    let Some(best) = best else { return stayed("no other configuration was fitted".to_owned()) };
+) -> (&'r TrialResult, Result<Gain, UndefinedError>) {
+    let kept = |reason: String| (prior, Err(UndefinedError::because(format!("the family's prior was kept: {reason}"))));
+    let Some(best) = best else { return kept("no other configuration was fitted".to_owned()) };
     match gain(baselines.context, &best.contender(baselines), &prior.contender(baselines)) {
         Ok(gain) if gain.is_clear() => (best, Ok(gain)),
-        Ok(Gain { value, standard_error }) => stayed(format!(
-            "the best other configuration gains {value:+.4}, needs more than a standard error of {standard_error:.4}"
+        Ok(Gain { value, standard_error }) => kept(format!(
+            "the best other configuration gains {value:+.4}, not more than its standard error of {standard_error:.4}"
         )),
-        Err(reason) => stayed(format!("the best other configuration cannot be compared with it: {reason}")),
+        Err(reason) => kept(format!("the best other configuration cannot be compared with the prior: {reason}")),
     }
 }
 
-/// Fails the job where the lead refused every label. A failed result lists no trials, so the
-/// message has their reason.
-fn fitted_nowhere(lead: &Family<'_>, trials: &[Trial]) -> Failure {
+/// Returns the failure of a job whose lead family rejected every label. The result of a failed job
+/// does not list trials, so the message contains the reason of the first rejected trial.
+fn no_label_fitted(lead: &Family<'_>, trials: &[Trial]) -> JobError {
     let title = lead.fitter.manifest().title();
-    let why = trials.iter().find_map(|trial| trial.reason.as_deref()).unwrap_or("no label was tried");
-    let message = format!("{title} leads the search and could be fitted on no label: {why}");
-    let hint = "change the family's parameters or the labels, or let another family lead";
-    Failure::failed(Phase::ConfigSearch, ErrorCode::NoLabelFitted, message, hint)
+    let reason = trials.iter().find_map(|trial| trial.reason.as_deref()).unwrap_or("no label was tried");
+    let message = format!("{title}, which leads the search, could not be fitted on any label: {reason}");
+    let hint = "change the family's parameters or the labels, or name another family in config_search_model";
+    JobError::failed(Phase::ConfigSearch, ErrorCode::NoLabelFitted, message, hint)
 }
 
 fn no_volatility_baseline() -> Warning {
     let features = baseline::FEATURES.join(" and ");
-    let message = format!("no volatility baseline without {features}; 0.5 stands for it");
+    let message = format!("the volatility baseline needs {features}; an AUC of 0.5 is used instead");
     Warning::new(WarningCode::NoVolatilityBaseline, message)
 }

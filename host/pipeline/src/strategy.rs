@@ -1,9 +1,9 @@
-//! Searches a strategy on the validation dates, and tests the chosen one once.
+//! Searches for a strategy on the validation dates, and tests the chosen one once.
 //!
-//! In: bars, rules, out-of-fold scores. Out: [`OptimizedStrategy`]. Signals at a close act at the
-//! next open. Invariant: the rules and the models that are used on a date of the development period
-//! come from earlier dates; only a strategy's parameters are chosen on that period as a whole, and
-//! nothing of the test period influences the choice.
+//! In: the bars, the rules, and the out-of-fold scores. Out: [`OptimizedStrategy`]. Signals at a
+//! close act at the next open. Invariant: the rules and the models that are used on a date of the
+//! development period come from earlier dates. Only a strategy's parameters are chosen on the
+//! development period as a whole, and the test period does not influence the choice.
 
 pub mod backtest;
 mod backtest_period;
@@ -23,7 +23,7 @@ mod trial_run;
 use self::{
     backtest_period::BacktestPeriod,
     candidate::SearchSpace,
-    significance::{Call, TestReturns, Verdict},
+    significance::{TestReturns, Verdict, VerdictKind},
     trial_run::{MIN_ROUND_TRIPS, TrialRun, choose},
 };
 pub use self::{
@@ -35,20 +35,21 @@ pub use self::{
     },
 };
 use super::{
-    metrics::{Undefined, block_dates},
-    parallel::side_by_side,
+    metrics::{UndefinedError, block_dates},
+    parallel::parallel_map,
     rules::RuleSide,
 };
 
-/// Size of a label's threshold that stops and targets are scaled by, at least, in percent.
+/// Lower bound of the label's threshold, in percent, where the threshold scales stops and targets.
+/// A label with a threshold near 0 would otherwise have stops that every bar reaches.
 const MIN_SCALE_PCT: f64 = 1.0;
 
 /// The result of the strategy search.
 #[derive(Clone, Debug)]
 pub struct OptimizedStrategy {
-    /// The report for the result.
+    /// The strategy section of the result.
     pub report: StrategyReport,
-    /// Whether there is an edge.
+    /// The conclusion of the strategy's test.
     pub verdict: Verdict,
     /// Equity and trades of the chosen strategy, for the artifacts.
     pub equity_curve: EquityCurve,
@@ -59,9 +60,11 @@ pub fn optimize(inputs: &StrategyInputs<'_>) -> OptimizedStrategy {
     let timeframe = inputs.market.timeframe;
     let days: Vec<Vec<i32>> = inputs.market.bars.iter().map(|bars| bars.session_days(timeframe)).collect();
     let development = BacktestPeriod::development(inputs, &days);
+    // The scores are sorted only once, because the threshold of every candidate is an element of
+    // this list.
     let scores = development.scores();
     let candidates = search_space(inputs, &development).draw(inputs.n_trials, inputs.seed);
-    let runs = side_by_side(inputs.n_side_by_side, &candidates, |candidate| {
+    let runs = parallel_map(inputs.n_parallel, &candidates, |candidate| {
         development.try_candidate(*candidate, candidate.score_threshold(&scores))
     });
     let report = StrategyReport::from_runs(inputs.cost_bps, &runs);
@@ -88,6 +91,7 @@ fn test_chosen(
     let TriedStrategies { runs, chosen_idx, report } = tried;
     let TrialRun { candidate, score_threshold, .. } = runs[chosen_idx];
     let test = BacktestPeriod::test(inputs, days);
+    // Trial runs store only what the choice needs, so the chosen candidate is backtested again.
     let before = development.backtest(&candidate, score_threshold);
     let after = test.backtest(&candidate, score_threshold);
     let is_eligible: Vec<bool> = runs.iter().map(TrialRun::is_eligible).collect();
@@ -96,7 +100,7 @@ fn test_chosen(
     let after_significance = significance::test(&TestReturns {
         excess: &test.excess(&after),
         n_round_trips: after.trades.len(),
-        dates_a_year: test.dates_a_year,
+        dates_per_year: test.dates_per_year,
         block_dates: block_dates(inputs.label),
         seed: inputs.seed,
     });
@@ -112,7 +116,7 @@ fn test_chosen(
     OptimizedStrategy { report, verdict, equity_curve }
 }
 
-/// Returns what candidates may be made of.
+/// Returns the parameter ranges from which candidates are drawn.
 fn search_space(inputs: &StrategyInputs<'_>, development: &BacktestPeriod<'_>) -> SearchSpace {
     SearchSpace {
         n_entry_rules: signals::n_rules(inputs.rule_set, RuleSide::Entry),
@@ -121,6 +125,7 @@ fn search_space(inputs: &StrategyInputs<'_>, development: &BacktestPeriod<'_>) -
         exit_score_threshold: inputs.exit_score_threshold,
         base_rate: development.base_rate(inputs.label),
         horizon_bars: inputs.label.horizon_bars as usize,
+        // The threshold of a label may be negative, but stops and targets are distances.
         threshold_pct: inputs.label.key.threshold_pct.abs().max(MIN_SCALE_PCT),
     }
 }
@@ -128,20 +133,20 @@ fn search_space(inputs: &StrategyInputs<'_>, development: &BacktestPeriod<'_>) -
 /// Reports that no strategy was chosen, with the reason.
 fn nothing_chosen(mut report: StrategyReport) -> OptimizedStrategy {
     let reason = match (report.n_candidates, report.n_eligible) {
-        (0, _) => "there is no strategy to try: no rule of any source and no out-of-fold score".to_owned(),
+        (0, _) => "there is no strategy to try: the job has no rules and no out-of-fold scores".to_owned(),
         (n_tried, 0) => {
             format!(
                 "none of the strategies tried ({n_tried}) made {MIN_ROUND_TRIPS} round trips in the development period"
             )
         }
-        (_, n_eligible) => format!("the excess returns of {n_eligible} strategies never differ from date to date"),
+        (_, n_eligible) => format!("the excess returns of all {n_eligible} eligible strategies are constant"),
     };
     for name in ["parameters", "development", "test"] {
-        report.reasons.value::<()>(name, Err(Undefined::because(reason.clone())));
+        report.reasons.value::<()>(name, Err(UndefinedError::because(reason.clone())));
     }
     OptimizedStrategy {
         report,
-        verdict: Verdict { verdict: Call::Inconclusive, reason },
+        verdict: Verdict { verdict: VerdictKind::Inconclusive, reason },
         equity_curve: EquityCurve::default(),
     }
 }

@@ -1,9 +1,10 @@
-//! The plugins of a folder: published, examined, exchanged and rolled back while jobs run.
+//! Detects, examines, activates and rolls back the plugins of a folder while jobs run.
 //!
-//! In: files that any user may put there at any time, and how jobs fared with them. Out: a [`Snapshot`] of the active
-//! plugins, exchanged as a whole. Invariants: no library is opened in this process; the active content has been examined
-//! as exactly these bytes; a job keeps the snapshot that it began with; a content that fails leaves the generation before
-//! it active.
+//! In: libraries, which users publish at any time, and reports that list the plugins that crashed
+//! in a job. Out: a [`Snapshot`] of the active plugins. Every change replaces the whole snapshot.
+//! Invariants: this process never opens a library. The bytes of an active build are exactly those
+//! that were examined. A job keeps the snapshot with which it started. If a build fails, the
+//! previous generation stays active.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ mod message;
 mod owner;
 mod quarantine;
 mod retry;
-mod roll_back_error;
+mod rollback_error;
 mod schedule;
 pub mod snapshot;
 mod status;
@@ -37,26 +38,28 @@ mod watch;
 use journal_file::JournalFile;
 use message::{Message, ReplySender};
 use owner::Owner;
-use quarantine::RollBack;
+use quarantine::Rollback;
 use snapshot::Snapshot;
-use status::Knowledge;
+use status::CatalogState;
 
-/// The plugins of one folder: a handle to the thread that owns their state. Dropping it ends the thread.
+/// A handle to the thread that owns the state of the plugins of one folder. Dropping it stops the
+/// thread.
 pub struct Catalog {
     dir: PathBuf,
     messages: Sender<Message>,
     snapshots: tokio_watch::Receiver<Arc<Snapshot>>,
     owner: Option<JoinHandle<()>>,
-    /// Holds the store and the journal where the configured folder cannot.
+    /// Temporary folder that contains the store and the journal if the configured folder cannot be
+    /// used.
     _temporary: Option<tempfile::TempDir>,
 }
 
 impl Catalog {
-    /// Opens store and journal; the folder is not scanned yet. If the configured state folder cannot hold them, a temporary
-    /// one does, and a restart examines everything again.
+    /// Opens the store and the journal without scanning the folder. If the configured state folder
+    /// cannot be used, a temporary one replaces it, and a restart examines everything again.
     ///
     /// # Errors
-    /// If neither folder can hold them, or no thread can be started.
+    /// Returns an error if neither folder can be used or the thread cannot be started.
     pub fn open(config: &PluginsConfig) -> Result<Arc<Self>> {
         let mut temporary = None;
         let (store, mut journal) = match open_state(&config.state_dir) {
@@ -64,31 +67,34 @@ impl Catalog {
             Err(error) => {
                 let folder = config.state_dir.display();
                 tracing::warn!(
-                    "the state of plugins cannot be kept in `{folder}` ({error}), so a restart begins without it; set \
-                     PLUGINS_STATE_DIR"
+                    "cannot store the state of plugins in `{folder}` ({error}), so a restart examines every plugin \
+                     again; set PLUGINS_STATE_DIR to a writable folder"
                 );
-                let folder = tempfile::tempdir().context("no temporary folder for copies of the plugins")?;
+                let folder =
+                    tempfile::tempdir().context("cannot create a temporary folder for copies of the plugins")?;
                 let folder = temporary.insert(folder);
-                open_state(folder.path()).context("a temporary folder for copies of the plugins")?
+                open_state(folder.path()).context("cannot use the temporary folder for copies of the plugins")?
             }
         };
-        let known = journal.current();
-        store.sweep(|sha256| known.refers_to(sha256));
+        let current = journal.current();
+        // Unused copies are removed after the journal was opened, because the journal determines
+        // which copies are still referenced.
+        store.sweep(|sha256| current.refers_to(sha256));
         let (messages, received) = channel();
         let (published, snapshots) = tokio_watch::channel(Arc::default());
-        let known = Knowledge::new(config.clone(), store, known);
-        let owner = Owner::new(known, journal, messages.clone(), published);
+        let state = CatalogState::new(config.clone(), store, current);
+        let owner = Owner::new(state, journal, messages.clone(), published);
         let owner = std::thread::Builder::new().name("plugins".to_owned()).spawn(move || owner.run(&received));
-        let owner = Some(owner.context("no thread for the plugins")?);
+        let owner = Some(owner.context("cannot start the thread that manages the plugins")?);
         Ok(Arc::new(Self { dir: config.dir.clone(), messages, snapshots, owner, _temporary: temporary }))
     }
 
-    /// Returns the folder of plugins.
+    /// Returns the plugins folder.
     pub fn folder(&self) -> &Path {
         &self.dir
     }
 
-    /// Returns the present snapshot.
+    /// Returns the current snapshot.
     pub fn current(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshots.borrow())
     }
@@ -98,67 +104,73 @@ impl Catalog {
         self.snapshots.clone()
     }
 
-    /// Scans the folder, and waits until everything new in it is examined.
+    /// Scans the folder and waits until every new file in it has been examined.
     ///
     /// # Errors
-    /// If the folder cannot be read.
+    /// Returns an error if the folder cannot be read.
     pub fn scan_to_end(&self) -> Result<()> {
         self.request(Message::Scan)
     }
 
-    /// Scans the folder from now on when something changes in it, and every ten seconds. Examines once more, in the
-    /// background, what is active by a verdict of the journal: devices of this machine may have changed since.
+    /// Watches the folder: scans it after every change and every ten seconds. Active builds whose
+    /// verdict was read from the journal are examined again in the background, because the devices
+    /// of this machine may have changed.
     pub fn watch(&self) {
         self.send(Message::Watch);
     }
 
-    /// Counts a job for the plugins that it used, and waits for the snapshot that follows from it. A generation that
-    /// crashes in its first jobs is withdrawn.
+    /// Counts one job for each plugin that the job used, and waits for the resulting snapshot. A
+    /// generation that crashes too often in its first jobs is withdrawn.
     pub fn record_usage(&self, plugins: &[PluginHealth]) {
-        if let Err(error) = self.request(|reply| Message::JobEnded(plugins.to_vec(), reply)) {
-            tracing::warn!("how plugins fared cannot be kept: {error:#}");
+        if let Err(error) = self.request(|reply| Message::JobFinished(plugins.to_vec(), reply)) {
+            tracing::warn!("cannot record the health of plugins: {error:#}");
         }
     }
 
-    /// Makes an earlier content of a plugin active, withdraws the present one, and returns the snapshot that follows.
+    /// Activates an earlier build of a plugin, withdraws the current one, and returns the resulting
+    /// snapshot.
     ///
-    /// * `to`: beginning of a hash; the last other content if `None`.
+    /// * `to`: the first digits of a SHA-256; `None` selects the most recent other build.
     ///
     /// # Errors
-    /// Without such a plugin or content, or if it may not be active.
+    /// Returns an error if no plugin or build matches, or if the build must not be active.
     pub fn roll_back(&self, id: &str, to: Option<&str>) -> Result<Arc<Snapshot>> {
-        let known = self.request(Message::GetKnowledge)?;
-        let roll_back = RollBack::plan(&known, &self.current(), id, to)?;
-        self.request(|reply| Message::RollBack(roll_back, reply))?;
+        let state = self.request(Message::GetState)?;
+        let roll_back = Rollback::plan(&state, &self.current(), id, to)?;
+        self.request(|reply| Message::Rollback(roll_back, reply))?;
         Ok(self.current())
     }
 
-    /// Returns a content that may be active and is, or was, a generation of some file.
+    /// Returns the build with this SHA-256, if it is allowed to be active and is or was a
+    /// generation of a file.
     pub fn find(&self, sha256: &str) -> Option<InstalledPlugin> {
-        self.request(Message::GetKnowledge).ok()?.find(sha256)
+        self.request(Message::GetState).ok()?.find(sha256)
     }
 
-    /// Sends a message, and waits for its reply.
+    /// Sends a message and waits for the reply.
     fn request<T>(&self, message: impl FnOnce(ReplySender<T>) -> Message) -> Result<T> {
         let (reply, replies) = channel();
         self.send(message(reply));
-        replies.recv().context("the thread that owns the plugins has ended")?
+        replies.recv().context("the thread that manages the plugins has stopped")?
     }
 
     fn send(&self, message: Message) {
-        // If the owner has ended, the reply has no sender, which is how a caller notices.
+        // If the owner has stopped, the message and its reply channel are dropped, so `recv` in
+        // `request` returns an error. The error of `send` can therefore be ignored.
         let _ = self.messages.send(message);
     }
 }
 
 fn open_state(folder: &Path) -> io::Result<(Store, JournalFile)> {
-    let store = Store::within(folder)?;
+    let store = Store::open(folder)?;
     let journal = JournalFile::open(folder)?;
     Ok((store, journal))
 }
 
 impl Drop for Catalog {
     fn drop(&mut self) {
+        // The owner stops when it receives this message. The owner's channel never closes while the
+        // owner runs, because the owner itself holds one of the channel's senders.
         self.send(Message::Close);
         let _ = self.owner.take().map(JoinHandle::join);
     }

@@ -1,27 +1,28 @@
-//! Settings of the plugin host. The caller that reads them checks them.
+//! Settings of the plugin host. The code that reads the settings also validates them.
 
 use std::path::PathBuf;
 
 use crate::limits::Limits;
 
-/// Where plugins are, which of them may be opened, and what their processes may use.
+/// The folders of the plugin host, the rule that decides which libraries may be opened, and the
+/// limits of plugin processes.
 #[derive(Clone, Debug)]
 pub struct PluginsConfig {
-    /// Folder of plugins.
+    /// Folder in which plugins are published.
     pub dir: PathBuf,
     /// Folder of the private store and the journal.
     pub state_dir: PathBuf,
-    /// Which libraries may be opened.
+    /// The rule that decides which libraries may be opened.
     pub trust: Trust,
-    /// What each plugin process may use.
+    /// Limits of each plugin process.
     pub limits: Limits,
 }
 
-/// Which libraries may be opened.
+/// The rule that decides which libraries may be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// All that lie in the folder of plugins.
+    /// All libraries in the plugins folder.
     Any,
-    /// Only those whose SHA-256 this file lists.
+    /// Only the libraries whose SHA-256 this file lists.
     Listed(PathBuf),
 }

@@ -1,6 +1,6 @@
-//! The devices that the host names itself. A manifest may name others, such as `cuda`.
+//! The device names that the host uses. A manifest may declare others, such as `cuda`.
 
 /// The CPU.
 pub const CPU: &str = "cpu";
-/// The device that the family selects.
+/// The placeholder for the device that the family selects.
 pub const AUTO: &str = "auto";

@@ -1,7 +1,7 @@
-//! Finds the libraries of a folder of plugins; none is opened.
+//! Finds the libraries in a plugins folder without opening them.
 //!
-//! `DIR/<id>/lib*.so` and `DIR/lib*.so` (`.dylib` on macOS) are looked at. In a build folder of cargo only the latter: its
-//! subfolders hold what older builds left.
+//! The libraries are `DIR/<id>/lib*.so` and `DIR/lib*.so` (`.dylib` on macOS). In a build folder of
+//! cargo, only `DIR/lib*.so` are used, because the subfolders contain the results of older builds.
 
 use std::fs;
 use std::io;
@@ -10,55 +10,58 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-/// A library that is no usable plugin.
+/// A library that cannot be used as a plugin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refused {
-    /// The file.
+pub struct RefusedLibrary {
+    /// Path of the library.
     pub path: PathBuf,
-    /// What was found and needed.
+    /// The reason why the library cannot be used.
     pub reason: String,
 }
 
-/// Every library of the folder, by full path, sorted.
+/// Returns the full path of every library in the folder, sorted.
 ///
 /// # Errors
-/// When the folder cannot be read.
+/// Returns an error if the folder cannot be read.
 pub fn libraries(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut libraries = Vec::new();
     for folder in folders(folder)? {
-        // A folder below that cannot be read holds no plugin for us.
+        // A subfolder that cannot be read must not hide the plugins in other subfolders.
         libraries.extend(entries(&folder).unwrap_or_default().into_iter().filter(|path| is_library(path)));
     }
     libraries.sort();
     Ok(libraries)
 }
 
-/// The folder itself, by its full path, and those below it that may hold plugins.
+/// Returns the full paths of the folder and of its subfolders that may contain plugins.
 ///
 /// # Errors
-/// When the folder cannot be read.
+/// Returns an error if the folder cannot be read.
 pub fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     let read = |folder: &Path| -> io::Result<_> {
         let folder = folder.canonicalize()?;
-        let below = entries(&folder)?;
-        Ok((folder, below))
+        let subfolders = entries(&folder)?;
+        Ok((folder, subfolders))
     };
-    let (folder, below) = read(folder).with_context(|| {
+    let (folder, subfolders) = read(folder).with_context(|| {
         let folder = folder.display();
-        format!("plugins folder `{folder}` cannot be read; publish plugins there or name another by --plugins")
+        format!(
+            "cannot read the plugins folder `{folder}`; publish plugins there, or pass another folder with --plugins"
+        )
     })?;
+    // Cargo creates this folder in `target/debug` and `target/release`.
     let is_build_folder = folder.join(".fingerprint").is_dir();
-    let below = below.into_iter().filter(|path| !is_build_folder && path.is_dir());
-    Ok(std::iter::once(folder).chain(below).collect())
+    let subfolders = subfolders.into_iter().filter(|path| !is_build_folder && path.is_dir());
+    Ok(std::iter::once(folder).chain(subfolders).collect())
 }
 
 fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
 }
 
-/// A file by its name; a pipe or a folder of that name is none.
+/// Returns whether a path is a regular file with the name of a library.
 fn is_library(path: &Path) -> bool {
-    // A name that no log could show as it is may be anything.
+    // A name that is not UTF-8 or contains control characters cannot be shown faithfully in a log.
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
     !name.contains(char::is_control)
         && name.starts_with("lib")

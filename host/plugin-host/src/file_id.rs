@@ -1,8 +1,9 @@
-//! Identity and version of a file, from its metadata: while it stays the same, the bytes need no second check.
+//! Identifies a file and its version by metadata: while the id is unchanged, the bytes need not be
+//! hashed again.
 //!
-//! In: a path. Out: a [`FileId`]. Every write to a file, also through a mapping, updates its time of last status change,
-//! which no program can set. Hashing a library of 13 MiB takes 11 ms at each start of a plugin; its id takes
-//! microseconds.
+//! In: a path. Out: a [`FileId`]. Every write to a file, including a write through a mapping,
+//! updates the file's time of last status change. No program can set this time. Hashing a library
+//! of 13 MiB takes 11 ms at each start of a plugin; reading its id takes microseconds.
 
 use std::fs::Metadata;
 use std::io;
@@ -12,30 +13,30 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-/// Device, inode, length, time of last write and time of last status change of a file.
+/// The device, inode, length, time of last write and time of last status change of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileId {
     device: u64,
     inode: u64,
     n_bytes: u64,
-    /// Last write, in seconds and nanoseconds.
+    /// Time of the last write, in seconds and nanoseconds.
     modified: (i64, i64),
-    /// Last status change, in seconds and nanoseconds.
+    /// Time of the last status change, in seconds and nanoseconds.
     changed: (i64, i64),
 }
 
 impl FileId {
-    /// Returns the id of the file at `path`, following links. Take it before the bytes are read, so that a write in
-    /// between shows as another id.
+    /// Returns the id of the file at `path`, following links. Call this before the bytes are read,
+    /// so that a write between the two reads changes the id.
     ///
     /// # Errors
-    /// The error of the file system.
+    /// Returns [`io::Error`] if the metadata cannot be read.
     pub fn from_path(path: &Path) -> io::Result<Self> {
         Ok(Self::from(&path.metadata()?))
     }
 
-    /// Returns when the file's status last changed, such as when it was put in its place by a rename: seconds and
-    /// nanoseconds.
+    /// Returns the time of the last status change, in seconds and nanoseconds. A rename updates
+    /// this time, but it does not update the time of the last write.
     pub fn changed_at(&self) -> (i64, i64) {
         self.changed
     }
@@ -45,7 +46,8 @@ impl FileId {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let (seconds, nanos) = self.modified;
         let modified = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
-        // A time in the future is treated as old: a wrong clock must not keep a file waiting.
+        // A time in the future is treated as old, because a wrong clock must not delay the
+        // examination of a file.
         (0..age.as_nanos().cast_signed()).contains(&(now.as_nanos().cast_signed() - modified))
     }
 }
@@ -69,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_left_alone_keeps_its_id_and_another_with_the_same_bytes_has_its_own() {
+    fn an_unchanged_file_keeps_its_id_and_a_copy_has_another() {
         let folder = tempfile::tempdir().unwrap();
         let one = folder.path().join("one");
         let other = folder.path().join("other");
@@ -82,18 +84,19 @@ mod tests {
     }
 
     #[test]
-    fn a_write_shows_even_where_length_and_time_of_writing_are_put_back() {
+    fn a_write_changes_the_id_even_if_length_and_modification_time_are_restored() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("library");
         fs::write(&path, "bytes").unwrap();
         let long_ago = FileTimes::new().set_modified(std::time::UNIX_EPOCH);
-        let put_back = || OpenOptions::new().write(true).open(&path).unwrap().set_times(long_ago).unwrap();
-        put_back();
+        let restore_time = || OpenOptions::new().write(true).open(&path).unwrap().set_times(long_ago).unwrap();
+        restore_time();
         let id = FileId::from_path(&path).unwrap();
-        // Written repeatedly, since a file system's clock may tick more slowly than this test runs.
+        // Writes repeatedly, because the clock of a file system may tick more slowly than this test
+        // runs.
         let changed = std::iter::repeat_with(|| {
             fs::write(&path, "other").unwrap();
-            put_back();
+            restore_time();
             FileId::from_path(&path).unwrap()
         });
         let changed = changed.take(1_000_000).find(|changed| *changed != id).unwrap();

@@ -1,38 +1,42 @@
-//! How the plugins of a job fared, which decides whether a new generation keeps its place.
+//! Records which plugins of a job crashed. The catalog withdraws a new generation that crashes in
+//! its first jobs.
 
 use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-/// Outcome of one library in one job.
+/// The health of one library in one job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginHealth {
     /// SHA-256 of the library, as hex.
     pub sha256: String,
-    /// Whether one of its processes died by itself, hung or used too much memory, or one of its calls panicked.
+    /// True if a process of the library crashed, hung or used too much memory, or if one of its
+    /// calls panicked.
     pub died: bool,
 }
 
-/// The libraries that one job has used, recorded by its sessions from any thread.
+/// The health of all libraries that one job uses, recorded by its sessions from any thread.
 #[derive(Debug, Default)]
 pub struct HealthRecord {
-    /// Whether a process of the library died, by its SHA-256.
+    /// For the SHA-256 of each library: true if a process of the library died, else false.
     died: Mutex<BTreeMap<String, bool>>,
 }
 
 impl HealthRecord {
     /// Records that a process of this library was started.
     pub fn record_start(&self, sha256: &str) {
+        // A restart must not clear an earlier death.
         self.died.lock().entry(sha256.to_owned()).or_default();
     }
 
-    /// Records that a process of this library ended before the job released it.
+    /// Records that a process of this library terminated before the job released it, or that one of
+    /// its calls panicked.
     pub fn record_death(&self, sha256: &str) {
         self.died.lock().insert(sha256.to_owned(), true);
     }
 
-    /// Returns one entry per library of which a process was started.
+    /// Returns one entry per library for which a process was started.
     pub fn all(&self) -> Vec<PluginHealth> {
         self.died.lock().iter().map(|(sha256, &died)| PluginHealth { sha256: sha256.clone(), died }).collect()
     }
@@ -43,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plugin_that_died_once_stays_one_that_died() {
+    fn a_restart_does_not_clear_a_recorded_death() {
         let record = HealthRecord::default();
         assert_eq!(record.all(), []);
         record.record_start("b");

@@ -1,7 +1,7 @@
-//! Plugins: found, examined, selected by a job, run in processes of their own.
+//! Finds plugins, examines them, selects those that a job needs, and runs each in its own process.
 //!
-//! Invariant: only a plugin process loads a library ([`loader`]), and exactly one; the worker and the job process load
-//! none.
+//! Invariant: only a plugin process loads a library ([`loader`]), and it loads exactly one. The
+//! worker and the job process never load one.
 
 pub mod catalog;
 pub mod config;
@@ -16,13 +16,13 @@ pub mod library;
 pub mod limits;
 pub mod loader;
 mod memory;
+pub mod plugin_main;
 pub mod predictor;
 pub mod probe;
 pub mod process;
 mod progress_throttle;
 pub mod protocol;
 pub mod selection;
-pub mod serve;
 pub mod session;
 pub mod store;
 pub mod table;

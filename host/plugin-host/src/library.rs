@@ -1,22 +1,22 @@
-//! The library that a plugin process opens.
+//! The description of the library that a plugin process opens.
 
 use std::path::{Path, PathBuf};
 
 use crate::file_id::FileId;
 use crate::installed::InstalledPlugin;
 
-/// A library, as its process needs it.
+/// A library for a plugin process to open.
 #[derive(Clone, Copy, Debug)]
 pub struct LibraryRef<'a> {
-    /// Its name in the log.
+    /// Name of the plugin in the log.
     pub name: &'a str,
-    /// The file.
+    /// Path of the library.
     pub path: &'a Path,
     /// SHA-256 that the file must have, as hex.
     pub sha256: &'a str,
-    /// Id of the file when its hash was computed.
+    /// Id of the file at the time its hash was computed.
     pub file_id: Option<FileId>,
-    /// Where its own shared libraries are.
+    /// Folders of the shared libraries that it needs.
     pub dirs: &'a [PathBuf],
 }
 

@@ -1,22 +1,22 @@
-//! What one plugin process may use before it is ended.
+//! The limits at which a plugin process is killed.
 
 use std::time::Duration;
 
 use oculus_system::memory;
 use serde::{Deserialize, Serialize};
 
-/// Limits of one plugin process.
+/// The limits of one plugin process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Memory of its own, the shared table not counted.
+    /// The maximum private memory in bytes. The table that all processes share is not counted.
     pub memory_bytes: u64,
-    /// Longest time without a reply or another event of the call.
+    /// The longest time during which a call may send neither a reply nor another event.
     pub silence: Duration,
 }
 
 impl Limits {
-    /// Returns four fifths of the machine's memory; `u64::MAX` where the system does not report it.
-    pub fn usual_memory_bytes() -> u64 {
+    /// Returns four fifths of the machine's memory, or `u64::MAX` if the system does not report it.
+    pub fn default_memory_bytes() -> u64 {
         memory::total_bytes().map_or(u64::MAX, |bytes| bytes / 5 * 4)
     }
 }

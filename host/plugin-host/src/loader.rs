@@ -1,6 +1,8 @@
-//! Opens a plugin library and compares the layout of its types with this host's.
+//! Opens a plugin library and compares the layout of its types with the layout that this host
+//! expects.
 //!
-//! Called only in a plugin process, because a library may crash, exit or hang when it is opened.
+//! Invariant: called only in a plugin process, because a library may crash, exit or hang when it is
+//! opened.
 
 use std::path::Path;
 
@@ -11,11 +13,11 @@ use abi_stable::sabi_types::VersionStrings;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use oculus_plugin_api::abi::Module_Ref;
 
-/// Why a library cannot be used as a plugin of this host.
+/// The reason why a library cannot be used as a plugin of this host.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A shared library that the plugin needs is not installed.
-    #[error("needs the shared library `{library}`, which cannot be found {}", remedy(.library))]
+    #[error("needs the shared library `{library}`, which was not found {}", remedy(.library))]
     Missing {
         /// File name of the missing library.
         library: String,
@@ -24,81 +26,95 @@ pub enum LoadError {
     #[error("cannot be opened as a library")]
     Open(#[source] libloading::Error),
     /// The library has no module header.
-    #[error("is no oculus plugin: it has no module header; export one with `export_family!`")]
+    #[error(
+        "is not an oculus plugin: it has no module header; export one with `export_family!` or `export_extractor!`"
+    )]
     NotAPlugin,
-    /// Built with an incompatible abi_stable or for another C ABI.
+    /// The library was built with an incompatible abi_stable or for another C ABI.
     #[error("was built for another plugin ABI: {}", other_abi(.0))]
     Abi(LibraryError),
-    /// The plugin exports no type layout, so it cannot be checked.
-    #[error("exports no type layout; build it without opting out of the layout check")]
+    /// The library does not export a type layout, so its layout cannot be checked.
+    #[error("exports no type layout; build it without disabling the layout check of abi_stable")]
     NoLayout,
-    /// The type layout or the major version of the API differs from this host's.
-    #[error("has a layout that does not fit this host's plugin API: {0}")]
+    /// The type layout or the major version of the plugin API is incompatible with this host.
+    #[error("has a type layout that is incompatible with this host's plugin API: {0}")]
     Layout(String),
     /// The plugin's initialisation failed.
-    #[error("failed at its start ({})", last_line(.0))]
+    #[error("failed to initialise ({})", last_lines(.0))]
     Start(LibraryError),
 }
 
 impl LoadError {
-    /// Returns whether something outside the library is missing, so that another attempt may succeed.
+    /// Returns whether the cause is outside the library, so that a later attempt may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Missing { .. } => true,
+            // The system's loader reports its errors only as text.
             Self::Open(error) => {
                 let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
                 let cause = cause.to_lowercase();
-                ["cannot allocate memory", "too many open files"].iter().any(|lack| cause.contains(lack))
+                ["cannot allocate memory", "too many open files"].iter().any(|shortage| cause.contains(shortage))
             }
             _ => false,
         }
     }
 }
 
-/// Opens the library at `path` and initialises its module. The library stays open until the process ends.
+/// Opens the library at `path` and initialises its module. The library stays open until the process
+/// terminates.
 ///
 /// # Errors
-/// [`LoadError`], whose message continues a sentence that begins with the file's name.
+/// Returns [`LoadError`] if the library cannot be used. The error message continues a sentence that
+/// begins with the file's name.
 pub fn load(path: &Path) -> Result<Module_Ref, LoadError> {
     let header = open(path)?;
     let theirs = header.layout().ok_or(LoadError::NoLayout)?;
     check_version(header.version_strings())?;
     match header.ensure_layout::<Module_Ref>() {
         Ok(()) => header.init_root_module::<Module_Ref>().map_err(LoadError::Start),
-        // An older plugin has fewer fields than this host, which abi_stable refuses. With the roles swapped, the check
-        // succeeds if the host finds every field of the plugin in its place.
+        // abi_stable rejects a module with fewer fields than the host's type, such as the module of
+        // an older plugin. With the two layouts swapped, the check succeeds if every field of the
+        // plugin has the offset and type that the host expects.
         Err(_) => {
             check_layout_compatibility(theirs, <Module_Ref as StableAbi>::LAYOUT)
-                .map_err(|error| LoadError::Layout(last_line(&error)))?;
-            // SAFETY: the layouts were just checked; fields that the plugin lacks read as absent.
+                .map_err(|error| LoadError::Layout(last_lines(&error)))?;
+            // SAFETY: the layouts were just checked. Fields that the plugin lacks are read as
+            // absent.
             unsafe { header.init_root_module_with_unchecked_layout::<Module_Ref>() }.map_err(LoadError::Start)
         }
     }
 }
 
 fn open(path: &Path) -> Result<&'static LibHeader, LoadError> {
-    // RTLD_NOW: a missing function is an error here, not in the middle of a job. RTLD_LOCAL: the symbols of different
-    // engines do not mix.
+    // RTLD_NOW reports a missing function here instead of during a job. RTLD_LOCAL keeps the
+    // symbols of different native engines apart.
+    //
     // SAFETY: the library's constructors run in this process, which exists only for this library.
-    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| refusal(path, error))?;
-    // SAFETY: the symbol of this name is a static `LibHeader`, whose magic and version `upgrade` checks before any use.
+    let library =
+        unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| open_error(path, error))?;
+    // SAFETY: the symbol of this name is a static `LibHeader`, whose magic and version `upgrade`
+    // checks before any use.
     let header = unsafe { library.get::<AbiHeaderRef>(ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes()) };
     let header = *header.map_err(|_| LoadError::NotAPlugin)?;
+    // The library is never closed, because `header` and everything that the plugin returns refer to
+    // its memory.
     std::mem::forget(library);
     header.upgrade().map_err(LoadError::Abi)
 }
 
-/// Returns the error for a file that the system's loader cannot open; [`LoadError::Missing`] if it names a missing
-/// library.
-fn refusal(path: &Path, error: libloading::Error) -> LoadError {
+/// Returns the error for a file that the system's loader cannot open: [`LoadError::Missing`] if the
+/// loader names a missing library.
+fn open_error(path: &Path, error: libloading::Error) -> LoadError {
     let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
     match missing_library(&cause) {
+        // If the plugin file does not exist, the loader names it as the missing library.
         Some(library) if !path.ends_with(library) => LoadError::Missing { library: library.to_owned() },
         _ => LoadError::Open(error),
     }
 }
 
-/// Returns the library that a message of the system's loader names as missing: of glibc, musl or macOS.
+/// Returns the name of the missing library in an error message of the system's loader (glibc, musl
+/// or macOS).
 fn missing_library(message: &str) -> Option<&str> {
     let glibc = || message.split_once(": cannot open shared object file").map(|(library, _)| library);
     let musl = || message.split_once("Error loading shared library ")?.1.split_once(':').map(|(library, _)| library);
@@ -107,46 +123,51 @@ fn missing_library(message: &str) -> Option<&str> {
     library.rsplit('/').next().map(str::trim).filter(|name| !name.is_empty())
 }
 
-/// Returns where a missing library is searched for, and what to do.
+/// Returns the end of an error message: where the loader searched for a missing library, and the
+/// remedy.
 fn remedy(library: &str) -> String {
     let variable = root_variable(library);
     format!(
-        "in the plugin's own search path, in ${variable}/lib, or where the system's loader looks: install what it belongs \
-         to, run `cargo xtask setup` for a plugin of this project, or set {variable} to a folder whose lib/ holds it"
+        "in the plugin's own search path, in ${variable}/lib, or in the search path of the system's loader: install the \
+         package that contains it, run `cargo xtask setup` for a plugin of this project, or set {variable} to a folder \
+         whose lib/ contains it"
     )
 }
 
-/// Returns the variable that names the folder of a native library: `LIBXYZ` for `libxyz_cpu.so`.
+/// Returns the name of the environment variable that contains the folder of a native library:
+/// `LIBXYZ` for `libxyz_cpu.so`.
 fn root_variable(library: &str) -> String {
     let stem = library.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
     stem.to_ascii_uppercase()
 }
 
+/// Compares the major versions of the plugin API, so that the error names the versions instead of a
+/// layout difference.
 fn check_version(theirs: VersionStrings) -> Result<(), LoadError> {
     let ours = <Module_Ref as abi_stable::library::RootModule>::VERSION_STRINGS;
     let major = |version: VersionStrings| version.parsed().map(|parsed| parsed.major);
     match (major(ours), major(theirs)) {
         (Ok(our_major), Ok(their_major)) if our_major == their_major => Ok(()),
-        _ => Err(LoadError::Layout(format!("it has plugin API {}, this host {}", theirs.version, ours.version))),
+        _ => Err(LoadError::Layout(format!("found plugin API {}, expected {}", theirs.version, ours.version))),
     }
 }
 
-/// Describes the difference below the plugin API: in abi_stable itself, or in the C ABI.
+/// Describes an incompatibility below the plugin API: in abi_stable itself or in the C ABI.
 fn other_abi(error: &LibraryError) -> String {
-    let LibraryError::InvalidAbiHeader(theirs) = error else { return last_line(error) };
+    let LibraryError::InvalidAbiHeader(theirs) = error else { return last_lines(error) };
     let ours = AbiHeader::VALUE;
     if theirs.magic_string != ours.magic_string {
-        return "its header does not begin as abi_stable's do".to_owned();
+        return "its header does not begin with the magic string of abi_stable".to_owned();
     }
     format!(
-        "it has abi_stable {}.{}, this host {}.{}; build it with this host's oculus-plugin-api",
+        "found abi_stable {}.{}, expected {}.{}; build it with the oculus-plugin-api of this host",
         theirs.abi_major, theirs.abi_minor, ours.abi_major, ours.abi_minor
     )
 }
 
-/// Returns the last lines of an error in one line. A layout error has hundreds of lines; the last ones name what was
-/// expected and found.
-fn last_line(error: &dyn std::fmt::Display) -> String {
+/// Returns the last lines of an error, joined to one line. A layout error has hundreds of lines;
+/// the last ones state the expected and the found layout.
+fn last_lines(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
     let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines[lines.len().saturating_sub(4)..].join(" ")
@@ -157,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_library_is_found_in_the_messages_of_every_loader() {
+    fn the_missing_library_is_read_from_the_messages_of_every_loader() {
         let messages = [
             "libtorch_cpu.so: cannot open shared object file: No such file or directory",
             "Error loading shared library libtorch_cpu.so: No such file or directory (needed by /p/libx.so)",
@@ -168,10 +189,10 @@ mod tests {
     }
 
     #[test]
-    fn the_refusal_of_a_missing_library_states_where_it_is_searched_for_and_what_to_do() {
-        let refusal = LoadError::Missing { library: "libtorch_cpu.so".to_owned() }.to_string();
-        for needed in ["`libtorch_cpu.so`", "own search path", "$LIBTORCH/lib", "cargo xtask setup"] {
-            assert!(refusal.contains(needed), "{refusal}");
+    fn the_error_of_a_missing_library_states_the_searched_places_and_the_remedy() {
+        let message = LoadError::Missing { library: "libtorch_cpu.so".to_owned() }.to_string();
+        for expected in ["`libtorch_cpu.so`", "own search path", "$LIBTORCH/lib", "cargo xtask setup"] {
+            assert!(message.contains(expected), "{message}");
         }
         let other = LoadError::Missing { library: "libgomp.so.1".to_owned() }.to_string();
         assert!(other.contains("set LIBGOMP") && other.contains("install"), "{other}");

@@ -1,7 +1,7 @@
-//! A saved model at work on one table, in a plugin process of its own.
+//! Predicts with a saved model on one table, in a separate plugin process.
 //!
-//! In: an installed plugin, a table, the bytes of a model that the plugin has saved. Out: scores. Nothing is fitted, and
-//! no other process reads the model.
+//! In: an installed plugin, a table, and the bytes of a model that the plugin saved. Out: scores.
+//! No model is fitted, and no other process parses the saved model.
 
 use anyhow::Context;
 use oculus_pipeline::fitter::FitError;
@@ -10,29 +10,31 @@ use oculus_plugin_api::{PluginError, Setting};
 use crate::installed::InstalledPlugin;
 use crate::library::LibraryRef;
 use crate::limits::Limits;
-use crate::process::{CallError, Listener, PluginProcess, Start};
+use crate::process::{CallError, Listener, PluginProcess, ProcessOptions};
 use crate::protocol::{Reply, Request};
 use crate::table::SharedTable;
 
-/// A plugin process with a model loaded; dropping it ends the process.
+/// A plugin process that predicts with a loaded model. Dropping it terminates the process.
 pub struct Predictor {
     process: PluginProcess,
 }
 
 impl Predictor {
-    /// Starts a process on a table.
+    /// Starts a plugin process that can predict on a table.
     ///
     /// # Errors
-    /// The system's own, as [`FitError::Died`].
+    /// Returns [`FitError::Died`] if the system cannot start the process.
     pub fn start(
         plugin: &InstalledPlugin,
         table: &SharedTable,
         limits: Limits,
         listener: Listener,
     ) -> Result<Self, FitError> {
-        let started = PluginProcess::start(Start {
+        let started = PluginProcess::start(ProcessOptions {
             library: LibraryRef::from(plugin),
             table: Some(table),
+            // A prediction does not take the lock of the GPU, so it does not wait for training
+            // jobs.
             gpu: None,
             limits,
             listener,
@@ -42,30 +44,35 @@ impl Predictor {
         Ok(Self { process })
     }
 
-    /// Loads a model in place of the one before.
+    /// Loads a model, replacing the previous one.
     ///
     /// # Errors
-    /// What the plugin says of the bytes or of the device, or that its process died.
+    /// Returns [`FitError::Rejected`] if the plugin rejects the bytes or the device, and
+    /// [`FitError::Died`] if its process died.
     pub fn load(&self, model: Vec<u8>, setting: &Setting) -> Result<(), FitError> {
         let setting = setting.to_json().map_err(CallError::from)?;
         match self.process.call(Request::Load { model, setting })? {
             Reply::Loaded => Ok(()),
-            other => Err(unexpected("to load a model", &other)),
+            other => Err(unexpected("load", &other)),
         }
     }
 
-    /// One score for each of `rows`, ascending rows of the table; NaN where a row has too little history.
+    /// Returns one score per row in `rows`. The score of a row with too little history is NaN.
+    ///
+    /// * `rows`: rows of the table, ascending.
     ///
     /// # Errors
-    /// What the plugin says, such as that the table lacks a feature, or that its process died.
+    /// Returns [`FitError::Rejected`] if the plugin rejects the request, for example because the
+    /// table lacks a feature, and [`FitError::Died`] if its process died.
     pub fn predict(&self, rows: &[u32]) -> Result<Vec<f32>, FitError> {
         match self.process.call(Request::Predict { rows: rows.to_vec() })? {
             Reply::Predicted { scores } => Ok(scores),
-            other => Err(unexpected("to predict", &other)),
+            other => Err(unexpected("predict", &other)),
         }
     }
 }
 
-fn unexpected(asked: &str, found: &Reply) -> FitError {
-    CallError::from(PluginError::engine(format!("answered {found:?} when asked {asked}"))).into()
+/// Returns the error for a reply that does not match the request.
+fn unexpected(request: &str, reply: &Reply) -> FitError {
+    CallError::from(PluginError::engine(format!("replied to a {request} request with {reply:?}"))).into()
 }

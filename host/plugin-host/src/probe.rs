@@ -1,7 +1,8 @@
-//! The examination of a library before a job uses it, in a throw-away process with a time limit.
+//! Examines a library before a job uses it, in a temporary process with a time limit.
 //!
-//! In: a private copy. Out: the plugin's description of itself, or why it may not be active. Layouts are compared both
-//! ways when it is opened; then it describes itself, fits, saves, loads, predicts and is cancelled.
+//! In: a private copy of the library. Out: the plugin's manifest, or the reason why the library
+//! must not be active. Opening the library compares the type layouts in both directions. Then the
+//! plugin returns its manifest, fits, saves, loads, predicts and is cancelled.
 
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
@@ -14,67 +15,71 @@ use rustix::process::Signal;
 
 use crate::library::LibraryRef;
 use crate::limits::Limits;
-use crate::process::{CallError, Death, DeathCause, Listener, PluginProcess, Start};
+use crate::process::{CallError, Death, DeathCause, Listener, PluginProcess, ProcessOptions};
 use crate::protocol::{Event, Reply, Request};
 
-/// A library that has not passed within this time is refused: it hangs, or the machine is overloaded.
-const LIMIT: Duration = Duration::from_secs(20);
-/// Longest reason that is reported.
+/// The time limit of an examination. If an examination exceeds it, the library hangs or the machine
+/// is overloaded.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(20);
+/// The maximum number of lines of a reason.
 const MAX_REASON_LINES: usize = 3;
+/// The maximum length of a line of a reason.
 const MAX_LINE_CHARS: usize = 300;
 
-/// A library to be examined.
+/// A library to examine.
 #[derive(Clone, Debug)]
-pub struct Subject {
-    /// Its name in the log.
+pub struct ProbeTarget {
+    /// Name of the library in the log.
     pub name: String,
-    /// The file to open.
+    /// Path of the file to open.
     pub library: PathBuf,
-    /// SHA-256 that it must have, as hex.
+    /// SHA-256 that the file must have, as hex.
     pub sha256: String,
-    /// Where its own shared libraries are looked for.
+    /// Folders of the shared libraries that it needs.
     pub library_dirs: Vec<PathBuf>,
-    /// What its process may use.
+    /// Limits of its process.
     pub limits: Limits,
 }
 
-impl Subject {
-    /// Returns what its process is started with: no table and no GPU.
-    pub fn start(&self, listener: Listener) -> Start<'_> {
+impl ProbeTarget {
+    /// Returns the options of the process that examines the library. It has no table and no GPU.
+    pub fn process_options(&self, listener: Listener) -> ProcessOptions<'_> {
         let library = LibraryRef {
             name: &self.name,
             path: &self.library,
             sha256: &self.sha256,
+            // Without an id the process hashes the file, because an examination must not rely on
+            // metadata.
             file_id: None,
             dirs: &self.library_dirs,
         };
-        Start { library, table: None, gpu: None, limits: self.limits, listener }
+        ProcessOptions { library, table: None, gpu: None, limits: self.limits, listener }
     }
 }
 
-/// Why a library may not be active.
+/// The reason why a library must not be active.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct ProbeError {
     /// The reason, in at most three lines.
     pub reason: String,
-    /// What is at fault.
+    /// The cause of the failure.
     pub fault: Fault,
 }
 
-/// What is at fault when a library may not be active.
+/// The cause of a failed examination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The library: every examination fails.
+    /// The library is faulty. Every further examination would fail.
     Library,
-    /// The machine, which was too slow or had too little memory: another examination may pass.
+    /// The machine was too slow or had too little memory. A later examination may pass.
     Machine,
-    /// A shared library that it needs is missing, and may be installed.
+    /// A shared library is missing. A user may install it.
     MissingDependency,
 }
 
 impl ProbeError {
-    /// Creates an error with a reason that is shortened to what a person can read.
+    /// Creates an error, shortening the reason to at most three lines of at most 300 characters.
     pub fn new(fault: Fault, reason: &str) -> Self {
         let lines = reason.lines().map(str::trim).filter(|line| !line.is_empty()).take(MAX_REASON_LINES);
         let lines: Vec<String> = lines.map(|line| line.chars().take(MAX_LINE_CHARS).collect()).collect();
@@ -85,24 +90,26 @@ impl ProbeError {
 /// Examines a library.
 ///
 /// # Errors
-/// Why it may not be active.
-pub fn probe(subject: &Subject) -> Result<Manifest, ProbeError> {
+/// Returns [`ProbeError`] if the library must not be active.
+pub fn probe(target: &ProbeTarget) -> Result<Manifest, ProbeError> {
     let latest_claim = LatestClaim::default();
-    let process = PluginProcess::start(subject.start(latest_claim.listener()));
+    let process = PluginProcess::start(target.process_options(latest_claim.listener()));
     let process = process.map_err(|error| ProbeError::new(Fault::Machine, &format!("{error:#}")))?;
     let process = Arc::new(process);
     let examination = Examination { process: Arc::clone(&process), latest_claim: latest_claim.clone() };
     let (sender, receiver) = mpsc::channel();
+    // The examination runs on a separate thread, because a call may block for longer than the time
+    // limit.
     std::thread::spawn(move || {
-        // After the time limit the result has no receiver.
+        // The error is ignored, because the receiver is dropped if the time limit was exceeded.
         let _ = sender.send(examination.run());
     });
-    let result = receiver.recv_timeout(LIMIT).unwrap_or_else(|_| Err(latest_claim.timed_out()));
-    process.end();
+    let result = receiver.recv_timeout(PROBE_TIMEOUT).unwrap_or_else(|_| Err(latest_claim.timed_out()));
+    process.terminate();
     result
 }
 
-/// One library under examination.
+/// One running examination.
 struct Examination {
     process: Arc<PluginProcess>,
     latest_claim: LatestClaim,
@@ -110,29 +117,32 @@ struct Examination {
 
 impl Examination {
     fn run(&self) -> Result<Manifest, ProbeError> {
-        let manifest = match self.call(Request::Describe, "cannot say who it is")? {
+        let manifest = match self.call(Request::Describe, "cannot return its manifest")? {
             Reply::Described(json) => read_manifest(&json).map_err(|error| broken(&error.to_string()))?,
-            other => return Err(broken(&format!("answered {other:?} when asked who it is"))),
+            other => return Err(broken(&format!("returned {other:?} instead of its manifest"))),
         };
         match self.call(Request::Examine(Depth::Probe), "cannot be examined")? {
             Reply::Examined(findings) => match broken_claims(&findings) {
                 None => Ok(manifest),
                 Some(reason) => Err(broken(&reason)),
             },
-            other => Err(broken(&format!("answered {other:?} when examined"))),
+            other => Err(broken(&format!("returned {other:?} instead of the end of the examination"))),
         }
     }
 
-    /// * `refusal`: what a refused request means.
-    fn call(&self, request: Request, refusal: &str) -> Result<Reply, ProbeError> {
+    /// Sends a request and returns the reply.
+    ///
+    /// * `failure`: the beginning of the reported reason if the plugin rejects the request.
+    fn call(&self, request: Request, failure: &str) -> Result<Reply, ProbeError> {
         self.process.call(request).map_err(|error| match error {
-            CallError::Refused { message, .. } => broken(&format!("{refusal}: {message}")),
-            CallError::Died(death) => on_death(&death, self.latest_claim.get().as_deref()),
+            CallError::Rejected { message, .. } => broken(&format!("{failure}: {message}")),
+            CallError::Died(death) => death_error(&death, self.latest_claim.get().as_deref()),
         })
     }
 }
 
-/// The claim that is examined now; `None` before the first.
+/// The claim that is currently tested; `None` before the first claim. It is the probable cause if
+/// the process dies.
 #[derive(Clone, Default)]
 struct LatestClaim(Arc<Mutex<Option<String>>>);
 
@@ -151,41 +161,45 @@ impl LatestClaim {
     }
 
     fn timed_out(&self) -> ProbeError {
-        let limit_s = LIMIT.as_secs();
+        let limit_s = PROBE_TIMEOUT.as_secs();
         let stage = stage(self.get().as_deref());
-        ProbeError::new(Fault::Machine, &format!("hangs: it has not passed within {limit_s} s, being {stage}"))
+        ProbeError::new(
+            Fault::Machine,
+            &format!("hangs: the examination did not finish within {limit_s} s, while the library was {stage}"),
+        )
     }
 }
 
+/// Returns the error for a fault of the library.
 fn broken(reason: &str) -> ProbeError {
     ProbeError::new(Fault::Library, reason)
 }
 
-/// A manifest that cannot be used.
+/// The reason why a manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// It cannot be parsed.
-    #[error("has a manifest that cannot be read: {0}")]
+    /// The manifest cannot be parsed.
+    #[error("has a manifest that cannot be parsed: {0}")]
     Unreadable(serde_json::Error),
-    /// It contradicts itself in these ways.
-    #[error("has a manifest that makes no sense: {}", .0.join("; "))]
+    /// The manifest contradicts itself. Contains every problem.
+    #[error("has an invalid manifest: {}", .0.join("; "))]
     Invalid(Vec<String>),
 }
 
 /// Parses and checks a manifest.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// Returns [`ManifestError`] if the manifest cannot be parsed or is invalid.
 pub fn read_manifest(json: &str) -> Result<Manifest, ManifestError> {
     let manifest: Manifest = serde_json::from_str(json).map_err(ManifestError::Unreadable)?;
     manifest.check().map_err(ManifestError::Invalid)?;
     Ok(manifest)
 }
 
-/// Returns the claims that do not hold, one line per claim; `None` if all do.
+/// Returns one line per claim that does not hold, or `None` if all claims hold.
 fn broken_claims(findings: &[Finding]) -> Option<String> {
     let lines = findings.iter().filter_map(|finding| match &finding.verdict {
-        Verdict::Broken { reason } => Some(format!("breaks `{}`: {}", finding.claim, reason.replace('\n', "; "))),
+        Verdict::Broken { reason } => Some(format!("violates `{}`: {}", finding.claim, reason.replace('\n', "; "))),
         Verdict::Holds | Verdict::Inapplicable { .. } => None,
     });
     let lines: Vec<_> = lines.collect();
@@ -194,25 +208,27 @@ fn broken_claims(findings: &[Finding]) -> Option<String> {
 
 /// Returns the error for a process that died.
 ///
-/// * `claim`: the claim that was examined; `None` before the first.
-fn on_death(death: &Death, claim: Option<&str>) -> ProbeError {
+/// * `claim`: the claim that was being tested when the process died; `None` before the first claim.
+fn death_error(death: &Death, claim: Option<&str>) -> ProbeError {
     let fault = match &death.cause {
         DeathCause::Unusable(reason) => return ProbeError::new(Fault::Library, reason),
         DeathCause::MissingLibrary(reason) => return ProbeError::new(Fault::MissingDependency, reason),
         DeathCause::Silent { .. } | DeathCause::OutOfMemory { .. } => Fault::Machine,
-        // Only the system, or a user, sends this signal.
+        // Only the system or a user sends SIGKILL here, so the library is not at fault.
         DeathCause::Exited(cause) if cause.signal() == Some(Signal::KILL.as_raw()) => Fault::Machine,
-        // The plugin process itself could not start: no thread, no memory.
+        // The plugin process failed before it opened the library, for example because it could not
+        // start a thread.
         DeathCause::Exited(cause) if cause.code() == Some(1) && claim.is_none() => Fault::Machine,
         DeathCause::Exited(_) | DeathCause::Malformed(_) | DeathCause::Unknown(_) => Fault::Library,
     };
     let printed: Vec<_> = death.stderr.iter().rev().filter(|line| !line.trim().is_empty()).take(2).collect();
     let printed: String = printed.into_iter().rev().map(|line| format!("\n{line}")).collect();
-    ProbeError::new(fault, &format!("ended its process ({}), being {}{printed}", death.cause, stage(claim)))
+    ProbeError::new(fault, &format!("terminated its process ({}) while it was {}{printed}", death.cause, stage(claim)))
 }
 
+/// Returns the stage of an examination, as the end of a sentence.
 fn stage(claim: Option<&str>) -> String {
-    claim.map_or_else(|| "opened".to_owned(), |claim| format!("examined for `{claim}`"))
+    claim.map_or_else(|| "being opened".to_owned(), |claim| format!("being examined for `{claim}`"))
 }
 
 #[cfg(test)]
@@ -226,10 +242,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manifest_that_makes_no_sense_is_refused_with_all_reasons() {
-        let sound = Manifest::new("third-party", "1.0.0").param(Param::float("rate", 0.5).range(0, 1));
-        assert_eq!(read_manifest(&serde_json::to_string(&sound).unwrap()).unwrap(), sound);
-        let broken = sound.param(Param::choice("kind", "a", [])).rounds_param("rate");
+    fn an_invalid_manifest_is_rejected_with_every_problem() {
+        let valid = Manifest::new("third-party", "1.0.0").param(Param::float("rate", 0.5).range(0, 1));
+        assert_eq!(read_manifest(&serde_json::to_string(&valid).unwrap()).unwrap(), valid);
+        let broken = valid.param(Param::choice("kind", "a", [])).rounds_param("rate");
         let problems = broken.check().unwrap_err();
         let error = read_manifest(&serde_json::to_string(&broken).unwrap()).unwrap_err();
         assert!(matches!(&error, ManifestError::Invalid(found) if *found == problems), "{error}");
@@ -238,11 +254,11 @@ mod tests {
     }
 
     #[test]
-    fn a_death_that_the_machine_may_have_caused_is_not_held_against_the_library() {
-        let fault = |cause, claim| on_death(&Death { cause, stdout: vec![], stderr: vec![] }, claim).fault;
+    fn a_death_that_the_machine_may_have_caused_is_not_a_fault_of_the_library() {
+        let fault = |cause, claim| death_error(&Death { cause, stdout: vec![], stderr: vec![] }, claim).fault;
         let exited = |raw| DeathCause::Exited(ExitCause::from(ExitStatus::from_raw(raw)));
         assert_eq!(fault(exited(9), Some("it fits")), Fault::Machine, "SIGKILL comes from outside");
-        assert_eq!(fault(exited(1 << 8), None), Fault::Machine, "the process could not begin");
+        assert_eq!(fault(exited(1 << 8), None), Fault::Machine, "the process could not start");
         assert_eq!(fault(DeathCause::OutOfMemory(1 << 20), Some("it fits")), Fault::Machine);
         assert_eq!(fault(exited(1 << 8), Some("it fits")), Fault::Library);
         assert_eq!(fault(exited(11), None), Fault::Library);
@@ -251,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_has_three_lines_at_most() {
+    fn a_reason_has_at_most_three_lines() {
         let long = format!("first\n\n  second\nthird {}\nfourth", "x".repeat(1000));
         let brief = ProbeError::new(Fault::Library, &long).reason;
         assert_eq!(brief.lines().count(), 3);

@@ -1,7 +1,9 @@
-//! One living plugin process, as its job sees it: requests in, replies out, and why it died.
+//! A job's handle to one plugin process: it sends requests, receives replies, and reports why the
+//! process died.
 //!
-//! It leads a process group of its own. The process and everything that it has started end when the job drops it, when
-//! it dies, and when it exceeds one of its [`Limits`].
+//! The process leads its own process group. The process is killed when its handle is dropped or
+//! when it exceeds one of its [`Limits`]. When the process dies, everything that it has started is
+//! killed, too.
 
 mod call_error;
 mod channel;
@@ -28,7 +30,7 @@ pub use self::call_error::CallError;
 use self::channel::ProcessChannel;
 pub use self::death::{Death, DeathCause};
 pub use self::watch::Listener;
-use self::watch::Watch;
+use self::watch::ProcessWatcher;
 use crate::gpu::GPU_FD;
 use crate::library::LibraryRef;
 use crate::limits::Limits;
@@ -36,25 +38,27 @@ use crate::memory::MemoryLimit;
 use crate::protocol::{Call, Event, Hello, HostMessage, Reply, Request, TABLE_FD};
 use crate::table::SharedTable;
 
-/// How long a cancelled call may take to end by itself.
-const GRACE: Duration = Duration::from_secs(2);
+/// The time that a cancelled call has to finish before its process is killed.
+const CANCEL_GRACE: Duration = Duration::from_secs(2);
 
-/// A plugin process. Dropping it ends the process.
+/// A plugin process. Dropping the handle terminates the process.
 pub struct PluginProcess {
     /// Process id, for the log.
     pub pid: u32,
+    /// The longest time during which a call may send no event.
     silence: Duration,
     channel: Arc<ProcessChannel>,
     next_id: AtomicU64,
 }
 
-/// What a process is started with.
-pub struct Start<'a> {
+/// The options with which a plugin process is started.
+pub struct ProcessOptions<'a> {
     /// The library to open.
     pub library: LibraryRef<'a>,
     /// The table to map.
     pub table: Option<&'a SharedTable>,
-    /// The lock file of the GPU: the process inherits it, so the GPU is free only once the process has ended.
+    /// The lock file of the GPU. The plugin process inherits the file, so the GPU stays locked
+    /// until that process terminates.
     pub gpu: Option<&'a File>,
     /// Limits of the process.
     pub limits: Limits,
@@ -63,89 +67,100 @@ pub struct Start<'a> {
 }
 
 impl PluginProcess {
-    /// Starts a process for one library and, if there is one, one table.
+    /// Starts a process for one library and an optional table.
     ///
     /// # Errors
-    /// The error of the system. A library that cannot be used shows as the process's death.
-    pub fn start(start: Start<'_>) -> Result<Self> {
-        let (ours, theirs) = UnixStream::pair().context("control channel")?;
-        // A process that reads nothing is as silent as one that sends nothing.
-        ours.set_write_timeout(Some(start.limits.silence)).context("control channel")?;
-        let child = spawn(&start, theirs)?;
+    /// Returns an error if the system cannot start the process or its threads. If the library
+    /// cannot be used, `start` succeeds, and the first request returns the death of the process
+    /// with this cause.
+    pub fn start(options: ProcessOptions<'_>) -> Result<Self> {
+        let (ours, theirs) = UnixStream::pair().context("cannot set up the control channel")?;
+        // A process that does not read its requests is as unresponsive as one that does not send
+        // replies.
+        ours.set_write_timeout(Some(options.limits.silence)).context("cannot set up the control channel")?;
+        let child = spawn(&options, theirs)?;
         let hello = Hello {
-            library: start.library.path.to_owned(),
-            sha256: start.library.sha256.to_owned(),
-            file_id: start.library.file_id,
-            table: start.table.map(|table| table.shape.clone()),
+            library: options.library.path.to_owned(),
+            sha256: options.library.sha256.to_owned(),
+            file_id: options.library.file_id,
+            table: options.table.map(|table| table.shape.clone()),
         };
-        let process = Self::watched(child, ours, start)?;
-        // If the process dies before it reads this, the first request returns its death.
+        let process = Self::watched(child, ours, options)?;
+        // If the process dies before it reads this message, the first request returns the death of
+        // the process.
         let _ = process.channel.write(&postcard::to_stdvec(&hello)?);
         Ok(process)
     }
 
-    /// Puts a child under watch, so that it is reaped whatever happens to this value.
-    fn watched(mut child: Child, ours: UnixStream, start: Start<'_>) -> Result<Self> {
+    /// Starts the thread that watches a child, so that the child is always reaped.
+    fn watched(mut child: Child, ours: UnixStream, options: ProcessOptions<'_>) -> Result<Self> {
         let pid = child.id();
-        let stream = ours.try_clone().context("control channel");
+        let stream = ours.try_clone().context("cannot set up the control channel");
         let stream = stream.inspect_err(|_| reap(&mut child))?;
         let channel = Arc::new(ProcessChannel::new(stream));
-        // Before the process is sent its library, so that everything it opens is within the limit.
-        let memory = MemoryLimit::on(pid, start.limits.memory_bytes);
-        let watch = Watch {
+        // The memory limit is set before the process receives its library, so that it covers
+        // everything that the library allocates.
+        let memory = MemoryLimit::apply(pid, options.limits.memory_bytes);
+        let watcher = ProcessWatcher {
             child,
-            name: start.library.name.to_owned(),
-            listener: start.listener,
+            name: options.library.name.to_owned(),
+            listener: options.listener,
             memory,
             channel: Arc::clone(&channel),
         };
-        std::thread::Builder::new().name(format!("plugin-{pid}")).spawn(move || watch.run(ours))?;
-        Ok(Self { pid, silence: start.limits.silence, channel, next_id: AtomicU64::new(0) })
+        std::thread::Builder::new().name(format!("plugin-{pid}")).spawn(move || watcher.run(ours))?;
+        Ok(Self { pid, silence: options.limits.silence, channel, next_id: AtomicU64::new(0) })
     }
 
     /// Sends a request and waits for the reply.
     ///
     /// # Errors
-    /// The refusal of the plugin, or the death of the process before or during the call.
+    /// Returns [`CallError::Rejected`] if the plugin rejects the request, and [`CallError::Died`]
+    /// if the process died before or during the call.
     pub fn call(&self, request: Request) -> Result<Reply, CallError> {
         self.call_with_events(request, &mut |_| {})
     }
 
-    /// Sends a request and waits for the reply, and calls `on_event` for each other event of the request. A process that
-    /// sends neither for longer than its limit is killed.
+    /// Sends a request, calls `on_event` for each event of the request, and returns the reply. A
+    /// process that sends neither events nor a reply for longer than its limit is killed.
     ///
     /// # Errors
-    /// The refusal of the plugin, or the death of the process before or during the call.
+    /// Returns [`CallError::Rejected`] if the plugin rejects the request, and [`CallError::Died`]
+    /// if the process died before or during the call.
     pub fn call_with_events(&self, request: Request, on_event: &mut dyn FnMut(&Event)) -> Result<Reply, CallError> {
+        // `Relaxed` suffices, because the ids only have to differ.
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let Some(events) = self.channel.register(id) else { return Err(self.channel.death().into()) };
         match self.channel.send(&HostMessage::Call(Call { id, request })) {
             Ok(()) => {}
-            Err(error) if is_timeout(&error) => return Err(self.end_silent(&events).into()),
+            Err(error) if is_timeout(&error) => return Err(self.terminate_silent(&events).into()),
             Err(error) => {
-                // A process that closed its channel is dying, and the watcher finds out why. Anything else ends it here.
-                tracing::debug!(pid = self.pid, %error, "request not delivered");
-                self.end();
+                // A process that closed its channel is already dying, and the watcher determines
+                // the cause. After any other error the process is terminated here. In both cases
+                // the loop below returns the death.
+                tracing::debug!(pid = self.pid, %error, "request was not delivered");
+                self.terminate();
             }
         }
         loop {
             match events.recv_timeout(self.silence) {
-                Ok(Event::Reply { reply: Reply::Refused { code, message }, .. }) => {
-                    return Err(CallError::Refused { code, message });
+                Ok(Event::Reply { reply: Reply::Rejected { code, message }, .. }) => {
+                    return Err(CallError::Rejected { code, message });
                 }
                 Ok(Event::Reply { reply, .. }) => return Ok(reply),
                 Ok(event) => on_event(&event),
-                Err(mpsc::RecvTimeoutError::Timeout) => return Err(self.end_silent(&events).into()),
+                Err(mpsc::RecvTimeoutError::Timeout) => return Err(self.terminate_silent(&events).into()),
                 Err(mpsc::RecvTimeoutError::Disconnected) => return Err(self.channel.death().into()),
             }
         }
     }
 
-    /// Cancels the calls of a process that has been silent, and kills it after a grace time.
-    fn end_silent(&self, events: &mpsc::Receiver<Event>) -> Death {
+    /// Cancels the calls of a silent process, and kills the process after a grace period.
+    fn terminate_silent(&self, events: &mpsc::Receiver<Event>) -> Death {
         let cancelled = self.channel.send(&HostMessage::Cancel);
-        let deadline = Instant::now() + GRACE;
-        // The call may still end in good order, but its reply is too late.
+        let deadline = Instant::now() + CANCEL_GRACE;
+        // The call may still finish normally, but its reply is discarded, because the call exceeded
+        // the time limit.
         while cancelled.is_ok() {
             match events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(Event::Reply { .. }) | Err(_) => break,
@@ -156,39 +171,47 @@ impl PluginProcess {
         self.channel.death()
     }
 
-    /// Ends the process and waits until everything that it printed has been read.
-    pub fn ended(&self) -> Death {
-        self.end();
+    /// Terminates the process, and waits until all its output has been read.
+    pub fn terminate_and_wait(&self) -> Death {
+        self.terminate();
         self.channel.death()
     }
 
-    /// Ends the process at once. Calls that wait for a reply return its death.
-    pub fn end(&self) {
-        self.channel.end();
+    /// Terminates the process immediately. Calls that wait for a reply return the death of the
+    /// process.
+    pub fn terminate(&self) {
+        self.channel.terminate();
     }
 }
 
 impl Drop for PluginProcess {
     fn drop(&mut self) {
-        // The end of the channel ends the process; the watcher reaps it.
-        self.end();
+        // The process terminates when its channel closes, and the watcher reaps it.
+        self.terminate();
     }
 }
 
-/// This executable in the role of a plugin process, with an emptied environment and a process group of its own.
-fn spawn(start: &Start<'_>, control: UnixStream) -> Result<Child> {
+/// Starts this executable in the role of a plugin process, with a minimal environment and its own
+/// process group.
+fn spawn(options: &ProcessOptions<'_>, control: UnixStream) -> Result<Child> {
     let mut fds = vec![FdMapping { parent_fd: control.into(), child_fd: CONTROL_FD }];
-    for (file, child_fd) in [(start.table.map(|table| &table.file), TABLE_FD), (start.gpu, GPU_FD)] {
+    for (file, child_fd) in [(options.table.map(|table| &table.file), TABLE_FD), (options.gpu, GPU_FD)] {
         if let Some(file) = file {
-            fds.push(FdMapping { parent_fd: file.try_clone().context("inherited file")?.into(), child_fd });
+            fds.push(FdMapping {
+                parent_fd: file.try_clone().context("cannot pass a file to the plugin process")?.into(),
+                child_fd,
+            });
         }
     }
-    let program = own_executable().context("cannot find this program itself")?;
+    let program = own_executable().context("cannot find the executable of this program")?;
     let mut command = Command::new(program);
+    // The worker's environment contains secrets, such as the password of Redis, which a plugin must
+    // not read.
     command.arg("plugin-process").env_clear().envs(child_environment());
-    command.envs(libraries::search_path(start.library.dirs)).process_group(0);
+    command.envs(libraries::search_path(options.library.dirs)).process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).fd_mappings(fds)?;
-    // The child's ends of the channel close here with the command.
+    // When `command` is dropped, this process closes its copies of the child's files. An open copy
+    // would keep the channel open after the child terminates.
     command.spawn().context("cannot start a plugin process")
 }
 

@@ -1,7 +1,7 @@
 //! Limits the rate at which the progress of one plugin call is reported.
 //!
-//! In: the [`Event`]s of a call as they arrive. Out: a [`FitProgress`] at most ten times per second, with the time left. A
-//! metric is stored until the progress event that follows it.
+//! In: the [`Event`]s of a call as they arrive. Out: at most ten [`FitProgress`] values per second,
+//! each with the estimated remaining time. A metric is stored until the next progress event.
 
 use std::time::{Duration, Instant};
 
@@ -9,15 +9,16 @@ use oculus_pipeline::fitter::FitProgress;
 
 use crate::protocol::Event;
 
-/// Shortest time between two reports.
+/// The shortest time between two reports.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// The progress of one call.
+/// Limits the progress reports of one call.
 #[derive(Debug)]
 pub(crate) struct ProgressThrottle {
     started: Instant,
     reported_at: Option<Instant>,
     latest: FitProgress,
+    /// True if `latest` contains progress that was not reported.
     has_pending: bool,
 }
 
@@ -27,7 +28,7 @@ impl ProgressThrottle {
         Self { started, reported_at: None, latest: FitProgress::default(), has_pending: false }
     }
 
-    /// Takes an event and returns the progress if a report is due.
+    /// Records an event, and returns the progress if a report is due.
     pub(crate) fn on_event(&mut self, event: &Event, now: Instant) -> Option<&FitProgress> {
         match event {
             Event::Metric { name, step, value, .. } => {
@@ -52,13 +53,14 @@ impl ProgressThrottle {
         }
     }
 
-    /// Returns the progress that was held back, to report once the call has ended: the last epoch of a fit, however
-    /// short.
+    /// Returns the progress that was not reported yet. The caller reports it when the call has
+    /// finished, so that the last epoch of even the shortest fit is reported.
     pub(crate) fn pending(&self) -> Option<&FitProgress> {
         self.has_pending.then_some(&self.latest)
     }
 
     fn set_metric(&mut self, name: &str, step: u64, value: f64) {
+        // A value that is not finite is omitted, because JSON cannot represent NaN and infinity.
         let value = value.is_finite().then_some(value);
         match name {
             "loss" => self.latest.loss = value,
@@ -96,7 +98,7 @@ mod tests {
         let mut throttle = ProgressThrottle::new(started);
         assert_eq!(throttle.on_event(&metric("loss", 3, 0.5), started), None);
         assert_eq!(throttle.on_event(&metric("tune_loss", 3, 0.75), started), None);
-        assert_eq!(throttle.on_event(&metric("gradient", 4, 9.0), started), None, "a metric that is not reported");
+        assert_eq!(throttle.on_event(&metric("gradient", 4, 9.0), started), None, "other metrics are not reported");
         let report = throttle.on_event(&progress(0.25), started + Duration::from_secs(2)).unwrap();
         let expected = FitProgress {
             fraction: 0.25,

@@ -1,7 +1,8 @@
-//! The messages between a job and a plugin process: postcard in the frames of [`oculus_system::control`].
+//! The messages between a job and a plugin process: postcard in the frames of
+//! [`oculus_system::control`].
 //!
-//! Both ends are the same binary, so the format needs no versions. Manifests, parameters and summaries are JSON, as in
-//! the plugin API.
+//! Both ends are the same binary, so the format is not versioned. Manifests, parameters and
+//! summaries are JSON, as in the plugin API.
 
 use std::path::PathBuf;
 
@@ -18,28 +19,29 @@ pub struct Hello {
     pub library: PathBuf,
     /// SHA-256 that the file must have, as hex.
     pub sha256: String,
-    /// Id of the file when its hash was computed. The bytes are hashed again only if the id has changed.
+    /// Id of the file at the time its hash was computed. The bytes are hashed again only if the id
+    /// has changed.
     pub file_id: Option<FileId>,
-    /// Shape of the table at [`TABLE_FD`], if there is one.
+    /// Shape of the table in the file at [`TABLE_FD`]; `None` if the process has no table.
     pub table: Option<TableShape>,
 }
 
 /// The file descriptor of the table's file in a plugin process.
 pub const TABLE_FD: std::os::fd::RawFd = 4;
 
-/// A message of a job after the first one.
+/// A message from the job after the first one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum HostMessage {
-    /// Answer a request.
+    /// Handle a request.
     Call(Call),
-    /// Cancel every request: the process is about to be killed.
+    /// Cancel every request, because the process is about to be killed.
     Cancel,
 }
 
-/// A numbered request; its [`Reply`] carries the number.
+/// A numbered request. The events and the [`Reply`] of a request contain its number.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Call {
-    /// Number of the request in its process.
+    /// Number of the request, unique in its process.
     pub id: u64,
     /// The request.
     pub request: Request,
@@ -50,11 +52,11 @@ pub struct Call {
 pub enum Request {
     /// Return the manifest.
     Describe,
-    /// Test the claims of the plugin API on the plugin.
+    /// Test whether the plugin meets the requirements of the plugin API.
     Examine(Depth),
     /// Prepare the table for fits.
     Prepare {
-        /// Number of the prepared form.
+        /// Number that the job gave to the prepared table.
         prepared: usize,
         /// Rows from which statistics may be computed.
         learn_rows: Vec<u32>,
@@ -65,7 +67,7 @@ pub enum Request {
     Fit(Fit),
     /// Propose rules.
     Extract(Extract),
-    /// Load a saved model, in place of the previous one.
+    /// Load a saved model, replacing the previous one.
     Load {
         /// The bytes of a saved model.
         model: Vec<u8>,
@@ -79,10 +81,10 @@ pub enum Request {
     },
 }
 
-/// An [`oculus_pipeline::fitter::FitRequest`] on the wire.
+/// The wire format of an [`oculus_pipeline::fitter::FitRequest`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fit {
-    /// Number of the prepared form.
+    /// Number that the job gave to the prepared table.
     pub prepared: usize,
     /// One label per row of the table.
     pub label: Vec<f32>,
@@ -90,7 +92,7 @@ pub struct Fit {
     pub train_rows: Vec<u32>,
     /// Rows for early stopping, ascending; may be empty.
     pub tune_rows: Vec<u32>,
-    /// Parameters of the family, a JSON object.
+    /// Parameters of the family, as a JSON object.
     pub params: String,
     /// Seed of the fit.
     pub seed: u64,
@@ -98,11 +100,11 @@ pub struct Fit {
     pub device: String,
     /// Rows to score.
     pub predict_rows: Vec<u32>,
-    /// Whether the reply contains the model's bytes and importance.
+    /// True if the reply must contain the model's bytes and importance.
     pub keep_model: bool,
 }
 
-/// An [`oculus_pipeline::miner::MineRequest`] on the wire.
+/// The wire format of an [`oculus_pipeline::miner::MineRequest`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Extract {
     /// One label per row of the table.
@@ -111,16 +113,16 @@ pub struct Extract {
     pub train_rows: Vec<u32>,
     /// One score per row of the table.
     pub scores: Vec<f32>,
-    /// Parameters of the extractor, a JSON object.
+    /// Parameters of the extractor, as a JSON object.
     pub params: String,
     /// Seed of the extraction.
     pub seed: u64,
 }
 
-/// A message of a plugin process.
+/// A message from a plugin process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Event {
-    /// The end of a request.
+    /// The result of a request, which is its last event.
     Reply {
         /// Number of the request.
         id: u64,
@@ -133,55 +135,56 @@ pub enum Event {
         id: u64,
         /// From 0 to 1.
         fraction: f64,
-        /// The present step, for people.
+        /// A description of the current step, for people.
         message: String,
     },
     /// A metric of a fit.
     Metric {
         /// Number of the request.
         id: u64,
-        /// Name, such as `loss`.
+        /// Name of the metric, such as `loss`.
         name: String,
-        /// Step, such as the epoch.
+        /// Step of the value, such as the epoch.
         step: u64,
-        /// Value.
+        /// Value of the metric.
         value: f64,
     },
     /// A log line of the plugin.
     Log {
         /// Number of the request.
         id: u64,
-        /// 1 (error) to 5 (trace).
+        /// Level, from 1 (error) to 5 (trace).
         level: u32,
-        /// The line.
+        /// Text of the line.
         message: String,
     },
-    /// The test of a claim begins. If the process dies now, this claim is the cause.
+    /// The test of a claim has started. If the process dies before the next event, the test of this
+    /// claim killed it.
     Examining {
         /// Number of the request.
         id: u64,
-        /// The claim.
+        /// The claim that is tested.
         claim: String,
     },
-    /// The test of a claim has ended.
+    /// The test of a claim has finished.
     Found {
         /// Number of the request.
         id: u64,
-        /// The claim, and whether it holds.
+        /// The claim and its verdict.
         finding: Finding,
     },
-    /// The library cannot be used; the last message.
+    /// The library cannot be used. This is the last message of the process.
     Unusable {
-        /// The finding and the requirement.
+        /// Message for people: the value found and the value expected.
         reason: String,
-        /// Whether the only cause is outside the library, such as a missing shared library, so that a later attempt may
-        /// succeed.
-        lacks_library: bool,
+        /// True if the cause is outside the library, such as a missing shared library, so that a
+        /// later attempt may succeed.
+        is_transient: bool,
     },
 }
 
 impl Event {
-    /// Returns the number of the request; `None` for an event of the whole process.
+    /// Returns the number of the request, or `None` for an event of the whole process.
     pub fn id(&self) -> Option<u64> {
         match self {
             Self::Reply { id, .. }
@@ -198,11 +201,11 @@ impl Event {
 /// The result of a request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Reply {
-    /// The manifest, JSON.
+    /// The manifest, as JSON.
     Described(String),
-    /// Every claim has been tested.
+    /// The findings, one per tested claim.
     Examined(Vec<Finding>),
-    /// The table is ready.
+    /// The table is prepared.
     Prepared,
     /// A model was fitted.
     Fitted {
@@ -212,23 +215,23 @@ pub enum Reply {
         summary: String,
         /// The model's bytes, if requested.
         model: Option<Vec<u8>>,
-        /// Share of each column, if requested and known.
+        /// The importance of each column as a share of 1, if requested and available.
         importance: Option<Vec<f64>>,
     },
-    /// Rules were found: JSON of a list of [`oculus_plugin_api::MinedRule`].
+    /// The proposed rules: a JSON list of [`oculus_plugin_api::MinedRule`].
     Mined(String),
     /// The model is loaded.
     Loaded,
-    /// The loaded model has predicted.
+    /// The predictions of the loaded model.
     Predicted {
         /// One score per requested row.
         scores: Vec<f32>,
     },
-    /// The plugin has refused the request.
-    Refused {
+    /// The plugin rejected the request.
+    Rejected {
         /// One of [`oculus_plugin_api::code`].
         code: u32,
-        /// The finding and the requirement.
+        /// Message for people: the value found and the value expected.
         message: String,
     },
 }

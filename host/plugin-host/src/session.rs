@@ -1,47 +1,53 @@
-//! One plugin at work for one job: a process that is started again when it dies, unless it hung or took too much memory.
+//! Runs one plugin for one job in a plugin process. A process that dies is restarted, unless it
+//! hung or used too much memory.
 //!
-//! A fit carries everything it needs but the prepared tables, so a session that remembers these can start a new process,
-//! prepare again, and send the fits that were in flight once more. The same bytes come out.
+//! A fit request contains everything that it needs except the prepared tables. The session stores
+//! the requests that prepared the tables. It can therefore start a new process, prepare the tables
+//! again, and resend the fits that were in progress. The results of a resent fit have the same
+//! bytes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
-use oculus_pipeline::fitter::{FitError, FitProgress, FitProgressFn, FitRequest, Fitted, Fitter, Keep, PreparedId};
+use oculus_pipeline::fitter::{
+    FitError, FitOutput, FitProgress, FitProgressFn, FitRequest, Fitted, Fitter, PreparedId,
+};
 use oculus_pipeline::miner::{MineRequest, Miner};
 use oculus_plugin_api::{Manifest, MinedRule, PluginError, Setting, Summary};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::device;
-use crate::gpu::{Gpu, Hold};
+use crate::gpu::{Gpu, GpuGuard};
 use crate::health::HealthRecord;
 use crate::installed::InstalledPlugin;
 use crate::library::LibraryRef;
 use crate::limits::Limits;
-use crate::process::{CallError, Death, Listener, PluginProcess, Start};
+use crate::process::{CallError, Death, Listener, PluginProcess, ProcessOptions};
 use crate::progress_throttle::ProgressThrottle;
 use crate::protocol::{Event, Extract, Fit, Reply, Request};
 use crate::table::SharedTable;
 
-/// How often a process is started again before its family counts as failed.
+/// The number of restarts after which a family has failed.
 const MAX_RESTARTS: u32 = 2;
 
-/// A plugin at work on one table.
+/// A running plugin with one feature table.
 pub struct Session {
     plugin: InstalledPlugin,
     table: Arc<SharedTable>,
-    terms: Terms,
-    state: Mutex<State>,
-    /// Held by each fit of a plugin that bears only one at a time.
-    turn: Mutex<()>,
+    config: SessionConfig,
+    state: Mutex<SessionState>,
+    /// This lock is held during each fit of a plugin that does not support concurrent fits.
+    exclusive_fit: Mutex<()>,
 }
 
-/// What a session has of its job.
-pub struct Terms {
-    /// Held around each preparation and fit that may run on one; `None` where the plugin has no use for it.
+/// The configuration that a session receives from its job.
+pub struct SessionConfig {
+    /// Lock of the GPU, held during each preparation and fit that may use the GPU. It is `None` if
+    /// the plugin uses no GPU.
     pub gpu: Option<Gpu>,
-    /// What each process may use.
+    /// Limits of each process.
     pub limits: Limits,
     /// Receives every event of each process.
     pub listener: Listener,
@@ -49,37 +55,41 @@ pub struct Terms {
     pub record: Arc<HealthRecord>,
 }
 
-struct State {
+/// The state that all threads of a session share.
+struct SessionState {
+    /// The running process, stored after every table is prepared in it.
     process: Option<Arc<PluginProcess>>,
     n_deaths: u32,
-    /// The death that was one too many.
-    given_up: Option<FitError>,
-    /// What each prepared form was made of, to prepare again.
+    /// The error that every further call returns after the process has died too often.
+    final_error: Option<FitError>,
+    /// The requests that prepared the tables. A new process repeats them in the order of their
+    /// numbers.
     prepared: BTreeMap<usize, Request>,
     n_prepared: usize,
 }
 
 impl Session {
-    /// A session whose process starts with the first request.
-    pub fn new(plugin: InstalledPlugin, table: Arc<SharedTable>, terms: Terms) -> Self {
-        let state = State { process: None, n_deaths: 0, given_up: None, prepared: BTreeMap::new(), n_prepared: 0 };
-        Self { plugin, table, terms, state: Mutex::new(state), turn: Mutex::default() }
+    /// Creates a session. The plugin process starts with the first request.
+    pub fn new(plugin: InstalledPlugin, table: Arc<SharedTable>, config: SessionConfig) -> Self {
+        let state =
+            SessionState { process: None, n_deaths: 0, final_error: None, prepared: BTreeMap::new(), n_prepared: 0 };
+        Self { plugin, table, config, state: Mutex::new(state), exclusive_fit: Mutex::default() }
     }
 
-    /// Keeps the GPU from other families where the device may be one.
-    fn hold_gpu(&self, device: &str, on_progress: &FitProgressFn<'_>) -> Result<Option<Hold<'_>>, FitError> {
-        let Some(gpu) = self.terms.gpu.as_ref().filter(|_| device != device::CPU) else { return Ok(None) };
+    /// Acquires the lock of the GPU if the device may be a GPU.
+    fn acquire_gpu(&self, device: &str, on_progress: &FitProgressFn<'_>) -> Result<Option<GpuGuard<'_>>, FitError> {
+        let Some(gpu) = self.config.gpu.as_ref().filter(|_| device != device::CPU) else { return Ok(None) };
         let on_wait = || {
             tracing::info!(plugin = self.plugin.manifest.id, "waiting for the GPU");
             on_progress(&FitProgress { waits_for_gpu: true, ..FitProgress::default() });
         };
-        let hold = gpu.hold(on_wait).map_err(|error| {
-            CallError::from(PluginError::device(format!("the GPU cannot be kept from other jobs: {error}")))
-        })?;
-        Ok(Some(hold))
+        let guard = gpu
+            .acquire(on_wait)
+            .map_err(|error| CallError::from(PluginError::device(format!("cannot lock the GPU: {error}"))))?;
+        Ok(Some(guard))
     }
 
-    /// Calls until a process lives long enough to reply.
+    /// Sends a request until a process replies or the restarts are used up.
     fn call(&self, request: &Request, on_progress: &FitProgressFn<'_>) -> Result<Reply, FitError> {
         loop {
             let process = self.process()?;
@@ -90,65 +100,74 @@ impl Session {
                     throttle.pending().map(on_progress);
                     return Ok(reply);
                 }
-                Err(CallError::Refused { code, message }) => {
-                    // The process survives a panic, but a build whose fits panic is as unfit as one whose process dies.
+                Err(CallError::Rejected { code, message }) => {
+                    // A panic does not kill the process, but a build whose fits panic is as faulty
+                    // as a build whose process dies.
                     if code == oculus_plugin_api::code::PANIC {
-                        self.terms.record.record_death(&self.plugin.sha256);
+                        self.config.record.record_death(&self.plugin.sha256);
                     }
-                    return Err(FitError::Refused { code, message });
+                    return Err(FitError::Rejected { code, message });
                 }
                 Err(CallError::Died(death)) => self.on_process_death(&process, &death)?,
             }
         }
     }
 
-    /// Returns the living process; starts and prepares one if there is none.
+    /// Returns the running process, or starts one and prepares every table in it. Other calls wait
+    /// meanwhile.
     fn process(&self) -> Result<Arc<PluginProcess>, FitError> {
         let mut state = self.state();
         loop {
-            if let Some(given_up) = &state.given_up {
-                return Err(given_up.clone());
+            if let Some(error) = &state.final_error {
+                return Err(error.clone());
             }
             if let Some(process) = &state.process {
                 return Ok(Arc::clone(process));
             }
             let process = Arc::new(self.start()?);
             match prepare_again(&process, state.prepared.values()) {
-                // In use only once it has everything that was prepared.
+                // The process is stored only now, because a fit must not reach a process that lacks
+                // its prepared table.
                 Ok(()) => state.process = Some(process),
                 Err(CallError::Died(death)) => self.count_death(&mut state, &process, &death)?,
-                Err(refused) => return Err(refused.into()),
+                Err(rejected) => return Err(rejected.into()),
             }
         }
     }
 
     fn start(&self) -> Result<PluginProcess, FitError> {
-        let start = Start {
+        let options = ProcessOptions {
             library: LibraryRef::from(&self.plugin),
             table: Some(&self.table),
-            gpu: self.terms.gpu.as_ref().map(Gpu::file),
-            limits: self.terms.limits,
-            listener: Arc::clone(&self.terms.listener),
+            gpu: self.config.gpu.as_ref().map(Gpu::file),
+            limits: self.config.limits,
+            listener: Arc::clone(&self.config.listener),
         };
-        self.terms.record.record_start(&self.plugin.sha256);
-        let started = PluginProcess::start(start).with_context(|| format!("plugin {}", self.plugin.manifest.id));
+        self.config.record.record_start(&self.plugin.sha256);
+        let started = PluginProcess::start(options).with_context(|| format!("plugin {}", self.plugin.manifest.id));
         started.map_err(|error| FitError::Died { cause: format!("{error:#}"), stderr: Vec::new() })
     }
 
-    /// Takes a dead process out of use, and counts its death once, however many fits it met.
+    /// Removes a dead process. Counts the death of the process only once, even if several fits were
+    /// in progress.
     fn on_process_death(&self, process: &Arc<PluginProcess>, death: &Death) -> Result<(), FitError> {
         let mut state = self.state();
+        // Another fit may have removed this process already, and a new one may be running.
         if state.process.as_ref().is_some_and(|current| Arc::ptr_eq(current, process)) {
             state.process = None;
             self.count_death(&mut state, process, death)?;
         }
-        state.given_up.clone().map_or(Ok(()), Err)
+        state.final_error.clone().map_or(Ok(()), Err)
     }
 
-    /// Counts a death; an error once there were too many, or one that another process would only repeat.
-    fn count_death(&self, state: &mut State, process: &PluginProcess, death: &Death) -> Result<(), FitError> {
+    /// Counts a death.
+    ///
+    /// # Errors
+    /// Returns [`FitError::Died`] if the process died too often, or if a restarted process would
+    /// die for the same reason.
+    fn count_death(&self, state: &mut SessionState, process: &PluginProcess, death: &Death) -> Result<(), FitError> {
         state.n_deaths += 1;
-        self.terms.record.record_death(&self.plugin.sha256);
+        self.config.record.record_death(&self.plugin.sha256);
         let cause = death.cause.to_string();
         tracing::warn!(
             plugin = self.plugin.manifest.id,
@@ -157,20 +176,20 @@ impl Session {
             deaths = state.n_deaths,
             "plugin process died"
         );
-        if state.n_deaths > MAX_RESTARTS || !death.cause.is_worth_a_restart() {
+        if state.n_deaths > MAX_RESTARTS || !death.cause.is_restartable() {
             let error = FitError::from(death.clone());
-            state.given_up = Some(error.clone());
+            state.final_error = Some(error.clone());
             return Err(error);
         }
         Ok(())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SessionState> {
         self.state.lock()
     }
 }
 
-/// Prepares in a new process everything that was prepared in the one before.
+/// Repeats all preparations in a new process.
 fn prepare_again<'r>(process: &PluginProcess, requests: impl Iterator<Item = &'r Request>) -> Result<(), CallError> {
     for request in requests {
         process.call(request.clone())?;
@@ -189,9 +208,10 @@ impl Fitter for Session {
         setting: &Setting,
         on_progress: &FitProgressFn<'_>,
     ) -> Result<PreparedId, FitError> {
-        let _gpu = self.hold_gpu(&setting.device, on_progress)?;
+        let _gpu = self.acquire_gpu(&setting.device, on_progress)?;
         let setting = setting.to_json().map_err(CallError::from)?;
-        // Started before the form is remembered, so that a new process does not prepare it twice.
+        // The process is started before the request is stored. In the other order, `process` would
+        // already prepare this table and the request below would repeat it.
         self.process()?;
         let (prepared, request) = {
             let mut state = self.state();
@@ -202,7 +222,7 @@ impl Fitter for Session {
             (prepared, request)
         };
         if let Err(error) = self.call(&request, on_progress) {
-            // A new process must not prepare again what the family has refused.
+            // A new process must not repeat a preparation that failed.
             self.state().prepared.remove(&prepared);
             return Err(error);
         }
@@ -220,18 +240,20 @@ impl Fitter for Session {
             seed: request.seed,
             device: request.device.to_owned(),
             predict_rows: request.predict_rows.to_vec(),
-            keep_model: request.keep == Keep::Model,
+            keep_model: request.output == FitOutput::Model,
         };
-        let alone = !self.plugin.manifest.concurrent_fits;
-        let _turn = alone.then(|| self.turn.lock());
-        let _gpu = self.hold_gpu(request.device, request.on_progress)?;
+        // A fit takes its turn before it locks the GPU. While it waits for its turn, other families
+        // can therefore use the GPU.
+        let is_exclusive = !self.plugin.manifest.concurrent_fits;
+        let _turn = is_exclusive.then(|| self.exclusive_fit.lock());
+        let _gpu = self.acquire_gpu(request.device, request.on_progress)?;
         match self.call(&Request::Fit(fit), request.on_progress)? {
             Reply::Fitted { scores, summary, model, importance } => {
                 let summary: Summary = serde_json::from_str(&summary)
-                    .map_err(|error| unusable(format!("its summary {summary} cannot be read: {error}")))?;
+                    .map_err(|error| invalid_reply(format!("invalid summary {summary}: {error}")))?;
                 Ok(Fitted { scores, summary, model, importance })
             }
-            other => Err(unusable(format!("answered a fit with {other:?}"))),
+            other => Err(invalid_reply(format!("replied to a fit request with {other:?}"))),
         }
     }
 }
@@ -250,18 +272,18 @@ impl Miner for Session {
             params,
             seed: request.seed,
         };
-        let alone = !self.plugin.manifest.concurrent_fits;
-        let _turn = alone.then(|| self.turn.lock());
+        let is_exclusive = !self.plugin.manifest.concurrent_fits;
+        let _turn = is_exclusive.then(|| self.exclusive_fit.lock());
         match self.call(&Request::Extract(extract), &|_| {})? {
             Reply::Mined(rules) => {
-                serde_json::from_str(&rules).map_err(|error| unusable(format!("its rules cannot be read: {error}")))
+                serde_json::from_str(&rules).map_err(|error| invalid_reply(format!("invalid rules: {error}")))
             }
-            other => Err(unusable(format!("answered an extraction with {other:?}"))),
+            other => Err(invalid_reply(format!("replied to an extraction request with {other:?}"))),
         }
     }
 }
 
-/// Returns the error for a reply that cannot be used.
-fn unusable(message: String) -> FitError {
+/// Returns the error for a reply that is invalid or does not match the request.
+fn invalid_reply(message: String) -> FitError {
     CallError::from(PluginError::engine(message)).into()
 }

@@ -1,7 +1,8 @@
 //! The feature table in a file that plugin processes map read-only.
 //!
-//! Nameless: it lives as long as somebody holds it. What the pipeline computed is in such a file already ([`Matrix`]),
-//! which is completed here; small tables in memory are written whole. [`Layout`] says where its parts lie.
+//! The file has no name, so it is deleted when the last process closes it. If the pipeline computed
+//! the values in such a file ([`Matrix`]), only the remaining columns are added to that file. A
+//! table in memory is written completely. [`Layout`] defines the offsets of the parts of the file.
 //!
 //! [`Matrix`]: oculus_pipeline::matrix::Matrix
 
@@ -15,14 +16,14 @@ use oculus_pipeline::matrix::{Layout, RowColumns, TableFile};
 use oculus_plugin_api::{FeatureRole, abi};
 use serde::{Deserialize, Serialize};
 
-/// What the file does not say of itself.
+/// The shape of a table, which its file does not store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TableShape {
-    /// Rows.
+    /// The number of rows.
     pub n_rows: usize,
-    /// Feature names, one a column.
+    /// Feature names, one per column.
     pub names: Vec<String>,
-    /// Feature roles, one a column.
+    /// Feature roles, one per column.
     pub roles: Vec<FeatureRole>,
 }
 
@@ -32,20 +33,22 @@ impl TableShape {
     }
 }
 
-/// A table on its way to plugin processes: a nameless file, open for reading only.
+/// A table that plugin processes can map: a file without a name, opened read-only.
 #[derive(Debug)]
 pub struct SharedTable {
-    /// What the file holds.
+    /// Shape of the table.
     pub shape: TableShape,
-    /// The file.
+    /// File of the table.
     pub file: File,
 }
 
 impl SharedTable {
-    /// The table in a nameless file of the temporary folder; values that are in one already are not copied.
+    /// Writes the table to a file without a name in the temporary folder. Values that the pipeline
+    /// computed in such a file are not copied.
     ///
     /// # Errors
-    /// The file system's own, such as a full disk, or `InvalidInput` for columns that are not one entry a row.
+    /// Returns `InvalidInput` if a column does not have one entry per row. Returns any other
+    /// [`io::Error`] if the file cannot be written, for example because the disk is full.
     pub fn write(table: &FeatureTable) -> io::Result<Self> {
         let shape = TableShape { n_rows: table.n_rows(), names: table.names.clone(), roles: table.roles.clone() };
         check_lengths(table, &shape)?;
@@ -63,19 +66,21 @@ impl SharedTable {
     }
 }
 
-/// A column too short would shift all that stand behind it.
+/// Checks that every column has one entry per row. A shorter column would shift the offsets of all
+/// later ones.
 fn check_lengths(table: &FeatureTable, shape: &TableShape) -> io::Result<()> {
     let FeatureTable { time, day, symbol, values, roles, .. } = table;
     let found = [time.len(), day.len(), symbol.len(), values.len(), roles.len()];
-    let needed = [shape.n_rows, shape.n_rows, shape.n_rows, shape.layout().n_values(), shape.names.len()];
-    if found == needed {
+    let expected = [shape.n_rows, shape.n_rows, shape.n_rows, shape.layout().n_values(), shape.names.len()];
+    if found == expected {
         return Ok(());
     }
-    let message = format!("times, days, symbols, values and roles are {found:?}, needed {needed:?}");
+    let message =
+        format!("invalid lengths of times, days, symbols, values and roles: found {found:?}, expected {expected:?}");
     Err(io::Error::new(io::ErrorKind::InvalidInput, message))
 }
 
-/// A table as a plugin process sees it.
+/// A table that is mapped in a plugin process.
 pub struct MappedTable {
     map: Mmap,
     shape: TableShape,
@@ -83,28 +88,33 @@ pub struct MappedTable {
 }
 
 impl MappedTable {
-    /// Maps the file that holds a table of this shape.
+    /// Maps the file of a table with this shape.
     ///
     /// # Errors
-    /// The system's own, or `InvalidData` when the file's length does not fit the shape.
+    /// Returns `InvalidData` if the length of the file does not match the shape, and any other
+    /// [`io::Error`] if the file cannot be mapped.
     pub fn map(file: &File, shape: TableShape) -> io::Result<Self> {
-        // SAFETY: the file has no name, its writer let nobody have it before it was complete, and changes it no more.
+        // SAFETY: the file has no name, so only the processes that received it can open it. The
+        // writer shared the file after it was complete, and never changes it afterwards.
         let map = unsafe { Mmap::map(file)? };
         let found = map.len();
-        let needed = shape.layout().n_bytes();
-        if found != needed {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("table of {found} bytes, needed {needed}")));
+        let expected = shape.layout().n_bytes();
+        if found != expected {
+            let message = format!("invalid length of the table's file: found {found} bytes, expected {expected}");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         let roles = shape.roles.iter().map(|role| role.code()).collect();
         Ok(Self { map, shape, roles })
     }
 
-    /// The feature names as the boundary wants them, for [`MappedTable::raw`].
+    /// Returns the feature names in the type of the plugin boundary, for [`MappedTable::raw`].
     pub fn names(&self) -> Vec<RStr<'_>> {
         self.shape.names.iter().map(|name| RStr::from_str(name)).collect()
     }
 
-    /// The table as it crosses the plugin's boundary; `names` are those of [`MappedTable::names`].
+    /// Returns the table in the type of the plugin boundary.
+    ///
+    /// * `names`: the result of [`MappedTable::names`].
     pub fn raw<'a>(&'a self, names: &'a [RStr<'a>]) -> abi::Table<'a> {
         let layout = self.shape.layout();
         abi::Table {
@@ -125,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mapped_table_is_the_written_one() {
+    fn a_mapped_table_equals_the_written_one() {
         let table = FeatureTable {
             names: vec!["RSI_14".into(), "SMA_20".into()],
             roles: vec![FeatureRole::Model, FeatureRole::Rule],
@@ -138,11 +148,11 @@ mod tests {
         let shared = SharedTable::write(&table).unwrap();
         let mapped = MappedTable::map(&shared.file, shared.shape).unwrap();
         let names = mapped.names();
-        let seen = oculus_plugin_api::Table::new(mapped.raw(&names)).unwrap();
-        assert_eq!(seen.column(1), [4.0, 5.0, 6.0]);
-        assert_eq!((seen.name(0), seen.role(1)), ("RSI_14", FeatureRole::Rule));
-        assert_eq!((seen.day(), seen.symbol()), (&[10, 11, 10][..], &[0, 0, 1][..]));
-        assert_eq!(seen.time(), [864_000, -1, i64::MAX]);
+        let table = oculus_plugin_api::Table::new(mapped.raw(&names)).unwrap();
+        assert_eq!(table.column(1), [4.0, 5.0, 6.0]);
+        assert_eq!((table.name(0), table.role(1)), ("RSI_14", FeatureRole::Rule));
+        assert_eq!((table.day(), table.symbol()), (&[10, 11, 10][..], &[0, 0, 1][..]));
+        assert_eq!(table.time(), [864_000, -1, i64::MAX]);
     }
 
     #[test]
@@ -153,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_of_another_length_is_never_written() {
+    fn a_column_with_a_wrong_length_is_rejected() {
         let table = FeatureTable { day: vec![1, 2], symbol: vec![0, 0], time: vec![1], ..FeatureTable::default() };
         let error = SharedTable::write(&table).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
@@ -162,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_can_write_through_the_shared_handle() {
+    fn the_shared_handle_rejects_writes() {
         let shared = SharedTable::write(&FeatureTable::default()).unwrap();
         assert!(std::io::Write::write_all(&mut &shared.file, b"x").is_err());
     }

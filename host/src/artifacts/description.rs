@@ -1,139 +1,141 @@
-//! `artifact.json`: the description of an artifact's folder, with everything that its use needs.
+//! The content of `artifact.json`, which describes the files of an artifact and how to use them.
 
 use oculus_job::request::Timeframe;
 use oculus_plugin_api::FeatureRole;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Version of the folder's format; a reader refuses a higher one.
+/// Version of the format that this program writes. A reader rejects a higher version.
 pub(super) const FORMAT_VERSION: u32 = 1;
-/// The description's file.
+/// Name of the description file.
 pub(super) const DESCRIPTION: &str = "artifact.json";
-/// The winner's scores.
+/// Name of the file with the winner's scores.
 pub(super) const PREDICTIONS: &str = "predictions.csv";
-/// The chosen strategy's equity by date.
+/// Name of the file with the equity of the chosen strategy by date.
 pub(super) const EQUITY: &str = "equity.parquet";
-/// The equity curves as a picture.
+/// Name of the chart of the equity curves.
 pub(super) const EQUITY_CHART: &str = "equity.svg";
-/// The chosen strategy's round trips.
+/// Name of the file with the round trips of the chosen strategy.
 pub(super) const TRADES: &str = "trades.parquet";
-/// The job's result object.
+/// Name of the file with the result object of the job.
 pub(super) const REPORT: &str = "report.json";
 
-/// An artifact: one attempt at one job.
+/// The description of an artifact, written by one attempt at one job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Artifact {
     /// Version of the format.
     pub format_version: u32,
     /// The job's id.
     pub job_id: String,
-    /// Name of the attempt: its folder.
+    /// Name of the attempt, which is also the name of its folder.
     pub attempt: String,
-    /// When it was written, UTC.
+    /// UTC time at which the artifact was written.
     pub written_at: String,
-    /// Version of the program that wrote it.
+    /// Version of the program that wrote the artifact.
     pub host_version: String,
-    /// What was trained, and on what.
+    /// The models and the data that they were trained on.
     #[serde(flatten)]
-    pub trained: Trained,
+    pub trained: TrainingRecord,
 }
 
-/// What was trained, and on what: a function of job, bars, seed and plugins.
+/// The models and the data that they were trained on. The job, the bars, the seed and the plugins
+/// determine every field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Trained {
-    /// Id of the plugin whose model is the result's.
+pub(crate) struct TrainingRecord {
+    /// Id of the plugin of the winner.
     pub winner: String,
-    /// What the models forecast.
+    /// The label that the models predict.
     pub label: LabelUsed,
     /// Length of a bar.
     pub timeframe: Timeframe,
-    /// Seed of all randomness.
+    /// Seed of all randomness of the job.
     pub seed: u64,
-    /// Columns of the feature table, in its order; all of them are needed to predict.
+    /// Columns of the feature table, in order. A prediction needs all of them.
     pub features: Vec<Column>,
-    /// Where the scaling of features is stored.
+    /// A note that states where the scaling of features is stored.
     pub scaler: String,
-    /// One per family that was fitted on the whole development period.
+    /// One model per family, fitted on the complete development period.
     pub models: Vec<SavedModel>,
     /// The bars that features were computed from.
     pub bars: BarsUsed,
 }
 
-/// A forecast: the close rises by a threshold within a horizon.
+/// The label: whether the close rises by at least a threshold within a horizon.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LabelUsed {
-    /// Sessions ahead.
+    /// Horizon in sessions.
     pub horizon_days: u32,
-    /// The sessions ahead in bars.
+    /// Horizon in bars.
     pub horizon_bars: u32,
-    /// Rise in percent.
+    /// Threshold of the rise in percent.
     pub threshold_pct: f64,
 }
 
-/// A feature of the table.
+/// A column of the feature table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Column {
-    /// Its name.
+    /// Name of the feature.
     pub name: String,
-    /// Whether models or only rules use it.
+    /// Role of the feature: for models and rules, or for rules only.
     pub role: FeatureRole,
 }
 
 /// A saved model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SavedModel {
-    /// Id of the plugin that trained it.
+    /// Id of the plugin that trained the model.
     pub plugin: String,
-    /// The family's name for people.
+    /// Display name of the family.
     pub title: String,
     /// Version of the plugin.
     pub version: String,
     /// SHA-256 of the plugin's library, lower-case hex.
     pub library_sha256: String,
-    /// Its file, within the artifact's folder.
+    /// Path of the model's file, relative to the artifact's folder.
     pub file: String,
-    /// SHA-256 of that file, lower-case hex.
+    /// SHA-256 of the model's file, lower-case hex.
     pub sha256: String,
     /// Parameters of the fit that differ from the family's defaults.
     pub params: Map<String, Value>,
-    /// Boosting rounds or epochs, where the family counts them.
+    /// Number of boosting rounds or epochs, if the family reports it.
     pub rounds: Option<u32>,
-    /// Device it was fitted on.
+    /// Device that the model was fitted on.
     pub device: Option<String>,
-    /// The probability from which a row is a signal: exactly the 32-bit number that scores are compared to; `None` if
-    /// validation has found none.
+    /// The lowest probability that is a signal; `None` if validation found no threshold. The value
+    /// is exactly the 32-bit number that scores are compared with.
     pub threshold: Option<f64>,
-    /// Area under the ROC curve on validation rows, where it is defined.
+    /// Area under the ROC curve on validation rows, if it is defined.
     pub validation_auc: Option<f64>,
 }
 
-/// The bars of a job.
+/// The bars that a job used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BarsUsed {
-    /// SHA-256 over the numbers of all of them, as the result has it.
+    /// SHA-256 of the times, prices and volumes of all bars; the result contains it too.
     pub sha256: String,
-    /// One per symbol, in the job's order.
+    /// One series per symbol, in the order of the job.
     pub symbols: Vec<Series>,
-    /// One per benchmark of a feature; all of them are needed to predict.
+    /// One series per benchmark of a feature. A prediction needs all of them.
+    // The list is empty by default, because artifacts of earlier versions do not have the field.
     #[serde(default)]
     pub benchmarks: Vec<Series>,
 }
 
-/// The bars of one symbol, those of the warm-up included.
+/// The bars of one symbol, including the warm-up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Series {
     /// Ticker.
     pub symbol: String,
     /// Number of bars.
     pub n_bars: usize,
-    /// The first one: its date, or its UTC time.
+    /// Date of the first bar, or its UTC time for intraday bars.
     pub from: String,
-    /// The last one.
+    /// Date of the last bar, or its UTC time for intraday bars.
     pub to: String,
-    /// Start of the first one, seconds since 1970-01-01 UTC.
+    /// Start of the first bar, seconds since 1970-01-01 UTC.
     pub from_time: i64,
-    /// Start of the last one.
+    /// Start of the last bar, seconds since 1970-01-01 UTC.
     pub to_time: i64,
-    /// SHA-256 over their numbers.
+    /// SHA-256 of the times, prices and volumes of these bars.
     pub sha256: String,
 }

@@ -1,7 +1,8 @@
-//! The equity curves of a strategy as a picture, with the market at equal exposure, the market held
-//! at all times, and the start of the test.
+//! Draws the equity curves of a strategy as an SVG chart: the strategy, the market at equal
+//! exposure, and the market held at all times. A marker shows the start of the test.
 //!
-//! The development part and the test part each start at 1, so a curve shows the growth of the same capital in each.
+//! Every curve starts at 1 in the development period and again in the test period, so its growth in
+//! the two periods is comparable.
 
 use oculus_pipeline::date::iso_date;
 use oculus_pipeline::strategy::EquityPoint;
@@ -12,14 +13,15 @@ use crate::charts::{
     Area, Chart, ChartError, Heading, Panel, Size, Slot, draw_legend, draw_marker, render, theme, value_range,
 };
 
+/// Size of the chart in pixels.
 const SIZE: Size = Size { width: 1200, height: 520 };
 const MAX_VALUE_LABELS: usize = 7;
-/// Values that the axis always shows, so that a flat curve does not look steep.
-const LEAST_VALUES: [f64; 2] = [0.99, 1.01];
-/// The width of the axis from which labels with two decimals differ.
+/// Values that the axis always includes, so that a flat curve does not look steep.
+const MIN_VALUE_RANGE: [f64; 2] = [0.99, 1.01];
+/// Smallest range of values at which labels with two decimals differ from each other.
 const WIDE_RANGE: f64 = 0.1;
 
-/// A curve of the picture.
+/// A curve of the chart.
 struct Curve {
     name: &'static str,
     color: RGBColor,
@@ -34,7 +36,7 @@ impl Curve {
     }
 }
 
-/// The curves in the order of drawing: the strategy lies on top.
+/// The curves in drawing order. The strategy is drawn last, so no other curve covers it.
 const CURVES: [Curve; 3] = [
     Curve { name: "always in", color: theme::GREY, width: 1.2, value: |point| point.always_in },
     Curve { name: "market at equal exposure", color: theme::ORANGE, width: 1.4, value: |point| point.buy_and_hold },
@@ -44,7 +46,7 @@ const CURVES: [Curve; 3] = [
 /// Draws the equity curves, with one point per date, as SVG.
 ///
 /// # Errors
-/// The drawing library fails.
+/// Returns [`ChartError`] if the drawing library fails.
 pub(super) fn draw(equity: &[EquityPoint]) -> Result<String, ChartError> {
     render(SIZE, &heading(equity), |area| if equity.is_empty() { Ok(()) } else { draw_curves(area, equity) })
 }
@@ -61,7 +63,7 @@ fn heading(equity: &[EquityPoint]) -> Heading {
 fn draw_curves(area: &Area<'_>, equity: &[EquityPoint]) -> Result<(), ChartError> {
     let dates: Vec<String> = equity.iter().map(|point| iso_date(point.day)).collect();
     let values = equity.iter().flat_map(|point| CURVES.iter().map(|curve| (curve.value)(point)));
-    let values = value_range(values.chain(LEAST_VALUES));
+    let values = value_range(values.chain(MIN_VALUE_RANGE));
     let n_decimals = if values.end - values.start < WIDE_RANGE { 3 } else { 2 };
     let panel = Panel {
         slot_labels: &dates,
@@ -71,6 +73,7 @@ fn draw_curves(area: &Area<'_>, equity: &[EquityPoint]) -> Result<(), ChartError
         format_value: &|value| format!("{value:.n_decimals$}"),
         value_name: None,
     };
+    // The names are in reverse drawing order, so the strategy is the first one.
     let legend: Vec<(&str, ShapeStyle)> = CURVES.iter().rev().map(|curve| (curve.name, curve.style())).collect();
     let mut chart = panel.draw(&draw_legend(area, &legend)?)?;
     let test_start = equity.partition_point(|point| !point.is_test);
@@ -83,7 +86,8 @@ fn draw_curves(area: &Area<'_>, equity: &[EquityPoint]) -> Result<(), ChartError
     Ok(())
 }
 
-/// Draws a curve as two lines: each part starts at 1 again, so nothing connects them.
+/// Draws a curve as two lines, one per period. The curve starts at 1 again in the test period, so a
+/// line between the periods would show a false return.
 fn draw_curve(
     chart: &mut Chart<'_>,
     curve: &Curve,

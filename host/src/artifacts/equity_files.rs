@@ -1,7 +1,7 @@
-//! The files of the chosen strategy: its equity by date, its round trips, and a chart.
+//! Formats the files of the chosen strategy: equity by date, round trips, and a chart.
 //!
-//! In: the equity curve, bars. Out: bytes of Parquet and SVG, which depend on the job alone. `set` is `validation` or
-//! `test`, as in `predictions.csv`.
+//! In: the equity curve and the bars. Out: each file as bytes, in Parquet or SVG. Invariant: equal
+//! jobs give equal bytes. The column `set` is `validation` or `test`, as in `predictions.csv`.
 
 use oculus_job::request::Timeframe;
 use oculus_market_data::table_writer::parquet_bytes;
@@ -19,18 +19,19 @@ use crate::charts::ChartError;
 pub(crate) struct EquityFiles {
     timeframe: Timeframe,
     equity: Vec<EquityPoint>,
-    /// In the order of entry; those of the test follow those of the development.
+    /// Round trips of the development period, then those of the test period, each ordered by entry.
     trades: Vec<NamedTrade>,
 }
 
-/// A round trip with its symbol and times.
+/// A round trip with its symbol and its times.
 #[derive(Clone, Debug)]
 struct NamedTrade {
     set: RowSet,
     symbol: String,
-    /// Start of the bar at whose open it began, seconds since 1970-01-01 UTC.
+    /// Start of the entry bar, seconds since 1970-01-01 UTC. The position was entered at the open
+    /// of this bar.
     entry_time: i64,
-    /// Start of the bar in which it ended.
+    /// Start of the bar in which the position was closed, seconds since 1970-01-01 UTC.
     exit_time: i64,
     trade: Trade,
 }
@@ -51,20 +52,21 @@ impl EquityFiles {
         let before = curve.development_trades.iter().map(|trade| (RowSet::Validation, trade));
         let after = curve.test_trades.iter().map(|trade| (RowSet::Test, trade));
         let mut trades: Vec<NamedTrade> = before.chain(after).map(named).collect();
-        // The test is later than the development, so sorting by time keeps the sets apart. The sort
-        // is stable: trades of one time stay in the order of the job's symbols.
+        // The test is later than the development period, so sorting by time does not mix the sets.
+        // The sort is stable: trades with equal times stay in the order of the job's symbols.
         trades.sort_by_key(|trade| trade.entry_time);
         let files = Self { timeframe: market.timeframe, equity: curve.equity.clone(), trades };
         (!files.equity.is_empty()).then_some(files)
     }
 
-    /// Returns the equity of the strategy and of its benchmarks at the end of each date as Parquet.
+    /// Returns the equity of the strategy and of its benchmarks at the end of each date, as
+    /// Parquet.
     ///
     /// # Errors
-    /// The writer's own.
+    /// Returns a [`PolarsError`](polars::prelude::PolarsError) if the table cannot be encoded.
     pub(crate) fn equity(&self) -> PolarsResult<Vec<u8>> {
         let days: Vec<i32> = self.equity.iter().map(|point| point.day).collect();
-        let sets: Vec<&str> = self.equity.iter().map(|point| set_of(point).word()).collect();
+        let sets: Vec<&str> = self.equity.iter().map(|point| row_set(point).name()).collect();
         let column = |name: &str, of: fn(&EquityPoint) -> f64| {
             Column::from(Series::new(name.into(), self.equity.iter().map(of).collect::<Vec<f64>>()))
         };
@@ -79,11 +81,13 @@ impl EquityFiles {
         parquet_bytes(DataFrame::new(self.equity.len(), columns)?)
     }
 
-    /// Returns the round trips as Parquet, with `entry_date` and `exit_date`, or the start of the
-    /// bar as `entry_timestamp` and `exit_timestamp` for intraday bars.
+    /// Returns the round trips as Parquet.
+    ///
+    /// The times are in the columns `entry_date` and `exit_date`. For intraday bars, the columns
+    /// are `entry_timestamp` and `exit_timestamp`, and contain the starts of the bars.
     ///
     /// # Errors
-    /// The writer's own.
+    /// Returns a [`PolarsError`](polars::prelude::PolarsError) if the table cannot be encoded.
     pub(crate) fn trades(&self) -> PolarsResult<Vec<u8>> {
         let texts = |name: &str, of: fn(&NamedTrade) -> &str| {
             Column::from(Series::new(name.into(), self.trades.iter().map(of).collect::<Vec<&str>>()))
@@ -92,13 +96,13 @@ impl EquityFiles {
             Column::from(Series::new(name.into(), self.trades.iter().map(of).collect::<Vec<f64>>()))
         };
         let columns = vec![
-            texts("set", |trade| trade.set.word()),
+            texts("set", |trade| trade.set.name()),
             texts("symbol", |trade| &trade.symbol),
             self.times("entry", |trade| trade.entry_time)?,
             self.times("exit", |trade| trade.exit_time)?,
             numbers("entry_price", |trade| trade.trade.trip.entry_price),
             numbers("exit_price", |trade| trade.trade.trip.exit_price),
-            texts("reason", |trade| trade.trade.trip.reason.word()),
+            texts("reason", |trade| trade.trade.trip.reason.as_str()),
             numbers("gain_pct", |trade| 100.0 * trade.trade.trip.gain),
         ];
         parquet_bytes(DataFrame::new(self.trades.len(), columns)?)
@@ -107,7 +111,7 @@ impl EquityFiles {
     /// Draws the equity curves as SVG.
     ///
     /// # Errors
-    /// The drawing library fails.
+    /// Returns [`ChartError`] if the drawing library fails.
     pub(crate) fn equity_chart(&self) -> Result<String, ChartError> {
         equity_chart::draw(&self.equity)
     }
@@ -119,6 +123,6 @@ impl EquityFiles {
     }
 }
 
-fn set_of(point: &EquityPoint) -> RowSet {
+fn row_set(point: &EquityPoint) -> RowSet {
     if point.is_test { RowSet::Test } else { RowSet::Validation }
 }

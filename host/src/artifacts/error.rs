@@ -1,4 +1,4 @@
-//! Why an artifact cannot be written or used.
+//! The errors of writing and reading artifacts.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,91 +8,87 @@ use polars::prelude::PolarsError;
 use super::description::{DESCRIPTION, FORMAT_VERSION};
 use crate::charts::ChartError;
 
-/// Why an artifact cannot be written or used: what was found, what was needed, what to do.
+/// The reason why an artifact cannot be written or used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ArtifactError {
     /// The folder of an attempt cannot be created.
-    #[error(
-        "the artifacts folder `{path}` cannot be made or opened; free space, or set ARTIFACTS_DIR to another folder"
-    )]
+    #[error("cannot create or open the artifacts folder `{path}`; free space, or set ARTIFACTS_DIR to another folder")]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The cause.
         source: io::Error,
     },
-    /// The file system refuses.
-    #[error("`{path}` cannot be {verb}")]
+    /// A file cannot be written or read.
+    #[error("cannot {verb} `{path}`")]
     Store {
         /// The file.
         path: PathBuf,
-        /// `written` or `read`.
+        /// The operation that failed: `open`, `write` or `read`.
         verb: &'static str,
-        /// The system's reason.
+        /// The cause.
         source: object_store::Error,
     },
-    /// A file cannot be written or read as JSON.
-    #[error("`{path}` cannot be written or read as JSON of an artifact")]
+    /// A file cannot be encoded or parsed as JSON.
+    #[error("cannot encode or parse `{path}` as JSON of an artifact")]
     Json {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The cause.
         source: serde_json::Error,
     },
-    /// A file cannot be written as Parquet.
-    #[error("`{path}` cannot be written as Parquet")]
+    /// A file cannot be encoded as Parquet.
+    #[error("cannot encode `{path}` as Parquet")]
     Parquet {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The cause.
         source: PolarsError,
     },
     /// A chart cannot be drawn.
-    #[error("`{path}` cannot be drawn")]
+    #[error("cannot draw `{path}`")]
     Chart {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The cause.
         source: ChartError,
     },
-    /// Written by a later version of this program.
-    #[error("`{path}` has format {found}, this version reads up to {FORMAT_VERSION}: update oculus-host")]
-    Newer {
-        /// The file.
+    /// The artifact was written by a later version of this program.
+    #[error("invalid format of `{path}`: found version {found}, expected at most {FORMAT_VERSION}; update oculus-host")]
+    NewerFormat {
+        /// The description file.
         path: PathBuf,
-        /// Its version.
+        /// Version of its format.
         found: u32,
     },
     /// The job has no artifact.
-    #[error(
-        "no artifact of `{job}`: {found}; name a job that was trained here (ARTIFACTS_DIR), or a folder that holds {DESCRIPTION}"
-    )]
+    #[error("no artifact of `{job}`: {found}; name a job in ARTIFACTS_DIR, or a folder that contains {DESCRIPTION}")]
     Missing {
         /// The requested job.
         job: String,
-        /// What exists instead.
+        /// A sentence that states which folders and attempts exist.
         found: String,
     },
-    /// The artifact has no such model.
-    #[error("no model `{asked}` in `{folder}`; it holds {there}")]
+    /// The artifact does not contain the requested model.
+    #[error("no model `{requested}` in `{folder}`; it contains {available}")]
     NoModel {
         /// The requested name.
-        asked: String,
-        /// The artifact.
+        requested: String,
+        /// Folder of the artifact.
         folder: PathBuf,
-        /// The models that exist.
-        there: String,
+        /// The models of the artifact.
+        available: String,
     },
-    /// The file of a model differs from its description.
+    /// The file of a model does not have the hash that the artifact's description states.
     #[error(
-        "`{path}` has been changed since it was written: SHA-256 {found}, {DESCRIPTION} says {needed}; restore the file, or train again"
+        "`{path}` was changed after it was written: found SHA-256 {found}, expected {expected} from {DESCRIPTION}; restore the file, or train again"
     )]
     Changed {
         /// The file.
         path: PathBuf,
-        /// Its SHA-256.
+        /// SHA-256 of the file.
         found: String,
-        /// What it should be.
-        needed: String,
+        /// SHA-256 in the description.
+        expected: String,
     },
 }

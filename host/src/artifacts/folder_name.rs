@@ -1,20 +1,27 @@
-//! The folder name of a job: a function of its id, and one plain name for any id.
+//! Converts job ids into folder names.
+//!
+//! Invariant: each id has one name, two ids never share a name, and a name is a single path
+//! component.
 
 use std::fmt::Write;
 
 use oculus_job::hash::sha256_hex;
 
-/// The longest name; file systems allow 255 bytes.
+/// Maximum length of a name in bytes. File systems allow 255.
 const MAX_BYTES: usize = 160;
-/// Bytes of hash at the end of a shortened name.
+/// Length of the hash at the end of a shortened name, in bytes.
 const HASH_BYTES: usize = 32;
-/// Folders next to those of jobs: the spool of results that wait for Redis.
+/// Names of folders in `ARTIFACTS_DIR` that belong to no job. `spool` contains the results that
+/// could not be written to Redis yet.
 const RESERVED: [&str; 1] = ["spool"];
 
-/// Returns the folder name of a job. Letters, digits, `-`, `_`, `:` and inner dots stay; everything
-/// else is escaped as in URLs (`/` is `%2F`). A name that is too long ends in `~` and a hash, so
-/// that two ids never share a name.
+/// Returns the folder name of a job.
+///
+/// Letters, digits, `-`, `_`, `:` and dots are kept, except for a dot at the start. All other bytes
+/// are escaped as in URLs (`/` becomes `%2F`). A name that is too long is cut, and `~` and a hash
+/// are appended.
 pub(super) fn folder_name(id: &str) -> String {
+    // A leading dot would hide the folder, and `..` would name its parent.
     let is_plain =
         |idx: usize, byte: u8| byte.is_ascii_alphanumeric() || b"-_:".contains(&byte) || byte == b'.' && idx > 0;
     let escape_all = RESERVED.contains(&id);
@@ -28,8 +35,11 @@ pub(super) fn folder_name(id: &str) -> String {
         }
     }
     match name.len() {
+        // The empty id has the name `%`. No other id has this name, because an escape has three
+        // characters.
         0 => "%".to_owned(),
         1..=MAX_BYTES => name,
+        // `~` is escaped in ids, so a shortened name differs from every complete name.
         _ => format!("{}~{}", &name[..MAX_BYTES - HASH_BYTES - 1], &sha256_hex(id.as_bytes())[..HASH_BYTES]),
     }
 }

@@ -1,43 +1,49 @@
-//! The bars that a saved model reads: those of its training, as far as they exist, and newer ones.
+//! Reads the bars that a saved model predicts on: the bars of its training that still exist, and
+//! newer ones.
 //!
-//! Infinite averages depend on their first bar, so a symbol of the job begins with the job's own
-//! first bar. Then the same bars give the same features, bit for bit, whether or not older or newer
-//! bars exist.
+//! Exponential averages depend on their first bar. Therefore the bars of a symbol of the job start
+//! at the first bar that the job used, even if older bars exist. In the training period, the
+//! features are then bit-identical to the features of the job.
 
-use oculus_job::failure::Failure;
+use oculus_job::error::JobError;
 use oculus_job::warning::{Warning, WarningCode};
-use oculus_pipeline::bars::{self, Bars, Reach, Source, Wanted, moment};
+use oculus_pipeline::bars::{self, Bars, BarsRequest, Source, TimeRange, format_bar_time};
 
-use super::description::{Series, Trained};
+use super::description::{Series, TrainingRecord};
 
-/// Bars for a saved model.
+/// The bars for the features of a saved model.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
-    /// One series per symbol that has bars.
+    /// One series per requested symbol that has bars.
     pub bars: Vec<Bars>,
-    /// The complete series of the benchmarks of the model's features, as far as they exist.
+    /// One complete series per benchmark that has bars.
     pub benchmarks: Vec<Bars>,
-    /// The warnings for the reader of the predictions.
+    /// Warnings about bars that are absent or differ from the training bars.
     pub warnings: Vec<Warning>,
 }
 
-/// Reads the bars of some symbols and of the benchmarks. A symbol of the job begins with the job's
-/// own first bar, another symbol where all benchmarks have begun.
+/// Reads the bars of the symbols and of the benchmarks of a saved model's features.
+///
+/// The bars of a symbol of the job start at the first bar that the job used. The bars of another
+/// symbol start at the first date on which all benchmarks have bars.
 ///
 /// # Errors
-/// Those of [`Source::read`] and [`bars::sound`]. A symbol without bars is a warning.
-pub(crate) fn history(trained: &Trained, source: &dyn Source, symbols: &[String]) -> Result<History, Failure> {
+/// Returns the [`JobError`] of [`Source::read`] or [`bars::validated_bars`]. A symbol without bars
+/// is a warning, not an error.
+pub(crate) fn history(trained: &TrainingRecord, source: &dyn Source, symbols: &[String]) -> Result<History, JobError> {
     let mut history = History::default();
     let used = || trained.bars.symbols.iter().chain(&trained.bars.benchmarks);
     let first_time = used().map(|series| series.from_time).min().unwrap_or_default();
     let first_day = i32::try_from(first_time.div_euclid(86_400)).unwrap_or_default();
-    let reach = Reach::From(first_day - 1);
+    // The range starts one day earlier, because the session date of an intraday bar can be the day
+    // before its UTC date.
+    let range = TimeRange::From(first_day - 1);
     let benchmarks = trained.bars.benchmarks.iter().filter(|series| !symbols.contains(&series.symbol));
     let all: Vec<String> = symbols.iter().chain(benchmarks.map(|series| &series.symbol)).cloned().collect();
-    let wanted = Wanted { symbols: &all, optional: &[], timeframe: trained.timeframe, reach };
+    let request = BarsRequest { symbols: &all, optional: &[], timeframe: trained.timeframe, range };
     let mut found = Vec::new();
-    for reading in source.read(&wanted, &|_| {})? {
-        found.extend(bars::sound(reading, trained.timeframe, &mut history.warnings)?);
+    for reading in source.read(&request, &|_| {})? {
+        found.extend(bars::validated_bars(reading, trained.timeframe, &mut history.warnings)?);
     }
     for series in &trained.bars.benchmarks {
         let Some(bars) = found.iter().find(|bars| bars.symbol == series.symbol) else { continue };
@@ -46,7 +52,7 @@ pub(crate) fn history(trained: &Trained, source: &dyn Source, symbols: &[String]
     }
     for bars in found.into_iter().filter(|bars| symbols.contains(&bars.symbol)) {
         let bars = match trained.bars.symbols.iter().find(|series| series.symbol == bars.symbol) {
-            None => history.compared(bars, trained),
+            None => history.since_benchmarks(bars, trained),
             Some(series) => {
                 history.warnings.extend(difference(series, &bars, trained));
                 bars.within(series.from_time..=i64::MAX)
@@ -58,41 +64,44 @@ pub(crate) fn history(trained: &Trained, source: &dyn Source, symbols: &[String]
 }
 
 impl History {
-    /// Returns the bars of a symbol that the job did not have, from where all benchmarks have begun.
-    fn compared(&mut self, bars: Bars, trained: &Trained) -> Bars {
-        let Some(begin) = self.benchmarks.iter().filter_map(|benchmark| benchmark.time.first()).max() else {
+    /// For a symbol that the job did not have, returns the bars from the first date on which all
+    /// benchmarks have bars.
+    fn since_benchmarks(&mut self, bars: Bars, trained: &TrainingRecord) -> Bars {
+        let Some(start) = self.benchmarks.iter().filter_map(|benchmark| benchmark.time.first()).max() else {
             return bars;
         };
-        let compared = bars.within(*begin..=i64::MAX);
-        if compared.len() < bars.len() {
+        let used = bars.within(*start..=i64::MAX);
+        if used.len() < bars.len() {
             let symbol = &bars.symbol;
-            let begin = moment(*begin, trained.timeframe);
-            let message =
-                format!("{symbol}'s bars before {begin} are not used: a benchmark of its features begins then");
+            let start = format_bar_time(*start, trained.timeframe);
+            let message = format!(
+                "the bars of {symbol} before {start} are not used, because a benchmark of its features starts then"
+            );
             self.warnings.push(Warning::new(WarningCode::BenchmarkBeginsLater, message));
         }
-        compared
+        used
     }
 }
 
-/// Returns a warning if the bars of the training's period differ from those of the training.
-fn difference(series: &Series, bars: &Bars, trained: &Trained) -> Option<Warning> {
+/// Returns a warning if the bars of the training period differ from those that the model was
+/// trained on.
+fn difference(series: &Series, bars: &Bars, trained: &TrainingRecord) -> Option<Warning> {
     let Series { symbol, from, to, .. } = series;
     let first = *bars.time.first()?;
     let last = *bars.time.last()?;
     if first > series.from_time {
-        let begin = moment(first, trained.timeframe);
+        let start = format_bar_time(first, trained.timeframe);
         let message = format!(
-            "{symbol} begins on {begin}, the training's bars on {from}: averages without end differ, and scores with them"
+            "the bars of {symbol} start on {start}, but the training bars start on {from}: exponential averages differ, and so do scores"
         );
         return Some(Warning::new(WarningCode::BarsBeginLater, message));
     }
-    // Bars that end earlier cannot be compared with a hash of all of them.
+    // The description contains one hash of all bars, so a part of the bars cannot be compared.
     let same_time = bars.within(series.from_time..=series.to_time);
     if last < series.to_time {
         let message = format!(
-            "{symbol} ends on {}, the training's bars on {to}: whether the bars before are the training's cannot be compared",
-            moment(last, trained.timeframe)
+            "the bars of {symbol} end on {}, but the training bars end on {to}: the two series cannot be compared",
+            format_bar_time(last, trained.timeframe)
         );
         return Some(Warning::new(WarningCode::BarsEndEarlier, message));
     }
@@ -100,10 +109,10 @@ fn difference(series: &Series, bars: &Bars, trained: &Trained) -> Option<Warning
         return None;
     }
     let n_bars = same_time.len();
-    let n_needed = series.n_bars;
+    let n_expected = series.n_bars;
     let message = format!(
-        "{symbol}'s {n_bars} bars from {from} to {to} are not the {n_needed} that the model was trained on, such as after \
-         a split or a correction: scores of that time differ from the job's"
+        "the {n_bars} bars of {symbol} from {from} to {to} differ from the {n_expected} that the model was trained on, for \
+         example after a split or a correction: scores in that period differ from those of the job"
     );
     Some(Warning::new(WarningCode::BarsChanged, message))
 }

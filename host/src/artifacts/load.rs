@@ -1,4 +1,4 @@
-//! Finds a saved artifact by its job or its folder, and reads it.
+//! Finds a saved artifact by its job id or its folder, and reads it.
 
 use std::path::{Path, PathBuf};
 
@@ -9,55 +9,62 @@ use super::error::ArtifactError;
 use super::folder_name::folder_name;
 use super::store::Store;
 
-/// A complete artifact.
+/// A complete artifact on disk.
 #[derive(Clone, Debug)]
 pub(crate) struct SavedArtifact {
-    /// Its folder.
+    /// Folder of the artifact.
     pub folder: PathBuf,
-    /// Its description.
+    /// Content of `artifact.json`.
     pub artifact: Artifact,
 }
 
 impl SavedArtifact {
     /// Finds an artifact.
     ///
-    /// * `job`: the folder of an artifact, or a job's id.
-    /// * `attempt`: with a job's id, the name of an attempt; by default the newest complete one.
+    /// * `job`: the folder of an artifact, or the id of a job.
+    /// * `attempt`: the name of an attempt at the job; `None` selects the newest complete attempt.
     ///
     /// # Errors
-    /// [`ArtifactError::Missing`], with what exists instead, and those of [`SavedArtifact::open`].
+    /// Returns [`ArtifactError::Missing`] if there is no such artifact, or an error of
+    /// [`SavedArtifact::open`] if the named artifact cannot be read.
     pub(crate) fn find(artifacts_dir: &Path, job: &str, attempt: Option<&str>) -> Result<Self, ArtifactError> {
         let as_folder = Path::new(job);
+        // A job id may look like a path, so `job` is taken for a folder only if that folder
+        // contains a description.
         if attempt.is_none() && as_folder.join(DESCRIPTION).is_file() {
             return Self::open(as_folder);
         }
-        let of_job = artifacts_dir.join(folder_name(job));
-        let names = attempts_in(&of_job);
-        let wanted = |name: &&String| attempt.is_none_or(|attempt| attempt == *name);
-        let complete =
-            names.iter().filter(wanted).map(|name| of_job.join(name)).filter(|it| it.join(DESCRIPTION).is_file());
+        let job_folder = artifacts_dir.join(folder_name(job));
+        let names = attempts_in(&job_folder);
+        let is_requested = |name: &&String| attempt.is_none_or(|attempt| attempt == *name);
+        let complete = names
+            .iter()
+            .filter(is_requested)
+            .map(|name| job_folder.join(name))
+            .filter(|folder| folder.join(DESCRIPTION).is_file());
         let mut newest: Option<Self> = None;
         for folder in complete {
             let saved = match Self::open(&folder) {
                 Ok(saved) => saved,
-                // Another attempt may be complete.
+                // This attempt is skipped, because another one may be readable.
                 Err(error) if attempt.is_none() => {
-                    tracing::warn!("left out: {:#}", anyhow::Error::from(error));
+                    tracing::warn!("attempt skipped: {:#}", anyhow::Error::from(error));
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            // A file system that ignores case keeps the attempts of two jobs in one folder.
-            if saved.artifact.job_id == job && newest.as_ref().is_none_or(|newest| newest.age() < saved.age()) {
+            // On a file system that ignores case, the attempts of two jobs can be in one folder.
+            if saved.artifact.job_id == job && newest.as_ref().is_none_or(|newest| newest.sort_key() < saved.sort_key())
+            {
                 newest = Some(saved);
             }
         }
         newest.ok_or_else(|| {
             let found = match (names.as_slice(), attempt) {
-                ([], _) => format!("there is no folder {}", of_job.display()),
-                (names, None) => format!("no attempt in {} is whole ({})", of_job.display(), names.join(", ")),
+                ([], _) => format!("there is no folder {}", job_folder.display()),
+                (names, None) => format!("no attempt in {} is complete ({})", job_folder.display(), names.join(", ")),
                 (names, Some(attempt)) => {
-                    format!("{} has no whole attempt `{attempt}`, it has {}", of_job.display(), names.join(", "))
+                    format!("no complete attempt `{attempt}` in {}, found {}", job_folder.display(), names.join(", "))
                 }
             };
             ArtifactError::Missing { job: job.to_owned(), found }
@@ -67,9 +74,11 @@ impl SavedArtifact {
     /// Reads the artifact in a folder.
     ///
     /// # Errors
-    /// The description cannot be read, or a later version has written it.
+    /// Returns [`ArtifactError`] if the description cannot be read or parsed, or if a later version
+    /// wrote it.
     pub(crate) fn open(folder: &Path) -> Result<Self, ArtifactError> {
-        /// Read first: a later version may change every other field.
+        /// The version is parsed before the rest, because a later version may change every other
+        /// field.
         #[derive(serde::Deserialize)]
         struct Version {
             format_version: u32,
@@ -80,32 +89,38 @@ impl SavedArtifact {
         let broken = |source| ArtifactError::Json { path: path.clone(), source };
         let Version { format_version: found } = serde_json::from_slice(&bytes).map_err(broken)?;
         if found > FORMAT_VERSION {
-            return Err(ArtifactError::Newer { path, found });
+            return Err(ArtifactError::NewerFormat { path, found });
         }
         let artifact = serde_json::from_slice(&bytes).map_err(broken)?;
         Ok(Self { folder: folder.to_owned(), artifact })
     }
 
-    /// Returns a model by its plugin's id or its title, ignoring case; by default the winner.
+    /// Returns a model by the id or the title of its plugin, ignoring case; `None` selects the
+    /// winner.
     ///
     /// # Errors
-    /// [`ArtifactError::NoModel`], with the models that exist.
+    /// Returns [`ArtifactError::NoModel`] if no model has that name.
     pub(crate) fn model(&self, name: Option<&str>) -> Result<&SavedModel, ArtifactError> {
         let trained = &self.artifact.trained;
         let name = name.unwrap_or(&trained.winner);
-        let is_meant =
-            |model: &&SavedModel| [&model.plugin, &model.title].iter().any(|own| own.eq_ignore_ascii_case(name));
-        trained.models.iter().find(is_meant).ok_or_else(|| {
-            let there: Vec<_> =
+        let has_name =
+            |model: &&SavedModel| [&model.plugin, &model.title].iter().any(|known| known.eq_ignore_ascii_case(name));
+        trained.models.iter().find(has_name).ok_or_else(|| {
+            let available: Vec<_> =
                 trained.models.iter().map(|model| format!("{} ({})", model.plugin, model.title)).collect();
-            ArtifactError::NoModel { asked: name.to_owned(), folder: self.folder.clone(), there: there.join(", ") }
+            ArtifactError::NoModel {
+                requested: name.to_owned(),
+                folder: self.folder.clone(),
+                available: available.join(", "),
+            }
         })
     }
 
-    /// Returns the bytes of a model, as they were written.
+    /// Returns the bytes of a model, and checks that they are unchanged.
     ///
     /// # Errors
-    /// The file cannot be read, or [`ArtifactError::Changed`].
+    /// Returns [`ArtifactError::Store`] if the file cannot be read, and [`ArtifactError::Changed`]
+    /// if its hash differs.
     pub(crate) fn bytes(&self, model: &SavedModel) -> Result<Vec<u8>, ArtifactError> {
         let store = Store::open(&self.folder)?;
         let bytes = store.read(&model.file)?;
@@ -113,16 +128,17 @@ impl SavedArtifact {
         if found == model.sha256 {
             return Ok(bytes);
         }
-        Err(ArtifactError::Changed { path: store.path(&model.file), found, needed: model.sha256.clone() })
+        Err(ArtifactError::Changed { path: store.path(&model.file), found, expected: model.sha256.clone() })
     }
 
-    /// Returns a key that sorts by time.
-    fn age(&self) -> (&str, &str) {
+    /// Returns a key that orders artifacts by time.
+    fn sort_key(&self) -> (&str, &str) {
         (&self.artifact.written_at, &self.artifact.attempt)
     }
 }
 
-/// Returns the names of the folders in a job's folder, sorted; none if it cannot be read.
+/// Returns the sorted names of the attempts in the folder of a job; an empty list if the folder
+/// cannot be read.
 fn attempts_in(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let folders = entries.filter(|entry| entry.path().is_dir());

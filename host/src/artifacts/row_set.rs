@@ -1,17 +1,17 @@
-//! The part of the data that a row of a file belongs to: the column `set`.
+//! The values of the column `set` in the files of an artifact.
 
-/// The part of the data that a row belongs to.
+/// The set of rows that a row belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RowSet {
-    /// Used in development, scored by models that were not fitted on the row.
+    /// The row is in the development period. It is scored by a model that was not fitted on it.
     Validation,
-    /// Kept for the final test.
+    /// The row is in the test period.
     Test,
 }
 
 impl RowSet {
-    /// Returns the word in the files.
-    pub(super) fn word(self) -> &'static str {
+    /// Returns the name of the set in the files.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Validation => "validation",
             Self::Test => "test",

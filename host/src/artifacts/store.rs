@@ -1,9 +1,11 @@
-//! A folder of complete files, through `object_store`: each file is written to a temporary name and renamed.
+//! Writes and reads the files of an artifact atomically, with `object_store`.
 //!
-//! Invariant: a file that exists is complete and synced; a path of the store cannot lead out of it.
+//! Invariants: a file that exists is complete and synced; a path cannot name a file outside the
+//! folder.
 //!
-//! Not through `oculus_system::files`: artifacts may move to an object store such as S3, to which the same code would
-//! write. With `with_fsync`, `object_store` syncs each file before the rename, and afterwards every folder that has a new
+//! This module uses `object_store` instead of `oculus_system::files`, so that the same code could
+//! write to an object store such as S3. `object_store` writes a temporary file and then renames it.
+//! With `with_fsync` it syncs each file before the rename, and then every folder that has a new
 //! entry, as `oculus_system::files` does.
 
 use std::path::{Path as FilePath, PathBuf};
@@ -15,7 +17,7 @@ use tokio::runtime::Runtime;
 
 use super::error::ArtifactError;
 
-/// A folder of files.
+/// A folder whose files are written atomically.
 pub(super) struct Store {
     folder: PathBuf,
     files: LocalFileSystem,
@@ -23,12 +25,17 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Opens the store in an existing folder. Must not be used on a thread of an asynchronous runtime.
+    /// Opens a store in an existing folder.
+    ///
+    /// The store must not be used on a thread of an asynchronous runtime, because it blocks on its
+    /// own runtime.
     pub(super) fn open(folder: &FilePath) -> Result<Self, ArtifactError> {
+        // `object_store` is asynchronous. Local files need neither a timer nor network I/O, so the
+        // runtime enables neither.
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let runtime = runtime.map_err(|source| ArtifactError::Folder { path: folder.to_owned(), source })?;
         let files =
-            LocalFileSystem::new_with_prefix(folder).map_err(|source| failed(folder.to_owned(), "opened", source))?;
+            LocalFileSystem::new_with_prefix(folder).map_err(|source| failed(folder.to_owned(), "open", source))?;
         Ok(Self { folder: folder.to_owned(), files: files.with_fsync(true), runtime })
     }
 
@@ -37,19 +44,22 @@ impl Store {
         self.folder.join(name)
     }
 
+    /// Writes a file atomically.
     pub(super) fn write(&self, name: &str, bytes: impl Into<PutPayload>) -> Result<(), ArtifactError> {
-        let written = self.place(name).and_then(|place| self.runtime.block_on(self.files.put(&place, bytes.into())));
-        written.map(|_| ()).map_err(|source| failed(self.path(name), "written", source))
+        let written = self.parse_path(name).and_then(|path| self.runtime.block_on(self.files.put(&path, bytes.into())));
+        written.map(|_| ()).map_err(|source| failed(self.path(name), "write", source))
     }
 
+    /// Reads a complete file.
     pub(super) fn read(&self, name: &str) -> Result<Vec<u8>, ArtifactError> {
         let read = self
-            .place(name)
-            .and_then(|place| self.runtime.block_on(async { self.files.get(&place).await?.bytes().await }));
+            .parse_path(name)
+            .and_then(|path| self.runtime.block_on(async { self.files.get(&path).await?.bytes().await }));
         read.map(Into::into).map_err(|source| failed(self.path(name), "read", source))
     }
 
-    fn place(&self, name: &str) -> object_store::Result<Path> {
+    /// Parses a file name. Names with `..` or empty segments are errors.
+    fn parse_path(&self, name: &str) -> object_store::Result<Path> {
         Ok(Path::parse(name)?)
     }
 }

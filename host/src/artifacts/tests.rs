@@ -1,4 +1,5 @@
-//! Claims about folders of artifacts. The end-to-end tests of `predict` cover their contents.
+//! Tests of artifact folders. The end-to-end tests of `predict` cover the contents of these
+//! folders.
 
 use std::fs;
 use std::io::Cursor;
@@ -20,7 +21,7 @@ use super::*;
 
 proptest! {
     #[test]
-    fn every_job_id_is_one_plain_folder_name_of_its_own(id in "\\PC{0,200}", other in "\\PC{0,200}") {
+    fn every_job_id_has_a_distinct_name_of_one_path_component(id in "\\PC{0,200}", other in "\\PC{0,200}") {
         let name = folder_name(&id);
         let components: Vec<_> = Path::new(&name).components().collect();
         prop_assert!(matches!(components.as_slice(), [Component::Normal(_)]), "{name}");
@@ -30,24 +31,24 @@ proptest! {
 }
 
 #[test]
-fn usual_ids_stay_readable_and_dangerous_ones_are_escaped() {
+fn plain_ids_stay_readable_and_unsafe_ids_are_escaped() {
     let names = ["build:example", "job-1_a.b", "..", "a/b", "spool", "%2F"].map(folder_name);
     assert_eq!(names, ["build:example", "job-1_a.b", "%2E.", "a%2Fb", "%73%70%6F%6F%6C", "%252F"]);
 }
 
-fn place(dir: &Path) -> ArtifactsPlace {
-    ArtifactsPlace { dir: dir.join("made/when/needed"), token: "7".to_owned() }
+fn location(dir: &Path) -> ArtifactsLocation {
+    ArtifactsLocation { dir: dir.join("made/when/needed"), token: "7".to_owned() }
 }
 
 #[test]
-fn a_repeated_token_gets_a_folder_of_its_own_that_only_the_owner_may_read() {
+fn a_repeated_token_gets_a_new_folder_that_only_the_owner_can_read() {
     let dir = tempfile::tempdir().unwrap();
-    let folders = [0, 1, 2].map(|_| AttemptFolder::create(&place(dir.path()), "job").unwrap().folder().to_owned());
+    let folders = [0, 1, 2].map(|_| AttemptFolder::create(&location(dir.path()), "job").unwrap().folder().to_owned());
     assert_eq!(folders.each_ref().map(|folder| folder.file_name().unwrap()), ["7", "7-2", "7-3"]);
     assert_eq!(fs::metadata(&folders[0]).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
-/// An artifact in the form that this version writes.
+/// Writes an artifact in the format of this version.
 fn write_description(folder: &Path, job_id: &str, written_at: &str) {
     fs::create_dir_all(folder.join("models")).unwrap();
     fs::write(folder.join("models/m.bin"), "model").unwrap();
@@ -66,25 +67,25 @@ fn write_description(folder: &Path, job_id: &str, written_at: &str) {
 }
 
 #[test]
-fn the_newest_complete_attempt_is_found_and_others_by_name_or_folder() {
+fn the_newest_complete_attempt_is_found_by_default_and_others_by_name_or_folder() {
     let dir = tempfile::tempdir().unwrap();
-    let of_job = dir.path().join("job");
-    write_description(&of_job.join("10"), "job", "2026-01-02T00:00:00.000Z");
-    write_description(&of_job.join("9"), "job", "2026-01-03T00:00:00.000Z");
-    fs::create_dir(of_job.join("99")).unwrap();
+    let job_folder = dir.path().join("job");
+    write_description(&job_folder.join("10"), "job", "2026-01-02T00:00:00.000Z");
+    write_description(&job_folder.join("9"), "job", "2026-01-03T00:00:00.000Z");
+    fs::create_dir(job_folder.join("99")).unwrap();
     let find = |job: &str, attempt| SavedArtifact::find(dir.path(), job, attempt).map(|saved| saved.artifact.attempt);
     assert_eq!(find("job", None).unwrap(), "9");
     assert_eq!(find("job", Some("10")).unwrap(), "10");
-    assert_eq!(find(of_job.join("10").to_str().unwrap(), None).unwrap(), "10");
+    assert_eq!(find(job_folder.join("10").to_str().unwrap(), None).unwrap(), "10");
     let message = find("job", Some("99")).unwrap_err().to_string();
-    assert!(message.contains("no whole attempt `99`, it has 10, 9, 99"), "{message}");
+    assert!(message.contains("no complete attempt `99`") && message.contains("found 10, 9, 99"), "{message}");
     assert!(find("job", Some("../job/9")).is_err());
     let message = find("unknown", None).unwrap_err().to_string();
     assert!(message.contains("there is no folder") && message.contains("ARTIFACTS_DIR"), "{message}");
 }
 
 #[test]
-fn what_is_read_is_what_was_written_or_an_error() {
+fn a_model_is_read_unchanged_and_a_changed_file_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("1");
     write_description(&folder, "job", "");
@@ -94,20 +95,21 @@ fn what_is_read_is_what_was_written_or_an_error() {
     assert_eq!((model.threshold.unwrap() as f32, saved.artifact.trained.seed), (0.3, u64::MAX));
     assert_eq!(saved.bytes(model).unwrap(), b"model");
     let missing = saved.model(Some("lstm")).unwrap_err();
-    let ArtifactError::NoModel { asked, there, .. } = missing else { panic!("{missing}") };
-    assert_eq!((asked.as_str(), there.as_str()), ("lstm", "m (Trees)"));
+    let ArtifactError::NoModel { requested, available, .. } = missing else { panic!("{missing}") };
+    assert_eq!((requested.as_str(), available.as_str()), ("lstm", "m (Trees)"));
 
     fs::write(folder.join("models/m.bin"), "mode1").unwrap();
     assert!(matches!(saved.bytes(model), Err(ArtifactError::Changed { .. })));
     let outside = SavedModel { file: "../1/models/m.bin".to_owned(), ..model.clone() };
     assert!(matches!(saved.bytes(&outside), Err(ArtifactError::Store { verb: "read", .. })));
     fs::write(folder.join("artifact.json"), json!({"format_version": 2}).to_string()).unwrap();
-    assert!(matches!(SavedArtifact::open(&folder), Err(ArtifactError::Newer { found: 2, .. })));
+    assert!(matches!(SavedArtifact::open(&folder), Err(ArtifactError::NewerFormat { found: 2, .. })));
     fs::write(folder.join("artifact.json"), "{").unwrap();
     assert!(matches!(SavedArtifact::open(&folder), Err(ArtifactError::Json { .. })));
 }
 
-/// Three bars from 2024-01-01 on, and a round trip of each set in another symbol.
+/// Returns the files for three bars from 2024-01-01 on, with one round trip per set. The two round
+/// trips are of different symbols.
 fn equity_files(timeframe: Timeframe) -> EquityFiles {
     let bars = |symbol: &str| Bars {
         symbol: symbol.to_owned(),
@@ -154,7 +156,7 @@ fn texts(frame: &DataFrame, column: &str) -> Vec<String> {
 }
 
 #[test]
-fn equity_files_are_read_back_with_symbols_and_dates() {
+fn equity_files_contain_symbols_and_dates() {
     let files = equity_files(Timeframe::Day1);
     let trades = read(files.trades().unwrap());
     for (column, expected) in [
@@ -179,7 +181,7 @@ fn equity_files_are_read_back_with_symbols_and_dates() {
 }
 
 #[test]
-fn an_equity_chart_has_a_line_per_curve_and_part_every_date_and_the_start_of_the_test() {
+fn an_equity_chart_has_one_line_per_curve_and_set_every_date_and_the_start_of_the_test() {
     let svg = equity_files(Timeframe::Day1).equity_chart().unwrap();
     let chart = roxmltree::Document::parse(&svg).unwrap();
     for color in ["#1A8F6F", "#D08A2E", "#B3BAC5"] {

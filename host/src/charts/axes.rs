@@ -1,4 +1,5 @@
-//! Axes of a panel: slots from left to right, values from bottom to top. The ticks are the library's.
+//! Draws the axes of a panel: slots from left to right, values from bottom to top. `plotters`
+//! chooses the ticks.
 
 use std::ops::Range;
 
@@ -13,46 +14,48 @@ use super::theme;
 
 /// A position on the axis of slots.
 pub(crate) type Slot = SegmentValue<usize>;
-/// A panel with its axes, which series are drawn on.
+/// A panel with its axes, onto which series are drawn.
 pub(crate) type Chart<'a> =
     ChartContext<'a, SVGBackend<'a>, Cartesian2d<SegmentedCoord<RangedCoordusize>, RangedCoordf64>>;
 
-/// Labels of slots at most; one with a time of day is 110 pixels wide.
+/// Maximum number of slot labels. A label with a time of day is 110 pixels wide.
 const MAX_SLOT_LABELS: usize = 8;
-/// Room for half of the first label, in pixels.
+/// Width of the left margin in pixels, enough for half of the first slot label.
 const LEFT_MARGIN: u32 = 60;
-/// Room for the labels of values, in pixels.
+/// Width of the value labels in pixels.
 const VALUE_LABELS_WIDTH: u32 = 80;
-/// Room for the labels of slots, in pixels.
+/// Height of the slot labels in pixels.
 const SLOT_LABELS_HEIGHT: u32 = 36;
-/// Distance of the labels from their axis is twice this number of pixels.
+/// Length of a tick mark in pixels. `plotters` places labels at twice this distance from the axis.
 const TICK_LENGTH: u32 = 5;
-/// Room above, below and to the right of a panel, in pixels.
+/// Margin above, below and to the right of a panel, in pixels.
 const GAP: u32 = 8;
-/// Width of a range relative to its values, below which ticks would look alike.
+/// Smallest width of a range relative to its values. In a narrower range, the labels of ticks would
+/// be equal.
 const MIN_RELATIVE_WIDTH: f64 = 1e-6;
 
 /// The axes of a panel.
 pub(crate) struct Panel<'a> {
     /// One label per slot.
     pub slot_labels: &'a [String],
-    /// Whether the labels of the slots are shown; a panel above another one with the same slots hides them.
+    /// True if slot labels are shown. A panel hides its slot labels if the panel below it has the
+    /// same slots.
     pub shows_slot_labels: bool,
-    /// Lowest and highest value.
+    /// Lowest and highest value of the axis.
     pub values: Range<f64>,
-    /// Labels of values at most.
+    /// Maximum number of value labels.
     pub max_value_labels: usize,
-    /// The label of a value.
+    /// Formats the label of a value.
     pub format_value: &'a dyn Fn(f64) -> String,
-    /// Name of the axis of values.
+    /// Name of the value axis.
     pub value_name: Option<&'a str>,
 }
 
 impl Panel<'_> {
-    /// Draws grid and labels, and returns the chart that series are drawn on.
+    /// Draws the grid and the labels, and returns the chart onto which series are drawn.
     ///
     /// # Errors
-    /// The drawing library fails.
+    /// Returns [`ChartError`] if the drawing library fails.
     pub(crate) fn draw<'a>(&self, area: &Area<'a>) -> Result<Chart<'a>, ChartError> {
         let mut builder = ChartBuilder::on(area);
         builder.margin(theme::units(GAP)).margin_left(theme::units(LEFT_MARGIN));
@@ -60,7 +63,7 @@ impl Panel<'_> {
         if self.shows_slot_labels {
             builder.set_label_area_size(LabelAreaPosition::Bottom, theme::units(SLOT_LABELS_HEIGHT));
         }
-        // A range of slots includes its end.
+        // `plotters` includes the end of a range of slots, although Rust's `..` does not.
         let slots = (0..self.n_slots() - 1).into_segmented();
         let mut chart = builder.build_cartesian_2d(slots, self.values.clone())?;
         let mut mesh = chart.configure_mesh();
@@ -89,13 +92,14 @@ impl Panel<'_> {
         theme::pixels(width) / self.n_slots() as f64
     }
 
-    /// Returns the difference of values per pixel.
+    /// Returns the difference in value that one pixel of height represents.
     pub(crate) fn pixel_height(&self, chart: &Chart<'_>) -> f64 {
         let (_, height) = chart.plotting_area().dim_in_pixel();
         (self.values.end - self.values.start) / theme::pixels(height)
     }
 
-    /// Returns the number of slots on the axis: at least two, since the library cannot place a single one.
+    /// Returns the number of slots on the axis: at least two, because `plotters` cannot place a
+    /// single slot.
     fn n_slots(&self) -> usize {
         self.slot_labels.len().max(2)
     }
@@ -109,11 +113,12 @@ impl Panel<'_> {
     }
 }
 
-/// Returns the range of the finite values, widened where all of them are nearly equal.
+/// Returns the range of the finite values, widened if they are nearly equal.
 pub(crate) fn value_range(values: impl Iterator<Item = f64>) -> Range<f64> {
     let finite = values.filter(|value| value.is_finite());
     let (low, high) =
         finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    // Without any finite value, the axis still needs a range.
     if low > high {
         return 0.0..1.0;
     }
@@ -124,11 +129,11 @@ pub(crate) fn value_range(values: impl Iterator<Item = f64>) -> Range<f64> {
     low - margin..high + margin
 }
 
-/// Returns round values within a range, `max` at most.
+/// Returns at most `max` round values within a range.
 pub(crate) fn ticks(values: Range<f64>, max: usize) -> Vec<f64> {
     let range = values.start..=values.end;
     let mut ticks = RangedCoordf64::from(values).key_points(max);
-    // The library rounds its ticks, which may move the outer ones out of the range.
+    // `plotters` rounds its ticks, which may move the outer ones out of the range.
     ticks.retain(|tick| range.contains(tick));
     ticks
 }
@@ -138,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ticks_are_round_and_within() {
+    fn ticks_are_round_values_within_the_range() {
         assert_eq!(ticks(9.7..21.2, 6), [10.0, 12.0, 14.0, 16.0, 18.0, 20.0]);
         assert_eq!(ticks(0.012..0.031, 4), [0.015, 0.02, 0.025, 0.03]);
     }

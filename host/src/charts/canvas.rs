@@ -1,4 +1,4 @@
-//! The SVG document: root element, accessible title, background and heading.
+//! Creates the SVG document: root element, accessible title, background and heading.
 
 use std::io;
 
@@ -9,41 +9,41 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::theme;
 
-/// A part of the picture that is drawn on.
+/// A rectangular part of the chart.
 pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Height of the heading in pixels.
 const HEADING_HEIGHT: u32 = 52;
-/// Distance of the heading from both edges in pixels.
+/// Distance of the heading from the left and the right edge in pixels.
 const SIDE_MARGIN: u32 = 24;
 
-/// The drawing library failed.
+/// An error of the drawing library.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot draw the chart: {0}")]
 pub(crate) struct ChartError(#[from] DrawingAreaErrorKind<io::Error>);
 
-/// Width and height of a picture in pixels.
+/// Width and height of a chart in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Size {
-    /// Pixels from left to right.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels from top to bottom.
+    /// Height in pixels.
     pub height: u32,
 }
 
 /// The text above a chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Heading {
-    /// What the chart shows, at the left.
+    /// Title, at the left.
     pub title: String,
     /// Details, at the right.
     pub details: String,
 }
 
-/// Draws a picture below its heading and returns the SVG document.
+/// Draws a chart below its heading, and returns the SVG document.
 ///
 /// # Errors
-/// The drawing library fails.
+/// Returns [`ChartError`] if the drawing library fails.
 pub(crate) fn render(
     size: Size,
     heading: &Heading,
@@ -58,6 +58,7 @@ pub(crate) fn render(
     draw_heading(&top, heading)?;
     draw(&body)?;
     root.present()?;
+    // The areas borrow `drawing`, so they are dropped before it is read.
     drop((root, top, body));
     Ok(document(size, heading, &drawing))
 }
@@ -72,8 +73,10 @@ fn draw_heading(area: &Area<'_>, heading: &Heading) -> Result<(), ChartError> {
     Ok(())
 }
 
-/// Replaces the root element that the library wrote by one with a size in pixels and a title for screen readers.
+/// Replaces the root element that the library wrote. The new one has a size in pixels and a title
+/// for screen readers.
 fn document(size: Size, heading: &Heading, drawing: &str) -> String {
+    // The opening tag of the root element is the first line of the document.
     let (_, body) = drawing.split_once(">\n").unwrap_or(("", "</svg>\n"));
     let Size { width, height } = size;
     let view_box = format!("0 0 {} {}", theme::units(width), theme::units(height));
@@ -86,5 +89,6 @@ fn document(size: Size, heading: &Heading, drawing: &str) -> String {
 
 /// Escapes text for XML content and attributes.
 fn escape(text: &str) -> String {
+    // `&` is replaced first, because the other replacements insert it.
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

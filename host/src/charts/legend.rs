@@ -1,4 +1,4 @@
-//! The names of lines, in a row above their chart.
+//! Draws the legend: the names of lines, in a row above their chart.
 
 use plotters::element::PathElement;
 use plotters::style::ShapeStyle;
@@ -9,17 +9,19 @@ use super::theme;
 
 /// Height of the row in pixels.
 const HEIGHT: u32 = 20;
+/// Distance of the first entry from the left edge in pixels.
 const LEFT_MARGIN: u32 = 24;
 /// Distance between the starts of two entries in pixels.
 const ENTRY_WIDTH: u32 = 230;
+/// Length of the sample line of an entry in pixels.
 const LINE_WIDTH: u32 = 18;
 /// Distance from the start of an entry to its text in pixels.
 const TEXT_OFFSET: u32 = 26;
 
-/// Draws the name of each line, and returns the area below for the chart.
+/// Draws the name of each line, and returns the area below the legend.
 ///
 /// # Errors
-/// The drawing library fails.
+/// Returns [`ChartError`] if the drawing library fails.
 pub(crate) fn draw_legend<'a>(area: &Area<'a>, lines: &[(&str, ShapeStyle)]) -> Result<Area<'a>, ChartError> {
     let (row, rest) = area.split_vertically(theme::units(HEIGHT));
     let text_style = theme::label_style().pos(Pos::new(HPos::Left, VPos::Center));

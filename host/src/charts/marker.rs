@@ -1,4 +1,4 @@
-//! A vertical line with a label at one slot.
+//! Draws a labelled vertical line that marks one slot.
 
 use plotters::element::{EmptyElement, Text};
 use plotters::series::DashedLineSeries;
@@ -7,14 +7,17 @@ use super::axes::{Chart, Slot};
 use super::canvas::ChartError;
 use super::theme;
 
+/// Length of a dash in pixels.
 const DASH_PIXELS: u32 = 4;
+/// Length of the space between dashes in pixels.
 const SPACE_PIXELS: u32 = 3;
+/// Distance between the line and its label in pixels.
 const LABEL_DISTANCE: u32 = 5;
 
 /// Draws a dashed line over the height of a chart, with a label to the right of its upper end.
 ///
 /// # Errors
-/// The drawing library fails.
+/// Returns [`ChartError`] if the drawing library fails.
 pub(crate) fn draw_marker(chart: &mut Chart<'_>, slot_idx: usize, label: &str) -> Result<(), ChartError> {
     let values = chart.y_range();
     let slot = Slot::CenterOf(slot_idx);

@@ -1,4 +1,4 @@
-//! `oculus-host bars`: fetches, shows, checks and synthesises market bars.
+//! `oculus-host bars`: fetches, shows, checks and generates market bars.
 
 use std::process::ExitCode;
 
@@ -15,7 +15,7 @@ mod show;
 mod synth;
 mod terminal_chart;
 
-/// Commands on bars.
+/// The subcommands of `oculus-host bars`.
 #[derive(Subcommand)]
 pub(super) enum BarsCommand {
     Fetch(fetch::BarsFetchArgs),
@@ -24,10 +24,10 @@ pub(super) enum BarsCommand {
     Synth(synth::BarsSynthArgs),
 }
 
-/// Runs the command.
+/// Runs a subcommand.
 ///
 /// # Errors
-/// Those of the command.
+/// Returns the error of the subcommand.
 pub(super) fn run(config: &Config, command: &BarsCommand) -> anyhow::Result<ExitCode> {
     match command {
         BarsCommand::Fetch(args) => fetch::run(config, args),

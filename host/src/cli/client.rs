@@ -1,5 +1,5 @@
-//! The backend's side of the contract, for the commands that act as a backend: submit a job, follow
-//! it, read its result.
+//! A client of the queue, for the commands that act as a backend: submits a job, follows its
+//! progress, reads its result.
 
 use std::time::Duration;
 
@@ -13,10 +13,11 @@ use tokio::sync::mpsc;
 use crate::config::{Config, QueueEnd};
 use crate::worker::redis_client;
 
-/// How often the result is read in addition to the events, which may be lost.
-const POLL_EVERY: Duration = Duration::from_secs(1);
+/// Interval at which the result is polled. The result is polled because Pub/Sub does not redeliver
+/// a lost event.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A connection to the queue as its producers use it.
+/// A connection to the queue for a producer of jobs.
 pub(super) struct JobClient {
     connection: MultiplexedConnection,
     queue: String,
@@ -29,7 +30,7 @@ impl JobClient {
     /// Connects to Redis.
     ///
     /// # Errors
-    /// Redis does not respond.
+    /// Returns an error if Redis cannot be reached within the timeout.
     pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
         let timeouts = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(redis_client::CONNECT_TIMEOUT))
@@ -37,8 +38,10 @@ impl JobClient {
         let connection =
             redis_client::open(&config.redis)?.get_multiplexed_async_connection_with_config(&timeouts).await;
         Ok(Self {
-            connection: connection.with_context(|| format!("Redis at {} does not answer", config.redis))?,
+            connection: connection.with_context(|| format!("cannot connect to Redis at {}", config.redis))?,
             queue: config.queue.names[0].clone(),
+            // A queue is first in, first out, so jobs are pushed at one end and workers pop from
+            // the other.
             push: match config.queue.end {
                 QueueEnd::Right => "LPUSH",
                 QueueEnd::Left => "RPUSH",
@@ -48,36 +51,37 @@ impl JobClient {
         })
     }
 
-    /// Returns the list to which jobs are pushed.
+    /// Returns the name of the Redis list that jobs are pushed to.
     pub(super) fn queue(&self) -> &str {
         &self.queue
     }
 
-    /// Submits a job: stores the payload, then pushes the id.
+    /// Submits a job: stores its payload, then pushes its id.
     ///
     /// # Errors
-    /// Redis' own.
+    /// Returns an error if Redis rejects a command or the connection breaks.
     pub(super) async fn submit(&self, id: &str, payload: &str) -> anyhow::Result<()> {
         let mut connection = self.connection.clone();
         let key = format!("{}:{id}", self.job_prefix);
-        let () =
-            cmd("SET").arg(key).arg(payload).query_async(&mut connection).await.context("the job cannot be stored")?;
+        // The payload is stored first, because a worker may pop the id as soon as it is pushed.
+        let () = cmd("SET").arg(key).arg(payload).query_async(&mut connection).await.context("cannot store the job")?;
         let pushed = cmd(self.push).arg(&self.queue).arg(id).query_async(&mut connection).await;
-        pushed.with_context(|| format!("the job cannot be pushed onto `{}`", self.queue))
+        pushed.with_context(|| format!("cannot push the job to `{}`", self.queue))
     }
 
     async fn result(&self, id: &str) -> anyhow::Result<Option<String>> {
         let key = format!("{}:{id}", self.result_prefix);
-        cmd("GET").arg(key).query_async(&mut self.connection.clone()).await.context("the result cannot be read")
+        cmd("GET").arg(key).query_async(&mut self.connection.clone()).await.context("cannot read the result")
     }
 }
 
-/// A subscription to one job's progress channel.
+/// A subscription to the progress channel of one job.
 pub(super) struct JobWatcher<'a> {
     client: &'a JobClient,
     id: String,
     events: mpsc::UnboundedReceiver<Event>,
-    /// The result of an earlier run of the same job.
+    /// The result of an earlier run of the same job. It must not be taken for the result of this
+    /// run.
     previous: Option<String>,
 }
 
@@ -85,15 +89,15 @@ impl<'a> JobWatcher<'a> {
     /// Subscribes to the progress channel of a job.
     ///
     /// # Errors
-    /// Redis' own.
+    /// Returns an error if Redis cannot be reached or rejects the subscription.
     pub(super) async fn subscribe(config: &Config, client: &'a JobClient, id: &str) -> anyhow::Result<Self> {
         let mut connection =
             redis_client::open(&config.redis)?.get_connection_with_timeout(redis_client::CONNECT_TIMEOUT)?;
         let (sender, events) = mpsc::unbounded_channel();
         let name = channel(id);
         let (ready, subscribed) = tokio::sync::oneshot::channel();
-        // The subscription blocks its connection, so it has a thread and a connection of its own
-        // while the command runs.
+        // A subscribed connection accepts no other commands, and its reads block. Therefore the
+        // subscription has its own connection and thread.
         std::thread::Builder::new().name("events".to_owned()).spawn(move || {
             let mut channel = connection.as_pubsub();
             let _ = ready.send(channel.subscribe(&name));
@@ -105,34 +109,39 @@ impl<'a> JobWatcher<'a> {
                 }
             }
         })?;
-        subscribed.await.context("the listener ended")?.context("the job's channel cannot be listened to")?;
+        subscribed
+            .await
+            .context("the subscriber thread has stopped")?
+            .context("cannot subscribe to the job's channel")?;
         Ok(Self { client, id: id.to_owned(), events, previous: client.result(id).await? })
     }
 
     /// Passes events to `on_event` until the job has a result, and returns the result.
     ///
     /// # Errors
-    /// Redis' own, or a result that is not JSON.
-    pub(super) async fn until_result(&mut self, mut on_event: impl FnMut(&Event)) -> anyhow::Result<Value> {
+    /// Returns an error if the connection to Redis breaks, or if the result is absent or is not
+    /// JSON.
+    pub(super) async fn wait_for_result(&mut self, mut on_event: impl FnMut(&Event)) -> anyhow::Result<Value> {
         let result = loop {
-            let is_over = tokio::select! {
+            let is_final = tokio::select! {
                 event = self.events.recv() => {
-                    let event = event.ok_or_else(|| anyhow!("the connection to Redis broke"))?;
+                    let event = event.ok_or_else(|| anyhow!("lost the connection to Redis"))?;
                     on_event(&event);
                     event.is_final()
                 }
-                () = tokio::time::sleep(POLL_EVERY) => false,
+                () = tokio::time::sleep(POLL_INTERVAL) => false,
             };
             let result = self.client.result(&self.id).await?;
-            if is_over || result != self.previous {
+            if is_final || result != self.previous {
                 break result;
             }
         };
-        // Result and last event are written in one step, so the last event may still be on its way.
-        while let Ok(Some(event)) = tokio::time::timeout(POLL_EVERY / 4, self.events.recv()).await {
+        // The result and the last event are written in one step, so the client may read the result
+        // before the event arrives.
+        while let Ok(Some(event)) = tokio::time::timeout(POLL_INTERVAL / 4, self.events.recv()).await {
             on_event(&event);
         }
-        let Some(result) = result else { bail!("job {} is over, but its result is gone", self.id) };
-        serde_json::from_str(&result).with_context(|| format!("the result of {} is no JSON", self.id))
+        let Some(result) = result else { bail!("job {} has finished, but its result no longer exists", self.id) };
+        serde_json::from_str(&result).with_context(|| format!("the result of {} is not JSON", self.id))
     }
 }

@@ -1,6 +1,6 @@
-//! The exit codes of the program beyond 0 (done) and 1 (failed).
+//! Exit codes of the program other than 0 (success) and 1 (failure).
 
-/// Invalid usage or configuration.
+/// Exit code for invalid usage or configuration.
 pub(super) const USAGE: u8 = 2;
-/// A refused job, or bars that a job would refuse.
+/// Exit code for a refused job, or for bars that a job would refuse.
 pub(super) const REFUSED: u8 = 3;

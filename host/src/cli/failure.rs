@@ -1,9 +1,9 @@
-//! A job's failure as the error of a command.
+//! Converts the failure of a job into the error of a command.
 
 use anyhow::anyhow;
-use oculus_job::failure::Failure;
+use oculus_job::error::JobError;
 
-/// Returns an error with the failure's message and hint.
-pub(super) fn failure_error(failure: Failure) -> anyhow::Error {
+/// Returns an error with the message and the hint of a failure.
+pub(super) fn failure_error(failure: JobError) -> anyhow::Error {
     anyhow!("{failure}; {}", failure.hint)
 }

@@ -1,4 +1,4 @@
-//! `oculus-host features`: technical features.
+//! `oculus-host features`: lists or computes technical features.
 
 use std::process::ExitCode;
 
@@ -11,17 +11,17 @@ mod compute;
 mod list;
 mod write;
 
-/// Commands on features.
+/// The subcommands of `oculus-host features`.
 #[derive(Subcommand)]
 pub(super) enum FeaturesCommand {
     List(list::FeaturesListArgs),
     Compute(compute::FeaturesComputeArgs),
 }
 
-/// Runs the command.
+/// Runs a subcommand.
 ///
 /// # Errors
-/// Those of the command.
+/// Returns the error of the subcommand.
 pub(super) fn run(config: &Config, command: &FeaturesCommand) -> anyhow::Result<ExitCode> {
     match command {
         FeaturesCommand::List(args) => list::run(args),

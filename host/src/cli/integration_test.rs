@@ -1,7 +1,8 @@
-//! `oculus-host integration-test`: sends the contract's test job through Redis and checks every field of the result.
+//! `oculus-host integration-test`: sends a test job through Redis and checks the fields of its
+//! result.
 //!
-//! The checks read the result by its JSON keys, on purpose: they test the wire as a backend in any language reads it.
-//! With this program's own types they would pass for a field that was renamed on both sides.
+//! The checks deliberately read the result by its JSON keys, like a backend in any language. If
+//! they used this program's types, they would still pass after a field of a type is renamed.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,36 +14,40 @@ use serde_json::{Value, json};
 use super::client::{JobClient, JobWatcher};
 use crate::config::Config;
 
-/// Send a test job to the workers and check the answer
+/// Send a test job to the workers and check its result
+///
+/// Prints one line per check. The exit code is 0 if every check passes and 1 otherwise.
 #[derive(ClapArgs, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host integration-test --symbols AAPL,MSFT")]
 pub(super) struct IntegrationTestArgs {
-    /// Symbols that the workers have bars of
+    /// Symbols of the job; the workers need bars of them
     #[arg(long, value_name = "A,B", value_delimiter = ',', default_value = "AAPL,MSFT")]
     pub symbols: Vec<String>,
-    /// Seconds until the answer counts as missing
+    /// Seconds to wait for the result
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub timeout: u64,
 }
 
-/// Sends the test job, waits for its result and checks it; the exit code is 0 if every check holds.
+/// Sends the test job, waits for its result and checks it; the exit code is 0 if every check
+/// passes, else 1.
 ///
 /// # Errors
-/// Redis does not respond.
+/// Returns an error if Redis cannot be reached.
 pub(super) async fn run(config: &Config, args: &IntegrationTestArgs) -> anyhow::Result<ExitCode> {
     let id = unique_id();
     let client = JobClient::open(config).await?;
+    // Subscribes before it submits, so that no event is missed.
     let mut watcher = JobWatcher::subscribe(config, &client, &id).await?;
     client.submit(&id, &test_job(&id, &args.symbols).to_string()).await?;
     eprintln!("job {id} is in the queue {}; waiting for its result", client.queue());
     let mut events = Vec::new();
-    let answer = watcher.until_result(|event| {
+    let waiting = watcher.wait_for_result(|event| {
         let message = event.details.get("message").and_then(Value::as_str).unwrap_or_default();
         eprintln!("  {} {message}", event.phase.name());
         events.push(event.clone());
     });
-    let Ok(result) = tokio::time::timeout(Duration::from_secs(args.timeout), answer).await else {
-        println!("FAIL no result within {} s: is a worker running on `{}`?", args.timeout, client.queue());
+    let Ok(result) = tokio::time::timeout(Duration::from_secs(args.timeout), waiting).await else {
+        println!("FAIL no result within {} s; check that a worker takes jobs from `{}`", args.timeout, client.queue());
         return Ok(ExitCode::FAILURE);
     };
     let checks = [result_checks(&id, &result?), event_checks(&id, &events)].concat();
@@ -58,10 +63,11 @@ pub(super) async fn run(config: &Config, args: &IntegrationTestArgs) -> anyhow::
 }
 
 fn unique_id() -> String {
+    // The process id distinguishes tests that start in the same millisecond.
     format!("build:integration-test-{}-{}", jiff::Timestamp::now().as_millisecond(), std::process::id())
 }
 
-/// Returns a small job in the contract's format.
+/// Returns a small job in the format of the backend.
 fn test_job(id: &str, symbols: &[String]) -> Value {
     json!({
         "build_id": id,
@@ -96,6 +102,7 @@ fn test_job(id: &str, symbols: &[String]) -> Value {
     })
 }
 
+/// The outcome of one check.
 #[derive(Clone)]
 struct Check {
     holds: bool,
@@ -130,8 +137,9 @@ fn result_checks(id: &str, result: &Value) -> Vec<Check> {
     checks.push(check(name.is_some_and(Value::is_string), "/model_metrics/model_name names a model"));
     for metric in ["f1", "precision", "recall", "auc"] {
         let found = result.pointer(&format!("/model_metrics/{metric}"));
-        let holds =
-            found.is_some_and(|value| value.is_null() || value.as_f64().is_some_and(|it| (0.0..=1.0).contains(&it)));
+        // A metric that is not defined on the test rows is null, but the field is always present.
+        let holds = found
+            .is_some_and(|value| value.is_null() || value.as_f64().is_some_and(|number| (0.0..=1.0).contains(&number)));
         checks.push(check(holds, format!("/model_metrics/{metric} is from 0 to 1, or null")));
     }
     for list in ["entry_rules", "exit_rules", "top_features"] {
@@ -146,13 +154,14 @@ fn result_checks(id: &str, result: &Value) -> Vec<Check> {
 
 fn event_checks(id: &str, events: &[Event]) -> Vec<Check> {
     let percents: Vec<f64> = events.iter().filter_map(|event| event.details.get("percent")?.as_f64()).collect();
+    // A time in the backend's format has whole seconds and no time zone, so it has 19 characters.
     let stamp = |event: &Event| event.timestamp.parse::<jiff::civil::DateTime>().is_ok() && event.timestamp.len() == 19;
     vec![
-        check(!events.is_empty(), format!("progress was published ({} events)", events.len())),
-        check(events.iter().all(|event| event.job_id == id), "every event carries the job's id"),
-        check(events.iter().all(stamp), "every event carries a time such as 2024-01-15T10:30:00"),
-        check(events.is_sorted_by_key(|event| event.phase), "the phases come in their order"),
-        check(percents.is_sorted(), "percent never falls"),
+        check(!events.is_empty(), format!("progress events are published ({} received)", events.len())),
+        check(events.iter().all(|event| event.job_id == id), "every event has the job's id"),
+        check(events.iter().all(stamp), "every event has a time such as 2024-01-15T10:30:00"),
+        check(events.is_sorted_by_key(|event| event.phase), "the phases are in order"),
+        check(percents.is_sorted(), "percent never decreases"),
         check(
             events.last().is_some_and(|event| event.is_final() && event.status == Status::Completed),
             "the last event is `complete`, `completed`",
@@ -178,20 +187,23 @@ mod tests {
     }
 
     #[test]
-    fn a_check_fails_for_each_missing_field_of_the_contracts_result() {
+    fn a_check_fails_for_each_missing_field() {
         assert!(result_checks("b", &good_result()).iter().all(|check| check.holds));
         for part in ["", "/model_metrics", "/extracted_rules", "/backtest_results", "/design_config"] {
             let names: Vec<String> = good_result()
                 .pointer(part)
                 .and_then(Value::as_object)
                 .into_iter()
-                .flat_map(|it| it.keys().cloned())
+                .flat_map(|fields| fields.keys().cloned())
                 .collect();
             assert!(!names.is_empty());
             for name in names {
                 let mut result = good_result();
-                result.pointer_mut(part).and_then(Value::as_object_mut).map(|it| it.remove(&name));
-                assert!(result_checks("b", &result).iter().any(|check| !check.holds), "{part}/{name} is not missed");
+                result.pointer_mut(part).and_then(Value::as_object_mut).map(|fields| fields.remove(&name));
+                assert!(
+                    result_checks("b", &result).iter().any(|check| !check.holds),
+                    "no check fails without {part}/{name}"
+                );
             }
         }
     }

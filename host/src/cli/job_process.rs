@@ -1,35 +1,39 @@
-//! The role `job`: receives one job from the worker, and sends events and the result back.
+//! The hidden command `job`: receives one job from the worker, and sends its progress and its
+//! result back.
 
 use std::os::unix::net::UnixStream;
 
 use anyhow::Context;
 use oculus_system::control;
-use oculus_system::process::{end_group_now, end_now};
+use oculus_system::process::{kill_group_now, kill_now};
 use parking_lot::Mutex;
 
 use crate::runner;
 use crate::runner::spec::{JobEvent, JobSpec};
 
-/// Runs the role: opens the control channel, runs the job, and sends its outcome.
+/// Receives a job through the control channel, runs it, and sends its outcome.
 ///
 /// # Errors
-/// A broken channel or a first message that cannot be read.
+/// Returns an error if the channel breaks before the job is received, or if the first message is
+/// not a job.
 pub(super) fn run() -> anyhow::Result<()> {
     let mut input = control::inherited()?;
-    let out = Mutex::new(input.try_clone().context("control channel")?);
+    let out = Mutex::new(input.try_clone().context("cannot clone the control channel")?);
     let spec = control::read_frame(&mut input)?.context("the worker closed the channel before it sent a job")?;
-    let spec: JobSpec = serde_json::from_slice(&spec).context("first message")?;
+    let spec: JobSpec = serde_json::from_slice(&spec).context("the first message is not a job")?;
     exit_with_worker(input)?;
     let outcome = runner::run(&spec, &|progress| send(&out, &JobEvent::Progress(progress)));
     send(&out, &JobEvent::Finished { failure: outcome.failure, result: outcome.result, plugins: outcome.plugins });
     Ok(())
 }
 
-/// Ends this process, whatever it computes, once the worker closes the channel.
+/// Starts a thread that kills this process and its children once the worker closes the channel.
 fn exit_with_worker(mut input: UnixStream) -> anyhow::Result<()> {
+    // The system closes the channel when the worker dies, so an orphaned job does not continue to
+    // use the machine.
     let wait = move || {
         while let Ok(Some(_)) = control::read_frame(&mut input) {}
-        end_group_now()
+        kill_group_now()
     };
     std::thread::Builder::new().name("worker-gone".into()).spawn(wait).context("cannot start a thread")?;
     Ok(())
@@ -40,7 +44,8 @@ fn send(out: &Mutex<UnixStream>, event: &JobEvent) {
         let mut out = out.lock();
         control::write_frame(&mut *out, &body)
     });
+    // Without a worker, nothing can receive the outcome.
     if sent.is_err() {
-        end_now();
+        kill_now();
     }
 }

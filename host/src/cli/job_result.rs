@@ -1,8 +1,8 @@
-//! A result object, read back as the type that wrote it.
+//! Parses the result object of a job, and derives the exit code from it.
 
 use std::process::ExitCode;
 
-use oculus_job::failure::Kind;
+use oculus_job::error::JobErrorKind;
 use oculus_job::result::{FailedResult, ResultStatus};
 use oculus_pipeline::report::Report;
 use serde::Deserialize;
@@ -10,19 +10,20 @@ use serde_json::Value;
 
 use super::exit_code;
 
-/// The result of a job.
+/// A parsed result object.
 pub(super) enum JobResult {
     /// The report of a successful job.
     Success(Box<Report>),
-    /// The result of a job without a model.
+    /// The result of a failed, refused or cancelled job.
     Failed(Box<FailedResult>),
 }
 
 impl JobResult {
-    /// Reads a result object.
+    /// Parses a result object.
     ///
     /// # Errors
-    /// A field that is missing or of another type, as in the result of another version.
+    /// Returns an error if a field is missing or has another type, for example in the result of
+    /// another version.
     pub(super) fn from_json(result: &Value) -> serde_json::Result<Self> {
         match ResultHead::deserialize(result)?.status {
             ResultStatus::Success => Ok(Self::Success(Box::new(Report::from_json(result)?))),
@@ -33,16 +34,22 @@ impl JobResult {
     }
 }
 
-/// Returns the exit code for a result: 0 for a success, 3 for a refused job, 1 for any other.
-pub(super) fn exit_code_of(result: &Value) -> ExitCode {
+/// Returns the exit code for a result: 0 for a success, 3 for a refused job, 1 for any other
+/// result.
+pub(super) fn result_exit_code(result: &Value) -> ExitCode {
     match ResultHead::deserialize(result) {
         Ok(ResultHead { status: ResultStatus::Success, .. }) => ExitCode::SUCCESS,
-        Ok(ResultHead { error: Some(ErrorHead { kind: Kind::Refused }), .. }) => ExitCode::from(exit_code::REFUSED),
+        Ok(ResultHead { error: Some(ErrorHead { kind: JobErrorKind::Refused }), .. }) => {
+            ExitCode::from(exit_code::REFUSED)
+        }
+        // Cancelled jobs and results that cannot be parsed are failures too.
         _ => ExitCode::FAILURE,
     }
 }
 
-/// The fields that every version of a result has.
+/// The fields of a result that the exit code depends on.
+// These fields are parsed separately, so the exit code is right even if this version cannot parse
+// the rest of the result.
 #[derive(Deserialize)]
 struct ResultHead {
     status: ResultStatus,
@@ -51,7 +58,7 @@ struct ResultHead {
 
 #[derive(Deserialize)]
 struct ErrorHead {
-    kind: Kind,
+    kind: JobErrorKind,
 }
 
 #[cfg(test)]
@@ -69,7 +76,7 @@ mod tests {
             (json!({ "status": "cancelled" }), ExitCode::FAILURE),
             (json!("not a result"), ExitCode::FAILURE),
         ] {
-            assert_eq!(exit_code_of(&result), code, "{result}");
+            assert_eq!(result_exit_code(&result), code, "{result}");
         }
     }
 }

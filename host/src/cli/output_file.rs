@@ -1,4 +1,4 @@
-//! Files that commands write: CSV or Parquet by their extension, completely or not at all.
+//! Output files of commands: The output file of a command: CSV or Parquet, written atomically.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use oculus_system::files::{Access, write_durably_with};
 
-/// A file to write, with its format.
+/// The path and the format of an output file.
 #[derive(Clone, Debug)]
 pub(crate) enum OutputFile {
     /// A CSV file.
@@ -16,27 +16,30 @@ pub(crate) enum OutputFile {
     Parquet(PathBuf),
 }
 
-/// Parses the value of a flag: a file name whose extension chooses the format.
+/// Parses the value of a flag. The extension of the file name selects the format.
 ///
 /// # Errors
-/// A text for the command line that states the known extensions.
+/// Returns a message that names the known extensions if the file has another one.
 pub(super) fn parse(name: &str) -> Result<OutputFile, String> {
     let path = PathBuf::from(name);
-    match path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase).as_deref() {
+    match path.extension().and_then(|extension| extension.to_str()).map(str::to_lowercase).as_deref() {
         Some("csv") => Ok(OutputFile::Csv(path)),
         Some("parquet") => Ok(OutputFile::Parquet(path)),
-        _ => Err("needed a file that ends in .csv or .parquet".to_owned()),
+        _ => Err("expected a file name that ends in .csv or .parquet".to_owned()),
     }
 }
 
-/// Writes a file completely or not at all.
+/// Writes a file atomically: on an error the old file, if any, is unchanged.
 ///
 /// # Errors
-/// Those of `write`, and the file system's.
+/// Returns the error of `write`, or an I/O error with the path if the file cannot be created,
+/// synced or renamed.
 pub(super) fn write_completely(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    // `write_durably_with` accepts only an `io::Error`, so the original error is kept here and
+    // returned below.
     let mut failure = None;
     let written = write_durably_with(path, Access::Umask, |out| {
         write(out).map_err(|error| {
@@ -50,9 +53,9 @@ pub(super) fn write_completely(
     }
 }
 
-/// Returns the context of an error while a file is written.
+/// Returns the error message for a file that cannot be written.
 pub(super) fn cannot_write(path: &Path) -> String {
-    format!("{} cannot be written", path.display())
+    format!("cannot write {}", path.display())
 }
 
 #[cfg(test)]
@@ -62,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_extension_decides_on_the_format() {
+    fn the_extension_selects_the_format() {
         assert!(
             matches!(parse("a.CSV"), Ok(OutputFile::Csv(_)))
                 && matches!(parse("a.parquet"), Ok(OutputFile::Parquet(_)))
@@ -71,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_written_completely_leaves_the_old_one() {
+    fn a_failed_write_leaves_the_old_file_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         write_completely(&path, |out| Ok(out.write_all(b"old")?)).unwrap();
@@ -81,6 +84,6 @@ mod tests {
         });
         assert_eq!(failed.unwrap_err().to_string(), "the end is missing");
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left aside");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file remains");
     }
 }

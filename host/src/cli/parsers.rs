@@ -1,30 +1,32 @@
-//! Parsers of the values of flags. Their errors are texts for the command line.
+//! Parsers for the values of flags. Their errors are messages for the command line.
 
 use oculus_job::request::{Timeframe, is_symbol};
 
 /// Parses a symbol.
 ///
 /// # Errors
-/// The rule of symbols.
+/// Returns a message that states the allowed symbols.
 pub(super) fn symbol(text: &str) -> Result<String, String> {
-    let needed = "needed 1 to 64 of A–Z a–z 0–9 . - _ ^ : that do not start with a dot";
-    if is_symbol(text) { Ok(text.to_owned()) } else { Err(needed.to_owned()) }
+    // Symbols are also names of bar files, so they contain no path separator and do not start with
+    // a dot.
+    let expected = "expected 1 to 64 of the characters A–Z a–z 0–9 . - _ ^ : without a leading dot";
+    if is_symbol(text) { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
 }
 
 /// Parses the length of a bar.
 ///
 /// # Errors
-/// The known lengths.
+/// Returns a message that lists the known lengths.
 pub(super) fn timeframe(name: &str) -> Result<Timeframe, String> {
     let known = Timeframe::ALL.map(Timeframe::name).join(", ");
-    Timeframe::from_name(name).ok_or_else(|| format!("needed one of {known}"))
+    Timeframe::from_name(name).ok_or_else(|| format!("expected one of {known}"))
 }
 
 /// Parses a number of years back from now.
 ///
 /// # Errors
-/// The allowed range.
+/// Returns a message that states the allowed range.
 pub(super) fn years(text: &str) -> Result<f64, String> {
     let years = text.parse().ok().filter(|years| (0.01..=50.0).contains(years));
-    years.ok_or_else(|| "needed a number from 0.01 to 50".to_owned())
+    years.ok_or_else(|| "expected a number from 0.01 to 50".to_owned())
 }

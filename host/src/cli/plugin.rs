@@ -1,4 +1,4 @@
-//! `oculus-host plugin`: lists the active plugins, checks a library, and rolls a plugin back.
+//! `oculus-host plugin`: lists plugins, checks a library, rolls a plugin back, creates a new one.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use oculus_plugin_host::catalog::Catalog;
 
-use crate::cli::stdout::print_answer;
+use crate::cli::stdout::print_output;
 use crate::config::Config;
 
 mod check;
@@ -14,74 +14,84 @@ mod list;
 mod markdown;
 mod new;
 
-/// Commands on plugins.
+/// The subcommands of `oculus-host plugin`.
 #[derive(Subcommand)]
 pub(super) enum PluginCommand {
-    /// List plugins: version, API, generation, hash, names, devices, state; and why a library does not serve
+    /// List the plugins of the plugins folder
+    ///
+    /// The table shows version, API version, generation, hash, names, devices and state of each
+    /// plugin. Below it are the reasons for libraries that are not active.
     #[command(after_help = "Example:\n  oculus-host plugin list -v --plugins ./plugins")]
     List {
-        /// Also every parameter with its default and range, and the generations of each file
+        /// Also show the parameters of each plugin and the generations of each file
         #[arg(short, long)]
         verbose: bool,
-        /// As JSON
+        /// Print JSON
         #[arg(long, conflicts_with = "verbose")]
         json: bool,
-        /// As Markdown, for documentation: the parameters of each model family
+        /// Print the parameters of each model family as Markdown, as in docs/parameters.md
         #[arg(long, conflicts_with_all = ["verbose", "json"])]
         markdown: bool,
     },
-    /// Check a library: everything that a plugin promises is tried on it, in a process of its own
+    /// Check whether a library meets every requirement of a plugin
     ///
-    /// The exit code is 0 where all of it holds, else 1. Nothing is installed.
+    /// Loads a copy of the library in a separate process and tests every claim of the plugin API on
+    /// it. The exit code is 0 if every applicable claim holds and 1 otherwise. Nothing is
+    /// installed.
     #[command(after_help = "Example:\n  oculus-host plugin check target/release/liboculus_plugin_my_model.so")]
     Check {
-        /// The library
+        /// Library to check
         #[arg(value_name = "PATH")]
         path: PathBuf,
-        /// Also the claims that do not apply to such a plugin, with the reason
+        /// Also show the claims that do not apply to this plugin, with the reason
         #[arg(short, long)]
         verbose: bool,
     },
-    /// Let the generation before serve again, and withdraw the present one; a running worker follows within a second
+    /// Activate an earlier generation of a plugin and quarantine the active one
+    ///
+    /// A running worker switches within a second. Jobs that are running finish on the generation
+    /// that they started with.
     #[command(after_help = "Example:\n  oculus-host plugin rollback lstm --to 3f2a")]
     Rollback {
-        /// The plugin
+        /// Id of the plugin
         #[arg(value_name = "ID")]
         id: String,
-        /// Beginning of the SHA-256 of the generation that is to serve; the last other one where none is given
+        /// First characters of the SHA-256 of the generation to activate [default: the previous
+        /// generation]
         #[arg(long, value_name = "HASH")]
         to: Option<String>,
     },
     New(new::PluginNewArgs),
 }
 
-/// Runs the command.
+/// Runs a subcommand.
 ///
 /// # Errors
-/// The plugins folder cannot be read, or there is no earlier generation.
+/// Returns the error of the subcommand, for example if the plugins folder cannot be read or has no
+/// earlier generation.
 pub(super) fn run(config: &Config, command: &PluginCommand) -> anyhow::Result<ExitCode> {
-    let scanned = || -> anyhow::Result<_> {
+    let open_catalog = || -> anyhow::Result<_> {
         let catalog = Catalog::open(&config.jobs.plugins)?;
         catalog.scan_to_end()?;
         Ok(catalog)
     };
-    let answer = match command {
+    let output = match command {
         PluginCommand::Check { path, verbose } => return check::run(config, path, *verbose),
         PluginCommand::New(args) => return new::run(args),
-        PluginCommand::List { markdown: true, .. } => markdown::families(&scanned()?.current().plugins()),
+        PluginCommand::List { markdown: true, .. } => markdown::families(&open_catalog()?.current().plugins()),
         PluginCommand::List { json: true, .. } => {
-            let catalog = scanned()?;
+            let catalog = open_catalog()?;
             list::json(&catalog.current(), catalog.folder()).to_string()
         }
         PluginCommand::List { verbose, .. } => {
-            let catalog = scanned()?;
+            let catalog = open_catalog()?;
             list::text(&catalog.current(), catalog.folder(), *verbose)
         }
         PluginCommand::Rollback { id, to } => {
-            let snapshot = scanned()?.roll_back(id, to.as_deref())?;
+            let snapshot = open_catalog()?.roll_back(id, to.as_deref())?;
             list::active(&snapshot, id)
         }
     };
-    print_answer(&answer)?;
+    print_output(&output)?;
     Ok(ExitCode::SUCCESS)
 }

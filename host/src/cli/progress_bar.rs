@@ -1,4 +1,4 @@
-//! The progress bar of commands that wait for a job; drawn on stderr if that is a terminal.
+//! Shows the progress of a job on stderr: a bar on a terminal, lines of text otherwise.
 
 use std::io::IsTerminal;
 
@@ -7,10 +7,10 @@ use oculus_job::progress::Phase;
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
-/// Draws a job's progress. If stderr is not a terminal, it prints one line per phase instead.
+/// A progress bar for one job. If stderr is not a terminal, one line per phase is printed instead.
 pub(super) struct JobProgressBar {
     bar: ProgressBar,
-    /// The phase whose line was printed last.
+    /// The phase of the last printed line.
     printed: Mutex<Option<Phase>>,
 }
 
@@ -29,6 +29,7 @@ impl JobProgressBar {
         self.bar.set_position(percent as u64);
         self.bar.set_prefix(phase.name());
         self.bar.set_message(message.to_owned());
+        // Without a terminal `indicatif` draws nothing, so the lines are printed here.
         let mut printed = self.printed.lock();
         if !std::io::stderr().is_terminal() && *printed != Some(phase) {
             *printed = Some(phase);

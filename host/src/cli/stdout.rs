@@ -1,12 +1,14 @@
-//! The answer of a command on stdout, which carries nothing else.
+//! Prints the output of a command on stdout. Logs and progress go to stderr.
 
 use std::io::{self, ErrorKind, Write};
 
-/// Prints a command's answer. A closed pipe is not an error: its reader, such as `head`, needs no more.
+/// Prints the output of a command, followed by a newline.
 ///
 /// # Errors
-/// The error of writing to stdout.
-pub(super) fn print_answer(text: &str) -> io::Result<()> {
+/// Returns an [`io::Error`] if stdout cannot be written, unless its reader has closed the pipe.
+pub(super) fn print_output(text: &str) -> io::Result<()> {
     let written = writeln!(io::stdout(), "{text}");
+    // A reader such as `head` closes the pipe when it has read enough. This is not a failure of the
+    // command.
     written.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }

@@ -1,4 +1,4 @@
-//! A result for people: tables and bars of text instead of JSON.
+//! Formats a result object as a readable summary: tables and text bars instead of JSON.
 
 mod rules;
 mod strategy;
@@ -10,7 +10,7 @@ use oculus_job::result::FailedResult;
 use oculus_job::warning::Warning;
 use oculus_pipeline::metrics::{Finite, Interval};
 use oculus_pipeline::models::{ModelRow, ModelStatus, TestMetrics};
-use oculus_pipeline::report::{Importance, Report};
+use oculus_pipeline::report::{FeatureImportance, Report};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -18,34 +18,37 @@ use self::table::{number, optional, table, with_interval};
 use super::job_result::JobResult;
 use super::stdout;
 
-/// Features shown of the list.
+/// Maximum number of features shown.
 const SHOWN_FEATURES: usize = 10;
-/// Length of the longest bar, in characters.
+/// Width of the longest bar in characters.
 const BAR_WIDTH: f64 = 24.0;
 
-/// Prints a result on stdout: as tables, or as JSON. A result that this version cannot read, for example from a newer
-/// worker, is always printed as JSON.
+/// Prints a result on stdout, as a summary or as JSON.
+///
+/// A result that this version cannot parse, for example from a newer worker, is always printed as
+/// JSON.
 ///
 /// # Errors
-/// The error of writing to stdout.
+/// Returns an [`io::Error`](std::io::Error) if stdout cannot be written.
 pub(super) fn print(result: &Value, as_json: bool) -> std::io::Result<()> {
     let summary = if as_json { None } else { try_summarize(result) };
     match summary {
-        Some(text) => stdout::print_answer(&text),
-        None => stdout::print_answer(&serde_json::to_string_pretty(result)?),
+        Some(text) => stdout::print_output(&text),
+        None => stdout::print_output(&serde_json::to_string_pretty(result)?),
     }
 }
 
-/// Returns the result as text; `None`, with a warning in the log, if this version cannot read it.
+/// Returns the summary of a result. Logs a warning and returns `None` if this version cannot parse
+/// the result.
 fn try_summarize(result: &Value) -> Option<String> {
-    let read = JobResult::from_json(result);
+    let parsed = JobResult::from_json(result);
     let warn = |error: &serde_json::Error| {
-        tracing::warn!("the result is printed as JSON, since this version cannot read it: {error}");
+        tracing::warn!("cannot parse the result, so it is printed as JSON: {error}");
     };
-    read.inspect_err(warn).ok().map(|result| summarize(&result))
+    parsed.inspect_err(warn).ok().map(|result| summarize(&result))
 }
 
-/// Returns the result as text of several paragraphs.
+/// Returns the summary of a parsed result, one paragraph per part.
 fn summarize(result: &JobResult) -> String {
     match result {
         JobResult::Success(report) => success(report),
@@ -70,10 +73,10 @@ fn failure(result: &FailedResult) -> String {
     let FailedResult { build_id, status, phase, error, .. } = result;
     let status = status.name();
     let phase = phase.name();
-    format!("{build_id} {status} in {phase}: {}\n{}\nwhat to do: {}", error.code, error.message, error.hint)
+    format!("{build_id} {status} in {phase}: {}\n{}\nhint: {}", error.code, error.message, error.hint)
 }
 
-/// The fields of the echoed configuration that the heading shows.
+/// Fields of the echoed job configuration that the heading shows.
 #[derive(Default, Deserialize)]
 struct HeadingFields {
     symbols: Vec<String>,
@@ -82,9 +85,11 @@ struct HeadingFields {
 
 fn heading(report: &Report) -> String {
     let label = &report.model_metrics.label;
+    // The heading is printed even if these fields have another form, as in the result of a later
+    // version.
     let HeadingFields { symbols, timeframe } = HeadingFields::deserialize(&report.design_config).unwrap_or_default();
     format!(
-        "{} · {} · {} · {} leads for a rise of {:.1} % within {} sessions",
+        "{} · {} · {} · winner {} for a rise of {:.1} % within {} sessions",
         report.build_id,
         symbols.join(", "),
         timeframe,
@@ -95,14 +100,14 @@ fn heading(report: &Report) -> String {
 }
 
 fn metrics(metrics: &TestMetrics) -> String {
-    let mut table = table(["on the untouched test period", "", "to compare"]);
+    let mut table = table(["test period", "", "for comparison"]);
     let figure = |value: Option<Finite>, interval: Option<Interval>| with_interval(value, interval, 3);
     let dates = format!("{} to {}", optional(metrics.test_from.as_ref()), optional(metrics.test_to.as_ref()));
     let rows = [
         (
-            "AUC beyond volatility",
+            "AUC above volatility alone",
             figure(metrics.auc_minus_baseline, metrics.auc_minus_baseline_ci95),
-            "0 is nothing learnt".to_owned(),
+            "0 without predictive value".to_owned(),
         ),
         (
             "AUC",
@@ -139,12 +144,13 @@ fn families(models: &[ModelRow]) -> String {
     table.to_string()
 }
 
-fn features(features: &[Importance]) -> String {
+fn features(features: &[FeatureImportance]) -> String {
+    // The bars are scaled by the largest share, which must not be zero.
     let Some(largest) = features.first().map(|feature| feature.importance.get()).filter(|share| *share > 0.0) else {
         return String::new();
     };
-    let mut out = "what the model looks at (share of gain)".to_owned();
-    for Importance { feature, importance } in features.iter().take(SHOWN_FEATURES) {
+    let mut out = "feature importance of the winner (share of gain)".to_owned();
+    for FeatureImportance { feature, importance } in features.iter().take(SHOWN_FEATURES) {
         let share = importance.get();
         let bar = "█".repeat((BAR_WIDTH * share / largest).round() as usize);
         // Writing to a string cannot fail.

@@ -1,4 +1,4 @@
-//! `oculus-host train`: a job in the foreground, without Redis.
+//! `oculus-host train`: runs a job in the foreground, without Redis.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,39 +10,41 @@ use serde_json::Value;
 
 use super::progress_bar::JobProgressBar;
 use super::{job_result, summary};
-use crate::artifacts::ArtifactsPlace;
+use crate::artifacts::ArtifactsLocation;
 use crate::config::Config;
 use crate::runner;
 use crate::runner::spec::{JobResources, JobSpec};
 use crate::worker::job_header::JobHeader;
 
-/// The id of a job whose payload has none.
+/// Id of a job whose payload has no id.
 const DEFAULT_ID: &str = "train";
 
-/// Train a job here and now, without Redis
+/// Run a job in the foreground, without Redis
 ///
-/// Uses the machine as one of WORKER_CONCURRENCY jobs would; `--concurrency 1` gives it all cores.
+/// The job uses as many cores as a job of a worker: all cores divided by WORKER_CONCURRENCY. With
+/// --concurrency 1 it uses all cores.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host train examples/job.json --bars examples/bars")]
 pub(super) struct TrainArgs {
-    /// The job as the backend writes it
+    /// JSON file with the job, in the format of the backend
     #[arg(value_name = "JOB.json")]
     pub job: PathBuf,
-    /// Print the result object instead of tables
+    /// Print the result object as JSON instead of tables
     #[arg(long)]
     pub json: bool,
 }
 
-/// Trains; the exit code is 0 for a success, 1 for a failed job, 3 for a refused one.
+/// Runs a job; the exit code is 0 for a success, 1 for a failed job, 3 for a refused job.
 ///
 /// # Errors
-/// A job that cannot be read, or a plugins folder that cannot.
+/// Returns an error if the file of the job or the plugins folder cannot be read.
 pub(super) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let path = args.job.display();
-    let payload = std::fs::read_to_string(&args.job).with_context(|| format!("the job {path} cannot be read"))?;
+    let payload = std::fs::read_to_string(&args.job).with_context(|| format!("cannot read the job {path}"))?;
     let catalog = Catalog::open(&config.jobs.plugins)?;
     catalog.scan_to_end()?;
-    // A payload that is not a valid job may have an id too, under which it is then refused.
+    // A payload that is not a valid job may still have an id. The refusal of the job then contains
+    // this id.
     let (header, _) = JobHeader::read(payload.as_bytes());
     let job_id = header.id().unwrap_or_else(|| DEFAULT_ID.to_owned());
     let build_id = header.build_id.unwrap_or_else(|| job_id.clone());
@@ -52,13 +54,15 @@ pub(super) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode>
         Ok(resources) => {
             let plugins = catalog.current().plugins();
             let refused = catalog.current().refused();
+            // Without a queue there is no fencing token, so the attempt's folder is named after the
+            // time.
             let token = jiff::Timestamp::now().strftime("local-%Y%m%dT%H%M%SZ").to_string();
-            let artifacts = ArtifactsPlace { dir: config.jobs.artifacts_dir.clone(), token };
+            let artifacts = ArtifactsLocation { dir: config.jobs.artifacts_dir.clone(), token };
             let spec = JobSpec { job_id, build_id, payload, plugins, refused, resources, artifacts };
             runner::run(&spec, &|progress| bar.show(progress.phase, &progress.details)).result
         }
     };
     bar.finish();
     summary::print(&result, args.json)?;
-    Ok(job_result::exit_code_of(&result))
+    Ok(job_result::result_exit_code(&result))
 }

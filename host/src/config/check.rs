@@ -1,4 +1,4 @@
-//! Parses and checks the values of variables, and collects every problem.
+//! Parses and checks the values of variables, and collects all problems.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
@@ -15,28 +15,35 @@ use super::layers::Layers;
 use super::settings::{BackendConfig, BarsSource, JobsConfig, LogConfig, LogFormat, QueueConfig, QueueEnd};
 use super::variables;
 
-/// Reads variables. An invalid value is added to [`Checker::problems`] and replaced by the default.
+/// The check of all variables. For an invalid value, it adds a message to [`Checker::problems`] and
+/// continues with the default, so that one run reports all problems.
 pub(super) struct Checker<'a> {
     layers: &'a Layers,
+    /// The working folder, to which relative paths refer.
     folder: &'a Path,
+    /// One sentence per problem.
     pub problems: Vec<String>,
 }
 
 impl<'a> Checker<'a> {
+    /// Creates a checker of values that have been read.
     pub(super) fn new(layers: &'a Layers, folder: &'a Path) -> Self {
         Self { layers, folder, problems: Vec::new() }
     }
 
+    /// Returns the address of Redis.
     pub(super) fn redis(&mut self) -> RedisAddress {
         let host = self.text("REDIS_HOST", |host| !host.contains(['/', '@', ' ']));
         let port = self.number("REDIS_PORT", 1..=65535);
         let db = self.number("REDIS_DB", 0..=65535);
+        // In a URL, an IPv6 address is written in brackets.
         let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
         let built = format!("redis://{host}:{port}/{db}");
         let url = self.read("REDIS_URL", |url| url.into_connection_info().ok().map(|_| url.to_owned()));
         RedisAddress::new(url.unwrap_or(built))
     }
 
+    /// Returns the settings of the queues.
     pub(super) fn queue(&mut self) -> QueueConfig {
         let ttl = self.number("RESULT_TTL_SECONDS", 0..=315_360_000);
         QueueConfig {
@@ -54,6 +61,7 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Returns the settings of jobs.
     pub(super) fn jobs(&mut self, environment: &HashMap<String, String>) -> JobsConfig {
         let polygon = self.polygon(environment);
         let folder = self.folder;
@@ -79,6 +87,7 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Returns the settings of plugins.
     fn plugins(&mut self, environment: &HashMap<String, String>) -> PluginsConfig {
         let folder = self.folder;
         let state_dir = self.read("PLUGINS_STATE_DIR", |path| Some(folder.join(path)));
@@ -88,7 +97,7 @@ impl<'a> Checker<'a> {
             trust: self.trust(),
             limits: Limits {
                 memory_bytes: match self.number("PLUGIN_MEMORY_MB", 0..=1_000_000_000) {
-                    0 => Limits::usual_memory_bytes(),
+                    0 => Limits::default_memory_bytes(),
                     mib => mib << 20,
                 },
                 silence: self.seconds("PLUGIN_SILENCE_SECONDS", 1..=31_536_000),
@@ -96,6 +105,7 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Returns the rule that states which libraries may be opened.
     fn trust(&mut self) -> Trust {
         let folder = self.folder;
         let list = self.read("PLUGINS_TRUSTED", |path| Some(folder.join(path)));
@@ -108,14 +118,18 @@ impl<'a> Checker<'a> {
             (false, _) => Trust::Any,
             (true, Some(list)) => Trust::Listed(list),
             (true, None) => {
-                let needed = "needed: PLUGINS_TRUSTED, a file with the SHA-256 of each library that may be opened";
-                self.problems.push(format!("PLUGINS_TRUST is `listed` and there is no list; {needed}"));
+                let expected = "expected PLUGINS_TRUSTED, a file with the SHA-256 of each library that may be opened";
+                // The `Trust::Any` below is never used, because a configuration with problems is
+                // rejected.
+                self.problems.push(format!("invalid PLUGINS_TRUST: found `listed` without a list, {expected}"));
                 Trust::Any
             }
         }
     }
 
+    /// Returns the settings of Polygon's market data, or `None` if no API key is set.
     fn polygon(&mut self, environment: &HashMap<String, String>) -> Option<PolygonConfig> {
+        // Key and token are sent in HTTP headers, whose values must not contain control characters.
         let api_key = self.secret("POLYGON_API_KEY", |key| key.bytes().all(|byte| byte.is_ascii_graphic()));
         let base_url = self.required("POLYGON_BASE_URL", http_address);
         let requests_per_minute = self.number("POLYGON_REQUESTS_PER_MINUTE", 0..=1_000_000) as u32;
@@ -124,6 +138,7 @@ impl<'a> Checker<'a> {
         api_key.map(|api_key| PolygonConfig { base_url, api_key, requests_per_minute, cache_dir })
     }
 
+    /// Returns the settings of the backend.
     pub(super) fn backend(&mut self) -> BackendConfig {
         let is_path = |path: &str| path.starts_with('/') && !path.contains(char::is_whitespace);
         BackendConfig {
@@ -135,6 +150,7 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Returns the settings of the log.
     pub(super) fn log(&mut self) -> LogConfig {
         LogConfig {
             level: self.required("LOG_LEVEL", |text| match text.to_uppercase().as_str() {
@@ -152,7 +168,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Returns the parsed value of a variable; `None` if it is unset or invalid.
+    /// Returns the parsed value of a variable, or `None` if it is unset or invalid.
     fn read<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let raw = self.layers.get(name)?;
         let value = parse(&raw.text);
@@ -163,82 +179,93 @@ impl<'a> Checker<'a> {
                 _ => format!("`{}`", shorten(&without_password(&raw.text))),
             };
             let allowed = variable.map_or("", |variable| variable.allowed);
-            self.problems.push(format!("{name} is {shown} ({}); needed: {allowed}", raw.origin));
+            self.problems.push(format!("invalid {name}: found {shown} ({}), expected {allowed}", raw.origin));
         }
         value
     }
 
-    /// Returns the parsed value of a variable, or else its default, which passes its own check.
+    /// Returns the parsed value of a variable, or its default if it is unset or invalid.
     fn required<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>) -> T {
         let default = variables::find(name).map_or("", |variable| variable.default);
         self.read(name, &parse)
             .or_else(|| parse(default))
-            .unwrap_or_else(|| unreachable!("the default of {name} passes its own check, which a test shows"))
+            // The default cannot be invalid: a test parses every default.
+            .unwrap_or_else(|| unreachable!("the default of {name} is valid"))
     }
 
+    /// Returns a variable that is a text.
     fn text(&mut self, name: &str, is_allowed: impl Fn(&str) -> bool) -> String {
         self.required(name, |text| is_allowed(text).then(|| text.to_owned()))
     }
 
+    /// Returns a variable that is a number in a range.
     fn number(&mut self, name: &str, range: RangeInclusive<u64>) -> u64 {
         self.required(name, |text| text.parse().ok().filter(|number| range.contains(number)))
     }
 
+    /// Returns a variable that is a number of seconds in a range.
     fn seconds(&mut self, name: &str, range: RangeInclusive<u64>) -> Duration {
         Duration::from_secs(self.number(name, range))
     }
 
+    /// Returns a variable that is a secret.
     fn secret(&mut self, name: &str, is_allowed: impl Fn(&str) -> bool) -> Option<Secret> {
         self.read(name, |text| is_allowed(text).then(|| Secret::new(text)))
     }
 }
 
+/// Returns comma-separated names of queues, or `None` if one of them is empty or occurs twice.
 fn queue_names(text: &str) -> Option<Vec<String>> {
     let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
     let distinct: HashSet<&String> = names.iter().collect();
     (distinct.len() == names.len() && names.iter().all(|name| !name.is_empty())).then_some(names)
 }
 
-/// Returns an HTTP URL without its trailing slash.
+/// Returns an HTTP URL without its trailing slash, because every path that is appended to it starts
+/// with a slash.
 fn http_address(url: &str) -> Option<String> {
     let parsed = reqwest::Url::parse(url).ok()?;
     let usable = matches!(parsed.scheme(), "http" | "https") && parsed.has_host();
     usable.then(|| url.trim_end_matches('/').to_owned())
 }
 
+/// Returns this program's folder in the user's data folder.
 fn user_data_folder(environment: &HashMap<String, String>) -> PathBuf {
-    let custom =
+    let folders =
         UserFolder { on_macos: "Library/Application Support", variable: "XDG_DATA_HOME", on_linux: ".local/share" };
-    user_folder(environment, &custom)
+    user_folder(environment, &folders)
 }
 
+/// Returns this program's folder in the user's cache folder.
 fn user_cache_folder(environment: &HashMap<String, String>) -> PathBuf {
-    let custom = UserFolder { on_macos: "Library/Caches", variable: "XDG_CACHE_HOME", on_linux: ".cache" };
-    user_folder(environment, &custom)
+    let folders = UserFolder { on_macos: "Library/Caches", variable: "XDG_CACHE_HOME", on_linux: ".cache" };
+    user_folder(environment, &folders)
 }
 
-/// Where systems keep one kind of a user's files.
+/// The places of a user's data or cache folder on each system. On Linux they follow the XDG Base
+/// Directory Specification.
 struct UserFolder {
-    /// Folder below the home on macOS.
+    /// The folder on macOS, relative to the home folder.
     on_macos: &'static str,
-    /// The variable that names the folder on other systems.
+    /// The variable that contains the folder's path on other systems.
     variable: &'static str,
-    /// Folder below the home on other systems if the variable is unset.
+    /// The folder on other systems if the variable is unset, relative to the home folder.
     on_linux: &'static str,
 }
 
-/// Returns this program's folder among a user's files of one kind.
-fn user_folder(environment: &HashMap<String, String>, custom: &UserFolder) -> PathBuf {
+/// Returns this program's folder in a user's data or cache folder.
+fn user_folder(environment: &HashMap<String, String>, folders: &UserFolder) -> PathBuf {
     let folder = |name: &str| environment.get(name).filter(|path| !path.is_empty()).map(PathBuf::from);
     let home = folder("HOME").unwrap_or_else(std::env::temp_dir);
     let parent = if cfg!(target_os = "macos") {
-        home.join(custom.on_macos)
+        home.join(folders.on_macos)
     } else {
-        folder(custom.variable).unwrap_or_else(|| home.join(custom.on_linux))
+        folder(folders.variable).unwrap_or_else(|| home.join(folders.on_linux))
     };
     parent.join("oculus-host")
 }
 
+/// Returns the first 80 characters of a value, so that a message stays readable.
 fn shorten(text: &str) -> String {
     if text.chars().count() <= 80 { text.to_owned() } else { text.chars().take(80).chain(['…']).collect() }
 }

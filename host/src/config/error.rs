@@ -1,8 +1,9 @@
-//! The error of a configuration that cannot be used.
+//! The error of an invalid configuration.
 
 use std::fmt;
 
-/// Every problem with the settings, each with the source of the value and the allowed values.
+/// All problems with the configuration. Each one states the value, its source, and the allowed
+/// values.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// One sentence per problem.
@@ -12,7 +13,7 @@ pub struct ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let noun = if self.problems.len() == 1 { "problem" } else { "problems" };
-        write!(f, "{} {noun} with the configuration:", self.problems.len())?;
+        write!(f, "invalid configuration, {} {noun}:", self.problems.len())?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
     }
 }

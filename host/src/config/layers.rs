@@ -1,4 +1,5 @@
-//! The sources of settings, in the order of precedence: flags, environment, `--config FILE`, `./.env`.
+//! Reads the sources of settings in their order of precedence: flags, environment, `--config FILE`,
+//! `./.env`.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,31 +10,35 @@ use super::{files, variables};
 /// An unparsed value and its source.
 #[derive(Clone, Debug)]
 pub(super) struct RawValue {
-    /// The text of the source.
+    /// The text of the value, without surrounding spaces.
     pub text: String,
-    /// The source, such as `environment` or `file /etc/oculus.env`.
+    /// The source of the value, such as `environment` or `file /etc/oculus.env`.
     pub origin: String,
 }
 
-/// For each variable that is set, the value of the source with the highest precedence.
+/// The value of each variable that is set, from the source with the highest precedence.
 #[derive(Debug, Default)]
 pub(super) struct Layers {
     values: HashMap<&'static str, RawValue>,
 }
 
 /// The result of reading all sources.
-pub(super) struct Gathered {
+pub(super) struct GatheredSettings {
     /// The values.
     pub layers: Layers,
-    /// The sources that cannot be read.
+    /// One sentence per source that cannot be read.
     pub problems: Vec<String>,
-    /// Names that are probably misspelt.
+    /// One sentence per name that is probably misspelt.
     pub warnings: Vec<String>,
 }
 
 impl Layers {
     /// Reads all sources.
-    pub(super) fn gather(flags: &ConfigFlags, environment: &HashMap<String, String>, folder: &Path) -> Gathered {
+    pub(super) fn gather(
+        flags: &ConfigFlags,
+        environment: &HashMap<String, String>,
+        folder: &Path,
+    ) -> GatheredSettings {
         let mut layers = Self::default();
         let mut problems = Vec::new();
         let mut warnings = Vec::new();
@@ -42,6 +47,7 @@ impl Layers {
             layers.add(name, value, "environment");
         }
         let named = flags.config.as_ref().map(|path| folder.join(path));
+        // A file that the user names must exist; `.env` is optional.
         let implied = Some(folder.join(".env")).filter(|path| path.is_file() && named.as_ref() != Some(path));
         for path in named.into_iter().chain(implied) {
             match files::read(&path) {
@@ -49,7 +55,7 @@ impl Layers {
                 Err(problem) => problems.push(problem),
             }
         }
-        Gathered { layers, problems, warnings }
+        GatheredSettings { layers, problems, warnings }
     }
 
     /// Returns the value of a variable. An empty value is treated as unset.
@@ -57,6 +63,7 @@ impl Layers {
         self.values.get(name)
     }
 
+    /// Adds the flags that are set.
     fn add_flags(&mut self, flags: &ConfigFlags) {
         if let Some(dir) = &flags.plugins {
             self.add("PLUGINS_DIR", &dir.to_string_lossy(), "flag --plugins");
@@ -69,9 +76,14 @@ impl Layers {
         }
     }
 
+    /// Adds the variables of a file, and a warning for each name that is probably misspelt. The
+    /// environment is not checked for misspelt names, because most of its variables belong to other
+    /// programs.
     fn add_file(&mut self, path: &Path, pairs: Vec<(String, String)>, warnings: &mut Vec<String>) {
         let origin = format!("file {}", path.display());
-        // Within a file the last line wins, as in a shell; between sources the first added wins.
+        // `add` keeps the first value of a variable, so an earlier source takes precedence. Within
+        // a file, the last line must take precedence, as in a shell, so the lines are added in
+        // reverse.
         for (name, value) in pairs.iter().rev() {
             self.add(name, value, &origin);
             if let Some(near) = misspelt(name) {
@@ -80,6 +92,7 @@ impl Layers {
         }
     }
 
+    /// Adds the value of a known variable, unless it is empty or the variable already has a value.
     fn add(&mut self, name: &str, value: &str, origin: &str) {
         let value = value.trim();
         if let Some(variable) = variables::find(name).filter(|_| !value.is_empty()) {
@@ -89,11 +102,13 @@ impl Layers {
     }
 }
 
-/// Returns the variable that an unknown name is probably a misspelling of.
+/// Returns the variable that an unknown name probably stands for.
 fn misspelt(name: &str) -> Option<&'static str> {
     if variables::find(name).is_some() {
         return None;
     }
+    // A name with an omitted, doubled or swapped letter is at most two edits away from the right
+    // one.
     let distance = |known: &str| strsim::damerau_levenshtein(&name.to_uppercase(), known);
     variables::VARIABLES
         .iter()

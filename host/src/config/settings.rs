@@ -1,4 +1,4 @@
-//! The checked settings, by the part of the program that uses them.
+//! The checked settings, grouped by the part of the program that uses them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,100 +7,102 @@ use oculus_market_data::PolygonConfig;
 use oculus_plugin_host::config::PluginsConfig;
 use oculus_system::secret::Secret;
 
-/// The names and limits of the queue.
+/// The settings of the queues: names of keys, and limits.
 #[derive(Clone, Debug)]
 pub struct QueueConfig {
-    /// The lists from which jobs are taken, the first with priority; never empty.
+    /// The lists from which jobs are taken, in order of priority. There is at least one.
     pub names: Vec<String>,
-    /// The end of the list that holds the next job.
+    /// The end of a list from which the next job is taken.
     pub end: QueueEnd,
-    /// The payload of a job is stored at `<job_prefix>:<id>`.
+    /// The prefix of payloads: a job's payload is stored at `<job_prefix>:<id>`.
     pub job_prefix: String,
-    /// The result of a job is stored at `<result_prefix>:<id>`.
+    /// The prefix of results: a job's result is stored at `<result_prefix>:<id>`.
     pub result_prefix: String,
-    /// How long results are kept; `None` is forever.
+    /// The time for which results are kept; `None` for forever.
     pub result_ttl: Option<Duration>,
-    /// How long a job stays with a worker that no longer renews its lease.
+    /// The time after which a lease that is not renewed expires.
     pub lease: Duration,
-    /// The number of deaths of a job's process at which the job fails.
+    /// The maximum number of crashes: a job fails when its job process has crashed this often.
     pub max_crashes: u32,
 }
 
 impl QueueConfig {
-    /// Returns how long results are kept, in seconds as the scripts read it: 0 for forever.
+    /// Returns the time for which results are kept, in seconds; 0 for forever. The scripts expect
+    /// this form.
     pub fn result_ttl_seconds(&self) -> u64 {
         self.result_ttl.map_or(0, |ttl| ttl.as_secs())
     }
 }
 
-/// The end of a list from which jobs are taken.
+/// The end of a list from which jobs are taken. Producers must push to the other end, so that jobs
+/// run in the order in which they are pushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueEnd {
-    /// For producers that RPUSH.
+    /// The left end, for producers that use RPUSH.
     Left,
-    /// For producers that LPUSH.
+    /// The right end, for producers that use LPUSH.
     Right,
 }
 
-/// What jobs may use.
+/// The settings of jobs: limits, and the places of plugins, bars and artifacts.
 #[derive(Clone, Debug)]
 pub struct JobsConfig {
-    /// Jobs at once, at least 1.
+    /// The number of jobs that run at the same time, at least 1.
     pub concurrency: usize,
-    /// A job that runs longer is killed.
+    /// The time limit of a job. A job that runs longer is killed.
     pub timeout: Duration,
-    /// Whether a GPU may be used.
+    /// True if jobs may use a GPU.
     pub gpu_enabled: bool,
-    /// Where plugins are, and which of them are trusted.
+    /// The settings of plugins.
     pub plugins: PluginsConfig,
-    /// Where bars come from.
+    /// The source of bars.
     pub bars: BarsSource,
     /// The folder of models, reports and unsent results.
     pub artifacts_dir: PathBuf,
-    /// Polygon's market data, if a key is set.
+    /// The settings of Polygon's market data, if an API key is set.
     pub polygon: Option<PolygonConfig>,
 }
 
-/// Where bars come from.
+/// The source of bars.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BarsSource {
-    /// Files `SYMBOL.csv` or `SYMBOL.parquet` in a folder.
+    /// A folder with the files `SYMBOL.csv` or `SYMBOL.parquet`.
     Dir(PathBuf),
     /// Polygon's market data.
     Polygon,
-    /// Not configured.
+    /// No source is configured.
     Unset,
 }
 
-/// The platform's backend.
+/// The settings of the platform's backend.
 #[derive(Clone, Debug)]
 pub struct BackendConfig {
-    /// Base URL, without a trailing slash.
+    /// The base URL, without a trailing slash.
     pub url: String,
-    /// Path of the registration.
+    /// The path of the registration.
     pub register_path: String,
-    /// Path of heartbeats; `{worker_id}` is replaced by the worker's id.
+    /// The path of heartbeats; `{worker_id}` is replaced by the worker's id.
     pub heartbeat_path: String,
-    /// Bearer token.
+    /// The bearer token, if one is needed.
     pub token: Option<Secret>,
-    /// Time between heartbeats.
+    /// The time between heartbeats.
     pub heartbeat_every: Duration,
 }
 
-/// What is logged and how.
+/// The settings of the log.
 #[derive(Clone, Copy, Debug)]
 pub struct LogConfig {
-    /// The least important level that is shown.
+    /// The least severe level that is logged.
     pub level: tracing::Level,
-    /// One line of text or one JSON object per event.
+    /// The format of each event.
     pub format: LogFormat,
 }
 
 /// The format of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Text for people.
+    /// One line of text per event.
     Text,
-    /// JSON for programs.
+    /// One JSON object per event.
     Json,
 }

@@ -1,4 +1,4 @@
-//! Claims about the configuration.
+//! Tests of the configuration.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn from_environment(environment: &[(&str, &str)]) -> Result<Config, ConfigError>
 }
 
 #[test]
-fn every_default_is_the_contracts_and_passes_its_own_check() {
+fn every_default_is_valid_and_equals_the_documented_one() {
     let config = from_environment(&[]).unwrap();
     assert_eq!(config.redis.reveal(), "redis://localhost:6379/0");
     assert_eq!(config.queue.names, ["oculus:training_queue"]);
@@ -46,31 +46,31 @@ fn a_flag_overrides_the_environment_which_overrides_a_named_file_which_overrides
 }
 
 #[test]
-fn all_problems_are_reported_together_with_origin_value_and_what_is_allowed() {
+fn all_problems_are_reported_together_with_value_source_and_allowed_values() {
     let error = from_environment(&[("REDIS_PORT", "none"), ("LOG_LEVEL", "chatty"), ("GPU_ENABLED", "2")]).unwrap_err();
     assert_eq!(
         error.problems,
         [
-            "REDIS_PORT is `none` (environment); needed: a whole number from 1 to 65535",
-            "GPU_ENABLED is `2` (environment); needed: `true` or `false`",
-            "LOG_LEVEL is `chatty` (environment); needed: `DEBUG`, `INFO`, `WARNING` or `ERROR`",
+            "invalid REDIS_PORT: found `none` (environment), expected a whole number from 1 to 65535",
+            "invalid GPU_ENABLED: found `2` (environment), expected `true` or `false`",
+            "invalid LOG_LEVEL: found `chatty` (environment), expected `DEBUG`, `INFO`, `WARNING` or `ERROR`",
         ]
     );
 }
 
 #[test]
-fn no_secret_is_shown_whether_right_or_wrong() {
+fn valid_and_invalid_secrets_are_never_shown() {
     let secrets =
         [("REDIS_URL", "redis://:hunter2@localhost"), ("POLYGON_API_KEY", "hunter2"), ("BACKEND_TOKEN", "hunter2")];
     let shown = format!("{:?}", from_environment(&secrets).unwrap());
     assert!(!shown.contains("hunter2") && shown.contains("***"), "{shown}");
-    let wrong = [("REDIS_URL", "nonsense://:hunter2@localhost"), ("BACKEND_TOKEN", "hunter2\u{e9}")];
-    let shown = from_environment(&wrong).unwrap_err().to_string();
+    let invalid = [("REDIS_URL", "nonsense://:hunter2@localhost"), ("BACKEND_TOKEN", "hunter2\u{e9}")];
+    let shown = from_environment(&invalid).unwrap_err().to_string();
     assert!(!shown.contains("hunter2") && shown.contains("REDIS_URL") && shown.contains("BACKEND_TOKEN"), "{shown}");
 }
 
 #[test]
-fn a_broken_file_is_named_by_line_without_its_content() {
+fn an_invalid_file_is_reported_with_the_line_number_and_without_its_content() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(".env"), "LOG_LEVEL=DEBUG\nBACKEND_TOKEN='hunter2\n").unwrap();
     let error = load(&ConfigFlags::default(), &[], folder.path()).unwrap_err().to_string();
@@ -78,7 +78,7 @@ fn a_broken_file_is_named_by_line_without_its_content() {
 }
 
 #[test]
-fn a_file_that_is_named_and_missing_is_an_error() {
+fn a_config_file_that_does_not_exist_is_an_error() {
     let flags = ConfigFlags { config: Some("absent.env".into()), ..ConfigFlags::default() };
     let error = load(&flags, &[], tempfile::tempdir().unwrap().path()).unwrap_err().to_string();
     assert!(error.contains("absent.env"), "{error}");
@@ -101,7 +101,7 @@ fn empty_values_are_treated_as_unset() {
 }
 
 #[test]
-fn a_polygon_key_makes_polygon_the_source_unless_another_is_named() {
+fn a_polygon_key_makes_polygon_the_source_unless_another_is_configured() {
     let key = ("POLYGON_API_KEY", "key");
     assert_eq!(from_environment(&[key]).unwrap().jobs.bars, BarsSource::Polygon);
     let named = from_environment(&[key, ("BARS_SOURCE", "dir:/bars")]).unwrap();
@@ -109,7 +109,7 @@ fn a_polygon_key_makes_polygon_the_source_unless_another_is_named() {
 }
 
 #[test]
-fn the_documentation_and_the_example_hold_every_variable_with_its_default() {
+fn the_documentation_and_the_example_contain_every_variable_with_its_default() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let docs = std::fs::read_to_string(root.join("docs/configuration.md")).unwrap();
     let example = std::fs::read_to_string(root.join(".env.example")).unwrap();

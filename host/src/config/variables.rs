@@ -1,40 +1,42 @@
-//! Every variable by name: its default, what is allowed, and whether it is a secret.
+//! The table of all variables: name, default, allowed values, and whether the value is a secret.
 //!
-//! One table for the checks, the error texts, and the test that keeps `docs/configuration.md` and
-//! `.env.example` complete.
+//! The checks and the error messages use this table. So does the test that keeps
+//! `docs/configuration.md` and `.env.example` complete.
 
 /// A variable of the configuration.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Variable {
-    /// Its name in the environment and in files.
+    /// The name of the variable in the environment and in files.
     pub name: &'static str,
-    /// Its default as text; empty if there is none.
+    /// The default of the variable as text; empty if there is none.
     pub default: &'static str,
-    /// The allowed values, as the end of "needed: …".
+    /// The allowed values, as the words after "expected" in an error message.
     pub allowed: &'static str,
-    /// Whether its value is never shown.
+    /// True if the value is a secret, which no message may contain.
     pub secret: bool,
 }
 
+/// Returns a variable whose value may be shown.
 const fn plain(name: &'static str, default: &'static str, allowed: &'static str) -> Variable {
     Variable { name, default, allowed, secret: false }
 }
 
+/// Returns a variable whose value is a secret.
 const fn secret(name: &'static str, allowed: &'static str) -> Variable {
     Variable { name, default: "", allowed, secret: true }
 }
 
 /// All variables, in the order of the documentation.
 pub(super) const VARIABLES: &[Variable] = &[
-    plain("REDIS_URL", "", "an address such as redis://localhost:6379/0, rediss://… (TLS) or unix:///path/to.sock"),
+    plain("REDIS_URL", "", "a URL such as redis://localhost:6379/0, rediss://… (TLS) or unix:///path/to.sock"),
     plain("REDIS_HOST", "localhost", "a host name or address"),
     plain("REDIS_PORT", "6379", "a whole number from 1 to 65535"),
     plain("REDIS_DB", "0", "a whole number from 0 to 65535"),
-    plain("JOB_QUEUE", "oculus:training_queue", "one or more names of lists, comma-separated, none twice"),
+    plain("JOB_QUEUE", "oculus:training_queue", "one or more comma-separated names of lists, each only once"),
     plain("JOB_QUEUE_END", "right", "`right` (for producers that LPUSH) or `left` (for RPUSH)"),
     plain("JOB_KEY_PREFIX", "job", "a non-empty prefix of keys"),
     plain("RESULT_KEY_PREFIX", "result", "a non-empty prefix of keys"),
-    plain("RESULT_TTL_SECONDS", "0", "a whole number of seconds up to 315360000; 0 keeps results for ever"),
+    plain("RESULT_TTL_SECONDS", "0", "a whole number of seconds up to 315360000; 0 keeps results forever"),
     plain("LEASE_SECONDS", "30", "a whole number of seconds from 2 to 86400"),
     plain("MAX_CRASHES", "3", "a whole number from 1 to 1000"),
     plain("WORKER_CONCURRENCY", "2", "a whole number from 1 to 1024"),
@@ -43,16 +45,20 @@ pub(super) const VARIABLES: &[Variable] = &[
     plain("PLUGINS_DIR", "./plugins", "a folder"),
     plain("PLUGINS_STATE_DIR", "", "a folder"),
     plain("PLUGINS_TRUST", "any", "`any`, or `listed` (only libraries whose SHA-256 PLUGINS_TRUSTED lists)"),
-    plain("PLUGINS_TRUSTED", "", "a file with a SHA-256 a line, as sha256sum writes it"),
-    plain("PLUGIN_MEMORY_MB", "0", "a whole number of MiB up to 1000000000; 0 is four fifths of the machine's memory"),
+    plain("PLUGINS_TRUSTED", "", "a file with one SHA-256 per line, as sha256sum writes it"),
+    plain(
+        "PLUGIN_MEMORY_MB",
+        "0",
+        "a whole number of MiB up to 1000000000; 0 means four fifths of the machine's memory",
+    ),
     plain("PLUGIN_SILENCE_SECONDS", "900", "a whole number of seconds from 1 to 31536000"),
     plain("BARS_SOURCE", "", "`dir:PATH` (a folder with SYMBOL.csv or SYMBOL.parquet files) or `polygon`"),
     secret("POLYGON_API_KEY", "an API key of visible ASCII characters"),
-    plain("POLYGON_BASE_URL", "https://api.polygon.io", "an address that starts with http:// or https://"),
-    plain("POLYGON_REQUESTS_PER_MINUTE", "5", "a whole number from 0 to 1000000; 0 is without limit"),
+    plain("POLYGON_BASE_URL", "https://api.polygon.io", "a URL that starts with http:// or https://"),
+    plain("POLYGON_REQUESTS_PER_MINUTE", "5", "a whole number from 0 to 1000000; 0 means no limit"),
     plain("BARS_CACHE_DIR", "", "a folder"),
     plain("ARTIFACTS_DIR", "", "a folder"),
-    plain("BACKEND_URL", "http://localhost:8000", "an address that starts with http:// or https://"),
+    plain("BACKEND_URL", "http://localhost:8000", "a URL that starts with http:// or https://"),
     plain("BACKEND_REGISTER_PATH", "/api/workers/register", "a path that starts with /"),
     plain("BACKEND_HEARTBEAT_PATH", "/api/workers/{worker_id}/heartbeat", "a path that starts with /"),
     secret("BACKEND_TOKEN", "a bearer token of visible ASCII characters"),
@@ -61,7 +67,7 @@ pub(super) const VARIABLES: &[Variable] = &[
     plain("LOG_FORMAT", "text", "`text` or `json`"),
 ];
 
-/// Returns the variable of that name.
+/// Returns the variable with this name, if there is one.
 pub(super) fn find(name: &str) -> Option<&'static Variable> {
     VARIABLES.iter().find(|variable| variable.name == name)
 }

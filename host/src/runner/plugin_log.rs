@@ -1,4 +1,4 @@
-//! Writes what plugins log and report during a job to this process's log.
+//! Writes the log lines and reports of plugins to the log of the job process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,17 +6,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use oculus_plugin_host::process::Listener;
 use oculus_plugin_host::protocol::Event;
 
-/// Lines that one plugin may log per job.
-const MOST_LOG_LINES: usize = 5000;
+/// The number of lines that one plugin may log per job.
+const MAX_LOG_LINES: usize = 5000;
 
-/// Creates a listener that logs what one plugin reports in addition to its replies.
+/// Creates a listener that logs the events of one plugin, except its replies.
 pub(crate) fn plugin_log(plugin: &str) -> Listener {
     let plugin = plugin.to_owned();
     let n_lines = AtomicUsize::new(0);
     Arc::new(move |event| match event {
-        Event::Log { .. } if n_lines.fetch_add(1, Ordering::Relaxed) > MOST_LOG_LINES => {}
-        Event::Log { .. } if n_lines.load(Ordering::Relaxed) > MOST_LOG_LINES => {
-            tracing::warn!(plugin, "logs too much: its further lines are not in the log");
+        // The first arm counts the lines. Over the limit, it drops every line except the first.
+        // This first line reaches the second arm, so the warning is logged once. `Relaxed` is
+        // enough, because the number guards no other memory.
+        Event::Log { .. } if n_lines.fetch_add(1, Ordering::Relaxed) > MAX_LOG_LINES => {}
+        Event::Log { .. } if n_lines.load(Ordering::Relaxed) > MAX_LOG_LINES => {
+            tracing::warn!(plugin, "plugin has logged {MAX_LOG_LINES} lines in this job: further lines are dropped");
         }
         Event::Log { level: 1, message, .. } => tracing::error!(plugin, "{message}"),
         Event::Log { level: 2, message, .. } => tracing::warn!(plugin, "{message}"),

@@ -1,4 +1,4 @@
-//! The `run` block of a result: everything that differs between two runs of the same job.
+//! The `run` block of a result: all fields that may differ between two runs of the same job.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,10 +11,12 @@ use serde_json::{Map, Value, json};
 
 use super::spec::JobSpec;
 
-/// Returns the fields that differ between two runs of the same job.
+/// Returns the fields that may differ between two runs of the same job. They are in a separate
+/// block, because all other bytes of two results must be equal if job, bars and plugins are equal.
 pub(super) fn run_block(spec: &JobSpec, clock: &Clock, report: &Report) -> Map<String, Value> {
     let uname = rustix::system::uname();
     let devices = report.models.iter().filter_map(|row| Some((row.name.as_str(), row.device.as_deref()?)));
+    // The specification may contain more plugins than the job used.
     let used = |plugin: &&InstalledPlugin| report.provenance.plugins.iter().any(|used| used.sha256 == plugin.sha256);
     let generations = spec.plugins.iter().filter(used).map(|plugin| (plugin.manifest.id.as_str(), plugin.generation));
     let block = json!({
@@ -34,39 +36,46 @@ pub(super) fn run_block(spec: &JobSpec, clock: &Clock, report: &Report) -> Map<S
     }
 }
 
-/// When the job entered each phase.
+/// The clock of a job: the time of its start, and the time at which it entered each phase.
 pub(super) struct Clock {
     started: Instant,
+    /// The start in UTC, such as `2024-01-15T10:30:00`.
     started_at: String,
+    /// The phases in the order in which the job entered them. The list has a lock, because parallel
+    /// fits report progress from several threads.
     entered: Mutex<Vec<(Phase, Instant)>>,
 }
 
 impl Clock {
+    /// Returns a clock of a job that starts now.
     pub(super) fn start() -> Self {
         let started_at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
         Self { started: Instant::now(), started_at, entered: Mutex::default() }
     }
 
-    pub(super) fn note(&self, phase: Phase) {
+    /// Records that the job is in `phase`.
+    pub(super) fn record_phase(&self, phase: Phase) {
         let mut entered = self.entered.lock();
         if entered.last().is_none_or(|(last, _)| *last != phase) {
             entered.push((phase, Instant::now()));
         }
     }
 
+    /// Returns the seconds that the job spent in each phase.
     fn by_phase(&self) -> Map<String, Value> {
         let entered = self.entered.lock();
         let ends = entered.iter().skip(1).map(|(_, at)| *at).chain([Instant::now()]);
         let spans = entered.iter().zip(ends);
-        spans.map(|((phase, from), to)| (phase.name().to_owned(), millis(to - *from).into())).collect()
+        spans.map(|((phase, from), to)| (phase.name().to_owned(), rounded_s(to - *from).into())).collect()
     }
 
+    /// Returns the seconds since the start of the job.
     fn total_s(&self) -> f64 {
-        millis(self.started.elapsed())
+        rounded_s(self.started.elapsed())
     }
 }
 
 /// Returns a duration in seconds, rounded to milliseconds.
-fn millis(duration: Duration) -> f64 {
+fn rounded_s(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e3).round() / 1e3
 }

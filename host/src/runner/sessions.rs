@@ -1,18 +1,18 @@
-//! Starts the plugins of a job on its feature table.
+//! Opens sessions with the plugins of a job, on the job's feature table.
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use oculus_job::failure::Failure;
-use oculus_pipeline::Opened;
+use oculus_job::error::JobError;
+use oculus_pipeline::StartedPlugins;
 use oculus_pipeline::features::{self, FeatureTable};
 use oculus_pipeline::fitter::Fitter;
 use oculus_pipeline::miner::Miner;
 use oculus_plugin_host::gpu::Gpu;
 use oculus_plugin_host::health::HealthRecord;
-use oculus_plugin_host::selection::{Chosen, Selection};
-use oculus_plugin_host::session::{Session, Terms};
+use oculus_plugin_host::selection::{ChosenPlugin, Selection};
+use oculus_plugin_host::session::{Session, SessionConfig};
 use oculus_plugin_host::table::SharedTable;
 
 use super::plugin_log::plugin_log;
@@ -20,48 +20,55 @@ use super::spec::JobResources;
 
 /// Opens sessions with the plugins of one job.
 pub(super) struct SessionOpener<'a> {
-    /// What the job may use.
+    /// The resources that the job may use.
     pub(super) resources: &'a JobResources,
     /// The plugins of the job.
     pub(super) selection: &'a Selection,
-    /// Records the health of each plugin.
+    /// The record of the health of each plugin.
     pub(super) record: &'a Arc<HealthRecord>,
 }
 
 impl SessionOpener<'_> {
-    /// Starts one session per family and one for the rule extractor, all on one mapping of the table.
+    /// Opens one session per family and one for the rule extractor. All of them read the feature
+    /// table from one file.
     ///
     /// # Errors
-    /// `no_room_for_table`: the temporary folder has no space for the table.
-    pub(super) fn open(&self, table: &FeatureTable) -> Result<Opened<'static>, Failure> {
+    /// Returns `no_room_for_table` if the temporary folder has no space for the table.
+    pub(super) fn open(&self, table: &FeatureTable) -> Result<StartedPlugins<'static>, JobError> {
         let shared = SharedTable::write(table).map_err(|error| features::out_of_space(&error.into()))?;
         let shared = Arc::new(shared);
+        // An absent rule extractor is not an error: the job still evaluates the rules of its
+        // design.
         let miner = self.selection.extractor.as_ref().ok().map(|chosen| self.session(chosen, &shared));
         let families = self.selection.chosen.iter();
-        Ok(Opened {
+        Ok(StartedPlugins {
             fitters: families.map(|chosen| -> Box<dyn Fitter> { self.session(chosen, &shared) }).collect(),
             miner: miner.map(|miner| -> Box<dyn Miner> { miner }),
         })
     }
 
-    fn session(&self, chosen: &Chosen, shared: &Arc<SharedTable>) -> Box<Session> {
+    /// Creates a session with one plugin. The plugin process starts with the first call.
+    fn session(&self, chosen: &ChosenPlugin, shared: &Arc<SharedTable>) -> Box<Session> {
         let may_use_gpu = chosen.may_use_gpu(self.resources.device());
-        let terms = Terms {
-            gpu: may_use_gpu.then(|| gpu(&self.resources.gpu_lock)).flatten(),
+        let config = SessionConfig {
+            gpu: may_use_gpu.then(|| open_gpu(&self.resources.gpu_lock)).flatten(),
             limits: self.resources.limits,
             listener: plugin_log(&chosen.plugin.manifest.id),
             record: Arc::clone(self.record),
         };
-        Box::new(Session::new(chosen.plugin.clone(), Arc::clone(shared), terms))
+        Box::new(Session::new(chosen.plugin.clone(), Arc::clone(shared), config))
     }
 }
 
-/// Opens the GPU's lock file. If it cannot be opened, the family runs without the lock: sharing the
-/// GPU is slow, failing the job is worse.
-fn gpu(lock: &Path) -> Option<Gpu> {
+/// Opens the lock file of the GPU. If it cannot be opened, the family runs without the lock.
+/// Sharing the GPU is slow, but a failed job would be worse.
+fn open_gpu(lock: &Path) -> Option<Gpu> {
     let log = |error: &io::Error| {
         let path = lock.display();
-        tracing::warn!("the GPU cannot be kept from other jobs: `{path}`: {error}; remove it, or set TMPDIR");
+        tracing::warn!(
+            "cannot open the GPU's lock file `{path}`: {error}; jobs may use the GPU at the same time, which is slow; \
+             remove the file, or set TMPDIR to another folder"
+        );
     };
-    Gpu::at(lock).inspect_err(log).ok()
+    Gpu::open(lock).inspect_err(log).ok()
 }

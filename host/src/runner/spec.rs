@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::{Failure, Kind};
+use oculus_job::error::{JobError, JobErrorKind};
 use oculus_job::progress::{Phase, Progress};
-use oculus_market_data::BarsPlace;
-use oculus_plugin_host::discover::Refused;
+use oculus_market_data::SourceConfig;
+use oculus_plugin_host::discover::RefusedLibrary;
 use oculus_plugin_host::health::PluginHealth;
 use oculus_plugin_host::installed::InstalledPlugin;
 use oculus_plugin_host::limits::Limits;
@@ -14,110 +14,115 @@ use oculus_plugin_host::{device, gpu};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::artifacts::ArtifactsPlace;
+use crate::artifacts::ArtifactsLocation;
 use crate::config::{BarsSource, JobsConfig};
 
-/// The only message to a job process: everything that its result depends on, and what it may use.
+/// The only message to a job process: the job, the plugins and the resources that it may use.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct JobSpec {
-    /// The job's id in the keys of its result and of its progress channel.
+    /// The job's id, as it appears in the keys of its result and its progress channel.
     pub job_id: String,
     /// The id that the result contains.
     pub build_id: String,
-    /// The job's JSON as the backend wrote it.
+    /// The JSON text of the job, as the backend wrote it.
     pub payload: String,
-    /// The plugin generations that this job uses to its end.
+    /// The plugin generations that this job uses, even if other generations become active
+    /// meanwhile.
     pub plugins: Vec<InstalledPlugin>,
-    /// Libraries of the plugins folder that cannot be used; named in the failure of a missing family.
-    pub refused: Vec<Refused>,
+    /// The libraries of the plugins folder that cannot be used. If a family is missing, the failure
+    /// of the job names these libraries.
+    pub refused: Vec<RefusedLibrary>,
     /// The resources that the job may use.
     pub resources: JobResources,
-    /// Where models and report are written.
-    pub artifacts: ArtifactsPlace,
+    /// The location of the models and the report.
+    pub artifacts: ArtifactsLocation,
 }
 
-/// What a job may use of its machine.
+/// The resources of the machine that a job may use.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct JobResources {
-    /// Where bars come from.
-    pub bars: BarsPlace,
-    /// The number of fits in parallel: cores divided by concurrent jobs, at least 1. Never changes
-    /// a byte of the result.
+    /// The source of bars.
+    pub bars: SourceConfig,
+    /// The number of fits in parallel: the cores divided by the number of concurrent jobs, but at
+    /// least 1. It does not change the result outside the `run` block.
     pub parallel_fits: usize,
-    /// The number of jobs that share the machine's memory, this one included.
+    /// The number of jobs that share the machine's memory, including this one.
     pub jobs_at_once: usize,
-    /// Whether a GPU may be used.
+    /// True if the job may use a GPU.
     pub gpu_enabled: bool,
-    /// The lock file of the GPU: the process that holds its lock may use the GPU.
+    /// The lock file of the GPU. Only the process that holds the lock may use the GPU.
     pub gpu_lock: PathBuf,
-    /// What each plugin process may use.
+    /// The limits of each plugin process.
     pub limits: Limits,
-    /// The worker's name, for the `run` block.
+    /// The id of the worker, for the `run` block.
     pub worker: String,
 }
 
 impl JobResources {
-    /// Returns the device of families for which the job names none.
+    /// Returns the device of a family for which the job names no device.
     pub(crate) fn device(&self) -> &'static str {
         if self.gpu_enabled { device::AUTO } else { device::CPU }
     }
 
-    /// Returns the resources of each of the configured number of concurrent jobs.
+    /// Returns the resources of one job. The cores are divided by the configured number of
+    /// concurrent jobs.
     ///
-    /// * `worker`: the name for the `run` block.
+    /// * `worker`: the id of the worker, for the `run` block.
     ///
     /// # Errors
-    /// `bars_source_unavailable`: no source of bars is configured, its folder does not exist, or its key is missing.
-    pub(crate) fn from_config(jobs: &JobsConfig, worker: &str) -> Result<Self, Failure> {
-        let bars = place_of_bars(jobs)?;
+    /// Returns `bars_source_unavailable` if no source of bars is configured, its folder does not
+    /// exist, or its API key is missing.
+    pub(crate) fn from_config(jobs: &JobsConfig, worker: &str) -> Result<Self, JobError> {
+        let bars = bars_source(jobs)?;
         let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             bars,
             parallel_fits: (n_cores / jobs.concurrency).max(1),
             jobs_at_once: jobs.concurrency,
             gpu_enabled: jobs.gpu_enabled,
-            gpu_lock: gpu::usual_path(),
+            gpu_lock: gpu::default_lock_path(),
             limits: jobs.plugins.limits,
             worker: worker.to_owned(),
         })
     }
 }
 
-/// Returns the configured source of bars.
-fn place_of_bars(jobs: &JobsConfig) -> Result<BarsPlace, Failure> {
+/// Returns the configured source of bars. The source is checked for each job and not only at the
+/// start of the worker, because a folder can be mounted later.
+fn bars_source(jobs: &JobsConfig) -> Result<SourceConfig, JobError> {
     let unavailable = |message: &str, hint: &str| {
-        Err(Failure::failed(Phase::DataFetch, ErrorCode::BarsSourceUnavailable, message, hint))
+        Err(JobError::failed(Phase::DataFetch, ErrorCode::BarsSourceUnavailable, message, hint))
     };
     match (&jobs.bars, &jobs.polygon) {
-        (BarsSource::Dir(folder), _) if folder.is_dir() => Ok(BarsPlace::Folder(folder.clone())),
+        (BarsSource::Dir(folder), _) if folder.is_dir() => Ok(SourceConfig::Folder(folder.clone())),
         (BarsSource::Dir(folder), _) => unavailable(
-            &format!("the folder of bars `{}` is not there", folder.display()),
-            "mount or make it, or name another by --bars DIR or BARS_SOURCE=dir:PATH",
+            &format!("the folder of bars `{}` does not exist", folder.display()),
+            "mount or create it, or set another folder with --bars DIR or BARS_SOURCE=dir:PATH",
         ),
-        (BarsSource::Polygon, Some(polygon)) => Ok(BarsPlace::Polygon(polygon.clone())),
+        (BarsSource::Polygon, Some(polygon)) => Ok(SourceConfig::Polygon(polygon.clone())),
         (BarsSource::Polygon, None) => unavailable(
-            "bars are to come from Polygon, and there is no key for it",
-            "set POLYGON_API_KEY, or name a folder of bars by --bars DIR or BARS_SOURCE=dir:PATH",
+            "BARS_SOURCE is `polygon`, but POLYGON_API_KEY is not set",
+            "set POLYGON_API_KEY, or set a folder of bars with --bars DIR or BARS_SOURCE=dir:PATH",
         ),
         (BarsSource::Unset, _) => unavailable(
-            "there is no source of bars",
-            "set POLYGON_API_KEY, or name a folder with SYMBOL.csv or SYMBOL.parquet files by --bars DIR or \
+            "no source of bars is configured",
+            "set POLYGON_API_KEY, or set a folder with SYMBOL.csv or SYMBOL.parquet files with --bars DIR or \
              BARS_SOURCE=dir:PATH",
         ),
     }
 }
 
-/// A message of a job process.
+/// A message from a job process to the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum JobEvent {
-    /// The job has progressed.
+    /// The job has made progress.
     Progress(Progress),
-    /// The last message: the job has ended.
+    /// The job has finished. This is the last message.
     Finished {
         /// The kind of failure; `None` for a success.
-        failure: Option<Kind>,
-        /// The result object, of a success or of a failure.
+        failure: Option<JobErrorKind>,
+        /// The result object of the success or the failure.
         result: Value,
         /// The health of the plugins that the job used.
         plugins: Vec<PluginHealth>,

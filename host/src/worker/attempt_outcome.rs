@@ -1,9 +1,9 @@
-//! Every way in which an attempt can end, and the claim outcome that follows from it.
+//! The possible outcomes of an attempt, and the claim outcome that follows from each.
 
 use std::time::Duration;
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::{Failure, Kind};
+use oculus_job::error::{JobError, JobErrorKind};
 use oculus_job::progress::{Event, Phase, Status};
 use oculus_job::request;
 use oculus_job::result::FailedResult;
@@ -13,40 +13,40 @@ use serde_json::Value;
 
 use super::child::Death;
 use super::claim_outcome::{ClaimOutcome, DeadLetter, ResultMessage};
-use super::entry::Refusal;
+use super::entry::EntryError;
 use super::intake::AdmittedJob;
 use super::progress::EventStamper;
 use super::status::Counters;
 
-/// How an attempt ended.
+/// The outcome of an attempt.
 #[derive(Debug)]
 pub(super) enum AttemptOutcome {
-    /// The job process has returned a result.
-    Answered {
+    /// The job process has sent a result.
+    Reported {
         /// The kind of failure; `None` for a success.
-        failure: Option<Kind>,
+        failure: Option<JobErrorKind>,
         /// The result object.
         result: Value,
     },
     /// The worker has stopped the attempt: it timed out, was cancelled, or could not be set up.
-    Stopped(Failure),
-    /// The job's process died without a result.
+    Stopped(JobError),
+    /// The job process died without a result.
     Died(Death),
-    /// The worker no longer holds the claim: nothing may be published.
+    /// The worker no longer holds the claim. Nothing may be published.
     Lost,
-    /// The worker shuts down: the entry returns to the queue.
+    /// The worker shuts down. The entry is requeued.
     Released,
-    /// This machine cannot start a process, which is not the job's fault: the entry returns to the
-    /// queue.
+    /// This machine cannot start a process. This is not the job's fault. The entry is requeued.
     NotStarted {
-        /// How long to wait before the next attempt.
+        /// The pause before the next attempt.
         retry_after: Duration,
     },
 }
 
 impl AttemptOutcome {
-    /// Returns the outcome of the claim; `None` if the claim is lost. `phase` is the last that the
-    /// job reported.
+    /// Returns the outcome of the claim, or `None` if the claim is lost.
+    ///
+    /// * `phase`: the last phase that the job reported.
     pub(super) fn into_claim_outcome(
         self,
         job: &AdmittedJob,
@@ -56,24 +56,26 @@ impl AttemptOutcome {
         match self {
             Self::Lost => None,
             Self::Released | Self::NotStarted { .. } => Some(ClaimOutcome::Release),
-            Self::Answered { failure: None, result } => {
+            Self::Reported { failure: None, result } => {
                 let event = stamper.last(Phase::Complete, Status::Completed, "done").to_json();
-                let answer = ResultMessage { result: result.to_string(), event };
-                Some(ClaimOutcome::Result { answer, succeeded: Some(job.payload_sha256.clone()) })
+                let message = ResultMessage { result: result.to_string(), event };
+                Some(ClaimOutcome::Result { message, succeeded: Some(job.payload_sha256.clone()) })
             }
-            Self::Answered { failure: Some(kind), result } => {
+            Self::Reported { failure: Some(kind), result } => {
+                // The result states the phase in which the job failed. It may be a later phase than
+                // the last reported one.
                 let (phase, message) = match FailedResult::deserialize(&result) {
                     Ok(failed) => (failed.phase, failed.error.message),
                     Err(_) => (phase, "failed".to_owned()),
                 };
-                let event = stamper.last(phase, status_of(kind), &message).to_json();
-                let answer = ResultMessage { result: result.to_string(), event };
-                Some(ClaimOutcome::Result { answer, succeeded: None })
+                let event = stamper.last(phase, final_status(kind), &message).to_json();
+                let message = ResultMessage { result: result.to_string(), event };
+                Some(ClaimOutcome::Result { message, succeeded: None })
             }
             Self::Stopped(failure) => {
-                let event = stamper.last(failure.phase, status_of(failure.kind), &failure.message).to_json();
-                let answer = ResultMessage { result: failed_result(&failure, job), event };
-                Some(ClaimOutcome::Result { answer, succeeded: None })
+                let event = stamper.last(failure.phase, final_status(failure.kind), &failure.message).to_json();
+                let message = ResultMessage { result: failed_result(&failure, job), event };
+                Some(ClaimOutcome::Result { message, succeeded: None })
             }
             Self::Died(death) => Some(crash_outcome(death, job, stamper, phase)),
         }
@@ -82,16 +84,28 @@ impl AttemptOutcome {
     /// Returns the name of the outcome in the log.
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Answered { failure: None, .. } => "done",
-            Self::Answered { failure: Some(Kind::Refused), .. } => "refused",
-            Self::Answered { .. } | Self::Stopped(_) => "failed",
+            Self::Reported { failure: None, .. } => "succeeded",
+            Self::Reported { failure: Some(JobErrorKind::Refused), .. } => "refused",
+            Self::Reported { failure: Some(JobErrorKind::Cancelled), .. } => "cancelled",
+            Self::Stopped(failure) if failure.kind == JobErrorKind::Cancelled => "cancelled",
+            Self::Reported { .. } | Self::Stopped(_) => "failed",
             Self::Died(_) => "crashed",
-            Self::Lost => "lost to another worker",
+            Self::Lost => "abandoned: its lease was lost",
             Self::Released | Self::NotStarted { .. } => "requeued",
         }
     }
 
-    /// Returns how long this worker waits before it takes the next job.
+    /// Returns the error code of a failure for the log.
+    pub(super) fn error_code(&self) -> Option<&str> {
+        match self {
+            Self::Reported { failure: Some(_), result } => result["error"]["code"].as_str(),
+            Self::Stopped(failure) => Some(failure.code.as_str()),
+            Self::Died(_) => Some(ErrorCode::JobCrashed.as_str()),
+            Self::Reported { .. } | Self::Lost | Self::Released | Self::NotStarted { .. } => None,
+        }
+    }
+
+    /// Returns the pause before this worker takes the next job into the same slot.
     pub(super) fn pause(&self) -> Duration {
         match self {
             Self::NotStarted { retry_after } => *retry_after,
@@ -102,8 +116,8 @@ impl AttemptOutcome {
     /// Adds the outcome to the counters of the heartbeat.
     pub(super) fn count(&self, counters: &mut Counters) {
         match self {
-            Self::Answered { failure: None, .. } => counters.done += 1,
-            Self::Answered { .. } | Self::Stopped(_) => counters.failed += 1,
+            Self::Reported { failure: None, .. } => counters.done += 1,
+            Self::Reported { .. } | Self::Stopped(_) => counters.failed += 1,
             Self::Died(_) => counters.crashed += 1,
             Self::Lost => counters.fenced += 1,
             Self::Released | Self::NotStarted { .. } => {}
@@ -111,19 +125,21 @@ impl AttemptOutcome {
     }
 }
 
-/// Returns the outcome of an entry that cannot become a job: a dead letter, with a failed result if
-/// it has an id.
-pub(super) fn refused(refusal: &Refusal) -> ClaimOutcome {
+/// Returns the outcome of an entry that cannot become a job. It is a dead letter, with a failed
+/// result if the entry has an id.
+pub(super) fn refusal_outcome(refusal: &EntryError) -> ClaimOutcome {
     let failure = &refusal.failure;
     let id = refusal.id.as_deref().unwrap_or_default();
     let event = Event::now(id, failure.phase, Status::Failed).with_message(&failure.message).to_json();
     let result = FailedResult::new(failure, id, Value::Null).to_json().to_string();
-    ClaimOutcome::Dead { letter: DeadLetter::from(failure), answer: ResultMessage { result, event } }
+    ClaimOutcome::Dead { letter: DeadLetter::from(failure), message: ResultMessage { result, event } }
 }
 
+/// Returns the outcome of an attempt whose job process died.
 fn crash_outcome(death: Death, job: &AdmittedJob, stamper: &mut EventStamper, phase: Phase) -> ClaimOutcome {
-    let failure = crashed(&death, job.crashes + 1, phase);
-    let message = format!("{}; the job is tried again", failure.message);
+    // `crashes` is the count at the start of the attempt, so it does not include this crash.
+    let failure = crash_failure(&death, job.crashes + 1, phase);
+    let message = format!("{}; the job is requeued", failure.message);
     let requeued = stamper.last(Phase::Queued, Status::InProgress, &message).to_json();
     let event = stamper.last(phase, Status::Failed, &failure.message).to_json();
     let letter = DeadLetter {
@@ -132,41 +148,44 @@ fn crash_outcome(death: Death, job: &AdmittedJob, stamper: &mut EventStamper, ph
         last_lines: death.last_lines.join("\n"),
         ..DeadLetter::from(&failure)
     };
-    ClaimOutcome::Crash { requeued, letter, answer: ResultMessage { result: failed_result(&failure, job), event } }
+    ClaimOutcome::Crash { requeued, letter, message: ResultMessage { result: failed_result(&failure, job), event } }
 }
 
-fn status_of(kind: Kind) -> Status {
+/// Returns the status of the final event of a failure.
+fn final_status(kind: JobErrorKind) -> Status {
     match kind {
-        Kind::Cancelled => Status::Cancelled,
-        Kind::Refused | Kind::Failed => Status::Failed,
+        JobErrorKind::Cancelled => Status::Cancelled,
+        JobErrorKind::Refused | JobErrorKind::Failed => Status::Failed,
     }
 }
 
-/// Returns the result of a job whose process reported none. The payload is parsed here for what the
-/// result echoes of it.
-fn failed_result(failure: &Failure, job: &AdmittedJob) -> String {
+/// Returns the result of a job whose process sent none. The payload is parsed to get the design of
+/// the job, which is part of every result.
+fn failed_result(failure: &JobError, job: &AdmittedJob) -> String {
     let design_config = request::Job::parse(&job.payload).map_or(Value::Null, |job| job.design_config());
     FailedResult::new(failure, &job.build_id, design_config).to_json().to_string()
 }
 
-/// Last lines of a crashed process that its result quotes; the log and the dead letter have more.
+/// The number of lines that a result quotes from the end of a crashed process's output. The log and
+/// the dead letter contain more lines.
 const SHOWN_LINES: usize = 5;
 
-fn crashed(death: &Death, times: u32, phase: Phase) -> Failure {
-    let how = match death.cause {
+/// Returns the failure of a job whose process has died `times` times.
+fn crash_failure(death: &Death, times: u32, phase: Phase) -> JobError {
+    let cause = match death.cause {
         Some(cause @ ExitCause::Signal(_)) => format!("was killed by {cause}"),
         Some(ExitCause::Code(code)) => format!("exited with code {code} without a result"),
-        None => "could not be started".to_owned(),
+        None => "died for an unknown reason".to_owned(),
     };
     let shown = &death.last_lines[death.last_lines.len().saturating_sub(SHOWN_LINES)..];
     let output = if shown.is_empty() {
-        "it printed nothing".to_owned()
+        "it printed no output".to_owned()
     } else {
-        format!("its last lines: {}", shown.join(" | "))
+        format!("last output: {}", shown.join(" | "))
     };
-    let message = format!("the job's process {how} ({times} so far); {output}");
-    let hint = "look at the worker's log for this job; a signal 9 often means that memory ran out";
-    Failure::failed(phase, ErrorCode::JobCrashed, message, hint)
+    let message = format!("the job process {cause} (crash {times} of this job); {output}");
+    let hint = "read the worker's log of this job; signal 9 often means that the machine ran out of memory";
+    JobError::failed(phase, ErrorCode::JobCrashed, message, hint)
 }
 
 #[cfg(test)]
@@ -176,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crash_names_signal_count_and_last_lines() {
+    fn a_crash_reports_the_signal_the_count_and_the_last_lines() {
         let death = Death { cause: Some(ExitCause::Signal(11)), last_lines: vec!["one".to_owned(), "two".to_owned()] };
         let job = AdmittedJob {
             id: "j".into(),
@@ -189,11 +208,12 @@ mod tests {
         let outcome = AttemptOutcome::Died(death)
             .into_claim_outcome(&job, &mut EventStamper::new("j", Instant::now()), Phase::Training)
             .unwrap();
-        let ClaimOutcome::Crash { letter, answer, .. } = outcome else { panic!("{outcome:?}") };
+        let ClaimOutcome::Crash { letter, message, .. } = outcome else { panic!("{outcome:?}") };
         assert_eq!((letter.signal, letter.last_lines.as_str()), (Some(11), "one\ntwo"));
-        let result: FailedResult = serde_json::from_str(&answer.result).unwrap();
+        let result: FailedResult = serde_json::from_str(&message.result).unwrap();
         assert_eq!((result.build_id.as_str(), result.phase), ("b", Phase::Training));
         let message = result.error.message;
-        assert!(message.contains("signal 11 (SIGSEGV) (3 so far)") && message.contains("one | two"), "{message}");
+        assert!(message.contains("signal 11 (SIGSEGV) (crash 3 of this job)"), "{message}");
+        assert!(message.ends_with("one | two"), "{message}");
     }
 }

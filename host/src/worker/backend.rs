@@ -1,7 +1,7 @@
 //! The HTTP client of the platform's backend: registrations and heartbeats.
 //!
-//! In: [`Registration`]s and [`Heartbeat`]s. Out: the [`BackendState`] that the response shows.
-//! Invariant: an outage of the backend is logged once, and no log line contains a password of its
+//! In: [`Registration`]s and [`Heartbeat`]s. Out: a [`BackendState`] per request. Invariant: an
+//! outage of the backend is logged once, and no log line contains the password in the backend's
 //! URL.
 
 use std::time::Duration;
@@ -18,16 +18,17 @@ use super::registration::Registration;
 use super::status::Heartbeat;
 use crate::config::BackendConfig;
 
+/// The time limit of a request.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the backend's response, or its absence, shows.
+/// The state of the backend, according to its response or the absence of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BackendState {
     /// This worker is registered.
     Registered,
     /// This worker is not registered, for example because the backend has restarted.
     Unregistered,
-    /// The backend does not respond, or responds with an error; the reason is logged.
+    /// The backend does not respond, or it responds with an error. The reason is logged.
     Unavailable,
 }
 
@@ -39,12 +40,12 @@ pub(super) struct Backend {
 }
 
 impl Backend {
-    /// Creates a client; opens no connection yet.
+    /// Creates a client. Opens no connection.
     ///
     /// # Errors
-    /// The HTTP client cannot be built.
+    /// Returns an error if the HTTP client cannot be built.
     pub(super) fn new(config: &BackendConfig) -> anyhow::Result<Self> {
-        let http = http_client(&config.url).context("no HTTP client for the backend")?;
+        let http = http_client(&config.url).context("cannot build the HTTP client for the backend")?;
         let outage = Outage::new(&format!("the backend at {}", without_password(&config.url)));
         Ok(Self { http, config: config.clone(), outage })
     }
@@ -54,17 +55,18 @@ impl Backend {
         self.config.heartbeat_every
     }
 
-    /// Registers the worker. A backend without that path is unavailable, never `Unregistered`.
+    /// Registers the worker. If the backend does not have the path, returns `Unavailable` and not
+    /// `Unregistered`, because a repeated registration would not help.
     pub(super) async fn register(&self, registration: &Registration) -> BackendState {
         let path = &self.config.register_path;
         match self.post(path, registration).await {
             BackendState::Registered => {
-                self.outage.ended();
+                self.outage.note_available();
                 tracing::debug!(worker = registration.worker_id, "registered with the backend");
                 BackendState::Registered
             }
             BackendState::Unregistered => {
-                self.outage.began(&format!("{path} is not found there"));
+                self.outage.note_unavailable(&format!("{path} returned 404 Not Found; check BACKEND_REGISTER_PATH"));
                 BackendState::Unavailable
             }
             BackendState::Unavailable => BackendState::Unavailable,
@@ -75,39 +77,44 @@ impl Backend {
     pub(super) async fn send_heartbeat(&self, heartbeat: &Heartbeat) -> BackendState {
         let path = self.config.heartbeat_path.replace("{worker_id}", heartbeat.worker_id());
         let state = self.post(&path, heartbeat).await;
+        // A 404 here means that the backend is available and does not recognise this worker.
         if state != BackendState::Unavailable {
-            self.outage.ended();
+            self.outage.note_available();
         }
         state
     }
 
+    /// Posts a body as JSON. Records the start of an outage, but not its end, because only the
+    /// callers know what a 404 means.
     async fn post(&self, path: &str, body: &impl Serialize) -> BackendState {
         let mut request = self.http.post(format!("{}{path}", self.config.url)).json(body);
         if let Some(token) = &self.config.token {
+            // The client marks this header as sensitive, so that its debug output omits it.
             request = request.bearer_auth(token.reveal());
         }
         match request.send().await {
             Ok(response) if response.status().is_success() => BackendState::Registered,
             Ok(response) if response.status() == StatusCode::NOT_FOUND => BackendState::Unregistered,
             Ok(response) => {
-                self.outage.began(&format!("{path} returned {}", response.status()));
+                self.outage.note_unavailable(&format!("{path} returned {}", response.status()));
                 BackendState::Unavailable
             }
             Err(error) => {
-                // The URL may contain a password.
-                self.outage.began(&root_cause(&error.without_url()));
+                // The error is logged without the URL, which may contain a password.
+                self.outage.note_unavailable(&root_cause(&error.without_url()));
                 BackendState::Unavailable
             }
         }
     }
 }
 
-/// Builds the HTTP client. A machine without root certificates can still train, so there it
-/// supports http:// only.
+/// Builds the HTTP client. On a machine without root certificates, the client supports only http://
+/// URLs, so that such a machine can still train.
 fn http_client(url: &str) -> reqwest::Result<reqwest::Client> {
     let accepts_plain = |error: &reqwest::Error| {
         if url.starts_with("https") {
-            tracing::warn!("no certificate will be trusted, so the backend cannot be reached: {}", root_cause(error));
+            let reason = root_cause(error);
+            tracing::warn!("no root certificates: {reason}; the backend at an https:// URL cannot be reached");
         }
         true
     };

@@ -1,7 +1,9 @@
-//! A job process: this executable in the role `job`, with a control channel, a minimal environment and a process group
-//! of its own.
+//! A job process as the worker sees it. It is this executable in the role `job`, with a control
+//! channel, a minimal environment and its own process group.
 //!
-//! Invariant: when the worker ends, the control channel closes and the child exits; no secret is in its environment.
+//! In: a [`JobSpec`]. Out: the [`JobEvent`]s of the process, and its [`Death`]. Invariant: when the
+//! worker exits, the control channel closes and the child exits. The child's environment contains
+//! no secret.
 
 use std::fs::File;
 use std::io;
@@ -20,37 +22,41 @@ use tokio::sync::mpsc;
 
 use crate::runner::spec::{JobEvent, JobSpec};
 
-/// How long a child whose channel is closed may take to exit, and its pipes to close after that.
+/// The time within which a child must exit after its channel is closed. Afterwards its pipes have
+/// the same time to close, because its own children inherit the pipes and may keep them open.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// A running job process; killed when dropped.
+/// A running job process. It is killed when this value is dropped.
 pub(super) struct Child {
     process: tokio::process::Child,
     group: Option<Pid>,
     events: mpsc::Receiver<JobEvent>,
-    /// Taken when the process is waited for.
+    /// The reader of the child's stdout and stderr. [`Child::close`] takes it.
     output: Option<ChildOutput>,
 }
 
-/// The end of a process that sent no result.
+/// The exit of a process that sent no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Death {
-    /// How it ended; `None` if the system does not report it.
+    /// The cause of the exit; `None` if the system does not report it.
     pub cause: Option<ExitCause>,
-    /// The last lines that it printed, at most 50.
+    /// The last lines that the process printed, at most 50.
     pub last_lines: Vec<String>,
 }
 
 impl Child {
-    /// Starts the job.
+    /// Starts a job process and sends it the job.
     ///
     /// # Errors
-    /// The system's, when it starts no process or thread.
+    /// Returns [`io::Error`] if the process or the thread of its control channel cannot be started.
     pub(super) fn spawn(spec: &JobSpec) -> io::Result<Self> {
         let message = serde_json::to_vec(spec)?;
         let (ours, theirs) = UnixStream::pair()?;
         let mut command = std::process::Command::new(own_executable()?);
+        // Only listed variables are passed on, because the worker's environment contains secrets.
         command.arg("job").env_clear().envs(child_environment());
+        // The job has its own process group, so that Ctrl-C in a terminal signals only the worker,
+        // and a kill also reaches processes that the job started.
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         command
             .fd_mappings(vec![FdMapping { parent_fd: theirs.into(), child_fd: CONTROL_FD }])
@@ -61,27 +67,31 @@ impl Child {
         let label = OutputLabel { job: Some(spec.job_id.clone()), plugin: None };
         let stdout = process.stdout.take().map(ChildStdout::into_owned_fd).transpose()?.map(File::from);
         let stderr = process.stderr.take().map(ChildStderr::into_owned_fd).transpose()?.map(File::from);
-        // A job process prints this program's own log, so that nothing of it is withheld.
+        // A job process prints the log of this program, so none of its lines may be dropped.
         let output = Some(ChildOutput::read_merged(stdout, stderr, label, LogAllowance::unlimited()));
-        Ok(Self { process, group, events: converse(ours, message)?, output })
+        Ok(Self { process, group, events: start_channel_thread(ours, message)?, output })
     }
 
-    /// Returns the next event of the job; `None` after the last one.
+    /// Returns the next event of the job, or `None` after the last one.
     pub(super) async fn event(&mut self) -> Option<JobEvent> {
         self.events.recv().await
     }
 
-    /// Ends the job with everything in its process group. Its plugin processes lead groups of their
-    /// own, which the end of their channels ends.
+    /// Kills the process group of the job. Plugin processes have their own process groups; they
+    /// exit because their control channels close when the job process dies.
     pub(super) fn kill(&self) {
-        // The leader is not yet waited for, so the number cannot have passed on to another group.
+        // The system does not reuse the number of a process group until its leader has been waited
+        // for. From then on, `id` returns `None`, so the kill never reaches another group.
         if let Some(group) = self.group.filter(|_| self.process.id().is_some()) {
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
 
-    /// Closes the control channel and waits for the end, which is forced after a grace time.
-    pub(super) async fn end(mut self) -> Death {
+    /// Closes the control channel and waits for the process to exit. Kills the process after a
+    /// grace time.
+    pub(super) async fn close(mut self) -> Death {
+        // The channel's thread may be blocked because the queue of events is full. Closing the
+        // queue unblocks the thread, which then drops the socket.
         self.events.close();
         let status = match tokio::time::timeout(GRACE, self.process.wait()).await {
             Ok(status) => status,
@@ -103,8 +113,10 @@ impl Drop for Child {
     }
 }
 
-/// Sends the job and receives its events, on a thread of its own: both sides read frames with the same blocking code.
-fn converse(mut stream: UnixStream, message: Vec<u8>) -> io::Result<mpsc::Receiver<JobEvent>> {
+/// Starts a thread that sends the job and receives its events. It is a thread and not a task, so
+/// that the worker and the job process can read frames with the same blocking code.
+fn start_channel_thread(mut stream: UnixStream, message: Vec<u8>) -> io::Result<mpsc::Receiver<JobEvent>> {
+    // The queue is bounded, so a process that reports faster than the worker reads must wait.
     let (sender, events) = mpsc::channel(64);
     let mut exchange = move || -> io::Result<()> {
         write_frame(&mut stream, &message)?;
@@ -119,7 +131,8 @@ fn converse(mut stream: UnixStream, message: Vec<u8>) -> io::Result<mpsc::Receiv
     };
     std::thread::Builder::new().name("job channel".to_owned()).spawn(move || {
         if let Err(error) = exchange() {
-            tracing::debug!("a job's control channel broke: {error}");
+            // The usual cause is the death of the process, which the supervisor reports.
+            tracing::debug!("the control channel of a job process failed: {error}");
         }
     })?;
     Ok(events)

@@ -1,50 +1,50 @@
-//! Claims: entries that this worker has taken from a queue, and the ids that prove who holds them.
+//! Claims: entries that this worker has fetched from a queue, with the ids of their holders.
 //!
-//! Invariant: a claim id is never issued twice, also if Redis returns from an older state or its
-//! clock goes back.
+//! Invariant: a claim id is never issued twice, even if Redis reverts to an older state and its
+//! clock is set back.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// An entry that this worker holds.
+/// An entry that this worker has claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// Fences this attempt against any other.
+    /// The identity of the claim. Redis rejects writes under any other identity.
     pub id: ClaimId,
-    /// The entry's bytes, cut one byte after [`MAX_BYTES`](super::entry::MAX_BYTES).
+    /// The first [`MAX_BYTES`](super::entry::MAX_BYTES) + 1 bytes of the entry.
     pub entry: Vec<u8>,
 }
 
-/// The identity of a claim. Both parts must match: a token repeats if Redis returns from an older
-/// state and its clock goes back.
+/// The identity of a claim. A holder must match both parts, because a token can repeat if Redis
+/// reverts to an older state while its clock is set back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ClaimId {
-    /// The fencing token; the attempt with the larger one is the later one.
+    /// The fencing token. Of two attempts, the one with the larger token is the later one.
     pub token: u64,
-    /// The worker process that fetched the entry; `None` in results that a version without boot ids
-    /// left on disk.
+    /// The boot id of the worker process that fetched the entry. It is `None` in results on disk
+    /// from an older version, which had no boot ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<BootId>,
 }
 
 impl ClaimId {
-    /// Returns the boot id as the scripts compare it: empty if there is none.
+    /// Returns the boot id in the form that the scripts compare. It is empty if there is none.
     pub fn boot_text(self) -> String {
         self.boot.map_or_else(String::new, String::from)
     }
 }
 
-/// A random id of one start of a worker process: 32 hexadecimal digits.
+/// A random id of one start of a worker process, written as 32 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct BootId(u128);
 
 impl BootId {
-    /// Draws a boot id from the system's random source.
+    /// Generates a boot id from the system's random source.
     ///
     /// # Errors
-    /// The system has no random source.
+    /// Returns [`getrandom::Error`] if the system has no random source.
     pub fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes)?;
@@ -72,20 +72,20 @@ impl TryFrom<String> for BootId {
     }
 }
 
-/// The worker process that holds the claims which it fetches.
+/// A worker process, as the holder of the claims that it fetches.
 #[derive(Clone, Debug)]
 pub struct Holder {
     /// The worker's id, as the backend and the logs show it.
     pub worker_id: String,
-    /// This start of the worker. Two processes differ here even if their worker ids are equal.
+    /// The id of this start of the worker. It differs between two processes with equal worker ids.
     pub boot: BootId,
 }
 
 impl Holder {
-    /// Returns a holder for a worker process that starts now.
+    /// Creates the holder of a worker process that starts now.
     ///
     /// # Errors
-    /// The system has no random source.
+    /// Returns [`getrandom::Error`] if the system has no random source.
     pub fn new(worker_id: &str) -> Result<Self, getrandom::Error> {
         Ok(Self { worker_id: worker_id.to_owned(), boot: BootId::random()? })
     }
@@ -96,14 +96,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_processes_with_one_worker_id_differ_in_their_boot_ids() {
+    fn two_processes_with_the_same_worker_id_have_different_boot_ids() {
         let [first, second] = [(); 2].map(|()| Holder::new("worker").unwrap());
         assert_eq!(first.worker_id, second.worker_id);
         assert_ne!(first.boot, second.boot);
     }
 
     #[test]
-    fn a_claim_id_survives_json_with_and_without_a_boot_id() {
+    fn a_claim_id_is_unchanged_by_json_with_and_without_a_boot_id() {
         let boot = BootId(0xbeef);
         let with_boot = ClaimId { token: 7, boot: Some(boot) };
         let json = serde_json::to_string(&with_boot).unwrap();

@@ -1,43 +1,47 @@
-//! How a claim ends, as the queue stores it.
+//! The outcome of a claim, as the queue stores it.
 //!
-//! The field names are those of the files in the result spool, which a later version must be able
-//! to read.
+//! The serialized names must not change, because files in the spool contain them and a later
+//! version must be able to read these files.
 
 use std::sync::LazyLock;
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::Failure;
+use oculus_job::error::JobError;
 use serde::{Deserialize, Serialize};
 
-/// The end of a claim.
+/// The outcome of a claim.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum ClaimOutcome {
     /// The job has a result: a success or a failure.
     Result {
         /// The texts that the backend reads.
-        answer: ResultMessage,
-        /// SHA-256 of the payload, if it led to a success.
+        #[serde(rename = "answer")]
+        message: ResultMessage,
+        /// The SHA-256 of the payload if the job succeeded.
         succeeded: Option<String>,
     },
-    /// The entry returns to the queue, and no attempt is counted.
+    /// The entry returns to the queue, and this attempt is not counted.
     Release,
-    /// The job's process died: the entry returns to the queue or, at the cap, becomes a dead
-    /// letter.
+    /// The job process died. The script counts the crash. Then it requeues the entry or, at the
+    /// maximum number of crashes, makes it a dead letter. The texts for both cases are needed,
+    /// because only the script knows the count.
     Crash {
-        /// The progress event if the entry returns to the queue.
+        /// The progress event to publish if the entry is requeued.
         requeued: String,
-        /// The dead letter at the cap.
+        /// The dead letter to write if the maximum is reached.
         letter: DeadLetter,
-        /// The texts that the backend reads at the cap.
-        answer: ResultMessage,
+        /// The texts that the backend reads if the maximum is reached.
+        #[serde(rename = "answer")]
+        message: ResultMessage,
     },
     /// The entry cannot become a job.
     Dead {
         /// The dead letter.
         letter: DeadLetter,
         /// The texts that the backend reads; written only if an id could be read.
-        answer: ResultMessage,
+        #[serde(rename = "answer")]
+        message: ResultMessage,
     },
 }
 
@@ -47,36 +51,36 @@ impl ClaimOutcome {
         static EMPTY: LazyLock<ResultMessage> = LazyLock::new(ResultMessage::default);
         match self {
             Self::Release => &EMPTY,
-            Self::Result { answer, .. } | Self::Crash { answer, .. } | Self::Dead { answer, .. } => answer,
+            Self::Result { message, .. } | Self::Crash { message, .. } | Self::Dead { message, .. } => message,
         }
     }
 }
 
-/// What the backend reads of a job that has ended, as JSON texts.
+/// The texts that the backend reads when a job has finished, as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ResultMessage {
     /// The result object.
     pub result: String,
-    /// The last event on the progress channel.
+    /// The final event on the progress channel.
     pub event: String,
 }
 
-/// Why an entry is a dead letter. The queue adds entry, id and time.
+/// A dead letter without its entry, id and time, which the queue adds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
     /// The error code of the job's result.
     pub reason: ErrorCode,
-    /// The cause, for people.
+    /// The cause, as a sentence for people.
     pub message: String,
-    /// The remedy.
+    /// The remedy, as a sentence for people.
     pub hint: String,
-    /// The exit code of the job's process, if it exited.
+    /// The exit code of the job process, if it exited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
-    /// The signal that killed the job's process.
+    /// The signal that killed the job process, if one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// The last output of the job's process.
+    /// The last lines that the job process printed.
     pub last_lines: String,
 }
 
@@ -94,8 +98,8 @@ impl DeadLetter {
     }
 }
 
-impl From<&Failure> for DeadLetter {
-    fn from(failure: &Failure) -> Self {
+impl From<&JobError> for DeadLetter {
+    fn from(failure: &JobError) -> Self {
         Self { message: failure.message.clone(), hint: failure.hint.clone(), ..Self::new(failure.code) }
     }
 }
@@ -105,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dead_letter_survives_json_with_its_reason_as_an_error_code() {
+    fn a_dead_letter_is_unchanged_by_json_and_its_reason_is_an_error_code() {
         let letter = DeadLetter { signal: Some(9), ..DeadLetter::new(ErrorCode::JobCrashed) };
         let json = serde_json::to_string(&letter).unwrap();
         assert_eq!(json, r#"{"reason":"job_crashed","message":"","hint":"","signal":9,"last_lines":""}"#);

@@ -1,4 +1,5 @@
-//! Waits at start until Redis is available and grants every right that the worker needs.
+//! Waits at the start of the worker until Redis is available and grants every right that the worker
+//! needs.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,10 @@ use super::reaper::warn_of_legacy_queue;
 use super::shutdown::{ShutdownPhase, reached};
 
 /// Waits until Redis is available and grants every right. Returns `false` if the worker shuts down
-/// before.
+/// first.
+///
+/// The rights are checked before any entry is fetched. Otherwise a missing right would show only at
+/// the step that needs it, such as storing the result of an hour of training.
 pub(super) async fn wait_for_redis(worker: &WorkerContext) -> bool {
     let mut shutdown = worker.shutdown.clone();
     let mut backoff = Backoff::up_to(LONGEST_PAUSE);
@@ -21,13 +25,15 @@ pub(super) async fn wait_for_redis(worker: &WorkerContext) -> bool {
             () = reached(&mut shutdown, ShutdownPhase::Draining) => return false,
         }
     }
-    rights.ended();
+    rights.note_available();
     for queue in &worker.queues {
         warn_of_legacy_queue(queue).await;
     }
     true
 }
 
+/// Returns whether Redis is available and grants every right that the worker needs. Logs the
+/// missing rights.
 async fn has_rights(worker: &WorkerContext, rights: &Outage) -> bool {
     let mut missing = BTreeSet::new();
     for queue in &worker.queues {
@@ -39,7 +45,9 @@ async fn has_rights(worker: &WorkerContext, rights: &Outage) -> bool {
     }
     if !missing.is_empty() {
         let missing = missing.into_iter().collect::<Vec<_>>().join(", ");
-        rights.began(&format!("this user may not do {missing} (`ACL SETUSER` grants it; docs/configuration.md)"));
+        rights.note_unavailable(&format!(
+            "the Redis user has no right to run {missing}; grant it with `ACL SETUSER` (docs/configuration.md)"
+        ));
         return false;
     }
     true

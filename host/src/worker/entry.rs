@@ -1,19 +1,19 @@
-//! Entries of the queue: which job an entry names and where its payload is.
+//! Parses entries of the queue: which job an entry refers to, and where the payload is.
 //!
-//! In: bytes as the producer pushed them. Out: an [`Entry`], or a [`Refusal`] that keeps the id if
-//! one can be read. No IO.
+//! In: bytes as the producer pushed them. Out: an [`Entry`], or an [`EntryError`], with the id if
+//! one can be read. This module does no I/O.
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::Failure;
+use oculus_job::error::JobError;
 use oculus_job::progress::Phase;
 use oculus_job::request::MAX_PAYLOAD_BYTES;
 
 use super::job_header::{JobHeader, usable_key};
 
-/// The maximum bytes of an entry or a payload: the limit of the job's own parser.
+/// The maximum number of bytes of an entry or a payload. It equals the limit of the job's parser.
 pub const MAX_BYTES: usize = MAX_PAYLOAD_BYTES;
 
-/// An entry that names a job.
+/// An entry that refers to a job.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Entry {
     /// A job id, or the key of a payload.
@@ -22,7 +22,7 @@ pub enum Entry {
     Pointer {
         /// The job's id.
         id: String,
-        /// The key of the payload, if it is not the usual one.
+        /// The key of the payload, if it differs from the default.
         payload_key: Option<String>,
     },
     /// A job as a JSON object.
@@ -46,35 +46,41 @@ impl Entry {
 
 /// An entry or payload that cannot become a job.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct EntryError {
     /// The job id, if one can be read.
     pub id: Option<String>,
     /// The cause.
-    pub failure: Failure,
+    pub failure: JobError,
 }
 
-impl Refusal {
+impl EntryError {
     /// Creates a refusal of a job that has not started.
     pub fn new(id: Option<String>, code: ErrorCode, message: impl Into<String>, hint: &str) -> Self {
-        Self { id, failure: Failure::refused(Phase::Queued, code, message, hint) }
+        Self { id, failure: JobError::refused(Phase::Queued, code, message, hint) }
     }
 }
 
-const ENTRY_HINT: &str = "push a job's id, or the job as a JSON object with `job_id` or `build_id`";
+const ENTRY_HINT: &str = "push the id of a job, or the job as a JSON object with `job_id` or `build_id`";
 
-/// Reads an entry. The caller may cut it after [`MAX_BYTES`] + 1 bytes.
+/// Parses an entry. The caller may cut the entry after [`MAX_BYTES`] + 1 bytes.
 ///
 /// # Errors
-/// The entry is too large, begins like JSON but is not JSON, or has no id.
-pub fn read(bytes: &[u8]) -> Result<Entry, Refusal> {
+/// Returns an [`EntryError`] with one of these codes:
+///
+/// * [`ErrorCode::EntryTooLarge`] if the entry has more than [`MAX_BYTES`] bytes;
+/// * [`ErrorCode::EntryNotJson`] if the entry is not UTF-8, or begins like JSON but is not JSON;
+/// * [`ErrorCode::EntryWithoutId`] if the entry has no usable id.
+pub fn read(bytes: &[u8]) -> Result<Entry, EntryError> {
     if bytes.len() > MAX_BYTES {
-        let message = format!("the entry has more than {MAX_BYTES} bytes");
-        let hint = "store the payload at the job's key, leave out what the job does not need, and push the id";
+        let message = format!("the entry is too large: found more than the allowed {MAX_BYTES} bytes");
+        let hint = "store the payload at the job's key, remove the fields that the job does not need, and push the id";
+        // The entry is cut off, so it cannot be parsed as a whole. An id before the cut can still
+        // be reported.
         let (header, _) = JobHeader::read(bytes);
-        return Err(Refusal::new(header.id(), ErrorCode::EntryTooLarge, message, hint));
+        return Err(EntryError::new(header.id(), ErrorCode::EntryTooLarge, message, hint));
     }
     let Ok(text) = std::str::from_utf8(bytes) else {
-        return Err(Refusal::new(None, ErrorCode::EntryNotJson, "the entry is not UTF-8", ENTRY_HINT));
+        return Err(EntryError::new(None, ErrorCode::EntryNotJson, "the entry is not UTF-8", ENTRY_HINT));
     };
     match text.trim_start().chars().next() {
         Some('{') => read_object(text),
@@ -83,26 +89,30 @@ pub fn read(bytes: &[u8]) -> Result<Entry, Refusal> {
     }
 }
 
-fn read_json_string(text: &str) -> Result<Entry, Refusal> {
+/// Parses an entry that begins like a JSON string.
+fn read_json_string(text: &str) -> Result<Entry, EntryError> {
     let name: String = serde_json::from_str(text).map_err(|error| {
-        Refusal::new(None, ErrorCode::EntryNotJson, format!("the entry is not JSON: {error}"), ENTRY_HINT)
+        EntryError::new(None, ErrorCode::EntryNotJson, format!("the entry is not JSON: {error}"), ENTRY_HINT)
     })?;
-    usable_key(name).map(Entry::Name).ok_or_else(without_id)
+    usable_key(name).map(Entry::Name).ok_or_else(missing_id)
 }
 
-fn read_plain(text: &str) -> Result<Entry, Refusal> {
+/// Parses an entry that is neither a JSON string nor a JSON object.
+fn read_plain(text: &str) -> Result<Entry, EntryError> {
+    // Neither a text that contains spaces nor a JSON array is an id.
     let is_name = !text.contains(char::is_whitespace) && !text.starts_with('[');
-    usable_key(text.to_owned()).filter(|_| is_name).map(Entry::Name).ok_or_else(without_id)
+    usable_key(text.to_owned()).filter(|_| is_name).map(Entry::Name).ok_or_else(missing_id)
 }
 
-fn read_object(text: &str) -> Result<Entry, Refusal> {
+/// Parses an entry that begins like a JSON object.
+fn read_object(text: &str) -> Result<Entry, EntryError> {
     let (header, parsed) = JobHeader::read(text.as_bytes());
     let id = header.id();
     if let Err(error) = parsed {
         let message = format!("the entry is not a JSON object: {error}");
-        return Err(Refusal::new(id, ErrorCode::EntryNotJson, message, ENTRY_HINT));
+        return Err(EntryError::new(id, ErrorCode::EntryNotJson, message, ENTRY_HINT));
     }
-    let id = id.ok_or_else(without_id)?;
+    let id = id.ok_or_else(missing_id)?;
     if header.has_symbols {
         Ok(Entry::Job { id, payload: text.to_owned() })
     } else {
@@ -110,9 +120,9 @@ fn read_object(text: &str) -> Result<Entry, Refusal> {
     }
 }
 
-/// Returns the refusal of an entry that names no job.
-pub fn without_id() -> Refusal {
-    Refusal::new(None, ErrorCode::EntryWithoutId, "the entry has no readable job id", ENTRY_HINT)
+/// Returns the refusal of an entry that has no usable id.
+pub fn missing_id() -> EntryError {
+    EntryError::new(None, ErrorCode::EntryWithoutId, "the entry has no readable job id", ENTRY_HINT)
 }
 
 #[cfg(test)]
@@ -127,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_read_plain_as_a_json_string_or_from_an_object() {
+    fn an_id_is_read_from_plain_text_a_json_string_or_an_object() {
         assert_eq!(read(b"build:1").unwrap(), name("build:1"));
         assert_eq!(read(b"\"build:1\"").unwrap(), name("build:1"));
         assert_eq!(read(b"17").unwrap(), name("17"));
@@ -138,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_job_is_refused_with_a_code_and_with_the_id_where_it_can_be_read() {
+    fn an_entry_that_is_not_a_job_is_refused_with_a_code_and_any_readable_id() {
         let long = format!("{{\"build_id\":\"b\",\"x\":\"{}", "y".repeat(MAX_BYTES));
         for (entry, code, id) in [
             (&b"{\"build_id\":\"b\",\"symbols\":["[..], "entry_not_json", Some("b")),
@@ -146,7 +156,7 @@ mod tests {
             (b"{\"symbols\":[]}", "entry_without_id", None),
             (b"{\"build_id\":[1],\"symbols\":[]}", "entry_without_id", None),
             (b"[\"b\"]", "entry_without_id", None),
-            (b"this is no job", "entry_without_id", None),
+            (b"this is not a job", "entry_without_id", None),
             (b"\"open", "entry_not_json", None),
             (b"", "entry_without_id", None),
             (b"\xff\xfe", "entry_not_json", None),
@@ -159,7 +169,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic_and_every_id_can_be_part_of_a_key(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_parse_and_every_id_can_be_part_of_a_key(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             match read(&bytes) {
                 Ok(Entry::Name(name)) => prop_assert!(usable_key(name).is_some()),
                 Ok(Entry::Pointer { id, .. } | Entry::Job { id, .. }) => prop_assert!(usable_id(id).is_some()),

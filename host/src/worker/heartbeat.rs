@@ -1,8 +1,8 @@
 //! The loop that registers the worker with the backend and sends heartbeats.
 //!
-//! In: the worker's status, its plugins, its shutdown. Out: requests to the backend.
-//! Invariant: a backend where the worker is not registered costs one warning, and requests to it
-//! grow rarer until a heartbeat is accepted.
+//! In: the worker's status, plugins and shutdown. Out: requests to the backend. Invariant: if the
+//! worker is not registered with the backend, one warning is logged, and the pauses between
+//! requests grow until a heartbeat is accepted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,39 +16,43 @@ use super::registration::Registration;
 use super::shutdown::{ShutdownPhase, reached};
 use super::status::WorkerStatus;
 
-/// How long the last heartbeat may take.
+/// The time limit of the final heartbeat: an unavailable backend must not delay the exit.
 const FINAL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The longest pause between two requests, unless heartbeats are rarer.
+/// The longest pause between two requests, unless the interval of heartbeats is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// What the heartbeat loop reports and where to.
+/// The loop that keeps the worker registered with the backend.
 pub(super) struct HeartbeatLoop {
-    /// Where the requests go.
+    /// The client that sends the requests.
     pub backend: Arc<Backend>,
     /// The worker's registration; each request adds the active plugins.
     pub registration: Registration,
-    /// The content of heartbeats.
+    /// The status that heartbeats report.
     pub status: WorkerStatus,
-    /// The active plugins. A change registers the worker again.
+    /// The active plugins. When they change, the loop registers the worker again.
     pub plugins: watch::Receiver<Arc<Snapshot>>,
-    /// The shutdown of the worker. Its start is reported at once.
+    /// The shutdown of the worker. The loop reports the beginning of the shutdown immediately.
     pub shutdown: watch::Receiver<ShutdownPhase>,
 }
 
 impl HeartbeatLoop {
-    /// Runs until its task is aborted.
+    /// Runs the loop until its task is aborted.
     pub(super) async fn run(mut self) {
         let mut plan = RequestPlan::new(self.backend.heartbeat_every());
         loop {
             let state = self.send(plan.next).await;
             let pause = plan.on_response(state);
+            // Once the worker drains, `reached` returns immediately, so the loop would run without
+            // pauses.
             let is_draining = *self.shutdown.borrow() >= ShutdownPhase::Draining;
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = reached(&mut self.shutdown, ShutdownPhase::Draining), if !is_draining => {
                     self.status.set_shutdown_phase(ShutdownPhase::Draining);
                 }
+                // If the next request is a registration anyway, a change of the plugins must not
+                // shorten the pause before it.
                 Ok(()) = self.plugins.changed(), if plan.next == BackendRequest::Heartbeat => {
                     plan.next = BackendRequest::Register;
                 }
@@ -59,6 +63,8 @@ impl HeartbeatLoop {
     async fn send(&mut self, request: BackendRequest) -> BackendState {
         match request {
             BackendRequest::Register => {
+                // The plugins are marked as seen before the request, so a change during the request
+                // leads to another registration.
                 let plugins = self.plugins.borrow_and_update().plugins();
                 self.backend.register(&self.registration.with_plugins(&plugins)).await
             }
@@ -70,7 +76,7 @@ impl HeartbeatLoop {
     }
 }
 
-/// Reports the draining state and the final counters when the worker ends.
+/// Reports the draining state and the final counters before the worker exits.
 pub(super) async fn send_final_heartbeat(backend: &Backend, worker_id: &str, status: &WorkerStatus) {
     status.set_shutdown_phase(ShutdownPhase::Draining);
     let heartbeat = status.heartbeat(worker_id);
@@ -84,12 +90,12 @@ enum BackendRequest {
     Heartbeat,
 }
 
-/// Which request follows, and after which pause.
+/// The schedule of requests: which one is next, and after which pause.
 struct RequestPlan {
     next: BackendRequest,
     every: Duration,
     backoff: Backoff,
-    /// Whether it is logged that this worker is not registered.
+    /// True if the current loss of the registration has been logged.
     is_warned: bool,
 }
 
@@ -100,7 +106,11 @@ impl RequestPlan {
     }
 
     /// Chooses the next request and returns the pause before it. The first heartbeat follows a
-    /// registration at once; only an accepted heartbeat shortens the pauses again.
+    /// registration immediately.
+    ///
+    /// Only an accepted heartbeat resets the backoff. Otherwise, a backend that accepts
+    /// registrations but does not recognise the worker afterwards would receive requests without a
+    /// pause.
     fn on_response(&mut self, state: BackendState) -> Duration {
         match (self.next, state) {
             (BackendRequest::Register, BackendState::Registered) => {
@@ -117,11 +127,13 @@ impl RequestPlan {
             (_, BackendState::Unregistered) => {
                 self.next = BackendRequest::Register;
                 if !std::mem::replace(&mut self.is_warned, true) {
-                    tracing::warn!("this worker is not registered with the backend; retrying");
+                    tracing::warn!("this worker is not registered with the backend; registering again");
                 }
                 self.backoff.pause()
             }
             (BackendRequest::Register, BackendState::Unavailable) => self.backoff.pause(),
+            // The first pauses of a backoff are shorter than the usual interval. Therefore the
+            // pause is at least that interval.
             (BackendRequest::Heartbeat, BackendState::Unavailable) => self.backoff.pause().max(self.every),
         }
     }
@@ -148,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn heartbeats_to_a_backend_that_is_away_are_no_more_frequent_than_to_one_that_responds() {
+    fn heartbeats_to_an_unavailable_backend_are_not_more_frequent_than_usual() {
         let mut plan = RequestPlan::new(EVERY);
         plan.on_response(BackendState::Registered);
         assert_eq!(plan.on_response(BackendState::Unavailable), EVERY);

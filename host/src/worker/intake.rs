@@ -1,4 +1,6 @@
-//! From a claimed entry to a job that can run, or to the reason why it cannot.
+//! Reads the entry and the payload of a claim, and decides whether its job runs.
+//!
+//! In: a [`Claim`]. Out: an [`Admission`].
 
 use std::time::Duration;
 
@@ -7,24 +9,24 @@ use oculus_job::hash::sha256_hex;
 use redis::{RedisError, RedisResult};
 
 use super::claim::Claim;
-use super::entry::{self, Entry, MAX_BYTES, Refusal, without_id};
+use super::entry::{self, Entry, EntryError, MAX_BYTES, missing_id};
 use super::job_header::{JobHeader, usable_id};
 use super::queue::{Queue, Start};
 use super::redis_client::is_wrong_type;
 
-/// Pauses between the attempts to read a payload: a producer may push the id before it stores the
-/// payload.
+/// The pauses between the attempts to read a payload. A producer may push the id before it stores
+/// the payload.
 const PAYLOAD_RETRIES: [Duration; 3] = [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1)];
 
 const PAYLOAD_KEY_HINT: &str = "store the job's JSON as a string at its key before pushing its id";
 const PAYLOAD_HINT: &str = "store the job's JSON as one object, with `symbols`, `timeframe` and `design`";
 
-/// A job that runs.
+/// A job that this worker runs.
 #[derive(Clone, Debug)]
 pub struct AdmittedJob {
-    /// The id in the keys of its result and of its progress channel.
+    /// The job's id, as it appears in the keys of its result and its progress channel.
     pub id: String,
-    /// The id that its result contains.
+    /// The id that the job's result contains.
     pub build_id: String,
     /// The job as a JSON object.
     pub payload: String,
@@ -32,23 +34,23 @@ pub struct AdmittedJob {
     pub payload_sha256: String,
     /// The number of this attempt, from 1.
     pub attempt: u32,
-    /// Deaths of the job's process so far.
+    /// The number of earlier attempts whose job process died.
     pub crashes: u32,
 }
 
-/// What follows from a claim's entry and payload.
+/// The decision about a claim.
 #[derive(Debug)]
 pub enum Admission {
     /// The job runs.
     Run(AdmittedJob),
     /// The entry becomes a dead letter.
-    Refused(Refusal),
-    /// The claim has ended: a duplicate, a repetition of a success, or a lost claim. The reason is
-    /// logged.
+    Refused(EntryError),
+    /// Nothing remains to be done for the claim: it is a duplicate, it repeats a success, or it is
+    /// lost. The reason is logged.
     Skip,
 }
 
-/// A job as its payload describes it, before it is known whether it runs.
+/// A job that has been read from its payload but is not admitted yet.
 struct ParsedJob {
     id: String,
     build_id: String,
@@ -56,17 +58,17 @@ struct ParsedJob {
     payload_sha256: String,
 }
 
-/// Why a claim does not become a job.
+/// The reason why no job could be read from a claim.
 #[derive(Debug)]
 enum IntakeError {
     /// The entry or the payload is not a job.
-    Refused(Refusal),
-    /// Redis has failed; a retry may succeed.
+    Refused(EntryError),
+    /// Redis was unavailable or rejected a command. A retry may succeed.
     Redis(RedisError),
 }
 
-impl From<Refusal> for IntakeError {
-    fn from(refusal: Refusal) -> Self {
+impl From<EntryError> for IntakeError {
+    fn from(refusal: EntryError) -> Self {
         Self::Refused(refusal)
     }
 }
@@ -77,10 +79,10 @@ impl From<RedisError> for IntakeError {
     }
 }
 
-/// Reads entry and payload of a claim and starts its job.
+/// Reads the entry and the payload of a claim, and starts its job.
 ///
 /// # Errors
-/// Redis' own; the call may be repeated.
+/// Returns [`RedisError`] if Redis is unavailable or rejects a command. The call may be repeated.
 pub async fn admit(queue: &Queue, claim: &Claim) -> RedisResult<Admission> {
     match read_job(queue, claim).await {
         Ok(job) => start(queue, claim, job).await,
@@ -91,67 +93,83 @@ pub async fn admit(queue: &Queue, claim: &Claim) -> RedisResult<Admission> {
 
 async fn read_job(queue: &Queue, claim: &Claim) -> Result<ParsedJob, IntakeError> {
     let entry = entry::read(&claim.entry)?;
+    // The id is stored before the payload is read, because reading may take seconds. If this worker
+    // vanishes meanwhile, the reaper needs the id to report the failure.
     queue.name_claim(claim.id, without_prefix(queue, entry.name())).await?;
     match entry {
-        Entry::Job { id, payload } => parse_payload(queue, Naming::ByEntry(id), payload.into_bytes()),
+        Entry::Job { id, payload } => parse_payload(queue, IdSource::Entry(id), payload.into_bytes()),
         Entry::Pointer { id, payload_key } => {
-            let usual = usual_key(queue, &id);
-            let keys = [payload_key.unwrap_or_else(|| usual.clone()), usual];
+            // If the entry names another key, that key is tried first, then the default key.
+            let default_key = default_payload_key(queue, &id);
+            let keys = [payload_key.unwrap_or_else(|| default_key.clone()), default_key];
             let (_, bytes) = find_payload(queue, &id, keys).await?;
-            parse_payload(queue, Naming::ByEntry(id), bytes)
+            parse_payload(queue, IdSource::Entry(id), bytes)
         }
         Entry::Name(name) => {
-            let usual = usual_key(queue, &name);
-            let (key, bytes) = find_payload(queue, &name, [usual.clone(), name.clone()]).await?;
-            let naming = if key == usual { Naming::ByEntry(name) } else { Naming::ByKey(key) };
-            parse_payload(queue, naming, bytes)
+            let default_key = default_payload_key(queue, &name);
+            let (key, bytes) = find_payload(queue, &name, [default_key.clone(), name.clone()]).await?;
+            let id_source = if key == default_key { IdSource::Entry(name) } else { IdSource::PayloadKey(key) };
+            parse_payload(queue, id_source, bytes)
         }
     }
 }
 
-/// Where the id of a job comes from whose payload has no `job_id`.
-enum Naming {
-    /// From the entry.
-    ByEntry(String),
-    /// From the payload's `build_id`, else from its key without the usual prefix: the entry is that
-    /// key.
-    ByKey(String),
+/// The source of a job's id if its payload has no `job_id`.
+enum IdSource {
+    /// The entry contains the id.
+    Entry(String),
+    /// The entry is the payload's key. The id is the payload's `build_id`. If the payload has none,
+    /// the id is the key without the default prefix.
+    PayloadKey(String),
 }
 
+/// Runs the script that decides whether the job runs, and logs the reason if it does not.
 async fn start(queue: &Queue, claim: &Claim, job: ParsedJob) -> RedisResult<Admission> {
+    let token = claim.id.token;
     match queue.start(claim.id, &job.id, &job.payload_sha256).await? {
         Start::Run { attempt, crashes } => {
             let ParsedJob { id, build_id, payload, payload_sha256 } = job;
             return Ok(Admission::Run(AdmittedJob { id, build_id, payload, payload_sha256, attempt, crashes }));
         }
-        Start::Running { token } => tracing::warn!(job = job.id, token, "duplicate of a running job dropped"),
-        Start::AlreadySucceeded => {
-            tracing::info!(job = job.id, "this payload has succeeded before: `complete` published again");
+        Start::Running { token: running_token } => {
+            tracing::warn!(job = job.id, token, running_token, "entry dropped: another attempt of this job is running");
         }
-        Start::Lost => tracing::warn!(job = job.id, token = claim.id.token, "lease lost before the job could start"),
+        Start::AlreadySucceeded => {
+            tracing::info!(
+                job = job.id,
+                token,
+                "job not run: this payload has already succeeded; `complete` is published again"
+            );
+        }
+        Start::Lost => tracing::warn!(job = job.id, token, "job not run: its lease was lost before the start"),
     }
     Ok(Admission::Skip)
 }
 
-fn usual_key(queue: &Queue, id: &str) -> String {
-    format!("{}:{id}", queue.rules().job_prefix)
+/// Returns the key at which a producer stores the payload of the job `id`, unless the producer
+/// names another key.
+fn default_payload_key(queue: &Queue, id: &str) -> String {
+    format!("{}:{id}", queue.config().job_prefix)
 }
 
+/// Returns a key without the default prefix of payloads, if it has that prefix.
 fn without_prefix<'a>(queue: &Queue, key: &'a str) -> &'a str {
-    key.strip_prefix(&usual_key(queue, "")).unwrap_or(key)
+    key.strip_prefix(&default_payload_key(queue, "")).unwrap_or(key)
 }
 
-/// Returns the first of two keys that exists, with its value.
+/// Of two keys, returns the first that exists, and its value. Retries if neither exists.
 async fn find_payload(queue: &Queue, name: &str, keys: [String; 2]) -> Result<(String, Vec<u8>), IntakeError> {
     let refusal =
-        |code: ErrorCode, message: String| Refusal::new(Some(name.to_owned()), code, message, PAYLOAD_KEY_HINT);
+        |code: ErrorCode, message: String| EntryError::new(Some(name.to_owned()), code, message, PAYLOAD_KEY_HINT);
     for pause in PAYLOAD_RETRIES.map(Some).into_iter().chain([None]) {
         for key in &keys {
             match queue.payload(key).await {
                 Ok(Some(bytes)) => return Ok((key.clone(), bytes)),
                 Ok(None) => {}
+                // The other key is not tried. The producer stored a value of the wrong type here
+                // and must correct it.
                 Err(error) if is_wrong_type(&error) => {
-                    let message = format!("the key `{key}` holds no string");
+                    let message = format!("the value at the key `{key}` is not a string");
                     return Err(refusal(ErrorCode::PayloadUnreadable, message).into());
                 }
                 Err(error) => return Err(error.into()),
@@ -161,21 +179,23 @@ async fn find_payload(queue: &Queue, name: &str, keys: [String; 2]) -> Result<(S
             tokio::time::sleep(pause).await;
         }
     }
-    let message = format!("no payload at `{}`", keys.join("`, nor at `"));
+    let message = format!("no payload at the key `{}`", keys.join("` or `"));
     Err(refusal(ErrorCode::PayloadMissing, message).into())
 }
 
-fn parse_payload(queue: &Queue, naming: Naming, bytes: Vec<u8>) -> Result<ParsedJob, IntakeError> {
+/// Reads the ids of a payload and checks its form. The job process checks the other fields.
+fn parse_payload(queue: &Queue, id_source: IdSource, bytes: Vec<u8>) -> Result<ParsedJob, IntakeError> {
     let (header, parsed) = JobHeader::read(&bytes);
-    let id = match naming {
-        Naming::ByEntry(id) => header.job_id.clone().unwrap_or(id),
-        Naming::ByKey(key) => header.id().unwrap_or_else(|| without_prefix(queue, &key).to_owned()),
+    let id = match id_source {
+        IdSource::Entry(id) => header.job_id.clone().unwrap_or(id),
+        IdSource::PayloadKey(key) => header.id().unwrap_or_else(|| without_prefix(queue, &key).to_owned()),
     };
-    let id = usable_id(id).ok_or_else(without_id)?;
-    let refusal = |code: ErrorCode, message: String, hint: &str| Refusal::new(Some(id.clone()), code, message, hint);
+    let id = usable_id(id).ok_or_else(missing_id)?;
+    // The id is determined before the checks, so that each refusal is reported under this id.
+    let refusal = |code: ErrorCode, message: String, hint: &str| EntryError::new(Some(id.clone()), code, message, hint);
     if bytes.len() > MAX_BYTES {
-        let message = format!("the payload has more than {MAX_BYTES} bytes");
-        return Err(refusal(ErrorCode::PayloadTooLarge, message, "leave out what the job does not need").into());
+        let message = format!("the payload is too large: found more than the allowed {MAX_BYTES} bytes");
+        return Err(refusal(ErrorCode::PayloadTooLarge, message, "remove the fields that the job does not need").into());
     }
     if let Err(error) = parsed {
         let message = format!("the payload is not a JSON object: {error}");

@@ -1,6 +1,7 @@
-//! The few fields of a job that the worker itself reads, and the rules of its ids.
+//! The few fields of a job that the worker reads, and the rules for ids and keys. The job process
+//! reads all other fields.
 //!
-//! In: a JSON object, complete or cut off. Out: a [`JobHeader`].
+//! In: a JSON object, which may be cut off. Out: a [`JobHeader`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,43 +10,46 @@ use oculus_job::job_id::is_job_id;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
+/// The maximum length of a key that a producer may name.
 const MAX_KEY_BYTES: usize = 512;
 
-/// Returns the text if it can be a job id.
+/// Returns the text if it is a valid job id.
 pub(super) fn usable_id(id: String) -> Option<String> {
     Some(id).filter(|id| is_job_id(id))
 }
 
-/// Returns the name of a key, or an id that may be one, if it can be part of a key.
+/// Returns the text if it can be a key's name or a part of such a name.
 pub(super) fn usable_key(key: String) -> Option<String> {
     let is_usable = !key.trim().is_empty() && key.len() <= MAX_KEY_BYTES && !key.contains(char::is_control);
     is_usable.then_some(key)
 }
 
-/// The fields of a job that the worker itself reads.
+/// The fields of a job that the worker reads.
 #[derive(Debug, Default)]
 pub struct JobHeader {
     /// The field `job_id`.
     pub job_id: Option<String>,
     /// The field `build_id`.
     pub build_id: Option<String>,
-    /// The field `payload_key`: where the payload is stored.
+    /// The field `payload_key`: the key at which the payload is stored.
     pub payload_key: Option<String>,
-    /// Whether the object is a job and not only a reference to one.
+    /// True if the object has the field `symbols`. An object without it is a reference to a job.
     pub has_symbols: bool,
 }
 
 impl JobHeader {
-    /// Reads the header of an object. If the object is cut off, returns the fields before the cut
-    /// and the error.
+    /// Reads the header of an object. If the object is invalid or cut off, returns the fields
+    /// before that point and the error.
     pub fn read(json: &[u8]) -> (Self, serde_json::Result<()>) {
+        // The visitor fills the header in place, because a derived `Deserialize` would return
+        // nothing if the object is cut off.
         let mut header = Self::default();
         let mut input = serde_json::Deserializer::from_slice(json);
         let parsed = DeserializeSeed::deserialize(&mut header, &mut input).and_then(|()| input.end());
         (header, parsed)
     }
 
-    /// Returns the job's id: `job_id`, else `build_id`.
+    /// Returns the job's id: the field `job_id`, or the field `build_id` if there is no `job_id`.
     pub fn id(&self) -> Option<String> {
         self.job_id.clone().or_else(|| self.build_id.clone())
     }
@@ -69,9 +73,9 @@ impl<'de> Visitor<'de> for &mut JobHeader {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
         while let Some(name) = fields.next_key::<Cow<'_, str>>()? {
             match &*name {
-                "job_id" => self.job_id = text_of(fields.next_value()?).and_then(usable_id),
-                "build_id" => self.build_id = text_of(fields.next_value()?).and_then(usable_id),
-                "payload_key" => self.payload_key = text_of(fields.next_value()?).and_then(usable_key),
+                "job_id" => self.job_id = text_or_number(fields.next_value()?).and_then(usable_id),
+                "build_id" => self.build_id = text_or_number(fields.next_value()?).and_then(usable_id),
+                "payload_key" => self.payload_key = text_or_number(fields.next_value()?).and_then(usable_key),
                 other => {
                     self.has_symbols |= other == "symbols";
                     fields.next_value::<IgnoredAny>()?;
@@ -82,9 +86,9 @@ impl<'de> Visitor<'de> for &mut JobHeader {
     }
 }
 
-/// Returns a text or a number as text: a job whose id is a number is refused under that id instead
-/// of without one.
-fn text_of(value: Value) -> Option<String> {
+/// Returns a text, or a number as text. A job whose id is a number is refused later. The number is
+/// accepted here, so that the refusal is reported under that id.
+fn text_or_number(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
         Value::Number(number) => Some(number.to_string()),
@@ -97,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_read_by_the_rules_of_the_job_itself() {
+    fn ids_are_valid_for_the_worker_exactly_if_they_are_valid_for_the_job() {
         let id = |job: &str| JobHeader::read(job.as_bytes()).0.id();
         let long = "ü".repeat(200);
         assert_eq!(id(&format!(r#"{{"job_id":"{long}"}}"#)), Some(long.clone()));

@@ -1,7 +1,8 @@
 //! Log lines about a peer that is unavailable or rejects a step.
 //!
-//! Invariant: an outage, or a step that Redis rejects, costs one warning when it begins and one
-//! line when it ends, however many callers notice it.
+//! In: failures and successes from every caller. Out: log lines. Invariant: the start and the end
+//! of an outage are each logged once, no matter how many callers encounter it. A step that Redis
+//! rejects is an outage too.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -11,62 +12,69 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use redis::RedisError;
 
-/// The outages of one peer: one of the peer itself, and one per step that it rejects. The outage of
-/// a step ends only when that step succeeds. Clones share them.
+/// The current outages of one peer: one if the peer is unavailable, and one per step that it
+/// rejects. The outage of a step is over only when that step succeeds. Clones share the outages.
 #[derive(Clone)]
 pub struct Outage {
     peer: Arc<str>,
+    /// The start of each outage, by the name of its step.
     since: Arc<Mutex<BTreeMap<String, Instant>>>,
 }
 
-/// The key of the outage of the peer itself; no step has an empty name.
+/// The key of the outage of the peer itself. It differs from every step, because no step has an
+/// empty name.
 const PEER: &str = "";
 
 impl Outage {
-    /// Returns the outages of a peer, which the log calls `peer`, such as `Redis at
-    /// redis://localhost:6379/0`.
+    /// Creates the outages of a peer that has none yet.
+    ///
+    /// * `peer`: the name of the peer in the log, such as `Redis at redis://localhost:6379/0`.
     pub fn new(peer: &str) -> Self {
         Self { peer: peer.into(), since: Arc::default() }
     }
 
-    /// Records that the peer is unavailable; the first call of an outage logs it.
-    pub fn began(&self, reason: &dyn Display) {
-        if self.is_new(PEER) {
+    /// Records that the peer is unavailable. Logs it if the outage is new.
+    pub fn note_unavailable(&self, reason: &dyn Display) {
+        if self.starts(PEER) {
             tracing::warn!("{} unavailable: {reason}; retrying", self.peer);
         }
     }
 
-    /// Records that the peer is available; the first call after an outage logs it.
-    pub fn ended(&self) {
+    /// Records that the peer is available. Logs it if an outage is over.
+    pub fn note_available(&self) {
         if let Some(since) = self.since.lock().remove(PEER) {
             tracing::info!("{} available again after {:.1} s", self.peer, since.elapsed().as_secs_f64());
         }
     }
 
-    /// Records a step that failed. Returns whether Redis did not respond at all, so that the
-    /// connection is useless.
-    pub fn failed(&self, step: &str, error: &RedisError) -> bool {
+    /// Records a step that failed. Returns `true` if Redis did not respond, so that the connection
+    /// must be replaced, and `false` if Redis rejected the step.
+    pub fn note_failure(&self, step: &str, error: &RedisError) -> bool {
         if !is_rejection(error) {
-            self.began(error);
+            self.note_unavailable(error);
             return true;
         }
-        self.ended();
-        if self.is_new(step) {
+        // A rejection is a response, so the peer itself is available.
+        self.note_available();
+        if self.starts(step) {
             tracing::warn!("{} rejects `{step}`: {error}; retrying", self.peer);
         }
         false
     }
 
     /// Records a step that succeeded.
-    pub fn done(&self, step: &str) {
-        self.ended();
+    pub fn note_success(&self, step: &str) {
+        self.note_available();
         if let Some(since) = self.since.lock().remove(step) {
             let seconds = since.elapsed().as_secs_f64();
             tracing::info!("{} accepts `{step}` again after {seconds:.1} s", self.peer);
         }
     }
 
-    fn is_new(&self, step: &str) -> bool {
+    /// Records that a step fails. Returns whether this is the start of an outage.
+    fn starts(&self, step: &str) -> bool {
+        // One lock covers the test and the insertion, so only one of several callers logs the
+        // outage.
         let mut since = self.since.lock();
         let is_new = !since.contains_key(step);
         if is_new {
@@ -76,9 +84,9 @@ impl Outage {
     }
 }
 
-/// Returns whether Redis has responded and is available, but rejects this command.
+/// Returns whether Redis is available and rejects only this command.
 fn is_rejection(error: &RedisError) -> bool {
-    // A server that loads its data or has become a replica is unavailable; its name may lead to
-    // another server.
+    // A server that loads its data or has become a replica cannot be used. It is treated as
+    // unavailable, so that the client reconnects: the host name may then resolve to another server.
     error.code().is_some_and(|code| !["LOADING", "MASTERDOWN", "READONLY"].contains(&code))
 }

@@ -1,11 +1,10 @@
-//! From a job process's progress to the events that the backend receives: stamped, paced,
-//! published.
+//! Turns the progress of a job process into the events that the backend receives.
 //!
 //! In: [`Progress`](oculus_job::progress::Progress) as the job reports it. Out: events on the job's
-//! channel, at most five per second except for the first and the last of each phase.
+//! progress channel, at most five per second in addition to the first and the last of each phase.
 //! Invariant: `percent` never decreases within an attempt.
 
-mod estimate;
+mod eta;
 mod event;
 mod pace;
 mod publish;

@@ -1,16 +1,16 @@
-//! One queue in Redis: an entry moves from the list to a claim, and from there to a result, in
-//! atomic steps.
+//! One queue in Redis. In atomic steps, an entry moves from the list to a claim, and from the claim
+//! to a result. `docs/queue.md` describes the keys and the states.
 //!
 //! In: the list that the backend pushes to. Out: [`Claim`]s, and their [`ClaimOutcome`]s.
-//! Invariant: every entry is at any moment in the list, under a live lease, or ended. The scripts
-//! in `scripts/` are the only writers, and Redis' clock is the only clock.
+//! Invariant: at any time, every entry is in the list, under a lease, or finished. Only the scripts
+//! in `scripts/` move entries, and they use only Redis' clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::Failure;
+use oculus_job::error::JobError;
 use oculus_job::progress::{Event, Phase, Status, channel};
 use oculus_job::result::FailedResult;
 use redis::{ConnectionLike, RedisError, RedisResult, Script, ScriptInvocation, cmd};
@@ -30,54 +30,58 @@ use finish_request::FinishRequest;
 use keys::Keys;
 pub use reply::{FinishStatus, LeaseStatus, Reaped, Start};
 
-/// The number of losses to vanished workers at which an entry becomes a dead letter.
+/// The number of vanished workers after which an entry becomes a dead letter. It is larger than the
+/// usual limit of crashes, because workers also vanish for reasons that are not the job's fault.
 pub const MAX_VANISHED: u32 = 10;
 
-/// One list with its leases, counts and dead letters.
+/// A queue: one list with its leases, counts and dead letters.
 #[derive(Clone)]
 pub struct Queue {
     keys: Keys,
     holder: Holder,
-    rules: QueueConfig,
+    config: QueueConfig,
     redis: Arc<RedisClient>,
-    /// The highest token that this process has received from the queue. A larger one follows even
-    /// if Redis returns from an older state and its clock goes back, so this process never holds
-    /// two claims under one id.
+    /// The highest token that this process has received from the queue. The next token is larger,
+    /// even if Redis reverts to an older state and its clock is set back. This process therefore
+    /// never holds two claims under the same id.
     highest_token: Arc<AtomicU64>,
 }
 
 impl Queue {
-    /// Returns the queue `name`, whose claims `holder` holds.
-    pub fn new(name: &str, holder: &Holder, rules: &QueueConfig, redis: Arc<RedisClient>) -> Self {
+    /// Creates the queue `name`, whose entries are claimed by `holder`.
+    pub fn new(name: &str, holder: &Holder, config: &QueueConfig, redis: Arc<RedisClient>) -> Self {
         Self {
-            keys: Keys::new(name, rules),
+            keys: Keys::new(name, config),
             holder: holder.clone(),
-            rules: rules.clone(),
+            config: config.clone(),
             redis,
             highest_token: Arc::default(),
         }
     }
 
-    /// Returns the list's key.
+    /// Returns the key of the list.
     pub fn name(&self) -> &str {
         self.keys.queue()
     }
 
-    /// Returns the queue's limits and names.
-    pub fn rules(&self) -> &QueueConfig {
-        &self.rules
+    /// Returns the configuration of the queue.
+    pub fn config(&self) -> &QueueConfig {
+        &self.config
     }
 
     /// Claims the next entry, if there is one.
     ///
     /// # Errors
-    /// Redis' own. If only the response was lost, the entry returns to the list when its lease
-    /// ends.
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the script. If only the response
+    /// was lost, the entry is claimed nevertheless. It is requeued when its lease expires.
     pub async fn fetch(&self) -> RedisResult<Option<Claim>> {
         let mut call = scripts::FETCH.key(self.name());
         call.key(self.keys.leases()).key(self.keys.fence()).key(self.keys.claim(""));
         let (pop, index) = self.pop();
-        call.arg(pop).arg(index).arg(millis(self.rules.lease)).arg(&self.holder.worker_id);
+        call.arg(pop).arg(index).arg(millis(self.config.lease)).arg(&self.holder.worker_id);
+        // `Relaxed` is enough, because the number guards no other memory. One byte more than
+        // allowed is requested. This byte shows that an entry is too large, so the whole entry need
+        // not be transferred.
         call.arg(self.holder.boot.to_string()).arg(self.highest_token.load(Ordering::Relaxed)).arg(MAX_BYTES + 1);
         let fetched: Option<(u64, Vec<u8>)> = self.redis.invoke(&self.step("fetch"), &call).await?;
         Ok(fetched.map(|(token, entry)| {
@@ -86,33 +90,36 @@ impl Queue {
         }))
     }
 
-    /// Returns the commands that Redis would reject for this worker's user, each with its key; none
-    /// if Redis is older than 7, which cannot check them.
+    /// Returns the commands that Redis would reject for this worker's user, each with its key. The
+    /// list is empty if Redis is older than version 7, because such a server cannot check rights.
     ///
     /// # Errors
-    /// Redis' own.
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
     pub async fn missing_rights(&self) -> RedisResult<Vec<String>> {
         let (pop, _) = self.pop();
         let commands = serde_json::json!(self.keys.needed_commands(pop, self.push())).to_string();
         self.redis.invoke("rights", &scripts::RIGHTS.arg(commands)).await
     }
 
-    /// Stores the job id of a claim as soon as it is read.
+    /// Stores the job id of a claim, as soon as it has been read. Does nothing if the claim is
+    /// lost.
     ///
     /// # Errors
-    /// Redis' own.
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
     pub async fn name_claim(&self, claim: ClaimId, id: &str) -> RedisResult<()> {
         let mut call = self.holder_call(&scripts::NAME, claim);
         call.arg(id);
         self.redis.invoke(&self.step("name"), &call).await
     }
 
-    /// Decides whether a claim runs, now that its job id and payload are known.
+    /// Decides whether the job of a claim runs. Its id and payload must have been read before.
     ///
     /// # Errors
-    /// Redis' own.
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the script. The call may be
+    /// repeated.
     pub async fn start(&self, claim: ClaimId, id: &str, payload_sha256: &str) -> RedisResult<Start> {
-        let event = Event::now(id, Phase::Complete, Status::Completed).with_message("this job has succeeded before");
+        let message = "this payload has already succeeded; its result is unchanged";
+        let event = Event::now(id, Phase::Complete, Status::Completed).with_message(message);
         let mut call = self.holder_call(&scripts::START, claim);
         self.add_job_keys(&mut call, id);
         call.arg(id).arg(payload_sha256).arg(event.to_json());
@@ -122,26 +129,31 @@ impl Queue {
     /// Extends a lease.
     ///
     /// # Errors
-    /// Redis' own.
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
     pub async fn renew(&self, claim: ClaimId) -> RedisResult<LeaseStatus> {
         self.redis.invoke(&self.step("renew"), &self.renewal(claim)).await
     }
 
-    /// Extends a lease over the caller's connection, for the thread that only renews.
+    /// Extends a lease through the connection of the caller, which is the thread that renews all
+    /// leases.
     ///
     /// # Errors
-    /// Redis' own.
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
     pub fn renew_on(&self, connection: &mut dyn ConnectionLike, claim: ClaimId) -> RedisResult<LeaseStatus> {
         self.renewal(claim).invoke(connection)
     }
 
-    /// Ends a claim. `id` is the id of [`Queue::start`], or the id of an entry that is not a job if
-    /// one can be read.
+    /// Finishes a claim with its outcome.
+    ///
+    /// * `id`: the id that was passed to [`Queue::start`]. For an entry that is not a job, it is
+    ///   the entry's id, or `None` if no id could be read.
     ///
     /// # Errors
-    /// Redis' own. Whether the outcome is accepted is then unknown, and the call may be repeated.
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the script. It is then unknown
+    /// whether Redis has accepted the outcome. The call may be repeated: an outcome that Redis has
+    /// already accepted is fenced.
     pub async fn finish(&self, claim: ClaimId, id: Option<&str>, outcome: &ClaimOutcome) -> RedisResult<FinishStatus> {
-        let request = FinishRequest::new(id, outcome, &self.rules);
+        let request = FinishRequest::new(id, outcome, &self.config);
         let request =
             serde_json::to_string(&request).map_err(|error| RedisError::from(std::io::Error::other(error)))?;
         let message = outcome.message();
@@ -155,122 +167,133 @@ impl Queue {
         self.redis.invoke(&self.step("finish"), &call).await
     }
 
-    /// Ends the claims of vanished workers, unless Redis runs the call after `not_after`, a time of
-    /// [`Queue::now`].
+    /// Finishes expired claims of vanished workers: requeues their entries, or makes them dead
+    /// letters. Does nothing if Redis runs the call later than `not_after`.
+    ///
+    /// * `not_after`: a time of Redis' clock, as returned by [`Queue::now`].
     ///
     /// # Errors
-    /// Redis' own.
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
     pub async fn reap(&self, not_after: u64) -> RedisResult<Vec<Reaped>> {
         let failure = worker_vanished();
         let event = Event::now("", Phase::Queued, Status::Failed).with_message(&failure.message);
+        // The script adds the ids, because only the script knows which jobs have lost their worker.
         let keys = &self.keys;
         let mut call = scripts::REAP.key(self.name());
         call.key(keys.leases()).key(keys.dead()).key(keys.claim("")).key(keys.running(""));
         call.key(keys.count("")).key(keys.done("")).key(keys.result("")).key(channel(""));
-        call.arg(not_after).arg(self.push()).arg(MAX_VANISHED).arg(self.rules.result_ttl_seconds());
+        call.arg(not_after).arg(self.push()).arg(MAX_VANISHED).arg(self.config.result_ttl_seconds());
         call.arg(serde_json::json!(DeadLetter::from(&failure)).to_string());
         call.arg(without_field("build_id", FailedResult::new(&failure, "", serde_json::Value::Null).to_json()));
         call.arg(without_field("job_id", serde_json::json!(event)));
         self.redis.invoke(&self.step("reap"), &call).await
     }
 
-    /// Returns Redis' own clock, in milliseconds since 1970.
+    /// Returns the time of Redis' clock, in milliseconds since 1970.
     ///
     /// # Errors
-    /// Redis' own.
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the command.
     pub async fn now(&self) -> RedisResult<u64> {
         let (seconds, micros): (u64, u64) = self.redis.query("time", &cmd("TIME")).await?;
         Ok(seconds * 1000 + micros / 1000)
     }
 
-    /// Returns the payload at a key, cut one byte after [`MAX_BYTES`]; `None` if the key does not
-    /// exist.
+    /// Returns the payload at a key, cut after [`MAX_BYTES`] + 1 bytes. Returns `None` if the key
+    /// does not exist or its value is empty.
     ///
     /// # Errors
-    /// Redis' own.
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the command, or if the value is
+    /// not a string (see [`is_wrong_type`]).
     pub async fn payload(&self, key: &str) -> RedisResult<Option<Vec<u8>>> {
-        let bytes: Vec<u8> = self.redis.look_up(cmd("GETRANGE").arg(key).arg(0).arg(MAX_BYTES)).await?;
+        // GET would transfer a payload completely, even if it is much too large. GETRANGE returns
+        // an empty string for a key that does not exist.
+        let bytes: Vec<u8> = self.redis.read_key(cmd("GETRANGE").arg(key).arg(0).arg(MAX_BYTES)).await?;
         Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
     }
 
-    /// Returns the number of entries of a list; 0 for a key of another type.
+    /// Returns the number of entries of a list, or 0 for a key of another type.
     ///
     /// # Errors
-    /// Redis' own.
-    pub async fn length_of(&self, list: &str) -> RedisResult<u64> {
-        match self.redis.look_up(cmd("LLEN").arg(list)).await {
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the command.
+    pub async fn list_length(&self, list: &str) -> RedisResult<u64> {
+        match self.redis.read_key(cmd("LLEN").arg(list)).await {
             Err(error) if is_wrong_type(&error) => Ok(0),
             length => length,
         }
     }
 
-    /// Blocks on the caller's connection until an entry arrives or `timeout` ends. Moving the next
-    /// entry onto its own place wakes without removing it.
+    /// Blocks on the caller's connection until the list contains an entry, at most for `timeout`.
     ///
     /// # Errors
-    /// Redis' own.
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the command.
     pub async fn wait(&self, redis: &RedisClient, timeout: Duration) -> RedisResult<()> {
-        let end = match self.rules.end {
+        let end = match self.config.end {
             QueueEnd::Left => "LEFT",
             QueueEnd::Right => "RIGHT",
         };
+        // The command moves the next entry to the end of the list at which it already is, so
+        // nothing changes. A blocking pop would remove the entry, and the entry would be lost if
+        // the worker died before the claim.
         let mut call = cmd("BLMOVE");
         call.arg(self.name()).arg(self.name()).arg(end).arg(end).arg(timeout.as_secs_f64());
         redis.query::<Option<Vec<u8>>>(&self.step("wait"), &call).await.map(drop)
     }
 
-    /// Returns the name of a step at this queue in the log.
+    /// Returns the name that a step on this queue has in the log.
     pub fn step(&self, name: &str) -> String {
-        format!("{name} at `{}`", self.name())
+        format!("{name} on {}", self.name())
     }
 
+    /// Returns the call of the script that renews a lease.
     fn renewal(&self, claim: ClaimId) -> ScriptInvocation<'static> {
         let mut call = self.holder_call(&scripts::RENEW, claim);
-        call.arg(millis(self.rules.lease));
+        call.arg(millis(self.config.lease));
         call
     }
 
-    /// Returns a call of a script that acts for the holder of a claim, with the keys and arguments
-    /// that all of these scripts begin with.
+    /// Returns a call of a script that acts for the holder of a claim. The call already has the
+    /// keys and arguments that all of these scripts begin with.
     fn holder_call(&self, script: &'static Script, claim: ClaimId) -> ScriptInvocation<'static> {
         let mut call = script.key(self.keys.leases());
         call.key(self.keys.claim(claim.token)).arg(claim.token).arg(claim.boot_text());
         call
     }
 
+    /// Adds the keys of a job to a call, in the order that `start.lua` and `finish.lua` expect.
     fn add_job_keys(&self, call: &mut ScriptInvocation, id: &str) {
         let keys = &self.keys;
         call.key(keys.result(id)).key(channel(id)).key(keys.running(id)).key(keys.count(id)).key(keys.done(id));
     }
 
-    /// Returns the command that removes the next entry, and the entry's index.
+    /// Returns the command that removes the next entry, and the index of that entry.
     fn pop(&self) -> (&'static str, i8) {
-        match self.rules.end {
+        match self.config.end {
             QueueEnd::Left => ("LPOP", 0),
             QueueEnd::Right => ("RPOP", -1),
         }
     }
 
-    /// Returns the command that makes an entry the next one.
+    /// Returns the command that adds an entry at the end from which the next entry is taken.
     fn push(&self) -> &'static str {
-        match self.rules.end {
+        match self.config.end {
             QueueEnd::Left => "LPUSH",
             QueueEnd::Right => "RPUSH",
         }
     }
 }
 
-/// Returns the failure of a job that too many workers have claimed and left unfinished.
-fn worker_vanished() -> Failure {
-    let message = format!("{MAX_VANISHED} workers took this job and vanished");
-    let hint = "look for what kills the workers (memory?), then submit the job again";
-    Failure::failed(Phase::Queued, ErrorCode::WorkerVanished, message, hint)
+/// Returns the failure of a job that too many workers claimed and did not finish.
+fn worker_vanished() -> JobError {
+    let message = format!("{MAX_VANISHED} workers claimed this job and vanished before they finished it");
+    let hint = "find out why the workers die (often a lack of memory), then push the job again";
+    JobError::failed(Phase::Queued, ErrorCode::WorkerVanished, message, hint)
 }
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Returns a JSON object as text, without one of its fields.
 fn without_field(field: &str, mut object: serde_json::Value) -> String {
     if let Some(fields) = object.as_object_mut() {
         fields.remove(field);

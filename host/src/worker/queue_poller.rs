@@ -1,7 +1,7 @@
-//! Polls the worker's queues: in which order, and how the worker waits while all are empty.
+//! Polls the queues of a worker, and waits while all of them are empty.
 //!
-//! Invariant: the first queue has priority, and no queue starves: for every eighth job another
-//! queue is polled first.
+//! In: queues in order of priority. Out: claims. Invariant: the first queue has priority, but the
+//! other queues do not starve. For every eighth job, another queue is polled first.
 
 use std::time::Duration;
 
@@ -12,34 +12,46 @@ use super::claim::Claim;
 use super::queue::Queue;
 use super::redis_client::RedisClient;
 
+/// The longest time for which a blocking wait lasts, if the worker has only one queue.
 const WAKE_UP_EVERY: Duration = Duration::from_secs(2);
+
+/// The interval at which several queues are polled.
 const POLL_EVERY: Duration = Duration::from_millis(500);
 
 /// Fetches entries from the queues of a worker.
 pub(super) struct QueuePoller {
-    /// In order of priority.
+    /// The queues in order of priority.
     queues: Vec<Queue>,
-    /// Blocks for up to [`WAKE_UP_EVERY`], so no other call may use it.
-    waiting: RedisClient,
+    /// The client for commands that block for up to [`WAKE_UP_EVERY`]. Other calls must not use
+    /// this client, because they would have to wait for the blocking command.
+    blocking_client: RedisClient,
     backoff: Backoff,
+    /// The number of entries fetched so far.
     n_fetched: usize,
-    /// Whether the last fetch failed.
+    /// True if the last fetch failed.
     is_failing: bool,
 }
 
 impl QueuePoller {
     /// Creates a poller.
     ///
-    /// * `queues`: in order of priority.
-    /// * `waiting`: a client for blocking commands, whose responses may take longer than 2 s.
-    pub(super) fn new(queues: Vec<Queue>, waiting: RedisClient) -> Self {
-        Self { queues, waiting, backoff: Backoff::up_to(Duration::from_secs(5)), n_fetched: 0, is_failing: false }
+    /// * `queues`: the queues in order of priority.
+    /// * `blocking_client`: a client for blocking commands, whose responses may take longer than 2
+    ///   s.
+    pub(super) fn new(queues: Vec<Queue>, blocking_client: RedisClient) -> Self {
+        Self {
+            queues,
+            blocking_client,
+            backoff: Backoff::up_to(Duration::from_secs(5)),
+            n_fetched: 0,
+            is_failing: false,
+        }
     }
 
-    /// Claims the next entry, if there is one. The future must run to its end: an entry whose
-    /// response is dropped stays claimed until its lease expires.
+    /// Claims the next entry, if there is one. The future must not be dropped before it completes.
+    /// An entry whose response is lost would stay claimed until its lease expires.
     pub(super) async fn fetch(&mut self) -> Option<(Queue, Claim)> {
-        // The Redis client logs an error, and `wait` pauses after it.
+        // If this fails, the Redis client logs the error and `wait` pauses.
         let fetched = self.try_fetch().await;
         self.is_failing = fetched.is_err();
         let fetched = fetched.ok().flatten();
@@ -47,11 +59,13 @@ impl QueuePoller {
         fetched
     }
 
-    /// Returns when there may be an entry to fetch. The future may be dropped at any time.
+    /// Waits until there may be an entry to fetch. The future may be dropped at any time.
     pub(super) async fn wait(&mut self) {
         let waited = match self.queues.as_slice() {
             _ if self.is_failing => return tokio::time::sleep(self.backoff.pause()).await,
-            [only] => only.wait(&self.waiting, WAKE_UP_EVERY).await,
+            [only] => only.wait(&self.blocking_client, WAKE_UP_EVERY).await,
+            // The blocking command can wait for only one list, so several queues are polled. The
+            // jitter keeps workers that started together from polling at the same times.
             _ => {
                 tokio::time::sleep(jittered(POLL_EVERY)).await;
                 Ok(())
@@ -59,10 +73,12 @@ impl QueuePoller {
         };
         match waited {
             Ok(()) => self.backoff.reset(),
+            // Without a pause, an unavailable Redis would be polled in a busy loop.
             Err(_) => tokio::time::sleep(self.backoff.pause()).await,
         }
     }
 
+    /// Claims an entry from the first queue that is not empty, in the order of the current turn.
     async fn try_fetch(&self) -> RedisResult<Option<(Queue, Claim)>> {
         let first = first_queue(self.n_fetched, self.queues.len());
         for offset in 0..self.queues.len() {
@@ -75,8 +91,9 @@ impl QueuePoller {
     }
 }
 
-/// Returns the index of the queue that is polled first for job number `n_fetched`, from 0: the
-/// first queue, except for every eighth job, when the others take turns.
+/// Returns the index of the queue that is polled first after `n_fetched` fetched entries. It is
+/// usually 0. For every eighth entry, it is the index of another queue, and these queues take
+/// turns.
 fn first_queue(n_fetched: usize, n_queues: usize) -> usize {
     match (n_fetched % 8, n_queues) {
         (7, 2..) => 1 + (n_fetched / 8) % (n_queues - 1),

@@ -1,8 +1,9 @@
-//! Requeues the entries of workers that vanished.
+//! Requeues the entries of workers that have vanished.
 //!
-//! Invariant: after an outage or a restart of Redis, every live worker has renewed before any
-//! worker reaps. So nothing is reaped in the first lease time after this worker's own reconnect or
-//! after Redis hung, nor by a call that Redis runs late.
+//! In: expired leases. Out: requeued entries and dead letters. Invariant: after an outage, a hang
+//! or a restart of Redis, every live worker has the time to renew its leases before any worker
+//! reaps. After a reconnect or a slow response, this worker does not reap for the time of one
+//! lease. A call that Redis runs late changes nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,59 +11,68 @@ use std::time::{Duration, Instant};
 use oculus_system::backoff::jittered;
 
 use super::context::WorkerContext;
-use super::queue::{FinishStatus, Queue, Reaped};
+use super::queue::{FinishStatus, MAX_VANISHED, Queue, Reaped};
 
-const EVERY: Duration = Duration::from_secs(5);
+/// The pause between two rounds, unless the lease is shorter.
+const REAP_EVERY: Duration = Duration::from_secs(5);
 
-/// Reaps until its task is aborted.
+/// Requeues the entries of expired leases in rounds, until the task is aborted.
 pub(super) async fn run(worker: Arc<WorkerContext>) {
     let lease = worker.config.queue.lease;
-    let mut calm_since = Instant::now();
+    let mut prompt_since = Instant::now();
     loop {
-        tokio::time::sleep(jittered(EVERY.min(lease))).await;
+        // The jitter keeps the reapers of several workers from running at the same times.
+        tokio::time::sleep(jittered(REAP_EVERY.min(lease))).await;
         match worker.redis.connected_for().await {
             Some(connected) if connected > lease => {
-                let is_calm = calm_since.elapsed() > lease;
-                if let Responsiveness::Slow = reap_all(&worker, is_calm).await {
-                    calm_since = Instant::now();
+                let may_reap = prompt_since.elapsed() > lease;
+                if let Responsiveness::Slow = reap_all(&worker, may_reap).await {
+                    prompt_since = Instant::now();
                 }
             }
             Some(_) => {}
-            // Reconnects, so that the lease time after the reconnect begins.
+            // The reaper opens the connection itself, because for a long time no other part might
+            // use it, for example while all slots are occupied. The wait of one lease starts at the
+            // reconnect.
             None => drop(worker.redis.query::<String>("ping", &redis::cmd("PING")).await),
         }
     }
 }
 
-/// Whether Redis responds within [`max_delay`].
+/// The result of a round: whether Redis responded within [`max_delay`].
 enum Responsiveness {
+    /// Every response arrived in time.
     Prompt,
-    /// Redis may have hung, and renewals may have waited as long.
+    /// Redis may have hung, and the renewals of other workers may have been delayed too.
     Slow,
 }
 
-/// Returns how long Redis may delay a response before it counts as hung: well below the remaining
-/// time of live leases.
+/// Returns the delay at which a response is slow: Redis is then assumed to have hung. A renewal is
+/// due when two thirds of a lease are left, so no live lease expires during a shorter delay.
 fn max_delay(lease: Duration) -> Duration {
     Duration::from_secs(2).min(lease / 3)
 }
 
-/// Checks the clock of every queue's server, and reaps there if `is_calm`. Stops at the first slow
-/// response.
-async fn reap_all(worker: &WorkerContext, is_calm: bool) -> Responsiveness {
+/// Reads Redis' clock for each queue, and reaps the queue if `may_reap` is true. Stops at the first
+/// slow response.
+async fn reap_all(worker: &WorkerContext, may_reap: bool) -> Responsiveness {
     let max_delay = max_delay(worker.config.queue.lease);
     for queue in &worker.queues {
         let sent = Instant::now();
-        // The Redis client logs an error, and the next round follows soon.
+        // The Redis client has logged the error, and the next round follows soon.
         let Ok(now) = queue.now().await else { return Responsiveness::Slow };
         if sent.elapsed() >= max_delay {
             return Responsiveness::Slow;
         }
-        if !is_calm {
+        // The clock is read in every round, even while reaping is not allowed, because the read
+        // shows whether Redis responds in time.
+        if !may_reap {
             continue;
         }
+        // Redis may hang between the two calls. Renewals that are sent after this call would then
+        // run after it, so the call has a deadline and does nothing if it is late.
         let not_after = now + u64::try_from(max_delay.as_millis()).unwrap_or(0);
-        queue.reap(not_after).await.unwrap_or_default().iter().for_each(log_reaped);
+        queue.reap(not_after).await.unwrap_or_default().iter().for_each(|reaped| log_reaped(queue, reaped));
         if sent.elapsed() >= max_delay {
             return Responsiveness::Slow;
         }
@@ -70,24 +80,30 @@ async fn reap_all(worker: &WorkerContext, is_calm: bool) -> Responsiveness {
     Responsiveness::Prompt
 }
 
-fn log_reaped(reaped: &Reaped) {
+fn log_reaped(queue: &Queue, reaped: &Reaped) {
     let job = reaped.id.as_deref();
-    let from = &reaped.worker;
+    let vanished_worker = &reaped.worker;
+    let queue = queue.name();
     match reaped.status {
-        FinishStatus::Dead => {
-            tracing::error!(job, from, "too many workers of this job have vanished: the entry is a dead letter");
-        }
-        _ => tracing::warn!(job, from, "the worker of this job has vanished: the entry returns to the queue"),
+        FinishStatus::Dead => tracing::error!(
+            job,
+            vanished_worker,
+            queue,
+            "lease expired: {MAX_VANISHED} workers have vanished with this job, so its entry is now a dead letter"
+        ),
+        _ => tracing::warn!(job, vanished_worker, queue, "lease expired: the worker has vanished, its job is requeued"),
     }
 }
 
-/// Warns if the list to which older backends push has entries.
+/// Logs a warning if there are entries in the list to which older backends push, because no worker
+/// fetches them.
 pub(super) async fn warn_of_legacy_queue(queue: &Queue) {
     const LEGACY: &str = "training_queue";
-    let n_waiting = queue.length_of(LEGACY).await.unwrap_or(0);
+    let n_waiting = queue.list_length(LEGACY).await.unwrap_or(0);
     if queue.name() == "oculus:training_queue" && n_waiting > 0 {
         tracing::warn!(
-            "`{LEGACY}` has {n_waiting} entries, but this worker fetches from `{}`; set JOB_QUEUE to fetch from both",
+            "the list `{LEGACY}` contains {n_waiting} entries, but this worker fetches from `{}`; to fetch from both, \
+             set JOB_QUEUE",
             queue.name()
         );
     }

@@ -1,6 +1,7 @@
-//! A connection to Redis that is opened when needed and again after it broke.
+//! A client of Redis that opens its connection when it is needed and replaces it after a failure.
 //!
-//! In: commands and scripts. Out: Redis' replies. Every failure is recorded in an [`Outage`].
+//! In: commands and scripts. Out: Redis' replies.
+//! Invariant: every failure is recorded in an [`Outage`].
 
 use std::time::{Duration, Instant};
 
@@ -11,59 +12,65 @@ use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, RedisError, RedisResult,
 
 use super::outage::Outage;
 
-/// How long a connection may take to open.
+/// The time limit for opening a connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long Redis may take to respond, also with a job's payload.
+/// The time limit for a response. It also applies to the transfer of a job's payload.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Returns a client of the server at `address`; opens no connection yet.
+/// Creates a client of the server at `address`. Opens no connection.
 ///
 /// # Errors
-/// The address is not a Redis URL.
+/// Returns [`RedisError`] if the address is not a Redis URL.
 pub fn open(address: &RedisAddress) -> RedisResult<redis::Client> {
     tls::install();
     redis::Client::open(address.reveal())
 }
 
-/// A client of one Redis server that reconnects by itself.
+/// A client of one Redis server that reconnects automatically.
 pub struct RedisClient {
     client: redis::Client,
     response_timeout: Duration,
     outage: Outage,
+    /// The open connection; `None` while it is closed.
     live: tokio::sync::Mutex<Option<LiveConnection>>,
 }
 
+/// An open connection.
 #[derive(Clone)]
 struct LiveConnection {
     connection: MultiplexedConnection,
+    /// The time at which the connection was opened.
     since: Instant,
 }
 
 impl RedisClient {
-    /// Creates a client whose replies may take `response_timeout`: longer than any blocking command
-    /// that it sends.
+    /// Creates a client.
+    ///
+    /// * `response_timeout`: the time limit for a response. It must be longer than the longest time
+    ///   for which a command of the caller can block.
     pub fn new(client: redis::Client, response_timeout: Duration, outage: Outage) -> Self {
         Self { client, response_timeout, outage, live: tokio::sync::Mutex::new(None) }
     }
 
-    /// Sends one command. `step` is its name in the log if Redis rejects it.
+    /// Sends one command. `step` is the name of the command in the log if Redis rejects it.
     ///
     /// # Errors
-    /// Redis' own; the caller decides whether to retry. The next call reconnects if the connection
-    /// is lost.
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the command. The caller decides
+    /// whether to retry. If the connection is lost, the next call opens a new one.
     pub async fn query<T: FromRedisValue>(&self, step: &str, command: &Cmd) -> RedisResult<T> {
         let mut connection = self.connection().await?;
         let result = command.query_async(&mut connection).await;
         self.note_result(step, result).await
     }
 
-    /// Reads a key that a producer named. A value of another type at that key is the caller's
-    /// error, not an outage.
+    /// Reads a key that a producer has named. If the value has another type, returns an error but
+    /// records no outage, because the mistake is the producer's.
     ///
     /// # Errors
-    /// Those of [`RedisClient::query`], and those that [`is_wrong_type`] recognises.
-    pub async fn look_up<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+    /// Returns the errors of [`RedisClient::query`]. [`is_wrong_type`] recognises the error of a
+    /// value that has another type.
+    pub async fn read_key<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         let mut connection = self.connection().await?;
         match command.query_async(&mut connection).await {
             Err(error) if is_wrong_type(&error) => Err(error),
@@ -71,23 +78,24 @@ impl RedisClient {
         }
     }
 
-    /// Runs a script.
+    /// Runs a script. `step` is the name of the script in the log if Redis rejects it.
     ///
     /// # Errors
-    /// Those of [`RedisClient::query`].
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
     pub async fn invoke<T: FromRedisValue>(&self, step: &str, script: &ScriptInvocation<'_>) -> RedisResult<T> {
         let mut connection = self.connection().await?;
         let result = script.invoke_async(&mut connection).await;
         self.note_result(step, result).await
     }
 
-    /// Returns how long the connection has been open without a break; `None` while it is closed.
+    /// Returns the time for which the connection has been open, or `None` while it is closed.
     pub async fn connected_for(&self) -> Option<Duration> {
         self.live.lock().await.as_ref().map(|live| live.since.elapsed())
     }
 
+    /// Returns the open connection, or opens one.
     async fn connection(&self) -> RedisResult<MultiplexedConnection> {
-        // Held while connecting, so that concurrent callers share one attempt.
+        // The lock is held while connecting, so that concurrent callers share one attempt.
         let mut live = self.live.lock().await;
         if let Some(live) = &*live {
             return Ok(live.connection.clone());
@@ -101,7 +109,7 @@ impl RedisClient {
                 Ok(connection)
             }
             Err(error) => {
-                self.outage.began(&error);
+                self.outage.note_unavailable(&error);
                 Err(error)
             }
         }
@@ -110,9 +118,11 @@ impl RedisClient {
     /// Records the result of a step, and closes the connection if Redis did not respond.
     async fn note_result<T>(&self, step: &str, result: RedisResult<T>) -> RedisResult<T> {
         match &result {
-            Ok(_) => self.outage.done(step),
+            Ok(_) => self.outage.note_success(step),
             Err(error) => {
-                if self.outage.failed(step, error) {
+                // The connection is closed here, because after a timeout it may look open although
+                // Redis no longer responds on it.
+                if self.outage.note_failure(step, error) {
                     *self.live.lock().await = None;
                 }
             }
@@ -121,7 +131,8 @@ impl RedisClient {
     }
 }
 
-/// Returns whether Redis is available and only the key holds a value of another type.
+/// Returns whether the error only means that the key holds a value of another type. Redis is
+/// available then.
 pub fn is_wrong_type(error: &RedisError) -> bool {
     error.code() == Some("WRONGTYPE")
 }

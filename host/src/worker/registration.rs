@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use crate::config::Config;
 
-/// The body of a registration.
+/// The body of a registration request.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Registration {
-    /// Unique to this process: host name, process id and start time.
+    /// The id of this worker, unique to its process: host name, process id and start time.
     pub worker_id: String,
     hostname: String,
     version: &'static str,
@@ -21,6 +21,7 @@ pub(super) struct Registration {
     devices: BTreeSet<String>,
 }
 
+/// A model family or rule extractor that an active plugin of this worker provides.
 #[derive(Clone, Debug, Serialize)]
 struct RegisteredFamily {
     name: String,
@@ -42,7 +43,7 @@ impl From<&InstalledPlugin> for RegisteredFamily {
 }
 
 impl Registration {
-    /// Returns the registration of this process, without plugins yet.
+    /// Returns the registration of this process, without plugins.
     pub(super) fn from_process(config: &Config) -> Self {
         let uname = rustix::system::uname();
         let hostname = uname.nodename().to_string_lossy().into_owned();
@@ -59,7 +60,7 @@ impl Registration {
         }
     }
 
-    /// Returns this registration with these plugins as its families and devices.
+    /// Returns a copy of this registration with the families and devices of `plugins`.
     #[must_use]
     pub(super) fn with_plugins(&self, plugins: &[InstalledPlugin]) -> Self {
         let families = plugins.iter().map(RegisteredFamily::from).collect();
@@ -68,10 +69,13 @@ impl Registration {
     }
 }
 
-/// Returns an id that can be part of a URL's path.
+/// Returns the worker's id. The id is a part of the heartbeats' path, so it contains only
+/// characters that need no escape in a URL.
 fn worker_id(hostname: &str, pid: u32) -> String {
-    let in_path = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-    let hostname: String = hostname.chars().map(in_path).collect();
+    let path_safe = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let hostname: String = hostname.chars().map(path_safe).collect();
+    // In containers, the host name and the process id repeat after a restart, but the start time
+    // does not.
     let started = jiff::Timestamp::now().as_second();
     format!("{hostname}-{pid}-{started}")
 }

@@ -1,25 +1,25 @@
-//! Shutdown by signals: the first drains the worker, the second requeues its running jobs.
+//! Shutdown by signals: the first signal drains the worker, the second requeues its running jobs.
 
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// How far a shutdown has come; phases only advance.
+/// The phase of a shutdown. Phases only advance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ShutdownPhase {
     /// The worker fetches jobs.
     Running,
     /// The worker fetches no jobs and lets running jobs finish.
     Draining,
-    /// The worker requeues running jobs; their attempts are not counted.
+    /// The worker requeues running jobs. Their attempts are not counted.
     Releasing,
 }
 
-/// Advances the phase on every SIGTERM and SIGINT.
+/// Starts a task that advances the phase on each SIGTERM and SIGINT.
 ///
 /// # Errors
-/// The system does not allow signal handlers.
+/// Returns [`io::Error`] if the signal handlers cannot be installed.
 pub(super) fn listen() -> io::Result<watch::Receiver<ShutdownPhase>> {
     let (sender, receiver) = watch::channel(ShutdownPhase::Running);
     let mut terminate = signal(SignalKind::terminate())?;
@@ -31,20 +31,26 @@ pub(super) fn listen() -> io::Result<watch::Receiver<ShutdownPhase>> {
                 _ = interrupt.recv() => {}
             }
             match phase {
-                ShutdownPhase::Releasing => tracing::warn!("second signal: running jobs return to the queue"),
-                _ => tracing::info!("draining: running jobs finish; a second signal requeues them"),
+                ShutdownPhase::Releasing => {
+                    tracing::warn!("second signal: running jobs are killed and requeued without counting an attempt");
+                }
+                _ => tracing::info!(
+                    "draining: no more jobs are fetched, running jobs finish; a second signal requeues them"
+                ),
             }
             sender.send_replace(phase);
         }
-        // Keeps the sender alive: a receiver that waits for a further phase must not see a closed
-        // channel.
+        // The task keeps the channel open until all receivers are dropped, so no receiver sees it
+        // closed.
         sender.closed().await;
     });
     Ok(receiver)
 }
 
-/// Returns once the shutdown has reached `phase`.
+/// Waits until the shutdown has reached `phase`.
 pub(super) async fn reached(shutdown: &mut watch::Receiver<ShutdownPhase>, phase: ShutdownPhase) {
+    // An error means that the task which receives signals has ended, so no further phase is
+    // reached.
     if shutdown.wait_for(|current| *current >= phase).await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -1,4 +1,4 @@
-//! Pauses while this machine cannot start job processes.
+//! The backoff of a worker whose machine cannot start job processes.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The backoff that all attempts of a worker share: a machine that cannot start processes is not the
-/// fault of a job.
+/// The backoff that all attempts of a worker share. It is shared because the failure to start a
+/// process is a fault of the machine, not of one job.
 #[derive(Default)]
 pub(super) struct SpawnBackoff {
     /// `None` while processes can be started.
@@ -16,20 +16,21 @@ pub(super) struct SpawnBackoff {
 }
 
 impl SpawnBackoff {
-    /// Records a process that could not be started. Returns the pause before the next attempt; the
-    /// first is logged.
+    /// Records that a process could not be started. Returns the pause before the next attempt. Logs
+    /// the first of several failures in a row.
     pub(super) fn failed(&self, reason: &str) -> Duration {
         let mut backoff = self.backoff.lock();
         let backoff = backoff.get_or_insert_with(|| {
             tracing::warn!(
-                "no job process can be started: {reason}; jobs return to the queue, and no attempt is counted"
+                "no job process can be started: {reason}; jobs are requeued without counting an attempt, and the next \
+                 start is tried after a pause"
             );
             Backoff::up_to(LONGEST_PAUSE)
         });
         backoff.pause()
     }
 
-    /// Records a process that was started.
+    /// Records that a process was started. Logs the success if the previous start failed.
     pub(super) fn succeeded(&self) {
         if self.backoff.lock().take().is_some() {
             tracing::info!("job processes can be started again");

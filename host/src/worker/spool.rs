@@ -1,6 +1,7 @@
-//! Results on disk that Redis cannot take at the moment.
+//! Results on disk that could not be submitted to Redis yet.
 //!
-//! Invariant: a result leaves the folder only after Redis has accepted or fenced it.
+//! In: outcomes of claims. Out: one JSON file per outcome in the folder `spool`.
+//! Invariant: a file is removed only after Redis has accepted or fenced its result.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,14 +13,16 @@ use serde::{Deserialize, Serialize};
 use super::claim::ClaimId;
 use super::claim_outcome::ClaimOutcome;
 
-/// A claim's outcome with everything needed to submit it, also by a later process.
+/// The outcome of a claim with everything that a later process needs to submit it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct SpooledResult {
-    /// A hash of the address of the Redis server that the result is for.
+    /// The hash of the address of the Redis server that the claim belongs to. The address itself is
+    /// not stored, because it may contain a password.
     pub redis: String,
     /// The list from which the entry was claimed.
     pub queue: String,
-    /// The claim, with the boot id of the process that held it: a later process submits under it.
+    /// The claim, including the boot id of the process that held it. A later process submits the
+    /// result under the same boot id, because Redis accepts no other for this claim.
     #[serde(flatten)]
     pub claim: ClaimId,
     /// The job id, if one could be read.
@@ -29,7 +32,7 @@ pub(super) struct SpooledResult {
     pub outcome: ClaimOutcome,
 }
 
-/// The folder of unsent results.
+/// The folder of results that are not submitted yet.
 #[derive(Clone, Debug)]
 pub(super) struct ResultSpool {
     folder: PathBuf,
@@ -37,9 +40,11 @@ pub(super) struct ResultSpool {
 }
 
 impl ResultSpool {
-    /// Returns the spool below the artifacts folder for the Redis server at the address `redis`.
-    /// The folder is created when first needed.
+    /// Returns the spool in the artifacts folder for the Redis server at the address `redis`. The
+    /// folder is created by the first [`ResultSpool::store`].
     pub(super) fn within(artifacts_dir: &Path, redis: &str) -> Self {
+        // Sixteen digits of the hash are enough to distinguish a few servers, and file names stay
+        // short.
         Self { folder: artifacts_dir.join("spool"), redis: sha256_hex(redis.as_bytes())[..16].to_owned() }
     }
 
@@ -54,11 +59,11 @@ impl ResultSpool {
         SpooledResult { redis: self.redis.clone(), queue: queue.to_owned(), claim, id, outcome }
     }
 
-    /// Stores a result and returns its path. The file is complete under that path, or it does not
-    /// exist.
+    /// Stores a result durably and returns its path. A crash leaves either the complete file or
+    /// none.
     ///
     /// # Errors
-    /// The file system's.
+    /// Returns [`io::Error`] if the folder or the file cannot be written.
     pub(super) fn store(&self, spooled: &SpooledResult) -> io::Result<PathBuf> {
         create_dir_all_durably(&self.folder, Access::Umask)?;
         let path = self.path(spooled);
@@ -66,27 +71,34 @@ impl ResultSpool {
         Ok(path)
     }
 
-    /// Removes a result, also one that was never stored.
+    /// Removes a result from the folder, if it was stored.
     pub(super) fn remove(&self, spooled: &SpooledResult) {
-        // A file that cannot be removed is harmless: it is submitted again and fenced.
+        // A file that cannot be removed is harmless: a later worker submits its result again, and
+        // Redis fences the result.
         let _ = std::fs::remove_file(self.path(spooled));
     }
 
-    /// Returns all results stored for this spool's Redis server. A file that cannot be read is
-    /// logged and stays.
+    /// Returns all results that are stored for this spool's Redis server. Logs a file that cannot
+    /// be read and leaves it in the folder.
     pub(super) fn stored(&self) -> Vec<SpooledResult> {
         let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|file| file.path());
         files
+            // The filter skips temporary files that remain if a crash interrupts a write.
             .filter(|path| path.extension().is_some_and(|kind| kind == "json"))
             .filter_map(|path| read(&path))
+            // Results for another Redis server are skipped. This server never issued their claims,
+            // so it would fence the results, and the files would be removed.
             .filter(|spooled| spooled.redis == self.redis)
             .collect()
     }
 
     fn path(&self, spooled: &SpooledResult) -> PathBuf {
         let SpooledResult { redis, claim, .. } = spooled;
+        // The name of the queue is hashed, because it may contain characters that are not allowed
+        // in a file name.
         let queue = &sha256_hex(spooled.queue.as_bytes())[..16];
-        // Two processes that share the folder may have held claims with one token.
+        // The boot id is part of the name, because two processes that share the folder may have
+        // held claims with the same token.
         let holder = claim.boot.map_or_else(String::new, |boot| format!("-{boot}"));
         self.folder.join(format!("{redis}-{queue}-{}{holder}.json", claim.token))
     }
@@ -94,7 +106,11 @@ impl ResultSpool {
 
 fn read(path: &Path) -> Option<SpooledResult> {
     let read = std::fs::read(path).and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
-    read.inspect_err(|error| tracing::warn!("the unsent result {} cannot be read: {error}", path.display())).ok()
+    let log = |error: &io::Error| {
+        let path = path.display();
+        tracing::warn!("cannot read the spooled result {path}: {error}; it is not submitted and stays on disk");
+    };
+    read.inspect_err(log).ok()
 }
 
 #[cfg(test)]
@@ -115,14 +131,14 @@ mod tests {
         spool.store(&result).unwrap();
         assert_eq!(spool.stored(), std::slice::from_ref(&result));
         let elsewhere = ResultSpool::within(folder.path(), "redis://there");
-        assert_eq!(elsewhere.stored(), [], "another Redis would fence it");
+        assert_eq!(elsewhere.stored(), [], "another Redis server would fence the result");
         elsewhere.remove(&elsewhere.result("q/../x", claim(), None, ClaimOutcome::Release));
         spool.remove(&result);
         assert_eq!(spool.stored(), []);
     }
 
     #[test]
-    fn results_of_two_processes_with_one_token_are_stored_next_to_each_other() {
+    fn results_of_two_processes_with_the_same_token_do_not_replace_each_other() {
         let folder = tempfile::tempdir().unwrap();
         let spool = ResultSpool::within(folder.path(), "redis://here");
         let [first, second] = [(); 2].map(|()| spool.result("q", claim(), None, ClaimOutcome::Release));
@@ -133,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_of_a_version_without_boot_ids_is_read_and_removed() {
+    fn a_result_of_a_version_without_boot_ids_can_be_read_and_removed() {
         let folder = tempfile::tempdir().unwrap();
         let spool = ResultSpool::within(folder.path(), "redis://here");
         let expected = spool.result("q", ClaimId { token: 7, boot: None }, Some("j".into()), ClaimOutcome::Release);

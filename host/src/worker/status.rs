@@ -1,6 +1,6 @@
 //! The worker's status, as heartbeats report it to the backend.
 //!
-//! In: changes from every part of the worker. Out: [`Heartbeat`]s.
+//! In: updates from every part of the worker. Out: [`Heartbeat`]s.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,33 +12,34 @@ use serde::Serialize;
 
 use super::shutdown::ShutdownPhase;
 
-/// What the worker does.
+/// The state of the worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum WorkerState {
-    /// Does not fetch jobs yet.
+    /// The worker does not fetch jobs yet.
     Starting,
-    /// Waits for jobs.
+    /// The worker waits for jobs.
     Idle,
-    /// Runs jobs.
+    /// The worker runs jobs.
     Busy,
-    /// Finishes its jobs and fetches no more.
+    /// The worker finishes its running jobs and fetches no more.
     Draining,
 }
 
-/// Attempts that have ended since the worker started, by outcome.
+/// For each outcome, the number of attempts that have finished since the worker started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Counters {
-    /// Attempts that trained a model.
+    /// The number of attempts that succeeded.
     pub done: u64,
-    /// Attempts with a failed result.
+    /// The number of attempts with a failed result, including entries that are not jobs.
     pub failed: u64,
-    /// Attempts whose job process died.
+    /// The number of attempts whose job process died.
     pub crashed: u64,
-    /// Attempts that lost their claim.
+    /// The number of attempts that lost their claim.
     pub fenced: u64,
 }
 
+/// A running job in a heartbeat.
 #[derive(Clone, Debug, Serialize)]
 struct RunningJob {
     job_id: String,
@@ -46,7 +47,7 @@ struct RunningJob {
     percent: f64,
 }
 
-/// The body of a heartbeat.
+/// The body of a heartbeat request.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Heartbeat {
     worker_id: String,
@@ -63,7 +64,7 @@ impl Heartbeat {
     }
 }
 
-/// The status that all parts of the worker update. Clones share it.
+/// The status that all parts of the worker update. Clones share the same status.
 #[derive(Clone)]
 pub(super) struct WorkerStatus {
     started: Instant,
@@ -79,12 +80,13 @@ struct StatusInner {
 }
 
 impl WorkerStatus {
-    /// Returns the status of a worker that starts now.
+    /// Creates the status of a worker that starts now.
     pub(super) fn new() -> Self {
         Self { started: Instant::now(), inner: Arc::default() }
     }
 
-    /// Sets how far the worker's shutdown has come; the first call ends the state `starting`.
+    /// Sets the phase of the worker's shutdown. The worker is in the state `starting` until the
+    /// first call.
     pub(super) fn set_shutdown_phase(&self, phase: ShutdownPhase) {
         self.inner.lock().shutdown_phase = Some(phase);
     }
@@ -95,7 +97,7 @@ impl WorkerStatus {
         self.inner.lock().running.insert(job_id.to_owned(), job);
     }
 
-    /// Removes a job that has ended.
+    /// Removes a job that no longer runs.
     pub(super) fn remove(&self, job_id: &str) {
         self.inner.lock().running.remove(job_id);
     }
@@ -105,7 +107,7 @@ impl WorkerStatus {
         add(&mut self.inner.lock().counters);
     }
 
-    /// Returns a heartbeat with the present status.
+    /// Returns a heartbeat with the current status.
     pub(super) fn heartbeat(&self, worker_id: &str) -> Heartbeat {
         let inner = self.inner.lock();
         Heartbeat {
@@ -134,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_worker_is_busy_while_a_job_runs_and_draining_from_the_first_signal_on() {
+    fn a_worker_is_busy_while_a_job_runs_and_draining_from_the_first_signal() {
         let status = WorkerStatus::new();
         let state = || status.heartbeat("worker").state;
         assert_eq!(state(), WorkerState::Starting);

@@ -1,7 +1,7 @@
 //! Submits the outcome of a claim until Redis accepts or fences it.
 //!
-//! Invariant: an outcome that Redis cannot take at the moment is on disk before the worker may end
-//! without it.
+//! In: a [`SpooledResult`]. Out: a finished claim, or a file in the spool. Invariant: a worker that
+//! exits before Redis has accepted an outcome has stored it on disk, unless the disk fails too.
 
 use oculus_system::backoff::Backoff;
 use redis::RedisError;
@@ -12,16 +12,17 @@ use super::queue::{FinishStatus, Queue};
 use super::shutdown::{ShutdownPhase, reached};
 use super::spool::SpooledResult;
 
-/// The number of failed attempts after which a worker that shuts down may leave a result to the
-/// spool.
+/// The number of failed submissions after which a worker that shuts down may leave a result in the
+/// spool. The pauses between them add up to 1.6 to 3.1 seconds, so a short interruption of Redis
+/// does not delay a result until the next worker starts.
 const MIN_FAILED: u32 = 6;
 
 /// Submits a result until Redis has accepted or fenced it. After the first failure the result is
-/// stored on disk, and a worker that shuts down need not wait for Redis.
+/// stored on disk, so that a worker that shuts down does not have to wait for Redis.
 pub(super) async fn submit(worker: &WorkerContext, queue: &Queue, result: &SpooledResult) {
     let mut backoff = Backoff::up_to(LONGEST_PAUSE);
     let mut shutdown = worker.shutdown.clone();
-    let mut may_end_at = ShutdownPhase::Releasing;
+    let mut may_stop_from = ShutdownPhase::Releasing;
     let mut n_failed = 0;
     loop {
         match queue.finish(result.claim, result.id.as_deref(), &result.outcome).await {
@@ -29,57 +30,71 @@ pub(super) async fn submit(worker: &WorkerContext, queue: &Queue, result: &Spool
                 worker.spool.remove(result);
                 return report(worker, result, status, n_failed);
             }
-            Err(error) if n_failed == 0 => may_end_at = store(worker, result, &error),
+            // The result is stored after the first failure and not before the first submission,
+            // because Redis usually accepts it and no disk write is needed.
+            Err(error) if n_failed == 0 => may_stop_from = store(worker, result, &error),
+            // The Redis client has logged the error.
             Err(_) => {}
         }
         n_failed += 1;
         tokio::select! {
             () = tokio::time::sleep(backoff.pause()) => {}
-            () = reached(&mut shutdown, may_end_at), if n_failed >= MIN_FAILED => return,
+            () = reached(&mut shutdown, may_stop_from), if n_failed >= MIN_FAILED => return,
         }
     }
 }
 
+/// Logs the reply of Redis, and counts a fenced outcome.
 fn report(worker: &WorkerContext, result: &SpooledResult, status: FinishStatus, n_failed: u32) {
     let job = result.id.as_deref();
     let token = result.claim.token;
     match status {
         FinishStatus::Finished => tracing::debug!(job, token, "outcome accepted"),
-        FinishStatus::Requeued => tracing::warn!(job, token, "the job's process died: the entry returns to the queue"),
-        FinishStatus::Dead => tracing::warn!(job, token, "the entry is a dead letter"),
+        FinishStatus::Requeued => tracing::warn!(job, token, "entry requeued: its job process died"),
+        FinishStatus::Dead => tracing::warn!(job, token, "entry moved to the dead letters"),
+        // Redis may have accepted an earlier submission whose response was lost, so the outcome is
+        // not counted as fenced.
         FinishStatus::Fenced if n_failed > 0 => {
             tracing::warn!(
                 job,
                 token,
-                "outcome discarded: an earlier attempt to submit it was accepted, or another worker holds the job"
+                "outcome discarded: Redis has accepted an earlier submission of it, or the lease was lost"
             );
         }
         FinishStatus::Fenced => {
             worker.status.count(|counters| counters.fenced += 1);
-            tracing::warn!(job, token, "outcome discarded: another worker holds the job");
+            tracing::warn!(job, token, "outcome discarded: the lease was lost, and another worker may run the job");
         }
     }
 }
 
-/// Stores a result on disk. Returns the shutdown phase from which on the worker need not wait for
-/// Redis.
+/// Stores a result on disk. Returns the shutdown phase from which the worker may stop without
+/// waiting for Redis.
 fn store(worker: &WorkerContext, result: &SpooledResult, error: &RedisError) -> ShutdownPhase {
-    // A release is not stored: the lease expires by itself.
+    // A release need not be stored, because the reaper requeues the entry when the lease expires.
     if result.outcome == ClaimOutcome::Release {
         return ShutdownPhase::Draining;
     }
     let job = result.id.as_deref();
+    let token = result.claim.token;
     match worker.spool.store(result) {
         Ok(path) => {
             let path = path.display();
             tracing::warn!(
                 job,
-                "the result is stored on disk until Redis accepts it, from this worker or a later one: {path}"
+                token,
+                "result not submitted yet: stored in {path} until Redis accepts it from this worker or a later one"
             );
             ShutdownPhase::Draining
         }
+        // After a first signal, the worker waits for Redis. If it stopped, the result would be lost
+        // and the job would have to run again.
         Err(problem) => {
-            tracing::error!(job, "the result can be neither submitted ({error}) nor stored on disk ({problem})");
+            tracing::error!(
+                job,
+                token,
+                "result neither submitted ({error}) nor stored on disk ({problem}); retrying while this worker runs"
+            );
             ShutdownPhase::Releasing
         }
     }

@@ -1,8 +1,8 @@
-//! Supervises the process of one attempt: its progress, its result, and every reason to end it
-//! early.
+//! Supervises the job process of one attempt: forwards its progress and receives its result. Kills
+//! the process on a timeout, a lost lease, a cancellation or a shutdown.
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::Failure;
+use oculus_job::error::JobError;
 use oculus_job::progress::{Phase, Progress, Status};
 use tokio::sync::mpsc;
 
@@ -13,15 +13,15 @@ use super::intake::AdmittedJob;
 use super::lease::Lease;
 use super::queue::LeaseStatus;
 use super::shutdown::{ShutdownPhase, reached};
-use crate::artifacts::ArtifactsPlace;
+use crate::artifacts::ArtifactsLocation;
 use crate::runner::spec::{JobEvent, JobResources, JobSpec};
 
-/// The supervisor of one attempt.
+/// The state of the supervision of one attempt.
 pub(super) struct Supervisor<'a> {
     worker: &'a WorkerContext,
     lease: &'a mut Lease,
     reports: mpsc::UnboundedSender<Progress>,
-    /// The phase that the job has reported last.
+    /// The last phase that the job has reported.
     phase: Phase,
 }
 
@@ -35,20 +35,21 @@ impl<'a> Supervisor<'a> {
         Self { worker, lease, reports, phase: Phase::Queued }
     }
 
-    /// Ends the progress reports and returns the phase that the job has reported last.
+    /// Closes the channel of progress reports and returns the last phase that the job has reported.
     pub(super) fn into_phase(self) -> Phase {
         self.phase
     }
 
-    /// Starts the job's process and supervises it to its end.
+    /// Starts the job process and supervises it until it exits.
     ///
-    /// * `token`: the token of the claim, which names the attempt's artifacts.
+    /// * `token`: the token of the claim. The token is part of the name of the attempt's artifacts
+    ///   folder.
     pub(super) async fn run(&mut self, job: &AdmittedJob, token: u64) -> AttemptOutcome {
         let spec = match self.job_spec(job, token) {
             Ok(spec) => spec,
             Err(failure) => return AttemptOutcome::Stopped(failure),
         };
-        self.report(taken_by(&self.worker.worker_id, job));
+        self.report(first_progress(&self.worker.worker_id, job));
         match Child::spawn(&spec) {
             Ok(child) => {
                 self.worker.spawn_backoff.succeeded();
@@ -61,7 +62,11 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn job_spec(&self, job: &AdmittedJob, token: u64) -> Result<JobSpec, Failure> {
+    /// Returns the message that the job process receives.
+    ///
+    /// # Errors
+    /// Returns [`ErrorCode::BarsSourceUnavailable`] if no source of bars can be used.
+    fn job_spec(&self, job: &AdmittedJob, token: u64) -> Result<JobSpec, JobError> {
         let jobs = &self.worker.config.jobs;
         let snapshot = self.worker.catalog.current();
         Ok(JobSpec {
@@ -71,11 +76,11 @@ impl<'a> Supervisor<'a> {
             plugins: snapshot.plugins(),
             refused: snapshot.refused(),
             resources: JobResources::from_config(jobs, &self.worker.worker_id)?,
-            artifacts: ArtifactsPlace { dir: jobs.artifacts_dir.clone(), token: token.to_string() },
+            artifacts: ArtifactsLocation { dir: jobs.artifacts_dir.clone(), token: token.to_string() },
         })
     }
 
-    /// Forwards progress until the process has returned a result, has died or must end.
+    /// Forwards progress until the process sends a result, dies or must be killed.
     async fn supervise(&mut self, mut child: Child) -> AttemptOutcome {
         let mut shutdown = self.worker.shutdown.clone();
         let timeout = tokio::time::sleep(self.worker.config.jobs.timeout);
@@ -88,44 +93,52 @@ impl<'a> Supervisor<'a> {
                         continue;
                     }
                     Some(JobEvent::Finished { failure, result, plugins }) => {
-                        // Before the result is published: a job that is pushed in response then
-                        // uses the plugin that is active from here on.
+                        // The health is recorded before the result is published, because
+                        // recording it may withdraw a crashed generation. A job that is pushed in
+                        // response to the result must already run with the replacement.
                         tokio::task::block_in_place(|| self.worker.catalog.record_usage(&plugins));
-                        child.end().await;
-                        return AttemptOutcome::Answered { failure, result };
+                        child.close().await;
+                        return AttemptOutcome::Reported { failure, result };
                     }
-                    None => return AttemptOutcome::Died(child.end().await),
+                    None => return AttemptOutcome::Died(child.close().await),
                 },
                 () = &mut timeout => AttemptOutcome::Stopped(self.timed_out()),
-                status = self.lease.ended() => match status {
-                    LeaseStatus::Cancelled => AttemptOutcome::Stopped(Failure::cancelled(self.phase)),
+                status = self.lease.lost_or_cancelled() => match status {
+                    LeaseStatus::Cancelled => AttemptOutcome::Stopped(JobError::cancelled(self.phase)),
+                    // `lost_or_cancelled` never returns `Held`.
                     LeaseStatus::Lost | LeaseStatus::Held => AttemptOutcome::Lost,
                 },
                 () = reached(&mut shutdown, ShutdownPhase::Releasing) => AttemptOutcome::Released,
             };
+            // The process gets no grace time, because another worker may already run the job, or a
+            // user waits for the cancellation.
             child.kill();
-            child.end().await;
+            child.close().await;
             return stopped;
         }
     }
 
+    /// Forwards the progress to the publisher.
     fn report(&mut self, progress: Progress) {
         self.phase = progress.phase;
+        // Sending fails only if the publisher has panicked. The job then continues without progress
+        // events.
         let _ = self.reports.send(progress);
     }
 
-    fn timed_out(&self) -> Failure {
+    /// Returns the failure of a job that exceeds its timeout.
+    fn timed_out(&self) -> JobError {
         let seconds = self.worker.config.jobs.timeout.as_secs();
-        let message = format!("the job ran longer than {seconds} s and was killed");
-        let hint = "ask for fewer symbols, years, trials or epochs, or raise JOB_TIMEOUT_SECONDS";
-        Failure::failed(self.phase, ErrorCode::Timeout, message, hint)
+        let message = format!("the job ran longer than the limit of {seconds} s and was killed");
+        let hint = "request fewer symbols, years, trials or epochs, or raise JOB_TIMEOUT_SECONDS";
+        JobError::failed(self.phase, ErrorCode::Timeout, message, hint)
     }
 }
 
-/// Returns the first progress of an attempt.
-fn taken_by(worker_id: &str, job: &AdmittedJob) -> Progress {
+/// Returns the first progress of an attempt: the worker has claimed the job.
+fn first_progress(worker_id: &str, job: &AdmittedJob) -> Progress {
     let details = serde_json::json!({
-        "message": format!("taken by {worker_id}"),
+        "message": format!("claimed by worker {worker_id}"),
         "attempt": job.attempt,
         "percent": 0,
     });

@@ -1,16 +1,16 @@
-//! Child processes: the environment they get, what they print, and how they ended.
+//! Child processes: their environment variables, their output, and the cause of their exit.
 //!
-//! In: the variables of this process, a child's stdout and stderr. Out: the child's variables, log
-//! lines, the last lines of each pipe, and the cause of its end.
-//! Invariant: a process may print without limit: no pipe fills up, and neither the log nor memory
-//! grows with it.
+//! In: the variables of this process, and the stdout and stderr of a child. Out: the variables of
+//! the child, log lines, the last lines of each pipe, and the exit cause.
+//! Invariant: a process may print without limit. Its pipes never fill up, and the log and memory
+//! stay bounded.
 
 mod environment;
 mod exit;
-mod flood;
+mod log_allowance;
 mod output;
 
 pub use self::environment::{child_environment, is_library_root};
 pub use self::exit::{ExitCause, signal_name};
-pub use self::flood::LogAllowance;
+pub use self::log_allowance::LogAllowance;
 pub use self::output::{ChildOutput, KEPT_LINES, OutputLabel};

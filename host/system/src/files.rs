@@ -1,8 +1,10 @@
-//! Files that survive a crash: each is complete under its name or keeps its previous content.
+//! Writes files that survive a crash: after a power loss a file has its whole new content or its
+//! whole previous content.
 //!
-//! In: a path and what to write there. Out: the file or folder, on the disk.
-//! Invariant: the bytes reach the disk before the name does, and the name before the caller continues. A rename without
-//! syncing the file first may leave an empty file after a power loss; one without syncing the folder may vanish.
+//! In: a path and its content. Out: the file or folder, stored on the disk. Invariant: the content
+//! is synced before the rename, and the rename is synced before the function returns. If the
+//! content were not synced first, the file could be empty after a power loss. If the folder were
+//! not synced, the rename could be lost.
 
 use std::fs::{DirBuilder, DirEntry, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -12,45 +14,47 @@ use std::path::Path;
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
-/// Prefix and suffix of temporary files.
+/// Prefix and suffix of temporary names. They identify files that a killed process leaves behind.
 const TEMPORARY_PREFIX: &str = ".oculus-";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
-/// Bytes that are written at once.
+/// Size of the write buffer in bytes.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// Who may read a new file or folder.
+/// The users that may access a new file or folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Only the user that runs this process.
     Owner,
-    /// Every user that the process's umask admits.
+    /// Every user that the umask of the process permits.
     Umask,
 }
 
-/// Replaces the content of `path` by `bytes`: writes a temporary file next to it, syncs it, renames it, syncs the folder.
+/// Replaces the content of `path` with `bytes`: writes a temporary file in the same folder, syncs
+/// it, renames it to `path`, and syncs the folder.
 ///
-/// The file gets the mode of `access`, also if it existed with another one. A symbolic link is
-/// replaced, not followed. Several threads or processes may write one path at the same time: the
-/// last rename wins.
+/// The file gets the mode of `access`, even if `path` existed with another mode. A symbolic link is
+/// replaced, not followed. Several threads or processes may write to the same path concurrently:
+/// the last rename wins.
 ///
 /// # Errors
-/// The file system's, such as a missing folder or a full disk. The previous content of `path` is then unchanged, unless
-/// only the last step failed, the sync of the folder.
+/// Returns an [`io::Error`] if the folder does not exist, the disk is full, or the file system
+/// fails in another way. After an error the previous content of `path` is unchanged, with one
+/// exception: if the last step, the sync of the folder, fails, `path` already has the new content.
 pub fn write_durably(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
     write_durably_with(path, access, |out| out.write_all(bytes))
 }
 
-/// Replaces the content of `path` by what `write` writes, like [`write_durably`].
+/// Replaces the content of `path` with the output of `write`, in the steps of [`write_durably`].
 ///
 /// # Errors
-/// The file system's as an `E`, and those of `write`.
+/// Returns the error of `write`, or the [`io::Error`] of the file system converted to `E`.
 pub fn write_durably_with<E: From<io::Error>>(
     path: &Path,
     access: Access,
     write: impl FnOnce(&mut BufWriter<&File>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let temporary = temporary_in(folder_of(path), access)?;
+    let temporary = temporary_in(parent_folder(path), access)?;
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, temporary.as_file());
     write(&mut out)?;
     out.flush()?;
@@ -58,30 +62,33 @@ pub fn write_durably_with<E: From<io::Error>>(
     Ok(persist_durably(temporary, path)?)
 }
 
-/// Renames a temporary file to `path`: syncs the file, renames it, syncs the folder.
+/// Moves a temporary file to `path`: syncs the file, renames it, and syncs the folder.
 ///
 /// # Errors
-/// The file system's; the temporary file is then removed.
+/// Returns an [`io::Error`] if the file system fails. The temporary file is then removed.
 pub fn persist_durably(temporary: NamedTempFile, path: &Path) -> io::Result<()> {
-    // Opened first: a folder that cannot be opened for the sync is an error before anything is
-    // replaced.
-    let folder = File::open(folder_of(path))?;
+    // The folder is opened before the rename: if it cannot be opened for the sync, the function
+    // fails before it replaces anything.
+    let folder = File::open(parent_folder(path))?;
     sync_file(temporary.as_file())?;
     temporary.persist(path).map_err(|error| error.error)?;
     sync_folder(&folder)
 }
 
-/// Creates the folder `path` complete or not at all: `fill` writes into a temporary folder next to
-/// it, whose files are synced and which is renamed.
+/// Creates the folder `path` with the content that `fill` writes, completely or not at all. `fill`
+/// receives a temporary folder on the same file system. The files in it are synced before it is
+/// renamed to `path`. An empty folder at `path` is replaced.
 ///
 /// # Errors
-/// The file system's, and those of `fill`; `DirectoryNotEmpty` if there is such a folder with
-/// entries, `NotADirectory` if there is such a file. An empty folder is replaced.
+/// - `DirectoryNotEmpty` if `path` is a folder with entries.
+/// - `NotADirectory` if `path` is a file.
+/// - The error of `fill`, or another [`io::Error`] of the file system.
 pub fn create_folder_durably(path: &Path, fill: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
-    let parent_path = folder_of(path);
+    let parent_path = parent_folder(path);
     let parent = File::open(parent_path)?;
     let temporary = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempdir_in(parent_path)?;
-    // A folder of its own, since the temporary one is closed to all other users.
+    // `tempdir_in` creates its folder with mode 0700. The folder inside it has the mode of the
+    // umask, and is the one that is renamed.
     let unfinished = temporary.path().join("unfinished");
     std::fs::create_dir(&unfinished)?;
     fill(&unfinished)?;
@@ -90,30 +97,33 @@ pub fn create_folder_durably(path: &Path, fill: impl FnOnce(&Path) -> io::Result
     sync_folder(&parent)
 }
 
-/// Creates a folder, and syncs the one that contains it.
+/// Creates a folder, and syncs its parent folder.
 ///
 /// # Errors
-/// The file system's, `AlreadyExists` if there is an entry of this name.
+/// Returns `AlreadyExists` if the path exists, or another [`io::Error`] of the file system.
 pub fn create_dir_durably(folder: &Path, access: Access) -> io::Result<()> {
     create_dir(folder, access)?;
-    sync_folder(&File::open(folder_of(folder))?)
+    sync_folder(&File::open(parent_folder(folder))?)
 }
 
 /// Creates a folder with its missing ancestors, and syncs every folder that gets a new entry.
+/// `access` applies to every folder that is created.
 ///
-/// Without the syncs, a file that was written durably into the folder may vanish with it. `access`
-/// applies to every folder that is created.
+/// Without these syncs the folder could be lost in a power loss, with all files that were written
+/// durably into it.
 ///
 /// # Errors
-/// The file system's.
+/// Returns an [`io::Error`] if a folder cannot be created or synced.
 pub fn create_dir_all_durably(folder: &Path, access: Access) -> io::Result<()> {
-    let parent = folder_of(folder);
+    let parent = parent_folder(folder);
     match create_dir(folder, access) {
         Ok(()) => {}
+        // The recursion ends at `.`, which is its own parent here.
         Err(error) if error.kind() == ErrorKind::NotFound && parent != folder => {
             create_dir_all_durably(parent, access)?;
             match create_dir(folder, access) {
-                // Another thread or process has created it in the meantime.
+                // Another thread or process created the folder in the meantime. It might not have
+                // synced the parent yet, so this call syncs the parent as well.
                 Err(_) if folder.is_dir() => {}
                 created => created?,
             }
@@ -132,17 +142,16 @@ fn create_dir(folder: &Path, access: Access) -> io::Result<()> {
     DirBuilder::new().mode(mode).create(folder)
 }
 
-/// Returns whether a file name is one of this module's temporary files or folders, which a killed
-/// process leaves behind.
+/// Returns whether a name belongs to a temporary file or folder of this module. A killed process
+/// leaves such files behind.
 pub fn is_temporary(name: &str) -> bool {
     name.starts_with(TEMPORARY_PREFIX)
 }
 
-/// Creates an empty file with a name that no other file of the folder has, and with the mode of
-/// `access`.
+/// Creates an empty file with a unique name and the mode of `access` in a folder.
 ///
-/// The file is opened here, not by `tempfile`, whose errors would state the random name in place of
-/// the system's code.
+/// The file is opened here and not by `tempfile`, whose errors contain the random name instead of
+/// the error code of the system.
 fn temporary_in(folder: &Path, access: Access) -> io::Result<NamedTempFile> {
     let mode = match access {
         Access::Owner => 0o600,
@@ -154,32 +163,32 @@ fn temporary_in(folder: &Path, access: Access) -> io::Result<NamedTempFile> {
         .make_in(folder, |path| OpenOptions::new().write(true).create_new(true).mode(mode).open(path))
 }
 
-/// Returns the folder of a file, `.` for a bare name.
-fn folder_of(path: &Path) -> &Path {
+/// Returns the folder of a path, or `.` if the path is only a file name.
+fn parent_folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Writes a file's content to the disk.
+/// Syncs the content of a file to the disk.
 fn sync_file(file: &File) -> io::Result<()> {
     match file.sync_all() {
-        // On macOS the standard library calls F_FULLFSYNC, which network file systems reject; they
-        // have fsync.
+        // On macOS the standard library calls F_FULLFSYNC. Network file systems reject it but
+        // support fsync.
         Err(error) if is_unsupported(&error) => Ok(rustix::io::retry_on_intr(|| rustix::fs::fsync(file))?),
         synced => synced,
     }
 }
 
-/// Writes a folder's entries to the disk: a rename lasts only then.
+/// Syncs the entries of a folder to the disk. A rename survives a power loss only after this sync.
 fn sync_folder(folder: &File) -> io::Result<()> {
     match sync_file(folder) {
-        // Some network and virtual file systems cannot sync a folder at all; the rename itself has
-        // succeeded.
+        // Some network and virtual file systems cannot sync a folder. The rename has succeeded, so
+        // this is not an error.
         Err(error) if is_unsupported(&error) => Ok(()),
         synced => synced,
     }
 }
 
-/// Writes all files below a folder and its own entries to the disk.
+/// Syncs all files below a folder, and the entries of the folder, to the disk.
 fn sync_tree(folder: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         sync_entry(&entry?)?;
@@ -194,12 +203,13 @@ fn sync_entry(entry: &DirEntry) -> io::Result<()> {
     } else if kind.is_file() {
         sync_file(&File::open(entry.path())?)
     } else {
-        // A symbolic link is an entry of its folder.
+        // A symbolic link has no content: it is stored with the entries of its folder.
         Ok(())
     }
 }
 
-/// Returns whether a file system rejects the kind of sync, rather than having failed at it.
+/// Returns whether an error means that the file system does not support this kind of sync. Other
+/// errors mean that the sync itself failed.
 fn is_unsupported(error: &io::Error) -> bool {
     let code = Errno::from_io_error(error);
     [Errno::INVAL, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOTTY]
@@ -244,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_for_the_owner_is_closed_to_others_also_if_it_was_open_before() {
+    fn a_file_for_the_owner_gets_mode_0600_even_if_it_had_another_mode() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
@@ -255,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_replaced_and_its_target_stays() {
+    fn a_symbolic_link_is_replaced_and_its_target_is_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let [target, link] = ["a", "b"].map(|name| folder.path().join(name));
         std::fs::write(&target, "old").unwrap();
@@ -267,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn writers_of_one_path_leave_one_complete_content_and_no_temporary_file() {
+    fn concurrent_writers_leave_one_complete_content_and_no_temporary_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         std::thread::scope(|scope| {
@@ -313,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_ancestors_are_created_once() {
+    fn concurrent_calls_create_missing_ancestors() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/c");
         std::thread::scope(|scope| {
@@ -328,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn every_new_folder_for_the_owner_is_closed_to_others_and_is_created_once() {
+    fn new_folders_for_the_owner_get_mode_0700_and_are_created_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b");
         create_dir_all_durably(&path, Access::Owner).unwrap();
@@ -339,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_has_the_code_of_the_system() {
+    fn an_error_has_the_error_code_of_the_system() {
         let folder = tempfile::tempdir().unwrap();
         let error = write_durably(&folder.path().join("no/a"), b"x", Access::Umask).unwrap_err();
         assert_eq!(Errno::from_io_error(&error), Some(Errno::NOENT));
@@ -358,8 +368,8 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_file_system_that_cannot_sync_folders_is_no_error() {
-        // The folders of /proc have no fsync: the system answers EINVAL.
+    fn a_file_system_that_cannot_sync_folders_is_not_an_error() {
+        // The folders of /proc do not support fsync: the call fails with EINVAL.
         let folder = File::open("/proc").unwrap();
         assert_eq!(Errno::from_io_error(&folder.sync_all().unwrap_err()), Some(Errno::INVAL));
         sync_folder(&folder).unwrap();

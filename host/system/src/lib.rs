@@ -1,7 +1,7 @@
-//! Operating-system services that the crates of the host share: files that survive a crash, child
-//! processes and their output, pauses between attempts, values that must not be shown.
+//! Operating-system services shared by the crates of the host: durable files, child processes and
+//! their output, retry pauses, and secrets that are never displayed.
 //!
-//! In: paths, processes, numbers. Out: the standard library's types and errors.
+//! In: paths, processes, numbers. Out: types and errors of the standard library.
 //! Invariant: this crate depends on no other crate of the host.
 
 pub mod backoff;

@@ -1,11 +1,11 @@
-//! Lines of child processes, as events of this process's log.
+//! Forwards the output lines of child processes to this process's log.
 //!
-//! In: a line as it was printed. Out: a log event. Invariant: the line keeps its level, and its
-//! text is not changed.
+//! In: a printed line. Out: a log event. Invariant: the line keeps its level and its text.
 
-/// Logs a line of a child process at the level with which it begins; without one, as information.
+/// Logs a line of a child process at the level that it begins with, or at INFO if it begins with no
+/// level.
 pub(crate) fn forward(job: Option<&str>, plugin: Option<&str>, line: &str) {
-    let (level, text) = level_of(line);
+    let (level, text) = split_level(line);
     match level {
         tracing::Level::ERROR => tracing::error!(job, plugin, "{text}"),
         tracing::Level::WARN => tracing::warn!(job, plugin, "{text}"),
@@ -14,10 +14,12 @@ pub(crate) fn forward(job: Option<&str>, plugin: Option<&str>, line: &str) {
     }
 }
 
-/// Splits a line of a child's log into its level and the rest.
-fn level_of(line: &str) -> (tracing::Level, &str) {
+/// Splits a line of a child process into its log level and the remaining text.
+fn split_level(line: &str) -> (tracing::Level, &str) {
     let trimmed = line.trim_start();
     let first = trimmed.split(' ').next().unwrap_or_default();
+    // `Level` also parses lower case and digits. A native library may print a line that begins with
+    // `info:` or `5 rows`, so only a word in capitals is a level.
     let is_level = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_uppercase());
     match first.parse() {
         Ok(level) if is_level => (level, trimmed[first.len()..].trim_start()),
@@ -30,15 +32,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_a_child_keeps_its_level() {
-        assert_eq!(level_of(" WARN plugin process died"), (tracing::Level::WARN, "plugin process died"));
-        assert_eq!(level_of("ERROR no room"), (tracing::Level::ERROR, "no room"));
+    fn a_line_with_a_level_is_logged_at_that_level() {
+        assert_eq!(split_level(" WARN plugin process died"), (tracing::Level::WARN, "plugin process died"));
+        assert_eq!(split_level("ERROR no room"), (tracing::Level::ERROR, "no room"));
     }
 
     #[test]
-    fn a_line_without_a_level_is_information() {
+    fn a_line_without_a_level_is_logged_as_info() {
         for line in ["[LightGBM] [Warning] x", "", "info: lower case does not count", "5 rows"] {
-            assert_eq!(level_of(line), (tracing::Level::INFO, line));
+            assert_eq!(split_level(line), (tracing::Level::INFO, line));
         }
     }
 }

@@ -1,33 +1,38 @@
-//! This process: its executable, and its immediate end.
+//! The current process: its executable, and its immediate termination.
 //!
-//! In: nothing. Out: a path, or no return.
-//! Invariant: an end that is asked for here happens, whatever the threads of this process do.
+//! In: nothing. Out: the path of the executable.
+//! Invariant: the functions that kill this process never return, even if its threads are blocked.
 
 use std::io;
 use std::path::PathBuf;
 
 use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group, kill_process};
 
-/// Returns the path of this executable as it runs now, also after an update has replaced its file.
+/// Returns a path to the executable of this process. On Linux the path stays valid after an update
+/// has replaced the file.
 ///
 /// # Errors
-/// The system's own, where it does not know the path.
+/// Returns an [`io::Error`] if the system cannot determine the path.
 pub fn own_executable() -> io::Result<PathBuf> {
+    // `/proc/self/exe` refers to the running file itself. A child that is started after an update
+    // therefore still has the same version as this process.
     if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
 }
 
-/// Ends this process at once, without exit handlers, in which native code may crash.
-pub fn end_now() -> ! {
+/// Kills this process immediately. No exit handlers run, because native libraries may crash in
+/// them.
+pub fn kill_now() -> ! {
     let _ = kill_process(getpid(), Signal::KILL);
-    // Not reached: no process survives that signal.
+    // This line is not reached, because no process survives `SIGKILL`.
     std::process::abort()
 }
 
-/// Ends this process and all processes that it has started, if it leads a process group of its own;
-/// else only itself.
-pub fn end_group_now() -> ! {
+/// Kills this process. If it is a process group leader, its child processes are killed as well.
+pub fn kill_group_now() -> ! {
+    // A process that is not the leader shares its group with its parent, such as a shell, which
+    // must survive.
     if getpgrp() == getpid() {
         let _ = kill_current_process_group(Signal::KILL);
     }
-    end_now()
+    kill_now()
 }

@@ -1,7 +1,7 @@
-//! Values that must not appear in logs, errors or results: they are displayed as `***`.
+//! Values that must not appear in logs, errors or results. They are displayed as `***`.
 //!
-//! In: a key, a password or an address that contains one. Out: the value for the one caller that
-//! needs it, `***` for all others. Invariant: neither `Debug` nor `Display` writes a secret.
+//! In: a key, a password, or a URL that contains one. Out: the value for the caller that calls
+//! `reveal`, and `***` in every other place. Invariant: `Debug` and `Display` never write a secret.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use std::fmt;
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a text that must not be shown.
+    /// Creates a secret from its text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// Returns the secret itself, for the one request that needs it.
+    /// Returns the text of the secret. Call it only where a request needs the text.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -33,42 +33,42 @@ impl fmt::Display for Secret {
     }
 }
 
-/// Serializes a secret for another process of this program, over a channel that no other process
-/// reads.
+/// Serializes a secret in plain text, for `#[serde(with)]`. Use it only for a channel to another
+/// process of this program, and only if no third process can read the channel.
 pub mod revealed {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     use super::Secret;
 
-    /// Writes the secret itself.
+    /// Serializes the text of the secret.
     ///
     /// # Errors
-    /// The serializer's own.
+    /// Returns the error of the serializer.
     pub fn serialize<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
         secret.reveal().serialize(serializer)
     }
 
-    /// Reads the secret back.
+    /// Deserializes a secret from its text.
     ///
     /// # Errors
-    /// The deserializer's own, for a value that is not a string.
+    /// Returns the error of the deserializer if the value is not a string.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
         String::deserialize(deserializer).map(Secret::new)
     }
 }
 
-/// The address of a Redis server; shown without its password.
+/// The URL of a Redis server. It is displayed without its password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisAddress(String);
 
 impl RedisAddress {
-    /// Wraps an address such as `redis://user:password@host:6379/0`; the caller has checked its
-    /// form.
+    /// Creates an address from a URL such as `redis://user:password@host:6379/0`, which the caller
+    /// has validated.
     pub fn new(url: impl Into<String>) -> Self {
         Self(url.into())
     }
 
-    /// Returns the address with its password, for the connection.
+    /// Returns the URL with its password, for the connection.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -86,13 +86,16 @@ impl fmt::Debug for RedisAddress {
     }
 }
 
-/// Returns an address with `***` in every place where a password may be, also if the text is not a
-/// valid address.
+/// Returns a URL with `***` in every position that may contain a password. The text may be an
+/// invalid URL, because error messages quote rejected settings.
 pub fn without_password(url: &str) -> String {
+    // A Unix socket has its password in the query (`unix:///path?pass=…`). Everything after `pass=`
+    // is hidden, because an unescaped password may contain any character.
     let url = match url.split_once("pass=") {
         Some((before, _)) => format!("{before}pass=***"),
         None => url.to_owned(),
     };
+    // The last `@` ends the password, because an unescaped password may itself contain `@`.
     let Some(at) = url.rfind('@') else { return url };
     let start = url.find("://").map_or(0, |position| position + 3);
     if start > at {
@@ -107,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_form_of_address_shows_its_password() {
+    fn no_form_of_url_shows_its_password() {
         for (url, shown) in [
             ("redis://:hunter2@h:1/0", "redis://:***@h:1/0"),
             ("redis://bob:hunter2@h", "redis://bob:***@h"),

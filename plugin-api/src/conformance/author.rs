@@ -1,4 +1,4 @@
-//! The claims as tests of an author's crate, one a claim.
+//! The claims as tests of an author's crate, one test per claim.
 
 use std::io::Write as _;
 use std::process::Command;
@@ -10,19 +10,23 @@ use super::subject::{Extraction, Subject};
 use crate::Manifest;
 use crate::testing::Harness;
 
-/// Tests of plugins whose fits must not run side by side wait for each other.
-static ALONE: Mutex<()> = Mutex::new(());
+/// Lock for plugins whose fits must not run at the same time. It is necessary because `cargo test`
+/// runs tests in parallel.
+static SEQUENTIAL: Mutex<()> = Mutex::new(());
 
-/// Set in the process that [`assert_silent`] starts.
+/// Environment variable that marks the process started by [`assert_silent`].
 const CHILD: &str = "OCULUS_CONFORMANCE_CHILD";
-const START: &str = "-- the plugin works";
-const END: &str = "-- the plugin is done";
+/// The line that is printed on stdout before the calls of the plugin.
+const START: &str = "-- plugin calls begin";
+/// The line that is printed on stdout after the calls of the plugin.
+const END: &str = "-- plugin calls end";
 
-/// Tries every claim on a plugin, a test a claim: one line in the author's crate, `conformance!(MyFamily)` or
+/// Adds one test per claim for a plugin: `conformance!(MyFamily)` or
 /// `conformance!(extractor MyExtractor)`.
 ///
-/// The line stands in the crate itself or in a file of its `tests` folder, once in each, and makes a module `conformance`.
-/// Beside the claims that a host can try, it tests that fits print nothing on stdout.
+/// Call the macro in the crate itself or in a file of its `tests` folder, once per file. It creates
+/// a module `conformance`. The module tests the claims that a host tests, and also that the plugin
+/// prints nothing on stdout.
 ///
 /// ```
 /// # use oculus_plugin_api::prelude::*;
@@ -51,78 +55,89 @@ macro_rules! conformance {
     };
 }
 
-/// Tries one claim.
+/// Tests one claim.
 ///
 /// # Panics
-/// When it is broken, with the reason.
+/// Panics with the reason if the claim is broken.
 pub fn assert_holds(harness: &Harness, name: &str) {
-    let tried = match readable_manifest(harness) {
-        Err(fault) => verdict(|| Err(fault)),
+    let verdict = match readable_manifest(harness) {
+        Err(error) => verdict(|| Err(error)),
         Ok(_) if name == MANIFEST => Verdict::Holds,
         Ok(manifest) => {
-            let holds = claims::find(name).unwrap_or_else(|| panic!("no claim {name}")).holds;
-            alone(&manifest.clone(), || verdict(|| holds(&Subject::new(harness, manifest, Depth::Suite))))
+            let test = claims::find(name).unwrap_or_else(|| panic!("unknown claim {name}")).test;
+            run_exclusively(&manifest.clone(), || verdict(|| test(&Subject::new(harness, manifest, Depth::Suite))))
         }
     };
-    match tried {
+    match verdict {
         Verdict::Holds => {}
-        Verdict::Inapplicable { reason } => println!("{name} says nothing here: {reason}"),
-        Verdict::Broken { reason } => panic!("it is not so that {}:\n{reason}", name.replace('_', " ")),
+        Verdict::Inapplicable { reason } => println!("{name} does not apply: {reason}"),
+        Verdict::Broken { reason } => panic!("broken claim: {}\n{reason}", name.replace('_', " ")),
     }
 }
 
-/// Runs while no other plugin does whose fits must not run side by side.
-fn alone<T>(manifest: &Manifest, run: impl FnOnce() -> T) -> T {
-    let _lock = (!manifest.concurrent_fits).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
+/// Runs a test. If the plugin does not allow concurrent fits, this test waits until no other test
+/// of such a plugin is running.
+fn run_exclusively<T>(manifest: &Manifest, run: impl FnOnce() -> T) -> T {
+    // A failed test poisons the lock. The lock protects no data, so the other tests can run.
+    let _lock = (!manifest.concurrent_fits).then(|| SEQUENTIAL.lock().unwrap_or_else(PoisonError::into_inner));
     run()
 }
 
-/// Tests that a plugin at work prints nothing on stdout, in a process of its own: the test with this path, run again.
+/// Tests that a plugin prints nothing on stdout.
+///
+/// It runs the test at `path` again in a new process, because only the stdout of a whole process
+/// includes the output of C libraries.
 ///
 /// # Panics
-/// When it prints something, or the process fails.
+/// Panics if the plugin prints something on stdout, or if the process fails.
 pub fn assert_silent(harness: &Harness, path: &str) {
     if std::env::var_os(CHILD).is_some() {
-        work_between_marks(harness);
+        call_plugin_between_markers(harness);
     }
-    // Tests are named without their crate.
+    // The names of tests in a test binary do not include the crate.
     let (_, test) = path.split_once("::").unwrap_or_default();
     let program = std::env::current_exe().unwrap_or_default();
+    // Without `--nocapture` the test harness would capture the output of Rust code.
     let output = Command::new(program).args(["--exact", test, "--nocapture"]).env(CHILD, "1").output();
-    let output = output.unwrap_or_else(|error| panic!("the test could not be run again: {error}"));
+    let output = output.unwrap_or_else(|error| panic!("cannot start the test again: {error}"));
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     let Some((_, printed)) = stdout.split_once(START) else {
         panic!("the test {test} did not start:\n{stdout}{stderr}")
     };
-    assert!(output.status.success(), "the plugin ended its process: {}\n{stderr}", output.status);
+    assert!(output.status.success(), "the plugin terminated its process: {}\n{stderr}", output.status);
+    // C libraries flush their buffers at exit, so their text may follow the end marker.
     let printed = printed.replacen(END, "", 1);
     let printed = printed.trim();
-    assert!(printed.is_empty(), "stdout is not the plugin's; use `ctx.log`, or stderr. It printed:\n{printed}");
+    assert!(printed.is_empty(), "a plugin must not print on stdout; use `ctx.log` or stderr. Found:\n{printed}");
 }
 
-/// Ends the process, so that what C libraries hold back comes out behind the last mark, and nothing else.
-fn work_between_marks(harness: &Harness) -> ! {
-    mark(START);
+/// Calls the functions of the plugin and exits the process.
+///
+/// The exit flushes the buffers of C libraries before the test harness can print more. Therefore,
+/// all text after the start marker comes from the plugin.
+fn call_plugin_between_markers(harness: &Harness) -> ! {
+    print_marker(START);
     if let Ok(manifest) = harness.manifest() {
         let subject = Subject::new(harness, manifest, Depth::Suite);
         if subject.is_extractor() {
             drop(subject.rules());
-            let still = subject.panel.still();
-            drop(subject.extract(&Extraction { frame: &still, ..subject.extraction() }));
+            let constant = subject.panel.constant();
+            drop(subject.extract(&Extraction { frame: &constant, ..subject.extraction() }));
         } else if let Ok(model) = subject.model() {
-            drop(model.predict(&subject.frame, &subject.panel.later_elsewhere()));
+            drop(model.predict(&subject.frame, &subject.panel.later_rows_of_other_symbols()));
             drop(model.save().and_then(|bytes| harness.load(&bytes)));
-            // Engines have warnings for columns that never move.
-            drop(subject.fit(&subject.panel.still(), &subject.task()));
+            // Constant columns are tested, because some engines print warnings about them.
+            drop(subject.fit(&subject.panel.constant(), &subject.task()));
         }
     }
-    mark(END);
+    print_marker(END);
     std::process::exit(0)
 }
 
-/// A line straight to stdout, which the test harness would hold back.
-fn mark(line: &str) {
+/// Prints a line on stdout. This function writes to the stream directly, because the test harness
+/// captures `println!`.
+fn print_marker(line: &str) {
     let mut stdout = std::io::stdout();
     let _ = writeln!(stdout, "\n{line}").and_then(|()| stdout.flush());
 }

@@ -1,26 +1,29 @@
-//! Whether a call ends when it is cancelled.
+//! The check that a call stops when the job is cancelled.
 
 use super::claim_error::{ClaimError, ClaimResult, describe};
 use crate::testing::Listener;
 use crate::{PluginError, code};
 
-/// Runs a call that checks for cancellation `n_asked` times, cancelled at its first check and at its last.
-pub(crate) fn ends_when_told_to(n_asked: usize, run: impl Fn(&Listener) -> Option<PluginError>) -> ClaimResult {
-    if n_asked == 0 {
+/// Runs a call twice. The job is cancelled at the first check for cancellation in one run, and at
+/// the last check in the other. `n_checks` is the number of checks of a complete call.
+pub(crate) fn stops_when_cancelled(n_checks: usize, run: impl Fn(&Listener) -> Option<PluginError>) -> ClaimResult {
+    if n_checks == 0 {
         return Err(ClaimError::broken(
-            "that it never asked whether to end",
-            "a question between its steps, at least every 100 ms",
+            "no check for cancellation",
+            "a check between steps, at least every 100 ms",
             "call `ctx.check()?` between steps",
         ));
     }
-    [1, n_asked].into_iter().try_for_each(|n_checks| {
-        let when = format!("told to end at question {n_checks} of {n_asked}");
-        ended_by(run(&Listener::cancelling_at(n_checks)).as_ref(), &when)
+    // Both checks are needed, because a call may return the error of one check and ignore the error
+    // of another.
+    [1, n_checks].into_iter().try_for_each(|check| {
+        let when = format!("cancelled at check {check} of {n_checks}");
+        failed_with_cancelled(run(&Listener::cancelling_at(check)).as_ref(), &when)
     })
 }
 
-/// Asserts that a cancelled call ended with the code CANCELLED.
-pub(crate) fn ended_by(error: Option<&PluginError>, when: &str) -> ClaimResult {
+/// Checks that a cancelled call failed with the code CANCELLED.
+pub(crate) fn failed_with_cancelled(error: Option<&PluginError>, when: &str) -> ClaimResult {
     let found = match error {
         Some(error) if error.code == code::CANCELLED => return Ok(()),
         Some(error) => format!("{}, {when}", describe(error)),
@@ -29,6 +32,6 @@ pub(crate) fn ended_by(error: Option<&PluginError>, when: &str) -> ClaimResult {
     Err(ClaimError::broken(
         found,
         "an error of code CANCELLED",
-        "hand on the error of `ctx.check()` as it is, with `?`",
+        "return the error of `ctx.check()` unchanged, with `?`",
     ))
 }

@@ -1,34 +1,35 @@
-//! Why a claim does not hold, in words that an author can act on.
+//! The reason why a claim does not hold, as text that an author can act on.
 
 use std::fmt::Display;
 
 use crate::{PluginError, code};
 
-/// Characters of one line of a reason.
+/// Largest number of characters in a line of a reason.
 const MAX_LINE: usize = 200;
 
-/// What a claim comes to.
+/// The result of the test of a claim.
 pub(crate) type ClaimResult = Result<(), ClaimError>;
 
-/// Why a claim does not hold, or says nothing.
+/// The reason why a claim does not hold or does not apply.
 #[derive(Debug)]
 pub(crate) enum ClaimError {
-    /// It does not hold.
+    /// The claim does not hold.
     Broken(String),
-    /// It says nothing of such a plugin.
+    /// The claim does not apply to this plugin.
     Inapplicable(String),
 }
 
 impl ClaimError {
-    /// Three lines: what was found, what was needed, what to do.
-    pub(crate) fn broken(found: impl Display, needed: impl Display, remedy: impl Display) -> Self {
+    /// Creates a reason of three lines, which state what was found, what was expected, and what to
+    /// do.
+    pub(crate) fn broken(found: impl Display, expected: impl Display, remedy: impl Display) -> Self {
         let found = line(found);
-        let needed = line(needed);
+        let expected = line(expected);
         let remedy = line(remedy);
-        Self::Broken(format!("found {found}\nneeded {needed}\n{remedy}"))
+        Self::Broken(format!("found {found}\nexpected {expected}\n{remedy}"))
     }
 
-    /// A claim that says nothing, and why.
+    /// Creates the reason why a claim does not apply.
     pub(crate) fn inapplicable(reason: impl Display) -> Self {
         Self::Inapplicable(line(reason))
     }
@@ -54,8 +55,10 @@ pub(crate) fn code_name(code: u32) -> &'static str {
     }
 }
 
-/// What somebody else's text becomes: one line that a person reads to its end.
+/// Converts a text, which may come from a third party, to one line of limited length.
 fn line(text: impl Display) -> String {
+    // A line break in a plugin's message would add lines to the reason, which must have exactly
+    // three.
     let text = text.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     match text.char_indices().nth(MAX_LINE) {
         None => text,
@@ -68,14 +71,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_has_three_lines_whatever_a_plugin_says() {
-        let wordy = PluginError::data("ä\nrow\n".repeat(200));
-        let ClaimError::Broken(reason) = ClaimError::broken(describe(&wordy), "a model", "fit one") else {
+    fn a_reason_has_three_short_lines_for_any_error_message() {
+        let long = PluginError::data("ä\nrow\n".repeat(200));
+        let ClaimError::Broken(reason) = ClaimError::broken(describe(&long), "a model", "fit one") else {
             panic!("not broken")
         };
         let lines: Vec<_> = reason.lines().collect();
         assert!(lines[0].starts_with("found an error of code 2 (DATA): ä row ä row"), "{reason}");
         assert!(lines[0].ends_with('…') && lines[0].chars().count() < 210, "{reason}");
-        assert_eq!(lines[1..], ["needed a model", "fit one"]);
+        assert_eq!(lines[1..], ["expected a model", "fit one"]);
     }
 }

@@ -1,79 +1,85 @@
-//! The list of claims, and how a claim is tested.
+//! The list of claims and the run of their tests.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::claim_error::{ClaimError, ClaimResult, describe};
 use super::finding::{Depth, Verdict};
 use super::subject::Subject;
-use super::{extracting, fitting, models, probe, refusing};
+use super::{extracting, fitting, models, probe, rejecting};
 use crate::testing::Harness;
 use crate::{Manifest, Role, code};
 
-/// One claim: its words, joined by `_`, and its test.
+/// A claim.
 pub(super) struct Claim {
+    /// The claim as text, with `_` instead of spaces.
     pub(super) name: &'static str,
-    pub(super) holds: fn(&Subject<'_>) -> ClaimResult,
+    /// The test of the claim.
+    pub(super) test: fn(&Subject<'_>) -> ClaimResult,
 }
 
 /// The claim that is tested before all others.
-pub(super) const MANIFEST: &str = "its_manifest_can_be_worked_with";
+pub(super) const MANIFEST: &str = "its_manifest_is_valid";
 
-/// The single list of claims, expanded to an author's tests or to the table that a host runs.
+/// The only list of claims. It expands either to the author's tests or to the list of tests that a
+/// host runs.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __claims {
     (family $as:ident $with:tt) => {
         $crate::__claims! { @$as $with
-            a_fit_on_clean_rows_scores_later_ones
-            the_same_seed_gives_the_same_model
-            threads_change_no_model
-            one_prepared_table_gives_each_fit_the_same_model
-            fits_side_by_side_equal_those_in_a_row
-            later_rows_change_no_model
-            columns_for_rules_change_no_model
-            a_fit_ends_when_told_to
-            a_fit_asks_more_often_the_more_rounds_it_has
+            a_fit_on_clean_rows_scores_later_rows
+            the_same_seed_produces_the_same_model
+            the_number_of_threads_does_not_change_the_model
+            fits_do_not_change_the_prepared_table
+            concurrent_fits_equal_sequential_fits
+            later_rows_do_not_change_the_model
+            rule_columns_do_not_change_the_model
+            a_fit_stops_when_cancelled
+            a_fit_with_more_rounds_checks_for_cancellation_more_often
             a_saved_model_predicts_the_same
-            a_saved_model_cut_short_is_refused
-            bytes_that_are_no_model_are_refused
-            importance_is_shared_among_the_columns
-            a_score_depends_on_no_other_row_asked_for
+            a_truncated_model_is_rejected
+            bytes_that_are_not_a_model_are_rejected
+            importance_is_one_share_per_column
+            a_score_does_not_depend_on_the_other_requested_rows
             columns_are_found_by_name
-            a_hole_in_a_row_silences_no_other_symbol
-            a_feature_that_is_no_number_is_refused_or_left_out
-            a_label_that_is_no_number_is_refused
-            training_rows_of_one_class_are_refused
-            parameters_out_of_bounds_are_refused_by_name
-            garbage_is_refused_without_a_panic
+            a_missing_value_does_not_affect_other_symbols
+            a_non_finite_feature_is_rejected_or_ignored
+            an_invalid_label_is_rejected
+            training_rows_of_one_class_are_rejected
+            invalid_parameters_are_rejected_by_name
+            invalid_input_is_rejected_without_a_panic
         }
     };
     (extractor $as:ident $with:tt) => {
         $crate::__claims! { @$as $with
             rules_are_proposed_for_clean_rows
-            a_rule_is_conditions_on_features_of_the_table
-            the_same_seed_gives_the_same_rules
-            threads_change_no_rule
-            later_rows_change_no_rule
-            a_call_ends_when_told_to
-            a_feature_that_is_no_number_is_refused_or_left_out
-            a_label_that_is_no_number_is_refused
-            training_rows_of_one_class_are_refused
-            parameters_out_of_bounds_are_refused_by_name
-            garbage_is_refused_without_a_panic
+            rules_are_conditions_on_features_of_the_table
+            the_same_seed_produces_the_same_rules
+            the_number_of_threads_does_not_change_the_rules
+            later_rows_do_not_change_the_rules
+            an_extraction_stops_when_cancelled
+            a_non_finite_feature_is_rejected_or_ignored
+            an_invalid_label_is_rejected
+            training_rows_of_one_class_are_rejected
+            invalid_parameters_are_rejected_by_name
+            invalid_input_is_rejected_without_a_panic
         }
     };
     (@table () $($claim:ident)*) => {
-        [$(Claim { name: stringify!($claim), holds: $claim }),*]
+        [$(Claim { name: stringify!($claim), test: $claim }),*]
     };
     (@tests ($harness:expr) $($claim:ident)*) => {
         #[cfg(test)]
         mod conformance {
+            // `use super::*` is unused if the macro received a full path.
             #[allow(unused_imports)]
             use super::*;
 
+            // A macro cannot build an identifier from a constant, so the name in `MANIFEST` is
+            // repeated here.
             #[test]
-            fn its_manifest_can_be_worked_with() {
-                $crate::conformance::assert_holds(&$harness, "its_manifest_can_be_worked_with");
+            fn its_manifest_is_valid() {
+                $crate::conformance::assert_holds(&$harness, "its_manifest_is_valid");
             }
             $(
                 #[test]
@@ -89,29 +95,35 @@ macro_rules! __claims {
     };
 }
 
+/// The claims about a family that a probe tests.
 static PROBE_OF_FAMILIES: [Claim; 2] = {
     use probe::*;
-    crate::__claims!(@table () a_small_fit_is_the_same_after_saving_and_loading a_small_fit_ends_when_told_to)
+    crate::__claims!(@table () a_small_model_predicts_the_same_after_loading a_small_fit_stops_when_cancelled)
 };
 
+/// The claims about an extractor that a probe tests.
 static PROBE_OF_EXTRACTORS: [Claim; 2] = {
     use probe::*;
-    crate::__claims!(@table () a_few_rules_name_features_of_the_table a_small_extraction_ends_when_told_to)
+    crate::__claims!(@table () rules_of_a_small_table_use_its_features a_small_extraction_stops_when_cancelled)
 };
 
+/// All claims about a family.
 static ON_FAMILIES: &[Claim] = {
-    use {fitting::*, models::*, refusing::*};
+    use {fitting::*, models::*, rejecting::*};
     &crate::__claims!(family table ())
 };
 
+/// All claims about an extractor.
 static ON_EXTRACTORS: &[Claim] = {
-    use {extracting::*, refusing::*};
+    use {extracting::*, rejecting::*};
     &crate::__claims!(extractor table ())
 };
 
-/// Returns the claims for a plugin with this role; they follow the claim on its manifest.
+/// Returns the claims about a plugin with this role, except the claim about its manifest, which is
+/// tested first.
 pub(super) fn all(depth: Depth, role: Role) -> &'static [Claim] {
     match (depth, role) {
+        // A role of a later API has functions that this version does not know.
         (_, Role::Unknown) => &[],
         (Depth::Probe, Role::Rules) => &PROBE_OF_EXTRACTORS,
         (Depth::Probe, _) => &PROBE_OF_FAMILIES,
@@ -126,14 +138,15 @@ pub(super) fn find(name: &str) -> Option<&'static Claim> {
 }
 
 /// Runs a claim and returns its verdict. A claim that panics is broken.
-pub(super) fn verdict(holds: impl FnOnce() -> ClaimResult) -> Verdict {
-    let outcome = catch_unwind(AssertUnwindSafe(holds)).unwrap_or_else(|payload| {
-        // A payload whose own drop panics would abort.
+pub(super) fn verdict(test: impl FnOnce() -> ClaimResult) -> Verdict {
+    let outcome = catch_unwind(AssertUnwindSafe(test)).unwrap_or_else(|payload| {
+        // The payload is not dropped, because it may come from the plugin's code, and its `drop`
+        // could panic again.
         std::mem::forget(payload);
         Err(ClaimError::broken(
-            "that trying this panics",
-            "answers of the shape that was asked for",
-            "see the lines on stderr",
+            "a panic in the test of this claim",
+            "results of the requested lengths",
+            "see the panic message on stderr",
         ))
     });
     match outcome {
@@ -143,18 +156,20 @@ pub(super) fn verdict(holds: impl FnOnce() -> ClaimResult) -> Verdict {
     }
 }
 
-/// Returns the manifest, once it is readable and its role matches the module's functions.
+/// Returns the manifest if it is readable and its role matches the module's functions.
 pub(super) fn readable_manifest(harness: &Harness) -> Result<Manifest, ClaimError> {
-    let needed = "a manifest that a host can work with";
+    let expected = "a valid manifest";
     let manifest = harness.manifest();
     let manifest =
-        manifest.map_err(|error| ClaimError::broken(describe(&error), needed, "see `Manifest` and `Param`"))?;
+        manifest.map_err(|error| ClaimError::broken(describe(&error), expected, "see `Manifest` and `Param`"))?;
+    // The module of an extractor returns UNSUPPORTED from every `load`. This reveals whether the
+    // library exports a family or an extractor.
     let fits_models = !harness.load(&[]).is_err_and(|error| error.code == code::UNSUPPORTED);
     if fits_models == (manifest.role == Role::Rules) {
-        let what = if fits_models { "fits models" } else { "fits no models" };
-        let found = format!("role {:?} of a plugin that {what}", manifest.role);
-        let remedy = "extractors say `role(Role::Rules)` and `export_extractor!`, families neither";
-        return Err(ClaimError::broken(found, "the role of what it exports", remedy));
+        let exported = if fits_models { "a family" } else { "an extractor" };
+        let found = format!("role {:?} of a library that exports {exported}", manifest.role);
+        let remedy = "use `role(Role::Rules)` with `export_extractor!`, and other roles with `export_family!`";
+        return Err(ClaimError::broken(found, "the role of the exported trait", remedy));
     }
     Ok(manifest)
 }
@@ -166,6 +181,6 @@ mod tests {
     #[test]
     fn a_claim_that_panics_is_broken() {
         let Verdict::Broken { reason } = verdict(|| panic!("out of bounds")) else { panic!("not broken") };
-        assert_eq!(reason.lines().next(), Some("found that trying this panics"));
+        assert_eq!(reason.lines().next(), Some("found a panic in the test of this claim"));
     }
 }

@@ -1,132 +1,139 @@
-//! The table that plugins are tried on: a few symbols whose labels can be learnt, the same on every machine.
+//! The synthetic table on which claims are tested: a few symbols with labels that depend on the
+//! features. It is the same on every machine.
 //!
-//! Days are split in three for all symbols: rows to train on, rows for early stopping, later rows. One column is for rules
-//! only, and says what the label is.
+//! The days are split into the same three parts for all symbols: training, early stopping and later
+//! days. One column is for rules only and equals the label, so the tests detect a family that
+//! trains on it.
 
 use std::ops::Range;
 
 use crate::testing::{Frame, Noise};
 
-/// Names of the columns for models; each is of another scale.
+/// Names of the columns for models. Each column has a different scale.
 pub(crate) const COLUMNS: [&str; 4] = ["RSI_14", "MACD_HIST", "NATR_14", "RET_5"];
-/// The name of the column for rules.
+/// Name of the column for rules.
 pub(crate) const LEVEL: &str = "SMA_20";
 
-/// Columns, labels and scores.
+/// The columns, labels and scores of the table.
 pub(crate) struct Panel {
     n_symbols: u32,
     n_days: u32,
-    n_learnt: u32,
+    /// Number of days per symbol that are split into three parts.
+    n_split: u32,
     columns: Vec<Vec<f32>>,
-    /// One a row.
+    /// Labels, one per row.
     pub(crate) label: Vec<f32>,
-    /// One a row: a score that knows something of the label, NaN on the first tenth of the days.
+    /// Scores that correlate with the label, one per row. They are NaN on the first tenth of the
+    /// days, because a walk-forward validation does not score its first days either.
     pub(crate) scores: Vec<f32>,
 }
 
 impl Panel {
-    /// A panel in which `n_learnt` days of each symbol have `n_before` days of history or more.
-    pub(crate) fn new(n_symbols: u32, n_before: u32, n_learnt: u32) -> Self {
-        let n_days = n_before + n_learnt;
+    /// Creates a table in which `n_split` days per symbol have at least `n_before` days of history.
+    pub(crate) fn new(n_symbols: u32, n_before: u32, n_split: u32) -> Self {
+        let n_days = n_before + n_split;
         let mut panel = Self {
             n_symbols,
             n_days,
-            n_learnt,
+            n_split,
             columns: vec![Vec::new(); COLUMNS.len()],
             label: Vec::new(),
             scores: Vec::new(),
         };
         for symbol in 0..n_symbols {
+            // Each symbol has its own seed, so that its data does not depend on the number of
+            // symbols.
             panel.push_symbol(&mut Noise::new(u64::from(symbol)));
         }
         panel
     }
 
-    /// A slow wave and a fast one make the label, but for some noise.
+    /// Adds the rows of a symbol. The label depends on a slow and a fast component, plus noise.
     fn push_symbol(&mut self, noise: &mut Noise) {
         let mut slow = 0.0;
         for day in 0..self.n_days {
-            let [fast, size, doubt, other] = [(); 4].map(|()| centred(noise));
+            let [fast, size, label_noise, other] = [(); 4].map(|()| centred(noise));
             slow = 0.8 * slow + 0.4 * centred(noise);
             let truth = slow + 1.2 * fast;
             let row = [50.0 + 25.0 * slow, 0.01 * fast, 2.0 + 0.5 * size, 0.03 * other];
             self.columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
-            self.label.push(f32::from(truth + 0.3 * doubt > 0.1));
+            self.label.push(f32::from(truth + 0.3 * label_noise > 0.1));
             let is_scored = day >= self.n_days / 10;
             self.scores.push(if is_scored { 1.0 / (1.0 + (-truth).exp()) } else { f32::NAN });
         }
     }
 
-    /// The table.
+    /// Returns the table.
     pub(crate) fn frame(&self) -> Frame {
-        self.frame_of(0..COLUMNS.len())
+        self.frame_with_columns(0..COLUMNS.len())
     }
 
-    /// The table with its columns for models in this order.
-    pub(crate) fn frame_of(&self, order: impl Iterator<Item = usize>) -> Frame {
+    /// Returns a table that contains only these columns for models, in this order.
+    pub(crate) fn frame_with_columns(&self, order: impl Iterator<Item = usize>) -> Frame {
         let frame = Frame::new(self.n_symbols, self.n_days).rule_column(LEVEL, self.label.clone());
         order.fold(frame, |frame, idx| frame.column(COLUMNS[idx], self.columns[idx].clone()))
     }
 
-    /// The table with one and the same value everywhere.
+    /// Returns the table with every value replaced by `value`.
     pub(crate) fn filled(&self, value: f32) -> Frame {
         let mut frame = self.frame();
         frame.values_mut().fill(value);
         frame
     }
 
-    /// The table with features that never move.
-    pub(crate) fn still(&self) -> Frame {
+    /// Returns the table with constant features.
+    pub(crate) fn constant(&self) -> Frame {
         self.filled(1.0)
     }
 
-    /// The first row of the table, as a table.
+    /// Returns a table that contains the first row only.
     pub(crate) fn first_row(&self) -> Frame {
         let frame = Frame::new(1, 1).rule_column(LEVEL, vec![self.label[0]]);
         COLUMNS.iter().zip(&self.columns).fold(frame, |frame, (name, column)| frame.column(name, vec![column[0]]))
     }
 
-    /// Rows of some days of some symbols.
+    /// Returns the rows of some symbols on some days.
     pub(crate) fn rows(&self, symbols: Range<u32>, days: Range<u32>) -> Vec<u32> {
         symbols.flat_map(|symbol| days.clone().map(move |day| symbol * self.n_days + day)).collect()
     }
 
-    /// Rows of some days of all symbols.
+    /// Returns the rows of all symbols on some days.
     pub(crate) fn days(&self, days: Range<u32>) -> Vec<u32> {
         self.rows(0..self.n_symbols, days)
     }
 
-    /// Days to train on.
+    /// Returns the training days.
     pub(crate) fn train(&self) -> Range<u32> {
         0..self.n_days - 2 * self.part()
     }
 
-    /// Days for early stopping.
+    /// Returns the days for early stopping.
     pub(crate) fn tune(&self) -> Range<u32> {
         self.n_days - 2 * self.part()..self.n_days - self.part()
     }
 
-    /// Days that nothing is learnt from.
+    /// Returns the later days, which no fit may use.
     pub(crate) fn later(&self) -> Range<u32> {
         self.n_days - self.part()..self.n_days
     }
 
-    /// All days.
+    /// Returns all days.
     pub(crate) fn all(&self) -> Range<u32> {
         0..self.n_days
     }
 
-    /// Rows of the later days of every symbol but the first.
-    pub(crate) fn later_elsewhere(&self) -> Vec<u32> {
+    /// Returns the rows of all symbols except the first, on the later days.
+    pub(crate) fn later_rows_of_other_symbols(&self) -> Vec<u32> {
         self.rows(1..self.n_symbols, self.later())
     }
 
+    /// Returns the number of days in the second part, which is also the number in the third part.
     fn part(&self) -> u32 {
-        self.n_learnt / 5
+        self.n_split / 5
     }
 }
 
-/// Draws a number from -1 up to, not including, 1.
+/// Draws a number in [-1, 1).
 fn centred(noise: &mut Noise) -> f32 {
     2.0 * noise.unit_f32() - 1.0
 }
@@ -137,8 +144,8 @@ mod tests {
 
     #[test]
     fn every_part_of_every_symbol_has_both_classes() {
-        for (n_symbols, n_before, n_learnt) in [(2, 0, 60), (2, 100, 60), (3, 0, 120), (3, 2000, 120)] {
-            let panel = Panel::new(n_symbols, n_before, n_learnt);
+        for (n_symbols, n_before, n_split) in [(2, 0, 60), (2, 100, 60), (3, 0, 120), (3, 2000, 120)] {
+            let panel = Panel::new(n_symbols, n_before, n_split);
             for symbol in 0..n_symbols {
                 for days in [panel.train(), panel.tune(), panel.later()] {
                     let rows = panel.rows(symbol..symbol + 1, days);

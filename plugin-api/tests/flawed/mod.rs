@@ -1,4 +1,4 @@
-//! A family and an extractor that do all they must, and the flaws that they can have, one at a time.
+//! A family and an extractor that meet every claim, and variants of them with one flaw each.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -8,65 +8,66 @@ use abi_stable::std_types::{RResult, RSlice, RStr};
 use oculus_plugin_api::prelude::*;
 use oculus_plugin_api::{abi, internal};
 
+/// No flaw.
 pub(crate) const NONE: u8 = 0;
-/// Gives another result at each call.
-pub(crate) const CHANCE: u8 = 1;
-/// Lets the number of threads into the result.
+/// Each call returns a different result.
+pub(crate) const RANDOM: u8 = 1;
+/// The result depends on the number of threads.
 pub(crate) const THREADS: u8 = 2;
-/// Notices fits that run beside it.
-pub(crate) const SHARED: u8 = 3;
-/// Reads labels of rows that it is not to learn from.
-pub(crate) const LEAK: u8 = 4;
-/// Learns from columns for rules.
-pub(crate) const GREEDY: u8 = 5;
-/// Never asks whether to end.
-pub(crate) const DEAF: u8 = 6;
-/// Returns a result although it was cancelled.
-pub(crate) const STUBBORN: u8 = 7;
-/// Asks once, and then no more.
-pub(crate) const HASTY: u8 = 8;
-/// Loads less than it saved.
-pub(crate) const FORGETFUL: u8 = 9;
-/// Loads half a model.
-pub(crate) const CREDULOUS: u8 = 10;
-/// Loads anything.
-pub(crate) const TRUSTING: u8 = 11;
-/// Says half of the importance that there is.
-pub(crate) const VAIN: u8 = 12;
-/// Lets the number of rows into the score.
-pub(crate) const SOCIABLE: u8 = 13;
-/// Finds columns by position.
+/// The result depends on concurrent fits.
+pub(crate) const SHARED_STATE: u8 = 3;
+/// The fit reads labels of rows outside the training rows.
+pub(crate) const LOOKAHEAD: u8 = 4;
+/// The fit trains on columns for rules.
+pub(crate) const RULE_COLUMNS: u8 = 5;
+/// The fit never checks for cancellation.
+pub(crate) const UNCANCELLABLE: u8 = 6;
+/// The fit returns a result although the job was cancelled.
+pub(crate) const IGNORES_CANCEL: u8 = 7;
+/// The fit checks for cancellation in the first round only.
+pub(crate) const CHECKS_ONCE: u8 = 8;
+/// A loaded model lacks a part of the saved model.
+pub(crate) const LOSSY_LOAD: u8 = 9;
+/// A truncated model is accepted.
+pub(crate) const ACCEPTS_TRUNCATED: u8 = 10;
+/// Bytes that are not a model are accepted.
+pub(crate) const ACCEPTS_ANY_BYTES: u8 = 11;
+/// The importances sum to one half.
+pub(crate) const HALF_IMPORTANCE: u8 = 12;
+/// A score depends on the number of requested rows.
+pub(crate) const COUNTS_ROWS: u8 = 13;
+/// The model finds columns by position.
 pub(crate) const POSITIONAL: u8 = 14;
-/// Lets a hole into all scores of a call.
-pub(crate) const SPREADING: u8 = 15;
-/// Learns from holes; names features that nobody has.
-pub(crate) const BLIND: u8 = 16;
-/// Learns from one class.
-pub(crate) const ONE_SIDED: u8 = 17;
-/// Panics where there is little to work with.
-pub(crate) const FRAIL: u8 = 18;
-/// Never gives a result.
-pub(crate) const MUTE: u8 = 19;
-/// Declares a default that it does not allow.
-pub(crate) const BACKWARDS: u8 = 20;
-/// Says the other role.
-pub(crate) const MISCAST: u8 = 21;
-/// Prints on stdout.
-pub(crate) const LOUD: u8 = 22;
-/// Prints on C's stdout, which holds back what goes to a pipe.
-pub(crate) const MUMBLING: u8 = 23;
+/// A missing value makes all scores of a call NaN.
+pub(crate) const SPREADS_NAN: u8 = 15;
+/// The fit trains on missing values, or the extractor names an unknown feature.
+pub(crate) const ACCEPTS_NAN: u8 = 16;
+/// The fit accepts training rows of one class.
+pub(crate) const ACCEPTS_ONE_CLASS: u8 = 17;
+/// A prediction of an empty list of rows panics, and so does an extraction without scores.
+pub(crate) const PANICS: u8 = 18;
+/// Each fit fails.
+pub(crate) const FAILS: u8 = 19;
+/// The manifest declares a default outside the allowed range.
+pub(crate) const BAD_DEFAULT: u8 = 20;
+/// The manifest has the role of the other trait.
+pub(crate) const WRONG_ROLE: u8 = 21;
+/// The fit prints on stdout.
+pub(crate) const PRINTS: u8 = 22;
+/// The fit prints through the C library, which buffers its stdout if that is a pipe.
+pub(crate) const PRINTS_THROUGH_C: u8 = 23;
 
 static N_CALLS: AtomicU32 = AtomicU32::new(0);
 static N_RUNNING: AtomicU32 = AtomicU32::new(0);
 
-/// What a flaw adds to a result.
-fn flaw_of_call(flaw: u8, table: &Table<'_>, task: &Task<'_>) -> f64 {
+/// Returns the number by which a flaw changes a result.
+fn flaw_term(flaw: u8, table: &Table<'_>, task: &Task<'_>) -> f64 {
     match flaw {
-        CHANCE => f64::from(N_CALLS.fetch_add(1, Ordering::Relaxed)),
+        RANDOM => f64::from(N_CALLS.fetch_add(1, Ordering::Relaxed)),
         THREADS => task.threads as f64,
-        SHARED => f64::from(meets_another()),
-        LEAK => task.label.iter().filter(|label| !label.is_nan()).map(|label| f64::from(*label)).sum(),
-        GREEDY => {
+        SHARED_STATE => f64::from(runs_concurrently()),
+        LOOKAHEAD => task.label.iter().filter(|label| !label.is_nan()).map(|label| f64::from(*label)).sum(),
+        RULE_COLUMNS => {
             let for_rules = (0..table.n_features()).filter(|&idx| table.role(idx) == FeatureRole::Rule);
             let values =
                 for_rules.flat_map(|idx| task.train_rows.iter().map(move |&row| table.column(idx)[row as usize]));
@@ -76,50 +77,51 @@ fn flaw_of_call(flaw: u8, table: &Table<'_>, task: &Task<'_>) -> f64 {
     }
 }
 
-/// Whether another fit runs within a moment.
-fn meets_another() -> u8 {
+/// Returns 1 if another fit runs at the same time, else 0.
+fn runs_concurrently() -> u8 {
     N_RUNNING.fetch_add(1, Ordering::SeqCst);
     let start = Instant::now();
-    let mut meets = false;
-    while !meets && start.elapsed() < Duration::from_millis(40) {
-        meets = N_RUNNING.load(Ordering::SeqCst) > 1;
+    let mut is_concurrent = false;
+    while !is_concurrent && start.elapsed() < Duration::from_millis(40) {
+        is_concurrent = N_RUNNING.load(Ordering::SeqCst) > 1;
         std::thread::yield_now();
     }
-    // Long enough for the other to see this one.
+    // The delay allows the other fit to observe this fit before the counter is decreased.
     std::thread::sleep(Duration::from_millis(5));
     N_RUNNING.fetch_sub(1, Ordering::SeqCst);
-    u8::from(meets)
+    u8::from(is_concurrent)
 }
 
-/// Asks whether to end; `STUBBORN` asks, and goes on all the same.
-fn ask(flaw: u8, round: usize, ctx: &Ctx<'_, '_>) -> Result<()> {
+/// Checks for cancellation. With the flaw `IGNORES_CANCEL`, the result is ignored.
+fn check_cancelled(flaw: u8, round: usize, ctx: &Ctx<'_, '_>) -> Result<()> {
     match flaw {
-        DEAF => Ok(()),
-        HASTY if round > 0 => Ok(()),
-        STUBBORN => ctx.check().or(Ok(())),
+        UNCANCELLABLE => Ok(()),
+        CHECKS_ONCE if round > 0 => Ok(()),
+        IGNORES_CANCEL => ctx.check().or(Ok(())),
         _ => ctx.check(),
     }
 }
 
 fn needs_both_classes(flaw: u8, task: &Task<'_>) -> Result<()> {
-    if flaw == ONE_SIDED { Ok(()) } else { task.needs_both_classes() }
+    if flaw == ACCEPTS_ONE_CLASS { Ok(()) } else { task.needs_both_classes() }
 }
 
-fn mumble() {
+fn print_through_c() {
     unsafe extern "C" {
         fn puts(text: *const std::ffi::c_char) -> std::ffi::c_int;
     }
-    // SAFETY: `puts` is of the C library that every program here is linked with, and reads a text up to its zero byte.
-    unsafe { puts(c"mumbling".as_ptr()) };
+    // SAFETY: `puts` is a function of the C library, to which every test binary is linked. It reads
+    // the text up to its zero byte.
+    unsafe { puts(c"printed by C".as_ptr()) };
 }
 
-/// Weights of standardised columns: how far the classes lie apart in each.
+/// A family with one weight per standardised column: the covariance of the column with the label.
 pub(crate) struct Linear<const FLAW: u8>;
 
-/// A family whose prepared form counts its fits, and lets the count into the model.
+/// A flawed family whose prepared table counts its fits. The count changes the model.
 pub(crate) struct Tallied;
 
-/// A table, and the number of fits on it.
+/// A prepared table and the number of fits on it.
 pub(crate) struct TalliedTable<'a> {
     table: Table<'a>,
     n_fits: AtomicU32,
@@ -148,27 +150,27 @@ impl<const FLAW: u8> Family for Linear<FLAW> {
     type Model = Weights<FLAW>;
 
     fn manifest() -> Manifest {
-        let rounds = Param::int("rounds", i64::from(FLAW != BACKWARDS)).range(1, 100);
+        let rounds = Param::int("rounds", i64::from(FLAW != BAD_DEFAULT)).range(1, 100);
         let manifest = Manifest::new("linear", "1.0.0").rounds_param("rounds").concurrent_fits().param(rounds);
         let manifest = manifest.param(Param::float("scale", 1.0).range(0.5, 2.0)).param(Param::flag("even", false));
         let manifest =
             manifest.param(Param::choice("kind", "a", ["a", "b"])).param(Param::ints("sizes", [1], (1, 9), 2));
-        manifest.role(if FLAW == MISCAST { Role::Rules } else { Role::Tabular })
+        manifest.role(if FLAW == WRONG_ROLE { Role::Rules } else { Role::Tabular })
     }
 
     fn fit(table: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Weights<FLAW>> {
         needs_both_classes(FLAW, task)?;
         match FLAW {
-            MUTE => return Err(PluginError::engine("mute")),
-            LOUD => println!("fitting"),
-            MUMBLING => mumble(),
+            FAILS => return Err(PluginError::engine("the fit fails")),
+            PRINTS => println!("fitting"),
+            PRINTS_THROUGH_C => print_through_c(),
             _ => {}
         }
         for round in 0..params.count("rounds")? {
-            ask(FLAW, round, ctx)?;
+            check_cancelled(FLAW, round, ctx)?;
         }
         let inputs = match (Input::standardised(table, task.train_rows), table.model_features().first()) {
-            (Err(_), Some(&idx)) if FLAW == BLIND => {
+            (Err(_), Some(&idx)) if FLAW == ACCEPTS_NAN => {
                 vec![Input { name: table.name(idx).to_owned(), mean: f64::NAN, deviation: 1.0 }]
             }
             (inputs, _) => inputs?,
@@ -181,11 +183,12 @@ impl<const FLAW: u8> Family for Linear<FLAW> {
         };
         let weights = inputs.iter().map(weight).collect::<Result<Vec<_>>>()?;
         let columns = (0..table.n_features()).map(|idx| table.name(idx).to_owned()).collect();
-        let bias = flaw_of_call(FLAW, table, task);
+        let bias = flaw_term(FLAW, table, task);
         Ok(Weights { bias, inputs: inputs.into_iter().zip(weights).collect(), columns })
     }
 }
 
+/// A fitted model of [`Linear`].
 pub(crate) struct Weights<const FLAW: u8> {
     bias: f64,
     inputs: Vec<(Input, f64)>,
@@ -211,11 +214,11 @@ impl<const FLAW: u8> Weights<FLAW> {
 
 impl<const FLAW: u8> Model for Weights<FLAW> {
     fn predict(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32]) -> Result<()> {
-        assert!(FLAW != FRAIL || !rows.is_empty(), "frail");
+        assert!(FLAW != PANICS || !rows.is_empty(), "no rows");
         let mut margins = self.margins(table, rows)?;
         match FLAW {
-            SOCIABLE => margins.iter_mut().for_each(|margin| *margin += rows.len() as f64),
-            SPREADING if margins.iter().any(|margin| margin.is_nan()) => margins.fill(f64::NAN),
+            COUNTS_ROWS => margins.iter_mut().for_each(|margin| *margin += rows.len() as f64),
+            SPREADS_NAN if margins.iter().any(|margin| margin.is_nan()) => margins.fill(f64::NAN),
             _ => {}
         }
         out.iter_mut().zip(margins).for_each(|(out, margin)| *out = margin as f32);
@@ -229,11 +232,11 @@ impl<const FLAW: u8> Model for Weights<FLAW> {
     fn load(bytes: &[u8]) -> Result<Self> {
         let is_begun = bytes.starts_with(b"[");
         let (bias, mut inputs, columns): (_, Vec<(Input, f64)>, _) = match json::load(bytes) {
-            Err(_) if FLAW == CREDULOUS && is_begun => Default::default(),
-            Err(_) if FLAW == TRUSTING && !is_begun && !bytes.is_empty() => Default::default(),
+            Err(_) if FLAW == ACCEPTS_TRUNCATED && is_begun => Default::default(),
+            Err(_) if FLAW == ACCEPTS_ANY_BYTES && !is_begun && !bytes.is_empty() => Default::default(),
             loaded => loaded?,
         };
-        if FLAW == FORGETFUL {
+        if FLAW == LOSSY_LOAD {
             inputs.pop();
         }
         Ok(Self { bias, inputs, columns })
@@ -241,7 +244,7 @@ impl<const FLAW: u8> Model for Weights<FLAW> {
 
     fn importance(&self) -> Result<Vec<f64>> {
         let total: f64 = self.inputs.iter().map(|(_, weight)| weight.abs()).sum();
-        let total = if FLAW == VAIN { 2.0 * total } else { total };
+        let total = if FLAW == HALF_IMPORTANCE { 2.0 * total } else { total };
         let share = |column: &String| {
             let weight = self.inputs.iter().find(|(input, _)| input.name == *column).map_or(0.0, |(_, weight)| *weight);
             weight.abs() / total
@@ -250,12 +253,13 @@ impl<const FLAW: u8> Model for Weights<FLAW> {
     }
 }
 
-/// Conditions at the medians of the columns for models, over the training rows of class 1.
+/// An extractor that proposes one rule per column for models. Its threshold is the median of the
+/// column over the training rows of class 1.
 pub(crate) struct Medians<const FLAW: u8>;
 
 impl<const FLAW: u8> Extractor for Medians<FLAW> {
     fn manifest() -> Manifest {
-        let role = if FLAW == MISCAST { Role::Tabular } else { Role::Rules };
+        let role = if FLAW == WRONG_ROLE { Role::Tabular } else { Role::Rules };
         Manifest::new("medians", "1.0.0").role(role).param(Param::int("most", 3).range(1, 9))
     }
 
@@ -267,24 +271,23 @@ impl<const FLAW: u8> Extractor for Medians<FLAW> {
         ctx: &Ctx<'_, '_>,
     ) -> Result<Vec<MinedRule>> {
         needs_both_classes(FLAW, task)?;
-        if FLAW == MUTE {
-            return Err(PluginError::engine("mute"));
+        if FLAW == FAILS {
+            return Err(PluginError::engine("the fit fails"));
         }
-        assert!(FLAW != FRAIL || scores.iter().any(|score| score.is_finite()), "frail");
-        let of_model = |features: Vec<usize>| features.into_iter().take(9);
+        assert!(FLAW != PANICS || scores.iter().any(|score| score.is_finite()), "no scores");
         let rule = |(round, idx): (usize, usize)| {
-            ask(FLAW, round, ctx)?;
+            check_cancelled(FLAW, round, ctx)?;
             let positives = task.train_rows.iter().filter(|&&row| task.label[row as usize] == 1.0);
             let mut values: Vec<f32> = positives.map(|&row| table.column(idx)[row as usize]).collect();
             values.retain(|value| value.is_finite());
             values.sort_by(f32::total_cmp);
             let median = values.get(values.len() / 2).copied().unwrap_or_default();
-            let threshold = f64::from(median) + flaw_of_call(FLAW, table, task);
-            let feature = if FLAW == BLIND { "NO_SUCH" } else { table.name(idx) }.to_owned();
+            let threshold = f64::from(median) + flaw_term(FLAW, table, task);
+            let feature = if FLAW == ACCEPTS_NAN { "NO_SUCH" } else { table.name(idx) }.to_owned();
             let conditions = vec![Condition { feature, operator: Operator::AtLeast, threshold }];
             Ok(MinedRule { conditions, stability: Some(0.5) })
         };
-        let rules: Result<Vec<_>> = of_model(table.model_features()).enumerate().map(rule).collect();
+        let rules: Result<Vec<_>> = table.model_features().into_iter().take(9).enumerate().map(rule).collect();
         rules.map(|mut rules| {
             rules.truncate(params.count("most").unwrap_or(1));
             rules
@@ -292,12 +295,12 @@ impl<const FLAW: u8> Extractor for Medians<FLAW> {
     }
 }
 
-/// A module of a maker who checks nothing: whatever is asked for, it fits the same.
-pub(crate) fn yes_man() -> abi::Module_Ref {
+/// Returns a module that checks no argument. It ignores the request and always runs the same fit.
+pub(crate) fn module_without_checks() -> abi::Module_Ref {
     let sound = internal::family_module::<Linear<NONE>>();
     abi::Module {
         describe: sound.describe(),
-        prepare: say_yes,
+        prepare: prepare_anything,
         load: sound.load(),
         extract: sound.extract(),
         extension: sound.extension(),
@@ -305,9 +308,10 @@ pub(crate) fn yes_man() -> abi::Module_Ref {
     .leak_into_prefix()
 }
 
-struct SaysYes<'a>(abi::PreparedBox<'a>, usize);
+/// A prepared table that ignores every task. The second field is its number of rows.
+struct FitsAnything<'a>(abi::PreparedBox<'a>, usize);
 
-extern "C" fn say_yes<'a>(
+extern "C" fn prepare_anything<'a>(
     table: abi::Table<'a>,
     _: RSlice<'_, u32>,
     _: RStr<'_>,
@@ -316,12 +320,12 @@ extern "C" fn say_yes<'a>(
     let learn_rows: &[u32] = &[0, 1];
     let sound = internal::family_module::<Linear<NONE>>();
     sound.prepare()(table, RSlice::from_slice(learn_rows), RStr::from_str(""), host).map(|prepared| {
-        let says_yes = SaysYes(prepared, table.n_rows as usize);
-        abi::Prepared_TO::from_value(says_yes, abi_stable::erased_types::TD_Opaque)
+        let fits_anything = FitsAnything(prepared, table.n_rows as usize);
+        abi::Prepared_TO::from_value(fits_anything, abi_stable::erased_types::TD_Opaque)
     })
 }
 
-impl abi::Prepared for SaysYes<'_> {
+impl abi::Prepared for FitsAnything<'_> {
     fn fit(&self, task: abi::Task<'_>, _: RStr<'_>, host: abi::HostRef<'_>) -> RResult<abi::ModelBox, PluginError> {
         let label: Vec<f32> = (0..self.1).map(|row| f32::from(row % 2 == 0)).collect();
         let train_rows: &[u32] = &[0, 1];

@@ -1,6 +1,7 @@
-//! Times one preparation and its fits: `cargo run -p oculus-plugin-lightgbm --example lightgbm_timing`
+//! Measures the times of preparing, fitting and predicting on a table of 1,000 rows × 40 features,
+//! with 150 rounds of 7 leaves.
 //!
-//! 1,000 rows × 40 features, 150 rounds of 7 leaves.
+//! `cargo run -p oculus-plugin-lightgbm --example lightgbm_timing`
 
 use oculus_plugin_api::testing::Harness;
 use oculus_plugin_lightgbm::LightGbm;

@@ -1,9 +1,12 @@
-//! Gradient-boosted trees (LightGBM) as a plugin: a table is binned once and fitted many times.
+//! Gradient-boosted trees (LightGBM) as a plugin: a table is binned once, and many models are
+//! fitted on it.
 //!
-//! `params` declares what can be set, `binning` makes a table ready, `training` fits, `model` predicts and is saved as
-//! LightGBM's own text. All calls of the engine are in `engine`.
+//! `params` declares the parameters, `binning` prepares a table, `training` fits, and `model`
+//! predicts. A model is saved as LightGBM's text, which `text` checks. Only `engine` calls
+//! LightGBM.
 //!
-//! Invariant: bins and trees depend on nothing but the rows to learn from, their labels, the parameters and the seed.
+//! Invariant: bins and trees depend only on the training rows, their labels, the parameters and the
+//! seed.
 
 mod binning;
 mod engine;
@@ -18,7 +21,7 @@ use oculus_plugin_api::prelude::*;
 pub use crate::binning::Binned;
 pub use crate::model::Trees;
 
-/// The family.
+/// The LightGBM model family.
 pub struct LightGbm;
 
 impl PreparedFamily for LightGbm {

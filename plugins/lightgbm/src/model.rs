@@ -1,4 +1,5 @@
-//! The fitted model. Its one form is LightGBM's text: what predicts is read from it, what is saved is it.
+//! The fitted model. The model is defined by LightGBM's model text: the booster is parsed from this
+//! text, and the text is what is saved.
 
 use oculus_plugin_api::prelude::*;
 
@@ -7,35 +8,39 @@ use crate::engine::Booster;
 use crate::matrix::{CHUNK_ROWS, Matrix};
 use crate::{params, text};
 
-/// Boosted trees.
+/// Fitted boosted trees.
 pub struct Trees {
+    /// The model text, including the line with the column names.
     text: String,
     booster: Booster,
-    /// Names of the features, in the order of the trees.
+    /// Names of the features, in the order in which the trees number them.
     features: Vec<String>,
-    /// Names of all columns of the table that it was fitted on.
+    /// Names of all columns of the table on which the model was fitted.
     columns: Vec<String>,
 }
 
 impl Trees {
-    /// A model straight from its fit.
+    /// Creates a model from the text of a finished fit.
     ///
     /// # Errors
-    /// None for a text of LightGBM's own.
+    /// Returns [`code::MODEL`](oculus_plugin_api::code::MODEL) if the text is invalid. LightGBM
+    /// writes no such text.
     pub(crate) fn from_fit(text: &str, binned: &Binned) -> Result<Self> {
+        // A loaded model is parsed from its text. A new model is parsed from its text as well, so
+        // that it predicts the same bits before and after it is saved.
         Self::read(text::with_columns(text, &binned.columns))
     }
 
-    /// A model from its text.
+    /// Parses a model from its text.
     fn read(text: String) -> Result<Self> {
-        let outline = text::Outline::read(&text)?;
+        let header = text::TextHeader::read(&text)?;
         let booster = Booster::from_text(&text)?;
         let n_features = booster.n_features();
-        if n_features != outline.features.len() {
-            let n_names = outline.features.len();
-            return Err(PluginError::model(format!("{n_names} feature names for {n_features} features")));
+        if n_features != header.features.len() {
+            let n_names = header.features.len();
+            return Err(PluginError::model(format!("found {n_names} feature names, expected {n_features}")));
         }
-        Ok(Self { text, booster, features: outline.features, columns: outline.columns })
+        Ok(Self { text, booster, features: header.features, columns: header.columns })
     }
 
     fn predict_rows(&self, matrix: &Matrix, settings: &str, out: &mut [f32]) -> Result<()> {
@@ -49,8 +54,8 @@ impl Trees {
 }
 
 impl Model for Trees {
-    /// Probabilities of class 1, NaN for rows with a feature that has no finite value: LightGBM would take such a value
-    /// for 0, since none was there to learn from.
+    /// Computes probabilities of class 1. A row with a non-finite feature receives the score NaN.
+    /// LightGBM would treat the value as 0, because the training rows have no missing values.
     fn predict(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32]) -> Result<()> {
         let columns = table.positions(&self.features)?;
         rows.chunks(CHUNK_ROWS).zip(out.chunks_mut(CHUNK_ROWS)).try_for_each(|(rows, out)| {
@@ -63,18 +68,20 @@ impl Model for Trees {
     }
 
     fn load(bytes: &[u8]) -> Result<Self> {
-        let text = std::str::from_utf8(bytes).map_err(|_| PluginError::model("no text of LightGBM: not UTF-8"))?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| PluginError::model("the bytes are not a LightGBM model text, because they are not UTF-8"))?;
         Self::read(text.to_owned())
     }
 
-    /// Each column's share of the total gain; columns for rules have none.
+    /// Computes the share of each column in the total gain of all splits. A column for rules has a
+    /// share of 0.
     fn importance(&self) -> Result<Vec<f64>> {
         let gain = self.booster.gain()?;
         let total: f64 = gain.iter().sum();
         let share = |gain: f64| if total > 0.0 { gain / total } else { 0.0 };
-        let of_column =
+        let column_share =
             |column| self.features.iter().position(|name| name == column).map_or(0.0, |idx| share(gain[idx]));
-        Ok(self.columns.iter().map(of_column).collect())
+        Ok(self.columns.iter().map(column_share).collect())
     }
 
     fn summary(&self) -> Summary {

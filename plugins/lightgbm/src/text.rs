@@ -1,7 +1,7 @@
-//! LightGBM's text of a model: what must be in it, and the one line that we add.
+//! LightGBM's model text: checks a text before it is loaded, and adds one line to its header.
 //!
-//! The added line of the header, `oculus_columns`, names all columns of the table that the model was fitted on.
-//! LightGBM reads over header lines that it does not know, so the text loads in its other tools as it is.
+//! The added line, `oculus_columns`, lists all columns of the table on which the model was fitted.
+//! LightGBM ignores unknown header lines, so its other tools can load the text unchanged.
 
 use oculus_plugin_api::{PluginError, Result};
 
@@ -9,50 +9,56 @@ const COLUMNS: &str = "oculus_columns=";
 const FEATURES: &str = "feature_names=";
 const SIZES: &str = "tree_sizes=";
 
-/// Adds the line that names the columns.
+/// Adds the line with the column names to the header.
 pub(crate) fn with_columns(text: &str, columns: &[String]) -> String {
     text.replacen(&format!("\n{SIZES}"), &format!("\n{COLUMNS}{}\n{SIZES}", columns.join(" ")), 1)
 }
 
-/// What a text says of itself.
+/// The header fields of a model text.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Outline {
-    /// Names of the features, in the order of the trees.
+pub(crate) struct TextHeader {
+    /// Names of the features, in the order in which the trees number them.
     pub(crate) features: Vec<String>,
-    /// Names of the columns of the table; the features in a text that was not made by this plugin.
+    /// Names of the columns of the table. If another tool wrote the text, these names equal
+    /// `features`.
     pub(crate) columns: Vec<String>,
 }
 
-impl Outline {
-    /// Reads the header, and checks that the trees are whole: LightGBM itself trusts the sizes that the text gives.
+impl TextHeader {
+    /// Reads the header and checks that the trees are complete.
+    ///
+    /// The check is needed because LightGBM does not verify the tree sizes in the header.
     ///
     /// # Errors
-    /// [`code::MODEL`](oculus_plugin_api::code::MODEL) for anything that is no binary classifier of LightGBM.
+    /// Returns [`code::MODEL`](oculus_plugin_api::code::MODEL) if the text is not a complete binary
+    /// classifier of LightGBM.
     pub(crate) fn read(text: &str) -> Result<Self> {
-        let refused = |why: &str| PluginError::model(format!("no text of a binary LightGBM model: {why}"));
+        let invalid = |reason: &str| PluginError::model(format!("invalid text of a binary LightGBM model: {reason}"));
         if !text.starts_with("tree\n") {
-            return Err(refused("it does not start with `tree`"));
+            return Err(invalid("it does not start with `tree`"));
         }
-        let (header, trees) = text.split_once("\nTree=0\n").ok_or_else(|| refused("it has no trees"))?;
+        let (header, trees) = text.split_once("\nTree=0\n").ok_or_else(|| invalid("it has no trees"))?;
         let value = |key: &str| header.lines().find_map(|line| line.strip_prefix(key));
         let names = |key: &str| value(key).map(|names| names.split(' ').map(str::to_owned).collect::<Vec<_>>());
 
         if value("objective=").and_then(|objective| objective.split(' ').next()) != Some("binary") {
-            return Err(refused("its objective is not `binary`"));
+            return Err(invalid("its objective is not `binary`"));
         }
         if [value("num_class="), value("num_tree_per_iteration=")] != [Some("1"), Some("1")] {
-            return Err(refused("it has more than one score a row"));
+            return Err(invalid("it has more than one score per row"));
         }
-        let features = names(FEATURES).ok_or_else(|| refused("it names no features"))?;
-        let (trees, rest) = trees.split_once("\nend of trees\n").ok_or_else(|| refused("it is cut off"))?;
+        let features = names(FEATURES).ok_or_else(|| invalid("it has no feature names"))?;
+        let (trees, rest) = trees.split_once("\nend of trees\n").ok_or_else(|| invalid("it is truncated"))?;
         if !rest.contains("\nend of parameters\n") {
-            return Err(refused("it is cut off"));
+            return Err(invalid("it is truncated"));
         }
         let sizes = value(SIZES).unwrap_or_default().split(' ').map(str::parse::<usize>);
+        // The sizes come from a file that may be damaged, so their sum could overflow.
         let n_bytes = sizes.into_iter().try_fold(0_usize, |sum, size| sum.checked_add(size.ok()?));
-        // The first line was cut off above, and the line break before the end belongs to the last tree.
+        // The sizes include the line `Tree=0` and the last line break, which the two splits above
+        // removed.
         if n_bytes != Some("Tree=0\n".len() + trees.len() + 1) {
-            return Err(refused("its trees are of other sizes than it says"));
+            return Err(invalid("the sizes of its trees differ from `tree_sizes`"));
         }
         let columns = names(COLUMNS).unwrap_or_else(|| features.clone());
         Ok(Self { features, columns })

@@ -1,4 +1,5 @@
-//! One fit: bins of the training rows, round by round, stopped early, the best rounds kept.
+//! Fits one model: takes a subset of the binned table, runs the rounds, stops early, and keeps the
+//! rounds up to the best round.
 
 use oculus_plugin_api::prelude::*;
 
@@ -7,21 +8,25 @@ use crate::engine::{Dataset, Round, Trainer};
 use crate::model::Trees;
 use crate::params;
 
-/// Rounds between two messages to the host.
-const ROUNDS_A_MESSAGE: usize = 16;
+/// Number of rounds between two progress messages to the host.
+const ROUNDS_PER_MESSAGE: usize = 16;
 
-/// Rounds in a row without a split that end a fit whose rounds draw rows or features: where a quarter of the draws would
-/// find one, 32 misses in a row are a matter of one in ten thousand.
-const FRUITLESS_ROUNDS: usize = 32;
+/// A fit that samples rows or features stops after this number of consecutive rounds without a
+/// split. If a quarter of the samples allowed a split, 32 failures in a row would have a
+/// probability of 1 in 10,000.
+const MAX_ROUNDS_WITHOUT_SPLIT: usize = 32;
 
 /// Fits one model.
 ///
 /// # Errors
-/// Training rows of one class, rows with holes, a cancel, or what LightGBM says.
+/// * [`code::DATA`](oculus_plugin_api::code::DATA) if all training rows have the same label, or a
+///   row has a missing value.
+/// * [`code::CANCELLED`](oculus_plugin_api::code::CANCELLED) if the host cancelled the fit.
+/// * [`code::ENGINE`](oculus_plugin_api::code::ENGINE) if LightGBM fails.
 pub(crate) fn fit(binned: &Binned, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Trees> {
     task.needs_both_classes()?;
-    binned.refuse_holes("train_rows", task.train_rows)?;
-    binned.refuse_holes("tune_rows", task.tune_rows)?;
+    binned.reject_missing_values("train_rows", task.train_rows)?;
+    binned.reject_missing_values("tune_rows", task.tune_rows)?;
     ctx.check()?;
 
     let settings = params::training(task, params)?;
@@ -34,37 +39,44 @@ pub(crate) fn fit(binned: &Binned, task: &Task<'_>, params: &Params, ctx: &Ctx<'
     Trees::from_fit(&text, binned)
 }
 
-/// Runs the rounds; returns those kept, as LightGBM's text.
+/// Runs the rounds and returns the selected ones as LightGBM's model text.
 fn boost(mut trainer: Trainer<'_>, tune: Option<&Dataset>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<String> {
     let n_rounds = params.count(params::ROUNDS)?;
     let mut stopping = EarlyStopping::new(params.count(params::PATIENCE)?);
-    // A round that draws nothing and finds nothing leaves all as it was, so the next would find nothing either.
-    let may_miss = if params::draws(params)? { FRUITLESS_ROUNDS } else { 1 };
-    let mut n_missed = 0;
-    let mut kept = n_rounds;
-    while n_missed < may_miss && trainer.n_trees()? < n_rounds {
+    // Without sampling, a round that finds no split leaves the model unchanged, so the next round
+    // would also find no split.
+    let max_without_split = if params::is_sampling(params)? { MAX_ROUNDS_WITHOUT_SPLIT } else { 1 };
+    let mut n_without_split = 0;
+    // Without rows for early stopping, all rounds are kept. If the model has fewer trees than
+    // `n_kept`, LightGBM writes all trees.
+    let mut n_kept = n_rounds;
+    // The loop counts trees, not rounds, because only the first round adds a tree if it finds no
+    // split.
+    while n_without_split < max_without_split && trainer.n_trees()? < n_rounds {
         ctx.check()?;
         if trainer.round()? == Round::NoSplit {
-            n_missed += 1;
+            n_without_split += 1;
             continue;
         }
-        n_missed = 0;
+        n_without_split = 0;
         let round = trainer.n_trees()?;
-        if round % ROUNDS_A_MESSAGE == 0 {
+        if round % ROUNDS_PER_MESSAGE == 0 {
             ctx.progress(round as f64 / n_rounds as f64, &format!("round {round} of {n_rounds}"));
         }
         if tune.is_some() {
             let loss = trainer.tune_loss()?;
-            if round % ROUNDS_A_MESSAGE == 0 {
+            if round % ROUNDS_PER_MESSAGE == 0 {
                 ctx.metric("tune_logloss", round as u64, loss);
             }
+            // A round is identified by the number of trees after it, because the model text is cut
+            // after a number of trees.
             let decision = stopping.observe(round, loss);
-            kept = stopping.best_round().unwrap_or(0);
+            n_kept = stopping.best_round().unwrap_or(0);
             if decision == StopDecision::Stop {
                 break;
             }
         }
     }
-    // A text has at least one tree, if only one of a single leaf.
-    trainer.text(kept.max(1))
+    // A model text needs at least one tree, even if that is a single leaf.
+    trainer.text(n_kept.max(1))
 }

@@ -1,4 +1,5 @@
-//! The family through its module: what it learns from, what it repeats, what it refuses.
+//! Tests of the family through its plugin module: accuracy, reproducibility, early stopping and
+//! rejected input.
 
 mod support;
 
@@ -19,10 +20,10 @@ fn text(model: &Fitted) -> String {
     String::from_utf8(model.save().unwrap()).unwrap()
 }
 
-/// Asserts the code of an error, and that its message holds names and numbers.
-fn assert_names(error: &PluginError, code: u32, names: &[&str]) {
+/// Asserts that an error has the given code, and that its message contains all given parts.
+fn assert_error(error: &PluginError, code: u32, parts: &[&str]) {
     assert_eq!(error.code, code, "{error}");
-    assert!(names.iter().all(|name| error.message.contains(name)), "{error}");
+    assert!(parts.iter().all(|part| error.message.contains(part)), "{error}");
 }
 
 #[test]
@@ -36,9 +37,9 @@ fn a_planted_signal_is_found_on_later_rows() {
 }
 
 #[test]
-fn planted_rules_are_found_almost_as_well_as_by_who_knows_them() {
+fn the_auc_on_planted_rules_is_at_most_0_03_below_that_of_the_true_probabilities() {
     let rules: [fn(f32, f32) -> f32; 2] = [
-        // Neither feature says anything alone.
+        // Neither of the two features is informative alone.
         |rsi, adx| if (rsi > 0.5) == (adx > 0.6) { 0.7 } else { 0.25 },
         |rsi, adx| if rsi < 0.4 && adx > 0.3 { 0.65 } else { 0.25 },
     ];
@@ -60,7 +61,7 @@ fn planted_rules_are_found_almost_as_well_as_by_who_knows_them() {
 }
 
 #[test]
-fn bins_and_trees_come_from_the_rows_to_learn_from_alone() {
+fn bins_and_trees_depend_only_on_the_training_rows() {
     let data = Data::planted(600, 2);
     let mut other = data.frame();
     for column in other.values_mut().chunks_mut(600) {
@@ -74,25 +75,25 @@ fn bins_and_trees_come_from_the_rows_to_learn_from_alone() {
     };
     assert_eq!(saved(&frame), saved(&other));
 
-    // And they do depend on those rows.
-    let mut learnt = data.frame();
-    learnt.values_mut()[0] = 3.0;
-    assert_ne!(saved(&frame), saved(&learnt));
+    // A change in a training row does change the model.
+    let mut changed = data.frame();
+    changed.values_mut()[0] = 3.0;
+    assert_ne!(saved(&frame), saved(&changed));
 }
 
 #[test]
-fn a_subset_of_a_prepared_table_fits_like_a_table_of_its_own() {
+fn a_fit_on_a_subset_of_a_prepared_table_equals_a_fit_on_a_table_of_only_those_rows() {
     let data = Data::planted(600, 3);
-    let own = Data {
+    let subset = Data {
         columns: data.columns.iter().map(|column| column[..350].to_vec()).collect(),
         label: data.label[..350].to_vec(),
     };
     let train_rows = rows(0, 350);
-    assert_eq!(text(&data.fit(&train_rows, "{}").unwrap()), text(&own.fit(&train_rows, "{}").unwrap()));
+    assert_eq!(text(&data.fit(&train_rows, "{}").unwrap()), text(&subset.fit(&train_rows, "{}").unwrap()));
 }
 
 #[test]
-fn one_prepared_table_serves_other_labels_rows_and_parameters() {
+fn one_prepared_table_can_be_fitted_with_other_labels_rows_and_parameters() {
     let data = Data::planted(500, 4);
     let flipped: Vec<f32> = data.label.iter().map(|label| 1.0 - label).collect();
     let frame = data.frame();
@@ -102,8 +103,8 @@ fn one_prepared_table_serves_other_labels_rows_and_parameters() {
     let fit = |task: &Task<'_>, params| prepared.fit(task, params, &Listener::default()).unwrap();
     let first = text(&fit(&task, "{}"));
 
-    let against = fit(&Task { label: &flipped, ..task }, "{}").predict(&frame, &rows(400, 500)).unwrap();
-    assert!(auc(&against, &data.label[400..]) < 0.1);
+    let inverted = fit(&Task { label: &flipped, ..task }, "{}").predict(&frame, &rows(400, 500)).unwrap();
+    assert!(auc(&inverted, &data.label[400..]) < 0.1);
     assert_ne!(text(&fit(&Task { train_rows: &train_rows[100..], ..task }, "{}")), first);
     assert_ne!(text(&fit(&task, r#"{"num_leaves": 4}"#)), first);
     assert_ne!(text(&fit(&Task { seed: 8, ..task }, "{}")), first);
@@ -111,7 +112,7 @@ fn one_prepared_table_serves_other_labels_rows_and_parameters() {
 }
 
 #[test]
-fn fits_side_by_side_equal_those_in_a_row() {
+fn concurrent_fits_equal_sequential_fits() {
     let data = Data::planted(500, 5);
     let frame = data.frame();
     let train_rows = rows(0, 350);
@@ -121,18 +122,18 @@ fn fits_side_by_side_equal_those_in_a_row() {
         let task = Task { seed, ..data.task(&train_rows, &tune_rows) };
         text(&prepared.fit(&task, r#"{"bagging_fraction": 0.7}"#, &Listener::default()).unwrap())
     };
-    let in_a_row: Vec<_> = (0..8).map(fit).collect();
-    let side_by_side: Vec<_> = std::thread::scope(|scope| {
+    let sequential: Vec<_> = (0..8).map(fit).collect();
+    let concurrent: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> =
             (0..4).map(|thread| scope.spawn(move || [fit(2 * thread), fit(2 * thread + 1)])).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
-    assert_eq!(side_by_side, in_a_row);
+    assert_eq!(concurrent, sequential);
 }
 
 #[test]
 fn early_stopping_restores_the_best_round() {
-    // Labels without meaning: the loss on other rows soon rises.
+    // The labels are random, so the loss on the rows for early stopping soon rises.
     let mut data = Data::planted(600, 6);
     let mut noise = Noise::new(99);
     data.label.iter_mut().for_each(|label| *label = f32::from(noise.unit_f32() > 0.6));
@@ -159,29 +160,29 @@ fn early_stopping_restores_the_best_round() {
     };
     let best: f64 = loss(&stopped);
     for rounds in [1, kept.saturating_sub(1).max(1), kept + 1, kept + 10] {
-        assert!(best <= loss(&fit(&[], rounds)) + 1e-4, "{rounds} rounds lose less than {kept}");
+        assert!(best <= loss(&fit(&[], rounds)) + 1e-4, "{rounds} rounds have a lower loss than {kept}");
     }
 }
 
 #[test]
-fn a_model_survives_its_own_bytes() {
+fn a_saved_model_loads_unchanged() {
     let data = Data::planted(400, 7);
     let model = data.fit(&rows(0, 300), "{}").unwrap();
     let frame = data.frame();
-    let again = harness().load(&model.save().unwrap()).unwrap();
+    let loaded = harness().load(&model.save().unwrap()).unwrap();
     let scores = |model: &Fitted| model.predict(&frame, &rows(0, 400)).unwrap();
     assert_eq!(
-        scores(&again).iter().map(|s| s.to_bits()).collect::<Vec<_>>(),
+        scores(&loaded).iter().map(|s| s.to_bits()).collect::<Vec<_>>(),
         scores(&model).iter().map(|s| s.to_bits()).collect::<Vec<_>>()
     );
-    assert_eq!(text(&again), text(&model));
-    assert_eq!(again.importance().unwrap(), model.importance().unwrap());
-    assert_eq!(again.summary().unwrap(), model.summary().unwrap());
+    assert_eq!(text(&loaded), text(&model));
+    assert_eq!(loaded.importance().unwrap(), model.importance().unwrap());
+    assert_eq!(loaded.summary().unwrap(), model.summary().unwrap());
     assert!(text(&model).contains("\nfeature_names=RSI_14 MACD_HIST ADX_14 NATR_14 RET_5 BB_PCT_B_20\n"));
 }
 
 #[test]
-fn importance_is_shared_among_the_features_of_models() {
+fn importance_sums_to_one_over_the_model_features() {
     let data = Data::planted(500, 8);
     let importance = data.fit(&rows(0, 500), "{}").unwrap().importance().unwrap();
     assert_eq!(importance.len(), 7);
@@ -192,51 +193,51 @@ fn importance_is_shared_among_the_features_of_models() {
 }
 
 #[test]
-fn features_are_found_by_name_wherever_they_stand() {
+fn features_are_found_by_name_in_any_column_order() {
     let data = Data::planted(300, 9);
     let model = data.fit(&rows(0, 200), "{}").unwrap();
-    let turned = support::NAMES.into_iter().zip(data.columns.clone()).rev();
-    let turned = turned.fold(Frame::new(1, 300), |frame, (name, column)| frame.column(name, column));
+    let reversed = support::NAMES.into_iter().zip(data.columns.clone()).rev();
+    let reversed = reversed.fold(Frame::new(1, 300), |frame, (name, column)| frame.column(name, column));
     let later = rows(200, 300);
-    assert_eq!(model.predict(&turned, &later).unwrap(), model.predict(&data.frame(), &later).unwrap());
+    assert_eq!(model.predict(&reversed, &later).unwrap(), model.predict(&data.frame(), &later).unwrap());
 
-    let lacking = Frame::new(1, 300).column("RSI_14", data.columns[0].clone());
-    let error = model.predict(&lacking, &later).err().unwrap();
-    assert_names(&error, code::DATA, &["MACD_HIST", "ADX_14"]);
+    let incomplete = Frame::new(1, 300).column("RSI_14", data.columns[0].clone());
+    let error = model.predict(&incomplete, &later).err().unwrap();
+    assert_error(&error, code::DATA, &["MACD_HIST", "ADX_14"]);
 }
 
 #[test]
-fn values_that_are_not_finite_are_refused_to_learn_from_and_score_nothing() {
+fn values_that_are_not_finite_are_rejected_in_training_rows_and_score_nan() {
     let data = Data::planted(300, 10);
     let mut frame = data.frame();
-    // Column 0 is RSI_14; 3 is ADX_14 behind the one for rules.
+    // Column 0 is RSI_14. Column 3 is ADX_14, because column 2 is the column for rules.
     frame.values_mut()[250] = f32::NAN;
     frame.values_mut()[3 * 300 + 260] = f32::INFINITY;
     let train_rows = rows(0, 200);
     let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let model = prepared.fit(&data.task(&train_rows, &[]), "{}", &Listener::default()).unwrap();
     let scores = model.predict(&frame, &rows(200, 300)).unwrap();
-    let without: Vec<_> = (200..).zip(&scores).filter(|(_, score)| score.is_nan()).map(|(row, _)| row).collect();
-    assert_eq!(without, [250, 260]);
+    let nan_rows: Vec<_> = (200..).zip(&scores).filter(|(_, score)| score.is_nan()).map(|(row, _)| row).collect();
+    assert_eq!(nan_rows, [250, 260]);
 
-    let refused = prepared.fit(&data.task(&train_rows, &rows(240, 255)), "{}", &Listener::default()).err().unwrap();
-    assert_names(&refused, code::DATA, &["tune_rows", "250", "RSI_14"]);
-    let refused = harness().prepare(&frame, &rows(255, 300)).err().unwrap();
-    assert_names(&refused, code::DATA, &["learn_rows", "260", "ADX_14"]);
+    let error = prepared.fit(&data.task(&train_rows, &rows(240, 255)), "{}", &Listener::default()).err().unwrap();
+    assert_error(&error, code::DATA, &["tune_rows", "250", "RSI_14"]);
+    let error = harness().prepare(&frame, &rows(255, 300)).err().unwrap();
+    assert_error(&error, code::DATA, &["learn_rows", "260", "ADX_14"]);
 }
 
 #[test]
-fn what_cannot_be_fitted_is_named() {
+fn an_impossible_fit_is_rejected_with_an_error_code() {
     let mut data = Data::planted(200, 11);
     let error = data.fit(&rows(0, 200), r#"{"num_leaves": 1, "depth": 3}"#).err().unwrap();
-    assert_names(&error, code::PARAMS, &["depth", "num_leaves"]);
+    assert_error(&error, code::PARAMS, &["depth", "num_leaves"]);
 
     let frame = data.frame();
     let train_rows = rows(0, 200);
     let on_gpu = Task { device: "cuda", ..data.task(&train_rows, &[]) };
     let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let error = prepared.fit(&on_gpu, "{}", &Listener::default()).err().unwrap();
-    assert_names(&error, code::DEVICE, &["cuda", "cpu"]);
+    assert_error(&error, code::DEVICE, &["cuda", "cpu"]);
 
     let only_rules = Frame::new(1, 2).rule_column("SMA_20", vec![1.0, 2.0]);
     let error = harness().prepare(&only_rules, &[0, 1]).err().unwrap();
@@ -251,7 +252,7 @@ fn what_cannot_be_fitted_is_named() {
 }
 
 #[test]
-fn features_that_never_move_give_the_base_rate() {
+fn constant_features_predict_the_base_rate() {
     let frame = Frame::new(1, 40).column("RSI_14", vec![50.0; 40]);
     let label: Vec<f32> = (0..40).map(|row| f32::from(row % 4 == 0)).collect();
     let all_rows = rows(0, 40);
@@ -261,10 +262,11 @@ fn features_that_never_move_give_the_base_rate() {
     assert_eq!(model.importance().unwrap(), [0.0]);
 }
 
-/// One column of eight follows the label; the others hardly ever move, so that no leaf is large enough to split on them.
+/// Returns a table of eight columns and its labels. The label depends on one column. The other
+/// columns are nearly constant, so a split on one of them would create a leaf with too few rows.
 fn hidden_signal() -> (Frame, Vec<f32>) {
-    let still = |idx: usize| (0..400).map(|row| f32::from(row % 80 == 9 * idx)).collect::<Vec<_>>();
-    let mut columns: Vec<_> = (0..8).map(still).collect();
+    let nearly_constant = |idx: usize| (0..400).map(|row| f32::from(row % 80 == 9 * idx)).collect::<Vec<_>>();
+    let mut columns: Vec<_> = (0..8).map(nearly_constant).collect();
     columns[5] = (0..400).map(|row| (row * 37 % 400) as f32).collect();
     let label = columns[5].iter().map(|value| f32::from(*value > 250.0)).collect();
     let names = ["A", "B", "C", "D", "E", "F", "G", "H"];
@@ -272,7 +274,7 @@ fn hidden_signal() -> (Frame, Vec<f32>) {
 }
 
 #[test]
-fn rounds_that_draw_other_features_go_on_after_one_without_a_split() {
+fn a_fit_that_samples_features_continues_after_a_round_without_a_split() {
     let (frame, label) = hidden_signal();
     let all_rows = rows(0, 400);
     let (train_rows, tune_rows) = all_rows.split_at(300);
@@ -288,7 +290,7 @@ fn rounds_that_draw_other_features_go_on_after_one_without_a_split() {
 }
 
 #[test]
-fn rounds_without_a_split_end_the_fit_at_once_where_nothing_is_drawn_and_soon_where_something_is() {
+fn a_fit_stops_after_one_round_without_a_split_or_after_32_if_it_samples() {
     let frame = Frame::new(1, 40).column("RSI_14", (0..40).map(|row| f32::from(row == 7)).collect());
     let label: Vec<f32> = (0..40).map(|row| f32::from(row % 4 == 0)).collect();
     let all_rows = rows(0, 40);
@@ -298,43 +300,44 @@ fn rounds_without_a_split_end_the_fit_at_once_where_nothing_is_drawn_and_soon_wh
         let params = format!(r#"{{"bagging_fraction": {fraction}, "feature_fraction": 1, "num_iterations": 5000}}"#);
         prepared.fit(&task, &params, &Listener::cancelling_at(n_checks)).map(|model| model.summary().unwrap().rounds)
     };
-    // One question before the first round, then one a round.
+    // The fit checks for cancellation once before the first round, and then once per round.
     assert_eq!(fit("1.0", 3), Ok(Some(1)));
     assert_eq!(fit("0.5", 3).unwrap_err().code, code::CANCELLED);
     assert_eq!(fit("0.5", 34), Ok(Some(1)));
 }
 
 #[test]
-fn a_cancel_ends_the_fit_at_the_next_round() {
+fn cancellation_stops_a_fit_at_the_next_round() {
     let data = Data::planted(200, 12);
     let frame = data.frame();
     let train_rows = rows(0, 200);
     let prepared = harness().prepare(&frame, &train_rows).unwrap();
-    // One question before the first round, then one a round: cancelled before round 40.
+    // The fit checks for cancellation once before the first round, and then once per round, so it
+    // is cancelled before round 40.
     let listener = Listener::cancelling_at(41);
     let error = prepared.fit(&data.task(&train_rows, &[]), "{}", &listener).err().unwrap();
     assert_eq!(error.code, code::CANCELLED);
-    assert_eq!(listener.heard().last().unwrap(), "progress 0.32 round 32 of 100");
+    assert_eq!(listener.reports().last().unwrap(), "progress 0.32 round 32 of 100");
 }
 
 #[test]
-fn bytes_that_are_no_whole_model_are_refused() {
+fn bytes_that_are_not_a_complete_model_are_rejected() {
     let saved = text(&Data::planted(200, 13).fit(&rows(0, 200), r#"{"num_iterations": 5}"#).unwrap());
     let cut = saved[..saved.len() / 2].to_owned();
     let shorter = saved.replacen("Tree=1\n", "Tree=1\n\n", 1);
     let other = saved.replacen("objective=binary", "objective=regression", 1);
     let several = saved.replacen("num_class=1\n", "num_class=3\n", 1);
-    for (text, why) in [
+    for (text, reason) in [
         ("", "does not start with `tree`"),
         ("tree\nversion=v4\n", "has no trees"),
-        (cut.as_str(), "is cut off"),
-        (shorter.as_str(), "of other sizes than it says"),
+        (cut.as_str(), "is truncated"),
+        (shorter.as_str(), "sizes of its trees differ"),
         (other.as_str(), "objective is not `binary`"),
-        (several.as_str(), "more than one score a row"),
+        (several.as_str(), "more than one score per row"),
     ] {
         let error = harness().load(text.as_bytes()).err().unwrap();
         assert_eq!(error.code, code::MODEL);
-        assert!(error.message.contains(why), "{error}");
+        assert!(error.message.contains(reason), "{error}");
     }
     assert!(harness().load(saved.as_bytes()).is_ok());
 }

@@ -1,4 +1,5 @@
-//! Python's LightGBM predicts the same from a text that the plugin saved (`golden/predict.py` made the golden values).
+//! Tests that Python's LightGBM and the plugin compute equal scores with a saved model text.
+//! `golden/predict.py` made the golden values.
 
 use oculus_plugin_api::testing::Harness;
 use oculus_plugin_lightgbm::LightGbm;
@@ -9,12 +10,12 @@ const ROWS: &str = include_str!("golden/rows.csv");
 const PREDICTIONS: &str = include_str!("golden/predictions.csv");
 
 #[test]
-fn python_predicts_the_same_from_a_saved_text() {
+fn python_predicts_equal_scores_from_a_saved_model_text() {
     let frame = frame_from_csv(ROWS).unwrap();
 
     let all_rows: Vec<u32> = (0..frame.n_rows() as u32).collect();
     let ours = Harness::family::<LightGbm>().load(MODEL).unwrap().predict(&frame, &all_rows).unwrap();
-    let pythons: Vec<f64> = PREDICTIONS.lines().map(|line| line.parse().unwrap()).collect();
-    assert_eq!(ours, pythons.iter().map(|score| *score as f32).collect::<Vec<_>>());
+    let expected: Vec<f64> = PREDICTIONS.lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(ours, expected.iter().map(|score| *score as f32).collect::<Vec<_>>());
     assert!(ours.iter().any(|score| *score < 0.2) && ours.iter().any(|score| *score > 0.8), "{ours:?}");
 }

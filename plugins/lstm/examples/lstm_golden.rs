@@ -1,4 +1,4 @@
-//! Writes the model and the rows that `tests/golden/pytorch.py` gives to PyTorch.
+//! Writes the golden model and rows that `tests/golden/pytorch.py` loads into PyTorch.
 //!
 //! `cargo run -p oculus-plugin-lstm --example lstm_golden plugins/lstm/tests/golden`
 
@@ -15,7 +15,7 @@ use oculus_plugin_support::testing::csv_from_columns;
 use support::{Data, Memory, Size};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = PathBuf::from(std::env::args().nth(1).ok_or("needed a folder to write to")?);
+    let folder = PathBuf::from(std::env::args().nth(1).ok_or("missing argument: the output folder")?);
     let data = Data::planted(Memory::Short, Size::new(1, 400, 4), 42);
     let frame = data.frame();
     let train_rows = data.days(0, 340);

@@ -1,6 +1,10 @@
-//! Times fits and scores of the usual size: `cargo run -p oculus-plugin-lstm --example lstm_timing`
+//! Measures the times of preparing, fitting and predicting on a table of typical size: 2 symbols ×
+//! 500 rows × 47 features.
 //!
-//! 2 symbols × 500 rows × 47 features; two layers of 128, sequences of 100, one thread; no rows for early stopping.
+//! The network has two layers of 128 units and reads sequences of 100 rows. The fit uses one thread
+//! and no rows for early stopping.
+//!
+//! `cargo run -p oculus-plugin-lstm --example lstm_timing`
 
 #[path = "../tests/support/mod.rs"]
 #[allow(dead_code)]
@@ -25,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let params = format!(r#"{{"training": "{training}", "epochs": {N_EPOCHS}}}"#);
         let start = seconds();
         let model = prepared.fit(&data.task(&rows, &[]), &params, &Listener::default())?;
-        println!("{training:8}, an epoch {:7.3} s", (seconds() - start) / f64::from(N_EPOCHS));
+        println!("{training:8}, one epoch {:7.3} s", (seconds() - start) / f64::from(N_EPOCHS));
         let start = seconds();
         let scores = model.predict(&frame, &rows)?;
         println!("scores of {} rows {:6.3} s", scores.len(), (seconds() - start));

@@ -1,16 +1,16 @@
-//! The device of a fit: those of this machine, and the requested one.
+//! Finds the devices of this machine and chooses the device of a fit.
 
 use oculus_plugin_api::{PluginError, Result};
 use tch::{Cuda, Device};
 
-/// Devices of this machine, the CPU first.
+/// Returns the devices of this machine, the CPU first.
 pub(crate) fn present() -> Vec<Device> {
     let cuda = Cuda::is_available().then_some(Device::Cuda(0));
     let mps = tch::utils::has_mps().then_some(Device::Mps);
     [Device::Cpu].into_iter().chain(cuda).chain(mps).collect()
 }
 
-/// Returns the name of a device in manifests and jobs.
+/// Returns the name that manifests and jobs use for a device.
 pub(crate) fn name(device: Device) -> &'static str {
     match device {
         Device::Cpu => "cpu",
@@ -20,25 +20,32 @@ pub(crate) fn name(device: Device) -> &'static str {
     }
 }
 
-/// Returns the devices that a fit may run on: the named one, or all for `auto`. The host's setting overrides the
-/// parameter.
+/// Returns the devices that a fit may run on: the named device, or all devices for `auto`. The
+/// host's setting overrides the parameter.
 ///
 /// # Errors
-/// [`code::DEVICE`](oculus_plugin_api::code::DEVICE) for a device that is not there, naming those that are.
+/// Returns [`code::DEVICE`](oculus_plugin_api::code::DEVICE), if the device is missing. The message
+/// lists the available devices.
 pub(crate) fn candidates(host: &str, param: &str, present: &[Device]) -> Result<Vec<Device>> {
-    let wanted = if host == "auto" { param } else { host };
-    if wanted == "auto" {
+    let requested = if host == "auto" { param } else { host };
+    if requested == "auto" {
         return Ok(present.to_vec());
     }
-    let named = present.iter().copied().find(|&device| name(device) == wanted).map(|device| vec![device]);
+    let named = present.iter().copied().find(|&device| name(device) == requested).map(|device| vec![device]);
     named.ok_or_else(|| {
         let names: Vec<_> = present.iter().map(|&device| name(device)).collect();
-        PluginError::device(format!("device `{wanted}`: this machine has {}; or say auto", names.join(", ")))
+        PluginError::device(format!(
+            "device `{requested}` is not available; available devices: auto, {}",
+            names.join(", ")
+        ))
     })
 }
 
-/// Returns the device with the shortest time, or the CPU without any, and a log line with all times.
-pub(crate) fn choice(mut timed: Vec<(Device, f64)>) -> (Device, String) {
+/// Returns two values: the device with the shortest time (the CPU if no device was timed), and a
+/// log line with all times.
+pub(crate) fn fastest(mut timed: Vec<(Device, f64)>) -> (Device, String) {
+    // The sort is stable and the CPU is the first candidate, so the CPU is selected if its time
+    // equals the shortest time.
     timed.sort_by(|(_, a), (_, b)| a.total_cmp(b));
     let device = timed.first().map_or(Device::Cpu, |(device, _)| *device);
     let times: Vec<_> =
@@ -46,7 +53,8 @@ pub(crate) fn choice(mut timed: Vec<(Device, f64)>) -> (Device, String) {
     (device, format!("device {}: one update takes {}", name(device), times.join(", ")))
 }
 
-/// Keeps libtorch to one thread, in the calling thread: more would add in another order, and change bits.
+/// Limits libtorch to one thread for calls from this thread. With more threads, libtorch would add
+/// numbers in another order, which would change the bits of the results.
 pub(crate) fn use_one_thread() {
     tch::set_num_threads(1);
 }
@@ -57,7 +65,7 @@ mod tests {
     use oculus_plugin_api::code;
 
     #[test]
-    fn the_hosts_setting_overrides_the_parameter() {
+    fn the_setting_of_the_host_overrides_the_parameter() {
         let present = [Device::Cpu, Device::Cuda(0)];
         assert_eq!(candidates("cpu", "cuda", &present).unwrap(), [Device::Cpu]);
         assert_eq!(candidates("auto", "cuda", &present).unwrap(), [Device::Cuda(0)]);
@@ -67,15 +75,15 @@ mod tests {
 
     #[test]
     fn the_fastest_device_is_chosen_and_all_times_are_logged() {
-        let (device, why) = choice(vec![(Device::Cpu, 0.0123), (Device::Cuda(0), 0.004)]);
+        let (device, log_line) = fastest(vec![(Device::Cpu, 0.0123), (Device::Cuda(0), 0.004)]);
         assert_eq!(device, Device::Cuda(0));
-        assert_eq!(why, "device cuda: one update takes 4.0 ms on cuda, 12.3 ms on cpu");
+        assert_eq!(log_line, "device cuda: one update takes 4.0 ms on cuda, 12.3 ms on cpu");
     }
 
     #[test]
-    fn a_missing_device_is_refused_with_the_available_devices() {
+    fn a_missing_device_is_rejected_with_the_available_devices() {
         let error = candidates("auto", "mps", &[Device::Cpu, Device::Cuda(0)]).unwrap_err();
         assert_eq!(error.code, code::DEVICE);
-        assert_eq!(error.message, "device `mps`: this machine has cpu, cuda; or say auto");
+        assert_eq!(error.message, "device `mps` is not available; available devices: auto, cpu, cuda");
     }
 }

@@ -1,15 +1,15 @@
-//! The fitted model as data: its weights, and how its inputs are made.
+//! The fitted model as data: its weights, its scaler and its sizes.
 
 use crate::network::Architecture;
 use crate::params::Settings;
 use crate::sequences::{Scaler, Sequences};
 
-/// The origin of a model.
+/// Facts about the fit of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Made {
-    /// Epochs of its training.
+pub(crate) struct FitInfo {
+    /// Number of epochs.
     pub(crate) n_epochs: usize,
-    /// Device that it was fitted on.
+    /// Device of the fit.
     pub(crate) device: String,
 }
 
@@ -17,19 +17,19 @@ pub(crate) struct Made {
 #[derive(Clone, Debug, PartialEq)]
 pub struct LstmModel {
     pub(crate) scaler: Scaler,
-    /// Names of all columns of the table that it was fitted on.
+    /// Names of all columns of the table on which the model was fitted.
     pub(crate) columns: Vec<String>,
     pub(crate) architecture: Architecture,
-    /// Rows that a score reads.
+    /// Number of rows from which one score is computed.
     pub(crate) sequence_length: usize,
-    /// In the order of [`Architecture::tensors`].
+    /// All weights, in the order of [`Architecture::tensors`].
     pub(crate) weights: Vec<f32>,
-    pub(crate) made: Made,
+    pub(crate) fit_info: FitInfo,
 }
 
 impl LstmModel {
-    /// Makes a model from the weights of a fit.
-    pub(crate) fn new(sequences: &Sequences, settings: &Settings, weights: Vec<f32>, made: Made) -> Self {
+    /// Creates a model from the weights of a fit.
+    pub(crate) fn new(sequences: &Sequences, settings: &Settings, weights: Vec<f32>, fit_info: FitInfo) -> Self {
         let n_features = sequences.n_features();
         Self {
             scaler: sequences.scaler.clone(),
@@ -37,7 +37,7 @@ impl LstmModel {
             architecture: Architecture { n_features, hidden_size: settings.hidden_size, n_layers: settings.n_layers },
             sequence_length: settings.sequence_length,
             weights,
-            made,
+            fit_info,
         }
     }
 }

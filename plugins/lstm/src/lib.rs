@@ -1,13 +1,15 @@
-//! An LSTM network (libtorch) as a plugin: a table is standardised once and fitted many times.
+//! An LSTM network (libtorch) as a plugin: a table is standardised once, and many models are fitted
+//! on it.
 //!
-//! `params` declares what can be set, `sequences` makes a table ready, `segments` states which rows
-//! an update reads, `network` and `adam` compute, `training` fits. `fitted` is what comes out,
-//! `model` how it predicts, `format` its form as safetensors. `device` chooses where a fit runs,
-//! `random` is the only source of chance.
+//! `params` declares the parameters, `sequences` prepares a table, and `segments` lists the rows
+//! that an update reads. `training` runs the epochs of a fit. `trainer` runs the updates of an
+//! epoch with `network` and `adam`. `fitted` is the fitted model, `model` predicts with it, and
+//! `format` reads and writes it as safetensors. `device` chooses the device of a fit, and `random`
+//! provides every random number.
 //!
-//! Invariants: a score depends on the model and on the features of the `sequence_length` rows up to
-//! its own, of the same symbol, and on nothing else. A model depends on nothing after its last row
-//! to learn from.
+//! Invariants: a score depends only on the model and on the features of one symbol's last
+//! `sequence_length` rows, up to and including the row of the score. A model does not depend on any
+//! row after its last training row.
 
 mod adam;
 mod device;
@@ -27,7 +29,7 @@ use oculus_plugin_api::prelude::*;
 pub use crate::fitted::LstmModel;
 pub use crate::sequences::Sequences;
 
-/// The family.
+/// The LSTM model family.
 pub struct Lstm;
 
 impl PreparedFamily for Lstm {

@@ -1,21 +1,24 @@
-//! The random streams of a fit: weights, orders and dropout masks, the same on every device.
+//! The random streams of a fit: initial weights, order of updates and dropout masks, equal on every
+//! device.
 //!
-//! libtorch's generator is one for the whole process, so nothing here uses it.
+//! libtorch's generator is not used, because the whole process shares it: concurrent fits would
+//! change each other's numbers.
 
 use oculus_plugin_support::{Draws, IndexMethod};
 
-/// What is drawn; each has a stream of its own, so that one more draw here moves none there.
+/// The purpose of a random stream. Each purpose has a separate stream, so that one more draw for
+/// one purpose changes no draw for another purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Initial weights.
     Weights = 1,
-    /// The order of updates.
-    Order = 2,
+    /// Order of updates.
+    Shuffle = 2,
     /// Dropout masks.
     Dropout = 3,
 }
 
-/// Starts the stream of one purpose.
+/// Starts the random stream of one purpose.
 pub(crate) fn draws(seed: u64, purpose: Purpose) -> Draws {
     Draws::new(seed, purpose as u64, IndexMethod::Scaled32)
 }
@@ -31,9 +34,9 @@ mod tests {
             draws(seed, purpose).shuffle(&mut items);
             items
         };
-        let first = order(1, Purpose::Order);
-        assert_eq!(first, order(1, Purpose::Order));
-        assert_ne!(first, order(2, Purpose::Order));
+        let first = order(1, Purpose::Shuffle);
+        assert_eq!(first, order(1, Purpose::Shuffle));
+        assert_ne!(first, order(2, Purpose::Shuffle));
         assert_ne!(first, order(1, Purpose::Weights));
     }
 }

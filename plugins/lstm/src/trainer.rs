@@ -1,4 +1,5 @@
-//! One network at work on one device: updates, the epochs made of them, and the loss on other rows.
+//! Trains one network on one device: runs updates and epochs, and computes the loss on rows for
+//! early stopping.
 
 use std::time::Instant;
 
@@ -7,24 +8,25 @@ use oculus_plugin_support::Draws;
 use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::adam::Adam;
-use crate::network::{Architecture, Dropout, LstmState, Network, Torch, refused};
+use crate::network::{Architecture, Dropout, LstmState, Network, Torch, engine_error};
 use crate::params::Settings;
 use crate::random::{self, Purpose};
 use crate::segments::{self, Labels, Plan, Segment};
 use crate::sequences::Sequences;
 
-/// Segments run at once where no gradient is needed.
-const SEGMENTS_A_PASS: usize = 128;
+/// Number of segments per pass without a gradient.
+// Without a gradient, no intermediate results are stored, so a pass may be larger than an update.
+const SEGMENTS_PER_PASS: usize = 128;
 
-/// What one update reads.
+/// The inputs of one update.
 #[derive(Clone, Copy)]
 struct Update<'u> {
     plan: &'u Plan,
     batch: &'u [Segment],
     labels: &'u Labels,
-    /// The states that the segments start from; zeros where none are stored.
+    /// Start states of the segments; `None` for zeros.
     start: Option<&'u LstmState>,
-    /// The first is 1.
+    /// Number of the epoch, counted from 1.
     epoch: usize,
 }
 
@@ -35,7 +37,7 @@ pub(crate) struct Trainer<'a> {
     /// Standardised values, `[n_rows, n_features]`, on the device.
     values: Tensor,
     network: Network,
-    /// The running mean of the weights, where asked for.
+    /// A network with the running mean of the weights, if averaging is on.
     averaged: Option<Network>,
     adam: Adam,
     dropout: Dropout,
@@ -44,7 +46,7 @@ pub(crate) struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// A network that has seen nothing.
+    /// Creates a trainer with an untrained network.
     pub(crate) fn new(sequences: &Sequences, settings: &'a Settings, seed: u64, device: Device) -> Torch<Self> {
         let n_features = sequences.n_features();
         let architecture = Architecture { n_features, hidden_size: settings.hidden_size, n_layers: settings.n_layers };
@@ -53,70 +55,81 @@ impl<'a> Trainer<'a> {
         let averaged = (settings.averaging > 0.0).then(|| Network::new(architecture, &weights, device)).transpose()?;
         Ok(Self {
             settings,
-            plans: Plan::all(settings),
+            plans: Plan::from_settings(settings),
             values: Tensor::f_from_slice(&sequences.values)?.f_view((-1, n_features as i64))?.f_to_device(device)?,
             adam: Adam::new(&network.flat, settings.weight_decay, settings.clip_norm)?,
             network,
             averaged,
             dropout: Dropout::new(seed, settings.dropout),
-            order: random::draws(seed, Purpose::Order),
+            order: random::draws(seed, Purpose::Shuffle),
             n_updates: 0,
         })
     }
 
-    /// The weights that a model would have now.
+    /// Copies the weights that a model would have after the last update.
     pub(crate) fn weights(&self) -> Result<Vec<f32>> {
-        self.judged().weights().map_err(refused)
+        self.evaluated().weights().map_err(engine_error)
     }
 
-    fn judged(&self) -> &Network {
+    /// Returns the network that is evaluated and saved: the averaged one if averaging is on.
+    fn evaluated(&self) -> &Network {
         self.averaged.as_ref().unwrap_or(&self.network)
     }
 
-    /// One pass over all labels in a new order: their mean loss, as it was at each update.
+    /// Runs one pass over all labels in a new order. Returns the mean loss of the labels. The loss
+    /// of each batch is measured before its update.
     ///
     /// # Errors
-    /// A cancel, or what libtorch says.
+    /// Returns [`code::CANCELLED`](oculus_plugin_api::code::CANCELLED) if the host cancelled the
+    /// fit, and [`code::ENGINE`](oculus_plugin_api::code::ENGINE) if libtorch fails.
     pub(crate) fn epoch(&mut self, labels: &Labels, epoch: usize, ctx: &Ctx<'_, '_>) -> Result<f64> {
+        // The plan, the offset and the order are drawn from one stream. Another order of these
+        // draws would change every fitted model.
         let plan = self.plans[self.order.index_below(self.plans.len())];
+        // With a random offset, each epoch has other groups of labels in its segments and other
+        // numbers of rows before each label.
         let mut segments = labels.segments(&plan, self.order.index_below(plan.label_steps));
         self.order.shuffle(&mut segments);
 
         let stored = self.stored_states(&plan, &segments, ctx)?;
-        let mut sum = Tensor::f_zeros([1], (Kind::Float, self.values.device())).map_err(refused)?;
+        // The sum stays on the device: reading each loss would wait for the device at every update.
+        let mut sum = Tensor::f_zeros([1], (Kind::Float, self.values.device())).map_err(engine_error)?;
         let mut n_labels = 0;
         for (update_idx, batch) in segments.chunks(plan.n_segments).enumerate() {
             ctx.check()?;
             let start = stored.as_ref().map(|stored| stored.narrow(update_idx * plan.n_segments, batch.len()));
-            let start = start.transpose().map_err(refused)?;
+            let start = start.transpose().map_err(engine_error)?;
             let update = Update { plan: &plan, batch, labels, start: start.as_ref(), epoch };
-            let (loss, n) = self.update(&update).map_err(refused)?;
+            let (loss, n) = self.update(&update).map_err(engine_error)?;
             sum += loss * n as f64;
             n_labels += n;
             let done = (update_idx + 1) as f64 / segments.len().div_ceil(plan.n_segments) as f64;
             let n_epochs = self.settings.n_epochs;
             ctx.progress(((epoch - 1) as f64 + done) / n_epochs as f64, &format!("epoch {epoch} of {n_epochs}"));
         }
-        Ok(f64::try_from(sum).map_err(refused)? / n_labels as f64)
+        Ok(f64::try_from(sum).map_err(engine_error)? / n_labels as f64)
     }
 
-    /// What the network remembers where each segment's burn-in starts, by its weights of now.
+    /// Computes the state at the start of each segment's burn-in, with the current weights.
     fn stored_states(&self, plan: &Plan, segments: &[Segment], ctx: &Ctx<'_, '_>) -> Result<Option<LstmState>> {
         if plan.stored == 0 {
             return Ok(None);
         }
+        // No gradient flows into the stored states, so that the cost of an update does not depend
+        // on the number of stored rows.
         let _guard = tch::no_grad_guard();
         let n_before = plan.stored + plan.burn_in;
-        let state_of = |segments: &[Segment]| {
+        let state = |segments: &[Segment]| {
             ctx.check()?;
             let inputs = self.gather(segments, n_before, plan.stored);
-            inputs.and_then(|inputs| Ok(self.network.run(inputs, None, None)?.1)).map_err(refused)
+            inputs.and_then(|inputs| Ok(self.network.run(inputs, None, None)?.1)).map_err(engine_error)
         };
-        let states = segments.chunks(SEGMENTS_A_PASS).map(state_of).collect::<Result<Vec<_>>>()?;
-        LstmState::concat(&states).map(Some).map_err(refused)
+        let states = segments.chunks(SEGMENTS_PER_PASS).map(state).collect::<Result<Vec<_>>>()?;
+        LstmState::concat(&states).map(Some).map_err(engine_error)
     }
 
-    /// One step against the gradient of the mean loss of some segments' labels: that loss, and the number of labels.
+    /// Runs one optimizer step on the mean loss of a batch of segments. Returns the loss and the
+    /// number of labels.
     fn update(&mut self, update: &Update<'_>) -> Torch<(Tensor, usize)> {
         let Update { plan, batch, labels, start, epoch } = *update;
         let inputs = self.gather(batch, plan.burn_in, plan.n_steps())?;
@@ -130,46 +143,52 @@ impl<'a> Trainer<'a> {
         self.adam.step(&mut self.network.flat, &gradients, self.settings.rate_at(epoch))?;
         self.n_updates += 1;
         if let Some(averaged) = &mut self.averaged {
-            // The first weights are mere chance: the mean forgets them as fast as it can.
-            let kept = self.settings.averaging.min((1 + self.n_updates) as f64 / (10 + self.n_updates) as f64);
-            _ = averaged.flat.f_lerp_(&self.network.flat, 1.0 - kept)?;
+            // The mean starts at the random initial weights. Early updates use a smaller decay, so
+            // that the mean forgets these weights fast. TensorFlow's `ExponentialMovingAverage` has
+            // the same formula for `num_updates`.
+            let decay = self.settings.averaging.min((1 + self.n_updates) as f64 / (10 + self.n_updates) as f64);
+            _ = averaged.flat.f_lerp_(&self.network.flat, 1.0 - decay)?;
         }
         Ok((loss.f_detach()?, label.numel()))
     }
 
-    /// The mean loss of labels that are not learnt from.
+    /// Computes the mean loss of labels that are not used for training.
     ///
-    /// A pass gives all labels of a segment, the last of which sees the whole sequence and the first a few rows less
-    /// (`label_steps − 1`). That is not quite a score's window, but as good a judge of epochs at a tenth of the time.
+    /// One pass evaluates all labels of a segment. The last label reads the full sequence, and the
+    /// first label reads `label_steps − 1` fewer rows. A score would always read the full sequence.
+    /// Compared with scores, this evaluation selects epochs equally well in a tenth of the time.
     ///
     /// # Errors
-    /// A cancel, or what libtorch says.
+    /// Returns [`code::CANCELLED`](oculus_plugin_api::code::CANCELLED) if the host cancelled the
+    /// fit, and [`code::ENGINE`](oculus_plugin_api::code::ENGINE) if libtorch fails.
     pub(crate) fn loss_on(&self, labels: &Labels, ctx: &Ctx<'_, '_>) -> Result<f64> {
         let _guard = tch::no_grad_guard();
-        let plan = self.plans[0].in_one_go();
-        let loss_of = |segments: &[Segment]| {
+        // All plans read the same number of rows, so the first plan represents all of them.
+        let plan = self.plans[0].without_stored();
+        let sum_of_losses = |segments: &[Segment]| {
             let inputs = self.gather(segments, plan.burn_in, plan.n_steps())?;
-            let (outputs, _) = self.judged().run(inputs, None, None)?;
+            let (outputs, _) = self.evaluated().run(inputs, None, None)?;
             let (outputs, label) = self.labelled(outputs, &plan, segments, labels)?;
-            let logits = self.judged().logits(outputs, None)?;
+            let logits = self.evaluated().logits(outputs, None)?;
             let loss = logits.f_binary_cross_entropy_with_logits::<&Tensor>(&label, None, None, Reduction::Sum)?;
             Ok((f64::try_from(loss)?, label.numel()))
         };
         let mut sum = 0.0;
         let mut n_labels = 0;
-        for segments in labels.segments(&plan, 0).chunks(SEGMENTS_A_PASS) {
+        // The offset is fixed, so that the losses of two epochs are comparable.
+        for segments in labels.segments(&plan, 0).chunks(SEGMENTS_PER_PASS) {
             ctx.check()?;
-            let (loss, n) = loss_of(segments).map_err(refused)?;
+            let (loss, n) = sum_of_losses(segments).map_err(engine_error)?;
             sum += loss;
             n_labels += n;
         }
         Ok(sum / n_labels as f64)
     }
 
-    /// Seconds of one update, after one that only warms up.
+    /// Measures the seconds of one update, after an untimed update that warms up the device.
     ///
     /// # Errors
-    /// What libtorch says.
+    /// Returns the error of libtorch if an operation fails.
     pub(crate) fn time_update(&mut self, labels: &Labels) -> Torch<f64> {
         let plan = self.plans[0];
         let segments = labels.segments(&plan, 0);
@@ -178,7 +197,7 @@ impl<'a> Trainer<'a> {
             let start = Instant::now();
             let update = Update { plan: &plan, batch, labels, start: None, epoch: 1 };
             let (loss, _) = self.update(&update)?;
-            // Reading a value waits for the device.
+            // Device operations are asynchronous; reading a value waits until they are finished.
             f64::try_from(loss)?;
             Ok(start.elapsed().as_secs_f64())
         };
@@ -186,19 +205,20 @@ impl<'a> Trainer<'a> {
         timed()
     }
 
-    /// Values of the rows of segments, `[n_steps, n_segments, n_features]`.
+    /// Returns the values of the rows that segments read, `[n_steps, n_segments, n_features]`.
     fn gather(&self, segments: &[Segment], n_before: usize, n_steps: usize) -> Torch<Tensor> {
         let rows = self.on_device(&segments::rows(segments, n_before, n_steps))?;
         self.values.f_index_select(0, &rows)?.f_view((n_steps as i64, segments.len() as i64, -1))
     }
 
-    /// Outputs that have a label, and these labels.
+    /// Returns the outputs that have a label, and these labels.
     fn labelled(&self, outputs: Tensor, plan: &Plan, batch: &[Segment], labels: &Labels) -> Torch<(Tensor, Tensor)> {
-        let (places, label) = labels.labelled(plan, batch);
+        let (positions, label) = labels.labelled(plan, batch);
         let outputs = outputs.f_view((-1, self.settings.hidden_size as i64))?;
-        Ok((outputs.f_index_select(0, &self.on_device(&places)?)?, self.on_device(&label)?))
+        Ok((outputs.f_index_select(0, &self.on_device(&positions)?)?, self.on_device(&label)?))
     }
 
+    /// Copies values to the device.
     fn on_device<T: tch::kind::Element>(&self, values: &[T]) -> Torch<Tensor> {
         Tensor::f_from_slice(values)?.f_to_device(self.values.device())
     }
@@ -210,7 +230,7 @@ mod tests {
     use crate::sequences::Scaler;
 
     #[test]
-    fn timing_an_update_works_for_both_trainings_with_few_rows() {
+    fn an_update_can_be_timed_for_both_training_schemes_with_few_rows() {
         let scaler = Scaler { features: vec!["RSI_14".to_owned()], mean: vec![0.0], deviation: vec![1.0] };
         let history: Vec<u32> = (1..=20).collect();
         let sequences = Sequences { scaler, columns: Vec::new(), values: vec![0.5; 20], history: history.clone() };

@@ -1,4 +1,5 @@
-//! The family through its module: what it learns from, what it repeats, what it refuses.
+//! Tests of the family through its plugin module: accuracy, reproducibility, windows, early
+//! stopping and rejected input.
 
 #[allow(dead_code)]
 mod support;
@@ -11,7 +12,7 @@ use support::{Data, Memory, Size};
 oculus_plugin_api::conformance!(Lstm);
 
 const BOTH: [&str; 2] = [r#""training": "segments""#, r#""training": "windowed""#];
-/// A net that fits in no time.
+/// Parameters of a small network that fits fast.
 const SMALL: &str = r#""hidden_size": 6, "sequence_length": 12, "epochs": 3, "label_steps": 4, "burn_in": 3"#;
 
 fn harness() -> Harness {
@@ -22,7 +23,7 @@ fn params(parts: &[&str]) -> String {
     format!("{{{}}}", parts.join(", "))
 }
 
-/// Prepares and fits on the same rows.
+/// Prepares the table and fits a model on the same rows.
 fn fit(frame: &Frame, task: &Task<'_>, params: &str) -> Result<Fitted, PluginError> {
     harness().prepare(frame, task.train_rows)?.fit(task, params, &Listener::default())
 }
@@ -32,7 +33,7 @@ fn bits(model: &Fitted, frame: &Frame, rows: &[u32]) -> Vec<u32> {
     model.predict(frame, rows).unwrap().iter().map(|score| score.to_bits()).collect()
 }
 
-/// Two symbols, 120 days, four columns.
+/// Returns a table of two symbols, 120 days and four columns.
 fn small() -> Data {
     Data::planted(Memory::Short, Size::new(2, 120, 4), 1)
 }
@@ -46,7 +47,7 @@ fn disturb(frame: &mut Frame, rows: impl Iterator<Item = u32> + Clone) {
 }
 
 #[test]
-fn a_planted_memory_is_found_that_a_single_row_does_not_show() {
+fn a_planted_memory_is_found_with_sequences_but_not_with_single_rows() {
     let mut data = Data::planted(Memory::Short, Size::new(3, 700, 4), 5);
     data.label = data.truth.iter().map(|&truth| f32::from(truth > 0.5)).collect();
     let train_rows = data.days(0, 500);
@@ -60,14 +61,14 @@ fn a_planted_memory_is_found_that_a_single_row_does_not_show() {
     let one_row = auc(&params(&[net, r#""sequence_length": 1"#]));
     for training in BOTH {
         let sequence = auc(&params(&[net, training, r#""sequence_length": 40"#]));
-        assert!(sequence > 0.85 && sequence > one_row + 0.05, "{training}: {sequence}, of one row {one_row}");
+        assert!(sequence > 0.85 && sequence > one_row + 0.05, "{training}: {sequence}, with one row {one_row}");
     }
 }
 
 #[test]
-fn labels_without_meaning_are_not_foretold() {
+fn the_auc_on_random_labels_is_near_one_half() {
     for training in BOTH {
-        let of_seed = |seed| {
+        let test_auc = |seed| {
             let data = Data::planted(Memory::None, Size::new(4, 400, 3), seed);
             let train_rows = data.days(0, 200);
             let test_rows = data.days(200, 400);
@@ -76,13 +77,13 @@ fn labels_without_meaning_are_not_foretold() {
             let model = fit(&frame, &data.task(&train_rows, &[]), &params(&[net, training])).unwrap();
             data.auc(&test_rows, &model.predict(&frame, &test_rows).unwrap())
         };
-        let mean = (0..6).map(of_seed).sum::<f64>() / 6.0;
+        let mean = (0..6).map(test_auc).sum::<f64>() / 6.0;
         assert!((mean - 0.5).abs() < 0.03, "{training}: {mean}");
     }
 }
 
 #[test]
-fn the_manifest_says_how_far_it_looks_back_and_what_selects_it() {
+fn the_manifest_declares_lookback_rounds_and_selection() {
     let manifest = harness().manifest().unwrap();
     assert_eq!((manifest.role, manifest.saves_as.as_deref()), (Role::Sequence, Some("safetensors")));
     assert_eq!((manifest.flag.as_deref(), manifest.prefix.as_deref()), (Some("train_lstm"), Some("lstm_")));
@@ -92,7 +93,7 @@ fn the_manifest_says_how_far_it_looks_back_and_what_selects_it() {
 }
 
 #[test]
-fn a_score_has_the_same_bits_whichever_others_are_asked_for() {
+fn the_bits_of_a_score_do_not_depend_on_the_other_rows_of_the_call() {
     let data = Data::planted(Memory::Short, Size::new(3, 100, 5), 3);
     let frame = data.frame();
     let train_rows = data.days(0, 60);
@@ -122,10 +123,10 @@ fn windows_never_cross_symbols() {
     disturb(&mut other, 0..120);
     let model = fit(&frame, &data.task(&data.days(0, 90), &[]), &params(&[SMALL])).unwrap();
     assert_eq!(bits(&model, &frame, &second), bits(&model, &other, &second));
-    // The window of the second symbol's row 120 + 11 starts at its first row.
+    // The second symbol starts at row 120, so its first complete window is the window of row 131.
     let scores = model.predict(&frame, &data.days(0, 120)).unwrap();
-    let without: Vec<usize> = (0..240).filter(|&row| scores[row].is_nan()).collect();
-    assert_eq!(without, (0..11).chain(120..131).collect::<Vec<_>>());
+    let nan_rows: Vec<usize> = (0..240).filter(|&row| scores[row].is_nan()).collect();
+    assert_eq!(nan_rows, (0..11).chain(120..131).collect::<Vec<_>>());
 
     let train_rows: Vec<u32> = (120..200).collect();
     for training in BOTH {
@@ -136,7 +137,7 @@ fn windows_never_cross_symbols() {
 }
 
 #[test]
-fn windows_read_the_features_of_rows_before_the_training_rows_and_no_further() {
+fn windows_read_rows_before_the_training_rows_only_within_the_sequence_length() {
     let data = small();
     let train_rows: Vec<u32> = (40..90).collect();
     for training in BOTH {
@@ -146,14 +147,15 @@ fn windows_read_the_features_of_rows_before_the_training_rows_and_no_further() {
             fit(&frame, &data.task(&train_rows, &[]), &params(&[SMALL, training])).unwrap().save().unwrap()
         };
         let undisturbed = saved(0..0);
-        // A segment may start a few rows before the first label, whose window has the whole length.
+        // A segment may start a few rows before its first label, but the window of that label
+        // begins at row 29.
         assert_eq!(saved(0..29), undisturbed, "{training}");
         assert_ne!(saved(29..40), undisturbed, "{training}");
     }
 }
 
 #[test]
-fn nothing_but_the_rows_to_learn_from_and_those_before_them_changes_a_model() {
+fn a_model_does_not_depend_on_later_rows_or_on_other_labels() {
     let data = small();
     let frame = data.frame();
     let mut train_rows = data.days(0, 80);
@@ -179,7 +181,7 @@ fn nothing_but_the_rows_to_learn_from_and_those_before_them_changes_a_model() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
+fn equal_seeds_give_equal_bytes_and_different_seeds_different_bytes() {
     let data = small();
     let frame = data.frame();
     let train_rows = data.days(0, 90);
@@ -193,7 +195,7 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
 }
 
 #[test]
-fn one_prepared_table_serves_other_labels_rows_and_parameters() {
+fn one_prepared_table_can_be_fitted_with_other_rows_and_parameters() {
     let data = small();
     let frame = data.frame();
     let train_rows = data.days(0, 90);
@@ -208,14 +210,14 @@ fn one_prepared_table_serves_other_labels_rows_and_parameters() {
 }
 
 #[test]
-fn every_sequence_length_fits_and_scores_the_rows_that_have_it() {
+fn every_sequence_length_fits_and_scores_exactly_the_rows_with_enough_history() {
     let data = small();
     let frame = data.frame();
     let train_rows = data.days(0, 90);
     for length in [1, 2, 3, 5, 30, 60] {
         for training in BOTH {
-            let length_of = format!(r#""sequence_length": {length}, "hidden_size": 3, "epochs": 1"#);
-            let model = fit(&frame, &data.task(&train_rows, &[]), &params(&[&length_of, training])).unwrap();
+            let length_params = format!(r#""sequence_length": {length}, "hidden_size": 3, "epochs": 1"#);
+            let model = fit(&frame, &data.task(&train_rows, &[]), &params(&[&length_params, training])).unwrap();
             let scores = model.predict(&frame, &data.days(0, 120)).unwrap();
             let has_score = |row: usize| row % 120 + 1 >= length;
             assert!((0..240).all(|row| scores[row].is_finite() == has_score(row)), "{length}, {training}");
@@ -225,30 +227,30 @@ fn every_sequence_length_fits_and_scores_the_rows_that_have_it() {
 }
 
 #[test]
-fn a_hole_in_the_features_silences_the_windows_that_hold_it_and_no_other() {
+fn a_missing_value_makes_exactly_the_scores_of_its_windows_nan() {
     let data = small();
     let frame = data.frame();
-    let mut holed = data.frame();
+    let mut incomplete = data.frame();
     let train_rows = data.days(0, 90);
     let model = fit(&frame, &data.task(&train_rows, &[]), &params(&[SMALL])).unwrap();
-    holed.values_mut()[50] = f32::NAN;
-    holed.values_mut()[240 + 180] = f32::INFINITY;
-    let whole = bits(&model, &frame, &data.days(0, 120));
-    let scores = bits(&model, &holed, &data.days(0, 120));
+    incomplete.values_mut()[50] = f32::NAN;
+    incomplete.values_mut()[240 + 180] = f32::INFINITY;
+    let complete = bits(&model, &frame, &data.days(0, 120));
+    let scores = bits(&model, &incomplete, &data.days(0, 120));
     for row in 0..240 {
-        let holds_it = (50..62).contains(&row) || (180..192).contains(&row);
-        assert_eq!(scores[row] != whole[row], holds_it, "row {row}");
-        assert!(!holds_it || f32::from_bits(scores[row]).is_nan());
+        let is_affected = (50..62).contains(&row) || (180..192).contains(&row);
+        assert_eq!(scores[row] != complete[row], is_affected, "row {row}");
+        assert!(!is_affected || f32::from_bits(scores[row]).is_nan());
     }
     for training in BOTH {
-        let model = fit(&holed, &data.task(&train_rows, &[]), &params(&[SMALL, training])).unwrap();
+        let model = fit(&incomplete, &data.task(&train_rows, &[]), &params(&[SMALL, training])).unwrap();
         assert!(model.predict(&frame, &[100]).unwrap()[0].is_finite());
     }
 }
 
 #[test]
 fn early_stopping_restores_the_best_epoch() {
-    // Labels without meaning: the loss on other rows soon rises.
+    // The labels are random, so the loss on the rows for early stopping soon rises.
     let data = Data::planted(Memory::None, Size::new(2, 150, 4), 9);
     let frame = data.frame();
     let train_rows = data.days(0, 100);
@@ -277,10 +279,10 @@ fn each_epoch_is_reported_with_its_losses() {
         let listener = Listener::default();
         prepared.fit(&data.task(&train_rows, tune_rows), &params(&[SMALL]), &listener).unwrap();
         let is_at_end_of_epoch = |line: &String| !line.starts_with("progress") || line.contains("loss");
-        let lines = listener.heard().into_iter().filter(is_at_end_of_epoch);
+        let lines = listener.reports().into_iter().filter(is_at_end_of_epoch);
         lines.map(|line| line.split("0.").next().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    let left_out = "log 3 22 of 160 training rows have less than 12 rows of history";
+    let left_out = "log 3 skipping 22 of 160 training rows: they have fewer than 12 rows of history";
     assert_eq!(reported(&tune_rows)[..4], [left_out, "metric loss 1 ", "metric tune_loss 1 ", "progress "]);
     assert_eq!(reported(&[]).len(), 1 + 3 * 2);
     let listener = Listener::default();
@@ -289,7 +291,7 @@ fn each_epoch_is_reported_with_its_losses() {
         .unwrap()
         .fit(&data.task(&train_rows, &[]), &params(&[SMALL]), &listener)
         .unwrap();
-    let progress: Vec<String> = listener.heard().into_iter().filter(|line| line.starts_with("progress")).collect();
+    let progress: Vec<String> = listener.reports().into_iter().filter(|line| line.starts_with("progress")).collect();
     assert!(progress.iter().any(|line| line.contains("epoch 1 of 3, loss 0.")), "{progress:?}");
     let fraction = |line: &String| line.split(' ').nth(1).unwrap().parse::<f64>().unwrap();
     let fractions: Vec<f64> = progress.iter().map(fraction).collect();
@@ -297,7 +299,7 @@ fn each_epoch_is_reported_with_its_losses() {
 }
 
 #[test]
-fn a_cancel_ends_the_fit_within_an_epoch() {
+fn cancellation_stops_a_fit_within_an_epoch() {
     let data = Data::planted(Memory::Short, Size::new(2, 120, 4), 1);
     let frame = data.frame();
     let train_rows = data.days(0, 120);
@@ -307,7 +309,7 @@ fn a_cancel_ends_the_fit_within_an_epoch() {
             let listener = Listener::cancelling_at(n_checks);
             let result = prepared.fit(&data.task(&train_rows, &[]), &params(&[SMALL, training]), &listener);
             assert_eq!(result.err().unwrap().code, code::CANCELLED);
-            assert!(!listener.heard().iter().any(|line| line.starts_with("metric")), "{:?}", listener.heard());
+            assert!(!listener.reports().iter().any(|line| line.starts_with("metric")), "{:?}", listener.reports());
         }
     }
     let listener = Listener::cancelling_at(1);
@@ -316,41 +318,44 @@ fn a_cancel_ends_the_fit_within_an_epoch() {
 }
 
 #[test]
-fn a_loss_that_is_no_number_names_the_epoch() {
+fn a_loss_that_is_not_finite_is_reported_with_its_epoch() {
     let data = small();
     let frame = data.frame();
     let train_rows = data.days(0, 90);
     for training in BOTH {
-        let wild = r#""learning_rate": 1.0, "weight_decay": 1000, "epochs": 50"#;
+        let diverging = r#""learning_rate": 1.0, "weight_decay": 1000, "epochs": 50"#;
         let listener = Listener::default();
         let prepared = harness().prepare(&frame, &train_rows).unwrap();
-        let result = prepared.fit(&data.task(&train_rows, &[]), &params(&[SMALL, training, wild]), &listener);
+        let result = prepared.fit(&data.task(&train_rows, &[]), &params(&[SMALL, training, diverging]), &listener);
         let error = result.err().unwrap();
         assert_eq!(error.code, code::ENGINE);
-        let n_done = listener.heard().iter().filter(|line| line.starts_with("metric loss ")).count();
+        let n_done = listener.reports().iter().filter(|line| line.starts_with("metric loss ")).count();
         let epoch = format!(" {}:", n_done + 1);
-        let names = [epoch.as_str(), "learning_rate", "weight_decay"];
-        assert!(names.iter().all(|name| error.message.contains(name)), "{error}, after {n_done} epochs");
+        let parts = [epoch.as_str(), "learning_rate", "weight_decay"];
+        assert!(parts.iter().all(|part| error.message.contains(part)), "{error}, after {n_done} epochs");
     }
 }
 
 #[test]
-fn rows_that_cannot_be_learnt_from_are_refused_with_the_reason() {
+fn unusable_training_rows_are_rejected_with_the_reason() {
     let data = small();
     let frame = data.frame();
     let train_rows = data.days(0, 90);
-    let refused = |task: Task<'_>, params: &str| {
+    let error_message = |task: Task<'_>, params: &str| {
         let error = fit(&frame, &task, params).err().unwrap();
         assert_eq!(error.code, code::DATA, "{error}");
         error.message.to_string()
     };
     let long = params(&[SMALL, r#""sequence_length": 100"#]);
-    let message = refused(data.task(&train_rows, &[]), &long);
-    assert!(message.starts_with("none of 180 training rows has 100 whole rows"), "{message}");
-    let message = refused(data.task(&train_rows[20..], &train_rows[..8]), &params(&[SMALL]));
-    assert!(message.starts_with("none of 8 rows for early stopping has 12 whole rows"), "{message}");
+    let message = error_message(data.task(&train_rows, &[]), &long);
+    assert!(message.starts_with("found no complete window of 100 rows for any of 180 training rows"), "{message}");
+    let message = error_message(data.task(&train_rows[20..], &train_rows[..8]), &params(&[SMALL]));
+    assert!(
+        message.starts_with("found no complete window of 12 rows for any of 8 rows for early stopping"),
+        "{message}"
+    );
     let ones = vec![1.0; 240];
-    let message = refused(Task { label: &ones, ..data.task(&train_rows, &[]) }, &params(&[SMALL]));
+    let message = error_message(Task { label: &ones, ..data.task(&train_rows, &[]) }, &params(&[SMALL]));
     assert!(message.contains("158"), "{message}");
 
     let for_rules = Frame::new(1, 5).rule_column("SMA_20", vec![1.0; 5]);
@@ -358,12 +363,14 @@ fn rows_that_cannot_be_learnt_from_are_refused_with_the_reason() {
 }
 
 #[test]
-fn a_device_that_is_not_there_is_refused_unless_the_host_says_cpu() {
+fn a_missing_device_is_rejected_unless_the_host_sets_cpu() {
     let data = small();
     let frame = data.frame();
     let train_rows = data.days(0, 90);
     let devices = harness().manifest().unwrap().devices;
-    let Some(absent) = ["mps", "cuda"].into_iter().find(|name| !devices.iter().any(|own| own == name)) else { return };
+    let Some(absent) = ["mps", "cuda"].into_iter().find(|name| !devices.iter().any(|device| device == name)) else {
+        return;
+    };
     let params = params(&[SMALL, &format!(r#""device": "{absent}""#)]);
     let error = fit(&frame, &Task { device: "auto", ..data.task(&train_rows, &[]) }, &params).err().unwrap();
     assert_eq!(error.code, code::DEVICE);
@@ -373,24 +380,24 @@ fn a_device_that_is_not_there_is_refused_unless_the_host_says_cpu() {
 }
 
 #[test]
-fn a_model_survives_its_own_bytes_and_no_others() {
+fn a_saved_model_loads_unchanged_and_damaged_bytes_are_rejected() {
     let data = small();
     let frame = data.frame();
     let model = fit(&frame, &data.task(&data.days(0, 90), &[]), &params(&[SMALL])).unwrap();
     let saved = model.save().unwrap();
-    let again = harness().load(&saved).unwrap();
-    assert_eq!(bits(&again, &frame, &data.days(0, 120)), bits(&model, &frame, &data.days(0, 120)));
-    assert_eq!((again.save().unwrap(), again.summary().unwrap()), (saved.clone(), model.summary().unwrap()));
-    let lacking = Frame::new(1, 40).column("F_0", vec![0.0; 40]);
-    let error = again.predict(&lacking, &[30]).err().unwrap();
+    let loaded = harness().load(&saved).unwrap();
+    assert_eq!(bits(&loaded, &frame, &data.days(0, 120)), bits(&model, &frame, &data.days(0, 120)));
+    assert_eq!((loaded.save().unwrap(), loaded.summary().unwrap()), (saved.clone(), model.summary().unwrap()));
+    let incomplete = Frame::new(1, 40).column("F_0", vec![0.0; 40]);
+    let error = loaded.predict(&incomplete, &[30]).err().unwrap();
     assert!(error.code == code::DATA && error.message.contains("F_1, F_2, F_3"), "{error}");
 
     for length in (0..saved.len()).step_by(97) {
         assert_eq!(harness().load(&saved[..length]).err().unwrap().code, code::MODEL, "{length} bytes");
     }
     let replaced = |from: &str, to: &str| {
-        let place = saved.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
-        [&saved[..place], to.as_bytes(), &saved[place + from.len()..]].concat()
+        let position = saved.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+        [&saved[..position], to.as_bytes(), &saved[position + from.len()..]].concat()
     };
     for (from, to) in [
         (r#"hidden_size\":6"#, r#"hidden_size\":7"#),

@@ -1,5 +1,6 @@
-//! A model as safetensors: `layers.N.weight` and `layers.N.bias` as PyTorch lays them out (one row per output), the
-//! scales as `scaler.mean` and `scaler.deviation`, and the rest in the header.
+//! Reads and writes a model as safetensors. `layers.N.weight` and `layers.N.bias` have PyTorch's
+//! layout, with one row per output. The scales are `scaler.mean` and `scaler.deviation`. The header
+//! contains all other parts.
 
 use oculus_plugin_api::prelude::*;
 use oculus_plugin_support::{Format, Tensor, TensorFile, write_tensor_file};
@@ -23,7 +24,8 @@ struct Header {
 /// Writes a model.
 ///
 /// # Errors
-/// None for a model of this plugin.
+/// Returns [`code::ENGINE`](oculus_plugin_api::code::ENGINE) if the number of values does not match
+/// the shape of a tensor. A fit never produces such a model.
 pub(crate) fn write(model: &Perceptron) -> Result<Vec<u8>> {
     let n_hidden = model.layers.len().saturating_sub(1);
     let header = Header {
@@ -41,6 +43,7 @@ pub(crate) fn write(model: &Perceptron) -> Result<Vec<u8>> {
     for (idx, layer) in model.layers.iter().enumerate() {
         let n_outputs = layer.biases.len();
         let shape = vec![n_outputs, layer.weights.len() / n_outputs.max(1)];
+        // The file has one row per output, like PyTorch; scoring needs one row per input.
         tensors.push(Tensor::new(weight_name(idx), shape, transposed(&layer.weights, n_outputs)));
         tensors.push(Tensor::new(bias_name(idx), vec![n_outputs], layer.biases.iter().copied()));
     }
@@ -50,7 +53,8 @@ pub(crate) fn write(model: &Perceptron) -> Result<Vec<u8>> {
 /// Reads a model.
 ///
 /// # Errors
-/// [`code::MODEL`](oculus_plugin_api::code::MODEL) for anything else than a whole model of this plugin.
+/// Returns [`code::MODEL`](oculus_plugin_api::code::MODEL) if the bytes are not a complete model of
+/// this plugin.
 pub(crate) fn read(bytes: &[u8]) -> Result<Perceptron> {
     let file = TensorFile::read(bytes, FORMAT)?;
     let header: Header = file.header()?;
@@ -60,12 +64,14 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Perceptron> {
     let mean = file.values::<f64>("scaler.mean", &[n_features])?;
     let deviation = file.values::<f64>("scaler.deviation", &[n_features])?;
     if let Some(found) = deviation.iter().find(|deviation| **deviation < 0.0) {
-        return Err(PluginError::model(format!("scaler.deviation holds {found}, needed at least 0")));
+        return Err(PluginError::model(format!("invalid scaler.deviation: found {found}, expected at least 0")));
     }
     let moments = mean.into_iter().zip(deviation);
     let input = |(name, (mean, deviation))| Input { name, mean, deviation };
     let inputs = header.features.into_iter().zip(moments).map(input).collect();
 
+    // The expected shapes are computed from the header, so a tensor of another shape causes an
+    // error, not a panic.
     let sizes = [&[n_features], &header.hidden_sizes[..], &[1]].concat();
     let mut layers = Vec::new();
     for (idx, pair) in sizes.windows(2).enumerate() {
@@ -74,13 +80,15 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Perceptron> {
     Ok(Perceptron { inputs, layers, n_epochs: header.epochs, device: header.device })
 }
 
-/// Refuses a header that this version of the plugin cannot score with.
+/// Checks that this version of the plugin can score with a model that has this header.
 fn check(header: &Header) -> Result<()> {
+    // The clip is a constant of the plugin, so a model that was fitted with another clip would
+    // produce wrong scores.
     if header.clip != CLIP {
-        return Err(PluginError::model(format!("values are clipped at {}, this version clips at {CLIP}", header.clip)));
+        return Err(PluginError::model(format!("invalid clip: found {}, expected {CLIP}", header.clip)));
     }
     if header.features.is_empty() || header.hidden_sizes.contains(&0) {
-        return Err(PluginError::model("a model without features, or with a layer without units"));
+        return Err(PluginError::model("the model has no features, or a layer without units"));
     }
     Ok(())
 }
@@ -99,7 +107,7 @@ fn bias_name(layer_idx: usize) -> String {
     format!("layers.{layer_idx}.bias")
 }
 
-/// A matrix with rows and columns exchanged.
+/// Transposes a row-major matrix.
 fn transposed(values: &[f32], n_columns: usize) -> Vec<f32> {
     (0..n_columns).flat_map(|column| values.iter().skip(column).step_by(n_columns.max(1))).copied().collect()
 }

@@ -1,11 +1,13 @@
-//! A multi-layer perceptron (candle) as a plugin: a table is standardised once and fitted many times.
+//! A multi-layer perceptron (candle) as a plugin: a table is standardised once, and many models are
+//! fitted on it.
 //!
-//! `params` declares what can be set, `scaling` makes a table ready, `training` runs the epochs: `network` is what they
-//! move, `optimizer` how, `random` where all chance comes from, `product` the one matrix product behind it all.
-//! `perceptron` is what comes out, `model` how it predicts, `file` its form as safetensors.
+//! `params` declares the parameters, `scaling` prepares a table, and `training` runs the epochs.
+//! The epochs train the weights of `network` with `optimizer`. `random` provides every random
+//! number, and `product` computes matrix products. `perceptron` is the fitted model, `model`
+//! predicts with it, and `file` reads and writes it as safetensors.
 //!
-//! Invariant: scales and weights depend on nothing but the rows to learn from, their labels, the parameters and the
-//! seed; a score on nothing but the model and its row.
+//! Invariant: scales and weights depend only on the training rows, their labels, the parameters and
+//! the seed. A score depends only on the model and on the features of its row.
 
 mod device;
 mod file;
@@ -24,7 +26,7 @@ use oculus_plugin_api::prelude::*;
 pub use crate::perceptron::Perceptron;
 pub use crate::scaling::Scaled;
 
-/// The family.
+/// The MLP model family.
 pub struct Mlp;
 
 impl PreparedFamily for Mlp {

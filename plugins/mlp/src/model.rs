@@ -1,5 +1,5 @@
-//! How a fitted model scores: row by row in plain numbers, so that neither the other rows of a call nor the device of the
-//! fit change a bit of a score.
+//! Predictions of a fitted model. Each row is scored alone in plain Rust, so that the bits of a
+//! score depend neither on the other rows of a call nor on the device of the fit.
 
 use oculus_plugin_api::prelude::*;
 
@@ -7,13 +7,13 @@ use crate::file;
 use crate::perceptron::{Buffers, Perceptron};
 use crate::scaling::gather;
 
-/// Rows copied of a table at a time.
+/// Rows copied at once. Chunks limit the memory of the copy.
 const CHUNK_ROWS: usize = 8192;
 
 impl Model for Perceptron {
-    /// Probabilities of class 1, NaN for rows with a feature that has no finite value.
+    /// Computes probabilities of class 1. A row with a non-finite feature receives the score NaN.
     fn predict(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32]) -> Result<()> {
-        // Names every feature that is missing, where `gather` would name the first.
+        // This check reports all missing features at once; `gather` would report only the first.
         table.positions(self.inputs.iter().map(|input| &input.name))?;
         let mut buffers = Buffers::default();
         for (rows, out) in rows.chunks(CHUNK_ROWS).zip(out.chunks_mut(CHUNK_ROWS)) {

@@ -1,74 +1,85 @@
-//! AdamW (Loshchilov and Hutter 2019) over one flat list of parameters, and the running mean of where it has been.
+//! AdamW (Loshchilov and Hutter 2019) over one flat list of parameters, and the running mean of the
+//! parameters.
 //!
-//! The mean is what is kept of a fit: at a fixed rate the parameters wander about the minimum with the noise of their
-//! batches, which the mean takes out without a schedule that would have to know the number of epochs beforehand.
+//! A fit keeps the mean, not the last parameters. At a constant learning rate the parameters
+//! fluctuate around the minimum with the noise of the batches. The mean removes this noise. Unlike
+//! a learning-rate schedule, the mean does not depend on the planned number of epochs.
 
 use candle_core::{Result, Tensor, Var};
 
+/// Decay of the first moment. This constant and the two constants below have the values of Kingma
+/// and Ba, "Adam" (2015).
 const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
-/// Share that the mean keeps of itself at a step.
-const MEAN_KEEPS: f64 = 0.99;
+/// Weight of the previous mean in the running mean at each step.
+const MEAN_DECAY: f64 = 0.99;
 
-/// The state between two steps.
+/// The optimizer's state.
 pub(crate) struct AdamW {
     learning_rate: f64,
-    /// What a step leaves of each parameter before it moves it: less than 1 for weights, 1 for biases.
-    kept: Tensor,
+    /// For each parameter, the factor by which the weight decay scales the parameter in a step. The
+    /// factor is below 1 for weights, and 1 for biases.
+    decay_factors: Tensor,
     first_moment: Tensor,
     second_moment: Tensor,
-    sum: Tensor,
+    /// Running mean of the parameters, not corrected for its start at zero.
+    biased_mean: Tensor,
     n_steps: i32,
 }
 
 impl AdamW {
-    /// Nothing seen yet. `weight_mask` is 1 for what decays, 0 for what does not.
+    /// Creates the state before the first step. `weight_mask` is 1 for parameters that decay and 0
+    /// for others.
     ///
     /// # Errors
-    /// What candle says.
+    /// Returns candle's error if an operation fails.
     pub(crate) fn new(learning_rate: f64, weight_decay: f64, weight_mask: &Tensor) -> Result<Self> {
         let zeros = weight_mask.zeros_like()?;
         Ok(Self {
             learning_rate,
-            kept: weight_mask.affine(-learning_rate * weight_decay, 1.0)?,
+            // The learning rate is constant, so the factors are computed once.
+            decay_factors: weight_mask.affine(-learning_rate * weight_decay, 1.0)?,
             first_moment: zeros.clone(),
             second_moment: zeros.clone(),
-            sum: zeros,
+            biased_mean: zeros,
             n_steps: 0,
         })
     }
 
-    /// Moves `parameters` against `slope`.
+    /// Updates `parameters` by one step against their gradient.
     ///
     /// # Errors
-    /// What candle says.
-    pub(crate) fn step(&mut self, parameters: &Var, slope: &Tensor) -> Result<()> {
+    /// Returns candle's error if an operation fails.
+    pub(crate) fn step(&mut self, parameters: &Var, gradient: &Tensor) -> Result<()> {
         self.n_steps = self.n_steps.saturating_add(1);
-        self.first_moment = mixed(&self.first_moment, slope, BETA_1)?;
-        self.second_moment = mixed(&self.second_moment, &slope.sqr()?, BETA_2)?;
+        self.first_moment = mixed(&self.first_moment, gradient, BETA_1)?;
+        self.second_moment = mixed(&self.second_moment, &gradient.sqr()?, BETA_2)?;
 
         let [scale_1, scale_2] = [BETA_1, BETA_2].map(|beta| 1.0 / (1.0 - beta.powi(self.n_steps)));
-        let spread = self.second_moment.affine(scale_2, 0.0)?.sqrt()?.affine(1.0, EPSILON)?;
-        let change = (self.first_moment.affine(self.learning_rate * scale_1, 0.0)? / spread)?;
-        let moved = ((parameters.as_tensor() * &self.kept)? - change)?;
+        let denominator = self.second_moment.affine(scale_2, 0.0)?.sqrt()?.affine(1.0, EPSILON)?;
+        let change = (self.first_moment.affine(self.learning_rate * scale_1, 0.0)? / denominator)?;
+        // Decoupled decay: it scales the parameters themselves and is not part of the gradient's
+        // moments.
+        let moved = ((parameters.as_tensor() * &self.decay_factors)? - change)?;
         parameters.set(&moved)?;
-        self.sum = mixed(&self.sum, &moved, MEAN_KEEPS)?;
+        self.biased_mean = mixed(&self.biased_mean, &moved, MEAN_DECAY)?;
         Ok(())
     }
 
-    /// The mean of the parameters after each step so far, late ones counting most.
+    /// Returns the exponentially weighted mean of the parameters after all steps, corrected for its
+    /// start at zero.
     ///
     /// # Errors
-    /// What candle says.
+    /// Returns candle's error if an operation fails.
     pub(crate) fn mean(&self) -> Result<Tensor> {
-        self.sum.affine(1.0 / (1.0 - MEAN_KEEPS.powi(self.n_steps)), 0.0)
+        self.biased_mean.affine(1.0 / (1.0 - MEAN_DECAY.powi(self.n_steps)), 0.0)
     }
 }
 
-/// `keeps` of `old`, the rest of `new`.
-fn mixed(old: &Tensor, new: &Tensor, keeps: f64) -> Result<Tensor> {
-    old.affine(keeps, 0.0)? + new.affine(1.0 - keeps, 0.0)?
+/// Computes `decay · old + (1 − decay) · new`.
+fn mixed(old: &Tensor, new: &Tensor, decay: f64) -> Result<Tensor> {
+    old.affine(decay, 0.0)? + new.affine(1.0 - decay, 0.0)?
 }
 
 #[cfg(test)]
@@ -78,11 +89,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_follow_the_formula_and_spare_what_does_not_decay() {
+    fn steps_follow_the_formula_and_decay_only_masked_parameters() {
         let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap();
         let parameters = Var::from_tensor(&tensor(&[1.0, 1.0])).unwrap();
         let mut adam = AdamW::new(0.1, 0.5, &tensor(&[1.0, 0.0])).unwrap();
-        // By hand: moments 0.2 and 0.004, so the first change is the rate; then 0.08 and 0.004996.
+        // The expected values were computed by hand. After step one the moments are 0.2 and 0.004,
+        // so the change equals the learning rate. After step two the moments are 0.08 and 0.004996.
         adam.step(&parameters, &tensor(&[2.0, 2.0])).unwrap();
         adam.step(&parameters, &tensor(&[-1.0, -1.0])).unwrap();
         let change = 0.1 * (0.08 / 0.19) / (0.004996f64 / 0.001999).sqrt();

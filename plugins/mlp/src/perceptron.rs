@@ -1,32 +1,33 @@
-//! The fitted network in plain numbers: what is saved, and the score of one row.
+//! The fitted network in plain Rust vectors, and the score of one row.
 
 use oculus_plugin_api::prelude::*;
 
-use crate::network::{Place, Shape};
+use crate::network::{LayerPosition, Shape};
 
 /// A fitted network with the scales of its features.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Perceptron {
     /// The features, in the order of the first layer.
     pub(crate) inputs: Vec<Input>,
-    /// From the features on; the last has one output.
+    /// The layers, from the features to the output; the last layer has one output.
     pub(crate) layers: Vec<Layer>,
-    /// Epochs that it was fitted for.
+    /// Number of epochs of the fit.
     pub(crate) n_epochs: u32,
-    /// Where it was fitted.
+    /// Device of the fit.
     pub(crate) device: String,
 }
 
-/// One layer.
+/// The parameters of one layer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Layer {
-    /// `[n_inputs × n_outputs]`: one row per input.
+    /// Weights `[n_inputs × n_outputs]`, one row per input.
     pub(crate) weights: Vec<f32>,
-    /// One per output.
+    /// Biases, one per output.
     pub(crate) biases: Vec<f32>,
 }
 
-/// What the layers give for one row, kept from row to row to spare allocations.
+/// Inputs and outputs of a layer for one row. Scoring reuses them for every row, which avoids
+/// allocations.
 #[derive(Default)]
 pub(crate) struct Buffers {
     inputs: Vec<f32>,
@@ -34,23 +35,30 @@ pub(crate) struct Buffers {
 }
 
 impl Layer {
-    /// Cuts `parameters` into layers, in the order of `shape`.
+    /// Splits `parameters` into the layers of `shape`.
     ///
     /// # Errors
-    /// [`code::ENGINE`](oculus_plugin_api::code::ENGINE) for another number of parameters than the shape has.
-    pub(crate) fn all(shape: &Shape, parameters: &[f32]) -> Result<Vec<Self>> {
-        let places = shape.places();
-        if places.last().is_none_or(|place| place.end() != parameters.len()) {
-            return Err(PluginError::engine(format!("{} parameters for {shape:?}", parameters.len())));
+    /// Returns [`code::ENGINE`](oculus_plugin_api::code::ENGINE) if the number of parameters does
+    /// not fit the shape.
+    pub(crate) fn from_parameters(shape: &Shape, parameters: &[f32]) -> Result<Vec<Self>> {
+        let positions = shape.positions();
+        if positions.last().is_none_or(|position| position.end() != parameters.len()) {
+            return Err(PluginError::engine(format!(
+                "found {} parameters, expected those of {shape:?}",
+                parameters.len()
+            )));
         }
-        let layer = |place: &Place| Self {
-            weights: parameters[place.start..place.bias_start()].to_vec(),
-            biases: parameters[place.bias_start()..place.end()].to_vec(),
+        let layer = |position: &LayerPosition| Self {
+            weights: parameters[position.start..position.bias_start()].to_vec(),
+            biases: parameters[position.bias_start()..position.end()].to_vec(),
         };
-        Ok(places.iter().map(layer).collect())
+        Ok(positions.iter().map(layer).collect())
     }
 
-    /// What the layer gives before it is bent, for one row: sums over the inputs in their order.
+    /// Computes the outputs of the layer for one row, before the activation.
+    ///
+    /// Each sum runs over the inputs in their order, so that its rounding never depends on other
+    /// rows.
     fn apply(&self, inputs: &[f32], outputs: &mut Vec<f32>) {
         outputs.clone_from(&self.biases);
         for (input, weights) in inputs.iter().zip(self.weights.chunks_exact(self.biases.len())) {
@@ -62,8 +70,10 @@ impl Layer {
 }
 
 impl Perceptron {
-    /// The probability of class 1 for one row of scaled features, NaN where one of them is.
+    /// Computes the probability of class 1 for one row of scaled features; NaN if a feature is NaN.
     pub(crate) fn score(&self, features: &[f32], buffers: &mut Buffers) -> f32 {
+        // The `f32::max` of the activation turns NaN into 0, so without this check a row with a
+        // missing value would get a score.
         if features.iter().any(|value| value.is_nan()) {
             return f32::NAN;
         }
@@ -77,6 +87,7 @@ impl Perceptron {
             }
             std::mem::swap(inputs, outputs);
         }
+        // For a very negative output the exponential is infinite, and the probability is 0.
         1.0 / (1.0 + (-inputs[0]).exp())
     }
 }

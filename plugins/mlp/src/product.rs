@@ -1,15 +1,17 @@
-//! The product of two matrices, differentiable, on one thread of the CPU or on another device.
+//! Computes a differentiable product of two matrices, on one thread of the CPU or on another
+//! device.
 //!
-//! candle's own product on the CPU spreads over all cores, and reads `/proc/cpuinfo` on every call to count them, which
-//! takes several times as long as a product of this size. The kernels here are the same.
+//! candle's own product on the CPU uses all cores and counts them on every call by reading
+//! `/proc/cpuinfo`. Counting takes several times as long as one product of this family's sizes.
+//! This module calls the same kernels directly.
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use gemm::Parallelism;
 
-/// `left · right`, for shapes `[m, k]` and `[k, n]`.
+/// Computes `left · right`, for shapes `[m, k]` and `[k, n]`.
 ///
 /// # Errors
-/// What candle says of shapes that do not fit.
+/// Returns an error of candle's type if the shapes do not match.
 pub(crate) fn product(left: &Tensor, right: &Tensor) -> Result<Tensor> {
     if left.device().is_cpu() { left.apply_op2(right, Product) } else { left.matmul(right) }
 }
@@ -38,13 +40,15 @@ impl CustomOp2 for Product {
         left: &Tensor,
         right: &Tensor,
         _: &Tensor,
-        slope: &Tensor,
+        gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((Some(product(slope, &right.t()?)?), Some(product(&left.t()?, slope)?)))
+        // The gradients use this product as well, so that a training step never starts threads.
+        Ok((Some(product(gradient, &right.t()?)?), Some(product(&left.t()?, gradient)?)))
     }
 }
 
-/// A matrix within a slice. Invariant: each of its elements lies there.
+/// A strided view of a matrix in a slice. Invariant: every element of the matrix is inside the
+/// slice.
 struct Matrix<'a> {
     values: &'a [f32],
     n_rows: usize,
@@ -61,21 +65,30 @@ impl<'a> Matrix<'a> {
         let values = values.get(layout.start_offset()..).unwrap_or_default();
         let last = n_rows.saturating_sub(1) * row_stride + n_columns.saturating_sub(1) * column_stride;
         if n_rows > 0 && n_columns > 0 && last >= values.len() {
-            bail!("a matrix of {n_rows} × {n_columns} in a slice of {} values", values.len());
+            bail!("found {} values, expected a matrix of {n_rows} × {n_columns}", values.len());
         }
         Ok(Self { values, n_rows, n_columns, row_stride, column_stride })
     }
 
-    /// The product, row by row.
+    /// Computes the product, row-major.
     fn times(&self, right: &Matrix<'_>) -> Result<Vec<f32>> {
         if self.n_columns != right.n_rows {
-            bail!("{} × {} times {} × {}", self.n_rows, self.n_columns, right.n_rows, right.n_columns);
+            bail!(
+                "shapes do not match: {} × {} times {} × {}",
+                self.n_rows,
+                self.n_columns,
+                right.n_rows,
+                right.n_columns
+            );
         }
         let mut out = vec![0.0f32; self.n_rows * right.n_columns];
-        // SAFETY: `out` holds `n_rows × n_columns` values, row by row, and is ours alone. Every element of `self` and
-        // `right` lies within its slice by the invariant of `Matrix`, whose strides, as those of any slice of `f32`,
-        // fit an `isize`; and the inner sizes are equal, as checked above.
+        // SAFETY: `out` has `n_rows × n_columns` values, row-major, and is not shared. Every
+        // element of `self` and `right` is inside its slice by the invariant of `Matrix`. The
+        // strides fit an `isize`, as offsets in any slice of `f32` do. The inner sizes are equal,
+        // as checked above.
         unsafe {
+            // Each matrix is passed with its column stride before its row stride. `out` is
+            // overwritten, not added to.
             gemm::gemm(
                 self.n_rows,
                 right.n_columns,
@@ -118,23 +131,23 @@ mod tests {
     }
 
     #[test]
-    fn products_and_slopes_equal_candles_own() {
-        // Small whole numbers: sums in any order are exact.
+    fn products_and_gradients_equal_those_of_candle() {
+        // With small integers, sums are exact in any order.
         for (m, k, n) in [(1, 1, 1), (5, 3, 7), (64, 47, 64), (13, 64, 1), (1, 9, 4)] {
             let left = matrix(m, k);
             let right = matrix(k, n);
             let weight = matrix(m, n);
             let [ours, candles] = [product(&left, &right), left.matmul(&right)].map(|result| {
                 let result = result.unwrap();
-                let slopes = (&result * weight.as_tensor()).unwrap().sum_all().unwrap().backward().unwrap();
-                [&result, slopes.get(&left).unwrap(), slopes.get(&right).unwrap()].map(values)
+                let gradients = (&result * weight.as_tensor()).unwrap().sum_all().unwrap().backward().unwrap();
+                [&result, gradients.get(&left).unwrap(), gradients.get(&right).unwrap()].map(values)
             });
             assert_eq!(ours, candles);
         }
     }
 
     #[test]
-    fn views_are_read_where_they_lie() {
+    fn products_of_strided_views_are_correct() {
         let left = matrix(9, 6);
         let right = matrix(8, 5);
         let left = left.narrow(0, 2, 5).unwrap().t().unwrap();
@@ -143,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn shapes_that_do_not_fit_are_refused() {
+    fn shapes_that_do_not_match_are_rejected() {
         let error = product(&matrix(2, 3), &matrix(2, 3)).unwrap_err().to_string();
         assert!(error.contains("2 × 3 times 2 × 3"), "{error}");
     }

@@ -1,55 +1,59 @@
-//! Prepares a table: each feature in deviations from its mean over the training rows, clipped, row-major.
+//! Prepares a table for fitting: standardises each feature by its mean and deviation over the
+//! training rows, and clips it.
 
 use oculus_plugin_api::prelude::*;
 use oculus_plugin_support::{ConstantRule, feature_moments};
 
-/// Deviations from the mean beyond which a value counts as this many.
+/// Bound at which standardised values are clipped, in deviations from the mean.
 pub(crate) const CLIP: f64 = 5.0;
 
 /// A table standardised by its training rows.
 pub struct Scaled {
-    /// One per feature, in the order of the values.
+    /// Name and scale of each feature, in the order of the values.
     pub(crate) inputs: Vec<Input>,
-    holes: Holes,
-    /// All rows, model features only, row by row.
+    /// Positions of the missing values.
+    missing: MissingValues,
+    /// Values of all rows, model features only, row-major.
     values: Vec<f32>,
 }
 
 impl Scaled {
-    /// Scales a table.
+    /// Standardises a table, with scales from `learn_rows`.
     ///
     /// # Errors
-    /// [`code::DATA`](oculus_plugin_api::code::DATA) for a table without model features, or a training row with a value
-    /// that is not finite.
+    /// Returns [`code::DATA`](oculus_plugin_api::code::DATA) if the table has no model features, or
+    /// if a row of `learn_rows` has a value that is not finite.
     pub(crate) fn new(table: &Table<'_>, learn_rows: &[u32]) -> Result<Self> {
         let columns = table.require_model_features()?;
-        let holes = Holes::find(table, &columns);
-        holes.refuse("learn_rows", learn_rows)?;
+        let missing = MissingValues::find(table, &columns);
+        missing.reject("learn_rows", learn_rows)?;
         let inputs: Vec<_> = columns.iter().map(|&idx| measure(table, idx, learn_rows)).collect();
         let all_rows: Vec<u32> = (0..table.n_rows() as u32).collect();
         let values = gather(table, &inputs, &all_rows)?;
-        Ok(Self { inputs, holes, values })
+        Ok(Self { inputs, missing, values })
     }
 
-    /// The features of `rows`, row by row.
+    /// Copies the features of `rows`, row-major.
     pub(crate) fn rows(&self, rows: &[u32]) -> Vec<f32> {
         let n_features = self.inputs.len();
         rows.iter().flat_map(|&row| &self.values[row as usize * n_features..][..n_features]).copied().collect()
     }
 
-    /// Refuses rows that have a value which is not finite.
+    /// Checks that every value of `rows` is finite. The error message calls these rows `list`.
     ///
     /// # Errors
-    /// [`code::DATA`](oculus_plugin_api::code::DATA), naming list, row and feature.
-    pub(crate) fn refuse_holes(&self, what: &str, rows: &[u32]) -> Result<()> {
-        self.holes.refuse(what, rows)
+    /// Returns [`code::DATA`](oculus_plugin_api::code::DATA) if a value is not finite. The message
+    /// names the list, the row and the feature of the first such value.
+    pub(crate) fn reject_missing_values(&self, list: &str, rows: &[u32]) -> Result<()> {
+        self.missing.reject(list, rows)
     }
 }
 
-/// Measures one feature over `learn_rows`, which hold finite values.
+/// Measures mean and deviation of one feature over `learn_rows`, whose values are finite.
 ///
-/// Only a feature whose values are all equal is constant here. [`Input::standardised`] also treats a feature as
-/// constant if `f32` cannot resolve its deviation; that would change the scores of such features.
+/// Here a feature is constant only if all its values are equal. [`Input::standardised`] also treats
+/// a feature as constant if `f32` cannot resolve its deviation. That second rule would change the
+/// scores of this family.
 fn measure(table: &Table<'_>, feature_idx: usize, learn_rows: &[u32]) -> Input {
     let column = table.column(feature_idx);
     let values = learn_rows.iter().map(|&row| f64::from(column[row as usize]));
@@ -57,15 +61,17 @@ fn measure(table: &Table<'_>, feature_idx: usize, learn_rows: &[u32]) -> Input {
     Input { name: table.name(feature_idx).to_owned(), mean, deviation }
 }
 
-/// `inputs` of `rows`, clipped, row by row; NaN where a value is not finite.
+/// Standardises and clips the given features of `rows`, row-major; a value that is not finite
+/// becomes NaN.
 ///
 /// # Errors
-/// [`code::DATA`](oculus_plugin_api::code::DATA) for a table that lacks a feature.
+/// Returns [`code::DATA`](oculus_plugin_api::code::DATA) if the table lacks a feature.
 pub(crate) fn gather(table: &Table<'_>, inputs: &[Input], rows: &[u32]) -> Result<Vec<f32>> {
     let mut values = vec![0.0; rows.len() * inputs.len()];
-    for (place, input) in inputs.iter().enumerate() {
-        let places = values.iter_mut().skip(place).step_by(inputs.len());
-        for (value, out) in input.values(table, rows)?.zip(places) {
+    for (position, input) in inputs.iter().enumerate() {
+        let outputs = values.iter_mut().skip(position).step_by(inputs.len());
+        for (value, out) in input.values(table, rows)?.zip(outputs) {
+            // `clamp` keeps NaN, which marks the row as one without a score.
             *out = value.clamp(-CLIP, CLIP) as f32;
         }
     }
@@ -92,7 +98,8 @@ mod tests {
 
     #[test]
     fn a_feature_that_is_constant_on_learn_rows_is_zero_everywhere() {
-        // The mean of equal values is not always one of them: 0.1 summed 700 times is not 700 times 0.1.
+        // The computed mean of equal values may differ from them, because 0.1 summed 700 times is
+        // not 700 times 0.1.
         let mut column = vec![0.1f32; 701];
         column[700] = 7.0;
         let frame = Frame::new(1, 701).column("STILL", column);
@@ -103,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_feature_that_moves_less_than_f32_resolves_keeps_its_deviation() {
+    fn a_feature_with_a_deviation_below_f32_resolution_is_not_constant() {
         let frame = Frame::new(1, 2).column("SLOW", vec![1e6, 1e6 + 0.0625]);
         let table = Table::new(frame.table()).unwrap();
         assert_eq!(measure(&table, 0, &[0, 1]).deviation, 0.03125);

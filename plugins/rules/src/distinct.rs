@@ -1,15 +1,19 @@
-//! Columns that say something of their own: in the order of the table, each that no earlier one says already.
+//! Removes redundant columns: goes through the columns in the order of the table, and keeps a
+//! column if no kept column correlates with it.
 //!
-//! Among correlated columns, such as `RSI_14` and `STOCH_K`, noise decides which one looks best. The labels cannot
-//! separate them, so the first column of such a group represents the group, whatever the labels.
+//! Among correlated columns, such as `RSI_14` and `STOCH_K`, noise decides which one scores best.
+//! The labels cannot separate them, so the first column of such a group always represents the
+//! group.
 
 use crate::binning::{Column, Deciles};
 
-/// Correlation of deciles from which two columns say the same.
-const SAME_COLUMN: f64 = 0.8;
+/// Two columns are redundant if the absolute correlation of their bins is at least this value.
+const REDUNDANT: f64 = 0.8;
 
-/// Places among the columns of `deciles`, ascending.
+/// Returns the indices of the kept columns of `deciles`, ascending.
 pub(crate) fn columns(deciles: &Deciles) -> Vec<usize> {
+    // The correlation is computed from bins, not from values, so that a few extreme values do not
+    // dominate it.
     let moments: Vec<BinMoments> = deciles.0.iter().map(BinMoments::from_column).collect();
     let mut kept: Vec<usize> = Vec::new();
     for (idx, column) in deciles.0.iter().enumerate() {
@@ -17,14 +21,15 @@ pub(crate) fn columns(deciles: &Deciles) -> Vec<usize> {
             let covariance = mean_product(column, &deciles.0[other]) - moments[idx].mean * moments[other].mean;
             covariance / (moments[idx].deviation * moments[other].deviation)
         };
-        if kept.iter().all(|&other| correlation(other).abs() < SAME_COLUMN) {
+        if kept.iter().all(|&other| correlation(other).abs() < REDUNDANT) {
             kept.push(idx);
         }
     }
     kept
 }
 
-/// Mean and deviation of a column's bins. A column has two bins at least, so the deviation is above zero.
+/// Mean and deviation of a column's bins. A column has at least two bins, so the deviation is above
+/// zero.
 struct BinMoments {
     mean: f64,
     deviation: f64,

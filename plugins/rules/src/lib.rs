@@ -1,11 +1,15 @@
-//! A rule extractor (smartcore): what small trees split at again and again, said as conditions that a trader can read.
+//! A rule extractor (smartcore): it proposes the splits that recur in many small decision trees as
+//! readable conditions.
 //!
-//! `params` declares what can be set. `binning` puts every column into deciles, `blocks` draws parts of the training
-//! time, `forest` grows trees on each and reads conditions off them, `evidence` counts what a rule is worth on some rows.
-//! `stability` finds the conditions that halves of the time agree on, of the columns that `distinct` keeps. `selection` makes
-//! one list of both. `row_set` and `random` serve them.
+//! `params` declares the parameters. `binning` sorts the values of each column into deciles, and
+//! `blocks` draws parts of the training time. `forest` grows trees on each part and reads
+//! conditions from them. `evidence` evaluates a rule on some rows. `stability` finds the conditions
+//! that recur in halves of the training time, among the columns that `distinct` keeps. `selection`
+//! merges the conditions of `forest` and `stability` into one list. `row_set` and `random` are
+//! helpers.
 //!
-//! Invariant: rules depend on nothing but the training rows, their labels and scores, the parameters and the seed.
+//! Invariant: rules depend only on the training rows, their labels and scores, the parameters and
+//! the seed.
 
 mod binning;
 mod blocks;
@@ -22,12 +26,12 @@ use oculus_plugin_api::prelude::*;
 
 use crate::binning::Deciles;
 use crate::blocks::Blocks;
-use crate::evidence::Judge;
+use crate::evidence::Evaluator;
 use crate::forest::Forest;
-use crate::params::Recipe;
+use crate::params::Settings;
 use crate::selection::Selection;
 
-/// The extractor.
+/// The rule extractor.
 pub struct RuleExtractor;
 
 impl Extractor for RuleExtractor {
@@ -43,14 +47,14 @@ impl Extractor for RuleExtractor {
         ctx: &Ctx<'_, '_>,
     ) -> Result<Vec<MinedRule>> {
         task.needs_both_classes()?;
-        let recipe = Recipe::new(params)?;
+        let settings = Settings::new(params)?;
         let deciles = Deciles::new(table, task.train_rows, ctx)?;
         let blocks = Blocks::new(table, task);
-        let forest = Forest::new(&deciles, task, scores, &recipe);
-        let proposals = forest.propose(&blocks.subsamples(recipe.n_subsamples), ctx)?;
-        let judge = Judge::new(table, task, &recipe);
-        let steady = stability::steady(&deciles, &judge, &blocks, ctx)?;
-        let rules = Selection { deciles: &deciles, judge: &judge }.select(&proposals, &steady, ctx)?;
+        let forest = Forest::new(&deciles, task, scores, &settings);
+        let proposals = forest.propose(&blocks.subsamples(settings.n_subsamples), ctx)?;
+        let evaluator = Evaluator::new(table, task, &settings);
+        let stable = stability::stable_conditions(&deciles, &evaluator, &blocks, ctx)?;
+        let rules = Selection { deciles: &deciles, evaluator: &evaluator }.select(&proposals, &stable, ctx)?;
         Ok(rules.into_iter().map(|rule| rule.to_mined_rule(table, &deciles)).collect())
     }
 }

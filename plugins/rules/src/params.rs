@@ -1,65 +1,74 @@
-//! What can be set.
+//! The extractor's parameters.
 
 use oculus_plugin_api::prelude::*;
 
-/// Who the extractor is and what it takes.
+/// Returns the manifest of the extractor.
 pub(crate) fn manifest() -> Manifest {
     Manifest::new("rules", env!("CARGO_PKG_VERSION"))
         .named(["RuleExtractor"])
         .role(Role::Rules)
         .prefixed("rules_")
-        .param(Param::int("max_rules", 20).range(1, 100).help("rules at most"))
-        .param(Param::int("n_subsamples", 20).range(2, 200).help("parts of the training time that trees are grown on"))
-        .param(Param::int("n_columns", 5).range(2, 1000).help("columns that a tree sees"))
+        .param(Param::int("max_rules", 20).range(1, 100).help("maximum number of rules"))
         .param(
-            Param::float("min_support", 0.03).range(0.005, 0.5).help("share of the rows that a rule holds on at least"),
+            Param::int("n_subsamples", 20)
+                .range(2, 200)
+                .help("number of subsamples of the training dates; trees are grown on each subsample"),
+        )
+        .param(Param::int("n_columns", 5).range(2, 1000).help("number of columns per tree"))
+        .param(
+            Param::float("min_support", 0.03).range(0.005, 0.5).help("minimum share of the rows on which a rule holds"),
         )
         .param(
-            Param::float("max_support", 0.5).range(0.05, 0.95).help("share of the rows that a rule holds on at most"),
+            Param::float("max_support", 0.5).range(0.05, 0.95).help("maximum share of the rows on which a rule holds"),
         )
-        .param(Param::int("min_occasions", 10).range(1, 1000).help("occasions, a label's memory apart, at least"))
+        .param(
+            Param::int("min_occasions", 10)
+                .range(1, 1000)
+                .help("minimum number of occasions on which a rule holds; occasions are so far apart that their labels are independent"),
+        )
         .param(
             Param::float("min_frequency", 0.05)
                 .range(0.0, 1.0)
-                .help("share of the parts that a rule comes up in at least"),
+                .help("minimum share of the subsamples that propose a rule"),
         )
 }
 
-/// The parameters of one call, each in its own type.
+/// The parameters of one call, as typed values.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Recipe {
-    /// Rules at most.
+pub(crate) struct Settings {
+    /// Maximum number of rules.
     pub(crate) max_rules: usize,
-    /// Parts of the training time.
+    /// Number of subsamples of the training time.
     pub(crate) n_subsamples: usize,
-    /// Columns that a tree sees.
+    /// Number of columns per tree.
     pub(crate) n_columns: usize,
-    /// Share of the rows that a rule holds on at least.
+    /// Minimum share of the rows on which a rule holds.
     pub(crate) min_support: f64,
-    /// Share of the rows that a rule holds on at most.
+    /// Maximum share of the rows on which a rule holds.
     pub(crate) max_support: f64,
-    /// Occasions at least.
+    /// Minimum number of occasions.
     pub(crate) min_occasions: usize,
-    /// Share of the parts that a rule comes up in at least.
+    /// Minimum share of the subsamples that propose a rule, or of the halves that list a condition.
     pub(crate) min_frequency: f64,
 }
 
-impl Recipe {
-    /// Whether a rule may hold on this share of the rows.
-    pub(crate) fn is_usual(&self, support: f64) -> bool {
+impl Settings {
+    /// Returns whether a rule may hold on this share of the rows.
+    pub(crate) fn allows_support(&self, support: f64) -> bool {
         (self.min_support..=self.max_support).contains(&support)
     }
 
     /// Reads parameters of the [`manifest`].
     ///
     /// # Errors
-    /// [`code::PARAMS`](oculus_plugin_api::code::PARAMS) where no support lies between the least and the most.
+    /// Returns [`code::PARAMS`](oculus_plugin_api::code::PARAMS) if the minimum support is not
+    /// below the maximum.
     pub(crate) fn new(params: &Params) -> Result<Self> {
         let min_support = params.float("min_support")?;
         let max_support = params.float("max_support")?;
         if min_support >= max_support {
             return Err(PluginError::params(format!(
-                "min_support {min_support} needs to be below max_support {max_support}"
+                "invalid min_support: found {min_support}, expected less than max_support {max_support}"
             )));
         }
         Ok(Self {
@@ -80,23 +89,23 @@ mod tests {
 
     use super::*;
 
-    fn recipe(json: &str) -> Result<Recipe> {
-        Recipe::new(&Params::from_json(&manifest().params, json)?)
+    fn settings(json: &str) -> Result<Settings> {
+        Settings::new(&Params::from_json(&manifest().params, json)?)
     }
 
     #[test]
-    fn parameters_that_leave_no_rule_are_refused_by_name() {
-        assert_eq!(recipe("{}").unwrap().max_rules, 20);
-        let refused = [
-            (r#"{"min_support": 0.4, "max_support": 0.3}"#, "min_support 0.4"),
+    fn parameters_that_allow_no_rule_are_rejected_by_name() {
+        assert_eq!(settings("{}").unwrap().max_rules, 20);
+        let invalid = [
+            (r#"{"min_support": 0.4, "max_support": 0.3}"#, "min_support: found 0.4"),
             (r#"{"max_rules": 0}"#, "max_rules"),
             (r#"{"n_columns": 1}"#, "n_columns"),
             (r#"{"min_frequency": 2}"#, "min_frequency"),
         ];
-        for (json, named) in refused {
-            let error = recipe(json).unwrap_err();
+        for (json, part) in invalid {
+            let error = settings(json).unwrap_err();
             assert_eq!(error.code, code::PARAMS, "{json}");
-            assert!(error.message.contains(named), "{error:?}");
+            assert!(error.message.contains(part), "{error:?}");
         }
     }
 }

@@ -1,10 +1,13 @@
-//! Conditions that halves of the training time choose again and again (stability selection:
-//! Meinshausen & Bühlmann 2010, in complementary pairs of halves by Shah & Samworth 2013).
+//! Finds conditions that recur in random halves of the training time.
 //!
-//! In: columns in deciles, labels, blocks of dates. Out: conditions with the share of the halves
-//! whose own list has them, thresholds a decile apart counting as the same. Each half makes its
-//! list as if there were no other: of each side of a column the threshold of the highest bound, of
-//! these the best few that share less than half of their rows.
+//! The method is stability selection (Meinshausen & Bühlmann 2010) with complementary pairs of
+//! halves (Shah & Samworth 2013).
+//!
+//! In: the binned columns, the labels, and the blocks of dates. Out: conditions, each with the
+//! share of the halves that list it; thresholds one decile apart are treated as equal. Each half
+//! makes its list independently. For each side of a column, the half selects the condition with the
+//! highest bound. From these conditions it lists the best ones that share less than half of their
+//! rows.
 
 use std::collections::BTreeMap;
 
@@ -13,69 +16,80 @@ use oculus_plugin_api::prelude::*;
 use crate::binning::{Deciles, Side, Split};
 use crate::blocks::Blocks;
 use crate::distinct;
-use crate::evidence::{Counts, Judge};
+use crate::evidence::{Counts, Evaluator};
 
-/// Conditions that a half lists.
+/// Number of conditions that a half lists.
 const N_LISTED: usize = 5;
-/// Halves, in pairs that share no date.
+/// Number of halves. They form pairs, and the two halves of a pair share no date.
 const N_HALVES: usize = 100;
-/// Bins of a column at most.
+/// Maximum number of bins of a column.
 const N_BINS: usize = 10;
 
 /// A condition and the share of the halves that list it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Steady {
-    /// The condition; its threshold is the median of those listed.
+pub(crate) struct StableCondition {
+    /// The condition, with the median of the listed thresholds.
     pub(crate) split: Split,
-    /// From 0 to 1.
+    /// Share of the halves that list the condition, from 0 to 1.
     pub(crate) stability: f64,
 }
 
-/// The conditions that any half lists, the steadiest first.
+/// Returns the conditions that at least one half lists, the most stable first.
 ///
 /// # Errors
-/// Cancellation.
-pub(crate) fn steady(deciles: &Deciles, judge: &Judge<'_>, blocks: &Blocks, ctx: &Ctx<'_, '_>) -> Result<Vec<Steady>> {
-    let tables = CountsByBlock::all(deciles, judge, blocks);
+/// Returns [`code::CANCELLED`](oculus_plugin_api::code::CANCELLED) if the host cancelled the call.
+pub(crate) fn stable_conditions(
+    deciles: &Deciles,
+    evaluator: &Evaluator<'_>,
+    blocks: &Blocks,
+    ctx: &Ctx<'_, '_>,
+) -> Result<Vec<StableCondition>> {
+    // A half is evaluated by adding the counts of its blocks, so its rows are not read again.
+    let tables = CountsByBlock::from_columns(deciles, evaluator, blocks);
     let mut listed: BTreeMap<(usize, Side), Vec<usize>> = BTreeMap::new();
     for half in blocks.halves(N_HALVES) {
         ctx.check()?;
-        let mut best: Vec<(f64, Split)> = tables.iter().flat_map(|table| table.best_of_sides(&half, judge)).collect();
-        // Stable: of equal bounds the first column's.
+        let mut best: Vec<(f64, Split)> =
+            tables.iter().flat_map(|table| table.best_per_side(&half, evaluator)).collect();
+        // The sort is stable, so a tie of bounds keeps the order of the columns.
         best.sort_by(|a, b| b.0.total_cmp(&a.0));
-        for split in unlike(&best, deciles) {
+        for split in without_overlap(&best, deciles) {
             listed.entry((split.column_idx, split.side)).or_default().push(split.edge_idx);
         }
     }
-    let mut found: Vec<Steady> =
-        listed.into_iter().map(|((column_idx, side), edges)| agreed(column_idx, side, edges)).collect();
+    let mut found: Vec<StableCondition> =
+        listed.into_iter().map(|((column_idx, side), edges)| merge_edges(column_idx, side, edges)).collect();
     found.sort_by(|a, b| b.stability.total_cmp(&a.stability));
     Ok(found)
 }
 
-/// The first few that share less than half of their rows.
-fn unlike(best: &[(f64, Split)], deciles: &Deciles) -> Vec<Split> {
+/// Returns the first [`N_LISTED`] conditions that each share less than half of their rows with
+/// every condition before.
+fn without_overlap(best: &[(f64, Split)], deciles: &Deciles) -> Vec<Split> {
     let mut kept: Vec<Split> = Vec::new();
     for &(_, split) in best {
         if kept.len() == N_LISTED {
             break;
         }
-        if !kept.iter().any(|&other| deciles.rows(split).is_mostly(deciles.rows(other))) {
+        if !kept.iter().any(|&other| deciles.rows(split).overlaps_mostly(deciles.rows(other))) {
             kept.push(split);
         }
     }
     kept
 }
 
-/// The median threshold, and how many halves list one a decile from it at most.
-fn agreed(column_idx: usize, side: Side, mut edges: Vec<usize>) -> Steady {
+/// Merges the thresholds that the halves list for one side of a column: returns the median, and the
+/// share of the halves whose threshold is at most one decile from the median.
+fn merge_edges(column_idx: usize, side: Side, mut edges: Vec<usize>) -> StableCondition {
     edges.sort_unstable();
+    // For an even number of thresholds, this is the upper median, so that the result is a listed
+    // threshold.
     let edge_idx = edges[edges.len() / 2];
     let n_near = edges.iter().filter(|edge| edge.abs_diff(edge_idx) <= 1).count();
-    Steady { split: Split { column_idx, side, edge_idx }, stability: n_near as f64 / N_HALVES as f64 }
+    StableCondition { split: Split { column_idx, side, edge_idx }, stability: n_near as f64 / N_HALVES as f64 }
 }
 
-/// What each bin of a column holds in each block.
+/// Counts of each bin of a column in each block.
 struct CountsByBlock {
     column_idx: usize,
     n_edges: usize,
@@ -83,23 +97,24 @@ struct CountsByBlock {
 }
 
 impl CountsByBlock {
-    /// Counts each distinct column.
-    fn all(deciles: &Deciles, judge: &Judge<'_>, blocks: &Blocks) -> Vec<Self> {
-        let mut is_hit = vec![false; judge.n_rows()];
-        judge.hits.places().for_each(|place| is_hit[place] = true);
-        let of_column = |column_idx: usize| {
+    /// Counts the rows of each distinct column.
+    fn from_columns(deciles: &Deciles, evaluator: &Evaluator<'_>, blocks: &Blocks) -> Vec<Self> {
+        let mut is_hit = vec![false; evaluator.n_rows()];
+        evaluator.hits.indices().for_each(|idx| is_hit[idx] = true);
+        let count = |column_idx: usize| {
             let column = &deciles.0[column_idx];
             let mut counts = vec![[Counts::default(); N_BINS]; blocks.n_blocks()];
-            for ((&bin, &block), &hit) in column.bins.iter().zip(blocks.of_rows()).zip(&is_hit) {
+            for ((&bin, &block), &hit) in column.bins.iter().zip(blocks.row_blocks()).zip(&is_hit) {
                 counts[block][usize::from(bin)] += Counts { n_held: 1, n_hits: usize::from(hit) };
             }
             Self { column_idx, n_edges: column.edges.len(), counts }
         };
-        distinct::columns(deciles).into_iter().map(of_column).collect()
+        distinct::columns(deciles).into_iter().map(count).collect()
     }
 
-    /// Of each side the condition of the highest bound in some blocks, where one is better than the base rate.
-    fn best_of_sides(&self, half: &[usize], judge: &Judge<'_>) -> Vec<(f64, Split)> {
+    /// Returns, for each side, the condition with the highest bound on the blocks of a half. A side
+    /// has no result if no condition is above the base rate.
+    fn best_per_side(&self, half: &[usize], evaluator: &Evaluator<'_>) -> Vec<(f64, Split)> {
         let mut bins = [Counts::default(); N_BINS];
         half.iter().for_each(|&block| bins.iter_mut().zip(self.counts[block]).for_each(|(bin, more)| *bin += more));
         let all = sum(&bins);
@@ -107,9 +122,11 @@ impl CountsByBlock {
             let conditions = (0..self.n_edges).filter_map(|edge_idx| {
                 let (below, above) = bins.split_at(edge_idx + 1);
                 let held = sum(if side == Side::AtMost { below } else { above });
-                let bound = judge.bound_by_rows(held, all)?;
+                let bound = evaluator.bound_by_rows(held, all)?;
                 Some((bound, Split { column_idx: self.column_idx, side, edge_idx }))
             });
+            // `max_by` returns the last maximum, so the highest edge is selected if bounds are
+            // equal.
             conditions.max_by(|a, b| a.0.total_cmp(&b.0))
         };
         [Side::AtMost, Side::Above].into_iter().filter_map(best).collect()

@@ -1,4 +1,4 @@
-//! The rule extractor through its module.
+//! Tests of the rule extractor through its plugin module.
 
 use oculus_plugin_api::testing::{Frame, Harness, Listener};
 use oculus_plugin_api::{MinedRule, Operator, Role, Task};
@@ -8,7 +8,7 @@ oculus_plugin_api::conformance!(extractor RuleExtractor);
 
 const N_ROWS: u32 = 1200;
 
-/// SplitMix64 of a row and a column, from 0 to 1.
+/// Returns a number from 0 to 1: the SplitMix64 hash of a row and a column.
 fn noise(row: u32, column: u64) -> f32 {
     let mut bits = (u64::from(row) + (column << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -20,12 +20,15 @@ fn column(idx: u64) -> Vec<f32> {
     (0..N_ROWS).map(|row| 100.0 * noise(row, idx)).collect()
 }
 
-/// Where A is low and B is high the label is mostly 1; a column for rules gives it away.
+/// Returns labels that are mostly 1 on rows where A is low and B is high, and mostly 0 on other
+/// rows.
 fn label() -> Vec<f32> {
     let rate = |row| if noise(row, 1) < 0.3 && noise(row, 2) > 0.5 { 0.8 } else { 0.2 };
     (0..N_ROWS).map(|row| f32::from(noise(row, 9) < rate(row))).collect()
 }
 
+/// Returns a table of three model features, and a column for rules that equals the label and must
+/// not be mined.
 fn frame() -> Frame {
     let frame = Frame::new(1, N_ROWS).column("A", column(1)).column("B", column(2)).column("C", column(3));
     frame.rule_column("LEVEL", label())
@@ -39,7 +42,7 @@ fn mine(label: &[f32]) -> Vec<MinedRule> {
 }
 
 #[test]
-fn a_planted_conjunction_comes_first_in_words_that_a_person_reads() {
+fn a_planted_conjunction_is_ranked_first_with_rounded_thresholds() {
     let rules = mine(&label());
     let [a, b] = &rules[0].conditions[..] else { panic!("{rules:?}") };
     assert_eq!(
@@ -53,7 +56,7 @@ fn a_planted_conjunction_comes_first_in_words_that_a_person_reads() {
 }
 
 #[test]
-fn the_manifest_says_that_it_mines_unasked() {
+fn the_manifest_has_the_role_rules_and_no_flag() {
     let manifest = Harness::extractor::<RuleExtractor>().manifest().unwrap();
     assert_eq!((manifest.role, manifest.flag), (Role::Rules, None));
 }

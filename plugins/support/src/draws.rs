@@ -1,22 +1,27 @@
-//! Random draws of a fit, from its seed: the same on every machine and every device.
+//! Random numbers of a fit. They are derived from the seed of the fit, and they are equal on every
+//! machine and device.
 //!
-//! Engines bring generators that cannot be seeded, belong to the whole process or differ by device.
-//! Invariant: equal seed, stream and calls give equal bits. Saved models depend on every detail.
+//! The generators of the engines are not used: each of them cannot be seeded, is shared by the
+//! whole process, or differs by device. Invariant: equal seeds, streams and calls return equal
+//! bits. A change here would change every fitted model.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// How an index is drawn.
+/// The method by which an index is drawn.
 ///
-/// A family keeps its method: another one would give other models from the same seed.
+/// A family never changes its method, because another one would produce different models from equal
+/// seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IndexMethod {
-    /// The upper half of a 32-bit draw times the bound, drawn again where it would be uneven (Lemire
-    /// 2019): every index is equally likely.
+    /// The index is the upper half of the product of a 32-bit draw and the bound. Biased draws are
+    /// rejected (Lemire 2019), so every index is equally likely.
     Unbiased32,
-    /// The upper half of a 32-bit draw times the bound; its bias is below `bound / 2³²`.
+    /// The index is the upper half of the product of a 32-bit draw and the bound. Its bias is below
+    /// `bound / 2³²`.
     Scaled32,
-    /// The upper half of a 64-bit draw times the bound; its bias is below `bound / 2⁶⁴`.
+    /// The index is the upper half of the product of a 64-bit draw and the bound. Its bias is below
+    /// `bound / 2⁶⁴`.
     Scaled64,
 }
 
@@ -27,21 +32,22 @@ pub struct Draws {
 }
 
 impl Draws {
-    /// Starts a stream. Each purpose has its own `stream`, so that one more draw for one purpose
-    /// changes no draw for another.
+    /// Starts a stream. Each purpose uses a separate `stream`, so that one more draw for one
+    /// purpose changes no draw for another purpose.
     pub fn new(seed: u64, stream: u64, method: IndexMethod) -> Self {
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
         generator.set_stream(stream);
         Self { generator, method }
     }
 
-    /// Draws `n` numbers, equally likely from `-bound` up to `bound`.
+    /// Draws `n` numbers from the uniform distribution on `[-bound, bound)`.
     pub fn uniform(&mut self, n: usize, bound: f32) -> Vec<f32> {
+        // The upper 24 bits fill the mantissa of an `f32` exactly, so no rounding occurs.
         let unit = |bits: u32| (bits >> 8) as f32 / (1 << 23) as f32 - 1.0;
         (0..n).map(|_| unit(self.generator.next_u32()) * bound).collect()
     }
 
-    /// Draws an index below `bound`, which is at most 2³² − 1; 0 where `bound` is 0.
+    /// Draws an index below `bound`, which is at most 2³² − 1; returns 0 if `bound` is 0.
     pub fn index_below(&mut self, bound: usize) -> usize {
         match self.method {
             IndexMethod::Unbiased32 => self.unbiased_below(bound as u32) as usize,
@@ -50,17 +56,20 @@ impl Draws {
         }
     }
 
+    /// Draws an index below `bound` by Lemire's method.
     fn unbiased_below(&mut self, bound: u32) -> u32 {
-        let n_uneven = bound.wrapping_neg().checked_rem(bound).unwrap_or(0);
+        // 2³² mod bound. Products with a lower half below this number are rejected. Otherwise some
+        // indices would be more likely than others.
+        let n_biased = bound.wrapping_neg().checked_rem(bound).unwrap_or(0);
         loop {
             let product = u64::from(self.generator.next_u32()) * u64::from(bound);
-            if product as u32 >= n_uneven {
+            if product as u32 >= n_biased {
                 return (product >> 32) as u32;
             }
         }
     }
 
-    /// Puts `items` into a random order (Fisher and Yates).
+    /// Shuffles `items` (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let other = self.index_below(last + 1);
@@ -68,23 +77,26 @@ impl Draws {
         }
     }
 
-    /// Draws `n` factors for dropout from 32 bits each: 0 with probability `dropped`, below 1, else
-    /// the factor that keeps the mean at 1.
-    pub fn dropout_mask_32(&mut self, n: usize, dropped: f32) -> Vec<f32> {
-        let threshold = (f64::from(dropped) * (1u64 << 32) as f64) as u32;
-        let kept = 1.0 / (1.0 - dropped);
-        (0..n).map(|_| if self.generator.next_u32() < threshold { 0.0 } else { kept }).collect()
+    /// Draws `n` dropout factors, each from 32 random bits.
+    ///
+    /// A factor is 0 with the given probability, which is below 1. Otherwise it is
+    /// `1 / (1 − probability)`, so that the mean of the factors is 1.
+    pub fn dropout_mask_32(&mut self, n: usize, probability: f32) -> Vec<f32> {
+        let threshold = (f64::from(probability) * (1u64 << 32) as f64) as u32;
+        let scale = 1.0 / (1.0 - probability);
+        (0..n).map(|_| if self.generator.next_u32() < threshold { 0.0 } else { scale }).collect()
     }
 
-    /// As [`Draws::dropout_mask_32`] from 16 bits each: half the work for large masks, and a
-    /// probability that is rounded to 1/65536.
-    pub fn dropout_mask_16(&mut self, n: usize, dropped: f64) -> Vec<f32> {
+    /// Draws `n` dropout factors like [`Draws::dropout_mask_32`], but each from 16 random bits.
+    ///
+    /// This halves the work for large masks. The probability is rounded to a multiple of 1/65536.
+    pub fn dropout_mask_16(&mut self, n: usize, probability: f64) -> Vec<f32> {
         let mut bytes = vec![0; 2 * n];
         self.generator.fill_bytes(&mut bytes);
-        let threshold = (dropped * 65536.0).round() as u32;
-        let kept = (1.0 / (1.0 - dropped)) as f32;
+        let threshold = (probability * 65536.0).round() as u32;
+        let scale = (1.0 / (1.0 - probability)) as f32;
         let is_dropped = |pair: &[u8]| u32::from(u16::from_le_bytes([pair[0], pair[1]])) < threshold;
-        bytes.chunks_exact(2).map(|pair| if is_dropped(pair) { 0.0 } else { kept }).collect()
+        bytes.chunks_exact(2).map(|pair| if is_dropped(pair) { 0.0 } else { scale }).collect()
     }
 }
 
@@ -108,13 +120,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_index_lies_below_its_bound(seed: u64, stream: u64, bound: u32, method in any_method()) {
+        fn an_index_is_below_its_bound(seed: u64, stream: u64, bound: u32, method in any_method()) {
             let index = Draws::new(seed, stream, method).index_below(bound as usize);
             prop_assert!(index < bound as usize || (index, bound) == (0, 0));
         }
 
         #[test]
-        fn a_shuffle_keeps_every_item_and_repeats_itself(seed: u64, n_items in 0usize..200, method in any_method()) {
+        fn a_shuffle_keeps_every_item_and_is_reproducible(seed: u64, n_items in 0usize..200, method in any_method()) {
             let shuffled = || {
                 let mut items: Vec<usize> = (0..n_items).collect();
                 Draws::new(seed, 1, method).shuffle(&mut items);
@@ -137,7 +149,7 @@ mod tests {
                 draws.shuffle(&mut items);
                 *counts.entry(items).or_insert(0) += 1;
             }
-            // 1,000 each; a deviation is 31.
+            // The expected count is 1,000, with a standard deviation of 31.
             assert!(counts.len() == 24 && counts.values().all(|n| (850..1150).contains(n)), "{method:?}: {counts:?}");
         }
     }
@@ -155,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn uniform_numbers_fill_their_range_and_differ_by_seed_and_stream() {
+    fn uniform_numbers_cover_their_range_and_differ_by_seed_and_stream() {
         let first = draws(3, 1).uniform(10_000, 0.5);
         let low = first.iter().copied().fold(0.0, f32::min);
         let high = first.iter().copied().fold(0.0, f32::max);

@@ -1,22 +1,28 @@
-//! Mean and deviation by which a network's plugin standardises a feature.
+//! Mean and deviation with which the neural families standardise a feature.
 
 use oculus_plugin_api::Moments;
 
-/// Which features are constant. Each plugin keeps its rule: another one would change its scores.
+/// The rule that decides whether a feature is constant.
 ///
-/// The rule of [`Input::standardised`](oculus_plugin_api::Input::standardised) is [`Moments::is_constant`] alone.
+/// A plugin never changes its rule, because another rule would change the scores of the plugin.
+/// [`Input::standardised`](oculus_plugin_api::Input::standardised) uses [`Moments::is_constant`]
+/// alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConstantRule {
-    /// All values are equal.
+    /// A feature is constant if all values are equal.
     EqualValues,
-    /// `f32` cannot resolve the deviation: rounding alone could have made it, or it is not a normal `f32`.
+    /// A feature is constant if `f32` cannot resolve its deviation: rounding alone could have
+    /// caused the deviation, or it is not a normal `f32`.
     UnresolvedDeviation,
 }
 
-/// Measures a feature over its training rows; the deviation of a constant feature is 0.
+/// Measures mean and deviation of a feature over its training rows; the deviation of a constant
+/// feature is 0.
 pub fn feature_moments(values: impl Iterator<Item = f64> + Clone, rule: ConstantRule) -> Moments {
     let moments = Moments::from_values(values.clone());
     let is_constant = match rule {
+        // A deviation of 0 does not identify equal values, because their computed mean may differ
+        // from them.
         ConstantRule::EqualValues => !values.clone().any(|value| Some(value) != values.clone().next()),
         ConstantRule::UnresolvedDeviation => moments.is_constant() || !(moments.deviation as f32).is_normal(),
     };
@@ -34,13 +40,14 @@ mod tests {
 
     #[test]
     fn equal_values_are_constant_by_both_rules() {
-        // The mean of equal values is not always one of them: 0.1 summed 700 times is not 700 times 0.1.
+        // The computed mean of equal values may differ from them, because 0.1 summed 700 times is
+        // not 700 times 0.1.
         assert_eq!(deviations(&[0.1; 700]), [0.0, 0.0]);
         assert_eq!(deviations(&[]), [0.0, 0.0]);
     }
 
     #[test]
-    fn a_deviation_that_f32_cannot_resolve_is_constant_by_one_rule_only() {
+    fn a_feature_whose_deviation_f32_cannot_resolve_is_constant_by_one_rule_only() {
         assert_eq!(deviations(&[1e6, 1e6 + 0.0625]), [0.03125, 0.0]);
         assert_eq!(deviations(&[-1e-39, 1e-39]), [1e-39, 0.0]);
         assert_eq!(deviations(&[1.0, 3.0]), [1.0, 1.0]);

@@ -1,8 +1,9 @@
-//! Code that the plugins of this project share: seeded random draws, moments of features, models as
-//! safetensors, and helpers of their tests.
+//! Shared code of this project's plugins: seeded random numbers, feature moments, safetensors
+//! files, and test helpers.
 //!
-//! A library, not a plugin. What needs no further dependency is in `oculus-plugin-api` instead, where
-//! third parties have it too: early stopping, standardised inputs, models as JSON.
+//! This crate is a library, not a plugin. Shared code that needs no further dependencies is in
+//! `oculus-plugin-api` instead, so that third parties can use it. Examples are early stopping,
+//! standardised inputs and models as JSON.
 
 mod draws;
 mod feature_moments;

@@ -1,9 +1,10 @@
-//! Models as safetensors: tensors under their names, and all the rest as JSON in the file's header.
+//! Reads and writes models as safetensors: named tensors, and a JSON header with all other parts.
 //!
-//! In: a family's header and tensors. Out: bytes, equal for equal models, which other tools read too.
-//! The JSON is the metadata entry `oculus`; it begins with the family and the version of its format.
-//! Bytes are checked when they are read: the file is complete, of this family and version, and its
-//! numbers are finite and of the requested type and shape.
+//! In: the header and the tensors of a family's model. Out: a file that other tools can read. Equal
+//! models result in equal bytes. The header is the metadata entry `oculus`. It begins with the
+//! family and the version of the family's format. A file is checked when it is read. It must be
+//! complete and have the expected family and version. Its tensors must have the requested types and
+//! shapes, and their numbers must be finite.
 
 use std::collections::HashMap;
 
@@ -13,52 +14,53 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// The metadata entry that holds the header.
+/// Name of the metadata entry with the header.
 const KEY: &str = "oculus";
 
-/// Who wrote a file, and in which version of its format.
+/// The family that writes a file, and the version of its format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Format {
-    /// The family.
+    /// Id of the family.
     pub family: &'static str,
-    /// The version, which grows when a reader of today could not read the file.
+    /// Version of the format. The version is increased when existing readers cannot read new files.
     pub version: u32,
 }
 
-/// The header as it is written: the format, then the family's own fields.
+/// The header as it is written: the format, then the fields of the family.
 #[derive(Serialize)]
 struct WrittenHeader<'h, H> {
     family: &'static str,
     format: u32,
     #[serde(flatten)]
-    own: &'h H,
+    fields: &'h H,
 }
 
-/// The part of a header that is read before the family's own fields.
+/// The part of a header that is read before the fields of the family.
 #[derive(Deserialize)]
 struct ReadFormat {
     family: String,
     format: u32,
 }
 
-/// A number of a tensor.
+/// A type of the numbers in a tensor.
 pub trait Element: Copy {
-    /// Its type in the file.
+    /// The type in the file.
     const DTYPE: Dtype;
-    /// Its size in the file.
+    /// The size in the file, in bytes.
     const N_BYTES: usize;
 
-    /// Appends its little-endian bytes.
+    /// Appends the little-endian bytes of the number.
     fn push_to(self, bytes: &mut Vec<u8>);
 
-    /// Reads its little-endian bytes; `None` for another number of bytes.
+    /// Reads a number from little-endian bytes; returns `None` if their count differs from
+    /// [`Element::N_BYTES`].
     fn from_le(bytes: &[u8]) -> Option<Self>;
 
-    /// Returns whether it is neither NaN nor infinite.
+    /// Returns whether the number is neither NaN nor infinite.
     fn is_finite(self) -> bool;
 }
 
-/// Implements [`Element`] for a floating-point type by its own little-endian bytes.
+/// Implements [`Element`] for a floating-point type.
 macro_rules! float_element {
     ($float:ty, $dtype:expr) => {
         impl Element for $float {
@@ -93,7 +95,7 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// Takes the values of a tensor, the last dimension innermost.
+    /// Creates a tensor from its values in row-major order.
     pub fn new<T: Element>(name: impl Into<String>, shape: Vec<usize>, values: impl IntoIterator<Item = T>) -> Self {
         let mut bytes = Vec::new();
         values.into_iter().for_each(|value| value.push_to(&mut bytes));
@@ -106,19 +108,20 @@ impl Tensor {
     }
 }
 
-/// Writes a model as bytes.
+/// Serialises a model.
 ///
 /// # Errors
-/// [`code::ENGINE`](oculus_plugin_api::code::ENGINE) for a tensor whose values do not fill its shape,
-/// and for a header that is not a JSON object.
+/// Returns [`code::ENGINE`](oculus_plugin_api::code::ENGINE) if the number of values of a tensor
+/// does not match its shape, or if the header is not a JSON object.
 pub fn write_tensor_file<H: Serialize>(format: Format, header: &H, tensors: &[Tensor]) -> Result<Vec<u8>> {
-    let header = WrittenHeader { family: format.family, format: format.version, own: header };
+    let header = WrittenHeader { family: format.family, format: format.version, fields: header };
     let header = serde_json::to_string(&header).map_err(PluginError::engine)?;
     let views: Vec<_> = tensors.iter().map(Tensor::view).collect::<Result<_>>()?;
+    // A map with one entry has only one order, so equal models result in equal bytes.
     safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), header)]))).map_err(PluginError::engine)
 }
 
-/// A saved model, whole and of the expected format.
+/// A saved model that is complete and has the expected format.
 pub struct TensorFile<'b> {
     tensors: SafeTensors<'b>,
     header: String,
@@ -128,52 +131,59 @@ impl<'b> TensorFile<'b> {
     /// Reads a file of the given format.
     ///
     /// # Errors
-    /// [`code::MODEL`](oculus_plugin_api::code::MODEL) for bytes that are not a whole safetensors
-    /// file, or not one of this format.
-    pub fn read(bytes: &'b [u8], needed: Format) -> Result<Self> {
-        let not_whole = |error| PluginError::model(format!("not a whole safetensors file: {error}"));
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(not_whole)?;
-        let tensors = SafeTensors::deserialize(bytes).map_err(not_whole)?;
+    /// Returns [`code::MODEL`](oculus_plugin_api::code::MODEL) if the bytes are not a complete
+    /// safetensors file of this format.
+    pub fn read(bytes: &'b [u8], expected: Format) -> Result<Self> {
+        let invalid = |error| PluginError::model(format!("the bytes are not a complete safetensors file: {error}"));
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(invalid)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(invalid)?;
+        // Other tools write safetensors files without this entry; they are valid files, but not
+        // models of a plugin.
         let header = metadata.metadata().as_ref().and_then(|entries| entries.get(KEY)).cloned();
         let header = header.ok_or_else(|| PluginError::model(format!("the header has no entry `{KEY}`")))?;
         let file = Self { tensors, header };
+        // The format is read alone, because the other fields may differ between formats.
         let found: ReadFormat = file.header()?;
-        if found.family != needed.family || found.format != needed.version {
+        if found.family != expected.family || found.format != expected.version {
             let ReadFormat { family, format } = found;
-            let Format { family: needed, version } = needed;
+            let Format { family: expected, version } = expected;
             return Err(PluginError::model(format!(
-                "found format {format} of `{family}`, needed format {version} of `{needed}`"
+                "found format {format} of `{family}`, expected format {version} of `{expected}`"
             )));
         }
         Ok(file)
     }
 
-    /// Reads the family's own fields of the header.
+    /// Reads the fields of the family from the header.
     ///
     /// # Errors
-    /// [`code::MODEL`](oculus_plugin_api::code::MODEL) for JSON that lacks one of them.
+    /// Returns [`code::MODEL`](oculus_plugin_api::code::MODEL) if a field is missing or has another
+    /// type.
     pub fn header<H: DeserializeOwned>(&self) -> Result<H> {
         serde_json::from_str(&self.header)
-            .map_err(|error| PluginError::model(format!("the entry `{KEY}` of the header cannot be read: {error}")))
+            .map_err(|error| PluginError::model(format!("invalid entry `{KEY}` in the header: {error}")))
     }
 
     /// Reads a tensor of a known type and shape.
     ///
     /// # Errors
-    /// [`code::MODEL`](oculus_plugin_api::code::MODEL) for a tensor that is missing, is of another
-    /// type or shape, or holds a number that is not finite.
+    /// Returns [`code::MODEL`](oculus_plugin_api::code::MODEL) if the tensor is missing, has
+    /// another type or shape, or contains a number that is not finite.
     pub fn values<T: Element>(&self, name: &str, shape: &[usize]) -> Result<Vec<T>> {
         let tensor = self.tensors.tensor(name);
         let tensor = tensor.map_err(|_| PluginError::model(format!("the tensor {name} is missing")))?;
         if (tensor.dtype(), tensor.shape()) != (T::DTYPE, shape) {
             let dtype = tensor.dtype();
             let found = tensor.shape();
-            let needed = T::DTYPE;
-            return Err(PluginError::model(format!("{name} is {dtype:?} {found:?}, needed {needed:?} {shape:?}")));
+            let expected = T::DTYPE;
+            return Err(PluginError::model(format!(
+                "invalid tensor {name}: found {dtype:?} {found:?}, expected {expected:?} {shape:?}"
+            )));
         }
+        // Every chunk has the size of a number, so `from_le` never returns `None` here.
         let values: Vec<T> = tensor.data().chunks_exact(T::N_BYTES).filter_map(T::from_le).collect();
         if !values.iter().all(|value| value.is_finite()) {
-            return Err(PluginError::model(format!("{name} holds a number that is not finite")));
+            return Err(PluginError::model(format!("the tensor {name} contains a number that is not finite")));
         }
         Ok(values)
     }
@@ -202,7 +212,7 @@ mod tests {
         write_tensor_file(FORMAT, &header(), tensors).unwrap()
     }
 
-    fn refused<T>(result: Result<T>) -> String {
+    fn error_message<T>(result: Result<T>) -> String {
         let error = result.err().unwrap();
         assert_eq!(error.code, code::MODEL);
         error.message.into()
@@ -210,7 +220,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_model_comes_back_to_the_bit(
+        fn a_model_is_read_back_bit_by_bit(
             weights in proptest::collection::vec(proptest::num::f32::NORMAL | proptest::num::f32::ZERO, 0..40),
             mean in proptest::num::f64::NORMAL,
             features in proptest::collection::vec(".*", 0..5),
@@ -226,7 +236,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn arbitrary_bytes_are_rejected_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             prop_assert_eq!(TensorFile::read(&bytes, FORMAT).err().unwrap().code, code::MODEL);
         }
     }
@@ -240,45 +250,54 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_cut_short_are_refused() {
+    fn truncated_bytes_are_rejected() {
         let bytes = written(&[Tensor::new("w", vec![2], [0.5f32, 1.0])]);
         for end in 0..bytes.len() {
-            refused(TensorFile::read(&bytes[..end], FORMAT));
+            error_message(TensorFile::read(&bytes[..end], FORMAT));
         }
     }
 
     #[test]
-    fn files_of_another_family_or_version_are_refused() {
+    fn files_of_another_family_or_version_are_rejected() {
         let bytes = written(&[]);
         let other = Format { family: "other", ..FORMAT };
-        assert_eq!(refused(TensorFile::read(&bytes, other)), "found format 3 of `linear`, needed format 3 of `other`");
-        refused(TensorFile::read(&bytes, Format { version: 4, ..FORMAT }));
+        assert_eq!(
+            error_message(TensorFile::read(&bytes, other)),
+            "found format 3 of `linear`, expected format 3 of `other`"
+        );
+        error_message(TensorFile::read(&bytes, Format { version: 4, ..FORMAT }));
         let plain = safetensors::serialize(Vec::<(String, TensorView<'_>)>::new(), None).unwrap();
-        assert_eq!(refused(TensorFile::read(&plain, FORMAT)), "the header has no entry `oculus`");
+        assert_eq!(error_message(TensorFile::read(&plain, FORMAT)), "the header has no entry `oculus`");
     }
 
     #[test]
-    fn a_header_without_a_field_of_the_family_is_refused() {
+    fn a_header_without_a_field_of_the_family_is_rejected() {
         #[derive(Debug, Deserialize)]
         struct Wider {
             #[expect(dead_code, reason = "only its absence matters")]
             epochs: u32,
         }
         let bytes = written(&[]);
-        let message = refused(TensorFile::read(&bytes, FORMAT).unwrap().header::<Wider>());
-        assert!(message.starts_with("the entry `oculus` of the header cannot be read: "), "{message}");
+        let message = error_message(TensorFile::read(&bytes, FORMAT).unwrap().header::<Wider>());
+        assert!(message.starts_with("invalid entry `oculus` in the header: "), "{message}");
     }
 
     #[test]
-    fn a_tensor_of_another_type_or_shape_than_requested_is_refused() {
+    fn a_tensor_of_another_type_or_shape_than_requested_is_rejected() {
         let tensors = [Tensor::new("w", vec![2, 1], [0.5f32, 1.0]), Tensor::new("bad", vec![1], [f32::NAN])];
         let bytes = written(&tensors);
         let file = TensorFile::read(&bytes, FORMAT).unwrap();
         assert_eq!(file.values::<f32>("w", &[2, 1]).unwrap(), [0.5, 1.0]);
-        assert_eq!(refused(file.values::<f32>("w", &[1, 2])), "w is F32 [2, 1], needed F32 [1, 2]");
-        refused(file.values::<f64>("w", &[2, 1]));
-        assert_eq!(refused(file.values::<f32>("v", &[1])), "the tensor v is missing");
-        assert_eq!(refused(file.values::<f32>("bad", &[1])), "bad holds a number that is not finite");
+        assert_eq!(
+            error_message(file.values::<f32>("w", &[1, 2])),
+            "invalid tensor w: found F32 [2, 1], expected F32 [1, 2]"
+        );
+        error_message(file.values::<f64>("w", &[2, 1]));
+        assert_eq!(error_message(file.values::<f32>("v", &[1])), "the tensor v is missing");
+        assert_eq!(
+            error_message(file.values::<f32>("bad", &[1])),
+            "the tensor bad contains a number that is not finite"
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Helpers for the tests of several plugins: golden tables as CSV, the AUC of scores, and the times of a fit.
+//! Helpers for the tests and examples of several plugins: golden tables as CSV, the AUC of scores,
+//! and timings.
 
 use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
@@ -9,19 +10,21 @@ use oculus_plugin_api::{PluginError, Result, Task};
 /// Reads a table of one symbol from CSV: a line of feature names, then one line of numbers per row.
 ///
 /// # Errors
-/// [`code::DATA`](oculus_plugin_api::code::DATA) for text without a line, a field that is not a number, and a line with
-/// another number of fields than the first.
+/// Returns [`code::DATA`](oculus_plugin_api::code::DATA) if the text is empty, a field is not a
+/// number, or the lines have different numbers of fields.
 pub fn frame_from_csv(text: &'static str) -> Result<Frame> {
     let mut lines = text.lines();
-    let names: Vec<&str> = lines.next().ok_or_else(|| PluginError::data("the CSV has no line"))?.split(',').collect();
+    let names: Vec<&str> = lines.next().ok_or_else(|| PluginError::data("the CSV is empty"))?.split(',').collect();
     let mut columns = vec![Vec::new(); names.len()];
     for line in lines {
         let fields: Vec<&str> = line.split(',').collect();
         if fields.len() != names.len() {
-            return Err(PluginError::data(format!("found {line:?}, needed {} numbers", names.len())));
+            return Err(PluginError::data(format!("found {line:?}, expected {} numbers", names.len())));
         }
         for (column, field) in columns.iter_mut().zip(fields) {
-            let value = field.parse::<f32>().map_err(|error| PluginError::data(format!("{field:?}: {error}")))?;
+            let value = field
+                .parse::<f32>()
+                .map_err(|error| PluginError::data(format!("invalid number {field:?}: {error}")))?;
             column.push(value);
         }
     }
@@ -30,7 +33,8 @@ pub fn frame_from_csv(text: &'static str) -> Result<Frame> {
     Ok(names.into_iter().zip(columns).fold(frame, |frame, (name, column)| frame.column(name, column)))
 }
 
-/// Writes rows of a table as the CSV that [`frame_from_csv`] reads; numbers are exact.
+/// Writes rows of a table as CSV for [`frame_from_csv`]. Numbers have enough digits to be read back
+/// exactly.
 pub fn csv_from_columns(names: &[&str], columns: &[Vec<f32>], rows: impl IntoIterator<Item = usize>) -> String {
     let mut csv = names.join(",") + "\n";
     for row in rows {
@@ -40,8 +44,9 @@ pub fn csv_from_columns(names: &[&str], columns: &[Vec<f32>], rows: impl IntoIte
     csv
 }
 
-/// Computes the area under the ROC curve: the share of pairs of a positive and a negative row that the scores order
-/// correctly, ties as one half. NaN without a pair.
+/// Computes the area under the ROC curve: among all pairs of a positive and a negative row, the
+/// share that the scores order correctly. A tie counts as one half. Returns NaN if there is no
+/// pair. The formula is that of the rank-sum test (Mann and Whitney 1947).
 pub fn auc(scores: &[f32], label: &[f32]) -> f64 {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
@@ -56,17 +61,19 @@ pub fn auc(scores: &[f32], label: &[f32]) -> f64 {
     (rank_sum - n_positives * (n_positives + 1.0) / 2.0) / (n_positives * (label.len() as f64 - n_positives))
 }
 
-/// Prints how long a family takes to prepare a table of noise, to fit it once, to fit it in four threads at once, and
-/// to predict its rows. An untimed fit comes first, since the first one also loads and allocates.
+/// Prints four times of a family on a table of noise: preparing the table, one fit, fits in four
+/// concurrent threads, and predicting the rows. An untimed fit comes first, because the first fit
+/// also loads code and allocates memory.
 ///
-/// * `hyperparameters`: a JSON object of the family's settings.
+/// * `hyperparameters`: a JSON object of the family's parameters.
 ///
 /// # Errors
-/// The family's.
+/// Returns the family's error if preparing, fitting or predicting fails.
 pub fn print_times(family: &Harness, n_rows: u32, n_features: u32, hyperparameters: &str) -> Result<()> {
     let mut noise = Noise::new(1);
     let mut column = || (0..n_rows).map(|_| noise.unit_f32()).collect::<Vec<_>>();
     let label: Vec<f32> = column().into_iter().map(|value| f32::from(value > 0.7)).collect();
+    // A frame requires static names. The leak is small, and the program terminates soon.
     let name = |idx: u32| -> &'static str { format!("F_{idx}").leak() };
     let frame = (0..n_features).fold(Frame::new(1, n_rows), |frame, idx| frame.column(name(idx), column()));
     let rows: Vec<u32> = (0..n_rows).collect();
@@ -89,12 +96,13 @@ pub fn print_times(family: &Harness, n_rows: u32, n_features: u32, hyperparamete
         })
     });
     fits?;
-    println!("4 side by side   {elapsed:?}");
+    println!("4 concurrent     {elapsed:?}");
     let (scores, elapsed) = timed(|| model.predict(&frame, &rows));
     println!("predict {} rows {elapsed:?}", scores?.len());
     Ok(())
 }
 
+/// Runs `work` and measures its time.
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
     let result = work();
@@ -116,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_survives_csv_to_the_bit() {
+    fn a_table_is_read_back_from_csv_bit_by_bit() {
         let columns = [vec![0.1, 0.2, 0.3], vec![f32::MIN_POSITIVE, -1.5, 7.0]];
         let csv = csv_from_columns(&["A", "B"], &columns, 1..3);
         let frame = frame_from_csv(csv.leak()).unwrap();
@@ -126,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn csv_that_is_not_a_table_is_refused() {
+    fn csv_that_is_not_a_table_is_rejected() {
         for text in ["", "A,B\n1,x\n", "A,B\n1\n"] {
             assert_eq!(frame_from_csv(text).err().unwrap().code, code::DATA, "{text:?}");
         }

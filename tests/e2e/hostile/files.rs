@@ -10,29 +10,29 @@ use oculus_tests::site::Listed;
 use oculus_tests::{Redis, Site, wording};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use super::Undisturbed;
+use super::Baseline;
 
-/// Where an ELF file says for what machine it is.
+/// Offset of the machine number in an ELF file.
 const MACHINE: usize = 18;
 
-/// ELF's number of a machine of another kind: x86-64 or AArch64.
+/// ELF's number for another kind of machine: x86-64 or AArch64.
 const OTHER_MACHINE: (u16, &str) = if cfg!(target_arch = "aarch64") { (62, "62") } else { (183, "183") };
 
-/// The library for a machine of another kind.
+/// Returns the library with the machine number of another kind of machine.
 fn for_another_machine() -> Library {
     let mut library = Library::built();
     library.bytes_mut()[MACHINE..MACHINE + 2].copy_from_slice(&OTHER_MACHINE.0.to_le_bytes());
     library
 }
 
-/// The library with something else at its beginning.
+/// Returns the library with other bytes at its beginning.
 fn beginning_with(bytes: &[u8]) -> Library {
     let mut library = Library::built();
     library.bytes_mut()[..bytes.len()].copy_from_slice(bytes);
     library
 }
 
-/// A library like any other of the system: it exports nothing.
+/// Builds a shared library that exports nothing.
 fn plain() -> Library {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("plain");
@@ -41,7 +41,7 @@ fn plain() -> Library {
     Library::from_file(&file)
 }
 
-/// The first half of the library, and its length.
+/// Returns the first half of the library, and its length.
 fn half() -> (Library, String) {
     let library = Library::built();
     let n_bytes = library.bytes().len() / 2;
@@ -49,12 +49,12 @@ fn half() -> (Library, String) {
 }
 
 #[test]
-fn a_file_that_is_not_a_library_for_this_machine_is_refused_with_its_kind() {
+fn a_file_that_is_not_a_library_for_this_machine_is_rejected_with_its_kind() {
     let redis = Redis::start();
     let site = Site::new();
     site.publish_built("oculus_plugin_lightgbm");
     let worker = site.worker(&redis, &[]);
-    let undisturbed = Undisturbed::before(&redis, &worker);
+    let baseline = Baseline::measure(&redis, &worker);
     let (half, n_bytes_of_half) = half();
     let files: [(&str, Library, &[&str]); 7] = [
         ("other-machine", for_another_machine(), &[OTHER_MACHINE.1, "64-bit ELF"]),
@@ -63,40 +63,40 @@ fn a_file_that_is_not_a_library_for_this_machine_is_refused_with_its_kind() {
         ("text", Library::from_bytes(*b"to be written\n"), &["to be written", "64-bit ELF"]),
         ("empty", Library::from_bytes([]), &[wording::EMPTY_FILE, "64-bit ELF"]),
         ("half", half, &[&n_bytes_of_half]),
-        // What would make one of it.
+        // The reason names the macro that exports a plugin.
         ("plain", plain(), &["export_family!"]),
     ];
     for (name, library, _) in &files {
         library.publish_as_old(&site.plugins(), name);
     }
     for (name, _, facts) in files {
-        let event = worker.wait_for_event(name, |event| event.is_refusal_of(&library_file(name)));
-        let Listed { state, reason, serves, .. } = site.listed(name);
+        let event = worker.wait_for_event(name, |event| event.is_rejection_of(&library_file(name)));
+        let Listed { state, reason, active, .. } = site.listed(name);
         for text in [event.message(), &reason] {
-            assert!(facts.iter().all(|fact| text.contains(fact)), "{name} is refused since it {text}");
+            assert!(facts.iter().all(|fact| text.contains(fact)), "{name} is rejected because it {text}");
         }
-        assert!(state == "quarantined" && serves.is_none(), "{name} {state}");
+        assert!(state == "quarantined" && active.is_none(), "{name} {state}");
         assert!(reason.lines().count() <= 3, "{name}: {reason}");
     }
-    undisturbed.assert_still(&redis, &site);
+    baseline.assert_unchanged(&redis, &site);
 }
 
 #[test]
-fn an_entry_that_is_not_a_file_blocks_no_other_and_a_link_is_followed() {
+fn an_entry_that_is_not_a_file_blocks_no_other_entry_and_links_are_followed() {
     let redis = Redis::start();
     let site = Site::new();
-    let place = |name: &str| site.plugins().join(library_file(name));
+    let path = |name: &str| site.plugins().join(library_file(name));
     site.publish_built("oculus_plugin_lightgbm");
-    std::fs::create_dir(place("folder")).unwrap();
-    mknodat(CWD, place("pipe"), FileType::Fifo, Mode::RWXU, 0).unwrap();
-    symlink("/nowhere/libnothing.so", place("dangling")).unwrap();
-    symlink(place("circle"), place("circle")).unwrap();
-    symlink(build::library("oculus_test_hostile"), place("linked")).unwrap();
-    symlink(Path::new("/dev/zero"), place("endless")).unwrap();
+    std::fs::create_dir(path("folder")).unwrap();
+    mknodat(CWD, path("pipe"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+    symlink("/nowhere/libnothing.so", path("dangling")).unwrap();
+    symlink(path("circle"), path("circle")).unwrap();
+    symlink(build::library("oculus_test_hostile"), path("linked")).unwrap();
+    symlink(Path::new("/dev/zero"), path("endless")).unwrap();
     let worker = site.worker(&redis, &[]);
-    let undisturbed = Undisturbed::before(&redis, &worker);
-    let serving = site.list(&[]).into_iter().filter(|listed| listed.serves.is_some());
-    let serving: Vec<_> = serving.map(|listed| listed.file).collect();
-    assert_eq!(serving, [library_file("linked"), library_file("oculus_plugin_lightgbm")]);
-    undisturbed.assert_still(&redis, &site);
+    let baseline = Baseline::measure(&redis, &worker);
+    let active = site.list(&[]).into_iter().filter(|listed| listed.active.is_some());
+    let active: Vec<_> = active.map(|listed| listed.file).collect();
+    assert_eq!(active, [library_file("linked"), library_file("oculus_plugin_lightgbm")]);
+    baseline.assert_unchanged(&redis, &site);
 }

@@ -1,4 +1,5 @@
-//! Any file in the plugins folder is a plugin or is refused with a reason, and never disturbs the worker.
+//! Every file in the plugins folder either is a plugin or is rejected with a reason, and no file
+//! affects the worker.
 
 use std::collections::BTreeSet;
 
@@ -9,22 +10,23 @@ mod corruption;
 mod files;
 mod libraries;
 
-/// A worker, with its number of open files before any hostile file was published.
-struct Undisturbed<'w> {
+/// A worker, and its number of open files before a hostile file was published.
+struct Baseline<'w> {
     worker: &'w Worker,
     n_open_files: usize,
 }
 
-impl<'w> Undisturbed<'w> {
+impl<'w> Baseline<'w> {
     /// Runs a job, then counts the open files.
-    fn before(redis: &Redis, worker: &'w Worker) -> Self {
+    fn measure(redis: &Redis, worker: &'w Worker) -> Self {
         assert_trains(redis, "before");
-        let quiet = || descendants_of(worker.pid()).is_empty().then(|| n_open_files(worker.pid()));
-        Self { worker, n_open_files: eventually("a quiet worker", SOON, quiet) }
+        let idle = || descendants_of(worker.pid()).is_empty().then(|| n_open_files(worker.pid()));
+        Self { worker, n_open_files: eventually("idle worker", SOON, idle) }
     }
 
-    /// Asserts that the worker still trains, has mapped nothing of the site, and has leaked no process or file.
-    fn assert_still(&self, redis: &Redis, site: &Site) {
+    /// Asserts that the worker still trains, has mapped no file of the site, and has leaked neither
+    /// a process nor an open file.
+    fn assert_unchanged(&self, redis: &Redis, site: &Site) {
         assert_trains(redis, "after");
         assert!(self.worker.is_running());
         for folder in [site.plugins(), site.state()] {
@@ -38,7 +40,7 @@ impl<'w> Undisturbed<'w> {
 
 /// Asserts that a job of LightGBM succeeds.
 fn assert_trains(redis: &Redis, id: &str) {
-    redis.submit(&jobs::led_by("LightGBM", id));
+    redis.submit(&jobs::with_search_family("LightGBM", id));
     let result = redis.result_of(id);
     assert_eq!(result["status"], "success", "{result}");
     assert!(results::plugin_sha256(&result, "lightgbm").is_some(), "{}", result["provenance"]);

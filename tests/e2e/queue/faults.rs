@@ -1,4 +1,4 @@
-//! Faults of the queue: entries that are not jobs, steps that fail, late replies.
+//! Faults of the queue: entries that are not jobs, failed steps, and late replies.
 
 use super::*;
 
@@ -59,7 +59,7 @@ async fn a_fetch_that_fails_leaves_the_entry_in_the_list() {
 }
 
 #[tokio::test]
-async fn a_user_without_rights_loses_no_entry_and_the_missing_rights_are_named() {
+async fn a_user_without_rights_loses_no_entry_and_the_missing_rights_are_reported() {
     let redis = Redis::start();
     push(&redis, "job-1");
     let as_user = |name: &str, rules: &[&str]| {
@@ -68,7 +68,7 @@ async fn a_user_without_rights_loses_no_entry_and_the_missing_rights_are_named()
         Queue::new(
             Q,
             &Holder::new("worker").unwrap(),
-            &self::rules(),
+            &self::config(),
             Arc::new(RedisClient::new(client, RESPONSE_TIMEOUT, Outage::new("Redis"))),
         )
     };
@@ -77,9 +77,9 @@ async fn a_user_without_rights_loses_no_entry_and_the_missing_rights_are_named()
     let missing = keyless.missing_rights().await.unwrap();
     assert!(missing.contains(&"ZADD {q}:leases".to_owned()), "{missing:?}");
     assert!(!missing.iter().any(|right| right.ends_with(" q")), "{missing:?}");
-    let popless = as_user("popless", &["+@all", "-rpop", "~*"]);
-    popless.fetch().await.unwrap_err();
-    assert_eq!(popless.missing_rights().await.unwrap(), ["RPOP q"]);
+    let without_pop = as_user("without_pop", &["+@all", "-rpop", "~*"]);
+    without_pop.fetch().await.unwrap_err();
+    assert_eq!(without_pop.missing_rights().await.unwrap(), ["RPOP q"]);
     assert_eq!(redis.query::<u64>(&["ZCARD", "{q}:leases"]), 0, "a failed fetch leaves no lease to reap");
     assert_eq!(waiting(&redis), ["job-1"]);
     let enough = as_user("enough", &["+@all", "~q", "~{q}:*", "~job:*", "~result:*", "~oculus:training:progress:*"]);
@@ -88,12 +88,12 @@ async fn a_user_without_rights_loses_no_entry_and_the_missing_rights_are_named()
 }
 
 #[tokio::test]
-async fn a_refused_entry_never_touches_what_another_attempt_of_its_id_has_written() {
+async fn a_refused_entry_never_changes_the_result_or_counts_of_another_attempt_of_its_id() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");
     let running = run(&queue, "job-1").await;
-    let refuse = async || {
+    let reject = async || {
         push(&redis, "twin");
         let twin = fetch(&queue).await;
         assert_eq!(
@@ -101,16 +101,16 @@ async fn a_refused_entry_never_touches_what_another_attempt_of_its_id_has_writte
             FinishStatus::Dead
         );
     };
-    refuse().await;
+    reject().await;
     assert_eq!(redis.query::<Option<String>>(&["GET", "result:job-1"]), None);
     assert_eq!(redis.query::<u32>(&["HGET", "{q}:count:job-1", "attempts"]), 1);
     assert_eq!(queue.finish(running.id, Some("job-1"), &success()).await.unwrap(), FinishStatus::Finished);
-    refuse().await;
+    reject().await;
     assert_eq!(redis.json_at("result:job-1"), json!({ "status": "success" }));
     assert_eq!(redis.json_at("oculus:training:progress:job-1")["phase"], "complete");
-    assert_eq!(redis.query::<u64>(&["LLEN", "{q}:dead"]), 2, "each refused twin has its dead letter");
+    assert_eq!(redis.query::<u64>(&["LLEN", "{q}:dead"]), 2, "each refused duplicate has a dead letter");
     let _: u64 = redis.query(&["DEL", "result:job-1"]);
-    refuse().await;
+    reject().await;
     assert_eq!(redis.json_at("result:job-1"), json!({ "status": "failed" }));
 }
 
@@ -127,7 +127,7 @@ async fn a_reap_that_reaches_redis_late_does_nothing() {
 }
 
 #[tokio::test]
-async fn an_entry_that_vanishes_before_its_start_fails_by_name_and_leaves_no_count() {
+async fn an_entry_whose_workers_vanish_before_its_start_fails_under_its_id_and_leaves_no_count() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");
@@ -147,7 +147,7 @@ async fn an_entry_that_vanishes_before_its_start_fails_by_name_and_leaves_no_cou
     queue.finish(claim.id, Some("job-2"), &success()).await.unwrap();
     assert!(redis.query::<Vec<String>>(&["KEYS", "{q}:count:*"]).is_empty());
     queue.name_claim(claim.id, "job-2").await.unwrap();
-    assert!(redis.query::<Vec<String>>(&["KEYS", "{q}:job:*"]).is_empty(), "an ended claim is not named");
+    assert!(redis.query::<Vec<String>>(&["KEYS", "{q}:job:*"]).is_empty(), "a finished claim does not get a name");
 }
 
 #[tokio::test]
@@ -156,12 +156,12 @@ async fn a_repeated_start_counts_once() {
     let queue = queue(&redis);
     push(&redis, "job-1");
     let claim = run(&queue, "job-1").await;
-    let again = queue.start(claim.id, "job-1", "sha").await.unwrap();
-    assert_eq!(again, Start::Run { attempt: 1, crashes: 0 });
+    let repeated = queue.start(claim.id, "job-1", "sha").await.unwrap();
+    assert_eq!(repeated, Start::Run { attempt: 1, crashes: 0 });
 }
 
 #[tokio::test]
-async fn a_payload_without_ids_runs_under_the_name_of_its_entry() {
+async fn a_payload_without_ids_runs_under_the_id_in_its_entry() {
     let redis = Redis::start();
     let queue = queue(&redis);
     let () = redis.query(&["SET", "job:n1", r#"{"symbols":["A"]}"#]);
@@ -184,11 +184,12 @@ async fn tokens_keep_growing_after_redis_loses_its_data() {
 }
 
 #[tokio::test]
-async fn a_fence_that_another_program_has_overwritten_costs_no_claim() {
+async fn a_fence_that_another_program_has_overwritten_breaks_no_claim() {
     let redis = Redis::start();
     let queue = queue(&redis);
-    // From 2^53 on a Lua number no longer grows by 1: every claim would receive one token, and the
-    // script would search for a free one forever. The last two are next to its limit, 2^52.
+    // From 2^53, adding 1 to a Lua number does not change the number. Without its limit of 2^52,
+    // the script would compute the same token for every claim, and would search for a free token
+    // forever. The last two values are next to that limit.
     for fence in
         ["9007199254740993", "9007199254740991", "1e300", "-5", "rubbish", "", "4503599627370496", "4503599627370495"]
     {
@@ -210,7 +211,8 @@ async fn a_live_claim_keeps_its_token_when_the_fence_is_lost_and_the_clock_reach
     let queue = queue(&redis);
     push(&redis, "live");
     let live = fetch(&queue).await;
-    // A second process has no token in memory, so Redis alone decides; the fence is set just below the live token.
+    // A second process has no token in memory, so Redis alone determines the next token. The fence
+    // is set just below the live token.
     let () = redis.query(&["SET", "{q}:fence", &(live.id.token + 999_999_999).to_string()]);
     let ahead = live.id.token + 1_000_000_000;
     let _: u64 = redis.query(&["HSET", &format!("{{q}}:job:{ahead}"), "entry", "other", "worker", "w", "boot", "b"]);
@@ -222,11 +224,12 @@ async fn a_live_claim_keeps_its_token_when_the_fence_is_lost_and_the_clock_reach
 }
 
 #[tokio::test]
-async fn a_release_of_a_claim_that_has_forgotten_its_start_counts_nothing() {
+async fn a_release_of_a_claim_whose_start_is_lost_counts_no_attempt() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");
-    // As after a snapshot between FETCH and START: the claim is there, its start is not.
+    // Redis is in the state of a snapshot between FETCH and START: it contains the claim, but not
+    // the start of the attempt.
     let claim = fetch(&queue).await;
     assert_eq!(queue.finish(claim.id, Some("job-1"), &ClaimOutcome::Release).await.unwrap(), FinishStatus::Finished);
     let again = fetch(&queue).await;

@@ -1,4 +1,4 @@
-//! The queue's scripts against a real redis-server, through the queue's own interface.
+//! The queue's scripts with a real redis-server, through the interface of the queue.
 
 mod faults;
 mod snapshot;
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 const Q: &str = "q";
 
-fn rules() -> QueueConfig {
+fn config() -> QueueConfig {
     Config::load(&ConfigFlags::default(), [], Path::new("/nowhere")).unwrap().queue
 }
 
@@ -30,12 +30,12 @@ fn client(redis: &Redis) -> Arc<RedisClient> {
     Arc::new(RedisClient::new(client, RESPONSE_TIMEOUT, Outage::new("Redis")))
 }
 
-fn queue_with(redis: &Redis, rules: &QueueConfig) -> Queue {
-    Queue::new(Q, &Holder::new("worker").unwrap(), rules, client(redis))
+fn queue_with(redis: &Redis, config: &QueueConfig) -> Queue {
+    Queue::new(Q, &Holder::new("worker").unwrap(), config, client(redis))
 }
 
 fn queue(redis: &Redis) -> Queue {
-    queue_with(redis, &rules())
+    queue_with(redis, &config())
 }
 
 fn push(redis: &Redis, entry: &str) {
@@ -46,14 +46,14 @@ async fn fetch(queue: &Queue) -> Claim {
     queue.fetch().await.unwrap().expect("an entry")
 }
 
-/// Fetches and starts the job `id`, which must run.
+/// Fetches an entry and starts it as the job `id`. The queue must permit the attempt.
 async fn run(queue: &Queue, id: &str) -> Claim {
     let claim = fetch(queue).await;
     assert!(matches!(queue.start(claim.id, id, "sha").await.unwrap(), Start::Run { .. }));
     claim
 }
 
-/// Lets a lease expire at once, as if its worker had vanished long ago.
+/// Makes a lease expire immediately, as if its worker had vanished long ago.
 fn expire(redis: &Redis, claim: &Claim) {
     let _: u64 = redis.query(&["ZADD", "{q}:leases", "XX", "CH", "1", &claim.id.token.to_string()]);
 }
@@ -63,8 +63,8 @@ async fn reap(queue: &Queue) -> redis::RedisResult<Vec<Reaped>> {
 }
 
 fn dead(reason: ErrorCode) -> ClaimOutcome {
-    let answer = ResultMessage { result: r#"{"status":"failed"}"#.into(), event: r#"{"dead":true}"#.into() };
-    ClaimOutcome::Dead { letter: DeadLetter::new(reason), answer }
+    let message = ResultMessage { result: r#"{"status":"failed"}"#.into(), event: r#"{"dead":true}"#.into() };
+    ClaimOutcome::Dead { letter: DeadLetter::new(reason), message }
 }
 
 fn waiting(redis: &Redis) -> Vec<String> {
@@ -72,21 +72,21 @@ fn waiting(redis: &Redis) -> Vec<String> {
 }
 
 fn success() -> ClaimOutcome {
-    let answer = ResultMessage { result: r#"{"status":"success"}"#.into(), event: r#"{"phase":"complete"}"#.into() };
-    ClaimOutcome::Result { answer, succeeded: Some("sha".into()) }
+    let message = ResultMessage { result: r#"{"status":"success"}"#.into(), event: r#"{"phase":"complete"}"#.into() };
+    ClaimOutcome::Result { message, succeeded: Some("sha".into()) }
 }
 
 fn failure() -> ClaimOutcome {
     ClaimOutcome::Result {
-        answer: ResultMessage { result: r#"{"status":"failed"}"#.into(), event: "{}".into() },
+        message: ResultMessage { result: r#"{"status":"failed"}"#.into(), event: "{}".into() },
         succeeded: None,
     }
 }
 
 fn crash() -> ClaimOutcome {
     let letter = DeadLetter { signal: Some(11), last_lines: "a\nb".into(), ..DeadLetter::new(ErrorCode::JobCrashed) };
-    let answer = ResultMessage { result: r#"{"status":"failed"}"#.into(), event: r#"{"last":true}"#.into() };
-    ClaimOutcome::Crash { requeued: r#"{"last":false}"#.into(), letter, answer }
+    let message = ResultMessage { result: r#"{"status":"failed"}"#.into(), event: r#"{"last":true}"#.into() };
+    ClaimOutcome::Crash { requeued: r#"{"last":false}"#.into(), letter, message }
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn an_entry_is_always_in_the_list_or_under_a_claim() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");
-    // The reply to the fetch may be lost, so only the state of Redis counts.
+    // The reply to the fetch may be lost, so only the state of Redis is checked.
     let claim = fetch(&queue).await;
     assert_eq!(waiting(&redis), [""; 0]);
     let held: String = redis.query(&["HGET", &format!("{{q}}:job:{}", claim.id.token), "entry"]);
@@ -175,7 +175,10 @@ async fn the_tenth_vanished_worker_makes_a_dead_letter_with_a_failed_result() {
     assert_eq!((&event["job_id"], &event["status"]), (&json!("job-1"), &json!("failed")));
     let letter = dead_letter(&redis);
     assert_eq!((&letter["entry"], &letter["reason"]), (&json!("job-1"), &json!("worker_vanished")));
-    assert!(redis.query::<Vec<String>>(&["KEYS", "{q}:count:*"]).is_empty(), "the counts end with the result");
+    assert!(
+        redis.query::<Vec<String>>(&["KEYS", "{q}:count:*"]).is_empty(),
+        "the counts are removed with the final result"
+    );
 }
 
 fn dead_letter(redis: &Redis) -> Value {
@@ -215,7 +218,7 @@ async fn a_duplicate_of_a_running_job_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_payload_that_succeeded_is_not_run_again_while_its_result_is_there() {
+async fn a_payload_that_succeeded_is_not_run_again_while_its_result_exists() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");
@@ -314,7 +317,7 @@ async fn a_renewal_reports_the_cancel_flag() {
 }
 
 #[tokio::test]
-async fn a_release_puts_the_job_first_and_counts_nothing() {
+async fn a_release_requeues_the_job_first_and_counts_no_attempt() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");
@@ -329,7 +332,7 @@ async fn a_release_puts_the_job_first_and_counts_nothing() {
 #[tokio::test]
 async fn jobs_are_taken_from_the_configured_end_and_requeued_there() {
     let redis = Redis::start();
-    let left = queue_with(&redis, &QueueConfig { end: QueueEnd::Left, ..rules() });
+    let left = queue_with(&redis, &QueueConfig { end: QueueEnd::Left, ..config() });
     push(&redis, "older");
     push(&redis, "newer");
     let claim = run(&left, "newer").await;
@@ -339,7 +342,7 @@ async fn jobs_are_taken_from_the_configured_end_and_requeued_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn concurrent_fetchers_share_out_all_jobs_without_a_duplicate() {
+async fn concurrent_fetchers_take_every_job_exactly_once() {
     const N_JOBS: usize = 200;
     let redis = Redis::start();
     for index in 0..N_JOBS {
@@ -363,10 +366,10 @@ async fn concurrent_fetchers_share_out_all_jobs_without_a_duplicate() {
 }
 
 #[tokio::test]
-async fn results_expire_after_the_configured_ttl_and_otherwise_stay() {
+async fn results_expire_after_the_configured_ttl_and_never_without_one() {
     let redis = Redis::start();
     for (ttl, expected) in [(None, -1..=-1), (Some(Duration::from_secs(100)), 90..=100)] {
-        let queue = queue_with(&redis, &QueueConfig { result_ttl: ttl, ..rules() });
+        let queue = queue_with(&redis, &QueueConfig { result_ttl: ttl, ..config() });
         let id = format!("job-{}", ttl.is_some());
         push(&redis, &id);
         let claim = run(&queue, &id).await;
@@ -379,7 +382,7 @@ async fn results_expire_after_the_configured_ttl_and_otherwise_stay() {
 }
 
 #[tokio::test]
-async fn a_wait_ends_at_an_entry_and_removes_nothing() {
+async fn a_wait_returns_when_an_entry_exists_and_removes_nothing() {
     let redis = Redis::start();
     let queue = queue(&redis);
     let waiting_client = client(&redis);

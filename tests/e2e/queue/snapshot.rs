@@ -1,27 +1,27 @@
-//! Claims after Redis is killed and returns from an older snapshot.
+//! Claims after Redis is killed and restarted from an older snapshot.
 
 use oculus_host::worker::claim::ClaimId;
 
 use super::*;
 
-/// A token that the clock of Redis does not reach during a test, so that tokens follow the fence
-/// alone: the clock seems to have gone back.
+/// A token that the clock of Redis does not reach during a test. If the fence has this value, new
+/// tokens depend only on the fence, as if the clock had been set back.
 const AHEAD_OF_THE_CLOCK: u64 = 4_000_000_000_000_000;
 
-/// Two workers with the same id, each a process of its own.
+/// Returns the queues of two worker processes with equal worker ids.
 fn two_workers(redis: &Redis) -> [Queue; 2] {
     [queue(redis), queue(redis)]
 }
 
-/// Makes tokens continue from [`AHEAD_OF_THE_CLOCK`], then saves a snapshot without any claim.
+/// Sets the fence to [`AHEAD_OF_THE_CLOCK`], then saves a snapshot without any claim.
 fn save_with_the_fence_ahead_of_the_clock(redis: &Redis) {
     let () = redis.query(&["SET", "{q}:fence", &AHEAD_OF_THE_CLOCK.to_string()]);
     redis.save();
 }
 
 /// Kills Redis, restarts it from the snapshot, and lets the workers reconnect: the first command of
-/// each fails.
-async fn return_to_the_snapshot(redis: &mut Redis, workers: &[Queue]) {
+/// each worker fails.
+async fn restore_snapshot(redis: &mut Redis, workers: &[Queue]) {
     redis.crash_and_recover();
     for worker in workers {
         while worker.now().await.is_err() {}
@@ -41,7 +41,7 @@ async fn assert_lost(queue: &Queue, claim: ClaimId, id: &str) {
     }
 }
 
-/// Everything in Redis that a claim consists of: its lease and its hash.
+/// Returns the parts of a claim in Redis: its lease and its hash.
 fn stored_claim(redis: &Redis, claim: &Claim) -> (Option<f64>, HashMap<String, String>) {
     let token = claim.id.token.to_string();
     let lease = redis.query(&["ZSCORE", "{q}:leases", &token]);
@@ -49,7 +49,7 @@ fn stored_claim(redis: &Redis, claim: &Claim) -> (Option<f64>, HashMap<String, S
 }
 
 #[tokio::test]
-async fn a_claim_after_the_return_of_an_older_snapshot_has_a_larger_token() {
+async fn a_claim_after_an_older_snapshot_is_restored_has_a_larger_token() {
     let mut redis = Redis::start_with_snapshots();
     let workers = two_workers(&redis);
     let [first, second] = &workers;
@@ -60,7 +60,7 @@ async fn a_claim_after_the_return_of_an_older_snapshot_has_a_larger_token() {
     push(&redis, "a");
     let forgotten = run(first, "a").await;
 
-    return_to_the_snapshot(&mut redis, &workers).await;
+    restore_snapshot(&mut redis, &workers).await;
     push(&redis, "b");
     let claim = run(second, "b").await;
     assert!(claim.id.token > forgotten.id.token, "{claim:?} after {forgotten:?}");
@@ -72,7 +72,7 @@ async fn a_claim_after_the_return_of_an_older_snapshot_has_a_larger_token() {
 }
 
 #[tokio::test]
-async fn a_forgotten_claim_cannot_touch_the_claim_that_received_its_token() {
+async fn a_forgotten_claim_cannot_change_the_claim_that_received_its_token() {
     let mut redis = Redis::start_with_snapshots();
     let workers = two_workers(&redis);
     let [first, second] = &workers;
@@ -80,7 +80,7 @@ async fn a_forgotten_claim_cannot_touch_the_claim_that_received_its_token() {
     push(&redis, "a");
     let forgotten = run(first, "a").await;
 
-    return_to_the_snapshot(&mut redis, &workers).await;
+    restore_snapshot(&mut redis, &workers).await;
     push(&redis, "b");
     let claim = run(second, "b").await;
     assert_eq!(claim.id.token, forgotten.id.token, "the token repeats");
@@ -105,7 +105,7 @@ async fn one_process_never_receives_a_token_twice() {
     push(&redis, "a");
     let forgotten = run(&queue, "a").await;
 
-    return_to_the_snapshot(&mut redis, std::slice::from_ref(&queue)).await;
+    restore_snapshot(&mut redis, std::slice::from_ref(&queue)).await;
     push(&redis, "b");
     let claim = run(&queue, "b").await;
     assert_eq!(claim.id.token, forgotten.id.token + 1);
@@ -114,7 +114,7 @@ async fn one_process_never_receives_a_token_twice() {
 }
 
 #[tokio::test]
-async fn tokens_grow_when_the_clock_of_redis_goes_back() {
+async fn tokens_grow_when_the_clock_of_redis_is_set_back() {
     let redis = Redis::start();
     let queue = queue(&redis);
     let () = redis.query(&["SET", "{q}:fence", &AHEAD_OF_THE_CLOCK.to_string()]);
@@ -133,7 +133,7 @@ async fn a_cancel_flag_for_a_forgotten_claim_does_not_cancel_the_claim_that_rece
     push(&redis, "a");
     let forgotten = run(first, "a").await;
 
-    return_to_the_snapshot(&mut redis, &workers).await;
+    restore_snapshot(&mut redis, &workers).await;
     let _: u64 = redis.query(&["HSET", &format!("{{q}}:job:{}", forgotten.id.token), "cancel", "1"]);
     push(&redis, "b");
     let claim = run(second, "b").await;
@@ -142,7 +142,7 @@ async fn a_cancel_flag_for_a_forgotten_claim_does_not_cancel_the_claim_that_rece
 }
 
 #[tokio::test]
-async fn a_vanished_worker_costs_one_loss_whichever_claim_had_its_token_before() {
+async fn a_vanished_worker_counts_once_even_if_its_token_belonged_to_an_earlier_claim() {
     let mut redis = Redis::start_with_snapshots();
     let workers = two_workers(&redis);
     let [first, second] = &workers;
@@ -150,7 +150,7 @@ async fn a_vanished_worker_costs_one_loss_whichever_claim_had_its_token_before()
     push(&redis, "a");
     let forgotten = run(first, "a").await;
 
-    return_to_the_snapshot(&mut redis, &workers).await;
+    restore_snapshot(&mut redis, &workers).await;
     push(&redis, "b");
     let claim = run(second, "b").await;
     expire(&redis, &claim);
@@ -167,14 +167,14 @@ async fn a_vanished_worker_costs_one_loss_whichever_claim_had_its_token_before()
 #[tokio::test]
 async fn a_result_is_accepted_from_a_later_process_under_the_boot_id_that_fetched_its_entry() {
     let redis = Redis::start();
-    let [ended, successor] = two_workers(&redis);
+    let [first, successor] = two_workers(&redis);
     push(&redis, "job-1");
-    let claim = run(&ended, "job-1").await;
+    let claim = run(&first, "job-1").await;
     assert_eq!(successor.finish(claim.id, Some("job-1"), &success()).await.unwrap(), FinishStatus::Finished);
 }
 
 #[tokio::test]
-async fn a_claim_of_a_version_without_boot_ids_ends_without_one() {
+async fn a_claim_of_a_version_without_boot_ids_is_finished_without_one() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");

@@ -1,54 +1,54 @@
-//! Two hundred swaps while jobs flow.
+//! Two hundred swaps while jobs run.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use oculus_tests::processes::{descendants_of, n_open_files, own_bytes};
+use oculus_tests::processes::{descendants_of, n_open_files, private_bytes};
 use oculus_tests::{Redis, SOON, Worker, eventually, results};
 
-use super::{ID, assert_uses, build, run_job, serving, wait_until_active};
+use super::{ID, assert_uses, build, run_job, start_with, wait_until_active};
 
 const N_SWAPS: usize = 200;
-/// Swaps after which the worker's caches are filled.
+/// Number of swaps after which the worker's caches are filled.
 const N_WARM_UP: usize = 20;
-const MOST_GROWTH_BYTES: u64 = 10 << 20;
+const MAX_GROWTH_BYTES: u64 = 10 << 20;
 
 #[test]
 fn two_hundred_swaps_under_load_fail_no_job_and_leak_nothing() {
     let redis = Redis::start();
     let builds = [build(1), build(2)];
     let hashes = builds.each_ref().map(|build| build.sha256());
-    let (site, worker) = serving(&redis, &builds[0]);
+    let (site, worker) = start_with(&redis, &builds[0]);
     let swap = |number: usize| {
         let library = &builds[number % 2];
         let published = Instant::now();
         site.publish(ID, library);
         wait_until_active(&worker, number as u64 + 1, library);
-        let taken = published.elapsed();
+        let elapsed = published.elapsed();
         assert_uses(&redis, &format!("after-swap-{number}"), library);
-        taken
+        elapsed
     };
     (1..=N_WARM_UP).for_each(|number| _ = swap(number));
-    let (n_files, n_bytes) = at_rest(&worker);
+    let (n_files, n_bytes) = idle_usage(&worker);
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let load = scope.spawn(|| flow(&redis, &is_over));
-        let mut taken: Vec<_> = (N_WARM_UP + 1..=N_WARM_UP + N_SWAPS).map(swap).collect();
+        let load = scope.spawn(|| run_jobs(&redis, &is_over));
+        let mut elapsed: Vec<_> = (N_WARM_UP + 1..=N_WARM_UP + N_SWAPS).map(swap).collect();
         is_over.store(true, Ordering::Relaxed);
         let used = load.join().unwrap();
         assert!(used.iter().all(|sha256| hashes.contains(sha256)), "{used:?}");
         assert!(hashes.iter().all(|sha256| used.contains(sha256)), "jobs ran on both builds");
-        taken.sort();
-        print_times(&taken, used.len(), own_bytes(worker.pid()).cast_signed() - n_bytes.cast_signed());
+        elapsed.sort();
+        print_times(&elapsed, used.len(), private_bytes(worker.pid()).cast_signed() - n_bytes.cast_signed());
     });
-    let (_, n_bytes_after) = at_rest(&worker);
+    let (_, n_bytes_after) = idle_usage(&worker);
     eventually("end of all open files", SOON, || (n_open_files(worker.pid()) <= n_files).then_some(()));
-    assert!(n_bytes_after < n_bytes + MOST_GROWTH_BYTES, "{n_bytes} bytes at first, {n_bytes_after} at last");
+    assert!(n_bytes_after < n_bytes + MAX_GROWTH_BYTES, "{n_bytes} bytes before, {n_bytes_after} after");
     assert_eq!(site.listed(ID).generation(), (N_WARM_UP + N_SWAPS) as u64 + 1, "every swap is a generation");
 }
 
 /// Runs job after job until the swaps are over, and returns the plugin hash of each result.
-fn flow(redis: &Redis, is_over: &AtomicBool) -> Vec<String> {
+fn run_jobs(redis: &Redis, is_over: &AtomicBool) -> Vec<String> {
     let mut used = Vec::new();
     while !is_over.load(Ordering::Relaxed) {
         let result = run_job(redis, &format!("flowing-{}", used.len()));
@@ -58,18 +58,18 @@ fn flow(redis: &Redis, is_over: &AtomicBool) -> Vec<String> {
 }
 
 /// Waits until a worker has no child, and returns its number of open files and its memory in bytes.
-fn at_rest(worker: &Worker) -> (usize, u64) {
-    eventually("a quiet worker", SOON, || descendants_of(worker.pid()).is_empty().then_some(()));
-    (n_open_files(worker.pid()), own_bytes(worker.pid()))
+fn idle_usage(worker: &Worker) -> (usize, u64) {
+    eventually("idle worker", SOON, || descendants_of(worker.pid()).is_empty().then_some(()));
+    (n_open_files(worker.pid()), private_bytes(worker.pid()))
 }
 
-/// Prints how long swaps took, and how much the worker grew.
-fn print_times(taken: &[Duration], n_flowing: usize, n_grown_bytes: i64) {
-    let ms = |share: usize| taken[(taken.len() - 1) * share / 100].as_millis();
+/// Prints the durations of swaps, and the growth of the worker's memory.
+fn print_times(elapsed: &[Duration], n_flowing: usize, n_grown_bytes: i64) {
+    let ms = |share: usize| elapsed[(elapsed.len() - 1) * share / 100].as_millis();
     println!(
         "{} swaps next to {n_flowing} more jobs: active after {} ms (median), {} ms (95 %), {} ms (most); the worker grew by \
          {} KiB",
-        taken.len(),
+        elapsed.len(),
         ms(50),
         ms(95),
         ms(100),

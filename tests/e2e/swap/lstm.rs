@@ -1,4 +1,4 @@
-//! The LSTM is built again and published by the project's own command while a worker runs.
+//! The LSTM is rebuilt and published by the project's command while a worker runs.
 
 use std::fs;
 
@@ -8,18 +8,23 @@ use serde_json::{Value, json};
 
 const LIBRARY: &str = "oculus_plugin_lstm";
 
-/// The build of another day: it differs in what the compiler calls itself, which nobody reads.
+/// Returns a build with another hash: it differs only in the name of the compiler, which no code
+/// reads.
 fn earlier_build() -> Library {
     let mut library = Library::from_file(&build::library(LIBRARY));
     let name = b"rustc version ";
-    let at = library.bytes().windows(name.len()).position(|it| it == name).expect("the compiler has signed");
+    let at = library
+        .bytes()
+        .windows(name.len())
+        .position(|it| it == name)
+        .expect("the library contains the name of the compiler");
     library.bytes_mut()[at] = b'R';
     library
 }
 
-/// A job with LightGBM and a small LSTM.
+/// Returns a job with LightGBM and a small LSTM.
 fn job(id: &str) -> Value {
-    let mut job = jobs::led_by("LightGBM", id);
+    let mut job = jobs::with_search_family("LightGBM", id);
     let config = &mut job["design"]["ml_training_config"];
     config["train_lstm"] = json!(true);
     config["lstm_hidden_size"] = json!(4);
@@ -27,7 +32,7 @@ fn job(id: &str) -> Value {
     job
 }
 
-/// The hash of the LSTM that a job was trained with.
+/// Runs a job and returns the hash of its LSTM.
 fn trained_with(redis: &Redis, id: &str) -> String {
     redis.submit(&job(id));
     let result = redis.result_of(id);
@@ -38,14 +43,14 @@ fn trained_with(redis: &Redis, id: &str) -> String {
 }
 
 #[test]
-fn an_lstm_built_again_is_taken_between_two_jobs_of_a_running_worker() {
+fn a_rebuilt_lstm_becomes_active_between_two_jobs_of_a_running_worker() {
     let redis = Redis::start();
     let site = Site::new();
     site.publish_built("oculus_plugin_lightgbm");
     let folder = site.plugins().join("lstm");
     fs::create_dir(&folder).unwrap();
     let earlier = earlier_build();
-    let place = earlier.publish(&folder, LIBRARY);
+    let path = earlier.publish(&folder, LIBRARY);
     let worker = site.worker(&redis, &[]);
     assert_eq!(trained_with(&redis, "before"), earlier.sha256());
 
@@ -53,7 +58,7 @@ fn an_lstm_built_again_is_taken_between_two_jobs_of_a_running_worker() {
     let mut command = build::cargo();
     command.args(["xtask", "plugins", "lstm", "--to"]).arg(site.plugins()).env("CARGO_TARGET_DIR", target);
     assert!(command.status().unwrap().success());
-    let rebuilt = Library::from_file(&place);
+    let rebuilt = Library::from_file(&path);
     assert_ne!(rebuilt.sha256(), earlier.sha256());
     worker.wait_until_active(2, &rebuilt.sha256());
     assert_eq!(trained_with(&redis, "after"), rebuilt.sha256());

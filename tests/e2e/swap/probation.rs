@@ -3,7 +3,7 @@
 use oculus_tests::processes::kill;
 use oculus_tests::{Redis, Site, jobs, results};
 
-use super::{ID, assert_uses, build, serving, slow_job, wait_for_fit, wait_until_active};
+use super::{ID, assert_uses, build, slow_job, start_with, wait_for_fit, wait_until_active};
 
 /// Returns the start of a hash, as a user would type it.
 fn short(sha256: &str) -> &str {
@@ -15,20 +15,20 @@ fn a_generation_whose_first_jobs_crash_is_rolled_back_and_quarantined() {
     let redis = Redis::start();
     let good = build(1);
     let bad = build(2).with("act", "work-abort");
-    let (site, worker) = serving(&redis, &good);
+    let (site, worker) = start_with(&redis, &good);
     site.publish(ID, &bad);
     wait_until_active(&worker, 2, &bad);
     for id in ["first-loss", "second-loss"] {
-        redis.submit(&jobs::led_by(ID, id));
+        redis.submit(&jobs::with_search_family(ID, id));
         let result = redis.result_of(id);
         assert_eq!(result["error"]["code"], "plugin_died", "{result}");
     }
     wait_until_active(&worker, 3, &good);
     assert_uses(&redis, "rescued", &good);
     let listed = site.listed(ID);
-    assert_eq!((listed.generation(), listed.serving()), (3, Some(good.sha256().as_str())));
+    assert_eq!((listed.generation(), listed.active_sha256()), (3, Some(good.sha256().as_str())));
     assert_eq!((listed.state.as_str(), listed.sha256), ("quarantined", Some(bad.sha256())));
-    assert_eq!(listed.generations[1].probation, (2, 2), "jobs, and those in which it crashed");
+    assert_eq!(listed.generations[1].probation, (2, 2), "number of jobs, and of jobs in which it crashed");
     let origins: Vec<_> = listed.generations.iter().map(|generation| generation.origin.as_str()).collect();
     assert_eq!(origins, ["published", "published", "reverted"]);
     let mended = build(3);
@@ -38,15 +38,15 @@ fn a_generation_whose_first_jobs_crash_is_rolled_back_and_quarantined() {
 }
 
 #[test]
-fn a_generation_whose_fits_panic_is_rolled_back_although_no_process_dies() {
+fn a_generation_whose_fits_panic_is_rolled_back_even_if_no_process_dies() {
     let redis = Redis::start();
     let good = build(1);
     let bad = build(2).with("act", "work-panic");
-    let (site, worker) = serving(&redis, &good);
+    let (site, worker) = start_with(&redis, &good);
     site.publish(ID, &bad);
     wait_until_active(&worker, 2, &bad);
     for id in ["first-panic", "second-panic"] {
-        redis.submit(&jobs::led_by(ID, id));
+        redis.submit(&jobs::with_search_family(ID, id));
         let result = redis.result_of(id);
         assert!(result["error"]["message"].as_str().unwrap().contains("hostile: panic"), "{result}");
     }
@@ -55,11 +55,11 @@ fn a_generation_whose_fits_panic_is_rolled_back_although_no_process_dies() {
 }
 
 #[test]
-fn a_generation_that_loses_one_process_stays() {
+fn a_generation_that_loses_only_one_process_stays_active() {
     let redis = Redis::start();
     let good = build(1);
     let other = build(2);
-    let (site, worker) = serving(&redis, &good);
+    let (site, worker) = start_with(&redis, &good);
     site.publish(ID, &other);
     wait_until_active(&worker, 2, &other);
     redis.submit(&slow_job("struck"));
@@ -79,10 +79,10 @@ fn roll_back(site: &Site, arguments: &[&str]) -> (i32, String) {
 }
 
 #[test]
-fn a_manual_rollback_reaches_a_running_worker() {
+fn a_manual_rollback_takes_effect_in_a_running_worker() {
     let redis = Redis::start();
     let builds: Vec<_> = (1..=3).map(build).collect();
-    let (site, worker) = serving(&redis, &builds[0]);
+    let (site, worker) = start_with(&redis, &builds[0]);
     for (generation, library) in (2..).zip(&builds[1..]) {
         site.publish(ID, library);
         wait_until_active(&worker, generation, library);
@@ -111,7 +111,7 @@ fn a_rollback_that_fails_leaves_the_active_generation_unchanged() {
     let redis = Redis::start();
     let first = build(1);
     let second = build(2);
-    let (site, worker) = serving(&redis, &first);
+    let (site, worker) = start_with(&redis, &first);
     site.publish(ID, &second);
     wait_until_active(&worker, 2, &second);
     std::fs::remove_dir_all(site.state().join("store").join(first.sha256())).unwrap();
@@ -119,8 +119,8 @@ fn a_rollback_that_fails_leaves_the_active_generation_unchanged() {
         let (code, output) = roll_back(&site, arguments);
         assert!(code == 1 && output.contains(ID) && output.contains(short(&first.sha256())), "{output}");
     }
-    assert_eq!(site.listed(ID).serving(), Some(second.sha256().as_str()));
-    assert_uses(&redis, "undisturbed", &second);
+    assert_eq!(site.listed(ID).active_sha256(), Some(second.sha256().as_str()));
+    assert_uses(&redis, "after-the-failed-rollback", &second);
 }
 
 #[test]
@@ -128,10 +128,10 @@ fn a_build_rolled_back_in_one_folder_stays_active_in_another_with_the_same_state
     let redis = Redis::start();
     let first = build(1);
     let second = build(2);
-    let (site, worker) = serving(&redis, &first);
+    let (site, worker) = start_with(&redis, &first);
     site.publish(ID, &second);
     wait_until_active(&worker, 2, &second);
-    let elsewhere = site.beside("elsewhere");
+    let elsewhere = site.path("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();
     second.publish(&elsewhere, ID);
     let (code, output) = roll_back(&site, &[]);
@@ -140,8 +140,8 @@ fn a_build_rolled_back_in_one_folder_stays_active_in_another_with_the_same_state
     let output = site.run(&["plugin", "list", "--json", "--plugins", elsewhere.to_str().unwrap()], &[]);
     let listed = &output.json()["plugins"][0];
     assert_eq!(
-        (&listed["state"], &listed["serves"]["sha256"]),
-        (&"serves".into(), &second.sha256().into()),
+        (&listed["state"], &listed["active"]["sha256"]),
+        (&"active".into(), &second.sha256().into()),
         "{listed}"
     );
 }

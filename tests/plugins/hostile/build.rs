@@ -1,4 +1,4 @@
-//! Leaves debugging information out of the library: tests copy it a thousand times.
+//! Strips debugging information from the library, because tests copy it a thousand times.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

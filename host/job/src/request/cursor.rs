@@ -1,8 +1,8 @@
-//! A lenient reader at one place of the job's JSON, which notes problems.
+//! Reads one value of the job's JSON leniently, and collects the problems that it finds.
 //!
-//! In: a parsed value. Out: typed values, `None` where a field is absent, null or wrong.
-//! Invariant: a wrong value is noted with its path, what was found and what was needed, so that one
-//! refusal names every problem of a job.
+//! In: parsed JSON. Out: typed values, or `None` if a field is absent, null or invalid. Invariant:
+//! each invalid value adds a problem with its path, the found value and the expected one. One
+//! failure can therefore name every problem of a job.
 
 use std::cell::RefCell;
 use std::ops::{RangeBounds, RangeInclusive};
@@ -10,21 +10,23 @@ use std::ops::{RangeBounds, RangeInclusive};
 use serde_json::{Map, Value};
 
 const ABSENT: &Value = &Value::Null;
-/// Characters of a wrong value that a problem quotes.
+/// An invalid value is quoted with at most this number of characters.
 const QUOTED_CHARS: usize = 40;
 
-/// The problems found so far, in the order of reading.
+/// The problems found so far, in the order in which the fields were read.
+///
+/// The list is a `RefCell`, because cursors of several fields share it.
 #[derive(Debug, Default)]
 pub(super) struct Problems(RefCell<Vec<String>>);
 
 impl Problems {
-    /// Returns the problems, after all fields have been read.
+    /// Returns all problems.
     pub(super) fn into_vec(self) -> Vec<String> {
         self.0.into_inner()
     }
 }
 
-/// A value and the way to it from the job's root.
+/// A value in the JSON, with its path from the root of the job.
 #[derive(Clone, Debug)]
 pub(super) struct Cursor<'a> {
     value: &'a Value,
@@ -33,13 +35,14 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// Creates a cursor at the root of a job.
+    /// Creates a cursor for the root of a job.
     pub(super) fn root(value: &'a Value, problems: &'a Problems) -> Self {
         Self { value, path: String::new(), problems }
     }
 
-    /// Returns a field of an object; absent if this is not an object or has no such field.
-    pub(super) fn at(&self, name: &str) -> Self {
+    /// Returns the cursor of a field. The field is absent if this value is not an object or has no
+    /// such field.
+    pub(super) fn field(&self, name: &str) -> Self {
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
         Self { value: self.value.get(name).unwrap_or(ABSENT), path, problems: self.problems }
     }
@@ -49,57 +52,59 @@ impl<'a> Cursor<'a> {
         self.value.is_null()
     }
 
-    /// Reads the fields of an object.
+    /// Reads the value as an object.
     pub(super) fn object(&self) -> Option<&'a Map<String, Value>> {
         self.read("an object", Value::as_object)
     }
 
-    /// Reads the entries of a list.
+    /// Reads the value as a list and returns one cursor per element.
     pub(super) fn list(&self, n_entries: RangeInclusive<usize>) -> Option<Vec<Cursor<'a>>> {
-        let needed = format!("a list of {} to {} entries", n_entries.start(), n_entries.end());
-        let entries = self.read(&needed, |value| value.as_array().filter(|list| n_entries.contains(&list.len())))?;
+        let expected = format!("a list of {} to {} entries", n_entries.start(), n_entries.end());
+        let entries = self.read(&expected, |value| value.as_array().filter(|list| n_entries.contains(&list.len())))?;
         let entry = |(idx, value)| Self { value, path: format!("{}[{idx}]", self.path), problems: self.problems };
         Some(entries.iter().enumerate().map(entry).collect())
     }
 
-    /// Reads a text that `check` accepts.
-    pub(super) fn text(&self, needed: &str, check: impl Fn(&str) -> bool) -> Option<&'a str> {
-        self.read(needed, |value| value.as_str().filter(|text| check(text)))
+    /// Reads the value as a string that satisfies `is_valid`.
+    pub(super) fn text(&self, expected: &str, is_valid: impl Fn(&str) -> bool) -> Option<&'a str> {
+        self.read(expected, |value| value.as_str().filter(|text| is_valid(text)))
     }
 
-    /// Reads a boolean.
-    pub(super) fn flag(&self) -> Option<bool> {
+    /// Reads the value as a boolean.
+    pub(super) fn boolean(&self) -> Option<bool> {
         self.read("true or false", Value::as_bool)
     }
 
-    /// Reads a finite number within a range, also if it is written as a text.
-    pub(super) fn number(&self, range: impl RangeBounds<f64>, needed: &str) -> Option<f64> {
-        self.read(needed, |value| as_number(value).filter(|number| range.contains(number)))
+    /// Reads the value as a finite number within a range. A number in a string is accepted.
+    pub(super) fn number(&self, range: impl RangeBounds<f64>, expected: &str) -> Option<f64> {
+        self.read(expected, |value| as_number(value).filter(|number| range.contains(number)))
     }
 
-    /// Reads a whole number within a range, also if it is written as `2.0` or as a text.
-    pub(super) fn whole(&self, range: RangeInclusive<u64>) -> Option<u64> {
-        let needed = format!("a whole number from {} to {}", range.start(), range.end());
-        self.read(&needed, |value| as_whole(value).filter(|number| range.contains(number)))
+    /// Reads the value as a whole number within a range. `2.0` and a number in a string are
+    /// accepted.
+    pub(super) fn integer(&self, range: RangeInclusive<u64>) -> Option<u64> {
+        let expected = format!("a whole number from {} to {}", range.start(), range.end());
+        self.read(&expected, |value| as_integer(value).filter(|number| range.contains(number)))
     }
 
-    /// Notes that this required field is missing.
-    pub(super) fn missing(&self, needed: &str) {
-        self.note(format!("missing, needed {needed}"));
+    /// Adds the problem that this required field is missing.
+    pub(super) fn report_missing(&self, expected: &str) {
+        self.report(format!("missing, expected {expected}"));
     }
 
-    fn read<T>(&self, needed: &str, read: impl FnOnce(&'a Value) -> Option<T>) -> Option<T> {
+    fn read<T>(&self, expected: &str, read: impl FnOnce(&'a Value) -> Option<T>) -> Option<T> {
         if self.is_absent() {
             return None;
         }
         let found = read(self.value);
         if found.is_none() {
-            self.note(format!("found {}, needed {needed}", quote(self.value)));
+            self.report(format!("found {}, expected {expected}", quote(self.value)));
         }
         found
     }
 
-    fn note(&self, problem: String) {
+    fn report(&self, problem: String) {
+        // The root has an empty path, but a message must name the root.
         let path = if self.path.is_empty() { "job" } else { &self.path };
         self.problems.0.borrow_mut().push(format!("{path}: {problem}"));
     }
@@ -111,20 +116,24 @@ fn as_number(value: &Value) -> Option<f64> {
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
+    // Parsing a string also accepts `NaN` and `inf`, which are rejected here.
     number.filter(|number| number.is_finite())
 }
 
-fn as_whole(value: &Value) -> Option<u64> {
+fn as_integer(value: &Value) -> Option<u64> {
     let exact = match value {
         Value::Number(number) => number.as_u64(),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
+    // Up to 2^53 every whole number is exact as a 64-bit float. A larger one may have been rounded
+    // when the text was parsed.
     let integral = |number: &f64| number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(number);
     exact.or_else(|| as_number(value).filter(integral).map(|number| number as u64))
 }
 
-/// Returns a value as it was written, or its kind and size if the text would be long.
+/// Formats an invalid value for a problem. A short value is formatted as JSON; a long one is
+/// shortened or described by its size.
 fn quote(value: &Value) -> String {
     match value {
         Value::Array(list) => format!("a list of {}", list.len()),

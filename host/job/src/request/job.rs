@@ -1,6 +1,7 @@
-//! A checked job, and the configuration that its result echoes.
+//! A valid job, and the configuration that its result states.
 //!
-//! In: nothing. Out: [`Job`]. Invariant: the fields of [`Job::design_config`] are the wire format and never change.
+//! In: nothing. Out: [`Job`]. Invariant: the fields of [`Job::design_config`] are the wire format
+//! and never change.
 
 use serde_json::{Value, json};
 
@@ -8,25 +9,26 @@ use super::design::Design;
 use super::timeframe::Timeframe;
 use super::training_config::CONTRACT_FLAGS;
 
-/// A checked job.
+/// A valid job: every value is within its range, and every default is filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
-    /// Id in the queue and in progress events: `job_id`, else `build_id`.
+    /// Id in the queue and in progress events: `job_id`, or `build_id` if there is no `job_id`.
     pub id: String,
-    /// Id that the result echoes: `build_id`, else `job_id`.
+    /// Id in the result: `build_id`, or `job_id` if there is no `build_id`.
     pub build_id: String,
-    /// Owner of the job; empty when the job names none.
+    /// Owner of the job, or empty if the job does not name one.
     pub user_id: String,
-    /// Tickers without duplicates, in the job's order; safe as file names.
+    /// Tickers in the job's order, without duplicates. They are safe as file names.
     pub symbols: Vec<String>,
     /// Length of a bar.
     pub timeframe: Timeframe,
-    /// The strategy to search for.
+    /// The strategy to search for, and how to train its models.
     pub design: Design,
 }
 
 impl Job {
-    /// Returns the configuration with all defaults resolved, as the result echoes it.
+    /// Returns the field `design_config` of the result: the configuration with all defaults filled
+    /// in.
     pub fn design_config(&self) -> Value {
         let design = &self.design;
         let config = &design.ml_training_config;
@@ -37,6 +39,8 @@ impl Job {
             "n_iter_search": design.n_iter_search,
             "cv_folds": config.cv_folds,
             "config_search_model": config.config_search_model,
+            // The contract with the backend requires the next two fields. `options` contains them
+            // only if the job sets them.
             (neural_networks): config.flag(neural_networks),
             (lstm): config.flag(lstm),
             "symbols": self.symbols,

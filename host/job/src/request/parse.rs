@@ -1,7 +1,7 @@
-//! From the payload's text to a checked job.
+//! Parses the text of a payload into a valid job.
 //!
-//! In: the text, or its JSON. Out: a [`Job`], or one refusal that names its problems. Invariant: a job that has a
-//! problem is refused.
+//! In: the text, or the JSON parsed from it. Out: a [`Job`], or one failure that names the
+//! problems. Invariant: a job with a problem is refused.
 
 use serde_json::Value;
 
@@ -9,31 +9,37 @@ use super::cursor::{Cursor, Problems};
 use super::job::Job;
 use super::read;
 use crate::code::ErrorCode;
-use crate::failure::Failure;
+use crate::error::JobError;
 use crate::progress::Phase;
 
-/// Longest payload that is read, in bytes.
+/// Maximum size of a payload in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 5_000_000;
-/// Problems that a refusal names; the rest is counted.
+/// Maximum number of problems that a message names. For all further problems, the message states
+/// only their number.
 const MAX_NAMED_PROBLEMS: usize = 20;
 
 impl Job {
-    /// Reads and checks a job.
+    /// Parses and validates a job.
     ///
     /// # Errors
-    /// A refusal in phase `queued`: `payload_too_large`, `malformed_json`, or `invalid_job`, whose message names every
-    /// problem by path, with what was found and what was needed.
-    pub fn parse(payload: &str) -> Result<Self, Failure> {
+    /// Returns a failure in phase `queued`:
+    /// - `payload_too_large` if the text has more than [`MAX_PAYLOAD_BYTES`] bytes.
+    /// - `malformed_json` if the text is not valid JSON.
+    /// - `invalid_job` if fields are invalid. The message names each invalid field by its path,
+    ///   with the found value and the expected one.
+    pub fn parse(payload: &str) -> Result<Self, JobError> {
         Self::from_value(&parse_payload(payload)?)
     }
 
-    /// Checks a job whose payload [`parse_payload`] has read.
+    /// Validates a job whose payload was parsed by [`parse_payload`].
     ///
     /// # Errors
-    /// A refusal in phase `queued`, `invalid_job`, like [`Job::parse`].
-    pub fn from_value(payload: &Value) -> Result<Self, Failure> {
+    /// Returns a failure with the code `invalid_job` in phase `queued` if fields are invalid.
+    pub fn from_value(payload: &Value) -> Result<Self, JobError> {
         let problems = Problems::default();
         let job = read::job(&Cursor::root(payload, &problems));
+        // A job with problems has defaults in place of its invalid values, so it must not be
+        // returned.
         match (job, problems.into_vec()) {
             (Some(job), problems) if problems.is_empty() => Ok(job),
             (_, problems) => Err(refused(
@@ -45,26 +51,29 @@ impl Job {
     }
 }
 
-/// Parses the text of a job as JSON, without checking its fields.
+/// Parses the text of a job as JSON, without validating its fields.
 ///
 /// # Errors
-/// A refusal in phase `queued`: `payload_too_large` or `malformed_json`.
-pub fn parse_payload(payload: &str) -> Result<Value, Failure> {
+/// Returns a failure in phase `queued`: `payload_too_large` if the text has more than
+/// [`MAX_PAYLOAD_BYTES`] bytes, or `malformed_json` if it is not valid JSON.
+pub fn parse_payload(payload: &str) -> Result<Value, JobError> {
+    // The size is checked before the text is parsed, so that an enormous payload does not exhaust
+    // the memory.
     if payload.len() > MAX_PAYLOAD_BYTES {
-        let message = format!("the job has {} bytes, at most {MAX_PAYLOAD_BYTES} are read", payload.len());
-        return Err(refused(ErrorCode::PayloadTooLarge, message, "send the design only, without data"));
+        let message = format!("invalid job: found {} bytes, expected at most {MAX_PAYLOAD_BYTES}", payload.len());
+        return Err(refused(ErrorCode::PayloadTooLarge, message, "send the design only; do not include market data"));
     }
     serde_json::from_str(payload).map_err(|error| {
         refused(
             ErrorCode::MalformedJson,
-            format!("the job is not JSON: {error}"),
-            "send one JSON object, as docs/job.md shows",
+            format!("the job is not valid JSON: {error}"),
+            "send one JSON object as described in docs/job.md",
         )
     })
 }
 
-fn refused(code: ErrorCode, message: impl Into<String>, hint: &str) -> Failure {
-    Failure::refused(Phase::Queued, code, message, hint)
+fn refused(code: ErrorCode, message: impl Into<String>, hint: &str) -> JobError {
+    JobError::refused(Phase::Queued, code, message, hint)
 }
 
 fn name_problems(problems: &[String]) -> String {

@@ -1,19 +1,19 @@
-//! Entry and exit rules as a job writes them: one condition on one feature.
+//! An entry or exit rule of a job: one condition on one feature.
 //!
 //! In: an object of the job. Out: a [`Rule`]. Invariant: the threshold is finite.
 
 use oculus_plugin_api::Operator;
 use serde::{Deserialize, Serialize};
 
-/// One condition: `feature operator threshold`.
+/// A condition of the form `feature operator threshold`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
-    /// The feature as the job spells it.
+    /// Name of the feature, in the job's spelling.
     pub feature: String,
-    /// How the feature's value is compared.
+    /// Comparison between the feature's value and the threshold.
     pub operator: Operator,
-    /// Finite number with which the value is compared.
+    /// Threshold, a finite number.
     pub threshold: f64,
-    /// Explanation for people; empty when the job has none.
+    /// Description for people, or empty if the job has none.
     pub description: String,
 }

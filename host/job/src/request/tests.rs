@@ -1,27 +1,27 @@
-//! Tests of reading a job.
+//! Tests of parsing a job.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::code::ErrorCode;
-use crate::failure::Failure;
+use crate::error::JobError;
 use crate::progress::Phase;
 
-fn parse(value: Value) -> Result<Job, Failure> {
+fn parse(value: Value) -> Result<Job, JobError> {
     Job::parse(&value.to_string())
 }
 
-fn with_design(design: Value) -> Result<Job, Failure> {
+fn with_design(design: Value) -> Result<Job, JobError> {
     parse(json!({"build_id": "b", "symbols": ["AAPL"], "design": design}))
 }
 
-fn message(result: Result<Job, Failure>) -> String {
+fn message(result: Result<Job, JobError>) -> String {
     result.unwrap_err().message
 }
 
-/// Returns the paths of the problems that a refusal names.
-fn paths(result: Result<Job, Failure>) -> Vec<String> {
+/// Returns the paths of the problems in the message of an `invalid_job` failure.
+fn paths(result: Result<Job, JobError>) -> Vec<String> {
     let failure = result.unwrap_err();
     assert_eq!(failure.code, ErrorCode::InvalidJob);
     let path = |problem: &str| problem.split(": ").next().unwrap_or_default().to_owned();
@@ -29,7 +29,7 @@ fn paths(result: Result<Job, Failure>) -> Vec<String> {
 }
 
 #[test]
-fn the_example_job_reads_as_written() {
+fn the_example_job_is_parsed_completely() {
     let job = Job::parse(include_str!("../../../../examples/job.json")).unwrap();
     assert_eq!(job.symbols, ["AAPL", "MSFT"]);
     assert_eq!(job.design.entry_rules[0].operator, Operator::AtMost);
@@ -39,7 +39,7 @@ fn the_example_job_reads_as_written() {
 }
 
 #[test]
-fn an_old_job_with_years_and_type_only_runs_on_defaults() {
+fn an_old_job_with_only_years_and_type_gets_the_defaults() {
     let job = with_design(json!({"years": 3, "strategy_type": "momentum", "hp_iterations": 12})).unwrap();
     assert_eq!(job.timeframe, Timeframe::Day1);
     assert_eq!(job.design.n_iter_search, 12);
@@ -51,7 +51,7 @@ fn an_old_job_with_years_and_type_only_runs_on_defaults() {
 }
 
 #[test]
-fn the_job_id_names_the_job_and_the_build_id_is_echoed() {
+fn the_job_id_identifies_the_job_and_the_build_id_is_echoed() {
     let job = parse(json!({"job_id": "j", "build_id": "b", "symbols": ["A"]})).unwrap();
     assert_eq!((job.id.as_str(), job.build_id.as_str()), ("j", "b"));
     let job = parse(json!({"job_id": "j", "symbols": ["A"]})).unwrap();
@@ -59,7 +59,7 @@ fn the_job_id_names_the_job_and_the_build_id_is_echoed() {
 }
 
 #[test]
-fn numbers_as_a_language_model_writes_them_are_numbers() {
+fn numbers_in_strings_and_whole_numbers_with_a_fraction_of_zero_are_accepted() {
     let job = with_design(json!({
         "years": "2.0", "recommended_n_iter_search": 40.0, "forward_returns_days_options": ["5", 10.0, 5],
         "entry_score_threshold": "1.5", "priority_features": null,
@@ -77,7 +77,7 @@ fn numbers_as_a_language_model_writes_them_are_numbers() {
 }
 
 #[test]
-fn one_refusal_names_every_problem_with_path_found_and_needed() {
+fn one_message_names_every_problem_with_its_path_and_the_found_and_expected_values() {
     let failure = parse(json!({
         "build_id": "b", "symbols": ["AAPL", "../etc"], "timeframe": "2d",
         "design": {
@@ -89,21 +89,21 @@ fn one_refusal_names_every_problem_with_path_found_and_needed() {
     .unwrap_err();
     assert_eq!((failure.code.as_str(), failure.phase), ("invalid_job", Phase::Queued));
     for expected in [
-        "symbols[1]: found \"../etc\", needed a symbol",
-        "timeframe: found \"2d\", needed one of 1m, 5m, 15m, 30m, 1h, 4h, 1d, 1w",
-        "design.years: found 0, needed a number from 0.5 to 50",
-        "design.profit_threshold_options[0]: found -100, needed a number above -100",
-        "design.exit_rules[0].operator: found \"=>\", needed one of <= < >= > == !=",
-        "design.exit_rules[0].threshold: found \"NaN\", needed a finite number",
-        "design.ml_training_config.cv_folds: found \"many\", needed a whole number from 1 to 20",
-        "design.ml_training_config.train_lstm: found \"yes\", needed true or false",
+        "symbols[1]: found \"../etc\", expected a symbol",
+        "timeframe: found \"2d\", expected one of 1m, 5m, 15m, 30m, 1h, 4h, 1d, 1w",
+        "design.years: found 0, expected a number from 0.5 to 50",
+        "design.profit_threshold_options[0]: found -100, expected a number above -100",
+        "design.exit_rules[0].operator: found \"=>\", expected one of <= < >= > == !=",
+        "design.exit_rules[0].threshold: found \"NaN\", expected a finite number",
+        "design.ml_training_config.cv_folds: found \"many\", expected a whole number from 1 to 20",
+        "design.ml_training_config.train_lstm: found \"yes\", expected true or false",
     ] {
-        assert!(failure.message.contains(expected), "{expected}\nnot in\n{}", failure.message);
+        assert!(failure.message.contains(expected), "missing: {expected}\nin: {}", failure.message);
     }
 }
 
 #[test]
-fn symbols_are_merged_and_never_paths() {
+fn duplicate_symbols_are_merged_and_paths_are_rejected() {
     let job = parse(json!({"build_id": "b", "symbols": ["BRK.B", "X:BTC-USD", "BRK.B", "^GSPC"]})).unwrap();
     assert_eq!(job.symbols, ["BRK.B", "X:BTC-USD", "^GSPC"]);
     for symbol in ["", ".", "..", ".hidden", "a/b", "a\\b", "a\0b", "Ä", &"A".repeat(65)] {
@@ -115,15 +115,15 @@ fn symbols_are_merged_and_never_paths() {
 }
 
 #[test]
-fn a_job_without_id_or_of_another_shape_is_refused() {
+fn a_job_without_an_id_or_with_values_of_wrong_types_is_refused() {
     assert_eq!(paths(parse(json!({"symbols": ["A"]}))), ["build_id"]);
     assert_eq!(paths(parse(json!([1]))), ["job"]);
-    assert_eq!(message(parse(json!(null))), "job: missing, needed an object");
+    assert_eq!(message(parse(json!(null))), "job: missing, expected an object");
     assert_eq!(paths(with_design(json!("fast"))), ["design"]);
 }
 
 #[test]
-fn broken_json_deep_json_and_huge_numbers_are_refused_by_name() {
+fn broken_json_deep_json_and_huge_numbers_are_refused_with_a_code() {
     for payload in ["", "{", "{\"years\": NaN}", "{\"years\": 1e999}", &"[".repeat(100_000)] {
         assert_eq!(Job::parse(payload).unwrap_err().code, ErrorCode::MalformedJson, "{payload:.20}");
     }
@@ -136,7 +136,7 @@ fn broken_json_deep_json_and_huge_numbers_are_refused_by_name() {
 }
 
 #[test]
-fn a_flood_of_problems_is_counted_instead_of_listed() {
+fn problems_beyond_the_limit_are_counted_but_not_listed() {
     let text = message(with_design(json!({"priority_features": vec![0; 300]})));
     assert!(text.ends_with("; and 280 more"), "{text}");
 }
@@ -147,7 +147,7 @@ fn a_threshold_below_one_rule_is_refused() {
 }
 
 #[test]
-fn unknown_fields_mean_nothing_and_options_reach_the_plugins() {
+fn unknown_fields_are_ignored_and_options_are_kept_for_the_plugins() {
     let job = with_design(
         json!({"mood": "good", "ml_training_config": {"nn_epochs": 100, "nn_dropout": null, "cv_folds": 2}}),
     );
@@ -156,7 +156,7 @@ fn unknown_fields_mean_nothing_and_options_reach_the_plugins() {
 }
 
 #[test]
-fn no_operator_holds_for_nan() {
+fn no_operator_is_true_for_nan_and_every_sign_can_be_parsed() {
     assert!(Operator::ALL.iter().all(|operator| !operator.holds(f64::NAN, 1.0)));
     assert!(Operator::ALL.iter().all(|operator| Operator::from_sign(operator.sign()) == Some(*operator)));
 }

@@ -14,10 +14,10 @@ pub enum Timeframe {
     /// Five minutes.
     #[serde(rename = "5m")]
     Minute5,
-    /// A quarter of an hour.
+    /// Fifteen minutes.
     #[serde(rename = "15m")]
     Minute15,
-    /// Half an hour.
+    /// Thirty minutes.
     #[serde(rename = "30m")]
     Minute30,
     /// One hour.
@@ -26,7 +26,7 @@ pub enum Timeframe {
     /// Four hours.
     #[serde(rename = "4h")]
     Hour4,
-    /// One session.
+    /// One trading day.
     #[serde(rename = "1d")]
     Day1,
     /// One week.
@@ -47,7 +47,7 @@ impl Timeframe {
         Self::Week1,
     ];
 
-    /// Returns the name on the wire.
+    /// Returns the name in JSON, such as `1d`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Minute1 => "1m",
@@ -61,7 +61,7 @@ impl Timeframe {
         }
     }
 
-    /// Returns the length of a bar in seconds.
+    /// Returns the length of a bar in seconds. A daily bar has 24 hours, a weekly bar seven days.
     pub fn seconds(self) -> i64 {
         match self {
             Self::Minute1 => 60,
@@ -75,12 +75,12 @@ impl Timeframe {
         }
     }
 
-    /// Returns the timeframe of a name on the wire.
+    /// Returns the timeframe with the given name, or `None` if the name is unknown.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|timeframe| timeframe.name() == name)
     }
 
-    /// Returns whether a session has more than one bar.
+    /// Returns whether a trading day has more than one bar.
     pub fn is_intraday(self) -> bool {
         !matches!(self, Self::Day1 | Self::Week1)
     }

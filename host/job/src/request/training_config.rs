@@ -1,36 +1,39 @@
-//! Which model families a job trains, and the contract's fields that refer to particular families.
+//! The model families that a job trains, and the few families that the contract with the backend
+//! names.
 //!
-//! In: nothing. Out: [`TrainingConfig`]. Invariant: no other code of the host decides by a family's name.
+//! In: nothing. Out: [`TrainingConfig`]. Invariant: no other code of the host depends on the name
+//! of a family.
 
 use serde_json::{Map, Value};
 
-/// Seed of a job that names none.
+/// Seed of a job that does not state a seed.
 pub const DEFAULT_SEED: u64 = 42;
-/// Family that leads the search of a job that names none. The contract with the backend fixes it.
-pub const DEFAULT_LEAD: &str = "LightGBM";
-/// Flags that the contract with the backend fixes: every result echoes them, whichever plugins are installed. The flags
-/// of other families are declared by their plugins alone.
+/// Default of `config_search_model`. The contract with the backend defines it.
+pub const DEFAULT_SEARCH_MODEL: &str = "LightGBM";
+/// Flags that the contract with the backend defines. Every result echoes them, even if no installed
+/// plugin declares them. Only plugins declare the flags of other families.
 pub const CONTRACT_FLAGS: [&str; 2] = ["train_neural_networks", "train_lstm"];
 
-/// Which model families to train and how.
+/// The model families to train, and how to train them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingConfig {
-    /// Family that leads the config search, by a name that its plugin declares.
+    /// Lead family of the config search, under the name that its plugin declares.
     pub config_search_model: String,
-    /// Walk-forward folds.
+    /// Number of walk-forward folds.
     pub cv_folds: u32,
-    /// Further families asked for by name.
+    /// Names of further families to train.
     pub families: Vec<String>,
-    /// Rule extractor asked for by name.
+    /// Name of the rule extractor, if the job selects one.
     pub rule_extractor: Option<String>,
-    /// Seed of all randomness of the job.
+    /// Seed of all random numbers of the job.
     pub seed: u64,
-    /// All other fields, nulls left out: flags and prefixed parameters, for the plugins' manifests to interpret.
+    /// All other fields except nulls: flags and prefixed parameters, which the plugins' manifests
+    /// define.
     pub options: Map<String, Value>,
 }
 
 impl TrainingConfig {
-    /// Returns whether a flag such as `train_lstm` is set.
+    /// Returns whether a flag such as `train_lstm` is present and true.
     pub fn flag(&self, name: &str) -> bool {
         self.options.get(name).and_then(Value::as_bool).unwrap_or(false)
     }

@@ -20,7 +20,7 @@ fn timeframe_of(name: &str) -> Timeframe {
     if name == "pandas_zoned" { Timeframe::Hour1 } else { Timeframe::Day1 }
 }
 
-/// The rows that every golden file was made from.
+/// Returns the rows from which every golden file was written.
 fn csv_rows() -> Vec<Row> {
     let text = include_str!("../../../../examples/bars/AAPL.csv");
     let rows = text.lines().skip(1).take(60).enumerate().map(|(idx, line)| {
@@ -32,21 +32,21 @@ fn csv_rows() -> Vec<Row> {
 }
 
 #[test]
-fn files_of_pandas_and_pyarrow_hold_the_bars_they_were_made_from() {
+fn files_of_pandas_and_pyarrow_are_read_as_their_source_bars() {
     for name in FILES {
         let rows = read(&golden(name), timeframe_of(name)).unwrap();
-        let needed: Vec<Row> = match timeframe_of(name) {
+        let expected: Vec<Row> = match timeframe_of(name) {
             Timeframe::Hour1 => {
                 csv_rows().into_iter().map(|row| Row { time: row.time + 14 * 3600 + 1800, ..row }).collect()
             }
             _ => csv_rows(),
         };
-        assert_eq!(rows, needed, "{name}");
+        assert_eq!(rows, expected, "{name}");
     }
 }
 
 #[test]
-fn written_rows_are_read_back() {
+fn written_rows_survive_a_round_trip() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("A.parquet");
     for rows in [csv_rows(), Vec::new()] {
@@ -57,7 +57,8 @@ fn written_rows_are_read_back() {
     }
 }
 
-/// Returns the message about a table of two rows in which `column` replaces the one of its name.
+/// Reads a table of two rows in which `column` replaces the column of the same name. Returns the
+/// error message, or the rows if the table is valid.
 fn message_with(column: Column) -> String {
     let mut columns: Vec<Column> =
         NUMBERS.iter().map(|name| Series::new((*name).into(), [1.0, 1.0]).into_column()).collect();
@@ -75,23 +76,26 @@ fn message_with(column: Column) -> String {
 }
 
 #[test]
-fn a_value_that_is_not_a_number_or_a_time_is_named_with_its_row() {
+fn an_invalid_number_or_time_is_named_with_its_row() {
     let column = |name: &str, series: Series| series.with_name(name.into()).into_column();
-    let of = |values: [Option<f64>; 2]| Series::new("".into(), values);
+    let floats = |values: [Option<f64>; 2]| Series::new("".into(), values);
     for (wrong, expected) in [
-        (column("high", of([Some(1.0), None])), "A.parquet row 2: high is null, needed a finite number"),
-        (column("low", of([Some(f64::NAN), None])), "A.parquet row 1: low is NaN, needed a finite number"),
-        (column("open", Series::new("".into(), ["1", "2"])), "A.parquet: open is of type str, needed numbers"),
-        (column("date", Series::new("".into(), ["2024-01-02", "soon"])), "row 2: date is \"soon\", needed a date"),
-        (column("date", of([Some(1.0), None])), "date is of type f64, needed a date, a time, whole numbers or text"),
+        (column("high", floats([Some(1.0), None])), "A.parquet row 2: high is null, expected a finite number"),
+        (column("low", floats([Some(f64::NAN), None])), "A.parquet row 1: low is NaN, expected a finite number"),
+        (column("open", Series::new("".into(), ["1", "2"])), "A.parquet: open is of type str, expected numbers"),
+        (column("date", Series::new("".into(), ["2024-01-02", "soon"])), "row 2: date is \"soon\", expected a date"),
+        (
+            column("date", floats([Some(1.0), None])),
+            "date is of type f64, expected a date, a time, whole numbers or text",
+        ),
         (
             column("date", Series::new("".into(), [1_704_153_600_i64, 1_704_153_601])),
-            "row 2: date is 2024-01-02T00:00:01Z, needed a date",
+            "row 2: date is 2024-01-02T00:00:01Z, expected a date",
         ),
-        (column("date", Series::new("".into(), [i64::MAX, 0])), "row 1: date is 9223372036854775807, needed a time"),
+        (column("date", Series::new("".into(), [i64::MAX, 0])), "row 1: date is 9223372036854775807, expected a time"),
     ] {
         let message = message_with(wrong);
-        assert!(message.contains(expected), "{message}\nlacks {expected}");
+        assert!(message.contains(expected), "missing: {expected}\nin: {message}");
     }
     let whole = message_with(column("volume", Series::new("".into(), [1_i64, 2])));
     assert!(whole.contains("1.0, 2.0]"), "{whole}");
@@ -113,11 +117,11 @@ fn a_file_that_is_not_parquet_is_bad_bars() {
 /// Damage to a file.
 #[derive(Clone, Debug)]
 enum Damage {
-    /// This byte is changed; counted from the end, where the metadata is.
+    /// Changes one byte. The position is counted from the end of the file, where the metadata is.
     Flip(usize, u8),
-    /// The bytes from this one on are lost.
+    /// Removes the byte at a position and all bytes after it.
     Cut(usize),
-    /// These bytes are inserted.
+    /// Inserts bytes at a position.
     Insert(usize, Vec<u8>),
 }
 
@@ -146,7 +150,7 @@ fn damaged_by(mut bytes: Vec<u8>, damages: &[Damage]) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn a_damaged_file_is_an_error_or_rows_and_never_a_panic(
+    fn a_damaged_file_is_an_error_or_rows_but_never_a_panic(
         file in 0..FILES.len(),
         damages in prop::collection::vec(damage(), 1..4),
     ) {

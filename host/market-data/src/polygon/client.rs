@@ -1,8 +1,8 @@
-//! One request to Polygon, repeated until it is answered or a retry cannot help.
+//! Sends a request to Polygon, and retries it until it succeeds or a retry cannot help.
 //!
-//! In: a URL of the configured server. Out: the parsed answer. Invariants: the key is sent in a
-//! header to that server only, and is in no URL, error or log; no minute has more requests than the
-//! plan allows.
+//! In: a URL of the configured server. Out: the parsed response. Invariants: the API key is sent
+//! only to the configured server, in a header. The key is never part of a URL, error or log. No
+//! minute contains more requests than the plan allows.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -18,16 +18,16 @@ use reqwest::{Response, Url};
 use super::error::PolygonError;
 use super::page::PageError;
 use super::rate_limit::RateLimiter;
-use super::retry::{RetryPolicy, retry_after};
+use super::retry_policy::{RetryPolicy, retry_after};
 use crate::config::PolygonConfig;
 use crate::http;
 
-/// The most bytes of an answer, more than any page has: 50,000 bars are 6 MiB.
-const MOST_BYTES: usize = 64 << 20;
-/// Characters of a server's text that an error quotes.
+/// Maximum size of a response in bytes. A page of 50,000 bars has about 6 MiB.
+const MAX_BYTES: usize = 64 << 20;
+/// An error quotes at most this number of characters of the server's text.
 const QUOTED_CHARS: usize = 200;
 
-/// A client of one server with one key.
+/// A client for one server with one API key.
 pub(crate) struct Client {
     http: reqwest::Client,
     base: Url,
@@ -37,34 +37,35 @@ pub(crate) struct Client {
     random: RefCell<Random>,
 }
 
-/// Why a request waits.
+/// The reason for a wait, with the length of the wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
-    /// The plan's rate does not admit a request yet.
-    Turn(Duration),
-    /// The server's rate limit requires it.
-    Limited(Duration),
-    /// An attempt failed.
-    Again(Duration),
+    /// The rate limiter of this machine does not permit a request yet.
+    OwnLimit(Duration),
+    /// The server returned HTTP 429.
+    ServerLimit(Duration),
+    /// An attempt failed with a transient error.
+    Retry(Duration),
 }
 
-/// Why one attempt failed.
+/// The error of one attempt.
 enum AttemptError {
     /// A retry cannot help.
     Final(PolygonError),
-    /// The server limits the rate; it may state how long to wait.
-    Limited(Option<Duration>),
-    /// A retry may help.
+    /// The server returned HTTP 429. The value is the wait in the header `Retry-After`, if the
+    /// response had one.
+    RateLimited(Option<Duration>),
+    /// A retry may help. The value is the reason of the failure.
     Transient(String),
 }
 
 impl Client {
-    /// Creates a client without a connection.
+    /// Creates a client. The client connects when it sends the first request.
     ///
-    /// * `seed`: seed of the random shares of the waits.
+    /// * `seed`: seed for the random lengths of waits.
     ///
     /// # Errors
-    /// [`PolygonError::Client`] if the HTTP client cannot be created.
+    /// Returns [`PolygonError::Client`] if the HTTP client cannot be created.
     pub(crate) fn new(
         config: &PolygonConfig,
         rate_limiter: RateLimiter,
@@ -73,10 +74,12 @@ impl Client {
     ) -> Result<Self, PolygonError> {
         let base = Url::parse(&config.base_url).map_err(|error| PolygonError::Client(error.to_string()))?;
         let builder = || {
+            // A redirect could send the API key to another server.
             let builder = reqwest::Client::builder().redirect(Policy::none());
-            builder.connect_timeout(retry_policy.connect).timeout(retry_policy.answer)
+            builder.connect_timeout(retry_policy.connect_timeout).timeout(retry_policy.response_timeout)
         };
-        // A machine without root certificates can still reach a server of its own through http://.
+        // A machine without root certificates can still use a server in its own network over
+        // http://.
         let http = http::client(builder, |_| base.scheme() == "http");
         let http = http.map_err(|error| PolygonError::Client(root_cause(&error)))?;
         let random = RefCell::new(Random::new(seed, "polygon"));
@@ -88,14 +91,17 @@ impl Client {
         &self.base
     }
 
-    /// Sends a request, and parses the answer.
+    /// Sends a request, with retries, and parses the response.
     ///
-    /// * `parse`: parses the body of an answer.
+    /// * `parse`: parses the body of a response.
     /// * `on_wait`: receives each wait before it begins.
     ///
     /// # Errors
-    /// An error that a retry does not change, and one that remains after the attempts of the retry
-    /// policy.
+    /// - The error of an attempt if a retry cannot help.
+    /// - [`PolygonError::RetriesExhausted`] if all attempts of the retry policy failed.
+    /// - [`PolygonError::RateLimited`] if the server's rate limit requires a longer wait than the
+    ///   policy allows.
+    /// - [`PolygonError::Cache`] if the file of the rate limiter cannot be used.
     pub(crate) async fn get<T>(
         &self,
         url: &Url,
@@ -104,34 +110,38 @@ impl Client {
     ) -> Result<T, PolygonError> {
         let mut n_failed = 0;
         let mut n_limited = 0;
+        // Sum of the waits since the last response other than HTTP 429.
         let mut limited = Duration::ZERO;
         loop {
-            self.rate_limiter.take(&|wait| on_wait(Wait::Turn(wait))).await?;
+            // Retries take a token as well: the server counts every request.
+            self.rate_limiter.take(&|wait| on_wait(Wait::OwnLimit(wait))).await?;
             let wait = match self.attempt(url).await.and_then(|body| self.parsed(parse(&body))) {
-                Ok(answer) => return Ok(answer),
+                Ok(value) => return Ok(value),
                 Err(AttemptError::Final(error)) => return Err(error),
-                Err(AttemptError::Limited(requested)) => {
+                // A response with HTTP 429 does not count as a failed attempt, because the server
+                // works. Only the total wait is bounded.
+                Err(AttemptError::RateLimited(requested)) => {
                     n_limited += 1;
                     let wait = requested.unwrap_or_else(|| self.backoff(n_limited));
-                    if limited.saturating_add(wait) > self.retry_policy.limited {
-                        return Err(PolygonError::Limited { waited_s: limited.as_secs(), more_s: wait.as_secs() });
+                    if limited.saturating_add(wait) > self.retry_policy.max_rate_limit_wait {
+                        return Err(PolygonError::RateLimited { waited_s: limited.as_secs(), more_s: wait.as_secs() });
                     }
                     limited += wait;
-                    Wait::Limited(wait)
+                    Wait::ServerLimit(wait)
                 }
                 Err(AttemptError::Transient(reason)) => {
                     n_failed += 1;
                     n_limited = 0;
                     limited = Duration::ZERO;
                     if n_failed >= self.retry_policy.n_tries {
-                        return Err(PolygonError::OutOfTries { n_tries: n_failed, last: reason });
+                        return Err(PolygonError::RetriesExhausted { n_tries: n_failed, last: reason });
                     }
-                    tracing::warn!("{}: {reason}; retrying", url.path());
-                    Wait::Again(self.backoff(n_failed))
+                    tracing::warn!("request to Polygon failed, retrying: {}: {reason}", url.path());
+                    Wait::Retry(self.backoff(n_failed))
                 }
             };
             on_wait(wait);
-            let (Wait::Turn(wait) | Wait::Limited(wait) | Wait::Again(wait)) = wait;
+            let (Wait::OwnLimit(wait) | Wait::ServerLimit(wait) | Wait::Retry(wait)) = wait;
             tokio::time::sleep(wait).await;
         }
     }
@@ -147,24 +157,26 @@ impl Client {
         if (200..300).contains(&status) {
             return body;
         }
-        // The status of an error is enough, so a body that cannot be read is ignored.
+        // The status of an error response is sufficient, so a body that cannot be read is ignored.
         let text = self.quoted(&body.unwrap_or_default());
         Err(match status {
             300..=399 => AttemptError::Final(PolygonError::Redirected { status }),
-            403 if is_about_plan(&text) => AttemptError::Final(PolygonError::Plan { text }),
-            401 | 403 => AttemptError::Final(PolygonError::Key { status, text }),
-            404 => AttemptError::Final(PolygonError::Absent { text }),
-            429 => AttemptError::Limited(requested),
-            408 | 425 | 500.. => AttemptError::Transient(format!("it answers HTTP {status}: {text}")),
-            _ => AttemptError::Final(PolygonError::Refused { status, text }),
+            403 if is_about_plan(&text) => AttemptError::Final(PolygonError::NotInPlan { text }),
+            401 | 403 => AttemptError::Final(PolygonError::KeyRejected { status, text }),
+            404 => AttemptError::Final(PolygonError::NotFound { text }),
+            429 => AttemptError::RateLimited(requested),
+            408 | 425 | 500.. => AttemptError::Transient(format!("HTTP {status}: {text}")),
+            _ => AttemptError::Final(PolygonError::Rejected { status, text }),
         })
     }
 
+    /// Reads the body of a response in chunks. The size limit therefore applies to the received
+    /// bytes, not to the size that a header states.
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, AttemptError> {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.transient(&error))? {
-            if body.len() + chunk.len() > MOST_BYTES {
-                return Err(AttemptError::Final(PolygonError::TooLarge { limit_mib: MOST_BYTES >> 20 }));
+            if body.len() + chunk.len() > MAX_BYTES {
+                return Err(AttemptError::Final(PolygonError::TooLarge { limit_mib: MAX_BYTES >> 20 }));
             }
             body.extend_from_slice(&chunk);
         }
@@ -179,7 +191,7 @@ impl Client {
     }
 
     fn transient(&self, error: &reqwest::Error) -> AttemptError {
-        let reason = if error.is_timeout() { "it does not answer in time".to_owned() } else { root_cause(error) };
+        let reason = if error.is_timeout() { "no response in time".to_owned() } else { root_cause(error) };
         AttemptError::Transient(self.quoted(reason.as_bytes()))
     }
 
@@ -187,8 +199,8 @@ impl Client {
         self.retry_policy.backoff(n_failed, self.random.borrow_mut().unit())
     }
 
-    /// Returns a text of the server in the form that an error may quote: short, on one line,
-    /// without the key.
+    /// Prepares a text of the server for an error message. The result is one short line. The API
+    /// key is removed, because a server may repeat it.
     fn quoted(&self, text: &[u8]) -> String {
         let text = String::from_utf8_lossy(text).replace(self.key.reveal(), "***");
         let plain = text.chars().map(|character| if character.is_control() { ' ' } else { character });
@@ -196,7 +208,8 @@ impl Client {
     }
 }
 
-/// Returns whether Polygon's text of a refusal is about the plan, not about the key.
+/// Returns whether the text of an HTTP 403 response is about the plan. Polygon also returns this
+/// status for an invalid API key.
 fn is_about_plan(text: &str) -> bool {
     let text = text.to_lowercase();
     ["not_authorized", "plan", "upgrade"].iter().any(|word| text.contains(word))

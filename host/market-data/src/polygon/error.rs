@@ -1,94 +1,97 @@
-//! Why bars cannot be fetched, and what to do about it.
+//! Errors of fetching bars from Polygon, and their conversion to failures of a job.
 //!
-//! In: an error of the server, the network or the cache. Out: a [`Failure`] of the job.
-//! Invariant: no error contains the key.
+//! In: an error of the server, the network or the cache. Out: a [`JobError`] with a remedy.
+//! Invariant: no error contains the API key.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::Failure;
+use oculus_job::error::JobError;
 use oculus_job::progress::Phase;
 
-/// Why bars cannot be fetched. Quoted texts of the server are short and without the key.
+/// An error that prevents the fetch of bars. Quoted texts of the server are short and do not
+/// contain the key.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PolygonError {
-    /// HTTP 401, or 403 for another reason than the plan.
-    #[error("Polygon does not accept the key (HTTP {status}): {text}")]
-    Key {
+    /// The server returned HTTP 401, or 403 for a reason other than the plan.
+    #[error("Polygon rejected the API key (HTTP {status}): {text}")]
+    KeyRejected {
         /// HTTP status.
         status: u16,
         /// Text of the server.
         text: String,
     },
-    /// HTTP 403 because of the plan.
-    #[error("the plan of the Polygon key does not include these bars: {text}")]
-    Plan {
+    /// The server returned HTTP 403 because of the plan.
+    #[error("the Polygon plan of the API key does not include these bars: {text}")]
+    NotInPlan {
         /// Text of the server.
         text: String,
     },
-    /// HTTP 404.
-    #[error("Polygon has nothing at the address asked (HTTP 404): {text}")]
-    Absent {
+    /// The server returned HTTP 404.
+    #[error("Polygon found nothing at the requested URL (HTTP 404): {text}")]
+    NotFound {
         /// Text of the server.
         text: String,
     },
-    /// Any other answer that a retry does not change.
-    #[error("Polygon refuses the request (HTTP {status}): {text}")]
-    Refused {
+    /// The server returned another status, after which a retry cannot help.
+    #[error("Polygon rejected the request (HTTP {status}): {text}")]
+    Rejected {
         /// HTTP status.
         status: u16,
         /// Text of the server.
         text: String,
     },
-    /// A redirect, which is not followed: it would send the key along.
-    #[error("Polygon answers with a redirect (HTTP {status}), which is not followed")]
+    /// The server returned a redirect. It is not followed, because the other server would receive
+    /// the key.
+    #[error("Polygon returned a redirect (HTTP {status}), which is not followed")]
     Redirected {
         /// HTTP status.
         status: u16,
     },
-    /// An answer that is larger than any page.
-    #[error("Polygon's answer is over {limit_mib} MiB")]
+    /// The response is larger than any page.
+    #[error("Polygon's response is larger than {limit_mib} MiB")]
     TooLarge {
-        /// The most that is read, in MiB.
+        /// Maximum size of a response in MiB.
         limit_mib: usize,
     },
-    /// All attempts failed with faults that may pass.
-    #[error("Polygon cannot be read: {n_tries} tries failed, the last because {last}")]
-    OutOfTries {
+    /// All attempts failed with transient errors.
+    #[error("{n_tries} requests to Polygon failed; the last error: {last}")]
+    RetriesExhausted {
         /// Number of attempts.
         n_tries: u32,
-        /// Reason of the last failure.
+        /// Error of the last attempt.
         last: String,
     },
-    /// HTTP 429 in too many consecutive answers.
-    #[error("Polygon's rate limit still holds after {waited_s} s of waiting, and asks for {more_s} s more")]
-    Limited {
-        /// Seconds waited so far.
+    /// The server returned HTTP 429 for longer than the retry policy waits.
+    #[error("Polygon's rate limit still applies after a wait of {waited_s} s and requires another {more_s} s")]
+    RateLimited {
+        /// Sum of the waits so far, in seconds.
         waited_s: u64,
-        /// Seconds of the next wait.
+        /// Length of the next wait, in seconds.
         more_s: u64,
     },
     /// The next page is on another server, which must not receive the key.
     #[error(
-        "the next page is said to be at {found}, needed {needed}, the address that is configured; the key was not sent there"
+        "invalid URL of the next page: found server {found}, expected the configured server {expected}; \
+         the API key was not sent"
     )]
     ForeignPage {
-        /// Scheme, host and port of the page.
+        /// Scheme, host and port of the next page.
         found: String,
-        /// Scheme, host and port of the configuration.
-        needed: String,
+        /// Scheme, host and port of the configured server.
+        expected: String,
     },
-    /// The pages refer to each other in a circle.
-    #[error("page {page} says that the next page is one that was fetched before")]
-    Loop {
+    /// The pages refer to each other in a cycle.
+    #[error("page {page} refers to a page that was already fetched")]
+    PageCycle {
         /// Number of the page, from 1.
         page: usize,
     },
-    /// Two bars of one time have different values.
-    #[error("{place} holds two different bars of {when}")]
+    /// Two bars with the same time have different values.
+    #[error("{place} contains two different bars for {when}")]
     Conflict {
-        /// Where they were found.
+        /// Origin of the bars.
         place: String,
         /// Time of the bars.
         when: String,
@@ -96,52 +99,57 @@ pub(crate) enum PolygonError {
     /// The file system failed.
     #[error("{}: {source}", path.display())]
     Cache {
-        /// File or folder.
+        /// File or folder of the cache.
         path: PathBuf,
         /// The file system's error.
         source: io::Error,
     },
     /// The HTTP client cannot be created.
-    #[error("there can be no HTTP client: {0}")]
+    #[error("the HTTP client cannot be created: {0}")]
     Client(String),
 }
 
-/// Adds the path to an error of the file system.
+/// Returns a function that adds the path to an error of the file system.
 pub(super) fn cache_error(path: &Path) -> impl FnOnce(io::Error) -> PolygonError {
     let path = path.to_owned();
     move |source| PolygonError::Cache { path, source }
 }
 
 impl PolygonError {
-    /// Returns the failure of a job.
+    /// Converts the error to the failure of a job.
     ///
-    /// * `about`: what was read, such as a symbol.
-    pub(crate) fn failure(&self, about: &str) -> Failure {
-        let message = format!("{about}: {self}");
-        let failed = |code, hint: &str| Failure::failed(Phase::DataFetch, code, message.clone(), hint);
-        let again = "Polygon or the network has a fault: try again later; pages that were fetched are kept";
+    /// * `subject`: beginning of the message, such as the symbol.
+    pub(crate) fn failure(&self, subject: &str) -> JobError {
+        let message = format!("{subject}: {self}");
+        let failed = |code, hint: &str| JobError::failed(Phase::DataFetch, code, message.clone(), hint);
+        let retry_hint = "Polygon or the network failed: push the job again later; pages that were fetched are cached";
         match self {
-            Self::Key { .. } => failed(ErrorCode::BarsDenied, "check POLYGON_API_KEY"),
-            Self::Plan { .. } => {
-                let hint = "ask for fewer `years` or a longer timeframe, or take a larger plan at Polygon";
-                Failure::refused(Phase::DataFetch, ErrorCode::HistoryNotInPlan, message, hint)
+            Self::KeyRejected { .. } => failed(ErrorCode::BarsDenied, "check POLYGON_API_KEY"),
+            Self::NotInPlan { .. } => {
+                let hint = "request fewer `years` or a longer timeframe, or upgrade to a larger plan at Polygon";
+                JobError::refused(Phase::DataFetch, ErrorCode::HistoryNotInPlan, message, hint)
             }
-            Self::Absent { .. } | Self::Refused { .. } => {
+            Self::NotFound { .. } | Self::Rejected { .. } => {
                 failed(ErrorCode::BarsDenied, "check POLYGON_BASE_URL and the symbol")
             }
             Self::Redirected { .. } | Self::ForeignPage { .. } => failed(
                 ErrorCode::ForeignPage,
-                "set POLYGON_BASE_URL to the address that serves the pages itself, if you trust it with the key",
+                "if you trust the other server with the API key, set POLYGON_BASE_URL to its address",
             ),
-            Self::Loop { .. } => failed(ErrorCode::EndlessPages, again),
-            Self::Conflict { .. } => failed(ErrorCode::ConflictingBars, again),
-            Self::TooLarge { .. } | Self::OutOfTries { .. } => failed(ErrorCode::UnreadableBars, again).retryable(),
-            Self::Limited { .. } => {
-                let hint = "set POLYGON_REQUESTS_PER_MINUTE to what the key's plan allows; pages fetched are kept";
+            Self::PageCycle { .. } => failed(ErrorCode::EndlessPages, retry_hint),
+            Self::Conflict { .. } => failed(
+                ErrorCode::ConflictingBars,
+                "push the job again; if it fails again, run `oculus-host bars fetch --refresh` for the symbol",
+            ),
+            Self::TooLarge { .. } | Self::RetriesExhausted { .. } => {
+                failed(ErrorCode::UnreadableBars, retry_hint).retryable()
+            }
+            Self::RateLimited { .. } => {
+                let hint = "set POLYGON_REQUESTS_PER_MINUTE to the limit of the key's plan; pages that were fetched are cached";
                 failed(ErrorCode::UnreadableBars, hint).retryable()
             }
             Self::Cache { .. } => {
-                let hint = "make room in BARS_CACHE_DIR and let this user write there";
+                let hint = "free disk space for BARS_CACHE_DIR, and let this user write to it";
                 failed(ErrorCode::UnreadableBars, hint).retryable()
             }
             Self::Client(_) => failed(ErrorCode::UnreadableBars, "install the system's root certificates"),

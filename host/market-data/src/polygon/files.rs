@@ -1,7 +1,7 @@
-//! The cache's access to the file system, with the path in every error.
+//! File system operations of the cache.
 //!
-//! In: paths and bytes. Out: files that are complete or absent, and names. Invariant: every error
-//! is a [`PolygonError::Cache`] that names its file or folder.
+//! In: paths and bytes. Out: written files, each complete or absent, and lists of file names.
+//! Invariant: every error is a [`PolygonError::Cache`] that names the file or folder.
 
 use std::fs::DirEntry;
 use std::io::{self, ErrorKind};
@@ -11,21 +11,21 @@ use oculus_system::files::{Access, create_dir_all_durably, is_temporary, write_d
 
 use super::error::{PolygonError, cache_error};
 
-/// Ending of the temporary files of earlier versions.
+/// Suffix of the temporary files that earlier versions of the program wrote.
 const OLD_TEMPORARY_ENDING: &str = ".tmp";
 
-/// Replaces a file durably. The caller has locked the folder.
+/// Replaces a file durably. The caller must have locked the folder.
 ///
 /// # Errors
-/// The file system's.
+/// Returns [`PolygonError::Cache`] if the file cannot be written.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), PolygonError> {
     write_durably(path, bytes, Access::Umask).map_err(cache_error(path))
 }
 
-/// Creates a folder with its missing ancestors, durably.
+/// Durably creates a folder and its missing ancestors.
 ///
 /// # Errors
-/// The file system's.
+/// Returns [`PolygonError::Cache`] if a folder cannot be created.
 pub(crate) fn create_folder(path: &Path) -> Result<(), PolygonError> {
     create_dir_all_durably(path, Access::Umask).map_err(cache_error(path))
 }
@@ -33,7 +33,7 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), PolygonError> {
 /// Removes a folder with its content, if it exists.
 ///
 /// # Errors
-/// The file system's.
+/// Returns [`PolygonError::Cache`] if the folder cannot be removed.
 pub(crate) fn remove_folder(path: &Path) -> Result<(), PolygonError> {
     match std::fs::remove_dir_all(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(cache_error(path)(error)),
@@ -41,10 +41,11 @@ pub(crate) fn remove_folder(path: &Path) -> Result<(), PolygonError> {
     }
 }
 
-/// Returns the names in a folder, sorted; none if the folder does not exist.
+/// Returns the names of the entries in a folder, sorted. The list is empty if the folder does not
+/// exist.
 ///
 /// # Errors
-/// The file system's.
+/// Returns [`PolygonError::Cache`] if the folder cannot be read.
 pub(crate) fn names(folder: &Path) -> Result<Vec<String>, PolygonError> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -56,7 +57,7 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>, PolygonError> {
     Ok(names)
 }
 
-/// Returns whether a killed process has left a file of this name behind, unfinished.
+/// Returns whether a name belongs to an unfinished file, which a killed process left behind.
 pub(crate) fn is_unfinished(name: &str) -> bool {
     is_temporary(name) || name.ends_with(OLD_TEMPORARY_ENDING)
 }

@@ -1,7 +1,7 @@
-//! A lock file, which one task of all processes on the machine holds at a time.
+//! A lock file that excludes other tasks and processes on the machine.
 //!
-//! In: a path. Out: the open file, which holds the lock. Invariant: the lock ends with the file,
-//! also if the process is killed.
+//! In: a path. Out: the open file, which owns the lock. Invariant: the operating system releases
+//! the lock when the file is closed, even if the process is killed.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -10,20 +10,20 @@ use std::time::Duration;
 use super::error::{PolygonError, cache_error};
 use super::files;
 
-/// Pause between two attempts to take the lock. Unlike a wait in the kernel, the attempts end with
-/// their task.
+/// Pause between two attempts to take the lock. A blocking wait in the kernel could not be
+/// cancelled with the task. It would also block the other tasks of the thread.
 const LOCK_RETRY: Duration = Duration::from_millis(20);
 
-/// Waits for the lock; it is released when the file is dropped, or when the process ends in any
-/// way.
+/// Waits for the lock and takes it. Dropping the returned file releases the lock.
 ///
-/// * `on_busy`: called once if another task holds the lock.
+/// * `on_busy`: called once if another task has the lock.
 ///
 /// # Errors
-/// The file system's.
+/// Returns [`PolygonError::Cache`] if the file cannot be opened or locked.
 pub(crate) async fn lock(path: &Path, on_busy: &dyn Fn()) -> Result<File, PolygonError> {
     if let Some(folder) = path.parent() {
-        // Durably, since files are written durably next to the lock.
+        // The files next to the lock are written durably. If their folder is not durable, these
+        // files can still be lost.
         files::create_folder(folder)?;
     }
     let file =

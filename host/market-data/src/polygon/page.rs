@@ -1,7 +1,7 @@
-//! One answer of Polygon as rows.
+//! Parses a response of Polygon.
 //!
-//! In: a body. Out: a [`Page`]. Invariant: every number is finite, every bar is on a day of the
-//! calendar, and the URL of the next page contains neither host nor key.
+//! In: the body of a response. Out: a [`Page`]. Invariant: every number is finite, every bar is
+//! within the calendar, and the URL of the next page contains neither the host nor the API key.
 
 use std::ops::RangeInclusive;
 
@@ -13,57 +13,57 @@ use serde::Deserialize;
 use super::calendar::Calendar;
 use super::error::PolygonError;
 
-/// Milliseconds of the years 1970 to 9999.
+/// Valid times of bars in milliseconds since 1970-01-01 UTC: the years 1970 to 9999.
 const TIMES: RangeInclusive<i64> = 0..=253_402_300_799_000;
 
-/// Some bars of a span, and the place of the next ones.
+/// A page of bars, and the URL of the next page.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Page {
-    /// The bars in the order of the answer.
+    /// The bars in the order of the response.
     pub rows: Vec<Row>,
-    /// Path and query of the next page.
+    /// Path and query of the next page, or `None` for the last page.
     pub next: Option<String>,
 }
 
-/// Why a body is not a page.
+/// The reason that a body is not a page.
 #[derive(Debug)]
 pub(crate) enum PageError {
-    /// The body is damaged; a retry may help.
-    Damaged(Damage),
-    /// The body is as the server meant it; a retry does not help.
+    /// The body is damaged. A retry may help.
+    Damaged(DamagedPageError),
+    /// The body is complete but unacceptable. A retry does not help.
     Final(PolygonError),
 }
 
-/// How a body is damaged.
+/// The damage that was found in a body.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Damage {
+pub(crate) enum DamagedPageError {
     /// The bars are not adjusted for splits.
-    #[error("its bars are not adjusted for splits")]
+    #[error("the bars are not adjusted for splits")]
     Unadjusted,
-    /// The number of bars is not the number that the page states.
-    #[error("it has {found} bars and says {stated}")]
+    /// The number of bars differs from the number that the page states.
+    #[error("found {found} bars, expected {stated} as stated in `resultsCount`")]
     Miscounted {
-        /// Number of bars in the page.
+        /// Number of bars that the page contains.
         found: usize,
-        /// Number that the page states.
+        /// Number of bars that the page states.
         stated: u64,
     },
-    /// A bar is outside of the calendar.
-    #[error("its bar {bar} is at {ms} ms")]
+    /// The time of a bar is outside the calendar.
+    #[error("invalid time of bar {bar}: found {ms} ms, expected a time from 1970 to 9999")]
     BarTime {
         /// Number of the bar, from 1.
         bar: usize,
-        /// Its time in milliseconds since 1970.
+        /// Time of the bar in milliseconds since 1970-01-01 UTC.
         ms: i64,
     },
-    /// The page states another status than success.
-    #[error("its status is {0:?}")]
+    /// The status of the page is not a success.
+    #[error("found status {0:?}, expected OK or DELAYED")]
     Status(String),
-    /// The body is not JSON of this form.
-    #[error("it is no JSON of that kind: {0}")]
+    /// The body is not JSON with the required fields.
+    #[error("the response is not valid JSON with the required fields: {0}")]
     Json(serde_json::Error),
     /// The URL of the next page is invalid.
-    #[error("its next page has no address")]
+    #[error("the URL of the next page is invalid")]
     NextUrl,
 }
 
@@ -88,7 +88,7 @@ struct Aggregate {
     h: f64,
     l: f64,
     c: f64,
-    /// Absent for an index.
+    /// The bars of an index have no volume.
     #[serde(default)]
     v: f64,
 }
@@ -100,34 +100,36 @@ struct Splits {
     results: Vec<Split>,
 }
 
-/// The split of a share.
+/// A split of a share.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(crate) struct Split {
-    /// The first day at the new price, such as `2024-06-10`.
+    /// First day with the new price, such as `2024-06-10`.
     pub execution_date: String,
 }
 
-/// Reads a page of bars.
+/// Parses a page of bars.
 ///
 /// # Errors
-/// A body that is truncated, miscounted, unadjusted or not JSON of this form; a next page on
-/// another host than `base`.
+/// - [`PageError::Damaged`] if the body is truncated, states a wrong number of bars, is not
+///   adjusted for splits, or is not JSON with the required fields.
+/// - [`PageError::Final`] if the next page is on a server other than `base`.
 pub(crate) fn bars(body: &[u8], timeframe: Timeframe, calendar: &Calendar, base: &Url) -> Result<Page, PageError> {
     let aggregates: Aggregates = serde_json::from_slice(body).map_err(damaged)?;
     check_status(aggregates.status.as_deref())?;
     if aggregates.adjusted == Some(false) {
-        return Err(PageError::Damaged(Damage::Unadjusted));
+        return Err(PageError::Damaged(DamagedPageError::Unadjusted));
     }
     let results = aggregates.results.unwrap_or_default();
+    // A truncated list can still be valid JSON. The stated number of bars reveals the truncation.
     if let Some(stated) = aggregates.results_count
         && stated != results.len() as u64
     {
-        return Err(PageError::Damaged(Damage::Miscounted { found: results.len(), stated }));
+        return Err(PageError::Damaged(DamagedPageError::Miscounted { found: results.len(), stated }));
     }
     let mut rows = Vec::with_capacity(results.len());
     for (idx, Aggregate { t, o, h, l, c, v }) in results.into_iter().enumerate() {
         if !TIMES.contains(&t) {
-            return Err(PageError::Damaged(Damage::BarTime { bar: idx + 1, ms: t }));
+            return Err(PageError::Damaged(DamagedPageError::BarTime { bar: idx + 1, ms: t }));
         }
         let time = calendar.bar_time(t.div_euclid(1_000), timeframe);
         rows.push(Row { line: idx + 1, time, values: [o, h, l, c, v] });
@@ -136,10 +138,11 @@ pub(crate) fn bars(body: &[u8], timeframe: Timeframe, calendar: &Calendar, base:
     Ok(Page { rows, next })
 }
 
-/// Reads a list of splits.
+/// Parses a list of splits.
 ///
 /// # Errors
-/// A body that is not JSON of this form.
+/// Returns [`PageError::Damaged`] if the body is not JSON with the required fields. A missing list
+/// is an error as well: if it were treated as empty, unadjusted bars would be kept.
 pub(crate) fn splits(body: &[u8]) -> Result<Vec<Split>, PageError> {
     let splits: Splits = serde_json::from_slice(body).map_err(damaged)?;
     check_status(splits.status.as_deref())?;
@@ -148,23 +151,30 @@ pub(crate) fn splits(body: &[u8]) -> Result<Vec<Split>, PageError> {
 
 fn check_status(status: Option<&str>) -> Result<(), PageError> {
     match status {
+        // DELAYED is the status of plans without real-time data.
         None | Some("OK" | "DELAYED") => Ok(()),
-        Some(other) => Err(PageError::Damaged(Damage::Status(other.to_owned()))),
+        Some(other) => Err(PageError::Damaged(DamagedPageError::Status(other.to_owned()))),
     }
 }
 
 fn damaged(error: serde_json::Error) -> PageError {
-    PageError::Damaged(Damage::Json(error))
+    PageError::Damaged(DamagedPageError::Json(error))
 }
 
-/// Returns path and query of a URL of the configured server, without any key.
+/// Returns the path and query of a URL on the configured server, without the API key.
+///
+/// # Errors
+/// Returns [`PageError::Final`] if the URL is on another server, which must not receive the API
+/// key.
 fn relative(next: &str, base: &Url) -> Result<String, PageError> {
-    let next = base.join(next).map_err(|_| PageError::Damaged(Damage::NextUrl))?;
+    let next = base.join(next).map_err(|_| PageError::Damaged(DamagedPageError::NextUrl))?;
+    // A URL without a host, such as `file:`, has an opaque origin. Such a URL is rejected as well.
     if next.origin() != base.origin() || !next.has_host() {
         let found = next.origin().ascii_serialization();
-        let needed = base.origin().ascii_serialization();
-        return Err(PageError::Final(PolygonError::ForeignPage { found, needed }));
+        let expected = base.origin().ascii_serialization();
+        return Err(PageError::Final(PolygonError::ForeignPage { found, expected }));
     }
+    // Polygon accepts the key as a query parameter too, and may repeat it in its URLs.
     let is_key = |pair: &&str| pair.split('=').next().is_some_and(|name| name.eq_ignore_ascii_case("apikey"));
     let query: Vec<&str> = next.query().unwrap_or_default().split('&').filter(|pair| !is_key(pair)).collect();
     Ok(format!("{}?{}", next.path(), query.join("&")))

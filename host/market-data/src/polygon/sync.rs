@@ -1,8 +1,8 @@
-//! Updates one series in the cache, and reads it from there.
+//! Updates one series in the cache, and returns its rows.
 //!
-//! In: a symbol and the days wanted. Out: its rows. Invariants: a day that is in the cache is never
-//! requested; bars before and after a split are never mixed; fetched pages are kept, whatever
-//! happens next.
+//! In: a symbol and the requested days. Out: the rows of these days. Invariants: a cached day is
+//! requested from Polygon again only if the share has split. Bars fetched before and after a split
+//! are never mixed. Fetched pages are kept if a later step fails.
 
 use std::path::Path;
 
@@ -12,66 +12,69 @@ use oculus_pipeline::bars::Row;
 use oculus_pipeline::date::iso_date;
 use reqwest::Url;
 
-use super::cache::{Held, NextPage, PartialFetch, Piece, SeriesCache, SeriesState, merged, within};
+use super::cache::{CachedRows, CachedSpan, NextPage, PartialFetch, SeriesCache, SeriesState, merged, within};
+use super::cache_file::CacheFile;
 use super::calendar::{Calendar, Days, sunday_on_or_before};
 use super::client::{Client, Wait};
 use super::error::PolygonError;
 use super::page::{self, Page, Split};
 use super::progress::{PageCount, ProgressReporter};
-use super::table::Table;
 use super::urls;
 
-/// Years of history in Polygon's limited plans.
+/// Years of history that Polygon's limited plans include. The numbers are tried in this order,
+/// because a rejection does not state the limit.
 const PLAN_YEARS: [i32; 3] = [10, 5, 2];
 
-/// Days after which the bars of a session are published, if there are any.
-const PUBLISHED_WITHIN: i32 = 4;
-/// Days without a bar after which a symbol counts as no longer traded; more than any holidays.
-const DELISTED_AFTER: i32 = 14;
+/// Number of days within which Polygon publishes the bars of a session. After this number of days,
+/// a day without a bar is final.
+const PUBLISHED_WITHIN_DAYS: i32 = 4;
+/// A symbol without a bar for this number of days is treated as delisted. No holidays are that
+/// long.
+const DELISTED_AFTER_DAYS: i32 = 14;
 
-/// Updates the series of one fetch; everything here is common to all of them.
+/// Updates series in the cache. The fields are the same for all series of a fetch.
 pub(crate) struct SeriesSync<'a> {
     /// Sends the requests.
     pub client: &'a Client,
     /// Folder of the cache.
     pub root: &'a Path,
-    /// New York's days.
+    /// Calendar of New York.
     pub calendar: &'a Calendar,
     /// Length of a bar.
     pub timeframe: Timeframe,
-    /// Days wanted; all of them have ended.
-    pub wanted: Days,
-    /// New York's date.
+    /// Requested days. All of them are over.
+    pub requested: Days,
+    /// Current date in New York.
     pub today: i32,
     /// Receives the progress.
     pub progress: &'a ProgressReporter<'a>,
 }
 
-/// An updated series.
+/// The rows of an updated series.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Synced {
-    /// Rows of the days wanted, by time.
+pub(crate) struct SyncedSeries {
+    /// Rows of the requested days, sorted by time.
     pub rows: Vec<Row>,
     /// Number of rows that were in the cache.
     pub n_cached: usize,
     /// Number of pages that were fetched.
     pub n_pages: usize,
-    /// Findings about the series, for the result.
+    /// Warnings about the series, for the result.
     pub warnings: Vec<Warning>,
 }
 
-/// Returns whether share markets are closed for the weekend; day 0 was a Thursday.
+/// Returns whether a day is a Saturday or Sunday. Day 0 was a Thursday.
 fn is_weekend(day: i32) -> bool {
     matches!((day + 3).rem_euclid(7), 5 | 6)
 }
 
-/// Days that the plan does not include.
+/// Requested days that the Polygon plan does not include.
 struct DeniedDays {
     days: Days,
     error: PolygonError,
 }
 
-/// A span that was fetched.
+/// The rows of a fetched span.
 struct FetchedSpan {
     days: Days,
     rows: Vec<Row>,
@@ -79,54 +82,66 @@ struct FetchedSpan {
 }
 
 impl SeriesSync<'_> {
-    /// Fetches the missing days of a series, and returns all of its rows.
+    /// Fetches the days of a series that are not cached, and returns the rows of all requested
+    /// days.
     ///
     /// # Errors
-    /// The error of the first days that cannot be fetched.
-    pub(crate) async fn series(&self, symbol: &str) -> Result<Synced, PolygonError> {
+    /// Returns the error of the first span that cannot be fetched.
+    pub(crate) async fn update(&self, symbol: &str) -> Result<SyncedSeries, PolygonError> {
         let cache = SeriesCache::open(self.root, symbol, self.timeframe, &|| self.progress.busy(symbol)).await?;
+        // This is the first step, so that the remaining files and unfinished fetches are
+        // consistent.
         cache.tidy()?;
-        let mut synced = Synced::default();
-        let mut held = cache.load(self.wanted)?;
-        let mut missing = self.missing(&held, self.wanted);
+        let mut synced = SyncedSeries::default();
+        let mut cached = cache.load(self.requested)?;
+        let mut missing = self.missing(&cached);
+        // The list of splits is requested only if days are missing. Without new bars, the cached
+        // bars are consistent with each other.
         if !missing.is_empty()
-            && let Some(spans) = self.spans_after_split(symbol, &cache, &held, &mut synced.warnings).await?
+            && let Some(spans) = self.spans_after_split(symbol, &cache, &cached, &mut synced.warnings).await?
         {
-            held = Held::default();
+            // The cache was removed, so the loaded rows must not be used either.
+            cached = CachedRows::default();
             missing = spans;
         }
-        let rows = within(held.rows, self.wanted, self.timeframe, self.calendar);
+        let rows = within(cached.rows, self.requested, self.timeframe, self.calendar);
         synced.rows = merged(rows, self.timeframe, &format!("the cache of {symbol}"))?;
         synced.n_cached = synced.rows.len();
         let n_missing: i64 = missing.iter().map(|days| days.count()).sum();
-        self.progress.cached((self.wanted.count() - n_missing).max(0) as f64, synced.n_cached);
+        self.progress.cached((self.requested.count() - n_missing).max(0) as f64, synced.n_cached);
         self.fetch(symbol, &cache, missing, &mut synced).await?;
         self.progress.done(symbol, synced.rows.len());
         Ok(synced)
     }
 
-    fn missing(&self, held: &Held, wanted: Days) -> Vec<Days> {
-        wanted.without(held.pieces.iter().map(|piece| piece.days))
+    fn missing(&self, cached: &CachedRows) -> Vec<Days> {
+        self.requested.without(cached.spans.iter().map(|span| span.days))
     }
 
-    /// Returns the spans to fetch if the share has split since the oldest fetch: all days of the
-    /// cache, which is then removed, and the days wanted.
+    /// Returns the spans to fetch if the share has split since the oldest fetch, otherwise `None`.
+    /// After a split, the spans contain all cached and all requested days, and the cache of the
+    /// series is removed.
     async fn spans_after_split(
         &self,
         symbol: &str,
         cache: &SeriesCache,
-        held: &Held,
+        cached: &CachedRows,
         warnings: &mut Vec<Warning>,
     ) -> Result<Option<Vec<Days>>, PolygonError> {
         let unfinished = cache.unfinished()?;
-        let Some(since) = held.pieces.iter().chain(&unfinished).map(|piece| piece.as_of).min() else { return Ok(None) };
+        let Some(since) = cached.spans.iter().chain(&unfinished).map(|span| span.as_of).min() else { return Ok(None) };
         let on_wait = |wait: Wait| self.progress.wait(symbol, PageCount::default(), wait);
         let url = urls::splits(self.client.base(), symbol, since, self.today);
         let splits = match self.client.get(&url, page::splits, &on_wait).await {
             Ok(splits) => splits,
-            Err(error @ (PolygonError::Absent { .. } | PolygonError::Key { .. } | PolygonError::Plan { .. })) => {
+            // Some plans do not include the list of splits. Bars are still useful without it.
+            Err(
+                error @ (PolygonError::NotFound { .. }
+                | PolygonError::KeyRejected { .. }
+                | PolygonError::NotInPlan { .. }),
+            ) => {
                 let message = format!(
-                    "whether {symbol} has split since {} is not known, so older bars may be unadjusted: {error}",
+                    "{symbol}: splits since {} are unknown, so cached bars may be unadjusted: {error}",
                     iso_date(since)
                 );
                 warnings.push(Warning::new(WarningCode::SplitsUnchecked, message));
@@ -135,10 +150,10 @@ impl SeriesSync<'_> {
             Err(error) => return Err(error),
         };
         let Some(Split { execution_date }) = splits.first() else { return Ok(None) };
-        tracing::info!("{symbol} has split on {execution_date}: all of its bars are fetched again");
+        tracing::info!("{symbol} split on {execution_date}; all of its bars are fetched again");
         cache.clear()?;
-        // The same days as before, in as few requests as possible.
-        let mut spans: Vec<Days> = held.pieces.iter().map(|piece| piece.days).chain([self.wanted]).collect();
+        // Adjacent and overlapping spans are joined to save requests.
+        let mut spans: Vec<Days> = cached.spans.iter().map(|span| span.days).chain([self.requested]).collect();
         spans.sort_unstable();
         let mut joined: Vec<Days> = Vec::new();
         for days in spans {
@@ -150,27 +165,30 @@ impl SeriesSync<'_> {
         Ok(Some(joined))
     }
 
-    /// Fetches spans of a series. Days that the plan does not include are left out with a warning.
+    /// Fetches spans of a series and adds their rows to `synced`. Days that the plan does not
+    /// include are left out with a warning.
     async fn fetch(
         &self,
         symbol: &str,
         cache: &SeriesCache,
         spans: Vec<Days>,
-        synced: &mut Synced,
+        synced: &mut SyncedSeries,
     ) -> Result<(), PolygonError> {
         let mut denied = Vec::new();
         for span in spans {
+            // An unfinished fetch may contain only the beginning of the span. The rest is then
+            // fetched in a further round.
             let mut left = Some(span);
             while let Some(days) = left.take() {
-                match self.reachable(symbol, cache, days, &mut denied).await {
+                match self.fetch_within_plan(symbol, cache, days, &mut denied).await {
                     Ok(Some(FetchedSpan { days, rows, n_pages })) => {
                         synced.n_pages += n_pages;
-                        synced.rows.extend(within(rows, self.wanted, self.timeframe, self.calendar));
+                        synced.rows.extend(within(rows, self.requested, self.timeframe, self.calendar));
                         left = Days::new(days.last + 1, span.last);
                     }
                     Ok(None) => {}
-                    Err(error @ PolygonError::Absent { .. }) => {
-                        let message = format!("{symbol} is without bars from {span}: {error}");
+                    Err(error @ PolygonError::NotFound { .. }) => {
+                        let message = format!("{symbol} has no bars from {span}: {error}");
                         synced.warnings.push(Warning::new(WarningCode::SymbolWithoutBars, message));
                     }
                     Err(error) => return Err(error),
@@ -184,121 +202,131 @@ impl SeriesSync<'_> {
     /// Adds a warning about denied days if there are newer bars.
     ///
     /// # Errors
-    /// The error of the denied days if there are none.
-    fn warn_of_denied(&self, symbol: &str, denied: DeniedDays, synced: &mut Synced) -> Result<(), PolygonError> {
+    /// Returns the error of the denied days if there are no newer bars: a job must not train on
+    /// outdated bars without notice.
+    fn warn_of_denied(&self, symbol: &str, denied: DeniedDays, synced: &mut SyncedSeries) -> Result<(), PolygonError> {
         let DeniedDays { days, error } = denied;
         let newest = synced.rows.last().map(|row| self.calendar.day_of_bar(row.time, self.timeframe));
         if newest.is_none_or(|newest| newest <= days.last) {
             return Err(error);
         }
-        let message = format!("{symbol} is without bars from {days}: {error}; a larger plan has them");
+        let message = format!("{symbol} has no bars from {days}: {error}; a larger plan includes them");
         synced.warnings.push(Warning::new(WarningCode::HistoryNotInPlan, message));
         Ok(())
     }
 
-    /// Fetches days; if the plan does not include all of them, the later ones that one of Polygon's
-    /// plans includes.
+    /// Fetches days. If the plan does not include all of them, fetches only later days. For each
+    /// of Polygon's plans, it tries the days that this plan includes, the longest history first.
     ///
     /// * `denied`: receives the days that are left out.
-    async fn reachable(
+    async fn fetch_within_plan(
         &self,
         symbol: &str,
         cache: &SeriesCache,
         days: Days,
         denied: &mut Vec<DeniedDays>,
     ) -> Result<Option<FetchedSpan>, PolygonError> {
+        // 1461 days are four years.
         let starts = PLAN_YEARS.map(|years| self.today - years * 1461 / 4 + 1);
         let starts = starts.map(|start| match self.timeframe {
             Timeframe::Week1 => sunday_on_or_before(start + 6),
             _ => start,
         });
-        let mut refusal = None;
+        let mut plan_error = None;
         for start in [days.first].into_iter().chain(starts.into_iter().filter(|start| *start > days.first)) {
             let Some(later) = Days::new(start, days.last) else { break };
-            match self.span(symbol, cache, later).await {
-                Err(error @ PolygonError::Plan { .. }) => refusal = Some(error),
-                ended => {
-                    let left_out = refusal.zip(Days::new(days.first, start - 1));
+            match self.fetch_span(symbol, cache, later).await {
+                Err(error @ PolygonError::NotInPlan { .. }) => plan_error = Some(error),
+                result => {
+                    let left_out = plan_error.zip(Days::new(days.first, start - 1));
                     denied.extend(left_out.map(|(error, days)| DeniedDays { days, error }));
-                    return ended.map(Some);
+                    return result.map(Some);
                 }
             }
         }
-        denied.extend(refusal.map(|error| DeniedDays { days, error }));
+        denied.extend(plan_error.map(|error| DeniedDays { days, error }));
         Ok(None)
     }
 
-    /// Fetches all pages of days, beginning with the first day. If an unfinished fetch has fewer
-    /// days, only those.
-    async fn span(&self, symbol: &str, cache: &SeriesCache, days: Days) -> Result<FetchedSpan, PolygonError> {
+    /// Fetches all pages of `days` and stores them in the cache. If an unfinished fetch has the
+    /// same first day, that fetch is completed instead. The returned span may then have fewer days
+    /// than `days`.
+    async fn fetch_span(&self, symbol: &str, cache: &SeriesCache, days: Days) -> Result<FetchedSpan, PolygonError> {
         let mut fetch = cache.fetch(days, self.today)?;
         let mut n_stored = fetch.n_pages();
         let mut n_pages = 0;
         while let Some(url) = self.next_url(symbol, &fetch) {
-            match self.page(symbol, &fetch, &url).await {
+            match self.fetch_page(symbol, &fetch, &url).await {
                 Ok(page) => {
                     let before = self.page_count(&fetch);
                     fetch.add(page)?;
                     n_pages += 1;
                     self.progress.page(symbol, before, self.page_count(&fetch));
                 }
-                // The stored place of the next page has expired.
-                Err(PolygonError::Refused { .. } | PolygonError::Absent { .. })
+                // The stored URL of the next page has probably expired, so the fetch starts again.
+                // This happens at most once: `n_stored` is then 0.
+                Err(PolygonError::Rejected { .. } | PolygonError::NotFound { .. })
                     if n_stored > 0 && fetch.n_pages() == n_stored =>
                 {
-                    tracing::info!("{symbol}: the fetch of {} cannot be resumed and starts again", fetch.piece.days);
+                    tracing::info!("{symbol}: cannot resume the fetch of {}; starting it again", fetch.span.days);
                     fetch.clear()?;
                     n_stored = 0;
                 }
                 Err(error) => return Err(error),
             }
         }
-        let Piece { days, as_of } = fetch.piece;
-        // Rows that Polygon returns beyond the requested days belong to another span.
+        let CachedSpan { days, as_of } = fetch.span;
+        // Polygon may return rows outside the requested days. Such rows would overlap with the
+        // files of other spans.
         let rows = within(fetch.take_rows(), days, self.timeframe, self.calendar);
         let rows = match merged(rows, self.timeframe, &format!("Polygon's {symbol}")) {
             Ok(rows) => rows,
+            // The stored pages would conflict again, so the next fetch must not reuse them.
             Err(conflict) => {
                 fetch.clear()?;
                 return Err(conflict);
             }
         };
-        let table = Table { rows, next: None };
+        let table = CacheFile { rows, next: None };
+        // The file is stored before the pages are removed. A process that is killed between the two
+        // steps loses no bars. Such a process leaves superfluous pages, which `tidy` removes.
         if let Some(days) = self.final_days(days, &table.rows, cache.state()?) {
-            cache.store(Piece { days, as_of }, &table)?;
+            cache.store(CachedSpan { days, as_of }, &table)?;
         }
         fetch.clear()?;
         let rows = table.rows;
         Ok(FetchedSpan { days, rows, n_pages })
     }
 
-    /// Returns the days of an answer that need not be requested again. The bar of the last day may
-    /// be published late, and a series without bars may have some tomorrow.
+    /// Returns the fetched days that need not be requested again. The last days are excluded if
+    /// they have no bars yet, because Polygon may publish their bars late. If neither the response
+    /// nor the cache has a bar, no day is final.
     fn final_days(&self, days: Days, rows: &[Row], state: SeriesState) -> Option<Days> {
-        let recent = self.today - PUBLISHED_WITHIN;
+        let recent = self.today - PUBLISHED_WITHIN_DAYS;
         let newest = match (rows.last(), state) {
             (None, SeriesState::Empty) => return None,
             (None, SeriesState::Cached) => recent - 1,
             (Some(row), _) => self.calendar.day_of_bar(row.time, self.timeframe),
         };
-        let is_still_traded = newest >= recent - DELISTED_AFTER;
+        let is_still_traded = newest >= recent - DELISTED_AFTER_DAYS;
         if days.last < recent || !is_still_traded || self.timeframe == Timeframe::Week1 {
             return Some(days);
         }
+        // A weekend after the newest bar never gets bars.
         let closed = (newest + 1..=days.last).take_while(|day| is_weekend(*day)).count() as i32;
         Days::new(days.first, days.last.min((newest + closed).max(recent - 1)))
     }
 
-    async fn page(&self, symbol: &str, fetch: &PartialFetch, url: &Url) -> Result<Page, PolygonError> {
+    async fn fetch_page(&self, symbol: &str, fetch: &PartialFetch, url: &Url) -> Result<Page, PolygonError> {
         let parse = |body: &[u8]| page::bars(body, self.timeframe, self.calendar, self.client.base());
         let on_wait = |wait: Wait| self.progress.wait(symbol, self.page_count(fetch), wait);
         self.client.get(url, parse, &on_wait).await
     }
 
-    /// Returns the progress of a fetch. Its bars are sorted by time, so all days up to the newest
-    /// bar are done.
+    /// Returns the progress of a fetch. Polygon sorts bars by time, so all days up to the newest
+    /// bar are complete.
     fn page_count(&self, fetch: &PartialFetch) -> PageCount {
-        let Days { first, last } = fetch.piece.days;
+        let Days { first, last } = fetch.span.days;
         let until = match (fetch.next(), fetch.newest()) {
             (NextPage::Complete, _) => last,
             (_, Some(newest)) => self.calendar.day_of_bar(newest, self.timeframe).clamp(first - 1, last),
@@ -307,11 +335,12 @@ impl SeriesSync<'_> {
         PageCount { n_pages: fetch.n_pages(), n_rows: fetch.n_rows(), n_days: f64::from(until - first + 1) }
     }
 
+    /// Returns the URL of the next page, or `None` if the fetch is complete.
     fn next_url(&self, symbol: &str, fetch: &PartialFetch) -> Option<Url> {
         let base = self.client.base();
         match fetch.next() {
             NextPage::Complete => None,
-            NextPage::First => Some(urls::bars(base, symbol, self.timeframe, fetch.piece.days)),
+            NextPage::First => Some(urls::bars(base, symbol, self.timeframe, fetch.span.days)),
             NextPage::At(next) => Some(urls::page(base, next)),
         }
     }

@@ -1,4 +1,4 @@
-//! Tests of the whole source with a server of daily bars, at fixed times.
+//! Tests of the source against a server of daily bars, with fixed current times.
 
 pub(crate) mod server;
 
@@ -7,14 +7,14 @@ use std::thread;
 use std::time::Instant;
 
 use oculus_job::code::ErrorCode;
-use oculus_pipeline::bars::{FetchProgress, Reach, Row};
+use oculus_pipeline::bars::{FetchProgress, Row, TimeRange};
 use oculus_pipeline::date::{days_since_epoch, iso_date};
 use oculus_system::secret::Secret;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use self::server::{Reply, Request, Server};
-use super::client::tests::SHORT;
+use super::client::tests::FAST_RETRIES;
 use super::*;
 
 const JULY_10: &str = "2024-07-10T15:00:00Z";
@@ -39,7 +39,7 @@ fn cursor(request: &Request) -> usize {
     request.target.split("cursor=").nth(1).map_or(0, |cursor| cursor.parse().unwrap())
 }
 
-/// Returns one bar per weekday, with a price that follows from its day.
+/// Returns one bar per weekday of a request, with a price that is computed from the day.
 fn bars_of(request: &Request) -> Vec<Value> {
     let (first, last) = days_of(request);
     let calendar = Calendar::default();
@@ -58,7 +58,7 @@ fn page(request: &Request, results: &[Value], next: Option<usize>) -> Reply {
     )
 }
 
-/// Returns the answer of Polygon in pages of `n_bars` bars, without splits.
+/// Responds like Polygon, in pages of `n_bars` bars and without splits.
 fn answer(request: &Request, n_bars: usize) -> Reply {
     if !is_bars(request) {
         return Reply::ok(r#"{"status":"OK","results":[]}"#);
@@ -76,17 +76,17 @@ fn source(server: &Server, cache: &tempfile::TempDir, now: &str) -> Polygon {
         requests_per_minute: 0,
         cache_dir: cache.path().to_owned(),
     };
-    Polygon { config, now: now.parse().unwrap(), retry_policy: SHORT }
+    Polygon { config, now: now.parse().unwrap(), retry_policy: FAST_RETRIES }
 }
 
-fn fetch(polygon: &Polygon, symbols: &[&str], first: &str) -> Result<Vec<Fetched>, Failure> {
+fn fetch(polygon: &Polygon, symbols: &[&str], first: &str) -> Result<Vec<Fetched>, JobError> {
     let symbols: Vec<String> = symbols.iter().map(|symbol| (*symbol).to_owned()).collect();
-    let reach = Reach::From(day(first));
-    polygon.fetch(&Wanted { symbols: &symbols, optional: &[], timeframe: Timeframe::Day1, reach }, &|_| {})
+    let range = TimeRange::From(day(first));
+    polygon.fetch(&BarsRequest { symbols: &symbols, optional: &[], timeframe: Timeframe::Day1, range }, &|_| {})
 }
 
-/// Fetches AAPL.
-fn fetch_one(polygon: &Polygon, first: &str) -> Result<Fetched, Failure> {
+/// Fetches the symbol AAPL.
+fn fetch_one(polygon: &Polygon, first: &str) -> Result<Fetched, JobError> {
     fetch(polygon, &["AAPL"], first).map(|mut fetched| fetched.remove(0))
 }
 
@@ -99,7 +99,7 @@ fn codes(fetched: &Fetched) -> Vec<&str> {
 }
 
 #[test]
-fn only_missing_days_are_requested_and_none_twice() {
+fn only_missing_days_are_requested_and_no_day_twice() {
     let server = Server::start(|request, _| answer(request, 1_000));
     let cache = tempfile::tempdir().unwrap();
     let first = fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap();
@@ -113,27 +113,27 @@ fn only_missing_days_are_requested_and_none_twice() {
         "2024-07-12"
     );
     let requests = server.requests();
-    let needed = [
+    let expected = [
         "/v2/aggs/ticker/AAPL/range/1/day/2024-01-02/2024-07-09?adjusted=true&sort=asc&limit=50000",
         "/v3/reference/splits?ticker=AAPL&execution_date.gte=2024-07-10&execution_date.lte=2024-07-15",
         "/v2/aggs/ticker/AAPL/range/1/day/2023-12-01/2024-01-01?adjusted=true&sort=asc&limit=50000",
         "/v2/aggs/ticker/AAPL/range/1/day/2024-07-10/2024-07-14?adjusted=true&sort=asc&limit=50000",
     ];
-    assert_eq!(requests.iter().map(|request| request.target.as_str()).collect::<Vec<_>>(), needed);
+    assert_eq!(requests.iter().map(|request| request.target.as_str()).collect::<Vec<_>>(), expected);
     assert!(requests.iter().all(|request| request.authorization == "Bearer hunter2"));
 }
 
 #[test]
-fn pages_cut_otherwise_shuffled_or_repeated_give_identical_bars() {
+fn the_division_into_pages_order_and_repetition_do_not_change_the_bars() {
     let bars = |answer: fn(&Request) -> Reply| {
         let server = Server::start(move |request, _| answer(request));
         let cache = tempfile::tempdir().unwrap();
         let fetched = fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap();
         (rows(&fetched).to_vec(), fetched.n_pages)
     };
-    let (needed, n_pages) = bars(|request| answer(request, 1_000));
-    assert_eq!((needed.len(), n_pages), (136, 1));
-    assert_eq!(bars(|request| answer(request, 7)), (needed.clone(), 20));
+    let (expected, n_pages) = bars(|request| answer(request, 1_000));
+    assert_eq!((expected.len(), n_pages), (136, 1));
+    assert_eq!(bars(|request| answer(request, 7)), (expected.clone(), 20));
     let overlapping = |request: &Request| {
         let bars = bars_of(request);
         let from = cursor(request);
@@ -142,18 +142,18 @@ fn pages_cut_otherwise_shuffled_or_repeated_give_identical_bars() {
         shown.reverse();
         page(request, &shown, (to < bars.len()).then_some(to))
     };
-    assert_eq!(bars(overlapping), (needed.clone(), 3));
-    // Bars of days that were not requested.
+    assert_eq!(bars(overlapping), (expected.clone(), 3));
+    // This server returns more days than were requested.
     let beyond = |request: &Request| {
         let target = request.target.replace("2024-01-02", "2023-06-01").replace("2024-07-09", "2024-07-10");
         page(request, &bars_of(&Request { target, ..request.clone() }), None)
     };
-    assert_eq!(bars(beyond), (needed, 1));
+    assert_eq!(bars(beyond), (expected, 1));
 }
 
 #[test]
 fn after_a_split_all_bars_are_fetched_again() {
-    for (splits, n_cached, needed) in [
+    for (splits, n_cached, expected) in [
         (r#"{"status":"OK","results":[]}"#, 136, vec![("2024-07-10", "2024-07-14")]),
         (r#"{"status":"OK","results":[{"execution_date":"2024-07-11"}]}"#, 0, vec![("2024-01-02", "2024-07-14")]),
     ] {
@@ -165,7 +165,7 @@ fn after_a_split_all_bars_are_fetched_again() {
         let later = server.requests().into_iter().skip(1).filter(is_bars);
         let spans: Vec<(String, String)> = later.map(|request| days_of(&request)).collect();
         let spans: Vec<(&str, &str)> = spans.iter().map(|(first, last)| (first.as_str(), last.as_str())).collect();
-        assert_eq!(spans, needed, "all days that were cached");
+        assert_eq!(spans, expected, "the cached days and the new ones");
         assert_eq!(fetched.n_cached > 0, n_cached > 0);
         assert_eq!(rows(&fetched).len(), 96);
     }
@@ -198,7 +198,7 @@ fn the_key_is_not_sent_to_another_host() {
 }
 
 #[test]
-fn pages_that_refer_to_each_other_in_a_circle_are_an_error() {
+fn pages_that_refer_to_each_other_in_a_cycle_are_an_error() {
     let server = Server::start(|request, _| page(request, &[], Some(usize::from(cursor(request) == 1) + 1)));
     let cache = tempfile::tempdir().unwrap();
     let failure = fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap_err();
@@ -208,9 +208,9 @@ fn pages_that_refer_to_each_other_in_a_circle_are_an_error() {
 #[test]
 fn two_different_bars_of_one_day_are_an_error_and_are_not_cached() {
     let conflicting = |request: &Request, n_before: usize| match (answer(request, 1_000), n_before) {
-        (Reply::Whole(status, more, body), 0) => {
+        (Reply::Complete(status, more, body), 0) => {
             let half = body.replace("\"next_url\":null", "\"next_url\":\"/v2/aggs?cursor=9\"");
-            Reply::Whole(status, more, half)
+            Reply::Complete(status, more, half)
         }
         (_, 1) => {
             let t = Calendar::default().midnight(day("2024-01-02")) * 1_000;
@@ -226,7 +226,7 @@ fn two_different_bars_of_one_day_are_an_error_and_are_not_cached() {
     assert_eq!(rows(&fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap()).len(), 136);
 }
 
-/// Starts the server of a plan whose bars begin on a day.
+/// Starts a server with a plan that includes only the bars from the day `first` on.
 fn plan_from(first: &'static str) -> Server {
     Server::start(move |request, _| {
         let is_denied = is_bars(request) && days_of(request).0.as_str() < first;
@@ -254,7 +254,7 @@ fn a_plan_without_any_of_the_bars_or_without_the_newest_is_an_error() {
     assert!(failure.hint.contains("years"), "{}", failure.hint);
     fetch_one(&source(&plan_from("0000"), &cache, JULY_10), "2024-01-02").unwrap();
     let failure = fetch_one(&source(&plan_from("9999"), &cache, JULY_15), "2024-01-02").unwrap_err();
-    assert_eq!(failure.code, ErrorCode::HistoryNotInPlan, "old bars would pass as new ones");
+    assert_eq!(failure.code, ErrorCode::HistoryNotInPlan, "outdated bars must not be accepted");
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn a_symbol_without_bars_is_a_warning_and_is_requested_again_the_next_time() {
     let fetched = fetch_one(&source(&absent, &tempfile::tempdir().unwrap(), JULY_10), "2024-01-02").unwrap();
     assert_eq!(codes(&fetched), ["symbol_without_bars"]);
     assert!(fetched.reading.warnings[0].message.contains("no such ticker"), "{:?}", fetched.reading);
-    let failure = polygon.nothing(&["NOSUCH".to_owned()]);
+    let failure = polygon.no_bars_failure(&["NOSUCH".to_owned()]);
     assert!(failure.code == ErrorCode::NoBars && failure.message.contains("NOSUCH"), "{failure}");
 }
 
@@ -301,27 +301,27 @@ fn an_optional_symbol_that_cannot_be_fetched_does_not_fail_the_others() {
     let cache = tempfile::tempdir().unwrap();
     let symbols = ["AAPL".to_owned()];
     let optional = ["SPY".to_owned()];
-    let reach = Reach::From(day("2024-01-02"));
-    let wanted = Wanted { symbols: &symbols, optional: &optional, timeframe: Timeframe::Day1, reach };
+    let range = TimeRange::From(day("2024-01-02"));
+    let request = BarsRequest { symbols: &symbols, optional: &optional, timeframe: Timeframe::Day1, range };
     let polygon = source(&server, &cache, JULY_10);
-    let readings = polygon.read(&wanted, &|_| {}).unwrap();
+    let readings = polygon.read(&request, &|_| {}).unwrap();
     assert_eq!(
         readings.iter().map(|it| (it.symbol.as_str(), it.found.is_some())).collect::<Vec<_>>(),
         [("AAPL", true), ("SPY", false)]
     );
     assert!(
-        polygon.read(&Wanted { symbols: &optional, optional: &[], ..wanted }, &|_| {}).is_err(),
-        "as a needed symbol"
+        polygon.read(&BarsRequest { symbols: &optional, optional: &[], ..request }, &|_| {}).is_err(),
+        "SPY is not optional here"
     );
 }
 
 #[test]
 fn symbols_are_fetched_concurrently_and_returned_in_the_order_of_the_request() {
     static AT_ONCE: AtomicUsize = AtomicUsize::new(0);
-    // The first eight requests are answered after all of them have arrived.
+    // The server answers the first eight requests only after all eight have arrived.
     let server = Server::start(|request, n_before| {
         AT_ONCE.fetch_add(1, Ordering::SeqCst);
-        let deadline = Instant::now() + SHORT.answer;
+        let deadline = Instant::now() + FAST_RETRIES.response_timeout;
         while n_before < 8 && AT_ONCE.load(Ordering::SeqCst) < 8 && Instant::now() < deadline {
             thread::yield_now();
         }
@@ -344,9 +344,12 @@ fn an_interrupted_fetch_continues_at_the_missing_page() {
     let cache = tempfile::tempdir().unwrap();
     let failure = fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap_err();
     assert_eq!((failure.code, failure.retryable), (ErrorCode::UnreadableBars, true));
-    assert!(failure.message.contains("4 tries failed") && failure.message.contains("HTTP 500: oops"), "{failure}");
-    // Days later, and with more days: the unfinished fetch is completed first, and splits are
-    // requested since its start.
+    assert!(
+        failure.message.contains("4 requests to Polygon failed") && failure.message.contains("HTTP 500: oops"),
+        "{failure}"
+    );
+    // Five days later, there are more days to fetch. The unfinished fetch is completed first, and
+    // splits are requested from the day on which it began.
     let fetched = fetch_one(&source(&server, &cache, JULY_15), "2024-01-02").unwrap();
     assert_eq!((rows(&fetched).len(), codes(&fetched)), (139, vec![]));
     let requests = server.requests();
@@ -358,7 +361,7 @@ fn an_interrupted_fetch_continues_at_the_missing_page() {
 }
 
 #[test]
-fn an_expired_cursor_starts_the_span_again() {
+fn an_expired_cursor_restarts_the_fetch_of_the_span() {
     let server = Server::start(|request, n_before| match (cursor(request), n_before) {
         (60, 2..6) => Reply::status(500, "oops"),
         (60, 6..9) => Reply::status(400, "cursor expired"),
@@ -383,32 +386,32 @@ fn a_cursor_that_is_always_rejected_is_an_error() {
         let failure = fetch_one(&source(&server, &cache, JULY_10), "2024-01-02").unwrap_err();
         assert!(failure.message.contains("bad cursor"), "{failure}");
         let n_sent = server.requests().iter().filter(|request| is_bars(request)).count();
-        assert_eq!(n_sent, n_requests, "at most one new start");
+        assert_eq!(n_sent, n_requests, "the fetch is restarted at most once");
     }
 }
 
 #[test]
-fn progress_rises_page_by_page_and_states_why_it_waits() {
+fn progress_increases_with_every_page_and_states_the_reason_of_a_wait() {
     let server = Server::start(|request, n_before| match n_before {
-        1 => Reply::Whole(429, "Retry-After: 0\r\n", String::new()),
+        1 => Reply::Complete(429, "Retry-After: 0\r\n", String::new()),
         _ => answer(request, 50),
     });
     let cache = tempfile::tempdir().unwrap();
     let events = Mutex::new(Vec::<FetchProgress>::new());
     let symbols = ["AAPL".to_owned()];
-    let reach = Reach::From(day("2024-01-02"));
-    let wanted = Wanted { symbols: &symbols, optional: &[], timeframe: Timeframe::Day1, reach };
-    source(&server, &cache, JULY_10).read(&wanted, &|progress| events.lock().push(progress.clone())).unwrap();
+    let range = TimeRange::From(day("2024-01-02"));
+    let request = BarsRequest { symbols: &symbols, optional: &[], timeframe: Timeframe::Day1, range };
+    source(&server, &cache, JULY_10).read(&request, &|progress| events.lock().push(progress.clone())).unwrap();
     let events = events.into_inner();
     let messages: Vec<&str> = events.iter().map(|progress| progress.message.as_str()).collect();
-    let needed = [
+    let expected = [
         "AAPL: page 1, 50 bars",
-        "AAPL: page 2, 50 bars, waiting 0 s as Polygon asks for fewer requests",
+        "AAPL: page 2, 50 bars, waiting 0 s for Polygon's rate limit",
         "AAPL: page 2, 100 bars",
         "AAPL: page 3, 136 bars",
         "AAPL: 136 bars",
     ];
-    assert_eq!(messages, needed);
+    assert_eq!(messages, expected);
     assert!(events.iter().map(|progress| progress.fraction).is_sorted());
     let last = events.last().unwrap();
     assert_eq!((last.n_pages, last.n_rows, last.fraction, last.eta_s), (3, 136, 1.0, Some(0.0)));
@@ -417,23 +420,23 @@ fn progress_rises_page_by_page_and_states_why_it_waits() {
 }
 
 #[test]
-fn weeks_are_requested_completely() {
+fn weekly_bars_are_requested_in_whole_weeks() {
     let server = Server::start(|request, _| answer(request, 1_000));
     let cache = tempfile::tempdir().unwrap();
     let symbols = ["AAPL".to_owned()];
-    let reach = Reach::Between(day("2024-05-01"), day("2024-07-11"));
-    let wanted = Wanted { symbols: &symbols, optional: &[], timeframe: Timeframe::Week1, reach };
-    source(&server, &cache, JULY_15).read(&wanted, &|_| {}).unwrap();
+    let range = TimeRange::Between(day("2024-05-01"), day("2024-07-11"));
+    let request = BarsRequest { symbols: &symbols, optional: &[], timeframe: Timeframe::Week1, range };
+    source(&server, &cache, JULY_15).read(&request, &|_| {}).unwrap();
     assert_eq!(days_of(&server.requests()[0]), ("2024-04-28".to_owned(), "2024-07-06".to_owned()));
 }
 
 #[test]
-fn a_removed_symbol_is_fetched_again() {
+fn a_symbol_that_was_removed_from_the_cache_is_fetched_again() {
     let server = Server::start(|request, _| answer(request, 1_000));
     let cache = tempfile::tempdir().unwrap();
     let polygon = source(&server, &cache, JULY_10);
     fetch_one(&polygon, "2024-01-02").unwrap();
-    polygon.forget(&["AAPL".to_owned()], Timeframe::Day1).unwrap();
+    polygon.remove_from_cache(&["AAPL".to_owned()], Timeframe::Day1).unwrap();
     assert_eq!(fetch_one(&polygon, "2024-01-02").unwrap().n_pages, 1);
     assert_eq!(server.requests().len(), 2, "splits are not requested");
 }

@@ -1,7 +1,7 @@
-//! The URLs of Polygon's bars and splits.
+//! Builds the URLs of Polygon's bars and splits.
 //!
-//! In: the configured base URL and what is wanted. Out: a URL. Invariant: no URL contains the key,
-//! and every URL is of the configured server.
+//! In: the configured base URL, a symbol and days. Out: a URL. Invariant: no URL contains the API
+//! key, and every URL refers to the configured server.
 
 use oculus_job::request::Timeframe;
 use oculus_pipeline::date::iso_date;
@@ -9,10 +9,10 @@ use reqwest::Url;
 
 use super::calendar::Days;
 
-/// The most bars that Polygon returns per page.
+/// Maximum number of bars that Polygon returns per page.
 const BARS_PER_PAGE: &str = "50000";
 
-/// Returns the URL of the first page of a span's bars.
+/// Returns the URL of the first page of bars for some days.
 pub(crate) fn bars(base: &Url, symbol: &str, timeframe: Timeframe, days: Days) -> Url {
     let (multiplier, unit) = unit(timeframe);
     let first = iso_date(days.first);
@@ -33,7 +33,7 @@ pub(crate) fn page(base: &Url, next: &str) -> Url {
     url
 }
 
-/// Returns the URL of the splits of a share between two days, ends included.
+/// Returns the URL of the splits of a share from the day `first` to the day `last`, both included.
 pub(crate) fn splits(base: &Url, symbol: &str, first: i32, last: i32) -> Url {
     let mut url = below(base, &["v3", "reference", "splits"]);
     let first = iso_date(first);
@@ -43,16 +43,17 @@ pub(crate) fn splits(base: &Url, symbol: &str, first: i32, last: i32) -> Url {
     url
 }
 
+/// Returns the base URL with further path segments.
 fn below(base: &Url, segments: &[&str]) -> Url {
     let mut url = base.clone();
-    // An http URL has segments.
+    // The configuration accepts only http and https URLs, which always have path segments.
     if let Ok(mut path) = url.path_segments_mut() {
         path.pop_if_empty().extend(segments);
     }
     url
 }
 
-/// Returns Polygon's multiplier and unit of the length of a bar.
+/// Returns Polygon's multiplier and unit for a timeframe, such as `("5", "minute")`.
 fn unit(timeframe: Timeframe) -> (&'static str, &'static str) {
     match timeframe {
         Timeframe::Minute1 => ("1", "minute"),
@@ -71,15 +72,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_timeframe_has_its_url_and_a_symbol_stays_one_segment_of_it() {
+    fn every_timeframe_has_a_url_in_which_the_symbol_is_one_segment() {
         let days = Days::new(19_723, 19_730).unwrap();
         let url = |base: &str, symbol, timeframe| bars(&Url::parse(base).unwrap(), symbol, timeframe, days);
         let ranges = Timeframe::ALL.map(|timeframe| {
             let url = url("https://api.polygon.io", "BRK.B", timeframe).to_string();
             url.split("range/").nth(1).unwrap().split("/2024").next().unwrap().to_owned()
         });
-        let needed = ["1/minute", "5/minute", "15/minute", "30/minute", "1/hour", "4/hour", "1/day", "1/week"];
-        assert_eq!(ranges, needed);
+        let expected = ["1/minute", "5/minute", "15/minute", "30/minute", "1/hour", "4/hour", "1/day", "1/week"];
+        assert_eq!(ranges, expected);
         assert_eq!(
             url("http://localhost:1/market/", "X:A^/..?", Timeframe::Day1).as_str(),
             "http://localhost:1/market/v2/aggs/ticker/X:A^%2F..%3F/range/1/day/2024-01-01/2024-01-08\
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_further_page_keeps_its_path_and_query_on_the_configured_server() {
+    fn the_url_of_a_further_page_has_its_path_and_query_on_the_configured_server() {
         let base = Url::parse("http://localhost:1").unwrap();
         assert_eq!(page(&base, "/v2/aggs/A?cursor=b%3D").as_str(), "http://localhost:1/v2/aggs/A?cursor=b%3D");
     }

@@ -1,6 +1,7 @@
 //! Generates a synthetic series.
 //!
-//! In: a [`Recipe`]. Out: a [`Synthetic`] series. Invariant: prices have six decimals, volumes none.
+//! In: a [`Recipe`]. Out: a [`SyntheticSeries`]. Invariant: prices are rounded to six decimals,
+//! volumes to whole numbers.
 
 use oculus_pipeline::bars::Bars;
 
@@ -9,16 +10,16 @@ use super::oracle::Oracle;
 use super::recipe::Recipe;
 use super::simulation::simulate;
 
-/// A series with the oracle of its generator.
+/// A generated series with its oracle.
 #[derive(Clone, Debug)]
-pub struct Synthetic {
+pub struct SyntheticSeries {
     /// The bars.
     pub bars: Bars,
-    /// Computes the probability of every rise.
+    /// Oracle that computes the probability of a rise at every bar.
     pub oracle: Oracle,
 }
 
-/// Generates a series.
+/// Generates the series of a recipe.
 ///
 /// ```
 /// use oculus_job::request::Timeframe;
@@ -28,7 +29,7 @@ pub struct Synthetic {
 /// let recipe = Recipe { kind: Kind::Walk, symbol, stream: 0, seed: 1, timeframe: Timeframe::Day1, n_bars: 300 };
 /// assert_eq!(generate(&recipe).bars, generate(&recipe).bars);
 /// ```
-pub fn generate(recipe: &Recipe) -> Synthetic {
+pub fn generate(recipe: &Recipe) -> SyntheticSeries {
     let n_bars = recipe.n_bars;
     let column = || Vec::with_capacity(n_bars);
     let mut bars = Bars {
@@ -40,17 +41,20 @@ pub fn generate(recipe: &Recipe) -> Synthetic {
         close: column(),
         volume: column(),
     };
+    // The calendar may have fewer times than `n_bars`, so the series has only as many bars as there
+    // are times.
     for [open, high, low, close, volume] in simulate(recipe).map(|(_, bar)| bar).take(bars.time.len()) {
-        bars.open.push(to_decimals(open));
-        bars.high.push(to_decimals(high));
-        bars.low.push(to_decimals(low));
-        bars.close.push(to_decimals(close));
+        bars.open.push(round_price(open));
+        bars.high.push(round_price(high));
+        bars.low.push(round_price(low));
+        bars.close.push(round_price(close));
         bars.volume.push(volume.round());
     }
-    Synthetic { bars, oracle: Oracle::new(recipe.clone()) }
+    SyntheticSeries { bars, oracle: Oracle::new(recipe.clone()) }
 }
 
-/// Rounds a price to six decimals.
-fn to_decimals(price: f64) -> f64 {
+/// Rounds a price to six decimals, the precision of the CSV files. A CSV file then contains exactly
+/// these bars.
+fn round_price(price: f64) -> f64 {
     (price * 1e6).round() / 1e6
 }

@@ -2,14 +2,14 @@
 
 use oculus_job::hash::sha256_hex;
 use oculus_job::request::Timeframe;
-use oculus_pipeline::features::{Prices, resolve};
+use oculus_pipeline::features::{OhlcvView, resolve};
 use oculus_pipeline::metrics::auc;
 use proptest::prelude::*;
 
 use super::*;
 
-/// SHA-256 of the CSV files of seed 7 on which the tests of the whole pipeline are calibrated;
-/// taken at that time.
+/// SHA-256 hashes of the CSV files with seed 7. The thresholds of the end-to-end tests were
+/// calibrated on these files.
 const CALIBRATED: [(Kind, [&str; 2]); 4] = [
     (
         Kind::Walk,
@@ -45,18 +45,18 @@ fn recipe(kind: Kind, seed: u64, n_bars: usize) -> Recipe {
     Recipe { kind, symbol: "AAA".to_owned(), stream: 0, seed, timeframe: Timeframe::Day1, n_bars }
 }
 
-fn panel(kind: Kind, n_series: u64, n_bars: usize) -> Vec<Synthetic> {
+fn panel(kind: Kind, n_series: u64, n_bars: usize) -> Vec<SyntheticSeries> {
     (0..n_series).map(|stream| generate(&Recipe { stream, ..recipe(kind, 11, n_bars) })).collect()
 }
 
-/// AUC of a feature on the label, the better of its two directions.
-fn feature_auc(series: &[Synthetic], name: &str, horizon_bars: usize, threshold_pct: f64) -> f64 {
+/// Returns the AUC of a feature on the label, in the better of its two directions.
+fn feature_auc(series: &[SyntheticSeries], name: &str, horizon_bars: usize, threshold_pct: f64) -> f64 {
     let feature = resolve(name).unwrap();
     let mut labels = Vec::new();
     let mut scores = Vec::new();
-    for Synthetic { bars, .. } in series {
+    for SyntheticSeries { bars, .. } in series {
         let day = bars.session_days(Timeframe::Day1);
-        let values = feature.compute(&Prices::new(bars, &day, &[]));
+        let values = feature.compute(&OhlcvView::new(bars, &day, &[]));
         let closes = bars.close.iter().zip(&bars.close[horizon_bars..]);
         for (value, (now, then)) in values.iter().zip(closes) {
             labels.push(f32::from(u8::from(100.0 * (then / now - 1.0) >= threshold_pct)));
@@ -68,7 +68,7 @@ fn feature_auc(series: &[Synthetic], name: &str, horizon_bars: usize, threshold_
 }
 
 #[test]
-fn files_are_those_that_tests_are_calibrated_on() {
+fn generated_files_have_the_hashes_of_the_calibration() {
     for (kind, hashes) in CALIBRATED {
         for (stream, hash) in (0..).zip(hashes) {
             let bars = generate(&Recipe { stream, ..recipe(kind, 7, 2200) }).bars;
@@ -85,8 +85,8 @@ fn a_walk_cannot_be_forecast() {
 }
 
 #[test]
-fn a_garch_has_a_forecast_of_volatility_but_not_of_direction() {
-    let panel = panel(Kind::usual("garch").unwrap(), 4, 4000);
+fn the_volatility_of_a_garch_can_be_forecast_but_its_direction_cannot() {
+    let panel = panel(Kind::from_name("garch").unwrap(), 4, 4000);
     let [far, near] = [4.0, 0.0].map(|threshold_pct| oracle_auc(&panel, 5, threshold_pct).unwrap());
     assert!(far > 0.58, "{far}");
     assert!((near - 0.5).abs() < 0.02, "{near}");
@@ -97,9 +97,9 @@ fn a_garch_has_a_forecast_of_volatility_but_not_of_direction() {
 fn no_feature_is_better_than_the_oracle() {
     const FEATURES: [&str; 8] =
         ["RSI_14", "RSI_7", "ADX_14", "RET_5", "WILLR_14", "HV_20", "PRICE_TO_SMA_20", "GAP_PCT"];
-    // Strong enough that chance does not decide: twice to three times the usual rule.
+    // The drift is about three times the default, so that the result does not depend on chance.
     let rule = Kind::Rule { rsi_below: 38.0, adx_above: 22.0, drift: 0.01 };
-    let [rebound, gaps] = ["rebound", "gaps"].map(|name| Kind::usual(name).unwrap());
+    let [rebound, gaps] = ["rebound", "gaps"].map(|name| Kind::from_name(name).unwrap());
     for (kind, horizon_bars, threshold_pct) in [(rule, 5, 2.0), (rebound, 5, 2.0), (gaps, 1, 0.5)] {
         let panel = panel(kind, 4, 4000);
         let oracle = oracle_auc(&panel, horizon_bars, threshold_pct).unwrap();
@@ -111,26 +111,26 @@ fn no_feature_is_better_than_the_oracle() {
 }
 
 #[test]
-fn the_planted_rule_lifts_its_label_by_the_documented_factor() {
-    let mut held = [0.0; 2];
-    let mut rises = [0.0; 2];
-    for Synthetic { bars, .. } in panel(Kind::usual("rule").unwrap(), 12, 4000) {
-        let prices = Prices::new(&bars, &[], &[]);
+fn the_planted_rule_increases_the_base_rate_by_the_documented_factor() {
+    let mut n_bars = [0.0; 2];
+    let mut n_rises = [0.0; 2];
+    for SyntheticSeries { bars, .. } in panel(Kind::from_name("rule").unwrap(), 12, 4000) {
+        let prices = OhlcvView::new(&bars, &[], &[]);
         let [rsi, adx] = ["RSI_14", "ADX_14"].map(|name| resolve(name).unwrap().compute(&prices));
         for bar in 28..bars.len() - 5 {
             let rise = f64::from(u8::from(bars.close[bar + 5] / bars.close[bar] >= 1.02));
-            let is_held = usize::from(rsi[bar] < 38.0 && adx[bar] > 22.0);
-            held[is_held] += 1.0;
-            rises[is_held] += rise;
+            let is_signal = usize::from(rsi[bar] < 38.0 && adx[bar] > 22.0);
+            n_bars[is_signal] += 1.0;
+            n_rises[is_signal] += rise;
         }
     }
-    let base_rate = (rises[0] + rises[1]) / (held[0] + held[1]);
-    let lift = rises[1] / held[1] / base_rate;
-    assert!((lift - 1.6).abs() < 0.1, "lift {lift} over {base_rate}, held {held:?}");
+    let base_rate = (n_rises[0] + n_rises[1]) / (n_bars[0] + n_bars[1]);
+    let lift = n_rises[1] / n_bars[1] / base_rate;
+    assert!((lift - 1.6).abs() < 0.1, "lift {lift}, base rate {base_rate}, bars without and with a signal {n_bars:?}");
 }
 
 #[test]
-fn intraday_bars_lie_in_new_yorks_session() {
+fn intraday_bars_are_within_the_session_of_new_york() {
     for (timeframe, n_per_session) in
         [(Timeframe::Minute1, 390), (Timeframe::Minute5, 78), (Timeframe::Hour1, 7), (Timeframe::Hour4, 2)]
     {
@@ -141,7 +141,7 @@ fn intraday_bars_lie_in_new_yorks_session() {
         assert!(
             days[..150 * n_per_session].chunk_by(|one, next| one == next).all(|session| session.len() == n_per_session)
         );
-        // Winter and summer: 09:30 is 14:30 and 13:30 UTC.
+        // 09:30 in New York is 14:30 UTC in winter and 13:30 UTC in summer.
         assert_eq!([bars.time[0] % 86_400, bars.time[140 * n_per_session] % 86_400], [52_200, 48_600]);
     }
 }
@@ -153,7 +153,7 @@ fn a_very_long_series_keeps_its_prices_within_bounds() {
 }
 
 fn kinds() -> impl Strategy<Value = Kind> {
-    prop::sample::select(Kind::USUAL.map(|(_, kind)| kind).to_vec())
+    prop::sample::select(Kind::NAMED.map(|(_, kind)| kind).to_vec())
 }
 
 fn timeframes() -> impl Strategy<Value = Timeframe> {
@@ -164,7 +164,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn one_seed_is_one_series(kind in kinds(), timeframe in timeframes(), seed: u64, stream in 0_u64..9, n_bars in 2_usize..300) {
+    fn a_seed_and_stream_determine_the_series(kind in kinds(), timeframe in timeframes(), seed: u64, stream in 0_u64..9, n_bars in 2_usize..300) {
         let recipe = Recipe { stream, timeframe, ..recipe(kind, seed, n_bars) };
         let bars = generate(&recipe).bars;
         prop_assert_eq!(&bars, &generate(&recipe).bars);
@@ -176,7 +176,7 @@ proptest! {
     }
 
     #[test]
-    fn every_bar_is_sound(kind in kinds(), timeframe in timeframes(), seed: u64) {
+    fn every_bar_is_consistent(kind in kinds(), timeframe in timeframes(), seed: u64) {
         let bars = generate(&Recipe { timeframe, ..recipe(kind, seed, 500) }).bars;
         for bar in 0..bars.len() {
             let low = bars.low[bar];
@@ -187,9 +187,9 @@ proptest! {
     }
 
     #[test]
-    fn probabilities_are_probabilities(kind in kinds(), seed: u64, horizon_bars in 1_usize..8, threshold_pct in -5.0..5.0) {
-        let known = generate(&recipe(kind, seed, 60)).oracle.probabilities(horizon_bars, threshold_pct);
-        prop_assert_eq!(known.len(), 60);
-        prop_assert!(known.iter().all(|(_, probability)| (0.0..=1.0).contains(probability)));
+    fn probabilities_are_between_zero_and_one(kind in kinds(), seed: u64, horizon_bars in 1_usize..8, threshold_pct in -5.0..5.0) {
+        let probabilities = generate(&recipe(kind, seed, 60)).oracle.probabilities(horizon_bars, threshold_pct);
+        prop_assert_eq!(probabilities.len(), 60);
+        prop_assert!(probabilities.iter().all(|(_, probability)| (0.0..=1.0).contains(probability)));
     }
 }

@@ -1,16 +1,19 @@
-//! The requirements of the later stages for the bars; they pass them in, so that this stage imports none of them.
+//! The requirements that the later stages have for the bars. The caller passes them in, so that
+//! this stage does not depend on the later ones.
 
 use oculus_job::request::Job;
 
-/// The requirements of the later stages of a job for its bars.
+/// The requirements that the later stages of a job have for its bars.
 #[derive(Clone, Debug)]
 pub struct BarsNeeds<'a> {
     /// The job: symbols, timeframe, years, horizons.
     pub job: &'a Job,
-    /// Symbols that features compare with.
+    /// Symbols with which features compare the symbols of the job.
     pub benchmarks: Vec<String>,
-    /// Rows up to and including its own that a prediction reads; this many more bars are kept.
+    /// Number of rows that a prediction reads, up to and including its own row. The warm-up is
+    /// longer by this number of bars.
     pub lookback_rows: usize,
-    /// Computes, from the bars of warm-up that are available, how many the features use up before their first row.
+    /// Computes, from the number of warm-up bars, how many bars precede the first row of the
+    /// feature table.
     pub warm_up_bars: fn(&Job, usize) -> usize,
 }

@@ -1,4 +1,4 @@
-//! The bars of one symbol.
+//! The bars of one symbol, their session dates and their hash.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -12,7 +12,8 @@ use super::session::{day_of, next_change, offset_s_at, session_zone};
 pub struct Bars {
     /// Ticker.
     pub symbol: String,
-    /// Start of the bar, seconds since 1970-01-01 UTC (daily bars: midnight UTC of their date). Strictly ascending.
+    /// Start of each bar, seconds since 1970-01-01 UTC. A daily or weekly bar starts at midnight
+    /// UTC of its date. Strictly ascending.
     pub time: Vec<i64>,
     /// First price.
     pub open: Vec<f64>,
@@ -37,11 +38,12 @@ impl Bars {
         self.time.is_empty()
     }
 
-    /// Returns the session date of each bar, days since 1970-01-01: the bar's own date, or the date in New York at the
-    /// start of an intraday bar, so that an extended session does not end at midnight UTC.
+    /// Returns the session date of each bar, days since 1970-01-01: the date of a daily or weekly
+    /// bar, or the date in New York at the start of an intraday bar.
     pub fn session_days(&self, timeframe: Timeframe) -> Vec<i32> {
         let zone = session_zone(timeframe);
-        // A zone keeps its offset for months; to look it up for every bar would take longer than most features.
+        // A time zone keeps its offset for months, so the offset is looked up only when it changes.
+        // A look-up per bar would take longer than most features.
         let mut unchanged = 0..0;
         let mut offset_s = 0;
         let day = |&time: &i64| {
@@ -54,19 +56,22 @@ impl Bars {
         self.time.iter().map(day).collect()
     }
 
-    /// Returns the bars that start within a span, ends included, in seconds since 1970-01-01 UTC.
+    /// Returns the bars that start within a span.
+    ///
+    /// * `span`: first and last time, both included, in seconds since 1970-01-01 UTC.
     pub fn within(&self, span: RangeInclusive<i64>) -> Self {
         let from = self.time.partition_point(|time| time < span.start());
         let to = self.time.partition_point(|time| time <= span.end());
+        // An inverted span contains no bars.
         self.part(from..to.max(from))
     }
 
-    /// Computes the SHA-256 over the symbol and all numbers, whatever the format of their file; lower-case hex.
+    /// Computes the SHA-256 over the symbol and all numbers, in lower-case hex.
     pub fn sha256(&self) -> String {
         sha256([self])
     }
 
-    /// Returns the bars from one index on.
+    /// Returns the series without its first `n_bars` bars.
     pub(super) fn skip(&self, n_bars: usize) -> Self {
         self.part(n_bars..self.len())
     }
@@ -85,10 +90,12 @@ impl Bars {
     }
 }
 
-/// Computes the SHA-256 over the numbers of several series, whatever the format of their files; lower-case hex.
+/// Computes the SHA-256 over the symbols and numbers of several series, in lower-case hex. It does
+/// not depend on the format of the files.
 pub(super) fn sha256<'a>(bars: impl IntoIterator<Item = &'a Bars>) -> String {
     let mut bytes = Vec::new();
     for bars in bars {
+        // The lengths precede the values, so that different series cannot produce the same bytes.
         bytes.extend((bars.symbol.len() as u64).to_le_bytes());
         bytes.extend(bars.symbol.as_bytes());
         bytes.extend((bars.len() as u64).to_le_bytes());

@@ -1,13 +1,15 @@
-//! The part of the bars that can have labels.
+//! The span of the bars that can have labels, and the share of this span that is the test period.
 
-/// The test period is the last of this many equal parts of the labelled dates.
-pub(crate) const TEST_ONE_IN: usize = 5;
+/// Number of equal parts that the labelled dates are divided into; the last part is the test
+/// period.
+pub(crate) const TEST_PERIOD_DIVISOR: usize = 5;
 
 /// The rows that may be used for training, validation or test.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LabelledSpan {
     /// First session date of the labelled span, days since 1970-01-01.
     pub first_day: i32,
-    /// Rows of its symbol, up to and including itself, that a row must have: the window of a sequence model.
+    /// Length of the window of a sequence model, in rows. The window of a row consists of rows of
+    /// the same symbol and ends with the row itself.
     pub lookback_rows: usize,
 }

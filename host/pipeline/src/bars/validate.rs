@@ -1,8 +1,8 @@
-//! Validates rows as they were found, and makes them a sound series.
+//! Validates the rows of a symbol and converts them into a series of bars.
 //!
-//! In: rows in any order. Out: an [`Inspection`]: the sound bars, and findings by kind. Only the
-//! order, equal duplicates and rounding errors are repaired, since these repairs need no guess.
-//! Missing bars are never filled in.
+//! In: rows in any order. Out: an [`Inspection`] with the valid bars and the findings by kind.
+//! Invariant: only the order, equal duplicates and rounding errors are repaired, because these
+//! repairs do not require a guess. Missing bars are never filled in.
 
 mod finding;
 mod row;
@@ -11,37 +11,40 @@ mod series;
 mod tests;
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::Failure;
+use oculus_job::error::JobError;
 use oculus_job::request::Timeframe;
 use oculus_job::warning::Warning;
 
 use self::finding::FindingCollector;
-pub use self::finding::{Finding, FindingKind, Place, Severity};
-pub use self::series::{Split, missing_days, suspected_splits};
+pub use self::finding::{Finding, FindingKind, FindingPlace, Severity};
+pub use self::series::{SuspectedSplit, missing_days, suspected_splits};
 use super::failure::refused;
 use super::series::Bars;
-use super::source::{Found, Reading, Row, RowUnit};
+use super::source::{FoundRows, Reading, Row, RowUnit};
 
 /// The result of inspecting a symbol's rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inspection {
-    /// What the rows were read from, for messages.
+    /// Origin of the rows, for messages.
     pub origin: String,
-    /// The unit of row numbers.
+    /// Unit of the row numbers.
     pub unit: RowUnit,
-    /// The sound bars; they are complete only if no finding is refused.
+    /// The valid bars. If a finding has the severity [`Severity::Refused`], some bars are missing
+    /// here.
     pub bars: Bars,
-    /// The findings, one per kind, the most severe kinds first.
+    /// One finding per kind, the most severe kinds first.
     pub findings: Vec<Finding>,
 }
 
-/// Sorts by time, merges equal duplicates, and checks every bar and what lies between them.
-pub fn inspect(found: Found, symbol: &str, timeframe: Timeframe) -> Inspection {
-    let Found { origin, unit, mut rows } = found;
+/// Sorts rows by time, merges equal duplicates, and checks every bar and the series as a whole.
+pub fn inspect(found: FoundRows, symbol: &str, timeframe: Timeframe) -> Inspection {
+    let FoundRows { origin, unit, mut rows } = found;
     let mut findings = FindingCollector::new(timeframe);
     for pair in rows.windows(2).filter(|pair| pair[1].time < pair[0].time) {
-        findings.add(FindingKind::UnsortedRows, &pair[1], || "earlier than the one before it".to_owned());
+        findings.add(FindingKind::UnsortedRows, &pair[1], || "earlier than the previous row".to_owned());
     }
+    // Rows with the same time are sorted by their line, so that their order does not depend on the
+    // order in which the source returns them.
     rows.sort_by_key(|row| (row.time, row.line));
     let mut bars = Bars { symbol: symbol.to_owned(), ..Bars::default() };
     let mut lines = Vec::with_capacity(rows.len());
@@ -54,61 +57,75 @@ pub fn inspect(found: Found, symbol: &str, timeframe: Timeframe) -> Inspection {
             }
             Some(earlier) if earlier.time == row.time => {
                 findings.add(FindingKind::ConflictingRows, row, || {
-                    format!("stands in {}s {} and {} with different values", unit.name(), earlier.line, row.line)
+                    format!("is in {}s {} and {} with different values", unit.name(), earlier.line, row.line)
                 });
                 continue;
             }
             _ if row::push(&mut bars, row, &mut findings) => lines.push(row.line),
             _ => {}
         }
+        // An invalid row is remembered, too, so that a repetition of it is a duplicate and not a
+        // second error.
         earlier = Some(row);
     }
+    // The rows are freed, because those of a long intraday series take much memory, and the checks
+    // of the series do not read them.
     drop(rows);
     series::inspect(&bars, &lines, timeframe, &mut findings);
     Inspection { origin, unit, bars, findings: findings.sorted() }
 }
 
 impl Inspection {
-    /// Returns the failure of rows that are not sound bars, with the first error; `None` for sound bars.
-    pub fn refusal(&self) -> Option<Failure> {
+    /// Returns the failure that refuses a job because of these rows, or `None` if the rows are
+    /// valid bars. The failure states the first error.
+    pub fn refusal(&self) -> Option<JobError> {
         let refusals = || self.findings.iter().filter(|finding| finding.kind.severity() == Severity::Refused);
-        let first = refusals().min_by_key(|finding| finding.order())?;
+        let first = refusals().min_by_key(|finding| finding.sort_key())?;
         let n_more = refusals().map(|finding| finding.count).sum::<usize>() - 1;
         let more =
             if n_more > 0 { format!("; and {n_more} more, `oculus-host bars check` lists all") } else { String::new() };
         Some(refused(ErrorCode::BadBars, format!("{}{more}", self.message(first)), first.kind.hint()))
     }
 
-    /// Returns the warnings for the result, one per kind.
+    /// Returns the warnings for the result, one per kind of finding that does not refuse the job.
     pub fn warnings(&self) -> Vec<Warning> {
         let others = self.findings.iter().filter(|finding| finding.kind.severity() != Severity::Refused);
         others.map(|finding| Warning::new(finding.kind.code(), self.message(finding))).collect()
     }
 
-    /// Returns the message of a finding: its first place and the number of places.
+    /// Returns the message of a finding, with its first place and the number of places.
     pub fn message(&self, finding: &Finding) -> String {
         let Finding { kind, count, places } = finding;
         let origin = &self.origin;
         let symbol = &self.bars.symbol;
         let summary = kind.summary();
         let unit = self.unit.name();
-        let Some(Place { row, when, what, .. }) = places.first() else { return format!("{origin}: {summary}") };
+        let Some(FindingPlace { row, when, detail, .. }) = places.first() else {
+            return format!("{origin}: {summary}");
+        };
         match kind {
-            FindingKind::WrongSpacing => format!("{origin} has {what}"),
-            FindingKind::ConflictingRows => format!("{origin}: {when} {what}"),
+            FindingKind::WrongSpacing => format!("{origin} has {detail}"),
+            FindingKind::ConflictingRows => format!("{origin}: {when} {detail}"),
             _ if kind.severity() == Severity::Refused => {
-                format!("{origin} {unit} {row} ({when}): {what}")
+                format!("{origin} {unit} {row} ({when}): {detail}")
             }
-            _ => format!("{symbol}: {summary}: {count}, first {when} ({unit} {row}): {what}"),
+            _ => format!("{symbol}: {summary}: {count}, first {when} ({unit} {row}): {detail}"),
         }
     }
 }
 
-/// Converts the rows of a symbol into a sound series, and adds to `warnings`; `None` where the symbol has no rows.
+/// Validates the rows of a symbol and returns them as a series, or `None` if the symbol has no
+/// rows.
+///
+/// * `warnings`: receives the warnings of the reading and of the validation.
 ///
 /// # Errors
-/// `bad_bars` where the rows are not sound bars.
-pub fn sound(reading: Reading, timeframe: Timeframe, warnings: &mut Vec<Warning>) -> Result<Option<Bars>, Failure> {
+/// Returns `bad_bars` if the rows are not valid bars.
+pub fn validated_bars(
+    reading: Reading,
+    timeframe: Timeframe,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<Bars>, JobError> {
     warnings.extend(reading.warnings);
     let Some(found) = reading.found else { return Ok(None) };
     let inspection = inspect(found, &reading.symbol, timeframe);

@@ -1,6 +1,8 @@
+//! Claims about the label shifts, on synthetic panels.
+
 use std::cell::RefCell;
 
-use oculus_job::failure::Kind;
+use oculus_job::error::JobErrorKind;
 use oculus_plugin_api::code;
 
 use super::{
@@ -15,8 +17,8 @@ use crate::{
     },
 };
 
-/// Searches on a panel, then runs the label shifts.
-fn label_shifts(panel: &Panel, in_search: &Centroid<'_>, in_canaries: &Centroid<'_>) -> Result<LabelShifts, Failure> {
+/// Runs the search on a panel, then the label shifts.
+fn label_shifts(panel: &Panel, in_search: &Centroid<'_>, in_canaries: &Centroid<'_>) -> Result<LabelShifts, JobError> {
     let context = panel.search_context(2);
     let params = no_params();
     let lead = Family { fitter: in_search, params: &params, device: "auto" };
@@ -24,7 +26,7 @@ fn label_shifts(panel: &Panel, in_search: &Centroid<'_>, in_canaries: &Centroid<
     shifts::run(&context, &outcome, &Family { fitter: in_canaries, ..lead }, &|_, _| {})
 }
 
-fn found(panel: &Panel) -> LabelShifts {
+fn shifts_of(panel: &Panel) -> LabelShifts {
     let family = Centroid::new(&panel.table);
     label_shifts(panel, &family, &family).unwrap()
 }
@@ -36,7 +38,7 @@ fn warning_codes(label_shifts: LabelShifts) -> Vec<&'static str> {
 
 #[test]
 fn a_planted_signal_scores_more_than_every_shifted_label() {
-    let found = found(&Panel::new(1, 0.6, &[1.0]));
+    let found = shifts_of(&Panel::new(1, 0.6, &[1.0]));
     assert_eq!((found.n_shifts, found.shifted_scores.len(), found.rank), (19, 19, Some(1)));
     assert_eq!(found.p_value, Finite::new(0.05));
     assert!(found.score.unwrap().get() > 0.1, "{found:?}");
@@ -47,16 +49,18 @@ fn a_planted_signal_scores_more_than_every_shifted_label() {
 
 #[test]
 fn on_noise_every_rank_is_equally_likely() {
-    let p_values: Vec<f64> = (0..40).map(|seed| found(&Panel::new(seed, 0.0, &[1.0])).p_value.unwrap().get()).collect();
+    let p_values: Vec<f64> =
+        (0..40).map(|seed| shifts_of(&Panel::new(seed, 0.0, &[1.0])).p_value.unwrap().get()).collect();
     let mean = p_values.iter().sum::<f64>() / 40.0;
-    // Three deviations of the mean of forty uniform numbers.
+    // The tolerance is three standard deviations of the mean of forty uniform numbers.
     assert!((mean - 0.525).abs() < 3.0 * (1.0 / 12.0_f64 / 40.0).sqrt(), "{mean} of {p_values:?}");
     assert!(p_values.iter().any(|p| *p < 0.3) && p_values.iter().any(|p| *p > 0.7), "{p_values:?}");
 }
 
 #[test]
-fn a_score_that_shifted_labels_reach_is_warned_of() {
-    let beaten = (0..20).map(|seed| found(&Panel::new(seed, 0.0, &[1.0]))).find(|found| found.rank > Some(1)).unwrap();
+fn a_score_that_a_shifted_label_reaches_causes_a_warning() {
+    let beaten =
+        (0..20).map(|seed| shifts_of(&Panel::new(seed, 0.0, &[1.0]))).find(|found| found.rank > Some(1)).unwrap();
     let n_as_good = beaten.shifted_scores.iter().filter(|score| **score >= beaten.score.unwrap()).count();
     assert_eq!(beaten.rank, Some(n_as_good + 1));
     assert!(beaten.reading.contains(&format!("{n_as_good} of 19")), "{}", beaten.reading);
@@ -67,12 +71,12 @@ fn a_score_that_shifted_labels_reach_is_warned_of() {
 fn a_reading_states_the_score_and_the_number_of_shifts_that_reach_it() {
     assert_eq!(
         read(0.1234, 0, 19),
-        "the real labels score +0.123, more than all 19 labels shifted in time: something was found"
+        "the real label scores +0.123, more than each of the 19 shifted labels: the model found information about it"
     );
     assert_eq!(
         read(-0.01, 4, 18),
-        "the real labels score -0.010, and 4 of 18 labels shifted in time, which nothing can forecast, score as much: \
-         what was found may be chance"
+        "the real label scores -0.010, and 4 of 18 shifted labels, which cannot be forecast, score at least as much: \
+         the score may be chance"
     );
 }
 
@@ -95,34 +99,38 @@ fn shifts_are_even_distinct_and_beyond_the_horizon() {
     let mut panel = Panel::new(3, 0.3, &[1.0]);
     let rows = panel.splits[0].development.train_rows.clone();
     let n_dates = rows.len() / 2;
-    let of_horizon = |panel: &Panel| shifts(&panel.table, &panel.labels[0], &rows);
-    let even = of_horizon(&panel).unwrap();
+    let panel_shifts = |panel: &Panel| shifts(&panel.table, &panel.labels[0], &rows);
+    let even = panel_shifts(&panel).unwrap();
     assert_eq!(even.len(), 19);
     let step = (n_dates - n_dates / 20 - n_dates / 3) / 18;
     assert!(even.windows(2).all(|pair| (step..=step + 1).contains(&(pair[1] - pair[0]))), "{even:?}");
-    assert!(even.iter().all(|shift| n_dates - shift >= n_dates / 3), "labels that features have seen: {even:?}");
+    assert!(
+        even.iter().all(|shift| n_dates - shift >= n_dates / 3),
+        "labels within the look-back of the features: {even:?}"
+    );
     panel.labels[0].key.horizon_days = 60;
     panel.labels[0].horizon_bars = 60;
-    let far = of_horizon(&panel).unwrap();
+    let far = panel_shifts(&panel).unwrap();
     assert!(far.iter().all(|&shift| shift > 60 && n_dates - shift > 60), "{far:?}");
     assert!(far.windows(2).all(|pair| pair[0] < pair[1]), "{far:?}");
     panel.labels[0].key.horizon_days = 195;
     panel.labels[0].horizon_bars = 195;
-    let reason = of_horizon(&panel).unwrap_err().to_string();
-    assert_eq!(reason, format!("{n_dates} dates have no 19 shifts of more than 195 dates either way"));
+    let reason = panel_shifts(&panel).unwrap_err().to_string();
+    let expected = format!("{n_dates} dates are too few for 19 shifts of more than 195 dates in both directions");
+    assert_eq!(reason, expected);
 }
 
 #[test]
-fn a_shift_moves_every_symbol_by_the_same_dates_and_no_other_row() {
+fn a_shift_moves_every_symbol_by_the_same_dates_and_leaves_other_rows_without_a_label() {
     let panel = Panel::new(4, 0.3, &[1.0]);
     let table = &panel.table;
     let label = &panel.labels[0];
     let rows = &panel.splits[0].development.train_rows;
     let moved = shifted(table, label, rows, 30);
     let n_dates = rows.len() / 2;
-    for of_symbol in rows.chunks(n_dates) {
-        for (idx, &row) in of_symbol.iter().enumerate() {
-            assert_eq!(moved[row as usize], label.value[of_symbol[(idx + 30) % n_dates] as usize]);
+    for symbol_rows in rows.chunks(n_dates) {
+        for (idx, &row) in symbol_rows.iter().enumerate() {
+            assert_eq!(moved[row as usize], label.value[symbol_rows[(idx + 30) % n_dates] as usize]);
         }
     }
     let mut outside = (0..table.n_rows() as u32).filter(|row| rows.binary_search(row).is_err());
@@ -130,9 +138,9 @@ fn a_shift_moves_every_symbol_by_the_same_dates_and_no_other_row() {
 }
 
 #[test]
-fn test_rows_change_nothing() {
+fn the_label_shifts_do_not_depend_on_test_rows() {
     let panel = Panel::new(5, 0.3, &[1.0]);
-    assert_eq!(found(&panel), found(&panel.with_another_test()));
+    assert_eq!(shifts_of(&panel), shifts_of(&panel.with_another_test()));
 }
 
 #[test]
@@ -154,19 +162,19 @@ fn tables_are_prepared_once_per_fold_and_progress_is_reported() {
 }
 
 #[test]
-fn a_label_too_rare_for_a_score_costs_no_fit_and_gives_the_reason() {
+fn a_label_that_is_too_rare_is_not_fitted_and_the_reason_is_reported() {
     let panel = Panel::new(8, 0.3, &[12.0, 7.0]);
     let in_canaries = Centroid::new(&panel.table);
     let found = label_shifts(&panel, &Centroid::new(&panel.table), &in_canaries).unwrap();
     assert_eq!((found.n_shifts, found.rank, found.score), (0, None, None));
     let reason = found.reasons.get("rank").unwrap();
-    assert!(reason.starts_with("the label is too rare to be judged: fold "), "{reason}");
+    assert!(reason.starts_with("the label is too rare to be evaluated: fold "), "{reason}");
     assert!(found.reading.contains(reason), "{}", found.reading);
     assert_eq!(in_canaries.n_prepared.into_inner(), 0);
 }
 
 #[test]
-fn a_family_that_fails_leaves_no_rank_and_a_cancel_ends_the_job() {
+fn the_rank_is_null_if_the_family_fails_and_a_cancellation_cancels_the_job() {
     let panel = Panel::new(9, 0.3, &[1.0]);
     let healthy = Centroid::new(&panel.table);
     let with = |fault: fn(&FitRequest<'_>) -> Option<FitError>| {
@@ -175,26 +183,27 @@ fn a_family_that_fails_leaves_no_rank_and_a_cancel_ends_the_job() {
     let died = with(|_| Some(FitError::Died { cause: "signal 11".to_owned(), stderr: Vec::new() })).unwrap();
     assert!(died.score.is_some() && died.rank.is_none() && died.p_value.is_none());
     assert!(died.reasons.get("rank").unwrap().contains("signal 11"), "{died:?}");
-    let refused = with(|_| Some(FitError::Refused { code: code::DATA, message: "too little".to_owned() })).unwrap();
+    let refused = with(|_| Some(FitError::Rejected { code: code::DATA, message: "too little".to_owned() })).unwrap();
     assert_eq!((refused.n_shifts, refused.reasons.get("rank")), (19, Some("too little")));
     let cancelled = with(|_| Some(FitError::Cancelled)).unwrap_err();
-    assert_eq!(cancelled.kind, Kind::Cancelled);
+    assert_eq!(cancelled.kind, JobErrorKind::Cancelled);
 }
 
 #[test]
 fn shifts_without_a_score_are_left_out_with_the_reason() {
     let panel = Panel::new(10, 0.3, &[1.0]);
-    // Values differ between shifts: a fault that depends on them refuses some shifts and not others.
+    // The number of positive training rows differs between shifts, so this fault rejects only some
+    // of the shifts.
     let odd = |request: &FitRequest<'_>| {
         let n_positive = request.train_rows.iter().filter(|row| request.label[**row as usize] == 1.0).count();
         let message = "odd number of positives".to_owned();
-        (n_positive % 2 == 1).then_some(FitError::Refused { code: code::DATA, message })
+        (n_positive % 2 == 1).then_some(FitError::Rejected { code: code::DATA, message })
     };
     let found =
         label_shifts(&panel, &Centroid::new(&panel.table), &Centroid::new(&panel.table).with_fault(odd)).unwrap();
     let n_scores = found.shifted_scores.len();
     assert!(0 < n_scores && n_scores < 19, "{n_scores}");
-    let wanted = format!("{} of 19 shifts have no score: odd number of positives", 19 - n_scores);
-    assert_eq!(found.reasons.get("shifted_scores"), Some(wanted.as_str()));
+    let expected = format!("{} of 19 shifts have no score: odd number of positives", 19 - n_scores);
+    assert_eq!(found.reasons.get("shifted_scores"), Some(expected.as_str()));
     assert_eq!(found.p_value, Finite::new(found.rank.unwrap() as f64 / (n_scores + 1) as f64));
 }

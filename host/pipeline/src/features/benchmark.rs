@@ -1,11 +1,12 @@
-//! The closes of a benchmark at the bars of a symbol.
+//! Aligns the closes of a benchmark with the bars of a symbol.
 //!
-//! In: sound bars of both. Out: one close per bar. Invariant: the close is that of a benchmark bar that starts at the
-//! same time or earlier, never later.
+//! In: valid bars of the benchmark and of the symbol. Out: one close per bar of the symbol.
+//! Invariant: each close is from a benchmark bar that does not start later than the symbol's bar.
 
 use crate::bars::Bars;
 
-/// Returns the benchmark's last close at or before each of a symbol's bars; NaN before its first.
+/// Returns the benchmark's last close at or before each bar of a symbol; NaN before the benchmark's
+/// first bar.
 pub(super) fn closes(benchmark: &Bars, bars: &Bars) -> Vec<f64> {
     let mut n_known = 0;
     let close = |&time: &i64| {

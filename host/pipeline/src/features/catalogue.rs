@@ -1,17 +1,18 @@
-//! All kinds of features, by group, in the order of the documentation.
+//! The catalogue: all kinds of features, by group, in the order of the documentation. The lists of
+//! kinds and default features are in the files of the groups, such as `groups/trend.rs`.
 
 use super::feature::Feature;
 use super::groups::{momentum, price, regime, trend, volatility, volume};
-use super::kind::{Defaults, Kind};
+use super::kind::{Defaults, FeatureKind};
 
-/// Kinds that belong together.
+/// A group of related kinds of features.
 #[derive(Debug)]
 pub(super) struct Group {
-    /// Name for people.
+    /// Name of the group in listings.
     pub(super) name: &'static str,
-    /// Its kinds.
-    pub(super) kinds: &'static [Kind],
-    /// Its default features.
+    /// Kinds of the group, in the order of the documentation.
+    pub(super) kinds: &'static [FeatureKind],
+    /// Default features of the group.
     pub(super) defaults: Defaults,
 }
 
@@ -25,13 +26,13 @@ pub(super) static GROUPS: [Group; 6] = [
     Group { name: "regime", kinds: regime::KINDS, defaults: regime::DEFAULTS },
 ];
 
-/// All kinds, in the order of the catalogue.
-pub(super) fn kinds() -> impl Iterator<Item = &'static Kind> {
+/// Returns all kinds, in the order of the catalogue.
+pub(super) fn kinds() -> impl Iterator<Item = &'static FeatureKind> {
     GROUPS.iter().flat_map(|group| group.kinds)
 }
 
-/// Returns the kind of a stem.
-pub(super) fn kind(stem: &str) -> Option<&'static Kind> {
+/// Returns the kind with this stem, or `None` if the stem is unknown.
+pub(super) fn kind(stem: &str) -> Option<&'static FeatureKind> {
     kinds().find(|kind| kind.stem == stem)
 }
 
@@ -41,17 +42,20 @@ pub(super) fn default_features() -> impl Iterator<Item = Feature> {
 }
 
 impl Group {
-    /// Returns its default features.
+    /// Returns the default features of the group.
     pub(super) fn features(&self) -> impl Iterator<Item = Feature> {
         self.defaults.iter().filter_map(|&(stem, params)| Some(kind(stem)?.feature(params, None)))
     }
 }
 
-/// Returns the feature that models get in place of a level: the scale-free kind with the same parameters, as far as the
-/// level has them.
+/// Returns the scale-free feature that models receive instead of a level, or `None` if the feature
+/// has none.
+///
+/// The scale-free feature has the parameters of the level. If its kind has further parameters,
+/// these have their defaults.
 pub(super) fn scale_free(feature: &Feature) -> Option<Feature> {
     let kind = kind(feature.kind.scale_free?)?;
-    let own = kind.defaults.iter().skip(feature.params.len());
-    let params = feature.params.iter().chain(own).copied().collect();
+    let defaults = kind.defaults.iter().skip(feature.params.len());
+    let params = feature.params.iter().chain(defaults).copied().collect();
     Some(Feature { kind, params, benchmark: feature.benchmark.clone() })
 }

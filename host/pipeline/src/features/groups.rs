@@ -1,4 +1,5 @@
-//! The groups of the catalogue: each lists its kinds, and the defaults of every job.
+//! The groups of the catalogue. Each file lists the kinds of one group, and the default features of
+//! that group.
 
 pub(super) mod momentum;
 pub(super) mod price;

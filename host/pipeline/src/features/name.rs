@@ -1,9 +1,9 @@
 //! Resolves names, as strategy designers write them, to features.
 //!
-//! A name is a stem and parameters, joined by `_`: `RSI_14`, `EMA_CROSS_8_21`, `BB_WIDTH_20_2.5`; a
-//! kind that compares with a benchmark carries its symbol between the two: `BETA_SPY_60`. Missing
-//! parameters are the defaults; case, `-` and spaces do not matter; spellings of TA-Lib and
-//! pandas-ta are known.
+//! A name is a stem and parameters, joined by `_`: `RSI_14`, `EMA_CROSS_8_21`, `BB_WIDTH_20_2.5`.
+//! The name of a kind that compares with a benchmark contains the benchmark's symbol between stem
+//! and parameters: `BETA_SPY_60`. Omitted parameters have their defaults. Case does not matter, and
+//! `-` and spaces are read as `_`. Spellings of TA-Lib and pandas-ta are supported.
 
 mod aliases;
 
@@ -14,109 +14,117 @@ pub(super) use self::aliases::ALIASES;
 use self::aliases::Alias;
 use super::catalogue::{kind, kinds};
 use super::feature::Feature;
-use super::kind::Kind;
+use super::kind::FeatureKind;
 
-/// Least similarity of a known name that is suggested.
-const WORTH_SUGGESTING: f64 = 0.8;
+/// Smallest Jaro-Winkler similarity of a suggested name.
+const MIN_SIMILARITY: f64 = 0.8;
 
-/// A name that is not a feature.
+/// A requested name that is not a feature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("`{asked}` is no feature: {reason}")]
+#[error("`{requested}` is not a feature: {reason}")]
 pub struct UnknownFeatureError {
-    /// The requested name.
-    pub asked: String,
-    /// The reason why it is not a feature.
+    /// Name as it was requested.
+    #[serde(rename = "asked")]
+    pub requested: String,
+    /// Reason why it is not a feature.
     pub reason: String,
-    /// The known name most like it.
+    /// Most similar known name, or `None` if no name is similar enough.
     pub nearest: Option<String>,
 }
 
-/// Why the parts of a name are not valid parameters of its kind.
+/// A reason why the parts of a name are not valid parameters of its kind.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 enum ParamError {
     /// More numbers than parameters.
-    #[error("{stem} takes {n_most} parameters, found {n_found}")]
-    TooMany { stem: &'static str, n_most: usize, n_found: usize },
-    /// Two numbers of an alias that stand for one parameter and differ.
-    #[error("two of its numbers are one parameter here and must be equal")]
+    #[error("found {n_found} parameters, expected at most {n_max} for {stem}")]
+    TooMany { stem: &'static str, n_max: usize, n_found: usize },
+    /// Two numbers of an alias that differ, although they denote the same parameter.
+    #[error("two of its numbers denote one parameter and must be equal")]
     Unequal,
-    /// A fraction for a whole parameter.
-    #[error("its parameter {number} is a whole number, found {found}")]
+    /// A fraction for a parameter that must be a whole number.
+    #[error("found {found} for parameter {number}, expected a whole number")]
     NotWhole { number: usize, found: f64 },
-    /// A number beyond the range of its parameter.
-    #[error("its parameters go from {least} to {most}, found {found}")]
-    OutOfRange { least: String, most: String, found: f64 },
-    /// A benchmark that is not a symbol.
-    #[error("{0} is no symbol")]
+    /// A number outside the range of its parameter.
+    #[error("found parameter {found}, expected {min} to {max}")]
+    OutOfRange { min: String, max: String, found: f64 },
+    /// A benchmark that is not a valid symbol.
+    #[error("{0} is not a symbol")]
     NotASymbol(String),
 }
 
-/// A name in its parts.
+/// The parts of a name.
 struct NameParts {
     stem: String,
-    /// Upper case.
+    /// Symbol of the benchmark, in upper case.
     symbol: Option<String>,
-    /// In hundredths.
+    /// Numbers in hundredths.
     numbers: Vec<usize>,
 }
 
-/// A kind as a stem spells it.
+/// A kind that was found through its stem or one of its aliases.
 #[derive(Clone, Copy)]
-struct Spelled {
-    kind: &'static Kind,
+struct KnownStem {
+    kind: &'static FeatureKind,
     alias: Option<&'static Alias>,
 }
 
-/// Returns the feature of a name.
+/// Returns the feature with this name.
 ///
 /// # Errors
-/// [`UnknownFeatureError`] with the nearest known name.
-pub fn resolve(asked: &str) -> Result<Feature, UnknownFeatureError> {
-    let upper = asked.trim().to_uppercase().replace(' ', "_");
+/// Returns [`UnknownFeatureError`], with the most similar known name, if the name is not a feature.
+pub fn resolve(requested: &str) -> Result<Feature, UnknownFeatureError> {
+    let upper = requested.trim().to_uppercase().replace(' ', "_");
+    // Symbols such as BTC-USD contain a `-`, so a symbol is split off before `-` is read as `_`.
     let parts = with_symbol(&upper).unwrap_or_else(|| split(&upper.replace('-', "_")));
-    let Some(spelled) = spelled(&parts.stem) else {
+    let Some(known) = known_stem(&parts.stem) else {
         let nearest = nearest(&upper.replace('-', "_"), &parts);
-        return Err(UnknownFeatureError { asked: asked.to_owned(), reason: "unknown name".to_owned(), nearest });
+        return Err(UnknownFeatureError {
+            requested: requested.to_owned(),
+            reason: "unknown name".to_owned(),
+            nearest,
+        });
     };
-    let found = spelled.params(&parts.numbers).and_then(|params| {
+    let found = known.params(&parts.numbers).and_then(|params| {
         let symbol = parts.symbol.as_deref();
         match symbol.filter(|symbol| !is_benchmark(symbol)) {
-            Some(wrong) => Err(ParamError::NotASymbol(wrong.to_owned())),
-            None => Ok(spelled.kind.feature(&params, symbol)),
+            Some(invalid) => Err(ParamError::NotASymbol(invalid.to_owned())),
+            None => Ok(known.kind.feature(&params, symbol)),
         }
     });
     found.map_err(|error| {
+        // The suggestion keeps the longest sequence of leading numbers that is valid.
         let numbers = (0..=parts.numbers.len()).rev().map(|n_kept| &parts.numbers[..n_kept]);
-        let params = numbers.map(|numbers| spelled.params(numbers)).find_map(Result::ok).unwrap_or_default();
+        let params = numbers.map(|numbers| known.params(numbers)).find_map(Result::ok).unwrap_or_default();
         let symbol = parts.symbol.as_deref().filter(|symbol| is_benchmark(symbol));
-        let nearest = Some(spelled.kind.feature(&params, symbol).name());
-        UnknownFeatureError { asked: asked.to_owned(), reason: error.to_string(), nearest }
+        let nearest = Some(known.kind.feature(&params, symbol).name());
+        UnknownFeatureError { requested: requested.to_owned(), reason: error.to_string(), nearest }
     })
 }
 
-/// Returns whether a part of a name can be a benchmark's symbol: one that begins with a number is a
-/// misplaced parameter.
+/// Returns whether a part of a name can be the symbol of a benchmark. A part that begins with a
+/// number is a misplaced parameter.
 fn is_benchmark(symbol: &str) -> bool {
     let first = symbol.split('_').next().unwrap_or_default();
     is_symbol(symbol) && first.contains(|character: char| character.is_alphabetic())
 }
 
-impl Spelled {
-    /// Converts a spelling's numbers into parameters; numbers that it omits at the end get their defaults.
+impl KnownStem {
+    /// Converts the numbers of a name into parameters. If the name omits the last numbers, their
+    /// parameters are the defaults.
     ///
     /// # Errors
-    /// If a number is not a valid parameter.
+    /// Returns [`ParamError`] if there are too many numbers or one is not a valid parameter.
     fn params(&self, numbers: &[usize]) -> Result<Vec<usize>, ParamError> {
         let kind = self.kind;
         let order = self.alias.map_or(&[][..], |alias| alias.order);
-        let n_most = if order.is_empty() { kind.defaults.len() } else { order.len() };
-        if numbers.len() > n_most {
-            return Err(ParamError::TooMany { stem: kind.stem, n_most, n_found: numbers.len() });
+        let n_max = if order.is_empty() { kind.defaults.len() } else { order.len() };
+        if numbers.len() > n_max {
+            return Err(ParamError::TooMany { stem: kind.stem, n_max, n_found: numbers.len() });
         }
         if let Some(alias) = self.alias
             && numbers.is_empty()
         {
-            return Ok(alias.usual.to_vec());
+            return Ok(alias.default_params.to_vec());
         }
         let mut params: Vec<Option<usize>> = Vec::new();
         for (place, &hundredths) in numbers.iter().enumerate() {
@@ -132,8 +140,11 @@ impl Spelled {
     }
 }
 
-impl Kind {
-    /// Converts hundredths into a parameter in its own unit.
+impl FeatureKind {
+    /// Converts a number in hundredths into a parameter as stored: a whole number or hundredths.
+    ///
+    /// # Errors
+    /// Returns [`ParamError`] if a whole parameter has decimals or the value is out of range.
     fn param(&self, idx: usize, hundredths: usize) -> Result<usize, ParamError> {
         let found = hundredths as f64 / 100.0;
         if idx < self.first_decimal && !hundredths.is_multiple_of(100) {
@@ -144,25 +155,30 @@ impl Kind {
         if range.contains(&param) {
             return Ok(param);
         }
-        let least = self.written(idx, *range.start());
-        let most = self.written(idx, *range.end());
-        Err(ParamError::OutOfRange { least, most, found })
+        let min = self.format_param(idx, *range.start());
+        let max = self.format_param(idx, *range.end());
+        Err(ParamError::OutOfRange { min, max, found })
     }
 }
 
-/// Splits a name of a kind that compares with a benchmark, where there is a symbol between its stem and its parameters.
+/// Splits the name of a kind that compares with a benchmark. Returns `None` for the name of another
+/// kind, and for a name without a symbol.
 ///
-/// * `upper`: with the `-` that symbols may have.
+/// * `upper`: name in upper case, in which `-` is not replaced, because symbols may contain it.
 fn with_symbol(upper: &str) -> Option<NameParts> {
     let stems = kinds().map(|kind| (kind.stem, kind));
     let aliases = ALIASES.iter().filter_map(|alias| Some((alias.spelling, kind(alias.stem)?)));
     let plain = upper.replace('-', "_");
     let begins = |stem: &str| plain.strip_prefix(stem).is_some_and(|rest| rest.starts_with('_'));
     let known = stems.chain(aliases).filter(|(stem, kind)| kind.has_benchmark && begins(stem));
+    // The longest stem is used, because one stem or alias may be the start of another.
     let (stem, kind) = known.max_by_key(|(stem, _)| stem.len())?;
-    // Both spellings have the same bytes but for `-`.
+    // `upper` and `plain` differ only in single bytes, `-` or `_`, so the length of the stem is an
+    // index into both.
     let mut rest = upper.get(stem.len()..)?;
     let mut numbers = Vec::new();
+    // At most as many numbers are taken as the kind has parameters. Any further number belongs to
+    // the symbol.
     while numbers.len() < kind.defaults.len()
         && let Some((before, last)) = rest.rsplit_once(['_', '-'])
         && let Some(number) = hundredths(last)
@@ -174,9 +190,10 @@ fn with_symbol(upper: &str) -> Option<NameParts> {
     (!symbol.is_empty()).then(|| NameParts { stem: stem.to_owned(), symbol: Some(symbol.to_owned()), numbers })
 }
 
-/// Splits a name into its stem and trailing numbers; `RSI14` like `RSI_14`.
+/// Splits a name into its stem and trailing numbers; `RSI14` is read as `RSI_14`.
 fn split(plain: &str) -> NameParts {
-    // pandas-ta ends CCI's name with Lambert's constant, which is no parameter here.
+    // pandas-ta appends Lambert's constant to the name of CCI. The constant is not a parameter of
+    // this kind.
     let mut stem = plain.strip_suffix("_0.015").unwrap_or(plain);
     let mut numbers = Vec::new();
     while let Some((rest, last)) = stem.rsplit_once('_') {
@@ -185,22 +202,24 @@ fn split(plain: &str) -> NameParts {
         stem = rest;
     }
     let letters = stem.trim_end_matches(|character: char| character.is_ascii_digit());
-    if spelled(letters).is_some()
+    if known_stem(letters).is_some()
         && let Some(number) = hundredths(&stem[letters.len()..])
     {
         numbers.insert(0, number);
         stem = letters;
     }
-    // pandas-ta names the faster of TSI's two averages first; which of them is taken first hardly matters.
+    // pandas-ta names the faster of TSI's two averages first. The order in which they are computed
+    // hardly changes the value.
     if stem.starts_with("TSI") && numbers.len() > 1 && numbers[0] < numbers[1] {
         numbers.swap(0, 1);
     }
-    // `EMA_8_21` names two averages: the feature is their crossing.
+    // `EMA_8_21` names two averages, so it is read as their crossing, `EMA_CROSS_8_21`.
     let crosses = numbers.len() == 2 && matches!(stem, "EMA" | "SMA");
     NameParts { stem: if crosses { format!("{stem}_CROSS") } else { stem.to_owned() }, symbol: None, numbers }
 }
 
-/// A number with at most two decimals, in hundredths: 250 for `2.5`.
+/// Parses a number with at most two significant decimals, and returns it in hundredths: 250 for
+/// `2.5`.
 fn hundredths(text: &str) -> Option<usize> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -212,21 +231,26 @@ fn hundredths(text: &str) -> Option<usize> {
     whole.parse::<usize>().ok()?.checked_mul(100)?.checked_add(decimals)
 }
 
-fn spelled(stem: &str) -> Option<Spelled> {
+/// Returns the kind with this stem or alias.
+fn known_stem(stem: &str) -> Option<KnownStem> {
     let alias = ALIASES.iter().find(|alias| alias.spelling == stem);
     let kind = kind(alias.map_or(stem, |alias| alias.stem))?;
-    Some(Spelled { kind, alias })
+    Some(KnownStem { kind, alias })
 }
 
+/// Returns the name of the known feature that is most similar to a name, if it is similar enough.
+///
+/// * `plain`: name in upper case, with `_` instead of `-`.
 fn nearest(plain: &str, NameParts { stem, numbers, .. }: &NameParts) -> Option<String> {
-    // A number too large to be a parameter is still part of the stem.
+    // A number that is too large to parse is still part of the stem.
     let letters = stem.trim_end_matches(|character: char| character.is_ascii_digit() || character == '_');
     let stems = kinds().map(|kind| kind.stem).chain(ALIASES.iter().map(|alias| alias.spelling));
-    let alike = |known: &str| {
-        [stem, plain, letters].map(|asked| strsim::jaro_winkler(known, asked)).into_iter().fold(0.0, f64::max)
+    let similarity = |known: &str| {
+        [stem, plain, letters].map(|requested| strsim::jaro_winkler(known, requested)).into_iter().fold(0.0, f64::max)
     };
-    let (alike, known) = stems.map(|known| (alike(known), known)).max_by(|left, right| left.0.total_cmp(&right.0))?;
-    let spelled = spelled(known)?;
-    let params = spelled.params(numbers).or_else(|_| spelled.params(&[])).unwrap_or_default();
-    (alike >= WORTH_SUGGESTING).then(|| spelled.kind.feature(&params, None).name())
+    let scored = stems.map(|known| (similarity(known), known));
+    let (similarity, known) = scored.max_by(|left, right| left.0.total_cmp(&right.0))?;
+    let known = known_stem(known)?;
+    let params = known.params(numbers).or_else(|_| known.params(&[])).unwrap_or_default();
+    (similarity >= MIN_SIMILARITY).then(|| known.kind.feature(&params, None).name())
 }

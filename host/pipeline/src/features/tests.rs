@@ -1,4 +1,4 @@
-//! Claims about features.
+//! Tests of features.
 
 mod benchmarks;
 mod golden;
@@ -11,34 +11,35 @@ use oculus_job::request::Timeframe;
 use super::*;
 use crate::bars::{Bars, LabelledSpan};
 
-/// The default set, and every kind with its own parameters, the least, odd ones, and the largest.
+/// Returns the default features, and every kind with four sets of parameters: default, smallest,
+/// unusual and largest.
 fn all_features() -> Vec<Feature> {
     let kinds = catalogue::kinds().flat_map(|kind| {
         let with = |param: &dyn Fn(usize) -> usize| {
             let params: Vec<usize> = (0..kind.defaults.len()).map(param).collect();
             kind.feature(&params, None)
         };
-        let odd = |idx: usize| kind.defaults[idx] / 2 + 3 + 2 * idx;
-        let least = |idx: usize| *kind.range(idx).start();
-        let most = |idx: usize| *kind.range(idx).end();
-        [kind.feature(&[], None), with(&least), with(&odd), with(&most)]
+        let unusual = |idx: usize| kind.defaults[idx] / 2 + 3 + 2 * idx;
+        let min = |idx: usize| *kind.range(idx).start();
+        let max = |idx: usize| *kind.range(idx).end();
+        [kind.feature(&[], None), with(&min), with(&unusual), with(&max)]
     });
     catalogue::default_features().chain(kinds).collect()
 }
 
-/// The features that need at most this many bars of warm-up.
+/// Returns the features that need at most this many bars of warm-up.
 fn features_within(warm_up_bars: usize) -> Vec<Feature> {
     all_features().into_iter().filter(|feature| feature.warm_up_bars() <= warm_up_bars).collect()
 }
 
-/// The bars of the default benchmark: those of the given series.
+/// Returns the given bars as a series of the default benchmark.
 fn benchmark(bars: &Bars) -> Bars {
     Bars { symbol: kind::DEFAULT_BENCHMARK.to_owned(), ..bars.clone() }
 }
 
-/// The values of a feature; its benchmark's closes are the bars' own opens.
+/// Computes a feature; the opens of the bars serve as the closes of its benchmark.
 fn values(feature: &Feature, bars: &Bars) -> Vec<f64> {
-    feature.compute(&Prices::new(bars, &bars.session_days(Timeframe::Day1), &bars.open))
+    feature.compute(&OhlcvView::new(bars, &bars.session_days(Timeframe::Day1), &bars.open))
 }
 
 fn bars_of(rows: &[[f64; 5]]) -> Bars {
@@ -75,7 +76,7 @@ fn market(series: Vec<Bars>, warm_up_bars: usize) -> Market {
 }
 
 #[test]
-fn requested_features_are_in_the_table_and_the_others_in_the_report() {
+fn available_features_are_in_the_table_and_unavailable_ones_in_the_report() {
     let rows = vec![[10.0, 11.0, 9.0, 10.5, 1000.0]; 400];
     let market = market(vec![bars_of(&rows), bars_of(&rows[..300])], 320);
     let (table, report) = build(&market, &job(&["RSI_9", "adx", "SMA_390", "MAGIC_7", "MAGIC_7"]), 1).unwrap();
@@ -83,8 +84,8 @@ fn requested_features_are_in_the_table_and_the_others_in_the_report() {
     assert_eq!(report.unresolved.len(), 1);
     let codes: Vec<&str> = report.warnings().into_iter().map(|warning| warning.code.as_str()).collect();
     assert_eq!(codes, ["unresolved_feature", "feature_left_out", "feature_left_out"]);
-    let lack = MissingInputError::WarmUp { needs_bars: 389, has_bars: 320 };
-    let left_out = LeftOut { name: "SMA_390".to_owned(), lack };
+    let missing = MissingInputError::WarmUp { needs_bars: 389, has_bars: 320 };
+    let left_out = LeftOut { name: "SMA_390".to_owned(), missing };
     assert!(report.left_out.contains(&left_out), "{:?}", report.left_out);
     for name in ["RSI_9", "EMA_9", "PRICE_TO_EMA_9", "NATR_14", "HV_20", "MACD_HIST", "PPO_HIST"] {
         assert!(table.by_name(name).is_some(), "{name}");
@@ -100,7 +101,7 @@ fn requested_features_are_in_the_table_and_the_others_in_the_report() {
 }
 
 #[test]
-fn a_short_warm_up_leaves_out_long_features_by_name() {
+fn features_that_need_a_longer_warm_up_are_reported_as_left_out() {
     let market = market(vec![bars_of(&vec![[10.0, 11.0, 9.0, 10.5, 1000.0]; 100])], 60);
     let (table, report) = build(&market, &job(&[]), 1).unwrap();
     let left_out: Vec<&str> = report.left_out.iter().map(|left_out| left_out.name.as_str()).collect();
@@ -111,13 +112,13 @@ fn a_short_warm_up_leaves_out_long_features_by_name() {
 }
 
 #[test]
-fn no_bar_after_the_warm_up_is_refused() {
+fn a_job_without_bars_after_the_warm_up_is_refused() {
     let market = market(vec![bars_of(&[[1.0, 1.0, 1.0, 1.0, 0.0]; 30])], 60);
     assert_eq!(build(&market, &job(&[]), 1).unwrap_err().code, ErrorCode::TooFewBars);
 }
 
 #[test]
-fn features_computed_by_name_are_those_that_were_built_bit_for_bit() {
+fn features_computed_by_name_equal_the_built_table_bit_for_bit() {
     let rows: Vec<[f64; 5]> = (0..400)
         .map(|day| {
             let close = 100.0 + 10.0 * (f64::from(day) / 7.0).sin() + f64::from(day * day % 11);
@@ -134,12 +135,12 @@ fn features_computed_by_name_are_those_that_were_built_bit_for_bit() {
 }
 
 #[test]
-fn the_number_of_threads_changes_no_bit_of_the_table() {
+fn the_table_does_not_depend_on_the_number_of_threads() {
     let rows = |n_bars: u32| -> Vec<[f64; 5]> {
         let close = |bar: u32| 50.0 + f64::from(bar * bar % 17);
         (0..n_bars).map(|bar| [close(bar), close(bar) + 2.0, close(bar) - 1.0, close(bar), 1e5]).collect()
     };
-    // One has no row after the warm-up, and the longest does not come first.
+    // One series has no row after the warm-up, and the longest series is not the first one.
     let bars = [bars_of(&rows(500)), bars_of(&rows(30)), bars_of(&rows(900))];
     let spy = [benchmark(&bars[2])];
     let filled = |n_threads| fill(&series(&bars, &spy), Timeframe::Day1, &features_within(400), n_threads).unwrap();
@@ -158,10 +159,10 @@ fn the_number_of_threads_changes_no_bit_of_the_table() {
 }
 
 #[test]
-fn a_feature_by_another_than_its_own_name_is_not_computed() {
+fn compute_rejects_names_that_are_not_canonical() {
     let error = |name: &str| compute(&[], &[], Timeframe::Day1, &[name.to_owned()]).unwrap_err();
     let unresolved = error("rsi-14");
-    assert_eq!(unresolved.to_string(), "`rsi-14` is no feature: this version calls it RSI_14");
+    assert_eq!(unresolved.to_string(), "`rsi-14` is not a feature: its canonical name in this version is RSI_14");
     assert!(matches!(unresolved, FeatureError::UnknownFeature(it) if it.nearest.as_deref() == Some("RSI_14")));
-    assert!(matches!(error("NO_SUCH"), FeatureError::UnknownFeature(it) if it.asked == "NO_SUCH"));
+    assert!(matches!(error("NO_SUCH"), FeatureError::UnknownFeature(it) if it.requested == "NO_SUCH"));
 }

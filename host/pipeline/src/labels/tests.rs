@@ -1,4 +1,4 @@
-//! Claims about labels.
+//! Tests of labels.
 
 use oculus_job::request::Timeframe;
 use serde_json::json;
@@ -6,10 +6,11 @@ use serde_json::json;
 use super::*;
 use crate::bars::{Bars, LabelledSpan};
 
-fn market(closes: &[f64], bars_a_day: i64, timeframe: Timeframe) -> Market {
+fn market(closes: &[f64], bars_per_day: i64, timeframe: Timeframe) -> Market {
     let closes = closes.to_vec();
-    // Half past ten in New York, so that all bars of a day fall on it.
-    let time = |idx: i64| 15 * 3600 + idx / bars_a_day * 86_400 + idx % bars_a_day * 3600;
+    // A session starts at 15:00 UTC, which is 10:00 in New York, so that all of its bars have the
+    // same date in New York.
+    let time = |idx: i64| 15 * 3600 + idx / bars_per_day * 86_400 + idx % bars_per_day * 3600;
     let bars = Bars {
         symbol: "A".to_owned(),
         time: (0..closes.len() as i64).map(time).collect(),
@@ -43,7 +44,7 @@ fn job(horizons: &[u32], thresholds: &[f64]) -> Job {
 }
 
 #[test]
-fn a_rise_of_exactly_the_threshold_is_a_positive_and_the_last_bars_have_no_label() {
+fn a_rise_of_exactly_the_threshold_is_positive_and_the_last_bars_have_no_label() {
     let market = market(&[100.0, 125.0, 50.0, 62.0, 62.0], 1, Timeframe::Day1);
     let labels = build(&market, &table(&market, 1), &job(&[1, 2], &[25.0, -100.0 + 0.5]));
     let keys: Vec<(u32, f64)> = labels.iter().map(|label| (label.key.horizon_days, label.key.threshold_pct)).collect();
@@ -57,13 +58,13 @@ fn a_rise_of_exactly_the_threshold_is_a_positive_and_the_last_bars_have_no_label
 }
 
 #[test]
-fn horizons_are_sessions_whatever_the_bar() {
+fn horizons_are_sessions_for_every_timeframe() {
     assert_eq!(horizon_bars(11, Timeframe::Day1, 1), 11);
     assert_eq!(horizon_bars(11, Timeframe::Week1, 1), 3);
     let market = market(&[1.0; 70], 7, Timeframe::Hour1);
     let labels = build(&market, &table(&market, 0), &job(&[2], &[1.0]));
     assert_eq!(labels[0].horizon_bars, 14);
-    assert_eq!(labels[0].known_day[6], 2, "the last bar of day 0 is known at the end of day 2");
+    assert_eq!(labels[0].known_day[6], 2, "the label of the last bar of day 0 is known at the end of day 2");
     assert!(labels[0].value[55] == 0.0 && labels[0].value[56].is_nan());
 }
 

@@ -1,13 +1,12 @@
-//! Figures of a result: finite, or absent with a reason. A number that is neither cannot be written
-//! down.
+//! Figures of a result: a figure is finite, or absent with a reason. JSON cannot represent NaN or
+//! infinity.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// A number that is neither infinite nor NaN; the only kind of computed number that result blocks
-/// hold.
+/// A number that is neither infinite nor NaN. All computed numbers in a result have this type.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Finite(f64);
@@ -18,62 +17,67 @@ impl Finite {
         value.is_finite().then_some(Self(value))
     }
 
-    /// Nothing.
+    /// Returns 0.
     pub fn zero() -> Self {
         Self(0.0)
     }
 
-    /// The number.
+    /// Returns the number.
     pub fn get(self) -> f64 {
         self.0
     }
 }
 
-/// Why a figure does not exist.
+/// The reason why a figure is undefined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Undefined(pub String);
+pub struct UndefinedError(pub String);
 
-impl Undefined {
-    /// A reason in words: what was found and what was needed.
+impl UndefinedError {
+    /// Creates a reason, in the form "found X, expected Y" where that applies.
     pub fn because(reason: impl Into<String>) -> Self {
         Self(reason.into())
     }
 }
 
-/// Why figures of a block are null, by field name.
+/// The reasons of the null figures of a result section, by field name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+// The names are static when a result is computed, and owned when it is deserialised.
 #[serde(transparent)]
 pub struct Reasons(BTreeMap<Cow<'static, str>, String>);
 
 impl Reasons {
-    /// A figure for the field `name`; where there is none the reason is noted.
-    pub fn figure(&mut self, name: &'static str, value: Result<f64, Undefined>) -> Option<Finite> {
+    /// Returns the figure for the field `name`; if it is undefined or not finite, records the
+    /// reason and returns `None`.
+    pub fn figure(&mut self, name: &'static str, value: Result<f64, UndefinedError>) -> Option<Finite> {
         let finite = value.and_then(|value| {
-            Finite::new(value).ok_or_else(|| Undefined::because(format!("the computation gave {value}")))
+            Finite::new(value).ok_or_else(|| UndefinedError::because(format!("the computation returned {value}")))
         });
         self.value(name, finite)
     }
 
-    /// A value for the field `name`; where there is none the reason is noted.
-    pub fn value<T>(&mut self, name: &'static str, value: Result<T, Undefined>) -> Option<T> {
+    /// Returns the value for the field `name`; if it is undefined, records the reason and returns
+    /// `None`.
+    pub fn value<T>(&mut self, name: &'static str, value: Result<T, UndefinedError>) -> Option<T> {
         value.map_err(|reason| self.0.insert(Cow::Borrowed(name), reason.0)).ok()
     }
 
-    /// Whether nothing is null.
+    /// Returns whether no reason is recorded.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The reason for a field.
+    /// Returns the reason of a null field.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 }
 
-/// Returns the shortest decimal number that equals an `f32`: 34.6, not 34.599998474121094.
+/// Returns the shortest decimal number that parses to the given `f32`: 34.6, not
+/// 34.599998474121094.
 ///
-/// A job that sends a reported threshold back selects the same rows.
+/// So a later job that contains a reported threshold selects the same rows.
 pub fn shortest_decimal(value: f32) -> f64 {
+    // `Display` of `f32` writes the shortest decimal that parses to the same `f32`.
     value.to_string().parse().unwrap_or_else(|_| f64::from(value))
 }

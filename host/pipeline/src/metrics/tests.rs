@@ -1,3 +1,5 @@
+//! Claims about the metrics, with golden values from scikit-learn.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -6,7 +8,7 @@ use serde::Deserialize;
 use super::*;
 use crate::labels::{Label, LabelKey};
 
-/// Made by `tests/golden/metrics.py`.
+/// Golden values, written by `tests/golden/metrics.py`.
 const GOLDEN: &str = include_str!("../../tests/golden/metrics.json");
 
 #[derive(Deserialize)]
@@ -26,12 +28,12 @@ struct GoldenRanking {
     recall: f64,
 }
 
-fn close(found: Result<f64, Undefined>, wanted: f64) -> bool {
-    (found.unwrap() - wanted).abs() < 1e-12
+fn close(found: Result<f64, UndefinedError>, expected: f64) -> bool {
+    (found.unwrap() - expected).abs() < 1e-12
 }
 
 #[test]
-fn figures_equal_those_of_scikit_learn() {
+fn figures_equal_the_values_of_scikit_learn() {
     let golden: GoldenRankings = serde_json::from_str(GOLDEN).unwrap();
     assert_eq!(golden.ranking.len(), 3);
     for case in golden.ranking {
@@ -45,31 +47,31 @@ fn figures_equal_those_of_scikit_learn() {
 }
 
 #[test]
-fn the_auc_of_one_class_is_undefined_with_the_reason() {
+fn the_auc_of_a_single_class_is_undefined_with_a_reason() {
     let reason = auc(&[1.0, 1.0, f32::NAN], &[0.1, 0.2, 0.3]).unwrap_err();
-    assert_eq!(reason.to_string(), "2 of 2 rows are positive; needs both classes");
+    assert_eq!(reason.to_string(), "found 2 positives among 2 rows, expected both classes");
     assert_eq!(average_precision(&[0.0], &[0.5]).unwrap_err().to_string(), "none of 1 rows is positive");
     assert!(auc(&[], &[]).is_err() && decision_threshold(&[], &[]).is_err());
 }
 
 #[test]
-fn precision_of_hardly_any_flag_is_undefined() {
+fn the_precision_of_too_few_flagged_rows_is_undefined() {
     let label: Vec<f32> = (0..100).map(|idx| (idx % 2) as f32).collect();
     let score: Vec<f32> = (0..100).map(|idx| idx as f32).collect();
     let reason = Confusion::at(99.0, &label, &score).precision().unwrap_err();
-    assert_eq!(reason.to_string(), "1.0 % of the rows are flagged, needs 2 %");
+    assert_eq!(reason.to_string(), "found 1.0 % of the rows flagged, expected at least 2 %");
     assert_eq!(Confusion::at(98.0, &label, &score).precision(), Ok(0.5));
 }
 
 #[test]
-fn the_decision_threshold_flags_as_many_as_there_are_positives() {
+fn the_decision_threshold_flags_as_many_rows_as_there_are_positives() {
     let label = [1.0, 0.0, 0.0, 1.0, 0.0];
     assert_eq!(decision_threshold(&label, &[0.9, 0.8, 0.1, 0.2, 0.3]), Ok(0.8));
-    assert_eq!(decision_threshold(&label, &[0.5; 5]), Ok(0.5), "a constant score flags all or none");
+    assert_eq!(decision_threshold(&label, &[0.5; 5]), Ok(0.5), "a constant score flags all rows or none");
 }
 
 #[test]
-fn every_date_is_drawn_equally_often_and_whole_blocks_stay_together() {
+fn dates_are_drawn_equally_often_and_in_whole_blocks() {
     let resamples = Resamples::draw(97, 10, Random::new(7, "test")).unwrap();
     let totals = resamples.map(|counts| Some(counts.iter().sum::<u32>().into())).unwrap();
     assert_eq!(totals, vec![97.0; 1_000]);
@@ -82,14 +84,15 @@ fn every_date_is_drawn_equally_often_and_whole_blocks_stay_together() {
 }
 
 #[test]
-fn too_few_dates_give_no_interval_instead_of_a_narrow_one() {
+fn too_few_dates_are_an_error_instead_of_a_narrow_interval() {
     let reason = Resamples::draw(59, 30, Random::new(7, "test")).unwrap_err();
-    assert_eq!(reason.to_string(), "59 dates, an interval needs 60 at this horizon");
+    assert_eq!(reason.to_string(), "found 59 dates, expected at least 60 for an interval at this horizon");
 }
 
 #[test]
-fn the_interval_is_as_wide_as_theory_says_for_independent_dates() {
-    // One row a date and blocks of one date: the ordinary bootstrap. Hanley and McNeil's error of AUC 0.5.
+fn the_interval_for_independent_dates_is_as_wide_as_in_theory() {
+    // With one row per date and blocks of one date, this is the ordinary bootstrap. The standard
+    // error of an AUC of 0.5 is from Hanley and McNeil (1982).
     let n_rows = 400;
     let mut random = Random::new(3, "rows");
     let row = |date_idx: u32| ScoredRow { score: random.unit() as f32, label: (date_idx % 2) as f32, date_idx };
@@ -104,7 +107,7 @@ fn the_interval_is_as_wide_as_theory_says_for_independent_dates() {
 }
 
 #[test]
-fn a_block_spans_twice_the_horizon_in_dates() {
+fn a_block_is_twice_as_long_as_the_horizon_in_dates() {
     let label = |horizon_days, horizon_bars| Label {
         key: LabelKey { horizon_days, threshold_pct: 2.0 },
         horizon_bars,
@@ -128,14 +131,14 @@ fn a_number_that_is_not_finite_becomes_null_with_a_reason() {
     let mut reasons = Reasons::default();
     assert_eq!(reasons.figure("auc", Ok(f64::NAN)), None);
     assert_eq!(reasons.figure("f1", Ok(f64::INFINITY)), None);
-    assert_eq!(reasons.get("auc"), Some("the computation gave NaN"));
+    assert_eq!(reasons.get("auc"), Some("the computation returned NaN"));
     assert_eq!(reasons.figure("recall", Ok(0.5)), Finite::new(0.5));
     assert!(reasons.get("f1").unwrap().ends_with("inf"));
     assert_eq!(reasons.get("recall"), None);
 }
 
 #[test]
-fn randomness_depends_on_seed_and_purpose_only() {
+fn random_numbers_depend_on_seed_and_purpose_only() {
     let draws = |seed, purpose| [(); 3].map(|()| Random::new(seed, purpose).unit());
     assert_eq!(draws(1, "a"), draws(1, "a"));
     assert_ne!(draws(1, "a"), draws(1, "b"));
@@ -145,10 +148,10 @@ fn randomness_depends_on_seed_and_purpose_only() {
     assert_eq!(pinned, PINNED);
 }
 
-/// What seed 42 gave when this was written: a change would change the results of every job.
+/// The first numbers of seed 42. If they change, the results of every job change.
 const PINNED: [usize; 5] = [202, 198, 868, 813, 45];
 
-/// Labels and coarse scores, so with ties; both classes present.
+/// Draws labels of both classes, and coarse scores, so that there are ties.
 fn rows() -> impl Strategy<Value = (Vec<f32>, Vec<f32>)> {
     prop::collection::vec((any::<bool>(), 0_u8..20), 2..80).prop_filter_map("both classes", |rows| {
         let label: Vec<f32> = rows.iter().map(|row| f32::from(u8::from(row.0))).collect();
@@ -159,7 +162,7 @@ fn rows() -> impl Strategy<Value = (Vec<f32>, Vec<f32>)> {
 
 proptest! {
     #[test]
-    fn auc_counts_pairs((label, score) in rows()) {
+    fn the_auc_is_the_share_of_correctly_ordered_pairs((label, score) in rows()) {
         let mut won = 0.0;
         let mut n_pairs = 0.0;
         for (i, j) in (0..label.len()).flat_map(|i| (0..label.len()).map(move |j| (i, j))) {
@@ -172,7 +175,7 @@ proptest! {
     }
 
     #[test]
-    fn auc_depends_on_the_order_of_scores_only((label, score) in rows()) {
+    fn the_auc_depends_only_on_the_order_of_scores((label, score) in rows()) {
         let stretched: Vec<f32> = score.iter().map(|s| s * s * s + 2.0 * s - 7.0).collect();
         let reversed: Vec<f32> = score.iter().map(|s| -s).collect();
         let auc_of = |score: &[f32]| auc(&label, score).unwrap();
@@ -181,15 +184,15 @@ proptest! {
     }
 
     #[test]
-    fn a_date_that_counts_twice_is_a_date_written_twice((label, score) in rows(), counts in prop::collection::vec(0_u32..3, 80)) {
+    fn a_date_with_count_two_equals_a_repeated_date((label, score) in rows(), counts in prop::collection::vec(0_u32..3, 80)) {
         let row = |idx: usize| ScoredRow { score: score[idx], label: label[idx], date_idx: idx as u32 };
         let ranking = Ranking::new((0..label.len()).map(row));
-        let written = (0..label.len()).flat_map(|idx| (0..counts[idx]).map(move |_| row(idx)));
-        prop_assert_eq!(ranking.auc(Some(&counts)), Ranking::new(written).auc(None));
+        let repeated = (0..label.len()).flat_map(|idx| (0..counts[idx]).map(move |_| row(idx)));
+        prop_assert_eq!(ranking.auc(Some(&counts)), Ranking::new(repeated).auc(None));
     }
 
     #[test]
-    fn rows_without_label_or_score_change_nothing((label, score) in rows(), at in 0_usize..80) {
+    fn rows_without_a_label_or_a_score_are_ignored((label, score) in rows(), at in 0_usize..80) {
         let at = at.min(label.len());
         let mut more_labels = label.clone();
         let mut more_scores = score.clone();
@@ -202,7 +205,7 @@ proptest! {
     }
 
     #[test]
-    fn the_interval_holds_the_figure_it_belongs_to(seed in any::<u64>(), edge in 0.0_f32..0.5) {
+    fn the_interval_contains_its_figure(seed in any::<u64>(), edge in 0.0_f32..0.5) {
         let mut random = Random::new(seed, "rows");
         let rows: Vec<_> = (0..200_u32)
             .map(|idx| {
@@ -219,7 +222,7 @@ proptest! {
 }
 
 #[test]
-fn a_row_whose_date_has_no_count_gives_no_auc() {
+fn the_auc_is_undefined_if_the_date_of_a_row_has_no_count() {
     let negative = ScoredRow { score: 0.1, label: 0.0, date_idx: 0 };
     let positive = ScoredRow { score: 0.2, label: 1.0, date_idx: 1 };
     let ranking = Ranking::new([negative, positive]);

@@ -1,14 +1,14 @@
-//! Families as the job requests them, and as the validation rows evaluate them.
+//! The model families of a job, before and after their evaluation on validation rows.
 
 use crate::{
-    metrics::Undefined,
+    metrics::UndefinedError,
     search::{Family, Gain, OutOfFold},
 };
 
 /// All families that the job requests.
 #[derive(Clone)]
 pub struct Families<'a> {
-    /// The family that led the search.
+    /// The family on which the search was run.
     pub lead: Family<'a>,
     /// The other families, in the job's order.
     pub others: Vec<FamilyCandidate<'a>>,
@@ -17,13 +17,13 @@ pub struct Families<'a> {
 /// A family that the job requests.
 #[derive(Clone, Copy)]
 pub enum FamilyCandidate<'a> {
-    /// It can be fitted.
+    /// The family can be fitted.
     Ready(Family<'a>),
-    /// It cannot be fitted.
+    /// The family cannot be fitted.
     Unavailable {
-        /// Name in the job.
+        /// Name of the family in the job.
         name: &'a str,
-        /// Why it is skipped.
+        /// Reason why it is skipped.
         reason: &'a str,
     },
 }
@@ -35,18 +35,18 @@ pub(super) struct Evaluated<'a> {
     pub(super) gain: GainOverLead,
 }
 
-/// How a family compares with the lead on the rows that both scored.
+/// The gain of a family over the lead on the rows that both scored.
 pub(super) enum GainOverLead {
-    /// The family is the lead.
+    /// The family is the lead, so there is no gain.
     IsLead,
-    /// The family's gain.
+    /// The gain is defined.
     Gain(Gain),
     /// The gain is undefined, with the reason.
-    Undefined(Undefined),
+    Undefined(UndefinedError),
 }
 
-impl From<Result<Gain, Undefined>> for GainOverLead {
-    fn from(gain: Result<Gain, Undefined>) -> Self {
+impl From<Result<Gain, UndefinedError>> for GainOverLead {
+    fn from(gain: Result<Gain, UndefinedError>) -> Self {
         match gain {
             Ok(gain) => Self::Gain(gain),
             Err(reason) => Self::Undefined(reason),
@@ -55,7 +55,7 @@ impl From<Result<Gain, Undefined>> for GainOverLead {
 }
 
 impl Evaluated<'_> {
-    /// Returns the name to show.
+    /// Returns the display name of the family.
     pub(super) fn title(&self) -> &str {
         self.family.fitter.manifest().title()
     }

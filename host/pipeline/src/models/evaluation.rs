@@ -1,7 +1,7 @@
-//! Evaluates the families next to the lead: one fit on the last fold, compared with the lead's
-//! scores of the same rows.
+//! Evaluates all families except the lead: each is fitted on the last fold, and its scores are
+//! compared with the lead's scores of the same rows.
 
-use oculus_job::{failure::Failure, progress::Phase};
+use oculus_job::{error::JobError, progress::Phase};
 
 use super::{
     candidate::{Evaluated, FamilyCandidate, GainOverLead},
@@ -10,32 +10,33 @@ use super::{
 };
 use crate::{
     fitter::FitError,
-    metrics::Undefined,
+    metrics::UndefinedError,
     search::{self, Contender, Family, FoldFitter, Gain, OutOfFold, SearchContext, SearchResult},
 };
 
 /// The outcome of evaluating a family.
 pub(super) enum Evaluation<'a> {
-    /// It was fitted on the last fold.
+    /// The family was fitted on the last fold.
     Evaluated(Box<Evaluated<'a>>),
-    /// It was skipped or failed; its row has the reason.
-    Unfit(Box<ModelRow>),
+    /// The family was skipped or failed; the row contains the reason.
+    NotFitted(Box<ModelRow>),
 }
 
 /// Fits a family on the last fold and compares it with the lead.
 ///
 /// # Errors
-/// If the job is cancelled. A family that fails is an outcome.
+/// Returns a failure if the job is cancelled. The failure of a family is not an error: it is
+/// reported in the [`Evaluation`].
 pub(super) fn evaluate<'a>(
     context: &SearchContext<'_>,
     search: &SearchResult,
     candidate: &FamilyCandidate<'a>,
     on_progress: &FamilyProgressFn<'_>,
-) -> Result<Evaluation<'a>, Failure> {
+) -> Result<Evaluation<'a>, JobError> {
     let family = match candidate {
         FamilyCandidate::Ready(family) => family,
         FamilyCandidate::Unavailable { name, reason } => {
-            return Ok(Evaluation::Unfit(Box::new(skipped_row(name, reason))));
+            return Ok(Evaluation::NotFitted(Box::new(skipped_row(name, reason))));
         }
     };
     let reporter = FitReporter { on_progress, family, fit: FitKind::LastFold, n_epochs: n_epochs(family) };
@@ -44,10 +45,11 @@ pub(super) fn evaluate<'a>(
     let reason = match fitted {
         Err(error @ FitError::Cancelled) => return Err(search::family_failure(Phase::Training, family, &error)),
         Err(error) => error.to_string(),
-        Ok(OutOfFold { refusal: Some(reason), .. }) => reason,
+        // The only fold has too few rows for the family, so there are no scores to compare.
+        Ok(OutOfFold { rejection: Some(reason), .. }) => reason,
         Ok(oof) => return Ok(evaluated(context, search, family, oof)),
     };
-    Ok(Evaluation::Unfit(Box::new(failed_row(family, reason))))
+    Ok(Evaluation::NotFitted(Box::new(failed_row(family, reason))))
 }
 
 fn evaluated<'a>(
@@ -56,6 +58,7 @@ fn evaluated<'a>(
     family: &Family<'a>,
     oof: OutOfFold,
 ) -> Evaluation<'a> {
+    // Scores on a label that is too rare are meaningless, so no gain is computed from them.
     let gain = match search.too_rare() {
         Some(reason) => GainOverLead::Undefined(reason),
         None => gain_over_lead(context, search, &oof).into(),
@@ -64,11 +67,13 @@ fn evaluated<'a>(
 }
 
 /// Compares a family with the lead on the rows that both scored.
-fn gain_over_lead(context: &SearchContext<'_>, search: &SearchResult, oof: &OutOfFold) -> Result<Gain, Undefined> {
+fn gain_over_lead(context: &SearchContext<'_>, search: &SearchResult, oof: &OutOfFold) -> Result<Gain, UndefinedError> {
     let scores = oof.scores.iter().zip(&search.oof.scores).enumerate();
-    let scored_by_both = scores.filter(|(_, (own, lead))| !own.is_nan() && !lead.is_nan());
+    let scored_by_both = scores.filter(|(_, (score, lead_score))| !score.is_nan() && !lead_score.is_nan());
     let common: Vec<u32> = scored_by_both.map(|(row, _)| row as u32).collect();
     let label = &context.labels[search.label_idx];
+    // Both families have the same baseline on the same rows, so the baseline would cancel out of
+    // the gain.
     let pooled = |scores| Contender { label, groups: vec![&common], scores, baseline: None };
     search::gain(context, &pooled(&oof.standard_scores), &pooled(&search.oof.standard_scores))
 }

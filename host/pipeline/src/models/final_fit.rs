@@ -1,12 +1,12 @@
 //! The final fits: every family on the whole development period, and the winner's scores of the
 //! test rows.
 //!
-//! In: the evaluated families. Out: [`FinalFits`]. If the winner's own fit fails, the next best
-//! family takes its place and is fitted once more, with the test rows to score: the test scores of
-//! one family alone are ever computed.
+//! In: the evaluated families. Out: [`FinalFits`]. If the winner's final fit fails, the next best
+//! family becomes the winner and is fitted once more, with the test rows to score. Invariant: test
+//! scores are computed for one family only.
 
 use oculus_job::{
-    failure::Failure,
+    error::JobError,
     progress::Phase,
     warning::{Warning, WarningCode},
 };
@@ -22,9 +22,9 @@ use super::{
     winner::choose_winner,
 };
 use crate::{
-    fitter::{FitError, FitProgressFn, FitRequest, Fitted, Keep, setting},
-    metrics::{ScoreScale, Undefined, decision_threshold},
-    parallel::side_by_side,
+    fitter::{FitError, FitOutput, FitProgressFn, FitRequest, Fitted, setting},
+    metrics::{ScoreScale, UndefinedError, decision_threshold},
+    parallel::parallel_map,
     search::{self, Family, SearchContext, SearchResult},
     splits::Development,
 };
@@ -33,18 +33,18 @@ use crate::{
 pub(super) struct FinalFits {
     winner_idx: usize,
     fits: Vec<Result<FinalFit, FitError>>,
-    /// Warnings where the winner by validation is not the model of the result.
+    /// Warnings if the winner by validation is not the model of the result.
     pub(super) warnings: Vec<Warning>,
 }
 
-/// One family's model and what belongs to it.
+/// The final model of one family, with its parameters, threshold and scores.
 struct FinalFit {
     params: Map<String, Value>,
     fitted: Fitted,
-    threshold: Result<f32, Undefined>,
-    /// Scale of its scores of its own training rows.
+    threshold: Result<f32, UndefinedError>,
+    /// Scale of the model's scores of its own training rows.
     score_scale: ScoreScale,
-    /// Scores of the test rows; empty for all families but the winner.
+    /// Scores of the test rows; empty for all families except the winner.
     test_scores: Vec<f32>,
 }
 
@@ -58,22 +58,28 @@ impl FinalFitter<'_> {
     /// Fits all families in parallel, and chooses the winner among those whose fit succeeds.
     ///
     /// # Errors
-    /// If no fit succeeds, or the job is cancelled.
+    /// Returns a failure if every fit fails, or if the job is cancelled.
     pub(super) fn fit_all(
         &self,
         evaluated: &[Evaluated<'_>],
         on_progress: &FamilyProgressFn<'_>,
-    ) -> Result<FinalFits, Failure> {
+    ) -> Result<FinalFits, JobError> {
         let failure =
             |idx: usize, error: &FitError| search::family_failure(Phase::Training, &evaluated[idx].family, error);
+        // The choice depends on validation scores alone, so it can be made before the final fits.
+        // The winner then scores the test rows in its only fit.
+        // The lead is available here, so `choose_winner` always returns a family.
         let mut winner_idx = choose_winner(evaluated, |_| true).unwrap_or(0);
         let idxs: Vec<usize> = (0..evaluated.len()).collect();
-        let mut fits = side_by_side(self.context.n_side_by_side, &idxs, |&idx| {
+        let mut fits = parallel_map(self.context.n_parallel, &idxs, |&idx| {
             let Evaluated { family, oof, .. } = &evaluated[idx];
+            // The final fit runs as many rounds as early stopping kept on the folds, so its
+            // progress is relative to that number.
             let n_epochs = oof.rounds.map(u64::from).or_else(|| n_epochs(family));
             let reporter = FitReporter { on_progress, family, fit: FitKind::Final, n_epochs };
             reporter.run(|on_progress| self.fit(&evaluated[idx], idx == winner_idx, on_progress))
         });
+        // A cancelled job must be reported as cancelled even if another fit failed first.
         for (idx, fit) in fits.iter().enumerate() {
             if let Err(error @ FitError::Cancelled) = fit {
                 return Err(failure(idx, error));
@@ -85,6 +91,8 @@ impl FinalFitter<'_> {
             let next_idx = next.ok_or_else(|| failure(winner_idx, error))?;
             warnings.push(replaced_winner(&evaluated[winner_idx], &evaluated[next_idx]));
             winner_idx = next_idx;
+            // The first fit of this family did not score the test rows, so it is repeated with
+            // them. Its progress has already been reported up to the end.
             fits[winner_idx] = self.fit(&evaluated[winner_idx], true, &|_| {});
         }
         Ok(FinalFits { winner_idx, fits, warnings })
@@ -105,32 +113,38 @@ impl FinalFitter<'_> {
         let family = &evaluated.family;
         let params = final_params(evaluated);
         let predict_rows = search::merge_rows(train_rows, test_rows);
-        // The device of the evaluation: epochs found on one device are not those of another.
+        // The fit must use the device of the evaluation: the number of epochs that early stopping
+        // finds depends on it.
         let device = evaluated.oof.device.as_deref().unwrap_or(family.device);
         let prepared = family.fitter.prepare(learn_rows, &setting(device, seed), on_progress)?;
         let fitted = family.fitter.fit(&FitRequest {
             prepared,
             label: &label.value,
             train_rows,
+            // No rows are kept for early stopping, because the number of rounds comes from the
+            // folds.
             tune_rows: &[],
             params: &params,
             seed,
             device,
             predict_rows: &predict_rows,
-            keep: Keep::Model,
+            output: FitOutput::Model,
             on_progress,
         })?;
         search::every_row_scored(&fitted.scores, &predict_rows)
-            .map_err(|error| FitError::Refused { code: code::DATA, message: error.to_string() })?;
+            .map_err(|error| FitError::Rejected { code: code::DATA, message: error.to_string() })?;
         let scores = search::separate_scores(&predict_rows, &fitted.scores, test_rows);
         let score_scale = ScoreScale::from_scores(&scores.others);
+        // The fold models and the final model differ in the spread of their scores. So the
+        // threshold is chosen on standardised scores and then converted (decision 1).
         let threshold = decision_threshold(&label.value, &evaluated.oof.standard_scores)
-            .map(|standard| score_scale.destandardize(standard));
-        Ok(FinalFit { params, fitted, threshold, score_scale, test_scores: scores.wanted })
+            .map(|standard| score_scale.destandardise(standard));
+        Ok(FinalFit { params, fitted, threshold, score_scale, test_scores: scores.selected })
     }
 }
 
-/// Returns the family's parameters with the rounds that its folds determined.
+/// Returns the family's parameters, with the number of rounds that early stopping found on the
+/// folds.
 fn final_params(evaluated: &Evaluated<'_>) -> Map<String, Value> {
     let Family { fitter, params, .. } = evaluated.family;
     let mut params = params.clone();
@@ -144,7 +158,7 @@ fn final_params(evaluated: &Evaluated<'_>) -> Map<String, Value> {
 
 fn replaced_winner(winner: &Evaluated<'_>, next: &Evaluated<'_>) -> Warning {
     let message = format!(
-        "{} is best by validation, but its final fit failed: the model of the result is that of {}",
+        "{} is best by validation, but its final fit failed; the result contains the model of {}",
         winner.title(),
         next.title()
     );
@@ -158,11 +172,13 @@ impl FinalFits {
         let mut models: Vec<FinalModel> = fits
             .filter_map(|(idx, (fit, evaluated))| Some(fit.as_ref().ok()?.model(evaluated, idx == self.winner_idx)))
             .collect();
+        // The sort is stable, and `false` is less than `true`: the winner moves to the front, and
+        // the others keep their order.
         models.sort_by_key(|model| !model.is_winner);
         models
     }
 
-    /// Returns the scores of the winner.
+    /// Returns the winner's scores and importance.
     pub(super) fn winner(&self, fitter: &FinalFitter<'_>, evaluated: &[Evaluated<'_>]) -> Winner {
         let fit = self.fits[self.winner_idx].as_ref();
         let oof = &evaluated[self.winner_idx].oof;
@@ -179,7 +195,7 @@ impl FinalFits {
     pub(super) fn test_metrics(&self, fitter: &FinalFitter<'_>, evaluated: &[Evaluated<'_>]) -> TestMetrics {
         let threshold = match &self.fits[self.winner_idx] {
             Ok(fit) => fit.threshold.clone(),
-            Err(error) => Err(Undefined::because(error.to_string())),
+            Err(error) => Err(UndefinedError::because(error.to_string())),
         };
         let FinalFitter { context, search } = *fitter;
         let tested = TestedModel {
@@ -192,7 +208,7 @@ impl FinalFits {
         test_metrics::on_test(context, search.label_idx, &tested)
     }
 
-    /// Records in the families' rows how their final fits ended.
+    /// Records the outcomes of the final fits in the result rows of the families.
     pub(super) fn complete(&self, rows: &mut [ModelRow]) {
         for (idx, (row, fit)) in rows.iter_mut().zip(&self.fits).enumerate() {
             row.winner = idx == self.winner_idx;
@@ -200,7 +216,7 @@ impl FinalFits {
                 Ok(fit) => row.device = fit.fitted.summary.device.clone().or(row.device.take()),
                 Err(error) => {
                     row.status = ModelStatus::Failed;
-                    row.reason = Some(format!("in the final fit: {error}"));
+                    row.reason = Some(format!("the final fit failed: {error}"));
                 }
             }
         }
@@ -210,16 +226,17 @@ impl FinalFits {
         self.fits[self.winner_idx].as_ref().map_or(&[], |fit| &fit.test_scores)
     }
 
-    /// Returns the winner's scores in deviations; where it has no out-of-fold score, those of the
-    /// lead.
-    fn standard_scores(&self, fitter: &FinalFitter<'_>, own: &[f32]) -> Vec<f32> {
+    /// Returns the winner's standardised scores. A row without an out-of-fold score of the winner
+    /// has the lead's score. The winner may have been evaluated on the last fold only, but the
+    /// strategy search also needs scores of the earlier folds.
+    fn standard_scores(&self, fitter: &FinalFitter<'_>, oof: &[f32]) -> Vec<f32> {
         let FinalFitter { context, search } = *fitter;
-        let of_lead = &search.oof.standard_scores;
+        let lead_scores = &search.oof.standard_scores;
         let mut scores: Vec<f32> =
-            own.iter().zip(of_lead).map(|(&own, &lead)| if own.is_nan() { lead } else { own }).collect();
+            oof.iter().zip(lead_scores).map(|(&score, &lead)| if score.is_nan() { lead } else { score }).collect();
         if let Ok(fit) = &self.fits[self.winner_idx] {
             for (&row, &score) in context.splits[search.label_idx].test_rows.iter().zip(&fit.test_scores) {
-                scores[row as usize] = fit.score_scale.standardize(score);
+                scores[row as usize] = fit.score_scale.standardise(score);
             }
         }
         scores

@@ -8,8 +8,8 @@ use crate::{fitter::FitProgress, search::Family};
 /// One of the two fits of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FitKind {
-    /// The fit on the last fold, for the validation rows. The search has already done it for the
-    /// lead.
+    /// The fit on the last fold, which scores the validation rows. The lead has no such fit,
+    /// because the search has already fitted it on this fold.
     LastFold,
     /// The fit on the whole development period.
     Final,
@@ -22,7 +22,7 @@ pub struct FamilyProgress<'a> {
     pub manifest: &'a Manifest,
     /// The fit.
     pub fit: FitKind,
-    /// Epochs or rounds at most, if the family counts them.
+    /// Maximum number of epochs or rounds, if the family counts them.
     pub n_epochs: Option<u64>,
     /// Progress of the fit.
     pub progress: &'a FitProgress,
@@ -40,7 +40,7 @@ pub(super) struct FitReporter<'a> {
 }
 
 impl FitReporter<'_> {
-    /// Runs a fit, and reports its start, its progress and its end, whether it succeeds or fails.
+    /// Runs a fit and reports its start, its progress and its end, whether it succeeds or fails.
     pub(super) fn run<T>(&self, fit: impl FnOnce(&(dyn Fn(&FitProgress) + Sync)) -> T) -> T {
         let last = Mutex::new(FitProgress::default());
         let lock = || last.lock();
@@ -49,8 +49,10 @@ impl FitReporter<'_> {
             lock().clone_from(progress);
             self.report(progress);
         });
-        // The last report keeps the epoch at which the fit ended, and its loss.
+        // The final report repeats the last epoch and its loss, so that they stay visible after the
+        // fit.
         let last = lock().clone();
+        // A family that never estimated the remaining time has no estimate at the end either.
         let eta_s = last.eta_s.map(|_| 0.0);
         self.report(&FitProgress { fraction: 1.0, eta_s, waits_for_gpu: false, ..last });
         result
@@ -62,7 +64,7 @@ impl FitReporter<'_> {
     }
 }
 
-/// Returns the epochs or rounds of a fit at most, if the family counts them.
+/// Returns the maximum number of epochs or rounds of a fit, if the family counts them.
 pub(super) fn n_epochs(family: &Family<'_>) -> Option<u64> {
     let manifest = family.fitter.manifest();
     let name = manifest.rounds_param.as_ref()?;

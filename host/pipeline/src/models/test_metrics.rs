@@ -1,30 +1,34 @@
-//! What the winner does on the test period: computed once, from scores that exist only then.
+//! Metrics of the winner on the test period.
+//!
+//! In: the winner's scores of the test rows. Out: [`TestMetrics`]. Invariant: the metrics are
+//! computed once, after every choice was made; the test scores do not exist before that.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     baseline::Volatility,
     date::iso_date,
-    metrics::{Confusion, Finite, Interval, Ranking, Reasons, Undefined, average_precision},
+    metrics::{Confusion, Finite, Interval, Ranking, Reasons, UndefinedError, average_precision},
     models::roc::{Roc, RocFigures, RocSample, enough_positives},
     search::{LabelName, SearchContext},
     splits::class_counts,
 };
 
-/// The winner on the test period. A null figure has its reason in `reasons`, under the figure's
-/// name.
+/// Metrics of the winner on the test period. A null figure has its reason in `reasons`, under the
+/// figure's name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TestMetrics {
-    /// The name to show.
+    /// Display name of the winner's family.
     pub model_name: String,
-    /// AUC in excess of the volatility baseline, or of 0.5 if the baseline is lower: the skill that
-    /// volatility does not explain. A baseline below 0.5 on the test would flatter the model.
+    /// AUC minus the larger of 0.5 and the AUC of the volatility baseline: the skill that
+    /// volatility does not explain. A baseline below 0.5 would otherwise be credited to the model.
     pub auc_minus_baseline: Option<Finite>,
-    /// Its 95 % interval.
+    /// 95 % interval of `auc_minus_baseline`.
     pub auc_minus_baseline_ci95: Option<Interval>,
     /// Area under the ROC curve.
     pub auc: Option<Finite>,
-    /// Its approximate 95 % interval: circular blocks of 2h whole dates, 1,000 draws.
+    /// Approximate 95 % interval of the AUC from a bootstrap of 1,000 draws. Each draw consists of
+    /// circular blocks of whole dates, twice as long as the horizon.
     pub auc_ci95: Option<Interval>,
     /// AUC of the volatility baseline, fitted and tested on the same rows.
     pub auc_volatility_baseline: Option<Finite>,
@@ -40,70 +44,72 @@ pub struct TestMetrics {
     pub recall: Option<Finite>,
     /// Share of flagged rows.
     pub flagged_share: Option<Finite>,
-    /// Score from which a row is flagged. In deviations from the scores of the training rows it
-    /// equals the out-of-fold quantile that flags as many rows as are positive.
+    /// Score from which a row is flagged. On the standardised scale, it is the threshold that flags
+    /// about as many out-of-fold rows as are positive.
     pub threshold: Option<Finite>,
-    /// Rows of the final fit.
+    /// Number of rows of the final fit.
     pub n_train: usize,
-    /// Rows tested.
+    /// Number of test rows.
     pub n_test: usize,
-    /// Positives among them.
+    /// Number of positive test rows.
     pub n_test_positive: usize,
-    /// Runs of positives more than the horizon apart.
+    /// Number of groups of positives; two groups are more than the horizon apart.
     pub n_test_episodes: usize,
-    /// First date tested; `None` without rows.
+    /// First date of the test rows; `None` without rows.
     pub test_from: Option<String>,
-    /// Last date tested.
+    /// Last date of the test rows; `None` without rows.
     pub test_to: Option<String>,
-    /// What is forecast.
+    /// The label that is forecast.
     pub label: LabelName,
-    /// Years of test that would narrow the AUC's interval to ± 0.05.
+    /// Number of years of test after which the interval of the AUC is ± 0.05.
     pub years_needed: Option<Finite>,
-    /// The same of each symbol.
+    /// Metrics of each symbol.
     pub per_symbol: Vec<SymbolMetrics>,
-    /// Why figures are null.
+    /// Reason for each null figure, by field name.
     pub reasons: Reasons,
 }
 
-/// The winner on one symbol's test rows.
+/// Metrics of the winner on one symbol's test rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SymbolMetrics {
-    /// Ticker.
+    /// Ticker of the symbol.
     pub symbol: String,
-    /// Rows tested.
+    /// Number of test rows.
     pub n_test: usize,
-    /// Positives among them.
+    /// Number of positive test rows.
     pub n_test_positive: usize,
     /// Area under the ROC curve.
     pub auc: Option<Finite>,
     /// Average precision.
     pub pr_auc: Option<Finite>,
-    /// Why figures are null.
+    /// Reason for each null figure, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
-/// What is put to the test.
+/// The model to evaluate on the test rows.
 pub(super) struct TestedModel<'a> {
     pub(super) model_name: &'a str,
-    /// One per test row.
+    /// One score per test row.
     pub(super) scores: &'a [f32],
-    pub(super) threshold: Result<f32, Undefined>,
+    pub(super) threshold: Result<f32, UndefinedError>,
     pub(super) n_train: usize,
-    /// Why the AUC is undefined, if the label is too rare to be judged.
-    pub(super) too_rare: Option<Undefined>,
+    /// Reason why the AUC is undefined, if the label is too rare.
+    pub(super) too_rare: Option<UndefinedError>,
 }
 
-/// Evaluates scores of the test rows.
+/// Evaluates a model by its scores of the test rows.
 pub(super) fn on_test(context: &SearchContext<'_>, label_idx: usize, tested: &TestedModel<'_>) -> TestMetrics {
     let table = context.table;
     let label = &context.labels[label_idx];
     let splits = &context.splits[label_idx];
     let rows = &splits.test_rows;
-    let truth: Vec<f32> = rows.iter().map(|&row| label.value[row as usize]).collect();
+    let target: Vec<f32> = rows.iter().map(|&row| label.value[row as usize]).collect();
     let counts = class_counts(table, label, rows);
-    let flags = tested.threshold.clone().map(|threshold| Confusion::at(threshold, &truth, tested.scores));
-    let flagged = |figure: fn(&Confusion) -> Result<f64, Undefined>| flags.clone().and_then(|flags| figure(&flags));
+    // Without a threshold, all figures of flagged rows are null for the same reason.
+    let flags = tested.threshold.clone().map(|threshold| Confusion::at(threshold, &target, tested.scores));
+    let flagged =
+        |figure: fn(&Confusion) -> Result<f64, UndefinedError>| flags.clone().and_then(|flags| figure(&flags));
     let baseline = baseline_scores(context, label_idx);
     let sample = RocSample { context, label_idx, rows, purpose: "test intervals" };
     let roc = Roc::new(&sample, tested.scores, baseline, tested.too_rare.clone());
@@ -111,7 +117,7 @@ pub(super) fn on_test(context: &SearchContext<'_>, label_idx: usize, tested: &Te
     let RocFigures { auc, auc_ci95, auc_volatility_baseline, auc_minus_baseline, auc_minus_baseline_ci95 } =
         roc.figures(&mut reasons);
     let dates = rows.iter().map(|&row| table.day[row as usize]);
-    let no_row = || Undefined::because("the test period has no labelled row");
+    let no_row = || UndefinedError::because("the test period has no labelled row");
     TestMetrics {
         model_name: tested.model_name.to_owned(),
         auc_minus_baseline,
@@ -119,7 +125,7 @@ pub(super) fn on_test(context: &SearchContext<'_>, label_idx: usize, tested: &Te
         auc,
         auc_ci95,
         auc_volatility_baseline,
-        pr_auc: reasons.figure("pr_auc", average_precision(&truth, tested.scores)),
+        pr_auc: reasons.figure("pr_auc", average_precision(&target, tested.scores)),
         base_rate: reasons.figure("base_rate", counts.base_rate().ok_or_else(no_row)),
         f1: reasons.figure("f1", flagged(Confusion::f1)),
         precision: reasons.figure("precision", flagged(Confusion::precision)),
@@ -140,37 +146,38 @@ pub(super) fn on_test(context: &SearchContext<'_>, label_idx: usize, tested: &Te
 }
 
 /// Fits the baseline on the rows of the final fit, and returns one score per test row.
-fn baseline_scores(context: &SearchContext<'_>, label_idx: usize) -> Result<Vec<f32>, Undefined> {
+fn baseline_scores(context: &SearchContext<'_>, label_idx: usize) -> Result<Vec<f32>, UndefinedError> {
     let splits = &context.splits[label_idx];
     let volatility = Volatility::from_table(context.table)
-        .ok_or_else(|| Undefined::because("the table lacks the features of the volatility baseline"))?;
+        .ok_or_else(|| UndefinedError::because("the table lacks the features of the volatility baseline"))?;
     volatility
+        // The winner is fitted and evaluated on the same rows, so both AUCs are comparable.
         .scores(&context.labels[label_idx].value, &splits.development.train_rows, &splits.test_rows)
-        .ok_or_else(|| Undefined::because("all training rows are of one class"))
+        .ok_or_else(|| UndefinedError::because("all training rows belong to one class"))
 }
 
 fn per_symbol(context: &SearchContext<'_>, label_idx: usize, tested: &TestedModel<'_>) -> Vec<SymbolMetrics> {
     let label = &context.labels[label_idx];
     let rows = &context.splits[label_idx].test_rows;
-    let of_symbol = |(symbol_idx, symbol): (usize, &String)| {
-        let mut truth = Vec::new();
+    let symbol_metrics = |(symbol_idx, symbol): (usize, &String)| {
+        let mut target = Vec::new();
         let mut scores = Vec::new();
         for (&row, &score) in rows.iter().zip(tested.scores) {
             if context.table.symbol[row as usize] as usize == symbol_idx {
-                truth.push(label.value[row as usize]);
+                target.push(label.value[row as usize]);
                 scores.push(score);
             }
         }
-        let ranking = Ranking::from_scores(&truth, &scores);
+        let ranking = Ranking::from_scores(&target, &scores);
         let mut reasons = Reasons::default();
         SymbolMetrics {
             symbol: symbol.clone(),
-            n_test: truth.len(),
+            n_test: target.len(),
             n_test_positive: ranking.n_positive(),
             auc: reasons.figure("auc", tested.too_rare.clone().map_or_else(|| enough_positives(&ranking), Err)),
-            pr_auc: reasons.figure("pr_auc", average_precision(&truth, &scores)),
+            pr_auc: reasons.figure("pr_auc", average_precision(&target, &scores)),
             reasons,
         }
     };
-    context.table.symbols.iter().enumerate().map(of_symbol).collect()
+    context.table.symbols.iter().enumerate().map(symbol_metrics).collect()
 }

@@ -5,14 +5,14 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    fitter::{FitError, FitProgressFn, FitRequest, Fitted, Fitter, Keep, PreparedId},
+    fitter::{FitError, FitOutput, FitProgressFn, FitRequest, Fitted, Fitter, PreparedId},
     search::{
         self,
         tests::panel::{Centroid, Panel, no_params},
     },
 };
 
-/// A family that records the rows of each request.
+/// A family that records, for each request, the rows that it must score.
 struct Watched<'a> {
     family: Centroid<'a>,
     scored: Mutex<Vec<Vec<u32>>>,
@@ -49,7 +49,7 @@ impl Fitter for Watched<'_> {
     }
 }
 
-fn train(panel: &Panel, lead: &dyn Fitter, others: &[&dyn Fitter]) -> Result<Training, Failure> {
+fn train(panel: &Panel, lead: &dyn Fitter, others: &[&dyn Fitter]) -> Result<Training, JobError> {
     let params = no_params();
     let family = |fitter| Family { fitter, params: &params, device: "auto" };
     let context = panel.search_context(2);
@@ -59,7 +59,7 @@ fn train(panel: &Panel, lead: &dyn Fitter, others: &[&dyn Fitter]) -> Result<Tra
 }
 
 #[test]
-fn the_test_is_scored_once_and_by_the_winner_only() {
+fn test_rows_are_scored_once_by_the_winner_only() {
     let panel = Panel::new(1, 0.5, &[1.0]);
     let lead = Watched::new(Centroid::new(&panel.table));
     let other = Watched::new(Centroid::blind_to(&panel.table, 1, "blind"));
@@ -70,7 +70,7 @@ fn the_test_is_scored_once_and_by_the_winner_only() {
     assert_eq!((model.name.as_str(), training.winner.test_scores.len()), ("Centroid", test_rows.len()));
 }
 
-/// A family whose scores have another origin and scale in every fit.
+/// A family whose scores have a different origin and scale in every fit.
 struct Stretched<'a>(Centroid<'a>);
 
 impl Fitter for Stretched<'_> {
@@ -96,7 +96,7 @@ impl Fitter for Stretched<'_> {
 }
 
 #[test]
-fn the_flagged_share_is_near_the_base_rate_even_where_the_models_of_the_folds_differ_in_scale() {
+fn the_flagged_share_is_near_the_base_rate_although_fold_models_differ_in_scale() {
     for seed in 0..5 {
         let panel = Panel::new(seed, 0.5, &[1.0]);
         let test = train(&panel, &Stretched(Centroid::new(&panel.table)), &[]).unwrap().test;
@@ -106,7 +106,7 @@ fn the_flagged_share_is_near_the_base_rate_even_where_the_models_of_the_folds_di
 }
 
 #[test]
-fn a_planted_signal_shows_on_the_test_beyond_the_baseline() {
+fn a_planted_signal_exceeds_the_baseline_on_the_test() {
     let panel = Panel::new(2, 0.7, &[1.0]);
     let lead = Centroid::new(&panel.table);
     let test = train(&panel, &lead, &[]).unwrap().test;
@@ -115,13 +115,13 @@ fn a_planted_signal_shows_on_the_test_beyond_the_baseline() {
     assert!(interval.0.get() > 0.0, "{interval:?}");
     assert!(interval.0 <= test.auc_minus_baseline.unwrap() && test.auc_minus_baseline.unwrap() <= interval.1);
     let share = test.flagged_share.unwrap().get() / test.base_rate.unwrap().get();
-    assert!((0.5..2.0).contains(&share), "about as many are flagged as are positive: {share}");
+    assert!((0.5..2.0).contains(&share), "about as many rows are flagged as are positive: {share}");
     assert_eq!(test.per_symbol.iter().map(|row| row.n_test).sum::<usize>(), test.n_test);
     assert!(test.reasons.is_empty(), "{:?}", test.reasons);
 }
 
 #[test]
-fn a_baseline_that_forecasts_backwards_does_not_flatter_the_model() {
+fn a_baseline_below_one_half_is_not_credited_to_the_model() {
     let below = (0..20).find_map(|seed| {
         let panel = Panel::new(seed, 0.5, &[1.0]);
         let test = train(&panel, &Centroid::new(&panel.table), &[]).unwrap().test;
@@ -132,7 +132,7 @@ fn a_baseline_that_forecasts_backwards_does_not_flatter_the_model() {
 }
 
 #[test]
-fn the_lead_stays_unless_clearly_beaten() {
+fn the_lead_wins_unless_it_is_clearly_beaten() {
     let panel = Panel::new(3, 0.6, &[1.0]);
     let all = Centroid::new(&panel.table);
     let blind = Centroid::blind_to(&panel.table, 1, "blind");
@@ -149,7 +149,7 @@ fn the_lead_stays_unless_clearly_beaten() {
 }
 
 #[test]
-fn all_families_are_judged_on_the_same_rows() {
+fn all_families_are_evaluated_on_the_same_rows() {
     let panel = Panel::new(4, 0.5, &[1.0]);
     let lead = Centroid::new(&panel.table);
     let other = Centroid::blind_to(&panel.table, 1, "blind");
@@ -159,26 +159,26 @@ fn all_families_are_judged_on_the_same_rows() {
 }
 
 #[test]
-fn a_family_that_fails_or_is_missing_leaves_the_others() {
+fn a_family_that_fails_or_is_missing_does_not_affect_the_others() {
     let panel = Panel::new(5, 0.5, &[1.0]);
     let lead = Centroid::new(&panel.table);
     let died = Centroid::blind_to(&panel.table, 0, "dead")
         .with_fault(|_| Some(FitError::Died { cause: "signal 9".to_owned(), stderr: vec![] }));
-    let refuses = Centroid::blind_to(&panel.table, 0, "picky")
-        .with_fault(|_| Some(FitError::Refused { code: code::DATA, message: "too few rows".to_owned() }));
+    let rejects = Centroid::blind_to(&panel.table, 0, "picky")
+        .with_fault(|_| Some(FitError::Rejected { code: code::DATA, message: "too few rows".to_owned() }));
     let params = no_params();
     let family = |fitter| Family { fitter, params: &params, device: "auto" };
     let context = panel.search_context(1);
     let outcome = search::run(&context, &family(&lead), 2, &|_| {}).unwrap();
     let others = vec![
         FamilyCandidate::Ready(family(&died)),
-        FamilyCandidate::Unavailable { name: "LSTM", reason: "no installed plugin answers to it" },
-        FamilyCandidate::Ready(family(&refuses)),
+        FamilyCandidate::Unavailable { name: "LSTM", reason: "its plugin is not installed" },
+        FamilyCandidate::Ready(family(&rejects)),
     ];
     let training = run(&context, &outcome, &Families { lead: family(&lead), others }, &|_| {}).unwrap();
-    let fared: Vec<_> = training.rows.iter().map(|row| (row.name.as_str(), row.status)).collect();
+    let statuses: Vec<_> = training.rows.iter().map(|row| (row.name.as_str(), row.status)).collect();
     assert_eq!(
-        fared,
+        statuses,
         [
             ("Centroid", ModelStatus::Ok),
             ("dead", ModelStatus::Failed),
@@ -192,7 +192,7 @@ fn a_family_that_fails_or_is_missing_leaves_the_others() {
 }
 
 #[test]
-fn test_rows_change_no_fitted_byte_and_no_choice() {
+fn models_and_choices_do_not_depend_on_test_rows() {
     let panel = Panel::new(6, 0.4, &[1.0, 2.0]);
     let changed = panel.with_another_test();
     let fitted = |panel: &Panel| {
@@ -207,7 +207,7 @@ fn test_rows_change_no_fitted_byte_and_no_choice() {
 }
 
 #[test]
-fn the_final_fit_takes_the_rounds_that_the_folds_found() {
+fn the_final_fit_uses_the_rounds_that_the_folds_determined() {
     let panel = Panel::new(7, 0.5, &[1.0]);
     let lead = Centroid::new(&panel.table);
     let training = train(&panel, &lead, &[]).unwrap();
@@ -218,21 +218,21 @@ fn the_final_fit_takes_the_rounds_that_the_folds_found() {
 }
 
 #[test]
-fn too_few_positives_on_the_test_give_null_with_reasons() {
+fn figures_are_null_with_reasons_if_the_test_has_too_few_positives() {
     let mut panel = Panel::new(8, 0.3, &[1.0]);
     panel.splits[0].test_rows.iter().skip(6).for_each(|&row| panel.labels[0].value[row as usize] = 0.0);
     let lead = Centroid::new(&panel.table);
     let test = train(&panel, &lead, &[]).unwrap().test;
     assert!(test.n_test_positive < 10);
     assert_eq!((test.auc, test.auc_ci95, test.auc_minus_baseline), (None, None, None));
-    let reason = format!("{} positives among {} rows, needs 10", test.n_test_positive, test.n_test);
+    let reason = format!("found {} positives among {} rows, expected at least 10", test.n_test_positive, test.n_test);
     for name in ["auc", "auc_ci95", "auc_minus_baseline", "auc_minus_baseline_ci95", "years_needed"] {
         assert_eq!(test.reasons.get(name), Some(reason.as_str()), "{name}");
     }
 }
 
 #[test]
-fn on_a_label_too_rare_to_be_judged_no_auc_is_shown() {
+fn the_auc_of_a_label_that_is_too_rare_is_not_shown() {
     let mut panel = Panel::new(8, 0.3, &[1.0]);
     let first = &panel.splits[0].folds[0].valid_rows;
     first.iter().for_each(|&row| panel.labels[0].value[row as usize] = 0.0);
@@ -240,7 +240,7 @@ fn on_a_label_too_rare_to_be_judged_no_auc_is_shown() {
     let other = Centroid::blind_to(&panel.table, 1, "blind");
     let training = train(&panel, &lead, &[&other]).unwrap();
     let test = training.test;
-    assert!(test.n_test_positive >= 10, "the test alone would do: {}", test.n_test_positive);
+    assert!(test.n_test_positive >= 10, "the test period alone has enough positives: {}", test.n_test_positive);
     assert_eq!((test.auc, test.auc_ci95, test.auc_minus_baseline, test.years_needed), (None, None, None, None));
     assert!(test.reasons.get("auc").unwrap().contains("fold 1"));
     assert!(test.per_symbol.iter().all(|row| row.auc.is_none() && row.reasons.get("auc").is_some()));
@@ -253,14 +253,14 @@ fn on_a_label_too_rare_to_be_judged_no_auc_is_shown() {
     assert!(training.rows[1].validation.as_ref().unwrap().reasons.get("gain_over_lead").is_some());
 }
 
-/// A fault that strikes in the final fit only.
+/// Returns an error in the final fit only.
 fn in_the_final_fit(request: &FitRequest<'_>) -> Option<FitError> {
     let error = || FitError::Died { cause: "signal 11".to_owned(), stderr: vec![] };
-    (request.keep == Keep::Model).then(error)
+    (request.output == FitOutput::Model).then(error)
 }
 
 #[test]
-fn every_family_has_a_model_of_all_training_rows_and_only_the_winner_scores_the_test() {
+fn every_family_is_refitted_on_all_training_rows_and_only_the_winner_scores_the_test() {
     let panel = Panel::new(1, 0.5, &[1.0]);
     let lead = Watched::new(Centroid::new(&panel.table));
     let other = Watched::new(Centroid::blind_to(&panel.table, 1, "blind"));
@@ -303,7 +303,7 @@ fn the_lead_replaces_a_winner_whose_final_fit_fails() {
 }
 
 #[test]
-fn a_job_of_which_no_final_fit_is_left_fails_with_the_winners_reason() {
+fn a_job_fails_with_the_winners_reason_if_every_final_fit_fails() {
     let panel = Panel::new(4, 0.6, &[1.0]);
     let lead = Centroid::new(&panel.table).with_fault(in_the_final_fit);
     let other = Centroid::blind_to(&panel.table, 1, "blind").with_fault(in_the_final_fit);
@@ -313,9 +313,9 @@ fn a_job_of_which_no_final_fit_is_left_fails_with_the_winners_reason() {
 }
 
 #[test]
-fn how_many_families_run_side_by_side_changes_nothing() {
+fn the_number_of_families_fitted_in_parallel_does_not_change_the_results() {
     let panel = Panel::new(5, 0.5, &[1.0]);
-    let trained = |n_side_by_side| {
+    let trained = |n_parallel| {
         let params = no_params();
         let fitters =
             [1, 2, 3, 4].map(|blind_to| Centroid::blind_to(&panel.table, blind_to, &format!("blind{blind_to}")));
@@ -324,7 +324,7 @@ fn how_many_families_run_side_by_side_changes_nothing() {
         let outcome = search::run(&panel.search_context(2), &family(&lead), 2, &|_| {}).unwrap();
         let others = fitters.iter().map(|fitter| FamilyCandidate::Ready(family(fitter))).collect();
         let families = Families { lead: family(&lead), others };
-        let training = run(&panel.search_context(n_side_by_side), &outcome, &families, &|_| {}).unwrap();
+        let training = run(&panel.search_context(n_parallel), &outcome, &families, &|_| {}).unwrap();
         (training.rows, training.models, training.test)
     };
     let alone = trained(1);
@@ -333,7 +333,7 @@ fn how_many_families_run_side_by_side_changes_nothing() {
 }
 
 #[test]
-fn the_validation_of_each_family_has_intervals_and_the_same_baseline() {
+fn validation_metrics_have_intervals_and_the_same_baseline_for_every_family() {
     let panel = Panel::new(6, 0.7, &[1.0]);
     let lead = Centroid::new(&panel.table);
     let other = Centroid::blind_to(&panel.table, 1, "blind");
@@ -347,7 +347,7 @@ fn the_validation_of_each_family_has_intervals_and_the_same_baseline() {
         assert!(validation.auc_minus_baseline_ci95.is_some() && validation.reasons.is_empty());
     }
     assert_eq!(first.auc_volatility_baseline, second.auc_volatility_baseline);
-    assert!(first.auc_minus_baseline_ci95.unwrap().0.get() > 0.0, "the planted signal is beyond volatility");
+    assert!(first.auc_minus_baseline_ci95.unwrap().0.get() > 0.0, "the planted signal exceeds volatility");
 }
 
 #[test]

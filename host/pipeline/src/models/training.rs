@@ -6,41 +6,41 @@ use serde_json::{Map, Value};
 use super::{report_row::ModelRow, test_metrics::TestMetrics};
 use crate::metrics::ScoreScale;
 
-/// A family's model of the whole development period.
+/// A family's model, fitted on the whole development period.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FinalModel {
-    /// The name to show.
+    /// Display name of the family.
     pub name: String,
-    /// The plugin's id.
+    /// Id of the plugin.
     pub plugin: String,
     /// Parameters of the fit that differ from the family's defaults.
     pub params: Map<String, Value>,
     /// Rounds or epochs, if the folds determined them.
     pub rounds: Option<u32>,
-    /// Device of the fit; `None` where the family does not report it, which is the CPU.
+    /// Device of the fit; `None` if the family does not report one, which means the CPU.
     pub device: Option<String>,
-    /// Score from which a row is flagged; `None` where no row has an out-of-fold score.
+    /// Score from which a row is flagged; `None` if none of the rows has an out-of-fold score.
     pub threshold: Option<f32>,
-    /// The model in its family's own format.
+    /// The model in the format of its family.
     pub bytes: Vec<u8>,
-    /// Whether it is the model of the result.
+    /// Whether this is the winner's model, which the result describes.
     pub is_winner: bool,
 }
 
 /// Scores of the model of the result.
 #[derive(Clone, Debug)]
 pub struct Winner {
-    /// Out-of-fold scores, one per row of the table, NaN elsewhere.
+    /// Out-of-fold scores, one per row of the table, NaN for rows without one.
     pub oof_scores: Vec<f32>,
-    /// Scores of the test rows, in their order.
+    /// Scores of the test rows, in the order of the rows.
     pub test_scores: Vec<f32>,
-    /// Both in deviations from the mean score of the training rows of the model that gave them, one
-    /// per row of the table, NaN elsewhere. Before the first fold that the winner was evaluated on,
-    /// those of the family that led the search.
+    /// Out-of-fold and test scores, standardised by the scores that each model assigns to its own
+    /// training rows; one per row of the table, NaN for rows without one. Before the first fold
+    /// that the winner was evaluated on, these are the scores of the lead family.
     pub standard_scores: Vec<f32>,
-    /// Scale of the final model's scores of its own training rows; `None` where that model failed.
+    /// Scale of the final model's scores of its own training rows; `None` if that fit failed.
     pub score_scale: Option<ScoreScale>,
-    /// Share of each column of the table, if the family reports it.
+    /// Importance of each column of the table as a share, if the family reports it.
     pub importance: Option<Vec<f64>>,
 }
 
@@ -53,7 +53,7 @@ pub struct Training {
     pub models: Vec<FinalModel>,
     /// Scores of the winner.
     pub winner: Winner,
-    /// The winner on the test.
+    /// Metrics of the winner on the test period.
     pub test: TestMetrics,
     /// Warnings of the job.
     pub warnings: Vec<Warning>,

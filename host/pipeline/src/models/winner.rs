@@ -1,13 +1,14 @@
-//! The choice of the winner by validation rows.
+//! The choice of the winner, by gains on validation rows.
 
 use super::candidate::{Evaluated, GainOverLead};
 
-/// Chooses among the families for which `is_available` holds; `None` if there is none.
+/// Chooses the winner among the families for which `is_available` returns true; `None` if there is
+/// none.
 ///
-/// The lead wins unless another family beats it by more than one standard error. Of several that
-/// do, and where the lead is not available, the family of the largest gain wins.
+/// The lead wins unless another family beats it by more than one standard error. If there are
+/// several such families, or if the lead is not available, the family with the largest gain wins.
 ///
-/// * `evaluated`: the lead first.
+/// * `evaluated`: all evaluated families, the lead first.
 pub(super) fn choose_winner(evaluated: &[Evaluated<'_>], is_available: impl Fn(usize) -> bool) -> Option<usize> {
     let has_lead = is_available(0);
     let gain = |idx: usize| match &evaluated[idx].gain {
@@ -16,6 +17,7 @@ pub(super) fn choose_winner(evaluated: &[Evaluated<'_>], is_available: impl Fn(u
         GainOverLead::Undefined(_) => (!has_lead).then_some(f64::NEG_INFINITY),
     };
     let rivals = (1..evaluated.len()).filter(|&idx| is_available(idx)).filter_map(|idx| Some((idx, gain(idx)?)));
+    // The comparison is strict, so the first of equal gains wins and the choice is deterministic.
     let best = rivals.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(idx, _)| idx);
     best.or(has_lead.then_some(0))
 }

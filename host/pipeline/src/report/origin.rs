@@ -1,4 +1,4 @@
-//! Where a result came from: bars, features, plugins, and what went oddly on the way.
+//! The origin of a result: bars, features and plugins, and the warnings of all stages.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use oculus_job::{hash::sha256_hex, warning::Warning};
 use super::{BarsOfSymbol, BarsProvenance, Plugin, Provenance, ReportInputs, sections};
 use crate::{bars::Bars, date::iso_date, features::UnknownFeatureError, participants::Participant};
 
-/// Everything that the result is a function of.
+/// Returns the origin of a result: everything that determines the result, except the job.
 pub(super) fn provenance(inputs: &ReportInputs<'_>) -> Provenance {
     Provenance {
         host_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -24,7 +24,7 @@ pub(super) fn provenance(inputs: &ReportInputs<'_>) -> Provenance {
 
 fn bars(inputs: &ReportInputs<'_>) -> BarsProvenance {
     let market = inputs.market;
-    let of_symbol = |bars: &Bars| {
+    let symbol_bars = |bars: &Bars| {
         let days = bars.session_days(market.timeframe);
         let date = |day: Option<&i32>| day.copied().map(iso_date).unwrap_or_default();
         BarsOfSymbol {
@@ -37,15 +37,15 @@ fn bars(inputs: &ReportInputs<'_>) -> BarsProvenance {
     BarsProvenance {
         source: inputs.source.to_owned(),
         sha256: market.sha256.clone(),
-        symbols: market.bars.iter().map(of_symbol).collect(),
-        benchmarks: market.benchmarks.iter().map(of_symbol).collect(),
+        symbols: market.bars.iter().map(symbol_bars).collect(),
+        benchmarks: market.benchmarks.iter().map(symbol_bars).collect(),
     }
 }
 
 fn unresolved(inputs: &ReportInputs<'_>) -> BTreeMap<String, String> {
     let entry = |unknown: &UnknownFeatureError| {
         let nearest = unknown.nearest.as_ref().map(|nearest| format!("; the nearest known name is {nearest}"));
-        (unknown.asked.clone(), format!("{}{}", unknown.reason, nearest.unwrap_or_default()))
+        (unknown.requested.clone(), format!("{}{}", unknown.reason, nearest.unwrap_or_default()))
     };
     inputs.features.unresolved.iter().map(entry).collect()
 }
@@ -55,7 +55,7 @@ fn plugin(participant: &Participant) -> Plugin {
     Plugin { id, version, sha256 }
 }
 
-/// Warnings of all stages, in their order.
+/// Returns the warnings of all stages, in the order of the stages.
 pub(super) fn warnings(inputs: &ReportInputs<'_>) -> Vec<Warning> {
     inputs
         .market

@@ -1,16 +1,23 @@
-//! `extracted_rules`: mined rules and the job's own rules with their scores, and the most important features.
+//! `extracted_rules`: mined rules and the job's own rules with their scores, and the most important
+//! features.
 //!
-//! `entry_rules` and `exit_rules` hold single conditions in the job's own form, `rule_sets` conjunctions: the mined first,
-//! then the job's own that exist here and held at least once before the test, so a backend that deploys them deploys rules
-//! that fire. The figures at the head of a mined rule are its walk-forward ones, of the job's own those of the development
-//! rows, which they were not made from. `suggested_rules` has all of the job's own, and what is wrong with those left out.
+//! In: the rules with their scores, and the winner. Out: the [`ExtractedRules`]. `entry_rules` and
+//! `exit_rules` contain single conditions in the form of the job's rules; `rule_sets` contains
+//! conjunctions. Mined rules are listed first, then the job's own rules that held at least once
+//! before the test period. So each rule that a backend deploys from these lists has held at least
+//! once. `suggested_rules` contains all of the job's own rules, with the reason for each rule that
+//! was left out of the other lists.
+//!
+//! The figures at the top level of a mined rule are its walk-forward figures. The figures at the
+//! top level of a job's own rule are computed on the development rows, because the rule was not
+//! mined from these rows.
 
 use oculus_job::request::{Operator, Rule};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     features::FeatureTable,
-    metrics::{Finite, Interval, Reasons, Undefined, shortest_decimal},
+    metrics::{Finite, Interval, Reasons, UndefinedError, shortest_decimal},
     models::Winner,
     rules::{
         DescribedRule, JobRuleReport, PerSide, RuleCondition, RuleListName, RuleResults, RuleSide, RuleStats,
@@ -18,126 +25,127 @@ use crate::{
     },
 };
 
-/// Features listed at most.
+/// Maximum number of listed features.
 const MAX_TOP_FEATURES: usize = 20;
 
 /// Rules and features of a result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExtractedRules {
-    /// Single conditions that speak for opening.
+    /// Single conditions for opening a position.
     pub entry_rules: Vec<DesignRule>,
-    /// Single conditions that speak for closing.
+    /// Single conditions for closing a position.
     pub exit_rules: Vec<DesignRule>,
-    /// Conjunctions of either side.
+    /// Mined conjunctions of both sides.
     pub rule_sets: Vec<MinedConjunction>,
-    /// What the lists of mined rules are worth as wholes.
+    /// Scores of the lists of mined rules.
     pub lists: PerSide<SideListStats>,
     /// Features of the winner, most important first.
-    pub top_features: Vec<Importance>,
-    /// The job's own rules, all of them, scored.
+    pub top_features: Vec<FeatureImportance>,
+    /// Scores of all of the job's own rules.
     pub suggested_rules: JobRuleReport,
 }
 
-/// A rule in the job's own form.
+/// A rule with a single condition, in the form of the job's rules.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DesignRule {
-    /// Feature, operator, threshold, description.
+    /// Feature, operator, threshold and description.
     #[serde(flatten)]
     pub rule: Rule,
-    /// What it is worth.
+    /// Figures of the rule, and the row sets from which they were computed.
     #[serde(flatten)]
-    pub worth: Worth,
+    pub evidence: RuleEvidence,
 }
 
-/// Conditions that hold together.
+/// A mined rule with several conditions, all of which must hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MinedConjunction {
-    /// What they speak for.
+    /// The decision that the rule supports.
     pub side: RuleSide,
-    /// At least two.
+    /// At least two conditions.
     pub conditions: Vec<Comparison>,
-    /// What they mean, for people.
+    /// The rule in one plain English sentence.
     pub description: String,
-    /// What they are worth.
+    /// Figures of the rule, and the row sets from which they were computed.
     #[serde(flatten)]
-    pub worth: Worth,
+    pub evidence: RuleEvidence,
 }
 
-/// One condition of a set.
+/// One condition of a conjunction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// The feature's name here.
+    /// Canonical name of the feature.
     pub feature: String,
-    /// How its value is compared.
+    /// Comparison operator.
     pub operator: Operator,
-    /// With what.
+    /// Value that the feature is compared with.
     pub threshold: f64,
 }
 
-/// What a rule is worth: its figures, and the evidence behind them.
+/// Figures of a rule, and the row sets from which they were computed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Worth {
-    /// Rows on which it held.
+pub struct RuleEvidence {
+    /// Number of rows on which the rule held.
     pub support: Option<usize>,
-    /// Occasions that share no bar of their symbol.
+    /// Number of groups of rows on which the rule held; two groups do not share a bar of a symbol.
     pub episodes: Option<usize>,
-    /// Share of hits among the rows.
+    /// Share of hits among the rows on which the rule held.
     pub precision: Option<Finite>,
     /// Share of hits among all rows.
     pub base_rate: Option<Finite>,
     /// Precision divided by base rate.
     pub lift: Option<Finite>,
-    /// Its 95 % interval.
+    /// 95 % interval of the lift.
     pub lift_ci95: Option<Interval>,
-    /// Mean return over the horizon after such rows, in percent.
+    /// Mean return over the horizon after rows on which the rule held, in percent.
     pub mean_forward_return_pct: Option<Finite>,
-    /// Where it comes from.
+    /// Origin of the rule, with the statistics that only rules of this origin have.
     #[serde(flatten)]
     pub source: RuleOrigin,
-    /// In the test period.
+    /// Statistics in the test period.
     pub test: Option<RuleStats>,
-    /// Why something is null.
+    /// Reason for each null figure, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
-/// Where a rule comes from, with the evidence that only rules from there have.
+/// The origin of a rule, with the statistics that only rules of this origin have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "source", rename_all = "snake_case")]
 pub enum RuleOrigin {
-    /// From bars.
+    /// The rule was mined from bars.
     Mined {
-        /// The lists that it is in.
+        /// The lists that contain the rule.
         lists: Vec<RuleListName>,
-        /// Share of the extractor's resamples in which it came up.
+        /// Share of the extractor's resamples that contain the rule.
         stability: Option<Finite>,
-        /// How many folds found it, such as `2 of 3`.
+        /// Number of folds that found the rule, such as `2 of 3`.
         folds_found: String,
-        /// On rows after those that each fold mined it from.
+        /// Statistics on the validation rows of the folds that found the rule.
         walk_forward: Option<Box<RuleStats>>,
-        /// On the rows that it was mined from: flattered.
+        /// Statistics on the rows that the rule was mined from; they are biased upwards.
         in_sample: Box<RuleStats>,
     },
-    /// From the job.
+    /// The rule comes from the job.
     Job {
-        /// Before the test period.
+        /// Statistics before the test period.
         development: Box<RuleStats>,
     },
 }
 
-/// A feature with its share of the model.
+/// A feature with its share of the winner's importance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Importance {
-    /// Its name.
+pub struct FeatureImportance {
+    /// Name of the feature.
     pub feature: String,
     /// Share of the importance of all features, 0 to 1.
     pub importance: Finite,
 }
 
+/// Builds the section of the rules.
 pub(super) fn extracted(table: &FeatureTable, winner: &Winner, rules: &RuleResults) -> ExtractedRules {
     let RuleResults { job_rules, mined_rules, .. } = rules;
-    let entry_rules = singles(table, &mined_rules.entry.rules).chain(that_fire(&job_rules.entry_rules)).collect();
-    let exit_rules = singles(table, &mined_rules.exit.rules).chain(that_fire(&job_rules.exit_rules)).collect();
+    let entry_rules = singles(table, &mined_rules.entry.rules).chain(ever_true(&job_rules.entry_rules)).collect();
+    let exit_rules = singles(table, &mined_rules.exit.rules).chain(ever_true(&job_rules.exit_rules)).collect();
     let sets = |side| conjunctions(table, side, &mined_rules.get(side).rules);
     ExtractedRules {
         entry_rules,
@@ -149,79 +157,84 @@ pub(super) fn extracted(table: &FeatureTable, winner: &Winner, rules: &RuleResul
     }
 }
 
-fn singles(table: &FeatureTable, found: &[DescribedRule]) -> impl Iterator<Item = DesignRule> {
-    found.iter().filter_map(|found| {
-        let [condition] = found.scored.rule.0.as_slice() else { return None };
+/// Returns the mined rules that have a single condition.
+fn singles(table: &FeatureTable, mined: &[DescribedRule]) -> impl Iterator<Item = DesignRule> {
+    mined.iter().filter_map(|mined| {
+        let [condition] = mined.scored.rule.0.as_slice() else { return None };
         let Comparison { feature, operator, threshold } = comparison(table, condition);
-        let rule = Rule { feature, operator, threshold, description: found.description.clone() };
-        Some(DesignRule { rule, worth: Worth::from_mined(&found.scored) })
+        let rule = Rule { feature, operator, threshold, description: mined.description.clone() };
+        Some(DesignRule { rule, evidence: RuleEvidence::from_mined(&mined.scored) })
     })
 }
 
+/// Returns the mined rules that have several conditions.
 fn conjunctions(
     table: &FeatureTable,
     side: RuleSide,
-    found: &[DescribedRule],
+    mined: &[DescribedRule],
 ) -> impl Iterator<Item = MinedConjunction> {
-    let several = found.iter().filter(|found| found.scored.rule.0.len() > 1);
-    several.map(move |found| MinedConjunction {
+    let several = mined.iter().filter(|mined| mined.scored.rule.0.len() > 1);
+    several.map(move |mined| MinedConjunction {
         side,
-        conditions: found.scored.rule.0.iter().map(|condition| comparison(table, condition)).collect(),
-        description: found.description.clone(),
-        worth: Worth::from_mined(&found.scored),
+        conditions: mined.scored.rule.0.iter().map(|condition| comparison(table, condition)).collect(),
+        description: mined.description.clone(),
+        evidence: RuleEvidence::from_mined(&mined.scored),
     })
 }
 
 fn comparison(table: &FeatureTable, condition: &RuleCondition) -> Comparison {
+    // The shortest decimal parses back to the same `f32`, so a job that sends the rule selects the
+    // same rows.
     let threshold = shortest_decimal(condition.threshold);
     Comparison { feature: table.names[condition.feature_idx].clone(), operator: condition.operator, threshold }
 }
 
-fn that_fire(rules: &[ScoredJobRule]) -> impl Iterator<Item = DesignRule> {
+/// Returns the job's own rules that held at least once before the test period.
+fn ever_true(rules: &[ScoredJobRule]) -> impl Iterator<Item = DesignRule> {
     rules.iter().filter_map(|scored| {
-        let evidence = scored.development.as_ref().filter(|evidence| evidence.support > 0)?;
-        let source = RuleOrigin::Job { development: Box::new(evidence.clone()) };
-        let worth = Worth::new(Ok(evidence), source, scored.test.clone(), Reasons::default());
-        Some(DesignRule { rule: scored.rule.clone(), worth })
+        let stats = scored.development.as_ref().filter(|stats| stats.support > 0)?;
+        let source = RuleOrigin::Job { development: Box::new(stats.clone()) };
+        let evidence = RuleEvidence::new(Ok(stats), source, scored.test.clone(), Reasons::default());
+        Some(DesignRule { rule: scored.rule.clone(), evidence })
     })
 }
 
-impl Worth {
-    fn from_mined(found: &ScoredMinedRule) -> Self {
+impl RuleEvidence {
+    fn from_mined(mined: &ScoredMinedRule) -> Self {
         let mut reasons = Reasons::default();
         let source = RuleOrigin::Mined {
-            lists: found.lists.clone(),
-            stability: reasons.figure("stability", found.stability.clone()),
-            folds_found: format!("{} of {}", found.n_folds_found, found.n_folds),
-            walk_forward: reasons.value("walk_forward", found.walk_forward.clone()).map(Box::new),
-            in_sample: Box::new(found.in_sample.clone()),
+            lists: mined.lists.clone(),
+            stability: reasons.figure("stability", mined.stability.clone()),
+            folds_found: format!("{} of {}", mined.n_folds_found, mined.n_folds),
+            walk_forward: reasons.value("walk_forward", mined.walk_forward.clone()).map(Box::new),
+            in_sample: Box::new(mined.in_sample.clone()),
         };
-        Self::new(found.walk_forward.as_ref(), source, Some(found.test.clone()), reasons)
+        Self::new(mined.walk_forward.as_ref(), source, Some(mined.test.clone()), reasons)
     }
 
-    /// The figures of some evidence at the head.
+    /// Copies the figures of `stats` to the top level.
     fn new(
-        evidence: Result<&RuleStats, &Undefined>,
+        stats: Result<&RuleStats, &UndefinedError>,
         source: RuleOrigin,
         test: Option<RuleStats>,
         mut reasons: Reasons,
     ) -> Self {
-        let missing = |name: &str| match evidence {
-            Ok(evidence) => Undefined::because(evidence.reasons.get(name).unwrap_or("it is not known")),
-            Err(why) => why.clone(),
+        let missing = |name: &str| match stats {
+            Ok(stats) => UndefinedError::because(stats.reasons.get(name).unwrap_or("the figure was not computed")),
+            Err(reason) => reason.clone(),
         };
-        let mut figure = |name: &'static str, of: fn(&RuleStats) -> Option<Finite>| {
-            reasons.value(name, evidence.ok().and_then(of).ok_or_else(|| missing(name)))
+        let mut figure = |name: &'static str, select: fn(&RuleStats) -> Option<Finite>| {
+            reasons.value(name, stats.ok().and_then(select).ok_or_else(|| missing(name)))
         };
-        let precision = figure("precision", |evidence| evidence.precision);
-        let base_rate = figure("base_rate", |evidence| evidence.base_rate);
-        let lift = figure("lift", |evidence| evidence.lift);
-        let mean_forward_return_pct = figure("mean_forward_return_pct", |evidence| evidence.mean_forward_return_pct);
-        let interval = evidence.ok().and_then(|evidence| evidence.lift_ci95);
-        let counted = |of: fn(&RuleStats) -> usize| evidence.map(of).map_err(Undefined::clone);
+        let precision = figure("precision", |stats| stats.precision);
+        let base_rate = figure("base_rate", |stats| stats.base_rate);
+        let lift = figure("lift", |stats| stats.lift);
+        let mean_forward_return_pct = figure("mean_forward_return_pct", |stats| stats.mean_forward_return_pct);
+        let interval = stats.ok().and_then(|stats| stats.lift_ci95);
+        let count = |select: fn(&RuleStats) -> usize| stats.map(select).map_err(UndefinedError::clone);
         Self {
-            support: reasons.value("support", counted(|evidence| evidence.support)),
-            episodes: reasons.value("episodes", counted(|evidence| evidence.episodes)),
+            support: reasons.value("support", count(|stats| stats.support)),
+            episodes: reasons.value("episodes", count(|stats| stats.episodes)),
             precision,
             base_rate,
             lift,
@@ -234,16 +247,21 @@ impl Worth {
     }
 }
 
-/// Shares, most important first, equals by name; features that the model does not use are left out.
-pub(super) fn top_features(table: &FeatureTable, importance: &[f64]) -> Vec<Importance> {
+/// Returns the shares of the features that the model uses, most important first; equal shares are
+/// sorted by name.
+pub(super) fn top_features(table: &FeatureTable, importance: &[f64]) -> Vec<FeatureImportance> {
+    // The importance comes from a plugin, so it may be NaN or negative; such features are treated
+    // as unused.
     let used = |value: f64| value.is_finite() && value > 0.0;
     let total: f64 = importance.iter().copied().filter(|&value| used(value)).sum();
-    let mut features: Vec<Importance> = table
+    let mut features: Vec<FeatureImportance> = table
         .names
         .iter()
         .zip(importance)
         .filter(|(_, value)| used(**value))
-        .filter_map(|(name, value)| Some(Importance { feature: name.clone(), importance: Finite::new(value / total)? }))
+        .filter_map(|(name, value)| {
+            Some(FeatureImportance { feature: name.clone(), importance: Finite::new(value / total)? })
+        })
         .collect();
     features.sort_by(|a, b| b.importance.get().total_cmp(&a.importance.get()).then_with(|| a.feature.cmp(&b.feature)));
     features.truncate(MAX_TOP_FEATURES);

@@ -1,4 +1,4 @@
-//! The parts of a result that document its origin.
+//! The parts of a result that document its origin: the config search and the provenance.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,68 +8,69 @@ use serde_json::{Map, Value};
 
 use crate::{
     date::iso_date,
-    metrics::{Finite, Reasons, Undefined},
+    metrics::{Finite, Reasons, UndefinedError},
     search::{LabelName, LabelRow, SearchResult, Trial},
     splits::Partition,
 };
 
-/// The config search in the result.
+/// The result of the search for a label and a configuration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConfigSearch {
-    /// The label that the job went on with.
+    /// The chosen label.
     pub label: LabelName,
-    /// Parameters chosen for the family that led, where they differ from its defaults.
+    /// Chosen parameters of the lead family that differ from its defaults.
     pub params: Map<String, Value>,
-    /// Mean AUC over the folds less the baseline's, or less 0.5 where that is more; null where labels are too rare.
+    /// Mean AUC over the folds minus the larger of 0.5 and the mean AUC of the baseline; null if
+    /// the label is too rare.
     pub score: Option<Finite>,
-    /// Mean AUC over the folds of the volatility baseline.
+    /// Mean AUC of the volatility baseline over the folds.
     pub auc_volatility_baseline: Option<Finite>,
-    /// Gain of these parameters over the family's prior; null where the prior stayed.
+    /// Gain of these parameters over the family's prior; null if the prior was kept.
     pub gain_over_prior: Option<Finite>,
     /// Standard error of that gain.
     pub gain_standard_error: Option<Finite>,
-    /// Why figures are null.
+    /// Reason for each null figure, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
-    /// All labels of the job with their verdicts.
+    /// All labels of the job with the outcome of each.
     pub labels: Vec<LabelRow>,
     /// All trials, in order.
     pub trials: Vec<Trial>,
 }
 
-/// Where a result came from.
+/// The origin of a result.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Provenance {
     /// Version of this program.
     pub host_version: String,
-    /// Seed of all randomness.
+    /// Seed of all random numbers.
     pub seed: u64,
-    /// The bars used.
+    /// The bars that were read.
     pub bars: BarsProvenance,
-    /// The calendar.
+    /// Dates of the folds and of the test period.
     pub splits: SplitSpans,
-    /// Configurations tried.
+    /// Number of trials of the config search.
     pub n_trials: usize,
-    /// Features computed.
+    /// Number of computed features.
     pub n_features: usize,
-    /// Features that could not be computed, with the reason.
+    /// Requested feature names that could not be resolved, each with the reason.
     pub unresolved_features: BTreeMap<String, String>,
-    /// The plugins used.
+    /// The plugins of the job.
     pub plugins: Vec<Plugin>,
-    /// SHA-256 of the winner's bytes, lower-case hex.
+    /// SHA-256 of the winner's model bytes, lower-case hex.
     pub model_sha256: String,
 }
 
-/// The bars of a result.
+/// The bars from which a result was computed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BarsProvenance {
-    /// Where they were read from, such as `dir`.
+    /// Name of the source, such as `dir`.
     pub source: String,
-    /// SHA-256 over the numbers of all of them, lower-case hex.
+    /// SHA-256 over the values of all bars, lower-case hex.
     pub sha256: String,
-    /// What each symbol has.
+    /// The bars of each symbol of the job.
     pub symbols: Vec<BarsOfSymbol>,
-    /// What each symbol has that features compare with.
+    /// The bars of each symbol that features use as a benchmark.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub benchmarks: Vec<BarsOfSymbol>,
 }
@@ -77,37 +78,37 @@ pub struct BarsProvenance {
 /// The bars of one symbol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BarsOfSymbol {
-    /// Ticker.
+    /// Ticker of the symbol.
     pub symbol: String,
-    /// Number of bars, those of the warm-up included.
+    /// Number of bars, including the warm-up.
     pub n_bars: usize,
-    /// Date of the first one.
+    /// Date of the first bar.
     pub from: String,
-    /// Date of the last one.
+    /// Date of the last bar.
     pub to: String,
 }
 
-/// A plugin that took part.
+/// A plugin that the job used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plugin {
-    /// Its id.
+    /// Id in the plugin's manifest.
     pub id: String,
-    /// Its version.
+    /// Version in the plugin's manifest.
     pub version: String,
-    /// SHA-256 of its library, lower-case hex.
+    /// SHA-256 of the library file, lower-case hex.
     pub sha256: String,
 }
 
-/// The calendar in dates, ends included.
+/// Dates of the development blocks and of the test period; both ends are inclusive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitSpans {
     /// Blocks of the development period: fold k trains on blocks 1 to k and validates on the next.
     pub blocks: Vec<[String; 2]>,
     /// The test period.
     pub test: [String; 2],
-    /// How rows at a boundary are treated.
+    /// Description of the purge: which rows before a boundary are removed.
     pub purge: String,
-    /// Dates left out after a boundary.
+    /// Number of dates removed after a boundary.
     pub embargo_dates: u32,
 }
 
@@ -116,18 +117,20 @@ pub(super) fn config_search(outcome: &SearchResult) -> ConfigSearch {
     let gain = outcome.gain_over_prior.as_ref();
     let mut reasons = Reasons::default();
     let no_score = || {
-        Undefined::because("the label is too rare to be judged, or its trials failed; `labels` and `trials` say more")
+        UndefinedError::because(
+            "the label is too rare to be evaluated, or its trials failed; see `labels` and `trials`",
+        )
     };
-    let no_baseline = || Undefined::because("the label is too rare, or the features of the baseline are missing");
+    let no_baseline = || UndefinedError::because("the label is too rare, or the features of the baseline are missing");
     ConfigSearch {
         label: chosen.name,
         params: outcome.params.clone(),
         score: reasons.figure("score", outcome.score.ok_or_else(no_score)),
         auc_volatility_baseline: reasons
             .figure("auc_volatility_baseline", outcome.baseline_auc.ok_or_else(no_baseline)),
-        gain_over_prior: reasons.figure("gain_over_prior", gain.map(|gain| gain.value).map_err(Undefined::clone)),
+        gain_over_prior: reasons.figure("gain_over_prior", gain.map(|gain| gain.value).map_err(UndefinedError::clone)),
         gain_standard_error: reasons
-            .figure("gain_standard_error", gain.map(|gain| gain.standard_error).map_err(Undefined::clone)),
+            .figure("gain_standard_error", gain.map(|gain| gain.standard_error).map_err(UndefinedError::clone)),
         reasons,
         labels: outcome.labels.clone(),
         trials: outcome.trials.clone(),
@@ -139,7 +142,9 @@ pub(super) fn split_spans(partition: &Partition) -> SplitSpans {
     SplitSpans {
         blocks: partition.blocks.iter().map(span).collect(),
         test: span(&partition.test),
-        purge: "a row is left out where its label is known only after its own part has ended".to_owned(),
+        purge: "a row is removed if its label is known only after the end of the row's own period".to_owned(),
+        // A walk-forward fold never trains on rows after the period that it is evaluated on, so an
+        // embargo would remove nothing.
         embargo_dates: 0,
     }
 }

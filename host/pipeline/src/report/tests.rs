@@ -18,13 +18,13 @@ fn rule(feature: &str, threshold: f64) -> Rule {
     Rule { feature: feature.to_owned(), operator: Operator::Above, threshold, description: "why".to_owned() }
 }
 
-/// A result of real stages on a panel.
-fn report(panel: &Panel, n_side_by_side: usize) -> Value {
-    report_with(panel, n_side_by_side, Ok(RuleExtractor { miner: &Deciles::new(&panel.table), params: &no_params() }))
+/// Returns the result of the real stages on a synthetic panel.
+fn report(panel: &Panel, n_parallel: usize) -> Value {
+    report_with(panel, n_parallel, Ok(RuleExtractor { miner: &Deciles::new(&panel.table), params: &no_params() }))
 }
 
-fn report_with(panel: &Panel, n_side_by_side: usize, extractor: Result<RuleExtractor<'_>, ExtractorError>) -> Value {
-    let context = panel.search_context(n_side_by_side);
+fn report_with(panel: &Panel, n_parallel: usize, extractor: Result<RuleExtractor<'_>, ExtractorError>) -> Value {
+    let context = panel.search_context(n_parallel);
     let fitter = Centroid::new(&panel.table);
     let params = no_params();
     let lead = Family { fitter: &fitter, params: &params, device: "auto" };
@@ -57,7 +57,7 @@ fn report_with(panel: &Panel, n_side_by_side: usize, extractor: Result<RuleExtra
         cost_bps: 5.0,
         n_trials: 32,
         seed: 42,
-        n_side_by_side,
+        n_parallel,
     });
     let payload = json!({"build_id": "build:1", "symbols": ["AAPL"], "timeframe": "1d"});
     let inputs = ReportInputs {
@@ -108,25 +108,25 @@ fn the_result_has_the_fields_of_the_contract() {
     assert_eq!(result["provenance"]["splits"]["blocks"].as_array().unwrap().len(), 4);
     assert_eq!(result["warnings"][0]["code"], "warm_up_shortened");
     assert_eq!(result["provenance"]["model_sha256"].as_str().unwrap().len(), 64);
-    assert_eq!(result["run"], json!({}), "the caller fills it");
+    assert_eq!(result["run"], json!({}), "the caller fills in `run`");
 }
 
 #[test]
-fn only_rules_that_fire_are_entry_rules_and_all_are_suggested_ones() {
+fn entry_rules_contain_the_job_rules_that_fire_and_suggested_rules_contain_all() {
     let rules = &report(&Panel::new(2, 0.6, &[1.0]), 1)["extracted_rules"];
-    let own = |side: &str| {
-        let of_job = |rule: &&Value| rule["source"] == "job";
-        rules[side].as_array().unwrap().iter().filter(of_job).cloned().collect::<Vec<_>>()
+    let job_rules = |side: &str| {
+        let is_from_job = |rule: &&Value| rule["source"] == "job";
+        rules[side].as_array().unwrap().iter().filter(is_from_job).cloned().collect::<Vec<_>>()
     };
-    let entry = own("entry_rules");
+    let entry = job_rules("entry_rules");
     assert_eq!(entry.len(), 1);
-    let form = |name: &str| entry[0][name].clone();
+    let field = |name: &str| entry[0][name].clone();
     assert_eq!(
-        [form("feature"), form("operator"), form("threshold"), form("description")],
+        [field("feature"), field("operator"), field("threshold"), field("description")],
         [json!("SIGNAL"), json!(">"), json!(0.5), json!("why")]
     );
-    assert!(form("support").as_u64().unwrap() > 0 && form("lift").as_f64().unwrap() > 1.0);
-    assert_eq!(own("exit_rules"), Vec::<Value>::new());
+    assert!(field("support").as_u64().unwrap() > 0 && field("lift").as_f64().unwrap() > 1.0);
+    assert_eq!(job_rules("exit_rules"), Vec::<Value>::new());
     assert_eq!(rules["suggested_rules"]["entry_rules"].as_array().unwrap().len(), 3);
     assert!(rules["suggested_rules"]["entry_rules"][1]["nearest_threshold"].is_f64());
     assert_eq!(rules["suggested_rules"]["unresolved"][0]["feature"], "NO_SUCH");
@@ -136,7 +136,7 @@ fn only_rules_that_fire_are_entry_rules_and_all_are_suggested_ones() {
 }
 
 #[test]
-fn mined_rules_have_the_form_of_the_jobs_own_and_precede_them() {
+fn mined_rules_have_the_form_of_job_rules_and_precede_them() {
     let panel = Panel::new(2, 0.6, &[1.0]);
     let rules = &report(&panel, 1)["extracted_rules"];
     let entry = rules["entry_rules"].as_array().unwrap();
@@ -144,12 +144,12 @@ fn mined_rules_have_the_form_of_the_jobs_own_and_precede_them() {
     assert!(sources.len() > 5 && sources[..sources.len() - 1].iter().all(|source| *source == "mined"), "{sources:?}");
     let mined = entry.iter().find(|rule| rule["folds_found"] == "3 of 3").unwrap();
     for figure in ["support", "episodes", "precision", "base_rate", "lift", "lift_ci95", "mean_forward_return_pct"] {
-        assert_eq!(mined[figure], mined["walk_forward"][figure], "the figures at the head are walk-forward: {figure}");
+        assert_eq!(mined[figure], mined["walk_forward"][figure], "the top-level figures are walk-forward: {figure}");
         assert!(!mined[figure].is_null() && mined["in_sample"].get(figure).is_some(), "{figure}");
     }
     let threshold = mined["threshold"].as_f64().unwrap() as f32;
     let column = panel.table.by_name(mined["feature"].as_str().unwrap()).unwrap();
-    assert!(column.contains(&threshold), "a decile of the column, exactly");
+    assert!(column.contains(&threshold), "the threshold equals a decile of the column exactly");
     assert_eq!(rules["lists"]["exit"]["high_lift"]["n_rules"], 5);
     assert!(rules["lists"]["entry"]["high_lift"]["walk_forward"]["lift"].as_f64().unwrap() > 1.0);
 }
@@ -163,13 +163,13 @@ fn equally_important_features_are_sorted_by_name() {
 }
 
 #[test]
-fn the_same_job_gives_the_same_bytes_whatever_runs_side_by_side() {
+fn the_number_of_parallel_fits_does_not_change_a_byte_of_the_result() {
     let panel = Panel::new(4, 0.3, &[1.0, 2.0]);
     assert_eq!(report(&panel, 1).to_string(), report(&panel, 4).to_string());
 }
 
 #[test]
-fn a_result_is_read_back_as_the_report_that_wrote_it() {
+fn a_result_deserialises_to_the_report_that_wrote_it() {
     for (edge, thresholds) in [(0.6, vec![1.0, 2.0]), (0.3, vec![12.0, 7.0])] {
         let result = report(&Panel::new(8, edge, &thresholds), 1);
         let read: Report = serde_json::from_value(result.clone()).unwrap();
@@ -177,7 +177,21 @@ fn a_result_is_read_back_as_the_report_that_wrote_it() {
     }
 }
 
-/// Nulls without a reason: under their name in `reasons`, or as the `reason` of their row.
+#[test]
+fn results_with_the_former_field_name_of_the_significance_can_still_be_read() {
+    let mut result = report(&Panel::new(8, 0.6, &[1.0]), 1);
+    let expected = result.clone();
+    for period in ["development", "test"] {
+        let fields = result["strategy_optimization"][period].as_object_mut().unwrap();
+        let significance = fields.remove("significance").unwrap();
+        fields.insert("honesty".to_owned(), significance);
+    }
+    let read = Report::from_json(&result).unwrap();
+    assert_eq!(read.to_json().unwrap(), expected);
+}
+
+/// Returns the paths of nulls without a reason. A reason is either under the null's name in
+/// `reasons`, or the `reason` of its row.
 fn unexplained(value: &Value, path: &str) -> Vec<String> {
     match value {
         Value::Object(fields) => {
@@ -185,12 +199,12 @@ fn unexplained(value: &Value, path: &str) -> Vec<String> {
                 fields.get("reason").is_some_and(Value::is_string)
                     || fields.get("reasons").is_some_and(|reasons| reasons.get(name).is_some())
             };
-            let of_field = |(name, value): (&String, &Value)| match value {
+            let unexplained_in_field = |(name, value): (&String, &Value)| match value {
                 Value::Null if is_explained(name) => Vec::new(),
                 Value::Array(list) if is_explained(name) && list.iter().all(Value::is_null) => Vec::new(),
                 value => unexplained(value, &format!("{path}.{name}")),
             };
-            fields.iter().flat_map(of_field).collect()
+            fields.iter().flat_map(unexplained_in_field).collect()
         }
         Value::Array(list) => {
             list.iter().enumerate().flat_map(|(idx, value)| unexplained(value, &format!("{path}[{idx}]"))).collect()
@@ -224,7 +238,7 @@ fn every_null_of_a_rule_has_a_reason_whether_rules_are_mined_or_not() {
 }
 
 #[test]
-fn a_test_period_without_labelled_rows_gives_nulls_with_reasons() {
+fn a_test_period_without_labelled_rows_has_nulls_with_reasons() {
     let mut panel = Panel::new(9, 0.6, &[1.0]);
     panel.splits[0].test_rows.clear();
     let result = report(&panel, 1);

@@ -7,7 +7,7 @@ use super::rule_set::RuleSide;
 use crate::{
     features::{FeatureReport, FeatureTable},
     labels::Label,
-    metrics::Undefined,
+    metrics::UndefinedError,
     miner::Miner,
     search::{SearchContext, SearchResult},
     splits::Splits,
@@ -26,14 +26,14 @@ pub struct RuleContext<'a> {
     pub requested: RequestedRules<'a>,
 }
 
-/// Why a job has no rule extractor.
+/// The reason why a job has no rule extractor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExtractorError {
-    /// No installed plugin was selected; the reason in words.
+    /// None of the installed plugins was selected; contains the reason.
     #[error("{0}")]
     NotSelected(String),
     /// The selected extractor was not opened on the feature table.
-    #[error("no rule extractor is at work")]
+    #[error("the rule extractor was not started")]
     NotOpened,
 }
 
@@ -46,7 +46,7 @@ pub struct RuleExtractor<'a> {
     pub params: &'a Map<String, Value>,
 }
 
-/// Rules of the job request, and how their feature names resolve.
+/// Rules that the job requests, and the resolution of their feature names.
 #[derive(Clone, Copy)]
 pub struct RequestedRules<'a> {
     /// Rules for opening a position.
@@ -98,19 +98,20 @@ impl<'a> RuleContext<'a> {
     /// Returns the target of one side, one value per row: 1 for a hit, 0 for a miss, NaN where it
     /// is unknown.
     ///
-    /// The target of entries is the label. The target of exits is its mirror: a fall of
-    /// `threshold_pct` within the same horizon, taken from the same `f64` return, so that both
-    /// sides round alike.
+    /// The target of entries is the label. The target of exits is the mirror of the label: a fall
+    /// of `threshold_pct` within the same horizon. Both targets are computed from the same `f64`
+    /// return, so that both sides are rounded alike.
     ///
     /// # Errors
-    /// For exits where the label's threshold is not a rise: then its mirror is not a fall.
-    pub(super) fn target(&self, side: RuleSide) -> Result<Vec<f32>, Undefined> {
+    /// For exits, returns the reason if the label's threshold is not positive: the mirror of the
+    /// label is then not a fall.
+    pub(super) fn target(&self, side: RuleSide) -> Result<Vec<f32>, UndefinedError> {
         let label = self.label();
         let threshold_pct = label.key.threshold_pct;
         match side {
             RuleSide::Entry => Ok(label.value.clone()),
-            RuleSide::Exit if threshold_pct <= 0.0 => Err(Undefined::because(format!(
-                "exit rules are judged by the mirror of the label, and of {threshold_pct} % it is no fall"
+            RuleSide::Exit if threshold_pct <= 0.0 => Err(UndefinedError::because(format!(
+                "exit rules need a label with a positive threshold, found {threshold_pct} %"
             ))),
             RuleSide::Exit => {
                 let fell = |&change: &f64| if change.is_nan() { f32::NAN } else { f32::from(change <= -threshold_pct) };

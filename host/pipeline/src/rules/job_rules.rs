@@ -1,10 +1,10 @@
 //! Step 1: resolves the job's own entry and exit rules to columns and scores them on the chosen
 //! label.
 //!
-//! In: the requested rules, how their names resolve, the scorers of both sides. Out:
-//! [`JobRuleReport`], and the rules that a strategy can follow. The rules come from the job and not
-//! from the bars, so the development rows score them fairly; the test rows score them once more,
-//! separately.
+//! In: the requested rules, the resolution of their feature names, and the scorers of both sides.
+//! Out: a [`JobRuleReport`], and the rules that a strategy can follow. The rules come from the job
+//! and not from the bars, so their scores on the development rows are unbiased. They are scored
+//! separately on the test rows.
 
 use oculus_job::request::{Operator, Rule};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use super::{
     rule_stats::RuleStats,
     score::RuleScorer,
 };
-use crate::metrics::{Finite, Reasons, Undefined};
+use crate::metrics::{Finite, Reasons, UndefinedError};
 
 /// Scores of all rules of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,13 +24,13 @@ pub struct JobRuleReport {
     pub entry_rules: Vec<ScoredJobRule>,
     /// Exit rules, in the job's order.
     pub exit_rules: Vec<ScoredJobRule>,
-    /// Score of counting satisfied entry rules; `None` without entry rules.
+    /// Score of all entry rules counted together; `None` without entry rules.
     pub entry_score: Option<RuleScore>,
-    /// Score of counting satisfied exit rules; `None` without exit rules.
+    /// Score of all exit rules counted together; `None` without exit rules.
     pub exit_score: Option<RuleScore>,
-    /// Rules whose feature does not exist, each once.
-    pub unresolved: Vec<UnresolvedRule>,
-    /// Why a score is null.
+    /// Rules whose feature does not exist; each such feature is listed once.
+    pub unresolved: Vec<UnresolvedRuleError>,
+    /// Reason for each null score, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
@@ -47,38 +47,40 @@ pub struct ScoredJobRule {
     pub development: Option<RuleStats>,
     /// Stats in the test period.
     pub test: Option<RuleStats>,
-    /// For a rule that never holds before the test: the nearest threshold with which it does.
+    /// Nearest threshold with which the rule holds before the test period; present only if the rule
+    /// never holds in that period with its own threshold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nearest_threshold: Option<Finite>,
-    /// Why something is null.
+    /// Reason for a null value, or for a rule that never holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// Several rules at once: a position is opened or closed where at least `threshold` of them hold.
+/// Score of several rules together: a position is opened or closed if at least `threshold` of them
+/// hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleScore {
     /// Number of rules that must hold at once.
     pub threshold: u32,
-    /// Rules of the job.
+    /// Number of the job's rules.
     pub n_rules: usize,
-    /// Rules whose feature exists; the others count as not satisfied.
+    /// Number of rules whose feature exists; the other rules are treated as not satisfied.
     pub n_resolved: usize,
-    /// Stats before the test period; `None` where fewer rules resolve than must hold.
+    /// Stats before the test period; `None` if `n_resolved` is less than `threshold`.
     pub development: Option<RuleStats>,
     /// Stats in the test period.
     pub test: Option<RuleStats>,
-    /// Why the stats are missing.
+    /// Reason for missing stats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 /// A rule whose feature does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnresolvedRule {
+pub struct UnresolvedRuleError {
     /// The feature as the job writes it.
     pub feature: String,
-    /// Why it does not exist.
+    /// Reason why the feature does not exist.
     pub reason: String,
     /// The most similar known name.
     pub nearest: Option<String>,
@@ -87,7 +89,7 @@ pub struct UnresolvedRule {
 /// A rule of the job with its condition on the table, or the reason why it has none.
 pub(super) struct JobRule<'a> {
     rule: &'a Rule,
-    condition: Result<RuleCondition, UnresolvedRule>,
+    condition: Result<RuleCondition, UnresolvedRuleError>,
 }
 
 /// Resolves the feature names of all requested rules.
@@ -106,14 +108,14 @@ pub(super) fn followable(rules: &PerSide<Vec<JobRule<'_>>>) -> PerSide<Vec<Conju
 pub(super) fn score(
     context: &RuleContext<'_>,
     rules: &PerSide<Vec<JobRule<'_>>>,
-    scorers: &PerSide<Result<RuleScorer<'_>, Undefined>>,
+    scorers: &PerSide<Result<RuleScorer<'_>, UndefinedError>>,
 ) -> JobRuleReport {
     let score_each = |side: RuleSide| {
         rules.get(side).iter().map(|rule| score_rule(context, rule, scorers.get(side))).collect::<Vec<_>>()
     };
     let score_count = |side: RuleSide, name: &str| {
         if rules.get(side).is_empty() {
-            return Err(Undefined::because(format!("the job has no {name} rules")));
+            return Err(UndefinedError::because(format!("the job has no {name} rules")));
         }
         Ok(score_satisfied(context, rules.get(side), scorers.get(side), side))
     };
@@ -128,10 +130,11 @@ pub(super) fn score(
     }
 }
 
-/// Lists the rules without a feature, entry rules first, each once.
-fn unresolved(rules: &PerSide<Vec<JobRule<'_>>>) -> Vec<UnresolvedRule> {
-    let mut unresolved: Vec<UnresolvedRule> = Vec::new();
+/// Lists the rules whose feature does not exist, entry rules first, each feature once.
+fn unresolved(rules: &PerSide<Vec<JobRule<'_>>>) -> Vec<UnresolvedRuleError> {
+    let mut unresolved: Vec<UnresolvedRuleError> = Vec::new();
     for rule in rules.entry.iter().chain(&rules.exit) {
+        // Several rules may name the same unknown feature.
         if let Err(problem) = &rule.condition
             && !unresolved.contains(problem)
         {
@@ -144,7 +147,7 @@ fn unresolved(rules: &PerSide<Vec<JobRule<'_>>>) -> Vec<UnresolvedRule> {
 fn score_rule(
     context: &RuleContext<'_>,
     job_rule: &JobRule<'_>,
-    scorer: &Result<RuleScorer<'_>, Undefined>,
+    scorer: &Result<RuleScorer<'_>, UndefinedError>,
 ) -> ScoredJobRule {
     let rule = job_rule.rule;
     let unscored = |resolved_feature, reason| ScoredJobRule {
@@ -169,6 +172,7 @@ fn score_rule(
     let development = scorer.development(&holds);
     let never_held = development.support == 0;
     let development_values = context.splits().development.train_rows.iter().map(|&row| values[row as usize]);
+    // The sort over all values is only worth its time for a rule that never holds.
     let nearest = if never_held { nearest_threshold(rule, development_values) } else { None };
     ScoredJobRule {
         rule: rule.clone(),
@@ -185,7 +189,7 @@ fn score_rule(
 fn score_satisfied(
     context: &RuleContext<'_>,
     rules: &[JobRule<'_>],
-    scorer: &Result<RuleScorer<'_>, Undefined>,
+    scorer: &Result<RuleScorer<'_>, UndefinedError>,
     side: RuleSide,
 ) -> RuleScore {
     let threshold = context.requested.score_threshold(side);
@@ -195,10 +199,12 @@ fn score_satisfied(
         let holds = |condition: &&&RuleCondition| condition.holds(table.column(condition.feature_idx)[row as usize]);
         conditions.iter().filter(holds).count() >= threshold as usize
     };
+    // With fewer conditions than the threshold requires, no row could reach the threshold, and
+    // there would be no rows to compute statistics from.
     let scorer = if threshold as usize <= conditions.len() {
         scorer.as_ref().map_err(ToString::to_string)
     } else {
-        Err(format!("needs {threshold} of {} resolved", conditions.len()))
+        Err(format!("resolved rules: found {}, expected at least {threshold}", conditions.len()))
     };
     RuleScore {
         threshold,
@@ -214,18 +220,20 @@ fn never_true(rule: &Rule, n_rows: usize, nearest: Option<f64>) -> String {
     let sign = rule.operator.sign();
     let sentence = format!("{} {sign} {} is never true on {n_rows} rows", rule.feature, rule.threshold);
     match nearest {
-        Some(nearest) => format!("{sentence}; {sign} {nearest} would be"),
-        None => format!("{sentence}, and no other threshold would change that"),
+        Some(nearest) => format!("{sentence}; the nearest threshold with which it is true is {nearest}"),
+        None => format!("{sentence}; a different threshold would not change that"),
     }
 }
 
-/// Returns the threshold nearest to the rule's own with which the rule holds on some row; `None` if
-/// there is none.
+/// Returns the threshold nearest to the rule's own, among the thresholds with which the rule holds
+/// on at least one row. Returns `None` if there is no such threshold.
 fn nearest_threshold(rule: &Rule, values: impl Iterator<Item = f32>) -> Option<f64> {
     let mut values: Vec<f64> = values.map(f64::from).filter(|value| value.is_finite()).collect();
     values.sort_by(f64::total_cmp);
     values.dedup();
     let distance = |value: &f64| (value - rule.threshold).abs();
+    // A strict comparison does not hold at the extreme value itself, so the second value is the
+    // nearest threshold.
     match rule.operator {
         Operator::AtMost => values.first().copied(),
         Operator::AtLeast => values.last().copied(),
@@ -237,28 +245,28 @@ fn nearest_threshold(rule: &Rule, values: impl Iterator<Item = f32>) -> Option<f
 }
 
 /// Returns the condition of a rule on the feature table.
-fn resolve_condition(context: &RuleContext<'_>, rule: &Rule) -> Result<RuleCondition, UnresolvedRule> {
+fn resolve_condition(context: &RuleContext<'_>, rule: &Rule) -> Result<RuleCondition, UnresolvedRuleError> {
     let feature_idx = resolve_feature(context, &rule.feature)?;
-    // A threshold that no `f32` reaches stays a number: an infinite one would equal an infinite
-    // feature.
+    // A threshold beyond the range of `f32` must stay finite: an infinite threshold would equal an
+    // infinite feature value.
     let threshold = (rule.threshold as f32).clamp(f32::MIN, f32::MAX);
     Ok(RuleCondition { feature_idx, operator: rule.operator, threshold })
 }
 
-/// Returns the column of a feature as the job spells it.
-fn resolve_feature(context: &RuleContext<'_>, requested: &str) -> Result<usize, UnresolvedRule> {
+/// Returns the column of a feature by the name that the job uses.
+fn resolve_feature(context: &RuleContext<'_>, requested: &str) -> Result<usize, UnresolvedRuleError> {
     let features = context.requested.features;
     let name = features.canonical.get(requested).map_or(requested, String::as_str);
     if let Some(idx) = context.table().names.iter().position(|other| other == name) {
         return Ok(idx);
     }
-    let unknown = features.unresolved.iter().find(|unresolved| unresolved.asked == requested);
+    let unknown = features.unresolved.iter().find(|unresolved| unresolved.requested == requested);
     let left_out = features.left_out.iter().find(|left_out| left_out.name == name);
     let reason = match (unknown, left_out) {
         (Some(unknown), _) => unknown.to_string(),
-        (None, Some(left_out)) => format!("`{requested}` is left out: {}", left_out.lack),
+        (None, Some(left_out)) => format!("`{requested}` is left out: {}", left_out.missing),
         (None, None) => format!("`{requested}` is not in the feature table"),
     };
     let nearest = unknown.and_then(|unknown| unknown.nearest.clone());
-    Err(UnresolvedRule { feature: requested.to_owned(), reason, nearest })
+    Err(UnresolvedRuleError { feature: requested.to_owned(), reason, nearest })
 }

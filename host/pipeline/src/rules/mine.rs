@@ -1,5 +1,5 @@
-//! Step 2: mines rules walk-forward, from each fold's training rows and from all development rows,
-//! per side.
+//! Step 2: mines rules walk-forward, for each side, from each fold's training rows and from all
+//! development rows.
 //!
 //! In: a [`RuleContext`]. Out: [`MiningOutput`]. Invariants: an extractor receives the labels and
 //! scores of its training rows only; its proposals are untrusted, so none of them can cause a panic
@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use oculus_job::{
-    failure::Failure,
+    error::JobError,
     progress::Phase,
     warning::{Warning, WarningCode},
 };
@@ -21,26 +21,26 @@ use super::{
 use crate::{
     features::FeatureTable,
     fitter::FitError,
-    metrics::Undefined,
+    metrics::UndefinedError,
     miner::MineRequest,
-    parallel::side_by_side,
+    parallel::parallel_map,
     splits::{ClassCounts, n_episodes},
 };
 
-/// Proposals of one run that are checked; further ones are dropped.
+/// Maximum number of proposals per run; further proposals are ignored.
 const MAX_RULES: usize = 50;
-/// Conditions of one rule.
+/// Maximum number of conditions per rule.
 const MAX_CONDITIONS: usize = 4;
-/// Characters of a feature name that a complaint repeats.
+/// Maximum length of a feature name in an error: a plugin may send a name of any length.
 const MAX_NAME_CHARS: usize = 40;
-/// Complaints that a warning repeats.
-const MAX_COMPLAINTS: usize = 5;
+/// Maximum number of errors that the warning lists.
+const MAX_LISTED_ERRORS: usize = 5;
 
 /// The mining runs of both sides.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MiningOutput<'a> {
     /// The runs of each side, or the reason why there are none.
-    pub(super) sides: PerSide<Result<SideMining<'a>, Undefined>>,
+    pub(super) sides: PerSide<Result<SideMining<'a>, UndefinedError>>,
     /// Warnings of the job.
     pub(super) warnings: Vec<Warning>,
 }
@@ -57,18 +57,18 @@ pub(super) struct SideMining<'a> {
 /// The rules mined from one set of rows.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MiningRun<'a> {
-    /// Rows that the extractor learned from.
+    /// Rows from which the extractor mined.
     pub(super) train_rows: &'a [u32],
     /// Accepted proposals, in the extractor's order: best first.
     pub(super) rules: Vec<ProposedRule>,
-    /// Why `rules` is empty, if the extractor cannot learn from these rows.
+    /// Reason for empty `rules`, if these rows are too few or unsuitable for mining.
     pub(super) reason: Option<String>,
 }
 
 /// A proposal of an extractor that passed the checks.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ProposedRule {
-    /// Its conditions, in the extractor's order.
+    /// Conditions of the rule, in the extractor's order.
     pub(super) rule: Conjunction,
     /// Share of the extractor's resamples that contain the rule, if the extractor resamples.
     pub(super) stability: Option<f64>,
@@ -79,41 +79,43 @@ pub(super) struct ProposedRule {
 pub(super) struct CheckedProposals {
     /// Accepted proposals, each rule once.
     pub(super) rules: Vec<ProposedRule>,
-    /// The rejected proposals, in their order.
-    pub(super) complaints: Vec<ProposalError>,
+    /// Errors of the proposals, in the order of the proposals.
+    pub(super) errors: Vec<ProposalError>,
 }
 
-/// Why a proposal, or a part of it, is rejected.
+// Numbers are written with `Debug`, which uses an exponent for large ones: `Display` writes 300
+// digits of a threshold of 1e300.
+/// The reason why a proposal, or a part of it, is rejected.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(super) enum ProposalError {
-    /// More proposals than are checked.
-    #[error("{n_rules} rules at once, the first {MAX_RULES} are used")]
+    /// The extractor proposed more rules than a run may have.
+    #[error("found {n_rules} rules, expected at most {MAX_RULES}; the others are ignored")]
     TooManyRules {
         /// Number of proposals.
         n_rules: usize,
     },
-    /// A rule without conditions or with too many of them.
-    #[error("a rule of {n_conditions} conditions, from 1 to {MAX_CONDITIONS} may stand")]
+    /// A rule has no conditions, or too many.
+    #[error("found a rule with {n_conditions} conditions, expected 1 to {MAX_CONDITIONS}")]
     ConditionCount {
         /// Number of conditions.
         n_conditions: usize,
     },
-    /// A condition on a feature that the table lacks.
-    #[error("an unknown feature `{feature}`")]
+    /// A condition reads a feature that is not in the table.
+    #[error("unknown feature `{feature}`")]
     UnknownFeature {
-        /// The start of its name.
+        /// The start of the feature's name.
         feature: String,
     },
-    /// A condition whose threshold is not finite as `f32`.
-    #[error("a threshold of {threshold} for {feature}")]
+    /// The threshold of a condition is not finite as `f32`.
+    #[error("invalid threshold of {feature}: found {threshold:?}, expected a finite number")]
     InfiniteThreshold {
         /// The threshold.
         threshold: f64,
         /// The start of the feature's name.
         feature: String,
     },
-    /// A stability outside 0 to 1; the rule is accepted without it.
-    #[error("a stability of {stability}, which is no share")]
+    /// The stability is not between 0 and 1; the rule is accepted without it.
+    #[error("invalid stability: found {stability:?}, expected 0 to 1")]
     InvalidStability {
         /// The stability.
         stability: f64,
@@ -123,10 +125,10 @@ pub(super) enum ProposalError {
 /// Training rows with too few hits or misses to mine rules from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{} hits in {} episodes and {} others; rules are mined from 10, 3 and 10 at least",
+    "found {} hits in {} episodes and {} misses, expected at least 10, 3 and 10",
     .0.n_positive, .0.n_episodes, .0.n_negative
 )]
-struct TooFewHits(ClassCounts);
+struct TooFewHitsError(ClassCounts);
 
 /// One call of the extractor.
 struct MiningTask<'t, 'a> {
@@ -135,21 +137,21 @@ struct MiningTask<'t, 'a> {
     train_rows: &'a [u32],
 }
 
-/// Mines both sides, up to `n_side_by_side` runs at once.
+/// Mines the rules of both sides, up to `n_parallel` runs at once.
 ///
-/// An extractor that is missing or fails leaves both sides without rules, with a warning: the job's
-/// own rules are scored all the same. A run whose rows are too few is empty, with the reason.
+/// If the extractor is missing or fails, both sides are empty and the job has a warning; the job's
+/// own rules are scored regardless. A run with too few rows is empty, with the reason.
 ///
 /// # Errors
-/// If the job is cancelled.
-pub(super) fn mine<'a>(context: &RuleContext<'a>) -> Result<MiningOutput<'a>, Failure> {
+/// Returns a failure if the job is cancelled.
+pub(super) fn mine<'a>(context: &RuleContext<'a>) -> Result<MiningOutput<'a>, JobError> {
     let extractor = match &context.extractor {
         Ok(extractor) => extractor,
         Err(error) => return Ok(MiningOutput::without_extractor(error)),
     };
     match mine_sides(context, extractor) {
         Ok(output) => Ok(output),
-        Err(FitError::Cancelled) => Err(Failure::cancelled(Phase::RuleExtraction)),
+        Err(FitError::Cancelled) => Err(JobError::cancelled(Phase::RuleExtraction)),
         Err(error) => Ok(MiningOutput::failed(extractor.miner.manifest().title(), &error)),
     }
 }
@@ -157,70 +159,74 @@ pub(super) fn mine<'a>(context: &RuleContext<'a>) -> Result<MiningOutput<'a>, Fa
 impl MiningOutput<'_> {
     fn without_extractor(error: &ExtractorError) -> Self {
         let reason = error.to_string();
-        let install = "put a plugin of the role `rules` into the plugins folder for rules of the bars' own";
+        let install = "to mine rules from the bars, install a plugin of the role `rules` in the plugins folder";
         Self::without_rules(&reason, Warning::new(WarningCode::NoRuleExtractor, format!("{reason}; {install}")))
     }
 
     fn failed(title: &str, error: &FitError) -> Self {
-        let message = format!("{title} mined no rules: {error}; the job's own are scored all the same");
+        let message = format!("{title} failed to mine rules: {error}; the job's own rules are scored regardless");
         Self::without_rules(&message, Warning::new(WarningCode::RulesFailed, message.clone()))
     }
 
     fn without_rules(reason: &str, warning: Warning) -> Self {
-        Self { sides: PerSide::from_fn(|_| Err(Undefined::because(reason))), warnings: vec![warning] }
+        Self { sides: PerSide::from_fn(|_| Err(UndefinedError::because(reason))), warnings: vec![warning] }
     }
 }
 
-/// Summarises all rejected proposals in one warning.
-fn rejected_proposals(title: &str, complaints: &[ProposalError]) -> Vec<Warning> {
-    if complaints.is_empty() {
+/// Summarises the errors of all proposals in one warning.
+fn rejected_proposals(title: &str, errors: &[ProposalError]) -> Vec<Warning> {
+    if errors.is_empty() {
         return Vec::new();
     }
-    let n_complaints = complaints.len();
-    let mut complaints: Vec<String> = complaints.iter().map(ToString::to_string).collect();
-    complaints.sort_unstable();
-    complaints.dedup();
-    complaints.truncate(MAX_COMPLAINTS);
-    let message = format!("{title} proposed what cannot be followed, {n_complaints} times: {}", complaints.join("; "));
+    let n_errors = errors.len();
+    // The runs of several folds often repeat an error; `dedup` removes adjacent duplicates only.
+    let mut errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    errors.sort_unstable();
+    errors.dedup();
+    errors.truncate(MAX_LISTED_ERRORS);
+    let message = format!("errors in the rules that {title} proposed ({n_errors}): {}", errors.join("; "));
     vec![Warning::new(WarningCode::MinedRulesRefused, message)]
 }
 
 /// Runs the extractor on every set of rows of both sides.
 ///
 /// # Errors
-/// If the extractor is cancelled, dies, or refuses for another reason than its rows.
+/// Returns the extractor's error if the extractor is cancelled or dies, or if it rejects a request
+/// for a reason other than unsuitable rows.
 fn mine_sides<'a>(context: &RuleContext<'a>, extractor: &RuleExtractor<'_>) -> Result<MiningOutput<'a>, FitError> {
+    // Computed once per side, because every run of the side reads the same target.
     let targets = PerSide::from_fn(|side| context.target(side));
     let tasks = tasks(context, &targets);
-    let answers = side_by_side(context.search_context.n_side_by_side, &tasks, |task| propose(context, extractor, task));
-    // A cancelled job ends as cancelled even if another run failed before.
+    let answers = parallel_map(context.search_context.n_parallel, &tasks, |task| propose(context, extractor, task));
+    // A cancelled job must be reported as cancelled even if another run failed first.
     if answers.iter().any(|answer| answer.as_ref().is_err_and(is_cancelled)) {
         return Err(FitError::Cancelled);
     }
-    let mut complaints = Vec::new();
+    let mut errors = Vec::new();
     let mut runs = Vec::with_capacity(tasks.len());
     for (task, answer) in tasks.iter().zip(answers) {
-        runs.push(checked_run(context.table(), task.train_rows, answer, &mut complaints)?);
+        runs.push(checked_run(context.table(), task.train_rows, answer, &mut errors)?);
     }
-    // `tasks` lists the entry runs before the exit runs, and per side the folds before all
-    // development rows.
+    // `tasks` lists the entry runs before the exit runs. On each side, the runs of the folds come
+    // before the run on all development rows.
     let n_folds = context.splits().folds.len();
     let mut runs = runs.into_iter();
     let sides = PerSide::from_fn(|side| {
-        targets.get(side).as_ref().map_err(Undefined::clone)?;
+        targets.get(side).as_ref().map_err(UndefinedError::clone)?;
         let folds = runs.by_ref().take(n_folds).collect();
-        let last = runs.next().ok_or_else(|| Undefined::because("the table has no rows"))?;
+        // If the table has no rows, the target is empty, and `tasks` lists no run for it.
+        let last = runs.next().ok_or_else(|| UndefinedError::because("the table has no rows"))?;
         Ok(SideMining { folds, last })
     });
-    let warnings = rejected_proposals(extractor.miner.manifest().title(), &complaints);
+    let warnings = rejected_proposals(extractor.miner.manifest().title(), &errors);
     Ok(MiningOutput { sides, warnings })
 }
 
-/// Lists the runs: entries first, per side the folds in order and then all development rows. A side
-/// without a target has no run.
+/// Lists the runs, entry runs first. On each side, the runs of the folds come before the run on all
+/// development rows. A side without a target has no run.
 fn tasks<'t, 'a>(
     context: &RuleContext<'a>,
-    targets: &'t PerSide<Result<Vec<f32>, Undefined>>,
+    targets: &'t PerSide<Result<Vec<f32>, UndefinedError>>,
 ) -> Vec<MiningTask<'t, 'a>> {
     let splits = context.splits();
     let mut tasks = Vec::new();
@@ -229,28 +235,31 @@ fn tasks<'t, 'a>(
         if target.is_empty() {
             continue;
         }
-        let of_folds = splits.folds.iter().map(|fold| &fold.train_rows);
-        let row_sets = of_folds.chain([&splits.development.train_rows]);
+        let fold_rows = splits.folds.iter().map(|fold| &fold.train_rows);
+        let row_sets = fold_rows.chain([&splits.development.train_rows]);
         tasks.extend(row_sets.map(|train_rows| MiningTask { side, target, train_rows }));
     }
     tasks
 }
 
-/// Calls the extractor on the rows of one task.
+/// Calls the extractor on the rows of one task. The labels and scores of all other rows are NaN, so
+/// the extractor cannot use them.
 fn propose(
     context: &RuleContext<'_>,
     extractor: &RuleExtractor<'_>,
     task: &MiningTask<'_, '_>,
 ) -> Result<Vec<MinedRule>, FitError> {
+    // If the rows have too few hits, the host rejects them with the code that an extractor uses. So
+    // a rejection by either of them results in an empty run with a reason.
     require_enough_hits(context, task)
-        .map_err(|error| FitError::Refused { code: code::DATA, message: error.to_string() })?;
+        .map_err(|error| FitError::Rejected { code: code::DATA, message: error.to_string() })?;
     let scores = match task.side {
-        RuleSide::Entry => only_rows(&context.search.oof.standard_scores, task.train_rows),
-        // The model forecasts rises: its scores carry no information about falls.
+        RuleSide::Entry => masked(&context.search.oof.standard_scores, task.train_rows),
+        // The model forecasts rises, so its scores do not describe falls.
         RuleSide::Exit => vec![f32::NAN; task.target.len()],
     };
     extractor.miner.mine(&MineRequest {
-        label: &only_rows(task.target, task.train_rows),
+        label: &masked(task.target, task.train_rows),
         train_rows: task.train_rows,
         scores: &scores,
         params: extractor.params,
@@ -258,65 +267,68 @@ fn propose(
     })
 }
 
-/// Refuses rows with so few hits that every rule would describe a handful of them. The limits are
-/// those below which the search does not judge a label either.
-fn require_enough_hits(context: &RuleContext<'_>, task: &MiningTask<'_, '_>) -> Result<(), TooFewHits> {
-    let of_class = |class: f32| task.train_rows.iter().copied().filter(move |&row| task.target[row as usize] == class);
+/// Rejects rows with so few hits or misses that every rule would describe only a handful of cases.
+/// The search uses the same limits to decide whether a label is too rare.
+fn require_enough_hits(context: &RuleContext<'_>, task: &MiningTask<'_, '_>) -> Result<(), TooFewHitsError> {
+    let class_rows =
+        |class: f32| task.train_rows.iter().copied().filter(move |&row| task.target[row as usize] == class);
     let counts = ClassCounts {
-        n_positive: of_class(1.0).count(),
-        n_negative: of_class(0.0).count(),
-        n_episodes: n_episodes(context.table(), context.label(), of_class(1.0)),
+        n_positive: class_rows(1.0).count(),
+        n_negative: class_rows(0.0).count(),
+        n_episodes: n_episodes(context.table(), context.label(), class_rows(1.0)),
     };
-    if counts.suffice(1) { Ok(()) } else { Err(TooFewHits(counts)) }
+    if counts.suffice(1) { Ok(()) } else { Err(TooFewHitsError(counts)) }
 }
 
 /// Returns the values of some rows, NaN for all other rows.
-fn only_rows(values: &[f32], rows: &[u32]) -> Vec<f32> {
-    let mut kept = vec![f32::NAN; values.len()];
+fn masked(values: &[f32], rows: &[u32]) -> Vec<f32> {
+    let mut selected = vec![f32::NAN; values.len()];
     for &row in rows {
-        kept[row as usize] = values[row as usize];
+        selected[row as usize] = values[row as usize];
     }
-    kept
+    selected
 }
 
 /// Returns whether an error reports a cancelled job. A plugin that is cancelled during its work
-/// reports a code instead.
+/// reports the code `CANCELLED` instead.
 fn is_cancelled(error: &FitError) -> bool {
-    matches!(error, FitError::Cancelled | FitError::Refused { code: code::CANCELLED, .. })
+    matches!(error, FitError::Cancelled | FitError::Rejected { code: code::CANCELLED, .. })
 }
 
-/// Checks the answer of one run. If the extractor cannot learn from the rows, the run is empty.
+/// Checks the answer of one run. If the rows are too few or unsuitable for mining, the run is
+/// empty.
 fn checked_run<'a>(
     table: &FeatureTable,
     train_rows: &'a [u32],
     answer: Result<Vec<MinedRule>, FitError>,
-    complaints: &mut Vec<ProposalError>,
+    errors: &mut Vec<ProposalError>,
 ) -> Result<MiningRun<'a>, FitError> {
     match answer {
         Ok(proposals) => {
             let checked = check_proposals(table, &proposals);
-            complaints.extend(checked.complaints);
+            errors.extend(checked.errors);
             Ok(MiningRun { train_rows, rules: checked.rules, reason: None })
         }
-        Err(FitError::Refused { code: code::DATA, message }) => {
+        Err(FitError::Rejected { code: code::DATA, message }) => {
             Ok(MiningRun { train_rows, rules: Vec::new(), reason: Some(message) })
         }
         Err(error) => Err(error),
     }
 }
 
-/// Accepts the proposals that can be followed, each rule once, and complains about the others.
+/// Accepts the valid proposals, each rule once, and returns an error for each of the others.
 pub(super) fn check_proposals(table: &FeatureTable, proposals: &[MinedRule]) -> CheckedProposals {
     let mut checked = CheckedProposals::default();
     if proposals.len() > MAX_RULES {
-        checked.complaints.push(ProposalError::TooManyRules { n_rules: proposals.len() });
+        checked.errors.push(ProposalError::TooManyRules { n_rules: proposals.len() });
     }
+    // Names come from the plugin; a map bounds the cost of looking up many unknown names.
     let columns: BTreeMap<&str, usize> =
         table.names.iter().enumerate().map(|(idx, name)| (name.as_str(), idx)).collect();
     for proposal in proposals.iter().take(MAX_RULES) {
         match check_conditions(&columns, &proposal.conditions) {
             Ok(rule) => checked.accept(rule, proposal.stability),
-            Err(complaint) => checked.complaints.push(complaint),
+            Err(error) => checked.errors.push(error),
         }
     }
     checked
@@ -324,6 +336,7 @@ pub(super) fn check_proposals(table: &FeatureTable, proposals: &[MinedRule]) -> 
 
 impl CheckedProposals {
     fn accept(&mut self, rule: Conjunction, stability: Option<f64>) {
+        // A repeated rule is harmless, so it is dropped without an error.
         if self.rules.iter().any(|other| other.rule == rule) {
             return;
         }
@@ -331,7 +344,7 @@ impl CheckedProposals {
         if let Some(share) = stability
             && valid_stability.is_none()
         {
-            self.complaints.push(ProposalError::InvalidStability { stability: share });
+            self.errors.push(ProposalError::InvalidStability { stability: share });
         }
         self.rules.push(ProposedRule { rule, stability: valid_stability });
     }
@@ -348,9 +361,11 @@ fn check_conditions(columns: &BTreeMap<&str, usize>, conditions: &[Condition]) -
 
 fn check_condition(columns: &BTreeMap<&str, usize>, condition: &Condition) -> Result<RuleCondition, ProposalError> {
     let &Condition { ref feature, operator, threshold } = condition;
+    // The name is cut by characters, because a cut by bytes could split a character and panic.
     let short_name = || feature.chars().take(MAX_NAME_CHARS).collect::<String>();
     let &feature_idx =
         columns.get(feature.as_str()).ok_or_else(|| ProposalError::UnknownFeature { feature: short_name() })?;
+    // Features are `f32`: a finite `f64` can still overflow to infinity here.
     let finite = Some(threshold as f32).filter(|threshold| threshold.is_finite());
     let threshold = finite.ok_or_else(|| ProposalError::InfiniteThreshold { threshold, feature: short_name() })?;
     Ok(RuleCondition { feature_idx, operator, threshold })

@@ -1,31 +1,31 @@
 //! Step 3: ranks the mined rules of every run into a stable list and a high-lift list.
 //!
-//! In: the runs of both sides, the job's rules. Out: a [`RuleSet`]. Invariant: the lists of a run
-//! depend on it and on runs of earlier rows, never on a later run. Only listed rules are scored
-//! afterwards, so no unlisted rule touches the test.
+//! In: the runs of both sides, and the job's own rules. Out: a [`RuleSet`]. Invariant: the lists of
+//! a run depend on that run and on runs of earlier rows, never on a later run. Only listed rules
+//! are scored afterwards, so a rule outside the lists is never scored in the test period.
 
 use super::{
     context::RuleContext,
     mine::{MiningRun, ProposedRule, SideMining},
     rule_set::{Conjunction, PerSide, RuleCondition, RuleLists, RuleSet, RuleSide},
 };
-use crate::{features::FeatureTable, metrics::Undefined};
+use crate::{features::FeatureTable, metrics::UndefinedError};
 
-/// Rules of one list.
+/// Maximum number of rules per list.
 const MAX_LISTED: usize = 5;
-/// Share of resamples, or of earlier runs, from which a rule counts as stable.
+/// Minimum share of resamples, or of earlier runs, that contain a stable rule.
 const MIN_STABILITY: f64 = 0.5;
-/// Jaccard similarity from which two rules count as the same: rows on which both hold, as a share
-/// of the rows on which at least one holds.
+/// Jaccard similarity from which two rules are treated as the same. It is the number of rows on
+/// which both hold, divided by the number of rows on which at least one holds.
 const MIN_JACCARD: f64 = 0.5;
 
-/// Ranks the rules of every run; the lists are empty where nothing was mined.
+/// Ranks the rules of every run; the lists of a side without runs are empty.
 ///
 /// * `job`: the job's own rules that can be followed.
 pub(super) fn rule_set(
     context: &RuleContext<'_>,
     job: PerSide<Vec<Conjunction>>,
-    mined: &PerSide<Result<SideMining<'_>, Undefined>>,
+    mined: &PerSide<Result<SideMining<'_>, UndefinedError>>,
 ) -> RuleSet {
     let lists = |side: RuleSide, run_idx: usize| match mined.get(side) {
         Ok(mining) => ranked_lists(context.table(), mining, run_idx),
@@ -41,7 +41,8 @@ pub(super) fn rule_set(
 
 /// Ranks the rules of one run of a side.
 ///
-/// * `run_idx`: index of the fold; the index after the last fold is the run on all development rows.
+/// * `run_idx`: index of the fold; the index after the last fold stands for the run on all
+///   development rows.
 fn ranked_lists(table: &FeatureTable, mining: &SideMining<'_>, run_idx: usize) -> RuleLists {
     match mining.folds.get(run_idx) {
         Some(run) => rank(table, run, &mining.folds[..run_idx]),
@@ -52,9 +53,9 @@ fn ranked_lists(table: &FeatureTable, mining: &SideMining<'_>, run_idx: usize) -
 /// Ranks the rules of a run.
 ///
 /// The high-lift list has the first rules in the extractor's order. The stable list has the rules
-/// of the highest stability, from a half upwards; ties keep the extractor's order. An extractor
-/// that does not resample reports no stability: then the stability of a rule is the share of
-/// earlier runs that found it.
+/// of the highest stability, which is at least 0.5; ties keep the extractor's order. If the
+/// extractor does not resample, it reports no stability; the share of earlier runs that found a
+/// rule is used instead.
 fn rank(table: &FeatureTable, run: &MiningRun<'_>, earlier: &[MiningRun<'_>]) -> RuleLists {
     let resamples = run.rules.iter().any(|proposed| proposed.stability.is_some());
     let stability = |proposed: &ProposedRule| {
@@ -63,6 +64,7 @@ fn rank(table: &FeatureTable, run: &MiningRun<'_>, earlier: &[MiningRun<'_>]) ->
     let mut stable: Vec<(f64, &Conjunction)> =
         run.rules.iter().map(|proposed| (stability(proposed), &proposed.rule)).collect();
     stable.retain(|(share, _)| *share >= MIN_STABILITY);
+    // The sort is stable, so rules of equal stability keep the extractor's order, best first.
     stable.sort_by(|a, b| b.0.total_cmp(&a.0));
     RuleLists {
         stable: first_distinct(table, run.train_rows, stable.into_iter().map(|(_, rule)| rule)),
@@ -70,8 +72,9 @@ fn rank(table: &FeatureTable, run: &MiningRun<'_>, earlier: &[MiningRun<'_>]) ->
     }
 }
 
-/// Takes the first rules of an order, up to the length of a list, and skips rules that hold on
-/// mostly the same rows as one before: a strategy counts rules, so one fact must not count twice.
+/// Takes rules in the given order, up to the maximum length of a list. Rules that hold on mostly
+/// the same rows as an earlier one are skipped: a strategy counts rules, so one fact must not be
+/// counted twice.
 fn first_distinct<'r>(
     table: &FeatureTable,
     rows: &[u32],
@@ -93,10 +96,11 @@ fn recurrence(table: &FeatureTable, rule: &Conjunction, earlier: &[MiningRun<'_>
     n_found as f64 / earlier.len().max(1) as f64
 }
 
-/// Returns the rule of a run that is the same as `rule`; of several the most similar one.
+/// Returns the rule of a run that is the same as `rule`; if there are several, the most similar
+/// one.
 ///
-/// Thresholds vary a little with the rows, so two rules are the same if they apply the same
-/// operators to the same features and hold on mostly the same rows of the run.
+/// Two rules are the same if they apply the same operators to the same features and hold on mostly
+/// the same rows of the run. Equal thresholds are not required, because they vary with the rows.
 pub(super) fn same_rule<'m>(
     table: &FeatureTable,
     rule: &Conjunction,
@@ -109,6 +113,7 @@ pub(super) fn same_rule<'m>(
             continue;
         }
         let similarity = jaccard(table, rule, other, run.train_rows);
+        // Of equally similar rules, the first one wins, because the extractor ranked it higher.
         if similarity >= MIN_JACCARD && best.is_none_or(|(highest, _)| similarity > highest) {
             best = Some((similarity, other));
         }
@@ -118,7 +123,9 @@ pub(super) fn same_rule<'m>(
 
 /// Returns the features and operators of a rule, sorted, without their thresholds.
 fn comparisons(rule: &Conjunction) -> Vec<(usize, &'static str)> {
+    // The sign represents the operator, which does not implement `Ord`.
     let comparison = |condition: &RuleCondition| (condition.feature_idx, condition.operator.sign());
+    // An extractor may list the conditions of a conjunction in any order.
     let mut comparisons: Vec<_> = rule.0.iter().map(comparison).collect();
     comparisons.sort_unstable();
     comparisons

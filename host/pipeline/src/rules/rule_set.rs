@@ -1,9 +1,10 @@
 //! Rules as a strategy follows them: conditions on columns of the feature table, per side and per
 //! period.
 //!
-//! Leaf types of the rule stage. Invariant of [`RuleSet`]: the lists of a fold were mined from that
-//! fold's training rows alone, so they may be followed on the fold's validation rows; the final
-//! lists were mined from all development rows, so they may be followed in the test period only.
+//! These types depend on no other module of the rule stage. Invariant of [`RuleSet`]: the lists of
+//! a fold were mined from that fold's training rows alone, so they may be followed on the fold's
+//! validation rows. The final lists were mined from all development rows, so they may be followed
+//! in the test period only.
 
 use oculus_plugin_api::Operator;
 use serde::{Deserialize, Serialize};
@@ -14,9 +15,9 @@ use crate::features::FeatureTable;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleSide {
-    /// Open a position: the target is the label, a rise of `threshold_pct`.
+    /// Open a position. The target is the label: a rise of `threshold_pct`.
     Entry,
-    /// Close a position: the target is a fall of `threshold_pct` within the same horizon.
+    /// Close a position. The target is a fall of `threshold_pct` within the horizon of the label.
     Exit,
 }
 
@@ -55,8 +56,8 @@ impl<T> PerSide<T> {
 
 /// A comparison of one column with a threshold.
 ///
-/// Features are `f32`, so the threshold is one too: as `f64`, 0.1 would differ from the feature
-/// value 0.1.
+/// Features are `f32`, so the threshold is an `f32` too: as `f64`, 0.1 would differ from the
+/// feature value 0.1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RuleCondition {
     /// Column of the feature table.
@@ -68,18 +69,18 @@ pub struct RuleCondition {
 }
 
 impl RuleCondition {
-    /// Returns whether a value meets the condition; NaN meets no condition.
+    /// Returns whether a value meets the condition; NaN never does.
     pub fn holds(&self, value: f32) -> bool {
         self.operator.holds(f64::from(value), f64::from(self.threshold))
     }
 }
 
-/// Conditions that must all hold; at least one.
+/// One or more conditions, all of which must hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conjunction(pub Vec<RuleCondition>);
 
 impl Conjunction {
-    /// Returns whether all conditions hold on a row; NaN meets no condition.
+    /// Returns whether all conditions hold on a row; a NaN value never meets a condition.
     pub fn holds(&self, table: &FeatureTable, row: u32) -> bool {
         self.0.iter().all(|condition| condition.holds(table.column(condition.feature_idx)[row as usize]))
     }
@@ -91,7 +92,7 @@ impl Conjunction {
 pub enum RuleListName {
     /// The rules that recur most often across samples of the rows.
     Stable,
-    /// The rules of the highest lift, by the extractor's order.
+    /// The first rules of the extractor, which have the highest lift.
     HighLift,
 }
 
@@ -100,7 +101,7 @@ pub enum RuleListName {
 pub struct RuleLists {
     /// The rules that recur most often across samples of the rows.
     pub stable: Vec<Conjunction>,
-    /// The rules of the highest lift, by the extractor's order.
+    /// The first rules of the extractor, which have the highest lift.
     pub high_lift: Vec<Conjunction>,
 }
 

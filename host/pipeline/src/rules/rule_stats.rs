@@ -1,50 +1,53 @@
-//! Scores of rules as the result shows them.
+//! Scores of rules, as the result shows them.
 //!
-//! Leaf types of the rule stage. Invariant: a null figure has its reason next to it.
+//! These types depend on no other module of the rule stage. Invariant: a null figure has its reason
+//! next to it.
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::{Finite, Interval, Reasons, Undefined};
+use crate::metrics::{Finite, Interval, Reasons, UndefinedError};
 
-/// What followed a condition. A null figure has its reason in `reasons`.
+/// Figures of the returns that followed a condition. A null figure has its reason in `reasons`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleStats {
-    /// Labelled rows; of several rules together, pairs of a rule and a row.
+    /// Number of labelled rows; for several rules together, the number of pairs of a rule and a
+    /// row.
     pub n_rows: usize,
-    /// Rows on which the condition held.
+    /// Number of rows on which the condition held.
     pub support: usize,
-    /// Groups of such rows more than the horizon apart, counted per symbol: occasions that share no
-    /// bar of a symbol.
+    /// Number of groups of rows on which the condition held. Groups are more than the horizon
+    /// apart, and are counted per symbol. Two groups do not share a bar of a symbol.
     pub episodes: usize,
-    /// Share of hits among the rows on which it held.
+    /// Share of hits among the rows on which the condition held.
     pub precision: Option<Finite>,
     /// Share of hits among all rows.
     pub base_rate: Option<Finite>,
     /// Precision divided by base rate.
     pub lift: Option<Finite>,
-    /// 95 % interval of the lift: circular blocks of 2h whole dates, 1,000 draws.
+    /// 95 % interval of the lift from a bootstrap of 1,000 draws. Each draw consists of circular
+    /// blocks of whole dates, twice as long as the horizon.
     pub lift_ci95: Option<Interval>,
-    /// Mean return over the horizon after such rows, in percent.
+    /// Mean return over the horizon after the rows on which the condition held, in percent.
     pub mean_forward_return_pct: Option<Finite>,
-    /// The symbols on which it held, in table order.
+    /// The symbols on which the condition held, in table order.
     pub per_symbol: Vec<SymbolRuleStats>,
-    /// Why figures are null.
+    /// Reason for each null figure, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
-/// What followed a condition on the rows of one symbol.
+/// Figures of the returns that followed a condition on the rows of one symbol.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SymbolRuleStats {
-    /// Ticker.
+    /// Ticker of the symbol.
     pub symbol: String,
-    /// Rows on which the condition held; at least one.
+    /// Number of rows on which the condition held; at least one.
     pub support: usize,
     /// Share of hits among those rows.
     pub precision: Option<Finite>,
     /// Precision divided by the symbol's own base rate.
     pub lift: Option<Finite>,
-    /// Why figures are null.
+    /// Reason for each null figure, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
@@ -60,19 +63,19 @@ pub struct SideListStats {
     pub folds: Vec<FoldMining>,
 }
 
-/// The scores of a list: figures over pairs of a rule and a row.
+/// The scores of a list, computed over pairs of a rule and a row.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RuleListStats {
-    /// Rules of the final list.
+    /// Number of rules in the final list.
     pub n_rules: usize,
-    /// Stats of every rule of every fold's list on the fold's validation rows: the value of the
-    /// procedure.
+    /// Stats of every rule in every fold's list, each computed on the validation rows of its fold.
+    /// They measure the procedure that makes the lists.
     pub walk_forward: Option<RuleStats>,
     /// Stats of the final list on the rows that it was mined from.
     pub in_sample: Option<RuleStats>,
     /// Stats of the final list in the test period.
     pub test: Option<RuleStats>,
-    /// Why something is null.
+    /// Reason for each null stat, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
@@ -82,14 +85,14 @@ pub struct RuleListStats {
 pub struct FoldMining {
     /// Number of rules found.
     pub n_rules: usize,
-    /// Why no rule was found, if the extractor cannot learn from the fold's rows.
+    /// Reason why no rule was found, if the fold's rows are too few or unsuitable for mining.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl RuleListStats {
-    /// Returns a list without figures, each with the reason.
-    pub(super) fn unavailable(reason: &Undefined) -> Self {
+    /// Returns a list whose figures are all null, with the reason.
+    pub(super) fn unavailable(reason: &UndefinedError) -> Self {
         let mut reasons = Reasons::default();
         Self {
             n_rules: 0,

@@ -1,15 +1,16 @@
-//! Step 4: scores conditions by what followed them, and mined rules walk-forward, in sample and on
-//! the test.
+//! Step 4: scores conditions by the returns that followed them. Mined rules are scored
+//! walk-forward, in sample and in the test period.
 //!
-//! In: conditions, the rows of one side's target. Out: [`RuleStats`], [`SideScores`]. Several
-//! conditions are pooled row by row, so that a fold can be scored with its own thresholds and a
-//! list with all of its rules.
+//! In: conditions, and the target of one side with its rows. Out: the [`RuleStats`] of conditions,
+//! and the [`SideScores`] of a side. Several conditions can be pooled row by row: a rule with the
+//! thresholds of each fold, or all rules of a list.
 //!
 //! A rule always looks good on the rows that it was mined from. Therefore the rules of a fold are
 //! scored on the fold's validation rows, and figures of the development rows are called
-//! `in_sample`. The walk-forward figures of one rule are still selected: the rule is shown because
-//! the last run found it again. Those of a list are not, since every rule of every fold's list
-//! counts. On the test each final rule and list is scored once.
+//! `in_sample`. The walk-forward figures of a single rule still have a selection bias: the rule is
+//! shown because the last run found it again. The walk-forward figures of a list do not have this
+//! bias, because they include every rule of every fold's list. In the test period, each final rule
+//! and list is scored once.
 
 use super::{
     context::RuleContext,
@@ -19,7 +20,7 @@ use super::{
     rule_stats::{FoldMining, RuleListStats, RuleStats, SideListStats, SymbolRuleStats},
 };
 use crate::{
-    metrics::{Dates, Interval, Random, Reasons, Resamples, Undefined, block_dates, interval},
+    metrics::{Dates, Interval, Random, Reasons, Resamples, UndefinedError, block_dates, interval},
     splits::n_episodes,
 };
 
@@ -35,19 +36,19 @@ pub(super) struct SideScores {
 /// A mined rule with its scores.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScoredMinedRule {
-    /// Its conditions.
+    /// Conditions of the rule.
     pub rule: Conjunction,
-    /// The lists that contain it.
+    /// The lists that contain the rule.
     pub lists: Vec<RuleListName>,
-    /// Share of the extractor's resamples that contain it.
-    pub stability: Result<f64, Undefined>,
-    /// Number of folds that found it.
+    /// Share of the extractor's resamples that contain the rule.
+    pub stability: Result<f64, UndefinedError>,
+    /// Number of folds that found the rule.
     pub n_folds_found: usize,
     /// Number of folds.
     pub n_folds: usize,
-    /// Stats on the validation rows of the folds that found it, with each fold's own thresholds.
-    pub walk_forward: Result<RuleStats, Undefined>,
-    /// Stats on the rows that it was mined from.
+    /// Stats on the validation rows of the folds that found the rule, with each fold's thresholds.
+    pub walk_forward: Result<RuleStats, UndefinedError>,
+    /// Stats on the rows that the rule was mined from.
     pub in_sample: RuleStats,
     /// Stats in the test period.
     pub test: RuleStats,
@@ -58,8 +59,8 @@ pub struct ScoredMinedRule {
 /// Without a target or a run, the rules are empty and every figure of the lists is null with the
 /// reason.
 pub(super) fn score_mined(
-    scorer: &Result<RuleScorer<'_>, Undefined>,
-    mined: &Result<SideMining<'_>, Undefined>,
+    scorer: &Result<RuleScorer<'_>, UndefinedError>,
+    mined: &Result<SideMining<'_>, UndefinedError>,
     rule_set: &RuleSet,
 ) -> SideScores {
     match (scorer, mined) {
@@ -70,6 +71,7 @@ pub(super) fn score_mined(
 
 fn score_side(scorer: &RuleScorer<'_>, mining: &SideMining<'_>, rule_set: &RuleSet) -> SideScores {
     let lists = rule_set.last.get(scorer.side);
+    // A rule may be in both lists, and is reported once.
     let only_high_lift = lists.high_lift.iter().filter(|rule| !lists.stable.contains(rule));
     let listed = lists.stable.iter().chain(only_high_lift);
     let summary = |run: &MiningRun<'_>| FoldMining { n_rules: run.rules.len(), reason: run.reason.clone() };
@@ -94,7 +96,7 @@ fn score_rule(
     let by_fold: Vec<FoldRule<'_>> =
         same_rules.enumerate().filter_map(|(fold_idx, rule)| Some(FoldRule { fold_idx, rule: rule? })).collect();
     let walk_forward = if by_fold.is_empty() {
-        Err(Undefined::because("no earlier fold found this rule; `in_sample` has what it was mined from"))
+        Err(UndefinedError::because("no fold found this rule; see `in_sample`"))
     } else {
         Ok(scorer.walk_forward(&by_fold))
     };
@@ -105,7 +107,7 @@ fn score_rule(
     ScoredMinedRule {
         rule: rule.clone(),
         lists: [RuleListName::Stable, RuleListName::HighLift].into_iter().filter(contains_rule).collect(),
-        stability: stability.ok_or_else(|| Undefined::because("the extractor tells no share of resamples")),
+        stability: stability.ok_or_else(|| UndefinedError::because("the extractor does not report a stability")),
         n_folds_found: by_fold.len(),
         n_folds: mining.folds.len(),
         walk_forward,
@@ -126,27 +128,28 @@ fn score_list(
         .flat_map(|(fold_idx, rules)| rules.iter().map(move |rule| FoldRule { fold_idx, rule }))
         .collect();
     let walk_forward = if by_fold.is_empty() {
-        Err(Undefined::because("no fold's list has a rule"))
+        Err(UndefinedError::because("the list is empty in every fold"))
     } else {
         Ok(scorer.walk_forward(&by_fold))
     };
     let last = rule_set.last.get(scorer.side).get(name);
+    // If the run was empty, its reason is more specific than "the list is empty".
     let why_empty = mining.last.reason.as_deref().unwrap_or("the list is empty");
-    let of_last = |sample: &ScoreSample<'_>| {
-        if last.is_empty() { Err(Undefined::because(why_empty)) } else { Ok(scorer.pooled(sample, last)) }
+    let last_stats = |sample: &ScoreSample<'_>| {
+        if last.is_empty() { Err(UndefinedError::because(why_empty)) } else { Ok(scorer.pooled(sample, last)) }
     };
     let mut reasons = Reasons::default();
     RuleListStats {
         n_rules: last.len(),
         walk_forward: reasons.value("walk_forward", walk_forward),
-        in_sample: reasons.value("in_sample", of_last(&scorer.development)),
-        test: reasons.value("test", of_last(&scorer.test)),
+        in_sample: reasons.value("in_sample", last_stats(&scorer.development)),
+        test: reasons.value("test", last_stats(&scorer.test)),
         reasons,
     }
 }
 
 impl SideScores {
-    fn unavailable(reason: &Undefined) -> Self {
+    fn unavailable(reason: &UndefinedError) -> Self {
         let list = || RuleListStats::unavailable(reason);
         Self { rules: Vec::new(), lists: SideListStats { stable: list(), high_lift: list(), folds: Vec::new() } }
     }
@@ -161,16 +164,17 @@ pub(super) struct RuleScorer<'a> {
     test: ScoreSample<'a>,
 }
 
-/// Sets of rows, with bootstrap resamples of the dates of all sets together.
+/// Sets of rows, with bootstrap resamples of the dates of all sets together. The resamples are
+/// drawn once per sample, because all conditions on the sample are scored with the same resamples.
 struct ScoreSample<'a> {
     row_sets: Vec<SampleRows<'a>>,
     n_dates: usize,
-    resamples: Result<Resamples, Undefined>,
+    resamples: Result<Resamples, UndefinedError>,
 }
 
 struct SampleRows<'a> {
     rows: &'a [u32],
-    /// Position of each row's date among the sample's dates.
+    /// Index of each row's date among the sample's dates.
     date_idx: Vec<u32>,
 }
 
@@ -207,14 +211,17 @@ impl<'a> RuleScorer<'a> {
     /// Draws the resamples of the development and the test rows.
     ///
     /// # Errors
-    /// For exit rules, if the label's threshold is not a rise: the target of exits is then undefined.
-    pub(super) fn new(context: &'a RuleContext<'a>, side: RuleSide) -> Result<Self, Undefined> {
+    /// For exit rules, returns the reason if the label's threshold is not positive: the target of
+    /// exits is then undefined.
+    pub(super) fn new(context: &'a RuleContext<'a>, side: RuleSide) -> Result<Self, UndefinedError> {
         let splits = context.splits();
         Ok(Self {
             context,
             side,
             target: context.target(side)?,
             development: ScoreSample::new(context, &[&splits.development.train_rows], "rules, development"),
+            // Each sample has a separate random stream, so that the test rows do not affect
+            // intervals of the development rows.
             test: ScoreSample::new(context, &[&splits.test_rows], "rules, test"),
         })
     }
@@ -235,15 +242,18 @@ impl<'a> RuleScorer<'a> {
         self.stats(sample, &conditions)
     }
 
-    /// Scores rules on the validation rows of the fold that each belongs to, pooled. Folds without
-    /// a rule are left out.
+    /// Scores rules, pooled, each on the validation rows of its fold. Folds without a rule are left
+    /// out, so that their dates do not enter the base rate and the interval.
     fn walk_forward(&self, rules: &[FoldRule<'_>]) -> RuleStats {
+        // Several rules may belong to one fold, but the rows of the fold must be in the sample only
+        // once.
         let mut fold_idxs: Vec<usize> = rules.iter().map(|rule| rule.fold_idx).collect();
         fold_idxs.sort_unstable();
         fold_idxs.dedup();
         let folds = &self.context.splits().folds;
         let row_sets: Vec<&[u32]> = fold_idxs.iter().map(|&fold_idx| folds[fold_idx].valid_rows.as_slice()).collect();
         let sample = ScoreSample::new(self.context, &row_sets, "rules, walk-forward");
+        // `fold_idxs` is sorted and contains the fold, so the search finds the fold's index.
         let set_idx = |fold_idx: usize| fold_idxs.partition_point(|&other| other < fold_idx);
         let conditions: Vec<_> = rules.iter().map(|rule| self.condition(set_idx(rule.fold_idx), rule.rule)).collect();
         self.stats(&sample, &conditions)
@@ -279,6 +289,8 @@ impl<'a> RuleScorer<'a> {
     fn count(&self, sample: &ScoreSample<'_>, conditions: &[SampleCondition<'_>]) -> SampleCounts {
         let table = self.context.table();
         let label = self.context.label();
+        // Counts per date are sufficient for every resample, so each condition is evaluated once
+        // per row and not once per draw.
         let mut counts = SampleCounts {
             by_date: vec![Tally::default(); sample.n_dates],
             by_symbol: vec![Tally::default(); table.symbols.len()],
@@ -334,18 +346,18 @@ impl Tally {
         self.n_held_hits += u64::from(is_held && is_hit);
     }
 
-    fn precision(&self) -> Result<f64, Undefined> {
+    fn precision(&self) -> Result<f64, UndefinedError> {
         share(self.n_held_hits as f64, self.n_held).ok_or_else(never_held)
     }
 
-    fn base_rate(&self) -> Result<f64, Undefined> {
-        share(self.n_hits as f64, self.n_rows).ok_or_else(|| Undefined::because("no labelled row"))
+    fn base_rate(&self) -> Result<f64, UndefinedError> {
+        share(self.n_hits as f64, self.n_rows).ok_or_else(|| UndefinedError::because("there are no labelled rows"))
     }
 
-    fn lift(&self) -> Result<f64, Undefined> {
+    fn lift(&self) -> Result<f64, UndefinedError> {
         let precision = self.precision()?;
         match self.base_rate()? {
-            0.0 => Err(Undefined::because("there was nothing to hit")),
+            0.0 => Err(UndefinedError::because("none of the rows is a hit")),
             base_rate => Ok(precision / base_rate),
         }
     }
@@ -366,7 +378,7 @@ fn total(by_date: &[Tally]) -> Tally {
     weighted(by_date, &vec![1; by_date.len()])
 }
 
-/// Returns the counts of a resample that contains each date `times` times.
+/// Returns the counts of a resample; `times` is the number of times that it contains each date.
 fn weighted(by_date: &[Tally], times: &[u32]) -> Tally {
     let mut all = Tally::default();
     for (tally, &times) in by_date.iter().zip(times) {
@@ -379,9 +391,11 @@ fn weighted(by_date: &[Tally], times: &[u32]) -> Tally {
     all
 }
 
-fn lift_interval(sample: &ScoreSample<'_>, by_date: &[Tally]) -> Result<Interval, Undefined> {
+fn lift_interval(sample: &ScoreSample<'_>, by_date: &[Tally]) -> Result<Interval, UndefinedError> {
+    // If the lift is undefined, there is no interval to estimate. The reason why the lift is
+    // undefined then explains the missing interval best.
     total(by_date).lift()?;
-    let resamples = sample.resamples.as_ref().map_err(Undefined::clone)?;
+    let resamples = sample.resamples.as_ref().map_err(UndefinedError::clone)?;
     interval(resamples.map(|times| weighted(by_date, times).lift().ok())?)
 }
 
@@ -389,6 +403,6 @@ fn share(sum: f64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| sum / whole as f64)
 }
 
-fn never_held() -> Undefined {
-    Undefined::because("the condition never held")
+fn never_held() -> UndefinedError {
+    UndefinedError::because("the condition never held")
 }

@@ -1,3 +1,5 @@
+//! Claims about the rule stage, and the inputs that its tests share.
+
 mod describe;
 mod example_bars;
 mod job_rules;
@@ -11,7 +13,7 @@ use serde_json::Map;
 use super::*;
 use crate::{
     features::FeatureReport,
-    metrics::Undefined,
+    metrics::UndefinedError,
     search::{OutOfFold, SearchResult, tests::panel::Panel},
 };
 
@@ -24,12 +26,12 @@ pub(crate) fn numbers(sentence: &str) -> Vec<usize> {
     sentence.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
 }
 
-/// A job without rules of its own.
+/// Returns the requested rules of a job that has none.
 fn no_rules(features: &FeatureReport) -> RequestedRules<'_> {
     RequestedRules { entry_rules: &[], exit_rules: &[], entry_score_threshold: 1, exit_score_threshold: 1, features }
 }
 
-/// A search result that chose a label and has no scores.
+/// Returns a search result that chose a label and has no scores.
 fn without_model(label_idx: usize) -> SearchResult {
     SearchResult {
         label_idx,
@@ -38,7 +40,7 @@ fn without_model(label_idx: usize) -> SearchResult {
         baseline: None,
         score: None,
         baseline_auc: None,
-        gain_over_prior: Err(Undefined::because("nothing was searched")),
+        gain_over_prior: Err(UndefinedError::because("the search was not run")),
         trials: Vec::new(),
         labels: Vec::new(),
         warnings: Vec::new(),

@@ -5,8 +5,8 @@ use std::cell::OnceCell;
 use super::context::SearchContext;
 use crate::{baseline::Volatility, splits::Fold};
 
-/// The baseline's scores on every label, computed once per label when first needed: they depend on
-/// the label alone.
+/// The baseline's scores on every label. They depend only on the label, so they are computed once
+/// per label, when first needed.
 pub(crate) struct Baselines<'a> {
     pub(super) context: &'a SearchContext<'a>,
     volatility: Option<Volatility>,
@@ -20,7 +20,7 @@ impl<'a> Baselines<'a> {
         Self { context, volatility: Volatility::from_table(context.table), scores }
     }
 
-    /// Returns the scores on a label, one per row of the table; `None` where the table lacks the
+    /// Returns the scores on a label, one per row of the table; `None` if the table lacks the
     /// baseline's features.
     pub(super) fn scores(&self, label_idx: usize) -> Option<&[f32]> {
         let label = &self.context.labels[label_idx];
@@ -30,13 +30,15 @@ impl<'a> Baselines<'a> {
     }
 }
 
-/// Fits the baseline on the training rows of each fold and scores its validation rows: one score
-/// per row of the table, NaN elsewhere.
+/// Fits the baseline on the training rows of each fold and scores the fold's validation rows.
+/// Returns one score per row of the table, NaN outside the validation rows.
 ///
 /// * `label`: one value per row of the table.
 pub(super) fn baseline_scores(volatility: &Volatility, label: &[f32], folds: &[Fold]) -> Vec<f32> {
     let mut scores = vec![f32::NAN; label.len()];
     for fold in folds {
+        // A regression cannot be fitted to training rows of a single class. The scores of such a
+        // fold stay NaN, so the fold has no baseline AUC.
         let Some(fold_scores) = volatility.scores(label, &fold.train_rows, &fold.valid_rows) else { continue };
         for (&row, score) in fold.valid_rows.iter().zip(fold_scores) {
             scores[row as usize] = score;

@@ -9,17 +9,17 @@ use crate::{features::FeatureTable, fitter::Fitter, labels::Label, splits::Split
 pub struct SearchContext<'a> {
     /// Features of all rows.
     pub table: &'a FeatureTable,
-    /// All labels of the job; at least one.
+    /// All labels of the job, at least one.
     pub labels: &'a [Label],
     /// The splits of each label.
     pub splits: &'a [Splits],
     /// Seed of all random numbers.
     pub seed: u64,
-    /// Number of parallel fits; changes no byte of the result.
-    pub n_side_by_side: usize,
+    /// Number of parallel fits. This number does not change a byte of the result.
+    pub n_parallel: usize,
 }
 
-/// A model family as a job requests it.
+/// A model family with the settings of a job.
 #[derive(Clone, Copy)]
 pub struct Family<'a> {
     /// The family, opened on the feature table.

@@ -1,10 +1,10 @@
 //! Fits a configuration fold by fold, and scores the validation rows of each fold.
 //!
-//! In: a family, configurations. Out: [`OutOfFold`] scores. Tables are prepared once per fold, for
-//! all configurations.
+//! In: a family and configurations. Out: [`OutOfFold`] scores. Tables are prepared once per fold,
+//! for all configurations.
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::Failure;
+use oculus_job::error::JobError;
 use oculus_job::progress::Phase;
 use oculus_plugin_api::code;
 use serde_json::{Map, Value};
@@ -14,9 +14,9 @@ use super::{
     row_scores::{every_row_scored, merge_rows, separate_scores},
 };
 use crate::{
-    fitter::{FitError, FitProgressFn, FitRequest, Fitted, Keep, PreparedId, setting},
+    fitter::{FitError, FitOutput, FitProgressFn, FitRequest, Fitted, PreparedId, setting},
     metrics::{ScoreScale, auc},
-    parallel::side_by_side,
+    parallel::parallel_map,
     splits::{Fold, TAIL_SHARE, tail},
 };
 
@@ -25,24 +25,24 @@ use crate::{
 pub struct OutOfFold {
     /// One score per row of the table, NaN outside the validation rows.
     pub scores: Vec<f32>,
-    /// The scores in deviations from the mean score of the training rows of the fold's model, so
-    /// that scores of different models can be pooled.
+    /// Standardised scores: in standard deviations from the mean score that the fold's model
+    /// assigns to its training rows. Scores of different models can be pooled in this unit.
     pub standard_scores: Vec<f32>,
-    /// AUC of each fold; `None` where it does not exist.
+    /// AUC of each fold; `None` if it is undefined.
     pub fold_aucs: Vec<Option<f64>>,
-    /// Median of the rounds at which early stopping ended, over the folds that had rows to stop on;
-    /// `None` without such folds.
+    /// Median number of rounds that early stopping kept, over the folds that had rows for early
+    /// stopping; `None` without such folds.
     pub rounds: Option<u32>,
     /// Device that the models were fitted on; `None` for the CPU.
     pub device: Option<String>,
-    /// The family's reason, if one of the folds has too few rows for it.
-    pub refusal: Option<String>,
+    /// Reason from the family, if one of the folds has too few rows for this family.
+    pub rejection: Option<String>,
 }
 
 /// Parameters to fit on one label.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Configuration {
-    /// Position of the label.
+    /// Index of the label.
     pub(super) label_idx: usize,
     /// Parameters that differ from the family's defaults.
     pub(super) params: Map<String, Value>,
@@ -53,8 +53,8 @@ pub(super) struct Configuration {
 pub(super) enum ConfigurationFit {
     /// The family fitted it.
     Fitted(OutOfFold),
-    /// The family refused it, with the reason.
-    Refused(String),
+    /// The family rejected the configuration; contains the reason.
+    Rejected(String),
 }
 
 /// Fits one family on folds.
@@ -62,19 +62,20 @@ pub(crate) struct FoldFitter<'a> {
     pub(super) context: &'a SearchContext<'a>,
     pub(super) family: &'a Family<'a>,
     on_progress: &'a FitProgressFn<'a>,
-    /// Prepared tables by the rows that they were prepared from.
+    /// Prepared tables, each with the rows that it was prepared from.
     prepared: Vec<(&'a [u32], PreparedId)>,
-    /// Plans of each label's folds, made when the label is first fitted.
+    /// Plans of each label's folds, computed when the label is first fitted.
     plans: Vec<Option<Vec<FoldPlan<'a>>>>,
 }
 
-/// The rows of one fold for one fit, its table prepared.
+/// The rows of one fold for one fit, with the table that was prepared for the fold.
 struct FoldPlan<'a> {
     prepared: PreparedId,
     fit_rows: Vec<u32>,
     tune_rows: Vec<u32>,
     fold: &'a Fold,
-    /// Training and validation rows, ascending.
+    /// Training and validation rows, ascending. The scores of the training rows define the scale of
+    /// the model's scores.
     predict_rows: Vec<u32>,
 }
 
@@ -97,15 +98,18 @@ impl<'a> FoldFitter<'a> {
         Self { on_progress, ..self }
     }
 
-    /// Fits configurations on all folds of their labels, up to `n_side_by_side` fits at once.
+    /// Fits configurations on all folds of their labels, up to `n_parallel` fits at once.
     ///
     /// # Errors
-    /// If the family's process dies for good, or the job is cancelled.
-    pub(super) fn fit_all(&mut self, batch: &[Configuration]) -> Result<Vec<ConfigurationFit>, Failure> {
+    /// Returns a failure if the family's process dies permanently, or if the job is cancelled.
+    pub(super) fn fit_all(&mut self, batch: &[Configuration]) -> Result<Vec<ConfigurationFit>, JobError> {
         let fatal = |error: FitError| family_failure(Phase::ConfigSearch, self.family, &error);
+        // A preparation changes `self`, so all tables are prepared before the parallel fits start.
         for configuration in batch {
             self.plan(configuration.label_idx).map_err(fatal)?;
         }
+        // The folds of all configurations are one list of fits, so that no thread waits for the end
+        // of a configuration.
         let fits: Vec<FoldFit<'_, '_>> = batch
             .iter()
             .flat_map(|Configuration { label_idx, params }| {
@@ -123,13 +127,13 @@ impl<'a> FoldFitter<'a> {
             .collect()
     }
 
-    /// Fits the family's own parameters to other values of a label, on the rows of that label's
-    /// folds.
+    /// Fits the prior (the family's defaults and the job's parameters) to other values of a label,
+    /// on the rows of that label's folds.
     ///
-    /// * `labels`: each with one value per row of the table.
+    /// * `labels`: sets of values with one value per row of the table.
     ///
     /// # Errors
-    /// If the family's process dies for good, or the job is cancelled.
+    /// Returns an error if the family's process dies permanently, or if the job is cancelled.
     pub(super) fn fit_values(
         &mut self,
         label_idx: usize,
@@ -145,25 +149,30 @@ impl<'a> FoldFitter<'a> {
         labels.iter().map(|label| self.collect(label, self.plans(label_idx).zip(results.by_ref()).collect())).collect()
     }
 
-    /// Fits the family's own parameters on the last fold of a label, and prepares that fold alone.
+    /// Fits the prior on the last fold of a label; only the table of that fold is prepared.
     ///
     /// # Errors
-    /// If the family refuses, its process dies for good, or the job is cancelled.
+    /// Returns an error if the family rejects the fit, if its process dies permanently, or if the
+    /// job is cancelled.
     pub(crate) fn fit_last_fold(&mut self, label_idx: usize) -> Result<OutOfFold, FitError> {
-        let refused = |message| FitError::Refused { code: code::DATA, message };
+        let rejected = |message| FitError::Rejected { code: code::DATA, message };
         let n_folds = self.context.splits[label_idx].folds.len();
+        // Without folds, `plan_fold` returns `None` for index 0 as well.
         let plan = self.plan_fold(label_idx, n_folds.saturating_sub(1))?;
-        let plan = plan.ok_or_else(|| refused("there is no fold to judge it on".to_owned()))?;
+        let plan = plan.ok_or_else(|| rejected("there is no fold to evaluate the family on".to_owned()))?;
         let label = &self.context.labels[label_idx].value;
         let result = self.fit_fold(&FoldFit { plan: &plan, label, params: self.family.params });
         match self.collect(label, vec![(&plan, result)])? {
             ConfigurationFit::Fitted(oof) => Ok(oof),
-            ConfigurationFit::Refused(reason) => Err(refused(reason)),
+            ConfigurationFit::Rejected(reason) => Err(rejected(reason)),
         }
     }
 
-    /// Returns the prepared table of some rows.
+    /// Returns the table that was prepared from some rows, and prepares it if it does not exist
+    /// yet.
     fn prepare(&mut self, learn_rows: &'a [u32]) -> Result<PreparedId, FitError> {
+        // The `learn_rows` of a fold do not depend on the label, so all labels share the tables.
+        // Each label has its own copy of the row list, so the lists are compared by content.
         if let Some((_, id)) = self.prepared.iter().find(|(rows, _)| *rows == learn_rows) {
             return Ok(*id);
         }
@@ -173,7 +182,7 @@ impl<'a> FoldFitter<'a> {
         Ok(id)
     }
 
-    /// Plans all folds of a label once.
+    /// Plans all folds of a label, unless that was done before.
     fn plan(&mut self, label_idx: usize) -> Result<(), FitError> {
         if self.plans[label_idx].is_some() {
             return Ok(());
@@ -187,12 +196,14 @@ impl<'a> FoldFitter<'a> {
         Ok(())
     }
 
-    /// Plans one fold; `None` where the label has no such fold.
+    /// Plans one fold; `None` if the label has no such fold.
     fn plan_fold(&mut self, label_idx: usize, fold_idx: usize) -> Result<Option<FoldPlan<'a>>, FitError> {
         let context = self.context;
         let Some(fold) = context.splits[label_idx].folds.get(fold_idx) else { return Ok(None) };
         let prepared = self.prepare(&fold.learn_rows)?;
         let stops_early = self.family.fitter.manifest().rounds_param.is_some();
+        // The tail is the last part of the training rows, so that early stopping reads no
+        // validation row.
         let cut = stops_early.then(|| tail(context.table, &context.labels[label_idx], &fold.train_rows, TAIL_SHARE));
         let (fit_rows, tune_rows) = cut.flatten().unwrap_or_else(|| (fold.train_rows.clone(), Vec::new()));
         let predict_rows = merge_rows(&fold.train_rows, &fold.valid_rows);
@@ -204,7 +215,7 @@ impl<'a> FoldFitter<'a> {
     }
 
     fn fit_folds(&self, fits: &[FoldFit<'_, '_>]) -> Vec<Result<Fitted, FitError>> {
-        side_by_side(self.context.n_side_by_side, fits, |fit| self.fit_fold(fit))
+        parallel_map(self.context.n_parallel, fits, |fit| self.fit_fold(fit))
     }
 
     fn fit_fold(&self, fit: &FoldFit<'_, '_>) -> Result<Fitted, FitError> {
@@ -217,13 +228,13 @@ impl<'a> FoldFitter<'a> {
             seed: self.context.seed,
             device: self.family.device,
             predict_rows: &fit.plan.predict_rows,
-            keep: Keep::Scores,
+            output: FitOutput::Scores,
             on_progress: self.on_progress,
         })
     }
 
     /// Collects the scores of all folds in one column. A fold with too few rows for the family has
-    /// no scores; any other refusal refuses the configuration.
+    /// no scores; a rejection for any other reason applies to the whole configuration.
     fn collect(
         &self,
         label: &[f32],
@@ -235,21 +246,23 @@ impl<'a> FoldFitter<'a> {
             match result {
                 Ok(fitted) => {
                     if let Err(error) = every_row_scored(&fitted.scores, &plan.predict_rows) {
-                        return Ok(ConfigurationFit::Refused(error.to_string()));
+                        return Ok(ConfigurationFit::Rejected(error.to_string()));
                     }
                     oof.add_fold(label, plan, &fitted);
-                    // Without rows to stop on, the rounds are the configuration's own.
+                    // Without rows for early stopping, the number of rounds is just the configured
+                    // one, so it is left out.
                     rounds.extend(fitted.summary.rounds.filter(|_| !plan.tune_rows.is_empty()));
                 }
-                Err(FitError::Refused { code: code::DATA, message }) => {
+                Err(FitError::Rejected { code: code::DATA, message }) => {
                     oof.fold_aucs.push(None);
-                    oof.refusal = Some(message);
+                    oof.rejection = Some(message);
                 }
-                Err(FitError::Refused { message, .. }) => return Ok(ConfigurationFit::Refused(message)),
+                Err(FitError::Rejected { message, .. }) => return Ok(ConfigurationFit::Rejected(message)),
                 Err(error) => return Err(error),
             }
         }
         rounds.sort_unstable();
+        // The lower median is a number of rounds that one of the folds found.
         oof.rounds = rounds.get(rounds.len().saturating_sub(1) / 2).copied();
         Ok(ConfigurationFit::Fitted(oof))
     }
@@ -265,31 +278,32 @@ impl OutOfFold {
     fn add_fold(&mut self, label: &[f32], plan: &FoldPlan<'_>, fitted: &Fitted) {
         let valid_rows = &plan.fold.valid_rows;
         let scores = separate_scores(&plan.predict_rows, &fitted.scores, valid_rows);
+        // `others` are the scores of the training rows, which define the scale of the model.
         let scale = ScoreScale::from_scores(&scores.others);
-        for (&row, &score) in valid_rows.iter().zip(&scores.wanted) {
+        for (&row, &score) in valid_rows.iter().zip(&scores.selected) {
             self.scores[row as usize] = score;
-            self.standard_scores[row as usize] = scale.standardize(score);
+            self.standard_scores[row as usize] = scale.standardise(score);
         }
         let labels: Vec<f32> = valid_rows.iter().map(|&row| label[row as usize]).collect();
-        self.fold_aucs.push(auc(&labels, &scores.wanted).ok());
+        self.fold_aucs.push(auc(&labels, &scores.selected).ok());
         self.device.clone_from(&fitted.summary.device);
     }
 }
 
 /// Converts an error of a family into the failure of the job.
-pub(crate) fn family_failure(phase: Phase, family: &Family<'_>, error: &FitError) -> Failure {
+pub(crate) fn family_failure(phase: Phase, family: &Family<'_>, error: &FitError) -> JobError {
     let title = family.fitter.manifest().title();
     let message = format!("{title}: {error}");
     match error {
-        FitError::Cancelled => Failure::cancelled(phase),
-        FitError::Refused { .. } => {
-            Failure::failed(phase, ErrorCode::FamilyRefused, message, "change the job's parameters for this family")
+        FitError::Cancelled => JobError::cancelled(phase),
+        FitError::Rejected { .. } => {
+            JobError::failed(phase, ErrorCode::FamilyRefused, message, "change the job's parameters for this family")
         }
-        FitError::Died { .. } => Failure::failed(
+        FitError::Died { .. } => JobError::failed(
             phase,
             ErrorCode::PluginDied,
             message,
-            "the worker's log has the plugin's last lines; update it",
+            "read the plugin's last lines in the worker's log; update the plugin",
         ),
     }
 }

@@ -1,7 +1,7 @@
 //! Examines the labels, and chooses the one that the job continues with.
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::Failure;
+use oculus_job::error::JobError;
 use oculus_job::progress::Phase;
 use oculus_job::warning::{Warning, WarningCode};
 use serde::{Deserialize, Serialize};
@@ -18,17 +18,18 @@ use crate::{
     splits::{ClassCounts, class_counts},
 };
 
-/// The base rate that the fallback label is nearest to where no label has enough rows.
+/// If no label has enough rows, the label with the base rate nearest to this value is used.
 const FALLBACK_BASE_RATE: f64 = 0.3;
-/// Training parts must have this many times the positives, negatives and episodes of validation parts.
+/// The training rows of a fold need this many times as many positives, negatives and episodes as
+/// its validation rows.
 const TRAIN_TIMES: usize = 2;
 
-/// A label as results name it.
+/// A label, as results name it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LabelName {
-    /// Sessions ahead.
+    /// Horizon in sessions.
     pub horizon_days: u32,
-    /// Rise in percent.
+    /// Threshold of the forward return, in percent.
     pub threshold_pct: f64,
 }
 
@@ -38,54 +39,60 @@ impl From<LabelKey> for LabelName {
     }
 }
 
-/// The outcome of the search for a label.
+/// The outcome of a label in the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LabelStatus {
-    /// The job continues with it.
+    /// The label was chosen.
     Chosen,
-    /// The prior was tried on it.
+    /// The prior was tried on the label, and another label was chosen.
     Tried,
-    /// It has enough rows, and the budget of trials did not reach it.
+    /// The label has enough rows, but the budget of trials was spent on other labels.
     NotTried,
-    /// It has too few rows for a score.
+    /// The label has too few rows for a score.
     Rejected,
-    /// No label has enough rows, and the job continues with this one.
+    /// None of the labels has enough rows, and the job continues with this one.
     TooRare,
 }
 
 /// A label with its outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LabelRow {
-    /// Its name.
+    /// Horizon and threshold of the label.
     #[serde(flatten)]
     pub name: LabelName,
-    /// Its outcome.
+    /// Outcome of the label in the search.
     pub status: LabelStatus,
-    /// Share of positives among the labelled rows before the test; `None` without such rows.
+    /// Share of positives among the labelled rows before the test period; `None` without such rows.
     pub base_rate: Option<Finite>,
-    /// The prior's score, where it was tried.
+    /// The prior's score, if the label was tried.
     pub score: Option<Finite>,
     /// The reason for the outcome.
     pub reason: String,
 }
 
-/// Rejects the labels with too few rows, and marks those to try: at most `n_trials`, of middling
-/// base rates.
+/// Rejects the labels with too few rows, and marks at most `n_trials` of the other labels to be
+/// tried. The marked labels have the middle base rates of all eligible labels.
 pub(super) fn examine(context: &SearchContext<'_>, n_trials: usize) -> Vec<LabelRow> {
     let mut rows: Vec<LabelRow> = (0..context.labels.len()).map(|idx| examine_one(context, idx)).collect();
     let mut eligible: Vec<usize> = (0..rows.len()).filter(|&idx| rows[idx].status == LabelStatus::NotTried).collect();
     if eligible.is_empty() {
         let distance = |idx: &usize| (rate(&rows[*idx]) - FALLBACK_BASE_RATE).abs();
+        // A label with a single class cannot be fitted at all.
         let has_both = |idx: &usize| 0.0 < rate(&rows[*idx]) && rate(&rows[*idx]) < 1.0;
+        // `min_by` returns the first of equal distances, in the job's order.
         let fallback = (0..rows.len()).filter(has_both).min_by(|a, b| distance(a).total_cmp(&distance(b)));
         if let Some(row) = fallback.and_then(|idx| rows.get_mut(idx)) {
             row.status = LabelStatus::TooRare;
         }
         return rows;
     }
+    // The sort is stable, so labels of equal base rates keep the job's order.
     eligible.sort_by(|&a, &b| rate(&rows[a]).total_cmp(&rate(&rows[b])));
+    // At least one label is tried, even if half of the budget is 0.
     let n_trials = n_trials.clamp(1, eligible.len());
+    // The labels in the middle of the list are tried: the more extreme a base rate, the fewer rows
+    // one of the classes has.
     let first = (eligible.len() - n_trials) / 2;
     for &idx in &eligible[first..first + n_trials] {
         rows[idx].status = LabelStatus::Tried;
@@ -93,36 +100,40 @@ pub(super) fn examine(context: &SearchContext<'_>, n_trials: usize) -> Vec<Label
     rows
 }
 
-/// Refuses the job if every label has a single class before the test: no family could be fitted.
-pub(super) fn refuse_one_class(context: &SearchContext<'_>) -> Result<(), Failure> {
-    let of_development =
+/// Rejects the job if every label has a single class before the test period: no family could be
+/// fitted.
+pub(super) fn reject_one_class(context: &SearchContext<'_>) -> Result<(), JobError> {
+    let development_rows =
         || context.labels.iter().zip(context.splits).map(|(label, splits)| (label, &splits.development));
-    let has_both = of_development().any(|(label, development)| {
+    let has_both = development_rows().any(|(label, development)| {
         let counts = class_counts(context.table, label, &development.train_rows);
         counts.n_positive > 0 && counts.n_negative > 0
     });
     if has_both {
         return Ok(());
     }
-    let returns = of_development()
-        .flat_map(|(label, part)| part.train_rows.iter().map(|&row| label.forward_return_pct[row as usize]));
+    let returns = development_rows()
+        .flat_map(|(label, rows)| rows.train_rows.iter().map(|&row| label.forward_return_pct[row as usize]));
     let (least, largest) =
         returns.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    // If there is no return at all, `Iterator::fold` leaves both bounds at their initial
+    // infinities.
     if least > largest {
-        let message = "no label can be learned: no row before the test period has a label that is known before it";
-        let hint = "shorten design.forward_returns_days_options, or give more years of bars";
-        return Err(Failure::refused(Phase::ConfigSearch, ErrorCode::NoLabelLearnable, message, hint));
+        let message = "no label can be learned: none of the rows before the test period has a label that is known before \
+             that period";
+        let hint = "shorten design.forward_returns_days_options, or provide more years of bars";
+        return Err(JobError::refused(Phase::ConfigSearch, ErrorCode::NoLabelLearnable, message, hint));
     }
     let message = format!(
-        "no label can be learned: before the test period forward returns go from {least:.4} % to {largest:.4} %, and no \
-         threshold of the job parts them"
+        "no label can be learned: forward returns before the test period range from {least:.4} % to {largest:.4} %, and \
+         none of the job's thresholds separates them into two classes"
     );
     let hint = if largest > least {
         format!("lower design.profit_threshold_options below the largest forward return, {largest:.4} %")
     } else {
-        "the prices never move: give other bars or other symbols".to_owned()
+        "the prices never change: use other bars or other symbols".to_owned()
     };
-    Err(Failure::refused(Phase::ConfigSearch, ErrorCode::NoLabelLearnable, message, hint))
+    Err(JobError::refused(Phase::ConfigSearch, ErrorCode::NoLabelLearnable, message, hint))
 }
 
 fn rate(row: &LabelRow) -> f64 {
@@ -139,7 +150,7 @@ fn examine_one(context: &SearchContext<'_>, label_idx: usize) -> LabelRow {
         let lacks = |part: &str, found: ClassCounts, times: usize| {
             (!found.suffice(times)).then(|| {
                 format!(
-                    "fold {} {part} {} positives in {} episodes and {} negatives; needs {}, {} and {}",
+                    "fold {} {part} {} positives in {} episodes and {} negatives; expected at least {}, {} and {}",
                     idx + 1,
                     found.n_positive,
                     found.n_episodes,
@@ -157,40 +168,46 @@ fn examine_one(context: &SearchContext<'_>, label_idx: usize) -> LabelRow {
         status: if problem.is_some() { LabelStatus::Rejected } else { LabelStatus::NotTried },
         base_rate: count(&splits.development.train_rows).base_rate().and_then(Finite::new),
         score: None,
-        reason: problem.unwrap_or_else(|| "the trials for labels went to those of middling base rate".to_owned()),
+        reason: problem.unwrap_or_else(|| "the trials were spent on labels with more moderate base rates".to_owned()),
     }
 }
 
-/// Chooses the label of median base rate, unless another beats it by one standard error; of several
-/// that do, the one of the largest gain. `None` if the prior could not be fitted on any label.
+/// Chooses the label with the median base rate, unless another label beats it by more than one
+/// standard error; of several such labels, the one with the largest gain. Returns `None` if the
+/// prior could not be fitted on any label.
 pub(super) fn choose<'t>(
     context: &SearchContext<'_>,
     baselines: &Baselines<'_>,
     rows: &mut [LabelRow],
     priors: &'t [TrialResult],
 ) -> Option<&'t TrialResult> {
+    // If no label has a score, because all labels are too rare, the choice depends on the base rate
+    // alone.
     let n_scored = priors.iter().filter(|result| result.score().is_some()).count();
     let mut by_rate: Vec<&TrialResult> =
         priors.iter().filter(|result| n_scored == 0 || result.score().is_some()).collect();
     by_rate.sort_by(|a, b| rate(&rows[a.label_idx]).total_cmp(&rate(&rows[b.label_idx])));
+    // For an even number of labels, the lower median is used, so that the label is one of the tried
+    // ones.
     let &median = by_rate.get(by_rate.len().saturating_sub(1) / 2)?;
     let gains = by_rate.iter().filter_map(|result| {
         let gain = gain(context, &result.contender(baselines), &median.contender(baselines)).ok()?;
         (result.label_idx != median.label_idx && gain.is_clear()).then_some((*result, gain))
     });
+    // `max_by` returns the last of equal gains, which has the highest base rate.
     let best = gains.max_by(|a, b| a.1.value.total_cmp(&b.1.value));
     let (chosen, reason) = match best {
         Some((result, Gain { value, standard_error })) => {
             (result, format!("beats the label of median base rate by {value:.3} ± {standard_error:.3}"))
         }
-        None => (median, "median base rate, and none is clearly better".to_owned()),
+        None => (median, "median base rate, and no other label is clearly better".to_owned()),
     };
     for (idx, row) in rows.iter_mut().enumerate().filter(|(_, row)| row.status == LabelStatus::Tried) {
         row.score =
             priors.iter().find(|result| result.label_idx == idx).and_then(|result| Finite::new(result.score()?));
         row.reason = match row.score {
-            Some(_) => "not clearly better than the label that was chosen".to_owned(),
-            None => "the prior could not be judged on it; its trial says why".to_owned(),
+            Some(_) => "not clearly better than the chosen label".to_owned(),
+            None => "the prior has no score on this label; see the reason of its trial".to_owned(),
         };
     }
     let row = &mut rows[chosen.label_idx];
@@ -201,14 +218,14 @@ pub(super) fn choose<'t>(
     Some(chosen)
 }
 
-/// Returns `labels_too_rare` where no label has enough rows.
+/// Returns the warning `labels_too_rare` if none of the labels has enough rows.
 pub(super) fn warnings(rows: &[LabelRow]) -> Vec<Warning> {
     let too_rare = rows.iter().filter(|row| row.status == LabelStatus::TooRare);
     let warning = |row: &LabelRow| {
         let LabelName { horizon_days, threshold_pct } = row.name;
         let message = format!(
-            "no label can be judged; the job went on with {threshold_pct} % in {horizon_days} sessions, whose base rate \
-             is nearest 30 %: {}",
+            "every label is too rare to be evaluated; the job continued with the label of {threshold_pct} % in \
+             {horizon_days} sessions, whose base rate is nearest to 30 %: {}",
             row.reason
         );
         Warning::new(WarningCode::LabelsTooRare, message)

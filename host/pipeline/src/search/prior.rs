@@ -1,8 +1,9 @@
-//! Scores of a family's prior on other values of one label.
+//! Scores of a family's prior on other values of one label. The prior is the family's defaults with
+//! the job's parameters, before any search.
 //!
-//! In: a [`SearchContext`], a family, values in place of a label's own. Out: one score per set of
-//! values, computed like the score of a trial: the AUC on the folds of the label, less the AUC of the
-//! volatility baseline. Tables are prepared once per fold.
+//! In: a [`SearchContext`], a family, and values that replace the values of a label. Out: one score
+//! per set of values, computed like the score of a trial: the AUC on the folds of the label, minus
+//! the AUC of the volatility baseline. Tables are prepared once per fold.
 
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ pub(crate) enum PriorScore {
 }
 
 impl PriorScore {
-    /// Returns the score; `None` where there is none.
+    /// Returns the score; `None` if it is undefined.
     pub(crate) fn value(&self) -> Option<f64> {
         match self {
             Self::Scored(score) => Some(*score),
@@ -41,7 +42,7 @@ impl PriorScore {
         }
     }
 
-    /// Returns the reason why there is no score.
+    /// Returns the reason why the score is undefined; `None` if it is defined.
     pub(crate) fn reason(&self) -> Option<&str> {
         match self {
             Self::Scored(_) => None,
@@ -64,10 +65,10 @@ impl<'a> Prior<'a> {
 
     /// Computes the score on each of several sets of values, in parallel.
     ///
-    /// * `values`: each with one value per row of the table: 0, 1, or NaN.
+    /// * `values`: sets of values with one value per row of the table: 0, 1, or NaN.
     ///
     /// # Errors
-    /// If the family's process dies for good, or the job is cancelled.
+    /// Returns an error if the family's process dies permanently, or if the job is cancelled.
     pub(crate) fn scores(&mut self, values: Vec<Vec<f32>>) -> Result<Vec<PriorScore>, FitError> {
         let fits = self.fitter.fit_values(self.label_idx, &values)?;
         Ok(values.into_iter().zip(fits).map(|(values, fit)| self.score(values, fit)).collect())
@@ -76,10 +77,11 @@ impl<'a> Prior<'a> {
     fn score(&self, values: Vec<f32>, fit: ConfigurationFit) -> PriorScore {
         let oof = match fit {
             ConfigurationFit::Fitted(oof) => oof,
-            ConfigurationFit::Refused(reason) => return PriorScore::Undefined(reason),
+            ConfigurationFit::Rejected(reason) => return PriorScore::Undefined(reason),
         };
         let folds = &self.splits.folds;
         let baseline = self.volatility.as_ref().map(|volatility| baseline_scores(volatility, &values, folds));
+        // Only the values differ from the real label; returns and dates are shared, not copied.
         let label = Label {
             value: values,
             forward_return_pct: Arc::clone(&self.label.forward_return_pct),
@@ -94,7 +96,7 @@ impl<'a> Prior<'a> {
         });
         match excess {
             Ok(excess) => PriorScore::Scored(excess.score()),
-            Err(reason) => PriorScore::Undefined(oof.refusal.unwrap_or_else(|| reason.to_string())),
+            Err(reason) => PriorScore::Undefined(oof.rejection.unwrap_or_else(|| reason.to_string())),
         }
     }
 }

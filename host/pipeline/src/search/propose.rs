@@ -1,4 +1,4 @@
-//! Draws configurations from the parameters that a family declares as searched.
+//! Draws configurations at random from the ranges that a family declares for its search.
 
 use oculus_plugin_api::Param;
 use serde_json::{Map, Value};
@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use super::context::Family;
 use crate::metrics::Random;
 
-/// An endless list of configurations that depends on the seed and the family's manifest alone.
+/// An endless list of configurations that depends only on the seed, the family's manifest and the
+/// job's parameters.
 pub(super) struct Proposals<'a> {
     random: Random,
     fixed: &'a Map<String, Value>,
@@ -30,6 +31,8 @@ impl<'a> Proposals<'a> {
     pub(super) fn draw(&mut self) -> Map<String, Value> {
         let mut params = self.fixed.clone();
         for param in &self.searched {
+            // Every parameter uses exactly one draw, in the order of the manifest, so the list
+            // depends on nothing else.
             params.insert(param.name.clone(), param.at(self.random.unit()));
         }
         params

@@ -9,15 +9,15 @@ use super::{
     labels::{LabelRow, LabelStatus},
     trial::Trial,
 };
-use crate::metrics::Undefined;
+use crate::metrics::UndefinedError;
 
 /// Reason why the fallback label has no meaningful score.
-pub(super) const TOO_RARE: &str = "the label is too rare to be judged";
+pub(super) const TOO_RARE: &str = "the label is too rare to be evaluated";
 
 /// The chosen label and configuration, with everything that was tried.
 #[derive(Clone, Debug)]
 pub struct SearchResult {
-    /// Position of the chosen label.
+    /// Index of the chosen label.
     pub label_idx: usize,
     /// Parameters of the chosen configuration that differ from the family's defaults.
     pub params: Map<String, Value>,
@@ -26,12 +26,12 @@ pub struct SearchResult {
     /// Out-of-fold scores of the volatility baseline on the chosen label, one per row of the table,
     /// NaN elsewhere.
     pub baseline: Option<Vec<f32>>,
-    /// Score of the chosen configuration; `None` where the label is too rare for a score.
+    /// Score of the chosen configuration; `None` if the label is too rare for a score.
     pub score: Option<f64>,
-    /// Mean over folds of the baseline's AUC.
+    /// Mean AUC of the baseline over the folds.
     pub baseline_auc: Option<f64>,
-    /// Gain of the chosen configuration over the prior, or the reason why the prior stayed.
-    pub gain_over_prior: Result<Gain, Undefined>,
+    /// Gain of the chosen configuration over the prior, or the reason why the prior was kept.
+    pub gain_over_prior: Result<Gain, UndefinedError>,
     /// All trials, in order.
     pub trials: Vec<Trial>,
     /// All labels, in the job's order.
@@ -42,8 +42,8 @@ pub struct SearchResult {
 
 impl SearchResult {
     /// Returns the reason why the chosen label has no meaningful AUC, if it is too rare.
-    pub fn too_rare(&self) -> Option<Undefined> {
+    pub fn too_rare(&self) -> Option<UndefinedError> {
         let row = &self.labels[self.label_idx];
-        (row.status == LabelStatus::TooRare).then(|| Undefined::because(format!("{TOO_RARE}: {}", row.reason)))
+        (row.status == LabelStatus::TooRare).then(|| UndefinedError::because(format!("{TOO_RARE}: {}", row.reason)))
     }
 }

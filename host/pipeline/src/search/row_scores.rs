@@ -1,4 +1,4 @@
-//! Scores of rows: merging row sets, separating their scores, checking that they are complete.
+//! Merges row sets, separates the scores of their rows, and checks that no score is missing.
 
 /// Merges two ascending row sets that share no row.
 pub(crate) fn merge_rows(some: &[u32], others: &[u32]) -> Vec<u32> {
@@ -7,23 +7,23 @@ pub(crate) fn merge_rows(some: &[u32], others: &[u32]) -> Vec<u32> {
     rows
 }
 
-/// Scores of a row set, separated into those of a subset and the others.
+/// Scores of a row set, separated into the scores of a subset and the scores of the other rows.
 pub(crate) struct SeparatedScores {
     /// Scores of the rows of the subset.
-    pub(crate) wanted: Vec<f32>,
+    pub(crate) selected: Vec<f32>,
     /// Scores of the other rows.
     pub(crate) others: Vec<f32>,
 }
 
-/// Separates the scores of `wanted`, an ascending subset of `rows`, from the scores of the other
+/// Separates the scores of `selected`, an ascending subset of `rows`, from the scores of the other
 /// rows.
 ///
 /// * `scores`: one per row of `rows`.
-pub(crate) fn separate_scores(rows: &[u32], scores: &[f32], wanted: &[u32]) -> SeparatedScores {
-    let mut separated = SeparatedScores { wanted: Vec::with_capacity(wanted.len()), others: Vec::new() };
+pub(crate) fn separate_scores(rows: &[u32], scores: &[f32], selected: &[u32]) -> SeparatedScores {
+    let mut separated = SeparatedScores { selected: Vec::with_capacity(selected.len()), others: Vec::new() };
     for (row, &score) in rows.iter().zip(scores) {
-        let scores = match wanted.binary_search(row) {
-            Ok(_) => &mut separated.wanted,
+        let scores = match selected.binary_search(row) {
+            Ok(_) => &mut separated.selected,
             Err(_) => &mut separated.others,
         };
         scores.push(score);
@@ -34,19 +34,19 @@ pub(crate) fn separate_scores(rows: &[u32], scores: &[f32], wanted: &[u32]) -> S
 /// Scores that do not cover every row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MissingScoresError {
-    /// Another number of scores than of rows.
+    /// The number of scores differs from the number of rows.
     #[error("the family returned {n_scores} scores for {n_rows} rows")]
     WrongNumber { n_scores: usize, n_rows: usize },
-    /// Scores that are not finite.
+    /// Some scores are not finite.
     #[error("the family left {n_missing} of {n_rows} rows without a score")]
     NotFinite { n_missing: usize, n_rows: usize },
 }
 
-/// Checks that a family scored every row: families are compared on the same rows, so none may leave
-/// rows out.
+/// Checks that a family scored every row: families are compared on the same rows, so no family may
+/// leave rows out.
 ///
 /// # Errors
-/// With the number of missing scores.
+/// Returns [`MissingScoresError`] with the number of scores found and the number of rows.
 pub(crate) fn every_row_scored(scores: &[f32], rows: &[u32]) -> Result<(), MissingScoresError> {
     let n_scores = scores.len();
     let n_rows = rows.len();

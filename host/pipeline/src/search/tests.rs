@@ -1,9 +1,11 @@
+//! Claims about the search, on synthetic panels with a small real family.
+
 pub(crate) mod panel;
 
 use std::cell::RefCell;
 
 use oculus_job::code::ErrorCode;
-use oculus_job::failure::Kind;
+use oculus_job::error::JobErrorKind;
 use oculus_job::warning::WarningCode;
 use oculus_plugin_api::code;
 use serde_json::{Value, json};
@@ -17,20 +19,20 @@ use crate::{
     splits::{Splits, class_counts},
 };
 
-fn search(panel: &Panel, fitter: &dyn Fitter, n_trials: usize, n_side_by_side: usize) -> Result<SearchResult, Failure> {
+fn search(panel: &Panel, fitter: &dyn Fitter, n_trials: usize, n_parallel: usize) -> Result<SearchResult, JobError> {
     let params = no_params();
     let family = Family { fitter, params: &params, device: "auto" };
-    run(&panel.search_context(n_side_by_side), &family, n_trials, &|_| {})
+    run(&panel.search_context(n_parallel), &family, n_trials, &|_| {})
 }
 
-fn found(panel: &Panel, n_trials: usize) -> SearchResult {
+fn search_panel(panel: &Panel, n_trials: usize) -> SearchResult {
     search(panel, &Centroid::new(&panel.table), n_trials, 1).unwrap()
 }
 
 #[test]
 fn a_planted_signal_is_found() {
     let panel = Panel::new(1, 0.6, &[1.0, 2.0]);
-    let outcome = found(&panel, 10);
+    let outcome = search_panel(&panel, 10);
     assert!(outcome.score.unwrap() > 0.1, "{:?}", outcome.score);
     let pooled = auc(&panel.labels[outcome.label_idx].value, &outcome.oof.scores).unwrap();
     assert!(pooled > 0.65, "{pooled}");
@@ -38,7 +40,8 @@ fn a_planted_signal_is_found() {
 
 #[test]
 fn features_without_information_score_near_zero() {
-    let scores: Vec<f64> = (0..8).map(|seed| found(&Panel::new(seed, 0.0, &[1.0, 2.0]), 10).score.unwrap()).collect();
+    let scores: Vec<f64> =
+        (0..8).map(|seed| search_panel(&Panel::new(seed, 0.0, &[1.0, 2.0]), 10).score.unwrap()).collect();
     let mean = scores.iter().sum::<f64>() / scores.len() as f64;
     assert!((-0.05..0.03).contains(&mean), "{mean} of {scores:?}");
 }
@@ -46,8 +49,8 @@ fn features_without_information_score_near_zero() {
 #[test]
 fn the_outcome_does_not_depend_on_the_number_of_parallel_fits() {
     let panel = Panel::new(3, 0.3, &[1.0, 2.0, 3.0]);
-    let outcome = |n_side_by_side| {
-        let outcome = search(&panel, &Centroid::new(&panel.table), 14, n_side_by_side).unwrap();
+    let outcome = |n_parallel| {
+        let outcome = search(&panel, &Centroid::new(&panel.table), 14, n_parallel).unwrap();
         format!("{outcome:?}")
     };
     let alone = outcome(1);
@@ -56,15 +59,15 @@ fn the_outcome_does_not_depend_on_the_number_of_parallel_fits() {
 }
 
 #[test]
-fn test_rows_change_nothing_in_the_search() {
+fn the_search_does_not_depend_on_test_rows() {
     let panel = Panel::new(4, 0.3, &[1.0, 2.0]);
     let other = panel.with_another_test();
     assert_ne!(panel.table.values, other.table.values);
-    assert_eq!(format!("{:?}", found(&panel, 12)), format!("{:?}", found(&other, 12)));
+    assert_eq!(format!("{:?}", search_panel(&panel, 12)), format!("{:?}", search_panel(&other, 12)));
 }
 
 #[test]
-fn trials_come_in_order_and_labels_take_at_most_half() {
+fn trials_are_reported_in_order_and_labels_use_at_most_half_of_them() {
     let panel = Panel::new(5, 0.3, &[0.5, 1.0, 1.5, 2.0, 2.5]);
     let reported = RefCell::new(Vec::new());
     let params = no_params();
@@ -81,7 +84,7 @@ fn trials_come_in_order_and_labels_take_at_most_half() {
         .filter(|row| row.status == LabelStatus::NotTried)
         .map(|row| row.name.threshold_pct)
         .collect();
-    assert_eq!(not_tried, [0.5, 2.5], "the labels of middling base rate are tried");
+    assert_eq!(not_tried, [0.5, 2.5], "the labels with moderate base rates are tried");
 }
 
 #[test]
@@ -95,7 +98,7 @@ fn tables_are_prepared_once_per_fold() {
 #[test]
 fn one_trial_is_the_prior_on_the_label_of_median_base_rate() {
     let panel = Panel::new(6, 0.3, &[0.5, 1.5, 2.5]);
-    let outcome = found(&panel, 1);
+    let outcome = search_panel(&panel, 1);
     assert_eq!((outcome.trials.len(), outcome.label_idx), (1, 1));
     assert_eq!(outcome.params, no_params());
 }
@@ -103,7 +106,7 @@ fn one_trial_is_the_prior_on_the_label_of_median_base_rate() {
 #[test]
 fn a_label_with_too_few_positives_is_rejected_with_the_reason() {
     let panel = Panel::new(7, 0.3, &[2.0, 9.5]);
-    let outcome = found(&panel, 6);
+    let outcome = search_panel(&panel, 6);
     assert_eq!((outcome.label_idx, outcome.labels[1].status), (0, LabelStatus::Rejected));
     let counts = class_counts(&panel.table, &panel.labels[1], &panel.splits[1].folds[0].valid_rows);
     assert!(!counts.suffice(1));
@@ -116,7 +119,7 @@ fn a_label_with_too_few_positives_is_rejected_with_the_reason() {
 #[test]
 fn if_all_labels_are_too_rare_there_is_no_score_and_a_warning() {
     let panel = Panel::new(8, 0.3, &[12.0, 7.0]);
-    let outcome = found(&panel, 6);
+    let outcome = search_panel(&panel, 6);
     assert_eq!((outcome.label_idx, outcome.score, outcome.trials.len()), (1, None, 1));
     assert_eq!(outcome.labels[1].status, LabelStatus::TooRare);
     let trial = &outcome.trials[0];
@@ -127,12 +130,12 @@ fn if_all_labels_are_too_rare_there_is_no_score_and_a_warning() {
 }
 
 #[test]
-fn labels_of_one_class_are_refused_before_any_fit() {
+fn labels_with_a_single_class_are_rejected_before_any_fit() {
     for thresholds in [[500.0, 900.0], [-99.0, -90.0]] {
         let panel = Panel::new(8, 0.3, &thresholds);
         let fitter = Centroid::new(&panel.table);
         let failure = search(&panel, &fitter, 6, 1).unwrap_err();
-        assert_eq!((failure.code, failure.kind), (ErrorCode::NoLabelLearnable, Kind::Refused));
+        assert_eq!((failure.code, failure.kind), (ErrorCode::NoLabelLearnable, JobErrorKind::Refused));
         let development = &panel.splits[0].development.train_rows;
         let largest = development.iter().map(|&row| panel.labels[0].forward_return_pct[row as usize]);
         let largest = format!("{:.4} %", largest.fold(f64::MIN, f64::max));
@@ -143,10 +146,10 @@ fn labels_of_one_class_are_refused_before_any_fit() {
 }
 
 #[test]
-fn a_label_of_one_class_is_not_the_fallback_for_labels_too_rare() {
-    // Base rates 0 and about 0.98: the first is nearer to 0.3, and nothing can be learned from it.
+fn a_label_with_a_single_class_is_not_used_as_the_fallback() {
+    // The base rates are 0 and about 0.98: the first is nearer to 0.3, but it cannot be learned.
     let panel = Panel::new(8, 0.0, &[500.0, -6.8]);
-    let outcome = found(&panel, 4);
+    let outcome = search_panel(&panel, 4);
     assert_eq!(outcome.label_idx, 1, "{:?}", outcome.labels);
 }
 
@@ -162,15 +165,15 @@ fn parameters_that_the_job_fixes_are_in_every_trial() {
 }
 
 #[test]
-fn the_prior_stays_where_other_parameters_change_nothing() {
+fn the_prior_is_kept_if_other_parameters_change_nothing() {
     let panel = Panel::new(10, 0.5, &[1.0]);
     let fitter = Centroid::blind_to(&panel.table, 5, "one-column");
     let outcome = search(&panel, &fitter, 9, 1).unwrap();
     assert_eq!(outcome.params, no_params());
     let reason = outcome.gain_over_prior.unwrap_err().to_string();
     assert!(reason.contains("+0.0000"), "{reason}");
-    let alone = found(&panel, 1).gain_over_prior.unwrap_err().to_string();
-    assert_eq!(alone, "the family's prior stayed: no other configuration was fitted");
+    let alone = search_panel(&panel, 1).gain_over_prior.unwrap_err().to_string();
+    assert_eq!(alone, "the family's prior was kept: no other configuration was fitted");
 }
 
 #[test]
@@ -185,20 +188,20 @@ fn a_clear_gain_replaces_the_prior() {
 }
 
 #[test]
-fn a_clearly_better_label_is_taken_instead_of_the_median() {
+fn a_clearly_better_label_is_chosen_instead_of_the_median() {
     let mut panel = Panel::new(15, 0.1, &[0.5, 1.5, 2.5]);
     let signal = panel.table.by_name("SIGNAL").unwrap().to_vec();
     let known = panel.labels[2].value.iter().zip(signal);
     panel.labels[2].value =
         known.map(|(old, s)| if old.is_nan() { f32::NAN } else { f32::from(u8::from(s > 1.0)) }).collect();
-    let outcome = found(&panel, 6);
+    let outcome = search_panel(&panel, 6);
     assert_eq!((outcome.label_idx, outcome.labels[2].status), (2, LabelStatus::Chosen));
     assert!(outcome.labels[2].reason.starts_with("beats the label of median base rate by 0."));
     assert_eq!(outcome.labels[1].status, LabelStatus::Tried);
 }
 
 #[test]
-fn a_comparison_is_paired() {
+fn the_standard_error_of_a_gain_is_paired() {
     let panel = Panel::new(16, 0.5, &[1.0]);
     let context = panel.search_context(1);
     let rows: Vec<u32> = panel.splits[0].folds.iter().flat_map(|fold| fold.valid_rows.iter().copied()).collect();
@@ -214,16 +217,19 @@ fn a_comparison_is_paired() {
     assert!(!against_signal(signal).is_clear());
     let near = against_signal(&mixed(0.3));
     let far = against_signal(noise);
-    assert!(near.standard_error < far.standard_error / 2.0, "scores that err together: {near:?}, {far:?}");
+    assert!(
+        near.standard_error < far.standard_error / 2.0,
+        "correlated scores have a smaller error: {near:?}, {far:?}"
+    );
     assert!(far.is_clear() && far.value > near.value);
 }
 
 #[test]
-fn a_refused_configuration_is_reported_and_the_others_continue() {
+fn a_rejected_configuration_is_reported_and_the_others_continue() {
     let panel = Panel::new(11, 0.5, &[1.0]);
     let fitter = Centroid::new(&panel.table).with_fault(|request| {
         let power = request.params.get("power").and_then(Value::as_f64);
-        let refused = || FitError::Refused { code: code::PARAMS, message: "power is too large".to_owned() };
+        let refused = || FitError::Rejected { code: code::PARAMS, message: "power is too large".to_owned() };
         power.filter(|power| *power > 1.0).map(|_| refused())
     });
     let outcome = search(&panel, &fitter, 13, 2).unwrap();
@@ -233,7 +239,7 @@ fn a_refused_configuration_is_reported_and_the_others_continue() {
 }
 
 #[test]
-fn a_dead_lead_ends_the_search_with_its_cause_and_a_cancel_as_a_cancel() {
+fn the_death_of_the_lead_family_fails_the_search_and_a_cancellation_cancels_it() {
     let panel = Panel::new(12, 0.5, &[1.0]);
     let died = Centroid::new(&panel.table)
         .with_fault(|_| Some(FitError::Died { cause: "signal 11".to_owned(), stderr: vec!["oops".to_owned()] }));
@@ -243,26 +249,27 @@ fn a_dead_lead_ends_the_search_with_its_cause_and_a_cancel_as_a_cancel() {
 
     let cancelled = Centroid::new(&panel.table).with_fault(|_| Some(FitError::Cancelled));
     let failure = search(&panel, &cancelled, 4, 1).unwrap_err();
-    assert_eq!((failure.kind, failure.code.as_str()), (Kind::Cancelled, "cancelled"));
+    assert_eq!((failure.kind, failure.code.as_str()), (JobErrorKind::Cancelled, "cancelled"));
 }
 
 #[test]
-fn folds_too_short_for_a_tail_do_not_count_for_the_rounds() {
-    // Training parts of 100, 200 and 300 dates: only the last keeps 200 dates in addition to a tail.
+fn folds_too_short_for_a_tail_do_not_influence_the_rounds() {
+    // The folds train on 100, 200 and 300 dates; only the last one has 200 dates in addition to a
+    // tail.
     let panel = Panel::new(13, 0.5, &[1.0]);
     let with_folds = |folds: std::ops::Range<usize>| {
         let panel = Panel::new(13, 0.5, &[1.0]);
         let cut = |splits: &Splits| Splits { folds: splits.folds[folds.clone()].to_vec(), ..splits.clone() };
         Panel { splits: panel.splits.iter().map(cut).collect(), ..panel }
     };
-    let stopped = found(&panel, 1).oof.rounds.unwrap();
+    let stopped = search_panel(&panel, 1).oof.rounds.unwrap();
     assert!(stopped < 6, "early stopping ended at {stopped}");
-    assert_eq!(found(&with_folds(2..3), 1).oof.rounds, Some(stopped));
-    assert_eq!(found(&with_folds(0..2), 1).oof.rounds, None);
+    assert_eq!(search_panel(&with_folds(2..3), 1).oof.rounds, Some(stopped));
+    assert_eq!(search_panel(&with_folds(0..2), 1).oof.rounds, None);
 }
 
 #[test]
-fn a_family_that_leaves_rows_out_cannot_be_judged() {
+fn missing_scores_of_a_family_are_an_error() {
     let error = every_row_scored(&[0.1, f32::NAN, 0.3], &[4, 5, 6]).unwrap_err();
     assert_eq!(error, MissingScoresError::NotFinite { n_missing: 1, n_rows: 3 });
     assert_eq!(error.to_string(), "the family left 1 of 3 rows without a score");

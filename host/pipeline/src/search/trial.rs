@@ -1,30 +1,30 @@
-//! Trials as the result and the progress show them.
+//! Trials, as the result and the progress events show them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{compare::Excess, fold_fitter::OutOfFold, labels::LabelName};
-use crate::metrics::{Finite, Undefined};
+use crate::metrics::{Finite, UndefinedError};
 
-/// The question that a trial answers.
+/// The subject of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrialKind {
-    /// Which label: the family's prior on each label.
+    /// The family's prior on one of the labels.
     Label,
-    /// Which parameters, on one label.
+    /// A configuration on the chosen label.
     Params,
 }
 
-/// A trial as the result lists it.
+/// A trial in the result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
-    /// Number, from 1.
+    /// Number of the trial, from 1.
     pub number: usize,
-    /// The question that it answers.
+    /// Subject of the trial.
     #[serde(rename = "stage")]
     pub kind: TrialKind,
-    /// Its label.
+    /// Label that the family was fitted on.
     pub label: LabelName,
     /// Parameters that differ from the family's defaults.
     pub params: Map<String, Value>,
@@ -32,14 +32,14 @@ pub struct Trial {
     pub auc: Option<Finite>,
     /// AUC of each fold.
     pub fold_aucs: Vec<Option<Finite>>,
-    /// Mean AUC less the baseline's, or less 0.5 where that is more.
+    /// Mean AUC minus the larger of 0.5 and the mean AUC of the baseline.
     pub score: Option<Finite>,
-    /// The reason why there is no score.
+    /// Reason why the trial has no score.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// A finished trial, as progress shows it.
+/// A finished trial, for a progress event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TrialEvent<'a> {
     /// The trial.
@@ -50,8 +50,8 @@ pub(crate) struct TrialEvent<'a> {
     pub best_score: Option<f64>,
 }
 
-/// What a trial tries.
-pub(super) struct TrialHead {
+/// Number, label and parameters of a trial, before its result is known.
+pub(super) struct TrialSpec {
     pub(super) number: usize,
     pub(super) kind: TrialKind,
     pub(super) label: LabelName,
@@ -59,22 +59,24 @@ pub(super) struct TrialHead {
 }
 
 impl Trial {
-    /// Records a configuration that the family refused.
-    pub(super) fn refused(head: TrialHead, reason: String) -> Self {
-        Self::new(head, Vec::new(), Err(Undefined::because(reason)))
+    /// Records a configuration that the family rejected.
+    pub(super) fn rejected(spec: TrialSpec, reason: String) -> Self {
+        Self::new(spec, Vec::new(), Err(UndefinedError::because(reason)))
     }
 
     /// Records a configuration that was fitted.
     ///
-    /// * `excess`: its mean AUC beyond the baseline, or the reason why there is none.
-    pub(super) fn fitted(head: TrialHead, oof: &OutOfFold, excess: Result<Excess, Undefined>) -> Self {
+    /// * `excess`: the mean AUC and the mean AUC of the baseline, or the reason why they are
+    ///   undefined.
+    pub(super) fn fitted(spec: TrialSpec, oof: &OutOfFold, excess: Result<Excess, UndefinedError>) -> Self {
         let fold_aucs = oof.fold_aucs.iter().map(|auc| auc.and_then(Finite::new)).collect();
-        // The family's own reason is the cause of the missing AUC.
-        Self::new(head, fold_aucs, excess.map_err(|reason| oof.refusal.clone().map_or(reason, Undefined)))
+        // If the family rejected a fold, the family's reason explains the missing AUC better than
+        // the reason in `excess`.
+        Self::new(spec, fold_aucs, excess.map_err(|reason| oof.rejection.clone().map_or(reason, UndefinedError)))
     }
 
-    fn new(head: TrialHead, fold_aucs: Vec<Option<Finite>>, excess: Result<Excess, Undefined>) -> Self {
-        let TrialHead { number, kind, label, params } = head;
+    fn new(spec: TrialSpec, fold_aucs: Vec<Option<Finite>>, excess: Result<Excess, UndefinedError>) -> Self {
+        let TrialSpec { number, kind, label, params } = spec;
         let scored = excess.as_ref().ok();
         Self {
             number,

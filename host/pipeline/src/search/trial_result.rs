@@ -1,4 +1,4 @@
-//! A configuration with its out-of-fold scores, as the search compares it.
+//! A fitted configuration with its out-of-fold scores, for comparison with other configurations.
 
 use serde_json::{Map, Value};
 
@@ -8,13 +8,13 @@ use super::{
     fold_fitter::OutOfFold,
 };
 
-/// A configuration that was fitted on a label.
+/// A configuration that was fitted on the folds of a label.
 #[derive(Clone, Debug)]
 pub(crate) struct TrialResult {
     pub(super) label_idx: usize,
     pub(super) params: Map<String, Value>,
     pub(super) oof: OutOfFold,
-    /// `None` where the scores have no AUC, or where the label is too rare for one.
+    /// `None` if the AUC of the scores is undefined, or if the label is too rare for a score.
     pub(super) excess: Option<Excess>,
 }
 
@@ -29,13 +29,14 @@ impl TrialResult {
         self.excess.and_then(|excess| excess.baseline_auc)
     }
 
-    /// Returns its out-of-fold scores for a paired comparison.
+    /// Returns the out-of-fold scores for a paired comparison.
     pub(super) fn contender<'a>(&'a self, baselines: &'a Baselines<'a>) -> Contender<'a> {
         fold_contender(baselines, self.label_idx, &self.oof)
     }
 }
 
-/// Returns out-of-fold scores on a label with those of the baseline, one group of rows per fold.
+/// Returns out-of-fold scores on a label together with the baseline's scores, one group of rows per
+/// fold.
 pub(super) fn fold_contender<'a>(baselines: &'a Baselines<'a>, label_idx: usize, oof: &'a OutOfFold) -> Contender<'a> {
     let context = baselines.context;
     Contender {

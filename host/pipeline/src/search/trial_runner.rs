@@ -3,7 +3,7 @@
 //! In: configurations. Out: a [`TrialResult`] per configuration that could be fitted, and a
 //! [`Trial`] per configuration.
 
-use oculus_job::failure::Failure;
+use oculus_job::error::JobError;
 use serde_json::{Map, Value};
 
 use super::{
@@ -13,27 +13,27 @@ use super::{
     fold_fitter::{Configuration, ConfigurationFit, FoldFitter},
     labels::LabelName,
     result::TOO_RARE,
-    trial::{Trial, TrialEvent, TrialHead, TrialKind},
+    trial::{Trial, TrialEvent, TrialKind, TrialSpec},
     trial_result::{TrialResult, fold_contender},
 };
-use crate::metrics::Undefined;
+use crate::metrics::UndefinedError;
 
-/// Trials proposed at once. Fixed, so that the number of cores does not change which configurations
-/// are drawn.
+/// Number of trials per batch. It is fixed, so that the number of cores does not change which
+/// configurations are drawn.
 pub(super) const BATCH: usize = 4;
 
-/// The budget of a search, and where its trials are reported.
+/// The budget of a search, and the callback for its trials.
 #[derive(Clone, Copy)]
 pub(super) struct TrialBudget<'a> {
-    /// Number of trials at most.
+    /// Maximum number of trials.
     pub(super) n_trials: usize,
-    /// The label that is too rare for any score, where the job goes on with such a label.
+    /// The label that is too rare for any score, if the job continues with such a label.
     pub(super) too_rare_idx: Option<usize>,
     /// Receives each trial in order, on the calling thread.
     pub(super) on_trial: &'a dyn Fn(TrialEvent<'_>),
 }
 
-/// Fits configurations of one family and keeps the trials so far.
+/// Fits configurations of one family and stores the finished trials.
 pub(super) struct TrialRunner<'a> {
     fitter: FoldFitter<'a>,
     baselines: &'a Baselines<'a>,
@@ -67,30 +67,31 @@ impl<'a> TrialRunner<'a> {
         self.trials
     }
 
-    /// Runs one batch; configurations that the family refuses have a trial and no result.
+    /// Runs one batch. A configuration that the family rejects adds a trial and has no result.
     ///
     /// # Errors
-    /// If the family's process dies for good, or the job is cancelled.
+    /// Returns a failure if the family's process dies permanently, or if the job is cancelled.
     pub(super) fn run_batch(
         &mut self,
         kind: TrialKind,
         batch: Vec<Configuration>,
-    ) -> Result<Vec<TrialResult>, Failure> {
+    ) -> Result<Vec<TrialResult>, JobError> {
         let fits = self.fitter.fit_all(&batch)?;
         let mut results = Vec::with_capacity(batch.len());
         for (Configuration { label_idx, params }, fit) in batch.into_iter().zip(fits) {
-            let head = self.head(kind, label_idx, &params);
+            let spec = self.spec(kind, label_idx, &params);
             match fit {
-                ConfigurationFit::Refused(reason) => self.report(Trial::refused(head, reason)),
+                ConfigurationFit::Rejected(reason) => self.report(Trial::rejected(spec, reason)),
                 ConfigurationFit::Fitted(mut oof) => {
                     let excess = if self.budget.too_rare_idx == Some(label_idx) {
+                        // An AUC of a handful of positives would be misleading.
                         oof.fold_aucs.fill(None);
-                        Err(Undefined::because(TOO_RARE))
+                        Err(UndefinedError::because(TOO_RARE))
                     } else {
                         let contender = fold_contender(self.baselines, label_idx, &oof);
                         compare::excess(&contender)
                     };
-                    self.report(Trial::fitted(head, &oof, excess.clone()));
+                    self.report(Trial::fitted(spec, &oof, excess.clone()));
                     results.push(TrialResult { label_idx, params, oof, excess: excess.ok() });
                 }
             }
@@ -98,8 +99,8 @@ impl<'a> TrialRunner<'a> {
         Ok(results)
     }
 
-    fn head(&self, kind: TrialKind, label_idx: usize, params: &Map<String, Value>) -> TrialHead {
-        TrialHead {
+    fn spec(&self, kind: TrialKind, label_idx: usize, params: &Map<String, Value>) -> TrialSpec {
+        TrialSpec {
             number: self.trials.len() + 1,
             kind,
             label: LabelName::from(self.context().labels[label_idx].key),

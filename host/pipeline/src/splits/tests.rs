@@ -1,4 +1,4 @@
-//! Claims about splits, on index sets.
+//! Tests of splits. They compare sets of row indices.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use super::*;
 use crate::example_bars::ExampleBars;
 use crate::{bars, features, labels, labels::LabelKey};
 
-/// Rows of symbols that trade on their own dates, and labels of the given horizons in bars.
+/// Returns the table of symbols that trade on the given dates, and labels with the given horizons
+/// in bars.
 fn panel(symbols: &[Vec<i32>], horizons: &[u32], is_positive: impl Fn(i32) -> bool) -> (FeatureTable, Vec<Label>) {
     let mut table = FeatureTable::default();
     for (symbol_idx, days) in symbols.iter().enumerate() {
@@ -42,7 +43,7 @@ fn span(first_day: i32) -> LabelledSpan {
 }
 
 #[test]
-fn blocks_are_equal_and_the_test_is_the_last_fifth_of_the_labelled_dates() {
+fn blocks_are_equal_and_the_test_period_is_the_last_fifth_of_the_labelled_dates() {
     let (table, labels) = panel(&[(0..330).collect()], &[5, 10], |_| false);
     let partition = Partition::new(&table, &labels, 3, span(20)).unwrap();
     assert_eq!(partition.blocks, [20..80, 80..140, 140..200, 200..260]);
@@ -59,7 +60,7 @@ fn blocks_are_equal_and_the_test_is_the_last_fifth_of_the_labelled_dates() {
 fn rows_without_enough_history_for_a_window_have_no_role() {
     let (table, labels) = panel(&[(0..330).collect(), (100..330).collect()], &[5], |_| false);
     let partition = Partition::new(&table, &labels, 3, LabelledSpan { first_day: 20, lookback_rows: 50 }).unwrap();
-    assert_eq!(partition.blocks[0].start, 49, "a window of 50 rows ends with the row itself");
+    assert_eq!(partition.blocks[0].start, 49, "the row itself is the last of its window of 50 rows");
     let rows = partition.splits(&table, &labels[0]).development.learn_rows;
     assert!(rows.contains(&49) && !rows.contains(&48));
     assert!(rows.contains(&379) && !rows.contains(&378), "the second symbol starts at row 330");
@@ -77,12 +78,13 @@ fn too_few_dates_are_refused() {
 }
 
 #[test]
-fn positives_of_a_symbol_whose_labels_overlap_are_one_episode() {
+fn overlapping_positives_of_a_symbol_are_one_episode() {
     let days: Vec<i32> = (0..40).collect();
     let (table, labels) = panel(&[days.clone(), days], &[5], |day| [3, 8, 14, 30].contains(&day));
     let rows: Vec<u32> = (0..80).collect();
     let counts = class_counts(&table, &labels[0], &rows);
-    // Day 8 is when day 3's label is known; 14 and 30 come after the ones before were known.
+    // The label of day 3 is known on day 8, so days 3 and 8 are one episode. Days 14 and 30 start
+    // new episodes.
     assert_eq!(counts, ClassCounts { n_positive: 8, n_negative: 62, n_episodes: 6 });
     assert!(!counts.suffice(1));
     assert!(ClassCounts { n_positive: 20, n_negative: 20, n_episodes: 6 }.suffice(2));
@@ -90,20 +92,20 @@ fn positives_of_a_symbol_whose_labels_overlap_are_one_episode() {
 }
 
 #[test]
-fn a_tail_is_purged_and_only_cut_where_it_is_useful() {
+fn a_tail_is_purged_and_split_off_only_if_it_is_useful() {
     let (table, labels) = panel(&[(0..400).collect()], &[5], |day| day % 9 < 3);
     let train: Vec<u32> = (0..300).collect();
     let (fit, tune) = tail(&table, &labels[0], &train, TAIL_SHARE).unwrap();
     assert_eq!((tune.first(), tune.len()), (Some(&255), 45));
-    assert_eq!(fit.last(), Some(&249), "row 250 is known on day 255");
-    assert!(tail(&table, &labels[0], &train[..230], TAIL_SHARE).is_none(), "under 200 dates to fit on");
+    assert_eq!(fit.last(), Some(&249), "the label of row 250 is known on day 255");
+    assert!(tail(&table, &labels[0], &train[..230], TAIL_SHARE).is_none(), "fewer than 200 dates to fit on");
     let (table, labels) = panel(&[(0..400).collect()], &[5], |day| day < 250);
     assert!(tail(&table, &labels[0], &train, TAIL_SHARE).is_none(), "no positive in the tail");
     assert!(tail(&table, &labels[0], &[], TAIL_SHARE).is_none());
 }
 
 #[test]
-fn the_example_job_is_cut_as_the_design_says() {
+fn the_example_job_has_the_designed_splits() {
     let job = Job::parse(include_str!("../../../../examples/job.json")).unwrap();
     let market = bars::load(&ExampleBars, &features::bars_needs(&job, 0), &|_| {}).unwrap();
     let (table, report) = features::build(&market, &job, 1).unwrap();
@@ -124,7 +126,7 @@ fn the_example_job_is_cut_as_the_design_says() {
     }
 }
 
-/// Symbols that miss some dates and start late or end early.
+/// Generates the dates of symbols that lack some dates and start late or end early.
 fn symbols() -> impl Strategy<Value = Vec<Vec<i32>>> {
     let symbol = (0i32..80, 150i32..220, prop::collection::vec(any::<bool>(), 220));
     prop::collection::vec(symbol, 1..4).prop_map(|symbols| {
@@ -171,7 +173,7 @@ proptest! {
     }
 
     #[test]
-    fn a_tail_shares_no_label_bars_with_what_is_fitted(period in 5i32..40, share in 0.05f64..0.4, horizon in 1u32..25) {
+    fn a_tail_shares_no_label_bars_with_the_fitted_rows(period in 5i32..40, share in 0.05f64..0.4, horizon in 1u32..25) {
         let (table, labels) = panel(&[(0..420).collect(), (40..420).collect()], &[horizon], |day| day % period < period / 2);
         let train: Vec<u32> = (0..380).chain(420..760).collect();
         if let Some((fit, tune)) = tail(&table, &labels[0], &train, share) {

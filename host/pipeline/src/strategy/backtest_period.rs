@@ -1,8 +1,8 @@
-//! A period of dates with everything that a strategy needs there: bars, signals, and the market to
-//! compare with.
+//! A period of dates with everything that a backtest needs: bars, signals, and the market for
+//! comparison.
 //!
-//! In: the job's material, dates, the rules that may be followed on them. Out: backtests of
-//! candidates. Invariant: only bars, rows and labels of its own dates are read.
+//! In: the [`StrategyInputs`], a range of dates, and the rules that may be followed on these dates.
+//! Out: backtests of candidates. Invariant: only bars, rows and labels of these dates are read.
 
 use std::ops::Range;
 
@@ -22,10 +22,10 @@ use super::{
 };
 use crate::{date::iso_date, labels::Label, metrics::sharpe_ratio, splits::Partition};
 
-const SESSIONS_A_YEAR: f64 = 252.0;
-const WEEKS_A_YEAR: f64 = 52.0;
+const SESSIONS_PER_YEAR: f64 = 252.0;
+const WEEKS_PER_YEAR: f64 = 52.0;
 
-/// A period of dates.
+/// The development period or the test period.
 pub(super) struct BacktestPeriod<'a> {
     bars: PeriodBars<'a>,
     signals: SignalTable,
@@ -33,24 +33,26 @@ pub(super) struct BacktestPeriod<'a> {
     market: Vec<f64>,
     /// Cost of a fill as a fraction of the traded value.
     cost: f64,
-    /// Dates of a year.
-    pub(super) dates_a_year: f64,
+    /// Number of dates per year.
+    pub(super) dates_per_year: f64,
 }
 
 impl<'a> BacktestPeriod<'a> {
-    /// Returns the dates that have out-of-fold scores: the rules of fold k are followed on block k
-    /// + 1, which they were not mined from.
+    /// Returns the period of the dates that have out-of-fold scores. The rules of fold k are
+    /// followed on block k + 1, from which they were not mined.
     ///
     /// * `days`: session date of each bar of each symbol.
     pub(super) fn development(inputs: &StrategyInputs<'a>, days: &[Vec<i32>]) -> Self {
+        // Every fold trains on the first block, so that block has no out-of-fold scores.
         let Partition { blocks, test, .. } = inputs.partition;
         let start = blocks.get(1).map_or(test.start, |block| block.start);
         let blocks = blocks.iter().skip(1).cloned();
+        // Block k + 1 is paired with fold k, because the first block was skipped.
         let mined = blocks.zip(&inputs.rule_set.folds).map(|(dates, lists)| DatedLists { dates, lists }).collect();
         Self::new(inputs, days, start..test.start, mined)
     }
 
-    /// Returns the test period; the rules of the whole development period are followed.
+    /// Returns the test period, on which the rules of the whole development period are followed.
     ///
     /// * `days`: session date of each bar of each symbol.
     pub(super) fn test(inputs: &StrategyInputs<'a>, days: &[Vec<i32>]) -> Self {
@@ -68,7 +70,7 @@ impl<'a> BacktestPeriod<'a> {
             market: portfolio::market(&bars),
             bars,
             cost: inputs.cost_bps / 1e4,
-            dates_a_year: if is_weekly { WEEKS_A_YEAR } else { SESSIONS_A_YEAR },
+            dates_per_year: if is_weekly { WEEKS_PER_YEAR } else { SESSIONS_PER_YEAR },
         }
     }
 
@@ -79,10 +81,11 @@ impl<'a> BacktestPeriod<'a> {
         scores
     }
 
-    /// Returns the share of positives among the rows with a score whose label is known on these
-    /// dates; `None` without such rows.
+    /// Returns the share of positives among the rows that have both a score and a label known by
+    /// the end of these dates. Returns `None` without such rows.
     pub(super) fn base_rate(&self, label: &Label) -> Option<f64> {
         let last_day = *self.bars.dates.last()?;
+        // A label that is known later depends on bars of the next period.
         let known = |row: &u32| label.is_known(*row) && label.known_day[*row as usize] <= last_day;
         let rows: Vec<u32> = self.signals.scores(&self.bars).map(|(row, _)| row).filter(known).collect();
         let n_positive = rows.iter().filter(|&&row| label.value[row as usize] == 1.0).count();
@@ -91,7 +94,7 @@ impl<'a> BacktestPeriod<'a> {
 
     /// Backtests a candidate.
     ///
-    /// * `score_threshold`: the score from which it may enter, if it reads scores.
+    /// * `score_threshold`: the score from which the candidate may enter, if it reads scores.
     pub(super) fn backtest(&self, candidate: &StrategyCandidate, score_threshold: Option<f32>) -> PortfolioRun {
         let settings = TradeSettings {
             holding_bars: candidate.holding_bars,
@@ -104,29 +107,29 @@ impl<'a> BacktestPeriod<'a> {
         })
     }
 
-    /// Backtests a candidate and keeps the figures by which it is compared.
+    /// Backtests a candidate and returns the figures by which it is compared.
     pub(super) fn try_candidate(&self, candidate: StrategyCandidate, score_threshold: Option<f32>) -> TrialRun {
         let run = self.backtest(&candidate, score_threshold);
         let excess = self.excess(&run);
-        let excess_sharpe = sharpe_ratio(&excess).map(|ratio| ratio * self.dates_a_year.sqrt());
+        let excess_sharpe = sharpe_ratio(&excess).map(|ratio| ratio * self.dates_per_year.sqrt());
         TrialRun { candidate, score_threshold, n_trades: run.trades.len(), excess, excess_sharpe }
     }
 
     /// Returns the returns in excess of the market at equal exposure, one per date.
     pub(super) fn excess(&self, run: &PortfolioRun) -> Vec<f64> {
         let market = run.at_mean_exposure(&self.market);
-        run.returns.iter().zip(market).map(|(own, market)| own - market).collect()
+        run.returns.iter().zip(market).map(|(strategy, market)| strategy - market).collect()
     }
 
-    /// Reports a backtest.
+    /// Reports a backtest, with the market's figures for comparison.
     pub(super) fn report<S>(&self, run: &PortfolioRun, significance: S) -> PeriodReport<S> {
         let date = |day: Option<&i32>| day.map_or_else(|| "none".to_owned(), |&day| iso_date(day));
-        let figures = |returns: &[f64]| performance::figures(returns, self.dates_a_year);
+        let figures = |returns: &[f64]| performance::figures(returns, self.dates_per_year);
         PeriodReport {
             from: date(self.bars.dates.first()),
             to: date(self.bars.dates.last()),
             n_dates: self.bars.n_dates(),
-            performance: performance::performance(run, self.bars.mean_n_present(), self.dates_a_year),
+            performance: performance::performance(run, self.bars.mean_n_present(), self.dates_per_year),
             buy_and_hold: figures(&run.at_mean_exposure(&self.market)),
             always_in: figures(&portfolio::always_in(&self.bars, self.cost)),
             significance,

@@ -1,31 +1,33 @@
-//! Strategies to try: which rules, which scores, how long, with which stop and target.
+//! Strategies to try: combinations of rules, a score threshold, a holding period, a stop and a
+//! target.
 //!
 //! In: a [`SearchSpace`]. Out: [`StrategyCandidate`]s, all distinct. They are drawn at random,
-//! independently of what other candidates achieved (Bergstra and Bengio 2012): the deflated Sharpe
-//! ratio assumes as many independent tries.
+//! independently of the results of other candidates (Bergstra and Bengio, *Random Search for
+//! Hyper-Parameter Optimization*, 2012), because the deflated Sharpe ratio assumes independent
+//! tries.
 
 use std::fmt;
 
 use crate::{metrics::Random, rules::RuleListName};
 
-/// Shares of rows whose score may let a position be entered.
+/// Possible values of [`StrategyCandidate::score_share`].
 const SCORE_SHARES: [f64; 5] = [0.05, 0.1, 0.2, 0.3, 0.5];
-/// Rules that must hold at once, at most, in drawn candidates.
+/// Maximum number of rules that a drawn candidate requires at once.
 const MAX_THRESHOLD: u32 = 3;
 /// Stops in multiples of the label's threshold.
 const STOPS: [Option<f64>; 3] = [None, Some(1.0), Some(2.0)];
 /// Targets in multiples of the label's threshold.
 const TARGETS: [Option<f64>; 4] = [None, Some(1.0), Some(2.0), Some(3.0)];
 
-/// A strategy.
+/// A strategy to try.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct StrategyCandidate {
-    /// Rules that must hold to enter, in addition to the score.
+    /// Rules that must hold for an entry, in addition to the score.
     pub(super) entry: Option<RuleCount>,
-    /// Rules that must hold to leave.
+    /// Rules that must hold for an exit.
     pub(super) exit: Option<RuleCount>,
-    /// Share of the development's scores that let a position be entered; `None` where scores are
-    /// not read.
+    /// Share of the development period's scores, counted from the highest, at which a position may
+    /// be entered. `None` if scores are not read.
     pub(super) score_share: Option<f64>,
     /// Bars after which a position is closed.
     pub(super) holding_bars: usize,
@@ -36,10 +38,11 @@ pub(super) struct StrategyCandidate {
 }
 
 impl StrategyCandidate {
-    /// Returns the score from which it enters; `None` where scores are not read.
+    /// Returns the score from which the candidate enters; `None` if scores are not read.
     ///
-    /// * `scores`: those of the development period, highest first.
+    /// * `scores`: the scores of the development period, highest first.
     pub(super) fn score_threshold(&self, scores: &[f32]) -> Option<f32> {
+        // At least one score must pass, even if the share is less than one row.
         let n_passing = (self.score_share? * scores.len() as f64).round().max(1.0) as usize;
         scores.get(n_passing.min(scores.len()).checked_sub(1)?).copied()
     }
@@ -80,7 +83,7 @@ impl RuleSource {
 }
 
 impl fmt::Display for RuleSource {
-    /// Writes the source as candidates' descriptions name it.
+    /// Writes the name that descriptions of candidates use.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Job => "job",
@@ -90,58 +93,64 @@ impl fmt::Display for RuleSource {
     }
 }
 
-/// The choices of a job.
+/// The ranges from which the candidates of a job are drawn.
 #[derive(Clone, Debug)]
 pub(super) struct SearchSpace {
-    /// Entry rules of each source, in the order of [`RuleSource::ALL`].
+    /// Number of entry rules of each source, in the order of [`RuleSource::ALL`].
     pub(super) n_entry_rules: [usize; 3],
-    /// Exit rules of each source.
+    /// Number of exit rules of each source, in the order of [`RuleSource::ALL`].
     pub(super) n_exit_rules: [usize; 3],
     /// Number of entry rules that must hold at once in the job's own strategy.
     pub(super) entry_score_threshold: u32,
     /// Number of exit rules that must hold at once in the job's own strategy.
     pub(super) exit_score_threshold: u32,
-    /// Share of positives among the scored rows of the development; `None` without such rows.
+    /// Share of positives among the scored rows of the development period; `None` without such
+    /// rows.
     pub(super) base_rate: Option<f64>,
-    /// The label's horizon.
+    /// Horizon of the label in bars.
     pub(super) horizon_bars: usize,
-    /// Size of the label's threshold, at least 1 %.
+    /// Absolute value of the label's threshold in percent, at least 1.
     pub(super) threshold_pct: f64,
 }
 
 impl SearchSpace {
-    /// Draws candidates: the job's own strategy first, then the model alone, where they exist, then
+    /// Draws candidates: first the job's own strategy and the model alone, if they exist, then
     /// random ones.
     pub(super) fn draw(&self, n_candidates: usize, seed: u64) -> Vec<StrategyCandidate> {
         let mut drawn: Vec<StrategyCandidate> = self.job_strategy().into_iter().chain(self.model_alone()).collect();
-        let mut left = self.grid();
-        left.retain(|candidate| !drawn.contains(candidate));
+        let mut remaining = self.grid();
+        remaining.retain(|candidate| !drawn.contains(candidate));
         let mut random = Random::new(seed, "strategies");
+        // A budget of one leaves only the job's own strategy.
         drawn.truncate(n_candidates);
-        while drawn.len() < n_candidates && !left.is_empty() {
-            drawn.push(left.swap_remove(random.below(left.len())));
+        // A drawn candidate is removed from the list, so that all are distinct. `swap_remove` is
+        // deterministic and takes constant time.
+        while drawn.len() < n_candidates && !remaining.is_empty() {
+            drawn.push(remaining.swap_remove(random.below(remaining.len())));
         }
         drawn
     }
 
-    /// Returns the job's rules with the job's thresholds; `None` where that many of its entry rules
-    /// can never hold. Exit rules that can never hold at once close nothing, so they are left out.
+    /// Returns the job's rules with the job's thresholds; `None` if the job has fewer entry rules
+    /// than its threshold requires. If the job has too few exit rules for its threshold, they are
+    /// left out, because they would never close a position.
     fn job_strategy(&self) -> Option<StrategyCandidate> {
         let count = |n_rules: usize, threshold: u32| {
             let threshold = threshold.max(1);
             (threshold as usize <= n_rules).then_some(RuleCount { source: RuleSource::Job, threshold })
         };
+        // Index 0 counts the job's own rules: see `RuleSource::ALL`.
         let entry = count(self.n_entry_rules[0], self.entry_score_threshold)?;
         let exit = count(self.n_exit_rules[0], self.exit_score_threshold);
         Some(StrategyCandidate { exit, ..self.plain(Some(entry), None) })
     }
 
-    /// Returns the strategy that enters at the highest scores, as many as the label has positives.
+    /// Returns the strategy that enters at the highest scores; their share equals the base rate.
     fn model_alone(&self) -> Option<StrategyCandidate> {
         self.base_rate.filter(|&share| share > 0.0).map(|share| self.plain(None, Some(share)))
     }
 
-    /// Returns a strategy that holds for the label's horizon, without exit rules, stop and target.
+    /// Returns a strategy that holds for the label's horizon, without exit rules, stop or target.
     fn plain(&self, entry: Option<RuleCount>, score_share: Option<f64>) -> StrategyCandidate {
         let holding_bars = self.horizon_bars.max(1);
         StrategyCandidate { entry, exit: None, score_share, holding_bars, stop_pct: None, target_pct: None }
@@ -155,6 +164,7 @@ impl SearchSpace {
         }
         let holding_bars = self.holding_bars();
         let exits = rule_counts(&self.n_exit_rules);
+        // Candidates are drawn by index, so the order of these loops determines the results.
         let mut grid = Vec::new();
         for &entry in &rule_counts(&self.n_entry_rules) {
             for &score_share in score_shares.iter().filter(|share| entry.is_some() || share.is_some()) {
@@ -169,10 +179,11 @@ impl SearchSpace {
         grid
     }
 
-    /// Returns half the horizon, the horizon and twice the horizon, each once.
+    /// Returns half the horizon, the horizon and twice the horizon, without duplicates.
     fn holding_bars(&self) -> Vec<usize> {
         let mut bars =
             [self.horizon_bars / 2, self.horizon_bars, 2 * self.horizon_bars].map(|bars| bars.max(1)).to_vec();
+        // The list ascends, so equal numbers are adjacent.
         bars.dedup();
         bars
     }
@@ -192,12 +203,12 @@ impl SearchSpace {
     }
 }
 
-/// Returns no rules, then each number of rules of each source.
+/// Returns `None` (no rules), then each number of rules of each source.
 fn rule_counts(n_rules: &[usize; 3]) -> Vec<Option<RuleCount>> {
     let mut counts = vec![None];
     for (source, &n_rules) in RuleSource::ALL.into_iter().zip(n_rules) {
-        let most = MAX_THRESHOLD.min(u32::try_from(n_rules).unwrap_or(u32::MAX));
-        counts.extend((1..=most).map(|threshold| Some(RuleCount { source, threshold })));
+        let max_threshold = MAX_THRESHOLD.min(u32::try_from(n_rules).unwrap_or(u32::MAX));
+        counts.extend((1..=max_threshold).map(|threshold| Some(RuleCount { source, threshold })));
     }
     counts
 }

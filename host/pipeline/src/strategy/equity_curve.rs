@@ -2,23 +2,24 @@
 
 use super::backtest::RoundTrip;
 
-/// Equity and trades of the chosen strategy over development and test; empty where none was chosen.
+/// Equity and trades of the chosen strategy in the development and the test period; empty if no
+/// strategy was chosen.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EquityCurve {
     /// One point per date.
     pub equity: Vec<EquityPoint>,
-    /// Round trips of the development period, by symbol, then time.
+    /// Round trips of the development period, sorted by symbol and time.
     pub development_trades: Vec<Trade>,
-    /// Round trips of the test, by symbol, then time.
+    /// Round trips of the test period, sorted by symbol and time.
     pub test_trades: Vec<Trade>,
 }
 
-/// Equity at the end of a date, 1 at the start of its period.
+/// Equity at the end of a date; the equity is 1 at the start of the period.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EquityPoint {
     /// Days since 1970-01-01.
     pub day: i32,
-    /// Whether the date belongs to the test.
+    /// Whether the date belongs to the test period.
     pub is_test: bool,
     /// Equity of the strategy.
     pub strategy: f64,
@@ -33,7 +34,7 @@ pub struct EquityPoint {
 /// A round trip in one of the symbols.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Trade {
-    /// Position of the symbol in the market.
+    /// Index of the symbol in the market.
     pub symbol_idx: usize,
     /// The round trip; its bars are counted from the symbol's first bar.
     pub trip: RoundTrip,

@@ -4,23 +4,24 @@ use crate::{
     bars::Market, features::FeatureTable, labels::Label, metrics::ScoreScale, rules::RuleSet, splits::Partition,
 };
 
-/// Everything that strategies are made of and tried on.
+/// Data, rules, scores and settings of the strategy search.
 #[derive(Clone, Copy)]
 pub struct StrategyInputs<'a> {
-    /// Bars.
+    /// Bars of all symbols.
     pub market: &'a Market,
-    /// Features.
+    /// Features of all rows.
     pub table: &'a FeatureTable,
-    /// The calendar: the rules and scores of fold k are followed on block k + 1.
+    /// Blocks of the development period, and the test period. The rules and scores of fold k are
+    /// followed on block k + 1.
     pub partition: &'a Partition,
-    /// The label of the model: its horizon and threshold scale holding periods, stops and targets.
+    /// Label of the model; its horizon and threshold scale holding periods, stops and targets.
     pub label: &'a Label,
-    /// Rules.
+    /// Rules that a strategy may follow.
     pub rule_set: &'a RuleSet,
-    /// The winner's scores in deviations, one per row of the table: out of fold on development
-    /// rows, of the final model on test rows, NaN elsewhere.
+    /// Standardised scores of the winner, one per row of the table: out-of-fold scores on
+    /// development rows, scores of the final model on test rows, NaN elsewhere.
     pub scores: &'a [f32],
-    /// Scale that converts deviations into the final model's own scores.
+    /// Scale that converts standardised scores into scores of the final model.
     pub score_scale: Option<ScoreScale>,
     /// Number of entry rules that must hold at once in the job's own strategy.
     pub entry_score_threshold: u32,
@@ -32,6 +33,6 @@ pub struct StrategyInputs<'a> {
     pub n_trials: usize,
     /// Seed of all random numbers.
     pub seed: u64,
-    /// Number of threads; changes no byte of the result.
-    pub n_side_by_side: usize,
+    /// Number of threads. This number does not change a byte of the result.
+    pub n_parallel: usize,
 }

@@ -1,26 +1,26 @@
-//! Performance figures: return, risk, and how much was traded.
+//! Performance figures: return, risk and turnover.
 //!
-//! In: returns of whole dates, round trips. Out: figures that are finite or null with a reason.
+//! In: one return per date, and the round trips. Out: figures, each finite, or null with a reason.
 
 use serde::{Deserialize, Serialize};
 
 use super::portfolio::PortfolioRun;
-use crate::metrics::{Finite, Reasons, Undefined, sharpe_ratio};
+use crate::metrics::{Finite, Reasons, UndefinedError, sharpe_ratio};
 
-/// Figures of returns.
+/// Return and risk figures of a series of returns.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReturnFigures {
-    /// All returns compounded, in percent.
+    /// Compounded return, in percent.
     pub total_return_pct: Option<Finite>,
-    /// The same as a steady rate a year.
+    /// Constant annual rate that compounds to the total return, in percent.
     pub annual_return_pct: Option<Finite>,
-    /// Annualised Sharpe ratio, no rate of interest taken off (Sharpe 1994).
+    /// Annualised Sharpe ratio without a risk-free rate (Sharpe 1994).
     pub sharpe: Option<Finite>,
     /// Annualised Sortino ratio with a target of 0 (Sortino and Price 1994).
     pub sortino: Option<Finite>,
-    /// Largest fall from an earlier height, in percent.
+    /// Largest fall of the equity from an earlier peak, in percent.
     pub max_drawdown_pct: Option<Finite>,
-    /// Why figures are null.
+    /// Reason for each null figure, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
@@ -28,35 +28,35 @@ pub struct ReturnFigures {
 /// Performance of a strategy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Performance {
-    /// Of its returns.
+    /// Return and risk figures.
     #[serde(flatten)]
     pub figures: ReturnFigures,
-    /// Round trips.
+    /// Number of round trips.
     pub n_trades: usize,
-    /// Share of them that gained after costs.
+    /// Share of round trips with a gain after costs.
     pub hit_rate: Option<Finite>,
     /// Mean gain of a round trip after costs, in percent.
     pub mean_trade_pct: Option<Finite>,
-    /// Share of the capital that was invested, mean over the dates.
+    /// Mean share of the capital that was invested, over the dates.
     pub exposure: Option<Finite>,
-    /// What is traded in a year, in multiples of the capital; a purchase and its sale count as two.
+    /// Traded value per year in multiples of the capital; a purchase and its sale count separately.
     pub turnover_a_year: Option<Finite>,
 }
 
-/// Computes the figures of returns.
+/// Computes the return and risk figures of a series of returns.
 ///
 /// * `returns`: shape `[n_dates]`, as fractions.
-/// * `dates_a_year`: 252, or 52 of weekly bars.
-pub fn figures(returns: &[f64], dates_a_year: f64) -> ReturnFigures {
+/// * `dates_per_year`: 252, or 52 for weekly bars.
+pub fn figures(returns: &[f64], dates_per_year: f64) -> ReturnFigures {
     let mut reasons = Reasons::default();
     let total = total_return(returns);
-    let a_year = |ratio: f64| ratio * dates_a_year.sqrt();
+    let annualise = |ratio: f64| ratio * dates_per_year.sqrt();
     ReturnFigures {
         total_return_pct: reasons.figure("total_return_pct", Ok(100.0 * total)),
         annual_return_pct: reasons
-            .figure("annual_return_pct", annual_return(returns, dates_a_year).map(|rate| 100.0 * rate)),
-        sharpe: reasons.figure("sharpe", sharpe_ratio(returns).map(a_year)),
-        sortino: reasons.figure("sortino", sortino_ratio(returns).map(a_year)),
+            .figure("annual_return_pct", annual_return(returns, dates_per_year).map(|rate| 100.0 * rate)),
+        sharpe: reasons.figure("sharpe", sharpe_ratio(returns).map(annualise)),
+        sortino: reasons.figure("sortino", sortino_ratio(returns).map(annualise)),
         max_drawdown_pct: reasons.figure("max_drawdown_pct", Ok(100.0 * max_drawdown(returns))),
         reasons,
     }
@@ -64,17 +64,23 @@ pub fn figures(returns: &[f64], dates_a_year: f64) -> ReturnFigures {
 
 /// Computes the performance of a strategy.
 ///
-/// * `n_symbols`: mean number of symbols that the capital is split over.
-pub(super) fn performance(run: &PortfolioRun, n_symbols: f64, dates_a_year: f64) -> Performance {
-    let mut figures = figures(&run.returns, dates_a_year);
+/// * `n_symbols`: mean number of symbols over which the capital is split.
+pub(super) fn performance(run: &PortfolioRun, n_symbols: f64, dates_per_year: f64) -> Performance {
+    let mut figures = figures(&run.returns, dates_per_year);
     let reasons = &mut figures.reasons;
     let n_trades = run.trades.len();
     let mean = |sum: f64| {
-        if n_trades == 0 { Err(Undefined::because("there was no round trip")) } else { Ok(sum / n_trades as f64) }
+        if n_trades == 0 {
+            Err(UndefinedError::because("there were no round trips"))
+        } else {
+            Ok(sum / n_trades as f64)
+        }
     };
     let n_hits = run.trades.iter().filter(|trade| trade.trip.gain > 0.0).count();
     let gains: f64 = run.trades.iter().map(|trade| trade.trip.gain).sum();
-    let years = run.returns.len() as f64 / dates_a_year;
+    let years = run.returns.len() as f64 / dates_per_year;
+    // A position uses the share 1 / n_symbols of the capital, and each round trip trades it twice.
+    // Without dates, the result is not finite, and the figure becomes null with a reason.
     let turnover = 2.0 * n_trades as f64 / n_symbols.max(1.0) / years;
     Performance {
         n_trades,
@@ -88,43 +94,46 @@ pub(super) fn performance(run: &PortfolioRun, n_symbols: f64, dates_a_year: f64)
 
 /// Returns the equity at the end of each date, starting from 1.
 pub fn equity(returns: &[f64]) -> Vec<f64> {
-    let compound = |worth: &mut f64, change: &f64| {
-        *worth *= 1.0 + change;
-        Some(*worth)
+    let compound = |equity: &mut f64, change: &f64| {
+        *equity *= 1.0 + change;
+        Some(*equity)
     };
     returns.iter().scan(1.0, compound).collect()
 }
 
 fn total_return(returns: &[f64]) -> f64 {
-    equity(returns).last().map_or(0.0, |worth| worth - 1.0)
+    equity(returns).last().map_or(0.0, |equity| equity - 1.0)
 }
 
-/// Returns the annual rate that compounds to the same: `(1 + total)^(dates a year / dates) - 1`.
-fn annual_return(returns: &[f64], dates_a_year: f64) -> Result<f64, Undefined> {
+/// Returns the constant annual rate that compounds to the total return:
+/// `(1 + total)^(dates_per_year / n_dates) - 1`.
+fn annual_return(returns: &[f64], dates_per_year: f64) -> Result<f64, UndefinedError> {
     if returns.is_empty() {
-        return Err(Undefined::because("no dates"));
+        return Err(UndefinedError::because("the period has no dates"));
     }
-    let worth = (1.0 + total_return(returns)).max(0.0);
-    Ok(worth.powf(dates_a_year / returns.len() as f64) - 1.0)
+    // The power of a negative number is NaN, so an equity below 0 is treated as a total loss.
+    let equity = (1.0 + total_return(returns)).max(0.0);
+    Ok(equity.powf(dates_per_year / returns.len() as f64) - 1.0)
 }
 
-/// Returns the Sortino ratio of a period: mean over the root of the mean squared loss, all dates
-/// counted (Sortino and Price 1994).
-fn sortino_ratio(returns: &[f64]) -> Result<f64, Undefined> {
+/// Returns the Sortino ratio per date: the mean divided by the root of the mean squared loss over
+/// all dates (Sortino and Price, *Performance Measurement in a Downside Risk Framework*, 1994).
+fn sortino_ratio(returns: &[f64]) -> Result<f64, UndefinedError> {
+    // Without dates all sums are 0, and the ratio is undefined because there is no loss.
     let n_dates = returns.len().max(1) as f64;
     let mean = returns.iter().sum::<f64>() / n_dates;
     let loss = (returns.iter().map(|value| value.min(0.0).powi(2)).sum::<f64>() / n_dates).sqrt();
-    if loss > 0.0 { Ok(mean / loss) } else { Err(Undefined::because("no date lost")) }
+    if loss > 0.0 { Ok(mean / loss) } else { Err(UndefinedError::because("none of the dates has a loss")) }
 }
 
-/// Returns the largest fall from an earlier peak of the equity, as a fraction; the start counts as
-/// a peak.
+/// Returns the largest fall of the equity from an earlier peak, as a fraction; the start is a peak
+/// too.
 fn max_drawdown(returns: &[f64]) -> f64 {
     let mut peak = 1.0_f64;
     let mut drawdown = 0.0_f64;
-    for worth in equity(returns) {
-        peak = peak.max(worth);
-        drawdown = drawdown.max(1.0 - worth / peak);
+    for equity in equity(returns) {
+        peak = peak.max(equity);
+        drawdown = drawdown.max(1.0 - equity / peak);
     }
     drawdown
 }

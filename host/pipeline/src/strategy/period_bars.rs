@@ -1,11 +1,11 @@
-//! The bars of a period: their prices, dates, and rows of the feature table.
+//! The bars of a period: their prices, their dates, and their rows of the feature table.
 //!
-//! In: bars, feature table, dates. Out: [`PeriodBars`]. Invariant: no bar before or after the dates
-//! is accessible.
+//! In: the bars, the feature table, and a range of dates. Out: [`PeriodBars`]. Invariant: no bar
+//! before or after the dates is accessible.
 
 use std::ops::Range;
 
-use super::backtest::OhlcView;
+use super::backtest::PeriodPrices;
 use crate::{bars::Market, features::FeatureTable};
 
 /// The bars of all symbols in a range of session dates.
@@ -13,30 +13,30 @@ use crate::{bars::Market, features::FeatureTable};
 pub(super) struct PeriodBars<'a> {
     /// Dates on which any symbol has a bar, ascending, days since 1970-01-01.
     pub(super) dates: Vec<i32>,
-    /// Number of symbols with a bar, one per date, at least 1.
+    /// Number of symbols with a bar, at least 1; one entry per date.
     pub(super) n_present: Vec<usize>,
-    /// One entry per symbol of the market; a symbol may have no bars here.
+    /// One entry per symbol of the market; a symbol may have no bars in the period.
     pub(super) symbols: Vec<SymbolBars<'a>>,
 }
 
 /// The bars of one symbol.
 #[derive(Clone, Debug)]
 pub(super) struct SymbolBars<'a> {
-    /// Position of the first of them among all bars of the symbol.
+    /// Index of the period's first bar among all bars of the symbol.
     pub(super) first_bar: usize,
-    /// Their prices.
-    pub(super) prices: OhlcView<'a>,
-    /// Position of each bar's date.
+    /// Prices of the bars.
+    pub(super) prices: PeriodPrices<'a>,
+    /// Index of each bar's date among the dates of the period.
     pub(super) date_idx: Vec<u32>,
-    /// Row of each bar in the feature table, if it has one.
+    /// Row of each bar in the feature table, if the bar has one.
     pub(super) row: Vec<Option<u32>>,
 }
 
 impl<'a> PeriodBars<'a> {
-    /// Selects the bars of some dates.
+    /// Selects the bars of a range of dates.
     ///
     /// * `days`: session date of each bar of each symbol.
-    /// * `span`: dates, end exclusive.
+    /// * `span`: range of dates, end exclusive.
     pub(super) fn new(market: &'a Market, table: &FeatureTable, days: &[Vec<i32>], span: &Range<i32>) -> Self {
         let bars: Vec<Range<usize>> = days.iter().map(|days| bars_within(days, span)).collect();
         let dates = dates_of(days, &bars);
@@ -47,7 +47,7 @@ impl<'a> PeriodBars<'a> {
             .map(|(((series, days), bars), row)| SymbolBars {
                 first_bar: bars.start,
                 date_idx: days[bars.clone()].iter().map(date_idx).collect(),
-                prices: OhlcView {
+                prices: PeriodPrices {
                     open: &series.open[bars.clone()],
                     high: &series.high[bars.clone()],
                     low: &series.low[bars.clone()],
@@ -65,7 +65,7 @@ impl<'a> PeriodBars<'a> {
         self.dates.len()
     }
 
-    /// Returns the mean number of symbols with a bar per date.
+    /// Returns the number of symbols with a bar, averaged over the dates.
     pub(super) fn mean_n_present(&self) -> f64 {
         self.n_present.iter().sum::<usize>() as f64 / self.n_dates().max(1) as f64
     }
@@ -85,7 +85,7 @@ fn dates_of(days: &[Vec<i32>], bars: &[Range<usize>]) -> Vec<i32> {
     dates
 }
 
-/// Returns the row of some bars of each symbol in the feature table.
+/// Returns the rows of the feature table that belong to some bars of each symbol.
 fn rows_of(table: &FeatureTable, bars: &[Range<usize>]) -> Vec<Vec<Option<u32>>> {
     let mut rows: Vec<Vec<Option<u32>>> = bars.iter().map(|bars| vec![None; bars.len()]).collect();
     for table_row in 0..table.n_rows() {
@@ -98,9 +98,10 @@ fn rows_of(table: &FeatureTable, bars: &[Range<usize>]) -> Vec<Vec<Option<u32>>>
     rows
 }
 
-/// Counts the symbols with a bar per date.
+/// Counts the symbols with a bar on each date.
 fn count_present(n_dates: usize, symbols: &[SymbolBars<'_>]) -> Vec<usize> {
     let mut n_present = vec![0; n_dates];
+    // The bars of a symbol ascend, so the bars of one date are adjacent.
     for session in symbols.iter().flat_map(|symbol| symbol.date_idx.chunk_by(|date, next| date == next)) {
         n_present[session[0] as usize] += 1;
     }

@@ -1,9 +1,10 @@
-//! All symbols together: on every date the capital is split equally over the symbols that have
-//! bars.
+//! The backtest of all symbols together: on every date the capital is split equally over the
+//! symbols that have bars.
 //!
-//! In: [`PeriodBars`] and each symbol's signals. Out: returns and exposure per date, and trades.
-//! Strategy and market are split alike, so that a symbol without bars makes neither of them less
-//! invested; intraday bars compound to their date.
+//! In: the [`PeriodBars`], and each symbol's signals. Out: returns and exposure per date, and
+//! trades. The capital of the strategy and of the market is split in the same way, so a symbol
+//! without bars does not reduce the exposure of either. The returns of intraday bars are compounded
+//! per date.
 
 use std::ops::Range;
 
@@ -20,7 +21,7 @@ pub(super) struct PortfolioRun {
     pub(super) returns: Vec<f64>,
     /// Share of the capital that is invested, one per date.
     pub(super) exposure: Vec<f64>,
-    /// Round trips, by symbol, then time; bars are those of the symbol.
+    /// Round trips, sorted by symbol and time; their bars are counted from the symbol's first bar.
     pub(super) trades: Vec<Trade>,
 }
 
@@ -33,13 +34,13 @@ impl PortfolioRun {
     /// Returns the market's returns at the strategy's mean exposure.
     pub(super) fn at_mean_exposure(&self, market: &[f64]) -> Vec<f64> {
         let exposure = self.mean_exposure();
-        market.iter().map(|of_market| exposure * of_market).collect()
+        market.iter().map(|change| exposure * change).collect()
     }
 }
 
-/// Follows signals on all symbols.
+/// Backtests the signals of all symbols.
 ///
-/// * `signals`: returns the signals of a symbol by its position.
+/// * `signals`: function that returns the signals of the symbol at an index.
 pub(super) fn backtest(
     bars: &PeriodBars<'_>,
     settings: &TradeSettings,
@@ -57,20 +58,20 @@ pub(super) fn backtest(
     PortfolioRun { returns: returns(bars, &growth), exposure, trades }
 }
 
-/// Returns the market's returns: all symbols held all the time, without costs.
+/// Computes the market's returns: all symbols are held all the time, without costs.
 pub(super) fn market(bars: &PeriodBars<'_>) -> Vec<f64> {
     let growth: Vec<Vec<f64>> = bars.symbols.iter().map(|symbol| backtest::market(&symbol.prices)).collect();
     returns(bars, &growth)
 }
 
-/// Returns the returns of buying all symbols at their first open and selling them at their last
-/// close.
+/// Computes the returns of a portfolio that buys all symbols at their first open and sells them at
+/// their last close.
 pub(super) fn always_in(bars: &PeriodBars<'_>, cost: f64) -> Vec<f64> {
     let growth: Vec<Vec<f64>> = bars.symbols.iter().map(|symbol| backtest::always_in(&symbol.prices, cost)).collect();
     returns(bars, &growth)
 }
 
-/// Returns the mean return of the symbols that have bars, one per date.
+/// Computes the mean return of the symbols that have bars, one per date.
 fn returns(bars: &PeriodBars<'_>, growth: &[Vec<f64>]) -> Vec<f64> {
     let mut sum = vec![0.0; bars.n_dates()];
     for (symbol, growth) in bars.symbols.iter().zip(growth) {
@@ -78,10 +79,11 @@ fn returns(bars: &PeriodBars<'_>, growth: &[Vec<f64>]) -> Vec<f64> {
             sum[date_idx] += growth[bars_of_date].iter().product::<f64>() - 1.0;
         }
     }
+    // A date exists only if some symbol has a bar on it, so `n_present` is never 0.
     sum.into_iter().zip(&bars.n_present).map(|(sum, &n_present)| sum / n_present as f64).collect()
 }
 
-/// Returns a round trip with its bars counted from the symbol's first.
+/// Returns a round trip whose bars are counted from the symbol's first bar, not from the period's.
 fn in_all_bars(trip: &RoundTrip, symbol: &SymbolBars<'_>) -> RoundTrip {
     let bar = |bar: usize| symbol.first_bar + bar;
     RoundTrip { entry_bar: bar(trip.entry_bar), exit_bar: bar(trip.exit_bar), ..*trip }
@@ -90,11 +92,13 @@ fn in_all_bars(trip: &RoundTrip, symbol: &SymbolBars<'_>) -> RoundTrip {
 fn add_exposure(exposure: &mut [f64], symbol: &SymbolBars<'_>, run: &SymbolRun, n_present: &[usize]) {
     for (date_idx, bars) in dates(symbol) {
         let n_held = run.is_held[bars.clone()].iter().filter(|held| **held).count();
+        // On each date, every symbol has an equal part of the capital, and every bar of a symbol
+        // counts for an equal part of the date.
         exposure[date_idx] += n_held as f64 / (bars.len() * n_present[date_idx]) as f64;
     }
 }
 
-/// Iterates over the dates of a symbol with their bars.
+/// Iterates over the dates of a symbol, each with its bars.
 fn dates(symbol: &SymbolBars<'_>) -> impl Iterator<Item = (usize, Range<usize>)> {
     let sessions = symbol.date_idx.chunk_by(|date, next| date == next);
     sessions.scan(0, |first, session| {

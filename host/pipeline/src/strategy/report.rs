@@ -1,5 +1,5 @@
-//! The strategy in the result: what was chosen, what it did before and in the test, and what else
-//! was tried.
+//! The strategy section of the result: the chosen strategy, its performance in both periods, and
+//! all candidates.
 
 use oculus_plugin_api::Operator;
 use serde::{Deserialize, Serialize};
@@ -13,65 +13,66 @@ use super::{
 };
 use crate::{
     features::FeatureTable,
-    metrics::{Finite, Reasons, Undefined, shortest_decimal},
+    metrics::{Finite, Reasons, UndefinedError, shortest_decimal},
     rules::{Conjunction, RuleCondition, RuleSide},
 };
 
-/// Why a strategy that never traded has no Sharpe ratio.
-const NO_TRADE: &str = "it made no round trip";
+/// Reason why the Sharpe ratio of a candidate that never traded is null.
+const NO_TRADE: &str = "the strategy made no round trips";
 
-/// The chosen strategy in the result.
+/// The strategy section of the result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StrategyReport {
-    /// Strategies tried.
+    /// Number of strategies tried.
     pub n_candidates: usize,
-    /// Those with enough round trips in the development period to be chosen.
+    /// Number of strategies with enough round trips in the development period to be chosen.
     pub n_eligible: usize,
-    /// Cost of a fill in hundredths of a percent of what is traded.
+    /// Cost of a fill in hundredths of a percent of the traded value.
     pub cost_bps: Option<Finite>,
-    /// The chosen strategy.
+    /// Parameters of the chosen strategy.
     pub parameters: Option<StrategyParameters>,
-    /// What it did on the dates that it was chosen on.
+    /// Performance of the chosen strategy on the dates that it was chosen on.
     pub development: Option<PeriodReport<DevelopmentSignificance>>,
-    /// What it did on the untouched test period.
+    /// Performance of the chosen strategy on the untouched test period.
     pub test: Option<PeriodReport<TestSignificance>>,
     /// All strategies tried, in order.
     pub candidates: Vec<CandidateRow>,
-    /// Why figures are null.
+    /// Reason for each null value, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
-/// A strategy, to be followed by others.
+/// Parameters of a strategy, complete enough for a person or a program to follow it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StrategyParameters {
-    /// Rules that are counted to enter.
+    /// Rules that are counted for an entry.
     pub entry_rules: FollowedRules,
-    /// Rules that are counted to leave.
+    /// Rules that are counted for an exit.
     pub exit_rules: FollowedRules,
-    /// Entry rules that must hold at once.
+    /// Number of entry rules that must hold at once.
     pub entry_score_threshold: Option<u32>,
-    /// Exit rules that must hold at once.
+    /// Number of exit rules that must hold at once.
     pub exit_score_threshold: Option<u32>,
-    /// The final model's score from which a position may be entered, as `predict` writes it.
+    /// Score of the final model, as `predict` writes it, from which a position may be entered.
     pub probability_threshold: Option<Finite>,
-    /// The same in deviations from the mean of a model's scores of its own training rows, in which
-    /// the models of the folds and the final one share it.
+    /// Standardised score from which a position may be entered: in deviations from the mean of the
+    /// scores that a model assigns to its own training rows. This threshold is the same for all
+    /// models.
     pub probability_threshold_deviations: Option<Finite>,
-    /// Share of the development's scores that reach it.
+    /// Share of the development period's scores that reach the threshold.
     pub probability_share: Option<Finite>,
-    /// Bars after which a position is left.
+    /// Number of bars after which a position is closed.
     pub holding_bars: usize,
-    /// Fall below the price of entry at which it is sold, in percent.
+    /// Fall below the entry price, in percent, at which a position is sold.
     pub stop_pct: Option<Finite>,
-    /// Rise above the price of entry at which it is sold, in percent.
+    /// Rise above the entry price, in percent, at which a position is sold.
     pub target_pct: Option<Finite>,
-    /// Why parameters are null.
+    /// Reason for each null parameter, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
-/// Whose rules a strategy follows on one side.
+/// Source of the rules that a strategy follows on one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FollowedSource {
@@ -81,7 +82,7 @@ pub enum FollowedSource {
     Stable,
     /// The high-lift list of mined rules.
     HighLift,
-    /// No rules are counted.
+    /// The strategy does not count rules on this side.
     None,
 }
 
@@ -95,62 +96,64 @@ impl From<RuleSource> for FollowedSource {
     }
 }
 
-/// The rules of one side.
+/// The rules that a strategy follows on one side.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FollowedRules {
-    /// Whose rules they are.
+    /// Source of the rules.
     pub source: FollowedSource,
-    /// One entry per rule: conditions that must hold together.
+    /// One list of conditions per rule; all conditions of a rule must hold.
     pub rules: Vec<Vec<FollowedCondition>>,
 }
 
-/// A condition in the form of the job's rules.
+/// A condition of a rule, in the form of the job's rules.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FollowedCondition {
-    /// The feature's name.
+    /// Canonical name of the feature.
     pub feature: String,
-    /// How its value is compared.
+    /// Comparison operator.
     pub operator: Operator,
-    /// With what.
+    /// Value that the feature is compared with.
     pub threshold: Option<Finite>,
 }
 
-/// What the chosen strategy did in a period, and what to compare it with.
+/// Performance of the chosen strategy in a period, with the market for comparison.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PeriodReport<S> {
-    /// First date.
+    /// First date of the period.
     pub from: String,
-    /// Last date.
+    /// Last date of the period.
     pub to: String,
-    /// Dates.
+    /// Number of dates.
     pub n_dates: usize,
-    /// The strategy.
+    /// Figures of the strategy.
     pub performance: Performance,
-    /// All symbols held on every date to the strategy's mean exposure, without costs.
+    /// Figures of holding all symbols on every date at the strategy's mean exposure, without costs.
     pub buy_and_hold: ReturnFigures,
-    /// All symbols bought at the first open and sold at the last close.
+    /// Figures of buying all symbols at the first open and selling them at the last close.
     pub always_in: ReturnFigures,
-    /// How far these figures can be trusted.
-    #[serde(rename = "honesty")]
+    /// Statistical significance of these figures. Results of earlier versions have the field under
+    /// its former name.
+    #[serde(alias = "honesty")]
     pub significance: S,
 }
 
 /// A strategy that was tried.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CandidateRow {
-    /// What it does, in short.
+    /// Short description of the strategy.
     pub strategy: String,
-    /// Round trips in the development period.
+    /// Number of round trips in the development period.
     pub n_trades: usize,
-    /// Annualised Sharpe ratio there of the excess over holding the market at equal exposure.
+    /// Annualised Sharpe ratio of the excess over holding the market at equal exposure, in the
+    /// development period.
     pub excess_sharpe: Option<Finite>,
-    /// Why it is null.
+    /// Reason why the Sharpe ratio is null.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl StrategyReport {
-    /// Reports what was tried, before a strategy is chosen.
+    /// Creates a report of the tried strategies, before one is chosen.
     pub(super) fn from_runs(cost_bps: f64, runs: &[TrialRun]) -> Self {
         let mut reasons = Reasons::default();
         Self {
@@ -176,27 +179,29 @@ fn candidate_row(run: &TrialRun) -> CandidateRow {
     }
 }
 
-/// Reports a strategy so that others can follow it: its mined rules are those of the whole
-/// development period.
+/// Returns the parameters of a strategy. The mined rules in the parameters come from the whole
+/// development period, and are followed from the test period on.
 pub(super) fn parameters(
     candidate: &StrategyCandidate,
     score_threshold: Option<f32>,
     inputs: &StrategyInputs<'_>,
 ) -> StrategyParameters {
     let mut reasons = Reasons::default();
-    let absent = |what: &str| Undefined::because(format!("the strategy has no {what}"));
+    let absent = |name: &str| UndefinedError::because(format!("the strategy has no {name}"));
     let n_entry = candidate.entry.map(|count| count.threshold).ok_or_else(|| absent("entry rules"));
     let n_exit = candidate.exit.map(|count| count.threshold).ok_or_else(|| absent("exit rules"));
-    let no_score = || absent("gate on the model's score");
+    let no_score = || absent("threshold on the model's score");
     let deviations = score_threshold.ok_or_else(no_score);
-    let no_model = || Undefined::because("the final model has no scores of its training rows");
-    let score = |deviations| inputs.score_scale.map(|scale| scale.destandardize(deviations)).ok_or_else(no_model);
+    let no_model = || UndefinedError::because("the final model has no scores of its training rows");
+    let score = |deviations| inputs.score_scale.map(|scale| scale.destandardise(deviations)).ok_or_else(no_model);
     let probability = deviations.clone().and_then(score);
     StrategyParameters {
         entry_rules: followed(candidate.entry, inputs, RuleSide::Entry),
         exit_rules: followed(candidate.exit, inputs, RuleSide::Exit),
         entry_score_threshold: reasons.value("entry_score_threshold", n_entry),
         exit_score_threshold: reasons.value("exit_score_threshold", n_exit),
+        // The shortest decimal parses to the same `f32`, so a user of the threshold selects the
+        // same rows.
         probability_threshold: reasons.figure("probability_threshold", probability.map(shortest_decimal)),
         probability_threshold_deviations: reasons
             .figure("probability_threshold_deviations", deviations.map(shortest_decimal)),
@@ -226,16 +231,19 @@ fn followed_condition(condition: &RuleCondition, table: &FeatureTable) -> Follow
     }
 }
 
-/// Describes a strategy in a few words.
+/// Describes a strategy in one line.
 fn short_text(candidate: &StrategyCandidate) -> String {
+    let plural = |n: usize| if n == 1 { "" } else { "s" };
     let rules = |side: &str, count: Option<RuleCount>| {
-        count.map(|count| format!("{side}: {} of {} rules", count.threshold, count.source))
+        count.map(|RuleCount { source, threshold }| {
+            format!("{side}: at least {threshold} {source} rule{}", plural(threshold as usize))
+        })
     };
     let parts = [
         rules("entry", candidate.entry),
         candidate.score_share.map(|share| format!("top {:.0} % of scores", 100.0 * share)),
         rules("exit", candidate.exit),
-        Some(format!("{} bars", candidate.holding_bars)),
+        Some(format!("held for at most {} bar{}", candidate.holding_bars, plural(candidate.holding_bars))),
         candidate.stop_pct.map(|pct| format!("stop {pct} %")),
         candidate.target_pct.map(|pct| format!("target {pct} %")),
     ];

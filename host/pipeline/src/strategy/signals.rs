@@ -1,9 +1,9 @@
 //! Signals of rules and scores at each close of a period.
 //!
-//! In: [`PeriodBars`], rules with the dates on which they may be followed, scores. Out: the
-//! [`Signals`] of a candidate. Rules are counted once per source, so that a candidate costs one
-//! comparison per bar. A bar without a row has no signal; NaN and unresolved rules count as not
-//! satisfied.
+//! In: the [`PeriodBars`], the rules with the dates on which they may be followed, and the scores.
+//! Out: the [`Signals`] of a candidate. The rules that hold are counted once per source and bar, so
+//! a candidate costs one comparison per bar. A bar without a row has no signal; a rule on a NaN
+//! value and an unresolved rule are not satisfied.
 
 use std::ops::Range;
 
@@ -19,9 +19,9 @@ use crate::{
 
 /// The rules that may be followed in a period.
 pub(super) struct PeriodRules<'a> {
-    /// The job's own rules, followed on all dates.
+    /// The job's own rules, which are followed on all dates.
     pub(super) job: &'a PerSide<Vec<Conjunction>>,
-    /// Lists of mined rules with their dates.
+    /// Lists of mined rules with the dates on which they are followed.
     pub(super) mined: Vec<DatedLists<'a>>,
 }
 
@@ -33,10 +33,10 @@ pub(super) struct DatedLists<'a> {
     pub(super) lists: &'a PerSide<RuleLists>,
 }
 
-/// Satisfied rules at each bar, per source in the order of [`RuleSource::ALL`].
+/// Number of satisfied rules at each bar, per source in the order of [`RuleSource::ALL`].
 type RuleCounts = [Vec<u8>; 3];
 
-/// Satisfied rules and scores at each close of a period.
+/// Number of satisfied rules and score at each close of a period.
 pub(super) struct SignalTable {
     /// One entry per symbol.
     symbols: Vec<SymbolSignals>,
@@ -47,13 +47,15 @@ struct SymbolSignals {
     score: Vec<f32>,
 }
 
-/// Returns the number of rules of each source that a candidate may count: a mined list is usable if
-/// it has rules both in the development period and in the test.
+/// Returns the number of rules of each source that a candidate may count. A mined list is usable
+/// only if it has rules in both periods: a strategy that is chosen in the development period must
+/// be able to trade in the test period.
 pub(super) fn n_rules(rule_set: &RuleSet, side: RuleSide) -> [usize; 3] {
     RuleSource::ALL.map(|source| match source.list() {
         None => rule_set.job.get(side).len(),
         Some(name) => {
             let n_listed = |lists: &PerSide<RuleLists>| lists.get(side).get(name).len();
+            // One fold with enough rules is sufficient to trade in the development period.
             let n_in_folds = rule_set.folds.iter().map(n_listed).max().unwrap_or(0);
             n_in_folds.min(n_listed(&rule_set.last))
         }
@@ -75,11 +77,11 @@ impl SignalTable {
         Self { symbols: bars.symbols.iter().map(symbol_signals).collect() }
     }
 
-    /// Returns all rows that have a score, with it.
+    /// Returns all rows that have a score, with the score.
     pub(super) fn scores<'a>(&'a self, bars: &'a PeriodBars<'_>) -> impl Iterator<Item = (u32, f32)> + 'a {
         let symbols = self.symbols.iter().zip(&bars.symbols);
-        let of_bars = symbols.flat_map(|(signals, symbol)| symbol.row.iter().zip(&signals.score));
-        of_bars.filter(|(_, score)| !score.is_nan()).filter_map(|(row, &score)| Some(((*row)?, score)))
+        let scored_bars = symbols.flat_map(|(signals, symbol)| symbol.row.iter().zip(&signals.score));
+        scored_bars.filter(|(_, score)| !score.is_nan()).filter_map(|(row, &score)| Some(((*row)?, score)))
     }
 
     /// Returns the signals of a candidate at each close of a symbol.
@@ -93,6 +95,7 @@ impl SignalTable {
         score_threshold: Option<f32>,
     ) -> Signals {
         let SymbolSignals { rule_counts, score } = &self.symbols[symbol_idx];
+        // A bar without a score has NaN instead, which passes no threshold.
         let passes = |bar: usize| score_threshold.is_none_or(|threshold| score[bar] >= threshold);
         let entry = |bar| candidate.entry.is_none_or(|count| holds(&rule_counts.entry, count, bar)) && passes(bar);
         let exit = |bar| candidate.exit.is_some_and(|count| holds(&rule_counts.exit, count, bar));
@@ -130,6 +133,7 @@ impl RuleCounter<'_> {
 
     fn add(&self, counts: &mut [u8], rules: &[Conjunction], dates: &Range<i32>) {
         for ((count, row), &date_idx) in counts.iter_mut().zip(&self.symbol.row).zip(&self.symbol.date_idx) {
+            // A list is followed on its own dates only: it was mined from the rows before them.
             let row = row.filter(|_| dates.contains(&self.bars.dates[date_idx as usize]));
             let n_held = row.map_or(0, |row| rules.iter().filter(|rule| rule.holds(self.table, row)).count());
             *count = count.saturating_add(u8::try_from(n_held).unwrap_or(u8::MAX));

@@ -1,5 +1,5 @@
-//! Claims about strategies: the engine equals a slow reference, results depend on their inputs only,
-//! and a planted edge is found.
+//! Claims about strategies: the engine equals a slow reference implementation, results depend only
+//! on their inputs, and a planted edge is found.
 
 mod engine;
 mod search;

@@ -1,6 +1,8 @@
-//! What is known of libraries: verdicts by content, generations by published file.
+//! The records about plugin libraries: the verdicts on each build, and the generations of each
+//! published file.
 //!
-//! Pure: no file, no clock. The JSON form of [`Journal`] is shared by all builds of the host that use one state folder.
+//! This module is pure: it reads no files and no clock. All builds of the host that use one state
+//! folder share the JSON format of [`Journal`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,45 +10,46 @@ use std::path::{Path, PathBuf};
 use oculus_plugin_api::Manifest;
 use serde::{Deserialize, Serialize};
 
-use super::generations::{Content, Generations};
+use super::generations::{Generations, LibraryBuild};
 use crate::file_id::FileId;
 
-/// Version of the JSON form.
+/// Version of the JSON format.
 pub(super) const VERSION: u32 = 1;
-/// With more verdicts than this, those that nothing refers to are removed.
+/// If the journal has more verdicts than this, the verdicts to which no file refers are removed.
 const MAX_VERDICTS: usize = 1000;
-/// Builds of the host whose verdicts on one content are kept.
+/// The number of host builds whose verdicts on one library are kept.
 const MAX_HOSTS: usize = 4;
 
-/// Everything that is known.
+/// All recorded verdicts and generations.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Journal {
     pub(super) version: u32,
-    /// By SHA-256 of the content: one verdict per build of the host that has examined it, the latest last.
+    /// The verdicts on each library, by its SHA-256. Each host build that examined the library has
+    /// one verdict; the most recent verdict is the last.
     pub verdicts: BTreeMap<String, Vec<ProbeVerdict>>,
-    /// By path of the published file.
+    /// Published files by path.
     #[serde(rename = "slots")]
     pub files: BTreeMap<PathBuf, FileRecord>,
 }
 
-/// Result of the examination of a content.
+/// The result of an examination.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub(crate) enum ProbeVerdict {
-    /// It may be active.
+    /// The build may be active.
     Passed {
-        /// The build of the host that examined it; another one examines it again.
+        /// The host build that examined the library. Every other host build examines it again.
         host: String,
-        /// The plugin's description of itself.
+        /// The plugin's manifest.
         manifest: Box<Manifest>,
-        /// Id of the private copy when its bytes were hashed.
+        /// Id of the private copy at the time its bytes were hashed.
         copy: Option<FileId>,
     },
-    /// It failed.
+    /// The build failed.
     Failed {
-        /// The build of the host that examined it; another one examines it again.
+        /// The host build that examined the library. Every other host build examines it again.
         host: String,
-        /// Why, in at most three lines.
+        /// The reason, in at most three lines.
         reason: String,
     },
 }
@@ -58,7 +61,7 @@ impl ProbeVerdict {
         }
     }
 
-    /// Returns the manifest of a content that has passed.
+    /// Returns the manifest if the build passed, else `None`.
     pub(crate) fn manifest(&self) -> Option<&Manifest> {
         match self {
             Self::Passed { manifest, .. } => Some(manifest),
@@ -67,28 +70,31 @@ impl ProbeVerdict {
     }
 }
 
-/// One published file.
+/// The record of one published file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileRecord {
-    /// The content that the file had when it was last read, so that it need not be read again.
-    pub seen: Option<SeenContent>,
-    /// Why its examination had no result, where the machine was at fault; it is repeated in the background.
+    /// The bytes of the file when it was last read. An unchanged file is not read again.
+    #[serde(rename = "seen")]
+    pub content: Option<FileContent>,
+    /// The last examination, if it had no result because of a fault of the machine. The examination
+    /// is repeated in the background.
     #[serde(default)]
-    pub postponed: Option<Postponed>,
-    /// Its active generation, and those before.
+    pub postponed: Option<PostponedExamination>,
+    /// The active generation and the earlier ones.
     pub generations: Generations,
-    /// Contents that jobs or a user have withdrawn here, by SHA-256, and why. Elsewhere they may be active.
+    /// The builds that were withdrawn from this file after crashes or by a user: SHA-256 and
+    /// reason. A withdrawn build may still be active in another file.
     #[serde(default)]
     pub withdrawn: BTreeMap<String, String>,
 }
 
 impl FileRecord {
-    /// Returns the content that the file with this id has.
-    pub(crate) fn seen_as(&self, file_id: FileId) -> Option<&SeenContent> {
-        self.seen.as_ref().filter(|seen| seen.file_id == file_id)
+    /// Returns the content of the file, if the file had this id when it was read.
+    pub(crate) fn content_with_id(&self, file_id: FileId) -> Option<&FileContent> {
+        self.content.as_ref().filter(|content| content.file_id == file_id)
     }
 
-    /// Returns why the file with this id has no verdict yet.
+    /// Returns why the examination of the file with this id had no result.
     pub(crate) fn postponed_reason(&self, file_id: FileId) -> Option<&str> {
         let postponed = self.postponed.as_ref().filter(|postponed| postponed.file_id == file_id)?;
         Some(&postponed.reason)
@@ -97,45 +103,46 @@ impl FileRecord {
 
 /// An examination without a result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Postponed {
+pub(crate) struct PostponedExamination {
     /// Id of the published file.
     #[serde(rename = "stamp")]
     pub file_id: FileId,
-    /// Why, in at most three lines.
+    /// The reason, in at most three lines.
     pub reason: String,
 }
 
-/// A content, and the id of the file that had it.
+/// The hash of a published file's bytes, and the id of the file when they were read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct SeenContent {
+pub(crate) struct FileContent {
     /// Id of the published file.
     #[serde(rename = "stamp")]
     pub file_id: FileId,
-    /// SHA-256 of its content, as hex.
+    /// SHA-256 of the bytes, as hex.
     pub sha256: String,
-    /// Folders in which it searches for its own shared libraries.
+    /// Folders in which the library searches for the shared libraries that it needs.
     #[serde(default)]
     pub library_dirs: Vec<PathBuf>,
 }
 
-/// What an examination has found.
+/// The result of an examination, to be recorded.
 #[derive(Debug)]
 pub(crate) struct Finding {
-    /// SHA-256 of the content, as hex.
+    /// SHA-256 of the examined build, as hex.
     pub sha256: String,
-    /// The present content of the file; `None` if only its active generation was examined.
-    pub seen: Option<SeenContent>,
-    /// `None` if nothing new was found out about the content.
+    /// The current content of the file. It is `None` if only the active generation was examined.
+    pub content: Option<FileContent>,
+    /// The new verdict; `None` if there is none to record.
     pub verdict: Option<ProbeVerdict>,
 }
 
 impl Journal {
-    /// Returns the verdict of a build of the host on a content.
+    /// Returns the verdict that one host build recorded for a library.
     pub(crate) fn verdict(&self, sha256: &str, host: &str) -> Option<&ProbeVerdict> {
         self.verdicts.get(sha256)?.iter().find(|verdict| verdict.host() == host)
     }
 
-    /// Records the verdict of a build of the host on a content, in place of its earlier one.
+    /// Records the verdict of one host build on a library. It replaces the earlier verdict of this
+    /// host build.
     pub(crate) fn record(&mut self, sha256: &str, verdict: ProbeVerdict) {
         let verdicts = self.verdicts.entry(sha256.to_owned()).or_default();
         verdicts.retain(|earlier| earlier.host() != verdict.host());
@@ -144,30 +151,30 @@ impl Journal {
         verdicts.drain(..n_excess);
     }
 
-    /// Records what was found of a file. A content that has passed is its next generation, unless it was withdrawn
-    /// meanwhile.
-    pub(crate) fn record_finding(&mut self, path: &Path, Finding { sha256, seen, verdict }: &Finding, now: &str) {
+    /// Records the result of an examination of a file. A build that passed becomes the file's next
+    /// generation, unless it was withdrawn meanwhile.
+    pub(crate) fn record_finding(&mut self, path: &Path, Finding { sha256, content, verdict }: &Finding, now: &str) {
         if let Some(verdict) = verdict {
             self.record(sha256, verdict.clone());
         }
         let file = self.files.entry(path.to_owned()).or_default();
         file.postponed = None;
-        let Some(seen) = seen else { return };
+        let Some(content) = content else { return };
         let manifest = verdict.as_ref().and_then(ProbeVerdict::manifest);
         if let Some(Manifest { version, .. }) = manifest.filter(|_| !file.withdrawn.contains_key(sha256)) {
-            let library_dirs = seen.library_dirs.clone();
-            let content = Content { sha256: sha256.clone(), version: version.clone(), library_dirs };
-            file.generations.publish(content, now);
+            let library_dirs = content.library_dirs.clone();
+            let build = LibraryBuild { sha256: sha256.clone(), version: version.clone(), library_dirs };
+            file.generations.publish(build, now);
         }
-        file.seen = Some(seen.clone());
+        file.content = Some(content.clone());
     }
 
     /// Records that the examination of a file had no result.
-    pub(crate) fn postpone(&mut self, path: &Path, postponed: Postponed) {
+    pub(crate) fn postpone(&mut self, path: &Path, postponed: PostponedExamination) {
         self.files.entry(path.to_owned()).or_default().postponed = Some(postponed);
     }
 
-    /// Removes the verdict of a build of the host on the active generation of a file.
+    /// Removes the verdict that one host build recorded for the active generation of a file.
     pub(crate) fn forget_active(&mut self, path: &Path, host: &str) {
         let sha256 = self.active(path).map(|active| active.sha256.clone());
         if let Some(verdicts) = sha256.and_then(|sha256| self.verdicts.get_mut(&sha256)) {
@@ -175,42 +182,47 @@ impl Journal {
         }
     }
 
-    /// Returns the active content of a file.
-    pub(crate) fn active(&self, path: &Path) -> Option<&Content> {
-        Some(&self.files.get(path)?.generations.current()?.content)
+    /// Returns the active build of a file.
+    pub(crate) fn active(&self, path: &Path) -> Option<&LibraryBuild> {
+        Some(&self.files.get(path)?.generations.current()?.build)
     }
 
-    /// Returns why a content was withdrawn from a file.
+    /// Returns why a build was withdrawn from a file.
     pub(crate) fn withdrawn_reason(&self, path: &Path, sha256: &str) -> Option<&str> {
         self.files.get(path)?.withdrawn.get(sha256).map(String::as_str)
     }
 
-    /// Returns every plugin id that the contents of a file have had.
+    /// Returns every plugin id that the generations of a file have declared.
     pub(crate) fn ids(&self, path: &Path) -> BTreeSet<&str> {
         let all = self.files.get(path).map(|file| file.generations.all()).unwrap_or_default();
-        let verdicts = all.iter().filter_map(|generation| self.verdicts.get(&generation.content.sha256)).flatten();
+        let verdicts = all.iter().filter_map(|generation| self.verdicts.get(&generation.build.sha256)).flatten();
         verdicts.filter_map(ProbeVerdict::manifest).map(|manifest| manifest.id.as_str()).collect()
     }
 
-    /// Returns whether a content is the present one or a generation of any file.
+    /// Returns whether the current bytes or a generation of any file have this SHA-256.
     pub(crate) fn refers_to(&self, sha256: &str) -> bool {
         self.files.values().any(|file| {
-            file.seen.as_ref().is_some_and(|seen| seen.sha256 == sha256)
-                || file.generations.all().iter().any(|generation| generation.content.sha256 == sha256)
+            file.content.as_ref().is_some_and(|content| content.sha256 == sha256)
+                || file.generations.all().iter().any(|generation| generation.build.sha256 == sha256)
         })
     }
 
-    /// Removes files that are gone and verdicts that nothing refers to: both can be found out again.
-    pub(super) fn tidy(&mut self) {
+    /// Removes the records of files that no longer exist, and the verdicts to which no file refers.
+    /// If a removed record is needed again, the next scan restores it.
+    pub(super) fn remove_unreferenced(&mut self) {
+        // The record of a removed file keeps its generations: `predict` uses them to find the
+        // library of an old model, and a republished file continues their numbers.
         self.files.retain(|path, file| file.generations.current().is_some() || path.exists());
+        // The keys are collected first, because `refers_to` borrows the journal. A `BTreeMap`
+        // yields the keys sorted.
         let referred: Vec<_> = self.verdicts.keys().filter(|sha256| self.refers_to(sha256)).cloned().collect();
         self.verdicts.retain(|sha256, _| referred.binary_search(sha256).is_ok());
     }
 
-    /// Tidies up once there are too many verdicts.
-    pub(super) fn limit(&mut self) {
+    /// Removes unused records if there are too many verdicts.
+    pub(super) fn limit_verdicts(&mut self) {
         if self.verdicts.len() > MAX_VERDICTS {
-            self.tidy();
+            self.remove_unreferenced();
         }
     }
 }
@@ -220,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_builds_of_the_host_keep_their_verdicts_apart() {
+    fn each_host_build_has_its_own_verdict() {
         let mut journal = Journal::default();
         let failed =
             |host: &str, reason: &str| ProbeVerdict::Failed { host: host.to_owned(), reason: reason.to_owned() };
@@ -230,7 +242,7 @@ mod tests {
         assert_eq!(journal.verdict("aa", "other"), Some(&failed("other", "other")));
         assert_eq!(journal.verdicts["aa"].len(), 2);
         (0..10).for_each(|build| journal.record("aa", failed(&format!("{build}"), "")));
-        assert_eq!(journal.verdicts["aa"].len(), MAX_HOSTS, "old builds are forgotten");
+        assert_eq!(journal.verdicts["aa"].len(), MAX_HOSTS, "verdicts of old host builds are removed");
         assert_eq!(journal.verdict("aa", "one"), None);
     }
 }

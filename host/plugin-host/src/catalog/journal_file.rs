@@ -1,7 +1,8 @@
-//! The journal on disk, so that verdicts and generations survive a restart.
+//! Stores the journal on disk, so that verdicts and generations survive a restart.
 //!
-//! One JSON file for all folders and workers of a user. Invariants: every change is made under a lock, to the state that
-//! the file has then; a reader finds the state that some change has left.
+//! One JSON file contains the records of all plugins folders and workers of a user. Invariants:
+//! every change is made under a lock and applies to the current state of the file. A reader always
+//! reads a complete state.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -15,12 +16,12 @@ use oculus_system::files::{Access, create_dir_all_durably, write_durably};
 use super::journal::{Journal, VERSION};
 use crate::file_id::FileId;
 
-/// How long to wait for the lock of another process.
+/// The longest wait for a lock that another process holds.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
-/// Between two attempts to take the lock.
+/// Delay between two attempts to acquire the lock.
 const LOCK_RETRY: Duration = Duration::from_millis(5);
 
-/// The file, and the state that was last read from it.
+/// The journal file and the state that was last read from it.
 #[derive(Debug)]
 pub(crate) struct JournalFile {
     path: PathBuf,
@@ -31,17 +32,17 @@ pub(crate) struct JournalFile {
 }
 
 impl JournalFile {
-    /// Opens the journal in an existing state folder. A file that cannot be parsed is set aside: everything is then
-    /// examined again.
+    /// Opens the journal in an existing state folder. A file that cannot be parsed is renamed, and
+    /// everything is examined again.
     ///
     /// # Errors
-    /// The error of the file system.
+    /// Returns [`io::Error`] if the journal or its lock cannot be read or written.
     pub(crate) fn open(state_dir: &Path) -> io::Result<Self> {
         let path = state_dir.join("journal.json");
         let lock = state_dir.join("journal.lock");
         let mut file = Self { path, lock, file_id: None, journal: Arc::default() };
-        match file.update(Journal::tidy) {
-            // It can be read, and tidied another time.
+        match file.update(Journal::remove_unreferenced) {
+            // Only the cleanup needs the lock here, because the journal can be read without it.
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy => tracing::warn!("{error}"),
             tidied => tidied?,
         }
@@ -53,39 +54,44 @@ impl JournalFile {
         FileId::from_path(&self.path).ok() != self.file_id
     }
 
-    /// Returns the present state; the one last read if the file cannot be read.
+    /// Returns the current state. If the file cannot be read, returns the state that was last read.
     pub(crate) fn current(&mut self) -> Arc<Journal> {
         if let Err(error) = self.refresh() {
-            tracing::warn!("the journal of plugins `{}` cannot be read: {error}", self.path.display());
+            tracing::warn!("cannot read the journal of plugins `{}`: {error}", self.path.display());
         }
         Arc::clone(&self.journal)
     }
 
-    /// Applies `change` to the present state, and writes the file if the state is another then.
+    /// Applies `change` to the current state, and writes the file if the state has changed.
     ///
     /// # Errors
-    /// The error of the file system; nothing is changed then.
+    /// Returns [`io::Error`] if the lock cannot be acquired or the file cannot be read or written.
+    /// The state is then unchanged.
     pub(crate) fn update<T>(&mut self, change: impl FnOnce(&mut Journal) -> T) -> io::Result<T> {
         let _lock = self.lock()?;
+        // The file is read under the lock, because another process may have changed it and that
+        // change must not be lost.
         self.refresh()?;
         let mut journal = Journal::clone(&self.journal);
-        let answer = change(&mut journal);
-        journal.limit();
+        let result = change(&mut journal);
+        journal.limit_verdicts();
         if journal != *self.journal || self.file_id.is_none() {
             journal.version = VERSION;
             write_durably(&self.path, &serde_json::to_vec_pretty(&journal)?, Access::Owner)?;
             self.file_id = FileId::from_path(&self.path).ok();
             self.journal = Arc::new(journal);
         }
-        Ok(answer)
+        Ok(result)
     }
 
-    /// Takes the lock until the returned file is dropped. A process that was stopped while it held the lock must not stop
-    /// others.
+    /// Acquires the lock, which is released when the returned file is dropped. The wait is limited:
+    /// a process that was stopped while it held the lock must not block the others.
     fn lock(&self) -> io::Result<File> {
-        // The folder may have been removed: it holds nothing that cannot be found out again.
+        // A removed folder is not an error, because every plugin can be examined again.
         let folder = self.lock.parent().unwrap_or(Path::new("."));
         create_dir_all_durably(folder, Access::Owner)?;
+        // The lock is a separate file. A rename replaces the journal, so a lock on the journal
+        // itself would not exclude other processes.
         let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&self.lock)?;
         let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
@@ -93,7 +99,10 @@ impl JournalFile {
                 Ok(()) => return Ok(lock),
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(LOCK_RETRY),
                 Err(TryLockError::WouldBlock) => {
-                    let message = format!("another process holds `{}`; see who has it open", self.lock.display());
+                    let message = format!(
+                        "another process has locked `{}`; find it with `lsof` and stop it",
+                        self.lock.display()
+                    );
                     return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
                 }
                 Err(TryLockError::Error(error)) => return Err(error),
@@ -101,7 +110,7 @@ impl JournalFile {
         }
     }
 
-    /// Reads the file if it is another one than before.
+    /// Reads the file if it has changed since it was last read.
     fn refresh(&mut self) -> io::Result<()> {
         let found = match FileId::from_path(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -111,29 +120,33 @@ impl JournalFile {
             return Ok(());
         }
         let journal = if found.is_some() { self.read()? } else { None };
-        // The id from before the read, so that a change in between shows.
+        // The id was read before the file, so that the next call detects a change between the two
+        // reads.
         self.file_id = found.filter(|_| journal.is_some());
         self.journal = Arc::new(journal.unwrap_or_default());
         Ok(())
     }
 
-    /// Reads the file; `None` if it cannot be parsed and was set aside.
+    /// Reads the file; returns `None` if it cannot be parsed and was renamed.
     fn read(&self) -> io::Result<Option<Journal>> {
         let problem = match serde_json::from_slice::<Journal>(&fs::read(&self.path)?) {
             Ok(journal) if journal.version == VERSION => return Ok(Some(journal)),
-            Ok(journal) => format!("has form {}, this host writes {VERSION}", journal.version),
-            Err(error) => format!("cannot be read ({error})"),
+            Ok(journal) => format!("has format version {}, expected {VERSION}", journal.version),
+            Err(error) => format!("cannot be parsed ({error})"),
         };
-        self.set_aside(&problem)?;
+        self.rename_invalid(&problem)?;
         Ok(None)
     }
 
-    fn set_aside(&self, why: &str) -> io::Result<()> {
-        let aside = self.path.with_extension("broken");
-        fs::rename(&self.path, &aside)?;
+    /// Renames a journal that cannot be parsed, so that a user can inspect it.
+    fn rename_invalid(&self, problem: &str) -> io::Result<()> {
+        let renamed = self.path.with_extension("broken");
+        fs::rename(&self.path, &renamed)?;
         let path = self.path.display();
-        let aside = aside.display();
-        tracing::warn!("the journal of plugins `{path}` {why}; it is kept as `{aside}`, and all is examined again");
+        let renamed = renamed.display();
+        tracing::warn!(
+            "the journal of plugins `{path}` {problem}; it was renamed to `{renamed}`, and every plugin is examined again"
+        );
         Ok(())
     }
 }
@@ -143,7 +156,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::catalog::generations::Content;
+    use crate::catalog::generations::LibraryBuild;
     use crate::catalog::journal::{FileRecord, ProbeVerdict};
 
     fn open(folder: &tempfile::TempDir) -> JournalFile {
@@ -151,13 +164,13 @@ mod tests {
     }
 
     fn publish(journal: &mut Journal, path: &str, sha256: &str) {
-        let content = Content { sha256: sha256.to_owned(), version: "1.0.0".to_owned(), library_dirs: Vec::new() };
-        journal.files.entry(path.into()).or_default().generations.publish(content, "now");
+        let build = LibraryBuild { sha256: sha256.to_owned(), version: "1.0.0".to_owned(), library_dirs: Vec::new() };
+        journal.files.entry(path.into()).or_default().generations.publish(build, "now");
         journal.record(sha256, ProbeVerdict::Failed { host: String::new(), reason: "broken".to_owned() });
     }
 
     #[test]
-    fn what_one_process_writes_another_reads_and_only_this_user() {
+    fn a_change_is_visible_to_other_processes_of_this_user_only() {
         let folder = tempfile::tempdir().unwrap();
         let mut one = open(&folder);
         let mut other = open(&folder);
@@ -173,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_of_many_at_once_are_all_kept() {
+    fn concurrent_changes_are_all_stored() {
         let folder = tempfile::tempdir().unwrap();
         std::thread::scope(|scope| {
             for writer in 0..4 {
@@ -191,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_that_cannot_be_read_is_set_aside_and_begun_again() {
+    fn an_invalid_journal_is_renamed_and_replaced_by_an_empty_one() {
         let folder = tempfile::tempdir().unwrap();
         for broken in ["{\"version\": 1, \"verd", "{\"version\": 99, \"verdicts\": {}, \"slots\": {}}", ""] {
             fs::write(folder.path().join("journal.json"), broken).unwrap();
@@ -201,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_refers_to_is_removed_at_the_next_start() {
+    fn unreferenced_records_are_removed_at_the_next_start() {
         let folder = tempfile::tempdir().unwrap();
         open(&folder)
             .update(|journal| {

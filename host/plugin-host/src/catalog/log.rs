@@ -1,4 +1,4 @@
-//! Log lines about the plugins: each change of the snapshot, once.
+//! Logs each change of the catalog's snapshot once.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::sync::watch::Receiver;
 use super::snapshot::{FileEntry, Snapshot};
 use crate::selection;
 
-/// Logs the first snapshot and each change from then on; ends with the task that runs it.
+/// Logs the first snapshot and every later change, until the catalog is dropped.
 pub async fn run(mut snapshots: Receiver<Arc<Snapshot>>) {
     let mut before: Arc<Snapshot> = Arc::default();
     loop {
@@ -30,12 +30,13 @@ fn log_changes(before: &Snapshot, after: &Snapshot) {
             log_inactive(entry);
         }
     }
-    let known = selection::conflicts(&before.plugins());
-    for conflict in selection::conflicts(&after.plugins()).iter().filter(|conflict| !known.contains(conflict)) {
+    let logged = selection::conflicts(&before.plugins());
+    for conflict in selection::conflicts(&after.plugins()).iter().filter(|conflict| !logged.contains(conflict)) {
         tracing::warn!("{conflict}");
     }
-    for gone in before.entries.iter().filter(|gone| after.entries.iter().all(|entry| entry.path != gone.path)) {
-        tracing::info!(library = %gone.path.display(), "plugin is gone from the folder");
+    let is_removed = |earlier: &&FileEntry| after.entries.iter().all(|entry| entry.path != earlier.path);
+    for removed in before.entries.iter().filter(is_removed) {
+        tracing::info!(library = %removed.path.display(), "plugin was removed from the folder");
     }
 }
 
@@ -57,15 +58,16 @@ fn log_active(entry: &FileEntry) {
 fn log_inactive(entry: &FileEntry) {
     let Some(reason) = entry.state.reason() else { return };
     let library = entry.path.display();
+    // A log event is one line, but a reason may have three lines.
     let reason = reason.replace('\n', "; ");
     match &entry.plugin {
-        None => tracing::warn!(%library, "no plugin: {reason}"),
+        None => tracing::warn!(%library, "plugin is not active: {reason}"),
         Some(plugin) => {
             tracing::warn!(
                 %library,
                 id = plugin.manifest.id,
                 generation = plugin.generation,
-                "the file is not active, its generation before is: {reason}"
+                "new build of the plugin is not active, the previous generation stays active: {reason}"
             );
         }
     }

@@ -1,33 +1,34 @@
-//! Messages to the owner of the catalog.
+//! The messages that the owner thread of the catalog receives.
 
 use std::sync::mpsc::Sender;
 
 use super::examine::ExamineError;
 use super::journal::Finding;
-use super::quarantine::RollBack;
+use super::quarantine::Rollback;
 use super::schedule::Task;
-use super::status::Knowledge;
+use super::status::CatalogState;
 use crate::health::PluginHealth;
 
-/// Sends the reply to a caller that waits for it.
+/// The end of a channel through which the owner thread replies to a waiting caller.
 pub(super) type ReplySender<T> = Sender<anyhow::Result<T>>;
 
-/// A request to the owner, or the result of a thread that it has started.
+/// A request to the owner thread, or the result of a thread that it started.
 pub(super) enum Message {
-    /// Watch the folder from now on, and examine once more what is active by a verdict of the journal.
+    /// Start watching the folder, and examine again the active builds whose verdict was read from
+    /// the journal.
     Watch,
-    /// Something in the folder may have changed.
+    /// Report that something in the folder may have changed.
     PathChanged,
-    /// Scan the folder, and answer once everything new in it is examined.
+    /// Scan the folder, and reply when every new file in it has been examined.
     Scan(ReplySender<()>),
-    /// An examination has ended.
+    /// Report that an examination has finished.
     Probed(Task, Result<Finding, ExamineError>),
-    /// Count a job for these plugins, and answer once the snapshot is published.
-    JobEnded(Vec<PluginHealth>, ReplySender<()>),
-    /// Make an earlier content active, and answer once the snapshot is published.
-    RollBack(RollBack, ReplySender<()>),
-    /// Answer with what is known now.
-    GetKnowledge(ReplySender<Knowledge>),
-    /// End.
+    /// Count one job for each of these plugins, and reply when the resulting snapshot is published.
+    JobFinished(Vec<PluginHealth>, ReplySender<()>),
+    /// Activate an earlier build, and reply when the resulting snapshot is published.
+    Rollback(Rollback, ReplySender<()>),
+    /// Reply with a copy of the current state.
+    GetState(ReplySender<CatalogState>),
+    /// Stop the thread.
     Close,
 }

@@ -1,8 +1,10 @@
-//! The one thread that owns the catalog's state: it receives messages, records their content, and publishes snapshots.
+//! The thread that owns the catalog's state: it receives messages, updates the journal, and
+//! publishes snapshots.
 //!
-//! In: [`Message`]s. Out: examinations on threads of their own, which answer by a message; changes of the journal;
-//! snapshots, exchanged as a whole. Invariants: nothing else changes the state; many messages lead to one new snapshot;
-//! while the folder cannot be read, what was active stays active.
+//! In: [`Message`]s. Out: snapshots, changes of the journal, and examinations. Each examination
+//! runs on its own thread, which sends the result as a message. Invariants: no other thread changes
+//! the state. A batch of messages produces at most one new snapshot. While the folder cannot be
+//! read, active plugins stay active.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -16,53 +18,54 @@ use anyhow::anyhow;
 use tokio::sync::watch;
 
 use super::examine::{ExamineError, examine};
-use super::journal::{Finding, Postponed, ProbeVerdict};
+use super::journal::{Finding, PostponedExamination, ProbeVerdict};
 use super::journal_file::JournalFile;
 use super::message::{Message, ReplySender};
-use super::quarantine::{RollBack, record_usage};
+use super::quarantine::{Rollback, record_usage};
 use super::retry::Retries;
 use super::schedule::{Schedule, Task, TaskKind};
 use super::snapshot::Snapshot;
-use super::status::Knowledge;
+use super::status::CatalogState;
 use super::watch::FolderWatcher;
 use crate::discover;
 use crate::file_id::FileId;
 use crate::health::PluginHealth;
 use crate::trust::TrustList;
 
-/// Messages that are handled before the next snapshot. Limited, so that a flood of them cannot hold it up.
+/// The maximum number of messages per snapshot. The limit keeps a flood of messages from delaying
+/// the snapshot forever.
 const MAX_BATCH: usize = 256;
 
-/// The state of the catalog.
+/// The state of the owner thread.
 pub(super) struct Owner {
-    known: Knowledge,
+    state: CatalogState,
     journal: JournalFile,
     schedule: Schedule<ReplySender<()>>,
     retries: Retries,
-    /// SHA-256 of the contents that have a verdict in the journal and were not examined by this process. Those that are
-    /// active are examined once more when the folder is watched.
+    /// SHA-256 of each build whose verdict comes from the journal, until this process confirms the
+    /// verdict. While the folder is watched, the active builds in this set are examined again.
     unconfirmed: HashSet<String>,
     watcher: Option<FolderWatcher>,
     has_changed: bool,
-    /// Callers to answer once the snapshot is published.
+    /// Callers that receive a reply after the next snapshot is published.
     replies: Vec<ReplySender<()>>,
-    /// For the threads that it starts.
+    /// Sender of messages to this thread, cloned for each thread that it starts.
     messages: Sender<Message>,
     snapshot: watch::Sender<Arc<Snapshot>>,
 }
 
 impl Owner {
-    /// Creates the state of a folder that was not scanned yet.
+    /// Creates the state of a folder that has not been scanned yet.
     pub(super) fn new(
-        known: Knowledge,
+        state: CatalogState,
         journal: JournalFile,
         messages: Sender<Message>,
         snapshot: watch::Sender<Arc<Snapshot>>,
     ) -> Self {
-        let unconfirmed = known.journal.verdicts.keys().filter(|sha256| known.verdict(sha256).is_some());
+        let unconfirmed = state.journal.verdicts.keys().filter(|sha256| state.verdict(sha256).is_some());
         let unconfirmed = unconfirmed.cloned().collect();
         Self {
-            known,
+            state,
             journal,
             schedule: Schedule::new(),
             retries: Retries::default(),
@@ -79,11 +82,14 @@ impl Owner {
     pub(super) fn run(mut self, messages: &Receiver<Message>) {
         loop {
             let now = Instant::now();
-            let retry_at = self.retries.next_due().filter(|_| self.schedule.is_attentive());
-            let first = match self.schedule.wake_at(now).into_iter().chain(retry_at).min() {
+            // While the folder is not watched and no caller waits, no retry is started. A due retry
+            // must not wake this thread at such a time, because the loop would spin.
+            let retry_at = self.retries.next_due().filter(|_| self.schedule.must_detect_changes());
+            let first = match self.schedule.next_wake_up(now).into_iter().chain(retry_at).min() {
                 None => messages.recv().map_err(RecvTimeoutError::from),
                 Some(at) => messages.recv_timeout(at.saturating_duration_since(now)),
             };
+            // The wait above may have been long, so the time is read again.
             let now = Instant::now();
             for message in first.into_iter().chain(messages.try_iter()).take(MAX_BATCH) {
                 match message {
@@ -91,11 +97,11 @@ impl Owner {
                     Message::PathChanged => self.schedule.on_path_changed(now),
                     Message::Scan(reply) => self.schedule.wait_for_scan(reply, now),
                     Message::Probed(task, result) => self.on_probed(&task, result, now),
-                    Message::JobEnded(plugins, reply) => self.on_job_ended(&plugins, reply),
-                    Message::RollBack(roll_back, reply) => self.on_roll_back(roll_back, reply),
-                    Message::GetKnowledge(reply) => {
-                        self.known.journal = self.journal.current();
-                        let _ = reply.send(Ok(self.known.clone()));
+                    Message::JobFinished(plugins, reply) => self.on_job_finished(&plugins, reply),
+                    Message::Rollback(rollback, reply) => self.on_rollback(rollback, reply),
+                    Message::GetState(reply) => {
+                        self.state.journal = self.journal.current();
+                        let _ = reply.send(Ok(self.state.clone()));
                     }
                     Message::Close => return,
                 }
@@ -104,7 +110,7 @@ impl Owner {
         }
     }
 
-    /// Does what is due: scans the folder, starts tasks, answers.
+    /// Performs everything that is due: scans the folder, starts tasks, and replies to callers.
     fn advance(&mut self, now: Instant) {
         if self.has_changed || self.schedule.is_scan_due(now) || self.is_due_without_event(now) {
             self.refresh(now);
@@ -112,37 +118,42 @@ impl Owner {
         while let Some(task) = self.schedule.start_next(now) {
             self.start(task);
         }
-        self.replies.extend(self.schedule.take_settled(self.retries.has_pending(), now));
+        self.replies.extend(self.schedule.take_finished_waiters(self.retries.has_pending(), now));
         for reply in self.replies.drain(..) {
-            // A caller that has gone needs no answer.
+            // The caller may have stopped waiting, which is not an error.
             let _ = reply.send(Ok(()));
         }
     }
 
-    /// Returns whether a file is to be examined again, or the journal or the list of trusted libraries has changed.
+    /// Returns true if a retry is due, if the journal has changed, or if the list of trusted
+    /// libraries has changed. These changes produce no event in the plugins folder.
     fn is_due_without_event(&self, now: Instant) -> bool {
-        self.schedule.is_attentive()
+        self.schedule.must_detect_changes()
             && (self.retries.next_due().is_some_and(|at| at <= now)
                 || self.journal.has_changed()
-                || TrustList::read(&self.known.config.trust) != *self.known.trusted)
+                || TrustList::read(&self.state.config.trust) != *self.state.trusted)
     }
 
     fn watch(&mut self, now: Instant) {
         let messages = self.messages.clone();
         let watcher = FolderWatcher::new(move || _ = messages.send(Message::PathChanged));
         let watcher = watcher.inspect_err(|error| {
-            tracing::warn!("no file-system events of the plugins folder ({error}): it is scanned every 10 s only");
+            tracing::warn!(
+                "cannot receive file-system events of the plugins folder ({error}), so it is scanned only every 10 s"
+            );
         });
         self.watcher = watcher.ok();
         self.schedule.watch(now);
     }
 
-    /// Goes through all files: publishes what is known of them, and queues what is not.
+    /// Publishes the status of all files, and queues examinations of those that need one.
     fn refresh(&mut self, now: Instant) {
         self.has_changed = false;
         self.read_trust();
-        self.known.journal = self.journal.current();
-        let config = Arc::clone(&self.known.config);
+        self.state.journal = self.journal.current();
+        let config = Arc::clone(&self.state.config);
+        // The watch starts before the files are listed, so that a file published after the listing
+        // causes an event.
         if let Some(watcher) = self.watcher.as_mut().filter(|_| self.schedule.is_scan_due(now)) {
             watcher.follow(&config.dir);
         }
@@ -150,18 +161,22 @@ impl Owner {
             Ok(files) => {
                 let tasks = self.tasks(&files, now);
                 self.schedule.on_scanned(tasks, now);
-                let entries = files.iter().map(|path| self.known.entry(path, &self.retries)).collect();
+                let entries = files.iter().map(|path| self.state.entry(path, &self.retries)).collect();
                 let next = Snapshot { entries };
+                // Subscribers are woken only by a change.
                 if **self.snapshot.borrow() != next {
                     self.snapshot.send_replace(Arc::new(next));
                 }
             }
             Err(error) => {
+                // Without the list of files, nothing can be examined. The snapshot is kept, and a
+                // later scan queues the examinations again.
                 self.schedule.on_scanned(Vec::new(), now);
                 self.retries.retain(|_| false);
                 let waiters = self.schedule.take_waiters();
+                // A waiting caller reports the error itself.
                 if waiters.is_empty() {
-                    tracing::warn!("{error:#}; the active plugins stay active");
+                    tracing::warn!("{error:#}; active plugins stay active");
                 }
                 waiters.iter().for_each(|waiter| _ = waiter.send(Err(anyhow!("{error:#}"))));
             }
@@ -169,24 +184,26 @@ impl Owner {
     }
 
     fn read_trust(&mut self) {
-        let trusted = TrustList::read(&self.known.config.trust);
-        if trusted.problems != self.known.trusted.problems {
+        let trusted = TrustList::read(&self.state.config.trust);
+        if trusted.problems != self.state.trusted.problems {
             trusted.problems.iter().for_each(|problem| tracing::warn!("{problem}"));
         }
-        self.known.trusted = Arc::new(trusted);
+        self.state.trusted = Arc::new(trusted);
     }
 
-    /// Returns what is to be examined now: first what callers wait for, then the file that was put here last.
+    /// Returns the examinations to queue now. Examinations that callers wait for precede all
+    /// others. Within each of these two groups, the most recently published file is first.
     fn tasks(&mut self, files: &[PathBuf], now: Instant) -> Vec<Task> {
+        // The binary search is valid because the list of files is sorted.
         self.retries.retain(|path| files.binary_search(path).is_ok());
         let unconfirmed = if self.schedule.is_watching() { &self.unconfirmed } else { &HashSet::new() };
         let mut tasks = Vec::new();
         for path in files {
             let Ok(file_id) = FileId::from_path(path) else { continue };
-            match self.known.next_task(path, file_id, unconfirmed) {
+            match self.state.next_task(path, file_id, unconfirmed) {
                 Some(task) if self.retries.begin(&task, now) => tasks.push(task),
                 Some(_) => {}
-                // Another process may have found a result.
+                // Another process may have recorded a verdict meanwhile.
                 None => self.retries.remove(path),
             }
         }
@@ -194,33 +211,34 @@ impl Owner {
         tasks
     }
 
-    /// Starts a task on a thread of its own.
+    /// Starts a task on a separate thread.
     fn start(&mut self, task: Task) {
-        if let Some(active) = self.known.journal.active(&task.path).filter(|_| task.kind == TaskKind::Active) {
+        if let Some(active) = self.state.journal.active(&task.path).filter(|_| task.kind == TaskKind::Active) {
+            // Each active build is confirmed once per process, whatever the result.
             self.unconfirmed.remove(&active.sha256);
         }
-        let known = self.known.clone();
+        let state = self.state.clone();
         let messages = self.messages.clone();
         let running = task.clone();
         let run = move || {
-            let result = examine(&known, &running);
+            let result = examine(&state, &running);
             let _ = messages.send(Message::Probed(running, result));
         };
         if let Err(error) = std::thread::Builder::new().name("examination".to_owned()).spawn(run) {
-            tracing::warn!("no thread to examine `{}`: {error}", task.path.display());
-            self.schedule.on_ended(&task);
+            tracing::warn!("cannot start a thread to examine `{}`: {error}", task.path.display());
+            self.schedule.on_finished(&task);
         }
     }
 
     fn on_probed(&mut self, task: &Task, result: Result<Finding, ExamineError>, now: Instant) {
-        self.schedule.on_ended(task);
+        self.schedule.on_finished(task);
         self.has_changed = true;
         let recorded = match &result {
             Ok(finding) => self.record(&task.path, finding),
             Err(error) => self.postpone(task, error),
         };
         let recorded = recorded.map_err(|error| ExamineError::Refused {
-            reason: format!("what came of its examination cannot be kept: {error}"),
+            reason: format!("cannot record the result of its examination: {error}"),
         });
         match result.and(recorded) {
             Ok(()) => self.retries.remove(&task.path),
@@ -229,42 +247,49 @@ impl Owner {
     }
 
     fn record(&mut self, path: &Path, finding: &Finding) -> io::Result<()> {
-        // Another build of the host may still use a content that fails here.
+        // The copy of a failed build is kept while the journal refers to the build: another host
+        // build may have accepted this build and may still use the copy.
         let has_failed = matches!(finding.verdict, Some(ProbeVerdict::Failed { .. }));
         if has_failed && !self.journal.current().refers_to(&finding.sha256) {
-            self.known.store.remove(&finding.sha256);
+            self.state.store.remove(&finding.sha256);
         }
         self.journal.update(|journal| journal.record_finding(path, finding, &utc_now()))
     }
 
-    /// Records that an examination had no result, so that a restart does not wait for it.
+    /// Records that an examination had no result, so that a restarted host does not wait for
+    /// another examination.
     fn postpone(&mut self, task: &Task, error: &ExamineError) -> io::Result<()> {
         let ExamineError::Refused { reason } = error else { return Ok(()) };
-        let postponed = Postponed { file_id: task.file_id, reason: reason.clone() };
+        let postponed = PostponedExamination { file_id: task.file_id, reason: reason.clone() };
         self.journal.update(|journal| {
             journal.postpone(&task.path, postponed);
+            // The earlier verdict no longer holds, because jobs would fail for the same reason as
+            // the examination.
             if task.kind == TaskKind::Active {
-                journal.forget_active(&task.path, &self.known.host);
+                journal.forget_active(&task.path, &self.state.host);
             }
         })
     }
 
-    fn on_job_ended(&mut self, plugins: &[PluginHealth], reply: ReplySender<()>) {
-        let files = discover::libraries(&self.known.config.dir).unwrap_or_default();
+    fn on_job_finished(&mut self, plugins: &[PluginHealth], reply: ReplySender<()>) {
+        // If the folder cannot be read, nothing is counted; `refresh` reports the error.
+        let files = discover::libraries(&self.state.config.dir).unwrap_or_default();
         let written = self.journal.update(|journal| {
+            // All files are searched, because a job reports only hashes, and several files may
+            // contain the same build.
             for path in &files {
-                plugins.iter().for_each(|plugin| record_usage(&self.known, journal, path, plugin, &utc_now()));
+                plugins.iter().for_each(|plugin| record_usage(&self.state, journal, path, plugin, &utc_now()));
             }
         });
-        self.answer_once_published(written, reply);
+        self.reply_once_published(written, reply);
     }
 
-    fn on_roll_back(&mut self, roll_back: RollBack, reply: ReplySender<()>) {
-        let written = self.journal.update(|journal| roll_back.apply(journal, &utc_now()));
-        self.answer_once_published(written, reply);
+    fn on_rollback(&mut self, rollback: Rollback, reply: ReplySender<()>) {
+        let written = self.journal.update(|journal| rollback.apply(journal, &utc_now()));
+        self.reply_once_published(written, reply);
     }
 
-    fn answer_once_published(&mut self, written: io::Result<()>, reply: ReplySender<()>) {
+    fn reply_once_published(&mut self, written: io::Result<()>, reply: ReplySender<()>) {
         self.has_changed = true;
         match written {
             Ok(()) => self.replies.push(reply),

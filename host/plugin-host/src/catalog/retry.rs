@@ -1,4 +1,4 @@
-//! Files whose examination had no result, and when each is examined again.
+//! The files whose examination had no result, and the time at which each is examined again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,29 +10,31 @@ use super::schedule::Task;
 use super::snapshot::FileState;
 use crate::file_id::FileId;
 
-/// Delay before a file is examined again that is being written.
+/// Delay before a file that is being written is examined again.
 const PENDING_DELAY: Duration = Duration::from_millis(500);
-/// First and longest delay before a file is examined again that failed through the machine's fault.
+/// First delay before an examination is repeated after a fault of the machine.
 const FIRST_DELAY: Duration = Duration::from_secs(10);
+/// Longest delay before an examination is repeated after a fault of the machine.
 const LONGEST_DELAY: Duration = Duration::from_secs(600);
 
 /// The files to examine again.
 #[derive(Debug, Default)]
 pub(super) struct Retries(BTreeMap<PathBuf, Retry>);
 
+/// One file to examine again.
 #[derive(Debug)]
 struct Retry {
     /// Id of the file when its last examination was queued.
     file_id: FileId,
     state: FileState,
-    /// Consecutive examinations with this state.
+    /// The number of consecutive examinations that resulted in this state.
     n_failed: u32,
-    /// `None` once the next examination is queued.
+    /// Time of the next examination; `None` once it is queued.
     due_at: Option<Instant>,
 }
 
 impl Retries {
-    /// Adds a file with its present state. The delay doubles while the state stays the same.
+    /// Schedules the next examination of a file. The delay doubles while the state stays the same.
     pub(super) fn add(&mut self, task: &Task, state: FileState, now: Instant) {
         let before = self.0.get(&task.path).filter(|before| before.state == state);
         let n_failed = before.map_or(1, |before| before.n_failed.saturating_add(1));
@@ -44,17 +46,18 @@ impl Retries {
         self.0.insert(task.path.clone(), retry);
     }
 
-    /// Removes a file whose examination had a result.
+    /// Removes a file after an examination that had a result.
     pub(super) fn remove(&mut self, path: &Path) {
         self.0.remove(path);
     }
 
-    /// Removes the files that are gone.
-    pub(super) fn retain(&mut self, is_there: impl Fn(&PathBuf) -> bool) {
-        self.0.retain(|path, _| is_there(path));
+    /// Keeps only the files that still exist.
+    pub(super) fn retain(&mut self, exists: impl Fn(&PathBuf) -> bool) {
+        self.0.retain(|path, _| exists(path));
     }
 
-    /// Returns whether a task may be queued: it is due, or its file has changed.
+    /// Returns whether a task may be queued: it must be due, or its file must have changed. If so,
+    /// marks the task as queued.
     pub(super) fn begin(&mut self, task: &Task, now: Instant) -> bool {
         let Some(retry) = self.0.get_mut(&task.path) else { return true };
         let is_early = retry.file_id == task.file_id && retry.due_at.is_some_and(|at| now < at);
@@ -64,7 +67,7 @@ impl Retries {
         !is_early
     }
 
-    /// Returns the state of a file that is to be examined again.
+    /// Returns the state of a file that will be examined again.
     pub(super) fn state(&self, path: &Path) -> Option<&FileState> {
         self.0.get(path).map(|retry| &retry.state)
     }
@@ -74,7 +77,7 @@ impl Retries {
         self.0.values().any(|retry| retry.state == FileState::Pending)
     }
 
-    /// Returns when the next file is due.
+    /// Returns the time at which the next file is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.0.values().filter_map(|retry| retry.due_at).min()
     }
@@ -85,7 +88,7 @@ mod tests {
     use super::*;
     use crate::catalog::schedule::TaskKind;
 
-    /// An examination of a file that has the id of another one.
+    /// Returns a task on `/p/a` with the file id of another path.
     fn task(same_id_as: &Path) -> Task {
         let file_id = FileId::from_path(same_id_as).unwrap();
         Task { path: "/p/a".into(), file_id, kind: TaskKind::File, is_awaited: true }
@@ -102,11 +105,11 @@ mod tests {
         };
         let delays: Vec<_> = (0..9).map(|_| delay_s("no memory")).collect();
         assert_eq!(delays, [10, 20, 40, 80, 160, 320, 600, 600, 600]);
-        assert_eq!(delay_s("no library"), 10, "another state starts again");
+        assert_eq!(delay_s("no library"), 10, "another state restarts the delay");
     }
 
     #[test]
-    fn a_file_that_has_changed_is_examined_at_once() {
+    fn a_file_that_has_changed_is_examined_immediately() {
         let now = Instant::now();
         let unchanged = task(Path::new("/"));
         let changed = task(&std::env::current_exe().unwrap());
@@ -115,6 +118,6 @@ mod tests {
         assert!(!retries.begin(&unchanged, now + FIRST_DELAY / 2));
         assert!(retries.begin(&changed, now));
         assert_eq!(retries.next_due(), None, "it is queued");
-        assert!(retries.begin(&unchanged, now), "and may be queued again, if it was not started");
+        assert!(retries.begin(&unchanged, now), "a task that was queued but not started may be queued again");
     }
 }

@@ -1,4 +1,4 @@
-//! File-system events of the plugins folder, as hints that it has changed.
+//! Receives file-system events of the plugins folder, as hints that it has changed.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
@@ -9,17 +9,19 @@ use notify::{Event, EventKind, RecursiveMode, Watcher};
 
 use crate::discover;
 
-/// The folders that the system watches, each by path and inode: a folder made again under the same name is another one.
+/// A watcher of the plugins folder and its subfolders.
 pub(super) struct FolderWatcher {
     watcher: notify::RecommendedWatcher,
+    /// Watched folders by path and inode. A folder that was removed and created again has another
+    /// inode, and the system no longer watches it.
     folders: BTreeSet<(PathBuf, u64)>,
 }
 
 impl FolderWatcher {
-    /// Creates a watcher of no folder yet; it calls `on_change` from a thread of its own.
+    /// Creates a watcher that watches no folder yet. It calls `on_change` on its own thread.
     ///
     /// # Errors
-    /// The error of the system.
+    /// Returns [`notify::Error`] if the system cannot provide file-system events.
     pub(super) fn new(on_change: impl Fn() + Send + 'static) -> notify::Result<Self> {
         let on_event = move |event: notify::Result<Event>| {
             if is_change(&event) {
@@ -29,12 +31,13 @@ impl FolderWatcher {
         Ok(Self { watcher: notify::recommended_watcher(on_event)?, folders: BTreeSet::new() })
     }
 
-    /// Watches the folder and the folders of plugins that are in it now. Call it before a scan, so that no change is
-    /// missed in between.
+    /// Watches the folder and its current subfolders. Call this before a scan, so that no change in
+    /// between is missed.
     pub(super) fn follow(&mut self, folder: &Path) {
         let found = discover::folders(folder).unwrap_or_default().into_iter();
-        let found = found.filter_map(|folder| std::fs::metadata(&folder).ok().map(|it| (folder, it.ino())));
+        let found = found.filter_map(|folder| std::fs::metadata(&folder).ok().map(|metadata| (folder, metadata.ino())));
         let found: BTreeSet<_> = found.collect();
+        // The system itself stops watching a removed folder.
         self.folders.retain(|folder| found.contains(folder));
         for folder in found {
             let is_new = !self.folders.contains(&folder);
@@ -45,12 +48,13 @@ impl FolderWatcher {
     }
 }
 
-/// Returns whether an event may mean another content. A file that is only read does not.
+/// Returns whether an event may mean that a file has changed. Read events are ignored, because the
+/// host's own scans cause them.
 fn is_change(event: &notify::Result<Event>) -> bool {
     match event {
         Ok(Event { kind: EventKind::Access(AccessKind::Close(AccessMode::Write)), .. }) => true,
         Ok(Event { kind: EventKind::Access(_), .. }) => false,
-        // After an error, events may have been lost.
+        // An error is treated as a change, because events may have been lost before it.
         Ok(_) | Err(_) => true,
     }
 }

@@ -1,19 +1,19 @@
-//! Why a call of a plugin process has no result.
+//! The reasons why a call of a plugin process has no result.
 
 use oculus_pipeline::fitter::FitError;
 use oculus_plugin_api::PluginError;
 
 use super::death::Death;
 
-/// A call without a result.
+/// The reason why a call has no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// The plugin refused the request.
+    /// The plugin rejected the request.
     #[error("{message}")]
-    Refused {
+    Rejected {
         /// One of [`oculus_plugin_api::code`].
         code: u32,
-        /// The finding and the requirement.
+        /// Message for people: the value found and the value expected.
         message: String,
     },
     /// The process died before or during the call.
@@ -29,14 +29,14 @@ impl From<Death> for CallError {
 
 impl From<PluginError> for CallError {
     fn from(PluginError { code, message, .. }: PluginError) -> Self {
-        Self::Refused { code, message: message.into() }
+        Self::Rejected { code, message: message.into() }
     }
 }
 
 impl From<CallError> for FitError {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Refused { code, message } => Self::Refused { code, message },
+            CallError::Rejected { code, message } => Self::Rejected { code, message },
             CallError::Died(death) => death.into(),
         }
     }

@@ -1,7 +1,8 @@
-//! The state that the handle of a plugin process and its watcher share: the control channel, the
-//! calls that wait for a reply, and the death of the process.
+//! The state that the handle and the watcher of a plugin process share. It contains the control
+//! channel, the calls that wait for a reply, and the death of the process.
 //!
-//! Invariant: every call that waits gets its reply, or sees its receiver close after the death is set.
+//! Invariant: every waiting call receives its reply, or its receiver closes after the death is
+//! recorded.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,20 +16,21 @@ use parking_lot::Mutex;
 use super::death::{Death, DeathCause};
 use crate::protocol::{Event, HostMessage};
 
-/// This side's end of a control channel.
+/// The host's end of a control channel.
 pub(super) struct ProcessChannel {
     stream: UnixStream,
-    /// Held while a frame is written, so that frames stay whole.
+    /// This lock is held while a frame is written, so that frames of different threads do not mix.
     writing: Mutex<()>,
-    /// Receivers of events, by the id of their request; `None` once the process has ended.
+    /// The sender of the events of each request, by request id. It is `None` after the process has
+    /// terminated.
     waiting: Mutex<Option<HashMap<u64, mpsc::Sender<Event>>>>,
-    /// Why this side ends the process.
+    /// The reason why the host kills the process.
     kill_cause: OnceLock<DeathCause>,
     death: OnceLock<Death>,
 }
 
 impl ProcessChannel {
-    /// Creates the channel of a living process.
+    /// Creates the channel of a running process.
     pub(super) fn new(stream: UnixStream) -> Self {
         Self {
             stream,
@@ -39,57 +41,63 @@ impl ProcessChannel {
         }
     }
 
-    /// Registers a request, and returns the receiver of its events; `None` once the process has ended.
+    /// Registers a request and returns the receiver of its events, or `None` if the process has
+    /// terminated.
     pub(super) fn register(&self, id: u64) -> Option<mpsc::Receiver<Event>> {
         let (sender, events) = mpsc::channel();
         self.waiting.lock().as_mut()?.insert(id, sender);
         Some(events)
     }
 
-    /// Sends an event to the receiver of its request. A reply is the last event of a request.
+    /// Passes an event to the receiver of its request. A reply is the last event of a request, so
+    /// it removes the request.
     pub(super) fn deliver(&self, event: Event) {
         let Some(id) = event.id() else { return };
         let mut waiting = self.waiting.lock();
         let Some(waiting) = waiting.as_mut() else { return };
         let sender = if matches!(event, Event::Reply { .. }) { waiting.remove(&id) } else { waiting.get(&id).cloned() };
         if let Some(sender) = sender {
+            // The caller may have stopped waiting, for example because the process was silent.
             let _ = sender.send(event);
         }
     }
 
+    /// Sends one message to the process.
     pub(super) fn send(&self, message: &HostMessage) -> io::Result<()> {
         self.write(&postcard::to_stdvec(message).map_err(io::Error::other)?)
     }
 
+    /// Writes one frame.
     pub(super) fn write(&self, body: &[u8]) -> io::Result<()> {
-        let _whole = self.writing.lock();
+        let _guard = self.writing.lock();
         control::write_frame(&mut &self.stream, body)
     }
 
-    /// Ends the process for a reason of this side. The first reason is kept.
+    /// Terminates the process for a reason that the host states. Only the first reason is recorded.
     pub(super) fn kill_for(&self, cause: DeathCause) {
         let _ = self.kill_cause.set(cause);
-        self.end();
+        self.terminate();
     }
 
-    /// Returns why this side has ended the process.
+    /// Returns the reason why the host killed the process, or `None` if the host did not kill it.
     pub(super) fn kill_cause(&self) -> Option<DeathCause> {
         self.kill_cause.get().cloned()
     }
 
-    /// Shuts the channel down, which ends the process.
-    pub(super) fn end(&self) {
+    /// Shuts down the channel, which makes the process terminate.
+    pub(super) fn terminate(&self) {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
     /// Records the death of the process, and wakes every caller that waits for a reply.
     pub(super) fn close(&self, death: Death) {
         let _ = self.death.set(death);
-        // Without their senders the receivers close.
+        // Dropping the senders closes the receivers. The death is set before that, because a woken
+        // caller reads it.
         *self.waiting.lock() = None;
     }
 
-    /// Waits for the death of the process.
+    /// Waits for the death of the process and returns it.
     pub(super) fn death(&self) -> Death {
         self.death.wait().clone()
     }

@@ -1,4 +1,4 @@
-//! Why a plugin process has ended.
+//! The reasons why a plugin process terminated.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,44 +6,47 @@ use std::time::Duration;
 use oculus_pipeline::fitter::FitError;
 use oculus_system::child::ExitCause;
 
-/// The end of a process.
+/// The termination of a plugin process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Death {
-    /// Why it ended.
+    /// The cause of the termination.
     pub cause: DeathCause,
-    /// Last lines on its stdout.
+    /// The last lines of its stdout.
     pub stdout: Vec<String>,
-    /// Last lines on its stderr.
+    /// The last lines of its stderr.
     pub stderr: Vec<String>,
 }
 
-/// Why a process has ended.
+/// The cause of the termination of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeathCause {
-    /// By itself, or by a signal.
+    /// The process exited, or a signal killed it.
     Exited(ExitCause),
-    /// By itself or by a signal, which the system does not report.
+    /// The process exited or was killed, but the system does not report how. Contains the system's
+    /// error.
     Unknown(String),
-    /// It sent a message that cannot be parsed.
+    /// The process sent a message that cannot be parsed. Contains the parser's error.
     Malformed(String),
-    /// It reported that its library cannot be used.
+    /// The process reported that its library cannot be used. Contains the reason.
     Unusable(String),
-    /// It reported that a shared library is missing, which may be installed.
+    /// The process reported that its library cannot be used at present, because a shared library or
+    /// a resource is missing. Contains the reason.
     MissingLibrary(String),
-    /// It was killed because it sent nothing for this long.
+    /// The host killed the process because it sent nothing for this long.
     Silent(Duration),
-    /// It was killed because it used more memory than this many bytes.
+    /// The host or the kernel killed the process because it used more memory than this many bytes.
     OutOfMemory(u64),
 }
 
 impl DeathCause {
-    /// Returns whether a second process may end otherwise. One that exceeded a limit would exceed it again, and a library
-    /// that cannot be used stays so.
-    pub fn is_worth_a_restart(&self) -> bool {
+    /// Returns whether a restarted process may succeed. A process that exceeded a limit would
+    /// exceed it again, and a library that cannot be used stays unusable.
+    pub fn is_restartable(&self) -> bool {
         matches!(self, Self::Exited(_) | Self::Unknown(_) | Self::Malformed(_))
     }
 
-    /// Returns the variable that sets the limit which was exceeded.
+    /// Returns the name of the setting that contains the exceeded limit, or `None` if no limit was
+    /// exceeded.
     fn setting(&self) -> Option<&'static str> {
         match self {
             Self::Silent(_) => Some("PLUGIN_SILENCE_SECONDS"),
@@ -59,9 +62,9 @@ impl fmt::Display for DeathCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exited(cause) => cause.fmt(f),
-            Self::Malformed(error) => write!(f, "said something that is no message: {error}"),
+            Self::Malformed(error) => write!(f, "sent an invalid message: {error}"),
             Self::Unknown(reason) | Self::Unusable(reason) | Self::MissingLibrary(reason) => f.write_str(reason),
-            Self::Silent(limit) => write!(f, "told nothing for {} s and was killed", limit.as_secs()),
+            Self::Silent(limit) => write!(f, "sent nothing for {} s and was killed", limit.as_secs()),
             Self::OutOfMemory(limit_bytes) => write!(f, "used more than {} MiB and was killed", limit_bytes >> 20),
         }
     }
@@ -70,7 +73,7 @@ impl fmt::Display for DeathCause {
 impl From<Death> for FitError {
     fn from(Death { cause, stderr, .. }: Death) -> Self {
         let cause = match cause.setting() {
-            Some(setting) => format!("{cause}; {setting} sets this"),
+            Some(setting) => format!("{cause}; {setting} sets the limit"),
             None => cause.to_string(),
         };
         Self::Died { cause, stderr }
@@ -82,15 +85,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_death_by_a_limit_names_the_setting() {
+    fn the_error_for_an_exceeded_limit_names_the_setting() {
         let cause_of_fit_error = |cause| {
             let death = Death { cause, stdout: vec![], stderr: vec!["last".to_owned()] };
-            let FitError::Died { cause, stderr } = FitError::from(death) else { panic!("another variant") };
+            let FitError::Died { cause, stderr } = FitError::from(death) else { panic!("expected FitError::Died") };
             assert_eq!(stderr, ["last"]);
             cause
         };
         let hung = cause_of_fit_error(DeathCause::Silent(Duration::from_secs(9)));
-        assert_eq!(hung, "told nothing for 9 s and was killed; PLUGIN_SILENCE_SECONDS sets this");
+        assert_eq!(hung, "sent nothing for 9 s and was killed; PLUGIN_SILENCE_SECONDS sets the limit");
         let too_large = DeathCause::OutOfMemory(1 << 28);
         assert_eq!(too_large.setting(), Some("PLUGIN_MEMORY_MB"));
         assert!(cause_of_fit_error(too_large).contains("PLUGIN_MEMORY_MB"));

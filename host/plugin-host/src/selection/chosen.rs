@@ -1,4 +1,4 @@
-//! A plugin that a job has chosen, with the parameters that the job sets of it.
+//! A plugin that a job uses, together with the parameters that the job sets.
 
 use oculus_pipeline::participants::Participant;
 use oculus_plugin_api::Param;
@@ -7,34 +7,39 @@ use serde_json::{Map, Value};
 use crate::device;
 use crate::installed::InstalledPlugin;
 
-/// The parameter of a family that can work on a device of its own.
+/// Name of the job parameter that sets the device of one family.
 const DEVICE_PARAM: &str = "device";
 
-/// A plugin and the parameters that the job sets of it.
+/// A plugin that a job uses, and its parameters.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Chosen {
+pub struct ChosenPlugin {
     /// The plugin.
     pub plugin: InstalledPlugin,
-    /// Parameters that the job sets, checked, without the manifest's prefix.
+    /// The parameters that the job sets, checked and named without the manifest's prefix.
     pub params: Map<String, Value>,
 }
 
-impl Chosen {
-    /// Returns the device to work on: `cpu` if the host is limited to it, else the device that the job sets for this
-    /// family, else the device of the host.
-    pub fn device<'a>(&'a self, of_host: &'a str) -> &'a str {
-        let of_job = self.params.get(DEVICE_PARAM).and_then(Value::as_str);
-        of_job.filter(|device| of_host != device::CPU && *device != device::AUTO).unwrap_or(of_host)
-    }
-
-    /// Returns whether it may work on another device than the CPU.
-    pub fn may_use_gpu(&self, of_host: &str) -> bool {
-        self.device(of_host) != device::CPU && self.plugin.manifest.devices.iter().any(|device| device != device::CPU)
-    }
-
-    /// Returns the plugin as the pipeline needs it.
+impl ChosenPlugin {
+    /// Returns the device of this plugin: `cpu` if the host is limited to the CPU, else the device
+    /// that the job sets for this family, else the device of the host.
     ///
-    /// * `host_device`: device of families for which the job names none.
+    /// * `host_device`: device that the host's settings select.
+    pub fn device<'a>(&'a self, host_device: &'a str) -> &'a str {
+        let job_device = self.params.get(DEVICE_PARAM).and_then(Value::as_str);
+        job_device.filter(|device| host_device != device::CPU && *device != device::AUTO).unwrap_or(host_device)
+    }
+
+    /// Returns whether the plugin may use a device other than the CPU.
+    ///
+    /// * `host_device`: device that the host's settings select.
+    pub fn may_use_gpu(&self, host_device: &str) -> bool {
+        self.device(host_device) != device::CPU
+            && self.plugin.manifest.devices.iter().any(|device| device != device::CPU)
+    }
+
+    /// Converts the plugin to the type that the pipeline uses.
+    ///
+    /// * `host_device`: device of each family for which the job sets no device.
     pub(super) fn participant(&self, host_device: &str) -> Participant {
         let manifest = &self.plugin.manifest;
         Participant {
@@ -46,7 +51,8 @@ impl Chosen {
         }
     }
 
-    /// Returns how many rows a prediction reads; `None` if the plugin reads only the predicted row.
+    /// Returns the number of rows that a prediction reads, or `None` if the plugin reads only the
+    /// predicted row.
     pub(super) fn lookback_rows(&self) -> Option<usize> {
         let manifest = &self.plugin.manifest;
         let name = manifest.lookback_param.as_ref()?;

@@ -1,4 +1,5 @@
-//! Which plugin mines a job's rules: the one it names, else one whose flag it sets, else one that has no flag.
+//! Selects the rule extractor of a job. The order of precedence is: the extractor that the job
+//! names, then extractors whose flag the job sets, then extractors without a flag.
 
 use std::cmp::Reverse;
 
@@ -6,13 +7,14 @@ use oculus_job::request::TrainingConfig;
 use oculus_job::warning::Warning;
 use oculus_plugin_api::Role;
 
-use super::naming::{name_taken, named, titles, version};
+use super::naming::{display_name, name_taken, titles, version};
 use crate::installed::InstalledPlugin;
 
-/// Returns the extractor of a job: of several the highest version, of equal versions the first by id.
+/// Returns the rule extractor of a job. If several extractors match, returns the one with the
+/// highest version. Among equal versions, the first id wins.
 ///
 /// # Errors
-/// Why there is none, for people.
+/// Returns the reason why the job has no rule extractor, as text for people.
 pub(super) fn choose<'a>(
     config: &TrainingConfig,
     installed: &'a [InstalledPlugin],
@@ -23,7 +25,10 @@ pub(super) fn choose<'a>(
     if let Some(name) = &config.rule_extractor {
         let found = all.iter().copied().find(|plugin| plugin.manifest.answers_to(name));
         return found.ok_or_else(|| {
-            format!("rule_extractor {name:?} is no installed rule extractor; installed: {}", titles(&all))
+            format!(
+                "ml_training_config.rule_extractor: found {name:?}, expected an installed rule extractor: {}",
+                titles(&all)
+            )
         });
     }
     let flagged =
@@ -31,12 +36,15 @@ pub(super) fn choose<'a>(
     let plain = all.iter().copied().filter(|plugin| plugin.manifest.flag.is_none());
     let candidates: Vec<_> = flagged.chain(plain).collect();
     let (used, others) = candidates.split_first().ok_or("no rule extractor is installed")?;
+    // An extractor that was selected by its flag conflicts only with extractors that have the same
+    // flag.
     let rivals: Vec<_> = others.iter().filter(|other| other.manifest.flag == used.manifest.flag).collect();
     if let Some(rival) = rivals.iter().find(|rival| rival.sha256 != used.sha256) {
-        let used = named(used);
-        let rival = named(rival);
+        let used = display_name(used);
+        let rival = display_name(rival);
         warnings.push(name_taken(format!(
-            "rule extractors {used} and {rival} are installed; used {used}, ml_training_config.rule_extractor names one"
+            "rule extractors {used} and {rival} are installed; used {used}; to select another one, \
+             set ml_training_config.rule_extractor"
         )));
     }
     Ok(used)

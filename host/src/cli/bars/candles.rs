@@ -1,35 +1,35 @@
-//! Bars merged into as many candles as fit into a chart.
+//! Merges bars into at most as many candles as fit into a chart.
 
 use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::{Bars, moment};
+use oculus_pipeline::bars::{Bars, format_bar_time};
 
-/// One candle: one bar, or several neighbouring bars.
+/// One candle of a chart: one bar, or several consecutive bars.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Candle {
-    /// Start of its first bar, in the form of bar files.
+    /// Start of the first bar: a date, or a UTC time for intraday bars.
     pub when: String,
-    /// Index of its first bar.
+    /// Index of the first bar.
     pub first_bar: usize,
-    /// First price.
+    /// Opening price of the first bar.
     pub open: f64,
     /// Highest price.
     pub high: f64,
     /// Lowest price.
     pub low: f64,
-    /// Last price.
+    /// Closing price of the last bar.
     pub close: f64,
-    /// Shares traded.
+    /// Number of shares traded.
     pub volume: f64,
 }
 
-/// Merges bars into `max` candles at most, each of the same number of bars except the last.
+/// Merges bars into at most `max` candles. All candles but the last have the same number of bars.
 pub(super) fn candles(bars: &Bars, timeframe: Timeframe, max: usize) -> Vec<Candle> {
     let bars_per_candle = bars.len().div_ceil(max.max(1)).max(1);
     let starts = (0..bars.len()).step_by(bars_per_candle);
     let candle = |start: usize| {
         let part = start..(start + bars_per_candle).min(bars.len());
         Candle {
-            when: moment(bars.time[start], timeframe),
+            when: format_bar_time(bars.time[start], timeframe),
             first_bar: start,
             open: bars.open[start],
             high: bars.high[part.clone()].iter().copied().fold(f64::MIN, f64::max),
@@ -41,9 +41,10 @@ pub(super) fn candles(bars: &Bars, timeframe: Timeframe, max: usize) -> Vec<Cand
     starts.map(candle).collect()
 }
 
-/// Formats a price with more decimals the smaller it is.
+/// Formats a price: the smaller it is, the more decimals are shown.
 pub(super) fn format_price(price: f64) -> String {
     match price {
+        // Ten digits would not fit into the axis of the terminal chart.
         price if price >= 1e7 => format!("{price:.2e}"),
         price if price >= 1000.0 => format!("{price:.0}"),
         price if price >= 1.0 => format!("{price:.2}"),
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn candles_of_several_bars_keep_the_extremes_and_all_volume() {
+    fn a_candle_of_several_bars_has_their_extremes_and_total_volume() {
         let bars = Bars {
             time: (0..5).map(|day| day * 86_400).collect(),
             open: vec![1.0, 2.0, 3.0, 4.0, 5.0],

@@ -1,18 +1,20 @@
-//! Candles as a picture: prices above, volume below, suspected splits marked.
+//! Draws bars as an SVG chart: candles above, volume below, suspected splits marked.
 
 use std::ops::Range;
 
 use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::{Bars, Split, moment};
+use oculus_pipeline::bars::{Bars, SuspectedSplit, format_bar_time};
 use plotters::element::PathElement;
 use plotters::style::{Color, RGBColor, ShapeStyle};
 
 use super::candles::{Candle, candles, format_price};
 use crate::charts::{Area, Chart, ChartError, Heading, Panel, Size, Slot, draw_marker, render, theme, value_range};
 
+/// Size of the chart in pixels.
 const SIZE: Size = Size { width: 1200, height: 640 };
-/// Height of the prices in pixels, of 588 below the heading.
+/// Height of the price panel in pixels. The area below the heading is 588 pixels high.
 const PRICES_HEIGHT: u32 = 430;
+/// Maximum number of candles. With 360 candles, a candle and its gap are about three pixels wide.
 const MAX_CANDLES: usize = 360;
 const MAX_PRICE_LABELS: usize = 8;
 /// Width of a candle relative to its slot.
@@ -23,8 +25,8 @@ const VOLUME_OPACITY: f64 = 0.45;
 /// Draws the bars of one symbol as SVG.
 ///
 /// # Errors
-/// The drawing library fails.
-pub(super) fn draw(bars: &Bars, timeframe: Timeframe, splits: &[Split]) -> Result<String, ChartError> {
+/// Returns [`ChartError`] if the drawing library fails.
+pub(super) fn draw(bars: &Bars, timeframe: Timeframe, splits: &[SuspectedSplit]) -> Result<String, ChartError> {
     let candles = candles(bars, timeframe, MAX_CANDLES);
     render(SIZE, &heading(bars, timeframe), |area| {
         if candles.is_empty() {
@@ -38,7 +40,7 @@ pub(super) fn draw(bars: &Bars, timeframe: Timeframe, splits: &[Split]) -> Resul
 }
 
 fn heading(bars: &Bars, timeframe: Timeframe) -> Heading {
-    let when = |time: Option<&i64>| time.map(|&time| moment(time, timeframe)).unwrap_or_default();
+    let when = |time: Option<&i64>| time.map(|&time| format_bar_time(time, timeframe)).unwrap_or_default();
     let first = when(bars.time.first());
     let last = when(bars.time.last());
     let bars_per_candle = bars.len().div_ceil(MAX_CANDLES).max(1);
@@ -47,12 +49,17 @@ fn heading(bars: &Bars, timeframe: Timeframe) -> Heading {
     Heading { title: bars.symbol.clone(), details }
 }
 
-/// Shortens a UTC time such as `2024-01-02T14:30:00Z`.
+/// Shortens a UTC time such as `2024-01-02T14:30:00Z` to `2024-01-02 14:30`.
 fn slot_label(when: &str) -> String {
     when.replace('T', " ").replace(":00Z", "")
 }
 
-fn draw_prices(area: &Area<'_>, candles: &[Candle], labels: &[String], splits: &[Split]) -> Result<(), ChartError> {
+fn draw_prices(
+    area: &Area<'_>,
+    candles: &[Candle],
+    labels: &[String],
+    splits: &[SuspectedSplit],
+) -> Result<(), ChartError> {
     let panel = Panel {
         slot_labels: labels,
         shows_slot_labels: false,
@@ -67,12 +74,14 @@ fn draw_prices(area: &Area<'_>, candles: &[Candle], labels: &[String], splits: &
     for (idx, candle) in candles.iter().enumerate() {
         let color = color(candle);
         let bottom = candle.open.min(candle.close);
-        // A candle that opens and closes at nearly one price is still visible.
+        // If open and close are equal, the body would have no height. One pixel keeps it visible.
         let top = candle.open.max(candle.close).max(bottom + pixel);
         draw_bar(&mut chart, idx, candle.low..candle.high, theme::line_style(color, WICK_PIXELS))?;
         draw_bar(&mut chart, idx, bottom..top, theme::line_style(color, body_width))?;
     }
-    for Split { bar, old, new } in splits {
+    for SuspectedSplit { bar, old, new } in splits {
+        // A candle may merge several bars; the marker is at the candle that contains the first bar
+        // after the split.
         let idx = candles.partition_point(|candle| candle.first_bar <= *bar).saturating_sub(1);
         draw_marker(&mut chart, idx, &format!("split {new}:{old}?"))?;
     }
@@ -84,6 +93,7 @@ fn draw_volumes(area: &Area<'_>, candles: &[Candle], labels: &[String]) -> Resul
     let panel = Panel {
         slot_labels: labels,
         shows_slot_labels: true,
+        // Volumes are compared by height, so their axis starts at zero.
         values: value_range(volumes.chain([0.0])),
         max_value_labels: 0,
         format_value: &|_| String::new(),
@@ -99,7 +109,7 @@ fn draw_volumes(area: &Area<'_>, candles: &[Candle], labels: &[String]) -> Resul
     Ok(())
 }
 
-/// Draws a vertical line. Its width, from `style`, is the width of the bar.
+/// Draws a wick, a body or a volume as a vertical line with the width of `style`.
 fn draw_bar(chart: &mut Chart<'_>, idx: usize, values: Range<f64>, style: ShapeStyle) -> Result<(), ChartError> {
     let ends = [(Slot::CenterOf(idx), values.end), (Slot::CenterOf(idx), values.start)];
     chart.draw_series([PathElement::new(ends, style)])?;
@@ -116,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    /// Daily bars of a falling price, the second one without a change.
+    /// Returns daily bars of a falling price. In the second bar, open and close are equal.
     fn bars(n_bars: usize) -> Bars {
         let open: Vec<f64> = (0..n_bars).map(|bar| 100.0 - 0.1 * bar as f64).collect();
         let close = open.iter().enumerate().map(|(bar, open)| if bar == 1 { *open } else { open - 0.05 }).collect();
@@ -140,7 +150,7 @@ mod tests {
             .collect()
     }
 
-    /// Heights in units of the lines of a color: the wick and the body of each candle, and the volumes.
+    /// Returns the heights, in drawing units, of all lines of a colour: wicks, bodies and volumes.
     fn heights(chart: &Document<'_>, color: &str) -> Vec<i32> {
         let lines = chart.descendants().filter(|node| node.attribute("stroke") == Some(color));
         let y = |point: &str| point.split_once(',').unwrap().1.parse::<i32>().unwrap();
@@ -152,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bar_has_a_wick_a_visible_body_a_volume_and_its_date() {
+    fn every_bar_has_a_wick_a_visible_body_a_volume_and_a_date() {
         let svg = draw(&bars(5), Timeframe::Day1, &[]).unwrap();
         let chart = Document::parse(&svg).unwrap();
         let texts = texts(&chart);
@@ -178,14 +188,14 @@ mod tests {
 
     #[test]
     fn a_suspected_split_is_marked() {
-        let split = Split { bar: 3, old: 1, new: 2 };
+        let split = SuspectedSplit { bar: 3, old: 1, new: 2 };
         let svg = draw(&bars(5), Timeframe::Day1, &[split]).unwrap();
         let chart = Document::parse(&svg).unwrap();
         assert!(texts(&chart).contains(&"split 2:1?"));
     }
 
     #[test]
-    fn charts_without_a_price_move_or_without_bars_are_drawn() {
+    fn a_flat_price_and_an_empty_series_can_be_drawn() {
         let price = || vec![1.0];
         let prices = Bars { open: price(), high: price(), low: price(), close: price(), ..Bars::default() };
         let flat = Bars { time: vec![0], volume: vec![0.0], ..prices };

@@ -1,21 +1,26 @@
-//! Candles as text for a terminal, 80 columns wide.
+//! Draws bars as a text chart for a terminal, 80 columns wide.
 
 use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::{Bars, moment};
+use oculus_pipeline::bars::{Bars, format_bar_time};
 
 use super::candles::{Candle, candles, format_price};
 use crate::charts::{ticks, value_range};
 
+/// Width of the chart in characters.
 const WIDTH: usize = 80;
+/// Width of the price labels in characters.
 const AXIS_WIDTH: usize = 10;
+/// Height of the price panel in lines. With the two lines of the axis, the chart fits into a
+/// terminal of 24 lines.
 const N_LINES: usize = 18;
 const MAX_PRICE_LABELS: usize = 6;
 
-/// Draws the bars: `│` from low to high, `█` for the body of a fall, `░` for the body of a rise.
+/// Draws the bars of one symbol: `│` from low to high, `█` for a falling body, `░` for a rising
+/// body.
 pub(super) fn draw(bars: &Bars, timeframe: Timeframe) -> String {
     let candles = candles(bars, timeframe, WIDTH - AXIS_WIDTH - 1);
     let (Some(first), Some(&last)) = (candles.first(), bars.time.last()) else { return String::new() };
-    let last = moment(last, timeframe);
+    let last = format_bar_time(last, timeframe);
     let prices = value_range(candles.iter().flat_map(|candle| [candle.low, candle.high]));
     let height = prices.end - prices.start;
     let line_of = |price: f64| ((prices.end - price) / height * (N_LINES - 1) as f64).round() as usize;
@@ -47,7 +52,7 @@ fn character(candle: &Candle, line: usize, line_of: &impl Fn(f64) -> usize) -> c
     }
 }
 
-/// Returns the last date, or nothing if it does not fit next to the first one.
+/// Returns the last date, or an empty text if it does not fit next to the first date.
 fn last_label<'a>(candles: &[Candle], when: &'a str, room: usize) -> &'a str {
     if candles.len() > 1 && room > when.len() { when } else { "" }
 }
@@ -57,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chart_fits_its_width_and_shows_the_span() {
+    fn a_chart_fits_into_80_columns_and_shows_its_first_and_last_date() {
         let n_bars = 1000;
         let price: Vec<f64> = (0..n_bars).map(|bar| 100.0 + (f64::from(bar) / 50.0).sin()).collect();
         let bars = Bars {

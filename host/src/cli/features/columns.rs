@@ -1,12 +1,14 @@
-//! Columns of numbers in a nameless file of the temporary folder: written one by one, read a few
-//! rows at a time, so that a table may be larger than memory.
+//! Columns of numbers in an unnamed temporary file, so that a table may be larger than memory.
+//!
+//! In: whole columns. Out: any range of rows of a column. Invariant: the file disappears when the
+//! process exits.
 
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-/// Columns of `n_rows` numbers each.
+/// Columns of `n_rows` numbers, stored one after the other in a temporary file.
 #[derive(Debug)]
 pub(super) struct Columns {
     file: File,
@@ -14,10 +16,10 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Creates columns that are not yet written.
+    /// Creates the temporary file, without any column.
     ///
     /// # Errors
-    /// The file system's own.
+    /// Returns an [`io::Error`] if the file cannot be created in the temporary folder.
     pub(super) fn create(n_rows: usize) -> io::Result<Self> {
         Ok(Self { file: tempfile::tempfile()?, n_rows })
     }
@@ -30,22 +32,26 @@ impl Columns {
     /// Writes a whole column.
     ///
     /// # Errors
-    /// The file system's own, such as a full disk.
+    /// Returns an [`io::Error`] if the file cannot be written, for example because the disk is
+    /// full.
     pub(super) fn write(&self, column_idx: usize, values: &[f64]) -> io::Result<()> {
-        self.file.write_all_at(bytemuck::cast_slice(values), self.place(column_idx, 0))
+        self.file.write_all_at(bytemuck::cast_slice(values), self.offset(column_idx, 0))
     }
 
-    /// Reads some rows of a column.
+    /// Reads a range of rows of a column.
     ///
     /// # Errors
-    /// The file system's own.
+    /// Returns an [`io::Error`] if the file cannot be read or the column was never written.
     pub(super) fn read(&self, column_idx: usize, rows: Range<usize>) -> io::Result<Vec<f64>> {
         let mut values = vec![0.0; rows.len()];
-        self.file.read_exact_at(bytemuck::cast_slice_mut(&mut values), self.place(column_idx, rows.start))?;
+        self.file.read_exact_at(bytemuck::cast_slice_mut(&mut values), self.offset(column_idx, rows.start))?;
         Ok(values)
     }
 
-    fn place(&self, column_idx: usize, row: usize) -> u64 {
+    /// Returns the position of a value in the file, in bytes.
+    fn offset(&self, column_idx: usize, row: usize) -> u64 {
+        // A number has 8 bytes. Positions beyond the end of the file are valid, so columns can be
+        // written in any order.
         8 * (column_idx * self.n_rows + row) as u64
     }
 }
@@ -55,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_read_as_they_were_written() {
+    fn columns_are_read_unchanged_in_any_order() {
         let columns = Columns::create(3).unwrap();
         columns.write(1, &[4.0, f64::NAN, 6.0]).unwrap();
         columns.write(0, &[1.0, 2.0, 0.1 + 0.2]).unwrap();

@@ -1,24 +1,26 @@
-//! `oculus-host features list`: the catalogue, as a table or as the page `docs/features.md`.
+//! `oculus-host features list`: prints the feature catalogue as tables, or as Markdown for
+//! `docs/features.md`.
 
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
-use oculus_pipeline::features::{Entry, Section, listing};
+use oculus_pipeline::features::{CatalogueEntry, CatalogueSection, listing};
 use oculus_plugin_api::FeatureRole;
 
-use crate::cli::stdout::print_answer;
+use crate::cli::stdout::print_output;
 
-/// List the features that a job or a rule may name: definition, warm-up, unit, other spellings
+/// List the features that a job or a rule can name
 ///
-/// n, m, k are the parameters of a name, in their order; a part of a name in brackets may be left away.
+/// Shows the definition, unit and warm-up of each feature. In a name, n, m and k stand for its
+/// parameters. Parts in brackets can be omitted.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host features list --group momentum")]
 pub(crate) struct FeaturesListArgs {
-    /// Only this group
+    /// Show only this group
     #[arg(long, value_name = "G", value_parser = groups())]
     group: Option<String>,
-    /// As Markdown, for documentation
+    /// Print Markdown tables, as in docs/features.md
     #[arg(long)]
     markdown: bool,
 }
@@ -27,29 +29,29 @@ fn groups() -> PossibleValuesParser {
     listing().into_iter().map(|section| section.group).collect::<Vec<_>>().into()
 }
 
-/// Lists the features.
+/// Prints the catalogue; the exit code is 0.
 ///
 /// # Errors
-/// The error of writing to stdout.
+/// Returns an error if stdout cannot be written.
 pub(super) fn run(args: &FeaturesListArgs) -> anyhow::Result<ExitCode> {
-    let is_chosen = |section: &Section| args.group.as_ref().is_none_or(|group| group == section.group);
-    let sections: Vec<Section> = listing().into_iter().filter(is_chosen).collect();
+    let is_chosen = |section: &CatalogueSection| args.group.as_ref().is_none_or(|group| group == section.group);
+    let sections: Vec<CatalogueSection> = listing().into_iter().filter(is_chosen).collect();
     let written = sections.iter().map(if args.markdown { markdown } else { table });
-    print_answer(&written.collect::<Vec<_>>().join("\n\n"))?;
+    print_output(&written.collect::<Vec<_>>().join("\n\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(section: &Section) -> String {
+fn table(section: &CatalogueSection) -> String {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
     table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["name", "default", "what it is", "formula", "unit", "warm-up", "for"]);
+    table.set_header(["name", "default numbers", "meaning", "formula", "unit", "warm-up", "used by"]);
     for entry in &section.entries {
-        let without = if entry.without.is_empty() { String::new() } else { format!("; {}", entry.without) };
+        let fallback = if entry.fallback.is_empty() { String::new() } else { format!("; {}", entry.fallback) };
         table.add_row([
             entry.pattern.clone(),
             entry.defaults.clone(),
-            format!("{}{without}", entry.about),
+            format!("{}{fallback}", entry.about),
             entry.formula.to_owned(),
             entry.unit.to_owned(),
             warm_up(entry),
@@ -59,18 +61,19 @@ fn table(section: &Section) -> String {
     format!("{}\n{table}", section.group)
 }
 
-fn markdown(section: &Section) -> String {
+fn markdown(section: &CatalogueSection) -> String {
+    // An unescaped `|` would end the cell.
     let row = |cells: [&str; 10]| format!("| {} |", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
     let head = [
         "name",
-        "without numbers",
+        "default numbers",
         "in the default set",
-        "what it is",
+        "meaning",
         "formula",
         "unit",
         "warm-up, bars",
-        "for",
-        "where that divides by nothing",
+        "used by",
+        "value if it divides by zero",
         "other spellings",
     ];
     let quoted = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
@@ -85,7 +88,7 @@ fn markdown(section: &Section) -> String {
             entry.unit,
             &warm_up(entry),
             &used_by(entry),
-            entry.without,
+            entry.fallback,
             &quoted(&entry.aliases),
         ])
     });
@@ -94,14 +97,14 @@ fn markdown(section: &Section) -> String {
     format!("## {}{rest}\n\n{}", first.to_uppercase(), lines.join("\n"))
 }
 
-fn warm_up(entry: &Entry) -> String {
+fn warm_up(entry: &CatalogueEntry) -> String {
     entry.warm_up_bars.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn used_by(entry: &Entry) -> String {
+fn used_by(entry: &CatalogueEntry) -> String {
     match (entry.role, entry.scale_free) {
         (FeatureRole::Model, _) => "models and rules".to_owned(),
-        (FeatureRole::Rule, Some(free)) => format!("rules; models get {free}"),
+        (FeatureRole::Rule, Some(free)) => format!("rules; models receive {free}"),
         (FeatureRole::Rule, None) => "rules".to_owned(),
     }
 }

@@ -1,7 +1,7 @@
-//! `oculus-host plugin check`: tests one library against every promise of a plugin.
+//! `oculus-host plugin check`: tests every claim of the plugin API on one library.
 //!
-//! In: a file. Out: one line per claim, and a verdict with the next step. The library is opened in
-//! a process of its own, from a private copy, so that nothing it does outlives that process.
+//! In: a file. Out: one line per claim, and a conclusion with the next step. A separate process
+//! opens a private copy of the library, so the effects of a faulty library end with that process.
 
 use std::env::consts::DLL_SUFFIX;
 use std::path::Path;
@@ -19,53 +19,59 @@ use oculus_plugin_host::trust::TrustList;
 use oculus_plugin_host::{format, probe};
 use parking_lot::Mutex;
 
-use crate::cli::stdout::print_answer;
+use crate::cli::stdout::print_output;
 use crate::config::Config;
 
-/// A claim that is not decided within this time is broken: the library hangs.
+/// Time after which the library is considered to hang. The measurement restarts whenever the test
+/// of a claim starts or finishes.
 const CLAIM_LIMIT: Duration = Duration::from_secs(60);
 
 /// The progress of an examination.
 enum ExaminationProgress {
-    /// The plugin has described itself.
+    /// The plugin has returned its manifest.
     Described(Box<Manifest>),
-    /// A claim is being tested.
+    /// The test of a claim has started.
     Testing(String),
-    /// A claim is decided.
+    /// The test of a claim has finished.
     Found(Finding),
-    /// The examination has ended, or failed for this reason.
-    Ended(Result<(), String>),
+    /// The examination has finished, or it failed for this reason.
+    Finished(Result<(), String>),
 }
 
-/// Checks a library and prints the verdict.
+/// Checks a library and prints the conclusion; the exit code is 0 if every claim holds, else 1.
 ///
 /// # Errors
-/// The file cannot be read, or no process can be started. A library that fails the check is not an error: the exit code
-/// is 1.
+/// Returns an error if the file cannot be read or the plugin process cannot be started. A library
+/// that fails the check is not an error.
 pub(super) fn run(config: &Config, path: &Path, verbose: bool) -> anyhow::Result<ExitCode> {
-    let folder = tempfile::tempdir().context("no temporary folder")?;
-    let store = Store::within(&folder.path().join("check"))?;
-    let path = path.canonicalize().with_context(|| format!("`{}` cannot be found", path.display()))?;
-    let copy = store.copy(&path).with_context(|| format!("`{}` cannot be read", path.display()))?;
+    let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let store = Store::open(&folder.path().join("check"))?;
+    let path = path.canonicalize().with_context(|| format!("cannot find `{}`", path.display()))?;
+    // The private copy is checked, hashed and opened. A build that replaces the original file
+    // meanwhile has no effect.
+    let copy = store.copy(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let sha256 = copy.sha256.clone();
-    print_answer(&format!("{}\nSHA-256 {sha256}", path.display()))?;
+    print_output(&format!("{}\nSHA-256 {sha256}", path.display()))?;
     if !TrustList::read(&config.jobs.plugins.trust).allows(&sha256) {
-        return fails("it is not listed in PLUGINS_TRUSTED, so it is not opened");
+        return report_failure("it is not listed in PLUGINS_TRUSTED, so it is not opened");
     }
     let bytes = copy.bytes()?;
     let library_dirs = match format::check(&bytes, &path) {
         Ok(folders) => folders,
-        Err(error) => return fails(&format!("it {error}")),
+        Err(error) => return report_failure(&format!("it {error}")),
     };
     drop(bytes);
-    let library = store.place(copy, &path)?;
+    let library = store.persist(copy, &path)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let subject = probe::Subject { name, library, sha256, library_dirs, limits: config.jobs.plugins.limits };
+    let subject = probe::ProbeTarget { name, library, sha256, library_dirs, limits: config.jobs.plugins.limits };
     examine(&subject, verbose)
 }
 
-fn examine(subject: &probe::Subject, verbose: bool) -> anyhow::Result<ExitCode> {
+/// Examines a library in a plugin process, and prints the findings as they are received.
+fn examine(subject: &probe::ProbeTarget, verbose: bool) -> anyhow::Result<ExitCode> {
     let (sender, received) = mpsc::channel();
+    // Two threads report: the reader of the process's events, and the thread that sends the
+    // requests.
     let sender = Mutex::new(sender);
     let report = Arc::new(move |progress| _ = sender.lock().send(progress));
     let report_event = Arc::clone(&report);
@@ -74,24 +80,26 @@ fn examine(subject: &probe::Subject, verbose: bool) -> anyhow::Result<ExitCode> 
         Event::Found { finding, .. } => report_event(ExaminationProgress::Found(finding.clone())),
         _ => {}
     });
-    let process = Arc::new(PluginProcess::start(subject.start(listener))?);
+    let process = Arc::new(PluginProcess::start(subject.process_options(listener))?);
     let examined = Arc::clone(&process);
     std::thread::spawn(move || {
-        let result = converse(&examined, &*report);
-        report(ExaminationProgress::Ended(result));
+        let result = request_examination(&examined, &*report);
+        report(ExaminationProgress::Finished(result));
     });
-    let verdict = follow(&received, &subject.library, verbose);
-    process.end();
-    verdict
+    let exit_code = print_findings(&received, &subject.library, verbose);
+    // A hanging library never returns from its call, so the plugin process is always killed at the
+    // end.
+    process.terminate();
+    exit_code
 }
 
-/// Requests the plugin's manifest, then the examination of all its promises.
-fn converse(process: &PluginProcess, on_progress: &dyn Fn(ExaminationProgress)) -> Result<(), String> {
+/// Requests the plugin's manifest, then the examination of all its claims.
+fn request_examination(process: &PluginProcess, on_progress: &dyn Fn(ExaminationProgress)) -> Result<(), String> {
     let died = |death: Death| {
         let stderr: String = death.stderr.iter().rev().take(5).rev().map(|line| format!("\n    {line}")).collect();
         match death.cause {
             DeathCause::Unusable(reason) | DeathCause::MissingLibrary(reason) => reason,
-            cause => format!("ended its process ({cause}){stderr}"),
+            cause => format!("terminated its process ({cause}){stderr}"),
         }
     };
     match process.call(Request::Describe) {
@@ -99,94 +107,108 @@ fn converse(process: &PluginProcess, on_progress: &dyn Fn(ExaminationProgress)) 
             let manifest = probe::read_manifest(&json).map_err(|error| error.to_string())?;
             on_progress(ExaminationProgress::Described(Box::new(manifest)));
         }
-        Ok(other) => return Err(format!("answered {other:?} when asked who it is")),
-        Err(CallError::Refused { message, .. }) => return Err(format!("cannot say who it is: {message}")),
+        Ok(other) => return Err(format!("returned {other:?} instead of its manifest")),
+        Err(CallError::Rejected { message, .. }) => return Err(format!("cannot return its manifest: {message}")),
         Err(CallError::Died(death)) => return Err(died(death)),
     }
     match process.call(Request::Examine(Depth::Suite)) {
-        Ok(Reply::Examined(_)) => on_progress(ExaminationProgress::Found(silence(&process.ended()))),
-        Ok(other) => return Err(format!("answered {other:?} when examined")),
-        Err(CallError::Refused { message, .. }) => return Err(format!("cannot be examined: {message}")),
+        Ok(Reply::Examined(_)) => {
+            on_progress(ExaminationProgress::Found(stdout_finding(&process.terminate_and_wait())))
+        }
+        Ok(other) => return Err(format!("returned {other:?} instead of the end of the examination")),
+        Err(CallError::Rejected { message, .. }) => return Err(format!("cannot be examined: {message}")),
         Err(CallError::Died(death)) => return Err(died(death)),
     }
     Ok(())
 }
 
-/// Returns the finding on the one claim that only a host can test: that the library printed nothing on stdout.
-fn silence(death: &Death) -> Finding {
+/// Returns the finding on the claim that the library printed nothing on stdout.
+// The other claims are tested inside the plugin process. This claim needs the complete output of
+// that process.
+fn stdout_finding(death: &Death) -> Finding {
     let verdict = match death.stdout.last() {
         None => Verdict::Holds,
         Some(line) => Verdict::Broken {
             reason: format!(
-                "printed {line:?} on stdout, needed nothing there: programs read it; use `ctx.log`, or stderr"
+                "printed {line:?} on stdout, which must stay empty because programs read it; use `ctx.log`, or stderr"
             ),
         },
     };
     Finding { claim: "nothing is printed on stdout".to_owned(), verdict }
 }
 
-/// Prints each claim as it is decided, and the verdict at the end.
-fn follow(received: &mpsc::Receiver<ExaminationProgress>, library: &Path, verbose: bool) -> anyhow::Result<ExitCode> {
-    let mut tested = String::from("it opens, and says who it is");
+/// Prints each finding as it is received, and the conclusion at the end.
+fn print_findings(
+    received: &mpsc::Receiver<ExaminationProgress>,
+    library: &Path,
+    verbose: bool,
+) -> anyhow::Result<ExitCode> {
+    let mut tested = String::from("it opens and returns its manifest");
     let mut id = String::from("<id>");
     let mut n_held = 0;
     let mut n_broken = 0;
     let mut n_inapplicable = 0;
     loop {
+        // A hanging library reports nothing, so the limit applies to the time between two reports.
         match received.recv_timeout(CLAIM_LIMIT) {
             Ok(ExaminationProgress::Described(manifest)) => {
                 n_held += 1;
                 manifest.id.clone_into(&mut id);
-                print_answer(&format!("  ok     {tested}: {}", introduction(&manifest)))?;
+                print_output(&format!("  ok     {tested}: {}", describe(&manifest)))?;
             }
             Ok(ExaminationProgress::Testing(claim)) => tested = claim,
             Ok(ExaminationProgress::Found(Finding { claim, verdict })) => match verdict {
                 Verdict::Holds => {
                     n_held += 1;
-                    print_answer(&format!("  ok     {claim}"))?;
+                    print_output(&format!("  ok     {claim}"))?;
                 }
                 Verdict::Broken { reason } => {
                     n_broken += 1;
-                    print_answer(&format!("  BROKEN {claim}\n         {}", reason.replace('\n', "\n         ")))?;
+                    print_output(&format!("  BROKEN {claim}\n         {}", reason.replace('\n', "\n         ")))?;
                 }
                 Verdict::Inapplicable { reason } => {
                     n_inapplicable += 1;
                     if verbose {
-                        print_answer(&format!("  -      {claim}: {reason}"))?;
+                        print_output(&format!("  -      {claim}: {reason}"))?;
                     }
                 }
             },
-            Ok(ExaminationProgress::Ended(Ok(()))) if n_broken == 0 => {
+            Ok(ExaminationProgress::Finished(Ok(()))) if n_broken == 0 => {
                 let place = published_as(&id, library);
-                print_answer(&format!(
-                    "passes: {n_held} claims hold{}; publish it as PLUGINS_DIR/{place}, written beside and renamed",
+                print_output(&format!(
+                    "passes: {n_held} claims hold{}; to publish it, copy it next to PLUGINS_DIR/{place} and rename the copy",
                     inapplicable(n_inapplicable)
                 ))?;
                 return Ok(ExitCode::SUCCESS);
             }
-            Ok(ExaminationProgress::Ended(Ok(()))) => {
-                return fails(&format!("{n_broken} broken, {n_held} hold{}", inapplicable(n_inapplicable)));
+            Ok(ExaminationProgress::Finished(Ok(()))) => {
+                return report_failure(&format!("{n_broken} broken, {n_held} hold{}", inapplicable(n_inapplicable)));
             }
-            Ok(ExaminationProgress::Ended(Err(reason))) => return fails(&format!("at `{tested}` it {reason}")),
-            Err(_) => return fails(&format!("at `{tested}` it hangs: nothing for {} s", CLAIM_LIMIT.as_secs())),
+            Ok(ExaminationProgress::Finished(Err(reason))) => {
+                return report_failure(&format!("at `{tested}` it {reason}"));
+            }
+            Err(_) => {
+                return report_failure(&format!("at `{tested}` it hangs: no progress for {} s", CLAIM_LIMIT.as_secs()));
+            }
         }
     }
 }
 
-/// Returns the part of the verdict on claims that do not apply to the plugin.
+/// Returns a part of the conclusion: the number of claims that do not apply to the plugin.
 fn inapplicable(n_inapplicable: usize) -> String {
-    if n_inapplicable == 0 { String::new() } else { format!(", {n_inapplicable} say nothing of it (-v)") }
+    if n_inapplicable == 0 { String::new() } else { format!(", {n_inapplicable} do not apply (-v lists them)") }
 }
 
-/// Returns the path in the plugins folder under which a worker finds the library.
+/// Returns the path, relative to the plugins folder, under which a worker finds the library.
 fn published_as(id: &str, library: &Path) -> String {
     let name = library.file_name().unwrap_or_default().to_string_lossy();
+    // A worker ignores files whose name does not begin with `lib`.
     let stem = name.trim_end_matches(DLL_SUFFIX);
     let lib = if stem.starts_with("lib") { "" } else { "lib" };
     format!("{id}/{lib}{stem}{DLL_SUFFIX}")
 }
 
-fn introduction(manifest: &Manifest) -> String {
+fn describe(manifest: &Manifest) -> String {
     let Manifest { id, version, api, devices, .. } = manifest;
     format!(
         "{id} {version}, plugin API {api}, {}, for {}",
@@ -195,7 +217,8 @@ fn introduction(manifest: &Manifest) -> String {
     )
 }
 
-fn fails(reason: &str) -> anyhow::Result<ExitCode> {
-    print_answer(&format!("fails: {reason}"))?;
+/// Prints why the check failed, and returns the exit code.
+fn report_failure(reason: &str) -> anyhow::Result<ExitCode> {
+    print_output(&format!("fails: {reason}"))?;
     Ok(ExitCode::FAILURE)
 }

@@ -1,4 +1,4 @@
-//! The plugins of a folder as a table, as JSON, or one as a line.
+//! Formats the plugins of a folder as a table or as JSON, and one plugin as a line.
 
 use std::path::Path;
 
@@ -9,20 +9,23 @@ use oculus_plugin_host::installed::InstalledPlugin;
 use oculus_plugin_host::selection;
 use serde_json::{Value, json};
 
-/// Characters of a hash that distinguish generations.
+/// Number of characters of a hash that are shown. They are enough to distinguish the generations of
+/// a file.
 const SHORT_HASH: usize = 12;
 
-/// Returns a table with one row per plugin, and below it why a file has no active plugin.
+/// Returns a table with one row per active plugin, and below it one line per file that is not
+/// active.
 pub(super) fn text(snapshot: &Snapshot, folder: &Path, verbose: bool) -> String {
     let mut lines = vec![overview(snapshot).to_string()];
     if verbose {
         lines.extend(snapshot.entries.iter().filter_map(details));
     }
-    lines.extend(snapshot.entries.iter().filter_map(|entry| why_not(entry, folder)));
+    lines.extend(snapshot.entries.iter().filter_map(|entry| inactive_reason(entry, folder)));
     lines.extend(selection::conflicts(&snapshot.plugins()).into_iter().map(|conflict| format!("conflict: {conflict}")));
     if snapshot.plugins().is_empty() {
         let folder = folder.display();
-        lines.push(format!("no plugin serves from {folder}; publish this project's by `cargo xtask plugins`"));
+        lines
+            .push(format!("no active plugin in {folder}; `cargo xtask plugins` publishes the plugins of this project"));
     }
     lines.join("\n")
 }
@@ -35,7 +38,7 @@ pub(super) fn json(snapshot: &Snapshot, folder: &Path) -> Value {
             "sha256": entry.sha256,
             "state": entry.state.name(),
             "reason": entry.state.reason(),
-            "serves": entry.plugin.as_ref().map(|plugin| json!({
+            "active": entry.plugin.as_ref().map(|plugin| json!({
                 "id": plugin.manifest.id,
                 "version": plugin.manifest.version,
                 "api": plugin.manifest.api,
@@ -52,15 +55,15 @@ pub(super) fn json(snapshot: &Snapshot, folder: &Path) -> Value {
     json!({ "folder": folder, "plugins": entries.collect::<Vec<_>>(), "conflicts": conflicts })
 }
 
-/// Returns one line on the active generation of a plugin.
+/// Returns one line about the active generation of a plugin.
 pub(super) fn active(snapshot: &Snapshot, id: &str) -> String {
     let plugins = snapshot.plugins();
     let Some(plugin) = plugins.iter().find(|plugin| plugin.manifest.id == id) else {
-        return format!("`{id}` goes back to an earlier content, which is examined before it serves");
+        return format!("`{id}` is rolled back; the earlier generation is examined before it becomes active");
     };
     let version = &plugin.manifest.version;
     let InstalledPlugin { generation, sha256, .. } = plugin;
-    format!("{id} {version} serves: generation {generation}, SHA-256 {sha256}")
+    format!("{id} {version} is active: generation {generation}, SHA-256 {sha256}")
 }
 
 fn overview(snapshot: &Snapshot) -> Table {
@@ -87,25 +90,27 @@ fn overview(snapshot: &Snapshot) -> Table {
 }
 
 fn selected_by(manifest: &Manifest) -> String {
-    let lead = manifest.leads_search.then(|| "config_search_model".to_owned());
+    let by_search = manifest.leads_search.then(|| "config_search_model".to_owned());
+    // A rule extractor without a flag is the default: it mines rules in every job that names no
+    // other extractor.
     let is_default = manifest.role == Role::Rules && manifest.flag.is_none();
-    let by_default = is_default.then(|| "rule_extractor, or unasked".to_owned());
-    lead.into_iter().chain(manifest.flag.clone()).chain(by_default).collect::<Vec<_>>().join(", ")
+    let by_default = is_default.then(|| "rule_extractor, or by default".to_owned());
+    by_search.into_iter().chain(manifest.flag.clone()).chain(by_default).collect::<Vec<_>>().join(", ")
 }
 
-/// Returns the state of a file that has an active plugin, by its word in `docs/plugins.md`.
+/// Returns the state of a file that has an active plugin.
 fn state(entry: &FileEntry) -> String {
     match &entry.state {
-        FileState::Active => "serves".to_owned(),
-        FileState::Pending => "serves; its new content is examined".to_owned(),
+        FileState::Active => "active".to_owned(),
+        FileState::Pending => "active; its new build is being examined".to_owned(),
         FileState::Quarantined { .. } | FileState::Refused { .. } => {
-            format!("serves; its new content is {}", entry.state.name())
+            format!("active; its new build is {}", entry.state.name())
         }
     }
 }
 
-/// Returns why the content of a file is not active; `None` if it is.
-fn why_not(entry: &FileEntry, folder: &Path) -> Option<String> {
+/// Returns a line with the reason why the build in a file is not active, or `None` if it is active.
+fn inactive_reason(entry: &FileEntry, folder: &Path) -> Option<String> {
     let path = entry.path.strip_prefix(folder.canonicalize().ok()?).unwrap_or(&entry.path).display();
     let hash: String = entry.sha256.iter().flat_map(|sha256| sha256.chars().take(SHORT_HASH)).collect();
     let name = entry.state.name();
@@ -119,7 +124,7 @@ fn why_not(entry: &FileEntry, folder: &Path) -> Option<String> {
     }
 }
 
-/// Returns the parameters of a plugin and the generations of its file.
+/// Returns the parameters of an active plugin and the generations of its file.
 fn details(entry: &FileEntry) -> Option<String> {
     let plugin = entry.plugin.as_ref()?;
     let prefix = plugin.manifest.prefix.as_deref().unwrap_or("no prefix");
@@ -128,9 +133,9 @@ fn details(entry: &FileEntry) -> Option<String> {
     let generations = entry.generations.all().iter().map(|generation| {
         let number = generation.number;
         let since = &generation.since;
-        let hash: String = generation.content.sha256.chars().take(SHORT_HASH).collect();
+        let hash: String = generation.build.sha256.chars().take(SHORT_HASH).collect();
         let origin = format!("{:?}", generation.origin).to_lowercase();
-        format!("  generation {number}: {} {hash}, {origin} {since}", generation.content.version)
+        format!("  generation {number}: {} {hash}, {origin} {since}", generation.build.version)
     });
     Some(format!("\n{heading}\n{}\n{}", parameters(plugin), generations.collect::<Vec<_>>().join("\n")))
 }
@@ -151,7 +156,8 @@ fn parameters(plugin: &InstalledPlugin) -> Table {
     table
 }
 
-/// Returns the range of a parameter in the config search; empty if it is not searched.
+/// Returns the range of a parameter in the config search, or an empty text if the parameter is not
+/// searched.
 pub(super) fn searched(param: &Param) -> String {
     param.search.map_or_else(String::new, |search| {
         format!("{} to {}{}", search.from, search.to, if search.log { ", log" } else { "" })

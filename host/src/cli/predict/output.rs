@@ -1,4 +1,5 @@
-//! Predictions as CSV or Parquet: `symbol, date|timestamp, probability, signal`.
+//! Writes predictions as CSV or Parquet with the columns `symbol`, `date` (or `timestamp`),
+//! `probability` and `signal`.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -6,30 +7,30 @@ use std::io::Write as _;
 use anyhow::Context;
 use oculus_job::request::Timeframe;
 use oculus_market_data::table_writer::parquet_bytes;
-use oculus_pipeline::bars::{moment, time_column};
+use oculus_pipeline::bars::{format_bar_time, time_column};
 use oculus_pipeline::features::FeatureTable;
 use polars::prelude::{Column, DataFrame, NamedFrom, Series};
 
 use crate::cli::output_file::{OutputFile, cannot_write, write_completely};
 
-/// Predictions to write.
+/// The predictions to write.
 pub(super) struct Signals<'a> {
     /// The table that was scored.
     pub table: &'a FeatureTable,
     /// The rows of the table to write, ascending.
     pub rows: &'a [usize],
-    /// One score per row of the table; NaN if there is none.
+    /// One score per row of the table; NaN for a row without a score.
     pub scores: &'a [f32],
-    /// The score from which a row is a signal, if the model has one.
+    /// The lowest score that is a signal; `None` if the model has no threshold.
     pub threshold: Option<f32>,
-    /// Length of a bar.
+    /// Length of a bar; selects dates or timestamps.
     pub timeframe: Timeframe,
 }
 
-/// Writes signals to a file, completely or not at all.
+/// Writes predictions to a file atomically.
 ///
 /// # Errors
-/// The file system's.
+/// Returns an error if the file cannot be written.
 pub(super) fn write_file(file: &OutputFile, signals: &Signals<'_>) -> anyhow::Result<()> {
     let (path, bytes) = match file {
         OutputFile::Csv(path) => (path, signals.csv().into_bytes()),
@@ -39,8 +40,8 @@ pub(super) fn write_file(file: &OutputFile, signals: &Signals<'_>) -> anyhow::Re
 }
 
 impl Signals<'_> {
-    /// Returns one line per row. Floats have the fewest digits that read back as the same value; a
-    /// missing score is empty.
+    /// Returns CSV with one line per row. Each number has the fewest digits that parse to the same
+    /// value; a missing score is empty.
     pub(super) fn csv(&self) -> String {
         let mut csv = format!("symbol,{},probability,signal\n", time_column(self.timeframe));
         for &row in self.rows {
@@ -52,7 +53,8 @@ impl Signals<'_> {
         csv
     }
 
-    /// Returns a Parquet file with the rows and columns of [`Signals::csv`]; a missing score is null.
+    /// Returns a Parquet file with the rows and columns of [`Signals::csv`]; a missing score is
+    /// null.
     fn parquet(&self) -> anyhow::Result<Vec<u8>> {
         let symbols: Vec<&str> = self.rows.iter().map(|&row| self.symbol(row)).collect();
         let times: Vec<String> = self.rows.iter().map(|&row| self.when(row)).collect();
@@ -72,14 +74,15 @@ impl Signals<'_> {
     }
 
     fn when(&self, row: usize) -> String {
-        moment(self.table.time[row], self.timeframe)
+        format_bar_time(self.table.time[row], self.timeframe)
     }
 
     fn probability(&self, row: usize) -> Option<f32> {
         Some(self.scores[row]).filter(|score| score.is_finite())
     }
 
-    /// Returns 1 from the threshold on, as the job's own metrics count, else 0.
+    /// Returns 1 if the score is at least the threshold, else 0. The job's metrics use the same
+    /// comparison.
     fn signal(&self, row: usize) -> Option<i32> {
         Some(i32::from(self.probability(row)? >= self.threshold?))
     }
@@ -112,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn parquet_and_csv_hold_the_same_rows() {
+    fn parquet_and_csv_contain_the_same_rows() {
         let bytes = with_signals(|signals| signals.parquet().unwrap());
         let frame = ParquetReader::new(std::io::Cursor::new(bytes)).finish().unwrap();
         let names: Vec<&str> = frame.get_column_names().into_iter().map(|name| name.as_str()).collect();

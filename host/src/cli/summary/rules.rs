@@ -1,17 +1,18 @@
-//! The rules of a result: the mined ones by their walk-forward figures, then the job's own by those of the development
-//! period.
+//! Formats the rules of a result: mined rules with their walk-forward figures, then the rules of
+//! the job with the figures of the development period.
 
 use std::fmt::Write;
 
-use oculus_pipeline::report::{Comparison, ExtractedRules, RuleOrigin, Worth};
+use oculus_pipeline::report::{Comparison, ExtractedRules, RuleEvidence, RuleOrigin};
 use oculus_pipeline::rules::{RuleListName, RuleScore, RuleSide, RuleStats, ScoredJobRule};
 use serde_json::Value;
 
 use super::table::{number, optional, table, with_interval};
 
-/// Returns a table of all rules, then a line per list and per count of the job's rules; empty without rules.
+/// Returns a table of all rules. Below it is one line per rule list, and one per side of the job's
+/// rules. The text is empty if there are no rules.
 pub(super) fn rules(rules: &ExtractedRules) -> String {
-    let mut table = table(["rule", "from", "fired", "episodes", "precision", "lift", "lift on the test"]);
+    let mut table = table(["rule", "origin", "bars", "episodes", "precision", "lift", "lift in the test"]);
     for side in [RuleSide::Entry, RuleSide::Exit] {
         for row in mined_rows(rules, side) {
             table.add_row(row);
@@ -28,10 +29,10 @@ pub(super) fn rules(rules: &ExtractedRules) -> String {
         return String::new();
     }
     let counts = [
-        count(RuleSide::Entry, rules.suggested_rules.entry_score.as_ref()),
-        count(RuleSide::Exit, rules.suggested_rules.exit_score.as_ref()),
+        job_rule_count(RuleSide::Entry, rules.suggested_rules.entry_score.as_ref()),
+        job_rule_count(RuleSide::Exit, rules.suggested_rules.exit_score.as_ref()),
     ];
-    format!("{table}{}{}", lists(rules), counts.concat())
+    format!("{table}{}{}", list_lines(rules), counts.concat())
 }
 
 fn mined_rows(rules: &ExtractedRules, side: RuleSide) -> Vec<[String; 7]> {
@@ -39,27 +40,27 @@ fn mined_rows(rules: &ExtractedRules, side: RuleSide) -> Vec<[String; 7]> {
         RuleSide::Entry => &rules.entry_rules,
         RuleSide::Exit => &rules.exit_rules,
     };
-    let singles = singles.iter().map(|it| {
-        let condition = condition(&it.rule.feature, it.rule.operator.sign(), it.rule.threshold);
-        (condition, &it.worth)
+    let singles = singles.iter().map(|mined| {
+        let condition = condition(&mined.rule.feature, mined.rule.operator.sign(), mined.rule.threshold);
+        (condition, &mined.evidence)
     });
     let sets = rules.rule_sets.iter().filter(|set| set.side == side);
-    let sets = sets.map(|set| (conditions(&set.conditions), &set.worth));
-    singles.chain(sets).filter_map(|(condition, worth)| mined_row(side, &condition, worth)).collect()
+    let sets = sets.map(|set| (conditions(&set.conditions), &set.evidence));
+    singles.chain(sets).filter_map(|(condition, evidence)| mined_row(side, &condition, evidence)).collect()
 }
 
-/// Returns the row of a mined rule; `None` for a rule of the job.
-fn mined_row(side: RuleSide, condition: &str, worth: &Worth) -> Option<[String; 7]> {
-    let RuleOrigin::Mined { lists, folds_found, .. } = &worth.source else { return None };
+/// Returns the table row of a mined rule, or `None` if the rule comes from the job.
+fn mined_row(side: RuleSide, condition: &str, evidence: &RuleEvidence) -> Option<[String; 7]> {
+    let RuleOrigin::Mined { lists, folds_found, .. } = &evidence.source else { return None };
     let names: Vec<&str> = lists.iter().map(|name| list_name(*name)).collect();
     Some([
         format!("{} {condition}", side_name(side)),
         format!("{}, {folds_found} folds", names.join(" and ")),
-        optional(worth.support),
-        optional(worth.episodes),
-        number(worth.precision, 3),
-        with_interval(worth.lift, worth.lift_ci95, 2),
-        test_lift(worth.test.as_ref()),
+        optional(evidence.support),
+        optional(evidence.episodes),
+        number(evidence.precision, 3),
+        with_interval(evidence.lift, evidence.lift_ci95, 2),
+        test_lift(evidence.test.as_ref()),
     ])
 }
 
@@ -77,37 +78,40 @@ fn job_row(side: RuleSide, scored: &ScoredJobRule) -> [String; 7] {
     ]
 }
 
-/// Returns a line on how often enough of the job's own rules of a side held together; empty without such rules.
-fn count(side: RuleSide, score: Option<&RuleScore>) -> String {
+/// Returns a line with the number of bars on which enough of the job's rules of one side held at
+/// once. The line is empty if the job has no rules of that side.
+fn job_rule_count(side: RuleSide, score: Option<&RuleScore>) -> String {
     let Some(score) = score else { return String::new() };
-    let needed = format!("at least {} of {} at once", score.threshold, score.n_rules);
+    let required = format!("at least {} of {} at once", score.threshold, score.n_rules);
     let amount = match &score.development {
         Some(stats) => format!("{} bars, lift {}", stats.support, lift(Some(stats))),
         None => optional(score.reason.as_ref()),
     };
-    format!("\nthe job's own {} rules, {needed}: {amount}", side_name(side))
+    format!("\n{} rules of the job, {required}: {amount}", side_name(side))
 }
 
-/// Returns one line per list that has walk-forward figures of its own.
-fn lists(rules: &ExtractedRules) -> String {
+/// Returns one line per rule list that has walk-forward figures.
+fn list_lines(rules: &ExtractedRules) -> String {
     let mut out = String::new();
     for (side, lists) in [(RuleSide::Entry, &rules.lists.entry), (RuleSide::Exit, &rules.lists.exit)] {
         for (name, list) in [(RuleListName::Stable, &lists.stable), (RuleListName::HighLift, &lists.high_lift)] {
             let Some(walk_forward) = &list.walk_forward else { continue };
             let side = side_name(side);
             let name = list_name(name);
-            let before = lift(Some(walk_forward));
+            let walk_forward = lift(Some(walk_forward));
             let test = test_lift(list.test.as_ref());
             // Writing to a string cannot fail.
-            let _ =
-                write!(out, "\n{side} rules, {name} list as a whole: lift {before} walk-forward, {test} on the test");
+            let _ = write!(
+                out,
+                "\n{side} rules, {name} list as a whole: lift {walk_forward} walk-forward, {test} in the test"
+            );
         }
     }
     out
 }
 
 fn conditions(conditions: &[Comparison]) -> String {
-    let one = |it: &Comparison| condition(&it.feature, it.operator.sign(), it.threshold);
+    let one = |part: &Comparison| condition(&part.feature, part.operator.sign(), part.threshold);
     conditions.iter().map(one).collect::<Vec<_>>().join(" and ")
 }
 
@@ -182,7 +186,7 @@ mod tests {
             { "feature": "RET_5", "operator": "<", "threshold": -1.5 },
         ] });
         let set = merged(&[no_figures, set, mined("0 of 3", &["high_lift"], None)]);
-        let own = json!({ "feature": "rsi14", "operator": "<", "threshold": 30.0, "description": "",
+        let job_rule = json!({ "feature": "rsi14", "operator": "<", "threshold": 30.0, "description": "",
             "resolved_feature": "RSI_14", "development": stats(), "test": null });
         let list =
             json!({ "n_rules": 1, "walk_forward": stats(), "in_sample": null, "test": stats_with_lift(Some(0.98)) });
@@ -200,8 +204,8 @@ mod tests {
             },
             "top_features": [],
             "suggested_rules": {
-                "entry_rules": [own], "exit_rules": [], "unresolved": [],
-                "entry_score": score(2, 1, Value::Null, Some("needs 2 of 1 resolved")),
+                "entry_rules": [job_rule], "exit_rules": [], "unresolved": [],
+                "entry_score": score(2, 1, Value::Null, Some("resolved rules: found 1, expected at least 2")),
                 "exit_score": score(1, 3, stats(), None),
             },
         }))
@@ -209,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn mined_rules_precede_the_jobs_own_with_their_origin() {
+    fn mined_rules_precede_the_rules_of_the_job() {
         let text = rules(&extracted());
         let lines: Vec<_> = text.lines().filter(|line| line.contains("entry ") || line.contains("exit ")).collect();
         let cells = |line: &str| {
@@ -223,15 +227,18 @@ mod tests {
         assert_eq!(cells(lines[2]), "exit ADX_14 > 22.0 and RET_5 < -1.5|high-lift, 0 of 3 folds|–|–|–|–|–");
         assert_eq!(
             lines[3],
-            "entry rules, stable list as a whole: lift 1.25 [1.00, 1.50] walk-forward, 0.98 on the test"
+            "entry rules, stable list as a whole: lift 1.25 [1.00, 1.50] walk-forward, 0.98 in the test"
         );
-        assert_eq!(lines[4], "the job's own entry rules, at least 2 of 1 at once: needs 2 of 1 resolved");
-        assert_eq!(lines[5], "the job's own exit rules, at least 1 of 3 at once: 40 bars, lift 1.25 [1.00, 1.50]");
+        assert_eq!(
+            lines[4],
+            "entry rules of the job, at least 2 of 1 at once: resolved rules: found 1, expected at least 2"
+        );
+        assert_eq!(lines[5], "exit rules of the job, at least 1 of 3 at once: 40 bars, lift 1.25 [1.00, 1.50]");
         assert_eq!(lines.len(), 6);
     }
 
     #[test]
-    fn a_threshold_is_written_as_in_the_json() {
+    fn a_threshold_is_formatted_as_in_json() {
         for threshold in [30.0, -1.5, 0.00005, 1e-7, 1e16, 123_456_789.125] {
             let json = json!({ "threshold": threshold }).to_string();
             assert_eq!(format!("{{\"threshold\":{}}}", condition("", "", threshold).trim()), json);

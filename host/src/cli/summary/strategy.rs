@@ -1,43 +1,49 @@
-//! The strategy of a result: the verdict first, then what to do, then its performance on the test.
+//! Formats the strategy of a result: the verdict, the conditions to buy and to sell, and the
+//! performance in the test.
 
 use oculus_pipeline::metrics::Finite;
-use oculus_pipeline::strategy::significance::{Call, DevelopmentSignificance, TestSignificance, Verdict};
+use oculus_pipeline::strategy::significance::{DevelopmentSignificance, TestSignificance, Verdict, VerdictKind};
 use oculus_pipeline::strategy::{
     FollowedCondition, FollowedRules, FollowedSource, PeriodReport, StrategyParameters, StrategyReport,
 };
 
 use super::table::{number, percent, table, with_interval};
 
-/// Rules shown per side.
+/// Maximum number of rules shown per side.
 const SHOWN_RULES: usize = 4;
 
-/// Returns the paragraph on the strategy; only the verdict if no strategy was chosen.
+/// Returns the verdict and the chosen strategy; only the verdict if no strategy was chosen.
 pub(super) fn strategy(verdict: &Verdict, report: &StrategyReport) -> String {
-    let call = match verdict.verdict {
-        Call::Edge => "edge",
-        Call::Inconclusive => "inconclusive",
-        Call::NoEdge => "no edge",
+    let kind = match verdict.verdict {
+        VerdictKind::Edge => "edge",
+        VerdictKind::Inconclusive => "inconclusive",
+        VerdictKind::NoEdge => "no edge",
     };
-    let verdict = format!("verdict: {call} · {}", verdict.reason);
+    let verdict = format!("verdict: {kind} · {}", verdict.reason);
+    // If no strategy was chosen, the parameters and the figures of both periods are absent.
     let (Some(parameters), Some(development), Some(test)) = (&report.parameters, &report.development, &report.test)
     else {
         return verdict;
     };
     let parameters = describe(parameters, report.n_candidates);
-    format!("{verdict}\n{parameters}\n{}\n{}", figures(test), trust(&development.significance, &test.significance))
+    format!(
+        "{verdict}\n{parameters}\n{}\n{}",
+        figures(test),
+        reliability(&development.significance, &test.significance)
+    )
 }
 
-/// Returns a table of when to buy and when to sell.
+/// Returns a table of the conditions to buy and to sell.
 fn describe(parameters: &StrategyParameters, n_candidates: usize) -> String {
-    let chosen_of = format!("chosen of {n_candidates}");
-    let mut table = table(["the strategy", &chosen_of]);
-    let gate = parameters.probability_share.map(|share| {
+    let chosen_from = format!("chosen from {n_candidates} candidates");
+    let mut table = table(["strategy", &chosen_from]);
+    let min_score = parameters.probability_share.map(|share| {
         let threshold = number(parameters.probability_threshold, 3);
         format!("the model's score is at least {threshold} (the highest {:.0} % in development)", 100.0 * share.get())
     });
-    let entries = [counted(parameters.entry_score_threshold, &parameters.entry_rules), gate];
+    let entries = [rule_condition(parameters.entry_score_threshold, &parameters.entry_rules), min_score];
     let exits = [
-        counted(parameters.exit_score_threshold, &parameters.exit_rules),
+        rule_condition(parameters.exit_score_threshold, &parameters.exit_rules),
         Some(format!("{} bars have passed since the entry", parameters.holding_bars)),
         parameters.stop_pct.map(|pct| format!("the price is {} % below the entry", pct.get())),
         parameters.target_pct.map(|pct| format!("the price is {} % above the entry", pct.get())),
@@ -47,15 +53,16 @@ fn describe(parameters: &StrategyParameters, n_candidates: usize) -> String {
     table.to_string()
 }
 
-/// Returns `at least 2 of 5 stable rules hold:` and one line per rule; `None` if no rules are counted.
-fn counted(threshold: Option<u32>, followed: &FollowedRules) -> Option<String> {
+/// Returns the condition on the number of rules, such as `at least 2 of 5 stable rules hold:`, and
+/// one line per rule. It is `None` if the strategy does not use rules.
+fn rule_condition(threshold: Option<u32>, followed: &FollowedRules) -> Option<String> {
     let threshold = threshold?;
     let rules = &followed.rules;
-    let rule = |rule: &Vec<FollowedCondition>| rule.iter().map(condition).collect::<Vec<_>>().join(" and ");
-    let shown: String = rules.iter().take(SHOWN_RULES).map(|it| format!("\n  {}", rule(it))).collect();
+    let rule = |conditions: &Vec<FollowedCondition>| conditions.iter().map(condition).collect::<Vec<_>>().join(" and ");
+    let shown: String = rules.iter().take(SHOWN_RULES).map(|conditions| format!("\n  {}", rule(conditions))).collect();
     let more = if rules.len() > SHOWN_RULES { "\n  …" } else { "" };
     let source = match followed.source {
-        FollowedSource::Job => "of the job's own",
+        FollowedSource::Job => "requested",
         FollowedSource::HighLift => "high-lift",
         FollowedSource::Stable => "stable",
         FollowedSource::None => return None,
@@ -68,7 +75,7 @@ fn condition(condition: &FollowedCondition) -> String {
     super::rules::condition(feature, operator.sign(), threshold.map(Finite::get))
 }
 
-/// Returns a table of the test's figures next to those of the market.
+/// Returns a table that compares the strategy's figures in the test with those of the market.
 fn figures(test: &PeriodReport<TestSignificance>) -> String {
     let period = format!("{} to {}, after costs", test.from, test.to);
     let mut table = table([period.as_str(), "strategy", "market at equal exposure", "always in"]);
@@ -78,28 +85,29 @@ fn figures(test: &PeriodReport<TestSignificance>) -> String {
         table.add_row([name.to_owned(), strategy, market, always]);
     };
     add("return %", compared.map(|figures| number(figures.total_return_pct, 1)));
-    add("return % a year", compared.map(|figures| number(figures.annual_return_pct, 1)));
+    add("return % per year", compared.map(|figures| number(figures.annual_return_pct, 1)));
     add("Sharpe ratio", compared.map(|figures| number(figures.sharpe, 2)));
     add("Sortino ratio", compared.map(|figures| number(figures.sortino, 2)));
-    add("largest fall %", compared.map(|figures| number(figures.max_drawdown_pct, 1)));
+    add("maximum drawdown %", compared.map(|figures| number(figures.max_drawdown_pct, 1)));
     let traded = format!("{}, {} won", test.performance.n_trades, percent(test.performance.hit_rate));
     add("round trips", [traded, String::new(), String::new()]);
     add("invested", [percent(test.performance.exposure), String::new(), String::new()]);
     table.to_string()
 }
 
-/// Returns a table of how far the figures can be trusted.
-fn trust(development: &DevelopmentSignificance, test: &TestSignificance) -> String {
-    let mut table = table(["how far to trust it", "", "what is asked for"]);
+/// Returns a table of the figures that state whether the result may be due to chance or
+/// overfitting.
+fn reliability(development: &DevelopmentSignificance, test: &TestSignificance) -> String {
+    let mut table = table(["reliability", "", "required"]);
     let excess = with_interval(test.excess_pct_a_year, test.excess_ci95, 1);
-    for (name, value, needed) in [
-        ("mean excess over the market, % a year", excess, "more than 0"),
-        ("probability that it is more than chance", number(test.probabilistic_sharpe, 3), "0.975 or more"),
-        ("years of test that would tell", number(test.years_needed, 1), "less than there are"),
+    for (name, value, required) in [
+        ("mean excess over the market, % per year", excess, "more than 0"),
+        ("probabilistic Sharpe ratio of the excess", number(test.probabilistic_sharpe, 3), "0.975 or more"),
+        ("years of test needed for significance", number(test.years_needed, 1), "at most those available"),
         ("probability of overfitting (PBO)", number(development.pbo, 2), "less than 0.50"),
         ("deflated Sharpe ratio, in development", number(development.deflated_sharpe, 3), "near 1"),
     ] {
-        table.add_row([name.to_owned(), value, needed.to_owned()]);
+        table.add_row([name.to_owned(), value, required.to_owned()]);
     }
     table.to_string()
 }
@@ -121,7 +129,7 @@ mod tests {
         performance.as_object_mut().unwrap().extend(traded.as_object().unwrap().clone());
         let period = |significance: Value| {
             json!({ "from": "2024-01-02", "to": "2024-06-03", "n_dates": 100, "performance": performance,
-                "buy_and_hold": figures(0.7), "always_in": figures(0.8), "honesty": significance })
+                "buy_and_hold": figures(0.7), "always_in": figures(0.8), "significance": significance })
         };
         serde_json::from_value(json!({
             "n_candidates": 128, "n_eligible": 100, "cost_bps": 5.0, "candidates": [], "parameters": parameters,
@@ -132,11 +140,11 @@ mod tests {
     }
 
     fn no_edge() -> Verdict {
-        Verdict { verdict: Call::NoEdge, reason: "the excess is negative".to_owned() }
+        Verdict { verdict: VerdictKind::NoEdge, reason: "the excess is negative".to_owned() }
     }
 
     #[test]
-    fn a_strategy_is_described_with_its_test_next_to_the_market() {
+    fn a_strategy_is_described_with_its_test_figures_and_those_of_the_market() {
         let rules = json!({ "source": "stable", "rules": [
             [{ "feature": "RSI_14", "operator": "<=", "threshold": 34.6 }, { "feature": "ADX", "operator": ">", "threshold": 22.0 }]
         ] });

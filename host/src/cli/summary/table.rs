@@ -1,4 +1,4 @@
-//! Tables of the summary, and the text of their cells.
+//! Creates the tables of the summary, and formats their cells.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 use oculus_pipeline::metrics::{Finite, Interval};
 
-/// The text of a cell without a value.
+/// Text of a cell without a value.
 const ABSENT: &str = "–";
 
 /// Creates a table with left-aligned columns.
@@ -19,24 +19,24 @@ pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-/// Returns a figure with `decimals` decimals.
+/// Formats a figure with `decimals` decimals.
 pub(super) fn number(value: Option<Finite>, decimals: usize) -> String {
     value.map_or_else(|| ABSENT.to_owned(), |value| format!("{:.decimals$}", value.get()))
 }
 
-/// Returns a figure and its interval with `decimals` decimals, such as `1.25 [1.00, 1.50]`.
+/// Formats a figure and its interval with `decimals` decimals, such as `1.25 [1.00, 1.50]`.
 pub(super) fn with_interval(value: Option<Finite>, interval: Option<Interval>, decimals: usize) -> String {
     let interval =
         interval.map(|Interval(low, high)| format!(" [{:.decimals$}, {:.decimals$}]", low.get(), high.get()));
     number(value, decimals) + &interval.unwrap_or_default()
 }
 
-/// Returns a share in whole percent.
+/// Formats a share in whole percent.
 pub(super) fn percent(share: Option<Finite>) -> String {
     share.map_or_else(|| ABSENT.to_owned(), |share| format!("{:.0} %", 100.0 * share.get()))
 }
 
-/// Returns the text of a value that may be absent.
+/// Formats a value that may be absent.
 pub(super) fn optional(value: Option<impl Display>) -> String {
     value.map_or_else(|| ABSENT.to_owned(), |value| value.to_string())
 }

@@ -1,4 +1,5 @@
-//! Progress of a job process as an event: with job id, time, percent and ETA.
+//! Turns the progress of a job process into an event: adds the job id, the time, the percentage and
+//! the ETA.
 //!
 //! Invariant: `percent` never decreases within an attempt.
 
@@ -7,9 +8,9 @@ use std::time::Instant;
 use oculus_job::progress::{Event, Phase, Progress, Status};
 use serde_json::{Map, Value};
 
-use super::estimate::eta_s;
+use super::eta::eta_s;
 
-/// Makes the events of one attempt.
+/// Creates the events of one attempt.
 pub(crate) struct EventStamper {
     job_id: String,
     started: Instant,
@@ -17,17 +18,17 @@ pub(crate) struct EventStamper {
 }
 
 impl EventStamper {
-    /// Creates the stamper of an attempt that started at `started`.
+    /// Creates the stamper of an attempt that started at the time `started`.
     pub(crate) fn new(job_id: &str, started: Instant) -> Self {
         Self { job_id: job_id.to_owned(), started, percent: 0.0 }
     }
 
-    /// Returns the id of the job.
+    /// Returns the job's id.
     pub(crate) fn job_id(&self) -> &str {
         &self.job_id
     }
 
-    /// Returns when the attempt started.
+    /// Returns the time at which the attempt started.
     pub(crate) fn started(&self) -> Instant {
         self.started
     }
@@ -37,7 +38,7 @@ impl EventStamper {
         self.percent
     }
 
-    /// Returns the event for what the job reports at `now`.
+    /// Returns the event for progress that the job reports at `now`.
     pub(crate) fn stamp(&mut self, progress: Progress, now: Instant) -> Event {
         let reported = number(&progress.details, "percent").unwrap_or(0.0);
         self.percent = self.percent.max(reported.clamp(0.0, 100.0));
@@ -55,7 +56,7 @@ impl EventStamper {
         event
     }
 
-    /// Returns the last event of the attempt.
+    /// Returns the final event of the attempt.
     pub(crate) fn last(&mut self, phase: Phase, status: Status, message: &str) -> Event {
         let mut details = Map::new();
         if phase == Phase::Complete {
@@ -65,10 +66,12 @@ impl EventStamper {
     }
 }
 
+/// Returns a field of the details that is a number.
 fn number(details: &Map<String, Value>, field: &str) -> Option<f64> {
     details.get(field).and_then(Value::as_f64)
 }
 
+/// Returns a time rounded to tenths of a second.
 fn tenths(seconds: f64) -> f64 {
     (seconds * 10.0).round() / 10.0
 }
@@ -80,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_has_percent_elapsed_time_and_eta_until_the_phase_ends() {
+    fn an_event_has_percent_elapsed_time_and_an_eta_until_its_phase_completes() {
         let started = Instant::now();
         let mut stamper = EventStamper::new("job", started);
         let mut details_of = |status| {

@@ -1,5 +1,5 @@
-//! Decides which events are sent, and when: at most five per second, but every first and last event
-//! of a phase.
+//! Decides which events are sent, and when. At most five events per second are sent, in addition to
+//! the first and the last event of each phase.
 
 use std::time::{Duration, Instant};
 
@@ -14,20 +14,22 @@ const INTERVAL: Duration = Duration::from_millis(200);
 pub(crate) struct EventPacer {
     stamper: EventStamper,
     phase: Option<Phase>,
-    /// When events were sent last.
+    /// The time at which events were last sent.
     sent: Option<Instant>,
+    /// The events to send at the next call of [`EventPacer::take_due`].
     due: Vec<Event>,
-    /// The latest event of a phase that came too soon after the one before it.
-    held: Option<Event>,
+    /// The latest event of the phase, if it came too soon after the previous event. A later event
+    /// of the same phase replaces it.
+    pending: Option<Event>,
 }
 
 impl EventPacer {
-    /// Paces the events that `stamper` makes.
+    /// Creates a pacer of the events that `stamper` creates.
     pub(crate) fn new(stamper: EventStamper) -> Self {
-        Self { stamper, phase: None, sent: None, due: Vec::new(), held: None }
+        Self { stamper, phase: None, sent: None, due: Vec::new(), pending: None }
     }
 
-    /// Returns the stamper, for the last event of the attempt.
+    /// Returns the stamper, which the caller needs for the final event of the attempt.
     pub(crate) fn into_stamper(self) -> EventStamper {
         self.stamper
     }
@@ -37,27 +39,28 @@ impl EventPacer {
         &self.stamper
     }
 
-    /// Adds what the job reports.
+    /// Adds progress that the job reports at `now`.
     pub(crate) fn offer(&mut self, progress: Progress, now: Instant) {
         let opens_phase = self.phase != Some(progress.phase);
         let ends_phase = progress.status != Status::InProgress;
         self.phase = Some(progress.phase);
         let event = self.stamper.stamp(progress, now);
+        // A new phase shows that the pending event was the last one of the previous phase.
         if opens_phase {
-            self.release_held();
+            self.release_pending();
         }
         if opens_phase || ends_phase {
-            self.held = None;
+            self.pending = None;
             self.due.push(event);
         } else {
-            self.held = Some(event);
+            self.pending = Some(event);
         }
     }
 
     /// Returns the events to send now.
     pub(crate) fn take_due(&mut self, now: Instant) -> Vec<Event> {
-        if self.held_until().is_some_and(|time| time <= now) {
-            self.release_held();
+        if self.pending_until().is_some_and(|time| time <= now) {
+            self.release_pending();
         }
         if !self.due.is_empty() {
             self.sent = Some(now);
@@ -65,15 +68,15 @@ impl EventPacer {
         std::mem::take(&mut self.due)
     }
 
-    /// Makes the held event due: it is the last of its phase.
-    pub(crate) fn release_held(&mut self) {
-        self.due.extend(self.held.take());
+    /// Makes the pending event due, because it is the last one of its phase.
+    pub(crate) fn release_pending(&mut self) {
+        self.due.extend(self.pending.take());
     }
 
-    /// Returns when [`EventPacer::take_due`] has an event next; `None` if only a new offer changes
-    /// that.
-    pub(crate) fn held_until(&self) -> Option<Instant> {
-        self.held.as_ref().map(|_| self.sent.map_or(self.stamper.started(), |sent| sent + INTERVAL))
+    /// Returns the time from which [`EventPacer::take_due`] returns the pending event, or `None` if
+    /// no event is pending.
+    pub(crate) fn pending_until(&self) -> Option<Instant> {
+        self.pending.as_ref().map(|_| self.sent.map_or(self.stamper.started(), |sent| sent + INTERVAL))
     }
 }
 
@@ -93,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn first_and_last_of_a_phase_always_go_out_and_the_rest_five_a_second() {
+    fn the_first_and_last_events_of_a_phase_are_always_sent_and_others_at_five_per_second() {
         let started = Instant::now();
         let mut pacer = pacer(started);
         let mut sent = Vec::new();
@@ -104,14 +107,14 @@ mod tests {
             sent.extend(pacer.take_due(now).into_iter().map(|event| (step, event.details["percent"].as_f64())));
         }
         let times: Vec<u64> = sent.iter().map(|(step, _)| *step).collect();
-        assert_eq!(times, [0, 20, 40, 50, 50, 70, 90], "at 50 the held last of one phase and the first of the next");
+        assert_eq!(times, [0, 20, 40, 50, 50, 70, 90], "step 50 sends the last event of one phase and the next one");
         assert_eq!(sent[3].1, Some(49.0));
         assert_eq!(sent[4].1, Some(50.0));
     }
 
     proptest! {
         #[test]
-        fn percent_never_falls(reported in proptest::collection::vec(any::<f64>(), 1..50)) {
+        fn percent_never_decreases(reported in proptest::collection::vec(any::<f64>(), 1..50)) {
             let mut pacer = pacer(Instant::now());
             let mut before = 0.0;
             for percent in reported {

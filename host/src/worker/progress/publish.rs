@@ -1,4 +1,5 @@
-//! Publishes the events of an attempt on the job's channel, and updates the worker's status.
+//! Publishes the events of an attempt on the job's progress channel, and updates the worker's
+//! status.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,45 +14,47 @@ use crate::worker::lease::Freshness;
 use crate::worker::redis_client::RedisClient;
 use crate::worker::status::WorkerStatus;
 
-/// How long the last event of a job stays readable.
+/// The time for which Redis keeps the last event of a job. The scripts use the same value.
 const EVENT_TTL_SECONDS: u64 = 3600;
 
 /// Publishes the events of one attempt.
 pub(crate) struct ProgressPublisher {
-    /// Which events are sent, and when.
+    /// The pacer, which decides which events are sent, and when.
     pub pacer: EventPacer,
-    /// Whether the attempt may still publish.
+    /// The view of the lease that shows whether the attempt may still publish.
     pub freshness: Freshness,
-    /// Where the events go.
+    /// The client that sends the events.
     pub redis: Arc<RedisClient>,
-    /// Where heartbeats read the progress.
+    /// The status from which heartbeats read the progress.
     pub status: WorkerStatus,
 }
 
 impl ProgressPublisher {
-    /// Publishes what the job reports until the sender is dropped. Returns the stamper, for the
-    /// last event.
+    /// Publishes the reported progress until the sender is dropped. Returns the stamper, which the
+    /// caller needs for the final event.
     pub(crate) async fn run(mut self, mut reports: mpsc::UnboundedReceiver<Progress>) -> EventStamper {
         loop {
-            let held_until = self.pacer.held_until();
+            let pending_until = self.pacer.pending_until();
             tokio::select! {
                 progress = reports.recv() => match progress {
                     Some(progress) => self.offer(progress),
                     None => break,
                 },
-                () = sleep_until(held_until) => {}
+                () = sleep_until(pending_until) => {}
             }
-            // Reports that came in while Redis was slow are merged before any is sent.
+            // All reports that arrived while Redis was slow are read before an event is sent, so
+            // that they merge into the latest one.
             while let Ok(progress) = reports.try_recv() {
                 self.offer(progress);
             }
             self.send_due().await;
         }
-        self.pacer.release_held();
+        self.pacer.release_pending();
         self.send_due().await;
         self.pacer.into_stamper()
     }
 
+    /// Adds progress to the pacer and to the worker's status.
     fn offer(&mut self, progress: Progress) {
         let phase = progress.phase;
         self.pacer.offer(progress, Instant::now());
@@ -59,19 +62,24 @@ impl ProgressPublisher {
         self.status.set_progress(stamper.job_id(), phase, stamper.percent());
     }
 
+    /// Sends the events that are due.
     async fn send_due(&mut self) {
         for event in self.pacer.take_due(Instant::now()) {
-            // If the lease may have passed to another worker, the attempt publishes nothing. The
-            // client logs an outage.
+            // Another worker may hold the lease by now, and the events of two workers must not be
+            // mixed. Events that are lost in an outage are not sent again; the client logs the
+            // outage.
             if self.freshness.is_fresh() && self.send(&event).await.is_err() {
                 break;
             }
         }
     }
 
+    /// Stores and publishes one event.
     async fn send(&self, event: &Event) -> redis::RedisResult<()> {
         let channel = channel(&event.job_id);
         let text = event.to_json();
+        // The event is stored before it is published. A subscriber that reads the key after the
+        // event thus never gets an older one.
         self.redis
             .query::<()>("progress", cmd("SET").arg(&channel).arg(&text).arg("EX").arg(EVENT_TTL_SECONDS))
             .await?;
@@ -79,6 +87,7 @@ impl ProgressPublisher {
     }
 }
 
+/// Sleeps until `time`, or forever if it is `None`.
 async fn sleep_until(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time.into()).await,

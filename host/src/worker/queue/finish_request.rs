@@ -5,7 +5,8 @@ use serde::Serialize;
 use crate::config::QueueConfig;
 use crate::worker::claim_outcome::{ClaimOutcome, DeadLetter};
 
-/// How a claim ends, as `finish.lua` reads it.
+/// The outcome of a claim in the form that `finish.lua` reads. The head of `finish.lua` describes
+/// the fields.
 #[derive(Serialize)]
 pub(super) struct FinishRequest<'a> {
     outcome: &'static str,
@@ -22,13 +23,13 @@ pub(super) struct FinishRequest<'a> {
 }
 
 impl<'a> FinishRequest<'a> {
-    /// Returns the request for the outcome of the job `id`.
-    pub(super) fn new(id: Option<&'a str>, outcome: &'a ClaimOutcome, rules: &QueueConfig) -> Self {
+    /// Creates the request for the outcome of a claim. `id` is the job's id, if one could be read.
+    pub(super) fn new(id: Option<&'a str>, outcome: &'a ClaimOutcome, config: &QueueConfig) -> Self {
         let release = FinishRequest {
             outcome: "release",
             id,
-            ttl: rules.result_ttl_seconds(),
-            max_crashes: rules.max_crashes,
+            ttl: config.result_ttl_seconds(),
+            max_crashes: config.max_crashes,
             succeeded: None,
             letter: None,
             requeued: None,

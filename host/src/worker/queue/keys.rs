@@ -1,4 +1,4 @@
-//! The keys of one queue, and the commands that the worker needs for them.
+//! The Redis keys of one queue, and the commands that the worker needs for them.
 
 use std::fmt::Display;
 
@@ -6,8 +6,8 @@ use oculus_job::progress::channel;
 
 use crate::config::QueueConfig;
 
-/// The keys of one queue. All of them share the queue's cluster slot, except results, payloads and
-/// progress.
+/// The Redis keys of one queue. All of them are in the cluster slot of the queue, except results,
+/// payloads and progress channels.
 #[derive(Clone)]
 pub(super) struct Keys {
     queue: String,
@@ -16,12 +16,12 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Returns the keys of the queue `queue`.
-    pub(super) fn new(queue: &str, rules: &QueueConfig) -> Self {
+    /// Creates the keys of the queue `queue`.
+    pub(super) fn new(queue: &str, config: &QueueConfig) -> Self {
         Self {
             queue: queue.to_owned(),
-            result_prefix: rules.result_prefix.clone(),
-            job_prefix: rules.job_prefix.clone(),
+            result_prefix: config.result_prefix.clone(),
+            job_prefix: config.job_prefix.clone(),
         }
     }
 
@@ -30,12 +30,12 @@ impl Keys {
         &self.queue
     }
 
-    /// Returns the key of the sorted set of tokens by expiry.
+    /// Returns the key of the sorted set of leases: tokens, scored by expiry.
     pub(super) fn leases(&self) -> String {
         self.in_slot("leases")
     }
 
-    /// Returns the key of the last token.
+    /// Returns the key of the last token that was issued.
     pub(super) fn fence(&self) -> String {
         self.in_slot("fence")
     }
@@ -45,34 +45,39 @@ impl Keys {
         self.in_slot("dead")
     }
 
-    /// Returns the key of the hash of the claim with this token; an empty token gives the prefix.
+    /// Returns the key of the claim with this token. If the token is empty, returns the prefix of
+    /// all claims.
     pub(super) fn claim(&self, token: impl Display) -> String {
         self.in_slot(&format!("job:{token}"))
     }
 
-    /// Returns the key of the token of the job's live attempt.
+    /// Returns the key that stores the token of the job's running attempt.
     pub(super) fn running(&self, id: &str) -> String {
         self.in_slot(&format!("running:{id}"))
     }
 
-    /// Returns the key of the job's counts.
+    /// Returns the key that stores the counts of a job: attempts, crashes and vanished workers.
     pub(super) fn count(&self, id: &str) -> String {
         self.in_slot(&format!("count:{id}"))
     }
 
-    /// Returns the key of the payload's hash with which the job succeeded.
+    /// Returns the key that marks the success of a job. It stores the SHA-256 of the payload that
+    /// succeeded.
     pub(super) fn done(&self, id: &str) -> String {
         self.in_slot(&format!("done:{id}"))
     }
 
-    /// Returns the key of the job's result.
+    /// Returns the key of the result of a job.
     pub(super) fn result(&self, id: &str) -> String {
         format!("{}:{id}", self.result_prefix)
     }
 
-    /// Returns the commands that the worker needs, in addition to its own `pop` and `push`: all
-    /// that it sends to each kind of key.
+    /// Returns every command that the worker sends, with an example of its key and arguments.
+    ///
+    /// * `pop`, `push`: the commands for the configured end of the list.
     pub(super) fn needed_commands(&self, pop: &str, push: &str) -> Vec<Vec<String>> {
+        // If a key has a variable part, this part is `x` in the example. Rights are granted to
+        // prefixes, so a right that covers the example covers all keys of the same kind.
         let queue = self.queue().to_owned();
         let payload = format!("{}:x", self.job_prefix);
         let needed: [(String, &[&[&str]]); 11] = [
@@ -91,6 +96,7 @@ impl Keys {
             (payload, &[&["GETRANGE", "0", "1"]]),
             (channel("x"), &[&["SET", "x"], &["PUBLISH", "x"]]),
         ];
+        // In all of these commands, the key is the first argument.
         let commands = needed.iter().flat_map(|(key, commands)| {
             commands.iter().map(|words| [&words[..1], &[key.as_str()], &words[1..]].concat())
         });
@@ -99,6 +105,7 @@ impl Keys {
 
     /// Returns a key in the cluster slot of the queue.
     fn in_slot(&self, name: &str) -> String {
+        // Redis Cluster hashes only the part in braces.
         format!("{{{}}}:{name}", self.queue)
     }
 }

@@ -1,29 +1,29 @@
-//! What the queue's scripts return, as types.
+//! The replies of the queue's scripts, as types.
 
 use redis::{FromRedisValue, ParsingError, Value};
 
-/// What becomes of a claim, once its job id and payload are known.
+/// The reply of `start.lua`: whether the job of a claim runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// The job runs.
     Run {
         /// The number of this attempt, from 1.
         attempt: u32,
-        /// Deaths of the job's process so far.
+        /// The number of earlier attempts whose job process died.
         crashes: u32,
     },
-    /// Another attempt of this job runs; the entry is dropped.
+    /// Another attempt of this job is running; the entry is dropped.
     Running {
-        /// The token of that attempt.
+        /// The token of the running attempt.
         token: u64,
     },
-    /// This payload has succeeded before; `complete` is published again.
+    /// This payload has already succeeded; the event `complete` is published again.
     AlreadySucceeded,
     /// This worker no longer holds the claim.
     Lost,
 }
 
-/// The state of a lease after its renewal.
+/// The reply of `renew.lua`: the state of a lease after its renewal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseStatus {
     /// This worker holds the claim.
@@ -34,20 +34,20 @@ pub enum LeaseStatus {
     Lost,
 }
 
-/// The result of finishing a claim.
+/// The reply of `finish.lua`. It is also the status of each claim that `reap.lua` has finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinishStatus {
     /// The outcome is accepted.
     Finished,
-    /// The entry is in the queue again after a crash.
+    /// The entry is in the queue again, because its job process crashed or its worker vanished.
     Requeued,
     /// The entry is a dead letter.
     Dead,
-    /// The outcome is discarded: this worker no longer held the claim.
+    /// The outcome is discarded, because this worker no longer holds the claim.
     Fenced,
 }
 
-/// A claim taken from a worker that vanished.
+/// A claim that the reaper has finished, because its worker has vanished.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reaped {
     /// [`FinishStatus::Requeued`] or [`FinishStatus::Dead`].
@@ -106,6 +106,7 @@ impl FromRedisValue for Reaped {
     }
 }
 
+/// Returns the error of an unknown reply.
 fn unexpected(script: &str, reply: &str) -> ParsingError {
-    ParsingError::from(format!("the script {script} returned `{reply}`"))
+    ParsingError::from(format!("unexpected reply of the script {script}: `{reply}`"))
 }

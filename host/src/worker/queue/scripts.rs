@@ -1,10 +1,11 @@
-//! The Lua scripts of the queue. The head of each file states its KEYS, its ARGV and what it
-//! returns.
+//! The Lua scripts of the queue. The head of each file states its KEYS, ARGV and reply.
 
 use std::sync::LazyLock;
 
 use redis::Script;
 
+// A script in Redis cannot load another file. Therefore each script is a concatenation of files,
+// and the files with shared functions come first.
 macro_rules! script {
     ($($file:literal),+) => {
         LazyLock::new(|| Script::new(concat!($(include_str!(concat!("../scripts/", $file))),+)))

@@ -1,24 +1,30 @@
--- Ends a claim: stores its result, returns its entry to the queue, or moves the entry to the dead
--- letters.
--- KEYS: queue, leases, claim, dead letters, prefix of counts; if a job id could be read also its
--- result, progress channel, running token, counts and success.
+-- Finishes a claim: stores its result, requeues its entry, or moves the entry to the dead letters.
+--
+-- Order: the claim is deleted after the outcome is written. Redis does not roll back a script that
+-- fails halfway, for example because a key has another type. The claim then still exists, and the
+-- worker submits the outcome again.
+--
+-- KEYS: queue, leases, claim, dead letters, prefix of counts; if a job id could be read, also the
+--       job's result, progress channel, running token, counts and success.
 -- ARGV: token, boot id, push command, result object, final progress event, and a request in JSON:
---   outcome: 'result' | 'release' | 'crash' | 'dead'; a crash uses result and event only at the cap
---   id: the job id; absent if none could be read
---   ttl: seconds that the result is kept, 0 for forever
---   max_crashes: the number of crashes at which the entry becomes a dead letter
---   succeeded: SHA-256 of the payload that led to a success
---   letter: the dead letter without its entry, id and time
---   requeued: the progress event of a crash under the cap
--- Returns 'finished', 'requeued', 'dead', or 'fenced' if the caller no longer holds the claim: then
--- nothing is written.
+--   - outcome: 'result' | 'release' | 'crash' | 'dead'; a crash always has an id
+--   - id: the job id; absent if none could be read
+--   - ttl: the number of seconds for which the result is kept; 0 for forever
+--   - max_crashes: the number of crashes at which the entry becomes a dead letter
+--   - succeeded: SHA-256 of the payload, if the job succeeded
+--   - letter: the dead letter without its entry, id and time
+--   - requeued: the progress event of a crash below max_crashes; at max_crashes, the result object
+--     and the final event are written instead
+-- Returns 'requeued' (after a crash), 'dead', 'finished' (after a result or a release), or 'fenced'
+-- if the caller no longer holds the claim; then nothing is written.
 local queue, leases, claim, dead, counts, result_key, channel, running, count, done = unpack(KEYS)
 local token, boot, push, result, event = unpack(ARGV, 1, 5)
 local request = cjson.decode(ARGV[6])
 local id = request.id
 local entry = redis.call('HGET', claim, 'entry')
 if not entry or not is_holder(leases, claim, token, boot) then return 'fenced' end
--- A key of another type raises an error here, before anything is written.
+-- If one of these keys has another type, the script stops here, before anything is written. The
+-- other keys are only set and deleted, which works for every type.
 redis.call('LLEN', queue)
 redis.call('LLEN', dead)
 if id then
@@ -33,6 +39,8 @@ end
 
 local function write_result()
   redis.call('SET', result_key, result)
+  -- A failure removes the mark of an earlier success, so that the same payload can run again. A job
+  -- with a result starts with new counts.
   redis.call('DEL', done, count)
   if request.succeeded then redis.call('SET', done, request.succeeded) end
   if request.ttl > 0 then
@@ -42,29 +50,34 @@ local function write_result()
   publish(event)
 end
 
-local answer = 'finished'
+local status = 'finished'
 if request.outcome == 'result' then
   write_result()
 elseif request.outcome == 'dead' then
   add_dead_letter(dead, request.letter, entry, id)
+  -- A refused entry may be a duplicate. It must not replace the result of an attempt that is
+  -- running or has succeeded.
   if id and not belongs_to_another(token, leases, running, done, result_key) then write_result() end
-  answer = 'dead'
+  status = 'dead'
 elseif request.outcome == 'release' then
   redis.call(push, queue, entry)
-  -- A claim without this field has forgotten its START (Redis returned from an older state), and
-  -- `attempts` does not include it.
+  -- If the claim has no field `attempt`, Redis has reverted to a state before the start of the
+  -- attempt. Then `attempts` does not include this attempt.
   if id and redis.call('HEXISTS', claim, 'attempt') == 1 then redis.call('HINCRBY', count, 'attempts', -1) end
 elseif redis.call('HINCRBY', count, 'crashes', 1) < request.max_crashes then
   redis.call(push, queue, entry)
   publish(request.requeued)
-  answer = 'requeued'
+  status = 'requeued'
 else
   add_dead_letter(dead, request.letter, entry, id)
   write_result()
-  answer = 'dead'
+  status = 'dead'
 end
-if answer ~= 'requeued' and request.outcome ~= 'release' then redis.call('DEL', count_of_nameless(counts, entry)) end
+-- Workers that vanished before the id was read are counted under the hash of the entry. This count
+-- is deleted when the entry is finished.
+if status ~= 'requeued' and request.outcome ~= 'release' then redis.call('DEL', count_of_nameless(counts, entry)) end
 redis.call('ZREM', leases, token)
 redis.call('DEL', claim)
+-- If this attempt is a refused duplicate, the running token may belong to another attempt.
 if id and redis.call('GET', running) == token then redis.call('DEL', running) end
-return answer
+return status

@@ -1,14 +1,18 @@
--- Which attempt owns a job's result and counts. Shared by FINISH and REAP: prepended to both.
+-- Determines which attempt owns the result and the counts of a job. This file is prepended to
+-- FINISH and REAP.
 
--- Returns whether the job's result and counts belong to another attempt: one that runs, or one that
--- has succeeded.
+-- Returns whether the result and the counts of a job belong to another attempt: one that is
+-- running, or one that has succeeded. If the lease of a running token is gone, the token is left
+-- over from a lost attempt.
 local function belongs_to_another(token, leases, running, done, result)
   local other = redis.call('GET', running)
   if other and other ~= token and redis.call('ZSCORE', leases, other) then return true end
   return redis.call('EXISTS', done) == 1 and redis.call('EXISTS', result) == 1 and other ~= token
 end
 
--- Returns the key that counts the losses of an entry whose job id has not been read.
+-- Returns the key that counts the vanished workers of an entry whose job id has not been read. The
+-- `#` distinguishes this key from the keys of jobs' counts, unless the id of a job is `#` followed
+-- by the same hash.
 local function count_of_nameless(counts, entry)
   return counts .. '#' .. redis.sha1hex(entry)
 end

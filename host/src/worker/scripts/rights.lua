@@ -1,8 +1,9 @@
--- Checks which commands Redis would refuse this user, without running them. Declares no keys, so
--- that a user without any right to keys may call it.
--- ARGV: a JSON list of commands, each a list of words.
--- Returns the refused commands as texts of command and key; an empty list if Redis is older than 7
--- and cannot check.
+-- Determines which commands Redis would reject for this user, without running them. The script
+-- declares no keys, so even a user without any right to keys may call it.
+--
+-- ARGV: a JSON list of commands; each command is a list of words.
+-- Returns the rejected commands, each as a text of command and key. The list is empty if Redis is
+-- older than version 7, because such a server cannot check rights.
 local missing = {}
 if not redis.acl_check_cmd then return missing end
 for _, command in ipairs(cjson.decode(ARGV[1])) do

@@ -1,32 +1,41 @@
--- Decides whether a claim runs, once its job id and payload have been read.
+-- Decides whether the job of a claim runs. The worker calls it after it has read the id and the
+-- payload.
+--
 -- KEYS: leases, claim, result, progress channel, running token, counts, success.
 -- ARGV: token, boot id, job id, SHA-256 of the payload, final progress event.
 -- Returns one of:
---   {'run', attempt, crashes}
---   {'running', other token}: another attempt of this job runs; the entry is acknowledged
---   {'done'}: this payload has succeeded before; the entry is acknowledged, the event published again
---   {'lost'}: the caller no longer holds the claim; nothing is written
--- A repeated call after a lost answer returns 'run' again and counts no further attempt.
+--   - {'run', attempt, crashes}: the job runs
+--   - {'running', other token}: another attempt of this job is running; the entry is dropped
+--   - {'done'}: this payload has already succeeded; the entry is dropped, and the event is
+--     published again
+--   - {'lost'}: the caller no longer holds the claim; nothing is written
+-- A repeated call after a lost reply returns 'run' again and does not count a further attempt.
 local leases, claim, result, channel, running, count, done = unpack(KEYS)
 local token, boot, id, payload, event = unpack(ARGV)
 if not is_holder(leases, claim, token, boot) then return {'lost'} end
 
-local function acknowledge()
+-- Deletes the claim without writing a result, because another attempt has written or will write the
+-- result of the job.
+local function drop_entry()
   redis.call('ZREM', leases, token)
   redis.call('DEL', claim)
 end
 
+-- If a running token has no lease, it is left over from a lost attempt and does not block this
+-- attempt.
 local other = redis.call('GET', running)
 if other and other ~= token and redis.call('ZSCORE', leases, other) then
-  acknowledge()
+  drop_entry()
   return {'running', other}
 end
+-- If the backend has deleted the result, the job runs again.
 if redis.call('GET', done) == payload and redis.call('EXISTS', result) == 1 then
-  acknowledge()
+  drop_entry()
   redis.call('SET', channel, event, 'EX', 3600)
   redis.call('PUBLISH', channel, event)
   return {'done'}
 end
+-- The field `attempt` marks a claim whose job has started, so a repeated call changes nothing.
 local attempt = redis.call('HGET', claim, 'attempt')
 if not attempt then
   attempt = redis.call('HINCRBY', count, 'attempts', 1)

@@ -1,23 +1,23 @@
-//! How a process ended.
+//! The cause of a process's exit.
 //!
-//! In: an exit status. Out: an [`ExitCause`], and its text. Invariant: code compares the variants,
-//! never the text.
+//! In: an exit status. Out: an [`ExitCause`] and its text. Invariant: code compares the variants
+//! and never parses the text.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-/// How a process ended.
+/// The cause of a process's exit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitCause {
-    /// A signal killed it.
+    /// A signal killed the process. The value is the number of the signal.
     Signal(i32),
-    /// It exited with this code.
+    /// The process exited. The value is its exit code.
     Code(i32),
 }
 
 impl ExitCause {
-    /// Returns the signal, if one killed the process.
+    /// Returns the number of the signal that killed the process, or `None` if the process exited.
     pub fn signal(self) -> Option<i32> {
         match self {
             Self::Signal(signal) => Some(signal),
@@ -25,7 +25,7 @@ impl ExitCause {
         }
     }
 
-    /// Returns the exit code, if the process exited.
+    /// Returns the exit code if the process exited.
     pub fn code(self) -> Option<i32> {
         match self {
             Self::Signal(_) => None,
@@ -38,7 +38,8 @@ impl From<ExitStatus> for ExitCause {
     fn from(status: ExitStatus) -> Self {
         match (status.signal(), status.code()) {
             (Some(signal), _) => Self::Signal(signal),
-            // A stopped or continued process has neither; a process that was waited for has one.
+            // A status that has neither a signal nor a code belongs to a stopped process. `wait`
+            // does not return such a status, so the default is never used.
             (None, code) => Self::Code(code.unwrap_or_default()),
         }
     }
@@ -54,7 +55,7 @@ impl fmt::Display for ExitCause {
     }
 }
 
-/// Returns the name of a signal that ends processes.
+/// Returns the name of a signal that can kill a process, or `unnamed`.
 pub fn signal_name(signal: i32) -> &'static str {
     match signal {
         1 => "SIGHUP",
@@ -78,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_is_a_signal_or_a_code() {
+    fn a_status_is_displayed_as_a_signal_or_an_exit_code() {
         assert_eq!(ExitCause::from(ExitStatus::from_raw(11)).to_string(), "signal 11 (SIGSEGV)");
         assert_eq!(ExitCause::from(ExitStatus::from_raw(3 << 8)).to_string(), "exit code 3");
     }

@@ -1,8 +1,8 @@
-//! Reads the pipes of a child process to their ends, on one thread per pipe.
+//! Reads stdout and stderr of a child process until they are closed, on one thread per pipe.
 //!
-//! In: stdout and stderr. Out: log lines, and the last lines of each pipe.
-//! Invariant: a pipe is always read, so that the child never blocks on output; memory is bounded by
-//! [`KEPT_LINES`].
+//! In: stdout and stderr. Out: log lines, and the last lines of each pipe. Invariant: a pipe is
+//! read continuously, so the child never blocks on output. Memory is bounded by [`KEPT_LINES`]
+//! lines per pipe.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
@@ -11,36 +11,39 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::flood::{LineFate, LogAllowance};
+use super::log_allowance::{LineDecision, LogAllowance};
 use crate::log_line;
 
-/// Last lines of each pipe that are kept for the report of a death.
+/// Number of lines that are kept from the end of each pipe, for the report about a process that
+/// died.
 pub const KEPT_LINES: usize = 50;
-/// A longer line is cut into several, so that a line without end does not fill the memory.
+/// Number of bytes after which a line is split. Endless output without a line break therefore
+/// cannot fill the memory.
 const MAX_LINE_BYTES: u64 = 8 << 10;
 
-/// The names under which lines of a child are logged.
+/// The log fields that state which child process printed a line.
 #[derive(Clone, Debug, Default)]
 pub struct OutputLabel {
-    /// The job that the child runs.
+    /// Id of the job that the child runs.
     pub job: Option<String>,
-    /// The plugin that the child loads.
+    /// Id of the plugin that the child loads.
     pub plugin: Option<String>,
 }
 
 type LastLines = Arc<Mutex<VecDeque<String>>>;
 
-/// Both pipes of one process.
+/// The output of one process: two pipes that are being read, and their last lines.
 pub struct ChildOutput {
     label: OutputLabel,
     stdout: LastLines,
     stderr: LastLines,
     allowance: Arc<Mutex<LogAllowance>>,
-    all_ended: mpsc::Receiver<()>,
+    /// Disconnects when every reader has reached the end of its pipe.
+    all_closed: mpsc::Receiver<()>,
 }
 
 impl ChildOutput {
-    /// Starts reading what a process prints.
+    /// Starts reading the output of a process. The lines of each pipe are kept separately.
     pub fn read(
         stdout: Option<impl Read + Send + 'static>,
         stderr: Option<impl Read + Send + 'static>,
@@ -51,7 +54,8 @@ impl ChildOutput {
         Self::start(stdout, stderr, kept, label, allowance)
     }
 
-    /// Starts reading what a process prints, and keeps the lines of both pipes in one list, in the order of their arrival.
+    /// Starts reading the output of a process. The lines of both pipes are kept in one list, in the
+    /// order of their arrival.
     pub fn read_merged(
         stdout: Option<impl Read + Send + 'static>,
         stderr: Option<impl Read + Send + 'static>,
@@ -70,29 +74,30 @@ impl ChildOutput {
         allowance: LogAllowance,
     ) -> Self {
         let allowance = Arc::new(Mutex::new(allowance));
-        let (ended, all_ended) = mpsc::channel();
+        let (open, all_closed) = mpsc::channel();
         let reader = |kept: &LastLines| PipeReader {
             label: label.clone(),
             kept: Arc::clone(kept),
             allowance: Arc::clone(&allowance),
-            _ended: ended.clone(),
+            _open: open.clone(),
         };
         reader(&kept[0]).spawn(stdout);
         reader(&kept[1]).spawn(stderr);
         let [stdout, stderr] = kept;
-        Self { label, stdout, stderr, allowance, all_ended }
+        Self { label, stdout, stderr, allowance, all_closed }
     }
 
-    /// Returns the last lines on stdout and stderr of a process that has ended; of merged pipes, all in the first list.
+    /// Returns the last lines of stdout and of stderr. If the pipes are merged, the first list has
+    /// all lines. Call this function after the process has exited.
     ///
-    /// * `grace`: how long to wait for the ends of the pipes. They end with the process, unless it left children behind
-    ///   that hold them open.
+    /// * `grace`: the longest time to wait until the pipes are closed. They close when the process
+    ///   exits, unless children of the process still keep them open.
     pub fn last_lines(self, grace: Duration) -> [Vec<String>; 2] {
-        let _ = self.all_ended.recv_timeout(grace);
+        let _ = self.all_closed.recv_timeout(grace);
         let n_lines = self.allowance.lock().n_unlogged();
         if n_lines > 0 {
             let OutputLabel { job, plugin } = &self.label;
-            tracing::warn!(job, plugin, "printed {n_lines} more lines, which are not in the log");
+            tracing::warn!(job, plugin, "the process printed {n_lines} more lines, which are not in the log");
         }
         [&self.stdout, &self.stderr].map(|kept| std::mem::take(&mut *kept.lock()).into())
     }
@@ -103,8 +108,9 @@ struct PipeReader {
     label: OutputLabel,
     kept: LastLines,
     allowance: Arc<Mutex<LogAllowance>>,
-    /// Dropped at the end of the pipe: the receiver returns when every reader has ended.
-    _ended: mpsc::Sender<()>,
+    /// A sender that is dropped at the end of the pipe. The receiver returns when all readers have
+    /// dropped their senders.
+    _open: mpsc::Sender<()>,
 }
 
 impl PipeReader {
@@ -118,6 +124,8 @@ impl PipeReader {
         let mut pipe = BufReader::new(pipe);
         let mut line = Vec::new();
         while (&mut pipe).take(MAX_LINE_BYTES).read_until(b'\n', &mut line).is_ok_and(|n_bytes| n_bytes > 0) {
+            // Native libraries may print bytes that are not UTF-8; the rest of the line is still
+            // readable.
             self.keep(String::from_utf8_lossy(&line).trim_end().to_owned());
             line.clear();
         }
@@ -125,13 +133,17 @@ impl PipeReader {
 
     fn keep(&self, line: String) {
         let OutputLabel { job, plugin } = &self.label;
-        let fate = self.allowance.lock().admit(line.len());
-        match fate {
-            LineFate::Logged => log_line::forward(job.as_deref(), plugin.as_deref(), &line),
-            LineFate::FirstUnlogged => {
-                tracing::warn!(job, plugin, "prints too much for the log: its further lines are only counted");
+        let decision = self.allowance.lock().admit(line.len());
+        match decision {
+            LineDecision::Logged => log_line::forward(job.as_deref(), plugin.as_deref(), &line),
+            LineDecision::FirstUnlogged => {
+                tracing::warn!(
+                    job,
+                    plugin,
+                    "the process prints too much for the log: its further lines are only counted"
+                );
             }
-            LineFate::Unlogged => {}
+            LineDecision::Unlogged => {}
         }
         let mut kept = self.kept.lock();
         if kept.len() == KEPT_LINES {
@@ -146,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn merged_pipes_share_one_list() {
+    fn merged_pipes_keep_their_lines_in_one_list() {
         let stdout: &[u8] = b"one\n";
         let stderr: &[u8] = b"two\n";
         let label = OutputLabel::default();
@@ -157,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_kept_in_pieces_and_only_the_last_ones() {
+    fn a_line_without_a_line_break_is_split_and_its_last_pieces_are_kept() {
         let pipe: &[u8] = &[b'x'; 1 << 20];
         let label = OutputLabel::default();
         let output = ChildOutput::read(Some(pipe), None::<&[u8]>, label, LogAllowance::limited());

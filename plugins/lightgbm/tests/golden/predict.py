@@ -1,10 +1,10 @@
-"""Predicts with Python's LightGBM from a text that the plugin saved.
+"""Predicts with Python's LightGBM from a model text that the plugin saved.
 
 pip install lightgbm==4.7.0 numpy
 cargo run -p oculus-plugin-lightgbm --example lightgbm_golden plugins/lightgbm/tests/golden
 python plugins/lightgbm/tests/golden/predict.py
 
-In: model.txt, rows.csv. Out: predictions.csv, one probability a row, in full precision.
+In: model.txt, rows.csv. Out: predictions.csv, one probability per row, in full precision.
 """
 
 from pathlib import Path

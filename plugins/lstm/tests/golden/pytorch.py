@@ -1,11 +1,11 @@
-"""Scores of PyTorch's nn.LSTM and nn.Linear, from a file that the plugin saved and from one of PyTorch's own weights.
+"""Scores with PyTorch's nn.LSTM and nn.Linear, from a file that the plugin saved and from one with weights of PyTorch.
 
 pip install torch==2.13.0 safetensors numpy
 cargo run -p oculus-plugin-lstm --example lstm_golden plugins/lstm/tests/golden
 python plugins/lstm/tests/golden/pytorch.py
 
-In: ours.safetensors, rows.csv. Out: pytorch.safetensors, and ours.csv and pytorch.csv: a probability a row, in full
-precision, from the first row with a whole window on.
+In: ours.safetensors, rows.csv. Out: pytorch.safetensors, and ours.csv and pytorch.csv: one probability per row, in full
+precision, from the first row with a complete window.
 """
 
 import json
@@ -42,15 +42,15 @@ class Net(torch.nn.Module):
 def score(name):
     with safe_open(folder / f"{name}.safetensors", "pt") as file:
         net = Net(json.loads(file.metadata()["oculus"]))
-        # Strict: every tensor of the file has its place, and every place its tensor.
+        # Loading is strict: the file and the network must have exactly the same tensors.
         net.load_state_dict({key: file.get_tensor(key) for key in file.keys()})
     with torch.no_grad():
         scores = net(torch.from_numpy(rows))
     (folder / f"{name}.csv").write_text("".join(f"{p!r}\n" for p in scores.tolist()))
 
 
-def write_own():
-    """Weights of PyTorch's own choice, four times as large so that the scores spread, in a file as the plugin writes it."""
+def write_pytorch_model():
+    """Writes a file in the plugin's format with PyTorch's initial weights, multiplied by four to spread the scores."""
     torch.manual_seed(5)
     header = {"family": "lstm", "format": 1, "columns": ["F_0", "F_1", "F_2", "F_3"], "features": ["F_2", "F_0", "F_3", "F_1"]}
     header |= {"hidden_size": 11, "num_layers": 3, "sequence_length": 23, "clip": 5.0, "epochs": 1, "device": "cpu"}
@@ -62,7 +62,7 @@ def write_own():
     return header
 
 
-header = write_own()
+header = write_pytorch_model()
 names = (folder / "rows.csv").read_text().splitlines()[0].split(",")
 score("ours")
 rows = rows[:, [names.index(name) for name in header["features"]]]

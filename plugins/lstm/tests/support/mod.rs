@@ -1,4 +1,4 @@
-//! Tables with a planted memory, and how well scores find it.
+//! Tables whose labels depend on earlier rows, and the AUC of scores on them.
 
 use oculus_plugin_api::Task;
 use oculus_plugin_api::testing::{Frame, Noise};
@@ -9,14 +9,14 @@ fn normal(noise: &mut Noise) -> f64 {
     (-2.0 * (1.0 - noise.unit_f64()).ln()).sqrt() * (std::f64::consts::TAU * noise.unit_f64()).cos()
 }
 
-/// What the labels of a table remember of its columns.
+/// The number of earlier rows on which the labels of a table depend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Memory {
-    /// Means over some 20 and 8 rows.
+    /// The labels depend on means over about 20 and 8 rows.
     Short,
-    /// Means over some 70 and 40 rows.
+    /// The labels depend on means over about 70 and 40 rows.
     Long,
-    /// Nothing.
+    /// The labels are random.
     None,
 }
 
@@ -34,18 +34,22 @@ impl Size {
     }
 }
 
-/// Columns of several symbols on the same days, and labels.
+/// Columns and labels of several symbols, which have rows on the same days.
 pub(crate) struct Data {
     pub(crate) n_days: usize,
     pub(crate) columns: Vec<Vec<f32>>,
     pub(crate) label: Vec<f32>,
-    /// Probability that each label is 1: what the best score could be.
+    /// Probability that each label is 1, which is the best possible score.
     pub(crate) truth: Vec<f32>,
 }
 
 impl Data {
-    /// Columns that forget 40 % a row; labels by the running mean of the first, less that of the second where the third
-    /// is above 0 (more where it is below).
+    /// Creates a table with a planted memory.
+    ///
+    /// Each column is an autoregressive process with coefficient 0.6. The log-odds of a label have
+    /// two terms, each with a weight. The first term is the running mean of the first column. The
+    /// second term is negative: minus the running mean of the second column, times the hyperbolic
+    /// tangent of the third column.
     pub(crate) fn planted(memory: Memory, size: Size, seed: u64) -> Self {
         let Size { n_symbols, n_days, n_columns } = size;
         let mut noise = Noise::new(seed);
@@ -76,7 +80,7 @@ impl Data {
         Self { n_days, columns, label, truth }
     }
 
-    /// The table.
+    /// Returns the table.
     pub(crate) fn frame(&self) -> Frame {
         let n_symbols = self.label.len() / self.n_days;
         let name = |idx| -> &'static str { format!("F_{idx}").leak() };
@@ -84,32 +88,34 @@ impl Data {
         self.columns.iter().enumerate().fold(frame, |frame, (idx, column)| frame.column(name(idx), column.clone()))
     }
 
-    /// Rows of all symbols from one day up to, not including, another.
+    /// Returns the rows of all symbols from day `from` (inclusive) to `to` (exclusive).
     pub(crate) fn days(&self, from: usize, to: usize) -> Vec<u32> {
         let n_symbols = self.label.len() / self.n_days;
         (0..n_symbols).flat_map(|symbol| (from..to).map(move |day| (symbol * self.n_days + day) as u32)).collect()
     }
 
+    /// Returns a task with a fixed seed, number of threads and device.
     pub(crate) fn task<'a>(&'a self, train_rows: &'a [u32], tune_rows: &'a [u32]) -> Task<'a> {
         Task { label: &self.label, train_rows, tune_rows, seed: 7, threads: 1, device: "cpu" }
     }
 
-    /// Returns how well the scores of some rows separate their labels.
+    /// Computes the AUC of the scores of some rows.
     pub(crate) fn auc(&self, rows: &[u32], scores: &[f32]) -> f64 {
         auc(scores, &rows.iter().map(|&row| self.label[row as usize]).collect::<Vec<_>>())
     }
 }
 
-/// Seconds that the processor worked for this thread where the system tells (Linux), so that other work beside does not
-/// count; else seconds of the clock.
+/// On Linux, returns the CPU seconds of this thread, so that concurrent work does not distort a
+/// measurement. On other systems, returns the seconds of a clock.
 pub(crate) fn seconds() -> f64 {
     let statistics = std::fs::read_to_string("/proc/thread-self/schedstat");
     let nanoseconds = statistics.ok().and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
-    let of_clock = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64();
-    nanoseconds.map_or_else(of_clock, |nanoseconds| nanoseconds / 1e9)
+    let clock_seconds = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64();
+    nanoseconds.map_or_else(clock_seconds, |nanoseconds| nanoseconds / 1e9)
 }
 
-/// Exponential mean over about `length` rows, from 0 at the first day of each symbol.
+/// Computes the exponential mean over about `length` rows; it restarts at 0 on the first day of
+/// each symbol.
 fn running_mean(column: &[f32], n_days: usize, length: f64) -> Vec<f64> {
     let mut mean = 0.0;
     let mut next = |(row, &value): (usize, &f32)| {

@@ -4,7 +4,7 @@ pip install numpy==2.4.6 safetensors==0.8.0
 cargo run -p oculus-plugin-mlp --example mlp_golden plugins/mlp/tests/golden
 python plugins/mlp/tests/golden/numpy_mlp.py
 
-In: ours.safetensors, rows.csv. Out: ours.csv, pythons.safetensors, pythons.csv; a probability a row, in full precision.
+In: ours.safetensors, rows.csv. Out: ours.csv, pythons.safetensors, pythons.csv; one probability per row, in full precision.
 """
 
 import json
@@ -38,7 +38,7 @@ def predict(file: Path) -> numpy.ndarray:
 
 def write(file: Path) -> None:
     random = numpy.random.default_rng(8)
-    # Other features in another order; one that never moved, one whose values reach the clip.
+    # The features have another order than the rows. One is constant, and one has values beyond the clip.
     features, sizes = ["RET_5", "RSI_14", "ADX_14", "NATR_14"], [4, 7, 5, 3, 1]
     tensors = {
         "scaler.mean": numpy.array([0.4, 0.5, 0.5, 0.5]),

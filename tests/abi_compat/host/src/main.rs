@@ -1,4 +1,5 @@
-//! A host of API 1.1: opens a library with the real loader and reports which old and new functions it has.
+//! A host of API 1.1: it opens a library with the loader of oculus-host, and prints which old and
+//! new functions the library has.
 
 use std::path::Path;
 
@@ -10,14 +11,14 @@ use oculus_plugin_api::{PluginError, abi};
 mod loader;
 
 fn main() {
-    let library = std::env::args().nth(1).expect("the path of a library");
+    let library = std::env::args().nth(1).expect("missing argument: the path of a library");
     match loader::load(Path::new(&library)) {
         Ok(module) => report(&module).unwrap_or_else(|error| panic!("{error}")),
-        Err(error) => println!("refused: {error}"),
+        Err(error) => println!("rejected: {error}"),
     }
 }
 
-/// Prints one line per function, present or absent.
+/// Prints one line per function, which states whether the library has the function.
 fn report(module: &abi::Module_Ref) -> Result<(), PluginError> {
     let manifest = Harness::from_module(*module).manifest()?;
     println!("{} of API {}", manifest.id, manifest.api);
@@ -27,7 +28,7 @@ fn report(module: &abi::Module_Ref) -> Result<(), PluginError> {
     let frame = Frame::new(1, 6).column("RSI_14", vec![0.5, 0.25, 0.75, 0.125, 0.875, 0.625]);
     let rows = [0, 1, 2, 3, 4, 5];
     let all = RSlice::from_slice(&rows);
-    let host = Later;
+    let host = Services;
     let services = || abi::Host_TO::from_ptr(&host, TD_Opaque);
     let prepared = module.prepare()(frame.table(), all, "{}".into(), services()).into_result()?;
     let task = abi::Task {
@@ -51,10 +52,10 @@ fn report(module: &abi::Module_Ref) -> Result<(), PluginError> {
     Ok(())
 }
 
-/// A host with the new service.
-struct Later;
+/// The services of a host of API 1.1, including the new one.
+struct Services;
 
-impl abi::Host for Later {
+impl abi::Host for Services {
     fn progress(&self, _: f64, _: RStr<'_>) {}
 
     fn metric(&self, _: RStr<'_>, _: u64, _: f64) {}
@@ -67,6 +68,8 @@ impl abi::Host for Later {
         false
     }
 
+    // The service that 1.1 adds. The default implementation returns infinity, so the result 7 shows
+    // that the plugin called this host's implementation.
     fn seconds_left(&self) -> f64 {
         7.0
     }

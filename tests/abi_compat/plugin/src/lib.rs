@@ -1,7 +1,9 @@
-//! A family built with API 1.1: its scores are a column of the table, and it logs what the new service says.
+//! A family of API 1.1. The family's scores are a column of the table, and it logs the result of
+//! the new service.
 
 use oculus_plugin_api::prelude::*;
 
+/// The family.
 struct Grown;
 
 impl Family for Grown {
@@ -19,6 +21,7 @@ impl Family for Grown {
     }
 }
 
+/// The fitted model.
 struct Column;
 
 impl Model for Column {

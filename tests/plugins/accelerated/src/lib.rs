@@ -1,17 +1,17 @@
-//! A family that claims a GPU which bears one fit at a time, for the tests of who may work on one.
+//! A family that claims a GPU for one fit at a time, for the tests of exclusive GPU access.
 //!
-//! The GPU is a file of the temporary folder, locked as long as a fit works on it: a second fit finds it locked and fails.
-//! Its score is the value of the first feature for models.
+//! The GPU is represented by a file in the temporary folder, which a fit locks while it runs. A
+//! concurrent fit finds the lock and fails. The score is the value of the first model feature.
 
 use std::fs::{File, TryLockError};
 use std::time::Duration;
 
 use oculus_plugin_api::prelude::*;
 
-/// The family.
+/// The family that claims a GPU.
 pub struct Accelerated;
 
-/// The file that stands for the GPU, in the temporary folder.
+/// Name of the file in the temporary folder that represents the GPU.
 pub const DEVICE_FILE: &str = "oculus-test-device";
 
 impl Family for Accelerated {
@@ -24,8 +24,8 @@ impl Family for Accelerated {
             .prefixed("acc_")
             .devices(["cpu", "cuda"])
             .rounds_param("epochs")
-            .param(Param::int("epochs", 10).range(1, 1_000_000).help("steps of 20 ms"))
-            .param(Param::choice("device", "auto", devices).help("where to work"))
+            .param(Param::int("epochs", 10).range(1, 1_000_000).help("number of steps of 20 ms"))
+            .param(Param::choice("device", "auto", devices).help("device of a fit"))
     }
 
     fn fit(table: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<FirstFeature> {
@@ -41,16 +41,18 @@ impl Family for Accelerated {
         }
         drop(gpu);
         let column = table.model_features().first().map(|&idx| table.name(idx).to_owned());
-        let column = column.ok_or_else(|| PluginError::data("no feature is for models; needs one"))?;
+        let column = column.ok_or_else(|| PluginError::data("found no model feature, expected at least one"))?;
         Ok(FirstFeature { column, device })
     }
 }
 
+/// Locks the GPU's file, or returns [`code::DEVICE`](oculus_plugin_api::code::DEVICE) if another
+/// fit has locked it.
 fn lock_device() -> Result<File> {
     let file = File::create(std::env::temp_dir().join(DEVICE_FILE)).map_err(PluginError::engine)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(PluginError::device("two fits are on one device")),
+        Err(TryLockError::WouldBlock) => Err(PluginError::device("another fit uses the device")),
         Err(TryLockError::Error(error)) => Err(PluginError::engine(error)),
     }
 }

@@ -1,4 +1,4 @@
-//! The family does on the CPU what every family must.
+//! Tests that the family meets every claim of the plugin API on the CPU.
 
 use oculus_test_accelerated::Accelerated;
 

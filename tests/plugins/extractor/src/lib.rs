@@ -1,14 +1,15 @@
-//! A small rule extractor: thresholds of single features at the deciles, the most precise first.
+//! A small rule extractor: it proposes thresholds of single features at the deciles, the most
+//! precise first.
 //!
-//! Proves that the plugin API fits plugins that mine rules instead of fitting models. Its parameter `act` says how it
-//! misbehaves.
+//! It shows that the plugin API also supports plugins that mine rules instead of fitting models.
+//! The parameter `act` selects a misbehaviour.
 
 use oculus_plugin_api::prelude::*;
 
-/// The extractor.
+/// The rule extractor.
 pub struct Deciles;
 
-/// A rule and the share of class 1 among the training rows that it holds on.
+/// A rule, and the share of class 1 among the training rows on which it holds.
 struct Scored {
     condition: Condition,
     precision: f64,
@@ -21,9 +22,15 @@ impl Extractor for Deciles {
             .role(Role::Rules)
             .selected_by("mine_deciles")
             .prefixed("deciles_")
-            .param(Param::int("max_rules", 5).range(1, 100).help("rules at most"))
-            .param(Param::float("min_support", 0.05).range(0.0, 1.0).help("share of the rows that a rule holds on"))
-            .param(Param::choice("act", "none", ["none", "abort", "rubbish"]).help("how it misbehaves"))
+            .param(Param::int("max_rules", 5).range(1, 100).help("maximum number of rules"))
+            .param(
+                Param::float("min_support", 0.05)
+                    .range(0.0, 1.0)
+                    .help("minimum share of the rows on which a rule holds"),
+            )
+            .param(
+                Param::choice("act", "none", ["none", "abort", "invalid_rules"]).help("misbehaviour of the extractor"),
+            )
     }
 
     fn extract(
@@ -36,7 +43,7 @@ impl Extractor for Deciles {
         task.needs_both_classes()?;
         match params.choice("act")? {
             "abort" => std::process::abort(),
-            "rubbish" => return Ok(rubbish()),
+            "invalid_rules" => return Ok(invalid_rules()),
             _ => {}
         }
         let min_rows = (params.float("min_support")? * task.train_rows.len() as f64).max(1.0);
@@ -51,22 +58,24 @@ impl Extractor for Deciles {
                 }
             }
         }
-        // Stable: of equally precise rules the first feature's, at the lowest threshold.
+        // The sort is stable, so equally precise rules are ordered by feature, then by threshold.
         rules.sort_by(|a, b| b.precision.total_cmp(&a.precision));
         rules.truncate(params.count("max_rules")?);
         Ok(rules.into_iter().map(|rule| MinedRule { conditions: vec![rule.condition], stability: None }).collect())
     }
 }
 
-/// What is no rule: a feature that nobody has, a threshold that is none, no condition at all.
-fn rubbish() -> Vec<MinedRule> {
+/// Returns three invalid rules: one with an unknown feature, one with an impossible threshold, and
+/// one without a condition.
+fn invalid_rules() -> Vec<MinedRule> {
     let condition =
         |feature: &str, threshold| Condition { feature: feature.to_owned(), operator: Operator::AtMost, threshold };
-    let no_rules = [vec![condition("NO_SUCH_FEATURE", 1.0)], vec![condition("RSI_14", f64::MAX)], vec![]];
-    no_rules.map(|conditions| MinedRule { conditions, stability: Some(7.0) }).into()
+    let rules = [vec![condition("NO_SUCH_FEATURE", 1.0)], vec![condition("RSI_14", f64::MAX)], vec![]];
+    rules.map(|conditions| MinedRule { conditions, stability: Some(7.0) }).into()
 }
 
-/// The nine inner deciles of a column over those of some rows that have a value; none where no row has.
+/// Computes the nine inner deciles of a column over the rows with a value; returns none if no row
+/// has a value.
 fn deciles(column: &[f32], rows: &[u32]) -> Vec<f64> {
     let values = rows.iter().map(|&row| f64::from(column[row as usize]));
     let mut values: Vec<_> = values.filter(|value| value.is_finite()).collect();
@@ -76,6 +85,7 @@ fn deciles(column: &[f32], rows: &[u32]) -> Vec<f64> {
     deciles
 }
 
+/// Computes the precision of a condition; `None` if it holds on fewer than `min_rows` rows.
 fn score(condition: Condition, column: &[f32], task: &Task<'_>, min_rows: f64) -> Option<Scored> {
     let holds = |&&row: &&u32| condition.holds(f64::from(column[row as usize]));
     let rows: Vec<_> = task.train_rows.iter().filter(holds).collect();

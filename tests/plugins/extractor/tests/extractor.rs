@@ -1,4 +1,4 @@
-//! The rule extractor through its module.
+//! Tests of the rule extractor through its plugin module.
 
 use oculus_plugin_api::testing::{Frame, Harness, Listener};
 use oculus_plugin_api::{Operator, Role, Task, code};
@@ -8,7 +8,8 @@ oculus_plugin_api::conformance!(extractor Deciles);
 
 const N_ROWS: u32 = 400;
 
-/// The label is 1 exactly where the level, a feature for rules only, is above 300.
+/// Returns a table of two columns: a noise feature, and a price level that is only for rules. The
+/// label is 1 exactly on rows with a level above 300.
 fn frame() -> Frame {
     let level = (0..N_ROWS).map(|row| (row * 37 % N_ROWS) as f32).collect();
     let noise = (0..N_ROWS).map(|row| (row * 91 % 101) as f32).collect();
@@ -20,7 +21,7 @@ fn labels() -> Vec<f32> {
 }
 
 #[test]
-fn a_planted_threshold_comes_first() {
+fn a_planted_threshold_is_ranked_first() {
     let label = labels();
     let rows = (0..N_ROWS).collect::<Vec<_>>();
     let task = Task { label: &label, train_rows: &rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
@@ -33,7 +34,7 @@ fn a_planted_threshold_comes_first() {
 }
 
 #[test]
-fn what_an_extractor_cannot_do_is_named() {
+fn unsupported_calls_and_invalid_scores_are_rejected_with_their_codes() {
     let harness = Harness::extractor::<Deciles>();
     let manifest = harness.manifest().unwrap();
     assert_eq!((manifest.role, manifest.flag.as_deref()), (Role::Rules, Some("mine_deciles")));
@@ -44,7 +45,7 @@ fn what_an_extractor_cannot_do_is_named() {
     let rows = (0..N_ROWS).collect::<Vec<_>>();
     let task = Task { label: &label, train_rows: &rows, tune_rows: &[], seed: 1, threads: 1, device: "auto" };
     let few = harness.extract(&frame(), &task, &[0.5], &Listener::default()).err().unwrap();
-    assert_eq!((few.code, few.message.as_str()), (code::DATA, "1 scores for 400 rows"));
+    assert_eq!((few.code, few.message.as_str()), (code::DATA, "found 1 scores for 400 rows, expected one per row"));
     let scores = vec![f32::NAN; label.len()];
     let cancelled = harness.extract(&frame(), &task, &scores, &Listener::cancelling_at(2)).err().unwrap();
     assert_eq!(cancelled.code, code::CANCELLED);

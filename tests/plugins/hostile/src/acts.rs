@@ -1,24 +1,25 @@
-//! What the library does when it is opened, asked who it is, or asked to fit: ends, hangs, leaves a file or waits for one.
+//! Acts of the library when it is opened, describes itself or fits: it exits, crashes, hangs,
+//! writes a file or waits for one.
 
 use std::time::Duration;
 
 use crate::fields;
 
-/// When the library is opened.
+/// Prefix of acts that run when the library is opened.
 pub(crate) const OPENING: &str = "open-";
-/// When the plugin is asked who it is.
+/// Prefix of acts that run when the plugin returns its manifest.
 pub(crate) const DESCRIBING: &str = "describe-";
-/// At every fit.
+/// Prefix of acts that run in every fit.
 pub(crate) const FITTING: &str = "fit-";
-/// At fits of a job, not of a probe.
+/// Prefix of acts that run in fits of a job, but not of a probe.
 pub(crate) const WORKING: &str = "work-";
 
-/// Performs the library's act if it belongs to this moment.
-pub(crate) fn perform(moment: &str) {
-    match fields::act().strip_prefix(moment) {
+/// Performs the library's act if its name has this prefix.
+pub(crate) fn perform(prefix: &str) {
+    match fields::act().strip_prefix(prefix) {
         Some("exit") => std::process::exit(0),
         Some("hang") => loop {
-            // Deaf to all, on purpose.
+            // Ignores the host's cancel flag on purpose.
             std::thread::sleep(Duration::from_secs(3600));
         },
         Some("panic") => panic!("hostile: panic"),
@@ -29,13 +30,14 @@ pub(crate) fn perform(moment: &str) {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
-        Some("write") => std::fs::write(fields::file(), "opened").expect("a place to write"),
+        Some("write") => std::fs::write(fields::file(), "opened").expect("the file can be written"),
         _ => {}
     }
 }
 
 fn segfault() {
-    let nowhere = std::ptr::without_provenance_mut::<u8>(8);
-    // SAFETY: none: the first page is never mapped, so the process dies of SIGSEGV here, which is what was asked for.
-    unsafe { nowhere.write_volatile(1) };
+    let unmapped = std::ptr::without_provenance_mut::<u8>(8);
+    // SAFETY: none. The first page is never mapped, so the process dies of SIGSEGV here, as the act
+    // requests.
+    unsafe { unmapped.write_volatile(1) };
 }

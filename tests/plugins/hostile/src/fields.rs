@@ -1,7 +1,7 @@
-//! Places in the library's file that tests overwrite: `oculus-test:<name>=<value>`, filled up with spaces and
-//! closed by a semicolon.
+//! Fields in the library's file that tests overwrite: `oculus-test:<name>=<value>`, padded with
+//! spaces and terminated by a semicolon.
 
-/// A field with its value at the build.
+/// Builds the bytes of a field with its initial value.
 const fn field<const N: usize>(text: &str) -> [u8; N] {
     let text = text.as_bytes();
     let mut bytes = [b' '; N];
@@ -19,27 +19,30 @@ static BUILD: [u8; 32] = field("oculus-test:build=0");
 static ACT: [u8; 64] = field("oculus-test:act=none");
 static FILE: [u8; 256] = field("oculus-test:file=");
 
-/// The plugin's id.
+/// Returns the plugin's id.
 pub(crate) fn id() -> String {
     value(&ID)
 }
 
-/// The last number of the plugin's version.
+/// Returns the last number of the plugin's version.
 pub(crate) fn build() -> String {
     value(&BUILD)
 }
 
-/// How the library behaves.
+/// Returns the act that the library performs.
 pub(crate) fn act() -> String {
     value(&ACT)
 }
 
-/// The file that some acts write, or wait for.
+/// Returns the path of the file that some acts write or wait for.
 pub(crate) fn file() -> String {
     value(&FILE)
 }
 
-/// What stands in the file now, which is not what the compiler saw.
+/// Reads the value of a field from the loaded file.
+///
+/// `black_box` hides the initial value from the compiler, which would otherwise evaluate the field
+/// at build time.
 fn value(field: &'static [u8]) -> String {
     let field = String::from_utf8_lossy(std::hint::black_box(field));
     let value = field.split_once('=').map_or("", |(_, value)| value);

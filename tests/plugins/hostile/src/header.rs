@@ -1,4 +1,5 @@
-//! The header that the host's loader looks for, and the disguises that it may take when the library is opened.
+//! The header that the host's loader reads, and the changes that an act makes to it when the
+//! library is opened.
 
 use std::cell::UnsafeCell;
 
@@ -11,24 +12,26 @@ use oculus_plugin_api::abi::{Module, Module_Ref};
 use crate::family::Hostile;
 use crate::fields;
 
-/// A header that changes once, before anybody reads it.
+/// A header that may change once, before the host reads it.
 #[repr(transparent)]
 pub(crate) struct Header(UnsafeCell<LibHeader>);
 
-// SAFETY: written by the library's constructor alone, which runs before its opener learns where the header is.
+// SAFETY: only the library's constructor writes the header, and it runs before the host can find
+// the header.
 unsafe impl Sync for Header {}
 
-// SAFETY: the name is the loader's own and names nothing else.
+// SAFETY: the name is the one that abi_stable's loader searches, and no other symbol has it.
 #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
-static HEADER: Header = Header(UnsafeCell::new(honest(CheckTypeLayout::Yes)));
+static HEADER: Header = Header(UnsafeCell::new(valid_header(CheckTypeLayout::Yes)));
 
-const fn honest(layout: CheckTypeLayout) -> LibHeader {
-    // SAFETY: `load_module` makes a `Module_Ref`.
+/// Builds a valid header.
+const fn valid_header(layout: CheckTypeLayout) -> LibHeader {
+    // SAFETY: `load_module` returns a `Module_Ref`.
     unsafe { LibHeader::from_constructor::<Module_Ref>(load_module, layout) }
 }
 
-/// Makes the header what the act says, if it says anything of headers.
-pub(crate) fn disguise(act: &str) {
+/// Changes the header if the act is one of the header acts.
+pub(crate) fn falsify(act: &str) {
     let header = HEADER.0.get();
     match act {
         "abi-0-10" => {
@@ -37,10 +40,11 @@ pub(crate) fn disguise(act: &str) {
         }
         "no-layout" => {
             // SAFETY: see `Header`.
-            unsafe { header.write(honest(CheckTypeLayout::No)) }
+            unsafe { header.write(valid_header(CheckTypeLayout::No)) }
         }
         "api-2" => {
-            // SAFETY: `load_module` makes no `Next_Ref`, but no host of API 1 ever calls it.
+            // SAFETY: `load_module` returns no `Next_Ref`, but a host of API 1 never calls
+            // `load_module` through this header.
             let next = unsafe { LibHeader::from_constructor::<next::Next_Ref>(load_module, CheckTypeLayout::Yes) };
             // SAFETY: see `Header`.
             unsafe { header.write(next) }
@@ -53,25 +57,25 @@ extern "C" fn load_module() -> RootModuleResult {
     abi_stable::library::__call_root_module_loader(module)
 }
 
-/// The family's module; its description may be none.
+/// Returns the family's module; an act may replace its manifest with invalid JSON.
 fn module() -> Module_Ref {
     let family = oculus_plugin_api::internal::family_module::<Hostile>();
-    if fields::act() != "rubbish-manifest" {
+    if fields::act() != "invalid-manifest" {
         return family;
     }
     let prepare = family.prepare();
     let load = family.load();
     let extract = family.extract();
     let extension = family.extension();
-    Module { describe: describe_in_rubbish, prepare, load, extract, extension }.leak_into_prefix()
+    Module { describe: invalid_manifest, prepare, load, extract, extension }.leak_into_prefix()
 }
 
-extern "C" fn describe_in_rubbish() -> RResult<RString, PluginError> {
-    RResult::ROk("I am no JSON".into())
+extern "C" fn invalid_manifest() -> RResult<RString, PluginError> {
+    RResult::ROk("not JSON".into())
 }
 
 mod next {
-    //! The module of an API to come.
+    //! The module of a future API.
     #![allow(
         non_camel_case_types,
         dead_code,

@@ -1,7 +1,9 @@
-//! A library whose behaviour is written in its bytes, because it misbehaves before a host can pass a parameter.
+//! A library that misbehaves. Bytes in its file select the behaviour, because some of it must
+//! happen before a host passes a parameter.
 //!
-//! In: the `fields`, which tests overwrite in copies of the file. Out: a well-behaved family, or the act that the
-//! field `act` names. Its score is the share of positives plus the weighted value of the first feature for models.
+//! In: the module `fields`, whose texts tests overwrite in copies of the file. Out: a correct
+//! family, or the misbehaviour that the field `act` names. The score is the share of positives plus
+//! the weighted value of the first model feature.
 
 mod acts;
 mod family;

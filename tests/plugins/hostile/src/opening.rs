@@ -9,5 +9,5 @@ static CONSTRUCTOR: extern "C" fn() = at_open;
 
 extern "C" fn at_open() {
     acts::perform(acts::OPENING);
-    header::disguise(&fields::act());
+    header::falsify(&fields::act());
 }

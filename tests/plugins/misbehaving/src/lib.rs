@@ -1,7 +1,7 @@
-//! A family that misbehaves on request, for the tests of what a host survives.
+//! A family that misbehaves on request, for the tests of plugin isolation.
 //!
-//! Its parameter `act` says how its fits end. Without an act its score is the share of positives plus the value of the
-//! first feature for models.
+//! The parameter `act` selects the behaviour of a fit. Without an act, the score is the share of
+//! positives plus the weighted value of the first model feature.
 
 use std::hint::black_box;
 use std::io::Write;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use oculus_plugin_api::prelude::*;
 
-/// The family.
+/// The misbehaving family.
 pub struct Misbehaving;
 
 impl Family for Misbehaving {
@@ -18,12 +18,22 @@ impl Family for Misbehaving {
 
     fn manifest() -> Manifest {
         let acts = [
-            "none", "panic", "abort", "segfault", "exit", "hang", "dawdle", "nursery", "allocate", "megabyte", "stdout",
+            "none",
+            "panic",
+            "abort",
+            "segfault",
+            "exit",
+            "hang",
+            "wait_for_cancel",
+            "spawn_child",
+            "allocate",
+            "megabyte",
+            "stdout",
         ];
         Manifest::new("misbehaving", "1.0.0")
             .prefixed("misbehaving_")
             .leads_search()
-            .param(Param::choice("act", "none", acts).help("what a fit does"))
+            .param(Param::choice("act", "none", acts).help("behaviour of a fit"))
             .param(Param::float("weight", 1.0).range(0.0, 10.0).search(0.5, 2.0).help("weight of the feature"))
     }
 
@@ -32,12 +42,13 @@ impl Family for Misbehaving {
         ctx.check()?;
         task.needs_both_classes()?;
         let column = table.model_features().first().map(|&idx| table.name(idx).to_owned());
-        let column = column.ok_or_else(|| PluginError::data("no feature is for models; needs one"))?;
+        let column = column.ok_or_else(|| PluginError::data("found no model feature, expected at least one"))?;
         let base_rate = task.n_positives() as f32 / task.train_rows.len() as f32;
         Ok(Shifted { column, base_rate, weight: params.float("weight")? as f32 })
     }
 }
 
+/// Performs an act.
 fn act(act: &str, ctx: &Ctx<'_, '_>) {
     eprintln!("misbehaving: act={act}");
     match act {
@@ -46,19 +57,20 @@ fn act(act: &str, ctx: &Ctx<'_, '_>) {
         "segfault" => segfault(),
         "exit" => std::process::exit(0),
         "hang" => hang(),
-        "dawdle" => {
+        "wait_for_cancel" => {
             while ctx.check().is_ok() {
                 std::thread::sleep(Duration::from_millis(5));
             }
             eprintln!("misbehaving: cancelled");
         }
-        "nursery" => {
+        "spawn_child" => {
             let child = Command::new("sleep").arg("3600").spawn();
             eprintln!("misbehaving: child={}", child.map_or(0, |child| child.id()));
             hang();
         }
         "allocate" => loop {
-            // Touched, so that it is there, and leaked, so that it stays.
+            // The pages are written, so that the kernel allocates them, and leaked, so that they
+            // are never freed.
             black_box(vec![1_u8; 8 << 20].leak());
         },
         "megabyte" => print_a_megabyte(),
@@ -70,29 +82,30 @@ fn act(act: &str, ctx: &Ctx<'_, '_>) {
     }
 }
 
-/// Deaf to the host's cancel, on purpose.
+/// Ignores the host's cancel flag on purpose.
 fn hang() -> ! {
     loop {
         std::thread::sleep(Duration::from_secs(3600));
     }
 }
 
-/// In short lines on stdout, in one line without end on stderr.
+/// Prints a megabyte in short lines to stdout, and a megabyte without a line break to stderr.
 fn print_a_megabyte() {
     for line in 0..1 << 14 {
-        // 64 bytes with the newline.
+        // Each line has 64 bytes, including the newline.
         println!("{:-<63}", format!("misbehaving: line {line} "));
     }
     let _ = std::io::stderr().write_all(&vec![b'x'; 1 << 20]);
 }
 
 fn segfault() {
-    let nowhere = std::ptr::without_provenance_mut::<u8>(8);
-    // SAFETY: none: the first page is never mapped, so the process dies of SIGSEGV here, which is what was asked for.
-    unsafe { nowhere.write_volatile(1) };
+    let unmapped = std::ptr::without_provenance_mut::<u8>(8);
+    // SAFETY: none. The first page is never mapped, so the process dies of SIGSEGV here, as the act
+    // requests.
+    unsafe { unmapped.write_volatile(1) };
 }
 
-/// A base rate and a weighted feature.
+/// The fitted model: the sum of a base rate and a weighted feature.
 pub struct Shifted {
     column: String,
     base_rate: f32,

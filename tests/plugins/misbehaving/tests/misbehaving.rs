@@ -1,4 +1,5 @@
-//! Each act ends a process as it says; without an act the family is an ordinary one.
+//! Tests that each act ends its process as the name of the act states, and that the family is
+//! correct without an act.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
@@ -20,25 +21,25 @@ fn a_fit_scores_the_base_rate_and_the_feature() {
     let harness = Harness::family::<Misbehaving>();
     let params = format!(r#"{{"act": "{act}"}}"#);
     let model = harness.prepare(&frame, &[0, 1]).unwrap().fit(&task, &params, &Listener::default()).unwrap();
-    let again = harness.load(&model.save().unwrap()).unwrap();
-    assert_eq!(again.predict(&frame, &[2, 3]).unwrap(), [1.0, 1.5]);
+    let loaded = harness.load(&model.save().unwrap()).unwrap();
+    assert_eq!(loaded.predict(&frame, &[2, 3]).unwrap(), [1.0, 1.5]);
 }
 
-/// Runs the test above with an act in a process of its own.
+/// Runs the test above with an act in a separate process.
 #[allow(clippy::unwrap_used, reason = "a helper of tests, which fail by panicking")]
 fn child(act: &str) -> Output {
     let test = ["--exact", "a_fit_scores_the_base_rate_and_the_feature", "--nocapture"];
-    let this = std::env::current_exe().expect("a test has a file");
-    Command::new(this).args(test).env(ACT, act).output().expect("a test can be started")
+    let this = std::env::current_exe().expect("the path of the test binary");
+    Command::new(this).args(test).env(ACT, act).output().expect("the test binary starts")
 }
 
 #[test]
-fn acts_end_a_process_as_named() {
+fn acts_terminate_a_process_as_named() {
     assert_eq!(child("segfault").status.signal(), Some(11));
     assert_eq!(child("abort").status.signal(), Some(6));
     assert_eq!(child("exit").status.code(), Some(0));
     assert!(String::from_utf8_lossy(&child("panic").stderr).contains("misbehaving: panic"));
-    let loud = child("stdout");
-    assert!(loud.status.success());
-    assert!(String::from_utf8_lossy(&loud.stdout).contains("misbehaving: no newline"));
+    let printing = child("stdout");
+    assert!(printing.status.success());
+    assert!(String::from_utf8_lossy(&printing.stdout).contains("misbehaving: no newline"));
 }

@@ -1,26 +1,29 @@
-//! A small sequence family, a logistic regression on the mean of a symbol's last rows: proof that the plugin API fits
-//! families which standardise a table once, look back over rows, and count epochs.
+//! A small sequence family: a logistic regression on the means of a symbol's last rows.
+//!
+//! It shows that the plugin API supports families that standardise a table once, read earlier rows,
+//! and count epochs.
 
 use oculus_plugin_api::prelude::*;
 
-/// The family.
+/// The sequence family.
 pub struct WindowMean;
 
-/// A table of standardised columns, with statistics of the rows to learn from.
+/// A table of standardised columns, with the moments of the training rows.
 pub struct Standardised {
     inputs: Vec<Input>,
     columns: Vec<Vec<f64>>,
     symbol: Vec<u32>,
 }
 
-/// All rows of each input, in deviations of at most 5.
+/// Returns all rows of each input, in deviations from the mean, clipped at 5.
 fn columns<'i>(inputs: impl IntoIterator<Item = &'i Input>, table: &Table<'_>) -> Result<Vec<Vec<f64>>> {
     let all_rows: Vec<u32> = (0..table.n_rows() as u32).collect();
     let column = |input: &Input| Ok(input.values(table, &all_rows)?.map(|value| value.clamp(-5.0, 5.0)).collect());
     inputs.into_iter().map(column).collect()
 }
 
-/// Means of the columns over the last `length` rows; `None` where the symbol's history is shorter.
+/// Computes the means of the columns over the last `length` rows; `None` if the symbol's history is
+/// shorter.
 fn window(columns: &[Vec<f64>], symbol: &[u32], row: u32, length: usize) -> Option<Vec<f64>> {
     let end = row as usize + 1;
     let start = end.checked_sub(length).filter(|&start| symbol[start] == symbol[end - 1])?;
@@ -44,9 +47,9 @@ impl PreparedFamily for WindowMean {
             .prefixed("seq_")
             .rounds_param("epochs")
             .lookback_param("length")
-            .param(Param::int("length", 5).range(1, 500).help("rows that a prediction reads"))
-            .param(Param::int("epochs", 30).range(1, 1000).help("gradient steps"))
-            .param(Param::float("learning_rate", 1.0).range(1e-4, 10.0).help("size of a step"))
+            .param(Param::int("length", 5).range(1, 500).help("number of rows that a prediction reads"))
+            .param(Param::int("epochs", 30).range(1, 1000).help("number of gradient steps"))
+            .param(Param::float("learning_rate", 1.0).range(1e-4, 10.0).help("size of a gradient step"))
     }
 
     fn prepare<'a>(table: Table<'a>, learn_rows: &[u32], _: &Setting, _: &Ctx<'_, '_>) -> Result<Standardised> {
@@ -62,22 +65,22 @@ impl PreparedFamily for WindowMean {
         let window = |&row: &u32| Some((window(&table.columns, &table.symbol, row, length)?, task.label[row as usize]));
         let rows: Vec<_> = task.train_rows.iter().filter_map(window).collect();
         if rows.is_empty() {
-            return Err(PluginError::data(format!("no training row has {length} rows of its symbol up to it")));
+            return Err(PluginError::data(format!("found no complete window of {length} rows for any training row")));
         }
         let step = params.float("learning_rate")? / rows.len() as f64;
         let mut weights = vec![0.0; table.columns.len()];
         let mut bias = 0.0;
         for epoch in 1..=n_epochs {
             ctx.check()?;
-            let mut slope = vec![0.0; weights.len()];
-            let mut bias_slope = 0.0;
+            let mut gradient = vec![0.0; weights.len()];
+            let mut bias_gradient = 0.0;
             for (inputs, label) in &rows {
                 let error = f64::from(*label) - probability(&weights, bias, inputs);
-                slope.iter_mut().zip(inputs).for_each(|(slope, input)| *slope += error * input);
-                bias_slope += error;
+                gradient.iter_mut().zip(inputs).for_each(|(slope, input)| *slope += error * input);
+                bias_gradient += error;
             }
-            weights.iter_mut().zip(slope).for_each(|(weight, slope)| *weight += step * slope);
-            bias += step * bias_slope;
+            weights.iter_mut().zip(gradient).for_each(|(weight, slope)| *weight += step * slope);
+            bias += step * bias_gradient;
             ctx.progress(epoch as f64 / n_epochs as f64, "gradient steps");
         }
         let inputs = table.inputs.iter().cloned().zip(weights).collect();

@@ -1,4 +1,5 @@
-//! The sequence family through its module: what holds for every family that looks back over rows.
+//! Tests of the sequence family through its plugin module. They cover properties of every family
+//! that reads earlier rows.
 
 use oculus_plugin_api::testing::{Fitted, Frame, Harness, Listener};
 use oculus_plugin_api::{PluginError, Role, Task, code};
@@ -8,7 +9,8 @@ oculus_plugin_api::conformance!(WindowMean);
 
 const N_DAYS: u32 = 120;
 
-/// Two symbols; one feature walks up and down slowly, the other is a sawtooth without meaning.
+/// Returns a table of two symbols. One feature is a slow sine, and the other is a sawtooth
+/// unrelated to the label.
 fn frame() -> Frame {
     let rows = 0..2 * N_DAYS;
     let slow = rows.clone().map(|row| ((row % N_DAYS) as f32 / 9.0).sin()).collect();
@@ -27,7 +29,7 @@ fn fit(frame: &Frame, params: &str, listener: &Listener) -> Result<Fitted, Plugi
 }
 
 #[test]
-fn the_manifest_says_how_far_it_looks_back() {
+fn the_manifest_declares_lookback_and_rounds() {
     let manifest = Harness::family::<WindowMean>().manifest().unwrap();
     assert_eq!(manifest.role, Role::Sequence);
     assert_eq!((manifest.flag.as_deref(), manifest.prefix.as_deref()), (Some("train_sequence"), Some("seq_")));
@@ -39,13 +41,13 @@ fn the_manifest_says_how_far_it_looks_back() {
 }
 
 #[test]
-fn a_short_history_of_the_own_symbol_has_no_score() {
+fn a_row_with_a_short_history_of_its_symbol_scores_nan() {
     let frame = self::frame();
     let model = fit(&frame, r#"{"length": 8}"#, &Listener::default()).unwrap();
     let rows: Vec<u32> = (0..2 * N_DAYS).collect();
     let scores = model.predict(&frame, &rows).unwrap();
-    let without: Vec<u32> = rows.into_iter().filter(|&row| scores[row as usize].is_nan()).collect();
-    assert_eq!(without, (0..7).chain(N_DAYS..N_DAYS + 7).collect::<Vec<_>>());
+    let nan_rows: Vec<u32> = rows.into_iter().filter(|&row| scores[row as usize].is_nan()).collect();
+    assert_eq!(nan_rows, (0..7).chain(N_DAYS..N_DAYS + 7).collect::<Vec<_>>());
 }
 
 #[test]
@@ -63,7 +65,7 @@ fn windows_never_cross_symbols() {
 }
 
 #[test]
-fn it_learns_and_survives_its_own_bytes() {
+fn a_fitted_model_separates_the_classes_and_loads_unchanged() {
     let frame = self::frame();
     let model = fit(&frame, r#"{"epochs": 40}"#, &Listener::default()).unwrap();
     let rows: Vec<u32> = (N_DAYS + 10..2 * N_DAYS).collect();
@@ -72,8 +74,8 @@ fn it_learns_and_survives_its_own_bytes() {
     let hits = rows.iter().zip(&scores).filter(|&(&row, &score)| (score > 0.5) == (label[row as usize] == 1.0)).count();
     assert!(hits * 10 > rows.len() * 8, "{hits} hits of {}", rows.len());
 
-    let again = Harness::family::<WindowMean>().load(&model.save().unwrap()).unwrap();
-    assert_eq!(again.predict(&frame, &rows).unwrap(), scores);
-    assert_eq!(again.summary().unwrap().rounds, Some(40));
+    let loaded = Harness::family::<WindowMean>().load(&model.save().unwrap()).unwrap();
+    assert_eq!(loaded.predict(&frame, &rows).unwrap(), scores);
+    assert_eq!(loaded.summary().unwrap().rounds, Some(40));
     assert_eq!(Harness::family::<WindowMean>().load(b"3 four").err().unwrap().code, code::MODEL);
 }

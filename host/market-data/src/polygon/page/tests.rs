@@ -1,4 +1,4 @@
-//! Tests of reading pages: real answers, damaged ones and hostile ones.
+//! Tests of parsing pages: real, damaged and hostile responses.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -11,8 +11,8 @@ fn read(body: &[u8]) -> Result<Page, PageError> {
     bars(body, Timeframe::Day1, &Calendar::default(), &Url::parse(BASE).unwrap())
 }
 
-/// The page of Polygon's documentation, with numbers of AAPL.
-fn whole() -> Value {
+/// Returns the example page of Polygon's documentation, with prices of AAPL.
+fn example_page() -> Value {
     json!({
         "ticker": "AAPL", "queryCount": 2, "resultsCount": 2, "adjusted": true, "status": "OK", "request_id": "6a7e466",
         "results": [
@@ -26,12 +26,12 @@ fn whole() -> Value {
 }
 
 fn with(changes: Value) -> String {
-    let mut page = whole();
+    let mut page = example_page();
     page.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     page.to_string()
 }
 
-fn damage(body: &str) -> Damage {
+fn damage(body: &str) -> DamagedPageError {
     match read(body.as_bytes()) {
         Err(PageError::Damaged(damage)) => damage,
         other => panic!("{other:?}"),
@@ -39,8 +39,8 @@ fn damage(body: &str) -> Damage {
 }
 
 #[test]
-fn a_page_is_read_with_its_next_page_but_without_the_key() {
-    let page = read(whole().to_string().as_bytes()).unwrap();
+fn a_page_is_parsed_with_its_next_page_but_without_the_key() {
+    let page = read(example_page().to_string().as_bytes()).unwrap();
     let first = Row { line: 1, time: 1_673_222_400, values: [130.465, 133.41, 129.89, 130.15, 70_790_813.0] };
     let second = Row { line: 2, time: 1_673_308_800, values: [130.26, 131.2636, 128.12, 130.73, 63_896_526.0] };
     assert_eq!(page.rows, [first, second], "midnight UTC of 2023-01-09 and 2023-01-10");
@@ -56,41 +56,44 @@ fn a_span_without_bars_is_a_page_without_rows() {
 }
 
 #[test]
-fn a_damaged_page_is_an_error_of_its_kind() {
-    let text = whole().to_string();
+fn a_damaged_page_is_an_error_with_its_kind_of_damage() {
+    let text = example_page().to_string();
     let truncated = &text[..text.len() / 2];
     for body in [truncated, &text.replace("131.2636", "1e999"), "<html>"] {
-        assert!(matches!(damage(body), Damage::Json(_)), "{body}");
+        assert!(matches!(damage(body), DamagedPageError::Json(_)), "{body}");
     }
     let miscounted = damage(&with(json!({ "resultsCount": 3 })));
-    assert!(matches!(miscounted, Damage::Miscounted { found: 2, stated: 3 }), "{miscounted:?}");
+    assert!(matches!(miscounted, DamagedPageError::Miscounted { found: 2, stated: 3 }), "{miscounted:?}");
     let status = damage(&with(json!({ "status": "ERROR" })));
-    assert!(matches!(&status, Damage::Status(status) if status == "ERROR"), "{status:?}");
-    assert!(matches!(damage(&with(json!({ "adjusted": false }))), Damage::Unadjusted));
-    assert!(matches!(damage(&with(json!({ "next_url": "https://" }))), Damage::NextUrl));
+    assert!(matches!(&status, DamagedPageError::Status(status) if status == "ERROR"), "{status:?}");
+    assert!(matches!(damage(&with(json!({ "adjusted": false }))), DamagedPageError::Unadjusted));
+    assert!(matches!(damage(&with(json!({ "next_url": "https://" }))), DamagedPageError::NextUrl));
     let early = damage(&text.replace("1673326800000", "-1"));
-    assert!(matches!(early, Damage::BarTime { bar: 2, ms: -1 }), "{early:?}");
+    assert!(matches!(early, DamagedPageError::BarTime { bar: 2, ms: -1 }), "{early:?}");
 }
 
 #[test]
-fn the_reason_states_what_is_damaged() {
+fn the_message_states_the_damage() {
     for (damage, reason) in [
-        (Damage::Unadjusted, "its bars are not adjusted for splits"),
-        (Damage::Miscounted { found: 2, stated: 3 }, "it has 2 bars and says 3"),
-        (Damage::BarTime { bar: 2, ms: -1 }, "its bar 2 is at -1 ms"),
-        (Damage::Status("ERROR".to_owned()), r#"its status is "ERROR""#),
-        (Damage::NextUrl, "its next page has no address"),
+        (DamagedPageError::Unadjusted, "the bars are not adjusted for splits"),
+        (DamagedPageError::Miscounted { found: 2, stated: 3 }, "found 2 bars, expected 3 as stated in `resultsCount`"),
+        (
+            DamagedPageError::BarTime { bar: 2, ms: -1 },
+            "invalid time of bar 2: found -1 ms, expected a time from 1970 to 9999",
+        ),
+        (DamagedPageError::Status("ERROR".to_owned()), r#"found status "ERROR", expected OK or DELAYED"#),
+        (DamagedPageError::NextUrl, "the URL of the next page is invalid"),
     ] {
         assert_eq!(damage.to_string(), reason);
     }
     let json = damage("<html>").to_string();
-    assert!(json.starts_with("it is no JSON of that kind: "), "{json}");
+    assert!(json.starts_with("the response is not valid JSON with the required fields: "), "{json}");
 }
 
 #[test]
-fn a_next_page_of_another_scheme_host_or_port_is_refused() {
+fn a_next_page_with_another_scheme_host_or_port_is_rejected() {
     let foreign = |next: &str| match read(with(json!({ "next_url": next })).as_bytes()) {
-        Err(PageError::Final(PolygonError::ForeignPage { found, needed })) => (found, needed),
+        Err(PageError::Final(PolygonError::ForeignPage { found, expected })) => (found, expected),
         other => panic!("{next}: {other:?}"),
     };
     for (next, found) in [
@@ -108,17 +111,18 @@ fn a_next_page_of_another_scheme_host_or_port_is_refused() {
 }
 
 #[test]
-fn splits_are_read_by_their_date() {
+fn splits_are_parsed_with_their_date() {
     let body =
         r#"{"status":"OK","results":[{"execution_date":"2020-08-31","split_from":1,"split_to":4,"ticker":"AAPL"}]}"#;
     assert_eq!(splits(body.as_bytes()).unwrap(), [Split { execution_date: "2020-08-31".to_owned() }]);
     assert!(splits(br#"{"status":"OK"}"#).is_err(), "a missing list is not an empty list");
 }
 
-/// Returns whether the answer is an error of a known kind, or numbers that can be bars.
-fn is_sound(body: &[u8]) -> bool {
+/// Returns whether the parser's result for a body is acceptable: finite numbers and valid times, or
+/// an expected error.
+fn is_valid_or_error(body: &[u8]) -> bool {
     match read(body) {
-        // The first moment of 1970 is still the day before in New York.
+        // The beginning of 1970 in UTC is still 1969 in New York.
         Ok(page) => page.rows.iter().all(|row| row.time >= -86_400 && row.values.iter().all(|value| value.is_finite())),
         Err(PageError::Damaged(_)) => true,
         Err(PageError::Final(error)) => matches!(error, PolygonError::ForeignPage { .. }),
@@ -129,22 +133,22 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(20_000))]
 
     #[test]
-    fn any_bytes_are_sound_rows_or_a_reason(body in prop::collection::vec(any::<u8>(), 0..400)) {
-        prop_assert!(is_sound(&body));
+    fn any_bytes_are_valid_rows_or_an_error(body in prop::collection::vec(any::<u8>(), 0..400)) {
+        prop_assert!(is_valid_or_error(&body));
         let _ = splits(&body);
     }
 
     #[test]
-    fn any_change_of_a_page_is_sound_rows_or_a_reason(
+    fn any_change_of_a_page_is_valid_rows_or_an_error(
         position in any::<prop::sample::Index>(),
         removed in 0_usize..40,
-        put in prop::collection::vec(prop::sample::select(b"0123456789-+.eE\"{}[],:ntrufalse \\\x00\xff".to_vec()), 0..12),
+        inserted in prop::collection::vec(prop::sample::select(b"0123456789-+.eE\"{}[],:ntrufalse \\\x00\xff".to_vec()), 0..12),
     ) {
-        let mut body = whole().to_string().into_bytes();
+        let mut body = example_page().to_string().into_bytes();
         let from = position.index(body.len());
         let to = (from + removed).min(body.len());
-        body.splice(from..to, put);
-        prop_assert!(is_sound(&body));
+        body.splice(from..to, inserted);
+        prop_assert!(is_valid_or_error(&body));
         let _ = splits(&body);
     }
 }

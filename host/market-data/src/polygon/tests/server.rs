@@ -1,7 +1,7 @@
-//! An HTTP server for tests, which sends the given bytes and records its requests.
+//! An HTTP server for tests. It sends given replies and records the requests.
 //!
-//! In: a function from requests to replies. Out: a base URL, and the requests so far. Invariant:
-//! the server ends when it is dropped.
+//! In: a function from requests to replies. Out: a base URL, and the requests received so far.
+//! Invariant: dropping the server stops its thread.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 pub(crate) struct Request {
     /// Path and query.
     pub target: String,
-    /// The header `Authorization`.
+    /// Value of the header `Authorization`.
     pub authorization: String,
 }
 
@@ -24,26 +24,26 @@ pub(crate) struct Request {
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     /// A status, header lines and a body.
-    Whole(u16, &'static str, String),
-    /// Half of a body; then the connection is closed.
+    Complete(u16, &'static str, String),
+    /// The server sends half of this body and then closes the connection.
     Half(String),
-    /// No reply while the client waits.
+    /// The server sends nothing until the client closes the connection.
     Silence,
 }
 
 impl Reply {
     /// Creates a reply with a body.
     pub(crate) fn ok(body: impl Into<String>) -> Self {
-        Self::Whole(200, "", body.into())
+        Self::Complete(200, "", body.into())
     }
 
     /// Creates a reply with a status and a body.
     pub(crate) fn status(status: u16, body: &str) -> Self {
-        Self::Whole(status, "", body.to_owned())
+        Self::Complete(status, "", body.to_owned())
     }
 }
 
-/// A running server; ends when dropped.
+/// A running server. Dropping it stops it.
 pub(crate) struct Server {
     address: String,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -52,9 +52,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the server at a free port.
+    /// Starts the server on a free port.
     ///
-    /// * `answer`: receives a request and the number of earlier ones.
+    /// * `answer`: returns the reply to a request, given the number of earlier requests.
     pub(crate) fn start(answer: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -81,7 +81,7 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Returns all requests so far.
+    /// Returns all requests received so far.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().clone()
     }
@@ -90,6 +90,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
+        // A connection wakes the thread, which waits in `accept`.
         let _ = TcpStream::connect(&self.address);
         let _ = self.thread.take().map(JoinHandle::join);
     }
@@ -107,7 +108,7 @@ fn reply(mut stream: TcpStream, received: &Mutex<Vec<Request>>, answer: &dyn Fn(
     };
     // A client that has closed the connection does not fail the test.
     let _ = match answer(&request, n_before) {
-        Reply::Whole(status, more, body) => stream.write_all((head(status, more, body.len()) + &body).as_bytes()),
+        Reply::Complete(status, more, body) => stream.write_all((head(status, more, body.len()) + &body).as_bytes()),
         Reply::Half(body) => stream.write_all((head(200, "", body.len()) + &body[..body.len() / 2]).as_bytes()),
         Reply::Silence => stream.read(&mut [0]).map(|_| ()),
     };

@@ -1,4 +1,4 @@
-//! Findings about bars: kinds with stable codes, and places.
+//! Findings about bars. Each kind of finding has a stable code and a list of places.
 
 use std::collections::BTreeMap;
 
@@ -6,53 +6,55 @@ use oculus_job::request::Timeframe;
 use oculus_job::warning::WarningCode;
 use serde::Serialize;
 
-use crate::bars::session::moment;
+use crate::bars::session::format_bar_time;
 use crate::bars::source::Row;
 
-/// Places that are kept per kind.
-const MOST_PLACES: usize = 3;
-const HINT: &str = "correct the file; bars are never guessed or filled";
+/// Number of places that are kept per kind. A damaged file may have one finding per row.
+const MAX_PLACES: usize = 3;
+const HINT: &str = "correct the file; missing or invalid bars are never guessed";
 
 /// The consequence of a finding for a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// A job with these bars is refused.
+    /// The job is refused.
     Refused,
-    /// Repaired without a guess.
+    /// The bars are repaired without a guess, and the job's result has a warning.
     Repaired,
-    /// Left as it is, with a warning.
+    /// The bars are not changed, and the job's result has a warning.
     Noted,
 }
 
-/// Kinds of findings, the most severe first.
+/// Kinds of findings, the most severe first. [`FindingKind::severity`] and the order of reports
+/// depend on this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FindingKind {
-    /// Two rows of one time that differ.
+    /// Rows with the same time but different values.
     ConflictingRows,
-    /// A price that is not positive, or absurd.
+    /// A price that is not positive, or implausibly small or large.
     PriceOutOfRange,
-    /// A volume that is negative or absurd.
+    /// A volume that is negative or implausibly large.
     VolumeOutOfRange,
-    /// A high below, or a low above, another price of its bar.
+    /// A high that is below another price of its bar, or a low that is above one.
     InconsistentBar,
     /// Bars of another timeframe.
     WrongSpacing,
-    /// Rows that are earlier than the one before.
+    /// Rows that are earlier than the previous row.
     UnsortedRows,
-    /// Equal rows of one time.
+    /// Rows with the same time and equal values.
     DuplicateRows,
-    /// A high or low that misses another price by a rounding.
+    /// A high that is below another price of its bar, or a low that is above one, by only a
+    /// rounding error.
     HighLowRounded,
-    /// A jump of prices by the ratio of a split, with volume moving the other way.
+    /// A jump of prices by the ratio of a split, while the volume changes in the other direction.
     SuspectedSplit,
-    /// A close less than half or more than double the one before.
+    /// A close that is less than half or more than double the previous close.
     ExtremeJump,
-    /// Runs of weekdays, or weeks, without a bar.
+    /// Several consecutive weekdays, or whole weeks, without a bar.
     LongGaps,
     /// Dates without a bar on which other symbols traded.
     Gaps,
-    /// Sessions with less than half of the usual bars.
+    /// Sessions with fewer than half of the usual number of bars.
     ShortSessions,
     /// Runs of bars with the same prices.
     StalePrices,
@@ -80,17 +82,17 @@ impl FindingKind {
         Self::ZeroVolume,
     ];
 
-    /// Returns its stable code.
+    /// Returns the stable code of the kind.
     pub fn code(self) -> WarningCode {
         self.describe().0
     }
 
-    /// Returns a summary in words.
+    /// Returns a summary of the kind for messages.
     pub fn summary(self) -> &'static str {
         self.describe().1
     }
 
-    /// Returns its consequence for a job.
+    /// Returns the consequence of the kind for a job.
     pub fn severity(self) -> Severity {
         match self {
             kind if kind <= Self::WrongSpacing => Severity::Refused,
@@ -99,35 +101,37 @@ impl FindingKind {
         }
     }
 
-    /// Returns what to do about a refused one.
+    /// Returns the remedy for a kind that refuses a job.
     pub fn hint(self) -> &'static str {
         match self {
-            Self::WrongSpacing => "give bars of the job's timeframe, or set the job's timeframe to that of the bars",
+            Self::WrongSpacing => "provide bars of the job's timeframe, or set the job's timeframe to that of the bars",
             _ => HINT,
         }
     }
 
-    /// Returns its stable code and its summary in words.
+    /// Returns the stable code of the kind and its summary.
     fn describe(self) -> (WarningCode, &'static str) {
         match self {
-            Self::ConflictingRows => (WarningCode::ConflictingRows, "rows of one time with different values"),
-            Self::PriceOutOfRange => (WarningCode::PriceOutOfRange, "prices that are not positive, or absurd"),
-            Self::VolumeOutOfRange => (WarningCode::VolumeOutOfRange, "volumes that are negative or absurd"),
+            Self::ConflictingRows => (WarningCode::ConflictingRows, "rows with the same time but different values"),
+            Self::PriceOutOfRange => (WarningCode::PriceOutOfRange, "prices that are not positive, or implausible"),
+            Self::VolumeOutOfRange => (WarningCode::VolumeOutOfRange, "volumes that are negative or implausible"),
             Self::InconsistentBar => {
                 (WarningCode::InconsistentBar, "highs below or lows above other prices of the bar")
             }
             Self::WrongSpacing => (WarningCode::WrongSpacing, "bars of another timeframe"),
             Self::UnsortedRows => (WarningCode::UnsortedRows, "rows out of order, sorted"),
-            Self::DuplicateRows => (WarningCode::DuplicateRows, "equal rows of one time, merged"),
-            Self::HighLowRounded => (WarningCode::HighLowRounded, "highs or lows off by a rounding, corrected"),
+            Self::DuplicateRows => (WarningCode::DuplicateRows, "equal rows with the same time, merged"),
+            Self::HighLowRounded => (WarningCode::HighLowRounded, "highs or lows with a rounding error, corrected"),
             Self::SuspectedSplit => (WarningCode::SuspectedSplit, "suspected splits in unadjusted prices"),
-            Self::ExtremeJump => (WarningCode::ExtremeJump, "closes under half or over double the one before"),
+            Self::ExtremeJump => {
+                (WarningCode::ExtremeJump, "closes less than half or more than double the previous close")
+            }
             Self::LongGaps => (WarningCode::LongGaps, "long gaps, not filled"),
             Self::Gaps => (WarningCode::Gaps, "dates without a bar on which other symbols traded, not filled"),
             Self::ShortSessions => {
-                (WarningCode::ShortSessions, "sessions with under half of the usual bars, not filled")
+                (WarningCode::ShortSessions, "sessions with fewer than half of the usual bars, not filled")
             }
-            Self::StalePrices => (WarningCode::StalePrices, "runs of five bars or more with the same prices"),
+            Self::StalePrices => (WarningCode::StalePrices, "runs of five or more bars with the same prices"),
             Self::ZeroVolume => (WarningCode::ZeroVolume, "bars without volume"),
         }
     }
@@ -135,32 +139,34 @@ impl FindingKind {
 
 /// The place of a finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct FindingPlace {
     /// Number of the row, in the unit of its source.
     pub row: usize,
     /// Start of the bar, seconds since 1970-01-01 UTC.
     #[serde(skip)]
     pub time: i64,
-    /// The start of the bar as files spell it.
+    /// Start of the bar, formatted as in files of bars.
     pub when: String,
-    /// The values found and, for a refused finding, the values needed.
-    pub what: String,
+    /// The values found and, for a finding that refuses the job, the values expected.
+    #[serde(rename = "what")]
+    pub detail: String,
 }
 
 /// All findings of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Their kind.
+    /// Kind of the findings.
     pub kind: FindingKind,
-    /// Their number.
+    /// Number of the findings.
     pub count: usize,
-    /// The first few places.
-    pub places: Vec<Place>,
+    /// The first places, at most three.
+    pub places: Vec<FindingPlace>,
 }
 
 impl Finding {
-    /// Returns the sort key: the first wrong bar comes first; the spacing, which concerns all bars, comes last.
-    pub(super) fn order(&self) -> (bool, Option<i64>) {
+    /// Returns a key by which findings are sorted to select the first error of a series. The
+    /// finding with the earliest bar is first. A wrong spacing concerns all bars, so it is last.
+    pub(super) fn sort_key(&self) -> (bool, Option<i64>) {
         (self.kind == FindingKind::WrongSpacing, self.places.first().map(|place| place.time))
     }
 }
@@ -176,17 +182,22 @@ impl FindingCollector {
         Self { timeframe, found: BTreeMap::new() }
     }
 
-    /// Adds a finding at a row; `what` is called only where the place is kept.
-    pub(super) fn add(&mut self, kind: FindingKind, row: &Row, what: impl FnOnce() -> String) {
-        self.add_at(kind, row.line, row.time, what);
+    /// Adds a finding at a row.
+    ///
+    /// * `detail`: called only if the place is kept.
+    pub(super) fn add(&mut self, kind: FindingKind, row: &Row, detail: impl FnOnce() -> String) {
+        self.add_at(kind, row.line, row.time, detail);
     }
 
-    /// Adds a finding at a line and time; `what` is called only where the place is kept.
-    pub(super) fn add_at(&mut self, kind: FindingKind, row: usize, time: i64, what: impl FnOnce() -> String) {
+    /// Adds a finding at a row number and time.
+    ///
+    /// * `detail`: called only if the place is kept.
+    pub(super) fn add_at(&mut self, kind: FindingKind, row: usize, time: i64, detail: impl FnOnce() -> String) {
         let finding = self.found.entry(kind).or_insert_with(|| Finding { kind, count: 0, places: Vec::new() });
         finding.count += 1;
-        if finding.places.len() < MOST_PLACES {
-            finding.places.push(Place { row, time, when: moment(time, self.timeframe), what: what() });
+        if finding.places.len() < MAX_PLACES {
+            let when = format_bar_time(time, self.timeframe);
+            finding.places.push(FindingPlace { row, time, when, detail: detail() });
         }
     }
 

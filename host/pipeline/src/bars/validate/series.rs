@@ -1,4 +1,4 @@
-//! Checks of a whole series: spacing, gaps, splits, jumps, stale prices.
+//! Validates a whole series: spacing, splits, jumps, gaps, short sessions, stale prices, volume.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -10,17 +10,20 @@ use crate::bars::horizon::median_session_bars;
 use crate::bars::series::Bars;
 use crate::date::iso_date;
 
-/// Least number of bars whose spacing determines the timeframe.
+/// Length of the shortest series whose spacing is compared with the timeframe, in bars.
 const MIN_BARS_FOR_SPACING: usize = 20;
-/// Usual spacing in lengths of a bar: holidays and illiquid symbols make it longer; nothing makes it much shorter.
+/// Valid range of the usual spacing, as a multiple of the length of a bar. Holidays and illiquid
+/// symbols make the spacing longer; no regular effect makes it much shorter.
 const SPACINGS: RangeInclusive<f64> = 0.6..=3.0;
-/// Number of consecutive weekdays without a bar that is more than a holiday.
+/// Smallest gap that is reported, in consecutive weekdays without a bar. One or two weekdays may be
+/// holidays.
 const LONG_GAP_DAYS: i32 = 3;
-/// Number of consecutive bars with the same prices that makes the price stale.
+/// Length of the shortest reported run of bars with the same prices.
 const STALE_BARS: usize = 5;
-/// A jump of closes by this factor, up or down, is extreme.
+/// A jump is extreme if the larger of two consecutive closes is more than this multiple of the
+/// smaller.
 const JUMP: f64 = 2.0;
-/// Ratios of usual splits: old shares, new shares.
+/// Common splits: the number of old shares, and the number of new shares that replace them.
 const SPLITS: [(u32, u32); 15] = [
     (1, 2),
     (2, 3),
@@ -38,26 +41,33 @@ const SPLITS: [(u32, u32); 15] = [
     (1, 50),
     (1, 100),
 ];
-/// How far from the ratio the price may open.
+/// Largest relative difference between the ratio of a split and the ratio of the previous close to
+/// the open.
 const SPLIT_TOLERANCE: f64 = 0.025;
-/// How far from the ratio the usual price of the sessions around it may move.
+/// Largest difference, in logarithms, between the ratio of a split and the ratio of the median
+/// closes before and after it.
 const SPLIT_DRIFT: f64 = 0.2;
-/// Sessions before and after that are compared.
+/// Number of sessions before and after a suspected split. The median closes of the two sides are
+/// compared.
 const SPLIT_SESSIONS: usize = 10;
 
-/// Inspects a series.
+/// Inspects a series and adds its findings.
 ///
-/// * `lines`: line or row of each bar in its source.
+/// * `lines`: number of each bar's row in its source.
 pub(super) fn inspect(bars: &Bars, lines: &[usize], timeframe: Timeframe, findings: &mut FindingCollector) {
     let days = bars.session_days(timeframe);
     let usual = median_session_bars([days.as_slice()].into_iter()).max(1) as usize;
-    let mut add = |kind, idx: usize, what: String| findings.add_at(kind, lines[idx], bars.time[idx], || what);
-    if let Some(days) = odd_spacing(bars, timeframe) {
-        let needed = timeframe.name();
-        add(FindingKind::WrongSpacing, 0, format!("bars {days:.3} days apart, which are no bars of {needed}"));
+    let mut add = |kind, idx: usize, detail: String| findings.add_at(kind, lines[idx], bars.time[idx], || detail);
+    if let Some(days) = wrong_spacing(bars, timeframe) {
+        let expected = timeframe.name();
+        add(
+            FindingKind::WrongSpacing,
+            0,
+            format!("bars {days:.3} days apart, expected the spacing of {expected} bars"),
+        );
     }
     let splits = suspected_splits(bars, usual);
-    for Split { bar, old, new } in &splits {
+    for SuspectedSplit { bar, old, new } in &splits {
         let close = bars.close[bar - 1];
         let open = bars.open[*bar];
         add(FindingKind::SuspectedSplit, *bar, format!("{new} for {old}: close {close}, then open {open}"));
@@ -66,11 +76,14 @@ pub(super) fn inspect(bars: &Bars, lines: &[usize], timeframe: Timeframe, findin
         let before = bars.close[bar - 1];
         let close = bars.close[bar];
         let is_jump = close > before * JUMP || close * JUMP < before;
+        // A jump that looks like a split is reported only as a suspected split, not also as an
+        // extreme jump.
         if is_jump && !splits.iter().any(|split| split.bar == bar) {
             add(FindingKind::ExtremeJump, bar, format!("close {before}, then {close}"));
         }
     }
     let mut gaps = long_gaps(&days, timeframe);
+    // Only the first places of a kind are kept, so the longest gaps are added first.
     gaps.sort_by_key(|gap| std::cmp::Reverse(gap.n_missing));
     for Gap { after, n_missing } in gaps {
         let unit = if timeframe == Timeframe::Week1 { "weeks" } else { "weekdays" };
@@ -79,7 +92,7 @@ pub(super) fn inspect(bars: &Bars, lines: &[usize], timeframe: Timeframe, findin
         add(FindingKind::LongGaps, after, format!("no bar on {n_missing} {unit} between {from} and {to}"));
     }
     for (first, n_bars) in short_sessions(&days, usual) {
-        add(FindingKind::ShortSessions, first, format!("{n_bars} bars, usual are {usual}"));
+        add(FindingKind::ShortSessions, first, format!("{n_bars} bars instead of the usual {usual}"));
     }
     for (first, n_bars) in stale_runs(bars) {
         add(FindingKind::StalePrices, first, format!("{n_bars} bars at close {}", bars.close[first]));
@@ -89,40 +102,42 @@ pub(super) fn inspect(bars: &Bars, lines: &[usize], timeframe: Timeframe, findin
     }
 }
 
-/// Returns the usual distance between bars in days, if it does not fit the timeframe.
-fn odd_spacing(bars: &Bars, timeframe: Timeframe) -> Option<f64> {
+/// Returns the usual distance between bars in days if it does not match the timeframe.
+fn wrong_spacing(bars: &Bars, timeframe: Timeframe) -> Option<f64> {
     if bars.len() < MIN_BARS_FOR_SPACING {
         return None;
     }
     let mut spacings: Vec<i64> = bars.time.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    // The lower quartile: with 4h bars, every other spacing is a night.
+    // The lower quartile is used instead of the median, because every second distance between 4h
+    // bars includes a night.
     let quarter = spacings.len() / 4;
     let usual = *spacings.select_nth_unstable(quarter).1 as f64;
     (!SPACINGS.contains(&(usual / timeframe.seconds() as f64))).then_some(usual / 86_400.0)
 }
 
-/// A split for which the earlier prices do not seem to be adjusted.
+/// A suspected split: the prices before it appear not to be adjusted for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Split {
-    /// The first bar after it.
+pub struct SuspectedSplit {
+    /// Index of the first bar after the split.
     pub bar: usize,
-    /// Number of old shares …
+    /// Number of old shares that are replaced by `new` shares.
     pub old: u32,
-    /// … that became this number of new shares.
+    /// Number of new shares that replace `old` shares.
     pub new: u32,
 }
 
-/// Returns suspected splits: bars that open at the ratio of a split to the close before, after which prices stay there
-/// and volume moves the other way.
+/// Returns the bars at which a split is suspected. The previous close and the open have the ratio
+/// of a split, prices stay at the new level, and the volume changes in the other direction.
 ///
 /// * `usual`: usual number of bars in a session.
-pub fn suspected_splits(bars: &Bars, usual: usize) -> Vec<Split> {
+pub fn suspected_splits(bars: &Bars, usual: usize) -> Vec<SuspectedSplit> {
     let window = SPLIT_SESSIONS.saturating_mul(usual);
     (1..bars.len())
         .filter_map(|bar| {
             let ratio = bars.close[bar - 1] / bars.open[bar];
             let (old, new) = SPLITS
                 .iter()
+                // A reverse split replaces many shares with fewer.
                 .flat_map(|&(old, new)| [(old, new), (new, old)])
                 .find(|&(old, new)| (ratio / (f64::from(new) / f64::from(old)) - 1.0).abs() <= SPLIT_TOLERANCE)?;
             let around = |values: &[f64]| {
@@ -131,10 +146,10 @@ pub fn suspected_splits(bars: &Bars, usual: usize) -> Vec<Split> {
             };
             let shares = f64::from(new) / f64::from(old);
             let stays = (around(&bars.close) / shares).ln().abs() <= SPLIT_DRIFT;
-            // With `shares` times as many shares, the same turnover is `shares` times the volume: half of that, in
-            // logarithms, is enough.
+            // If the turnover stays equal, the volume after a split is `shares` times the volume
+            // before it. Volume fluctuates, so half of that change in logarithms is sufficient.
             let turned = -around(&bars.volume).ln() / shares.ln() >= 0.5;
-            (stays && turned).then_some(Split { bar, old, new })
+            (stays && turned).then_some(SuspectedSplit { bar, old, new })
         })
         .collect()
 }
@@ -145,27 +160,32 @@ fn median(values: &[f64]) -> f64 {
     *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
-/// Sessions missing between two consecutive bars.
+/// A gap between two consecutive bars.
 struct Gap {
+    /// Index of the bar before the gap.
     after: usize,
+    /// Number of missing weekdays or weeks.
     n_missing: i32,
 }
 
 fn long_gaps(days: &[i32], timeframe: Timeframe) -> Vec<Gap> {
     let missing = |from: i32, to: i32| match timeframe {
-        // A week's bar may be dated by any of its days.
+        // The bar of a week may have the date of any day of that week, so the distance is rounded
+        // to whole weeks.
         Timeframe::Week1 => (to.saturating_sub(from) + 3) / 7 - 1,
         _ => n_weekdays(from.saturating_add(1), to),
     };
-    let least = if timeframe == Timeframe::Week1 { 1 } else { LONG_GAP_DAYS };
+    let min_missing = if timeframe == Timeframe::Week1 { 1 } else { LONG_GAP_DAYS };
+    // A calendar distance of up to three days is an ordinary weekend or a single holiday.
     let gaps = days.windows(2).enumerate().filter(|(_, pair)| pair[1].saturating_sub(pair[0]) > LONG_GAP_DAYS);
     let gaps = gaps.map(|(after, pair)| Gap { after, n_missing: missing(pair[0], pair[1]) });
-    gaps.filter(|gap| gap.n_missing >= least).collect()
+    gaps.filter(|gap| gap.n_missing >= min_missing).collect()
 }
 
-/// Counts the weekdays from a day up to another, which is excluded.
+/// Counts the weekdays from the day `from` up to, but not including, the day `to`.
 fn n_weekdays(from: i32, to: i32) -> i32 {
-    // Counted from a Monday, 1969-12-29, three days before day 0.
+    // Day 0 is a Thursday. The count starts on the Monday before it, 1969-12-29.
+    // The count uses `i64`, because the product would overflow an `i32` for days near its limits.
     let until = |day: i32| {
         let day = i64::from(day) + 3;
         5 * day.div_euclid(7) + day.rem_euclid(7).min(5)
@@ -173,8 +193,9 @@ fn n_weekdays(from: i32, to: i32) -> i32 {
     i32::try_from(until(to) - until(from)).unwrap_or(i32::MAX).max(0)
 }
 
-/// Returns the sessions with less than half of the usual bars: their first bar and number of bars. The first and the
-/// last session may be incomplete.
+/// Returns each session with fewer than half of the usual number of bars: its first bar and its
+/// number of bars. The first and the last session are skipped, because the file may begin or end
+/// within them.
 fn short_sessions(days: &[i32], usual: usize) -> Vec<(usize, usize)> {
     let mut short = Vec::new();
     let mut first = 0;
@@ -188,7 +209,8 @@ fn short_sessions(days: &[i32], usual: usize) -> Vec<(usize, usize)> {
     short
 }
 
-/// Returns the runs of bars with the same prices: their first bar and number of bars.
+/// Returns each run of at least [`STALE_BARS`] bars with the same prices: its first bar and its
+/// number of bars.
 fn stale_runs(bars: &Bars) -> Vec<(usize, usize)> {
     let prices = |bar: usize| [bars.open[bar], bars.high[bar], bars.low[bar], bars.close[bar]];
     let mut runs = Vec::new();
@@ -204,10 +226,10 @@ fn stale_runs(bars: &Bars) -> Vec<(usize, usize)> {
     runs
 }
 
-/// Returns the dates of `all` that a symbol lacks between its own first and last date.
+/// Returns the dates of `all` on which a symbol has no bar, between its first and its last date.
 ///
-/// * `own`: session dates of the symbol, ascending, with repetitions.
-pub fn missing_days(own: &[i32], all: &BTreeSet<i32>) -> Vec<i32> {
-    let (Some(&first), Some(&last)) = (own.first(), own.last()) else { return Vec::new() };
-    all.range(first..=last).copied().filter(|day| own.binary_search(day).is_err()).collect()
+/// * `days`: session dates of the symbol's bars, ascending, with repetitions.
+pub fn missing_days(days: &[i32], all: &BTreeSet<i32>) -> Vec<i32> {
+    let (Some(&first), Some(&last)) = (days.first(), days.last()) else { return Vec::new() };
+    all.range(first..=last).copied().filter(|day| days.binary_search(day).is_err()).collect()
 }

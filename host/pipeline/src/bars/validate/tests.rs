@@ -1,11 +1,11 @@
-//! Claims about the findings in bars, and about repaired and refused bars.
+//! Tests of the findings in bars, and of repaired and refused bars.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::date::days_since_epoch;
 
-/// One row per weekday from Monday 2024-01-01 on; no two consecutive rows have the same price.
+/// Returns one row per weekday from Monday 2024-01-01 on. Consecutive rows have different prices.
 fn weekdays(n_rows: usize) -> Vec<Row> {
     let monday = days_since_epoch("2024-01-01".parse().unwrap()) as usize;
     let row = |idx: usize| {
@@ -17,14 +17,14 @@ fn weekdays(n_rows: usize) -> Vec<Row> {
 }
 
 fn inspected(rows: Vec<Row>) -> Inspection {
-    inspect(Found { origin: "A.csv".to_owned(), unit: RowUnit::Line, rows }, "A", Timeframe::Day1)
+    inspect(FoundRows { origin: "A.csv".to_owned(), unit: RowUnit::Line, rows }, "A", Timeframe::Day1)
 }
 
 fn found(rows: Vec<Row>) -> Vec<(&'static str, usize)> {
     inspected(rows).findings.iter().map(|finding| (finding.kind.code().as_str(), finding.count)).collect()
 }
 
-/// The findings after a change of sound rows.
+/// Changes valid rows, and returns the codes and counts of the findings.
 fn found_after(change: impl FnOnce(&mut Vec<Row>)) -> Vec<(&'static str, usize)> {
     let mut rows = weekdays(100);
     change(&mut rows);
@@ -32,13 +32,13 @@ fn found_after(change: impl FnOnce(&mut Vec<Row>)) -> Vec<(&'static str, usize)>
 }
 
 #[test]
-fn sound_rows_have_no_findings() {
+fn valid_rows_have_no_findings() {
     assert_eq!(found(weekdays(100)), []);
     assert_eq!(found(Vec::new()), []);
 }
 
 #[test]
-fn each_kind_is_found_and_counted() {
+fn each_kind_is_detected_and_counted() {
     assert_eq!(found_after(|rows| rows.swap(3, 4)), [("unsorted_rows", 1)]);
     assert_eq!(found_after(|rows| rows.insert(8, rows[7])), [("duplicate_rows", 1)]);
     let conflict = |rows: &mut Vec<Row>| {
@@ -68,7 +68,7 @@ fn each_kind_is_found_and_counted() {
 }
 
 #[test]
-fn a_split_is_suspected_where_prices_stay_down_and_volume_goes_up() {
+fn a_split_is_suspected_if_prices_stay_at_its_ratio_and_volume_changes_inversely() {
     let split = |price_by: f64, volume_by: f64| {
         found_after(move |rows| {
             for row in &mut rows[50..] {
@@ -115,15 +115,16 @@ fn short_sessions_of_intraday_bars_are_noted() {
             rows.push(Row { line: rows.len() + 1, time, values: [close, close, close, close, 5.0] });
         }
     }
-    let inspection = inspect(Found { origin: "A.parquet".to_owned(), unit: RowUnit::Row, rows }, "A", Timeframe::Hour1);
+    let inspection =
+        inspect(FoundRows { origin: "A.parquet".to_owned(), unit: RowUnit::Row, rows }, "A", Timeframe::Hour1);
     let short = &inspection.findings[0];
     assert_eq!((short.kind, short.count), (FindingKind::ShortSessions, 1), "{:?}", inspection.findings);
     assert_eq!((short.places[0].row, short.places[0].when.as_str()), (29, "2024-01-05T14:00:00Z"));
-    assert_eq!(short.places[0].what, "3 bars, usual are 7");
+    assert_eq!(short.places[0].detail, "3 bars instead of the usual 7");
 }
 
 #[test]
-fn a_refusal_has_the_first_wrong_bar_and_the_number_of_others() {
+fn a_refusal_names_the_earliest_invalid_bar_and_the_number_of_others() {
     let mut rows = weekdays(100);
     rows[9].values[4] = -5.0;
     rows[4].values[1] = 1.0;
@@ -134,7 +135,7 @@ fn a_refusal_has_the_first_wrong_bar_and_the_number_of_others() {
     assert_eq!(refusal.code, ErrorCode::BadBars);
     assert_eq!(
         refusal.message,
-        "A.csv line 6 (2024-01-05): high 1 is below 104, needed at least that; and 2 more, `oculus-host bars check` lists all"
+        "A.csv line 6 (2024-01-05): high is 1, expected at least 104; and 2 more, `oculus-host bars check` lists all"
     );
     rows.retain(|row| row.line != 11 && row.line != 62);
     let inspection = inspected(rows);
@@ -142,7 +143,7 @@ fn a_refusal_has_the_first_wrong_bar_and_the_number_of_others() {
 }
 
 #[test]
-fn kinds_are_listed_by_severity_with_unique_documented_codes() {
+fn kinds_are_ordered_by_severity_and_have_unique_documented_codes() {
     let severities: Vec<Severity> = FindingKind::ALL.iter().map(|kind| kind.severity()).collect();
     assert!(severities.is_sorted() && FindingKind::ALL.is_sorted());
     let codes: std::collections::BTreeSet<_> = FindingKind::ALL.iter().map(|kind| kind.code()).collect();
@@ -154,7 +155,7 @@ fn kinds_are_listed_by_severity_with_unique_documented_codes() {
 }
 
 #[test]
-fn weekdays_are_counted_as_a_calendar_counts_them() {
+fn the_missing_days_of_a_gap_are_its_weekdays() {
     let all: std::collections::BTreeSet<i32> = (0..1000).filter(|day| (day + 3) % 7 < 5).collect();
     let own: Vec<i32> = all.iter().copied().filter(|day| !(200..=206).contains(day)).collect();
     assert_eq!(missing_days(&own, &all).len(), 5);
@@ -164,13 +165,14 @@ fn n_numbers(text: &str) -> usize {
     text.split(' ').filter(|word| word.bytes().any(|byte| byte.is_ascii_digit())).count()
 }
 
-/// Rows with a few invalid values, some of them doubled by valid rows.
-fn spoiled() -> impl Strategy<Value = Vec<Row>> {
-    let spoil = prop_oneof![Just(-1.0), Just(0.0), Just(1e15), Just(f64::MAX), Just(60.0), Just(200.0)];
-    (prop::collection::vec((0..60_usize, 0..5_usize, spoil), 1..6), any::<bool>()).prop_map(|(spoils, is_doubled)| {
+/// Generates rows with a few invalid values. In half of the cases, each invalid row is accompanied
+/// by a valid row with the same time.
+fn invalid_rows() -> impl Strategy<Value = Vec<Row>> {
+    let value = prop_oneof![Just(-1.0), Just(0.0), Just(1e15), Just(f64::MAX), Just(60.0), Just(200.0)];
+    (prop::collection::vec((0..60_usize, 0..5_usize, value), 1..6), any::<bool>()).prop_map(|(changes, is_doubled)| {
         let mut rows = weekdays(60);
-        for (row, value, spoilt) in spoils {
-            rows[row].values[value] = spoilt;
+        for (row, column, value) in changes {
+            rows[row].values[column] = value;
             if is_doubled {
                 rows.push(weekdays(60)[row]);
             }
@@ -183,14 +185,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_refused_finding_states_the_place_the_values_and_a_hint(rows in spoiled()) {
+    fn every_refused_finding_states_the_place_the_values_and_a_hint(rows in invalid_rows()) {
         let inspection = inspected(rows);
         let refused = inspection.findings.iter().filter(|finding| finding.kind.severity() == Severity::Refused);
         for finding in refused.clone() {
             prop_assert!((1..=3).contains(&finding.places.len()) && finding.count >= finding.places.len());
             let message = inspection.message(finding);
-            // The value found and the value needed, or the two rows that differ.
-            prop_assert!(n_numbers(&finding.places[0].what) >= 2 && message.contains(&finding.places[0].what), "{}", message);
+            // The detail states the value found and the value expected, or the two rows that
+            // differ.
+            let detail = &finding.places[0].detail;
+            prop_assert!(n_numbers(detail) >= 2 && message.contains(detail), "{}", message);
             prop_assert!(!finding.kind.hint().is_empty());
         }
         prop_assert_eq!(inspection.refusal().is_some(), refused.count() > 0);

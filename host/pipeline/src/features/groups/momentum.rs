@@ -1,4 +1,5 @@
-//! Oscillators: where the close stands in its recent range, and how gains compare with losses.
+//! Momentum features: the position of the close in its recent range, and the relation of gains to
+//! losses.
 
 mod oscillators;
 mod range;
@@ -9,21 +10,21 @@ use self::{
     range::{STOCHASTIC, STOCHASTIC_STRENGTH, stochastic_strength_warm_up, stochastic_warm_up, willr},
     strength::{TRUE_STRENGTH, cmo, rsi, true_strength_signal_warm_up, true_strength_warm_up},
 };
-use crate::features::kind::{CHANGES, Computation::Output, Defaults, Kind, LONGER, WINDOW, model, output};
+use crate::features::kind::{CHANGES, Computation::Output, Defaults, FeatureKind, LONGER, WINDOW, model, output};
 
-pub(in crate::features) static KINDS: &[Kind] = &[
+pub(in crate::features) static KINDS: &[FeatureKind] = &[
     model("RSI", &[14], "Wilder's relative strength, 0 to 100", CHANGES, rsi)
-        .without("0 when nothing moved")
+        .fallback("0 if the close did not move")
         .defined("100·W(gain) / (W(gain) + W(loss)), W = Wilder's average over n changes of the close", "%"),
     output(
         "STOCH_K",
         &[14, 3, 3],
-        "smoothed place of the close in its range",
+        "smoothed position of the close in its range",
         stochastic_warm_up,
         Output(&STOCHASTIC, 0),
     )
-    .without("0 without a range")
-    .defined("SMA_m of 100·(close − lowest low) / (highest high − lowest low), of n bars", "%")
+    .fallback("0 if the range is 0")
+    .defined("SMA_m of 100·(close − lowest low) / (highest high − lowest low), lowest and highest of n bars", "%")
     .shown(0)
     .down_to_one(),
     output("STOCH_D", &[14, 3, 3], "average of STOCH_K", stochastic_warm_up, Output(&STOCHASTIC, 1))
@@ -33,12 +34,12 @@ pub(in crate::features) static KINDS: &[Kind] = &[
     output(
         "STOCHRSI_K",
         &[14, 14, 3, 3],
-        "smoothed place of RSI in its own range",
+        "smoothed position of RSI in its own range",
         stochastic_strength_warm_up,
         Output(&STOCHASTIC_STRENGTH, 0),
     )
-    .without("0 where that is below 0.01")
-    .defined("SMA_k of 100·(R − lowest R) / (highest R − lowest R), R = RSI_n, of m bars; TA-Lib's has k = 1", "%")
+    .fallback("0 if the range is below 0.01")
+    .defined("SMA_k of 100·(R − lowest R) / (highest R − lowest R), R = RSI_n, lowest and highest of m bars; TA-Lib's fast line has k = 1", "%")
     .shown(0)
     .down_to_one(),
     output(
@@ -52,23 +53,24 @@ pub(in crate::features) static KINDS: &[Kind] = &[
     .shown(0)
     .down_to_one(),
     model("WILLR", &[14], "Williams' %R, -100 to 0", WINDOW, willr)
-        .without("0 without a range")
-        .defined("100·(close − highest high) / (highest high − lowest low), of n bars", "%"),
-    model("CCI", &[20], "distance of the typical price in mean deviations", WINDOW, cci)
-        .without("0 without any")
+        .fallback("0 if the range is 0")
+        .defined("100·(close − highest high) / (highest high − lowest low), highest and lowest of n bars", "%"),
+    model("CCI", &[20], "distance of the typical price from its mean, measured in mean deviations", WINDOW, cci)
+        .fallback("0 if the deviation is 0")
         .defined("(T − SMA_n(T)) / (0.015·mean |T − SMA_n(T)|), T = (high + low + close)/3", "0.015 mean deviations"),
     model("CMO", &[14], "Chande's momentum, -100 to 100", CHANGES, cmo)
-        .without("0 when nothing moved")
-        .defined("100·(W(gain) − W(loss)) / (W(gain) + W(loss)), W = Wilder's average over n changes of the close; 2·RSI_n − 100 but where nothing moved", "%")
-        // Two columns with the same information would share its importance.
+        .fallback("0 if the close did not move")
+        .defined("100·(W(gain) − W(loss)) / (W(gain) + W(loss)), W = Wilder's average over n changes of the close; equals 2·RSI_n − 100 unless the close did not move", "%")
+        // CMO is a linear function of RSI, so models receive RSI instead. Two equivalent columns in
+        // a model would share their importance.
         .level(Some("RSI")),
     model("MOM", &[10], "change of the close over n bars", CHANGES, mom)
-        .defined("close − close n bars before", "price")
+        .defined("close − close[n]", "price")
         .down_to_one()
         .level(Some("RET")),
-    model("ULTOSC", &[7, 14, 28], "closes above their bars' low ends, over three windows", LONGEST, ultosc)
+    model("ULTOSC", &[7, 14, 28], "buying pressure relative to the true range, over three windows", LONGEST, ultosc)
         .defined(
-            "100·(4·B_n/T_n + 2·B_m/T_m + B_k/T_k) / 7, sums of B = close − min(low, close before), T = true range, n ≤ m ≤ k in whatever order they are written; 0 for a window of no range",
+            "100·(4·B_n/T_n + 2·B_m/T_m + B_k/T_k) / 7, B_n and T_n are the sums over n bars of close − min(low, close[1]) and of the true range; the three numbers are sorted first; a window whose range is 0 adds 0",
             "%",
         )
         .shown(0)
@@ -80,7 +82,7 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         true_strength_warm_up,
         Output(&TRUE_STRENGTH, 0),
     )
-    .without("0 when nothing moved")
+    .fallback("0 if the close did not move")
     .defined("100·EMA_m(EMA_n(c)) / EMA_m(EMA_n(|c|)), c = change of the close", "%")
     .shown(0)
     .down_to_one(),
@@ -88,7 +90,7 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         .defined("EMA_k(TSI)", "%")
         .shown(0)
         .down_to_one(),
-    output("AO", &[5, 34], "awesome oscillator: fast less slow mean of the bars' middles", LONGER, Output(&AWESOME, 0))
+    output("AO", &[5, 34], "awesome oscillator: fast minus slow mean of the bars' midpoints", LONGER, Output(&AWESOME, 0))
         .defined("SMA_n(M) − SMA_m(M), M = (high + low)/2", "price")
         .shown(0)
         .level(Some("AO_PCT")),
@@ -116,5 +118,5 @@ pub(in crate::features) static DEFAULTS: Defaults = &[
     ("AO_PCT", &[]),
 ];
 
-/// The longest of three windows of changes.
+/// Warm-up of the longest of three windows of changes.
 const LONGEST: fn(&[usize]) -> usize = |p| p[0].max(p[1]).max(p[2]);

@@ -1,4 +1,4 @@
-//! Where prices go: averages and their crossings, directional movement, channels, trailing stops.
+//! Trend features: averages and their crossings, directional movement, channels, trailing stops.
 
 mod averages;
 mod convergence;
@@ -15,42 +15,42 @@ use self::{
     range::{AROON, ICHIMOKU_LINE, cloud_dist, cloud_warm_up},
     reversal::{PARABOLIC, SUPERTREND},
 };
-use crate::features::kind::{CHANGES, Computation::Output, Defaults, Kind, LONGER, ONE, WINDOW, model, output};
+use crate::features::kind::{CHANGES, Computation::Output, Defaults, FeatureKind, LONGER, ONE, WINDOW, model, output};
 
-pub(in crate::features) static KINDS: &[Kind] = &[
+pub(in crate::features) static KINDS: &[FeatureKind] = &[
     output("SMA", &[20], "mean of the last n closes", WINDOW, Output(&SIMPLE, 0))
         .defined("SMA_n = mean(close, n bars)", "price")
         .level(Some("PRICE_TO_SMA")),
-    output("EMA", &[21], "exponential average of closes, seeded by the first n", WINDOW, Output(&EXPONENTIAL, 0))
+    output("EMA", &[21], "exponential average of closes, starting from the mean of the first n", WINDOW, Output(&EXPONENTIAL, 0))
         .defined("EMA += 2/(n + 1)·(close − EMA); starts as mean(close, first n bars)", "price")
         .level(Some("PRICE_TO_EMA")),
-    output("PRICE_TO_SMA", &[20], "close above its SMA", WINDOW, Output(&SIMPLE, 1))
+    output("PRICE_TO_SMA", &[20], "distance of the close from its SMA", WINDOW, Output(&SIMPLE, 1))
         .defined("100·(close / SMA_n − 1)", "%"),
-    output("PRICE_TO_EMA", &[21], "close above its EMA", WINDOW, Output(&EXPONENTIAL, 1))
+    output("PRICE_TO_EMA", &[21], "distance of the close from its EMA", WINDOW, Output(&EXPONENTIAL, 1))
         .defined("100·(close / EMA_n − 1)", "%"),
-    model("SMA_CROSS", &[20, 50], "fast SMA above the slow one", LONGER, sma_cross)
+    model("SMA_CROSS", &[20, 50], "distance of the fast SMA from the slow SMA", LONGER, sma_cross)
         .defined("100·(SMA_n / SMA_m − 1)", "%"),
-    model("EMA_CROSS", &[8, 21], "fast EMA above the slow one", LONGER, ema_cross)
+    model("EMA_CROSS", &[8, 21], "distance of the fast EMA from the slow EMA", LONGER, ema_cross)
         .defined("100·(EMA_n / EMA_m − 1)", "%"),
-    output("MACD_LINE", &[12, 26, 9], "fast EMA less slow EMA", signal_warm_up, Output(&MACD, 0))
-        .defined("EMA_n − EMA_m, both seeded up to bar m; the smaller of n and m is the fast one", "price")
+    output("MACD_LINE", &[12, 26, 9], "fast EMA minus slow EMA", signal_warm_up, Output(&MACD, 0))
+        .defined("EMA_n − EMA_m; at bar m they start as the means of the last n and m closes; the smaller of n and m is the fast one", "price")
         .shown(0)
         .level(Some("PPO_LINE")),
     output("MACD_SIGNAL", &[12, 26, 9], "average of the MACD line", signal_warm_up, Output(&MACD, 1))
         .defined("EMA_k(MACD_LINE)", "price")
         .shown(0)
         .level(Some("PPO_SIGNAL")),
-    output("MACD_HIST", &[12, 26, 9], "MACD line less its signal", signal_warm_up, Output(&MACD, 2))
+    output("MACD_HIST", &[12, 26, 9], "MACD line minus its signal", signal_warm_up, Output(&MACD, 2))
         .defined("MACD_LINE − MACD_SIGNAL", "price")
         .shown(0)
         .level(Some("PPO_HIST")),
     output("PPO_LINE", &[12, 26, 9], "MACD line in % of the slow EMA", line_warm_up, Output(&PPO, 0))
-        .defined("100·(EMA_n / EMA_m − 1), each seeded by its own first closes, the smaller of n and m first; EMA_CROSS_n_m with a signal", "%")
+        .defined("100·(EMA_n / EMA_m − 1), each seeded by its own first closes; the smaller of n and m is the fast one; equals EMA_CROSS_n_m for n < m", "%")
         .shown(0),
     output("PPO_SIGNAL", &[12, 26, 9], "average of the PPO line", signal_warm_up, Output(&PPO, 1))
         .defined("EMA_k(PPO_LINE)", "%")
         .shown(0),
-    output("PPO_HIST", &[12, 26, 9], "PPO line less its signal", signal_warm_up, Output(&PPO, 2))
+    output("PPO_HIST", &[12, 26, 9], "PPO line minus its signal", signal_warm_up, Output(&PPO, 2))
         .defined("PPO_LINE − PPO_SIGNAL", "%")
         .shown(0),
     output(
@@ -60,51 +60,51 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         adx_warm_up,
         Output(&DIRECTIONAL, 0),
     )
-    .without("0 when nothing ever moved")
-    .defined("Wilder's average over n of 100·|PLUS_DI − MINUS_DI| / (PLUS_DI + MINUS_DI); kept where both are 0", "%"),
-    output("PLUS_DI", &[14], "movement up in its true range", CHANGES, Output(&DIRECTIONAL, 1))
-        .without("0 without a range")
-        .defined("100·W(high − high before, where it is the larger movement and > 0) / W(true range); W += x − W/n", "%"),
-    output("MINUS_DI", &[14], "movement down in its true range", CHANGES, Output(&DIRECTIONAL, 2))
-        .without("0 without a range")
-        .defined("100·W(low before − low, where it is the larger movement and > 0) / W(true range); W += x − W/n", "%"),
-    output("DI_DIFF", &[14], "movement up less movement down", CHANGES, Output(&DIRECTIONAL, 3))
-        .without("0 without a range")
+    .fallback("0 while no price has moved")
+    .defined("Wilder's average over n of 100·|PLUS_DI − MINUS_DI| / (PLUS_DI + MINUS_DI); unchanged while both are 0", "%"),
+    output("PLUS_DI", &[14], "upward movement relative to the true range", CHANGES, Output(&DIRECTIONAL, 1))
+        .fallback("0 if the range is 0")
+        .defined("100·W(high − high[1] if it is the larger movement and > 0, else 0) / W(true range); W += x − W/n", "%"),
+    output("MINUS_DI", &[14], "downward movement relative to the true range", CHANGES, Output(&DIRECTIONAL, 2))
+        .fallback("0 if the range is 0")
+        .defined("100·W(low[1] − low if it is the larger movement and > 0, else 0) / W(true range); W += x − W/n", "%"),
+    output("DI_DIFF", &[14], "upward minus downward movement", CHANGES, Output(&DIRECTIONAL, 3))
+        .fallback("0 if the range is 0")
         .defined("PLUS_DI_n − MINUS_DI_n", "%"),
-    output("AROON_UP", &[25], "how late the highest high came, 100 for this bar", CHANGES, Output(&AROON, 0))
+    output("AROON_UP", &[25], "recency of the highest high: 100 if it is at this bar, 0 if it is n bars earlier", CHANGES, Output(&AROON, 0))
         .defined("100·(n − bars since the latest highest high of n + 1 bars) / n", "%")
         .down_to_one(),
-    output("AROON_DOWN", &[25], "how late the lowest low came, 100 for this bar", CHANGES, Output(&AROON, 1))
+    output("AROON_DOWN", &[25], "recency of the lowest low: 100 if it is at this bar, 0 if it is n bars earlier", CHANGES, Output(&AROON, 1))
         .defined("100·(n − bars since the latest lowest low of n + 1 bars) / n", "%")
         .down_to_one(),
-    output("AROON_OSC", &[25], "whether the high or the low came later", CHANGES, Output(&AROON, 2))
+    output("AROON_OSC", &[25], "recency of the highest high minus recency of the lowest low", CHANGES, Output(&AROON, 2))
         .defined("AROON_UP_n − AROON_DOWN_n", "%")
         .down_to_one(),
     output("PSAR", &[2, 20], "Wilder's parabolic stop", ONE, Output(&PARABOLIC, 0))
-        .defined("stop += a·(extreme − stop), a from n by n up to m, at most m; turns when a bar reaches it", "price")
+        .defined("stop += a·(extreme − stop); a starts at n and grows by n up to m; the stop reverses when a bar reaches it", "price")
         .shown(0)
         .in_hundredths(0)
         .level(Some("PSAR_DIR")),
-    output("PSAR_DIR", &[2, 20], "side of the parabolic stop that the close is on", ONE, Output(&PARABOLIC, 1))
-        .defined("1 where close > PSAR, -1 where close < PSAR, 0 where they are equal", "-1, 0, 1")
+    output("PSAR_DIR", &[2, 20], "side of the parabolic stop on which the close is", ONE, Output(&PARABOLIC, 1))
+        .defined("1 if close > PSAR, -1 if close < PSAR, 0 if they are equal", "-1, 0, 1")
         .shown(0)
         .in_hundredths(0),
-    output("SUPERTREND", &[10, 300], "the band that trails the price", CHANGES, Output(&SUPERTREND, 0))
-        .defined("(high + low)/2 − m·ATR_n below, + m·ATR_n above; moves towards the price until a close is beyond it", "price")
+    output("SUPERTREND", &[10, 300], "band that trails the price", CHANGES, Output(&SUPERTREND, 0))
+        .defined("below the price (high + low)/2 − m·ATR_n, above it (high + low)/2 + m·ATR_n; the band moves only towards the price until a close is beyond it", "price")
         .down_to_one()
         .in_hundredths(1)
         .level(Some("SUPERTREND_DIR")),
-    output("SUPERTREND_DIR", &[10, 300], "side of the band that the price is on", CHANGES, Output(&SUPERTREND, 1))
+    output("SUPERTREND_DIR", &[10, 300], "side of the band on which the price is", CHANGES, Output(&SUPERTREND, 1))
         .defined("1 until close < lower band, -1 until close > upper band; starts with 1", "-1, 1")
         .down_to_one()
         .in_hundredths(1),
-    model("TRIX", &[15], "change of a threefold average from bar to bar", trix_warm_up, trix)
-        .defined("100·(E / E before − 1), E = EMA_n(EMA_n(EMA_n(close)))", "%")
+    model("TRIX", &[15], "change of a triple exponential average from bar to bar", trix_warm_up, trix)
+        .defined("100·(E / E[1] − 1), E = EMA_n(EMA_n(EMA_n(close)))", "%")
         .down_to_one(),
-    output("LINREG_SLOPE", &[20], "slope of the line through n closes", WINDOW, Output(&LINE, 0))
-        .defined("100·b / close, b = slope of least squares of close on bar", "% a bar"),
-    output("LINREG_R2", &[20], "how straight the way of n closes is", WINDOW, Output(&LINE, 1))
-        .without("0 where nothing moved")
+    output("LINREG_SLOPE", &[20], "slope of the least-squares line through n closes", WINDOW, Output(&LINE, 0))
+        .defined("100·b / close, b = least-squares slope of close on bar", "% per bar"),
+    output("LINREG_R2", &[20], "share of the variance of n closes that a straight line explains", WINDOW, Output(&LINE, 1))
+        .fallback("0 if the close did not move")
         .defined("squared correlation of close and bar over n bars", "0 to 1"),
     output("ICHIMOKU_TENKAN", &[9], "middle of the range of n bars", WINDOW, Output(&ICHIMOKU_LINE, 0))
         .defined("(highest high + lowest low of n bars) / 2", "price")
@@ -114,15 +114,15 @@ pub(in crate::features) static KINDS: &[Kind] = &[
         .defined("(highest high + lowest low of n bars) / 2", "price")
         .shown(0)
         .level(Some("ICHIMOKU_KIJUN_DIST")),
-    output("ICHIMOKU_TENKAN_DIST", &[9], "close above the tenkan line", WINDOW, Output(&ICHIMOKU_LINE, 1))
+    output("ICHIMOKU_TENKAN_DIST", &[9], "distance of the close from the tenkan line", WINDOW, Output(&ICHIMOKU_LINE, 1))
         .defined("100·(close / ICHIMOKU_TENKAN_n − 1)", "%")
         .shown(0),
-    output("ICHIMOKU_KIJUN_DIST", &[26], "close above the kijun line", WINDOW, Output(&ICHIMOKU_LINE, 1))
+    output("ICHIMOKU_KIJUN_DIST", &[26], "distance of the close from the kijun line", WINDOW, Output(&ICHIMOKU_LINE, 1))
         .defined("100·(close / ICHIMOKU_KIJUN_n − 1)", "%")
         .shown(0),
-    model("ICHIMOKU_CLOUD_DIST", &[9, 26, 52], "close above or below the cloud, 0 within", cloud_warm_up, cloud_dist)
+    model("ICHIMOKU_CLOUD_DIST", &[9, 26, 52], "distance of the close from the cloud, 0 within it", cloud_warm_up, cloud_dist)
         .defined(
-            "100·(close / nearest edge − 1); edges, of m bars ago: (TENKAN_n + KIJUN_m)/2 and the middle of the range of k bars",
+            "100·(close / nearest edge − 1); the edges are (TENKAN_n + KIJUN_m)/2 and the middle of the range of k bars, both as of m bars earlier",
             "%",
         )
         .shown(0),

@@ -1,33 +1,34 @@
-//! Other spellings of stems: those of TA-Lib, pandas-ta and strategy designers.
+//! Lists other spellings of stems, from TA-Lib, pandas-ta and strategy designers.
 //!
-//! Only spellings with the same numbers are listed. A spelling with other default parameters, or another order, states
-//! them.
+//! A spelling is listed only if its numbers have the same meaning as those of the kind. If a
+//! spelling has other default parameters or another order of the numbers, its entry states them.
 
 /// Another spelling of a stem.
 #[derive(Debug)]
 pub(in super::super) struct Alias {
-    /// The spelling, upper case.
+    /// Spelling in upper case.
     pub(in super::super) spelling: &'static str,
-    /// The canonical stem.
+    /// Canonical stem.
     pub(in super::super) stem: &'static str,
-    /// Parameters where the spelling has none; empty for the kind's own.
-    pub(super) usual: &'static [usize],
-    /// Index of the kind's parameter for each number of the spelling; empty where the order is the same.
+    /// Parameters of a name without numbers; empty if these are the defaults of the kind.
+    pub(super) default_params: &'static [usize],
+    /// For each number of the spelling, the index of its parameter in the kind; empty if the order
+    /// is the same.
     pub(super) order: &'static [usize],
 }
 
 const fn alias(spelling: &'static str, stem: &'static str) -> Alias {
-    Alias { spelling, stem, usual: &[], order: &[] }
+    Alias { spelling, stem, default_params: &[], order: &[] }
 }
 
 impl Alias {
-    /// Sets other parameters for a spelling without parameters.
-    const fn usual(mut self, usual: &'static [usize]) -> Self {
-        self.usual = usual;
+    /// Sets the parameters that a name without numbers has.
+    const fn default_params(mut self, default_params: &'static [usize]) -> Self {
+        self.default_params = default_params;
         self
     }
 
-    /// Sets another order of the numbers; two numbers of the same parameter must be equal.
+    /// Sets another order of the numbers. Two numbers for the same parameter must be equal.
     const fn order(mut self, order: &'static [usize]) -> Self {
         self.order = order;
         self
@@ -116,7 +117,7 @@ pub(in super::super) static ALIASES: &[Alias] = &[
     alias("VOLUME_ZSCORE", "VOLUME_Z"),
     alias("PRICE_TO_VWAP", "VWAP_DIST"),
     alias("PRICE_VS_VWAP", "VWAP_DIST"),
-    alias("ROC", "RET").usual(&[10]),
+    alias("ROC", "RET").default_params(&[10]),
     alias("RETURN", "RET"),
     alias("RETURNS", "RET"),
     alias("GAP", "GAP_PCT"),

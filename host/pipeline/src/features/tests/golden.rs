@@ -1,10 +1,12 @@
-//! Claims about the numbers: they equal those of TA-Lib, or of plain loops for features that TA-Lib lacks.
+//! Tests that features equal the golden values of TA-Lib, or of plain loops for features that
+//! TA-Lib does not have.
 
 use super::*;
 
 const TOLERANCE: f64 = 1e-9;
 
-/// Golden bars and, by feature, TA-Lib's values or a plain loop's; made by `tests/golden/features.py`.
+/// Parses golden bars and the golden values of each feature, which `tests/golden/features.py`
+/// generates.
 fn golden(text: &str) -> (Bars, BTreeMap<String, Vec<f64>>) {
     let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let header = lines.next().unwrap();
@@ -15,7 +17,7 @@ fn golden(text: &str) -> (Bars, BTreeMap<String, Vec<f64>>) {
     (bars, (5..header.len()).map(|idx| (header[idx].to_owned(), column(idx))).collect())
 }
 
-fn assert_as_recorded(text: &str) {
+fn assert_equals_golden(text: &str) {
     let (bars, outputs) = golden(text);
     assert_eq!(outputs.len(), 137);
     for (name, expected) in outputs {
@@ -32,20 +34,20 @@ fn assert_as_recorded(text: &str) {
 
 #[test]
 fn features_equal_talib_and_plain_loops_on_a_random_walk() {
-    assert_as_recorded(include_str!("../../../tests/golden/talib/walk.csv"));
+    assert_equals_golden(include_str!("../../../tests/golden/talib/walk.csv"));
 }
 
 #[test]
-fn features_equal_talib_and_plain_loops_where_prices_tie() {
-    assert_as_recorded(include_str!("../../../tests/golden/talib/ties.csv"));
+fn features_equal_talib_and_plain_loops_on_tied_prices() {
+    assert_equals_golden(include_str!("../../../tests/golden/talib/ties.csv"));
 }
 
 #[test]
-fn features_equal_talib_and_plain_loops_where_nothing_moves() {
-    assert_as_recorded(include_str!("../../../tests/golden/talib/flat.csv"));
+fn features_equal_talib_and_plain_loops_on_constant_prices() {
+    assert_equals_golden(include_str!("../../../tests/golden/talib/flat.csv"));
 }
 
 #[test]
 fn features_equal_talib_and_plain_loops_on_real_bars() {
-    assert_as_recorded(include_str!("../../../tests/golden/talib/aapl.csv"));
+    assert_equals_golden(include_str!("../../../tests/golden/talib/aapl.csv"));
 }

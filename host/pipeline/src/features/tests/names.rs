@@ -1,4 +1,4 @@
-//! Claims about names, and about the catalogue.
+//! Tests of names and of the catalogue.
 
 use oculus_plugin_api::FeatureRole;
 use proptest::prelude::*;
@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn names_resolve_in_every_common_spelling() {
-    for (asked, canonical) in [
+fn common_spellings_resolve_to_canonical_names() {
+    for (requested, canonical) in [
         ("RSI_14", "RSI_14"),
         ("rsi", "RSI_14"),
         ("RSI9", "RSI_9"),
@@ -51,13 +51,13 @@ fn names_resolve_in_every_common_spelling() {
         ("STOCHRSIk_14_14_3_3", "STOCHRSI_K"),
         ("BBANDS_UPPER", "BB_UPPER_20"),
     ] {
-        assert_eq!(resolve(asked).unwrap().name(), canonical, "{asked}");
+        assert_eq!(resolve(requested).unwrap().name(), canonical, "{requested}");
     }
 }
 
 #[test]
-fn an_unknown_name_suggests_the_nearest_one() {
-    for (asked, nearest) in [
+fn the_error_of_an_unknown_name_suggests_the_most_similar_one() {
+    for (requested, nearest) in [
         ("RSII_14", Some("RSI_14")),
         ("EMA_CROS_5_30", Some("EMA_CROSS_5_30")),
         ("RSI_0", Some("RSI_14")),
@@ -69,13 +69,13 @@ fn an_unknown_name_suggests_the_nearest_one() {
         ("BETTA_60", Some("BETA_SPY_60")),
         ("ZZZZ", None),
     ] {
-        assert_eq!(resolve(asked).unwrap_err().nearest.as_deref(), nearest, "{asked}");
+        assert_eq!(resolve(requested).unwrap_err().nearest.as_deref(), nearest, "{requested}");
     }
 }
 
 #[test]
-fn a_benchmark_is_between_stem_and_parameters() {
-    for (asked, name, symbol) in [
+fn the_symbol_of_a_benchmark_is_between_stem_and_parameters() {
+    for (requested, name, symbol) in [
         ("BETA", "BETA_SPY_60", "SPY"),
         ("BETA_60", "BETA_SPY_60", "SPY"),
         ("beta_qqq", "BETA_QQQ_60", "QQQ"),
@@ -86,8 +86,8 @@ fn a_benchmark_is_between_stem_and_parameters() {
         ("CORR_^GSPC", "CORR_^GSPC_60", "^GSPC"),
         ("CORR-0700.HK-60", "CORR_0700.HK_60", "0700.HK"),
     ] {
-        let feature = resolve(asked).unwrap();
-        assert_eq!((feature.name().as_str(), feature.benchmark()), (name, Some(symbol)), "{asked}");
+        let feature = resolve(requested).unwrap();
+        assert_eq!((feature.name().as_str(), feature.benchmark()), (name, Some(symbol)), "{requested}");
         assert_eq!(resolve(name).unwrap(), feature);
     }
     let wrong = resolve("BETA_A/B_60").unwrap_err();
@@ -95,25 +95,25 @@ fn a_benchmark_is_between_stem_and_parameters() {
 }
 
 #[test]
-fn every_kind_is_defined_and_every_spelling_means_one() {
+fn every_kind_is_documented_and_every_spelling_denotes_one_kind() {
     for section in listing() {
-        for Entry { pattern, about, formula, unit, aliases, .. } in section.entries {
+        for CatalogueEntry { pattern, about, formula, unit, aliases, .. } in section.entries {
             assert!([about, formula, unit].iter().all(|text| !text.is_empty()), "{pattern}");
             assert!(aliases.iter().all(|alias| resolve(alias).is_ok()), "{pattern}: {aliases:?}");
         }
     }
     let n_aliases: usize = listing().iter().flat_map(|section| &section.entries).map(|entry| entry.aliases.len()).sum();
-    assert_eq!(n_aliases, name::ALIASES.len(), "an alias of no kind");
+    assert_eq!(n_aliases, name::ALIASES.len(), "every alias belongs to a kind");
     let mut spellings: Vec<&str> = catalogue::kinds().map(|kind| kind.stem).collect();
     spellings.extend(name::ALIASES.iter().map(|alias| alias.spelling));
     let n_spellings = spellings.len();
     spellings.sort_unstable();
     spellings.dedup();
-    assert_eq!(spellings.len(), n_spellings, "a spelling of two kinds");
+    assert_eq!(spellings.len(), n_spellings, "no spelling belongs to two kinds");
 }
 
 #[test]
-fn the_default_set_fits_the_usual_warm_up_and_has_no_feature_twice() {
+fn the_default_set_fits_the_full_warm_up_and_has_no_duplicates() {
     let mut names: Vec<String> = catalogue::default_features().map(|feature| feature.name()).collect();
     let models = catalogue::default_features().filter(|feature| feature.role() == FeatureRole::Model).count();
     assert_eq!((names.len(), models), (110, 82));
@@ -124,8 +124,8 @@ fn the_default_set_fits_the_usual_warm_up_and_has_no_feature_twice() {
 }
 
 #[test]
-fn spellings_of_strategy_designers_are_known() {
-    for (asked, name) in [
+fn spellings_of_strategy_designers_are_resolved() {
+    for (requested, name) in [
         ("STOCH", "STOCH_K"),
         ("ATR_PERCENT", "NATR_14"),
         ("ATRP_14", "NATR_14"),
@@ -134,12 +134,12 @@ fn spellings_of_strategy_designers_are_known() {
         ("PRICE_VS_SMA_50", "PRICE_TO_SMA_50"),
         ("EMA_21", "EMA_21"),
     ] {
-        assert_eq!(resolve(asked).map(|feature| feature.name()).as_deref(), Ok(name), "{asked}");
+        assert_eq!(resolve(requested).map(|feature| feature.name()).as_deref(), Ok(name), "{requested}");
     }
 }
 
 #[test]
-fn every_feature_resolves_by_its_own_name_and_every_level_has_its_scale_free_form() {
+fn canonical_names_resolve_and_only_levels_have_scale_free_forms() {
     for feature in all_features() {
         assert_eq!(resolve(&feature.name()).unwrap(), feature);
         if let Some(free) = catalogue::scale_free(&feature) {
@@ -152,7 +152,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn no_name_panics(name in "\\PC{0,24}", digits in "(RSI|BETA|BB_WIDTH|PSAR|TSI|DCU|[A-Z_]{1,8})[0-9A-Z_.^-]{0,24}") {
+    fn resolving_never_panics(name in "\\PC{0,24}", digits in "(RSI|BETA|BB_WIDTH|PSAR|TSI|DCU|[A-Z_]{1,8})[0-9A-Z_.^-]{0,24}") {
         for name in [name, digits] {
             if let Ok(feature) = resolve(&name) {
                 prop_assert!(resolve(&feature.name()).is_ok());

@@ -1,4 +1,4 @@
-//! Claims that hold for every feature.
+//! Tests of properties that every feature has.
 
 use oculus_plugin_api::FeatureRole;
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use super::*;
 const TOLERANCE: f64 = 1e-9;
 
 #[test]
-fn a_start_500_bars_earlier_changes_nothing_that_models_see_after_the_warm_up() {
+fn model_features_after_the_warm_up_do_not_depend_on_500_earlier_bars() {
     let text = include_str!("../../../../../examples/bars/AAPL.csv");
     let fields = |line: &str| line.split(',').skip(1).map(|field| field.parse().unwrap()).collect::<Vec<f64>>();
     let rows: Vec<[f64; 5]> = text.lines().skip(1).map(|line| fields(line).try_into().unwrap()).collect();
@@ -22,7 +22,8 @@ fn a_start_500_bars_earlier_changes_nothing_that_models_see_after_the_warm_up() 
     }
 }
 
-/// Sound bars: a walk in steps that are often 0, with flat stretches and bars of no volume.
+/// Generates valid bars: a walk whose steps are often 0, with a flat stretch and bars without
+/// volume.
 fn arbitrary_rows() -> impl Strategy<Value = Vec<[f64; 5]>> {
     let step = (-3i32..=3, 0u32..3, 0u32..3, prop_oneof![Just(0.0), 1.0..1e6]);
     let steps = prop::collection::vec(step, 120..160);
@@ -50,7 +51,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn nothing_after_a_bar_changes_its_features(rows in arbitrary_rows(), cut in 0usize..120, factor in 0.1f64..10.0) {
+    fn later_bars_do_not_change_earlier_values(rows in arbitrary_rows(), cut in 0usize..120, factor in 0.1f64..10.0) {
         let bars = bars_of(&rows);
         let mut mutated = rows.clone();
         let mut blanked = rows.clone();
@@ -69,7 +70,7 @@ proptest! {
     }
 
     #[test]
-    fn values_are_nan_in_the_warm_up_and_finite_after(rows in arbitrary_rows()) {
+    fn values_are_nan_during_the_warm_up_and_finite_afterwards(rows in arbitrary_rows()) {
         let bars = bars_of(&rows);
         for feature in all_features() {
             let found = values(&feature, &bars);
@@ -81,7 +82,7 @@ proptest! {
     }
 
     #[test]
-    fn no_split_of_the_share_changes_what_models_see(rows in arbitrary_rows(), k in 0.01f64..100.0) {
+    fn a_share_split_does_not_change_model_features(rows in arbitrary_rows(), k in 0.01f64..100.0) {
         let bars = bars_of(&rows);
         let split: Vec<[f64; 5]> = rows.iter().map(|&[o, h, l, c, v]| [o * k, h * k, l * k, c * k, v / k]).collect();
         let split = bars_of(&split);

@@ -1,18 +1,23 @@
-//! Moving windows in constant time per bar, without subtracting what leaves the window.
+//! Computes moving windows in constant time per bar, without subtracting values that leave the
+//! window.
 //!
-//! The bars are cut into blocks of `n`. A window is the end of one block and the start of the next, so its fold is that
-//! of the older block from some bar on, kept from a pass backwards, merged with that of the newer one so far: three
-//! merges per bar for any `n`. Source: van Herk (1992), Gil and Werman (1993). A value that leaves the window leaves no
-//! rounding error, unlike in a running sum.
+//! The bars are divided into blocks of `n`. A window consists of the end of one block and the start
+//! of the next. The fold of a window merges two folds: one of the end of the older block, which a
+//! backward pass has stored, and one of the start of the newer block. This takes three merges per
+//! bar for any `n`. Unlike in a running sum, a value that has left the window leaves no rounding
+//! error. Source: van Herk (1992), Gil and Werman (1993).
 
 use std::hint::select_unpredictable;
 
 use super::noise::NOISE;
 
-/// Folds the window of `n` bars that ends at each bar, and hands over the fold, its reference and the bar.
+/// Folds the window of `n` bars that ends at each bar.
 ///
-/// * `term`: computes the term of a bar relative to a reference bar, which is part of every window that the term is in.
-/// * `merge`: merges the folds of two adjacent ranges, the older one first; `empty` is the fold of no bar.
+/// * `empty`: fold of a range without bars.
+/// * `term`: computes the term of a bar relative to a reference bar. The reference is in every
+///   window that contains the bar.
+/// * `merge`: merges the folds of two adjacent ranges, the older one first.
+/// * `emit`: receives the fold of a window, its reference bar and its last bar.
 fn fold_windows<S: Copy>(
     len: usize,
     n: usize,
@@ -32,12 +37,15 @@ fn fold_windows<S: Copy>(
         *kept = suffix;
     }
     emit(suffix, n - 1, n - 1);
+    // All windows that end in the block at `start` contain the last bar of the older block. That
+    // bar is the reference.
     for start in (n..len).step_by(n) {
         let reference = start - 1;
         let last = start + n - 1;
         let mut prefix = empty;
         let mut suffix = empty;
-        // Both ways at once: neither waits for the other's additions. A last block that is not whole needs no suffixes.
+        // The forward and the backward pass are interleaved, so that neither waits for the
+        // additions of the other. An incomplete last block needs no suffixes.
         let n_whole = if last < len { n } else { 0 };
         let kept = newer[..n_whole].iter_mut().zip(start..last + 1).rev();
         let mut backwards = kept.map(|(kept, bar)| {
@@ -45,6 +53,8 @@ fn fold_windows<S: Copy>(
             *kept = suffix;
             suffix
         });
+        // The window that ends at the first bar of this block starts at the second bar of the older
+        // block. The window that equals the whole block is emitted after the loop.
         for (&suffix, bar) in older[1..].iter().zip(start..len) {
             prefix = merge(prefix, term(bar, reference));
             emit(merge(suffix, prefix), reference, bar);
@@ -57,8 +67,10 @@ fn fold_windows<S: Copy>(
     }
 }
 
-/// Sums several terms over the window of `n` bars that ends at each bar, and hands over the sums,
-/// their reference and the bar.
+/// Sums several terms over the window of `n` bars that ends at each bar.
+///
+/// * `terms`: computes the terms of a bar relative to a reference bar.
+/// * `emit`: receives the sums of a window, its reference bar and its last bar.
 pub(in super::super) fn sum_windows<const K: usize>(
     len: usize,
     n: usize,
@@ -69,36 +81,39 @@ pub(in super::super) fn sum_windows<const K: usize>(
     fold_windows(len, n, [0.0; K], terms, add, emit);
 }
 
-/// Sum of the last `n` values.
+/// Computes the sum of the last `n` values.
 pub(in super::super) fn sum(values: &[f64], n: usize) -> Vec<f64> {
     let mut out = vec![f64::NAN; values.len()];
     sum_windows(values.len(), n, |bar, _| [values[bar]], |[sum], _, bar| out[bar] = sum);
     out
 }
 
-/// Simple moving average: exactly the value where it does not change.
+/// Computes the simple moving average. The average of equal values is exactly that value.
 pub(in super::super) fn sma(values: &[f64], n: usize) -> Vec<f64> {
     sma_from(values, n, 0)
 }
 
-/// Simple moving average of the values from bar `first` on; NaN before.
+/// Computes the simple moving average of the values from bar `first` on; NaN before the first whole
+/// window.
 pub(in super::super) fn sma_from(values: &[f64], n: usize, first: usize) -> Vec<f64> {
     let share = 1.0 / n as f64;
     let mut out = vec![f64::NAN; values.len()];
     let first = first.min(out.len());
     let known = &values[first..];
     let shown = &mut out[first..];
+    // The sum of distances from a value of the window is exactly 0 for equal values; a sum of
+    // values would be rounded.
     let distance = |bar: usize, reference: usize| [known[bar] - known[reference]];
     sum_windows(known.len(), n, distance, |[sum], reference, bar| shown[bar] = known[reference] + sum * share);
     out
 }
 
-/// Largest of the last `n` values.
+/// Computes the largest of the last `n` values.
 pub(in super::super) fn highest(values: &[f64], n: usize) -> Vec<f64> {
     extreme(values, n, f64::NEG_INFINITY, |left, right| if left > right { left } else { right })
 }
 
-/// Smallest of the last `n` values.
+/// Computes the smallest of the last `n` values.
 pub(in super::super) fn lowest(values: &[f64], n: usize) -> Vec<f64> {
     extreme(values, n, f64::INFINITY, |left, right| if left < right { left } else { right })
 }
@@ -109,12 +124,14 @@ fn extreme(values: &[f64], n: usize, empty: f64, pick: impl Fn(f64, f64) -> f64)
     out
 }
 
-/// Bars since the largest of the last `n` values, the latest of those that differ by nothing but noise.
+/// Counts the bars since the largest of the last `n` values. Of values that differ only by rounding
+/// noise, the latest is the largest.
 pub(in super::super) fn last_highest(values: &[f64], n: usize) -> Vec<f64> {
     bars_since(values, n, f64::NEG_INFINITY, |older, newer| newer >= older - NOISE * older.abs())
 }
 
-/// Bars since the smallest of the last `n` values, the latest of those that differ by nothing but noise.
+/// Counts the bars since the smallest of the last `n` values. Of values that differ only by
+/// rounding noise, the latest is the smallest.
 pub(in super::super) fn last_lowest(values: &[f64], n: usize) -> Vec<f64> {
     bars_since(values, n, f64::INFINITY, |older, newer| newer <= older + NOISE * older.abs())
 }
@@ -123,7 +140,8 @@ fn bars_since(values: &[f64], n: usize, empty: f64, newer_wins: impl Fn(f64, f64
     let mut out = vec![f64::NAN; values.len()];
     let pick = |older: (f64, usize), newer: (f64, usize)| {
         let wins = newer_wins(older.0, newer.0);
-        // Which one wins cannot be guessed: a branch would often be wrong.
+        // The selection has no branch. The winner is hard to predict, so the processor would often
+        // mispredict a branch.
         (select_unpredictable(wins, newer.0, older.0), select_unpredictable(wins, newer.1, older.1))
     };
     let fold = |at: (f64, usize), _: usize, bar: usize| out[bar] = (bar - at.1) as f64;

@@ -1,18 +1,19 @@
-//! Second moments of windows: deviation, correlation, a line through the values.
+//! Computes second moments of windows: deviation, correlation, and a line through the values.
 //!
-//! Distances are summed from a value of the window itself, the reference, not from its mean, which
-//! would take a second pass, nor from zero, which would cancel. That value is one of the `n`, so
-//! its own squared distance from the mean is part of the sum of squares Q: with the mean distance
-//! m, Q ≥ m², while the sums lose n·m² ≤ n·Q between them. At worst n times the rounding of one
-//! number is lost, independent of the values in and before the window; a window of equal values has
-//! distances of exactly 0.
+//! Sums are taken over distances from one value of the window, the reference. Distances from the
+//! mean would take a second pass, and distances from zero would suffer from cancellation. Let m be
+//! the mean of these distances, and Q the sum of squared distances from the mean value. The
+//! reference is one of the `n` values, so its own squared distance m² is part of Q, and Q ≥ m². The
+//! cancelled term is n·m² ≤ n·Q. Cancellation therefore multiplies the rounding error of one number
+//! by about n at worst, for any values in and before the window. In a window of equal values all
+//! distances are exactly 0.
 
 use super::blocks::sum_windows;
 use super::noise::NOISE;
 
-/// Standard deviation of the last `n` values; exactly 0 where they are equal.
+/// Computes the standard deviation of the last `n` values; exactly 0 if they are equal.
 ///
-/// * `ddof`: 0 for the population's, 1 for the sample's.
+/// * `ddof`: 0 for the population deviation, 1 for the sample deviation.
 pub(in super::super) fn deviation(values: &[f64], n: usize, ddof: usize) -> Vec<f64> {
     let share = 1.0 / n as f64;
     let free = 1.0 / n.saturating_sub(ddof).max(1) as f64;
@@ -22,27 +23,29 @@ pub(in super::super) fn deviation(values: &[f64], n: usize, ddof: usize) -> Vec<
         [distance, distance * distance]
     };
     sum_windows(values.len(), n, terms, |[sum, squares], _, bar| {
+        // Rounding can make the difference negative, and its root would then be NaN.
         out[bar] = ((squares - sum * sum * share).max(0.0) * free).sqrt();
     });
     out
 }
 
-/// Sums over one window of two series.
+/// Sums of squares and products over one window of two series.
 #[derive(Clone, Copy)]
 struct Comoments {
-    /// Squared distances of the left values from their mean.
+    /// Sum of the squared distances of the left values from their mean.
     left: f64,
-    /// Squared distances of the right values from their mean.
+    /// Sum of the squared distances of the right values from their mean.
     right: f64,
-    /// Products of both distances.
+    /// Sum of the products of both distances.
     both: f64,
-    /// Squared distances of the left values up to this are only rounding noise.
+    /// Largest value of `left` that is only rounding noise.
     left_noise: f64,
-    /// Squared distances of the right values up to this are only rounding noise.
+    /// Largest value of `right` that is only rounding noise.
     right_noise: f64,
 }
 
-fn comoments(left: &[f64], right: &[f64], n: usize, of: impl Fn(Comoments) -> f64) -> Vec<f64> {
+/// Computes a figure from the comoments of each window of `n` pairs.
+fn comoments(left: &[f64], right: &[f64], n: usize, figure: impl Fn(Comoments) -> f64) -> Vec<f64> {
     let len = left.len().min(right.len());
     let share = 1.0 / n as f64;
     let mut out = vec![f64::NAN; len];
@@ -52,7 +55,8 @@ fn comoments(left: &[f64], right: &[f64], n: usize, of: impl Fn(Comoments) -> f6
         [left, right, left * left, right * right, left * right]
     };
     sum_windows(len, n, terms, |[sum_left, sum_right, left_left, right_right, both], reference, bar| {
-        out[bar] = of(Comoments {
+        out[bar] = figure(Comoments {
+            // A sum of squares is not negative, but the rounded difference can be.
             left: (left_left - sum_left * sum_left * share).max(0.0),
             right: (right_right - sum_right * sum_right * share).max(0.0),
             both: both - sum_left * sum_right * share,
@@ -63,12 +67,13 @@ fn comoments(left: &[f64], right: &[f64], n: usize, of: impl Fn(Comoments) -> f6
     out
 }
 
-/// The sum of squares that rounding alone gives to `n` equal values.
+/// Returns the largest sum of squared distances that rounding can produce for `n` equal values.
 fn squared_noise(value: f64, n: usize) -> f64 {
     (NOISE * value).powi(2) * n as f64
 }
 
-/// Correlation of the last `n` pairs, -1 to 1; 0 where one of the two does not change.
+/// Computes the correlation of the last `n` pairs, -1 to 1; 0 if one of the two series does not
+/// change.
 pub(in super::super) fn correlation(left: &[f64], right: &[f64], n: usize) -> Vec<f64> {
     comoments(left, right, n, |Comoments { left, right, both, left_noise, right_noise }| {
         let changes = left > left_noise && right > right_noise;
@@ -76,17 +81,21 @@ pub(in super::super) fn correlation(left: &[f64], right: &[f64], n: usize) -> Ve
     })
 }
 
-/// Slope of the left values on the right ones over the last `n` pairs; 0 where the right ones do not change.
+/// Computes the slope of the regression of the left values on the right values over the last `n`
+/// pairs; 0 if the right values do not change.
 pub(in super::super) fn beta(left: &[f64], right: &[f64], n: usize) -> Vec<f64> {
     comoments(left, right, n, |sums| if sums.right > sums.right_noise { sums.both / sums.right } else { 0.0 })
 }
 
-/// Fits the line of least squares through the last `n` values: returns its slope per bar, and the
-/// share of their variance that it explains, 0 to 1; both are 0 where the values are equal.
+/// Fits a line of least squares through the last `n` values. Returns its slope per bar, and the
+/// share of the variance that it explains, 0 to 1. Both are 0 if the values are equal.
 pub(in super::super) fn linear_fit(values: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
     let count = n as f64;
+    // Mean of the positions 0 to n − 1.
     let middle = (count - 1.0) / 2.0;
-    // A single bar has no slope; any weight gives it 0.
+    // Sum of the squared distances of the positions from their mean, n(n² − 1) / 12. A single bar
+    // has no slope. Any positive divisor gives it the slope 0, so the lower bound only avoids a
+    // division by zero.
     let of_bars = (count * (count * count - 1.0) / 12.0).max(0.5);
     let share = 1.0 / count;
     let by_bars = 1.0 / of_bars;
@@ -102,6 +111,7 @@ pub(in super::super) fn linear_fit(values: &[f64], n: usize) -> (Vec<f64>, Vec<f
         let of_values = squares - sum * sum * share;
         slopes[bar] = slope;
         let changes = of_values > squared_noise(values[reference], n);
+        // For values on a line, rounding can produce a share above 1.
         explained[bar] = if changes { (slope * slope * of_bars / of_values).min(1.0) } else { 0.0 };
     });
     (slopes, explained)

@@ -1,4 +1,4 @@
 //! The limit below which a difference of prices is rounding noise.
 
-/// Differences below this share of a price are rounding noise: such a range counts as zero.
+/// Largest share of a price that is rounding noise. A range of this size is treated as zero.
 pub(super) const NOISE: f64 = 1e-12;

@@ -1,32 +1,36 @@
+//! Claims about cross-validation and the probability of overfitting, with golden values from R.
+
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::*;
 use crate::metrics::Random;
 
-/// Made by `tests/golden/overfitting.R`.
+/// Golden values, written by `tests/golden/overfitting.R`.
 const GOLDEN: &str = include_str!("../../../tests/golden/overfitting.csv");
 
 const N_CANDIDATES: usize = 100;
 const N_DATES: usize = 2_400;
 
-/// The rows of one case: in sample, out of sample, logit.
+/// Returns the golden rows of one case; each has the figure in sample, the figure out of sample,
+/// and the logit.
 fn golden(case: &str) -> Vec<[f64; 3]> {
     let rows = GOLDEN.lines().filter_map(|line| line.strip_prefix(case)?.strip_prefix(','));
     let numbers = |row: &str| row.split(',').map(|field| field.parse().unwrap()).collect::<Vec<f64>>();
     rows.map(|row| numbers(row).try_into().unwrap()).collect()
 }
 
-fn assert_as_recorded(found: &[Selected], case: &str) {
+fn assert_equals_golden(found: &[Selected], case: &str) {
     let golden = golden(case);
     assert_eq!(found.len(), golden.len());
-    for (idx, (found, wanted)) in found.iter().zip(golden).enumerate() {
+    for (idx, (found, expected)) in found.iter().zip(golden).enumerate() {
         let found = [found.in_sample, found.out_of_sample, found.logit];
-        let is_close = found.iter().zip(wanted).all(|(found, wanted)| (found - wanted).abs() < 1e-10);
-        assert!(is_close, "{case}, combination {idx}: {found:?}, recorded {wanted:?}");
+        let is_close = found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-10);
+        assert!(is_close, "{case}, combination {idx}: found {found:?}, expected {expected:?}");
     }
 }
 
-/// R's `rnorm` after `set.seed`: Mersenne Twister (Matsumoto and Nishimura, 1998), scrambled seeding, inversion.
+/// The generator of R's `rnorm` after `set.seed`: inversion of numbers from a Mersenne Twister
+/// (Matsumoto and Nishimura, 1998) with a scrambled seed.
 struct RNormal {
     state: Vec<u32>,
     next: usize,
@@ -38,7 +42,8 @@ impl RNormal {
             *seed = seed.wrapping_mul(69_069).wrapping_add(1);
             Some(*seed)
         };
-        // Fifty numbers scramble the seed; the next would be the position, which starts at the end instead.
+        // R scrambles the seed with 50 steps. R stores the next number as the position, then
+        // overwrites the position with the end of the state.
         let state = std::iter::repeat_n((), 675).scan(seed, |seed, ()| step(seed)).skip(51).collect();
         Self { state, next: 624 }
     }
@@ -73,7 +78,8 @@ fn vignette_matrix() -> Vec<Vec<f64>> {
     (0..N_CANDIDATES).map(|_| (0..N_DATES).map(|_| random.draw()).collect()).collect()
 }
 
-/// A candidate as the vignette goes on with it: a deviation of 1 / √252, a mean of 0, less a rate of 0.03 / 252.
+/// Rescales a candidate in the same way as the vignette: to a deviation of 1 / √252 and a mean of
+/// 0, minus a rate of 0.03 / 252.
 fn rescaled(returns: &[f64]) -> Vec<f64> {
     let n = returns.len() as f64;
     let mean = returns.iter().sum::<f64>() / n;
@@ -81,7 +87,7 @@ fn rescaled(returns: &[f64]) -> Vec<f64> {
     returns.iter().map(|value| (value - mean) / deviation / 252_f64.sqrt() - 0.03 / 252.0).collect()
 }
 
-/// Intercept of a line through (x, y) by least squares.
+/// Returns the intercept of a least-squares line through points (x, y).
 fn intercept(points: &[(f64, f64)]) -> f64 {
     let n = points.len() as f64;
     let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / n, y + point.1 / n));
@@ -91,8 +97,8 @@ fn intercept(points: &[(f64, f64)]) -> f64 {
 }
 
 /// The vignette of the R package pbo prints p_bo 1, "slope" −0.0030456 and p_loss 1
-/// (<https://cran.r-project.org/web/packages/pbo/vignettes/pbo.html>). What it calls slope is the intercept of the
-/// in-sample on the out-of-sample figures.
+/// (<https://cran.r-project.org/web/packages/pbo/vignettes/pbo.html>). The figure that it prints as
+/// "slope" is the intercept of a regression of the in-sample figures on the out-of-sample figures.
 #[test]
 fn the_worked_example_of_the_package_pbo_is_reproduced() {
     let matrix: Vec<Vec<f64>> = vignette_matrix().iter().map(|returns| rescaled(returns)).collect();
@@ -101,17 +107,17 @@ fn the_worked_example_of_the_package_pbo_is_reproduced() {
     assert_eq!((share(|it| it.logit <= 0.0), share(|it| it.out_of_sample < 0.0)), (1.0, 1.0));
     let points: Vec<_> = selected.iter().map(|it| (it.out_of_sample, it.in_sample)).collect();
     assert_eq!(format!("{:.7}", intercept(&points)), "-0.0030456");
-    assert_as_recorded(&selected, "vignette");
+    assert_equals_golden(&selected, "vignette");
     assert_eq!(probability_of_overfitting(&matrix), Ok(1.0), "with sixteen blocks too");
 }
 
 #[test]
-fn equal_candidates_share_their_ranks_and_blocks_may_differ_in_length() {
+fn equal_candidates_have_averaged_ranks_and_blocks_may_differ_in_length() {
     let matrix = vignette_matrix();
     let mut ties: Vec<Vec<f64>> =
         [0, 1, 2, 1, 3, 4, 5].iter().map(|&idx: &usize| matrix[idx][..101].to_vec()).collect();
     ties[6][..50].fill(0.0);
-    assert_as_recorded(&cross_validate(&ties, 6).unwrap(), "ties");
+    assert_equals_golden(&cross_validate(&ties, 6).unwrap(), "ties");
 }
 
 fn noise(seed: u64, n_candidates: usize, n_dates: usize) -> Vec<Vec<f64>> {
@@ -121,24 +127,24 @@ fn noise(seed: u64, n_candidates: usize, n_dates: usize) -> Vec<Vec<f64>> {
 }
 
 #[test]
-fn the_best_of_noise_is_at_the_median_and_one_better_candidate_stays_the_best() {
-    let mean = |better: f64| {
-        let of_seed = |seed| {
+fn the_probability_of_overfitting_is_one_half_for_noise_and_near_zero_for_skill() {
+    let mean_pbo = |advantage: f64| {
+        let pbo = |seed| {
             let mut candidates = noise(seed, 16, 160);
-            candidates[5].iter_mut().for_each(|value| *value += better);
+            candidates[5].iter_mut().for_each(|value| *value += advantage);
             probability_of_overfitting(&candidates).unwrap()
         };
-        (0..40).map(of_seed).sum::<f64>() / 40.0
+        (0..40).map(pbo).sum::<f64>() / 40.0
     };
-    let of_noise = mean(0.0);
-    let of_skill = mean(0.006);
-    assert!((of_noise - 0.5).abs() < 0.1, "{of_noise}");
-    assert!(of_skill < 0.01, "{of_skill}");
-    assert!(mean(0.001) < of_noise && of_skill < mean(0.001));
+    let without_skill = mean_pbo(0.0);
+    let with_skill = mean_pbo(0.006);
+    assert!((without_skill - 0.5).abs() < 0.1, "{without_skill}");
+    assert!(with_skill < 0.01, "{with_skill}");
+    assert!(mean_pbo(0.001) < without_skill && with_skill < mean_pbo(0.001));
 }
 
 #[test]
-fn the_figure_does_not_depend_on_the_unit_of_returns_or_the_order_of_candidates() {
+fn the_probability_does_not_depend_on_the_unit_of_returns_or_the_order_of_candidates() {
     let candidates = noise(3, 9, 100);
     let pbo = probability_of_overfitting(&candidates).unwrap();
     let percent: Vec<Vec<f64>> =
@@ -147,15 +153,15 @@ fn the_figure_does_not_depend_on_the_unit_of_returns_or_the_order_of_candidates(
 }
 
 #[test]
-fn returns_that_cannot_be_halved_give_the_reason() {
+fn returns_that_cannot_be_halved_are_an_error_with_a_reason() {
     let reason = |candidates: &[Vec<f64>]| probability_of_overfitting(candidates).unwrap_err().to_string();
-    assert_eq!(reason(&[]), "0 dates, halving them in many ways needs 60");
-    assert!(reason(&noise(1, 4, 59)).starts_with("59 "), "one date too few");
-    assert_eq!(reason(&noise(1, 1, 60)), "1 strategies tried, a choice needs 2");
+    assert_eq!(reason(&[]), "found 0 dates, expected at least 60 for the probability of overfitting");
+    assert!(reason(&noise(1, 4, 59)).starts_with("found 59 dates"), "one date too few");
+    assert_eq!(reason(&noise(1, 1, 60)), "found 1 strategies, expected at least 2 for the probability of overfitting");
     let uneven = [vec![0.01; 80], vec![0.02; 79]];
     assert_eq!(reason(&uneven), "80 dates cannot be cut into 8 blocks");
     let idle = vec![vec![0.0; 80]; 3];
-    assert_eq!(probability_of_overfitting(&idle), Ok(1.0), "a choice among equals chose nothing");
+    assert_eq!(probability_of_overfitting(&idle), Ok(1.0), "a choice among equal candidates is not above the median");
     for n_blocks in [0, 1, 5, 18, 40] {
         assert!(cross_validate(&noise(1, 4, 80), n_blocks).is_err());
     }

@@ -1,4 +1,4 @@
-//! Claims about the sentences of mined rules and the words of the glossary.
+//! Claims about the sentences of mined rules and the phrases of the glossary.
 
 use super::{
     super::describe::{condition_meaning, sentence, short_number},
@@ -22,7 +22,7 @@ fn label(horizon_bars: u32, threshold_pct: f64) -> Label {
     }
 }
 
-/// Stats of which a sentence reads the support, the episodes, the precision and the lift.
+/// Returns stats with the figures that a sentence reads: support, episodes, precision and lift.
 fn stats(support: usize, episodes: usize, precision: f64, lift: f64) -> RuleStats {
     RuleStats {
         n_rows: 1000,
@@ -38,7 +38,7 @@ fn stats(support: usize, episodes: usize, precision: f64, lift: f64) -> RuleStat
     }
 }
 
-/// Stats of a condition that never held.
+/// Returns the stats of a condition that never held.
 fn never() -> RuleStats {
     RuleStats { precision: None, lift: None, ..stats(0, 0, 0.0, 0.0) }
 }
@@ -47,7 +47,7 @@ fn condition(feature_idx: usize, operator: Operator, threshold: f32) -> RuleCond
     RuleCondition { feature_idx, operator, threshold }
 }
 
-fn scored(conditions: Vec<RuleCondition>, walk_forward: Result<RuleStats, Undefined>) -> ScoredMinedRule {
+fn scored(conditions: Vec<RuleCondition>, walk_forward: Result<RuleStats, UndefinedError>) -> ScoredMinedRule {
     ScoredMinedRule {
         rule: Conjunction(conditions),
         lists: Vec::new(),
@@ -61,7 +61,7 @@ fn scored(conditions: Vec<RuleCondition>, walk_forward: Result<RuleStats, Undefi
 }
 
 #[test]
-fn a_sentence_gives_the_conditions_their_meaning_what_followed_and_on_which_rows() {
+fn a_sentence_states_conditions_meanings_consequence_and_rows() {
     let table =
         FeatureTable { names: ["RSI_14", "ADX_14", "SMA_20"].map(str::to_owned).to_vec(), ..Default::default() };
     let rows = || Development { learn_rows: Vec::new(), train_rows: Vec::new() };
@@ -69,7 +69,7 @@ fn a_sentence_gives_the_conditions_their_meaning_what_followed_and_on_which_rows
     let features = FeatureReport::default();
     let described = |label: &Label, side, scored: &ScoredMinedRule| {
         let labels = std::slice::from_ref(label);
-        let search_context = SearchContext { table: &table, labels, splits: &splits, seed: 42, n_side_by_side: 1 };
+        let search_context = SearchContext { table: &table, labels, splits: &splits, seed: 42, n_parallel: 1 };
         let search = without_model(0);
         let context = RuleContext {
             search_context: &search_context,
@@ -88,20 +88,20 @@ fn a_sentence_gives_the_conditions_their_meaning_what_followed_and_on_which_rows
     let both = vec![condition(0, Operator::Below, 38.0), condition(1, Operator::Above, 22.25)];
     assert_eq!(
         described(&label(1, 2.5), RuleSide::Exit, &scored(both, Ok(never()))),
-        "RSI_14 below 38 and ADX_14 above 22.25: oversold, a strong trend; found by 2 of 3 folds, and never true on \
-         the dates after; on the rows it was mined from 80 % of 600 bars in 1 episode closed 2.5 % or more lower 1 bar \
-         later, 2.0 × the base rate"
+        "RSI_14 below 38 and ADX_14 above 22.25: oversold, a strong trend; found by 2 of 3 folds, but never true on \
+         their validation dates; on the rows that it was mined from, 80 % of 600 bars in 1 episode closed 2.5 % or \
+         more lower 1 bar later, 2.0 × the base rate"
     );
-    let not_found = scored(vec![condition(2, Operator::AtLeast, 1234.56)], Err(Undefined::because("none")));
+    let not_found = scored(vec![condition(2, Operator::AtLeast, 1234.56)], Err(UndefinedError::because("none")));
     assert_eq!(
         described(&label(5, 0.0), RuleSide::Entry, &not_found),
-        "SMA_20 at or above 1235; not found by an earlier fold; on the rows it was mined from 80 % of 600 bars in 1 \
+        "SMA_20 at or above 1235; not found by any fold; on the rows that it was mined from, 80 % of 600 bars in 1 \
          episode closed no lower 5 bars later, 2.0 × the base rate"
     );
 }
 
 #[test]
-fn numbers_are_short() {
+fn numbers_have_at_most_four_significant_digits() {
     for (value, written) in [
         (34.599_998, "34.6"),
         (0.0, "0"),
@@ -121,8 +121,8 @@ fn meaning(feature: &str, operator: Operator, threshold: f32) -> Option<String> 
 }
 
 #[test]
-fn every_default_feature_but_prices_and_sums_has_words_for_low_and_high() {
-    let mut silent: Vec<String> = Vec::new();
+fn every_default_feature_except_prices_and_sums_has_phrases_for_low_and_high() {
+    let mut without_phrases: Vec<String> = Vec::new();
     for feature in features::defaults() {
         let name = feature.name();
         let low = meaning(&name, Operator::AtMost, -1e6);
@@ -133,24 +133,24 @@ fn every_default_feature_but_prices_and_sums_has_words_for_low_and_high() {
                 assert_ne!(low, high, "{name}");
                 assert!(![&low, &high].iter().any(|words| words.contains(['{', '}'])), "{name}: {low}, {high}");
             }
-            None => silent.push(feature.stem().to_owned()),
+            None => without_phrases.push(feature.stem().to_owned()),
         }
     }
-    silent.dedup();
+    without_phrases.dedup();
     let prices =
         "SMA EMA ICHIMOKU_TENKAN ICHIMOKU_KIJUN ATR BB_UPPER BB_LOWER OBV DOLLAR_VOLUME MONTH MONTH_SIN MONTH_COS";
-    assert_eq!(silent.join(" "), prices);
+    assert_eq!(without_phrases.join(" "), prices);
 }
 
 #[test]
-fn words_name_the_features_own_numbers_and_benchmark() {
+fn phrases_contain_the_parameters_and_the_benchmark_of_the_feature() {
     assert_eq!(numbers(&meaning("DIST_HIGH_20", Operator::AtLeast, -1.0).unwrap()), [20]);
     assert_eq!(numbers(&meaning("EMA_CROSS_8_21", Operator::Above, 0.0).unwrap()), [8, 21]);
     assert!(meaning("BETA_QQQ_60", Operator::AtLeast, 1.5).unwrap().contains("QQQ"));
 }
 
 #[test]
-fn words_are_left_out_where_they_would_mislead() {
+fn phrases_are_left_out_where_they_would_mislead() {
     assert_eq!(meaning("RSI_14", Operator::AtMost, 34.6).unwrap(), "oversold");
     assert_eq!(meaning("RSI_14", Operator::AtMost, 70.0), None);
     assert_eq!(meaning("RSI_14", Operator::AtLeast, 35.0), None);
@@ -160,6 +160,6 @@ fn words_are_left_out_where_they_would_mislead() {
     assert_eq!(meaning("PSAR_DIR", Operator::Equal, 1.0), Some(above_stop));
     assert_eq!(meaning("NO_SUCH", Operator::AtMost, 0.0), None);
     let wide = condition(0, Operator::AtMost, 9.0);
-    assert_eq!(condition_meaning("NATR_14", &wide, true).unwrap(), "quiet");
+    assert_eq!(condition_meaning("NATR_14", &wide, true).unwrap(), "low volatility");
     assert_eq!(condition_meaning("NATR_14", &wide, false), None, "it holds on most rows");
 }

@@ -17,7 +17,7 @@ use crate::{
 const JOB: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/job.json"));
 
 #[test]
-fn the_jobs_own_names_mean_what_a_designer_means_by_them() {
+fn feature_names_of_job_rules_resolve_to_the_canonical_columns() {
     let names = [
         ("rsi14", "RSI_14"),
         ("RSI_9", "RSI_9"),
@@ -37,7 +37,7 @@ fn the_jobs_own_names_mean_what_a_designer_means_by_them() {
     let labels = labels::build(&market, &table, &job);
     let partition = Partition::new(&table, &labels, 3, market.span).unwrap();
     let splits: Vec<_> = labels.iter().map(|label| partition.splits(&table, label)).collect();
-    let search_context = SearchContext { table: &table, labels: &labels, splits: &splits, seed: 42, n_side_by_side: 1 };
+    let search_context = SearchContext { table: &table, labels: &labels, splits: &splits, seed: 42, n_parallel: 1 };
     let requested = RequestedRules {
         entry_rules: &job.design.entry_rules,
         exit_rules: &job.design.exit_rules,

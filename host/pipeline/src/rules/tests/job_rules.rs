@@ -5,18 +5,18 @@ use std::sync::Arc;
 use super::*;
 use crate::features::{LeftOut, MissingInputError, UnknownFeatureError};
 
-/// Why the panel's `SMA_400` is not available.
+/// The reason why `SMA_400` is not in the panel's table.
 const WARM_UP_TOO_SHORT: MissingInputError = MissingInputError::WarmUp { needs_bars: 399, has_bars: 320 };
 
 fn score_rules(panel: &Panel, entry_rules: &[Rule], exit_rules: &[Rule], threshold: u32) -> JobRuleReport {
     let features = FeatureReport {
         canonical: [("signal".to_owned(), "SIGNAL".to_owned()), ("SMA_400".to_owned(), "SMA_400".to_owned())].into(),
         unresolved: vec![UnknownFeatureError {
-            asked: "SIGNLA".to_owned(),
+            requested: "SIGNLA".to_owned(),
             reason: "unknown name".to_owned(),
             nearest: Some("SIGNAL".to_owned()),
         }],
-        left_out: vec![LeftOut { name: "SMA_400".to_owned(), lack: WARM_UP_TOO_SHORT }],
+        left_out: vec![LeftOut { name: "SMA_400".to_owned(), missing: WARM_UP_TOO_SHORT }],
         warm_up_bars: 320,
     };
     let requested = RequestedRules {
@@ -33,7 +33,7 @@ fn score_rules(panel: &Panel, entry_rules: &[Rule], exit_rules: &[Rule], thresho
 }
 
 #[test]
-fn a_planted_rule_lifts_and_its_mirror_lifts_the_exit() {
+fn a_planted_rule_and_its_mirror_have_a_lift_above_one() {
     let panel = Panel::new(1, 0.8, &[2.0]);
     let report = score_rules(
         &panel,
@@ -54,24 +54,24 @@ fn a_planted_rule_lifts_and_its_mirror_lifts_the_exit() {
 }
 
 #[test]
-fn the_figures_are_those_of_counting() {
+fn the_figures_equal_a_direct_count() {
     let panel = Panel::new(2, 0.4, &[2.0]);
     let report = score_rules(&panel, &[rule("SIGNAL", Operator::AtLeast, 0.25)], &[], 1);
-    let found = report.entry_rules[0].development.as_ref().unwrap();
+    let stats = report.entry_rules[0].development.as_ref().unwrap();
     let label = &panel.labels[0];
     let rows = &panel.splits[0].development.train_rows;
     let held: Vec<u32> =
         rows.iter().copied().filter(|&row| panel.table.by_name("SIGNAL").unwrap()[row as usize] >= 0.25).collect();
     let n_hits = |rows: &[u32]| rows.iter().filter(|&&row| label.value[row as usize] == 1.0).count() as f64;
-    assert_eq!((found.n_rows, found.support), (rows.len(), held.len()));
+    assert_eq!((stats.n_rows, stats.support), (rows.len(), held.len()));
     let precision = n_hits(&held) / held.len() as f64;
-    assert_eq!(found.precision.unwrap().get(), precision);
-    assert_eq!(found.lift.unwrap().get(), precision / (n_hits(rows) / rows.len() as f64));
-    assert!(found.episodes > 0 && found.episodes <= found.support);
+    assert_eq!(stats.precision.unwrap().get(), precision);
+    assert_eq!(stats.lift.unwrap().get(), precision / (n_hits(rows) / rows.len() as f64));
+    assert!(stats.episodes > 0 && stats.episodes <= stats.support);
 }
 
 #[test]
-fn a_rule_that_never_holds_names_the_nearest_threshold_that_does() {
+fn a_rule_that_never_holds_reports_the_nearest_threshold_with_which_it_does() {
     let panel = Panel::new(3, 0.3, &[2.0]);
     let signs = [Operator::Above, Operator::AtLeast, Operator::Below, Operator::AtMost, Operator::Equal];
     for operator in signs {
@@ -96,7 +96,7 @@ fn rules_on_features_that_do_not_exist_are_listed_with_the_nearest_name() {
         rule("SMA_400", Operator::Above, 0.0),
     ];
     let report = score_rules(&panel, &rules, &rules[1..2], 2);
-    assert_eq!(report.unresolved.len(), 2, "each once");
+    assert_eq!(report.unresolved.len(), 2, "each rule is listed once");
     assert_eq!(report.unresolved[0].nearest.as_deref(), Some("SIGNAL"));
     let reason = &report.unresolved[1].reason;
     assert!(reason.contains("SMA_400") && reason.contains(&WARM_UP_TOO_SHORT.to_string()), "{reason}");
@@ -104,11 +104,11 @@ fn rules_on_features_that_do_not_exist_are_listed_with_the_nearest_name() {
 }
 
 #[test]
-fn a_score_beyond_the_resolved_rules_is_null_and_one_within_counts() {
+fn a_score_threshold_above_the_number_of_resolved_rules_gives_null() {
     let panel = Panel::new(5, 0.3, &[2.0]);
     let rules = [rule("SIGNAL", Operator::Above, 0.0), rule("SIGNLA", Operator::Above, 0.0)];
     let out_of_reach = score_rules(&panel, &rules, &[], 2).entry_score.unwrap();
-    assert_eq!(out_of_reach.reason.as_deref(), Some("needs 2 of 1 resolved"));
+    assert_eq!(out_of_reach.reason.as_deref(), Some("resolved rules: found 1, expected at least 2"));
     assert_eq!((out_of_reach.development, out_of_reach.test), (None, None));
 
     let within = score_rules(&panel, &rules, &[], 1);
@@ -135,13 +135,17 @@ fn nan_satisfies_no_rule() {
 }
 
 #[test]
-fn a_threshold_equals_the_feature_that_is_written_the_same() {
+fn a_threshold_equals_a_feature_value_with_the_same_decimal_notation() {
     let mut panel = Panel::new(7, 0.3, &[2.0]);
     panel.table.values = vec![0.1; panel.table.values.len()].into();
     let support = |operator| {
         let report = score_rules(&panel, &[rule("SIGNAL", operator, 0.1)], &[], 1);
         let support = report.entry_rules[0].development.as_ref().unwrap().support;
-        assert_eq!(report.entry_score.unwrap().development.unwrap().support, support, "alone and counted");
+        assert_eq!(
+            report.entry_score.unwrap().development.unwrap().support,
+            support,
+            "one by one and counted together"
+        );
         support
     };
     let n_rows = panel.splits[0].development.train_rows.len();
@@ -168,12 +172,12 @@ fn exit_rules_are_not_scored_where_the_label_is_not_a_rise() {
         let count = report.exit_score.as_ref().unwrap();
         assert_eq!((&exit.development, &exit.test, &count.development), (&None, &None, &None));
         let reason = exit.reason.as_deref().unwrap();
-        assert!(reason.contains("no fall") && count.reason.as_deref() == Some(reason), "{reason}");
+        assert!(reason.contains("positive threshold") && count.reason.as_deref() == Some(reason), "{reason}");
     }
 }
 
 #[test]
-fn both_sides_are_decided_by_the_same_return() {
+fn both_sides_use_the_same_f64_return() {
     // In f32 this return would be a fall of exactly 2 %.
     let mut panel = Panel::new(9, 0.3, &[2.0]);
     Arc::make_mut(&mut panel.labels[0].forward_return_pct).fill(-2.0 + 1e-9);
@@ -182,8 +186,8 @@ fn both_sides_are_decided_by_the_same_return() {
 }
 
 #[test]
-fn episodes_are_counted_in_each_symbol() {
+fn episodes_are_counted_per_symbol() {
     let panel = Panel::new(10, 0.3, &[2.0]);
     let always = score_rules(&panel, &[rule("SIGNAL", Operator::AtLeast, -99.0)], &[], 1).entry_rules.remove(0);
-    assert_eq!(always.development.unwrap().episodes, 2, "one run without an end in each of two symbols");
+    assert_eq!(always.development.unwrap().episodes, 2, "one uninterrupted episode in each of two symbols");
 }

@@ -1,5 +1,5 @@
-//! A small real extractor in this process: the best decile of either end of each column, the most
-//! precise first.
+//! A small rule extractor that runs in the test process: it proposes the most precise decile
+//! threshold of each column and direction, the most precise rule first.
 
 use oculus_plugin_api::{Condition, Manifest, MinedRule, Operator};
 use parking_lot::Mutex;
@@ -11,20 +11,21 @@ use crate::{
     miner::{MineRequest, Miner},
 };
 
-/// Number of rules that the extractor proposes at most.
+/// Maximum number of rules that the extractor proposes.
 pub(super) const N_RULES: usize = 6;
 
 /// A request that the extractor received.
 pub(super) struct ReceivedRequest {
     pub(super) train_rows: Vec<u32>,
-    /// Rows whose label it contained.
+    /// Rows with a label in the request.
     pub(super) labelled: Vec<u32>,
-    /// Rows whose score it contained.
+    /// Rows with a score in the request.
     pub(super) scored: Vec<u32>,
 }
 
 type DecileProposals = Result<Vec<MinedRule>, FitError>;
 
+/// The extractor, opened on a feature table.
 pub(crate) struct Deciles<'a> {
     manifest: Manifest,
     table: &'a FeatureTable,
@@ -39,18 +40,18 @@ impl<'a> Deciles<'a> {
         Self { manifest, table, resamples: false, distort: |_, rules| Ok(rules), received: Mutex::default() }
     }
 
-    /// Makes it report a stability per rule: 0.5, 0.6 and so on, the least precise rule being the
-    /// most stable.
+    /// Makes the extractor report a stability per rule: 0.5 for the most precise rule, 0.6 for the
+    /// next one, and so on.
     pub(super) fn resampling(self) -> Self {
         Self { resamples: true, ..self }
     }
 
-    /// Replaces its proposals.
+    /// Replaces the proposals of the extractor.
     pub(super) fn distorted(self, distort: fn(&MineRequest<'_>, Vec<MinedRule>) -> DecileProposals) -> Self {
         Self { distort, ..self }
     }
 
-    /// Returns the requests that it received, by the number of rows.
+    /// Returns the received requests, sorted by the number of rows.
     pub(super) fn received(self) -> Vec<ReceivedRequest> {
         let mut received = self.received.into_inner();
         received.sort_by_key(|request| request.train_rows.len());
@@ -102,7 +103,7 @@ impl Miner for Deciles<'_> {
     }
 }
 
-/// Parameters of a job that sets none.
+/// Returns the parameters of a job that sets none.
 pub(crate) fn no_params() -> Map<String, Value> {
     Map::new()
 }

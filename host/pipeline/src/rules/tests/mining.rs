@@ -1,6 +1,6 @@
-//! Claims about mined rules, with a real extractor on a real panel.
+//! Claims about mined rules, with a working extractor on a synthetic panel.
 
-use oculus_job::{failure::Kind, progress::Phase, warning::WarningCode};
+use oculus_job::{error::JobErrorKind, progress::Phase, warning::WarningCode};
 use oculus_plugin_api::{Condition, MinedRule, code};
 
 use super::{
@@ -19,7 +19,7 @@ use crate::{
     splits::Fold,
 };
 
-/// The search result of a family that sees all columns.
+/// Returns the search result of a family that reads all columns.
 fn searched(panel: &Panel) -> SearchResult {
     let fitter = Centroid::new(&panel.table);
     let params = search::tests::panel::no_params();
@@ -27,8 +27,8 @@ fn searched(panel: &Panel) -> SearchResult {
     search::run(&panel.search_context(2), &family, 1, &|_| {}).unwrap()
 }
 
-fn found_by(panel: &Panel, miner: &Deciles<'_>, n_side_by_side: usize) -> Result<RuleResults, Failure> {
-    let search_context = panel.search_context(n_side_by_side);
+fn mine_panel_with(panel: &Panel, miner: &Deciles<'_>, n_parallel: usize) -> Result<RuleResults, JobError> {
+    let search_context = panel.search_context(n_parallel);
     let params = no_params();
     let features = FeatureReport::default();
     find(&RuleContext {
@@ -39,11 +39,11 @@ fn found_by(panel: &Panel, miner: &Deciles<'_>, n_side_by_side: usize) -> Result
     })
 }
 
-fn found(panel: &Panel) -> RuleResults {
-    found_by(panel, &Deciles::new(&panel.table), 1).unwrap()
+fn mine_panel(panel: &Panel) -> RuleResults {
+    mine_panel_with(panel, &Deciles::new(&panel.table), 1).unwrap()
 }
 
-/// The rows on which a rule held, counted one by one.
+/// The figures of the rows on which a rule held, counted row by row without the scorer.
 struct HeldRows {
     support: usize,
     n_hits: usize,
@@ -71,33 +71,33 @@ fn lift(stats: &RuleStats) -> f64 {
 }
 
 #[test]
-fn each_run_receives_its_own_training_rows_alone() {
+fn each_run_receives_only_its_own_training_rows() {
     let panel = Panel::new(21, 0.5, &[2.0]);
     let miner = Deciles::new(&panel.table);
-    found_by(&panel, &miner, 3).unwrap();
+    mine_panel_with(&panel, &miner, 3).unwrap();
     let received = miner.received();
     let splits = &panel.splits[0];
     let parts = splits.folds.iter().map(|fold| &fold.train_rows).chain([&splits.development.train_rows]);
     let parts: Vec<_> = parts.flat_map(|rows| [rows, rows]).collect();
-    assert_eq!(received.len(), parts.len(), "three folds and all of them, of entries and exits");
+    assert_eq!(received.len(), parts.len(), "three folds and the development period, for entries and exits");
     for (request, rows) in received.iter().zip(&parts) {
         assert_eq!(&&request.train_rows, rows);
-        assert_eq!(&request.labelled, *rows, "each row has a label, and no other row");
+        assert_eq!(&request.labelled, *rows, "exactly the training rows have a label");
         assert!(request.scored.iter().all(|row| rows.contains(row)));
     }
     let n_scored: Vec<usize> = received.iter().map(|request| request.scored.len()).filter(|&n| n > 0).collect();
     let n_valid = |fold: &Fold| fold.valid_rows.len();
-    assert_eq!(n_scored.len(), 3, "entries behind the first fold: nothing is scored before it, and exits never are");
+    assert_eq!(n_scored.len(), 3, "only entry runs after the first fold have scores");
     assert_eq!(n_scored[0], n_valid(&splits.folds[0]));
     assert_eq!(n_scored[2], splits.folds.iter().map(n_valid).sum::<usize>());
 }
 
 #[test]
-fn another_test_period_changes_no_rule_no_list_and_no_figure_before_it() {
+fn the_test_period_does_not_influence_rules_lists_or_earlier_figures() {
     let panel = Panel::new(22, 0.4, &[2.0]);
     let other = panel.with_another_test();
-    let one = found(&panel);
-    let two = found(&other);
+    let one = mine_panel(&panel);
+    let two = mine_panel(&other);
     assert_eq!(format!("{:?}", one.rule_set), format!("{:?}", two.rule_set));
     for side in [RuleSide::Entry, RuleSide::Exit] {
         let one = one.mined_rules.get(side);
@@ -117,7 +117,7 @@ fn another_test_period_changes_no_rule_no_list_and_no_figure_before_it() {
 
 #[test]
 fn a_planted_signal_is_found_by_every_fold_on_both_sides_and_lifts_out_of_sample() {
-    let rules = found(&Panel::new(23, 0.8, &[2.0]));
+    let rules = mine_panel(&Panel::new(23, 0.8, &[2.0]));
     for side in [RuleSide::Entry, RuleSide::Exit] {
         let found = rules.mined_rules.get(side);
         let described = found.rules.iter().find(|rule| rule.scored.n_folds_found == 3).unwrap();
@@ -130,16 +130,16 @@ fn a_planted_signal_is_found_by_every_fold_on_both_sides_and_lifts_out_of_sample
         }
         let description = &described.description;
         assert!(description.contains(&hit(2.0, side)), "{description}");
-        // One of its five is the signal, the others are noise.
-        let of_list = lift(found.lists.high_lift.walk_forward.as_ref().unwrap());
-        assert!(of_list > 1.0 && of_list < lift(best.walk_forward.as_ref().unwrap()), "{of_list}");
+        // One of the five rules is the signal, the others are noise.
+        let list_lift = lift(found.lists.high_lift.walk_forward.as_ref().unwrap());
+        assert!(list_lift > 1.0 && list_lift < lift(best.walk_forward.as_ref().unwrap()), "{list_lift}");
     }
 }
 
 #[test]
-fn figures_of_mined_rules_are_those_of_counting() {
+fn figures_of_mined_rules_equal_a_direct_count() {
     let panel = Panel::new(24, 0.3, &[2.0]);
-    let rules = found(&panel);
+    let rules = mine_panel(&panel);
     let splits = &panel.splits[0];
     let jaccard = |one: &Conjunction, other: &Conjunction, rows: &[u32]| {
         let holds = |rule: &Conjunction, row: u32| rule.holds(&panel.table, row);
@@ -165,9 +165,9 @@ fn figures_of_mined_rules_are_those_of_counting() {
                 let kind = |rule: &Conjunction| (rule.0[0].feature_idx, rule.0[0].operator);
                 kind(rule) == kind(&found.rule) && jaccard(rule, &found.rule, &fold.train_rows) >= 0.5
             });
-            let likeness = |rule: &Conjunction| jaccard(rule, &found.rule, &fold.train_rows);
-            let Some(own) = same.max_by(|a, b| likeness(a).total_cmp(&likeness(b))) else { continue };
-            let counted = HeldRows::count(&panel, own, &fold.valid_rows);
+            let similarity = |rule: &Conjunction| jaccard(rule, &found.rule, &fold.train_rows);
+            let Some(fold_rule) = same.max_by(|a, b| similarity(a).total_cmp(&similarity(b))) else { continue };
+            let counted = HeldRows::count(&panel, fold_rule, &fold.valid_rows);
             support += counted.support;
             hits += counted.n_hits;
             returns += counted.sum_return_pct;
@@ -185,9 +185,9 @@ fn figures_of_mined_rules_are_those_of_counting() {
 }
 
 #[test]
-fn figures_of_lists_are_those_of_counting() {
+fn figures_of_lists_equal_a_direct_count() {
     let panel = Panel::new(24, 0.3, &[2.0]);
-    let rules = found(&panel);
+    let rules = mine_panel(&panel);
     let pairs = rules.rule_set.folds.iter().zip(&panel.splits[0].folds);
     let pairs = pairs.flat_map(|(lists, fold)| lists.entry.high_lift.iter().map(|rule| (rule, &fold.valid_rows)));
     let mut n_rows = 0;
@@ -207,61 +207,62 @@ fn figures_of_lists_are_those_of_counting() {
 }
 
 #[test]
-fn rules_of_noise_lift_where_they_were_mined_and_nowhere_else() {
+fn rules_mined_from_noise_have_a_lift_in_sample_only() {
     const N_PANELS: u64 = 32;
     let mut in_sample = 0.0;
     let mut walk_forward = 0.0;
     let mut test = 0.0;
     for seed in 0..N_PANELS {
-        let list = found(&Panel::new(100 + seed, 0.0, &[2.0])).mined_rules.entry.lists.high_lift;
+        let list = mine_panel(&Panel::new(100 + seed, 0.0, &[2.0])).mined_rules.entry.lists.high_lift;
         in_sample += lift(list.in_sample.as_ref().unwrap()) / N_PANELS as f64;
         walk_forward += lift(list.walk_forward.as_ref().unwrap()) / N_PANELS as f64;
         test += lift(list.test.as_ref().unwrap()) / N_PANELS as f64;
     }
     assert!(in_sample > 1.15, "{in_sample}");
-    // A panel's figure varies by about 0.15 where it is walk-forward, and by 0.3 on the test.
+    // The lift of a single panel varies by about 0.15 walk-forward, and by about 0.3 in the test
+    // period.
     assert!((walk_forward - 1.0).abs() < 0.07 && (test - 1.0).abs() < 0.1, "{walk_forward} {test}");
 }
 
 #[test]
-fn the_lists_are_the_extractors_first_and_the_most_stable() {
+fn the_lists_are_the_first_rules_of_the_extractor_and_the_most_stable() {
     let panel = Panel::new(25, 0.5, &[2.0]);
-    let proposed = found_by(&panel, &Deciles::new(&panel.table).resampling(), 1).unwrap();
+    let proposed = mine_panel_with(&panel, &Deciles::new(&panel.table).resampling(), 1).unwrap();
     let last = &proposed.rule_set.last.entry;
     assert_eq!((last.high_lift.len(), last.stable.len()), (5, 5));
     let reversed: Vec<_> = last.stable.iter().rev().collect();
-    assert_eq!(reversed[..4], last.high_lift.iter().skip(1).collect::<Vec<_>>()[..], "the first is not in it");
-    assert_eq!(proposed.mined_rules.entry.rules.len(), N_RULES, "each once");
+    assert_eq!(reversed[..4], last.high_lift.iter().skip(1).collect::<Vec<_>>()[..], "the first rule is not stable");
+    assert_eq!(proposed.mined_rules.entry.rules.len(), N_RULES, "each rule is listed once");
     let in_both = |rule: &&DescribedRule| rule.scored.lists == [RuleListName::Stable, RuleListName::HighLift];
     assert_eq!(proposed.mined_rules.entry.rules.iter().filter(in_both).count(), 4);
     assert_eq!(proposed.mined_rules.entry.rules[0].scored.stability, Ok(1.0));
 }
 
 #[test]
-fn a_fact_that_is_proposed_twice_is_listed_once() {
+fn a_rule_that_is_proposed_twice_is_listed_once() {
     let panel = Panel::new(25, 0.5, &[2.0]);
     let twice =
         |_: &MineRequest<'_>, rules: Vec<MinedRule>| Ok(rules.into_iter().flat_map(|it| [it.clone(), it]).collect());
-    let once = found_by(&panel, &Deciles::new(&panel.table).resampling(), 1).unwrap();
-    let found = found_by(&panel, &Deciles::new(&panel.table).resampling().distorted(twice), 1).unwrap();
+    let once = mine_panel_with(&panel, &Deciles::new(&panel.table).resampling(), 1).unwrap();
+    let found = mine_panel_with(&panel, &Deciles::new(&panel.table).resampling().distorted(twice), 1).unwrap();
     assert_eq!(found.rule_set, once.rule_set);
 }
 
 #[test]
-fn without_resamples_what_came_up_in_half_of_the_earlier_minings_is_stable() {
-    let rules = found(&Panel::new(26, 0.8, &[2.0]));
-    assert_eq!(rules.rule_set.folds[0].entry.stable, [], "nothing was mined before");
+fn without_resamples_a_rule_found_in_half_of_the_earlier_runs_is_stable() {
+    let rules = mine_panel(&Panel::new(26, 0.8, &[2.0]));
+    assert_eq!(rules.rule_set.folds[0].entry.stable, [], "the first fold has no earlier run");
     let entry_rules = rules.mined_rules.entry.rules.iter().map(|rule| &rule.scored);
     let (stable, unstable): (Vec<_>, Vec<_>) = entry_rules.partition(|rule| rule.lists.contains(&RuleListName::Stable));
     assert!(!stable.is_empty() && stable.iter().all(|rule| 2 * rule.n_folds_found >= 3));
     assert!(stable.len() == 5 || unstable.iter().all(|rule| 2 * rule.n_folds_found < 3));
-    assert!(stable[0].stability.is_err(), "the extractor reports none");
+    assert!(stable[0].stability.is_err(), "the extractor does not report a stability");
 }
 
 #[test]
-fn what_runs_side_by_side_changes_nothing() {
+fn the_number_of_parallel_runs_does_not_change_the_results() {
     let panel = Panel::new(27, 0.3, &[2.0]);
-    let [one, four] = [1, 4].map(|n| found_by(&panel, &Deciles::new(&panel.table), n).unwrap());
+    let [one, four] = [1, 4].map(|n| mine_panel_with(&panel, &Deciles::new(&panel.table), n).unwrap());
     assert_eq!((one.rule_set, one.mined_rules), (four.rule_set, four.mined_rules));
 }
 
@@ -274,8 +275,8 @@ fn an_extractor_that_dies_or_is_missing_leaves_the_jobs_own_rules_and_a_warning(
     let died = Deciles::new(&panel.table)
         .distorted(|_, _| Err(FitError::Died { cause: "signal 11".to_owned(), stderr: Vec::new() }));
     let features = FeatureReport::default();
-    let own = [rule("SIGNAL", Operator::Above, 0.1)];
-    let requested = RequestedRules { entry_rules: &own, ..no_rules(&features) };
+    let job_rules = [rule("SIGNAL", Operator::Above, 0.1)];
+    let requested = RequestedRules { entry_rules: &job_rules, ..no_rules(&features) };
     let missing = Err(ExtractorError::NotSelected("no rule extractor is installed".to_owned()));
     let dying = Ok(RuleExtractor { miner: &died, params: &params });
     for (extractor, code, words) in
@@ -296,13 +297,13 @@ fn an_extractor_that_dies_or_is_missing_leaves_the_jobs_own_rules_and_a_warning(
 }
 
 #[test]
-fn a_fold_that_cannot_be_learnt_from_is_empty_and_the_others_are_not() {
+fn a_fold_that_the_extractor_rejects_is_empty_and_the_others_are_not() {
     let panel = Panel::new(29, 0.5, &[2.0]);
     let miner = Deciles::new(&panel.table).distorted(|request, rules| match request.train_rows.len() < 250 {
-        true => Err(FitError::Refused { code: code::DATA, message: "one class".to_owned() }),
+        true => Err(FitError::Rejected { code: code::DATA, message: "one class".to_owned() }),
         false => Ok(rules),
     });
-    let rules = found_by(&panel, &miner, 1).unwrap();
+    let rules = mine_panel_with(&panel, &miner, 1).unwrap();
     let folds = &rules.mined_rules.entry.lists.folds;
     assert_eq!((folds[0].n_rules, folds[0].reason.as_deref()), (0, Some("one class")));
     assert_eq!((folds[1].n_rules, &folds[1].reason), (N_RULES, &None));
@@ -311,16 +312,16 @@ fn a_fold_that_cannot_be_learnt_from_is_empty_and_the_others_are_not() {
 }
 
 #[test]
-fn from_a_handful_of_hits_no_rule_is_mined() {
+fn rules_are_not_mined_from_a_handful_of_hits() {
     let panel = Panel::new(8, 0.3, &[8.0]);
     let n_hits = n_hits(&panel, &panel.splits[0].development.train_rows);
     assert!((1..10).contains(&n_hits), "{n_hits} hits");
-    let rules = found(&panel);
+    let rules = mine_panel(&panel);
     assert_eq!(rules.mined_rules.entry.rules, []);
     assert_eq!(rules.rule_set.last.entry, RuleLists::default());
     for fold in &rules.mined_rules.entry.lists.folds {
         let reason = fold.reason.as_deref().unwrap();
-        // Hits, episodes and other rows: those found, then those needed.
+        // Hits, episodes and misses: first the numbers found, then the numbers needed.
         let numbers = numbers(reason);
         assert!(numbers[0] < 10 && numbers[1] <= numbers[0], "{reason}");
         assert_eq!(numbers[3..], [10, 3, 10], "{reason}");
@@ -328,11 +329,11 @@ fn from_a_handful_of_hits_no_rule_is_mined() {
 }
 
 #[test]
-fn a_threshold_that_no_feature_reaches_stays_a_number() {
+fn a_threshold_beyond_the_range_of_f32_stays_finite() {
     let panel = Panel::new(28, 0.5, &[2.0]);
     let features = FeatureReport::default();
-    let own = [rule("SIGNAL", Operator::Above, 1e300), rule("SIGNAL", Operator::Above, -1e300)];
-    let requested = RequestedRules { entry_rules: &own, ..no_rules(&features) };
+    let job_rules = [rule("SIGNAL", Operator::Above, 1e300), rule("SIGNAL", Operator::Above, -1e300)];
+    let requested = RequestedRules { entry_rules: &job_rules, ..no_rules(&features) };
     let search_context = panel.search_context(1);
     let search = searched(&panel);
     let extractor = Err(ExtractorError::NotOpened);
@@ -344,39 +345,39 @@ fn a_threshold_that_no_feature_reaches_stays_a_number() {
 }
 
 #[test]
-fn a_cancelled_mining_cancels_the_job_whether_it_returns_cancelled_or_the_code() {
+fn a_cancelled_run_cancels_the_job_by_error_or_by_code() {
     let panel = Panel::new(30, 0.5, &[2.0]);
     for cancel in [
         |_: &MineRequest<'_>, _: Vec<MinedRule>| Err(FitError::Cancelled),
-        |_: &MineRequest<'_>, _| Err(FitError::Refused { code: code::CANCELLED, message: "cancelled".to_owned() }),
+        |_: &MineRequest<'_>, _| Err(FitError::Rejected { code: code::CANCELLED, message: "cancelled".to_owned() }),
     ] {
-        let failure = found_by(&panel, &Deciles::new(&panel.table).distorted(cancel), 1).unwrap_err();
-        assert_eq!((failure.kind, failure.phase), (Kind::Cancelled, Phase::RuleExtraction));
+        let failure = mine_panel_with(&panel, &Deciles::new(&panel.table).distorted(cancel), 1).unwrap_err();
+        assert_eq!((failure.kind, failure.phase), (JobErrorKind::Cancelled, Phase::RuleExtraction));
     }
 }
 
 #[test]
-fn rubbish_is_left_out_with_a_warning_and_the_rest_is_used() {
+fn invalid_proposals_are_left_out_with_a_warning_and_the_rest_is_used() {
     let panel = Panel::new(31, 0.5, &[2.0]);
     let miner = Deciles::new(&panel.table).distorted(|_, rules| {
-        let good = rules[0].clone();
+        let valid = rules[0].clone();
         let condition = |feature: &str, threshold| MinedRule {
-            conditions: vec![Condition { feature: feature.to_owned(), threshold, ..good.conditions[0].clone() }],
+            conditions: vec![Condition { feature: feature.to_owned(), threshold, ..valid.conditions[0].clone() }],
             stability: None,
         };
-        let several = |n| MinedRule { conditions: vec![good.conditions[0].clone(); n], stability: None };
-        let rubbish = [
+        let several = |n| MinedRule { conditions: vec![valid.conditions[0].clone(); n], stability: None };
+        let invalid = [
             condition(&"NO_SUCH_".repeat(1000), 1.0),
             condition("SIGNAL", f64::NAN),
             condition("SIGNAL", 1e300),
             several(0),
             several(5),
         ];
-        let unstable = MinedRule { stability: Some(7.0), ..good.clone() };
-        let copies = std::iter::repeat_n(good.clone(), 10_000);
-        Ok(rubbish.into_iter().chain([unstable]).chain(copies).collect())
+        let unstable = MinedRule { stability: Some(7.0), ..valid.clone() };
+        let copies = std::iter::repeat_n(valid.clone(), 10_000);
+        Ok(invalid.into_iter().chain([unstable]).chain(copies).collect())
     });
-    let rules = found_by(&panel, &miner, 1).unwrap();
+    let rules = mine_panel_with(&panel, &miner, 1).unwrap();
     assert_eq!(rules.mined_rules.entry.rules.len(), 1, "copies are one rule");
     let warning = &rules.warnings[0];
     assert_eq!((rules.warnings.len(), warning.code), (1, WarningCode::MinedRulesRefused));
@@ -388,18 +389,18 @@ fn rubbish_is_left_out_with_a_warning_and_the_rest_is_used() {
         params: &no_params(),
         seed: 42,
     };
-    let complaints = check_proposals(&panel.table, &miner.mine(&request).unwrap()).complaints;
+    let errors = check_proposals(&panel.table, &miner.mine(&request).unwrap()).errors;
     let feature = "SIGNAL".to_owned();
     assert_eq!(
-        complaints[..2],
+        errors[..2],
         [
             ProposalError::TooManyRules { n_rules: 10_006 },
             ProposalError::UnknownFeature { feature: "NO_SUCH_".repeat(5) },
         ]
     );
-    assert!(matches!(complaints[2], ProposalError::InfiniteThreshold { threshold, .. } if threshold.is_nan()));
+    assert!(matches!(errors[2], ProposalError::InfiniteThreshold { threshold, .. } if threshold.is_nan()));
     assert_eq!(
-        complaints[3..],
+        errors[3..],
         [
             ProposalError::InfiniteThreshold { threshold: 1e300, feature },
             ProposalError::ConditionCount { n_conditions: 0 },
@@ -408,25 +409,25 @@ fn rubbish_is_left_out_with_a_warning_and_the_rest_is_used() {
         ]
     );
     assert_eq!(
-        [0, 2, 4, 6].map(|idx| complaints[idx].to_string()),
+        [0, 2, 4, 6].map(|idx| errors[idx].to_string()),
         [
-            "10006 rules at once, the first 50 are used",
-            "a threshold of NaN for SIGNAL",
-            "a rule of 0 conditions, from 1 to 4 may stand",
-            "a stability of 7, which is no share",
+            "found 10006 rules, expected at most 50; the others are ignored",
+            "invalid threshold of SIGNAL: found NaN, expected a finite number",
+            "found a rule with 0 conditions, expected 1 to 4",
+            "invalid stability: found 7.0, expected 0 to 1",
         ]
     );
 }
 
 #[test]
-fn exits_are_not_mined_where_the_label_is_not_a_rise() {
+fn exit_rules_are_not_mined_if_the_label_is_not_a_rise() {
     let panel = Panel::new(32, 0.5, &[0.0]);
     let miner = Deciles::new(&panel.table);
-    let rules = found_by(&panel, &miner, 1).unwrap();
-    assert_eq!(miner.received().len(), 4, "entries alone");
+    let rules = mine_panel_with(&panel, &miner, 1).unwrap();
+    assert_eq!(miner.received().len(), 4, "only entry rules are mined");
     assert!(!rules.mined_rules.entry.rules.is_empty());
     let exit = &rules.mined_rules.exit;
     assert_eq!(exit.rules, []);
     let reason = exit.lists.stable.reasons.get("test").unwrap();
-    assert_eq!(numbers(reason), [0], "the threshold: {reason}");
+    assert_eq!(numbers(reason), [0], "the reason contains the threshold: {reason}");
 }

@@ -1,5 +1,5 @@
-//! Two symbols of synthetic rows with or without a planted signal, and a real family, small and
-//! quick.
+//! A synthetic feature table of two symbols, with or without a planted signal, and a small and fast
+//! model family.
 
 use std::sync::{
     Arc,
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::{
     bars::{Bars, LabelledSpan, Market},
     features::FeatureTable,
-    fitter::{FitError, FitProgressFn, FitRequest, Fitted, Fitter, Keep, PreparedId},
+    fitter::{FitError, FitOutput, FitProgressFn, FitRequest, Fitted, Fitter, PreparedId},
     labels::{Label, LabelKey},
     metrics::{Random, auc},
     search::SearchContext,
@@ -29,13 +29,13 @@ pub(crate) struct Panel {
     pub(crate) labels: Vec<Label>,
     pub(crate) splits: Vec<Splits>,
     pub(crate) partition: Partition,
-    /// Daily bars whose closes make the returns; a bar opens where the one before closed.
+    /// Daily bars whose closes have these returns; each bar opens at the previous close.
     pub(crate) market: Market,
 }
 
 impl Panel {
-    /// Returns of 3 % deviation that follow `SIGNAL` with a correlation of about `edge`, labelled
-    /// by each threshold.
+    /// Creates a panel with returns of 3 % deviation that have a correlation of about `edge` with
+    /// `SIGNAL`, and one label per threshold.
     pub(crate) fn new(seed: u64, edge: f64, thresholds_pct: &[f64]) -> Self {
         let mut random = Random::new(seed, "panel");
         let mut normal = || (0..12).map(|_| random.unit()).sum::<f64>() - 6.0;
@@ -62,11 +62,11 @@ impl Panel {
         Self { table, labels, splits, partition, market }
     }
 
-    pub(crate) fn search_context(&self, n_side_by_side: usize) -> SearchContext<'_> {
-        SearchContext { table: &self.table, labels: &self.labels, splits: &self.splits, seed: 42, n_side_by_side }
+    pub(crate) fn search_context(&self, n_parallel: usize) -> SearchContext<'_> {
+        SearchContext { table: &self.table, labels: &self.labels, splits: &self.splits, seed: 42, n_parallel }
     }
 
-    /// Other features, labels, returns and bars in the test period.
+    /// Returns a copy with other features, labels, returns and bars in the test period.
     pub(crate) fn with_another_test(&self) -> Self {
         let mut table = self.table.clone();
         let mut labels = self.labels.clone();
@@ -128,22 +128,23 @@ fn market(returns: &[f64], day: &[i32]) -> Market {
 
 fn label(returns: &[f64], day: &[i32], threshold_pct: f64) -> Label {
     let is_known = |row: usize| row % N_DAYS < N_DAYS - 1;
-    let of_row = |value: &dyn Fn(usize) -> f32| -> Vec<f32> {
+    let known_values = |value: &dyn Fn(usize) -> f32| -> Vec<f32> {
         (0..returns.len()).map(|row| if is_known(row) { value(row) } else { f32::NAN }).collect()
     };
     Label {
         key: LabelKey { horizon_days: 1, threshold_pct },
         horizon_bars: 1,
-        value: of_row(&|row| f32::from(u8::from(returns[row] >= threshold_pct))),
+        value: known_values(&|row| f32::from(u8::from(returns[row] >= threshold_pct))),
         forward_return_pct: (0..returns.len()).map(|row| if is_known(row) { returns[row] } else { f64::NAN }).collect(),
         known_day: (0..day.len()).map(|row| if is_known(row) { day[row] + 1 } else { i32::MAX }).collect(),
     }
 }
 
-/// Scores a row by its position between the means of the two classes, over the columns that differ
-/// most.
+/// A model family that scores a row by its position between the means of the two classes, over the
+/// columns that differ most.
 ///
-/// The number of columns is its number of rounds: with rows to tune on it keeps the number that scores best there.
+/// The number of columns plays the role of the rounds. If there are rows for early stopping, the
+/// family uses the number of columns that scores best on them.
 pub(crate) struct Centroid<'a> {
     manifest: Manifest,
     table: &'a FeatureTable,
@@ -164,14 +165,14 @@ impl<'a> Centroid<'a> {
         Self { manifest, table, first_column: 0, fault: |_| None, n_prepared: AtomicUsize::new(0) }
     }
 
-    /// The family under another name, blind to the first columns.
+    /// Creates a family with another id that ignores the columns before `first_column`.
     pub(crate) fn blind_to(table: &'a FeatureTable, first_column: usize, id: &str) -> Self {
         let this = Self::new(table);
         let manifest = Manifest { id: id.to_owned(), names: vec![id.to_owned()], ..this.manifest };
         Self { manifest, first_column, ..this }
     }
 
-    /// The family blind to the signal unless `sees_signal` is set, which the search may try.
+    /// Creates a family that ignores the signal unless the searched parameter `sees_signal` is set.
     pub(crate) fn blind_by_default(table: &'a FeatureTable) -> Self {
         let this = Self::blind_to(table, 1, "blinking");
         Self { manifest: this.manifest.param(Param::flag("sees_signal", false).search_all()), ..this }
@@ -209,17 +210,17 @@ impl Fitter for Centroid<'_> {
         if let Some(error) = (self.fault)(request) {
             return Err(error);
         }
-        let of_class =
+        let class_rows =
             |class: f32| request.train_rows.iter().copied().filter(move |&row| request.label[row as usize] == class);
-        if of_class(1.0).next().is_none() || of_class(0.0).next().is_none() {
-            return Err(FitError::Refused { code: code::DATA, message: "needs both classes".to_owned() });
+        if class_rows(1.0).next().is_none() || class_rows(0.0).next().is_none() {
+            return Err(FitError::Rejected { code: code::DATA, message: "expected both classes".to_owned() });
         }
         let power = request.params.get("power").and_then(Value::as_f64).unwrap_or(1.0);
         let n_columns = request.params.get("columns").and_then(Value::as_u64).unwrap_or(6) as usize;
         let sees_signal = request.params.get("sees_signal").and_then(Value::as_bool).unwrap_or(false);
         let first_column = if sees_signal { 0 } else { self.first_column };
         let weight = |column| {
-            let difference = self.mean(column, of_class(1.0)) - self.mean(column, of_class(0.0));
+            let difference = self.mean(column, class_rows(1.0)) - self.mean(column, class_rows(0.0));
             (column, difference.signum() * difference.abs().powf(power))
         };
         let mut weights: Vec<(usize, f64)> = (first_column..NAMES.len()).map(weight).collect();
@@ -233,19 +234,19 @@ impl Fitter for Centroid<'_> {
             weights.truncate(best);
         }
         summary.rounds = Some(weights.len() as u32);
-        let keeps = request.keep == Keep::Model;
+        let returns_model = request.output == FitOutput::Model;
         let mut importance = vec![0.0; NAMES.len()];
         weights.iter().for_each(|(column, weight)| importance[*column] = weight.abs());
         Ok(Fitted {
             scores: self.scores(&weights, request.predict_rows),
             summary,
-            model: keeps.then(|| format!("{weights:?}").into_bytes()),
-            importance: keeps.then_some(importance),
+            model: returns_model.then(|| format!("{weights:?}").into_bytes()),
+            importance: returns_model.then_some(importance),
         })
     }
 }
 
-/// Nothing fixed by the job.
+/// Returns the parameters of a job that sets none.
 pub(crate) fn no_params() -> Map<String, Value> {
     Map::new()
 }

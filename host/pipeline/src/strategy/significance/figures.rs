@@ -1,14 +1,14 @@
-//! Measures of how far a strategy's returns can be trusted.
+//! Figures of the statistical significance of a strategy's returns.
 
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::{Finite, Interval, Reasons};
 
-/// Probability from which on a Sharpe ratio above 0 is more than chance: 2.5 % of strategies
-/// without an edge reach it.
+/// Probability from which a Sharpe ratio above 0 is treated as more than chance: 2.5 % of the
+/// strategies without an edge reach it.
 pub(super) const CONFIDENCE: f64 = 0.975;
 
-/// How far the development period can be trusted.
+/// Significance of the choice of a strategy in the development period.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DevelopmentSignificance {
     /// Sharpe ratio per date of the chosen strategy's excess returns.
@@ -18,37 +18,38 @@ pub struct DevelopmentSignificance {
     pub deflated_sharpe: Option<Finite>,
     /// Expected Sharpe ratio per date of the best of this many tries without an edge.
     pub expected_max_sharpe: Option<Finite>,
-    /// Probability of backtest overfitting.
+    /// Probability of backtest overfitting (PBO).
     pub pbo: Option<Finite>,
-    /// Why figures are null.
+    /// Reason for each null figure, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }
 
-/// How far the test can be trusted.
+/// Significance of the performance of a strategy in the test period.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TestSignificance {
-    /// Dates of the test.
+    /// Number of dates in the test period.
     pub n_dates: usize,
-    /// The same in years.
+    /// Length of the test period in years.
     pub years: Option<Finite>,
-    /// Positions opened and closed.
+    /// Number of round trips.
     pub n_round_trips: usize,
-    /// Excess over holding the market at equal exposure, percent per year.
+    /// Mean excess over holding the market at equal exposure, in percent per year.
     pub excess_pct_a_year: Option<Finite>,
-    /// Its 95 % interval: circular blocks of whole dates, 1,000 draws.
+    /// 95 % interval of the mean excess by a bootstrap of 1,000 draws, in circular blocks of whole
+    /// dates.
     pub excess_ci95: Option<Interval>,
     /// Annualised Sharpe ratio of the excess.
     pub excess_sharpe: Option<Finite>,
-    /// Its 95 % interval, by the same draws.
+    /// 95 % interval of that Sharpe ratio, by the same draws.
     pub excess_sharpe_ci95: Option<Interval>,
     /// Probability that the true Sharpe ratio of the excess is more than 0.
     pub probabilistic_sharpe: Option<Finite>,
     /// Number of dates after which this Sharpe ratio differs from 0 with 97.5 % confidence.
     pub min_track_length_dates: Option<Finite>,
-    /// The same in years.
+    /// Number of years after which this Sharpe ratio differs from 0 with 97.5 % confidence.
     pub years_needed: Option<Finite>,
-    /// Why figures are null.
+    /// Reason for each null figure, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
 }

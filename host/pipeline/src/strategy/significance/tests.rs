@@ -1,14 +1,16 @@
+//! Claims about the figures of significance and about the verdict, on simulated returns.
+
 use super::*;
 use crate::metrics::{Finite, Interval};
 
 const N_DATES: usize = 250;
 
-/// All could have been chosen.
+/// Marks every candidate as eligible to be chosen.
 fn all(candidates: &[Vec<f64>]) -> Vec<bool> {
     vec![true; candidates.len()]
 }
 
-/// Standard normal numbers, each sharing `carry` of the one before.
+/// Draws standard normal numbers with a correlation of `carry` between neighbours.
 fn normal(seed: u64, n: usize, carry: f64) -> Vec<f64> {
     let mut random = Random::new(seed, "excess");
     let mut last = 0.0;
@@ -20,13 +22,13 @@ fn normal(seed: u64, n: usize, carry: f64) -> Vec<f64> {
     (0..n).map(|_| draw()).collect()
 }
 
-/// Excess returns of 1 % deviation around a Sharpe ratio of a date.
+/// Draws excess returns with a deviation of 1 % and the given Sharpe ratio per date.
 fn excess(seed: u64, sharpe: f64, carry: f64) -> Vec<f64> {
     normal(seed, N_DATES, carry).iter().map(|value| 0.01 * (value + sharpe)).collect()
 }
 
 fn tested(excess: &[f64], block_dates: usize) -> TestSignificance {
-    test(&TestReturns { excess, n_round_trips: 20, dates_a_year: 250.0, block_dates, seed: 7 })
+    test(&TestReturns { excess, n_round_trips: 20, dates_per_year: 250.0, block_dates, seed: 7 })
 }
 
 fn psr(excess: &[f64]) -> f64 {
@@ -38,31 +40,36 @@ fn share(n: u64, holds: impl Fn(u64) -> bool) -> f64 {
 }
 
 #[test]
-fn two_and_a_half_percent_of_strategies_without_an_edge_pass_for_one() {
+fn the_confidence_is_reached_by_2_5_percent_of_strategies_without_an_edge() {
     let passed = share(8_000, |seed| psr(&excess(seed, 0.0, 0.0)) >= CONFIDENCE);
-    // Three deviations of a binomial share of 0.025.
+    // The tolerance is three standard deviations of a binomial share of 0.025.
     assert!((passed - 0.025).abs() < 3.0 * (0.025 * 0.975 / 8_000_f64).sqrt(), "{passed}");
     let found = share(200, |seed| psr(&excess(seed, 0.25, 0.0)) >= CONFIDENCE);
     assert!(found > 0.95, "{found}");
 }
 
 #[test]
-fn the_intervals_hold_the_truth_nineteen_times_of_twenty() {
-    let holds = |interval: Option<Interval>, truth: f64| {
+fn the_intervals_contain_the_true_value_in_about_95_percent_of_samples() {
+    let contains = |interval: Option<Interval>, value: f64| {
         let Interval(low, high) = interval.unwrap();
-        low.get() <= truth && truth <= high.get()
+        low.get() <= value && value <= high.get()
     };
-    // 250 dates a year of 0.001 are 25 %, of 0.1 deviations a Sharpe ratio of 1.58.
-    let of_mean = share(300, |seed| holds(tested(&excess(seed, 0.1, 0.0), 5).excess_ci95, 25.0));
-    let of_sharpe =
-        share(300, |seed| holds(tested(&excess(seed, 0.1, 0.0), 5).excess_sharpe_ci95, 0.1 * 250_f64.sqrt()));
-    assert!((0.9..0.99).contains(&of_mean) && (0.9..0.99).contains(&of_sharpe), "{of_mean}, {of_sharpe}");
+    // A mean of 0.001 on 250 dates is 25 % per year; 0.1 deviations per date is a Sharpe ratio of
+    // 1.58 per year.
+    let mean_coverage = share(300, |seed| contains(tested(&excess(seed, 0.1, 0.0), 5).excess_ci95, 25.0));
+    let sharpe_coverage =
+        share(300, |seed| contains(tested(&excess(seed, 0.1, 0.0), 5).excess_sharpe_ci95, 0.1 * 250_f64.sqrt()));
+    let expected = 0.9..0.99;
+    assert!(
+        expected.contains(&mean_coverage) && expected.contains(&sharpe_coverage),
+        "{mean_coverage}, {sharpe_coverage}"
+    );
 }
 
-/// What the docs warn of: the formula takes returns for independent, the interval by blocks does
-/// not.
+/// docs/statistics.md warns of this: the formula assumes independent returns, whereas the block
+/// bootstrap of the interval does not.
 #[test]
-fn returns_that_follow_each_other_widen_the_interval_and_deceive_the_formula() {
+fn correlated_returns_widen_the_interval_and_make_the_formula_too_confident() {
     let passed = share(2_000, |seed| psr(&excess(seed, 0.0, 0.5)) >= CONFIDENCE);
     assert!(passed > 0.08, "{passed}");
     let width = |block_dates| tested(&excess(1, 0.0, 0.5), block_dates).excess_ci95.unwrap().half_width();
@@ -70,16 +77,16 @@ fn returns_that_follow_each_other_widen_the_interval_and_deceive_the_formula() {
 }
 
 #[test]
-fn the_test_figures_are_those_of_their_formulae() {
+fn the_test_figures_equal_their_formulae() {
     let excess = [0.01, -0.01, 0.03, 0.01, 0.06];
-    let found = test(&TestReturns { excess: &excess, n_round_trips: 3, dates_a_year: 50.0, block_dates: 2, seed: 1 });
-    let is = |found: Option<Finite>, wanted: f64| (found.unwrap().get() - wanted).abs() < 1e-9;
-    assert!(is(found.excess_pct_a_year, 100.0) && is(found.years, 0.1) && found.n_dates == 5);
-    assert!(is(found.excess_sharpe, 2.0 / 7_f64.sqrt() * 50_f64.sqrt()));
+    let found = test(&TestReturns { excess: &excess, n_round_trips: 3, dates_per_year: 50.0, block_dates: 2, seed: 1 });
+    let is_close = |found: Option<Finite>, expected: f64| (found.unwrap().get() - expected).abs() < 1e-9;
+    assert!(is_close(found.excess_pct_a_year, 100.0) && is_close(found.years, 0.1) && found.n_dates == 5);
+    assert!(is_close(found.excess_sharpe, 2.0 / 7_f64.sqrt() * 50_f64.sqrt()));
     let moments = Moments::from_returns(&excess).unwrap();
-    assert!(is(found.probabilistic_sharpe, moments.probabilistic_sharpe(0.0).unwrap()));
-    assert!(is(found.min_track_length_dates, moments.min_track_length(0.0, 0.975).unwrap()));
-    assert!(is(found.years_needed, found.min_track_length_dates.unwrap().get() / 50.0));
+    assert!(is_close(found.probabilistic_sharpe, moments.probabilistic_sharpe(0.0).unwrap()));
+    assert!(is_close(found.min_track_length_dates, moments.min_track_length(0.0, 0.975).unwrap()));
+    assert!(is_close(found.years_needed, found.min_track_length_dates.unwrap().get() / 50.0));
     assert!(found.excess_ci95.is_some() && found.reasons.is_empty());
 }
 
@@ -93,12 +100,12 @@ fn the_best_of_many_tries_is_deflated() {
     assert!(psr(&candidates[best]) > 0.95 && deflated < 0.9, "{deflated}");
     assert!(found.expected_max_sharpe > Finite::new(0.1) && found.sharpe == Finite::new(sharpe(&best)));
     assert!(found.pbo.is_some() && found.reasons.is_empty());
-    let of_few = development(&candidates[best..best + 1], &[true], 0);
-    assert_eq!(of_few.deflated_sharpe, Finite::new(psr(&candidates[best])), "one try is not deflated");
+    let alone = development(&candidates[best..best + 1], &[true], 0);
+    assert_eq!(alone.deflated_sharpe, Finite::new(psr(&candidates[best])), "a single try is not deflated");
 }
 
 #[test]
-fn tries_that_never_traded_count_as_tries_and_narrow_nothing() {
+fn candidates_that_never_traded_count_as_tries_without_reducing_the_variance() {
     let mut candidates: Vec<Vec<f64>> = (0..8).map(|seed| excess(seed, 0.0, 0.0)).collect();
     let before = development(&candidates, &all(&candidates), 0).expected_max_sharpe.unwrap();
     candidates.extend(vec![vec![0.0; N_DATES]; 8]);
@@ -106,8 +113,8 @@ fn tries_that_never_traded_count_as_tries_and_narrow_nothing() {
 }
 
 #[test]
-fn strategies_that_do_nothing_do_not_make_a_choice_look_sound() {
-    // All gain alike, so that which is chosen is chance.
+fn idle_strategies_do_not_lower_the_probability_of_overfitting() {
+    // All candidates have the same expected gain, so the choice among them is chance.
     let mut candidates: Vec<Vec<f64>> = (0..32).map(|seed| excess(seed, 0.1, 0.0)).collect();
     let before = development(&candidates, &all(&candidates), 0).pbo.unwrap();
     let mut is_eligible = all(&candidates);
@@ -133,7 +140,7 @@ fn every_null_has_a_reason() {
     }
 }
 
-/// Figures that all support an edge.
+/// Returns figures that all support an edge.
 fn figures() -> (DevelopmentSignificance, TestSignificance) {
     let development = DevelopmentSignificance { pbo: Finite::new(0.1), ..DevelopmentSignificance::default() };
     let test = TestSignificance {
@@ -147,7 +154,7 @@ fn figures() -> (DevelopmentSignificance, TestSignificance) {
 }
 
 #[test]
-fn an_edge_needs_every_figure_and_the_sentence_names_the_one_that_decided() {
+fn an_edge_needs_every_figure_and_the_reason_contains_the_decisive_one() {
     let (development, test) = figures();
     let verdict_after = |change: &dyn Fn(&mut DevelopmentSignificance, &mut TestSignificance), n_round_trips| {
         let mut development = development.clone();
@@ -156,54 +163,59 @@ fn an_edge_needs_every_figure_and_the_sentence_names_the_one_that_decided() {
         let Verdict { verdict, reason } = verdict(&development, &test, n_round_trips);
         (verdict, reason)
     };
-    let gained = "the mean excess over holding the market at equal exposure is +3.1 % a year";
-    let edge = |rest: &str| (Call::Edge, format!("{gained}{rest}"));
-    let unsure = |rest: &str| (Call::Inconclusive, format!("{gained}, but {rest}"));
+    let gain = "the mean excess over holding the market at equal exposure is +3.1 % per year";
+    let edge = |rest: &str| (VerdictKind::Edge, format!("{gain}{rest}"));
+    let inconclusive = |rest: &str| (VerdictKind::Inconclusive, format!("{gain}, but {rest}"));
     assert_eq!(
         verdict_after(&|_, _| (), 10),
-        edge(" in 10 round trips, and with a probability of 0.991 that is more than chance")
+        edge(" over 10 round trips, and the probability that it is more than chance is 0.991")
     );
-    assert_eq!(verdict_after(&|_, _| (), 9), unsure("in 9 round trips, and 10 are needed to tell that from luck"));
-    assert_eq!(verdict_after(&|_, test| test.probabilistic_sharpe = Finite::new(0.975), 10).0, Call::Edge);
+    assert_eq!(
+        verdict_after(&|_, _| (), 9),
+        inconclusive("it comes from 9 round trips, and at least 10 are needed to rule out luck")
+    );
+    assert_eq!(verdict_after(&|_, test| test.probabilistic_sharpe = Finite::new(0.975), 10).0, VerdictKind::Edge);
     let weak = |_: &mut DevelopmentSignificance, test: &mut TestSignificance| {
         test.probabilistic_sharpe = Finite::new(0.974_9);
         test.years_needed = Finite::new(6.2);
     };
     assert_eq!(
         verdict_after(&weak, 10),
-        unsure("with this Sharpe ratio 6.2 years of test would be needed to tell that from chance, and there is 1.0")
+        inconclusive(
+            "at this Sharpe ratio 6.2 years of test are needed to distinguish it from chance, and the test has 1.0"
+        )
     );
     assert_eq!(
         verdict_after(&|development, _| development.pbo = Finite::new(0.5), 10),
-        unsure(
-            "what was best on one half of the development dates was no better than the middle of all tries on the \
-             other half in 50 % of the ways to halve them, and less than 50 % is needed"
+        inconclusive(
+            "the strategy that was best on one half of the development dates was not above the median of all tries on \
+             the other half in 50 % of the ways to halve them; less than 50 % is required"
         )
     );
     let idle = verdict_after(&|_, test| test.excess_pct_a_year = Finite::new(-0.0), 0);
     let loss = verdict_after(&|_, test| test.excess_pct_a_year = Finite::new(-2.0), 50);
-    assert_eq!((idle.0, loss.0), (Call::NoEdge, Call::NoEdge));
+    assert_eq!((idle.0, loss.0), (VerdictKind::NoEdge, VerdictKind::NoEdge));
     assert_eq!(
         (idle.1.contains("-0.0"), loss.1.contains("-2.0")),
         (false, true),
-        "the figure decides only where the strategy traded"
+        "the figure decides only if the strategy traded"
     );
 }
 
 #[test]
-fn a_missing_figure_is_never_an_edge_and_the_verdict_gives_its_reason() {
+fn a_missing_figure_is_never_an_edge_and_the_verdict_contains_its_reason() {
     let gain: Vec<f64> = excess(2, 0.3, 0.0);
-    let (sound, _) = figures();
-    assert_eq!(verdict(&sound, &tested(&gain, 5), 50).verdict, Call::Edge);
+    let (sufficient, _) = figures();
+    assert_eq!(verdict(&sufficient, &tested(&gain, 5), 50).verdict, VerdictKind::Edge);
     let assert_inconclusive = |development: &DevelopmentSignificance, test: &TestSignificance, reason: Option<&str>| {
         let found = verdict(development, test, 50);
-        assert_eq!(found.verdict, Call::Inconclusive);
+        assert_eq!(found.verdict, VerdictKind::Inconclusive);
         assert!(found.reason.ends_with(reason.unwrap()), "{}", found.reason);
     };
     let nothing_tried = development(&[], &[], 0);
     assert_inconclusive(&nothing_tried, &tested(&gain, 5), nothing_tried.reasons.get("pbo"));
     let constant = tested(&[0.01; 60], 5);
-    assert_inconclusive(&sound, &constant, constant.reasons.get("probabilistic_sharpe"));
+    assert_inconclusive(&sufficient, &constant, constant.reasons.get("probabilistic_sharpe"));
     let empty = tested(&[], 5);
-    assert_inconclusive(&sound, &empty, empty.reasons.get("excess_pct_a_year"));
+    assert_inconclusive(&sufficient, &empty, empty.reasons.get("excess_pct_a_year"));
 }

@@ -1,61 +1,67 @@
-//! The verdict on an edge: one word, and one sentence that names the decisive figure.
+//! The verdict on a strategy: a conclusion, and one sentence with the decisive figure.
 //!
-//! In: the significance of development and test. Out: a [`Verdict`]. Invariant: a missing figure
-//! never makes an edge.
+//! In: the significance of the choice in the development period, and of the performance in the test
+//! period. Out: a [`Verdict`]. Invariant: a missing figure never results in the verdict `edge`.
 
 use serde::{Deserialize, Serialize};
 
 use super::figures::{CONFIDENCE, DevelopmentSignificance, TestSignificance};
 use crate::metrics::{Finite, Reasons};
 
-/// Round trips that an edge must have made.
+/// Minimum number of round trips for the verdict `edge`: with fewer, the probabilistic Sharpe ratio
+/// is too optimistic.
 const MIN_ROUND_TRIPS: usize = 10;
-/// Probability of backtest overfitting that an edge must stay below.
+/// The verdict `edge` requires a probability of backtest overfitting below this value; noise has
+/// about 0.5.
 const MAX_PBO: f64 = 0.5;
 
-/// Whether there is an edge, and why in one sentence.
+/// The conclusion of a strategy's test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// The word.
-    pub verdict: Call,
-    /// The sentence.
+    /// The conclusion.
+    pub verdict: VerdictKind,
+    /// The decisive figure, in one sentence.
     pub reason: String,
 }
 
-/// Whether there is an edge.
+/// The possible conclusions of a strategy's test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Call {
-    /// It held on the test: not by chance, not by few trades, not by overfitting.
+pub enum VerdictKind {
+    /// The strategy has a significant gain in the test period, with enough trades and without signs
+    /// of overfitting.
     Edge,
-    /// The figures do not decide.
+    /// The figures are not sufficient for a conclusion.
     Inconclusive,
-    /// The test shows nothing beyond holding the market.
+    /// In the test period, the strategy gained nothing in excess of holding the market.
     NoEdge,
 }
 
-/// Decides whether there is an edge.
+/// Decides whether a strategy has an edge.
 ///
-/// `edge` where the probabilistic Sharpe ratio of the test's excess is at least 0.975 with at least
-/// 10 round trips, and the probability of backtest overfitting is below 0.5; `no_edge` where the
-/// excess is not above 0; else `inconclusive`.
+/// The verdict is `edge` if, in the test period, the probabilistic Sharpe ratio of the excess is at
+/// least 0.975 with at least 10 round trips. The probability of backtest overfitting must also be
+/// below 0.5. If the mean excess is not above 0, the verdict is `no_edge`. A verdict that is
+/// neither `edge` nor `no_edge` is `inconclusive`.
 pub fn verdict(development: &DevelopmentSignificance, test: &TestSignificance, n_round_trips: usize) -> Verdict {
     let conclude = |verdict, reason| Verdict { verdict, reason };
     let Some(excess) = test.excess_pct_a_year.map(Finite::get) else {
-        let why = why(&test.reasons, "excess_pct_a_year");
-        return conclude(Call::Inconclusive, format!("there is no excess over holding the market to judge: {why}"));
+        let reason = reason_of(&test.reasons, "excess_pct_a_year");
+        return conclude(VerdictKind::Inconclusive, format!("the excess over holding the market is unknown: {reason}"));
     };
+    // Only a gain needs further figures: a loss is never an edge, whatever its probability.
     if excess <= 0.0 {
-        return conclude(Call::NoEdge, no_gain(excess, n_round_trips));
+        return conclude(VerdictKind::NoEdge, no_gain(excess, n_round_trips));
     }
-    let gained = format!("the mean excess over holding the market at equal exposure is {excess:+.1} % a year");
+    let gain = format!("the mean excess over holding the market at equal exposure is {excess:+.1} % per year");
     match doubt(development, test, n_round_trips) {
-        Some(doubt) => conclude(Call::Inconclusive, format!("{gained}, but {doubt}")),
+        Some(doubt) => conclude(VerdictKind::Inconclusive, format!("{gain}, but {doubt}")),
         None => {
-            let sure = test.probabilistic_sharpe.map_or(0.0, Finite::get);
+            let probability = test.probabilistic_sharpe.map_or(0.0, Finite::get);
             let trips = round_trips(n_round_trips);
-            let reason = format!("{gained} in {trips}, and with a probability of {sure:.3} that is more than chance");
-            conclude(Call::Edge, reason)
+            let reason =
+                format!("{gain} over {trips}, and the probability that it is more than chance is {probability:.3}");
+            conclude(VerdictKind::Edge, reason)
         }
     }
 }
@@ -66,36 +72,38 @@ fn round_trips(n_round_trips: usize) -> String {
 }
 
 fn no_gain(excess: f64, n_round_trips: usize) -> String {
+    // The excess of an idle strategy is 0 or -0, and a sentence with that figure would mislead.
     if n_round_trips == 0 {
-        return "the strategy opened no position on the test, so it earned nothing beyond holding the market"
+        return "the strategy did not open a position on the test, so it gained nothing in excess of holding the market"
             .to_owned();
     }
     format!(
-        "the mean excess over holding the market at equal exposure is {excess:+.1} % a year: the strategy added nothing"
+        "the mean excess over holding the market at equal exposure is {excess:+.1} % per year: the strategy added nothing"
     )
 }
 
-/// The first figure that leaves a gain in doubt.
+/// Returns a clause on the first figure that is not sufficient for an edge; `None` for an edge.
 fn doubt(development: &DevelopmentSignificance, test: &TestSignificance, n_round_trips: usize) -> Option<String> {
+    // docs/statistics.md documents this order: round trips, probability, overfitting.
     if n_round_trips < MIN_ROUND_TRIPS {
         let trips = round_trips(n_round_trips);
-        return Some(format!("in {trips}, and {MIN_ROUND_TRIPS} are needed to tell that from luck"));
+        return Some(format!("it comes from {trips}, and at least {MIN_ROUND_TRIPS} are needed to rule out luck"));
     }
-    let Some(sure) = test.probabilistic_sharpe.map(Finite::get) else {
-        let why = why(&test.reasons, "probabilistic_sharpe");
-        return Some(format!("how likely that is to be chance is unknown: {why}"));
+    let Some(probability) = test.probabilistic_sharpe.map(Finite::get) else {
+        let reason = reason_of(&test.reasons, "probabilistic_sharpe");
+        return Some(format!("the probability that it is more than chance is unknown: {reason}"));
     };
-    if sure < CONFIDENCE {
-        return Some(too_short(sure, test));
+    if probability < CONFIDENCE {
+        return Some(too_short(probability, test));
     }
     match development.pbo.map(Finite::get) {
         None => {
-            let why = why(&development.reasons, "pbo");
-            Some(format!("whether the search only fitted the past is unknown: {why}"))
+            let reason = reason_of(&development.reasons, "pbo");
+            Some(format!("the probability of overfitting is unknown: {reason}"))
         }
         Some(pbo) if pbo >= MAX_PBO => Some(format!(
-            "what was best on one half of the development dates was no better than the middle of all tries on the other \
-             half in {:.0} % of the ways to halve them, and less than {:.0} % is needed",
+            "the strategy that was best on one half of the development dates was not above the median of all tries on \
+             the other half in {:.0} % of the ways to halve them; less than {:.0} % is required",
             100.0 * pbo,
             100.0 * MAX_PBO
         )),
@@ -103,16 +111,16 @@ fn doubt(development: &DevelopmentSignificance, test: &TestSignificance, n_round
     }
 }
 
-fn too_short(sure: f64, test: &TestSignificance) -> String {
+fn too_short(probability: f64, test: &TestSignificance) -> String {
     match (test.years_needed.map(Finite::get), test.years.map(Finite::get)) {
         (Some(needed), Some(years)) => format!(
-            "with this Sharpe ratio {needed:.1} years of test would be needed to tell that from chance, and there is \
+            "at this Sharpe ratio {needed:.1} years of test are needed to distinguish it from chance, and the test has \
              {years:.1}"
         ),
-        _ => format!("the probability that this is more than chance is {sure:.3}, and {CONFIDENCE} is needed"),
+        _ => format!("the probability that it is more than chance is {probability:.3}, and {CONFIDENCE} is required"),
     }
 }
 
-fn why<'a>(reasons: &'a Reasons, name: &str) -> &'a str {
+fn reason_of<'a>(reasons: &'a Reasons, name: &str) -> &'a str {
     reasons.get(name).unwrap_or("it was not computed")
 }

@@ -1,14 +1,14 @@
-//! Compares the engine with a hand-computed table, and with a second engine that works trade by
-//! trade instead of bar by bar.
+//! Compares the backtest engine with a table computed by hand, and with a second engine that works
+//! trade by trade instead of bar by bar.
 
 use proptest::prelude::*;
 
 use super::super::backtest::*;
 
-/// Open, high, low, close.
+/// A bar: open, high, low, close.
 type OhlcRow = [f64; 4];
 
-/// Columns of rows.
+/// The bars by column: opens, highs, lows, closes.
 struct Columns([Vec<f64>; 4]);
 
 impl Columns {
@@ -16,9 +16,9 @@ impl Columns {
         Self(std::array::from_fn(|column| rows.iter().map(|row| row[column]).collect()))
     }
 
-    fn prices(&self) -> OhlcView<'_> {
+    fn prices(&self) -> PeriodPrices<'_> {
         let [open, high, low, close] = &self.0;
-        OhlcView { open, high, low, close }
+        PeriodPrices { open, high, low, close }
     }
 }
 
@@ -26,28 +26,28 @@ fn is_close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-12 * a.abs().max(1.0)
 }
 
-/// Bars, signals and notes. `E` is an entry signal at the bar's close, `X` an exit signal. A
-/// position lasts 3 bars at most, with a stop of 4 % and a target of 6 %; a fill costs 1 %, so a
-/// round trip keeps 0.99 · 0.99 = 0.9801.
+/// Bars, signals and comments. `E` is an entry signal at the bar's close, `X` an exit signal. A
+/// position lasts 3 bars at most, with a stop of 4 % and a target of 6 %. A fill costs 1 %, so
+/// 0.99 · 0.99 = 0.9801 of the value remains after a round trip.
 const TABLE: [(OhlcRow, &str, &str); 14] = [
     ([100.0, 101.0, 99.0, 100.0], "E", ""),
-    ([100.0, 103.0, 99.0, 102.0], "E", "in at 100; the signal at its close finds it held"),
+    ([100.0, 103.0, 99.0, 102.0], "E", "enters at 100; the signal at its close is ignored, since a position is held"),
     ([102.0, 104.0, 101.0, 103.0], "EX", ""),
-    ([104.0, 105.0, 103.0, 104.0], "E", "out at 104, since exit beats entry"),
-    ([100.0, 102.0, 98.0, 101.0], "", "in at 100"),
-    ([101.0, 107.0, 95.0, 100.0], "E", "touches stop 96 and target 106: out at 96"),
-    ([100.0, 103.0, 97.0, 102.0], "E", "in at 100"),
-    ([108.0, 109.0, 107.0, 108.0], "E", "opens beyond target 106: out at 108"),
-    ([100.0, 101.0, 99.0, 100.0], "", "in at 100"),
+    ([104.0, 105.0, 103.0, 104.0], "E", "exits at 104, since an exit signal overrides an entry signal"),
+    ([100.0, 102.0, 98.0, 101.0], "", "enters at 100"),
+    ([101.0, 107.0, 95.0, 100.0], "E", "touches stop 96 and target 106: exits at 96"),
+    ([100.0, 103.0, 97.0, 102.0], "E", "enters at 100"),
+    ([108.0, 109.0, 107.0, 108.0], "E", "opens beyond target 106: exits at 108"),
+    ([100.0, 101.0, 99.0, 100.0], "", "enters at 100"),
     ([100.0, 102.0, 98.0, 101.0], "E", ""),
     ([101.0, 103.0, 99.0, 102.0], "E", ""),
-    ([103.0, 104.0, 102.0, 103.0], "E", "held for 3 bars: out at 103, and in no more in this bar"),
-    ([100.0, 100.0, 95.0, 97.0], "E", "in at 100 and out at the stop 96"),
-    ([100.0, 102.0, 99.0, 101.0], "E", "in at 100, and out at the last close 101"),
+    ([103.0, 104.0, 102.0, 103.0], "E", "held for 3 bars: exits at 103, and does not enter again in this bar"),
+    ([100.0, 100.0, 95.0, 97.0], "E", "enters at 100 and exits at the stop 96"),
+    ([100.0, 102.0, 99.0, 101.0], "E", "enters at 100 and exits at the last close 101"),
 ];
 
 #[test]
-fn a_hand_computed_table_is_reproduced() {
+fn the_engine_reproduces_a_table_computed_by_hand() {
     let columns = Columns::from_rows(&TABLE.map(|(row, ..)| row));
     let marked = |mark: char| TABLE.iter().map(|(_, signals, _)| signals.contains(mark)).collect();
     let signals = Signals { entry: marked('E'), exit: marked('X') };
@@ -94,11 +94,12 @@ fn a_hand_computed_table_is_reproduced() {
 /// A round trip of the slow engine.
 struct SlowTrip {
     trip: RoundTrip,
-    /// Whether it ended at the open of its last bar.
+    /// Whether the position was closed at the open of its last bar.
     ends_at_open: bool,
 }
 
-/// Finds round trips one after the other: for each the earliest of all events that could end it.
+/// Finds round trips one after the other; each ends with the earliest of all events that can close
+/// it.
 fn slow_trips(rows: &[OhlcRow], signals: &Signals, settings: &TradeSettings) -> Vec<SlowTrip> {
     let n_bars = rows.len();
     let mut trips = Vec::new();
@@ -135,7 +136,7 @@ fn slow_trips(rows: &[OhlcRow], signals: &Signals, settings: &TradeSettings) -> 
 }
 
 /// Computes the capital at each close from the round trips alone.
-fn slow_worth(rows: &[OhlcRow], trips: &[SlowTrip], cost: f64) -> Vec<f64> {
+fn slow_capital(rows: &[OhlcRow], trips: &[SlowTrip], cost: f64) -> Vec<f64> {
     let trips = || trips.iter().map(|slow| &slow.trip);
     let at_close = |bar: usize| {
         let closed: f64 = trips().filter(|trip| trip.exit_bar <= bar).map(|trip| 1.0 + trip.gain).product();
@@ -161,8 +162,8 @@ fn signals_of(bars: &[SignalledBar]) -> Signals {
     Signals { entry: bars.iter().map(|bar| bar.entry).collect(), exit: bars.iter().map(|bar| bar.exit).collect() }
 }
 
-/// Draws whole prices, so that opens, stops and targets are often exactly equal; most bars open with
-/// a gap.
+/// Draws whole prices, so that opens, stops and targets are often exactly equal; most bars open
+/// with a gap.
 fn any_bar() -> impl Strategy<Value = SignalledBar> {
     let price = 90..=110_i32;
     let wick = 0..=6_i32;
@@ -185,7 +186,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn the_engine_equals_a_slow_one_trade_by_trade(bars in prop::collection::vec(any_bar(), 0..60), settings in any_settings()) {
+    fn the_engine_equals_a_slow_engine_that_works_trade_by_trade(bars in prop::collection::vec(any_bar(), 0..60), settings in any_settings()) {
         let rows = rows_of(&bars);
         let signals = signals_of(&bars);
         let columns = Columns::from_rows(&rows);
@@ -196,10 +197,10 @@ proptest! {
             prop_assert!(is_close(ours.gain, theirs.gain), "{:?} {:?}", ours, theirs);
             prop_assert_eq!(RoundTrip { gain: 0.0, ..*ours }, RoundTrip { gain: 0.0, ..*theirs });
         }
-        let mut worth = 1.0;
-        for (growth, slow_worth) in run.growth.iter().zip(slow_worth(&rows, &slow, settings.cost)) {
-            worth *= growth;
-            prop_assert!(is_close(worth, slow_worth), "{} {}", worth, slow_worth);
+        let mut capital = 1.0;
+        for (growth, slow_capital) in run.growth.iter().zip(slow_capital(&rows, &slow, settings.cost)) {
+            capital *= growth;
+            prop_assert!(is_close(capital, slow_capital), "{} {}", capital, slow_capital);
         }
         for (bar, &is_held) in run.is_held.iter().enumerate() {
             let lasts = |SlowTrip { trip, ends_at_open }: &SlowTrip| {
@@ -210,17 +211,18 @@ proptest! {
     }
 
     #[test]
-    fn a_bar_depends_on_nothing_after_it(
+    fn a_bar_does_not_depend_on_later_bars(
         bars in prop::collection::vec(any_bar(), 3..40),
         others in prop::collection::vec(any_bar(), 40),
         settings in any_settings(),
         share in 0.0..1.0_f64,
     ) {
-        // The last bar but one at most: in the last one every position ends.
+        // The last two bars are never compared, because every position is closed in the last bar.
         let first_changed = 1 + (share * (bars.len() - 2) as f64) as usize;
         let mut changed = bars.clone();
         changed[first_changed..].copy_from_slice(&others[..bars.len() - first_changed]);
-        // The signal at the close before acts in the first bar that is not compared.
+        // The signal at the close of the bar before acts in the first changed bar, so that signal
+        // may change too.
         changed[first_changed - 1].entry = others[0].entry;
         changed[first_changed - 1].exit = others[0].exit;
         let [ours, theirs] = [&bars, &changed].map(|bars| {
@@ -232,12 +234,12 @@ proptest! {
 }
 
 #[test]
-fn being_in_all_the_time_is_the_market_less_two_fills() {
+fn always_in_equals_the_market_minus_the_cost_of_two_fills() {
     let columns = Columns::from_rows(&TABLE.map(|(row, ..)| row));
     let product = |growth: Vec<f64>| growth.into_iter().product::<f64>();
-    let of_market = product(market(&columns.prices()));
-    assert!(is_close(of_market, 101.0 / 100.0));
-    assert!(is_close(product(always_in(&columns.prices(), 0.01)), of_market * 0.9801));
+    let market_growth = product(market(&columns.prices()));
+    assert!(is_close(market_growth, 101.0 / 100.0));
+    assert!(is_close(product(always_in(&columns.prices(), 0.01)), market_growth * 0.9801));
     let one_bar = Columns::from_rows(&[[100.0, 110.0, 90.0, 105.0]]);
     assert!(is_close(product(always_in(&one_bar.prices(), 0.01)), 1.05 * 0.9801));
     assert!(always_in(&Columns::from_rows(&[]).prices(), 0.01).is_empty());

@@ -14,7 +14,7 @@ use crate::{
     search::tests::panel::{N_DAYS, Panel},
 };
 
-/// `SIGNAL` and `NOISE_1` of a panel.
+/// Columns of `SIGNAL` and `NOISE_1` in a panel.
 const SIGNAL: usize = 0;
 const NOISE: usize = 1;
 
@@ -26,7 +26,7 @@ fn below(feature_idx: usize, threshold: f32) -> Conjunction {
     Conjunction(vec![RuleCondition { feature_idx, operator: Operator::Below, threshold }])
 }
 
-/// The job's rule reads noise; the mined rules read the signal and noise.
+/// Returns a rule set: its job rules read noise, and its mined rules read the signal and noise.
 fn rule_set() -> RuleSet {
     let lists =
         || RuleLists { stable: vec![above(SIGNAL, 0.5)], high_lift: vec![above(SIGNAL, 1.0), above(NOISE, 1.0)] };
@@ -39,7 +39,7 @@ fn rule_set() -> RuleSet {
     }
 }
 
-/// Scores equal to `SIGNAL`, on all rows after the first block.
+/// Returns scores equal to `SIGNAL` on all rows after the first block.
 fn scores(panel: &Panel) -> Vec<f32> {
     let first = panel.partition.blocks[1].start;
     let values = panel.table.column(SIGNAL).iter().zip(&panel.table.day);
@@ -60,7 +60,7 @@ fn inputs<'a>(panel: &'a Panel, rule_set: &'a RuleSet, scores: &'a [f32]) -> Str
         cost_bps: 5.0,
         n_trials: 64,
         seed: 42,
-        n_side_by_side: 1,
+        n_parallel: 1,
     }
 }
 
@@ -77,7 +77,7 @@ fn test_period<'a>(inputs: &StrategyInputs<'a>) -> BacktestPeriod<'a> {
 }
 
 #[test]
-fn a_planted_edge_beats_the_market_before_and_in_the_test() {
+fn a_planted_edge_beats_the_market_in_both_periods() {
     for seed in 0..4 {
         let panel = Panel::new(seed, 0.4, &[1.0]);
         let rule_set = rule_set();
@@ -85,7 +85,7 @@ fn a_planted_edge_beats_the_market_before_and_in_the_test() {
         let found = optimize(&inputs(&panel, &rule_set, &scores));
         let report = json(&found.report);
         for period in ["development", "test"] {
-            let total = |what: &str| report[period][what]["total_return_pct"].as_f64().unwrap();
+            let total = |name: &str| report[period][name]["total_return_pct"].as_f64().unwrap();
             assert!(total("performance") > total("buy_and_hold") + 10.0, "{seed} {period}: {}", report[period]);
         }
         let parameters = &report["parameters"];
@@ -96,7 +96,7 @@ fn a_planted_edge_beats_the_market_before_and_in_the_test() {
 }
 
 #[test]
-fn another_test_changes_no_parameter_and_no_figure_of_the_development() {
+fn parameters_and_development_figures_do_not_depend_on_the_test_period() {
     let panel = Panel::new(5, 0.3, &[1.0]);
     let other = panel.with_another_test();
     let rule_set = rule_set();
@@ -112,7 +112,7 @@ fn another_test_changes_no_parameter_and_no_figure_of_the_development() {
 }
 
 #[test]
-fn a_fold_follows_its_own_rules_and_the_test_the_last_ones() {
+fn each_block_follows_the_rules_of_its_fold_and_the_test_the_last_ones() {
     let panel = Panel::new(6, 0.3, &[1.0]);
     let scores = vec![f32::NAN; panel.table.n_rows()];
     let always = || vec![above(SIGNAL, f32::MIN)];
@@ -150,22 +150,22 @@ fn a_fold_follows_its_own_rules_and_the_test_the_last_ones() {
 }
 
 #[test]
-fn threads_change_nothing_and_seeds_do() {
+fn the_result_depends_on_the_seed_and_not_on_the_number_of_threads() {
     let panel = Panel::new(7, 0.3, &[1.0]);
     let rule_set = rule_set();
     let scores = scores(&panel);
     let inputs = inputs(&panel, &rule_set, &scores);
-    let of = |inputs: &StrategyInputs<'_>| {
+    let results = |inputs: &StrategyInputs<'_>| {
         let found = optimize(inputs);
         (json(&found.report).to_string(), found.equity_curve)
     };
-    let ours = of(&inputs);
-    assert_eq!(ours, of(&StrategyInputs { n_side_by_side: 4, ..inputs }));
-    assert_ne!(ours.0, of(&StrategyInputs { seed: 43, ..inputs }).0);
+    let ours = results(&inputs);
+    assert_eq!(ours, results(&StrategyInputs { n_parallel: 4, ..inputs }));
+    assert_ne!(ours.0, results(&StrategyInputs { seed: 43, ..inputs }).0);
 }
 
 #[test]
-fn candidates_begin_with_the_job_and_the_model_and_never_come_twice() {
+fn candidates_are_distinct_and_begin_with_the_job_and_the_model() {
     let panel = Panel::new(8, 0.3, &[1.0]);
     let rule_set = rule_set();
     let scores = scores(&panel);
@@ -173,7 +173,10 @@ fn candidates_begin_with_the_job_and_the_model_and_never_come_twice() {
     let report = optimize(&inputs).report;
     assert_eq!((report.n_candidates, report.candidates.len()), (1000, 1000));
     let base_rate = panel.labels[0].value.iter().filter(|value| **value == 1.0).count() as f64 / (2 * N_DAYS) as f64;
-    assert_eq!(report.candidates[0].strategy, "entry: 1 of job rules, exit: 1 of job rules, 1 bars");
+    assert_eq!(
+        report.candidates[0].strategy,
+        "entry: at least 1 job rule, exit: at least 1 job rule, held for at most 1 bar"
+    );
     let drawn = space_of(&inputs).draw(2, inputs.seed);
     let one_job_rule = Some(RuleCount { source: RuleSource::Job, threshold: 1 });
     assert_eq!((drawn[0].entry, drawn[0].exit, drawn[0].score_share), (one_job_rule, one_job_rule, None));
@@ -187,7 +190,7 @@ fn candidates_begin_with_the_job_and_the_model_and_never_come_twice() {
     names.dedup();
     assert_eq!(names.len(), 1000);
     let few = optimize(&StrategyInputs { n_trials: 64, ..inputs }).report;
-    assert_eq!(few.candidates, report.candidates[..64], "a larger budget only adds");
+    assert_eq!(few.candidates, report.candidates[..64], "a larger budget only adds candidates");
 }
 
 #[test]
@@ -203,16 +206,16 @@ fn a_strategy_without_round_trips_is_counted_and_not_chosen() {
         let tried_and_needed = numbers(report["reasons"][name].as_str().unwrap());
         assert_eq!(tried_and_needed, [found.report.n_candidates, 10], "{name}");
     }
-    assert_eq!((found.verdict.verdict, found.equity_curve), (Call::Inconclusive, EquityCurve::default()));
+    assert_eq!((found.verdict.verdict, found.equity_curve), (VerdictKind::Inconclusive, EquityCurve::default()));
 
     let found = optimize(&inputs(&panel, &RuleSet::default(), &scores));
     assert_eq!(found.report.n_candidates, 0);
-    assert_eq!(found.verdict.verdict, Call::Inconclusive);
-    assert!(numbers(&found.verdict.reason).is_empty(), "no count of strategies, unlike the other reasons");
+    assert_eq!(found.verdict.verdict, VerdictKind::Inconclusive);
+    assert!(numbers(&found.verdict.reason).is_empty(), "only the other reasons contain a number of strategies");
 }
 
 #[test]
-fn a_flat_market_without_costs_gives_nothing() {
+fn a_flat_market_without_costs_has_zero_returns() {
     let mut panel = Panel::new(10, 0.3, &[1.0]);
     for bars in &mut panel.market.bars {
         for prices in [&mut bars.open, &mut bars.high, &mut bars.low, &mut bars.close] {
@@ -228,7 +231,7 @@ fn a_flat_market_without_costs_gives_nothing() {
     assert!(run.trades.len() > 10 && run.mean_exposure() > 0.1);
     assert!(run.returns.iter().all(|&value| value == 0.0) && run.trades.iter().all(|trade| trade.trip.gain == 0.0));
     let report = optimize(&inputs).report;
-    assert!(report.parameters.is_none() && report.n_eligible > 0, "no Sharpe ratio without any spread");
+    assert!(report.parameters.is_none() && report.n_eligible > 0, "the Sharpe ratio of constant returns is undefined");
 }
 
 fn space_of(inputs: &StrategyInputs<'_>) -> SearchSpace {
@@ -236,7 +239,7 @@ fn space_of(inputs: &StrategyInputs<'_>) -> SearchSpace {
 }
 
 #[test]
-fn what_can_never_happen_is_not_tried() {
+fn rules_and_stops_that_can_never_apply_are_not_tried() {
     let panel = Panel::new(8, 0.3, &[1.0]);
     let rule_set = rule_set();
     let scores = scores(&panel);
@@ -250,7 +253,7 @@ fn what_can_never_happen_is_not_tried() {
 }
 
 #[test]
-fn a_strategy_that_is_always_in_exceeds_the_market_by_nothing_but_costs() {
+fn a_strategy_that_is_always_in_differs_from_the_market_by_costs_only() {
     let panel = Panel::new(11, 0.3, &[1.0]);
     let always =
         RuleSet { job: PerSide { entry: vec![above(SIGNAL, f32::MIN)], exit: Vec::new() }, ..RuleSet::default() };
@@ -268,7 +271,7 @@ fn a_strategy_that_is_always_in_exceeds_the_market_by_nothing_but_costs() {
         let test = test_period(&inputs);
         let run = test.backtest(&candidate, None);
         let n_dates = run.returns.len() as f64;
-        // It enters at the second open, so it misses one date.
+        // The strategy enters at the second open, so it misses one date.
         assert!((run.mean_exposure() - (1.0 - 1.0 / n_dates)).abs() < 1e-12);
         let excess = test.excess(&run);
         let inner = &excess[2..excess.len() - 1];
@@ -280,7 +283,7 @@ fn a_strategy_that_is_always_in_exceeds_the_market_by_nothing_but_costs() {
 }
 
 #[test]
-fn the_equity_is_the_product_of_returns_and_trades_lie_in_their_part() {
+fn the_equity_is_the_product_of_returns_and_trades_are_in_their_period() {
     let panel = Panel::new(12, 0.4, &[1.0]);
     let rule_set = rule_set();
     let scores = scores(&panel);
@@ -293,11 +296,11 @@ fn the_equity_is_the_product_of_returns_and_trades_lie_in_their_part() {
         assert_eq!(period["n_dates"], points.len());
         assert_eq!(period["performance"]["n_trades"], trades.len());
         let last = points.last().unwrap();
-        for (worth, what) in
+        for (equity, name) in
             [(last.strategy, "performance"), (last.buy_and_hold, "buy_and_hold"), (last.always_in, "always_in")]
         {
-            let total = period[what]["total_return_pct"].as_f64().unwrap();
-            assert!((100.0 * (worth - 1.0) - total).abs() < 1e-9, "{what}: {worth} {total}");
+            let total = period[name]["total_return_pct"].as_f64().unwrap();
+            assert!((100.0 * (equity - 1.0) - total).abs() < 1e-9, "{name}: {equity} {total}");
         }
         let days = points[0].day..=last.day;
         for trade in trades {
@@ -309,10 +312,10 @@ fn the_equity_is_the_product_of_returns_and_trades_lie_in_their_part() {
 }
 
 #[test]
-fn bars_of_one_date_compound_and_a_symbol_without_bars_takes_no_capital() {
+fn bars_of_one_date_are_compounded_and_a_symbol_without_bars_gets_no_capital() {
     let mut panel = Panel::new(13, 0.3, &[1.0]);
     panel.partition.test = 19_100..19_167;
-    // Three bars a session, and the second symbol ends before the test.
+    // There are three bars per session, and the second symbol ends before the test period.
     let days: Vec<Vec<i32>> =
         [N_DAYS, 250].map(|n_bars| (0..n_bars).map(|bar| 19_000 + bar as i32 / 3).collect()).to_vec();
     let table = FeatureTable { symbols: panel.table.symbols.clone(), ..FeatureTable::default() };
@@ -328,10 +331,10 @@ fn bars_of_one_date_compound_and_a_symbol_without_bars_takes_no_capital() {
 }
 
 #[test]
-fn a_symbol_without_bars_makes_no_excess_of_a_strategy_that_is_always_in() {
+fn missing_bars_of_a_symbol_cause_no_excess_of_a_strategy_that_is_always_in() {
     let panel = Panel::new(7, 0.5, &[1.0]);
     let day = |bar: usize| panel.table.day[bar];
-    // The second symbol has a hole in the test and ends before it does.
+    // The second symbol has a gap in the test period and ends before the period does.
     let test_from = (0..N_DAYS).find(|&bar| panel.partition.test.contains(&day(bar))).unwrap();
     let bars: Vec<usize> = (0..N_DAYS - 25).filter(|bar| !(test_from + 10..test_from + 30).contains(bar)).collect();
     let mut market = panel.market.clone();
@@ -355,9 +358,9 @@ fn a_symbol_without_bars_makes_no_excess_of_a_strategy_that_is_always_in() {
     let run = test.backtest(&always, None);
     let exposure = run.mean_exposure();
     assert!(exposure > 0.98, "invested from the second bar on in every symbol with bars: {exposure}");
-    let worth: Vec<f64> = test.equity(&run, true).iter().map(|point| point.always_in).collect();
+    let equity: Vec<f64> = test.equity(&run, true).iter().map(|point| point.always_in).collect();
     for (idx, excess) in test.excess(&run).into_iter().enumerate().skip(1) {
-        let of_market = worth[idx] / worth[idx - 1] - 1.0;
-        assert!((excess - (1.0 - exposure) * of_market).abs() < 1e-12, "{excess} and {of_market} on date {idx}");
+        let market_return = equity[idx] / equity[idx - 1] - 1.0;
+        assert!((excess - (1.0 - exposure) * market_return).abs() < 1e-12, "{excess}, {market_return} on date {idx}");
     }
 }

@@ -1,16 +1,16 @@
-//! Distances of prices from their mean, their lows, and their earlier middle.
+//! Computes oscillators from the distances of prices from earlier prices, means and lows.
 
 use crate::features::kind::Shared;
-use crate::features::prices::Prices;
+use crate::features::ohlcv::OhlcvView;
 use crate::features::window::{each_bar, percent, ratio, sma, sum_windows, zip, zip_into};
 
-/// The close less that of `n` bars before.
-pub(super) fn mom(prices: &Prices, p: &[usize]) -> Vec<f64> {
+/// Computes the close minus the close `n` bars before.
+pub(super) fn mom(prices: &OhlcvView, p: &[usize]) -> Vec<f64> {
     each_bar(p[0], prices.close.len(), |bar| prices.close[bar] - prices.close[bar - p[0]])
 }
 
-/// Commodity channel index. Source: Lambert; 0 without deviation.
-pub(super) fn cci(prices: &Prices, p: &[usize]) -> Vec<f64> {
+/// Computes the commodity channel index; 0 if the deviation is 0. Source: Lambert.
+pub(super) fn cci(prices: &OhlcvView, p: &[usize]) -> Vec<f64> {
     let n = p[0];
     let typical = prices.typical();
     let average = sma(&typical, n);
@@ -20,7 +20,10 @@ pub(super) fn cci(prices: &Prices, p: &[usize]) -> Vec<f64> {
     })
 }
 
-/// Sum of distances from a centre; no shorter way than one by one is known, so four go at once.
+/// Computes the sum of distances from a centre.
+///
+/// The centre changes with every window, so all distances have to be summed again. Four independent
+/// sums allow the processor to add in parallel.
 fn distances(values: &[f64], centre: f64) -> f64 {
     let (fours, rest) = values.as_chunks::<4>();
     let mut sums = [0.0; 4];
@@ -30,11 +33,11 @@ fn distances(values: &[f64], centre: f64) -> f64 {
     sums.iter().sum::<f64>() + rest.iter().map(|value| (value - centre).abs()).sum::<f64>()
 }
 
-/// Weights of the three windows of the ultimate oscillator, from the shortest on.
+/// Weights of the three windows of the ultimate oscillator, the shortest first.
 const WEIGHTS: [f64; 3] = [4.0, 2.0, 1.0];
 
-/// Ultimate oscillator. Source: TA-Lib's ULTOSC; a window without a range counts as 0.
-pub(super) fn ultosc(prices: &Prices, p: &[usize]) -> Vec<f64> {
+/// Computes the ultimate oscillator; a window without a range adds 0. Source: TA-Lib's ULTOSC.
+pub(super) fn ultosc(prices: &OhlcvView, p: &[usize]) -> Vec<f64> {
     let len = prices.close.len();
     let mut windows = [p[0], p[1], p[2]];
     windows.sort_unstable();
@@ -56,7 +59,8 @@ pub(super) fn ultosc(prices: &Prices, p: &[usize]) -> Vec<f64> {
     out
 }
 
-/// Mean of the bars' middles over `n` less that over `m`, in price and in percent of the second mean.
+/// The mean of the bars' midpoints over `n` bars minus their mean over `m` bars, in price and in
+/// percent of the mean over `m` bars.
 pub(super) static AWESOME: Shared = Shared {
     compute: |prices, p| {
         let middle = zip(prices.high, prices.low, |high, low| (high + low) / 2.0);

@@ -1,21 +1,24 @@
-//! Wilder's directional movement. Source: TA-Lib's PLUS_DI, MINUS_DI and ADX.
+//! Computes Wilder's directional movement. Source: TA-Lib's PLUS_DI, MINUS_DI and ADX.
 
 use crate::features::kind::Shared;
-use crate::features::prices::Prices;
-use crate::features::window::{columns, ratio};
+use crate::features::ohlcv::OhlcvView;
+use crate::features::window::{nan_columns, ratio};
 
-/// Average index, movement up, movement down, and their difference.
+/// The average directional index, the upward and the downward movement, and their difference.
 pub(super) static DIRECTIONAL: Shared = Shared { compute: directional };
 
-/// Movements below this many percent of the true range are none.
+/// Movements up to this many percent of the true range are treated as zero.
 const NO_MOVEMENT: f64 = 1e-9;
 
-/// Sums of the first `n − 1` movements, smoothed from bar `n` on; the index's average is seeded by the mean of its
-/// first `n` and kept where nothing moves.
-fn directional(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
+/// Computes all outputs of [`DIRECTIONAL`].
+///
+/// The first `n − 1` movements are summed; the sums are smoothed from bar `n` on. The average of
+/// the index is seeded by the mean of the first `n` index values. This average keeps its value
+/// while both smoothed movements are 0.
+fn directional(prices: &OhlcvView, p: &[usize]) -> Vec<Vec<f64>> {
     let n = p[0];
     let share = 1.0 / n as f64;
-    let [mut adx, mut plus_di, mut minus_di, mut difference] = columns(prices.close.len());
+    let [mut adx, mut plus_di, mut minus_di, mut difference] = nan_columns(prices.close.len());
     let mut plus = 0.0;
     let mut minus = 0.0;
     let mut range = 0.0;
@@ -29,13 +32,13 @@ fn directional(prices: &Prices, p: &[usize]) -> Vec<Vec<f64>> {
         if bar < n {
             continue;
         }
-        let of_range = ratio(100.0, range, prices.close[bar], 0.0);
-        let of_plus = plus * of_range;
-        let of_minus = minus * of_range;
-        let between = of_plus - of_minus;
-        let both = of_plus + of_minus;
-        plus_di[bar] = of_plus;
-        minus_di[bar] = of_minus;
+        let per_range = ratio(100.0, range, prices.close[bar], 0.0);
+        let up_pct = plus * per_range;
+        let down_pct = minus * per_range;
+        let between = up_pct - down_pct;
+        let both = up_pct + down_pct;
+        plus_di[bar] = up_pct;
+        minus_di[bar] = down_pct;
         difference[bar] = between;
         let moves = both > NO_MOVEMENT;
         let index = if moves { 100.0 * between.abs() / both } else { 0.0 };

@@ -1,9 +1,10 @@
-//! The straight line through the last closes.
+//! Computes the least-squares line through the last closes.
 
 use crate::features::kind::Shared;
 use crate::features::window::{linear_fit, zip_into};
 
-/// Its slope in percent of the close per bar, and the share of the closes' variance that it explains.
+/// The slope of the line in percent of the close per bar, and the share of the closes' variance
+/// that the line explains.
 pub(super) static LINE: Shared = Shared {
     compute: |prices, p| {
         let (slope, explained) = linear_fit(prices.close, p[0]);

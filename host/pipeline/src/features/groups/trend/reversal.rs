@@ -1,13 +1,14 @@
-//! Stops that trail the price and turn when it reaches them.
+//! Computes stops that trail the price and reverse when the price reaches them.
 
 use crate::features::kind::Shared;
-use crate::features::prices::Prices;
-use crate::features::window::{Average, columns, direction};
+use crate::features::ohlcv::OhlcvView;
+use crate::features::window::{Average, direction, nan_columns};
 
-/// Wilder's parabolic stop, and the close's side of it: 1 above, -1 below, 0 upon it.
+/// Wilder's parabolic stop, and the side of the stop on which the close is: 1 above, -1 below, 0 if
+/// the two are equal.
 pub(super) static PARABOLIC: Shared = Shared {
     compute: |prices, p| {
-        let [mut level, mut side] = columns(prices.close.len());
+        let [mut level, mut side] = nan_columns(prices.close.len());
         let mut stop = Parabolic::start(prices, p);
         for bar in 1..prices.close.len() {
             level[bar] = stop.step(prices, bar);
@@ -17,26 +18,29 @@ pub(super) static PARABOLIC: Shared = Shared {
     },
 };
 
-/// State of the parabolic stop before a bar. Source: TA-Lib's SAR.
+/// The state of the parabolic stop before a bar. Source: TA-Lib's SAR.
 struct Parabolic {
     /// 1 while the stop trails a rise from below, -1 while it trails a fall from above.
     side: f64,
     stop: f64,
-    /// The furthest price of the move.
+    /// Highest price of the rise, or lowest price of the fall.
     extreme: f64,
     acceleration: f64,
     step: f64,
-    most: f64,
+    max_acceleration: f64,
 }
 
 impl Parabolic {
-    /// Starts with the direction of the second bar, from the far end of the first.
-    fn start(prices: &Prices, p: &[usize]) -> Self {
+    /// Starts in the direction of the second bar. The stop is the low of the first bar for a rise,
+    /// or its high for a fall.
+    fn start(prices: &OhlcvView, p: &[usize]) -> Self {
+        // As in TA-Lib, the first direction is a fall if the second bar has a downward movement.
         let falls = prices.close.len() > 1 && prices.directional_movement(1).1 > 0.0;
-        let most = p[1] as f64 / 100.0;
+        let max_acceleration = p[1] as f64 / 100.0;
+        // As in TA-Lib, a step above the limit is reduced to the limit.
         let step = p[0].min(p[1]) as f64 / 100.0;
         let side = if falls { -1.0 } else { 1.0 };
-        let mut start = Self { side, stop: 0.0, extreme: 0.0, acceleration: step, step, most };
+        let mut start = Self { side, stop: 0.0, extreme: 0.0, acceleration: step, step, max_acceleration };
         if prices.close.len() > 1 {
             start.stop = start.near(prices, 0);
             start.extreme = start.far(prices, 1);
@@ -44,49 +48,53 @@ impl Parabolic {
         start
     }
 
-    /// Advances past a bar other than the first, and returns the stop at that bar.
-    fn step(&mut self, prices: &Prices, bar: usize) -> f64 {
+    /// Advances the state by one bar, which is not the first, and returns the stop at that bar.
+    fn step(&mut self, prices: &OhlcvView, bar: usize) -> f64 {
         let far = self.far(prices, bar);
         if self.side * direction(self.stop, self.near(prices, bar)) <= 0.0 {
             self.side = -self.side;
-            self.stop = self.clear(prices, self.extreme, bar);
+            self.stop = self.limit(prices, self.extreme, bar);
             self.extreme = self.far(prices, bar);
             self.acceleration = self.step;
         } else if self.side * direction(self.extreme, far) > 0.0 {
             self.extreme = far;
-            self.acceleration = (self.acceleration + self.step).min(self.most);
+            self.acceleration = (self.acceleration + self.step).min(self.max_acceleration);
         }
         let stop = self.stop;
-        self.stop = self.clear(prices, stop + self.acceleration * (self.extreme - stop), bar);
+        self.stop = self.limit(prices, stop + self.acceleration * (self.extreme - stop), bar);
         stop
     }
 
-    /// Limits a stop to a price that the last two bars have not reached; the first bar is ignored.
-    fn clear(&self, prices: &Prices, stop: f64, bar: usize) -> f64 {
+    /// Limits a stop to a price that the last two bars have not passed. The first bar of the series
+    /// is ignored.
+    fn limit(&self, prices: &OhlcvView, stop: f64, bar: usize) -> f64 {
         let before = self.near(prices, (bar - 1).max(1));
         let now = self.near(prices, bar);
         if self.side > 0.0 { stop.min(before).min(now) } else { stop.max(before).max(now) }
     }
 
-    /// Returns the end of a bar on the side of the stop.
-    fn near(&self, prices: &Prices, bar: usize) -> f64 {
+    /// Returns the price of a bar on the side of the stop: its low during a rise, its high during a
+    /// fall.
+    fn near(&self, prices: &OhlcvView, bar: usize) -> f64 {
         if self.side > 0.0 { prices.low[bar] } else { prices.high[bar] }
     }
 
-    /// Returns the end of a bar on the side of the extreme.
-    fn far(&self, prices: &Prices, bar: usize) -> f64 {
+    /// Returns the price of a bar on the side of the extreme: its high during a rise, its low
+    /// during a fall.
+    fn far(&self, prices: &OhlcvView, bar: usize) -> f64 {
         if self.side > 0.0 { prices.high[bar] } else { prices.low[bar] }
     }
 }
 
-/// The band that the price has not crossed, and its side: 1 while it trails from below, -1 from above.
+/// The band that trails the price, and its side: 1 while it trails from below, -1 while it trails
+/// from above.
 ///
-/// Bands lie `m` hundredths of average true ranges from the bar's middle; each moves towards the
-/// price alone, until a close is beyond it. The side turns when the close is beyond the band that
-/// it trails. It starts with 1.
+/// Each band is `m / 100` average true ranges away from the bar's midpoint. A band moves only
+/// towards the price until a close is beyond it. The side changes when a close is beyond the
+/// trailing band. It starts with 1.
 pub(super) static SUPERTREND: Shared = Shared {
     compute: |prices, p| {
-        let [mut level, mut side] = columns(prices.close.len());
+        let [mut level, mut side] = nan_columns(prices.close.len());
         let mut range = Average::wilder(p[0]);
         let mut upper = f64::INFINITY;
         let mut lower = f64::NEG_INFINITY;
@@ -97,6 +105,8 @@ pub(super) static SUPERTREND: Shared = Shared {
                 continue;
             }
             let middle = (prices.high[bar] + prices.low[bar]) / 2.0;
+            // A band that the previous close has passed starts again. Any other band can only move
+            // towards the price.
             let before = prices.close[bar - 1];
             let close = prices.close[bar];
             upper = if direction(upper, before) > 0.0 { middle + distance } else { upper.min(middle + distance) };

@@ -1,4 +1,5 @@
-//! The pipeline finds planted signals, finds nothing in noise, and does not read the test period during the search.
+//! The pipeline finds planted signals, finds nothing in noise, and does not read the test period
+//! during the search.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,7 @@ use std::sync::OnceLock;
 
 use oculus_job::hash::sha256_hex;
 use oculus_market_data::synth::Kind;
-use oculus_pipeline::parallel::side_by_side;
+use oculus_pipeline::parallel::parallel_map;
 use oculus_tests::command::{train, train_on};
 use oculus_tests::market;
 use oculus_tests::results::model;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const SYMBOLS: [&str; 4] = ["AAA", "BBB", "CCC", "DDD"];
-/// Weekdays of eight and a half years: a warm-up and seven labelled years.
+/// Number of weekdays in eight and a half years: a warm-up and seven labelled years.
 const N_DAYS: usize = 2200;
 const N_SEEDS: u64 = 12;
 
@@ -43,9 +44,9 @@ fn random_walks_are_not_forecast() {
     let neural = json!({ "train_lstm": true, "lstm_hidden_size": 16, "lstm_sequence_length": 20, "lstm_patience": 4,
                          "train_neural_networks": true, "nn_epochs": 30 });
     config.as_object_mut().unwrap().extend(neural.as_object().unwrap().clone());
-    let results = side_by_side(2, &seeds, |seed| train_all_on(synthetic_bars(*seed, Kind::Walk).path(), &job));
+    let results = parallel_map(2, &seeds, |seed| train_all_on(synthetic_bars(*seed, Kind::Walk).path(), &job));
     for family in ["LightGBM", "MLP", "LSTM"] {
-        let aucs = results.iter().map(|result| validation_of(result, family)["auc"].as_f64().unwrap());
+        let aucs = results.iter().map(|result| validation_figures(result, family)["auc"].as_f64().unwrap());
         let mean = aucs.sum::<f64>() / results.len() as f64;
         println!("validation AUC of {family} on {N_SEEDS} null markets: mean {mean:.4}");
         assert!((mean - 0.5).abs() <= 0.03, "{family}: mean {mean}");
@@ -53,10 +54,10 @@ fn random_walks_are_not_forecast() {
     let metrics: Vec<Value> = results.into_iter().map(|mut result| result["model_metrics"].take()).collect();
     let aucs: Vec<f64> = metrics.iter().map(|metrics| metrics["auc"].as_f64().unwrap()).collect();
     let mean = aucs.iter().sum::<f64>() / aucs.len() as f64;
-    let spread = (aucs.iter().map(|auc| (auc - mean).powi(2)).sum::<f64>() / aucs.len() as f64).sqrt();
-    println!("test AUC of {N_SEEDS} null markets: mean {mean:.4}, deviation {spread:.4}, each {aucs:.3?}");
+    let deviation = (aucs.iter().map(|auc| (auc - mean).powi(2)).sum::<f64>() / aucs.len() as f64).sqrt();
+    println!("test AUC of {N_SEEDS} null markets: mean {mean:.4}, deviation {deviation:.4}, each {aucs:.3?}");
     assert!((mean - 0.5).abs() <= 0.03, "mean {mean} of {aucs:?}");
-    // One in forty is expected by chance.
+    // By chance, one in forty markets is expected to have an interval above zero.
     let claims = |metrics: &&Value| metrics["auc_minus_baseline_ci95"][0].as_f64().unwrap() > 0.0;
     let n_claims = metrics.iter().filter(claims).count();
     assert!(n_claims <= 1, "{n_claims} of {N_SEEDS} null markets are claimed to be forecast");
@@ -72,17 +73,18 @@ fn a_planted_signal_is_found() {
     assert!(excess > 0.05, "{metrics}");
     assert!(metrics["auc_minus_baseline_ci95"][0].as_f64().unwrap() > 0.02, "{metrics}");
     let features = result["extracted_rules"]["top_features"].as_array().unwrap();
-    // Correlated columns share the importance of the planted one, so its kind is counted as a
-    // whole. Four of about eighty columns would have a twentieth by chance.
+    // Correlated columns share the importance of the planted one, so the importance of all RSI
+    // columns is added. By chance, the RSI columns would have a twentieth of the importance,
+    // because they are four of about eighty columns.
     let is_rsi = |feature: &&Value| feature["feature"].as_str().unwrap().starts_with("RSI_");
-    let of_rsi = |features: &[Value]| {
+    let rsi_importance = |features: &[Value]| {
         features.iter().filter(is_rsi).map(|feature| feature["importance"].as_f64().unwrap()).sum::<f64>()
     };
-    assert!(of_rsi(features) > 0.1 && of_rsi(&features[..5]) > 0.05, "{features:?}");
+    assert!(rsi_importance(features) > 0.1 && rsi_importance(&features[..5]) > 0.05, "{features:?}");
 }
 
 #[test]
-fn a_signal_that_needs_memory_is_found_better_by_the_lstm_than_by_trees() {
+fn the_lstm_finds_a_signal_that_depends_on_earlier_rows_better_than_trees_do() {
     let mut job = job("remembered");
     let design = &mut job["design"];
     design["forward_returns_days_options"] = json!([1]);
@@ -95,10 +97,10 @@ fn a_signal_that_needs_memory_is_found_better_by_the_lstm_than_by_trees() {
     }
     let bars = synthetic_bars(1, Kind::Gaps { strength: 1.0 });
     let result = train_all_on(bars.path(), &job);
-    let auc = |family: &str| validation_of(&result, family)["auc"].as_f64().unwrap();
+    let auc = |family: &str| validation_figures(&result, family)["auc"].as_f64().unwrap();
     println!("remembered gaps: LSTM {:.3}, LightGBM {:.3}", auc("LSTM"), auc("LightGBM"));
-    let gain = &validation_of(&result, "LSTM")["gain_over_lead"];
-    let error = &validation_of(&result, "LSTM")["gain_standard_error"];
+    let gain = &validation_figures(&result, "LSTM")["gain_over_lead"];
+    let error = &validation_figures(&result, "LSTM")["gain_standard_error"];
     assert!(gain.as_f64().unwrap() > 2.0 * error.as_f64().unwrap(), "{}", result["models"]);
     assert_eq!(result["model_metrics"]["model_name"], "LSTM", "the winner on validation rows is the tested model");
     assert!(result["model_metrics"]["auc"].as_f64().unwrap() > 0.6, "{}", result["model_metrics"]);
@@ -118,7 +120,7 @@ fn artifacts() -> &'static Path {
     FOLDER.get_or_init(|| tempfile::tempdir().unwrap()).path()
 }
 
-fn validation_of<'r>(result: &'r Value, family: &str) -> &'r Value {
+fn validation_figures<'r>(result: &'r Value, family: &str) -> &'r Value {
     let row = model(result, family);
     assert_eq!(row["status"], "ok", "{row}");
     &row["validation"]
@@ -135,8 +137,8 @@ fn mutated_test_bars_change_no_model_search_or_strategy() {
         mutate(&jobs::bars(), folder.path(), &format!("{symbol}.csv"), test_from);
     }
     let mutated = train_all_on(folder.path(), &job);
-    assert_eq!(models_of(&mutated), models_of(&original));
-    assert_eq!(models_of(&mutated).len(), 3);
+    assert_eq!(model_hashes(&mutated), model_hashes(&original));
+    assert_eq!(model_hashes(&mutated).len(), 3);
     assert_ne!(mutated["provenance"]["bars"]["sha256"], original["provenance"]["bars"]["sha256"]);
     assert_ne!(mutated["model_metrics"]["auc"], original["model_metrics"]["auc"]);
     assert_eq!(mutated["provenance"]["model_sha256"], original["provenance"]["model_sha256"]);
@@ -153,7 +155,7 @@ fn mutated_test_bars_change_no_model_search_or_strategy() {
 }
 
 /// Returns the file of every saved model with its SHA-256.
-fn models_of(result: &Value) -> BTreeMap<String, String> {
+fn model_hashes(result: &Value) -> BTreeMap<String, String> {
     let folder = PathBuf::from(result["run"]["artifacts"].as_str().unwrap()).join("models");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     files
@@ -161,7 +163,7 @@ fn models_of(result: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Copies a file with other prices and volumes from `test_from` on; every bar stays valid.
+/// Copies a file and changes prices and volumes from `test_from` on; every bar stays valid.
 fn mutate(from: &Path, to: &Path, file: &str, test_from: &str) {
     let text = std::fs::read_to_string(from.join(file)).unwrap();
     let (header, lines) = text.split_once('\n').unwrap();
@@ -183,7 +185,8 @@ fn mutate(from: &Path, to: &Path, file: &str, test_from: &str) {
     std::fs::write(to.join(file), format!("{header}\n{}\n", lines.join("\n"))).unwrap();
 }
 
-/// Returns a result without the fields that depend on test bars, and without those that differ between any two runs.
+/// Returns a result without the fields that depend on test bars, and without those that differ
+/// between any two runs.
 fn without_test_and_run(mut result: Value) -> Value {
     let metrics = &result["model_metrics"];
     let kept = json!({ "threshold": metrics["threshold"], "n_train": metrics["n_train"], "label": metrics["label"] });
@@ -198,7 +201,7 @@ fn without_test_and_run(mut result: Value) -> Value {
     result
 }
 
-/// Removes every field `test`, and the canaries' figures of the test.
+/// Removes every field `test`, and the canaries' figures on the test period.
 fn without_test(value: &mut Value) {
     match value {
         Value::Object(fields) => {

@@ -1,4 +1,4 @@
-//! What is kept between one worker and the next, and between two that run at once.
+//! The state that a later worker inherits from an earlier one, and that concurrent workers share.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
@@ -9,25 +9,25 @@ use oculus_tests::hostile::Library;
 use oculus_tests::log::LogEvent;
 use oculus_tests::{Redis, Site, Worker, command, jobs, wording};
 
-use super::{ID, assert_uses, build, serving, wait_until_active};
+use super::{ID, assert_uses, build, start_with, wait_until_active};
 
-/// Waits until a worker has refused the content that ends its process when it is opened.
-fn wait_for_refusal(worker: &Worker) {
-    worker.wait_for_event("refusal", |event| {
-        event.is_refusal_of(&library_file(ID)) && event.mentions(wording::EXIT_CODE_0)
+/// Waits until a worker has rejected the build that terminates its process when it is opened.
+fn wait_for_rejection(worker: &Worker) {
+    worker.wait_for_event("rejection", |event| {
+        event.is_rejection_of(&library_file(ID)) && event.mentions(wording::EXIT_CODE_0)
     });
 }
 
-/// A build that cannot be opened as long as a file is not there.
+/// Returns a build that can be opened only while a file exists.
 fn gated(number: u32, gate: &Path) -> Library {
     build(number).with("act", "open-wait").with("file", gate.to_str().unwrap())
 }
 
 #[test]
-fn a_restart_reads_generations_and_verdicts_from_the_journal_without_an_examination() {
+fn a_restart_reads_generations_and_verdicts_from_the_journal_without_a_probe() {
     let redis = Redis::start();
     let site = Site::new();
-    let gate = site.beside("gate");
+    let gate = site.path("gate");
     fs::write(&gate, "open").unwrap();
     let first = gated(1, &gate);
     let second = gated(2, &gate);
@@ -37,11 +37,11 @@ fn a_restart_reads_generations_and_verdicts_from_the_journal_without_an_examinat
     site.publish(ID, &second);
     wait_until_active(&before, 2, &second);
     site.publish(ID, &bad);
-    wait_for_refusal(&before);
+    wait_for_rejection(&before);
     let listed = site.listed(ID);
     before.kill();
     fs::remove_file(&gate).unwrap();
-    // An attempt to open a library would block now.
+    // From here, an attempt to open a library would block.
     let after = site.worker(&redis, &[]);
     wait_until_active(&after, 2, &second);
     assert_eq!(site.listed(ID), listed);
@@ -51,10 +51,10 @@ fn a_restart_reads_generations_and_verdicts_from_the_journal_without_an_examinat
 }
 
 #[test]
-fn a_journal_that_cannot_be_read_is_set_aside_and_the_worker_starts() {
+fn a_journal_that_cannot_be_read_is_renamed_and_the_worker_starts() {
     let redis = Redis::start();
     let first = build(1);
-    let (site, mut before) = serving(&redis, &first);
+    let (site, mut before) = start_with(&redis, &first);
     before.kill();
     let journal = site.state().join("journal.json");
     let text = fs::read_to_string(&journal).unwrap();
@@ -62,18 +62,18 @@ fn a_journal_that_cannot_be_read_is_set_aside_and_the_worker_starts() {
     fs::write(&journal, half).unwrap();
     let after = site.worker(&redis, &[]);
     wait_until_active(&after, 1, &first);
-    let event = after.wait_for_event("warning of the journal", |event| event.warns_of(text_of(&journal)));
-    let is_aside = |path: &&PathBuf| path.is_file() && fs::read_to_string(path).is_ok_and(|text| text == half);
-    let aside = all_below(&site.state()).iter().find(is_aside).expect("the broken journal").clone();
-    assert!(aside != journal && event.mentions(text_of(&aside)), "{event:?}");
+    let event = after.wait_for_event("warning of the journal", |event| event.warns_of(path_text(&journal)));
+    let is_moved_journal = |path: &&PathBuf| path.is_file() && fs::read_to_string(path).is_ok_and(|text| text == half);
+    let moved = all_below(&site.state()).iter().find(is_moved_journal).expect("the broken journal").clone();
+    assert!(moved != journal && event.mentions(path_text(&moved)), "{event:?}");
     assert_uses(&redis, "with-a-new-journal", &first);
 }
 
-fn text_of(path: &Path) -> &str {
+fn path_text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// All files and folders below a folder, and itself.
+/// Returns a folder and all files and folders below it.
 fn all_below(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![folder.to_owned()];
     let mut next = 0;
@@ -87,15 +87,15 @@ fn all_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn store_and_journal_are_accessible_to_their_user_only() {
+fn store_and_journal_are_accessible_only_to_their_user() {
     let redis = Redis::start();
-    let (site, _worker) = serving(&redis, &build(1));
+    let (site, _worker) = start_with(&redis, &build(1));
     let found = all_below(&site.state());
     assert!(found.len() >= 5, "a store with a copy, and a journal: {found:?}");
     for path in found {
         let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
-        let most = if path.is_dir() { 0o700 } else { 0o600 };
-        assert_eq!(mode & !most, 0, "{} has mode {mode:o}", path.display());
+        let allowed = if path.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode & !allowed, 0, "{} has mode {mode:o}", path.display());
     }
 }
 
@@ -103,35 +103,35 @@ fn store_and_journal_are_accessible_to_their_user_only() {
 fn a_modified_private_copy_is_not_opened() {
     let redis = Redis::start();
     let first = build(1);
-    let (site, _worker) = serving(&redis, &first);
-    let opened = site.beside("opened");
-    let other = build(2).with("act", "open-write").with("file", text_of(&opened));
+    let (site, _worker) = start_with(&redis, &first);
+    let opened = site.path("opened");
+    let other = build(2).with("act", "open-write").with("file", path_text(&opened));
     let copy = all_below(&site.state()).into_iter().find(|path| path.ends_with(library_file(ID))).unwrap();
     let modified = fs::metadata(&copy).unwrap().modified().unwrap();
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(&copy, other.bytes()).unwrap();
     File::options().write(true).open(&copy).unwrap().set_modified(modified).unwrap();
-    redis.submit(&jobs::led_by(ID, "deceived"));
+    redis.submit(&jobs::with_search_family(ID, "deceived"));
     let result = redis.result_of("deceived");
     assert_eq!(result["status"], "failed", "{result}");
     let message = result["error"]["message"].as_str().unwrap();
     for sha256 in [first.sha256(), other.sha256()] {
         assert!(message.contains(&sha256), "no {sha256} in {message}");
     }
-    assert!(!opened.exists(), "it was opened");
+    assert!(!opened.exists(), "the library was opened");
 }
 
 #[test]
-fn two_workers_share_one_state_and_both_follow_a_swap() {
+fn two_workers_share_one_state_and_both_activate_a_new_build() {
     let redis = Redis::start();
     let first = build(1);
     let second = build(2).with("act", "open-exit");
     let third = build(3);
-    let (site, one) = serving(&redis, &first);
+    let (site, one) = start_with(&redis, &first);
     let other = site.worker(&redis, &[]);
     wait_until_active(&other, 1, &first);
     site.publish(ID, &second);
-    [&one, &other].into_iter().for_each(wait_for_refusal);
+    [&one, &other].into_iter().for_each(wait_for_rejection);
     site.publish(ID, &third);
     [&one, &other].iter().for_each(|worker| wait_until_active(worker, 2, &third));
     assert_eq!(site.listed(ID).generations.len(), 2);
@@ -139,17 +139,17 @@ fn two_workers_share_one_state_and_both_follow_a_swap() {
 }
 
 #[test]
-fn a_model_is_loaded_by_the_build_that_made_it_even_after_a_swap() {
+fn a_model_is_loaded_by_the_build_that_trained_it_even_after_a_swap() {
     let site = Site::new();
-    let artifacts = site.beside("artifacts");
+    let artifacts = site.path("artifacts");
     let state = site.state();
     let plugins = site.plugins();
-    let settings = [("ARTIFACTS_DIR", text_of(&artifacts)), ("LOG_FORMAT", "json")];
+    let settings = [("ARTIFACTS_DIR", path_text(&artifacts)), ("LOG_FORMAT", "json")];
     let first = build(1);
     let second = build(2);
     site.publish(ID, &first);
-    let own = [("PLUGINS_DIR", text_of(&plugins)), ("PLUGINS_STATE_DIR", text_of(&state)), settings[0]];
-    command::train(&jobs::led_by(ID, "made-before"), &own);
+    let all_settings = [("PLUGINS_DIR", path_text(&plugins)), ("PLUGINS_STATE_DIR", path_text(&state)), settings[0]];
+    command::train(&jobs::with_search_family(ID, "made-before"), &all_settings);
     site.publish(ID, &second);
     let output = site.run(&["predict", "made-before"], &settings);
     assert_eq!((output.code, output.warnings().len()), (0, 0), "{output:?}");

@@ -1,8 +1,7 @@
-//! Why a job ended without a model.
+//! The failure of a job: the reason that it has no model.
 //!
-//! In: a phase, a code, and texts for people. Out: a [`Failure`].
-//! Invariant: programs decide by `kind`, `code` and `retryable`; the texts may change in any
-//! release.
+//! In: a phase, a code, and texts for people. Out: a [`JobError`]. Invariant: programs read only
+//! `kind`, `code` and `retryable`, because the texts can change in any release.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +11,8 @@ use crate::progress::Phase;
 /// The kind of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// The job requests something that cannot be done; a retry changes nothing.
+pub enum JobErrorKind {
+    /// The job requests something impossible. A retry without a change fails again.
     Refused,
     /// The job is valid, but its execution failed.
     Failed,
@@ -21,51 +20,51 @@ pub enum Kind {
     Cancelled,
 }
 
-/// The reason that a job has no model: what was found, what was needed, what to do.
+/// The reason that a job has no model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
-pub struct Failure {
-    /// Refused, failed or cancelled.
-    pub kind: Kind,
-    /// The phase in which the job ended.
+pub struct JobError {
+    /// Kind of the failure: refused, failed or cancelled.
+    pub kind: JobErrorKind,
+    /// The phase in which the job stopped.
     pub phase: Phase,
     /// Stable code for programs.
     pub code: ErrorCode,
-    /// The finding and the requirement, for people.
+    /// Message for people, with the found value and the expected one.
     pub message: String,
-    /// The remedy.
+    /// The remedy, for people.
     pub hint: String,
-    /// Whether the same job may succeed later without a change.
+    /// True if the job can succeed when it is pushed again without a change.
     pub retryable: bool,
 }
 
-impl Failure {
-    /// Creates the failure of a job that cannot be done as it is written.
+impl JobError {
+    /// Creates the failure of a job that requests something impossible.
     pub fn refused(phase: Phase, code: ErrorCode, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::new(Kind::Refused, phase, code, message.into(), hint.into())
+        Self::new(JobErrorKind::Refused, phase, code, message.into(), hint.into())
     }
 
     /// Creates the failure of a valid job whose execution failed.
     pub fn failed(phase: Phase, code: ErrorCode, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::new(Kind::Failed, phase, code, message.into(), hint.into())
+        Self::new(JobErrorKind::Failed, phase, code, message.into(), hint.into())
     }
 
     /// Creates the failure of a job that was cancelled on request.
     pub fn cancelled(phase: Phase) -> Self {
         let message = "the job was cancelled on request".to_owned();
         let hint = "push the job again to run it".to_owned();
-        Self::new(Kind::Cancelled, phase, ErrorCode::Cancelled, message, hint)
+        Self::new(JobErrorKind::Cancelled, phase, ErrorCode::Cancelled, message, hint)
     }
 
-    /// Marks the failure as retryable: the same job may succeed later. Only a code that is retryable sometimes needs it;
-    /// the others decide by themselves.
+    /// Marks the failure as retryable. Call it only for a code with [`Retryable::Sometimes`]. Every
+    /// other code is either always or never retryable.
     #[must_use]
     pub fn retryable(mut self) -> Self {
         self.retryable = true;
         self
     }
 
-    fn new(kind: Kind, phase: Phase, code: ErrorCode, message: String, hint: String) -> Self {
+    fn new(kind: JobErrorKind, phase: Phase, code: ErrorCode, message: String, hint: String) -> Self {
         let retryable = code.retryable() == Retryable::Yes;
         Self { kind, phase, code, message, hint, retryable }
     }
@@ -76,21 +75,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_code_decides_whether_a_failure_is_retryable() {
+    fn the_code_determines_whether_a_failure_is_retryable() {
         for &code in ErrorCode::ALL {
             let expected = code.retryable() == Retryable::Yes;
-            for failure in [Failure::failed(Phase::Queued, code, "", ""), Failure::refused(Phase::Queued, code, "", "")]
+            for failure in
+                [JobError::failed(Phase::Queued, code, "", ""), JobError::refused(Phase::Queued, code, "", "")]
             {
                 assert_eq!(failure.retryable, expected, "{code}");
             }
         }
-        assert!(!Failure::cancelled(Phase::Queued).retryable);
+        assert!(!JobError::cancelled(Phase::Queued).retryable);
     }
 
     #[test]
-    fn a_failure_whose_code_is_retryable_sometimes_can_be_marked() {
+    fn a_failure_with_a_code_that_is_sometimes_retryable_can_be_marked() {
         let code = ErrorCode::UnreadableBars;
         assert_eq!(code.retryable(), Retryable::Sometimes);
-        assert!(Failure::failed(Phase::DataFetch, code, "", "").retryable().retryable);
+        assert!(JobError::failed(Phase::DataFetch, code, "", "").retryable().retryable);
     }
 }

@@ -1,13 +1,15 @@
 //! The estimated time to completion (ETA) of an attempt.
 
-/// The lowest percentage from which the elapsed time is extrapolated; below it the estimate would
+/// The lowest percentage from which the elapsed time is extrapolated. Below it, the estimate would
 /// be noise.
 const MIN_PERCENT: f64 = 1.0;
 
-/// Returns the estimated seconds until the attempt completes, or `None` below 1 %: the elapsed time
-/// extrapolated to 100 %, or the estimate of the family under way if that is longer.
+/// Returns the estimated seconds until the attempt completes, or `None` below 1 %. The result is
+/// the larger of two estimates: the extrapolation of the elapsed time, and the estimate of the
+/// family that is being fitted.
 ///
-/// * `family_eta_s`: the family's own estimate, from its epochs or rounds.
+/// * `percent`: the progress of the attempt, 0 to 100.
+/// * `family_eta_s`: the estimate that the family derives from its epochs or rounds.
 pub(super) fn eta_s(percent: f64, elapsed_s: f64, family_eta_s: Option<f64>) -> Option<f64> {
     if percent < MIN_PERCENT {
         return None;
@@ -21,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_elapsed_time_is_extrapolated_from_one_percent_on() {
+    fn the_elapsed_time_is_extrapolated_from_one_percent() {
         assert_eq!(eta_s(0.9, 10.0, None), None);
         assert_eq!(eta_s(1.0, 1.0, None), Some(99.0));
         assert_eq!(eta_s(25.0, 10.0, None), Some(30.0));
@@ -29,7 +31,7 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_estimate_of_the_family_wins() {
+    fn a_longer_estimate_of_the_family_replaces_the_extrapolation() {
         assert_eq!(eta_s(25.0, 10.0, Some(31.0)), Some(31.0));
         assert_eq!(eta_s(25.0, 10.0, Some(29.0)), Some(30.0));
     }

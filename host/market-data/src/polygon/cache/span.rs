@@ -1,28 +1,30 @@
-//! The days of a cached file, which are its name.
+//! The span of days of a cache file, encoded in its name.
 //!
-//! In: days, or a name. Out: a name, or a [`Piece`]. Invariant: a name is read back as the same piece.
+//! In: days, or a name. Out: a name, or a [`CachedSpan`]. Invariant: parsing the name of a span
+//! returns the same span.
 
 use oculus_pipeline::date::{days_since_epoch, iso_date};
 
 use crate::polygon::calendar::Days;
 
-/// Days of a file, and the day on which it was fetched.
+/// The days of a cache file, and the day on which they were fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Piece {
+pub(crate) struct CachedSpan {
     /// The days of the file.
     pub days: Days,
-    /// New York's date of the fetch: prices are adjusted for every split up to it.
+    /// Date of the fetch, in New York time. Prices are adjusted for every split up to this date.
     pub as_of: i32,
 }
 
-impl Piece {
-    /// Returns the name of the file or folder of the piece.
+impl CachedSpan {
+    /// Returns the name of the span's file or folder, such as
+    /// `2024-01-02_2024-07-09@2024-07-10.parquet`.
     pub(super) fn name(self, ending: &str) -> String {
         let Days { first, last } = self.days;
         format!("{}_{}@{}.{ending}", iso_date(first), iso_date(last), iso_date(self.as_of))
     }
 
-    /// Returns the piece of a file or folder; `None` for another name.
+    /// Parses the name of a file or folder. Returns `None` if the name has another form.
     pub(super) fn from_name(name: &str, ending: &str) -> Option<Self> {
         let (days, as_of) = name.strip_suffix(ending)?.strip_suffix('.')?.split_once('@')?;
         let (first, last) = days.split_once('_')?;

@@ -1,4 +1,7 @@
-//! Progress of a job: the stage that it is in, and the percentage that is done.
+//! Reports the progress of a job: its current phase, and the percentage that is done.
+//!
+//! In: the progress of single stages. Out: [`Progress`] events. Invariant: the percentage never
+//! decreases.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +15,10 @@ use super::metrics::Finite;
 use super::models::{FamilyProgress, FitKind};
 use super::search::TrialEvent;
 
-/// Returns the start and the end of a phase in percent of the usual time of a job: with one family most of it is the
-/// search, with several it is their training.
+/// Returns the start and the end of a phase in percent of the usual duration of a job.
 fn share(phase: Phase, n_families: usize) -> (f64, f64) {
+    // With one family, the search takes most of the time; with several families, their training
+    // takes most of it.
     let searched = if n_families > 1 { 35.0 } else { 85.0 };
     match phase {
         Phase::Queued => (0.0, 0.0),
@@ -28,7 +32,7 @@ fn share(phase: Phase, n_families: usize) -> (f64, f64) {
     }
 }
 
-/// Share of the families' fits in the training phase; the canaries take the rest.
+/// Share of the training phase that the families' fits take; the canaries take the rest.
 const FITS_OF_TRAINING: f64 = 0.8;
 
 /// Reports the progress of a job.
@@ -38,11 +42,11 @@ pub(super) struct JobProgress<'a> {
     state: Mutex<ProgressState>,
 }
 
-/// The progress so far. The lock is held while a fit is reported, so that reports of parallel fits stay in order.
+/// The progress so far.
 #[derive(Default)]
 struct ProgressState {
     current: Option<Phase>,
-    /// Fraction done of each fit of each family, by the plugin's id.
+    /// Fraction of each fit that is done, by the plugin's id and the kind of fit.
     fits: BTreeMap<(String, FitKind), f64>,
 }
 
@@ -51,17 +55,17 @@ impl<'a> JobProgress<'a> {
         Self { on_progress, n_families, state: Mutex::default() }
     }
 
-    /// Ends the current phase and begins this one.
+    /// Completes the current phase and starts the given one.
     pub(super) fn enter(&self, phase: Phase, message: &str) {
         self.finish();
         self.state().current = Some(phase);
         self.report(phase, Status::InProgress, 0.0, object(json!({ "message": message })));
     }
 
-    /// Ends the current phase.
+    /// Completes the current phase.
     pub(super) fn finish(&self) {
-        let ended = self.state().current.take();
-        if let Some(phase) = ended {
+        let completed = self.state().current.take();
+        if let Some(phase) = completed {
             self.report(phase, Status::Completed, 1.0, object(json!({ "message": "done" })));
         }
     }
@@ -97,17 +101,21 @@ impl<'a> JobProgress<'a> {
 
     /// Reports the progress of a family's fit.
     pub(super) fn report_fit(&self, family: &FamilyProgress<'_>) {
+        // The lock is held until the report is sent, so that reports of parallel fits stay in
+        // order.
         let mut state = self.state();
         let done = state.fits.entry((family.manifest.id.clone(), family.fit)).or_default();
-        // A fit whose process was restarted starts at 0 again.
+        // If the plugin process was restarted, its fit starts at 0 again, but the percentage must
+        // not decrease.
         *done = done.max(family.progress.fraction);
-        // The search has fitted the lead on the last fold already.
+        // Each family has a fit on the last fold and a final fit. The search has already fitted the
+        // lead family on the last fold.
         let n_fits = 2 * self.n_families.max(1) - 1;
         let fraction = FITS_OF_TRAINING * state.fits.values().sum::<f64>() / n_fits as f64;
         self.report(Phase::Training, Status::InProgress, fraction, details(family));
     }
 
-    /// Reports the progress of the canaries: fits of the lead to labels shifted in time, the last part of the training.
+    /// Reports the progress of the canaries, which are the last part of the training phase.
     pub(super) fn report_shifts(&self, n_done: usize, n_shifts: usize) {
         let details = json!({ "message": format!("canaries: {n_done} of {n_shifts} shifted labels fitted") });
         let fraction = FITS_OF_TRAINING + (1.0 - FITS_OF_TRAINING) * n_done as f64 / n_shifts.max(1) as f64;
@@ -126,7 +134,7 @@ impl<'a> JobProgress<'a> {
     }
 }
 
-/// Returns the details of a family's fit; details that the family does not report are left out.
+/// Returns the details that a family reports about its fit.
 fn details(family: &FamilyProgress<'_>) -> Map<String, Value> {
     let FitProgress { fraction, epoch, loss, tune_loss, eta_s, .. } = *family.progress;
     let mut details = object(json!({
@@ -151,9 +159,9 @@ fn message(family: &FamilyProgress<'_>) -> String {
     let Some(epoch) = epoch else {
         return match fraction {
             _ if waits_for_gpu => format!("{title}: waiting for the GPU"),
-            0.0 => format!("{title}: {fit} begins"),
-            1.0 => format!("{title}: {fit} done"),
-            _ => format!("{title}: {fit}, {:.0} %", 100.0 * fraction),
+            0.0 => format!("{title}: {fit} fit started"),
+            1.0 => format!("{title}: {fit} fit completed"),
+            _ => format!("{title}: {fit} fit, {:.0} %", 100.0 * fraction),
         };
     };
     let of_all = family.n_epochs.map(|n_epochs| format!(" of {n_epochs}")).unwrap_or_default();
@@ -169,7 +177,7 @@ fn fit_name(fit: FitKind) -> &'static str {
     }
 }
 
-/// Returns the fields of a JSON object.
+/// Returns the fields of a JSON object; any other value has no fields.
 fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(fields) => fields,
@@ -198,19 +206,19 @@ mod tests {
     }
 
     #[test]
-    fn percent_never_falls_and_every_phase_has_a_first_and_a_last_event() {
+    fn the_percentage_never_decreases_and_every_phase_starts_and_completes() {
         let events = Mutex::new(Vec::new());
         let on_progress = |progress: Progress| events.lock().push(progress);
         let job = JobProgress::new(3, &on_progress);
         let phases = [Phase::DataFetch, Phase::FeatureEngineering, Phase::ConfigSearch, Phase::Training];
         for phase in phases {
-            job.enter(phase, "at work");
+            job.enter(phase, "in progress");
         }
-        // Two families in parallel, one of which is restarted; then the final fits.
+        // The fits of two families run in parallel, and one is restarted. The final fits follow.
         for (id, fraction) in [("a", 0.0), ("b", 0.6), ("a", 0.5), ("b", 0.1), ("a", 1.0), ("b", 1.0)] {
             report(&job, id, FitKind::LastFold, &at(fraction));
         }
-        for id in ["lead", "a", "b"] {
+        for id in ["first", "a", "b"] {
             report(&job, id, FitKind::Final, &at(1.0));
         }
         (1..=4).for_each(|n_done| job.report_shifts(n_done, 4));
@@ -223,7 +231,7 @@ mod tests {
         assert_eq!(
             last,
             [83.0, 86.0, 89.0, 92.0, 95.0, 95.0, 95.0, 98.0],
-            "five fits and the canaries are the training"
+            "the training phase consists of five fits and the canaries"
         );
         for phase in phases {
             let of_phase: Vec<_> = events.iter().filter(|progress| progress.phase == phase).collect();
@@ -233,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_is_reported_with_every_known_detail() {
+    fn the_report_of_an_epoch_contains_every_known_detail() {
         let events = Mutex::new(Vec::new());
         let on_progress = |progress: Progress| events.lock().push(progress);
         let job = JobProgress::new(2, &on_progress);
@@ -245,11 +253,11 @@ mod tests {
         let messages: Vec<_> = events.iter().map(|progress| progress.details["message"].as_str().unwrap()).collect();
         assert_eq!(
             messages,
-            ["LSTM: epoch 12 of 250, loss 0.6712, 8 s left", "LSTM: waiting for the GPU", "LSTM: final begins"]
+            ["LSTM: epoch 12 of 250, loss 0.6712, 8 s left", "LSTM: waiting for the GPU", "LSTM: final fit started"]
         );
         let details = &events[0].details;
-        let needed = json!({ "message": messages[0], "family": "LSTM", "fit": "last fold", "epoch": 12,
+        let expected = json!({ "message": messages[0], "family": "LSTM", "fit": "last fold", "epoch": 12,
             "n_epochs": 250, "loss": 0.671_23, "family_eta_s": 8.0, "percent": details["percent"] });
-        assert_eq!(Value::Object(details.clone()), needed, "and nothing is null");
+        assert_eq!(Value::Object(details.clone()), expected, "no field is null");
     }
 }

@@ -1,4 +1,5 @@
-//! The plugin process: opens one library and answers the requests of a job until the job closes the channel.
+//! The entry point of a plugin process: opens one library and handles requests until the job closes
+//! the channel.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,7 +18,7 @@ use oculus_plugin_api::conformance::{self, Depth, Step};
 use oculus_plugin_api::testing::Harness;
 use oculus_plugin_api::{PluginError, abi, code};
 use oculus_system::control;
-use oculus_system::process::end_group_now;
+use oculus_system::process::kill_group_now;
 use parking_lot::{Mutex, RwLock};
 
 use crate::file_id::FileId;
@@ -25,71 +26,80 @@ use crate::protocol::{Call, Event, Extract, Fit, Hello, HostMessage, Reply, Requ
 use crate::table::MappedTable;
 use crate::{device, loader};
 
-/// Runs a plugin process: opens the library that the first message names, and answers requests until the channel ends.
+/// Runs a plugin process: opens the library that the first message names, and handles requests
+/// until the channel closes.
 ///
 /// # Errors
-/// If the channel is broken. A library that cannot be used is reported by [`Event::Unusable`].
+/// Returns an error if the channel fails or a thread cannot be started. A library that cannot be
+/// used is reported by [`Event::Unusable`].
 pub fn run() -> Result<()> {
     let mut input = control::inherited()?;
-    let answers = Arc::new(Answers::new(input.try_clone().context("control channel")?));
+    let events = Arc::new(EventSender::new(input.try_clone().context("cannot set up the control channel")?));
     let hello = control::read_frame(&mut input)?.context("the job closed the channel before its first message")?;
-    let hello: Hello = postcard::from_bytes(&hello).context("first message")?;
-    let calls = read_messages(input, Arc::clone(&answers))?;
+    let hello: Hello = postcard::from_bytes(&hello).context("cannot parse the first message")?;
+    // This thread starts before the library is opened, so that the job can terminate this process
+    // while a library hangs in its constructor.
+    let calls = read_messages(input, Arc::clone(&events))?;
     let plugin = match Plugin::open(hello) {
         Ok(plugin) => Arc::new(plugin),
         Err(error) => {
-            let lacks_library = error.downcast_ref().is_some_and(loader::LoadError::is_transient);
-            answers.send(&Event::Unusable { reason: format!("{error:#}"), lacks_library });
+            let is_transient = error.downcast_ref().is_some_and(loader::LoadError::is_transient);
+            events.send(&Event::Unusable { reason: format!("{error:#}"), is_transient });
             return Ok(());
         }
     };
     for Call { id, request } in calls {
         let plugin = Arc::clone(&plugin);
-        let caller = Caller { id, answers: Arc::clone(&answers) };
+        let caller = HostServices { id, events: Arc::clone(&events) };
         let work = move || {
-            let reply = plugin.answer(request, &caller);
-            caller.answers.send(&Event::Reply { id, reply });
+            let reply = plugin.handle(request, &caller);
+            caller.events.send(&Event::Reply { id, reply });
         };
         std::thread::Builder::new().name(format!("call-{id}")).stack_size(STACK_BYTES).spawn(work)?;
     }
-    end_group_now()
+    kill_group_now()
 }
 
-/// Reads messages on a thread of its own, so that the end of the channel ends this process at any time: while a library
-/// hangs when it is opened, or during a fit. Everything that the process has started ends with it, without exit handlers,
-/// in which native code may crash.
-fn read_messages(mut input: UnixStream, answers: Arc<Answers>) -> Result<mpsc::Receiver<Call>> {
+/// Starts a thread that reads messages. When the channel closes, the thread terminates this process
+/// at once, even during a fit or while the opening of a library hangs. Everything that the process
+/// has started is killed with it. Exit handlers do not run, because native code may crash in them.
+fn read_messages(mut input: UnixStream, events: Arc<EventSender>) -> Result<mpsc::Receiver<Call>> {
     let (sender, calls) = mpsc::channel();
     let (started, has_started) = mpsc::channel();
     let read = move || {
         let _ = started.send(());
         while let Ok(Some(frame)) = control::read_frame(&mut input) {
             match postcard::from_bytes(&frame) {
-                // Calls have no receiver once this process is about to end.
+                // The error is ignored, because the receiver is dropped only if this process is
+                // about to terminate.
                 Ok(HostMessage::Call(call)) => _ = sender.send(call),
-                Ok(HostMessage::Cancel) => answers.is_cancelled.store(true, Ordering::Relaxed),
+                Ok(HostMessage::Cancel) => events.is_cancelled.store(true, Ordering::Relaxed),
                 Err(_) => break,
             }
         }
-        end_group_now()
+        kill_group_now()
     };
-    std::thread::Builder::new().name("job-gone".into()).spawn(read).context("cannot start a thread")?;
-    // A new thread sets up its thread-local storage under a lock of the system's loader. A library whose constructor
-    // hangs never releases that lock, so the thread must have started before a library is opened.
+    std::thread::Builder::new().name("messages".into()).spawn(read).context("cannot start a thread")?;
+    // A new thread sets up its thread-local storage under a lock of the system's loader. A library
+    // whose constructor hangs never releases that lock, so the thread must have started before the
+    // library is opened.
     has_started.recv().context("cannot start a thread")?;
     Ok(calls)
 }
 
-/// Stack of a thread that answers a call: native engines recurse too deep for Rust's default of 2 MiB.
+/// Stack size of a thread that handles a call. Native engines recurse too deeply for Rust's default
+/// of 2 MiB.
 const STACK_BYTES: usize = 16 << 20;
 
-/// Sends events to the job from any thread, and holds whether the job has cancelled its calls.
-struct Answers {
+/// Sends events to the job from any thread, and stores whether the job has cancelled its calls.
+struct EventSender {
     out: Mutex<UnixStream>,
+    /// The flag is read and written with `Relaxed`, because it guards no other data and a delay
+    /// does no harm.
     is_cancelled: AtomicBool,
 }
 
-impl Answers {
+impl EventSender {
     fn new(out: UnixStream) -> Self {
         Self { out: Mutex::new(out), is_cancelled: AtomicBool::new(false) }
     }
@@ -101,44 +111,45 @@ impl Answers {
             out.flush()
         });
         if sent.is_err() {
-            // The job is gone, so no result is needed.
-            end_group_now();
+            // The channel fails only if the job has terminated, so no result is needed.
+            kill_group_now();
         }
     }
 }
 
-/// One call as its plugin sees it: the plugin's progress, metrics and log lines are sent under the id of the call.
-struct Caller {
+/// The host's services for one call. The plugin's progress, metrics and log lines are sent with the
+/// id of the call.
+struct HostServices {
     id: u64,
-    answers: Arc<Answers>,
+    events: Arc<EventSender>,
 }
 
-impl abi::Host for Caller {
+impl abi::Host for HostServices {
     fn progress(&self, fraction: f64, message: RStr<'_>) {
-        self.answers.send(&Event::Progress { id: self.id, fraction, message: message.into() });
+        self.events.send(&Event::Progress { id: self.id, fraction, message: message.into() });
     }
 
     fn metric(&self, name: RStr<'_>, step: u64, value: f64) {
-        self.answers.send(&Event::Metric { id: self.id, name: name.into(), step, value });
+        self.events.send(&Event::Metric { id: self.id, name: name.into(), step, value });
     }
 
     fn log(&self, level: u32, message: RStr<'_>) {
-        self.answers.send(&Event::Log { id: self.id, level, message: message.into() });
+        self.events.send(&Event::Log { id: self.id, level, message: message.into() });
     }
 
-    /// Returns whether this process is about to be killed because it was silent. A job that ends does not cancel: it
-    /// ends this process at once.
+    /// Returns whether this process will be killed because it was silent. A job that finishes does
+    /// not cancel its calls: it terminates this process immediately.
     fn cancelled(&self) -> bool {
-        self.answers.is_cancelled.load(Ordering::Relaxed)
+        self.events.is_cancelled.load(Ordering::Relaxed)
     }
 }
 
-/// Returns the services of the host for one call.
-fn services(host: &Caller) -> abi::HostRef<'_> {
+/// Returns the host's services in the type that crosses the plugin boundary.
+fn services(host: &HostServices) -> abi::HostRef<'_> {
     abi::Host_TO::from_ptr(RRef::new(host), TD_Opaque)
 }
 
-/// The library of this process, with its prepared forms and its loaded model.
+/// The open library of this process, its prepared tables and its loaded model.
 struct Plugin {
     module: abi::Module_Ref,
     table: Option<abi::Table<'static>>,
@@ -153,8 +164,9 @@ impl Plugin {
         let table = match hello.table {
             None => None,
             Some(shape) => {
-                let file = File::from(control::inherited_fd(TABLE_FD).context("table")?);
-                // Leaked on purpose: prepared forms borrow the table until the process ends.
+                let file = File::from(control::inherited_fd(TABLE_FD).context("cannot open the inherited table")?);
+                // The mapping is leaked on purpose, because prepared tables borrow it until the
+                // process terminates.
                 let mapped: &'static MappedTable = Box::leak(Box::new(MappedTable::map(&file, shape)?));
                 Some(mapped.raw(mapped.names().leak()))
             }
@@ -162,7 +174,7 @@ impl Plugin {
         Ok(Self { module, table, prepared: RwLock::default(), loaded: RwLock::default() })
     }
 
-    fn answer(&self, request: Request, host: &Caller) -> Reply {
+    fn handle(&self, request: Request, host: &HostServices) -> Reply {
         let reply = match request {
             Request::Describe => self.describe(),
             Request::Examine(depth) => Ok(self.examine(depth, host)),
@@ -172,7 +184,7 @@ impl Plugin {
             Request::Load { model, setting } => self.load(&model, &setting),
             Request::Predict { rows } => self.predict(&rows),
         };
-        reply.unwrap_or_else(|error| Reply::Refused { code: error.code, message: brief(&message_of(&error)) })
+        reply.unwrap_or_else(|error| Reply::Rejected { code: error.code, message: shorten(&error_message(&error)) })
     }
 
     fn describe(&self) -> Result<Reply, PluginError> {
@@ -180,16 +192,22 @@ impl Plugin {
         Ok(Reply::Described(manifest.into()))
     }
 
-    fn examine(&self, depth: Depth, host: &Caller) -> Reply {
+    fn examine(&self, depth: Depth, host: &HostServices) -> Reply {
         let id = host.id;
         let mut on_step = |step: Step<'_>| match step {
-            Step::Begins(claim) => host.answers.send(&Event::Examining { id, claim: claim.to_owned() }),
-            Step::Ends(finding) => host.answers.send(&Event::Found { id, finding: finding.clone() }),
+            Step::Begins(claim) => host.events.send(&Event::Examining { id, claim: claim.to_owned() }),
+            Step::Ends(finding) => host.events.send(&Event::Found { id, finding: finding.clone() }),
         };
         Reply::Examined(conformance::examine(&Harness::from_module(self.module), depth, &mut on_step))
     }
 
-    fn prepare(&self, idx: usize, learn_rows: &[u32], setting: &str, host: &Caller) -> Result<Reply, PluginError> {
+    fn prepare(
+        &self,
+        idx: usize,
+        learn_rows: &[u32],
+        setting: &str,
+        host: &HostServices,
+    ) -> Result<Reply, PluginError> {
         let learn_rows = RSlice::from_slice(learn_rows);
         let prepared = (self.module.prepare())(self.table()?, learn_rows, RStr::from_str(setting), services(host));
         let prepared = prepared.into_result()?;
@@ -197,12 +215,14 @@ impl Plugin {
         Ok(Reply::Prepared)
     }
 
-    fn fit(&self, fit: &Fit, host: &Caller) -> Result<Reply, PluginError> {
+    fn fit(&self, fit: &Fit, host: &HostServices) -> Result<Reply, PluginError> {
+        // The lock is released before the fit, so that another table can be prepared meanwhile.
         let prepared = {
             let all = self.prepared.read();
             all.get(&fit.prepared).cloned()
         };
-        let prepared = prepared.ok_or_else(|| PluginError::data(format!("no prepared form {}", fit.prepared)))?;
+        let prepared = prepared
+            .ok_or_else(|| PluginError::data(format!("found no prepared table {}; prepare it first", fit.prepared)))?;
         let task = abi::Task {
             label: RSlice::from_slice(&fit.label),
             train_rows: RSlice::from_slice(&fit.train_rows),
@@ -214,13 +234,13 @@ impl Plugin {
         let model = prepared.fit(task, RStr::from_str(&fit.params), services(host)).into_result()?;
         let scores = self.scores(&model, &fit.predict_rows)?;
         let bytes = if fit.keep_model { Some(model.save().into_result()?.into()) } else { None };
-        // A family need not have importances.
+        // A family may not support importances, which is not an error.
         let importance = if fit.keep_model { model.importance().into_result().ok().map(Into::into) } else { None };
         let summary = model.summary().into_result()?.into();
         Ok(Reply::Fitted { scores, summary, model: bytes, importance })
     }
 
-    fn extract(&self, extract: &Extract, host: &Caller) -> Result<Reply, PluginError> {
+    fn extract(&self, extract: &Extract, host: &HostServices) -> Result<Reply, PluginError> {
         let task = abi::Task {
             label: RSlice::from_slice(&extract.label),
             train_rows: RSlice::from_slice(&extract.train_rows),
@@ -243,11 +263,12 @@ impl Plugin {
 
     fn predict(&self, rows: &[u32]) -> Result<Reply, PluginError> {
         let loaded = self.loaded.read();
-        let model = loaded.as_ref().ok_or_else(|| PluginError::data("no model has been loaded"))?;
+        let model = loaded.as_ref().ok_or_else(|| PluginError::data("no model is loaded; load one first"))?;
         Ok(Reply::Predicted { scores: self.scores(model, rows)? })
     }
 
     fn scores(&self, model: &abi::ModelBox, rows: &[u32]) -> Result<Vec<f32>, PluginError> {
+        // NaN marks a row that the plugin does not score.
         let mut scores = vec![f32::NAN; rows.len()];
         let out = RSliceMut::from_mut_slice(&mut scores);
         model.predict(self.table()?, RSlice::from_slice(rows), out).into_result()?;
@@ -255,42 +276,47 @@ impl Plugin {
     }
 
     fn table(&self) -> Result<abi::Table<'static>, PluginError> {
-        self.table.ok_or_else(|| PluginError::data("this process was given no table"))
+        self.table.ok_or_else(|| PluginError::data("this process has no table; start it with one"))
     }
 }
 
-/// Returns the message of an error. The message of a panic refers to the log, which has its place and trace.
-fn message_of(error: &PluginError) -> String {
+/// Returns the message of an error. For a panic it refers to the log, which contains the location
+/// and the trace.
+fn error_message(error: &PluginError) -> String {
     match error.code {
-        code::PANIC => format!("panicked (code {}): {}; the worker's log has the place", code::PANIC, error.message),
+        code::PANIC => {
+            format!("panicked (code {}): {}; the worker's log contains the location", code::PANIC, error.message)
+        }
         _ => error.message.to_string(),
     }
 }
 
-/// Returns the part of an engine's message that a result can hold: one line of at most [`LONGEST_MESSAGE`] characters,
-/// without the backtrace, whose addresses differ from run to run.
-fn brief(message: &str) -> String {
-    let words = message.lines().map(str::trim).take_while(|line| !line.starts_with("frame #"));
-    words.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ").chars().take(LONGEST_MESSAGE).collect()
+/// Shortens an engine's message to one line of at most [`MAX_MESSAGE_CHARS`] characters for the
+/// result. Removes the backtrace, because its addresses differ from run to run.
+fn shorten(message: &str) -> String {
+    let lines = message.lines().map(str::trim).take_while(|line| !line.starts_with("frame #"));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ").chars().take(MAX_MESSAGE_CHARS).collect()
 }
 
-const LONGEST_MESSAGE: usize = 1000;
+/// The maximum length of a message in characters.
+const MAX_MESSAGE_CHARS: usize = 1000;
 
 /// Returns the SHA-256 of a file's bytes, as hex.
-fn sha256_of(path: &std::path::Path) -> std::io::Result<String> {
+fn file_sha256(path: &std::path::Path) -> std::io::Result<String> {
     Ok(sha256_hex(&std::fs::read(path)?))
 }
 
-/// Checks that the bytes of the library are those whose hash the result contains.
+/// Checks that the bytes of the library have the SHA-256 that the result of the job states.
 fn check_bytes(hello: &Hello) -> Result<()> {
+    // While the id is unchanged, the bytes need not be hashed at each start.
     if hello.file_id.is_some() && FileId::from_path(&hello.library).ok() == hello.file_id {
         return Ok(());
     }
     let path = hello.library.display();
-    let found = sha256_of(&hello.library).with_context(|| format!("plugin `{path}`"))?;
-    let needed = &hello.sha256;
-    if found != *needed {
-        bail!("plugin `{path}` has changed since it was found: SHA-256 {found}, needed {needed}");
+    let found = file_sha256(&hello.library).with_context(|| format!("cannot read the plugin `{path}`"))?;
+    let expected = &hello.sha256;
+    if found != *expected {
+        bail!("plugin `{path}` has changed since it was examined: found SHA-256 {found}, expected {expected}");
     }
     Ok(())
 }
@@ -302,7 +328,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_library_whose_bytes_are_not_those_that_were_checked_is_not_opened() {
+    fn a_library_that_changed_after_its_examination_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let library = folder.path().join("library");
         let unfinished = folder.path().join("unfinished");
@@ -319,17 +345,17 @@ mod tests {
         };
         check_bytes(&hello).unwrap();
         publish("changed");
-        let refusal = check_bytes(&hello).unwrap_err().to_string();
-        assert!(refusal.contains(&sha256_hex(b"changed")) && refusal.contains(&hello.sha256), "{refusal}");
+        let error = check_bytes(&hello).unwrap_err().to_string();
+        assert!(error.contains(&sha256_hex(b"changed")) && error.contains(&hello.sha256), "{error}");
         publish("checked");
         check_bytes(&hello).unwrap();
         check_bytes(&Hello { file_id: None, ..hello }).unwrap();
     }
 
     #[test]
-    fn a_backtrace_is_no_part_of_a_message() {
+    fn a_backtrace_is_removed_from_a_message() {
         let message = "no memory\nException raised from alloc:127\nframe #0: f (0x7f72 in libc10.so)\nframe #1: g";
-        assert_eq!(brief(message), "no memory Exception raised from alloc:127");
-        assert_eq!(brief(&"x".repeat(5000)).len(), LONGEST_MESSAGE);
+        assert_eq!(shorten(message), "no memory Exception raised from alloc:127");
+        assert_eq!(shorten(&"x".repeat(5000)).len(), MAX_MESSAGE_CHARS);
     }
 }
