@@ -1,4 +1,4 @@
-//! The generated pages of `docs/` are current, and the links of all pages resolve.
+//! The generated pages and diagrams of `docs/` are current, and the links of all pages resolve.
 
 use std::path::Path;
 
@@ -42,4 +42,26 @@ fn the_page_of_features_matches_the_catalogue() {
     assert_eq!(listed.code, 0, "{listed:?}");
     let page = include_str!("../../docs/features.md");
     assert!(page.ends_with(&listed.stdout), "docs/features.md is outdated; `cargo xtask docs` writes it");
+}
+
+#[test]
+fn every_diagram_matches_its_source_text() {
+    let folder = Path::new(CHECKOUT).join("docs/diagrams");
+    let paths = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let texts: Vec<_> = paths.filter(|path| path.extension().is_some_and(|extension| extension == "dot")).collect();
+    assert!(texts.len() >= 2, "{texts:?}");
+    for path in texts {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let drawing = std::fs::read_to_string(path.with_extension("svg")).unwrap();
+        let is_current = drawing.ends_with(&format!("<!--\n{text}-->\n"));
+        assert!(is_current, "{} has changed; `cargo xtask docs` draws it", path.display());
+    }
+}
+
+#[test]
+fn the_page_of_troubleshooting_covers_every_error_code() {
+    let page = include_str!("../../docs/troubleshooting.md");
+    let missing: Vec<_> =
+        oculus_job::code::ErrorCode::ALL.iter().filter(|code| !page.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "docs/troubleshooting.md does not mention {missing:?}");
 }

@@ -1,7 +1,7 @@
-//! Builds the archived plugin: a binary of plugin API 1.0 that every later host has to load.
+//! Builds the archived plugin: a binary of plugin API 1.0 that every later host must load.
 //!
-//! It is built once per platform and committed. It is never rebuilt while the API is 1.x, because it represents the
-//! plugins that third parties have already shipped.
+//! The binary is built once per platform and committed. It is never rebuilt while the API is 1.x,
+//! because it represents the plugins that third parties have already shipped.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,8 +18,10 @@ pub(crate) fn build() -> Result<()> {
     let target = root().join("target/archive");
     let archived = root().join("tests/abi_frozen").join(target_triple()?).join(library("archive_1_0"));
     if archived.exists() {
-        bail!("{} exists already and must not be rebuilt", archived.display());
+        bail!("{} already exists and must not be rebuilt", archived.display());
     }
+    // With its own lock file, the archived plugin does not depend on the dependencies of the
+    // workspace.
     let mut command = cargo();
     command.args(["build", "--release", "--locked", "--manifest-path"]).arg(source.join("Cargo.toml"));
     command.arg("--target-dir").arg(&target).env("RUSTFLAGS", path_remap_flags()?);

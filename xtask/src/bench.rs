@@ -1,4 +1,4 @@
-//! Runs the benchmarks of `bench/`, which write their tables into `docs/benchmarks.md`.
+//! Runs the benchmarks of `bench/`, which write their tables to `docs/benchmarks.md`.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
@@ -11,15 +11,16 @@ use crate::cargo::{build, build_dir, cargo};
 use crate::shell::{root, run};
 use crate::{plugins, setup};
 
-/// The Python packages that features are compared with, pinned.
+/// Python packages whose features are compared with the features of this program. Their versions
+/// are pinned, so that runs are comparable.
 const PACKAGES: [&str; 3] = ["TA-Lib==0.8.2", "numpy==2.4.6", "pandas==3.1.1"];
 
-/// The plugins of this project whose start is measured.
+/// Plugins of this project whose start is measured.
 const FAMILIES: [&str; 4] = ["lightgbm", "mlp", "lstm", "rules"];
 
 /// A benchmark.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Bench {
+pub(crate) enum Benchmark {
     /// Time of features, compared with TA-Lib and pandas
     Features,
     /// Time and memory of ten million rows
@@ -28,12 +29,12 @@ pub(crate) enum Bench {
     Plugins,
     /// Time of each stage of the example job
     Stages,
-    /// Verdicts on panels whose truth is known: a hundred without an edge, some with a planted one
+    /// Verdicts on synthetic panels: 100 without an edge, 40 with a planted edge
     Verdicts,
 }
 
 /// Builds the workspace and runs one benchmark.
-pub(crate) fn measure(bench: Bench) -> Result<()> {
+pub(crate) fn measure(bench: Benchmark) -> Result<()> {
     setup::run()?;
     build()?;
     let programs = build_dir()?;
@@ -43,14 +44,14 @@ pub(crate) fn measure(bench: Bench) -> Result<()> {
     let docs = root().join("docs");
     let plugins = root().join("plugins");
     match bench {
-        Bench::Features => run(script(&python_with_packages()?, "features.py").arg(feature_times).arg(docs)),
-        Bench::Memory => run(python("memory.py").arg(host).arg(feature_times).arg(docs)),
-        Bench::Plugins => run(python("plugins.py").arg(plugin_start).arg(docs).args(plugin_libraries(&programs)?)),
-        Bench::Stages => {
+        Benchmark::Features => run(script(&python_with_packages()?, "features.py").arg(feature_times).arg(docs)),
+        Benchmark::Memory => run(python("memory.py").arg(host).arg(feature_times).arg(docs)),
+        Benchmark::Plugins => run(python("plugins.py").arg(plugin_start).arg(docs).args(plugin_libraries(&programs)?)),
+        Benchmark::Stages => {
             plugins::publish(&[])?;
             run(python("stages.py").arg(host).arg(plugins).arg(root()).arg(docs))
         }
-        Bench::Verdicts => {
+        Benchmark::Verdicts => {
             plugins::publish(&[])?;
             run(python("verdicts.py").arg(host).arg(plugins).arg(docs))
         }
@@ -69,17 +70,20 @@ fn script(python: &Path, name: &str) -> Command {
     command
 }
 
-/// Builds the example of a third party's plugin and returns all libraries to measure.
+/// Builds the example plugin, and returns all plugin libraries to measure.
 fn plugin_libraries(programs: &Path) -> Result<Vec<PathBuf>> {
     let mut libraries = build_third_party_example()?;
     libraries.extend(FAMILIES.map(|name| programs.join(library(name))));
     Ok(libraries)
 }
 
-/// Builds the example of a third party's plugin in release form, as it ships, and in debug form, as its author runs it.
+/// Builds the example plugin with two profiles: `release`, for shipping, and `dev`, for its
+/// author's own runs.
 fn build_third_party_example() -> Result<Vec<PathBuf>> {
     let folder = root().join("examples/logistic");
     let target = folder.join("target");
+    // The crate is not in the workspace, so it is built separately, like the crate of a third
+    // party.
     for profile in ["release", "dev"] {
         let mut command = cargo();
         command.args(["build", "--profile", profile]).arg("--manifest-path").arg(folder.join("Cargo.toml"));
@@ -92,10 +96,13 @@ fn library(name: &str) -> String {
     format!("{DLL_PREFIX}oculus_plugin_{name}{DLL_SUFFIX}")
 }
 
-/// Returns the Python of a virtual environment with the pinned packages; creates the environment if it is absent or old.
+/// Returns the Python of a virtual environment with the pinned packages. Creates the environment if
+/// it is absent or has other versions.
 fn python_with_packages() -> Result<PathBuf> {
     let folder = root().join(".tools/bench");
     let python = folder.join("bin/python");
+    // The file lists the installed packages. It is written last, so an interrupted installation is
+    // repeated.
     let stamp = folder.join("packages");
     let packages = PACKAGES.join("\n");
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == packages) {
@@ -109,6 +116,7 @@ fn python_with_packages() -> Result<PathBuf> {
 
 fn create_environment(folder: &Path, python: &Path) -> Result<()> {
     run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+    // Only wheels are installed, because building TA-Lib from source would require its C library.
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"];
     run(Command::new(python).args(install).args(PACKAGES))
 }

@@ -1,4 +1,7 @@
-//! Runs cargo, always on the whole workspace, so that every command shares one build of the dependencies.
+//! Runs cargo on the whole workspace. All tasks share one build of the dependencies.
+//!
+//! A build of a single crate with `-p` could select different features of shared dependencies, and
+//! would then build these dependencies again.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -27,12 +30,14 @@ pub(crate) fn build() -> Result<()> {
     run(cargo().args(["build", "--workspace"]))
 }
 
-/// Returns the folder of the built programs and libraries.
+/// Returns the folder that cargo builds programs and libraries into.
 pub(crate) fn build_dir() -> Result<PathBuf> {
+    // A configured target directory may be anywhere; only cargo can report it.
     let metadata =
         output(cargo().args(["metadata", "--format-version", "1", "--no-deps"])).context("cargo metadata failed")?;
-    let (_, rest) =
-        metadata.split_once("\"target_directory\":\"").context("cargo metadata contains no target folder")?;
-    let folder = rest.split('"').next().context("cargo metadata contains no target folder")?;
+    let (_, rest) = metadata
+        .split_once("\"target_directory\":\"")
+        .context("the output of cargo metadata contains no target_directory")?;
+    let folder = rest.split('"').next().context("the output of cargo metadata contains no target_directory")?;
     Ok(PathBuf::from(folder).join("debug"))
 }

@@ -1,4 +1,4 @@
-//! Sends one real job through a private Redis and a worker, and shows progress and result.
+//! Runs one real job through a private Redis and a worker, and shows its progress and result.
 
 use std::fs;
 use std::net::TcpListener;
@@ -8,12 +8,15 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
+use crate::capture::Capture;
 use crate::server::Server;
 use crate::shell::root;
 use crate::{cargo, plugins, setup};
 
-/// Sets up, builds, and shows a job from queue to result.
-pub(crate) fn run() -> Result<()> {
+/// Sets up the tools, builds the workspace, and runs a job from the queue to its result.
+///
+/// * `picture`: the SVG file into which the output of the command is drawn.
+pub(crate) fn run(picture: Option<&Path>) -> Result<()> {
     setup::run()?;
     plugins::publish(&[])?;
     let host = cargo::build_dir()?.join("oculus-host");
@@ -22,16 +25,21 @@ pub(crate) fn run() -> Result<()> {
     let mut worker = start_worker(&host, redis_port, &folder.0)?;
     eprintln!("demo: redis-server on port {redis_port}, worker {}; submitting examples/job.json", worker.id());
     let started = Instant::now();
-    let job = root().join("examples/job.json");
-    let submit = host_command(&host, redis_port, &folder.0).args(["submit", "--wait"]).arg(job).spawn();
-    worker.wait_for_client(submit.context("cannot start `oculus-host submit`")?)?;
-    eprintln!("demo: from the queue to the result in {:.1} s", started.elapsed().as_secs_f64());
+    let mut submit = host_command(&host, redis_port, &folder.0);
+    submit.args(["submit", "--wait"]).arg(root().join("examples/job.json"));
+    let capture = picture.map(|_| Capture::new(&mut submit, &folder.0)).transpose()?;
+    worker.wait_for_client(submit.spawn().context("cannot start `oculus-host submit`")?)?;
+    eprintln!("demo: {:.1} s from submission to result", started.elapsed().as_secs_f64());
+    if let (Some(picture), Some(capture)) = (picture, capture) {
+        capture.write("oculus-host submit examples/job.json --wait", picture)?;
+    }
     Ok(())
 }
 
-/// Starts a redis-server on a free port and returns the port with it.
+/// Starts a redis-server on a free port. Returns the port and the server.
 fn start_redis(folder: &Path) -> Result<(u16, Server)> {
-    // The listener is dropped at once, so that redis-server can bind the port that the system chose.
+    // The listener is dropped immediately, so that redis-server can bind the port that the system
+    // chose.
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let mut command = Command::new("redis-server");
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"]).arg(folder);
@@ -45,12 +53,15 @@ fn start_worker(host: &Path, redis_port: u16, folder: &Path) -> Result<Server> {
     Server::start("the worker", &mut command, "worker ready")
 }
 
-/// Returns a command of the host that uses the demo's Redis and none of the user's configuration: no variable, no
-/// `.env`, no backend.
+/// Returns a command that runs oculus-host with the demo's Redis.
+///
+/// The command ignores the user's configuration: it inherits no settings, reads no `.env` file in
+/// the demo's folder, and contacts no backend.
 fn host_command(host: &Path, redis_port: u16, folder: &Path) -> Command {
     let inherited = std::env::vars_os().filter(|(name, _)| ["PATH", "HOME", "TERM"].iter().any(|kept| name == kept));
     let mut command = Command::new(host);
     command.env_clear().envs(inherited).current_dir(folder);
+    // Nothing listens on port 9 (discard), so the demo's worker reaches no real backend.
     command.env("REDIS_URL", format!("redis://127.0.0.1:{redis_port}/0")).env("BACKEND_URL", "http://127.0.0.1:9");
     command
 }

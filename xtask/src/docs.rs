@@ -1,7 +1,8 @@
-//! Generates the pages of `docs/` whose tables the program prints.
+//! Generates the pages of `docs/` that contain tables printed by oculus-host.
 //!
-//! In: a template per page in `docs/templates/`, and a command that prints Markdown. Out: the template with `{{tables}}`
-//! replaced by what the command printed. `tests/e2e/docs.rs` checks that the committed pages are current.
+//! In: one template per page in `docs/templates/`, and a command that prints Markdown. Out: the
+//! template with `{{tables}}` replaced by the output of the command. `tests/e2e/docs.rs` checks
+//! that the committed pages are current.
 
 use std::fs;
 use std::process::Command;
@@ -9,13 +10,15 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{output, root};
-use crate::{cargo, plugins};
+use crate::{cargo, diagrams, plugins};
 
-/// The line of a template that the tables replace.
+/// Line of a template that is replaced by the tables.
 const PLACEHOLDER: &str = "{{tables}}\n";
 
 /// Builds the program and the plugins, and writes every generated page.
 pub(crate) fn write() -> Result<()> {
+    diagrams::draw()?;
+    // The page of parameters contains the manifests of the built plugins.
     plugins::publish(&[])?;
     let host = cargo::build_dir()?.join("oculus-host");
     let mut families = Command::new(&host);
@@ -29,7 +32,7 @@ pub(crate) fn write() -> Result<()> {
     write_page("errors.md", &mut errors)
 }
 
-/// Writes one page: its template, filled with the output of a command.
+/// Writes one page: its template with the output of a command.
 fn write_page(name: &str, command: &mut Command) -> Result<()> {
     let docs = root().join("docs");
     let template_path = docs.join("templates").join(name);
@@ -47,7 +50,7 @@ fn write_page(name: &str, command: &mut Command) -> Result<()> {
 fn fill(template: &str, tables: &str) -> Result<String> {
     let n_placeholders = template.matches(PLACEHOLDER).count();
     if n_placeholders != 1 {
-        bail!("expected the line {:?} once, found it {n_placeholders} times", PLACEHOLDER.trim_end());
+        bail!("found the line {:?} {n_placeholders} times, expected it once", PLACEHOLDER.trim_end());
     }
     Ok(template.replacen(PLACEHOLDER, tables, 1))
 }
@@ -57,12 +60,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_replace_the_placeholder_and_nothing_else() {
+    fn only_the_placeholder_is_replaced() {
         assert_eq!(fill("# Head\n\n{{tables}}\nfoot\n", "| a |\n").ok().as_deref(), Some("# Head\n\n| a |\nfoot\n"));
     }
 
     #[test]
-    fn a_template_needs_exactly_one_placeholder() {
+    fn a_template_with_no_or_two_placeholders_is_an_error() {
         assert!(fill("# Head\n", "| a |\n").is_err());
         assert!(fill("{{tables}}\n{{tables}}\n", "| a |\n").is_err());
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask`: set-up, plugins, demo and tests of the project, each one command.
+//! `cargo xtask`: the development tasks of the project, one command per task.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,8 +8,11 @@ use clap::{Parser, Subcommand};
 
 mod archive;
 mod bench;
+mod capture;
 mod cargo;
+mod check;
 mod demo;
+mod diagrams;
 mod docs;
 mod plugins;
 mod server;
@@ -17,7 +20,7 @@ mod setup;
 mod shell;
 mod test;
 
-/// Set-up, plugins, demo and tests of oculus-host.
+/// Development tasks of oculus-host
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -27,36 +30,54 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Fetch the native tools the build needs (CMake, libclang, redis-server); does nothing if all are installed.
+    /// Install the native tools that the build and the tests need
+    ///
+    /// Installs CMake, libclang and libtorch into .tools/, and redis-server as a system package.
+    /// Installed tools are not touched.
     #[command(after_help = "Example: cargo xtask setup")]
     Setup,
-    /// Build plugins and publish them into `./plugins/<id>/`.
+    /// Build plugins and publish them into ./plugins/ID/
     #[command(after_help = "Examples:\n  cargo xtask plugins lightgbm\n  cargo xtask plugins --to /srv/oculus/plugins")]
     Plugins {
-        /// Plugins to build; all of them if none is named.
+        /// Plugins to build [default: all plugins of this project]
         names: Vec<String>,
-        /// Folder of plugins to publish into, instead of `./plugins`.
+        /// Plugins folder to publish into [default: ./plugins]
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
     },
-    /// Write the generated pages of `docs/`.
+    /// Write the generated pages and diagrams of docs/
     #[command(after_help = "Example: cargo xtask docs")]
     Docs,
-    /// Send one real job through a private Redis and a worker, and show progress and result.
-    #[command(after_help = "Example: cargo xtask demo")]
-    Demo,
-    /// Measure, and write the tables of `docs/benchmarks.md`.
+    /// Run one real job through a private Redis and a worker
+    ///
+    /// Shows the progress and the result of the job.
+    #[command(after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --picture docs/pictures/demo.svg")]
+    Demo {
+        /// SVG file to draw the output of the command to
+        #[arg(long, value_name = "FILE")]
+        picture: Option<PathBuf>,
+    },
+    /// Run a benchmark and write its table to docs/benchmarks.md
     #[command(after_help = "Example: cargo xtask bench features")]
     Bench {
-        /// What to measure.
-        what: bench::Bench,
+        /// Benchmark to run
+        what: bench::Benchmark,
     },
-    /// Build this platform's binary of plugin API 1.0, which later hosts have to load; once per platform.
+    /// Build the archived plugin of API 1.0 for this platform
+    ///
+    /// Later hosts must load this binary, so it is built once per platform, committed and never
+    /// rebuilt.
     #[command(after_help = "Example: cargo xtask archive")]
     Archive,
-    /// Set up and run every test.
+    /// Set up the tools and run every test
     #[command(after_help = "Example: cargo xtask test")]
     Test,
+    /// Check format, lints, API docs, spelling and licences
+    #[command(after_help = "Example: cargo xtask check")]
+    Check,
+    /// Run the tests and the checks, as CI does
+    #[command(after_help = "Example: cargo xtask ci")]
+    Ci,
 }
 
 fn main() -> ExitCode {
@@ -80,9 +101,24 @@ fn run(task: Task) -> Result<()> {
             setup::run()?;
             docs::write()
         }
-        Task::Demo => demo::run(),
+        Task::Demo { picture } => demo::run(picture.as_deref()),
         Task::Bench { what } => bench::measure(what),
         Task::Archive => archive::build(),
         Task::Test => test::run(),
+        Task::Check => check::run(),
+        Task::Ci => {
+            test::run()?;
+            check::run()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_script_of_ci_runs_the_tasks_of_ci() {
+        let script = include_str!("../../.ci/run");
+        let tasks: Vec<_> = script.lines().filter_map(|line| line.strip_prefix("cargo xtask ")).collect();
+        assert_eq!(tasks, ["test", "check"], "`Task::Ci` runs these tasks");
     }
 }

@@ -1,4 +1,4 @@
-//! Builds plugins and publishes them into `<folder>/<id>/`, where a running worker may be reading.
+//! Builds plugins and publishes them into `<folder>/<id>/`, which a running worker may be watching.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,8 @@ fn plugin_names() -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let path = entry?.path();
-        // Without a manifest it is a third party's folder; without a `cdylib`, a library of our own plugins.
+        // A folder without a manifest contains a published library. A crate without `cdylib` is
+        // code that plugins share.
         if fs::read_to_string(path.join("Cargo.toml")).is_ok_and(|manifest| manifest.contains("cdylib")) {
             names.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
         }
@@ -44,9 +45,10 @@ pub(crate) fn publish_into(folder: &Path, names: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Publishes one library; a file with the same bytes is left as it is, since a worker would examine a new one.
+/// Publishes one library, unless the published file has the same bytes.
 fn publish_file(from: &Path, to: &Path) -> Result<()> {
     let bytes = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+    // A worker reads and hashes a replaced file again, so an unchanged library is not written.
     if fs::read(to).is_ok_and(|old| old == bytes) {
         eprintln!("plugins: {} is up to date", to.display());
         return Ok(());

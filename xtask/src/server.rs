@@ -1,4 +1,4 @@
-//! A program in the background whose output is kept for error messages.
+//! Runs a program in the background, and keeps its output for error messages.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use parking_lot::Mutex;
 
-/// How long a server may take until it is ready.
+/// Maximum time until a server is ready.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A program in the background; it is killed when this value is dropped.
+/// A program in the background. It is killed when this value is dropped.
 pub(crate) struct Server {
     name: &'static str,
     process: Child,
@@ -20,9 +20,9 @@ pub(crate) struct Server {
     events_sender: mpsc::Sender<Event>,
 }
 
-/// What the threads that watch the server and its client report.
+/// An event of the server or its client, reported by the thread that watches it.
 enum Event {
-    /// The server printed the line that states that it is ready.
+    /// The server printed its ready line.
     Ready,
     /// The server closed its output.
     ServerExited,
@@ -34,7 +34,7 @@ impl Server {
     /// Starts the program and waits until it prints a line that contains `ready_text`.
     ///
     /// # Errors
-    /// The program does not start, exits, or is not ready within 20 seconds.
+    /// Returns an error if the program cannot be started, exits, or is not ready within 20 seconds.
     pub(crate) fn start(name: &'static str, command: &mut Command, ready_text: &'static str) -> Result<Self> {
         let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let mut process = spawned.with_context(|| format!("cannot start {name}"))?;
@@ -56,7 +56,7 @@ impl Server {
     /// Waits until a client of this server has exited.
     ///
     /// # Errors
-    /// The client fails, or the server exits before it.
+    /// Returns an error if the client fails or the server exits first.
     pub(crate) fn wait_for_client(&mut self, mut client: Child) -> Result<()> {
         let events = self.events_sender.clone();
         std::thread::spawn(move || events.send(Event::ClientExited(client.wait())));
@@ -67,8 +67,9 @@ impl Server {
         }
     }
 
-    /// Collects the output in a thread of its own: a full pipe would block the server.
+    /// Starts a thread that collects the output of the server.
     fn watch_output(&self, output: ChildStdout, ready_text: &'static str) {
+        // The output is always read, because a full pipe would block the server.
         let log = Arc::clone(&self.log);
         let events = self.events_sender.clone();
         std::thread::spawn(move || {
@@ -91,6 +92,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.process.kill();
+        // Without this call a zombie process would remain until the task exits.
         let _ = self.process.wait();
     }
 }

@@ -1,4 +1,4 @@
-//! Runs other programs. An error always states the command and how it failed.
+//! Runs other programs. Every error contains the command and its exit status.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,17 +11,18 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// Runs a command and waits for it; its output is inherited.
+/// Runs a command and waits until it exits. Its output goes to the terminal.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
     if !status.success() {
-        bail!("{command:?} ended with {status}");
+        bail!("{command:?} failed with {status}");
     }
     Ok(())
 }
 
 /// Returns the standard output of a command; `None` if it cannot start or fails.
 pub(crate) fn output(command: &mut Command) -> Option<String> {
+    // Probes for missing programs are expected to fail, so their error output is discarded.
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }

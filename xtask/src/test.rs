@@ -7,23 +7,28 @@ use anyhow::{Context, Result, bail};
 
 use crate::{cargo, setup};
 
-/// Arguments of each `cargo test`: the workspace, and the example plugin, which is outside it like a third party's crate.
+/// Arguments of each run of `cargo test`: the workspace, and the example plugin, which is outside
+/// the workspace like the crate of a third party.
 const TEST_RUNS: [&[&str]; 2] = [&["--workspace"], &["--manifest-path", "examples/logistic/Cargo.toml"]];
 
-/// Runs every test, doctests included, and prints the totals at the end.
+/// Runs every test, including doctests, and prints the totals.
 pub(crate) fn run() -> Result<()> {
     setup::run()?;
-    // The end-to-end tests need the programs and plugins. They would build them without any output.
+    // The end-to-end tests need the programs and plugins. Without this step they would build them,
+    // but show no progress.
     cargo::build()?;
-    let mut total = Total::default();
+    let mut total = TestTotal::default();
+    // The results are collected first, so that a failure in the first run does not skip the second
+    // run.
     let results: Vec<_> = TEST_RUNS.iter().map(|arguments| run_tests(arguments, &mut total)).collect();
     println!("{} passed, {} failed", total.n_passed, total.n_failed);
     results.into_iter().collect()
 }
 
-fn run_tests(arguments: &[&str], total: &mut Total) -> Result<()> {
+fn run_tests(arguments: &[&str], total: &mut TestTotal) -> Result<()> {
     let mut command = cargo::cargo();
-    command.arg("test").args(arguments).stdout(Stdio::piped());
+    // `--no-fail-fast` shows all failures in one run, because one change may break several tests.
+    command.args(["test", "--no-fail-fast"]).args(arguments).stdout(Stdio::piped());
     let mut tests = command.spawn().context("cannot start cargo test")?;
     let output = tests.stdout.take().context("the output of cargo test is not piped")?;
     for line in BufReader::new(output).lines() {
@@ -33,20 +38,21 @@ fn run_tests(arguments: &[&str], total: &mut Total) -> Result<()> {
     }
     let status = tests.wait().context("cannot wait for cargo test")?;
     if !status.success() {
-        bail!("cargo test {} ended with {status}", arguments.join(" "));
+        bail!("cargo test {} failed with {status}", arguments.join(" "));
     }
     Ok(())
 }
 
-/// Number of tests over all programs and crates.
+/// The number of passed and failed tests of all programs and crates.
 #[derive(Default)]
-struct Total {
+struct TestTotal {
     n_passed: u32,
     n_failed: u32,
 }
 
-impl Total {
-    /// Adds a line such as `test result: ok. 3 passed; 0 failed; 0 ignored; …` and ignores other lines.
+impl TestTotal {
+    /// Adds the counts of a line such as `test result: ok. 3 passed; 0 failed; 0 ignored; …`;
+    /// ignores other lines.
     fn add(&mut self, line: &str) {
         let Some(counts) = line.strip_prefix("test result: ") else { return };
         let count = |outcome: &str| {
@@ -63,8 +69,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn totals_add_up_over_all_programs() {
-        let mut total = Total::default();
+    fn totals_sum_the_results_of_all_programs() {
+        let mut total = TestTotal::default();
         total.add("test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s");
         total.add("test a_job ... ok");
         total.add("test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s");

@@ -1,5 +1,5 @@
-//! Unpacks Python wheels into folders of their own, without a virtual environment and without changes to the system's
-//! Python.
+//! Unpacks Python wheels into separate folders, without a virtual environment and without changes
+//! to the system's Python.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use super::packages::system_package;
 use crate::shell::{output, run as run_command};
 
-/// Whether the dependencies of a wheel are unpacked with it.
+/// The choice of unpacking a wheel with or without its dependencies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dependencies {
     /// Unpack the wheel alone.
@@ -20,14 +20,15 @@ pub(super) enum Dependencies {
 
 /// Unpacks one wheel into a folder.
 ///
-/// * `what`: the name in messages.
+/// * `name`: the name in messages.
 /// * `requirement`: a requirement in pip's syntax, such as `cmake>=3.28,<5`.
-pub(super) fn unpack(what: &str, requirement: &str, folder: &Path, dependencies: Dependencies) -> Result<()> {
+pub(super) fn unpack(name: &str, requirement: &str, folder: &Path, dependencies: Dependencies) -> Result<()> {
     if output(Command::new("python3").args(["-m", "pip", "--version"])).is_none() {
         let pip = || output(Command::new("python3").args(["-m", "pip", "--version"])).is_some();
         system_package("Python's pip", &[("apt-get", "python3-pip"), ("dnf", "python3-pip"), ("brew", "python")], pip)?;
     }
-    eprintln!("setup: fetching {what} into {}", folder.display());
+    eprintln!("setup: fetching {name} into {}", folder.display());
+    // Only wheels are fetched, because building from source would need further tools.
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--upgrade", "--no-warn-script-location"]).args([
         "--root-user-action=ignore",
@@ -39,5 +40,5 @@ pub(super) fn unpack(what: &str, requirement: &str, folder: &Path, dependencies:
         pip.arg("--no-deps");
     }
     pip.arg("--target").arg(folder).arg(requirement);
-    run_command(&mut pip).with_context(|| format!("cannot fetch {what}"))
+    run_command(&mut pip).with_context(|| format!("cannot fetch {name}"))
 }
