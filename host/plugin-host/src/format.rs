@@ -36,7 +36,7 @@ pub enum FormatError {
          place"
     )]
     Damaged {
-        /// What is invalid in the file.
+        /// Description of the invalid part of the file.
         found: String,
         /// Length of the file in bytes.
         n_bytes: usize,

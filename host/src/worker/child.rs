@@ -22,8 +22,8 @@ use tokio::sync::mpsc;
 
 use crate::runner::spec::{JobEvent, JobSpec};
 
-/// The time within which a child must exit after its channel is closed. Afterwards its pipes have
-/// the same time to close, because its own children inherit the pipes and may keep them open.
+/// The time within which a child must exit after its channel is closed. Afterwards its pipes must
+/// close within an equal time: its own children inherit the pipes and may keep them open.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A running job process. It is killed when this value is dropped.

@@ -9,7 +9,7 @@ pub(crate) const TEST_PERIOD_DIVISOR: usize = 5;
 pub struct LabelledSpan {
     /// First session date of the labelled span, days since 1970-01-01.
     pub first_day: i32,
-    /// Length of the window of a sequence model, in rows. The window of a row consists of rows of
-    /// the same symbol and ends with the row itself.
+    /// Length of the window of a sequence model, in rows. The window of a row ends with
+    /// that row and contains rows of one symbol only.
     pub lookback_rows: usize,
 }

@@ -72,9 +72,9 @@ fn rank(table: &FeatureTable, run: &MiningRun<'_>, earlier: &[MiningRun<'_>]) ->
     }
 }
 
-/// Takes rules in the given order, up to the maximum length of a list. Rules that hold on mostly
-/// the same rows as an earlier one are skipped: a strategy counts rules, so one fact must not be
-/// counted twice.
+/// Takes rules in the given order, up to the maximum length of a list. A rule is skipped if it holds
+/// on mostly the same rows as an earlier rule: a strategy counts the rules that hold, so one fact
+/// must not be counted twice.
 fn first_distinct<'r>(
     table: &FeatureTable,
     rows: &[u32],
@@ -99,8 +99,8 @@ fn recurrence(table: &FeatureTable, rule: &Conjunction, earlier: &[MiningRun<'_>
 /// Returns the rule of a run that is the same as `rule`; if there are several, the most similar
 /// one.
 ///
-/// Two rules are the same if they apply the same operators to the same features and hold on mostly
-/// the same rows of the run. Equal thresholds are not required, because they vary with the rows.
+/// Two rules are treated as one if their features and operators are equal and they hold on mostly
+/// equal sets of rows. Equal thresholds are not required, because they vary with the rows.
 pub(super) fn same_rule<'m>(
     table: &FeatureTable,
     rule: &Conjunction,
