@@ -18,6 +18,9 @@ const BATCH_SIZE: usize = 125;
 /// Number of bytes at the beginning of an ELF file that contain its headers and the tables for the
 /// loader.
 const N_HEADER_BYTES: usize = 4096;
+/// Time without progress after which a plugin is killed. Some damages pass the probe and hang in a
+/// fit, and the default of 900 s would outlast the test.
+const SILENCE_SECONDS: &str = "10";
 
 /// Returns a random number below a bound.
 fn random_below(noise: &mut Noise, bound: usize) -> usize {
@@ -74,7 +77,7 @@ fn a_randomly_damaged_plugin_is_rejected_with_a_reason_or_works_and_affects_no_o
     let redis = Redis::start();
     let site = Site::new();
     site.publish_built("oculus_plugin_lightgbm");
-    let worker = site.worker(&redis, &[]);
+    let worker = site.worker(&redis, &[("PLUGIN_SILENCE_SECONDS", SILENCE_SECONDS)]);
     let baseline = Baseline::measure(&redis, &worker);
     let started = Instant::now();
     let mut noise = Noise::new(6);
