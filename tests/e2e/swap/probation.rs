@@ -55,6 +55,27 @@ fn a_generation_whose_fits_panic_is_rolled_back_even_if_no_process_dies() {
 }
 
 #[test]
+fn a_generation_whose_fits_hang_after_it_passed_the_probe_is_rolled_back() {
+    let redis = Redis::start();
+    let good = build(1);
+    let bad = build(2).with("act", "work-hang");
+    let site = Site::new();
+    site.publish(ID, &good);
+    let worker = site.worker(&redis, &[("PLUGIN_SILENCE_SECONDS", "2")]);
+    wait_until_active(&worker, 1, &good);
+    site.publish(ID, &bad);
+    wait_until_active(&worker, 2, &bad);
+    for id in ["first-hang", "second-hang"] {
+        redis.submit(&jobs::with_search_family(ID, id));
+        let result = redis.result_of(id);
+        assert_eq!(result["error"]["code"], "plugin_died", "{result}");
+        assert!(result["error"]["message"].as_str().unwrap().contains("PLUGIN_SILENCE_SECONDS"), "{result}");
+    }
+    wait_until_active(&worker, 3, &good);
+    assert_uses(&redis, "rescued", &good);
+}
+
+#[test]
 fn a_generation_that_loses_only_one_process_stays_active() {
     let redis = Redis::start();
     let good = build(1);
