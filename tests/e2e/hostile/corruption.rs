@@ -18,8 +18,8 @@ const BATCH_SIZE: usize = 125;
 /// Number of bytes at the beginning of an ELF file that contain its headers and the tables for the
 /// loader.
 const N_HEADER_BYTES: usize = 4096;
-/// Time without progress after which a plugin is killed. Some damages pass the probe and hang in a
-/// fit, and the default of 900 s would outlast the test.
+/// Time without progress after which a plugin is killed. Some damaged plugins pass the probe and
+/// hang in a fit, and the default of 900 s is longer than the test waits for a result.
 const SILENCE_SECONDS: &str = "10";
 
 /// Returns a random number below a bound.
