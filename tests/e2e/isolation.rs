@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use oculus_tests::command::train;
-use oculus_tests::processes::{descendants_of, in_role, kill, n_open_files, private_bytes, wait_until_gone};
+use oculus_tests::processes::{
+    KEEPS_NO_FREE_MEMORY, descendants_of, in_role, kill, n_open_files, private_bytes, wait_until_gone,
+};
 use oculus_tests::results::{failure, model, outside_run};
 use oculus_tests::{Redis, SOON, Worker, build, eventually, jobs, wording};
 use serde_json::{Value, json};
@@ -70,7 +72,7 @@ fn wait_for_no_process_below(worker: &Worker) {
 #[test]
 fn a_crashing_family_fails_alone_and_leaks_nothing_in_the_worker() {
     let redis = Redis::start();
-    let worker = worker(&redis, &[]);
+    let worker = worker(&redis, &KEEPS_NO_FREE_MEMORY);
     let acts: [(_, &[_]); 4] = [
         ("segfault", &["SIGSEGV", "misbehaving: act=segfault"]),
         ("abort", &["SIGABRT", "misbehaving: act=abort"]),
@@ -88,7 +90,7 @@ fn a_crashing_family_fails_alone_and_leaks_nothing_in_the_worker() {
     let (n_files_before, bytes_before) = before.unwrap();
     eventually("end of all open files", SOON, || (n_open_files(worker.pid()) <= n_files_before).then_some(()));
     let grown = private_bytes(worker.pid()).saturating_sub(bytes_before);
-    assert!(grown < 10 << 20, "{grown} bytes");
+    assert!(grown < 4 << 20, "{grown} bytes");
 }
 
 #[test]
