@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use oculus_tests::command::train;
 use oculus_tests::processes::{
-    KEEPS_NO_FREE_MEMORY, descendants_of, in_role, kill, n_open_files, private_bytes, wait_until_gone,
+    RETURN_FREE_MEMORY, descendants_of, in_role, kill, n_open_files, private_bytes, wait_until_gone,
 };
 use oculus_tests::results::{failure, model, outside_run};
 use oculus_tests::{Redis, SOON, Worker, build, eventually, jobs, wording};
@@ -72,7 +72,7 @@ fn wait_for_no_process_below(worker: &Worker) {
 #[test]
 fn a_crashing_family_fails_alone_and_leaks_nothing_in_the_worker() {
     let redis = Redis::start();
-    let worker = worker(&redis, &KEEPS_NO_FREE_MEMORY);
+    let worker = worker(&redis, &RETURN_FREE_MEMORY);
     let acts: [(_, &[_]); 4] = [
         ("segfault", &["SIGSEGV", "misbehaving: act=segfault"]),
         ("abort", &["SIGABRT", "misbehaving: act=abort"]),

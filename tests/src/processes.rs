@@ -53,12 +53,12 @@ pub fn n_open_files(pid: u32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
-/// Settings with which the allocator of a worker returns free memory at once, so that
+/// Settings with which a worker returns free memory to the kernel at once, so that
 /// [`private_bytes`] is the memory in use.
 ///
-/// Otherwise the kernel's huge pages and late returns move the figure of a worker that leaks
-/// nothing by 10 MiB.
-pub const KEEPS_NO_FREE_MEMORY: [(&str, &str); 2] = [("MIMALLOC_ALLOW_THP", "0"), ("MIMALLOC_PURGE_DELAY", "0")];
+/// By default, the allocator keeps free pages and uses huge pages, so that the private memory of a
+/// worker without a leak varies by 10 MiB.
+pub const RETURN_FREE_MEMORY: [(&str, &str); 2] = [("MIMALLOC_ALLOW_THP", "0"), ("MIMALLOC_PURGE_DELAY", "0")];
 
 /// Returns the private memory of a process in bytes.
 ///

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use oculus_tests::hostile::Library;
-use oculus_tests::processes::{KEEPS_NO_FREE_MEMORY, descendants_of, n_open_files, private_bytes};
-use oculus_tests::{Redis, SOON, Site, Worker, eventually, results};
+use oculus_tests::processes::{RETURN_FREE_MEMORY, descendants_of, n_open_files, private_bytes};
+use oculus_tests::{Redis, SOON, Worker, eventually, results};
 
-use super::{ID, assert_uses, build, run_job, wait_until_active};
+use super::{ID, assert_uses, build, run_job, start_with_settings, wait_until_active};
 
 const N_SWAPS: usize = 200;
 /// Number of swaps after which the worker's caches are filled.
@@ -20,10 +19,7 @@ const MAX_GROWTH_BYTES: u64 = 2 << 20;
 fn two_hundred_swaps_under_load_fail_no_job_and_leak_nothing() {
     let redis = Redis::start();
     let builds = [build(1), build(2)];
-    let site = Site::new();
-    site.publish(ID, &builds[0]);
-    let worker = site.worker(&redis, &KEEPS_NO_FREE_MEMORY);
-    wait_until_active(&worker, 1, &builds[0]);
+    let (site, worker) = start_with_settings(&redis, &builds[0], &RETURN_FREE_MEMORY);
     let swap = |number: usize| {
         let library = &builds[number % 2];
         let published = Instant::now();
@@ -33,8 +29,8 @@ fn two_hundred_swaps_under_load_fail_no_job_and_leak_nothing() {
         assert_uses(&redis, &format!("after-swap-{number}"), library);
         elapsed
     };
-    // The first swaps run under the same load, because the worker's memory depends on how many of
-    // its threads are busy at once.
+    // The warm-up has the same load, because the worker's memory depends on how many of its threads
+    // are busy at once.
     swaps_under_load(&redis, 1..=N_WARM_UP, swap);
     let (n_files, n_bytes) = idle_usage(&worker);
     let (elapsed, used) = swaps_under_load(&redis, N_WARM_UP + 1..=N_WARM_UP + N_SWAPS, swap);
@@ -51,26 +47,18 @@ fn two_hundred_swaps_under_load_fail_no_job_and_leak_nothing() {
 fn swaps_under_load(
     redis: &Redis,
     numbers: RangeInclusive<usize>,
-    swap: impl Fn(usize) -> Duration,
+    swap: impl Fn(usize) -> Duration + Send,
 ) -> (Vec<Duration>, Vec<String>) {
     let first = *numbers.start();
-    let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let load = scope.spawn(|| run_jobs(redis, &format!("next-to-{first}"), &is_over));
-        let elapsed = numbers.map(swap).collect();
-        is_over.store(true, Ordering::Relaxed);
-        (elapsed, load.join().unwrap())
+        let swaps = scope.spawn(|| numbers.map(swap).collect());
+        let mut used = Vec::new();
+        while !swaps.is_finished() {
+            let result = run_job(redis, &format!("next-to-{first}-{}", used.len()));
+            used.push(results::plugin_sha256(&result, ID).unwrap().to_owned());
+        }
+        (swaps.join().unwrap(), used)
     })
-}
-
-/// Runs job after job until the swaps are over, and returns the plugin hash of each result.
-fn run_jobs(redis: &Redis, name: &str, is_over: &AtomicBool) -> Vec<String> {
-    let mut used = Vec::new();
-    while !is_over.load(Ordering::Relaxed) {
-        let result = run_job(redis, &format!("{name}-{}", used.len()));
-        used.push(results::plugin_sha256(&result, ID).unwrap().to_owned());
-    }
-    used
 }
 
 /// Waits until a worker has no child, and returns its number of open files and its memory in bytes.

@@ -23,9 +23,14 @@ fn build(number: u32) -> Library {
 
 /// Returns a site with a published build, and a worker in which the build is active.
 fn start_with(redis: &Redis, library: &Library) -> (Site, Worker) {
+    start_with_settings(redis, library, &[])
+}
+
+/// Like [`start_with`], with settings of the worker.
+fn start_with_settings(redis: &Redis, library: &Library, settings: &[(&str, &str)]) -> (Site, Worker) {
     let site = Site::new();
     site.publish(ID, library);
-    let worker = site.worker(redis, &[]);
+    let worker = site.worker(redis, settings);
     wait_until_active(&worker, 1, library);
     (site, worker)
 }

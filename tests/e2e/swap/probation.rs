@@ -3,7 +3,7 @@
 use oculus_tests::processes::kill;
 use oculus_tests::{Redis, Site, jobs, results};
 
-use super::{ID, assert_uses, build, slow_job, start_with, wait_for_fit, wait_until_active};
+use super::{ID, assert_uses, build, slow_job, start_with, start_with_settings, wait_for_fit, wait_until_active};
 
 /// Returns the start of a hash, as a user would type it.
 fn short(sha256: &str) -> &str {
@@ -59,10 +59,7 @@ fn a_generation_whose_fits_hang_after_it_passed_the_probe_is_rolled_back() {
     let redis = Redis::start();
     let good = build(1);
     let bad = build(2).with("act", "work-hang");
-    let site = Site::new();
-    site.publish(ID, &good);
-    let worker = site.worker(&redis, &[("PLUGIN_SILENCE_SECONDS", "2")]);
-    wait_until_active(&worker, 1, &good);
+    let (site, worker) = start_with_settings(&redis, &good, &[("PLUGIN_SILENCE_SECONDS", "2")]);
     site.publish(ID, &bad);
     wait_until_active(&worker, 2, &bad);
     for id in ["first-hang", "second-hang"] {
