@@ -11,10 +11,12 @@ mod random;
 mod ranking;
 mod score_scale;
 mod sharpe;
+mod student_t;
 #[cfg(test)]
 mod tests;
 mod threshold;
 
+pub(crate) use self::student_t::{beta_quantile, t_quantile};
 pub use self::{
     bootstrap::{Dates, Interval, Resamples, block_dates, interval, standard_error, years_needed},
     figure::{Finite, Reasons, UndefinedError, shortest_decimal},
