@@ -268,9 +268,18 @@ codes! {
         UnknownParameter = "unknown_parameter":
             "A field has the prefix of a selected family's parameters but is not one of them. It has no effect.",
             "Correct the name; the message suggests the most similar one.";
-        LabelsTooRare = "labels_too_rare":
-            "Labels are left out because one of their classes has too few rows.",
-            "Choose thresholds and horizons for which both classes occur.";
+        FoldsMerged = "folds_merged":
+            "There are too few positives or negatives for the requested number of folds. Fewer folds are used.",
+            "Request fewer folds, more years, or labels for which both classes are frequent.";
+        AucWeak = "auc_weak":
+            "Too few rows, episodes or dates for a reliable AUC. The message names what is lacking.",
+            "Request more years or symbols, or a label whose classes are both frequent.";
+        AucWithinChance = "auc_within_chance":
+            "The AUC of the test period is within the range that the same model reaches by chance.",
+            "Treat the scores as chance; do not trade on this model.";
+        ConstantModel = "constant_model":
+            "The model gives every row the same score.",
+            "Use other features, labels or parameters; with few rows, request more years or symbols.";
         NoVolatilityBaseline = "no_volatility_baseline":
             "The baseline of volatility alone could not be computed.",
             "Follow the message, which states the reason.";
@@ -280,8 +289,8 @@ codes! {
         WinnerFailed = "winner_failed":
             "The final fit of the best family failed. The next best family was used.",
             "Follow the message; the worker's log has the plugin's last lines.";
-        NoBetterThanShiftedLabels = "no_better_than_shifted_labels":
-            "The validation score is not better than the score on shifted labels, which are unrelated to the features.",
+        NoBetterThanSurrogates = "no_better_than_surrogates":
+            "The validation score is not better than the score on surrogate markets, whose moves cannot be forecast.",
             "Treat the scores as chance; do not trade on this model.";
         NoRuleExtractor = "no_rule_extractor":
             "No rule extractor is installed. Only the rules in the job are scored.",

@@ -1,42 +1,68 @@
-//! Runs the canaries of a job. They compare the real label with labels that cannot be forecast, and
-//! the model with volatility alone.
+//! Runs the canaries of a job. They compare the real market with surrogate markets, whose moves
+//! cannot be forecast, and the model with volatility alone.
 //!
 //! In: [`CanaryInputs`]. Out: [`Canaries`]. Invariant: the canaries read the existing test metrics
 //! of the winner, and nothing else of the test period.
 
-mod shifts;
+mod chance;
+mod surrogate_market;
+mod surrogate_panel;
+mod surrogates;
 #[cfg(test)]
 mod tests;
 
 use oculus_job::error::JobError;
+use oculus_job::request::Job;
 use oculus_job::warning::{Warning, WarningCode};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::shifts::LabelShifts;
+pub(crate) use self::{chance::ChanceAuc, surrogates::SurrogateMarkets};
 use super::{
+    bars::Market,
+    fitter::FitError,
     metrics::{Finite, Reasons, UndefinedError},
-    models::TestMetrics,
+    models::{TestMetrics, Training},
+    run::OpenPlugins,
     search::{Family, SearchContext, SearchResult},
+    splits::Partition,
 };
 
 /// The inputs of the canaries.
 #[derive(Clone, Copy)]
-pub(crate) struct CanaryInputs<'a> {
+pub(crate) struct CanaryInputs<'a, 'p> {
+    /// The job.
+    pub(crate) job: &'a Job,
+    /// The bars of all symbols.
+    pub(crate) market: &'a Market,
+    /// The calendar of the job.
+    pub(crate) partition: &'a Partition,
+    /// Starts the plugins on a feature table.
+    pub(crate) open: &'a OpenPlugins<'a, 'p>,
     /// Features, labels and splits.
-    pub context: &'a SearchContext<'a>,
+    pub(crate) context: &'a SearchContext<'a>,
     /// The result of the search.
-    pub search: &'a SearchResult,
+    pub(crate) search: &'a SearchResult,
     /// The family on which the search was run.
-    pub lead: &'a Family<'a>,
-    /// Metrics of the winner on the test period.
-    pub test: &'a TestMetrics,
+    pub(crate) lead: &'a Family<'a>,
+    /// The models, with the metrics of the winner on the test period.
+    pub(crate) training: &'a Training,
+    /// Number of bars before the first row of each symbol.
+    pub(crate) warm_up_bars: usize,
+}
+
+/// An error of computing, fitting or scoring surrogates.
+enum SurrogateError {
+    /// The job cannot continue.
+    Job(JobError),
+    /// The family failed.
+    Fit(FitError),
 }
 
 /// The results of the canaries.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Canaries {
-    /// Comparison of the real label with the same label shifted along the dates.
-    pub label_shifts: LabelShifts,
+    /// Comparison of the real market with surrogate markets, whose moves cannot be forecast.
+    pub surrogate_markets: SurrogateMarkets,
     /// Comparison of the model with volatility alone.
     pub volatility_baseline: VolatilityBaseline,
 }
@@ -44,9 +70,9 @@ pub struct Canaries {
 /// Comparison of the model with volatility alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct VolatilityBaseline {
-    /// Mean AUC of the chosen configuration over the folds.
+    /// Validation AUC of the chosen configuration.
     pub validation_auc: Option<Finite>,
-    /// Mean AUC of the baseline over these folds.
+    /// Validation AUC of the baseline.
     pub validation_baseline_auc: Option<Finite>,
     /// AUC of the winner in the test period.
     pub test_auc: Option<Finite>,
@@ -60,42 +86,52 @@ pub struct VolatilityBaseline {
 }
 
 impl Canaries {
-    /// Returns the warning `no_better_than_shifted_labels` if a shifted label, which cannot be
+    /// Returns the warning `no_better_than_surrogates` if a surrogate market, whose moves cannot be
     /// forecast, scores at least as much as the real one.
     pub fn warnings(&self) -> Vec<Warning> {
-        let is_beaten = self.label_shifts.rank.is_some_and(|rank| rank > 1);
-        let warning = || Warning::new(WarningCode::NoBetterThanShiftedLabels, self.label_shifts.reading.clone());
+        let is_beaten = self.surrogate_markets.rank.is_some_and(|rank| rank > 1);
+        let warning = || Warning::new(WarningCode::NoBetterThanSurrogates, self.surrogate_markets.reading.clone());
         is_beaten.then(warning).into_iter().collect()
     }
 }
 
 /// Runs the canaries.
 ///
-/// * `on_shifts`: receives the number of finished label shifts, and the number of all label shifts.
+/// * `on_surrogates`: receives the number of finished surrogates, and the number of all.
 ///
 /// # Errors
-/// Returns a failure if the job is cancelled.
-pub(crate) fn run(inputs: &CanaryInputs<'_>, on_shifts: &dyn Fn(usize, usize)) -> Result<Canaries, JobError> {
+/// Returns a failure if the job is cancelled, or if a table cannot be written to the temporary
+/// folder.
+pub(crate) fn run(inputs: &CanaryInputs<'_, '_>, on_surrogates: &dyn Fn(usize, usize)) -> Result<Canaries, JobError> {
     Ok(Canaries {
-        label_shifts: shifts::run(inputs.context, inputs.search, inputs.lead, on_shifts)?,
-        volatility_baseline: volatility_baseline(inputs.search, inputs.test),
+        surrogate_markets: surrogates::run(inputs, on_surrogates)?,
+        volatility_baseline: volatility_baseline(inputs.search, &inputs.training.test),
     })
 }
 
-fn volatility_baseline(outcome: &SearchResult, test: &TestMetrics) -> VolatilityBaseline {
+/// Computes the AUC that the model of the result reaches by chance.
+///
+/// # Errors
+/// The outer error is the failure of a job that is cancelled, or of a table that cannot be written
+/// to the temporary folder. The inner error is the reason why the figures are undefined.
+pub(crate) fn chance_auc(inputs: &CanaryInputs<'_, '_>) -> Result<Result<ChanceAuc, UndefinedError>, JobError> {
+    chance::run(inputs)
+}
+
+/// Compares the model with volatility alone.
+pub(crate) fn volatility_baseline(outcome: &SearchResult, test: &TestMetrics) -> VolatilityBaseline {
     let mut reasons = Reasons::default();
     let missing = |name: &str| UndefinedError::because(test.reasons.get(name).unwrap_or("it was not computed"));
-    let no_baseline = || {
-        let absent = "the table lacks the baseline's features, or no AUC can be computed for the label";
-        outcome.too_rare().unwrap_or_else(|| UndefinedError::because(absent))
-    };
+    let no_baseline =
+        || UndefinedError::because("the table lacks the baseline's features, or no AUC can be computed for the label");
+    let no_auc = || UndefinedError::because("the validation AUC of the chosen configuration is undefined");
     let mut test_figure = |name: &'static str, figure: Option<Finite>, source: &str| {
         reasons.value(name, figure.ok_or_else(|| missing(source)))
     };
     let test_auc = test_figure("test_auc", test.auc, "auc");
     let test_baseline_auc = test_figure("test_baseline_auc", test.auc_volatility_baseline, "auc_volatility_baseline");
     VolatilityBaseline {
-        validation_auc: reasons.figure("validation_auc", validation_auc(outcome)),
+        validation_auc: reasons.figure("validation_auc", outcome.auc.ok_or_else(no_auc)),
         validation_baseline_auc: reasons
             .figure("validation_baseline_auc", outcome.baseline_auc.ok_or_else(no_baseline)),
         test_auc,
@@ -103,17 +139,6 @@ fn volatility_baseline(outcome: &SearchResult, test: &TestMetrics) -> Volatility
         reading: read_baseline(test),
         reasons,
     }
-}
-
-fn validation_auc(outcome: &SearchResult) -> Result<f64, UndefinedError> {
-    if let Some(reason) = outcome.too_rare() {
-        return Err(reason);
-    }
-    // The mean requires every fold: over fewer folds it would not be comparable with the mean of
-    // the baseline.
-    let aucs: Option<Vec<f64>> = outcome.oof.fold_aucs.iter().copied().collect();
-    let aucs = aucs.filter(|aucs| !aucs.is_empty()).ok_or_else(|| UndefinedError::because("a fold has no AUC"))?;
-    Ok(aucs.iter().sum::<f64>() / aucs.len() as f64)
 }
 
 fn read_baseline(test: &TestMetrics) -> String {
@@ -136,8 +161,5 @@ fn read_baseline(test: &TestMetrics) -> String {
             format!(" [{low:+.3}, {high:+.3}]: {meaning}")
         }
     };
-    format!(
-        "in the test period, the model's AUC minus the volatility baseline's AUC (or minus 0.5, if that is more) is \
-         {beyond:+.3}{interval}"
-    )
+    format!("in the test period, the model's AUC minus the volatility baseline's AUC is {beyond:+.3}{interval}")
 }

@@ -3,7 +3,7 @@
 //! The pipeline does not depend on how a family runs. In a real job, a plugin process implements
 //! this trait.
 
-use oculus_plugin_api::{Manifest, Setting, Summary};
+use oculus_plugin_api::{Manifest, Setting, Summary, code};
 use serde_json::{Map, Value};
 
 /// A model family that fits models on one feature table.
@@ -32,6 +32,18 @@ pub trait Fitter: Sync {
     /// Returns [`FitError`] if the family rejects the request, its process died, or the job was
     /// cancelled.
     fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError>;
+
+    /// Loads a saved model and scores rows of the table with it. Returns one score per row.
+    ///
+    /// * `model`: bytes from [`Fitted::model`].
+    /// * `rows`: ascending.
+    ///
+    /// # Errors
+    /// Returns [`FitError`] if the family rejects the model, its process died, or the job was
+    /// cancelled. The default rejects every model.
+    fn score(&self, _model: &[u8], _setting: &Setting, _rows: &[u32]) -> Result<Vec<f32>, FitError> {
+        Err(FitError::Rejected { code: code::UNSUPPORTED, message: "this family loads no models".to_owned() })
+    }
 }
 
 /// Number of threads of a preparation and of a fit. It is fixed, because with another number of

@@ -49,27 +49,48 @@ impl Label {
 /// A label is 1 if `100 · (close[t + h] / close[t] − 1) ≥ threshold`, where `h` is
 /// [`horizon_bars`].
 pub(crate) fn build(market: &Market, table: &FeatureTable, job: &Job) -> Vec<Label> {
-    let days: Vec<Vec<i32>> = market.bars.iter().map(|bars| bars.session_days(market.timeframe)).collect();
-    let bars_per_session = median_session_bars(days.iter().map(Vec::as_slice));
+    let sessions = Sessions::new(market);
     let mut labels = Vec::new();
     for &horizon_days in &job.design.forward_returns_days_options {
-        let horizon_bars = horizon_bars(horizon_days, market.timeframe, bars_per_session);
-        let forward = ForwardReturns::new(market, &days, table, horizon_bars);
+        let forward = ForwardReturns::new(market, &sessions, table, horizon_days);
         for &threshold_pct in &job.design.profit_threshold_options {
-            labels.push(forward.label(LabelKey { horizon_days, threshold_pct }, horizon_bars));
+            labels.push(forward.label(LabelKey { horizon_days, threshold_pct }));
         }
     }
     labels
 }
 
+/// Computes one label; see [`build`].
+pub(crate) fn build_one(market: &Market, table: &FeatureTable, key: LabelKey) -> Label {
+    ForwardReturns::new(market, &Sessions::new(market), table, key.horizon_days).label(key)
+}
+
+/// The sessions of a market's bars.
+struct Sessions {
+    /// Session date of each bar of each symbol.
+    days: Vec<Vec<i32>>,
+    bars_per_session: u32,
+}
+
+impl Sessions {
+    fn new(market: &Market) -> Self {
+        let days: Vec<Vec<i32>> = market.bars.iter().map(|bars| bars.session_days(market.timeframe)).collect();
+        let bars_per_session = median_session_bars(days.iter().map(Vec::as_slice));
+        Self { days, bars_per_session }
+    }
+}
+
 /// The forward return of each row over one horizon. The labels of all thresholds share it.
 struct ForwardReturns {
+    horizon_bars: u32,
     return_pct: Arc<[f64]>,
     known_day: Arc<[i32]>,
 }
 
 impl ForwardReturns {
-    fn new(market: &Market, days: &[Vec<i32>], table: &FeatureTable, horizon_bars: u32) -> Self {
+    fn new(market: &Market, sessions: &Sessions, table: &FeatureTable, horizon_days: u32) -> Self {
+        let Sessions { days, bars_per_session } = sessions;
+        let horizon_bars = horizon_bars(horizon_days, market.timeframe, *bars_per_session);
         // If the horizon ends after the last bar, `get` returns `None`, and the row has no label.
         let later = |row: usize| {
             let symbol = table.symbol[row] as usize;
@@ -82,12 +103,13 @@ impl ForwardReturns {
         };
         let rows = 0..table.n_rows();
         Self {
+            horizon_bars,
             return_pct: rows.clone().map(|row| later(row).map_or(f64::NAN, |(return_pct, _)| return_pct)).collect(),
             known_day: rows.map(|row| later(row).map_or(i32::MAX, |(_, day)| day)).collect(),
         }
     }
 
-    fn label(&self, key: LabelKey, horizon_bars: u32) -> Label {
+    fn label(&self, key: LabelKey) -> Label {
         let class = |&rise: &f64| match rise {
             // Every comparison with NaN is false, so without this case the row would be class 0.
             rise if rise.is_nan() => f32::NAN,
@@ -96,7 +118,7 @@ impl ForwardReturns {
         };
         Label {
             key,
-            horizon_bars,
+            horizon_bars: self.horizon_bars,
             value: self.return_pct.iter().map(class).collect(),
             forward_return_pct: Arc::clone(&self.return_pct),
             known_day: Arc::clone(&self.known_day),

@@ -28,4 +28,4 @@ mod search;
 mod splits;
 pub mod strategy;
 
-pub use self::run::{ArtifactInputs, PipelineInputs, PipelineOutput, StartedPlugins, run};
+pub use self::run::{ArtifactInputs, OpenPlugins, PipelineInputs, PipelineOutput, StartedPlugins, run};

@@ -12,6 +12,7 @@ mod ranking;
 mod score_scale;
 mod sharpe;
 mod student_t;
+mod t_interval;
 #[cfg(test)]
 mod tests;
 mod threshold;
@@ -25,5 +26,6 @@ pub use self::{
     ranking::{Ranking, ScoredRow, auc, average_precision},
     score_scale::ScoreScale,
     sharpe::{Moments, expected_max_sharpe, sharpe_ratio},
+    t_interval::{logit_t_interval, t_interval},
     threshold::{Confusion, decision_threshold},
 };

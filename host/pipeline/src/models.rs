@@ -10,6 +10,7 @@ mod candidate;
 mod evaluation;
 mod final_fit;
 mod progress;
+mod reliability;
 mod report_row;
 mod roc;
 mod test_metrics;
@@ -32,6 +33,7 @@ use self::{
 pub use self::{
     candidate::{Families, FamilyCandidate},
     progress::{FamilyProgress, FamilyProgressFn, FitKind},
+    reliability::AucReliability,
     report_row::{ModelRow, ModelStatus, ValidationMetrics},
     test_metrics::{SymbolMetrics, TestMetrics},
     training::{FinalModel, Training, Winner},
@@ -75,11 +77,12 @@ pub fn run(
     // now.
     rows.extend(not_fitted);
     let failed = rows.iter().filter(|row| row.status == ModelStatus::Failed).map(failed_family);
+    let test = fits.test_metrics(&fitter, &evaluated);
     Ok(Training {
-        warnings: failed.chain(fits.warnings.iter().cloned()).collect(),
+        warnings: failed.chain(fits.warnings.iter().cloned()).chain(test.warnings()).collect(),
         models: fits.models(&evaluated),
         winner: fits.winner(&fitter, &evaluated),
-        test: fits.test_metrics(&fitter, &evaluated),
+        test,
         rows,
     })
 }

@@ -108,17 +108,17 @@ impl<'a> JobProgress<'a> {
         // If the plugin process was restarted, its fit starts at 0 again, but the percentage must
         // not decrease.
         *done = done.max(family.progress.fraction);
-        // Each family has a fit on the last fold and a final fit. The search has already fitted the
-        // lead family on the last fold.
+        // Each family has fits on the folds and a final fit. The search has already fitted the lead
+        // family on the folds.
         let n_fits = 2 * self.n_families.max(1) - 1;
         let fraction = FITS_OF_TRAINING * state.fits.values().sum::<f64>() / n_fits as f64;
         self.report(Phase::Training, Status::InProgress, fraction, details(family));
     }
 
     /// Reports the progress of the canaries, which are the last part of the training phase.
-    pub(super) fn report_shifts(&self, n_done: usize, n_shifts: usize) {
-        let details = json!({ "message": format!("canaries: {n_done} of {n_shifts} shifted labels fitted") });
-        let fraction = FITS_OF_TRAINING + (1.0 - FITS_OF_TRAINING) * n_done as f64 / n_shifts.max(1) as f64;
+    pub(super) fn report_surrogates(&self, n_done: usize, n_surrogates: usize) {
+        let details = json!({ "message": format!("canaries: {n_done} of {n_surrogates} surrogate markets fitted") });
+        let fraction = FITS_OF_TRAINING + (1.0 - FITS_OF_TRAINING) * n_done as f64 / n_surrogates.max(1) as f64;
         self.report(Phase::Training, Status::InProgress, fraction, object(details));
     }
 
@@ -172,7 +172,7 @@ fn message(family: &FamilyProgress<'_>) -> String {
 
 fn fit_name(fit: FitKind) -> &'static str {
     match fit {
-        FitKind::LastFold => "last fold",
+        FitKind::Folds => "folds",
         FitKind::Final => "final",
     }
 }
@@ -216,12 +216,12 @@ mod tests {
         }
         // The fits of two families run in parallel, and one is restarted. The final fits follow.
         for (id, fraction) in [("a", 0.0), ("b", 0.6), ("a", 0.5), ("b", 0.1), ("a", 1.0), ("b", 1.0)] {
-            report(&job, id, FitKind::LastFold, &at(fraction));
+            report(&job, id, FitKind::Folds, &at(fraction));
         }
         for id in ["first", "a", "b"] {
             report(&job, id, FitKind::Final, &at(1.0));
         }
-        (1..=4).for_each(|n_done| job.report_shifts(n_done, 4));
+        (1..=4).for_each(|n_done| job.report_surrogates(n_done, 4));
         job.enter(Phase::RuleExtraction, "scoring rules");
         job.finish();
         let events = events.lock();
@@ -246,7 +246,7 @@ mod tests {
         let on_progress = |progress: Progress| events.lock().push(progress);
         let job = JobProgress::new(2, &on_progress);
         let epoch = FitProgress { epoch: Some(12), loss: Some(0.671_23), eta_s: Some(8.04), ..at(0.048) };
-        report(&job, "LSTM", FitKind::LastFold, &epoch);
+        report(&job, "LSTM", FitKind::Folds, &epoch);
         report(&job, "LSTM", FitKind::Final, &FitProgress { waits_for_gpu: true, ..at(0.0) });
         report(&job, "LSTM", FitKind::Final, &at(0.0));
         let events = events.lock();
@@ -256,7 +256,7 @@ mod tests {
             ["LSTM: epoch 12 of 250, loss 0.6712, 8 s left", "LSTM: waiting for the GPU", "LSTM: final fit started"]
         );
         let details = &events[0].details;
-        let expected = json!({ "message": messages[0], "family": "LSTM", "fit": "last fold", "epoch": 12,
+        let expected = json!({ "message": messages[0], "family": "LSTM", "fit": "folds", "epoch": 12,
             "n_epochs": 250, "loss": 0.671_23, "family_eta_s": 8.0, "percent": details["percent"] });
         assert_eq!(Value::Object(details.clone()), expected, "no field is null");
     }

@@ -24,6 +24,9 @@ use crate::search::{self, Family, SearchContext, SearchResult};
 use crate::splits::{Partition, Splits};
 use crate::strategy::{self, EquityCurve, OptimizedStrategy, StrategyInputs};
 
+/// Starts the plugins of a job on a feature table.
+pub type OpenPlugins<'a, 'p> = dyn Fn(&FeatureTable) -> Result<StartedPlugins<'p>, JobError> + 'a;
+
 /// The inputs of the pipeline, except the job itself.
 pub struct PipelineInputs<'a> {
     /// Source of the bars.
@@ -34,7 +37,7 @@ pub struct PipelineInputs<'a> {
     /// one; 0 without windows.
     pub lookback_rows: usize,
     /// Starts the plugins on a feature table.
-    pub open: &'a dyn Fn(&FeatureTable) -> Result<StartedPlugins<'a>, JobError>,
+    pub open: &'a OpenPlugins<'a, 'a>,
     /// Number of parallel fits of one family. This number does not change a byte of the report.
     pub n_parallel: usize,
     /// Number of families that are fitted in parallel. This number does not change a byte of the
@@ -109,10 +112,21 @@ pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<PipelineOutput, Job
     // Each family runs in its own process, so both the cores and the available memory limit how
     // many run in parallel.
     let families_at_once = SearchContext { n_parallel: inputs.n_families_at_once, ..context };
-    let training = models::run(&families_at_once, &outcome, &families, &|fit| progress.report_fit(fit))?;
-    let canary_inputs =
-        CanaryInputs { context: &context, search: &outcome, lead: &families.lead, test: &training.test };
-    let canaries = canaries::run(&canary_inputs, &|n_done, n_shifts| progress.report_shifts(n_done, n_shifts))?;
+    let mut training = models::run(&families_at_once, &outcome, &families, &|fit| progress.report_fit(fit))?;
+    let canary_inputs = CanaryInputs {
+        job,
+        market: &prepared.market,
+        partition: &prepared.partition,
+        open: inputs.open,
+        context: &context,
+        search: &outcome,
+        lead: &families.lead,
+        training: &training,
+        warm_up_bars: prepared.features.warm_up_bars,
+    };
+    let canaries = canaries::run(&canary_inputs, &|n_done, n_all| progress.report_surrogates(n_done, n_all))?;
+    let chance = canaries::chance_auc(&canary_inputs)?;
+    training.compare_with_chance(chance);
 
     progress.enter(Phase::RuleExtraction, "mining and scoring rules");
     let extractor = extractor(inputs.participants, &opened);

@@ -7,9 +7,11 @@
 //! read, and the result does not depend on the number of parallel fits. Trials are proposed in
 //! batches of four and reported in order, and all random numbers come from the seed.
 //!
-//! The score of a trial is its mean AUC over the folds, minus the larger of 0.5 and the mean AUC of
-//! the volatility baseline. Labels differ in how well volatility alone forecasts them, so AUCs of
-//! different labels would not be comparable.
+//! The score of a trial is its validation AUC minus the larger of 0.5 and the validation AUC of the
+//! volatility baseline. Labels differ in how well volatility alone forecasts them, so AUCs of
+//! different labels would not be comparable. The validation AUC is the AUC of the pooled validation
+//! rows of all folds, with scores in deviations of each fold's model: a single fold may have few
+//! positives or none.
 
 mod baselines;
 mod compare;
@@ -34,15 +36,16 @@ use oculus_job::warning::{Warning, WarningCode};
 use self::{
     baselines::Baselines,
     fold_fitter::Configuration,
+    labels::LabelChoice,
     trial_result::TrialResult,
     trial_runner::{BATCH, TrialBudget, TrialRunner},
 };
 pub(crate) use self::{
     compare::{Contender, Gain, gain},
     context::{Family, SearchContext},
-    fold_fitter::{FoldFitter, OutOfFold, family_failure},
+    fold_fitter::{FoldFitter, OutOfFold, family_failure, rounds_setting},
     labels::{LabelName, LabelRow, LabelStatus},
-    prior::{Prior, PriorScore},
+    prior::{PriorScore, prior_scores},
     result::SearchResult,
     row_scores::{every_row_scored, merge_rows, separate_scores},
     trial::{Trial, TrialEvent, TrialKind},
@@ -66,12 +69,14 @@ pub(crate) fn run(
     labels::reject_one_class(context)?;
     // Labels use at most half of the budget; the other half is for parameters.
     let mut labels = labels::examine(context, n_trials / 2);
-    let too_rare_idx = labels.iter().position(|row| row.status == LabelStatus::TooRare);
+    // Scores of a label that is too rare are mostly noise, so fewer configurations are compared.
+    let is_too_rare = labels.iter().any(|row| row.status == LabelStatus::TooRare);
+    let n_trials = if is_too_rare { n_trials.div_ceil(2) } else { n_trials };
     let baselines = Baselines::new(context);
-    let mut runner = TrialRunner::new(lead, &baselines, TrialBudget { n_trials, too_rare_idx, on_trial });
+    let mut runner = TrialRunner::new(lead, &baselines, TrialBudget { n_trials, on_trial });
 
     let priors = try_labels(&mut runner, &labels)?;
-    let Some(chosen) = labels::choose(context, &baselines, &mut labels, &priors) else {
+    let Some(LabelChoice { chosen, median_idx }) = labels::choose(context, &baselines, &mut labels, &priors) else {
         return Err(no_label_fitted(lead, &runner.into_trials()));
     };
     // Without a score, configurations cannot be compared, so the prior is used unchanged.
@@ -85,10 +90,12 @@ pub(crate) fn run(
     }
     Ok(SearchResult {
         label_idx: best.label_idx,
+        median_label_idx: median_idx,
         params: best.params.clone(),
         oof: best.oof.clone(),
         baseline: baseline.map(<[f32]>::to_vec),
         score: best.score(),
+        auc: best.excess.map(|excess| excess.auc),
         baseline_auc: best.baseline_auc(),
         gain_over_prior,
         trials: runner.into_trials(),
@@ -141,8 +148,11 @@ fn replace_prior<'r>(
     let Some(best) = best else { return kept("no other configuration was fitted".to_owned()) };
     match gain(baselines.context, &best.contender(baselines), &prior.contender(baselines)) {
         Ok(gain) if gain.is_clear() => (best, Ok(gain)),
-        Ok(Gain { value, standard_error }) => kept(format!(
-            "the best other configuration gains {value:+.4}, not more than its standard error of {standard_error:.4}"
+        Ok(gain) => kept(format!(
+            "the best other configuration gains {:+.4}, not more than {} times its standard error of {:.4}",
+            gain.value,
+            gain.n_standard_errors(),
+            gain.standard_error
         )),
         Err(reason) => kept(format!("the best other configuration cannot be compared with the prior: {reason}")),
     }

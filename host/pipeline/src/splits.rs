@@ -23,9 +23,10 @@ use std::{collections::BTreeSet, ops::Range};
 use oculus_job::code::ErrorCode;
 use oculus_job::error::JobError;
 use oculus_job::progress::Phase;
+use oculus_job::warning::{Warning, WarningCode};
 
 pub(crate) use self::{
-    classes::{ClassCounts, class_counts, n_episodes},
+    classes::{ClassCounts, MinCounts, class_counts, n_episodes},
     tail::{TAIL_SHARE, tail},
 };
 use super::{bars::LabelledSpan, bars::TEST_PERIOD_DIVISOR, features::FeatureTable, labels::Label};
@@ -34,12 +35,16 @@ use super::{bars::LabelledSpan, bars::TEST_PERIOD_DIVISOR, features::FeatureTabl
 /// share it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Partition {
-    /// `cv_folds + 1` blocks of session dates (days since 1970-01-01), oldest first, end exclusive.
+    /// Blocks of session dates (days since 1970-01-01), oldest first, end exclusive: one more than
+    /// there are folds.
     pub blocks: Vec<Range<i32>>,
     /// The session dates of the test period (days since 1970-01-01), end exclusive.
     pub test: Range<i32>,
     /// The span of the rows that can have a role.
     pub span: LabelledSpan,
+    /// Number of folds that the job requested. There are fewer if the counts of the labels do not
+    /// bear this number.
+    pub n_folds_requested: usize,
 }
 
 /// One walk-forward step for one label: ascending row indices of the feature table.
@@ -59,12 +64,26 @@ pub struct Fold {
 /// The rows of one label, by role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Splits {
-    /// Walk-forward folds, oldest first.
+    /// Walk-forward folds whose training rows suffice, oldest first. If none suffices, the folds
+    /// whose training rows have both classes.
     pub folds: Vec<Fold>,
+    /// The validation rows of all folds, ascending.
+    pub valid_rows: Vec<u32>,
     /// Rows of the final fit, from the whole development period.
     pub development: Development,
     /// Rows of the test period that have a label.
     pub test_rows: Vec<u32>,
+}
+
+impl Splits {
+    /// Adds a number to every row index.
+    pub(crate) fn shift_rows(&mut self, offset: u32) {
+        let Self { folds, valid_rows, development, test_rows } = self;
+        let of_folds =
+            folds.iter_mut().flat_map(|fold| [&mut fold.learn_rows, &mut fold.train_rows, &mut fold.valid_rows]);
+        let others = [valid_rows, &mut development.learn_rows, &mut development.train_rows, test_rows];
+        of_folds.chain(others).flatten().for_each(|row| *row += offset);
+    }
 }
 
 /// The rows of the final fit.
@@ -82,45 +101,73 @@ impl Partition {
     ///
     /// Labelled dates are the dates of the span on which at least one symbol has a label of the
     /// longest horizon. The last fifth of them is the test period; the others are divided into
-    /// `cv_folds + 1` equal blocks.
+    /// equal blocks: one for training alone, and one per fold. There are `cv_folds` folds, or the
+    /// largest smaller number for which the training rows of every fold suffice for some label.
+    /// Only labels of development dates are counted.
     ///
     /// # Errors
-    /// Returns `too_few_bars` if a block or the test period would have no date.
+    /// Returns `too_few_bars` if the test period or the blocks of a single fold would have no date.
     pub fn new(table: &FeatureTable, labels: &[Label], cv_folds: u32, span: LabelledSpan) -> Result<Self, JobError> {
-        let n_blocks = cv_folds as usize + 1;
         let dates = labelled_dates(table, labels, span);
         let n_test = dates.len() / TEST_PERIOD_DIVISOR;
         let n_development = dates.len() - n_test;
-        if n_test == 0 || n_development < n_blocks {
-            return Err(too_few_dates(dates.len(), n_blocks));
+        if n_test == 0 || n_development < 2 {
+            return Err(too_few_dates(dates.len()));
         }
-        // `first(n_blocks)` is the first date of the test period, so the last block ends where the
-        // test period begins.
-        let block = |idx: usize| {
-            // These bounds spread the remainder, so that the blocks differ by one date at most.
-            let first = |idx: usize| dates[idx * n_development / n_blocks];
-            first(idx)..first(idx + 1)
-        };
         // The test period includes the rows after the last labelled date. They have no label of the
         // longest horizon, but can have labels of shorter horizons.
         let last_day = table.day.iter().max().copied().unwrap_or_default();
-        let test = dates[n_development]..last_day + 1;
-        Ok(Self { blocks: (0..n_blocks).map(block).collect(), test, span })
+        let n_folds_requested = cv_folds.max(1) as usize;
+        let with_folds = |n_folds: usize| Self {
+            blocks: equal_blocks(&dates, n_development, n_folds + 1),
+            test: dates[n_development]..last_day + 1,
+            span,
+            n_folds_requested,
+        };
+        // Every block needs a date.
+        let most_folds = n_folds_requested.min(n_development - 1);
+        let bearable = (1..=most_folds).rev().map(with_folds).find(|partition| partition.bears_folds(table, labels));
+        // If no number of folds suffices, fewer folds would not help.
+        Ok(bearable.unwrap_or_else(|| with_folds(most_folds)))
+    }
+
+    /// Returns the warning `folds_merged` if there are fewer folds than the job requested.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let n_folds = self.blocks.len() - 1;
+        let message = || {
+            format!(
+                "the job requests {} folds, but the training rows of the first ones would contain too few positives, \
+                 negatives or episodes for every label; neighbouring blocks were merged into {n_folds} folds",
+                self.n_folds_requested
+            )
+        };
+        let is_merged = n_folds < self.n_folds_requested;
+        is_merged.then(|| Warning::new(WarningCode::FoldsMerged, message())).into_iter().collect()
+    }
+
+    /// Returns whether the training rows of every fold suffice for at least one label.
+    fn bears_folds(&self, table: &FeatureTable, labels: &[Label]) -> bool {
+        let suffices = |label: &Label, fold: &Fold| {
+            !fold.valid_rows.is_empty() && class_counts(table, label, &fold.train_rows).suffice(MinCounts::TRAIN)
+        };
+        labels.iter().any(|label| self.folds(table, label).iter().all(|fold| suffices(label, fold)))
     }
 
     /// Returns the rows of one label, by role.
     pub fn splits(&self, table: &FeatureTable, label: &Label) -> Splits {
-        let rows = Rows { eligible: eligible_rows(table, self.span), table, label };
-        let start = self.blocks.first().map_or(self.test.start, |block| block.start);
-        // `learn_rows` is not purged, because it is used without labels, and features do not depend
-        // on later bars.
-        let fold = |valid: &Range<i32>| Fold {
-            learn_rows: rows.on_dates(start..valid.start),
-            train_rows: rows.purged(start..valid.start),
-            valid_rows: rows.purged(valid.clone()),
+        let rows = self.rows(table, label);
+        let counts = |fold: &Fold| class_counts(table, label, &fold.train_rows);
+        let folds = self.folds(table, label);
+        let with = |is_usable: &dyn Fn(&Fold) -> bool| folds.iter().filter(|fold| is_usable(fold)).cloned().collect();
+        let sufficient: Vec<Fold> = with(&|fold| counts(fold).suffice(MinCounts::TRAIN));
+        let folds = match sufficient.is_empty() {
+            false => sufficient,
+            true => with(&|fold| counts(fold).has_both_classes()),
         };
+        let start = self.start();
         Splits {
-            folds: self.blocks.iter().skip(1).map(fold).collect(),
+            valid_rows: pooled_valid_rows(&folds),
+            folds,
             development: Development {
                 learn_rows: rows.on_dates(start..self.test.start),
                 train_rows: rows.purged(start..self.test.start),
@@ -128,6 +175,44 @@ impl Partition {
             test_rows: rows.purged(self.test.clone()),
         }
     }
+
+    /// Returns all folds of a label, with few rows or many.
+    fn folds(&self, table: &FeatureTable, label: &Label) -> Vec<Fold> {
+        let rows = self.rows(table, label);
+        let start = self.start();
+        // `learn_rows` is not purged, because it is used without labels, and features do not depend
+        // on later bars.
+        let fold = |valid: &Range<i32>| Fold {
+            learn_rows: rows.on_dates(start..valid.start),
+            train_rows: rows.purged(start..valid.start),
+            valid_rows: rows.purged(valid.clone()),
+        };
+        self.blocks.iter().skip(1).map(fold).collect()
+    }
+
+    fn rows<'a>(&self, table: &'a FeatureTable, label: &'a Label) -> Rows<'a> {
+        Rows { eligible: eligible_rows(table, self.span), table, label }
+    }
+
+    /// Returns the first date with a role.
+    fn start(&self) -> i32 {
+        self.blocks.first().map_or(self.test.start, |block| block.start)
+    }
+}
+
+/// Returns the validation rows of all folds, ascending.
+pub(crate) fn pooled_valid_rows<'f>(folds: impl IntoIterator<Item = &'f Fold>) -> Vec<u32> {
+    let mut rows: Vec<u32> = folds.into_iter().flat_map(|fold| fold.valid_rows.iter().copied()).collect();
+    rows.sort_unstable();
+    rows
+}
+
+/// Divides the first `n_development` dates into blocks; the last block ends where the test period
+/// begins.
+fn equal_blocks(dates: &[i32], n_development: usize, n_blocks: usize) -> Vec<Range<i32>> {
+    // These bounds spread the remainder, so that the blocks differ by one date at most.
+    let first = |idx: usize| dates[idx * n_development / n_blocks];
+    (0..n_blocks).map(|idx| first(idx)..first(idx + 1)).collect()
 }
 
 /// The rows that can have a role, and the table and the label that determine the role.
@@ -179,17 +264,12 @@ fn labelled_dates(table: &FeatureTable, labels: &[Label], span: LabelledSpan) ->
     known.map(|row| table.day[row as usize]).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn too_few_dates(n_dates: usize, n_blocks: usize) -> JobError {
-    let n_folds = n_blocks - 1;
+fn too_few_dates(n_dates: usize) -> JobError {
     JobError::refused(
         Phase::FeatureEngineering,
         ErrorCode::TooFewBars,
-        format!(
-            "{n_dates} dates have a label; {n_folds} folds and a test period need at least {}",
-            // A fifth of the dates is the test period, so the other four fifths must contain one
-            // date per block. With fewer than five dates, a fifth would round down to no date.
-            (n_blocks * 5).div_ceil(4).max(5)
-        ),
-        "request more years, fewer folds or shorter horizons",
+        // A fifth of the dates is the test period: with fewer than five, it would have no date.
+        format!("{n_dates} dates have a label; a fold and a test period need at least {TEST_PERIOD_DIVISOR}"),
+        "request more years or shorter horizons",
     )
 }

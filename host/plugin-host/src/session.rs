@@ -256,6 +256,19 @@ impl Fitter for Session {
             other => Err(invalid_reply(format!("replied to a fit request with {other:?}"))),
         }
     }
+
+    fn score(&self, model: &[u8], setting: &Setting, rows: &[u32]) -> Result<Vec<f32>, FitError> {
+        let _gpu = self.acquire_gpu(&setting.device, &|_| {})?;
+        let setting = setting.to_json().map_err(CallError::from)?;
+        match self.call(&Request::Load { model: model.to_vec(), setting }, &|_| {})? {
+            Reply::Loaded => {}
+            other => return Err(invalid_reply(format!("replied to a load request with {other:?}"))),
+        }
+        match self.call(&Request::Predict { rows: rows.to_vec() }, &|_| {})? {
+            Reply::Predicted { scores } if scores.len() == rows.len() => Ok(scores),
+            other => Err(invalid_reply(format!("replied to a prediction of {} rows with {other:?}", rows.len()))),
+        }
+    }
 }
 
 impl Miner for Session {

@@ -89,7 +89,7 @@ fn heading(report: &Report) -> String {
     // version.
     let HeadingFields { symbols, timeframe } = HeadingFields::deserialize(&report.design_config).unwrap_or_default();
     format!(
-        "{} · {} · {} · winner {} for a rise of {:.1} % within {} sessions",
+        "{} · {} · {} · winner {} for a close at least {:.1} % higher after {} sessions",
         report.build_id,
         symbols.join(", "),
         timeframe,
@@ -104,14 +104,10 @@ fn metrics(metrics: &TestMetrics) -> String {
     let figure = |value: Option<Finite>, interval: Option<Interval>| with_interval(value, interval, 3);
     let dates = format!("{} to {}", optional(metrics.test_from.as_ref()), optional(metrics.test_to.as_ref()));
     let rows = [
+        ("AUC", figure(metrics.auc, metrics.auc_ci95), chance(metrics)),
         (
-            "AUC above volatility alone",
+            "AUC minus volatility's",
             figure(metrics.auc_minus_baseline, metrics.auc_minus_baseline_ci95),
-            "0 without predictive value".to_owned(),
-        ),
-        (
-            "AUC",
-            figure(metrics.auc, metrics.auc_ci95),
             format!("volatility alone {}", number(metrics.auc_volatility_baseline, 3)),
         ),
         ("PR-AUC", number(metrics.pr_auc, 3), format!("base rate {}", number(metrics.base_rate, 3))),
@@ -123,6 +119,14 @@ fn metrics(metrics: &TestMetrics) -> String {
         table.add_row([name.to_owned(), value, comparison]);
     }
     table.to_string()
+}
+
+/// Returns the range of the AUC by chance.
+fn chance(metrics: &TestMetrics) -> String {
+    match metrics.auc_chance95 {
+        Some(Interval(low, high)) => format!("chance {:.3} to {:.3}", low.get(), high.get()),
+        None => String::new(),
+    }
 }
 
 fn families(models: &[ModelRow]) -> String {

@@ -26,3 +26,17 @@ pub struct Market {
     /// hex. It does not depend on the format of the files.
     pub sha256: String,
 }
+
+impl Market {
+    /// Returns the market from a session date on, with up to `n_before` earlier bars of each symbol.
+    ///
+    /// * `day`: session date, days since 1970-01-01.
+    pub(crate) fn since(&self, day: i32, n_before: usize) -> Self {
+        let since = |bars: &Bars| {
+            let first = bars.session_days(self.timeframe).partition_point(|&other| other < day);
+            bars.skip(first.saturating_sub(n_before))
+        };
+        // A benchmark is read at the times of the symbols' bars, so its series is kept.
+        Self { bars: self.bars.iter().map(since).collect(), ..self.clone() }
+    }
+}

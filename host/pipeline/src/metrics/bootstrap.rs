@@ -78,6 +78,7 @@ pub fn block_dates(label: &Label) -> usize {
 #[derive(Clone, Debug)]
 pub struct Resamples {
     n_dates: usize,
+    block_dates: usize,
     counts: Vec<u32>,
 }
 
@@ -106,7 +107,12 @@ impl Resamples {
                 (start..start + len).for_each(|idx| draw[idx % n_dates] += 1);
             }
         }
-        Ok(Self { n_dates, counts })
+        Ok(Self { n_dates, block_dates, counts })
+    }
+
+    /// Returns the number of blocks in the sample, which need not be whole.
+    pub fn n_blocks(&self) -> f64 {
+        self.n_dates as f64 / self.block_dates.max(1) as f64
     }
 
     /// Computes a statistic on every resample and returns the defined values. `statistic` receives

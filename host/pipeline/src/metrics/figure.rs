@@ -62,6 +62,13 @@ impl Reasons {
         value.map_err(|reason| self.0.insert(Cow::Borrowed(name), reason.0)).ok()
     }
 
+    /// Returns the figure for the field `name`; if it is undefined, records the reason and returns
+    /// 0, like scikit-learn with `zero_division=0`. The field is then a number in every result.
+    pub fn figure_or_zero(&mut self, name: &'static str, value: Result<f64, UndefinedError>) -> Finite {
+        let zero = |UndefinedError(reason)| UndefinedError(format!("0, because the ratio is undefined: {reason}"));
+        self.figure(name, value.map_err(zero)).unwrap_or(Finite::zero())
+    }
+
     /// Returns whether no reason is recorded.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

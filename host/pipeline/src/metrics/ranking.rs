@@ -62,6 +62,24 @@ impl Ranking {
         self.0.iter().filter(|row| row.is_positive).count()
     }
 
+    /// Computes the area under the ROC curve; every row has the weight 1.
+    ///
+    /// # Errors
+    /// Returns the reason if either class is missing.
+    pub fn defined_auc(&self) -> Result<f64, UndefinedError> {
+        self.auc(None).ok_or_else(|| {
+            let n_rows = self.n_rows();
+            let n_positive = self.n_positive();
+            UndefinedError::because(format!("found {n_positive} positives among {n_rows} rows, expected both classes"))
+        })
+    }
+
+    /// Returns whether all ranked rows have the same score.
+    pub fn has_equal_scores(&self) -> bool {
+        // The last row always ends a tie.
+        self.0.iter().filter(|row| row.ends_tie).count() <= 1
+    }
+
     /// Computes the area under the ROC curve, with each row weighted by the count of its date.
     ///
     /// The AUC is the share of pairs of a positive and a negative in which the positive has the
@@ -106,12 +124,7 @@ impl Ranking {
 /// # Errors
 /// Returns the reason if either class is missing among the rows with a label and a score.
 pub fn auc(label: &[f32], score: &[f32]) -> Result<f64, UndefinedError> {
-    let ranking = Ranking::from_scores(label, score);
-    ranking.auc(None).ok_or_else(|| {
-        let n_rows = ranking.n_rows();
-        let n_positive = ranking.n_positive();
-        UndefinedError::because(format!("found {n_positive} positives among {n_rows} rows, expected both classes"))
-    })
+    Ranking::from_scores(label, score).defined_auc()
 }
 
 /// Computes the average precision, the area under the precision-recall curve without interpolation:

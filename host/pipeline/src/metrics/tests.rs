@@ -55,11 +55,12 @@ fn the_auc_of_a_single_class_is_undefined_with_a_reason() {
 }
 
 #[test]
-fn the_precision_of_too_few_flagged_rows_is_undefined() {
+fn the_precision_is_undefined_only_if_no_row_is_flagged() {
     let label: Vec<f32> = (0..100).map(|idx| (idx % 2) as f32).collect();
     let score: Vec<f32> = (0..100).map(|idx| idx as f32).collect();
-    let reason = Confusion::at(99.0, &label, &score).precision().unwrap_err();
-    assert_eq!(reason.to_string(), "found 1.0 % of the rows flagged, expected at least 2 %");
+    let reason = Confusion::at(100.0, &label, &score).precision().unwrap_err();
+    assert_eq!(reason.to_string(), "no row is flagged");
+    assert_eq!(Confusion::at(99.0, &label, &score).precision(), Ok(1.0));
     assert_eq!(Confusion::at(98.0, &label, &score).precision(), Ok(0.5));
 }
 

@@ -3,9 +3,6 @@
 
 use super::figure::UndefinedError;
 
-/// Minimum share of flagged rows; the precision of fewer rows is undefined.
-const MIN_FLAGGED_SHARE: f64 = 0.02;
-
 /// Numbers of rows by label and flag; a row is flagged if its score reaches the threshold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Confusion {
@@ -46,16 +43,8 @@ impl Confusion {
     /// Returns the share of positives among the flagged rows.
     ///
     /// # Errors
-    /// Returns the reason if less than 2 % of the rows are flagged.
+    /// Returns the reason if no row is flagged.
     pub fn precision(&self) -> Result<f64, UndefinedError> {
-        let flagged = self.flagged_share()?;
-        if flagged < MIN_FLAGGED_SHARE {
-            let found = 100.0 * flagged;
-            let expected = 100.0 * MIN_FLAGGED_SHARE;
-            return Err(UndefinedError::because(format!(
-                "found {found:.1} % of the rows flagged, expected at least {expected} %"
-            )));
-        }
         share(self.true_positive, self.true_positive + self.false_positive, "no row is flagged")
     }
 

@@ -1,28 +1,28 @@
-//! Evaluates all families except the lead: each is fitted on the last fold, and its scores are
-//! compared with the lead's scores of the same rows.
+//! Evaluates all families except the lead: each is fitted on every fold, and its scores are compared
+//! with the lead's scores of the same rows.
 
 use oculus_job::{error::JobError, progress::Phase};
 
 use super::{
-    candidate::{Evaluated, FamilyCandidate, GainOverLead},
+    candidate::{Evaluated, FamilyCandidate},
     progress::{FamilyProgressFn, FitKind, FitReporter, n_epochs},
     report_row::{ModelRow, failed_row, skipped_row},
 };
 use crate::{
-    fitter::FitError,
+    fitter::{FitError, FitProgressFn},
     metrics::UndefinedError,
     search::{self, Contender, Family, FoldFitter, Gain, OutOfFold, SearchContext, SearchResult},
 };
 
 /// The outcome of evaluating a family.
 pub(super) enum Evaluation<'a> {
-    /// The family was fitted on the last fold.
+    /// The family was fitted on the folds.
     Evaluated(Box<Evaluated<'a>>),
     /// The family was skipped or failed; the row contains the reason.
     NotFitted(Box<ModelRow>),
 }
 
-/// Fits a family on the last fold and compares it with the lead.
+/// Fits a family on the folds and compares it with the lead.
 ///
 /// # Errors
 /// Returns a failure if the job is cancelled. The failure of a family is not an error: it is
@@ -39,17 +39,26 @@ pub(super) fn evaluate<'a>(
             return Ok(Evaluation::NotFitted(Box::new(skipped_row(name, reason))));
         }
     };
-    let reporter = FitReporter { on_progress, family, fit: FitKind::LastFold, n_epochs: n_epochs(family) };
-    let fitted = reporter
-        .run(|on_progress| FoldFitter::new(context, family).with_progress(on_progress).fit_last_fold(search.label_idx));
+    let reporter = FitReporter { on_progress, family, fit: FitKind::Folds, n_epochs: n_epochs(family) };
+    let fitted = reporter.run(|on_progress| fit_folds(context, search.label_idx, family, on_progress));
     let reason = match fitted {
         Err(error @ FitError::Cancelled) => return Err(search::family_failure(Phase::Training, family, &error)),
         Err(error) => error.to_string(),
-        // The only fold has too few rows for the family, so there are no scores to compare.
+        // A fold has too few rows for the family, so its scores cannot be compared.
         Ok(OutOfFold { rejection: Some(reason), .. }) => reason,
         Ok(oof) => return Ok(evaluated(context, search, family, oof)),
     };
     Ok(Evaluation::NotFitted(Box::new(failed_row(family, reason))))
+}
+
+/// Fits a family on every fold of a label.
+fn fit_folds(
+    context: &SearchContext<'_>,
+    label_idx: usize,
+    family: &Family<'_>,
+    on_progress: &FitProgressFn<'_>,
+) -> Result<OutOfFold, FitError> {
+    FoldFitter::new(context, family).fit_prior(label_idx, on_progress)
 }
 
 fn evaluated<'a>(
@@ -58,11 +67,7 @@ fn evaluated<'a>(
     family: &Family<'a>,
     oof: OutOfFold,
 ) -> Evaluation<'a> {
-    // Scores on a label that is too rare are meaningless, so no gain is computed from them.
-    let gain = match search.too_rare() {
-        Some(reason) => GainOverLead::Undefined(reason),
-        None => gain_over_lead(context, search, &oof).into(),
-    };
+    let gain = gain_over_lead(context, search, &oof).into();
     Evaluation::Evaluated(Box::new(Evaluated { family: *family, oof, gain }))
 }
 
@@ -70,10 +75,10 @@ fn evaluated<'a>(
 fn gain_over_lead(context: &SearchContext<'_>, search: &SearchResult, oof: &OutOfFold) -> Result<Gain, UndefinedError> {
     let scores = oof.scores.iter().zip(&search.oof.scores).enumerate();
     let scored_by_both = scores.filter(|(_, (score, lead_score))| !score.is_nan() && !lead_score.is_nan());
-    let common: Vec<u32> = scored_by_both.map(|(row, _)| row as u32).collect();
+    let rows: Vec<u32> = scored_by_both.map(|(row, _)| row as u32).collect();
     let label = &context.labels[search.label_idx];
     // Both families have the same baseline on the same rows, so the baseline would cancel out of
     // the gain.
-    let pooled = |scores| Contender { label, groups: vec![&common], scores, baseline: None };
+    let pooled = |scores| Contender { label, rows: &rows, scores, baseline: None };
     search::gain(context, &pooled(&oof.standard_scores), &pooled(&search.oof.standard_scores))
 }

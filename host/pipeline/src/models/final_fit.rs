@@ -203,7 +203,6 @@ impl FinalFits {
             scores: self.test_scores(),
             threshold,
             n_train: context.splits[search.label_idx].development.train_rows.len(),
-            too_rare: search.too_rare(),
         };
         test_metrics::on_test(context, search.label_idx, &tested)
     }
@@ -226,14 +225,10 @@ impl FinalFits {
         self.fits[self.winner_idx].as_ref().map_or(&[], |fit| &fit.test_scores)
     }
 
-    /// Returns the winner's standardised scores. A row without an out-of-fold score of the winner
-    /// has the lead's score. The winner may have been evaluated on the last fold only, but the
-    /// strategy search also needs scores of the earlier folds.
+    /// Returns the winner's standardised scores: out-of-fold scores, and scores of the test rows.
     fn standard_scores(&self, fitter: &FinalFitter<'_>, oof: &[f32]) -> Vec<f32> {
         let FinalFitter { context, search } = *fitter;
-        let lead_scores = &search.oof.standard_scores;
-        let mut scores: Vec<f32> =
-            oof.iter().zip(lead_scores).map(|(&score, &lead)| if score.is_nan() { lead } else { score }).collect();
+        let mut scores = oof.to_vec();
         if let Ok(fit) = &self.fits[self.winner_idx] {
             for (&row, &score) in context.splits[search.label_idx].test_rows.iter().zip(&fit.test_scores) {
                 scores[row as usize] = fit.score_scale.standardise(score);

@@ -3,14 +3,17 @@
 use oculus_plugin_api::Manifest;
 use parking_lot::Mutex;
 
-use crate::{fitter::FitProgress, search::Family};
+use crate::{
+    fitter::FitProgress,
+    search::{Family, rounds_setting},
+};
 
-/// One of the two fits of a family.
+/// One of the two steps of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FitKind {
-    /// The fit on the last fold, which scores the validation rows. The lead has no such fit,
-    /// because the search has already fitted it on this fold.
-    LastFold,
+    /// The fits on the folds, which score the validation rows. The lead has no such step, because
+    /// the search has already fitted it on the folds.
+    Folds,
     /// The fit on the whole development period.
     Final,
 }
@@ -66,8 +69,5 @@ impl FitReporter<'_> {
 
 /// Returns the maximum number of epochs or rounds of a fit, if the family counts them.
 pub(super) fn n_epochs(family: &Family<'_>) -> Option<u64> {
-    let manifest = family.fitter.manifest();
-    let name = manifest.rounds_param.as_ref()?;
-    let default = || manifest.params.iter().find(|param| param.name == *name).map(|param| param.default());
-    family.params.get(name).cloned().or_else(default)?.as_u64()
+    rounds_setting(family.fitter.manifest(), family.params).map(|(_, n_rounds)| n_rounds)
 }

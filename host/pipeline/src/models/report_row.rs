@@ -9,9 +9,8 @@ use super::{
     roc::{Roc, RocFigures, RocSample},
 };
 use crate::{
-    baseline::Volatility,
-    metrics::{Finite, Interval, Reasons, ScoreScale, UndefinedError, average_precision},
-    search::{Family, Gain, OutOfFold, SearchContext, SearchResult, merge_rows, separate_scores},
+    metrics::{Finite, Interval, Reasons, UndefinedError, average_precision},
+    search::{Family, Gain, OutOfFold, SearchContext, SearchResult},
 };
 
 /// Device of a family that does not report one.
@@ -59,15 +58,15 @@ pub struct ModelRow {
 /// Metrics of a family on the validation rows that all families have scored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ValidationMetrics {
-    /// Area under the ROC curve of the pooled rows; the scores of each fold are standardised by
-    /// that fold's model.
+    /// Validation AUC: of the validation rows of all folds, with scores in deviations of each fold's
+    /// model.
     pub auc: Option<Finite>,
-    /// Approximate 95 % interval of the AUC from a bootstrap of 1,000 draws. Each draw consists of
-    /// circular blocks of whole dates, twice as long as the horizon.
+    /// 95 % interval of the AUC: a t interval on the logit scale over blocks of whole dates, twice as
+    /// long as the horizon.
     pub auc_ci95: Option<Interval>,
     /// AUC of the volatility baseline on the same rows, fitted on the same folds.
     pub auc_volatility_baseline: Option<Finite>,
-    /// AUC minus the larger of 0.5 and the baseline's AUC.
+    /// AUC minus the baseline's AUC.
     pub auc_minus_baseline: Option<Finite>,
     /// 95 % interval of `auc_minus_baseline`.
     pub auc_minus_baseline_ci95: Option<Interval>,
@@ -97,51 +96,25 @@ pub(super) fn evaluated_rows(
     outcome: &SearchResult,
     evaluated: &[Evaluated<'_>],
 ) -> Vec<ModelRow> {
-    // A family other than the lead has scores on the last fold only, so these are usually the rows
-    // of that fold.
     let is_common = |row: usize| evaluated.iter().all(|this| !this.oof.scores[row].is_nan());
     let common: Vec<u32> = (0..context.table.n_rows()).filter(|&row| is_common(row)).map(|row| row as u32).collect();
     let sample = RocSample { context, label_idx: outcome.label_idx, rows: &common, purpose: "validation intervals" };
-    let baseline = baseline_scores(&sample);
+    let no_baseline = || UndefinedError::because("the table lacks the features of the volatility baseline");
+    let baseline = outcome.baseline.as_ref().ok_or_else(no_baseline);
+    let baseline = baseline.map(|scores| common.iter().map(|&row| scores[row as usize]).collect::<Vec<f32>>());
     let row = |this: &Evaluated<'_>| ModelRow {
         device: Some(this.oof.device.clone().unwrap_or_else(|| DEFAULT_DEVICE.to_owned())),
         rounds: this.oof.rounds,
-        validation: Some(validation_metrics(&sample, this, baseline.clone(), outcome.too_rare())),
+        validation: Some(validation_metrics(&sample, this, baseline.clone())),
         ..model_row(&this.family)
     };
     evaluated.iter().map(row).collect()
-}
-
-/// Returns the out-of-fold scores of the baseline on the sample's rows. They are standardised per
-/// fold, like the scores of the families.
-fn baseline_scores(sample: &RocSample<'_>) -> Result<Vec<f32>, UndefinedError> {
-    let RocSample { context, label_idx, rows, .. } = *sample;
-    let volatility = Volatility::from_table(context.table)
-        .ok_or_else(|| UndefinedError::because("the table lacks the features of the volatility baseline"))?;
-    let mut scores = vec![f32::NAN; context.table.n_rows()];
-    for fold in &context.splits[label_idx].folds {
-        let predict_rows = merge_rows(&fold.train_rows, &fold.valid_rows);
-        let fitted = volatility.scores(&context.labels[label_idx].value, &fold.train_rows, &predict_rows);
-        // If the training rows have only one class, there are no scores. The scores of the
-        // validation rows then stay NaN, and the check below reports them.
-        let scores_of_fold = separate_scores(&predict_rows, &fitted.unwrap_or_default(), &fold.valid_rows);
-        let scale = ScoreScale::from_scores(&scores_of_fold.others);
-        for (&row, score) in fold.valid_rows.iter().zip(scores_of_fold.selected) {
-            scores[row as usize] = scale.standardise(score);
-        }
-    }
-    let scores: Vec<f32> = rows.iter().map(|&row| scores[row as usize]).collect();
-    if scores.iter().any(|score| score.is_nan()) {
-        return Err(UndefinedError::because("all training rows of a fold belong to one class"));
-    }
-    Ok(scores)
 }
 
 fn validation_metrics(
     sample: &RocSample<'_>,
     evaluated: &Evaluated<'_>,
     baseline: Result<Vec<f32>, UndefinedError>,
-    too_rare: Option<UndefinedError>,
 ) -> ValidationMetrics {
     let Evaluated { oof, gain, .. } = evaluated;
     let select = |values: &[f32]| -> Vec<f32> { sample.rows.iter().map(|&row| values[row as usize]).collect() };
@@ -149,7 +122,7 @@ fn validation_metrics(
     let scores = select(&oof.standard_scores);
     let mut reasons = Reasons::default();
     let RocFigures { auc, auc_ci95, auc_volatility_baseline, auc_minus_baseline, auc_minus_baseline_ci95 } =
-        Roc::new(sample, &scores, baseline, too_rare.clone()).figures(&mut reasons);
+        Roc::new(sample, &scores, baseline).figures(&mut reasons);
     let n_positive = labels.iter().filter(|&&label| label == 1.0).count();
     let base_rate = match labels.len() {
         0 => Err(UndefinedError::because("none of the rows has an out-of-fold score")),
@@ -171,22 +144,19 @@ fn validation_metrics(
         pr_auc: reasons.figure("pr_auc", average_precision(&labels, &scores)),
         base_rate: reasons.figure("base_rate", base_rate),
         n_rows: labels.len(),
-        fold_aucs: fold_aucs(oof, too_rare, &mut reasons),
+        fold_aucs: fold_aucs(oof, &mut reasons),
         gain_over_lead,
         gain_standard_error,
         reasons,
     }
 }
 
-fn fold_aucs(oof: &OutOfFold, too_rare: Option<UndefinedError>, reasons: &mut Reasons) -> Vec<Option<Finite>> {
-    let aucs = match too_rare {
-        Some(_) => vec![None; oof.fold_aucs.len()],
-        None => oof.fold_aucs.iter().map(|auc| auc.and_then(Finite::new)).collect(),
-    };
+fn fold_aucs(oof: &OutOfFold, reasons: &mut Reasons) -> Vec<Option<Finite>> {
+    let aucs: Vec<Option<Finite>> = oof.fold_aucs.iter().map(|auc| auc.and_then(Finite::new)).collect();
     if aucs.contains(&None) {
-        let one_class = || UndefinedError::because("a fold contains a single class, or has no scores");
+        let one_class = UndefinedError::because("the validation rows of a fold have a single class");
         // This call only records the reason: the field contains the list with nulls.
-        let _: Option<Finite> = reasons.value("fold_aucs", Err(too_rare.unwrap_or_else(one_class)));
+        let _: Option<Finite> = reasons.value("fold_aucs", Err(one_class));
     }
     aucs
 }

@@ -6,14 +6,14 @@
 
 use crate::{
     metrics::{
-        Dates, Finite, Interval, Random, Ranking, Reasons, Resamples, ScoredRow, UndefinedError, block_dates, interval,
-        years_needed,
+        Dates, Finite, Interval, Random, Ranking, Reasons, Resamples, ScoredRow, UndefinedError, block_dates,
+        logit_t_interval, standard_error, t_interval, years_needed,
     },
     search::SearchContext,
 };
 
-/// Minimum number of positives of a defined AUC; the search requires the same number for a score.
-const MIN_POSITIVE: usize = 10;
+/// Smallest number of rows of each class in an interval of the AUC.
+const MIN_PER_CLASS: usize = 10;
 
 /// Rows on which a model is compared with the baseline.
 #[derive(Clone, Copy)]
@@ -31,7 +31,6 @@ pub(super) struct Roc {
     baseline: Result<Ranking, UndefinedError>,
     resamples: Result<Resamples, UndefinedError>,
     years: f64,
-    too_rare: Option<UndefinedError>,
 }
 
 /// The figures of a [`Roc`].
@@ -47,13 +46,7 @@ impl Roc {
     /// Ranks the rows of a sample and draws the resamples.
     ///
     /// * `scores`, `baseline`: one per row of the sample.
-    /// * `too_rare`: reason why the AUC is undefined, if the label is too rare.
-    pub(super) fn new(
-        sample: &RocSample<'_>,
-        scores: &[f32],
-        baseline: Result<Vec<f32>, UndefinedError>,
-        too_rare: Option<UndefinedError>,
-    ) -> Self {
+    pub(super) fn new(sample: &RocSample<'_>, scores: &[f32], baseline: Result<Vec<f32>, UndefinedError>) -> Self {
         let RocSample { context, label_idx, rows, purpose } = *sample;
         let day = &context.table.day;
         let label = &context.labels[label_idx];
@@ -72,7 +65,6 @@ impl Roc {
             baseline: baseline.map(|scores| rank(&scores)),
             resamples: Resamples::draw(dates.len(), block_dates(label), random),
             years: dates.years(),
-            too_rare,
         }
     }
 
@@ -93,43 +85,59 @@ impl Roc {
     }
 
     fn auc(&self) -> Result<f64, UndefinedError> {
-        self.too_rare.clone().map_or_else(|| enough_positives(&self.model), Err)
+        self.model.defined_auc()
     }
 
     fn baseline_auc(&self) -> Result<f64, UndefinedError> {
-        let baseline = self.baseline.as_ref().map_err(UndefinedError::clone)?;
-        self.too_rare.clone().map_or_else(|| enough_positives(baseline), Err)
+        self.baseline.as_ref().map_err(UndefinedError::clone)?.defined_auc()
     }
 
     fn gain(&self) -> Result<f64, UndefinedError> {
-        Ok(self.auc()? - self.baseline_auc()?.max(0.5))
+        Ok(self.auc()? - self.baseline_auc()?)
     }
 
     fn auc_interval(&self) -> Result<Interval, UndefinedError> {
-        // If the AUC is undefined, there is no interval to estimate. The reason why the AUC is
-        // undefined then explains the missing interval best.
-        self.auc()?;
-        interval(self.resamples.as_ref().map_err(UndefinedError::clone)?.map(|counts| self.model.auc(Some(counts)))?)
+        let auc = self.auc()?;
+        self.enough_per_class()?;
+        if self.model.has_equal_scores() {
+            return Err(UndefinedError::because("all scores are equal, so no resample differs"));
+        }
+        let resamples = self.resamples()?;
+        let standard_error = standard_error(&resamples.map(|counts| self.model.auc(Some(counts)))?)?;
+        logit_t_interval(auc, standard_error, resamples.n_blocks())
     }
 
     fn gain_interval(&self) -> Result<Interval, UndefinedError> {
-        self.gain()?;
+        let gain = self.gain()?;
+        self.enough_per_class()?;
         let baseline = self.baseline.as_ref().map_err(UndefinedError::clone)?;
-        // The lower bound of 0.5 on the baseline applies within each resample, as it does in the
-        // figure itself.
-        let gain = |counts: &[u32]| Some(self.model.auc(Some(counts))? - baseline.auc(Some(counts))?.max(0.5));
-        interval(self.resamples.as_ref().map_err(UndefinedError::clone)?.map(gain)?)
+        let resamples = self.resamples()?;
+        let draw = |counts: &[u32]| Some(self.model.auc(Some(counts))? - baseline.auc(Some(counts))?);
+        t_interval(gain, standard_error(&resamples.map(draw)?)?, resamples.n_blocks())
     }
-}
 
-/// Returns the AUC if enough rows are positive.
-pub(super) fn enough_positives(ranking: &Ranking) -> Result<f64, UndefinedError> {
-    let n_rows = ranking.n_rows();
-    let n_positive = ranking.n_positive();
-    if n_positive < MIN_POSITIVE {
-        return Err(UndefinedError::because(format!(
-            "found {n_positive} positives among {n_rows} rows, expected at least {MIN_POSITIVE}"
-        )));
+    /// Returns the number of blocks of the sample; 0 if there are too few dates for two blocks.
+    pub(super) fn n_blocks(&self) -> f64 {
+        self.resamples.as_ref().map_or(0.0, Resamples::n_blocks)
     }
-    ranking.auc(None).ok_or_else(|| UndefinedError::because(format!("all {n_rows} rows are positive")))
+
+    /// Returns whether the model gives the same score to every row.
+    pub(super) fn has_equal_scores(&self) -> bool {
+        self.model.has_equal_scores()
+    }
+
+    fn resamples(&self) -> Result<&Resamples, UndefinedError> {
+        self.resamples.as_ref().map_err(UndefinedError::clone)
+    }
+
+    fn enough_per_class(&self) -> Result<(), UndefinedError> {
+        let n_positive = self.model.n_positive();
+        let n_negative = self.model.n_rows() - n_positive;
+        if n_positive.min(n_negative) < MIN_PER_CLASS {
+            return Err(UndefinedError::because(format!(
+                "found {n_positive} positives and {n_negative} negatives, expected at least {MIN_PER_CLASS} of each"
+            )));
+        }
+        Ok(())
+    }
 }

@@ -3,33 +3,48 @@
 //! In: the winner's scores of the test rows. Out: [`TestMetrics`]. Invariant: the metrics are
 //! computed once, after every choice was made; the test scores do not exist before that.
 
+use oculus_job::warning::{Warning, WarningCode};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     baseline::Volatility,
+    canaries::ChanceAuc,
     date::iso_date,
     metrics::{Confusion, Finite, Interval, Ranking, Reasons, UndefinedError, average_precision},
-    models::roc::{Roc, RocFigures, RocSample, enough_positives},
+    models::{
+        reliability::{AucReliability, auc_reliability},
+        roc::{Roc, RocFigures, RocSample},
+    },
     search::{LabelName, SearchContext},
     splits::class_counts,
 };
 
+/// Largest `auc_p` of an AUC that is called more than chance.
+const MAX_CHANCE_P: f64 = 0.05;
+
 /// Metrics of the winner on the test period. A null figure has its reason in `reasons`, under the
-/// figure's name.
+/// figure's name, and so has a ratio that is 0 because it is undefined.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TestMetrics {
     /// Display name of the winner's family.
     pub model_name: String,
-    /// AUC minus the larger of 0.5 and the AUC of the volatility baseline: the skill that
-    /// volatility does not explain. A baseline below 0.5 would otherwise be credited to the model.
+    /// AUC minus the AUC of the volatility baseline: the skill that volatility does not explain.
     pub auc_minus_baseline: Option<Finite>,
-    /// 95 % interval of `auc_minus_baseline`.
+    /// 95 % interval of `auc_minus_baseline`: a t interval over blocks of whole dates.
     pub auc_minus_baseline_ci95: Option<Interval>,
-    /// Area under the ROC curve.
+    /// Area under the ROC curve; null only if the test period lacks a class.
     pub auc: Option<Finite>,
-    /// Approximate 95 % interval of the AUC from a bootstrap of 1,000 draws. Each draw consists of
-    /// circular blocks of whole dates, twice as long as the horizon.
+    /// How far the AUC can be relied on.
+    pub auc_reliability: AucReliability,
+    /// 95 % interval of the AUC: a t interval on the logit scale. Its standard error comes from a
+    /// bootstrap of 1,000 draws in circular blocks of whole dates, twice as long as the horizon.
     pub auc_ci95: Option<Interval>,
+    /// Range of the AUC by chance: the central 95 % of the AUCs of this model on surrogate markets,
+    /// which have the volatility of the real one and no direction.
+    pub auc_chance95: Option<Interval>,
+    /// Probability of this AUC or a higher one by chance: the share of the surrogate markets, the
+    /// real one included, whose AUC is at least the real one.
+    pub auc_p: Option<Finite>,
     /// AUC of the volatility baseline, fitted and tested on the same rows.
     pub auc_volatility_baseline: Option<Finite>,
     /// Average precision.
@@ -37,11 +52,11 @@ pub struct TestMetrics {
     /// Share of positives.
     pub base_rate: Option<Finite>,
     /// Harmonic mean of precision and recall.
-    pub f1: Option<Finite>,
+    pub f1: Finite,
     /// Share of positives among the flagged rows.
-    pub precision: Option<Finite>,
+    pub precision: Finite,
     /// Share of flagged rows among the positives.
-    pub recall: Option<Finite>,
+    pub recall: Finite,
     /// Share of flagged rows.
     pub flagged_share: Option<Finite>,
     /// Score from which a row is flagged. On the standardised scale, it is the threshold that flags
@@ -65,8 +80,64 @@ pub struct TestMetrics {
     pub years_needed: Option<Finite>,
     /// Metrics of each symbol.
     pub per_symbol: Vec<SymbolMetrics>,
-    /// Reason for each null figure, by field name.
+    /// Reason for each null figure, by field name, and for each ratio that is 0 because it is
+    /// undefined.
     pub reasons: Reasons,
+    /// Counts that are too small, if `auc_reliability` is `weak`.
+    #[serde(skip)]
+    shortfall: Option<String>,
+    /// Whether the model gives every test row the same score.
+    #[serde(skip)]
+    has_equal_scores: bool,
+}
+
+impl TestMetrics {
+    /// Records the range of the AUC by chance.
+    pub(super) fn set_chance(&mut self, chance: Result<ChanceAuc, UndefinedError>) {
+        let ChanceAuc { chance95, p } = match chance {
+            Ok(chance) => chance,
+            Err(reason) => {
+                self.auc_chance95 = self.reasons.value("auc_chance95", Err(reason.clone()));
+                self.auc_p = self.reasons.value("auc_p", Err(reason));
+                return;
+            }
+        };
+        self.auc_chance95 = Some(chance95);
+        self.auc_p = Some(p);
+    }
+
+    /// Returns the warning `auc_within_chance` if chance reaches the AUC in more than 5 % of the
+    /// surrogate markets.
+    pub(super) fn chance_warning(&self) -> Option<Warning> {
+        let (auc, p) = self.auc.zip(self.auc_p)?;
+        let Interval(low, high) = self.auc_chance95?;
+        (p.get() > MAX_CHANCE_P).then(|| {
+            let message = format!(
+                "the AUC of the test period is {:.3}, and the model reaches {:.3} to {:.3} on markets whose direction cannot \
+                 be forecast: it may be chance (p = {:.2})",
+                auc.get(),
+                low.get(),
+                high.get(),
+                p.get()
+            );
+            Warning::new(WarningCode::AucWithinChance, message)
+        })
+    }
+
+    /// Returns the warnings `auc_weak` and `constant_model`.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let weak = self.shortfall.as_ref().map(|shortfall| {
+            Warning::new(WarningCode::AucWeak, format!("the AUC of the test period is not reliable: {shortfall}"))
+        });
+        let constant = self.has_equal_scores.then(|| {
+            let message = format!(
+                "{} gives every test row the same score: it found nothing that separates the rows, and its AUC is 0.5",
+                self.model_name
+            );
+            Warning::new(WarningCode::ConstantModel, message)
+        });
+        weak.into_iter().chain(constant).collect()
+    }
 }
 
 /// Metrics of the winner on one symbol's test rows.
@@ -94,8 +165,6 @@ pub(super) struct TestedModel<'a> {
     pub(super) scores: &'a [f32],
     pub(super) threshold: Result<f32, UndefinedError>,
     pub(super) n_train: usize,
-    /// Reason why the AUC is undefined, if the label is too rare.
-    pub(super) too_rare: Option<UndefinedError>,
 }
 
 /// Evaluates a model by its scores of the test rows.
@@ -112,7 +181,8 @@ pub(super) fn on_test(context: &SearchContext<'_>, label_idx: usize, tested: &Te
         |figure: fn(&Confusion) -> Result<f64, UndefinedError>| flags.clone().and_then(|flags| figure(&flags));
     let baseline = baseline_scores(context, label_idx);
     let sample = RocSample { context, label_idx, rows, purpose: "test intervals" };
-    let roc = Roc::new(&sample, tested.scores, baseline, tested.too_rare.clone());
+    let roc = Roc::new(&sample, tested.scores, baseline);
+    let (auc_reliability, shortfall) = auc_reliability(&counts, roc.n_blocks());
     let mut reasons = Reasons::default();
     let RocFigures { auc, auc_ci95, auc_volatility_baseline, auc_minus_baseline, auc_minus_baseline_ci95 } =
         roc.figures(&mut reasons);
@@ -123,13 +193,16 @@ pub(super) fn on_test(context: &SearchContext<'_>, label_idx: usize, tested: &Te
         auc_minus_baseline,
         auc_minus_baseline_ci95,
         auc,
+        auc_reliability,
         auc_ci95,
+        auc_chance95: None,
+        auc_p: None,
         auc_volatility_baseline,
         pr_auc: reasons.figure("pr_auc", average_precision(&target, tested.scores)),
         base_rate: reasons.figure("base_rate", counts.base_rate().ok_or_else(no_row)),
-        f1: reasons.figure("f1", flagged(Confusion::f1)),
-        precision: reasons.figure("precision", flagged(Confusion::precision)),
-        recall: reasons.figure("recall", flagged(Confusion::recall)),
+        f1: reasons.figure_or_zero("f1", flagged(Confusion::f1)),
+        precision: reasons.figure_or_zero("precision", flagged(Confusion::precision)),
+        recall: reasons.figure_or_zero("recall", flagged(Confusion::recall)),
         flagged_share: reasons.figure("flagged_share", flagged(Confusion::flagged_share)),
         threshold: reasons.figure("threshold", tested.threshold.clone().map(f64::from)),
         n_train: tested.n_train,
@@ -142,6 +215,8 @@ pub(super) fn on_test(context: &SearchContext<'_>, label_idx: usize, tested: &Te
         years_needed: reasons.figure("years_needed", roc.years_needed()),
         per_symbol: per_symbol(context, label_idx, tested),
         reasons,
+        shortfall,
+        has_equal_scores: roc.has_equal_scores(),
     }
 }
 
@@ -174,7 +249,7 @@ fn per_symbol(context: &SearchContext<'_>, label_idx: usize, tested: &TestedMode
             symbol: symbol.clone(),
             n_test: target.len(),
             n_test_positive: ranking.n_positive(),
-            auc: reasons.figure("auc", tested.too_rare.clone().map_or_else(|| enough_positives(&ranking), Err)),
+            auc: reasons.figure("auc", ranking.defined_auc()),
             pr_auc: reasons.figure("pr_auc", average_precision(&target, &scores)),
             reasons,
         }

@@ -4,7 +4,9 @@ use oculus_job::warning::Warning;
 use serde_json::{Map, Value};
 
 use super::{report_row::ModelRow, test_metrics::TestMetrics};
+use crate::canaries::ChanceAuc;
 use crate::metrics::ScoreScale;
+use crate::metrics::UndefinedError;
 
 /// A family's model, fitted on the whole development period.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,8 +37,7 @@ pub struct Winner {
     /// Scores of the test rows, in the order of the rows.
     pub test_scores: Vec<f32>,
     /// Out-of-fold and test scores, standardised by the scores that each model assigns to its own
-    /// training rows; one per row of the table, NaN for rows without one. Before the first fold
-    /// that the winner was evaluated on, these are the scores of the lead family.
+    /// training rows; one per row of the table, NaN for rows without one.
     pub standard_scores: Vec<f32>,
     /// Scale of the final model's scores of its own training rows; `None` if that fit failed.
     pub score_scale: Option<ScoreScale>,
@@ -60,6 +61,13 @@ pub struct Training {
 }
 
 impl Training {
+    /// Adds the AUC that the model of the result reaches by chance, and the warning
+    /// `auc_within_chance` if the AUC of the test period is not clearly above.
+    pub(crate) fn compare_with_chance(&mut self, chance: Result<ChanceAuc, UndefinedError>) {
+        self.test.set_chance(chance);
+        self.warnings.extend(self.test.chance_warning());
+    }
+
     /// Returns the model of the result.
     pub fn winning_model(&self) -> &FinalModel {
         &self.models[0]

@@ -63,6 +63,7 @@ pub(super) fn warnings(inputs: &ReportInputs<'_>) -> Vec<Warning> {
         .iter()
         .cloned()
         .chain(inputs.features.warnings())
+        .chain(inputs.partition.warnings())
         .chain(inputs.participants.warnings.iter().cloned())
         .chain(inputs.outcome.warnings.iter().cloned())
         .chain(inputs.training.warnings.iter().cloned())

@@ -2,6 +2,7 @@ use oculus_job::request::{Operator, Rule};
 use serde_json::json;
 
 use super::*;
+use crate::metrics::UndefinedError;
 use crate::{
     canaries,
     features::FeatureReport,
@@ -31,7 +32,10 @@ fn report_with(panel: &Panel, n_parallel: usize, extractor: Result<RuleExtractor
     let outcome = search::run(&context, &lead, 8, &|_| {}).unwrap();
     let missing = models::FamilyCandidate::Unavailable { name: "LSTM", reason: "not installed" };
     let families = models::Families { lead, others: vec![missing] };
-    let training = models::run(&context, &outcome, &families, &|_| {}).unwrap();
+    let mut training = models::run(&context, &outcome, &families, &|_| {}).unwrap();
+    // The features of a synthetic panel do not come from its bars, so it has no surrogate markets.
+    let none = UndefinedError::because("a synthetic panel has no surrogate markets");
+    training.compare_with_chance(Err(none.clone()));
     let entry_rules = [rule("SIGNAL", 0.5), rule("SIGNAL", 99.0), rule("NO_SUCH", 0.0)];
     let requested = RequestedRules {
         entry_rules: &entry_rules,
@@ -41,9 +45,10 @@ fn report_with(panel: &Panel, n_parallel: usize, extractor: Result<RuleExtractor
         features: &FeatureReport::default(),
     };
     let rules = rules::find(&RuleContext { search_context: &context, search: &outcome, extractor, requested }).unwrap();
-    let canary_inputs =
-        canaries::CanaryInputs { context: &context, search: &outcome, lead: &lead, test: &training.test };
-    let canaries = canaries::run(&canary_inputs, &|_, _| {}).unwrap();
+    let canaries = canaries::Canaries {
+        surrogate_markets: canaries::SurrogateMarkets::without_rank(None, None, 0, &none),
+        volatility_baseline: canaries::volatility_baseline(&outcome, &training.test),
+    };
     let optimized = strategy::optimize(&strategy::StrategyInputs {
         market: &panel.market,
         table: &panel.table,

@@ -24,7 +24,7 @@ use crate::{
     metrics::UndefinedError,
     miner::MineRequest,
     parallel::parallel_map,
-    splits::{ClassCounts, n_episodes},
+    splits::{ClassCounts, MinCounts, n_episodes},
 };
 
 /// Maximum number of proposals per run; further proposals are ignored.
@@ -268,7 +268,6 @@ fn propose(
 }
 
 /// Rejects rows with so few hits or misses that every rule would describe only a handful of cases.
-/// The search uses the same limits to decide whether a label is too rare.
 fn require_enough_hits(context: &RuleContext<'_>, task: &MiningTask<'_, '_>) -> Result<(), TooFewHitsError> {
     let class_rows =
         |class: f32| task.train_rows.iter().copied().filter(move |&row| task.target[row as usize] == class);
@@ -277,7 +276,7 @@ fn require_enough_hits(context: &RuleContext<'_>, task: &MiningTask<'_, '_>) -> 
         n_negative: class_rows(0.0).count(),
         n_episodes: n_episodes(context.table(), context.label(), class_rows(1.0)),
     };
-    if counts.suffice(1) { Ok(()) } else { Err(TooFewHitsError(counts)) }
+    if counts.suffice(MinCounts::TUNE) { Ok(()) } else { Err(TooFewHitsError(counts)) }
 }
 
 /// Returns the values of some rows, NaN for all other rows.

@@ -35,10 +35,12 @@ fn no_rules(features: &FeatureReport) -> RequestedRules<'_> {
 fn without_model(label_idx: usize) -> SearchResult {
     SearchResult {
         label_idx,
+        median_label_idx: label_idx,
         params: Map::new(),
         oof: OutOfFold::default(),
         baseline: None,
         score: None,
+        auc: None,
         baseline_auc: None,
         gain_over_prior: Err(UndefinedError::because("the search was not run")),
         trials: Vec::new(),

@@ -3,7 +3,12 @@
 use std::cell::OnceCell;
 
 use super::context::SearchContext;
-use crate::{baseline::Volatility, splits::Fold};
+use crate::{
+    baseline::Volatility,
+    metrics::ScoreScale,
+    search::row_scores::{merge_rows, separate_scores},
+    splits::Fold,
+};
 
 /// The baseline's scores on every label. They depend only on the label, so they are computed once
 /// per label, when first needed.
@@ -31,17 +36,21 @@ impl<'a> Baselines<'a> {
 }
 
 /// Fits the baseline on the training rows of each fold and scores the fold's validation rows.
-/// Returns one score per row of the table, NaN outside the validation rows.
+/// Returns one score per row of the table, NaN outside the validation rows. Like the scores of the
+/// families, the scores of a fold are in deviations of the scores of its training rows.
 ///
 /// * `label`: one value per row of the table.
 pub(super) fn baseline_scores(volatility: &Volatility, label: &[f32], folds: &[Fold]) -> Vec<f32> {
     let mut scores = vec![f32::NAN; label.len()];
     for fold in folds {
+        let rows = merge_rows(&fold.train_rows, &fold.valid_rows);
         // A regression cannot be fitted to training rows of a single class. The scores of such a
-        // fold stay NaN, so the fold has no baseline AUC.
-        let Some(fold_scores) = volatility.scores(label, &fold.train_rows, &fold.valid_rows) else { continue };
-        for (&row, score) in fold.valid_rows.iter().zip(fold_scores) {
-            scores[row as usize] = score;
+        // fold stay NaN, so the fold has no baseline.
+        let Some(fold_scores) = volatility.scores(label, &fold.train_rows, &rows) else { continue };
+        let fold_scores = separate_scores(&rows, &fold_scores, &fold.valid_rows);
+        let scale = ScoreScale::from_scores(&fold_scores.others);
+        for (&row, score) in fold.valid_rows.iter().zip(fold_scores.selected) {
+            scores[row as usize] = scale.standardise(score);
         }
     }
     scores

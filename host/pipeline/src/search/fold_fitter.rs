@@ -3,10 +3,13 @@
 //! In: a family and configurations. Out: [`OutOfFold`] scores. Tables are prepared once per fold,
 //! for all configurations.
 
+use std::borrow::Cow;
+
 use oculus_job::code::ErrorCode;
 use oculus_job::error::JobError;
 use oculus_job::progress::Phase;
-use oculus_plugin_api::code;
+use oculus_plugin_api::{Manifest, code};
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use super::{
@@ -14,7 +17,7 @@ use super::{
     row_scores::{every_row_scored, merge_rows, separate_scores},
 };
 use crate::{
-    fitter::{FitError, FitOutput, FitProgressFn, FitRequest, Fitted, PreparedId, setting},
+    fitter::{FitError, FitOutput, FitProgress, FitProgressFn, FitRequest, Fitted, PreparedId, setting},
     metrics::{ScoreScale, auc},
     parallel::parallel_map,
     splits::{Fold, TAIL_SHARE, tail},
@@ -31,7 +34,8 @@ pub struct OutOfFold {
     /// AUC of each fold; `None` if it is undefined.
     pub fold_aucs: Vec<Option<f64>>,
     /// Median number of rounds that early stopping kept, over the folds that had rows for early
-    /// stopping; `None` without such folds.
+    /// stopping. Without such folds, the number of rounds of the folds. `None` if the family does
+    /// not count rounds.
     pub rounds: Option<u32>,
     /// Device that the models were fitted on; `None` for the CPU.
     pub device: Option<String>,
@@ -61,12 +65,15 @@ pub(super) enum ConfigurationFit {
 pub(crate) struct FoldFitter<'a> {
     pub(super) context: &'a SearchContext<'a>,
     pub(super) family: &'a Family<'a>,
-    on_progress: &'a FitProgressFn<'a>,
     /// Prepared tables, each with the rows that it was prepared from.
     prepared: Vec<(&'a [u32], PreparedId)>,
     /// Plans of each label's folds, computed when the label is first fitted.
     plans: Vec<Option<Vec<FoldPlan<'a>>>>,
 }
+
+/// Largest number of rounds or epochs of a fit without rows for early stopping. More rounds fit
+/// noise: where early stopping is possible, it rarely keeps more.
+pub(crate) const ROUNDS_WITHOUT_TAIL: u64 = 25;
 
 /// The rows of one fold for one fit, with the table that was prepared for the fold.
 struct FoldPlan<'a> {
@@ -90,23 +97,17 @@ impl<'a> FoldFitter<'a> {
     /// Returns a fitter without prepared tables.
     pub(crate) fn new(context: &'a SearchContext<'a>, family: &'a Family<'a>) -> Self {
         let plans = context.labels.iter().map(|_| None).collect();
-        Self { context, family, on_progress: &|_| {}, prepared: Vec::new(), plans }
-    }
-
-    /// Sets the callback for the progress of each fit.
-    pub(crate) fn with_progress(self, on_progress: &'a FitProgressFn<'a>) -> Self {
-        Self { on_progress, ..self }
+        Self { context, family, prepared: Vec::new(), plans }
     }
 
     /// Fits configurations on all folds of their labels, up to `n_parallel` fits at once.
     ///
     /// # Errors
-    /// Returns a failure if the family's process dies permanently, or if the job is cancelled.
-    pub(super) fn fit_all(&mut self, batch: &[Configuration]) -> Result<Vec<ConfigurationFit>, JobError> {
-        let fatal = |error: FitError| family_failure(Phase::ConfigSearch, self.family, &error);
+    /// Returns an error if the family's process dies permanently, or if the job is cancelled.
+    pub(super) fn fit_all(&mut self, batch: &[Configuration]) -> Result<Vec<ConfigurationFit>, FitError> {
         // A preparation changes `self`, so all tables are prepared before the parallel fits start.
         for configuration in batch {
-            self.plan(configuration.label_idx).map_err(fatal)?;
+            self.plan(configuration.label_idx)?;
         }
         // The folds of all configurations are one list of fits, so that no thread waits for the end
         // of a configuration.
@@ -122,47 +123,39 @@ impl<'a> FoldFitter<'a> {
             .iter()
             .map(|Configuration { label_idx, .. }| {
                 let folds = self.plans(*label_idx).zip(results.by_ref()).collect();
-                self.collect(&self.context.labels[*label_idx].value, folds).map_err(fatal)
+                self.collect(&self.context.labels[*label_idx].value, folds)
             })
             .collect()
     }
 
-    /// Fits the prior (the family's defaults and the job's parameters) to other values of a label,
-    /// on the rows of that label's folds.
+    /// Fits the family with the job's parameters on all folds of a label, up to `n_parallel` fits at
+    /// once.
     ///
-    /// * `labels`: sets of values with one value per row of the table.
-    ///
-    /// # Errors
-    /// Returns an error if the family's process dies permanently, or if the job is cancelled.
-    pub(super) fn fit_values(
-        &mut self,
-        label_idx: usize,
-        labels: &[Vec<f32>],
-    ) -> Result<Vec<ConfigurationFit>, FitError> {
-        self.plan(label_idx)?;
-        let params = self.family.params;
-        let fits: Vec<FoldFit<'_, '_>> = labels
-            .iter()
-            .flat_map(|label| self.plans(label_idx).map(move |plan| FoldFit { plan, label, params }))
-            .collect();
-        let mut results = self.fit_folds(&fits).into_iter();
-        labels.iter().map(|label| self.collect(label, self.plans(label_idx).zip(results.by_ref()).collect())).collect()
-    }
-
-    /// Fits the prior on the last fold of a label; only the table of that fold is prepared.
+    /// * `on_progress`: receives the progress of the whole step: the fraction is the mean over the
+    ///   folds.
     ///
     /// # Errors
     /// Returns an error if the family rejects the fit, if its process dies permanently, or if the
     /// job is cancelled.
-    pub(crate) fn fit_last_fold(&mut self, label_idx: usize) -> Result<OutOfFold, FitError> {
+    pub(crate) fn fit_prior(
+        &mut self,
+        label_idx: usize,
+        on_progress: &FitProgressFn<'_>,
+    ) -> Result<OutOfFold, FitError> {
         let rejected = |message| FitError::Rejected { code: code::DATA, message };
-        let n_folds = self.context.splits[label_idx].folds.len();
-        // Without folds, `plan_fold` returns `None` for index 0 as well.
-        let plan = self.plan_fold(label_idx, n_folds.saturating_sub(1))?;
-        let plan = plan.ok_or_else(|| rejected("there is no fold to evaluate the family on".to_owned()))?;
+        self.plan(label_idx)?;
         let label = &self.context.labels[label_idx].value;
-        let result = self.fit_fold(&FoldFit { plan: &plan, label, params: self.family.params });
-        match self.collect(label, vec![(&plan, result)])? {
+        let params = self.family.params;
+        let plans: Vec<&FoldPlan<'_>> = self.plans(label_idx).collect();
+        if plans.is_empty() {
+            return Err(rejected("there is no fold to evaluate the family on".to_owned()));
+        }
+        let total = FoldsProgress::new(plans.len(), on_progress);
+        let fold_idxs: Vec<usize> = (0..plans.len()).collect();
+        let results = parallel_map(self.context.n_parallel, &fold_idxs, |&idx| {
+            self.fit_fold(&FoldFit { plan: plans[idx], label, params }, &|progress| total.report(idx, progress))
+        });
+        match self.collect(label, plans.into_iter().zip(results).collect())? {
             ConfigurationFit::Fitted(oof) => Ok(oof),
             ConfigurationFit::Rejected(reason) => Err(rejected(reason)),
         }
@@ -177,7 +170,7 @@ impl<'a> FoldFitter<'a> {
             return Ok(*id);
         }
         let setting = setting(self.family.device, self.context.seed);
-        let id = self.family.fitter.prepare(learn_rows, &setting, self.on_progress)?;
+        let id = self.family.fitter.prepare(learn_rows, &setting, &|_| {})?;
         self.prepared.push((learn_rows, id));
         Ok(id)
     }
@@ -215,21 +208,25 @@ impl<'a> FoldFitter<'a> {
     }
 
     fn fit_folds(&self, fits: &[FoldFit<'_, '_>]) -> Vec<Result<Fitted, FitError>> {
-        parallel_map(self.context.n_parallel, fits, |fit| self.fit_fold(fit))
+        parallel_map(self.context.n_parallel, fits, |fit| self.fit_fold(fit, &|_| {}))
     }
 
-    fn fit_fold(&self, fit: &FoldFit<'_, '_>) -> Result<Fitted, FitError> {
+    fn fit_fold(&self, fit: &FoldFit<'_, '_>, on_progress: &FitProgressFn<'_>) -> Result<Fitted, FitError> {
+        let params = match fit.plan.tune_rows.is_empty() {
+            true => Cow::Owned(with_few_rounds(self.family, fit.params)),
+            false => Cow::Borrowed(fit.params),
+        };
         self.family.fitter.fit(&FitRequest {
             prepared: fit.plan.prepared,
             label: fit.label,
             train_rows: &fit.plan.fit_rows,
             tune_rows: &fit.plan.tune_rows,
-            params: fit.params,
+            params: &params,
             seed: self.context.seed,
             device: self.family.device,
             predict_rows: &fit.plan.predict_rows,
             output: FitOutput::Scores,
-            on_progress: self.on_progress,
+            on_progress,
         })
     }
 
@@ -242,6 +239,7 @@ impl<'a> FoldFitter<'a> {
     ) -> Result<ConfigurationFit, FitError> {
         let mut oof = OutOfFold::without_scores(self.context.table.n_rows());
         let mut rounds = Vec::new();
+        let mut untuned_rounds = None;
         for (plan, result) in folds {
             match result {
                 Ok(fitted) => {
@@ -249,9 +247,11 @@ impl<'a> FoldFitter<'a> {
                         return Ok(ConfigurationFit::Rejected(error.to_string()));
                     }
                     oof.add_fold(label, plan, &fitted);
-                    // Without rows for early stopping, the number of rounds is just the configured
-                    // one, so it is left out.
-                    rounds.extend(fitted.summary.rounds.filter(|_| !plan.tune_rows.is_empty()));
+                    // Without rows for early stopping, the number of rounds was not found on data.
+                    match plan.tune_rows.is_empty() {
+                        true => untuned_rounds = fitted.summary.rounds,
+                        false => rounds.extend(fitted.summary.rounds),
+                    }
                 }
                 Err(FitError::Rejected { code: code::DATA, message }) => {
                     oof.fold_aucs.push(None);
@@ -263,8 +263,47 @@ impl<'a> FoldFitter<'a> {
         }
         rounds.sort_unstable();
         // The lower median is a number of rounds that one of the folds found.
-        oof.rounds = rounds.get(rounds.len().saturating_sub(1) / 2).copied();
+        let median = rounds.get(rounds.len().saturating_sub(1) / 2).copied();
+        oof.rounds = median.or(untuned_rounds);
         Ok(ConfigurationFit::Fitted(oof))
+    }
+}
+
+/// Returns parameters with at most [`ROUNDS_WITHOUT_TAIL`] rounds, if the family counts rounds.
+fn with_few_rounds(family: &Family<'_>, params: &Map<String, Value>) -> Map<String, Value> {
+    let mut params = params.clone();
+    if let Some((name, n_rounds)) = rounds_setting(family.fitter.manifest(), &params) {
+        params.insert(name, n_rounds.min(ROUNDS_WITHOUT_TAIL).into());
+    }
+    params
+}
+
+/// Returns the name and the value of the parameter that sets the number of rounds or epochs, if the
+/// family counts them.
+pub(crate) fn rounds_setting(manifest: &Manifest, params: &Map<String, Value>) -> Option<(String, u64)> {
+    let name = manifest.rounds_param.clone()?;
+    let default = || manifest.params.iter().find(|param| param.name == name).map(|param| param.default());
+    let n_rounds = params.get(&name).cloned().or_else(default)?.as_u64()?;
+    Some((name, n_rounds))
+}
+
+/// The progress of parallel fits on the folds.
+struct FoldsProgress<'a> {
+    fractions: Mutex<Vec<f64>>,
+    on_progress: &'a FitProgressFn<'a>,
+}
+
+impl<'a> FoldsProgress<'a> {
+    fn new(n_folds: usize, on_progress: &'a FitProgressFn<'a>) -> Self {
+        Self { fractions: Mutex::new(vec![0.0; n_folds]), on_progress }
+    }
+
+    fn report(&self, fold_idx: usize, progress: &FitProgress) {
+        // The lock is held during the report, so that fractions of parallel fits stay in order.
+        let mut fractions = self.fractions.lock();
+        fractions[fold_idx] = progress.fraction;
+        let fraction = fractions.iter().sum::<f64>() / fractions.len() as f64;
+        (self.on_progress)(&FitProgress { fraction, ..progress.clone() });
     }
 }
 

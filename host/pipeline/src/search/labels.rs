@@ -15,14 +15,11 @@ use super::{
 use crate::{
     labels::LabelKey,
     metrics::Finite,
-    splits::{ClassCounts, class_counts},
+    splits::{Fold, MinCounts, class_counts, pooled_valid_rows},
 };
 
 /// If no label has enough rows, the label with the base rate nearest to this value is used.
 const FALLBACK_BASE_RATE: f64 = 0.3;
-/// The training rows of a fold need this many times as many positives, negatives and episodes as
-/// its validation rows.
-const TRAIN_TIMES: usize = 2;
 
 /// A label, as results name it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,7 +48,8 @@ pub enum LabelStatus {
     NotTried,
     /// The label has too few rows for a score.
     Rejected,
-    /// None of the labels has enough rows, and the job continues with this one.
+    /// None of the labels has enough rows for a reliable score, and the job continues with this
+    /// one.
     TooRare,
 }
 
@@ -107,7 +105,7 @@ pub(super) fn reject_one_class(context: &SearchContext<'_>) -> Result<(), JobErr
         || context.labels.iter().zip(context.splits).map(|(label, splits)| (label, &splits.development));
     let has_both = development_rows().any(|(label, development)| {
         let counts = class_counts(context.table, label, &development.train_rows);
-        counts.n_positive > 0 && counts.n_negative > 0
+        counts.has_both_classes()
     });
     if has_both {
         return Ok(());
@@ -144,25 +142,10 @@ fn examine_one(context: &SearchContext<'_>, label_idx: usize) -> LabelRow {
     let label = &context.labels[label_idx];
     let splits = &context.splits[label_idx];
     let count = |rows: &[u32]| class_counts(context.table, label, rows);
-    let problem = splits.folds.iter().enumerate().find_map(|(idx, fold)| {
-        let train = count(&fold.train_rows);
-        let valid = count(&fold.valid_rows);
-        let lacks = |part: &str, found: ClassCounts, times: usize| {
-            (!found.suffice(times)).then(|| {
-                format!(
-                    "fold {} {part} {} positives in {} episodes and {} negatives; expected at least {}, {} and {}",
-                    idx + 1,
-                    found.n_positive,
-                    found.n_episodes,
-                    found.n_negative,
-                    10 * times,
-                    3 * times,
-                    10 * times
-                )
-            })
-        };
-        lacks("validates on", valid, 1).or_else(|| lacks("trains on", train, TRAIN_TIMES))
-    });
+    let sufficient = |fold: &&Fold| count(&fold.train_rows).suffice(MinCounts::TRAIN);
+    let valid_rows = pooled_valid_rows(splits.folds.iter().filter(sufficient));
+    let shortfall = count(&valid_rows).shortfall(MinCounts::COMPARE);
+    let problem = shortfall.map(|shortfall| format!("validation rows of all folds: {shortfall}"));
     LabelRow {
         name: label.key.into(),
         status: if problem.is_some() { LabelStatus::Rejected } else { LabelStatus::NotTried },
@@ -172,15 +155,22 @@ fn examine_one(context: &SearchContext<'_>, label_idx: usize) -> LabelRow {
     }
 }
 
-/// Chooses the label with the median base rate, unless another label beats it by more than one
-/// standard error; of several such labels, the one with the largest gain. Returns `None` if the
+/// The label of a job, with the label that it was compared with.
+pub(super) struct LabelChoice<'t> {
+    /// The prior on the chosen label.
+    pub(super) chosen: &'t TrialResult,
+    /// Index of the label with the median base rate.
+    pub(super) median_idx: usize,
+}
+
+/// Chooses the label with the median base rate, unless another label beats it clearly; of several such labels, the one with the largest gain. Returns `None` if the
 /// prior could not be fitted on any label.
 pub(super) fn choose<'t>(
     context: &SearchContext<'_>,
     baselines: &Baselines<'_>,
     rows: &mut [LabelRow],
     priors: &'t [TrialResult],
-) -> Option<&'t TrialResult> {
+) -> Option<LabelChoice<'t>> {
     // If no label has a score, because all labels are too rare, the choice depends on the base rate
     // alone.
     let n_scored = priors.iter().filter(|result| result.score().is_some()).count();
@@ -197,14 +187,19 @@ pub(super) fn choose<'t>(
     // `max_by` returns the last of equal gains, which has the highest base rate.
     let best = gains.max_by(|a, b| a.1.value.total_cmp(&b.1.value));
     let (chosen, reason) = match best {
-        Some((result, Gain { value, standard_error })) => {
+        Some((result, Gain { value, standard_error, .. })) => {
             (result, format!("beats the label of median base rate by {value:.3} ± {standard_error:.3}"))
         }
         None => (median, "median base rate, and no other label is clearly better".to_owned()),
     };
-    for (idx, row) in rows.iter_mut().enumerate().filter(|(_, row)| row.status == LabelStatus::Tried) {
+    let is_tried = |status| matches!(status, LabelStatus::Tried | LabelStatus::TooRare);
+    for (idx, row) in rows.iter_mut().enumerate().filter(|(_, row)| is_tried(row.status)) {
         row.score =
             priors.iter().find(|result| result.label_idx == idx).and_then(|result| Finite::new(result.score()?));
+        if row.status == LabelStatus::TooRare {
+            // Its reason, the counts that are too small, is kept.
+            continue;
+        }
         row.reason = match row.score {
             Some(_) => "not clearly better than the chosen label".to_owned(),
             None => "the prior has no score on this label; see the reason of its trial".to_owned(),
@@ -215,20 +210,20 @@ pub(super) fn choose<'t>(
         row.status = LabelStatus::Chosen;
         row.reason = reason;
     }
-    Some(chosen)
+    Some(LabelChoice { chosen, median_idx: median.label_idx })
 }
 
-/// Returns the warning `labels_too_rare` if none of the labels has enough rows.
+/// Returns the warning `auc_weak` if none of the labels has enough rows.
 pub(super) fn warnings(rows: &[LabelRow]) -> Vec<Warning> {
     let too_rare = rows.iter().filter(|row| row.status == LabelStatus::TooRare);
     let warning = |row: &LabelRow| {
         let LabelName { horizon_days, threshold_pct } = row.name;
         let message = format!(
-            "every label is too rare to be evaluated; the job continued with the label of {threshold_pct} % in \
-             {horizon_days} sessions, whose base rate is nearest to 30 %: {}",
+            "every label is too rare for a reliable score; the job continued with the label of {threshold_pct} % in \
+             {horizon_days} sessions, whose base rate is nearest to 30 %, and with half of the trials: {}",
             row.reason
         );
-        Warning::new(WarningCode::LabelsTooRare, message)
+        Warning::new(WarningCode::AucWeak, message)
     };
     too_rare.map(warning).collect()
 }

@@ -1,33 +1,24 @@
-//! Scores of a family's prior on other values of one label. The prior is the family's defaults with
-//! the job's parameters, before any search.
+//! Scores of a family's prior: the family's defaults with the job's parameters, before any search.
 //!
-//! In: a [`SearchContext`], a family, and values that replace the values of a label. Out: one score
-//! per set of values, computed like the score of a trial: the AUC on the folds of the label, minus
-//! the AUC of the volatility baseline. Tables are prepared once per fold.
-
-use std::sync::Arc;
+//! In: a [`SearchContext`] and a family. Out: one score per label of the context, computed like the
+//! score of a trial. Tables are prepared once per fold.
 
 use super::{
-    baselines::baseline_scores,
-    compare::{self, Contender},
+    baselines::Baselines,
+    compare,
     context::{Family, SearchContext},
-    fold_fitter::{ConfigurationFit, FoldFitter},
+    fold_fitter::{Configuration, ConfigurationFit, FoldFitter},
+    trial_result::fold_contender,
 };
-use crate::{baseline::Volatility, fitter::FitError, labels::Label, splits::Splits};
+use crate::fitter::FitError;
 
-/// A family's prior on the folds of one label.
-pub(crate) struct Prior<'a> {
-    fitter: FoldFitter<'a>,
-    volatility: Option<Volatility>,
-    label: &'a Label,
-    splits: &'a Splits,
-    label_idx: usize,
-}
+/// Number of labels that are fitted between two progress reports.
+const BATCH: usize = 4;
 
-/// The score of a prior on one set of values.
+/// The score of a prior on one label.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum PriorScore {
-    /// The mean AUC beyond the baseline.
+    /// The validation AUC beyond the baseline.
     Scored(f64),
     /// The reason why there is no score.
     Undefined(String),
@@ -51,52 +42,38 @@ impl PriorScore {
     }
 }
 
-impl<'a> Prior<'a> {
-    /// Returns a prior; nothing is prepared or fitted yet.
-    pub(crate) fn new(context: &'a SearchContext<'a>, family: &'a Family<'a>, label_idx: usize) -> Self {
-        Self {
-            fitter: FoldFitter::new(context, family),
-            volatility: Volatility::from_table(context.table),
-            label: &context.labels[label_idx],
-            splits: &context.splits[label_idx],
-            label_idx,
-        }
+/// Computes the score of the prior on every label of a context, in parallel.
+///
+/// * `on_done`: receives the number of finished labels.
+///
+/// # Errors
+/// Returns an error if the family's process dies permanently, or if the job is cancelled.
+pub(crate) fn prior_scores(
+    context: &SearchContext<'_>,
+    family: &Family<'_>,
+    on_done: &dyn Fn(usize),
+) -> Result<Vec<PriorScore>, FitError> {
+    let baselines = Baselines::new(context);
+    let mut fitter = FoldFitter::new(context, family);
+    let label_idxs: Vec<usize> = (0..context.labels.len()).collect();
+    let mut scores = Vec::with_capacity(label_idxs.len());
+    for label_idxs in label_idxs.chunks(BATCH) {
+        let prior = |&label_idx: &usize| Configuration { label_idx, params: family.params.clone() };
+        let fits = fitter.fit_all(&label_idxs.iter().map(prior).collect::<Vec<_>>())?;
+        let label_fits = label_idxs.iter().zip(fits);
+        scores.extend(label_fits.map(|(&label_idx, fit)| prior_score(&baselines, label_idx, fit)));
+        on_done(scores.len());
     }
+    Ok(scores)
+}
 
-    /// Computes the score on each of several sets of values, in parallel.
-    ///
-    /// * `values`: sets of values with one value per row of the table: 0, 1, or NaN.
-    ///
-    /// # Errors
-    /// Returns an error if the family's process dies permanently, or if the job is cancelled.
-    pub(crate) fn scores(&mut self, values: Vec<Vec<f32>>) -> Result<Vec<PriorScore>, FitError> {
-        let fits = self.fitter.fit_values(self.label_idx, &values)?;
-        Ok(values.into_iter().zip(fits).map(|(values, fit)| self.score(values, fit)).collect())
-    }
-
-    fn score(&self, values: Vec<f32>, fit: ConfigurationFit) -> PriorScore {
-        let oof = match fit {
-            ConfigurationFit::Fitted(oof) => oof,
-            ConfigurationFit::Rejected(reason) => return PriorScore::Undefined(reason),
-        };
-        let folds = &self.splits.folds;
-        let baseline = self.volatility.as_ref().map(|volatility| baseline_scores(volatility, &values, folds));
-        // Only the values differ from the real label; returns and dates are shared, not copied.
-        let label = Label {
-            value: values,
-            forward_return_pct: Arc::clone(&self.label.forward_return_pct),
-            known_day: Arc::clone(&self.label.known_day),
-            ..*self.label
-        };
-        let excess = compare::excess(&Contender {
-            label: &label,
-            groups: folds.iter().map(|fold| fold.valid_rows.as_slice()).collect(),
-            scores: &oof.scores,
-            baseline: baseline.as_deref(),
-        });
-        match excess {
-            Ok(excess) => PriorScore::Scored(excess.score()),
-            Err(reason) => PriorScore::Undefined(oof.rejection.unwrap_or_else(|| reason.to_string())),
-        }
+fn prior_score(baselines: &Baselines<'_>, label_idx: usize, fit: ConfigurationFit) -> PriorScore {
+    let oof = match fit {
+        ConfigurationFit::Fitted(oof) => oof,
+        ConfigurationFit::Rejected(reason) => return PriorScore::Undefined(reason),
+    };
+    match compare::excess(&fold_contender(baselines, label_idx, &oof)) {
+        Ok(excess) => PriorScore::Scored(excess.score()),
+        Err(reason) => PriorScore::Undefined(oof.rejection.unwrap_or_else(|| reason.to_string())),
     }
 }

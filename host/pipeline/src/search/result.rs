@@ -11,24 +11,26 @@ use super::{
 };
 use crate::metrics::UndefinedError;
 
-/// Reason why the fallback label has no meaningful score.
-pub(super) const TOO_RARE: &str = "the label is too rare to be evaluated";
-
 /// The chosen label and configuration, with everything that was tried.
 #[derive(Clone, Debug)]
 pub struct SearchResult {
     /// Index of the chosen label.
     pub label_idx: usize,
+    /// Index of the label of median base rate among the labels with a score. It is determined
+    /// without comparing scores.
+    pub median_label_idx: usize,
     /// Parameters of the chosen configuration that differ from the family's defaults.
     pub params: Map<String, Value>,
     /// Out-of-fold scores of the chosen configuration.
     pub oof: OutOfFold,
-    /// Out-of-fold scores of the volatility baseline on the chosen label, one per row of the table,
-    /// NaN elsewhere.
+    /// Out-of-fold scores of the volatility baseline on the chosen label in deviations, one per row
+    /// of the table, NaN elsewhere.
     pub baseline: Option<Vec<f32>>,
-    /// Score of the chosen configuration; `None` if the label is too rare for a score.
+    /// Score of the chosen configuration; `None` if it is undefined.
     pub score: Option<f64>,
-    /// Mean AUC of the baseline over the folds.
+    /// Validation AUC of the chosen configuration; `None` if it is undefined.
+    pub auc: Option<f64>,
+    /// Validation AUC of the baseline.
     pub baseline_auc: Option<f64>,
     /// Gain of the chosen configuration over the prior, or the reason why the prior was kept.
     pub gain_over_prior: Result<Gain, UndefinedError>,
@@ -41,9 +43,8 @@ pub struct SearchResult {
 }
 
 impl SearchResult {
-    /// Returns the reason why the chosen label has no meaningful AUC, if it is too rare.
-    pub fn too_rare(&self) -> Option<UndefinedError> {
-        let row = &self.labels[self.label_idx];
-        (row.status == LabelStatus::TooRare).then(|| UndefinedError::because(format!("{TOO_RARE}: {}", row.reason)))
+    /// Returns whether the chosen label has enough rows for a reliable score.
+    pub fn is_judged(&self) -> bool {
+        self.labels[self.label_idx].status != LabelStatus::TooRare
     }
 }

@@ -16,7 +16,7 @@ use super::*;
 use crate::{
     fitter::{FitError, Fitter},
     metrics::auc,
-    splits::{Splits, class_counts},
+    splits::{Splits, pooled_valid_rows},
 };
 
 fn search(panel: &Panel, fitter: &dyn Fitter, n_trials: usize, n_parallel: usize) -> Result<SearchResult, JobError> {
@@ -108,25 +108,21 @@ fn a_label_with_too_few_positives_is_rejected_with_the_reason() {
     let panel = Panel::new(7, 0.3, &[2.0, 9.5]);
     let outcome = search_panel(&panel, 6);
     assert_eq!((outcome.label_idx, outcome.labels[1].status), (0, LabelStatus::Rejected));
-    let counts = class_counts(&panel.table, &panel.labels[1], &panel.splits[1].folds[0].valid_rows);
-    assert!(!counts.suffice(1));
     let reason = &outcome.labels[1].reason;
     let numbers: Vec<usize> = reason.split([' ', ';', ',']).filter_map(|word| word.parse().ok()).collect();
-    assert_eq!(numbers, [1, counts.n_positive, counts.n_episodes, counts.n_negative, 10, 3, 10], "{reason}");
+    assert_eq!(numbers[3..], [20, 4, 20], "{reason}");
     assert!(outcome.trials.iter().all(|trial| trial.label.threshold_pct == 2.0));
 }
 
 #[test]
-fn if_all_labels_are_too_rare_there_is_no_score_and_a_warning() {
-    let panel = Panel::new(8, 0.3, &[12.0, 7.0]);
-    let outcome = search_panel(&panel, 6);
-    assert_eq!((outcome.label_idx, outcome.score, outcome.trials.len()), (1, None, 1));
+fn if_all_labels_are_too_rare_half_of_the_trials_run_and_a_warning_names_the_counts() {
+    let panel = Panel::new(8, 0.3, &[12.0, 6.0]);
+    let outcome = search_panel(&panel, 12);
+    assert_eq!((outcome.label_idx, outcome.trials.len(), outcome.is_judged()), (1, 6, false));
     assert_eq!(outcome.labels[1].status, LabelStatus::TooRare);
-    let trial = &outcome.trials[0];
-    assert!(trial.auc.is_none() && trial.reason.is_some());
-    assert_eq!(trial.fold_aucs, [None, None, None], "a meaningless AUC is not shown");
-    assert_eq!(outcome.warnings[0].code, WarningCode::LabelsTooRare);
-    assert!(outcome.warnings[0].message.contains("7 % in 1 sessions"), "{}", outcome.warnings[0].message);
+    let warning = &outcome.warnings[0];
+    assert_eq!(warning.code, WarningCode::AucWeak);
+    assert!(warning.message.contains("6 % in 1 sessions") && warning.message.contains("expected at least 20"));
 }
 
 #[test]
@@ -209,12 +205,12 @@ fn the_standard_error_of_a_gain_is_paired() {
     let noise = panel.table.by_name("NOISE_1").unwrap();
     let mixed = |weight: f32| -> Vec<f32> { signal.iter().zip(noise).map(|(s, n)| s + weight * n).collect() };
     let against_signal = |scores: &[f32]| {
-        let pooled = Contender { label: &panel.labels[0], groups: vec![&rows], scores, baseline: None };
+        let pooled = Contender { label: &panel.labels[0], rows: &rows, scores, baseline: None };
         gain(&context, &Contender { scores: signal, ..pooled.clone() }, &pooled).unwrap()
     };
 
-    assert_eq!(against_signal(signal), Gain { value: 0.0, standard_error: 0.0 });
-    assert!(!against_signal(signal).is_clear());
+    let same = against_signal(signal);
+    assert_eq!((same.value, same.standard_error, same.is_clear()), (0.0, 0.0, false));
     let near = against_signal(&mixed(0.3));
     let far = against_signal(noise);
     assert!(
@@ -254,18 +250,28 @@ fn the_death_of_the_lead_family_fails_the_search_and_a_cancellation_cancels_it()
 
 #[test]
 fn folds_too_short_for_a_tail_do_not_influence_the_rounds() {
-    // The folds train on 100, 200 and 300 dates; only the last one has 200 dates in addition to a
-    // tail.
+    // The folds train on 100, 200 and 300 dates; the first one has fewer than 100 dates in addition
+    // to a tail.
     let panel = Panel::new(13, 0.5, &[1.0]);
     let with_folds = |folds: std::ops::Range<usize>| {
         let panel = Panel::new(13, 0.5, &[1.0]);
-        let cut = |splits: &Splits| Splits { folds: splits.folds[folds.clone()].to_vec(), ..splits.clone() };
+        let cut = |splits: &Splits| {
+            let folds = splits.folds[folds.clone()].to_vec();
+            Splits { valid_rows: pooled_valid_rows(&folds), folds, ..splits.clone() }
+        };
         Panel { splits: panel.splits.iter().map(cut).collect(), ..panel }
     };
     let stopped = search_panel(&panel, 1).oof.rounds.unwrap();
     assert!(stopped < 6, "early stopping ended at {stopped}");
-    assert_eq!(search_panel(&with_folds(2..3), 1).oof.rounds, Some(stopped));
-    assert_eq!(search_panel(&with_folds(0..2), 1).oof.rounds, None);
+    assert_eq!(search_panel(&with_folds(1..3), 1).oof.rounds, Some(stopped));
+    assert_eq!(search_panel(&with_folds(0..1), 1).oof.rounds, Some(6), "the number of rounds of the fold");
+}
+
+#[test]
+fn a_gain_from_few_blocks_must_exceed_two_standard_errors() {
+    let gain = |n_blocks| Gain { value: 0.015, standard_error: 0.01, n_blocks };
+    assert!(gain(8.0).is_clear() && !gain(7.9).is_clear());
+    assert!(Gain { value: 0.021, ..gain(3.0) }.is_clear());
 }
 
 #[test]

@@ -28,11 +28,12 @@ pub struct Trial {
     pub label: LabelName,
     /// Parameters that differ from the family's defaults.
     pub params: Map<String, Value>,
-    /// Mean AUC over the folds.
+    /// Validation AUC: of the validation rows of all folds, with scores in deviations of each fold's
+    /// model.
     pub auc: Option<Finite>,
-    /// AUC of each fold.
+    /// AUC of each fold; null where the fold's validation rows have one class.
     pub fold_aucs: Vec<Option<Finite>>,
-    /// Mean AUC minus the larger of 0.5 and the mean AUC of the baseline.
+    /// Validation AUC minus the larger of 0.5 and the baseline's.
     pub score: Option<Finite>,
     /// Reason why the trial has no score.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,8 +67,7 @@ impl Trial {
 
     /// Records a configuration that was fitted.
     ///
-    /// * `excess`: the mean AUC and the mean AUC of the baseline, or the reason why they are
-    ///   undefined.
+    /// * `excess`: the AUC and the AUC of the baseline, or the reason why they are undefined.
     pub(super) fn fitted(spec: TrialSpec, oof: &OutOfFold, excess: Result<Excess, UndefinedError>) -> Self {
         let fold_aucs = oof.fold_aucs.iter().map(|auc| auc.and_then(Finite::new)).collect();
         // If the family rejected a fold, the family's reason explains the missing AUC better than

@@ -14,17 +14,17 @@ pub(crate) struct TrialResult {
     pub(super) label_idx: usize,
     pub(super) params: Map<String, Value>,
     pub(super) oof: OutOfFold,
-    /// `None` if the AUC of the scores is undefined, or if the label is too rare for a score.
+    /// `None` if the AUC of the scores is undefined.
     pub(super) excess: Option<Excess>,
 }
 
 impl TrialResult {
-    /// Returns the score: the mean AUC beyond the baseline.
+    /// Returns the score: the AUC beyond the baseline.
     pub(super) fn score(&self) -> Option<f64> {
         self.excess.map(|excess| excess.score())
     }
 
-    /// Returns the mean AUC of the baseline.
+    /// Returns the AUC of the baseline.
     pub(super) fn baseline_auc(&self) -> Option<f64> {
         self.excess.and_then(|excess| excess.baseline_auc)
     }
@@ -35,14 +35,13 @@ impl TrialResult {
     }
 }
 
-/// Returns out-of-fold scores on a label together with the baseline's scores, one group of rows per
-/// fold.
+/// Returns the pooled out-of-fold scores on a label together with the baseline's scores.
 pub(super) fn fold_contender<'a>(baselines: &'a Baselines<'a>, label_idx: usize, oof: &'a OutOfFold) -> Contender<'a> {
     let context = baselines.context;
     Contender {
         label: &context.labels[label_idx],
-        groups: context.splits[label_idx].folds.iter().map(|fold| fold.valid_rows.as_slice()).collect(),
-        scores: &oof.scores,
+        rows: &context.splits[label_idx].valid_rows,
+        scores: &oof.standard_scores,
         baseline: baselines.scores(label_idx),
     }
 }

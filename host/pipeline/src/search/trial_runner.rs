@@ -4,19 +4,18 @@
 //! [`Trial`] per configuration.
 
 use oculus_job::error::JobError;
+use oculus_job::progress::Phase;
 use serde_json::{Map, Value};
 
 use super::{
     baselines::Baselines,
     compare,
     context::{Family, SearchContext},
-    fold_fitter::{Configuration, ConfigurationFit, FoldFitter},
+    fold_fitter::{Configuration, ConfigurationFit, FoldFitter, family_failure},
     labels::LabelName,
-    result::TOO_RARE,
     trial::{Trial, TrialEvent, TrialKind, TrialSpec},
     trial_result::{TrialResult, fold_contender},
 };
-use crate::metrics::UndefinedError;
 
 /// Number of trials per batch. It is fixed, so that the number of cores does not change which
 /// configurations are drawn.
@@ -27,8 +26,6 @@ pub(super) const BATCH: usize = 4;
 pub(super) struct TrialBudget<'a> {
     /// Maximum number of trials.
     pub(super) n_trials: usize,
-    /// The label that is too rare for any score, if the job continues with such a label.
-    pub(super) too_rare_idx: Option<usize>,
     /// Receives each trial in order, on the calling thread.
     pub(super) on_trial: &'a dyn Fn(TrialEvent<'_>),
 }
@@ -76,21 +73,15 @@ impl<'a> TrialRunner<'a> {
         kind: TrialKind,
         batch: Vec<Configuration>,
     ) -> Result<Vec<TrialResult>, JobError> {
-        let fits = self.fitter.fit_all(&batch)?;
+        let fatal = |error| family_failure(Phase::ConfigSearch, self.fitter.family, &error);
+        let fits = self.fitter.fit_all(&batch).map_err(fatal)?;
         let mut results = Vec::with_capacity(batch.len());
         for (Configuration { label_idx, params }, fit) in batch.into_iter().zip(fits) {
             let spec = self.spec(kind, label_idx, &params);
             match fit {
                 ConfigurationFit::Rejected(reason) => self.report(Trial::rejected(spec, reason)),
-                ConfigurationFit::Fitted(mut oof) => {
-                    let excess = if self.budget.too_rare_idx == Some(label_idx) {
-                        // An AUC of a handful of positives would be misleading.
-                        oof.fold_aucs.fill(None);
-                        Err(UndefinedError::because(TOO_RARE))
-                    } else {
-                        let contender = fold_contender(self.baselines, label_idx, &oof);
-                        compare::excess(&contender)
-                    };
+                ConfigurationFit::Fitted(oof) => {
+                    let excess = compare::excess(&fold_contender(self.baselines, label_idx, &oof));
                     self.report(Trial::fitted(spec, &oof, excess.clone()));
                     results.push(TrialResult { label_idx, params, oof, excess: excess.ok() });
                 }

@@ -2,13 +2,26 @@
 
 use crate::{features::FeatureTable, labels::Label};
 
-/// Smallest number of positives that a score needs.
-const MIN_POSITIVE: usize = 10;
-/// Smallest number of negatives that a score needs.
-const MIN_NEGATIVE: usize = 10;
-/// Smallest number of episodes that a score needs. The horizons of the positives in an episode
-/// overlap, so many positives may come from one price move.
-const MIN_EPISODES: usize = 3;
+/// The smallest class counts for one purpose. Positives alone are not enough: the horizons of the
+/// positives in an episode overlap, so many positives may come from one price move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MinCounts {
+    /// Number of positives, and number of negatives.
+    pub n_per_class: usize,
+    /// Number of episodes.
+    pub n_episodes: usize,
+}
+
+impl MinCounts {
+    /// Training rows of a fold.
+    pub(crate) const TRAIN: Self = Self { n_per_class: 10, n_episodes: 2 };
+    /// Rows on which early stopping or a rule is evaluated.
+    pub(crate) const TUNE: Self = Self { n_per_class: 10, n_episodes: 3 };
+    /// Pooled validation rows of a label whose scores are compared with those of other labels.
+    pub(crate) const COMPARE: Self = Self { n_per_class: 20, n_episodes: 4 };
+    /// Test rows of an AUC that is called sound.
+    pub(crate) const SOUND: Self = Self { n_per_class: 20, n_episodes: 6 };
+}
 
 /// The class counts of a set of labelled rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,12 +36,28 @@ pub(crate) struct ClassCounts {
 }
 
 impl ClassCounts {
-    /// Returns whether there are enough rows for a score: at least 10 positives, 10 negatives and 3
-    /// episodes, each multiplied by `times`.
-    pub(crate) fn suffice(&self, times: usize) -> bool {
-        self.n_positive >= times * MIN_POSITIVE
-            && self.n_negative >= times * MIN_NEGATIVE
-            && self.n_episodes >= times * MIN_EPISODES
+    /// Returns whether every count reaches its minimum.
+    pub(crate) fn suffice(&self, min: MinCounts) -> bool {
+        self.shortfall(min).is_none()
+    }
+
+    /// Names the counts found and the minimum, such as `12 positives in 1 episode and 90 negatives,
+    /// expected at least 20 in 4 and 20`; `None` if every count reaches its minimum.
+    pub(crate) fn shortfall(&self, min: MinCounts) -> Option<String> {
+        let MinCounts { n_per_class, n_episodes } = min;
+        let Self { n_positive, n_negative, n_episodes: found_episodes } = *self;
+        let suffices = n_positive >= n_per_class && n_negative >= n_per_class && found_episodes >= n_episodes;
+        (!suffices).then(|| {
+            format!(
+                "found {n_positive} positives in {found_episodes} episodes and {n_negative} negatives, expected at least \
+                 {n_per_class} positives in {n_episodes} episodes and {n_per_class} negatives"
+            )
+        })
+    }
+
+    /// Returns whether there are positives and negatives.
+    pub(crate) fn has_both_classes(&self) -> bool {
+        self.n_positive > 0 && self.n_negative > 0
     }
 
     /// Returns the share of positives, or `None` if there are no rows.

@@ -44,7 +44,7 @@ fn span(first_day: i32) -> LabelledSpan {
 
 #[test]
 fn blocks_are_equal_and_the_test_period_is_the_last_fifth_of_the_labelled_dates() {
-    let (table, labels) = panel(&[(0..330).collect()], &[5, 10], |_| false);
+    let (table, labels) = panel(&[(0..330).collect()], &[5, 10], |day| day % 3 == 0);
     let partition = Partition::new(&table, &labels, 3, span(20)).unwrap();
     assert_eq!(partition.blocks, [20..80, 80..140, 140..200, 200..260]);
     assert_eq!(partition.test, 260..330);
@@ -68,13 +68,44 @@ fn rows_without_enough_history_for_a_window_have_no_role() {
 
 #[test]
 fn too_few_dates_are_refused() {
-    let (table, labels) = panel(&[(0..12).collect()], &[5], |_| false);
+    let (table, labels) = panel(&[(0..8).collect()], &[5], |_| false);
     let failure = Partition::new(&table, &labels, 10, span(0)).unwrap_err();
     assert_eq!(failure.code, ErrorCode::TooFewBars);
     let words = failure.message.split(|letter: char| !letter.is_ascii_digit());
     let numbers: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    assert_eq!(numbers, ["7", "10", "14"], "dates, folds, dates needed: {failure}");
+    assert_eq!(numbers, ["3", "5"], "dates, dates needed: {failure}");
     assert!(Partition::new(&FeatureTable::default(), &[], 1, span(0)).is_err());
+}
+
+#[test]
+fn blocks_are_merged_until_the_training_rows_of_every_fold_suffice() {
+    // One positive in four rows: a block of 26 dates has too few positives, one of 56 has enough.
+    let (table, labels) = panel(&[(0..288).collect()], &[5], |day| day % 20 < 5);
+    let partition = Partition::new(&table, &labels, 8, span(0)).unwrap();
+    let n_folds = partition.blocks.len() - 1;
+    assert!((1..8).contains(&n_folds), "{n_folds} folds");
+    let trained = |fold: &Fold| class_counts(&table, &labels[0], &fold.train_rows).suffice(MinCounts::TRAIN);
+    assert!(partition.folds(&table, &labels[0]).iter().all(trained));
+    let one_more =
+        Partition { blocks: equal_blocks(&(0..228).collect::<Vec<_>>(), 227, n_folds + 2), ..partition.clone() };
+    assert!(!one_more.folds(&table, &labels[0]).iter().all(trained), "one more fold would not suffice");
+    let warnings = partition.warnings();
+    assert_eq!(warnings[0].code, WarningCode::FoldsMerged);
+    assert!(warnings[0].message.contains("8 folds") && warnings[0].message.contains(&format!("into {n_folds} folds")));
+    assert_eq!(Partition::new(&table, &labels, 1, span(0)).unwrap().warnings(), []);
+}
+
+#[test]
+fn a_fold_with_too_few_training_rows_does_not_count_for_its_label() {
+    // The second label becomes positive late, so its first fold has no positive to train on.
+    let days: Vec<i32> = (0..400).collect();
+    let (table, mut labels) = panel(&[days.clone()], &[5, 5], |day| day % 20 < 8);
+    let late = labels[1].value.iter().enumerate().map(|(row, &value)| if row < 90 { value.min(0.0) } else { value });
+    labels[1].value = late.collect();
+    let partition = Partition::new(&table, &labels, 3, span(0)).unwrap();
+    let [often, late] = [0, 1].map(|idx| partition.splits(&table, &labels[idx]).folds);
+    assert_eq!((often.len(), late.len()), (3, 2));
+    assert_eq!(late[..], often[1..].iter().map(|fold| fold.clone()).collect::<Vec<_>>()[..]);
 }
 
 #[test]
@@ -86,8 +117,8 @@ fn overlapping_positives_of_a_symbol_are_one_episode() {
     // The label of day 3 is known on day 8, so days 3 and 8 are one episode. Days 14 and 30 start
     // new episodes.
     assert_eq!(counts, ClassCounts { n_positive: 8, n_negative: 62, n_episodes: 6 });
-    assert!(!counts.suffice(1));
-    assert!(ClassCounts { n_positive: 20, n_negative: 20, n_episodes: 6 }.suffice(2));
+    assert!(!counts.suffice(MinCounts::TUNE));
+    assert!(ClassCounts { n_positive: 20, n_negative: 20, n_episodes: 4 }.suffice(MinCounts::COMPARE));
     assert_eq!(ClassCounts::default().base_rate(), None);
 }
 
@@ -98,7 +129,7 @@ fn a_tail_is_purged_and_split_off_only_if_it_is_useful() {
     let (fit, tune) = tail(&table, &labels[0], &train, TAIL_SHARE).unwrap();
     assert_eq!((tune.first(), tune.len()), (Some(&255), 45));
     assert_eq!(fit.last(), Some(&249), "the label of row 250 is known on day 255");
-    assert!(tail(&table, &labels[0], &train[..230], TAIL_SHARE).is_none(), "fewer than 200 dates to fit on");
+    assert!(tail(&table, &labels[0], &train[..115], TAIL_SHARE).is_none(), "fewer than 100 dates to fit on");
     let (table, labels) = panel(&[(0..400).collect()], &[5], |day| day < 250);
     assert!(tail(&table, &labels[0], &train, TAIL_SHARE).is_none(), "no positive in the tail");
     assert!(tail(&table, &labels[0], &[], TAIL_SHARE).is_none());
@@ -153,8 +184,9 @@ proptest! {
         for label in &labels {
             let known = |row: &u32| label.known_day[*row as usize];
             let splits = partition.splits(&table, label);
-            prop_assert_eq!(splits.folds.len(), cv_folds as usize);
-            for (fold, valid) in splits.folds.iter().zip(&partition.blocks[1..]) {
+            prop_assert!(partition.blocks.len() <= cv_folds as usize + 1);
+            prop_assert!(splits.folds.iter().all(|fold| partition.folds(&table, label).contains(fold)));
+            for (fold, valid) in partition.folds(&table, label).iter().zip(&partition.blocks[1..]) {
                 prop_assert!(fold.learn_rows.iter().all(|row| day(row) < valid.start));
                 prop_assert!(fold.train_rows.iter().all(|row| known(row) < valid.start));
                 prop_assert!(fold.valid_rows.iter().all(|row| day(row) >= valid.start && known(row) < valid.end));
@@ -179,7 +211,7 @@ proptest! {
         if let Some((fit, tune)) = tail(&table, &labels[0], &train, share) {
             let tail_start = tune.iter().map(|&row| table.day[row as usize]).min().unwrap();
             prop_assert!(fit.iter().all(|&row| labels[0].known_day[row as usize] < tail_start));
-            prop_assert!(class_counts(&table, &labels[0], &tune).suffice(1));
+            prop_assert!(class_counts(&table, &labels[0], &tune).suffice(MinCounts::TUNE));
         }
     }
 }

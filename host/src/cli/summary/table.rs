@@ -20,8 +20,8 @@ pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
 }
 
 /// Formats a figure with `decimals` decimals.
-pub(super) fn number(value: Option<Finite>, decimals: usize) -> String {
-    value.map_or_else(|| ABSENT.to_owned(), |value| format!("{:.decimals$}", value.get()))
+pub(super) fn number(value: impl Into<Option<Finite>>, decimals: usize) -> String {
+    value.into().map_or_else(|| ABSENT.to_owned(), |value| format!("{:.decimals$}", value.get()))
 }
 
 /// Formats a figure and its interval with `decimals` decimals, such as `1.25 [1.00, 1.50]`.

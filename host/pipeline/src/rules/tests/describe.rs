@@ -65,7 +65,7 @@ fn a_sentence_states_conditions_meanings_consequence_and_rows() {
     let table =
         FeatureTable { names: ["RSI_14", "ADX_14", "SMA_20"].map(str::to_owned).to_vec(), ..Default::default() };
     let rows = || Development { learn_rows: Vec::new(), train_rows: Vec::new() };
-    let splits = [Splits { folds: Vec::new(), development: rows(), test_rows: Vec::new() }];
+    let splits = [Splits { folds: Vec::new(), valid_rows: Vec::new(), development: rows(), test_rows: Vec::new() }];
     let features = FeatureReport::default();
     let described = |label: &Label, side, scored: &ScoredMinedRule| {
         let labels = std::slice::from_ref(label);
