@@ -88,6 +88,22 @@ pub trait Model: Send + Sync {
     /// Returns the JSON of a [`crate::Summary`].
     #[sabi(last_prefix_field)]
     fn summary(&self) -> RResult<RString, PluginError>;
+    /// Writes one score per row into `out`, with the services of the host. `base_score` has the
+    /// log-odds of each row of the table, to which the model adds its own, or is empty. New in 1.1:
+    /// the default calls `predict`, and returns UNSUPPORTED if there is a base score.
+    fn predict_with(
+        &self,
+        table: Table<'_>,
+        rows: RSlice<'_, u32>,
+        base_score: RSlice<'_, f32>,
+        out: RSliceMut<'_, f32>,
+        _host: HostRef<'_>,
+    ) -> RResult<(), PluginError> {
+        if !base_score.is_empty() {
+            return RResult::RErr(PluginError::no_base_score());
+        }
+        self.predict(table, rows, out)
+    }
 }
 
 /// A pointer to a model, which stays in the memory of its plugin.
@@ -99,6 +115,18 @@ pub trait Prepared: Send + Sync {
     /// Fits one model; `params` is a JSON object.
     #[sabi(last_prefix_field)]
     fn fit(&self, task: Task<'_>, params: RStr<'_>, host: HostRef<'_>) -> RResult<ModelBox, PluginError>;
+    /// Fits one model that starts from the log-odds in `base_score`, one per row of the table. New
+    /// in 1.1: the default returns UNSUPPORTED. A host calls this function only if the manifest
+    /// declares `base_score`.
+    fn fit_from(
+        &self,
+        _task: Task<'_>,
+        _base_score: RSlice<'_, f32>,
+        _params: RStr<'_>,
+        _host: HostRef<'_>,
+    ) -> RResult<ModelBox, PluginError> {
+        RResult::RErr(PluginError::no_base_score())
+    }
 }
 
 /// A pointer to a prepared table, which may borrow the original table.

@@ -10,6 +10,7 @@
 //! | `claims` | the list of claims |
 //! | `author` | the claims as tests of an author's crate |
 //! | `fitting`, `models`, `extracting` | claims about the results of a plugin |
+//! | `base_score` | claims about base scores |
 //! | `rejecting` | claims about invalid input |
 //! | `probe` | the fast claims of a probe |
 //! | `panel` | the synthetic table on which claims are tested |
@@ -34,6 +35,7 @@
 //! ```
 
 mod author;
+mod base_score;
 mod cancelling;
 mod claim_error;
 mod claims;

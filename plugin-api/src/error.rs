@@ -98,6 +98,11 @@ impl PluginError {
         Self::new(code::UNSUPPORTED, message)
     }
 
+    /// Creates the error of a family that has no base score.
+    pub(crate) fn no_base_score() -> Self {
+        Self::unsupported("found a base score, but this family does not support one; call it without a base score")
+    }
+
     /// Creates an error with [`code::ENGINE`]: the plugin's engine failed.
     pub fn engine(cause: impl std::fmt::Display) -> Self {
         Self::new(code::ENGINE, cause.to_string())

@@ -49,6 +49,26 @@ pub trait Family: Send + Sync + 'static {
     /// * [`code::ENGINE`](crate::code::ENGINE) if the engine fails.
     fn fit(table: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Self::Model>;
 
+    /// Fits one model that starts from a base score: the scores of the model are added to it.
+    ///
+    /// `base_score` has the log-odds of class 1 for each row of the table. It is finite in
+    /// `train_rows` and `tune_rows`, and may be NaN in other rows. Implement the function if the
+    /// manifest declares [`Manifest::supports_base_score`]. The default returns an error. New in
+    /// 1.1.
+    ///
+    /// # Errors
+    /// * Those of [`Family::fit`].
+    /// * [`code::UNSUPPORTED`](crate::code::UNSUPPORTED) if the family has no base score.
+    fn fit_from(
+        _table: &Table<'_>,
+        _task: &Task<'_>,
+        _base_score: &[f32],
+        _params: &Params,
+        _ctx: &Ctx<'_, '_>,
+    ) -> Result<Self::Model> {
+        Err(PluginError::no_base_score())
+    }
+
     /// Returns the plugin's extension with this name. The default is `None` for every name.
     fn extension(_name: &str) -> Option<Extension> {
         None
@@ -117,6 +137,26 @@ pub trait PreparedFamily: Send + Sync + 'static {
     /// * [`code::ENGINE`](crate::code::ENGINE) if the engine fails.
     fn fit(prepared: &Self::Prepared<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Self::Model>;
 
+    /// Fits one model that starts from a base score: the scores of the model are added to it.
+    ///
+    /// `base_score` has the log-odds of class 1 for each row of the table. It is finite in
+    /// `train_rows` and `tune_rows`, and may be NaN in other rows. Implement the function if the
+    /// manifest declares [`Manifest::supports_base_score`]. The default returns an error. New in
+    /// 1.1.
+    ///
+    /// # Errors
+    /// * Those of [`PreparedFamily::fit`].
+    /// * [`code::UNSUPPORTED`](crate::code::UNSUPPORTED) if the family has no base score.
+    fn fit_from(
+        _prepared: &Self::Prepared<'_>,
+        _task: &Task<'_>,
+        _base_score: &[f32],
+        _params: &Params,
+        _ctx: &Ctx<'_, '_>,
+    ) -> Result<Self::Model> {
+        Err(PluginError::no_base_score())
+    }
+
     /// Returns the plugin's extension with this name. The default is `None` for every name.
     fn extension(_name: &str) -> Option<Extension> {
         None
@@ -137,6 +177,16 @@ impl<F: Family> PreparedFamily for F {
 
     fn fit(table: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<F::Model> {
         F::fit(table, task, params, ctx)
+    }
+
+    fn fit_from(
+        table: &Table<'_>,
+        task: &Task<'_>,
+        base_score: &[f32],
+        params: &Params,
+        ctx: &Ctx<'_, '_>,
+    ) -> Result<F::Model> {
+        F::fit_from(table, task, base_score, params, ctx)
     }
 
     fn extension(name: &str) -> Option<Extension> {
@@ -180,6 +230,40 @@ pub trait Model: Sized + Send + Sync + 'static {
     /// # Errors
     /// [`code::DATA`](crate::code::DATA) if the table lacks a feature that the model was fitted on.
     fn predict(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32]) -> Result<()>;
+
+    /// Writes one score per row of `rows` into `out`, with the services of the host. Implement it
+    /// for a model whose predictions take long: call `ctx.check()?` at least every 100 ms. The
+    /// default calls [`Model::predict`], and both must return the same scores. New in 1.1.
+    ///
+    /// # Errors
+    /// * Those of [`Model::predict`].
+    /// * [`code::CANCELLED`](crate::code::CANCELLED) from [`Ctx::check`], if the job was cancelled.
+    fn predict_with(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32], _ctx: &Ctx<'_, '_>) -> Result<()> {
+        self.predict(table, rows, out)
+    }
+
+    /// Writes one score per row of `rows` into `out`, for a model that
+    /// [`PreparedFamily::fit_from`] fitted.
+    ///
+    /// `base_score` has the log-odds of class 1 for each row of the table. They are not part of the
+    /// saved model. The score of a row contains its base score, and has the scale of
+    /// [`Model::predict`]: if the scores are probabilities, it is the probability of the summed
+    /// log-odds. The SDK replaces the score of a row by NaN if its base score is not finite. The
+    /// default returns an error. New in 1.1.
+    ///
+    /// # Errors
+    /// * Those of [`Model::predict_with`].
+    /// * [`code::UNSUPPORTED`](crate::code::UNSUPPORTED) if the family has no base score.
+    fn predict_from(
+        &self,
+        _table: &Table<'_>,
+        _rows: &[u32],
+        _base_score: &[f32],
+        _out: &mut [f32],
+        _ctx: &Ctx<'_, '_>,
+    ) -> Result<()> {
+        Err(PluginError::no_base_score())
+    }
 
     /// Returns the model as bytes, if possible in a format that other tools can read.
     ///

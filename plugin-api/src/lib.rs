@@ -93,7 +93,15 @@
 //!
 //! Each call that may take long receives a [`Ctx`]. [`Ctx::progress`], [`Ctx::metric`] and
 //! [`Ctx::log`] report to the host. [`Ctx::check`] returns an error if the job was cancelled. Call
-//! it with `?`, at least every 100 ms.
+//! it with `?`, at least every 100 ms. A model with slow predictions receives it in
+//! [`Model::predict_with`].
+//!
+//! # Base scores
+//!
+//! A fit can start from a base score, the log-odds of a simpler model, and explain only what the
+//! base score does not. A family declares this with [`Manifest::supports_base_score`], and
+//! implements [`PreparedFamily::fit_from`] (or [`Family::fit_from`]) and [`Model::predict_from`].
+//! Base scores are not part of a saved model: the host passes them to each prediction.
 //!
 //! # Saving and loading
 //!
@@ -117,7 +125,8 @@
 //!
 //! # Versions
 //!
-//! The version of this crate is the version of the ABI, and 1.0 is frozen. Within 1.x, plugins and
+//! The version of this crate is the version of the ABI, and 1.0 is frozen: 1.1 only adds functions
+//! with defaults, for base scores and for `Ctx` in predictions. Within 1.x, plugins and
 //! hosts of different minor versions work together in both directions:
 //!
 //! * The structs of [`abi`] never change: no field is added or moved, and no type or meaning

@@ -72,6 +72,9 @@ pub struct Manifest {
     pub leads_search: bool,
     /// Whether several fits may run in one process at the same time.
     pub concurrent_fits: bool,
+    /// Whether a fit can start from a base score per row, to which its scores are added.
+    #[serde(default)]
+    pub base_score: bool,
     /// Name of the parameter that counts boosting rounds or epochs. In each fold, early stopping
     /// keeps a number of rounds ([`Summary::rounds`](crate::Summary::rounds)). For the final fit,
     /// the host sets this parameter to the median of these numbers.
@@ -104,6 +107,7 @@ impl Manifest {
             devices: vec!["cpu".to_owned()],
             leads_search: false,
             concurrent_fits: false,
+            base_score: false,
             rounds_param: None,
             lookback_param: None,
             saves_as: None,
@@ -158,6 +162,14 @@ impl Manifest {
     #[must_use]
     pub fn concurrent_fits(self) -> Self {
         Self { concurrent_fits: true, ..self }
+    }
+
+    /// Allows a fit to start from a base score per row. The family must implement
+    /// [`PreparedFamily::fit_from`](crate::PreparedFamily::fit_from) and
+    /// [`Model::predict_from`](crate::Model::predict_from).
+    #[must_use]
+    pub fn supports_base_score(self) -> Self {
+        Self { base_score: true, ..self }
     }
 
     /// Names the parameter that counts boosting rounds or epochs.

@@ -83,19 +83,32 @@ impl<M: Model> abi::Model for Guarded<M> {
         mut out: RSliceMut<'_, f32>,
     ) -> RResult<(), PluginError> {
         guarded(|| {
-            let table = Table::new(table)?;
-            let rows = as_slice(rows);
-            // Authors index columns with these rows, so a row beyond the table would panic in their
-            // code.
-            table.check_rows("rows to predict", rows)?;
-            if rows.len() != out.len() {
-                return Err(PluginError::data(format!(
-                    "found {} rows to predict and space for {} scores",
-                    rows.len(),
-                    out.len()
-                )));
-            }
+            let (table, rows) = checked_rows(table, rows, &out)?;
             self.0.predict(&table, rows, out.as_mut_slice())
+        })
+    }
+
+    fn predict_with(
+        &self,
+        table: abi::Table<'_>,
+        rows: RSlice<'_, u32>,
+        base_score: RSlice<'_, f32>,
+        mut out: RSliceMut<'_, f32>,
+        host: abi::HostRef<'_>,
+    ) -> RResult<(), PluginError> {
+        guarded(|| {
+            let (table, rows) = checked_rows(table, rows, &out)?;
+            let base_score = as_slice(base_score);
+            let ctx = Ctx::new(&host);
+            let out = out.as_mut_slice();
+            if base_score.is_empty() {
+                return self.0.predict_with(&table, rows, out, &ctx);
+            }
+            table.check_base_score(base_score)?;
+            self.0.predict_from(&table, rows, base_score, out, &ctx)?;
+            let without_base = rows.iter().zip(out).filter(|(row, _)| !base_score[**row as usize].is_finite());
+            without_base.for_each(|(_, score)| *score = f32::NAN);
+            Ok(())
         })
     }
 
@@ -112,6 +125,23 @@ impl<M: Model> abi::Model for Guarded<M> {
     }
 }
 
+/// Checks the arguments of a prediction.
+fn checked_rows<'t, 'r>(
+    table: abi::Table<'t>,
+    rows: RSlice<'r, u32>,
+    out: &RSliceMut<'_, f32>,
+) -> Result<(Table<'t>, &'r [u32])> {
+    let table = Table::new(table)?;
+    let rows = as_slice(rows);
+    // Authors index columns with these rows, so a row beyond the table would panic in their code.
+    table.check_rows("rows to predict", rows)?;
+    if rows.len() != out.len() {
+        let n_rows = rows.len();
+        return Err(PluginError::data(format!("found {n_rows} rows to predict and space for {} scores", out.len())));
+    }
+    Ok((table, rows))
+}
+
 /// Moves a model to the heap, behind the function table that the host calls.
 fn boxed<M: Model>(model: M) -> abi::ModelBox {
     // `TD_Opaque` disables downcasts: a `TypeId` has no meaning in code of another compiler.
@@ -124,6 +154,20 @@ struct GuardedPrepared<'a, F: PreparedFamily> {
     table: Table<'a>,
 }
 
+impl<F: PreparedFamily> GuardedPrepared<'_, F> {
+    /// Checks the arguments of a fit.
+    fn checked<'t>(&self, task: &abi::Task<'t>, params: RStr<'_>) -> Result<(Task<'t>, Params)> {
+        let task = Task::new(task, &self.table)?;
+        let manifest = F::manifest();
+        // `prepare` checked the device of its setting, but a task has its own device.
+        manifest.check_device(task.device)?;
+        // The host checked these values, too, except the values of parameter types that it does not
+        // know.
+        let params = Params::from_json(&manifest.params, params.as_str())?;
+        Ok((task, params))
+    }
+}
+
 impl<F: PreparedFamily> abi::Prepared for GuardedPrepared<'_, F> {
     fn fit(
         &self,
@@ -132,14 +176,24 @@ impl<F: PreparedFamily> abi::Prepared for GuardedPrepared<'_, F> {
         host: abi::HostRef<'_>,
     ) -> RResult<abi::ModelBox, PluginError> {
         guarded(|| {
-            let task = Task::new(&task, &self.table)?;
-            let manifest = F::manifest();
-            // `prepare` checked the device of its setting, but a task has its own device.
-            manifest.check_device(task.device)?;
-            // The host checked these values, too, except the values of parameter types that it does
-            // not know.
-            let params = Params::from_json(&manifest.params, params.as_str())?;
+            let (task, params) = self.checked(&task, params)?;
             F::fit(&self.prepared.0, &task, &params, &Ctx::new(&host)).map(boxed)
+        })
+    }
+
+    fn fit_from(
+        &self,
+        task: abi::Task<'_>,
+        base_score: RSlice<'_, f32>,
+        params: RStr<'_>,
+        host: abi::HostRef<'_>,
+    ) -> RResult<abi::ModelBox, PluginError> {
+        guarded(|| {
+            let (task, params) = self.checked(&task, params)?;
+            let base_score = as_slice(base_score);
+            self.table.check_base_score(base_score)?;
+            task.check_base_score(base_score)?;
+            F::fit_from(&self.prepared.0, &task, base_score, &params, &Ctx::new(&host)).map(boxed)
         })
     }
 }

@@ -219,6 +219,20 @@ impl<'a> Table<'a> {
             _ => Ok(()),
         }
     }
+
+    /// Checks that a base score has one value per row of the table.
+    ///
+    /// # Errors
+    /// [`code::DATA`](crate::code::DATA) if the lengths differ.
+    pub(crate) fn check_base_score(&self, base_score: &[f32]) -> Result<()> {
+        let n_rows = self.n_rows();
+        let n_found = base_score.len();
+        if n_found != n_rows {
+            let message = format!("found {n_found} base scores for {n_rows} rows, expected one per row");
+            return Err(PluginError::data(message));
+        }
+        Ok(())
+    }
 }
 
 /// Returns the slice with its original lifetime, so that it can outlive the borrow of the `RSlice`.

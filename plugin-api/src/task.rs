@@ -73,6 +73,23 @@ impl<'a> Task<'a> {
         Ok(task)
     }
 
+    /// Checks that a base score is finite in the rows of the task.
+    ///
+    /// # Errors
+    /// [`code::DATA`](crate::code::DATA) if it is not. The message names the first such row.
+    pub(crate) fn check_base_score(&self, base_score: &[f32]) -> Result<()> {
+        let mut rows = self.train_rows.iter().chain(self.tune_rows);
+        match rows.find(|&&row| !base_score[row as usize].is_finite()) {
+            None => Ok(()),
+            Some(&row) => {
+                let found = base_score[row as usize];
+                Err(PluginError::data(format!(
+                    "row {row} has base score {found}, expected a finite number in train_rows and tune_rows"
+                )))
+            }
+        }
+    }
+
     /// Returns the labels of `train_rows`, in the order of the rows.
     pub fn train_labels(&self) -> impl Iterator<Item = f32> + 'a {
         let label = self.label;

@@ -224,6 +224,16 @@ impl Prepared<'_> {
     pub fn fit(&self, task: &Task<'_>, params: &str, listener: &Listener) -> Result<Fitted> {
         self.0.fit(raw_task(task), params.into(), listener.host()).into_result().map(Fitted)
     }
+
+    /// Fits one model that starts from a base score per row of the table.
+    ///
+    /// # Errors
+    /// * The plugin's error.
+    /// * [`code::UNSUPPORTED`](crate::code::UNSUPPORTED) if the family has no base score.
+    pub fn fit_from(&self, task: &Task<'_>, base_score: &[f32], params: &str, listener: &Listener) -> Result<Fitted> {
+        let base_score = RSlice::from_slice(base_score);
+        self.0.fit_from(raw_task(task), base_score, params.into(), listener.host()).into_result().map(Fitted)
+    }
 }
 
 /// A fitted or loaded model.
@@ -260,6 +270,28 @@ impl Fitted {
         // The buffer is filled with NaN, so that a score that the plugin does not write is NaN.
         let mut out = vec![f32::NAN; rows.len()];
         self.0.predict(frame.table(), RSlice::from_slice(rows), out.as_mut_slice().into()).into_result()?;
+        Ok(out)
+    }
+
+    /// Returns one score per row of `rows`, in the order of the rows. The plugin receives the
+    /// services of the host, and one base score per row of the table or an empty list.
+    ///
+    /// # Errors
+    /// * The plugin's error.
+    /// * [`code::UNSUPPORTED`](crate::code::UNSUPPORTED) if there is a base score and the family
+    ///   does not support one.
+    pub fn predict_with(
+        &self,
+        frame: &Frame,
+        rows: &[u32],
+        base_score: &[f32],
+        listener: &Listener,
+    ) -> Result<Vec<f32>> {
+        let mut out = vec![f32::NAN; rows.len()];
+        let rows = RSlice::from_slice(rows);
+        let base_score = RSlice::from_slice(base_score);
+        let scores = out.as_mut_slice().into();
+        self.0.predict_with(frame.table(), rows, base_score, scores, listener.host()).into_result()?;
         Ok(out)
     }
 

@@ -55,6 +55,18 @@ fn flaws() -> Vec<(Harness, &'static str, &'static str)> {
         (Harness::family::<Linear<HALF_IMPORTANCE>>(), "importance is one share per column", "divide by the sum"),
         (Harness::family::<Linear<COUNTS_ROWS>>(), "a score does not depend on the other requested rows", "`rows`"),
         (Harness::family::<Linear<POSITIONAL>>(), "columns are found by name", "table.position"),
+        (Harness::family::<Linear<PREDICTS_WHEN_CANCELLED>>(), "a prediction stops when cancelled", "`ctx.check()`"),
+        (Harness::family::<Linear<IGNORES_BASE>>(), "a base score is part of the scores", "`predict_from`"),
+        (
+            Harness::family::<Linear<FITS_WITHOUT_BASE>>(),
+            "only base scores of fitted rows change the model",
+            "start the fit from",
+        ),
+        (
+            Harness::family::<Linear<READS_LATER_BASE>>(),
+            "only base scores of fitted rows change the model",
+            "`tune_rows` only",
+        ),
         (Harness::family::<Linear<SPREADS_NAN>>(), "a missing value does not affect other symbols", "NaN"),
         (Harness::family::<Linear<ACCEPTS_NAN>>(), "a non finite feature is rejected or ignored", "DATA"),
         (
@@ -108,6 +120,9 @@ fn a_module_without_checks_breaks_the_claims_that_the_sdk_meets_for_authors() {
     let findings = suite(&Harness::from_module(module_without_checks()));
     let expected = [
         "a fit with more rounds checks for cancellation more often",
+        "a base score is part of the scores",
+        "only base scores of fitted rows change the model",
+        "an invalid base score is rejected",
         "an invalid label is rejected",
         "training rows of one class are rejected",
         "invalid parameters are rejected by name",
@@ -153,7 +168,7 @@ fn every_claim_is_reported_before_and_after_its_test() {
     });
     let expected = findings.iter().flat_map(|it| [it.claim.clone(), format!("{} {:?}", it.claim, it.verdict)]);
     assert_eq!(steps, expected.collect::<Vec<_>>());
-    assert!(findings.len() == 22 && findings.iter().all(|finding| finding.verdict == Verdict::Holds), "{findings:?}");
+    assert!(findings.len() == 26 && findings.iter().all(|finding| finding.verdict == Verdict::Holds), "{findings:?}");
 }
 
 #[test]

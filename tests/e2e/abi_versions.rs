@@ -1,8 +1,8 @@
 //! Compatibility of the plugin API: plugins and hosts of different API versions, in every
 //! combination.
 //!
-//! API 1.0 is represented by the archived binary and this host. `versions` derives 1.1 and 2.0 from
-//! the current source.
+//! API 1.0 is represented by the archived binary, and 1.1 by this host and the project's plugins.
+//! `versions` derives 1.2 and 2.0 from the current source.
 
 use std::path::Path;
 use std::process::Command;
@@ -116,6 +116,19 @@ mod archive {
     }
 
     #[test]
+    fn the_functions_of_1_1_have_defaults_for_the_archived_plugin() {
+        let harness = open(&archived());
+        let frame = frame();
+        let listener = Listener::default();
+        let prepared = harness.prepare(&frame, &ROWS).unwrap();
+        let model = prepared.fit(&task(&LABEL), PARAMS, &listener).unwrap();
+        assert!(!harness.manifest().unwrap().base_score);
+        assert_eq!(model.predict_with(&frame, &ROWS, &[], &listener).unwrap(), SCORES);
+        assert_eq!(error_code(model.predict_with(&frame, &ROWS, &SCORES, &listener)), code::UNSUPPORTED);
+        assert_eq!(error_code(prepared.fit_from(&task(&LABEL), &SCORES, PARAMS, &listener)), code::UNSUPPORTED);
+    }
+
+    #[test]
     fn a_job_trains_with_the_archived_plugin() {
         assert_eq!(listed_api("archived", &archived(), "base-rate"), "1.0.0");
         let (result, _) = trained("archived", &archived(), "base-rate");
@@ -132,7 +145,7 @@ mod archive {
             "base-rate of API 1.0.0\n\
              function of the module: None\n\
              log of the plugin: 4 bins\n\
-             method of the model: Err(\"older than API 1.1\")\n\
+             method of the model: Err(\"older than API 1.2\")\n\
              scores: {scores}\n\
              scores of the saved model: {scores}\n"
         );
@@ -142,8 +155,8 @@ mod archive {
 
 #[test]
 fn a_job_trains_with_a_plugin_of_a_later_api() {
-    let library = versions::plugin_1_1();
-    assert_eq!(listed_api("later", &library, "grown"), "1.1.0");
+    let library = versions::plugin_1_2();
+    assert_eq!(listed_api("later", &library, "grown"), "1.2.0");
     let (result, log) = trained("later", &library, "grown");
     let row = model(&result, "grown");
     assert!(row["status"] == "ok" && row["validation"]["auc"].is_f64(), "{row}");
@@ -154,14 +167,14 @@ fn a_job_trains_with_a_plugin_of_a_later_api() {
 fn a_later_host_calls_every_new_function_of_a_plugin_of_its_version() {
     let scores = "[0.5, 0.25, 0.75, 0.125, 0.875, 0.625]";
     let expected = format!(
-        "grown of API 1.1.0\n\
-         function of the module: Some(Ok(\"a module of 1.1\"))\n\
+        "grown of API 1.2.0\n\
+         function of the module: Some(Ok(\"a module of 1.2\"))\n\
          log of the plugin: seconds_left=7\n\
-         method of the model: Ok(\"a model of 1.1\")\n\
+         method of the model: Ok(\"a model of 1.2\")\n\
          scores: {scores}\n\
          scores of the saved model: {scores}\n"
     );
-    assert_eq!(report_of_later_host(&versions::plugin_1_1()), expected);
+    assert_eq!(report_of_later_host(&versions::plugin_1_2()), expected);
 }
 
 #[test]
@@ -171,12 +184,12 @@ fn a_plugin_of_the_next_major_version_is_rejected_with_both_versions() {
     let rejection = listed.iter().find(|entry| entry["reason"].as_str().is_some_and(|reason| reason.contains("2.0.0")));
     let rejection = rejection.unwrap_or_else(|| panic!("no rejection of API 2.0.0 in {listed:?}"));
     assert_eq!((&rejection["state"], &rejection["active"]), (&json!("quarantined"), &Value::Null), "{rejection}");
-    assert!(rejection["reason"].as_str().unwrap().contains("1.0.0"), "this host's version: {rejection}");
+    assert!(rejection["reason"].as_str().unwrap().contains("1.1.0"), "this host's version: {rejection}");
 }
 
-/// Runs a host of API 1.1 on a library and returns its report.
+/// Runs a host of API 1.2 on a library and returns its report.
 fn report_of_later_host(library: &Path) -> String {
-    let output = Command::new(versions::host_1_1()).arg(library).output().unwrap();
+    let output = Command::new(versions::host_1_2()).arg(library).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }

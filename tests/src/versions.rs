@@ -17,24 +17,24 @@ struct ApiEdit {
     new: &'static str,
 }
 
-/// The additions of a hypothetical API 1.1: a function of the module, a method of models, a service
+/// The additions of a hypothetical API 1.2: a function of the module, a method of models, a service
 /// of the host, and their counterparts in the SDK.
-const EDITS_OF_1_1: [ApiEdit; 8] = [
+const EDITS_OF_1_2: [ApiEdit; 8] = [
     ApiEdit {
         file: "src/abi.rs",
         anchor: "    pub extension: extern \"C\" fn(RStr<'_>) -> RResult<*const (), PluginError>,\n",
-        new: "    /// New in 1.1.\n    pub explain: extern \"C\" fn(RStr<'_>) -> RResult<RString, PluginError>,\n",
+        new: "    /// New in 1.2.\n    pub explain: extern \"C\" fn(RStr<'_>) -> RResult<RString, PluginError>,\n",
     },
     ApiEdit {
         file: "src/abi.rs",
-        anchor: "    fn summary(&self) -> RResult<RString, PluginError>;\n",
-        new: "    /// New in 1.1.\n    fn explain(&self) -> RResult<RString, PluginError> {\n        \
-              RResult::RErr(PluginError::unsupported(\"older than API 1.1\"))\n    }\n",
+        anchor: "        }\n        self.predict(table, rows, out)\n    }\n",
+        new: "    /// New in 1.2.\n    fn explain(&self) -> RResult<RString, PluginError> {\n        \
+              RResult::RErr(PluginError::unsupported(\"older than API 1.2\"))\n    }\n",
     },
     ApiEdit {
         file: "src/abi.rs",
         anchor: "    fn cancelled(&self) -> bool;\n",
-        new: "    /// New in 1.1.\n    fn seconds_left(&self) -> f64 {\n        f64::INFINITY\n    }\n",
+        new: "    /// New in 1.2.\n    fn seconds_left(&self) -> f64 {\n        f64::INFINITY\n    }\n",
     },
     ApiEdit {
         file: "src/module.rs",
@@ -50,37 +50,37 @@ const EDITS_OF_1_1: [ApiEdit; 8] = [
         file: "src/module.rs",
         anchor: "impl<M: Model> abi::Model for Guarded<M> {\n",
         new: "    fn explain(&self) -> RResult<RString, PluginError> {\n        \
-              RResult::ROk(\"a model of 1.1\".into())\n    }\n\n",
+              RResult::ROk(\"a model of 1.2\".into())\n    }\n\n",
     },
     ApiEdit {
         file: "src/module.rs",
         anchor: "    RResult::RErr(PluginError::unsupported(\"a rule extractor does not load models\"))\n}\n",
         new: "\nextern \"C\" fn explain(what: RStr<'_>) -> RResult<RString, PluginError> {\n    \
-              guarded(|| Ok(format!(\"{what} of 1.1\").into()))\n}\n",
+              guarded(|| Ok(format!(\"{what} of 1.2\").into()))\n}\n",
     },
     ApiEdit {
         file: "src/context.rs",
         anchor: "impl<'c, 'a> Ctx<'c, 'a> {\n",
-        new: "    /// New in 1.1.\n    pub fn seconds_left(&self) -> f64 {\n        self.0.seconds_left()\n    }\n\n",
+        new: "    /// New in 1.2.\n    pub fn seconds_left(&self) -> f64 {\n        self.0.seconds_left()\n    }\n\n",
     },
 ];
 
-/// Builds a plugin of API 1.1, which calls the new service of its host.
+/// Builds a plugin of API 1.2, which calls the new service of its host.
 ///
 /// # Panics
 /// Panics if it cannot be built.
-pub fn plugin_1_1() -> PathBuf {
-    let plugin = with_api_1_1().join("plugin");
+pub fn plugin_1_2() -> PathBuf {
+    let plugin = with_api_1_2().join("plugin");
     outside::write_sources(&plugin, &outside::sources(&checkout("tests/abi_compat/plugin")));
     outside::library(&plugin, &Compiler::Workspace)
 }
 
-/// Builds this host's loader for API 1.1 into a program that reports the functions of a library.
+/// Builds this host's loader for API 1.2 into a program that reports the functions of a library.
 ///
 /// # Panics
 /// Panics if it cannot be built.
-pub fn host_1_1() -> PathBuf {
-    let host = with_api_1_1().join("host");
+pub fn host_1_2() -> PathBuf {
+    let host = with_api_1_2().join("host");
     let mut files = outside::sources(&checkout("tests/abi_compat/host"));
     files.push(("src/loader.rs".into(), fs::read_to_string(checkout("host/plugin-host/src/loader.rs")).unwrap()));
     outside::write_sources(&host, &files);
@@ -106,12 +106,12 @@ fn checkout(path: &str) -> PathBuf {
     Path::new(CHECKOUT).join(path)
 }
 
-/// Returns a folder that contains the API of 1.1, for crates next to it.
-fn with_api_1_1() -> PathBuf {
-    let folder = outside::crate_folder("api-1.1");
-    let mut files = api("1.1.0");
+/// Returns a folder that contains the API of 1.2, for crates next to it.
+fn with_api_1_2() -> PathBuf {
+    let folder = outside::crate_folder("api-1.2");
+    let mut files = api("1.2.0");
     for (file, text) in &mut files {
-        let edits = EDITS_OF_1_1.iter().filter(|edit| Path::new(edit.file) == *file);
+        let edits = EDITS_OF_1_2.iter().filter(|edit| Path::new(edit.file) == *file);
         *text = edits.fold(text.clone(), |text, edit| edited(&text, edit));
     }
     outside::write_sources(&folder.join("api"), &files);

@@ -97,6 +97,10 @@ pub struct FitRequest<'a> {
     pub seed: u64,
     /// Device to fit on, or `auto`.
     pub device: &'a str,
+    /// Log-odds of class 1 of each row of the table, from which the fit starts and which its scores
+    /// contain. The values are NaN in rows that are neither fitted nor scored. A family whose
+    /// manifest does not declare `base_score` fits without them.
+    pub base_score: Option<&'a [f32]>,
     /// Ascending rows to score with the fitted model; may be empty.
     pub predict_rows: &'a [u32],
     /// Output of the fit.

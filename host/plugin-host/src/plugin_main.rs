@@ -182,7 +182,7 @@ impl Plugin {
             Request::Fit(fit) => self.fit(&fit, host),
             Request::Extract(extract) => self.extract(&extract, host),
             Request::Load { model, setting } => self.load(&model, &setting),
-            Request::Predict { rows } => self.predict(&rows),
+            Request::Predict { rows, base_score } => self.predict(&rows, base_score.as_deref(), host),
         };
         reply.unwrap_or_else(|error| Reply::Rejected { code: error.code, message: shorten(&error_message(&error)) })
     }
@@ -231,8 +231,14 @@ impl Plugin {
             threads: FIT_THREADS as u32,
             device: RStr::from_str(&fit.device),
         };
-        let model = prepared.fit(task, RStr::from_str(&fit.params), services(host)).into_result()?;
-        let scores = self.scores(&model, &fit.predict_rows)?;
+        let params = RStr::from_str(&fit.params);
+        let base_score = fit.base_score.as_deref();
+        let model = match base_score {
+            None => prepared.fit(task, params, services(host)),
+            Some(base_score) => prepared.fit_from(task, RSlice::from_slice(base_score), params, services(host)),
+        };
+        let model = model.into_result()?;
+        let scores = self.scores(&model, &fit.predict_rows, base_score, host)?;
         let bytes = if fit.keep_model { Some(model.save().into_result()?.into()) } else { None };
         // A family may not support importances, which is not an error.
         let importance = if fit.keep_model { model.importance().into_result().ok().map(Into::into) } else { None };
@@ -261,17 +267,25 @@ impl Plugin {
         Ok(Reply::Loaded)
     }
 
-    fn predict(&self, rows: &[u32]) -> Result<Reply, PluginError> {
+    fn predict(&self, rows: &[u32], base_score: Option<&[f32]>, host: &HostServices) -> Result<Reply, PluginError> {
         let loaded = self.loaded.read();
         let model = loaded.as_ref().ok_or_else(|| PluginError::data("no model is loaded; load one first"))?;
-        Ok(Reply::Predicted { scores: self.scores(model, rows)? })
+        Ok(Reply::Predicted { scores: self.scores(model, rows, base_score, host)? })
     }
 
-    fn scores(&self, model: &abi::ModelBox, rows: &[u32]) -> Result<Vec<f32>, PluginError> {
+    fn scores(
+        &self,
+        model: &abi::ModelBox,
+        rows: &[u32],
+        base_score: Option<&[f32]>,
+        host: &HostServices,
+    ) -> Result<Vec<f32>, PluginError> {
         // NaN marks a row that the plugin does not score.
         let mut scores = vec![f32::NAN; rows.len()];
         let out = RSliceMut::from_mut_slice(&mut scores);
-        model.predict(self.table()?, RSlice::from_slice(rows), out).into_result()?;
+        // An empty base score means that there is none.
+        let base_score = RSlice::from_slice(base_score.unwrap_or_default());
+        model.predict_with(self.table()?, RSlice::from_slice(rows), base_score, out, services(host)).into_result()?;
         Ok(scores)
     }
 

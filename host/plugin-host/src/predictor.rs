@@ -60,12 +60,15 @@ impl Predictor {
     /// Returns one score per row in `rows`. The score of a row with too little history is NaN.
     ///
     /// * `rows`: rows of the table, ascending.
+    /// * `base_score`: one value per row of the table, if the model was fitted with base scores. A
+    ///   row without a finite base score has the score NaN.
     ///
     /// # Errors
     /// Returns [`FitError::Rejected`] if the plugin rejects the request, for example because the
     /// table lacks a feature, and [`FitError::Died`] if its process died.
-    pub fn predict(&self, rows: &[u32]) -> Result<Vec<f32>, FitError> {
-        match self.process.call(Request::Predict { rows: rows.to_vec() })? {
+    pub fn predict(&self, rows: &[u32], base_score: Option<&[f32]>) -> Result<Vec<f32>, FitError> {
+        let base_score = base_score.map(<[f32]>::to_vec);
+        match self.process.call(Request::Predict { rows: rows.to_vec(), base_score })? {
             Reply::Predicted { scores } => Ok(scores),
             other => Err(unexpected("predict", &other)),
         }

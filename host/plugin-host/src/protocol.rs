@@ -78,6 +78,8 @@ pub enum Request {
     Predict {
         /// Rows to score.
         rows: Vec<u32>,
+        /// One base score per row of the table, if the model was fitted with base scores.
+        base_score: Option<Vec<f32>>,
     },
 }
 
@@ -98,6 +100,8 @@ pub struct Fit {
     pub seed: u64,
     /// A device, or `auto`.
     pub device: String,
+    /// One base score per row of the table, if the family supports them and the job has them.
+    pub base_score: Option<Vec<f32>>,
     /// Rows to score.
     pub predict_rows: Vec<u32>,
     /// True if the reply must contain the model's bytes and importance.

@@ -239,6 +239,7 @@ impl Fitter for Session {
             params,
             seed: request.seed,
             device: request.device.to_owned(),
+            base_score: request.base_score.filter(|_| self.plugin.manifest.base_score).map(<[f32]>::to_vec),
             predict_rows: request.predict_rows.to_vec(),
             keep_model: request.output == FitOutput::Model,
         };

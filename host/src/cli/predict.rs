@@ -204,7 +204,7 @@ impl Scorer<'_> {
         let rows: Vec<u32> = (0..table.n_rows() as u32).collect();
         let id = &plugin.manifest.id;
         let scores = Predictor::start(plugin, &shared, config.jobs.plugins.limits, runner::plugin_log(id))
-            .and_then(|predictor| predictor.load(bytes, &setting).and_then(|()| predictor.predict(&rows)))
+            .and_then(|predictor| predictor.load(bytes, &setting).and_then(|()| predictor.predict(&rows, None)))
             .with_context(|| format!("the plugin `{id}` {} cannot predict with this model", plugin.manifest.version))?;
         if scores.len() != rows.len() {
             bail!("the plugin `{id}` returned {} scores for {} rows; update the plugin", scores.len(), rows.len());

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::claim_error::{ClaimError, ClaimResult, describe};
 use super::finding::{Depth, Verdict};
 use super::subject::Subject;
-use super::{extracting, fitting, models, probe, rejecting};
+use super::{base_score, extracting, fitting, models, probe, rejecting};
 use crate::testing::Harness;
 use crate::{Manifest, Role, code};
 
@@ -42,6 +42,10 @@ macro_rules! __claims {
             importance_is_one_share_per_column
             a_score_does_not_depend_on_the_other_requested_rows
             columns_are_found_by_name
+            a_prediction_stops_when_cancelled
+            a_base_score_is_part_of_the_scores
+            only_base_scores_of_fitted_rows_change_the_model
+            an_invalid_base_score_is_rejected
             a_missing_value_does_not_affect_other_symbols
             a_non_finite_feature_is_rejected_or_ignored
             an_invalid_label_is_rejected
@@ -109,7 +113,7 @@ static PROBE_OF_EXTRACTORS: [Claim; 2] = {
 
 /// All claims about a family.
 static ON_FAMILIES: &[Claim] = {
-    use {fitting::*, models::*, rejecting::*};
+    use {base_score::*, fitting::*, models::*, rejecting::*};
     &crate::__claims!(family table ())
 };
 

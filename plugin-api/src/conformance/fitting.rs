@@ -54,7 +54,7 @@ pub(crate) fn the_same_seed_produces_the_same_model(subject: &Subject<'_>) -> Cl
 
 /// Makes a broken claim inapplicable if two fits of the same task also return different models. In
 /// that case the changed input is not necessarily the cause of the difference.
-fn unless_irreproducible(subject: &Subject<'_>, outcome: ClaimResult) -> ClaimResult {
+pub(crate) fn unless_irreproducible(subject: &Subject<'_>, outcome: ClaimResult) -> ClaimResult {
     if matches!(outcome, Err(ClaimError::Broken(_))) && the_same_seed_produces_the_same_model(subject).is_err() {
         return Err(ClaimError::inapplicable("two fits of the same task differ"));
     }

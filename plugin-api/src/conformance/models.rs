@@ -1,11 +1,12 @@
 //! Claims about fitted models: saving and loading, importance, and the inputs on which a score
 //! depends.
 
+use super::cancelling::stops_when_cancelled;
 use super::claim_error::{ClaimError, ClaimResult, describe};
 use super::panel::{COLUMNS, LEVEL};
 use super::snapshot::Scores;
 use super::subject::Subject;
-use crate::testing::{Fitted, Noise};
+use crate::testing::{Fitted, Listener, Noise};
 use crate::{FeatureRole, PluginError, Table, code};
 
 /// Largest accepted difference between the sum of the importances and 1.
@@ -159,6 +160,26 @@ pub(crate) fn columns_are_found_by_name(subject: &Subject<'_>) -> ClaimResult {
             let found = format!("{} for a table with {LEVEL} as its only column", describe(&error));
             Err(ClaimError::broken(found, "an error of code DATA that names the missing columns", remedy))
         }
+    }
+}
+
+/// A prediction with the services of a host must return the same scores as one without, and it must
+/// stop when it is cancelled. Fast predictions need no check for cancellation.
+pub(crate) fn a_prediction_stops_when_cancelled(subject: &Subject<'_>) -> ClaimResult {
+    let model = subject.model()?;
+    let rows = subject.panel.days(subject.panel.later());
+    let predict = |listener: &Listener| model.predict_with(&subject.frame, &rows, &[], listener);
+    let listener = Listener::default();
+    let scores = predict(&listener).map_err(|error| {
+        let expected = "the scores that `predict` returns";
+        ClaimError::broken(describe(&error), expected, "check why `predict_with` failed")
+    })?;
+    let scores: Scores = rows.iter().copied().zip(scores).collect();
+    let remedy = "return the same scores from `predict` and `predict_with`";
+    Scores::predict(model, &subject.frame, &rows)?.check_equal(&scores, remedy)?;
+    match listener.n_asked() {
+        0 => Err(ClaimError::inapplicable("its predictions do not check for cancellation")),
+        n_checks => stops_when_cancelled(n_checks, |listener| predict(listener).err()),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::testing::{Frame, Listener};
 use crate::{Param, ParamKind, PluginError, Task, code};
 
 /// The outcome of one call: success without the returned value, or an error.
-type Trial = Result<(), PluginError>;
+pub(crate) type Trial = Result<(), PluginError>;
 
 /// Runs a fit if the plugin is a family, or an extraction if it is an extractor.
 fn run(subject: &Subject<'_>, frame: &Frame, task: &Task<'_>, params: &str) -> Trial {
@@ -24,7 +24,7 @@ fn run(subject: &Subject<'_>, frame: &Frame, task: &Task<'_>, params: &str) -> T
 }
 
 /// Checks that a call was rejected with a code. `input` describes the invalid input.
-fn check_rejected(trial: Trial, input: &str, expected_code: u32, remedy: &str) -> ClaimResult {
+pub(crate) fn check_rejected(trial: Trial, input: &str, expected_code: u32, remedy: &str) -> ClaimResult {
     let expected = format!("an error of code {}", code_name(expected_code));
     match trial {
         Err(error) if error.code == expected_code => Ok(()),
@@ -187,7 +187,7 @@ fn check_rejected_with_any_code(trial: Trial, input: &str) -> ClaimResult {
 }
 
 /// Checks that a call did not panic. A result and any other error are accepted.
-fn check_no_panic(trial: &Trial, input: &str) -> ClaimResult {
+pub(crate) fn check_no_panic(trial: &Trial, input: &str) -> ClaimResult {
     match trial {
         Err(error) if error.code == code::PANIC => {
             let found = format!("{} from {input}", describe(error));

@@ -1,7 +1,7 @@
 //! Compares two models by their saved bytes and by the bits of their scores.
 
 use super::claim_error::{ClaimError, ClaimResult, describe};
-use crate::testing::{Fitted, Frame};
+use crate::testing::{Fitted, Frame, Listener};
 
 /// The saved bytes of a model, and its scores for some rows.
 pub(crate) struct ModelSnapshot {
@@ -48,6 +48,20 @@ impl ModelSnapshot {
             .save()
             .map_err(|error| ClaimError::broken(describe(&error), "the model's bytes", "check why `save` failed"))?;
         Ok(Self { saved, scores: Scores::predict(model, frame, rows)? })
+    }
+
+    /// Saves the model and computes the scores that it gives to `rows` with a base score.
+    pub(crate) fn from_model_with(
+        model: &Fitted,
+        frame: &Frame,
+        rows: &[u32],
+        base_score: &[f32],
+    ) -> Result<Self, ClaimError> {
+        let failed =
+            |error| ClaimError::broken(describe(&error), "a model and its scores", "check why the call failed");
+        let saved = model.save().map_err(failed)?;
+        let scores = model.predict_with(frame, rows, base_score, &Listener::default()).map_err(failed)?;
+        Ok(Self { saved, scores: rows.iter().copied().zip(scores).collect() })
     }
 }
 

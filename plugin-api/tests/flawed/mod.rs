@@ -57,6 +57,15 @@ pub(crate) const PRINTS: u8 = 22;
 /// The fit prints through the C library, which buffers its stdout if that is a pipe.
 pub(crate) const PRINTS_THROUGH_C: u8 = 23;
 
+/// A prediction ignores the base score.
+pub(crate) const IGNORES_BASE: u8 = 24;
+/// A fit ignores the base score.
+pub(crate) const FITS_WITHOUT_BASE: u8 = 25;
+/// A fit reads base scores outside the task's rows.
+pub(crate) const READS_LATER_BASE: u8 = 26;
+/// A prediction returns scores although the job was cancelled.
+pub(crate) const PREDICTS_WHEN_CANCELLED: u8 = 27;
+
 static N_CALLS: AtomicU32 = AtomicU32::new(0);
 static N_RUNNING: AtomicU32 = AtomicU32::new(0);
 
@@ -132,7 +141,7 @@ impl PreparedFamily for Tallied {
     type Model = Weights<NONE>;
 
     fn manifest() -> Manifest {
-        <Linear<NONE> as Family>::manifest()
+        Manifest { base_score: false, ..<Linear<NONE> as Family>::manifest() }
     }
 
     fn prepare<'a>(table: Table<'a>, _: &[u32], _: &Setting, _: &Ctx<'_, '_>) -> Result<TalliedTable<'a>> {
@@ -152,6 +161,7 @@ impl<const FLAW: u8> Family for Linear<FLAW> {
     fn manifest() -> Manifest {
         let rounds = Param::int("rounds", i64::from(FLAW != BAD_DEFAULT)).range(1, 100);
         let manifest = Manifest::new("linear", "1.0.0").rounds_param("rounds").concurrent_fits().param(rounds);
+        let manifest = manifest.supports_base_score();
         let manifest = manifest.param(Param::float("scale", 1.0).range(0.5, 2.0)).param(Param::flag("even", false));
         let manifest =
             manifest.param(Param::choice("kind", "a", ["a", "b"])).param(Param::ints("sizes", [1], (1, 9), 2));
@@ -159,6 +169,16 @@ impl<const FLAW: u8> Family for Linear<FLAW> {
     }
 
     fn fit(table: &Table<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Weights<FLAW>> {
+        <Self as Family>::fit_from(table, task, &vec![0.0; table.n_rows()], params, ctx)
+    }
+
+    fn fit_from(
+        table: &Table<'_>,
+        task: &Task<'_>,
+        base_score: &[f32],
+        params: &Params,
+        ctx: &Ctx<'_, '_>,
+    ) -> Result<Weights<FLAW>> {
         needs_both_classes(FLAW, task)?;
         match FLAW {
             FAILS => return Err(PluginError::engine("the fit fails")),
@@ -178,14 +198,20 @@ impl<const FLAW: u8> Family for Linear<FLAW> {
         let n_rows = task.train_rows.len() as f64;
         let weight = |input: &Input| {
             let values = input.values(table, task.train_rows)?;
-            Ok(values.zip(task.train_labels()).map(|(value, label)| value * f64::from(label - 0.5)).sum::<f64>()
-                / n_rows)
+            let base = |row: u32| if FLAW == FITS_WITHOUT_BASE { 0.0 } else { base_score[row as usize] };
+            let residuals = task.train_rows.iter().map(|&row| task.label[row as usize] - sigmoid(base(row)));
+            Ok(values.zip(residuals).map(|(value, residual)| value * f64::from(residual)).sum::<f64>() / n_rows)
         };
         let weights = inputs.iter().map(weight).collect::<Result<Vec<_>>>()?;
         let columns = (0..table.n_features()).map(|idx| table.name(idx).to_owned()).collect();
-        let bias = flaw_term(FLAW, table, task);
+        let n_missing = base_score.iter().filter(|score| score.is_nan()).count();
+        let bias = flaw_term(FLAW, table, task) + if FLAW == READS_LATER_BASE { n_missing as f64 } else { 0.0 };
         Ok(Weights { bias, inputs: inputs.into_iter().zip(weights).collect(), columns })
     }
+}
+
+fn sigmoid(log_odds: f32) -> f32 {
+    1.0 / (1.0 + (-log_odds).exp())
 }
 
 /// A fitted model of [`Linear`].
@@ -222,6 +248,29 @@ impl<const FLAW: u8> Model for Weights<FLAW> {
             _ => {}
         }
         out.iter_mut().zip(margins).for_each(|(out, margin)| *out = margin as f32);
+        Ok(())
+    }
+
+    fn predict_with(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32], ctx: &Ctx<'_, '_>) -> Result<()> {
+        match ctx.check() {
+            Err(_) if FLAW == PREDICTS_WHEN_CANCELLED => {}
+            checked => checked?,
+        }
+        self.predict(table, rows, out)
+    }
+
+    fn predict_from(
+        &self,
+        table: &Table<'_>,
+        rows: &[u32],
+        base_score: &[f32],
+        out: &mut [f32],
+        ctx: &Ctx<'_, '_>,
+    ) -> Result<()> {
+        self.predict_with(table, rows, out, ctx)?;
+        if FLAW != IGNORES_BASE {
+            out.iter_mut().zip(rows).for_each(|(score, &row)| *score += base_score[row as usize]);
+        }
         Ok(())
     }
 

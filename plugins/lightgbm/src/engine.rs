@@ -20,6 +20,7 @@ use oculus_plugin_api::{PluginError, Result};
 use crate::matrix::Matrix;
 
 const F32: c_int = ffi::C_API_DTYPE_FLOAT32 as c_int;
+const F64: c_int = ffi::C_API_DTYPE_FLOAT64 as c_int;
 
 extern "C" fn discard(_: *const c_char) {}
 
@@ -151,6 +152,15 @@ impl Dataset {
         // Nothing else uses the subset yet.
         call(|| unsafe { ffi::LGBM_DatasetSetField(subset.handle, c"label".as_ptr(), data, n_rows, F32) })?;
         Ok(subset)
+    }
+
+    /// Sets the log-odds from which boosting starts, one per row of the dataset.
+    pub(crate) fn start_from(&mut self, base_score: &[f64]) -> Result<()> {
+        let n_rows = c_len(base_score.len())?;
+        let data = base_score.as_ptr().cast::<c_void>();
+        // SAFETY: `data` has `n_rows` doubles, and LightGBM checks their number and copies them.
+        // `&mut self` proves that no trainer uses the dataset yet.
+        call(|| unsafe { ffi::LGBM_DatasetSetField(self.handle, c"init_score".as_ptr(), data, n_rows, F64) })
     }
 }
 
@@ -303,6 +313,13 @@ impl Booster {
         silence();
         let n_columns = c_len(matrix.n_columns())?;
         self.0.predict_with_params(matrix.values(), n_columns, true, settings).map_err(engine_error)
+    }
+
+    /// Computes the log-odds of class 1 for each row: the sum of the trees.
+    pub(crate) fn log_odds(&self, matrix: &Matrix, settings: &str) -> Result<Vec<f64>> {
+        silence();
+        let n_columns = c_len(matrix.n_columns())?;
+        self.0.raw_scores_with_params(matrix.values(), n_columns, true, settings).map_err(engine_error)
     }
 
     /// Returns the total gain of the splits on each feature.

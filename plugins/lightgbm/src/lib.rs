@@ -38,7 +38,17 @@ impl PreparedFamily for LightGbm {
     }
 
     fn fit(binned: &Binned, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Trees> {
-        training::fit(binned, task, params, ctx)
+        training::fit(binned, task, None, params, ctx)
+    }
+
+    fn fit_from(
+        binned: &Binned,
+        task: &Task<'_>,
+        base_score: &[f32],
+        params: &Params,
+        ctx: &Ctx<'_, '_>,
+    ) -> Result<Trees> {
+        training::fit(binned, task, Some(base_score), params, ctx)
     }
 }
 

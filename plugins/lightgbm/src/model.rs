@@ -43,11 +43,24 @@ impl Trees {
         Ok(Self { text, booster, features: header.features, columns: header.columns })
     }
 
-    fn predict_rows(&self, matrix: &Matrix, settings: &str, out: &mut [f32]) -> Result<()> {
-        let scores = self.booster.predict(matrix, settings)?;
-        let rows = matrix.values().chunks(matrix.n_columns());
-        for ((score, values), out) in scores.into_iter().zip(rows).zip(out) {
-            *out = if values.iter().all(|value| value.is_finite()) { score as f32 } else { f32::NAN };
+    /// Computes scores in chunks of rows.
+    ///
+    /// * `score`: computes the scores of a matrix. It also receives the rows of the matrix.
+    fn predict_chunks(
+        &self,
+        table: &Table<'_>,
+        rows: &[u32],
+        out: &mut [f32],
+        score: impl Fn(&Matrix, &[u32]) -> Result<Vec<f64>>,
+    ) -> Result<()> {
+        let columns = table.positions(&self.features)?;
+        for (rows, out) in rows.chunks(CHUNK_ROWS).zip(out.chunks_mut(CHUNK_ROWS)) {
+            let matrix = Matrix::gather(table, &columns, rows);
+            let scores = score(&matrix, rows)?;
+            let values = matrix.values().chunks(matrix.n_columns());
+            for ((score, values), out) in scores.into_iter().zip(values).zip(out) {
+                *out = if values.iter().all(|value| value.is_finite()) { score as f32 } else { f32::NAN };
+            }
         }
         Ok(())
     }
@@ -57,9 +70,33 @@ impl Model for Trees {
     /// Computes probabilities of class 1. A row with a non-finite feature receives the score NaN.
     /// LightGBM would treat the value as 0, because the training rows have no missing values.
     fn predict(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32]) -> Result<()> {
-        let columns = table.positions(&self.features)?;
-        rows.chunks(CHUNK_ROWS).zip(out.chunks_mut(CHUNK_ROWS)).try_for_each(|(rows, out)| {
-            self.predict_rows(&Matrix::gather(table, &columns, rows), params::PREDICTING, out)
+        self.predict_chunks(table, rows, out, |matrix, _| self.booster.predict(matrix, params::PREDICTING))
+    }
+
+    fn predict_with(&self, table: &Table<'_>, rows: &[u32], out: &mut [f32], ctx: &Ctx<'_, '_>) -> Result<()> {
+        self.predict_chunks(table, rows, out, |matrix, _| {
+            ctx.check()?;
+            self.booster.predict(matrix, params::PREDICTING)
+        })
+    }
+
+    /// Computes probabilities of class 1: the log-odds of a row are its base score plus the sum of
+    /// the trees.
+    fn predict_from(
+        &self,
+        table: &Table<'_>,
+        rows: &[u32],
+        base_score: &[f32],
+        out: &mut [f32],
+        ctx: &Ctx<'_, '_>,
+    ) -> Result<()> {
+        self.predict_chunks(table, rows, out, |matrix, rows| {
+            ctx.check()?;
+            let mut scores = self.booster.log_odds(matrix, params::PREDICTING)?;
+            for (score, &row) in scores.iter_mut().zip(rows) {
+                *score = 1.0 / (1.0 + (-*score - f64::from(base_score[row as usize])).exp());
+            }
+            Ok(scores)
         })
     }
 

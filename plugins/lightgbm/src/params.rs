@@ -36,6 +36,7 @@ pub(crate) fn manifest() -> Manifest {
         .prefixed("lgbm_")
         .leads_search()
         .concurrent_fits()
+        .supports_base_score()
         .rounds_param(ROUNDS)
         .saves_as("txt")
         .param(Param::int(ROUNDS, 100).range(1, 10_000).search_log(25, 250).help("maximum number of trees"))

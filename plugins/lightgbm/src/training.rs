@@ -18,19 +18,35 @@ const MAX_ROUNDS_WITHOUT_SPLIT: usize = 32;
 
 /// Fits one model.
 ///
+/// * `base_score`: log-odds per row of the table, from which boosting starts. Without them, it
+///   starts from the log-odds of the base rate.
+///
 /// # Errors
 /// * [`code::DATA`](oculus_plugin_api::code::DATA) if all training rows have the same label, or a
 ///   row has a missing value.
 /// * [`code::CANCELLED`](oculus_plugin_api::code::CANCELLED) if the host cancelled the fit.
 /// * [`code::ENGINE`](oculus_plugin_api::code::ENGINE) if LightGBM fails.
-pub(crate) fn fit(binned: &Binned, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Trees> {
+pub(crate) fn fit(
+    binned: &Binned,
+    task: &Task<'_>,
+    base_score: Option<&[f32]>,
+    params: &Params,
+    ctx: &Ctx<'_, '_>,
+) -> Result<Trees> {
     task.needs_both_classes()?;
     binned.reject_missing_values("train_rows", task.train_rows)?;
     binned.reject_missing_values("tune_rows", task.tune_rows)?;
     ctx.check()?;
 
     let settings = params::training(task, params)?;
-    let subset = |rows| binned.rows.labelled_subset(rows, task.label, &settings);
+    let subset = |rows: &[u32]| {
+        let mut subset = binned.rows.labelled_subset(rows, task.label, &settings)?;
+        if let Some(base_score) = base_score {
+            let base_score: Vec<_> = rows.iter().map(|&row| f64::from(base_score[row as usize])).collect();
+            subset.start_from(&base_score)?;
+        }
+        Ok::<_, PluginError>(subset)
+    };
     let train = subset(task.train_rows)?;
     let tune = if task.tune_rows.is_empty() { None } else { Some(subset(task.tune_rows)?) };
 

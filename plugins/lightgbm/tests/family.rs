@@ -341,3 +341,54 @@ fn bytes_that_are_not_a_complete_model_are_rejected() {
     }
     assert!(harness().load(saved.as_bytes()).is_ok());
 }
+
+/// Returns a model that starts from `base_score`, and its scores of rows 400 to 600 with the base
+/// score plus `shift`.
+fn fitted_from(data: &Data, base_score: &[f32], shift: f32) -> (Fitted, Vec<f32>) {
+    let frame = data.frame();
+    let train_rows = rows(0, 300);
+    let tune_rows = rows(300, 400);
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
+    let task = data.task(&train_rows, &tune_rows);
+    let model = prepared.fit_from(&task, base_score, "{}", &Listener::default()).unwrap();
+    let shifted: Vec<f32> = base_score.iter().map(|score| score + shift).collect();
+    let scores = model.predict_with(&frame, &rows(400, 600), &shifted, &Listener::default()).unwrap();
+    (model, scores)
+}
+
+fn log_odds(probability: f32) -> f32 {
+    (probability / (1.0 - probability)).ln()
+}
+
+#[test]
+fn scores_are_probabilities_of_the_base_score_plus_the_trees() {
+    let data = Data::planted(600, 6);
+    let base_score: Vec<f32> = data.columns[1].iter().map(|value| 2.0 * value - 1.0).collect();
+    let (model, scores) = fitted_from(&data, &base_score, 0.0);
+    assert!(scores.iter().all(|score| (0.0..=1.0).contains(score)));
+    let (_, raised) = fitted_from(&data, &base_score, 0.5);
+    // Without a base score, the saved text is the sum of the trees.
+    let trees = model.predict(&data.frame(), &rows(400, 600)).unwrap();
+    for (((score, raised), trees), base) in scores.iter().zip(raised).zip(trees).zip(&base_score[400..]) {
+        assert!((log_odds(*score) - log_odds(trees) - base).abs() < 1e-4, "{score} of {trees} and {base}");
+        assert!((log_odds(raised) - log_odds(*score) - 0.5).abs() < 1e-4, "{raised} and {score}");
+    }
+    let mut missing = base_score.clone();
+    missing[401] = f32::NAN;
+    let found = model.predict_with(&data.frame(), &[400, 401, 402], &missing, &Listener::default()).unwrap();
+    assert!(found[0] == scores[0] && found[1].is_nan() && found[2] == scores[2], "{found:?}");
+}
+
+#[test]
+fn trees_explain_only_what_the_base_score_leaves() {
+    let data = Data::planted(600, 7);
+    let flat = vec![log_odds(0.5); 600];
+    let exact: Vec<f32> = data.label.iter().map(|label| 40.0 * label - 20.0).collect();
+    let (from_flat, scores) = fitted_from(&data, &flat, 0.0);
+    assert!(auc(&scores, &data.label[400..]) > 0.85);
+    // The base score is the label, so no split has a gain and the loss cannot fall.
+    let (from_exact, _) = fitted_from(&data, &exact, 0.0);
+    assert!(from_flat.summary().unwrap().rounds > from_exact.summary().unwrap().rounds);
+    let trees = from_exact.predict(&data.frame(), &rows(400, 600)).unwrap();
+    assert!(trees.iter().all(|score| (score - 0.5).abs() < 1e-3), "{trees:?}");
+}

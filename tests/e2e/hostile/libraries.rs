@@ -21,7 +21,7 @@ const ACTS: [Act; 16] = [
     ("open-segfault", &["SIGSEGV"]),
     ("abi-0-10", &["0.10", "0.11"]),
     ("no-layout", &[wording::NO_TYPE_LAYOUT]),
-    ("api-2", &["2.0.0", "1.0.0"]),
+    ("api-2", &["2.0.0", "1.1.0"]),
     ("describe-exit", &[wording::EXIT_CODE_0]),
     ("describe-panic", &[wording::NO_MANIFEST, "hostile: panic"]),
     ("describe-segfault", &["SIGSEGV"]),

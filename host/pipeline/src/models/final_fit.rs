@@ -127,6 +127,7 @@ impl FinalFitter<'_> {
             params: &params,
             seed,
             device,
+            base_score: None,
             predict_rows: &predict_rows,
             output: FitOutput::Model,
             on_progress,

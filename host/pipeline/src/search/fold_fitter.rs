@@ -224,6 +224,7 @@ impl<'a> FoldFitter<'a> {
             params: &params,
             seed: self.context.seed,
             device: self.family.device,
+            base_score: None,
             predict_rows: &fit.plan.predict_rows,
             output: FitOutput::Scores,
             on_progress,

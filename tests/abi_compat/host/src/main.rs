@@ -1,4 +1,4 @@
-//! A host of API 1.1: it opens a library with the loader of oculus-host, and prints which old and
+//! A host of API 1.2: it opens a library with the loader of oculus-host, and prints which old and
 //! new functions the library has.
 
 use std::path::Path;
@@ -52,7 +52,7 @@ fn report(module: &abi::Module_Ref) -> Result<(), PluginError> {
     Ok(())
 }
 
-/// The services of a host of API 1.1, including the new one.
+/// The services of a host of API 1.2, including the new one.
 struct Services;
 
 impl abi::Host for Services {
@@ -68,7 +68,7 @@ impl abi::Host for Services {
         false
     }
 
-    // The service that 1.1 adds. The default implementation returns infinity, so the result 7 shows
+    // The service that 1.2 adds. The default implementation returns infinity, so the result 7 shows
     // that the plugin called this host's implementation.
     fn seconds_left(&self) -> f64 {
         7.0

@@ -1,4 +1,4 @@
-//! A family of API 1.1. The family's scores are a column of the table, and it logs the result of
+//! A family of API 1.2. The family's scores are a column of the table, and it logs the result of
 //! the new service.
 
 use oculus_plugin_api::prelude::*;
