@@ -21,7 +21,7 @@ fn the_page_of_parameters_matches_the_manifests() {
     let listed = command::run(&["plugin", "list", "--markdown"], &[("PLUGINS_DIR", folder.to_str().unwrap())]);
     assert_eq!(listed.code, 0, "{listed:?}");
     let families = listed.stdout;
-    for family in ["## LightGBM", "## LSTM", "## MLP"] {
+    for family in ["## LightGBM", "## Linear", "## LSTM", "## MLP"] {
         assert!(families.contains(family), "{family} is missing; listed: {families}");
     }
     let page = include_str!("../../docs/parameters.md");

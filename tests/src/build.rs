@@ -81,7 +81,8 @@ pub fn plugins() -> PathBuf {
 /// Panics if a built library is missing.
 pub fn families() -> PathBuf {
     static PUBLISHED: OnceLock<PathBuf> = OnceLock::new();
-    let libraries = ["oculus_plugin_lightgbm", "oculus_plugin_lstm", "oculus_plugin_mlp", "oculus_plugin_rules"];
+    let names = ["lightgbm", "linear", "lstm", "mlp", "rules"].map(|name| format!("oculus_plugin_{name}"));
+    let libraries = names.each_ref().map(String::as_str);
     PUBLISHED.get_or_init(|| publish("families", &libraries)).clone()
 }
 

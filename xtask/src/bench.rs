@@ -16,7 +16,7 @@ use crate::{plugins, setup};
 const PACKAGES: [&str; 3] = ["TA-Lib==0.8.2", "numpy==2.4.6", "pandas==3.1.1"];
 
 /// Plugins of this project whose start is measured.
-const FAMILIES: [&str; 4] = ["lightgbm", "mlp", "lstm", "rules"];
+const FAMILIES: [&str; 5] = ["lightgbm", "linear", "mlp", "lstm", "rules"];
 
 /// A benchmark.
 #[derive(Clone, Copy, Debug, ValueEnum)]
