@@ -3,8 +3,11 @@
 //! A volatile stock reaches any threshold more often, so volatility alone partly forecasts whether
 //! a threshold is reached. The skill of a model is what it adds to that forecast.
 //!
-//! In: the feature table, a label, the rows to fit on and the rows to predict. Out: one probability
-//! per row. Invariant: no randomness.
+//! In: the feature table, a label, the rows to fit on and the rows to predict. Out: the log-odds of
+//! each row. They are the scores of the baseline, and the base scores from which families that
+//! support them start. Invariant: no randomness.
+
+use serde::{Deserialize, Serialize};
 
 use super::features::FeatureTable;
 
@@ -26,40 +29,46 @@ const N: usize = FEATURES.len() + 1;
 
 /// The logarithms of the volatility features of all rows.
 #[derive(Clone, Debug)]
-pub(crate) struct Volatility {
+pub struct Volatility {
     logs: Vec<[f64; N - 1]>,
 }
 
 impl Volatility {
     /// Reads the volatility features, or returns `None` if the table does not contain both.
-    pub(crate) fn from_table(table: &FeatureTable) -> Option<Self> {
+    pub fn from_table(table: &FeatureTable) -> Option<Self> {
         let [first, second] = FEATURES.map(|name| table.by_name(name));
         let log = |value: f32| f64::from(value).max(MIN_VALUE).ln();
         let logs = first?.iter().zip(second?).map(|(&a, &b)| [log(a), log(b)]).collect();
         Some(Self { logs })
     }
 
-    /// Fits on the training rows and returns one probability per row of `predict_rows`.
+    /// Fits on the training rows and returns the log-odds of each row of `predict_rows`.
     ///
     /// Returns `None` if the training rows contain one class only.
     pub(crate) fn scores(&self, label: &[f32], train_rows: &[u32], predict_rows: &[u32]) -> Option<Vec<f32>> {
         let model = self.fit(label, train_rows)?;
-        Some(predict_rows.iter().map(|&row| model.probability(&self.logs[row as usize]) as f32).collect())
+        Some(predict_rows.iter().map(|&row| model.log_odds(&self.logs[row as usize]) as f32).collect())
     }
 
-    fn fit(&self, label: &[f32], train_rows: &[u32]) -> Option<Logistic> {
+    /// Fits on the training rows; `None` if they contain one class only.
+    pub(crate) fn fit(&self, label: &[f32], train_rows: &[u32]) -> Option<VolatilityModel> {
         let scale = Scale::from_rows(train_rows.iter().map(|&row| &self.logs[row as usize]));
         let rows: Vec<([f64; N], f64)> = train_rows
             .iter()
             .map(|&row| (scale.apply(&self.logs[row as usize]), f64::from(label[row as usize])))
             .collect();
         let n_positive = rows.iter().filter(|(_, class)| *class == 1.0).count();
-        (0 < n_positive && n_positive < rows.len()).then(|| Logistic { scale, weights: maximise(&rows) })
+        (0 < n_positive && n_positive < rows.len()).then(|| VolatilityModel { scale, weights: maximise(&rows) })
+    }
+
+    /// Returns the log-odds of every row of the table.
+    pub fn base_score(&self, model: &VolatilityModel) -> Vec<f32> {
+        self.logs.iter().map(|logs| model.log_odds(logs) as f32).collect()
     }
 }
 
 /// The mean and the standard deviation of each feature on the training rows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Scale {
     mean: [f64; N - 1],
     deviation: [f64; N - 1],
@@ -86,16 +95,18 @@ impl Scale {
     }
 }
 
-/// A fitted logistic regression.
-#[derive(Clone, Debug)]
-struct Logistic {
+/// A fitted baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VolatilityModel {
+    #[serde(flatten)]
     scale: Scale,
+    /// Intercept, then one weight per feature.
     weights: [f64; N],
 }
 
-impl Logistic {
-    fn probability(&self, row: &[f64; N - 1]) -> f64 {
-        sigmoid(dot(&self.weights, &self.scale.apply(row)))
+impl VolatilityModel {
+    fn log_odds(&self, row: &[f64; N - 1]) -> f64 {
+        dot(&self.weights, &self.scale.apply(row))
     }
 }
 

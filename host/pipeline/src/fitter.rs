@@ -36,12 +36,19 @@ pub trait Fitter: Sync {
     /// Loads a saved model and scores rows of the table with it. Returns one score per row.
     ///
     /// * `model`: bytes from [`Fitted::model`].
+    /// * `base_score`: log-odds of every row of the table, if the model was fitted with base scores.
     /// * `rows`: ascending.
     ///
     /// # Errors
     /// Returns [`FitError`] if the family rejects the model, its process died, or the job was
     /// cancelled. The default rejects every model.
-    fn score(&self, _model: &[u8], _setting: &Setting, _rows: &[u32]) -> Result<Vec<f32>, FitError> {
+    fn score(
+        &self,
+        _model: &[u8],
+        _setting: &Setting,
+        _base_score: Option<&[f32]>,
+        _rows: &[u32],
+    ) -> Result<Vec<f32>, FitError> {
         Err(FitError::Rejected { code: code::UNSUPPORTED, message: "this family loads no models".to_owned() })
     }
 }

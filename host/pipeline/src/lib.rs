@@ -6,7 +6,7 @@
 //! equal arguments produce equal bytes.
 
 pub mod bars;
-mod baseline;
+pub mod baseline;
 mod canaries;
 pub mod date;
 #[cfg(test)]

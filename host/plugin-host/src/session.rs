@@ -258,14 +258,22 @@ impl Fitter for Session {
         }
     }
 
-    fn score(&self, model: &[u8], setting: &Setting, rows: &[u32]) -> Result<Vec<f32>, FitError> {
+    fn score(
+        &self,
+        model: &[u8],
+        setting: &Setting,
+        base_score: Option<&[f32]>,
+        rows: &[u32],
+    ) -> Result<Vec<f32>, FitError> {
         let _gpu = self.acquire_gpu(&setting.device, &|_| {})?;
         let setting = setting.to_json().map_err(CallError::from)?;
         match self.call(&Request::Load { model: model.to_vec(), setting }, &|_| {})? {
             Reply::Loaded => {}
             other => return Err(invalid_reply(format!("replied to a load request with {other:?}"))),
         }
-        match self.call(&Request::Predict { rows: rows.to_vec() }, &|_| {})? {
+        match self
+            .call(&Request::Predict { rows: rows.to_vec(), base_score: base_score.map(<[f32]>::to_vec) }, &|_| {})?
+        {
             Reply::Predicted { scores } if scores.len() == rows.len() => Ok(scores),
             other => Err(invalid_reply(format!("replied to a prediction of {} rows with {other:?}", rows.len()))),
         }

@@ -135,10 +135,12 @@ impl Dataset {
         Ok(dataset)
     }
 
-    /// Copies the binned values of `rows`, which must ascend, and sets their labels.
-    pub(crate) fn labelled_subset(&self, rows: &[u32], label: &[f32], settings: &CStr) -> Result<Self> {
+    /// Copies the binned values of `rows`, which must ascend, and sets their labels, one per row.
+    pub(crate) fn labelled_subset(&self, rows: &[u32], labels: &[f32], settings: &CStr) -> Result<Self> {
+        if rows.len() != labels.len() {
+            return Err(PluginError::engine(format!("found {} labels for {} rows", labels.len(), rows.len())));
+        }
         let indices: Vec<i32> = rows.iter().map(|&row| c_len(row as usize)).collect::<Result<_>>()?;
-        let labels: Vec<f32> = rows.iter().map(|&row| label[row as usize]).collect();
         let n_rows = c_len(rows.len())?;
         let mut handle = null_mut();
         // SAFETY: `indices` has `n_rows` elements. LightGBM checks their range and order, and

@@ -25,24 +25,24 @@ pub use crate::model::Trees;
 pub struct LightGbm;
 
 impl PreparedFamily for LightGbm {
-    type Prepared<'a> = Binned;
+    type Prepared<'a> = Binned<'a>;
     type Model = Trees;
 
     fn manifest() -> Manifest {
         params::manifest()
     }
 
-    fn prepare<'a>(table: Table<'a>, learn_rows: &[u32], _: &Setting, ctx: &Ctx<'_, '_>) -> Result<Binned> {
+    fn prepare<'a>(table: Table<'a>, learn_rows: &[u32], _: &Setting, ctx: &Ctx<'_, '_>) -> Result<Binned<'a>> {
         ctx.check()?;
-        Binned::new(&table, learn_rows)
+        Binned::new(table, learn_rows)
     }
 
-    fn fit(binned: &Binned, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Trees> {
+    fn fit(binned: &Binned<'_>, task: &Task<'_>, params: &Params, ctx: &Ctx<'_, '_>) -> Result<Trees> {
         training::fit(binned, task, None, params, ctx)
     }
 
     fn fit_from(
-        binned: &Binned,
+        binned: &Binned<'_>,
         task: &Task<'_>,
         base_score: &[f32],
         params: &Params,

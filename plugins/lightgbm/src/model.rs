@@ -25,7 +25,7 @@ impl Trees {
     /// # Errors
     /// Returns [`code::MODEL`](oculus_plugin_api::code::MODEL) if the text is invalid. LightGBM
     /// writes no such text.
-    pub(crate) fn from_fit(text: &str, binned: &Binned) -> Result<Self> {
+    pub(crate) fn from_fit(text: &str, binned: &Binned<'_>) -> Result<Self> {
         // A loaded model is parsed from its text. A new model is parsed from its text as well, so
         // that it predicts the same bits before and after it is saved.
         Self::read(text::with_columns(text, &binned.columns))

@@ -16,6 +16,10 @@ const ROUNDS_PER_MESSAGE: usize = 16;
 /// probability of 1 in 10,000.
 const MAX_ROUNDS_WITHOUT_SPLIT: usize = 32;
 
+/// Smallest number of rounds that early stopping keeps. A single tree has few distinct scores, so a
+/// threshold on them flags far too many or too few rows; 25 rounds forecast as well as fewer.
+const MIN_ROUNDS: usize = 25;
+
 /// Fits one model.
 ///
 /// * `base_score`: log-odds per row of the table, from which boosting starts. Without them, it
@@ -27,7 +31,7 @@ const MAX_ROUNDS_WITHOUT_SPLIT: usize = 32;
 /// * [`code::CANCELLED`](oculus_plugin_api::code::CANCELLED) if the host cancelled the fit.
 /// * [`code::ENGINE`](oculus_plugin_api::code::ENGINE) if LightGBM fails.
 pub(crate) fn fit(
-    binned: &Binned,
+    binned: &Binned<'_>,
     task: &Task<'_>,
     base_score: Option<&[f32]>,
     params: &Params,
@@ -40,7 +44,7 @@ pub(crate) fn fit(
 
     let settings = params::training(task, params)?;
     let subset = |rows: &[u32]| {
-        let mut subset = binned.rows.labelled_subset(rows, task.label, &settings)?;
+        let mut subset = binned.labelled_subset(rows, task.label, &settings)?;
         if let Some(base_score) = base_score {
             let base_score: Vec<_> = rows.iter().map(|&row| f64::from(base_score[row as usize])).collect();
             subset.start_from(&base_score)?;
@@ -87,8 +91,8 @@ fn boost(mut trainer: Trainer<'_>, tune: Option<&Dataset>, params: &Params, ctx:
             // A round is identified by the number of trees after it, because the model text is cut
             // after a number of trees.
             let decision = stopping.observe(round, loss);
-            n_kept = stopping.best_round().unwrap_or(0);
-            if decision == StopDecision::Stop {
+            n_kept = stopping.best_round().unwrap_or(0).max(MIN_ROUNDS);
+            if decision == StopDecision::Stop && round >= MIN_ROUNDS {
                 break;
             }
         }

@@ -13,6 +13,7 @@ use super::{
     surrogate_panel::{SurrogateInputs, SurrogatePanel, n_per_panel},
 };
 use crate::{
+    baseline::Volatility,
     fitter::{FitError, setting},
     metrics::{Finite, Interval, UndefinedError, auc, interval},
     models::FinalModel,
@@ -96,7 +97,9 @@ fn surrogate_aucs(inputs: &CanaryInputs<'_, '_>, model: &FinalModel) -> Result<V
         let plugins = (inputs.open)(&panel.table).map_err(SurrogateError::Job)?;
         let Some(fitter) = plugins.fitters.iter().find(|fitter| fitter.manifest().id == model.plugin) else { break };
         let rows: Vec<u32> = panel.splits.iter().flat_map(|splits| splits.test_rows.iter().copied()).collect();
-        let scores = fitter.score(&model.bytes, &setting, &rows).map_err(SurrogateError::Fit)?;
+        let volatility = Volatility::from_table(&panel.table);
+        let base_score = volatility.zip(model.base).map(|(volatility, base)| volatility.base_score(&base));
+        let scores = fitter.score(&model.bytes, &setting, base_score.as_deref(), &rows).map_err(SurrogateError::Fit)?;
         let mut scores = scores.as_slice();
         for (splits, label) in panel.splits.iter().zip(&panel.labels) {
             let Some((own, rest)) = scores.split_at_checked(splits.test_rows.len()) else { break };

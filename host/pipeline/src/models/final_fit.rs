@@ -22,6 +22,7 @@ use super::{
     winner::choose_winner,
 };
 use crate::{
+    baseline::{Volatility, VolatilityModel},
     fitter::{FitError, FitOutput, FitProgressFn, FitRequest, Fitted, setting},
     metrics::{ScoreScale, UndefinedError, decision_threshold},
     parallel::parallel_map,
@@ -40,6 +41,8 @@ pub(super) struct FinalFits {
 /// The final model of one family, with its parameters, threshold and scores.
 struct FinalFit {
     params: Map<String, Value>,
+    /// The volatility model from which the fit started, if it did.
+    base: Option<VolatilityModel>,
     fitted: Fitted,
     threshold: Result<f32, UndefinedError>,
     /// Scale of the model's scores of its own training rows.
@@ -116,6 +119,9 @@ impl FinalFitter<'_> {
         // The fit must use the device of the evaluation: the number of epochs that early stopping
         // finds depends on it.
         let device = evaluated.oof.device.as_deref().unwrap_or(family.device);
+        let volatility = Volatility::from_table(self.context.table).filter(|_| family.fitter.manifest().base_score);
+        let base = volatility.as_ref().and_then(|volatility| volatility.fit(&label.value, train_rows));
+        let base_score = volatility.zip(base).map(|(volatility, model)| volatility.base_score(&model));
         let prepared = family.fitter.prepare(learn_rows, &setting(device, seed), on_progress)?;
         let fitted = family.fitter.fit(&FitRequest {
             prepared,
@@ -127,7 +133,7 @@ impl FinalFitter<'_> {
             params: &params,
             seed,
             device,
-            base_score: None,
+            base_score: base_score.as_deref(),
             predict_rows: &predict_rows,
             output: FitOutput::Model,
             on_progress,
@@ -140,7 +146,7 @@ impl FinalFitter<'_> {
         // threshold is chosen on standardised scores and then converted (decision 1).
         let threshold = decision_threshold(&label.value, &evaluated.oof.standard_scores)
             .map(|standard| score_scale.destandardise(standard));
-        Ok(FinalFit { params, fitted, threshold, score_scale, test_scores: scores.selected })
+        Ok(FinalFit { params, base, fitted, threshold, score_scale, test_scores: scores.selected })
     }
 }
 
@@ -246,6 +252,7 @@ impl FinalFit {
             name: manifest.title().to_owned(),
             plugin: manifest.id.clone(),
             params: self.params.clone(),
+            base: self.base,
             rounds: evaluated.oof.rounds,
             device: self.fitted.summary.device.clone(),
             threshold: self.threshold.clone().ok(),

@@ -4,6 +4,7 @@ use oculus_job::warning::Warning;
 use serde_json::{Map, Value};
 
 use super::{report_row::ModelRow, test_metrics::TestMetrics};
+use crate::baseline::VolatilityModel;
 use crate::canaries::ChanceAuc;
 use crate::metrics::ScoreScale;
 use crate::metrics::UndefinedError;
@@ -17,6 +18,9 @@ pub struct FinalModel {
     pub plugin: String,
     /// Parameters of the fit that differ from the family's defaults.
     pub params: Map<String, Value>,
+    /// The volatility model whose log-odds the scores of this model contain, if it was fitted with
+    /// base scores.
+    pub base: Option<VolatilityModel>,
     /// Rounds or epochs, if the folds determined them.
     pub rounds: Option<u32>,
     /// Device of the fit; `None` if the family does not report one, which means the CPU.

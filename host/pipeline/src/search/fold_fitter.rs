@@ -17,6 +17,7 @@ use super::{
     row_scores::{every_row_scored, merge_rows, separate_scores},
 };
 use crate::{
+    baseline::Volatility,
     fitter::{FitError, FitOutput, FitProgress, FitProgressFn, FitRequest, Fitted, PreparedId, setting},
     metrics::{ScoreScale, auc},
     parallel::parallel_map,
@@ -65,6 +66,8 @@ pub(super) enum ConfigurationFit {
 pub(crate) struct FoldFitter<'a> {
     pub(super) context: &'a SearchContext<'a>,
     pub(super) family: &'a Family<'a>,
+    /// Volatility of all rows, if the family can start from base scores.
+    volatility: Option<Volatility>,
     /// Prepared tables, each with the rows that it was prepared from.
     prepared: Vec<(&'a [u32], PreparedId)>,
     /// Plans of each label's folds, computed when the label is first fitted.
@@ -81,6 +84,8 @@ struct FoldPlan<'a> {
     fit_rows: Vec<u32>,
     tune_rows: Vec<u32>,
     fold: &'a Fold,
+    /// Log-odds of every row of the table by volatility alone, from which the fit starts.
+    base_score: Option<Vec<f32>>,
     /// Training and validation rows, ascending. The scores of the training rows define the scale of
     /// the model's scores.
     predict_rows: Vec<u32>,
@@ -97,7 +102,9 @@ impl<'a> FoldFitter<'a> {
     /// Returns a fitter without prepared tables.
     pub(crate) fn new(context: &'a SearchContext<'a>, family: &'a Family<'a>) -> Self {
         let plans = context.labels.iter().map(|_| None).collect();
-        Self { context, family, prepared: Vec::new(), plans }
+        let starts_from_base = family.fitter.manifest().base_score;
+        let volatility = starts_from_base.then(|| Volatility::from_table(context.table)).flatten();
+        Self { context, family, volatility, prepared: Vec::new(), plans }
     }
 
     /// Fits configurations on all folds of their labels, up to `n_parallel` fits at once.
@@ -200,7 +207,12 @@ impl<'a> FoldFitter<'a> {
         let cut = stops_early.then(|| tail(context.table, &context.labels[label_idx], &fold.train_rows, TAIL_SHARE));
         let (fit_rows, tune_rows) = cut.flatten().unwrap_or_else(|| (fold.train_rows.clone(), Vec::new()));
         let predict_rows = merge_rows(&fold.train_rows, &fold.valid_rows);
-        Ok(Some(FoldPlan { prepared, fit_rows, tune_rows, fold, predict_rows }))
+        let base_score = self.volatility.as_ref().and_then(|volatility| {
+            // Like the fit, the base must not see the rows for early stopping.
+            let model = volatility.fit(&context.labels[label_idx].value, &fit_rows)?;
+            Some(volatility.base_score(&model))
+        });
+        Ok(Some(FoldPlan { prepared, fit_rows, tune_rows, fold, base_score, predict_rows }))
     }
 
     fn plans(&self, label_idx: usize) -> impl Iterator<Item = &FoldPlan<'a>> {
@@ -224,7 +236,7 @@ impl<'a> FoldFitter<'a> {
             params: &params,
             seed: self.context.seed,
             device: self.family.device,
-            base_score: None,
+            base_score: fit.plan.base_score.as_deref(),
             predict_rows: &fit.plan.predict_rows,
             output: FitOutput::Scores,
             on_progress,
