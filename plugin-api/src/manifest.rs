@@ -75,6 +75,11 @@ pub struct Manifest {
     /// Whether a fit can start from a base score per row, to which its scores are added.
     #[serde(default)]
     pub base_score: bool,
+    /// Whether the host fits the family in every job, and reports it as a baseline with which the
+    /// other families are compared. It can win only in a job that requests it. Its fits must be
+    /// fast.
+    #[serde(default)]
+    pub baseline: bool,
     /// Name of the parameter that counts boosting rounds or epochs. In each fold, early stopping
     /// keeps a number of rounds ([`Summary::rounds`](crate::Summary::rounds)). For the final fit,
     /// the host sets this parameter to the median of these numbers.
@@ -108,6 +113,7 @@ impl Manifest {
             leads_search: false,
             concurrent_fits: false,
             base_score: false,
+            baseline: false,
             rounds_param: None,
             lookback_param: None,
             saves_as: None,
@@ -170,6 +176,12 @@ impl Manifest {
     #[must_use]
     pub fn supports_base_score(self) -> Self {
         Self { base_score: true, ..self }
+    }
+
+    /// Declares that the host fits the family in every job as a baseline. New in version 1.1.
+    #[must_use]
+    pub fn reported_as_baseline(self) -> Self {
+        Self { baseline: true, ..self }
     }
 
     /// Names the parameter that counts boosting rounds or epochs.

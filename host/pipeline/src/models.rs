@@ -58,21 +58,24 @@ pub fn run(
 ) -> Result<Training, JobError> {
     let lead = Family { params: &search.params, ..families.lead };
     // The search has already fitted the lead on all folds, so those scores are used again.
-    let mut evaluated = vec![Evaluated { family: lead, oof: search.oof.clone(), gain: GainOverLead::IsLead }];
+    let mut evaluated =
+        vec![Evaluated { family: lead, oof: search.oof.clone(), gain: GainOverLead::IsLead, is_baseline: false }];
     let mut not_fitted = Vec::new();
-    let evaluations = parallel_map(context.n_parallel, &families.others, |candidate| {
-        evaluate(context, search, candidate, on_progress)
-    });
-    for evaluation in evaluations {
+    let baseline = families.baseline.map(FamilyCandidate::Ready);
+    let candidates: Vec<FamilyCandidate<'_>> = families.others.iter().copied().chain(baseline).collect();
+    let evaluations =
+        parallel_map(context.n_parallel, &candidates, |candidate| evaluate(context, search, candidate, on_progress));
+    for (idx, evaluation) in evaluations.into_iter().enumerate() {
+        let is_baseline = idx >= families.others.len();
         match evaluation? {
-            Evaluation::Evaluated(family) => evaluated.push(*family),
-            Evaluation::NotFitted(row) => not_fitted.push(*row),
+            Evaluation::Evaluated(family) => evaluated.push(Evaluated { is_baseline, ..*family }),
+            Evaluation::NotFitted(row) => not_fitted.push(ModelRow { is_baseline, ..*row }),
         }
     }
     let fitter = FinalFitter { context, search };
     let fits = fitter.fit_all(&evaluated, on_progress)?;
     let mut rows = evaluated_rows(context, search, &evaluated);
-    fits.complete(&mut rows);
+    fits.complete(&fitter, &mut rows);
     // `fits.complete` matches rows by index, so the rows of the other families are appended only
     // now.
     rows.extend(not_fitted);

@@ -11,6 +11,9 @@ use serde_json::{Map, Value};
 pub struct Participants {
     /// Model families. The first one is the lead family, which the config search uses.
     pub families: Vec<Participant>,
+    /// Family that is fitted as a baseline for comparison, if one is installed and the job does not
+    /// request it as a family.
+    pub baseline: Option<Participant>,
     /// Rule extractor, or the reason why the job has none.
     pub extractor: Result<Participant, String>,
     /// Families that the job requests and that are not installed.
@@ -44,8 +47,13 @@ pub struct SkippedFamily {
 }
 
 impl Participants {
-    /// Returns all plugins: the families in their order, then the rule extractor.
+    /// Returns all plugins: the families in their order, the baseline, then the rule extractor.
     pub fn all(&self) -> impl Iterator<Item = &Participant> {
-        self.families.iter().chain(self.extractor.as_ref().ok())
+        self.fitted().chain(self.extractor.as_ref().ok())
+    }
+
+    /// Returns the plugins that are fitted: the families in their order, then the baseline.
+    pub fn fitted(&self) -> impl Iterator<Item = &Participant> {
+        self.families.iter().chain(&self.baseline)
     }
 }

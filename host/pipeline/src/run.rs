@@ -49,7 +49,7 @@ pub struct PipelineInputs<'a> {
 
 /// The plugins of a job, started on its feature table.
 pub struct StartedPlugins<'a> {
-    /// The model families, in the order of [`Participants::families`].
+    /// The fitted families, in the order of [`Participants::fitted`].
     pub fitters: Vec<Box<dyn Fitter + 'a>>,
     /// The rule extractor, if the job has one.
     pub miner: Option<Box<dyn Miner + 'a>>,
@@ -97,7 +97,7 @@ struct Prepared {
 /// # Errors
 /// Returns the failure of the first stage that cannot continue.
 pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<PipelineOutput, JobError> {
-    let progress = JobProgress::new(inputs.participants.families.len(), inputs.on_progress);
+    let progress = JobProgress::new(inputs.participants.fitted().count(), inputs.on_progress);
 
     let prepared = prepare(job, inputs, &progress)?;
     let opened = (inputs.open)(&prepared.table)?;
@@ -253,13 +253,13 @@ fn extractor<'a>(
 
 /// Returns the lead family and the other families, including the ones that are not installed.
 fn families<'a>(participants: &'a Participants, fitters: &'a [Box<dyn Fitter + '_>]) -> Result<Families<'a>, JobError> {
-    let mut ready = fitters.iter().zip(&participants.families).map(|(fitter, participant)| Family {
+    let mut ready = fitters.iter().zip(participants.fitted()).map(|(fitter, participant)| Family {
         fitter: fitter.as_ref(),
         params: &participant.params,
         device: &participant.device,
     });
-    // `Participants::families` lists the lead family first.
-    let lead = ready.next().ok_or_else(|| {
+    // `Participants::fitted` lists the lead family first and the baseline last.
+    let lead = participants.families.first().and_then(|_| ready.next()).ok_or_else(|| {
         JobError::refused(
             Phase::Queued,
             ErrorCode::NoFamilies,
@@ -269,5 +269,7 @@ fn families<'a>(participants: &'a Participants, fitters: &'a [Box<dyn Fitter + '
     })?;
     let skipped = participants.skipped.iter();
     let skipped = skipped.map(|skipped| FamilyCandidate::Unavailable { name: &skipped.name, reason: &skipped.reason });
-    Ok(Families { lead, others: ready.map(FamilyCandidate::Ready).chain(skipped).collect() })
+    let others = ready.by_ref().take(participants.families.len() - 1).map(FamilyCandidate::Ready);
+    let others = others.chain(skipped).collect();
+    Ok(Families { lead, others, baseline: ready.next() })
 }

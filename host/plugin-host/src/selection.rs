@@ -26,6 +26,8 @@ use crate::installed::InstalledPlugin;
 pub struct Selection {
     /// The selected model families. The first one is the lead family of the config search.
     pub chosen: Vec<ChosenPlugin>,
+    /// The family that every job reports as a baseline, if one is installed and not chosen.
+    pub baseline: Option<ChosenPlugin>,
     /// The rule extractor, or the reason why there is none.
     pub extractor: Result<ChosenPlugin, String>,
     /// Families that the job requests but that are not installed.
@@ -42,6 +44,7 @@ impl Selection {
     pub fn participants(&self, host_device: &str) -> Participants {
         Participants {
             families: self.chosen.iter().map(|chosen| chosen.participant(host_device)).collect(),
+            baseline: self.baseline.as_ref().map(|baseline| baseline.participant(host_device)),
             extractor: self.extractor.as_ref().map(|chosen| chosen.participant(host_device)).map_err(String::clone),
             skipped: self.skipped.clone(),
             warnings: self.warnings.clone(),
@@ -82,14 +85,21 @@ pub fn select(job: &Job, installed: &[InstalledPlugin], refused: &[RefusedLibrar
             }
         }
     }
+    let baseline = families.iter().copied().find(|plugin| plugin.manifest.baseline && !chosen.contains(plugin));
     let extractor = extractor::choose(config, installed, &mut warnings);
     let with_extractor = |plugins: &[_]| plugins.iter().copied().chain(extractor.iter().copied()).collect::<Vec<_>>();
-    warnings.extend(params::unknown_parameters(&with_extractor(&families), &with_extractor(&chosen), config));
+    let with_baseline: Vec<_> = chosen.iter().copied().chain(baseline).collect();
+    warnings.extend(params::unknown_parameters(&with_extractor(&families), &with_extractor(&with_baseline), config));
     // All problems of the job are reported in one failure, so that a user can fix them together.
     let (chosen, problems): (Vec<_>, Vec<_>) =
         chosen.into_iter().map(|plugin| params::with_params(plugin, config)).unzip();
     let mut problems = problems.concat();
     let extractor = extractor.map(|plugin| {
+        let (chosen, refused) = params::with_params(plugin, config);
+        problems.extend(refused);
+        chosen
+    });
+    let baseline = baseline.map(|plugin| {
         let (chosen, refused) = params::with_params(plugin, config);
         problems.extend(refused);
         chosen
@@ -103,7 +113,7 @@ pub fn select(job: &Job, installed: &[InstalledPlugin], refused: &[RefusedLibrar
         let hint = "`oculus-host plugin list -v` shows every parameter with its range";
         return Err(JobError::refused(Phase::Queued, ErrorCode::InvalidParameters, problems.join("; "), hint));
     }
-    Ok(Selection { chosen, extractor, skipped, warnings })
+    Ok(Selection { chosen, baseline, extractor, skipped, warnings })
 }
 
 /// Returns the warnings that jobs would report about plugins with the same name, so that a

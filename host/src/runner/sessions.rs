@@ -40,7 +40,7 @@ impl SessionOpener<'_> {
         // An absent rule extractor is not an error: the job still evaluates the rules of its
         // design.
         let miner = self.selection.extractor.as_ref().ok().map(|chosen| self.session(chosen, &shared));
-        let families = self.selection.chosen.iter();
+        let families = self.selection.chosen.iter().chain(&self.selection.baseline);
         Ok(StartedPlugins {
             fitters: families.map(|chosen| -> Box<dyn Fitter> { self.session(chosen, &shared) }).collect(),
             miner: miner.map(|miner| -> Box<dyn Miner> { miner }),

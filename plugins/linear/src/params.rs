@@ -18,6 +18,7 @@ pub(crate) fn manifest() -> Manifest {
         .prefixed("linear_")
         .leads_search()
         .concurrent_fits()
+        .reported_as_baseline()
         .supports_base_score()
         .saves_as("json")
         .param(

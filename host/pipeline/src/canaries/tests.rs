@@ -132,6 +132,7 @@ fn run_job(bars: &Generated, fault: Fault) -> Result<Report, JobError> {
     };
     let participants = Participants {
         families: vec![participant],
+        baseline: None,
         extractor: Err("none is installed".to_owned()),
         skipped: Vec::new(),
         warnings: Vec::new(),

@@ -12,6 +12,8 @@ pub struct Families<'a> {
     pub lead: Family<'a>,
     /// The other families, in the job's order.
     pub others: Vec<FamilyCandidate<'a>>,
+    /// The family that is fitted as a baseline and cannot win, if there is one.
+    pub baseline: Option<Family<'a>>,
 }
 
 /// A family that the job requests.
@@ -33,6 +35,8 @@ pub(super) struct Evaluated<'a> {
     pub(super) family: Family<'a>,
     pub(super) oof: OutOfFold,
     pub(super) gain: GainOverLead,
+    /// Whether the family is the baseline, which cannot win.
+    pub(super) is_baseline: bool,
 }
 
 /// The gain of a family over the lead on the rows that both scored.

@@ -68,7 +68,7 @@ fn evaluated<'a>(
     oof: OutOfFold,
 ) -> Evaluation<'a> {
     let gain = gain_over_lead(context, search, &oof).into();
-    Evaluation::Evaluated(Box::new(Evaluated { family: *family, oof, gain }))
+    Evaluation::Evaluated(Box::new(Evaluated { family: *family, oof, gain, is_baseline: false }))
 }
 
 /// Compares a family with the lead on the rows that both scored.

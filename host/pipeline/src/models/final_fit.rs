@@ -3,7 +3,7 @@
 //!
 //! In: the evaluated families. Out: [`FinalFits`]. If the winner's final fit fails, the next best
 //! family becomes the winner and is fitted once more, with the test rows to score. Invariant: test
-//! scores are computed for one family only.
+//! scores are computed for the winner and for the baseline, which cannot win.
 
 use oculus_job::{
     error::JobError,
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     baseline::{Volatility, VolatilityModel},
     fitter::{FitError, FitOutput, FitProgressFn, FitRequest, Fitted, setting},
-    metrics::{ScoreScale, UndefinedError, decision_threshold},
+    metrics::{Finite, ScoreScale, UndefinedError, auc, decision_threshold},
     parallel::parallel_map,
     search::{self, Family, SearchContext, SearchResult},
     splits::Development,
@@ -80,7 +80,9 @@ impl FinalFitter<'_> {
             // progress is relative to that number.
             let n_epochs = oof.rounds.map(u64::from).or_else(|| n_epochs(family));
             let reporter = FitReporter { on_progress, family, fit: FitKind::Final, n_epochs };
-            reporter.run(|on_progress| self.fit(&evaluated[idx], idx == winner_idx, on_progress))
+            // The baseline cannot win, so its scores of the test rows influence no choice.
+            let scores_test = idx == winner_idx || evaluated[idx].is_baseline;
+            reporter.run(|on_progress| self.fit(&evaluated[idx], scores_test, on_progress))
         });
         // A cancelled job must be reported as cancelled even if another fit failed first.
         for (idx, fit) in fits.iter().enumerate() {
@@ -99,6 +101,14 @@ impl FinalFitter<'_> {
             fits[winner_idx] = self.fit(&evaluated[winner_idx], true, &|_| {});
         }
         Ok(FinalFits { winner_idx, fits, warnings })
+    }
+
+    /// Returns the AUC of scores of the test rows; `None` if a class is missing.
+    fn test_auc(&self, scores: &[f32]) -> Option<Finite> {
+        let label = &self.context.labels[self.search.label_idx].value;
+        let rows = &self.context.splits[self.search.label_idx].test_rows;
+        let values: Vec<f32> = rows.iter().map(|&row| label[row as usize]).collect();
+        auc(&values, scores).ok().and_then(Finite::new)
     }
 
     /// Fits one family, and scores the test rows if `scores_test` is set.
@@ -215,10 +225,14 @@ impl FinalFits {
     }
 
     /// Records the outcomes of the final fits in the result rows of the families.
-    pub(super) fn complete(&self, rows: &mut [ModelRow]) {
+    pub(super) fn complete(&self, fitter: &FinalFitter<'_>, rows: &mut [ModelRow]) {
         for (idx, (row, fit)) in rows.iter_mut().zip(&self.fits).enumerate() {
             row.winner = idx == self.winner_idx;
             match fit {
+                Ok(fit) if row.is_baseline => {
+                    row.test_auc = fitter.test_auc(&fit.test_scores);
+                    row.device = fit.fitted.summary.device.clone().or(row.device.take());
+                }
                 Ok(fit) => row.device = fit.fitted.summary.device.clone().or(row.device.take()),
                 Err(error) => {
                     row.status = ModelStatus::Failed;

@@ -46,6 +46,14 @@ pub struct ModelRow {
     pub reason: Option<String>,
     /// Whether the result contains this family's model as the winner.
     pub winner: bool,
+    /// Whether the family is reported as a baseline: the host fits it in every job, and it cannot
+    /// win.
+    #[serde(default)]
+    pub is_baseline: bool,
+    /// AUC of the baseline on the test rows. The AUC of the winner is in `model_metrics`, and the
+    /// other families are not evaluated on the test rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_auc: Option<Finite>,
     /// Parameters that differ from the family's defaults.
     pub params: Map<String, Value>,
     /// Rounds or epochs of the final fit, if early stopping determined them.
@@ -105,6 +113,7 @@ pub(super) fn evaluated_rows(
     let row = |this: &Evaluated<'_>| ModelRow {
         device: Some(this.oof.device.clone().unwrap_or_else(|| DEFAULT_DEVICE.to_owned())),
         rounds: this.oof.rounds,
+        is_baseline: this.is_baseline,
         validation: Some(validation_metrics(&sample, this, baseline.clone())),
         ..model_row(&this.family)
     };
@@ -172,6 +181,8 @@ pub(super) fn model_row(family: &Family<'_>) -> ModelRow {
         status: ModelStatus::Ok,
         reason: None,
         winner: false,
+        is_baseline: false,
+        test_auc: None,
         params: family.params.clone(),
         rounds: None,
         validation: None,
@@ -193,6 +204,8 @@ pub(super) fn skipped_row(name: &str, reason: &str) -> ModelRow {
         status: ModelStatus::Skipped,
         reason: Some(reason.to_owned()),
         winner: false,
+        is_baseline: false,
+        test_auc: None,
         params: Map::new(),
         rounds: None,
         validation: None,

@@ -56,7 +56,7 @@ fn train(panel: &Panel, lead: &dyn Fitter, others: &[&dyn Fitter]) -> Result<Tra
     let context = panel.search_context(2);
     let outcome = search::run(&context, &family(lead), 6, &|_| {}).unwrap();
     let others = others.iter().map(|other| FamilyCandidate::Ready(family(*other))).collect();
-    run(&context, &outcome, &Families { lead: family(lead), others }, &|_| {})
+    run(&context, &outcome, &Families { lead: family(lead), others, baseline: None }, &|_| {})
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_family_that_fails_or_is_missing_does_not_affect_the_others() {
         FamilyCandidate::Unavailable { name: "LSTM", reason: "its plugin is not installed" },
         FamilyCandidate::Ready(family(&rejects)),
     ];
-    let training = run(&context, &outcome, &Families { lead: family(&lead), others }, &|_| {}).unwrap();
+    let training = run(&context, &outcome, &Families { lead: family(&lead), others, baseline: None }, &|_| {}).unwrap();
     let statuses: Vec<_> = training.rows.iter().map(|row| (row.name.as_str(), row.status)).collect();
     assert_eq!(
         statuses,
@@ -380,7 +380,7 @@ fn the_number_of_families_fitted_in_parallel_does_not_change_the_results() {
         let family = |fitter| Family { fitter, params: &params, device: "auto" };
         let outcome = search::run(&panel.search_context(2), &family(&lead), 2, &|_| {}).unwrap();
         let others = fitters.iter().map(|fitter| FamilyCandidate::Ready(family(fitter))).collect();
-        let families = Families { lead: family(&lead), others };
+        let families = Families { lead: family(&lead), others, baseline: None };
         let training = run(&panel.search_context(n_parallel), &outcome, &families, &|_| {}).unwrap();
         (training.rows, training.models, training.test)
     };

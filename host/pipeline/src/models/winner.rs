@@ -8,8 +8,11 @@ use super::candidate::{Evaluated, GainOverLead};
 /// The lead wins unless another family beats it by more than one standard error. If there are
 /// several such families, or if the lead is not available, the family with the largest gain wins.
 ///
+/// The baseline cannot win.
+///
 /// * `evaluated`: all evaluated families, the lead first.
 pub(super) fn choose_winner(evaluated: &[Evaluated<'_>], is_available: impl Fn(usize) -> bool) -> Option<usize> {
+    let is_available = |idx: usize| is_available(idx) && !evaluated[idx].is_baseline;
     let has_lead = is_available(0);
     let gain = |idx: usize| match &evaluated[idx].gain {
         GainOverLead::IsLead => None,

@@ -31,7 +31,7 @@ fn report_with(panel: &Panel, n_parallel: usize, extractor: Result<RuleExtractor
     let lead = Family { fitter: &fitter, params: &params, device: "auto" };
     let outcome = search::run(&context, &lead, 8, &|_| {}).unwrap();
     let missing = models::FamilyCandidate::Unavailable { name: "LSTM", reason: "not installed" };
-    let families = models::Families { lead, others: vec![missing] };
+    let families = models::Families { lead, others: vec![missing], baseline: None };
     let mut training = models::run(&context, &outcome, &families, &|_| {}).unwrap();
     // The features of a synthetic panel do not come from its bars, so it has no surrogate markets.
     let none = UndefinedError::because("a synthetic panel has no surrogate markets");
@@ -71,6 +71,7 @@ fn report_with(panel: &Panel, n_parallel: usize, extractor: Result<RuleExtractor
         market: &panel.market,
         participants: &Participants {
             families: vec![],
+            baseline: None,
             extractor: Err("none".to_owned()),
             skipped: vec![],
             warnings: vec![],
