@@ -8,11 +8,13 @@
 mod context;
 mod describe;
 mod job_rules;
+mod lift_interval;
 mod mine;
 mod rank;
 mod rule_set;
 mod rule_stats;
 mod score;
+mod tally;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -121,8 +121,7 @@ impl Resamples {
     /// # Errors
     /// Returns the reason if the statistic is defined on fewer than 90 % of the resamples.
     pub fn map(&self, statistic: impl Fn(&[u32]) -> Option<f64>) -> Result<Vec<f64>, UndefinedError> {
-        let draws = self.counts.chunks_exact(self.n_dates.max(1));
-        let values: Vec<f64> = draws.filter_map(statistic).filter(|value| value.is_finite()).collect();
+        let values = self.defined(statistic);
         // An interval of the defined values alone would leave out the resamples without events.
         if (values.len() as f64) < MIN_DEFINED_SHARE * N_DRAWS as f64 {
             let n_defined = values.len();
@@ -131,6 +130,13 @@ impl Resamples {
             )));
         }
         Ok(values)
+    }
+
+    /// Computes a statistic on every resample and returns the defined values, even if they are few.
+    /// `statistic` receives the number of times that the resample contains each date.
+    pub(crate) fn defined(&self, statistic: impl Fn(&[u32]) -> Option<f64>) -> Vec<f64> {
+        let draws = self.counts.chunks_exact(self.n_dates.max(1));
+        draws.filter_map(statistic).filter(|value| value.is_finite()).collect()
     }
 }
 

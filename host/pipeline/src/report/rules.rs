@@ -8,8 +8,9 @@
 //! once. `suggested_rules` contains all of the job's own rules, with the reason for each rule that
 //! was left out of the other lists.
 //!
-//! The figures at the top level of a mined rule are its walk-forward figures. The figures at the
-//! top level of a job's own rule are computed on the development rows, because the rule was not
+//! The figures at the top level of a mined rule are the walk-forward figures of its list. The rule's
+//! own walk-forward figures are in `selected`, because the rule was selected by the last run. The
+//! figures at the top level of a job's own rule are computed on the development rows, because the rule was not
 //! mined from these rows.
 
 use oculus_job::request::{Operator, Rule};
@@ -20,7 +21,7 @@ use crate::{
     metrics::{Finite, Interval, Reasons, UndefinedError, shortest_decimal},
     models::Winner,
     rules::{
-        DescribedRule, JobRuleReport, PerSide, RuleCondition, RuleListName, RuleResults, RuleSide, RuleStats,
+        JobRuleReport, MinedRules, PerSide, RuleCondition, RuleListName, RuleResults, RuleSide, RuleStats,
         ScoredJobRule, ScoredMinedRule, SideListStats,
     },
 };
@@ -31,14 +32,14 @@ const MAX_TOP_FEATURES: usize = 20;
 /// Rules and features of a result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExtractedRules {
+    /// Scores of the lists of mined rules.
+    pub lists: PerSide<SideListStats>,
     /// Single conditions for opening a position.
     pub entry_rules: Vec<DesignRule>,
     /// Single conditions for closing a position.
     pub exit_rules: Vec<DesignRule>,
     /// Mined conjunctions of both sides.
     pub rule_sets: Vec<MinedConjunction>,
-    /// Scores of the lists of mined rules.
-    pub lists: PerSide<SideListStats>,
     /// Features of the winner, most important first.
     pub top_features: Vec<FeatureImportance>,
     /// Scores of all of the job's own rules.
@@ -84,11 +85,13 @@ pub struct Comparison {
 /// Figures of a rule, and the row sets from which they were computed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleEvidence {
-    /// Number of rows on which the rule held.
+    /// The rules whose figures follow. For a mined rule, these are all rules of its list.
+    pub figures_of: FiguresOf,
+    /// Number of rows on which the rule held; for a list, the number of pairs of a rule and a row.
     pub support: Option<usize>,
-    /// Number of groups of rows on which the rule held; two groups do not share a bar of a symbol.
+    /// Number of groups of rows on which a rule held; two groups do not share a bar of a symbol.
     pub episodes: Option<usize>,
-    /// Share of hits among the rows on which the rule held.
+    /// Share of hits among these rows.
     pub precision: Option<Finite>,
     /// Share of hits among all rows.
     pub base_rate: Option<Finite>,
@@ -96,7 +99,7 @@ pub struct RuleEvidence {
     pub lift: Option<Finite>,
     /// 95 % interval of the lift.
     pub lift_ci95: Option<Interval>,
-    /// Mean return over the horizon after rows on which the rule held, in percent.
+    /// Mean return over the horizon after these rows, in percent.
     pub mean_forward_return_pct: Option<Finite>,
     /// Origin of the rule, with the statistics that only rules of this origin have.
     #[serde(flatten)]
@@ -106,6 +109,18 @@ pub struct RuleEvidence {
     /// Reason for each null figure, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
     pub reasons: Reasons,
+}
+
+/// The rules whose figures stand at the top level of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FiguresOf {
+    /// Every rule of every fold's stable list, walk-forward.
+    StableList,
+    /// Every rule of every fold's high-lift list, walk-forward.
+    HighLiftList,
+    /// The rule itself, on the rows before the test period.
+    Rule,
 }
 
 /// The origin of a rule, with the statistics that only rules of this origin have.
@@ -120,8 +135,9 @@ pub enum RuleOrigin {
         stability: Option<Finite>,
         /// Number of folds that found the rule, such as `2 of 3`.
         folds_found: String,
-        /// Statistics on the validation rows of the folds that found the rule.
-        walk_forward: Option<Box<RuleStats>>,
+        /// Statistics of this rule on the validation rows of the folds that found it. They are
+        /// biased upwards: the rule is reported because the last run found it again.
+        selected: Option<Box<RuleStats>>,
         /// Statistics on the rows that the rule was mined from; they are biased upwards.
         in_sample: Box<RuleStats>,
     },
@@ -144,26 +160,26 @@ pub struct FeatureImportance {
 /// Builds the section of the rules.
 pub(super) fn extracted(table: &FeatureTable, winner: &Winner, rules: &RuleResults) -> ExtractedRules {
     let RuleResults { job_rules, mined_rules, .. } = rules;
-    let entry_rules = singles(table, &mined_rules.entry.rules).chain(ever_true(&job_rules.entry_rules)).collect();
-    let exit_rules = singles(table, &mined_rules.exit.rules).chain(ever_true(&job_rules.exit_rules)).collect();
-    let sets = |side| conjunctions(table, side, &mined_rules.get(side).rules);
+    let entry_rules = singles(table, &mined_rules.entry).chain(ever_true(&job_rules.entry_rules)).collect();
+    let exit_rules = singles(table, &mined_rules.exit).chain(ever_true(&job_rules.exit_rules)).collect();
+    let sets = |side| conjunctions(table, side, mined_rules.get(side));
     ExtractedRules {
+        lists: PerSide::from_fn(|side| mined_rules.get(side).lists.clone()),
         entry_rules,
         exit_rules,
         rule_sets: sets(RuleSide::Entry).chain(sets(RuleSide::Exit)).collect(),
-        lists: PerSide::from_fn(|side| mined_rules.get(side).lists.clone()),
         top_features: top_features(table, winner.importance.as_deref().unwrap_or_default()),
         suggested_rules: job_rules.clone(),
     }
 }
 
 /// Returns the mined rules that have a single condition.
-fn singles(table: &FeatureTable, mined: &[DescribedRule]) -> impl Iterator<Item = DesignRule> {
-    mined.iter().filter_map(|mined| {
+fn singles(table: &FeatureTable, mined_rules: &MinedRules) -> impl Iterator<Item = DesignRule> {
+    mined_rules.rules.iter().filter_map(|mined| {
         let [condition] = mined.scored.rule.0.as_slice() else { return None };
         let Comparison { feature, operator, threshold } = comparison(table, condition);
         let rule = Rule { feature, operator, threshold, description: mined.description.clone() };
-        Some(DesignRule { rule, evidence: RuleEvidence::from_mined(&mined.scored) })
+        Some(DesignRule { rule, evidence: RuleEvidence::from_mined(&mined.scored, &mined_rules.lists) })
     })
 }
 
@@ -171,14 +187,14 @@ fn singles(table: &FeatureTable, mined: &[DescribedRule]) -> impl Iterator<Item 
 fn conjunctions(
     table: &FeatureTable,
     side: RuleSide,
-    mined: &[DescribedRule],
+    mined_rules: &MinedRules,
 ) -> impl Iterator<Item = MinedConjunction> {
-    let several = mined.iter().filter(|mined| mined.scored.rule.0.len() > 1);
+    let several = mined_rules.rules.iter().filter(|mined| mined.scored.rule.0.len() > 1);
     several.map(move |mined| MinedConjunction {
         side,
         conditions: mined.scored.rule.0.iter().map(|condition| comparison(table, condition)).collect(),
         description: mined.description.clone(),
-        evidence: RuleEvidence::from_mined(&mined.scored),
+        evidence: RuleEvidence::from_mined(&mined.scored, &mined_rules.lists),
     })
 }
 
@@ -194,26 +210,42 @@ fn ever_true(rules: &[ScoredJobRule]) -> impl Iterator<Item = DesignRule> {
     rules.iter().filter_map(|scored| {
         let stats = scored.development.as_ref().filter(|stats| stats.support > 0)?;
         let source = RuleOrigin::Job { development: Box::new(stats.clone()) };
-        let evidence = RuleEvidence::new(Ok(stats), source, scored.test.clone(), Reasons::default());
+        let evidence = RuleEvidence::new(FiguresOf::Rule, Ok(stats), source, scored.test.clone(), Reasons::default());
         Some(DesignRule { rule: scored.rule.clone(), evidence })
     })
 }
 
+impl From<Option<RuleListName>> for FiguresOf {
+    fn from(list: Option<RuleListName>) -> Self {
+        match list {
+            Some(RuleListName::Stable) => Self::StableList,
+            Some(RuleListName::HighLift) => Self::HighLiftList,
+            None => Self::Rule,
+        }
+    }
+}
+
 impl RuleEvidence {
-    fn from_mined(mined: &ScoredMinedRule) -> Self {
+    /// Returns the evidence of a mined rule. The top-level figures are the unselected ones of its
+    /// list.
+    fn from_mined(mined: &ScoredMinedRule, lists: &SideListStats) -> Self {
         let mut reasons = Reasons::default();
         let source = RuleOrigin::Mined {
             lists: mined.lists.clone(),
             stability: reasons.figure("stability", mined.stability.clone()),
             folds_found: format!("{} of {}", mined.n_folds_found, mined.n_folds),
-            walk_forward: reasons.value("walk_forward", mined.walk_forward.clone()).map(Box::new),
+            selected: reasons.value("selected", mined.selected.clone()).map(Box::new),
             in_sample: Box::new(mined.in_sample.clone()),
         };
-        Self::new(mined.walk_forward.as_ref(), source, Some(mined.test.clone()), reasons)
+        let unselected = lists.unselected(&mined.lists);
+        let list = unselected.as_ref().map_or(mined.lists.first().copied(), |(name, _)| Some(*name));
+        let stats = unselected.as_ref().map(|(_, stats)| *stats);
+        Self::new(FiguresOf::from(list), stats, source, Some(mined.test.clone()), reasons)
     }
 
     /// Copies the figures of `stats` to the top level.
     fn new(
+        figures_of: FiguresOf,
         stats: Result<&RuleStats, &UndefinedError>,
         source: RuleOrigin,
         test: Option<RuleStats>,
@@ -233,6 +265,7 @@ impl RuleEvidence {
         let interval = stats.ok().and_then(|stats| stats.lift_ci95);
         let count = |select: fn(&RuleStats) -> usize| stats.map(select).map_err(UndefinedError::clone);
         Self {
+            figures_of,
             support: reasons.value("support", count(|stats| stats.support)),
             episodes: reasons.value("episodes", count(|stats| stats.episodes)),
             precision,

@@ -149,9 +149,12 @@ fn mined_rules_have_the_form_of_job_rules_and_precede_them() {
     let sources: Vec<_> = entry.iter().map(|rule| rule["source"].as_str().unwrap()).collect();
     assert!(sources.len() > 5 && sources[..sources.len() - 1].iter().all(|source| *source == "mined"), "{sources:?}");
     let mined = entry.iter().find(|rule| rule["folds_found"] == "3 of 3").unwrap();
+    assert_eq!((&mined["figures_of"], &entry[entry.len() - 1]["figures_of"]), (&json!("stable_list"), &json!("rule")));
     for figure in ["support", "episodes", "precision", "base_rate", "lift", "lift_ci95", "mean_forward_return_pct"] {
-        assert_eq!(mined[figure], mined["walk_forward"][figure], "the top-level figures are walk-forward: {figure}");
-        assert!(!mined[figure].is_null() && mined["in_sample"].get(figure).is_some(), "{figure}");
+        let list = &rules["lists"]["entry"]["stable"]["walk_forward"];
+        assert_eq!(mined[figure], list[figure], "the top-level figures are those of the list: {figure}");
+        assert!(!mined[figure].is_null() && !mined["selected"][figure].is_null(), "{figure}");
+        assert!(mined["in_sample"].get(figure).is_some(), "{figure}");
     }
     let threshold = mined["threshold"].as_f64().unwrap() as f32;
     let column = panel.table.by_name(mined["feature"].as_str().unwrap()).unwrap();

@@ -99,7 +99,7 @@ impl<'a> RuleContext<'a> {
     /// is unknown.
     ///
     /// The target of entries is the label. The target of exits is the mirror of the label: a fall
-    /// of `threshold_pct` within the same horizon. Both targets are computed from the same `f64`
+    /// of `threshold_pct` at the end of the same horizon. Both targets are computed from the same `f64`
     /// return, so that both sides are rounded alike.
     ///
     /// # Errors

@@ -17,7 +17,8 @@ use crate::features::FeatureTable;
 pub enum RuleSide {
     /// Open a position. The target is the label: a rise of `threshold_pct`.
     Entry,
-    /// Close a position. The target is a fall of `threshold_pct` within the horizon of the label.
+    /// Close a position. The target is a fall of `threshold_pct` at the end of the label's
+    /// horizon.
     Exit,
 }
 

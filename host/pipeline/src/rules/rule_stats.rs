@@ -1,10 +1,10 @@
 //! Scores of rules, as the result shows them.
 //!
-//! These types depend on no other module of the rule stage. Invariant: a null figure has its reason
-//! next to it.
+//! Invariant: a null figure has its reason next to it.
 
 use serde::{Deserialize, Serialize};
 
+use super::rule_set::RuleListName;
 use crate::metrics::{Finite, Interval, Reasons, UndefinedError};
 
 /// Figures of the returns that followed a condition. A null figure has its reason in `reasons`.
@@ -24,8 +24,7 @@ pub struct RuleStats {
     pub base_rate: Option<Finite>,
     /// Precision divided by base rate.
     pub lift: Option<Finite>,
-    /// 95 % interval of the lift from a bootstrap of 1,000 draws. Each draw consists of circular
-    /// blocks of whole dates, twice as long as the horizon.
+    /// 95 % interval of the lift; its ends differ, and the upper one is at most 1 / base rate.
     pub lift_ci95: Option<Interval>,
     /// Mean return over the horizon after the rows on which the condition held, in percent.
     pub mean_forward_return_pct: Option<Finite>,
@@ -88,6 +87,30 @@ pub struct FoldMining {
     /// Reason why no rule was found, if the fold's rows are too few or unsuitable for mining.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+impl SideListStats {
+    /// Returns one list.
+    pub fn get(&self, name: RuleListName) -> &RuleListStats {
+        match name {
+            RuleListName::Stable => &self.stable,
+            RuleListName::HighLift => &self.high_lift,
+        }
+    }
+
+    /// Returns the walk-forward stats of the first of some lists that has them, with its name. They
+    /// are unselected: they contain every rule of every fold's list.
+    ///
+    /// # Errors
+    /// Returns the reason of the first list if none of the lists has walk-forward stats.
+    pub fn unselected(&self, names: &[RuleListName]) -> Result<(RuleListName, &RuleStats), UndefinedError> {
+        let stats = |name: &RuleListName| Some((*name, self.get(*name).walk_forward.as_ref()?));
+        let reason = || names.first().and_then(|name| self.get(*name).reasons.get("walk_forward"));
+        names
+            .iter()
+            .find_map(stats)
+            .ok_or_else(|| UndefinedError::because(reason().unwrap_or("the rule is not in a list")))
+    }
 }
 
 impl RuleListStats {

@@ -14,13 +14,15 @@
 
 use super::{
     context::RuleContext,
+    lift_interval::LiftCounts,
     mine::{MiningRun, SideMining},
     rank::same_rule,
     rule_set::{Conjunction, RuleListName, RuleLists, RuleSet, RuleSide},
     rule_stats::{FoldMining, RuleListStats, RuleStats, SideListStats, SymbolRuleStats},
+    tally::{Tally, never_held, share, total},
 };
 use crate::{
-    metrics::{Dates, Interval, Random, Reasons, Resamples, UndefinedError, block_dates, interval},
+    metrics::{Dates, Random, Reasons, Resamples, UndefinedError, block_dates},
     splits::n_episodes,
 };
 
@@ -47,7 +49,8 @@ pub struct ScoredMinedRule {
     /// Number of folds.
     pub n_folds: usize,
     /// Stats on the validation rows of the folds that found the rule, with each fold's thresholds.
-    pub walk_forward: Result<RuleStats, UndefinedError>,
+    /// They are selected: the rule is reported because the last run found it again.
+    pub selected: Result<RuleStats, UndefinedError>,
     /// Stats on the rows that the rule was mined from.
     pub in_sample: RuleStats,
     /// Stats in the test period.
@@ -95,7 +98,7 @@ fn score_rule(
     let same_rules = mining.folds.iter().map(|run| same_rule(table, rule, run));
     let by_fold: Vec<FoldRule<'_>> =
         same_rules.enumerate().filter_map(|(fold_idx, rule)| Some(FoldRule { fold_idx, rule: rule? })).collect();
-    let walk_forward = if by_fold.is_empty() {
+    let selected = if by_fold.is_empty() {
         Err(UndefinedError::because("no fold found this rule; see `in_sample`"))
     } else {
         Ok(scorer.walk_forward(&by_fold))
@@ -110,7 +113,7 @@ fn score_rule(
         stability: stability.ok_or_else(|| UndefinedError::because("the extractor does not report a stability")),
         n_folds_found: by_fold.len(),
         n_folds: mining.folds.len(),
-        walk_forward,
+        selected,
         in_sample: scorer.development(&holds),
         test: scorer.test(&holds),
     }
@@ -190,15 +193,6 @@ struct SampleCondition<'c> {
     holds: Box<dyn Fn(u32) -> bool + 'c>,
 }
 
-/// Counts of one date, or of one symbol.
-#[derive(Clone, Copy, Default)]
-struct Tally {
-    n_rows: u64,
-    n_hits: u64,
-    n_held: u64,
-    n_held_hits: u64,
-}
-
 /// Counts of all conditions of a sample.
 struct SampleCounts {
     by_date: Vec<Tally>,
@@ -271,6 +265,11 @@ impl<'a> RuleScorer<'a> {
         let counts = self.count(sample, conditions);
         let all = total(&counts.by_date);
         let mean_return = share(counts.sum_return_pct, all.n_held).ok_or_else(never_held);
+        let lift_counts = LiftCounts {
+            by_date: &counts.by_date,
+            n_episodes: counts.n_episodes,
+            block_dates: block_dates(self.context.label()),
+        };
         let mut reasons = Reasons::default();
         RuleStats {
             n_rows: all.n_rows as usize,
@@ -279,7 +278,7 @@ impl<'a> RuleScorer<'a> {
             precision: reasons.figure("precision", all.precision()),
             base_rate: reasons.figure("base_rate", all.base_rate()),
             lift: reasons.figure("lift", all.lift()),
-            lift_ci95: reasons.value("lift_ci95", lift_interval(sample, &counts.by_date)),
+            lift_ci95: reasons.value("lift_ci95", lift_counts.interval(&sample.resamples)),
             mean_forward_return_pct: reasons.figure("mean_forward_return_pct", mean_return),
             per_symbol: self.per_symbol(&counts.by_symbol),
             reasons,
@@ -318,7 +317,7 @@ impl<'a> RuleScorer<'a> {
     fn per_symbol(&self, tallies: &[Tally]) -> Vec<SymbolRuleStats> {
         let symbols = &self.context.table().symbols;
         let held = symbols.iter().zip(tallies).filter(|(_, tally)| tally.n_held > 0);
-        held.map(|(symbol, tally)| tally.symbol_stats(symbol)).collect()
+        held.map(|(symbol, tally)| symbol_stats(symbol, tally)).collect()
     }
 }
 
@@ -338,71 +337,13 @@ impl<'a> ScoreSample<'a> {
     }
 }
 
-impl Tally {
-    fn add(&mut self, is_hit: bool, is_held: bool) {
-        self.n_rows += 1;
-        self.n_hits += u64::from(is_hit);
-        self.n_held += u64::from(is_held);
-        self.n_held_hits += u64::from(is_held && is_hit);
+fn symbol_stats(symbol: &str, tally: &Tally) -> SymbolRuleStats {
+    let mut reasons = Reasons::default();
+    SymbolRuleStats {
+        symbol: symbol.to_owned(),
+        support: tally.n_held as usize,
+        precision: reasons.figure("precision", tally.precision()),
+        lift: reasons.figure("lift", tally.lift()),
+        reasons,
     }
-
-    fn precision(&self) -> Result<f64, UndefinedError> {
-        share(self.n_held_hits as f64, self.n_held).ok_or_else(never_held)
-    }
-
-    fn base_rate(&self) -> Result<f64, UndefinedError> {
-        share(self.n_hits as f64, self.n_rows).ok_or_else(|| UndefinedError::because("there are no labelled rows"))
-    }
-
-    fn lift(&self) -> Result<f64, UndefinedError> {
-        let precision = self.precision()?;
-        match self.base_rate()? {
-            0.0 => Err(UndefinedError::because("none of the rows is a hit")),
-            base_rate => Ok(precision / base_rate),
-        }
-    }
-
-    fn symbol_stats(&self, symbol: &str) -> SymbolRuleStats {
-        let mut reasons = Reasons::default();
-        SymbolRuleStats {
-            symbol: symbol.to_owned(),
-            support: self.n_held as usize,
-            precision: reasons.figure("precision", self.precision()),
-            lift: reasons.figure("lift", self.lift()),
-            reasons,
-        }
-    }
-}
-
-fn total(by_date: &[Tally]) -> Tally {
-    weighted(by_date, &vec![1; by_date.len()])
-}
-
-/// Returns the counts of a resample; `times` is the number of times that it contains each date.
-fn weighted(by_date: &[Tally], times: &[u32]) -> Tally {
-    let mut all = Tally::default();
-    for (tally, &times) in by_date.iter().zip(times) {
-        let times = u64::from(times);
-        all.n_rows += times * tally.n_rows;
-        all.n_hits += times * tally.n_hits;
-        all.n_held += times * tally.n_held;
-        all.n_held_hits += times * tally.n_held_hits;
-    }
-    all
-}
-
-fn lift_interval(sample: &ScoreSample<'_>, by_date: &[Tally]) -> Result<Interval, UndefinedError> {
-    // If the lift is undefined, there is no interval to estimate. The reason why the lift is
-    // undefined then explains the missing interval best.
-    total(by_date).lift()?;
-    let resamples = sample.resamples.as_ref().map_err(UndefinedError::clone)?;
-    interval(resamples.map(|times| weighted(by_date, times).lift().ok())?)
-}
-
-fn share(sum: f64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| sum / whole as f64)
-}
-
-fn never_held() -> UndefinedError {
-    UndefinedError::because("the condition never held")
 }

@@ -3,6 +3,7 @@
 mod describe;
 mod example_bars;
 mod job_rules;
+mod lift_interval;
 pub(crate) mod miner;
 mod mining;
 

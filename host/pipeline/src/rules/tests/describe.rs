@@ -47,14 +47,14 @@ fn condition(feature_idx: usize, operator: Operator, threshold: f32) -> RuleCond
     RuleCondition { feature_idx, operator, threshold }
 }
 
-fn scored(conditions: Vec<RuleCondition>, walk_forward: Result<RuleStats, UndefinedError>) -> ScoredMinedRule {
+fn scored(conditions: Vec<RuleCondition>, selected: Result<RuleStats, UndefinedError>) -> ScoredMinedRule {
     ScoredMinedRule {
         rule: Conjunction(conditions),
-        lists: Vec::new(),
+        lists: vec![RuleListName::Stable, RuleListName::HighLift],
         stability: Ok(1.0),
         n_folds_found: 2,
         n_folds: 3,
-        walk_forward,
+        selected,
         in_sample: stats(600, 1, 0.8, 2.04),
         test: never(),
     }
@@ -67,7 +67,12 @@ fn a_sentence_states_conditions_meanings_consequence_and_rows() {
     let rows = || Development { learn_rows: Vec::new(), train_rows: Vec::new() };
     let splits = [Splits { folds: Vec::new(), valid_rows: Vec::new(), development: rows(), test_rows: Vec::new() }];
     let features = FeatureReport::default();
-    let described = |label: &Label, side, scored: &ScoredMinedRule| {
+    // The stable list has no walk-forward stats, so a sentence reads those of the high-lift list.
+    let without = RuleListStats::default();
+    let high_lift = RuleListStats { walk_forward: Some(stats(2040, 300, 0.44, 1.1)), ..RuleListStats::default() };
+    let lists = SideListStats { stable: without.clone(), high_lift, folds: Vec::new() };
+    let no_lists = SideListStats { stable: without.clone(), high_lift: without, folds: Vec::new() };
+    let described_with = |label: &Label, side, scored: &ScoredMinedRule, lists: &SideListStats| {
         let labels = std::slice::from_ref(label);
         let search_context = SearchContext { table: &table, labels, splits: &splits, seed: 42, n_parallel: 1 };
         let search = without_model(0);
@@ -77,25 +82,27 @@ fn a_sentence_states_conditions_meanings_consequence_and_rows() {
             extractor: Err(ExtractorError::NotOpened),
             requested: no_rules(&features),
         };
-        sentence(&context, side, scored)
+        sentence(&context, side, scored, lists)
     };
+    let described = |label: &Label, side, scored: &ScoredMinedRule| described_with(label, side, scored, &lists);
     let oversold = scored(vec![condition(0, Operator::AtMost, 34.6)], Ok(stats(412, 143, 0.612, 1.52)));
     assert_eq!(
         described(&label(10, 3.0), RuleSide::Entry, &oversold),
-        "RSI_14 at or below 34.6: oversold; 61 % of 412 bars in 143 episodes closed 3 % or more higher 10 bars later, \
-         1.5 × the base rate, walk-forward in 2 of 3 folds"
+        "RSI_14 at or below 34.6: oversold; rules of the high-lift list: 1.1 × the base rate walk-forward; this rule, \
+         selected: 61 % of 412 bars in 143 episodes closed 3 % or more higher 10 bars later, 1.5 × the base rate, in 2 \
+         of 3 folds"
     );
     let both = vec![condition(0, Operator::Below, 38.0), condition(1, Operator::Above, 22.25)];
     assert_eq!(
         described(&label(1, 2.5), RuleSide::Exit, &scored(both, Ok(never()))),
-        "RSI_14 below 38 and ADX_14 above 22.25: oversold, a strong trend; found by 2 of 3 folds, but never true on \
-         their validation dates; on the rows that it was mined from, 80 % of 600 bars in 1 episode closed 2.5 % or \
+        "RSI_14 below 38 and ADX_14 above 22.25: oversold, a strong trend; rules of the high-lift list: 1.1 × the base \
+         rate walk-forward; this rule: found by 2 of 3 folds, but never true on their validation dates; on the rows that it was mined from, 80 % of 600 bars in 1 episode closed 2.5 % or \
          more lower 1 bar later, 2.0 × the base rate"
     );
     let not_found = scored(vec![condition(2, Operator::AtLeast, 1234.56)], Err(UndefinedError::because("none")));
     assert_eq!(
-        described(&label(5, 0.0), RuleSide::Entry, &not_found),
-        "SMA_20 at or above 1235; not found by any fold; on the rows that it was mined from, 80 % of 600 bars in 1 \
+        described_with(&label(5, 0.0), RuleSide::Entry, &not_found, &no_lists),
+        "SMA_20 at or above 1235; this rule: not found by any fold; on the rows that it was mined from, 80 % of 600 bars in 1 \
          episode closed no lower 5 bars later, 2.0 × the base rate"
     );
 }

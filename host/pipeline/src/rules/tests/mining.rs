@@ -123,7 +123,7 @@ fn a_planted_signal_is_found_by_every_fold_on_both_sides_and_lifts_out_of_sample
         let described = found.rules.iter().find(|rule| rule.scored.n_folds_found == 3).unwrap();
         let best = &described.scored;
         assert_eq!(best.rule.0[0].feature_idx, 0, "the signal");
-        for stats in [best.walk_forward.as_ref().unwrap(), &best.test] {
+        for stats in [best.selected.as_ref().unwrap(), &best.test] {
             assert!(lift(stats) > 1.3 && stats.lift_ci95.unwrap().0.get() > 1.0, "{stats:?}");
             let supports = stats.per_symbol.iter().map(|row| row.support);
             assert_eq!(supports.sum::<usize>(), stats.support);
@@ -132,7 +132,7 @@ fn a_planted_signal_is_found_by_every_fold_on_both_sides_and_lifts_out_of_sample
         assert!(description.contains(&hit(2.0, side)), "{description}");
         // One of the five rules is the signal, the others are noise.
         let list_lift = lift(found.lists.high_lift.walk_forward.as_ref().unwrap());
-        assert!(list_lift > 1.0 && list_lift < lift(best.walk_forward.as_ref().unwrap()), "{list_lift}");
+        assert!(list_lift > 1.0 && list_lift < lift(best.selected.as_ref().unwrap()), "{list_lift}");
     }
 }
 
@@ -174,7 +174,7 @@ fn figures_of_mined_rules_equal_a_direct_count() {
             n_folds += 1;
         }
         assert_eq!(found.n_folds_found, n_folds);
-        let Ok(stats) = &found.walk_forward else { continue };
+        let Ok(stats) = &found.selected else { continue };
         assert_eq!(stats.support, support);
         assert!(is_close(stats.precision, hits as f64 / support as f64));
         assert!(is_close(stats.mean_forward_return_pct, returns / support as f64));
