@@ -89,7 +89,7 @@ fn heading(report: &Report) -> String {
     // version.
     let HeadingFields { symbols, timeframe } = HeadingFields::deserialize(&report.design_config).unwrap_or_default();
     format!(
-        "{} · {} · {} · winner {} for a close at least {:.1} % higher after {} sessions",
+        "{} · {} · {} · winner {} for a return of at least {:.1} % after {} sessions",
         report.build_id,
         symbols.join(", "),
         timeframe,

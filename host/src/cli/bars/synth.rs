@@ -137,7 +137,7 @@ pub(super) fn run(args: &BarsSynthArgs) -> anyhow::Result<ExitCode> {
         }
     }
     let BarsSynthArgs { threshold, horizon, .. } = args;
-    print_output(&format!("{table}\nlabel: a rise of {threshold} % within {horizon} sessions"))?;
+    print_output(&format!("{table}\nlabel: a return of at least {threshold} % after {horizon} sessions"))?;
     Ok(ExitCode::SUCCESS)
 }
 
