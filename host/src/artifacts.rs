@@ -17,7 +17,9 @@ mod folder_name;
 mod history;
 mod load;
 mod location;
+mod predictions;
 mod row_set;
+mod rows_used;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -25,8 +27,9 @@ mod tests;
 pub(crate) use self::{
     attempt::AttemptFolder,
     contents::{Contents, collect},
-    description::{Artifact, SavedModel},
+    description::{Artifact, SavedModel, TrainingRecord},
     history::history,
     load::SavedArtifact,
     location::ArtifactsLocation,
+    row_set::RowSet,
 };

@@ -1,7 +1,7 @@
 //! A job's artifacts, and the command `predict`, which reproduces the job's test predictions and
 //! makes new ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use oculus_job::hash::sha256_hex;
 use oculus_market_data::synth::Kind;
 use oculus_tests::command::{self, CommandOutput};
+use oculus_tests::log::LogEvent;
 use oculus_tests::results::warning;
 use oculus_tests::{Redis, Worker, build, jobs, market};
 use serde_json::{Value, json};
@@ -64,12 +65,46 @@ impl Trained {
         serde_json::from_slice(&fs::read(self.artifact().join("artifact.json")).unwrap()).unwrap()
     }
 
+    /// Returns the lines of `predictions.csv`.
+    fn scored_rows(&self) -> Vec<ScoredRow> {
+        let text = fs::read_to_string(self.artifact().join("predictions.csv")).unwrap();
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("symbol,date,family,set,fold,probability,standard_score,signal,label"));
+        lines.map(ScoredRow::parse).collect()
+    }
+
     /// Returns the job's own test predictions: `symbol,date` → `probability,signal`, as text.
     fn test_predictions(&self) -> BTreeMap<String, String> {
-        let text = fs::read_to_string(self.artifact().join("predictions.csv")).unwrap();
-        let fields = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
-        let test = fields.filter(|fields| fields[2] == "test");
-        test.map(|fields| (fields[..2].join(","), fields[3..5].join(","))).collect()
+        let rows = self.scored_rows().into_iter().filter(|row| row.set == "test");
+        rows.map(|row| (row.bar, format!("{},{}", row.probability, row.signal))).collect()
+    }
+
+    /// Asserts that the validation figures of every family follow from `predictions.csv`.
+    fn assert_validation_is_reproduced(&self) {
+        let mut rows = self.scored_rows();
+        rows.retain(|row| row.set == "validation");
+        let of_family = |family: &str| rows.iter().filter(|row| row.family == family).cloned().collect::<Vec<_>>();
+        let models = self.result["models"].as_array().unwrap().iter().filter(|model| model["status"] == "ok");
+        let models: Vec<(&Value, Vec<ScoredRow>)> =
+            models.map(|model| (model, of_family(model["plugin"].as_str().unwrap()))).collect();
+        // The pooled figures are computed on the rows that every family has scored.
+        let is_common =
+            |row: &&ScoredRow| models.iter().all(|(_, scored)| scored.iter().any(|other| other.bar == row.bar));
+        for (model, scored) in &models {
+            let validation = &model["validation"];
+            let folds: BTreeSet<&str> = scored.iter().map(|row| row.fold.as_str()).collect();
+            let fold_auc = |fold: &&str| {
+                let rows = scored.iter().filter(|row| row.fold == *fold);
+                auc(rows.map(|row| (number(&row.probability), row.is_hit())))
+            };
+            let fold_aucs = folds.iter().map(fold_auc);
+            let expected = validation["fold_aucs"].as_array().unwrap().iter().map(|auc| auc.as_f64().unwrap());
+            assert_all_close(&fold_aucs.collect::<Vec<_>>(), &expected.collect::<Vec<_>>());
+            let common: Vec<&ScoredRow> = scored.iter().filter(is_common).collect();
+            assert_eq!(validation["n_rows"], common.len(), "{model}");
+            let pooled = auc(common.iter().map(|row| (number(&row.standard_score), row.is_hit())));
+            assert_all_close(&[pooled], &[validation["auc"].as_f64().unwrap()]);
+        }
     }
 
     fn predict(&self, bars: Range<usize>, arguments: &[&str]) -> CommandOutput {
@@ -83,15 +118,76 @@ impl Trained {
     }
 }
 
+/// A line of `predictions.csv`, as text.
+#[derive(Clone, Debug)]
+struct ScoredRow {
+    /// Symbol and date, as in `AAPL,2024-01-15`.
+    bar: String,
+    family: String,
+    set: String,
+    fold: String,
+    probability: String,
+    standard_score: String,
+    signal: String,
+    label: String,
+}
+
+impl ScoredRow {
+    fn parse(line: &str) -> Self {
+        let fields: Vec<&str> = line.split(',').collect();
+        let [symbol, date, family, set, fold, probability, standard_score, signal, label] = fields[..] else {
+            panic!("{line}")
+        };
+        let [family, set, fold, probability, standard_score, signal, label] =
+            [family, set, fold, probability, standard_score, signal, label].map(str::to_owned);
+        Self { bar: format!("{symbol},{date}"), family, set, fold, probability, standard_score, signal, label }
+    }
+
+    fn is_hit(&self) -> bool {
+        self.label == "1"
+    }
+}
+
+fn number(text: &str) -> f64 {
+    text.parse().unwrap()
+}
+
+/// Computes the area under the ROC curve as the share of pairs in the right order.
+fn auc(rows: impl Iterator<Item = (f64, bool)>) -> f64 {
+    let (hits, misses): (Vec<(f64, bool)>, Vec<(f64, bool)>) = rows.partition(|(_, is_hit)| *is_hit);
+    let points = |hit: f64, miss: f64| if hit > miss { 1.0 } else { f64::from(u8::from(hit == miss)) / 2.0 };
+    let sum: f64 = hits.iter().map(|hit| misses.iter().map(|miss| points(hit.0, miss.0)).sum::<f64>()).sum();
+    sum / (hits.len() * misses.len()) as f64
+}
+
+fn assert_all_close(found: &[f64], expected: &[f64]) {
+    let is_close = |(found, expected): (&f64, &f64)| (found - expected).abs() < 1e-9;
+    assert!(found.len() == expected.len() && found.iter().zip(expected).all(is_close), "{found:?}, {expected:?}");
+}
+
+/// Parses the output of `predict`: `symbol,date` → the columns after these two, as text.
+fn columns(csv: &str) -> impl Iterator<Item = (String, Vec<&str>)> {
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("symbol,date,set,probability,signal"));
+    lines.map(|line| {
+        let fields: Vec<&str> = line.split(',').collect();
+        (fields[..2].join(","), fields[2..].to_vec())
+    })
+}
+
 /// Parses the output of `predict`: `symbol,date` → `probability,signal`, as text.
 fn predictions(csv: &str) -> BTreeMap<String, String> {
-    let mut lines = csv.lines();
-    assert_eq!(lines.next(), Some("symbol,date,probability,signal"));
-    let row = |line: &str| {
-        let fields: Vec<&str> = line.split(',').collect();
-        (fields[..2].join(","), fields[2..].join(","))
-    };
-    lines.map(row).collect()
+    columns(csv).map(|(bar, fields)| (bar, fields[1..].join(","))).collect()
+}
+
+/// Parses the output of `predict`: `symbol,date` → set.
+fn sets(csv: &str) -> BTreeMap<String, String> {
+    columns(csv).map(|(bar, fields)| (bar, fields[0].to_owned())).collect()
+}
+
+/// Returns the warnings except the one about training rows.
+fn other_warnings(output: &CommandOutput) -> Vec<LogEvent> {
+    output.warnings().into_iter().filter(|event| event.text("code") != Some("training_rows")).collect()
 }
 
 /// Asserts that every test prediction of the job is reproduced. Floats are printed exactly, so
@@ -112,7 +208,57 @@ fn predict_reproduces_the_test_predictions_of_a_job_bit_by_bit_on_its_training_b
     assert_eq!(expected.len() as u64, job.result["model_metrics"]["n_test"].as_u64().unwrap());
     let output = job.predict(TRAINED_ON, &[]);
     assert_reproduces(&output, &expected);
-    assert_eq!(output.warnings().len(), 0, "{}", output.stderr);
+    assert_eq!(other_warnings(&output).len(), 0, "{}", output.stderr);
+}
+
+#[test]
+fn every_row_is_marked_by_its_role_in_the_job_and_training_rows_cause_a_warning() {
+    let job = trained();
+    let output = job.predict(0..N_BARS, &[]);
+    let sets = sets(&output.stdout);
+    let of_set = |set: &str| sets.iter().filter(|(_, found)| *found == set).map(|(bar, _)| bar).collect::<Vec<_>>();
+    let metrics = &job.result["model_metrics"];
+    assert_eq!(of_set("train").len() as u64, metrics["n_train"].as_u64().unwrap());
+    assert_eq!(of_set("test"), job.test_predictions().keys().collect::<Vec<_>>());
+    // Each symbol has bars after those of the job. The last horizon of the job's bars is new too,
+    // because its labels were not known.
+    let horizon = metrics["label"]["horizon_days"].as_u64().unwrap() as usize;
+    assert_eq!(of_set("new").len(), 2 * (N_BARS - TRAINED_ON.end + horizon));
+    let date = |bar: &str| bar.split(',').nth(1).unwrap().to_owned();
+    let test_from = of_set("test").iter().map(|bar| date(bar)).min().unwrap();
+    // The labels of the last bars before the test period are known only in that period.
+    let purged = of_set("validation").iter().filter(|bar| date(bar) > date(of_set("train").last().unwrap())).count();
+    assert_eq!(purged, 2 * horizon, "{sets:?}");
+    assert!(of_set("validation").iter().all(|bar| date(bar) < test_from));
+
+    let warnings = output.warnings();
+    let warning = warnings.iter().find(|event| event.text("code") == Some("training_rows")).unwrap();
+    assert_eq!((output.code, warning.number("n_train")), (0, metrics["n_train"].as_u64()));
+    let test_only = job.predict(0..N_BARS, &["--from", &test_from]);
+    assert_eq!(test_only.warnings().len(), 0, "{}", test_only.stderr);
+}
+
+#[test]
+fn a_symbol_that_the_job_did_not_have_has_no_training_or_test_row() {
+    let job = trained();
+    let folder = tempfile::tempdir().unwrap();
+    write_bars(folder.path(), 0..N_BARS);
+    fs::rename(folder.path().join("MSFT.csv"), folder.path().join("OTHER.csv")).unwrap();
+    let artifact = job.artifact();
+    let command =
+        ["predict", artifact.to_str().unwrap(), "--symbol", "OTHER", "--bars", folder.path().to_str().unwrap()];
+    let output = command::run(&command, &[("LOG_FORMAT", "json")]);
+    assert_eq!((output.code, output.warnings().len()), (0, 0), "{}", output.stderr);
+    let test_from = job.result["model_metrics"]["test_from"].as_str().unwrap();
+    for (bar, set) in sets(&output.stdout) {
+        let is_earlier = bar.split(',').nth(1).unwrap() < test_from;
+        assert_eq!(set, if is_earlier { "validation" } else { "new" }, "{bar}");
+    }
+}
+
+#[test]
+fn the_predictions_of_a_job_are_sufficient_to_recompute_its_validation_figures() {
+    trained().assert_validation_is_reproduced();
 }
 
 #[test]
@@ -141,6 +287,7 @@ fn winning_networks_reproduce_their_test_predictions_bit_by_bit() {
         ];
         let trained = Trained { result: command::train(&job, &settings), folder };
         assert_eq!(trained.result["model_metrics"]["model_name"], family, "{}", trained.result["models"]);
+        trained.assert_validation_is_reproduced();
         let output = command::run(&["predict", "won", "--bars", bars.to_str().unwrap()], &settings);
         assert_reproduces(&output, &trained.test_predictions());
         let one = command::run(&["predict", "won", "--bars", bars.to_str().unwrap(), "--symbol", "BBB"], &settings);
@@ -180,7 +327,7 @@ fn models_with_benchmark_features_reproduce_their_predictions_and_require_the_ba
     let predict = || command::run(&["predict", "compared"], &settings);
     let output = predict();
     assert_reproduces(&output, &trained.test_predictions());
-    assert_eq!(output.warnings().len(), 0, "{}", output.stderr);
+    assert_eq!(other_warnings(&output).len(), 0, "{}", output.stderr);
     // Older and newer bars of the benchmark do not affect features of the job's own bars.
     benchmark(0..N_BARS);
     assert_reproduces(&predict(), &trained.test_predictions());
@@ -311,7 +458,7 @@ fn another_build_of_the_plugin_predicts_with_a_warning_and_changed_bars_are_repo
     let bars = changed.path().to_str().unwrap();
     let artifact = job.artifact();
     let output = command::run(&["predict", artifact.to_str().unwrap(), "--bars", bars], &[("LOG_FORMAT", "json")]);
-    let warnings = output.warnings();
+    let warnings = other_warnings(&output);
     let [warning] = &warnings[..] else { panic!("not one warning: {output:?}") };
     assert_eq!((output.code, warning.text("code")), (0, Some("bars_changed")), "{output:?}");
     assert!(warning.mentions("AAPL") && !warning.mentions("MSFT"), "{output:?}");

@@ -36,7 +36,7 @@ pub use self::{
     reliability::AucReliability,
     report_row::{ModelRow, ModelStatus, ValidationMetrics},
     test_metrics::{SymbolMetrics, TestMetrics},
-    training::{FinalModel, Training, Winner},
+    training::{FamilyScores, FinalModel, Training, Winner},
 };
 use super::{
     parallel::parallel_map,
@@ -85,6 +85,7 @@ pub fn run(
         warnings: failed.chain(fits.warnings.iter().cloned()).chain(test.warnings()).collect(),
         models: fits.models(&evaluated),
         winner: fits.winner(&fitter, &evaluated),
+        out_of_fold: evaluated.iter().map(FamilyScores::from).collect(),
         test,
         rows,
     })

@@ -73,8 +73,8 @@ pub struct ArtifactInputs {
     pub table: FeatureTable,
     /// The label that the models were fitted on.
     pub label: Label,
-    /// Ascending rows of the test period where this label is known.
-    pub test_rows: Vec<u32>,
+    /// The rows of the table by role, for this label.
+    pub splits: Splits,
     /// The models with their scores and metrics.
     pub training: Training,
     /// Equity and trades of the chosen strategy.
@@ -233,7 +233,7 @@ impl Prepared {
             market: self.market,
             table: self.table,
             label: self.labels.swap_remove(label_idx),
-            test_rows: self.splits.swap_remove(label_idx).test_rows,
+            splits: self.splits.swap_remove(label_idx),
             training: results.training,
             equity_curve: results.optimized.equity_curve,
         };

@@ -1,17 +1,16 @@
 //! Collects the contents of an artifact from the outputs of the stages, without I/O.
 
-use std::fmt::Write;
-
 use oculus_job::hash::sha256_hex;
 use oculus_job::request::Timeframe;
 use oculus_pipeline::ArtifactInputs;
-use oculus_pipeline::bars::{Bars, format_bar_time, time_column};
+use oculus_pipeline::bars::{Bars, format_bar_time};
 use oculus_pipeline::models::FinalModel;
 use oculus_plugin_host::selection::Selection;
 
 use super::description::{BarsUsed, Column, LabelUsed, SavedModel, Series, TrainingRecord};
 use super::equity_files::EquityFiles;
-use super::row_set::RowSet;
+use super::predictions::predictions;
+use super::rows_used::rows_used;
 
 const SCALER: &str = "in each model's own file, where its family scales features";
 
@@ -22,7 +21,7 @@ pub(crate) struct Contents {
     pub trained: TrainingRecord,
     /// The bytes of each model, in the order of `trained.models`.
     pub bytes: Vec<Vec<u8>>,
-    /// The winner's scores as CSV.
+    /// The scores of all families as CSV.
     pub predictions: String,
     /// The files of the chosen strategy; `None` if no strategy was chosen.
     pub equity_files: Option<EquityFiles>,
@@ -53,6 +52,7 @@ pub(crate) fn collect(inputs: &ArtifactInputs, selection: &Selection, seed: u64)
             symbols: market.bars.iter().filter_map(|bars| series(bars, market.timeframe)).collect(),
             benchmarks: market.benchmarks.iter().filter_map(|bars| series(bars, market.timeframe)).collect(),
         },
+        rows: rows_used(inputs),
     };
     let equity_files = EquityFiles::new(&inputs.equity_curve, market);
     Contents { trained, bytes, predictions: predictions(inputs), equity_files }
@@ -93,31 +93,4 @@ fn series(bars: &Bars, timeframe: Timeframe) -> Option<Series> {
         to_time,
         sha256: bars.sha256(),
     })
-}
-
-/// Returns the winner's scores as CSV, in the order of the feature table. Validation rows have
-/// out-of-fold scores, test rows have scores of the final model.
-fn predictions(inputs: &ArtifactInputs) -> String {
-    let ArtifactInputs { table, label, training, test_rows, .. } = inputs;
-    let winner = &training.winner;
-    let timeframe = inputs.market.timeframe;
-    let threshold = training.winning_model().threshold;
-    let validation = winner.oof_scores.iter().enumerate().filter(|(_, score)| !score.is_nan());
-    let validation = validation.map(|(row, &score)| (row, RowSet::Validation, score));
-    let test = test_rows.iter().zip(&winner.test_scores).map(|(&row, &score)| (row as usize, RowSet::Test, score));
-    let mut rows: Vec<(usize, RowSet, f32)> = validation.chain(test).collect();
-    rows.sort_by_key(|(row, set, _)| (*row, set.name()));
-    let mut csv = format!("symbol,{},set,probability,signal,label\n", time_column(timeframe));
-    for (row, set, score) in rows {
-        // The threshold applies to the scores of the final model. The models of the folds have
-        // other score levels, so the validation rows have no signal.
-        let threshold = threshold.filter(|_| set == RowSet::Test);
-        let signal = threshold.map(|threshold| u8::from(score >= threshold).to_string()).unwrap_or_default();
-        let symbol = &table.symbols[table.symbol[row] as usize];
-        let when = format_bar_time(table.time[row], timeframe);
-        let set = set.name();
-        // Writing to a string cannot fail.
-        let _ = writeln!(csv, "{symbol},{when},{set},{score},{signal},{}", label.value[row]);
-    }
-    csv
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 pub(super) const FORMAT_VERSION: u32 = 1;
 /// Name of the description file.
 pub(super) const DESCRIPTION: &str = "artifact.json";
-/// Name of the file with the winner's scores.
+/// Name of the file with the scores of all families.
 pub(super) const PREDICTIONS: &str = "predictions.csv";
 /// Name of the file with the equity of the chosen strategy by date.
 pub(super) const EQUITY: &str = "equity.parquet";
@@ -58,9 +58,13 @@ pub(crate) struct TrainingRecord {
     pub models: Vec<SavedModel>,
     /// The bars that features were computed from.
     pub bars: BarsUsed,
+    /// The rows that the models were fitted on and evaluated on, in the order of the job's symbols.
+    // The list is empty by default, because artifacts of earlier versions do not have the field.
+    #[serde(default)]
+    pub rows: Vec<RowsUsed>,
 }
 
-/// The label: whether the close rises by at least a threshold within a horizon.
+/// The label: whether the close at the end of a horizon is higher by at least a threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LabelUsed {
     /// Horizon in sessions.
@@ -119,6 +123,32 @@ pub(crate) struct BarsUsed {
     // The list is empty by default, because artifacts of earlier versions do not have the field.
     #[serde(default)]
     pub benchmarks: Vec<Series>,
+}
+
+/// The rows of one symbol that the models were fitted on and evaluated on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RowsUsed {
+    /// Ticker.
+    pub symbol: String,
+    /// Rows that the final models were fitted on; `None` if there are none.
+    pub train: Option<RowSpan>,
+    /// Rows that the winner was evaluated on in the test period; `None` if there are none.
+    pub test: Option<RowSpan>,
+}
+
+/// A span of rows of one symbol.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RowSpan {
+    /// Number of rows.
+    pub n_rows: usize,
+    /// Date of the first row, or its UTC time for intraday bars.
+    pub from: String,
+    /// Date of the last row, or its UTC time for intraday bars.
+    pub to: String,
+    /// Start of the first row's bar, seconds since 1970-01-01 UTC.
+    pub from_time: i64,
+    /// Start of the last row's bar, seconds since 1970-01-01 UTC.
+    pub to_time: i64,
 }
 
 /// The bars of one symbol, including the warm-up.

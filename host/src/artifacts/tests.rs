@@ -12,7 +12,7 @@ use oculus_pipeline::strategy::backtest::{ExitReason, RoundTrip};
 use oculus_pipeline::strategy::{EquityCurve, EquityPoint, Trade};
 use polars::prelude::{DataFrame, ParquetReader, SerReader};
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::equity_files::EquityFiles;
 use super::error::ArtifactError;
@@ -106,6 +106,38 @@ fn a_model_is_read_unchanged_and_a_changed_file_is_an_error() {
     assert!(matches!(SavedArtifact::open(&folder), Err(ArtifactError::NewerFormat { found: 2, .. })));
     fs::write(folder.join("artifact.json"), "{").unwrap();
     assert!(matches!(SavedArtifact::open(&folder), Err(ArtifactError::Json { .. })));
+}
+
+#[test]
+fn a_row_is_marked_by_its_symbol_and_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("1");
+    write_description(&folder, "job", "");
+    let mut description: Value = serde_json::from_slice(&fs::read(folder.join("artifact.json")).unwrap()).unwrap();
+    let span = |from: i64, to: i64| json!({"n_rows": 1, "from": "", "to": "", "from_time": from, "to_time": to});
+    description["rows"] = json!([
+        {"symbol": "A", "train": span(100, 200), "test": span(300, 400)},
+        {"symbol": "B", "train": span(150, 210), "test": null},
+    ]);
+    let marks = |description: &Value, symbol: &str| {
+        fs::write(folder.join("artifact.json"), description.to_string()).unwrap();
+        let trained = SavedArtifact::open(&folder).unwrap().artifact.trained;
+        [99, 100, 200, 201, 299, 300, 400, 401].map(|time| trained.row_set(symbol, time).map(RowSet::name))
+    };
+    let expect = |sets: [&'static str; 8]| sets.map(Some);
+    assert_eq!(
+        marks(&description, "A"),
+        expect(["validation", "train", "train", "validation", "validation", "test", "test", "new"])
+    );
+    assert_eq!(
+        marks(&description, "B"),
+        expect(["validation", "validation", "train", "train", "validation", "new", "new", "new"])
+    );
+    assert_eq!(marks(&description, "OTHER")[4..6], [Some("validation"), Some("new")]);
+    description["rows"][0]["test"] = Value::Null;
+    assert_eq!(marks(&description, "A")[3..5], [Some("validation"), Some("new")], "training ends at 210");
+    description.as_object_mut().unwrap().remove("rows");
+    assert_eq!(marks(&description, "A"), [None; 8], "an earlier version wrote the artifact");
 }
 
 /// Returns the files for three bars from 2024-01-01 on, with one round trip per set. The two round

@@ -21,16 +21,20 @@ use super::failure::failure_error;
 use super::output_file::{self, OutputFile};
 use super::parsers::symbol;
 use super::stdout;
-use crate::artifacts::{self, Artifact, SavedArtifact, SavedModel};
+use crate::artifacts::{self, Artifact, RowSet, SavedArtifact, SavedModel, TrainingRecord};
 use crate::config::Config;
 use crate::runner;
 use crate::runner::spec::JobResources;
 
 /// Predict with a trained model
 ///
-/// Writes the probability and the signal of every bar. The command reads the artifacts of the job,
-/// computes the features of its models and loads the model in a plugin process. On the bars of the
-/// training it reproduces the test predictions of the job bit for bit.
+/// Writes the set, the probability and the signal of every bar. The command reads the artifacts of
+/// the job, computes the features of its models and loads the model in a plugin process. On the bars
+/// of the training it reproduces the test predictions of the job bit for bit.
+///
+/// The set of a bar is `train` if the model was fitted on it, `validation` for other bars before the
+/// test period, `test` if the job evaluated the winner on it, and `new` otherwise. A warning is
+/// logged if the output contains bars of the set `train`; the exit code stays 0.
 #[derive(clap::Args, Clone, Debug)]
 #[command(
     after_help = "Example:\n  oculus-host predict build:example --bars examples/bars --symbol AAPL --out signals.csv"
@@ -82,10 +86,12 @@ pub(super) fn run(config: &Config, args: &PredictArgs) -> anyhow::Result<ExitCod
     if rows.is_empty() {
         bail!("no rows between the requested dates; {}", describe_dates(&table));
     }
+    let sets = row_sets(&saved.artifact.trained, &table);
+    warn_of_training_rows(&rows, &sets);
     // The job stored its 32-bit threshold as a 64-bit number, so this conversion is exact.
     let threshold = model.threshold.map(|threshold| threshold as f32);
     let timeframe = saved.artifact.trained.timeframe;
-    let signals = Signals { table: &table, rows: &rows, scores: &scores, threshold, timeframe };
+    let signals = Signals { table: &table, rows: &rows, sets: &sets, scores: &scores, threshold, timeframe };
     let title = &model.title;
     let job = &saved.artifact.job_id;
     let folder = saved.folder.display();
@@ -95,6 +101,35 @@ pub(super) fn run(config: &Config, args: &PredictArgs) -> anyhow::Result<ExitCod
         Some(file) => write_file(file, &signals)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the set of each row of a table for the models of an artifact.
+fn row_sets(trained: &TrainingRecord, table: &FeatureTable) -> Vec<Option<RowSet>> {
+    let symbol = |row: usize| &table.symbols[table.symbol[row] as usize];
+    (0..table.n_rows()).map(|row| trained.row_set(symbol(row), table.time[row])).collect()
+}
+
+/// Logs a warning if some of the rows were used to fit the model, or if that is unknown.
+///
+/// * `sets`: one per row of the table.
+fn warn_of_training_rows(rows: &[usize], sets: &[Option<RowSet>]) {
+    let n_rows = rows.len();
+    let n_unknown = rows.iter().filter(|&&row| sets[row].is_none()).count();
+    if n_unknown > 0 {
+        tracing::warn!(
+            code = "rows_unknown",
+            "the artifact of an earlier version does not contain the training rows, so the column `set` is empty; train again"
+        );
+    }
+    let n_train = rows.iter().filter(|&&row| sets[row] == Some(RowSet::Train)).count();
+    if n_train > 0 {
+        tracing::warn!(
+            code = "training_rows",
+            n_train,
+            "the model was fitted on {n_train} of these {n_rows} rows (set `train`): their scores are \
+             not forecasts and look better than scores of later rows; leave these rows out with --from"
+        );
+    }
 }
 
 /// Returns the plugin that loads a model.

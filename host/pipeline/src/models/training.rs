@@ -3,7 +3,7 @@
 use oculus_job::warning::Warning;
 use serde_json::{Map, Value};
 
-use super::{report_row::ModelRow, test_metrics::TestMetrics};
+use super::{candidate::Evaluated, report_row::ModelRow, test_metrics::TestMetrics};
 use crate::baseline::VolatilityModel;
 use crate::canaries::ChanceAuc;
 use crate::metrics::ScoreScale;
@@ -49,6 +49,29 @@ pub struct Winner {
     pub importance: Option<Vec<f64>>,
 }
 
+/// Out-of-fold scores of a family, one per row of the table, NaN for rows without one.
+#[derive(Clone, Debug)]
+pub struct FamilyScores {
+    /// Id of the plugin.
+    pub plugin: String,
+    /// Scores of the models of the folds.
+    pub scores: Vec<f32>,
+    /// Scores in standard deviations from the mean score that the fold's model assigns to its
+    /// training rows. Scores of different folds can be pooled in this unit.
+    pub standard_scores: Vec<f32>,
+}
+
+impl From<&Evaluated<'_>> for FamilyScores {
+    fn from(evaluated: &Evaluated<'_>) -> Self {
+        let Evaluated { family, oof, .. } = evaluated;
+        Self {
+            plugin: family.fitter.manifest().id.clone(),
+            scores: oof.scores.clone(),
+            standard_scores: oof.standard_scores.clone(),
+        }
+    }
+}
+
 /// The models of a job.
 #[derive(Clone, Debug)]
 pub struct Training {
@@ -58,6 +81,8 @@ pub struct Training {
     pub models: Vec<FinalModel>,
     /// Scores of the winner.
     pub winner: Winner,
+    /// Out-of-fold scores of every evaluated family, the lead first.
+    pub out_of_fold: Vec<FamilyScores>,
     /// Metrics of the winner on the test period.
     pub test: TestMetrics,
     /// Warnings of the job.

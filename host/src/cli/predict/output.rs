@@ -1,5 +1,5 @@
 //! Writes predictions as CSV or Parquet with the columns `symbol`, `date` (or `timestamp`),
-//! `probability` and `signal`.
+//! `set`, `probability` and `signal`.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -11,6 +11,7 @@ use oculus_pipeline::bars::{format_bar_time, time_column};
 use oculus_pipeline::features::FeatureTable;
 use polars::prelude::{Column, DataFrame, NamedFrom, Series};
 
+use crate::artifacts::RowSet;
 use crate::cli::output_file::{OutputFile, cannot_write, write_completely};
 
 /// The predictions to write.
@@ -19,6 +20,8 @@ pub(super) struct Signals<'a> {
     pub table: &'a FeatureTable,
     /// The rows of the table to write, ascending.
     pub rows: &'a [usize],
+    /// One set per row of the table; `None` if it is unknown.
+    pub sets: &'a [Option<RowSet>],
     /// One score per row of the table; NaN for a row without a score.
     pub scores: &'a [f32],
     /// The lowest score that is a signal; `None` if the model has no threshold.
@@ -43,12 +46,13 @@ impl Signals<'_> {
     /// Returns CSV with one line per row. Each number has the fewest digits that parse to the same
     /// value; a missing score is empty.
     pub(super) fn csv(&self) -> String {
-        let mut csv = format!("symbol,{},probability,signal\n", time_column(self.timeframe));
+        let mut csv = format!("symbol,{},set,probability,signal\n", time_column(self.timeframe));
         for &row in self.rows {
             let probability = self.probability(row).map(|score| score.to_string()).unwrap_or_default();
             let signal = self.signal(row).map(|signal| signal.to_string()).unwrap_or_default();
+            let set = self.set(row).unwrap_or_default();
             // Writing to a string cannot fail.
-            let _ = writeln!(csv, "{},{},{probability},{signal}", self.symbol(row), self.when(row));
+            let _ = writeln!(csv, "{},{},{set},{probability},{signal}", self.symbol(row), self.when(row));
         }
         csv
     }
@@ -58,11 +62,13 @@ impl Signals<'_> {
     fn parquet(&self) -> anyhow::Result<Vec<u8>> {
         let symbols: Vec<&str> = self.rows.iter().map(|&row| self.symbol(row)).collect();
         let times: Vec<String> = self.rows.iter().map(|&row| self.when(row)).collect();
+        let sets: Vec<Option<&str>> = self.rows.iter().map(|&row| self.set(row)).collect();
         let probabilities: Vec<Option<f32>> = self.rows.iter().map(|&row| self.probability(row)).collect();
         let signals: Vec<Option<i32>> = self.rows.iter().map(|&row| self.signal(row)).collect();
         let columns = vec![
             Column::from(Series::new("symbol".into(), symbols)),
             Column::from(Series::new(time_column(self.timeframe).into(), times)),
+            Column::from(Series::new("set".into(), sets)),
             Column::from(Series::new("probability".into(), probabilities)),
             Column::from(Series::new("signal".into(), signals)),
         ];
@@ -71,6 +77,10 @@ impl Signals<'_> {
 
     fn symbol(&self, row: usize) -> &str {
         &self.table.symbols[self.table.symbol[row] as usize]
+    }
+
+    fn set(&self, row: usize) -> Option<&'static str> {
+        self.sets[row].map(RowSet::name)
     }
 
     fn when(&self, row: usize) -> String {
@@ -104,14 +114,22 @@ mod tests {
         };
         let rows = [1, 2];
         let scores = [0.9, 0.3, f32::NAN];
+        let sets = [Some(RowSet::Train), Some(RowSet::New), None];
         let threshold = Some(0.3);
-        work(&Signals { table: &table, rows: &rows, scores: &scores, threshold, timeframe: Timeframe::Day1 })
+        work(&Signals {
+            table: &table,
+            rows: &rows,
+            sets: &sets,
+            scores: &scores,
+            threshold,
+            timeframe: Timeframe::Day1,
+        })
     }
 
     #[test]
     fn a_row_without_a_score_has_neither_probability_nor_signal() {
         let csv = with_signals(|signals| signals.csv());
-        assert_eq!(csv, "symbol,date,probability,signal\nA,1970-01-02,0.3,1\nB,1970-01-01,,\n");
+        assert_eq!(csv, "symbol,date,set,probability,signal\nA,1970-01-02,new,0.3,1\nB,1970-01-01,,,\n");
     }
 
     #[test]
@@ -119,10 +137,11 @@ mod tests {
         let bytes = with_signals(|signals| signals.parquet().unwrap());
         let frame = ParquetReader::new(std::io::Cursor::new(bytes)).finish().unwrap();
         let names: Vec<&str> = frame.get_column_names().into_iter().map(|name| name.as_str()).collect();
-        assert_eq!(names, ["symbol", "date", "probability", "signal"]);
+        assert_eq!(names, ["symbol", "date", "set", "probability", "signal"]);
         let probabilities: Vec<_> = frame.column("probability").unwrap().f32().unwrap().iter().collect();
         assert_eq!(probabilities, [Some(0.3), None]);
         assert_eq!(frame.column("signal").unwrap().i32().unwrap().iter().collect::<Vec<_>>(), [Some(1), None]);
+        assert_eq!(frame.column("set").unwrap().str().unwrap().iter().collect::<Vec<_>>(), [Some("new"), None]);
         assert_eq!(frame.column("date").unwrap().str().unwrap().get(0), Some("1970-01-02"));
     }
 }
