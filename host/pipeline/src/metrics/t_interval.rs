@@ -18,7 +18,8 @@ const MIN_BLOCKS: f64 = 4.0;
 /// Computes the interval `value ± t(0.975, n − 1) · √(n / (n − 1)) · standard_error` of `n` blocks.
 ///
 /// # Errors
-/// Returns the reason if there are fewer than four blocks, or if the bound is not finite.
+/// Returns the reason if there are fewer than four blocks, if the standard error is 0, or if an end
+/// is not finite.
 pub fn t_interval(value: f64, standard_error: f64, n_blocks: f64) -> Result<Interval, UndefinedError> {
     let half_width = half_width(standard_error, n_blocks)?;
     ends(value - half_width, value + half_width)
@@ -28,7 +29,8 @@ pub fn t_interval(value: f64, standard_error: f64, n_blocks: f64) -> Result<Inte
 /// `logit⁻¹(logit s ± t(0.975, n − 1) · √(n / (n − 1)) · standard_error / (s · (1 − s)))`.
 ///
 /// # Errors
-/// Returns the reason if there are fewer than four blocks, or if the share is 0 or 1.
+/// Returns the reason if there are fewer than four blocks, if the standard error is 0, or if the
+/// share is 0 or 1.
 pub fn logit_t_interval(share: f64, standard_error: f64, n_blocks: f64) -> Result<Interval, UndefinedError> {
     let slope = share * (1.0 - share);
     if slope <= 0.0 {
@@ -43,8 +45,12 @@ pub fn logit_t_interval(share: f64, standard_error: f64, n_blocks: f64) -> Resul
 fn half_width(standard_error: f64, n_blocks: f64) -> Result<f64, UndefinedError> {
     if n_blocks < MIN_BLOCKS {
         return Err(UndefinedError::because(format!(
-            "found {n_blocks:.1} blocks of twice the horizon, expected at least {MIN_BLOCKS} for an interval"
+            "found {n_blocks:.1} blocks of dates, expected at least {MIN_BLOCKS} for an interval"
         )));
+    }
+    // An interval of width 0 would claim certainty.
+    if standard_error == 0.0 {
+        return Err(UndefinedError::because("the resamples do not vary, so an interval would have no width"));
     }
     Ok(t_quantile(0.975, n_blocks - 1.0) * (n_blocks / (n_blocks - 1.0)).sqrt() * standard_error)
 }
@@ -79,8 +85,9 @@ mod tests {
     }
 
     #[test]
-    fn few_blocks_and_a_share_of_0_or_1_have_no_interval() {
+    fn few_blocks_equal_resamples_and_a_share_of_0_or_1_have_no_interval() {
         assert!(t_interval(0.3, 0.1, 3.9).unwrap_err().to_string().contains("found 3.9 blocks"));
+        assert!(t_interval(0.3, 0.0, 9.0).unwrap_err().to_string().contains("do not vary"));
         assert!(logit_t_interval(1.0, 0.1, 9.0).is_err() && logit_t_interval(0.0, 0.1, 9.0).is_err());
     }
 }
