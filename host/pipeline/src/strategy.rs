@@ -23,7 +23,7 @@ mod trial_run;
 use self::{
     backtest_period::BacktestPeriod,
     candidate::SearchSpace,
-    significance::{TestReturns, Verdict, VerdictKind},
+    significance::{TestReturns, Verdict, VerdictInputs, VerdictKind},
     trial_run::{MIN_ROUND_TRIPS, TrialRun, choose},
 };
 pub use self::{
@@ -34,11 +34,7 @@ pub use self::{
         StrategyReport,
     },
 };
-use super::{
-    metrics::{UndefinedError, block_dates},
-    parallel::parallel_map,
-    rules::RuleSide,
-};
+use super::{metrics::UndefinedError, parallel::parallel_map, rules::RuleSide};
 
 /// Lower bound of the label's threshold, in percent, where the threshold scales stops and targets.
 /// A label with a threshold near 0 would otherwise have stops that every bar reaches.
@@ -97,21 +93,27 @@ fn test_chosen(
     let is_eligible: Vec<bool> = runs.iter().map(TrialRun::is_eligible).collect();
     let excesses: Vec<Vec<f64>> = runs.into_iter().map(|run| run.excess).collect();
     let before_significance = significance::development(&excesses, &is_eligible, chosen_idx);
+    let excess = after.excess(&test.market, &before.exposure);
     let after_significance = significance::test(&TestReturns {
-        excess: &test.excess(&after),
+        excess: &excess,
         n_round_trips: after.trades.len(),
         dates_per_year: test.dates_per_year,
-        block_dates: block_dates(inputs.label),
+        block_dates: significance::return_block_dates(excess.len()),
         seed: inputs.seed,
     });
-    let verdict = significance::verdict(&before_significance, &after_significance, after.trades.len());
+    let verdict = significance::verdict(&VerdictInputs {
+        development: &before_significance,
+        test: &after_significance,
+        n_round_trips: after.trades.len(),
+        label_judged: inputs.label_judged,
+    });
     let report = StrategyReport {
         parameters: Some(report::parameters(&candidate, score_threshold, inputs)),
-        development: Some(development.report(&before, before_significance)),
-        test: Some(test.report(&after, after_significance)),
+        development: Some(development.report(&before, &[], before_significance)),
+        test: Some(test.report(&after, &before.exposure, after_significance)),
         ..report
     };
-    let equity = [development.equity(&before, false), test.equity(&after, true)].concat();
+    let equity = [development.equity(&before, &[], false), test.equity(&after, &before.exposure, true)].concat();
     let equity_curve = EquityCurve { equity, development_trades: before.trades, test_trades: after.trades };
     OptimizedStrategy { report, verdict, equity_curve }
 }

@@ -54,6 +54,7 @@ fn report_with(panel: &Panel, n_parallel: usize, extractor: Result<RuleExtractor
         table: &panel.table,
         partition: &panel.partition,
         label: &panel.labels[outcome.label_idx],
+        label_judged: true,
         rule_set: &rules.rule_set,
         scores: &training.winner.standard_scores,
         score_scale: training.winner.score_scale,

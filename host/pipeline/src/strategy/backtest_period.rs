@@ -30,7 +30,7 @@ pub(super) struct BacktestPeriod<'a> {
     bars: PeriodBars<'a>,
     signals: SignalTable,
     /// Returns of the market, one per date.
-    market: Vec<f64>,
+    pub(super) market: Vec<f64>,
     /// Cost of a fill as a fraction of the traded value.
     cost: f64,
     /// Number of dates per year.
@@ -110,19 +110,15 @@ impl<'a> BacktestPeriod<'a> {
     /// Backtests a candidate and returns the figures by which it is compared.
     pub(super) fn try_candidate(&self, candidate: StrategyCandidate, score_threshold: Option<f32>) -> TrialRun {
         let run = self.backtest(&candidate, score_threshold);
-        let excess = self.excess(&run);
+        let excess = run.excess(&self.market, &[]);
         let excess_sharpe = sharpe_ratio(&excess).map(|ratio| ratio * self.dates_per_year.sqrt());
         TrialRun { candidate, score_threshold, n_trades: run.trades.len(), excess, excess_sharpe }
     }
 
-    /// Returns the returns in excess of the market at equal exposure, one per date.
-    pub(super) fn excess(&self, run: &PortfolioRun) -> Vec<f64> {
-        let market = run.at_mean_exposure(&self.market);
-        run.returns.iter().zip(market).map(|(strategy, market)| strategy - market).collect()
-    }
-
     /// Reports a backtest, with the market's figures for comparison.
-    pub(super) fn report<S>(&self, run: &PortfolioRun, significance: S) -> PeriodReport<S> {
+    ///
+    /// * `history`: the strategy's exposures on the dates before this period, oldest first.
+    pub(super) fn report<S>(&self, run: &PortfolioRun, history: &[f64], significance: S) -> PeriodReport<S> {
         let date = |day: Option<&i32>| day.map_or_else(|| "none".to_owned(), |&day| iso_date(day));
         let figures = |returns: &[f64]| performance::figures(returns, self.dates_per_year);
         PeriodReport {
@@ -130,16 +126,18 @@ impl<'a> BacktestPeriod<'a> {
             to: date(self.bars.dates.last()),
             n_dates: self.bars.n_dates(),
             performance: performance::performance(run, self.bars.mean_n_present(), self.dates_per_year),
-            buy_and_hold: figures(&run.at_mean_exposure(&self.market)),
+            buy_and_hold: figures(&run.matched_market(&self.market, history)),
             always_in: figures(&portfolio::always_in(&self.bars, self.cost)),
             significance,
         }
     }
 
     /// Returns the equity of a backtest at the end of each date.
-    pub(super) fn equity(&self, run: &PortfolioRun, is_test: bool) -> Vec<EquityPoint> {
+    ///
+    /// * `history`: the strategy's exposures on the dates before this period, oldest first.
+    pub(super) fn equity(&self, run: &PortfolioRun, history: &[f64], is_test: bool) -> Vec<EquityPoint> {
         let strategy = equity(&run.returns);
-        let buy_and_hold = equity(&run.at_mean_exposure(&self.market));
+        let buy_and_hold = equity(&run.matched_market(&self.market, history));
         let always_in = equity(&portfolio::always_in(&self.bars, self.cost));
         let point = |(idx, &day): (usize, &i32)| EquityPoint {
             day,

@@ -23,7 +23,7 @@ pub struct EquityPoint {
     pub is_test: bool,
     /// Equity of the strategy.
     pub strategy: f64,
-    /// Equity of holding all symbols at the strategy's mean exposure.
+    /// Equity of holding all symbols at the strategy's mean exposure over all earlier dates.
     pub buy_and_hold: f64,
     /// Equity of holding all symbols all the time.
     pub always_in: f64,

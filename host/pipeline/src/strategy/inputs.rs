@@ -16,6 +16,9 @@ pub struct StrategyInputs<'a> {
     pub partition: &'a Partition,
     /// Label of the model; its horizon and threshold scale holding periods, stops and targets.
     pub label: &'a Label,
+    /// Whether enough rows had this label to judge it in the config search. Without that, the
+    /// verdict is never `edge`.
+    pub label_judged: bool,
     /// Rules that a strategy may follow.
     pub rule_set: &'a RuleSet,
     /// Standardised scores of the winner, one per row of the table: out-of-fold scores on

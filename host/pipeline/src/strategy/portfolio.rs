@@ -31,10 +31,40 @@ impl PortfolioRun {
         self.exposure.iter().sum::<f64>() / self.exposure.len().max(1) as f64
     }
 
-    /// Returns the market's returns at the strategy's mean exposure.
-    pub(super) fn at_mean_exposure(&self, market: &[f64]) -> Vec<f64> {
-        let exposure = self.mean_exposure();
-        market.iter().map(|change| exposure * change).collect()
+    /// Returns the returns in excess of [`PortfolioRun::matched_market`], one per date.
+    pub(super) fn excess(&self, market: &[f64], history: &[f64]) -> Vec<f64> {
+        let matched = self.matched_market(market, history);
+        self.returns.iter().zip(matched).map(|(strategy, market)| strategy - market).collect()
+    }
+
+    /// Returns the market's returns at the strategy's mean exposure over all earlier dates, one per
+    /// date.
+    ///
+    /// The mean over the run itself would be known only at its end. In a short period of a random
+    /// walk, prices return to their own mean in hindsight, so a strategy that buys low prices would
+    /// gain over that comparison without any edge. Over a share of the market that is known before
+    /// each date, a strategy without an edge has an expected gain of 0, except for costs.
+    ///
+    /// * `market`: returns of the market, one per date of the run.
+    /// * `history`: the strategy's exposures on the dates before the run, oldest first.
+    pub(super) fn matched_market(&self, market: &[f64], history: &[f64]) -> Vec<f64> {
+        self.earlier_exposure(history).iter().zip(market).map(|(exposure, change)| exposure * change).collect()
+    }
+
+    /// Returns the mean exposure over all earlier dates, one per date.
+    ///
+    /// Entry t is the mean of `history` and of the run's exposures before date t. Without any
+    /// earlier date it is 0, the exposure of every strategy on the first date of a run: that date
+    /// follows no signal.
+    fn earlier_exposure(&self, history: &[f64]) -> Vec<f64> {
+        let mut sum: f64 = history.iter().sum();
+        let mean_before = |(idx, exposure): (usize, &f64)| {
+            let n_earlier = history.len() + idx;
+            let mean = if n_earlier == 0 { 0.0 } else { sum / n_earlier as f64 };
+            sum += exposure;
+            mean
+        };
+        self.exposure.iter().enumerate().map(mean_before).collect()
     }
 }
 

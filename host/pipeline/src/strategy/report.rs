@@ -127,7 +127,8 @@ pub struct PeriodReport<S> {
     pub n_dates: usize,
     /// Figures of the strategy.
     pub performance: Performance,
-    /// Figures of holding all symbols on every date at the strategy's mean exposure, without costs.
+    /// Figures of holding all symbols on every date at the strategy's mean exposure over all earlier
+    /// dates, without costs.
     pub buy_and_hold: ReturnFigures,
     /// Figures of buying all symbols at the first open and selling them at the last close.
     pub always_in: ReturnFigures,

@@ -13,11 +13,11 @@ mod verdict;
 use self::figures::CONFIDENCE;
 pub use self::{
     figures::{DevelopmentSignificance, TestSignificance},
-    verdict::{Verdict, VerdictKind, verdict},
+    verdict::{Verdict, VerdictInputs, VerdictKind, verdict},
 };
 use crate::metrics::{
-    Moments, Random, Reasons, Resamples, UndefinedError, expected_max_sharpe, interval, probability_of_overfitting,
-    sharpe_ratio,
+    Moments, Random, Reasons, Resamples, UndefinedError, expected_max_sharpe, probability_of_overfitting, sharpe_ratio,
+    standard_error, t_interval,
 };
 
 /// Returns of the test period in excess of holding the market at equal exposure, with the settings
@@ -30,10 +30,21 @@ pub struct TestReturns<'a> {
     pub n_round_trips: usize,
     /// Number of dates per year: 252, or 52 for weekly bars.
     pub dates_per_year: f64,
-    /// Number of dates per block of the bootstrap.
+    /// Number of dates per block of the bootstrap; see [`return_block_dates`].
     pub block_dates: usize,
     /// Seed of the bootstrap.
     pub seed: u64,
+}
+
+/// Returns the number of dates per block of a bootstrap of returns: the cube root of the number of
+/// dates, rounded.
+///
+/// Returns of different dates share no bar, unlike labels, so blocks need not be as long as two
+/// horizons. Blocks that grow with the cube root are the best for the variance of a mean whose terms
+/// depend on each other over short distances (Hall, Horowitz and Jing, *On Blocking Rules for the
+/// Bootstrap with Dependent Data*, 1995).
+pub fn return_block_dates(n_dates: usize) -> usize {
+    (n_dates as f64).cbrt().round().max(1.0) as usize
 }
 
 /// Computes the significance of the choice in the development period.
@@ -83,8 +94,10 @@ pub fn test(tested: &TestReturns<'_>) -> TestSignificance {
     let n_dates = excess.len();
     // Both intervals use the same resamples, so they describe the same samples of dates.
     let resamples = Resamples::draw(n_dates, block_dates, Random::new(seed, "strategy's excess"));
-    let ci95 = |statistic: &dyn Fn(&[u32]) -> Option<f64>| {
-        interval(resamples.as_ref().map_err(UndefinedError::clone)?.map(statistic)?)
+    let n_blocks = n_dates as f64 / block_dates.max(1) as f64;
+    let ci95 = |estimate: Result<f64, UndefinedError>, statistic: &dyn Fn(&[u32]) -> Option<f64>| {
+        let draws = resamples.as_ref().map_err(UndefinedError::clone)?.map(statistic)?;
+        t_interval(estimate?, standard_error(&draws)?, n_blocks)
     };
     let annual_pct = |mean: f64| 100.0 * dates_per_year * mean;
     let mean_pct = |counts: &[u32]| Some(annual_pct(weighted(excess, counts).0));
@@ -93,20 +106,20 @@ pub fn test(tested: &TestReturns<'_>) -> TestSignificance {
         (deviation > 0.0).then(|| dates_per_year.sqrt() * mean / deviation)
     };
     let moments = Moments::from_returns(excess);
+    let annual_sharpe = moments.clone().map(|moments| dates_per_year.sqrt() * moments.sharpe);
     // The benchmark is 0, because the excess is already relative to the market.
     let length = moments.clone().and_then(|moments| moments.min_track_length(0.0, CONFIDENCE));
     let no_dates = || UndefinedError::because("the test period has no dates");
-    let mean = (n_dates > 0).then(|| excess.iter().sum::<f64>() / n_dates as f64).ok_or_else(no_dates);
+    let mean = (n_dates > 0).then(|| annual_pct(excess.iter().sum::<f64>() / n_dates as f64)).ok_or_else(no_dates);
     let mut reasons = Reasons::default();
     TestSignificance {
         n_dates,
         years: reasons.figure("years", Ok(n_dates as f64 / dates_per_year)),
         n_round_trips,
-        excess_pct_a_year: reasons.figure("excess_pct_a_year", mean.map(annual_pct)),
-        excess_ci95: reasons.value("excess_ci95", ci95(&mean_pct)),
-        excess_sharpe: reasons
-            .figure("excess_sharpe", moments.clone().map(|moments| dates_per_year.sqrt() * moments.sharpe)),
-        excess_sharpe_ci95: reasons.value("excess_sharpe_ci95", moments.clone().and_then(|_| ci95(&sharpe))),
+        excess_pct_a_year: reasons.figure("excess_pct_a_year", mean.clone()),
+        excess_ci95: reasons.value("excess_ci95", ci95(mean, &mean_pct)),
+        excess_sharpe: reasons.figure("excess_sharpe", annual_sharpe.clone()),
+        excess_sharpe_ci95: reasons.value("excess_sharpe_ci95", ci95(annual_sharpe, &sharpe)),
         probabilistic_sharpe: reasons
             .figure("probabilistic_sharpe", moments.and_then(|moments| moments.probabilistic_sharpe(0.0))),
         min_track_length_dates: reasons.figure("min_track_length_dates", length.clone()),

@@ -36,12 +36,12 @@ pub struct TestSignificance {
     pub n_round_trips: usize,
     /// Mean excess over holding the market at equal exposure, in percent per year.
     pub excess_pct_a_year: Option<Finite>,
-    /// 95 % interval of the mean excess by a bootstrap of 1,000 draws, in circular blocks of whole
-    /// dates.
+    /// 95 % interval of the mean excess: a Student-t interval around the standard deviation of a
+    /// bootstrap of 1,000 draws, in circular blocks of whole dates.
     pub excess_ci95: Option<Interval>,
     /// Annualised Sharpe ratio of the excess.
     pub excess_sharpe: Option<Finite>,
-    /// 95 % interval of that Sharpe ratio, by the same draws.
+    /// 95 % interval of that Sharpe ratio, computed in the same way from the same draws.
     pub excess_sharpe_ci95: Option<Interval>,
     /// Probability that the true Sharpe ratio of the excess is more than 0.
     pub probabilistic_sharpe: Option<Finite>,

@@ -3,6 +3,11 @@
 use super::*;
 use crate::metrics::{Finite, Interval};
 
+/// Decides on a strategy whose label was judged.
+fn judged(development: &DevelopmentSignificance, test: &TestSignificance, n_round_trips: usize) -> Verdict {
+    verdict(&VerdictInputs { development, test, n_round_trips, label_judged: true })
+}
+
 const N_DATES: usize = 250;
 
 /// Marks every candidate as eligible to be chosen.
@@ -54,16 +59,28 @@ fn the_intervals_contain_the_true_value_in_about_95_percent_of_samples() {
         let Interval(low, high) = interval.unwrap();
         low.get() <= value && value <= high.get()
     };
-    // A mean of 0.001 on 250 dates is 25 % per year; 0.1 deviations per date is a Sharpe ratio of
-    // 1.58 per year.
-    let mean_coverage = share(300, |seed| contains(tested(&excess(seed, 0.1, 0.0), 5).excess_ci95, 25.0));
-    let sharpe_coverage =
-        share(300, |seed| contains(tested(&excess(seed, 0.1, 0.0), 5).excess_sharpe_ci95, 0.1 * 250_f64.sqrt()));
-    let expected = 0.9..0.99;
-    assert!(
-        expected.contains(&mean_coverage) && expected.contains(&sharpe_coverage),
-        "{mean_coverage}, {sharpe_coverage}"
-    );
+    // 250 dates are 50, 25, 10 or 5 blocks. The largest number of blocks has the narrowest interval.
+    for block_dates in [5, 10, 25, 50] {
+        let covered = |seed| {
+            let found = tested(&excess(seed, 0.1, 0.0), block_dates);
+            // A mean of 0.001 on 250 dates is 25 % per year; 0.1 deviations per date is a Sharpe
+            // ratio of 1.58 per year.
+            (contains(found.excess_ci95, 25.0), contains(found.excess_sharpe_ci95, 0.1 * 250_f64.sqrt()))
+        };
+        let covered: Vec<(bool, bool)> = (0..300).map(covered).collect();
+        let share = |holds: fn(&(bool, bool)) -> bool| covered.iter().filter(|it| holds(it)).count() as f64 / 300.0;
+        let (mean_coverage, sharpe_coverage) = (share(|it| it.0), share(|it| it.1));
+        let expected = 0.9..0.99;
+        assert!(
+            expected.contains(&mean_coverage) && expected.contains(&sharpe_coverage),
+            "{mean_coverage}, {sharpe_coverage} at blocks of {block_dates} dates"
+        );
+    }
+}
+
+#[test]
+fn a_block_of_returns_has_the_cube_root_of_the_dates() {
+    assert_eq!([0, 1, 8, 100, 250, 1_000].map(return_block_dates), [1, 1, 2, 5, 6, 10]);
 }
 
 /// docs/statistics.md warns of this: the formula assumes independent returns, whereas the block
@@ -79,7 +96,7 @@ fn correlated_returns_widen_the_interval_and_make_the_formula_too_confident() {
 #[test]
 fn the_test_figures_equal_their_formulae() {
     let excess = [0.01, -0.01, 0.03, 0.01, 0.06];
-    let found = test(&TestReturns { excess: &excess, n_round_trips: 3, dates_per_year: 50.0, block_dates: 2, seed: 1 });
+    let found = test(&TestReturns { excess: &excess, n_round_trips: 3, dates_per_year: 50.0, block_dates: 1, seed: 1 });
     let is_close = |found: Option<Finite>, expected: f64| (found.unwrap().get() - expected).abs() < 1e-9;
     assert!(is_close(found.excess_pct_a_year, 100.0) && is_close(found.years, 0.1) && found.n_dates == 5);
     assert!(is_close(found.excess_sharpe, 2.0 / 7_f64.sqrt() * 50_f64.sqrt()));
@@ -132,12 +149,16 @@ fn every_null_has_a_reason() {
     let empty = serde_json::to_value(tested(&[], 5)).unwrap();
     let short = serde_json::to_value(tested(&[0.01, 0.02], 5)).unwrap();
     let loss = serde_json::to_value(tested(&excess(1, -0.5, 0.0), 5)).unwrap();
-    for (block, n_nulls) in [(none, 4), (idle, 5), (empty, 7), (short, 2), (loss, 2)] {
+    for (block, n_nulls) in [(none, 4), (idle, 6), (empty, 7), (short, 2), (loss, 2)] {
         let fields = block.as_object().unwrap();
         let nulls: Vec<&String> = fields.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| name).collect();
         assert_eq!(nulls.len(), n_nulls, "{block}");
         assert!(nulls.iter().all(|name| block["reasons"][name.as_str()].is_string()), "{block}");
     }
+}
+
+fn interval(low: f64, high: f64) -> Option<Interval> {
+    Some(Interval(Finite::new(low)?, Finite::new(high)?))
 }
 
 /// Returns figures that all support an edge.
@@ -146,6 +167,7 @@ fn figures() -> (DevelopmentSignificance, TestSignificance) {
     let test = TestSignificance {
         years: Finite::new(1.0),
         excess_pct_a_year: Finite::new(3.12),
+        excess_ci95: interval(0.4, 5.84),
         probabilistic_sharpe: Finite::new(0.991),
         years_needed: Finite::new(0.7),
         ..TestSignificance::default()
@@ -160,7 +182,7 @@ fn an_edge_needs_every_figure_and_the_reason_contains_the_decisive_one() {
         let mut development = development.clone();
         let mut test = test.clone();
         change(&mut development, &mut test);
-        let Verdict { verdict, reason } = verdict(&development, &test, n_round_trips);
+        let Verdict { verdict, reason } = judged(&development, &test, n_round_trips);
         (verdict, reason)
     };
     let gain = "the mean excess over holding the market at equal exposure is +3.1 % per year";
@@ -192,6 +214,17 @@ fn an_edge_needs_every_figure_and_the_reason_contains_the_decisive_one() {
              the other half in 50 % of the ways to halve them; less than 50 % is required"
         )
     );
+    assert_eq!(
+        verdict_after(&|_, test| test.excess_ci95 = interval(-0.25, 6.5), 10),
+        inconclusive("the 95 % interval of the excess begins at -0.2 % per year, and more than 0 is required")
+    );
+    assert_eq!(verdict_after(&|_, test| test.excess_ci95 = interval(0.0, 6.2), 10).0, VerdictKind::Inconclusive);
+    let unjudged =
+        verdict(&VerdictInputs { development: &development, test: &test, n_round_trips: 10, label_judged: false });
+    assert_eq!(
+        (unjudged.verdict, unjudged.reason),
+        inconclusive("too few rows have the label to judge it, so the model behind the strategy was not judged")
+    );
     let idle = verdict_after(&|_, test| test.excess_pct_a_year = Finite::new(-0.0), 0);
     let loss = verdict_after(&|_, test| test.excess_pct_a_year = Finite::new(-2.0), 50);
     assert_eq!((idle.0, loss.0), (VerdictKind::NoEdge, VerdictKind::NoEdge));
@@ -206,9 +239,9 @@ fn an_edge_needs_every_figure_and_the_reason_contains_the_decisive_one() {
 fn a_missing_figure_is_never_an_edge_and_the_verdict_contains_its_reason() {
     let gain: Vec<f64> = excess(2, 0.3, 0.0);
     let (sufficient, _) = figures();
-    assert_eq!(verdict(&sufficient, &tested(&gain, 5), 50).verdict, VerdictKind::Edge);
+    assert_eq!(judged(&sufficient, &tested(&gain, 5), 50).verdict, VerdictKind::Edge);
     let assert_inconclusive = |development: &DevelopmentSignificance, test: &TestSignificance, reason: Option<&str>| {
-        let found = verdict(development, test, 50);
+        let found = judged(development, test, 50);
         assert_eq!(found.verdict, VerdictKind::Inconclusive);
         assert!(found.reason.ends_with(reason.unwrap()), "{}", found.reason);
     };
@@ -216,6 +249,10 @@ fn a_missing_figure_is_never_an_edge_and_the_verdict_contains_its_reason() {
     assert_inconclusive(&nothing_tried, &tested(&gain, 5), nothing_tried.reasons.get("pbo"));
     let constant = tested(&[0.01; 60], 5);
     assert_inconclusive(&sufficient, &constant, constant.reasons.get("probabilistic_sharpe"));
+    // Fewer than four blocks have no interval, whatever the probability.
+    let few_blocks = tested(&gain, 80);
+    assert!(few_blocks.probabilistic_sharpe > Finite::new(CONFIDENCE));
+    assert_inconclusive(&sufficient, &few_blocks, few_blocks.reasons.get("excess_ci95"));
     let empty = tested(&[], 5);
     assert_inconclusive(&sufficient, &empty, empty.reasons.get("excess_pct_a_year"));
 }

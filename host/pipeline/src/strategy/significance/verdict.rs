@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::figures::{CONFIDENCE, DevelopmentSignificance, TestSignificance};
-use crate::metrics::{Finite, Reasons};
+use crate::metrics::{Finite, Interval, Reasons};
 
 /// Minimum number of round trips for the verdict `edge`: with fewer, the probabilistic Sharpe ratio
 /// is too optimistic.
@@ -14,6 +14,19 @@ const MIN_ROUND_TRIPS: usize = 10;
 /// The verdict `edge` requires a probability of backtest overfitting below this value; noise has
 /// about 0.5.
 const MAX_PBO: f64 = 0.5;
+
+/// Figures from which the verdict on a strategy follows.
+#[derive(Clone, Copy, Debug)]
+pub struct VerdictInputs<'a> {
+    /// Significance of the choice in the development period.
+    pub development: &'a DevelopmentSignificance,
+    /// Significance of the performance in the test period.
+    pub test: &'a TestSignificance,
+    /// Number of round trips in the test period.
+    pub n_round_trips: usize,
+    /// Whether enough rows had the label of the model to judge it.
+    pub label_judged: bool,
+}
 
 /// The conclusion of a strategy's test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,10 +53,12 @@ pub enum VerdictKind {
 /// Decides whether a strategy has an edge.
 ///
 /// The verdict is `edge` if, in the test period, the probabilistic Sharpe ratio of the excess is at
-/// least 0.975 with at least 10 round trips. The probability of backtest overfitting must also be
-/// below 0.5. If the mean excess is not above 0, the verdict is `no_edge`. A verdict that is
+/// least 0.975 with at least 10 round trips, and the 95 % interval of the mean excess is above 0.
+/// The probability of backtest overfitting must also be below 0.5, and the label of the model must
+/// have been judged. If the mean excess is not above 0, the verdict is `no_edge`. A verdict that is
 /// neither `edge` nor `no_edge` is `inconclusive`.
-pub fn verdict(development: &DevelopmentSignificance, test: &TestSignificance, n_round_trips: usize) -> Verdict {
+pub fn verdict(inputs: &VerdictInputs<'_>) -> Verdict {
+    let VerdictInputs { test, n_round_trips, .. } = *inputs;
     let conclude = |verdict, reason| Verdict { verdict, reason };
     let Some(excess) = test.excess_pct_a_year.map(Finite::get) else {
         let reason = reason_of(&test.reasons, "excess_pct_a_year");
@@ -54,7 +69,7 @@ pub fn verdict(development: &DevelopmentSignificance, test: &TestSignificance, n
         return conclude(VerdictKind::NoEdge, no_gain(excess, n_round_trips));
     }
     let gain = format!("the mean excess over holding the market at equal exposure is {excess:+.1} % per year");
-    match doubt(development, test, n_round_trips) {
+    match doubt(inputs) {
         Some(doubt) => conclude(VerdictKind::Inconclusive, format!("{gain}, but {doubt}")),
         None => {
             let probability = test.probabilistic_sharpe.map_or(0.0, Finite::get);
@@ -83,8 +98,10 @@ fn no_gain(excess: f64, n_round_trips: usize) -> String {
 }
 
 /// Returns a clause on the first figure that is not sufficient for an edge; `None` for an edge.
-fn doubt(development: &DevelopmentSignificance, test: &TestSignificance, n_round_trips: usize) -> Option<String> {
-    // docs/statistics.md documents this order: round trips, probability, overfitting.
+fn doubt(inputs: &VerdictInputs<'_>) -> Option<String> {
+    let VerdictInputs { development, test, n_round_trips, label_judged } = *inputs;
+    // docs/statistics.md documents this order: round trips, probability, interval, overfitting,
+    // label.
     if n_round_trips < MIN_ROUND_TRIPS {
         let trips = round_trips(n_round_trips);
         return Some(format!("it comes from {trips}, and at least {MIN_ROUND_TRIPS} are needed to rule out luck"));
@@ -95,6 +112,9 @@ fn doubt(development: &DevelopmentSignificance, test: &TestSignificance, n_round
     };
     if probability < CONFIDENCE {
         return Some(too_short(probability, test));
+    }
+    if let Some(doubt) = interval_doubt(test) {
+        return Some(doubt);
     }
     match development.pbo.map(Finite::get) {
         None => {
@@ -107,8 +127,22 @@ fn doubt(development: &DevelopmentSignificance, test: &TestSignificance, n_round
             100.0 * pbo,
             100.0 * MAX_PBO
         )),
+        Some(_) if !label_judged => {
+            Some("too few rows have the label to judge it, so the model behind the strategy was not judged".to_owned())
+        }
         Some(_) => None,
     }
+}
+
+/// Returns a clause on the interval of the excess; `None` if the interval is above 0.
+fn interval_doubt(test: &TestSignificance) -> Option<String> {
+    let Some(Interval(low, _)) = test.excess_ci95 else {
+        let reason = reason_of(&test.reasons, "excess_ci95");
+        return Some(format!("the interval of the excess is unknown: {reason}"));
+    };
+    (low.get() <= 0.0).then(|| {
+        format!("the 95 % interval of the excess begins at {:+.1} % per year, and more than 0 is required", low.get())
+    })
 }
 
 fn too_short(probability: f64, test: &TestSignificance) -> String {
