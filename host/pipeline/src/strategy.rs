@@ -126,6 +126,7 @@ fn search_space(inputs: &StrategyInputs<'_>, development: &BacktestPeriod<'_>) -
         entry_score_threshold: inputs.entry_score_threshold,
         exit_score_threshold: inputs.exit_score_threshold,
         base_rate: development.base_rate(inputs.label),
+        n_scored_symbols: development.n_scored_symbols(),
         horizon_bars: inputs.label.horizon_bars as usize,
         // The threshold of a label may be negative, but stops and targets are distances.
         threshold_pct: inputs.label.key.threshold_pct.abs().max(MIN_SCALE_PCT),

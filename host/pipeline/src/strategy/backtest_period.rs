@@ -81,6 +81,11 @@ impl<'a> BacktestPeriod<'a> {
         scores
     }
 
+    /// Returns the number of symbols that have a score.
+    pub(super) fn n_scored_symbols(&self) -> usize {
+        self.signals.n_scored_symbols()
+    }
+
     /// Returns the share of positives among the rows that have both a score and a label known by
     /// the end of these dates. Returns `None` without such rows.
     pub(super) fn base_rate(&self, label: &Label) -> Option<f64> {

@@ -8,10 +8,15 @@
 
 use std::fmt;
 
-use crate::{metrics::Random, rules::RuleListName};
+use crate::{
+    metrics::{MIN_RANKED_SYMBOLS, Random},
+    rules::RuleListName,
+};
 
-/// Possible values of [`StrategyCandidate::score_share`].
+/// Possible values of [`ScoreGate::Share`].
 const SCORE_SHARES: [f64; 5] = [0.05, 0.1, 0.2, 0.3, 0.5];
+/// Possible values of [`ScoreGate::BestOfDate`], each at most half of the symbols.
+const BEST_SYMBOLS: [usize; 4] = [1, 2, 5, 10];
 /// Maximum number of rules that a drawn candidate requires at once.
 const MAX_THRESHOLD: u32 = 3;
 /// Stops in multiples of the label's threshold.
@@ -26,9 +31,8 @@ pub(super) struct StrategyCandidate {
     pub(super) entry: Option<RuleCount>,
     /// Rules that must hold for an exit.
     pub(super) exit: Option<RuleCount>,
-    /// Share of the development period's scores, counted from the highest, at which a position may
-    /// be entered. `None` if scores are not read.
-    pub(super) score_share: Option<f64>,
+    /// Condition on the model's score for an entry. `None` if scores are not read.
+    pub(super) score: Option<ScoreGate>,
     /// Bars after which a position is closed.
     pub(super) holding_bars: usize,
     /// Fall at which a position is closed, in percent.
@@ -38,14 +42,41 @@ pub(super) struct StrategyCandidate {
 }
 
 impl StrategyCandidate {
-    /// Returns the score from which the candidate enters; `None` if scores are not read.
+    /// Returns the share of the development period's scores at which the candidate may enter;
+    /// `None` without such a share.
+    pub(super) fn score_share(&self) -> Option<f64> {
+        match self.score? {
+            ScoreGate::Share(share) => Some(share),
+            ScoreGate::BestOfDate(_) => None,
+        }
+    }
+
+    /// Returns the number of best symbols of each date at which the candidate may enter; `None` if
+    /// symbols are not ranked.
+    pub(super) fn best_symbols(&self) -> Option<usize> {
+        match self.score? {
+            ScoreGate::Share(_) => None,
+            ScoreGate::BestOfDate(n_symbols) => Some(n_symbols),
+        }
+    }
+
+    /// Returns the score from which the candidate enters; `None` if no score is such a threshold.
     ///
     /// * `scores`: the scores of the development period, highest first.
     pub(super) fn score_threshold(&self, scores: &[f32]) -> Option<f32> {
         // At least one score must pass, even if the share is less than one row.
-        let n_passing = (self.score_share? * scores.len() as f64).round().max(1.0) as usize;
+        let n_passing = (self.score_share()? * scores.len() as f64).round().max(1.0) as usize;
         scores.get(n_passing.min(scores.len()).checked_sub(1)?).copied()
     }
+}
+
+/// A condition on the model's score for an entry.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum ScoreGate {
+    /// The score is among this share of the development period's scores, counted from the highest.
+    Share(f64),
+    /// The score is among this many highest scores of all symbols at the same time.
+    BestOfDate(usize),
 }
 
 /// A number of rules of one source that must hold at once.
@@ -107,6 +138,9 @@ pub(super) struct SearchSpace {
     /// Share of positives among the scored rows of the development period; `None` without such
     /// rows.
     pub(super) base_rate: Option<f64>,
+    /// Number of symbols with scores in the development period. Symbols are ranked only in panels
+    /// of at least five of them.
+    pub(super) n_scored_symbols: usize,
     /// Horizon of the label in bars.
     pub(super) horizon_bars: usize,
     /// Absolute value of the label's threshold in percent, at least 1.
@@ -114,10 +148,12 @@ pub(super) struct SearchSpace {
 }
 
 impl SearchSpace {
-    /// Draws candidates: first the job's own strategy and the model alone, if they exist, then
-    /// random ones.
+    /// Draws candidates: first the job's own strategy, the model alone and the best symbols alone,
+    /// if they exist, then random ones.
     pub(super) fn draw(&self, n_candidates: usize, seed: u64) -> Vec<StrategyCandidate> {
-        let mut drawn: Vec<StrategyCandidate> = self.job_strategy().into_iter().chain(self.model_alone()).collect();
+        let best_alone = self.best_symbols().map(|n_symbols| self.plain(None, Some(ScoreGate::BestOfDate(n_symbols))));
+        let named = self.job_strategy().into_iter().chain(self.model_alone()).chain(best_alone);
+        let mut drawn: Vec<StrategyCandidate> = named.collect();
         let mut remaining = self.grid();
         remaining.retain(|candidate| !drawn.contains(candidate));
         let mut random = Random::new(seed, "strategies");
@@ -147,30 +183,38 @@ impl SearchSpace {
 
     /// Returns the strategy that enters at the highest scores; their share equals the base rate.
     fn model_alone(&self) -> Option<StrategyCandidate> {
-        self.base_rate.filter(|&share| share > 0.0).map(|share| self.plain(None, Some(share)))
+        self.base_rate.filter(|&share| share > 0.0).map(|share| self.plain(None, Some(ScoreGate::Share(share))))
+    }
+
+    /// Iterates over the numbers of best symbols per date, ascending.
+    fn best_symbols(&self) -> impl Iterator<Item = usize> + use<> {
+        let n_scored = self.n_scored_symbols;
+        // More than half of the symbols would hardly be a choice.
+        BEST_SYMBOLS.into_iter().filter(move |n| n_scored >= MIN_RANKED_SYMBOLS && 2 * n <= n_scored)
     }
 
     /// Returns a strategy that holds for the label's horizon, without exit rules, stop or target.
-    fn plain(&self, entry: Option<RuleCount>, score_share: Option<f64>) -> StrategyCandidate {
+    fn plain(&self, entry: Option<RuleCount>, score: Option<ScoreGate>) -> StrategyCandidate {
         let holding_bars = self.horizon_bars.max(1);
-        StrategyCandidate { entry, exit: None, score_share, holding_bars, stop_pct: None, target_pct: None }
+        StrategyCandidate { entry, exit: None, score, holding_bars, stop_pct: None, target_pct: None }
     }
 
     /// Returns all candidates. An entry needs rules or a score.
     fn grid(&self) -> Vec<StrategyCandidate> {
-        let mut score_shares = vec![None];
+        let mut scores = vec![None];
         if self.base_rate.is_some() {
-            score_shares.extend(SCORE_SHARES.map(Some));
+            scores.extend(SCORE_SHARES.map(|share| Some(ScoreGate::Share(share))));
         }
+        scores.extend(self.best_symbols().map(|n_symbols| Some(ScoreGate::BestOfDate(n_symbols))));
         let holding_bars = self.holding_bars();
         let exits = rule_counts(&self.n_exit_rules);
         // Candidates are drawn by index, so the order of these loops determines the results.
         let mut grid = Vec::new();
         for &entry in &rule_counts(&self.n_entry_rules) {
-            for &score_share in score_shares.iter().filter(|share| entry.is_some() || share.is_some()) {
+            for &score in scores.iter().filter(|score| entry.is_some() || score.is_some()) {
                 for &exit in &exits {
                     for &holding_bars in &holding_bars {
-                        let candidate = StrategyCandidate { exit, holding_bars, ..self.plain(entry, score_share) };
+                        let candidate = StrategyCandidate { exit, holding_bars, ..self.plain(entry, score) };
                         grid.extend(self.with_stops_and_targets(candidate));
                     }
                 }

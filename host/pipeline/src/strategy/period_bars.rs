@@ -24,6 +24,8 @@ pub(super) struct PeriodBars<'a> {
 pub(super) struct SymbolBars<'a> {
     /// Index of the period's first bar among all bars of the symbol.
     pub(super) first_bar: usize,
+    /// Start of each bar, seconds since 1970-01-01 UTC.
+    pub(super) time: &'a [i64],
     /// Prices of the bars.
     pub(super) prices: PeriodPrices<'a>,
     /// Index of each bar's date among the dates of the period.
@@ -46,6 +48,7 @@ impl<'a> PeriodBars<'a> {
         let symbols: Vec<SymbolBars<'a>> = symbols
             .map(|(((series, days), bars), row)| SymbolBars {
                 first_bar: bars.start,
+                time: &series.time[bars.clone()],
                 date_idx: days[bars.clone()].iter().map(date_idx).collect(),
                 prices: PeriodPrices {
                     open: &series.open[bars.clone()],

@@ -61,6 +61,9 @@ pub struct StrategyParameters {
     pub probability_threshold_deviations: Option<Finite>,
     /// Share of the development period's scores that reach the threshold.
     pub probability_share: Option<Finite>,
+    /// Number of symbols that may be entered at one time: the ones with the highest scores. Results
+    /// of earlier versions do not have this field.
+    pub best_symbols: Option<usize>,
     /// Number of bars after which a position is closed.
     pub holding_bars: usize,
     /// Fall below the entry price, in percent, at which a position is sold.
@@ -206,7 +209,8 @@ pub(super) fn parameters(
         probability_threshold: reasons.figure("probability_threshold", probability.map(shortest_decimal)),
         probability_threshold_deviations: reasons
             .figure("probability_threshold_deviations", deviations.map(shortest_decimal)),
-        probability_share: reasons.figure("probability_share", candidate.score_share.ok_or_else(no_score)),
+        probability_share: reasons.figure("probability_share", candidate.score_share().ok_or_else(no_score)),
+        best_symbols: reasons.value("best_symbols", candidate.best_symbols().ok_or_else(|| absent("rank of symbols"))),
         holding_bars: candidate.holding_bars,
         stop_pct: reasons.figure("stop_pct", candidate.stop_pct.ok_or_else(|| absent("stop"))),
         target_pct: reasons.figure("target_pct", candidate.target_pct.ok_or_else(|| absent("target"))),
@@ -242,7 +246,8 @@ fn short_text(candidate: &StrategyCandidate) -> String {
     };
     let parts = [
         rules("entry", candidate.entry),
-        candidate.score_share.map(|share| format!("top {:.0} % of scores", 100.0 * share)),
+        candidate.score_share().map(|share| format!("top {:.0} % of scores", 100.0 * share)),
+        candidate.best_symbols().map(|n| format!("the {n} highest score{} of the date", plural(n))),
         rules("exit", candidate.exit),
         Some(format!("held for at most {} bar{}", candidate.holding_bars, plural(candidate.holding_bars))),
         candidate.stop_pct.map(|pct| format!("stop {pct} %")),

@@ -3,7 +3,8 @@
 //! In: the [`PeriodBars`], the rules with the dates on which they may be followed, and the scores.
 //! Out: the [`Signals`] of a candidate. The rules that hold are counted once per source and bar, so
 //! a candidate costs one comparison per bar. A bar without a row has no signal; a rule on a NaN
-//! value and an unresolved rule are not satisfied.
+//! value and an unresolved rule are not satisfied. Symbols are ranked among the scores of one time,
+//! so a signal never depends on a score of a later bar.
 
 use std::ops::Range;
 
@@ -45,6 +46,8 @@ pub(super) struct SignalTable {
 struct SymbolSignals {
     rule_counts: PerSide<RuleCounts>,
     score: Vec<f32>,
+    /// Number of symbols with a higher score at the time of each bar; `u32::MAX` without a score.
+    n_higher: Vec<u32>,
 }
 
 /// Returns the number of rules of each source that a candidate may count. A mined list is usable
@@ -72,9 +75,37 @@ impl SignalTable {
             SymbolSignals {
                 rule_counts: PerSide::from_fn(|side| counter.count_all(rules, side)),
                 score: symbol.row.iter().map(|row| row.map_or(f32::NAN, |row| scores[row as usize])).collect(),
+                n_higher: vec![u32::MAX; symbol.row.len()],
             }
         };
-        Self { symbols: bars.symbols.iter().map(symbol_signals).collect() }
+        let mut table = Self { symbols: bars.symbols.iter().map(symbol_signals).collect() };
+        table.rank_symbols(bars);
+        table
+    }
+
+    /// Counts the symbols with a higher score at the time of each bar.
+    fn rank_symbols(&mut self, bars: &PeriodBars<'_>) {
+        let scored = |(symbol_idx, (signals, symbol)): (usize, (&SymbolSignals, &SymbolBars<'_>))| {
+            let bars = signals.score.iter().zip(symbol.time).enumerate();
+            let bars = bars.filter(|(_, (score, _))| !score.is_nan());
+            bars.map(|(bar, (&score, &time))| ScoredBar { time, score, symbol_idx, bar }).collect::<Vec<_>>()
+        };
+        let mut scored: Vec<ScoredBar> = self.symbols.iter().zip(&bars.symbols).enumerate().flat_map(scored).collect();
+        scored.sort_unstable_by(|a, b| a.time.cmp(&b.time).then(b.score.total_cmp(&a.score)));
+        for bars_of_time in scored.chunk_by(|a, b| a.time == b.time) {
+            let mut n_higher = 0;
+            // Symbols with equal scores share the place of the first one, so that the order of the
+            // symbols in the job does not select one of them.
+            for tie in bars_of_time.chunk_by(|a, b| a.score == b.score) {
+                tie.iter().for_each(|it| self.symbols[it.symbol_idx].n_higher[it.bar] = n_higher);
+                n_higher += tie.len() as u32;
+            }
+        }
+    }
+
+    /// Returns the number of symbols that have a score.
+    pub(super) fn n_scored_symbols(&self) -> usize {
+        self.symbols.iter().filter(|signals| signals.score.iter().any(|score| !score.is_nan())).count()
     }
 
     /// Returns all rows that have a score, with the score.
@@ -94,14 +125,26 @@ impl SignalTable {
         candidate: &StrategyCandidate,
         score_threshold: Option<f32>,
     ) -> Signals {
-        let SymbolSignals { rule_counts, score } = &self.symbols[symbol_idx];
+        let SymbolSignals { rule_counts, score, n_higher } = &self.symbols[symbol_idx];
+        let best_symbols = candidate.best_symbols();
         // A bar without a score has NaN instead, which passes no threshold.
-        let passes = |bar: usize| score_threshold.is_none_or(|threshold| score[bar] >= threshold);
+        let passes = |bar: usize| {
+            score_threshold.is_none_or(|threshold| score[bar] >= threshold)
+                && best_symbols.is_none_or(|n_symbols| (n_higher[bar] as usize) < n_symbols)
+        };
         let entry = |bar| candidate.entry.is_none_or(|count| holds(&rule_counts.entry, count, bar)) && passes(bar);
         let exit = |bar| candidate.exit.is_some_and(|count| holds(&rule_counts.exit, count, bar));
         let bars = 0..score.len();
         Signals { entry: bars.clone().map(entry).collect(), exit: bars.map(exit).collect() }
     }
+}
+
+/// A bar with a score.
+struct ScoredBar {
+    time: i64,
+    score: f32,
+    symbol_idx: usize,
+    bar: usize,
 }
 
 fn holds(counts: &RuleCounts, count: RuleCount, bar: usize) -> bool {

@@ -41,7 +41,11 @@ fn describe(parameters: &StrategyParameters, n_candidates: usize) -> String {
         let threshold = number(parameters.probability_threshold, 3);
         format!("the model's score is at least {threshold} (the highest {:.0} % in development)", 100.0 * share.get())
     });
-    let entries = [rule_condition(parameters.entry_score_threshold, &parameters.entry_rules), min_score];
+    let best_symbols = parameters.best_symbols.map(|n_symbols| match n_symbols {
+        1 => "the model's score is the highest of all symbols on the date".to_owned(),
+        _ => format!("the model's score is among the {n_symbols} highest of all symbols on the date"),
+    });
+    let entries = [rule_condition(parameters.entry_score_threshold, &parameters.entry_rules), min_score, best_symbols];
     let exits = [
         rule_condition(parameters.exit_score_threshold, &parameters.exit_rules),
         Some(format!("{} bars have passed since the entry", parameters.holding_bars)),
@@ -174,3 +178,13 @@ mod tests {
         assert_eq!(text, "verdict: no edge · the excess is negative");
     }
 }
+    #[test]
+    fn a_rank_of_symbols_is_a_condition_to_buy() {
+        let none = json!({ "source": "none", "rules": [] });
+        let text = strategy(
+            &no_edge(),
+            &report(&json!({ "entry_rules": none, "exit_rules": none, "best_symbols": 2, "holding_bars": 5 })),
+        );
+        assert!(text.contains("the model's score is among the 2 highest of all symbols on the date"), "{text}");
+    }
+

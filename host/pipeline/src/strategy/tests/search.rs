@@ -127,7 +127,7 @@ fn each_block_follows_the_rules_of_its_fold_and_the_test_the_last_ones() {
     let candidate = StrategyCandidate {
         entry: Some(RuleCount { source: RuleSource::Stable, threshold: 1 }),
         exit: None,
-        score_share: None,
+        score: None,
         holding_bars: 1,
         stop_pct: None,
         target_pct: None,
@@ -183,10 +183,10 @@ fn candidates_are_distinct_and_begin_with_the_job_and_the_model() {
     );
     let drawn = space_of(&inputs).draw(2, inputs.seed);
     let one_job_rule = Some(RuleCount { source: RuleSource::Job, threshold: 1 });
-    assert_eq!((drawn[0].entry, drawn[0].exit, drawn[0].score_share), (one_job_rule, one_job_rule, None));
+    assert_eq!((drawn[0].entry, drawn[0].exit, drawn[0].score), (one_job_rule, one_job_rule, None));
     let model_alone = drawn[1];
     assert_eq!((model_alone.entry, model_alone.exit, model_alone.holding_bars), (None, None, 1));
-    let share = model_alone.score_share.unwrap();
+    let share = model_alone.score_share().unwrap();
     assert!((share - base_rate).abs() < 0.06, "{share}, base rate {base_rate}");
     assert!(report.candidates[1].strategy.contains(&format!("{:.0} %", 100.0 * share)));
     let mut names: Vec<&str> = report.candidates.iter().map(|row| row.strategy.as_str()).collect();
@@ -265,7 +265,7 @@ fn a_strategy_that_is_always_in_differs_from_the_market_by_costs_only() {
     let candidate = StrategyCandidate {
         entry: Some(RuleCount { source: RuleSource::Job, threshold: 1 }),
         exit: None,
-        score_share: None,
+        score: None,
         holding_bars: N_DAYS,
         stop_pct: None,
         target_pct: None,
@@ -354,7 +354,7 @@ fn missing_bars_of_a_symbol_cause_no_excess_of_a_strategy_that_is_always_in() {
     let always = StrategyCandidate {
         entry: None,
         exit: None,
-        score_share: None,
+        score: None,
         holding_bars: usize::MAX,
         stop_pct: None,
         target_pct: None,
