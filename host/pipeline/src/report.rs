@@ -137,7 +137,9 @@ pub struct Backtest {
 impl Backtest {
     /// Returns the placeholder of every successful job.
     fn pending() -> Self {
-        Self { status: "pending".to_owned(), note: "Backtesting requires full strategy deployment".to_owned() }
+        let note = "Backtesting requires full strategy deployment. The backtest on past bars is in \
+                    strategy_optimization.development and strategy_optimization.test.";
+        Self { status: "pending".to_owned(), note: note.to_owned() }
     }
 }
 

@@ -124,7 +124,6 @@ fn result_checks(id: &str, result: &Value) -> Vec<Check> {
         is("/status", json!("success")),
         is("/phase", json!("complete")),
         is("/backtest_results/status", json!("pending")),
-        is("/backtest_results/note", json!("Backtesting requires full strategy deployment")),
         is("/design_config/forward_returns_days_options", json!([5, 10])),
         is("/design_config/profit_threshold_options", json!([2.0, 3.0])),
         is("/design_config/n_iter_search", json!(8)),
@@ -133,6 +132,8 @@ fn result_checks(id: &str, result: &Value) -> Vec<Check> {
         is("/design_config/train_neural_networks", json!(false)),
         is("/design_config/train_lstm", json!(false)),
     ];
+    let note = result.pointer("/backtest_results/note");
+    checks.push(check(note.is_some_and(Value::is_string), "/backtest_results/note is a text"));
     let name = result.pointer("/model_metrics/model_name");
     checks.push(check(name.is_some_and(Value::is_string), "/model_metrics/model_name names a model"));
     for metric in ["f1", "precision", "recall", "auc"] {

@@ -106,7 +106,11 @@ fn the_result_has_the_fields_of_the_contract() {
     assert_eq!(metrics["label"]["horizon_days"], 1);
     assert_eq!(
         result["backtest_results"],
-        json!({"status": "pending", "note": "Backtesting requires full strategy deployment"})
+        json!({
+            "status": "pending",
+            "note": "Backtesting requires full strategy deployment. The backtest on past bars is in \
+                     strategy_optimization.development and strategy_optimization.test."
+        })
     );
     assert_eq!(result["design_config"]["cv_folds"], 3);
     assert_eq!(result["models"][1]["status"], "skipped");

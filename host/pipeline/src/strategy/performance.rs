@@ -12,7 +12,8 @@ use crate::metrics::{Finite, Reasons, UndefinedError, sharpe_ratio};
 pub struct ReturnFigures {
     /// Compounded return, in percent.
     pub total_return_pct: Option<Finite>,
-    /// Constant annual rate that compounds to the total return, in percent.
+    /// Constant annual rate that compounds to the total return, in percent; null if the dates cover
+    /// less than a year.
     pub annual_return_pct: Option<Finite>,
     /// Annualised Sharpe ratio without a risk-free rate (Sharpe 1994).
     pub sharpe: Option<Finite>,
@@ -107,9 +108,16 @@ fn total_return(returns: &[f64]) -> f64 {
 
 /// Returns the constant annual rate that compounds to the total return:
 /// `(1 + total)^(dates_per_year / n_dates) - 1`.
+///
+/// # Errors
+/// Returns the reason if the returns cover less than a year. A rate per year would state a return
+/// that was never earned, such as 200 % from 12 % in five weeks.
 fn annual_return(returns: &[f64], dates_per_year: f64) -> Result<f64, UndefinedError> {
-    if returns.is_empty() {
-        return Err(UndefinedError::because("the period has no dates"));
+    if (returns.len() as f64) < dates_per_year {
+        let n_dates = returns.len();
+        return Err(UndefinedError::because(format!(
+            "found {n_dates} dates, expected at least a year of {dates_per_year:.0}: see the total return"
+        )));
     }
     // The power of a negative number is NaN, so an equity below 0 is treated as a total loss.
     let equity = (1.0 + total_return(returns)).max(0.0);
@@ -136,4 +144,23 @@ fn max_drawdown(returns: &[f64]) -> f64 {
         drawdown = drawdown.max(1.0 - equity / peak);
     }
     drawdown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_of_less_than_a_year_has_no_annual_return_and_a_reason() {
+        let returns = [0.001; 252];
+        let short = figures(&returns[..251], 252.0);
+        assert_eq!(short.annual_return_pct, None);
+        let reason = "found 251 dates, expected at least a year of 252: see the total return";
+        assert_eq!(short.reasons.get("annual_return_pct"), Some(reason));
+        assert!(short.total_return_pct.is_some());
+        let year = figures(&returns, 252.0);
+        assert!((year.annual_return_pct.unwrap().get() - year.total_return_pct.unwrap().get()).abs() < 1e-9);
+        let two_years = figures(&[0.001; 504], 252.0);
+        assert!((two_years.annual_return_pct.unwrap().get() - 100.0 * (1.001_f64.powi(252) - 1.0)).abs() < 1e-9);
+    }
 }

@@ -1,7 +1,8 @@
 //! Formats the strategy of a result: the verdict, the conditions to buy and to sell, and the
-//! performance in the test.
+//! performance in the development period and in the test.
 
 use oculus_pipeline::metrics::Finite;
+use oculus_pipeline::strategy::performance::Performance;
 use oculus_pipeline::strategy::significance::{DevelopmentSignificance, TestSignificance, Verdict, VerdictKind};
 use oculus_pipeline::strategy::{
     FollowedCondition, FollowedRules, FollowedSource, PeriodReport, StrategyParameters, StrategyReport,
@@ -28,7 +29,7 @@ pub(super) fn strategy(verdict: &Verdict, report: &StrategyReport) -> String {
     let parameters = describe(parameters, report.n_candidates);
     format!(
         "{verdict}\n{parameters}\n{}\n{}",
-        figures(test),
+        figures(development, test),
         reliability(&development.significance, &test.significance)
     )
 }
@@ -79,24 +80,35 @@ fn condition(condition: &FollowedCondition) -> String {
     super::rules::condition(feature, operator.sign(), threshold.map(Finite::get))
 }
 
-/// Returns a table that compares the strategy's figures in the test with those of the market.
-fn figures(test: &PeriodReport<TestSignificance>) -> String {
-    let period = format!("{} to {}, after costs", test.from, test.to);
-    let mut table = table([period.as_str(), "strategy", "market at equal exposure", "always in"]);
-    let compared = [&test.performance.figures, &test.buy_and_hold, &test.always_in];
-    let mut add = |name: &str, cells: [String; 3]| {
-        let [strategy, market, always] = cells;
-        table.add_row([name.to_owned(), strategy, market, always]);
+/// Returns a table of the strategy's figures in development and in the test, next to those of the
+/// market in the test.
+fn figures(development: &PeriodReport<DevelopmentSignificance>, test: &PeriodReport<TestSignificance>) -> String {
+    let mut table = table(["after costs", "development", "test", "market at equal exposure, test", "always in, test"]);
+    let compared = [&development.performance.figures, &test.performance.figures, &test.buy_and_hold, &test.always_in];
+    let mut add = |name: &str, cells: [String; 4]| {
+        table.add_row([name.to_owned()].into_iter().chain(cells));
     };
+    // The market's figures in development would be a fifth column, and do not fit a terminal.
+    let both = |cells: [String; 2]| {
+        let [development, test] = cells;
+        [development, test, String::new(), String::new()]
+    };
+    add("dates", both([period(&development.from, &development.to), period(&test.from, &test.to)]));
     add("return %", compared.map(|figures| number(figures.total_return_pct, 1)));
     add("return % per year", compared.map(|figures| number(figures.annual_return_pct, 1)));
     add("Sharpe ratio", compared.map(|figures| number(figures.sharpe, 2)));
     add("Sortino ratio", compared.map(|figures| number(figures.sortino, 2)));
     add("maximum drawdown %", compared.map(|figures| number(figures.max_drawdown_pct, 1)));
-    let traded = format!("{}, {} won", test.performance.n_trades, percent(test.performance.hit_rate));
-    add("round trips", [traded, String::new(), String::new()]);
-    add("invested", [percent(test.performance.exposure), String::new(), String::new()]);
+    let strategies = [&development.performance, &test.performance];
+    let traded = |performance: &Performance| format!("{}, {} won", performance.n_trades, percent(performance.hit_rate));
+    add("round trips", both(strategies.map(traded)));
+    add("invested", both(strategies.map(|performance| percent(performance.exposure))));
     table.to_string()
+}
+
+/// Returns the first and the last date of a period on two lines.
+fn period(from: &str, to: &str) -> String {
+    format!("{from}\nto {to}")
 }
 
 /// Returns a table of the figures that state whether the result may be due to chance or
@@ -105,7 +117,7 @@ fn reliability(development: &DevelopmentSignificance, test: &TestSignificance) -
     let mut table = table(["reliability", "", "required"]);
     let excess = with_interval(test.excess_pct_a_year, test.excess_ci95, 1);
     for (name, value, required) in [
-        ("mean excess over the market, % per year", excess, "more than 0"),
+        ("mean excess over the market, % per year", excess, "an interval above 0"),
         ("probabilistic Sharpe ratio of the excess", number(test.probabilistic_sharpe, 3), "0.975 or more"),
         ("years of test needed for significance", number(test.years_needed, 1), "at most those available"),
         ("probability of overfitting (PBO)", number(development.pbo, 2), "less than 0.50"),
@@ -127,18 +139,20 @@ mod tests {
             json!({ "total_return_pct": 12.345, "annual_return_pct": 30.0, "sharpe": sharpe, "sortino": null,
                 "max_drawdown_pct": 4.0 })
         };
-        let mut performance = figures(1.5);
-        let traded = json!({ "n_trades": 12, "hit_rate": 0.583, "mean_trade_pct": 1.0, "exposure": 0.31,
-            "turnover_a_year": 9.0 });
-        performance.as_object_mut().unwrap().extend(traded.as_object().unwrap().clone());
-        let period = |significance: Value| {
-            json!({ "from": "2024-01-02", "to": "2024-06-03", "n_dates": 100, "performance": performance,
+        let period = |from: &str, sharpe: f64, traded: Value, significance: Value| {
+            let mut performance = figures(sharpe);
+            performance.as_object_mut().unwrap().extend(traded.as_object().unwrap().clone());
+            json!({ "from": from, "to": "2024-06-03", "n_dates": 100, "performance": performance,
                 "buy_and_hold": figures(0.7), "always_in": figures(0.8), "significance": significance })
+        };
+        let traded = |n_trades: usize, hit_rate: f64| {
+            json!({ "n_trades": n_trades, "hit_rate": hit_rate, "mean_trade_pct": 1.0, "exposure": 0.31,
+                "turnover_a_year": 9.0 })
         };
         serde_json::from_value(json!({
             "n_candidates": 128, "n_eligible": 100, "cost_bps": 5.0, "candidates": [], "parameters": parameters,
-            "development": period(json!({})),
-            "test": period(json!({ "n_dates": 100, "n_round_trips": 12 })),
+            "development": period("2021-01-04", 2.5, traded(40, 0.625), json!({})),
+            "test": period("2024-01-02", 1.5, traded(12, 0.583), json!({ "n_dates": 100, "n_round_trips": 12 })),
         }))
         .unwrap()
     }
@@ -165,19 +179,22 @@ mod tests {
             "  RSI_14 <= 34.6 and ADX > 22.0",
             "and the model's score is at least 0.834 (the highest 20 % in development)",
             "or the price is 3 % below the entry",
-            "12, 58 % won",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }
+        let cells = |name: &str| {
+            let line = text.lines().find(|line| line.contains(name)).unwrap();
+            line.split(['│', '┆'])
+                .map(|cell| cell.trim().to_owned())
+                .filter(|cell| !cell.is_empty())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(cells("dates"), ["dates", "2021-01-04", "2024-01-02"]);
+        assert_eq!(cells("round trips"), ["round trips", "40, 63 % won", "12, 58 % won"]);
+        assert_eq!(cells("Sharpe ratio"), ["Sharpe ratio", "2.50", "1.50", "0.70", "0.80"]);
         assert!(!text.contains("above the entry"), "{text}");
     }
 
-    #[test]
-    fn without_a_chosen_strategy_only_the_verdict_is_printed() {
-        let text = strategy(&no_edge(), &report(&Value::Null));
-        assert_eq!(text, "verdict: no edge · the excess is negative");
-    }
-}
     #[test]
     fn a_rank_of_symbols_is_a_condition_to_buy() {
         let none = json!({ "source": "none", "rules": [] });
@@ -188,3 +205,9 @@ mod tests {
         assert!(text.contains("the model's score is among the 2 highest of all symbols on the date"), "{text}");
     }
 
+    #[test]
+    fn without_a_chosen_strategy_only_the_verdict_is_printed() {
+        let text = strategy(&no_edge(), &report(&Value::Null));
+        assert_eq!(text, "verdict: no edge · the excess is negative");
+    }
+}
