@@ -3,7 +3,7 @@
 //! In: queues in order of priority. Out: claims. Invariant: the first queue has priority, but the
 //! other queues do not starve. For every eighth job, another queue is polled first.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oculus_system::backoff::{Backoff, jittered};
 use redis::RedisResult;
@@ -15,6 +15,12 @@ use super::redis_client::RedisClient;
 /// The longest time for which a blocking wait lasts, if the worker has only one queue.
 const WAKE_UP_EVERY: Duration = Duration::from_secs(2);
 
+/// The time after which a wait that fails was not rejected at once.
+const LONG_WAIT: Duration = Duration::from_millis(200);
+
+/// The longest pause after a failure.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
 /// The interval at which several queues are polled.
 const POLL_EVERY: Duration = Duration::from_millis(500);
 
@@ -25,7 +31,11 @@ pub(super) struct QueuePoller {
     /// The client for commands that block for up to [`WAKE_UP_EVERY`]. Other calls must not use
     /// this client, because they would have to wait for the blocking command.
     blocking_client: RedisClient,
-    backoff: Backoff,
+    /// The pauses after failed fetches. They are separate from the pauses after failed waits, because
+    /// the connection of the waits can fail while the one of the fetches works.
+    fetch_backoff: Backoff,
+    /// The pauses after failed waits.
+    wait_backoff: Backoff,
     /// The number of entries fetched so far.
     n_fetched: usize,
     /// True if the last fetch failed.
@@ -42,7 +52,8 @@ impl QueuePoller {
         Self {
             queues,
             blocking_client,
-            backoff: Backoff::up_to(Duration::from_secs(5)),
+            fetch_backoff: Backoff::up_to(LONGEST_PAUSE),
+            wait_backoff: Backoff::up_to(LONGEST_PAUSE),
             n_fetched: 0,
             is_failing: false,
         }
@@ -54,6 +65,9 @@ impl QueuePoller {
         // If this fails, the Redis client logs the error and `wait` pauses.
         let fetched = self.try_fetch().await;
         self.is_failing = fetched.is_err();
+        if !self.is_failing {
+            self.fetch_backoff.reset();
+        }
         let fetched = fetched.ok().flatten();
         self.n_fetched += usize::from(fetched.is_some());
         fetched
@@ -61,8 +75,9 @@ impl QueuePoller {
 
     /// Waits until there may be an entry to fetch. The future may be dropped at any time.
     pub(super) async fn wait(&mut self) {
+        let started = Instant::now();
         let waited = match self.queues.as_slice() {
-            _ if self.is_failing => return tokio::time::sleep(self.backoff.pause()).await,
+            _ if self.is_failing => return tokio::time::sleep(self.fetch_backoff.pause()).await,
             [only] => only.wait(&self.blocking_client, WAKE_UP_EVERY).await,
             // The blocking command can wait for only one list, so several queues are polled. The
             // jitter keeps workers that started together from polling at the same times.
@@ -71,10 +86,14 @@ impl QueuePoller {
                 Ok(())
             }
         };
-        match waited {
-            Ok(()) => self.backoff.reset(),
-            // Without a pause, an unavailable Redis would be polled in a busy loop.
-            Err(_) => tokio::time::sleep(self.backoff.pause()).await,
+        // A wait that lasts and then fails, such as one whose connection Redis closes because it is
+        // idle, begins a new outage. The pauses grow only for waits that fail at once.
+        if waited.is_ok() || started.elapsed() > LONG_WAIT {
+            self.wait_backoff.reset();
+        }
+        // Without a pause, an unavailable Redis would be polled in a busy loop.
+        if waited.is_err() {
+            tokio::time::sleep(self.wait_backoff.pause()).await;
         }
     }
 

@@ -1,6 +1,7 @@
 //! The queue's scripts with a real redis-server, through the interface of the queue.
 
 mod faults;
+mod reconnect;
 mod snapshot;
 
 use std::collections::{HashMap, HashSet};
