@@ -132,8 +132,13 @@ impl<'a> JobWatcher<'a> {
                 () = tokio::time::sleep(POLL_INTERVAL) => false,
             };
             let result = self.client.result(&self.id).await?;
-            if is_final || result != self.previous {
+            if is_final || (result.is_some() && result != self.previous) {
                 break result;
+            }
+            // A worker removes the earlier result when it starts the job. From then on, any result
+            // is the one of this run, even if it equals the earlier one.
+            if result.is_none() {
+                self.previous = None;
             }
         };
         // The result and the last event are written in one step, so the client may read the result

@@ -101,13 +101,14 @@ impl Queue {
         self.redis.invoke("rights", &scripts::RIGHTS.arg(commands)).await
     }
 
-    /// Stores the job id of a claim, as soon as it has been read. Does nothing if the claim is
-    /// lost.
+    /// Stores the job id of a claim, as soon as it has been read, and removes the result of an
+    /// earlier failure of the job. Does nothing if the claim is lost.
     ///
     /// # Errors
     /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
     pub async fn name_claim(&self, claim: ClaimId, id: &str) -> RedisResult<()> {
         let mut call = self.holder_call(&scripts::NAME, claim);
+        self.add_job_keys(&mut call, id);
         call.arg(id);
         self.redis.invoke(&self.step("name"), &call).await
     }
@@ -259,7 +260,8 @@ impl Queue {
         call
     }
 
-    /// Adds the keys of a job to a call, in the order that `start.lua` and `finish.lua` expect.
+    /// Adds the keys of a job to a call, in the order that `name.lua`, `start.lua` and
+    /// `finish.lua` expect.
     fn add_job_keys(&self, call: &mut ScriptInvocation, id: &str) {
         let keys = &self.keys;
         call.key(keys.result(id)).key(channel(id)).key(keys.running(id)).key(keys.count(id)).key(keys.done(id));

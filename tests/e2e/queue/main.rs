@@ -3,6 +3,7 @@
 mod faults;
 mod reconnect;
 mod snapshot;
+mod stale_results;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;

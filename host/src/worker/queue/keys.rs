@@ -92,9 +92,9 @@ impl Keys {
             (self.count("x"), &[&["HINCRBY", "x", "1"], &["HGET", "x"], &["HLEN"], &["DEL"]]),
             (self.done("x"), &[&["SET", "x"], &["GET"], &["EXISTS"], &["EXPIRE", "1"], &["DEL"]]),
             (self.dead(), &[&["LPUSH", "x"], &["LLEN"]]),
-            (self.result("x"), &[&["SET", "x"], &["EXISTS"], &["EXPIRE", "1"]]),
+            (self.result("x"), &[&["SET", "x"], &["EXISTS"], &["EXPIRE", "1"], &["DEL"]]),
             (payload, &[&["GETRANGE", "0", "1"]]),
-            (channel("x"), &[&["SET", "x"], &["PUBLISH", "x"]]),
+            (channel("x"), &[&["SET", "x"], &["PUBLISH", "x"], &["DEL"]]),
         ];
         // In all of these commands, the key is the first argument.
         let commands = needed.iter().flat_map(|(key, commands)| {

@@ -1,5 +1,5 @@
 -- Determines which attempt owns the result and the counts of a job. This file is prepended to
--- FINISH and REAP.
+-- NAME, FINISH and REAP.
 
 -- Returns whether the result and the counts of a job belong to another attempt: one that is
 -- running, or one that has succeeded. If the lease of a running token is gone, the token is left

@@ -1,5 +1,5 @@
 -- Decides whether the job of a claim runs. The worker calls it after it has read the id and the
--- payload.
+-- payload. If the job runs, its earlier result is removed.
 --
 -- KEYS: leases, claim, result, progress channel, running token, counts, success.
 -- ARGV: token, boot id, job id, SHA-256 of the payload, final progress event.
@@ -42,4 +42,10 @@ if not attempt then
   redis.call('HSET', claim, 'id', id, 'attempt', attempt)
   redis.call('SET', running, token)
 end
+-- A backend that polls takes any value for the outcome of this run, so the result and the last event
+-- of an earlier run are removed, together with the mark of its success. No attempt has written a
+-- result since the start of this one, so a repeated call removes nothing new.
+redis.call('DEL', result)
+redis.call('DEL', channel)
+redis.call('DEL', done)
 return {'run', tonumber(attempt), tonumber(redis.call('HGET', count, 'crashes') or 0)}
