@@ -56,17 +56,20 @@ impl JobClient {
         &self.queue
     }
 
-    /// Submits a job: stores its payload, then pushes its id.
+    /// Submits a job: stores its payload, then pushes its id. Returns the number of entries that wait
+    /// in front of it.
     ///
     /// # Errors
     /// Returns an error if Redis rejects a command or the connection breaks.
-    pub(super) async fn submit(&self, id: &str, payload: &str) -> anyhow::Result<()> {
+    pub(super) async fn submit(&self, id: &str, payload: &str) -> anyhow::Result<u64> {
         let mut connection = self.connection.clone();
         let key = format!("{}:{id}", self.job_prefix);
         // The payload is stored first, because a worker may pop the id as soon as it is pushed.
         let () = cmd("SET").arg(key).arg(payload).query_async(&mut connection).await.context("cannot store the job")?;
         let pushed = cmd(self.push).arg(&self.queue).arg(id).query_async(&mut connection).await;
-        pushed.with_context(|| format!("cannot push the job to `{}`", self.queue))
+        let length: u64 = pushed.with_context(|| format!("cannot push the job to `{}`", self.queue))?;
+        // The reply is the length of the list, which includes this job.
+        Ok(length.saturating_sub(1))
     }
 
     async fn result(&self, id: &str) -> anyhow::Result<Option<String>> {

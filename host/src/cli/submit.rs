@@ -61,7 +61,8 @@ pub(super) async fn run(config: &Config, args: &SubmitArgs) -> anyhow::Result<Ex
 }
 
 async fn submit(client: &JobClient, id: &str, payload: &str) -> anyhow::Result<()> {
-    client.submit(id, payload).await?;
-    eprintln!("job {id} is in the queue {}", client.queue());
+    let n_in_front = client.submit(id, payload).await?;
+    let place = if n_in_front == 0 { String::new() } else { format!(", behind {n_in_front} waiting jobs") };
+    eprintln!("job {id} is in the queue {}{place}", client.queue());
     Ok(())
 }

@@ -204,6 +204,7 @@ mod tests {
             payload_sha256: String::new(),
             attempt: 1,
             crashes: 2,
+            queue_length: 0,
         };
         let outcome = AttemptOutcome::Died(death)
             .into_claim_outcome(&job, &mut EventStamper::new("j", Instant::now()), Phase::Training)

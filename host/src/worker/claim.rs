@@ -14,6 +14,8 @@ pub struct Claim {
     pub id: ClaimId,
     /// The first [`MAX_BYTES`](super::entry::MAX_BYTES) + 1 bytes of the entry.
     pub entry: Vec<u8>,
+    /// The number of entries that still waited in the queue when this one was claimed.
+    pub queue_length: u64,
 }
 
 /// The identity of a claim. A holder must match both parts, because a token can repeat if Redis

@@ -36,6 +36,8 @@ pub struct AdmittedJob {
     pub attempt: u32,
     /// The number of earlier attempts whose job process died.
     pub crashes: u32,
+    /// The number of entries that still waited in the queue when this one was claimed.
+    pub queue_length: u64,
 }
 
 /// The decision about a claim.
@@ -129,7 +131,9 @@ async fn start(queue: &Queue, claim: &Claim, job: ParsedJob) -> RedisResult<Admi
     match queue.start(claim.id, &job.id, &job.payload_sha256).await? {
         Start::Run { attempt, crashes } => {
             let ParsedJob { id, build_id, payload, payload_sha256 } = job;
-            return Ok(Admission::Run(AdmittedJob { id, build_id, payload, payload_sha256, attempt, crashes }));
+            let queue_length = claim.queue_length;
+            let job = AdmittedJob { id, build_id, payload, payload_sha256, attempt, crashes, queue_length };
+            return Ok(Admission::Run(job));
         }
         Start::Running { token: running_token } => {
             tracing::warn!(job = job.id, token, running_token, "entry dropped: another attempt of this job is running");

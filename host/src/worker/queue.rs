@@ -83,10 +83,10 @@ impl Queue {
         // allowed is requested. This byte shows that an entry is too large, so the whole entry need
         // not be transferred.
         call.arg(self.holder.boot.to_string()).arg(self.highest_token.load(Ordering::Relaxed)).arg(MAX_BYTES + 1);
-        let fetched: Option<(u64, Vec<u8>)> = self.redis.invoke(&self.step("fetch"), &call).await?;
-        Ok(fetched.map(|(token, entry)| {
+        let fetched: Option<(u64, Vec<u8>, u64)> = self.redis.invoke(&self.step("fetch"), &call).await?;
+        Ok(fetched.map(|(token, entry, queue_length)| {
             self.highest_token.fetch_max(token, Ordering::Relaxed);
-            Claim { id: ClaimId { token, boot: Some(self.holder.boot) }, entry }
+            Claim { id: ClaimId { token, boot: Some(self.holder.boot) }, entry, queue_length }
         }))
     }
 

@@ -140,6 +140,7 @@ fn first_progress(worker_id: &str, job: &AdmittedJob) -> Progress {
     let details = serde_json::json!({
         "message": format!("claimed by worker {worker_id}"),
         "attempt": job.attempt,
+        "queue_length": job.queue_length,
         "percent": 0,
     });
     let details = details.as_object().cloned().unwrap_or_default();

@@ -9,7 +9,8 @@
 -- ARGV: pop command, index of the entry that it removes (0 or -1), lease in ms, worker id, boot id
 --       of the worker process, highest token that this process has received (0: none), maximum
 --       number of bytes of the entry to return.
--- Returns {token, start of the entry}, or nil if the queue is empty.
+-- Returns {token, start of the entry, number of entries that still wait}, or nil if the queue is
+-- empty.
 local queue, leases, fence = unpack(KEYS, 1, 3)
 local pop, index, lease, worker, boot, highest, max_bytes = unpack(ARGV)
 local entry = redis.call('LINDEX', queue, index)
@@ -56,4 +57,4 @@ for _, step in ipairs({
 end
 -- The claim contains the whole entry, but the reply is cut. The worker refuses an entry that is too
 -- large, so it needs only the start.
-return {token, string.sub(entry, 1, max_bytes)}
+return {token, string.sub(entry, 1, max_bytes), redis.call('LLEN', queue)}
