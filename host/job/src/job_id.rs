@@ -2,14 +2,18 @@
 //!
 //! In: a text. Out: whether the text is a valid job id. Invariant: no other code validates job ids.
 
+use crate::json::REPLACEMENT;
+
 /// Maximum length of an id in characters.
 const MAX_CHARS: usize = 200;
 
 /// Returns whether a text is a valid job id. A valid id has 1 to 200 characters: at least one is
-/// not blank, and none is a control character.
+/// not blank, and none is a control character or U+FFFD.
 pub fn is_job_id(text: &str) -> bool {
-    // Control characters are rejected because ids are part of log lines and Redis keys.
-    !text.trim().is_empty() && text.chars().count() <= MAX_CHARS && !text.contains(char::is_control)
+    // Control characters are rejected because ids are part of log lines and Redis keys. U+FFFD is
+    // rejected because it replaces a part that could not be decoded, so two ids could become equal.
+    let is_printable = |character: char| !character.is_control() && character != REPLACEMENT;
+    !text.trim().is_empty() && text.chars().count() <= MAX_CHARS && text.chars().all(is_printable)
 }
 
 #[cfg(test)]
@@ -22,7 +26,7 @@ mod tests {
         for id in ["build:1", "a b", "../x", &longest] {
             assert!(is_job_id(id), "{id}");
         }
-        for id in ["", "  ", "a\nb", &format!("{longest}x")] {
+        for id in ["", "  ", "a\nb", "a\u{fffd}", &format!("{longest}x")] {
             assert!(!is_job_id(id), "{id}");
         }
     }

@@ -8,6 +8,7 @@ pub mod code;
 pub mod error;
 pub mod hash;
 pub mod job_id;
+pub mod json;
 pub mod progress;
 pub mod request;
 pub mod result;

@@ -45,7 +45,7 @@ pub(super) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode>
     catalog.scan_to_end()?;
     // A payload that is not a valid job may still have an id. The refusal of the job then contains
     // this id.
-    let (header, _) = JobHeader::read(payload.as_bytes());
+    let (header, _) = JobHeader::read(&payload);
     let job_id = header.id().unwrap_or_else(|| DEFAULT_ID.to_owned());
     let build_id = header.build_id.unwrap_or_else(|| job_id.clone());
     let bar = JobProgressBar::new();

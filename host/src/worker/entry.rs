@@ -5,8 +5,10 @@
 
 use oculus_job::code::ErrorCode;
 use oculus_job::error::JobError;
+use oculus_job::json::{self, JsonError};
 use oculus_job::progress::Phase;
 use oculus_job::request::MAX_PAYLOAD_BYTES;
+use serde_json::Value;
 
 use super::job_header::{JobHeader, usable_key};
 
@@ -76,7 +78,7 @@ pub fn read(bytes: &[u8]) -> Result<Entry, EntryError> {
         let hint = "store the payload at the job's key, remove the fields that the job does not need, and push the id";
         // The entry is cut off, so it cannot be parsed as a whole. An id before the cut can still
         // be reported.
-        let (header, _) = JobHeader::read(bytes);
+        let (header, _) = JobHeader::read(&String::from_utf8_lossy(bytes));
         return Err(EntryError::new(header.id(), ErrorCode::EntryTooLarge, message, hint));
     }
     let Ok(text) = std::str::from_utf8(bytes) else {
@@ -91,14 +93,19 @@ pub fn read(bytes: &[u8]) -> Result<Entry, EntryError> {
 
 /// Parses an entry that begins like a JSON string.
 fn read_json_string(text: &str) -> Result<Entry, EntryError> {
-    let name: String = serde_json::from_str(text).map_err(|error| {
-        EntryError::new(None, ErrorCode::EntryNotJson, format!("the entry is not JSON: {error}"), ENTRY_HINT)
-    })?;
+    let Ok(Value::String(name)) = json::parse(text) else {
+        let message = "the entry begins with `\"`, but is not one JSON string";
+        return Err(EntryError::new(None, ErrorCode::EntryNotJson, message, ENTRY_HINT));
+    };
     usable_key(name).map(Entry::Name).ok_or_else(missing_id)
 }
 
 /// Parses an entry that is neither a JSON string nor a JSON object.
 fn read_plain(text: &str) -> Result<Entry, EntryError> {
+    // A job may stand in a Markdown code fence, or between sentences.
+    if text.contains('{') {
+        return Err(not_an_object(None, &json::describe(text)));
+    }
     // Neither a text that contains spaces nor a JSON array is an id.
     let is_name = !text.contains(char::is_whitespace) && !text.starts_with('[');
     usable_key(text.to_owned()).filter(|_| is_name).map(Entry::Name).ok_or_else(missing_id)
@@ -106,11 +113,10 @@ fn read_plain(text: &str) -> Result<Entry, EntryError> {
 
 /// Parses an entry that begins like a JSON object.
 fn read_object(text: &str) -> Result<Entry, EntryError> {
-    let (header, parsed) = JobHeader::read(text.as_bytes());
+    let (header, parsed) = JobHeader::read(text);
     let id = header.id();
     if let Err(error) = parsed {
-        let message = format!("the entry is not a JSON object: {error}");
-        return Err(EntryError::new(id, ErrorCode::EntryNotJson, message, ENTRY_HINT));
+        return Err(not_an_object(id, &error));
     }
     let id = id.ok_or_else(missing_id)?;
     if header.has_symbols {
@@ -118,6 +124,12 @@ fn read_object(text: &str) -> Result<Entry, EntryError> {
     } else {
         Ok(Entry::Pointer { id, payload_key: header.payload_key })
     }
+}
+
+/// Returns the refusal of an entry that should be a JSON object.
+fn not_an_object(id: Option<String>, error: &JsonError) -> EntryError {
+    let message = format!("the entry is not a JSON object: {error}");
+    EntryError::new(id, ErrorCode::EntryNotJson, message, error.hint())
 }
 
 /// Returns the refusal of an entry that has no usable id.
@@ -157,6 +169,9 @@ mod tests {
             (b"{\"build_id\":[1],\"symbols\":[]}", "entry_without_id", None),
             (b"[\"b\"]", "entry_without_id", None),
             (b"this is not a job", "entry_without_id", None),
+            (b"```json\n{\"build_id\":\"b\",\"symbols\":[\"A\"]}\n```", "entry_not_json", None),
+            (br#"{"build_id":"b","symbols":["A"],"x":NaN}"#, "entry_not_json", Some("b")),
+            (br#""\ud83d""#, "entry_without_id", None),
             (b"\"open", "entry_not_json", None),
             (b"", "entry_without_id", None),
             (b"\xff\xfe", "entry_not_json", None),
@@ -165,6 +180,12 @@ mod tests {
             let refusal = read(entry).unwrap_err();
             assert_eq!((refusal.failure.code.as_str(), refusal.id.as_deref()), (code, id));
         }
+    }
+
+    #[test]
+    fn a_lone_surrogate_in_another_field_hides_no_id() {
+        let text = r#"{"x":"\ud83d","build_id":"b","symbols":["A"]}"#;
+        assert_eq!(read(text.as_bytes()).unwrap(), Entry::Job { id: "b".into(), payload: text.into() });
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 //!
 //! In: a [`Claim`]. Out: an [`Admission`].
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use oculus_job::code::ErrorCode;
@@ -19,7 +20,7 @@ use super::redis_client::is_wrong_type;
 const PAYLOAD_RETRIES: [Duration; 3] = [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1)];
 
 const PAYLOAD_KEY_HINT: &str = "store the job's JSON as a string at its key before pushing its id";
-const PAYLOAD_HINT: &str = "store the job's JSON as one object, with `symbols`, `timeframe` and `design`";
+const PAYLOAD_HINT: &str = "store the job's JSON in UTF-8, as one object with `symbols`, `timeframe` and `design`";
 
 /// A job that this worker runs.
 #[derive(Clone, Debug)]
@@ -189,7 +190,8 @@ async fn find_payload(queue: &Queue, name: &str, keys: [String; 2]) -> Result<(S
 
 /// Reads the ids of a payload and checks its form. The job process checks the other fields.
 fn parse_payload(queue: &Queue, id_source: IdSource, bytes: Vec<u8>) -> Result<ParsedJob, IntakeError> {
-    let (header, parsed) = JobHeader::read(&bytes);
+    let text = String::from_utf8_lossy(&bytes);
+    let (header, parsed) = JobHeader::read(&text);
     let id = match id_source {
         IdSource::Entry(id) => header.job_id.clone().unwrap_or(id),
         IdSource::PayloadKey(key) => header.id().unwrap_or_else(|| without_prefix(queue, &key).to_owned()),
@@ -201,15 +203,17 @@ fn parse_payload(queue: &Queue, id_source: IdSource, bytes: Vec<u8>) -> Result<P
         let message = format!("the payload is too large: found more than the allowed {MAX_BYTES} bytes");
         return Err(refusal(ErrorCode::PayloadTooLarge, message, "remove the fields that the job does not need").into());
     }
-    if let Err(error) = parsed {
-        let message = format!("the payload is not a JSON object: {error}");
+    // A text is copied only if it is not UTF-8.
+    if let Cow::Owned(_) = text {
+        let message = "the payload is not UTF-8".to_owned();
         return Err(refusal(ErrorCode::PayloadNotJson, message, PAYLOAD_HINT).into());
     }
+    if let Err(error) = parsed {
+        let message = format!("the payload is not a JSON object: {error}");
+        return Err(refusal(ErrorCode::PayloadNotJson, message, error.hint()).into());
+    }
     let payload_sha256 = sha256_hex(&bytes);
-    let payload = String::from_utf8(bytes).map_err(|error| {
-        let message = format!("the payload is not UTF-8: {error}");
-        refusal(ErrorCode::PayloadNotJson, message, PAYLOAD_HINT)
-    })?;
+    let payload = text.into_owned();
     let build_id = header.build_id.unwrap_or_else(|| id.clone());
     Ok(ParsedJob { id, build_id, payload, payload_sha256 })
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use oculus_job::job_id::is_job_id;
+use oculus_job::json::{self, JsonError};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
@@ -20,7 +21,9 @@ pub(super) fn usable_id(id: String) -> Option<String> {
 
 /// Returns the text if it can be a key's name or a part of such a name.
 pub(super) fn usable_key(key: String) -> Option<String> {
-    let is_usable = !key.trim().is_empty() && key.len() <= MAX_KEY_BYTES && !key.contains(char::is_control);
+    // A key that contains U+FFFD instead of a lone surrogate would name another value.
+    let is_printable = |character: char| !character.is_control() && character != json::REPLACEMENT;
+    let is_usable = !key.trim().is_empty() && key.len() <= MAX_KEY_BYTES && key.chars().all(is_printable);
     is_usable.then_some(key)
 }
 
@@ -40,13 +43,14 @@ pub struct JobHeader {
 impl JobHeader {
     /// Reads the header of an object. If the object is invalid or cut off, returns the fields
     /// before that point and the error.
-    pub fn read(json: &[u8]) -> (Self, serde_json::Result<()>) {
+    pub fn read(text: &str) -> (Self, Result<(), JsonError>) {
         // The visitor fills the header in place, because a derived `Deserialize` would return
         // nothing if the object is cut off.
         let mut header = Self::default();
-        let mut input = serde_json::Deserializer::from_slice(json);
+        let readable = json::replace_lone_surrogates(text);
+        let mut input = serde_json::Deserializer::from_str(&readable);
         let parsed = DeserializeSeed::deserialize(&mut header, &mut input).and_then(|()| input.end());
-        (header, parsed)
+        (header, parsed.map_err(|_| json::describe(text)))
     }
 
     /// Returns the job's id: the field `job_id`, or the field `build_id` if there is no `job_id`.
@@ -102,7 +106,7 @@ mod tests {
 
     #[test]
     fn ids_are_valid_for_the_worker_exactly_if_they_are_valid_for_the_job() {
-        let id = |job: &str| JobHeader::read(job.as_bytes()).0.id();
+        let id = |job: &str| JobHeader::read(job).0.id();
         let long = "ü".repeat(200);
         assert_eq!(id(&format!(r#"{{"job_id":"{long}"}}"#)), Some(long.clone()));
         assert_eq!(id(&format!(r#"{{"job_id":"{long}x","build_id":"b"}}"#)), Some("b".into()));

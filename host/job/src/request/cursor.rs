@@ -9,6 +9,8 @@ use std::ops::{RangeBounds, RangeInclusive};
 
 use serde_json::{Map, Value};
 
+use crate::json::REPLACEMENT;
+
 const ABSENT: &Value = &Value::Null;
 /// An invalid value is quoted with at most this number of characters.
 const QUOTED_CHARS: usize = 40;
@@ -65,9 +67,18 @@ impl<'a> Cursor<'a> {
         Some(entries.iter().enumerate().map(entry).collect())
     }
 
-    /// Reads the value as a string that satisfies `is_valid`.
+    /// Reads the value as a string that satisfies `is_valid` and has no U+FFFD, which stands for a
+    /// part that could not be decoded.
     pub(super) fn text(&self, expected: &str, is_valid: impl Fn(&str) -> bool) -> Option<&'a str> {
-        self.read(expected, |value| value.as_str().filter(|text| is_valid(text)))
+        let is_broken = self.value.as_str().is_some_and(|text| text.contains(REPLACEMENT));
+        let broken = format!("{expected}, whose Unicode escapes are complete (U+FFFD marks a lone surrogate)");
+        let expected = if is_broken { &broken } else { expected };
+        self.read(expected, |value| value.as_str().filter(|text| !is_broken && is_valid(text)))
+    }
+
+    /// Reads the value as a string that has no effect on the job.
+    pub(super) fn echoed_text(&self) -> Option<&'a str> {
+        self.read("a text", Value::as_str)
     }
 
     /// Reads the value as a boolean.

@@ -10,6 +10,7 @@ use super::job::Job;
 use super::read;
 use crate::code::ErrorCode;
 use crate::error::JobError;
+use crate::json;
 use crate::progress::Phase;
 
 /// Maximum size of a payload in bytes.
@@ -51,7 +52,8 @@ impl Job {
     }
 }
 
-/// Parses the text of a job as JSON, without validating its fields.
+/// Parses the text of a job as JSON, without validating its fields. Lone surrogates become U+FFFD;
+/// fields in which they matter are refused when they are validated.
 ///
 /// # Errors
 /// Returns a failure in phase `queued`: `payload_too_large` if the text has more than
@@ -63,13 +65,8 @@ pub fn parse_payload(payload: &str) -> Result<Value, JobError> {
         let message = format!("invalid job: found {} bytes, expected at most {MAX_PAYLOAD_BYTES}", payload.len());
         return Err(refused(ErrorCode::PayloadTooLarge, message, "send the design only; do not include market data"));
     }
-    serde_json::from_str(payload).map_err(|error| {
-        refused(
-            ErrorCode::MalformedJson,
-            format!("the job is not valid JSON: {error}"),
-            "send one JSON object as described in docs/job.md",
-        )
-    })
+    json::parse(payload)
+        .map_err(|error| refused(ErrorCode::MalformedJson, format!("the job is not valid JSON: {error}"), error.hint()))
 }
 
 fn refused(code: ErrorCode, message: impl Into<String>, hint: &str) -> JobError {

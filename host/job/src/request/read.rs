@@ -189,7 +189,7 @@ fn identifier<'a>(cursor: &Cursor<'a>) -> Option<&'a str> {
 }
 
 fn free_text(cursor: &Cursor) -> String {
-    cursor.text("a text", |_| true).unwrap_or_default().to_owned()
+    cursor.echoed_text().unwrap_or_default().to_owned()
 }
 
 fn is_name(name: &str) -> bool {

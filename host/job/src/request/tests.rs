@@ -136,6 +136,42 @@ fn broken_json_deep_json_and_huge_numbers_are_refused_with_a_code() {
 }
 
 #[test]
+fn a_lone_surrogate_is_replaced_where_a_text_is_only_echoed_and_refused_elsewhere() {
+    let with = |field: &str, value: &str| {
+        format!(r#"{{"build_id": "b", "symbols": ["A"], "design": {{"{field}": {value}}}}}"#)
+    };
+    let job = Job::parse(&with("strategy_description", r#""Buy the dip \ud83d""#)).unwrap();
+    assert_eq!(job.design.strategy_description, "Buy the dip \u{fffd}");
+    let rules = r#"[{"feature": "RSI_14", "operator": "<", "threshold": 30, "description": "\ude80 low"}]"#;
+    assert_eq!(Job::parse(&with("entry_rules", rules)).unwrap().design.entry_rules[0].description, "\u{fffd} low");
+    for (field, value, path) in [
+        ("priority_features", r#"["RSI_14", "RSI_\ud83d"]"#, "design.priority_features[1]"),
+        (
+            "entry_rules",
+            r#"[{"feature": "A\ud83d", "operator": "<", "threshold": 3}]"#,
+            "design.entry_rules[0].feature",
+        ),
+        ("ml_training_config", r#"{"families": ["\ud83d"]}"#, "design.ml_training_config.families[0]"),
+    ] {
+        let result = Job::parse(&with(field, value));
+        assert!(message(result.clone()).contains("U+FFFD marks a lone surrogate"), "{result:?}");
+        assert_eq!(paths(result), [path]);
+    }
+    assert_eq!(paths(Job::parse(r#"{"job_id": "b\ud83d", "symbols": ["A\ud83d"]}"#)), ["job_id", "symbols[0]"]);
+}
+
+#[test]
+fn text_that_is_not_json_is_refused_with_the_field_and_a_remedy() {
+    let failure = Job::parse("{\"build_id\": \"b\", \"design\": {\"cost_bps\": NaN}}").unwrap_err();
+    assert_eq!(failure.code, ErrorCode::MalformedJson);
+    assert_eq!(
+        failure.message,
+        "the job is not valid JSON: design.cost_bps: found `NaN` in line 1, column 42, expected a finite number"
+    );
+    assert!(failure.hint.contains("finite"), "{}", failure.hint);
+}
+
+#[test]
 fn problems_beyond_the_limit_are_counted_but_not_listed() {
     let text = message(with_design(json!({"priority_features": vec![0; 300]})));
     assert!(text.ends_with("; and 280 more"), "{text}");
