@@ -52,7 +52,7 @@ pub(crate) fn run(spec: &JobSpec, on_progress: &(dyn Fn(Progress) + Sync)) -> Jo
     };
     let job = match payload::read_job(spec) {
         Ok(job) => job,
-        Err(failure) => return failed(&failure, &spec.build_id, Value::Null),
+        Err(failure) => return failed(&failure, &spec.build_id, None),
     };
     // All plugin sessions share this record. It is part of the outcome even if the job fails,
     // because a crash of a generation must always be counted.
@@ -65,7 +65,7 @@ pub(crate) fn run(spec: &JobSpec, on_progress: &(dyn Fn(Progress) + Sync)) -> Jo
             write_artifact(&mut report, &contents, spec);
             succeeded(report)
         }
-        Err(failure) => failed(&failure, &job.build_id, job.design_config()),
+        Err(failure) => failed(&failure, &job.build_id, Some(job.design_config())),
     };
     JobOutcome { plugins: record.all(), ..outcome }
 }
@@ -132,17 +132,13 @@ fn succeeded(report: Report) -> JobOutcome {
         Err(error) => {
             let message = format!("the report cannot be written as JSON: {error}");
             let hint = "this is a bug in the worker: report it together with the job";
-            failed(
-                &JobError::failed(Phase::Complete, ErrorCode::Internal, message, hint),
-                &report.build_id,
-                Value::Null,
-            )
+            failed(&JobError::failed(Phase::Complete, ErrorCode::Internal, message, hint), &report.build_id, None)
         }
     }
 }
 
 /// Returns the outcome of a job that failed.
-fn failed(failure: &JobError, build_id: &str, design_config: Value) -> JobOutcome {
+fn failed(failure: &JobError, build_id: &str, design_config: Option<Value>) -> JobOutcome {
     let result = FailedResult::new(failure, build_id, design_config).to_json();
     JobOutcome { failure: Some(failure.kind), result, plugins: Vec::new() }
 }

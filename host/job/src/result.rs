@@ -4,6 +4,8 @@
 //! In: a [`JobError`], or the JSON of a result. Out: JSON, or a [`FailedResult`].
 //! Invariant: the field names are the wire format and never change.
 
+mod empty;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -35,6 +37,9 @@ impl ResultStatus {
 }
 
 /// The result of a job without a model.
+///
+/// Its JSON has every top-level field of a successful result as well, so that a backend can read
+/// both into one type. See [`FailedResult::to_json`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FailedResult {
     /// The job's id.
@@ -45,16 +50,17 @@ pub struct FailedResult {
     pub phase: Phase,
     /// The reason that the job has no model.
     pub error: ErrorReport,
-    /// The job's configuration with all defaults, or null if the job could not be parsed.
+    /// The job's configuration with all defaults. If the job could not be parsed, the fields of the
+    /// contract with the backend are empty, and the other fields are absent.
     pub design_config: Value,
 }
 
 impl FailedResult {
     /// Creates the result of a failed or cancelled job.
     ///
-    /// * `design_config`: the job's configuration with all defaults, or null if the job could not
-    ///   be parsed.
-    pub fn new(failure: &JobError, build_id: &str, design_config: Value) -> Self {
+    /// * `design_config`: the job's configuration with all defaults; `None` if the job could not be
+    ///   parsed.
+    pub fn new(failure: &JobError, build_id: &str, design_config: Option<Value>) -> Self {
         let error = ErrorReport {
             kind: failure.kind,
             code: failure.code,
@@ -66,12 +72,23 @@ impl FailedResult {
             JobErrorKind::Cancelled => ResultStatus::Cancelled,
             JobErrorKind::Refused | JobErrorKind::Failed => ResultStatus::Failed,
         };
-        Self { build_id: build_id.to_owned(), status, phase: failure.phase, error, design_config }
+        Self {
+            build_id: build_id.to_owned(),
+            status,
+            phase: failure.phase,
+            error,
+            design_config: design_config.unwrap_or_else(empty::design_config),
+        }
     }
 
-    /// Returns the result object for the backend.
+    /// Returns the result object for the backend. It has every top-level field of a successful
+    /// result. Fields of the contract with the backend have its types; all others are empty or null.
     pub fn to_json(&self) -> Value {
-        json!(self)
+        let mut result = json!(self);
+        if let Value::Object(fields) = &mut result {
+            fields.extend(empty::outputs());
+        }
+        result
     }
 }
 
@@ -88,4 +105,47 @@ pub struct ErrorReport {
     pub hint: String,
     /// True if the job can succeed when it is pushed again without a change.
     pub retryable: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Job;
+
+    fn result(design_config: Option<Value>) -> Value {
+        let failure = JobError::failed(Phase::DataFetch, ErrorCode::NoBars, "none", "add some");
+        FailedResult::new(&failure, "b", design_config).to_json()
+    }
+
+    #[test]
+    fn the_configuration_of_an_unreadable_job_has_the_fields_and_types_of_the_contract() {
+        let job = Job::parse(r#"{"build_id": "b", "symbols": ["A"]}"#).unwrap();
+        let full = job.design_config();
+        let unreadable = result(None);
+        let unreadable = unreadable["design_config"].as_object().unwrap();
+        assert_eq!(unreadable.len(), 7);
+        for (name, value) in unreadable {
+            assert_eq!(std::mem::discriminant(value), std::mem::discriminant(&full[name]), "{name}");
+        }
+        assert_eq!(result(Some(full.clone()))["design_config"], full);
+    }
+
+    #[test]
+    fn the_metrics_of_a_job_without_a_model_are_numbers_with_a_reason_each() {
+        let metrics = &result(None)["model_metrics"];
+        for name in ["f1", "precision", "recall", "auc"] {
+            assert_eq!(metrics[name].as_f64(), Some(0.0), "{name}");
+            assert!(metrics["reasons"][name].is_string(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_result_without_the_empty_fields_can_be_read() {
+        let full = result(None);
+        let older = json!({ "build_id": "b", "status": "failed", "phase": "data_fetch", "error": full["error"],
+            "design_config": null });
+        for result in [&full, &older] {
+            assert_eq!(FailedResult::deserialize(result).unwrap().error.code, ErrorCode::NoBars);
+        }
+    }
 }

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use anyhow::Context;
 use oculus_job::result::FailedResult;
 use oculus_plugin_host::catalog::Catalog;
-use serde_json::Value;
 
 use super::progress_bar::JobProgressBar;
 use super::{job_result, summary};
@@ -50,7 +49,7 @@ pub(super) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode>
     let build_id = header.build_id.unwrap_or_else(|| job_id.clone());
     let bar = JobProgressBar::new();
     let result = match JobResources::from_config(&config.jobs, "train") {
-        Err(failure) => FailedResult::new(&failure, &build_id, Value::Null).to_json(),
+        Err(failure) => FailedResult::new(&failure, &build_id, None).to_json(),
         Ok(resources) => {
             let plugins = catalog.current().plugins();
             let refused = catalog.current().refused();

@@ -131,7 +131,7 @@ pub(super) fn refusal_outcome(refusal: &EntryError) -> ClaimOutcome {
     let failure = &refusal.failure;
     let id = refusal.id.as_deref().unwrap_or_default();
     let event = Event::now(id, failure.phase, Status::Failed).with_message(&failure.message).to_json();
-    let result = FailedResult::new(failure, id, Value::Null).to_json().to_string();
+    let result = FailedResult::new(failure, id, None).to_json().to_string();
     ClaimOutcome::Dead { letter: DeadLetter::from(failure), message: ResultMessage { result, event } }
 }
 
@@ -162,7 +162,7 @@ fn final_status(kind: JobErrorKind) -> Status {
 /// Returns the result of a job whose process sent none. The payload is parsed to get the design of
 /// the job, which is part of every result.
 fn failed_result(failure: &JobError, job: &AdmittedJob) -> String {
-    let design_config = request::Job::parse(&job.payload).map_or(Value::Null, |job| job.design_config());
+    let design_config = request::Job::parse(&job.payload).ok().map(|job| job.design_config());
     FailedResult::new(failure, &job.build_id, design_config).to_json().to_string()
 }
 

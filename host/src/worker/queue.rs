@@ -185,7 +185,7 @@ impl Queue {
         call.key(keys.count("")).key(keys.done("")).key(keys.result("")).key(channel(""));
         call.arg(not_after).arg(self.push()).arg(MAX_VANISHED).arg(self.config.result_ttl_seconds());
         call.arg(serde_json::json!(DeadLetter::from(&failure)).to_string());
-        call.arg(without_field("build_id", FailedResult::new(&failure, "", serde_json::Value::Null).to_json()));
+        call.arg(without_field("build_id", FailedResult::new(&failure, "", None).to_json()));
         call.arg(without_field("job_id", serde_json::json!(event)));
         self.redis.invoke(&self.step("reap"), &call).await
     }

@@ -1,5 +1,6 @@
 //! The queue's scripts with a real redis-server, through the interface of the queue.
 
+mod failed_results;
 mod faults;
 mod reconnect;
 mod snapshot;
