@@ -154,6 +154,7 @@ impl<'a> Checker<'a> {
     pub(super) fn log(&mut self) -> LogConfig {
         LogConfig {
             level: self.required("LOG_LEVEL", |text| match text.to_uppercase().as_str() {
+                "TRACE" => Some(tracing::Level::TRACE),
                 "DEBUG" => Some(tracing::Level::DEBUG),
                 "INFO" => Some(tracing::Level::INFO),
                 "WARNING" | "WARN" => Some(tracing::Level::WARN),

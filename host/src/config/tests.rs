@@ -53,7 +53,7 @@ fn all_problems_are_reported_together_with_value_source_and_allowed_values() {
         [
             "invalid REDIS_PORT: found `none` (environment), expected a whole number from 1 to 65535",
             "invalid GPU_ENABLED: found `2` (environment), expected `true` or `false`",
-            "invalid LOG_LEVEL: found `chatty` (environment), expected `DEBUG`, `INFO`, `WARNING` or `ERROR`",
+            "invalid LOG_LEVEL: found `chatty` (environment), expected `TRACE`, `DEBUG`, `INFO`, `WARNING` or `ERROR`",
         ]
     );
 }

@@ -63,7 +63,7 @@ pub(super) const VARIABLES: &[Variable] = &[
     plain("BACKEND_HEARTBEAT_PATH", "/api/workers/{worker_id}/heartbeat", "a path that starts with /"),
     secret("BACKEND_TOKEN", "a bearer token of visible ASCII characters"),
     plain("HEARTBEAT_SECONDS", "30", "a whole number of seconds from 1 to 86400"),
-    plain("LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`"),
+    plain("LOG_LEVEL", "INFO", "`TRACE`, `DEBUG`, `INFO`, `WARNING` or `ERROR`"),
     plain("LOG_FORMAT", "text", "`text` or `json`"),
 ];
 

@@ -26,8 +26,9 @@ pub(crate) fn plugin_log(plugin: &str) -> Listener {
         Event::Log { level: 3, message, .. } => tracing::info!(plugin, "{message}"),
         Event::Log { level: 4, message, .. } => tracing::debug!(plugin, "{message}"),
         Event::Log { message, .. } => tracing::trace!(plugin, "{message}"),
-        Event::Progress { fraction, message, .. } => tracing::debug!(plugin, fraction, "{message}"),
-        Event::Metric { name, step, value, .. } => tracing::debug!(plugin, name, step, value, "metric"),
+        // One event per epoch or tree would bury all other lines of a job, even at DEBUG.
+        Event::Progress { fraction, message, .. } => tracing::trace!(plugin, fraction, "{message}"),
+        Event::Metric { name, step, value, .. } => tracing::trace!(plugin, name, step, value, "metric"),
         Event::Reply { .. } | Event::Examining { .. } | Event::Found { .. } | Event::Unusable { .. } => {}
     })
 }

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use oculus_job::progress::Phase;
 use oculus_system::backoff::Backoff;
 use tokio::sync::mpsc;
 
-use super::attempt_outcome::refusal_outcome;
+use super::attempt_outcome::{AttemptOutcome, FailureLog, refusal_outcome};
 use super::claim::Claim;
 use super::claim_outcome::ClaimOutcome;
 use super::context::{LONGEST_PAUSE, WorkerContext};
 use super::entry::EntryError;
 use super::intake::{Admission, AdmittedJob, admit};
 use super::lease::Lease;
-use super::progress::{EventPacer, EventStamper, ProgressPublisher};
+use super::progress::{EventPacer, EventStamper, ProgressPublisher, tenths};
 use super::queue::Queue;
 use super::shutdown::{ShutdownPhase, reached};
 use super::submit::submit;
@@ -102,12 +103,27 @@ async fn run_job(worker: &WorkerContext, job: AdmittedJob, token: u64, lease: &m
     // is stored with the result, and no progress event must follow it.
     let phase = supervisor.into_phase();
     let mut stamper = publisher.await.unwrap_or_else(|_| EventStamper::new(&job.id, started));
-    let seconds = started.elapsed().as_secs_f64();
-    let code = outcome.error_code();
-    tracing::info!(job = job.id, attempt = job.attempt, token, code, seconds, "job {}", outcome.name());
+    log_outcome(&job, token, &outcome, phase, started.elapsed());
     worker.status.count(|counters| outcome.count(counters));
     worker.status.remove(&job.id);
     let pause = outcome.pause();
     let outcome = outcome.into_claim_outcome(&job, &mut stamper, phase);
     FinishedClaim { id: Some(job.id), outcome, pause }
+}
+
+/// Logs the outcome of an attempt: a warning with the cause unless the job succeeded or is released.
+///
+/// * `phase`: the last phase that the job reported.
+fn log_outcome(job: &AdmittedJob, token: u64, outcome: &AttemptOutcome, phase: Phase, elapsed: Duration) {
+    let (job, attempt, seconds) = (&job.id, job.attempt, tenths(elapsed.as_secs_f64()));
+    let name = outcome.name();
+    let Some(failure) = outcome.failure() else {
+        return match outcome {
+            AttemptOutcome::Lost => tracing::warn!(job, attempt, token, seconds, phase = phase.name(), "job {name}"),
+            _ => tracing::info!(job, attempt, token, seconds, "job {name}"),
+        };
+    };
+    let FailureLog { code, phase: failed_in, message, signal, exit_code } = failure;
+    let phase = failed_in.unwrap_or(phase).name();
+    tracing::warn!(job, attempt, token, seconds, code, phase, signal, exit_code, "job {name}: {message}");
 }

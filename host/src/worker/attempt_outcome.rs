@@ -95,12 +95,12 @@ impl AttemptOutcome {
         }
     }
 
-    /// Returns the error code of a failure for the log.
-    pub(super) fn error_code(&self) -> Option<&str> {
+    /// Returns the cause of a failure for the log, or `None` if the attempt did not fail.
+    pub(super) fn failure(&self) -> Option<FailureLog> {
         match self {
-            Self::Reported { failure: Some(_), result } => result["error"]["code"].as_str(),
-            Self::Stopped(failure) => Some(failure.code.as_str()),
-            Self::Died(_) => Some(ErrorCode::JobCrashed.as_str()),
+            Self::Reported { failure: Some(_), result } => Some(FailureLog::from_result(result)),
+            Self::Stopped(failure) => Some(FailureLog::from(failure)),
+            Self::Died(death) => Some(FailureLog::from_death(death)),
             Self::Reported { .. } | Self::Lost | Self::Released | Self::NotStarted { .. } => None,
         }
     }
@@ -121,6 +121,57 @@ impl AttemptOutcome {
             Self::Died(_) => counters.crashed += 1,
             Self::Lost => counters.fenced += 1,
             Self::Released | Self::NotStarted { .. } => {}
+        }
+    }
+}
+
+/// The cause of a failed attempt, as the worker logs it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct FailureLog {
+    /// The error code.
+    pub code: String,
+    /// The phase in which the job failed; `None` for the last reported one.
+    pub phase: Option<Phase>,
+    /// The cause, as a sentence.
+    pub message: String,
+    /// The signal that killed the job process, if one did.
+    pub signal: Option<i32>,
+    /// The exit code of the job process, if it exited without a result.
+    pub exit_code: Option<i32>,
+}
+
+impl FailureLog {
+    /// Reads the cause from the result of a job.
+    fn from_result(result: &Value) -> Self {
+        match FailedResult::deserialize(result) {
+            Ok(failed) => Self {
+                code: failed.error.code.to_string(),
+                phase: Some(failed.phase),
+                message: failed.error.message,
+                ..Self::default()
+            },
+            Err(error) => Self { message: format!("the result cannot be read: {error}"), ..Self::default() },
+        }
+    }
+
+    fn from_death(death: &Death) -> Self {
+        Self {
+            code: ErrorCode::JobCrashed.to_string(),
+            message: format!("the job process {}", cause_of(death)),
+            signal: death.cause.and_then(ExitCause::signal),
+            exit_code: death.cause.and_then(ExitCause::code),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&JobError> for FailureLog {
+    fn from(failure: &JobError) -> Self {
+        Self {
+            code: failure.code.to_string(),
+            phase: Some(failure.phase),
+            message: failure.message.clone(),
+            ..Self::default()
         }
     }
 }
@@ -172,11 +223,7 @@ const SHOWN_LINES: usize = 5;
 
 /// Returns the failure of a job whose process has died `times` times.
 fn crash_failure(death: &Death, times: u32, phase: Phase) -> JobError {
-    let cause = match death.cause {
-        Some(cause @ ExitCause::Signal(_)) => format!("was killed by {cause}"),
-        Some(ExitCause::Code(code)) => format!("exited with code {code} without a result"),
-        None => "died for an unknown reason".to_owned(),
-    };
+    let cause = cause_of(death);
     let shown = &death.last_lines[death.last_lines.len().saturating_sub(SHOWN_LINES)..];
     let output = if shown.is_empty() {
         "it printed no output".to_owned()
@@ -186,6 +233,15 @@ fn crash_failure(death: &Death, times: u32, phase: Phase) -> JobError {
     let message = format!("the job process {cause} (crash {times} of this job); {output}");
     let hint = "read the worker's log of this job; signal 9 often means that the machine ran out of memory";
     JobError::failed(phase, ErrorCode::JobCrashed, message, hint)
+}
+
+/// Returns how a job process died, as the end of a sentence.
+fn cause_of(death: &Death) -> String {
+    match death.cause {
+        Some(cause @ ExitCause::Signal(_)) => format!("was killed by {cause}"),
+        Some(ExitCause::Code(code)) => format!("exited with code {code} without a result"),
+        None => "died for an unknown reason".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,6 @@ mod event;
 mod pace;
 mod publish;
 
-pub(super) use event::EventStamper;
+pub(super) use event::{EventStamper, tenths};
 pub(super) use pace::EventPacer;
 pub(super) use publish::ProgressPublisher;

@@ -10,7 +10,8 @@ pub(crate) fn forward(job: Option<&str>, plugin: Option<&str>, line: &str) {
         tracing::Level::ERROR => tracing::error!(job, plugin, "{text}"),
         tracing::Level::WARN => tracing::warn!(job, plugin, "{text}"),
         tracing::Level::INFO => tracing::info!(job, plugin, "{text}"),
-        _ => tracing::debug!(job, plugin, "{text}"),
+        tracing::Level::DEBUG => tracing::debug!(job, plugin, "{text}"),
+        tracing::Level::TRACE => tracing::trace!(job, plugin, "{text}"),
     }
 }
 

@@ -72,7 +72,7 @@ fn number(details: &Map<String, Value>, field: &str) -> Option<f64> {
 }
 
 /// Returns a time rounded to tenths of a second.
-fn tenths(seconds: f64) -> f64 {
+pub(crate) fn tenths(seconds: f64) -> f64 {
     (seconds * 10.0).round() / 10.0
 }
 

@@ -34,6 +34,11 @@ impl EventPacer {
         self.stamper
     }
 
+    /// Returns the phase of the latest progress; `None` before the first.
+    pub(crate) fn phase(&self) -> Option<Phase> {
+        self.phase
+    }
+
     /// Returns the stamper of the events.
     pub(crate) fn stamper(&self) -> &EventStamper {
         &self.stamper

@@ -1,14 +1,14 @@
-//! Publishes the events of an attempt on the job's progress channel, and updates the worker's
-//! status.
+//! Publishes the events of an attempt on the job's progress channel, logs the start of each phase,
+//! and updates the worker's status.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use oculus_job::progress::{Event, Progress, channel};
+use oculus_job::progress::{Event, Phase, Progress, channel};
 use redis::cmd;
 use tokio::sync::mpsc;
 
-use super::event::EventStamper;
+use super::event::{EventStamper, tenths};
 use super::pace::EventPacer;
 use crate::worker::lease::Freshness;
 use crate::worker::redis_client::RedisClient;
@@ -57,8 +57,14 @@ impl ProgressPublisher {
     /// Adds progress to the pacer and to the worker's status.
     fn offer(&mut self, progress: Progress) {
         let phase = progress.phase;
+        let is_new = self.pacer.phase() != Some(phase);
         self.pacer.offer(progress, Instant::now());
         let stamper = self.pacer.stamper();
+        // The line `job started` covers the first phase, in which the job process starts.
+        if is_new && phase != Phase::Queued {
+            let elapsed_s = tenths(stamper.started().elapsed().as_secs_f64());
+            tracing::info!(job = stamper.job_id(), phase = phase.name(), elapsed_s, "phase started");
+        }
         self.status.set_progress(stamper.job_id(), phase, stamper.percent());
     }
 
