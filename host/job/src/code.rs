@@ -256,6 +256,15 @@ codes! {
         BenchmarkLeftOut = "benchmark_left_out":
             "The bars of a benchmark cannot be used. The features that need it are left out.",
             "Provide bars of the benchmark for the same dates.";
+        UnitSuspected = "unit_suspected":
+            "A value is valid but unusually small, as if it were given in another unit.",
+            "Read the unit in docs/job.md, and correct the value if another unit was meant.";
+        RuleAlwaysTrue = "rule_always_true":
+            "A rule of the job is true on every bar before the test period, so it excludes no bar.",
+            "Correct the threshold; the message names the range of the feature.";
+        RuleNeverTrue = "rule_never_true":
+            "A rule of the job is never true before the test period.",
+            "Correct the threshold; the message names the range of the feature.";
         UnresolvedFeature = "unresolved_feature":
             "The job names a feature that does not exist.",
             "Use a name listed in docs/features.md.";

@@ -17,6 +17,7 @@ mod rule;
 mod tests;
 mod timeframe;
 mod training_config;
+mod unit_warnings;
 
 pub use oculus_plugin_api::Operator;
 

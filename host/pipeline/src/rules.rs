@@ -11,6 +11,7 @@ mod job_rules;
 mod lift_interval;
 mod mine;
 mod rank;
+mod remarks;
 mod rule_set;
 mod rule_stats;
 mod score;
@@ -59,5 +60,6 @@ pub fn find(context: &RuleContext<'_>) -> Result<RuleResults, JobError> {
     let rule_set = rank::rule_set(context, job_rules::followable(&requested), &mined.sides);
     let scores = PerSide::from_fn(|side| score::score_mined(scorers.get(side), mined.sides.get(side), &rule_set));
     let mined_rules = scores.map(|side, scores| describe::describe(context, side, scores));
-    Ok(RuleResults { job_rules, mined_rules, rule_set, warnings: mined.warnings })
+    let warnings = [remarks::warnings(context, &job_rules), mined.warnings].concat();
+    Ok(RuleResults { job_rules, mined_rules, rule_set, warnings })
 }

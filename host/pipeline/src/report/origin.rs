@@ -58,10 +58,10 @@ fn plugin(participant: &Participant) -> Plugin {
 /// Returns the warnings of all stages, in the order of the stages.
 pub(super) fn warnings(inputs: &ReportInputs<'_>) -> Vec<Warning> {
     inputs
-        .market
-        .warnings
-        .iter()
-        .cloned()
+        .job
+        .unit_warnings()
+        .into_iter()
+        .chain(inputs.market.warnings.iter().cloned())
         .chain(inputs.features.warnings())
         .chain(inputs.partition.warnings())
         .chain(inputs.participants.warnings.iter().cloned())

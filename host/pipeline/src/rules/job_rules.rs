@@ -6,11 +6,12 @@
 //! and not from the bars, so their scores on the development rows are unbiased. They are scored
 //! separately on the test rows.
 
-use oculus_job::request::{Operator, Rule};
+use oculus_job::request::Rule;
 use serde::{Deserialize, Serialize};
 
 use super::{
     context::RuleContext,
+    remarks::remark,
     rule_set::{Conjunction, PerSide, RuleCondition, RuleSide},
     rule_stats::RuleStats,
     score::RuleScorer,
@@ -51,7 +52,8 @@ pub struct ScoredJobRule {
     /// never holds in that period with its own threshold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nearest_threshold: Option<Finite>,
-    /// Reason for a null value, or for a rule that never holds.
+    /// Reason for a null value, or for a rule that holds on every row or on none before the test
+    /// period.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -170,15 +172,13 @@ fn score_rule(
     let values = context.table().column(condition.feature_idx);
     let holds = |row: u32| condition.holds(values[row as usize]);
     let development = scorer.development(&holds);
-    let never_held = development.support == 0;
     let development_values = context.splits().development.train_rows.iter().map(|&row| values[row as usize]);
-    // The sort over all values is only worth its time for a rule that never holds.
-    let nearest = if never_held { nearest_threshold(rule, development_values) } else { None };
+    let remark = remark(rule, &development, development_values);
     ScoredJobRule {
         rule: rule.clone(),
         resolved_feature,
-        reason: never_held.then(|| never_true(rule, development.n_rows, nearest)),
-        nearest_threshold: nearest.and_then(Finite::new),
+        nearest_threshold: remark.as_ref().and_then(|remark| Finite::new(remark.nearest_threshold?)),
+        reason: remark.map(|remark| remark.text),
         development: Some(development),
         test: Some(scorer.test(&holds)),
     }
@@ -213,34 +213,6 @@ fn score_satisfied(
         development: scorer.as_ref().ok().map(|scorer| scorer.development(&is_satisfied)),
         test: scorer.as_ref().ok().map(|scorer| scorer.test(&is_satisfied)),
         reason: scorer.err(),
-    }
-}
-
-fn never_true(rule: &Rule, n_rows: usize, nearest: Option<f64>) -> String {
-    let sign = rule.operator.sign();
-    let sentence = format!("{} {sign} {} is never true on {n_rows} rows", rule.feature, rule.threshold);
-    match nearest {
-        Some(nearest) => format!("{sentence}; the nearest threshold with which it is true is {nearest}"),
-        None => format!("{sentence}; a different threshold would not change that"),
-    }
-}
-
-/// Returns the threshold nearest to the rule's own, among the thresholds with which the rule holds
-/// on at least one row. Returns `None` if there is no such threshold.
-fn nearest_threshold(rule: &Rule, values: impl Iterator<Item = f32>) -> Option<f64> {
-    let mut values: Vec<f64> = values.map(f64::from).filter(|value| value.is_finite()).collect();
-    values.sort_by(f64::total_cmp);
-    values.dedup();
-    let distance = |value: &f64| (value - rule.threshold).abs();
-    // A strict comparison does not hold at the extreme value itself, so the second value is the
-    // nearest threshold.
-    match rule.operator {
-        Operator::AtMost => values.first().copied(),
-        Operator::AtLeast => values.last().copied(),
-        Operator::Below => values.get(1).copied(),
-        Operator::Above => values.len().checked_sub(2).map(|idx| values[idx]),
-        Operator::Equal => values.into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b))),
-        Operator::Unequal => None,
     }
 }
 

@@ -126,10 +126,15 @@ pub(super) fn reject_one_class(context: &SearchContext<'_>) -> Result<(), JobErr
         "no label can be learned: forward returns before the test period range from {least:.4} % to {largest:.4} %, and \
          none of the job's thresholds separates them into two classes"
     );
-    let hint = if largest > least {
-        format!("lower design.profit_threshold_options below the largest forward return, {largest:.4} %")
-    } else {
+    let mut thresholds = context.labels.iter().map(|label| label.key.threshold_pct);
+    let hint = if largest <= least {
         "the prices never change: use other bars or other symbols".to_owned()
+    } else if thresholds.clone().all(|threshold| threshold > largest) {
+        format!("lower design.profit_threshold_options below the largest forward return, {largest:.4} %")
+    } else if thresholds.all(|threshold| threshold <= least) {
+        format!("raise design.profit_threshold_options above the smallest forward return, {least:.4} %")
+    } else {
+        format!("choose design.profit_threshold_options between {least:.4} % and {largest:.4} %")
     };
     Err(JobError::refused(Phase::ConfigSearch, ErrorCode::NoLabelLearnable, message, hint))
 }

@@ -127,16 +127,19 @@ fn if_all_labels_are_too_rare_half_of_the_trials_run_and_a_warning_names_the_cou
 
 #[test]
 fn labels_with_a_single_class_are_rejected_before_any_fit() {
-    for thresholds in [[500.0, 900.0], [-99.0, -90.0]] {
+    for (thresholds, direction) in [([500.0, 900.0], "lower"), ([-99.0, -90.0], "raise"), ([-99.0, 900.0], "choose")] {
         let panel = Panel::new(8, 0.3, &thresholds);
         let fitter = Centroid::new(&panel.table);
         let failure = search(&panel, &fitter, 6, 1).unwrap_err();
         assert_eq!((failure.code, failure.kind), (ErrorCode::NoLabelLearnable, JobErrorKind::Refused));
         let development = &panel.splits[0].development.train_rows;
-        let largest = development.iter().map(|&row| panel.labels[0].forward_return_pct[row as usize]);
-        let largest = format!("{:.4} %", largest.fold(f64::MIN, f64::max));
-        assert!(failure.message.contains(&largest) && failure.hint.contains(&largest), "{failure:?}");
-        assert!(failure.hint.contains("design.profit_threshold_options"), "{failure:?}");
+        let returns = || development.iter().map(|&row| panel.labels[0].forward_return_pct[row as usize]);
+        let largest = format!("{:.4} %", returns().fold(f64::MIN, f64::max));
+        let least = format!("{:.4} %", returns().fold(f64::MAX, f64::min));
+        assert!(failure.message.contains(&largest) && failure.message.contains(&least), "{failure:?}");
+        assert!(failure.hint.starts_with(&format!("{direction} design.profit_threshold_options")), "{failure:?}");
+        assert_eq!(failure.hint.contains(&largest), direction != "raise", "{failure:?}");
+        assert_eq!(failure.hint.contains(&least), direction != "lower", "{failure:?}");
         assert_eq!(fitter.n_prepared.into_inner(), 0);
     }
 }

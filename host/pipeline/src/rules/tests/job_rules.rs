@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use oculus_job::warning::WarningCode;
+
 use super::*;
 use crate::features::{LeftOut, MissingInputError, UnknownFeatureError};
 
@@ -9,6 +11,10 @@ use crate::features::{LeftOut, MissingInputError, UnknownFeatureError};
 const WARM_UP_TOO_SHORT: MissingInputError = MissingInputError::WarmUp { needs_bars: 399, has_bars: 320 };
 
 fn score_rules(panel: &Panel, entry_rules: &[Rule], exit_rules: &[Rule], threshold: u32) -> JobRuleReport {
+    find_rules(panel, entry_rules, exit_rules, threshold).job_rules
+}
+
+fn find_rules(panel: &Panel, entry_rules: &[Rule], exit_rules: &[Rule], threshold: u32) -> RuleResults {
     let features = FeatureReport {
         canonical: [("signal".to_owned(), "SIGNAL".to_owned()), ("SMA_400".to_owned(), "SMA_400".to_owned())].into(),
         unresolved: vec![UnknownFeatureError {
@@ -29,7 +35,7 @@ fn score_rules(panel: &Panel, entry_rules: &[Rule], exit_rules: &[Rule], thresho
     let search_context = panel.search_context(1);
     let search = without_model(0);
     let extractor = Err(ExtractorError::NotOpened);
-    find(&RuleContext { search_context: &search_context, search: &search, extractor, requested }).unwrap().job_rules
+    find(&RuleContext { search_context: &search_context, search: &search, extractor, requested }).unwrap()
 }
 
 #[test]
@@ -85,6 +91,67 @@ fn a_rule_that_never_holds_reports_the_nearest_threshold_with_which_it_does() {
         let scored = score_rules(&panel, &[moved], &[], 1).entry_rules.remove(0);
         assert_eq!(scored.development.unwrap().support, 1, "{operator:?}");
     }
+}
+
+/// Returns the codes and messages of the warnings about the job's own values.
+fn value_warnings(panel: &Panel, entry_rules: &[Rule], exit_rules: &[Rule]) -> Vec<(WarningCode, String)> {
+    let codes = [WarningCode::RuleAlwaysTrue, WarningCode::RuleNeverTrue, WarningCode::UnitSuspected];
+    let warnings = find_rules(panel, entry_rules, exit_rules, 1).warnings.into_iter();
+    warnings.filter(|warning| codes.contains(&warning.code)).map(|warning| (warning.code, warning.message)).collect()
+}
+
+#[test]
+fn a_rule_on_another_scale_gets_a_warning_with_the_threshold_on_the_right_scale() {
+    let panel = Panel::new(3, 0.3, &[2.0]);
+    for (operator, threshold, code, likely) in [
+        (Operator::Below, 70.0, WarningCode::RuleAlwaysTrue, "0.7"),
+        (Operator::Above, -70.0, WarningCode::RuleAlwaysTrue, "-0.7"),
+        (Operator::AtLeast, 150.0, WarningCode::RuleNeverTrue, "1.5"),
+        (Operator::Unequal, 70.0, WarningCode::RuleAlwaysTrue, "0.7"),
+    ] {
+        let rules = [rule("SIGNAL", operator, threshold)];
+        for (entry, exit, side) in [(&rules[..], &[][..], "entry"), (&[], &rules, "exit")] {
+            let [(found, message)] = &value_warnings(&panel, entry, exit)[..] else { panic!("{operator:?}") };
+            assert_eq!(*found, code);
+            let start = format!("the {side} rule SIGNAL {} {threshold} is ", operator.sign());
+            assert!(message.starts_with(&start) && message.ends_with(&format!(" {likely}")), "{message}");
+        }
+    }
+    // No power of ten brings this threshold into the range of the feature.
+    let [(_, message)] = &value_warnings(&panel, &[rule("SIGNAL", Operator::Below, 5000.0)], &[])[..] else { panic!() };
+    assert!(message.contains("SIGNAL is between -") && !message.contains("scale"), "{message}");
+    assert_eq!(value_warnings(&panel, &[rule("SIGNAL", Operator::Below, 0.5)], &[]), []);
+}
+
+#[test]
+fn a_rule_on_a_feature_without_different_values_states_that_no_threshold_divides_the_rows() {
+    for (value, cause) in [(0.1, "SIGNAL is always 0.1"), (f32::NAN, "SIGNAL has no value on these rows")] {
+        let mut panel = Panel::new(3, 0.3, &[2.0]);
+        panel.table.values = vec![value; panel.table.values.len()].into();
+        for operator in [Operator::Unequal, Operator::Above, Operator::Below] {
+            let scored = score_rules(&panel, &[rule("SIGNAL", operator, 0.1)], &[], 1).entry_rules.remove(0);
+            assert_eq!((scored.development.unwrap().support, scored.nearest_threshold), (0, None));
+            let reason = scored.reason.unwrap();
+            assert!(reason.contains(" is never true on ") && reason.contains(cause), "{reason}");
+        }
+    }
+}
+
+#[test]
+fn label_thresholds_that_are_tiny_compared_with_the_moves_are_probably_shares() {
+    let warned = |thresholds: &[f64]| value_warnings(&Panel::new(3, 0.3, thresholds), &[], &[]);
+    let [(code, message)] = &warned(&[0.02, 0.07, 0.0])[..] else { panic!() };
+    assert_eq!(*code, WarningCode::UnitSuspected);
+    assert!(message.contains("found 0.02, 0.07,") && message.ends_with("write 2, 7"), "{message}");
+    for thresholds in [&[0.02, 2.0][..], &[0.0], &[0.5], &[2.0]] {
+        assert_eq!(warned(thresholds), [], "{thresholds:?}");
+    }
+    // The moves of a calm market are as small as these thresholds.
+    let mut calm = Panel::new(3, 0.3, &[0.02]);
+    calm.labels.iter_mut().for_each(|label| {
+        Arc::make_mut(&mut label.forward_return_pct).iter_mut().for_each(|change| *change /= 100.0);
+    });
+    assert_eq!(value_warnings(&calm, &[], &[]), []);
 }
 
 #[test]
