@@ -199,7 +199,7 @@ impl Prepared {
             table: &self.table,
             partition: &self.partition,
             label: &self.labels[outcome.label_idx],
-            label_judged: outcome.too_rare().is_none(),
+            label_judged: outcome.is_judged(),
             rule_set: &rules.rule_set,
             scores: &training.winner.standard_scores,
             score_scale: training.winner.score_scale,

@@ -59,7 +59,8 @@ pub(crate) fn collect(inputs: &ArtifactInputs, selection: &Selection, seed: u64)
 }
 
 fn describe(inputs: &ArtifactInputs, selection: &Selection, model: &FinalModel) -> SavedModel {
-    let chosen = selection.chosen.iter().find(|chosen| chosen.plugin.manifest.id == model.plugin);
+    let chosen =
+        selection.chosen.iter().chain(&selection.baseline).find(|chosen| chosen.plugin.manifest.id == model.plugin);
     let manifest = chosen.map(|chosen| &chosen.plugin.manifest);
     let row = inputs.training.rows.iter().find(|row| row.plugin.as_ref() == Some(&model.plugin));
     let extension = manifest.and_then(|manifest| manifest.saves_as.as_deref()).unwrap_or("bin");
@@ -78,6 +79,7 @@ fn describe(inputs: &ArtifactInputs, selection: &Selection, model: &FinalModel) 
         // exactly this threshold.
         threshold: model.threshold.map(f64::from),
         validation_auc: auc.map(|auc| auc.get()),
+        base_score: model.base,
     }
 }
 

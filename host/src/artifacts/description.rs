@@ -1,6 +1,7 @@
 //! The content of `artifact.json`, which describes the files of an artifact and how to use them.
 
 use oculus_job::request::Timeframe;
+use oculus_pipeline::baseline::VolatilityModel;
 use oculus_plugin_api::FeatureRole;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -110,6 +111,10 @@ pub(crate) struct SavedModel {
     pub threshold: Option<f64>,
     /// Area under the ROC curve on validation rows, if it is defined.
     pub validation_auc: Option<f64>,
+    /// The volatility model whose log-odds the scores contain, if the model was fitted with base
+    /// scores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_score: Option<VolatilityModel>,
 }
 
 /// The bars that a job used.

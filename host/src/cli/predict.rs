@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use jiff::civil::Date;
+use oculus_pipeline::baseline::Volatility;
 use oculus_pipeline::date::{days_since_epoch, iso_date};
 use oculus_pipeline::features::{self, FeatureTable};
 use oculus_pipeline::fitter;
@@ -238,8 +239,19 @@ impl Scorer<'_> {
         let shared = SharedTable::write(table).context("cannot write the features to the temporary folder (TMPDIR)")?;
         let rows: Vec<u32> = (0..table.n_rows() as u32).collect();
         let id = &plugin.manifest.id;
+        let base_score = match &model.base_score {
+            None => None,
+            Some(base) => {
+                let volatility = Volatility::from_table(table);
+                let volatility =
+                    volatility.context("the table lacks the volatility features of the model's base score")?;
+                Some(volatility.base_score(base))
+            }
+        };
         let scores = Predictor::start(plugin, &shared, config.jobs.plugins.limits, runner::plugin_log(id))
-            .and_then(|predictor| predictor.load(bytes, &setting).and_then(|()| predictor.predict(&rows, None)))
+            .and_then(|predictor| {
+                predictor.load(bytes, &setting).and_then(|()| predictor.predict(&rows, base_score.as_deref()))
+            })
             .with_context(|| format!("the plugin `{id}` {} cannot predict with this model", plugin.manifest.version))?;
         if scores.len() != rows.len() {
             bail!("the plugin `{id}` returned {} scores for {} rows; update the plugin", scores.len(), rows.len());

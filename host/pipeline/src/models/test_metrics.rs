@@ -10,7 +10,10 @@ use crate::{
     baseline::Volatility,
     canaries::ChanceAuc,
     date::iso_date,
-    metrics::{Confusion, Finite, Interval, Ranking, Reasons, UndefinedError, average_precision},
+    metrics::{
+        Confusion, Finite, Interval, RankIcRows, Ranking, Reasons, UndefinedError, average_precision, block_dates,
+        rank_ic,
+    },
     models::{
         reliability::{AucReliability, auc_reliability},
         roc::{Roc, RocFigures, RocSample},
@@ -47,6 +50,11 @@ pub struct TestMetrics {
     pub auc_p: Option<Finite>,
     /// AUC of the volatility baseline, fitted and tested on the same rows.
     pub auc_volatility_baseline: Option<Finite>,
+    /// Mean over the test dates of the rank correlation between scores and forward returns within
+    /// the date; null for fewer than five symbols.
+    pub rank_ic: Option<Finite>,
+    /// 95 % interval of `rank_ic`: a t interval over blocks of whole dates.
+    pub rank_ic_ci95: Option<Interval>,
     /// Average precision.
     pub pr_auc: Option<Finite>,
     /// Share of positives.
@@ -183,6 +191,10 @@ pub(super) fn on_test(context: &SearchContext<'_>, label_idx: usize, tested: &Te
     let sample = RocSample { context, label_idx, rows, purpose: "test intervals" };
     let roc = Roc::new(&sample, tested.scores, baseline);
     let (auc_reliability, shortfall) = auc_reliability(&counts, roc.n_blocks());
+    let forward_returns: Vec<f64> = rows.iter().map(|&row| label.forward_return_pct[row as usize]).collect();
+    let days: Vec<i32> = rows.iter().map(|&row| table.day[row as usize]).collect();
+    let ranked = RankIcRows { scores: tested.scores, forward_returns: &forward_returns, dates: &days };
+    let ranked = rank_ic(&ranked, block_dates(label), context.seed);
     let mut reasons = Reasons::default();
     let RocFigures { auc, auc_ci95, auc_volatility_baseline, auc_minus_baseline, auc_minus_baseline_ci95 } =
         roc.figures(&mut reasons);
@@ -198,6 +210,8 @@ pub(super) fn on_test(context: &SearchContext<'_>, label_idx: usize, tested: &Te
         auc_chance95: None,
         auc_p: None,
         auc_volatility_baseline,
+        rank_ic: reasons.figure("rank_ic", ranked.clone().map(|ranked| ranked.mean)),
+        rank_ic_ci95: reasons.value("rank_ic_ci95", ranked.and_then(|ranked| ranked.ci95)),
         pr_auc: reasons.figure("pr_auc", average_precision(&target, tested.scores)),
         base_rate: reasons.figure("base_rate", counts.base_rate().ok_or_else(no_row)),
         f1: reasons.figure_or_zero("f1", flagged(Confusion::f1)),
