@@ -74,6 +74,11 @@ impl Reasons {
         self.0.is_empty()
     }
 
+    /// Returns the names of the fields with a reason, sorted.
+    pub fn names(&self) -> Vec<&str> {
+        self.0.keys().map(AsRef::as_ref).collect()
+    }
+
     /// Returns the reason of a null field.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
