@@ -69,14 +69,14 @@ impl Trained {
     fn scored_rows(&self) -> Vec<ScoredRow> {
         let text = fs::read_to_string(self.artifact().join("predictions.csv")).unwrap();
         let mut lines = text.lines();
-        assert_eq!(lines.next(), Some("symbol,date,family,set,fold,probability,standard_score,signal,label"));
+        assert_eq!(lines.next(), Some("symbol,date,family,set,fold,score,standard_score,probability,signal,label"));
         lines.map(ScoredRow::parse).collect()
     }
 
-    /// Returns the job's own test predictions: `symbol,date` → `probability,signal`, as text.
+    /// Returns the job's own test predictions: `symbol,date` → `score,probability,signal`, as text.
     fn test_predictions(&self) -> BTreeMap<String, String> {
         let rows = self.scored_rows().into_iter().filter(|row| row.set == "test");
-        rows.map(|row| (row.bar, format!("{},{}", row.probability, row.signal))).collect()
+        rows.map(|row| (row.bar, format!("{},{},{}", row.score, row.probability, row.signal))).collect()
     }
 
     /// Asserts that the validation figures of every family follow from `predictions.csv`.
@@ -95,7 +95,7 @@ impl Trained {
             let folds: BTreeSet<&str> = scored.iter().map(|row| row.fold.as_str()).collect();
             let fold_auc = |fold: &&str| {
                 let rows = scored.iter().filter(|row| row.fold == *fold);
-                auc(rows.map(|row| (number(&row.probability), row.is_hit())))
+                auc(rows.map(|row| (number(&row.score), row.is_hit())))
             };
             let fold_aucs = folds.iter().map(fold_auc);
             let expected = validation["fold_aucs"].as_array().unwrap().iter().map(|auc| auc.as_f64().unwrap());
@@ -126,8 +126,9 @@ struct ScoredRow {
     family: String,
     set: String,
     fold: String,
-    probability: String,
+    score: String,
     standard_score: String,
+    probability: String,
     signal: String,
     label: String,
 }
@@ -135,12 +136,12 @@ struct ScoredRow {
 impl ScoredRow {
     fn parse(line: &str) -> Self {
         let fields: Vec<&str> = line.split(',').collect();
-        let [symbol, date, family, set, fold, probability, standard_score, signal, label] = fields[..] else {
+        let [symbol, date, family, set, fold, score, standard_score, probability, signal, label] = fields[..] else {
             panic!("{line}")
         };
-        let [family, set, fold, probability, standard_score, signal, label] =
-            [family, set, fold, probability, standard_score, signal, label].map(str::to_owned);
-        Self { bar: format!("{symbol},{date}"), family, set, fold, probability, standard_score, signal, label }
+        let [family, set, fold, score, standard_score, probability, signal, label] =
+            [family, set, fold, score, standard_score, probability, signal, label].map(str::to_owned);
+        Self { bar: format!("{symbol},{date}"), family, set, fold, score, standard_score, probability, signal, label }
     }
 
     fn is_hit(&self) -> bool {
@@ -168,14 +169,14 @@ fn assert_all_close(found: &[f64], expected: &[f64]) {
 /// Parses the output of `predict`: `symbol,date` → the columns after these two, as text.
 fn columns(csv: &str) -> impl Iterator<Item = (String, Vec<&str>)> {
     let mut lines = csv.lines();
-    assert_eq!(lines.next(), Some("symbol,date,set,probability,signal"));
+    assert_eq!(lines.next(), Some("symbol,date,set,score,probability,signal"));
     lines.map(|line| {
         let fields: Vec<&str> = line.split(',').collect();
         (fields[..2].join(","), fields[2..].to_vec())
     })
 }
 
-/// Parses the output of `predict`: `symbol,date` → `probability,signal`, as text.
+/// Parses the output of `predict`: `symbol,date` → `score,probability,signal`, as text.
 fn predictions(csv: &str) -> BTreeMap<String, String> {
     columns(csv).map(|(bar, fields)| (bar, fields[1..].join(","))).collect()
 }

@@ -6,6 +6,7 @@
 //! winner's final fit alone. Families are fitted in parallel; the number of parallel fits does not
 //! change a byte of the result.
 
+mod calibration;
 mod candidate;
 mod evaluation;
 mod final_fit;
@@ -13,6 +14,7 @@ mod progress;
 mod reliability;
 mod report_row;
 mod roc;
+mod signal_rule;
 mod test_metrics;
 #[cfg(test)]
 mod tests;
@@ -24,19 +26,21 @@ use oculus_job::{
     warning::{Warning, WarningCode},
 };
 
+pub use self::{
+    calibration::{Calibration, ReliabilityBin},
+    candidate::{Families, FamilyCandidate},
+    progress::{FamilyProgress, FamilyProgressFn, FitKind},
+    reliability::AucReliability,
+    report_row::{ModelRow, ModelStatus, ValidationMetrics},
+    signal_rule::SignalRule,
+    test_metrics::{SymbolMetrics, TestMetrics},
+    training::{FamilyScores, FinalModel, Training, Winner},
+};
 use self::{
     candidate::{Evaluated, GainOverLead},
     evaluation::{Evaluation, evaluate},
     final_fit::FinalFitter,
     report_row::evaluated_rows,
-};
-pub use self::{
-    candidate::{Families, FamilyCandidate},
-    progress::{FamilyProgress, FamilyProgressFn, FitKind},
-    reliability::AucReliability,
-    report_row::{ModelRow, ModelStatus, ValidationMetrics},
-    test_metrics::{SymbolMetrics, TestMetrics},
-    training::{FamilyScores, FinalModel, Training, Winner},
 };
 use super::{
     parallel::parallel_map,

@@ -75,9 +75,10 @@ fn describe(inputs: &ArtifactInputs, selection: &Selection, model: &FinalModel) 
         params: model.params.clone(),
         rounds: model.rounds,
         device: model.device.clone(),
-        // Every 32-bit float is exactly representable in 64 bits, so `predict` compares scores with
-        // exactly this threshold.
+        // Every 32-bit float is exactly representable in 64 bits.
         threshold: model.threshold.map(f64::from),
+        calibration: model.calibration,
+        signal_rule: Some(model.signal_rule.clone()),
         validation_auc: auc.map(|auc| auc.get()),
         base_score: model.base,
     }

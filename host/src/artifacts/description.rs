@@ -2,6 +2,7 @@
 
 use oculus_job::request::Timeframe;
 use oculus_pipeline::baseline::VolatilityModel;
+use oculus_pipeline::models::{Calibration, SignalRule};
 use oculus_plugin_api::FeatureRole;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -106,9 +107,16 @@ pub(crate) struct SavedModel {
     pub rounds: Option<u32>,
     /// Device that the model was fitted on.
     pub device: Option<String>,
-    /// The lowest probability that is a signal; `None` if validation found no threshold. The value
-    /// is exactly the 32-bit number that scores are compared with.
+    /// Score that about as many out-of-fold rows reach as are positive; `None` if there are no such
+    /// rows. Artifacts of earlier versions, which have no `signal_rule`, use it for signals. The
+    /// value is exactly a 32-bit number.
     pub threshold: Option<f64>,
+    /// Conversion of scores into probabilities; `None` if the out-of-fold rows lack a class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
+    /// The rule that decides which rows are signals. Artifacts of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal_rule: Option<SignalRule>,
     /// Area under the ROC curve on validation rows, if it is defined.
     pub validation_auc: Option<f64>,
     /// The volatility model whose log-odds the scores contain, if the model was fitted with base

@@ -20,6 +20,8 @@ struct Prediction<'a> {
     score: f32,
     /// The score in standard deviations, see [`FamilyScores`](oculus_pipeline::models::FamilyScores).
     standard_score: f32,
+    /// The calibrated probability, if the row is in the test period.
+    probability: Option<f64>,
     signal: Option<bool>,
 }
 
@@ -38,13 +40,13 @@ pub(super) fn predictions(inputs: &ArtifactInputs) -> String {
             row,
             score,
             standard_score,
-            // The threshold applies to the scores of the final model. The models of the folds have
-            // other score levels, so the validation rows have no signal.
+            // The calibration and the signals start from the scores of these very rows.
+            probability: None,
             signal: None,
         })
     });
     let mut csv = format!(
-        "symbol,{},family,set,fold,probability,standard_score,signal,label\n",
+        "symbol,{},family,set,fold,score,standard_score,probability,signal,label\n",
         time_column(inputs.market.timeframe)
     );
     validation.chain(test_predictions(inputs)).for_each(|prediction| write_line(&mut csv, inputs, &prediction));
@@ -54,14 +56,17 @@ pub(super) fn predictions(inputs: &ArtifactInputs) -> String {
 fn test_predictions(inputs: &ArtifactInputs) -> impl Iterator<Item = Prediction<'_>> {
     let ArtifactInputs { training, splits, .. } = inputs;
     let model = training.winning_model();
-    splits.test_rows.iter().zip(&training.winner.test_scores).map(|(&row, &score)| Prediction {
+    let flags = training.winner.test_flags.iter().copied().chain(std::iter::repeat(None));
+    let scores = splits.test_rows.iter().zip(&training.winner.test_scores).zip(flags);
+    scores.map(|((&row, &score), signal)| Prediction {
         family: &model.plugin,
         set: RowSet::Test,
         fold: None,
         row: row as usize,
         score,
         standard_score: training.winner.standard_scores[row as usize],
-        signal: model.threshold.map(|threshold| score >= threshold),
+        probability: model.calibration.map(|calibration| calibration.probability(score)),
+        signal,
     })
 }
 
@@ -76,13 +81,15 @@ fn fold_of_row(inputs: &ArtifactInputs) -> Vec<Option<usize>> {
 
 fn write_line(csv: &mut String, inputs: &ArtifactInputs, prediction: &Prediction<'_>) {
     let ArtifactInputs { table, label, market, .. } = inputs;
-    let &Prediction { family, set, fold, row, score, standard_score, signal } = prediction;
+    let &Prediction { family, set, fold, row, score, standard_score, probability, signal } = prediction;
     let symbol = &table.symbols[table.symbol[row] as usize];
     let when = format_bar_time(table.time[row], market.timeframe);
     let set = set.name();
     let fold = fold.map(|fold| fold.to_string()).unwrap_or_default();
+    let probability = probability.map(|probability| probability.to_string()).unwrap_or_default();
     let signal = signal.map(|signal| u8::from(signal).to_string()).unwrap_or_default();
     let label = label.value[row];
     // Writing to a string cannot fail.
-    let _ = writeln!(csv, "{symbol},{when},{family},{set},{fold},{score},{standard_score},{signal},{label}");
+    let _ =
+        writeln!(csv, "{symbol},{when},{family},{set},{fold},{score},{standard_score},{probability},{signal},{label}");
 }

@@ -89,10 +89,17 @@ pub(super) fn run(config: &Config, args: &PredictArgs) -> anyhow::Result<ExitCod
     }
     let sets = row_sets(&saved.artifact.trained, &table);
     warn_of_training_rows(&rows, &sets);
-    // The job stored its 32-bit threshold as a 64-bit number, so this conversion is exact.
-    let threshold = model.threshold.map(|threshold| threshold as f32);
+    let flags = flags(model, &table, &sets, &scores);
     let timeframe = saved.artifact.trained.timeframe;
-    let signals = Signals { table: &table, rows: &rows, sets: &sets, scores: &scores, threshold, timeframe };
+    let signals = Signals {
+        table: &table,
+        rows: &rows,
+        sets: &sets,
+        scores: &scores,
+        calibration: model.calibration,
+        flags: &flags,
+        timeframe,
+    };
     let title = &model.title;
     let job = &saved.artifact.job_id;
     let folder = saved.folder.display();
@@ -102,6 +109,25 @@ pub(super) fn run(config: &Config, args: &PredictArgs) -> anyhow::Result<ExitCod
         Some(file) => write_file(file, &signals)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns whether each row of a table is a signal.
+///
+/// * `sets`, `scores`: one per row of the table.
+fn flags(model: &SavedModel, table: &FeatureTable, sets: &[Option<RowSet>], scores: &[f32]) -> Vec<Option<bool>> {
+    let Some((rule, calibration)) = model.signal_rule.as_ref().zip(model.calibration) else {
+        // The job stored its 32-bit threshold as a 64-bit number, so this conversion is exact.
+        let threshold = model.threshold.map(|threshold| threshold as f32);
+        return scores.iter().map(|score| threshold.map(|threshold| *score >= threshold)).collect();
+    };
+    // Scores of rows that the model was fitted on have a wider spread. The rule has out-of-fold
+    // scores of these dates instead.
+    let is_later = |set: Option<RowSet>| matches!(set, Some(RowSet::Test | RowSet::New));
+    let standard = scores
+        .iter()
+        .zip(sets)
+        .map(|(&score, &set)| if is_later(set) { calibration.scale.standardise(score) } else { f32::NAN });
+    rule.flags(&table.day, &standard.collect::<Vec<_>>())
 }
 
 /// Returns the set of each row of a table for the models of an artifact.

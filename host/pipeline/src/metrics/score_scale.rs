@@ -11,8 +11,10 @@
 //!   rows. This share is never less than 2 %, and within a factor of two of the base rate for nine
 //!   seeds.
 
+use serde::{Deserialize, Serialize};
+
 /// Mean and standard deviation of a model's scores of its own training rows.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScoreScale {
     mean: f64,
     /// Standard deviation; 1 if all scores are equal, so that a division by it is possible.

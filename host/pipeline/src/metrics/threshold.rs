@@ -31,6 +31,20 @@ impl Confusion {
         counts
     }
 
+    /// Counts rows by label and flag; rows without a label or without a flag are left out.
+    pub fn from_flags(label: &[f32], flags: &[Option<bool>]) -> Self {
+        let mut counts = Self::default();
+        for (flag, &label) in flags.iter().zip(label).filter(|(_, label)| matches!(label, 0.0 | 1.0)) {
+            let Some(is_flagged) = *flag else { continue };
+            let is_positive = label == 1.0;
+            counts.true_positive += usize::from(is_flagged && is_positive);
+            counts.false_positive += usize::from(is_flagged && !is_positive);
+            counts.false_negative += usize::from(!is_flagged && is_positive);
+            counts.true_negative += usize::from(!is_flagged && !is_positive);
+        }
+        counts
+    }
+
     /// Returns the share of flagged rows.
     ///
     /// # Errors

@@ -14,9 +14,11 @@ use oculus_plugin_api::code;
 use serde_json::{Map, Value, json};
 
 use super::{
+    calibration::Calibration,
     candidate::Evaluated,
     progress::{FamilyProgressFn, FitKind, FitReporter, n_epochs},
     report_row::{ModelRow, ModelStatus},
+    signal_rule::SignalRule,
     test_metrics::{self, TestMetrics, TestedModel},
     training::{FinalModel, Winner},
     winner::choose_winner,
@@ -27,7 +29,7 @@ use crate::{
     metrics::{Finite, ScoreScale, UndefinedError, auc, decision_threshold},
     parallel::parallel_map,
     search::{self, Family, SearchContext, SearchResult},
-    splits::Development,
+    splits::{Development, class_counts},
 };
 
 /// The final fit of every evaluated family.
@@ -47,6 +49,8 @@ struct FinalFit {
     threshold: Result<f32, UndefinedError>,
     /// Scale of the model's scores of its own training rows.
     score_scale: ScoreScale,
+    calibration: Result<Calibration, UndefinedError>,
+    signal_rule: SignalRule,
     /// Scores of the test rows; empty for all families except the winner.
     test_scores: Vec<f32>,
 }
@@ -156,7 +160,19 @@ impl FinalFitter<'_> {
         // threshold is chosen on standardised scores and then converted (decision 1).
         let threshold = decision_threshold(&label.value, &evaluated.oof.standard_scores)
             .map(|standard| score_scale.destandardise(standard));
-        Ok(FinalFit { params, base, fitted, threshold, score_scale, test_scores: scores.selected })
+        let base_rate = class_counts(self.context.table, label, train_rows).base_rate().unwrap_or_default();
+        let calibration = Calibration::fit(&label.value, &evaluated.oof.standard_scores, score_scale);
+        let signal_rule = SignalRule::new(base_rate, &self.context.table.day, &evaluated.oof.standard_scores);
+        Ok(FinalFit {
+            calibration,
+            signal_rule,
+            params,
+            base,
+            fitted,
+            threshold,
+            score_scale,
+            test_scores: scores.selected,
+        })
     }
 }
 
@@ -203,6 +219,7 @@ impl FinalFits {
             oof_scores: oof.scores.clone(),
             test_scores: self.test_scores().to_vec(),
             standard_scores: self.standard_scores(fitter, &oof.standard_scores),
+            test_flags: fit.ok().map(|fit| fit.test_flags(fitter)).unwrap_or_default(),
             score_scale: fit.ok().map(|fit| fit.score_scale),
             importance: fit.ok().and_then(|fit| fit.fitted.importance.clone()),
         }
@@ -210,15 +227,14 @@ impl FinalFits {
 
     /// Evaluates the winner on the test rows.
     pub(super) fn test_metrics(&self, fitter: &FinalFitter<'_>, evaluated: &[Evaluated<'_>]) -> TestMetrics {
-        let threshold = match &self.fits[self.winner_idx] {
-            Ok(fit) => fit.threshold.clone(),
-            Err(error) => Err(UndefinedError::because(error.to_string())),
-        };
+        let fit = self.fits[self.winner_idx].as_ref().map_err(|error| UndefinedError::because(error.to_string()));
         let FinalFitter { context, search } = *fitter;
         let tested = TestedModel {
             model_name: evaluated[self.winner_idx].title(),
             scores: self.test_scores(),
-            threshold,
+            threshold: fit.as_ref().map_err(UndefinedError::clone).and_then(|fit| fit.threshold.clone()),
+            calibration: fit.as_ref().map_err(UndefinedError::clone).and_then(|fit| fit.calibration.clone()),
+            flags: fit.map(|fit| fit.test_flags(fitter)).unwrap_or_default(),
             n_train: context.splits[search.label_idx].development.train_rows.len(),
         };
         test_metrics::on_test(context, search.label_idx, &tested)
@@ -260,6 +276,15 @@ impl FinalFits {
 }
 
 impl FinalFit {
+    /// Returns one flag per test row.
+    fn test_flags(&self, fitter: &FinalFitter<'_>) -> Vec<Option<bool>> {
+        let FinalFitter { context, search } = *fitter;
+        let rows = &context.splits[search.label_idx].test_rows;
+        let days: Vec<i32> = rows.iter().map(|&row| context.table.day[row as usize]).collect();
+        let standard: Vec<f32> = self.test_scores.iter().map(|&score| self.score_scale.standardise(score)).collect();
+        self.signal_rule.flags(&days, &standard)
+    }
+
     fn model(&self, evaluated: &Evaluated<'_>, is_winner: bool) -> FinalModel {
         let manifest = evaluated.family.fitter.manifest();
         FinalModel {
@@ -270,6 +295,8 @@ impl FinalFit {
             rounds: evaluated.oof.rounds,
             device: self.fitted.summary.device.clone(),
             threshold: self.threshold.clone().ok(),
+            calibration: self.calibration.clone().ok(),
+            signal_rule: self.signal_rule.clone(),
             bytes: self.fitted.model.clone().unwrap_or_default(),
             is_winner,
         }

@@ -15,6 +15,7 @@ use crate::{
         rank_ic,
     },
     models::{
+        calibration::{Calibration, ReliabilityBin, brier_score, reliability},
         reliability::{AucReliability, auc_reliability},
         roc::{Roc, RocFigures, RocSample},
     },
@@ -59,6 +60,15 @@ pub struct TestMetrics {
     pub pr_auc: Option<Finite>,
     /// Share of positives.
     pub base_rate: Option<Finite>,
+    /// Mean squared difference between the calibrated probability and the label; lower is better.
+    pub brier_score: Option<Finite>,
+    /// Brier score of a constant probability, the base rate of the training rows.
+    pub brier_score_of_base_rate: Option<Finite>,
+    /// Slope of the calibrated log-odds per standard deviation of the score, from 0 to 1; 0 means
+    /// that the out-of-fold scores carry no information.
+    pub calibration_slope: Option<Finite>,
+    /// Test rows by calibrated probability, in up to five bins of equal numbers.
+    pub reliability: Vec<ReliabilityBin>,
     /// Harmonic mean of precision and recall.
     pub f1: Finite,
     /// Share of positives among the flagged rows.
@@ -67,8 +77,9 @@ pub struct TestMetrics {
     pub recall: Finite,
     /// Share of flagged rows.
     pub flagged_share: Option<Finite>,
-    /// Score from which a row is flagged. On the standardised scale, it is the threshold that flags
-    /// about as many out-of-fold rows as are positive.
+    /// Score that about as many out-of-fold rows reach as are positive. Signals do not use this
+    /// fixed score: a row is a signal if its score reaches the quantile of the scores of the 252
+    /// dates before it.
     pub threshold: Option<Finite>,
     /// Number of rows of the final fit.
     pub n_train: usize,
@@ -172,6 +183,9 @@ pub(super) struct TestedModel<'a> {
     /// One score per test row.
     pub(super) scores: &'a [f32],
     pub(super) threshold: Result<f32, UndefinedError>,
+    pub(super) calibration: Result<Calibration, UndefinedError>,
+    /// Whether each test row is a signal.
+    pub(super) flags: Vec<Option<bool>>,
     pub(super) n_train: usize,
 }
 
@@ -183,10 +197,13 @@ pub(super) fn on_test(context: &SearchContext<'_>, label_idx: usize, tested: &Te
     let rows = &splits.test_rows;
     let target: Vec<f32> = rows.iter().map(|&row| label.value[row as usize]).collect();
     let counts = class_counts(table, label, rows);
-    // Without a threshold, all figures of flagged rows are null for the same reason.
-    let flags = tested.threshold.clone().map(|threshold| Confusion::at(threshold, &target, tested.scores));
-    let flagged =
-        |figure: fn(&Confusion) -> Result<f64, UndefinedError>| flags.clone().and_then(|flags| figure(&flags));
+    let flags = Confusion::from_flags(&target, &tested.flags);
+    let calibration = tested.calibration.as_ref().map_err(UndefinedError::clone);
+    let probability = calibration
+        .clone()
+        .map(|calibration| -> Vec<f64> { tested.scores.iter().map(|&score| calibration.probability(score)).collect() });
+    let trained = class_counts(table, label, &splits.development.train_rows).base_rate();
+    let constant = vec![trained.unwrap_or_default(); target.len()];
     let baseline = baseline_scores(context, label_idx);
     let sample = RocSample { context, label_idx, rows, purpose: "test intervals" };
     let roc = Roc::new(&sample, tested.scores, baseline);
@@ -214,10 +231,14 @@ pub(super) fn on_test(context: &SearchContext<'_>, label_idx: usize, tested: &Te
         rank_ic_ci95: reasons.value("rank_ic_ci95", ranked.and_then(|ranked| ranked.ci95)),
         pr_auc: reasons.figure("pr_auc", average_precision(&target, tested.scores)),
         base_rate: reasons.figure("base_rate", counts.base_rate().ok_or_else(no_row)),
-        f1: reasons.figure_or_zero("f1", flagged(Confusion::f1)),
-        precision: reasons.figure_or_zero("precision", flagged(Confusion::precision)),
-        recall: reasons.figure_or_zero("recall", flagged(Confusion::recall)),
-        flagged_share: reasons.figure("flagged_share", flagged(Confusion::flagged_share)),
+        brier_score: reasons.figure("brier_score", probability.clone().and_then(|p| brier_score(&target, &p))),
+        brier_score_of_base_rate: reasons.figure("brier_score_of_base_rate", brier_score(&target, &constant)),
+        calibration_slope: reasons.figure("calibration_slope", calibration.map(|calibration| calibration.slope)),
+        reliability: probability.map(|probability| reliability(&target, &probability)).unwrap_or_default(),
+        f1: reasons.figure_or_zero("f1", flags.f1()),
+        precision: reasons.figure_or_zero("precision", flags.precision()),
+        recall: reasons.figure_or_zero("recall", flags.recall()),
+        flagged_share: reasons.figure("flagged_share", flags.flagged_share()),
         threshold: reasons.figure("threshold", tested.threshold.clone().map(f64::from)),
         n_train: tested.n_train,
         n_test: rows.len(),

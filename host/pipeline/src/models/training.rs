@@ -3,7 +3,10 @@
 use oculus_job::warning::Warning;
 use serde_json::{Map, Value};
 
-use super::{candidate::Evaluated, report_row::ModelRow, test_metrics::TestMetrics};
+use super::{
+    calibration::Calibration, candidate::Evaluated, report_row::ModelRow, signal_rule::SignalRule,
+    test_metrics::TestMetrics,
+};
 use crate::baseline::VolatilityModel;
 use crate::canaries::ChanceAuc;
 use crate::metrics::ScoreScale;
@@ -27,6 +30,11 @@ pub struct FinalModel {
     pub device: Option<String>,
     /// Score from which a row is flagged; `None` if none of the rows has an out-of-fold score.
     pub threshold: Option<f32>,
+    /// Conversion of the model's scores into probabilities; `None` if the out-of-fold rows lack a
+    /// class.
+    pub calibration: Option<Calibration>,
+    /// The rule that decides which rows are signals.
+    pub signal_rule: SignalRule,
     /// The model in the format of its family.
     pub bytes: Vec<u8>,
     /// Whether this is the winner's model, which the result describes.
@@ -40,6 +48,9 @@ pub struct Winner {
     pub oof_scores: Vec<f32>,
     /// Scores of the test rows, in the order of the rows.
     pub test_scores: Vec<f32>,
+    /// Whether each test row is a signal, in the order of the rows; `None` without enough earlier
+    /// scores.
+    pub test_flags: Vec<Option<bool>>,
     /// Out-of-fold and test scores, standardised by the scores that each model assigns to its own
     /// training rows; one per row of the table, NaN for rows without one.
     pub standard_scores: Vec<f32>,

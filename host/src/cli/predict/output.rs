@@ -1,5 +1,5 @@
 //! Writes predictions as CSV or Parquet with the columns `symbol`, `date` (or `timestamp`),
-//! `set`, `probability` and `signal`.
+//! `set`, `score`, `probability` and `signal`.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -9,6 +9,7 @@ use oculus_job::request::Timeframe;
 use oculus_market_data::table_writer::parquet_bytes;
 use oculus_pipeline::bars::{format_bar_time, time_column};
 use oculus_pipeline::features::FeatureTable;
+use oculus_pipeline::models::Calibration;
 use polars::prelude::{Column, DataFrame, NamedFrom, Series};
 
 use crate::artifacts::RowSet;
@@ -24,8 +25,10 @@ pub(super) struct Signals<'a> {
     pub sets: &'a [Option<RowSet>],
     /// One score per row of the table; NaN for a row without a score.
     pub scores: &'a [f32],
-    /// The lowest score that is a signal; `None` if the model has no threshold.
-    pub threshold: Option<f32>,
+    /// Conversion of scores into probabilities, if the model has one.
+    pub calibration: Option<Calibration>,
+    /// Whether each row of the table is a signal; `None` if that is unknown.
+    pub flags: &'a [Option<bool>],
     /// Length of a bar; selects dates or timestamps.
     pub timeframe: Timeframe,
 }
@@ -46,13 +49,14 @@ impl Signals<'_> {
     /// Returns CSV with one line per row. Each number has the fewest digits that parse to the same
     /// value; a missing score is empty.
     pub(super) fn csv(&self) -> String {
-        let mut csv = format!("symbol,{},set,probability,signal\n", time_column(self.timeframe));
+        let mut csv = format!("symbol,{},set,score,probability,signal\n", time_column(self.timeframe));
         for &row in self.rows {
-            let probability = self.probability(row).map(|score| score.to_string()).unwrap_or_default();
+            let score = self.score(row).map(|score| score.to_string()).unwrap_or_default();
+            let probability = self.probability(row).map(|probability| probability.to_string()).unwrap_or_default();
             let signal = self.signal(row).map(|signal| signal.to_string()).unwrap_or_default();
             let set = self.set(row).unwrap_or_default();
             // Writing to a string cannot fail.
-            let _ = writeln!(csv, "{},{},{set},{probability},{signal}", self.symbol(row), self.when(row));
+            let _ = writeln!(csv, "{},{},{set},{score},{probability},{signal}", self.symbol(row), self.when(row));
         }
         csv
     }
@@ -63,12 +67,14 @@ impl Signals<'_> {
         let symbols: Vec<&str> = self.rows.iter().map(|&row| self.symbol(row)).collect();
         let times: Vec<String> = self.rows.iter().map(|&row| self.when(row)).collect();
         let sets: Vec<Option<&str>> = self.rows.iter().map(|&row| self.set(row)).collect();
-        let probabilities: Vec<Option<f32>> = self.rows.iter().map(|&row| self.probability(row)).collect();
+        let scores: Vec<Option<f32>> = self.rows.iter().map(|&row| self.score(row)).collect();
+        let probabilities: Vec<Option<f64>> = self.rows.iter().map(|&row| self.probability(row)).collect();
         let signals: Vec<Option<i32>> = self.rows.iter().map(|&row| self.signal(row)).collect();
         let columns = vec![
             Column::from(Series::new("symbol".into(), symbols)),
             Column::from(Series::new(time_column(self.timeframe).into(), times)),
             Column::from(Series::new("set".into(), sets)),
+            Column::from(Series::new("score".into(), scores)),
             Column::from(Series::new("probability".into(), probabilities)),
             Column::from(Series::new("signal".into(), signals)),
         ];
@@ -87,14 +93,17 @@ impl Signals<'_> {
         format_bar_time(self.table.time[row], self.timeframe)
     }
 
-    fn probability(&self, row: usize) -> Option<f32> {
+    fn score(&self, row: usize) -> Option<f32> {
         Some(self.scores[row]).filter(|score| score.is_finite())
     }
 
-    /// Returns 1 if the score is at least the threshold, else 0. The job's metrics use the same
-    /// comparison.
+    fn probability(&self, row: usize) -> Option<f64> {
+        Some(self.calibration?.probability(self.score(row)?))
+    }
+
+    /// Returns 1 if the row is a signal, else 0.
     fn signal(&self, row: usize) -> Option<i32> {
-        Some(i32::from(self.probability(row)? >= self.threshold?))
+        self.flags[row].map(i32::from)
     }
 }
 
@@ -115,13 +124,14 @@ mod tests {
         let rows = [1, 2];
         let scores = [0.9, 0.3, f32::NAN];
         let sets = [Some(RowSet::Train), Some(RowSet::New), None];
-        let threshold = Some(0.3);
+        let flags = [Some(false), Some(true), None];
         work(&Signals {
             table: &table,
             rows: &rows,
             sets: &sets,
             scores: &scores,
-            threshold,
+            calibration: None,
+            flags: &flags,
             timeframe: Timeframe::Day1,
         })
     }
@@ -129,7 +139,7 @@ mod tests {
     #[test]
     fn a_row_without_a_score_has_neither_probability_nor_signal() {
         let csv = with_signals(|signals| signals.csv());
-        assert_eq!(csv, "symbol,date,set,probability,signal\nA,1970-01-02,new,0.3,1\nB,1970-01-01,,,\n");
+        assert_eq!(csv, "symbol,date,set,score,probability,signal\nA,1970-01-02,new,0.3,,1\nB,1970-01-01,,,,\n");
     }
 
     #[test]
@@ -137,7 +147,7 @@ mod tests {
         let bytes = with_signals(|signals| signals.parquet().unwrap());
         let frame = ParquetReader::new(std::io::Cursor::new(bytes)).finish().unwrap();
         let names: Vec<&str> = frame.get_column_names().into_iter().map(|name| name.as_str()).collect();
-        assert_eq!(names, ["symbol", "date", "set", "probability", "signal"]);
+        assert_eq!(names, ["symbol", "date", "set", "score", "probability", "signal"]);
         let probabilities: Vec<_> = frame.column("probability").unwrap().f32().unwrap().iter().collect();
         assert_eq!(probabilities, [Some(0.3), None]);
         assert_eq!(frame.column("signal").unwrap().i32().unwrap().iter().collect::<Vec<_>>(), [Some(1), None]);
