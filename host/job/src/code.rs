@@ -143,7 +143,7 @@ codes! {
             "Request fewer `years` or a longer timeframe, or upgrade the plan.";
         ForeignPage = "foreign_page":
             "Polygon's response refers to another server. The request was not sent there, to protect the API key.",
-            "If you trust that server, set POLYGON_BASE_URL to its address.";
+            "If that server belongs to Polygon, set POLYGON_BASE_URL to its address, or add it to POLYGON_ALIAS_URLS.";
         EndlessPages = "endless_pages":
             "Polygon's result pages refer to each other in a cycle.",
             "Push the job again later; pages that were fetched are cached.";

@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 /// Settings for fetching and caching Polygon's market data.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PolygonConfig {
-    /// Base URL without a trailing slash.
+    /// URL that receives the requests, without a trailing slash.
     pub base_url: String,
+    /// Other URLs of the same service, to which its responses may link.
+    pub alias_urls: Vec<String>,
     /// API key.
     #[serde(with = "secret::revealed")]
     pub api_key: Secret,

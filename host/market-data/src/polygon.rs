@@ -16,6 +16,7 @@ mod page;
 mod progress;
 mod rate_limit;
 mod retry_policy;
+mod service;
 mod sync;
 #[cfg(test)]
 mod tests;

@@ -132,10 +132,12 @@ impl<'a> Checker<'a> {
         // Key and token are sent in HTTP headers, whose values must not contain control characters.
         let api_key = self.secret("POLYGON_API_KEY", |key| key.bytes().all(|byte| byte.is_ascii_graphic()));
         let base_url = self.required("POLYGON_BASE_URL", http_address);
+        let alias_urls =
+            self.required("POLYGON_ALIAS_URLS", |urls| urls.split(',').map(str::trim).map(http_address).collect());
         let requests_per_minute = self.number("POLYGON_REQUESTS_PER_MINUTE", 0..=1_000_000) as u32;
         let cache_dir = self.read("BARS_CACHE_DIR", |path| Some(self.folder.join(path)));
         let cache_dir = cache_dir.unwrap_or_else(|| self.folder.join(user_cache_folder(environment)).join("bars"));
-        api_key.map(|api_key| PolygonConfig { base_url, api_key, requests_per_minute, cache_dir })
+        api_key.map(|api_key| PolygonConfig { base_url, alias_urls, api_key, requests_per_minute, cache_dir })
     }
 
     /// Returns the settings of the backend.

@@ -109,6 +109,25 @@ fn a_polygon_key_makes_polygon_the_source_unless_another_is_configured() {
 }
 
 #[test]
+fn both_names_of_polygon_are_aliases_and_each_can_be_set() {
+    let polygon = |more: &[(&str, &str)]| {
+        let environment = [&[("POLYGON_API_KEY", "key")], more].concat();
+        from_environment(&environment).unwrap().jobs.polygon.unwrap()
+    };
+    let default = polygon(&[]);
+    assert_eq!(default.base_url, "https://api.polygon.io");
+    assert_eq!(default.alias_urls, ["https://api.polygon.io", "https://api.massive.com"]);
+    let set = polygon(&[
+        ("POLYGON_BASE_URL", "https://api.massive.com/"),
+        ("POLYGON_ALIAS_URLS", "http://localhost:1/, http://localhost:2"),
+    ]);
+    assert_eq!(set.base_url, "https://api.massive.com");
+    assert_eq!(set.alias_urls, ["http://localhost:1", "http://localhost:2"]);
+    let invalid = from_environment(&[("POLYGON_ALIAS_URLS", "api.massive.com")]).unwrap_err().to_string();
+    assert!(invalid.contains("POLYGON_ALIAS_URLS") && invalid.contains("expected comma-separated URLs"), "{invalid}");
+}
+
+#[test]
 fn the_documentation_and_the_example_contain_every_variable_with_its_default() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let docs = std::fs::read_to_string(root.join("docs/configuration.md")).unwrap();

@@ -55,6 +55,11 @@ pub(super) const VARIABLES: &[Variable] = &[
     plain("BARS_SOURCE", "", "`dir:PATH` (a folder with SYMBOL.csv or SYMBOL.parquet files) or `polygon`"),
     secret("POLYGON_API_KEY", "an API key of visible ASCII characters"),
     plain("POLYGON_BASE_URL", "https://api.polygon.io", "a URL that starts with http:// or https://"),
+    plain(
+        "POLYGON_ALIAS_URLS",
+        "https://api.polygon.io,https://api.massive.com",
+        "comma-separated URLs that start with http:// or https://",
+    ),
     plain("POLYGON_REQUESTS_PER_MINUTE", "5", "a whole number from 0 to 1000000; 0 means no limit"),
     plain("BARS_CACHE_DIR", "", "a folder"),
     plain("ARTIFACTS_DIR", "", "a folder"),

@@ -1,7 +1,7 @@
 //! Sends a request to Polygon, and retries it until it succeeds or a retry cannot help.
 //!
-//! In: a URL of the configured server. Out: the parsed response. Invariants: the API key is sent
-//! only to the configured server, in a header. The key is never part of a URL, error or log. No
+//! In: a URL of the service. Out: the parsed response. Invariants: the API key is sent only to the
+//! configured addresses of the service, in a header. The key is never part of a URL, error or log. No
 //! minute contains more requests than the plan allows.
 
 use std::cell::RefCell;
@@ -19,6 +19,7 @@ use super::error::PolygonError;
 use super::page::PageError;
 use super::rate_limit::RateLimiter;
 use super::retry_policy::{RetryPolicy, retry_after};
+use super::service::Service;
 use crate::config::PolygonConfig;
 use crate::http;
 
@@ -27,10 +28,10 @@ const MAX_BYTES: usize = 64 << 20;
 /// An error quotes at most this number of characters of the server's text.
 const QUOTED_CHARS: usize = 200;
 
-/// A client for one server with one API key.
+/// A client for one service with one API key.
 pub(crate) struct Client {
     http: reqwest::Client,
-    base: Url,
+    service: Service,
     key: Secret,
     rate_limiter: RateLimiter,
     retry_policy: RetryPolicy,
@@ -57,6 +58,9 @@ enum AttemptError {
     RateLimited(Option<Duration>),
     /// A retry may help. The value is the reason of the failure.
     Transient(String),
+    /// The server returned a redirect with this HTTP status: to an address of the service, or to
+    /// another server.
+    Moved(u16, Result<Url, String>),
 }
 
 impl Client {
@@ -72,23 +76,24 @@ impl Client {
         retry_policy: RetryPolicy,
         seed: u64,
     ) -> Result<Self, PolygonError> {
-        let base = Url::parse(&config.base_url).map_err(|error| PolygonError::Client(error.to_string()))?;
+        let service = Service::from_config(config)?;
         let builder = || {
-            // A redirect could send the API key to another server.
+            // A redirect could send the API key to another server. This client follows only those
+            // that stay at the service.
             let builder = reqwest::Client::builder().redirect(Policy::none());
             builder.connect_timeout(retry_policy.connect_timeout).timeout(retry_policy.response_timeout)
         };
         // A machine without root certificates can still use a server in its own network over
         // http://.
-        let http = http::client(builder, |_| base.scheme() == "http");
+        let http = http::client(builder, |_| service.base().scheme() == "http");
         let http = http.map_err(|error| PolygonError::Client(root_cause(&error)))?;
         let random = RefCell::new(Random::new(seed, "polygon"));
-        Ok(Self { http, base, key: config.api_key.clone(), rate_limiter, retry_policy, random })
+        Ok(Self { http, service, key: config.api_key.clone(), rate_limiter, retry_policy, random })
     }
 
-    /// Returns the server's base URL.
-    pub(crate) fn base(&self) -> &Url {
-        &self.base
+    /// Returns the addresses of the service.
+    pub(crate) fn service(&self) -> &Service {
+        &self.service
     }
 
     /// Sends a request, with retries, and parses the response.
@@ -98,6 +103,7 @@ impl Client {
     ///
     /// # Errors
     /// - The error of an attempt if a retry cannot help.
+    /// - [`PolygonError::Redirected`] if the server redirects to another server, or twice.
     /// - [`PolygonError::RetriesExhausted`] if all attempts of the retry policy failed.
     /// - [`PolygonError::RateLimited`] if the server's rate limit requires a longer wait than the
     ///   policy allows.
@@ -108,6 +114,8 @@ impl Client {
         parse: impl Fn(&[u8]) -> Result<T, PageError>,
         on_wait: &dyn Fn(Wait),
     ) -> Result<T, PolygonError> {
+        let mut url = url.clone();
+        let mut is_moved = false;
         let mut n_failed = 0;
         let mut n_limited = 0;
         // Sum of the waits since the last response other than HTTP 429.
@@ -115,9 +123,19 @@ impl Client {
         loop {
             // Retries take a token as well: the server counts every request.
             self.rate_limiter.take(&|wait| on_wait(Wait::OwnLimit(wait))).await?;
-            let wait = match self.attempt(url).await.and_then(|body| self.parsed(parse(&body))) {
+            let wait = match self.attempt(&url).await.and_then(|body| self.parsed(parse(&body))) {
                 Ok(value) => return Ok(value),
                 Err(AttemptError::Final(error)) => return Err(error),
+                Err(AttemptError::Moved(_, Ok(target))) if !is_moved => {
+                    url = target;
+                    is_moved = true;
+                    continue;
+                }
+                Err(AttemptError::Moved(status, target)) => {
+                    // A second redirect is not followed, because the redirects may form a cycle.
+                    let found = target.map_or_else(|found| found, |target| target.origin().ascii_serialization());
+                    return Err(PolygonError::Redirected { status, found });
+                }
                 // A response with HTTP 429 does not count as a failed attempt, because the server
                 // works. Only the total wait is bounded.
                 Err(AttemptError::RateLimited(requested)) => {
@@ -153,6 +171,7 @@ impl Client {
         let status = response.status().as_u16();
         let requested = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let requested = requested.and_then(|text| retry_after(text, Timestamp::now()));
+        let target = self.service.redirect_target(&response);
         let body = self.body(response).await;
         if (200..300).contains(&status) {
             return body;
@@ -160,7 +179,7 @@ impl Client {
         // The status of an error response is sufficient, so a body that cannot be read is ignored.
         let text = self.quoted(&body.unwrap_or_default());
         Err(match status {
-            300..=399 => AttemptError::Final(PolygonError::Redirected { status }),
+            300..=399 => AttemptError::Moved(status, target),
             403 if is_about_plan(&text) => AttemptError::Final(PolygonError::NotInPlan { text }),
             401 | 403 => AttemptError::Final(PolygonError::KeyRejected { status, text }),
             404 => AttemptError::Final(PolygonError::NotFound { text }),

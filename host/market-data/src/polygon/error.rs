@@ -42,12 +42,14 @@ pub(crate) enum PolygonError {
         /// Text of the server.
         text: String,
     },
-    /// The server returned a redirect. It is not followed, because the other server would receive
-    /// the key.
-    #[error("Polygon returned a redirect (HTTP {status}), which is not followed")]
+    /// The server returned a redirect to another server, which must not receive the key, or a second
+    /// redirect.
+    #[error("Polygon returned a redirect (HTTP {status}) to {found}, which is not followed")]
     Redirected {
         /// HTTP status.
         status: u16,
+        /// Scheme, host and port of the target.
+        found: String,
     },
     /// The response is larger than any page.
     #[error("Polygon's response is larger than {limit_mib} MiB")]
@@ -73,13 +75,12 @@ pub(crate) enum PolygonError {
     },
     /// The next page is on another server, which must not receive the key.
     #[error(
-        "invalid URL of the next page: found server {found}, expected the configured server {expected}; \
-         the API key was not sent"
+        "invalid URL of the next page: found server {found}, to which the API key is not sent, expected one of {expected}"
     )]
     ForeignPage {
         /// Scheme, host and port of the next page.
         found: String,
-        /// Scheme, host and port of the configured server.
+        /// Scheme, host and port of each name of the service.
         expected: String,
     },
     /// The pages refer to each other in a cycle.
@@ -134,7 +135,7 @@ impl PolygonError {
             }
             Self::Redirected { .. } | Self::ForeignPage { .. } => failed(
                 ErrorCode::ForeignPage,
-                "if you trust the other server with the API key, set POLYGON_BASE_URL to its address",
+                "if the other server belongs to Polygon, set POLYGON_BASE_URL to its address, or add it to POLYGON_ALIAS_URLS",
             ),
             Self::PageCycle { .. } => failed(ErrorCode::EndlessPages, retry_hint),
             Self::Conflict { .. } => failed(

@@ -7,11 +7,11 @@ use std::ops::RangeInclusive;
 
 use oculus_job::request::Timeframe;
 use oculus_pipeline::bars::Row;
-use reqwest::Url;
 use serde::Deserialize;
 
 use super::calendar::Calendar;
 use super::error::PolygonError;
+use super::service::{LinkError, Service};
 
 /// Valid times of bars in milliseconds since 1970-01-01 UTC: the years 1970 to 9999.
 const TIMES: RangeInclusive<i64> = 0..=253_402_300_799_000;
@@ -112,8 +112,13 @@ pub(crate) struct Split {
 /// # Errors
 /// - [`PageError::Damaged`] if the body is truncated, states a wrong number of bars, is not
 ///   adjusted for splits, or is not JSON with the required fields.
-/// - [`PageError::Final`] if the next page is on a server other than `base`.
-pub(crate) fn bars(body: &[u8], timeframe: Timeframe, calendar: &Calendar, base: &Url) -> Result<Page, PageError> {
+/// - [`PageError::Final`] if the next page is on a server other than those of the service.
+pub(crate) fn bars(
+    body: &[u8],
+    timeframe: Timeframe,
+    calendar: &Calendar,
+    service: &Service,
+) -> Result<Page, PageError> {
     let aggregates: Aggregates = serde_json::from_slice(body).map_err(damaged)?;
     check_status(aggregates.status.as_deref())?;
     if aggregates.adjusted == Some(false) {
@@ -134,7 +139,7 @@ pub(crate) fn bars(body: &[u8], timeframe: Timeframe, calendar: &Calendar, base:
         let time = calendar.bar_time(t.div_euclid(1_000), timeframe);
         rows.push(Row { line: idx + 1, time, values: [o, h, l, c, v] });
     }
-    let next = aggregates.next_url.filter(|next| !next.is_empty()).map(|next| relative(&next, base)).transpose()?;
+    let next = aggregates.next_url.filter(|next| !next.is_empty()).map(|next| next_page(&next, service)).transpose()?;
     Ok(Page { rows, next })
 }
 
@@ -161,23 +166,16 @@ fn damaged(error: serde_json::Error) -> PageError {
     PageError::Damaged(DamagedPageError::Json(error))
 }
 
-/// Returns the path and query of a URL on the configured server, without the API key.
+/// Returns the path and query of the next page, without the API key.
 ///
 /// # Errors
-/// Returns [`PageError::Final`] if the URL is on another server, which must not receive the API
+/// Returns [`PageError::Final`] if the page is on another server, which must not receive the API
 /// key.
-fn relative(next: &str, base: &Url) -> Result<String, PageError> {
-    let next = base.join(next).map_err(|_| PageError::Damaged(DamagedPageError::NextUrl))?;
-    // A URL without a host, such as `file:`, has an opaque origin. Such a URL is rejected as well.
-    if next.origin() != base.origin() || !next.has_host() {
-        let found = next.origin().ascii_serialization();
-        let expected = base.origin().ascii_serialization();
-        return Err(PageError::Final(PolygonError::ForeignPage { found, expected }));
-    }
-    // Polygon accepts the key as a query parameter too, and may repeat it in its URLs.
-    let is_key = |pair: &&str| pair.split('=').next().is_some_and(|name| name.eq_ignore_ascii_case("apikey"));
-    let query: Vec<&str> = next.query().unwrap_or_default().split('&').filter(|pair| !is_key(pair)).collect();
-    Ok(format!("{}?{}", next.path(), query.join("&")))
+fn next_page(link: &str, service: &Service) -> Result<String, PageError> {
+    service.path_of(link).map_err(|error| match error {
+        LinkError::Invalid => PageError::Damaged(DamagedPageError::NextUrl),
+        LinkError::Foreign(found) => PageError::Final(PolygonError::ForeignPage { found, expected: service.names() }),
+    })
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ impl SeriesSync<'_> {
         let unfinished = cache.unfinished()?;
         let Some(since) = cached.spans.iter().chain(&unfinished).map(|span| span.as_of).min() else { return Ok(None) };
         let on_wait = |wait: Wait| self.progress.wait(symbol, PageCount::default(), wait);
-        let url = urls::splits(self.client.base(), symbol, since, self.today);
+        let url = urls::splits(self.client.service().base(), symbol, since, self.today);
         let splits = match self.client.get(&url, page::splits, &on_wait).await {
             Ok(splits) => splits,
             // Some plans do not include the list of splits. Bars are still useful without it.
@@ -318,7 +318,7 @@ impl SeriesSync<'_> {
     }
 
     async fn fetch_page(&self, symbol: &str, fetch: &PartialFetch, url: &Url) -> Result<Page, PolygonError> {
-        let parse = |body: &[u8]| page::bars(body, self.timeframe, self.calendar, self.client.base());
+        let parse = |body: &[u8]| page::bars(body, self.timeframe, self.calendar, self.client.service());
         let on_wait = |wait: Wait| self.progress.wait(symbol, self.page_count(fetch), wait);
         self.client.get(url, parse, &on_wait).await
     }
@@ -337,7 +337,7 @@ impl SeriesSync<'_> {
 
     /// Returns the URL of the next page, or `None` if the fetch is complete.
     fn next_url(&self, symbol: &str, fetch: &PartialFetch) -> Option<Url> {
-        let base = self.client.base();
+        let base = self.client.service().base();
         match fetch.next() {
             NextPage::Complete => None,
             NextPage::First => Some(urls::bars(base, symbol, self.timeframe, fetch.span.days)),

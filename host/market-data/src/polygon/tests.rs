@@ -70,8 +70,14 @@ fn answer(request: &Request, n_bars: usize) -> Reply {
 }
 
 fn source(server: &Server, cache: &tempfile::TempDir, now: &str) -> Polygon {
+    source_named(server, &[], cache, now)
+}
+
+/// Returns a source whose service has further names.
+fn source_named(server: &Server, aliases: &[&str], cache: &tempfile::TempDir, now: &str) -> Polygon {
     let config = PolygonConfig {
         base_url: server.url(),
+        alias_urls: aliases.iter().map(|url| (*url).to_owned()).collect(),
         api_key: Secret::new("hunter2"),
         requests_per_minute: 0,
         cache_dir: cache.path().to_owned(),
@@ -184,6 +190,52 @@ fn a_plan_without_the_list_of_splits_is_a_warning() {
         let fetched = fetch_one(&source(&server, &cache, JULY_15), "2024-01-02").unwrap();
         assert_eq!((codes(&fetched), rows(&fetched).len()), (vec!["splits_unchecked"], 139));
     }
+}
+
+/// Responds in pages of 20 bars whose links name another host.
+fn answer_naming(request: &Request, name: &str) -> Reply {
+    match answer(request, 20) {
+        Reply::Complete(status, more, body) => {
+            Reply::Complete(status, more, body.replace("/v2/aggs/", &format!("{name}/v2/aggs/")))
+        }
+        reply => reply,
+    }
+}
+
+#[test]
+fn pages_that_name_the_service_differently_are_fetched_from_the_configured_address() {
+    let cache = tempfile::tempdir().unwrap();
+    let plain = Server::start(|request, _| answer(request, 1_000));
+    let expected = rows(&fetch_one(&source(&plain, &cache, JULY_10), "2024-01-02").unwrap()).to_vec();
+    let names = ["https://api.polygon.io", "https://api.massive.com"];
+    let server = Server::start(move |request, n_before| answer_naming(request, names[n_before % 2]));
+    let cache = tempfile::tempdir().unwrap();
+    let fetched = fetch_one(&source_named(&server, &names, &cache, JULY_10), "2024-01-02").unwrap();
+    assert_eq!((rows(&fetched), fetched.n_pages), (expected.as_slice(), 7));
+    let requests = server.requests();
+    assert_eq!(requests.iter().map(cursor).collect::<Vec<_>>(), [0, 20, 40, 60, 80, 100, 120]);
+    assert!(requests.iter().all(|request| request.authorization == "Bearer hunter2"));
+}
+
+#[test]
+fn a_redirect_is_followed_once_and_only_to_a_name_of_the_service() {
+    let redirect = |url: &str| Reply::Complete(308, format!("Location: {url}\r\n").leak(), String::new());
+    let second = Server::start(|request, _| answer(request, 1_000));
+    let target = second.url();
+    let first = Server::start(move |request, _| redirect(&format!("{target}{}", request.target)));
+    let fetch_with = |aliases: &[&str]| {
+        let cache = tempfile::tempdir().unwrap();
+        fetch_one(&source_named(&first, aliases, &cache, JULY_10), "2024-01-02")
+    };
+    let failure = fetch_with(&[]).unwrap_err();
+    assert_eq!((failure.code, second.requests().len()), (ErrorCode::ForeignPage, 0));
+    assert!(failure.message.contains(&second.url()), "{failure}");
+    assert_eq!(rows(&fetch_with(&[&second.url()]).unwrap()).len(), 136);
+    assert!(second.requests().iter().all(|request| request.authorization == "Bearer hunter2"));
+    let circular = Server::start(move |request, _| redirect(&request.target));
+    let cache = tempfile::tempdir().unwrap();
+    let failure = fetch_one(&source(&circular, &cache, JULY_10), "2024-01-02").unwrap_err();
+    assert_eq!((failure.code, circular.requests().len()), (ErrorCode::ForeignPage, 2));
 }
 
 #[test]

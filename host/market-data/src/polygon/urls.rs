@@ -1,7 +1,7 @@
 //! Builds the URLs of Polygon's bars and splits.
 //!
 //! In: the configured base URL, a symbol and days. Out: a URL. Invariant: no URL contains the API
-//! key, and every URL refers to the configured server.
+//! key, and every URL refers to the configured address.
 
 use oculus_job::request::Timeframe;
 use oculus_pipeline::date::iso_date;

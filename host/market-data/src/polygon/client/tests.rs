@@ -36,6 +36,7 @@ fn get_within(limit: Duration, answer: impl Fn(usize) -> Reply + Send + Sync + '
     let folder = tempfile::tempdir().unwrap();
     let config = PolygonConfig {
         base_url: server.url(),
+        alias_urls: Vec::new(),
         api_key: Secret::new(KEY),
         requests_per_minute: 0,
         cache_dir: folder.path().to_owned(),
@@ -43,7 +44,7 @@ fn get_within(limit: Duration, answer: impl Fn(usize) -> Reply + Send + Sync + '
     let rate_limiter = RateLimiter::new(folder.path(), &config.api_key, 0, || 0);
     let client =
         Client::new(&config, rate_limiter, RetryPolicy { response_timeout: limit, ..FAST_RETRIES }, 1).unwrap();
-    let url = client.base().join("/v2/aggs?limit=1").unwrap();
+    let url = client.service().base().join("/v2/aggs?limit=1").unwrap();
     let waits = Mutex::new(Vec::new());
     let parse = |body: &[u8]| match body {
         b"damaged" => Err(PageError::Damaged(DamagedPageError::Status(KEY.to_owned()))),
