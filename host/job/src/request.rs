@@ -24,7 +24,7 @@ pub use oculus_plugin_api::Operator;
 pub use self::design::Design;
 pub use self::job::Job;
 pub use self::parse::{MAX_PAYLOAD_BYTES, parse_payload};
-pub use self::read::is_symbol;
+pub use self::read::{SYMBOL_RULE, is_symbol};
 pub use self::rule::Rule;
 pub use self::timeframe::Timeframe;
 pub use self::training_config::{CONTRACT_FLAGS, DEFAULT_SEARCH_MODEL, DEFAULT_SEED, TrainingConfig};

@@ -1,16 +1,13 @@
 //! Parsers for the values of flags. Their errors are messages for the command line.
 
-use oculus_job::request::{Timeframe, is_symbol};
+use oculus_job::request::{SYMBOL_RULE, Timeframe, is_symbol};
 
 /// Parses a symbol.
 ///
 /// # Errors
 /// Returns a message that states the allowed symbols.
 pub(super) fn symbol(text: &str) -> Result<String, String> {
-    // Symbols are also names of bar files, so they contain no path separator and do not start with
-    // a dot.
-    let expected = "expected 1 to 64 of the characters A–Z a–z 0–9 . - _ ^ : without a leading dot";
-    if is_symbol(text) { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
+    if is_symbol(text) { Ok(text.to_owned()) } else { Err(format!("expected {SYMBOL_RULE}")) }
 }
 
 /// Parses the length of a bar.

@@ -110,7 +110,7 @@ fn options(cursor: &Cursor, fields: &Map<String, Value>) -> Map<String, Value> {
 }
 
 fn symbols(cursor: &Cursor) -> Vec<String> {
-    let expected = "a symbol of 1 to 64 letters, digits and signs `.-_^:` that does not start with a dot";
+    let expected = SYMBOL_RULE;
     if cursor.is_absent() {
         cursor.report_missing("a list of at least one symbol");
     }
@@ -196,10 +196,14 @@ fn is_name(name: &str) -> bool {
     !name.trim().is_empty() && name.chars().count() <= 64 && !name.chars().any(char::is_control)
 }
 
+/// The rule of [`is_symbol`], for messages.
+pub const SYMBOL_RULE: &str = "a symbol of 1 to 64 letters, digits and signs `.-_^:=&` that does not start with a dot";
+
 /// Returns whether a text is a valid ticker. A valid ticker is safe as a file name: it has no
-/// separator and does not begin with a dot.
+/// separator and does not begin with a dot. The signs are those of exchanges and of Yahoo, such as
+/// `^GSPC`, `ES=F` and `M&M.NS`.
 pub fn is_symbol(symbol: &str) -> bool {
-    let plain = |character: char| character.is_ascii_alphanumeric() || ".-_^:".contains(character);
+    let plain = |character: char| character.is_ascii_alphanumeric() || ".-_^:=&".contains(character);
     (1..=64).contains(&symbol.len()) && !symbol.starts_with('.') && symbol.chars().all(plain)
 }
 

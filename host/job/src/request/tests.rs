@@ -104,9 +104,10 @@ fn one_message_names_every_problem_with_its_path_and_the_found_and_expected_valu
 
 #[test]
 fn duplicate_symbols_are_merged_and_paths_are_rejected() {
-    let job = parse(json!({"build_id": "b", "symbols": ["BRK.B", "X:BTC-USD", "BRK.B", "^GSPC"]})).unwrap();
-    assert_eq!(job.symbols, ["BRK.B", "X:BTC-USD", "^GSPC"]);
-    for symbol in ["", ".", "..", ".hidden", "a/b", "a\\b", "a\0b", "Ä", &"A".repeat(65)] {
+    let job =
+        parse(json!({"build_id": "b", "symbols": ["BRK.B", "X:BTC-USD", "BRK.B", "^GSPC", "ES=F", "M&M.NS"]})).unwrap();
+    assert_eq!(job.symbols, ["BRK.B", "X:BTC-USD", "^GSPC", "ES=F", "M&M.NS"]);
+    for symbol in ["", ".", "..", ".hidden", "a/b", "a\\b", "a\0b", "a b", "EUR/USD", "Ä", &"A".repeat(65)] {
         assert_eq!(paths(parse(json!({"build_id": "b", "symbols": [symbol]}))), ["symbols[0]"], "{symbol:?}");
     }
     assert_eq!(paths(parse(json!({"build_id": "b"}))), ["symbols"]);
