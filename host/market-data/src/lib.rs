@@ -6,6 +6,7 @@
 //! [`JobError`](oculus_job::error::JobError) with a code. Functions that write bars return the
 //! error of their writer.
 
+mod columns;
 mod config;
 pub mod folder;
 pub mod http;

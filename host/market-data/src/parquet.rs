@@ -21,7 +21,7 @@ use oculus_job::code::ErrorCode;
 use oculus_job::error::JobError;
 use oculus_job::progress::Phase;
 use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::{Row, refused, time_column};
+use oculus_pipeline::bars::{Row, refused};
 use polars::prelude::{
     Column, DataFrame, DataType, KeyValueMetadata, NamedFrom, ParallelStrategy, ParquetReader, ParquetWriter,
     PolarsError, PolarsResult, SerReader, Series,
@@ -31,12 +31,9 @@ use self::catch_panic::catch_panic;
 use self::failure::{HINT, contradiction, damaged};
 use self::metadata::check_metadata;
 use self::time_values::TimeValues;
+use crate::columns::{BarColumns, NUMBERS};
 use crate::table_writer::Destination;
 
-/// Names of the number columns, in the order of [`Row::values`].
-const NUMBERS: [&str; 5] = ["open", "high", "low", "close", "volume"];
-/// Possible names of the time column.
-const TIMES: [&str; 2] = ["date", "timestamp"];
 const ROWS_PER_GROUP: usize = 1 << 17;
 
 /// Encodes rows as a Parquet file with a fixed schema: `timestamp` (Int64, seconds since 1970-01-01
@@ -77,11 +74,11 @@ pub fn key_value_metadata(bytes: &[u8], file: &str) -> Result<HashMap<String, St
     read.map_err(|error: PolarsError| damaged(file, &error.to_string()))
 }
 
-/// Reads a file of bars. Columns are matched by name, regardless of upper or lower case and of
-/// their order; other columns are not read.
+/// Reads a file of bars. Columns are matched by the same names as in CSV; other columns are not
+/// read.
 ///
-/// Times have the type Date (daily and weekly bars) or Datetime. They can also be numbers of
-/// seconds or milliseconds since 1970, or texts as in CSV.
+/// Times have the type Date (daily and weekly bars) or Datetime. They can also be whole numbers or
+/// texts as in CSV.
 ///
 /// # Errors
 /// Returns `unreadable_bars` (retryable) if the file cannot be opened, and `bad_bars` if it is not
@@ -108,21 +105,14 @@ pub fn from_bytes(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Vec<
 }
 
 fn rows(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Vec<Row>, JobError> {
-    let table = needed_columns(bytes, file, timeframe)?;
-    let time = table
-        .columns()
-        .iter()
-        .find(|column| is_any(column.name(), &TIMES))
-        .ok_or_else(|| damaged(file, "it has no time column"))?;
-    let times = TimeValues::new(time.as_materialized_series(), file, timeframe)?;
-    let mut rows: Vec<Row> = Vec::with_capacity(table.height());
-    for idx in 0..table.height() {
-        rows.push(Row { line: idx + 1, time: times.get(idx)?, values: [0.0; NUMBERS.len()] });
-    }
-    for (value_idx, name) in NUMBERS.iter().enumerate() {
-        let column = table.columns().iter().find(|column| is_any(column.name(), &[name]));
-        let numbers = column.and_then(numbers).ok_or_else(|| {
-            let dtype = column.map_or_else(|| "nothing".to_owned(), |column| column.dtype().to_string());
+    let (table, found) = needed_columns(bytes, file, timeframe)?;
+    let times = TimeValues::new(table.columns()[found.time].as_materialized_series(), file, timeframe)?.all()?;
+    let mut rows: Vec<Row> =
+        (1..).zip(times).map(|(line, time)| Row { line, time, values: [0.0; NUMBERS.len()] }).collect();
+    for (value_idx, (name, position)) in NUMBERS.into_iter().zip(found.numbers).enumerate() {
+        let column = &table.columns()[position];
+        let numbers = numbers(column).ok_or_else(|| {
+            let dtype = column.dtype();
             refused(ErrorCode::BadBars, format!("{file}: {name} is of type {dtype}, expected numbers"), HINT)
         })?;
         let numbers = numbers.f64().map_err(|error| damaged(file, &error.to_string()))?;
@@ -147,8 +137,9 @@ fn numbers(column: &Column) -> Option<Column> {
     is_number.then(|| column.cast(&DataType::Float64).ok()).flatten()
 }
 
-/// Checks the metadata of a file, and decodes only the columns of bars.
-fn needed_columns(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<DataFrame, JobError> {
+/// Checks the metadata of a file, and decodes only the columns of bars. Returns the table with the
+/// positions of its columns.
+fn needed_columns(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<(DataFrame, BarColumns), JobError> {
     let not_a_table = |error: PolarsError| {
         let error = error.to_string();
         let first_line: String = error.lines().next().unwrap_or_default().chars().take(200).collect();
@@ -158,25 +149,15 @@ fn needed_columns(bytes: &[u8], file: &str, timeframe: Timeframe) -> Result<Data
     let mut reader = ParquetReader::new(Cursor::new(bytes)).read_parallel(ParallelStrategy::None);
     let schema = reader.schema().map_err(not_a_table)?;
     let names: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
-    let position = |expected: &str| names.iter().position(|name| is_any(name, &[expected]));
-    // The time column of a cache file is `timestamp` for every timeframe, so every name in `TIMES`
-    // is accepted. The usual name for the timeframe has precedence.
-    let time_position = position(time_column(timeframe)).or_else(|| TIMES.iter().find_map(|name| position(name)));
-    // The message lists at most 20 columns, because a damaged file may have any number of them.
-    let missing = |name: &str| {
-        let found = names.iter().take(20).copied().collect::<Vec<_>>().join(", ");
-        refused(ErrorCode::BadBars, format!("{file} has no column {name:?}, it has {found}"), HINT)
-    };
-    let mut projection = vec![time_position.ok_or_else(|| missing(time_column(timeframe)))?];
-    for name in NUMBERS {
-        projection.push(position(name).ok_or_else(|| missing(name))?);
-    }
+    let BarColumns { time, numbers } = BarColumns::find(&names, timeframe, file, HINT)?;
+    let projection: Vec<usize> = [time].into_iter().chain(numbers).collect();
     let needed: Vec<&str> = projection.iter().map(|&column| names[column]).collect();
     check_metadata(reader.get_metadata().map_err(not_a_table)?, &needed, bytes)
         .map_err(|error| damaged(file, &error.to_string()))?;
-    reader.with_projection(Some(projection)).set_rechunk(true).finish().map_err(not_a_table)
-}
-
-fn is_any(name: &str, expected: &[&str]) -> bool {
-    expected.iter().any(|expected| name.trim().eq_ignore_ascii_case(expected))
+    let table = reader.with_projection(Some(projection)).set_rechunk(true).finish().map_err(not_a_table)?;
+    // The decoder keeps the order of the file's columns, so their positions in the table are found
+    // by name.
+    let names: Vec<&str> = table.get_column_names().into_iter().map(|name| name.as_str()).collect();
+    let found = BarColumns::find(&names, timeframe, file, HINT)?;
+    Ok((table, found))
 }

@@ -1,9 +1,7 @@
 //! Reads a CSV file as rows of numbers. Each row has its line number.
 //!
 //! In: a file. Out: rows, or an error that names the line and the field. Invariant: every number is
-//! finite. Columns are matched by name, regardless of upper or lower case and of their order; other
-//! columns are ignored. Times are dates (`2024-01-02`) for daily and weekly bars. For intraday
-//! bars, times are ISO times in UTC, or numbers of seconds or milliseconds since 1970.
+//! finite. [`BarColumns`] finds the columns, and [`TimeReader`] reads the times.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,14 +10,14 @@ use oculus_job::code::ErrorCode;
 use oculus_job::error::JobError;
 use oculus_job::progress::Phase;
 use oculus_job::request::Timeframe;
-use oculus_pipeline::bars::{Row, refused, time_column};
-use polars::prelude::{Column, CsvReadOptions, DataFrame, SerReader, StringChunked};
+use oculus_pipeline::bars::{Row, refused};
+use polars::prelude::{CsvReadOptions, DataFrame, PolarsError, SerReader, StringChunked};
 
-use crate::time_column;
+use crate::columns::{BarColumns, NUMBERS};
+use crate::time_column::TimeReader;
 
-const PRICES: [&str; 5] = ["open", "high", "low", "close", "volume"];
-const HINT: &str =
-    "a bars file has a header and the columns date (or timestamp for intraday), open, high, low, close, volume";
+const HINT: &str = "a bars file has a header and one column each of date (or timestamp for intraday), open, high, low, \
+                    close, volume";
 
 /// Reads a file. This function checks only that the fields are times and finite numbers. The
 /// pipeline validates the bars.
@@ -30,25 +28,29 @@ const HINT: &str =
 pub(super) fn read(path: &Path, timeframe: Timeframe) -> Result<Vec<Row>, JobError> {
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let table = read_texts(path, &file)?;
-    let time_name = time_column(timeframe);
-    let times = column(&table, time_name, &file)?;
-    let mut columns = Vec::with_capacity(PRICES.len());
-    for name in PRICES {
-        columns.push(column(&table, name, &file)?);
+    let names: Vec<&str> = table.get_column_names().into_iter().map(|name| name.as_str()).collect();
+    let found = BarColumns::find(&names, timeframe, &file, HINT)?;
+    let texts = |position: usize| table.columns()[position].str().map_err(|error| not_a_table(&file, &error));
+    let times = texts(found.time)?;
+    let mut columns = Vec::with_capacity(NUMBERS.len());
+    for (name, position) in NUMBERS.into_iter().zip(found.numbers) {
+        columns.push((name, texts(position)?));
     }
     let is_blank = |texts: &StringChunked, idx: usize| texts.get(idx).is_none_or(|text| text.trim().is_empty());
-    let is_empty = |idx: usize| is_blank(times, idx) && columns.iter().all(|texts| is_blank(texts, idx));
+    let is_empty = |idx: usize| is_blank(times, idx) && columns.iter().all(|(_, texts)| is_blank(texts, idx));
+    let mut reader = TimeReader::new(timeframe);
+    let time_name = names[found.time].trim();
     // Spreadsheets write empty lines, so a row without any field is skipped.
     (0..table.height())
         .filter(|&idx| !is_empty(idx))
         .map(|idx| {
             // The header is line 1.
             let place = Place { file: &file, line: idx + 2 };
-            let mut values = [0.0; PRICES.len()];
-            for (value, (texts, name)) in values.iter_mut().zip(columns.iter().zip(PRICES)) {
+            let mut values = [0.0; NUMBERS.len()];
+            for (value, (name, texts)) in values.iter_mut().zip(&columns) {
                 *value = place.number(name, texts.get(idx))?;
             }
-            Ok(Row { line: place.line, time: place.time(time_name, times.get(idx))?, values })
+            Ok(Row { line: place.line, time: place.time(&mut reader, time_name, times.get(idx))?, values })
         })
         .collect()
 }
@@ -66,23 +68,13 @@ fn read_texts(path: &Path, file: &str) -> Result<DataFrame, JobError> {
         .with_infer_schema_length(Some(0))
         .into_reader_with_file_handle(handle)
         .finish()
-        .map_err(|error| {
-            let error = error.to_string();
-            let first_line = error.lines().next().unwrap_or_default();
-            refused(ErrorCode::BadBars, format!("{file} is not a CSV table: {first_line}"), HINT)
-        })
+        .map_err(|error| not_a_table(file, &error))
 }
 
-/// Returns the column with the given name.
-///
-/// # Errors
-/// Returns `bad_bars` if the column is missing. The message lists the columns of the file.
-fn column<'a>(table: &'a DataFrame, name: &str, file: &str) -> Result<&'a StringChunked, JobError> {
-    let has_name = |found: &&Column| found.name().trim().eq_ignore_ascii_case(name);
-    table.columns().iter().find(has_name).and_then(|found| found.str().ok()).ok_or_else(|| {
-        let found: Vec<&str> = table.get_column_names().into_iter().take(20).map(|name| name.as_str()).collect();
-        refused(ErrorCode::BadBars, format!("{file} has no column {name:?}, it has {}", found.join(", ")), HINT)
-    })
+fn not_a_table(file: &str, error: &PolarsError) -> JobError {
+    let error = error.to_string();
+    let first_line = error.lines().next().unwrap_or_default();
+    refused(ErrorCode::BadBars, format!("{file} is not a CSV table: {first_line}"), HINT)
 }
 
 /// The position of a field, for error messages.
@@ -97,12 +89,8 @@ impl Place<'_> {
         number.ok_or_else(|| self.wrong(name, text, "a finite number"))
     }
 
-    fn time(&self, name: &str, text: Option<&str>) -> Result<i64, JobError> {
-        let (parse, expected): (fn(&str) -> Option<i64>, _) = match name {
-            "date" => (time_column::parse_date, time_column::NEEDED_DATE),
-            _ => (time_column::parse_time, time_column::NEEDED_TIME),
-        };
-        text.map(str::trim).and_then(parse).ok_or_else(|| self.wrong(name, text, expected))
+    fn time(&self, reader: &mut TimeReader, name: &str, text: Option<&str>) -> Result<i64, JobError> {
+        reader.text(text.unwrap_or_default().trim()).map_err(|expected| self.wrong(name, text, &expected))
     }
 
     fn wrong(&self, name: &str, text: Option<&str>, expected: &str) -> JobError {

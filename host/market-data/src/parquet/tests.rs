@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use oculus_job::code::ErrorCode;
-use polars::prelude::{IntoColumn, ParquetCompression};
+use polars::prelude::{IntoColumn, ParquetCompression, TimeUnit};
 use proptest::prelude::*;
 
 use super::*;
-use crate::time_column;
+use crate::time_column::TimeReader;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/parquet");
-const FILES: [&str; 5] = ["pandas_default", "pandas_new_york", "arrow_dates", "arrow_plain", "pandas_zoned"];
+const FILES: [&str; 6] =
+    ["pandas_default", "pandas_new_york", "pandas_paris", "arrow_dates", "arrow_plain", "pandas_zoned"];
 
 fn golden(name: &str) -> PathBuf {
     PathBuf::from(GOLDEN).join(format!("{name}.parquet"))
@@ -26,7 +27,7 @@ fn csv_rows() -> Vec<Row> {
     let rows = text.lines().skip(1).take(60).enumerate().map(|(idx, line)| {
         let fields: Vec<&str> = line.split(',').collect();
         let values = [1, 2, 3, 4, 5].map(|field| fields[field].parse().unwrap());
-        Row { line: idx + 1, time: time_column::parse_date(fields[0]).unwrap(), values }
+        Row { line: idx + 1, time: TimeReader::new(Timeframe::Day1).text(fields[0]).unwrap(), values }
     });
     rows.collect()
 }
@@ -79,6 +80,10 @@ fn message_with(column: Column) -> String {
 fn an_invalid_number_or_time_is_named_with_its_row() {
     let column = |name: &str, series: Series| series.with_name(name.into()).into_column();
     let floats = |values: [Option<f64>; 2]| Series::new("".into(), values);
+    let moments = |seconds: [i64; 2]| {
+        let milliseconds = Series::new("".into(), seconds.map(|seconds| seconds * 1_000));
+        milliseconds.cast(&DataType::Datetime(TimeUnit::Milliseconds, None)).unwrap()
+    };
     for (wrong, expected) in [
         (column("high", floats([Some(1.0), None])), "A.parquet row 2: high is null, expected a finite number"),
         (column("low", floats([Some(f64::NAN), None])), "A.parquet row 1: low is NaN, expected a finite number"),
@@ -90,15 +95,47 @@ fn an_invalid_number_or_time_is_named_with_its_row() {
         ),
         (
             column("date", Series::new("".into(), [1_704_153_600_i64, 1_704_153_601])),
-            "row 2: date is 2024-01-02T00:00:01Z, expected a date",
+            "row 2: date is 1704153601, expected the date of a session",
         ),
         (column("date", Series::new("".into(), [i64::MAX, 0])), "row 1: date is 9223372036854775807, expected a time"),
+        (column("date", Series::new("".into(), [None, Some(0_i64)])), "row 1: date is null, expected a time"),
+        (
+            column("date", moments([1_704_153_600, 1_704_236_400])),
+            "row 2: date is 2024-01-02T23:00:00Z, expected the date of a session",
+        ),
+        (column("CLOSE", floats([Some(1.0), Some(1.0)])), r#"several columns of close: "close" (column 4), "CLOSE""#),
+        (column("Time", Series::new("".into(), ["x", "x"])), "1.0, 1.0"),
     ] {
         let message = message_with(wrong);
         assert!(message.contains(expected), "missing: {expected}\nin: {message}");
     }
     let whole = message_with(column("volume", Series::new("".into(), [1_i64, 2])));
     assert!(whole.contains("1.0, 2.0]"), "{whole}");
+}
+
+/// Reads the times of a table whose time column has the given name and values.
+fn times_of(name: &str, series: Series, timeframe: Timeframe) -> Vec<i64> {
+    let n_rows = series.len();
+    let mut columns = vec![series.with_name(name.into()).into_column()];
+    columns.extend(NUMBERS.iter().map(|name| Series::new((*name).into(), vec![1.0; n_rows]).into_column()));
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes).finish(&mut DataFrame::new(n_rows, columns).unwrap()).unwrap();
+    from_bytes(&bytes, "A.parquet", timeframe).unwrap().iter().map(|row| row.time).collect()
+}
+
+#[test]
+fn whole_numbers_of_every_unit_and_texts_are_read_as_in_csv() {
+    let times = [1_704_205_800, 1_704_209_400];
+    for (name, per_second) in [("time", 1), ("open_time", 1_000), ("Datetime", 1_000_000), ("ts", 1_000_000_000)] {
+        let numbers = Series::new("".into(), times.map(|time| time * per_second));
+        assert_eq!(times_of(name, numbers, Timeframe::Hour1), times, "{name}");
+    }
+    let unsigned = Series::new("".into(), times.map(|time| time as u64 * 1_000));
+    assert_eq!(times_of("t", unsigned, Timeframe::Hour1), times);
+    let texts = Series::new("".into(), ["2024-01-02T09:30:00-05:00[America/New_York]", "2024-01-02 10:30:00-05:00"]);
+    assert_eq!(times_of("timestamp", texts, Timeframe::Hour1), times);
+    let dates = Series::new("".into(), [20_240_102, 20_240_103]);
+    assert_eq!(times_of("date", dates, Timeframe::Day1), [1_704_153_600, 1_704_240_000]);
 }
 
 #[test]

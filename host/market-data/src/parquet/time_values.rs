@@ -1,7 +1,8 @@
 //! Reads the time column of a Parquet file.
 //!
 //! In: a column of any type. Out: one time per row in seconds since 1970-01-01 UTC, or an error
-//! that names the row. Invariant: a daily bar is at midnight UTC of its date.
+//! that names the row. Invariant: texts, numbers and instants are read by the rules of
+//! [`TimeReader`].
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -12,28 +13,25 @@ use oculus_pipeline::bars::refused;
 use polars::prelude::{DataType, Series, TimeUnit};
 
 use super::failure::{HINT, damaged};
-use crate::time_column;
+use crate::time_column::{TimeReader, zone};
 
 const SECONDS_PER_DAY: i64 = 86_400;
-const EXCHANGE_ZONE: &str = "America/New_York";
 
 /// The times of a column, one per row.
 pub(super) struct TimeValues<'a> {
     name: &'a str,
     file: &'a str,
     format: TimeFormat,
-    /// Time zones in which a daily bar can be at midnight. `None` for intraday bars.
-    midnight_zones: Option<Vec<TimeZone>>,
+    reader: TimeReader,
     column: Series,
 }
 
 /// The representation of times in a column.
-#[derive(Clone, Copy)]
 enum TimeFormat {
     Days,
-    /// Whole units since 1970. The value is the number of units per second.
-    Ticks(i64),
-    /// Seconds or milliseconds since 1970.
+    /// Whole units since 1970: the number of units per second, and the zone of the column.
+    Ticks(i64, TimeZone),
+    /// Numbers of a unit that follows from their size.
     Numbers,
     Texts,
 }
@@ -46,18 +44,17 @@ impl<'a> TimeValues<'a> {
     /// unknown.
     pub(super) fn new(column: &'a Series, file: &'a str, timeframe: Timeframe) -> Result<Self, JobError> {
         let name = column.name().as_str();
-        let mut zones = vec![TimeZone::UTC];
         let format = match column.dtype() {
             DataType::Date if !timeframe.is_intraday() => TimeFormat::Days,
             DataType::Datetime(unit, zone) => {
-                zones = column_zone(zone.as_ref().map(|zone| zone.as_str()), file)?;
-                TimeFormat::Ticks(match unit {
+                let per_second = match unit {
                     TimeUnit::Milliseconds => 1_000,
                     TimeUnit::Microseconds => 1_000_000,
                     TimeUnit::Nanoseconds => 1_000_000_000,
-                })
+                };
+                TimeFormat::Ticks(per_second, column_zone(zone.as_ref().map(|zone| zone.as_str()), file)?)
             }
-            DataType::Int64 | DataType::Int32 | DataType::UInt32 => TimeFormat::Numbers,
+            DataType::Int64 | DataType::UInt64 | DataType::Int32 | DataType::UInt32 => TimeFormat::Numbers,
             DataType::String => TimeFormat::Texts,
             other => {
                 let message =
@@ -72,39 +69,42 @@ impl<'a> TimeValues<'a> {
                 .cast(&DataType::Int64)
                 .map_err(|error| damaged(file, &format!("{name}: {error}")))?,
         };
-        // Libraries often set the time of a US exchange's daily bar to midnight in New York.
-        zones.extend(time_column::zone(EXCHANGE_ZONE));
-        let midnight_zones = (!timeframe.is_intraday()).then_some(zones);
-        Ok(Self { name, file, format, midnight_zones, column: physical })
+        Ok(Self { name, file, format, reader: TimeReader::new(timeframe), column: physical })
     }
 
-    /// Returns the time of a row in seconds since 1970-01-01 UTC. A daily bar is at midnight UTC of
-    /// its date.
+    /// Returns the times of all rows in seconds since 1970-01-01 UTC. A daily bar is at midnight UTC
+    /// of its date.
     ///
     /// # Errors
-    /// Returns `bad_bars` if the value is not a time, or if a daily bar is not at midnight. The
+    /// Returns `bad_bars` if a value is not a time, or if the date of a daily bar is doubtful. The
     /// message names the row.
-    pub(super) fn get(&self, idx: usize) -> Result<i64, JobError> {
+    pub(super) fn all(mut self) -> Result<Vec<i64>, JobError> {
+        (0..self.column.len()).map(|idx| self.get(idx)).collect()
+    }
+
+    fn get(&mut self, idx: usize) -> Result<i64, JobError> {
         if let TimeFormat::Texts = self.format {
-            let text = self.column.str().ok().and_then(|texts| texts.get(idx));
-            let parse = if self.midnight_zones.is_some() { time_column::parse_date } else { time_column::parse_time };
-            let expected =
-                if self.midnight_zones.is_some() { time_column::NEEDED_DATE } else { time_column::NEEDED_TIME };
-            let parsed = text.map(str::trim).and_then(parse);
-            return parsed.ok_or_else(|| self.wrong(idx, text.map(|text| format!("{text:?}")), expected));
+            let text = self.column.str().ok().and_then(|texts| texts.get(idx)).map(str::trim);
+            let time = self.reader.text(text.unwrap_or_default());
+            return time.map_err(|expected| self.wrong(idx, text.map(|text| format!("{text:?}")), &expected));
         }
         let number = self.column.i64().ok().and_then(|numbers| numbers.get(idx));
-        let seconds = number.and_then(|number| match self.format {
-            TimeFormat::Days => number.checked_mul(SECONDS_PER_DAY).and_then(time_column::within_calendar),
-            TimeFormat::Ticks(per_second) => time_column::within_calendar(number.div_euclid(per_second)),
-            _ => time_column::from_number(number),
-        });
-        let found = || number.map(|number| number.to_string());
-        let seconds = seconds.ok_or_else(|| self.wrong(idx, found(), "a time from year -9999 to 9999"))?;
-        let Some(zones) = &self.midnight_zones else { return Ok(seconds) };
-        let found = || Timestamp::from_second(seconds).map(|time| time.to_string()).ok();
-        time_column::from_midnight(seconds, zones)
-            .ok_or_else(|| self.wrong(idx, found(), "a date: midnight in UTC or in New York"))
+        let Some(number) = number else { return Err(self.wrong(idx, None, "a time")) };
+        let time = match &self.format {
+            TimeFormat::Days => self.reader.instant(number.saturating_mul(SECONDS_PER_DAY), &TimeZone::UTC),
+            TimeFormat::Ticks(per_second, zone) => self.reader.instant(number.div_euclid(*per_second), zone),
+            _ => self.reader.number(number),
+        };
+        time.map_err(|expected| self.wrong(idx, Some(self.shown(number)), &expected))
+    }
+
+    /// Formats a value for an error message.
+    fn shown(&self, number: i64) -> String {
+        let time = match &self.format {
+            TimeFormat::Ticks(per_second, _) => Timestamp::from_second(number.div_euclid(*per_second)).ok(),
+            _ => None,
+        };
+        time.map_or_else(|| number.to_string(), |time| time.to_string())
     }
 
     fn wrong(&self, idx: usize, found: Option<String>, expected: &str) -> JobError {
@@ -114,19 +114,14 @@ impl<'a> TimeValues<'a> {
     }
 }
 
-/// Returns a list with the zone of a column, or with UTC if the column has no zone.
+/// Returns the zone of a column, or UTC if the column has no zone.
 ///
 /// # Errors
 /// Returns `bad_bars` if the zone is unknown.
-fn column_zone(name: Option<&str>, file: &str) -> Result<Vec<TimeZone>, JobError> {
-    let Some(name) = name else { return Ok(vec![TimeZone::UTC]) };
-    let zone = time_column::zone(name);
-    let unknown = || {
-        refused(
-            ErrorCode::BadBars,
-            format!("{file}: found time zone {name:?}, expected a name of the tz database or an offset"),
-            HINT,
-        )
-    };
-    zone.map(|zone| vec![zone]).ok_or_else(unknown)
+fn column_zone(name: Option<&str>, file: &str) -> Result<TimeZone, JobError> {
+    let Some(name) = name else { return Ok(TimeZone::UTC) };
+    zone(name).ok_or_else(|| {
+        let message = format!("{file}: found time zone {name:?}, expected a name of the tz database or an offset");
+        refused(ErrorCode::BadBars, message, HINT)
+    })
 }

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 N_ROWS = 60
 here = Path(__file__).parent
-bars = pd.read_csv(here / "../../../../examples/bars/AAPL.csv", nrows=N_ROWS)
+bars = pd.read_csv(here / "../../../../../examples/bars/AAPL.csv", nrows=N_ROWS)
 dates = pd.to_datetime(bars["date"])
 
 
@@ -41,6 +41,13 @@ def pandas_new_york() -> None:
     frame.to_parquet(here / "pandas_new_york.parquet", index=False, compression="gzip")
 
 
+def pandas_paris() -> None:
+    """Daily bars that start at midnight in Paris, as yfinance returns those of a French share."""
+    frame = bars.drop(columns="date")
+    frame.index = dates.astype("datetime64[s]").dt.tz_localize("Europe/Paris").rename("Date")
+    frame.to_parquet(here / "pandas_paris.parquet")
+
+
 def arrow_dates() -> None:
     """Days, prices of 64 bits, volumes as whole numbers, several row groups, pages of version 2, brotli, columns turned round."""
     columns = {"date": pa.array(dates.dt.date, pa.date32())}
@@ -59,5 +66,5 @@ def arrow_plain() -> None:
     pq.write_table(pa.table(columns), here / "arrow_plain.parquet", compression="none", use_dictionary=False)
 
 
-for make in [pandas_default, pandas_zoned, pandas_new_york, arrow_dates, arrow_plain]:
+for make in [pandas_default, pandas_zoned, pandas_new_york, pandas_paris, arrow_dates, arrow_plain]:
     make()
