@@ -325,6 +325,98 @@ fn every_format_of_intraday_times_is_read_and_dates_are_those_of_new_york() {
     );
 }
 
+#[test]
+fn the_exports_of_common_programs_are_the_same_bars() {
+    let times = [1_704_205_800, 1_704_206_700];
+    for (header, lines) in [
+        ("timestamp,open,high,low,close,volume", ["2024-01-02T14:30:00Z", "2024-01-02T14:45:00Z"]),
+        ("Datetime,Open,High,Low,Close,Volume", ["2024-01-02 09:30:00-05:00", "2024-01-02 09:45:00-05:00"]),
+        ("date,open,high,low,close,volume", ["2024-01-02 14:30:00+00:00", "2024-01-02 14:45:00+00:00"]),
+        ("time,open,high,low,close,Volume", ["1704205800", "1704206700"]),
+        ("open_time,open,high,low,close,volume", ["1704205800000", "1704206700000"]),
+        (
+            "timestamp,open,high,low,close,volume",
+            ["2024-01-02T09:30:00[America/New_York]", "2024-01-02T09:45:00-05:00[America/New_York]"],
+        ),
+    ] {
+        let rows = lines.map(|time| format!("{time},10,11,9,10,5")).join("\n");
+        let bars = read(&format!("{header}\n{rows}\n"), Timeframe::Minute15).unwrap();
+        assert_eq!((bars.time.as_slice(), bars.high.as_slice()), (&times[..], &[11.0, 11.0][..]), "{header}");
+    }
+}
+
+#[test]
+fn a_daily_bar_at_the_midnight_of_an_unnamed_zone_is_refused_with_its_line() {
+    let text = "date,open,high,low,close,volume\n2024-01-02 23:00:00+00:00,10,11,9,10,5\n";
+    let message = message_of(text);
+    assert!(message.contains("A.csv line 2: date is \"2024-01-02 23:00:00+00:00\", expected the date"), "{message}");
+    let zoned = text.replace("2024-01-02 23:00:00+00:00", "2024-01-03 00:00:00+01:00");
+    assert_eq!(read_only(&zoned).unwrap().time, [1_704_240_000], "3 January");
+}
+
+#[test]
+fn a_file_with_two_columns_of_one_name_is_refused() {
+    for (header, names) in [
+        ("date,close,open,high,low,close,volume", r#""close" (column 2), "close" (column 6)"#),
+        ("date,close,open,high,low,Close,volume", r#""close" (column 2), "Close" (column 6)"#),
+    ] {
+        let message = message_of(&format!("{header}\n2024-01-02,10,10,11,9,10,5\n"));
+        assert!(message.contains(names) && message.contains("expected one"), "{message}");
+    }
+}
+
+#[test]
+fn a_file_may_change_from_milliseconds_to_microseconds() {
+    let first = 1_735_603_200;
+    let line = |hour: i64| {
+        let per_second = if hour < 24 { 1_000 } else { 1_000_000 };
+        format!("{},10,11,9,10,5\n", (first + hour * 3_600) * per_second)
+    };
+    let text = format!("timestamp,open,high,low,close,volume\n{}", (0..48).map(line).collect::<String>());
+    let expected: Vec<i64> = (0..48).map(|hour| first + hour * 3_600).collect();
+    assert_eq!(read(&text, Timeframe::Hour1).unwrap().time, expected);
+}
+
+#[test]
+fn files_whose_names_are_not_symbols_are_ignored() {
+    let text = csv(400, 15_000, plain);
+    let names = ["._A.csv", ".~lock.A.csv#", "A B.csv", "notes.txt", ".csv"];
+    let mut files: Vec<(&str, &str)> = names.iter().map(|name| (*name, "no table")).collect();
+    let symbols = ["ES=F", "EURUSD=X", "M&M.NS"];
+    let valid = symbols.map(|symbol| format!("{symbol}.csv"));
+    files.extend(valid.iter().map(|name| (name.as_str(), text.as_str())));
+    let folder = folder(&files);
+    let source = Folder::new(folder.path());
+    assert_eq!(source.symbols().unwrap(), symbols);
+    assert_eq!(source.ignored().unwrap(), ["A B.csv"]);
+    assert_eq!(load(folder.path(), &daily(&symbols)).unwrap().bars.len(), 3);
+    for symbol in symbols {
+        std::fs::remove_file(folder.path().join(format!("{symbol}.csv"))).unwrap();
+    }
+    let failure = load(folder.path(), &daily(&["A"])).unwrap_err();
+    assert!(failure.message.contains("not symbols: A B.csv"), "{failure}");
+}
+
+#[test]
+fn a_folder_with_the_name_of_a_bar_file_is_refused_as_a_folder() {
+    for name in ["A.parquet", "A.csv"] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        let failure = load(folder.path(), &daily(&["A"])).unwrap_err();
+        assert_eq!(failure.code, ErrorCode::BadBars);
+        assert_eq!(failure.message, format!("{name} is a folder, expected a file"));
+    }
+}
+
+#[test]
+fn a_link_to_a_missing_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path().join("A.csv")).unwrap();
+    let failure = load(folder.path(), &daily(&["A"])).unwrap_err();
+    assert_eq!(failure.code, ErrorCode::UnreadableBars);
+    assert!(failure.message.contains("A.csv cannot be opened"), "{failure}");
+}
+
 proptest! {
     #[test]
     fn any_csv_is_rejected_with_a_code_and_without_a_panic(

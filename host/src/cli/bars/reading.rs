@@ -6,7 +6,7 @@ use oculus_job::error::JobError;
 use oculus_job::request::Timeframe;
 use oculus_job::warning::Warning;
 use oculus_market_data::{SourceConfig, folder::Folder};
-use oculus_pipeline::bars::{BarsRequest, Inspection, Source, TimeRange, inspect};
+use oculus_pipeline::bars::{BarsRequest, Inspection, Source, TimeRange, inspect, listed};
 
 use crate::cli::failure::failure_error;
 use crate::config::Config;
@@ -55,9 +55,14 @@ impl Reader {
         }
         match &self.source_config {
             SourceConfig::Folder(path) => {
-                let symbols = Folder::new(path).symbols()?;
+                let folder = Folder::new(path);
+                let symbols = folder.symbols()?;
+                let ignored = folder.ignored()?;
+                if !ignored.is_empty() {
+                    tracing::warn!("ignored because the names are not symbols: {}", listed(&ignored));
+                }
                 if symbols.is_empty() {
-                    bail!("{} contains no .csv or .parquet file", path.display());
+                    bail!("{} contains no file named SYMBOL.csv or SYMBOL.parquet", path.display());
                 }
                 Ok(symbols)
             }
