@@ -60,6 +60,30 @@ fn a_file_that_is_not_a_table_is_refused_and_the_others_are_still_checked() {
 }
 
 #[test]
+fn files_of_the_operating_system_are_ignored() {
+    let folder = with_file("._AAPL.csv", "no table");
+    std::fs::write(folder.path().join("BRK B.csv"), "no table").unwrap();
+    let output = bars(folder.path(), &["check", "--json"]);
+    assert_eq!((output.code, output.json()["symbols"].as_array().unwrap().len()), (0, 2), "{output:?}");
+    assert!(output.stderr.contains("BRK B.csv") && !output.stderr.contains("._AAPL"), "{}", output.stderr);
+}
+
+#[test]
+fn a_file_whose_rows_are_all_invalid_is_reported_with_their_number_and_reason() {
+    let rows: String = (1..=9).map(|day| format!("2024-01-0{day},1.1,1.2,1.0,1.1,-1\n")).collect();
+    let folder = with_file("EURUSD.csv", &format!("date,open,high,low,close,volume\n{rows}"));
+    let check = |arguments: &[&str]| bars(folder.path(), &[&["check", "--symbol", "EURUSD"], arguments].concat());
+    let table = check(&[]);
+    assert!(table.code == 3 && table.stdout.contains("0 of 9 rows"), "{table:?}");
+    let checked = check(&["--json"]).json()["symbols"][0].clone();
+    assert_eq!((&checked["rows"], &checked["bars"]), (&json!(9), &json!(0)));
+    let findings = checked["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!((&findings[0]["code"], &findings[0]["count"]), (&json!("volume_out_of_range"), &json!(9)));
+    assert!(findings[0]["message"].as_str().unwrap().contains("volume is -1, expected 0"), "{findings:?}");
+}
+
+#[test]
 fn gaps_are_dates_on_which_other_symbols_traded() {
     let text = std::fs::read_to_string(jobs::bars().join("AAPL.csv")).unwrap();
     let fewer: Vec<&str> = text.lines().filter(|line| !line.starts_with("2012-02-1")).collect();

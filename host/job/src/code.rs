@@ -211,6 +211,18 @@ codes! {
         ExtremeJump = "extreme_jump":
             "A close is less than half or more than double the previous close.",
             "Check that the bar is correct.";
+        OpenSpike = "open_spike":
+            "An open is far from the close of its bar and the previous close.",
+            "Check that the bar is correct.";
+        HighSpike = "high_spike":
+            "A high is far above the other prices of its bar and the previous close.",
+            "Check that the bar is correct. Stops and fills of the backtest use highs and lows.";
+        LowSpike = "low_spike":
+            "A low is far below the other prices of its bar and the previous close.",
+            "Check that the bar is correct. Stops and fills of the backtest use highs and lows.";
+        VolumeSpike = "volume_spike":
+            "A volume is more than 100 times the largest volume of the bars around it.",
+            "Check that the bar is correct. Features of volume are not informative around it.";
         LongGaps = "long_gaps":
             "There are no bars on three or more weekdays in a row, or in one week for weekly bars. Missing bars are never filled in.",
             "Provide the missing bars.";
@@ -234,7 +246,7 @@ codes! {
             "Correct the file.";
         VolumeOutOfRange = "volume_out_of_range":
             "A volume is not between 0 and 1e18.",
-            "Correct the file.";
+            "Correct the file. If its volumes are -1 because they are unknown, write 0.";
         InconsistentBar = "inconsistent_bar":
             "The high of a bar is below another price of the bar, or its low is above another price.",
             "Correct the file.";

@@ -7,6 +7,7 @@
 mod finding;
 mod row;
 mod series;
+mod spikes;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,8 @@ pub struct Inspection {
     pub origin: String,
     /// Unit of the row numbers.
     pub unit: RowUnit,
+    /// Number of the rows, with duplicates.
+    pub n_rows: usize,
     /// The valid bars. If a finding has the severity [`Severity::Refused`], some bars are missing
     /// here.
     pub bars: Bars,
@@ -39,6 +42,7 @@ pub struct Inspection {
 /// Sorts rows by time, merges equal duplicates, and checks every bar and the series as a whole.
 pub fn inspect(found: FoundRows, symbol: &str, timeframe: Timeframe) -> Inspection {
     let FoundRows { origin, unit, mut rows } = found;
+    let n_rows = rows.len();
     let mut findings = FindingCollector::new(timeframe);
     for pair in rows.windows(2).filter(|pair| pair[1].time < pair[0].time) {
         findings.add(FindingKind::UnsortedRows, &pair[1], || "earlier than the previous row".to_owned());
@@ -72,7 +76,7 @@ pub fn inspect(found: FoundRows, symbol: &str, timeframe: Timeframe) -> Inspecti
     // of the series do not read them.
     drop(rows);
     series::inspect(&bars, &lines, timeframe, &mut findings);
-    Inspection { origin, unit, bars, findings: findings.sorted() }
+    Inspection { origin, unit, n_rows, bars, findings: findings.sorted() }
 }
 
 impl Inspection {
@@ -81,6 +85,12 @@ impl Inspection {
     pub fn refusal(&self) -> Option<JobError> {
         let refusals = || self.findings.iter().filter(|finding| finding.kind.severity() == Severity::Refused);
         let first = refusals().min_by_key(|finding| finding.sort_key())?;
+        if self.bars.is_empty() && self.n_rows > 1 {
+            let n_rows = self.n_rows;
+            let message =
+                format!("all {n_rows} rows of {} are invalid, the first: {}", self.origin, self.message(first));
+            return Some(refused(ErrorCode::BadBars, message, first.kind.hint()));
+        }
         let n_more = refusals().map(|finding| finding.count).sum::<usize>() - 1;
         let more =
             if n_more > 0 { format!("; and {n_more} more, `oculus-host bars check` lists all") } else { String::new() };

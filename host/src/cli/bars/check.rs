@@ -52,6 +52,9 @@ struct CheckReport {
 struct CheckedSymbol {
     symbol: String,
     refused: bool,
+    /// Number of rows of the source; `None` if they cannot be read.
+    rows: Option<usize>,
+    /// Number of valid bars.
     bars: usize,
     first: Option<String>,
     last: Option<String>,
@@ -121,7 +124,8 @@ fn check_symbol(inspected: InspectedSymbol, timeframe: Timeframe, reader: &Reade
             let mut days = bars.session_days(timeframe);
             // All intraday bars of a session have the same day, so repeated days are removed.
             days.dedup();
-            let no_bars = bars.is_empty().then(|| FindingRow {
+            // If a source has only invalid rows, their findings state why there are no bars.
+            let no_bars = (inspection.n_rows == 0).then(|| FindingRow {
                 code: FindingCode::Error(ErrorCode::NoBars),
                 severity: Severity::Refused,
                 count: 1,
@@ -131,6 +135,7 @@ fn check_symbol(inspected: InspectedSymbol, timeframe: Timeframe, reader: &Reade
             CheckedSymbol {
                 symbol,
                 refused: inspection.refusal().is_some() || no_bars.is_some(),
+                rows: Some(inspection.n_rows),
                 bars: bars.len(),
                 first: when(bars.time.first()),
                 last: when(bars.time.last()),
@@ -151,6 +156,7 @@ fn check_symbol(inspected: InspectedSymbol, timeframe: Timeframe, reader: &Reade
             CheckedSymbol {
                 symbol,
                 refused: true,
+                rows: None,
                 bars: 0,
                 first: None,
                 last: None,
@@ -197,9 +203,13 @@ fn table(report: &CheckReport) -> Table {
     table
         .load_style(UTF8_FULL_CONDENSED)
         .set_header(["symbol", "bars", "first", "last", "finding", "count", "details"]);
-    for CheckedSymbol { symbol, bars, first, last, findings, .. } in &report.symbols {
+    for CheckedSymbol { symbol, refused, rows, bars, first, last, findings, .. } in &report.symbols {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let start = [symbol.clone(), bars.to_string(), text(first), text(last)];
+        let n_bars = match rows {
+            Some(rows) if *refused && rows > bars => format!("{bars} of {rows} rows"),
+            _ => bars.to_string(),
+        };
+        let start = [symbol.clone(), n_bars, text(first), text(last)];
         if findings.is_empty() {
             table.add_row(start.iter().cloned().chain(["none".to_owned(), String::new(), String::new()]));
         }

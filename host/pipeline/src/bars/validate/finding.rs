@@ -50,6 +50,14 @@ pub enum FindingKind {
     SuspectedSplit,
     /// A close that is less than half or more than double the previous close.
     ExtremeJump,
+    /// An open that is far from the closes around it.
+    OpenSpike,
+    /// A high that is far above the other prices of its bar and the previous close.
+    HighSpike,
+    /// A low that is far below the other prices of its bar and the previous close.
+    LowSpike,
+    /// A volume that is far above the volumes around it.
+    VolumeSpike,
     /// Several consecutive weekdays, or whole weeks, without a bar.
     LongGaps,
     /// Dates without a bar on which other symbols traded.
@@ -64,7 +72,7 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// Every kind, the most severe first.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::ConflictingRows,
         Self::PriceOutOfRange,
         Self::VolumeOutOfRange,
@@ -75,6 +83,10 @@ impl FindingKind {
         Self::HighLowRounded,
         Self::SuspectedSplit,
         Self::ExtremeJump,
+        Self::OpenSpike,
+        Self::HighSpike,
+        Self::LowSpike,
+        Self::VolumeSpike,
         Self::LongGaps,
         Self::Gaps,
         Self::ShortSessions,
@@ -105,6 +117,9 @@ impl FindingKind {
     pub fn hint(self) -> &'static str {
         match self {
             Self::WrongSpacing => "provide bars of the job's timeframe, or set the job's timeframe to that of the bars",
+            Self::VolumeOutOfRange => {
+                "correct the file; if its volumes are -1 because they are unknown, as in feeds of forex, write 0"
+            }
             _ => HINT,
         }
     }
@@ -126,6 +141,10 @@ impl FindingKind {
             Self::ExtremeJump => {
                 (WarningCode::ExtremeJump, "closes less than half or more than double the previous close")
             }
+            Self::OpenSpike => (WarningCode::OpenSpike, "opens far from the closes around them"),
+            Self::HighSpike => (WarningCode::HighSpike, "highs far above the other prices"),
+            Self::LowSpike => (WarningCode::LowSpike, "lows far below the other prices"),
+            Self::VolumeSpike => (WarningCode::VolumeSpike, "volumes far above the volumes around them"),
             Self::LongGaps => (WarningCode::LongGaps, "long gaps, not filled"),
             Self::Gaps => (WarningCode::Gaps, "dates without a bar on which other symbols traded, not filled"),
             Self::ShortSessions => {

@@ -50,7 +50,10 @@ fn first_error([open, high, low, close, volume]: [f64; 5]) -> Option<(FindingKin
         }
     }
     if !VOLUMES.contains(&volume) {
-        let detail = format!("volume is {volume}, expected 0 to {:e}", VOLUMES.end());
+        // Feeds of forex and indices use -1 for an unknown volume. It is not replaced here, because
+        // the file does not state which meaning it has.
+        let unknown = if volume == -1.0 { ", or 0 if -1 stands for an unknown volume" } else { "" };
+        let detail = format!("volume is {volume}, expected 0 to {:e}{unknown}", VOLUMES.end());
         return Some((FindingKind::VolumeOutOfRange, detail));
     }
     let top = open.max(close).max(low);

@@ -1,4 +1,5 @@
-//! Validates a whole series: spacing, splits, jumps, gaps, short sessions, stale prices, volume.
+//! Validates a whole series: spacing, splits, jumps, spikes, gaps, short sessions, stale prices,
+//! volume.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -6,6 +7,7 @@ use std::ops::RangeInclusive;
 use oculus_job::request::Timeframe;
 
 use super::finding::{FindingCollector, FindingKind};
+use super::spikes::{Spike, spikes};
 use crate::bars::horizon::median_session_bars;
 use crate::bars::series::Bars;
 use crate::date::iso_date;
@@ -47,9 +49,8 @@ const SPLIT_TOLERANCE: f64 = 0.025;
 /// Largest difference, in logarithms, between the ratio of a split and the ratio of the median
 /// closes before and after it.
 const SPLIT_DRIFT: f64 = 0.2;
-/// Number of sessions before and after a suspected split. The median closes of the two sides are
-/// compared.
-const SPLIT_SESSIONS: usize = 10;
+/// Number of sessions before and after a bar that a suspected split or spike is compared with.
+const SESSIONS_AROUND: usize = 10;
 
 /// Inspects a series and adds its findings.
 ///
@@ -81,6 +82,9 @@ pub(super) fn inspect(bars: &Bars, lines: &[usize], timeframe: Timeframe, findin
         if is_jump && !splits.iter().any(|split| split.bar == bar) {
             add(FindingKind::ExtremeJump, bar, format!("close {before}, then {close}"));
         }
+    }
+    for Spike { bar, kind, detail } in spikes(bars, SESSIONS_AROUND.saturating_mul(usual)) {
+        add(kind, bar, detail);
     }
     let mut gaps = long_gaps(&days, timeframe);
     // Only the first places of a kind are kept, so the longest gaps are added first.
@@ -131,7 +135,7 @@ pub struct SuspectedSplit {
 ///
 /// * `usual`: usual number of bars in a session.
 pub fn suspected_splits(bars: &Bars, usual: usize) -> Vec<SuspectedSplit> {
-    let window = SPLIT_SESSIONS.saturating_mul(usual);
+    let window = SESSIONS_AROUND.saturating_mul(usual);
     (1..bars.len())
         .filter_map(|bar| {
             let ratio = bars.close[bar - 1] / bars.open[bar];

@@ -65,6 +65,14 @@ fn each_kind_is_detected_and_counted() {
         rows[50..].iter_mut().for_each(|row| row.values[..4].iter_mut().for_each(|price| *price *= 2.6))
     };
     assert_eq!(found_after(jump), [("extreme_jump", 1)]);
+    let open = |rows: &mut Vec<Row>| {
+        rows[50].values[0] *= 2.6;
+        rows[50].values[1] = rows[50].values[0];
+    };
+    assert_eq!(found_after(open), [("open_spike", 1)]);
+    assert_eq!(found_after(|rows| rows[50].values[1] *= 7.0), [("high_spike", 1)]);
+    assert_eq!(found_after(|rows| rows[50].values[2] /= 100.0), [("low_spike", 1)]);
+    assert_eq!(found_after(|rows| rows[50].values[4] *= 10_000.0), [("volume_spike", 1)]);
 }
 
 #[test]
@@ -140,6 +148,35 @@ fn a_refusal_names_the_earliest_invalid_bar_and_the_number_of_others() {
     rows.retain(|row| row.line != 11 && row.line != 62);
     let inspection = inspected(rows);
     assert_eq!(inspection.refusal().unwrap().message, inspection.message(&inspection.findings[0]));
+}
+
+#[test]
+fn rows_that_are_all_invalid_are_counted_with_their_reason() {
+    let mut rows = weekdays(30);
+    rows.iter_mut().for_each(|row| row.values[4] = -1.0);
+    let inspection = inspected(rows);
+    assert_eq!((inspection.n_rows, inspection.bars.len()), (30, 0));
+    let refusal = inspection.refusal().unwrap();
+    assert_eq!(
+        refusal.message,
+        "all 30 rows of A.csv are invalid, the first: A.csv line 2 (2024-01-01): volume is -1, expected 0 to 1e18, or 0 \
+         if -1 stands for an unknown volume"
+    );
+    assert!(refusal.hint.contains("write 0"), "{}", refusal.hint);
+}
+
+#[test]
+fn a_spike_is_a_warning_with_the_symbol_the_date_and_both_values() {
+    let mut rows = weekdays(100);
+    rows[50].values[1] = 700.0;
+    let warnings = inspected(rows).warnings();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let message = &warnings[0].message;
+    assert!(
+        message.starts_with("A: highs far above the other prices: 1, first 2024-03-11 (line 52): high is 700"),
+        "{message}"
+    );
+    assert!(message.contains("expected at most 141."), "{message}");
 }
 
 #[test]
