@@ -13,6 +13,7 @@ mod market;
 mod needs;
 mod series;
 mod session;
+mod session_clock;
 mod source;
 mod span;
 mod validate;

@@ -5,7 +5,7 @@ use std::ops::{Range, RangeInclusive};
 use oculus_job::hash::sha256_hex;
 use oculus_job::request::Timeframe;
 
-use super::session::{day_of, next_change, offset_s_at, session_zone};
+use super::session_clock::SessionClock;
 
 /// The bars of one symbol, oldest first; every vector has one entry per bar.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,21 +39,12 @@ impl Bars {
     }
 
     /// Returns the session date of each bar, days since 1970-01-01: the date of a daily or weekly
-    /// bar, or the date in New York at the start of an intraday bar.
+    /// bar, or the date of the session of an intraday bar.
+    ///
+    /// The sessions of intraday bars are found from the times of all bars, so a part of a series
+    /// has the same dates if it shows when the market is closed.
     pub fn session_days(&self, timeframe: Timeframe) -> Vec<i32> {
-        let zone = session_zone(timeframe);
-        // A time zone keeps its offset for months, so the offset is looked up only when it changes.
-        // A look-up per bar would take longer than most features.
-        let mut unchanged = 0..0;
-        let mut offset_s = 0;
-        let day = |&time: &i64| {
-            if !unchanged.contains(&time) {
-                unchanged = time..next_change(time, &zone);
-                offset_s = offset_s_at(time, &zone);
-            }
-            day_of(time + offset_s)
-        };
-        self.time.iter().map(day).collect()
+        SessionClock::find(&self.time, timeframe).days(&self.time)
     }
 
     /// Returns the bars that start within a span.
