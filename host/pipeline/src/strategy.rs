@@ -8,6 +8,7 @@
 pub mod backtest;
 mod backtest_period;
 mod candidate;
+mod dates_per_year;
 mod equity_curve;
 mod inputs;
 pub mod performance;

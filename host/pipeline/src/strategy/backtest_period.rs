@@ -6,11 +6,10 @@
 
 use std::ops::Range;
 
-use oculus_job::request::Timeframe;
-
 use super::{
     backtest::TradeSettings,
     candidate::StrategyCandidate,
+    dates_per_year::dates_per_year,
     equity_curve::EquityPoint,
     inputs::StrategyInputs,
     performance::{self, equity},
@@ -21,9 +20,6 @@ use super::{
     trial_run::TrialRun,
 };
 use crate::{date::iso_date, labels::Label, metrics::sharpe_ratio, splits::Partition};
-
-const SESSIONS_PER_YEAR: f64 = 252.0;
-const WEEKS_PER_YEAR: f64 = 52.0;
 
 /// The development period or the test period.
 pub(super) struct BacktestPeriod<'a> {
@@ -64,13 +60,12 @@ impl<'a> BacktestPeriod<'a> {
     fn new(inputs: &StrategyInputs<'a>, days: &[Vec<i32>], dates: Range<i32>, mined: Vec<DatedLists<'_>>) -> Self {
         let bars = PeriodBars::new(inputs.market, inputs.table, days, &dates);
         let rules = PeriodRules { job: &inputs.rule_set.job, mined };
-        let is_weekly = inputs.market.timeframe == Timeframe::Week1;
         Self {
             signals: SignalTable::new(&bars, inputs.table, &rules, inputs.scores),
             market: portfolio::market(&bars),
             bars,
             cost: inputs.cost_bps / 1e4,
-            dates_per_year: if is_weekly { WEEKS_PER_YEAR } else { SESSIONS_PER_YEAR },
+            dates_per_year: dates_per_year(days, inputs.market.timeframe),
         }
     }
 

@@ -47,7 +47,7 @@ pub struct Performance {
 /// Computes the return and risk figures of a series of returns.
 ///
 /// * `returns`: shape `[n_dates]`, as fractions.
-/// * `dates_per_year`: 252, or 52 for weekly bars.
+/// * `dates_per_year`: number of dates on which the market trades per year.
 pub fn figures(returns: &[f64], dates_per_year: f64) -> ReturnFigures {
     let mut reasons = Reasons::default();
     let total = total_return(returns);

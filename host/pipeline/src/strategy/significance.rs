@@ -28,7 +28,7 @@ pub struct TestReturns<'a> {
     pub excess: &'a [f64],
     /// Number of round trips.
     pub n_round_trips: usize,
-    /// Number of dates per year: 252, or 52 for weekly bars.
+    /// Number of dates on which the market trades per year.
     pub dates_per_year: f64,
     /// Number of dates per block of the bootstrap; see [`return_block_dates`].
     pub block_dates: usize,

@@ -335,6 +335,19 @@ fn bars_of_one_date_are_compounded_and_a_symbol_without_bars_gets_no_capital() {
 }
 
 #[test]
+fn figures_of_a_market_that_trades_on_every_day_are_annualised_with_all_days() {
+    let panel = Panel::new(3, 0.4, &[1.0]);
+    let rule_set = rule_set();
+    let scores = scores(&panel);
+    let test = &json(&optimize(&inputs(&panel, &rule_set, &scores)).report)["test"];
+    let n_dates = test["n_dates"].as_f64().unwrap();
+    assert_eq!(test["significance"]["years"].as_f64().unwrap(), n_dates / 365.25);
+    let total = test["always_in"]["total_return_pct"].as_f64().unwrap();
+    let annual = test["always_in"]["annual_return_pct"].as_f64().unwrap();
+    assert!((100.0 * ((1.0 + total / 100.0).powf(365.25 / n_dates) - 1.0) - annual).abs() < 1e-9, "{annual}");
+}
+
+#[test]
 fn missing_bars_of_a_symbol_cause_no_excess_of_a_strategy_that_is_always_in() {
     let panel = Panel::new(7, 0.5, &[1.0]);
     let day = |bar: usize| panel.table.day[bar];
