@@ -283,6 +283,9 @@ codes! {
         FeatureLeftOut = "feature_left_out":
             "A feature cannot be computed from these bars.",
             "Provide what the message names: a longer history, or bars of the benchmark.";
+        FewSeasons = "few_seasons":
+            "The job, a rule or the model uses the month, but the labelled dates cover less than three years.",
+            "Treat what depends on the month as unproven, or raise `years`.";
         PluginNameTaken = "plugin_name_taken":
             "Two plugins declare the same name or flag. The plugin with the higher version is used.",
             "Remove one of the plugins, or select one by its name in `families`.";

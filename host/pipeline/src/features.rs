@@ -230,6 +230,12 @@ pub fn columns<E>(
         .try_for_each(|one| one.columns(days, features, &mut on_column))
 }
 
+/// Returns whether the feature with this canonical name repeats every year. A few years do not show
+/// whether such a feature has an effect.
+pub(crate) fn is_seasonal(name: &str) -> bool {
+    groups::regime::SEASONAL.contains(&name)
+}
+
 /// Returns the default features of every job, including those that need a benchmark's bars.
 pub fn defaults() -> Vec<Feature> {
     catalogue::default_features().collect()

@@ -7,6 +7,7 @@
 
 mod origin;
 mod rules;
+mod seasons;
 mod sections;
 #[cfg(test)]
 mod tests;

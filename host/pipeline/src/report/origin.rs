@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use oculus_job::{hash::sha256_hex, warning::Warning};
 
-use super::{BarsOfSymbol, BarsProvenance, Plugin, Provenance, ReportInputs, sections};
+use super::{BarsOfSymbol, BarsProvenance, Plugin, Provenance, ReportInputs, seasons, sections};
 use crate::{bars::Bars, date::iso_date, features::UnknownFeatureError, participants::Participant};
 
 /// Returns the origin of a result: everything that determines the result, except the job.
@@ -16,6 +16,7 @@ pub(super) fn provenance(inputs: &ReportInputs<'_>) -> Provenance {
         splits: sections::split_spans(inputs.partition),
         n_trials: inputs.outcome.trials.len(),
         n_features: inputs.table.names.len(),
+        requested_features: inputs.features.canonical.clone(),
         unresolved_features: unresolved(inputs),
         plugins: inputs.participants.all().map(plugin).collect(),
         model_sha256: sha256_hex(&inputs.training.winning_model().bytes),
@@ -64,6 +65,7 @@ pub(super) fn warnings(inputs: &ReportInputs<'_>) -> Vec<Warning> {
         .chain(inputs.market.warnings.iter().cloned())
         .chain(inputs.features.warnings())
         .chain(inputs.partition.warnings())
+        .chain(seasons::warning(inputs))
         .chain(inputs.participants.warnings.iter().cloned())
         .chain(inputs.outcome.warnings.iter().cloned())
         .chain(inputs.training.warnings.iter().cloned())

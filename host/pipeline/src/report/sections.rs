@@ -53,6 +53,9 @@ pub struct Provenance {
     pub n_trials: usize,
     /// Number of computed features.
     pub n_features: usize,
+    /// Canonical name of each feature that the job names, by its spelling in the job.
+    #[serde(default)]
+    pub requested_features: BTreeMap<String, String>,
     /// Requested feature names that could not be resolved, each with the reason.
     pub unresolved_features: BTreeMap<String, String>,
     /// The plugins of the job.

@@ -9,6 +9,9 @@ use crate::features::kind::{
 use crate::features::ohlcv::OhlcvView;
 use crate::features::window::{beta, correlation, each_bar, from_bar, percent, ratio, zip};
 
+/// Stems of the features that repeat every year.
+pub(in crate::features) const SEASONAL: [&str; 3] = ["MONTH", "MONTH_SIN", "MONTH_COS"];
+
 static CALENDAR: Shared = Shared { compute: calendar };
 static COMPARISON: Shared = Shared { compute: comparison };
 
