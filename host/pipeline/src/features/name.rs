@@ -11,7 +11,7 @@ use oculus_job::request::is_symbol;
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::aliases::ALIASES;
-use self::aliases::Alias;
+use self::aliases::{Alias, OTHER_LINE};
 use super::catalogue::{kind, kinds};
 use super::feature::Feature;
 use super::kind::FeatureKind;
@@ -116,27 +116,25 @@ impl KnownStem {
     /// Returns [`ParamError`] if there are too many numbers or one is not a valid parameter.
     fn params(&self, numbers: &[usize]) -> Result<Vec<usize>, ParamError> {
         let kind = self.kind;
-        let order = self.alias.map_or(&[][..], |alias| alias.order);
-        let n_max = if order.is_empty() { kind.defaults.len() } else { order.len() };
+        let orders = self.alias.map_or(&[][..], |alias| alias.orders);
+        let order = orders.iter().find(|order| numbers.len() <= order.places.len());
+        let n_max = orders.last().map_or(kind.defaults.len(), |longest| longest.places.len());
         if numbers.len() > n_max {
             return Err(ParamError::TooMany { stem: kind.stem, n_max, n_found: numbers.len() });
         }
-        if let Some(alias) = self.alias
-            && numbers.is_empty()
-        {
-            return Ok(alias.default_params.to_vec());
-        }
-        let mut params: Vec<Option<usize>> = Vec::new();
+        let mut params: Vec<Option<usize>> = vec![None; kind.defaults.len()];
         for (place, &hundredths) in numbers.iter().enumerate() {
-            let idx = order.get(place).copied().unwrap_or(place);
+            let idx = order.map_or(place, |order| order.places[place]);
+            if idx == OTHER_LINE {
+                continue;
+            }
             let param = kind.param(idx, hundredths)?;
-            params.resize(params.len().max(idx + 1), None);
             if params[idx].replace(param).is_some_and(|other| other != param) {
                 return Err(ParamError::Unequal);
             }
         }
-        let defaults = kind.defaults.iter();
-        Ok(params.into_iter().zip(defaults).map(|(param, &default)| param.unwrap_or(default)).collect())
+        let others = order.map(|order| order.others).filter(|others| !others.is_empty()).unwrap_or(kind.defaults);
+        Ok(params.into_iter().zip(others).map(|(param, &other)| param.unwrap_or(other)).collect())
     }
 }
 
@@ -208,8 +206,8 @@ fn split(plain: &str) -> NameParts {
         numbers.insert(0, number);
         stem = letters;
     }
-    // pandas-ta names the faster of TSI's two averages first. The order in which they are computed
-    // hardly changes the value.
+    // pandas-ta names the faster of TSI's two averages first, although it computes the slower one
+    // first.
     if stem.starts_with("TSI") && numbers.len() > 1 && numbers[0] < numbers[1] {
         numbers.swap(0, 1);
     }

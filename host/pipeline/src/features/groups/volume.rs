@@ -17,7 +17,7 @@ pub(in crate::features) static KINDS: &[FeatureKind] = &[
         .down_to_one()
         .defined("100·(OBV − OBV[n]) / Σ_n(volume)", "%"),
     model("MFI", &[14], "share of the money flow on bars whose typical price rises", CHANGES, mfi)
-        .fallback("0 if the traded money is less than 1")
+        .fallback("0 if no money flowed")
         .defined(
             "100·Σ_n(typical·volume at rises of typical) / Σ_n(typical·volume at rises and falls of typical)",
             "%",
@@ -126,8 +126,9 @@ fn mfi(prices: &OhlcvView, p: &[usize]) -> Vec<f64> {
     };
     let inflows = flowed(|flow| flow.max(0.0));
     let all = flowed(f64::abs);
-    // TA-Lib has the same limit of 1.
-    zip(&inflows, &all, |inflows, all| if all < 1.0 { 0.0 } else { 100.0 * inflows / all })
+    // TA-Lib returns 0 if the sum is below 1. With such a limit, the value would depend on the
+    // currency and on the unit of the volume.
+    zip(&inflows, &all, |inflows, all| ratio(100.0 * inflows, all, 0.0, 0.0))
 }
 
 /// Computes the volume relative to its mean, and its distance from the mean in standard deviations.

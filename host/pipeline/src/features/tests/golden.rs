@@ -1,5 +1,5 @@
 //! Tests that features equal the golden values of TA-Lib, or of plain loops for features that
-//! TA-Lib does not have.
+//! TA-Lib does not have, and that every spelling has the values of the library that it comes from.
 
 use super::*;
 
@@ -50,4 +50,23 @@ fn features_equal_talib_and_plain_loops_on_constant_prices() {
 #[test]
 fn features_equal_talib_and_plain_loops_on_real_bars() {
     assert_equals_golden(include_str!("../../../tests/golden/talib/aapl.csv"));
+}
+
+#[test]
+fn spellings_of_other_libraries_have_the_values_of_these_libraries() {
+    let (bars, outputs) = golden(include_str!("../../../tests/golden/aliases.csv"));
+    assert_eq!(outputs.len(), 67);
+    let mut wrong = Vec::new();
+    for (spelling, expected) in outputs {
+        let feature = resolve(&spelling).unwrap();
+        let found = values(&feature, &bars);
+        let compared = found.iter().zip(&expected).filter(|(_, expected)| expected.is_finite());
+        assert_eq!(compared.clone().count(), 40, "{spelling}");
+        // The libraries start their averages at different bars. The difference decays.
+        let is_close = |(found, expected): &(&f64, &f64)| (*found - *expected).abs() <= 1e-6 * expected.abs().max(1.0);
+        if let Some((found, expected)) = compared.clone().find(|pair| !is_close(pair)) {
+            wrong.push(format!("{spelling}, read as {}: {found}, expected {expected}", feature.name()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -56,6 +56,32 @@ fn common_spellings_resolve_to_canonical_names() {
 }
 
 #[test]
+fn numbers_of_other_libraries_are_read_in_their_order() {
+    for (requested, canonical) in [
+        ("STOCHk_14_5_3", "STOCH_K_14_3_5"),
+        ("STOCHd_14_5_3", "STOCH_D_14_3_5"),
+        ("STOCHd_14_5", "STOCH_D_14_3_5"),
+        ("SLOWK_14_5_3", "STOCH_K_14_5"),
+        ("STOCHRSI_13_5_3", "STOCHRSI_K_13_5_1"),
+        ("STOCHRSI_21", "STOCHRSI_K_21"),
+        ("STOCHRSI_11_13_3_5", "STOCHRSI_K_13_11_3_5"),
+        ("STOCHRSIk_11_13_3_5", "STOCHRSI_K_13_11_3_5"),
+        ("DCU_30", "DONCHIAN_UPPER_30"),
+        ("DCU_10_20", "DONCHIAN_UPPER_20"),
+        ("DCL_10_20", "DONCHIAN_LOWER_10"),
+        ("BBU_20_2.5_1.5", "BB_UPPER_20_1.5"),
+        ("BBL_20_2.5_1.5", "BB_LOWER_20_2.5"),
+        ("BBANDS_UPPER_20_2.5_1.5", "BB_UPPER_20_2.5"),
+        ("BBANDS_LOWER_20_2.5_1.5", "BB_LOWER_20_1.5"),
+        ("ROC_10", "RET_10"),
+    ] {
+        assert_eq!(resolve(requested).unwrap().name(), canonical, "{requested}");
+    }
+    // The position between two bands has no meaning if only one of their widths is known.
+    assert!(resolve("BBP_20_2.5_1.5").is_err());
+}
+
+#[test]
 fn the_error_of_an_unknown_name_suggests_the_most_similar_one() {
     for (requested, nearest) in [
         ("RSII_14", Some("RSI_14")),
@@ -65,7 +91,7 @@ fn the_error_of_an_unknown_name_suggests_the_most_similar_one() {
         ("SMA_99999999999999999999", Some("SMA_20")),
         ("RSI_14.5", Some("RSI_14")),
         ("BB_WIDTH_20_0", Some("BB_WIDTH_20")),
-        ("DCU_20_10", Some("DONCHIAN_UPPER_20")),
+        ("BBP_20_2_3", Some("BB_PCT_B_20")),
         ("BETTA_60", Some("BETA_SPY_60")),
         ("ZZZZ", None),
     ] {

@@ -43,6 +43,29 @@ fn arbitrary_rows() -> impl Strategy<Value = Vec<[f64; 5]>> {
     })
 }
 
+/// Generates the size of a unit, as of a currency or of a contract.
+fn units() -> impl Strategy<Value = f64> {
+    prop_oneof![Just(1e-9), Just(1e-3), Just(1.0), Just(1e6)]
+}
+
+/// Returns the factor by which a feature changes if the units of prices and volumes change. A
+/// feature whose unit is none of these does not change.
+fn factor(unit: &str, price: f64, volume: f64) -> f64 {
+    match unit {
+        "price" => price,
+        "shares" => volume,
+        "money" => price * volume,
+        _ => 1.0,
+    }
+}
+
+/// Returns the size of the levels from which a feature is computed.
+fn size(unit: &str, bars: &Bars) -> f64 {
+    let largest = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
+    let volume: f64 = bars.volume.iter().sum();
+    factor(unit, largest(&bars.high), volume.max(1.0))
+}
+
 fn bits(values: &[f64]) -> Vec<u64> {
     values.iter().map(|value| value.to_bits()).collect()
 }
@@ -78,6 +101,24 @@ proptest! {
             let (before, after) = found.split_at(feature.warm_up_bars().min(found.len()));
             prop_assert!(before.iter().all(|value| value.is_nan()), "{}", feature.name());
             prop_assert!(after.iter().all(|value| value.is_finite()), "{}", feature.name());
+        }
+    }
+
+    #[test]
+    fn units_of_prices_and_volumes_only_scale_values(rows in arbitrary_rows(), price in units(), volume in units()) {
+        let bars = bars_of(&rows);
+        let in_units: Vec<[f64; 5]> =
+            rows.iter().map(|&[o, h, l, c, v]| [o * price, h * price, l * price, c * price, v * volume]).collect();
+        let in_units = bars_of(&in_units);
+        for feature in all_features() {
+            let factor = factor(feature.kind.unit, price, volume);
+            let before = values(&feature, &bars);
+            // A difference of large levels is rounded like the levels themselves.
+            let size = size(feature.kind.unit, &bars);
+            for (bar, (before, after)) in before.iter().zip(values(&feature, &in_units)).enumerate() {
+                let equal = (before * factor - after).abs() <= TOLERANCE * factor * before.abs().max(size);
+                prop_assert!(equal || before.is_nan(), "{} at bar {bar}: {before} became {after}", feature.name());
+            }
         }
     }
 
