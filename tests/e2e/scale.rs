@@ -70,13 +70,47 @@ fn computed_features_have_a_row_per_bar_and_empty_fields_before_their_first_valu
     let compute = ["features", "compute", "--timeframe", "1h", "--features", "rsi-14,SMA_2", "--symbol"];
     let one = run(&[&compute[..], &["AAA"]].concat(), &[bars]);
     let lines: Vec<&str> = one.stdout.lines().collect();
-    assert_eq!((lines[0], lines.len()), ("timestamp,RSI_14,SMA_2", 301), "{one:?}");
+    assert_eq!((lines[0], lines.len()), ("timestamp,rsi-14,SMA_2", 301), "{one:?}");
     assert_eq!(lines[1], "2010-01-04T14:30:00Z,,");
     assert!(lines[14].contains(",,") && !lines[14].ends_with(','), "{}", lines[14]);
     assert!(lines[15].split(',').all(|field| !field.is_empty()), "{}", lines[15]);
     let two = run(&[&compute[..], &["AAA", "--symbol", "BBB"]].concat(), &[bars]);
-    assert!(two.stdout.starts_with("timestamp,symbol,RSI_14,SMA_2\n2010-01-04T14:30:00Z,AAA,,\n"), "{two:?}");
+    assert!(two.stdout.starts_with("timestamp,symbol,rsi-14,SMA_2\n2010-01-04T14:30:00Z,AAA,,\n"), "{two:?}");
     assert_eq!(two.stdout.lines().count(), 601);
+}
+
+#[test]
+fn columns_of_features_have_the_requested_names() {
+    let (folder, _) = synthesize_bars("walk", &["--symbols", "AAA", "--length", "60"]);
+    let bars = ("BARS_SOURCE", &*format!("dir:{}", folder.path().display()));
+    let names = "ROC_10,RET_10,STOCHk_14_5_3,STOCH_K_14_3_5,ROC_10";
+    let output = run(&["features", "compute", "--symbol", "AAA", "--features", names], &[bars]);
+    let lines: Vec<&str> = output.stdout.lines().collect();
+    assert_eq!(lines[0], "date,ROC_10,RET_10,STOCHk_14_5_3,STOCH_K_14_3_5", "{output:?}");
+    let last: Vec<&str> = lines[60].split(',').collect();
+    assert!(last[1] == last[2] && last[3] == last[4] && !last[1].is_empty() && !last[3].is_empty(), "{last:?}");
+    assert!(output.stderr.contains("ROC_10"), "the second ROC_10 is reported: {output:?}");
+}
+
+#[test]
+fn sessions_of_a_foreign_exchange_are_not_cut_at_the_midnight_of_new_york() {
+    let folder = tempfile::tempdir().unwrap();
+    // 2024-01-01 is a Monday. A session in Tokyo begins at 0:00 UTC, which is 19:00 in New York.
+    // It contains New York's midnight.
+    let mut text = "timestamp,open,high,low,close,volume\n".to_owned();
+    for day in (0..60).filter(|day| day % 7 < 5) {
+        let midnight = 1_704_067_200 + day * 86_400;
+        for hour in [0, 1, 2, 4, 5] {
+            text += &format!("{},10,11,9,{},1000\n", midnight + hour * 3_600, 10 + hour % 2);
+        }
+    }
+    fs::write(folder.path().join("7203.T.csv"), text).unwrap();
+    let bars = ("BARS_SOURCE", &*format!("dir:{}", folder.path().display()));
+    let compute = ["features", "compute", "--timeframe", "1h", "--features", "DAY_OF_WEEK", "--symbol", "7203.T"];
+    let output = run(&compute, &[bars]);
+    let days: Vec<&str> = output.stdout.lines().skip(1).map(|line| line.rsplit(',').next().unwrap()).collect();
+    let expected: Vec<String> = (0..days.len()).map(|bar| (bar / 5 % 5).to_string()).collect();
+    assert_eq!(days, expected, "{output:?}");
 }
 
 #[test]

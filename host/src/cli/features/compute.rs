@@ -21,8 +21,9 @@ use crate::runner::spec::JobResources;
 
 /// Compute features of symbols: one row per bar, one column per feature
 ///
-/// Every bar has a row. A feature is empty until it has enough bars. Numbers have 64-bit precision;
-/// a job rounds them to 32 bits.
+/// Every bar has a row. A feature is empty until it has enough bars. A column has the name that
+/// `--features` requests, also if it is another spelling of a feature. Numbers have 64-bit
+/// precision; a job rounds them to 32 bits.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host features compute --bars examples/bars --symbol AAPL \
                         --features RSI_14,MACD_HIST --out features.csv")]
@@ -62,7 +63,7 @@ pub(super) fn run(config: &Config, args: &FeaturesComputeArgs) -> anyhow::Result
     let mut reader = FeatureReader { source: source.as_ref(), args };
     let (chosen, benchmarks) = reader.with_benchmarks(named)?;
     let key_columns = if args.symbols.len() > 1 { KeyColumns::TimeAndSymbol } else { KeyColumns::Time };
-    let names: Vec<String> = chosen.iter().map(Feature::name).collect();
+    let (names, chosen): (Vec<String>, Vec<Feature>) = chosen.into_iter().map(|it| (it.name, it.feature)).unzip();
     let layout = OutputLayout { timeframe: args.timeframe, key_columns, names: &names };
     let computation = Computation { features: &chosen, benchmarks: &benchmarks, timeframe: args.timeframe };
     match &args.out {
@@ -96,22 +97,31 @@ fn write_to_stdout(
     written.or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })
 }
 
-/// Returns the named features; `None` if no names are given.
+/// A feature with the name of its column.
+struct NamedFeature {
+    name: String,
+    feature: Feature,
+}
+
+/// Returns the named features; `None` if no names are given. Each has the name that was requested,
+/// so that a script finds the columns by the names that it requests.
 ///
 /// # Errors
 /// Returns a message with every unknown name.
-fn features_named(names: &[String]) -> Result<Option<Vec<Feature>>, String> {
-    let mut features: Vec<Feature> = Vec::new();
+fn features_named(names: &[String]) -> Result<Option<Vec<NamedFeature>>, String> {
+    let mut features: Vec<NamedFeature> = Vec::new();
     let mut problems = Vec::new();
-    for name in names {
+    for name in names.iter().map(|name| name.trim()) {
         match resolve(name) {
-            Ok(feature) if features.contains(&feature) => {
-                tracing::warn!(
-                    "{name} means {}, which the list already contains; the feature is written once",
-                    feature.name()
-                );
+            Ok(_) if features.iter().any(|other| other.name == name) => {
+                tracing::warn!("the list contains {name} twice; the feature is written once");
             }
-            Ok(feature) => features.push(feature),
+            Ok(feature) => {
+                if feature.name() != name {
+                    tracing::info!("{name} is {}", feature.name());
+                }
+                features.push(NamedFeature { name: name.to_owned(), feature });
+            }
             Err(unresolved) => {
                 let nearest = unresolved.nearest.as_ref().map(|name| format!("; the nearest is {name}"));
                 problems.push(format!("{unresolved}{}", nearest.unwrap_or_default()));
@@ -122,6 +132,11 @@ fn features_named(names: &[String]) -> Result<Option<Vec<Feature>>, String> {
         return Err(problems.join("\n       "));
     }
     Ok((!features.is_empty()).then_some(features))
+}
+
+/// Returns the default features of a job under their canonical names.
+fn default_features() -> Vec<NamedFeature> {
+    features::defaults().into_iter().map(|feature| NamedFeature { name: feature.name(), feature }).collect()
 }
 
 /// Reads bars one symbol at a time, so that the bars of only one symbol are in memory.
@@ -135,27 +150,28 @@ impl FeatureReader<'_> {
     ///
     /// A default feature is left out if its benchmark has no bars. If the benchmark of a named
     /// feature has no bars, this is an error.
-    fn with_benchmarks(&mut self, named: Option<Vec<Feature>>) -> anyhow::Result<(Vec<Feature>, Vec<Bars>)> {
+    fn with_benchmarks(&mut self, named: Option<Vec<NamedFeature>>) -> anyhow::Result<(Vec<NamedFeature>, Vec<Bars>)> {
         let are_named = named.is_some();
-        let mut chosen = named.unwrap_or_else(features::defaults);
+        let mut chosen = named.unwrap_or_else(default_features);
         // This is a set, so that a benchmark that several features share is read only once.
-        let symbols: BTreeSet<String> = chosen.iter().filter_map(Feature::benchmark).map(str::to_owned).collect();
+        let symbols: BTreeSet<String> =
+            chosen.iter().filter_map(|it| it.feature.benchmark()).map(str::to_owned).collect();
         let mut benchmarks = Vec::new();
         for reading in self.read(&[], &symbols.into_iter().collect::<Vec<_>>())? {
             benchmarks.extend(self.validate(reading)?);
         }
         let has_bars = |symbol: &str| benchmarks.iter().any(|bars: &Bars| bars.symbol == symbol);
-        let is_missing = |feature: &Feature| feature.benchmark().is_some_and(|symbol| !has_bars(symbol));
-        if let Some(missing) = chosen.iter().find(|feature| is_missing(feature) && are_named) {
-            let benchmark = missing.benchmark().unwrap_or_default();
+        let is_missing = |it: &NamedFeature| it.feature.benchmark().is_some_and(|symbol| !has_bars(symbol));
+        if let Some(missing) = chosen.iter().find(|it| is_missing(it) && are_named) {
+            let benchmark = missing.feature.benchmark().unwrap_or_default();
             return Err(failure_error(self.source.no_bars_failure(&[benchmark.to_owned()])))
-                .with_context(|| format!("{} cannot be computed without bars of {benchmark}", missing.name()));
+                .with_context(|| format!("{} cannot be computed without bars of {benchmark}", missing.name));
         }
-        let missing: Vec<String> = chosen.iter().filter(|feature| is_missing(feature)).map(Feature::name).collect();
+        let missing: Vec<&str> = chosen.iter().filter(|it| is_missing(it)).map(|it| it.name.as_str()).collect();
         if !missing.is_empty() {
             tracing::warn!("features left out because their benchmark has no bars: {}", missing.join(", "));
         }
-        chosen.retain(|feature| !is_missing(feature));
+        chosen.retain(|it| !is_missing(it));
         Ok((chosen, benchmarks))
     }
 
