@@ -373,11 +373,12 @@ fn a_job_with_only_years_and_strategy_type_runs() {
 #[test]
 fn unknown_feature_names_are_listed_with_the_nearest_known_name() {
     let mut job = jobs::job("misspelt");
-    job["design"]["priority_features"] = json!(["RSI_14", "VOLUMERATIO_20"]);
+    job["design"]["priority_features"] = json!(["RSI_14", "ROC_10", "VOLUMERATIO_20"]);
     let rule = json!({ "feature": "SENTIMENT_SCORE", "operator": ">", "threshold": 0.5, "description": "Good news" });
     job["design"]["entry_rules"] = json!([rule]);
     job["design"]["exit_rules"] = json!([]);
     let result = command::train(&job, &[]);
+    assert_eq!(result["provenance"]["requested_features"], json!({ "ROC_10": "RET_10", "RSI_14": "RSI_14" }));
     assert!(text(&result["provenance"]["unresolved_features"]["VOLUMERATIO_20"]).contains("VOLUME_RATIO_20"));
     let rules = &result["extracted_rules"];
     let entry = list(&rules["entry_rules"]);
