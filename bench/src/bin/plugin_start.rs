@@ -142,6 +142,7 @@ fn fit() -> Fit {
         seed: 1,
         device: "cpu".to_owned(),
         predict_rows: (N_TRAIN_ROWS..N_ROWS).collect(),
+        base_score: None,
         keep_model: false,
     }
 }
