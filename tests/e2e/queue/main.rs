@@ -2,6 +2,7 @@
 
 mod failed_results;
 mod faults;
+mod job_log;
 mod reconnect;
 mod snapshot;
 mod stale_results;
