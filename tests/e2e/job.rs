@@ -216,9 +216,9 @@ fn the_strategy_has_parameters_performance_and_significance() {
     assert_within(&strategy["development"]["significance"]["pbo"], 0.0, 1.0);
     assert_within(&strategy["test"]["significance"]["probabilistic_sharpe"], 0.0, 1.0);
     assert!(["edge", "inconclusive", "no_edge"].contains(&text(&result["verdict"]["verdict"])));
-    let shifts = &result["canaries"]["label_shifts"];
-    assert_eq!(shifts["n_shifts"], 19);
-    assert!((1..=20).contains(&shifts["rank"].as_u64().unwrap()), "{shifts}");
+    let surrogates = &result["canaries"]["surrogate_markets"];
+    assert_eq!(surrogates["n_surrogates"], 19);
+    assert!((1..=20).contains(&surrogates["rank"].as_u64().unwrap()), "{surrogates}");
 }
 
 #[test]

@@ -310,6 +310,9 @@ codes! {
         FamilyFailed = "family_failed":
             "A model family could not be fitted. The job continues with the other families.",
             "Follow the message; the worker's log has the plugin's last lines.";
+        StoppedAtOnce = "stopped_at_once":
+            "Early stopping kept the first epoch of a family, so the family learned next to nothing.",
+            "Treat the family's figures as chance; with few rows, request more years or symbols.";
         WinnerFailed = "winner_failed":
             "The final fit of the best family failed. The next best family was used.",
             "Follow the message; the worker's log has the plugin's last lines.";

@@ -85,14 +85,26 @@ pub fn run(
     rows.extend(not_fitted);
     let failed = rows.iter().filter(|row| row.status == ModelStatus::Failed).map(failed_family);
     let test = fits.test_metrics(&fitter, &evaluated);
+    let stopped = evaluated.iter().filter_map(stopped_at_once);
     Ok(Training {
-        warnings: failed.chain(fits.warnings.iter().cloned()).chain(test.warnings()).collect(),
+        warnings: failed.chain(fits.warnings.iter().cloned()).chain(stopped).chain(test.warnings()).collect(),
         models: fits.models(&evaluated),
         winner: fits.winner(&fitter, &evaluated),
         out_of_fold: evaluated.iter().map(FamilyScores::from).collect(),
         test,
         rows,
     })
+}
+
+/// Returns the warning `stopped_at_once` if early stopping kept a single round or epoch.
+fn stopped_at_once(evaluated: &Evaluated<'_>) -> Option<Warning> {
+    let message = || {
+        format!(
+            "{}: early stopping kept one epoch, because every further epoch forecast the rows for early stopping less well",
+            evaluated.title()
+        )
+    };
+    (evaluated.oof.rounds == Some(1)).then(|| Warning::new(WarningCode::StoppedAtOnce, message()))
 }
 
 fn failed_family(row: &ModelRow) -> Warning {

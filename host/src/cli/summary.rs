@@ -132,8 +132,11 @@ fn chance(metrics: &TestMetrics) -> String {
 fn families(models: &[ModelRow]) -> String {
     let mut table = table(["family", "status", "validation AUC", "plugin"]);
     for model in models {
-        let reason = model.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let reason = model.reason.as_ref().or(model.winner_reason.as_ref());
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         let status = match model.status {
+            ModelStatus::Ok if model.winner => "winner",
+            ModelStatus::Ok if model.is_baseline => "baseline",
             ModelStatus::Ok => "ok",
             ModelStatus::Skipped => "skipped",
             ModelStatus::Failed => "failed",

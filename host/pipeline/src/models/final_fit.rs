@@ -17,7 +17,7 @@ use super::{
     calibration::Calibration,
     candidate::Evaluated,
     progress::{FamilyProgressFn, FitKind, FitReporter, n_epochs},
-    report_row::{ModelRow, ModelStatus},
+    report_row::{ModelRow, ModelStatus, winner_reason},
     signal_rule::SignalRule,
     test_metrics::{self, TestMetrics, TestedModel},
     training::{FinalModel, Winner},
@@ -244,6 +244,7 @@ impl FinalFits {
     pub(super) fn complete(&self, fitter: &FinalFitter<'_>, rows: &mut [ModelRow]) {
         for (idx, (row, fit)) in rows.iter_mut().zip(&self.fits).enumerate() {
             row.winner = idx == self.winner_idx;
+            row.winner_reason = row.winner.then(|| winner_reason(row));
             match fit {
                 Ok(fit) if row.is_baseline => {
                     row.test_auc = fitter.test_auc(&fit.test_scores);

@@ -46,6 +46,9 @@ pub struct ModelRow {
     pub reason: Option<String>,
     /// Whether the result contains this family's model as the winner.
     pub winner: bool,
+    /// Reason why this family won; only for the winner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub winner_reason: Option<String>,
     /// Whether the family is reported as a baseline: the host fits it in every job, and it cannot
     /// win.
     #[serde(default)]
@@ -181,6 +184,7 @@ pub(super) fn model_row(family: &Family<'_>) -> ModelRow {
         status: ModelStatus::Ok,
         reason: None,
         winner: false,
+        winner_reason: None,
         is_baseline: false,
         test_auc: None,
         params: family.params.clone(),
@@ -204,10 +208,23 @@ pub(super) fn skipped_row(name: &str, reason: &str) -> ModelRow {
         status: ModelStatus::Skipped,
         reason: Some(reason.to_owned()),
         winner: false,
+        winner_reason: None,
         is_baseline: false,
         test_auc: None,
         params: Map::new(),
         rounds: None,
         validation: None,
+    }
+}
+
+/// Returns the reason why the family of a row won.
+pub(super) fn winner_reason(row: &ModelRow) -> String {
+    let gain = row
+        .validation
+        .as_ref()
+        .and_then(|validation| Some((validation.gain_over_lead?.get(), validation.gain_standard_error?.get())));
+    match gain {
+        Some((gain, error)) => format!("its validation AUC differs from the lead family's by {gain:+.3} ± {error:.3}"),
+        None => "it leads the search, and no other family is clearly better on the validation rows".to_owned(),
     }
 }

@@ -20,11 +20,9 @@ fn ends(by_date: &[Tally], n_episodes: usize) -> Result<(f64, f64), UndefinedErr
 /// Returns dates with four rows and two hits each. On every fifth date, the condition holds on two
 /// rows, of which `n_held_hits` returns the number of hits.
 fn dates(n_dates: usize, n_held_hits: impl Fn(usize) -> u64) -> Vec<Tally> {
-    let date = |idx: usize| Tally {
-        n_rows: 4,
-        n_hits: 2,
-        n_held: if idx % 5 == 0 { 2 } else { 0 },
-        n_held_hits: if idx % 5 == 0 { n_held_hits(idx) } else { 0 },
+    let date = |idx: usize| {
+        let held = if idx.is_multiple_of(5) { (2, n_held_hits(idx)) } else { (0, 0) };
+        Tally { n_rows: 4, n_hits: 2, n_held: held.0, n_held_hits: held.1 }
     };
     (0..n_dates).map(date).collect()
 }
