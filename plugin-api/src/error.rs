@@ -98,6 +98,14 @@ impl PluginError {
         Self::new(code::UNSUPPORTED, message)
     }
 
+    /// Creates an error with [`code::PANIC`]. Its details contain the place of the panic, if it is
+    /// known: `{"place": "src/lib.rs:12"}`.
+    pub(crate) fn panic(message: &str, place: Option<String>) -> Self {
+        let Some(place) = place else { return Self::new(code::PANIC, message) };
+        let detail_json = serde_json::json!({ "place": place }).to_string().into();
+        Self { detail_json, ..Self::new(code::PANIC, format!("{message} (at {place})")) }
+    }
+
     /// Creates the error of a family that has no base score.
     pub(crate) fn no_base_score() -> Self {
         Self::unsupported("found a base score, but this family does not support one; call it without a base score")

@@ -160,6 +160,7 @@ mod missing_values;
 mod module;
 mod moments;
 mod noise;
+mod panic_place;
 mod params;
 mod setting;
 mod table;

@@ -14,7 +14,7 @@ use abi_stable::std_types::{RResult, RSlice, RSliceMut, RStr, RString, RVec};
 use crate::table::as_slice;
 use crate::{
     Ctx, Extension, Extractor, Manifest, Model, Params, PluginError, PreparedFamily, Result, Setting, Table, Task, abi,
-    code,
+    panic_place,
 };
 
 /// Returns the functions of a plugin that is a model family.
@@ -46,10 +46,12 @@ pub fn extractor_module<E: Extractor>() -> abi::Module_Ref {
 ///
 /// A panic that unwound out of an `extern "C"` function would abort the plugin process.
 fn guarded<T>(work: impl FnOnce() -> Result<T>) -> RResult<T, PluginError> {
+    panic_place::record();
     // `AssertUnwindSafe`: the SDK has no state of its own that a panic could leave inconsistent.
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.into(),
         Err(payload) => {
+            let place = panic_place::take();
             // The payload of `panic!` is a `&str` if the message is a literal, and a `String` if it
             // has format arguments.
             let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -57,7 +59,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T>) -> RResult<T, PluginError> {
             // The payload is not dropped, because it comes from the author's code, and its `drop`
             // could panic again, outside the guard.
             std::mem::forget(payload);
-            RResult::RErr(PluginError::new(code::PANIC, text.unwrap_or_else(|| "panicked without a message".into())))
+            RResult::RErr(PluginError::panic(&text.unwrap_or_else(|| "panicked without a message".into()), place))
         }
     }
 }

@@ -184,15 +184,21 @@ fn named_params(message: &str) -> Vec<&str> {
 }
 
 #[test]
-fn panics_become_errors_with_their_message() {
-    let panicked = |function: &str| (code::PANIC, format!("panic in {function}"));
+fn panics_become_errors_with_their_message_and_place() {
+    // The line of the assertion in `panic_if_chosen`.
+    let line = include_str!("boundary.rs").lines().position(|line| line.contains("assert!(self.0 != function"));
+    let place = format!("{}:{}", file!(), line.unwrap() + 1);
+    let panicked = |function: &str| (code::PANIC, format!("panic in {function} (at {place})"));
     let fragile = |function| fit(&format!(r#"{{"at": "{function}"}}"#));
     assert_eq!(error(fragile("fit")), panicked("fit"));
     assert_eq!(error(fragile("predict").unwrap().predict(&frame(), &[0])), panicked("predict"));
     assert_eq!(error(fragile("save").unwrap().save()), panicked("save"));
     assert_eq!(error(fragile("summary").unwrap().summary()), panicked("summary"));
     assert_eq!(error(fragile("importance").unwrap().importance()), panicked("importance"));
-    assert_eq!(error(Harness::family::<PanicsInDrop>().prepare(&frame(), &[3])), panicked("prepare"));
+    let (code, message) = error(Harness::family::<PanicsInDrop>().prepare(&frame(), &[3]));
+    assert!(code == code::PANIC && message.starts_with(&format!("panic in prepare (at {}:", file!())), "{message}");
+    let detail = fragile("fit").err().unwrap().detail_json;
+    assert_eq!(detail.as_str(), format!(r#"{{"place":"{place}"}}"#));
     let (code, message) = error(Harness::family::<Fragile>().load(&[0xff]));
     assert!(code == code::PANIC && message.starts_with("text in: "), "{message}");
 }
@@ -230,7 +236,8 @@ fn an_extension_is_found_by_its_name() {
     assert_eq!((arithmetic.double)(21), 42);
 
     assert_eq!(harness.extension("test.arithmetic/2").unwrap(), None);
-    assert_eq!(error(harness.extension("panic")), (code::PANIC, "panic in extension".to_owned()));
+    let (code, message) = error(harness.extension("panic"));
+    assert!(code == code::PANIC && message.starts_with("panic in extension (at "), "{message}");
     assert_eq!(Harness::family::<Fragile>().extension("test.arithmetic/1").unwrap(), None);
 }
 
@@ -255,7 +262,7 @@ fn a_panic_in_drop_is_caught() {
 #[test]
 fn a_panic_without_text_has_a_default_message() {
     let (code, message) = error(Harness::family::<WithoutManifest>().manifest());
-    assert_eq!((code, message.as_str()), (code::PANIC, "panicked without a message"));
+    assert!(code == code::PANIC && message.starts_with("panicked without a message (at "), "{message}");
 }
 
 #[test]

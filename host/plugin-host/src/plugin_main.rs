@@ -16,7 +16,7 @@ use oculus_job::hash::sha256_hex;
 use oculus_pipeline::fitter::FIT_THREADS;
 use oculus_plugin_api::conformance::{self, Depth, Step};
 use oculus_plugin_api::testing::Harness;
-use oculus_plugin_api::{PluginError, abi, code};
+use oculus_plugin_api::{Level, PluginError, abi, code};
 use oculus_system::control;
 use oculus_system::process::kill_group_now;
 use parking_lot::{Mutex, RwLock};
@@ -184,7 +184,14 @@ impl Plugin {
             Request::Load { model, setting } => self.load(&model, &setting),
             Request::Predict { rows, base_score } => self.predict(&rows, base_score.as_deref(), host),
         };
-        reply.unwrap_or_else(|error| Reply::Rejected { code: error.code, message: shorten(&error_message(&error)) })
+        reply.unwrap_or_else(|error| {
+            let message = shorten(&error_message(&error));
+            if error.code == code::PANIC {
+                // The plugin itself may have no log, so the process logs the panic in its name.
+                host.events.send(&Event::Log { id: host.id, level: Level::Error as u32, message: message.clone() });
+            }
+            Reply::Rejected { code: error.code, message }
+        })
     }
 
     fn describe(&self) -> Result<Reply, PluginError> {
@@ -294,14 +301,16 @@ impl Plugin {
     }
 }
 
-/// Returns the message of an error. For a panic it refers to the log, which contains the location
-/// and the trace.
+/// Returns the message of an error. The message of a panic states the place. A plugin of API 1.0 does
+/// not report the place, so its message refers to the log, to which the runtime prints it.
 fn error_message(error: &PluginError) -> String {
-    match error.code {
-        code::PANIC => {
-            format!("panicked (code {}): {}; the worker's log contains the location", code::PANIC, error.message)
+    let PluginError { code, message, detail_json } = error;
+    match *code {
+        code::PANIC if detail_json.is_empty() => {
+            format!("panicked (code {code}): {message}; the worker's log contains the place")
         }
-        _ => error.message.to_string(),
+        code::PANIC => format!("panicked (code {code}): {message}"),
+        _ => message.to_string(),
     }
 }
 
