@@ -14,6 +14,7 @@ pub mod health;
 pub mod installed;
 pub mod library;
 pub mod limits;
+mod load_failure;
 pub mod loader;
 mod memory;
 pub mod plugin_main;

@@ -47,18 +47,35 @@ pub enum LoadError {
 impl LoadError {
     /// Returns whether the cause is outside the library, so that a later attempt may succeed.
     pub fn is_transient(&self) -> bool {
+        // A shortage of memory for thread-local variables depends on the library, not on the
+        // machine.
+        if self.cause_of_open_error().contains(STATIC_TLS) {
+            return false;
+        }
         match self {
             Self::Missing { .. } => true,
             // The system's loader reports its errors only as text.
-            Self::Open(error) => {
-                let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-                let cause = cause.to_lowercase();
+            Self::Open(_) => {
+                let cause = self.cause_of_open_error().to_lowercase();
                 ["cannot allocate memory", "too many open files"].iter().any(|shortage| cause.contains(shortage))
             }
             _ => false,
         }
     }
 }
+
+impl LoadError {
+    /// Returns the message of the system's loader, or an empty text for another error.
+    pub fn cause_of_open_error(&self) -> String {
+        match self {
+            Self::Open(error) => std::error::Error::source(error).map(ToString::to_string).unwrap_or_default(),
+            _ => String::new(),
+        }
+    }
+}
+
+/// The words of glibc for a shortage of memory for thread-local variables.
+pub const STATIC_TLS: &str = "static TLS";
 
 /// Opens the library at `path` and initialises its module. The library stays open until the process
 /// terminates.

@@ -22,6 +22,7 @@ use oculus_system::process::kill_group_now;
 use parking_lot::{Mutex, RwLock};
 
 use crate::file_id::FileId;
+use crate::load_failure::LoadFailure;
 use crate::protocol::{Call, Event, Extract, Fit, Hello, HostMessage, Reply, Request, TABLE_FD};
 use crate::table::MappedTable;
 use crate::{device, loader};
@@ -40,11 +41,12 @@ pub fn run() -> Result<()> {
     // This thread starts before the library is opened, so that the job can terminate this process
     // while a library hangs in its constructor.
     let calls = read_messages(input, Arc::clone(&events))?;
+    let library = hello.library.clone();
     let plugin = match Plugin::open(hello) {
         Ok(plugin) => Arc::new(plugin),
         Err(error) => {
-            let is_transient = error.downcast_ref().is_some_and(loader::LoadError::is_transient);
-            events.send(&Event::Unusable { reason: format!("{error:#}"), is_transient });
+            let LoadFailure { reason, is_transient } = LoadFailure::new(&library, &error);
+            events.send(&Event::Unusable { reason, is_transient });
             return Ok(());
         }
     };
