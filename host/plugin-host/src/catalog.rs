@@ -35,6 +35,7 @@ pub mod snapshot;
 mod status;
 mod watch;
 
+use generations::SkippedBuild;
 use journal_file::JournalFile;
 use message::{Message, ReplySender};
 use owner::Owner;
@@ -127,18 +128,20 @@ impl Catalog {
         }
     }
 
-    /// Activates an earlier build of a plugin, withdraws the current one, and returns the resulting
-    /// snapshot.
+    /// Activates an earlier build of a plugin and withdraws the current one. Returns the resulting
+    /// snapshot, and the more recent builds that were skipped.
     ///
-    /// * `to`: the first digits of a SHA-256; `None` selects the most recent other build.
+    /// * `to`: the first digits of a SHA-256; `None` selects the most recent other build that may be
+    ///   active and never crashed in a counted job.
     ///
     /// # Errors
     /// Returns an error if no plugin or build matches, or if the build must not be active.
-    pub fn roll_back(&self, id: &str, to: Option<&str>) -> Result<Arc<Snapshot>> {
+    pub fn roll_back(&self, id: &str, to: Option<&str>) -> Result<(Arc<Snapshot>, Vec<SkippedBuild>)> {
         let state = self.request(Message::GetState)?;
-        let roll_back = Rollback::plan(&state, &self.current(), id, to)?;
-        self.request(|reply| Message::Rollback(roll_back, reply))?;
-        Ok(self.current())
+        let mut rollback = Rollback::plan(&state, &self.current(), id, to)?;
+        let skipped = std::mem::take(&mut rollback.skipped);
+        self.request(|reply| Message::Rollback(rollback, reply))?;
+        Ok((self.current(), skipped))
     }
 
     /// Returns the build with this SHA-256, if it is allowed to be active and is or was a

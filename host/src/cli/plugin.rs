@@ -49,15 +49,17 @@ pub(super) enum PluginCommand {
     },
     /// Activate an earlier generation of a plugin and quarantine the active one
     ///
-    /// A running worker switches within a second. Jobs that are running finish on the generation
-    /// that they started with.
+    /// Without --to, the command selects the most recent earlier generation that may become active
+    /// and has a clean record: it did not crash in any of its counted jobs. It prints the
+    /// generations that it skips, with the reasons. A running worker switches within a second. Jobs
+    /// that are running finish on the generation that they started with.
     #[command(after_help = "Example:\n  oculus-host plugin rollback lstm --to 3f2a")]
     Rollback {
         /// Id of the plugin
         #[arg(value_name = "ID")]
         id: String,
-        /// First characters of the SHA-256 of the generation to activate [default: the previous
-        /// generation]
+        /// First characters of the SHA-256 of the generation to activate [default: the last one with
+        /// a clean record]
         #[arg(long, value_name = "HASH")]
         to: Option<String>,
     },
@@ -88,8 +90,9 @@ pub(super) fn run(config: &Config, command: &PluginCommand) -> anyhow::Result<Ex
             list::text(&catalog.current(), catalog.folder(), *verbose)
         }
         PluginCommand::Rollback { id, to } => {
-            let snapshot = open_catalog()?.roll_back(id, to.as_deref())?;
-            list::active(&snapshot, id)
+            let (snapshot, skipped) = open_catalog()?.roll_back(id, to.as_deref())?;
+            let skipped = skipped.iter().map(|build| format!("\nskipped: {build}"));
+            list::active(&snapshot, id) + &skipped.collect::<String>()
         }
     };
     print_output(&output)?;

@@ -5,6 +5,7 @@
 //! generation is the active one.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,23 @@ pub struct Generation {
     pub n_deaths: u32,
 }
 
+/// A build that a rollback does not select.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedBuild {
+    /// Number of its last generation.
+    pub number: u32,
+    /// SHA-256 of the library, as hex.
+    pub sha256: String,
+    /// The reason why it is skipped, as a sentence about the build.
+    pub reason: String,
+}
+
+impl fmt::Display for SkippedBuild {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "generation {} ({}): {}", self.number, short(&self.sha256), self.reason)
+    }
+}
+
 /// All generations of one file, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -104,39 +122,77 @@ impl Generations {
             return None;
         }
         let withdrawn = current.clone();
-        let earlier = self.last(|sha256| sha256 != withdrawn.build.sha256 && may_be_active(sha256))?;
+        let is_usable = |sha256: &str| sha256 != withdrawn.build.sha256 && may_be_active(sha256);
+        // A build that crashed earlier is better than one that has just crashed twice, but a build
+        // that never crashed is preferred.
+        let clean = self.last(|sha256| is_usable(sha256) && self.crashes(sha256).is_none());
+        let earlier = clean.or_else(|| self.last(is_usable))?;
         self.push(earlier, Origin::Reverted, now);
         Some(withdrawn)
     }
 
-    /// Returns the build whose hash begins with `to`. If `to` is `None`, returns the most recent
-    /// build that is not active but may become active.
+    /// Returns the only build whose hash begins with `start`. The user can thus restore any build,
+    /// even a withdrawn one.
     ///
     /// # Errors
     /// Returns [`RollbackError`] if no build or more than one build matches, or if the matching
     /// build is already active.
-    pub(super) fn earlier(
-        &self,
-        to: Option<&str>,
-        may_be_active: impl Fn(&str) -> bool,
-    ) -> Result<LibraryBuild, RollbackError> {
+    pub(super) fn named(&self, start: &str) -> Result<LibraryBuild, RollbackError> {
         let active = self.active_sha256().unwrap_or_default();
-        let hashes: BTreeSet<_> = self.0.iter().map(|generation| generation.build.sha256.as_str()).collect();
-        let found = match to {
-            None => self.last(|sha256| sha256 != active && may_be_active(sha256)),
-            Some(start) => {
-                // `may_be_active` does not apply to a build that the user names explicitly, so that
-                // the user can restore a withdrawn build.
-                let matching: Vec<_> = hashes.iter().filter(|sha256| sha256.starts_with(start)).collect();
-                match matching.as_slice() {
-                    [only] if **only == active => return Err(RollbackError::AlreadyActive(short(only))),
-                    [_, _, ..] => return Err(RollbackError::Ambiguous(start.to_owned())),
-                    _ => self.last(|sha256| sha256.starts_with(start)),
-                }
+        let matching: Vec<_> = self.hashes().into_iter().filter(|sha256| sha256.starts_with(start)).collect();
+        match matching.as_slice() {
+            [only] if *only == active => Err(RollbackError::AlreadyActive(short(only))),
+            [_, _, ..] => Err(RollbackError::Ambiguous(start.to_owned())),
+            _ => self.last(|sha256| sha256.starts_with(start)).ok_or_else(|| RollbackError::NoMatch(self.others())),
+        }
+    }
+
+    /// Returns the most recent build that is not active, may become active and never crashed in a
+    /// counted job, and the more recent builds that are skipped.
+    ///
+    /// * `obstacle`: the reason why the build with this SHA-256 must not become active.
+    ///
+    /// # Errors
+    /// Returns [`RollbackError`] if there is no such build.
+    pub(super) fn last_clean(
+        &self,
+        obstacle: impl Fn(&str) -> Option<String>,
+    ) -> Result<(LibraryBuild, Vec<SkippedBuild>), RollbackError> {
+        let active = self.active_sha256().unwrap_or_default();
+        let mut skipped: Vec<SkippedBuild> = Vec::new();
+        for Generation { number, build, .. } in self.0.iter().rev() {
+            let sha256 = build.sha256.as_str();
+            if sha256 == active || skipped.iter().any(|skipped| skipped.sha256 == sha256) {
+                continue;
             }
-        };
-        let others = || hashes.iter().filter(|sha256| **sha256 != active).map(|sha256| short(sha256)).collect();
-        found.ok_or_else(|| RollbackError::NoMatch(others()))
+            match obstacle(sha256).or_else(|| self.crashes(sha256)) {
+                None => return Ok((build.clone(), skipped)),
+                Some(reason) => skipped.push(SkippedBuild { number: *number, sha256: sha256.to_owned(), reason }),
+            }
+        }
+        if skipped.is_empty() {
+            Err(RollbackError::NoMatch(self.others()))
+        } else {
+            Err(RollbackError::NoClean(skipped))
+        }
+    }
+
+    /// Describes the counted jobs in which a build crashed, or returns `None` if it never crashed.
+    fn crashes(&self, sha256: &str) -> Option<String> {
+        let of_build = || self.0.iter().filter(|generation| generation.build.sha256 == sha256);
+        let n_deaths: u32 = of_build().map(|generation| generation.n_deaths).sum();
+        let n_jobs: u32 = of_build().map(|generation| generation.n_jobs).sum();
+        (n_deaths > 0).then(|| format!("it crashed in {n_deaths} of {n_jobs} counted jobs"))
+    }
+
+    fn hashes(&self) -> BTreeSet<&str> {
+        self.0.iter().map(|generation| generation.build.sha256.as_str()).collect()
+    }
+
+    /// Returns the first digits of the hash of every build that is not active.
+    fn others(&self) -> Vec<String> {
+        let active = self.active_sha256().unwrap_or_default();
+        self.hashes().into_iter().filter(|sha256| *sha256 != active).map(short).collect()
     }
 
     /// Activates an earlier build, as requested by a user.
@@ -231,28 +287,59 @@ mod tests {
         assert_eq!(current(&generations), (4, "good"));
     }
 
-    fn earlier(generations: &Generations, to: Option<&str>) -> Result<String, RollbackError> {
-        generations.earlier(to, |sha256| sha256 != "withdrawn").map(|build| build.sha256)
+    fn named(generations: &Generations, to: &str) -> Result<String, RollbackError> {
+        generations.named(to).map(|build| build.sha256)
+    }
+
+    /// Returns the build of a rollback without a hash, and the skipped builds.
+    fn last_clean(generations: &Generations) -> Result<(String, Vec<String>), RollbackError> {
+        let obstacle = |sha256: &str| (sha256 == "withdrawn").then(|| "it was withdrawn".to_owned());
+        let (build, skipped) = generations.last_clean(obstacle)?;
+        Ok((build.sha256, skipped.iter().map(ToString::to_string).collect()))
     }
 
     #[test]
-    fn a_rollback_selects_the_last_other_usable_build_or_the_named_one() {
+    fn a_rollback_selects_the_last_other_build_with_a_clean_record_and_lists_those_it_skips() {
+        let mut generations = published(&["clean", "crashed", "withdrawn", "active"]);
+        generations.0[1].n_jobs = 3;
+        generations.0[1].n_deaths = 1;
+        let skipped =
+            ["generation 3 (withdrawn): it was withdrawn", "generation 2 (crashed): it crashed in 1 of 3 counted jobs"];
+        assert_eq!(last_clean(&generations), Ok(("clean".to_owned(), skipped.map(str::to_owned).to_vec())));
+        // The record of a build covers all its generations.
+        generations.roll_back(build("crashed"), "now");
+        generations.roll_back(build("active"), "now");
+        assert_eq!(last_clean(&generations).unwrap().0, "clean");
+        let mut without_clean = published(&["crashed", "active"]);
+        without_clean.0[0].n_jobs = 1;
+        without_clean.0[0].n_deaths = 1;
+        let Err(RollbackError::NoClean(skipped)) = last_clean(&without_clean) else { panic!("a build was selected") };
+        assert_eq!(skipped.len(), 1);
+    }
+
+    #[test]
+    fn an_automatic_return_prefers_a_build_that_never_crashed() {
+        let mut generations = published(&["clean", "crashed", "bad"]);
+        generations.0[1].n_jobs = 1;
+        generations.0[1].n_deaths = 1;
+        assert!(generations.record_usage(true, "now", |_| true).is_none());
+        assert!(generations.record_usage(true, "now", |_| true).is_some());
+        assert_eq!(current(&generations), (4, "clean"));
+    }
+
+    #[test]
+    fn a_rollback_can_name_any_build() {
         let mut generations = published(&["aa1", "ab2", "withdrawn", "c3"]);
-        assert_eq!(earlier(&generations, None).unwrap(), "ab2");
-        assert_eq!(earlier(&generations, Some("with")).unwrap(), "withdrawn");
-        assert_eq!(earlier(&generations, Some("aa")).unwrap(), "aa1");
-        assert_eq!(earlier(&generations, Some("a")), Err(RollbackError::Ambiguous("a".to_owned())));
-        assert_eq!(earlier(&generations, Some("c")), Err(RollbackError::AlreadyActive("c3".to_owned())));
+        assert_eq!(named(&generations, "with").unwrap(), "withdrawn");
+        assert_eq!(named(&generations, "aa").unwrap(), "aa1");
+        assert_eq!(named(&generations, "a"), Err(RollbackError::Ambiguous("a".to_owned())));
+        assert_eq!(named(&generations, "c"), Err(RollbackError::AlreadyActive("c3".to_owned())));
         generations.roll_back(build("ab2"), "now");
         assert_eq!(current(&generations), (5, "ab2"));
         let others = ["aa1", "c3", "withdrawn"].map(str::to_owned).to_vec();
-        assert_eq!(
-            earlier(&generations, Some("f")),
-            Err(RollbackError::NoMatch(others)),
-            "the active build is not listed"
-        );
+        assert_eq!(named(&generations, "f"), Err(RollbackError::NoMatch(others)), "the active build is not listed");
         let others = Vec::new();
-        assert_eq!(earlier(&published(&["only"]), None), Err(RollbackError::NoMatch(others)));
+        assert_eq!(last_clean(&published(&["only"])), Err(RollbackError::NoMatch(others)));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::examine::probe_copy;
-use super::generations::{Generation, LibraryBuild};
+use super::generations::{Generation, LibraryBuild, SkippedBuild};
 use super::journal::{Journal, ProbeVerdict};
 use super::rollback_error::RollbackError;
 use super::snapshot::{FileEntry, Snapshot};
@@ -24,6 +24,8 @@ pub(super) struct Rollback {
     path: PathBuf,
     build: LibraryBuild,
     verdict: ProbeVerdict,
+    /// The more recent builds that are not selected.
+    pub(super) skipped: Vec<SkippedBuild>,
 }
 
 impl Rollback {
@@ -32,7 +34,7 @@ impl Rollback {
     /// thread must not wait for an examination.
     ///
     /// * `to`: the first digits of a SHA-256; `None` selects the most recent other build that may
-    ///   be active.
+    ///   be active and has a clean record.
     ///
     /// # Errors
     /// Returns an error if no plugin or build matches, or if the build must not be active.
@@ -43,14 +45,17 @@ impl Rollback {
 
     fn plan_for_file(state: &CatalogState, path: PathBuf, to: Option<&str>) -> Result<Self, RollbackError> {
         let generations = state.journal.files.get(&path).map(|file| file.generations.clone()).unwrap_or_default();
-        let build = generations.earlier(to, |sha256| may_be_active(state, &state.journal, &path, sha256))?;
+        let (build, skipped) = match to {
+            Some(start) => (generations.named(start)?, Vec::new()),
+            None => generations.last_clean(|sha256| obstacle(state, &state.journal, &path, sha256))?,
+        };
         let verdict = verdict_on(state, &path, &build)?;
-        Ok(Self { path, build, verdict })
+        Ok(Self { path, build, verdict, skipped })
     }
 
     /// Activates the build and withdraws the current one.
     pub(super) fn apply(self, journal: &mut Journal, now: &str) {
-        let Self { path, build, verdict } = self;
+        let Self { path, build, verdict, .. } = self;
         journal.record(&build.sha256, verdict);
         let Some(file) = journal.files.get_mut(&path) else { return };
         if let Some(before) = file.generations.active_sha256() {
@@ -73,7 +78,7 @@ pub(super) fn record_usage(state: &CatalogState, journal: &mut Journal, path: &P
     if file.generations.active_sha256() != Some(&health.sha256) {
         return;
     }
-    let is_allowed = |sha256: &str| may_be_active(state, journal, path, sha256);
+    let is_allowed = |sha256: &str| obstacle(state, journal, path, sha256).is_none();
     let withdrawn = file.generations.record_usage(health.died, now, is_allowed);
     if let Some(Generation { build, n_jobs, n_deaths, .. }) = withdrawn {
         let reason = format!("withdrawn: it crashed in {n_deaths} of its first {n_jobs} jobs; publish a fixed build");
@@ -83,12 +88,16 @@ pub(super) fn record_usage(state: &CatalogState, journal: &mut Journal, path: &P
     journal.files.insert(path.to_owned(), file);
 }
 
-/// Returns whether a build may become active again for a file. The copy of the build must be
-/// stored, and the build must have neither failed nor been withdrawn.
-fn may_be_active(state: &CatalogState, journal: &Journal, path: &Path, sha256: &str) -> bool {
-    let is_withdrawn = journal.withdrawn_reason(path, sha256).is_some();
-    let has_failed = matches!(journal.verdict(sha256, &state.host), Some(ProbeVerdict::Failed { .. }));
-    !is_withdrawn && !has_failed && state.has_copy(sha256, path)
+/// Returns why a build must not become active again for a file, or `None` if it may: its copy must be
+/// stored, and it must have neither failed nor been withdrawn.
+fn obstacle(state: &CatalogState, journal: &Journal, path: &Path, sha256: &str) -> Option<String> {
+    if let Some(reason) = journal.withdrawn_reason(path, sha256) {
+        return Some(reason.to_owned());
+    }
+    if let Some(ProbeVerdict::Failed { reason, .. }) = journal.verdict(sha256, &state.host) {
+        return Some(format!("it failed its probe: {}", reason.replace('\n', ", ")));
+    }
+    (!state.has_copy(sha256, path)).then(|| "its copy is no longer stored".to_owned())
 }
 
 /// Returns the only file that contains or contained the plugin with this id.

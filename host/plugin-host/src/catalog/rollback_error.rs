@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::generations::SkippedBuild;
+
 /// The reason why a rollback was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RollbackError {
@@ -23,6 +25,12 @@ pub(super) enum RollbackError {
         if .0.is_empty() { "none".to_owned() } else { .0.join(", ") }
     )]
     NoMatch(Vec<String>),
+    /// No earlier build may become active and has a clean record. The value lists all of them.
+    #[error(
+        "no earlier build has a clean record; publish a fixed build, or choose one of these with --to: {}",
+        .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    NoClean(Vec<SkippedBuild>),
     /// The build is not trusted, so it is not opened.
     #[error("the build {0} is not listed in PLUGINS_TRUSTED")]
     NotTrusted(String),

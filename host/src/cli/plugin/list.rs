@@ -90,12 +90,15 @@ fn overview(snapshot: &Snapshot) -> Table {
 }
 
 fn selected_by(manifest: &Manifest) -> String {
+    // `families` selects every family by any of its names.
+    let by_name = (manifest.role != Role::Rules).then(|| "families".to_owned());
     let by_search = manifest.leads_search.then(|| "config_search_model".to_owned());
     // A rule extractor without a flag is the default: it mines rules in every job that names no
     // other extractor.
     let is_default = manifest.role == Role::Rules && manifest.flag.is_none();
     let by_default = is_default.then(|| "rule_extractor, or by default".to_owned());
-    by_search.into_iter().chain(manifest.flag.clone()).chain(by_default).collect::<Vec<_>>().join(", ")
+    let by_config = by_name.into_iter().chain(by_search).chain(manifest.flag.clone());
+    by_config.chain(by_default).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the state of a file that has an active plugin.
