@@ -89,7 +89,10 @@ pub fn main() -> ExitCode {
             with_config(&cli.flags, Output::Stderr, |config| features::run(&config, &command))
         }
         Some(Command::Plugin(command)) => {
-            with_config(&cli.flags, Output::Stderr, |config| plugin::run(&config, &command))
+            // `--bars` also selects the tables on which `plugin check` tries a library. The setting alone
+            // does not: a check must not depend on the environment.
+            let bars = cli.flags.bars.as_deref();
+            with_config(&cli.flags, Output::Stderr, |config| plugin::run(&config, &command, bars))
         }
         // This command needs no configuration, so it can explain the errors of an invalid
         // configuration.

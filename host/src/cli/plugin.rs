@@ -1,6 +1,6 @@
 //! `oculus-host plugin`: lists plugins, checks a library, rolls a plugin back, creates a new one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -13,6 +13,7 @@ mod check;
 mod list;
 mod markdown;
 mod new;
+mod real_table;
 
 /// The subcommands of `oculus-host plugin`.
 #[derive(Subcommand)]
@@ -36,9 +37,11 @@ pub(super) enum PluginCommand {
     /// Check whether a library meets every requirement of a plugin
     ///
     /// Loads a copy of the library in a separate process and tests every claim of the plugin API on
-    /// it. The exit code is 0 if every applicable claim holds and 1 otherwise. Nothing is
-    /// installed.
-    #[command(after_help = "Example:\n  oculus-host plugin check target/release/liboculus_plugin_my_model.so")]
+    /// it. With `--bars DIR`, it also fits the plugin on the features of these daily bars, and
+    /// prints the times and the number of scores. The exit code is 0 if every applicable claim
+    /// holds and 1 otherwise. Nothing is installed.
+    #[command(after_help = "Examples:\n  oculus-host plugin check target/release/liboculus_plugin_my_model.so\n  \
+                            oculus-host plugin check target/release/liboculus_plugin_my_model.so --bars examples/bars")]
     Check {
         /// Library to check
         #[arg(value_name = "PATH")]
@@ -68,17 +71,19 @@ pub(super) enum PluginCommand {
 
 /// Runs a subcommand.
 ///
+/// * `bars`: the folder of the flag `--bars`, on which `plugin check` tries a library.
+///
 /// # Errors
 /// Returns the error of the subcommand, for example if the plugins folder cannot be read or has no
 /// earlier generation.
-pub(super) fn run(config: &Config, command: &PluginCommand) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Config, command: &PluginCommand, bars: Option<&Path>) -> anyhow::Result<ExitCode> {
     let open_catalog = || -> anyhow::Result<_> {
         let catalog = Catalog::open(&config.jobs.plugins)?;
         catalog.scan_to_end()?;
         Ok(catalog)
     };
     let output = match command {
-        PluginCommand::Check { path, verbose } => return check::run(config, path, *verbose),
+        PluginCommand::Check { path, verbose } => return check::run(config, path, bars, *verbose),
         PluginCommand::New(args) => return new::run(args),
         PluginCommand::List { markdown: true, .. } => markdown::families(&open_catalog()?.current().plugins()),
         PluginCommand::List { json: true, .. } => {

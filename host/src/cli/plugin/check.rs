@@ -1,6 +1,7 @@
 //! `oculus-host plugin check`: tests every claim of the plugin API on one library.
 //!
-//! In: a file. Out: one line per claim, and a conclusion with the next step. A separate process
+//! In: a file, and optionally a folder of bars. Out: one line per claim, and a conclusion with the
+//! next step. A separate process
 //! opens a private copy of the library, so the effects of a faulty library end with that process.
 
 use std::env::consts::DLL_SUFFIX;
@@ -19,6 +20,7 @@ use oculus_plugin_host::trust::TrustList;
 use oculus_plugin_host::{format, probe};
 use parking_lot::Mutex;
 
+use super::real_table::RealTable;
 use crate::cli::stdout::print_output;
 use crate::config::Config;
 
@@ -43,7 +45,9 @@ enum ExaminationProgress {
 /// # Errors
 /// Returns an error if the file cannot be read or the plugin process cannot be started. A library
 /// that fails the check is not an error.
-pub(super) fn run(config: &Config, path: &Path, verbose: bool) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Config, path: &Path, bars: Option<&Path>, verbose: bool) -> anyhow::Result<ExitCode> {
+    // The bars are read first, so that a wrong folder is reported before the claims are tested.
+    let table = bars.map(|folder| RealTable::read(folder, config)).transpose()?;
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     let store = Store::open(&folder.path().join("check"))?;
     let path = path.canonicalize().with_context(|| format!("cannot find `{}`", path.display()))?;
@@ -64,7 +68,13 @@ pub(super) fn run(config: &Config, path: &Path, verbose: bool) -> anyhow::Result
     let library = store.persist(copy, &path)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let subject = probe::ProbeTarget { name, library, sha256, library_dirs, limits: config.jobs.plugins.limits };
-    examine(&subject, verbose)
+    let exit_code = examine(&subject, verbose)?;
+    let Some(table) = table.filter(|_| exit_code == ExitCode::SUCCESS) else { return Ok(exit_code) };
+    match table.try_plugin(&subject) {
+        Ok(report) => print_output(&report)?,
+        Err(reason) => return report_failure(&format!("on real bars it {reason}")),
+    }
+    Ok(exit_code)
 }
 
 /// Examines a library in a plugin process, and prints the findings as they are received.
