@@ -115,7 +115,8 @@ async fn run_job(worker: &WorkerContext, job: AdmittedJob, token: u64, lease: &m
 ///
 /// * `phase`: the last phase that the job reported.
 fn log_outcome(job: &AdmittedJob, token: u64, outcome: &AttemptOutcome, phase: Phase, elapsed: Duration) {
-    let (job, attempt, seconds) = (&job.id, job.attempt, tenths(elapsed.as_secs_f64()));
+    let AdmittedJob { id: job, attempt, .. } = job;
+    let seconds = tenths(elapsed.as_secs_f64());
     let name = outcome.name();
     let Some(failure) = outcome.failure() else {
         return match outcome {

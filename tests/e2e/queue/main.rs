@@ -114,6 +114,16 @@ async fn an_entry_is_always_in_the_list_or_under_a_claim() {
 }
 
 #[tokio::test]
+async fn a_claim_has_the_number_of_entries_that_still_wait() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    ["job-1", "job-2", "job-3"].iter().for_each(|entry| push(&redis, entry));
+    for expected in [2, 1, 0] {
+        assert_eq!(fetch(&queue).await.queue_length, expected);
+    }
+}
+
+#[tokio::test]
 async fn a_live_lease_is_not_reaped() {
     let redis = Redis::start();
     let queue = queue(&redis);

@@ -15,6 +15,7 @@ local queue, leases, fence = unpack(KEYS, 1, 3)
 local pop, index, lease, worker, boot, highest, max_bytes = unpack(ARGV)
 local entry = redis.call('LINDEX', queue, index)
 if not entry then return false end
+local n_waiting = redis.call('LLEN', queue) - 1
 local time = redis.call('TIME')
 -- A new token must be larger than every token that was issued before. If Redis has reverted to an
 -- older state (a snapshot, a lagging replica) and lost its latest tokens, the clock is larger than
@@ -57,4 +58,4 @@ for _, step in ipairs({
 end
 -- The claim contains the whole entry, but the reply is cut. The worker refuses an entry that is too
 -- large, so it needs only the start.
-return {token, string.sub(entry, 1, max_bytes), redis.call('LLEN', queue)}
+return {token, string.sub(entry, 1, max_bytes), n_waiting}
