@@ -77,9 +77,10 @@
 //! A fit trains on [`Task::train_rows`] only. The same table, task and parameters produce the same
 //! model, for any number of threads.
 //!
-//! Three helpers serve families that do not implement these steps themselves: [`Input`]
-//! standardises features with [`Moments`], [`MissingValues`] rejects rows with a missing feature,
-//! and [`EarlyStopping`] selects the round with the lowest loss on [`Task::tune_rows`]. They are
+//! Helpers serve families that do not implement these steps themselves: [`Input`] standardises
+//! features with [`Moments`], [`MissingValues`] rejects rows with a missing feature,
+//! [`EarlyStopping`] selects the round with the lowest loss on [`Task::tune_rows`], and
+//! [`escape_name`] writes the name of a feature in an alphabet that every engine accepts. They are
 //! plain Rust code inside the plugin and do not cross the boundary.
 //!
 //! # Parameters
@@ -159,6 +160,7 @@ mod manifest_check;
 mod missing_values;
 mod module;
 mod moments;
+mod names;
 mod noise;
 mod panic_place;
 mod params;
@@ -179,6 +181,7 @@ pub use input::Input;
 pub use manifest::{Manifest, Role};
 pub use missing_values::MissingValues;
 pub use moments::Moments;
+pub use names::{escape_name, unescape_name};
 pub use params::{Param, ParamKind, Params, Search};
 pub use setting::Setting;
 pub use table::{FeatureRole, Table};
@@ -196,6 +199,6 @@ pub mod prelude {
     pub use crate::{
         Condition, Ctx, EarlyStopping, Extension, Extractor, Family, FeatureRole, Input, Level, Manifest, MinedRule,
         MissingValues, Model, Moments, Operator, Param, Params, PluginError, PreparedFamily, Result, Role, Setting,
-        StopDecision, Summary, Table, Task, json,
+        StopDecision, Summary, Table, Task, escape_name, json, unescape_name,
     };
 }

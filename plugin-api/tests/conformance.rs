@@ -67,6 +67,7 @@ fn flaws() -> Vec<(Harness, &'static str, &'static str)> {
             "only base scores of fitted rows change the model",
             "`tune_rows` only",
         ),
+        (Harness::family::<Linear<PLAIN_NAMES>>(), "column names of any characters are accepted", "`escape_name`"),
         (Harness::family::<Linear<SPREADS_NAN>>(), "a missing value does not affect other symbols", "NaN"),
         (Harness::family::<Linear<ACCEPTS_NAN>>(), "a non finite feature is rejected or ignored", "DATA"),
         (
@@ -168,7 +169,7 @@ fn every_claim_is_reported_before_and_after_its_test() {
     });
     let expected = findings.iter().flat_map(|it| [it.claim.clone(), format!("{} {:?}", it.claim, it.verdict)]);
     assert_eq!(steps, expected.collect::<Vec<_>>());
-    assert!(findings.len() == 26 && findings.iter().all(|finding| finding.verdict == Verdict::Holds), "{findings:?}");
+    assert!(findings.len() == 27 && findings.iter().all(|finding| finding.verdict == Verdict::Holds), "{findings:?}");
 }
 
 #[test]

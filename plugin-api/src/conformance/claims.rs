@@ -42,6 +42,7 @@ macro_rules! __claims {
             importance_is_one_share_per_column
             a_score_does_not_depend_on_the_other_requested_rows
             columns_are_found_by_name
+            column_names_of_any_characters_are_accepted
             a_prediction_stops_when_cancelled
             a_base_score_is_part_of_the_scores
             only_base_scores_of_fitted_rows_change_the_model
@@ -61,6 +62,7 @@ macro_rules! __claims {
             the_same_seed_produces_the_same_rules
             the_number_of_threads_does_not_change_the_rules
             later_rows_do_not_change_the_rules
+            rules_name_columns_of_any_characters
             an_extraction_stops_when_cancelled
             a_non_finite_feature_is_rejected_or_ignored
             an_invalid_label_is_rejected

@@ -2,7 +2,7 @@
 
 use super::cancelling::stops_when_cancelled;
 use super::claim_error::{ClaimError, ClaimResult, describe};
-use super::panel::{COLUMNS, LEVEL};
+use super::panel::{COLUMNS, LEVEL, UNUSUAL_LEVEL, UNUSUAL_NAMES};
 use super::subject::{Extraction, Subject};
 use crate::testing::Listener;
 use crate::{MinedRule, Task};
@@ -89,6 +89,30 @@ pub(crate) fn later_rows_do_not_change_the_rules(subject: &Subject<'_>) -> Claim
     let remedy = "use `task.train_rows` only, also for thresholds";
     let changed = Extraction { frame: &frame, task: Task { label: &label, ..subject.task() }, scores: &scores };
     unless_irreproducible(subject, check_same_rules(subject, &changed, remedy))
+}
+
+/// Features carry the names of users, such as a benchmark's symbol. Rules must repeat them unchanged.
+pub(crate) fn rules_name_columns_of_any_characters(subject: &Subject<'_>) -> ClaimResult {
+    let mut expected = subject.rules()?;
+    subject.needs_cpu()?;
+    for condition in expected.iter_mut().flat_map(|rule| &mut rule.conditions) {
+        // Another claim reports a name that the table does not contain.
+        let usual = COLUMNS.iter().chain([&LEVEL]);
+        let mut renamed = usual.zip(UNUSUAL_NAMES.iter().chain([&UNUSUAL_LEVEL]));
+        if let Some((_, name)) = renamed.find(|(usual, _)| **usual == condition.feature) {
+            condition.feature = (*name).to_owned();
+        }
+    }
+    let frame = subject.panel.frame_with_unusual_names();
+    let remedy = "use the names from `table.name` unchanged";
+    let found = subject.extract(&Extraction { frame: &frame, ..subject.extraction() });
+    let found = found.map_err(|error| ClaimError::broken(describe(&error), "rules on columns of any name", remedy))?;
+    let outcome = if found == expected {
+        Ok(())
+    } else {
+        Err(ClaimError::broken("other rules after columns were renamed", "the same rules on the new names", remedy))
+    };
+    unless_irreproducible(subject, outcome)
 }
 
 pub(crate) fn an_extraction_stops_when_cancelled(subject: &Subject<'_>) -> ClaimResult {

@@ -3,7 +3,8 @@
 
 use super::cancelling::stops_when_cancelled;
 use super::claim_error::{ClaimError, ClaimResult, describe};
-use super::panel::{COLUMNS, LEVEL};
+use super::fitting::unless_irreproducible;
+use super::panel::{COLUMNS, LEVEL, UNUSUAL_NAMES};
 use super::snapshot::Scores;
 use super::subject::Subject;
 use crate::testing::{Fitted, Listener, Noise};
@@ -161,6 +162,28 @@ pub(crate) fn columns_are_found_by_name(subject: &Subject<'_>) -> ClaimResult {
             Err(ClaimError::broken(found, "an error of code DATA that names the missing columns", remedy))
         }
     }
+}
+
+/// Features carry the names of users, such as a benchmark's symbol. Names must not change a model,
+/// except that it finds its columns by them.
+pub(crate) fn column_names_of_any_characters_are_accepted(subject: &Subject<'_>) -> ClaimResult {
+    let model = subject.model()?;
+    let panel = &subject.panel;
+    let rows = panel.days(panel.later());
+    let frame = panel.frame_with_unusual_names();
+    let names = UNUSUAL_NAMES.join(" and ");
+    let remedy = "write names with `escape_name` where the engine restricts them";
+    let failed = |error| ClaimError::broken(describe(&error), format!("a model of columns named {names}"), remedy);
+    let renamed = subject.fit(&frame, &subject.task()).map_err(failed)?;
+    // Both models are saved and loaded, so that names are also read back.
+    let reloaded = |model: &Fitted| load(subject, &saved(model)?).map_err(failed);
+    let scores = reloaded(&renamed)?.predict(&frame, &rows).map_err(failed)?;
+    if !subject.runs_on_cpu() {
+        return Ok(());
+    }
+    let scores: Scores = rows.iter().copied().zip(scores).collect();
+    let usual = Scores::predict(&reloaded(model)?, &subject.frame, &rows)?;
+    unless_irreproducible(subject, usual.check_equal(&scores, remedy))
 }
 
 /// A prediction with the services of a host must return the same scores as one without, and it must

@@ -11,8 +11,13 @@ use crate::testing::{Frame, Noise};
 
 /// Names of the columns for models. Each column has a different scale.
 pub(crate) const COLUMNS: [&str; 4] = ["RSI_14", "MACD_HIST", "NATR_14", "RET_5"];
+/// Names with characters that an engine may refuse, one per column for models.
+pub(crate) const UNUSUAL_NAMES: [&str; 4] = ["BETA_^IDX_60", "RET:5=1", "Größe 5 %", "{\"a\",[b]}"];
 /// Name of the column for rules.
 pub(crate) const LEVEL: &str = "SMA_20";
+
+/// Name of the column for rules next to [`UNUSUAL_NAMES`].
+pub(crate) const UNUSUAL_LEVEL: &str = "SMA ^=:ü";
 
 /// The columns, labels and scores of the table.
 pub(crate) struct Panel {
@@ -70,8 +75,22 @@ impl Panel {
 
     /// Returns a table that contains only these columns for models, in this order.
     pub(crate) fn frame_with_columns(&self, order: impl Iterator<Item = usize>) -> Frame {
-        let frame = Frame::new(self.n_symbols, self.n_days).rule_column(LEVEL, self.label.clone());
-        order.fold(frame, |frame, idx| frame.column(COLUMNS[idx], self.columns[idx].clone()))
+        self.named_frame(LEVEL, &COLUMNS, order)
+    }
+
+    /// Returns the table with unusual names of its columns.
+    pub(crate) fn frame_with_unusual_names(&self) -> Frame {
+        self.named_frame(UNUSUAL_LEVEL, &UNUSUAL_NAMES, 0..COLUMNS.len())
+    }
+
+    fn named_frame(
+        &self,
+        level: &'static str,
+        names: &[&'static str; COLUMNS.len()],
+        order: impl Iterator<Item = usize>,
+    ) -> Frame {
+        let frame = Frame::new(self.n_symbols, self.n_days).rule_column(level, self.label.clone());
+        order.fold(frame, |frame, idx| frame.column(names[idx], self.columns[idx].clone()))
     }
 
     /// Returns the table with every value replaced by `value`.

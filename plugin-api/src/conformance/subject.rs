@@ -74,7 +74,7 @@ impl<'h> Subject<'h> {
         if self.runs_on_cpu() { "cpu" } else { "auto" }
     }
 
-    fn runs_on_cpu(&self) -> bool {
+    pub(crate) fn runs_on_cpu(&self) -> bool {
         self.manifest.devices.iter().any(|device| device == "cpu")
     }
 

@@ -66,6 +66,9 @@ pub(crate) const READS_LATER_BASE: u8 = 26;
 /// A prediction returns scores although the job was cancelled.
 pub(crate) const PREDICTS_WHEN_CANCELLED: u8 = 27;
 
+/// A fit refuses names that are not plain.
+pub(crate) const PLAIN_NAMES: u8 = 28;
+
 static N_CALLS: AtomicU32 = AtomicU32::new(0);
 static N_RUNNING: AtomicU32 = AtomicU32::new(0);
 
@@ -182,6 +185,9 @@ impl<const FLAW: u8> Family for Linear<FLAW> {
         needs_both_classes(FLAW, task)?;
         match FLAW {
             FAILS => return Err(PluginError::engine("the fit fails")),
+            PLAIN_NAMES if (0..table.n_features()).any(|idx| escape_name(table.name(idx)) != table.name(idx)) => {
+                return Err(PluginError::data("invalid feature name"));
+            }
             PRINTS => println!("fitting"),
             PRINTS_THROUGH_C => print_through_c(),
             _ => {}

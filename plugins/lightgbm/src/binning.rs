@@ -34,16 +34,13 @@ impl<'a> Binned<'a> {
     /// Bins a table, with bin boundaries from `learn_rows`.
     ///
     /// # Errors
-    /// Returns [`code::DATA`](oculus_plugin_api::code::DATA) if the table has no model features, if
-    /// a name cannot be stored in LightGBM's model text, or if a row of `learn_rows` has a value
-    /// that is not finite.
+    /// Returns [`code::DATA`](oculus_plugin_api::code::DATA) if the table has no model features, or
+    /// if a row of `learn_rows` has a value that is not finite.
     pub(crate) fn new(table: Table<'a>, learn_rows: &[u32]) -> Result<Self> {
         let model_features = table.require_model_features()?;
         let columns: Vec<_> = (0..table.n_features()).map(|idx| table.name(idx).to_owned()).collect();
-        // Columns for rules are checked as well, because the model text lists the names of all
-        // columns.
-        columns.iter().try_for_each(|name| check_name(name))?;
-        let features: Vec<_> = model_features.iter().map(|&idx| columns[idx].clone()).collect();
+        // LightGBM refuses some characters in names, and its model text separates names with spaces.
+        let features: Vec<_> = model_features.iter().map(|&idx| escape_name(&columns[idx])).collect();
         let missing = MissingValues::find(&table, &model_features);
         missing.reject("learn_rows", learn_rows)?;
 
@@ -90,17 +87,4 @@ impl<'a> Binned<'a> {
     pub(crate) fn reject_missing_values(&self, list: &str, rows: &[u32]) -> Result<()> {
         self.missing.reject(list, rows)
     }
-}
-
-/// Checks that LightGBM's model text can store a name unchanged. The text separates names with
-/// spaces. LightGBM replaces spaces inside names, and rejects characters that have a meaning in
-/// JSON.
-fn check_name(name: &str) -> Result<()> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if name.is_empty() || !name.chars().all(is_plain) {
-        return Err(PluginError::data(format!(
-            "invalid feature name {name:?}: expected only letters, digits, `_`, `-` and `.`"
-        )));
-    }
-    Ok(())
 }

@@ -1,9 +1,10 @@
 //! LightGBM's model text: checks a text before it is loaded, and adds one line to its header.
 //!
 //! The added line, `oculus_columns`, lists all columns of the table on which the model was fitted.
-//! LightGBM ignores unknown header lines, so its other tools can load the text unchanged.
+//! LightGBM ignores unknown header lines, so its other tools can load the text unchanged. Names are
+//! escaped ([`escape_name`]), because the text separates them with spaces.
 
-use oculus_plugin_api::{PluginError, Result};
+use oculus_plugin_api::{PluginError, Result, escape_name, unescape_name};
 
 const COLUMNS: &str = "oculus_columns=";
 const FEATURES: &str = "feature_names=";
@@ -11,6 +12,7 @@ const SIZES: &str = "tree_sizes=";
 
 /// Adds the line with the column names to the header.
 pub(crate) fn with_columns(text: &str, columns: &[String]) -> String {
+    let columns: Vec<_> = columns.iter().map(|name| escape_name(name)).collect();
     text.replacen(&format!("\n{SIZES}"), &format!("\n{COLUMNS}{}\n{SIZES}", columns.join(" ")), 1)
 }
 
@@ -39,7 +41,10 @@ impl TextHeader {
         }
         let (header, trees) = text.split_once("\nTree=0\n").ok_or_else(|| invalid("it has no trees"))?;
         let value = |key: &str| header.lines().find_map(|line| line.strip_prefix(key));
-        let names = |key: &str| value(key).map(|names| names.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        let names = |key: &str| {
+            let names = value(key).map(|names| names.split(' ').map(unescape_name).collect::<Result<Vec<_>>>());
+            names.transpose()
+        };
 
         if value("objective=").and_then(|objective| objective.split(' ').next()) != Some("binary") {
             return Err(invalid("its objective is not `binary`"));
@@ -47,7 +52,7 @@ impl TextHeader {
         if [value("num_class="), value("num_tree_per_iteration=")] != [Some("1"), Some("1")] {
             return Err(invalid("it has more than one score per row"));
         }
-        let features = names(FEATURES).ok_or_else(|| invalid("it has no feature names"))?;
+        let features = names(FEATURES)?.ok_or_else(|| invalid("it has no feature names"))?;
         let (trees, rest) = trees.split_once("\nend of trees\n").ok_or_else(|| invalid("it is truncated"))?;
         if !rest.contains("\nend of parameters\n") {
             return Err(invalid("it is truncated"));
@@ -60,7 +65,7 @@ impl TextHeader {
         if n_bytes != Some("Tree=0\n".len() + trees.len() + 1) {
             return Err(invalid("the sizes of its trees differ from `tree_sizes`"));
         }
-        let columns = names(COLUMNS).unwrap_or_else(|| features.clone());
+        let columns = names(COLUMNS)?.unwrap_or_else(|| features.clone());
         Ok(Self { features, columns })
     }
 }

@@ -243,12 +243,29 @@ fn an_impossible_fit_is_rejected_with_an_error_code() {
     let error = harness().prepare(&only_rules, &[0, 1]).err().unwrap();
     assert_eq!(error.code, code::DATA);
 
-    let odd_name = Frame::new(1, 2).column("a b", vec![1.0, 2.0]);
-    assert_eq!(harness().prepare(&odd_name, &[0, 1]).err().unwrap().code, code::DATA);
-
     data.label.fill(1.0);
     let error = data.fit(&rows(0, 200), "{}").err().unwrap();
     assert_eq!(error.code, code::DATA);
+}
+
+#[test]
+fn a_name_that_lightgbm_refuses_is_escaped_in_the_text_and_found_by_its_own_name() {
+    let data = Data::planted(200, 12);
+    let label = &data.label;
+    let frame = Frame::new(1, 200)
+        .rule_column("SMA ^=:ü", label.clone())
+        .column("BETA_^IDX_60", data.columns[0].clone())
+        .column("RET:5 =\"1\"", data.columns[2].clone());
+    let train_rows = rows(0, 200);
+    let task = Task { label, train_rows: &train_rows, tune_rows: &[], seed: 1, threads: 1, device: "cpu" };
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
+    let model = prepared.fit(&task, "{}", &Listener::default()).unwrap();
+    let text = text(&model);
+    assert!(text.contains("\nfeature_names=BETA_%5EIDX_60 RET%3A5%20%3D%221%22\n"), "{text}");
+    let loaded = harness().load(text.as_bytes()).unwrap();
+    assert_eq!(loaded.predict(&frame, &train_rows).unwrap(), model.predict(&frame, &train_rows).unwrap());
+    let importance = loaded.importance().unwrap();
+    assert!(importance[0] == 0.0 && importance[1] > 0.0 && importance[2] > 0.0, "{importance:?}");
 }
 
 #[test]
