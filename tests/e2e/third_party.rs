@@ -41,6 +41,26 @@ fn a_new_family_outside_the_checkout_builds_and_passes_its_tests_and_trains_in_a
 }
 
 #[test]
+fn every_example_builds_and_passes_its_tests_and_the_check_on_real_bars() {
+    for (example, report) in [("knn", "AUC"), ("extractor", "rules in")] {
+        let empty = tempfile::tempdir().unwrap();
+        let folder = empty.path().to_str().unwrap();
+        let name = format!("my-{example}");
+        let output = command::run(&["plugin", "new", &name, "--example", example, "--in", folder], &[]);
+        assert_eq!(output.code, 0, "{output:?}");
+        let crate_folder = empty.path().join(&name);
+        outside::test(&crate_folder);
+        let library = outside::library(&crate_folder, &Compiler::Workspace);
+        let bars = jobs::bars();
+        let arguments = ["plugin", "check", library.to_str().unwrap(), "--bars", bars.to_str().unwrap()];
+        let output = command::run(&arguments, &[]);
+        assert_eq!(output.code, 0, "{output:?}");
+        let real: Vec<_> = output.stdout.lines().filter(|line| line.starts_with("  real")).collect();
+        assert!(real[0].contains("2 symbols") && real.last().unwrap().contains(report), "{}", output.stdout);
+    }
+}
+
+#[test]
 fn the_name_of_a_new_family_is_checked() {
     let output = command::run(&["plugin", "new", "My_Model"], &[]);
     assert!(output.code == 2 && output.stderr.contains("My_Model"), "{output:?}");

@@ -7,9 +7,14 @@ use anyhow::{Context, Result, bail};
 
 use crate::{cargo, setup};
 
-/// Arguments of each run of `cargo test`: the workspace, and the example plugin, which is outside
+/// Arguments of each run of `cargo test`: the workspace, and the example plugins, which are outside
 /// the workspace like the crate of a third party.
-const TEST_RUNS: [&[&str]; 2] = [&["--workspace"], &["--manifest-path", "examples/logistic/Cargo.toml"]];
+const TEST_RUNS: [&[&str]; 4] = [
+    &["--workspace"],
+    &["--manifest-path", "examples/logistic/Cargo.toml"],
+    &["--manifest-path", "examples/knn/Cargo.toml"],
+    &["--manifest-path", "examples/thresholds/Cargo.toml"],
+];
 
 /// Runs every test, including doctests, and prints the totals.
 pub(crate) fn run() -> Result<()> {

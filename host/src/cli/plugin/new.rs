@@ -1,7 +1,7 @@
-//! `oculus-host plugin new`: writes the crate of a new model family.
+//! `oculus-host plugin new`: writes the crate of a new model family or rule extractor.
 //!
-//! In: a name. Out: a folder with a renamed copy of the example family and with the source of the
-//! plugin API. Thus the crate builds without a checkout of this project. Invariant: the folder is
+//! In: a name, and an example ([`example`]). Out: a folder with a renamed copy of the example and with
+//! the source of the plugin API. Thus the crate builds without a checkout of this project. Invariant: the folder is
 //! complete or absent, and existing files are not changed.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
@@ -12,16 +12,10 @@ use std::{fs, io};
 use anyhow::{Context, bail};
 use oculus_system::files::create_folder_durably;
 
+use self::example::{Example, ExampleName};
 use crate::cli::stdout::print_output;
 
-/// Paths and contents of the template files. The contents use the names of the example family.
-const TEMPLATE: [(&str, &str); 5] = [
-    ("Cargo.toml", include_str!("../../../../examples/logistic/Cargo.toml")),
-    ("src/lib.rs", include_str!("../../../../examples/logistic/src/lib.rs")),
-    ("tests/family.rs", include_str!("../../../../examples/logistic/tests/logistic.rs")),
-    ("README.md", include_str!("new/README.md")),
-    (".gitignore", "/target\n"),
-];
+mod example;
 
 /// Paths and contents of the plugin API's source files, which `build.rs` collects.
 const API: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/plugin_api.rs"));
@@ -35,16 +29,21 @@ const LICENCES: [(&str, &str); 2] = [
 /// Folder of the plugin API within the new crate.
 const API_FOLDER: &str = "oculus-plugin-api";
 
-/// Create a crate for a new model family
+/// Create a crate for a new model family or rule extractor
 ///
-/// The crate contains a working logistic regression, tests, a README and the source of the plugin
-/// API. It can be built, checked and published without further changes.
+/// The crate contains a working example, tests, a README and the source of the plugin API. It can be
+/// built, checked and published without further changes.
 #[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Example:\n  oculus-host plugin new my-model")]
+#[command(
+    after_help = "Examples:\n  oculus-host plugin new my-model\n  oculus-host plugin new my-rules --example extractor"
+)]
 pub(crate) struct PluginNewArgs {
-    /// Id of the family: lower-case letters, digits and hyphens, such as my-model
+    /// Id of the plugin: lower-case letters, digits and hyphens, such as my-model
     #[arg(value_name = "NAME", value_parser = family_name)]
     pub name: FamilyName,
+    /// Example to start from
+    #[arg(long, value_name = "EXAMPLE", value_enum, default_value_t = ExampleName::Logistic)]
+    pub example: ExampleName,
     /// Folder to create the crate's folder in [default: the current folder]
     #[arg(long = "in", value_name = "DIR", default_value = ".", hide_default_value = true)]
     pub folder: PathBuf,
@@ -88,11 +87,12 @@ impl FamilyName {
         format!("{}_", self.0.replace('-', "_"))
     }
 
-    /// Returns the name of the family's Rust type.
-    fn family(&self) -> String {
+    /// Returns the name of the plugin's Rust type.
+    fn family(&self, example: &Example) -> String {
         let parts = self.0.split('-').map(|part| part[..1].to_uppercase() + &part[1..]);
         let mut family: String = parts.collect();
-        let words = || TEMPLATE.iter().flat_map(|(_, text)| text.split(|c: char| !c.is_alphanumeric() && c != '_'));
+        let files = example.files();
+        let words = || files.iter().flat_map(|(_, text)| text.split(|c: char| !c.is_alphanumeric() && c != '_'));
         // A name such as `Vec` or `Model` would shadow a type that the example uses.
         while words().any(|word| word == family) {
             family += "Family";
@@ -105,56 +105,66 @@ impl FamilyName {
         format!("{DLL_PREFIX}{}{DLL_SUFFIX}", self.package().replace('-', "_"))
     }
 
-    /// Replaces the names of the example in a text by the names of this family.
-    fn apply_to(&self, text: &str) -> String {
+    /// Replaces the names of the example in a text by the names of this plugin.
+    fn apply_to(&self, text: &str, example: &Example) -> String {
+        let Example { id, type_name, method, description, selection, .. } = example;
         let replacements = [
-            ("../../plugin-api", API_FOLDER),
-            ("oculus-plugin-logistic", &self.package()),
-            ("oculus_plugin_logistic", &self.package().replace('-', "_")),
-            ("\"logistic\"", &format!("{:?}", self.0)),
-            ("\"logistic_", &format!("\"{}", self.prefix())),
-            ("Logistic", &self.family()),
-            ("LIBRARY", &self.library()),
-            ("PREFIX", &self.prefix()),
-            ("NAME", &self.0),
+            // The texts of the README come first, because they contain placeholders themselves.
+            ("DESCRIPTION".to_owned(), (*description).to_owned()),
+            ("SELECTION\n".to_owned(), (*selection).to_owned()),
+            ("../../plugin-api".to_owned(), API_FOLDER.to_owned()),
+            (format!("oculus-plugin-{id}"), self.package()),
+            (format!("oculus_plugin_{id}"), self.package().replace('-', "_")),
+            (format!("\"{id}\""), format!("{:?}", self.0)),
+            (format!("\"{id}_"), format!("\"{}", self.prefix())),
+            (format!("\"mine_{id}\""), format!("\"{}\"", self.mining_flag())),
+            ((*type_name).to_owned(), self.family(example)),
+            ("LIBRARY".to_owned(), self.library()),
+            ("PREFIX".to_owned(), self.prefix()),
+            ("FLAG".to_owned(), self.mining_flag()),
+            ("NAME".to_owned(), self.0.clone()),
         ];
         let rename = |text: &str| replacements.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
-        // The new crate still implements logistic regression, so the name of the method is not
+        // The new crate still implements the example's method, so the name of the method is not
         // replaced.
-        text.split(METHOD).map(rename).collect::<Vec<_>>().join(METHOD)
+        text.split(method).map(rename).collect::<Vec<_>>().join(method)
+    }
+
+    /// Returns the flag that selects the plugin if it is a rule extractor.
+    fn mining_flag(&self) -> String {
+        format!("mine_{}", self.0.replace('-', "_"))
     }
 }
-
-/// Name of the method that the example implements.
-const METHOD: &str = "Logistic regression";
 
 /// Writes the crate and prints the next step.
 ///
 /// # Errors
 /// Returns an error if a file or folder of that name exists or the crate cannot be written.
 pub(super) fn run(args: &PluginNewArgs) -> anyhow::Result<ExitCode> {
-    let PluginNewArgs { name, folder } = args;
+    let PluginNewArgs { name, example, folder } = args;
+    let example = example.example();
     let crate_folder = folder.join(&name.0);
     let path = crate_folder.strip_prefix(".").unwrap_or(&crate_folder).display();
     // Links are not followed, because a dangling link must not be replaced either.
     if crate_folder.symlink_metadata().is_ok() {
         bail!("{path} already exists; choose another name, or another folder with --in");
     }
-    write(name, &crate_folder).with_context(|| format!("cannot write {path}"))?;
+    write(name, &example, &crate_folder).with_context(|| format!("cannot write {path}"))?;
     let library = name.library();
     print_output(&format!(
-        "created {path}: a model family of {} lines, with tests, README and the source of the plugin API\n\
+        "created {path}: a {} of {} lines, with tests, README and the source of the plugin API\n\
          next: cd {path} && cargo build --release && oculus-host plugin check target/release/{library}",
-        TEMPLATE[1].1.lines().count()
+        example.kind,
+        example.source.lines().count()
     ))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Writes all files of the crate. If a file cannot be written, the folder is not created.
-fn write(name: &FamilyName, crate_folder: &Path) -> io::Result<()> {
+fn write(name: &FamilyName, example: &Example, crate_folder: &Path) -> io::Result<()> {
     create_folder_durably(crate_folder, |folder| {
-        for (file, text) in TEMPLATE {
-            write_file(&folder.join(file), &name.apply_to(text))?;
+        for (file, text) in example.files() {
+            write_file(&folder.join(file), &name.apply_to(text, example))?;
         }
         for (file, text) in API.iter().chain(&LICENCES) {
             write_file(&folder.join(API_FOLDER).join(file), text)?;
@@ -172,9 +182,13 @@ fn write_file(path: &Path, text: &str) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn new_crate(text: &str) -> (tempfile::TempDir, PathBuf) {
+    fn new_args(text: &str, example: ExampleName, folder: &Path) -> PluginNewArgs {
+        PluginNewArgs { name: family_name(text).unwrap(), example, folder: folder.to_owned() }
+    }
+
+    fn new_crate(text: &str, example: ExampleName) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
-        let args = PluginNewArgs { name: family_name(text).unwrap(), folder: folder.path().to_owned() };
+        let args = new_args(text, example, folder.path());
         run(&args).unwrap();
         let crate_folder = folder.path().join(text);
         (folder, crate_folder)
@@ -193,26 +207,34 @@ mod tests {
 
     #[test]
     fn the_type_is_named_after_the_family_and_shadows_no_other_type() {
-        let family = |text: &str| family_name(text).unwrap().family();
+        let logistic = ExampleName::Logistic.example();
+        let family = |text: &str| family_name(text).unwrap().family(&logistic);
         assert_eq!([family("my-model"), family("knn"), family("x-2-y")], ["MyModel", "Knn", "X2Y"]);
         assert_eq!([family("model"), family("vec"), family("self")], ["ModelFamily", "VecFamily", "SelfFamily"]);
     }
 
     #[test]
     fn the_names_of_the_example_and_all_placeholders_are_replaced() {
-        let (_folder, crate_folder) = new_crate("my-model");
-        for (file, _) in TEMPLATE {
-            let text = fs::read_to_string(crate_folder.join(file)).unwrap();
-            assert!(!text.replace("ogistic regression", "").contains("ogistic"), "{file}: {text}");
-            assert!(!["NAME", "LIBRARY", "PREFIX"].iter().any(|word| text.contains(word)), "{file}: {text}");
+        for name in [ExampleName::Logistic, ExampleName::Knn, ExampleName::Extractor] {
+            let (_folder, crate_folder) = new_crate("my-model", name);
+            let Example { id, type_name, method, .. } = name.example();
+            for (file, _) in name.example().files() {
+                let text = fs::read_to_string(crate_folder.join(file)).unwrap().replace(method, "");
+                let names =
+                    [format!("plugin-{id}"), format!("plugin_{id}"), format!("\"{id}"), format!("{type_name} ")];
+                let found = names.iter().find(|name| text.contains(*name));
+                assert_eq!(found, None, "{file}: {text}");
+                let placeholders = ["NAME", "LIBRARY", "PREFIX", "FLAG", "DESCRIPTION", "SELECTION"];
+                assert!(!placeholders.iter().any(|word| text.contains(word)), "{file}: {text}");
+            }
         }
     }
 
     #[test]
     fn an_existing_folder_is_an_error_and_is_not_changed() {
-        let (folder, crate_folder) = new_crate("my-model");
+        let (folder, crate_folder) = new_crate("my-model", ExampleName::Logistic);
         fs::write(crate_folder.join("src/lib.rs"), "mine").unwrap();
-        let again = PluginNewArgs { name: family_name("my-model").unwrap(), folder: folder.path().to_owned() };
+        let again = new_args("my-model", ExampleName::Knn, folder.path());
         let refusal = run(&again).unwrap_err().to_string();
         assert!(refusal.contains("my-model already exists; choose another name"), "{refusal}");
         assert_eq!(fs::read_to_string(crate_folder.join("src/lib.rs")).unwrap(), "mine");
@@ -221,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_missing_parent_folder_is_an_error_with_its_path() {
-        let args = PluginNewArgs { name: family_name("my-model").unwrap(), folder: PathBuf::from("/nowhere") };
+        let args = new_args("my-model", ExampleName::Logistic, Path::new("/nowhere"));
         assert_eq!(run(&args).unwrap_err().to_string(), "cannot write /nowhere/my-model");
     }
 }
