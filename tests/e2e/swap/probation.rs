@@ -48,7 +48,11 @@ fn a_generation_whose_fits_panic_is_rolled_back_even_if_no_process_dies() {
     for id in ["first-panic", "second-panic"] {
         redis.submit(&jobs::with_search_family(ID, id));
         let result = redis.result_of(id);
-        assert!(result["error"]["message"].as_str().unwrap().contains("hostile: panic"), "{result}");
+        let message = result["error"]["message"].as_str().unwrap();
+        assert!(message.contains("hostile: panic") && message.contains("src/acts.rs:"), "{result}");
+        worker.wait_for_event("log of the panic", |event| {
+            event.level() == "ERROR" && event.mentions("hostile: panic") && event.mentions("src/acts.rs:")
+        });
     }
     wait_until_active(&worker, 3, &good);
     assert_uses(&redis, "rescued", &good);
@@ -122,6 +126,28 @@ fn a_manual_rollback_takes_effect_in_a_running_worker() {
     assert_eq!(code, 0, "{output}");
     wait_until_active(&worker, 6, &builds[2]);
     assert_uses(&redis, "forth-again", &builds[2]);
+}
+
+#[test]
+fn a_rollback_skips_a_generation_that_crashed_and_names_it() {
+    let redis = Redis::start();
+    let clean = build(1);
+    let crashed = build(2);
+    let latest = build(3);
+    let (site, worker) = start_with(&redis, &clean);
+    site.publish(ID, &crashed);
+    wait_until_active(&worker, 2, &crashed);
+    redis.submit(&slow_job("struck"));
+    kill(wait_for_fit(&site, &worker));
+    redis.result_of("struck");
+    site.publish(ID, &latest);
+    wait_until_active(&worker, 3, &latest);
+    let (code, output) = roll_back(&site, &[]);
+    assert_eq!(code, 0, "{output}");
+    let skipped = format!("skipped: generation 2 ({}): it crashed in 1 of 1 counted jobs", short(&crashed.sha256()));
+    assert!(output.contains(&clean.sha256()) && output.contains(&skipped), "{output}");
+    wait_until_active(&worker, 4, &clean);
+    assert_uses(&redis, "on-the-clean-build", &clean);
 }
 
 #[test]
