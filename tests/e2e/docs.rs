@@ -7,7 +7,9 @@ use oculus_tests::{build, command, markdown};
 
 #[test]
 fn every_relative_link_of_every_page_resolves() {
-    let pages = markdown::pages(Path::new(CHECKOUT));
+    // A template is the head of a generated page, and its links are resolved from there.
+    let mut pages = markdown::pages(Path::new(CHECKOUT));
+    pages.retain(|page| !page.components().any(|part| part.as_os_str() == "templates"));
     let n_links: usize = pages.iter().map(|page| markdown::relative_links(page).len()).sum();
     assert!(pages.len() > 40 && n_links > 50, "{n_links} links of {pages:?}");
     for page in pages {

@@ -133,21 +133,22 @@ fn concurrent_fits_equal_sequential_fits() {
 
 #[test]
 fn early_stopping_restores_the_best_round() {
-    // The labels are random, so the loss on the rows for early stopping soon rises.
+    // A third of the labels are flipped, so the loss on the rows for early stopping falls, then rises.
     let mut data = Data::planted(600, 6);
     let mut noise = Noise::new(99);
-    data.label.iter_mut().for_each(|label| *label = f32::from(noise.unit_f32() > 0.6));
+    let flipped = data.label.iter_mut().filter(|_| noise.unit_f32() > 0.66);
+    flipped.for_each(|label| *label = 1.0 - *label);
     let frame = data.frame();
     let train_rows = rows(0, 400);
     let tune_rows = rows(400, 600);
     let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let fit = |tune_rows, rounds: u32| {
-        let params = format!(r#"{{"num_iterations": {rounds}, "learning_rate": 0.1, "early_stopping_round": 20}}"#);
+        let params = format!(r#"{{"num_iterations": {rounds}, "learning_rate": 0.03, "early_stopping_round": 40}}"#);
         prepared.fit(&data.task(&train_rows, tune_rows), &params, &Listener::default()).unwrap()
     };
     let stopped = fit(&tune_rows, 300);
     let kept = stopped.summary().unwrap().rounds.unwrap();
-    assert!((1..300).contains(&kept), "{kept} rounds");
+    assert!((26..300).contains(&kept), "{kept} rounds");
 
     let all_rows = rows(0, 600);
     let same_rounds = fit(&[], kept);
@@ -162,6 +163,21 @@ fn early_stopping_restores_the_best_round() {
     for rounds in [1, kept.saturating_sub(1).max(1), kept + 1, kept + 10] {
         assert!(best <= loss(&fit(&[], rounds)) + 1e-4, "{rounds} rounds have a lower loss than {kept}");
     }
+}
+
+#[test]
+fn early_stopping_keeps_at_least_25_rounds() {
+    // The labels are random, so the loss on the rows for early stopping rises at once.
+    let mut data = Data::planted(600, 6);
+    let mut noise = Noise::new(99);
+    data.label.iter_mut().for_each(|label| *label = f32::from(noise.unit_f32() > 0.6));
+    let rounds = |params: &str| {
+        let prepared = harness().prepare(&data.frame(), &rows(0, 400)).unwrap();
+        let task = data.task(&rows(0, 400), &rows(400, 600));
+        prepared.fit(&task, params, &Listener::default()).unwrap().summary().unwrap().rounds
+    };
+    assert_eq!(rounds(r#"{"early_stopping_round": 5}"#), Some(25));
+    assert_eq!(rounds(r#"{"num_iterations": 10, "early_stopping_round": 5}"#), Some(10));
 }
 
 #[test]

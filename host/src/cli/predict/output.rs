@@ -148,8 +148,9 @@ mod tests {
         let frame = ParquetReader::new(std::io::Cursor::new(bytes)).finish().unwrap();
         let names: Vec<&str> = frame.get_column_names().into_iter().map(|name| name.as_str()).collect();
         assert_eq!(names, ["symbol", "date", "set", "score", "probability", "signal"]);
-        let probabilities: Vec<_> = frame.column("probability").unwrap().f32().unwrap().iter().collect();
-        assert_eq!(probabilities, [Some(0.3), None]);
+        let scores: Vec<_> = frame.column("score").unwrap().f32().unwrap().iter().collect();
+        assert_eq!(scores, [Some(0.3), None]);
+        assert_eq!(frame.column("probability").unwrap().f64().unwrap().null_count(), 2, "there is no calibration");
         assert_eq!(frame.column("signal").unwrap().i32().unwrap().iter().collect::<Vec<_>>(), [Some(1), None]);
         assert_eq!(frame.column("set").unwrap().str().unwrap().iter().collect::<Vec<_>>(), [Some("new"), None]);
         assert_eq!(frame.column("date").unwrap().str().unwrap().get(0), Some("1970-01-02"));

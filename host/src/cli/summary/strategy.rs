@@ -183,7 +183,7 @@ mod tests {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }
         let cells = |name: &str| {
-            let line = text.lines().find(|line| line.contains(name)).unwrap();
+            let line = text.lines().find(|line| line.contains(&format!(" {name} "))).unwrap();
             line.split(['│', '┆'])
                 .map(|cell| cell.trim().to_owned())
                 .filter(|cell| !cell.is_empty())
