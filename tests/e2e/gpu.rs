@@ -94,7 +94,7 @@ fn the_progress_of_a_fit_reports_epoch_loss_and_eta() {
     for part in ["Accelerated", &epoch.to_string(), "1000000", &loss] {
         assert!(message.contains(part), "no {part} in {message}");
     }
-    assert_eq!((&details["family"], &details["fit"]), (&json!("Accelerated"), &json!("last fold")));
+    assert_eq!((&details["family"], &details["fit"]), (&json!("Accelerated"), &json!("folds")));
     assert_eq!((&details["n_epochs"], details["loss"].as_f64()), (&json!(1_000_000), Some(1.0 / epoch as f64)));
     assert!(details["family_eta_s"].as_f64().unwrap() > 0.0 && details.get("tune_loss").is_none(), "{details}");
 }

@@ -20,10 +20,10 @@ pub struct ConfigSearch {
     pub label: LabelName,
     /// Chosen parameters of the lead family that differ from its defaults.
     pub params: Map<String, Value>,
-    /// Mean AUC over the folds minus the larger of 0.5 and the mean AUC of the baseline; null if
-    /// the label is too rare.
+    /// Validation AUC minus the larger of 0.5 and the validation AUC of the baseline; null if the
+    /// validation rows lack a class.
     pub score: Option<Finite>,
-    /// Mean AUC of the volatility baseline over the folds.
+    /// Validation AUC of the volatility baseline.
     pub auc_volatility_baseline: Option<Finite>,
     /// Gain of these parameters over the family's prior; null if the prior was kept.
     pub gain_over_prior: Option<Finite>,
@@ -121,10 +121,11 @@ pub(super) fn config_search(outcome: &SearchResult) -> ConfigSearch {
     let mut reasons = Reasons::default();
     let no_score = || {
         UndefinedError::because(
-            "the label is too rare to be evaluated, or its trials failed; see `labels` and `trials`",
+            "the validation rows of the label lack a class, or its trials failed; see `labels` and `trials`",
         )
     };
-    let no_baseline = || UndefinedError::because("the label is too rare, or the features of the baseline are missing");
+    let no_baseline =
+        || UndefinedError::because("the validation rows lack a class, or the features of the baseline are missing");
     ConfigSearch {
         label: chosen.name,
         params: outcome.params.clone(),
