@@ -75,6 +75,7 @@ pub(super) fn run(config: &Config, args: &PredictArgs) -> anyhow::Result<ExitCod
     let bytes = saved.bytes(model)?;
     let plugin = find_plugin(model, config)?;
     let table = compute_features(&saved.artifact, config, &args.symbols)?;
+    let job_symbols = job_symbols(&saved.artifact.trained);
     let scorer = Scorer { plugin: &plugin, config, seed: saved.artifact.trained.seed };
     let scores = scorer.score(model, bytes, &table)?;
     // The dates select rows only after the features are computed, because a feature also depends on
@@ -83,13 +84,20 @@ pub(super) fn run(config: &Config, args: &PredictArgs) -> anyhow::Result<ExitCod
         args.from.is_none_or(|from| days_since_epoch(from) <= day)
             && args.to.is_none_or(|to| day <= days_since_epoch(to))
     };
-    let rows: Vec<usize> = (0..table.n_rows()).filter(|&row| is_requested(table.day[row])).collect();
+    let symbol = |row: usize| &table.symbols[table.symbol[row] as usize];
+    let is_named = |row: usize| args.symbols.is_empty() || args.symbols.contains(symbol(row));
+    let is_output = |row: &usize| is_named(*row) && is_requested(table.day[*row]);
+    let rows: Vec<usize> = (0..table.n_rows()).filter(is_output).collect();
+    if !(0..table.n_rows()).any(is_named) {
+        bail!("no rows to predict for {}; provide bars of a longer history", args.symbols.join(", "));
+    }
     if rows.is_empty() {
         bail!("no rows between the requested dates; {}", describe_dates(&table));
     }
     let sets = row_sets(&saved.artifact.trained, &table);
     warn_of_training_rows(&rows, &sets);
-    let flags = flags(model, &table, &sets, &scores);
+    let of_job: Vec<bool> = (0..table.n_rows()).map(|row| job_symbols.contains(symbol(row))).collect();
+    let flags = flags(model, &table, &sets, &scores, &of_job);
     let timeframe = saved.artifact.trained.timeframe;
     let signals = Signals {
         table: &table,
@@ -114,7 +122,14 @@ pub(super) fn run(config: &Config, args: &PredictArgs) -> anyhow::Result<ExitCod
 /// Returns whether each row of a table is a signal.
 ///
 /// * `sets`, `scores`: one per row of the table.
-fn flags(model: &SavedModel, table: &FeatureTable, sets: &[Option<RowSet>], scores: &[f32]) -> Vec<Option<bool>> {
+/// * `of_job`: one per row: whether its symbol is one of the job's.
+fn flags(
+    model: &SavedModel,
+    table: &FeatureTable,
+    sets: &[Option<RowSet>],
+    scores: &[f32],
+    of_job: &[bool],
+) -> Vec<Option<bool>> {
     let Some((rule, calibration)) = model.signal_rule.as_ref().zip(model.calibration) else {
         // The job stored its 32-bit threshold as a 64-bit number, so this conversion is exact.
         let threshold = model.threshold.map(|threshold| threshold as f32);
@@ -127,7 +142,7 @@ fn flags(model: &SavedModel, table: &FeatureTable, sets: &[Option<RowSet>], scor
         .iter()
         .zip(sets)
         .map(|(&score, &set)| if is_later(set) { calibration.scale.standardise(score) } else { f32::NAN });
-    rule.flags(&table.day, &standard.collect::<Vec<_>>())
+    rule.flags(&table.day, &standard.collect::<Vec<_>>(), of_job)
 }
 
 /// Returns the set of each row of a table for the models of an artifact.
@@ -201,16 +216,19 @@ fn find_plugin(model: &SavedModel, config: &Config) -> anyhow::Result<InstalledP
     Ok(other.clone())
 }
 
-/// Computes the features of an artifact on the bars of the named symbols, or of the job's symbols
-/// if none are named.
+fn job_symbols(trained: &TrainingRecord) -> Vec<String> {
+    trained.bars.symbols.iter().map(|series| series.symbol.clone()).collect()
+}
+
+/// Computes the features of an artifact on the bars of the named symbols and of the job's symbols,
+/// whose scores determine which rows are signals.
 fn compute_features(artifact: &Artifact, config: &Config, symbols: &[String]) -> anyhow::Result<FeatureTable> {
     let trained = &artifact.trained;
     let source = JobResources::from_config(&config.jobs, "predict").map_err(failure_error)?.bars.open();
-    let job_symbols: Vec<String> = trained.bars.symbols.iter().map(|series| series.symbol.clone()).collect();
     let mut distinct_symbols: Vec<String> = Vec::new();
-    for symbol in if symbols.is_empty() { &job_symbols } else { symbols } {
-        if !distinct_symbols.contains(symbol) {
-            distinct_symbols.push(symbol.clone());
+    for symbol in symbols.iter().cloned().chain(job_symbols(trained)) {
+        if !distinct_symbols.contains(&symbol) {
+            distinct_symbols.push(symbol);
         }
     }
     let history = artifacts::history(trained, source.as_ref(), &distinct_symbols).map_err(failure_error)?;

@@ -14,6 +14,11 @@ use crate::{
     search::{self, Contender, Family, FoldFitter, Gain, OutOfFold, SearchContext, SearchResult},
 };
 
+/// Smallest share of the development rows that a fold trains on, if it takes part in the choice of
+/// the winner: about half. A family that needs many rows is poor in the first folds, which says
+/// little about its final model.
+const MIN_TRAIN_SHARE: f64 = 0.45;
+
 /// The outcome of evaluating a family.
 pub(super) enum Evaluation<'a> {
     /// The family was fitted on the folds.
@@ -71,10 +76,17 @@ fn evaluated<'a>(
     Evaluation::Evaluated(Box::new(Evaluated { family: *family, oof, gain, is_baseline: false }))
 }
 
-/// Compares a family with the lead on the rows that both scored.
+/// Compares a family with the lead on the rows that both scored, in the folds that train on enough
+/// of the development period.
 fn gain_over_lead(context: &SearchContext<'_>, search: &SearchResult, oof: &OutOfFold) -> Result<Gain, UndefinedError> {
     let scores = oof.scores.iter().zip(&search.oof.scores).enumerate();
-    let scored_by_both = scores.filter(|(_, (score, lead_score))| !score.is_nan() && !lead_score.is_nan());
+    let splits = &context.splits[search.label_idx];
+    let mut judged = vec![false; oof.scores.len()];
+    let least = MIN_TRAIN_SHARE * splits.development.learn_rows.len() as f64;
+    let folds = splits.folds.iter().filter(|fold| fold.learn_rows.len() as f64 >= least);
+    folds.flat_map(|fold| &fold.valid_rows).for_each(|&row| judged[row as usize] = true);
+    let scored_by_both =
+        scores.filter(|(row, (score, lead_score))| judged[*row] && !score.is_nan() && !lead_score.is_nan());
     let rows: Vec<u32> = scored_by_both.map(|(row, _)| row as u32).collect();
     let label = &context.labels[search.label_idx];
     // Both families have the same baseline on the same rows, so the baseline would cancel out of

@@ -283,7 +283,7 @@ impl FinalFit {
         let rows = &context.splits[search.label_idx].test_rows;
         let days: Vec<i32> = rows.iter().map(|&row| context.table.day[row as usize]).collect();
         let standard: Vec<f32> = self.test_scores.iter().map(|&score| self.score_scale.standardise(score)).collect();
-        self.signal_rule.flags(&days, &standard)
+        self.signal_rule.flags(&days, &standard, &vec![true; rows.len()])
     }
 
     fn model(&self, evaluated: &Evaluated<'_>, is_winner: bool) -> FinalModel {

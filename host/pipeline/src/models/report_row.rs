@@ -89,7 +89,8 @@ pub struct ValidationMetrics {
     pub n_rows: usize,
     /// AUC of each fold that the family was fitted on, oldest first.
     pub fold_aucs: Vec<Option<Finite>>,
-    /// Gain in AUC over the lead family; absent for the lead itself.
+    /// Gain in AUC over the lead family, on the folds that train on about half of the development
+    /// rows or more; absent for the lead itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gain_over_lead: Option<Finite>,
     /// Standard error of that gain.
@@ -224,7 +225,9 @@ pub(super) fn winner_reason(row: &ModelRow) -> String {
         .as_ref()
         .and_then(|validation| Some((validation.gain_over_lead?.get(), validation.gain_standard_error?.get())));
     match gain {
-        Some((gain, error)) => format!("its validation AUC differs from the lead family's by {gain:+.3} ± {error:.3}"),
+        Some((gain, error)) => {
+            format!("its AUC differs from the lead family's by {gain:+.3} ± {error:.3} on the later folds")
+        }
         None => "it leads the search, and no other family is clearly better on the validation rows".to_owned(),
     }
 }

@@ -47,14 +47,20 @@ impl SignalRule {
     /// Returns `None` for a row without a score, or if fewer than 20 scores precede its date.
     ///
     /// * `days`, `standard_scores`: one entry per row, in deviations of the final model.
-    pub fn flags(&self, days: &[i32], standard_scores: &[f32]) -> Vec<Option<bool>> {
+    /// * `of_job`: one entry per row: whether its symbol is one of the job's. Only these rows
+    ///   determine thresholds, so the flag of a row does not depend on other symbols.
+    pub fn flags(&self, days: &[i32], standard_scores: &[f32], of_job: &[bool]) -> Vec<Option<bool>> {
         let mut by_date: BTreeMap<i32, Vec<f32>> = BTreeMap::new();
         let history = self.days.iter().zip(&self.scores);
-        for (&day, &score) in history.chain(days.iter().zip(standard_scores)).filter(|(_, score)| score.is_finite()) {
+        let later = days.iter().zip(standard_scores).zip(of_job).filter(|(_, of_job)| **of_job).map(|(row, _)| row);
+        for (&day, &score) in history.chain(later).filter(|(_, score)| score.is_finite()) {
             by_date.entry(day).or_default().push(score);
         }
-        let thresholds: BTreeMap<i32, f32> =
-            by_date.keys().filter_map(|&day| Some((day, self.threshold(&by_date, day)?))).collect();
+        let mut dates = days.to_vec();
+        dates.sort_unstable();
+        dates.dedup();
+        let threshold = |&day: &i32| Some((day, self.threshold(&by_date, day)?));
+        let thresholds: BTreeMap<i32, f32> = dates.iter().filter_map(threshold).collect();
         let flag = |(day, score): (&i32, &f32)| {
             let threshold = thresholds.get(day)?;
             score.is_finite().then_some(score >= threshold)
@@ -88,7 +94,7 @@ mod tests {
         let scores: Vec<f32> = days.iter().map(|&day| score(day)).collect();
         let rule = SignalRule::new(0.25, &days, &scores);
         let later: Vec<i32> = (400..600).collect();
-        let flags = rule.flags(&later, &later.iter().map(|&day| score(day)).collect::<Vec<_>>());
+        let flags = rule.flags(&later, &later.iter().map(|&day| score(day)).collect::<Vec<_>>(), &[true; 200]);
         let n_flagged = flags.iter().filter(|flag| **flag == Some(true)).count();
         assert!((30..=150).contains(&n_flagged), "{n_flagged} of 200");
     }
@@ -98,10 +104,16 @@ mod tests {
         let days: Vec<i32> = (0..300).collect();
         let scores: Vec<f32> = days.iter().map(|&day| ((day * 37) % 101) as f32).collect();
         let rule = SignalRule::new(0.3, &days[..200], &scores[..200]);
-        let whole = rule.flags(&days[200..], &scores[200..]);
+        let whole = rule.flags(&days[200..], &scores[200..], &[true; 100]);
         for end in [201, 250, 299] {
-            assert_eq!(rule.flags(&days[200..end], &scores[200..end]), whole[..end - 200]);
+            assert_eq!(rule.flags(&days[200..end], &scores[200..end], &[true; 100]), whole[..end - 200]);
         }
+        // Rows of another symbol have flags, and change none of the others.
+        let both: Vec<i32> = [&days[200..], &days[200..]].concat();
+        let foreign: Vec<f32> = scores[200..].iter().copied().chain([1e6; 100]).collect();
+        let of_job: Vec<bool> = (0..200).map(|row| row < 100).collect();
+        let found = rule.flags(&both, &foreign, &of_job);
+        assert_eq!((&found[..100], &found[100..]), (&whole[..], &[Some(true); 100][..]));
         assert_eq!(rule.days.first(), Some(&0));
     }
 
@@ -115,8 +127,8 @@ mod tests {
     #[test]
     fn too_few_earlier_scores_and_missing_scores_have_no_flag() {
         let rule = SignalRule::new(0.3, &[0; 19], &[1.0; 19]);
-        assert_eq!(rule.flags(&[1, 2], &[1.0, f32::NAN]), [None, None]);
+        assert_eq!(rule.flags(&[1, 2], &[1.0, f32::NAN], &[true; 2]), [None, None]);
         let rule = SignalRule::new(0.3, &[0; 20], &[1.0; 20]);
-        assert_eq!(rule.flags(&[1, 1], &[1.0, 0.0]), [Some(true), Some(false)]);
+        assert_eq!(rule.flags(&[1, 1], &[1.0, 0.0], &[true; 2]), [Some(true), Some(false)]);
     }
 }

@@ -299,7 +299,7 @@ fn the_row_of_the_winner_states_why_it_won() {
         rows.into_iter().find_map(|row| row.winner_reason).unwrap()
     };
     assert!(reason(&all, &[&blind]).starts_with("it leads the search"));
-    assert!(reason(&blind, &[&all]).starts_with("its validation AUC differs from the lead family's by +0."));
+    assert!(reason(&blind, &[&all]).starts_with("its AUC differs from the lead family's by +0."));
 }
 
 #[test]

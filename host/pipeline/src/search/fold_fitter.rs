@@ -114,7 +114,7 @@ impl<'a> FoldFitter<'a> {
     pub(super) fn fit_all(&mut self, batch: &[Configuration]) -> Result<Vec<ConfigurationFit>, FitError> {
         // A preparation changes `self`, so all tables are prepared before the parallel fits start.
         for configuration in batch {
-            self.plan(configuration.label_idx)?;
+            self.plan(configuration.label_idx, &|_| {})?;
         }
         // The folds of all configurations are one list of fits, so that no thread waits for the end
         // of a configuration.
@@ -150,7 +150,7 @@ impl<'a> FoldFitter<'a> {
         on_progress: &FitProgressFn<'_>,
     ) -> Result<OutOfFold, FitError> {
         let rejected = |message| FitError::Rejected { code: code::DATA, message };
-        self.plan(label_idx)?;
+        self.plan(label_idx, on_progress)?;
         let label = &self.context.labels[label_idx].value;
         let params = self.family.params;
         let plans: Vec<&FoldPlan<'_>> = self.plans(label_idx).collect();
@@ -170,37 +170,42 @@ impl<'a> FoldFitter<'a> {
 
     /// Returns the table that was prepared from some rows, and prepares it if it does not exist
     /// yet.
-    fn prepare(&mut self, learn_rows: &'a [u32]) -> Result<PreparedId, FitError> {
+    fn prepare(&mut self, learn_rows: &'a [u32], on_progress: &FitProgressFn<'_>) -> Result<PreparedId, FitError> {
         // The `learn_rows` of a fold do not depend on the label, so all labels share the tables.
         // Each label has its own copy of the row list, so the lists are compared by content.
         if let Some((_, id)) = self.prepared.iter().find(|(rows, _)| *rows == learn_rows) {
             return Ok(*id);
         }
         let setting = setting(self.family.device, self.context.seed);
-        let id = self.family.fitter.prepare(learn_rows, &setting, &|_| {})?;
+        let id = self.family.fitter.prepare(learn_rows, &setting, on_progress)?;
         self.prepared.push((learn_rows, id));
         Ok(id)
     }
 
     /// Plans all folds of a label, unless that was done before.
-    fn plan(&mut self, label_idx: usize) -> Result<(), FitError> {
+    fn plan(&mut self, label_idx: usize, on_progress: &FitProgressFn<'_>) -> Result<(), FitError> {
         if self.plans[label_idx].is_some() {
             return Ok(());
         }
         let n_folds = self.context.splits[label_idx].folds.len();
         let mut plans = Vec::with_capacity(n_folds);
         for fold_idx in 0..n_folds {
-            plans.extend(self.plan_fold(label_idx, fold_idx)?);
+            plans.extend(self.plan_fold(label_idx, fold_idx, on_progress)?);
         }
         self.plans[label_idx] = Some(plans);
         Ok(())
     }
 
     /// Plans one fold; `None` if the label has no such fold.
-    fn plan_fold(&mut self, label_idx: usize, fold_idx: usize) -> Result<Option<FoldPlan<'a>>, FitError> {
+    fn plan_fold(
+        &mut self,
+        label_idx: usize,
+        fold_idx: usize,
+        on_progress: &FitProgressFn<'_>,
+    ) -> Result<Option<FoldPlan<'a>>, FitError> {
         let context = self.context;
         let Some(fold) = context.splits[label_idx].folds.get(fold_idx) else { return Ok(None) };
-        let prepared = self.prepare(&fold.learn_rows)?;
+        let prepared = self.prepare(&fold.learn_rows, on_progress)?;
         let stops_early = self.family.fitter.manifest().rounds_param.is_some();
         // The tail is the last part of the training rows, so that early stopping reads no
         // validation row.
