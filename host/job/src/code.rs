@@ -304,6 +304,12 @@ codes! {
         ConstantModel = "constant_model":
             "The model gives every row the same score.",
             "Use other features, labels or parameters; with few rows, request more years or symbols.";
+        TestReused = "test_reused":
+            "At least ten designs were tested on the same test period. The best of many designs without an edge looks good by chance.",
+            "Judge the design on bars after the test period, or on other symbols; `submissions` has the corrected figures.";
+        SubmissionsUnknown = "submissions_unknown":
+            "The ledger of submissions cannot be read, so the number of designs that were tested on the test period is unknown.",
+            "Follow the message: grant the right to the key, or remove the unreadable ledger.";
         NoVolatilityBaseline = "no_volatility_baseline":
             "The baseline of volatility alone could not be computed.",
             "Follow the message, which states the reason.";

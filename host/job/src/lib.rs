@@ -12,4 +12,5 @@ pub mod json;
 pub mod progress;
 pub mod request;
 pub mod result;
+pub mod submission;
 pub mod warning;

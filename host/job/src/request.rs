@@ -9,6 +9,7 @@
 
 mod cursor;
 mod design;
+mod identity;
 mod job;
 mod parse;
 mod read;

@@ -26,6 +26,7 @@ pub(super) fn outputs() -> Map<String, Value> {
         "config_search": null,
         "strategy_optimization": null,
         "verdict": null,
+        "submissions": null,
         "canaries": null,
         "provenance": null,
         "warnings": [],
