@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 mod logging;
 mod runner;
+mod submission_files;
 pub mod worker;
 
 /// The allocator of the program. It keeps freed memory for later features. If the memory were

@@ -19,6 +19,7 @@ use oculus_job::error::{JobError, JobErrorKind};
 use oculus_job::progress::{Phase, Progress};
 use oculus_job::request::Job;
 use oculus_job::result::FailedResult;
+use oculus_job::submission::Submission;
 use oculus_pipeline::report::Report;
 use oculus_pipeline::{self as pipeline, PipelineInputs};
 use oculus_plugin_host::health::{HealthRecord, PluginHealth};
@@ -30,6 +31,7 @@ use self::sessions::SessionOpener;
 use self::spec::JobSpec;
 use crate::artifacts::{self, AttemptFolder, Contents};
 
+pub(crate) use self::payload::parse_job;
 pub(crate) use self::plugin_log::plugin_log;
 
 /// The outcome of a job.
@@ -41,6 +43,8 @@ pub(crate) struct JobOutcome {
     pub result: Value,
     /// The health of the plugins that the job used.
     pub plugins: Vec<PluginHealth>,
+    /// The test of the job's design, for the ledger of submissions; `None` for a failure.
+    pub submission: Option<Submission>,
 }
 
 /// Runs a job and reports its progress.
@@ -57,53 +61,56 @@ pub(crate) fn run(spec: &JobSpec, on_progress: &(dyn Fn(Progress) + Sync)) -> Jo
     // All plugin sessions share this record. It is part of the outcome even if the job fails,
     // because a crash of a generation must always be counted.
     let record = Arc::default();
-    let outcome = match train(&job, spec, &record, &timed) {
-        Ok((mut report, contents)) => {
+    let run = JobRun { spec, record: &record, started_at: clock.started_at(), on_progress: &timed };
+    let outcome = match run.train(&job) {
+        Ok((mut report, contents, submission)) => {
             // The run block is complete before the artifact is written, because the artifact
             // contains the report.
             report.run = run_block(spec, &clock, &report);
             write_artifact(&mut report, &contents, spec);
-            succeeded(report)
+            succeeded(report, submission)
         }
         Err(failure) => failed(&failure, &job.build_id, Some(job.design_config())),
     };
     JobOutcome { plugins: record.all(), ..outcome }
 }
 
-/// Runs the pipeline with the job's plugins, and collects the contents of its artifact.
-fn train(
-    job: &Job,
-    spec: &JobSpec,
-    record: &Arc<HealthRecord>,
-    on_progress: &(dyn Fn(Progress) + Sync),
-) -> Result<(Report, Contents), JobError> {
-    let resources = &spec.resources;
-    let selection = selection::select(job, &spec.plugins, &spec.refused)?;
-    let opener = SessionOpener { resources, selection: &selection, record };
-    let output = run_pipeline(job, &selection, &opener, on_progress)?;
-    let contents = artifacts::collect(&output.artifact_inputs, &selection, job.design.ml_training_config.seed);
-    Ok((output.report, contents))
+/// The surroundings of a job's pipeline.
+struct JobRun<'a> {
+    spec: &'a JobSpec,
+    record: &'a Arc<HealthRecord>,
+    /// The start in UTC.
+    started_at: &'a str,
+    on_progress: &'a (dyn Fn(Progress) + Sync),
 }
 
-/// Runs the pipeline on the job's source of bars.
-fn run_pipeline(
-    job: &Job,
-    selection: &Selection,
-    opener: &SessionOpener<'_>,
-    on_progress: &(dyn Fn(Progress) + Sync),
-) -> Result<pipeline::PipelineOutput, JobError> {
-    let resources = opener.resources;
-    let source = resources.bars.open();
-    let inputs = PipelineInputs {
-        source: source.as_ref(),
-        participants: &selection.participants(resources.device()),
-        lookback_rows: selection.lookback_rows(),
-        open: &|table| opener.open(table),
-        n_parallel: resources.parallel_fits,
-        n_families_at_once: capacity::n_parallel_families(resources),
-        on_progress,
-    };
-    pipeline::run(job, &inputs)
+impl JobRun<'_> {
+    /// Runs the pipeline with the job's plugins, and collects the contents of its artifact.
+    fn train(&self, job: &Job) -> Result<(Report, Contents, Submission), JobError> {
+        let selection = selection::select(job, &self.spec.plugins, &self.spec.refused)?;
+        let output = self.run_pipeline(job, &selection)?;
+        let contents = artifacts::collect(&output.artifact_inputs, &selection, job.design.ml_training_config.seed);
+        Ok((output.report, contents, output.submission))
+    }
+
+    /// Runs the pipeline on the job's source of bars.
+    fn run_pipeline(&self, job: &Job, selection: &Selection) -> Result<pipeline::PipelineOutput, JobError> {
+        let resources = &self.spec.resources;
+        let opener = SessionOpener { resources, selection, record: self.record };
+        let source = resources.bars.open();
+        let inputs = PipelineInputs {
+            source: source.as_ref(),
+            participants: &selection.participants(resources.device()),
+            lookback_rows: selection.lookback_rows(),
+            open: &|table| opener.open(table),
+            n_parallel: resources.parallel_fits,
+            n_families_at_once: capacity::n_parallel_families(resources),
+            history: &self.spec.history,
+            started_at: self.started_at,
+            on_progress: self.on_progress,
+        };
+        pipeline::run(job, &inputs)
+    }
 }
 
 /// Writes the artifact, and adds the path of its folder to the report. If the artifact cannot be
@@ -126,9 +133,9 @@ fn write_artifact(report: &mut Report, contents: &Contents, spec: &JobSpec) {
 }
 
 /// Returns the outcome of a job that has a report.
-fn succeeded(report: Report) -> JobOutcome {
+fn succeeded(report: Report, submission: Submission) -> JobOutcome {
     match report.to_json() {
-        Ok(result) => JobOutcome { failure: None, result, plugins: Vec::new() },
+        Ok(result) => JobOutcome { failure: None, result, plugins: Vec::new(), submission: Some(submission) },
         Err(error) => {
             let message = format!("the report cannot be written as JSON: {error}");
             let hint = "this is a bug in the worker: report it together with the job";
@@ -140,5 +147,5 @@ fn succeeded(report: Report) -> JobOutcome {
 /// Returns the outcome of a job that failed.
 fn failed(failure: &JobError, build_id: &str, design_config: Option<Value>) -> JobOutcome {
     let result = FailedResult::new(failure, build_id, design_config).to_json();
-    JobOutcome { failure: Some(failure.kind), result, plugins: Vec::new() }
+    JobOutcome { failure: Some(failure.kind), result, plugins: Vec::new(), submission: None }
 }

@@ -27,6 +27,7 @@ mod heartbeat;
 pub mod intake;
 pub(crate) mod job_header;
 mod lease;
+mod ledger;
 pub mod outage;
 mod progress;
 pub mod queue;

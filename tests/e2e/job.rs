@@ -86,7 +86,7 @@ fn enumerate_list(value: &Value) -> impl Iterator<Item = (usize, &Value)> {
 fn the_result_has_the_fields_of_the_contract_and_every_null_has_a_reason() {
     let result = &example().result;
     let blocks = "backtest_results build_id canaries config_search design_config extracted_rules model_metrics models \
-                  phase provenance run status strategy_optimization verdict warnings";
+                  phase provenance run status strategy_optimization submissions verdict warnings";
     assert_eq!(keys(result), blocks.split_whitespace().collect::<Vec<_>>());
     assert_eq!(result["build_id"], "build:example");
     assert_eq!((&result["status"], &result["phase"]), (&json!("success"), &json!("complete")));
@@ -334,6 +334,20 @@ fn training_in_the_foreground_produces_the_same_bytes_as_training_through_the_qu
     assert_eq!(output.code, 0, "{}", output.stderr);
     assert_eq!(outside_run(&output.json()), outside_run(&example().result));
     assert!(output.stderr.contains("config_search"), "progress is on stderr: {}", output.stderr);
+}
+
+#[test]
+fn designs_that_are_trained_in_the_foreground_are_counted_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = |id: &str, seed: u64| {
+        let mut job = jobs::with_search_family("LightGBM", id);
+        job["design"]["ml_training_config"]["seed"] = json!(seed);
+        command::train(&job, &[("ARTIFACTS_DIR", folder.path().to_str().unwrap())])["submissions"].take()
+    };
+    let [first, second, again] = [("one", 1), ("two", 2), ("three", 1)].map(|(id, seed)| train(id, seed));
+    assert_eq!([&first["n"], &second["n"], &again["n"]], [&json!(1), &json!(2), &json!(2)]);
+    assert_eq!((&second["first"], &again["first"]), (&first["first"], &first["first"]));
+    assert_eq!((number(&second["rank"]) - 1.5) * (number(&again["rank"]) - 1.5), -0.25, "the ranks are 1 and 2");
 }
 
 #[test]

@@ -27,5 +27,6 @@ mod run;
 mod search;
 mod splits;
 pub mod strategy;
+pub mod submissions;
 
 pub use self::run::{ArtifactInputs, OpenPlugins, PipelineInputs, PipelineOutput, StartedPlugins, run};

@@ -1,8 +1,8 @@
 //! Assembles the result object of a successful job.
 //!
 //! In: the outputs of every stage. Out: the [`Report`], which serialises to the backend's format.
-//! Invariants: every field except `run` is a function of the job, the bars, the seed and the
-//! plugins. Computed numbers have the type [`super::metrics::Finite`], so a number that is not
+//! Invariants: every field except `run` is a function of the job, the bars, the seed, the plugins and
+//! the earlier submissions; only `submissions`, the verdict and two warnings depend on the latter. Computed numbers have the type [`super::metrics::Finite`], so a number that is not
 //! finite has already become null with a reason.
 
 mod origin;
@@ -30,6 +30,7 @@ use super::{
     search::SearchResult,
     splits::Partition,
     strategy::{OptimizedStrategy, StrategyReport, significance::Verdict},
+    submissions::Submissions,
 };
 
 /// Inputs of the report: the job, its data and the outputs of every stage.
@@ -59,6 +60,8 @@ pub struct ReportInputs<'a> {
     pub rules: &'a RuleResults,
     /// The chosen strategy.
     pub optimized: &'a OptimizedStrategy,
+    /// The designs that were tested on the same test period.
+    pub submissions: &'a Submissions,
 }
 
 /// The result of a successful job.
@@ -87,6 +90,9 @@ pub struct Report {
     pub strategy_optimization: StrategyReport,
     /// Conclusion of the strategy's test, with its reason in one sentence.
     pub verdict: Verdict,
+    /// The designs that were tested on the same test period. Results of earlier versions lack it.
+    #[serde(default)]
+    pub submissions: Submissions,
     /// Comparisons with labels that cannot be forecast and with volatility alone.
     pub canaries: Canaries,
     /// Origin of the result: program version, seed, bars, splits and plugins.
@@ -159,6 +165,7 @@ pub fn build(inputs: &ReportInputs<'_>) -> Report {
         config_search: sections::config_search(inputs.outcome),
         strategy_optimization: inputs.optimized.report.clone(),
         verdict: inputs.optimized.verdict.clone(),
+        submissions: inputs.submissions.clone(),
         canaries: inputs.canaries.clone(),
         provenance: origin::provenance(inputs),
         warnings: origin::warnings(inputs),

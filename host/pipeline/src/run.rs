@@ -1,13 +1,14 @@
 //! Runs the stages of a job in order.
 //!
 //! In: a checked [`Job`], and the [`PipelineInputs`]. Out: [`PipelineOutput`]. Invariant: the
-//! output is a function of the job, the bars, the seed and the plugins; the number of parallel fits
-//! does not change a byte of the report.
+//! output is a function of the job, the bars, the seed, the plugins, the earlier submissions and the
+//! time of the start; the number of parallel fits does not change a byte of the report.
 
 use oculus_job::code::ErrorCode;
 use oculus_job::error::JobError;
 use oculus_job::progress::{Phase, Progress};
 use oculus_job::request::Job;
+use oculus_job::submission::{Submission, SubmissionHistory};
 
 use crate::bars::{self, Market};
 use crate::canaries::{self, Canaries, CanaryInputs};
@@ -23,6 +24,7 @@ use crate::rules::{self, ExtractorError, RequestedRules, RuleContext, RuleExtrac
 use crate::search::{self, Family, SearchContext, SearchResult};
 use crate::splits::{Partition, Splits};
 use crate::strategy::{self, EquityCurve, OptimizedStrategy, StrategyInputs};
+use crate::submissions::{Submissions, TestFigures, TestPeriodUse};
 
 /// Starts the plugins of a job on a feature table.
 pub type OpenPlugins<'a, 'p> = dyn Fn(&FeatureTable) -> Result<StartedPlugins<'p>, JobError> + 'a;
@@ -43,6 +45,10 @@ pub struct PipelineInputs<'a> {
     /// Number of families that are fitted in parallel. This number does not change a byte of the
     /// report.
     pub n_families_at_once: usize,
+    /// The earlier submissions of the job's user in its timeframe.
+    pub history: &'a SubmissionHistory,
+    /// Start of the job in UTC, such as `2024-01-15T10:30:00`.
+    pub started_at: &'a str,
     /// Receives the progress of the job.
     pub on_progress: &'a (dyn Fn(Progress) + Sync),
 }
@@ -62,6 +68,8 @@ pub struct PipelineOutput {
     pub report: Report,
     /// Outputs of the stages, from which the artifacts are written.
     pub artifact_inputs: ArtifactInputs,
+    /// The test of this job, for the ledger of submissions.
+    pub submission: Submission,
 }
 
 /// Outputs of the stages that the artifacts need and the report does not contain.
@@ -134,11 +142,15 @@ pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<PipelineOutput, Job
     let rules = rules::find(&RuleContext { search_context: &context, search: &outcome, extractor, requested })?;
 
     progress.enter(Phase::StrategyOptimization, "searching for a strategy");
-    let optimized = prepared.optimize_strategy(job, inputs.n_parallel, &outcome, &training, &rules);
+    let test_use = TestPeriodUse::new(inputs.history, job, &prepared.partition.test, inputs.started_at);
+    let n_submissions = test_use.n_designs();
+    let optimized = prepared.optimize_strategy(job, inputs.n_parallel, n_submissions, &outcome, &training, &rules);
+    let (submissions, submission) = test_use.conclude(TestFigures::new(&training.test, &optimized.report));
 
     progress.finish();
-    let stage_results = StageResults { outcome, training, canaries, rules, optimized };
-    Ok(prepared.into_output(job, inputs, stage_results))
+    let stage_results = StageResults { outcome, training, canaries, rules, optimized, submissions };
+    let (report, artifact_inputs) = prepared.into_output(job, inputs, stage_results);
+    Ok(PipelineOutput { report, artifact_inputs, submission })
 }
 
 /// Outputs of the stages after the preparation.
@@ -148,6 +160,7 @@ struct StageResults {
     canaries: Canaries,
     rules: RuleResults,
     optimized: OptimizedStrategy,
+    submissions: Submissions,
 }
 
 /// Reads the bars, computes features and labels, and cuts the dates into folds and a test period.
@@ -190,6 +203,7 @@ impl Prepared {
         &self,
         job: &Job,
         n_parallel: usize,
+        n_submissions: Option<usize>,
         outcome: &SearchResult,
         training: &Training,
         rules: &RuleResults,
@@ -200,6 +214,7 @@ impl Prepared {
             partition: &self.partition,
             label: &self.labels[outcome.label_idx],
             label_judged: outcome.is_judged(),
+            n_submissions,
             rule_set: &rules.rule_set,
             scores: &training.winner.standard_scores,
             score_scale: training.winner.score_scale,
@@ -212,7 +227,12 @@ impl Prepared {
         })
     }
 
-    fn into_output(mut self, job: &Job, inputs: &PipelineInputs<'_>, results: StageResults) -> PipelineOutput {
+    fn into_output(
+        mut self,
+        job: &Job,
+        inputs: &PipelineInputs<'_>,
+        results: StageResults,
+    ) -> (Report, ArtifactInputs) {
         let report = report::build(&report::ReportInputs {
             job,
             source: inputs.source.name(),
@@ -226,6 +246,7 @@ impl Prepared {
             canaries: &results.canaries,
             rules: &results.rules,
             optimized: &results.optimized,
+            submissions: &results.submissions,
         });
         let label_idx = results.outcome.label_idx;
         // The report is complete, so the chosen label and its rows can be moved out. `swap_remove`
@@ -238,7 +259,7 @@ impl Prepared {
             training: results.training,
             equity_curve: results.optimized.equity_curve,
         };
-        PipelineOutput { report, artifact_inputs }
+        (report, artifact_inputs)
     }
 }
 

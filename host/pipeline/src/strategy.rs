@@ -107,6 +107,7 @@ fn test_chosen(
         test: &after_significance,
         n_round_trips: after.trades.len(),
         label_judged: inputs.label_judged,
+        n_submissions: inputs.n_submissions,
     });
     let report = StrategyReport {
         parameters: Some(report::parameters(&candidate, score_threshold, inputs)),

@@ -12,8 +12,8 @@ const MAX_BYTES: usize = 160;
 /// Length of the hash at the end of a shortened name, in bytes.
 const HASH_BYTES: usize = 32;
 /// Names of folders in `ARTIFACTS_DIR` that belong to no job. `spool` contains the results that
-/// could not be written to Redis yet.
-const RESERVED: [&str; 1] = ["spool"];
+/// could not be written to Redis yet, and `submissions` the ledger of `oculus-host train`.
+const RESERVED: [&str; 2] = ["spool", "submissions"];
 
 /// Returns the folder name of a job.
 ///

@@ -34,6 +34,7 @@ proptest! {
 fn plain_ids_stay_readable_and_unsafe_ids_are_escaped() {
     let names = ["build:example", "job-1_a.b", "..", "a/b", "spool", "%2F"].map(folder_name);
     assert_eq!(names, ["build:example", "job-1_a.b", "%2E.", "a%2Fb", "%73%70%6F%6F%6C", "%252F"]);
+    assert_ne!(folder_name("submissions"), "submissions", "the folder belongs to no job");
 }
 
 fn location(dir: &Path) -> ArtifactsLocation {

@@ -8,8 +8,8 @@ use oculus_system::control;
 use oculus_system::process::{kill_group_now, kill_now};
 use parking_lot::Mutex;
 
-use crate::runner;
 use crate::runner::spec::{JobEvent, JobSpec};
+use crate::runner::{self, JobOutcome};
 
 /// Receives a job through the control channel, runs it, and sends its outcome.
 ///
@@ -23,7 +23,8 @@ pub(super) fn run() -> anyhow::Result<()> {
     let spec: JobSpec = serde_json::from_slice(&spec).context("the first message is not a job")?;
     exit_with_worker(input)?;
     let outcome = runner::run(&spec, &|progress| send(&out, &JobEvent::Progress(progress)));
-    send(&out, &JobEvent::Finished { failure: outcome.failure, result: outcome.result, plugins: outcome.plugins });
+    let JobOutcome { failure, result, plugins, submission } = outcome;
+    send(&out, &JobEvent::Finished { failure, result, plugins, submission });
     Ok(())
 }
 

@@ -63,7 +63,7 @@ fn success(report: &Report) -> String {
         families(&report.models),
         features(&report.extracted_rules.top_features),
         rules::rules(&report.extracted_rules),
-        strategy::strategy(&report.verdict, &report.strategy_optimization),
+        strategy::strategy(&report.verdict, &report.strategy_optimization, &report.submissions),
         warnings(&report.warnings),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")

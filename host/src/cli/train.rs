@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use oculus_job::result::FailedResult;
+use oculus_job::submission::SubmissionHistory;
 use oculus_plugin_host::catalog::Catalog;
 
 use super::progress_bar::JobProgressBar;
@@ -13,6 +14,7 @@ use crate::artifacts::ArtifactsLocation;
 use crate::config::Config;
 use crate::runner;
 use crate::runner::spec::{JobResources, JobSpec};
+use crate::submission_files::LedgerFile;
 use crate::worker::job_header::JobHeader;
 
 /// Id of a job whose payload has no id.
@@ -57,8 +59,16 @@ pub(super) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode>
             // time.
             let token = jiff::Timestamp::now().strftime("local-%Y%m%dT%H%M%SZ").to_string();
             let artifacts = ArtifactsLocation { dir: config.jobs.artifacts_dir.clone(), token };
-            let spec = JobSpec { job_id, build_id, payload, plugins, refused, resources, artifacts };
-            runner::run(&spec, &|progress| bar.show(progress.phase, &progress.details)).result
+            // A job that cannot be parsed is refused, so it is not recorded either.
+            let job = runner::parse_job(&payload, &build_id);
+            let ledger = job.map(|job| LedgerFile::new(&config.jobs.artifacts_dir, &job, &resources.bars));
+            let history = ledger.as_ref().map_or_else(|| SubmissionHistory::Known(Vec::new()), LedgerFile::history);
+            let spec = JobSpec { job_id, build_id, payload, plugins, refused, resources, artifacts, history };
+            let outcome = runner::run(&spec, &|progress| bar.show(progress.phase, &progress.details));
+            if let Some((ledger, submission)) = ledger.zip(outcome.submission) {
+                ledger.record(submission);
+            }
+            outcome.result
         }
     };
     bar.finish();

@@ -53,6 +53,11 @@ impl Clock {
         Self { started: Instant::now(), started_at, entered: Mutex::default() }
     }
 
+    /// Returns the start in UTC, such as `2024-01-15T10:30:00`.
+    pub(super) fn started_at(&self) -> &str {
+        &self.started_at
+    }
+
     /// Records that the job is in `phase`.
     pub(super) fn record_phase(&self, phase: Phase) {
         let mut entered = self.entered.lock();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use oculus_job::code::ErrorCode;
 use oculus_job::error::{JobError, JobErrorKind};
 use oculus_job::progress::{Phase, Progress};
+use oculus_job::submission::{Submission, SubmissionHistory};
 use oculus_market_data::SourceConfig;
 use oculus_plugin_host::discover::RefusedLibrary;
 use oculus_plugin_host::health::PluginHealth;
@@ -36,6 +37,8 @@ pub(crate) struct JobSpec {
     pub resources: JobResources,
     /// The location of the models and the report.
     pub artifacts: ArtifactsLocation,
+    /// The earlier submissions of the job's user in its timeframe.
+    pub history: SubmissionHistory,
 }
 
 /// The resources of the machine that a job may use.
@@ -126,5 +129,7 @@ pub(crate) enum JobEvent {
         result: Value,
         /// The health of the plugins that the job used.
         plugins: Vec<PluginHealth>,
+        /// The test of the job's design, for the ledger of submissions; `None` for a failure.
+        submission: Option<Submission>,
     },
 }

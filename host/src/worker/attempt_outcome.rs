@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::child::Death;
-use super::claim_outcome::{ClaimOutcome, DeadLetter, ResultMessage};
+use super::claim_outcome::{ClaimOutcome, DeadLetter, LedgerEntry, ResultMessage};
 use super::entry::EntryError;
 use super::intake::AdmittedJob;
 use super::progress::EventStamper;
@@ -27,6 +27,8 @@ pub(super) enum AttemptOutcome {
         failure: Option<JobErrorKind>,
         /// The result object.
         result: Value,
+        /// The entry of the ledger of submissions; `None` for a failure.
+        submission: Option<LedgerEntry>,
     },
     /// The worker has stopped the attempt: it timed out, was cancelled, or could not be set up.
     Stopped(JobError),
@@ -56,12 +58,12 @@ impl AttemptOutcome {
         match self {
             Self::Lost => None,
             Self::Released | Self::NotStarted { .. } => Some(ClaimOutcome::Release),
-            Self::Reported { failure: None, result } => {
+            Self::Reported { failure: None, result, submission } => {
                 let event = stamper.last(Phase::Complete, Status::Completed, "done").to_json();
                 let message = ResultMessage { result: result.to_string(), event };
-                Some(ClaimOutcome::Result { message, succeeded: Some(job.payload_sha256.clone()) })
+                Some(ClaimOutcome::Result { message, succeeded: Some(job.payload_sha256.clone()), submission })
             }
-            Self::Reported { failure: Some(kind), result } => {
+            Self::Reported { failure: Some(kind), result, .. } => {
                 // The result states the phase in which the job failed. It may be a later phase than
                 // the last reported one.
                 let (phase, message) = match FailedResult::deserialize(&result) {
@@ -70,12 +72,12 @@ impl AttemptOutcome {
                 };
                 let event = stamper.last(phase, final_status(kind), &message).to_json();
                 let message = ResultMessage { result: result.to_string(), event };
-                Some(ClaimOutcome::Result { message, succeeded: None })
+                Some(ClaimOutcome::Result { message, succeeded: None, submission: None })
             }
             Self::Stopped(failure) => {
                 let event = stamper.last(failure.phase, final_status(failure.kind), &failure.message).to_json();
                 let message = ResultMessage { result: failed_result(&failure, job), event };
-                Some(ClaimOutcome::Result { message, succeeded: None })
+                Some(ClaimOutcome::Result { message, succeeded: None, submission: None })
             }
             Self::Died(death) => Some(crash_outcome(death, job, stamper, phase)),
         }
@@ -98,7 +100,7 @@ impl AttemptOutcome {
     /// Returns the cause of a failure for the log, or `None` if the attempt did not fail.
     pub(super) fn failure(&self) -> Option<FailureLog> {
         match self {
-            Self::Reported { failure: Some(_), result } => Some(FailureLog::from_result(result)),
+            Self::Reported { failure: Some(_), result, .. } => Some(FailureLog::from_result(result)),
             Self::Stopped(failure) => Some(FailureLog::from(failure)),
             Self::Died(death) => Some(FailureLog::from_death(death)),
             Self::Reported { .. } | Self::Lost | Self::Released | Self::NotStarted { .. } => None,

@@ -20,6 +20,10 @@ pub enum ClaimOutcome {
         message: ResultMessage,
         /// The SHA-256 of the payload if the job succeeded.
         succeeded: Option<String>,
+        /// The entry of the ledger of submissions if the job succeeded. Results on disk from an older
+        /// version lack it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        submission: Option<LedgerEntry>,
     },
     /// The entry returns to the queue, and this attempt is not counted.
     Release,
@@ -54,6 +58,17 @@ impl ClaimOutcome {
             Self::Result { message, .. } | Self::Crash { message, .. } | Self::Dead { message, .. } => message,
         }
     }
+}
+
+/// A submission, as an entry of a hash in Redis.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// The key of the hash: the ledger of a user and a timeframe.
+    pub key: String,
+    /// The identity of the submission. An existing field is never replaced.
+    pub field: String,
+    /// The submission as JSON.
+    pub value: String,
 }
 
 /// The texts that the backend reads when a job has finished, as JSON.

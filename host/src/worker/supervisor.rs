@@ -4,6 +4,7 @@
 use oculus_job::code::ErrorCode;
 use oculus_job::error::JobError;
 use oculus_job::progress::{Phase, Progress, Status};
+use oculus_job::submission::SubmissionHistory;
 use tokio::sync::mpsc;
 
 use super::attempt_outcome::AttemptOutcome;
@@ -11,9 +12,11 @@ use super::child::Child;
 use super::context::WorkerContext;
 use super::intake::AdmittedJob;
 use super::lease::Lease;
+use super::ledger::Ledger;
 use super::queue::LeaseStatus;
 use super::shutdown::{ShutdownPhase, reached};
 use crate::artifacts::ArtifactsLocation;
+use crate::runner;
 use crate::runner::spec::{JobEvent, JobResources, JobSpec};
 
 /// The state of the supervision of one attempt.
@@ -45,15 +48,20 @@ impl<'a> Supervisor<'a> {
     /// * `token`: the token of the claim. The token is part of the name of the attempt's artifacts
     ///   folder.
     pub(super) async fn run(&mut self, job: &AdmittedJob, token: u64) -> AttemptOutcome {
-        let spec = match self.job_spec(job, token) {
+        let mut spec = match self.job_spec(job, token) {
             Ok(spec) => spec,
             Err(failure) => return AttemptOutcome::Stopped(failure),
         };
         self.report(first_progress(&self.worker.worker_id, job));
+        // A job that cannot be parsed is refused by its process, so it has no ledger.
+        let ledger = runner::parse_job(&job.payload, &job.build_id).map(|job| Ledger::new(&job));
+        if let Some(ledger) = &ledger {
+            spec.history = ledger.history(&self.worker.redis).await;
+        }
         match Child::spawn(&spec) {
             Ok(child) => {
                 self.worker.spawn_backoff.succeeded();
-                self.supervise(child).await
+                self.supervise(child, ledger.as_ref()).await
             }
             Err(error) => {
                 let retry_after = self.worker.spawn_backoff.failed(&error.to_string());
@@ -77,11 +85,12 @@ impl<'a> Supervisor<'a> {
             refused: snapshot.refused(),
             resources: JobResources::from_config(jobs, &self.worker.worker_id)?,
             artifacts: ArtifactsLocation { dir: jobs.artifacts_dir.clone(), token: token.to_string() },
+            history: SubmissionHistory::Known(Vec::new()),
         })
     }
 
     /// Forwards progress until the process sends a result, dies or must be killed.
-    async fn supervise(&mut self, mut child: Child) -> AttemptOutcome {
+    async fn supervise(&mut self, mut child: Child, ledger: Option<&Ledger>) -> AttemptOutcome {
         let mut shutdown = self.worker.shutdown.clone();
         let timeout = tokio::time::sleep(self.worker.config.jobs.timeout);
         tokio::pin!(timeout);
@@ -92,13 +101,14 @@ impl<'a> Supervisor<'a> {
                         self.report(progress);
                         continue;
                     }
-                    Some(JobEvent::Finished { failure, result, plugins }) => {
+                    Some(JobEvent::Finished { failure, result, plugins, submission }) => {
                         // The health is recorded before the result is published, because
                         // recording it may withdraw a crashed generation. A job that is pushed in
                         // response to the result must already run with the replacement.
                         tokio::task::block_in_place(|| self.worker.catalog.record_usage(&plugins));
                         child.close().await;
-                        return AttemptOutcome::Reported { failure, result };
+                        let submission = ledger.zip(submission).and_then(|(ledger, new)| ledger.entry(&new));
+                        return AttemptOutcome::Reported { failure, result, submission };
                     }
                     None => return AttemptOutcome::Died(child.close().await),
                 },

@@ -6,6 +6,7 @@ mod job_log;
 mod reconnect;
 mod snapshot;
 mod stale_results;
+mod submissions;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -77,13 +78,14 @@ fn waiting(redis: &Redis) -> Vec<String> {
 
 fn success() -> ClaimOutcome {
     let message = ResultMessage { result: r#"{"status":"success"}"#.into(), event: r#"{"phase":"complete"}"#.into() };
-    ClaimOutcome::Result { message, succeeded: Some("sha".into()) }
+    ClaimOutcome::Result { message, succeeded: Some("sha".into()), submission: None }
 }
 
 fn failure() -> ClaimOutcome {
     ClaimOutcome::Result {
         message: ResultMessage { result: r#"{"status":"failed"}"#.into(), event: "{}".into() },
         succeeded: None,
+        submission: None,
     }
 }
 

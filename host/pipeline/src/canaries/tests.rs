@@ -3,6 +3,7 @@
 
 use oculus_job::error::JobErrorKind;
 use oculus_job::request::Timeframe;
+use oculus_job::submission::SubmissionHistory;
 use oculus_plugin_api::{Manifest, Setting, code};
 use serde_json::json;
 
@@ -150,6 +151,8 @@ fn run_job(bars: &Generated, fault: Fault) -> Result<Report, JobError> {
         open: &open,
         n_parallel: 2,
         n_families_at_once: 1,
+        history: &SubmissionHistory::Known(Vec::new()),
+        started_at: "2026-01-02T03:04:05",
         on_progress: &|_| {},
     };
     crate::run(&Job::from_value(&payload).unwrap(), &inputs).map(|output| output.report)

@@ -71,5 +71,6 @@ pub(super) fn warnings(inputs: &ReportInputs<'_>) -> Vec<Warning> {
         .chain(inputs.training.warnings.iter().cloned())
         .chain(inputs.canaries.warnings())
         .chain(inputs.rules.warnings.iter().cloned())
+        .chain(inputs.submissions.warnings())
         .collect()
 }

@@ -1,4 +1,5 @@
 use oculus_job::request::{Operator, Rule};
+use oculus_job::submission::SubmissionHistory;
 use serde_json::json;
 
 use super::*;
@@ -13,6 +14,7 @@ use crate::{
         tests::panel::{Centroid, Panel, no_params},
     },
     strategy,
+    submissions::{TestFigures, TestPeriodUse},
 };
 
 fn rule(feature: &str, threshold: f64) -> Rule {
@@ -55,6 +57,7 @@ fn report_with(panel: &Panel, n_parallel: usize, extractor: Result<RuleExtractor
         partition: &panel.partition,
         label: &panel.labels[outcome.label_idx],
         label_judged: true,
+        n_submissions: Some(1),
         rule_set: &rules.rule_set,
         scores: &training.winner.standard_scores,
         score_scale: training.winner.score_scale,
@@ -66,8 +69,12 @@ fn report_with(panel: &Panel, n_parallel: usize, extractor: Result<RuleExtractor
         n_parallel,
     });
     let payload = json!({"build_id": "build:1", "symbols": ["AAPL"], "timeframe": "1d"});
+    let job = Job::parse(&payload.to_string()).unwrap();
+    let history = SubmissionHistory::Known(Vec::new());
+    let test_use = TestPeriodUse::new(&history, &job, &panel.partition.test, "2026-01-02T03:04:05");
+    let (submissions, _) = test_use.conclude(TestFigures::new(&training.test, &optimized.report));
     let inputs = ReportInputs {
-        job: &Job::parse(&payload.to_string()).unwrap(),
+        job: &job,
         source: "dir",
         market: &panel.market,
         participants: &Participants {
@@ -85,6 +92,7 @@ fn report_with(panel: &Panel, n_parallel: usize, extractor: Result<RuleExtractor
         canaries: &canaries,
         rules: &rules,
         optimized: &optimized,
+        submissions: &submissions,
     };
     serde_json::to_value(build(&inputs)).unwrap()
 }

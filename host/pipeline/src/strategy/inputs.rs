@@ -19,6 +19,9 @@ pub struct StrategyInputs<'a> {
     /// Whether enough rows had this label to judge it in the config search. Without that, the
     /// verdict is never `edge`.
     pub label_judged: bool,
+    /// Number of different designs that were tested on the test period, including this one; `None`
+    /// if it is unknown.
+    pub n_submissions: Option<usize>,
     /// Rules that a strategy may follow.
     pub rule_set: &'a RuleSet,
     /// Standardised scores of the winner, one per row of the table: out-of-fold scores on

@@ -7,6 +7,7 @@ use oculus_pipeline::strategy::significance::{DevelopmentSignificance, TestSigni
 use oculus_pipeline::strategy::{
     FollowedCondition, FollowedRules, FollowedSource, PeriodReport, StrategyParameters, StrategyReport,
 };
+use oculus_pipeline::submissions::Submissions;
 
 use super::table::{number, percent, table, with_interval};
 
@@ -14,7 +15,7 @@ use super::table::{number, percent, table, with_interval};
 const SHOWN_RULES: usize = 4;
 
 /// Returns the verdict and the chosen strategy; only the verdict if no strategy was chosen.
-pub(super) fn strategy(verdict: &Verdict, report: &StrategyReport) -> String {
+pub(super) fn strategy(verdict: &Verdict, report: &StrategyReport, submissions: &Submissions) -> String {
     let kind = match verdict.verdict {
         VerdictKind::Edge => "edge",
         VerdictKind::Inconclusive => "inconclusive",
@@ -30,7 +31,7 @@ pub(super) fn strategy(verdict: &Verdict, report: &StrategyReport) -> String {
     format!(
         "{verdict}\n{parameters}\n{}\n{}",
         figures(development, test),
-        reliability(&development.significance, &test.significance)
+        reliability(&development.significance, &test.significance, submissions)
     )
 }
 
@@ -113,17 +114,29 @@ fn period(from: &str, to: &str) -> String {
 
 /// Returns a table of the figures that state whether the result may be due to chance or
 /// overfitting.
-fn reliability(development: &DevelopmentSignificance, test: &TestSignificance) -> String {
+fn reliability(development: &DevelopmentSignificance, test: &TestSignificance, submissions: &Submissions) -> String {
     let mut table = table(["reliability", "", "required"]);
     let excess = with_interval(test.excess_pct_a_year, test.excess_ci95, 1);
+    // With one design, 0.975 is required. With several, the required ratio differs from it only in
+    // further decimals.
+    let n_decimals = if submissions.n.is_some_and(|n| n > 1) { 5 } else { 3 };
+    let required = match submissions.required_probabilistic_sharpe {
+        Some(required) => format!("{} or more", number(required, n_decimals)),
+        None => "unknown".to_owned(),
+    };
+    let probability = number(test.probabilistic_sharpe, n_decimals);
     for (name, value, required) in [
         ("mean excess over the market, % per year", excess, "an interval above 0"),
-        ("probabilistic Sharpe ratio of the excess", number(test.probabilistic_sharpe, 3), "0.975 or more"),
+        ("probabilistic Sharpe ratio of the excess", probability, &required),
         ("years of test needed for significance", number(test.years_needed, 1), "at most those available"),
         ("probability of overfitting (PBO)", number(development.pbo, 2), "less than 0.50"),
         ("deflated Sharpe ratio, in development", number(development.deflated_sharpe, 3), "near 1"),
     ] {
         table.add_row([name.to_owned(), value, required.to_owned()]);
+    }
+    if let Some(n) = submissions.n.filter(|n| *n > 1) {
+        let rank = submissions.rank.map(|rank| format!("this one has rank {rank} by AUC")).unwrap_or_default();
+        table.add_row(["designs tested on this test period".to_owned(), n.to_string(), rank]);
     }
     table.to_string()
 }
@@ -157,6 +170,15 @@ mod tests {
         .unwrap()
     }
 
+    fn submissions(n: usize, required: f64) -> Submissions {
+        Submissions {
+            n: Some(n),
+            rank: Some(2),
+            required_probabilistic_sharpe: Finite::new(required),
+            ..Submissions::default()
+        }
+    }
+
     fn no_edge() -> Verdict {
         Verdict { verdict: VerdictKind::NoEdge, reason: "the excess is negative".to_owned() }
     }
@@ -172,6 +194,7 @@ mod tests {
                 "exit_rules": { "source": "none", "rules": [] }, "exit_score_threshold": null,
                 "probability_share": 0.2, "probability_threshold": 0.834, "probability_threshold_deviations": 1.0,
                 "holding_bars": 10, "stop_pct": 3.0, "target_pct": null })),
+            &submissions(1, 0.975),
         );
         for line in [
             "verdict: no edge · the excess is negative",
@@ -193,6 +216,7 @@ mod tests {
         assert_eq!(cells("round trips"), ["round trips", "40, 63 % won", "12, 58 % won"]);
         assert_eq!(cells("Sharpe ratio"), ["Sharpe ratio", "2.50", "1.50", "0.70", "0.80"]);
         assert!(!text.contains("above the entry"), "{text}");
+        assert!(text.contains("0.975 or more") && !text.contains("designs tested"), "{text}");
     }
 
     #[test]
@@ -201,13 +225,17 @@ mod tests {
         let text = strategy(
             &no_edge(),
             &report(&json!({ "entry_rules": none, "exit_rules": none, "best_symbols": 2, "holding_bars": 5 })),
+            &submissions(3, 0.991_67),
         );
         assert!(text.contains("the model's score is among the 2 highest of all symbols on the date"), "{text}");
+        for cell in ["0.99167 or more", "designs tested on this test period", "this one has rank 2 by AUC"] {
+            assert!(text.contains(cell), "{cell} is missing in\n{text}");
+        }
     }
 
     #[test]
     fn without_a_chosen_strategy_only_the_verdict_is_printed() {
-        let text = strategy(&no_edge(), &report(&Value::Null));
+        let text = strategy(&no_edge(), &report(&Value::Null), &Submissions::default());
         assert_eq!(text, "verdict: no edge · the excess is negative");
     }
 }

@@ -2,8 +2,13 @@
 
 use serde::Serialize;
 
+use oculus_job::submission::MAX_SUBMISSIONS;
+
 use crate::config::QueueConfig;
-use crate::worker::claim_outcome::{ClaimOutcome, DeadLetter};
+use crate::worker::claim_outcome::{ClaimOutcome, DeadLetter, LedgerEntry};
+
+/// The number of seconds after the last new submission for which a ledger is kept: a year.
+const LEDGER_TTL_S: u64 = 365 * 24 * 3600;
 
 /// The outcome of a claim in the form that `finish.lua` reads. The head of `finish.lua` describes
 /// the fields.
@@ -20,6 +25,17 @@ pub(super) struct FinishRequest<'a> {
     letter: Option<&'a DeadLetter>,
     #[serde(skip_serializing_if = "Option::is_none")]
     requeued: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    submission: Option<SubmissionRequest<'a>>,
+}
+
+/// A new entry of a ledger, and the limits of the ledger.
+#[derive(Serialize)]
+struct SubmissionRequest<'a> {
+    #[serde(flatten)]
+    entry: &'a LedgerEntry,
+    ttl: u64,
+    max_entries: usize,
 }
 
 impl<'a> FinishRequest<'a> {
@@ -33,12 +49,20 @@ impl<'a> FinishRequest<'a> {
             succeeded: None,
             letter: None,
             requeued: None,
+            submission: None,
         };
         match outcome {
             ClaimOutcome::Release => release,
-            ClaimOutcome::Result { succeeded, .. } => {
-                FinishRequest { outcome: "result", succeeded: succeeded.as_deref(), ..release }
-            }
+            ClaimOutcome::Result { succeeded, submission, .. } => FinishRequest {
+                outcome: "result",
+                succeeded: succeeded.as_deref(),
+                submission: submission.as_ref().map(|entry| SubmissionRequest {
+                    entry,
+                    ttl: LEDGER_TTL_S,
+                    max_entries: MAX_SUBMISSIONS,
+                }),
+                ..release
+            },
             ClaimOutcome::Dead { letter, .. } => FinishRequest { outcome: "dead", letter: Some(letter), ..release },
             ClaimOutcome::Crash { letter, requeued, .. } => {
                 FinishRequest { outcome: "crash", letter: Some(letter), requeued: Some(requeued), ..release }

@@ -15,6 +15,8 @@
 --   - letter: the dead letter without its entry, id and time
 --   - requeued: the progress event of a crash below max_crashes; at max_crashes, the result object
 --     and the final event are written instead
+--   - submission: the entry of a ledger to add, if the job succeeded: key, field, value, ttl (number
+--     of seconds) and max_entries
 -- Returns 'requeued' (after a crash), 'dead', 'finished' (after a result or a release), or 'fenced'
 -- if the caller no longer holds the claim; then nothing is written.
 local queue, leases, claim, dead, counts, result_key, channel, running, count, done = unpack(KEYS)
@@ -53,6 +55,7 @@ end
 local status = 'finished'
 if request.outcome == 'result' then
   write_result()
+  if request.submission then add_submission(request.submission) end
 elseif request.outcome == 'dead' then
   add_dead_letter(dead, request.letter, entry, id)
   -- A refused entry may be a duplicate. It must not replace the result of an attempt that is

@@ -5,7 +5,7 @@ use crate::metrics::{Finite, Interval};
 
 /// Decides on a strategy whose label was judged.
 fn judged(development: &DevelopmentSignificance, test: &TestSignificance, n_round_trips: usize) -> Verdict {
-    verdict(&VerdictInputs { development, test, n_round_trips, label_judged: true })
+    verdict(&VerdictInputs { development, test, n_round_trips, label_judged: true, n_submissions: Some(1) })
 }
 
 const N_DATES: usize = 250;
@@ -219,11 +219,33 @@ fn an_edge_needs_every_figure_and_the_reason_contains_the_decisive_one() {
         inconclusive("the 95 % interval of the excess begins at -0.2 % per year, and more than 0 is required")
     );
     assert_eq!(verdict_after(&|_, test| test.excess_ci95 = interval(0.0, 6.2), 10).0, VerdictKind::Inconclusive);
-    let unjudged =
-        verdict(&VerdictInputs { development: &development, test: &test, n_round_trips: 10, label_judged: false });
+    let inputs = VerdictInputs {
+        development: &development,
+        test: &test,
+        n_round_trips: 10,
+        label_judged: true,
+        n_submissions: Some(1),
+    };
+    let unjudged = verdict(&VerdictInputs { label_judged: false, ..inputs });
     assert_eq!(
         (unjudged.verdict, unjudged.reason),
         inconclusive("too few rows have the label to judge it, so the model behind the strategy was not judged")
+    );
+    let after_submissions = |n_submissions| {
+        let Verdict { verdict, reason } = verdict(&VerdictInputs { n_submissions, ..inputs });
+        (verdict, reason)
+    };
+    assert_eq!(after_submissions(Some(2)).0, VerdictKind::Edge);
+    assert_eq!(
+        after_submissions(Some(3)),
+        inconclusive(
+            "the probability that it is more than chance is 0.99100, and 0.99167 is required because 3 different \
+             designs were tested on the same test period"
+        )
+    );
+    assert_eq!(
+        after_submissions(None),
+        inconclusive("the number of designs that were tested on the same test period is unknown")
     );
     let idle = verdict_after(&|_, test| test.excess_pct_a_year = Finite::new(-0.0), 0);
     let loss = verdict_after(&|_, test| test.excess_pct_a_year = Finite::new(-2.0), 50);

@@ -26,6 +26,9 @@ pub struct VerdictInputs<'a> {
     pub n_round_trips: usize,
     /// Whether enough rows had the label of the model to judge it.
     pub label_judged: bool,
+    /// Number of different designs that were tested on this test period, including this one; `None`
+    /// if it is unknown.
+    pub n_submissions: Option<usize>,
 }
 
 /// The conclusion of a strategy's test.
@@ -50,10 +53,18 @@ pub enum VerdictKind {
     NoEdge,
 }
 
+/// Returns the probabilistic Sharpe ratio that the verdict `edge` requires if `n` designs were tested
+/// on the same test period. If all of them are held to it, the chance of a wrong `edge` among them is
+/// at most 2.5 % (Dunn, *Multiple Comparisons Among Means*, 1961).
+pub fn required_confidence(n: usize) -> f64 {
+    1.0 - (1.0 - CONFIDENCE) / n.max(1) as f64
+}
+
 /// Decides whether a strategy has an edge.
 ///
 /// The verdict is `edge` if, in the test period, the probabilistic Sharpe ratio of the excess is at
 /// least 0.975 with at least 10 round trips, and the 95 % interval of the mean excess is above 0.
+/// If several designs were tested on the test period, the ratio must reach [`required_confidence`].
 /// The probability of backtest overfitting must also be below 0.5, and the label of the model must
 /// have been judged. If the mean excess is not above 0, the verdict is `no_edge`. A verdict that is
 /// neither `edge` nor `no_edge` is `inconclusive`.
@@ -99,9 +110,9 @@ fn no_gain(excess: f64, n_round_trips: usize) -> String {
 
 /// Returns a clause on the first figure that is not sufficient for an edge; `None` for an edge.
 fn doubt(inputs: &VerdictInputs<'_>) -> Option<String> {
-    let VerdictInputs { development, test, n_round_trips, label_judged } = *inputs;
-    // docs/statistics.md documents this order: round trips, probability, interval, overfitting,
-    // label.
+    let VerdictInputs { development, test, n_round_trips, label_judged, n_submissions } = *inputs;
+    // docs/statistics.md documents this order: round trips, probability, submissions, interval,
+    // overfitting, label.
     if n_round_trips < MIN_ROUND_TRIPS {
         let trips = round_trips(n_round_trips);
         return Some(format!("it comes from {trips}, and at least {MIN_ROUND_TRIPS} are needed to rule out luck"));
@@ -113,7 +124,7 @@ fn doubt(inputs: &VerdictInputs<'_>) -> Option<String> {
     if probability < CONFIDENCE {
         return Some(too_short(probability, test));
     }
-    if let Some(doubt) = interval_doubt(test) {
+    if let Some(doubt) = submissions_doubt(probability, n_submissions).or_else(|| interval_doubt(test)) {
         return Some(doubt);
     }
     match development.pbo.map(Finite::get) {
@@ -132,6 +143,21 @@ fn doubt(inputs: &VerdictInputs<'_>) -> Option<String> {
         }
         Some(_) => None,
     }
+}
+
+/// Returns a clause on the number of designs that were tested on the same test period; `None` if the
+/// probability suffices for their number.
+fn submissions_doubt(probability: f64, n_submissions: Option<usize>) -> Option<String> {
+    let Some(n) = n_submissions else {
+        return Some("the number of designs that were tested on the same test period is unknown".to_owned());
+    };
+    let required = required_confidence(n);
+    (probability < required).then(|| {
+        format!(
+            "the probability that it is more than chance is {probability:.5}, and {required:.5} is required because \
+             {n} different designs were tested on the same test period"
+        )
+    })
 }
 
 /// Returns a clause on the interval of the excess; `None` if the interval is above 0.

@@ -56,6 +56,7 @@ fn inputs<'a>(panel: &'a Panel, rule_set: &'a RuleSet, scores: &'a [f32]) -> Str
         partition: &panel.partition,
         label: &panel.labels[0],
         label_judged: true,
+        n_submissions: Some(1),
         rule_set,
         scores,
         score_scale: Some(ScoreScale::from_scores(&[-1.0, 1.0])),
