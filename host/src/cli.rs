@@ -29,6 +29,7 @@ mod parsers;
 mod plugin;
 mod predict;
 mod progress_bar;
+mod schema;
 mod stdout;
 mod submit;
 mod summary;
@@ -57,6 +58,7 @@ enum Command {
     Submit(submit::SubmitArgs),
     IntegrationTest(integration_test::IntegrationTestArgs),
     Errors(errors::ErrorsArgs),
+    Schema(schema::SchemaArgs),
     /// List or compute technical features
     #[command(subcommand)]
     Features(features::FeaturesCommand),
@@ -97,6 +99,7 @@ pub fn main() -> ExitCode {
         // This command needs no configuration, so it can explain the errors of an invalid
         // configuration.
         Some(Command::Errors(args)) => errors::run(&args),
+        Some(Command::Schema(args)) => schema::run(&args),
         Some(Command::Job) => {
             init_child_log();
             job_process::run().map(|()| ExitCode::SUCCESS)

@@ -52,10 +52,11 @@ use outage::Outage;
 use queue::Queue;
 use queue_poller::QueuePoller;
 use redis_client::{RESPONSE_TIMEOUT, RedisClient};
-use registration::Registration;
+pub(crate) use registration::Registration;
 use shutdown::{ShutdownPhase, reached};
 use spawn_backoff::SpawnBackoff;
 use spool::ResultSpool;
+pub(crate) use status::Heartbeat;
 use status::WorkerStatus;
 
 /// Runs the worker until a signal stops it.

@@ -47,6 +47,36 @@ fn the_page_of_features_matches_the_catalogue() {
 }
 
 #[test]
+fn the_schemas_match_the_types_of_the_program() {
+    for document in ["job", "result", "progress", "registration", "heartbeat"] {
+        let printed = command::run(&["schema", document], &[]);
+        assert_eq!(printed.code, 0, "{printed:?}");
+        let path = Path::new(CHECKOUT).join(format!("docs/schema/{document}.schema.json"));
+        let is_current = std::fs::read_to_string(&path).unwrap() == printed.stdout;
+        assert!(is_current, "{} is outdated; `cargo xtask docs` writes it", path.display());
+    }
+}
+
+#[test]
+fn the_pages_of_results_and_progress_contain_the_keys_of_the_types() {
+    let pages = [
+        (include_str!("../../docs/result.md"), &["result"][..]),
+        (include_str!("../../docs/progress.md"), &["progress", "registration", "heartbeat"]),
+    ];
+    for (page, documents) in pages {
+        for document in documents {
+            let examples = format!("{CHECKOUT}/docs/schema/examples/{document}.json");
+            let printed = command::run(&["schema", document, "--markdown", "--examples", &examples], &[]);
+            assert_eq!(printed.code, 0, "{printed:?}");
+            assert!(
+                page.contains(&printed.stdout),
+                "the page of the {document} is outdated; `cargo xtask docs` writes it"
+            );
+        }
+    }
+}
+
+#[test]
 fn every_diagram_matches_its_source_text() {
     let folder = Path::new(CHECKOUT).join("docs/diagrams");
     let paths = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());

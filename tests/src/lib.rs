@@ -18,6 +18,7 @@ pub mod polygon;
 pub mod processes;
 pub mod redis_server;
 pub mod results;
+pub mod schema;
 pub mod site;
 pub mod versions;
 pub mod wording;

@@ -1,19 +1,22 @@
 //! Generates the pages of `docs/` that contain tables printed by oculus-host.
 //!
-//! In: one template per page in `docs/templates/`, and a command that prints Markdown. Out: the
-//! template with `{{tables}}` replaced by the output of the command. `tests/e2e/docs.rs` checks
-//! that the committed pages are current.
+//! In: one template per page in `docs/templates/`, and the commands that print its tables. Out: the
+//! template with each `{{tables}}` replaced by the output of the next command, and the JSON Schemas
+//! in `docs/schema`. `tests/e2e/docs.rs` checks that the committed files are current.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{output, root};
-use crate::{cargo, diagrams, plugins};
+use crate::{cargo, diagrams, examples, plugins};
 
-/// Line of a template that is replaced by the tables.
+/// Line of a template that is replaced by tables.
 const PLACEHOLDER: &str = "{{tables}}\n";
+/// The documents that have a schema.
+const DOCUMENTS: [&str; 5] = ["job", "result", "progress", "registration", "heartbeat"];
 
 /// Builds the program and the plugins, and writes every generated page.
 pub(crate) fn write() -> Result<()> {
@@ -21,52 +24,74 @@ pub(crate) fn write() -> Result<()> {
     // The page of parameters contains the manifests of the built plugins.
     plugins::publish(&[])?;
     let host = cargo::build_dir()?.join("oculus-host");
-    let mut families = Command::new(&host);
-    families.args(["plugin", "list", "--markdown", "--plugins"]).arg(root().join("plugins"));
-    write_page("parameters.md", &mut families)?;
-    let mut features = Command::new(&host);
-    features.args(["features", "list", "--markdown"]);
-    write_page("features.md", &mut features)?;
-    let mut errors = Command::new(&host);
-    errors.args(["errors", "--markdown"]);
-    write_page("errors.md", &mut errors)
+    let program = cargo::build_dir()?.join("oculus-host");
+    let host = |arguments: &[&str]| host(&program, arguments);
+    let families = host(&["plugin", "list", "--markdown", "--plugins", &root().join("plugins").to_string_lossy()])?;
+    write_page("parameters.md", &[families])?;
+    write_page("features.md", &[host(&["features", "list", "--markdown"])?])?;
+    write_page("errors.md", &[host(&["errors", "--markdown"])?])?;
+    for document in DOCUMENTS {
+        write_file(&format!("schema/{document}.schema.json"), &host(&["schema", document])?)?;
+    }
+    examples::refresh_results(&program)?;
+    let keys = |document: &str| {
+        let examples = root().join(format!("docs/schema/examples/{document}.json"));
+        host(&["schema", document, "--markdown", "--examples", &examples.to_string_lossy()])
+    };
+    write_page("result.md", &[keys("result")?])?;
+    write_page("progress.md", &[keys("progress")?, keys("registration")?, keys("heartbeat")?])
 }
 
-/// Writes one page: its template with the output of a command.
-fn write_page(name: &str, command: &mut Command) -> Result<()> {
-    let docs = root().join("docs");
-    let template_path = docs.join("templates").join(name);
+/// Returns the output of a command of the built program.
+fn host(program: &Path, arguments: &[&str]) -> Result<String> {
+    let mut command = Command::new(program);
+    output(command.args(arguments)).with_context(|| format!("{command:?} failed"))
+}
+
+/// Writes one page: its template with tables.
+fn write_page(name: &str, tables: &[String]) -> Result<()> {
+    let template_path = root().join("docs/templates").join(name);
     let template =
         fs::read_to_string(&template_path).with_context(|| format!("cannot read {}", template_path.display()))?;
-    let tables = output(command).with_context(|| format!("{command:?} failed"))?;
-    let page = fill(&template, &tables).with_context(|| format!("invalid template {}", template_path.display()))?;
-    let path = docs.join(name);
-    fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    let page = fill(&template, tables).with_context(|| format!("invalid template {}", template_path.display()))?;
+    write_file(name, &page)
+}
+
+/// Writes a file of `docs/`.
+fn write_file(name: &str, text: &str) -> Result<()> {
+    let path = root().join("docs").join(name);
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     eprintln!("docs: wrote {}", path.display());
     Ok(())
 }
 
-/// Replaces the placeholder, which must occur exactly once.
-fn fill(template: &str, tables: &str) -> Result<String> {
+/// Replaces the placeholders by tables, of which there must be one per placeholder.
+fn fill(template: &str, tables: &[String]) -> Result<String> {
     let n_placeholders = template.matches(PLACEHOLDER).count();
-    if n_placeholders != 1 {
-        bail!("found the line {:?} {n_placeholders} times, expected it once", PLACEHOLDER.trim_end());
+    let n_tables = tables.len();
+    if n_placeholders != n_tables {
+        bail!("found the line {:?} {n_placeholders} times, expected {n_tables}", PLACEHOLDER.trim_end());
     }
-    Ok(template.replacen(PLACEHOLDER, tables, 1))
+    Ok(tables.iter().fold(template.to_owned(), |page, tables| page.replacen(PLACEHOLDER, tables, 1)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_the_placeholder_is_replaced() {
-        assert_eq!(fill("# Head\n\n{{tables}}\nfoot\n", "| a |\n").ok().as_deref(), Some("# Head\n\n| a |\nfoot\n"));
+    fn fill_with(template: &str, tables: &[&str]) -> Option<String> {
+        fill(template, &tables.iter().map(ToString::to_string).collect::<Vec<_>>()).ok()
     }
 
     #[test]
-    fn a_template_with_no_or_two_placeholders_is_an_error() {
-        assert!(fill("# Head\n", "| a |\n").is_err());
-        assert!(fill("{{tables}}\n{{tables}}\n", "| a |\n").is_err());
+    fn only_the_placeholders_are_replaced_in_order() {
+        let page = fill_with("# Head\n\n{{tables}}\nfoot\n{{tables}}\n", &["| a |\n", "| b |\n"]);
+        assert_eq!(page.as_deref(), Some("# Head\n\n| a |\nfoot\n| b |\n"));
+    }
+
+    #[test]
+    fn a_template_with_too_few_or_too_many_placeholders_is_an_error() {
+        assert_eq!(fill_with("# Head\n", &["| a |\n"]), None);
+        assert_eq!(fill_with("{{tables}}\n{{tables}}\n", &["| a |\n"]), None);
     }
 }

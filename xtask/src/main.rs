@@ -14,6 +14,7 @@ mod check;
 mod demo;
 mod diagrams;
 mod docs;
+mod examples;
 mod plugins;
 mod server;
 mod setup;
@@ -45,7 +46,7 @@ enum Task {
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
     },
-    /// Write the generated pages and diagrams of docs/
+    /// Write the generated pages, schemas and diagrams of docs/
     #[command(after_help = "Example: cargo xtask docs")]
     Docs,
     /// Run one real job through a private Redis and a worker

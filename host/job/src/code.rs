@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Whether a failed job can succeed when it is pushed again without a change.
@@ -38,7 +39,7 @@ macro_rules! codes {
         $name:ident { $($variant:ident = $text:literal: $meaning:literal, $remedy:literal;)+ }
     ) => {
         $(#[$attribute])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         pub enum $name {
             $(
                 #[doc = $meaning]

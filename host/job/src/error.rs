@@ -3,13 +3,14 @@
 //! In: a phase, a code, and texts for people. Out: a [`JobError`]. Invariant: programs read only
 //! `kind`, `code` and `retryable`, because the texts can change in any release.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::code::{ErrorCode, Retryable};
 use crate::progress::Phase;
 
 /// The kind of a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobErrorKind {
     /// The job requests something impossible. A retry without a change fails again.

@@ -3,11 +3,16 @@
 //! In: a phase with its status and details. Out: an [`Event`] in JSON. Invariant: the variants of
 //! [`Phase`] are in the order of the work. No event follows a final event.
 
+mod details;
+
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::details::EventDetails;
+
 /// A phase of a job. The variants have the order in which a job passes through them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// The worker has taken the job from the queue.
@@ -45,7 +50,7 @@ impl Phase {
 }
 
 /// The status of a phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The phase is running.
@@ -70,17 +75,22 @@ pub struct Progress {
 }
 
 /// A progress event in the form that is published on the job's channel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
-    /// The job's id.
+    /// `job_id` of the job, or its `build_id` if it has no `job_id`.
+    #[schemars(extend("x-contract" = true))]
     pub job_id: String,
-    /// Time of the event in UTC, such as `2024-01-15T10:30:00`.
+    /// Time of the event in UTC, with whole seconds and without an offset, such as `2024-01-15T10:30:00`.
+    #[schemars(extend("x-contract" = true))]
     pub timestamp: String,
-    /// The phase of the job.
+    /// Phase of the job.
+    #[schemars(extend("x-contract" = true))]
     pub phase: Phase,
-    /// The status of the phase.
+    /// Status of the phase.
+    #[schemars(extend("x-contract" = true))]
     pub status: Status,
-    /// `percent`, `elapsed_s`, `eta_s`, `message` and further fields of the phase.
+    /// Message, progress and further fields of the phase.
+    #[schemars(with = "EventDetails", extend("x-contract" = true))]
     pub details: Map<String, Value>,
 }
 

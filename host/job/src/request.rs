@@ -9,9 +9,11 @@
 
 mod cursor;
 mod design;
+pub mod design_config;
 mod identity;
 mod job;
 mod parse;
+pub mod payload;
 mod read;
 mod rule;
 #[cfg(test)]
@@ -26,6 +28,6 @@ pub use self::design::Design;
 pub use self::job::Job;
 pub use self::parse::{MAX_PAYLOAD_BYTES, parse_payload};
 pub use self::read::{SYMBOL_RULE, is_symbol};
-pub use self::rule::Rule;
+pub use self::rule::{Rule, operator_schema};
 pub use self::timeframe::Timeframe;
 pub use self::training_config::{CONTRACT_FLAGS, DEFAULT_SEARCH_MODEL, DEFAULT_SEED, TrainingConfig};

@@ -6,15 +6,18 @@
 
 mod empty;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use self::empty::EmptyOutputs;
 use crate::code::ErrorCode;
 use crate::error::{JobError, JobErrorKind};
 use crate::progress::Phase;
+use crate::request::design_config::{ContractConfig, schema_without_model};
 
 /// The outcome of a job: the field `status` of every result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResultStatus {
     /// The job has a model.
@@ -40,18 +43,22 @@ impl ResultStatus {
 ///
 /// Its JSON has every top-level field of a successful result as well, so that a backend can read
 /// both into one type. See [`FailedResult::to_json`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FailedResult {
-    /// The job's id.
+    /// `build_id` of the job, or its `job_id` if it has no `build_id`.
+    #[schemars(extend("x-contract" = true))]
     pub build_id: String,
-    /// The outcome of the job.
+    /// Outcome of the job.
+    #[schemars(extend("x-contract" = true, "enum" = [ResultStatus::Failed, ResultStatus::Cancelled]))]
     pub status: ResultStatus,
-    /// The phase in which the job stopped.
+    /// Phase in which the job stopped.
+    #[schemars(extend("x-contract" = true))]
     pub phase: Phase,
-    /// The reason that the job has no model.
+    /// Reason that the job has no model.
     pub error: ErrorReport,
-    /// The job's configuration with all defaults. If the job could not be parsed, the fields of the
+    /// Configuration of the job with all defaults. If the job could not be parsed, the fields of the
     /// contract with the backend are empty, and the other fields are absent.
+    #[schemars(schema_with = "schema_without_model", extend("x-contract" = true))]
     pub design_config: Value,
 }
 
@@ -77,29 +84,36 @@ impl FailedResult {
             status,
             phase: failure.phase,
             error,
-            design_config: design_config.unwrap_or_else(empty::design_config),
+            design_config: design_config.unwrap_or_else(|| json!(ContractConfig::default())),
         }
     }
 
     /// Returns the result object for the backend. It has every top-level field of a successful
     /// result. Fields of the contract with the backend have its types; all others are empty or null.
     pub fn to_json(&self) -> Value {
-        let mut result = json!(self);
-        if let Value::Object(fields) = &mut result {
-            fields.extend(empty::outputs());
-        }
-        result
+        json!(CompleteFailedResult { failed: self, outputs: EmptyOutputs::default() })
     }
 }
 
+/// The result object of a job without a model, with every top-level field of a successful result.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct CompleteFailedResult<'a> {
+    /// The reason, and what is known of the job.
+    #[serde(flatten)]
+    pub failed: &'a FailedResult,
+    /// The fields that only a model can fill.
+    #[serde(flatten)]
+    pub outputs: EmptyOutputs,
+}
+
 /// The field `error` of a result: the reason that the job has no model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorReport {
     /// Kind of the failure: refused, failed or cancelled.
     pub kind: JobErrorKind,
     /// Stable code for programs.
     pub code: ErrorCode,
-    /// Message for people, with the found value and the expected one.
+    /// Message for people: what was found, and what was expected.
     pub message: String,
     /// The remedy, for people.
     pub hint: String,

@@ -14,6 +14,7 @@ mod tests;
 use oculus_job::error::JobError;
 use oculus_job::request::Job;
 use oculus_job::warning::{Warning, WarningCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{chance::ChanceAuc, surrogates::SurrogateMarkets};
@@ -59,7 +60,7 @@ enum SurrogateError {
 }
 
 /// The results of the canaries.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Canaries {
     /// Comparison of the real market with surrogate markets, whose moves cannot be forecast.
     pub surrogate_markets: SurrogateMarkets,
@@ -68,15 +69,15 @@ pub struct Canaries {
 }
 
 /// Comparison of the model with volatility alone.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct VolatilityBaseline {
-    /// Validation AUC of the chosen configuration.
+    /// Validation AUC of the chosen configuration; null if it cannot be computed.
     pub validation_auc: Option<Finite>,
-    /// Validation AUC of the baseline.
+    /// Validation AUC of the baseline; null if it cannot be computed.
     pub validation_baseline_auc: Option<Finite>,
-    /// AUC of the winner in the test period.
+    /// AUC of the winner in the test period; null if it cannot be computed.
     pub test_auc: Option<Finite>,
-    /// AUC of the baseline in the test period.
+    /// AUC of the baseline in the test period; null if it cannot be computed.
     pub test_baseline_auc: Option<Finite>,
     /// Interpretation of the figures in one sentence.
     pub reading: String,

@@ -88,15 +88,16 @@ impl<'a> JobProgress<'a> {
     pub(super) fn report_trial(&self, event: &TrialEvent<'_>) {
         let TrialEvent { trial, n_trials, best_score } = *event;
         let best = best_score.map_or("none yet".to_owned(), |score| format!("{score:+.3}"));
-        let details = json!({
+        let mut details = object(json!({
             "message": format!("trial {} of {n_trials}, best score {best}", trial.number),
             "trial": trial.number,
             "n_trials": n_trials,
             "score": trial.score,
             "best_score": best_score.and_then(Finite::new),
-        });
+        }));
+        details.retain(|_, value| !value.is_null());
         let fraction = trial.number as f64 / n_trials.max(1) as f64;
-        self.report(Phase::ConfigSearch, Status::InProgress, fraction, object(details));
+        self.report(Phase::ConfigSearch, Status::InProgress, fraction, details);
     }
 
     /// Reports the progress of a family's fit.

@@ -7,17 +7,25 @@
 
 mod origin;
 mod rules;
+mod run_block;
 mod seasons;
 mod sections;
 #[cfg(test)]
 mod tests;
 
-use oculus_job::{progress::Phase, request::Job, result::ResultStatus, warning::Warning};
+use oculus_job::{
+    progress::Phase,
+    request::{Job, design_config::DesignConfig},
+    result::ResultStatus,
+    warning::Warning,
+};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use self::{
     rules::{Comparison, DesignRule, ExtractedRules, FeatureImportance, MinedConjunction, RuleEvidence, RuleOrigin},
+    run_block::RunBlock,
     sections::{BarsOfSymbol, BarsProvenance, ConfigSearch, Plugin, Provenance, SplitSpans},
 };
 use super::{
@@ -65,22 +73,29 @@ pub struct ReportInputs<'a> {
 }
 
 /// The result of a successful job.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
-    /// The job's id.
+    /// `build_id` of the job, or its `job_id` if it has no `build_id`.
+    #[schemars(extend("x-contract" = true))]
     pub build_id: String,
-    /// Always [`ResultStatus::Success`].
+    /// Outcome of the job.
+    #[schemars(extend("x-contract" = true, "const" = ResultStatus::Success))]
     pub status: ResultStatus,
-    /// Always [`Phase::Complete`].
+    /// Phase in which the job ended.
+    #[schemars(extend("x-contract" = true, "const" = Phase::Complete))]
     pub phase: Phase,
     /// Metrics of the winner on the test period.
+    #[schemars(extend("x-contract" = true))]
     pub model_metrics: TestMetrics,
     /// Rules with their scores.
+    #[schemars(extend("x-contract" = true))]
     pub extracted_rules: ExtractedRules,
     /// Placeholder that the contract with the backend requires: the backtest is run only after
     /// deployment.
+    #[schemars(extend("x-contract" = true))]
     pub backtest_results: Backtest,
-    /// The training configuration of the job.
+    /// Configuration of the job with all defaults.
+    #[schemars(with = "DesignConfig", extend("x-contract" = true))]
     pub design_config: Value,
     /// One row per family.
     pub models: Vec<ModelRow>,
@@ -93,13 +108,15 @@ pub struct Report {
     /// The designs that were tested on the same test period. Results of earlier versions lack it.
     #[serde(default)]
     pub submissions: Submissions,
-    /// Comparisons with labels that cannot be forecast and with volatility alone.
+    /// Comparisons of the model with surrogate markets, whose moves cannot be forecast, and with
+    /// volatility alone.
     pub canaries: Canaries,
     /// Origin of the result: program version, seed, bars, splits and plugins.
     pub provenance: Provenance,
     /// Warnings of all stages.
     pub warnings: Vec<Warning>,
     /// Fields that differ between two runs of the same job, such as times and paths.
+    #[schemars(with = "RunBlock")]
     pub run: Map<String, Value>,
 }
 
@@ -133,11 +150,13 @@ impl Report {
 }
 
 /// The placeholder for a backtest in the contract with the backend.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Backtest {
     /// Always `pending`.
+    #[schemars(extend("x-contract" = true, "const" = "pending"))]
     pub status: String,
     /// Reason of the status.
+    #[schemars(extend("x-contract" = true))]
     pub note: String,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use oculus_job::progress::Phase;
-use oculus_pipeline::report::Report;
+use oculus_pipeline::report::{Report, RunBlock};
 use oculus_plugin_host::installed::InstalledPlugin;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
@@ -15,22 +15,24 @@ use super::spec::JobSpec;
 /// block, because all other bytes of two results must be equal if job, bars and plugins are equal.
 pub(super) fn run_block(spec: &JobSpec, clock: &Clock, report: &Report) -> Map<String, Value> {
     let uname = rustix::system::uname();
-    let devices = report.models.iter().filter_map(|row| Some((row.name.as_str(), row.device.as_deref()?)));
+    let devices = report.models.iter().filter_map(|row| Some((row.name.clone(), row.device.clone()?)));
     // The specification may contain more plugins than the job used.
     let used = |plugin: &&InstalledPlugin| report.provenance.plugins.iter().any(|used| used.sha256 == plugin.sha256);
-    let generations = spec.plugins.iter().filter(used).map(|plugin| (plugin.manifest.id.as_str(), plugin.generation));
-    let block = json!({
-        "worker": spec.resources.worker,
-        "host": uname.nodename().to_string_lossy(),
-        "started_at": clock.started_at,
-        "seconds": clock.total_s(),
-        "seconds_by_phase": clock.by_phase(),
-        "fits_side_by_side": spec.resources.parallel_fits,
-        "gpu_enabled": spec.resources.gpu_enabled,
-        "plugin_generations": generations.collect::<BTreeMap<_, _>>(),
-        "devices": devices.collect::<BTreeMap<_, _>>(),
-    });
-    match block {
+    let generations = spec.plugins.iter().filter(used).map(|plugin| (plugin.manifest.id.clone(), plugin.generation));
+    let block = RunBlock {
+        worker: spec.resources.worker.clone(),
+        host: uname.nodename().to_string_lossy().into_owned(),
+        started_at: clock.started_at.clone(),
+        seconds: clock.total_s(),
+        seconds_by_phase: clock.by_phase(),
+        fits_side_by_side: spec.resources.parallel_fits,
+        gpu_enabled: spec.resources.gpu_enabled,
+        plugin_generations: generations.collect(),
+        devices: devices.collect(),
+        artifacts: None,
+        artifacts_reason: None,
+    };
+    match json!(block) {
         Value::Object(fields) => fields,
         _ => Map::new(),
     }
@@ -67,11 +69,11 @@ impl Clock {
     }
 
     /// Returns the seconds that the job spent in each phase.
-    fn by_phase(&self) -> Map<String, Value> {
+    fn by_phase(&self) -> BTreeMap<&'static str, f64> {
         let entered = self.entered.lock();
         let ends = entered.iter().skip(1).map(|(_, at)| *at).chain([Instant::now()]);
         let spans = entered.iter().zip(ends);
-        spans.map(|((phase, from), to)| (phase.name().to_owned(), rounded_s(to - *from).into())).collect()
+        spans.map(|((phase, from), to)| (phase.name(), rounded_s(to - *from))).collect()
     }
 
     /// Returns the seconds since the start of the job.

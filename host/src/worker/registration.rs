@@ -3,30 +3,43 @@
 use std::collections::BTreeSet;
 
 use oculus_plugin_host::installed::InstalledPlugin;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::Config;
 
 /// The body of a registration request.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Registration {
-    /// The id of this worker, unique to its process: host name, process id and start time.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(crate) struct Registration {
+    /// Id of the worker, unique to its process: host name, process id and start time in seconds
+    /// since 1970.
     pub worker_id: String,
+    /// Host name of the machine.
     hostname: String,
+    /// Version of oculus-host.
     version: &'static str,
+    /// Process id of the worker.
     pid: u32,
+    /// Redis lists from which the worker takes jobs, as in `JOB_QUEUE`.
     queues: Vec<String>,
+    /// Largest number of jobs that the worker runs at the same time.
     concurrency: usize,
+    /// Active plugins: model families and rule extractors.
     families: Vec<RegisteredFamily>,
+    /// Kinds of devices that the active plugins can use, such as `cpu`, without duplicates.
     devices: BTreeSet<String>,
 }
 
 /// A model family or rule extractor that an active plugin of this worker provides.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 struct RegisteredFamily {
+    /// Display name of the family or the rule extractor.
     name: String,
+    /// Id in the plugin's manifest.
     plugin: String,
+    /// Version in the plugin's manifest.
     version: String,
+    /// SHA-256 of the library file, lower-case hex.
     sha256: String,
 }
 

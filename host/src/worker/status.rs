@@ -8,12 +8,13 @@ use std::time::Instant;
 
 use oculus_job::progress::Phase;
 use parking_lot::Mutex;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::shutdown::ShutdownPhase;
 
 /// The state of the worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum WorkerState {
     /// The worker does not fetch jobs yet.
@@ -27,33 +28,41 @@ pub(super) enum WorkerState {
 }
 
 /// For each outcome, the number of attempts that have finished since the worker started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub(super) struct Counters {
-    /// The number of attempts that succeeded.
+    /// Number of attempts that succeeded.
     pub done: u64,
-    /// The number of attempts with a failed result, including entries that are not jobs.
+    /// Number of attempts with a failed result, including entries that are not jobs.
     pub failed: u64,
-    /// The number of attempts whose job process died.
+    /// Number of attempts whose job process died.
     pub crashed: u64,
-    /// The number of attempts that lost their claim.
+    /// Number of attempts that lost their claim.
     pub fenced: u64,
 }
 
 /// A running job in a heartbeat.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 struct RunningJob {
+    /// Id of the job, as in its progress events.
     job_id: String,
+    /// Phase of the job.
     phase: Phase,
+    /// Part of the attempt that is done, 0 to 100.
     percent: f64,
 }
 
 /// The body of a heartbeat request.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Heartbeat {
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(crate) struct Heartbeat {
+    /// Id of the worker, as in its registration.
     worker_id: String,
+    /// State of the worker.
     state: WorkerState,
+    /// Running jobs, sorted by id.
     running: Vec<RunningJob>,
+    /// Number of finished attempts by outcome since the worker started.
     counters: Counters,
+    /// Seconds since the worker started.
     uptime_s: u64,
 }
 

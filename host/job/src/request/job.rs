@@ -1,13 +1,12 @@
 //! A valid job, and the configuration that its result states.
 //!
-//! In: nothing. Out: [`Job`]. Invariant: the fields of [`Job::design_config`] are the wire format
-//! and never change.
+//! In: nothing. Out: [`Job`].
 
 use serde_json::{Value, json};
 
 use super::design::Design;
+use super::design_config::DesignConfig;
 use super::timeframe::Timeframe;
-use super::training_config::CONTRACT_FLAGS;
 
 /// A valid job: every value is within its range, and every default is filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,36 +29,6 @@ impl Job {
     /// Returns the field `design_config` of the result: the configuration with all defaults filled
     /// in.
     pub fn design_config(&self) -> Value {
-        let design = &self.design;
-        let config = &design.ml_training_config;
-        let [neural_networks, lstm] = CONTRACT_FLAGS;
-        json!({
-            "forward_returns_days_options": design.forward_returns_days_options,
-            "profit_threshold_options": design.profit_threshold_options,
-            "n_iter_search": design.n_iter_search,
-            "cv_folds": config.cv_folds,
-            "config_search_model": config.config_search_model,
-            // The contract with the backend requires the next two fields. `options` contains them
-            // only if the job sets them.
-            (neural_networks): config.flag(neural_networks),
-            (lstm): config.flag(lstm),
-            "symbols": self.symbols,
-            "timeframe": self.timeframe,
-            "years": design.years,
-            "strategy_type": design.strategy_type,
-            "strategy_description": design.strategy_description,
-            "strategy_rationale": design.strategy_rationale,
-            "priority_features": design.priority_features,
-            "entry_rules": design.entry_rules,
-            "exit_rules": design.exit_rules,
-            "entry_score_threshold": design.entry_score_threshold,
-            "exit_score_threshold": design.exit_score_threshold,
-            "strategy_trials": design.strategy_trials,
-            "cost_bps": design.cost_bps,
-            "families": config.families,
-            "rule_extractor": config.rule_extractor.as_deref().unwrap_or_default(),
-            "seed": config.seed,
-            "options": config.options,
-        })
+        json!(DesignConfig::from(self))
     }
 }

@@ -3,10 +3,11 @@
 //! In: a name such as `1d`. Out: a [`Timeframe`]. Invariant: the names are the wire format and
 //! never change.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The length of a bar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Timeframe {
     /// One minute.
     #[serde(rename = "1m")]

@@ -10,6 +10,7 @@
 
 use oculus_job::error::JobError;
 use oculus_job::progress::Phase;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -27,23 +28,23 @@ use crate::{
 const N_SURROGATES: usize = 19;
 
 /// Comparison of the real market with surrogate markets.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SurrogateMarkets {
     /// Number of surrogates that were tried.
     pub n_surrogates: usize,
     /// The label that is forecast; absent if none was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<LabelName>,
-    /// Score of the family's prior on the real market.
+    /// Score of the family's prior on the real market; null if it has none.
     pub score: Option<Finite>,
     /// Scores on the surrogates, in their order; missing scores are left out, and `reasons`
     /// explains them.
     pub surrogate_scores: Vec<Finite>,
     /// Rank of the real score among all scores; 1 is the best. Surrogates with an equal score rank
-    /// before the real market.
+    /// before the real market; null if the real market has no score, or if no surrogate was scored.
     pub rank: Option<usize>,
     /// The rank divided by the number of scores: the probability of this rank or a better one if
-    /// the moves cannot be forecast.
+    /// the moves cannot be forecast; null together with `rank`.
     pub p_value: Option<Finite>,
     /// Interpretation of the figures in one sentence.
     pub reading: String,

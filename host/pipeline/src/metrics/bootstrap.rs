@@ -6,6 +6,7 @@
 //! horizon, are treated as independent (Politis and Romano, *A Circular Block-Resampling Procedure
 //! for Stationary Data*, 1992). A comparison of two statistics on the same draws is paired.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -141,7 +142,7 @@ impl Resamples {
 }
 
 /// A 95 % interval, written as `[low, high]`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval(pub Finite, pub Finite);
 
 impl Interval {

@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A number that is neither infinite nor NaN. All computed numbers in a result have this type.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Finite(f64);
 
@@ -41,7 +42,7 @@ impl UndefinedError {
 }
 
 /// The reasons of the null figures of a result section, by field name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 // The names are static when a result is computed, and owned when it is deserialised.
 #[serde(transparent)]
 pub struct Reasons(BTreeMap<Cow<'static, str>, String>);

@@ -1,5 +1,6 @@
 //! How far the AUC of a set of rows can be relied on.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::splits::{ClassCounts, MinCounts};
@@ -8,7 +9,7 @@ use crate::splits::{ClassCounts, MinCounts};
 const SOUND_BLOCKS: f64 = 8.0;
 
 /// How far an AUC can be relied on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AucReliability {
     /// At least 20 positives in 6 episodes, 20 negatives, and 8 blocks of twice the horizon.

@@ -1,6 +1,7 @@
 //! The rows of the families in the result. Every family has one row, whether it was fitted, skipped
 //! or failed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -17,7 +18,7 @@ use crate::{
 const DEFAULT_DEVICE: &str = "cpu";
 
 /// The outcome of a family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelStatus {
     /// The family was fitted and evaluated.
@@ -29,19 +30,19 @@ pub enum ModelStatus {
 }
 
 /// A family in the result.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ModelRow {
     /// Display name of the family.
     pub name: String,
-    /// Id of the plugin; `None` if it is not installed.
+    /// Id of the plugin; null if it is not installed.
     pub plugin: Option<String>,
-    /// Version of the plugin.
+    /// Version of the plugin; null together with `plugin`.
     pub version: Option<String>,
-    /// Device of the fit.
+    /// Device of the fit, such as `cpu`; null if the family was not fitted.
     pub device: Option<String>,
     /// Outcome of the family.
     pub status: ModelStatus,
-    /// Reason why the family was skipped or failed.
+    /// Reason why the family was skipped or failed; absent for other families.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Whether the result contains this family's model as the winner.
@@ -54,46 +55,50 @@ pub struct ModelRow {
     #[serde(default)]
     pub is_baseline: bool,
     /// AUC of the baseline on the test rows. The AUC of the winner is in `model_metrics`, and the
-    /// other families are not evaluated on the test rows.
+    /// other families are not evaluated on the test rows. Absent for all families but the baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_auc: Option<Finite>,
     /// Parameters that differ from the family's defaults.
     pub params: Map<String, Value>,
-    /// Rounds or epochs of the final fit, if early stopping determined them.
+    /// Rounds or epochs of the final fit, if early stopping determined them; absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rounds: Option<u32>,
-    /// Metrics on validation rows, which are before the test period.
+    /// Metrics on validation rows, which are before the test period; null if the family was not
+    /// fitted.
     pub validation: Option<ValidationMetrics>,
 }
 
 /// Metrics of a family on the validation rows that all families have scored.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ValidationMetrics {
-    /// Validation AUC: of the validation rows of all folds, with scores in deviations of each fold's
-    /// model.
+    /// Validation AUC: of the validation rows of all folds, with scores in deviations of each
+    /// fold's model; null if the rows have one class.
     pub auc: Option<Finite>,
-    /// 95 % interval of the AUC: a t interval on the logit scale over blocks of whole dates, twice as
-    /// long as the horizon.
+    /// 95 % interval of the AUC: a t interval on the logit scale over blocks of whole dates, twice
+    /// as long as the horizon; null under 4 blocks, under 10 rows of either class, or if all scores
+    /// are equal.
     pub auc_ci95: Option<Interval>,
-    /// AUC of the volatility baseline on the same rows, fitted on the same folds.
+    /// AUC of the volatility baseline on the same rows, fitted on the same folds; null if the
+    /// features of the baseline are missing, or together with `auc`.
     pub auc_volatility_baseline: Option<Finite>,
-    /// AUC minus the baseline's AUC.
+    /// AUC minus the baseline's AUC; null if one of them is null.
     pub auc_minus_baseline: Option<Finite>,
-    /// 95 % interval of `auc_minus_baseline`.
+    /// 95 % interval of `auc_minus_baseline`; null as `auc_ci95`.
     pub auc_minus_baseline_ci95: Option<Interval>,
-    /// Average precision.
+    /// Average precision: the area under the curve of precision and recall; null without positives.
     pub pr_auc: Option<Finite>,
-    /// Share of positives.
+    /// Share of positives, 0 to 1; null without rows.
     pub base_rate: Option<Finite>,
     /// Number of evaluated rows.
     pub n_rows: usize,
-    /// AUC of each fold that the family was fitted on, oldest first.
+    /// AUC of each fold that the family was fitted on, oldest first; an AUC is null if the rows of
+    /// its fold have one class.
     pub fold_aucs: Vec<Option<Finite>>,
     /// Gain in AUC over the lead family, on the folds that train on about half of the development
     /// rows or more; absent for the lead itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gain_over_lead: Option<Finite>,
-    /// Standard error of that gain.
+    /// Standard error of that gain; absent together with the gain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gain_standard_error: Option<Finite>,
     /// Reason for each null figure, by field name.

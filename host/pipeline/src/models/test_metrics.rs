@@ -4,6 +4,7 @@
 //! computed once, after every choice was made; the test scores do not exist before that.
 
 use oculus_job::warning::{Warning, WarningCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -28,37 +29,45 @@ const MAX_CHANCE_P: f64 = 0.05;
 
 /// Metrics of the winner on the test period. A null figure has its reason in `reasons`, under the
 /// figure's name, and so has a ratio that is 0 because it is undefined.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TestMetrics {
     /// Display name of the winner's family.
+    #[schemars(extend("x-contract" = true))]
     pub model_name: String,
-    /// AUC minus the AUC of the volatility baseline: the skill that volatility does not explain.
+    /// AUC minus the AUC of the volatility baseline: the skill that volatility does not explain;
+    /// null if one of them is null.
     pub auc_minus_baseline: Option<Finite>,
-    /// 95 % interval of `auc_minus_baseline`: a t interval over blocks of whole dates.
+    /// 95 % interval of `auc_minus_baseline`: a t interval over blocks of whole dates; null as
+    /// `auc_ci95`.
     pub auc_minus_baseline_ci95: Option<Interval>,
-    /// Area under the ROC curve; null only if the test period lacks a class.
+    /// Area under the ROC curve, 0 to 1; null only if the test period lacks a class.
+    #[schemars(extend("x-contract" = true))]
     pub auc: Option<Finite>,
     /// How far the AUC can be relied on.
     pub auc_reliability: AucReliability,
     /// 95 % interval of the AUC: a t interval on the logit scale. Its standard error comes from a
     /// bootstrap of 1,000 draws in circular blocks of whole dates, twice as long as the horizon.
+    /// Null under 4 blocks, under 10 rows of either class, or if all scores are equal.
     pub auc_ci95: Option<Interval>,
     /// Range of the AUC by chance: the central 95 % of the AUCs of this model on surrogate markets,
-    /// which have the volatility of the real one and no direction.
+    /// which have the volatility of the real one and no direction. Null if `auc` is null, or if no
+    /// surrogate market can be computed.
     pub auc_chance95: Option<Interval>,
     /// Probability of this AUC or a higher one by chance: the share of the surrogate markets, the
-    /// real one included, whose AUC is at least the real one.
+    /// real one included, whose AUC is at least the real one. Null together with `auc_chance95`.
     pub auc_p: Option<Finite>,
-    /// AUC of the volatility baseline, fitted and tested on the same rows.
+    /// AUC of the volatility baseline, fitted and tested on the same rows; null if `auc` is null,
+    /// or if the features of the baseline are missing.
     pub auc_volatility_baseline: Option<Finite>,
     /// Mean over the test dates of the rank correlation between scores and forward returns within
     /// the date; null for fewer than five symbols.
     pub rank_ic: Option<Finite>,
-    /// 95 % interval of `rank_ic`: a t interval over blocks of whole dates.
+    /// 95 % interval of `rank_ic`: a t interval over blocks of whole dates; null together with
+    /// `rank_ic`, or under 4 blocks.
     pub rank_ic_ci95: Option<Interval>,
-    /// Average precision.
+    /// Average precision: the area under the curve of precision and recall; null without positives.
     pub pr_auc: Option<Finite>,
-    /// Share of positives.
+    /// Share of positives among the test rows, 0 to 1; null without test rows.
     pub base_rate: Option<Finite>,
     /// Mean squared difference between the calibrated probability and the label; lower is better.
     pub brier_score: Option<Finite>,
@@ -69,13 +78,17 @@ pub struct TestMetrics {
     pub calibration_slope: Option<Finite>,
     /// Test rows by calibrated probability, in up to five bins of equal numbers.
     pub reliability: Vec<ReliabilityBin>,
-    /// Harmonic mean of precision and recall.
+    /// Harmonic mean of precision and recall, 0 to 1; 0 if undefined.
+    #[schemars(extend("x-contract" = true))]
     pub f1: Finite,
-    /// Share of positives among the flagged rows.
+    /// Share of positives among the flagged rows, 0 to 1; 0 if no row is flagged.
+    #[schemars(extend("x-contract" = true))]
     pub precision: Finite,
-    /// Share of flagged rows among the positives.
+    /// Share of flagged rows among the positives, 0 to 1; 0 if there are none.
+    #[schemars(extend("x-contract" = true))]
     pub recall: Finite,
-    /// Share of flagged rows.
+    /// Share of flagged rows among the test rows, 0 to 1; null without a threshold or without test
+    /// rows.
     pub flagged_share: Option<Finite>,
     /// Score that about as many out-of-fold rows reach as are positive. Signals do not use this
     /// fixed score: a row is a signal if its score reaches the quantile of the scores of the 252
@@ -89,13 +102,14 @@ pub struct TestMetrics {
     pub n_test_positive: usize,
     /// Number of groups of positives; two groups are more than the horizon apart.
     pub n_test_episodes: usize,
-    /// First date of the test rows; `None` without rows.
+    /// First date of the test rows; null without rows.
     pub test_from: Option<String>,
-    /// Last date of the test rows; `None` without rows.
+    /// Last date of the test rows; null without rows.
     pub test_to: Option<String>,
     /// The label that is forecast.
     pub label: LabelName,
-    /// Number of years of test after which the interval of the AUC is ± 0.05.
+    /// Number of years of test after which the interval of the AUC is ± 0.05; null together with
+    /// `auc_ci95`.
     pub years_needed: Option<Finite>,
     /// Metrics of each symbol.
     pub per_symbol: Vec<SymbolMetrics>,
@@ -160,7 +174,7 @@ impl TestMetrics {
 }
 
 /// Metrics of the winner on one symbol's test rows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SymbolMetrics {
     /// Ticker of the symbol.
     pub symbol: String,
@@ -168,9 +182,9 @@ pub struct SymbolMetrics {
     pub n_test: usize,
     /// Number of positive test rows.
     pub n_test_positive: usize,
-    /// Area under the ROC curve.
+    /// Area under the ROC curve, 0 to 1; null if the rows of the symbol have one class.
     pub auc: Option<Finite>,
-    /// Average precision.
+    /// Average precision; null without positives.
     pub pr_auc: Option<Finite>,
     /// Reason for each null figure, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]

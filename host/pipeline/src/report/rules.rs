@@ -13,7 +13,8 @@
 //! figures at the top level of a job's own rule are computed on the development rows, because the rule was not
 //! mined from these rows.
 
-use oculus_job::request::{Operator, Rule};
+use oculus_job::request::{Operator, Rule, operator_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -30,24 +31,27 @@ use crate::{
 const MAX_TOP_FEATURES: usize = 20;
 
 /// Rules and features of a result.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExtractedRules {
     /// Scores of the lists of mined rules.
     pub lists: PerSide<SideListStats>,
     /// Single conditions for opening a position.
+    #[schemars(extend("x-contract" = true))]
     pub entry_rules: Vec<DesignRule>,
     /// Single conditions for closing a position.
+    #[schemars(extend("x-contract" = true))]
     pub exit_rules: Vec<DesignRule>,
     /// Mined conjunctions of both sides.
     pub rule_sets: Vec<MinedConjunction>,
     /// Features of the winner, most important first.
+    #[schemars(extend("x-contract" = true))]
     pub top_features: Vec<FeatureImportance>,
     /// Scores of all of the job's own rules.
     pub suggested_rules: JobRuleReport,
 }
 
 /// A rule with a single condition, in the form of the job's rules.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DesignRule {
     /// Feature, operator, threshold and description.
     #[serde(flatten)]
@@ -58,7 +62,7 @@ pub struct DesignRule {
 }
 
 /// A mined rule with several conditions, all of which must hold.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MinedConjunction {
     /// The decision that the rule supports.
     pub side: RuleSide,
@@ -72,39 +76,43 @@ pub struct MinedConjunction {
 }
 
 /// One condition of a conjunction.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
     /// Canonical name of the feature.
     pub feature: String,
     /// Comparison operator.
+    #[schemars(schema_with = "operator_schema")]
     pub operator: Operator,
     /// Value that the feature is compared with.
     pub threshold: f64,
 }
 
 /// Figures of a rule, and the row sets from which they were computed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RuleEvidence {
     /// The rules whose figures follow. For a mined rule, these are all rules of its list.
     pub figures_of: FiguresOf,
-    /// Number of rows on which the rule held; for a list, the number of pairs of a rule and a row.
+    /// Number of rows on which the rule held; for a list, the number of pairs of a rule and a row;
+    /// null if no fold has a rule in the list.
     pub support: Option<usize>,
-    /// Number of groups of rows on which a rule held; two groups do not share a bar of a symbol.
+    /// Number of groups of rows on which a rule held; two groups do not share a bar of a symbol;
+    /// null together with `support`.
     pub episodes: Option<usize>,
-    /// Share of hits among these rows.
+    /// Share of hits among the rows on which the rule held, 0 to 1; null if there are none.
     pub precision: Option<Finite>,
-    /// Share of hits among all rows.
+    /// Share of hits among all rows, 0 to 1; null without labelled rows.
     pub base_rate: Option<Finite>,
-    /// Precision divided by base rate.
+    /// Precision divided by base rate; null if one of them is null, or if the base rate is 0.
     pub lift: Option<Finite>,
-    /// 95 % interval of the lift.
+    /// 95 % interval of the lift; null if there are fewer dates than two blocks of twice the
+    /// horizon, or if the rule held on every row.
     pub lift_ci95: Option<Interval>,
-    /// Mean return over the horizon after these rows, in percent.
+    /// Mean return over the horizon after these rows, in percent; null if there are none.
     pub mean_forward_return_pct: Option<Finite>,
     /// Origin of the rule, with the statistics that only rules of this origin have.
     #[serde(flatten)]
     pub source: RuleOrigin,
-    /// Statistics in the test period.
+    /// Statistics of this rule in the test period; never null for a rule that is listed.
     pub test: Option<RuleStats>,
     /// Reason for each null figure, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
@@ -112,7 +120,7 @@ pub struct RuleEvidence {
 }
 
 /// The rules whose figures stand at the top level of a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FiguresOf {
     /// Every rule of every fold's stable list, walk-forward.
@@ -124,7 +132,7 @@ pub enum FiguresOf {
 }
 
 /// The origin of a rule, with the statistics that only rules of this origin have.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "source", rename_all = "snake_case")]
 pub enum RuleOrigin {
     /// The rule was mined from bars.
@@ -149,7 +157,7 @@ pub enum RuleOrigin {
 }
 
 /// A feature with its share of the winner's importance.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FeatureImportance {
     /// Name of the feature.
     pub feature: String,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// The result of the search for a label and a configuration.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigSearch {
     /// The chosen label.
     pub label: LabelName,
@@ -23,11 +24,11 @@ pub struct ConfigSearch {
     /// Validation AUC minus the larger of 0.5 and the validation AUC of the baseline; null if the
     /// validation rows lack a class.
     pub score: Option<Finite>,
-    /// Validation AUC of the volatility baseline.
+    /// Validation AUC of the volatility baseline; null if the features of the baseline are missing.
     pub auc_volatility_baseline: Option<Finite>,
     /// Gain of these parameters over the family's prior; null if the prior was kept.
     pub gain_over_prior: Option<Finite>,
-    /// Standard error of that gain.
+    /// Standard error of that gain; null together with the gain.
     pub gain_standard_error: Option<Finite>,
     /// Reason for each null figure, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
@@ -39,7 +40,7 @@ pub struct ConfigSearch {
 }
 
 /// The origin of a result.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Provenance {
     /// Version of this program.
     pub host_version: String,
@@ -65,7 +66,7 @@ pub struct Provenance {
 }
 
 /// The bars from which a result was computed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BarsProvenance {
     /// Name of the source, such as `dir`.
     pub source: String,
@@ -79,7 +80,7 @@ pub struct BarsProvenance {
 }
 
 /// The bars of one symbol.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BarsOfSymbol {
     /// Ticker of the symbol.
     pub symbol: String,
@@ -92,7 +93,7 @@ pub struct BarsOfSymbol {
 }
 
 /// A plugin that the job used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Plugin {
     /// Id in the plugin's manifest.
     pub id: String,
@@ -103,7 +104,7 @@ pub struct Plugin {
 }
 
 /// Dates of the development blocks and of the test period; both ends are inclusive.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SplitSpans {
     /// Blocks of the development period: fold k trains on blocks 1 to k and validates on the next.
     pub blocks: Vec<[String; 2]>,

@@ -7,6 +7,7 @@
 //! separately on the test rows.
 
 use oculus_job::request::Rule;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -19,15 +20,15 @@ use super::{
 use crate::metrics::{Finite, Reasons, UndefinedError};
 
 /// Scores of all rules of a job.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JobRuleReport {
     /// Entry rules, in the job's order.
     pub entry_rules: Vec<ScoredJobRule>,
     /// Exit rules, in the job's order.
     pub exit_rules: Vec<ScoredJobRule>,
-    /// Score of all entry rules counted together; `None` without entry rules.
+    /// Score of all entry rules counted together; null without entry rules.
     pub entry_score: Option<RuleScore>,
-    /// Score of all exit rules counted together; `None` without exit rules.
+    /// Score of all exit rules counted together; null without exit rules.
     pub exit_score: Option<RuleScore>,
     /// Rules whose feature does not exist; each such feature is listed once.
     pub unresolved: Vec<UnresolvedRuleError>,
@@ -37,16 +38,17 @@ pub struct JobRuleReport {
 }
 
 /// A rule of the job with its scores.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScoredJobRule {
     /// The rule as the job writes it.
     #[serde(flatten)]
     pub rule: Rule,
-    /// Canonical name of the feature; `None` where it does not exist.
+    /// Canonical name of the feature; null if it does not exist.
     pub resolved_feature: Option<String>,
-    /// Stats before the test period; `None` for an unresolved rule.
+    /// Stats before the test period; null if the feature does not exist, or if exit rules cannot be
+    /// scored.
     pub development: Option<RuleStats>,
-    /// Stats in the test period.
+    /// Stats in the test period; null together with `development`.
     pub test: Option<RuleStats>,
     /// Nearest threshold with which the rule holds before the test period; present only if the rule
     /// never holds in that period with its own threshold.
@@ -60,7 +62,7 @@ pub struct ScoredJobRule {
 
 /// Score of several rules together: a position is opened or closed if at least `threshold` of them
 /// hold.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RuleScore {
     /// Number of rules that must hold at once.
     pub threshold: u32,
@@ -68,9 +70,9 @@ pub struct RuleScore {
     pub n_rules: usize,
     /// Number of rules whose feature exists; the other rules are treated as not satisfied.
     pub n_resolved: usize,
-    /// Stats before the test period; `None` if `n_resolved` is less than `threshold`.
+    /// Stats before the test period; null if `n_resolved` is less than `threshold`.
     pub development: Option<RuleStats>,
-    /// Stats in the test period.
+    /// Stats in the test period; null together with `development`.
     pub test: Option<RuleStats>,
     /// Reason for missing stats.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,13 +80,13 @@ pub struct RuleScore {
 }
 
 /// A rule whose feature does not exist.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnresolvedRuleError {
     /// The feature as the job writes it.
     pub feature: String,
     /// Reason why the feature does not exist.
     pub reason: String,
-    /// The most similar known name.
+    /// The most similar known name; null if no name is similar.
     pub nearest: Option<String>,
 }
 

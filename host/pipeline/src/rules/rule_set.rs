@@ -7,12 +7,13 @@
 //! in the test period only.
 
 use oculus_plugin_api::Operator;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::features::FeatureTable;
 
 /// The decision that a rule supports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleSide {
     /// Open a position. The target is the label: a rise of `threshold_pct`.
@@ -23,7 +24,7 @@ pub enum RuleSide {
 }
 
 /// One value for entry rules and one for exit rules.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PerSide<T> {
     /// Value of the entry side.
     pub entry: T,
@@ -88,7 +89,7 @@ impl Conjunction {
 }
 
 /// A list of mined rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleListName {
     /// The rules that recur most often across samples of the rows.

@@ -2,13 +2,14 @@
 //!
 //! Invariant: a null figure has its reason next to it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rule_set::RuleListName;
 use crate::metrics::{Finite, Interval, Reasons, UndefinedError};
 
 /// Figures of the returns that followed a condition. A null figure has its reason in `reasons`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RuleStats {
     /// Number of labelled rows; for several rules together, the number of pairs of a rule and a
     /// row.
@@ -18,15 +19,18 @@ pub struct RuleStats {
     /// Number of groups of rows on which the condition held. Groups are more than the horizon
     /// apart, and are counted per symbol. Two groups do not share a bar of a symbol.
     pub episodes: usize,
-    /// Share of hits among the rows on which the condition held.
+    /// Share of hits among the rows on which the condition held, 0 to 1; null if there are none.
     pub precision: Option<Finite>,
-    /// Share of hits among all rows.
+    /// Share of hits among all rows, 0 to 1; null without labelled rows.
     pub base_rate: Option<Finite>,
-    /// Precision divided by base rate.
+    /// Precision divided by base rate; null if one of them is null, or if the base rate is 0.
     pub lift: Option<Finite>,
-    /// 95 % interval of the lift; its ends differ, and the upper one is at most 1 / base rate.
+    /// 95 % interval of the lift; its ends differ, and the upper one is at most 1 / base rate; null
+    /// if there are fewer dates than two blocks of twice the horizon, or if the condition held on
+    /// every row.
     pub lift_ci95: Option<Interval>,
-    /// Mean return over the horizon after the rows on which the condition held, in percent.
+    /// Mean return over the horizon after the rows on which the condition held, in percent; null if
+    /// there are none.
     pub mean_forward_return_pct: Option<Finite>,
     /// The symbols on which the condition held, in table order.
     pub per_symbol: Vec<SymbolRuleStats>,
@@ -36,15 +40,15 @@ pub struct RuleStats {
 }
 
 /// Figures of the returns that followed a condition on the rows of one symbol.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SymbolRuleStats {
     /// Ticker of the symbol.
     pub symbol: String,
     /// Number of rows on which the condition held; at least one.
     pub support: usize,
-    /// Share of hits among those rows.
+    /// Share of hits among those rows; null without labelled rows.
     pub precision: Option<Finite>,
-    /// Precision divided by the symbol's own base rate.
+    /// Precision divided by the symbol's own base rate; null if the symbol has no hit.
     pub lift: Option<Finite>,
     /// Reason for each null figure, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
@@ -52,7 +56,7 @@ pub struct SymbolRuleStats {
 }
 
 /// The scores of both lists of one side.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SideListStats {
     /// Scores of the stable list.
     pub stable: RuleListStats,
@@ -63,16 +67,16 @@ pub struct SideListStats {
 }
 
 /// The scores of a list, computed over pairs of a rule and a row.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RuleListStats {
     /// Number of rules in the final list.
     pub n_rules: usize,
     /// Stats of every rule in every fold's list, each computed on the validation rows of its fold.
-    /// They measure the procedure that makes the lists.
+    /// They measure the procedure that makes the lists. Null if the list is empty in every fold.
     pub walk_forward: Option<RuleStats>,
-    /// Stats of the final list on the rows that it was mined from.
+    /// Stats of the final list on the rows that it was mined from; null if the list is empty.
     pub in_sample: Option<RuleStats>,
-    /// Stats of the final list in the test period.
+    /// Stats of the final list in the test period; null if the list is empty.
     pub test: Option<RuleStats>,
     /// Reason for each null stat, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
@@ -80,7 +84,7 @@ pub struct RuleListStats {
 }
 
 /// Summary of the run on one fold.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FoldMining {
     /// Number of rules found.
     pub n_rules: usize,

@@ -4,6 +4,7 @@ use oculus_job::code::ErrorCode;
 use oculus_job::error::JobError;
 use oculus_job::progress::Phase;
 use oculus_job::warning::{Warning, WarningCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -22,7 +23,7 @@ use crate::{
 const FALLBACK_BASE_RATE: f64 = 0.3;
 
 /// A label, as results name it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LabelName {
     /// Horizon in sessions.
     pub horizon_days: u32,
@@ -37,7 +38,7 @@ impl From<LabelKey> for LabelName {
 }
 
 /// The outcome of a label in the search.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LabelStatus {
     /// The label was chosen.
@@ -54,16 +55,18 @@ pub enum LabelStatus {
 }
 
 /// A label with its outcome.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LabelRow {
     /// Horizon and threshold of the label.
     #[serde(flatten)]
     pub name: LabelName,
     /// Outcome of the label in the search.
     pub status: LabelStatus,
-    /// Share of positives among the labelled rows before the test period; `None` without such rows.
+    /// Share of positives among the labelled rows before the test period, 0 to 1; null without such
+    /// rows.
     pub base_rate: Option<Finite>,
-    /// The prior's score, if the label was tried.
+    /// Score of the prior: its validation AUC minus the larger of 0.5 and the AUC of the baseline;
+    /// null if the label was not tried.
     pub score: Option<Finite>,
     /// The reason for the outcome.
     pub reason: String,

@@ -1,5 +1,6 @@
 //! Trials, as the result and the progress events show them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -7,7 +8,7 @@ use super::{compare::Excess, fold_fitter::OutOfFold, labels::LabelName};
 use crate::metrics::{Finite, UndefinedError};
 
 /// The subject of a trial.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TrialKind {
     /// The family's prior on one of the labels.
@@ -17,7 +18,7 @@ pub enum TrialKind {
 }
 
 /// A trial in the result.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Trial {
     /// Number of the trial, from 1.
     pub number: usize,
@@ -28,12 +29,12 @@ pub struct Trial {
     pub label: LabelName,
     /// Parameters that differ from the family's defaults.
     pub params: Map<String, Value>,
-    /// Validation AUC: of the validation rows of all folds, with scores in deviations of each fold's
-    /// model.
+    /// Validation AUC: of the validation rows of all folds, with scores in deviations of each
+    /// fold's model; null if the rows have one class, or if the fit failed.
     pub auc: Option<Finite>,
     /// AUC of each fold; null where the fold's validation rows have one class.
     pub fold_aucs: Vec<Option<Finite>>,
-    /// Validation AUC minus the larger of 0.5 and the baseline's.
+    /// Validation AUC minus the larger of 0.5 and the baseline's; null together with `auc`.
     pub score: Option<Finite>,
     /// Reason why the trial has no score.
     #[serde(skip_serializing_if = "Option::is_none")]

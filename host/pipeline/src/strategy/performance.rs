@@ -2,24 +2,27 @@
 //!
 //! In: one return per date, and the round trips. Out: figures, each finite, or null with a reason.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::portfolio::PortfolioRun;
 use crate::metrics::{Finite, Reasons, UndefinedError, sharpe_ratio};
 
 /// Return and risk figures of a series of returns.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReturnFigures {
-    /// Compounded return, in percent.
+    /// Compounded return, in percent; null only if it overflows.
     pub total_return_pct: Option<Finite>,
     /// Constant annual rate that compounds to the total return, in percent; null if the dates cover
     /// less than a year.
     pub annual_return_pct: Option<Finite>,
-    /// Annualised Sharpe ratio without a risk-free rate (Sharpe 1994).
+    /// Annualised Sharpe ratio without a risk-free rate (Sharpe 1994); null if the returns are
+    /// constant.
     pub sharpe: Option<Finite>,
-    /// Annualised Sortino ratio with a target of 0 (Sortino and Price 1994).
+    /// Annualised Sortino ratio with a target of 0 (Sortino and Price 1994); null if no date has a
+    /// loss.
     pub sortino: Option<Finite>,
-    /// Largest fall of the equity from an earlier peak, in percent.
+    /// Largest fall of the equity from an earlier peak, in percent; null only if it overflows.
     pub max_drawdown_pct: Option<Finite>,
     /// Reason for each null figure, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
@@ -27,20 +30,21 @@ pub struct ReturnFigures {
 }
 
 /// Performance of a strategy.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Performance {
     /// Return and risk figures.
     #[serde(flatten)]
     pub figures: ReturnFigures,
     /// Number of round trips.
     pub n_trades: usize,
-    /// Share of round trips with a gain after costs.
+    /// Share of round trips with a gain after costs, 0 to 1; null without round trips.
     pub hit_rate: Option<Finite>,
-    /// Mean gain of a round trip after costs, in percent.
+    /// Mean gain of a round trip after costs, in percent; null without round trips.
     pub mean_trade_pct: Option<Finite>,
-    /// Mean share of the capital that was invested, over the dates.
+    /// Mean share of the capital that was invested, over the dates, 0 to 1; null without dates.
     pub exposure: Option<Finite>,
-    /// Traded value per year in multiples of the capital; a purchase and its sale count separately.
+    /// Traded value per year in multiples of the capital; a purchase and its sale count separately;
+    /// null without dates.
     pub turnover_a_year: Option<Finite>,
 }
 

@@ -1,7 +1,9 @@
 //! The strategy section of the result: the chosen strategy, its performance in both periods, and
 //! all candidates.
 
+use oculus_job::request::operator_schema;
 use oculus_plugin_api::Operator;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -21,19 +23,20 @@ use crate::{
 const NO_TRADE: &str = "the strategy made no round trips";
 
 /// The strategy section of the result.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StrategyReport {
     /// Number of strategies tried.
     pub n_candidates: usize,
     /// Number of strategies with enough round trips in the development period to be chosen.
     pub n_eligible: usize,
-    /// Cost of a fill in hundredths of a percent of the traded value.
+    /// Cost of a fill in hundredths of a percent of the traded value; never null in practice.
     pub cost_bps: Option<Finite>,
-    /// Parameters of the chosen strategy.
+    /// Parameters of the chosen strategy; null if no strategy has enough round trips to be chosen.
     pub parameters: Option<StrategyParameters>,
-    /// Performance of the chosen strategy on the dates that it was chosen on.
+    /// Performance of the chosen strategy on the dates that it was chosen on; null if none was
+    /// chosen.
     pub development: Option<PeriodReport<DevelopmentSignificance>>,
-    /// Performance of the chosen strategy on the untouched test period.
+    /// Performance of the chosen strategy on the untouched test period; null if none was chosen.
     pub test: Option<PeriodReport<TestSignificance>>,
     /// All strategies tried, in order.
     pub candidates: Vec<CandidateRow>,
@@ -43,32 +46,36 @@ pub struct StrategyReport {
 }
 
 /// Parameters of a strategy, complete enough for a person or a program to follow it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StrategyParameters {
     /// Rules that are counted for an entry.
     pub entry_rules: FollowedRules,
     /// Rules that are counted for an exit.
     pub exit_rules: FollowedRules,
-    /// Number of entry rules that must hold at once.
+    /// Number of entry rules that must hold at once; null if the strategy follows no entry rules.
     pub entry_score_threshold: Option<u32>,
-    /// Number of exit rules that must hold at once.
+    /// Number of exit rules that must hold at once; null if the strategy follows no exit rules.
     pub exit_score_threshold: Option<u32>,
-    /// Score of the final model, as `predict` writes it, from which a position may be entered.
+    /// Score of the final model, as `predict` writes it, from which a position may be entered; null
+    /// if the strategy has no such threshold.
     pub probability_threshold: Option<Finite>,
     /// Standardised score from which a position may be entered: in deviations from the mean of the
     /// scores that a model assigns to its own training rows. This threshold is the same for all
-    /// models.
+    /// models. Null if the strategy has no such threshold.
     pub probability_threshold_deviations: Option<Finite>,
-    /// Share of the development period's scores that reach the threshold.
+    /// Share of the development period's scores that reach the threshold, 0 to 1; null if the
+    /// strategy has no such threshold.
     pub probability_share: Option<Finite>,
-    /// Number of symbols that may be entered at one time: the ones with the highest scores. Results
-    /// of earlier versions do not have this field.
+    /// Number of symbols that may be entered at one time: the ones with the highest scores; null if
+    /// the strategy does not rank symbols. Results of earlier versions do not have this field.
     pub best_symbols: Option<usize>,
     /// Number of bars after which a position is closed.
     pub holding_bars: usize,
-    /// Fall below the entry price, in percent, at which a position is sold.
+    /// Fall below the entry price, in percent, at which a position is sold; null if the strategy
+    /// has no stop.
     pub stop_pct: Option<Finite>,
-    /// Rise above the entry price, in percent, at which a position is sold.
+    /// Rise above the entry price, in percent, at which a position is sold; null if the strategy
+    /// has no target.
     pub target_pct: Option<Finite>,
     /// Reason for each null parameter, by field name.
     #[serde(default, skip_serializing_if = "Reasons::is_empty")]
@@ -76,7 +83,7 @@ pub struct StrategyParameters {
 }
 
 /// Source of the rules that a strategy follows on one side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FollowedSource {
     /// The job's own rules.
@@ -100,7 +107,7 @@ impl From<RuleSource> for FollowedSource {
 }
 
 /// The rules that a strategy follows on one side.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FollowedRules {
     /// Source of the rules.
     pub source: FollowedSource,
@@ -109,18 +116,19 @@ pub struct FollowedRules {
 }
 
 /// A condition of a rule, in the form of the job's rules.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FollowedCondition {
     /// Canonical name of the feature.
     pub feature: String,
     /// Comparison operator.
+    #[schemars(schema_with = "operator_schema")]
     pub operator: Operator,
-    /// Value that the feature is compared with.
+    /// Value that the feature is compared with; never null in practice.
     pub threshold: Option<Finite>,
 }
 
 /// Performance of the chosen strategy in a period, with the market for comparison.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PeriodReport<S> {
     /// First date of the period.
     pub from: String,
@@ -142,14 +150,14 @@ pub struct PeriodReport<S> {
 }
 
 /// A strategy that was tried.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CandidateRow {
     /// Short description of the strategy.
     pub strategy: String,
     /// Number of round trips in the development period.
     pub n_trades: usize,
     /// Annualised Sharpe ratio of the excess over holding the market at equal exposure, in the
-    /// development period.
+    /// development period; null if the strategy did not trade.
     pub excess_sharpe: Option<Finite>,
     /// Reason why the Sharpe ratio is null.
     #[serde(skip_serializing_if = "Option::is_none")]

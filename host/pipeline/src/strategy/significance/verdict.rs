@@ -3,6 +3,7 @@
 //! In: the significance of the choice in the development period, and of the performance in the test
 //! period. Out: a [`Verdict`]. Invariant: a missing figure never results in the verdict `edge`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::figures::{CONFIDENCE, DevelopmentSignificance, TestSignificance};
@@ -32,7 +33,7 @@ pub struct VerdictInputs<'a> {
 }
 
 /// The conclusion of a strategy's test.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The conclusion.
     pub verdict: VerdictKind,
@@ -41,7 +42,7 @@ pub struct Verdict {
 }
 
 /// The possible conclusions of a strategy's test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VerdictKind {
     /// The strategy has a significant gain in the test period, with enough trades and without signs
