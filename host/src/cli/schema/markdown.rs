@@ -121,7 +121,7 @@ impl<'a> Page<'a> {
         let absent = if *is_required { "" } else { "; may be absent" };
         let kind = format!("{}{null}{absent}", self.kind(path, &shape));
         let target = self.schemas.resolve(schema).1;
-        let meaning = if description(schema).is_empty() { description(target) } else { description(schema) };
+        let meaning = one_line(if description(schema).is_empty() { description(target) } else { description(schema) });
         let only =
             if conditions.is_empty() { String::new() } else { format!(" Only if {}.", conditions.join(" and ")) };
         let found = match shape {
