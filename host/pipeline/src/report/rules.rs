@@ -139,7 +139,7 @@ pub enum RuleOrigin {
     Mined {
         /// The lists that contain the rule.
         lists: Vec<RuleListName>,
-        /// Share of the extractor's resamples that contain the rule.
+        /// Share of the extractor's resamples that contain the rule; null if it reports none.
         stability: Option<Finite>,
         /// Number of folds that found the rule, such as `2 of 3`.
         folds_found: String,
