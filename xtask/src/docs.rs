@@ -23,9 +23,8 @@ pub(crate) fn write() -> Result<()> {
     diagrams::draw()?;
     // The page of parameters contains the manifests of the built plugins.
     plugins::publish(&[])?;
-    let host = cargo::build_dir()?.join("oculus-host");
     let program = cargo::build_dir()?.join("oculus-host");
-    let host = |arguments: &[&str]| host(&program, arguments);
+    let host = |arguments: &[&str]| output_of(&program, arguments);
     let families = host(&["plugin", "list", "--markdown", "--plugins", &root().join("plugins").to_string_lossy()])?;
     write_page("parameters.md", &[families])?;
     write_page("features.md", &[host(&["features", "list", "--markdown"])?])?;
@@ -43,7 +42,7 @@ pub(crate) fn write() -> Result<()> {
 }
 
 /// Returns the output of a command of the built program.
-fn host(program: &Path, arguments: &[&str]) -> Result<String> {
+fn output_of(program: &Path, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new(program);
     output(command.args(arguments)).with_context(|| format!("{command:?} failed"))
 }

@@ -12,6 +12,7 @@ use std::ops::Range;
 use oculus_job::request::Job;
 use oculus_job::submission::{Submission, SubmissionHistory};
 use oculus_job::warning::{Warning, WarningCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::date::iso_date;
@@ -26,15 +27,16 @@ mod tests;
 const MANY_SUBMISSIONS: usize = 10;
 
 /// The designs that were tested on the test period of a job, and the corrected significance.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Submissions {
     /// Number of different designs that were tested on this test period so far, including this one;
     /// null if the ledger cannot be read.
     pub n: Option<usize>,
-    /// Start of the first of these jobs in UTC, such as `2024-01-15T10:30:00`.
+    /// Start of the first of these jobs in UTC, such as `2024-01-15T10:30:00`; null together with
+    /// `n`.
     pub first: Option<String>,
     /// Rank of this design by its AUC in the test period; 1 is the highest. Equal AUCs share the
-    /// better rank.
+    /// better rank. Null together with `n`, or without an AUC.
     pub rank: Option<usize>,
     /// Probability that the best of `n` designs reaches the AUC of this one by chance: `1 − (1 −
     /// auc_p)ⁿ`, the correction of Šidák for independent designs.

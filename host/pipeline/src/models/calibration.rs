@@ -6,6 +6,7 @@
 //! Support Vector Machines*, 1999). Its slope is between 0 and 1 per deviation: out-of-fold scores
 //! that rank the wrong way carry no information, and with slope 0 the probability is the base rate.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::{Finite, ScoreScale, UndefinedError};
@@ -115,7 +116,7 @@ fn sigmoid(z: f64) -> f64 {
 }
 
 /// Rows of similar probability, and how often their label was 1.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReliabilityBin {
     /// Number of rows.
     pub n_rows: usize,
