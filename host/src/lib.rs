@@ -8,6 +8,7 @@ mod artifacts;
 mod charts;
 pub mod cli;
 pub mod config;
+mod eta;
 mod logging;
 mod runner;
 mod submission_files;

@@ -13,6 +13,7 @@ mod sessions;
 pub(crate) mod spec;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use oculus_job::code::ErrorCode;
 use oculus_job::error::{JobError, JobErrorKind};
@@ -21,15 +22,18 @@ use oculus_job::request::Job;
 use oculus_job::result::FailedResult;
 use oculus_job::submission::Submission;
 use oculus_pipeline::report::Report;
+use oculus_pipeline::work::WorkUpdate;
 use oculus_pipeline::{self as pipeline, PipelineInputs};
 use oculus_plugin_host::health::{HealthRecord, PluginHealth};
 use oculus_plugin_host::selection::{self, Selection};
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use self::run_block::{Clock, run_block};
 use self::sessions::SessionOpener;
 use self::spec::JobSpec;
 use crate::artifacts::{self, AttemptFolder, Contents};
+use crate::eta::{Estimator, JobShape, SpeedHistory};
 
 pub(crate) use self::payload::parse_job;
 pub(crate) use self::plugin_log::plugin_log;
@@ -50,29 +54,50 @@ pub(crate) struct JobOutcome {
 /// Runs a job and reports its progress.
 pub(crate) fn run(spec: &JobSpec, on_progress: &(dyn Fn(Progress) + Sync)) -> JobOutcome {
     let clock = Clock::start();
-    let timed = |progress: Progress| {
-        clock.record_phase(progress.phase);
-        on_progress(progress);
-    };
     let job = match payload::read_job(spec) {
         Ok(job) => job,
         Err(failure) => return failed(&failure, &spec.build_id, None),
     };
+    let history = SpeedHistory::read(&spec.resources.speeds);
+    let estimator = Mutex::new(Estimator::new(JobShape::from_job(&job), history, clock.started()));
+    let reporter = Reporter { clock: &clock, estimator: &estimator, on_progress };
     // All plugin sessions share this record. It is part of the outcome even if the job fails,
     // because a crash of a generation must always be counted.
     let record = Arc::default();
-    let run = JobRun { spec, record: &record, started_at: clock.started_at(), on_progress: &timed };
+    let run = JobRun { spec, record: &record, started_at: clock.started_at(), reporter: &reporter };
     let outcome = match run.train(&job) {
         Ok((mut report, contents, submission)) => {
             // The run block is complete before the artifact is written, because the artifact
             // contains the report.
             report.run = run_block(spec, &clock, &report);
             write_artifact(&mut report, &contents, spec);
+            estimator.into_inner().store(&spec.resources.speeds, Instant::now());
             succeeded(report, submission)
         }
         Err(failure) => failed(&failure, &job.build_id, Some(job.design_config())),
     };
     JobOutcome { plugins: record.all(), ..outcome }
+}
+
+/// Adds times to the progress of a job: records when a phase starts, and estimates the end.
+struct Reporter<'a> {
+    clock: &'a Clock,
+    estimator: &'a Mutex<Estimator>,
+    on_progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+impl Reporter<'_> {
+    /// Forwards progress with its percentage and, if it is known, the remaining time.
+    fn report(&self, mut progress: Progress) {
+        self.clock.record_phase(progress.phase);
+        self.estimator.lock().estimate(Instant::now()).add_to(&mut progress);
+        (self.on_progress)(progress);
+    }
+
+    /// Records work that is planned or done.
+    fn update(&self, update: &WorkUpdate) {
+        self.estimator.lock().update(update, Instant::now());
+    }
 }
 
 /// The surroundings of a job's pipeline.
@@ -81,7 +106,7 @@ struct JobRun<'a> {
     record: &'a Arc<HealthRecord>,
     /// The start in UTC.
     started_at: &'a str,
-    on_progress: &'a (dyn Fn(Progress) + Sync),
+    reporter: &'a Reporter<'a>,
 }
 
 impl JobRun<'_> {
@@ -107,7 +132,8 @@ impl JobRun<'_> {
             n_families_at_once: capacity::n_parallel_families(resources),
             history: &self.spec.history,
             started_at: self.started_at,
-            on_progress: self.on_progress,
+            on_work: &|update| self.reporter.update(update),
+            on_progress: &|progress| self.reporter.report(progress),
         };
         pipeline::run(job, &inputs)
     }

@@ -17,7 +17,10 @@ use oculus_job::warning::{Warning, WarningCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::{chance::ChanceAuc, surrogates::SurrogateMarkets};
+pub(crate) use self::{
+    chance::{ChanceAuc, n_chance_rows},
+    surrogates::{N_SURROGATES, SurrogateMarkets},
+};
 use super::{
     bars::Market,
     fitter::FitError,

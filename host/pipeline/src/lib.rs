@@ -28,5 +28,6 @@ mod search;
 mod splits;
 pub mod strategy;
 pub mod submissions;
+pub mod work;
 
 pub use self::run::{ArtifactInputs, OpenPlugins, PipelineInputs, PipelineOutput, StartedPlugins, run};

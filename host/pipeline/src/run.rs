@@ -25,6 +25,7 @@ use crate::search::{self, Family, SearchContext, SearchResult};
 use crate::splits::{Partition, Splits};
 use crate::strategy::{self, EquityCurve, OptimizedStrategy, StrategyInputs};
 use crate::submissions::{Submissions, TestFigures, TestPeriodUse};
+use crate::work::{StepKind, WorkFn, WorkInputs};
 
 /// Starts the plugins of a job on a feature table.
 pub type OpenPlugins<'a, 'p> = dyn Fn(&FeatureTable) -> Result<StartedPlugins<'p>, JobError> + 'a;
@@ -49,6 +50,8 @@ pub struct PipelineInputs<'a> {
     pub history: &'a SubmissionHistory,
     /// Start of the job in UTC, such as `2024-01-15T10:30:00`.
     pub started_at: &'a str,
+    /// Receives the work of the job: the plan, and what is done of it.
+    pub on_work: &'a WorkFn<'a>,
     /// Receives the progress of the job.
     pub on_progress: &'a (dyn Fn(Progress) + Sync),
 }
@@ -105,22 +108,38 @@ struct Prepared {
 /// # Errors
 /// Returns the failure of the first stage that cannot continue.
 pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<PipelineOutput, JobError> {
-    let progress = JobProgress::new(inputs.participants.fitted().count(), inputs.on_progress);
+    let progress = JobProgress::new(inputs.on_progress, inputs.on_work);
 
     let prepared = prepare(job, inputs, &progress)?;
     let opened = (inputs.open)(&prepared.table)?;
     let families = families(inputs.participants, &opened.fitters)?;
     let context = prepared.search_context(job, inputs.n_parallel);
 
-    progress.enter(Phase::ConfigSearch, "searching for a label and a configuration");
     let n_trials = job.design.n_iter_search as usize;
-    let outcome = search::run(&context, &families.lead, n_trials, &|event| progress.report_trial(&event))?;
+    let extractor_id = inputs.participants.extractor.as_ref().map_or("", |extractor| extractor.id.as_str());
+    let work = WorkInputs {
+        context: &context,
+        families: &families,
+        n_families_at_once: inputs.n_families_at_once,
+        extractor: extractor_id,
+        n_trials,
+        n_strategy_trials: job.design.strategy_trials as usize,
+        has_windows: inputs.lookback_rows > 0,
+    };
+    progress.plan(work.plan());
+    let lead = families.lead.fitter.manifest().id.as_str();
+
+    progress.start_step(StepKind::Search, lead);
+    progress.enter(Phase::ConfigSearch, "searching for a label and a configuration");
+    let outcome = search::run(&context, &families.lead, n_trials, &|event| progress.report_trial(lead, &event))?;
 
     progress.enter(Phase::Training, "fitting the families");
     // Each family runs in its own process, so both the cores and the available memory limit how
     // many run in parallel.
     let families_at_once = SearchContext { n_parallel: inputs.n_families_at_once, ..context };
     let mut training = models::run(&families_at_once, &outcome, &families, &|fit| progress.report_fit(fit))?;
+    let winner = training.winning_model().plugin.clone();
+    progress.plan(vec![work.plan_chance(outcome.label_idx, &winner)]);
     let canary_inputs = CanaryInputs {
         job,
         market: &prepared.market,
@@ -132,20 +151,25 @@ pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<PipelineOutput, Job
         training: &training,
         warm_up_bars: prepared.features.warm_up_bars,
     };
-    let canaries = canaries::run(&canary_inputs, &|n_done, n_all| progress.report_surrogates(n_done, n_all))?;
-    let chance = canaries::chance_auc(&canary_inputs)?;
+    progress.start_step(StepKind::Surrogates, lead);
+    let canaries = canaries::run(&canary_inputs, &|n_done, n_all| progress.report_surrogates(lead, n_done, n_all))?;
+    let chance = progress.step(StepKind::Chance, &winner, || canaries::chance_auc(&canary_inputs))?;
     training.compare_with_chance(chance);
 
     progress.enter(Phase::RuleExtraction, "mining and scoring rules");
     let extractor = extractor(inputs.participants, &opened);
     let requested = prepared.requested_rules(job);
-    let rules = rules::find(&RuleContext { search_context: &context, search: &outcome, extractor, requested })?;
+    let rule_context = RuleContext { search_context: &context, search: &outcome, extractor, requested };
+    let rules = progress.step(StepKind::Rules, extractor_id, || rules::find(&rule_context))?;
 
     progress.enter(Phase::StrategyOptimization, "searching for a strategy");
     let test_use = TestPeriodUse::new(inputs.history, job, &prepared.partition.test, inputs.started_at);
     let n_submissions = test_use.n_designs();
-    let optimized = prepared.optimize_strategy(job, inputs.n_parallel, n_submissions, &outcome, &training, &rules);
+    let optimize = || prepared.optimize_strategy(job, inputs.n_parallel, n_submissions, &outcome, &training, &rules);
+    let optimized = progress.step(StepKind::Strategy, "", optimize);
     let (submissions, submission) = test_use.conclude(TestFigures::new(&training.test, &optimized.report));
+
+    progress.start_step(StepKind::Report, "");
 
     progress.finish();
     let stage_results = StageResults { outcome, training, canaries, rules, optimized, submissions };

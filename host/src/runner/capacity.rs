@@ -50,6 +50,7 @@ mod tests {
             gpu_enabled: false,
             gpu_lock: "/".into(),
             limits: Limits { memory_bytes: u64::MAX, silence: std::time::Duration::MAX },
+            speeds: "/".into(),
             worker: String::new(),
         };
         assert_eq!(n_families_within_memory(Some(1 << 40), &resources(64, 1 << 40)), 1);

@@ -81,6 +81,7 @@ mod tests {
             gpu_enabled: false,
             gpu_lock: "/".into(),
             limits: Limits { memory_bytes: u64::MAX, silence: std::time::Duration::MAX },
+            speeds: "/".into(),
             worker: "w".into(),
         };
         let spec = JobSpec {

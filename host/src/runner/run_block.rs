@@ -60,6 +60,11 @@ impl Clock {
         &self.started_at
     }
 
+    /// Returns the start of the job.
+    pub(super) fn started(&self) -> Instant {
+        self.started
+    }
+
     /// Records that the job is in `phase`.
     pub(super) fn record_phase(&self, phase: Phase) {
         let mut entered = self.entered.lock();

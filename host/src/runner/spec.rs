@@ -57,6 +57,8 @@ pub(crate) struct JobResources {
     pub gpu_lock: PathBuf,
     /// The limits of each plugin process.
     pub limits: Limits,
+    /// The file with the measured speeds of this machine.
+    pub speeds: PathBuf,
     /// The id of the worker, for the `run` block.
     pub worker: String,
 }
@@ -85,6 +87,7 @@ impl JobResources {
             gpu_enabled: jobs.gpu_enabled,
             gpu_lock: gpu::default_lock_path(),
             limits: jobs.plugins.limits,
+            speeds: jobs.plugins.state_dir.join("speeds.json"),
             worker: worker.to_owned(),
         })
     }

@@ -14,11 +14,12 @@ use super::context::{LONGEST_PAUSE, WorkerContext};
 use super::entry::EntryError;
 use super::intake::{Admission, AdmittedJob, admit};
 use super::lease::Lease;
-use super::progress::{EventPacer, EventStamper, ProgressPublisher, tenths};
+use super::progress::{EventPacer, EventStamper, ProgressPublisher};
 use super::queue::Queue;
 use super::shutdown::{ShutdownPhase, reached};
 use super::submit::submit;
 use super::supervisor::Supervisor;
+use crate::eta::tenths;
 
 /// Runs the job of a claim and submits its outcome, unless the claim is lost.
 pub(super) async fn run(worker: Arc<WorkerContext>, queue: Queue, claim: Claim) {

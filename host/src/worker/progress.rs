@@ -4,11 +4,10 @@
 //! progress channel, at most five per second in addition to the first and the last of each phase.
 //! Invariant: `percent` never decreases within an attempt.
 
-mod eta;
 mod event;
 mod pace;
 mod publish;
 
-pub(super) use event::{EventStamper, tenths};
+pub(super) use event::EventStamper;
 pub(super) use pace::EventPacer;
 pub(super) use publish::ProgressPublisher;

@@ -16,6 +16,7 @@ use super::ledger::Ledger;
 use super::queue::LeaseStatus;
 use super::shutdown::{ShutdownPhase, reached};
 use crate::artifacts::ArtifactsLocation;
+use crate::eta::{JobShape, SpeedHistory, tenths};
 use crate::runner;
 use crate::runner::spec::{JobEvent, JobResources, JobSpec};
 
@@ -52,7 +53,7 @@ impl<'a> Supervisor<'a> {
             Ok(spec) => spec,
             Err(failure) => return AttemptOutcome::Stopped(failure),
         };
-        self.report(first_progress(&self.worker.worker_id, job));
+        self.report(first_progress(&self.worker.worker_id, job, eta_s(&spec)));
         // A job that cannot be parsed is refused by its process, so it has no ledger.
         let ledger = runner::parse_job(&job.payload, &job.build_id).map(|job| Ledger::new(&job));
         if let Some(ledger) = &ledger {
@@ -145,13 +146,20 @@ impl<'a> Supervisor<'a> {
     }
 }
 
+/// Returns the expected seconds of a job that has not started, or `None` if no similar job has run
+/// on this machine.
+fn eta_s(spec: &JobSpec) -> Option<f64> {
+    JobShape::from_payload(&spec.payload)?.forecast_s(&SpeedHistory::read(&spec.resources.speeds))
+}
+
 /// Returns the first progress of an attempt: the worker has claimed the job.
-fn first_progress(worker_id: &str, job: &AdmittedJob) -> Progress {
+fn first_progress(worker_id: &str, job: &AdmittedJob, eta_s: Option<f64>) -> Progress {
     let details = serde_json::json!({
         "message": format!("claimed by worker {worker_id}"),
         "attempt": job.attempt,
         "queue_length": job.queue_length,
         "percent": 0,
+        "eta_s": eta_s.map(tenths),
     });
     let details = details.as_object().cloned().unwrap_or_default();
     Progress { phase: Phase::Queued, status: Status::InProgress, details }

@@ -71,6 +71,20 @@ fn chance(real: f64, aucs: Vec<f64>) -> Result<ChanceAuc, UndefinedError> {
     Ok(ChanceAuc { chance95: interval(aucs)?, p })
 }
 
+/// Returns the number of surrogate markets.
+///
+/// * `n_test`: the number of test rows.
+/// * `has_windows`: true if a family reads a window per row.
+fn n_surrogates(n_test: usize, has_windows: bool) -> usize {
+    let max_rows = if has_windows { MAX_WINDOWS } else { MAX_ROWS };
+    (max_rows / n_test.max(1)).clamp(MIN_SURROGATES, N_SURROGATES)
+}
+
+/// Returns the number of rows of all surrogate markets that the model scores, see [`n_surrogates`].
+pub(crate) fn n_chance_rows(n_test: usize, has_windows: bool) -> usize {
+    n_surrogates(n_test, has_windows) * n_test
+}
+
 fn surrogate_aucs(inputs: &CanaryInputs<'_, '_>, model: &FinalModel) -> Result<Vec<f64>, SurrogateError> {
     let context = inputs.context;
     let label_idx = inputs.search.label_idx;
@@ -86,9 +100,7 @@ fn surrogate_aucs(inputs: &CanaryInputs<'_, '_>, model: &FinalModel) -> Result<V
         seed: context.seed,
         n_parallel: context.n_parallel,
     };
-    let n_test = context.splits[label_idx].test_rows.len().max(1);
-    let max_rows = if partition.span.lookback_rows > 0 { MAX_WINDOWS } else { MAX_ROWS };
-    let n_surrogates = (max_rows / n_test).clamp(MIN_SURROGATES, N_SURROGATES);
+    let n_surrogates = n_surrogates(context.splits[label_idx].test_rows.len(), partition.span.lookback_rows > 0);
     let numbers: Vec<usize> = (0..n_surrogates).collect();
     let setting = setting(model.device.as_deref().unwrap_or("cpu"), context.seed);
     let mut aucs = Vec::with_capacity(n_surrogates);

@@ -25,7 +25,7 @@ use crate::{
 
 /// Number of surrogates. With the real score there are twenty scores, so rank 1 has a p-value of
 /// 5 %.
-const N_SURROGATES: usize = 19;
+pub(crate) const N_SURROGATES: usize = 19;
 
 /// Comparison of the real market with surrogate markets.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

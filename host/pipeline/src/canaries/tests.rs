@@ -5,6 +5,7 @@ use oculus_job::error::JobErrorKind;
 use oculus_job::request::Timeframe;
 use oculus_job::submission::SubmissionHistory;
 use oculus_plugin_api::{Manifest, Setting, code};
+use parking_lot::Mutex;
 use serde_json::json;
 
 use super::{surrogate_market::surrogate, surrogates::read};
@@ -17,6 +18,7 @@ use crate::{
     participants::{Participant, Participants},
     report::Report,
     search::tests::panel::no_params,
+    work::{PlannedStep, WorkFn, WorkUpdate},
 };
 
 use super::*;
@@ -117,6 +119,11 @@ type Fault = fn(&FitRequest<'_>) -> Option<FitError>;
 
 /// Runs a whole job on generated bars. `fault` applies to fits on surrogate markets only.
 fn run_job(bars: &Generated, fault: Fault) -> Result<Report, JobError> {
+    run_job_with(bars, fault, &|_| {})
+}
+
+/// Runs a whole job, and reports its work.
+fn run_job_with(bars: &Generated, fault: Fault, on_work: &WorkFn<'_>) -> Result<Report, JobError> {
     let payload = json!({
         "build_id": "surrogates", "symbols": ["AAA", "BBB"],
         "design": {
@@ -153,6 +160,7 @@ fn run_job(bars: &Generated, fault: Fault) -> Result<Report, JobError> {
         n_families_at_once: 1,
         history: &SubmissionHistory::Known(Vec::new()),
         started_at: "2026-01-02T03:04:05",
+        on_work,
         on_progress: &|_| {},
     };
     crate::run(&Job::from_value(&payload).unwrap(), &inputs).map(|output| output.report)
@@ -165,6 +173,33 @@ fn surrogates_of(bars: &Generated) -> SurrogateMarkets {
 fn warning_codes(surrogate_markets: SurrogateMarkets) -> Vec<&'static str> {
     let canaries = Canaries { surrogate_markets, ..Canaries::default() };
     canaries.warnings().into_iter().map(|warning| warning.code.as_str()).collect()
+}
+
+#[test]
+fn every_planned_step_of_a_job_starts_and_ends_in_the_order_of_the_plan() {
+    let updates = Mutex::new(Vec::new());
+    let on_work = |update: &WorkUpdate| updates.lock().push(update.clone());
+    run_job_with(&Generated { seed: 1, reversal: 0.5 }, |_| None, &on_work).unwrap();
+    let updates = updates.into_inner();
+    let planned = |update: &WorkUpdate| match update {
+        WorkUpdate::Planned(steps) => Some(steps.clone()),
+        _ => None,
+    };
+    let planned: Vec<PlannedStep> = updates.iter().find_map(planned).unwrap();
+    assert!(planned.iter().all(|planned| planned.units >= 1.0 && planned.n_parallel == 1), "{planned:?}");
+    let with_fraction = |end: f64| {
+        let of_step = move |update: &WorkUpdate| match update {
+            WorkUpdate::Progressed { step, fraction } if *fraction == end => Some(step.clone()),
+            _ => None,
+        };
+        let mut steps: Vec<_> = updates.iter().filter_map(of_step).collect();
+        steps.dedup();
+        steps
+    };
+    let steps: Vec<_> = planned.into_iter().map(|planned| planned.step).collect();
+    assert_eq!(with_fraction(0.0), steps);
+    // The host ends the last step, because it writes the artifacts.
+    assert_eq!(with_fraction(1.0), steps[..steps.len() - 1]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Turns the progress of a job process into an event: adds the job id, the time, the percentage and
-//! the ETA.
+//! Turns the progress of a job process into an event: adds the job id, the time, and the seconds
+//! since the start.
 //!
 //! Invariant: `percent` never decreases within an attempt.
 
@@ -8,7 +8,7 @@ use std::time::Instant;
 use oculus_job::progress::{Event, Phase, Progress, Status};
 use serde_json::{Map, Value};
 
-use super::eta::eta_s;
+use crate::eta::tenths;
 
 /// Creates the events of one attempt.
 pub(crate) struct EventStamper {
@@ -47,12 +47,6 @@ impl EventStamper {
         event.details = progress.details;
         event.details.insert("percent".to_owned(), self.percent.into());
         event.details.insert("elapsed_s".to_owned(), tenths(elapsed_s).into());
-        if progress.status == Status::InProgress {
-            let family_eta_s = number(&event.details, "family_eta_s");
-            if let Some(eta_s) = eta_s(self.percent, elapsed_s, family_eta_s) {
-                event.details.insert("eta_s".to_owned(), tenths(eta_s).into());
-            }
-        }
         event
     }
 
@@ -71,11 +65,6 @@ fn number(details: &Map<String, Value>, field: &str) -> Option<f64> {
     details.get(field).and_then(Value::as_f64)
 }
 
-/// Returns a time rounded to tenths of a second.
-pub(crate) fn tenths(seconds: f64) -> f64 {
-    (seconds * 10.0).round() / 10.0
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -83,17 +72,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_has_percent_elapsed_time_and_an_eta_until_its_phase_completes() {
+    fn an_event_has_the_percentage_and_the_eta_of_the_job_and_the_elapsed_time() {
         let started = Instant::now();
         let mut stamper = EventStamper::new("job", started);
-        let mut details_of = |status| {
-            let details = Map::from_iter([("percent".to_owned(), 25.into())]);
-            let progress = Progress { phase: Phase::Training, status, details };
-            stamper.stamp(progress, started + Duration::from_secs(10)).details
-        };
-        let running = details_of(Status::InProgress);
+        let details = Map::from_iter([("percent".to_owned(), 25.into()), ("eta_s".to_owned(), 30.into())]);
+        let progress = Progress { phase: Phase::Training, status: Status::InProgress, details };
+        let running = stamper.stamp(progress, started + Duration::from_secs(10)).details;
         let numbers = ["percent", "elapsed_s", "eta_s"].map(|field| number(&running, field));
         assert_eq!(numbers, [Some(25.0), Some(10.0), Some(30.0)]);
-        assert_eq!(number(&details_of(Status::Completed), "eta_s"), None);
     }
 }

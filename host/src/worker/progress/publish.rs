@@ -8,8 +8,9 @@ use oculus_job::progress::{Event, Phase, Progress, channel};
 use redis::cmd;
 use tokio::sync::mpsc;
 
-use super::event::{EventStamper, tenths};
+use super::event::EventStamper;
 use super::pace::EventPacer;
+use crate::eta::tenths;
 use crate::worker::lease::Freshness;
 use crate::worker::redis_client::RedisClient;
 use crate::worker::status::WorkerStatus;

@@ -1,0 +1,146 @@
+//! The time of one step of a job: its forecast, and its progress so far.
+
+use std::time::{Duration, Instant};
+
+use oculus_pipeline::work::{PlannedStep, Step};
+
+use super::history::{Measurement, SpeedHistory};
+
+/// The largest share of a running step that is taken as done. The share at which early stopping
+/// ends a fit varies, so a fit that passes its expected end still needs some time.
+const MAX_RUNNING_SHARE: f64 = 0.95;
+
+/// Seconds of a step whose work was never measured on any machine.
+const UNKNOWN_STEP_S: f64 = 1.0;
+
+/// The state of one step.
+#[derive(Clone, Debug)]
+pub(super) struct StepTimer {
+    planned: PlannedStep,
+    /// Forecast of the seconds of the whole step.
+    pub(super) forecast_s: f64,
+    /// True if the forecast is based on measurements of this machine.
+    pub(super) is_measured: bool,
+    /// Expected share at which the step ends; less than 1 if its fits stop early.
+    end_share: f64,
+    /// Largest reported share below 1.
+    share: f64,
+    started: Option<Instant>,
+    /// Time of the latest report.
+    reported: Option<Instant>,
+    ended: Option<Instant>,
+}
+
+impl StepTimer {
+    /// Returns the timer of a step that has not started.
+    pub(super) fn new(planned: PlannedStep, history: &SpeedHistory, initial: &SpeedHistory) -> Self {
+        let Step { kind, plugin } = &planned.step;
+        let work = work_name(&planned.step);
+        let measured = history.forecast(&work, planned.units);
+        // A family that no machine has measured yet is treated like the mean family.
+        let of_kind = || initial.forecast(kind.name(), planned.units).filter(|_| !plugin.is_empty());
+        let forecast_s =
+            measured.or_else(|| initial.forecast(&work, planned.units)).or_else(of_kind).unwrap_or(UNKNOWN_STEP_S);
+        let end_work = end_share_name(&planned.step);
+        let end_share = history.forecast(&end_work, 1.0).or_else(|| initial.forecast(&end_work, 1.0)).unwrap_or(1.0);
+        Self {
+            planned,
+            forecast_s,
+            is_measured: measured.is_some(),
+            end_share: end_share.clamp(0.01, 1.0),
+            share: 0.0,
+            started: None,
+            reported: None,
+            ended: None,
+        }
+    }
+
+    /// Returns the step.
+    pub(super) fn step(&self) -> &Step {
+        &self.planned.step
+    }
+
+    /// Returns the number of steps that run in parallel.
+    pub(super) fn n_parallel(&self) -> usize {
+        self.planned.n_parallel.max(1)
+    }
+
+    /// Records that the share `fraction` of the step is done at the time `now`.
+    pub(super) fn report(&mut self, fraction: f64, now: Instant) {
+        self.started.get_or_insert(now);
+        self.reported = Some(now);
+        // A family may report the end of its preparation before its fit, so the end can be undone.
+        self.ended = (fraction >= 1.0).then_some(now);
+        if fraction < 1.0 {
+            // A fit starts at 0 again if its plugin process was restarted.
+            self.share = self.share.max(fraction);
+        }
+    }
+
+    /// Ends the step, if it has started.
+    pub(super) fn end(&mut self, now: Instant) {
+        if self.started.is_some() {
+            self.ended.get_or_insert(now);
+        }
+    }
+
+    /// Returns whether the step has started.
+    pub(super) fn has_started(&self) -> bool {
+        self.started.is_some()
+    }
+
+    /// Returns whether the step has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// Returns the seconds that the step needed up to its latest report.
+    pub(super) fn elapsed_s(&self) -> f64 {
+        let last = self.ended.or(self.reported);
+        self.started.zip(last).map_or(0.0, |(started, last)| seconds(last - started))
+    }
+
+    /// Returns the share of the forecast that was done at the latest report.
+    pub(super) fn done_share(&self) -> f64 {
+        match self.ended {
+            Some(_) => 1.0,
+            None => (self.share / self.end_share).min(MAX_RUNNING_SHARE),
+        }
+    }
+
+    /// Returns the seconds that the step still needs.
+    ///
+    /// * `ratio`: measured seconds of this step divided by their forecast.
+    pub(super) fn remaining_s(&self, ratio: f64, now: Instant) -> f64 {
+        let at_report = self.forecast_s * (1.0 - self.done_share()) * ratio;
+        let since = self.reported.map_or(0.0, |reported| seconds(now.saturating_duration_since(reported)));
+        // A report that is late does not mean that nothing is left.
+        (at_report - since).max(at_report * (1.0 - MAX_RUNNING_SHARE))
+    }
+
+    /// Returns the measurements of a step that has ended.
+    pub(super) fn measurements(&self) -> Vec<Measurement> {
+        if self.ended.is_none() {
+            return Vec::new();
+        }
+        let Self { planned: PlannedStep { step, units, .. }, share, .. } = self;
+        let time = Measurement { work: work_name(step), units: *units, amount: self.elapsed_s() };
+        // A step that reported no share has no end that could be learned.
+        let end = (*share > 0.0).then(|| Measurement { work: end_share_name(step), units: 1.0, amount: *share });
+        [time].into_iter().chain(end).collect()
+    }
+}
+
+fn work_name(step: &Step) -> String {
+    let Step { kind, plugin } = step;
+    if plugin.is_empty() { kind.name().to_owned() } else { format!("{}/{plugin}", kind.name()) }
+}
+
+fn end_share_name(step: &Step) -> String {
+    format!("end of {}", work_name(step))
+}
+
+/// Returns a duration in seconds.
+pub(super) fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
+}
