@@ -164,7 +164,7 @@ mod tests {
         };
         serde_json::from_value(json!({
             "n_candidates": 128, "n_eligible": 100, "cost_bps": 5.0, "candidates": [], "parameters": parameters,
-            "development": period("2021-01-04", 2.5, traded(40, 0.625), json!({})),
+            "development": period("2021-01-04", 2.5, traded(40, 0.63), json!({})),
             "test": period("2024-01-02", 1.5, traded(12, 0.583), json!({ "n_dates": 100, "n_round_trips": 12 })),
         }))
         .unwrap()
