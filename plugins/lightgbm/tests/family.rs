@@ -171,9 +171,11 @@ fn early_stopping_keeps_at_least_25_rounds() {
     let mut data = Data::planted(600, 6);
     let mut noise = Noise::new(99);
     data.label.iter_mut().for_each(|label| *label = f32::from(noise.unit_f32() > 0.6));
+    let frame = data.frame();
+    let (train_rows, tune_rows) = (rows(0, 400), rows(400, 600));
+    let prepared = harness().prepare(&frame, &train_rows).unwrap();
     let rounds = |params: &str| {
-        let prepared = harness().prepare(&data.frame(), &rows(0, 400)).unwrap();
-        let task = data.task(&rows(0, 400), &rows(400, 600));
+        let task = data.task(&train_rows, &tune_rows);
         prepared.fit(&task, params, &Listener::default()).unwrap().summary().unwrap().rounds
     };
     assert_eq!(rounds(r#"{"early_stopping_round": 5}"#), Some(25));
