@@ -155,7 +155,7 @@ fn number(text: &str) -> f64 {
 
 /// Computes the area under the ROC curve as the share of pairs in the right order.
 fn auc(rows: impl Iterator<Item = (f64, bool)>) -> f64 {
-    let (hits, misses): (Vec<(f64, bool)>, Vec<(f64, bool)>) = rows.partition(|(_, is_hit)| *is_hit);
+    let (hits, misses): (Vec<_>, Vec<_>) = rows.partition(|(_, is_hit)| *is_hit);
     let points = |hit: f64, miss: f64| if hit > miss { 1.0 } else { f64::from(u8::from(hit == miss)) / 2.0 };
     let sum: f64 = hits.iter().map(|hit| misses.iter().map(|miss| points(hit.0, miss.0)).sum::<f64>()).sum();
     sum / (hits.len() * misses.len()) as f64

@@ -67,6 +67,9 @@ pub struct PlannedStep {
     pub units: f64,
     /// Number of steps of this kind that run in parallel, at least 1.
     pub n_parallel: usize,
+    /// Number of fits with early stopping whose mean share the step reports, at least 1. Fit `k`, from
+    /// 1, has `k` times the rows of the first fit.
+    pub n_folds: usize,
 }
 
 /// A report about the work of a job.
@@ -85,8 +88,8 @@ pub enum WorkUpdate {
     Progressed {
         /// The step.
         step: Step,
-        /// Share of the step that is done, 0 to 1. A step starts with 0 and ends with 1. A fit that
-        /// stops early ends from a lower share.
+        /// Share of the step that is done, 0 to 1. A step starts with 0 and ends with 1. Fits
+        /// that stop early jump to their end.
         fraction: f64,
     },
 }
@@ -114,8 +117,8 @@ impl WorkInputs<'_> {
     /// Plans all steps after the features.
     pub(crate) fn plan(&self) -> Vec<PlannedStep> {
         let n_rows = self.context.table.n_rows() as f64;
-        let n_fold_rows =
-            n_rows * self.context.splits.iter().map(|splits| splits.folds.len()).max().unwrap_or(0) as f64;
+        let n_folds = self.context.splits.iter().map(|splits| splits.folds.len()).max().unwrap_or(0);
+        let n_fold_rows = n_rows * n_folds as f64;
         let lead = self.families.lead.fitter.manifest();
         let others = self.families.others.iter().filter_map(|candidate| match candidate {
             FamilyCandidate::Ready(family) => Some(family),
@@ -124,7 +127,7 @@ impl WorkInputs<'_> {
         let others: Vec<&Family<'_>> = others.chain(&self.families.baseline).collect();
         let mut steps = vec![planned(StepKind::Search, &lead.id, n_fold_rows * self.n_trials as f64)];
         for family in &others {
-            steps.push(self.plan_fit(StepKind::Folds, family, n_fold_rows));
+            steps.push(PlannedStep { n_folds: n_folds.max(1), ..self.plan_fit(StepKind::Folds, family, n_fold_rows) });
         }
         for family in [&self.families.lead].into_iter().chain(others) {
             steps.push(self.plan_fit(StepKind::Final, family, n_rows));
@@ -155,7 +158,7 @@ impl WorkInputs<'_> {
 }
 
 fn planned(kind: StepKind, plugin: &str, units: f64) -> PlannedStep {
-    PlannedStep { step: Step { kind, plugin: plugin.to_owned() }, units, n_parallel: 1 }
+    PlannedStep { step: Step { kind, plugin: plugin.to_owned() }, units, n_parallel: 1, n_folds: 1 }
 }
 
 /// Returns the maximum number of rounds or epochs of a fit; 1 if the family does not count them.

@@ -22,7 +22,7 @@ use super::tenths;
 
 /// Weight of a forecast from earlier jobs of this machine, as a share of the forecast. The measured
 /// ratio has the same weight once this share of the work is done.
-const WEIGHT_OF_HISTORY: f64 = 0.1;
+const WEIGHT_OF_HISTORY: f64 = 0.03;
 /// Weight of a forecast from another machine.
 const WEIGHT_OF_INITIAL: f64 = 0.02;
 /// The largest percentage of a job that has not ended.
@@ -188,8 +188,12 @@ impl Estimator {
 fn ratio<'s>(steps: impl Iterator<Item = &'s StepTimer>, prior: f64) -> f64 {
     let (mut measured_s, mut forecast_s, mut weight_s) = (0.0, 0.0, 0.0);
     for timer in steps {
-        measured_s += timer.elapsed_s();
-        forecast_s += timer.forecast_s * timer.done_share();
+        let done_share = timer.done_share();
+        // Until the first report of a share, the time of a step has nothing to be compared with.
+        if done_share > 0.0 {
+            measured_s += timer.elapsed_s();
+        }
+        forecast_s += timer.forecast_s * done_share;
         let weight = if timer.is_measured { WEIGHT_OF_HISTORY } else { WEIGHT_OF_INITIAL };
         weight_s += weight * timer.forecast_s;
     }

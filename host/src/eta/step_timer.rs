@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use oculus_pipeline::work::{PlannedStep, Step};
+use oculus_pipeline::work::{PlannedStep, Step, StepKind};
 
 use super::history::{Measurement, SpeedHistory};
 
@@ -21,7 +21,7 @@ pub(super) struct StepTimer {
     pub(super) forecast_s: f64,
     /// True if the forecast is based on measurements of this machine.
     pub(super) is_measured: bool,
-    /// Expected share at which the step ends; less than 1 if its fits stop early.
+    /// Expected share at which a fit ends; less than 1 if fits stop early.
     end_share: f64,
     /// Largest reported share below 1.
     share: f64,
@@ -102,10 +102,24 @@ impl StepTimer {
 
     /// Returns the share of the forecast that was done at the latest report.
     pub(super) fn done_share(&self) -> f64 {
-        match self.ended {
-            Some(_) => 1.0,
-            None => (self.share / self.end_share).min(MAX_RUNNING_SHARE),
+        if self.has_ended() {
+            return 1.0;
         }
+        let (n_ended, running) = self.folds();
+        // Fold `k` has `k` times the rows of the first one.
+        let n_folds = self.planned.n_folds.max(1) as f64;
+        let done =
+            n_ended * (n_ended + 1.0) / 2.0 + (n_ended + 1.0) * (running / self.end_share).min(MAX_RUNNING_SHARE);
+        (done / (n_folds * (n_folds + 1.0) / 2.0)).min(MAX_RUNNING_SHARE)
+    }
+
+    /// Returns the number of folds that have ended, and the sum of the shares of the running ones. The
+    /// step reports only the mean of all shares, and the share of a running fold is small if its fit
+    /// stops early.
+    fn folds(&self) -> (f64, f64) {
+        let sum = self.share * self.planned.n_folds.max(1) as f64;
+        let n_ended = (sum + 1e-6).floor();
+        (n_ended, (sum - n_ended).max(0.0))
     }
 
     /// Returns the seconds that the step still needs.
@@ -120,13 +134,16 @@ impl StepTimer {
 
     /// Returns the measurements of a step that has ended.
     pub(super) fn measurements(&self) -> Vec<Measurement> {
-        if self.ended.is_none() {
+        if !self.has_ended() {
             return Vec::new();
         }
-        let Self { planned: PlannedStep { step, units, .. }, share, .. } = self;
+        let PlannedStep { step, units, n_folds, .. } = &self.planned;
         let time = Measurement { work: work_name(step), units: *units, amount: self.elapsed_s() };
-        // A step that reported no share has no end that could be learned.
-        let end = (*share > 0.0).then(|| Measurement { work: end_share_name(step), units: 1.0, amount: *share });
+        let (n_ended, running) = self.folds();
+        let n_running = (*n_folds as f64 - n_ended).max(1.0);
+        // Only the fits on the folds stop early.
+        let stops = step.kind == StepKind::Folds && running > 0.0;
+        let end = stops.then(|| Measurement { work: end_share_name(step), units: 1.0, amount: running / n_running });
         [time].into_iter().chain(end).collect()
     }
 }

@@ -60,7 +60,8 @@ impl SimulatedJob {
     }
 
     fn plan(&self) -> WorkUpdate {
-        let planned = |step: &SimulatedStep| PlannedStep { step: id(step), units: step.units, n_parallel: 2 };
+        let planned =
+            |step: &SimulatedStep| PlannedStep { step: id(step), units: step.units, n_parallel: 2, n_folds: 1 };
         WorkUpdate::Planned(self.steps.iter().map(planned).collect())
     }
 

@@ -61,9 +61,9 @@ pub(crate) fn a_base_score_is_part_of_the_scores(subject: &Subject<'_>) -> Claim
     let pairs = || {
         rows.iter().zip(lower.iter().zip(&higher)).filter(|(_, (lower, higher))| !lower.is_nan() || !higher.is_nan())
     };
-    // A probability of 1 cannot rise, so equal scores are accepted in some rows. The comparison is
-    // false for a NaN.
-    if let Some((row, (lower, higher))) = pairs().find(|(_, (lower, higher))| !(lower <= higher)) {
+    // A probability of 1 cannot rise, so equal scores are accepted in some rows.
+    let falls = |lower: f32, higher: f32| lower > higher || lower.is_nan() || higher.is_nan();
+    if let Some((row, (lower, higher))) = pairs().find(|(_, (lower, higher))| falls(**lower, **higher)) {
         return Err(ClaimError::broken(format!("score {lower} and then {higher} for row {row}"), expected, remedy));
     }
     if pairs().all(|(_, (lower, higher))| lower == higher) {

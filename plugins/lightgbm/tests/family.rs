@@ -379,16 +379,16 @@ fn bytes_that_are_not_a_complete_model_are_rejected() {
 
 /// Returns a model that starts from `base_score`, and its scores of rows 400 to 600 with the base
 /// score plus `shift`.
-fn fitted_from(data: &Data, base_score: &[f32], shift: f32) -> (Fitted, Vec<f32>) {
+fn fitted_from(data: &Data, base_score: &[f32], shift: f32) -> Result<(Fitted, Vec<f32>), PluginError> {
     let frame = data.frame();
     let train_rows = rows(0, 300);
     let tune_rows = rows(300, 400);
-    let prepared = harness().prepare(&frame, &train_rows).unwrap();
+    let prepared = harness().prepare(&frame, &train_rows)?;
     let task = data.task(&train_rows, &tune_rows);
-    let model = prepared.fit_from(&task, base_score, "{}", &Listener::default()).unwrap();
+    let model = prepared.fit_from(&task, base_score, "{}", &Listener::default())?;
     let shifted: Vec<f32> = base_score.iter().map(|score| score + shift).collect();
-    let scores = model.predict_with(&frame, &rows(400, 600), &shifted, &Listener::default()).unwrap();
-    (model, scores)
+    let scores = model.predict_with(&frame, &rows(400, 600), &shifted, &Listener::default())?;
+    Ok((model, scores))
 }
 
 fn log_odds(probability: f32) -> f32 {
@@ -399,9 +399,9 @@ fn log_odds(probability: f32) -> f32 {
 fn scores_are_probabilities_of_the_base_score_plus_the_trees() {
     let data = Data::planted(600, 6);
     let base_score: Vec<f32> = data.columns[1].iter().map(|value| 2.0 * value - 1.0).collect();
-    let (model, scores) = fitted_from(&data, &base_score, 0.0);
+    let (model, scores) = fitted_from(&data, &base_score, 0.0).unwrap();
     assert!(scores.iter().all(|score| (0.0..=1.0).contains(score)));
-    let (_, raised) = fitted_from(&data, &base_score, 0.5);
+    let (_, raised) = fitted_from(&data, &base_score, 0.5).unwrap();
     // Without a base score, the saved text is the sum of the trees.
     let trees = model.predict(&data.frame(), &rows(400, 600)).unwrap();
     for (((score, raised), trees), base) in scores.iter().zip(raised).zip(trees).zip(&base_score[400..]) {
@@ -419,10 +419,10 @@ fn trees_explain_only_what_the_base_score_leaves() {
     let data = Data::planted(600, 7);
     let flat = vec![log_odds(0.5); 600];
     let exact: Vec<f32> = data.label.iter().map(|label| 40.0 * label - 20.0).collect();
-    let (from_flat, scores) = fitted_from(&data, &flat, 0.0);
+    let (from_flat, scores) = fitted_from(&data, &flat, 0.0).unwrap();
     assert!(auc(&scores, &data.label[400..]) > 0.85);
     // The base score is the label, so no split has a gain and the loss cannot fall.
-    let (from_exact, _) = fitted_from(&data, &exact, 0.0);
+    let (from_exact, _) = fitted_from(&data, &exact, 0.0).unwrap();
     assert!(from_flat.summary().unwrap().rounds > from_exact.summary().unwrap().rounds);
     let trees = from_exact.predict(&data.frame(), &rows(400, 600)).unwrap();
     assert!(trees.iter().all(|score| (score - 0.5).abs() < 1e-3), "{trees:?}");

@@ -89,7 +89,9 @@ impl Model for Linear {
                 "found family {family:?} in format {format}, expected {FAMILY:?} in format {FORMAT}"
             )));
         }
-        if model.features.is_empty() || !(*clip > 0.0) || model.features.iter().any(|it| !(it.input.deviation >= 0.0)) {
+        let is_invalid = |deviation: f64| deviation.is_nan() || deviation < 0.0;
+        let has_invalid = model.features.iter().any(|feature| is_invalid(feature.input.deviation));
+        if model.features.is_empty() || clip.is_nan() || *clip <= 0.0 || has_invalid {
             let n_features = model.features.len();
             return Err(PluginError::model(format!(
                 "found {n_features} features and clip {clip}, expected at least one feature, no negative deviation and \

@@ -99,13 +99,13 @@ fn blocks_are_merged_until_the_training_rows_of_every_fold_suffice() {
 fn a_fold_with_too_few_training_rows_does_not_count_for_its_label() {
     // The second label becomes positive late, so its first fold has no positive to train on.
     let days: Vec<i32> = (0..400).collect();
-    let (table, mut labels) = panel(&[days.clone()], &[5, 5], |day| day % 20 < 8);
+    let (table, mut labels) = panel(&[days], &[5, 5], |day| day % 20 < 8);
     let late = labels[1].value.iter().enumerate().map(|(row, &value)| if row < 90 { value.min(0.0) } else { value });
     labels[1].value = late.collect();
     let partition = Partition::new(&table, &labels, 3, span(0)).unwrap();
     let [often, late] = [0, 1].map(|idx| partition.splits(&table, &labels[idx]).folds);
     assert_eq!((often.len(), late.len()), (3, 2));
-    assert_eq!(late[..], often[1..].iter().map(|fold| fold.clone()).collect::<Vec<_>>()[..]);
+    assert_eq!(late[..], often[1..]);
 }
 
 #[test]

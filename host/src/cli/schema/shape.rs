@@ -91,7 +91,7 @@ impl<'a> Schemas<'a> {
         }
         let (name, target) = self.resolve(schema);
         // A key may restrict the values of its type.
-        let values = [schema, target].into_iter().find_map(|schema| choice(schema));
+        let values = [schema, target].into_iter().find_map(choice);
         if let Some(values) = values {
             return (Shape::Choice { name, values }, false);
         }

@@ -21,7 +21,7 @@ impl Data {
         let uniform = column();
         let chance = |row: usize| 1.0 / (1.0 + (-4.0 * (columns[0][row] + 0.5 * columns[2][row] - 0.9)).exp());
         let label = (0..n_rows).map(|row| f32::from(uniform[row] < chance(row))).collect();
-        columns[0].iter_mut().for_each(|value| *value = 100.0 * *value);
+        columns[0].iter_mut().for_each(|value| *value *= 100.0);
         columns[1].iter_mut().for_each(|value| *value = 0.01 * *value - 0.005);
         columns[3].iter_mut().enumerate().filter(|(row, _)| row % 50 == 7).for_each(|(_, value)| *value *= 40.0);
         Self { columns, label }

@@ -19,7 +19,7 @@ const SIGNAL: usize = 0;
 const NOISE: usize = 1;
 
 /// Exposures of a strategy that was always in before a period.
-const ALWAYS_IN: [f64; 10_000] = [1.0; 10_000];
+static ALWAYS_IN: [f64; 10_000] = [1.0; 10_000];
 
 fn above(feature_idx: usize, threshold: f32) -> Conjunction {
     Conjunction(vec![RuleCondition { feature_idx, operator: Operator::Above, threshold }])
