@@ -3,7 +3,7 @@
 //!
 //! `bench/contract.py` does the same with more jobs and another validator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::Path;
 use std::time::Instant;
@@ -108,11 +108,12 @@ fn run(redis: &Redis, jobs: &BTreeMap<String, String>) -> Vec<Value> {
     let started = Instant::now();
     let mut events = Vec::new();
     let mut n_running = jobs.len();
+    let mut to_cancel = BTreeSet::from(CANCELLED);
     while n_running > 0 {
         let text: String = subscriber.get_message().unwrap().get_payload().unwrap();
         let event: Value = serde_json::from_str(&text).unwrap();
         let id = event["job_id"].as_str().unwrap();
-        if CANCELLED.contains(&id) && event["phase"] == "config_search" {
+        if event["phase"] == "config_search" && to_cancel.remove(id) {
             redis.cancel(id);
         }
         let is_final =
