@@ -169,6 +169,7 @@ fn sixty_jobs() -> BTreeMap<String, String> {
     all.push(with(plain(), "years", json!(50)));
     all.push(training(plain(), "config_search_model", json!("NoSuchModel")));
     all.push(training(plain(), "cv_folds", json!("many")));
+    all.push(training(plain(), "cv_folds", json!(-1)));
     all.push(training(tree("WALK"), "lgbm_num_leaves", json!(-1)));
     let mut payloads: BTreeMap<String, String> =
         (1..).zip(all).map(|(number, job)| named(&format!("job-{number:02}"), job)).collect();
