@@ -159,8 +159,8 @@ fn first_progress(worker_id: &str, job: &AdmittedJob, eta_s: Option<f64>) -> Pro
         "attempt": job.attempt,
         "queue_length": job.queue_length,
         "percent": 0,
-        "eta_s": eta_s.map(tenths),
     });
-    let details = details.as_object().cloned().unwrap_or_default();
+    let mut details = details.as_object().cloned().unwrap_or_default();
+    details.extend(eta_s.map(|eta_s| ("eta_s".to_owned(), tenths(eta_s).into())));
     Progress { phase: Phase::Queued, status: Status::InProgress, details }
 }
