@@ -301,8 +301,7 @@ fn progress_is_reported_in_order_and_never_decreases() {
     let percents: Vec<f64> = events.iter().map(|event| number(&event["details"]["percent"])).collect();
     assert!(percents.is_sorted() && percents.iter().all(|it| (0.0..=100.0).contains(it)), "{percents:?}");
     assert_eq!(percents.last(), Some(&100.0));
-    // Before the first job of a machine no time can be estimated; after the features it always can.
-    assert!(events[0]["details"].get("eta_s").is_some(), "{}", events[0]);
+    // The time may be unknown before the features are computed, and is known afterwards.
     let searched = events.iter().skip_while(|event| event["phase"] != "config_search");
     for event in searched.filter(|event| event["status"] == "in_progress") {
         assert!(event["details"]["eta_s"].as_f64().is_some_and(|eta_s| eta_s >= 0.0), "{event}");
