@@ -9,6 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use parking_lot::Mutex;
+
 use crate::build;
 
 /// The root of the checkout.
@@ -190,13 +192,20 @@ fn built(folder: &Path, compiler: &Compiler) -> PathBuf {
     compiler.target().join("debug")
 }
 
+/// One run of cargo at a time: crates share a target folder, and doc tests read its libraries after
+/// cargo has released its lock, when another crate's run may replace them.
+static CARGO: Mutex<()> = Mutex::new(());
+
 /// Runs cargo on a crate with the dependency versions of the workspace, which are already
 /// downloaded.
 fn cargo(folder: &Path, command: &str, compiler: &Compiler) {
     write(&folder.join("Cargo.lock"), &fs::read_to_string(Path::new(CHECKOUT).join("Cargo.lock")).unwrap());
     let mut cargo = compiler.cargo();
     cargo.args([command, "--quiet", "--offline", "--target-dir"]).arg(compiler.target()).current_dir(folder);
-    let output = cargo.output().unwrap();
+    let output = {
+        let _turn = CARGO.lock();
+        cargo.output().unwrap()
+    };
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success(), "cargo {command} in {} with {compiler:?} failed: {text}", folder.display());
 }
