@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// Smallest share of the development rows that a fold trains on, if it takes part in the choice of
-/// the winner: about half. A family that needs many rows is poor in the first folds, which says
-/// little about its final model.
+/// the winner: about half. A family that needs many rows is poor in the first folds, which is no
+/// evidence about its final model.
 const MIN_TRAIN_SHARE: f64 = 0.45;
 
 /// The outcome of evaluating a family.

@@ -71,12 +71,21 @@ fn test_rows_are_scored_once_by_the_winner_only() {
     assert_eq!((model.name.as_str(), training.winner.test_scores.len()), ("Centroid", test_rows.len()));
 }
 
-/// A family whose scores have a different origin and scale in every fit.
-struct Stretched<'a>(Centroid<'a>);
+/// A family whose fits are changed.
+struct Changed<'a> {
+    family: Centroid<'a>,
+    change: fn(&FitRequest<'_>, &mut Fitted),
+}
 
-impl Fitter for Stretched<'_> {
+impl<'a> Changed<'a> {
+    fn new(panel: &'a Panel, change: fn(&FitRequest<'_>, &mut Fitted)) -> Self {
+        Self { family: Centroid::new(&panel.table), change }
+    }
+}
+
+impl Fitter for Changed<'_> {
     fn manifest(&self) -> &Manifest {
-        self.0.manifest()
+        self.family.manifest()
     }
 
     fn prepare(
@@ -85,22 +94,27 @@ impl Fitter for Stretched<'_> {
         setting: &Setting,
         on_progress: &FitProgressFn<'_>,
     ) -> Result<PreparedId, FitError> {
-        self.0.prepare(learn_rows, setting, on_progress)
+        self.family.prepare(learn_rows, setting, on_progress)
     }
 
     fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError> {
-        let mut fitted = self.0.fit(request)?;
-        let n_rows = request.train_rows.len() as f32;
-        fitted.scores.iter_mut().for_each(|score| *score = *score * 1e3 / n_rows + n_rows);
+        let mut fitted = self.family.fit(request)?;
+        (self.change)(request, &mut fitted);
         Ok(fitted)
     }
+}
+
+/// Gives the scores of every fit another origin and scale.
+fn stretch(request: &FitRequest<'_>, fitted: &mut Fitted) {
+    let n_rows = request.train_rows.len() as f32;
+    fitted.scores.iter_mut().for_each(|score| *score = *score * 1e3 / n_rows + n_rows);
 }
 
 #[test]
 fn the_flagged_share_is_near_the_base_rate_although_fold_models_differ_in_scale() {
     for seed in 0..5 {
         let panel = Panel::new(seed, 0.5, &[1.0]);
-        let test = train(&panel, &Stretched(Centroid::new(&panel.table)), &[]).unwrap().test;
+        let test = train(&panel, &Changed::new(&panel, stretch), &[]).unwrap().test;
         let share = test.flagged_share.unwrap().get() / test.base_rate.unwrap().get();
         assert!((0.6..1.7).contains(&share), "seed {seed}: {share}");
     }
@@ -271,7 +285,7 @@ fn a_test_with_few_positives_has_a_weak_auc_and_a_warning_that_names_the_counts(
 #[test]
 fn a_constant_model_has_an_auc_of_a_half_without_an_interval_and_a_warning() {
     let panel = Panel::new(23, 0.4, &[1.0]);
-    let training = train(&panel, &Constant(Centroid::new(&panel.table)), &[]).unwrap();
+    let training = train(&panel, &Changed::new(&panel, |_, fitted| fitted.scores.fill(0.25)), &[]).unwrap();
     let test = &training.test;
     assert_eq!((test.auc, test.auc_ci95, test.years_needed), (Finite::new(0.5), None, None));
     assert!(test.reasons.get("auc_ci95").unwrap().contains("all scores are equal"));
@@ -308,57 +322,10 @@ fn a_family_that_early_stopping_ended_at_once_causes_a_warning() {
     let codes = |lead: &dyn Fitter| -> Vec<WarningCode> {
         train(&panel, lead, &[]).unwrap().warnings.iter().map(|warning| warning.code).collect()
     };
-    let with_rounds = |rounds| codes(&WithRounds(Centroid::new(&panel.table), rounds));
-    assert!(with_rounds(1).contains(&WarningCode::StoppedAtOnce));
-    assert!(!with_rounds(2).contains(&WarningCode::StoppedAtOnce));
-}
-
-/// A family that reports the same number of rounds for every fit.
-struct WithRounds<'a>(Centroid<'a>, u32);
-
-impl Fitter for WithRounds<'_> {
-    fn manifest(&self) -> &Manifest {
-        self.0.manifest()
-    }
-
-    fn prepare(
-        &self,
-        learn_rows: &[u32],
-        setting: &Setting,
-        on_progress: &FitProgressFn<'_>,
-    ) -> Result<PreparedId, FitError> {
-        self.0.prepare(learn_rows, setting, on_progress)
-    }
-
-    fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError> {
-        let mut fitted = self.0.fit(request)?;
-        fitted.summary.rounds = Some(self.1);
-        Ok(fitted)
-    }
-}
-
-/// A family that gives every row the same score.
-struct Constant<'a>(Centroid<'a>);
-
-impl Fitter for Constant<'_> {
-    fn manifest(&self) -> &Manifest {
-        self.0.manifest()
-    }
-
-    fn prepare(
-        &self,
-        learn_rows: &[u32],
-        setting: &Setting,
-        on_progress: &FitProgressFn<'_>,
-    ) -> Result<PreparedId, FitError> {
-        self.0.prepare(learn_rows, setting, on_progress)
-    }
-
-    fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError> {
-        let mut fitted = self.0.fit(request)?;
-        fitted.scores.fill(0.25);
-        Ok(fitted)
-    }
+    let one = Changed::new(&panel, |_, fitted| fitted.summary.rounds = Some(1));
+    let two = Changed::new(&panel, |_, fitted| fitted.summary.rounds = Some(2));
+    assert!(codes(&one).contains(&WarningCode::StoppedAtOnce));
+    assert!(!codes(&two).contains(&WarningCode::StoppedAtOnce));
 }
 
 /// Returns an error in the final fit only.
