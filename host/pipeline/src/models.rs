@@ -26,6 +26,7 @@ use oculus_job::{
     warning::{Warning, WarningCode},
 };
 
+pub(crate) use self::test_metrics::MAX_CHANCE_P;
 pub use self::{
     calibration::{Calibration, ReliabilityBin},
     candidate::{Families, FamilyCandidate},

@@ -15,6 +15,7 @@ use crate::canaries::{self, Canaries, CanaryInputs};
 use crate::features::{self, FeatureReport, FeatureTable};
 use crate::fitter::Fitter;
 use crate::labels::{self, Label};
+use crate::metrics::Finite;
 use crate::miner::Miner;
 use crate::models::{self, Families, FamilyCandidate, Training};
 use crate::participants::Participants;
@@ -23,7 +24,7 @@ use crate::report::{self, Report};
 use crate::rules::{self, ExtractorError, RequestedRules, RuleContext, RuleExtractor, RuleResults};
 use crate::search::{self, Family, SearchContext, SearchResult};
 use crate::splits::{Partition, Splits};
-use crate::strategy::{self, EquityCurve, OptimizedStrategy, StrategyInputs};
+use crate::strategy::{self, EquityCurve, ModelChance, OptimizedStrategy, StrategyInputs};
 use crate::submissions::{Submissions, TestFigures, TestPeriodUse};
 use crate::work::{StepKind, WorkFn, WorkInputs};
 
@@ -165,7 +166,14 @@ pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<PipelineOutput, Job
     progress.enter(Phase::StrategyOptimization, "searching for a strategy");
     let test_use = TestPeriodUse::new(inputs.history, job, &prepared.partition.test, inputs.started_at);
     let n_submissions = test_use.n_designs();
-    let optimize = || prepared.optimize_strategy(job, inputs.n_parallel, n_submissions, &outcome, &training, &rules);
+    let stages = StagesBeforeStrategy {
+        outcome: &outcome,
+        training: &training,
+        canaries: &canaries,
+        rules: &rules,
+        n_submissions,
+    };
+    let optimize = || prepared.optimize_strategy(job, inputs.n_parallel, &stages);
     let optimized = progress.step(StepKind::Strategy, "", optimize);
     let (submissions, submission) = test_use.conclude(TestFigures::new(&training.test, &optimized.report));
 
@@ -175,6 +183,15 @@ pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<PipelineOutput, Job
     let stage_results = StageResults { outcome, training, canaries, rules, optimized, submissions };
     let (report, artifact_inputs) = prepared.into_output(job, inputs, stage_results);
     Ok(PipelineOutput { report, artifact_inputs, submission })
+}
+
+/// Outputs of earlier stages that the strategy search reads.
+struct StagesBeforeStrategy<'a> {
+    outcome: &'a SearchResult,
+    training: &'a Training,
+    canaries: &'a Canaries,
+    rules: &'a RuleResults,
+    n_submissions: Option<usize>,
 }
 
 /// Outputs of the stages after the preparation.
@@ -223,15 +240,12 @@ impl Prepared {
         }
     }
 
-    fn optimize_strategy(
-        &self,
-        job: &Job,
-        n_parallel: usize,
-        n_submissions: Option<usize>,
-        outcome: &SearchResult,
-        training: &Training,
-        rules: &RuleResults,
-    ) -> OptimizedStrategy {
+    fn optimize_strategy(&self, job: &Job, n_parallel: usize, stages: &StagesBeforeStrategy<'_>) -> OptimizedStrategy {
+        let StagesBeforeStrategy { outcome, training, canaries, rules, n_submissions } = *stages;
+        let model_chance = ModelChance {
+            auc_p: training.test.auc_p.map(Finite::get),
+            ranks_first: canaries.surrogate_markets.rank == Some(1),
+        };
         strategy::optimize(&StrategyInputs {
             market: &self.market,
             table: &self.table,
@@ -241,6 +255,7 @@ impl Prepared {
             n_submissions,
             rule_set: &rules.rule_set,
             scores: &training.winner.standard_scores,
+            model_chance,
             score_scale: training.winner.score_scale,
             entry_score_threshold: job.design.entry_score_threshold,
             exit_score_threshold: job.design.exit_score_threshold,

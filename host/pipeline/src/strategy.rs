@@ -34,6 +34,7 @@ pub use self::{
         CandidateRow, FollowedCondition, FollowedRules, FollowedSource, PeriodReport, StrategyParameters,
         StrategyReport,
     },
+    significance::ModelChance,
 };
 use super::{metrics::UndefinedError, parallel::parallel_map, rules::RuleSide};
 
@@ -108,6 +109,7 @@ fn test_chosen(
         n_round_trips: after.trades.len(),
         label_judged: inputs.label_judged,
         n_submissions: inputs.n_submissions,
+        model: candidate.score.map(|_| inputs.model_chance),
     });
     let report = StrategyReport {
         parameters: Some(report::parameters(&candidate, score_threshold, inputs)),

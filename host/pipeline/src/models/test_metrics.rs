@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Largest `auc_p` of an AUC that is called more than chance.
-const MAX_CHANCE_P: f64 = 0.05;
+pub(crate) const MAX_CHANCE_P: f64 = 0.05;
 
 /// Metrics of the winner on the test period. A null figure has its reason in `reasons`, under the
 /// figure's name, and so has a ratio that is 0 because it is undefined.

@@ -2,6 +2,7 @@
 
 use crate::{
     bars::Market, features::FeatureTable, labels::Label, metrics::ScoreScale, rules::RuleSet, splits::Partition,
+    strategy::ModelChance,
 };
 
 /// Data, rules, scores and settings of the strategy search.
@@ -27,6 +28,8 @@ pub struct StrategyInputs<'a> {
     /// Standardised scores of the winner, one per row of the table: out-of-fold scores on
     /// development rows, scores of the final model on test rows, NaN elsewhere.
     pub scores: &'a [f32],
+    /// Comparisons of the winner with surrogate markets; they influence the verdict only.
+    pub model_chance: ModelChance,
     /// Scale that converts standardised scores into scores of the final model.
     pub score_scale: Option<ScoreScale>,
     /// Number of entry rules that must hold at once in the job's own strategy.

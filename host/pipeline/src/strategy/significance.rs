@@ -13,7 +13,7 @@ mod verdict;
 use self::figures::CONFIDENCE;
 pub use self::{
     figures::{DevelopmentSignificance, TestSignificance},
-    verdict::{Verdict, VerdictInputs, VerdictKind, required_confidence, verdict},
+    verdict::{ModelChance, Verdict, VerdictInputs, VerdictKind, required_confidence, verdict},
 };
 use crate::metrics::{
     Moments, Random, Reasons, Resamples, UndefinedError, expected_max_sharpe, probability_of_overfitting, sharpe_ratio,

@@ -5,7 +5,14 @@ use crate::metrics::{Finite, Interval};
 
 /// Decides on a strategy whose label was judged.
 fn judged(development: &DevelopmentSignificance, test: &TestSignificance, n_round_trips: usize) -> Verdict {
-    verdict(&VerdictInputs { development, test, n_round_trips, label_judged: true, n_submissions: Some(1) })
+    verdict(&VerdictInputs {
+        development,
+        test,
+        n_round_trips,
+        label_judged: true,
+        n_submissions: Some(1),
+        model: None,
+    })
 }
 
 const N_DATES: usize = 250;
@@ -225,6 +232,7 @@ fn an_edge_needs_every_figure_and_the_reason_contains_the_decisive_one() {
         n_round_trips: 10,
         label_judged: true,
         n_submissions: Some(1),
+        model: None,
     };
     let unjudged = verdict(&VerdictInputs { label_judged: false, ..inputs });
     assert_eq!(
@@ -246,6 +254,25 @@ fn an_edge_needs_every_figure_and_the_reason_contains_the_decisive_one() {
     assert_eq!(
         after_submissions(None),
         inconclusive("the number of designs that were tested on the same test period is unknown")
+    );
+    let after_chance = |auc_p, ranks_first| {
+        let model = Some(ModelChance { auc_p, ranks_first });
+        let Verdict { verdict, reason } = verdict(&VerdictInputs { model, ..inputs });
+        (verdict, reason)
+    };
+    let after_model = |auc_p| after_chance(auc_p, false);
+    assert_eq!(after_model(Some(0.05)).0, VerdictKind::Edge);
+    assert_eq!(after_chance(Some(0.39), true).0, VerdictKind::Edge);
+    assert_eq!(
+        after_model(Some(0.39)),
+        inconclusive(
+            "it follows the scores of a model whose AUC chance reaches with a probability of 0.39, and at most 0.05 is \
+             required"
+        )
+    );
+    assert_eq!(
+        after_model(None),
+        inconclusive("it follows the scores of a model whose AUC was not compared with chance")
     );
     let idle = verdict_after(&|_, test| test.excess_pct_a_year = Finite::new(-0.0), 0);
     let loss = verdict_after(&|_, test| test.excess_pct_a_year = Finite::new(-2.0), 50);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::{CONFIDENCE, DevelopmentSignificance, TestSignificance};
 use crate::metrics::{Finite, Interval, Reasons};
+use crate::models::MAX_CHANCE_P;
 
 /// Minimum number of round trips for the verdict `edge`: with fewer, the probabilistic Sharpe ratio
 /// is too optimistic.
@@ -30,6 +31,17 @@ pub struct VerdictInputs<'a> {
     /// Number of different designs that were tested on this test period, including this one; `None`
     /// if it is unknown.
     pub n_submissions: Option<usize>,
+    /// The model, if the strategy follows its scores.
+    pub model: Option<ModelChance>,
+}
+
+/// Comparisons of a model with surrogate markets, whose moves cannot be forecast.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ModelChance {
+    /// Probability that chance reaches the model's AUC of the test period; `None` if it is unknown.
+    pub auc_p: Option<f64>,
+    /// Whether the validation score is higher than that of every surrogate market.
+    pub ranks_first: bool,
 }
 
 /// The conclusion of a strategy's test.
@@ -67,7 +79,9 @@ pub fn required_confidence(n: usize) -> f64 {
 /// least 0.975 with at least 10 round trips, and the 95 % interval of the mean excess is above 0.
 /// If several designs were tested on the test period, the ratio must reach [`required_confidence`].
 /// The probability of backtest overfitting must also be below 0.5, and the label of the model must
-/// have been judged. If the mean excess is not above 0, the verdict is `no_edge`. A verdict that is
+/// have been judged. If the strategy follows the scores of the model, the model must be more than
+/// chance: chance reaches its AUC of the test period with a probability of at most 5 %, or its
+/// validation score is higher than that of every surrogate market. If the mean excess is not above 0, the verdict is `no_edge`. A verdict that is
 /// neither `edge` nor `no_edge` is `inconclusive`.
 pub fn verdict(inputs: &VerdictInputs<'_>) -> Verdict {
     let VerdictInputs { test, n_round_trips, .. } = *inputs;
@@ -111,9 +125,9 @@ fn no_gain(excess: f64, n_round_trips: usize) -> String {
 
 /// Returns a clause on the first figure that is not sufficient for an edge; `None` for an edge.
 fn doubt(inputs: &VerdictInputs<'_>) -> Option<String> {
-    let VerdictInputs { development, test, n_round_trips, label_judged, n_submissions } = *inputs;
+    let VerdictInputs { development, test, n_round_trips, label_judged, n_submissions, model } = *inputs;
     // docs/statistics.md documents this order: round trips, probability, submissions, interval,
-    // overfitting, label.
+    // overfitting, label, model.
     if n_round_trips < MIN_ROUND_TRIPS {
         let trips = round_trips(n_round_trips);
         return Some(format!("it comes from {trips}, and at least {MIN_ROUND_TRIPS} are needed to rule out luck"));
@@ -142,7 +156,20 @@ fn doubt(inputs: &VerdictInputs<'_>) -> Option<String> {
         Some(_) if !label_judged => {
             Some("too few rows have the label to judge it, so the model behind the strategy was not judged".to_owned())
         }
-        Some(_) => None,
+        Some(_) => model.and_then(model_doubt),
+    }
+}
+
+/// Returns a clause on the model whose scores the strategy follows; `None` if it is more than chance.
+fn model_doubt(ModelChance { auc_p, ranks_first }: ModelChance) -> Option<String> {
+    match auc_p {
+        _ if ranks_first => None,
+        Some(p) if p <= MAX_CHANCE_P => None,
+        Some(p) => Some(format!(
+            "it follows the scores of a model whose AUC chance reaches with a probability of {p:.2}, and at most \
+             {MAX_CHANCE_P} is required"
+        )),
+        None => Some("it follows the scores of a model whose AUC was not compared with chance".to_owned()),
     }
 }
 
