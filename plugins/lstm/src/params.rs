@@ -23,6 +23,7 @@ pub(crate) fn manifest() -> Manifest {
         .rounds_param(EPOCHS)
         .lookback_param(SEQUENCE_LENGTH)
         .saves_as("safetensors")
+        .concurrent_fits()
         .param(Param::int("hidden_size", 128).range(1, 2048).help("units per layer"))
         .param(Param::int("num_layers", 2).range(1, 8).help("number of stacked LSTM layers"))
         .param(
