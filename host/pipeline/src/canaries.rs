@@ -48,8 +48,6 @@ pub(crate) struct CanaryInputs<'a, 'p> {
     pub(crate) search: &'a SearchResult,
     /// The family on which the search was run.
     pub(crate) lead: &'a Family<'a>,
-    /// The models, with the metrics of the winner on the test period.
-    pub(crate) training: &'a Training,
     /// Number of bars before the first row of each symbol.
     pub(crate) warm_up_bars: usize,
 }
@@ -90,6 +88,13 @@ pub struct VolatilityBaseline {
 }
 
 impl Canaries {
+    /// Returns the canaries of a job.
+    ///
+    /// * `test`: the metrics of the model of the result in the test period.
+    pub(crate) fn new(surrogate_markets: SurrogateMarkets, search: &SearchResult, test: &TestMetrics) -> Self {
+        Self { surrogate_markets, volatility_baseline: volatility_baseline(search, test) }
+    }
+
     /// Returns the warning `no_better_than_surrogates` if a surrogate market, whose moves cannot be
     /// forecast, scores at least as much as the real one.
     pub fn warnings(&self) -> Vec<Warning> {
@@ -99,31 +104,36 @@ impl Canaries {
     }
 }
 
-/// Runs the canaries.
+/// Fits the prior of the lead family on surrogate markets.
 ///
 /// * `on_surrogates`: receives the number of finished surrogates, and the number of all.
 ///
 /// # Errors
 /// Returns a failure if the job is cancelled, or if a table cannot be written to the temporary
 /// folder.
-pub(crate) fn run(inputs: &CanaryInputs<'_, '_>, on_surrogates: &dyn Fn(usize, usize)) -> Result<Canaries, JobError> {
-    Ok(Canaries {
-        surrogate_markets: surrogates::run(inputs, on_surrogates)?,
-        volatility_baseline: volatility_baseline(inputs.search, &inputs.training.test),
-    })
+pub(crate) fn compare_with_surrogates(
+    inputs: &CanaryInputs<'_, '_>,
+    on_surrogates: &dyn Fn(usize, usize),
+) -> Result<SurrogateMarkets, JobError> {
+    surrogates::run(inputs, on_surrogates)
 }
 
 /// Computes the AUC that the model of the result reaches by chance.
 ///
+/// * `training`: the models, with the metrics of the winner on the test period.
+///
 /// # Errors
 /// The outer error is the failure of a job that is cancelled, or of a table that cannot be written
 /// to the temporary folder. The inner error is the reason why the figures are undefined.
-pub(crate) fn chance_auc(inputs: &CanaryInputs<'_, '_>) -> Result<Result<ChanceAuc, UndefinedError>, JobError> {
-    chance::run(inputs)
+pub(crate) fn chance_auc(
+    inputs: &CanaryInputs<'_, '_>,
+    training: &Training,
+) -> Result<Result<ChanceAuc, UndefinedError>, JobError> {
+    chance::run(inputs, training)
 }
 
 /// Compares the model with volatility alone.
-pub(crate) fn volatility_baseline(outcome: &SearchResult, test: &TestMetrics) -> VolatilityBaseline {
+fn volatility_baseline(outcome: &SearchResult, test: &TestMetrics) -> VolatilityBaseline {
     let mut reasons = Reasons::default();
     let missing = |name: &str| UndefinedError::because(test.reasons.get(name).unwrap_or("it was not computed"));
     let no_baseline =

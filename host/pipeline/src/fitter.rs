@@ -71,6 +71,8 @@ pub type FitProgressFn<'a> = dyn Fn(&FitProgress) + Sync + 'a;
 pub struct FitProgress {
     /// Share of the work that is done, 0 to 1.
     pub fraction: f64,
+    /// The fits that have ended, if the progress is that of several fits.
+    pub ended: EndedFits,
     /// Last epoch or round that reported a figure, from 1.
     pub epoch: Option<u64>,
     /// Loss on the training rows at that epoch.
@@ -81,6 +83,15 @@ pub struct FitProgress {
     pub eta_s: Option<f64>,
     /// Whether the fit is waiting until another job releases the GPU.
     pub waits_for_gpu: bool,
+}
+
+/// The fits of several folds that have ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct EndedFits {
+    /// Their share of the work of all fits, 0 to 1.
+    pub share: f64,
+    /// The share that they had reported at their ends; less than `share` if fits stopped early.
+    pub reported: f64,
 }
 
 /// The id of a prepared table in the memory of its family.

@@ -48,19 +48,26 @@ use super::{
     search::{Family, SearchContext, SearchResult},
 };
 
-/// Fits all families, chooses the winner and evaluates it.
+/// All families with their out-of-fold scores, before the final fits.
+pub(crate) struct Evaluations<'a> {
+    /// The evaluated families, the lead first.
+    evaluated: Vec<Evaluated<'a>>,
+    /// The rows of the families that were skipped or failed.
+    not_fitted: Vec<ModelRow>,
+}
+
+/// Fits all families on the folds.
 ///
 /// * `on_progress`: receives the progress of each fit.
 ///
 /// # Errors
-/// Returns a failure if the final fit of every family fails, or if the job is cancelled. A single
-/// family that fails does not affect the others.
-pub fn run(
+/// Returns a failure if the job is cancelled. A family that fails does not affect the others.
+pub(crate) fn evaluate_all<'a>(
     context: &SearchContext<'_>,
-    search: &SearchResult,
-    families: &Families<'_>,
+    search: &'a SearchResult,
+    families: &Families<'a>,
     on_progress: &FamilyProgressFn<'_>,
-) -> Result<Training, JobError> {
+) -> Result<Evaluations<'a>, JobError> {
     let lead = Family { params: &search.params, ..families.lead };
     // The search has already fitted the lead on all folds, so those scores are used again.
     let mut evaluated =
@@ -77,6 +84,23 @@ pub fn run(
             Evaluation::NotFitted(row) => not_fitted.push(ModelRow { is_baseline, ..*row }),
         }
     }
+    Ok(Evaluations { evaluated, not_fitted })
+}
+
+/// Fits every evaluated family on the whole development period, chooses the winner and evaluates it.
+///
+/// * `on_progress`: receives the progress of each fit.
+///
+/// # Errors
+/// Returns a failure if the final fit of every family fails, or if the job is cancelled. A single
+/// family that fails does not affect the others.
+pub(crate) fn fit_final(
+    context: &SearchContext<'_>,
+    search: &SearchResult,
+    evaluations: Evaluations<'_>,
+    on_progress: &FamilyProgressFn<'_>,
+) -> Result<Training, JobError> {
+    let Evaluations { evaluated, not_fitted } = evaluations;
     let fitter = FinalFitter { context, search };
     let fits = fitter.fit_all(&evaluated, on_progress)?;
     let mut rows = evaluated_rows(context, search, &evaluated);

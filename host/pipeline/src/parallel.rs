@@ -4,6 +4,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
+/// Runs two tasks, in parallel if `n_parallel` is at least 2, and otherwise one after the other.
+///
+/// The results do not depend on `n_parallel`.
+pub fn join<A, B: Send>(n_parallel: usize, first: impl FnOnce() -> A, second: impl FnOnce() -> B + Send) -> (A, B) {
+    if n_parallel < 2 {
+        let first = first();
+        return (first, second());
+    }
+    std::thread::scope(|scope| {
+        let second = scope.spawn(second);
+        let first = first();
+        (first, second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
 /// Runs `work` on each item, on up to `n_parallel` threads, and returns the results in the order of
 /// the items.
 ///

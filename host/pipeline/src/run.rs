@@ -17,7 +17,8 @@ use crate::fitter::Fitter;
 use crate::labels::{self, Label};
 use crate::metrics::Finite;
 use crate::miner::Miner;
-use crate::models::{self, Families, FamilyCandidate, Training};
+use crate::models::{self, Families, FamilyCandidate, FamilyProgress, Training};
+use crate::parallel;
 use crate::participants::Participants;
 use crate::progress::JobProgress;
 use crate::report::{self, Report};
@@ -29,7 +30,7 @@ use crate::submissions::{Submissions, TestFigures, TestPeriodUse};
 use crate::work::{StepKind, WorkFn, WorkInputs};
 
 /// Starts the plugins of a job on a feature table.
-pub type OpenPlugins<'a, 'p> = dyn Fn(&FeatureTable) -> Result<StartedPlugins<'p>, JobError> + 'a;
+pub type OpenPlugins<'a, 'p> = dyn Fn(&FeatureTable) -> Result<StartedPlugins<'p>, JobError> + Sync + 'a;
 
 /// The inputs of the pipeline, except the job itself.
 pub struct PipelineInputs<'a> {
@@ -138,9 +139,6 @@ pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<PipelineOutput, Job
     // Each family runs in its own process, so both the cores and the available memory limit how
     // many run in parallel.
     let families_at_once = SearchContext { n_parallel: inputs.n_families_at_once, ..context };
-    let mut training = models::run(&families_at_once, &outcome, &families, &|fit| progress.report_fit(fit))?;
-    let winner = training.winning_model().plugin.clone();
-    progress.plan(vec![work.plan_chance(outcome.label_idx, &winner)]);
     let canary_inputs = CanaryInputs {
         job,
         market: &prepared.market,
@@ -149,12 +147,22 @@ pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<PipelineOutput, Job
         context: &context,
         search: &outcome,
         lead: &families.lead,
-        training: &training,
         warm_up_bars: prepared.features.warm_up_bars,
     };
-    progress.start_step(StepKind::Surrogates, lead);
-    let canaries = canaries::run(&canary_inputs, &|n_done, n_all| progress.report_surrogates(lead, n_done, n_all))?;
-    let chance = progress.step(StepKind::Chance, &winner, || canaries::chance_auc(&canary_inputs))?;
+    let on_fit = |fit: &FamilyProgress<'_>| progress.report_fit(fit);
+    let evaluate = || models::evaluate_all(&families_at_once, &outcome, &families, &on_fit);
+    let compare = || {
+        progress.start_step(StepKind::Surrogates, lead);
+        let on_surrogates = |n_done, n_all| progress.report_surrogates(lead, n_done, n_all);
+        canaries::compare_with_surrogates(&canary_inputs, &on_surrogates)
+    };
+    let (evaluations, surrogate_markets) = parallel::join(inputs.n_families_at_once, evaluate, compare);
+    let mut training = models::fit_final(&families_at_once, &outcome, evaluations?, &on_fit)?;
+    let canaries = Canaries::new(surrogate_markets?, &outcome, &training.test);
+
+    let winner = training.winning_model().plugin.clone();
+    progress.plan(vec![work.plan_chance(outcome.label_idx, &winner)]);
+    let chance = progress.step(StepKind::Chance, &winner, || canaries::chance_auc(&canary_inputs, &training))?;
     training.compare_with_chance(chance);
 
     progress.enter(Phase::RuleExtraction, "mining and scoring rules");

@@ -47,7 +47,7 @@ pub(crate) use self::{
     labels::{LabelName, LabelRow, LabelStatus},
     prior::{PriorScore, prior_scores},
     result::SearchResult,
-    row_scores::{every_row_scored, merge_rows, separate_scores},
+    row_scores::{every_row_scored, merge_rows, scale_rows, separate_scores},
     trial::{Trial, TrialEvent, TrialKind},
 };
 use super::{baseline, metrics::UndefinedError};

@@ -2,26 +2,28 @@
 //! unit, from which it estimates the remaining time; this crate has no clock.
 //!
 //! In: the inputs of a job after its features are computed. Out: a [`PlannedStep`] per stage and
-//! family. Invariant: steps of one [`StepKind`] run after the steps of all earlier kinds.
+//! family. Invariant: the steps of one stage run after the steps of all earlier stages.
 
 use oculus_plugin_api::Manifest;
 use serde_json::{Map, Value};
 
 use crate::canaries::{N_SURROGATES, n_chance_rows};
+use crate::fitter::EndedFits;
 use crate::models::{Families, FamilyCandidate};
 use crate::search::{Family, SearchContext, rounds_setting};
 
-/// A kind of step. The variants have the order in which a job passes through them.
+/// A kind of step. The variants have the order in which a job passes through them, see
+/// [`StepKind::stage`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StepKind {
     /// The config search.
     Search,
     /// The fits of one family on the folds.
     Folds,
+    /// The fits on surrogate markets, which run next to the fits on the folds.
+    Surrogates,
     /// The fit of one family on the whole development period.
     Final,
-    /// The fits on surrogate markets.
-    Surrogates,
     /// The scores of surrogate markets by the model of the result.
     Chance,
     /// The mining and scoring of rules.
@@ -33,6 +35,15 @@ pub enum StepKind {
 }
 
 impl StepKind {
+    /// Returns the first kind of the stage that this kind belongs to. Steps of one stage may run in
+    /// parallel.
+    pub fn stage(self) -> Self {
+        match self {
+            Self::Surrogates => Self::Folds,
+            kind => kind,
+        }
+    }
+
     /// Returns the name of the kind, which identifies its measured speed.
     pub fn name(self) -> &'static str {
         match self {
@@ -65,11 +76,8 @@ pub struct PlannedStep {
     /// Amount of work, such as the number of fits times their rows and their rounds. Amounts of
     /// different steps cannot be compared.
     pub units: f64,
-    /// Number of steps of this kind that run in parallel, at least 1.
+    /// Number of steps of this stage that run in parallel, at least 1.
     pub n_parallel: usize,
-    /// Number of fits with early stopping whose mean share the step reports, at least 1. Fit `k`, from
-    /// 1, has `k` times the rows of the first fit.
-    pub n_folds: usize,
 }
 
 /// A report about the work of a job.
@@ -91,6 +99,8 @@ pub enum WorkUpdate {
         /// Share of the step that is done, 0 to 1. A step starts with 0 and ends with 1. Fits
         /// that stop early jump to their end.
         fraction: f64,
+        /// The fits of the step that have ended, if it consists of several fits.
+        ended: EndedFits,
     },
 }
 
@@ -127,12 +137,13 @@ impl WorkInputs<'_> {
         let others: Vec<&Family<'_>> = others.chain(&self.families.baseline).collect();
         let mut steps = vec![planned(StepKind::Search, &lead.id, n_fold_rows * self.n_trials as f64)];
         for family in &others {
-            steps.push(PlannedStep { n_folds: n_folds.max(1), ..self.plan_fit(StepKind::Folds, family, n_fold_rows) });
+            steps.push(self.plan_fit(StepKind::Folds, family, n_fold_rows));
         }
+        let surrogates = planned(StepKind::Surrogates, &lead.id, n_fold_rows * N_SURROGATES as f64);
+        steps.push(PlannedStep { n_parallel: self.n_families_at_once.max(1), ..surrogates });
         for family in [&self.families.lead].into_iter().chain(others) {
             steps.push(self.plan_fit(StepKind::Final, family, n_rows));
         }
-        steps.push(planned(StepKind::Surrogates, &lead.id, n_fold_rows * N_SURROGATES as f64));
         steps.push(self.plan_chance(0, &lead.id));
         steps.push(planned(StepKind::Rules, self.extractor, n_rows));
         steps.push(planned(StepKind::Strategy, "", n_rows * self.n_strategy_trials as f64));
@@ -158,7 +169,7 @@ impl WorkInputs<'_> {
 }
 
 fn planned(kind: StepKind, plugin: &str, units: f64) -> PlannedStep {
-    PlannedStep { step: Step { kind, plugin: plugin.to_owned() }, units, n_parallel: 1, n_folds: 1 }
+    PlannedStep { step: Step { kind, plugin: plugin.to_owned() }, units, n_parallel: 1 }
 }
 
 /// Returns the maximum number of rounds or epochs of a fit; 1 if the family does not count them.

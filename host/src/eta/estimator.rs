@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use oculus_job::progress::{Progress, Status};
+use oculus_pipeline::fitter::EndedFits;
 use oculus_pipeline::work::{PlannedStep, Step, StepKind, WorkUpdate};
 
 use super::history::{Measurement, SpeedHistory};
@@ -102,7 +103,7 @@ impl Estimator {
                 self.fetch_end = eta.and_then(|eta| now.checked_add(eta));
             }
             WorkUpdate::Planned(steps) => self.plan(steps, now),
-            WorkUpdate::Progressed { step, fraction } => self.advance(step, *fraction, now),
+            WorkUpdate::Progressed { step, fraction, ended } => self.advance(step, *fraction, *ended, now),
         }
     }
 
@@ -136,11 +137,11 @@ impl Estimator {
         self.steps.extend(timers);
     }
 
-    fn advance(&mut self, step: &Step, fraction: f64, now: Instant) {
+    fn advance(&mut self, step: &Step, fraction: f64, ended: EndedFits, now: Instant) {
         for timer in &mut self.steps {
             if timer.step() == step {
-                timer.report(fraction, now);
-            } else if timer.step().kind < step.kind {
+                timer.report(fraction, ended, now);
+            } else if timer.step().kind.stage() < step.kind.stage() {
                 // A search may end before its last trial, and a family may fail.
                 timer.end(now);
             }
@@ -159,18 +160,18 @@ impl Estimator {
 
     /// Returns the seconds that the planned steps still need.
     fn remaining_s(&self, now: Instant) -> f64 {
-        let current = self.steps.iter().filter(|timer| timer.has_started()).map(|timer| timer.step().kind).max();
-        // Steps of an earlier kind have ended, even if they never started.
-        let kinds: BTreeSet<StepKind> =
-            self.steps.iter().map(|timer| timer.step().kind).filter(|kind| Some(*kind) >= current).collect();
-        kinds.into_iter().map(|kind| self.remaining_s_of(kind, now)).sum()
+        let stage = |timer: &StepTimer| timer.step().kind.stage();
+        let current = self.steps.iter().filter(|timer| timer.has_started()).map(stage).max();
+        // Steps of an earlier stage have ended, even if they never started.
+        let stages: BTreeSet<StepKind> = self.steps.iter().map(stage).filter(|stage| Some(*stage) >= current).collect();
+        stages.into_iter().map(|stage| self.remaining_s_of(stage, now)).sum()
     }
 
-    /// Returns the seconds that the steps of one kind still need.
-    fn remaining_s_of(&self, kind: StepKind, now: Instant) -> f64 {
+    /// Returns the seconds that the steps of one stage still need.
+    fn remaining_s_of(&self, stage: StepKind, now: Instant) -> f64 {
         let of_job = ratio(self.steps.iter(), 1.0);
         let (mut longest_s, mut sum_s, mut n_parallel) = (0.0_f64, 0.0, 1);
-        for timer in self.steps.iter().filter(|timer| timer.step().kind == kind && !timer.has_ended()) {
+        for timer in self.steps.iter().filter(|timer| timer.step().kind.stage() == stage && !timer.has_ended()) {
             let same_plugin = self.steps.iter().filter(|other| other.step().plugin == timer.step().plugin);
             let of_plugin = ratio(same_plugin, of_job);
             let remaining_s = timer.remaining_s(ratio([timer].into_iter(), of_plugin), now);

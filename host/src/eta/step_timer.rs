@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use oculus_pipeline::fitter::EndedFits;
 use oculus_pipeline::work::{PlannedStep, Step, StepKind};
 
 use super::history::{Measurement, SpeedHistory};
@@ -25,6 +26,7 @@ pub(super) struct StepTimer {
     end_share: f64,
     /// Largest reported share below 1.
     share: f64,
+    ended_fits: EndedFits,
     started: Option<Instant>,
     /// Time of the latest report.
     reported: Option<Instant>,
@@ -49,6 +51,7 @@ impl StepTimer {
             is_measured: measured.is_some(),
             end_share: end_share.clamp(0.01, 1.0),
             share: 0.0,
+            ended_fits: EndedFits::default(),
             started: None,
             reported: None,
             ended: None,
@@ -65,12 +68,18 @@ impl StepTimer {
         self.planned.n_parallel.max(1)
     }
 
-    /// Records that the share `fraction` of the step is done at the time `now`.
-    pub(super) fn report(&mut self, fraction: f64, now: Instant) {
+    /// Records progress at the time `now`.
+    ///
+    /// * `fraction`: the share of the step that is done.
+    /// * `ended_fits`: the fits of the step that have ended, if it consists of several fits.
+    pub(super) fn report(&mut self, fraction: f64, ended_fits: EndedFits, now: Instant) {
         self.started.get_or_insert(now);
         self.reported = Some(now);
         // A family may report the end of its preparation before its fit, so the end can be undone.
         self.ended = (fraction >= 1.0).then_some(now);
+        if ended_fits.share > 0.0 {
+            self.ended_fits = ended_fits;
+        }
         if fraction < 1.0 {
             // A fit starts at 0 again if its plugin process was restarted.
             self.share = self.share.max(fraction);
@@ -105,21 +114,9 @@ impl StepTimer {
         if self.has_ended() {
             return 1.0;
         }
-        let (n_ended, running) = self.folds();
-        // Fold `k` has `k` times the rows of the first one.
-        let n_folds = self.planned.n_folds.max(1) as f64;
-        let done =
-            n_ended * (n_ended + 1.0) / 2.0 + (n_ended + 1.0) * (running / self.end_share).min(MAX_RUNNING_SHARE);
-        (done / (n_folds * (n_folds + 1.0) / 2.0)).min(MAX_RUNNING_SHARE)
-    }
-
-    /// Returns the number of folds that have ended, and the sum of the shares of the running ones. The
-    /// step reports only the mean of all shares, and the share of a running fold is small if its fit
-    /// stops early.
-    fn folds(&self) -> (f64, f64) {
-        let sum = self.share * self.planned.n_folds.max(1) as f64;
-        let n_ended = (sum + 1e-6).floor();
-        (n_ended, (sum - n_ended).max(0.0))
+        let EndedFits { share: ended, .. } = self.ended_fits;
+        let running = (self.share - ended).max(0.0) / self.end_share;
+        (ended + running.min(MAX_RUNNING_SHARE * (1.0 - ended))).min(MAX_RUNNING_SHARE)
     }
 
     /// Returns the seconds that the step still needs.
@@ -137,13 +134,12 @@ impl StepTimer {
         if !self.has_ended() {
             return Vec::new();
         }
-        let PlannedStep { step, units, n_folds, .. } = &self.planned;
+        let PlannedStep { step, units, .. } = &self.planned;
         let time = Measurement { work: work_name(step), units: *units, amount: self.elapsed_s() };
-        let (n_ended, running) = self.folds();
-        let n_running = (*n_folds as f64 - n_ended).max(1.0);
+        let EndedFits { share, reported } = self.ended_fits;
         // Only the fits on the folds stop early.
-        let stops = step.kind == StepKind::Folds && running > 0.0;
-        let end = stops.then(|| Measurement { work: end_share_name(step), units: 1.0, amount: running / n_running });
+        let stops = step.kind == StepKind::Folds && reported > 0.0;
+        let end = stops.then(|| Measurement { work: end_share_name(step), units: 1.0, amount: reported / share });
         [time].into_iter().chain(end).collect()
     }
 }

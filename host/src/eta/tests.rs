@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use oculus_job::request::Job;
+use oculus_pipeline::fitter::EndedFits;
 use oculus_pipeline::work::{PlannedStep, Step, StepKind, WorkUpdate};
 use proptest::prelude::*;
 use serde_json::json;
@@ -14,7 +15,7 @@ use super::{Estimator, JobShape, SpeedHistory};
 /// Seconds that a simulated job reads bars and computes features.
 const PREPARE_S: f64 = 0.5;
 
-/// A step of a simulated job. Steps of one kind run at the same time.
+/// A step of a simulated job. Steps of one stage run at the same time.
 #[derive(Clone, Debug)]
 struct SimulatedStep {
     kind: StepKind,
@@ -41,9 +42,9 @@ impl SimulatedJob {
             (StepKind::Search, "trees", 1.0),
             (StepKind::Folds, "net", 0.3),
             (StepKind::Folds, "linear", 1.0),
+            (StepKind::Surrogates, "trees", 1.0),
             (StepKind::Final, "trees", 1.0),
             (StepKind::Final, "net", 1.0),
-            (StepKind::Surrogates, "trees", 1.0),
             (StepKind::Chance, "net", 1.0),
             (StepKind::Rules, "rules", 1.0),
             (StepKind::Strategy, "", 1.0),
@@ -60,8 +61,7 @@ impl SimulatedJob {
     }
 
     fn plan(&self) -> WorkUpdate {
-        let planned =
-            |step: &SimulatedStep| PlannedStep { step: id(step), units: step.units, n_parallel: 2, n_folds: 1 };
+        let planned = |step: &SimulatedStep| PlannedStep { step: id(step), units: step.units, n_parallel: 3 };
         WorkUpdate::Planned(self.steps.iter().map(planned).collect())
     }
 
@@ -69,15 +69,18 @@ impl SimulatedJob {
     fn updates(&self) -> Vec<(f64, WorkUpdate)> {
         let mut updates = vec![(PREPARE_S, self.plan())];
         let mut start_s = PREPARE_S;
-        for of_kind in self.steps.chunk_by(|one, next| one.kind == next.kind) {
-            for step in of_kind {
+        for of_stage in self.steps.chunk_by(|one, next| one.kind.stage() == next.kind.stage()) {
+            for step in of_stage {
                 let at = |share: f64| {
                     let fraction = if share < 1.0 { share * step.end_share } else { 1.0 };
-                    (start_s + share * step.seconds, WorkUpdate::Progressed { step: id(step), fraction })
+                    // The step consists of one fit.
+                    let share_ended = if share < 1.0 { 0.0 } else { 1.0 };
+                    let ended = EndedFits { share: share_ended, reported: share_ended * step.end_share };
+                    (start_s + share * step.seconds, WorkUpdate::Progressed { step: id(step), fraction, ended })
                 };
                 updates.extend((0..=20).map(|tick| at(f64::from(tick) / 20.0)));
             }
-            start_s += of_kind.iter().map(|step| step.seconds).fold(0.0, f64::max);
+            start_s += of_stage.iter().map(|step| step.seconds).fold(0.0, f64::max);
         }
         updates.sort_by(|(one, _), (other, _)| one.total_cmp(other));
         updates

@@ -16,7 +16,7 @@ use crate::{
     baseline::Volatility,
     fitter::{FitError, setting},
     metrics::{Finite, Interval, UndefinedError, auc, interval},
-    models::FinalModel,
+    models::{FinalModel, Training},
     search::family_failure,
 };
 
@@ -40,14 +40,19 @@ pub(crate) struct ChanceAuc {
 
 /// Scores the test dates of surrogate markets with the model of the result.
 ///
+/// * `training`: the models, with the metrics of the winner on the test period.
+///
 /// # Errors
 /// The outer error is the failure of a job that is cancelled, or of a table that cannot be written
 /// to the temporary folder. The inner error is the reason why the figures are undefined.
-pub(super) fn run(inputs: &CanaryInputs<'_, '_>) -> Result<Result<ChanceAuc, UndefinedError>, JobError> {
-    let Some(real) = inputs.training.test.auc.map(Finite::get) else {
+pub(super) fn run(
+    inputs: &CanaryInputs<'_, '_>,
+    training: &Training,
+) -> Result<Result<ChanceAuc, UndefinedError>, JobError> {
+    let Some(real) = training.test.auc.map(Finite::get) else {
         return Ok(Err(UndefinedError::because("the AUC of the test period is undefined")));
     };
-    let model = inputs.training.winning_model();
+    let model = training.winning_model();
     match surrogate_aucs(inputs, model) {
         Ok(aucs) => Ok(chance(real, aucs)),
         Err(SurrogateError::Job(failure)) => Err(failure),

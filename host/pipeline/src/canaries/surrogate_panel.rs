@@ -80,7 +80,7 @@ fn part(inputs: &SurrogateInputs<'_>, number: usize) -> Result<(FeatureTable, La
 
 fn stacked_table<'t>(tables: impl Iterator<Item = &'t FeatureTable> + Clone) -> FeatureTable {
     let Some(first) = tables.clone().next() else { return FeatureTable::default() };
-    let mut values = Vec::new();
+    let mut values = Vec::with_capacity(tables.clone().map(|table| table.values.len()).sum());
     for feature_idx in 0..first.names.len() {
         tables.clone().for_each(|table| values.extend_from_slice(table.column(feature_idx)));
     }

@@ -189,7 +189,7 @@ fn every_planned_step_of_a_job_starts_and_ends_in_the_order_of_the_plan() {
     assert!(planned.iter().all(|planned| planned.units >= 1.0 && planned.n_parallel == 1), "{planned:?}");
     let with_fraction = |end: f64| {
         let of_step = move |update: &WorkUpdate| match update {
-            WorkUpdate::Progressed { step, fraction } if *fraction == end => Some(step.clone()),
+            WorkUpdate::Progressed { step, fraction, .. } if *fraction == end => Some(step.clone()),
             _ => None,
         };
         let mut steps: Vec<_> = updates.iter().filter_map(of_step).collect();

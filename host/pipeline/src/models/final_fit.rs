@@ -129,7 +129,8 @@ impl FinalFitter<'_> {
         let test_rows = if scores_test { splits.test_rows.as_slice() } else { &[] };
         let family = &evaluated.family;
         let params = final_params(evaluated);
-        let predict_rows = search::merge_rows(train_rows, test_rows);
+        let scale_rows = search::scale_rows(family.fitter.manifest(), train_rows);
+        let predict_rows = search::merge_rows(&scale_rows, test_rows);
         // The fit must use the device of the evaluation: the number of epochs that early stopping
         // finds depends on it.
         let device = evaluated.oof.device.as_deref().unwrap_or(family.device);

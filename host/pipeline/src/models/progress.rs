@@ -57,7 +57,11 @@ impl FitReporter<'_> {
         let last = lock().clone();
         // A family that never estimated the remaining time has no estimate at the end either.
         let eta_s = last.eta_s.map(|_| 0.0);
-        self.report(&FitProgress { fraction: 1.0, eta_s, waits_for_gpu: false, ..last });
+        let end = FitProgress { fraction: 1.0, eta_s, waits_for_gpu: false, ..last.clone() };
+        // The end of the last fold has been reported already.
+        if end != last {
+            self.report(&end);
+        }
         result
     }
 

@@ -34,7 +34,8 @@ fn report_with(panel: &Panel, n_parallel: usize, extractor: Result<RuleExtractor
     let outcome = search::run(&context, &lead, 8, &|_| {}).unwrap();
     let missing = models::FamilyCandidate::Unavailable { name: "LSTM", reason: "not installed" };
     let families = models::Families { lead, others: vec![missing], baseline: None };
-    let mut training = models::run(&context, &outcome, &families, &|_| {}).unwrap();
+    let evaluations = models::evaluate_all(&context, &outcome, &families, &|_| {}).unwrap();
+    let mut training = models::fit_final(&context, &outcome, evaluations, &|_| {}).unwrap();
     // The features of a synthetic panel do not come from its bars, so it has no surrogate markets.
     let none = UndefinedError::because("a synthetic panel has no surrogate markets");
     training.compare_with_chance(Err(none.clone()));
@@ -47,10 +48,8 @@ fn report_with(panel: &Panel, n_parallel: usize, extractor: Result<RuleExtractor
         features: &FeatureReport::default(),
     };
     let rules = rules::find(&RuleContext { search_context: &context, search: &outcome, extractor, requested }).unwrap();
-    let canaries = canaries::Canaries {
-        surrogate_markets: canaries::SurrogateMarkets::without_rank(None, None, 0, &none),
-        volatility_baseline: canaries::volatility_baseline(&outcome, &training.test),
-    };
+    let surrogate_markets = canaries::SurrogateMarkets::without_rank(None, None, 0, &none);
+    let canaries = canaries::Canaries::new(surrogate_markets, &outcome, &training.test);
     let optimized = strategy::optimize(&strategy::StrategyInputs {
         market: &panel.market,
         table: &panel.table,

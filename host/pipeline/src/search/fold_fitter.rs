@@ -4,6 +4,7 @@
 //! for all configurations.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 
 use oculus_job::code::ErrorCode;
 use oculus_job::error::JobError;
@@ -14,11 +15,11 @@ use serde_json::{Map, Value};
 
 use super::{
     context::{Family, SearchContext},
-    row_scores::{every_row_scored, merge_rows, separate_scores},
+    row_scores::{every_row_scored, merge_rows, scale_rows, separate_scores},
 };
 use crate::{
     baseline::Volatility,
-    fitter::{FitError, FitOutput, FitProgress, FitProgressFn, FitRequest, Fitted, PreparedId, setting},
+    fitter::{EndedFits, FitError, FitOutput, FitProgress, FitProgressFn, FitRequest, Fitted, PreparedId, setting},
     metrics::{ScoreScale, auc},
     parallel::parallel_map,
     splits::{Fold, TAIL_SHARE, tail},
@@ -86,8 +87,8 @@ struct FoldPlan<'a> {
     fold: &'a Fold,
     /// Log-odds of every row of the table by volatility alone, from which the fit starts.
     base_score: Option<Vec<f32>>,
-    /// Training and validation rows, ascending. The scores of the training rows define the scale of
-    /// the model's scores.
+    /// Validation rows, and training rows whose scores define the scale of the model's scores;
+    /// ascending.
     predict_rows: Vec<u32>,
 }
 
@@ -157,12 +158,20 @@ impl<'a> FoldFitter<'a> {
         if plans.is_empty() {
             return Err(rejected("there is no fold to evaluate the family on".to_owned()));
         }
-        let total = FoldsProgress::new(plans.len(), on_progress);
-        let fold_idxs: Vec<usize> = (0..plans.len()).collect();
-        let results = parallel_map(self.context.n_parallel, &fold_idxs, |&idx| {
-            self.fit_fold(&FoldFit { plan: plans[idx], label, params }, &|progress| total.report(idx, progress))
+        // The fold with the most rows starts first, so that no thread is left with a long fit at the
+        // end.
+        let mut order: Vec<usize> = (0..plans.len()).collect();
+        order.sort_by_key(|&idx| Reverse(plans[idx].fit_rows.len()));
+        let total = FoldsProgress::new(&plans, on_progress);
+        let mut results = parallel_map(self.context.n_parallel, &order, |&idx| {
+            let fit = FoldFit { plan: plans[idx], label, params };
+            let result = self.fit_fold(&fit, &|progress| total.report(idx, progress));
+            total.end(idx);
+            (idx, result)
         });
-        match self.collect(label, plans.into_iter().zip(results).collect())? {
+        results.sort_by_key(|(idx, _)| *idx);
+        let results = results.into_iter().map(|(_, result)| result);
+        match self.collect(label, plans.iter().copied().zip(results).collect())? {
             ConfigurationFit::Fitted(oof) => Ok(oof),
             ConfigurationFit::Rejected(reason) => Err(rejected(reason)),
         }
@@ -211,7 +220,8 @@ impl<'a> FoldFitter<'a> {
         // validation row.
         let cut = stops_early.then(|| tail(context.table, &context.labels[label_idx], &fold.train_rows, TAIL_SHARE));
         let (fit_rows, tune_rows) = cut.flatten().unwrap_or_else(|| (fold.train_rows.clone(), Vec::new()));
-        let predict_rows = merge_rows(&fold.train_rows, &fold.valid_rows);
+        let scale_rows = scale_rows(self.family.fitter.manifest(), &fold.train_rows);
+        let predict_rows = merge_rows(&scale_rows, &fold.valid_rows);
         let base_score = self.volatility.as_ref().and_then(|volatility| {
             // Like the fit, the base must not see the rows for early stopping.
             let model = volatility.fit(&context.labels[label_idx].value, &fit_rows)?;
@@ -305,23 +315,61 @@ pub(crate) fn rounds_setting(manifest: &Manifest, params: &Map<String, Value>) -
     Some((name, n_rounds))
 }
 
-/// The progress of parallel fits on the folds.
+/// The progress of parallel fits on the folds. Each fit counts as much as its share of all rows.
 struct FoldsProgress<'a> {
-    fractions: Mutex<Vec<f64>>,
+    folds: Mutex<Vec<FoldProgress>>,
     on_progress: &'a FitProgressFn<'a>,
 }
 
+/// The progress of the fit on one fold.
+struct FoldProgress {
+    /// Share of the fit among the rows of all fits.
+    weight: f64,
+    /// Latest report of the fit.
+    latest: FitProgress,
+    has_ended: bool,
+}
+
 impl<'a> FoldsProgress<'a> {
-    fn new(n_folds: usize, on_progress: &'a FitProgressFn<'a>) -> Self {
-        Self { fractions: Mutex::new(vec![0.0; n_folds]), on_progress }
+    fn new(plans: &[&FoldPlan<'_>], on_progress: &'a FitProgressFn<'a>) -> Self {
+        let n_rows: usize = plans.iter().map(|plan| plan.fit_rows.len()).sum();
+        let fold = |plan: &&FoldPlan<'_>| FoldProgress {
+            weight: plan.fit_rows.len() as f64 / n_rows.max(1) as f64,
+            latest: FitProgress::default(),
+            has_ended: false,
+        };
+        Self { folds: Mutex::new(plans.iter().map(fold).collect()), on_progress }
     }
 
+    /// Reports the progress of the fit on one fold.
     fn report(&self, fold_idx: usize, progress: &FitProgress) {
         // The lock is held during the report, so that fractions of parallel fits stay in order.
-        let mut fractions = self.fractions.lock();
-        fractions[fold_idx] = progress.fraction;
-        let fraction = fractions.iter().sum::<f64>() / fractions.len() as f64;
-        (self.on_progress)(&FitProgress { fraction, ..progress.clone() });
+        let mut folds = self.folds.lock();
+        folds[fold_idx].latest = progress.clone();
+        self.report_all(&folds, progress);
+    }
+
+    /// Reports the end of the fit on one fold.
+    fn end(&self, fold_idx: usize) {
+        let mut folds = self.folds.lock();
+        let fold = &mut folds[fold_idx];
+        fold.has_ended = true;
+        let end = FitProgress { eta_s: fold.latest.eta_s.map(|_| 0.0), waits_for_gpu: false, ..fold.latest.clone() };
+        self.report_all(&folds, &end);
+    }
+
+    fn report_all(&self, folds: &[FoldProgress], latest: &FitProgress) {
+        let (mut ended, mut running) = (EndedFits::default(), 0.0);
+        for FoldProgress { weight, latest, has_ended } in folds {
+            let reported = weight * latest.fraction;
+            if *has_ended {
+                ended.share += weight;
+                ended.reported += reported;
+            } else {
+                running += reported;
+            }
+        }
+        (self.on_progress)(&FitProgress { fraction: ended.share + running, ended, ..latest.clone() });
     }
 }
 
