@@ -11,6 +11,7 @@ use oculus_job::hash::sha256_hex;
 use oculus_market_data::synth::Kind;
 use oculus_tests::command::{self, CommandOutput};
 use oculus_tests::log::LogEvent;
+use oculus_tests::predictions::{ScoredRow, assert_all_close, auc, number};
 use oculus_tests::results::warning;
 use oculus_tests::{Redis, Worker, build, jobs, market};
 use serde_json::{Value, json};
@@ -67,10 +68,7 @@ impl Trained {
 
     /// Returns the lines of `predictions.csv`.
     fn scored_rows(&self) -> Vec<ScoredRow> {
-        let text = fs::read_to_string(self.artifact().join("predictions.csv")).unwrap();
-        let mut lines = text.lines();
-        assert_eq!(lines.next(), Some("symbol,date,family,set,fold,score,standard_score,probability,signal,label"));
-        lines.map(ScoredRow::parse).collect()
+        ScoredRow::read(&self.artifact().join("predictions.csv"))
     }
 
     /// Returns the job's own test predictions: `symbol,date` → `score,probability,signal`, as text.
@@ -116,54 +114,6 @@ impl Trained {
         let settings = [("ARTIFACTS_DIR", artifacts.to_str().unwrap()), ("LOG_FORMAT", "json")];
         command::run(&[&command, arguments].concat(), &settings)
     }
-}
-
-/// A line of `predictions.csv`, as text.
-#[derive(Clone, Debug)]
-struct ScoredRow {
-    /// Symbol and date, as in `AAPL,2024-01-15`.
-    bar: String,
-    family: String,
-    set: String,
-    fold: String,
-    score: String,
-    standard_score: String,
-    probability: String,
-    signal: String,
-    label: String,
-}
-
-impl ScoredRow {
-    fn parse(line: &str) -> Self {
-        let fields: Vec<&str> = line.split(',').collect();
-        let [symbol, date, family, set, fold, score, standard_score, probability, signal, label] = fields[..] else {
-            panic!("{line}")
-        };
-        let [family, set, fold, score, standard_score, probability, signal, label] =
-            [family, set, fold, score, standard_score, probability, signal, label].map(str::to_owned);
-        Self { bar: format!("{symbol},{date}"), family, set, fold, score, standard_score, probability, signal, label }
-    }
-
-    fn is_hit(&self) -> bool {
-        self.label == "1"
-    }
-}
-
-fn number(text: &str) -> f64 {
-    text.parse().unwrap()
-}
-
-/// Computes the area under the ROC curve as the share of pairs in the right order.
-fn auc(rows: impl Iterator<Item = (f64, bool)>) -> f64 {
-    let (hits, misses): (Vec<_>, Vec<_>) = rows.partition(|(_, is_hit)| *is_hit);
-    let points = |hit: f64, miss: f64| if hit > miss { 1.0 } else { f64::from(u8::from(hit == miss)) / 2.0 };
-    let sum: f64 = hits.iter().map(|hit| misses.iter().map(|miss| points(hit.0, miss.0)).sum::<f64>()).sum();
-    sum / (hits.len() * misses.len()) as f64
-}
-
-fn assert_all_close(found: &[f64], expected: &[f64]) {
-    let is_close = |(found, expected): (&f64, &f64)| (found - expected).abs() < 1e-9;
-    assert!(found.len() == expected.len() && found.iter().zip(expected).all(is_close), "{found:?}, {expected:?}");
 }
 
 /// Parses the output of `predict`: `symbol,date` → the columns after these two, as text.

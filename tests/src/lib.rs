@@ -15,6 +15,7 @@ pub mod markdown;
 pub mod market;
 pub mod outside;
 pub mod polygon;
+pub mod predictions;
 pub mod processes;
 pub mod redis_server;
 pub mod results;
