@@ -24,7 +24,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The maximum number of lines of a reason.
 const MAX_REASON_LINES: usize = 3;
 /// The maximum length of a line of a reason.
-const MAX_LINE_CHARS: usize = 300;
+const MAX_LINE_CHARS: usize = 500;
 
 /// A library to examine.
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ pub enum Fault {
 }
 
 impl ProbeError {
-    /// Creates an error, shortening the reason to at most three lines of at most 300 characters.
+    /// Creates an error, shortening the reason to at most three lines of at most 500 characters.
     pub fn new(fault: Fault, reason: &str) -> Self {
         let lines = reason.lines().map(str::trim).filter(|line| !line.is_empty()).take(MAX_REASON_LINES);
         let lines: Vec<String> = lines.map(|line| line.chars().take(MAX_LINE_CHARS).collect()).collect();

@@ -231,8 +231,9 @@ fn too_few(n_dates: usize, cut: &Cut, left_out: &[String], job: &Job) -> JobErro
     refused(
         ErrorCode::TooFewBars,
         format!(
-            "{n_dates} dates can have labels in {years} years of {} bars, after a warm-up of {} bars and before the last \
+            "{n_dates} dates can have labels in {years} year{} of {} bars, after a warm-up of {} bars and before the last \
              {longest} sessions; expected at least {MIN_LABELLED_DATES} dates{without}",
+            if years == 1.0 { "" } else { "s" },
             job.timeframe.name(),
             cut.n_unready
         ),
