@@ -3,8 +3,14 @@
 use std::fmt::Display;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width};
 use oculus_pipeline::metrics::{Finite, Interval};
+
+/// Largest width of a table in characters. Longer texts, such as the reason of a failure, are wrapped.
+const MAX_WIDTH: u16 = 200;
+
+/// Largest width of a column in characters.
+const MAX_COLUMN_WIDTH: u16 = 72;
 
 /// Text of a cell without a value.
 const ABSENT: &str = "–";
@@ -13,8 +19,10 @@ const ABSENT: &str = "–";
 pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_header(header);
-    for column in table.column_iter_mut().skip(1) {
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(MAX_WIDTH);
+    for column in table.column_iter_mut() {
         column.set_cell_alignment(CellAlignment::Left);
+        column.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(MAX_COLUMN_WIDTH)));
     }
     table
 }

@@ -81,8 +81,10 @@ pub fn required_confidence(n: usize) -> f64 {
 /// The probability of backtest overfitting must also be below 0.5, and the label of the model must
 /// have been judged. If the strategy follows the scores of the model, the model must be more than
 /// chance: chance reaches its AUC of the test period with a probability of at most 5 %, or its
-/// validation score is higher than that of every surrogate market. If the mean excess is not above 0, the verdict is `no_edge`. A verdict that is
-/// neither `edge` nor `no_edge` is `inconclusive`.
+/// validation score is higher than that of every surrogate market.
+///
+/// If the mean excess is not above 0, the verdict is `no_edge`. A verdict that is neither `edge` nor
+/// `no_edge` is `inconclusive`.
 pub fn verdict(inputs: &VerdictInputs<'_>) -> Verdict {
     let VerdictInputs { test, n_round_trips, .. } = *inputs;
     let conclude = |verdict, reason| Verdict { verdict, reason };
