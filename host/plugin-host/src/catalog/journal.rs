@@ -94,6 +94,14 @@ impl FileRecord {
         self.content.as_ref().filter(|content| content.file_id == file_id)
     }
 
+    /// Returns whether an examination of the file with this id had no result in this environment of
+    /// the loader.
+    pub(crate) fn is_postponed(&self, file_id: FileId, environment: &str) -> bool {
+        let same =
+            |postponed: &PostponedExamination| postponed.file_id == file_id && postponed.environment == environment;
+        self.postponed.as_ref().is_some_and(same)
+    }
+
     /// Returns why the examination of the file with this id had no result.
     pub(crate) fn postponed_reason(&self, file_id: FileId) -> Option<&str> {
         let postponed = self.postponed.as_ref().filter(|postponed| postponed.file_id == file_id)?;
@@ -109,6 +117,10 @@ pub(crate) struct PostponedExamination {
     pub file_id: FileId,
     /// The reason, in at most three lines.
     pub reason: String,
+    /// Identifies the environment variables that the loader of shared libraries read. If they change,
+    /// the examination may pass.
+    #[serde(default)]
+    pub environment: String,
 }
 
 /// The hash of a published file's bytes, and the id of the file when they were read.
@@ -244,5 +256,18 @@ mod tests {
         (0..10).for_each(|build| journal.record("aa", failed(&format!("{build}"), "")));
         assert_eq!(journal.verdicts["aa"].len(), MAX_HOSTS, "verdicts of old host builds are removed");
         assert_eq!(journal.verdict("aa", "one"), None);
+    }
+
+    #[test]
+    fn a_postponed_examination_is_repeated_at_once_in_another_environment_of_the_loader() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let file_id = FileId::from_path(file.path()).unwrap();
+        let reason = "needs `libtorch_cpu.so`".to_owned();
+        let postponed = PostponedExamination { file_id, reason: reason.clone(), environment: "one".to_owned() };
+        let mut journal = Journal::default();
+        journal.postpone(file.path(), postponed);
+        let record = &journal.files[file.path()];
+        assert_eq!(record.postponed_reason(file_id), Some(reason.as_str()));
+        assert!(record.is_postponed(file_id, "one") && !record.is_postponed(file_id, "other"));
     }
 }

@@ -260,7 +260,8 @@ impl Owner {
     /// another examination.
     fn postpone(&mut self, task: &Task, error: &ExamineError) -> io::Result<()> {
         let ExamineError::Refused { reason } = error else { return Ok(()) };
-        let postponed = PostponedExamination { file_id: task.file_id, reason: reason.clone() };
+        let environment = self.state.environment.to_string();
+        let postponed = PostponedExamination { file_id: task.file_id, reason: reason.clone(), environment };
         self.journal.update(|journal| {
             journal.postpone(&task.path, postponed);
             // The earlier verdict no longer holds, because jobs would fail for the same reason as

@@ -1,10 +1,12 @@
 //! The state of the catalog, from which the status of each published file is derived.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use oculus_job::hash::sha256_hex;
 use oculus_plugin_api::Manifest;
 
 use super::generations::{Generation, LibraryBuild};
@@ -25,6 +27,8 @@ pub(super) struct CatalogState {
     pub(super) config: Arc<PluginsConfig>,
     /// Identifies this build of the host. Another build examines every plugin again.
     pub(super) host: Arc<str>,
+    /// Identifies the variables that the loader of shared libraries reads.
+    pub(super) environment: Arc<str>,
     pub(super) store: Arc<Store>,
     pub(super) journal: Arc<Journal>,
     pub(super) trusted: Arc<TrustList>,
@@ -36,6 +40,7 @@ impl CatalogState {
         Self {
             config: Arc::new(config),
             host: host_build().into(),
+            environment: loader_environment().into(),
             store: Arc::new(store),
             journal,
             trusted: Arc::default(),
@@ -69,7 +74,7 @@ impl CatalogState {
     /// * `unconfirmed`: SHA-256 of the builds that must be examined again.
     pub(super) fn next_task(&self, path: &Path, file_id: FileId, unconfirmed: &HashSet<String>) -> Option<Task> {
         let file = self.journal.files.get(path);
-        let is_new = file.is_none_or(|file| file.postponed_reason(file_id).is_none());
+        let is_new = file.is_none_or(|file| !file.is_postponed(file_id, &self.environment));
         let task = |kind, is_awaited| Some(Task { path: path.to_owned(), file_id, kind, is_awaited });
         let content = file.and_then(|file| file.content_with_id(file_id));
         let Some((file, content)) = file.zip(content) else { return task(TaskKind::File, is_new) };
@@ -166,6 +171,17 @@ impl CatalogState {
             manifest: Manifest::clone(manifest),
         })
     }
+}
+
+/// Returns the hash of all environment variables in which a user may name folders of shared
+/// libraries, such as `LD_LIBRARY_PATH` and `LIBTORCH`. If they change, an examination that failed
+/// may pass.
+fn loader_environment() -> String {
+    let is_read = |name: &str| ["LD_", "DYLD_", "LIB"].iter().any(|prefix| name.starts_with(prefix));
+    let mut variables: Vec<(OsString, OsString)> =
+        std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_read)).collect();
+    variables.sort();
+    sha256_hex(format!("{variables:?}").as_bytes())
 }
 
 /// Returns a string that identifies this build of the host: the version, length and modification
