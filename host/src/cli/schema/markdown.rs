@@ -92,7 +92,7 @@ impl<'a> Page<'a> {
         let mut choices = String::new();
         for key in &keys {
             let path = if path.is_empty() { key.name.to_owned() } else { format!("{path}.{}", key.name) };
-            let (shape, _) = self.schemas.shape(key.schema);
+            let (shape, _) = self.schemas.key_shape(key);
             choices.push_str(&self.choices(key.name, &shape));
             self.add_nested(&path, &shape);
             let row = self.row(&path, key);
@@ -114,8 +114,8 @@ impl<'a> Page<'a> {
     }
 
     fn row(&self, path: &str, key: &Key<'a>) -> String {
-        let Key { name, schema, is_required, conditions } = key;
-        let (shape, is_nullable) = self.schemas.shape(schema);
+        let Key { name, schema, is_required, conditions, .. } = key;
+        let (shape, is_nullable) = self.schemas.key_shape(key);
         let mark = if schema["x-contract"] == true { CONTRACT_MARK } else { "" };
         let null = if is_nullable { " or null" } else { "" };
         let absent = if *is_required { "" } else { "; may be absent" };
@@ -154,7 +154,8 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Returns the table of a choice's values with their meanings, unless an earlier section has it.
+    /// Returns the table of a choice's values with their meanings, unless an earlier section has
+    /// it.
     fn choices(&mut self, key: &str, shape: &Shape<'a>) -> String {
         let (name, values) = match shape {
             Shape::Choice { name: Some(name), values } => (*name, values),

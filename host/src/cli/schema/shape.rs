@@ -23,6 +23,9 @@ pub(super) struct Key<'a> {
     /// The variants of the object that have the key, as conditions on another key; empty if all
     /// variants have it.
     pub(super) conditions: Vec<String>,
+    /// The values of the key, if it tells the variants of the object apart, each with the
+    /// description of its variant; empty otherwise.
+    pub(super) tags: Vec<(String, &'a str)>,
 }
 
 /// The type of a value.
@@ -70,16 +73,28 @@ impl<'a> Schemas<'a> {
                 if entries.is_empty() {
                     order.push(key.name);
                 }
-                entries.push(Key { conditions: constants(variant), ..key });
+                let tag = key.schema["const"].as_str();
+                let description = variant["description"].as_str().unwrap_or_default();
+                let tags = tag.into_iter().map(|tag| (tag.to_owned(), description)).collect();
+                entries.push(Key { conditions: constants(variant), tags, ..key });
             }
         }
         let merged = |name| {
             let entries = found.remove(name)?;
             let is_common = entries.len() == variants.len();
+            let tags = entries.iter().flat_map(|entry| entry.tags.clone()).collect();
             let key = entries.into_iter().next()?;
-            Some(if is_common { Key { conditions: Vec::new(), ..key } } else { key })
+            Some(if is_common { Key { conditions: Vec::new(), tags, ..key } } else { key })
         };
         order.into_iter().filter_map(merged).collect()
+    }
+
+    /// Returns the type of a key's value, and whether the value may be null.
+    pub(super) fn key_shape(self, key: &Key<'a>) -> (Shape<'a>, bool) {
+        match key.tags.is_empty() {
+            true => self.shape(key.schema),
+            false => (Shape::Choice { name: None, values: key.tags.clone() }, false),
+        }
     }
 
     /// Returns the type of a value, and whether the value may be null.
@@ -161,7 +176,7 @@ fn keys_of(object: &Value) -> Vec<Key<'_>> {
     let optional = properties.keys().map(String::as_str).filter(|name| !required.contains(name));
     let key = |name: &'_ str, is_required| {
         let (name, schema) = properties.get_key_value(name)?;
-        Some(Key { name, schema, is_required, conditions: Vec::new() })
+        Some(Key { name, schema, is_required, conditions: Vec::new(), tags: Vec::new() })
     };
     let required_keys = required.iter().filter_map(|name| key(name, true));
     required_keys.chain(optional.filter_map(|name| key(name, false))).collect()

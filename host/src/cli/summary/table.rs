@@ -10,7 +10,7 @@ use oculus_pipeline::metrics::{Finite, Interval};
 const MAX_WIDTH: u16 = 200;
 
 /// Largest width of a column in characters.
-const MAX_COLUMN_WIDTH: u16 = 72;
+const MAX_COLUMN_WIDTH: u16 = 100;
 
 /// Text of a cell without a value.
 const ABSENT: &str = "–";
