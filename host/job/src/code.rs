@@ -276,8 +276,8 @@ codes! {
             "A rule of the job is true on every bar before the test period, so it excludes no bar.",
             "Correct the threshold; the message names the range of the feature.";
         RuleNeverTrue = "rule_never_true":
-            "A rule of the job is never true before the test period.",
-            "Correct the threshold; the message names the range of the feature.";
+            "A rule of the job is never true before the test period, or as many rules as the job demands are never true at the same time.",
+            "Correct the threshold; the message names the range of the feature. Or demand fewer rules at the same time.";
         UnresolvedFeature = "unresolved_feature":
             "The job names a feature that does not exist.",
             "Use a name listed in docs/features.md.";

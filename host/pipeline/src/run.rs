@@ -17,7 +17,7 @@ use crate::fitter::Fitter;
 use crate::labels::{self, Label};
 use crate::metrics::Finite;
 use crate::miner::Miner;
-use crate::models::{self, Families, FamilyCandidate, FamilyProgress, Training};
+use crate::models::{self, Families, FamilyCandidate, FamilyProgress, FinalModel, Training};
 use crate::parallel;
 use crate::participants::Participants;
 use crate::progress::JobProgress;
@@ -126,7 +126,6 @@ pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<PipelineOutput, Job
         extractor: extractor_id,
         n_trials,
         n_strategy_trials: job.design.strategy_trials as usize,
-        has_windows: inputs.lookback_rows > 0,
     };
     progress.plan(work.plan());
     let lead = families.lead.fitter.manifest().id.as_str();
@@ -160,8 +159,9 @@ pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<PipelineOutput, Job
     let mut training = models::fit_final(&families_at_once, &outcome, evaluations?, &on_fit)?;
     let canaries = Canaries::new(surrogate_markets?, &outcome, &training.test);
 
-    let winner = training.winning_model().plugin.clone();
-    progress.plan(vec![work.plan_chance(outcome.label_idx, &winner)]);
+    let FinalModel { plugin: winner, reads_windows, .. } = training.winning_model();
+    let winner = winner.clone();
+    progress.plan(vec![work.plan_chance(outcome.label_idx, &winner, *reads_windows)]);
     let chance = progress.step(StepKind::Chance, &winner, || canaries::chance_auc(&canary_inputs, &training))?;
     training.compare_with_chance(chance);
 

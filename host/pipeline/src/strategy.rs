@@ -65,8 +65,9 @@ pub fn optimize(inputs: &StrategyInputs<'_>) -> OptimizedStrategy {
     let runs = parallel_map(inputs.n_parallel, &candidates, |candidate| {
         development.try_candidate(*candidate, candidate.score_threshold(&scores))
     });
-    let report = StrategyReport::from_runs(inputs.cost_bps, &runs);
-    match choose(&runs) {
+    let chosen_idx = choose(&runs);
+    let report = StrategyReport::from_runs(inputs.cost_bps, &runs, chosen_idx);
+    match chosen_idx {
         Some(chosen_idx) => test_chosen(inputs, &days, &development, TriedStrategies { runs, chosen_idx, report }),
         None => nothing_chosen(report),
     }

@@ -119,8 +119,6 @@ pub(crate) struct WorkInputs<'a> {
     pub(crate) n_trials: usize,
     /// Number of trials of the search for a strategy.
     pub(crate) n_strategy_trials: usize,
-    /// True if a family reads a window of rows per prediction.
-    pub(crate) has_windows: bool,
 }
 
 impl WorkInputs<'_> {
@@ -144,7 +142,7 @@ impl WorkInputs<'_> {
         for family in [&self.families.lead].into_iter().chain(others) {
             steps.push(self.plan_fit(StepKind::Final, family, n_rows));
         }
-        steps.push(self.plan_chance(0, &lead.id));
+        steps.push(self.plan_chance(0, &lead.id, lead.lookback_param.is_some()));
         steps.push(planned(StepKind::Rules, self.extractor, n_rows));
         steps.push(planned(StepKind::Strategy, "", n_rows * self.n_strategy_trials as f64));
         steps.push(planned(StepKind::Report, "", n_rows));
@@ -162,9 +160,10 @@ impl WorkInputs<'_> {
     ///
     /// * `label_idx`: the chosen label.
     /// * `plugin`: the family of the model.
-    pub(crate) fn plan_chance(&self, label_idx: usize, plugin: &str) -> PlannedStep {
+    /// * `reads_windows`: whether the model reads a window of rows per score.
+    pub(crate) fn plan_chance(&self, label_idx: usize, plugin: &str, reads_windows: bool) -> PlannedStep {
         let n_test_rows = self.context.splits[label_idx].test_rows.len();
-        planned(StepKind::Chance, plugin, n_chance_rows(n_test_rows, self.has_windows) as f64)
+        planned(StepKind::Chance, plugin, n_chance_rows(n_test_rows, reads_windows) as f64)
     }
 }
 

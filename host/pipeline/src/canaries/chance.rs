@@ -27,7 +27,7 @@ const MIN_SURROGATES: usize = 19;
 /// Largest number of rows that a model scores.
 const MAX_ROWS: usize = 400_000;
 /// Largest number of rows that a model scores if it reads a window per row.
-const MAX_WINDOWS: usize = 20_000;
+const MAX_WINDOWS: usize = 10_000;
 
 /// The AUC on surrogate markets.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,8 @@ pub(crate) struct ChanceAuc {
     pub(crate) chance95: Interval,
     /// Share of the AUCs, the real one included, that are at least the real one.
     pub(crate) p: Finite,
+    /// Number of surrogate markets.
+    pub(crate) n_surrogates: usize,
 }
 
 /// Scores the test dates of surrogate markets with the model of the result.
@@ -73,21 +75,22 @@ fn chance(real: f64, aucs: Vec<f64>) -> Result<ChanceAuc, UndefinedError> {
     let n_as_good = aucs.iter().filter(|auc| **auc >= real).count();
     let p = (n_as_good + 1) as f64 / (aucs.len() + 1) as f64;
     let p = Finite::new(p).ok_or_else(|| UndefinedError::because("the share is not finite"))?;
-    Ok(ChanceAuc { chance95: interval(aucs)?, p })
+    let n_surrogates = aucs.len();
+    Ok(ChanceAuc { chance95: interval(aucs)?, p, n_surrogates })
 }
 
 /// Returns the number of surrogate markets.
 ///
 /// * `n_test`: the number of test rows.
-/// * `has_windows`: true if a family reads a window per row.
-fn n_surrogates(n_test: usize, has_windows: bool) -> usize {
-    let max_rows = if has_windows { MAX_WINDOWS } else { MAX_ROWS };
+/// * `reads_windows`: whether the model reads a window per row.
+fn n_surrogates(n_test: usize, reads_windows: bool) -> usize {
+    let max_rows = if reads_windows { MAX_WINDOWS } else { MAX_ROWS };
     (max_rows / n_test.max(1)).clamp(MIN_SURROGATES, N_SURROGATES)
 }
 
 /// Returns the number of rows of all surrogate markets that the model scores, see [`n_surrogates`].
-pub(crate) fn n_chance_rows(n_test: usize, has_windows: bool) -> usize {
-    n_surrogates(n_test, has_windows) * n_test
+pub(crate) fn n_chance_rows(n_test: usize, reads_windows: bool) -> usize {
+    n_surrogates(n_test, reads_windows) * n_test
 }
 
 fn surrogate_aucs(inputs: &CanaryInputs<'_, '_>, model: &FinalModel) -> Result<Vec<f64>, SurrogateError> {
@@ -105,7 +108,7 @@ fn surrogate_aucs(inputs: &CanaryInputs<'_, '_>, model: &FinalModel) -> Result<V
         seed: context.seed,
         n_parallel: context.n_parallel,
     };
-    let n_surrogates = n_surrogates(context.splits[label_idx].test_rows.len(), partition.span.lookback_rows > 0);
+    let n_surrogates = n_surrogates(context.splits[label_idx].test_rows.len(), model.reads_windows);
     let numbers: Vec<usize> = (0..n_surrogates).collect();
     let setting = setting(model.device.as_deref().unwrap_or("cpu"), context.seed);
     let mut aucs = Vec::with_capacity(n_surrogates);

@@ -32,10 +32,12 @@ pub(crate) const N_SURROGATES: usize = 19;
 pub struct SurrogateMarkets {
     /// Number of surrogates that were tried.
     pub n_surrogates: usize,
-    /// The label that is forecast; absent if none was tried.
+    /// The label that is forecast: the one of median base rate, which may differ from the label of
+    /// the model. Absent if none was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<LabelName>,
-    /// Score of the family's prior on the real market; null if it has none.
+    /// Score of the lead family's prior on the validation rows of the real market: validation AUC
+    /// minus the larger of 0.5 and the AUC of the volatility baseline. Null if it has none.
     pub score: Option<Finite>,
     /// Scores on the surrogates, in their order; missing scores are left out, and `reasons`
     /// explains them.

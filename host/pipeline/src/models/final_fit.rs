@@ -299,6 +299,7 @@ impl FinalFit {
             threshold: self.threshold.clone().ok(),
             calibration: self.calibration.clone().ok(),
             signal_rule: self.signal_rule.clone(),
+            reads_windows: manifest.lookback_param.is_some(),
             bytes: self.fitted.model.clone().unwrap_or_default(),
             is_winner,
         }

@@ -8,7 +8,7 @@ use crate::splits::{ClassCounts, MinCounts};
 /// Smallest number of blocks of a sound AUC.
 const SOUND_BLOCKS: f64 = 8.0;
 
-/// How far an AUC can be relied on.
+/// Whether a period has enough rows for an AUC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AucReliability {

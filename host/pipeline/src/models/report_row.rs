@@ -50,17 +50,18 @@ pub struct ModelRow {
     /// Reason why this family won; only for the winner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub winner_reason: Option<String>,
-    /// Whether the family is reported as a baseline: the host fits it in every job, and it cannot
-    /// win.
+    /// Whether the family is fitted in every job as a reference for the other families. A reference
+    /// cannot win. It is not the volatility baseline.
     #[serde(default)]
     pub is_baseline: bool,
-    /// AUC of the baseline on the test rows. The AUC of the winner is in `model_metrics`, and the
-    /// other families are not evaluated on the test rows. Absent for all families but the baseline.
+    /// AUC of the reference family on the test rows. The AUC of the winner is in `model_metrics`,
+    /// and the other families are not evaluated on the test rows. Absent for all other families.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_auc: Option<Finite>,
     /// Parameters that differ from the family's defaults.
     pub params: Map<String, Value>,
-    /// Rounds or epochs of the final fit, if early stopping determined them; absent otherwise.
+    /// Rounds or epochs of the final fit, if early stopping determined them; absent otherwise. They
+    /// replace the number of rounds in `params`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rounds: Option<u32>,
     /// Metrics on validation rows, which are before the test period; null if the family was not
@@ -83,7 +84,7 @@ pub struct ValidationMetrics {
     pub auc_volatility_baseline: Option<Finite>,
     /// AUC minus the baseline's AUC; null if one of them is null.
     pub auc_minus_baseline: Option<Finite>,
-    /// 95 % interval of `auc_minus_baseline`; null as `auc_ci95`.
+    /// 95 % interval of `auc_minus_baseline`; null under the conditions of `auc_ci95`.
     pub auc_minus_baseline_ci95: Option<Interval>,
     /// Average precision: the area under the curve of precision and recall; null without positives.
     pub pr_auc: Option<Finite>,
@@ -94,8 +95,9 @@ pub struct ValidationMetrics {
     /// AUC of each fold that the family was fitted on, oldest first; an AUC is null if the rows of
     /// its fold have one class.
     pub fold_aucs: Vec<Option<Finite>>,
-    /// Gain in AUC over the lead family, on the folds that train on about half of the development
-    /// rows or more; absent for the lead itself.
+    /// Gain in AUC over the lead family; absent for the lead itself. Only folds that train on at
+    /// least 45 % of the development rows count, and rows that both families have scored. So the
+    /// gain usually differs from the difference of the two values of `auc`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gain_over_lead: Option<Finite>,
     /// Standard error of that gain; absent together with the gain.

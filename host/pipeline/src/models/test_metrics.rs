@@ -37,27 +37,33 @@ pub struct TestMetrics {
     /// AUC minus the AUC of the volatility baseline: the skill that volatility does not explain;
     /// null if one of them is null.
     pub auc_minus_baseline: Option<Finite>,
-    /// 95 % interval of `auc_minus_baseline`: a t interval over blocks of whole dates; null as
-    /// `auc_ci95`.
+    /// 95 % interval of `auc_minus_baseline`: a t interval over blocks of whole dates; null under
+    /// the conditions of `auc_ci95`.
     pub auc_minus_baseline_ci95: Option<Interval>,
     /// Area under the ROC curve, 0 to 1; null only if the test period lacks a class.
     #[schemars(extend("x-contract" = true))]
     pub auc: Option<Finite>,
-    /// How far the AUC can be relied on.
+    /// Whether the test period has enough rows for an AUC. An AUC that is `sound` may still have a
+    /// wide interval.
     pub auc_reliability: AucReliability,
     /// 95 % interval of the AUC: a t interval on the logit scale. Its standard error comes from a
     /// bootstrap of 1,000 draws in circular blocks of whole dates, twice as long as the horizon.
     /// Null under 4 blocks, under 10 rows of either class, or if all scores are equal.
     pub auc_ci95: Option<Interval>,
     /// Range of the AUC by chance: the central 95 % of the AUCs of this model on surrogate markets,
-    /// which have the volatility of the real one and no direction. Null if `auc` is null, or if no
-    /// surrogate market can be computed.
+    /// which have the volatility of the real one and no direction. The range is not centred at 0.5:
+    /// volatility alone forecasts large moves, and short periods have a bias. Null if `auc` is
+    /// null, or if no surrogate market can be computed.
     pub auc_chance95: Option<Interval>,
     /// Probability of this AUC or a higher one by chance: the share of the surrogate markets, the
-    /// real one included, whose AUC is at least the real one. Null together with `auc_chance95`.
+    /// real one included, whose AUC is at least the real one. The lowest possible value is
+    /// 1 / (`auc_n_surrogates` + 1). Null together with `auc_chance95`.
     pub auc_p: Option<Finite>,
-    /// AUC of the volatility baseline, fitted and tested on the same rows; null if `auc` is null,
-    /// or if the features of the baseline are missing.
+    /// Number of surrogate markets on which the AUC of this model was computed; 0 if `auc_p` is
+    /// null.
+    pub auc_n_surrogates: usize,
+    /// AUC of the volatility baseline, fitted and tested on the same rows as the model; null if
+    /// `auc` is null, or if the features of the baseline are missing.
     pub auc_volatility_baseline: Option<Finite>,
     /// Mean over the test dates of the rank correlation between scores and forward returns within
     /// the date; null for fewer than five symbols.
@@ -73,15 +79,16 @@ pub struct TestMetrics {
     pub brier_score: Option<Finite>,
     /// Brier score of a constant probability, the base rate of the training rows.
     pub brier_score_of_base_rate: Option<Finite>,
-    /// Slope of the calibrated log-odds per standard deviation of the score, from 0 to 1; 0 means
-    /// that the out-of-fold scores carry no information.
+    /// Slope of the calibrated log-odds per standard deviation of the score, from 0 to 1. With 0,
+    /// the out-of-fold scores carry no information, and all probabilities are the base rate.
     pub calibration_slope: Option<Finite>,
     /// Test rows by calibrated probability, in up to five bins of equal numbers.
     pub reliability: Vec<ReliabilityBin>,
     /// Harmonic mean of precision and recall, 0 to 1; 0 if undefined.
     #[schemars(extend("x-contract" = true))]
     pub f1: Finite,
-    /// Share of positives among the flagged rows, 0 to 1; 0 if no row is flagged.
+    /// Share of positives among the flagged rows (the rows that are signals, see `threshold`), 0 to
+    /// 1; 0 if no row is flagged.
     #[schemars(extend("x-contract" = true))]
     pub precision: Finite,
     /// Share of flagged rows among the positives, 0 to 1; 0 if there are none.
@@ -90,9 +97,10 @@ pub struct TestMetrics {
     /// Share of flagged rows among the test rows, 0 to 1; null without a threshold or without test
     /// rows.
     pub flagged_share: Option<Finite>,
-    /// Score that about as many out-of-fold rows reach as are positive. Signals do not use this
-    /// fixed score: a row is a signal if its score reaches the quantile of the scores of the 252
-    /// dates before it.
+    /// A fixed score, for comparison: about as many out-of-fold rows have at least this score as
+    /// are positive. It is on the scale of the model's scores, not of probabilities. Flagged rows
+    /// do not depend on it: a row is flagged if its score reaches the quantile of the scores of the
+    /// 252 dates before it.
     pub threshold: Option<Finite>,
     /// Number of rows of the final fit.
     pub n_train: usize,
@@ -127,7 +135,7 @@ pub struct TestMetrics {
 impl TestMetrics {
     /// Records the range of the AUC by chance.
     pub(super) fn set_chance(&mut self, chance: Result<ChanceAuc, UndefinedError>) {
-        let ChanceAuc { chance95, p } = match chance {
+        let ChanceAuc { chance95, p, n_surrogates } = match chance {
             Ok(chance) => chance,
             Err(reason) => {
                 self.auc_chance95 = self.reasons.value("auc_chance95", Err(reason.clone()));
@@ -137,6 +145,7 @@ impl TestMetrics {
         };
         self.auc_chance95 = Some(chance95);
         self.auc_p = Some(p);
+        self.auc_n_surrogates = n_surrogates;
     }
 
     /// Returns the warning `auc_within_chance` if chance reaches the AUC in more than 5 % of the
@@ -240,6 +249,7 @@ pub(super) fn on_test(context: &SearchContext<'_>, label_idx: usize, tested: &Te
         auc_ci95,
         auc_chance95: None,
         auc_p: None,
+        auc_n_surrogates: 0,
         auc_volatility_baseline,
         rank_ic: reasons.figure("rank_ic", ranked.clone().map(|ranked| ranked.mean)),
         rank_ic_ci95: reasons.value("rank_ic_ci95", ranked.and_then(|ranked| ranked.ci95)),

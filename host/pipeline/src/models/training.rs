@@ -35,6 +35,8 @@ pub struct FinalModel {
     pub calibration: Option<Calibration>,
     /// The rule that decides which rows are signals.
     pub signal_rule: SignalRule,
+    /// Whether the family reads a window of rows per score.
+    pub reads_windows: bool,
     /// The model in the format of its family.
     pub bytes: Vec<u8>,
     /// Whether this is the winner's model, which the result describes.

@@ -35,10 +35,12 @@ const MAX_TOP_FEATURES: usize = 20;
 pub struct ExtractedRules {
     /// Scores of the lists of mined rules.
     pub lists: PerSide<SideListStats>,
-    /// Single conditions for opening a position.
+    /// Single conditions for opening a position: mined ones and those of the job. A hit is a row
+    /// whose label is true.
     #[schemars(extend("x-contract" = true))]
     pub entry_rules: Vec<DesignRule>,
-    /// Single conditions for closing a position.
+    /// Single conditions for closing a position: mined ones and those of the job. A hit is a row
+    /// after which the price falls as much as the label demands of a rise.
     #[schemars(extend("x-contract" = true))]
     pub exit_rules: Vec<DesignRule>,
     /// Mined conjunctions of both sides.
@@ -46,7 +48,7 @@ pub struct ExtractedRules {
     /// Features of the winner, most important first.
     #[schemars(extend("x-contract" = true))]
     pub top_features: Vec<FeatureImportance>,
-    /// Scores of all of the job's own rules.
+    /// Figures of the job's own rules, also of those together that the job combines.
     pub suggested_rules: JobRuleReport,
 }
 
@@ -95,8 +97,8 @@ pub struct RuleEvidence {
     /// Number of rows on which the rule held; for a list, the number of pairs of a rule and a row;
     /// null if no fold has a rule in the list.
     pub support: Option<usize>,
-    /// Number of groups of rows on which a rule held; two groups do not share a bar of a symbol;
-    /// null together with `support`.
+    /// Number of groups of rows on which a rule held; for a list, the sum over its rules. Two
+    /// groups of one rule do not share a bar of a symbol. Null together with `support`.
     pub episodes: Option<usize>,
     /// Share of hits among the rows on which the rule held, 0 to 1; null if there are none.
     pub precision: Option<Finite>,

@@ -23,7 +23,8 @@ pub struct RunBlock {
     pub fits_side_by_side: usize,
     /// Whether families may use a GPU.
     pub gpu_enabled: bool,
-    /// Generation of each plugin that the job used, by the plugin's id.
+    /// Generation of each plugin that the job used, by the plugin's id: the number of the build
+    /// since the plugin was first installed on this worker.
     pub plugin_generations: BTreeMap<String, u32>,
     /// Device of each fitted family, by the family's name.
     pub devices: BTreeMap<String, String>,

@@ -21,8 +21,8 @@ pub struct ConfigSearch {
     pub label: LabelName,
     /// Chosen parameters of the lead family that differ from its defaults.
     pub params: Map<String, Value>,
-    /// Validation AUC minus the larger of 0.5 and the validation AUC of the baseline; null if the
-    /// validation rows lack a class.
+    /// Validation AUC minus the larger of 0.5 and the validation AUC of the volatility baseline;
+    /// null if the validation rows lack a class.
     pub score: Option<Finite>,
     /// Validation AUC of the volatility baseline; null if the features of the baseline are missing.
     pub auc_volatility_baseline: Option<Finite>,

@@ -26,9 +26,11 @@ pub struct JobRuleReport {
     pub entry_rules: Vec<ScoredJobRule>,
     /// Exit rules, in the job's order.
     pub exit_rules: Vec<ScoredJobRule>,
-    /// Score of all entry rules counted together; null without entry rules.
+    /// Figures of the rows on which at least `entry_score_threshold` of the entry rules held; null
+    /// without entry rules.
     pub entry_score: Option<RuleScore>,
-    /// Score of all exit rules counted together; null without exit rules.
+    /// Figures of the rows on which at least `exit_score_threshold` of the exit rules held; null
+    /// without exit rules.
     pub exit_score: Option<RuleScore>,
     /// Rules whose feature does not exist; each such feature is listed once.
     pub unresolved: Vec<UnresolvedRuleError>,

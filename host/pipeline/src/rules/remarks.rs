@@ -1,5 +1,5 @@
-//! Remarks on job rules that hold on every row or on none, and warnings about values that are valid
-//! but probably given in another unit.
+//! Remarks on job rules that hold on every row, on none, or never together, and warnings about
+//! values that are valid but probably given in another unit.
 //!
 //! In: a job rule with its stats and the values of its feature, or the labels. Out: a [`Remark`], or
 //! warnings. Every remark is computed from the rows before the test period.
@@ -12,7 +12,7 @@ use oculus_job::{
 use super::{
     context::RuleContext,
     describe::short_number,
-    job_rules::{JobRuleReport, ScoredJobRule},
+    job_rules::{JobRuleReport, RuleScore, ScoredJobRule},
     rule_stats::RuleStats,
 };
 use crate::{labels::Label, metrics::shortest_decimal};
@@ -62,7 +62,8 @@ fn cause(rule: &Rule, sorted: &[f64], nearest: Option<f64>) -> String {
     };
     let mut cause = format!("{} is between {} and {}", rule.feature, short_number(least), short_number(largest));
     if let Some(nearest) = nearest {
-        cause.push_str(&format!(", and the nearest threshold with which the rule is true is {nearest}"));
+        cause
+            .push_str(&format!(", and of these values the nearest threshold with which the rule is true is {nearest}"));
     }
     if let Some(likely) = likely_threshold(rule.threshold, least, largest) {
         cause.push_str(&format!(", but on this scale the threshold was probably meant as {likely}"));
@@ -102,7 +103,25 @@ fn nearest_threshold(rule: &Rule, sorted: &[f64]) -> Option<f64> {
 pub(super) fn warnings(context: &RuleContext<'_>, report: &JobRuleReport) -> Vec<Warning> {
     let rules = [("entry", &report.entry_rules), ("exit", &report.exit_rules)];
     let on_rules = rules.iter().flat_map(|(side, rules)| rules.iter().filter_map(|rule| rule_warning(side, rule)));
-    on_rules.chain(unit_of_thresholds(context)).collect()
+    let scores = [("entry", &report.entry_score), ("exit", &report.exit_score)];
+    let on_scores = scores.iter().filter_map(|(side, score)| together_warning(side, score.as_ref()?));
+    on_rules.chain(on_scores).chain(unit_of_thresholds(context)).collect()
+}
+
+/// Returns a warning if too few of the rules of one side ever hold on the same row.
+fn together_warning(side: &str, score: &RuleScore) -> Option<Warning> {
+    let stats = score.development.as_ref().filter(|stats| stats.support == 0 && stats.n_rows > 0)?;
+    // A single rule that never holds has a warning of its own.
+    let is_of_several = score.threshold > 1;
+    is_of_several.then(|| {
+        let RuleScore { threshold, n_rules, .. } = score;
+        let message = format!(
+            "on none of {} rows before the test period are {threshold} of the {n_rules} {side} rules true at the same \
+             time: use rules that can be true together, or a lower {side}_score_threshold",
+            stats.n_rows
+        );
+        Warning::new(WarningCode::RuleNeverTrue, message)
+    })
 }
 
 fn rule_warning(side: &str, rule: &ScoredJobRule) -> Option<Warning> {

@@ -17,7 +17,8 @@ pub struct RuleStats {
     /// Number of rows on which the condition held.
     pub support: usize,
     /// Number of groups of rows on which the condition held. Groups are more than the horizon
-    /// apart, and are counted per symbol. Two groups do not share a bar of a symbol.
+    /// apart, and are counted per symbol. Two groups of one condition do not share a bar of a
+    /// symbol; for a list, the number is the sum over its conditions.
     pub episodes: usize,
     /// Share of hits among the rows on which the condition held, 0 to 1; null if there are none.
     pub precision: Option<Finite>,
@@ -25,9 +26,9 @@ pub struct RuleStats {
     pub base_rate: Option<Finite>,
     /// Precision divided by base rate; null if one of them is null, or if the base rate is 0.
     pub lift: Option<Finite>,
-    /// 95 % interval of the lift; its ends differ, and the upper one is at most 1 / base rate; null
-    /// if there are fewer dates than two blocks of twice the horizon, or if the condition held on
-    /// every row.
+    /// 95 % interval of the lift. It is never a single value, and its upper end is at most 1 / base
+    /// rate; null if there are fewer dates than two blocks of twice the horizon, or if the
+    /// condition held on every row.
     pub lift_ci95: Option<Interval>,
     /// Mean return over the horizon after the rows on which the condition held, in percent; null if
     /// there are none.
@@ -86,7 +87,7 @@ pub struct RuleListStats {
 /// Summary of the run on one fold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FoldMining {
-    /// Number of rules found.
+    /// Number of rules that the extractor found, before the lists are shortened.
     pub n_rules: usize,
     /// Reason why no rule was found, if the fold's rows are too few or unsuitable for mining.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -65,8 +65,8 @@ pub struct LabelRow {
     /// Share of positives among the labelled rows before the test period, 0 to 1; null without such
     /// rows.
     pub base_rate: Option<Finite>,
-    /// Score of the prior: its validation AUC minus the larger of 0.5 and the AUC of the baseline;
-    /// null if the label was not tried.
+    /// Score of the prior: its validation AUC minus the larger of 0.5 and the AUC of the volatility
+    /// baseline; null if the label was not tried.
     pub score: Option<Finite>,
     /// The reason for the outcome.
     pub reason: String,
@@ -171,8 +171,9 @@ pub(super) struct LabelChoice<'t> {
     pub(super) median_idx: usize,
 }
 
-/// Chooses the label with the median base rate, unless another label beats it clearly; of several such labels, the one with the largest gain. Returns `None` if the
-/// prior could not be fitted on any label.
+/// Chooses the label with the median base rate, unless another label beats it clearly; of several
+/// such labels, the one with the largest gain. Returns `None` if the prior could not be fitted on
+/// any label.
 pub(super) fn choose<'t>(
     context: &SearchContext<'_>,
     baselines: &Baselines<'_>,

@@ -29,12 +29,15 @@ pub struct Trial {
     pub label: LabelName,
     /// Parameters that differ from the family's defaults.
     pub params: Map<String, Value>,
-    /// Validation AUC: of the validation rows of all folds, with scores in deviations of each
-    /// fold's model; null if the rows have one class, or if the fit failed.
+    /// Validation AUC: of the validation rows of all folds. The scores of each fold are
+    /// standardised by its model before they are pooled, and base rates differ between folds, so
+    /// this AUC may be below that of every fold. Null if the rows have one class, or if the fit
+    /// failed.
     pub auc: Option<Finite>,
     /// AUC of each fold; null where the fold's validation rows have one class.
     pub fold_aucs: Vec<Option<Finite>>,
-    /// Validation AUC minus the larger of 0.5 and the baseline's; null together with `auc`.
+    /// Validation AUC minus the larger of 0.5 and that of the volatility baseline; null together
+    /// with `auc`.
     pub score: Option<Finite>,
     /// Reason why the trial has no score.
     #[serde(skip_serializing_if = "Option::is_none")]

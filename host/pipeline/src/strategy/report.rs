@@ -27,7 +27,8 @@ const NO_TRADE: &str = "the strategy made no round trips";
 pub struct StrategyReport {
     /// Number of strategies tried.
     pub n_candidates: usize,
-    /// Number of strategies with enough round trips in the development period to be chosen.
+    /// Number of strategies with at least 10 round trips in the development period. Only these can
+    /// be chosen.
     pub n_eligible: usize,
     /// Cost of a fill in hundredths of a percent of the traded value; never null in practice.
     pub cost_bps: Option<Finite>,
@@ -56,8 +57,9 @@ pub struct StrategyParameters {
     pub entry_score_threshold: Option<u32>,
     /// Number of exit rules that must hold at once; null if the strategy follows no exit rules.
     pub exit_score_threshold: Option<u32>,
-    /// Score of the final model, as `predict` writes it, from which a position may be entered; null
-    /// if the strategy has no such threshold.
+    /// Score of the final model from which a position may be entered, on the scale of the column
+    /// `score` of `oculus-host predict`, which is not a probability. Null if the strategy has no
+    /// such threshold.
     pub probability_threshold: Option<Finite>,
     /// Standardised score from which a position may be entered: in deviations from the mean of the
     /// scores that a model assigns to its own training rows. This threshold is the same for all
@@ -138,10 +140,13 @@ pub struct PeriodReport<S> {
     pub n_dates: usize,
     /// Figures of the strategy.
     pub performance: Performance,
-    /// Figures of holding all symbols on every date at the strategy's mean exposure over all earlier
-    /// dates, without costs.
+    /// Figures of the market at the strategy's exposure: on each date, all symbols are held with
+    /// the mean exposure that the strategy had on all dates before it, the development period
+    /// included. There are no costs. The excess of the strategy is the difference to these daily
+    /// returns.
     pub buy_and_hold: ReturnFigures,
-    /// Figures of buying all symbols at the first open and selling them at the last close.
+    /// Figures of a fully invested portfolio: all symbols are bought at the first open and sold at
+    /// the last close.
     pub always_in: ReturnFigures,
     /// Statistical significance of these figures. Results of earlier versions have the field under
     /// its former name.
@@ -154,6 +159,9 @@ pub struct PeriodReport<S> {
 pub struct CandidateRow {
     /// Short description of the strategy.
     pub strategy: String,
+    /// Whether this strategy was chosen: it has the highest `excess_sharpe` of all strategies with
+    /// at least 10 round trips in the development period.
+    pub chosen: bool,
     /// Number of round trips in the development period.
     pub n_trades: usize,
     /// Annualised Sharpe ratio of the excess over holding the market at equal exposure, in the
@@ -165,8 +173,10 @@ pub struct CandidateRow {
 }
 
 impl StrategyReport {
-    /// Creates a report of the tried strategies, before one is chosen.
-    pub(super) fn from_runs(cost_bps: f64, runs: &[TrialRun]) -> Self {
+    /// Creates a report of the tried strategies, before the chosen one is tested.
+    ///
+    /// * `chosen_idx`: the run of the chosen strategy; `None` if none is eligible.
+    pub(super) fn from_runs(cost_bps: f64, runs: &[TrialRun], chosen_idx: Option<usize>) -> Self {
         let mut reasons = Reasons::default();
         Self {
             n_candidates: runs.len(),
@@ -175,16 +185,17 @@ impl StrategyReport {
             parameters: None,
             development: None,
             test: None,
-            candidates: runs.iter().map(candidate_row).collect(),
+            candidates: runs.iter().enumerate().map(|(idx, run)| candidate_row(run, chosen_idx == Some(idx))).collect(),
             reasons,
         }
     }
 }
 
-fn candidate_row(run: &TrialRun) -> CandidateRow {
+fn candidate_row(run: &TrialRun, chosen: bool) -> CandidateRow {
     let sharpe = run.excess_sharpe.as_ref();
     CandidateRow {
         strategy: short_text(&run.candidate),
+        chosen,
         n_trades: run.n_trades,
         excess_sharpe: sharpe.ok().copied().and_then(Finite::new),
         reason: sharpe.err().map(|reason| if run.n_trades == 0 { NO_TRADE.to_owned() } else { reason.to_string() }),

@@ -124,6 +124,20 @@ fn a_rule_on_another_scale_gets_a_warning_with_the_threshold_on_the_right_scale(
 }
 
 #[test]
+fn rules_that_never_hold_together_get_a_warning_and_single_ones_do_not() {
+    let panel = Panel::new(3, 0.3, &[2.0]);
+    let rules = [rule("SIGNAL", Operator::Below, -0.5), rule("SIGNAL", Operator::Above, 0.5)];
+    let together = |threshold| {
+        let report = find_rules(&panel, &rules, &[], threshold);
+        report.warnings.into_iter().filter(|warning| warning.code == WarningCode::RuleNeverTrue).collect::<Vec<_>>()
+    };
+    assert_eq!(together(1), []);
+    let [warning] = &together(2)[..] else { panic!() };
+    assert!(warning.message.contains("are 2 of the 2 entry rules true at the same time"), "{}", warning.message);
+    assert!(warning.message.ends_with("or a lower entry_score_threshold"), "{}", warning.message);
+}
+
+#[test]
 fn a_rule_on_a_feature_without_different_values_states_that_no_threshold_divides_the_rows() {
     for (value, cause) in [(0.1, "SIGNAL is always 0.1"), (f32::NAN, "SIGNAL has no value on these rows")] {
         let mut panel = Panel::new(3, 0.3, &[2.0]);

@@ -12,15 +12,18 @@ pub(super) const CONFIDENCE: f64 = 0.975;
 /// Significance of the choice of a strategy in the development period.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DevelopmentSignificance {
-    /// Sharpe ratio per date of the chosen strategy's excess returns; null if they are constant.
+    /// Sharpe ratio of the chosen strategy's excess returns per date, not annualised; null if they
+    /// are constant.
     pub sharpe: Option<Finite>,
-    /// Probability that the chosen strategy's Sharpe ratio exceeds the best of this many tries
-    /// without an edge; null if one of both Sharpe ratios is null.
+    /// Probability that the chosen strategy's Sharpe ratio is above `expected_max_sharpe`, which
+    /// luck reaches: 0.95 or more is good, and under 0.5 luck alone explains more than was found.
+    /// Null if either Sharpe ratio is null.
     pub deflated_sharpe: Option<Finite>,
-    /// Expected Sharpe ratio per date of the best of this many tries without an edge; null if no
-    /// strategy was tried.
+    /// Expected Sharpe ratio per date, not annualised, of the best of `n_candidates` strategies
+    /// without an edge; null if no strategy was tried.
     pub expected_max_sharpe: Option<Finite>,
-    /// Probability of backtest overfitting (PBO), 0 to 1; null if there are fewer than two
+    /// Probability of backtest overfitting (PBO), 0 to 1: low is good, noise has about 0.5, and the
+    /// verdict `edge` requires less than 0.5. Null if there are fewer than two
     /// strategies with enough round trips, or too few dates.
     pub pbo: Option<Finite>,
     /// Reason for each null figure, by field name.

@@ -9,7 +9,7 @@ use super::super::{candidate::*, portfolio::PortfolioRun, *};
 use crate::{
     bars::Bars,
     features::FeatureTable,
-    metrics::ScoreScale,
+    metrics::{Finite, ScoreScale},
     rules::{Conjunction, PerSide, RuleCondition, RuleLists, RuleSet, tests::numbers},
     search::tests::panel::{N_DAYS, Panel},
 };
@@ -196,7 +196,14 @@ fn candidates_are_distinct_and_begin_with_the_job_and_the_model() {
     names.dedup();
     assert_eq!(names.len(), 1000);
     let few = optimize(&StrategyInputs { n_trials: 64, ..inputs }).report;
-    assert_eq!(few.candidates, report.candidates[..64], "a larger budget only adds candidates");
+    let figures = |row: &CandidateRow| (row.strategy.clone(), row.n_trades, row.excess_sharpe);
+    let [few, many] =
+        [&few.candidates[..], &report.candidates].map(|rows| rows.iter().map(figures).collect::<Vec<_>>());
+    assert!(few == many[..64], "a larger budget only adds candidates");
+    let chosen: Vec<&CandidateRow> = report.candidates.iter().filter(|row| row.chosen).collect();
+    let highest = report.candidates.iter().filter(|row| row.n_trades >= 10).filter_map(|row| row.excess_sharpe);
+    let highest = highest.map(Finite::get).fold(f64::MIN, f64::max);
+    assert!(chosen.len() == 1 && chosen[0].excess_sharpe.map(Finite::get) == Some(highest), "{chosen:?}");
 }
 
 #[test]
