@@ -8,6 +8,7 @@ mod bootstrap;
 mod figure;
 mod overfitting;
 mod random;
+mod rank_function;
 mod rank_ic;
 mod ranking;
 mod score_scale;
@@ -24,6 +25,7 @@ pub use self::{
     figure::{Finite, Reasons, UndefinedError, shortest_decimal},
     overfitting::{Selected, cross_validate, probability_of_overfitting},
     random::Random,
+    rank_function::{RankFunction, mid_ranks},
     rank_ic::{MIN_RANKED_SYMBOLS, RankIc, RankIcRows, rank_ic},
     ranking::{Ranking, ScoredRow, auc, average_precision},
     score_scale::ScoreScale,
