@@ -2,12 +2,13 @@
 //! once in the test period.
 //!
 //! In: a `SearchContext`, the `SearchResult`, and the families. Out: one row and one model per
-//! family, the winner's scores, and its [`TestMetrics`]. Invariant: the test rows are scored by the
-//! winner's final fit alone. Families are fitted in parallel; the number of parallel fits does not
-//! change a byte of the result.
+//! family, the winner's scores, and its [`TestMetrics`]. Invariant: of the models that can win, only
+//! the winner's final fit scores the test rows; if the ensemble wins, the fits of its members do.
+//! Families are fitted in parallel; the number of parallel fits does not change a byte of the result.
 
 mod calibration;
 mod candidate;
+mod ensemble;
 mod evaluation;
 mod final_fit;
 mod progress;
@@ -30,6 +31,7 @@ pub(crate) use self::test_metrics::MAX_CHANCE_P;
 pub use self::{
     calibration::{Calibration, ReliabilityBin},
     candidate::{Families, FamilyCandidate},
+    ensemble::{ENSEMBLE_ID, Ensemble, EnsembleMember},
     progress::{FamilyProgress, FamilyProgressFn, FitKind},
     reliability::AucReliability,
     report_row::{ModelRow, ModelStatus, ValidationMetrics},
@@ -38,10 +40,11 @@ pub use self::{
     training::{FamilyScores, FinalModel, Training, Winner},
 };
 use self::{
-    candidate::{Evaluated, GainOverLead},
+    candidate::{Evaluated, GainOverLead, ModelKind},
+    ensemble::{ENSEMBLE_TITLE, evaluate_ensemble},
     evaluation::{Evaluation, evaluate},
     final_fit::FinalFitter,
-    report_row::evaluated_rows,
+    report_row::{evaluated_rows, skipped_row},
 };
 use super::{
     parallel::parallel_map,
@@ -50,9 +53,9 @@ use super::{
 
 /// All families with their out-of-fold scores, before the final fits.
 pub(crate) struct Evaluations<'a> {
-    /// The evaluated families, the lead first.
+    /// The evaluated families, the lead first, then the ensemble if there is one.
     evaluated: Vec<Evaluated<'a>>,
-    /// The rows of the families that were skipped or failed.
+    /// The rows of the families that were skipped or failed, and of a skipped ensemble.
     not_fitted: Vec<ModelRow>,
 }
 
@@ -70,8 +73,13 @@ pub(crate) fn evaluate_all<'a>(
 ) -> Result<Evaluations<'a>, JobError> {
     let lead = Family { params: &search.params, ..families.lead };
     // The search has already fitted the lead on all folds, so those scores are used again.
-    let mut evaluated =
-        vec![Evaluated { family: lead, oof: search.oof.clone(), gain: GainOverLead::IsLead, is_baseline: false }];
+    let lead = Evaluated {
+        kind: ModelKind::Family(lead),
+        oof: search.oof.clone(),
+        gain: GainOverLead::IsLead,
+        is_baseline: false,
+    };
+    let mut evaluated = vec![lead];
     let mut not_fitted = Vec::new();
     let baseline = families.baseline.map(FamilyCandidate::Ready);
     let candidates: Vec<FamilyCandidate<'_>> = families.others.iter().copied().chain(baseline).collect();
@@ -82,6 +90,12 @@ pub(crate) fn evaluate_all<'a>(
         match evaluation? {
             Evaluation::Evaluated(family) => evaluated.push(Evaluated { is_baseline, ..*family }),
             Evaluation::NotFitted(row) => not_fitted.push(ModelRow { is_baseline, ..*row }),
+        }
+    }
+    if families.ensemble {
+        match evaluate_ensemble(context, search, &evaluated) {
+            Ok(ensemble) => evaluated.push(ensemble),
+            Err(reason) => not_fitted.push(skipped_row(ENSEMBLE_TITLE, &reason.to_string())),
         }
     }
     Ok(Evaluations { evaluated, not_fitted })

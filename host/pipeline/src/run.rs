@@ -114,7 +114,7 @@ pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<PipelineOutput, Job
 
     let prepared = prepare(job, inputs, &progress)?;
     let opened = (inputs.open)(&prepared.table)?;
-    let families = families(inputs.participants, &opened.fitters)?;
+    let families = families(inputs.participants, &opened.fitters, job.design.ml_training_config.ensemble)?;
     let context = prepared.search_context(job, inputs.n_parallel);
 
     let n_trials = job.design.n_iter_search as usize;
@@ -161,7 +161,8 @@ pub fn run(job: &Job, inputs: &PipelineInputs<'_>) -> Result<PipelineOutput, Job
 
     let FinalModel { plugin: winner, reads_windows, .. } = training.winning_model();
     let winner = winner.clone();
-    progress.plan(vec![work.plan_chance(outcome.label_idx, &winner, *reads_windows)]);
+    let n_models = training.scoring_models().len();
+    progress.plan(vec![work.plan_chance(outcome.label_idx, &winner, *reads_windows, n_models)]);
     let chance = progress.step(StepKind::Chance, &winner, || canaries::chance_auc(&canary_inputs, &training))?;
     training.compare_with_chance(chance);
 
@@ -321,7 +322,13 @@ fn extractor<'a>(
 }
 
 /// Returns the lead family and the other families, including the ones that are not installed.
-fn families<'a>(participants: &'a Participants, fitters: &'a [Box<dyn Fitter + '_>]) -> Result<Families<'a>, JobError> {
+///
+/// * `ensemble`: whether the mean of ranks of the families competes with them.
+fn families<'a>(
+    participants: &'a Participants,
+    fitters: &'a [Box<dyn Fitter + '_>],
+    ensemble: bool,
+) -> Result<Families<'a>, JobError> {
     let mut ready = fitters.iter().zip(participants.fitted()).map(|(fitter, participant)| Family {
         fitter: fitter.as_ref(),
         params: &participant.params,
@@ -340,5 +347,5 @@ fn families<'a>(participants: &'a Participants, fitters: &'a [Box<dyn Fitter + '
     let skipped = skipped.map(|skipped| FamilyCandidate::Unavailable { name: &skipped.name, reason: &skipped.reason });
     let others = ready.by_ref().take(participants.families.len() - 1).map(FamilyCandidate::Ready);
     let others = others.chain(skipped).collect();
-    Ok(Families { lead, others, baseline: ready.next() })
+    Ok(Families { lead, others, baseline: ready.next(), ensemble })
 }

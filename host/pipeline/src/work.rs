@@ -142,7 +142,7 @@ impl WorkInputs<'_> {
         for family in [&self.families.lead].into_iter().chain(others) {
             steps.push(self.plan_fit(StepKind::Final, family, n_rows));
         }
-        steps.push(self.plan_chance(0, &lead.id, lead.lookback_param.is_some()));
+        steps.push(self.plan_chance(0, &lead.id, lead.lookback_param.is_some(), 1));
         steps.push(planned(StepKind::Rules, self.extractor, n_rows));
         steps.push(planned(StepKind::Strategy, "", n_rows * self.n_strategy_trials as f64));
         steps.push(planned(StepKind::Report, "", n_rows));
@@ -159,11 +159,18 @@ impl WorkInputs<'_> {
     /// Plans the scores of surrogate markets by the model of the result.
     ///
     /// * `label_idx`: the chosen label.
-    /// * `plugin`: the family of the model.
+    /// * `plugin`: the family of the model, or the ensemble.
     /// * `reads_windows`: whether the model reads a window of rows per score.
-    pub(crate) fn plan_chance(&self, label_idx: usize, plugin: &str, reads_windows: bool) -> PlannedStep {
-        let n_test_rows = self.context.splits[label_idx].test_rows.len();
-        planned(StepKind::Chance, plugin, n_chance_rows(n_test_rows, reads_windows) as f64)
+    /// * `n_models`: the number of models that score each row.
+    pub(crate) fn plan_chance(
+        &self,
+        label_idx: usize,
+        plugin: &str,
+        reads_windows: bool,
+        n_models: usize,
+    ) -> PlannedStep {
+        let n_rows = n_chance_rows(self.context.splits[label_idx].test_rows.len(), reads_windows);
+        planned(StepKind::Chance, plugin, (n_rows * n_models) as f64)
     }
 }
 

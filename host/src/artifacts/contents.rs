@@ -62,14 +62,20 @@ fn describe(inputs: &ArtifactInputs, selection: &Selection, model: &FinalModel) 
     let chosen =
         selection.chosen.iter().chain(&selection.baseline).find(|chosen| chosen.plugin.manifest.id == model.plugin);
     let manifest = chosen.map(|chosen| &chosen.plugin.manifest);
-    let row = inputs.training.rows.iter().find(|row| row.plugin.as_ref() == Some(&model.plugin));
-    let extension = manifest.and_then(|manifest| manifest.saves_as.as_deref()).unwrap_or("bin");
+    // The row of the ensemble has no plugin, so rows are found by name. No two families share one.
+    let row = inputs.training.rows.iter().find(|row| row.name == model.name);
+    let extension = match &model.ensemble {
+        Some(_) => "json",
+        None => manifest.and_then(|manifest| manifest.saves_as.as_deref()).unwrap_or("bin"),
+    };
+    let members = model.ensemble.iter().flat_map(|ensemble| &ensemble.members);
     let auc = row.and_then(|row| row.validation.as_ref()?.auc);
     SavedModel {
         plugin: model.plugin.clone(),
         title: model.name.clone(),
         version: manifest.map(|manifest| manifest.version.clone()).unwrap_or_default(),
         library_sha256: chosen.map(|chosen| chosen.plugin.sha256.clone()).unwrap_or_default(),
+        members: members.map(|member| member.plugin.clone()).collect(),
         file: format!("models/{}.{extension}", model.plugin),
         sha256: sha256_hex(&model.bytes),
         params: model.params.clone(),

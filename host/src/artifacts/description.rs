@@ -44,7 +44,7 @@ pub(crate) struct Artifact {
 /// determine every field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TrainingRecord {
-    /// Id of the plugin of the winner.
+    /// Id of the plugin of the winner, or `ensemble`.
     pub winner: String,
     /// The label that the models predict.
     pub label: LabelUsed,
@@ -56,7 +56,8 @@ pub(crate) struct TrainingRecord {
     pub features: Vec<Column>,
     /// A note that states where the scaling of features is stored.
     pub scaler: String,
-    /// One model per family, fitted on the complete development period.
+    /// One model per family, fitted on the complete development period, and the ensemble of them if
+    /// the job requests it.
     pub models: Vec<SavedModel>,
     /// The bars that features were computed from.
     pub bars: BarsUsed,
@@ -89,14 +90,17 @@ pub(crate) struct Column {
 /// A saved model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SavedModel {
-    /// Id of the plugin that trained the model.
+    /// Id of the plugin that trained the model, or `ensemble`.
     pub plugin: String,
-    /// Display name of the family.
+    /// Display name of the family or the ensemble.
     pub title: String,
-    /// Version of the plugin.
+    /// Version of the plugin; empty for the ensemble.
     pub version: String,
-    /// SHA-256 of the plugin's library, lower-case hex.
+    /// SHA-256 of the plugin's library, lower-case hex; empty for the ensemble.
     pub library_sha256: String,
+    /// Ids of the plugins whose models the ensemble combines; empty for families.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
     /// Path of the model's file, relative to the artifact's folder.
     pub file: String,
     /// SHA-256 of the model's file, lower-case hex.

@@ -95,8 +95,8 @@ impl SavedArtifact {
         Ok(Self { folder: folder.to_owned(), artifact })
     }
 
-    /// Returns a model by the id or the title of its plugin, ignoring case; `None` selects the
-    /// winner.
+    /// Returns a model by the id or the title of its plugin, or the ensemble, ignoring case; `None`
+    /// selects the winner.
     ///
     /// # Errors
     /// Returns [`ArtifactError::NoModel`] if no model has that name.

@@ -1,4 +1,5 @@
-//! Formats `predictions.csv`: the out-of-fold scores of every family, and the winner's test scores.
+//! Formats `predictions.csv`: the out-of-fold scores of every family and of the ensemble, and the
+//! winner's test scores.
 //!
 //! In: the outputs of the stages. Out: CSV with one line per family and scored row. Invariant: the
 //! lines are sufficient to recompute every validation figure of the result.

@@ -1,30 +1,23 @@
 //! `oculus-host predict`: computes the signals of a saved model on old or new bars.
 
 mod output;
+mod scorer;
 
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use jiff::civil::Date;
-use oculus_pipeline::baseline::Volatility;
 use oculus_pipeline::date::{days_since_epoch, iso_date};
 use oculus_pipeline::features::{self, FeatureTable};
-use oculus_pipeline::fitter;
-use oculus_plugin_host::catalog::Catalog;
-use oculus_plugin_host::device;
-use oculus_plugin_host::installed::InstalledPlugin;
-use oculus_plugin_host::predictor::Predictor;
-use oculus_plugin_host::selection;
-use oculus_plugin_host::table::SharedTable;
 
 use self::output::{Signals, write_file};
+use self::scorer::Scorer;
 use super::failure::failure_error;
 use super::output_file::{self, OutputFile};
 use super::parsers::symbol;
 use super::stdout;
 use crate::artifacts::{self, Artifact, RowSet, SavedArtifact, SavedModel, TrainingRecord};
 use crate::config::Config;
-use crate::runner;
 use crate::runner::spec::JobResources;
 
 /// Predict with a trained model
@@ -47,7 +40,7 @@ pub(super) struct PredictArgs {
     /// Symbol to predict; can be repeated [default: the symbols of the job]
     #[arg(long = "symbol", value_name = "S", value_parser = symbol)]
     pub symbols: Vec<String>,
-    /// Model to use, such as lightgbm [default: the winner]
+    /// Model to use, such as lightgbm or ensemble [default: the winner]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
     /// Attempt to use, by the name of its folder [default: the newest complete attempt]
@@ -72,12 +65,10 @@ pub(super) struct PredictArgs {
 pub(super) fn run(config: &Config, args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let saved = SavedArtifact::find(&config.jobs.artifacts_dir, &args.job, args.attempt.as_deref())?;
     let model = saved.model(args.model.as_deref())?;
-    let bytes = saved.bytes(model)?;
-    let plugin = find_plugin(model, config)?;
+    let scorer = Scorer::open(&saved, model, config)?;
     let table = compute_features(&saved.artifact, config, &args.symbols)?;
     let job_symbols = job_symbols(&saved.artifact.trained);
-    let scorer = Scorer { plugin: &plugin, config, seed: saved.artifact.trained.seed };
-    let scores = scorer.score(model, bytes, &table)?;
+    let scores = scorer.score(&table)?;
     // The dates select rows only after the features are computed, because a feature also depends on
     // earlier bars.
     let is_requested = |day: i32| {
@@ -174,48 +165,6 @@ fn warn_of_training_rows(rows: &[usize], sets: &[Option<RowSet>]) {
     }
 }
 
-/// Returns the plugin that loads a model.
-///
-/// If the library that trained the model is available, it is returned. Otherwise the highest
-/// installed version of the plugin is returned, and a warning is logged.
-fn find_plugin(model: &SavedModel, config: &Config) -> anyhow::Result<InstalledPlugin> {
-    let folder = config.jobs.plugins.dir.display();
-    let catalog = Catalog::open(&config.jobs.plugins)?;
-    catalog.scan_to_end()?;
-    let plugins = catalog.current().plugins();
-    let refused = catalog.current().refused();
-    let SavedModel { plugin: id, version, library_sha256, .. } = model;
-    let candidates: Vec<_> = plugins.iter().filter(|plugin| plugin.manifest.id == *id).collect();
-    // The same library is preferred, because the scores of another one may differ in their last
-    // digits.
-    if let Some(same) = candidates.iter().find(|plugin| plugin.sha256 == *library_sha256) {
-        return Ok((*same).clone());
-    }
-    // The store may still contain the library that trained the model, although a newer one has
-    // replaced it.
-    if let Some(saved) = catalog.find(library_sha256) {
-        return Ok(saved);
-    }
-    let Some(other) = candidates.into_iter().max_by_key(|plugin| selection::version(plugin)) else {
-        let installed: Vec<_> = plugins.iter().map(|plugin| plugin.manifest.id.as_str()).collect();
-        let installed = if installed.is_empty() { "none".to_owned() } else { installed.join(", ") };
-        let refused =
-            refused.iter().map(|library| format!("; {} is not a plugin: {}", library.path.display(), library.reason));
-        bail!(
-            "the plugin `{id}` {version}, which trained the model, is not installed; plugins in {folder}: {installed}{}; \
-             publish it there (`cargo xtask plugins {id}` for a plugin of this project), or select another folder with --plugins",
-            refused.collect::<String>()
-        );
-    };
-    tracing::warn!(
-        "the model was trained by {id} {version} (SHA-256 {library_sha256}) and is loaded by {id} {} (SHA-256 {}): scores \
-         may differ in their last digits",
-        other.manifest.version,
-        other.sha256
-    );
-    Ok(other.clone())
-}
-
 fn job_symbols(trained: &TrainingRecord) -> Vec<String> {
     trained.bars.symbols.iter().map(|series| series.symbol.clone()).collect()
 }
@@ -263,60 +212,6 @@ fn compute_features(artifact: &Artifact, config: &Config, symbols: &[String]) ->
         bail!("no rows to predict for {requested}; provide bars of a longer history");
     }
     Ok(table)
-}
-
-/// Computes the scores of feature tables with saved models of one plugin.
-struct Scorer<'a> {
-    plugin: &'a InstalledPlugin,
-    config: &'a Config,
-    /// The seed of the job that trained the model.
-    seed: u64,
-}
-
-impl Scorer<'_> {
-    /// Returns one score per row of the table.
-    ///
-    /// * `bytes`: the content of the model's file.
-    fn score(&self, model: &SavedModel, bytes: Vec<u8>, table: &FeatureTable) -> anyhow::Result<Vec<f32>> {
-        let Self { plugin, config, seed } = *self;
-        let setting = fitter::setting(device(model, plugin, config), seed);
-        let shared = SharedTable::write(table).context("cannot write the features to the temporary folder (TMPDIR)")?;
-        let rows: Vec<u32> = (0..table.n_rows() as u32).collect();
-        let id = &plugin.manifest.id;
-        let base_score = match &model.base_score {
-            None => None,
-            Some(base) => {
-                let volatility = Volatility::from_table(table);
-                let volatility =
-                    volatility.context("the table lacks the volatility features of the model's base score")?;
-                Some(volatility.base_score(base))
-            }
-        };
-        let scores = Predictor::start(plugin, &shared, config.jobs.plugins.limits, runner::plugin_log(id))
-            .and_then(|predictor| {
-                predictor.load(bytes, &setting).and_then(|()| predictor.predict(&rows, base_score.as_deref()))
-            })
-            .with_context(|| format!("the plugin `{id}` {} cannot predict with this model", plugin.manifest.version))?;
-        if scores.len() != rows.len() {
-            bail!("the plugin `{id}` returned {} scores for {} rows; update the plugin", scores.len(), rows.len());
-        }
-        Ok(scores)
-    }
-}
-
-/// Returns the device that the model was fitted on, or the CPU if that device is unavailable or not
-/// allowed.
-fn device<'a>(model: &'a SavedModel, plugin: &InstalledPlugin, config: &Config) -> &'a str {
-    let fitted_on = model.device.as_deref().unwrap_or(device::CPU);
-    if fitted_on == device::CPU
-        || config.jobs.gpu_enabled && plugin.manifest.devices.iter().any(|device| device == fitted_on)
-    {
-        return fitted_on;
-    }
-    tracing::warn!(
-        "the model was fitted on {fitted_on} and predicts on the CPU: scores may differ in their last digits"
-    );
-    device::CPU
 }
 
 /// Returns the part of an error message that states the first and the last date of a table.

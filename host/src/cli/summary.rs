@@ -141,11 +141,15 @@ fn families(models: &[ModelRow]) -> String {
             ModelStatus::Skipped => "skipped",
             ModelStatus::Failed => "failed",
         };
+        let source = match model.members.as_slice() {
+            [] => format!("{} {}", optional(model.plugin.as_ref()), optional(model.version.as_ref())),
+            members => format!("ranks of {}", members.join(", ")),
+        };
         table.add_row([
             model.name.clone(),
             format!("{status}{reason}"),
             number(model.validation.as_ref().and_then(|validation| validation.auc), 3),
-            format!("{} {}", optional(model.plugin.as_ref()), optional(model.version.as_ref())),
+            source,
         ]);
     }
     table.to_string()

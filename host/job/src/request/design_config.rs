@@ -81,6 +81,11 @@ pub struct FurtherConfig {
     pub cost_bps: f64,
     /// Names of the further families that the job requests.
     pub families: Vec<String>,
+    /// Whether the mean of ranks of the families competes with them; absent if it does not.
+    // A false value is left out, so that jobs without the field keep the bytes of their results and
+    // the hashes of their designs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ensemble: bool,
     /// Name of the rule extractor; empty for the installed one.
     pub rule_extractor: String,
     /// Seed of all random numbers.
@@ -120,6 +125,7 @@ impl From<&Job> for DesignConfig {
                 strategy_trials: design.strategy_trials,
                 cost_bps: design.cost_bps,
                 families: config.families,
+                ensemble: config.ensemble,
                 rule_extractor: config.rule_extractor.unwrap_or_default(),
                 seed: config.seed,
                 options: config.options,

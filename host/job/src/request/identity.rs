@@ -86,7 +86,10 @@ mod tests {
             |job| job["symbols"] = json!(["B", "A"]),
             |job| job["design"]["strategy_description"] = json!("in other words"),
             |job| job["design"]["entry_rules"][0]["description"] = json!("oversold"),
-            |job| job["design"]["ml_training_config"] = json!({ "seed": 42, "lightgbm_a": 2, "lightgbm_x": 1 }),
+            |job| {
+                job["design"]["ml_training_config"] =
+                    json!({ "seed": 42, "ensemble": false, "lightgbm_a": 2, "lightgbm_x": 1 });
+            },
         ];
         for (idx, change) in changes.into_iter().enumerate() {
             assert_eq!(hashes(change), expected, "change {idx}");
@@ -96,8 +99,9 @@ mod tests {
     #[test]
     fn a_part_that_can_change_the_model_changes_the_hash_of_the_design_only() {
         let (ledger, symbols, design) = hashes(|_| ());
-        let changes: [fn(&mut Value); 4] = [
+        let changes: [fn(&mut Value); 5] = [
             |job| job["design"]["years"] = json!(3),
+            |job| job["design"]["ml_training_config"]["ensemble"] = json!(true),
             |job| job["design"]["entry_rules"][0]["threshold"] = json!(31.0),
             |job| job["design"]["ml_training_config"]["seed"] = json!(43),
             |job| job["design"]["ml_training_config"]["lightgbm_x"] = json!(2),

@@ -116,6 +116,9 @@ pub struct TrainingPayload {
     /// Names of further families.
     #[schemars(length(max = 500), inner(length(min = 1, max = 64)), extend("default" = []))]
     pub families: Option<Vec<String>>,
+    /// Whether the mean of ranks of the families competes with them.
+    #[schemars(extend("default" = false))]
+    pub ensemble: Option<bool>,
     /// Name of the rule extractor; the installed one by default.
     #[schemars(length(min = 1, max = 64))]
     pub rule_extractor: Option<String>,

@@ -24,7 +24,8 @@ const MAX_RULES: usize = 200;
 /// Largest seed. Whole numbers up to this one (2^53 − 1) stay exact in JSON parsers that use 64-bit
 /// floats, such as JavaScript's.
 const MAX_EXACT: u64 = (1 << 53) - 1;
-const TRAINING_FIELDS: [&str; 5] = ["config_search_model", "cv_folds", "families", "rule_extractor", "seed"];
+const TRAINING_FIELDS: [&str; 6] =
+    ["config_search_model", "cv_folds", "ensemble", "families", "rule_extractor", "seed"];
 
 /// Reads a job. If the root is not an object, the result is `None`. An invalid value adds a problem
 /// and is replaced by its default, so that the remaining fields are validated as well.
@@ -83,6 +84,7 @@ fn training_config(cursor: &Cursor) -> TrainingConfig {
         config_search_model: model.unwrap_or(DEFAULT_SEARCH_MODEL).to_owned(),
         cv_folds: small(&cursor.field("cv_folds"), 20).unwrap_or(3),
         families: names(&cursor.field("families"), "a model family's name of 1 to 64 characters"),
+        ensemble: cursor.field("ensemble").boolean().unwrap_or(false),
         rule_extractor: cursor
             .field("rule_extractor")
             .text("a rule extractor's name of 1 to 64 characters", is_name)

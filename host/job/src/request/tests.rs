@@ -83,7 +83,7 @@ fn one_message_names_every_problem_with_its_path_and_the_found_and_expected_valu
         "design": {
             "years": 0, "profit_threshold_options": [-100, 2],
             "exit_rules": [{"feature": "RSI_14", "operator": "=>", "threshold": "NaN"}],
-            "ml_training_config": {"cv_folds": "many", "train_lstm": "yes"},
+            "ml_training_config": {"cv_folds": "many", "train_lstm": "yes", "ensemble": 1},
         },
     }))
     .unwrap_err();
@@ -97,6 +97,7 @@ fn one_message_names_every_problem_with_its_path_and_the_found_and_expected_valu
         "design.exit_rules[0].threshold: found \"NaN\", expected a finite number",
         "design.ml_training_config.cv_folds: found \"many\", expected a whole number from 1 to 20",
         "design.ml_training_config.train_lstm: found \"yes\", expected true or false",
+        "design.ml_training_config.ensemble: found 1, expected true or false",
     ] {
         assert!(failure.message.contains(expected), "missing: {expected}\nin: {}", failure.message);
     }

@@ -23,6 +23,8 @@ pub struct TrainingConfig {
     pub cv_folds: u32,
     /// Names of further families to train.
     pub families: Vec<String>,
+    /// Whether the mean of ranks of the families competes with them.
+    pub ensemble: bool,
     /// Name of the rule extractor, if the job selects one.
     pub rule_extractor: Option<String>,
     /// Seed of all random numbers of the job.

@@ -14,9 +14,11 @@ use super::{
 };
 use crate::{
     baseline::Volatility,
+    features::FeatureTable,
     fitter::{FitError, setting},
     metrics::{Finite, Interval, UndefinedError, auc, interval},
     models::{FinalModel, Training},
+    run::StartedPlugins,
     search::family_failure,
 };
 
@@ -54,8 +56,7 @@ pub(super) fn run(
     let Some(real) = training.test.auc.map(Finite::get) else {
         return Ok(Err(UndefinedError::because("the AUC of the test period is undefined")));
     };
-    let model = training.winning_model();
-    match surrogate_aucs(inputs, model) {
+    match surrogate_aucs(inputs, training) {
         Ok(aucs) => Ok(chance(real, aucs)),
         Err(SurrogateError::Job(failure)) => Err(failure),
         Err(SurrogateError::Fit(error @ FitError::Cancelled)) => {
@@ -93,7 +94,7 @@ pub(crate) fn n_chance_rows(n_test: usize, reads_windows: bool) -> usize {
     n_surrogates(n_test, reads_windows) * n_test
 }
 
-fn surrogate_aucs(inputs: &CanaryInputs<'_, '_>, model: &FinalModel) -> Result<Vec<f64>, SurrogateError> {
+fn surrogate_aucs(inputs: &CanaryInputs<'_, '_>, training: &Training) -> Result<Vec<f64>, SurrogateError> {
     let context = inputs.context;
     let label_idx = inputs.search.label_idx;
     let partition = inputs.partition;
@@ -108,18 +109,16 @@ fn surrogate_aucs(inputs: &CanaryInputs<'_, '_>, model: &FinalModel) -> Result<V
         seed: context.seed,
         n_parallel: context.n_parallel,
     };
-    let n_surrogates = n_surrogates(context.splits[label_idx].test_rows.len(), model.reads_windows);
+    let n_test = context.splits[label_idx].test_rows.len();
+    let n_surrogates = n_surrogates(n_test, training.winning_model().reads_windows);
     let numbers: Vec<usize> = (0..n_surrogates).collect();
-    let setting = setting(model.device.as_deref().unwrap_or("cpu"), context.seed);
     let mut aucs = Vec::with_capacity(n_surrogates);
     for numbers in numbers.chunks(n_per_panel(context.table)) {
         let panel = SurrogatePanel::new(&surrogates, numbers).map_err(SurrogateError::Job)?;
         let plugins = (inputs.open)(&panel.table).map_err(SurrogateError::Job)?;
-        let Some(fitter) = plugins.fitters.iter().find(|fitter| fitter.manifest().id == model.plugin) else { break };
         let rows: Vec<u32> = panel.splits.iter().flat_map(|splits| splits.test_rows.iter().copied()).collect();
-        let volatility = Volatility::from_table(&panel.table);
-        let base_score = volatility.zip(model.base).map(|(volatility, base)| volatility.base_score(&base));
-        let scores = fitter.score(&model.bytes, &setting, base_score.as_deref(), &rows).map_err(SurrogateError::Fit)?;
+        let scorer = PanelScorer { table: &panel.table, plugins: &plugins, rows: &rows, seed: context.seed };
+        let Some(scores) = scorer.score(training).map_err(SurrogateError::Fit)? else { break };
         let mut scores = scores.as_slice();
         for (splits, label) in panel.splits.iter().zip(&panel.labels) {
             let Some((own, rest)) = scores.split_at_checked(splits.test_rows.len()) else { break };
@@ -130,4 +129,34 @@ fn surrogate_aucs(inputs: &CanaryInputs<'_, '_>, model: &FinalModel) -> Result<V
         }
     }
     Ok(aucs)
+}
+
+/// Scores rows of a panel.
+struct PanelScorer<'a, 'p> {
+    table: &'a FeatureTable,
+    plugins: &'a StartedPlugins<'p>,
+    rows: &'a [u32],
+    seed: u64,
+}
+
+impl PanelScorer<'_, '_> {
+    /// Returns one score per row by the model of the result; `None` if a plugin is missing.
+    fn score(&self, training: &Training) -> Result<Option<Vec<f32>>, FitError> {
+        let mut scores = Vec::new();
+        for model in training.scoring_models() {
+            let Some(own) = self.score_by(model)? else { return Ok(None) };
+            scores.push(own);
+        }
+        Ok(Some(training.winning_model().combine(scores)))
+    }
+
+    /// Returns one score per row by the model of one family; `None` if its plugin is missing.
+    fn score_by(&self, model: &FinalModel) -> Result<Option<Vec<f32>>, FitError> {
+        let fitter = self.plugins.fitters.iter().find(|fitter| fitter.manifest().id == model.plugin);
+        let Some(fitter) = fitter else { return Ok(None) };
+        let setting = setting(model.device.as_deref().unwrap_or("cpu"), self.seed);
+        let volatility = Volatility::from_table(self.table);
+        let base_score = volatility.zip(model.base).map(|(volatility, base)| volatility.base_score(&base));
+        fitter.score(&model.bytes, &setting, base_score.as_deref(), self.rows).map(Some)
+    }
 }

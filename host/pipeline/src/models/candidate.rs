@@ -1,5 +1,6 @@
 //! The model families of a job, before and after their evaluation on validation rows.
 
+use super::ensemble::{ENSEMBLE_ID, ENSEMBLE_TITLE, RankedFamilies};
 use crate::{
     metrics::UndefinedError,
     search::{Family, Gain, OutOfFold},
@@ -14,6 +15,8 @@ pub struct Families<'a> {
     pub others: Vec<FamilyCandidate<'a>>,
     /// The family that is fitted as a baseline and cannot win, if there is one.
     pub baseline: Option<Family<'a>>,
+    /// Whether the mean of ranks of the families competes with them.
+    pub ensemble: bool,
 }
 
 /// A family that the job requests.
@@ -30,13 +33,21 @@ pub enum FamilyCandidate<'a> {
     },
 }
 
-/// A family with its out-of-fold scores.
+/// A family or the ensemble, with its out-of-fold scores.
 pub(super) struct Evaluated<'a> {
-    pub(super) family: Family<'a>,
+    pub(super) kind: ModelKind<'a>,
     pub(super) oof: OutOfFold,
     pub(super) gain: GainOverLead,
     /// Whether the family is the baseline, which cannot win.
     pub(super) is_baseline: bool,
+}
+
+/// The source of the scores of an evaluated model.
+pub(super) enum ModelKind<'a> {
+    /// The family is fitted.
+    Family(Family<'a>),
+    /// The ranks of fitted families are averaged.
+    Ensemble(RankedFamilies),
 }
 
 /// The gain of a family over the lead on the rows that both scored.
@@ -59,8 +70,27 @@ impl From<Result<Gain, UndefinedError>> for GainOverLead {
 }
 
 impl Evaluated<'_> {
-    /// Returns the display name of the family.
+    /// Returns the display name.
     pub(super) fn title(&self) -> &str {
-        self.family.fitter.manifest().title()
+        match &self.kind {
+            ModelKind::Family(family) => family.fitter.manifest().title(),
+            ModelKind::Ensemble(_) => ENSEMBLE_TITLE,
+        }
+    }
+
+    /// Returns the id of the plugin, or [`ENSEMBLE_ID`].
+    pub(super) fn id(&self) -> &str {
+        match &self.kind {
+            ModelKind::Family(family) => &family.fitter.manifest().id,
+            ModelKind::Ensemble(_) => ENSEMBLE_ID,
+        }
+    }
+
+    /// Returns whether the model with this index is a member of this ensemble.
+    pub(super) fn has_member(&self, idx: usize) -> bool {
+        match &self.kind {
+            ModelKind::Family(_) => false,
+            ModelKind::Ensemble(ranked) => ranked.members.iter().any(|member| member.idx == idx),
+        }
     }
 }

@@ -4,7 +4,7 @@
 use oculus_job::{error::JobError, progress::Phase};
 
 use super::{
-    candidate::{Evaluated, FamilyCandidate},
+    candidate::{Evaluated, FamilyCandidate, ModelKind},
     progress::{FamilyProgressFn, FitKind, FitReporter, n_epochs},
     report_row::{ModelRow, failed_row, skipped_row},
 };
@@ -73,12 +73,16 @@ fn evaluated<'a>(
     oof: OutOfFold,
 ) -> Evaluation<'a> {
     let gain = gain_over_lead(context, search, &oof).into();
-    Evaluation::Evaluated(Box::new(Evaluated { family: *family, oof, gain, is_baseline: false }))
+    Evaluation::Evaluated(Box::new(Evaluated { kind: ModelKind::Family(*family), oof, gain, is_baseline: false }))
 }
 
 /// Compares a family with the lead on the rows that both scored, in the folds that train on enough
 /// of the development period.
-fn gain_over_lead(context: &SearchContext<'_>, search: &SearchResult, oof: &OutOfFold) -> Result<Gain, UndefinedError> {
+pub(super) fn gain_over_lead(
+    context: &SearchContext<'_>,
+    search: &SearchResult,
+    oof: &OutOfFold,
+) -> Result<Gain, UndefinedError> {
     let scores = oof.scores.iter().zip(&search.oof.scores).enumerate();
     let splits = &context.splits[search.label_idx];
     let mut judged = vec![false; oof.scores.len()];

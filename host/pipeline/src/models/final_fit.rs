@@ -1,11 +1,15 @@
 //! The final fits: every family on the whole development period, and the winner's scores of the
 //! test rows.
 //!
-//! In: the evaluated families. Out: [`FinalFits`]. If the winner's final fit fails, the next best
-//! family becomes the winner and is fitted once more, with the test rows to score. Invariant: test
-//! scores are computed for the winner and for the baseline, which cannot win.
+//! In: the evaluated families and the ensemble. Out: [`FinalFits`]. If the winner's final fit fails,
+//! the next best family becomes the winner and is fitted once more, with the test rows to score.
+//! Invariant: test scores are computed for the winner, for the members of a winning ensemble, and for
+//! the baseline, which cannot win.
+
+mod combine;
 
 use oculus_job::{
+    code::ErrorCode,
     error::JobError,
     progress::Phase,
     warning::{Warning, WarningCode},
@@ -15,7 +19,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     calibration::Calibration,
-    candidate::Evaluated,
+    candidate::{Evaluated, ModelKind},
+    ensemble::Ensemble,
     progress::{FamilyProgressFn, FitKind, FitReporter, n_epochs},
     report_row::{ModelRow, ModelStatus, winner_reason},
     signal_rule::SignalRule,
@@ -32,7 +37,7 @@ use crate::{
     splits::{Development, class_counts},
 };
 
-/// The final fit of every evaluated family.
+/// The final fit of every evaluated family, and the ensemble of these fits.
 pub(super) struct FinalFits {
     winner_idx: usize,
     fits: Vec<Result<FinalFit, FitError>>,
@@ -40,19 +45,29 @@ pub(super) struct FinalFits {
     pub(super) warnings: Vec<Warning>,
 }
 
-/// The final model of one family, with its parameters, threshold and scores.
+/// The final model of one family or of the ensemble, with its parameters, threshold and scores.
 struct FinalFit {
     params: Map<String, Value>,
+    /// The members, if this is the ensemble.
+    ensemble: Option<Ensemble>,
     /// The volatility model from which the fit started, if it did.
     base: Option<VolatilityModel>,
     fitted: Fitted,
-    threshold: Result<f32, UndefinedError>,
-    /// Scale of the model's scores of its own training rows.
+    /// Scale of the model's scores of its own training rows; of the ensemble, of its out-of-fold
+    /// scores.
     score_scale: ScoreScale,
+    reading: ScoreReading,
+    /// Whether a score needs a window of rows.
+    reads_windows: bool,
+    /// Scores of the test rows; empty for all models that did not score them.
+    test_scores: Vec<f32>,
+}
+
+/// The conversions of a model's scores into decisions and probabilities.
+struct ScoreReading {
+    threshold: Result<f32, UndefinedError>,
     calibration: Result<Calibration, UndefinedError>,
     signal_rule: SignalRule,
-    /// Scores of the test rows; empty for all families except the winner.
-    test_scores: Vec<f32>,
 }
 
 /// Fits families on the whole development period of the chosen label.
@@ -71,38 +86,41 @@ impl FinalFitter<'_> {
         evaluated: &[Evaluated<'_>],
         on_progress: &FamilyProgressFn<'_>,
     ) -> Result<FinalFits, JobError> {
-        let failure =
-            |idx: usize, error: &FitError| search::family_failure(Phase::Training, &evaluated[idx].family, error);
         // The choice depends on validation scores alone, so it can be made before the final fits.
-        // The winner then scores the test rows in its only fit.
+        // The winner, or each member of a winning ensemble, then scores the test rows in its only fit.
         // The lead is available here, so `choose_winner` always returns a family.
         let mut winner_idx = choose_winner(evaluated, |_| true).unwrap_or(0);
-        let idxs: Vec<usize> = (0..evaluated.len()).collect();
-        let mut fits = parallel_map(self.context.n_parallel, &idxs, |&idx| {
-            let Evaluated { family, oof, .. } = &evaluated[idx];
+        let best_idx = winner_idx;
+        // The baseline cannot win, so its scores of the test rows influence no choice.
+        let scores_test =
+            |idx: usize| idx == best_idx || evaluated[best_idx].has_member(idx) || evaluated[idx].is_baseline;
+        let mut fits = parallel_map(self.context.n_parallel, &families(evaluated), |&(idx, family)| {
             // The final fit runs as many rounds as early stopping kept on the folds, so its
             // progress is relative to that number.
-            let n_epochs = oof.rounds.map(u64::from).or_else(|| n_epochs(family));
+            let n_epochs = evaluated[idx].oof.rounds.map(u64::from).or_else(|| n_epochs(family));
             let reporter = FitReporter { on_progress, family, fit: FitKind::Final, n_epochs };
-            // The baseline cannot win, so its scores of the test rows influence no choice.
-            let scores_test = idx == winner_idx || evaluated[idx].is_baseline;
-            reporter.run(|on_progress| self.fit(&evaluated[idx], scores_test, on_progress))
+            reporter.run(|on_progress| self.fit(&evaluated[idx], family, scores_test(idx), on_progress))
         });
         // A cancelled job must be reported as cancelled even if another fit failed first.
-        for (idx, fit) in fits.iter().enumerate() {
-            if let Err(error @ FitError::Cancelled) = fit {
-                return Err(failure(idx, error));
-            }
+        if fits.iter().any(|fit| matches!(fit, Err(FitError::Cancelled))) {
+            return Err(JobError::cancelled(Phase::Training));
         }
+        // The ensemble is the last model, so every fit has the index of its model.
+        let ensemble = evaluated.get(fits.len()).map(|ensemble| self.combine(ensemble, evaluated, &fits));
+        fits.extend(ensemble);
         let mut warnings = Vec::new();
-        while let Err(error) = &fits[winner_idx] {
+        while fits[winner_idx].is_err() {
             let next = choose_winner(evaluated, |idx| fits[idx].is_ok());
-            let next_idx = next.ok_or_else(|| failure(winner_idx, error))?;
+            let next_idx = next.ok_or_else(|| failure(evaluated, &fits, winner_idx))?;
             warnings.push(replaced_winner(&evaluated[winner_idx], &evaluated[next_idx]));
             winner_idx = next_idx;
-            // The first fit of this family did not score the test rows, so it is repeated with
-            // them. Its progress has already been reported up to the end.
-            fits[winner_idx] = self.fit(&evaluated[winner_idx], true, &|_| {});
+            if let ModelKind::Family(family) = &evaluated[winner_idx].kind
+                && !scores_test(winner_idx)
+            {
+                // The first fit of this family did not score the test rows, so it is repeated with
+                // them. Its progress has already been reported up to the end.
+                fits[winner_idx] = self.fit(&evaluated[winner_idx], family, true, &|_| {});
+            }
         }
         Ok(FinalFits { winner_idx, fits, warnings })
     }
@@ -119,6 +137,7 @@ impl FinalFitter<'_> {
     fn fit(
         &self,
         evaluated: &Evaluated<'_>,
+        family: &Family<'_>,
         scores_test: bool,
         on_progress: &FitProgressFn<'_>,
     ) -> Result<FinalFit, FitError> {
@@ -127,8 +146,7 @@ impl FinalFitter<'_> {
         let seed = self.context.seed;
         let Development { learn_rows, train_rows } = &splits.development;
         let test_rows = if scores_test { splits.test_rows.as_slice() } else { &[] };
-        let family = &evaluated.family;
-        let params = final_params(evaluated);
+        let params = final_params(evaluated, family);
         let scale_rows = search::scale_rows(family.fitter.manifest(), train_rows);
         let predict_rows = search::merge_rows(&scale_rows, test_rows);
         // The fit must use the device of the evaluation: the number of epochs that early stopping
@@ -157,31 +175,62 @@ impl FinalFitter<'_> {
             .map_err(|error| FitError::Rejected { code: code::DATA, message: error.to_string() })?;
         let scores = search::separate_scores(&predict_rows, &fitted.scores, test_rows);
         let score_scale = ScoreScale::from_scores(&scores.others);
-        // The fold models and the final model differ in the spread of their scores. So the
-        // threshold is chosen on standardised scores and then converted (decision 1).
-        let threshold = decision_threshold(&label.value, &evaluated.oof.standard_scores)
-            .map(|standard| score_scale.destandardise(standard));
-        let base_rate = class_counts(self.context.table, label, train_rows).base_rate().unwrap_or_default();
-        let calibration = Calibration::fit(&label.value, &evaluated.oof.standard_scores, score_scale);
-        let signal_rule = SignalRule::new(base_rate, &self.context.table.day, &evaluated.oof.standard_scores);
         Ok(FinalFit {
-            calibration,
-            signal_rule,
             params,
+            ensemble: None,
             base,
             fitted,
-            threshold,
+            reading: self.reading(evaluated, score_scale),
+            reads_windows: family.fitter.manifest().lookback_param.is_some(),
             score_scale,
             test_scores: scores.selected,
         })
     }
+
+    /// Fits the conversions of a model's scores to its out-of-fold scores.
+    fn reading(&self, evaluated: &Evaluated<'_>, score_scale: ScoreScale) -> ScoreReading {
+        let label = &self.context.labels[self.search.label_idx];
+        let train_rows = &self.context.splits[self.search.label_idx].development.train_rows;
+        let standard_scores = &evaluated.oof.standard_scores;
+        let base_rate = class_counts(self.context.table, label, train_rows).base_rate().unwrap_or_default();
+        ScoreReading {
+            // The fold models and the final model differ in the spread of their scores. So the
+            // threshold is chosen on standardised scores and then converted (decision 1).
+            threshold: decision_threshold(&label.value, standard_scores)
+                .map(|standard| score_scale.destandardise(standard)),
+            calibration: Calibration::fit(&label.value, standard_scores, score_scale),
+            signal_rule: SignalRule::new(base_rate, &self.context.table.day, standard_scores),
+        }
+    }
+}
+
+/// Returns the families among the evaluated models, with their indices.
+fn families<'e, 'a>(evaluated: &'e [Evaluated<'a>]) -> Vec<(usize, &'e Family<'a>)> {
+    let family = |(idx, this): (usize, &'e Evaluated<'a>)| match &this.kind {
+        ModelKind::Family(family) => Some((idx, family)),
+        ModelKind::Ensemble(_) => None,
+    };
+    evaluated.iter().enumerate().filter_map(family).collect()
+}
+
+/// Returns the failure of a job without a final model. An ensemble fails if a member fails, so its
+/// failure is that of its first failed member.
+fn failure(evaluated: &[Evaluated<'_>], fits: &[Result<FinalFit, FitError>], winner_idx: usize) -> JobError {
+    let is_winner = |idx: usize| idx == winner_idx || evaluated[winner_idx].has_member(idx);
+    let failed = families(evaluated).into_iter().filter(|(idx, _)| is_winner(*idx));
+    let failed = failed.filter_map(|(idx, family)| Some((family, fits[idx].as_ref().err()?)));
+    let failures = failed.map(|(family, error)| search::family_failure(Phase::Training, family, error));
+    failures.into_iter().next().unwrap_or_else(|| {
+        let hint = "this is a bug in the worker: report it together with the job";
+        JobError::failed(Phase::Training, ErrorCode::Internal, "no family has a final model", hint)
+    })
 }
 
 /// Returns the family's parameters, with the number of rounds that early stopping found on the
 /// folds.
-fn final_params(evaluated: &Evaluated<'_>) -> Map<String, Value> {
-    let Family { fitter, params, .. } = evaluated.family;
-    let mut params = params.clone();
+fn final_params(evaluated: &Evaluated<'_>, family: &Family<'_>) -> Map<String, Value> {
+    let Family { fitter, params, .. } = family;
+    let mut params = (*params).clone();
     if let Some(name) = &fitter.manifest().rounds_param
         && let Some(rounds) = evaluated.oof.rounds
     {
@@ -200,7 +249,8 @@ fn replaced_winner(winner: &Evaluated<'_>, next: &Evaluated<'_>) -> Warning {
 }
 
 impl FinalFits {
-    /// Returns the models of all families whose fit succeeded, the winner's first.
+    /// Returns the models of all families whose fit succeeded and of the ensemble, the winner's
+    /// first.
     pub(super) fn models(&self, evaluated: &[Evaluated<'_>]) -> Vec<FinalModel> {
         let fits = self.fits.iter().zip(evaluated).enumerate();
         let mut models: Vec<FinalModel> = fits
@@ -233,8 +283,8 @@ impl FinalFits {
         let tested = TestedModel {
             model_name: evaluated[self.winner_idx].title(),
             scores: self.test_scores(),
-            threshold: fit.as_ref().map_err(UndefinedError::clone).and_then(|fit| fit.threshold.clone()),
-            calibration: fit.as_ref().map_err(UndefinedError::clone).and_then(|fit| fit.calibration.clone()),
+            threshold: fit.as_ref().map_err(UndefinedError::clone).and_then(|fit| fit.reading.threshold.clone()),
+            calibration: fit.as_ref().map_err(UndefinedError::clone).and_then(|fit| fit.reading.calibration.clone()),
             flags: fit.map(|fit| fit.test_flags(fitter)).unwrap_or_default(),
             n_train: context.splits[search.label_idx].development.train_rows.len(),
         };
@@ -284,22 +334,22 @@ impl FinalFit {
         let rows = &context.splits[search.label_idx].test_rows;
         let days: Vec<i32> = rows.iter().map(|&row| context.table.day[row as usize]).collect();
         let standard: Vec<f32> = self.test_scores.iter().map(|&score| self.score_scale.standardise(score)).collect();
-        self.signal_rule.flags(&days, &standard, &vec![true; rows.len()])
+        self.reading.signal_rule.flags(&days, &standard, &vec![true; rows.len()])
     }
 
     fn model(&self, evaluated: &Evaluated<'_>, is_winner: bool) -> FinalModel {
-        let manifest = evaluated.family.fitter.manifest();
         FinalModel {
-            name: manifest.title().to_owned(),
-            plugin: manifest.id.clone(),
+            name: evaluated.title().to_owned(),
+            plugin: evaluated.id().to_owned(),
+            ensemble: self.ensemble.clone(),
             params: self.params.clone(),
             base: self.base,
             rounds: evaluated.oof.rounds,
             device: self.fitted.summary.device.clone(),
-            threshold: self.threshold.clone().ok(),
-            calibration: self.calibration.clone().ok(),
-            signal_rule: self.signal_rule.clone(),
-            reads_windows: manifest.lookback_param.is_some(),
+            threshold: self.reading.threshold.clone().ok(),
+            calibration: self.reading.calibration.clone().ok(),
+            signal_rule: self.reading.signal_rule.clone(),
+            reads_windows: self.reads_windows,
             bytes: self.fitted.model.clone().unwrap_or_default(),
             is_winner,
         }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    candidate::{Evaluated, GainOverLead},
+    candidate::{Evaluated, GainOverLead, ModelKind},
+    ensemble::{ENSEMBLE_TITLE, RankedFamilies},
     roc::{Roc, RocFigures, RocSample},
 };
 use crate::{
@@ -23,22 +24,26 @@ const DEFAULT_DEVICE: &str = "cpu";
 pub enum ModelStatus {
     /// The family was fitted and evaluated.
     Ok,
-    /// The family was not fitted, because its plugin is not available.
+    /// The family was not fitted, because its plugin is not available, or the ensemble has too few
+    /// members.
     Skipped,
     /// A fit of the family failed.
     Failed,
 }
 
-/// A family in the result.
+/// A family or the ensemble in the result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ModelRow {
-    /// Display name of the family.
+    /// Display name of the family, or `Ensemble`.
     pub name: String,
-    /// Id of the plugin; null if it is not installed.
+    /// Id of the plugin; null if it is not installed, and for the ensemble.
     pub plugin: Option<String>,
     /// Version of the plugin; null together with `plugin`.
     pub version: Option<String>,
-    /// Device of the fit, such as `cpu`; null if the family was not fitted.
+    /// Ids of the plugins whose ranks the ensemble averages; absent for families.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
+    /// Device of the fit, such as `cpu`; null if the family was not fitted, and for the ensemble.
     pub device: Option<String>,
     /// Outcome of the family.
     pub status: ModelStatus,
@@ -108,7 +113,7 @@ pub struct ValidationMetrics {
     pub reasons: Reasons,
 }
 
-/// Returns the result rows of the evaluated families. All of them are evaluated on the table rows
+/// Returns the result rows of the evaluated families and the ensemble. All of them are evaluated on the table rows
 /// that every family has scored, so that their figures are comparable.
 pub(super) fn evaluated_rows(
     context: &SearchContext<'_>,
@@ -122,11 +127,16 @@ pub(super) fn evaluated_rows(
     let baseline = outcome.baseline.as_ref().ok_or_else(no_baseline);
     let baseline = baseline.map(|scores| common.iter().map(|&row| scores[row as usize]).collect::<Vec<f32>>());
     let row = |this: &Evaluated<'_>| ModelRow {
-        device: Some(this.oof.device.clone().unwrap_or_else(|| DEFAULT_DEVICE.to_owned())),
         rounds: this.oof.rounds,
         is_baseline: this.is_baseline,
         validation: Some(validation_metrics(&sample, this, baseline.clone())),
-        ..model_row(&this.family)
+        ..match &this.kind {
+            ModelKind::Family(family) => ModelRow {
+                device: Some(this.oof.device.clone().unwrap_or_else(|| DEFAULT_DEVICE.to_owned())),
+                ..model_row(family)
+            },
+            ModelKind::Ensemble(ranked) => ensemble_row(ranked, evaluated),
+        }
     };
     evaluated.iter().map(row).collect()
 }
@@ -188,6 +198,7 @@ pub(super) fn model_row(family: &Family<'_>) -> ModelRow {
         name: manifest.title().to_owned(),
         plugin: Some(manifest.id.clone()),
         version: Some(manifest.version.clone()),
+        members: Vec::new(),
         device: None,
         status: ModelStatus::Ok,
         reason: None,
@@ -201,17 +212,24 @@ pub(super) fn model_row(family: &Family<'_>) -> ModelRow {
     }
 }
 
+/// Returns the row of the ensemble before its evaluation.
+fn ensemble_row(ranked: &RankedFamilies, evaluated: &[Evaluated<'_>]) -> ModelRow {
+    let members = ranked.members.iter().map(|member| evaluated[member.idx].id().to_owned());
+    ModelRow { members: members.collect(), status: ModelStatus::Ok, reason: None, ..skipped_row(ENSEMBLE_TITLE, "") }
+}
+
 /// Returns the row of a family that failed.
 pub(super) fn failed_row(family: &Family<'_>, reason: String) -> ModelRow {
     ModelRow { status: ModelStatus::Failed, reason: Some(reason), ..model_row(family) }
 }
 
-/// Returns the row of a family that is not available.
+/// Returns the row of a family that is not available, or of an ensemble without members.
 pub(super) fn skipped_row(name: &str, reason: &str) -> ModelRow {
     ModelRow {
         name: name.to_owned(),
         plugin: None,
         version: None,
+        members: Vec::new(),
         device: None,
         status: ModelStatus::Skipped,
         reason: Some(reason.to_owned()),

@@ -1,3 +1,5 @@
+mod ensemble;
+
 use oculus_job::code::ErrorCode;
 use oculus_plugin_api::{Manifest, Setting, code};
 use parking_lot::Mutex;
@@ -56,7 +58,7 @@ fn train(panel: &Panel, lead: &dyn Fitter, others: &[&dyn Fitter]) -> Result<Tra
     let context = panel.search_context(2);
     let outcome = search::run(&context, &family(lead), 6, &|_| {}).unwrap();
     let others = others.iter().map(|other| FamilyCandidate::Ready(family(*other))).collect();
-    fit(&context, &outcome, &Families { lead: family(lead), others, baseline: None }, &|_| {})
+    fit(&context, &outcome, &Families { lead: family(lead), others, baseline: None, ensemble: false }, &|_| {})
 }
 
 /// Fits all families on the folds and on the whole development period.
@@ -190,7 +192,9 @@ fn a_family_that_fails_or_is_missing_does_not_affect_the_others() {
         FamilyCandidate::Unavailable { name: "LSTM", reason: "its plugin is not installed" },
         FamilyCandidate::Ready(family(&rejects)),
     ];
-    let training = fit(&context, &outcome, &Families { lead: family(&lead), others, baseline: None }, &|_| {}).unwrap();
+    let training =
+        fit(&context, &outcome, &Families { lead: family(&lead), others, baseline: None, ensemble: false }, &|_| {})
+            .unwrap();
     let statuses: Vec<_> = training.rows.iter().map(|row| (row.name.as_str(), row.status)).collect();
     assert_eq!(
         statuses,
@@ -408,7 +412,7 @@ fn the_number_of_families_fitted_in_parallel_does_not_change_the_results() {
         let family = |fitter| Family { fitter, params: &params, device: "auto" };
         let outcome = search::run(&panel.search_context(2), &family(&lead), 2, &|_| {}).unwrap();
         let others = fitters.iter().map(|fitter| FamilyCandidate::Ready(family(fitter))).collect();
-        let families = Families { lead: family(&lead), others, baseline: None };
+        let families = Families { lead: family(&lead), others, baseline: None, ensemble: false };
         let training = fit(&panel.search_context(n_parallel), &outcome, &families, &|_| {}).unwrap();
         (training.rows, training.models, training.test)
     };
@@ -448,8 +452,12 @@ fn each_fit_reports_its_start_its_folds_and_its_end_even_if_it_fails() {
     let on_progress = |family: &FamilyProgress<'_>| {
         reports.lock().push((family.manifest.id.clone(), family.fit, family.progress.fraction, family.n_epochs));
     };
-    let families =
-        Families { lead: family(&lead), others: vec![FamilyCandidate::Ready(family(&fragile))], baseline: None };
+    let families = Families {
+        lead: family(&lead),
+        others: vec![FamilyCandidate::Ready(family(&fragile))],
+        baseline: None,
+        ensemble: false,
+    };
     let rows = fit(&context, &outcome, &families, &on_progress).unwrap().rows;
     let start_and_end = |id: &str, fit, n_epochs: u32| {
         [0.0, 1.0].map(|fraction| (id.to_owned(), fit, fraction, Some(u64::from(n_epochs))))

@@ -4,7 +4,7 @@ use oculus_job::warning::Warning;
 use serde_json::{Map, Value};
 
 use super::{
-    calibration::Calibration, candidate::Evaluated, report_row::ModelRow, signal_rule::SignalRule,
+    calibration::Calibration, candidate::Evaluated, ensemble::Ensemble, report_row::ModelRow, signal_rule::SignalRule,
     test_metrics::TestMetrics,
 };
 use crate::baseline::VolatilityModel;
@@ -12,13 +12,15 @@ use crate::canaries::ChanceAuc;
 use crate::metrics::ScoreScale;
 use crate::metrics::UndefinedError;
 
-/// A family's model, fitted on the whole development period.
+/// A family's model, fitted on the whole development period, or the ensemble of these models.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FinalModel {
-    /// Display name of the family.
+    /// Display name of the family or the ensemble.
     pub name: String,
-    /// Id of the plugin.
+    /// Id of the plugin, or `ensemble`.
     pub plugin: String,
+    /// The members, if this is the ensemble.
+    pub ensemble: Option<Ensemble>,
     /// Parameters of the fit that differ from the family's defaults.
     pub params: Map<String, Value>,
     /// The volatility model whose log-odds the scores of this model contain, if it was fitted with
@@ -35,12 +37,25 @@ pub struct FinalModel {
     pub calibration: Option<Calibration>,
     /// The rule that decides which rows are signals.
     pub signal_rule: SignalRule,
-    /// Whether the family reads a window of rows per score.
+    /// Whether the family, or a member of the ensemble, reads a window of rows per score.
     pub reads_windows: bool,
-    /// The model in the format of its family.
+    /// The model in the format of its family; of the ensemble, the JSON of its members.
     pub bytes: Vec<u8>,
     /// Whether this is the winner's model, which the result describes.
     pub is_winner: bool,
+}
+
+impl FinalModel {
+    /// Returns the scores of this model from those of the models that score rows for it, see
+    /// [`Training::scoring_models`].
+    ///
+    /// * `scores`: per model, one score per row.
+    pub(crate) fn combine(&self, mut scores: Vec<Vec<f32>>) -> Vec<f32> {
+        match &self.ensemble {
+            Some(ensemble) => ensemble.scores(&scores),
+            None => scores.pop().unwrap_or_default(),
+        }
+    }
 }
 
 /// Scores of the model of the result.
@@ -62,10 +77,11 @@ pub struct Winner {
     pub importance: Option<Vec<f64>>,
 }
 
-/// Out-of-fold scores of a family, one per row of the table, NaN for rows without one.
+/// Out-of-fold scores of a family or the ensemble, one per row of the table, NaN for rows without
+/// one.
 #[derive(Clone, Debug)]
 pub struct FamilyScores {
-    /// Id of the plugin.
+    /// Id of the plugin, or `ensemble`.
     pub plugin: String,
     /// Scores of the models of the folds.
     pub scores: Vec<f32>,
@@ -76,9 +92,9 @@ pub struct FamilyScores {
 
 impl From<&Evaluated<'_>> for FamilyScores {
     fn from(evaluated: &Evaluated<'_>) -> Self {
-        let Evaluated { family, oof, .. } = evaluated;
+        let Evaluated { oof, .. } = evaluated;
         Self {
-            plugin: family.fitter.manifest().id.clone(),
+            plugin: evaluated.id().to_owned(),
             scores: oof.scores.clone(),
             standard_scores: oof.standard_scores.clone(),
         }
@@ -88,13 +104,14 @@ impl From<&Evaluated<'_>> for FamilyScores {
 /// The models of a job.
 #[derive(Clone, Debug)]
 pub struct Training {
-    /// One row per family, the lead first.
+    /// One row per family and, if the job requests it, one of the ensemble; the lead first.
     pub rows: Vec<ModelRow>,
-    /// The model of every family whose final fit succeeded, the winner's first; at least one.
+    /// The model of every family whose final fit succeeded and of the ensemble, the winner's first;
+    /// at least one.
     pub models: Vec<FinalModel>,
     /// Scores of the winner.
     pub winner: Winner,
-    /// Out-of-fold scores of every evaluated family, the lead first.
+    /// Out-of-fold scores of every evaluated family and the ensemble, the lead first.
     pub out_of_fold: Vec<FamilyScores>,
     /// Metrics of the winner on the test period.
     pub test: TestMetrics,
@@ -113,5 +130,14 @@ impl Training {
     /// Returns the model of the result.
     pub fn winning_model(&self) -> &FinalModel {
         &self.models[0]
+    }
+
+    /// Returns the models of the families that score rows for the model of the result: the members
+    /// of the ensemble in their order, or the model itself.
+    pub(crate) fn scoring_models(&self) -> Vec<&FinalModel> {
+        let winner = self.winning_model();
+        let Some(ensemble) = &winner.ensemble else { return vec![winner] };
+        let model_of = |plugin: &str| self.models.iter().find(|model| model.plugin == plugin);
+        ensemble.members.iter().filter_map(|member| model_of(&member.plugin)).collect()
     }
 }

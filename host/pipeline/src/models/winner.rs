@@ -10,7 +10,7 @@ use super::candidate::{Evaluated, GainOverLead};
 ///
 /// The baseline cannot win.
 ///
-/// * `evaluated`: all evaluated families, the lead first.
+/// * `evaluated`: all evaluated families and the ensemble, the lead first.
 pub(super) fn choose_winner(evaluated: &[Evaluated<'_>], is_available: impl Fn(usize) -> bool) -> Option<usize> {
     let is_available = |idx: usize| is_available(idx) && !evaluated[idx].is_baseline;
     let has_lead = is_available(0);

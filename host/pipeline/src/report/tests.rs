@@ -33,7 +33,7 @@ fn report_with(panel: &Panel, n_parallel: usize, extractor: Result<RuleExtractor
     let lead = Family { fitter: &fitter, params: &params, device: "auto" };
     let outcome = search::run(&context, &lead, 8, &|_| {}).unwrap();
     let missing = models::FamilyCandidate::Unavailable { name: "LSTM", reason: "not installed" };
-    let families = models::Families { lead, others: vec![missing], baseline: None };
+    let families = models::Families { lead, others: vec![missing], baseline: None, ensemble: false };
     let evaluations = models::evaluate_all(&context, &outcome, &families, &|_| {}).unwrap();
     let mut training = models::fit_final(&context, &outcome, evaluations, &|_| {}).unwrap();
     // The features of a synthetic panel do not come from its bars, so it has no surrogate markets.
