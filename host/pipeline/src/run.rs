@@ -253,7 +253,7 @@ impl Prepared {
         let StagesBeforeStrategy { outcome, training, canaries, rules, n_submissions } = *stages;
         let model_chance = ModelChance {
             auc_p: training.test.auc_p.map(Finite::get),
-            ranks_first: canaries.surrogate_markets.rank == Some(1),
+            surrogates_p: canaries.surrogate_markets.p_value.map(Finite::get),
         };
         strategy::optimize(&StrategyInputs {
             market: &self.market,

@@ -57,7 +57,7 @@ fn report_with(panel: &Panel, n_parallel: usize, extractor: Result<RuleExtractor
         label: &panel.labels[outcome.label_idx],
         label_judged: true,
         n_submissions: Some(1),
-        model_chance: strategy::ModelChance { auc_p: Some(0.01), ranks_first: false },
+        model_chance: strategy::ModelChance { auc_p: Some(0.01), surrogates_p: None },
         rule_set: &rules.rule_set,
         scores: &training.winner.standard_scores,
         score_scale: training.winner.score_scale,

@@ -255,23 +255,25 @@ fn an_edge_needs_every_figure_and_the_reason_contains_the_decisive_one() {
         after_submissions(None),
         inconclusive("the number of designs that were tested on the same test period is unknown")
     );
-    let after_chance = |auc_p, ranks_first| {
-        let model = Some(ModelChance { auc_p, ranks_first });
+    let after_chance = |auc_p, surrogates_p| {
+        let model = Some(ModelChance { auc_p, surrogates_p });
         let Verdict { verdict, reason } = verdict(&VerdictInputs { model, ..inputs });
         (verdict, reason)
     };
-    let after_model = |auc_p| after_chance(auc_p, false);
-    assert_eq!(after_model(Some(0.05)).0, VerdictKind::Edge);
-    assert_eq!(after_chance(Some(0.39), true).0, VerdictKind::Edge);
+    assert_eq!(after_chance(Some(0.05), None).0, VerdictKind::Edge);
+    // scipy.stats.combine_pvalues([0.17, 0.05]) is 0.04903, and with 0.18 it is 0.05139.
+    assert_eq!(after_chance(Some(0.17), Some(0.05)).0, VerdictKind::Edge);
+    assert_eq!(after_chance(Some(0.01), Some(0.85)).0, VerdictKind::Edge);
+    let may_be_chance = |p: &str| {
+        inconclusive(&format!(
+            "it follows the scores of a model that may be chance: chance reaches its validation score and its AUC of the \
+             test period with a combined probability of {p}, and at most 0.05 is required"
+        ))
+    };
+    assert_eq!(after_chance(Some(0.5), Some(0.05)), may_be_chance("0.12"));
+    assert_eq!(after_chance(Some(0.39), None), may_be_chance("0.39"));
     assert_eq!(
-        after_model(Some(0.39)),
-        inconclusive(
-            "it follows the scores of a model whose AUC chance reaches with a probability of 0.39, and at most 0.05 is \
-             required"
-        )
-    );
-    assert_eq!(
-        after_model(None),
+        after_chance(None, Some(0.05)),
         inconclusive("it follows the scores of a model whose AUC was not compared with chance")
     );
     let idle = verdict_after(&|_, test| test.excess_pct_a_year = Finite::new(-0.0), 0);

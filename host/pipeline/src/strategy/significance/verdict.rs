@@ -40,8 +40,23 @@ pub struct VerdictInputs<'a> {
 pub struct ModelChance {
     /// Probability that chance reaches the model's AUC of the test period; `None` if it is unknown.
     pub auc_p: Option<f64>,
-    /// Whether the validation score is higher than that of every surrogate market.
-    pub ranks_first: bool,
+    /// Probability that chance reaches the score of the lead family's prior on the validation rows;
+    /// `None` if it is unknown.
+    pub surrogates_p: Option<f64>,
+}
+
+impl ModelChance {
+    /// Returns the probability that chance reaches both figures, by Fisher's combination of the two
+    /// (Fisher, *Statistical Methods for Research Workers*, 1932). They come from different dates, so
+    /// they are independent if the moves cannot be forecast. Without the second one, the first one is
+    /// returned; without the first one, `None`.
+    fn combined_p(self) -> Option<f64> {
+        let auc_p = self.auc_p?;
+        let Some(surrogates_p) = self.surrogates_p else { return Some(auc_p) };
+        // −2·ln of the product has a χ² distribution with 4 degrees of freedom.
+        let product = auc_p * surrogates_p;
+        Some(product * (1.0 - product.ln()))
+    }
 }
 
 /// The conclusion of a strategy's test.
@@ -80,8 +95,8 @@ pub fn required_confidence(n: usize) -> f64 {
 /// If several designs were tested on the test period, the ratio must reach [`required_confidence`].
 /// The probability of backtest overfitting must also be below 0.5, and the label of the model must
 /// have been judged. If the strategy follows the scores of the model, the model must be more than
-/// chance: chance reaches its AUC of the test period with a probability of at most 5 %, or its
-/// validation score is higher than that of every surrogate market.
+/// chance: chance reaches its AUC of the test period, and the validation score of its prior, with a
+/// combined probability of at most 5 %.
 ///
 /// If the mean excess is not above 0, the verdict is `no_edge`. A verdict that is neither `edge` nor
 /// `no_edge` is `inconclusive`.
@@ -163,13 +178,12 @@ fn doubt(inputs: &VerdictInputs<'_>) -> Option<String> {
 }
 
 /// Returns a clause on the model whose scores the strategy follows; `None` if it is more than chance.
-fn model_doubt(ModelChance { auc_p, ranks_first }: ModelChance) -> Option<String> {
-    match auc_p {
-        _ if ranks_first => None,
+fn model_doubt(model: ModelChance) -> Option<String> {
+    match model.combined_p() {
         Some(p) if p <= MAX_CHANCE_P => None,
         Some(p) => Some(format!(
-            "it follows the scores of a model whose AUC chance reaches with a probability of {p:.2}, and at most \
-             {MAX_CHANCE_P} is required"
+            "it follows the scores of a model that may be chance: chance reaches its validation score and its AUC of the \
+             test period with a combined probability of {p:.2}, and at most {MAX_CHANCE_P} is required"
         )),
         None => Some("it follows the scores of a model whose AUC was not compared with chance".to_owned()),
     }

@@ -57,7 +57,7 @@ fn inputs<'a>(panel: &'a Panel, rule_set: &'a RuleSet, scores: &'a [f32]) -> Str
         label: &panel.labels[0],
         label_judged: true,
         n_submissions: Some(1),
-        model_chance: crate::strategy::ModelChance { auc_p: Some(0.01), ranks_first: false },
+        model_chance: crate::strategy::ModelChance { auc_p: Some(0.01), surrogates_p: None },
         rule_set,
         scores,
         score_scale: Some(ScoreScale::from_scores(&[-1.0, 1.0])),
