@@ -71,8 +71,8 @@ pub type FitProgressFn<'a> = dyn Fn(&FitProgress) + Sync + 'a;
 pub struct FitProgress {
     /// Share of the work that is done, 0 to 1.
     pub fraction: f64,
-    /// The fits that have ended, if the progress is that of several fits.
-    pub ended: EndedFits,
+    /// Details of the fraction, if the progress is that of several fits.
+    pub folds: FoldShares,
     /// Last epoch or round that reported a figure, from 1.
     pub epoch: Option<u64>,
     /// Loss on the training rows at that epoch.
@@ -85,12 +85,16 @@ pub struct FitProgress {
     pub waits_for_gpu: bool,
 }
 
-/// The fits of several folds that have ended.
+/// Shares of the work of all fits on several folds, 0 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct EndedFits {
-    /// Their share of the work of all fits, 0 to 1.
-    pub share: f64,
-    /// The share that they had reported at their ends; less than `share` if fits stopped early.
+pub struct FoldShares {
+    /// The share that is certainly done: fits that have ended, and running fits that cannot stop
+    /// early. The rest of the fraction belongs to running fits that may stop early.
+    pub certain: f64,
+    /// The share of the fits with early stopping that have ended.
+    pub stopped: f64,
+    /// The share that these fits had reported at their ends; less than `stopped` if they stopped
+    /// early.
     pub reported: f64,
 }
 

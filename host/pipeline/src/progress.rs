@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use super::bars::FetchProgress;
-use super::fitter::{EndedFits, FitProgress};
+use super::fitter::{FitProgress, FoldShares};
 use super::metrics::Finite;
 use super::models::{FamilyProgress, FitKind};
 use super::search::TrialEvent;
@@ -52,18 +52,18 @@ impl<'a> JobProgress<'a> {
     pub(super) fn step<T>(&self, kind: StepKind, plugin: &str, work: impl FnOnce() -> T) -> T {
         self.start_step(kind, plugin);
         let result = work();
-        self.advance(kind, plugin, 1.0, EndedFits::default());
+        self.advance(kind, plugin, 1.0, FoldShares::default());
         result
     }
 
     /// Reports the start of a step.
     pub(super) fn start_step(&self, kind: StepKind, plugin: &str) {
-        self.advance(kind, plugin, 0.0, EndedFits::default());
+        self.advance(kind, plugin, 0.0, FoldShares::default());
     }
 
     /// Reports the share of a step that is done.
-    fn advance(&self, kind: StepKind, plugin: &str, fraction: f64, ended: EndedFits) {
-        (self.on_work)(&WorkUpdate::Progressed { step: Step { kind, plugin: plugin.to_owned() }, fraction, ended });
+    fn advance(&self, kind: StepKind, plugin: &str, fraction: f64, folds: FoldShares) {
+        (self.on_work)(&WorkUpdate::Progressed { step: Step { kind, plugin: plugin.to_owned() }, fraction, folds });
     }
 
     /// Reports the progress of reading bars.
@@ -93,7 +93,7 @@ impl<'a> JobProgress<'a> {
             "best_score": best_score.and_then(Finite::new),
         }));
         details.retain(|_, value| !value.is_null());
-        self.advance(StepKind::Search, lead, trial.number as f64 / n_trials.max(1) as f64, EndedFits::default());
+        self.advance(StepKind::Search, lead, trial.number as f64 / n_trials.max(1) as f64, FoldShares::default());
         self.report(Phase::ConfigSearch, Status::InProgress, details);
     }
 
@@ -104,7 +104,7 @@ impl<'a> JobProgress<'a> {
             FitKind::Folds => StepKind::Folds,
             FitKind::Final => StepKind::Final,
         };
-        self.advance(kind, &family.manifest.id, family.progress.fraction, family.progress.ended);
+        self.advance(kind, &family.manifest.id, family.progress.fraction, family.progress.folds);
         self.report(Phase::Training, Status::InProgress, details(family));
     }
 
@@ -112,7 +112,7 @@ impl<'a> JobProgress<'a> {
     pub(super) fn report_surrogates(&self, lead: &str, n_done: usize, n_surrogates: usize) {
         let _in_order = self.current.lock();
         let details = json!({ "message": format!("canaries: {n_done} of {n_surrogates} surrogate markets fitted") });
-        self.advance(StepKind::Surrogates, lead, n_done as f64 / n_surrogates.max(1) as f64, EndedFits::default());
+        self.advance(StepKind::Surrogates, lead, n_done as f64 / n_surrogates.max(1) as f64, FoldShares::default());
         self.report(Phase::Training, Status::InProgress, object(details));
     }
 
@@ -189,8 +189,8 @@ mod tests {
     }
 
     fn progressed(kind: StepKind, plugin: &str, fraction: f64) -> WorkUpdate {
-        let ended = EndedFits::default();
-        WorkUpdate::Progressed { step: Step { kind, plugin: plugin.to_owned() }, fraction, ended }
+        let folds = FoldShares::default();
+        WorkUpdate::Progressed { step: Step { kind, plugin: plugin.to_owned() }, fraction, folds }
     }
 
     #[test]

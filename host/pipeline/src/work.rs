@@ -8,7 +8,7 @@ use oculus_plugin_api::Manifest;
 use serde_json::{Map, Value};
 
 use crate::canaries::{N_SURROGATES, n_chance_rows};
-use crate::fitter::EndedFits;
+use crate::fitter::FoldShares;
 use crate::models::{Families, FamilyCandidate};
 use crate::search::{Family, SearchContext, rounds_setting};
 
@@ -99,8 +99,8 @@ pub enum WorkUpdate {
         /// Share of the step that is done, 0 to 1. A step starts with 0 and ends with 1. Fits
         /// that stop early jump to their end.
         fraction: f64,
-        /// The fits of the step that have ended, if it consists of several fits.
-        ended: EndedFits,
+        /// Details of the fraction, if the step consists of several fits.
+        folds: FoldShares,
     },
 }
 

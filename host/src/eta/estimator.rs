@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use oculus_job::progress::{Progress, Status};
-use oculus_pipeline::fitter::EndedFits;
+use oculus_pipeline::fitter::FoldShares;
 use oculus_pipeline::work::{PlannedStep, Step, StepKind, WorkUpdate};
 
 use super::history::{Measurement, SpeedHistory};
@@ -103,7 +103,7 @@ impl Estimator {
                 self.fetch_end = eta.and_then(|eta| now.checked_add(eta));
             }
             WorkUpdate::Planned(steps) => self.plan(steps, now),
-            WorkUpdate::Progressed { step, fraction, ended } => self.advance(step, *fraction, *ended, now),
+            WorkUpdate::Progressed { step, fraction, folds } => self.advance(step, *fraction, *folds, now),
         }
     }
 
@@ -137,10 +137,10 @@ impl Estimator {
         self.steps.extend(timers);
     }
 
-    fn advance(&mut self, step: &Step, fraction: f64, ended: EndedFits, now: Instant) {
+    fn advance(&mut self, step: &Step, fraction: f64, folds: FoldShares, now: Instant) {
         for timer in &mut self.steps {
             if timer.step() == step {
-                timer.report(fraction, ended, now);
+                timer.report(fraction, folds, now);
             } else if timer.step().kind.stage() < step.kind.stage() {
                 // A search may end before its last trial, and a family may fail.
                 timer.end(now);
@@ -189,10 +189,10 @@ impl Estimator {
 fn ratio<'s>(steps: impl Iterator<Item = &'s StepTimer>, prior: f64) -> f64 {
     let (mut measured_s, mut forecast_s, mut weight_s) = (0.0, 0.0, 0.0);
     for timer in steps {
-        let done_share = timer.done_share();
+        let (step_s, done_share) = timer.pace();
         // Until the first report of a share, the time of a step has nothing to be compared with.
         if done_share > 0.0 {
-            measured_s += timer.elapsed_s();
+            measured_s += step_s;
         }
         forecast_s += timer.forecast_s * done_share;
         let weight = if timer.is_measured { WEIGHT_OF_HISTORY } else { WEIGHT_OF_INITIAL };

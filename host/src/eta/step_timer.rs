@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use oculus_pipeline::fitter::EndedFits;
+use oculus_pipeline::fitter::FoldShares;
 use oculus_pipeline::work::{PlannedStep, Step, StepKind};
 
 use super::history::{Measurement, SpeedHistory};
@@ -26,8 +26,10 @@ pub(super) struct StepTimer {
     end_share: f64,
     /// Largest reported share below 1.
     share: f64,
-    ended_fits: EndedFits,
+    folds: FoldShares,
     started: Option<Instant>,
+    /// Time of the first report of progress, with the share of the forecast that was done then.
+    first_progress: Option<(Instant, f64)>,
     /// Time of the latest report.
     reported: Option<Instant>,
     ended: Option<Instant>,
@@ -51,8 +53,9 @@ impl StepTimer {
             is_measured: measured.is_some(),
             end_share: end_share.clamp(0.01, 1.0),
             share: 0.0,
-            ended_fits: EndedFits::default(),
+            folds: FoldShares::default(),
             started: None,
+            first_progress: None,
             reported: None,
             ended: None,
         }
@@ -71,18 +74,22 @@ impl StepTimer {
     /// Records progress at the time `now`.
     ///
     /// * `fraction`: the share of the step that is done.
-    /// * `ended_fits`: the fits of the step that have ended, if it consists of several fits.
-    pub(super) fn report(&mut self, fraction: f64, ended_fits: EndedFits, now: Instant) {
+    /// * `folds`: details of the fraction, if the step consists of several fits.
+    pub(super) fn report(&mut self, fraction: f64, folds: FoldShares, now: Instant) {
         self.started.get_or_insert(now);
         self.reported = Some(now);
         // A family may report the end of its preparation before its fit, so the end can be undone.
         self.ended = (fraction >= 1.0).then_some(now);
-        if ended_fits.share > 0.0 {
-            self.ended_fits = ended_fits;
+        // A step may report its end without details.
+        if folds.certain > 0.0 {
+            self.folds = folds;
         }
         if fraction < 1.0 {
             // A fit starts at 0 again if its plugin process was restarted.
             self.share = self.share.max(fraction);
+        }
+        if fraction > 0.0 && self.first_progress.is_none() {
+            self.first_progress = Some((now, self.done_share()));
         }
     }
 
@@ -109,14 +116,25 @@ impl StepTimer {
         self.started.zip(last).map_or(0.0, |(started, last)| seconds(last - started))
     }
 
+    /// Returns the measured seconds of the step so far, and the share of the forecast that was done in
+    /// them. While the step runs, both count from its first progress: before it, a plugin starts and
+    /// prepares its data, which shows nothing about the speed of the rest.
+    pub(super) fn pace(&self) -> (f64, f64) {
+        let last = self.reported.filter(|_| !self.has_ended());
+        match self.first_progress.zip(last) {
+            Some(((first, share), last)) => (seconds(last - first), self.done_share() - share),
+            None => (self.elapsed_s(), self.done_share()),
+        }
+    }
+
     /// Returns the share of the forecast that was done at the latest report.
     pub(super) fn done_share(&self) -> f64 {
         if self.has_ended() {
             return 1.0;
         }
-        let EndedFits { share: ended, .. } = self.ended_fits;
-        let running = (self.share - ended).max(0.0) / self.end_share;
-        (ended + running.min(MAX_RUNNING_SHARE * (1.0 - ended))).min(MAX_RUNNING_SHARE)
+        let FoldShares { certain, .. } = self.folds;
+        let running = (self.share - certain).max(0.0) / self.end_share;
+        (certain + running.min(MAX_RUNNING_SHARE * (1.0 - certain))).min(MAX_RUNNING_SHARE)
     }
 
     /// Returns the seconds that the step still needs.
@@ -136,10 +154,10 @@ impl StepTimer {
         }
         let PlannedStep { step, units, .. } = &self.planned;
         let time = Measurement { work: work_name(step), units: *units, amount: self.elapsed_s() };
-        let EndedFits { share, reported } = self.ended_fits;
+        let FoldShares { stopped, reported, .. } = self.folds;
         // Only the fits on the folds stop early.
         let stops = step.kind == StepKind::Folds && reported > 0.0;
-        let end = stops.then(|| Measurement { work: end_share_name(step), units: 1.0, amount: reported / share });
+        let end = stops.then(|| Measurement { work: end_share_name(step), units: 1.0, amount: reported / stopped });
         [time].into_iter().chain(end).collect()
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use oculus_job::request::Job;
-use oculus_pipeline::fitter::EndedFits;
+use oculus_pipeline::fitter::FoldShares;
 use oculus_pipeline::work::{PlannedStep, Step, StepKind, WorkUpdate};
 use proptest::prelude::*;
 use serde_json::json;
@@ -75,8 +75,9 @@ impl SimulatedJob {
                     let fraction = if share < 1.0 { share * step.end_share } else { 1.0 };
                     // The step consists of one fit.
                     let share_ended = if share < 1.0 { 0.0 } else { 1.0 };
-                    let ended = EndedFits { share: share_ended, reported: share_ended * step.end_share };
-                    (start_s + share * step.seconds, WorkUpdate::Progressed { step: id(step), fraction, ended })
+                    let reported = share_ended * step.end_share;
+                    let folds = FoldShares { certain: share_ended, stopped: share_ended, reported };
+                    (start_s + share * step.seconds, WorkUpdate::Progressed { step: id(step), fraction, folds })
                 };
                 updates.extend((0..=20).map(|tick| at(f64::from(tick) / 20.0)));
             }
@@ -170,6 +171,24 @@ fn a_machine_that_is_ten_times_slower_than_learned_is_noticed_after_a_tenth_of_t
     let later: Vec<_> = estimates.into_iter().filter(|(_, actual_s)| *actual_s < 0.9 * total_s).collect();
     assert!(later.len() > 100);
     check_factor_two(&later, 0.0, 0.5).unwrap();
+}
+
+#[test]
+fn the_start_of_a_plugin_does_not_slow_down_the_estimate_of_its_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("speeds.json");
+    let job = SimulatedJob::new(1.0, &[1.0; 10]);
+    let total_s = job.run(&store)[0].1;
+    let now = Instant::now();
+    let mut estimator = Estimator::new(shape(), SpeedHistory::read(&store), now);
+    estimator.update(&job.plan(), now);
+    // The plugin needs two seconds to start, and then runs at its learned speed.
+    for (time_s, fraction) in [(0.0, 0.0), (2.0, 0.01), (2.02, 0.03)] {
+        let update = WorkUpdate::Progressed { step: id(&job.steps[0]), fraction, folds: FoldShares::default() };
+        estimator.update(&update, now + Duration::from_secs_f64(time_s));
+    }
+    let eta_s = estimator.estimate(now + Duration::from_secs_f64(2.02)).eta_s.unwrap();
+    assert!((eta_s / total_s - 1.0).abs() < 0.1, "{eta_s} s instead of {total_s} s");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     baseline::Volatility,
-    fitter::{EndedFits, FitError, FitOutput, FitProgress, FitProgressFn, FitRequest, Fitted, PreparedId, setting},
+    fitter::{FitError, FitOutput, FitProgress, FitProgressFn, FitRequest, Fitted, FoldShares, PreparedId, setting},
     metrics::{ScoreScale, auc},
     parallel::parallel_map,
     splits::{Fold, TAIL_SHARE, tail},
@@ -325,6 +325,8 @@ struct FoldsProgress<'a> {
 struct FoldProgress {
     /// Share of the fit among the rows of all fits.
     weight: f64,
+    /// Whether the fit has rows for early stopping.
+    stops_early: bool,
     /// Latest report of the fit.
     latest: FitProgress,
     has_ended: bool,
@@ -335,6 +337,7 @@ impl<'a> FoldsProgress<'a> {
         let n_rows: usize = plans.iter().map(|plan| plan.fit_rows.len()).sum();
         let fold = |plan: &&FoldPlan<'_>| FoldProgress {
             weight: plan.fit_rows.len() as f64 / n_rows.max(1) as f64,
+            stops_early: !plan.tune_rows.is_empty(),
             latest: FitProgress::default(),
             has_ended: false,
         };
@@ -359,17 +362,21 @@ impl<'a> FoldsProgress<'a> {
     }
 
     fn report_all(&self, folds: &[FoldProgress], latest: &FitProgress) {
-        let (mut ended, mut running) = (EndedFits::default(), 0.0);
-        for FoldProgress { weight, latest, has_ended } in folds {
+        let (mut shares, mut running) = (FoldShares::default(), 0.0);
+        for FoldProgress { weight, stops_early, latest, has_ended } in folds {
             let reported = weight * latest.fraction;
-            if *has_ended {
-                ended.share += weight;
-                ended.reported += reported;
-            } else {
-                running += reported;
+            match (has_ended, stops_early) {
+                (true, false) => shares.certain += weight,
+                (true, true) => {
+                    shares.certain += weight;
+                    shares.stopped += weight;
+                    shares.reported += reported;
+                }
+                (false, false) => shares.certain += reported,
+                (false, true) => running += reported,
             }
         }
-        (self.on_progress)(&FitProgress { fraction: ended.share + running, ended, ..latest.clone() });
+        (self.on_progress)(&FitProgress { fraction: shares.certain + running, folds: shares, ..latest.clone() });
     }
 }
 
