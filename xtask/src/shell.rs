@@ -7,8 +7,11 @@ use anyhow::{Context, Result, bail};
 
 /// Returns the root of the checkout.
 pub(crate) fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_owned()
+    // Cargo states the folder at run time too. If two checkouts share a target folder, the program may
+    // have been built in the other one.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR");
+    let here = here.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    here.parent().map_or(here.clone(), Path::to_owned)
 }
 
 /// Runs a command and waits until it exits. Its output goes to the terminal.
