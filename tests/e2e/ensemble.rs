@@ -74,7 +74,7 @@ fn of_set<'r>(rows: &'r [ScoredRow], family: &'r str, set: &'r str) -> impl Iter
     rows.iter().filter(move |row| row.family == family && row.set == set)
 }
 
-/// Parses the output of `predict`: `symbol,date` → `score,probability,signal`, as text.
+/// Parses the output of `predict`: `symbol,date` → `score,probability,signal,rank_score`, as text.
 fn predictions(csv: &str) -> BTreeMap<String, String> {
     let fields = csv.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
     fields.map(|fields| (fields[..2].join(","), fields[3..].join(","))).collect()
@@ -110,7 +110,7 @@ fn a_winning_ensemble_is_compared_with_chance_and_predict_reproduces_its_scores_
 
     let rows = ScoredRow::read(&won.artifact().join("predictions.csv"));
     let expected: BTreeMap<String, String> = of_set(&rows, "ensemble", "test")
-        .map(|row| (row.bar.clone(), format!("{},{},{}", row.score, row.probability, row.signal)))
+        .map(|row| (row.bar.clone(), format!("{},{},{},{}", row.score, row.probability, row.signal, row.rank_score)))
         .collect();
     assert_eq!(expected.len() as u64, metrics["n_test"].as_u64().unwrap());
     let plugins = build::families();

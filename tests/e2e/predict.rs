@@ -71,10 +71,11 @@ impl Trained {
         ScoredRow::read(&self.artifact().join("predictions.csv"))
     }
 
-    /// Returns the job's own test predictions: `symbol,date` → `score,probability,signal`, as text.
+    /// Returns the job's own test predictions: `symbol,date` → `score,probability,signal,rank_score`, as text.
     fn test_predictions(&self) -> BTreeMap<String, String> {
         let rows = self.scored_rows().into_iter().filter(|row| row.set == "test");
-        rows.map(|row| (row.bar, format!("{},{},{}", row.score, row.probability, row.signal))).collect()
+        rows.map(|row| (row.bar, format!("{},{},{},{}", row.score, row.probability, row.signal, row.rank_score)))
+            .collect()
     }
 
     /// Asserts that the validation figures of every family follow from `predictions.csv`.
@@ -119,14 +120,14 @@ impl Trained {
 /// Parses the output of `predict`: `symbol,date` → the columns after these two, as text.
 fn columns(csv: &str) -> impl Iterator<Item = (String, Vec<&str>)> {
     let mut lines = csv.lines();
-    assert_eq!(lines.next(), Some("symbol,date,set,score,probability,signal"));
+    assert_eq!(lines.next(), Some("symbol,date,set,score,probability,signal,rank_score"));
     lines.map(|line| {
         let fields: Vec<&str> = line.split(',').collect();
         (fields[..2].join(","), fields[2..].to_vec())
     })
 }
 
-/// Parses the output of `predict`: `symbol,date` → `score,probability,signal`, as text.
+/// Parses the output of `predict`: `symbol,date` → `score,probability,signal,rank_score`, as text.
 fn predictions(csv: &str) -> BTreeMap<String, String> {
     columns(csv).map(|(bar, fields)| (bar, fields[1..].join(","))).collect()
 }

@@ -24,6 +24,8 @@ pub struct ScoredRow {
     pub signal: String,
     /// The label: `0` or `1`.
     pub label: String,
+    /// The part of the standard score that volatility does not explain.
+    pub rank_score: String,
 }
 
 impl ScoredRow {
@@ -31,18 +33,24 @@ impl ScoredRow {
     pub fn read(path: &Path) -> Vec<Self> {
         let text = fs::read_to_string(path).unwrap();
         let mut lines = text.lines();
-        assert_eq!(lines.next(), Some("symbol,date,family,set,fold,score,standard_score,probability,signal,label"));
+        assert_eq!(
+            lines.next(),
+            Some("symbol,date,family,set,fold,score,standard_score,probability,signal,label,rank_score")
+        );
         lines.map(Self::parse).collect()
     }
 
     fn parse(line: &str) -> Self {
         let fields: Vec<&str> = line.split(',').collect();
-        let [symbol, date, family, set, fold, score, standard_score, probability, signal, label] = fields[..] else {
+        let [symbol, date, family, set, fold, score, standard_score, probability, signal, label, rank_score] =
+            fields[..]
+        else {
             panic!("{line}")
         };
-        let [family, set, fold, score, standard_score, probability, signal, label] =
-            [family, set, fold, score, standard_score, probability, signal, label].map(str::to_owned);
-        Self { bar: format!("{symbol},{date}"), family, set, fold, score, standard_score, probability, signal, label }
+        let [family, set, fold, score, standard_score, probability, signal, label, rank_score] =
+            [family, set, fold, score, standard_score, probability, signal, label, rank_score].map(str::to_owned);
+        let bar = format!("{symbol},{date}");
+        Self { bar, family, set, fold, score, standard_score, probability, signal, label, rank_score }
     }
 
     /// Returns whether the row is positive.

@@ -12,6 +12,7 @@ mod ensemble;
 mod evaluation;
 mod final_fit;
 mod progress;
+mod rank_scale;
 mod reliability;
 mod report_row;
 mod roc;
@@ -33,6 +34,7 @@ pub use self::{
     candidate::{Families, FamilyCandidate},
     ensemble::{ENSEMBLE_ID, Ensemble, EnsembleMember},
     progress::{FamilyProgress, FamilyProgressFn, FitKind},
+    rank_scale::RankScale,
     reliability::AucReliability,
     report_row::{ModelRow, ModelStatus, ValidationMetrics},
     signal_rule::SignalRule,
@@ -129,7 +131,7 @@ pub(crate) fn fit_final(
         warnings: failed.chain(fits.warnings.iter().cloned()).chain(stopped).chain(test.warnings()).collect(),
         models: fits.models(&evaluated),
         winner: fits.winner(&fitter, &evaluated),
-        out_of_fold: evaluated.iter().map(FamilyScores::from).collect(),
+        out_of_fold: evaluated.iter().map(|this| FamilyScores::new(this, search.baseline.as_deref())).collect(),
         test,
         rows,
     })

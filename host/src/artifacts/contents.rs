@@ -85,6 +85,7 @@ fn describe(inputs: &ArtifactInputs, selection: &Selection, model: &FinalModel) 
         threshold: model.threshold.map(f64::from),
         calibration: model.calibration,
         signal_rule: Some(model.signal_rule.clone()),
+        rank_scale: model.rank_scale,
         validation_auc: auc.map(|auc| auc.get()),
         base_score: model.base,
     }

@@ -2,7 +2,7 @@
 
 use oculus_job::request::Timeframe;
 use oculus_pipeline::baseline::VolatilityModel;
-use oculus_pipeline::models::{Calibration, SignalRule};
+use oculus_pipeline::models::{Calibration, RankScale, SignalRule};
 use oculus_plugin_api::FeatureRole;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -121,6 +121,10 @@ pub(crate) struct SavedModel {
     /// The rule that decides which rows are signals. Artifacts of earlier versions have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal_rule: Option<SignalRule>,
+    /// Conversion of scores into rank scores, which forecast the order of the symbols of one time.
+    /// Artifacts of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank_scale: Option<RankScale>,
     /// Area under the ROC curve on validation rows, if it is defined.
     pub validation_auc: Option<f64>,
     /// The volatility model whose log-odds the scores contain, if the model was fitted with base

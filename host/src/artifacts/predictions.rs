@@ -21,6 +21,8 @@ struct Prediction<'a> {
     score: f32,
     /// The score in standard deviations, see [`FamilyScores`](oculus_pipeline::models::FamilyScores).
     standard_score: f32,
+    /// The part of the standard score that volatility does not explain.
+    rank_score: f32,
     /// The calibrated probability, if the row is in the test period.
     probability: Option<f64>,
     signal: Option<bool>,
@@ -32,22 +34,22 @@ pub(super) fn predictions(inputs: &ArtifactInputs) -> String {
     let fold_of_row = fold_of_row(inputs);
     let families = inputs.training.out_of_fold.iter();
     let validation = families.flat_map(|family| {
-        let scores = family.scores.iter().zip(&family.standard_scores).enumerate();
-        let scored = scores.filter(|(_, (score, _))| !score.is_nan());
-        scored.map(|(row, (&score, &standard_score))| Prediction {
+        let scored = (0..family.scores.len()).filter(|&row| !family.scores[row].is_nan());
+        scored.map(|row| Prediction {
             family: &family.plugin,
             set: RowSet::Validation,
             fold: fold_of_row[row],
             row,
-            score,
-            standard_score,
+            score: family.scores[row],
+            standard_score: family.standard_scores[row],
+            rank_score: family.rank_scores[row],
             // The calibration and the signals start from the scores of these very rows.
             probability: None,
             signal: None,
         })
     });
     let mut csv = format!(
-        "symbol,{},family,set,fold,score,standard_score,probability,signal,label\n",
+        "symbol,{},family,set,fold,score,standard_score,probability,signal,label,rank_score\n",
         time_column(inputs.market.timeframe)
     );
     validation.chain(test_predictions(inputs)).for_each(|prediction| write_line(&mut csv, inputs, &prediction));
@@ -66,6 +68,7 @@ fn test_predictions(inputs: &ArtifactInputs) -> impl Iterator<Item = Prediction<
         row: row as usize,
         score,
         standard_score: training.winner.standard_scores[row as usize],
+        rank_score: training.winner.rank_scores[row as usize],
         probability: model.calibration.map(|calibration| calibration.probability(score)),
         signal,
     })
@@ -82,7 +85,7 @@ fn fold_of_row(inputs: &ArtifactInputs) -> Vec<Option<usize>> {
 
 fn write_line(csv: &mut String, inputs: &ArtifactInputs, prediction: &Prediction<'_>) {
     let ArtifactInputs { table, label, market, .. } = inputs;
-    let &Prediction { family, set, fold, row, score, standard_score, probability, signal } = prediction;
+    let &Prediction { family, set, fold, row, score, standard_score, rank_score, probability, signal } = prediction;
     let symbol = &table.symbols[table.symbol[row] as usize];
     let when = format_bar_time(table.time[row], market.timeframe);
     let set = set.name();
@@ -91,6 +94,8 @@ fn write_line(csv: &mut String, inputs: &ArtifactInputs, prediction: &Prediction
     let signal = signal.map(|signal| u8::from(signal).to_string()).unwrap_or_default();
     let label = label.value[row];
     // Writing to a string cannot fail.
-    let _ =
-        writeln!(csv, "{symbol},{when},{family},{set},{fold},{score},{standard_score},{probability},{signal},{label}");
+    let _ = writeln!(
+        csv,
+        "{symbol},{when},{family},{set},{fold},{score},{standard_score},{probability},{signal},{label},{rank_score}"
+    );
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use jiff::civil::Date;
+use oculus_pipeline::baseline::Volatility;
 use oculus_pipeline::date::{days_since_epoch, iso_date};
 use oculus_pipeline::features::{self, FeatureTable};
 
@@ -89,6 +90,7 @@ pub(super) fn run(config: &Config, args: &PredictArgs) -> anyhow::Result<ExitCod
     warn_of_training_rows(&rows, &sets);
     let of_job: Vec<bool> = (0..table.n_rows()).map(|row| job_symbols.contains(symbol(row))).collect();
     let flags = flags(model, &table, &sets, &scores, &of_job);
+    let rank_scores = rank_scores(model, &table, &scores);
     let timeframe = saved.artifact.trained.timeframe;
     let signals = Signals {
         table: &table,
@@ -97,6 +99,7 @@ pub(super) fn run(config: &Config, args: &PredictArgs) -> anyhow::Result<ExitCod
         scores: &scores,
         calibration: model.calibration,
         flags: &flags,
+        rank_scores: rank_scores.as_deref(),
         timeframe,
     };
     let title = &model.title;
@@ -134,6 +137,12 @@ fn flags(
         .zip(sets)
         .map(|(&score, &set)| if is_later(set) { calibration.scale.standardise(score) } else { f32::NAN });
     rule.flags(&table.day, &standard.collect::<Vec<_>>(), of_job)
+}
+
+/// Returns the rank score of each row of a table; `None` if the model has none.
+fn rank_scores(model: &SavedModel, table: &FeatureTable, scores: &[f32]) -> Option<Vec<f32>> {
+    let rows: Vec<u32> = (0..table.n_rows() as u32).collect();
+    Some(model.rank_scale?.rank_scores(&Volatility::from_table(table)?, &rows, scores))
 }
 
 /// Returns the set of each row of a table for the models of an artifact.

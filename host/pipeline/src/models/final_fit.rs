@@ -22,10 +22,11 @@ use super::{
     candidate::{Evaluated, ModelKind},
     ensemble::Ensemble,
     progress::{FamilyProgressFn, FitKind, FitReporter, n_epochs},
+    rank_scale::{self, RankScale},
     report_row::{ModelRow, ModelStatus, winner_reason},
     signal_rule::SignalRule,
     test_metrics::{self, TestMetrics, TestedModel},
-    training::{FinalModel, Winner},
+    training::{FinalModel, Winner, rank_scores},
     winner::choose_winner,
 };
 use crate::{
@@ -68,6 +69,7 @@ struct ScoreReading {
     threshold: Result<f32, UndefinedError>,
     calibration: Result<Calibration, UndefinedError>,
     signal_rule: SignalRule,
+    rank_scale: Option<RankScale>,
 }
 
 /// Fits families on the whole development period of the chosen label.
@@ -200,7 +202,21 @@ impl FinalFitter<'_> {
                 .map(|standard| score_scale.destandardise(standard)),
             calibration: Calibration::fit(&label.value, standard_scores, score_scale),
             signal_rule: SignalRule::new(base_rate, &self.context.table.day, standard_scores),
+            rank_scale: self.rank_scale(standard_scores, score_scale),
         }
+    }
+}
+
+impl FinalFitter<'_> {
+    /// Fits the conversion of a model's scores into rank scores.
+    ///
+    /// * `standard_scores`: the model's out-of-fold scores.
+    fn rank_scale(&self, standard_scores: &[f32], score_scale: ScoreScale) -> Option<RankScale> {
+        let label = &self.context.labels[self.search.label_idx].value;
+        let train_rows = &self.context.splits[self.search.label_idx].development.train_rows;
+        let volatility = Volatility::from_table(self.context.table)?;
+        let slope = rank_scale::slope(standard_scores, self.search.baseline.as_deref()?);
+        RankScale::fit(&volatility, label, train_rows, score_scale, slope)
     }
 }
 
@@ -270,6 +286,7 @@ impl FinalFits {
             oof_scores: oof.scores.clone(),
             test_scores: self.test_scores().to_vec(),
             standard_scores: self.standard_scores(fitter, &oof.standard_scores),
+            rank_scores: self.rank_scores(fitter, &oof.standard_scores),
             test_flags: fit.ok().map(|fit| fit.test_flags(fitter)).unwrap_or_default(),
             score_scale: fit.ok().map(|fit| fit.score_scale),
             importance: fit.ok().and_then(|fit| fit.fitted.importance.clone()),
@@ -283,6 +300,7 @@ impl FinalFits {
         let tested = TestedModel {
             model_name: evaluated[self.winner_idx].title(),
             scores: self.test_scores(),
+            rank_scores: self.test_rank_scores(fitter),
             threshold: fit.as_ref().map_err(UndefinedError::clone).and_then(|fit| fit.reading.threshold.clone()),
             calibration: fit.as_ref().map_err(UndefinedError::clone).and_then(|fit| fit.reading.calibration.clone()),
             flags: fit.map(|fit| fit.test_flags(fitter)).unwrap_or_default(),
@@ -312,6 +330,31 @@ impl FinalFits {
 
     fn test_scores(&self) -> &[f32] {
         self.fits[self.winner_idx].as_ref().map_or(&[], |fit| &fit.test_scores)
+    }
+
+    /// Returns the winner's rank scores of the test rows.
+    fn test_rank_scores(&self, fitter: &FinalFitter<'_>) -> Vec<f32> {
+        let FinalFitter { context, search } = *fitter;
+        let Ok(fit) = &self.fits[self.winner_idx] else { return Vec::new() };
+        let rows = &context.splits[search.label_idx].test_rows;
+        let scale = fit.reading.rank_scale.zip(Volatility::from_table(context.table));
+        match scale {
+            Some((scale, volatility)) => scale.rank_scores(&volatility, rows, &fit.test_scores),
+            None => fit.test_scores.iter().map(|&score| fit.score_scale.standardise(score)).collect(),
+        }
+    }
+
+    /// Returns the winner's rank scores: of the validation rows, and of the test rows.
+    ///
+    /// * `oof`: the standardised out-of-fold scores.
+    fn rank_scores(&self, fitter: &FinalFitter<'_>, oof: &[f32]) -> Vec<f32> {
+        let FinalFitter { context, search } = *fitter;
+        let mut scores = rank_scores(oof, search.baseline.as_deref());
+        let rows = &context.splits[search.label_idx].test_rows;
+        for (&row, score) in rows.iter().zip(self.test_rank_scores(fitter)) {
+            scores[row as usize] = score;
+        }
+        scores
     }
 
     /// Returns the winner's standardised scores: out-of-fold scores, and scores of the test rows.
@@ -349,6 +392,7 @@ impl FinalFit {
             threshold: self.reading.threshold.clone().ok(),
             calibration: self.reading.calibration.clone().ok(),
             signal_rule: self.reading.signal_rule.clone(),
+            rank_scale: self.reading.rank_scale,
             reads_windows: self.reads_windows,
             bytes: self.fitted.model.clone().unwrap_or_default(),
             is_winner,

@@ -65,8 +65,9 @@ pub struct TestMetrics {
     /// AUC of the volatility baseline, fitted and tested on the same rows as the model; null if
     /// `auc` is null, or if the features of the baseline are missing.
     pub auc_volatility_baseline: Option<Finite>,
-    /// Mean over the test dates of the rank correlation between scores and forward returns within
-    /// the date; null for fewer than five symbols.
+    /// Mean over the test dates of the rank correlation between rank scores and forward returns within
+    /// the date; null for fewer than five symbols. A rank score is the part of a score that volatility
+    /// does not explain.
     pub rank_ic: Option<Finite>,
     /// 95 % interval of `rank_ic`: a t interval over blocks of whole dates; null together with
     /// `rank_ic`, or under 4 blocks.
@@ -205,6 +206,8 @@ pub(super) struct TestedModel<'a> {
     pub(super) model_name: &'a str,
     /// One score per test row.
     pub(super) scores: &'a [f32],
+    /// One rank score per test row.
+    pub(super) rank_scores: Vec<f32>,
     pub(super) threshold: Result<f32, UndefinedError>,
     pub(super) calibration: Result<Calibration, UndefinedError>,
     /// Whether each test row is a signal.
@@ -233,7 +236,7 @@ pub(super) fn on_test(context: &SearchContext<'_>, label_idx: usize, tested: &Te
     let (auc_reliability, shortfall) = auc_reliability(&counts, roc.n_blocks());
     let forward_returns: Vec<f64> = rows.iter().map(|&row| label.forward_return_pct[row as usize]).collect();
     let days: Vec<i32> = rows.iter().map(|&row| table.day[row as usize]).collect();
-    let ranked = RankIcRows { scores: tested.scores, forward_returns: &forward_returns, dates: &days };
+    let ranked = RankIcRows { scores: &tested.rank_scores, forward_returns: &forward_returns, dates: &days };
     let ranked = rank_ic(&ranked, block_dates(label), context.seed);
     let mut reasons = Reasons::default();
     let RocFigures { auc, auc_ci95, auc_volatility_baseline, auc_minus_baseline, auc_minus_baseline_ci95 } =

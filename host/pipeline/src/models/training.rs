@@ -4,7 +4,12 @@ use oculus_job::warning::Warning;
 use serde_json::{Map, Value};
 
 use super::{
-    calibration::Calibration, candidate::Evaluated, ensemble::Ensemble, report_row::ModelRow, signal_rule::SignalRule,
+    calibration::Calibration,
+    candidate::Evaluated,
+    ensemble::Ensemble,
+    rank_scale::{self, RankScale},
+    report_row::ModelRow,
+    signal_rule::SignalRule,
     test_metrics::TestMetrics,
 };
 use crate::baseline::VolatilityModel;
@@ -37,6 +42,9 @@ pub struct FinalModel {
     pub calibration: Option<Calibration>,
     /// The rule that decides which rows are signals.
     pub signal_rule: SignalRule,
+    /// Conversion of the model's scores into rank scores; `None` without the features of the
+    /// volatility baseline.
+    pub rank_scale: Option<RankScale>,
     /// Whether the family, or a member of the ensemble, reads a window of rows per score.
     pub reads_windows: bool,
     /// The model in the format of its family; of the ensemble, the JSON of its members.
@@ -71,6 +79,9 @@ pub struct Winner {
     /// Out-of-fold and test scores, standardised by the scores that each model assigns to its own
     /// training rows; one per row of the table, NaN for rows without one.
     pub standard_scores: Vec<f32>,
+    /// The part of the standardised scores that volatility does not explain; one per row of the
+    /// table, NaN for rows without a score.
+    pub rank_scores: Vec<f32>,
     /// Scale of the final model's scores of its own training rows; `None` if that fit failed.
     pub score_scale: Option<ScoreScale>,
     /// Importance of each column of the table as a share, if the family reports it.
@@ -88,16 +99,33 @@ pub struct FamilyScores {
     /// Scores in standard deviations from the mean score that the fold's model assigns to its
     /// training rows. Scores of different folds can be pooled in this unit.
     pub standard_scores: Vec<f32>,
+    /// The part of the standard scores that volatility does not explain.
+    pub rank_scores: Vec<f32>,
 }
 
-impl From<&Evaluated<'_>> for FamilyScores {
-    fn from(evaluated: &Evaluated<'_>) -> Self {
+impl FamilyScores {
+    /// Returns the scores of an evaluated model.
+    ///
+    /// * `baseline`: out-of-fold scores of the volatility baseline in deviations, one per row of the
+    ///   table.
+    pub(super) fn new(evaluated: &Evaluated<'_>, baseline: Option<&[f32]>) -> Self {
         let Evaluated { oof, .. } = evaluated;
         Self {
             plugin: evaluated.id().to_owned(),
             scores: oof.scores.clone(),
             standard_scores: oof.standard_scores.clone(),
+            rank_scores: rank_scores(&oof.standard_scores, baseline),
         }
+    }
+}
+
+/// Returns the rank scores of out-of-fold scores. Without a baseline, they are the scores.
+pub(super) fn rank_scores(standard_scores: &[f32], baseline: Option<&[f32]>) -> Vec<f32> {
+    match baseline {
+        Some(baseline) => {
+            rank_scale::out_of_fold(standard_scores, baseline, rank_scale::slope(standard_scores, baseline))
+        }
+        None => standard_scores.to_vec(),
     }
 }
 

@@ -1,5 +1,5 @@
 //! Writes predictions as CSV or Parquet with the columns `symbol`, `date` (or `timestamp`),
-//! `set`, `score`, `probability` and `signal`.
+//! `set`, `score`, `probability`, `signal` and `rank_score`.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -29,6 +29,8 @@ pub(super) struct Signals<'a> {
     pub calibration: Option<Calibration>,
     /// Whether each row of the table is a signal; `None` if that is unknown.
     pub flags: &'a [Option<bool>],
+    /// One rank score per row of the table, if the model has them; NaN for a row without a score.
+    pub rank_scores: Option<&'a [f32]>,
     /// Length of a bar; selects dates or timestamps.
     pub timeframe: Timeframe,
 }
@@ -49,14 +51,16 @@ impl Signals<'_> {
     /// Returns CSV with one line per row. Each number has the fewest digits that parse to the same
     /// value; a missing score is empty.
     pub(super) fn csv(&self) -> String {
-        let mut csv = format!("symbol,{},set,score,probability,signal\n", time_column(self.timeframe));
+        let mut csv = format!("symbol,{},set,score,probability,signal,rank_score\n", time_column(self.timeframe));
         for &row in self.rows {
             let score = self.score(row).map(|score| score.to_string()).unwrap_or_default();
             let probability = self.probability(row).map(|probability| probability.to_string()).unwrap_or_default();
             let signal = self.signal(row).map(|signal| signal.to_string()).unwrap_or_default();
             let set = self.set(row).unwrap_or_default();
+            let rank_score = self.rank_score(row).map(|score| score.to_string()).unwrap_or_default();
+            let (symbol, when) = (self.symbol(row), self.when(row));
             // Writing to a string cannot fail.
-            let _ = writeln!(csv, "{},{},{set},{score},{probability},{signal}", self.symbol(row), self.when(row));
+            let _ = writeln!(csv, "{symbol},{when},{set},{score},{probability},{signal},{rank_score}");
         }
         csv
     }
@@ -70,6 +74,7 @@ impl Signals<'_> {
         let scores: Vec<Option<f32>> = self.rows.iter().map(|&row| self.score(row)).collect();
         let probabilities: Vec<Option<f64>> = self.rows.iter().map(|&row| self.probability(row)).collect();
         let signals: Vec<Option<i32>> = self.rows.iter().map(|&row| self.signal(row)).collect();
+        let rank_scores: Vec<Option<f32>> = self.rows.iter().map(|&row| self.rank_score(row)).collect();
         let columns = vec![
             Column::from(Series::new("symbol".into(), symbols)),
             Column::from(Series::new(time_column(self.timeframe).into(), times)),
@@ -77,6 +82,7 @@ impl Signals<'_> {
             Column::from(Series::new("score".into(), scores)),
             Column::from(Series::new("probability".into(), probabilities)),
             Column::from(Series::new("signal".into(), signals)),
+            Column::from(Series::new("rank_score".into(), rank_scores)),
         ];
         Ok(parquet_bytes(DataFrame::new(self.rows.len(), columns)?)?)
     }
@@ -99,6 +105,10 @@ impl Signals<'_> {
 
     fn probability(&self, row: usize) -> Option<f64> {
         Some(self.calibration?.probability(self.score(row)?))
+    }
+
+    fn rank_score(&self, row: usize) -> Option<f32> {
+        Some(self.rank_scores?[row]).filter(|score| score.is_finite())
     }
 
     /// Returns 1 if the row is a signal, else 0.
@@ -132,6 +142,7 @@ mod tests {
             scores: &scores,
             calibration: None,
             flags: &flags,
+            rank_scores: Some(&[0.5, -0.25, f32::NAN]),
             timeframe: Timeframe::Day1,
         })
     }
@@ -139,7 +150,8 @@ mod tests {
     #[test]
     fn a_row_without_a_score_has_neither_probability_nor_signal() {
         let csv = with_signals(|signals| signals.csv());
-        assert_eq!(csv, "symbol,date,set,score,probability,signal\nA,1970-01-02,new,0.3,,1\nB,1970-01-01,,,,\n");
+        let header = "symbol,date,set,score,probability,signal,rank_score";
+        assert_eq!(csv, format!("{header}\nA,1970-01-02,new,0.3,,1,-0.25\nB,1970-01-01,,,,,\n"));
     }
 
     #[test]
@@ -147,7 +159,7 @@ mod tests {
         let bytes = with_signals(|signals| signals.parquet().unwrap());
         let frame = ParquetReader::new(std::io::Cursor::new(bytes)).finish().unwrap();
         let names: Vec<&str> = frame.get_column_names().into_iter().map(|name| name.as_str()).collect();
-        assert_eq!(names, ["symbol", "date", "set", "score", "probability", "signal"]);
+        assert_eq!(names, ["symbol", "date", "set", "score", "probability", "signal", "rank_score"]);
         let scores: Vec<_> = frame.column("score").unwrap().f32().unwrap().iter().collect();
         assert_eq!(scores, [Some(0.3), None]);
         assert_eq!(frame.column("probability").unwrap().f64().unwrap().null_count(), 2, "there is no calibration");
