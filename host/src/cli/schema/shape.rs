@@ -23,7 +23,7 @@ pub(super) struct Key<'a> {
     /// The variants of the object that have the key, as conditions on another key; empty if all
     /// variants have it.
     pub(super) conditions: Vec<String>,
-    /// The values of the key, if it tells the variants of the object apart, each with the
+    /// The values of the key, if it distinguishes the variants of the object, each with the
     /// description of its variant; empty otherwise.
     pub(super) tags: Vec<(String, &'a str)>,
 }
