@@ -26,7 +26,7 @@ use super::{
     report_row::{ModelRow, ModelStatus, winner_reason},
     signal_rule::SignalRule,
     test_metrics::{self, TestMetrics, TestedModel},
-    training::{FinalModel, Winner, rank_scores},
+    training::{FinalModel, Winner},
     winner::choose_winner,
 };
 use crate::{
@@ -205,9 +205,7 @@ impl FinalFitter<'_> {
             rank_scale: self.rank_scale(standard_scores, score_scale),
         }
     }
-}
 
-impl FinalFitter<'_> {
     /// Fits the conversion of a model's scores into rank scores.
     ///
     /// * `standard_scores`: the model's out-of-fold scores.
@@ -349,7 +347,7 @@ impl FinalFits {
     /// * `oof`: the standardised out-of-fold scores.
     fn rank_scores(&self, fitter: &FinalFitter<'_>, oof: &[f32]) -> Vec<f32> {
         let FinalFitter { context, search } = *fitter;
-        let mut scores = rank_scores(oof, search.baseline.as_deref());
+        let mut scores = rank_scale::out_of_fold(oof, search.baseline.as_deref());
         let rows = &context.splits[search.label_idx].test_rows;
         for (&row, score) in rows.iter().zip(self.test_rank_scores(fitter)) {
             scores[row as usize] = score;

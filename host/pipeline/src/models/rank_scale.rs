@@ -75,10 +75,12 @@ pub(super) fn slope(scores: &[f32], baseline: &[f32]) -> f64 {
     if variance > 0.0 { covariance / variance } else { 0.0 }
 }
 
-/// Returns the rank scores of out-of-fold scores.
+/// Returns the rank scores of out-of-fold scores. Without a baseline, they are the scores.
 ///
 /// * `scores`, `baseline`: in deviations, one per row of the table, NaN for rows without one.
-pub(super) fn out_of_fold(scores: &[f32], baseline: &[f32], slope: f64) -> Vec<f32> {
+pub(super) fn out_of_fold(scores: &[f32], baseline: Option<&[f32]>) -> Vec<f32> {
+    let Some(baseline) = baseline else { return scores.to_vec() };
+    let slope = slope(scores, baseline);
     scores.iter().zip(baseline).map(|(&score, &baseline)| beyond(score, baseline, slope)).collect()
 }
 
@@ -101,7 +103,7 @@ mod tests {
         ) {
             let baseline: Vec<f32> = rows.iter().map(|(x, _)| *x).collect();
             let scores: Vec<f32> = rows.iter().map(|(x, noise)| weight * x + noise).collect();
-            let ranked = out_of_fold(&scores, &baseline, slope(&scores, &baseline));
+            let ranked = out_of_fold(&scores, Some(&baseline));
             prop_assert!(slope(&ranked, &baseline).abs() < 1e-4);
         }
     }
@@ -109,9 +111,8 @@ mod tests {
     #[test]
     fn a_row_without_a_score_has_no_rank_score_and_a_constant_baseline_changes_nothing() {
         let (scores, baseline) = ([1.0, f32::NAN, -0.5], [0.25, 0.25, 0.25]);
-        let slope = slope(&scores, &baseline);
-        let ranked = out_of_fold(&scores, &baseline, slope);
-        assert_eq!((slope, ranked[0], ranked[2]), (0.0, 1.0, -0.5));
+        let ranked = out_of_fold(&scores, Some(&baseline));
+        assert_eq!((ranked[0], ranked[2]), (1.0, -0.5));
         assert!(ranked[1].is_nan());
     }
 }

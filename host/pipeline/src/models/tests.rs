@@ -26,6 +26,10 @@ impl<'a> Watched<'a> {
         Self { family, scored: Mutex::default() }
     }
 
+    fn n_fits(&self) -> usize {
+        self.scored.lock().len()
+    }
+
     fn n_requests_on(&self, rows: &[u32]) -> usize {
         let scored = self.scored.lock();
         scored.iter().filter(|requested| requested.iter().any(|row| rows.contains(row))).count()

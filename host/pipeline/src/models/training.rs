@@ -114,18 +114,8 @@ impl FamilyScores {
             plugin: evaluated.id().to_owned(),
             scores: oof.scores.clone(),
             standard_scores: oof.standard_scores.clone(),
-            rank_scores: rank_scores(&oof.standard_scores, baseline),
+            rank_scores: rank_scale::out_of_fold(&oof.standard_scores, baseline),
         }
-    }
-}
-
-/// Returns the rank scores of out-of-fold scores. Without a baseline, they are the scores.
-pub(super) fn rank_scores(standard_scores: &[f32], baseline: Option<&[f32]>) -> Vec<f32> {
-    match baseline {
-        Some(baseline) => {
-            rank_scale::out_of_fold(standard_scores, baseline, rank_scale::slope(standard_scores, baseline))
-        }
-        None => standard_scores.to_vec(),
     }
 }
 

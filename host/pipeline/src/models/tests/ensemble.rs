@@ -4,21 +4,20 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A family that sees the signal with its own noise, and records the rows that it scores.
+/// A family that sees the signal with its own noise.
 struct Noisy<'a> {
-    family: Centroid<'a>,
+    family: Watched<'a>,
     /// Determines the noise of every row.
     salt: u32,
-    scored: Mutex<Vec<Vec<u32>>>,
 }
 
 impl<'a> Noisy<'a> {
     fn new(panel: &'a Panel, id: &str, salt: u32) -> Self {
-        Self { family: Centroid::blind_to(&panel.table, 0, id), salt, scored: Mutex::default() }
+        Self { family: Watched::new(Centroid::blind_to(&panel.table, 0, id)), salt }
     }
 
     fn with_fault(self, fault: fn(&FitRequest<'_>) -> Option<FitError>) -> Self {
-        Self { family: self.family.with_fault(fault), ..self }
+        Self { family: Watched::new(self.family.family.with_fault(fault)), ..self }
     }
 
     /// Returns noise from -2 to 2.
@@ -26,14 +25,6 @@ impl<'a> Noisy<'a> {
         let hash = (row ^ self.salt.wrapping_mul(0x9e37_79b9)).wrapping_mul(0x85eb_ca6b);
         let hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
         4.0 * ((hash >> 8) as f32 / (1_u32 << 24) as f32) - 2.0
-    }
-
-    fn n_fits(&self) -> usize {
-        self.scored.lock().len()
-    }
-
-    fn n_fits_that_score(&self, rows: &[u32]) -> usize {
-        self.scored.lock().iter().filter(|scored| scored.iter().any(|row| rows.contains(row))).count()
     }
 }
 
@@ -52,7 +43,6 @@ impl Fitter for Noisy<'_> {
     }
 
     fn fit(&self, request: &FitRequest<'_>) -> Result<Fitted, FitError> {
-        self.scored.lock().push(request.predict_rows.to_vec());
         let mut fitted = self.family.fit(request)?;
         let rows = request.predict_rows.iter();
         fitted.scores.iter_mut().zip(rows).for_each(|(score, &row)| *score += self.noise(row));
@@ -124,7 +114,7 @@ fn an_ensemble_that_is_clearly_better_wins_and_each_member_scores_the_test_rows_
     assert!(row.winner_reason.as_ref().unwrap().starts_with("its AUC differs from the lead family's by +0."));
 
     let test_rows = &panel.splits[0].test_rows;
-    assert_eq!(families.each_ref().map(|family| family.n_fits_that_score(test_rows)), [1; 3]);
+    assert_eq!(families.each_ref().map(|family| family.family.n_requests_on(test_rows)), [1; 3]);
     let model = training.winning_model();
     assert_eq!((model.name.as_str(), training.test.model_name.as_str()), ("Ensemble", "Ensemble"));
     assert!(training.test.auc.unwrap().get() > 0.6 && model.threshold.is_some() && model.calibration.is_some());
@@ -168,7 +158,7 @@ fn the_other_rows_and_models_do_not_depend_on_the_ensemble_and_no_family_is_fitt
         let lead = Centroid::new(&panel.table);
         let other = Noisy::new(&panel, "other", 7);
         let training = train_all(&panel, &[&lead, &other], ensemble).unwrap();
-        (training, other.n_fits(), other.n_fits_that_score(&panel.splits[0].test_rows))
+        (training, other.family.n_fits(), other.family.n_requests_on(&panel.splits[0].test_rows))
     };
     let (without, n_fits, _) = train(false);
     let (mut with, n_fits_with, n_scoring) = train(true);
@@ -198,7 +188,7 @@ fn if_the_final_fit_of_a_member_fails_the_next_best_family_wins_without_another_
     let codes: Vec<_> = training.warnings.iter().map(|warning| warning.code.as_str()).collect();
     assert_eq!(codes[..3], ["family_failed", "family_failed", "winner_failed"]);
     let test_rows = &panel.splits[0].test_rows;
-    assert_eq!([&a, &b].map(|family| family.n_fits_that_score(test_rows)), [1; 2]);
+    assert_eq!([&a, &b].map(|family| family.family.n_requests_on(test_rows)), [1; 2]);
     assert!(training.test.auc.is_some() && training.winner.test_scores.len() == test_rows.len());
 }
 
