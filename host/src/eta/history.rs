@@ -17,9 +17,9 @@ const MAX_ENTRIES: usize = 500;
 /// stays at one over this number, so that a change of the machine or of a plugin becomes visible.
 const MEMORY: u32 = 4;
 
-/// Speeds of a machine whose own speeds are not known yet, from one run of `examples/job.json` on two
-/// cores of a server. Their ratios matter more than their level, because the job itself corrects the
-/// level.
+/// Speeds of a machine whose own speeds are not known yet, from runs on two cores of a server: of
+/// `examples/job.json`, and of the same job with eight symbols and four years. Their ratios matter
+/// more than their level, because the job itself corrects the level.
 const INITIAL: &str = include_str!("initial_speeds.json");
 
 /// The measured speeds of this machine.
