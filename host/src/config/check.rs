@@ -9,11 +9,15 @@ use oculus_market_data::PolygonConfig;
 use oculus_plugin_host::config::{PluginsConfig, Trust};
 use oculus_plugin_host::limits::Limits;
 use oculus_system::secret::{RedisAddress, Secret, without_password};
+use oculus_system::text::shorten;
 use redis::IntoConnectionInfo;
 
 use super::layers::Layers;
 use super::settings::{BackendConfig, BarsSource, JobsConfig, LogConfig, LogFormat, QueueConfig, QueueEnd};
 use super::variables;
+
+/// The number of characters of a value that a message shows.
+const MAX_SHOWN_CHARS: usize = 81;
 
 /// The check of all variables. For an invalid value, it adds a message to [`Checker::problems`] and
 /// continues with the default, so that one run reports all problems.
@@ -179,7 +183,7 @@ impl<'a> Checker<'a> {
             let variable = variables::find(name);
             let shown = match variable {
                 Some(variable) if variable.secret => "***".to_owned(),
-                _ => format!("`{}`", shorten(&without_password(&raw.text))),
+                _ => format!("`{}`", shorten(&without_password(&raw.text), MAX_SHOWN_CHARS)),
             };
             let allowed = variable.map_or("", |variable| variable.allowed);
             self.problems.push(format!("invalid {name}: found {shown} ({}), expected {allowed}", raw.origin));
@@ -266,9 +270,4 @@ fn user_folder(environment: &HashMap<String, String>, folders: &UserFolder) -> P
         folder(folders.variable).unwrap_or_else(|| home.join(folders.on_linux))
     };
     parent.join("oculus-host")
-}
-
-/// Returns the first 80 characters of a value, so that a message stays readable.
-fn shorten(text: &str) -> String {
-    if text.chars().count() <= 80 { text.to_owned() } else { text.chars().take(80).chain(['…']).collect() }
 }

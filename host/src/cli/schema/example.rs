@@ -1,9 +1,10 @@
 //! Examples of keys, from real documents.
 
+use oculus_system::text::shorten;
 use serde_json::{Number, Value};
 
-/// The longest example in characters; a longer one is cut.
-const MAX_CHARS: usize = 60;
+/// The longest example in characters; a longer one is shortened.
+const MAX_CHARS: usize = 61;
 
 /// Returns the value of a key in a document: the first one that is neither null nor empty.
 ///
@@ -34,11 +35,8 @@ fn is_shown(value: &Value) -> bool {
 
 /// Returns an example as the cell of a Markdown table.
 pub(super) fn cell(value: &Value) -> String {
-    let mut text = rounded(value).to_string();
-    if text.chars().count() > MAX_CHARS {
-        text = text.chars().take(MAX_CHARS).chain(['…']).collect();
-    }
-    format!("`{}`", text.replace('|', "\\|").replace('`', "'"))
+    let text = rounded(value).to_string();
+    format!("`{}`", shorten(&text, MAX_CHARS).replace('|', "\\|").replace('`', "'"))
 }
 
 /// Rounds long fractions to four digits after the point, which are enough for an example.
