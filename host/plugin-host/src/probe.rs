@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use oculus_plugin_api::Manifest;
 use oculus_plugin_api::conformance::{Depth, Finding, Verdict};
+use oculus_system::text::shorten;
 use parking_lot::Mutex;
 use rustix::process::Signal;
 
@@ -24,7 +25,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The maximum number of lines of a reason.
 const MAX_REASON_LINES: usize = 3;
 /// The maximum length of a line of a reason.
-const MAX_LINE_CHARS: usize = 500;
+const MAX_LINE_CHARS: usize = 300;
 
 /// A library to examine.
 #[derive(Clone, Debug)]
@@ -79,10 +80,12 @@ pub enum Fault {
 }
 
 impl ProbeError {
-    /// Creates an error, shortening the reason to at most three lines of at most 500 characters.
+    /// Creates an error, shortening the reason to at most three lines of at most 300 characters. A
+    /// shortened line ends in an ellipsis. Parts of a reason may come from damaged bytes, such as a
+    /// type layout, so they can have any length.
     pub fn new(fault: Fault, reason: &str) -> Self {
         let lines = reason.lines().map(str::trim).filter(|line| !line.is_empty()).take(MAX_REASON_LINES);
-        let lines: Vec<String> = lines.map(|line| line.chars().take(MAX_LINE_CHARS).collect()).collect();
+        let lines: Vec<String> = lines.map(|line| shorten(line, MAX_LINE_CHARS)).collect();
         Self { reason: lines.join("\n"), fault }
     }
 }
@@ -267,10 +270,10 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_has_at_most_three_lines() {
+    fn a_reason_has_at_most_three_lines_of_300_characters() {
         let long = format!("first\n\n  second\nthird {}\nfourth", "x".repeat(1000));
         let brief = ProbeError::new(Fault::Library, &long).reason;
-        assert_eq!(brief.lines().count(), 3);
-        assert!(brief.starts_with("first\nsecond\nthird xx") && brief.len() < 600, "{brief}");
+        let third = format!("third {}…", "x".repeat(293));
+        assert_eq!(brief.lines().collect::<Vec<_>>(), ["first", "second", &third]);
     }
 }
