@@ -4,6 +4,7 @@
 //! Invariant: called only in a plugin process, because a library may crash, exit or hang when it is
 //! opened.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use abi_stable::StableAbi;
@@ -17,14 +18,14 @@ use oculus_plugin_api::abi::Module_Ref;
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A shared library that the plugin needs is not installed.
-    #[error("needs the shared library `{library}`, which was not found {}", remedy(.library))]
+    #[error("needs the shared library `{library}`, which {}", remedy(.library))]
     Missing {
         /// File name of the missing library.
         library: String,
     },
-    /// The system's loader cannot open the file.
-    #[error("cannot be opened as a library")]
-    Open(#[source] libloading::Error),
+    /// The system's loader cannot open the file. Contains the loader's message.
+    #[error("cannot be opened as a library: {0}")]
+    Open(String),
     /// The library has no module header.
     #[error(
         "is not an oculus plugin: it has no module header; export one with `export_family!` or `export_extractor!`"
@@ -66,10 +67,10 @@ impl LoadError {
 
 impl LoadError {
     /// Returns the message of the system's loader, or an empty text for another error.
-    pub fn cause_of_open_error(&self) -> String {
+    pub fn cause_of_open_error(&self) -> &str {
         match self {
-            Self::Open(error) => std::error::Error::source(error).map(ToString::to_string).unwrap_or_default(),
-            _ => String::new(),
+            Self::Open(cause) => cause,
+            _ => "",
         }
     }
 }
@@ -108,7 +109,7 @@ fn open(path: &Path) -> Result<&'static LibHeader, LoadError> {
     //
     // SAFETY: the library's constructors run in this process, which exists only for this library.
     let library =
-        unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| open_error(path, error))?;
+        unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| open_error(path, &error))?;
     // SAFETY: the symbol of this name is a static `LibHeader`, whose magic and version `upgrade`
     // checks before any use.
     let header = unsafe { library.get::<AbiHeaderRef>(ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes()) };
@@ -121,23 +122,34 @@ fn open(path: &Path) -> Result<&'static LibHeader, LoadError> {
 
 /// Returns the error for a file that the system's loader cannot open: [`LoadError::Missing`] if the
 /// loader names a missing library.
-fn open_error(path: &Path, error: libloading::Error) -> LoadError {
-    let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+fn open_error(path: &Path, error: &libloading::Error) -> LoadError {
+    let cause = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
     match missing_library(&cause) {
         // If the plugin file does not exist, the loader names it as the missing library.
         Some(library) if !path.ends_with(library) => LoadError::Missing { library: library.to_owned() },
-        _ => LoadError::Open(error),
+        _ => LoadError::Open(with_short_path(&cause, path)),
+    }
+}
+
+/// Replaces the path of the plugin by its file name. Loaders repeat the path, the store's paths are
+/// long, and the cause comes last.
+fn with_short_path(message: &str, path: &Path) -> String {
+    match (path.to_str(), path.file_name().and_then(OsStr::to_str)) {
+        (Some(path), Some(name)) => message.replace(path, name),
+        _ => message.to_owned(),
     }
 }
 
 /// Returns the name of the missing library in an error message of the system's loader (glibc, musl
-/// or macOS).
+/// or macOS). A name that no package can contain shows that the plugin file is damaged, so such a
+/// name is not a missing library.
 fn missing_library(message: &str) -> Option<&str> {
     let glibc = || message.split_once(": cannot open shared object file").map(|(library, _)| library);
     let musl = || message.split_once("Error loading shared library ")?.1.split_once(':').map(|(library, _)| library);
     let macos = || message.split_once("Library not loaded: ")?.1.lines().next();
     let library = glibc().or_else(musl).or_else(macos)?;
-    library.rsplit('/').next().map(str::trim).filter(|name| !name.is_empty())
+    let is_printable = |character: char| !character.is_control() && character != char::REPLACEMENT_CHARACTER;
+    library.rsplit('/').next().map(str::trim).filter(|name| !name.is_empty() && name.chars().all(is_printable))
 }
 
 /// Returns the end of an error message: where the loader searched for a missing library, and the
@@ -145,9 +157,9 @@ fn missing_library(message: &str) -> Option<&str> {
 fn remedy(library: &str) -> String {
     let variable = root_variable(library);
     format!(
-        "in the plugin's own search path, in ${variable}/lib, or in the search path of the system's loader: install the \
-         package that contains it, run `cargo xtask setup` for a plugin of this project, or set {variable} to a folder \
-         whose lib/ contains it"
+        "is neither in the plugin's own search path nor in ${variable}/lib nor in the system's search path; install its \
+         package, run `cargo xtask setup` for a plugin of this project, or set {variable} to a folder whose lib/ contains \
+         it"
     )
 }
 
@@ -206,6 +218,14 @@ mod tests {
     }
 
     #[test]
+    fn a_name_with_unprintable_characters_is_not_a_missing_library() {
+        for name in ["li\u{FFFD}m.so.6", "lib\u{1b}.so"] {
+            let message = format!("{name}: cannot open shared object file: No such file or directory");
+            assert_eq!(missing_library(&message), None);
+        }
+    }
+
+    #[test]
     fn the_error_of_a_missing_library_states_the_searched_places_and_the_remedy() {
         let message = LoadError::Missing { library: "libtorch_cpu.so".to_owned() }.to_string();
         for expected in ["`libtorch_cpu.so`", "own search path", "$LIBTORCH/lib", "cargo xtask setup"] {
@@ -213,6 +233,13 @@ mod tests {
         }
         let other = LoadError::Missing { library: "libgomp.so.1".to_owned() }.to_string();
         assert!(other.contains("set LIBGOMP") && other.contains("install"), "{other}");
+    }
+
+    #[test]
+    fn a_message_of_the_loader_names_the_plugin_by_its_file_name() {
+        let path = Path::new("/home/user/.local/state/oculus-host/plugins/store/0123/libx.so");
+        let message = format!("{}: undefined symbol: engine_fit", path.display());
+        assert_eq!(with_short_path(&message, path), "libx.so: undefined symbol: engine_fit");
     }
 
     #[test]
