@@ -35,6 +35,7 @@ mod queue_poller;
 mod reaper;
 pub mod redis_client;
 mod registration;
+pub mod server_id;
 mod shutdown;
 mod spawn_backoff;
 mod spool;
@@ -110,8 +111,9 @@ fn set_up(config: Config, catalog: Arc<Catalog>, worker_id: &str) -> anyhow::Res
     let queue = |list: &String| Queue::new(list, &holder, &config.queue, Arc::clone(&redis));
     let queues: Vec<Queue> = config.queue.names.iter().map(queue).collect();
     let poller = QueuePoller::new(queues.clone(), blocking_client);
+    let lease_client = RedisClient::new(client, RESPONSE_TIMEOUT, outage);
     let leases =
-        Leases::start(client, config.queue.lease, outage).context("cannot start the thread that renews leases")?;
+        Leases::start(lease_client, config.queue.lease).context("cannot start the thread that renews leases")?;
     let spool = ResultSpool::within(&config.jobs.artifacts_dir, &config.redis.to_string());
     let worker = WorkerContext {
         worker_id: holder.worker_id,

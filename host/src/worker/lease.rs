@@ -1,4 +1,4 @@
-//! Renews the leases of this worker's attempts, on a separate thread and connection.
+//! Renews the leases of this worker's attempts, on a separate thread, runtime and connection.
 //!
 //! In: claims. Out: the [`LeaseStatus`] of each claim. Invariant: a busy runtime or a slow command
 //! on another connection cannot delay a renewal. If the last renewal is older than five sixths of a
@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use oculus_system::backoff::Backoff;
 use parking_lot::Mutex;
-use redis::{Client, Connection, RedisResult};
+use redis::RedisResult;
 use tokio::sync::watch;
 
 use super::claim::ClaimId;
-use super::outage::Outage;
+use super::outage::is_rejection;
 use super::queue::{LeaseStatus, Queue};
-use super::redis_client::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT};
+use super::redis_client::RedisClient;
 
 /// The key of a lease: the name of its queue, and the id of its claim. Tokens are unique only
 /// within a queue.
@@ -55,14 +55,18 @@ impl Leases {
     /// Starts the thread that renews the leases at intervals of a third of `ttl`. Therefore a lease
     /// survives two failed renewals in a row.
     ///
+    /// * `redis`: a client that no other part of the worker uses, because its connection belongs to
+    ///   the runtime of the thread.
+    ///
     /// # Errors
-    /// Returns [`io::Error`] if the thread cannot be started.
-    pub(super) fn start(client: Client, ttl: Duration, outage: Outage) -> io::Result<Self> {
+    /// Returns [`io::Error`] if the thread or its runtime cannot be started.
+    pub(super) fn start(redis: RedisClient, ttl: Duration) -> io::Result<Self> {
         let leases = Self::default();
         let renewed = leases.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new()
             .name("leases".to_owned())
-            .spawn(move || renewed.renew_forever(&client, ttl, &outage))?;
+            .spawn(move || runtime.block_on(renewed.renew_forever(&redis, ttl)))?;
         Ok(leases)
     }
 
@@ -75,45 +79,37 @@ impl Leases {
     }
 
     /// Renews all leases at intervals. Never returns.
-    fn renew_forever(&self, client: &Client, ttl: Duration, outage: &Outage) {
-        let mut connection = None;
+    async fn renew_forever(&self, redis: &RedisClient, ttl: Duration) {
         // After a failure, the pauses are at most as long as the usual interval, because the leases
         // are running out.
         let mut backoff = Backoff::up_to((ttl / 3).min(Duration::from_secs(5)));
         loop {
-            match self.renew_all(client, &mut connection, outage) {
+            let pause = match self.renew_all(redis).await {
                 Ok(()) => {
                     backoff.reset();
-                    std::thread::sleep(ttl / 3);
+                    ttl / 3
                 }
-                Err(()) => {
-                    connection = None;
-                    std::thread::sleep(backoff.pause());
-                }
-            }
+                Err(_) => backoff.pause(),
+            };
+            tokio::time::sleep(pause).await;
         }
     }
 
-    /// Renews each lease once. Records an error in `outage`. The other leases are renewed even if
-    /// Redis rejects a renewal, but not if the connection is lost.
-    fn renew_all(&self, client: &Client, connection: &mut Option<Connection>, outage: &Outage) -> Result<(), ()> {
+    /// Renews each lease once. The other leases are renewed even if Redis rejects a renewal, but
+    /// not if Redis is unavailable.
+    ///
+    /// # Errors
+    /// Returns the last error. The client has logged it.
+    async fn renew_all(&self, redis: &RedisClient) -> RedisResult<()> {
         let mut result = Ok(());
         for (claim, queue) in self.claims() {
-            let connection = match connection {
-                Some(connection) => connection,
-                None => connection.insert(connect(client).map_err(|error| outage.note_unavailable(&error))?),
-            };
-            let step = queue.step("renew");
             // Redis extends the lease at some time between the request and the response. The time
             // of the request is the safe assumption, because the response may be late.
             let sent = Instant::now();
-            match queue.renew_on(connection, claim) {
-                Ok(status) => {
-                    outage.note_success(&step);
-                    self.set_renewed(&queue, claim, Renewal { status, at: sent });
-                }
-                Err(error) if outage.note_failure(&step, &error) => return Err(()),
-                Err(_) => result = Err(()),
+            match queue.renew_through(redis, claim).await {
+                Ok(status) => self.set_renewed(&queue, claim, Renewal { status, at: sent }),
+                Err(error) if is_rejection(&error) => result = Err(error),
+                Err(error) => return Err(error),
             }
         }
         result
@@ -132,15 +128,6 @@ impl Leases {
             held.renewal.send_replace(renewal);
         }
     }
-}
-
-/// Opens a connection whose commands have a time limit, so that a hanging server does not block the
-/// thread forever.
-fn connect(client: &Client) -> RedisResult<Connection> {
-    let connection = client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
-    connection.set_read_timeout(Some(RESPONSE_TIMEOUT))?;
-    connection.set_write_timeout(Some(RESPONSE_TIMEOUT))?;
-    Ok(connection)
 }
 
 impl Lease {

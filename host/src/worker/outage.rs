@@ -85,7 +85,7 @@ impl Outage {
 }
 
 /// Returns whether Redis is available and rejects only this command.
-fn is_rejection(error: &RedisError) -> bool {
+pub(super) fn is_rejection(error: &RedisError) -> bool {
     // A server that loads its data or has become a replica cannot be used. It is treated as
     // unavailable, so that the client reconnects: the host name may then resolve to another server.
     error.code().is_some_and(|code| !["LOADING", "MASTERDOWN", "READONLY"].contains(&code))

@@ -13,7 +13,7 @@ use oculus_job::code::ErrorCode;
 use oculus_job::error::JobError;
 use oculus_job::progress::{Event, Phase, Status, channel};
 use oculus_job::result::FailedResult;
-use redis::{ConnectionLike, RedisError, RedisResult, Script, ScriptInvocation, cmd};
+use redis::{RedisError, RedisResult, Script, ScriptInvocation, cmd};
 
 use super::claim::{Claim, ClaimId, Holder};
 use super::claim_outcome::{ClaimOutcome, DeadLetter};
@@ -132,16 +132,17 @@ impl Queue {
     /// # Errors
     /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
     pub async fn renew(&self, claim: ClaimId) -> RedisResult<LeaseStatus> {
-        self.redis.invoke(&self.step("renew"), &self.renewal(claim)).await
+        self.renew_through(&self.redis, claim).await
     }
 
-    /// Extends a lease through the connection of the caller, which is the thread that renews all
-    /// leases.
+    /// Extends a lease through a client of the caller, which is the thread that renews all leases.
     ///
     /// # Errors
     /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
-    pub fn renew_on(&self, connection: &mut dyn ConnectionLike, claim: ClaimId) -> RedisResult<LeaseStatus> {
-        self.renewal(claim).invoke(connection)
+    pub async fn renew_through(&self, redis: &RedisClient, claim: ClaimId) -> RedisResult<LeaseStatus> {
+        let mut call = self.holder_call(&scripts::RENEW, claim);
+        call.arg(millis(self.config.lease));
+        redis.invoke(&self.step("renew"), &call).await
     }
 
     /// Finishes a claim with its outcome.
@@ -243,13 +244,6 @@ impl Queue {
     /// Returns the name that a step on this queue has in the log.
     pub fn step(&self, name: &str) -> String {
         format!("{name} on {}", self.name())
-    }
-
-    /// Returns the call of the script that renews a lease.
-    fn renewal(&self, claim: ClaimId) -> ScriptInvocation<'static> {
-        let mut call = self.holder_call(&scripts::RENEW, claim);
-        call.arg(millis(self.config.lease));
-        call
     }
 
     /// Returns a call of a script that acts for the holder of a claim. The call already has the

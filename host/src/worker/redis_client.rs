@@ -11,6 +11,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, RedisError, RedisResult, ScriptInvocation};
 
 use super::outage::Outage;
+use super::server_id::ServerId;
 
 /// The time limit for opening a connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,6 +43,8 @@ struct LiveConnection {
     connection: MultiplexedConnection,
     /// The time at which the connection was opened.
     since: Instant,
+    /// The server at the other end; `None` if the Redis user may not run `INFO`.
+    server: Option<ServerId>,
 }
 
 impl RedisClient {
@@ -59,7 +62,7 @@ impl RedisClient {
     /// Returns [`RedisError`] if Redis is unavailable or rejects the command. The caller decides
     /// whether to retry. If the connection is lost, the next call opens a new one.
     pub async fn query<T: FromRedisValue>(&self, step: &str, command: &Cmd) -> RedisResult<T> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.live().await?.connection;
         let result = command.query_async(&mut connection).await;
         self.note_result(step, result).await
     }
@@ -71,7 +74,7 @@ impl RedisClient {
     /// Returns the errors of [`RedisClient::query`]. [`is_wrong_type`] recognises the error of a
     /// value that has another type.
     pub async fn read_key<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.live().await?.connection;
         match command.query_async(&mut connection).await {
             Err(error) if is_wrong_type(&error) => Err(error),
             result => self.note_result("read", result).await,
@@ -83,7 +86,7 @@ impl RedisClient {
     /// # Errors
     /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
     pub async fn invoke<T: FromRedisValue>(&self, step: &str, script: &ScriptInvocation<'_>) -> RedisResult<T> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.live().await?.connection;
         let result = script.invoke_async(&mut connection).await;
         self.note_result(step, result).await
     }
@@ -93,26 +96,34 @@ impl RedisClient {
         self.live.lock().await.as_ref().map(|live| live.since.elapsed())
     }
 
+    /// Returns the server to which the connection is open, or opens a connection. Returns `None` if
+    /// the Redis user may not run `INFO`.
+    ///
+    /// # Errors
+    /// Returns [`RedisError`] if Redis is unavailable.
+    pub async fn server(&self) -> RedisResult<Option<ServerId>> {
+        Ok(self.live().await?.server)
+    }
+
     /// Returns the open connection, or opens one.
-    async fn connection(&self) -> RedisResult<MultiplexedConnection> {
+    async fn live(&self) -> RedisResult<LiveConnection> {
         // The lock is held while connecting, so that concurrent callers share one attempt.
         let mut live = self.live.lock().await;
         if let Some(live) = &*live {
-            return Ok(live.connection.clone());
+            return Ok(live.clone());
         }
+        let opened = self.open_connection().await.inspect_err(|error| self.outage.note_unavailable(error))?;
+        Ok(live.insert(opened).clone())
+    }
+
+    /// Opens a connection and identifies its server.
+    async fn open_connection(&self) -> RedisResult<LiveConnection> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(self.response_timeout));
-        match self.client.get_multiplexed_async_connection_with_config(&config).await {
-            Ok(connection) => {
-                *live = Some(LiveConnection { connection: connection.clone(), since: Instant::now() });
-                Ok(connection)
-            }
-            Err(error) => {
-                self.outage.note_unavailable(&error);
-                Err(error)
-            }
-        }
+        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let server = ServerId::read(&mut connection).await?;
+        Ok(LiveConnection { connection, since: Instant::now(), server })
     }
 
     /// Records the result of a step, and closes the connection if Redis did not respond.
