@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::config::Config;
 
+mod adoption;
 mod attempt;
 mod attempt_outcome;
 mod backend;
@@ -28,6 +29,7 @@ pub mod intake;
 pub(crate) mod job_header;
 mod lease;
 mod ledger;
+mod moment;
 pub mod outage;
 mod progress;
 pub mod queue;
@@ -153,7 +155,7 @@ fn submit_spooled(worker: &Arc<WorkerContext>) {
         let token = result.claim.token;
         tracing::info!(job = result.id, token, queue = result.queue, "submitting a result from the spool");
         let worker = Arc::clone(worker);
-        tokio::spawn(async move { submit::submit(&worker, &queue, &result).await });
+        tokio::spawn(async move { submit::submit(&worker, &queue, result).await });
     }
 }
 

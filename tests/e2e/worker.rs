@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use oculus_tests::log::LogEvent;
-use oculus_tests::processes::{kill, wait_until_gone};
+use oculus_tests::processes::{is_running, kill, wait_until_gone};
 use oculus_tests::redis_server::{DEAD, LEASES, QUEUE, progress_channel};
 use oculus_tests::{Backend, Redis, SOON, Worker, eventually, jobs, wording};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
@@ -293,7 +293,7 @@ fn the_next_worker_submits_a_result_that_the_previous_one_could_not_submit() {
 }
 
 #[test]
-fn a_job_that_runs_while_redis_is_restored_from_an_older_snapshot_overwrites_no_later_result() {
+fn a_job_that_only_its_worker_knows_after_redis_is_restored_from_an_older_snapshot_is_finished() {
     let mut redis = Redis::start_with_snapshots();
     // The lease is so long that the forgotten job finishes before its next renewal.
     let settings = [("WORKER_CONCURRENCY", "1"), ("LEASE_SECONDS", "60")];
@@ -308,13 +308,74 @@ fn a_job_that_runs_while_redis_is_restored_from_an_older_snapshot_overwrites_no_
     redis.crash_and_recover();
     redis.submit(&jobs::slow_job("later"));
     assert_eq!(redis.result_of("later")["status"], "success");
-    let tokens: Vec<u64> = redis.query(&["ZRANGE", "{oculus:training_queue}:leases", "0", "-1"]);
+    assert_eq!(redis.result_of("forgotten")["status"], "success");
+    let n_starts: usize = workers.iter().map(|worker| worker.n_events(|event| event.is_start_of("forgotten"))).sum();
+    assert_eq!(n_starts, 1, "its worker has continued");
+    let tokens: Vec<u64> = redis.query(&["ZRANGE", LEASES, "0", "-1"]);
     assert_eq!((tokens, redis.query::<u64>(&["LLEN", QUEUE])), (vec![], 0));
-    assert_eq!(
-        redis.query::<Option<String>>(&["GET", "result:forgotten"]),
-        None,
-        "the worker of `forgotten` has lost its claim"
-    );
+}
+
+#[test]
+fn a_running_job_whose_claim_redis_has_lost_is_leased_again_while_it_runs() {
+    let mut redis = Redis::start_with_snapshots();
+    let worker = Worker::start(&redis, &[("LEASE_SECONDS", "2")]);
+    redis.save();
+    redis.submit(&jobs::endless_job("forgotten"));
+    let children = worker.wait_for_children();
+    redis.crash_and_recover();
+    eventually("restored lease", SOON, || redis.query::<Vec<u64>>(&["ZRANGE", LEASES, "0", "-1"]).pop());
+    assert!(children.iter().all(|pid| is_running(*pid)), "the job process was not restarted");
+    redis.cancel("forgotten");
+    assert_eq!(redis.result_of("forgotten")["status"], "cancelled");
+}
+
+#[test]
+fn a_result_on_disk_whose_claim_redis_has_lost_is_accepted_from_the_next_worker() {
+    let mut redis = Redis::start_with_snapshots();
+    let artifacts = tempfile::tempdir().unwrap();
+    let settings = [("LEASE_SECONDS", "60"), ("ARTIFACTS_DIR", artifacts.path().to_str().unwrap())];
+    let mut first = Worker::start(&redis, &settings);
+    redis.save();
+    redis.submit(&jobs::slow_job("kept"));
+    first.wait_for_children();
+    redis.kill();
+    let spool = artifacts.path().join("spool");
+    eventually("result on disk", SOON * 3, || spooled_results(&spool).pop());
+    first.kill();
+    redis.restart();
+    let second = Worker::start(&redis, &settings);
+    assert_eq!(redis.result_of("kept")["status"], "success");
+    eventually("empty spool", SOON, || spooled_results(&spool).is_empty().then_some(()));
+    assert_eq!(second.n_events(|event| event.is_start_of("kept")), 0, "the second worker does not train");
+}
+
+#[test]
+fn the_result_of_the_newest_payload_stays_if_a_job_is_pushed_again_while_it_runs() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[]);
+    redis.submit(&jobs::slow_job("again"));
+    worker.wait_for_children();
+    let mut newer = jobs::job("again");
+    newer["design"]["profit_threshold_options"] = json!([3.0]);
+    redis.submit(&newer);
+    let result = redis.result_of("again");
+    assert_eq!(result["status"], "success", "{result}");
+    assert_eq!(result["design_config"]["profit_threshold_options"], json!([3.0]));
+    let is_idle = || redis.query::<u64>(&["ZCARD", LEASES]) == 0 && redis.waiting().is_empty();
+    eventually("idle queue", SOON, || is_idle().then_some(()));
+    assert_eq!(redis.result_of("again"), result, "no other result follows");
+    assert_eq!(worker.n_events(|event| event.is_start_of("again")), 2);
+}
+
+#[test]
+fn a_cancel_key_stops_a_running_job_long_before_its_lease_is_renewed() {
+    let redis = Redis::start();
+    let worker = Worker::start(&redis, &[("LEASE_SECONDS", "600")]);
+    redis.submit(&jobs::endless_job("unwanted"));
+    let children = worker.wait_for_children();
+    let () = redis.query(&["SET", &format!("{{{QUEUE}}}:cancel:unwanted"), "1", "EX", "3600"]);
+    assert_eq!(redis.result_of("unwanted")["status"], "cancelled");
+    wait_until_gone(&children, SOON);
 }
 
 /// Returns the files of results that wait for Redis.

@@ -69,10 +69,15 @@ impl Redis {
         let () = self.query(&["SAVE"]);
     }
 
-    /// Kills the server and restarts it with its persisted data.
-    pub fn crash_and_recover(&mut self) {
+    /// Kills the server. Data that are not persisted are lost.
+    pub fn kill(&mut self) {
         self.server.kill().unwrap();
         self.server.wait().unwrap();
+    }
+
+    /// Kills the server and restarts it with its persisted data.
+    pub fn crash_and_recover(&mut self) {
+        self.kill();
         self.restart();
     }
 

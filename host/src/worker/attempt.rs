@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use oculus_job::error::JobError;
 use oculus_job::progress::Phase;
 use oculus_system::backoff::Backoff;
 use tokio::sync::mpsc;
 
+use super::adoption::{Recovery, recover};
 use super::attempt_outcome::{AttemptOutcome, FailureLog, refusal_outcome};
 use super::claim::Claim;
 use super::claim_outcome::ClaimOutcome;
@@ -23,25 +25,27 @@ use crate::eta::tenths;
 
 /// Runs the job of a claim and submits its outcome, unless the claim is lost.
 pub(super) async fn run(worker: Arc<WorkerContext>, queue: Queue, claim: Claim) {
-    let mut lease = worker.leases.hold(&queue, claim.id);
+    let mut lease = worker.leases.hold(&queue, &claim);
     let mut shutdown = worker.shutdown.clone();
-    let admission = tokio::select! {
-        admission = admit_with_retry(&worker, &queue, &claim) => admission,
-        // A cancellation does not stop the admission, because the id of the job might not be known
-        // yet. The supervisor receives the cancellation as soon as the job starts.
-        () = lease.lost() => return,
-        // Admission lasts this long only if Redis does not respond. Then the entry cannot be
-        // requeued here, but the reaper requeues it when its lease expires.
-        () = reached(&mut shutdown, ShutdownPhase::Releasing) => return,
-    };
-    let finished = match admission {
-        Admission::Skip => return,
-        Admission::Refused(refusal) => refuse(&worker, refusal, claim.id.token),
-        Admission::Run(job) => run_job(&worker, job, claim.id.token, &mut lease).await,
+    let finished = match admit_held(&worker, claim, &mut lease).await {
+        Some(Admission::Skip | Admission::Lost) => return,
+        Some(Admission::Refused(refusal)) => refuse(&worker, refusal, lease.claim().token),
+        Some(Admission::Cancelled(job)) => {
+            lease.record_start(&job);
+            cancel_before_start(&worker, &job, lease.claim().token)
+        }
+        Some(Admission::Run(job)) => {
+            lease.record_start(&job);
+            run_job(&worker, job, lease.claim().token, &mut lease).await
+        }
+        None => {
+            let id = lease.job_id().map(str::to_owned);
+            FinishedClaim { id, outcome: Some(ClaimOutcome::Release), pause: Duration::ZERO }
+        }
     };
     if let Some(outcome) = finished.outcome {
-        let result = worker.spool.result(queue.name(), claim.id, finished.id, outcome);
-        submit(&worker, &queue, &result).await;
+        let result = worker.spool.result(queue.name(), lease.claim(), finished.id, outcome, lease.record());
+        submit(&worker, &queue, result).await;
     }
     // The slot stays occupied during the pause, so that this worker does not immediately fetch the
     // requeued job again.
@@ -61,14 +65,44 @@ struct FinishedClaim {
     pause: Duration,
 }
 
+/// Admits a claim. If Redis loses the claim meanwhile, it is restored and admitted again. Returns
+/// `None` if the worker shuts down and Redis is unavailable. The entry is then released.
+async fn admit_held(worker: &WorkerContext, mut claim: Claim, lease: &mut Lease) -> Option<Admission> {
+    let mut shutdown = worker.shutdown.clone();
+    loop {
+        claim.id = lease.claim();
+        let queue = lease.queue().clone();
+        let admission = tokio::select! {
+            admission = admit_with_retry(worker, &queue, &claim) => admission?,
+            // A cancellation does not stop the admission, because the id of the job might not be known
+            // yet. START reports the cancellation.
+            () = lease.lost() => Admission::Lost,
+            // Admission lasts this long only if Redis does not respond.
+            () = reached(&mut shutdown, ShutdownPhase::Releasing) => return None,
+        };
+        if !matches!(admission, Admission::Lost) {
+            return Some(admission);
+        }
+        match recover(worker, lease).await {
+            Recovery::Restored => {}
+            Recovery::Lost => {
+                let token = claim.id.token;
+                tracing::warn!(job = lease.job_id(), token, "job not run: its lease was lost before the start");
+                return Some(Admission::Lost);
+            }
+            Recovery::Interrupted => return None,
+        }
+    }
+}
+
 /// Admits a claim. While Redis is unavailable, the admission is retried until the worker drains.
-async fn admit_with_retry(worker: &WorkerContext, queue: &Queue, claim: &Claim) -> Admission {
+/// Returns `None` if the worker drains first.
+async fn admit_with_retry(worker: &WorkerContext, queue: &Queue, claim: &Claim) -> Option<Admission> {
     let mut backoff = Backoff::up_to(LONGEST_PAUSE);
     loop {
         match admit(queue, claim).await {
-            Ok(admission) => return admission,
-            // The reaper requeues the entry when its lease expires.
-            Err(_) if *worker.shutdown.borrow() >= ShutdownPhase::Draining => return Admission::Skip,
+            Ok(admission) => return Some(admission),
+            Err(_) if *worker.shutdown.borrow() >= ShutdownPhase::Draining => return None,
             // The Redis client has logged the error.
             Err(_) => tokio::time::sleep(backoff.pause()).await,
         }
@@ -82,6 +116,16 @@ fn refuse(worker: &WorkerContext, refusal: EntryError, token: u64) -> FinishedCl
     worker.status.count(|counters| counters.failed += 1);
     let outcome = refusal_outcome(&refusal);
     FinishedClaim { id: refusal.id, outcome: Some(outcome), pause: Duration::ZERO }
+}
+
+/// Returns the outcome of a job whose cancellation was requested before it started.
+fn cancel_before_start(worker: &WorkerContext, job: &AdmittedJob, token: u64) -> FinishedClaim {
+    let started = Instant::now();
+    let outcome = AttemptOutcome::Stopped(JobError::cancelled(Phase::Queued));
+    log_outcome(job, token, &outcome, Phase::Queued, started.elapsed());
+    worker.status.count(|counters| outcome.count(counters));
+    let outcome = outcome.into_claim_outcome(job, &mut EventStamper::new(&job.id, started), Phase::Queued);
+    FinishedClaim { id: Some(job.id.clone()), outcome, pause: Duration::ZERO }
 }
 
 /// Runs the job process until it exits, and publishes its progress.

@@ -260,6 +260,7 @@ mod tests {
             build_id: "b".into(),
             payload: "{}".into(),
             payload_sha256: String::new(),
+            payload_key: None,
             attempt: 1,
             crashes: 2,
             queue_length: 0,

@@ -1,4 +1,5 @@
-//! Claims: entries that this worker has fetched from a queue, with the ids of their holders.
+//! Claims: entries that this worker has fetched from a queue, with the ids of their holders, and what
+//! a holder keeps to restore a claim that Redis loses.
 //!
 //! Invariant: a claim id is never issued twice, even if Redis reverts to an older state and its
 //! clock is set back.
@@ -6,6 +7,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use super::server_id::ServerId;
 
 /// An entry that this worker has claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +19,65 @@ pub struct Claim {
     pub entry: Vec<u8>,
     /// The number of entries that still waited in the queue when this one was claimed.
     pub queue_length: u64,
+    /// The server that issued the claim, if the Redis user may read its id.
+    pub server: Option<ServerId>,
+}
+
+/// The parts of a claim that its holder keeps, so that it can restore the claim if Redis reverts to
+/// an older state and loses it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClaimRecord {
+    /// The entry, as in [`Claim::entry`].
+    #[serde(with = "text_or_bytes")]
+    pub entry: Vec<u8>,
+    /// The job id, if one could be read.
+    pub id: Option<String>,
+    /// The start of the job; `None` until the job starts.
+    pub start: Option<StartRecord>,
+    /// The server that last confirmed the claim. If it is unknown, the claim is never restored,
+    /// because this worker cannot know whether Redis has lost the claim or given it to another.
+    pub server: Option<ServerId>,
+}
+
+/// The parts of a claim that are known from the start of its job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartRecord {
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
+    /// The number of earlier attempts whose job process died.
+    pub crashes: u32,
+    /// SHA-256 of the payload, in hexadecimal digits.
+    pub payload_sha256: String,
+    /// The key of the payload; `None` if the entry contains the payload.
+    pub payload_key: Option<String>,
+    /// The payload.
+    pub payload: String,
+}
+
+/// Serializes bytes as a string if they are UTF-8, and as a list of numbers otherwise.
+mod text_or_bytes {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum TextOrBytes {
+        Text(String),
+        Bytes(Vec<u8>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => text.serialize(serializer),
+            Err(_) => bytes.serialize(serializer),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        Ok(match TextOrBytes::deserialize(deserializer)? {
+            TextOrBytes::Text(text) => text.into_bytes(),
+            TextOrBytes::Bytes(bytes) => bytes,
+        })
+    }
 }
 
 /// The identity of a claim. A holder must match both parts, because a token can repeat if Redis

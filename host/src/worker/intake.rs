@@ -33,6 +33,8 @@ pub struct AdmittedJob {
     pub payload: String,
     /// SHA-256 of the payload, in hexadecimal digits.
     pub payload_sha256: String,
+    /// The key of the payload; `None` if the entry contains the payload.
+    pub payload_key: Option<String>,
     /// The number of this attempt, from 1.
     pub attempt: u32,
     /// The number of earlier attempts whose job process died.
@@ -46,11 +48,15 @@ pub struct AdmittedJob {
 pub enum Admission {
     /// The job runs.
     Run(AdmittedJob),
+    /// The job has started, but its cancellation is requested.
+    Cancelled(AdmittedJob),
     /// The entry becomes a dead letter.
     Refused(EntryError),
-    /// Nothing remains to be done for the claim: it is a duplicate, it repeats a success, or it is
-    /// lost. The reason is logged.
+    /// Nothing remains to be done for the claim: it is a duplicate, it repeats a success, or another
+    /// attempt keeps its entry. The reason is logged.
     Skip,
+    /// This worker no longer holds the claim.
+    Lost,
 }
 
 /// A job that has been read from its payload but is not admitted yet.
@@ -59,6 +65,15 @@ struct ParsedJob {
     build_id: String,
     payload: String,
     payload_sha256: String,
+    payload_key: Option<String>,
+}
+
+impl ParsedJob {
+    /// Returns the job of an attempt that has started.
+    fn admitted(self, attempt: u32, crashes: u32, queue_length: u64) -> AdmittedJob {
+        let Self { id, build_id, payload, payload_sha256, payload_key } = self;
+        AdmittedJob { id, build_id, payload, payload_sha256, payload_key, attempt, crashes, queue_length }
+    }
 }
 
 /// The reason why no job could be read from a claim.
@@ -82,6 +97,15 @@ impl From<RedisError> for IntakeError {
     }
 }
 
+/// Returns the job id of an entry before its payload is read, or `None` if the entry has none. If the
+/// payload contains another id, that id replaces this one.
+pub(super) fn entry_id(queue: &Queue, entry: &[u8]) -> Option<String> {
+    match entry::read(entry) {
+        Ok(entry) => Some(without_prefix(queue, entry.name()).to_owned()),
+        Err(refusal) => refusal.id,
+    }
+}
+
 /// Reads the entry and the payload of a claim, and starts its job.
 ///
 /// # Errors
@@ -100,19 +124,19 @@ async fn read_job(queue: &Queue, claim: &Claim) -> Result<ParsedJob, IntakeError
     // vanishes meanwhile, the reaper needs the id to report the failure.
     queue.name_claim(claim.id, without_prefix(queue, entry.name())).await?;
     match entry {
-        Entry::Job { id, payload } => parse_payload(queue, IdSource::Entry(id), payload.into_bytes()),
+        Entry::Job { id, payload } => parse_payload(queue, IdSource::Entry(id), None, payload.into_bytes()),
         Entry::Pointer { id, payload_key } => {
             // If the entry names another key, that key is tried first, then the default key.
-            let default_key = default_payload_key(queue, &id);
+            let default_key = queue.payload_key(&id);
             let keys = [payload_key.unwrap_or_else(|| default_key.clone()), default_key];
-            let (_, bytes) = find_payload(queue, &id, keys).await?;
-            parse_payload(queue, IdSource::Entry(id), bytes)
+            let (key, bytes) = find_payload(queue, &id, keys).await?;
+            parse_payload(queue, IdSource::Entry(id), Some(key), bytes)
         }
         Entry::Name(name) => {
-            let default_key = default_payload_key(queue, &name);
+            let default_key = queue.payload_key(&name);
             let (key, bytes) = find_payload(queue, &name, [default_key.clone(), name.clone()]).await?;
-            let id_source = if key == default_key { IdSource::Entry(name) } else { IdSource::PayloadKey(key) };
-            parse_payload(queue, id_source, bytes)
+            let id_source = if key == default_key { IdSource::Entry(name) } else { IdSource::PayloadKey(key.clone()) };
+            parse_payload(queue, id_source, Some(key), bytes)
         }
     }
 }
@@ -131,13 +155,22 @@ async fn start(queue: &Queue, claim: &Claim, job: ParsedJob) -> RedisResult<Admi
     let token = claim.id.token;
     match queue.start(claim.id, &job.id, &job.payload_sha256).await? {
         Start::Run { attempt, crashes } => {
-            let ParsedJob { id, build_id, payload, payload_sha256 } = job;
-            let queue_length = claim.queue_length;
-            let job = AdmittedJob { id, build_id, payload, payload_sha256, attempt, crashes, queue_length };
-            return Ok(Admission::Run(job));
+            return Ok(Admission::Run(job.admitted(attempt, crashes, claim.queue_length)));
         }
+        Start::Cancelled { attempt, crashes } => {
+            return Ok(Admission::Cancelled(job.admitted(attempt, crashes, claim.queue_length)));
+        }
+        Start::Lost => return Ok(Admission::Lost),
         Start::Running { token: running_token } => {
             tracing::warn!(job = job.id, token, running_token, "entry dropped: another attempt of this job is running");
+        }
+        Start::Parked { token: running_token } => {
+            tracing::info!(
+                job = job.id,
+                token,
+                running_token,
+                "a newer payload of a running job waits until the running attempt ends"
+            );
         }
         Start::AlreadySucceeded => {
             tracing::info!(
@@ -146,20 +179,13 @@ async fn start(queue: &Queue, claim: &Claim, job: ParsedJob) -> RedisResult<Admi
                 "job not run: this payload has already succeeded; `complete` is published again"
             );
         }
-        Start::Lost => tracing::warn!(job = job.id, token, "job not run: its lease was lost before the start"),
     }
     Ok(Admission::Skip)
 }
 
-/// Returns the key at which a producer stores the payload of the job `id`, unless the producer
-/// names another key.
-fn default_payload_key(queue: &Queue, id: &str) -> String {
-    format!("{}:{id}", queue.config().job_prefix)
-}
-
 /// Returns a key without the default prefix of payloads, if it has that prefix.
 fn without_prefix<'a>(queue: &Queue, key: &'a str) -> &'a str {
-    key.strip_prefix(&default_payload_key(queue, "")).unwrap_or(key)
+    key.strip_prefix(&queue.payload_key("")).unwrap_or(key)
 }
 
 /// Of two keys, returns the first that exists, and its value. Retries if neither exists.
@@ -189,7 +215,14 @@ async fn find_payload(queue: &Queue, name: &str, keys: [String; 2]) -> Result<(S
 }
 
 /// Reads the ids of a payload and checks its form. The job process checks the other fields.
-fn parse_payload(queue: &Queue, id_source: IdSource, bytes: Vec<u8>) -> Result<ParsedJob, IntakeError> {
+///
+/// * `payload_key`: the key of the payload; `None` if the entry contains the payload.
+fn parse_payload(
+    queue: &Queue,
+    id_source: IdSource,
+    payload_key: Option<String>,
+    bytes: Vec<u8>,
+) -> Result<ParsedJob, IntakeError> {
     let text = String::from_utf8_lossy(&bytes);
     let (header, parsed) = JobHeader::read(&text);
     let id = match id_source {
@@ -215,5 +248,5 @@ fn parse_payload(queue: &Queue, id_source: IdSource, bytes: Vec<u8>) -> Result<P
     let payload_sha256 = sha256_hex(&bytes);
     let payload = text.into_owned();
     let build_id = header.build_id.unwrap_or_else(|| id.clone());
-    Ok(ParsedJob { id, build_id, payload, payload_sha256 })
+    Ok(ParsedJob { id, build_id, payload, payload_sha256, payload_key })
 }

@@ -2,26 +2,34 @@
 //!
 //! In: claims. Out: the [`LeaseStatus`] of each claim. Invariant: a busy runtime or a slow command
 //! on another connection cannot delay a renewal. If the last renewal is older than five sixths of a
-//! lease, the attempt publishes nothing, because another worker may soon claim the job.
+//! lease, the attempt publishes nothing, because another worker may soon claim the job. This includes
+//! the time for which the machine was suspended.
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use oculus_system::backoff::Backoff;
 use parking_lot::Mutex;
 use redis::RedisResult;
 use tokio::sync::watch;
 
-use super::claim::ClaimId;
+use super::claim::{Claim, ClaimId, ClaimRecord, StartRecord};
+use super::intake::{AdmittedJob, entry_id};
+use super::moment::Moment;
 use super::outage::is_rejection;
 use super::queue::{LeaseStatus, Queue};
 use super::redis_client::RedisClient;
+use super::server_id::ServerId;
 
 /// The key of a lease: the name of its queue, and the id of its claim. Tokens are unique only
 /// within a queue.
 type LeaseKey = (String, ClaimId);
+
+/// The interval at which requests to cancel a running job are read. A cancelled job ends at most this
+/// time later, plus the time that its process takes to die.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// All leases that this worker holds.
 #[derive(Clone, Default)]
@@ -36,19 +44,22 @@ struct HeldLease {
 }
 
 /// The last renewal of a lease.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Renewal {
     status: LeaseStatus,
     /// The time at which the request was sent.
-    at: Instant,
+    at: Moment,
+    /// The server that last confirmed the claim, if the Redis user may read its id.
+    server: Option<ServerId>,
 }
 
 /// The lease of one claim. The lease is renewed until this value is dropped.
 pub(super) struct Lease {
     leases: Leases,
-    key: LeaseKey,
+    queue: Queue,
+    claim: ClaimId,
     renewal: watch::Receiver<Renewal>,
-    ttl: Duration,
+    record: ClaimRecord,
 }
 
 impl Leases {
@@ -71,23 +82,40 @@ impl Leases {
     }
 
     /// Adds the lease of a claim to the leases that are renewed.
-    pub(super) fn hold(&self, queue: &Queue, claim: ClaimId) -> Lease {
-        let (sender, renewal) = watch::channel(Renewal { status: LeaseStatus::Held, at: Instant::now() });
-        let key = (queue.name().to_owned(), claim);
-        self.held.lock().insert(key.clone(), HeldLease { queue: queue.clone(), renewal: sender });
-        Lease { leases: self.clone(), key, renewal, ttl: queue.config().lease }
+    pub(super) fn hold(&self, queue: &Queue, claim: &Claim) -> Lease {
+        let renewal = Renewal { status: LeaseStatus::Held, at: Moment::now(), server: claim.server.clone() };
+        let (sender, renewal) = watch::channel(renewal);
+        let key = (queue.name().to_owned(), claim.id);
+        self.held.lock().insert(key, HeldLease { queue: queue.clone(), renewal: sender });
+        let record = ClaimRecord {
+            id: entry_id(queue, &claim.entry),
+            entry: claim.entry.clone(),
+            start: None,
+            server: claim.server.clone(),
+        };
+        Lease { leases: self.clone(), queue: queue.clone(), claim: claim.id, renewal, record }
     }
 
-    /// Renews all leases at intervals. Never returns.
+    /// Renews all leases and reads the requests to cancel their jobs, at intervals. Never returns.
     async fn renew_forever(&self, redis: &RedisClient, ttl: Duration) {
         // After a failure, the pauses are at most as long as the usual interval, because the leases
         // are running out.
         let mut backoff = Backoff::up_to((ttl / 3).min(Duration::from_secs(5)));
+        let tick = WATCH_EVERY.min(ttl / 3);
+        let mut last_round: Option<Moment> = None;
         loop {
-            let pause = match self.renew_all(redis).await {
+            let started = Moment::now();
+            // Half a tick is subtracted, so that a late tick does not delay the renewal by another
+            // one. After a suspend, the age is large and the leases are renewed at once.
+            let is_due = last_round.is_none_or(|last| last.age() + tick / 2 >= ttl / 3);
+            let result = if is_due { self.renew_all(redis).await } else { self.read_cancellations(redis).await };
+            if is_due {
+                last_round = result.is_ok().then_some(started);
+            }
+            let pause = match result {
                 Ok(()) => {
                     backoff.reset();
-                    ttl / 3
+                    tick
                 }
                 Err(_) => backoff.pause(),
             };
@@ -105,9 +133,26 @@ impl Leases {
         for (claim, queue) in self.claims() {
             // Redis extends the lease at some time between the request and the response. The time
             // of the request is the safe assumption, because the response may be late.
-            let sent = Instant::now();
+            let at = Moment::now();
+            let server = redis.server().await?;
             match queue.renew_through(redis, claim).await {
-                Ok(status) => self.set_renewed(&queue, claim, Renewal { status, at: sent }),
+                Ok(status) => self.set_renewed(&queue, claim, Renewal { status, at, server }),
+                Err(error) if is_rejection(&error) => result = Err(error),
+                Err(error) => return Err(error),
+            }
+        }
+        result
+    }
+
+    /// Reads the requests to cancel the jobs of all claims.
+    ///
+    /// # Errors
+    /// Returns the last error. The client has logged it.
+    async fn read_cancellations(&self, redis: &RedisClient) -> RedisResult<()> {
+        let mut result = Ok(());
+        for (queue, claims) in self.claims_by_queue() {
+            match queue.cancelled_through(redis, &claims).await {
+                Ok(cancelled) => cancelled.into_iter().for_each(|claim| self.set_cancelled(&queue, claim)),
                 Err(error) if is_rejection(&error) => result = Err(error),
                 Err(error) => return Err(error),
             }
@@ -121,16 +166,82 @@ impl Leases {
         self.held.lock().iter().map(|((_, claim), held)| (*claim, held.queue.clone())).collect()
     }
 
+    /// Returns the claims of each queue.
+    fn claims_by_queue(&self) -> Vec<(Queue, Vec<ClaimId>)> {
+        let mut queues: HashMap<String, (Queue, Vec<ClaimId>)> = HashMap::new();
+        for (claim, queue) in self.claims() {
+            queues.entry(queue.name().to_owned()).or_insert_with(|| (queue, Vec::new())).1.push(claim);
+        }
+        queues.into_values().collect()
+    }
+
     /// Notifies the lease of its renewal.
     fn set_renewed(&self, queue: &Queue, claim: ClaimId, renewal: Renewal) {
+        self.update(queue, claim, |last| {
+            // A server that does not know the claim confirms nothing. The last one that did is kept,
+            // because the claim may be restored if this server is another one.
+            let server = if renewal.status == LeaseStatus::Lost { last.server.take() } else { renewal.server };
+            *last = Renewal { server, ..renewal };
+        });
+    }
+
+    /// Notifies the lease that its cancellation is requested.
+    fn set_cancelled(&self, queue: &Queue, claim: ClaimId) {
+        self.update(queue, claim, |last| last.status = LeaseStatus::Cancelled);
+    }
+
+    fn update(&self, queue: &Queue, claim: ClaimId, change: impl FnOnce(&mut Renewal)) {
         // The lease may have been dropped while Redis responded.
         if let Some(held) = self.held.lock().get(&(queue.name().to_owned(), claim)) {
-            held.renewal.send_replace(renewal);
+            held.renewal.send_modify(change);
         }
     }
 }
 
 impl Lease {
+    /// Returns the queue of the claim.
+    pub(super) fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// Returns the id of the claim. It changes when a lost claim is restored.
+    pub(super) fn claim(&self) -> ClaimId {
+        self.claim
+    }
+
+    /// Returns the job id, if one could be read.
+    pub(super) fn job_id(&self) -> Option<&str> {
+        self.record.id.as_deref()
+    }
+
+    /// Returns what is needed to restore the claim.
+    pub(super) fn record(&self) -> ClaimRecord {
+        ClaimRecord { server: self.renewal.borrow().server.clone(), ..self.record.clone() }
+    }
+
+    /// Adds the start of the job to the record of the claim.
+    pub(super) fn record_start(&mut self, job: &AdmittedJob) {
+        self.record.id = Some(job.id.clone());
+        self.record.start = Some(StartRecord {
+            attempt: job.attempt,
+            crashes: job.crashes,
+            payload_sha256: job.payload_sha256.clone(),
+            payload_key: job.payload_key.clone(),
+            payload: job.payload.clone(),
+        });
+    }
+
+    /// Replaces a lost claim by the one that `server` has issued in its place.
+    pub(super) fn replace_claim(&mut self, claim: ClaimId, server: Option<ServerId>) {
+        let queue = self.queue.name().to_owned();
+        let lost = std::mem::replace(&mut self.claim, claim);
+        let mut held = self.leases.held.lock();
+        if let Some(lease) = held.remove(&(queue.clone(), lost)) {
+            lease.renewal.send_replace(Renewal { status: LeaseStatus::Held, at: Moment::now(), server });
+            held.insert((queue, claim), lease);
+        }
+    }
+
     /// Waits until the claim is lost or its cancellation is requested, and returns the status.
     pub(super) async fn lost_or_cancelled(&mut self) -> LeaseStatus {
         let changed = self.renewal.wait_for(|renewal| renewal.status != LeaseStatus::Held).await;
@@ -150,14 +261,14 @@ impl Lease {
     /// Returns a view that shows whether this worker may still publish for the claim.
     pub(super) fn freshness(&self) -> Freshness {
         // The last sixth of the lease is a margin for messages that are on their way to Redis.
-        Freshness { renewal: self.renewal.clone(), limit: self.ttl * 5 / 6 }
+        Freshness { renewal: self.renewal.clone(), limit: self.queue.config().lease * 5 / 6 }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         // A renewal that is in progress is harmless: its reply is `lost`, but no receiver is left.
-        self.leases.held.lock().remove(&self.key);
+        self.leases.held.lock().remove(&(self.queue.name().to_owned(), self.claim));
     }
 }
 
@@ -173,6 +284,6 @@ impl Freshness {
     /// Returns whether this worker may publish.
     pub(super) fn is_fresh(&self) -> bool {
         let renewal = self.renewal.borrow();
-        renewal.status != LeaseStatus::Lost && renewal.at.elapsed() < self.limit
+        renewal.status != LeaseStatus::Lost && renewal.at.age() < self.limit
     }
 }

@@ -15,7 +15,7 @@ use oculus_job::progress::{Event, Phase, Status, channel};
 use oculus_job::result::FailedResult;
 use redis::{RedisError, RedisResult, Script, ScriptInvocation, cmd};
 
-use super::claim::{Claim, ClaimId, Holder};
+use super::claim::{Claim, ClaimId, ClaimRecord, Holder};
 use super::claim_outcome::{ClaimOutcome, DeadLetter};
 use super::entry::MAX_BYTES;
 use super::redis_client::{RedisClient, is_wrong_type};
@@ -28,11 +28,23 @@ mod scripts;
 
 use finish_request::FinishRequest;
 use keys::Keys;
+use reply::{AdoptReply, FetchReply};
 pub use reply::{FinishStatus, LeaseStatus, Reaped, Start};
 
 /// The number of vanished workers after which an entry becomes a dead letter. It is larger than the
 /// usual limit of crashes, because workers also vanish for reasons that are not the job's fault.
 pub const MAX_VANISHED: u32 = 10;
+
+/// The result of an attempt to fetch an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// An entry is claimed.
+    Claimed(Claim),
+    /// The queue contains no entry.
+    Empty,
+    /// An operator has paused the queue.
+    Paused,
+}
 
 /// A queue: one list with its leases, counts and dead letters.
 #[derive(Clone)]
@@ -69,25 +81,70 @@ impl Queue {
         &self.config
     }
 
-    /// Claims the next entry, if there is one.
+    /// Claims the next entry, unless the queue is empty or paused.
     ///
     /// # Errors
     /// Returns [`RedisError`] if Redis is unavailable or rejects the script. If only the response
     /// was lost, the entry is claimed nevertheless. It is requeued when its lease expires.
-    pub async fn fetch(&self) -> RedisResult<Option<Claim>> {
+    pub async fn fetch(&self) -> RedisResult<Fetched> {
+        // The server is read before the call. If the connection is replaced in between, the claim then
+        // seems to come from an older server, and the worker may restore a claim that is not lost; the
+        // script rejects that. In the other order, a lost claim could never be restored.
+        let server = self.redis.server().await?;
         let mut call = scripts::FETCH.key(self.name());
-        call.key(self.keys.leases()).key(self.keys.fence()).key(self.keys.claim(""));
+        call.key(self.keys.leases()).key(self.keys.fence()).key(self.keys.claim("")).key(self.keys.paused());
         let (pop, index) = self.pop();
         call.arg(pop).arg(index).arg(millis(self.config.lease)).arg(&self.holder.worker_id);
         // `Relaxed` is enough, because the number guards no other memory. One byte more than
         // allowed is requested. This byte shows that an entry is too large, so the whole entry need
         // not be transferred.
         call.arg(self.holder.boot.to_string()).arg(self.highest_token.load(Ordering::Relaxed)).arg(MAX_BYTES + 1);
-        let fetched: Option<(u64, Vec<u8>, u64)> = self.redis.invoke(&self.step("fetch"), &call).await?;
-        Ok(fetched.map(|(token, entry, queue_length)| {
-            self.highest_token.fetch_max(token, Ordering::Relaxed);
-            Claim { id: ClaimId { token, boot: Some(self.holder.boot) }, entry, queue_length }
-        }))
+        Ok(match self.redis.invoke(&self.step("fetch"), &call).await? {
+            FetchReply::Claimed { token, entry, queue_length } => {
+                self.highest_token.fetch_max(token, Ordering::Relaxed);
+                let id = ClaimId { token, boot: Some(self.holder.boot) };
+                Fetched::Claimed(Claim { id, entry, queue_length, server })
+            }
+            FetchReply::Empty => Fetched::Empty,
+            FetchReply::Paused => Fetched::Paused,
+        })
+    }
+
+    /// Restores a claim that Redis has lost, and returns its id. Returns `None` if Redis knows another
+    /// trace of the job. The caller has checked that another server answers than the one that last
+    /// confirmed the claim.
+    ///
+    /// # Errors
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the script. The call may be repeated.
+    pub async fn adopt(&self, claim: ClaimId, record: &ClaimRecord) -> RedisResult<Option<ClaimId>> {
+        let keys = &self.keys;
+        let id = record.id.as_deref();
+        let mut call = scripts::ADOPT.key(self.name());
+        call.key(keys.leases()).key(keys.fence()).key(keys.claim("")).key(keys.dead());
+        if let Some(id) = id {
+            self.add_job_keys(&mut call, id);
+        }
+        let highest = self.highest_token.load(Ordering::Relaxed).max(claim.token);
+        call.arg(claim.token).arg(claim.boot_text()).arg(&self.holder.worker_id).arg(millis(self.config.lease));
+        call.arg(highest).arg(&record.entry).arg(id.unwrap_or_default()).arg(id.map(|id| keys.payload(id)));
+        match &record.start {
+            Some(start) => {
+                call.arg(start.attempt).arg(start.crashes).arg(&start.payload_sha256);
+                call.arg(start.payload_key.as_deref().unwrap_or_default());
+                // An entry that contains the payload need not be sent twice.
+                call.arg(start.payload_key.as_ref().map_or("", |_| &start.payload));
+            }
+            None => {
+                call.arg(&["", "", "", "", ""]);
+            }
+        }
+        Ok(match self.redis.invoke(&self.step("adopt"), &call).await? {
+            AdoptReply::Adopted(token) | AdoptReply::Held(token) => {
+                self.highest_token.fetch_max(token, Ordering::Relaxed);
+                Some(ClaimId { token, ..claim })
+            }
+            AdoptReply::Fenced => None,
+        })
     }
 
     /// Returns the commands that Redis would reject for this worker's user, each with its key. The
@@ -123,6 +180,7 @@ impl Queue {
         let event = Event::now(id, Phase::Complete, Status::Completed).with_message(message);
         let mut call = self.holder_call(&scripts::START, claim);
         self.add_job_keys(&mut call, id);
+        call.key(self.keys.claim(""));
         call.arg(id).arg(payload_sha256).arg(event.to_json());
         self.redis.invoke(&self.step("start"), &call).await
     }
@@ -141,8 +199,22 @@ impl Queue {
     /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
     pub async fn renew_through(&self, redis: &RedisClient, claim: ClaimId) -> RedisResult<LeaseStatus> {
         let mut call = self.holder_call(&scripts::RENEW, claim);
-        call.arg(millis(self.config.lease));
+        call.key(self.keys.cancel("")).arg(millis(self.config.lease));
         redis.invoke(&self.step("renew"), &call).await
+    }
+
+    /// Returns those of some claims whose cancellation is requested, through a client of the caller.
+    ///
+    /// # Errors
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
+    pub async fn cancelled_through(&self, redis: &RedisClient, claims: &[ClaimId]) -> RedisResult<Vec<ClaimId>> {
+        let mut call = scripts::WATCH.key(self.keys.claim(""));
+        call.key(self.keys.cancel(""));
+        for claim in claims {
+            call.arg(claim.token);
+        }
+        let cancelled: Vec<u64> = redis.invoke(&self.step("watch"), &call).await?;
+        Ok(claims.iter().filter(|claim| cancelled.contains(&claim.token)).copied().collect())
     }
 
     /// Finishes a claim with its outcome.
@@ -183,7 +255,7 @@ impl Queue {
         let keys = &self.keys;
         let mut call = scripts::REAP.key(self.name());
         call.key(keys.leases()).key(keys.dead()).key(keys.claim("")).key(keys.running(""));
-        call.key(keys.count("")).key(keys.done("")).key(keys.result("")).key(channel(""));
+        call.key(keys.count("")).key(keys.done("")).key(keys.ended("")).key(keys.result("")).key(channel(""));
         call.arg(not_after).arg(self.push()).arg(MAX_VANISHED).arg(self.config.result_ttl_seconds());
         call.arg(serde_json::json!(DeadLetter::from(&failure)).to_string());
         call.arg(without_field("build_id", FailedResult::new(&failure, "", None).to_json()));
@@ -241,6 +313,12 @@ impl Queue {
         redis.query::<Option<Vec<u8>>>(&self.step("wait"), &call).await.map(drop)
     }
 
+    /// Returns the key at which a producer stores the payload of the job `id`, unless the producer
+    /// names another key.
+    pub fn payload_key(&self, id: &str) -> String {
+        self.keys.payload(id)
+    }
+
     /// Returns the name that a step on this queue has in the log.
     pub fn step(&self, name: &str) -> String {
         format!("{name} on {}", self.name())
@@ -259,6 +337,7 @@ impl Queue {
     fn add_job_keys(&self, call: &mut ScriptInvocation, id: &str) {
         let keys = &self.keys;
         call.key(keys.result(id)).key(channel(id)).key(keys.running(id)).key(keys.count(id)).key(keys.done(id));
+        call.key(keys.ended(id)).key(keys.cancel(id));
     }
 
     /// Returns the command that removes the next entry, and the index of that entry.

@@ -9,7 +9,7 @@ use oculus_system::backoff::{Backoff, jittered};
 use redis::RedisResult;
 
 use super::claim::Claim;
-use super::queue::Queue;
+use super::queue::{Fetched, Queue};
 use super::redis_client::RedisClient;
 
 /// The longest time for which a blocking wait lasts, if the worker has only one queue.
@@ -40,6 +40,8 @@ pub(super) struct QueuePoller {
     n_fetched: usize,
     /// True if the last fetch failed.
     is_failing: bool,
+    /// True if a queue was paused at the last fetch.
+    is_paused: bool,
 }
 
 impl QueuePoller {
@@ -56,6 +58,7 @@ impl QueuePoller {
             wait_backoff: Backoff::up_to(LONGEST_PAUSE),
             n_fetched: 0,
             is_failing: false,
+            is_paused: false,
         }
     }
 
@@ -78,7 +81,8 @@ impl QueuePoller {
         let started = Instant::now();
         let waited = match self.queues.as_slice() {
             _ if self.is_failing => return tokio::time::sleep(self.fetch_backoff.pause()).await,
-            [only] => only.wait(&self.blocking_client, WAKE_UP_EVERY).await,
+            // A paused queue may contain entries, for which the blocking command would not wait.
+            [only] if !self.is_paused => only.wait(&self.blocking_client, WAKE_UP_EVERY).await,
             // The blocking command can wait for only one list, so several queues are polled. The
             // jitter keeps workers that started together from polling at the same times.
             _ => {
@@ -98,12 +102,15 @@ impl QueuePoller {
     }
 
     /// Claims an entry from the first queue that is not empty, in the order of the current turn.
-    async fn try_fetch(&self) -> RedisResult<Option<(Queue, Claim)>> {
+    async fn try_fetch(&mut self) -> RedisResult<Option<(Queue, Claim)>> {
         let first = first_queue(self.n_fetched, self.queues.len());
+        self.is_paused = false;
         for offset in 0..self.queues.len() {
             let queue = &self.queues[(first + offset) % self.queues.len()];
-            if let Some(claim) = queue.fetch().await? {
-                return Ok(Some((queue.clone(), claim)));
+            match queue.fetch().await? {
+                Fetched::Claimed(claim) => return Ok(Some((queue.clone(), claim))),
+                Fetched::Paused => self.is_paused = true,
+                Fetched::Empty => {}
             }
         }
         Ok(None)

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use oculus_system::backoff::jittered;
 
 use super::context::WorkerContext;
+use super::moment::Moment;
 use super::queue::{FinishStatus, MAX_VANISHED, Queue, Reaped};
 
 /// The pause between two rounds, unless the lease is shorter.
@@ -22,7 +23,14 @@ pub(super) async fn run(worker: Arc<WorkerContext>) {
     let mut prompt_since = Instant::now();
     loop {
         // The jitter keeps the reapers of several workers from running at the same times.
-        tokio::time::sleep(jittered(REAP_EVERY.min(lease))).await;
+        let pause = jittered(REAP_EVERY.min(lease));
+        let before = Moment::now();
+        tokio::time::sleep(pause).await;
+        // This process or its machine has been suspended. Its own leases must be renewed before it
+        // may reap, and those of other workers on the same machine too.
+        if before.age() > pause + max_delay(lease) {
+            prompt_since = Instant::now();
+        }
         match worker.redis.connected_for().await {
             Some(connected) if connected > lease => {
                 let may_reap = prompt_since.elapsed() > lease;

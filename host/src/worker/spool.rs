@@ -10,7 +10,7 @@ use oculus_job::hash::sha256_hex;
 use oculus_system::files::{Access, create_dir_all_durably, write_durably};
 use serde::{Deserialize, Serialize};
 
-use super::claim::ClaimId;
+use super::claim::{ClaimId, ClaimRecord};
 use super::claim_outcome::ClaimOutcome;
 
 /// The outcome of a claim with everything that a later process needs to submit it.
@@ -30,6 +30,9 @@ pub(super) struct SpooledResult {
     /// The outcome.
     #[serde(rename = "ending")]
     pub outcome: ClaimOutcome,
+    /// What is needed to restore the claim if Redis loses it. Files from an older version lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<ClaimRecord>,
 }
 
 /// The folder of results that are not submitted yet.
@@ -55,8 +58,10 @@ impl ResultSpool {
         claim: ClaimId,
         id: Option<String>,
         outcome: ClaimOutcome,
+        record: ClaimRecord,
     ) -> SpooledResult {
-        SpooledResult { redis: self.redis.clone(), queue: queue.to_owned(), claim, id, outcome }
+        let record = Some(record);
+        SpooledResult { redis: self.redis.clone(), queue: queue.to_owned(), claim, id, outcome, record }
     }
 
     /// Stores a result durably and returns its path. A crash leaves either the complete file or
@@ -69,6 +74,11 @@ impl ResultSpool {
         let path = self.path(spooled);
         write_durably(&path, &serde_json::to_vec(spooled)?, Access::Owner)?;
         Ok(path)
+    }
+
+    /// Returns whether a result is stored.
+    pub(super) fn contains(&self, spooled: &SpooledResult) -> bool {
+        self.path(spooled).exists()
     }
 
     /// Removes a result from the folder, if it was stored.
@@ -118,6 +128,10 @@ mod tests {
     use super::*;
     use crate::worker::claim::BootId;
 
+    fn record() -> ClaimRecord {
+        ClaimRecord { entry: b"\xffj".to_vec(), id: Some("j".to_owned()), start: None, server: None }
+    }
+
     fn claim() -> ClaimId {
         ClaimId { token: 7, boot: Some(BootId::random().unwrap()) }
     }
@@ -127,12 +141,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spool = ResultSpool::within(folder.path(), "redis://here");
         assert_eq!(spool.stored(), []);
-        let result = spool.result("q/../x", claim(), Some("../j".into()), ClaimOutcome::Release);
+        let result = spool.result("q/../x", claim(), Some("../j".into()), ClaimOutcome::Release, record());
         spool.store(&result).unwrap();
         assert_eq!(spool.stored(), std::slice::from_ref(&result));
         let elsewhere = ResultSpool::within(folder.path(), "redis://there");
         assert_eq!(elsewhere.stored(), [], "another Redis server would fence the result");
-        elsewhere.remove(&elsewhere.result("q/../x", claim(), None, ClaimOutcome::Release));
+        elsewhere.remove(&elsewhere.result("q/../x", claim(), None, ClaimOutcome::Release, record()));
         spool.remove(&result);
         assert_eq!(spool.stored(), []);
     }
@@ -141,7 +155,7 @@ mod tests {
     fn results_of_two_processes_with_the_same_token_do_not_replace_each_other() {
         let folder = tempfile::tempdir().unwrap();
         let spool = ResultSpool::within(folder.path(), "redis://here");
-        let [first, second] = [(); 2].map(|()| spool.result("q", claim(), None, ClaimOutcome::Release));
+        let [first, second] = [(); 2].map(|()| spool.result("q", claim(), None, ClaimOutcome::Release, record()));
         spool.store(&first).unwrap();
         spool.store(&second).unwrap();
         spool.remove(&first);
@@ -152,7 +166,9 @@ mod tests {
     fn a_result_of_a_version_without_boot_ids_can_be_read_and_removed() {
         let folder = tempfile::tempdir().unwrap();
         let spool = ResultSpool::within(folder.path(), "redis://here");
-        let expected = spool.result("q", ClaimId { token: 7, boot: None }, Some("j".into()), ClaimOutcome::Release);
+        let claim = ClaimId { token: 7, boot: None };
+        let result = spool.result("q", claim, Some("j".into()), ClaimOutcome::Release, record());
+        let expected = SpooledResult { record: None, ..result };
         let json = serde_json::json!({
             "redis": expected.redis, "queue": "q", "token": 7, "id": "j", "ending": { "outcome": "release" },
         });

@@ -4,9 +4,9 @@
 //! exits before Redis has accepted an outcome has stored it on disk, unless the disk fails too.
 
 use oculus_system::backoff::Backoff;
-use redis::RedisError;
+use redis::{RedisError, RedisResult};
 
-use super::claim_outcome::ClaimOutcome;
+use super::adoption::restore;
 use super::context::{LONGEST_PAUSE, WorkerContext};
 use super::queue::{FinishStatus, Queue};
 use super::shutdown::{ShutdownPhase, reached};
@@ -19,20 +19,22 @@ const MIN_FAILED: u32 = 6;
 
 /// Submits a result until Redis has accepted or fenced it. After the first failure the result is
 /// stored on disk, so that a worker that shuts down does not have to wait for Redis.
-pub(super) async fn submit(worker: &WorkerContext, queue: &Queue, result: &SpooledResult) {
+///
+/// If Redis has lost the claim because it reverted to an older state, the claim is restored first.
+pub(super) async fn submit(worker: &WorkerContext, queue: &Queue, mut result: SpooledResult) {
     let mut backoff = Backoff::up_to(LONGEST_PAUSE);
     let mut shutdown = worker.shutdown.clone();
     let mut may_stop_from = ShutdownPhase::Releasing;
     let mut n_failed = 0;
     loop {
-        match queue.finish(result.claim, result.id.as_deref(), &result.outcome).await {
+        match finish(worker, queue, &mut result).await {
             Ok(status) => {
-                worker.spool.remove(result);
-                return report(worker, result, status, n_failed);
+                worker.spool.remove(&result);
+                return report(worker, &result, status, n_failed);
             }
             // The result is stored after the first failure and not before the first submission,
             // because Redis usually accepts it and no disk write is needed.
-            Err(error) if n_failed == 0 => may_stop_from = store(worker, result, &error),
+            Err(error) if n_failed == 0 => may_stop_from = store(worker, &result, &error),
             // The Redis client has logged the error.
             Err(_) => {}
         }
@@ -44,6 +46,27 @@ pub(super) async fn submit(worker: &WorkerContext, queue: &Queue, result: &Spool
     }
 }
 
+/// Sends the outcome to Redis. If the claim is lost, tries to restore it, and sends the outcome again.
+///
+/// # Errors
+/// Returns [`RedisError`] if Redis is unavailable or rejects a script.
+async fn finish(worker: &WorkerContext, queue: &Queue, result: &mut SpooledResult) -> RedisResult<FinishStatus> {
+    let status = queue.finish(result.claim, result.id.as_deref(), &result.outcome).await?;
+    let (FinishStatus::Fenced, Some(record)) = (status, &result.record) else { return Ok(status) };
+    let Some(restored) = restore(worker, queue, result.claim, record).await? else { return Ok(status) };
+    // The name of the file contains the claim. The new file is stored first, so that a crash between
+    // the two steps does not lose the result.
+    let lost = result.clone();
+    result.claim = restored.claim;
+    if let Some(record) = &mut result.record {
+        record.server = restored.server;
+    }
+    if worker.spool.contains(&lost) && worker.spool.store(result).is_ok() {
+        worker.spool.remove(&lost);
+    }
+    queue.finish(result.claim, result.id.as_deref(), &result.outcome).await
+}
+
 /// Logs the reply of Redis, and counts a fenced outcome.
 fn report(worker: &WorkerContext, result: &SpooledResult, status: FinishStatus, n_failed: u32) {
     let job = result.id.as_deref();
@@ -52,6 +75,9 @@ fn report(worker: &WorkerContext, result: &SpooledResult, status: FinishStatus, 
         FinishStatus::Finished => tracing::debug!(job, token, "outcome accepted"),
         FinishStatus::Requeued => tracing::warn!(job, token, "entry requeued: its job process died"),
         FinishStatus::Dead => tracing::warn!(job, token, "entry moved to the dead letters"),
+        FinishStatus::Superseded => {
+            tracing::info!(job, token, "outcome discarded: a newer payload of this job was pushed and runs next");
+        }
         // Redis may have accepted an earlier submission whose response was lost, so the outcome is
         // not counted as fenced.
         FinishStatus::Fenced if n_failed > 0 => {
@@ -71,10 +97,6 @@ fn report(worker: &WorkerContext, result: &SpooledResult, status: FinishStatus, 
 /// Stores a result on disk. Returns the shutdown phase from which the worker may stop without
 /// waiting for Redis.
 fn store(worker: &WorkerContext, result: &SpooledResult, error: &RedisError) -> ShutdownPhase {
-    // A release need not be stored, because the reaper requeues the entry when the lease expires.
-    if result.outcome == ClaimOutcome::Release {
-        return ShutdownPhase::Draining;
-    }
     let job = result.id.as_deref();
     let token = result.claim.token;
     match worker.spool.store(result) {

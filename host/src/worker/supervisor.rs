@@ -7,6 +7,7 @@ use oculus_job::progress::{Phase, Progress, Status};
 use oculus_job::submission::SubmissionHistory;
 use tokio::sync::mpsc;
 
+use super::adoption::{Recovery, recover};
 use super::attempt_outcome::AttemptOutcome;
 use super::child::Child;
 use super::context::WorkerContext;
@@ -117,7 +118,11 @@ impl<'a> Supervisor<'a> {
                 status = self.lease.lost_or_cancelled() => match status {
                     LeaseStatus::Cancelled => AttemptOutcome::Stopped(JobError::cancelled(self.phase)),
                     // `lost_or_cancelled` never returns `Held`.
-                    LeaseStatus::Lost | LeaseStatus::Held => AttemptOutcome::Lost,
+                    LeaseStatus::Lost | LeaseStatus::Held => match recover(self.worker, self.lease).await {
+                        Recovery::Restored => continue,
+                        Recovery::Lost => AttemptOutcome::Lost,
+                        Recovery::Interrupted => AttemptOutcome::Released,
+                    },
                 },
                 () = reached(&mut shutdown, ShutdownPhase::Releasing) => AttemptOutcome::Released,
             };

@@ -1,9 +1,11 @@
 //! The queue's scripts with a real redis-server, through the interface of the queue.
 
+mod adoption;
 mod failed_results;
 mod faults;
 mod job_log;
 mod reconnect;
+mod resubmission;
 mod snapshot;
 mod stale_results;
 mod submissions;
@@ -18,7 +20,7 @@ use oculus_host::worker::claim::{Claim, Holder};
 use oculus_host::worker::claim_outcome::{ClaimOutcome, DeadLetter, ResultMessage};
 use oculus_host::worker::intake::{Admission, admit};
 use oculus_host::worker::outage::Outage;
-use oculus_host::worker::queue::{FinishStatus, LeaseStatus, MAX_VANISHED, Queue, Reaped, Start};
+use oculus_host::worker::queue::{Fetched, FinishStatus, LeaseStatus, MAX_VANISHED, Queue, Reaped, Start};
 use oculus_host::worker::redis_client::{RESPONSE_TIMEOUT, RedisClient};
 use oculus_job::code::ErrorCode;
 use oculus_tests::Redis;
@@ -48,7 +50,10 @@ fn push(redis: &Redis, entry: &str) {
 }
 
 async fn fetch(queue: &Queue) -> Claim {
-    queue.fetch().await.unwrap().expect("an entry")
+    match queue.fetch().await.unwrap() {
+        Fetched::Claimed(claim) => claim,
+        other => panic!("no entry: {other:?}"),
+    }
 }
 
 /// Fetches an entry and starts it as the job `id`. The queue must permit the attempt.
@@ -221,14 +226,14 @@ async fn crashes_requeue_a_job_up_to_the_limit_and_then_make_a_dead_letter() {
 }
 
 #[tokio::test]
-async fn a_duplicate_of_a_running_job_is_dropped() {
+async fn a_duplicate_of_a_running_job_with_an_equal_payload_is_dropped() {
     let redis = Redis::start();
     let queue = queue(&redis);
     push(&redis, "job-1");
     push(&redis, "job-1");
     let first = run(&queue, "job-1").await;
     let second = fetch(&queue).await;
-    assert_eq!(queue.start(second.id, "job-1", "other").await.unwrap(), Start::Running { token: first.id.token });
+    assert_eq!(queue.start(second.id, "job-1", "sha").await.unwrap(), Start::Running { token: first.id.token });
     assert_eq!(queue.renew(second.id).await.unwrap(), LeaseStatus::Lost);
     assert_eq!(queue.renew(first.id).await.unwrap(), LeaseStatus::Held);
 }
@@ -369,7 +374,7 @@ async fn concurrent_fetchers_take_every_job_exactly_once() {
         let queue = queue(&redis);
         fetchers.spawn(async move {
             let mut taken = Vec::new();
-            while let Some(claim) = queue.fetch().await.unwrap() {
+            while let Fetched::Claimed(claim) = queue.fetch().await.unwrap() {
                 taken.push((claim.id.token, claim.entry));
             }
             taken

@@ -76,7 +76,7 @@ async fn a_duplicate_or_a_lost_claim_removes_no_result() {
     let () = redis.query(&["SET", "result:job-1", "kept"]);
     let twin = fetch(&queue).await;
     queue.name_claim(twin.id, "job-1").await.unwrap();
-    assert!(matches!(queue.start(twin.id, "job-1", "other").await.unwrap(), Start::Running { .. }));
+    assert!(matches!(queue.start(twin.id, "job-1", "sha").await.unwrap(), Start::Running { .. }));
     expire(&redis, &running);
     reap(&queue).await.unwrap();
     queue.name_claim(running.id, "job-1").await.unwrap();

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use oculus_job::progress::{Event, Phase, Status};
 use oculus_job::submission::MAX_SUBMISSIONS;
 
 use crate::config::QueueConfig;
@@ -27,6 +28,8 @@ pub(super) struct FinishRequest<'a> {
     requeued: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     submission: Option<SubmissionRequest<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    superseded: Option<String>,
 }
 
 /// A new entry of a ledger, and the limits of the ledger.
@@ -50,6 +53,7 @@ impl<'a> FinishRequest<'a> {
             letter: None,
             requeued: None,
             submission: None,
+            superseded: id.map(superseded_event),
         };
         match outcome {
             ClaimOutcome::Release => release,
@@ -69,4 +73,10 @@ impl<'a> FinishRequest<'a> {
             }
         }
     }
+}
+
+/// Returns the progress event of a job whose attempt ends while a newer payload waits.
+fn superseded_event(id: &str) -> String {
+    let message = "a newer payload of this job was pushed; it replaces the attempt that has ended, and runs next";
+    Event::now(id, Phase::Queued, Status::InProgress).with_message(message).to_json()
 }

@@ -67,6 +67,27 @@ impl Keys {
         self.in_slot(&format!("done:{id}"))
     }
 
+    /// Returns the key that stores the token of the attempt that ended the job last.
+    pub(super) fn ended(&self, id: &str) -> String {
+        self.in_slot(&format!("ended:{id}"))
+    }
+
+    /// Returns the key with which a backend requests the cancellation of a job.
+    pub(super) fn cancel(&self, id: &str) -> String {
+        self.in_slot(&format!("cancel:{id}"))
+    }
+
+    /// Returns the key that pauses the queue while it exists.
+    pub(super) fn paused(&self) -> String {
+        self.in_slot("paused")
+    }
+
+    /// Returns the key at which a producer stores the payload of the job `id`, unless the producer
+    /// names another key.
+    pub(super) fn payload(&self, id: &str) -> String {
+        format!("{}:{id}", self.job_prefix)
+    }
+
     /// Returns the key of the result of a job.
     pub(super) fn result(&self, id: &str) -> String {
         format!("{}:{id}", self.result_prefix)
@@ -79,21 +100,42 @@ impl Keys {
         // If a key has a variable part, this part is `x` in the example. Rights are granted to
         // prefixes, so a right that covers the example covers all keys of the same kind.
         let queue = self.queue().to_owned();
-        let payload = format!("{}:x", self.job_prefix);
-        let needed: [(String, &[&[&str]]); 11] = [
+        let needed: [(String, &[&[&str]]); 14] = [
             (
                 queue.clone(),
-                &[&["LINDEX", "0"], &[pop], &[push, "x"], &["LLEN"], &["BLMOVE", &queue, "LEFT", "LEFT", "0"]],
+                &[
+                    &["LINDEX", "0"],
+                    &[pop],
+                    &[push, "x"],
+                    &["LLEN"],
+                    &["LRANGE", "0", "0"],
+                    &["BLMOVE", &queue, "LEFT", "LEFT", "0"],
+                ],
             ),
-            (self.leases(), &[&["ZADD", "0", "x"], &["ZREM", "x"], &["ZSCORE", "x"], &["ZRANGEBYSCORE", "0", "0"]]),
+            (
+                self.leases(),
+                &[
+                    &["ZADD", "0", "x"],
+                    &["ZREM", "x"],
+                    &["ZSCORE", "x"],
+                    &["ZRANGE", "0", "0"],
+                    &["ZRANGEBYSCORE", "0", "0"],
+                ],
+            ),
             (self.fence(), &[&["GET"], &["SET", "x"]]),
-            (self.claim("x"), &[&["HSET", "x", "x"], &["HGET", "x"], &["HMGET", "x"], &["HEXISTS", "x"], &["DEL"]]),
+            (
+                self.claim("x"),
+                &[&["HSET", "x", "x"], &["HGET", "x"], &["HMGET", "x"], &["HEXISTS", "x"], &["HDEL", "x"], &["DEL"]],
+            ),
             (self.running("x"), &[&["SET", "x"], &["GET"], &["DEL"]]),
-            (self.count("x"), &[&["HINCRBY", "x", "1"], &["HGET", "x"], &["HLEN"], &["DEL"]]),
+            (self.count("x"), &[&["HINCRBY", "x", "1"], &["HSET", "x", "x"], &["HGET", "x"], &["HLEN"], &["DEL"]]),
             (self.done("x"), &[&["SET", "x"], &["GET"], &["EXISTS"], &["EXPIRE", "1"], &["DEL"]]),
-            (self.dead(), &[&["LPUSH", "x"], &["LLEN"]]),
+            (self.ended("x"), &[&["SET", "x"], &["GET"]]),
+            (self.cancel("x"), &[&["DEL"]]),
+            (self.paused(), &[&["EXISTS"]]),
+            (self.dead(), &[&["LPUSH", "x"], &["LLEN"], &["LRANGE", "0", "0"]]),
             (self.result("x"), &[&["SET", "x"], &["EXISTS"], &["EXPIRE", "1"], &["DEL"]]),
-            (payload, &[&["GETRANGE", "0", "1"]]),
+            (self.payload("x"), &[&["GETRANGE", "0", "1"]]),
             (channel("x"), &[&["SET", "x"], &["PUBLISH", "x"], &["DEL"]]),
         ];
         // In all of these commands, the key is the first argument.

@@ -2,6 +2,35 @@
 
 use redis::{FromRedisValue, ParsingError, Value};
 
+/// The reply of `fetch.lua`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum FetchReply {
+    /// An entry is claimed.
+    Claimed {
+        /// The token of the claim.
+        token: u64,
+        /// The start of the entry.
+        entry: Vec<u8>,
+        /// The number of entries that still wait.
+        queue_length: u64,
+    },
+    /// The queue contains no entry.
+    Empty,
+    /// An operator has paused the queue.
+    Paused,
+}
+
+/// The reply of `adopt.lua`: whether the worker holds the claim again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AdoptReply {
+    /// The claim is restored under a new token.
+    Adopted(u64),
+    /// The claim exists under this token.
+    Held(u64),
+    /// The job has another trace in Redis.
+    Fenced,
+}
+
 /// The reply of `start.lua`: whether the job of a claim runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
@@ -12,8 +41,20 @@ pub enum Start {
         /// The number of earlier attempts whose job process died.
         crashes: u32,
     },
-    /// Another attempt of this job is running; the entry is dropped.
+    /// The job has started, but its cancellation is requested, so the worker finishes it at once.
+    Cancelled {
+        /// The number of this attempt, from 1.
+        attempt: u32,
+        /// The number of earlier attempts whose job process died.
+        crashes: u32,
+    },
+    /// Another attempt of this job runs the same payload, or a newer one; the entry is dropped.
     Running {
+        /// The token of the running attempt.
+        token: u64,
+    },
+    /// Another attempt of this job runs an older payload; the entry is requeued when it ends.
+    Parked {
         /// The token of the running attempt.
         token: u64,
     },
@@ -43,6 +84,9 @@ pub enum FinishStatus {
     Requeued,
     /// The entry is a dead letter.
     Dead,
+    /// The outcome is discarded, because a newer payload of the job was pushed meanwhile. The entry of
+    /// that payload is in the queue.
+    Superseded,
     /// The outcome is discarded, because this worker no longer holds the claim.
     Fenced,
 }
@@ -58,16 +102,50 @@ pub struct Reaped {
     pub worker: String,
 }
 
+impl FromRedisValue for FetchReply {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        let mut fields = Vec::from_redis_value(value)?.into_iter();
+        let mut next = || fields.next().unwrap_or(Value::Nil);
+        match String::from_redis_value(next())?.as_str() {
+            "claimed" => Ok(Self::Claimed {
+                token: u64::from_redis_value(next())?,
+                entry: Vec::from_redis_value(next())?,
+                queue_length: u64::from_redis_value(next())?,
+            }),
+            "empty" => Ok(Self::Empty),
+            "paused" => Ok(Self::Paused),
+            other => Err(unexpected("FETCH", other)),
+        }
+    }
+}
+
+impl FromRedisValue for AdoptReply {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        let mut fields = Vec::from_redis_value(value)?.into_iter();
+        let mut next = || fields.next().unwrap_or(Value::Nil);
+        match String::from_redis_value(next())?.as_str() {
+            "adopted" => Ok(Self::Adopted(u64::from_redis_value(next())?)),
+            "held" => Ok(Self::Held(u64::from_redis_value(next())?)),
+            "fenced" => Ok(Self::Fenced),
+            other => Err(unexpected("ADOPT", other)),
+        }
+    }
+}
+
 impl FromRedisValue for Start {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
         let mut fields = Vec::from_redis_value(value)?.into_iter();
         let mut next = || fields.next().unwrap_or(Value::Nil);
         match String::from_redis_value(next())?.as_str() {
-            "run" => {
+            status @ ("run" | "cancelled") => {
                 let attempt = u32::from_redis_value(next())?;
                 let crashes = u32::from_redis_value(next())?;
-                Ok(Self::Run { attempt, crashes })
+                Ok(match status {
+                    "run" => Self::Run { attempt, crashes },
+                    _ => Self::Cancelled { attempt, crashes },
+                })
             }
+            "parked" => Ok(Self::Parked { token: u64::from_redis_value(next())? }),
             "running" => Ok(Self::Running { token: u64::from_redis_value(next())? }),
             "done" => Ok(Self::AlreadySucceeded),
             "lost" => Ok(Self::Lost),
@@ -93,6 +171,7 @@ impl FromRedisValue for FinishStatus {
             "finished" => Ok(Self::Finished),
             "requeued" => Ok(Self::Requeued),
             "dead" => Ok(Self::Dead),
+            "superseded" => Ok(Self::Superseded),
             "fenced" => Ok(Self::Fenced),
             other => Err(unexpected("FINISH or REAP", other)),
         }

@@ -5,7 +5,7 @@
 -- worker submits the outcome again.
 --
 -- KEYS: queue, leases, claim, dead letters, prefix of counts; if a job id could be read, also the
---       job's result, progress channel, running token, counts and success.
+--       job's result, progress channel, running token, counts, success, end and cancel key.
 -- ARGV: token, boot id, push command, result object, final progress event, and a request in JSON:
 --   - outcome: 'result' | 'release' | 'crash' | 'dead'; a crash always has an id
 --   - id: the job id; absent if none could be read
@@ -17,13 +17,19 @@
 --     and the final event are written instead
 --   - submission: the entry of a ledger to add, if the job succeeded: key, field, value, ttl (number
 --     of seconds) and max_entries
--- Returns 'requeued' (after a crash), 'dead', 'finished' (after a result or a release), or 'fenced'
--- if the caller no longer holds the claim; then nothing is written.
-local queue, leases, claim, dead, counts, result_key, channel, running, count, done = unpack(KEYS)
+--   - superseded: the progress event to publish if a newer payload of the job waits in the claim
+-- Returns one of:
+--   - 'requeued': after a crash
+--   - 'dead': the entry is a dead letter
+--   - 'superseded': a newer payload of the job was pushed while this attempt ran; its entry is
+--     requeued, and the outcome of this attempt is discarded
+--   - 'finished': after a result or a release
+--   - 'fenced': the caller no longer holds the claim; nothing is written
+local queue, leases, claim, dead, counts, result_key, channel, running, count, done, ended, cancel = unpack(KEYS)
 local token, boot, push, result, event = unpack(ARGV, 1, 5)
 local request = cjson.decode(ARGV[6])
 local id = request.id
-local entry = redis.call('HGET', claim, 'entry')
+local entry, newer = unpack(redis.call('HMGET', claim, 'entry', 'next'))
 if not entry or not is_holder(leases, claim, token, boot) then return 'fenced' end
 -- If one of these keys has another type, the script stops here, before anything is written. The
 -- other keys are only set and deleted, which works for every type.
@@ -43,7 +49,8 @@ local function write_result()
   redis.call('SET', result_key, result)
   -- A failure removes the mark of an earlier success, so that the same payload can run again. A job
   -- with a result starts with new counts.
-  redis.call('DEL', done, count)
+  redis.call('DEL', done, count, cancel)
+  mark_end(ended, token)
   if request.succeeded then redis.call('SET', done, request.succeeded) end
   if request.ttl > 0 then
     redis.call('EXPIRE', result_key, request.ttl)
@@ -53,7 +60,15 @@ local function write_result()
 end
 
 local status = 'finished'
-if request.outcome == 'result' then
+if newer then
+  -- The backend has replaced this payload, and it would take any result for that of the newest one.
+  -- The new payload starts with new counts.
+  redis.call(push, queue, newer)
+  redis.call('DEL', count)
+  if request.submission then add_submission(request.submission) end
+  publish(request.superseded)
+  status = 'superseded'
+elseif request.outcome == 'result' then
   write_result()
   if request.submission then add_submission(request.submission) end
 elseif request.outcome == 'dead' then

@@ -1,5 +1,5 @@
 -- Determines which attempt owns the result and the counts of a job. This file is prepended to
--- NAME, FINISH and REAP.
+-- NAME, FINISH, REAP and ADOPT.
 
 -- Returns whether the result and the counts of a job belong to another attempt: one that is
 -- running, or one that has succeeded. If the lease of a running token is gone, the token is left
@@ -9,6 +9,11 @@ local function belongs_to_another(token, leases, running, done, result)
   if other and other ~= token and redis.call('ZSCORE', leases, other) then return true end
   return redis.call('EXISTS', done) == 1 and redis.call('EXISTS', result) == 1 and other ~= token
 end
+
+-- Stores the token of the attempt that has written the result of a job, or whose job has ended
+-- without one. An attempt with this token or a smaller one is never adopted. A week is much longer
+-- than any worker is expected to be separated from Redis.
+local function mark_end(ended, token) redis.call('SET', ended, token, 'EX', 604800) end
 
 -- Returns the key that counts the vanished workers of an entry whose job id has not been read. The
 -- `#` distinguishes this key from the keys of jobs' counts, unless the id of a job is `#` followed

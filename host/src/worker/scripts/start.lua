@@ -1,21 +1,27 @@
 -- Decides whether the job of a claim runs. The worker calls it after it has read the id and the
 -- payload. If the job runs, its earlier result is removed.
 --
--- KEYS: leases, claim, result, progress channel, running token, counts, success.
+-- KEYS: leases, claim, result, progress channel, running token, counts, success, end, cancel key,
+--       prefix of claims.
 -- ARGV: token, boot id, job id, SHA-256 of the payload, final progress event.
 -- Returns one of:
 --   - {'run', attempt, crashes}: the job runs
---   - {'running', other token}: another attempt of this job is running; the entry is dropped
+--   - {'cancelled', attempt, crashes}: the job has started like one that runs, but its cancellation
+--     is requested, so the worker finishes it at once
+--   - {'running', other token}: another attempt of this job runs the same payload, or a newer one;
+--     the entry is dropped
+--   - {'parked', other token}: another attempt of this job runs an older payload; the entry waits in
+--     the claim of that attempt and is requeued when it ends
 --   - {'done'}: this payload has already succeeded; the entry is dropped, and the event is
 --     published again
 --   - {'lost'}: the caller no longer holds the claim; nothing is written
 -- A repeated call after a lost reply returns 'run' again and does not count a further attempt.
-local leases, claim, result, channel, running, count, done = unpack(KEYS)
+local leases, claim, result, channel, running, count, done, _, cancel, claims = unpack(KEYS)
 local token, boot, id, payload, event = unpack(ARGV)
 if not is_holder(leases, claim, token, boot) then return {'lost'} end
 
 -- Deletes the claim without writing a result, because another attempt has written or will write the
--- result of the job.
+-- result of the job, or keeps the entry.
 local function drop_entry()
   redis.call('ZREM', leases, token)
   redis.call('DEL', claim)
@@ -25,12 +31,25 @@ end
 -- attempt.
 local other = redis.call('GET', running)
 if other and other ~= token and redis.call('ZSCORE', leases, other) then
+  local other_claim = claims .. other
+  local reply = {'running', other}
+  -- The claim with the larger token was fetched later, so it has the newer payload.
+  if tonumber(token) > tonumber(other) then
+    if redis.call('HGET', other_claim, 'payload') == payload then
+      -- The payload of the running attempt is the newest one again.
+      redis.call('HDEL', other_claim, 'next')
+    else
+      redis.call('HSET', other_claim, 'next', redis.call('HGET', claim, 'entry'))
+      reply = {'parked', other}
+    end
+  end
   drop_entry()
-  return {'running', other}
+  return reply
 end
 -- If the backend has deleted the result, the job runs again.
 if redis.call('GET', done) == payload and redis.call('EXISTS', result) == 1 then
   drop_entry()
+  redis.call('DEL', cancel)
   redis.call('SET', channel, event, 'EX', 3600)
   redis.call('PUBLISH', channel, event)
   return {'done'}
@@ -39,7 +58,7 @@ end
 local attempt = redis.call('HGET', claim, 'attempt')
 if not attempt then
   attempt = redis.call('HINCRBY', count, 'attempts', 1)
-  redis.call('HSET', claim, 'id', id, 'attempt', attempt)
+  redis.call('HSET', claim, 'id', id, 'attempt', attempt, 'payload', payload)
   redis.call('SET', running, token)
 end
 -- A backend that polls takes any value for the outcome of this run, so the result and the last event
@@ -48,4 +67,6 @@ end
 redis.call('DEL', result)
 redis.call('DEL', channel)
 redis.call('DEL', done)
-return {'run', tonumber(attempt), tonumber(redis.call('HGET', count, 'crashes') or 0)}
+if redis.call('DEL', cancel) == 1 then redis.call('HSET', claim, 'cancel', 'seen') end
+local status = redis.call('HEXISTS', claim, 'cancel') == 1 and 'cancelled' or 'run'
+return {status, tonumber(attempt), tonumber(redis.call('HGET', count, 'crashes') or 0)}

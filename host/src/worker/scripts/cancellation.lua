@@ -1,0 +1,15 @@
+-- Reads requests to cancel a job. This file is prepended to RENEW and WATCH.
+
+-- Returns whether the job of a claim is to be cancelled: by the field `cancel` of the claim, or by the
+-- job's cancel key. A cancellation also ends a newer payload of the job that waits for the claim, but
+-- not one that is pushed after the cancellation was read.
+local function is_cancelled(claim, cancels)
+  local id, flag = unpack(redis.call('HMGET', claim, 'id', 'cancel'))
+  if id and redis.call('DEL', cancels .. id) == 1 then flag = flag or '1' end
+  if not flag then return false end
+  if flag ~= 'seen' then
+    redis.call('HSET', claim, 'cancel', 'seen')
+    redis.call('HDEL', claim, 'next')
+  end
+  return true
+end
