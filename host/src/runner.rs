@@ -35,7 +35,6 @@ use self::spec::JobSpec;
 use crate::artifacts::{self, AttemptFolder, Contents};
 use crate::eta::{Estimator, JobShape, SpeedHistory};
 
-pub(crate) use self::payload::parse_job;
 pub(crate) use self::plugin_log::plugin_log;
 
 /// The outcome of a job.
@@ -49,6 +48,19 @@ pub(crate) struct JobOutcome {
     pub plugins: Vec<PluginHealth>,
     /// The test of the job's design, for the ledger of submissions; `None` for a failure.
     pub submission: Option<Submission>,
+}
+
+/// Checks a job without running it: its fields, its families and their parameters. The worker calls
+/// this function first, because a refusal then costs no process.
+///
+/// # Errors
+/// Returns the outcome of a job that would be refused.
+pub(crate) fn check(spec: &JobSpec) -> Result<Job, JobOutcome> {
+    let job = payload::read_job(spec).map_err(|failure| failed(&failure, &spec.build_id, None))?;
+    match selection::select(&job, &spec.plugins, &spec.refused) {
+        Ok(_) => Ok(job),
+        Err(failure) => Err(failed(&failure, &job.build_id, Some(job.design_config()))),
+    }
 }
 
 /// Runs a job and reports its progress.

@@ -7,6 +7,7 @@ use anyhow::Context;
 use oculus_job::result::FailedResult;
 use oculus_job::submission::SubmissionHistory;
 use oculus_plugin_host::catalog::Catalog;
+use serde_json::Value;
 
 use super::progress_bar::JobProgressBar;
 use super::{job_result, summary};
@@ -59,19 +60,27 @@ pub(super) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<ExitCode>
             // time.
             let token = jiff::Timestamp::now().strftime("local-%Y%m%dT%H%M%SZ").to_string();
             let artifacts = ArtifactsLocation { dir: config.jobs.artifacts_dir.clone(), token };
-            // A job that cannot be parsed is refused, so it is not recorded either.
-            let job = runner::parse_job(&payload, &build_id);
-            let ledger = job.map(|job| LedgerFile::new(&config.jobs.artifacts_dir, &job, &resources.bars));
-            let history = ledger.as_ref().map_or_else(|| SubmissionHistory::Known(Vec::new()), LedgerFile::history);
-            let spec = JobSpec { job_id, build_id, payload, plugins, refused, resources, artifacts, history };
-            let outcome = runner::run(&spec, &|progress| bar.show(progress.phase, &progress.details));
-            if let Some((ledger, submission)) = ledger.zip(outcome.submission) {
-                ledger.record(submission);
-            }
-            outcome.result
+            let history = SubmissionHistory::Known(Vec::new());
+            train(JobSpec { job_id, build_id, payload, plugins, refused, resources, artifacts, history }, &bar)
         }
     };
     bar.finish();
     summary::print(&result, args.json)?;
     Ok(job_result::result_exit_code(&result))
+}
+
+/// Runs a job, records its submission, and returns its result.
+fn train(mut spec: JobSpec, bar: &JobProgressBar) -> Value {
+    // A refused job is not a submission, so it is not recorded.
+    let job = match runner::check(&spec) {
+        Ok(job) => job,
+        Err(refused) => return refused.result,
+    };
+    let ledger = LedgerFile::new(&spec.artifacts.dir, &job, &spec.resources.bars);
+    spec.history = ledger.history();
+    let outcome = runner::run(&spec, &|progress| bar.show(progress.phase, &progress.details));
+    if let Some(submission) = outcome.submission {
+        ledger.record(submission);
+    }
+    outcome.result
 }

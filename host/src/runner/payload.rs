@@ -15,19 +15,9 @@ const ID_FIELDS: [&str; 2] = ["job_id", "build_id"];
 /// # Errors
 /// Returns one failure with all problems of the job's fields and of the families' parameters.
 pub(super) fn read_job(spec: &JobSpec) -> Result<Job, JobError> {
-    let payload = payload_with_id(&spec.payload, &spec.build_id)?;
+    let mut payload = parse_payload(&spec.payload)?;
+    set_missing_id(&mut payload, &spec.build_id);
     Job::from_value(&payload).map_err(|failure| with_family_problems(failure, payload, spec))
-}
-
-/// Parses the job of a payload, like [`read_job`], or returns `None` if the job will be refused.
-pub(crate) fn parse_job(payload: &str, build_id: &str) -> Option<Job> {
-    Job::from_value(&payload_with_id(payload, build_id).ok()?).ok()
-}
-
-fn payload_with_id(payload: &str, build_id: &str) -> Result<Value, JobError> {
-    let mut payload = parse_payload(payload)?;
-    set_missing_id(&mut payload, build_id);
-    Ok(payload)
 }
 
 /// Removes blank ids, and adds `build_id` if no id is left. Does not change a payload that is not

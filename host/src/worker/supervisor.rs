@@ -18,8 +18,8 @@ use super::queue::LeaseStatus;
 use super::shutdown::{ShutdownPhase, reached};
 use crate::artifacts::ArtifactsLocation;
 use crate::eta::{JobShape, SpeedHistory, tenths};
-use crate::runner;
 use crate::runner::spec::{JobEvent, JobResources, JobSpec};
+use crate::runner::{self, JobOutcome};
 
 /// The state of the supervision of one attempt.
 pub(super) struct Supervisor<'a> {
@@ -54,16 +54,18 @@ impl<'a> Supervisor<'a> {
             Ok(spec) => spec,
             Err(failure) => return AttemptOutcome::Stopped(failure),
         };
+        let ledger = match runner::check(&spec) {
+            Ok(job) => Ledger::new(&job),
+            Err(JobOutcome { failure, result, .. }) => {
+                return AttemptOutcome::Reported { failure, result, submission: None };
+            }
+        };
         self.report(first_progress(&self.worker.worker_id, job, eta_s(&spec)));
-        // A job that cannot be parsed is refused by its process, so it has no ledger.
-        let ledger = runner::parse_job(&job.payload, &job.build_id).map(|job| Ledger::new(&job));
-        if let Some(ledger) = &ledger {
-            spec.history = ledger.history(&self.worker.redis).await;
-        }
+        spec.history = ledger.history(&self.worker.redis).await;
         match Child::spawn(&spec) {
             Ok(child) => {
                 self.worker.spawn_backoff.succeeded();
-                self.supervise(child, ledger.as_ref()).await
+                self.supervise(child, &ledger).await
             }
             Err(error) => {
                 let retry_after = self.worker.spawn_backoff.failed(&error.to_string());
@@ -92,7 +94,7 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Forwards progress until the process sends a result, dies or must be killed.
-    async fn supervise(&mut self, mut child: Child, ledger: Option<&Ledger>) -> AttemptOutcome {
+    async fn supervise(&mut self, mut child: Child, ledger: &Ledger) -> AttemptOutcome {
         let mut shutdown = self.worker.shutdown.clone();
         let timeout = tokio::time::sleep(self.worker.config.jobs.timeout);
         tokio::pin!(timeout);
@@ -109,7 +111,7 @@ impl<'a> Supervisor<'a> {
                         // response to the result must already run with the replacement.
                         tokio::task::block_in_place(|| self.worker.catalog.record_usage(&plugins));
                         child.close().await;
-                        let submission = ledger.zip(submission).and_then(|(ledger, new)| ledger.entry(&new));
+                        let submission = submission.and_then(|new| ledger.entry(&new));
                         return AttemptOutcome::Reported { failure, result, submission };
                     }
                     None => return AttemptOutcome::Died(child.close().await),
