@@ -21,6 +21,10 @@ pub struct Claim {
     pub queue_length: u64,
     /// The server that issued the claim, if the Redis user may read its id.
     pub server: Option<ServerId>,
+    /// True if the job id was read from the entry and is stored in the claim.
+    pub is_named: bool,
+    /// The payload at the default key, if it was read together with the entry.
+    pub payload: Option<Vec<u8>>,
 }
 
 /// The parts of a claim that its holder keeps, so that it can restore the claim if Redis reverts to
@@ -32,6 +36,8 @@ pub struct ClaimRecord {
     pub entry: Vec<u8>,
     /// The job id, if one could be read.
     pub id: Option<String>,
+    /// The payload, if it is stored at a key and has been read.
+    pub payload: Option<PayloadRecord>,
     /// The start of the job; `None` until the job starts.
     pub start: Option<StartRecord>,
     /// The server that last confirmed the claim. If it is unknown, the claim is never restored,
@@ -39,8 +45,18 @@ pub struct ClaimRecord {
     pub server: Option<ServerId>,
 }
 
+/// A payload and its key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayloadRecord {
+    /// The key.
+    pub key: String,
+    /// The payload.
+    #[serde(with = "text_or_bytes")]
+    pub value: Vec<u8>,
+}
+
 /// The parts of a claim that are known from the start of its job.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartRecord {
     /// The number of the attempt, from 1.
     pub attempt: u32,
@@ -48,10 +64,6 @@ pub struct StartRecord {
     pub crashes: u32,
     /// SHA-256 of the payload, in hexadecimal digits.
     pub payload_sha256: String,
-    /// The key of the payload; `None` if the entry contains the payload.
-    pub payload_key: Option<String>,
-    /// The payload.
-    pub payload: String,
 }
 
 /// Serializes bytes as a string if they are UTF-8, and as a list of numbers otherwise.

@@ -122,7 +122,9 @@ async fn read_job(queue: &Queue, claim: &Claim) -> Result<ParsedJob, IntakeError
     let entry = entry::read(&claim.entry)?;
     // The id is stored before the payload is read, because reading may take seconds. If this worker
     // vanishes meanwhile, the reaper needs the id to report the failure.
-    queue.name_claim(claim.id, without_prefix(queue, entry.name())).await?;
+    if !claim.is_named {
+        queue.name_claim(claim.id, without_prefix(queue, entry.name())).await?;
+    }
     match entry {
         Entry::Job { id, payload } => parse_payload(queue, IdSource::Entry(id), None, payload.into_bytes()),
         Entry::Pointer { id, payload_key } => {
@@ -134,6 +136,9 @@ async fn read_job(queue: &Queue, claim: &Claim) -> Result<ParsedJob, IntakeError
         }
         Entry::Name(name) => {
             let default_key = queue.payload_key(&name);
+            if let Some(payload) = &claim.payload {
+                return parse_payload(queue, IdSource::Entry(name), Some(default_key), payload.clone());
+            }
             let (key, bytes) = find_payload(queue, &name, [default_key.clone(), name.clone()]).await?;
             let id_source = if key == default_key { IdSource::Entry(name) } else { IdSource::PayloadKey(key.clone()) };
             parse_payload(queue, id_source, Some(key), bytes)

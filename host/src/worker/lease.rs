@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use redis::RedisResult;
 use tokio::sync::watch;
 
-use super::claim::{Claim, ClaimId, ClaimRecord, StartRecord};
+use super::claim::{Claim, ClaimId, ClaimRecord, PayloadRecord, StartRecord};
 use super::intake::{AdmittedJob, entry_id};
 use super::moment::Moment;
 use super::outage::is_rejection;
@@ -87,9 +87,12 @@ impl Leases {
         let (sender, renewal) = watch::channel(renewal);
         let key = (queue.name().to_owned(), claim.id);
         self.held.lock().insert(key, HeldLease { queue: queue.clone(), renewal: sender });
+        let id = entry_id(queue, &claim.entry);
+        let payload = id.as_ref().zip(claim.payload.clone());
         let record = ClaimRecord {
-            id: entry_id(queue, &claim.entry),
             entry: claim.entry.clone(),
+            payload: payload.map(|(id, value)| PayloadRecord { key: queue.payload_key(id), value }),
+            id,
             start: None,
             server: claim.server.clone(),
         };
@@ -226,9 +229,9 @@ impl Lease {
             attempt: job.attempt,
             crashes: job.crashes,
             payload_sha256: job.payload_sha256.clone(),
-            payload_key: job.payload_key.clone(),
-            payload: job.payload.clone(),
         });
+        self.record.payload =
+            job.payload_key.clone().map(|key| PayloadRecord { key, value: job.payload.clone().into_bytes() });
     }
 
     /// Replaces a lost claim by the one that `server` has issued in its place.

@@ -92,7 +92,9 @@ impl Queue {
         // script rejects that. In the other order, a lost claim could never be restored.
         let server = self.redis.server().await?;
         let mut call = scripts::FETCH.key(self.name());
-        call.key(self.keys.leases()).key(self.keys.fence()).key(self.keys.claim("")).key(self.keys.paused());
+        let keys = &self.keys;
+        call.key(keys.leases()).key(keys.fence()).key(keys.claim("")).key(keys.paused()).key(keys.result(""));
+        call.key(channel("")).key(keys.running("")).key(keys.done("")).key(keys.payload(""));
         let (pop, index) = self.pop();
         call.arg(pop).arg(index).arg(millis(self.config.lease)).arg(&self.holder.worker_id);
         // `Relaxed` is enough, because the number guards no other memory. One byte more than
@@ -100,10 +102,11 @@ impl Queue {
         // not be transferred.
         call.arg(self.holder.boot.to_string()).arg(self.highest_token.load(Ordering::Relaxed)).arg(MAX_BYTES + 1);
         Ok(match self.redis.invoke(&self.step("fetch"), &call).await? {
-            FetchReply::Claimed { token, entry, queue_length } => {
+            FetchReply::Claimed { token, entry, queue_length, is_named, payload } => {
                 self.highest_token.fetch_max(token, Ordering::Relaxed);
                 let id = ClaimId { token, boot: Some(self.holder.boot) };
-                Fetched::Claimed(Claim { id, entry, queue_length, server })
+                let payload = Some(payload).filter(|payload| !payload.is_empty());
+                Fetched::Claimed(Claim { id, entry, queue_length, server, is_named, payload })
             }
             FetchReply::Empty => Fetched::Empty,
             FetchReply::Paused => Fetched::Paused,
@@ -127,16 +130,12 @@ impl Queue {
         let highest = self.highest_token.load(Ordering::Relaxed).max(claim.token);
         call.arg(claim.token).arg(claim.boot_text()).arg(&self.holder.worker_id).arg(millis(self.config.lease));
         call.arg(highest).arg(&record.entry).arg(id.unwrap_or_default()).arg(id.map(|id| keys.payload(id)));
-        match &record.start {
-            Some(start) => {
-                call.arg(start.attempt).arg(start.crashes).arg(&start.payload_sha256);
-                call.arg(start.payload_key.as_deref().unwrap_or_default());
-                // An entry that contains the payload need not be sent twice.
-                call.arg(start.payload_key.as_ref().map_or("", |_| &start.payload));
-            }
-            None => {
-                call.arg(&["", "", "", "", ""]);
-            }
+        match &record.payload {
+            Some(payload) => call.arg(&payload.key).arg(&payload.value),
+            None => call.arg("").arg(""),
+        };
+        if let Some(start) = &record.start {
+            call.arg(start.attempt).arg(start.crashes).arg(&start.payload_sha256);
         }
         Ok(match self.redis.invoke(&self.step("adopt"), &call).await? {
             AdoptReply::Adopted(token) | AdoptReply::Held(token) => {

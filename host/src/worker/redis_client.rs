@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use oculus_market_data::tls;
 use oculus_system::secret::RedisAddress;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, RedisError, RedisResult, ScriptInvocation};
+use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, ScriptInvocation};
 
 use super::outage::Outage;
 use super::server_id::ServerId;
@@ -64,6 +64,16 @@ impl RedisClient {
     pub async fn query<T: FromRedisValue>(&self, step: &str, command: &Cmd) -> RedisResult<T> {
         let mut connection = self.live().await?.connection;
         let result = command.query_async(&mut connection).await;
+        self.note_result(step, result).await
+    }
+
+    /// Sends several commands, whose replies are ignored, in one message.
+    ///
+    /// # Errors
+    /// Returns [`RedisError`] if Redis is unavailable or rejects a command.
+    pub async fn query_all(&self, step: &str, commands: &Pipeline) -> RedisResult<()> {
+        let mut connection = self.live().await?.connection;
+        let result = commands.query_async(&mut connection).await;
         self.note_result(step, result).await
     }
 

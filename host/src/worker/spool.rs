@@ -129,7 +129,7 @@ mod tests {
     use crate::worker::claim::BootId;
 
     fn record() -> ClaimRecord {
-        ClaimRecord { entry: b"\xffj".to_vec(), id: Some("j".to_owned()), start: None, server: None }
+        ClaimRecord { entry: b"\xffj".to_vec(), id: Some("j".to_owned()), payload: None, start: None, server: None }
     }
 
     fn claim() -> ClaimId {

@@ -1,22 +1,17 @@
 //! Claims that Redis has lost because it reverted to an older state, and that their workers restore.
 
-use oculus_host::worker::claim::{ClaimRecord, StartRecord};
+use oculus_host::worker::claim::{ClaimRecord, PayloadRecord, StartRecord};
 
 use super::*;
 
 /// Returns the record of a claim whose job `id` has started with the payload `{"symbols":["A"]}`.
 fn record(claim: &Claim, id: &str) -> ClaimRecord {
-    let start = StartRecord {
-        attempt: 2,
-        crashes: 1,
-        payload_sha256: "sha".to_owned(),
-        payload_key: Some(format!("job:{id}")),
-        payload: r#"{"symbols":["A"]}"#.to_owned(),
-    };
+    let payload = PayloadRecord { key: format!("job:{id}"), value: br#"{"symbols":["A"]}"#.to_vec() };
     ClaimRecord {
         entry: claim.entry.clone(),
         id: Some(id.to_owned()),
-        start: Some(start),
+        payload: Some(payload),
+        start: Some(StartRecord { attempt: 2, crashes: 1, payload_sha256: "sha".to_owned() }),
         server: claim.server.clone(),
     }
 }
@@ -166,7 +161,7 @@ async fn an_entry_without_an_id_is_restored_until_its_dead_letter_exists() {
     push(&redis, "[]");
     let lost = fetch(&queue).await;
     let () = redis.query(&["FLUSHALL"]);
-    let record = ClaimRecord { entry: lost.entry.clone(), id: None, start: None, server: None };
+    let record = ClaimRecord { entry: lost.entry.clone(), id: None, payload: None, start: None, server: None };
     let restored = queue.adopt(lost.id, &record).await.unwrap().expect("a restored claim");
     queue.finish(restored, None, &dead(ErrorCode::EntryWithoutId)).await.unwrap();
     assert_eq!(queue.adopt(lost.id, &record).await.unwrap(), None);

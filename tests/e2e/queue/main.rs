@@ -121,6 +121,33 @@ async fn an_entry_is_always_in_the_list_or_under_a_claim() {
 }
 
 #[tokio::test]
+async fn a_fetch_stores_the_id_of_a_plain_entry_and_returns_its_payload_if_it_is_small() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    let large = "x".repeat(1 << 20);
+    for (id, payload) in [("small", "{}"), ("large", large.as_str())] {
+        let () = redis.query(&["SET", &format!("job:{id}"), payload]);
+    }
+    let _: u64 = redis.query(&["LPUSH", "job:list", "x"]);
+    for (entry, is_named, payload) in [
+        ("small", true, Some("{}")),
+        ("large", true, None),
+        ("list", true, None),
+        ("absent", true, None),
+        ("job:small", false, None),
+        ("\"small\"", false, None),
+        (r#"{"job_id":"small"}"#, false, None),
+    ] {
+        push(&redis, entry);
+        let claim = fetch(&queue).await;
+        assert_eq!(claim.is_named, is_named, "{entry}");
+        assert_eq!(claim.payload.as_deref(), payload.map(str::as_bytes), "{entry}");
+        let stored: Option<String> = redis.query(&["HGET", &format!("{{q}}:job:{}", claim.id.token), "id"]);
+        assert_eq!(stored.as_deref(), is_named.then_some(entry));
+    }
+}
+
+#[tokio::test]
 async fn a_claim_has_the_number_of_entries_that_still_wait() {
     let redis = Redis::start();
     let queue = queue(&redis);

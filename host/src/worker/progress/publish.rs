@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use oculus_job::progress::{Event, Phase, Progress, channel};
-use redis::cmd;
 use tokio::sync::mpsc;
 
 use super::event::EventStamper;
@@ -87,10 +86,10 @@ impl ProgressPublisher {
         let text = event.to_json();
         // The event is stored before it is published. A subscriber that reads the key after the
         // event thus never gets an older one.
-        self.redis
-            .query::<()>("progress", cmd("SET").arg(&channel).arg(&text).arg("EX").arg(EVENT_TTL_SECONDS))
-            .await?;
-        self.redis.query::<()>("publish", cmd("PUBLISH").arg(&channel).arg(&text)).await
+        let mut commands = redis::pipe();
+        commands.cmd("SET").arg(&channel).arg(&text).arg("EX").arg(EVENT_TTL_SECONDS).ignore();
+        commands.cmd("PUBLISH").arg(&channel).arg(&text).ignore();
+        self.redis.query_all("progress", &commands).await
     }
 }
 

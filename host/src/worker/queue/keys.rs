@@ -135,7 +135,7 @@ impl Keys {
             (self.paused(), &[&["EXISTS"]]),
             (self.dead(), &[&["LPUSH", "x"], &["LLEN"], &["LRANGE", "0", "0"]]),
             (self.result("x"), &[&["SET", "x"], &["EXISTS"], &["EXPIRE", "1"], &["DEL"]]),
-            (self.payload("x"), &[&["GETRANGE", "0", "1"]]),
+            (self.payload("x"), &[&["GETRANGE", "0", "1"], &["STRLEN"], &["GET"]]),
             (channel("x"), &[&["SET", "x"], &["PUBLISH", "x"], &["DEL"]]),
         ];
         // In all of these commands, the key is the first argument.

@@ -13,6 +13,10 @@ pub(super) enum FetchReply {
         entry: Vec<u8>,
         /// The number of entries that still wait.
         queue_length: u64,
+        /// True if the job id is stored in the claim.
+        is_named: bool,
+        /// The payload; empty if the worker has to read it.
+        payload: Vec<u8>,
     },
     /// The queue contains no entry.
     Empty,
@@ -111,6 +115,8 @@ impl FromRedisValue for FetchReply {
                 token: u64::from_redis_value(next())?,
                 entry: Vec::from_redis_value(next())?,
                 queue_length: u64::from_redis_value(next())?,
+                is_named: bool::from_redis_value(next())?,
+                payload: Vec::from_redis_value(next())?,
             }),
             "empty" => Ok(Self::Empty),
             "paused" => Ok(Self::Paused),

@@ -12,7 +12,7 @@ macro_rules! script {
     };
 }
 
-pub(super) static FETCH: LazyLock<Script> = script!("token.lua", "fetch.lua");
+pub(super) static FETCH: LazyLock<Script> = script!("ownership.lua", "token.lua", "fetch.lua");
 pub(super) static NAME: LazyLock<Script> = script!("holder.lua", "ownership.lua", "name.lua");
 pub(super) static START: LazyLock<Script> = script!("holder.lua", "start.lua");
 pub(super) static RENEW: LazyLock<Script> = script!("holder.lua", "cancellation.lua", "renew.lua");

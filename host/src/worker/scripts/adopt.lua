@@ -8,13 +8,14 @@
 --
 -- KEYS: queue, leases, fence, prefix of claims, dead letters; if the id is known, also the job's
 --       result, progress channel, running token, counts, success and end.
--- ARGV: token and boot id of the lost claim, id of the worker, lease in ms, highest token that this process has received, entry, job id ('' if unknown), default key of
---       the payload, and, if the job has started ('' otherwise): attempt, crashes, SHA-256 of the payload, key ('' if the entry is the
---       payload) and text of the payload.
+-- ARGV: token and boot id of the lost claim, id of the worker, lease in ms, highest token that this
+--       process has received, entry, job id ('' if unknown), default key of the payload, key and text
+--       of the payload ('' if they are unknown or the entry contains the payload), and, if the job has
+--       started, attempt, crashes and SHA-256 of the payload.
 -- Returns {'adopted', token}, {'held', token} if the claim still exists, or {'fenced'}.
 local queue, leases, fence, claims, dead, result, channel, running, count, done, ended = unpack(KEYS)
 local token, boot, worker, lease, highest, entry, id, payload_key = unpack(ARGV, 1, 8)
-local attempt, crashes, payload, stored_at, text = unpack(ARGV, 9, 13)
+local stored_at, text, attempt, crashes, payload = unpack(ARGV, 9, 13)
 if is_holder(leases, claims .. token, token, boot) then return {'held', token} end
 
 -- An earlier call may have adopted the claim, and its reply was lost. Otherwise, a claim of the job,
@@ -46,7 +47,7 @@ local claim = claims .. adopted
 redis.call('HSET', claim, 'entry', entry, 'worker', worker, 'boot', boot, 'adopted', token)
 if id ~= '' then redis.call('HSET', claim, 'id', id) end
 redis.call('ZADD', leases, lease_end(lease), adopted)
-if attempt ~= '' then
+if attempt then
   redis.call('HSET', claim, 'attempt', attempt, 'payload', payload)
   redis.call('SET', running, adopted)
   -- The counts of the job may be lost or older.
@@ -56,7 +57,7 @@ if attempt ~= '' then
   end
   -- These are of an earlier run. Redis had removed them when this run started.
   redis.call('DEL', result, channel, done)
-  -- The producer's payload may be lost too. A user without the right to write it keeps the claim.
-  if stored_at ~= '' and redis.call('EXISTS', stored_at) == 0 then redis.pcall('SET', stored_at, text) end
 end
+-- The producer's payload may be lost too. A user without the right to write it keeps the claim.
+if stored_at ~= '' and redis.call('EXISTS', stored_at) == 0 then redis.pcall('SET', stored_at, text) end
 return {'adopted', adopted}

@@ -1,5 +1,5 @@
 -- Determines which attempt owns the result and the counts of a job. This file is prepended to
--- NAME, FINISH, REAP and ADOPT.
+-- FETCH, NAME, FINISH, REAP and ADOPT.
 
 -- Returns whether the result and the counts of a job belong to another attempt: one that is
 -- running, or one that has succeeded. If the lease of a running token is gone, the token is left
@@ -8,6 +8,15 @@ local function belongs_to_another(token, leases, running, done, result)
   local other = redis.call('GET', running)
   if other and other ~= token and redis.call('ZSCORE', leases, other) then return true end
   return redis.call('EXISTS', done) == 1 and redis.call('EXISTS', result) == 1 and other ~= token
+end
+
+-- Stores the job id of a claim as soon as it is known. If the worker vanishes before START, REAP can
+-- report the failure under this id. The result of an earlier failure is removed, because the job runs
+-- again and a backend that polls takes any result for the outcome of the new run. A success keeps its
+-- result until START, which knows whether the payload has changed.
+local function name_claim(claim, token, id, leases, running, done, result, channel)
+  redis.call('HSET', claim, 'id', id)
+  if not belongs_to_another(token, leases, running, done, result) then redis.call('DEL', result, channel) end
 end
 
 -- Stores the token of the attempt that has written the result of a job, or whose job has ended
