@@ -17,6 +17,7 @@ use crate::worker;
 
 mod bars;
 mod client;
+mod doctor;
 mod errors;
 mod exit_code;
 mod failure;
@@ -57,6 +58,7 @@ enum Command {
     Predict(predict::PredictArgs),
     Submit(submit::SubmitArgs),
     IntegrationTest(integration_test::IntegrationTestArgs),
+    Doctor(doctor::DoctorArgs),
     Errors(errors::ErrorsArgs),
     Schema(schema::SchemaArgs),
     /// List or compute technical features
@@ -86,6 +88,9 @@ pub fn main() -> ExitCode {
         }
         Some(Command::IntegrationTest(args)) => {
             with_config(&cli.flags, Output::Stderr, |config| runtime()?.block_on(integration_test::run(&config, &args)))
+        }
+        Some(Command::Doctor(args)) => {
+            with_config(&cli.flags, Output::Stderr, |config| runtime()?.block_on(doctor::run(&config, &args)))
         }
         Some(Command::Features(command)) => {
             with_config(&cli.flags, Output::Stderr, |config| features::run(&config, &command))

@@ -177,6 +177,9 @@ async fn start(queue: &Queue, claim: &Claim, job: ParsedJob) -> RedisResult<Admi
                 "a newer payload of a running job waits until the running attempt ends"
             );
         }
+        Start::Overtaken { token: later_token } => {
+            tracing::info!(job = job.id, token, later_token, "entry dropped: a later claim of this job has ended");
+        }
         Start::AlreadySucceeded => {
             tracing::info!(
                 job = job.id,

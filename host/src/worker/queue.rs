@@ -21,11 +21,13 @@ use super::entry::MAX_BYTES;
 use super::redis_client::{RedisClient, is_wrong_type};
 use crate::config::{QueueConfig, QueueEnd};
 
+mod audit;
 mod finish_request;
 mod keys;
 mod reply;
 mod scripts;
 
+pub use audit::{Audit, Finding, QueueProblem};
 use finish_request::FinishRequest;
 use keys::Keys;
 use reply::{AdoptReply, FetchReply};
@@ -94,7 +96,7 @@ impl Queue {
         let mut call = scripts::FETCH.key(self.name());
         let keys = &self.keys;
         call.key(keys.leases()).key(keys.fence()).key(keys.claim("")).key(keys.paused()).key(keys.result(""));
-        call.key(channel("")).key(keys.running("")).key(keys.done("")).key(keys.payload(""));
+        call.key(channel("")).key(keys.running("")).key(keys.done("")).key(keys.ended("")).key(keys.payload(""));
         let (pop, index) = self.pop();
         call.arg(pop).arg(index).arg(millis(self.config.lease)).arg(&self.holder.worker_id);
         // `Relaxed` is enough, because the number guards no other memory. One byte more than

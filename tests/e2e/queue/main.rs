@@ -4,6 +4,7 @@ mod adoption;
 mod failed_results;
 mod faults;
 mod job_log;
+mod model;
 mod reconnect;
 mod resubmission;
 mod snapshot;

@@ -62,6 +62,11 @@ pub enum Start {
         /// The token of the running attempt.
         token: u64,
     },
+    /// A later claim of this job has already ended; the entry is dropped.
+    Overtaken {
+        /// The token of the later claim.
+        token: u64,
+    },
     /// This payload has already succeeded; the event `complete` is published again.
     AlreadySucceeded,
     /// This worker no longer holds the claim.
@@ -153,6 +158,7 @@ impl FromRedisValue for Start {
             }
             "parked" => Ok(Self::Parked { token: u64::from_redis_value(next())? }),
             "running" => Ok(Self::Running { token: u64::from_redis_value(next())? }),
+            "overtaken" => Ok(Self::Overtaken { token: u64::from_redis_value(next())? }),
             "done" => Ok(Self::AlreadySucceeded),
             "lost" => Ok(Self::Lost),
             other => Err(unexpected("START", other)),

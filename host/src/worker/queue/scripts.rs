@@ -14,7 +14,7 @@ macro_rules! script {
 
 pub(super) static FETCH: LazyLock<Script> = script!("ownership.lua", "token.lua", "fetch.lua");
 pub(super) static NAME: LazyLock<Script> = script!("holder.lua", "ownership.lua", "name.lua");
-pub(super) static START: LazyLock<Script> = script!("holder.lua", "start.lua");
+pub(super) static START: LazyLock<Script> = script!("holder.lua", "ownership.lua", "start.lua");
 pub(super) static RENEW: LazyLock<Script> = script!("holder.lua", "cancellation.lua", "renew.lua");
 pub(super) static WATCH: LazyLock<Script> = script!("cancellation.lua", "watch.lua");
 pub(super) static FINISH: LazyLock<Script> =
@@ -22,4 +22,5 @@ pub(super) static FINISH: LazyLock<Script> =
 pub(super) static REAP: LazyLock<Script> = script!("ownership.lua", "dead_letter.lua", "reap.lua");
 pub(super) static ADOPT: LazyLock<Script> =
     script!("holder.lua", "ownership.lua", "token.lua", "entries.lua", "adopt.lua");
+pub(super) static AUDIT: LazyLock<Script> = script!("entries.lua", "audit.lua");
 pub(super) static RIGHTS: LazyLock<Script> = script!("rights.lua");

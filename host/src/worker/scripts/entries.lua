@@ -1,4 +1,4 @@
--- Finds the entries of a job in the queue. This file is prepended to ADOPT and CANCEL.
+-- Finds the entries of a job in the queue. This file is prepended to ADOPT and AUDIT.
 
 -- Returns whether a decoded JSON value names the job `id`.
 local function names_job(value, id, payload_key)

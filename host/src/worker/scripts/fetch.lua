@@ -9,7 +9,7 @@
 -- This saves two calls for the usual form of an entry. The worker makes these calls for all others.
 --
 -- KEYS: queue, leases, fence, prefix of claims, pause, and the prefixes of results, progress channels,
---       running tokens, successes and payloads.
+--       running tokens, successes, ends and payloads.
 -- ARGV: pop command, index of the entry that it removes (0 or -1), lease in ms, worker id, boot id
 --       of the worker process, highest token that this process has received (0: none), maximum
 --       number of bytes of the entry to return.
@@ -18,7 +18,7 @@
 --     or 0, payload or '' if the worker has to read it}
 --   - {'empty'}: the queue contains no entry
 --   - {'paused'}: an operator has paused the queue
-local queue, leases, fence, claims, paused, results, channels, runnings, dones, payloads = unpack(KEYS)
+local queue, leases, fence, claims, paused, results, channels, runnings, dones, ends, payloads = unpack(KEYS)
 local pop, index, lease, worker, boot, highest, max_bytes = unpack(ARGV)
 
 -- A payload up to this size is returned with its claim.
@@ -26,7 +26,8 @@ local MAX_INLINE_PAYLOAD = 65536
 
 -- Stores the id of a claim whose entry is a plain id. Returns an error if a key has another type.
 local function try_to_name(claim, token, id)
-  return pcall(name_claim, claim, token, id, leases, runnings .. id, dones .. id, results .. id, channels .. id)
+  return pcall(name_claim, claim, token, id, leases, runnings .. id, dones .. id, ends .. id, results .. id,
+    channels .. id)
 end
 
 -- Returns the payload at a key if it is a string that is not too large, and '' otherwise.

@@ -75,7 +75,7 @@ elseif request.outcome == 'dead' then
   add_dead_letter(dead, request.letter, entry, id)
   -- A refused entry may be a duplicate. It must not replace the result of an attempt that is
   -- running or has succeeded.
-  if id and not belongs_to_another(token, leases, running, done, result_key) then write_result() end
+  if id and not belongs_to_another(token, leases, running, done, result_key, ended) then write_result() end
   status = 'dead'
 elseif request.outcome == 'release' then
   redis.call(push, queue, entry)

@@ -1,10 +1,18 @@
 -- Determines which attempt owns the result and the counts of a job. This file is prepended to
--- FETCH, NAME, FINISH, REAP and ADOPT.
+-- FETCH, NAME, START, FINISH, REAP and ADOPT.
+
+-- Returns the token of a later claim of a job that has already ended, or nil. The payload of a later
+-- claim is at least as new, so an older claim must neither run nor change the result.
+local function later_end(token, ended)
+  local last = redis.call('GET', ended)
+  return last and tonumber(last) > tonumber(token) and last or nil
+end
 
 -- Returns whether the result and the counts of a job belong to another attempt: one that is
--- running, or one that has succeeded. If the lease of a running token is gone, the token is left
--- over from a lost attempt.
-local function belongs_to_another(token, leases, running, done, result)
+-- running, one that has succeeded, or one that was claimed later and has ended. If the lease of a
+-- running token is gone, the token is left over from a lost attempt.
+local function belongs_to_another(token, leases, running, done, result, ended)
+  if later_end(token, ended) then return true end
   local other = redis.call('GET', running)
   if other and other ~= token and redis.call('ZSCORE', leases, other) then return true end
   return redis.call('EXISTS', done) == 1 and redis.call('EXISTS', result) == 1 and other ~= token
@@ -14,9 +22,9 @@ end
 -- report the failure under this id. The result of an earlier failure is removed, because the job runs
 -- again and a backend that polls takes any result for the outcome of the new run. A success keeps its
 -- result until START, which knows whether the payload has changed.
-local function name_claim(claim, token, id, leases, running, done, result, channel)
+local function name_claim(claim, token, id, leases, running, done, ended, result, channel)
   redis.call('HSET', claim, 'id', id)
-  if not belongs_to_another(token, leases, running, done, result) then redis.call('DEL', result, channel) end
+  if not belongs_to_another(token, leases, running, done, result, ended) then redis.call('DEL', result, channel) end
 end
 
 -- Stores the token of the attempt that has written the result of a job, or whose job has ended

@@ -52,7 +52,7 @@ for _, token in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT',
     -- If another attempt of the job is running or has succeeded, this claim is a duplicate that
     -- never started. The vanished worker is then counted under the hash of the entry, not for the
     -- job.
-    local is_other = id and belongs_to_another(token, leases, runnings .. id, dones .. id, results .. id)
+    local is_other = id and belongs_to_another(token, leases, runnings .. id, dones .. id, results .. id, ends .. id)
     local nameless = count_of_nameless(counts, entry)
     local count = id and not is_other and counts .. id or nameless
     local status = 'requeued'

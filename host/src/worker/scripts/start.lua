@@ -12,11 +12,12 @@
 --     the entry is dropped
 --   - {'parked', other token}: another attempt of this job runs an older payload; the entry waits in
 --     the claim of that attempt and is requeued when it ends
+--   - {'overtaken', other token}: a later claim of this job has already ended; the entry is dropped
 --   - {'done'}: this payload has already succeeded; the entry is dropped, and the event is
 --     published again
 --   - {'lost'}: the caller no longer holds the claim; nothing is written
 -- A repeated call after a lost reply returns 'run' again and does not count a further attempt.
-local leases, claim, result, channel, running, count, done, _, cancel, claims = unpack(KEYS)
+local leases, claim, result, channel, running, count, done, ended, cancel, claims = unpack(KEYS)
 local token, boot, id, payload, event = unpack(ARGV)
 if not is_holder(leases, claim, token, boot) then return {'lost'} end
 
@@ -45,6 +46,11 @@ if other and other ~= token and redis.call('ZSCORE', leases, other) then
   end
   drop_entry()
   return reply
+end
+local later = later_end(token, ended)
+if later then
+  drop_entry()
+  return {'overtaken', later}
 end
 -- If the backend has deleted the result, the job runs again.
 if redis.call('GET', done) == payload and redis.call('EXISTS', result) == 1 then
