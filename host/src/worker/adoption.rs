@@ -32,7 +32,7 @@ pub(super) async fn recover(worker: &WorkerContext, lease: &mut Lease) -> Recove
     let mut shutdown = worker.shutdown.clone();
     let record = lease.record();
     loop {
-        match restore(worker, lease.queue(), lease.claim(), &record).await {
+        match restore(worker, lease.queue(), lease.claim(), &record, lease.lost_on()).await {
             Ok(Some(restored)) => {
                 lease.replace_claim(restored.claim, restored.server);
                 return Recovery::Restored;
@@ -57,6 +57,9 @@ pub(super) struct RestoredClaim {
 
 /// Restores a lost claim, if the server has changed and knows no other trace of the job.
 ///
+/// * `lost_on`: the server that has reported the loss through another client than `worker.redis`. That
+///   client may still have its connection to the earlier server.
+///
 /// # Errors
 /// Returns [`RedisError`](redis::RedisError) if Redis is unavailable or rejects the script. The call
 /// may be repeated.
@@ -65,9 +68,13 @@ pub(super) async fn restore(
     queue: &Queue,
     lost: ClaimId,
     record: &ClaimRecord,
+    lost_on: Option<ServerId>,
 ) -> RedisResult<Option<RestoredClaim>> {
-    let server = worker.redis.server().await?;
-    if record.server.is_none() || server.is_none() || server == record.server {
+    let reported_by = match lost_on {
+        Some(server) => Some(server),
+        None => worker.redis.server().await?,
+    };
+    if record.server.is_none() || reported_by.is_none() || reported_by == record.server {
         return Ok(None);
     }
     let job = record.id.as_deref();
@@ -87,5 +94,7 @@ pub(super) async fn restore(
              attempt, entry or result"
         ),
     }
+    // The script may have run on a new connection.
+    let server = worker.redis.server().await?;
     Ok(adopted.map(|claim| RestoredClaim { claim, server }))
 }

@@ -51,6 +51,15 @@ struct Renewal {
     at: Moment,
     /// The server that last confirmed the claim, if the Redis user may read its id.
     server: Option<ServerId>,
+    /// The server that has sent the status.
+    reported_by: Option<ServerId>,
+}
+
+impl Renewal {
+    /// Returns the state of a claim that `server` has just issued.
+    fn confirmed_by(server: Option<ServerId>) -> Self {
+        Self { status: LeaseStatus::Held, at: Moment::now(), reported_by: server.clone(), server }
+    }
 }
 
 /// The lease of one claim. The lease is renewed until this value is dropped.
@@ -83,7 +92,7 @@ impl Leases {
 
     /// Adds the lease of a claim to the leases that are renewed.
     pub(super) fn hold(&self, queue: &Queue, claim: &Claim) -> Lease {
-        let renewal = Renewal { status: LeaseStatus::Held, at: Moment::now(), server: claim.server.clone() };
+        let renewal = Renewal::confirmed_by(claim.server.clone());
         let (sender, renewal) = watch::channel(renewal);
         let key = (queue.name().to_owned(), claim.id);
         self.held.lock().insert(key, HeldLease { queue: queue.clone(), renewal: sender });
@@ -139,7 +148,7 @@ impl Leases {
             let at = Moment::now();
             let server = redis.server().await?;
             match queue.renew_through(redis, claim).await {
-                Ok(status) => self.set_renewed(&queue, claim, Renewal { status, at, server }),
+                Ok(status) => self.set_renewed(&queue, claim, status, at, server),
                 Err(error) if is_rejection(&error) => result = Err(error),
                 Err(error) => return Err(error),
             }
@@ -179,12 +188,17 @@ impl Leases {
     }
 
     /// Notifies the lease of its renewal.
-    fn set_renewed(&self, queue: &Queue, claim: ClaimId, renewal: Renewal) {
+    ///
+    /// * `at`: the time at which the request was sent.
+    /// * `server`: the server that has replied.
+    fn set_renewed(&self, queue: &Queue, claim: ClaimId, status: LeaseStatus, at: Moment, server: Option<ServerId>) {
         self.update(queue, claim, |last| {
+            *last = Renewal { status, at, server: last.server.take(), reported_by: server };
             // A server that does not know the claim confirms nothing. The last one that did is kept,
             // because the claim may be restored if this server is another one.
-            let server = if renewal.status == LeaseStatus::Lost { last.server.take() } else { renewal.server };
-            *last = Renewal { server, ..renewal };
+            if status != LeaseStatus::Lost {
+                last.server.clone_from(&last.reported_by);
+            }
         });
     }
 
@@ -222,6 +236,12 @@ impl Lease {
         ClaimRecord { server: self.renewal.borrow().server.clone(), ..self.record.clone() }
     }
 
+    /// Returns the server that has reported the loss of the claim, or `None` if no renewal has failed.
+    pub(super) fn lost_on(&self) -> Option<ServerId> {
+        let renewal = self.renewal.borrow();
+        renewal.reported_by.clone().filter(|_| renewal.status == LeaseStatus::Lost)
+    }
+
     /// Adds the start of the job to the record of the claim.
     pub(super) fn record_start(&mut self, job: &AdmittedJob) {
         self.record.id = Some(job.id.clone());
@@ -240,7 +260,7 @@ impl Lease {
         let lost = std::mem::replace(&mut self.claim, claim);
         let mut held = self.leases.held.lock();
         if let Some(lease) = held.remove(&(queue.clone(), lost)) {
-            lease.renewal.send_replace(Renewal { status: LeaseStatus::Held, at: Moment::now(), server });
+            lease.renewal.send_replace(Renewal::confirmed_by(server));
             held.insert((queue, claim), lease);
         }
     }
