@@ -14,9 +14,10 @@ use std::sync::OnceLock;
 pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
-        // <target folder>/<profile>/deps/<this test>
-        let test = std::env::current_exe().unwrap();
-        let folder = test.ancestors().nth(2).unwrap().to_owned();
+        // <target folder>/<profile>/deps/<this test>, or <target folder>/<profile>/<this program>
+        let program = std::env::current_exe().unwrap();
+        let parent = program.parent().unwrap();
+        let folder = if parent.ends_with("deps") { parent.parent().unwrap() } else { parent }.to_owned();
         let profile = match folder.file_name().unwrap().to_str().unwrap() {
             "debug" => "dev",
             other => other,

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::eventually;
 
 /// Returns all descendants of a process, parents before their children.
@@ -88,15 +90,27 @@ pub fn kill(pid: u32) {
 
 /// Sends SIGKILL, and returns whether the process existed.
 pub fn kill_if_running(pid: u32) -> bool {
-    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok()
+    signal(pid, Signal::KILL)
 }
 
 /// Sends SIGABRT, as a failed assertion of native code does, and returns whether the process
 /// existed.
 pub fn abort_if_running(pid: u32) -> bool {
-    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::ABORT).is_ok()
+    signal(pid, Signal::ABORT)
+}
+
+/// Stops a process with SIGSTOP, and returns whether it existed.
+pub fn freeze(pid: u32) -> bool {
+    signal(pid, Signal::STOP)
+}
+
+/// Continues a process after [`freeze`], and returns whether it existed.
+pub fn thaw(pid: u32) -> bool {
+    signal(pid, Signal::CONT)
+}
+
+fn signal(pid: u32, signal: Signal) -> bool {
+    kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).is_ok()
 }
 
 /// Parses `/proc/<pid>/stat`: `pid (name) state parent …`, where the name may contain any

@@ -1,6 +1,6 @@
 //! A redis-server for one test, on a socket in its own folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use redis::{Connection, FromRedisValue};
@@ -79,6 +79,45 @@ impl Redis {
     pub fn crash_and_recover(&mut self) {
         self.kill();
         self.restart();
+    }
+
+    /// Restarts the killed server with the data of a snapshot, a copy of a file that
+    /// [`Redis::save`] wrote. From then on, the server appends every write to a new append-only file.
+    ///
+    /// # Panics
+    /// Panics if the snapshot cannot be copied or the server does not start.
+    pub fn restore(&mut self, snapshot: &Path) {
+        let folder = self.append_only_folder();
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
+        std::fs::copy(snapshot, self.snapshot()).unwrap();
+        // With append-only files enabled at the start, the server would ignore the snapshot.
+        self.server = launch(&self.folder, Persistence::Snapshot);
+        self.wait_until_up();
+        let () = self.query(&["CONFIG", "SET", "appendonly", "yes"]);
+        eventually("append-only file", SOON, || {
+            let info: String = self.query(&["INFO", "persistence"]);
+            let is_complete =
+                ["aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0"].iter().all(|at| info.contains(at));
+            is_complete.then_some(())
+        });
+        self.persistence = Persistence::AppendOnlyFile;
+    }
+
+    /// Returns the process id.
+    pub fn pid(&self) -> u32 {
+        self.server.id()
+    }
+
+    /// Returns the path of the snapshot that [`Redis::save`] writes.
+    pub fn snapshot(&self) -> PathBuf {
+        self.folder.path().join("dump.rdb")
+    }
+
+    /// Returns the folder of the append-only files, which may not exist yet.
+    pub fn append_only_folder(&self) -> PathBuf {
+        self.folder.path().join("appendonlydir")
     }
 
     /// Starts the stopped server at its old address with its persisted data.
@@ -198,7 +237,8 @@ impl Redis {
         }
     }
 
-    fn socket(&self) -> PathBuf {
+    /// Returns the path of the server's socket.
+    pub fn socket(&self) -> PathBuf {
         self.folder.path().join("redis.sock")
     }
 
@@ -223,7 +263,9 @@ fn launch(folder: &TempDir, persistence: Persistence) -> Child {
     };
     let mut command = Command::new("redis-server");
     command.args(["--port", "0", "--unixsocket", "redis.sock", "--dir", "."]);
-    command.args(["--save", "", "--appendonly", append_only]);
+    // Without `fsync`, Redis writes to the file before it replies, and a kill of Redis loses no
+    // confirmed write. With the default, a write may follow its reply by up to 2 s while `fsync` runs.
+    command.args(["--save", "", "--appendonly", append_only, "--appendfsync", "no"]);
     command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("redis-server is missing: `cargo xtask setup` installs it")
 }

@@ -32,8 +32,16 @@ impl Worker {
     /// Panics if the worker does not become ready.
     pub fn start(redis: &Redis, settings: &[(&str, &str)]) -> Self {
         let worker = Self::launch(redis, settings);
-        worker.wait_for_event("ready worker", |event| event.has("queues") && event.has("concurrency"));
+        worker.wait_until_ready();
         worker
+    }
+
+    /// Waits until the worker takes jobs.
+    ///
+    /// # Panics
+    /// Panics if the worker does not become ready.
+    pub fn wait_until_ready(&self) {
+        self.wait_for_event("ready worker", |event| event.has("queues") && event.has("concurrency"));
     }
 
     /// Starts a worker with the plugins of a folder and waits until it takes jobs.
@@ -47,15 +55,15 @@ impl Worker {
     /// Starts a worker without waiting until it is ready.
     pub fn launch(redis: &Redis, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = command::isolated(Command::new(build::host()), folder.path());
-        command.env("REDIS_URL", redis.url()).env("LEASE_SECONDS", "2").env("BACKEND_URL", "http://127.0.0.1:9");
-        command.env("LOG_FORMAT", "json").env("ARTIFACTS_DIR", folder.path().join("artifacts"));
-        command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut process = command.spawn().unwrap();
         let log = Arc::default();
-        follow(process.stdout.take().unwrap(), Arc::clone(&log));
-        follow(process.stderr.take().unwrap(), Arc::clone(&log));
+        let process = spawn(redis, folder.path(), settings, &log);
         Self { process, log, folder }
+    }
+
+    /// Starts a new process in the folder of this worker, whose process has terminated. The new
+    /// process finds the spool of the old one. Does not wait until the worker is ready.
+    pub fn relaunch(&mut self, redis: &Redis, settings: &[(&str, &str)]) {
+        self.process = spawn(redis, self.folder.path(), settings, &self.log);
     }
 
     /// Returns the process id.
@@ -173,6 +181,18 @@ impl Drop for Worker {
             eprintln!("--- log of worker {}\n{}", self.pid(), self.log());
         }
     }
+}
+
+/// Starts a worker process in `folder`; its output is appended to `log`.
+fn spawn(redis: &Redis, folder: &Path, settings: &[(&str, &str)], log: &Arc<Mutex<Vec<String>>>) -> Child {
+    let mut command = command::isolated(Command::new(build::host()), folder);
+    command.env("REDIS_URL", redis.url()).env("LEASE_SECONDS", "2").env("BACKEND_URL", "http://127.0.0.1:9");
+    command.env("LOG_FORMAT", "json").env("ARTIFACTS_DIR", folder.join("artifacts"));
+    command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    follow(process.stdout.take().unwrap(), Arc::clone(log));
+    follow(process.stderr.take().unwrap(), Arc::clone(log));
+    process
 }
 
 /// Appends the lines of a pipe to the log, in a separate thread.
