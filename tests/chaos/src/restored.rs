@@ -1,0 +1,162 @@
+//! The state of Redis after an older snapshot was restored, and what the ledger may still expect.
+//!
+//! In: the restored Redis, before workers can connect. Out: a corrected [`Ledger`]. A job is lost
+//! only if the restored Redis knew it or a live worker held it at that time.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use oculus_tests::redis_server::{LEASES, QUEUE};
+use redis::{Connection, RedisResult, cmd};
+
+use crate::event::{Token, pid_of_worker};
+use crate::jobs::{JobNumber, ResultSummary, id_of, number_of, version_in};
+use crate::ledger::{HeldClaim, Ledger};
+
+/// The number of keys per request.
+const N_KEYS: usize = 500;
+
+/// The number of jobs that a restore concerns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RestoreSummary {
+    /// Jobs that the restored Redis knows: queued, claimed or with a result.
+    pub(crate) n_known: usize,
+    /// Jobs that only a live worker knows.
+    pub(crate) n_held: usize,
+    /// Jobs that neither knows.
+    pub(crate) n_forgotten: usize,
+}
+
+/// What a restored Redis knows.
+pub(crate) struct RestoredState {
+    /// The number of waiting entries per job.
+    n_queued: HashMap<JobNumber, u32>,
+    claims: HashMap<Token, HeldClaim>,
+    /// The version of each job's payload.
+    payloads: HashMap<JobNumber, u32>,
+    /// The version of each job's result; `None` if the result does not state it.
+    results: HashMap<JobNumber, Option<u32>>,
+}
+
+impl RestoredState {
+    /// Reads the state.
+    ///
+    /// # Errors
+    /// Returns [`redis::RedisError`] if Redis does not respond.
+    pub(crate) fn read(connection: &mut Connection, jobs: &[JobNumber]) -> RedisResult<Self> {
+        let mut n_queued = HashMap::new();
+        let entries: Vec<Vec<u8>> = cmd("LRANGE").arg(QUEUE).arg(0).arg(-1).query(connection)?;
+        for job in entries.iter().filter_map(|entry| number_of(entry)) {
+            *n_queued.entry(job).or_insert(0) += 1;
+        }
+        let tokens: Vec<Token> = cmd("ZRANGE").arg(LEASES).arg(0).arg(-1).query(connection)?;
+        let claims = tokens.into_iter().map(|token| Ok((token, read_claim(connection, token)?)));
+        let claims = claims.collect::<RedisResult<_>>()?;
+        let payloads = read_versions(connection, "job", jobs, |text| version_in(&String::from_utf8_lossy(text)))?;
+        let payloads = payloads.into_iter().filter_map(|(job, version)| Some((job, version?))).collect();
+        let results = read_versions(connection, "result", jobs, |text| ResultSummary::read(text).version)?;
+        Ok(Self { n_queued, claims, payloads, results })
+    }
+
+    /// Corrects the ledger.
+    ///
+    /// * `live`: the process ids of the workers that are running.
+    /// * `lease_ttl`: the length of a lease.
+    pub(crate) fn apply_to(mut self, ledger: &mut Ledger, live: &[u32], lease_ttl: Duration) -> RestoreSummary {
+        let mut held_before: Vec<_> =
+            ledger.claims_where(|claim| claim.is_held_by(live)).into_iter().map(|(_, claim)| claim).collect();
+        held_before.extend(still_held_outside(ledger));
+        for (token, claim) in &mut self.claims {
+            claim.is_stale = ledger.claims.get(token).is_none_or(|before| before.is_stale);
+            claim.version = claim.job.and_then(|job| self.payloads.get(&job)).copied();
+        }
+        ledger.claims = self.claims.clone();
+        let until = Instant::now() + lease_ttl * 3;
+        for pid in self.claims.values().filter_map(|claim| claim.worker_pid) {
+            ledger.restored_claim(pid, until);
+        }
+        ledger.held_outside.clear();
+        ledger.recovery.drop_interruptions();
+        let jobs: Vec<JobNumber> = ledger.records.iter().filter(|(_, r)| r.is_pushed()).map(|(job, _)| *job).collect();
+        let mut summary = RestoreSummary::default();
+        for job in jobs {
+            let holders = held_before.iter().filter(|claim| claim.job == Some(job));
+            self.apply_to_job(ledger, job, &holders.copied().collect::<Vec<_>>());
+            let is_forgotten = ledger.records.get(&job).is_some_and(|record| record.is_forgotten);
+            summary.n_forgotten += usize::from(is_forgotten);
+            summary.n_known += usize::from(!is_forgotten);
+        }
+        summary.n_held = ledger.held_outside.len();
+        summary.n_known -= summary.n_held;
+        summary
+    }
+
+    fn apply_to_job(&self, ledger: &mut Ledger, job: JobNumber, holders: &[HeldClaim]) {
+        let n_claims = self.claims.values().filter(|claim| claim.job == Some(job)).count();
+        let n_entries = self.n_queued.get(&job).copied().unwrap_or(0) + u32::try_from(n_claims).unwrap_or(u32::MAX);
+        let result = self.results.get(&job);
+        let mut versions: BTreeSet<u32> = holders.iter().filter_map(|claim| claim.version).collect();
+        if n_entries > 0 {
+            versions.extend(self.payloads.get(&job));
+        } else {
+            versions.extend(result.copied().flatten());
+        }
+        let may_be_adopted = !holders.is_empty() || result.is_none();
+        if let Some(record) = ledger.records.get_mut(&job) {
+            record.restore(n_entries.max(u32::from(may_be_adopted)), versions);
+        }
+        if n_entries > 0 || !holders.is_empty() {
+            ledger.open.insert(job);
+        } else if result.is_none() {
+            ledger.forget(job);
+        } else {
+            ledger.open.remove(&job);
+        }
+        if let (0, None, Some(pid)) = (n_entries, result, holders.last().and_then(|claim| claim.worker_pid)) {
+            ledger.held_outside.insert(job, (pid, Instant::now()));
+        }
+    }
+}
+
+/// Returns the jobs that only a live worker has known since an earlier restore, as claims.
+fn still_held_outside(ledger: &Ledger) -> Vec<HeldClaim> {
+    let held = ledger.held_outside.iter().map(|(job, (pid, at))| HeldClaim {
+        job: Some(*job),
+        worker_pid: Some(*pid),
+        at: *at,
+        is_started: true,
+        is_stale: false,
+        version: ledger.records.get(job).and_then(|record| record.expected_versions.last().copied()),
+    });
+    held.collect()
+}
+
+fn read_claim(connection: &mut Connection, token: Token) -> RedisResult<HeldClaim> {
+    let mut fields: HashMap<String, Vec<u8>> =
+        cmd("HGETALL").arg(format!("{{{QUEUE}}}:job:{token}")).query(connection)?;
+    let mut field = |name: &str| fields.remove(name).unwrap_or_default();
+    let job = number_of(&field("entry"));
+    let worker_pid = pid_of_worker(&field("worker"));
+    let is_started = !field("attempt").is_empty();
+    Ok(HeldClaim { job, worker_pid, at: Instant::now(), is_started, version: None, is_stale: false })
+}
+
+/// Reads the values at `<prefix>:<id>` of jobs, and returns the version of each value that exists.
+pub(crate) fn read_versions<T>(
+    connection: &mut Connection,
+    prefix: &str,
+    jobs: &[JobNumber],
+    version_of: impl Fn(&[u8]) -> T,
+) -> RedisResult<HashMap<JobNumber, T>> {
+    let mut found = HashMap::new();
+    for jobs in jobs.chunks(N_KEYS) {
+        let mut call = cmd("MGET");
+        for job in jobs {
+            call.arg(format!("{prefix}:{}", id_of(*job)));
+        }
+        let values: Vec<Option<Vec<u8>>> = call.query(connection)?;
+        let values = jobs.iter().zip(values).filter_map(|(job, value)| Some((*job, version_of(&value?))));
+        found.extend(values);
+    }
+    Ok(found)
+}
