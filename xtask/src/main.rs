@@ -10,6 +10,7 @@ mod archive;
 mod bench;
 mod capture;
 mod cargo;
+mod chaos;
 mod check;
 mod demo;
 mod diagrams;
@@ -64,6 +65,14 @@ enum Task {
         /// Benchmark to run
         what: bench::Benchmark,
     },
+    /// Inject faults into workers and Redis, and check that no job is lost
+    ///
+    /// Kills, stops and disconnects workers, their processes and a private Redis while jobs run. The
+    /// seed determines the jobs and the faults.
+    #[command(
+        after_help = "Examples:\n  cargo xtask chaos --seed 7 --minutes 2\n  cargo xtask chaos --jobs 100000 --json chaos.json\n  cargo xtask chaos --minutes 30 -- --faults restore-snapshot,kill-worker"
+    )]
+    Chaos(chaos::ChaosArgs),
     /// Build the archived plugin of API 1.0 for this platform
     ///
     /// Later hosts must load this binary, so it is built once per platform, committed and never
@@ -104,6 +113,7 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Demo { picture } => demo::run(picture.as_deref()),
         Task::Bench { what } => bench::measure(what),
+        Task::Chaos(args) => chaos::run(&args),
         Task::Archive => archive::build(),
         Task::Test => test::run(),
         Task::Check => check::run(),
