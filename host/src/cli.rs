@@ -14,6 +14,7 @@ use crate::config::{Config, ConfigFlags, LogConfig, LogFormat};
 use crate::logging::{self, Output};
 use crate::runner::spec::JobResources;
 use crate::worker;
+use crate::worker::redis_client::ConnectError;
 
 mod bars;
 mod client;
@@ -151,8 +152,13 @@ fn run_worker(config: Config) -> anyhow::Result<ExitCode> {
     if let Err(failure) = JobResources::from_config(&config.jobs, "worker") {
         tracing::warn!("every job will fail: {failure}; {}", failure.hint);
     }
-    runtime()?.block_on(worker::run(config, catalog))?;
-    Ok(ExitCode::SUCCESS)
+    match runtime()?.block_on(worker::run(config, catalog)) {
+        Err(error) if error.is::<ConnectError>() => {
+            eprintln!("error: {error:#}");
+            Ok(ExitCode::from(exit_code::USAGE))
+        }
+        result => result.map(|()| ExitCode::SUCCESS),
+    }
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

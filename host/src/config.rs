@@ -7,13 +7,13 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use oculus_system::secret::RedisAddress;
-
 mod check;
+mod check_redis;
 mod error;
 mod files;
 mod flags;
 mod layers;
+mod redis_address;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -21,6 +21,10 @@ mod variables;
 
 pub use error::ConfigError;
 pub use flags::ConfigFlags;
+pub use redis_address::{
+    ClientCertificate, HostPort, RedisAddress, RedisEndpoint, RedisTimeouts, RedisTls, SentinelGroup, ServerPlace,
+    Verification,
+};
 pub use settings::{BackendConfig, BarsSource, JobsConfig, LogConfig, LogFormat, QueueConfig, QueueEnd};
 
 use check::Checker;
@@ -70,7 +74,7 @@ impl Config {
         let environment: HashMap<String, String> = environment.into_iter().collect();
         let GatheredSettings { layers, mut problems, warnings } = Layers::gather(flags, &environment, folder);
         let mut checker = Checker::new(&layers, folder);
-        let config = Self {
+        let mut config = Self {
             redis: checker.redis(),
             queue: checker.queue(),
             jobs: checker.jobs(&environment),
@@ -79,6 +83,7 @@ impl Config {
             warnings,
         };
         problems.extend(checker.problems);
+        config.warnings.extend(checker.warnings);
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
     }
 }

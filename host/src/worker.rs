@@ -53,14 +53,18 @@ use heartbeat::{HeartbeatLoop, send_final_heartbeat};
 use lease::Leases;
 use outage::Outage;
 use queue::Queue;
-use queue_poller::QueuePoller;
-use redis_client::{RESPONSE_TIMEOUT, RedisClient};
+use queue_poller::{LONGEST_WAIT, QueuePoller};
+use redis_client::{Connector, RedisClient};
 pub(crate) use registration::Registration;
 use shutdown::{ShutdownPhase, reached};
 use spawn_backoff::SpawnBackoff;
 use spool::ResultSpool;
 pub(crate) use status::Heartbeat;
 use status::WorkerStatus;
+
+/// The time within which Redis must respond after a blocking command has ended. It is short, so that
+/// an idle worker soon notices that the server is gone.
+const WAIT_MARGIN: Duration = Duration::from_secs(3);
 
 /// Runs the worker until a signal stops it.
 ///
@@ -84,7 +88,8 @@ pub async fn run(config: Config, catalog: Arc<Catalog>) -> anyhow::Result<()> {
     // The heartbeats start before Redis is available, so the backend shows this worker as
     // `starting`.
     let heartbeats = tokio::spawn(heartbeats.run());
-    if wait_for_redis(&worker).await {
+    let found = wait_for_redis(&worker).await;
+    if let Ok(true) = found {
         let reaper = tokio::spawn(reaper::run(Arc::clone(&worker)));
         submit_spooled(&worker);
         run_jobs(&worker, poller).await;
@@ -96,24 +101,26 @@ pub async fn run(config: Config, catalog: Arc<Catalog>) -> anyhow::Result<()> {
     announcements.abort();
     send_final_heartbeat(&backend, &worker.worker_id, &worker.status).await;
     tracing::info!(worker = worker.worker_id, "worker stopped");
-    Ok(())
+    found.map(drop).with_context(|| format!("Redis at {} cannot be used", worker.config.redis))
 }
 
 /// Creates the parts of the worker that its tasks share, and the poller of its queues.
 fn set_up(config: Config, catalog: Arc<Catalog>, worker_id: &str) -> anyhow::Result<(WorkerContext, QueuePoller)> {
-    let client = redis_client::open(&config.redis).with_context(|| format!("invalid Redis URL {}", config.redis))?;
+    let connector = Connector::new(config.redis.clone());
+    let response_timeout = connector.response_timeout();
     let outage = Outage::new(&format!("Redis at {}", config.redis));
-    let redis = Arc::new(RedisClient::new(client.clone(), RESPONSE_TIMEOUT, outage.clone()));
+    let redis = Arc::new(RedisClient::new(Arc::clone(&connector), response_timeout, outage.clone()));
     // A blocking command delays every later command on its connection, so blocking commands have a
     // separate connection. The time limit of that connection is longer by the time for which a
     // command may block.
-    let blocking_client = RedisClient::new(client.clone(), RESPONSE_TIMEOUT + Duration::from_secs(2), outage.clone());
+    let blocking_client =
+        RedisClient::new(Arc::clone(&connector), LONGEST_WAIT + response_timeout.min(WAIT_MARGIN), outage.clone());
     let holder =
         Holder::new(worker_id).context("cannot generate the worker's boot id from the system's random source")?;
     let queue = |list: &String| Queue::new(list, &holder, &config.queue, Arc::clone(&redis));
     let queues: Vec<Queue> = config.queue.names.iter().map(queue).collect();
     let poller = QueuePoller::new(queues.clone(), blocking_client);
-    let lease_client = RedisClient::new(client, RESPONSE_TIMEOUT, outage);
+    let lease_client = RedisClient::new(connector, response_timeout, outage);
     let leases =
         Leases::start(lease_client, config.queue.lease).context("cannot start the thread that renews leases")?;
     let spool = ResultSpool::within(&config.jobs.artifacts_dir, &config.redis.to_string());

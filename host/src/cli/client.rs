@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use oculus_job::progress::{Event, channel};
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, cmd};
+use redis::cmd;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::config::{Config, QueueEnd};
-use crate::worker::redis_client;
+use crate::worker::redis_client::{Connector, OpenConnection};
 
 /// Interval at which the result is polled. The result is polled because Pub/Sub does not redeliver
 /// a lost event.
@@ -19,7 +18,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A connection to the queue for a producer of jobs.
 pub(super) struct JobClient {
-    connection: MultiplexedConnection,
+    opened: OpenConnection,
+    connect_timeout: Duration,
     queue: String,
     push: &'static str,
     job_prefix: String,
@@ -32,13 +32,11 @@ impl JobClient {
     /// # Errors
     /// Returns an error if Redis cannot be reached within the timeout.
     pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
-        let timeouts = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(redis_client::CONNECT_TIMEOUT))
-            .set_response_timeout(Some(redis_client::RESPONSE_TIMEOUT));
-        let connection =
-            redis_client::open(&config.redis)?.get_multiplexed_async_connection_with_config(&timeouts).await;
+        let connector = Connector::new(config.redis.clone());
+        let opened = connector.connect(connector.response_timeout()).await;
         Ok(Self {
-            connection: connection.with_context(|| format!("cannot connect to Redis at {}", config.redis))?,
+            opened: opened.with_context(|| format!("cannot connect to Redis at {}", config.redis))?,
+            connect_timeout: config.redis.timeouts().connect,
             queue: config.queue.names[0].clone(),
             // A queue is first in, first out, so jobs are pushed at one end and workers pop from
             // the other.
@@ -62,7 +60,7 @@ impl JobClient {
     /// # Errors
     /// Returns an error if Redis rejects a command or the connection breaks.
     pub(super) async fn submit(&self, id: &str, payload: &str) -> anyhow::Result<u64> {
-        let mut connection = self.connection.clone();
+        let mut connection = self.opened.connection.clone();
         let key = format!("{}:{id}", self.job_prefix);
         // The payload is stored first, because a worker may pop the id as soon as it is pushed.
         let () = cmd("SET").arg(key).arg(payload).query_async(&mut connection).await.context("cannot store the job")?;
@@ -74,7 +72,7 @@ impl JobClient {
 
     async fn result(&self, id: &str) -> anyhow::Result<Option<String>> {
         let key = format!("{}:{id}", self.result_prefix);
-        cmd("GET").arg(key).query_async(&mut self.connection.clone()).await.context("cannot read the result")
+        cmd("GET").arg(key).query_async(&mut self.opened.connection.clone()).await.context("cannot read the result")
     }
 }
 
@@ -93,9 +91,9 @@ impl<'a> JobWatcher<'a> {
     ///
     /// # Errors
     /// Returns an error if Redis cannot be reached or rejects the subscription.
-    pub(super) async fn subscribe(config: &Config, client: &'a JobClient, id: &str) -> anyhow::Result<Self> {
+    pub(super) async fn subscribe(client: &'a JobClient, id: &str) -> anyhow::Result<Self> {
         let mut connection =
-            redis_client::open(&config.redis)?.get_connection_with_timeout(redis_client::CONNECT_TIMEOUT)?;
+            redis::Client::open(client.opened.info.clone())?.get_connection_with_timeout(client.connect_timeout)?;
         let (sender, events) = mpsc::unbounded_channel();
         let name = channel(id);
         let (ready, subscribed) = tokio::sync::oneshot::channel();

@@ -37,7 +37,7 @@ pub(super) async fn run(config: &Config, args: &IntegrationTestArgs) -> anyhow::
     let id = unique_id();
     let client = JobClient::open(config).await?;
     // Subscribes before it submits, so that no event is missed.
-    let mut watcher = JobWatcher::subscribe(config, &client, &id).await?;
+    let mut watcher = JobWatcher::subscribe(&client, &id).await?;
     client.submit(&id, &test_job(&id, &args.symbols).to_string()).await?;
     eprintln!("job {id} is in the queue {}; waiting for its result", client.queue());
     let mut events = Vec::new();

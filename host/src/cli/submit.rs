@@ -51,7 +51,7 @@ pub(super) async fn run(config: &Config, args: &SubmitArgs) -> anyhow::Result<Ex
         return Ok(ExitCode::SUCCESS);
     }
     // Subscribes before it submits, so that no event is missed.
-    let mut watcher = JobWatcher::subscribe(config, &client, &id).await?;
+    let mut watcher = JobWatcher::subscribe(&client, &id).await?;
     submit(&client, &id, &payload).await?;
     let bar = JobProgressBar::new();
     let result = watcher.wait_for_result(|event| bar.show(event.phase, &event.details)).await?;

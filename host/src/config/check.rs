@@ -8,9 +8,8 @@ use std::time::Duration;
 use oculus_market_data::PolygonConfig;
 use oculus_plugin_host::config::{PluginsConfig, Trust};
 use oculus_plugin_host::limits::Limits;
-use oculus_system::secret::{RedisAddress, Secret, without_password};
+use oculus_system::secret::{Secret, without_password};
 use oculus_system::text::shorten;
-use redis::IntoConnectionInfo;
 
 use super::layers::Layers;
 use super::settings::{BackendConfig, BarsSource, JobsConfig, LogConfig, LogFormat, QueueConfig, QueueEnd};
@@ -22,29 +21,19 @@ const MAX_SHOWN_CHARS: usize = 81;
 /// The check of all variables. For an invalid value, it adds a message to [`Checker::problems`] and
 /// continues with the default, so that one run reports all problems.
 pub(super) struct Checker<'a> {
-    layers: &'a Layers,
+    pub(super) layers: &'a Layers,
     /// The working folder, to which relative paths refer.
-    folder: &'a Path,
+    pub(super) folder: &'a Path,
     /// One sentence per problem.
     pub problems: Vec<String>,
+    /// One sentence per valid setting that an operator should reconsider.
+    pub warnings: Vec<String>,
 }
 
 impl<'a> Checker<'a> {
     /// Creates a checker of values that have been read.
     pub(super) fn new(layers: &'a Layers, folder: &'a Path) -> Self {
-        Self { layers, folder, problems: Vec::new() }
-    }
-
-    /// Returns the address of Redis.
-    pub(super) fn redis(&mut self) -> RedisAddress {
-        let host = self.text("REDIS_HOST", |host| !host.contains(['/', '@', ' ']));
-        let port = self.number("REDIS_PORT", 1..=65535);
-        let db = self.number("REDIS_DB", 0..=65535);
-        // In a URL, an IPv6 address is written in brackets.
-        let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
-        let built = format!("redis://{host}:{port}/{db}");
-        let url = self.read("REDIS_URL", |url| url.into_connection_info().ok().map(|_| url.to_owned()));
-        RedisAddress::new(url.unwrap_or(built))
+        Self { layers, folder, problems: Vec::new(), warnings: Vec::new() }
     }
 
     /// Returns the settings of the queues.
@@ -62,6 +51,7 @@ impl<'a> Checker<'a> {
             result_ttl: (ttl > 0).then(|| Duration::from_secs(ttl)),
             lease: self.seconds("LEASE_SECONDS", 2..=86_400),
             max_crashes: self.number("MAX_CRASHES", 1..=1000) as u32,
+            wait_replicas: self.number("REDIS_WAIT_REPLICAS", 0..=100) as u32,
         }
     }
 
@@ -176,7 +166,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Returns the parsed value of a variable, or `None` if it is unset or invalid.
-    fn read<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub(super) fn read<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let raw = self.layers.get(name)?;
         let value = parse(&raw.text);
         if value.is_none() {
@@ -192,7 +182,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Returns the parsed value of a variable, or its default if it is unset or invalid.
-    fn required<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>) -> T {
+    pub(super) fn required<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>) -> T {
         let default = variables::find(name).map_or("", |variable| variable.default);
         self.read(name, &parse)
             .or_else(|| parse(default))
@@ -201,12 +191,12 @@ impl<'a> Checker<'a> {
     }
 
     /// Returns a variable that is a text.
-    fn text(&mut self, name: &str, is_allowed: impl Fn(&str) -> bool) -> String {
+    pub(super) fn text(&mut self, name: &str, is_allowed: impl Fn(&str) -> bool) -> String {
         self.required(name, |text| is_allowed(text).then(|| text.to_owned()))
     }
 
     /// Returns a variable that is a number in a range.
-    fn number(&mut self, name: &str, range: RangeInclusive<u64>) -> u64 {
+    pub(super) fn number(&mut self, name: &str, range: RangeInclusive<u64>) -> u64 {
         self.required(name, |text| text.parse().ok().filter(|number| range.contains(number)))
     }
 
@@ -216,7 +206,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Returns a variable that is a secret.
-    fn secret(&mut self, name: &str, is_allowed: impl Fn(&str) -> bool) -> Option<Secret> {
+    pub(super) fn secret(&mut self, name: &str, is_allowed: impl Fn(&str) -> bool) -> Option<Secret> {
         self.read(name, |text| is_allowed(text).then(|| Secret::new(text)))
     }
 }

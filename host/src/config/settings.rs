@@ -24,6 +24,9 @@ pub struct QueueConfig {
     pub lease: Duration,
     /// The maximum number of crashes: a job fails when its job process has crashed this often.
     pub max_crashes: u32,
+    /// The number of replicas that must have received a result before its copy on disk is deleted;
+    /// 0 to wait for none.
+    pub wait_replicas: u32,
 }
 
 impl QueueConfig {

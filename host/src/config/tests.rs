@@ -17,7 +17,7 @@ fn from_environment(environment: &[(&str, &str)]) -> Result<Config, ConfigError>
 #[test]
 fn every_default_is_valid_and_equals_the_documented_one() {
     let config = from_environment(&[]).unwrap();
-    assert_eq!(config.redis.reveal(), "redis://localhost:6379/0");
+    assert_eq!(config.redis.to_string(), "redis://localhost:6379/0");
     assert_eq!(config.queue.names, ["oculus:training_queue"]);
     assert_eq!((config.queue.job_prefix.as_str(), config.queue.result_prefix.as_str()), ("job", "result"));
     assert_eq!((config.queue.end, config.queue.result_ttl, config.queue.max_crashes), (QueueEnd::Right, None, 3));
@@ -97,7 +97,7 @@ fn a_misspelt_variable_in_a_file_is_a_warning() {
 fn empty_values_are_treated_as_unset() {
     let config = from_environment(&[("POLYGON_API_KEY", ""), ("REDIS_URL", " ")]).unwrap();
     assert!(config.jobs.polygon.is_none());
-    assert_eq!(config.redis.reveal(), "redis://localhost:6379/0");
+    assert_eq!(config.redis.to_string(), "redis://localhost:6379/0");
 }
 
 #[test]

@@ -28,10 +28,28 @@ const fn secret(name: &'static str, allowed: &'static str) -> Variable {
 
 /// All variables, in the order of the documentation.
 pub(super) const VARIABLES: &[Variable] = &[
-    plain("REDIS_URL", "", "a URL such as redis://localhost:6379/0, rediss://… (TLS) or unix:///path/to.sock"),
-    plain("REDIS_HOST", "localhost", "a host name or address"),
+    plain(
+        "REDIS_URL",
+        "",
+        "a URL such as redis://localhost:6379/0, rediss://… (TLS), unix:///path/to.sock or \
+         redis+sentinel://HOST:PORT,HOST:PORT/NAME",
+    ),
+    plain(
+        "REDIS_HOST",
+        "localhost",
+        "a host name or an IP address; REDIS_USERNAME and REDIS_PASSWORD are separate, and a URL belongs in REDIS_URL",
+    ),
     plain("REDIS_PORT", "6379", "a whole number from 1 to 65535"),
     plain("REDIS_DB", "0", "a whole number from 0 to 65535"),
+    plain("REDIS_USERNAME", "", "a user name"),
+    secret("REDIS_PASSWORD", "a password"),
+    plain("REDIS_SENTINEL_USERNAME", "", "a user name"),
+    secret("REDIS_SENTINEL_PASSWORD", "a password"),
+    plain("REDIS_TLS_CA", "", "a file of certificates in PEM format"),
+    plain("REDIS_TLS_CERT", "", "a file of a certificate in PEM format"),
+    plain("REDIS_TLS_KEY", "", "a file of a private key in PEM format"),
+    plain("REDIS_TLS_VERIFY", "full", "`full`, `authority` (any host name) or `none`"),
+    plain("REDIS_WAIT_REPLICAS", "0", "a whole number from 0 to 100"),
     plain("JOB_QUEUE", "oculus:training_queue", "one or more comma-separated names of lists, each only once"),
     plain("JOB_QUEUE_END", "right", "`right` (for producers that LPUSH) or `left` (for RPUSH)"),
     plain("JOB_KEY_PREFIX", "job", "a non-empty prefix of keys"),

@@ -12,6 +12,8 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use redis::RedisError;
 
+use super::redis_client::{ConnectError, ConnectErrorKind};
+
 /// The current outages of one peer: one if the peer is unavailable, and one per step that it
 /// rejects. The outage of a step is over only when that step succeeds. Clones share the outages.
 #[derive(Clone)]
@@ -24,6 +26,10 @@ pub struct Outage {
 /// The key of the outage of the peer itself. It differs from every step, because no step has an
 /// empty name.
 const PEER: &str = "";
+
+/// The key of the time during which Redis, or the configuration of this worker, prevents a
+/// connection. No step has this name, because names of steps are printable.
+const REJECTED: &str = "\0";
 
 impl Outage {
     /// Creates the outages of a peer that has none yet.
@@ -40,9 +46,28 @@ impl Outage {
         }
     }
 
+    /// Records that no connection could be opened. Logs the reason if the outage is new, or if an
+    /// operator has to act and this has not been logged yet.
+    pub(super) fn note_connect_failure(&self, error: &ConnectError) {
+        match error.kind {
+            ConnectErrorKind::Unavailable => self.note_unavailable(error),
+            ConnectErrorKind::Rejected if self.starts(REJECTED) => {
+                tracing::warn!("{} does not accept this worker: {error}; retrying", self.peer);
+            }
+            ConnectErrorKind::Unusable if self.starts(REJECTED) => {
+                tracing::error!("{} cannot be used: {error}; no jobs are fetched from it", self.peer);
+            }
+            ConnectErrorKind::Rejected | ConnectErrorKind::Unusable => {}
+        }
+    }
+
     /// Records that the peer is available. Logs it if an outage is over.
     pub fn note_available(&self) {
-        if let Some(since) = self.since.lock().remove(PEER) {
+        let mut outages = self.since.lock();
+        let rejected = outages.remove(REJECTED);
+        let unavailable = outages.remove(PEER);
+        drop(outages);
+        if let Some(since) = rejected.into_iter().chain(unavailable).min() {
             tracing::info!("{} available again after {:.1} s", self.peer, since.elapsed().as_secs_f64());
         }
     }

@@ -13,13 +13,13 @@ use super::queue::{Fetched, Queue};
 use super::redis_client::RedisClient;
 
 /// The longest time for which a blocking wait lasts, if the worker has only one queue.
-const WAKE_UP_EVERY: Duration = Duration::from_secs(2);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// The time after which a wait that fails was not rejected at once.
 const LONG_WAIT: Duration = Duration::from_millis(200);
 
-/// The longest pause after a failure.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest pause after a failure. It is short, because a fail-over takes a few seconds.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The interval at which several queues are polled.
 const POLL_EVERY: Duration = Duration::from_millis(500);
@@ -28,7 +28,7 @@ const POLL_EVERY: Duration = Duration::from_millis(500);
 pub(super) struct QueuePoller {
     /// The queues in order of priority.
     queues: Vec<Queue>,
-    /// The client for commands that block for up to [`WAKE_UP_EVERY`]. Other calls must not use
+    /// The client for commands that block for up to [`LONGEST_WAIT`]. Other calls must not use
     /// this client, because they would have to wait for the blocking command.
     blocking_client: RedisClient,
     /// The pauses after failed fetches. They are separate from the pauses after failed waits, because
@@ -82,7 +82,7 @@ impl QueuePoller {
         let waited = match self.queues.as_slice() {
             _ if self.is_failing => return tokio::time::sleep(self.fetch_backoff.pause()).await,
             // A paused queue may contain entries, for which the blocking command would not wait.
-            [only] if !self.is_paused => only.wait(&self.blocking_client, WAKE_UP_EVERY).await,
+            [only] if !self.is_paused => only.wait(&self.blocking_client, LONGEST_WAIT).await,
             // The blocking command can wait for only one list, so several queues are polled. The
             // jitter keeps workers that started together from polling at the same times.
             _ => {

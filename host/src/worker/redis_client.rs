@@ -3,34 +3,28 @@
 //! In: commands and scripts. Out: Redis' replies.
 //! Invariant: every failure is recorded in an [`Outage`].
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use oculus_market_data::tls;
-use oculus_system::secret::RedisAddress;
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, ScriptInvocation};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, ScriptInvocation};
 
 use super::outage::Outage;
 use super::server_id::ServerId;
 
-/// The time limit for opening a connection.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+mod connect_error;
+mod connector;
+mod diagnosis;
+mod probe;
+mod sentinel;
+mod server_check;
 
-/// The time limit for a response. It also applies to the transfer of a job's payload.
-pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+pub use connect_error::{ConnectError, ConnectErrorKind};
+pub use connector::{Connector, OpenConnection};
 
-/// Creates a client of the server at `address`. Opens no connection.
-///
-/// # Errors
-/// Returns [`RedisError`] if the address is not a Redis URL.
-pub fn open(address: &RedisAddress) -> RedisResult<redis::Client> {
-    tls::install();
-    redis::Client::open(address.reveal())
-}
-
-/// A client of one Redis server that reconnects automatically.
+/// A client of one Redis server that reconnects automatically, to the current primary if there are
+/// sentinels.
 pub struct RedisClient {
-    client: redis::Client,
+    connector: Arc<Connector>,
     response_timeout: Duration,
     outage: Outage,
     /// The open connection; `None` while it is closed.
@@ -40,11 +34,9 @@ pub struct RedisClient {
 /// An open connection.
 #[derive(Clone)]
 struct LiveConnection {
-    connection: MultiplexedConnection,
+    opened: OpenConnection,
     /// The time at which the connection was opened.
     since: Instant,
-    /// The server at the other end; `None` if the Redis user may not run `INFO`.
-    server: Option<ServerId>,
 }
 
 impl RedisClient {
@@ -52,8 +44,16 @@ impl RedisClient {
     ///
     /// * `response_timeout`: the time limit for a response. It must be longer than the longest time
     ///   for which a command of the caller can block.
-    pub fn new(client: redis::Client, response_timeout: Duration, outage: Outage) -> Self {
-        Self { client, response_timeout, outage, live: tokio::sync::Mutex::new(None) }
+    pub fn new(connector: Arc<Connector>, response_timeout: Duration, outage: Outage) -> Self {
+        Self { connector, response_timeout, outage, live: tokio::sync::Mutex::new(None) }
+    }
+
+    /// Opens a connection, unless one is open.
+    ///
+    /// # Errors
+    /// Returns [`ConnectError`] if there is no server that can be used.
+    pub async fn connect(&self) -> Result<(), ConnectError> {
+        self.live().await.map(drop)
     }
 
     /// Sends one command. `step` is the name of the command in the log if Redis rejects it.
@@ -62,9 +62,9 @@ impl RedisClient {
     /// Returns [`RedisError`] if Redis is unavailable or rejects the command. The caller decides
     /// whether to retry. If the connection is lost, the next call opens a new one.
     pub async fn query<T: FromRedisValue>(&self, step: &str, command: &Cmd) -> RedisResult<T> {
-        let mut connection = self.live().await?.connection;
-        let result = command.query_async(&mut connection).await;
-        self.note_result(step, result).await
+        let mut live = self.live().await?;
+        let result = command.query_async(&mut live.opened.connection).await;
+        self.note_result(step, &live, result).await
     }
 
     /// Sends several commands, whose replies are ignored, in one message.
@@ -72,9 +72,9 @@ impl RedisClient {
     /// # Errors
     /// Returns [`RedisError`] if Redis is unavailable or rejects a command.
     pub async fn query_all(&self, step: &str, commands: &Pipeline) -> RedisResult<()> {
-        let mut connection = self.live().await?.connection;
-        let result = commands.query_async(&mut connection).await;
-        self.note_result(step, result).await
+        let mut live = self.live().await?;
+        let result = commands.query_async(&mut live.opened.connection).await;
+        self.note_result(step, &live, result).await
     }
 
     /// Reads a key that a producer has named. If the value has another type, returns an error but
@@ -84,10 +84,10 @@ impl RedisClient {
     /// Returns the errors of [`RedisClient::query`]. [`is_wrong_type`] recognises the error of a
     /// value that has another type.
     pub async fn read_key<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
-        let mut connection = self.live().await?.connection;
-        match command.query_async(&mut connection).await {
+        let mut live = self.live().await?;
+        match command.query_async(&mut live.opened.connection).await {
             Err(error) if is_wrong_type(&error) => Err(error),
-            result => self.note_result("read", result).await,
+            result => self.note_result("read", &live, result).await,
         }
     }
 
@@ -96,9 +96,9 @@ impl RedisClient {
     /// # Errors
     /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
     pub async fn invoke<T: FromRedisValue>(&self, step: &str, script: &ScriptInvocation<'_>) -> RedisResult<T> {
-        let mut connection = self.live().await?.connection;
-        let result = script.invoke_async(&mut connection).await;
-        self.note_result(step, result).await
+        let mut live = self.live().await?;
+        let result = script.invoke_async(&mut live.opened.connection).await;
+        self.note_result(step, &live, result).await
     }
 
     /// Returns the time for which the connection has been open, or `None` while it is closed.
@@ -112,44 +112,57 @@ impl RedisClient {
     /// # Errors
     /// Returns [`RedisError`] if Redis is unavailable.
     pub async fn server(&self) -> RedisResult<Option<ServerId>> {
-        Ok(self.live().await?.server)
+        Ok(self.live().await?.opened.server)
     }
 
     /// Returns the open connection, or opens one.
-    async fn live(&self) -> RedisResult<LiveConnection> {
+    async fn live(&self) -> Result<LiveConnection, ConnectError> {
         // The lock is held while connecting, so that concurrent callers share one attempt.
         let mut live = self.live.lock().await;
-        if let Some(live) = &*live {
+        if let Some(live) = live.as_ref().filter(|live| self.connector.is_current(&live.opened)) {
             return Ok(live.clone());
         }
-        let opened = self.open_connection().await.inspect_err(|error| self.outage.note_unavailable(error))?;
-        Ok(live.insert(opened).clone())
-    }
-
-    /// Opens a connection and identifies its server.
-    async fn open_connection(&self) -> RedisResult<LiveConnection> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(self.response_timeout));
-        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        let server = ServerId::read(&mut connection).await?;
-        Ok(LiveConnection { connection, since: Instant::now(), server })
+        *live = None;
+        let opened = self.connector.connect(self.response_timeout).await;
+        let opened = opened.inspect_err(|error| self.outage.note_connect_failure(error))?;
+        Ok(live.insert(LiveConnection { opened, since: Instant::now() }).clone())
     }
 
     /// Records the result of a step, and closes the connection if Redis did not respond.
-    async fn note_result<T>(&self, step: &str, result: RedisResult<T>) -> RedisResult<T> {
+    async fn note_result<T>(&self, step: &str, used: &LiveConnection, result: RedisResult<T>) -> RedisResult<T> {
         match &result {
             Ok(_) => self.outage.note_success(step),
+            Err(error) if server_check::is_cluster_reply(error) => {
+                self.outage.note_connect_failure(&self.connector.note_cluster());
+                self.close(used).await;
+            }
             Err(error) => {
                 // The connection is closed here, because after a timeout it may look open although
                 // Redis no longer responds on it.
                 if self.outage.note_failure(step, error) {
-                    *self.live.lock().await = None;
+                    if is_gone(error) {
+                        self.connector.note_gone(&used.opened);
+                    }
+                    self.close(used).await;
                 }
             }
         }
         result
     }
+
+    /// Closes a connection, unless another one has replaced it.
+    async fn close(&self, used: &LiveConnection) {
+        let mut live = self.live.lock().await;
+        if live.as_ref().is_some_and(|live| live.since == used.since) {
+            *live = None;
+        }
+    }
+}
+
+/// Returns whether the other connections to the server are useless too: the server does not
+/// respond, or it is no longer the primary. A single closed connection does not show this.
+fn is_gone(error: &RedisError) -> bool {
+    error.is_timeout() || error.code().is_some()
 }
 
 /// Returns whether the error only means that the key holds a value of another type. Redis is

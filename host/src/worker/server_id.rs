@@ -4,8 +4,6 @@
 //! replica that has become the primary, have another id than before. Only such a server can have
 //! lost writes.
 
-use redis::aio::ConnectionLike;
-use redis::{RedisResult, cmd};
 use serde::{Deserialize, Serialize};
 
 /// The identity of a server process and of the history of its data.
@@ -18,26 +16,8 @@ pub struct ServerId {
 }
 
 impl ServerId {
-    /// Reads the id of the server at the other end of a connection. Returns `None` if the Redis user
-    /// may not run `INFO`.
-    ///
-    /// # Errors
-    /// Returns [`RedisError`](redis::RedisError) if Redis is unavailable.
-    pub async fn read(connection: &mut impl ConnectionLike) -> RedisResult<Option<Self>> {
-        let mut sections = [String::new(), String::new()];
-        for (section, name) in sections.iter_mut().zip(["server", "replication"]) {
-            *section = match cmd("INFO").arg(name).query_async(connection).await {
-                Ok(section) => section,
-                Err(error) if error.code() == Some("NOPERM") => return Ok(None),
-                Err(error) => return Err(error),
-            };
-        }
-        let [server, replication] = sections;
-        Ok(Self::from_info(&server, &replication))
-    }
-
     /// Returns the id in two sections of `INFO`, or `None` if they do not contain it.
-    fn from_info(server: &str, replication: &str) -> Option<Self> {
+    pub(super) fn from_info(server: &str, replication: &str) -> Option<Self> {
         Some(Self {
             run_id: field(server, "run_id")?.to_owned(),
             replication_id: field(replication, "master_replid")?.to_owned(),
@@ -46,7 +26,7 @@ impl ServerId {
 }
 
 /// Returns the value of a field of `INFO`, whose lines have the form `name:value`.
-fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
 }
 

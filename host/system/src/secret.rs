@@ -57,52 +57,35 @@ pub mod revealed {
     }
 }
 
-/// The URL of a Redis server. It is displayed without its password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RedisAddress(String);
-
-impl RedisAddress {
-    /// Creates an address from a URL such as `redis://user:password@host:6379/0`, which the caller
-    /// has validated.
-    pub fn new(url: impl Into<String>) -> Self {
-        Self(url.into())
-    }
-
-    /// Returns the URL with its password, for the connection.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for RedisAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&without_password(&self.0))
-    }
-}
-
-impl fmt::Debug for RedisAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 /// Returns a URL with `***` in every position that may contain a password. The text may be an
-/// invalid URL, because error messages quote rejected settings.
+/// invalid URL or another setting, because error messages quote rejected settings.
 pub fn without_password(url: &str) -> String {
-    // A Unix socket has its password in the query (`unix:///path?pass=…`). Everything after `pass=`
-    // is hidden, because an unescaped password may contain any character.
-    let url = match url.split_once("pass=") {
-        Some((before, _)) => format!("{before}pass=***"),
-        None => url.to_owned(),
-    };
-    // The last `@` ends the password, because an unescaped password may itself contain `@`.
-    let Some(at) = url.rfind('@') else { return url };
     let start = url.find("://").map_or(0, |position| position + 3);
-    if start > at {
-        return url;
+    let (scheme, rest) = url.split_at(start);
+    let (head, query) = match rest.find('?') {
+        Some(position) if start > 0 || rest.contains("pass") => rest.split_at(position),
+        _ => (rest, ""),
+    };
+    // An `@` after `?` ends a password that is not escaped, or belongs to a password in the query.
+    if query.contains('@') {
+        return format!("{scheme}***");
     }
-    let user = url[start..at].split_once(':').map_or("", |(user, _)| user);
-    format!("{}{user}:***{}", &url[..start], &url[at..])
+    let query = if query.is_empty() { "" } else { "?***" };
+    // The last `@` ends the password, because an unescaped password may itself contain `@`.
+    if let Some((login, host)) = head.rsplit_once('@') {
+        let user = login.split_once(':').map_or("", |(user, _)| user);
+        return format!("{scheme}{user}:***@{host}{query}");
+    }
+    // If an `@` is absent or percent-encoded, the text after the colon is a password, not a port.
+    let authority = head.split('/').next().unwrap_or_default();
+    match authority.rsplit_once(':') {
+        Some((host, port))
+            if start > 0 && !host.starts_with('[') && !port.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            format!("{scheme}{host}:***{}{query}", &head[authority.len()..])
+        }
+        _ => format!("{scheme}{head}{query}"),
+    }
 }
 
 #[cfg(test)]
@@ -116,7 +99,14 @@ mod tests {
             ("redis://bob:hunter2@h", "redis://bob:***@h"),
             ("redis://bob:hun@ter2@h", "redis://bob:***@h"),
             ("hunter2@h", ":***@h"),
-            ("unix:///run/r.sock?db=1&pass=hunter2", "unix:///run/r.sock?db=1&pass=***"),
+            ("unix:///run/r.sock?db=1&pass=hunter2", "unix:///run/r.sock?***"),
+            ("h?password=hunter2", "h?***"),
+            ("http://bob:hunter2%40h/path", "http://bob:***/path"),
+            ("http://h:80/path?key=hunter2", "http://h:80/path?***"),
+            ("http://bob:hun?ter2@h", "http://***"),
+            (":hunter2@h", ":***@h"),
+            ("a:b", "a:b"),
+            ("http://[::1]:8000/", "http://[::1]:8000/"),
             ("redis://h:1/0", "redis://h:1/0"),
         ] {
             assert_eq!(without_password(url), shown);

@@ -64,13 +64,8 @@ async fn a_user_without_rights_loses_no_entry_and_the_missing_rights_are_reporte
     push(&redis, "job-1");
     let as_user = |name: &str, rules: &[&str]| {
         let () = redis.query(&[&["ACL", "SETUSER", name, "on", ">p", "allchannels"], rules].concat());
-        let client = redis::Client::open(format!("{}?user={name}&pass=p", redis.url())).unwrap();
-        Queue::new(
-            Q,
-            &Holder::new("worker").unwrap(),
-            &self::config(),
-            Arc::new(RedisClient::new(client, RESPONSE_TIMEOUT, Outage::new("Redis"))),
-        )
+        let client = client_at(&format!("{}?user={name}&pass=p", redis.url()));
+        Queue::new(Q, &Holder::new("worker").unwrap(), &self::config(), client)
     };
     let keyless = as_user("keyless", &["+@all", "~q", "~job:*", "~result:*", "~oculus:*"]);
     keyless.fetch().await.unwrap_err();

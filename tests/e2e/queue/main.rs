@@ -16,13 +16,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oculus_host::config::{Config, ConfigFlags, QueueConfig, QueueEnd};
+use oculus_host::config::{Config, ConfigFlags, QueueConfig, QueueEnd, RedisAddress};
 use oculus_host::worker::claim::{Claim, Holder};
 use oculus_host::worker::claim_outcome::{ClaimOutcome, DeadLetter, ResultMessage};
 use oculus_host::worker::intake::{Admission, admit};
 use oculus_host::worker::outage::Outage;
 use oculus_host::worker::queue::{Fetched, FinishStatus, LeaseStatus, MAX_VANISHED, Queue, Reaped, Start};
-use oculus_host::worker::redis_client::{RESPONSE_TIMEOUT, RedisClient};
+use oculus_host::worker::redis_client::{Connector, RedisClient};
 use oculus_job::code::ErrorCode;
 use oculus_tests::Redis;
 use serde_json::{Value, json};
@@ -34,8 +34,13 @@ fn config() -> QueueConfig {
 }
 
 fn client(redis: &Redis) -> Arc<RedisClient> {
-    let client = redis::Client::open(redis.url()).unwrap();
-    Arc::new(RedisClient::new(client, RESPONSE_TIMEOUT, Outage::new("Redis")))
+    client_at(&redis.url())
+}
+
+fn client_at(url: &str) -> Arc<RedisClient> {
+    let connector = Connector::new(RedisAddress::parse(url).unwrap());
+    let response_timeout = connector.response_timeout();
+    Arc::new(RedisClient::new(connector, response_timeout, Outage::new("Redis")))
 }
 
 fn queue_with(redis: &Redis, config: &QueueConfig) -> Queue {

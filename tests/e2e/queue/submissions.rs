@@ -68,8 +68,7 @@ async fn a_ledger_that_cannot_be_written_never_prevents_a_result() {
     run_to(&redis, &queue(&redis), "job-1", &tested("d1", "2026-01-01")).await;
     let rights = ["+@all", "~q", "~{q}:*", "~job:*", "~result:*", "~oculus:training:progress:*", "allchannels"];
     let () = redis.query(&[&["ACL", "SETUSER", "older", "on", ">p"], &rights[..]].concat());
-    let client = redis::Client::open(format!("{}?user=older&pass=p", redis.url())).unwrap();
-    let client = Arc::new(RedisClient::new(client, RESPONSE_TIMEOUT, Outage::new("Redis")));
+    let client = client_at(&format!("{}?user=older&pass=p", redis.url()));
     let without_right = Queue::new(Q, &Holder::new("worker").unwrap(), &config(), client);
     run_to(&redis, &without_right, "job-2", &tested("d1", "2026-01-01")).await;
 }
