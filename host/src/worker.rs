@@ -115,9 +115,16 @@ fn set_up(config: Config, catalog: Arc<Catalog>, worker_id: &str) -> anyhow::Res
     // command may block.
     let blocking_client =
         RedisClient::new(Arc::clone(&connector), LONGEST_WAIT + response_timeout.min(WAIT_MARGIN), outage.clone());
+    let replicated = Arc::new(RedisClient::new(Arc::clone(&connector), response_timeout, outage.clone()));
     let holder =
         Holder::new(worker_id).context("cannot generate the worker's boot id from the system's random source")?;
-    let queue = |list: &String| Queue::new(list, &holder, &config.queue, Arc::clone(&redis));
+    let queue = |list: &String| {
+        let queue = Queue::new(list, &holder, &config.queue, Arc::clone(&redis));
+        match config.queue.wait_replicas {
+            0 => queue,
+            _ => queue.with_replicated_results(Arc::clone(&replicated)),
+        }
+    };
     let queues: Vec<Queue> = config.queue.names.iter().map(queue).collect();
     let poller = QueuePoller::new(queues.clone(), blocking_client);
     let lease_client = RedisClient::new(connector, response_timeout, outage);

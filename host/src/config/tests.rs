@@ -101,6 +101,35 @@ fn empty_values_are_treated_as_unset() {
 }
 
 #[test]
+fn variables_complete_the_address_of_redis_and_contradictions_are_named() {
+    let address = |settings: &[(&str, &str)]| from_environment(settings).map(|config| config.redis.to_string());
+    assert_eq!(address(&[("REDIS_HOST", "::1"), ("REDIS_PASSWORD", "a/b@c")]).unwrap(), "redis://:***@[::1]:6379/0");
+    let sentinels = [("REDIS_URL", "redis+sentinel://a/main"), ("REDIS_SENTINEL_PASSWORD", "p")];
+    assert_eq!(address(&sentinels).unwrap(), "redis+sentinel://a:26379/main/0");
+    let same = [("REDIS_URL", "redis://:p@h"), ("REDIS_PASSWORD", "p")];
+    assert_eq!(address(&same).unwrap(), "redis://:***@h:6379/0");
+    for (settings, expected) in [
+        (
+            [("REDIS_URL", "redis://:hunter2@h"), ("REDIS_PASSWORD", "hunter3")],
+            "the password before the host and REDIS_PASSWORD have different values",
+        ),
+        ([("REDIS_URL", "redis://h"), ("REDIS_TLS_CA", "ca.pem")], "REDIS_TLS_CA needs TLS"),
+        ([("REDIS_URL", "rediss://h"), ("REDIS_TLS_CA", "ca.pem")], "cannot read"),
+        ([("REDIS_URL", "rediss://h"), ("REDIS_TLS_KEY", "key.pem")], "REDIS_TLS_KEY needs a certificate"),
+        ([("REDIS_URL", "rediss://h"), ("REDIS_TLS_VERIFY", "maybe")], "expected `full`, `authority`"),
+        (
+            [("REDIS_URL", "redis://h"), ("REDIS_SENTINEL_PASSWORD", "hunter2")],
+            "REDIS_SENTINEL_PASSWORD needs sentinels",
+        ),
+        ([("REDIS_URL", "redis://h"), ("REDIS_USERNAME", "bob")], "REDIS_USERNAME has no password"),
+        ([("REDIS_HOST", ":hunter2@h"), ("REDIS_PORT", "1")], "REDIS_USERNAME and REDIS_PASSWORD are separate"),
+    ] {
+        let error = from_environment(&settings).unwrap_err().to_string();
+        assert!(error.contains(expected) && !error.contains("hunter"), "{error}");
+    }
+}
+
+#[test]
 fn a_polygon_key_makes_polygon_the_source_unless_another_is_configured() {
     let key = ("POLYGON_API_KEY", "key");
     assert_eq!(from_environment(&[key]).unwrap().jobs.bars, BarsSource::Polygon);

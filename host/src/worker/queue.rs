@@ -18,7 +18,7 @@ use redis::{RedisError, RedisResult, Script, ScriptInvocation, cmd};
 use super::claim::{Claim, ClaimId, ClaimRecord, Holder};
 use super::claim_outcome::{ClaimOutcome, DeadLetter};
 use super::entry::MAX_BYTES;
-use super::redis_client::{RedisClient, is_wrong_type};
+use super::redis_client::{RedisClient, Replication, is_wrong_type};
 use crate::config::{QueueConfig, QueueEnd};
 
 mod audit;
@@ -55,6 +55,9 @@ pub struct Queue {
     holder: Holder,
     config: QueueConfig,
     redis: Arc<RedisClient>,
+    /// The client of results that replicas must confirm, if any must. A confirmation blocks its
+    /// connection, so results have a separate one.
+    replicated: Option<Arc<RedisClient>>,
     /// The highest token that this process has received from the queue. The next token is larger,
     /// even if Redis reverts to an older state and its clock is set back. This process therefore
     /// never holds two claims under the same id.
@@ -69,8 +72,15 @@ impl Queue {
             holder: holder.clone(),
             config: config.clone(),
             redis,
+            replicated: None,
             highest_token: Arc::default(),
         }
+    }
+
+    /// Returns the queue with a separate client for results that replicas must confirm.
+    #[must_use]
+    pub fn with_replicated_results(self, redis: Arc<RedisClient>) -> Self {
+        Self { replicated: Some(redis), ..self }
     }
 
     /// Returns the key of the list.
@@ -226,7 +236,8 @@ impl Queue {
     /// # Errors
     /// Returns [`RedisError`] if Redis is unavailable or rejects the script. It is then unknown
     /// whether Redis has accepted the outcome. The call may be repeated: an outcome that Redis has
-    /// already accepted is fenced.
+    /// already accepted is fenced. If too few replicas confirm a result, Redis has accepted it, but a
+    /// fail-over could lose it; the error has the code `NOREPLICAS`.
     pub async fn finish(&self, claim: ClaimId, id: Option<&str>, outcome: &ClaimOutcome) -> RedisResult<FinishStatus> {
         let request = FinishRequest::new(id, outcome, &self.config);
         let request =
@@ -239,7 +250,18 @@ impl Queue {
         }
         call.arg(claim.token).arg(claim.boot_text()).arg(self.push());
         call.arg(&message.result).arg(&message.event).arg(request);
-        self.redis.invoke(&self.step("finish"), &call).await
+        match &self.replicated {
+            Some(redis) if matches!(outcome, ClaimOutcome::Result { .. }) => {
+                redis.invoke_replicated(&self.step("finish"), &call, &self.replication()).await
+            }
+            _ => self.redis.invoke(&self.step("finish"), &call).await,
+        }
+    }
+
+    /// Returns the request that replicas confirm a result.
+    fn replication(&self) -> Replication {
+        let n_replicas = self.config.wait_replicas;
+        Replication { step: self.step("replicate"), key: self.keys.replicated(), n_replicas }
     }
 
     /// Finishes expired claims of vanished workers: requeues their entries, or makes them dead

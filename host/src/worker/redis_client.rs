@@ -15,11 +15,13 @@ mod connect_error;
 mod connector;
 mod diagnosis;
 mod probe;
+mod replication;
 mod sentinel;
 mod server_check;
 
 pub use connect_error::{ConnectError, ConnectErrorKind};
 pub use connector::{Connector, OpenConnection};
+pub use replication::Replication;
 
 /// A client of one Redis server that reconnects automatically, to the current primary if there are
 /// sentinels.
@@ -101,6 +103,29 @@ impl RedisClient {
         self.note_result(step, &live, result).await
     }
 
+    /// Runs a script, and waits until replicas have received its writes. `step` is the name of the
+    /// script in the log if Redis rejects it. The call blocks the connection, so this client must not
+    /// be used for anything else.
+    ///
+    /// # Errors
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the script, or if too few replicas
+    /// have confirmed the writes within the time limit. The script has run in the last case.
+    pub async fn invoke_replicated<T: FromRedisValue>(
+        &self,
+        step: &str,
+        script: &ScriptInvocation<'_>,
+        replication: &Replication,
+    ) -> RedisResult<T> {
+        // Script and confirmation use one connection, and therefore one server. After a fail-over
+        // between the two, the new primary would confirm writes that it has never received.
+        let mut live = self.live().await?;
+        let result = script.invoke_async(&mut live.opened.connection).await;
+        let reply = self.note_result(step, &live, result).await?;
+        let confirmed = replication.confirm(&mut live.opened.connection).await;
+        self.note_result(&replication.step, &live, confirmed).await?;
+        Ok(reply)
+    }
+
     /// Returns the time for which the connection has been open, or `None` while it is closed.
     pub async fn connected_for(&self) -> Option<Duration> {
         self.live.lock().await.as_ref().map(|live| live.since.elapsed())
@@ -119,10 +144,15 @@ impl RedisClient {
     async fn live(&self) -> Result<LiveConnection, ConnectError> {
         // The lock is held while connecting, so that concurrent callers share one attempt.
         let mut live = self.live.lock().await;
-        if let Some(live) = live.as_ref().filter(|live| self.connector.is_current(&live.opened)) {
-            return Ok(live.clone());
+        if let Some(open) = live.as_ref() {
+            if self.connector.is_current(&open.opened) {
+                return Ok(open.clone());
+            }
+            // The command fails as on a closed connection. If it ran on a new connection instead,
+            // the reaper would reap immediately after a fail-over.
+            *live = None;
+            return Err(ConnectError::unavailable("another connection has found the server gone"));
         }
-        *live = None;
         let opened = self.connector.connect(self.response_timeout).await;
         let opened = opened.inspect_err(|error| self.outage.note_connect_failure(error))?;
         Ok(live.insert(LiveConnection { opened, since: Instant::now() }).clone())

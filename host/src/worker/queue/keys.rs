@@ -40,6 +40,11 @@ impl Keys {
         self.in_slot("fence")
     }
 
+    /// Returns the key that is written when replicas must confirm a result.
+    pub(super) fn replicated(&self) -> String {
+        self.in_slot("replicated")
+    }
+
     /// Returns the key of the list of dead letters.
     pub(super) fn dead(&self) -> String {
         self.in_slot("dead")

@@ -97,6 +97,12 @@ impl Connector {
         ConnectError::cluster()
     }
 
+    /// Returns whether a failure may be due to a wrong choice of TLS: no connection has been opened
+    /// yet. Later failures are outages, which a probe would only prolong.
+    fn may_probe(&self) -> bool {
+        !self.has_connected.load(Ordering::Relaxed)
+    }
+
     /// Opens a connection to the primary that the sentinels name.
     async fn open_primary(
         &self,
@@ -105,11 +111,12 @@ impl Connector {
     ) -> Result<OpenConnection, ConnectError> {
         let n_sentinels = group.sentinels.len();
         let first = self.first_sentinel.load(Ordering::Relaxed);
+        let may_probe = self.may_probe();
         let mut tried = Vec::new();
         let mut errors = Vec::new();
         for offset in 0..n_sentinels {
             let index = (first + offset) % n_sentinels;
-            let place = match sentinel::primary(&self.address, group, &group.sentinels[index]).await {
+            let place = match sentinel::primary(&self.address, group, &group.sentinels[index], may_probe).await {
                 Ok(place) => ServerPlace::Tcp(place),
                 Err(error) => {
                     errors.push(error);
@@ -136,7 +143,7 @@ impl Connector {
 
     /// Opens a connection to one server.
     async fn open(&self, place: &ServerPlace, response_timeout: Duration) -> Result<OpenConnection, ConnectError> {
-        let peer = Peer::server(&self.address, place, !self.has_connected.load(Ordering::Relaxed));
+        let peer = Peer::server(&self.address, place, self.may_probe());
         // The limit includes the login and the check, because a server that is suspended still
         // accepts connections.
         let limit = self.address.timeouts().connect;

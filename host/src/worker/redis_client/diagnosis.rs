@@ -44,13 +44,13 @@ impl<'a> Peer<'a> {
     }
 
     /// Returns the peer of a connection to a sentinel.
-    pub(super) fn sentinel(address: &'a RedisAddress, place: &'a HostPort) -> Self {
+    pub(super) fn sentinel(address: &'a RedisAddress, place: &'a HostPort, may_probe: bool) -> Self {
         Self {
             name: format!("sentinel {place}"),
             place: Some(place),
             tls: address.tls(),
             role: Role::Sentinel,
-            may_probe: false,
+            may_probe,
         }
     }
 }

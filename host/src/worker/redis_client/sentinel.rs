@@ -14,14 +14,17 @@ const SENTINEL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Returns the place of the primary of a group.
 ///
+/// * `may_probe`: true if no connection to the address has been opened yet.
+///
 /// # Errors
 /// Returns [`ConnectError`] if the sentinel does not answer or does not know the group.
 pub(super) async fn primary(
     address: &RedisAddress,
     group: &SentinelGroup,
     sentinel: &HostPort,
+    may_probe: bool,
 ) -> Result<HostPort, ConnectError> {
-    let peer = Peer::sentinel(address, sentinel);
+    let peer = Peer::sentinel(address, sentinel, may_probe);
     let limit = SENTINEL_TIMEOUT.min(address.timeouts().connect);
     let answer = tokio::time::timeout(limit, ask(address, group, sentinel)).await;
     match answer.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())) {
