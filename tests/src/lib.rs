@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 pub mod backend;
 pub mod build;
+pub mod certificates;
 pub mod command;
 pub mod hostile;
 pub mod jobs;
@@ -20,7 +21,9 @@ pub mod processes;
 pub mod redis_server;
 pub mod results;
 pub mod schema;
+pub mod sentinels;
 pub mod site;
+pub mod tcp_proxy;
 pub mod versions;
 pub mod wording;
 pub mod worker;

@@ -1,7 +1,10 @@
 //! A redis-server for one test, on a socket in its own folder.
 
+use std::ffi::OsString;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use redis::{Connection, FromRedisValue};
 use serde_json::Value;
@@ -21,6 +24,10 @@ pub struct Redis {
     folder: TempDir,
     server: Child,
     persistence: Persistence,
+    /// The TCP port, or 0 if the server listens only on its socket.
+    port: u16,
+    /// Further options of the command line.
+    options: Vec<String>,
 }
 
 /// The persistence of a server's data.
@@ -38,7 +45,17 @@ impl Redis {
     /// # Panics
     /// Panics if redis-server is not installed or does not start.
     pub fn start() -> Self {
-        Self::start_with(Persistence::AppendOnlyFile)
+        Self::start_with(Persistence::AppendOnlyFile, 0, &[])
+    }
+
+    /// Starts an empty server that also listens on a TCP port.
+    ///
+    /// * `options`: further options of redis-server, such as `--requirepass`.
+    ///
+    /// # Panics
+    /// Panics if redis-server is not installed or does not start.
+    pub fn start_on_tcp(options: &[&str]) -> Self {
+        Self::start_with(Persistence::AppendOnlyFile, free_port(), options)
     }
 
     /// Starts an empty server that persists only the snapshots of [`Redis::save`].
@@ -46,13 +63,14 @@ impl Redis {
     /// # Panics
     /// Panics if redis-server is not installed or does not start.
     pub fn start_with_snapshots() -> Self {
-        Self::start_with(Persistence::Snapshot)
+        Self::start_with(Persistence::Snapshot, 0, &[])
     }
 
-    fn start_with(persistence: Persistence) -> Self {
+    fn start_with(persistence: Persistence, port: u16, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = launch(&folder, persistence);
-        let redis = Self { folder, server, persistence };
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let server = launch(&folder, persistence, port, &options);
+        let redis = Self { folder, server, persistence, port, options };
         redis.wait_until_up();
         redis
     }
@@ -93,7 +111,7 @@ impl Redis {
         }
         std::fs::copy(snapshot, self.snapshot()).unwrap();
         // With append-only files enabled at the start, the server would ignore the snapshot.
-        self.server = launch(&self.folder, Persistence::Snapshot);
+        self.server = launch(&self.folder, Persistence::Snapshot, self.port, &self.options);
         self.wait_until_up();
         let () = self.query(&["CONFIG", "SET", "appendonly", "yes"]);
         eventually("append-only file", SOON, || {
@@ -122,8 +140,47 @@ impl Redis {
 
     /// Starts the stopped server at its old address with its persisted data.
     pub fn restart(&mut self) {
-        self.server = launch(&self.folder, self.persistence);
+        self.server = launch(&self.folder, self.persistence, self.port, &self.options);
         self.wait_until_up();
+    }
+
+    /// Starts the stopped server at its old address with other options.
+    pub fn restart_with(&mut self, options: &[&str]) {
+        self.options = options.iter().map(|option| (*option).to_owned()).collect();
+        self.restart();
+    }
+
+    /// Suspends the server. It still accepts connections, but does not respond.
+    pub fn freeze(&self) {
+        self.signal(rustix::process::Signal::STOP);
+    }
+
+    /// Resumes a suspended server.
+    pub fn thaw(&self) {
+        self.signal(rustix::process::Signal::CONT);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(self.server.id().cast_signed()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Returns the process id.
+    pub fn pid(&self) -> u32 {
+        self.server.id()
+    }
+
+    /// Returns the TCP port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Returns the value of a field of `INFO`, or `None` if the server closes the connection, as it
+    /// does when it becomes the primary.
+    pub fn info(&self, section: &str, field: &str) -> Option<String> {
+        let mut connection = redis::Client::open(self.url()).unwrap().get_connection().ok()?;
+        let info: String = redis::cmd("INFO").arg(section).query(&mut connection).ok()?;
+        info.lines().find_map(|line| Some(line.strip_prefix(field)?.strip_prefix(':')?.to_owned()))
     }
 
     /// Returns the address for REDIS_URL.
@@ -246,7 +303,11 @@ impl Redis {
         let client = redis::Client::open(self.url()).unwrap();
         eventually("redis-server", SOON, || {
             let mut connection = client.get_connection().ok()?;
-            redis::cmd("PING").query::<String>(&mut connection).ok()
+            match redis::cmd("PING").query::<String>(&mut connection) {
+                Ok(_) => Some(()),
+                // A server with a password responds, too.
+                Err(error) => error.code().filter(|code| *code == "NOAUTH").map(drop),
+            }
         });
     }
 }
@@ -256,18 +317,39 @@ pub fn progress_channel(id: &str) -> String {
     format!("oculus:training:progress:{id}")
 }
 
-fn launch(folder: &TempDir, persistence: Persistence) -> Child {
+/// Returns the program of the server under test: `redis-server`, or the one that `TEST_REDIS_SERVER`
+/// names.
+pub fn server_program() -> OsString {
+    std::env::var_os("TEST_REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
+}
+
+/// Returns a TCP port on which no process listens.
+pub fn free_port() -> u16 {
+    // The port of a cluster's bus is 10,000 above, so the port must not be too high. The ports below
+    // 32768 are not given to outgoing connections.
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let offset = u16::try_from(std::process::id() % 10_000).unwrap();
+    loop {
+        let port = 20_000 + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+fn launch(folder: &TempDir, persistence: Persistence, port: u16, options: &Vec<String>) -> Child {
     let append_only = match persistence {
         Persistence::AppendOnlyFile => "yes",
         Persistence::Snapshot => "no",
     };
-    let mut command = Command::new("redis-server");
-    command.args(["--port", "0", "--unixsocket", "redis.sock", "--dir", "."]);
+    let program = server_program();
+    let mut command = Command::new(&program);
+    command.args(["--port", &port.to_string(), "--unixsocket", "redis.sock", "--dir", "."]);
     // Without `fsync`, Redis writes to the file before it replies, and a kill of Redis loses no
     // confirmed write. With the default, a write may follow its reply by up to 2 s while `fsync` runs.
-    command.args(["--save", "", "--appendonly", append_only, "--appendfsync", "no"]);
+    command.args(["--save", "", "--appendonly", append_only, "--appendfsync", "no"]).args(options);
     command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().expect("redis-server is missing: `cargo xtask setup` installs it")
+    command.spawn().unwrap_or_else(|error| panic!("{program:?}: {error}; `cargo xtask setup` installs it"))
 }
 
 impl Drop for Redis {

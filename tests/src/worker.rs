@@ -52,18 +52,33 @@ impl Worker {
         Self::start(redis, &[&[("PLUGINS_DIR", plugins.to_str().unwrap())], settings].concat())
     }
 
+    /// Starts a worker at a Redis URL and waits until it takes jobs.
+    ///
+    /// # Panics
+    /// Panics if the worker does not become ready.
+    pub fn start_at(url: &str, settings: &[(&str, &str)]) -> Self {
+        let worker = Self::launch_at(url, settings);
+        worker.wait_for_event("ready worker", |event| event.has("queues") && event.has("concurrency"));
+        worker
+    }
+
     /// Starts a worker without waiting until it is ready.
     pub fn launch(redis: &Redis, settings: &[(&str, &str)]) -> Self {
+        Self::launch_at(&redis.url(), settings)
+    }
+
+    /// Starts a worker at a Redis URL without waiting until it is ready.
+    pub fn launch_at(url: &str, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = Arc::default();
-        let process = spawn(redis, folder.path(), settings, &log);
+        let process = spawn(url, folder.path(), settings, &log);
         Self { process, log, folder }
     }
 
     /// Starts a new process in the folder of this worker, whose process has terminated. The new
     /// process finds the spool of the old one. Does not wait until the worker is ready.
     pub fn relaunch(&mut self, redis: &Redis, settings: &[(&str, &str)]) {
-        self.process = spawn(redis, self.folder.path(), settings, &self.log);
+        self.process = spawn(&redis.url(), self.folder.path(), settings, &self.log);
     }
 
     /// Returns the process id.
@@ -183,10 +198,10 @@ impl Drop for Worker {
     }
 }
 
-/// Starts a worker process in `folder`; its output is appended to `log`.
-fn spawn(redis: &Redis, folder: &Path, settings: &[(&str, &str)], log: &Arc<Mutex<Vec<String>>>) -> Child {
+/// Starts a worker process at a Redis URL in `folder`; its output is appended to `log`.
+fn spawn(url: &str, folder: &Path, settings: &[(&str, &str)], log: &Arc<Mutex<Vec<String>>>) -> Child {
     let mut command = command::isolated(Command::new(build::host()), folder);
-    command.env("REDIS_URL", redis.url()).env("LEASE_SECONDS", "2").env("BACKEND_URL", "http://127.0.0.1:9");
+    command.env("REDIS_URL", url).env("LEASE_SECONDS", "2").env("BACKEND_URL", "http://127.0.0.1:9");
     command.env("LOG_FORMAT", "json").env("ARTIFACTS_DIR", folder.join("artifacts"));
     command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = command.spawn().unwrap();

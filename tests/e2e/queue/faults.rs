@@ -69,7 +69,12 @@ async fn a_user_without_rights_loses_no_entry_and_the_missing_rights_are_reporte
     };
     let keyless = as_user("keyless", &["+@all", "~q", "~job:*", "~result:*", "~oculus:*"]);
     keyless.fetch().await.unwrap_err();
+    assert_eq!(waiting(&redis), ["job-1"]);
     let missing = keyless.missing_rights().await.unwrap();
+    if redis.info("server", "redis_version").is_some_and(|version| version.starts_with("6.")) {
+        assert_eq!(missing, [""; 0], "Redis 6 cannot check rights");
+        return;
+    }
     assert!(missing.contains(&"ZADD {q}:leases".to_owned()), "{missing:?}");
     assert!(!missing.iter().any(|right| right.ends_with(" q")), "{missing:?}");
     let without_pop = as_user("without_pop", &["+@all", "-rpop", "~*"]);
