@@ -13,12 +13,14 @@ use anyhow::{Context, Result, bail};
 
 pub(crate) use self::checkers::Checkers;
 use self::packages::{has, system_package};
+pub(crate) use self::redis_servers::RedisServer;
 use self::wheels::Dependencies;
 use crate::shell::{output, root};
 
 mod checkers;
 mod libtorch;
 mod packages;
+mod redis_servers;
 mod wheels;
 
 /// CMake version that the build of LightGBM requires. Debian 12 has an older version.
@@ -42,6 +44,12 @@ pub(crate) fn run() -> Result<()> {
 /// Returns the programs of `cargo xtask check`; installs those that are absent.
 pub(crate) fn checkers() -> Result<Checkers> {
     checkers::fetch(&root().join(".tools"))
+}
+
+/// Returns the servers with which the tests of the queue run in addition to the installed
+/// redis-server; installs those that are absent.
+pub(crate) fn redis_servers() -> Result<Vec<RedisServer>> {
+    redis_servers::fetch(&root().join(".tools"))
 }
 
 /// Installs Graphviz, which draws the diagrams of the docs.

@@ -1,6 +1,7 @@
 //! Runs every test of the project.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
@@ -16,6 +17,9 @@ const TEST_RUNS: [&[&str]; 4] = [
     &["--manifest-path", "examples/thresholds/Cargo.toml"],
 ];
 
+/// Arguments of the tests that run with each supported server.
+const QUEUE_TESTS: [&str; 3] = ["--workspace", "--test", "queue"];
+
 /// Runs every test, including doctests, and prints the totals.
 pub(crate) fn run() -> Result<()> {
     setup::run()?;
@@ -25,13 +29,21 @@ pub(crate) fn run() -> Result<()> {
     let mut total = TestTotal::default();
     // The results are collected first, so that a failure in the first run does not skip the second
     // run.
-    let results: Vec<_> = TEST_RUNS.iter().map(|arguments| run_tests(arguments, &mut total)).collect();
+    let mut results: Vec<_> = TEST_RUNS.iter().map(|arguments| run_tests(arguments, None, &mut total)).collect();
+    for server in setup::redis_servers()? {
+        println!("tests of the queue with {}", server.name);
+        results.push(run_tests(&QUEUE_TESTS, Some(&server.program), &mut total));
+    }
     println!("{} passed, {} failed", total.n_passed, total.n_failed);
     results.into_iter().collect()
 }
 
-fn run_tests(arguments: &[&str], total: &mut TestTotal) -> Result<()> {
+/// Runs `cargo test`.
+///
+/// * `redis_server`: the server that the tests start, instead of the installed redis-server.
+fn run_tests(arguments: &[&str], redis_server: Option<&Path>, total: &mut TestTotal) -> Result<()> {
     let mut command = cargo::cargo();
+    command.envs(redis_server.map(|program| ("TEST_REDIS_SERVER", program)));
     // `--no-fail-fast` shows all failures in one run, because one change may break several tests.
     command.args(["test", "--no-fail-fast"]).args(arguments).stdout(Stdio::piped());
     let mut tests = command.spawn().context("cannot start cargo test")?;

