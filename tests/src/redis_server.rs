@@ -123,11 +123,6 @@ impl Redis {
         self.persistence = Persistence::AppendOnlyFile;
     }
 
-    /// Returns the process id.
-    pub fn pid(&self) -> u32 {
-        self.server.id()
-    }
-
     /// Returns the path of the snapshot that [`Redis::save`] writes.
     pub fn snapshot(&self) -> PathBuf {
         self.folder.path().join("dump.rdb")

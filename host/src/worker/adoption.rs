@@ -57,8 +57,8 @@ pub(super) struct RestoredClaim {
 
 /// Restores a lost claim, if the server has changed and knows no other trace of the job.
 ///
-/// * `lost_on`: the server that has reported the loss through another client than `worker.redis`. That
-///   client may still have its connection to the earlier server.
+/// * `lost_on`: the server that has reported the loss if it is known. Another client than `worker.redis`
+///   may have received the report, and `worker.redis` may still be connected to the earlier server.
 ///
 /// # Errors
 /// Returns [`RedisError`](redis::RedisError) if Redis is unavailable or rejects the script. The call

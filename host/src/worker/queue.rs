@@ -19,6 +19,7 @@ use super::claim::{Claim, ClaimId, ClaimRecord, Holder};
 use super::claim_outcome::{ClaimOutcome, DeadLetter};
 use super::entry::MAX_BYTES;
 use super::redis_client::{RedisClient, Replication, is_wrong_type};
+use super::server_id::ServerId;
 use crate::config::{QueueConfig, QueueEnd};
 
 mod audit;
@@ -250,12 +251,23 @@ impl Queue {
         }
         call.arg(claim.token).arg(claim.boot_text()).arg(self.push());
         call.arg(&message.result).arg(&message.event).arg(request);
-        match &self.replicated {
-            Some(redis) if matches!(outcome, ClaimOutcome::Result { .. }) => {
-                redis.invoke_replicated(&self.step("finish"), &call, &self.replication()).await
-            }
-            _ => self.redis.invoke(&self.step("finish"), &call).await,
+        match self.replicated_client(outcome) {
+            Some(redis) => redis.invoke_replicated(&self.step("finish"), &call, &self.replication()).await,
+            None => self.redis.invoke(&self.step("finish"), &call).await,
         }
+    }
+
+    /// Returns the server to which [`Queue::finish`] sends an outcome.
+    ///
+    /// # Errors
+    /// Returns [`RedisError`] if Redis is unavailable.
+    pub async fn finish_server(&self, outcome: &ClaimOutcome) -> RedisResult<Option<ServerId>> {
+        self.replicated_client(outcome).unwrap_or(&self.redis).server().await
+    }
+
+    /// Returns the client of outcomes that replicas must confirm, if this outcome is one of them.
+    fn replicated_client(&self, outcome: &ClaimOutcome) -> Option<&Arc<RedisClient>> {
+        self.replicated.as_ref().filter(|_| matches!(outcome, ClaimOutcome::Result { .. }))
     }
 
     /// Returns the request that replicas confirm a result.

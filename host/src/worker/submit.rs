@@ -53,7 +53,8 @@ pub(super) async fn submit(worker: &WorkerContext, queue: &Queue, mut result: Sp
 async fn finish(worker: &WorkerContext, queue: &Queue, result: &mut SpooledResult) -> RedisResult<FinishStatus> {
     let status = queue.finish(result.claim, result.id.as_deref(), &result.outcome).await?;
     let (FinishStatus::Fenced, Some(record)) = (status, &result.record) else { return Ok(status) };
-    let Some(restored) = restore(worker, queue, result.claim, record, None).await? else { return Ok(status) };
+    let server = queue.finish_server(&result.outcome).await?;
+    let Some(restored) = restore(worker, queue, result.claim, record, server).await? else { return Ok(status) };
     // The name of the file contains the claim. The new file is stored first, so that a crash between
     // the two steps does not lose the result.
     let lost = result.clone();
