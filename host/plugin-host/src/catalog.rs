@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use anyhow::{Context, Result};
 use tokio::sync::watch as tokio_watch;
 
-use crate::config::PluginsConfig;
+use crate::config::{PluginsConfig, Trust};
 use crate::health::PluginHealth;
 use crate::installed::InstalledPlugin;
 use crate::store::Store;
@@ -148,6 +148,11 @@ impl Catalog {
     /// generation of a file.
     pub fn find(&self, sha256: &str) -> Option<InstalledPlugin> {
         self.request(Message::GetState).ok()?.find(sha256)
+    }
+
+    /// Replaces the rule that decides which libraries may be opened. Jobs that run keep their plugins.
+    pub fn set_trust(&self, trust: Trust) {
+        self.send(Message::SetTrust(trust));
     }
 
     /// Sends a message and waits for the reply.

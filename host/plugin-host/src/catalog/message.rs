@@ -7,6 +7,7 @@ use super::journal::Finding;
 use super::quarantine::Rollback;
 use super::schedule::Task;
 use super::status::CatalogState;
+use crate::config::Trust;
 use crate::health::PluginHealth;
 
 /// The end of a channel through which the owner thread replies to a waiting caller.
@@ -29,6 +30,8 @@ pub(super) enum Message {
     Rollback(Rollback, ReplySender<()>),
     /// Reply with a copy of the current state.
     GetState(ReplySender<CatalogState>),
+    /// Replace the rule that decides which libraries may be opened.
+    SetTrust(Trust),
     /// Stop the thread.
     Close,
 }

@@ -27,6 +27,7 @@ use super::schedule::{Schedule, Task, TaskKind};
 use super::snapshot::Snapshot;
 use super::status::CatalogState;
 use super::watch::FolderWatcher;
+use crate::config::{PluginsConfig, Trust};
 use crate::discover;
 use crate::file_id::FileId;
 use crate::health::PluginHealth;
@@ -103,6 +104,7 @@ impl Owner {
                         self.state.journal = self.journal.current();
                         let _ = reply.send(Ok(self.state.clone()));
                     }
+                    Message::SetTrust(trust) => self.set_trust(trust),
                     Message::Close => return,
                 }
             }
@@ -181,6 +183,13 @@ impl Owner {
                 waiters.iter().for_each(|waiter| _ = waiter.send(Err(anyhow!("{error:#}"))));
             }
         }
+    }
+
+    fn set_trust(&mut self, trust: Trust) {
+        let config = PluginsConfig { trust, ..(*self.state.config).clone() };
+        self.state.config = Arc::new(config);
+        // The next refresh reads the list and publishes what follows from it.
+        self.has_changed = true;
     }
 
     fn read_trust(&mut self) {
