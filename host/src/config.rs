@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 mod check;
 mod check_redis;
@@ -17,6 +18,7 @@ mod redis_address;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod variables;
 
 pub use error::ConfigError;
@@ -26,6 +28,7 @@ pub use redis_address::{
     Verification,
 };
 pub use settings::{BackendConfig, BarsSource, JobsConfig, LogConfig, LogFormat, QueueConfig, QueueEnd};
+pub use texts::{ChangedSetting, SettingTexts};
 
 use check::Checker;
 use layers::{GatheredSettings, Layers};
@@ -43,6 +46,10 @@ pub struct Config {
     pub backend: BackendConfig,
     /// The settings of the log.
     pub log: LogConfig,
+    /// The time for which jobs may run after the first signal; `None` for no limit.
+    pub drain_limit: Option<Duration>,
+    /// The values as text, to find the differences to another configuration.
+    pub texts: SettingTexts,
     /// Problems that do not prevent a start. The worker logs them once.
     pub warnings: Vec<String>,
 }
@@ -80,6 +87,8 @@ impl Config {
             jobs: checker.jobs(&environment),
             backend: checker.backend(),
             log: checker.log(),
+            drain_limit: checker.drain_limit(),
+            texts: SettingTexts::from_layers(&layers),
             warnings,
         };
         problems.extend(checker.problems);

@@ -146,6 +146,11 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Returns the time for which jobs may run after the first signal, or `None` for no limit.
+    pub(super) fn drain_limit(&mut self) -> Option<Duration> {
+        Some(self.seconds("DRAIN_SECONDS", 0..=31_536_000)).filter(|limit| !limit.is_zero())
+    }
+
     /// Returns the settings of the log.
     pub(super) fn log(&mut self) -> LogConfig {
         LogConfig {

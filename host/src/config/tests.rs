@@ -70,6 +70,20 @@ fn valid_and_invalid_secrets_are_never_shown() {
 }
 
 #[test]
+fn two_configurations_are_compared_by_variable_and_secrets_are_hidden() {
+    let first = [("LOG_LEVEL", "INFO"), ("BACKEND_TOKEN", "hunter2"), ("REDIS_URL", "redis://:hunter2@a")];
+    let second = [("LOG_LEVEL", "DEBUG"), ("BACKEND_TOKEN", "hunter3"), ("REDIS_URL", "redis://:hunter3@a")];
+    let [first, second] = [first, second].map(|environment| from_environment(&environment).unwrap().texts);
+    let changes = first.changes(&second);
+    let shown: Vec<_> = changes.iter().map(|change| (change.name, change.from.as_str(), change.to.as_str())).collect();
+    let url = "redis://:***@a";
+    assert_eq!(shown, [("BACKEND_TOKEN", "***", "***"), ("LOG_LEVEL", "INFO", "DEBUG"), ("REDIS_URL", url, url)]);
+    assert_eq!(first.changes(&first), []);
+    let defaults = from_environment(&[]).unwrap().texts;
+    assert_eq!(defaults.changes(&from_environment(&[("LOG_LEVEL", "INFO")]).unwrap().texts), []);
+}
+
+#[test]
 fn an_invalid_file_is_reported_with_the_line_number_and_without_its_content() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(".env"), "LOG_LEVEL=DEBUG\nBACKEND_TOKEN='hunter2\n").unwrap();

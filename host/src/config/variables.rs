@@ -59,6 +59,7 @@ pub(super) const VARIABLES: &[Variable] = &[
     plain("MAX_CRASHES", "3", "a whole number from 1 to 1000"),
     plain("WORKER_CONCURRENCY", "2", "a whole number from 1 to 1024"),
     plain("JOB_TIMEOUT_SECONDS", "3600", "a whole number of seconds from 1 to 31536000"),
+    plain("DRAIN_SECONDS", "0", "a whole number of seconds up to 31536000; 0 means no limit"),
     plain("GPU_ENABLED", "true", "`true` or `false`"),
     plain("PLUGINS_DIR", "./plugins", "a folder"),
     plain("PLUGINS_STATE_DIR", "", "a folder"),
