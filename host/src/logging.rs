@@ -3,10 +3,12 @@
 
 use std::io::IsTerminal;
 
+use parking_lot::Mutex;
+use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, fmt};
+use tracing_subscriber::{Layer, Registry, fmt, reload};
 
 use crate::config::{LogConfig, LogFormat};
 
@@ -22,13 +24,38 @@ pub(crate) enum Output {
     Parent,
 }
 
-/// Starts the log of this process. A second call has no effect.
+/// The level of the log, which can be changed while the process runs.
+pub struct LogLevel {
+    filter: reload::Handle<Targets, Registry>,
+    level: Mutex<Level>,
+}
+
+impl LogLevel {
+    /// Changes the level, unless the new one is less verbose.
+    pub(crate) fn raise(&self, level: Level) {
+        let current = *self.level.lock();
+        self.set(level.max(current));
+    }
+
+    /// Changes the level. Processes that are started later use it too.
+    pub(crate) fn set(&self, level: Level) {
+        *self.level.lock() = level;
+        // This fails only if another log is installed, whose level is fixed.
+        let _ = self.filter.reload(levels(level));
+    }
+}
+
+/// Returns the filter of a level.
+fn levels(level: Level) -> Targets {
+    // Targets match by prefix: `oculus_` covers all crates of this program.
+    Targets::new().with_default(Level::WARN.min(level)).with_target("oculus_", level)
+}
+
+/// Starts the log of this process, and returns its level. A second call has no effect.
 ///
 /// Third-party libraries log only warnings and errors, whatever the configured level is.
-pub(crate) fn init(config: LogConfig, output: Output) {
-    // Targets match by prefix: `oculus_` covers all crates of this program.
-    let levels =
-        Targets::new().with_default(tracing::Level::WARN.min(config.level)).with_target("oculus_", config.level);
+pub(crate) fn init(config: LogConfig, output: Output) -> LogLevel {
+    let (filter, handle) = reload::Layer::new(levels(config.level));
     let (writer, is_terminal) = match output {
         Output::Stdout => (fmt::writer::BoxMakeWriter::new(std::io::stdout), std::io::stdout().is_terminal()),
         Output::Stderr | Output::Parent => {
@@ -42,5 +69,6 @@ pub(crate) fn init(config: LogConfig, output: Output) {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     // This fails only if a log is already installed. That log then remains.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(levels)).try_init();
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+    LogLevel { filter: handle, level: Mutex::new(config.level) }
 }
