@@ -31,6 +31,7 @@ mod lease;
 mod ledger;
 mod moment;
 pub mod outage;
+pub mod operations;
 mod progress;
 pub mod queue;
 mod queue_poller;

@@ -36,6 +36,8 @@ pub struct JobHeader {
     pub build_id: Option<String>,
     /// The field `payload_key`: the key at which the payload is stored.
     pub payload_key: Option<String>,
+    /// The field `user_id`, as text.
+    pub user_id: Option<String>,
     /// True if the object has the field `symbols`. An object without it is a reference to a job.
     pub has_symbols: bool,
 }
@@ -80,6 +82,7 @@ impl<'de> Visitor<'de> for &mut JobHeader {
                 "job_id" => self.job_id = text_or_number(fields.next_value()?).and_then(usable_id),
                 "build_id" => self.build_id = text_or_number(fields.next_value()?).and_then(usable_id),
                 "payload_key" => self.payload_key = text_or_number(fields.next_value()?).and_then(usable_key),
+                "user_id" => self.user_id = text_or_number(fields.next_value()?),
                 other => {
                     self.has_symbols |= other == "symbols";
                     fields.next_value::<IgnoredAny>()?;

@@ -24,11 +24,12 @@ use crate::config::{QueueConfig, QueueEnd};
 
 mod audit;
 mod finish_request;
-mod keys;
+pub(super) mod keys;
 mod reply;
-mod scripts;
+pub(super) mod scripts;
 
 pub use audit::{Audit, Finding, QueueProblem};
+use super::operations::recent::RecentRequest;
 use finish_request::FinishRequest;
 use keys::Keys;
 use reply::{AdoptReply, FetchReply};
@@ -240,7 +241,7 @@ impl Queue {
     /// already accepted is fenced. If too few replicas confirm a result, Redis has accepted it, but a
     /// fail-over could lose it; the error has the code `NOREPLICAS`.
     pub async fn finish(&self, claim: ClaimId, id: Option<&str>, outcome: &ClaimOutcome) -> RedisResult<FinishStatus> {
-        let request = FinishRequest::new(id, outcome, &self.config);
+        let request = FinishRequest::new(id, outcome, &self.config, &self.keys);
         let request =
             serde_json::to_string(&request).map_err(|error| RedisError::from(std::io::Error::other(error)))?;
         let message = outcome.message();
@@ -291,11 +292,26 @@ impl Queue {
         let mut call = scripts::REAP.key(self.name());
         call.key(keys.leases()).key(keys.dead()).key(keys.claim("")).key(keys.running(""));
         call.key(keys.count("")).key(keys.done("")).key(keys.ended("")).key(keys.result("")).key(channel(""));
+        call.key(keys.cancel(""));
         call.arg(not_after).arg(self.push()).arg(MAX_VANISHED).arg(self.config.result_ttl_seconds());
         call.arg(serde_json::json!(DeadLetter::from(&failure)).to_string());
         call.arg(without_field("build_id", FailedResult::new(&failure, "", None).to_json()));
         call.arg(without_field("job_id", serde_json::json!(event)));
+        call.arg(RecentRequest::failed(keys, failure.code).to_json());
         self.redis.invoke(&self.step("reap"), &call).await
+    }
+
+    /// Stores the report of this worker for `ttl`, and returns the request to drain the worker. An empty
+    /// report removes the earlier one.
+    ///
+    /// # Errors
+    /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
+    pub async fn report_presence(&self, report: &str, ttl: Duration) -> RedisResult<Option<String>> {
+        let boot = self.holder.boot;
+        let mut call = scripts::PRESENCE.key(self.keys.workers());
+        call.key(self.keys.worker(boot)).key(self.keys.drain(boot));
+        call.arg(boot.to_string()).arg(report).arg(millis(ttl));
+        self.redis.invoke(&self.step("presence"), &call).await
     }
 
     /// Returns the time of Redis' clock, in milliseconds since 1970.

@@ -4,19 +4,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use oculus_job::progress::Phase;
 use parking_lot::Mutex;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::shutdown::ShutdownPhase;
 
 /// The state of the worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum WorkerState {
+pub enum WorkerState {
     /// The worker does not fetch jobs yet.
     Starting,
     /// The worker waits for jobs.
@@ -28,8 +28,8 @@ pub(super) enum WorkerState {
 }
 
 /// For each outcome, the number of attempts that have finished since the worker started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub(super) struct Counters {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Counters {
     /// Number of attempts that succeeded.
     pub done: u64,
     /// Number of attempts with a failed result, including entries that are not jobs.
@@ -41,14 +41,14 @@ pub(super) struct Counters {
 }
 
 /// A running job in a heartbeat.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-struct RunningJob {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunningJob {
     /// Id of the job, as in its progress events.
-    job_id: String,
+    pub job_id: String,
     /// Phase of the job.
-    phase: Phase,
+    pub phase: Phase,
     /// Part of the attempt that is done, 0 to 100.
-    percent: f64,
+    pub percent: f64,
 }
 
 /// The body of a heartbeat request.
@@ -57,13 +57,13 @@ pub(crate) struct Heartbeat {
     /// Id of the worker, as in its registration.
     worker_id: String,
     /// State of the worker.
-    state: WorkerState,
+    pub(super) state: WorkerState,
     /// Running jobs, sorted by id.
-    running: Vec<RunningJob>,
+    pub(super) running: Vec<RunningJob>,
     /// Number of finished attempts by outcome since the worker started.
-    counters: Counters,
+    pub(super) counters: Counters,
     /// Seconds since the worker started.
-    uptime_s: u64,
+    pub(super) uptime_s: u64,
 }
 
 impl Heartbeat {
@@ -77,6 +77,8 @@ impl Heartbeat {
 #[derive(Clone)]
 pub(super) struct WorkerStatus {
     started: Instant,
+    /// The start of the worker, in seconds since 1970.
+    pub(super) started_at: f64,
     inner: Arc<Mutex<StatusInner>>,
 }
 
@@ -84,6 +86,7 @@ pub(super) struct WorkerStatus {
 struct StatusInner {
     /// `None` until the worker fetches jobs.
     shutdown_phase: Option<ShutdownPhase>,
+    last_fetch: Option<Instant>,
     running: BTreeMap<String, RunningJob>,
     counters: Counters,
 }
@@ -91,13 +94,24 @@ struct StatusInner {
 impl WorkerStatus {
     /// Creates the status of a worker that starts now.
     pub(super) fn new() -> Self {
-        Self { started: Instant::now(), inner: Arc::default() }
+        let started_at = jiff::Timestamp::now().as_millisecond() as f64 / 1000.0;
+        Self { started: Instant::now(), started_at, inner: Arc::default() }
     }
 
     /// Sets the phase of the worker's shutdown. The worker is in the state `starting` until the
     /// first call.
     pub(super) fn set_shutdown_phase(&self, phase: ShutdownPhase) {
         self.inner.lock().shutdown_phase = Some(phase);
+    }
+
+    /// Records that the worker asks a queue for an entry.
+    pub(super) fn note_fetch(&self) {
+        self.inner.lock().last_fetch = Some(Instant::now());
+    }
+
+    /// Returns the time since the worker last asked a queue for an entry.
+    pub(super) fn fetch_age(&self) -> Option<Duration> {
+        self.inner.lock().last_fetch.map(|last| last.elapsed())
     }
 
     /// Sets the progress of a running job.

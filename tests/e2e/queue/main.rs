@@ -1,10 +1,13 @@
 //! The queue's scripts with a real redis-server, through the interface of the queue.
 
 mod adoption;
+mod cancellation;
+mod dead_letters;
 mod failed_results;
 mod faults;
 mod job_log;
 mod model;
+mod overview;
 mod reconnect;
 mod resubmission;
 mod snapshot;
@@ -20,6 +23,7 @@ use oculus_host::config::{Config, ConfigFlags, QueueConfig, QueueEnd, RedisAddre
 use oculus_host::worker::claim::{Claim, Holder};
 use oculus_host::worker::claim_outcome::{ClaimOutcome, DeadLetter, ResultMessage};
 use oculus_host::worker::intake::{Admission, admit};
+use oculus_host::worker::operations::Operations;
 use oculus_host::worker::outage::Outage;
 use oculus_host::worker::queue::{Fetched, FinishStatus, LeaseStatus, MAX_VANISHED, Queue, Reaped, Start};
 use oculus_host::worker::redis_client::{Connector, RedisClient};
@@ -49,6 +53,11 @@ fn queue_with(redis: &Redis, config: &QueueConfig) -> Queue {
 
 fn queue(redis: &Redis) -> Queue {
     queue_with(redis, &config())
+}
+
+fn operations(redis: &Redis) -> Operations {
+    let config = QueueConfig { names: vec![Q.to_owned()], ..config() };
+    Operations::new(client(redis), &config, "tester")
 }
 
 fn push(redis: &Redis, entry: &str) {

@@ -7,6 +7,8 @@ use oculus_job::submission::MAX_SUBMISSIONS;
 
 use crate::config::QueueConfig;
 use crate::worker::claim_outcome::{ClaimOutcome, DeadLetter, LedgerEntry};
+use crate::worker::operations::recent::RecentRequest;
+use crate::worker::queue::keys::Keys;
 
 /// The number of seconds after the last new submission for which a ledger is kept: a year.
 const LEDGER_TTL_S: u64 = 365 * 24 * 3600;
@@ -30,6 +32,8 @@ pub(super) struct FinishRequest<'a> {
     submission: Option<SubmissionRequest<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     superseded: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recent: Option<RecentRequest>,
 }
 
 /// A new entry of a ledger, and the limits of the ledger.
@@ -43,7 +47,7 @@ struct SubmissionRequest<'a> {
 
 impl<'a> FinishRequest<'a> {
     /// Creates the request for the outcome of a claim. `id` is the job's id, if one could be read.
-    pub(super) fn new(id: Option<&'a str>, outcome: &'a ClaimOutcome, config: &QueueConfig) -> Self {
+    pub(super) fn new(id: Option<&'a str>, outcome: &'a ClaimOutcome, config: &QueueConfig, keys: &Keys) -> Self {
         let release = FinishRequest {
             outcome: "release",
             id,
@@ -54,6 +58,7 @@ impl<'a> FinishRequest<'a> {
             requeued: None,
             submission: None,
             superseded: id.map(superseded_event),
+            recent: RecentRequest::of_outcome(outcome, keys),
         };
         match outcome {
             ClaimOutcome::Release => release,

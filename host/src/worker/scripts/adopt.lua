@@ -44,7 +44,9 @@ end
 
 local adopted = issue_token(fence, claims, highest)
 local claim = claims .. adopted
-redis.call('HSET', claim, 'entry', entry, 'worker', worker, 'boot', boot, 'adopted', token)
+-- The lost token is the time of the first claim in microseconds.
+local claimed_at = math.floor(tonumber(token) / 1000)
+redis.call('HSET', claim, 'entry', entry, 'worker', worker, 'boot', boot, 'adopted', token, 'at', claimed_at)
 if id ~= '' then redis.call('HSET', claim, 'id', id) end
 redis.call('ZADD', leases, lease_end(lease), adopted)
 if attempt then

@@ -1,4 +1,5 @@
--- Reads requests to cancel a job. This file is prepended to RENEW and WATCH.
+-- Reads requests to cancel a job, and keeps them. This file is prepended to RENEW, WATCH, FINISH and
+-- REAP.
 
 -- Returns whether the job of a claim is to be cancelled: by the field `cancel` of the claim, or by the
 -- job's cancel key. A cancellation also ends a newer payload of the job that waits for the claim, but
@@ -12,4 +13,10 @@ local function is_cancelled(claim, cancels)
     redis.call('HDEL', claim, 'next')
   end
   return true
+end
+
+-- Keeps the cancellation of a claim whose entry is requeued, because the job must not run again. The
+-- next attempt reads the cancel key at its start.
+local function keep_cancellation(claim, cancel)
+  if redis.call('HEXISTS', claim, 'cancel') == 1 then redis.call('SET', cancel, '1', 'EX', 86400) end
 end

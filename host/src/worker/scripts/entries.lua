@@ -32,3 +32,16 @@ local function find_entry(queue, condition)
     end
   end
 end
+
+-- Returns the entries in the queue that satisfy `condition`; equal entries are returned once.
+local function find_entries(queue, condition)
+  local found, is_known = {}, {}
+  find_entry(queue, function(entry)
+    if not is_known[entry] and condition(entry) then
+      is_known[entry] = true
+      table.insert(found, entry)
+    end
+    return false
+  end)
+  return found
+end

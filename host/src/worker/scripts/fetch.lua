@@ -43,9 +43,10 @@ if not entry then return {'empty'} end
 local n_waiting = redis.call('LLEN', queue) - 1
 local token = issue_token(fence, claims, highest)
 local claim = claims .. token
+local ends_at = lease_end(lease)
 for _, step in ipairs({
-  {'HSET', claim, 'entry', entry, 'worker', worker, 'boot', boot},
-  {'ZADD', leases, lease_end(lease), token},
+  {'HSET', claim, 'entry', entry, 'worker', worker, 'boot', boot, 'at', ends_at - lease},
+  {'ZADD', leases, ends_at, token},
   {pop, queue},
 }) do
   -- Instead of stopping the script, `pcall` returns an error, for example if a key has another

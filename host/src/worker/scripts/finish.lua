@@ -18,6 +18,8 @@
 --   - submission: the entry of a ledger to add, if the job succeeded: key, field, value, ttl (number
 --     of seconds) and max_entries
 --   - superseded: the progress event to publish if a newer payload of the job waits in the claim
+--   - recent: the entry of the list of recent results: key, max_entries, status and code; absent for
+--     a release
 -- Returns one of:
 --   - 'requeued': after a crash
 --   - 'dead': the entry is a dead letter
@@ -29,7 +31,8 @@ local queue, leases, claim, dead, counts, result_key, channel, running, count, d
 local token, boot, push, result, event = unpack(ARGV, 1, 5)
 local request = cjson.decode(ARGV[6])
 local id = request.id
-local entry, newer = unpack(redis.call('HMGET', claim, 'entry', 'next'))
+local entry, newer, worker, attempt, claimed_at =
+  unpack(redis.call('HMGET', claim, 'entry', 'next', 'worker', 'attempt', 'at'))
 if not entry or not is_holder(leases, claim, token, boot) then return 'fenced' end
 -- If one of these keys has another type, the script stops here, before anything is written. The
 -- other keys are only set and deleted, which works for every type.
@@ -57,6 +60,7 @@ local function write_result()
     redis.call('EXPIRE', done, request.ttl)
   end
   publish(event)
+  add_recent(request.recent, id, {worker = worker, attempt = attempt, at = claimed_at})
 end
 
 local status = 'finished'
@@ -79,11 +83,13 @@ elseif request.outcome == 'dead' then
   status = 'dead'
 elseif request.outcome == 'release' then
   redis.call(push, queue, entry)
+  if id then keep_cancellation(claim, cancel) end
   -- If the claim has no field `attempt`, Redis has reverted to a state before the start of the
   -- attempt. Then `attempts` does not include this attempt.
   if id and redis.call('HEXISTS', claim, 'attempt') == 1 then redis.call('HINCRBY', count, 'attempts', -1) end
 elseif redis.call('HINCRBY', count, 'crashes', 1) < request.max_crashes then
   redis.call(push, queue, entry)
+  keep_cancellation(claim, cancel)
   publish(request.requeued)
   status = 'requeued'
 else

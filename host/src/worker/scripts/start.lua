@@ -8,8 +8,8 @@
 --   - {'run', attempt, crashes}: the job runs
 --   - {'cancelled', attempt, crashes}: the job has started like one that runs, but its cancellation
 --     is requested, so the worker finishes it at once
---   - {'running', other token}: another attempt of this job runs the same payload, or a newer one;
---     the entry is dropped
+--   - {'running', other token}: another attempt of this job runs the same payload, or a newer one,
+--     or this claim is cancelled; the entry is dropped
 --   - {'parked', other token}: another attempt of this job runs an older payload; the entry waits in
 --     the claim of that attempt and is requeued when it ends
 --   - {'overtaken', other token}: a later claim of this job has already ended; the entry is dropped
@@ -39,7 +39,7 @@ if other and other ~= token and redis.call('ZSCORE', leases, other) then
     if redis.call('HGET', other_claim, 'payload') == payload then
       -- The payload of the running attempt is the newest one again.
       redis.call('HDEL', other_claim, 'next')
-    else
+    elseif redis.call('HEXISTS', claim, 'cancel') == 0 then
       redis.call('HSET', other_claim, 'next', redis.call('HGET', claim, 'entry'))
       reply = {'parked', other}
     end
