@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use oculus_plugin_host::catalog::{Catalog, log};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 use crate::config::Config;
 
@@ -24,22 +22,26 @@ pub mod claim_outcome;
 mod connect;
 mod context;
 pub mod entry;
+mod fetch_loop;
 mod heartbeat;
 pub mod intake;
 pub(crate) mod job_header;
 mod lease;
 mod ledger;
 mod moment;
-pub mod outage;
 pub mod operations;
+pub mod outage;
+mod presence;
 mod progress;
 pub mod queue;
 mod queue_poller;
 mod reaper;
 pub mod redis_client;
 mod registration;
+mod reload;
 pub mod server_id;
 mod shutdown;
+mod slots;
 mod spawn_backoff;
 mod spool;
 mod status;
@@ -50,6 +52,8 @@ use backend::Backend;
 use claim::Holder;
 use connect::wait_for_redis;
 use context::WorkerContext;
+pub use fetch_loop::ExitCondition;
+use fetch_loop::FetchLoop;
 use heartbeat::{HeartbeatLoop, send_final_heartbeat};
 use lease::Leases;
 use outage::Outage;
@@ -57,7 +61,9 @@ use queue::Queue;
 use queue_poller::{LONGEST_WAIT, QueuePoller};
 use redis_client::{Connector, RedisClient};
 pub(crate) use registration::Registration;
-use shutdown::{ShutdownPhase, reached};
+pub use reload::ReloadSource;
+use shutdown::ShutdownPhase;
+use slots::Slots;
 use spawn_backoff::SpawnBackoff;
 use spool::ResultSpool;
 pub(crate) use status::Heartbeat;
@@ -67,23 +73,31 @@ use status::WorkerStatus;
 /// an idle worker soon notices that the server is gone.
 const WAIT_MARGIN: Duration = Duration::from_secs(3);
 
-/// Runs the worker until a signal stops it.
+/// Runs the worker until a signal stops it or its exit condition holds.
 ///
 /// # Errors
 /// Returns an error if the worker cannot start. Once it runs, it survives every outage of Redis and
 /// of the backend.
-pub async fn run(config: Config, catalog: Arc<Catalog>) -> anyhow::Result<()> {
+pub async fn run(
+    config: Config,
+    catalog: Arc<Catalog>,
+    reload: ReloadSource,
+    exit: ExitCondition,
+) -> anyhow::Result<()> {
+    let hangups = reload::listen().context("cannot install the handler of SIGHUP")?;
     let registration = Registration::from_process(&config);
     let backend = Arc::new(Backend::new(&config.backend)?);
     let (worker, poller) = set_up(config, catalog, &registration.worker_id)?;
     let worker = Arc::new(worker);
     log_warnings(&worker);
+    let reloads = tokio::spawn(reload::run(Arc::clone(&worker), hangups, reload));
     let announcements = tokio::spawn(log::run(worker.catalog.subscribe()));
     let heartbeats = HeartbeatLoop {
         backend: Arc::clone(&backend),
-        registration,
+        registration: registration.clone(),
         status: worker.status.clone(),
         plugins: worker.catalog.subscribe(),
+        slots: worker.slots.limits(),
         shutdown: worker.shutdown.clone(),
     };
     // The heartbeats start before Redis is available, so the backend shows this worker as
@@ -92,14 +106,22 @@ pub async fn run(config: Config, catalog: Arc<Catalog>) -> anyhow::Result<()> {
     let found = wait_for_redis(&worker).await;
     if let Ok(true) = found {
         let reaper = tokio::spawn(reaper::run(Arc::clone(&worker)));
+        let presence = tokio::spawn(presence::run(Arc::clone(&worker), registration));
         submit_spooled(&worker);
-        run_jobs(&worker, poller).await;
+        worker.status.set_shutdown_phase(ShutdownPhase::Running);
+        log_ready(&worker);
+        FetchLoop::new(Arc::clone(&worker), poller, exit).run().await;
         reaper.abort();
+        // A report after the removal would show a worker that has stopped.
+        presence.abort();
+        let _ = presence.await;
+        presence::remove(&worker).await;
     }
     // The loop is aborted first, so that no periodic heartbeat with an older state follows the
     // final one.
     heartbeats.abort();
     announcements.abort();
+    reloads.abort();
     send_final_heartbeat(&backend, &worker.worker_id, &worker.status).await;
     tracing::info!(worker = worker.worker_id, "worker stopped");
     found.map(drop).with_context(|| format!("Redis at {} cannot be used", worker.config.redis))
@@ -132,8 +154,12 @@ fn set_up(config: Config, catalog: Arc<Catalog>, worker_id: &str) -> anyhow::Res
     let leases =
         Leases::start(lease_client, config.queue.lease).context("cannot start the thread that renews leases")?;
     let spool = ResultSpool::within(&config.jobs.artifacts_dir, &config.redis.to_string());
+    let (shutdown, drain_requests) =
+        shutdown::listen(config.drain_limit).context("cannot install the handlers of SIGTERM and SIGINT")?;
     let worker = WorkerContext {
         worker_id: holder.worker_id,
+        boot: holder.boot,
+        slots: Slots::new(config.jobs.concurrency),
         config,
         catalog,
         queues,
@@ -142,7 +168,8 @@ fn set_up(config: Config, catalog: Arc<Catalog>, worker_id: &str) -> anyhow::Res
         status: WorkerStatus::new(),
         spool,
         spawn_backoff: SpawnBackoff::default(),
-        shutdown: shutdown::listen().context("cannot install the handlers of SIGTERM and SIGINT")?,
+        shutdown,
+        drain_requests,
     };
     Ok((worker, poller))
 }
@@ -174,45 +201,8 @@ fn submit_spooled(worker: &Arc<WorkerContext>) {
     }
 }
 
-/// Fetches a job whenever a slot is free, until the worker drains. Afterwards, waits for the
-/// running jobs.
-async fn run_jobs(worker: &Arc<WorkerContext>, mut poller: QueuePoller) {
-    let slots = Arc::new(Semaphore::new(worker.config.jobs.concurrency));
-    let mut running = JoinSet::new();
-    let mut shutdown = worker.shutdown.clone();
-    worker.status.set_shutdown_phase(ShutdownPhase::Running);
-    log_ready(worker);
-    while *shutdown.borrow() == ShutdownPhase::Running {
-        // The slot is acquired before the entry is fetched. Otherwise an entry could wait for a
-        // slot under this worker's lease while another worker could run it.
-        let slot = tokio::select! {
-            slot = Arc::clone(&slots).acquire_owned() => slot,
-            () = reached(&mut shutdown, ShutdownPhase::Draining) => break,
-        };
-        // The fetch is not part of a `select!`. If it were dropped halfway, its entry would stay
-        // claimed until the lease expires.
-        match poller.fetch().await {
-            Some((queue, claim)) => {
-                let worker = Arc::clone(worker);
-                running.spawn(async move {
-                    attempt::run(worker, queue, claim).await;
-                    drop(slot);
-                });
-            }
-            None => tokio::select! {
-                () = poller.wait() => {}
-                () = reached(&mut shutdown, ShutdownPhase::Draining) => break,
-            },
-        }
-        // A `JoinSet` keeps each finished task until it is joined.
-        while running.try_join_next().is_some() {}
-    }
-    worker.status.set_shutdown_phase(ShutdownPhase::Draining);
-    while running.join_next().await.is_some() {}
-}
-
 fn log_ready(worker: &WorkerContext) {
     let queues = worker.config.queue.names.join(",");
-    let concurrency = worker.config.jobs.concurrency;
+    let concurrency = worker.slots.limit();
     tracing::info!(worker = worker.worker_id, queues, concurrency, "worker ready");
 }

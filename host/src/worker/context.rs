@@ -6,10 +6,12 @@ use std::time::Duration;
 use oculus_plugin_host::catalog::Catalog;
 use tokio::sync::watch;
 
+use super::claim::BootId;
 use super::lease::Leases;
 use super::queue::Queue;
 use super::redis_client::RedisClient;
-use super::shutdown::ShutdownPhase;
+use super::shutdown::{DrainRequests, ShutdownPhase};
+use super::slots::Slots;
 use super::spawn_backoff::SpawnBackoff;
 use super::spool::ResultSpool;
 use super::status::WorkerStatus;
@@ -23,6 +25,8 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub(super) struct WorkerContext {
     /// The id of the worker, as the backend and the logs show it.
     pub worker_id: String,
+    /// The id of this start of the worker.
+    pub boot: BootId,
     /// All settings.
     pub config: Config,
     /// The installed plugins.
@@ -39,6 +43,10 @@ pub(super) struct WorkerContext {
     pub spool: ResultSpool,
     /// The backoff of failed starts of job processes.
     pub spawn_backoff: SpawnBackoff,
+    /// The slots of running jobs.
+    pub slots: Slots,
     /// The phase of the shutdown.
     pub shutdown: watch::Receiver<ShutdownPhase>,
+    /// The sender of requests to drain this worker.
+    pub drain_requests: DrainRequests,
 }

@@ -32,6 +32,9 @@ pub(super) struct HeartbeatLoop {
     pub status: WorkerStatus,
     /// The active plugins. When they change, the loop registers the worker again.
     pub plugins: watch::Receiver<Arc<Snapshot>>,
+    /// The number of jobs that may run at the same time. When it changes, the loop registers the worker
+    /// again.
+    pub slots: watch::Receiver<usize>,
     /// The shutdown of the worker. The loop reports the beginning of the shutdown immediately.
     pub shutdown: watch::Receiver<ShutdownPhase>,
 }
@@ -56,6 +59,9 @@ impl HeartbeatLoop {
                 Ok(()) = self.plugins.changed(), if plan.next == BackendRequest::Heartbeat => {
                     plan.next = BackendRequest::Register;
                 }
+                Ok(()) = self.slots.changed(), if plan.next == BackendRequest::Heartbeat => {
+                    plan.next = BackendRequest::Register;
+                }
             }
         }
     }
@@ -66,7 +72,9 @@ impl HeartbeatLoop {
                 // The plugins are marked as seen before the request, so a change during the request
                 // leads to another registration.
                 let plugins = self.plugins.borrow_and_update().plugins();
-                self.backend.register(&self.registration.with_plugins(&plugins)).await
+                let concurrency = *self.slots.borrow_and_update();
+                let registration = self.registration.with_plugins(&plugins).with_concurrency(concurrency);
+                self.backend.register(&registration).await
             }
             BackendRequest::Heartbeat => {
                 let heartbeat = self.status.heartbeat(&self.registration.worker_id);

@@ -76,6 +76,11 @@ impl QueuePoller {
         fetched
     }
 
+    /// Returns whether the last fetch failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.is_failing
+    }
+
     /// Waits until there may be an entry to fetch. The future may be dropped at any time.
     pub(super) async fn wait(&mut self) {
         let started = Instant::now();

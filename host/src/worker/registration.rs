@@ -6,7 +6,11 @@ use oculus_plugin_host::installed::InstalledPlugin;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::claim::BootId;
+use super::operations::fleet::WorkerReport;
+use super::status::WorkerStatus;
 use crate::config::Config;
+use crate::eta::tenths;
 
 /// The body of a registration request.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -79,6 +83,33 @@ impl Registration {
         let families = plugins.iter().map(RegisteredFamily::from).collect();
         let devices = plugins.iter().flat_map(|plugin| plugin.manifest.devices.iter().cloned()).collect();
         Self { families, devices, ..self.clone() }
+    }
+
+    /// Returns a copy of this registration with another number of concurrent jobs.
+    #[must_use]
+    pub(super) fn with_concurrency(self, concurrency: usize) -> Self {
+        Self { concurrency, ..self }
+    }
+
+    /// Returns the report of this worker for its queues.
+    ///
+    pub(super) fn report(self, boot: BootId, status: &WorkerStatus) -> WorkerReport {
+        let heartbeat = status.heartbeat(&self.worker_id);
+        WorkerReport {
+            worker_id: self.worker_id,
+            boot: boot.to_string(),
+            hostname: self.hostname,
+            pid: self.pid,
+            version: self.version.to_owned(),
+            queues: self.queues,
+            concurrency: self.concurrency,
+            devices: self.devices.into_iter().collect(),
+            state: heartbeat.state,
+            running: heartbeat.running,
+            counters: heartbeat.counters,
+            started_at: status.started_at,
+            fetch_age_s: status.fetch_age().map(|age| tenths(age.as_secs_f64())),
+        }
     }
 }
 
