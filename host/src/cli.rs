@@ -5,20 +5,25 @@
 //! stdout; its log and its progress bar go to stderr.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 use oculus_plugin_host::catalog::Catalog;
 use oculus_plugin_host::plugin_main;
 
 use crate::config::{Config, ConfigFlags, LogConfig, LogFormat};
-use crate::logging::{self, Output};
+use crate::logging::{self, LogLevel, Output};
 use crate::runner::spec::JobResources;
-use crate::worker;
 use crate::worker::redis_client::ConnectError;
+use crate::worker::{self, ExitCondition, ReloadSource};
 
 mod bars;
+mod cancel;
 mod client;
+mod dead;
 mod doctor;
+mod drain;
 mod errors;
 mod exit_code;
 mod failure;
@@ -26,11 +31,14 @@ mod features;
 mod integration_test;
 mod job_process;
 mod job_result;
+mod jobs;
+mod operator;
 mod output_file;
 mod parsers;
 mod plugin;
 mod predict;
 mod progress_bar;
+mod queue;
 mod schema;
 mod stdout;
 mod submit;
@@ -46,8 +54,27 @@ mod train;
 struct Cli {
     #[command(flatten)]
     flags: ConfigFlags,
+    #[command(flatten)]
+    worker: WorkerFlags,
     #[command(subcommand)]
     command: Option<Command>,
+}
+
+/// The flags of the worker. They are invalid with a command.
+#[derive(clap::Args, Clone, Debug)]
+struct WorkerFlags {
+    /// Exit after N jobs; no more than N entries are fetched
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    jobs: Option<u64>,
+    /// Exit after this many seconds without a job
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    exit_when_idle: Option<u64>,
+}
+
+impl WorkerFlags {
+    fn exit_condition(&self) -> ExitCondition {
+        ExitCondition { n_jobs: self.jobs, idle: self.exit_when_idle.map(Duration::from_secs) }
+    }
 }
 
 #[derive(Subcommand)]
@@ -60,6 +87,15 @@ enum Command {
     Submit(submit::SubmitArgs),
     IntegrationTest(integration_test::IntegrationTestArgs),
     Doctor(doctor::DoctorArgs),
+    Jobs(jobs::JobsArgs),
+    Cancel(cancel::CancelArgs),
+    /// List, retry or drop dead letters
+    #[command(subcommand)]
+    Dead(dead::DeadCommand),
+    /// Pause or resume queues
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
+    Drain(drain::DrainArgs),
     Errors(errors::ErrorsArgs),
     Schema(schema::SchemaArgs),
     /// List or compute technical features
@@ -79,8 +115,15 @@ enum Command {
 /// Parses the command line, runs the command and returns its exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if cli.command.is_some() && cli.worker.exit_condition() != ExitCondition::default() {
+        let message = "--jobs and --exit-when-idle are flags of the worker, which runs without a command";
+        Cli::command().error(ErrorKind::ArgumentConflict, message).exit();
+    }
     let result = match cli.command {
-        None => with_config(&cli.flags, Output::Stdout, run_worker),
+        None => with_log(&cli.flags, Output::Stdout, |config, log_level| {
+            let reload = ReloadSource { flags: cli.flags.clone(), log_level };
+            run_worker(config, reload, cli.worker.exit_condition())
+        }),
         Some(Command::Train(args)) => with_config(&cli.flags, Output::Stderr, |config| train::run(&config, &args)),
         Some(Command::Bars(command)) => with_config(&cli.flags, Output::Stderr, |config| bars::run(&config, &command)),
         Some(Command::Predict(args)) => with_config(&cli.flags, Output::Stderr, |config| predict::run(&config, &args)),
@@ -92,6 +135,21 @@ pub fn main() -> ExitCode {
         }
         Some(Command::Doctor(args)) => {
             with_config(&cli.flags, Output::Stderr, |config| runtime()?.block_on(doctor::run(&config, &args)))
+        }
+        Some(Command::Jobs(args)) => {
+            with_config(&cli.flags, Output::Stderr, |config| runtime()?.block_on(jobs::run(&config, &args)))
+        }
+        Some(Command::Cancel(args)) => {
+            with_config(&cli.flags, Output::Stderr, |config| runtime()?.block_on(cancel::run(&config, &args)))
+        }
+        Some(Command::Dead(command)) => {
+            with_config(&cli.flags, Output::Stderr, |config| runtime()?.block_on(dead::run(&config, &command)))
+        }
+        Some(Command::Queue(command)) => {
+            with_config(&cli.flags, Output::Stderr, |config| runtime()?.block_on(queue::run(&config, &command)))
+        }
+        Some(Command::Drain(args)) => {
+            with_config(&cli.flags, Output::Stderr, |config| runtime()?.block_on(drain::run(&config, &args)))
         }
         Some(Command::Features(command)) => {
             with_config(&cli.flags, Output::Stderr, |config| features::run(&config, &command))
@@ -127,10 +185,19 @@ fn with_config(
     output: Output,
     command: impl FnOnce(Config) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
+    with_log(flags, output, |config, _| command(config))
+}
+
+/// Reads the configuration, starts the log and runs a command that may change the level of the log.
+fn with_log(
+    flags: &ConfigFlags,
+    output: Output,
+    command: impl FnOnce(Config, LogLevel) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
     match Config::from_process(flags) {
         Ok(config) => {
-            logging::init(config.log, output);
-            command(config)
+            let level = logging::init(config.log, output);
+            command(config, level)
         }
         // The log's settings are part of the invalid configuration, so the error is printed without
         // the log.
@@ -141,7 +208,7 @@ fn with_config(
     }
 }
 
-fn run_worker(config: Config) -> anyhow::Result<ExitCode> {
+fn run_worker(config: Config, reload: ReloadSource, exit: ExitCondition) -> anyhow::Result<ExitCode> {
     let catalog = Catalog::open(&config.jobs.plugins)?;
     // The first scan is completed before the worker takes a job, so that the job finds every
     // plugin.
@@ -152,7 +219,7 @@ fn run_worker(config: Config) -> anyhow::Result<ExitCode> {
     if let Err(failure) = JobResources::from_config(&config.jobs, "worker") {
         tracing::warn!("every job will fail: {failure}; {}", failure.hint);
     }
-    match runtime()?.block_on(worker::run(config, catalog)) {
+    match runtime()?.block_on(worker::run(config, catalog, reload, exit)) {
         Err(error) if error.is::<ConnectError>() => {
             eprintln!("error: {error:#}");
             Ok(ExitCode::from(exit_code::USAGE))

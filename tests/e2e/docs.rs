@@ -48,7 +48,9 @@ fn the_page_of_features_matches_the_catalogue() {
 
 #[test]
 fn the_schemas_match_the_types_of_the_program() {
-    for document in ["job", "result", "progress", "registration", "heartbeat"] {
+    let exchanged = ["job", "result", "progress", "registration", "heartbeat", "worker"];
+    let outputs = ["jobs", "cancel", "dead-letters", "dead-changes", "queue-states", "drain"];
+    for document in exchanged.into_iter().chain(outputs) {
         let printed = command::run(&["schema", document], &[]);
         assert_eq!(printed.code, 0, "{printed:?}");
         let path = Path::new(CHECKOUT).join(format!("docs/schema/{document}.schema.json"));

@@ -69,16 +69,25 @@ impl Worker {
 
     /// Starts a worker at a Redis URL without waiting until it is ready.
     pub fn launch_at(url: &str, settings: &[(&str, &str)]) -> Self {
+        Self::launch_with(url, &[], settings)
+    }
+
+    /// Starts a worker with command-line flags, without waiting until it is ready.
+    pub fn launch_with_flags(redis: &Redis, flags: &[&str], settings: &[(&str, &str)]) -> Self {
+        Self::launch_with(&redis.url(), flags, settings)
+    }
+
+    fn launch_with(url: &str, flags: &[&str], settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = Arc::default();
-        let process = spawn(url, folder.path(), settings, &log);
+        let process = spawn(url, folder.path(), flags, settings, &log);
         Self { process, log, folder }
     }
 
     /// Starts a new process in the folder of this worker, whose process has terminated. The new
     /// process finds the spool of the old one. Does not wait until the worker is ready.
     pub fn relaunch(&mut self, redis: &Redis, settings: &[(&str, &str)]) {
-        self.process = spawn(&redis.url(), self.folder.path(), settings, &self.log);
+        self.process = spawn(&redis.url(), self.folder.path(), &[], settings, &self.log);
     }
 
     /// Returns the process id.
@@ -166,9 +175,33 @@ impl Worker {
         })
     }
 
+    /// Returns the working folder of the worker, in which it reads the file `.env`.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Sends SIGTERM, as service managers do.
     pub fn terminate(&self) {
-        kill_process(Pid::from_raw(self.pid().cast_signed()).unwrap(), Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends SIGHUP, which makes the worker read its configuration again.
+    pub fn reload(&self) {
+        self.signal(Signal::HUP);
+    }
+
+    /// Sends SIGSTOP: the worker does not run until [`Worker::thaw`].
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Sends SIGCONT.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_raw(self.pid().cast_signed()).unwrap(), signal).unwrap();
     }
 
     /// Kills the worker process only.
@@ -199,11 +232,18 @@ impl Drop for Worker {
 }
 
 /// Starts a worker process at a Redis URL in `folder`; its output is appended to `log`.
-fn spawn(url: &str, folder: &Path, settings: &[(&str, &str)], log: &Arc<Mutex<Vec<String>>>) -> Child {
+fn spawn(
+    url: &str,
+    folder: &Path,
+    flags: &[&str],
+    settings: &[(&str, &str)],
+    log: &Arc<Mutex<Vec<String>>>,
+) -> Child {
     let mut command = command::isolated(Command::new(build::host()), folder);
     command.env("REDIS_URL", url).env("LEASE_SECONDS", "2").env("BACKEND_URL", "http://127.0.0.1:9");
     command.env("LOG_FORMAT", "json").env("ARTIFACTS_DIR", folder.join("artifacts"));
-    command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(flags).envs(settings.iter().copied());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = command.spawn().unwrap();
     follow(process.stdout.take().unwrap(), Arc::clone(log));
     follow(process.stderr.take().unwrap(), Arc::clone(log));

@@ -16,7 +16,20 @@ use crate::{cargo, diagrams, examples, plugins};
 /// Line of a template that is replaced by tables.
 const PLACEHOLDER: &str = "{{tables}}\n";
 /// The documents that have a schema.
-const DOCUMENTS: [&str; 5] = ["job", "result", "progress", "registration", "heartbeat"];
+const DOCUMENTS: [&str; 12] = [
+    "job",
+    "result",
+    "progress",
+    "registration",
+    "heartbeat",
+    "worker",
+    "jobs",
+    "cancel",
+    "dead-letters",
+    "dead-changes",
+    "queue-states",
+    "drain",
+];
 
 /// Builds the program and the plugins, and writes every generated page.
 pub(crate) fn write() -> Result<()> {

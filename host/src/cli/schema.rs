@@ -16,7 +16,7 @@ use serde_json::Value;
 use self::documents::Document;
 use super::stdout;
 
-/// Print the JSON Schema of a job, a result or a message
+/// Print the JSON Schema of a job, a result, a message or the output of a command
 ///
 /// The schemas describe what this version of oculus-host reads and writes. A schema of a document
 /// that the worker writes allows no other keys.

@@ -1,4 +1,5 @@
-//! The JSON documents that a backend exchanges with the worker, and their schemas.
+//! The JSON documents that a backend exchanges with the worker, the output of commands for operators,
+//! and their schemas.
 //!
 //! In: a document. Out: its JSON Schema (draft 2020-12), derived from the types that write or read
 //! the document. Invariant: the schema of a document that the worker writes allows no other key.
@@ -12,9 +13,15 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use super::strict;
+use crate::worker::operations::cancel::Cancellation;
+use crate::worker::operations::dead::{ChangedLetters, DeadLetterList};
+use crate::worker::operations::drain::DrainedWorker;
+use crate::worker::operations::fleet::WorkerReport;
+use crate::worker::operations::jobs::JobsOverview;
+use crate::worker::operations::pause::QueueState;
 use crate::worker::{Heartbeat, Registration};
 
-/// A JSON document that a backend exchanges with the worker.
+/// A JSON document that a backend exchanges with the worker, or the output of a command.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Document {
     /// The job that the backend stores
@@ -27,6 +34,20 @@ pub(in crate::cli) enum Document {
     Registration,
     /// The body of a heartbeat request
     Heartbeat,
+    /// The report of a worker in Redis
+    Worker,
+    /// The output of `jobs --json`
+    Jobs,
+    /// The output of `cancel --json`
+    Cancel,
+    /// The output of `dead list --json` and `dead show --json`
+    DeadLetters,
+    /// The output of `dead retry --json` and `dead drop --json`
+    DeadChanges,
+    /// The output of `queue pause --json` and `queue resume --json`
+    QueueStates,
+    /// The output of `drain --json`
+    Drain,
 }
 
 /// The result of any job. A strict client selects the variant by `status`.
@@ -50,6 +71,13 @@ impl Document {
             Self::Progress => written::<Event>(),
             Self::Registration => written::<Registration>(),
             Self::Heartbeat => written::<Heartbeat>(),
+            Self::Worker => written::<WorkerReport>(),
+            Self::Jobs => written::<JobsOverview>(),
+            Self::Cancel => written::<Vec<Cancellation>>(),
+            Self::DeadLetters => written::<Vec<DeadLetterList>>(),
+            Self::DeadChanges => written::<Vec<ChangedLetters>>(),
+            Self::QueueStates => written::<Vec<QueueState>>(),
+            Self::Drain => written::<DrainedWorker>(),
         }
     }
 }
