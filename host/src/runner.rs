@@ -55,11 +55,11 @@ pub(crate) struct JobOutcome {
 ///
 /// # Errors
 /// Returns the outcome of a job that would be refused.
-pub(crate) fn check(spec: &JobSpec) -> Result<Job, JobOutcome> {
-    let job = payload::read_job(spec).map_err(|failure| failed(&failure, &spec.build_id, None))?;
+pub(crate) fn check(spec: &JobSpec) -> Result<Job, Box<JobOutcome>> {
+    let job = payload::read_job(spec).map_err(|failure| Box::new(failed(&failure, &spec.build_id, None)))?;
     match selection::select(&job, &spec.plugins, &spec.refused) {
         Ok(_) => Ok(job),
-        Err(failure) => Err(failed(&failure, &job.build_id, Some(job.design_config()))),
+        Err(failure) => Err(Box::new(failed(&failure, &job.build_id, Some(job.design_config())))),
     }
 }
 

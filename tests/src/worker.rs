@@ -232,13 +232,7 @@ impl Drop for Worker {
 }
 
 /// Starts a worker process at a Redis URL in `folder`; its output is appended to `log`.
-fn spawn(
-    url: &str,
-    folder: &Path,
-    flags: &[&str],
-    settings: &[(&str, &str)],
-    log: &Arc<Mutex<Vec<String>>>,
-) -> Child {
+fn spawn(url: &str, folder: &Path, flags: &[&str], settings: &[(&str, &str)], log: &Arc<Mutex<Vec<String>>>) -> Child {
     let mut command = command::isolated(Command::new(build::host()), folder);
     command.env("REDIS_URL", url).env("LEASE_SECONDS", "2").env("BACKEND_URL", "http://127.0.0.1:9");
     command.env("LOG_FORMAT", "json").env("ARTIFACTS_DIR", folder.join("artifacts"));

@@ -7,12 +7,10 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
-use super::stdout;
+use super::{operator, stdout};
 use crate::config::Config;
 use crate::worker::claim::Holder;
-use crate::worker::outage::Outage;
 use crate::worker::queue::{Audit, Queue};
-use crate::worker::redis_client::{Connector, RedisClient};
 
 /// Check a live installation
 ///
@@ -34,10 +32,7 @@ pub(super) struct DoctorArgs {
 /// # Errors
 /// Returns an error if Redis is unavailable or rejects a command.
 pub(super) async fn run(config: &Config, args: &DoctorArgs) -> anyhow::Result<ExitCode> {
-    let connector = Connector::new(config.redis.clone());
-    let response_timeout = connector.response_timeout();
-    let redis = RedisClient::new(connector, response_timeout, Outage::new(&format!("Redis at {}", config.redis)));
-    let redis = Arc::new(redis);
+    let redis = Arc::new(operator::client(config));
     let holder = Holder::new("doctor")?;
     let mut audits = Vec::new();
     for name in &config.queue.names {

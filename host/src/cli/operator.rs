@@ -14,7 +14,7 @@ use super::{exit_code, stdout};
 use crate::config::Config;
 use crate::worker::operations::{OperationError, Operations};
 use crate::worker::outage::Outage;
-use crate::worker::redis_client::{self, RESPONSE_TIMEOUT, RedisClient};
+use crate::worker::redis_client::{Connector, RedisClient};
 
 /// Text of a cell without a value.
 const ABSENT: &str = "–";
@@ -33,11 +33,16 @@ pub(super) struct OperatorArgs {
 /// Returns the operations on the queues that the flags choose.
 ///
 /// # Errors
-/// Returns an error if the address of Redis or the name of the queue is invalid.
+/// Returns an error if the name of the queue is invalid.
 pub(super) fn connect(config: &Config, args: &OperatorArgs) -> anyhow::Result<Operations> {
-    let client = redis_client::open(&config.redis)?;
-    let client = RedisClient::new(client, RESPONSE_TIMEOUT, Outage::new(&format!("Redis at {}", config.redis)));
-    Ok(Operations::new(Arc::new(client), &config.queue, &operator()).only(args.queue.as_deref())?)
+    Ok(Operations::new(Arc::new(client(config)), &config.queue, &operator()).only(args.queue.as_deref())?)
+}
+
+/// Returns a client of the configured Redis. Opens no connection.
+pub(super) fn client(config: &Config) -> RedisClient {
+    let connector = Connector::new(config.redis.clone());
+    let response_timeout = connector.response_timeout();
+    RedisClient::new(connector, response_timeout, Outage::new(&format!("Redis at {}", config.redis)))
 }
 
 /// Converts the error of an operation into the exit code of the command, after it was printed.

@@ -10,7 +10,7 @@ use redis::RedisResult;
 use super::claim::{ClaimId, ClaimRecord};
 use super::context::{LONGEST_PAUSE, WorkerContext};
 use super::lease::Lease;
-use super::queue::Queue;
+use super::queue::{LeaseStatus, Queue, Start};
 use super::server_id::ServerId;
 use super::shutdown::{ShutdownPhase, reached};
 
@@ -26,18 +26,15 @@ pub(super) enum Recovery {
     Interrupted,
 }
 
-/// Restores the lost claim of a lease. Retries while Redis is unavailable.
+/// Restores the lost claim of a lease, or the lost start of its job. Retries while Redis is
+/// unavailable.
 pub(super) async fn recover(worker: &WorkerContext, lease: &mut Lease) -> Recovery {
     let mut backoff = Backoff::up_to(LONGEST_PAUSE);
     let mut shutdown = worker.shutdown.clone();
-    let record = lease.record();
     loop {
-        match restore(worker, lease.queue(), lease.claim(), &record, lease.lost_on()).await {
-            Ok(Some(restored)) => {
-                lease.replace_claim(restored.claim, restored.server);
-                return Recovery::Restored;
-            }
-            Ok(None) => return Recovery::Lost,
+        match try_to_recover(worker, lease).await {
+            Ok(true) => return Recovery::Restored,
+            Ok(false) => return Recovery::Lost,
             // The Redis client has logged the error.
             Err(_) => tokio::select! {
                 () = tokio::time::sleep(backoff.pause()) => {}
@@ -45,6 +42,51 @@ pub(super) async fn recover(worker: &WorkerContext, lease: &mut Lease) -> Recove
             },
         }
     }
+}
+
+/// Makes one attempt to recover a claim. Returns whether this worker holds the claim and its job runs.
+async fn try_to_recover(worker: &WorkerContext, lease: &mut Lease) -> RedisResult<bool> {
+    let record = lease.record();
+    if lease.status() == LeaseStatus::Reverted {
+        let is_running = start_again(lease.queue(), lease.claim(), &record).await?;
+        if is_running {
+            lease.note_started_again();
+        }
+        return Ok(is_running);
+    }
+    let restored = restore(worker, lease.queue(), lease.claim(), &record, lease.lost_on()).await?;
+    let is_restored = restored.is_some();
+    if let Some(restored) = restored {
+        lease.replace_claim(restored.claim, restored.server);
+    }
+    Ok(is_restored)
+}
+
+/// Repeats the start of a job that Redis has lost, although it knows the claim. Returns `false` if
+/// another attempt of the job has started or ended since; the claim is then gone.
+///
+/// # Errors
+/// Returns [`RedisError`](redis::RedisError) if Redis is unavailable or rejects the script. The call
+/// may be repeated.
+pub(super) async fn start_again(queue: &Queue, claim: ClaimId, record: &ClaimRecord) -> RedisResult<bool> {
+    let (Some(id), Some(start)) = (&record.id, &record.start) else { return Ok(false) };
+    let token = claim.token;
+    let reply = queue.start(claim, id, &start.payload_sha256).await?;
+    let is_running = matches!(reply, Start::Run { .. } | Start::Cancelled { .. });
+    if is_running {
+        tracing::warn!(
+            job = id,
+            token,
+            "Redis has reverted to an older state and lost the start of this job; it is repeated"
+        );
+    } else {
+        tracing::warn!(
+            job = id,
+            token,
+            "Redis has reverted to an older state and lost the start of this job; another attempt has started since"
+        );
+    }
+    Ok(is_running)
 }
 
 /// A claim that has been restored.

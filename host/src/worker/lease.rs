@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use oculus_system::backoff::Backoff;
@@ -40,6 +41,7 @@ pub(super) struct Leases {
 /// A lease in the list of leases to renew.
 struct HeldLease {
     queue: Queue,
+    is_started: Arc<AtomicBool>,
     renewal: watch::Sender<Renewal>,
 }
 
@@ -69,6 +71,7 @@ pub(super) struct Lease {
     claim: ClaimId,
     renewal: watch::Receiver<Renewal>,
     record: ClaimRecord,
+    is_started: Arc<AtomicBool>,
 }
 
 impl Leases {
@@ -95,7 +98,9 @@ impl Leases {
         let renewal = Renewal::confirmed_by(claim.server.clone());
         let (sender, renewal) = watch::channel(renewal);
         let key = (queue.name().to_owned(), claim.id);
-        self.held.lock().insert(key, HeldLease { queue: queue.clone(), renewal: sender });
+        let is_started = Arc::new(AtomicBool::new(false));
+        let held = HeldLease { queue: queue.clone(), is_started: Arc::clone(&is_started), renewal: sender };
+        self.held.lock().insert(key, held);
         let id = entry_id(queue, &claim.entry);
         let payload = id.as_ref().zip(claim.payload.clone());
         let record = ClaimRecord {
@@ -105,7 +110,7 @@ impl Leases {
             start: None,
             server: claim.server.clone(),
         };
-        Lease { leases: self.clone(), queue: queue.clone(), claim: claim.id, renewal, record }
+        Lease { leases: self.clone(), queue: queue.clone(), claim: claim.id, renewal, record, is_started }
     }
 
     /// Renews all leases and reads the requests to cancel their jobs, at intervals. Never returns.
@@ -147,7 +152,7 @@ impl Leases {
             // of the request is the safe assumption, because the response may be late.
             let at = Moment::now();
             let server = redis.server().await?;
-            match queue.renew_through(redis, claim).await {
+            match queue.renew_through(redis, claim, self.is_started(&queue, claim)).await {
                 Ok(status) => self.set_renewed(&queue, claim, status, at, server),
                 Err(error) if is_rejection(&error) => result = Err(error),
                 Err(error) => return Err(error),
@@ -185,6 +190,13 @@ impl Leases {
             queues.entry(queue.name().to_owned()).or_insert_with(|| (queue, Vec::new())).1.push(claim);
         }
         queues.into_values().collect()
+    }
+
+    /// Returns whether the job of a claim has started.
+    fn is_started(&self, queue: &Queue, claim: ClaimId) -> bool {
+        // `Relaxed` is enough. If the value is out of date, the next renewal has the new one.
+        let held = self.held.lock();
+        held.get(&(queue.name().to_owned(), claim)).is_some_and(|held| held.is_started.load(Ordering::Relaxed))
     }
 
     /// Notifies the lease of its renewal.
@@ -242,8 +254,19 @@ impl Lease {
         renewal.reported_by.clone().filter(|_| renewal.status == LeaseStatus::Lost)
     }
 
+    /// Returns the status of the last renewal.
+    pub(super) fn status(&self) -> LeaseStatus {
+        self.renewal.borrow().status
+    }
+
+    /// Notes that the start of the job has been repeated after Redis had lost it.
+    pub(super) fn note_started_again(&self) {
+        self.leases.update(&self.queue, self.claim, |last| last.status = LeaseStatus::Held);
+    }
+
     /// Adds the start of the job to the record of the claim.
     pub(super) fn record_start(&mut self, job: &AdmittedJob) {
+        self.is_started.store(true, Ordering::Relaxed);
         self.record.id = Some(job.id.clone());
         self.record.start = Some(StartRecord {
             attempt: job.attempt,
@@ -265,8 +288,8 @@ impl Lease {
         }
     }
 
-    /// Waits until the claim is lost or its cancellation is requested, and returns the status.
-    pub(super) async fn lost_or_cancelled(&mut self) -> LeaseStatus {
+    /// Waits until the claim is not simply held, and returns the status.
+    pub(super) async fn changed(&mut self) -> LeaseStatus {
         let changed = self.renewal.wait_for(|renewal| renewal.status != LeaseStatus::Held).await;
         match changed.map(|renewal| renewal.status) {
             Ok(status) => status,

@@ -28,8 +28,8 @@ pub(super) mod keys;
 mod reply;
 pub(super) mod scripts;
 
-pub use audit::{Audit, Finding, QueueProblem};
 use super::operations::recent::RecentRequest;
+pub use audit::{Audit, Finding, QueueProblem};
 use finish_request::FinishRequest;
 use keys::Keys;
 use reply::{AdoptReply, FetchReply};
@@ -203,16 +203,23 @@ impl Queue {
     /// # Errors
     /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
     pub async fn renew(&self, claim: ClaimId) -> RedisResult<LeaseStatus> {
-        self.renew_through(&self.redis, claim).await
+        self.renew_through(&self.redis, claim, false).await
     }
 
     /// Extends a lease through a client of the caller, which is the thread that renews all leases.
     ///
+    /// * `is_started`: whether the job has started. Redis may have reverted to a state before the start.
+    ///
     /// # Errors
     /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
-    pub async fn renew_through(&self, redis: &RedisClient, claim: ClaimId) -> RedisResult<LeaseStatus> {
+    pub async fn renew_through(
+        &self,
+        redis: &RedisClient,
+        claim: ClaimId,
+        is_started: bool,
+    ) -> RedisResult<LeaseStatus> {
         let mut call = self.holder_call(&scripts::RENEW, claim);
-        call.key(self.keys.cancel("")).arg(millis(self.config.lease));
+        call.key(self.keys.cancel("")).key(self.keys.fence()).arg(millis(self.config.lease)).arg(u8::from(is_started));
         redis.invoke(&self.step("renew"), &call).await
     }
 
@@ -222,7 +229,7 @@ impl Queue {
     /// Returns [`RedisError`] if Redis is unavailable or rejects the script.
     pub async fn cancelled_through(&self, redis: &RedisClient, claims: &[ClaimId]) -> RedisResult<Vec<ClaimId>> {
         let mut call = scripts::WATCH.key(self.keys.claim(""));
-        call.key(self.keys.cancel(""));
+        call.key(self.keys.cancel("")).key(self.keys.fence());
         for claim in claims {
             call.arg(claim.token);
         }

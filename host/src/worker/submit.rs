@@ -6,7 +6,7 @@
 use oculus_system::backoff::Backoff;
 use redis::{RedisError, RedisResult};
 
-use super::adoption::restore;
+use super::adoption::{restore, start_again};
 use super::context::{LONGEST_PAUSE, WorkerContext};
 use super::queue::{FinishStatus, Queue};
 use super::shutdown::{ShutdownPhase, reached};
@@ -52,7 +52,13 @@ pub(super) async fn submit(worker: &WorkerContext, queue: &Queue, mut result: Sp
 /// Returns [`RedisError`] if Redis is unavailable or rejects a script.
 async fn finish(worker: &WorkerContext, queue: &Queue, result: &mut SpooledResult) -> RedisResult<FinishStatus> {
     let status = queue.finish(result.claim, result.id.as_deref(), &result.outcome).await?;
-    let (FinishStatus::Fenced, Some(record)) = (status, &result.record) else { return Ok(status) };
+    let Some(record) = &result.record else { return Ok(status) };
+    if status == FinishStatus::Reverted && start_again(queue, result.claim, record).await? {
+        return queue.finish(result.claim, result.id.as_deref(), &result.outcome).await;
+    }
+    if status != FinishStatus::Fenced {
+        return Ok(status);
+    }
     let server = queue.finish_server(&result.outcome).await?;
     let Some(restored) = restore(worker, queue, result.claim, record, server).await? else { return Ok(status) };
     // The name of the file contains the claim. The new file is stored first, so that a crash between
@@ -88,7 +94,7 @@ fn report(worker: &WorkerContext, result: &SpooledResult, status: FinishStatus, 
                 "outcome discarded: Redis has accepted an earlier submission of it, or the lease was lost"
             );
         }
-        FinishStatus::Fenced => {
+        FinishStatus::Fenced | FinishStatus::Reverted => {
             worker.status.count(|counters| counters.fenced += 1);
             tracing::warn!(job, token, "outcome discarded: the lease was lost, and another worker may run the job");
         }

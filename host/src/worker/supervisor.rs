@@ -56,7 +56,8 @@ impl<'a> Supervisor<'a> {
         };
         let ledger = match runner::check(&spec) {
             Ok(job) => Ledger::new(&job),
-            Err(JobOutcome { failure, result, .. }) => {
+            Err(refused) => {
+                let JobOutcome { failure, result, .. } = *refused;
                 return AttemptOutcome::Reported { failure, result, submission: None };
             }
         };
@@ -117,10 +118,10 @@ impl<'a> Supervisor<'a> {
                     None => return AttemptOutcome::Died(child.close().await),
                 },
                 () = &mut timeout => AttemptOutcome::Stopped(self.timed_out()),
-                status = self.lease.lost_or_cancelled() => match status {
+                status = self.lease.changed() => match status {
                     LeaseStatus::Cancelled => AttemptOutcome::Stopped(JobError::cancelled(self.phase)),
-                    // `lost_or_cancelled` never returns `Held`.
-                    LeaseStatus::Lost | LeaseStatus::Held => match recover(self.worker, self.lease).await {
+                    // `changed` never returns `Held`.
+                    LeaseStatus::Lost | LeaseStatus::Reverted | LeaseStatus::Held => match recover(self.worker, self.lease).await {
                         Recovery::Restored => continue,
                         Recovery::Lost => AttemptOutcome::Lost,
                         Recovery::Interrupted => AttemptOutcome::Released,

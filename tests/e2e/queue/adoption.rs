@@ -167,3 +167,22 @@ async fn an_entry_without_an_id_is_restored_until_its_dead_letter_exists() {
     assert_eq!(queue.adopt(lost.id, &record).await.unwrap(), None);
     assert_eq!(redis.query::<u64>(&["LLEN", "{q}:dead"]), 1);
 }
+
+#[tokio::test]
+async fn a_claim_whose_start_redis_has_lost_is_started_again_before_its_result_is_accepted() {
+    let mut redis = Redis::start_with_snapshots();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    let claim = fetch(&queue).await;
+    redis.save();
+    assert!(matches!(queue.start(claim.id, "job-1", "sha").await.unwrap(), Start::Run { .. }));
+    redis.crash_and_recover();
+    while queue.now().await.is_err() {}
+    let renew = async || queue.renew_through(&client(&redis), claim.id, true).await.unwrap();
+    assert_eq!(renew().await, LeaseStatus::Reverted);
+    assert_eq!(queue.finish(claim.id, Some("job-1"), &success()).await.unwrap(), FinishStatus::Reverted);
+    assert_eq!(redis.query::<u64>(&["EXISTS", "result:job-1"]), 0);
+    assert!(matches!(queue.start(claim.id, "job-1", "sha").await.unwrap(), Start::Run { .. }));
+    assert_eq!(renew().await, LeaseStatus::Held);
+    assert_eq!(queue.finish(claim.id, Some("job-1"), &success()).await.unwrap(), FinishStatus::Finished);
+}

@@ -70,6 +70,7 @@ async fn a_cancelled_waiting_job_is_not_restored_by_a_worker_that_held_it_before
     let record = oculus_host::worker::claim::ClaimRecord {
         entry: lost.entry.clone(),
         id: Some("job-1".into()),
+        payload: None,
         start: None,
         server: None,
     };

@@ -200,7 +200,8 @@ async fn a_fence_that_another_program_has_overwritten_breaks_no_claim() {
         let [first, second] = [fetch(&queue).await, fetch(&queue).await];
         assert!(first.id.token < second.id.token && second.id.token < 1 << 53, "{fence}: {first:?} {second:?}");
         for (claim, id) in [(first, "first"), (second, "second")] {
-            assert_eq!(queue.finish(claim.id, Some(id), &success()).await.unwrap(), FinishStatus::Finished, "{fence}");
+            assert!(matches!(queue.start(claim.id, id, "sha").await.unwrap(), Start::Run { .. }), "{fence}");
+            assert_eq!(queue.finish(claim.id, Some(id), &failure()).await.unwrap(), FinishStatus::Finished, "{fence}");
         }
     }
 }

@@ -83,6 +83,36 @@ async fn an_older_payload_that_starts_late_never_replaces_a_newer_one() {
 }
 
 #[tokio::test]
+async fn a_claim_that_starts_late_never_replaces_the_payload_of_a_later_claim() {
+    // The later claim repeats the running payload, waits with a newer one, or has ended.
+    for (running, later) in [("old", "old"), ("old", "newest"), ("old", "")] {
+        let redis = Redis::start();
+        let queue = queue(&redis);
+        let mut claims = Vec::new();
+        for entry in ["first", "late", "later"] {
+            push(&redis, entry);
+            claims.push(fetch(&queue).await);
+        }
+        let [first, late, last] = <[Claim; 3]>::try_from(claims).unwrap();
+        assert!(matches!(queue.start(first.id, "job-1", running).await.unwrap(), Start::Run { .. }));
+        if later.is_empty() {
+            queue.finish(first.id, Some("job-1"), &success()).await.unwrap();
+            assert!(matches!(queue.start(last.id, "job-1", "newest").await.unwrap(), Start::Run { .. }));
+            queue.finish(last.id, Some("job-1"), &failure()).await.unwrap();
+            let reply = queue.start(late.id, "job-1", "between").await.unwrap();
+            assert_eq!(reply, Start::Overtaken { token: last.id.token });
+        } else {
+            queue.start(last.id, "job-1", later).await.unwrap();
+            let reply = queue.start(late.id, "job-1", "between").await.unwrap();
+            assert_eq!(reply, Start::Running { token: first.id.token });
+            let expected = if later == running { vec![] } else { vec!["later".to_owned()] };
+            queue.finish(first.id, Some("job-1"), &success()).await.unwrap();
+            assert_eq!(waiting(&redis), expected);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_cancellation_also_ends_the_newer_payload_but_not_one_that_is_pushed_afterwards() {
     let redis = Redis::start();
     let queue = queue(&redis);

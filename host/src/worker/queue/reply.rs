@@ -80,6 +80,9 @@ pub enum LeaseStatus {
     Held,
     /// This worker holds the claim, and cancellation is requested.
     Cancelled,
+    /// This worker holds the claim, but Redis has reverted to a state before the start of the job. The
+    /// start must be repeated.
+    Reverted,
     /// This worker no longer holds the claim.
     Lost,
 }
@@ -96,6 +99,9 @@ pub enum FinishStatus {
     /// The outcome is discarded, because a newer payload of the job was pushed meanwhile. The entry of
     /// that payload is in the queue.
     Superseded,
+    /// The outcome is not accepted yet, because Redis has reverted to a state before the start of the
+    /// job. The start must be repeated.
+    Reverted,
     /// The outcome is discarded, because this worker no longer holds the claim.
     Fenced,
 }
@@ -171,6 +177,7 @@ impl FromRedisValue for LeaseStatus {
         match String::from_redis_value(value)?.as_str() {
             "held" => Ok(Self::Held),
             "cancelled" => Ok(Self::Cancelled),
+            "reverted" => Ok(Self::Reverted),
             "lost" => Ok(Self::Lost),
             other => Err(unexpected("RENEW", other)),
         }
@@ -184,6 +191,7 @@ impl FromRedisValue for FinishStatus {
             "requeued" => Ok(Self::Requeued),
             "dead" => Ok(Self::Dead),
             "superseded" => Ok(Self::Superseded),
+            "reverted" => Ok(Self::Reverted),
             "fenced" => Ok(Self::Fenced),
             other => Err(unexpected("FINISH or REAP", other)),
         }

@@ -4,12 +4,16 @@
 -- Returns whether the job of a claim is to be cancelled: by the field `cancel` of the claim, or by the
 -- job's cancel key. A cancellation also ends a newer payload of the job that waits for the claim, but
 -- not one that is pushed after the cancellation was read.
-local function is_cancelled(claim, cancels)
-  local id, flag = unpack(redis.call('HMGET', claim, 'id', 'cancel'))
-  if id and redis.call('DEL', cancels .. id) == 1 then flag = flag or '1' end
+--
+-- A claim whose job has not started leaves the key for another claim, which may be running the job, or
+-- for its own start.
+local function is_cancelled(claim, cancels, fence)
+  local id, flag, attempt = unpack(redis.call('HMGET', claim, 'id', 'cancel', 'attempt'))
+  if id and attempt and redis.call('DEL', cancels .. id) == 1 then flag = flag or '1' end
   if not flag then return false end
   if flag ~= 'seen' then
-    redis.call('HSET', claim, 'cancel', 'seen')
+    -- No claim that exists now may start the job after this attempt.
+    redis.call('HSET', claim, 'cancel', 'seen', 'newest', redis.call('GET', fence) or 0)
     redis.call('HDEL', claim, 'next')
   end
   return true

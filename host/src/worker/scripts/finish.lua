@@ -26,6 +26,8 @@
 --   - 'superseded': a newer payload of the job was pushed while this attempt ran; its entry is
 --     requeued, and the outcome of this attempt is discarded
 --   - 'finished': after a result or a release
+--   - 'reverted': Redis has reverted to a state before the start of the job, and the caller has to
+--     repeat START; nothing is written
 --   - 'fenced': the caller no longer holds the claim; nothing is written
 local queue, leases, claim, dead, counts, result_key, channel, running, count, done, ended, cancel = unpack(KEYS)
 local token, boot, push, result, event = unpack(ARGV, 1, 5)
@@ -34,6 +36,9 @@ local id = request.id
 local entry, newer, worker, attempt, claimed_at =
   unpack(redis.call('HMGET', claim, 'entry', 'next', 'worker', 'attempt', 'at'))
 if not entry or not is_holder(leases, claim, token, boot) then return 'fenced' end
+-- Only a job that has started has a result or crashes.
+local is_of_attempt = request.outcome == 'result' or request.outcome == 'crash'
+if is_of_attempt and not attempt then return 'reverted' end
 -- If one of these keys has another type, the script stops here, before anything is written. The
 -- other keys are only set and deleted, which works for every type.
 redis.call('LLEN', queue)
@@ -53,7 +58,7 @@ local function write_result()
   -- A failure removes the mark of an earlier success, so that the same payload can run again. A job
   -- with a result starts with new counts.
   redis.call('DEL', done, count, cancel)
-  mark_end(ended, token)
+  mark_end(ended, redis.call('HGET', claim, 'newest') or token)
   if request.succeeded then redis.call('SET', done, request.succeeded) end
   if request.ttl > 0 then
     redis.call('EXPIRE', result_key, request.ttl)
@@ -84,8 +89,7 @@ elseif request.outcome == 'dead' then
 elseif request.outcome == 'release' then
   redis.call(push, queue, entry)
   if id then keep_cancellation(claim, cancel) end
-  -- If the claim has no field `attempt`, Redis has reverted to a state before the start of the
-  -- attempt. Then `attempts` does not include this attempt.
+  -- The counts do not include an attempt that has not started, or whose start Redis has lost.
   if id and redis.call('HEXISTS', claim, 'attempt') == 1 then redis.call('HINCRBY', count, 'attempts', -1) end
 elseif redis.call('HINCRBY', count, 'crashes', 1) < request.max_crashes then
   redis.call(push, queue, entry)

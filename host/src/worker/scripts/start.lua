@@ -34,8 +34,11 @@ local other = redis.call('GET', running)
 if other and other ~= token and redis.call('ZSCORE', leases, other) then
   local other_claim = claims .. other
   local reply = {'running', other}
-  -- The claim with the larger token was fetched later, so it has the newer payload.
-  if tonumber(token) > tonumber(other) then
+  -- The claim with the larger token was fetched later, so it has the newer payload. `newest` is the
+  -- largest token of the job that has been compared with the running attempt.
+  local newest = redis.call('HGET', other_claim, 'newest') or other
+  if tonumber(token) > tonumber(newest) then
+    redis.call('HSET', other_claim, 'newest', token)
     if redis.call('HGET', other_claim, 'payload') == payload then
       -- The payload of the running attempt is the newest one again.
       redis.call('HDEL', other_claim, 'next')
@@ -55,6 +58,7 @@ end
 -- If the backend has deleted the result, the job runs again.
 if redis.call('GET', done) == payload and redis.call('EXISTS', result) == 1 then
   drop_entry()
+  mark_end(ended, token)
   redis.call('DEL', cancel)
   redis.call('SET', channel, event, 'EX', 3600)
   redis.call('PUBLISH', channel, event)
