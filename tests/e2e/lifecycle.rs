@@ -79,13 +79,13 @@ fn a_reload_changes_the_level_of_the_log_and_names_what_needs_a_restart() {
     assert!(restart.mentions("restart"), "{restart:?}");
     worker.wait_for_event("secret", is_change_of("BACKEND_TOKEN", "WARN"));
     worker.wait_for_event("misspelt name", |event| event.warns_of("HEARTBEET_SECONDS"));
-    redis.push("absent");
-    redis.result_of("absent");
+    redis.push(r#"{"build_id": "loud", "symbols": 17}"#);
+    redis.result_of("loud");
     worker.wait_for_event("debug line", |event| event.level() == "DEBUG");
     reload(&worker, "LOG_LEVEL=ERROR\nHEARTBEAT_SECONDS=7\n");
     worker.wait_for_events("changes", 2, is_change_of("LOG_LEVEL", "INFO"));
     worker.wait_for_events("restart", 2, is_change_of("HEARTBEAT_SECONDS", "WARN"));
-    redis.push("quiet");
+    redis.push(r#"{"build_id": "quiet", "symbols": 17}"#);
     redis.result_of("quiet");
     reload(&worker, "LOG_LEVEL=INFO\n");
     worker.wait_for_events("changes", 3, is_change_of("LOG_LEVEL", "INFO"));
