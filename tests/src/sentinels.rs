@@ -120,8 +120,8 @@ impl Sentinel {
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let sentinel = Self { folder, process, port };
         eventually("sentinel", SOON, || sentinel.try_query::<String>(&["PING"]));
-        // By default, a sentinel looks for replicas every 10 s. Sentinels before version 7 cannot be
-        // told otherwise.
+        // By default, a sentinel looks for replicas every 10 s. Sentinels before version 7 have
+        // no command that changes this.
         let _: Option<String> =
             sentinel.try_query(&["SENTINEL", "DEBUG", "INFO-PERIOD", "500", "PUBLISH-PERIOD", "500"]);
         sentinel

@@ -12,7 +12,7 @@ pub(in crate::config) fn without_secrets(url: &str) -> String {
     let rest = &rest[slashes.len()..];
     let (head, tail) = rest.find(['?', '#']).map_or((rest, ""), |end| rest.split_at(end));
     // An `@` after `?` or `#` ends a password that is not escaped, or belongs to a password in the
-    // query. The parts cannot be told apart then.
+    // query. The parts cannot be distinguished then.
     let shown = if tail.contains('@') {
         "***".to_owned()
     } else {
