@@ -148,6 +148,20 @@ async fn a_claimed_duplicate_of_a_cancelled_running_job_is_dropped() {
 }
 
 #[tokio::test]
+async fn a_claim_that_an_unrelated_entry_hides_from_the_cancellation_does_not_start_the_job_again() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    push(&redis, "job-1");
+    let running = run(&queue, "job-1").await;
+    push(&redis, "key-of-a-payload");
+    let hidden = fetch(&queue).await;
+    assert_eq!(cancel(&redis, "job-1").await.workers.len(), 1);
+    assert_eq!(queue.finish(running.id, Some("job-1"), &failure()).await.unwrap(), FinishStatus::Finished);
+    let start = queue.start(hidden.id, "job-1", "other payload").await.unwrap();
+    assert!(matches!(start, Start::Overtaken { .. }), "{start:?}");
+}
+
+#[tokio::test]
 async fn a_cancelled_job_that_is_requeued_is_cancelled_at_its_next_start() {
     let redis = Redis::start();
     for outcome in [Some(ClaimOutcome::Release), Some(crash()), None] {

@@ -1,26 +1,26 @@
 -- Cancels a job on request of an operator, wherever it is: in the queue, claimed or running.
 --
 -- A waiting job ends here: its entries are removed and its cancelled result is stored. Its end is
--- marked with a new token, so no worker that was separated from Redis restores the job. A claimed or
--- running job is ended by its worker, which reads the request within a second.
+-- marked with a new token, so no worker that was separated from Redis restores the job. A claimed
+-- or running job is ended by its worker, which reads the request within a second.
 --
 -- Order: the result is stored before the entries are removed, so a script that fails halfway loses
 -- no job.
 --
 -- KEYS: queue, leases, fence, prefix of claims; the job's result, progress channel, running token,
 --       counts, success, end and cancel key.
--- ARGV: name of the job as the operator gave it, job id, default key of the payload, number of seconds
---       for which a request is kept, number of seconds for which results are kept (0 for forever),
---       the cancelled result ('' to return the entry of a waiting job first), the final event,
---       SHA-256 of the payload, and the entry of the list of recent results in JSON.
+-- ARGV: name of the job as the operator gave it, job id, default key of the payload, number of
+--       seconds for which a request is kept, number of seconds for which results are kept (0 for
+--       forever), the cancelled result ('' to return the entry of a waiting job first), the final
+--       event, SHA-256 of the payload, and the entry of the list of recent results in JSON.
 -- Returns one of:
 --   - {'running', {tokens}, {workers}, n}: the workers of these claims end the job; n entries were
 --     removed from the queue
 --   - {'claimed', {tokens}, {workers}, n}: as above, but no attempt has started yet
 --   - {'queued', start of the entry}: the job waits; call again with the result
 --   - {'cancelled', n}: n entries were removed and the result is stored
---   - {'succeeded', n}: n entries were removed; their payload has already succeeded, and its result is
---     unchanged
+--   - {'succeeded', n}: n entries were removed; their payload has already succeeded, and its result
+--     is unchanged
 --   - {'ended'}: the job has a result, or had one; nothing is changed
 --   - {'unknown'}: Redis does not know the job; nothing is changed
 local queue, leases, fence, claims, result_key, channel, running, count, done, ended, cancel = unpack(KEYS)
@@ -40,6 +40,8 @@ local function cancel_claims()
     if entry and (claim_id == id or is_own(entry)) then
       redis.call('HSET', claim, 'cancel', 'seen')
       redis.call('HDEL', claim, 'next')
+      -- No claim that exists now may start the job after the cancelled attempt.
+      if attempt then redis.call('HSET', claim, 'newest', redis.call('GET', fence) or 0) end
       table.insert(tokens, token)
       table.insert(workers, worker or '')
       is_running = is_running or attempt

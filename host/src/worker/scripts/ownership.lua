@@ -2,10 +2,11 @@
 -- FETCH, NAME, START, FINISH, REAP and ADOPT.
 
 -- Returns the token of a later claim of a job that has already ended, or nil. The payload of a later
--- claim is at least as new, so an older claim must neither run nor change the result.
+-- claim is at least as new, so an older claim must neither run nor change the result. A cancellation
+-- marks the last token that was issued. An equal token is therefore of a claim that existed then.
 local function later_end(token, ended)
   local last = redis.call('GET', ended)
-  return last and tonumber(last) > tonumber(token) and last or nil
+  return last and tonumber(last) >= tonumber(token) and last or nil
 end
 
 -- Returns whether the result and the counts of a job belong to another attempt: one that is
