@@ -11,9 +11,9 @@ use crate::worker::operations::cancel::{CancelOutcome, Cancellation, CancelledSt
 
 /// Cancel a job that waits or runs
 ///
-/// Removes a waiting job from its queue and stores the result `cancelled`. Requests the cancellation
-/// of a running job from its worker, which kills it within 2 seconds, and waits until it has ended. The
-/// exit code is 0 if the job has ended as cancelled, and 1 otherwise.
+/// Removes a waiting job from its queue and stores the result `cancelled`. Requests the
+/// cancellation of a running job from its worker, which kills it within 2 seconds, and waits until
+/// it has ended. The exit code is 0 if the job has ended as cancelled, and 1 otherwise.
 #[derive(ClapArgs, Clone, Debug)]
 #[command(after_help = "Examples:\n  oculus-host cancel build:example\n  oculus-host cancel build:example --no-wait")]
 pub(super) struct CancelArgs {

@@ -38,8 +38,8 @@ pub(super) enum DeadCommand {
     },
     /// Push the entries of dead letters to their queue, and remove the letters
     ///
-    /// The entries run after all entries that wait. A letter that contains only a part of its entry is
-    /// refused. The exit code is 1 if a letter is refused or none is found.
+    /// The entries run after all entries that wait. A letter that contains only a part of its entry
+    /// is refused. The exit code is 1 if a letter is refused or none is found.
     #[command(
         after_help = "Examples:\n  oculus-host dead retry build:example\n  oculus-host dead retry --reason job_crashed"
     )]

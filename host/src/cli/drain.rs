@@ -14,8 +14,9 @@ const READ_LIMIT: Duration = Duration::from_secs(10);
 
 /// Drain one worker: it fetches no more jobs, finishes its jobs and exits
 ///
-/// The worker behaves as after SIGTERM. Waits until the worker has read the request, which takes about 2
-/// seconds, but not until its jobs have finished. A worker that is started in its place does not drain.
+/// The worker behaves as after SIGTERM. Waits until the worker has read the request, which takes
+/// about 2 seconds, but not until its jobs have finished. A worker that is started in its place
+/// does not drain.
 #[derive(ClapArgs, Clone, Debug)]
 #[command(after_help = "Example:\n  oculus-host drain trading-1-4711-1796049588")]
 pub(super) struct DrainArgs {

@@ -1,5 +1,5 @@
-//! What the commands of operators share: the connection, the choice of a queue, the operator's name, and
-//! the formats of their tables.
+//! What the commands of operators share: the connection, the choice of a queue, the operator's
+//! name, and the formats of their tables.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -109,7 +109,8 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     seconds.map(Duration::from_secs).ok_or_else(|| "expected a whole number of seconds from 1 to 86400".to_owned())
 }
 
-/// Returns the name of the operator in audit lines: the user and the host, such as `alice@trading-1`.
+/// Returns the name of the operator in audit lines: the user and the host, such as
+/// `alice@trading-1`.
 fn operator() -> String {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let user = variable("USER").or_else(|| variable("LOGNAME"));

@@ -1,7 +1,7 @@
 //! The loop that fetches entries and runs their jobs, until the worker drains or has done its work.
 //!
-//! In: free slots, and an [`ExitCondition`]. Out: attempts. Invariant: with a limit of jobs, no entry
-//! beyond the limit is claimed, for any concurrency.
+//! In: free slots, and an [`ExitCondition`]. Out: attempts. Invariant: with a limit of jobs, no
+//! entry beyond the limit is claimed, for any concurrency.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,8 +51,8 @@ impl FetchLoop {
                 slot = self.worker.slots.acquire() => slot,
                 () = reached(&mut shutdown, ShutdownPhase::Draining) => break,
             };
-            // The fetch is not part of a `select!`. If it were dropped halfway, its entry would stay
-            // claimed until the lease expires.
+            // The fetch is not part of a `select!`. If it were dropped halfway, its entry would
+            // stay claimed until the lease expires.
             self.worker.status.note_fetch();
             if let Some((queue, claim)) = self.poller.fetch().await {
                 self.n_fetched += 1;
@@ -93,8 +93,8 @@ impl FetchLoop {
         is_idle
     }
 
-    /// Returns the time at which the worker exits if no job starts before. Returns `None` while a job
-    /// runs, and while a fetch fails, because there may be jobs then.
+    /// Returns the time at which the worker exits if no job starts before. Returns `None` while a
+    /// job runs, and while a fetch fails, because there may be jobs then.
     fn idle_end(&self) -> Option<Instant> {
         // A wait for an entry must not be dropped often: the commands of dropped waits still block
         // their connection. While a job runs, the end of a wait is therefore soon enough.

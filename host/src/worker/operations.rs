@@ -1,8 +1,8 @@
 //! What operators do with queues, jobs, dead letters and workers.
 //!
-//! In: requests of a command, or of any other front end. Out: the state of the queues, and changes in
-//! Redis. Invariants: each change is atomic, and is logged with the name of the operator. No function
-//! depends on a running worker of this process.
+//! In: requests of a command, or of any other front end. Out: the state of the queues, and changes
+//! in Redis. Invariants: each change is atomic, and is logged with the name of the operator. No
+//! function depends on a running worker of this process.
 
 use std::sync::Arc;
 
@@ -37,8 +37,8 @@ struct OperatedQueue {
 /// The reason why an operation failed. Nothing was changed, unless the variant states otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum OperationError {
-    /// Redis is unavailable or rejects a command. An operation on several queues may have changed some
-    /// of them.
+    /// Redis is unavailable or rejects a command. An operation on several queues may have changed
+    /// some of them.
     #[error("Redis failed: {0}")]
     Redis(#[from] RedisError),
     /// The configuration does not contain the queue.

@@ -14,8 +14,8 @@ use super::shutdown::ShutdownPhase;
 /// The interval of reports, and thus the longest time before a request to drain is read.
 const REPORT_EVERY: Duration = Duration::from_secs(2);
 
-/// The time for which a report is kept. It is longer than the interval, so that operators see a worker
-/// that has stopped reporting.
+/// The time for which a report is kept. It is longer than the interval, so that operators see a
+/// worker that has stopped reporting.
 const REPORT_TTL: Duration = Duration::from_secs(60);
 
 /// The time limit for the removal of the last report. An unavailable Redis must not delay the exit.

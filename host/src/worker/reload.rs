@@ -52,8 +52,8 @@ fn apply(worker: &WorkerContext, log_level: &LogLevel, config: &Config, applied:
     }
     let (changed, needs_restart): (Vec<_>, Vec<_>) =
         applied.changes(&config.texts).into_iter().partition(|change| APPLIED.contains(&change.name));
-    // A more verbose level is applied before the changes are logged, and a less verbose one afterwards,
-    // so that the log contains them in both cases.
+    // A more verbose level is applied before the changes are logged, and a less verbose one
+    // afterwards, so that the log contains them in both cases.
     log_level.raise(config.log.level);
     worker.slots.set_limit(config.jobs.concurrency);
     if changed.iter().any(|change| change.name.starts_with("PLUGINS_")) {

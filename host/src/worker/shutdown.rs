@@ -42,11 +42,11 @@ impl DrainRequests {
     }
 }
 
-/// Starts a task that advances the phase on each SIGTERM and SIGINT. A request to drain counts as the
-/// first signal, and the end of the time limit as the second.
+/// Starts a task that advances the phase on each SIGTERM and SIGINT. A request to drain counts as
+/// the first signal, and the end of the time limit as the second.
 ///
-/// * `drain_limit`: the longest time for which running jobs may continue after the first signal; `None`
-///   for no limit.
+/// * `drain_limit`: the longest time for which running jobs may continue after the first signal;
+///   `None` for no limit.
 ///
 /// # Errors
 /// Returns [`io::Error`] if the signal handlers cannot be installed.

@@ -1,7 +1,7 @@
 //! The slots of a worker: how many jobs may run at the same time.
 //!
-//! In: a limit that can change while jobs run. Out: [`Slot`]s. Invariant: no slot is acquired while as
-//! many slots as the limit allows are in use. A smaller limit stops no job.
+//! In: a limit that can change while jobs run. Out: [`Slot`]s. Invariant: no slot is acquired while
+//! as many slots as the limit allows are in use. A smaller limit stops no job.
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
 //! Cancels jobs on request of an operator.
 //!
-//! In: a job id. Out: a cancelled result, or a request to the worker that runs the job. `cancel.lua`
-//! decides in one step which of the two, so a job cannot move from the queue to a worker in between.
+//! In: a job id. Out: a cancelled result, or a request to the worker that runs the job.
+//! `cancel.lua` decides in one step which of the two, so a job cannot move from the queue to a
+//! worker in between.
 
 use std::time::{Duration, Instant};
 
@@ -99,8 +100,8 @@ impl Operations {
     /// Cancels a job in every queue that contains it. Does not wait for the workers that run it.
     ///
     /// # Errors
-    /// Returns [`OperationError::UnknownJob`] or [`OperationError::JobEnded`] if no queue contains the
-    /// job.
+    /// Returns [`OperationError::UnknownJob`] or [`OperationError::JobEnded`] if no queue contains
+    /// the job.
     pub async fn cancel(&self, id: &str) -> Result<Vec<Cancellation>, OperationError> {
         let mut cancellations = Vec::new();
         let mut ended_in = None;
@@ -128,8 +129,8 @@ impl Operations {
         }
     }
 
-    /// Waits until the workers that held a cancelled job have ended it, and updates the outcome. After
-    /// `limit`, the outcome is still [`CancelOutcome::Requested`].
+    /// Waits until the workers that held a cancelled job have ended it, and updates the outcome.
+    /// After `limit`, the outcome is still [`CancelOutcome::Requested`].
     ///
     /// # Errors
     /// Returns [`OperationError::Redis`] if Redis is unavailable.

@@ -1,8 +1,8 @@
 //! Lists, retries and drops dead letters.
 //!
-//! In: a selection of letters. Out: their contents, or entries in the queue. Invariants: a letter leaves
-//! its list only after its entry is in the queue, or if it is dropped on request. The exact bytes of
-//! an entry are pushed; an entry of which only a part is stored is never pushed.
+//! In: a selection of letters. Out: their contents, or entries in the queue. Invariants: a letter
+//! leaves its list only after its entry is in the queue, or if it is dropped on request. The exact
+//! bytes of an entry are pushed; an entry of which only a part is stored is never pushed.
 
 use std::fmt;
 
@@ -161,7 +161,8 @@ impl Operations {
         Ok(lists)
     }
 
-    /// Retries or drops the selected dead letters. Retried entries are behind all entries that wait.
+    /// Retries or drops the selected dead letters. Retried entries are behind all entries that
+    /// wait.
     ///
     /// # Errors
     /// Returns [`OperationError::NoLetter`] if no queue has a selected letter.
@@ -212,8 +213,8 @@ impl Operations {
         Ok(change)
     }
 
-    /// Removes letters in one step, and pushes their entries if they are retried. Adds each letter to
-    /// `change`, unless it no longer exists.
+    /// Removes letters in one step, and pushes their entries if they are retried. Adds each letter
+    /// to `change`, unless it no longer exists.
     async fn take(
         &self,
         queue: &OperatedQueue,
@@ -267,7 +268,8 @@ impl StoredLetter {
     /// Returns the bytes of the entry.
     ///
     /// # Errors
-    /// Returns the cause and the remedy, as a sentence, if the letter does not contain the whole entry.
+    /// Returns the cause and the remedy, as a sentence, if the letter does not contain the whole
+    /// entry.
     fn exact_entry(&self) -> Result<Vec<u8>, String> {
         if let Some(n_bytes) = self.entry_bytes {
             return Err(format!(

@@ -1,7 +1,7 @@
 //! Drains one worker: it fetches no more entries, finishes its jobs and exits, as after SIGTERM.
 //!
-//! A request is addressed to the boot id of a worker process. The process that a service manager starts
-//! in its place therefore does not drain.
+//! A request is addressed to the boot id of a worker process. The process that a service manager
+//! starts in its place therefore does not drain.
 
 use std::time::{Duration, Instant};
 
@@ -85,7 +85,8 @@ impl Operations {
         })
     }
 
-    /// Waits until a worker has read the request to drain, at most for `limit`, and updates its outcome.
+    /// Waits until a worker has read the request to drain, at most for `limit`, and updates its
+    /// outcome.
     ///
     /// # Errors
     /// Returns [`OperationError::Redis`] if Redis is unavailable.

@@ -32,8 +32,8 @@ pub struct WorkerReport {
     pub counters: Counters,
     /// Start of the worker, in seconds since 1970.
     pub started_at: f64,
-    /// Seconds since the worker last asked a queue for an entry; null before the first time. It grows
-    /// while all slots are occupied.
+    /// Seconds since the worker last asked a queue for an entry; null before the first time. It
+    /// grows while all slots are occupied.
     pub fetch_age_s: Option<f64>,
 }
 

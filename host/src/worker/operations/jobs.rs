@@ -1,7 +1,7 @@
 //! The state of the queues: waiting, claimed and running jobs, recent results and workers.
 //!
-//! In: nothing but a limit. Out: a [`JobsOverview`]. Invariants: nothing is written. The cost depends on
-//! the limit and not on the number of waiting entries.
+//! In: nothing but a limit. Out: a [`JobsOverview`]. Invariants: nothing is written. The cost
+//! depends on the limit and not on the number of waiting entries.
 
 use oculus_job::progress::{Event, Phase, channel};
 use redis::{FromRedisValue, RedisResult};
@@ -16,8 +16,8 @@ use crate::worker::entry::{self, Entry};
 use crate::worker::job_header::JobHeader;
 use crate::worker::queue::scripts;
 
-/// The number of bytes of an entry, a payload or an event that are read. The ids of a longer one may be
-/// unknown.
+/// The number of bytes of an entry, a payload or an event that are read. The ids of a longer one
+/// may be unknown.
 const MAX_READ_BYTES: usize = 16 << 10;
 
 /// The largest number of claims that are read, for any limit above 0. A fleet has fewer slots.
@@ -161,8 +161,8 @@ struct EntryView {
 impl Operations {
     /// Returns the state of the queues.
     ///
-    /// * `limit`: the largest number of waiting entries, and of recent results, per queue. If it is 0,
-    ///   only counts and workers are read.
+    /// * `limit`: the largest number of waiting entries, and of recent results, per queue. If it is
+    ///   0, only counts and workers are read.
     ///
     /// # Errors
     /// Returns [`OperationError::Redis`] if Redis is unavailable.
@@ -269,8 +269,8 @@ impl EntryView {
         }
     }
 
-    /// Reads the entry of a claim. The id of the claim is that of the payload, so it replaces the one
-    /// of the entry.
+    /// Reads the entry of a claim. The id of the claim is that of the payload, so it replaces the
+    /// one of the entry.
     fn of_claim(queue: &OperatedQueue, claim: &ClaimReply) -> Self {
         let view = Self::read(queue, &claim.entry);
         Self { id: claim.id.clone().or(view.id), ..view }

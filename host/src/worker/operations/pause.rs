@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{OperatedQueue, OperationError, Operations, now_s};
 
-/// The pause of a queue, as Redis stores it. The fields are null if another program has set the key.
+/// The pause of a queue, as Redis stores it. The fields are null if another program has set the
+/// key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Pause {

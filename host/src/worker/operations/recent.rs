@@ -1,7 +1,7 @@
 //! The list of recent results of a queue.
 //!
-//! In: outcomes of claims. Out: entries that `recent.lua` adds in the same step that stores the result,
-//! so that operators need not search for results.
+//! In: outcomes of claims. Out: entries that `recent.lua` adds in the same step that stores the
+//! result, so that operators need not search for results.
 
 use oculus_job::code::ErrorCode;
 use oculus_job::result::ResultStatus;

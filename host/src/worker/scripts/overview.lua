@@ -5,9 +5,10 @@
 -- ARGV: index of the next entry (0 or -1), largest number of entries, of claims and of results to
 --       return, largest number of bytes of an entry to return.
 -- Returns {time in ms, number of waiting entries, waiting entries (the next one first), number of
--- claims, claims, pause or '', number of dead letters, recent results (newest first), workers}. A claim
--- is {token, end of the lease in ms, entry, worker, id, attempt, time of the claim in ms, cancel,
--- 1 if a newer payload waits}; absent fields are ''. A worker is {time of its last report in ms, JSON}.
+-- claims, claims, pause or '', number of dead letters, recent results (newest first), workers}. A
+-- claim is {token, end of the lease in ms, entry, worker, id, attempt, time of the claim in ms,
+-- cancel, 1 if a newer payload waits}; absent fields are ''. A worker is {time of its last report
+-- in ms, JSON}.
 local queue, leases, claims, dead, paused, recent, workers, worker = unpack(KEYS)
 local next_index, max_entries, max_claims, max_results, max_bytes = unpack(ARGV)
 local time = redis.call('TIME')

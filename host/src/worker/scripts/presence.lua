@@ -1,8 +1,8 @@
--- Reports that a worker process is alive, and reads the request to drain it. Reports that are too old
--- are removed.
+-- Reports that a worker process is alive, and reads the request to drain it. Reports that are too
+-- old are removed.
 --
--- KEYS: workers (sorted set of boot ids by the time of their last report in ms), report of this worker,
---       request to drain this worker.
+-- KEYS: workers (sorted set of boot ids by the time of their last report in ms), report of this
+--       worker, request to drain this worker.
 -- ARGV: boot id, report in JSON ('' if the worker stops), number of ms for which a report is kept.
 -- Returns the request to drain the worker, or nil.
 local workers, report, drain = unpack(KEYS)

@@ -1,5 +1,5 @@
--- Reads the starts of several strings. The keys are not declared, because the caller may lack the right
--- to some of them, and producers choose the keys of payloads.
+-- Reads the starts of several strings. The keys are not declared, because the caller may lack the
+-- right to some of them, and producers choose the keys of payloads.
 --
 -- ARGV: largest number of bytes to return per string, and the keys.
 -- Returns one text per key; '' if the key does not exist or cannot be read.

@@ -1,7 +1,7 @@
 -- Removes dead letters, and pushes their entries to the queue if they are retried.
 --
--- Order: an entry is pushed before its letter is removed. A script that fails halfway leaves the entry
--- in both places, so it may run twice, but it is not lost.
+-- Order: an entry is pushed before its letter is removed. A script that fails halfway leaves the
+-- entry in both places, so it may run twice, but it is not lost.
 --
 -- KEYS: dead letters, queue.
 -- ARGV: push command, or '' to drop the letters; then for each letter its exact text, and its entry
