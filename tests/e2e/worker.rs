@@ -353,7 +353,7 @@ fn a_result_on_disk_whose_claim_redis_has_lost_is_accepted_from_the_next_worker(
 fn the_result_of_the_newest_payload_stays_if_a_job_is_pushed_again_while_it_runs() {
     let redis = Redis::start();
     let worker = Worker::start(&redis, &[]);
-    redis.submit(&jobs::slow_job("again"));
+    redis.submit(&jobs::job("again"));
     worker.wait_for_children();
     let mut newer = jobs::job("again");
     newer["design"]["profit_threshold_options"] = json!([3.0]);

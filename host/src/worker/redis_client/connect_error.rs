@@ -18,7 +18,7 @@ pub struct ConnectError {
 /// The party that has to act before a connection can be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConnectErrorKind {
-    /// No party: the server may become available without a change of settings.
+    /// The server may become available without a change of settings.
     Unavailable,
     /// An operator, who changes a setting of the server or of this worker.
     Rejected,
