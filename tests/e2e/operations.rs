@@ -250,9 +250,12 @@ fn the_documented_rights_are_enough_for_a_worker_and_for_every_command() {
     let _worker = Worker::start(&redis, &[("REDIS_URL", &url)]);
     let run = |arguments: &[&str]| command::run(arguments, &[("REDIS_URL", &url)]);
     redis.push("[]");
+    // The worker tries the name itself as the key of a payload, to which it has no right.
+    redis.push("absent");
+    assert_eq!(redis.result_of("absent")["error"]["code"], "payload_missing");
     let shown = eventually("report of the worker", SOON, || {
         let shown = run(&["jobs", "--json"]).json();
-        (shown["workers"][0]["worker_id"].is_string() && shown["queues"][0]["n_dead_letters"] == 1).then_some(shown)
+        (shown["workers"][0]["worker_id"].is_string() && shown["queues"][0]["n_dead_letters"] == 2).then_some(shown)
     });
     let id = shown["workers"][0]["worker_id"].as_str().unwrap();
     assert_eq!(run(&["queue", "pause"]).code, 0);

@@ -18,7 +18,7 @@ use redis::{RedisError, RedisResult, Script, ScriptInvocation, cmd};
 use super::claim::{Claim, ClaimId, ClaimRecord, Holder};
 use super::claim_outcome::{ClaimOutcome, DeadLetter};
 use super::entry::MAX_BYTES;
-use super::redis_client::{RedisClient, Replication, is_wrong_type};
+use super::redis_client::{RedisClient, Replication, is_denied, is_wrong_type};
 use super::server_id::ServerId;
 use crate::config::{QueueConfig, QueueEnd};
 
@@ -331,7 +331,8 @@ impl Queue {
     }
 
     /// Returns the payload at a key, cut after [`MAX_BYTES`] + 1 bytes. Returns `None` if the key
-    /// does not exist or its value is empty.
+    /// does not exist or its value is empty, or if a producer has named a key to which the Redis user
+    /// has no right.
     ///
     /// # Errors
     /// Returns [`RedisError`] if Redis is unavailable or rejects the command, or if the value is
@@ -339,8 +340,16 @@ impl Queue {
     pub async fn payload(&self, key: &str) -> RedisResult<Option<Vec<u8>>> {
         // GET would transfer a payload completely, even if it is much too large. GETRANGE returns
         // an empty string for a key that does not exist.
-        let bytes: Vec<u8> = self.redis.read_key(cmd("GETRANGE").arg(key).arg(0).arg(MAX_BYTES)).await?;
-        Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
+        // A right to all keys with the prefix of payloads is required. If it is missing, the step is
+        // retried until an operator grants it. A right to any other key may be missing.
+        let is_required = key.starts_with(&self.keys.payload(""));
+        let is_mistake = |error: &RedisError| is_wrong_type(error) || (is_denied(error) && !is_required);
+        let command = cmd("GETRANGE").arg(key).arg(0).arg(MAX_BYTES).clone();
+        match self.redis.read_key::<Vec<u8>>(&command, is_mistake).await {
+            Ok(bytes) => Ok(Some(bytes).filter(|bytes| !bytes.is_empty())),
+            Err(error) if is_denied(&error) && !is_required => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns the number of entries of a list, or 0 for a key of another type.
@@ -348,7 +357,7 @@ impl Queue {
     /// # Errors
     /// Returns [`RedisError`] if Redis is unavailable or rejects the command.
     pub async fn list_length(&self, list: &str) -> RedisResult<u64> {
-        match self.redis.read_key(cmd("LLEN").arg(list)).await {
+        match self.redis.read_key(cmd("LLEN").arg(list), is_wrong_type).await {
             Err(error) if is_wrong_type(&error) => Ok(0),
             length => length,
         }

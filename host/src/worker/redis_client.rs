@@ -79,16 +79,21 @@ impl RedisClient {
         self.note_result(step, &live, result).await
     }
 
-    /// Reads a key that a producer has named. If the value has another type, returns an error but
-    /// records no outage, because the mistake is the producer's.
+    /// Reads a key that a producer has named. Some errors are mistakes of the producer. They are
+    /// returned, but no outage is recorded.
+    ///
+    /// * `is_mistake`: recognises such an error, for example [`is_wrong_type`].
     ///
     /// # Errors
-    /// Returns the errors of [`RedisClient::query`]. [`is_wrong_type`] recognises the error of a
-    /// value that has another type.
-    pub async fn read_key<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+    /// Returns the errors of [`RedisClient::query`].
+    pub async fn read_key<T: FromRedisValue>(
+        &self,
+        command: &Cmd,
+        is_mistake: impl Fn(&RedisError) -> bool,
+    ) -> RedisResult<T> {
         let mut live = self.live().await?;
         match command.query_async(&mut live.opened.connection).await {
-            Err(error) if is_wrong_type(&error) => Err(error),
+            Err(error) if is_mistake(&error) => Err(error),
             result => self.note_result("read", &live, result).await,
         }
     }
@@ -199,4 +204,9 @@ fn is_gone(error: &RedisError) -> bool {
 /// available then.
 pub fn is_wrong_type(error: &RedisError) -> bool {
     error.code() == Some("WRONGTYPE")
+}
+
+/// Returns whether the error only means that the Redis user has no right to the command or its key.
+pub fn is_denied(error: &RedisError) -> bool {
+    error.code() == Some("NOPERM")
 }

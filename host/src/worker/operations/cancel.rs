@@ -19,6 +19,7 @@ use super::{OperatedQueue, OperationError, Operations, design_config};
 use crate::worker::entry::{self, Entry, MAX_BYTES};
 use crate::worker::job_header::JobHeader;
 use crate::worker::queue::scripts;
+use crate::worker::redis_client::is_wrong_type;
 
 /// The time for which a request to cancel a claimed job is kept, in seconds. Without a limit, the
 /// request would cancel a later run of the job.
@@ -254,7 +255,7 @@ impl Operations {
         struct StoredResult {
             status: ResultStatus,
         }
-        let text: Option<String> = self.redis.read_key(cmd("GET").arg(queue.keys.result(id))).await?;
+        let text: Option<String> = self.redis.read_key(cmd("GET").arg(queue.keys.result(id)), is_wrong_type).await?;
         Ok(text.and_then(|text| serde_json::from_str::<StoredResult>(&text).ok()).map(|result| result.status))
     }
 }
