@@ -186,3 +186,12 @@ async fn a_claim_whose_start_redis_has_lost_is_started_again_before_its_result_i
     assert_eq!(renew().await, LeaseStatus::Held);
     assert_eq!(queue.finish(claim.id, Some("job-1"), &success()).await.unwrap(), FinishStatus::Finished);
 }
+
+#[tokio::test]
+async fn a_large_entry_of_blanks_does_not_block_redis_when_the_queue_is_searched() {
+    let redis = Redis::start();
+    let queue = queue(&redis);
+    let lost = forgotten_job(&redis, &queue, "job-1").await;
+    push(&redis, &format!("a{}b", " ".repeat(4_000_000)));
+    assert!(queue.adopt(lost.id, &record(&lost, "job-1")).await.unwrap().is_some());
+}

@@ -34,7 +34,9 @@ end
 local function small_payload(key)
   local length = redis.pcall('STRLEN', key)
   if type(length) ~= 'number' or length > MAX_INLINE_PAYLOAD then return '' end
-  return redis.call('GET', key) or ''
+  -- The entry has left the queue, so an error must not stop the script.
+  local payload = redis.pcall('GET', key)
+  return type(payload) == 'string' and payload or ''
 end
 
 if redis.call('EXISTS', paused) == 1 then return {'paused'} end

@@ -90,7 +90,7 @@ elseif request.outcome == 'release' then
   redis.call(push, queue, entry)
   if id then keep_cancellation(claim, cancel) end
   -- The counts do not include an attempt that has not started, or whose start Redis has lost.
-  if id and redis.call('HEXISTS', claim, 'attempt') == 1 then redis.call('HINCRBY', count, 'attempts', -1) end
+  if id and attempt then redis.call('HINCRBY', count, 'attempts', -1) end
 elseif redis.call('HINCRBY', count, 'crashes', 1) < request.max_crashes then
   redis.call(push, queue, entry)
   keep_cancellation(claim, cancel)

@@ -69,7 +69,9 @@ for _, token in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT',
     else
       status = 'dead'
       add_dead_letter(dead, cjson.decode(letter), entry, id)
-      if id and not is_other then fail(id, redis.call('HGET', claim, 'newest') or token, {worker = worker, attempt = attempt, at = at}) end
+      if id and not is_other then
+        fail(id, redis.call('HGET', claim, 'newest') or token, {worker = worker, attempt = attempt, at = at})
+      end
       redis.call('DEL', nameless)
     end
     if id and redis.call('GET', runnings .. id) == token then redis.call('DEL', runnings .. id) end
