@@ -1,4 +1,4 @@
-//! What the commands of operators share: the connection, the choice of a queue, the operator's
+//! The common parts of the commands of operators: the connection, the choice of a queue, the operator's
 //! name, and the formats of their tables.
 
 use std::process::ExitCode;

@@ -17,7 +17,7 @@ use super::shutdown::{ShutdownPhase, reached};
 /// The result of an attempt to restore a lost claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recovery {
-    /// This worker holds the claim again, under another id.
+    /// This worker holds the claim, and its job may continue.
     Restored,
     /// The job is safe without this worker: another worker has it, it waits in the queue, or it has a
     /// result.
@@ -99,8 +99,9 @@ pub(super) struct RestoredClaim {
 
 /// Restores a lost claim, if the server has changed and knows no other trace of the job.
 ///
-/// * `lost_on`: the server that has reported the loss if it is known. Another client than `worker.redis`
-///   may have received the report, and `worker.redis` may still be connected to the earlier server.
+/// * `lost_on`: the server that has reported the loss, if it is known. Another client than
+///   `worker.redis` may have received the report, and `worker.redis` may still be connected to the
+///   earlier server.
 ///
 /// # Errors
 /// Returns [`RedisError`](redis::RedisError) if Redis is unavailable or rejects the script. The call

@@ -1,5 +1,5 @@
-//! Claims: entries that this worker has fetched from a queue, with the ids of their holders, and what
-//! a holder keeps to restore a claim that Redis loses.
+//! Claims: entries that this worker has fetched from a queue, with the ids of their holders, and the
+//! record from which a holder restores a claim that Redis loses.
 //!
 //! Invariant: a claim id is never issued twice, even if Redis reverts to an older state and its
 //! clock is set back.

@@ -243,7 +243,7 @@ impl Lease {
         self.record.id.as_deref()
     }
 
-    /// Returns what is needed to restore the claim.
+    /// Returns the parts of the claim that are needed to restore it.
     pub(super) fn record(&self) -> ClaimRecord {
         ClaimRecord { server: self.renewal.borrow().server.clone(), ..self.record.clone() }
     }

@@ -1,4 +1,4 @@
-//! What operators do with queues, jobs, dead letters and workers.
+//! The operations of operators on queues, jobs, dead letters and workers.
 //!
 //! In: requests of a command, or of any other front end. Out: the state of the queues, and changes
 //! in Redis. Invariants: each change is atomic, and is logged with the name of the operator. No

@@ -30,7 +30,7 @@ pub(super) struct SpooledResult {
     /// The outcome.
     #[serde(rename = "ending")]
     pub outcome: ClaimOutcome,
-    /// What is needed to restore the claim if Redis loses it. Files from an older version lack it.
+    /// The parts of the claim that are needed to restore it if Redis loses it. Files from an older version lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<ClaimRecord>,
 }

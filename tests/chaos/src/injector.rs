@@ -36,7 +36,7 @@ pub(crate) struct FaultCount {
     pub(crate) n_skipped: u32,
 }
 
-/// What was injected.
+/// The faults that were injected.
 #[derive(Default)]
 pub(crate) struct Injected {
     /// The number of faults per kind.

@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// What random numbers are drawn for. An additional draw for one purpose does not shift the draws
+/// The purpose of a random number. An additional draw for one purpose does not shift the draws
 /// for another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {

@@ -27,7 +27,7 @@ pub(crate) struct RestoreSummary {
     pub(crate) n_forgotten: usize,
 }
 
-/// What a restored Redis knows.
+/// The jobs that a restored Redis knows.
 pub(crate) struct RestoredState {
     /// The number of waiting entries per job.
     n_queued: HashMap<JobNumber, u32>,

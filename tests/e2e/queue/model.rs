@@ -134,7 +134,7 @@ impl Process {
     }
 }
 
-/// What is known about each job since the state of Redis: its numbers of pushes and accepted results.
+/// The facts about each job since the state of Redis: its numbers of pushes and accepted results.
 #[derive(Clone, Default)]
 struct Ledger(BTreeMap<String, Counts>);
 

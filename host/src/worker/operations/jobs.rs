@@ -150,7 +150,7 @@ struct ClaimReply {
     has_newer_payload: bool,
 }
 
-/// What an entry states of its job.
+/// The facts about a job that its entry contains.
 struct EntryView {
     id: Option<String>,
     form: EntryForm,
