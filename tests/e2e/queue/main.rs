@@ -1,6 +1,7 @@
 //! The queue's scripts with a real redis-server, through the interface of the queue.
 
 mod adoption;
+mod audit;
 mod cancellation;
 mod dead_letters;
 mod failed_results;

@@ -42,14 +42,14 @@ for _, claim in ipairs(found) do
 end
 
 -- A job has counts from its first start until it has a result.
+local is_queued = index_entries(queue)
 for _, id in ipairs(ids) do
   local payload_key = payloads .. id
   local is_held = false
   for _, claim in ipairs(found) do
     is_held = is_held or claim.id == id or is_entry_of(claim.entry, id, payload_key)
   end
-  local function is_own(entry) return is_entry_of(entry, id, payload_key) end
-  if not is_held and redis.call('EXISTS', counts .. id) == 1 and not find_entry(queue, is_own) then
+  if not is_held and redis.call('EXISTS', counts .. id) == 1 and not is_queued(id, payload_key) then
     report('lost_job', id)
   end
 end

@@ -42,6 +42,25 @@ local function find_entry(queue, condition)
   end
 end
 
+-- Reads the queue once, and returns a function that returns whether the queue contains an entry of a
+-- job. It suits many jobs, because a plain entry is found without a comparison with all others.
+local function index_entries(queue)
+  local is_plain, others = {}, {}
+  find_entry(queue, function(entry)
+    local text = trim(entry)
+    local first = string.sub(text, 1, 1)
+    if first == '{' or first == '"' then table.insert(others, entry) else is_plain[text] = true end
+    return false
+  end)
+  return function(id, payload_key)
+    if is_plain[id] or is_plain[payload_key] then return true end
+    for _, entry in ipairs(others) do
+      if is_entry_of(entry, id, payload_key) then return true end
+    end
+    return false
+  end
+end
+
 -- Returns the entries in the queue that satisfy `condition`; equal entries are returned once.
 local function find_entries(queue, condition)
   local found, is_known = {}, {}
