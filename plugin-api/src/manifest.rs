@@ -225,11 +225,11 @@ impl Manifest {
 
     /// Returns whether `name` in a job selects this plugin.
     pub fn answers_to(&self, name: &str) -> bool {
-        self.names.iter().chain([&self.id]).any(|known| folded(known) == folded(name))
+        self.names.iter().chain([&self.id]).any(|known| folded(known).eq(folded(name)))
     }
 }
 
 /// Removes the differences that a comparison of names ignores: case and separators.
-fn folded(name: &str) -> String {
-    name.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect()
+fn folded(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).flat_map(char::to_lowercase)
 }

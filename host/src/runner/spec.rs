@@ -1,6 +1,7 @@
 //! The messages between the worker and a job process over the control channel, as JSON frames.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use oculus_job::code::ErrorCode;
 use oculus_job::error::{JobError, JobErrorKind};
@@ -41,6 +42,10 @@ pub(crate) struct JobSpec {
     pub history: SubmissionHistory,
 }
 
+/// The number of cores that this process may use. On Linux, finding it requires several files to be
+/// read, so it is found only once.
+static N_CORES: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+
 /// The resources of the machine that a job may use.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct JobResources {
@@ -79,10 +84,9 @@ impl JobResources {
     /// exist, or its API key is missing.
     pub(crate) fn from_config(jobs: &JobsConfig, worker: &str) -> Result<Self, JobError> {
         let bars = bars_source(jobs)?;
-        let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             bars,
-            parallel_fits: (n_cores / jobs.concurrency).max(1),
+            parallel_fits: (*N_CORES / jobs.concurrency).max(1),
             jobs_at_once: jobs.concurrency,
             gpu_enabled: jobs.gpu_enabled,
             gpu_lock: gpu::default_lock_path(),
