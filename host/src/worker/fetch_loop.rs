@@ -10,9 +10,12 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::attempt;
+use super::claim::Claim;
 use super::context::WorkerContext;
+use super::queue::Queue;
 use super::queue_poller::QueuePoller;
 use super::shutdown::{ShutdownPhase, reached, sleep_until};
+use super::slots::Slot;
 
 /// The work after which a worker exits by itself, for platforms that start a worker per job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,29 +54,46 @@ impl FetchLoop {
                 slot = self.worker.slots.acquire() => slot,
                 () = reached(&mut shutdown, ShutdownPhase::Draining) => break,
             };
-            // The fetch is not part of a `select!`. If it were dropped halfway, its entry would
-            // stay claimed until the lease expires.
+            let mut slots = vec![slot];
+            let n_more = self.poller.batch_size().min(self.n_remaining()).saturating_sub(1);
+            slots.extend(std::iter::from_fn(|| self.worker.slots.try_acquire()).take(n_more));
+            // The fetch is not part of a `select!`. If it were dropped halfway, its entries would
+            // stay claimed until their leases expire.
             self.worker.status.note_fetch();
-            if let Some((queue, claim)) = self.poller.fetch().await {
-                self.n_fetched += 1;
-                let worker = Arc::clone(&self.worker);
-                self.running.spawn(async move {
-                    attempt::run(worker, queue, claim).await;
-                    drop(slot);
-                });
-            } else {
-                drop(slot);
+            let claims = self.poller.fetch(slots.len()).await;
+            if claims.is_empty() {
+                drop(slots);
                 let idle_end = self.idle_end();
                 tokio::select! {
                     () = self.poller.wait() => {}
                     () = sleep_until(idle_end) => {}
                     () = reached(&mut shutdown, ShutdownPhase::Draining) => break,
                 }
+            } else {
+                self.start_all(claims, slots);
             }
             self.remove_finished();
         }
         self.worker.status.set_shutdown_phase(ShutdownPhase::Draining);
         while self.running.join_next().await.is_some() {}
+    }
+
+    /// Starts an attempt for each claim, each in a slot of its own. Frees the other slots.
+    fn start_all(&mut self, claims: Vec<(Queue, Claim)>, slots: Vec<Slot>) {
+        for ((queue, claim), slot) in claims.into_iter().zip(slots) {
+            self.n_fetched += 1;
+            let worker = Arc::clone(&self.worker);
+            self.running.spawn(async move {
+                attempt::run(worker, queue, claim).await;
+                drop(slot);
+            });
+        }
+    }
+
+    /// Returns the number of entries that may still be fetched.
+    fn n_remaining(&self) -> usize {
+        let n_remaining = self.exit.n_jobs.map_or(u64::MAX, |n_jobs| n_jobs.saturating_sub(self.n_fetched));
+        usize::try_from(n_remaining).unwrap_or(usize::MAX)
     }
 
     /// Returns whether the exit condition holds, and logs it.

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use oculus_system::backoff::{Backoff, jittered};
 use redis::RedisResult;
 
@@ -38,6 +39,8 @@ pub(super) struct QueuePoller {
     wait_backoff: Backoff,
     /// The number of entries fetched so far.
     n_fetched: usize,
+    /// The number of entries that waited in the queue of the last claim; 0 if a queue was empty since.
+    n_waiting: u64,
     /// True if the last fetch failed.
     is_failing: bool,
     /// True if a queue was paused at the last fetch.
@@ -57,23 +60,37 @@ impl QueuePoller {
             fetch_backoff: Backoff::up_to(LONGEST_PAUSE),
             wait_backoff: Backoff::up_to(LONGEST_PAUSE),
             n_fetched: 0,
+            n_waiting: 0,
             is_failing: false,
             is_paused: false,
         }
     }
 
-    /// Claims the next entry, if there is one. The future must not be dropped before it completes.
-    /// An entry whose response is lost would stay claimed until its lease expires.
-    pub(super) async fn fetch(&mut self) -> Option<(Queue, Claim)> {
-        // If this fails, the Redis client logs the error and `wait` pauses.
-        let fetched = self.try_fetch().await;
-        self.is_failing = fetched.is_err();
+    /// Returns the number of entries that [`QueuePoller::fetch`] should claim if enough slots are free:
+    /// those that are known to wait, and at least 1.
+    pub(super) fn batch_size(&self) -> usize {
+        usize::try_from(self.n_waiting).unwrap_or(usize::MAX).max(1)
+    }
+
+    /// Claims up to `n_entries` entries. The calls are sent together, because Redis replies to several
+    /// calls in little more time than to one. The future must not be dropped before it completes. An
+    /// entry whose response is lost would stay claimed until its lease expires.
+    pub(super) async fn fetch(&mut self, n_entries: usize) -> Vec<(Queue, Claim)> {
+        let turns = self.n_fetched..self.n_fetched + n_entries;
+        let fetched = join_all(turns.map(|turn| self.try_fetch(turn))).await;
+        // If a call fails, the Redis client logs the error and `wait` pauses.
+        self.is_failing = fetched.iter().any(Result::is_err);
         if !self.is_failing {
             self.fetch_backoff.reset();
         }
-        let fetched = fetched.ok().flatten();
-        self.n_fetched += usize::from(fetched.is_some());
-        fetched
+        let turns: Vec<Turn> = fetched.into_iter().flatten().collect();
+        self.is_paused = turns.iter().any(|turn| matches!(turn, Turn::Nothing { is_paused: true }));
+        let is_empty = turns.iter().any(|turn| matches!(turn, Turn::Nothing { .. }));
+        let claims: Vec<_> = turns.into_iter().filter_map(Turn::claimed).collect();
+        let n_waiting = claims.last().map_or(0, |(_, claim)| claim.queue_length);
+        self.n_waiting = if is_empty { 0 } else { n_waiting };
+        self.n_fetched += claims.len();
+        claims
     }
 
     /// Returns whether the last fetch failed.
@@ -106,19 +123,39 @@ impl QueuePoller {
         }
     }
 
-    /// Claims an entry from the first queue that is not empty, in the order of the current turn.
-    async fn try_fetch(&mut self) -> RedisResult<Option<(Queue, Claim)>> {
-        let first = first_queue(self.n_fetched, self.queues.len());
-        self.is_paused = false;
+    /// Claims an entry from the first queue that is not empty, in the order of a turn.
+    async fn try_fetch(&self, turn: usize) -> RedisResult<Turn> {
+        let first = first_queue(turn, self.queues.len());
+        let mut is_paused = false;
         for offset in 0..self.queues.len() {
             let queue = &self.queues[(first + offset) % self.queues.len()];
             match queue.fetch().await? {
-                Fetched::Claimed(claim) => return Ok(Some((queue.clone(), claim))),
-                Fetched::Paused => self.is_paused = true,
+                Fetched::Claimed(claim) => return Ok(Turn::Claimed(queue.clone(), claim)),
+                Fetched::Paused => is_paused = true,
                 Fetched::Empty => {}
             }
         }
-        Ok(None)
+        Ok(Turn::Nothing { is_paused })
+    }
+}
+
+/// The result of polling all queues once.
+enum Turn {
+    /// An entry was claimed.
+    Claimed(Queue, Claim),
+    /// No queue had an entry that may be fetched.
+    Nothing {
+        /// True if a queue is paused.
+        is_paused: bool,
+    },
+}
+
+impl Turn {
+    fn claimed(self) -> Option<(Queue, Claim)> {
+        match self {
+            Self::Claimed(queue, claim) => Some((queue, claim)),
+            Self::Nothing { .. } => None,
+        }
     }
 }
 

@@ -55,7 +55,8 @@ impl Slots {
         }
     }
 
-    fn try_acquire(&self) -> Option<Slot> {
+    /// Acquires a slot, unless none is free.
+    pub(super) fn try_acquire(&self) -> Option<Slot> {
         let mut n_used = self.n_used.lock();
         (*n_used < self.limit()).then(|| {
             *n_used += 1;
