@@ -41,6 +41,7 @@ mod registration;
 mod reload;
 pub mod server_id;
 mod shutdown;
+mod sleep_inhibitor;
 mod slots;
 mod spawn_backoff;
 mod spool;
@@ -63,6 +64,7 @@ use redis_client::{Connector, RedisClient};
 pub(crate) use registration::Registration;
 pub use reload::ReloadSource;
 use shutdown::ShutdownPhase;
+use sleep_inhibitor::SleepInhibitor;
 use slots::Slots;
 use spawn_backoff::SpawnBackoff;
 use spool::ResultSpool;
@@ -159,6 +161,7 @@ fn set_up(config: Config, catalog: Arc<Catalog>, worker_id: &str) -> anyhow::Res
     let worker = WorkerContext {
         worker_id: holder.worker_id,
         boot: holder.boot,
+        sleep_inhibitor: SleepInhibitor::new(config.jobs.is_sleep_held_off),
         slots: Slots::new(config.jobs.concurrency),
         config,
         catalog,

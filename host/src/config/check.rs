@@ -67,11 +67,8 @@ impl<'a> Checker<'a> {
         JobsConfig {
             concurrency: self.number("WORKER_CONCURRENCY", 1..=1024) as usize,
             timeout: self.seconds("JOB_TIMEOUT_SECONDS", 1..=31_536_000),
-            gpu_enabled: self.required("GPU_ENABLED", |text| match text.to_lowercase().as_str() {
-                "true" | "1" | "yes" | "on" => Some(true),
-                "false" | "0" | "no" | "off" => Some(false),
-                _ => None,
-            }),
+            gpu_enabled: self.required("GPU_ENABLED", truth_value),
+            is_sleep_held_off: self.required("HOLD_OFF_SLEEP", truth_value),
             plugins: self.plugins(environment),
             bars: bars.unwrap_or(default_source),
             artifacts_dir: self
@@ -229,6 +226,15 @@ fn http_address(url: &str) -> Option<String> {
     let parsed = reqwest::Url::parse(url).ok()?;
     let usable = matches!(parsed.scheme(), "http" | "https") && parsed.has_host();
     usable.then(|| url.trim_end_matches('/').to_owned())
+}
+
+/// Reads a truth value, in upper or lower case.
+fn truth_value(text: &str) -> Option<bool> {
+    match text.to_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
 }
 
 /// Returns this program's folder in the user's data folder.

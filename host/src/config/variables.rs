@@ -61,6 +61,7 @@ pub(super) const VARIABLES: &[Variable] = &[
     plain("JOB_TIMEOUT_SECONDS", "3600", "a whole number of seconds from 1 to 31536000"),
     plain("DRAIN_SECONDS", "0", "a whole number of seconds up to 31536000; 0 means no limit"),
     plain("GPU_ENABLED", "true", "`true` or `false`"),
+    plain("HOLD_OFF_SLEEP", "true", "`true` or `false`"),
     plain("PLUGINS_DIR", "./plugins", "a folder"),
     plain("PLUGINS_STATE_DIR", "", "a folder"),
     plain("PLUGINS_TRUST", "any", "`any`, or `listed` (only libraries whose SHA-256 PLUGINS_TRUSTED lists)"),

@@ -11,6 +11,7 @@ use super::lease::Leases;
 use super::queue::Queue;
 use super::redis_client::RedisClient;
 use super::shutdown::{DrainRequests, ShutdownPhase};
+use super::sleep_inhibitor::SleepInhibitor;
 use super::slots::Slots;
 use super::spawn_backoff::SpawnBackoff;
 use super::spool::ResultSpool;
@@ -43,6 +44,8 @@ pub(super) struct WorkerContext {
     pub spool: ResultSpool,
     /// The backoff of failed starts of job processes.
     pub spawn_backoff: SpawnBackoff,
+    /// The inhibitor of the machine's idle sleep.
+    pub sleep_inhibitor: SleepInhibitor,
     /// The slots of running jobs.
     pub slots: Slots,
     /// The phase of the shutdown.

@@ -63,6 +63,7 @@ impl<'a> Supervisor<'a> {
         };
         self.report(first_progress(&self.worker.worker_id, job, eta_s(&spec)));
         spec.history = ledger.history(&self.worker.redis).await;
+        let _awake = self.worker.sleep_inhibitor.hold();
         match Child::spawn(&spec) {
             Ok(child) => {
                 self.worker.spawn_backoff.succeeded();
