@@ -72,7 +72,7 @@ fn jobs_continue_on_the_new_primary_when_the_old_one_is_frozen() {
 fn jobs_continue_on_the_new_primary_when_the_network_to_the_old_one_fails() {
     let site = SentinelSite::start();
     let url = site.url();
-    assert_follows_failover(&site, &[], &url, || site.proxy.cut());
+    assert_follows_failover(&site, &[], &url, || site.proxy.stall());
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn servers_and_sentinels_have_separate_logins_and_both_use_tls() {
         ("REDIS_SENTINEL_USERNAME", "worker"),
         ("REDIS_SENTINEL_PASSWORD", "sentinel-secret"),
     ];
-    assert_follows_failover(&site, &login, &url, || site.proxy.cut());
+    assert_follows_failover(&site, &login, &url, || site.proxy.stall());
     let wrong = [login[0], login[1], ("REDIS_SENTINEL_PASSWORD", "wrong")];
     let worker = Worker::launch_at(&url, &wrong);
     let event = worker.wait_for_event("rejected login", |event| event.warns_of("does not accept this worker"));
@@ -116,7 +116,7 @@ fn the_reaper_waits_one_lease_after_a_failover() {
     let worker = Worker::start_at(&url, &settings);
     wait_for_replication(&site);
     vanishing.kill();
-    site.proxy.cut();
+    site.proxy.stall();
     site.wait_for_failover();
     let promoted = Instant::now();
     worker.wait_for_event("reap", |event| event.is_reap_of("orphan"));

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::certificates::Certificates;
 use crate::redis_server::{free_port, server_program};
-use crate::tcp_proxy::TcpProxy;
+use crate::tcp_proxy::{ProxyTarget, TcpProxy};
 use crate::{Redis, SOON, eventually};
 
 /// The name of the group in the configuration of the sentinels.
@@ -56,7 +56,7 @@ impl SentinelSite {
     /// Panics if the replica does not follow the primary, or the sentinels do not find each other.
     pub fn start_with(options: &SiteOptions) -> Self {
         let (first, port) = server(options, &[]);
-        let proxy = TcpProxy::start(port);
+        let proxy = TcpProxy::start(ProxyTarget::Port(port));
         let (second, _) = server(options, &["--replicaof", "127.0.0.1", &proxy.port().to_string()]);
         eventually("replica", SOON, || {
             second.info("replication", "master_link_status").filter(|status| status == "up")

@@ -5,19 +5,19 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use oculus_tests::{Redis, Worker, build, processes};
 
 use crate::full_disk::FullDisk;
 use crate::options::Options;
-use crate::proxy::Proxy;
+use crate::proxy::WorkerProxy;
 
 /// The place of a worker.
 pub(crate) struct Slot {
     // Dropped before the worker, whose folder contains the full disk.
     full_disk: Option<FullDisk>,
     worker: Worker,
-    proxy: Proxy,
+    proxy: WorkerProxy,
     settings: Vec<(String, String)>,
     /// True if the suite killed the worker and did not start it again yet.
     is_killed: bool,
@@ -27,14 +27,11 @@ impl Slot {
     /// Starts a worker.
     ///
     /// * `plugins_state`: a folder that all workers share, so that each plugin is probed once.
-    ///
-    /// # Errors
-    /// Returns an error if the proxy cannot be started.
-    pub(crate) fn start(redis: &Redis, options: &Options, plugins_state: &Path) -> Result<Self> {
-        let proxy = Proxy::start(&redis.socket()).context("cannot start a proxy")?;
+    pub(crate) fn start(redis: &Redis, options: &Options, plugins_state: &Path) -> Self {
+        let proxy = WorkerProxy::start(&redis.socket());
         let settings = settings(&proxy, options, plugins_state);
         let worker = Worker::launch(redis, &borrowed(&settings));
-        Ok(Self { worker, proxy, settings, full_disk: None, is_killed: false })
+        Self { worker, proxy, settings, full_disk: None, is_killed: false }
     }
 
     /// Waits until the worker takes jobs.
@@ -48,7 +45,7 @@ impl Slot {
     }
 
     /// Returns the proxy of the worker.
-    pub(crate) fn proxy(&self) -> &Proxy {
+    pub(crate) fn proxy(&self) -> &WorkerProxy {
         &self.proxy
     }
 
@@ -117,7 +114,7 @@ impl Slot {
     }
 }
 
-fn settings(proxy: &Proxy, options: &Options, plugins_state: &Path) -> Vec<(String, String)> {
+fn settings(proxy: &WorkerProxy, options: &Options, plugins_state: &Path) -> Vec<(String, String)> {
     let plugins = build::families().to_string_lossy().into_owned();
     let settings = [
         ("REDIS_URL", proxy.url()),

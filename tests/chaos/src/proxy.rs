@@ -1,226 +1,121 @@
-//! A proxy between one worker and Redis, which can cut or stall the connections.
+//! A proxy between one worker and Redis, which measures the recovery from its faults.
 //!
-//! In: TCP connections of the worker. Out: connections to the socket of Redis. Invariant: while the
-//! proxy is closed, no worker reaches Redis; bytes are never dropped on an open connection.
+//! In: faults. Out: the time from the end of each fault to the next response of Redis.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use oculus_tests::tcp_proxy::{ProxyTarget, TcpProxy};
+use parking_lot::Mutex;
 
 use crate::fault::FaultKind;
 
-/// A running proxy. Its threads exit with the process.
-pub(crate) struct Proxy {
-    port: u16,
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    redis: PathBuf,
-    state: Mutex<State>,
-    changed: Condvar,
+/// A running proxy.
+pub(crate) struct WorkerProxy {
+    proxy: TcpProxy,
+    recoveries: Arc<Mutex<Recoveries>>,
 }
 
 #[derive(Default)]
-struct State {
-    is_closed: bool,
-    is_stalled: bool,
-    connections: Vec<Weak<Connection>>,
+struct Recoveries {
     /// The last fault of this proxy and the time at which it ended, until Redis has responded again.
     healed: Option<(FaultKind, Instant)>,
     /// The times from the end of a fault to the next response of Redis.
-    recoveries: Vec<(FaultKind, Duration)>,
+    times: Vec<(FaultKind, Duration)>,
 }
 
-/// Both ends of a connection. They can be shut down while other threads read from them.
-struct Connection {
-    worker: TcpStream,
-    redis: UnixStream,
-}
-
-impl Connection {
-    fn shut_down(&self) {
-        // The peer may have closed the connection already.
-        let _ = self.worker.shutdown(Shutdown::Both);
-        let _ = self.redis.shutdown(Shutdown::Both);
-    }
-}
-
-impl Proxy {
-    /// Starts a proxy at a free port.
-    ///
-    /// # Errors
-    /// Returns [`io::Error`] if the port or a thread is not available.
-    pub(crate) fn start(redis: &Path) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let port = listener.local_addr()?.port();
-        let shared = Arc::new(Shared { redis: redis.to_owned(), state: Mutex::default(), changed: Condvar::new() });
-        let accepting = Arc::clone(&shared);
-        std::thread::Builder::new().name("proxy".to_owned()).spawn(move || {
-            for worker in listener.incoming().flatten() {
-                // If Redis is down, the connection of the worker is closed at once.
-                let _ = accepting.connect(worker);
-            }
-        })?;
-        Ok(Self { port, shared })
+impl WorkerProxy {
+    /// Starts a proxy in front of the socket of Redis.
+    pub(crate) fn start(redis: &Path) -> Self {
+        let recoveries = Arc::<Mutex<Recoveries>>::default();
+        let observed = Arc::clone(&recoveries);
+        let proxy = TcpProxy::start_with(ProxyTarget::Socket(redis.to_owned()), move || observed.lock().responded());
+        Self { proxy, recoveries }
     }
 
     /// Returns the address for REDIS_URL.
     pub(crate) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
+        format!("redis://127.0.0.1:{}/0", self.proxy.port())
     }
 
     /// Closes all connections. New ones are accepted.
     pub(crate) fn cut(&self, kind: FaultKind) {
-        let mut state = self.shared.state.lock();
-        state.drop_connections();
-        state.healed = Some((kind, Instant::now()));
+        self.proxy.cut();
+        self.healed(kind);
     }
 
-    /// Closes all connections and rejects new ones until [`Proxy::open`].
+    /// Closes all connections and rejects new ones until [`WorkerProxy::open`].
     pub(crate) fn close(&self) {
-        let mut state = self.shared.state.lock();
-        state.is_closed = true;
-        state.drop_connections();
+        self.proxy.close();
     }
 
     /// Accepts connections again.
     pub(crate) fn open(&self) {
-        self.shared.state.lock().is_closed = false;
+        self.proxy.open();
     }
 
-    /// Forwards no bytes until [`Proxy::resume`]. The connections stay open, and so does the
-    /// listener: the worker receives no error.
+    /// Forwards no bytes until [`WorkerProxy::resume`].
     pub(crate) fn stall(&self) {
-        self.shared.state.lock().is_stalled = true;
+        self.proxy.stall();
     }
 
-    /// Forwards all bytes again, including those that arrived in the meantime.
+    /// Forwards all bytes again.
     pub(crate) fn resume(&self, kind: FaultKind) {
-        let mut state = self.shared.state.lock();
-        state.is_stalled = false;
-        state.healed = Some((kind, Instant::now()));
-        self.shared.changed.notify_all();
+        // Responses that were held back are forwarded at once, so the fault must have ended before.
+        self.healed(kind);
+        self.proxy.resume();
     }
 
     /// Returns the times from the end of each fault to the next response of Redis, since the last
     /// call.
     pub(crate) fn take_recoveries(&self) -> Vec<(FaultKind, Duration)> {
-        std::mem::take(&mut self.shared.state.lock().recoveries)
+        std::mem::take(&mut self.recoveries.lock().times)
+    }
+
+    fn healed(&self, kind: FaultKind) {
+        self.recoveries.lock().healed = Some((kind, Instant::now()));
     }
 }
 
-impl State {
-    fn drop_connections(&mut self) {
-        for connection in self.connections.drain(..).filter_map(|connection| connection.upgrade()) {
-            connection.shut_down();
+impl Recoveries {
+    fn responded(&mut self) {
+        if let Some((kind, healed)) = self.healed.take() {
+            self.times.push((kind, healed.elapsed()));
         }
     }
-}
-
-impl Shared {
-    fn connect(self: &Arc<Self>, worker: TcpStream) -> io::Result<()> {
-        worker.set_nodelay(true)?;
-        let mut state = self.state.lock();
-        if state.is_closed {
-            return Ok(());
-        }
-        let connection = Arc::new(Connection { worker, redis: UnixStream::connect(&self.redis)? });
-        state.connections.retain(|connection| connection.strong_count() > 0);
-        state.connections.push(Arc::downgrade(&connection));
-        drop(state);
-        for direction in [Direction::ToRedis, Direction::ToWorker] {
-            let shared = Arc::clone(self);
-            let connection = Arc::clone(&connection);
-            let pump = move || shared.pump(&connection, direction);
-            std::thread::Builder::new().name("proxy".to_owned()).spawn(pump)?;
-        }
-        Ok(())
-    }
-
-    /// Forwards bytes in one direction until one end closes, then closes both ends.
-    fn pump(&self, connection: &Connection, direction: Direction) {
-        // An error ends the connection, just like the end of the stream.
-        let _ = match direction {
-            Direction::ToRedis => self.copy(&connection.worker, &connection.redis, direction),
-            Direction::ToWorker => self.copy(&connection.redis, &connection.worker, direction),
-        };
-        connection.shut_down();
-    }
-
-    fn copy(&self, mut from: impl Read, mut to: impl Write, direction: Direction) -> io::Result<()> {
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            let n_read = from.read(&mut buffer)?;
-            self.wait_until_resumed();
-            if n_read == 0 {
-                return Ok(());
-            }
-            to.write_all(&buffer[..n_read])?;
-            if direction == Direction::ToWorker {
-                self.note_response();
-            }
-        }
-    }
-
-    fn wait_until_resumed(&self) {
-        let mut state = self.state.lock();
-        while state.is_stalled {
-            self.changed.wait(&mut state);
-        }
-    }
-
-    fn note_response(&self) {
-        let mut state = self.state.lock();
-        if let Some((kind, healed)) = state.healed.take() {
-            state.recoveries.push((kind, healed.elapsed()));
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    ToRedis,
-    ToWorker,
 }
 
 #[cfg(test)]
 mod tests {
     use oculus_tests::{Redis, SOON, eventually};
-    use redis::RedisResult;
 
     use super::*;
 
-    fn ping(connection: &mut redis::Connection) -> RedisResult<String> {
-        redis::cmd("PING").query(connection)
-    }
-
     #[test]
-    fn a_cut_closes_connections_and_a_stall_delays_them() {
+    fn each_fault_is_measured_once_until_the_next_response() {
         let redis = Redis::start();
-        let proxy = Proxy::start(&redis.socket()).unwrap();
-        let connect = || redis::Client::open(proxy.url()).unwrap().get_connection();
-        let mut first = connect().unwrap();
-        ping(&mut first).unwrap();
+        let proxy = WorkerProxy::start(&redis.socket());
+        let ping = || {
+            let mut connection = redis::Client::open(proxy.url()).unwrap().get_connection().ok()?;
+            redis::cmd("PING").query::<String>(&mut connection).ok()
+        };
+        let recovered_kinds = || {
+            eventually("recovery", SOON, || Some(proxy.take_recoveries()).filter(|times| !times.is_empty()))
+                .into_iter()
+                .map(|(kind, _)| kind)
+                .collect::<Vec<_>>()
+        };
+        ping().unwrap();
+        assert!(proxy.take_recoveries().is_empty(), "a response without a fault is not a recovery");
         proxy.cut(FaultKind::CutConnections);
-        ping(&mut first).unwrap_err();
-        let mut second = connect().unwrap();
-        ping(&mut second).unwrap();
-        assert_eq!(proxy.take_recoveries().len(), 1);
-
+        ping().unwrap();
+        assert_eq!(recovered_kinds(), [FaultKind::CutConnections]);
         proxy.stall();
-        second.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-        ping(&mut second).unwrap_err();
         proxy.resume(FaultKind::StallConnections);
-        eventually("response after the stall", SOON, || connect().ok().and_then(|mut third| ping(&mut third).ok()));
-        proxy.close();
-        assert!(connect().is_err(), "a closed proxy rejects connections");
-        proxy.open();
-        ping(&mut connect().unwrap()).unwrap();
+        ping().unwrap();
+        ping().unwrap();
+        assert_eq!(recovered_kinds(), [FaultKind::StallConnections]);
+        assert!(proxy.take_recoveries().is_empty(), "a fault has one recovery");
     }
 }

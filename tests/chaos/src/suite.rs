@@ -68,7 +68,7 @@ impl Suite {
         let plugins_state = tempfile::tempdir().context("cannot create a folder for the plugins")?;
         let mut slots = Vec::new();
         for _ in 0..options.workers.max(1) {
-            let slot = Slot::start(redis, &options, plugins_state.path())?;
+            let slot = Slot::start(redis, &options, plugins_state.path());
             // One after the other, so that later workers find the probes of the first one.
             slot.wait_until_ready();
             slots.push(Mutex::new(slot));
