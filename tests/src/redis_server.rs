@@ -55,7 +55,17 @@ impl Redis {
     /// # Panics
     /// Panics if redis-server is not installed or does not start.
     pub fn start_on_tcp(options: &[&str]) -> Self {
-        Self::start_with(Persistence::AppendOnlyFile, free_port(), options)
+        Self::start_on_port(free_port(), options)
+    }
+
+    /// Starts an empty server that also listens on a given TCP port; 0 for none.
+    ///
+    /// * `options`: further options of redis-server.
+    ///
+    /// # Panics
+    /// Panics if redis-server is not installed or does not start.
+    pub fn start_on_port(port: u16, options: &[&str]) -> Self {
+        Self::start_with(Persistence::AppendOnlyFile, port, options)
     }
 
     /// Starts an empty server that persists only the snapshots of [`Redis::save`].
@@ -114,12 +124,7 @@ impl Redis {
         self.server = launch(&self.folder, Persistence::Snapshot, self.port, &self.options);
         self.wait_until_up();
         let () = self.query(&["CONFIG", "SET", "appendonly", "yes"]);
-        eventually("append-only file", SOON, || {
-            let info: String = self.query(&["INFO", "persistence"]);
-            let is_complete =
-                ["aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0"].iter().all(|at| info.contains(at));
-            is_complete.then_some(())
-        });
+        eventually("append-only file", SOON, || self.has_complete_append_only_file().then_some(()));
         self.persistence = Persistence::AppendOnlyFile;
     }
 
@@ -168,6 +173,13 @@ impl Redis {
     /// Returns the TCP port.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Returns whether the append-only file is enabled and complete. After a full synchronisation, a
+    /// replica writes a new one in the background.
+    pub fn has_complete_append_only_file(&self) -> bool {
+        let is = |field, value| self.info("persistence", field).as_deref() == Some(value);
+        is("aof_enabled", "1") && is("aof_rewrite_in_progress", "0") && is("aof_rewrite_scheduled", "0")
     }
 
     /// Returns the value of a field of `INFO`, or `None` if the server closes the connection, as it

@@ -1,9 +1,13 @@
 //! A primary, a replica and three sentinels that fail over between them.
+//!
+//! Each server has a proxy, and all other parts reach it only through this proxy. A fail-over can
+//! therefore be caused and repeated in both directions.
 
+use std::collections::HashMap;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use redis::FromRedisValue;
+use redis::{Client, Connection, FromRedisValue};
 use tempfile::TempDir;
 
 use crate::certificates::Certificates;
@@ -14,16 +18,20 @@ use crate::{Redis, SOON, eventually};
 /// The name of the group in the configuration of the sentinels.
 pub const GROUP: &str = "oculus";
 
-/// Servers and their sentinels. The sentinels and the workers reach the primary through a proxy.
+/// Servers and their sentinels.
 pub struct SentinelSite {
-    /// The server that is the primary at first.
-    pub first: Redis,
-    /// The server that is a replica at first.
-    pub second: Redis,
-    /// The proxy in front of the first server.
-    pub proxy: TcpProxy,
+    /// The server that is the primary at first, and the one that is a replica at first.
+    pub servers: [SiteServer; 2],
     /// The sentinels.
     pub sentinels: Vec<Sentinel>,
+}
+
+/// A server, and the proxy through which workers, sentinels and the other server reach it.
+pub struct SiteServer {
+    /// The server.
+    pub redis: Redis,
+    /// The proxy.
+    pub proxy: TcpProxy,
 }
 
 /// A running sentinel; killed when dropped.
@@ -55,18 +63,27 @@ impl SentinelSite {
     /// # Panics
     /// Panics if the replica does not follow the primary, or the sentinels do not find each other.
     pub fn start_with(options: &SiteOptions) -> Self {
-        let (first, port) = server(options, &[]);
-        let proxy = TcpProxy::start(ProxyTarget::Port(port));
-        let (second, _) = server(options, &["--replicaof", "127.0.0.1", &proxy.port().to_string()]);
+        let first = SiteServer::start(options, None);
+        let second = SiteServer::start(options, Some(first.proxy.port()));
         eventually("replica", SOON, || {
-            second.info("replication", "master_link_status").filter(|status| status == "up")
+            second.redis.info("replication", "master_link_status").filter(|status| status == "up")
         });
-        let sentinels: Vec<Sentinel> = (0..3).map(|_| Sentinel::start(proxy.port(), options)).collect();
-        let site = Self { first, second, proxy, sentinels };
+        let sentinels: Vec<Sentinel> = (0..3).map(|_| Sentinel::start(first.proxy.port(), options)).collect();
+        let site = Self { servers: [first, second], sentinels };
         eventually("agreement of the sentinels", SOON, || {
             site.sentinels.iter().all(Sentinel::knows_the_others).then_some(())
         });
         site
+    }
+
+    /// Returns the server that is the primary at first.
+    pub fn first(&self) -> &Redis {
+        &self.servers[0].redis
+    }
+
+    /// Returns the server that is a replica at first.
+    pub fn second(&self) -> &Redis {
+        &self.servers[1].redis
     }
 
     /// Returns the address for REDIS_URL.
@@ -76,24 +93,88 @@ impl SentinelSite {
         format!("redis+sentinel://{}/{GROUP}", sentinels.join(","))
     }
 
+    /// Returns a client that finds the primary through the sentinels.
+    pub fn client(&self) -> PrimaryClient {
+        PrimaryClient { sentinels: self.sentinels.iter().map(Sentinel::url).collect() }
+    }
+
     /// Waits until the second server is the primary.
     pub fn wait_for_failover(&self) {
-        eventually("new primary", SOON * 2, || self.second.info("replication", "role").filter(|role| role == "master"));
+        self.wait_for_promotion(1);
+    }
+
+    /// Waits until a server is the primary.
+    ///
+    /// * `server`: the index of the server.
+    pub fn wait_for_promotion(&self, server: usize) {
+        let redis = &self.servers[server].redis;
+        eventually("new primary", SOON * 2, || redis.info("replication", "role").filter(|role| role == "master"));
+    }
+
+    /// Returns whether a fail-over from a server is possible: the other one is its replica and has all
+    /// of its data on disk, and every sentinel has noticed both.
+    ///
+    /// * `primary`: the index of the server.
+    pub fn can_fail_over_from(&self, primary: usize) -> bool {
+        let replica = &self.servers[1 - primary].redis;
+        let is_linked = replica.info("replication", "master_link_status").as_deref() == Some("up");
+        let port = self.servers[primary].proxy.port();
+        is_linked
+            && replica.has_complete_append_only_file()
+            && self.sentinels.iter().all(|sentinel| sentinel.can_fail_over_from(port))
     }
 }
 
-/// Starts a server. Returns it together with the port on which its clients reach it.
-fn server(options: &SiteOptions, more: &[&str]) -> (Redis, u16) {
-    let port = free_port();
-    let tls = options.tls.map(|certificates| certificates.server_options("server", port)).unwrap_or_default();
-    let mut all: Vec<&str> = tls.iter().map(String::as_str).collect();
-    if options.tls.is_some() {
-        all.extend(["--tls-auth-clients", "no", "--tls-replication", "yes"]);
+/// A client that asks the sentinels for the primary each time it connects.
+#[derive(Clone, Debug)]
+pub struct PrimaryClient {
+    sentinels: Vec<String>,
+}
+
+impl PrimaryClient {
+    /// Connects to the primary that a sentinel names. Returns `None` if that server does not respond
+    /// in time or is a replica.
+    ///
+    /// * `timeout`: the time limit of the connect and of each later request.
+    pub fn connect(&self, timeout: Duration) -> Option<Connection> {
+        self.sentinels.iter().find_map(|sentinel| {
+            let name = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", GROUP];
+            let (host, port): (String, u16) = query(sentinel, timeout, &name)?;
+            let client = Client::open(format!("redis://{host}:{port}")).ok()?;
+            let mut connection = client.get_connection_with_timeout(timeout).ok()?;
+            connection.set_read_timeout(Some(timeout)).ok()?;
+            connection.set_write_timeout(Some(timeout)).ok()?;
+            let role: Vec<redis::Value> = redis::cmd("ROLE").query(&mut connection).ok()?;
+            let role: String = redis::from_redis_value(role.into_iter().next()?).ok()?;
+            (role == "master").then_some(connection)
+        })
     }
-    all.extend(options.server.iter().chain(more));
-    let redis = Redis::start_on_tcp(&all);
-    let port = if options.tls.is_some() { port } else { redis.port() };
-    (redis, port)
+}
+
+impl SiteServer {
+    /// Starts a server.
+    ///
+    /// * `primary`: the port of the server that it replicates.
+    fn start(options: &SiteOptions, primary: Option<u16>) -> Self {
+        let port = free_port();
+        let proxy = TcpProxy::start(ProxyTarget::Port(port));
+        // The sentinels and the other server learn the address from the server itself.
+        let announced = proxy.port().to_string();
+        let mut all = vec!["--replica-announce-ip", "127.0.0.1", "--replica-announce-port", &announced];
+        // By default, a primary waits 5 s for further replicas before it sends its data.
+        all.extend(["--repl-diskless-sync-delay", "0"]);
+        let primary = primary.map(|port| port.to_string());
+        all.extend(primary.iter().flat_map(|port| ["--replicaof", "127.0.0.1", port]));
+        let tls = options.tls.map(|certificates| certificates.server_options("server", port)).unwrap_or_default();
+        all.extend(tls.iter().map(String::as_str));
+        if options.tls.is_some() {
+            all.extend(["--tls-auth-clients", "no", "--tls-replication", "yes"]);
+        }
+        all.extend(options.server);
+        // With TLS, the plain port must differ from the one of the clients.
+        let redis = if options.tls.is_some() { Redis::start_on_tcp(&all) } else { Redis::start_on_port(port, &all) };
+        Self { redis, proxy }
+    }
 }
 
 impl Sentinel {
@@ -144,14 +225,32 @@ impl Sentinel {
         others.is_some_and(|others| others.len() == 2) && replicas.is_some_and(|replicas| replicas.len() == 1)
     }
 
-    fn try_query<T: FromRedisValue>(&self, words: &[&str]) -> Option<T> {
-        let url = format!("unix://{}", self.folder.path().join("sentinel.sock").display());
-        let mut connection =
-            redis::Client::open(url).unwrap().get_connection_with_timeout(Duration::from_secs(2)).ok()?;
-        let mut command = redis::cmd(words[0]);
-        command.arg(&words[1..]);
-        command.query(&mut connection).ok()
+    fn can_fail_over_from(&self, port: u16) -> bool {
+        let is = |fields: &HashMap<String, String>, name: &str, value: &str| {
+            fields.get(name).is_some_and(|found| found == value)
+        };
+        let primary: Option<HashMap<String, String>> = self.try_query(&["SENTINEL", "MASTER", GROUP]);
+        let replicas: Option<Vec<HashMap<String, String>>> = self.try_query(&["SENTINEL", "REPLICAS", GROUP]);
+        primary.is_some_and(|fields| is(&fields, "port", &port.to_string()) && is(&fields, "flags", "master"))
+            && replicas.is_some_and(|replicas| {
+                let is_linked = |fields| is(fields, "flags", "slave") && is(fields, "master-link-status", "ok");
+                replicas.iter().any(is_linked)
+            })
     }
+
+    fn try_query<T: FromRedisValue>(&self, words: &[&str]) -> Option<T> {
+        query(&self.url(), Duration::from_secs(2), words)
+    }
+
+    fn url(&self) -> String {
+        format!("unix://{}", self.folder.path().join("sentinel.sock").display())
+    }
+}
+
+/// Runs a command on a new connection. Returns `None` if it fails.
+fn query<T: FromRedisValue>(url: &str, timeout: Duration, words: &[&str]) -> Option<T> {
+    let mut connection = Client::open(url).unwrap().get_connection_with_timeout(timeout).ok()?;
+    redis::cmd(words[0]).arg(&words[1..]).query(&mut connection).ok()
 }
 
 impl Drop for Sentinel {
