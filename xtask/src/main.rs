@@ -70,7 +70,7 @@ enum Task {
     /// Kills, stops and disconnects workers, their processes and a private Redis while jobs run. The
     /// seed determines the jobs and the faults.
     #[command(
-        after_help = "Examples:\n  cargo xtask chaos --seed 7 --minutes 2\n  cargo xtask chaos --jobs 100000 --json chaos.json\n  cargo xtask chaos --minutes 30 -- --faults restore-snapshot,kill-worker"
+        after_help = "Examples:\n  cargo xtask chaos --seed 7 --minutes 2\n  cargo xtask chaos --jobs 100000 --json chaos.json\n  cargo xtask chaos --minutes 30 -- --faults restore-snapshot,kill-worker\n  cargo xtask chaos --minutes 30 -- --faults fail-over,kill-worker,full-spool"
     )]
     Chaos(chaos::ChaosArgs),
     /// Build the archived plugin of API 1.0 for this platform

@@ -28,12 +28,11 @@ const N_WITH_LOG: usize = 50;
 /// # Errors
 /// Returns an error if Redis does not respond.
 pub(crate) fn check(suite: &Suite, injected: &Injected, quiet_after: Option<Duration>) -> Result<Report> {
+    let mut connection = suite.server.lock().connect()?;
     let mut witness = suite.witness.lock();
     let ledger = witness.catch_up().context("cannot read the append-only file")?;
     ledger.find_abandoned(Duration::ZERO);
     let jobs: Vec<JobNumber> = ledger.records.iter().filter(|(_, r)| r.is_pushed()).map(|(job, _)| *job).collect();
-    let client = redis::Client::open(suite.redis_url.as_str()).context("invalid Redis URL")?;
-    let mut connection = client.get_connection().context("cannot connect to Redis")?;
     let results =
         read_versions(&mut connection, "result", &jobs, ResultSummary::read).context("cannot read results")?;
     let mut violations = Vec::new();
@@ -58,7 +57,8 @@ fn violations_of(job: JobNumber, record: &JobRecord, result: Option<&ResultSumma
     let mut found = Vec::new();
     match result {
         _ if record.is_abandoned => {
-            let details = format!("its worker gave it up after a snapshot was restored; {}", record.describe());
+            let details =
+                format!("its worker gave it up after Redis had reverted to an older state; {}", record.describe());
             found.push(violation(ViolationKind::Lost, details));
         }
         None if record.is_forgotten => {}

@@ -11,6 +11,10 @@ use crate::jobs::{JobNumber, ResultSummary, number_of};
 /// The key that a push sets in the same transaction, so that the push can be recognised.
 pub(crate) const PUSH_MARK: &str = "chaos:push";
 
+/// The key that is set when the state of Redis is read, so that the later transactions can be
+/// recognised.
+pub(crate) const STATE_MARK: &str = "chaos:state";
+
 /// A fencing token.
 pub(crate) type Token = u64;
 

@@ -22,11 +22,13 @@ pub enum FaultKind {
     FreezeRedis,
     /// Kill Redis and restart it from an older snapshot
     RestoreSnapshot,
+    /// Kill, stop or partition the primary, so that three sentinels fail over to its replica
+    FailOver,
     /// Close all connections of a worker to Redis
     CutConnections,
     /// Forward no bytes between a worker and Redis for up to two leases
     StallConnections,
-    /// Fill the disk of a worker's spool while its connections are stalled
+    /// Fill the disk of a worker's spool, and stall its connections if Redis has a fixed address
     FullSpool,
     /// Push a job again with the same payload
     DuplicatePush,
@@ -41,10 +43,20 @@ pub enum FaultKind {
 impl FaultKind {
     /// Returns the kinds that a run injects by default.
     ///
-    /// A restored snapshot makes Redis forget jobs. The checks of the other faults are stricter
-    /// without it.
+    /// A restored snapshot and a fail-over make Redis forget jobs. The checks of the other faults are
+    /// stricter without them.
     pub(crate) fn defaults() -> Vec<Self> {
-        Self::value_variants().iter().copied().filter(|kind| *kind != Self::RestoreSnapshot).collect()
+        let is_default = |kind: &Self| !matches!(kind, Self::RestoreSnapshot | Self::FailOver);
+        Self::value_variants().iter().copied().filter(is_default).collect()
+    }
+
+    /// Returns whether the kind affects a Redis at a fixed address, or the proxy of a worker in front of
+    /// it. A fail-over changes the address.
+    pub(crate) fn needs_fixed_address(self) -> bool {
+        matches!(
+            self,
+            Self::KillRedis | Self::FreezeRedis | Self::RestoreSnapshot | Self::CutConnections | Self::StallConnections
+        )
     }
 
     /// Returns how often the kind occurs in one round of the schedule.

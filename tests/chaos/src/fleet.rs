@@ -1,23 +1,25 @@
 //! The workers of a run.
 //!
-//! Each worker has a slot with a proxy of its own. A worker that was killed is started again in the
+//! Each worker has a slot, with a proxy of its own if Redis has a fixed address. A worker that was killed is started again in the
 //! same slot, with the same folder and Redis address, so that it finds its spool.
 
 use std::path::Path;
 
 use anyhow::Result;
-use oculus_tests::{Redis, Worker, build, processes};
+use oculus_tests::{Worker, build, processes};
 
 use crate::full_disk::FullDisk;
 use crate::options::Options;
 use crate::proxy::WorkerProxy;
+use crate::server::Server;
 
 /// The place of a worker.
 pub(crate) struct Slot {
     // Dropped before the worker, whose folder contains the full disk.
     full_disk: Option<FullDisk>,
     worker: Worker,
-    proxy: WorkerProxy,
+    proxy: Option<WorkerProxy>,
+    redis_url: String,
     settings: Vec<(String, String)>,
     /// True if the suite killed the worker and did not start it again yet.
     is_killed: bool,
@@ -27,11 +29,18 @@ impl Slot {
     /// Starts a worker.
     ///
     /// * `plugins_state`: a folder that all workers share, so that each plugin is probed once.
-    pub(crate) fn start(redis: &Redis, options: &Options, plugins_state: &Path) -> Self {
-        let proxy = WorkerProxy::start(&redis.socket());
-        let settings = settings(&proxy, options, plugins_state);
-        let worker = Worker::launch(redis, &borrowed(&settings));
-        Self { worker, proxy, settings, full_disk: None, is_killed: false }
+    pub(crate) fn start(server: &Server, options: &Options, plugins_state: &Path) -> Self {
+        let (proxy, redis_url) = match server {
+            Server::Single(server) => {
+                let proxy = WorkerProxy::start(&server.redis().socket());
+                let url = proxy.url();
+                (Some(proxy), url)
+            }
+            Server::Group(group) => (None, group.url()),
+        };
+        let settings = settings(options, plugins_state);
+        let worker = Worker::launch_at(&redis_url, &borrowed(&settings));
+        Self { worker, proxy, redis_url, settings, full_disk: None, is_killed: false }
     }
 
     /// Waits until the worker takes jobs.
@@ -44,9 +53,9 @@ impl Slot {
         self.worker.pid()
     }
 
-    /// Returns the proxy of the worker.
-    pub(crate) fn proxy(&self) -> &WorkerProxy {
-        &self.proxy
+    /// Returns the proxy of the worker, if Redis has a fixed address.
+    pub(crate) fn proxy(&self) -> Option<&WorkerProxy> {
+        self.proxy.as_ref()
     }
 
     /// Returns whether the worker is running or stopped, but not dead.
@@ -66,9 +75,9 @@ impl Slot {
     }
 
     /// Starts the worker again if it is dead.
-    pub(crate) fn restart(&mut self, redis: &Redis) {
+    pub(crate) fn restart(&mut self) {
         if !self.worker.is_running() {
-            self.worker.relaunch(redis, &borrowed(&self.settings));
+            self.worker.relaunch_at(&self.redis_url, &borrowed(&self.settings));
             self.is_killed = false;
         }
     }
@@ -114,10 +123,9 @@ impl Slot {
     }
 }
 
-fn settings(proxy: &WorkerProxy, options: &Options, plugins_state: &Path) -> Vec<(String, String)> {
+fn settings(options: &Options, plugins_state: &Path) -> Vec<(String, String)> {
     let plugins = build::families().to_string_lossy().into_owned();
     let settings = [
-        ("REDIS_URL", proxy.url()),
         ("LEASE_SECONDS", options.lease.to_string()),
         ("LOG_LEVEL", options.log_level.clone()),
         ("PLUGINS_DIR", plugins),

@@ -8,21 +8,30 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use oculus_tests::processes;
 
 use crate::event::Token;
+use crate::fail_over::RECONNECT_LIMIT;
 use crate::fault::{Fault, FaultKind};
 use crate::jobs::JobNumber;
 use crate::ledger::Ledger;
 use crate::producer::Request;
 use crate::progress;
-use crate::restored::RestoredState;
+use crate::restored::Reversion;
 use crate::schedule::Schedule;
+use crate::server::SingleServer;
+use crate::server_group::FailOverMethod;
 use crate::suite::{POLL_EVERY, Suite};
 
 /// The time for which the injector looks for a process to kill.
 const SEARCH_TIME: Duration = Duration::from_millis(500);
+
+/// The time within which the sentinels must fail over.
+const FAIL_OVER_LIMIT: Duration = Duration::from_secs(60);
+
+/// The number of milliseconds by which a replica lags at most when the primary fails.
+const MAX_LAG_MS: usize = 2000;
 
 /// The interval of snapshots.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(2);
@@ -77,7 +86,7 @@ impl<'s> Injector<'s> {
     /// Returns an error if a fault cannot be injected or removed.
     pub(crate) fn run(mut self) -> Result<Injected> {
         if self.suite.options.faults.contains(&FaultKind::RestoreSnapshot) {
-            self.suite.server.lock().save_snapshot()?;
+            self.save_snapshot()?;
         }
         while let Some(fault) = self.schedule.next() {
             if !self.wait_for(&fault)? {
@@ -128,6 +137,7 @@ impl<'s> Injector<'s> {
             FaultKind::FreezeWorker => self.freeze_worker(fault)?,
             FaultKind::KillRedis | FaultKind::RestoreSnapshot => self.kill_redis(fault)?,
             FaultKind::FreezeRedis => self.freeze_redis(fault)?,
+            FaultKind::FailOver => self.fail_over(fault)?,
             FaultKind::CutConnections => self.cut_connections(fault)?,
             FaultKind::StallConnections => self.stall_connections(fault)?,
             FaultKind::FullSpool => self.fill_spool(fault)?,
@@ -206,13 +216,16 @@ impl<'s> Injector<'s> {
 
     fn kill_redis(&mut self, fault: &Fault) -> Result<bool> {
         let mut server = self.suite.server.lock();
+        let Some(server) = server.single() else { return Ok(false) };
         let is_restore = fault.kind == FaultKind::RestoreSnapshot;
         if !server.is_up() || (is_restore && !server.has_snapshot()) {
             return Ok(false);
         }
         if is_restore {
             for slot in &self.suite.slots {
-                slot.lock().proxy().close();
+                if let Some(proxy) = slot.lock().proxy() {
+                    proxy.close();
+                }
             }
         }
         server.kill();
@@ -225,34 +238,57 @@ impl<'s> Injector<'s> {
     }
 
     fn freeze_redis(&mut self, fault: &Fault) -> Result<bool> {
-        let server = self.suite.server.lock();
-        if !server.is_up() {
+        let mut server = self.suite.server.lock();
+        let Some(server) = server.single().filter(|server| server.is_up()) else { return Ok(false) };
+        server.freeze();
+        self.disturb_all(fault)?;
+        Ok(true)
+    }
+
+    /// Makes the primary unavailable. Its replica lacks the last writes, as under load or on a slow
+    /// network.
+    fn fail_over(&mut self, fault: &Fault) -> Result<bool> {
+        if !self.suite.server.lock().group().is_some_and(|group| group.stop_replication()) {
             return Ok(false);
         }
-        server.freeze();
+        let lag = Duration::from_millis((fault.pick % MAX_LAG_MS) as u64);
+        let fails_at = Instant::now() + lag;
+        while Instant::now() < fails_at {
+            std::thread::sleep(POLL_EVERY);
+        }
+        let method = FailOverMethod::pick(fault.pick);
+        if let Some(group) = self.suite.server.lock().group() {
+            group.fail(method);
+        }
+        progress::print_failure(method, lag);
+        let lease_ttl = self.suite.options.lease_ttl();
+        self.update(|ledger| ledger.find_abandoned(lease_ttl))?;
         self.disturb_all(fault)?;
         Ok(true)
     }
 
     fn cut_connections(&mut self, fault: &Fault) -> Result<bool> {
         let slot = self.suite.slots[fault.slot].lock();
-        slot.proxy().cut(fault.kind);
+        let Some(proxy) = slot.proxy() else { return Ok(false) };
+        proxy.cut(fault.kind);
         self.update(|ledger| ledger.disturb_worker(fault.kind, slot.pid(), Instant::now()))?;
         Ok(true)
     }
 
     fn stall_connections(&mut self, fault: &Fault) -> Result<bool> {
         let slot = self.suite.slots[fault.slot].lock();
-        slot.proxy().stall();
+        let Some(proxy) = slot.proxy() else { return Ok(false) };
+        proxy.stall();
         self.update(|ledger| ledger.disturb_worker(fault.kind, slot.pid(), Instant::now() + fault.lasts))?;
         Ok(true)
     }
 
     /// Fills the disk of a spool. A worker uses its spool only while Redis does not respond, so the
-    /// connections are stalled too.
+    /// connections are stalled too. Without a proxy, the fault needs a fail-over at the same time.
     fn fill_spool(&mut self, fault: &Fault) -> Result<bool> {
         self.injected.full_disk_method = Some(self.suite.slots[fault.slot].lock().fill_disk()?);
-        self.stall_connections(fault)
+        self.stall_connections(fault)?;
+        Ok(true)
     }
 
     /// Pushes a job again: for every second fault a running job, otherwise any job without a result.
@@ -300,10 +336,23 @@ impl<'s> Injector<'s> {
 
     fn remove_due(&mut self) -> Result<()> {
         let now = Instant::now();
-        let (due, active): (Vec<_>, _) =
-            std::mem::take(&mut self.active).into_iter().partition(|(until, _)| *until <= now);
+        let is_failing_over = self.is_failing_over()?;
+        let (due, active): (Vec<_>, _) = std::mem::take(&mut self.active)
+            .into_iter()
+            .partition(|(until, fault)| *until <= now && !(is_failing_over && fault.kind == FaultKind::FailOver));
         self.active = active;
         due.iter().try_for_each(|(_, fault)| self.remove(fault))
+    }
+
+    /// Returns whether no other server has become the primary since a fail-over was injected. The
+    /// former primary must not return before, because it would remain the primary.
+    ///
+    /// # Errors
+    /// Returns an error if the sentinels have not failed over in time.
+    fn is_failing_over(&self) -> Result<bool> {
+        let failed_at = self.suite.server.lock().group().and_then(|group| group.failed_at());
+        ensure!(failed_at.is_none_or(|at| at.elapsed() < FAIL_OVER_LIMIT), "no fail-over within {FAIL_OVER_LIMIT:?}");
+        Ok(failed_at.is_some())
     }
 
     /// Waits until the last fault ends.
@@ -318,19 +367,16 @@ impl<'s> Injector<'s> {
 
     fn remove(&mut self, fault: &Fault) -> Result<()> {
         match fault.kind {
-            FaultKind::KillWorker => {
-                let server = self.suite.server.lock();
-                self.suite.slots[fault.slot].lock().restart(server.redis());
-            }
+            FaultKind::KillWorker => self.suite.slots[fault.slot].lock().restart(),
             FaultKind::FreezeWorker => self.suite.slots[fault.slot].lock().thaw(),
-            FaultKind::StallConnections => self.suite.slots[fault.slot].lock().proxy().resume(fault.kind),
+            FaultKind::StallConnections => self.resume_connections(fault),
             FaultKind::FullSpool => {
-                let mut slot = self.suite.slots[fault.slot].lock();
-                slot.free_disk();
-                slot.proxy().resume(fault.kind);
+                self.suite.slots[fault.slot].lock().free_disk();
+                self.resume_connections(fault);
             }
-            FaultKind::FreezeRedis => self.suite.server.lock().thaw(),
-            FaultKind::KillRedis => self.suite.server.lock().restart(),
+            FaultKind::FreezeRedis => self.on_single_server(|server| server.thaw()),
+            FaultKind::KillRedis => self.on_single_server(SingleServer::restart),
+            FaultKind::FailOver => self.restore_former_primary()?,
             FaultKind::RestoreSnapshot => self.restore_snapshot(fault)?,
             _ => return Ok(()),
         }
@@ -340,6 +386,28 @@ impl<'s> Injector<'s> {
         Ok(())
     }
 
+    fn resume_connections(&self, fault: &Fault) {
+        if let Some(proxy) = self.suite.slots[fault.slot].lock().proxy() {
+            proxy.resume(fault.kind);
+        }
+    }
+
+    fn on_single_server(&self, change: impl FnOnce(&mut SingleServer)) {
+        if let Some(server) = self.suite.server.lock().single() {
+            change(server);
+        }
+    }
+
+    /// Makes a former primary available again. Workers may reach it until it is a replica.
+    fn restore_former_primary(&self) -> Result<()> {
+        if let Some(group) = self.suite.server.lock().group() {
+            group.restore_former();
+        }
+        let live = self.suite.live_workers();
+        let until = Instant::now() + RECONNECT_LIMIT;
+        self.update(|ledger| ledger.disturb_all(FaultKind::FailOver, &live, until))
+    }
+
     /// Restores a snapshot, and reads the restored state before a worker or the producer can
     /// connect.
     fn restore_snapshot(&self, fault: &Fault) -> Result<()> {
@@ -347,16 +415,16 @@ impl<'s> Injector<'s> {
         let live = self.suite.live_workers();
         let mut server = self.suite.server.lock();
         let mut witness = self.suite.witness.lock();
-        server.restore(fault.pick);
-        witness.redis_restored(&server.redis().append_only_folder());
-        let jobs: Vec<JobNumber> = witness.ledger.records.keys().copied().collect();
-        let client = redis::Client::open(self.suite.redis_url.as_str()).context("invalid Redis URL")?;
-        let mut connection = client.get_connection().context("cannot connect to the restored Redis")?;
-        let state = RestoredState::read(&mut connection, &jobs).context("cannot read the restored Redis")?;
-        let summary = state.apply_to(&mut witness.ledger, &live, self.suite.options.lease_ttl());
+        if let Some(server) = server.single() {
+            server.restore(fault.pick);
+        }
+        let reversion = Reversion { kind: fault.kind, live: &live, lease_ttl: self.suite.options.lease_ttl() };
+        let summary = witness.continue_with(server.primary(), reversion)?;
         progress::print_restored(&summary);
         for slot in &self.suite.slots {
-            slot.lock().proxy().open();
+            if let Some(proxy) = slot.lock().proxy() {
+                proxy.open();
+            }
         }
         Ok(())
     }
@@ -371,18 +439,21 @@ impl<'s> Injector<'s> {
             return Ok(());
         }
         self.last_snapshot = Instant::now();
-        self.suite.server.lock().save_snapshot()
+        self.save_snapshot()
+    }
+
+    fn save_snapshot(&self) -> Result<()> {
+        self.suite.server.lock().single().map_or(Ok(()), SingleServer::save_snapshot)
     }
 
     /// Restarts workers that exited although the suite did not kill them, and records them.
     fn restart_exited_workers(&mut self) {
-        let server = self.suite.server.lock();
         for (idx, slot) in self.suite.slots.iter().enumerate() {
             let mut slot = slot.lock();
             if slot.has_exited_unexpectedly() {
                 let seconds = self.suite.started.elapsed().as_secs_f64();
                 self.injected.unexpected_exits.push(format!("worker {idx}, process {}, at {seconds:.1} s", slot.pid()));
-                slot.restart(server.redis());
+                slot.restart();
             }
         }
     }

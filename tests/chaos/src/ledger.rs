@@ -25,7 +25,7 @@ pub(crate) struct HeldClaim {
     pub(crate) is_started: bool,
     /// The newest version of the job at the time of the claim.
     pub(crate) version: Option<u32>,
-    /// True if the claim is from a restored snapshot, and its worker no longer held it then.
+    /// True if the claim is from an older state of Redis, and its worker no longer held it.
     pub(crate) is_stale: bool,
 }
 
@@ -62,11 +62,11 @@ pub(crate) struct Ledger {
     job_kills: Vec<(u32, Instant)>,
     /// The time until which a fault may prevent each worker process from renewing its leases.
     disturbed: HashMap<u32, Instant>,
-    /// The time until which a claim of each worker process may expire, because it is from a restored
-    /// snapshot.
+    /// The time until which a claim of each worker process may expire, because it is from an older state
+    /// of Redis.
     restored_claims: HashMap<u32, Instant>,
-    /// Jobs that only a live worker knows, since a snapshot was restored: the process id of the worker
-    /// and the time of the restore.
+    /// Jobs that only a live worker knows, since Redis reverted to an older state: the process id of the
+    /// worker and the time of the reversion.
     pub(crate) held_outside: HashMap<JobNumber, (u32, Instant)>,
 }
 
@@ -111,11 +111,11 @@ impl Ledger {
         self.mark_worker(kind, worker_pid);
     }
 
-    /// Records that a restored snapshot contains a claim of a worker process, which may have finished
-    /// or died since the snapshot.
-    pub(crate) fn restored_claim(&mut self, worker_pid: u32, until: Instant) {
+    /// Records that an older state of Redis contains a claim of a worker process, which may have
+    /// finished or died since that state.
+    pub(crate) fn restored_claim(&mut self, kind: FaultKind, worker_pid: u32, until: Instant) {
         self.restored_claims.insert(worker_pid, until);
-        self.mark_worker(FaultKind::RestoreSnapshot, worker_pid);
+        self.mark_worker(kind, worker_pid);
     }
 
     /// Records that a fault of Redis affects all claims.
@@ -176,6 +176,21 @@ impl Ledger {
             if let Some(record) = self.records.get_mut(&job) {
                 record.is_abandoned = true;
             }
+        }
+    }
+
+    /// Records that a former primary has accepted the outcome of a job. Its writes are lost, so the
+    /// worker that held the job no longer does.
+    pub(crate) fn ended_on_former_primary(&mut self, job: JobNumber) {
+        if self.held_outside.remove(&job).is_some() {
+            self.forget(job);
+        }
+    }
+
+    /// Records a push that Redis committed before the state that the ledger continues from.
+    pub(crate) fn pushed_before_state(&mut self, push: Push) {
+        if !self.is_committed(push) {
+            self.pushed(push);
         }
     }
 

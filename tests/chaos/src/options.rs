@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
 use clap::Parser;
 
 use crate::FaultKind;
@@ -16,7 +17,7 @@ use crate::FaultKind;
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "chaos",
-    after_help = "Examples:\n  cargo xtask chaos --seed 7 --minutes 2\n  cargo xtask chaos --jobs 100000 --json chaos.json\n  cargo xtask chaos --minutes 30 -- --faults restore-snapshot,kill-worker"
+    after_help = "Examples:\n  cargo xtask chaos --seed 7 --minutes 2\n  cargo xtask chaos --jobs 100000 --json chaos.json\n  cargo xtask chaos --minutes 30 -- --faults restore-snapshot,kill-worker\n  cargo xtask chaos --minutes 30 -- --faults fail-over,kill-worker,full-spool"
 )]
 pub struct Options {
     /// Number of jobs to push [default: 1000, or with --minutes as many as the workers finish]
@@ -40,7 +41,7 @@ pub struct Options {
     /// Number of jobs per 1000 that train models; all others are refused
     #[arg(long, value_name = "PER_MILLE", default_value_t = 10)]
     pub trainings: u32,
-    /// Kinds of faults, separated by commas [default: every kind except restore-snapshot]
+    /// Kinds of faults, separated by commas [default: every kind except restore-snapshot and fail-over]
     #[arg(long, value_enum, value_delimiter = ',', hide_default_value = true, default_values_t = FaultKind::defaults())]
     pub faults: Vec<FaultKind>,
     /// Maximum number of seconds until the queue is empty after the last fault
@@ -61,6 +62,21 @@ pub struct Options {
 }
 
 impl Options {
+    /// Checks the combination of faults.
+    ///
+    /// # Errors
+    /// Returns an error if a fault cannot be combined with a fail-over.
+    pub(crate) fn check(&self) -> Result<()> {
+        let refused = self.faults.iter().filter(|kind| kind.needs_fixed_address()).map(ToString::to_string);
+        let refused: Vec<String> = refused.collect();
+        ensure!(
+            !self.faults.contains(&FaultKind::FailOver) || refused.is_empty(),
+            "fail-over cannot be combined with {}: these faults need a Redis at a fixed address",
+            refused.join(", ")
+        );
+        Ok(())
+    }
+
     /// Returns the number of jobs to push, if it is limited.
     pub fn max_jobs(&self) -> Option<u32> {
         self.jobs.or(if self.minutes.is_some() { None } else { Some(1000) })
@@ -74,5 +90,19 @@ impl Options {
     /// Returns the time in which faults are injected, if it is limited.
     pub fn fault_time(&self) -> Option<Duration> {
         self.minutes.map(|minutes| Duration::from_secs_f64(minutes.max(0.0) * 60.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fail_over_is_refused_together_with_faults_that_need_a_fixed_address() {
+        let check = |faults| Options::parse_from(["chaos", "--faults", faults]).check();
+        check("fail-over,kill-worker,full-spool").unwrap();
+        check("kill-redis,cut-connections").unwrap();
+        let error = check("fail-over,kill-worker,kill-redis,cut-connections").unwrap_err().to_string();
+        assert!(error.contains("combined with kill-redis, cut-connections:"), "{error}");
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use oculus_tests::redis_server::QUEUE;
-use redis::{Client, Connection, RedisResult, Script, pipe};
+use redis::{Connection, RedisResult, Script, pipe};
 
 use crate::event::{PUSH_MARK, Push, Token};
 use crate::jobs::{self, JobKind, JobNumber, id_of};
@@ -46,6 +46,8 @@ pub(crate) struct Producer<'s> {
     suite: &'s Suite,
     random: Random,
     connection: Option<Connection>,
+    /// The number of fail-overs before the connection was opened.
+    n_fail_overs: u32,
     n_jobs: u32,
 }
 
@@ -53,7 +55,7 @@ impl<'s> Producer<'s> {
     /// Creates the producer of a run.
     pub(crate) fn new(suite: &'s Suite) -> Self {
         let random = Random::new(suite.options.seed, Purpose::Jobs);
-        Self { suite, random, connection: None, n_jobs: 0 }
+        Self { suite, random, connection: None, n_fail_overs: 0, n_jobs: 0 }
     }
 
     /// Runs until the injector has dropped the sender of `requests`.
@@ -135,6 +137,12 @@ impl<'s> Producer<'s> {
             // The gate is closed while a snapshot is restored. A push in that time would be counted
             // as a part of the restored state.
             let _gate = self.suite.gate.lock();
+            // Clients that subscribe to the sentinels leave a former primary, even if it responds.
+            let n_fail_overs = self.suite.n_fail_overs.load(Ordering::Relaxed);
+            if n_fail_overs > self.n_fail_overs {
+                self.connection = None;
+                self.n_fail_overs = n_fail_overs;
+            }
             if let Some(connection) = &mut self.connection {
                 let sent = send(connection);
                 if sent.is_err() {
@@ -142,8 +150,7 @@ impl<'s> Producer<'s> {
                 }
                 return Ok(sent.ok());
             }
-            let client = Client::open(self.suite.redis_url.as_str()).context("invalid Redis URL")?;
-            self.connection = client.get_connection().ok();
+            self.connection = self.suite.address.connect();
             if self.connection.is_none() {
                 drop(_gate);
                 std::thread::sleep(Duration::from_millis(20));

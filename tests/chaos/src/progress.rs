@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::fault::Fault;
 use crate::options::Options;
 use crate::restored::RestoreSummary;
+use crate::server_group::FailOverMethod;
 use crate::suite::Suite;
 
 /// The interval of progress lines.
@@ -22,10 +23,24 @@ pub(crate) fn print_fault(fault: &Fault, is_injected: bool) {
     eprintln!("{fault}{}", if is_injected { "" } else { "  (skipped: no target)" });
 }
 
-/// Prints what is left after a snapshot was restored.
+/// Prints which jobs are left after a snapshot was restored.
 pub(crate) fn print_restored(summary: &RestoreSummary) {
-    let RestoreSummary { n_known, n_held, n_forgotten } = summary;
-    eprintln!("           restored: Redis knows {n_known} jobs, only workers know {n_held}, forgotten {n_forgotten}");
+    eprintln!("           restored: {summary}");
+}
+
+/// Prints how a primary was made unavailable.
+///
+/// * `lag`: the time for which its replica had received no writes.
+pub(crate) fn print_failure(method: FailOverMethod, lag: Duration) {
+    eprintln!("           primary: {method:?}, the replica lags by {:.2} s", lag.as_secs_f64());
+}
+
+/// Prints which jobs are left after a fail-over.
+///
+/// * `after`: the time since the loss of the former primary, if a fault caused it.
+pub(crate) fn print_promotion(summary: &RestoreSummary, after: Option<Duration>) {
+    let cause = after.map_or("without a fault".to_owned(), |after| format!("after {:.1} s", after.as_secs_f64()));
+    eprintln!("           new primary {cause}: {summary}");
 }
 
 /// Prints a line at intervals.

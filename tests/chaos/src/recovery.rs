@@ -20,6 +20,8 @@ pub(crate) struct Recovery {
     /// Cancelled jobs that have no result yet.
     cancelled: HashMap<JobNumber, (FaultKind, Instant)>,
     times: BTreeMap<FaultKind, Vec<Duration>>,
+    /// The times from the loss of a primary to the promotion of its replica.
+    promotions: Vec<Duration>,
 }
 
 struct Interruption {
@@ -38,6 +40,20 @@ impl Recovery {
     /// Records that Redis is available again after a fault.
     pub(crate) fn redis_returned(&mut self, kind: FaultKind, at: Instant) {
         self.returns.push((kind, at));
+    }
+
+    /// Records that a replica became the primary.
+    ///
+    /// * `after`: the time since the loss of the former primary.
+    pub(crate) fn promoted(&mut self, after: Duration) {
+        self.promotions.push(after);
+    }
+
+    /// Returns the times from the loss of a primary to the promotion of its replica, in ascending order.
+    pub(crate) fn promotions(&self) -> Vec<Duration> {
+        let mut times = self.promotions.clone();
+        times.sort_unstable();
+        times
     }
 
     /// Records that an entry was claimed.

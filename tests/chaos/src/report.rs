@@ -91,6 +91,8 @@ struct Totals {
     n_explained_letters: u32,
     n_unexplained_letters: usize,
     n_reaped_without_fault: u32,
+    /// The times from the loss of a primary to the promotion of its replica, in ascending order.
+    promotions: Vec<Duration>,
 }
 
 impl Report {
@@ -146,6 +148,9 @@ impl Report {
             "accepted_twice": total.n_accepted_twice,
             "dead_letters": { "explained": total.n_explained_letters, "unexplained": total.n_unexplained_letters },
             "reaped_without_fault": total.n_reaped_without_fault,
+            "promotions": total.promotions.len(),
+            "promotion_p50_seconds": seconds_at(&total.promotions, 0.5),
+            "promotion_max_seconds": seconds_at(&total.promotions, 1.0),
             "quiet_after_seconds": self.quiet_after.map(|time| time.as_secs_f64()),
             "quiet_limit_seconds": self.options.quiet_limit,
             "full_disk": self.full_disk_method,
@@ -183,12 +188,16 @@ impl fmt::Display for Report {
         writeln!(f, "{}", self.table())?;
         writeln!(
             f,
-            "{} jobs, {} results accepted: {} lost, {} outdated, {} accepted twice, {} forgotten by a restored Redis",
+            "{} jobs, {} results accepted: {} lost, {} outdated, {} accepted twice, {} forgotten by Redis",
             total.n_jobs, total.n_results, total.n_lost, total.n_outdated, total.n_accepted_twice, total.n_forgotten
         )?;
         let (explained, unexplained) = (total.n_explained_letters, total.n_unexplained_letters);
         writeln!(f, "dead letters: {explained} explained by faults, {unexplained} unexplained")?;
         writeln!(f, "leases that expired without a fault: {}", total.n_reaped_without_fault)?;
+        if let (Some(p50), Some(max)) = (seconds_at(&total.promotions, 0.5), seconds_at(&total.promotions, 1.0)) {
+            let n = total.promotions.len();
+            writeln!(f, "{n} fail-overs, from the fault to the new primary: p50 {p50:.2} s, max {max:.2} s")?;
+        }
         match self.quiet_after {
             Some(time) => writeln!(f, "the queue was empty {:.1} s after the last fault", time.as_secs_f64())?,
             None => writeln!(f, "the queue was not empty {} s after the last fault", self.options.quiet_limit)?,
@@ -238,8 +247,14 @@ impl Totals {
             n_explained_letters: ledger.n_explained_letters,
             n_unexplained_letters: ledger.unexplained.len(),
             n_reaped_without_fault: ledger.n_reaped_without_fault,
+            promotions: ledger.recovery.promotions(),
         }
     }
+}
+
+/// Returns the time at a share of a sample in ascending order, in seconds.
+fn seconds_at(sorted: &[Duration], share: f64) -> Option<f64> {
+    quantile(sorted, share).map(|time| (time.as_secs_f64() * 1000.0).round() / 1000.0)
 }
 
 fn count(violations: &[Violation], kind: ViolationKind, is_included: impl Fn(FaultSet) -> bool) -> usize {
@@ -278,7 +293,7 @@ impl Row {
 
     /// Returns the recovery time at a share of the sample, in seconds.
     fn recovery_at(&self, share: f64) -> Option<f64> {
-        quantile(&self.recovery, share).map(|time| (time.as_secs_f64() * 1000.0).round() / 1000.0)
+        seconds_at(&self.recovery, share)
     }
 
     fn cells(&self) -> Vec<String> {

@@ -1,25 +1,46 @@
-//! The state of Redis after an older snapshot was restored, and what the ledger may still expect.
+//! The state of Redis after it has reverted to an older one, and the jobs that must still finish.
 //!
-//! In: the restored Redis, before workers can connect. Out: a corrected [`Ledger`]. A job is lost
-//! only if the restored Redis knew it or a live worker held it at that time.
+//! In: a restored Redis, or a replica that was promoted. Out: a corrected [`Ledger`]. A job is lost
+//! only if this state contained it or a live worker held it at that time.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use oculus_tests::redis_server::{LEASES, QUEUE};
-use redis::{Connection, RedisResult, cmd};
+use redis::{Connection, FromRedisValue, Pipeline, RedisResult, Value, from_redis_value, pipe};
 
-use crate::event::{Token, pid_of_worker};
+use crate::event::{STATE_MARK, Token, pid_of_worker};
+use crate::fault::FaultKind;
 use crate::jobs::{JobNumber, ResultSummary, id_of, number_of, version_in};
 use crate::ledger::{HeldClaim, Ledger};
 
 /// The number of keys per request.
 const N_KEYS: usize = 500;
 
-/// The number of jobs that a restore concerns.
+/// Reads the fields of each claim.
+const READ_CLAIMS: &str = "local claims = {}
+for _, token in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  local fields = redis.call('HMGET', ARGV[1] .. token, 'entry', 'worker', 'attempt')
+  table.insert(claims, {token, {fields[1] or '', fields[2] or '', fields[3] or ''}})
+end
+return claims";
+
+/// The circumstances in which Redis reverted to an older state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reversion<'a> {
+    /// The fault.
+    pub(crate) kind: FaultKind,
+    /// The process ids of the workers that are running.
+    pub(crate) live: &'a [u32],
+    /// The length of a lease.
+    pub(crate) lease_ttl: Duration,
+}
+
+/// The number of jobs that a reversion concerns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RestoreSummary {
-    /// Jobs that the restored Redis knows: queued, claimed or with a result.
+    /// Jobs that Redis knows: queued, claimed or with a result.
     pub(crate) n_known: usize,
     /// Jobs that only a live worker knows.
     pub(crate) n_held: usize,
@@ -27,7 +48,14 @@ pub(crate) struct RestoreSummary {
     pub(crate) n_forgotten: usize,
 }
 
-/// The jobs that a restored Redis knows.
+impl fmt::Display for RestoreSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { n_known, n_held, n_forgotten } = self;
+        write!(f, "Redis knows {n_known} jobs, only workers know {n_held}, forgotten {n_forgotten}")
+    }
+}
+
+/// The jobs that Redis knows.
 pub(crate) struct RestoredState {
     /// The number of waiting entries per job.
     n_queued: HashMap<JobNumber, u32>,
@@ -39,30 +67,35 @@ pub(crate) struct RestoredState {
 }
 
 impl RestoredState {
-    /// Reads the state.
+    /// Reads the state and sets a mark in one transaction, so that the mark in the append-only file
+    /// separates the writes before the state from those after it.
     ///
     /// # Errors
     /// Returns [`redis::RedisError`] if Redis does not respond.
-    pub(crate) fn read(connection: &mut Connection, jobs: &[JobNumber]) -> RedisResult<Self> {
+    pub(crate) fn read(connection: &mut Connection, jobs: &[JobNumber], mark: &str) -> RedisResult<Self> {
+        let mut request = pipe();
+        request.atomic().cmd("LRANGE").arg(QUEUE).arg(0).arg(-1);
+        request.cmd("EVAL").arg(READ_CLAIMS).arg(1).arg(LEASES).arg(format!("{{{QUEUE}}}:job:"));
+        add_reads(&mut request, "job", jobs);
+        add_reads(&mut request, "result", jobs);
+        request.cmd("SET").arg(STATE_MARK).arg(mark);
+        let mut replies = request.query::<Vec<Value>>(connection)?.into_iter();
         let mut n_queued = HashMap::new();
-        let entries: Vec<Vec<u8>> = cmd("LRANGE").arg(QUEUE).arg(0).arg(-1).query(connection)?;
+        let entries: Vec<Vec<u8>> = next_reply(&mut replies)?;
         for job in entries.iter().filter_map(|entry| number_of(entry)) {
             *n_queued.entry(job).or_insert(0) += 1;
         }
-        let tokens: Vec<Token> = cmd("ZRANGE").arg(LEASES).arg(0).arg(-1).query(connection)?;
-        let claims = tokens.into_iter().map(|token| Ok((token, read_claim(connection, token)?)));
-        let claims = claims.collect::<RedisResult<_>>()?;
-        let payloads = read_versions(connection, "job", jobs, |text| version_in(&String::from_utf8_lossy(text)))?;
+        let claims: Vec<(Token, [Vec<u8>; 3])> = next_reply(&mut replies)?;
+        let claims = claims.into_iter().map(|(token, fields)| (token, claim(&fields))).collect();
+        let payloads = versions_in(&mut replies, jobs, |text| version_in(&String::from_utf8_lossy(text)))?;
         let payloads = payloads.into_iter().filter_map(|(job, version)| Some((job, version?))).collect();
-        let results = read_versions(connection, "result", jobs, |text| ResultSummary::read(text).version)?;
+        let results = versions_in(&mut replies, jobs, |text| ResultSummary::read(text).version)?;
         Ok(Self { n_queued, claims, payloads, results })
     }
 
     /// Corrects the ledger.
-    ///
-    /// * `live`: the process ids of the workers that are running.
-    /// * `lease_ttl`: the length of a lease.
-    pub(crate) fn apply_to(mut self, ledger: &mut Ledger, live: &[u32], lease_ttl: Duration) -> RestoreSummary {
+    pub(crate) fn apply_to(mut self, ledger: &mut Ledger, reversion: Reversion) -> RestoreSummary {
+        let Reversion { kind, live, lease_ttl } = reversion;
         let mut held_before: Vec<_> =
             ledger.claims_where(|claim| claim.is_held_by(live)).into_iter().map(|(_, claim)| claim).collect();
         held_before.extend(still_held_outside(ledger));
@@ -73,7 +106,7 @@ impl RestoredState {
         ledger.claims = self.claims.clone();
         let until = Instant::now() + lease_ttl * 3;
         for pid in self.claims.values().filter_map(|claim| claim.worker_pid) {
-            ledger.restored_claim(pid, until);
+            ledger.restored_claim(kind, pid, until);
         }
         ledger.held_outside.clear();
         ledger.recovery.drop_interruptions();
@@ -118,7 +151,7 @@ impl RestoredState {
     }
 }
 
-/// Returns the jobs that only a live worker has known since an earlier restore, as claims.
+/// Returns the jobs that only a live worker has known since an earlier reversion, as claims.
 fn still_held_outside(ledger: &Ledger) -> Vec<HeldClaim> {
     let held = ledger.held_outside.iter().map(|(job, (pid, at))| HeldClaim {
         job: Some(*job),
@@ -131,14 +164,9 @@ fn still_held_outside(ledger: &Ledger) -> Vec<HeldClaim> {
     held.collect()
 }
 
-fn read_claim(connection: &mut Connection, token: Token) -> RedisResult<HeldClaim> {
-    let mut fields: HashMap<String, Vec<u8>> =
-        cmd("HGETALL").arg(format!("{{{QUEUE}}}:job:{token}")).query(connection)?;
-    let mut field = |name: &str| fields.remove(name).unwrap_or_default();
-    let job = number_of(&field("entry"));
-    let worker_pid = pid_of_worker(&field("worker"));
-    let is_started = !field("attempt").is_empty();
-    Ok(HeldClaim { job, worker_pid, at: Instant::now(), is_started, version: None, is_stale: false })
+fn claim([entry, worker, attempt]: &[Vec<u8>; 3]) -> HeldClaim {
+    let (job, worker_pid, is_started) = (number_of(entry), pid_of_worker(worker), !attempt.is_empty());
+    HeldClaim { job, worker_pid, at: Instant::now(), is_started, version: None, is_stale: false }
 }
 
 /// Reads the values at `<prefix>:<id>` of jobs, and returns the version of each value that exists.
@@ -148,15 +176,37 @@ pub(crate) fn read_versions<T>(
     jobs: &[JobNumber],
     version_of: impl Fn(&[u8]) -> T,
 ) -> RedisResult<HashMap<JobNumber, T>> {
+    let mut request = pipe();
+    add_reads(&mut request, prefix, jobs);
+    let replies: Vec<Value> = request.query(connection)?;
+    versions_in(&mut replies.into_iter(), jobs, version_of)
+}
+
+/// Adds the requests for the values at `<prefix>:<id>` of jobs.
+fn add_reads(request: &mut Pipeline, prefix: &str, jobs: &[JobNumber]) {
+    for jobs in jobs.chunks(N_KEYS) {
+        request.cmd("MGET");
+        for job in jobs {
+            request.arg(format!("{prefix}:{}", id_of(*job)));
+        }
+    }
+}
+
+/// Returns the version of each value that exists, from the replies to [`add_reads`].
+fn versions_in<T>(
+    replies: &mut impl Iterator<Item = Value>,
+    jobs: &[JobNumber],
+    version_of: impl Fn(&[u8]) -> T,
+) -> RedisResult<HashMap<JobNumber, T>> {
     let mut found = HashMap::new();
     for jobs in jobs.chunks(N_KEYS) {
-        let mut call = cmd("MGET");
-        for job in jobs {
-            call.arg(format!("{prefix}:{}", id_of(*job)));
-        }
-        let values: Vec<Option<Vec<u8>>> = call.query(connection)?;
+        let values: Vec<Option<Vec<u8>>> = next_reply(replies)?;
         let values = jobs.iter().zip(values).filter_map(|(job, value)| Some((*job, version_of(&value?))));
         found.extend(values);
     }
     Ok(found)
+}
+
+fn next_reply<T: FromRedisValue>(replies: &mut impl Iterator<Item = Value>) -> RedisResult<T> {
+    Ok(from_redis_value(replies.next().unwrap_or(Value::Nil))?)
 }

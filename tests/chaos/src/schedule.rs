@@ -13,6 +13,10 @@ use crate::random::{Purpose, Random};
 /// The time before the first fault, in which the first jobs start.
 const LEAD_TIME: Duration = Duration::from_secs(2);
 
+/// The time from the return of a former primary until it is a complete replica and the sentinels permit
+/// the next fail-over.
+const REJOIN_TIME: Duration = Duration::from_secs(6);
+
 /// Draws faults.
 pub(crate) struct Schedule {
     random: Random,
@@ -57,6 +61,8 @@ impl Schedule {
             FaultKind::FreezeWorker => (lease * 1.3, lease * 2.5),
             FaultKind::KillRedis | FaultKind::RestoreSnapshot => (0.1, 2.5),
             FaultKind::FreezeRedis => (1.0, 4.0),
+            // Some former primaries return while workers still wait for their replies.
+            FaultKind::FailOver => (3.0, 8.0),
             FaultKind::StallConnections => (lease * 0.3, lease * 2.0),
             FaultKind::FullSpool => (lease * 0.5, lease * 1.5),
             _ => return Duration::ZERO,
@@ -91,6 +97,10 @@ impl Iterator for Schedule {
             FaultKind::KillRedis | FaultKind::RestoreSnapshot | FaultKind::FreezeRedis => {
                 self.at = self.at.max(self.redis_busy_until);
                 self.redis_busy_until = self.at + lasts;
+            }
+            FaultKind::FailOver => {
+                self.at = self.at.max(self.redis_busy_until);
+                self.redis_busy_until = self.at + lasts + REJOIN_TIME;
             }
             _ if lasts.is_zero() => {}
             _ => {

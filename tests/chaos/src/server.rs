@@ -1,20 +1,108 @@
 //! The Redis of a run, and its faults.
-//!
-//! A fail-over with Sentinel would be a further kind of fault of this part: it needs a replica and
-//! sentinels, which [`Server`] would own, and a proxy that follows the primary.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use oculus_tests::sentinels::PrimaryClient;
 use oculus_tests::{Redis, processes};
+use redis::{Client, Connection};
 use tempfile::TempDir;
+
+use crate::fault::FaultKind;
+use crate::options::Options;
+use crate::server_group::ServerGroup;
 
 /// The number of snapshots that are kept.
 const N_SNAPSHOTS: usize = 4;
 
+/// The time limit of a request of the producer.
+const REQUEST_LIMIT: Duration = Duration::from_secs(2);
+
+/// The Redis of a run.
+pub(crate) enum Server {
+    /// A server at a fixed address, which each worker reaches through a proxy of its own.
+    Single(Box<SingleServer>),
+    /// Servers between which sentinels fail over.
+    Group(Box<ServerGroup>),
+}
+
+/// The address at which the producer finds Redis.
+#[derive(Clone, Debug)]
+pub(crate) enum Address {
+    /// The URL of a server.
+    Fixed(String),
+    /// The client of the primary of a group.
+    Sentinels(PrimaryClient),
+}
+
+impl Server {
+    /// Starts the empty servers that the faults of a run need.
+    ///
+    /// # Errors
+    /// Returns an error if no temporary folder can be created.
+    pub(crate) fn start(options: &Options) -> Result<Self> {
+        if options.faults.contains(&FaultKind::FailOver) {
+            return Ok(Self::Group(Box::new(ServerGroup::start())));
+        }
+        Ok(Self::Single(Box::new(SingleServer::start()?)))
+    }
+
+    /// Returns the server that is the primary.
+    pub(crate) fn primary(&self) -> &Redis {
+        match self {
+            Self::Single(server) => &server.redis,
+            Self::Group(group) => group.primary(),
+        }
+    }
+
+    /// Returns the server at a fixed address, if the run has one.
+    pub(crate) fn single(&mut self) -> Option<&mut SingleServer> {
+        match self {
+            Self::Single(server) => Some(server),
+            Self::Group(_) => None,
+        }
+    }
+
+    /// Returns the servers between which sentinels fail over, if the run has them.
+    pub(crate) fn group(&mut self) -> Option<&mut ServerGroup> {
+        match self {
+            Self::Single(_) => None,
+            Self::Group(group) => Some(group),
+        }
+    }
+
+    /// Returns the address for the producer.
+    pub(crate) fn address(&self) -> Address {
+        match self {
+            Self::Single(server) => Address::Fixed(server.redis.url()),
+            Self::Group(group) => Address::Sentinels(group.client()),
+        }
+    }
+
+    /// Opens a connection to the socket of the primary.
+    ///
+    /// # Errors
+    /// Returns an error if the primary is not running.
+    pub(crate) fn connect(&self) -> Result<Connection> {
+        let client = Client::open(self.primary().url()).context("invalid Redis URL")?;
+        client.get_connection().context("cannot connect to Redis")
+    }
+}
+
+impl Address {
+    /// Opens a connection, or returns `None` if no primary responds.
+    pub(crate) fn connect(&self) -> Option<Connection> {
+        match self {
+            Self::Fixed(url) => Client::open(url.as_str()).ok()?.get_connection().ok(),
+            Self::Sentinels(client) => client.connect(REQUEST_LIMIT),
+        }
+    }
+}
+
 /// A private Redis with an append-only file, and its last snapshots.
-pub(crate) struct Server {
+pub(crate) struct SingleServer {
     redis: Redis,
     is_up: bool,
     folder: TempDir,
@@ -23,12 +111,8 @@ pub(crate) struct Server {
     n_saved: u64,
 }
 
-impl Server {
-    /// Starts an empty server.
-    ///
-    /// # Errors
-    /// Returns an error if no temporary folder can be created.
-    pub(crate) fn start() -> Result<Self> {
+impl SingleServer {
+    fn start() -> Result<Self> {
         let folder = tempfile::tempdir().context("cannot create a folder for snapshots")?;
         Ok(Self { redis: Redis::start(), is_up: true, folder, snapshots: VecDeque::new(), n_saved: 0 })
     }
@@ -97,7 +181,7 @@ impl Server {
         processes::freeze(self.redis.pid());
     }
 
-    /// Continues the server after [`Server::freeze`].
+    /// Continues the server after [`SingleServer::freeze`].
     pub(crate) fn thaw(&self) {
         processes::thaw(self.redis.pid());
     }

@@ -1,6 +1,6 @@
 //! One run: starts the parts, lets the injector work, waits until the queue is quiet, and checks.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,10 @@ use crate::injector::{Injected, Injector};
 use crate::options::Options;
 use crate::producer::Producer;
 use crate::progress;
+use crate::proxy::WorkerProxy;
 use crate::report::Report;
 use crate::schedule::Schedule;
-use crate::server::Server;
+use crate::server::{Address, Server};
 use crate::witness::Witness;
 
 /// The pause between two polls of a condition.
@@ -27,7 +28,8 @@ pub(crate) const POLL_EVERY: Duration = Duration::from_millis(5);
 pub(crate) struct Suite {
     pub(crate) options: Options,
     pub(crate) started: Instant,
-    pub(crate) redis_url: String,
+    /// The address at which the producer finds Redis.
+    pub(crate) address: Address,
     pub(crate) server: Mutex<Server>,
     pub(crate) slots: Vec<Mutex<Slot>>,
     /// Removed after the workers, which are dropped first.
@@ -35,6 +37,8 @@ pub(crate) struct Suite {
     pub(crate) witness: Mutex<Witness>,
     /// Held while the producer sends a request, and while a snapshot is restored.
     pub(crate) gate: Mutex<()>,
+    /// The number of fail-overs that the ledger has followed.
+    pub(crate) n_fail_overs: AtomicU32,
     /// True if no more jobs are to be pushed.
     pub(crate) is_stopping: AtomicBool,
     /// True if all jobs are pushed.
@@ -63,25 +67,26 @@ pub fn run(options: Options) -> Result<Report> {
 
 impl Suite {
     fn start(options: Options) -> Result<Self> {
-        let server = Server::start()?;
-        let redis = server.redis();
+        options.check()?;
+        let server = Server::start(&options)?;
         let plugins_state = tempfile::tempdir().context("cannot create a folder for the plugins")?;
         let mut slots = Vec::new();
         for _ in 0..options.workers.max(1) {
-            let slot = Slot::start(redis, &options, plugins_state.path());
+            let slot = Slot::start(&server, &options, plugins_state.path());
             // One after the other, so that later workers find the probes of the first one.
             slot.wait_until_ready();
             slots.push(Mutex::new(slot));
         }
         Ok(Self {
             started: Instant::now(),
-            redis_url: redis.url(),
-            witness: Mutex::new(Witness::new(&redis.append_only_folder())),
+            address: server.address(),
+            witness: Mutex::new(Witness::new(&server.primary().append_only_folder())),
             slots,
             _plugins_state: plugins_state,
             options,
             server: Mutex::new(server),
             gate: Mutex::default(),
+            n_fail_overs: AtomicU32::new(0),
             is_stopping: AtomicBool::new(false),
             is_producer_done: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
@@ -96,7 +101,7 @@ impl Suite {
     /// Adds the recovery times that the proxies have measured to the ledger.
     pub(crate) fn collect_recoveries(&self) {
         for slot in &self.slots {
-            let recoveries = slot.lock().proxy().take_recoveries();
+            let recoveries = slot.lock().proxy().map(WorkerProxy::take_recoveries).unwrap_or_default();
             let mut witness = self.witness.lock();
             recoveries.into_iter().for_each(|(kind, time)| witness.ledger.recovery.add(kind, time));
         }
@@ -125,11 +130,12 @@ impl Suite {
         })
     }
 
-    /// Reads the append-only file at short intervals, so that the times of its events are exact, and
-    /// prints the progress.
+    /// Looks for a fail-over and reads the append-only file at short intervals, so that their times are
+    /// exact, and prints the progress.
     fn observe(&self) -> Result<()> {
         let mut printer = progress::Printer::new(self);
         while !self.is_over.load(Ordering::Relaxed) {
+            self.follow_fail_over()?;
             self.witness.lock().catch_up().context("cannot read the append-only file")?;
             printer.print_if_due(self);
             std::thread::sleep(POLL_EVERY);
@@ -137,15 +143,18 @@ impl Suite {
         Ok(())
     }
 
-    /// Waits until no entry waits or is claimed and every spool is empty, for the duration of a
-    /// lease. Returns the time until then, or `None` if the limit was reached.
+    /// Waits until no entry waits or is claimed and every spool is empty, for as long as a worker may
+    /// take to restore a claim. Returns the time until then, or `None` if the limit was reached.
     fn wait_until_quiet(&self) -> Result<Option<Duration>> {
         let started = Instant::now();
-        let client = redis::Client::open(self.redis_url.as_str()).context("invalid Redis URL")?;
-        let mut connection = client.get_connection().context("cannot connect to Redis")?;
+        let mut connection = self.server.lock().connect()?;
         let mut printer = progress::Printer::new(self);
         let mut quiet_since: Option<Instant> = None;
         while started.elapsed() < Duration::from_secs(self.options.quiet_limit) {
+            // On a slow machine, the sentinels may fail over without a fault.
+            if self.follow_fail_over()? {
+                connection = self.server.lock().connect()?;
+            }
             self.witness.lock().catch_up().context("cannot read the append-only file")?;
             printer.print_if_due(self);
             let n_waiting: usize = redis::cmd("LLEN").arg(QUEUE).query(&mut connection)?;
@@ -157,7 +166,7 @@ impl Suite {
             // A worker may adopt a job again when it next renews its lease, so one quiet moment is
             // not sufficient.
             let since = *quiet_since.get_or_insert_with(Instant::now);
-            if n_waiting + n_claimed + n_spooled == 0 && since.elapsed() > self.options.lease_ttl() {
+            if n_waiting + n_claimed + n_spooled == 0 && since.elapsed() > self.settle_time() {
                 return Ok(Some(since - started));
             }
             std::thread::sleep(POLL_EVERY * 4);

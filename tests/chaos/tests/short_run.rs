@@ -1,4 +1,4 @@
-//! A short run of the chaos suite, for CI: every kind of fault, then restores of older snapshots.
+//! A short run of the chaos suite, for CI: every default fault, then older snapshots and fail-overs.
 
 use clap::Parser;
 use oculus_chaos::{Options, run};
@@ -31,4 +31,10 @@ fn no_job_that_redis_or_a_worker_knows_is_lost_when_an_older_snapshot_is_restore
     let run = ["--seed", "16", "--minutes", "0.4", "--workers", "2", "--trainings", "40", "--faults", faults];
     let n = n_injected(&run);
     assert!(n >= 6, "only {n} faults were injected");
+}
+
+#[test]
+fn no_job_that_the_new_primary_or_a_worker_knows_is_lost_after_a_fail_over() {
+    let run = ["--seed", "16", "--minutes", "0.1", "--workers", "2", "--trainings", "4", "--faults", "fail-over"];
+    assert_eq!(n_injected(&run), 1);
 }
