@@ -1,7 +1,7 @@
 //! A TCP proxy that can close its connections or stop forwarding, like a network that fails.
 //!
-//! In: TCP connections of clients. Out: connections to a local server. Invariant: while the proxy is
-//! closed, no client reaches the server; bytes are never dropped on an open connection.
+//! In: TCP connections of clients. Out: connections to a local server. Invariant: while the proxy
+//! is closed, no client reaches the server; bytes are never dropped on an open connection.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

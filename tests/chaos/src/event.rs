@@ -23,8 +23,8 @@ pub(crate) type Token = u64;
 pub(crate) enum QueueEvent {
     /// The suite pushed a job.
     Pushed(Push),
-    /// A worker claimed an entry.
-    Claimed { token: Token, job: Option<JobNumber>, worker_pid: Option<u32> },
+    /// A worker claimed an entry, or restored the lost claim `adopted`.
+    Claimed { token: Token, job: Option<JobNumber>, worker_pid: Option<u32>, adopted: Option<Token> },
     /// A worker started a job, or restored its claim. The job is `None` if it was named before.
     Started { token: Token, job: Option<JobNumber> },
     /// A result was stored.
@@ -122,7 +122,9 @@ fn event_of_claim(arguments: &[Vec<u8>]) -> Option<QueueEvent> {
         return Some(QueueEvent::Started { token, job: field("id").and_then(|id| number_of(id)) });
     }
     let entry = field("entry")?;
-    Some(QueueEvent::Claimed { token, job: number_of(entry), worker_pid: pid_of_worker(field("worker")?) })
+    let worker_pid = pid_of_worker(field("worker")?);
+    let adopted = field("adopted").and_then(|token| number_in(token));
+    Some(QueueEvent::Claimed { token, job: number_of(entry), worker_pid, adopted })
 }
 
 fn event_of_count(arguments: &[Vec<u8>]) -> Option<QueueEvent> {
@@ -143,7 +145,10 @@ fn dead_letter(letter: &[u8]) -> QueueEvent {
 
 /// Returns the token of a claim from its key.
 fn token_of(key: &[u8]) -> Option<Token> {
-    let digits = key.strip_prefix(format!("{{{QUEUE}}}:job:").as_bytes())?;
+    number_in(key.strip_prefix(format!("{{{QUEUE}}}:job:").as_bytes())?)
+}
+
+fn number_in(digits: &[u8]) -> Option<Token> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
@@ -170,7 +175,12 @@ mod tests {
         let lease = "ZREM {oculus:training_queue}:leases 7";
         assert_eq!(
             events_of(&transaction(&[&claimed])),
-            [QueueEvent::Claimed { token: 7, job: Some(3), worker_pid: Some(42) }]
+            [QueueEvent::Claimed { token: 7, job: Some(3), worker_pid: Some(42), adopted: None }]
+        );
+        let restored = format!("{claimed} adopted 6");
+        assert_eq!(
+            events_of(&transaction(&[&restored])),
+            [QueueEvent::Claimed { token: 7, job: Some(3), worker_pid: Some(42), adopted: Some(6) }]
         );
         assert_eq!(events_of(&transaction(&[&started])), [QueueEvent::Started { token: 7, job: Some(3) }]);
         let ended = |ending| QueueEvent::Ended { token: 7, ending };

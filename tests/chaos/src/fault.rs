@@ -50,8 +50,8 @@ impl FaultKind {
         Self::value_variants().iter().copied().filter(is_default).collect()
     }
 
-    /// Returns whether the kind affects a Redis at a fixed address, or the proxy of a worker in front of
-    /// it. A fail-over changes the address.
+    /// Returns whether the kind affects a Redis at a fixed address, or the proxy of a worker in front
+    /// of it. A fail-over changes the address.
     pub(crate) fn needs_fixed_address(self) -> bool {
         matches!(
             self,

@@ -1,7 +1,8 @@
 //! The workers of a run.
 //!
-//! Each worker has a slot, with a proxy of its own if Redis has a fixed address. A worker that was killed is started again in the
-//! same slot, with the same folder and Redis address, so that it finds its spool.
+//! Each worker has a slot, with a proxy of its own if Redis has a fixed address. A worker that was
+//! killed is started again in the same slot, with the same folder and Redis address, so that it
+//! finds its spool.
 
 use std::path::Path;
 

@@ -46,6 +46,8 @@ pub(crate) struct Ledger {
     pub(crate) claims: HashMap<Token, HeldClaim>,
     /// The jobs whose last push has no result yet.
     pub(crate) open: BTreeSet<JobNumber>,
+    /// The times of claims that Redis has lost since it reverted to an older state.
+    pub(crate) lost_claims: HashMap<Token, Instant>,
     /// Recovery times.
     pub(crate) recovery: Recovery,
     /// Dead letters that no fault explains.
@@ -62,11 +64,11 @@ pub(crate) struct Ledger {
     job_kills: Vec<(u32, Instant)>,
     /// The time until which a fault may prevent each worker process from renewing its leases.
     disturbed: HashMap<u32, Instant>,
-    /// The time until which a claim of each worker process may expire, because it is from an older state
-    /// of Redis.
+    /// The time until which a claim of each worker process may expire, because it is from an older
+    /// state of Redis.
     restored_claims: HashMap<u32, Instant>,
-    /// Jobs that only a live worker knows, since Redis reverted to an older state: the process id of the
-    /// worker and the time of the reversion.
+    /// Jobs that only a live worker knows, since Redis reverted to an older state: the process id of
+    /// the worker and the time of the reversion.
     pub(crate) held_outside: HashMap<JobNumber, (u32, Instant)>,
 }
 
@@ -220,12 +222,10 @@ impl Ledger {
     pub(crate) fn apply(&mut self, event: QueueEvent, at: Instant) {
         match event {
             QueueEvent::Pushed(push) => self.pushed(push),
-            QueueEvent::Claimed { token, job, worker_pid } => {
-                job.map(|job| self.held_outside.remove(&job));
-                let record = job.and_then(|job| self.records.get(&job));
-                let version = record.and_then(|record| record.expected_versions.last().copied());
-                self.claims
-                    .insert(token, HeldClaim { job, worker_pid, at, is_started: false, version, is_stale: false });
+            QueueEvent::Claimed { token, job, worker_pid, adopted } => {
+                // The job process of an adopted claim may have been killed before.
+                let since = adopted.and_then(|lost| self.lost_claims.remove(&lost)).unwrap_or(at);
+                self.claimed(token, job, worker_pid, since);
                 self.recovery.claimed(at);
             }
             QueueEvent::Started { token, job } => self.started(token, job, at),
@@ -242,6 +242,13 @@ impl Ledger {
         self.open.insert(push.job);
         let Some(record) = self.records.get_mut(&push.job) else { return };
         record.pushed(push.version);
+    }
+
+    fn claimed(&mut self, token: Token, job: Option<JobNumber>, worker_pid: Option<u32>, at: Instant) {
+        job.map(|job| self.held_outside.remove(&job));
+        let record = job.and_then(|job| self.records.get(&job));
+        let version = record.and_then(|record| record.expected_versions.last().copied());
+        self.claims.insert(token, HeldClaim { job, worker_pid, at, is_started: false, version, is_stale: false });
     }
 
     fn started(&mut self, token: Token, job: Option<JobNumber>, at: Instant) {
@@ -373,7 +380,7 @@ mod tests {
         let mut ledger = ledger_with_push();
         push(&mut ledger, false);
         let now = Instant::now();
-        ledger.apply(QueueEvent::Claimed { token: 5, job: Some(1), worker_pid: Some(7) }, now);
+        ledger.apply(QueueEvent::Claimed { token: 5, job: Some(1), worker_pid: Some(7), adopted: None }, now);
         ledger.apply(QueueEvent::Ended { token: 5, ending: ClaimEnding::Dropped }, now);
         accept(&mut ledger, 1, "failed");
         accept(&mut ledger, 1, "failed");
@@ -386,7 +393,7 @@ mod tests {
         for (kill, n_unexplained) in [(7, 0), (8, 1)] {
             for token in 1..=3 {
                 let now = Instant::now();
-                ledger.apply(QueueEvent::Claimed { token, job: Some(1), worker_pid: Some(7) }, now);
+                ledger.apply(QueueEvent::Claimed { token, job: Some(1), worker_pid: Some(7), adopted: None }, now);
                 ledger.job_process_killed(kill, now);
                 ledger.apply(QueueEvent::Crashed { job: 1 }, now);
                 ledger.apply(QueueEvent::Ended { token, ending: ClaimEnding::Replaced }, now);

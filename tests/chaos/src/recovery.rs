@@ -49,7 +49,8 @@ impl Recovery {
         self.promotions.push(after);
     }
 
-    /// Returns the times from the loss of a primary to the promotion of its replica, in ascending order.
+    /// Returns the times from the loss of a primary to the promotion of its replica, in ascending
+    /// order.
     pub(crate) fn promotions(&self) -> Vec<Duration> {
         let mut times = self.promotions.clone();
         times.sort_unstable();

@@ -100,10 +100,13 @@ impl RestoredState {
             ledger.claims_where(|claim| claim.is_held_by(live)).into_iter().map(|(_, claim)| claim).collect();
         held_before.extend(still_held_outside(ledger));
         for (token, claim) in &mut self.claims {
-            claim.is_stale = ledger.claims.get(token).is_none_or(|before| before.is_stale);
+            let before = ledger.claims.remove(token);
+            claim.is_stale = before.is_none_or(|before| before.is_stale);
+            claim.at = before.map_or(claim.at, |before| before.at);
             claim.version = claim.job.and_then(|job| self.payloads.get(&job)).copied();
         }
-        ledger.claims = self.claims.clone();
+        let lost = std::mem::replace(&mut ledger.claims, self.claims.clone());
+        ledger.lost_claims.extend(lost.into_iter().map(|(token, claim)| (token, claim.at)));
         let until = Instant::now() + lease_ttl * 3;
         for pid in self.claims.values().filter_map(|claim| claim.worker_pid) {
             ledger.restored_claim(kind, pid, until);

@@ -13,8 +13,8 @@ use crate::random::{Purpose, Random};
 /// The time before the first fault, in which the first jobs start.
 const LEAD_TIME: Duration = Duration::from_secs(2);
 
-/// The time from the return of a former primary until it is a complete replica and the sentinels permit
-/// the next fail-over.
+/// The time from the return of a former primary until it is a complete replica and the sentinels
+/// permit the next fail-over.
 const REJOIN_TIME: Duration = Duration::from_secs(6);
 
 /// Draws faults.

@@ -1,7 +1,8 @@
 //! The Redis of a run with fail-overs: a primary, a replica and three sentinels.
 //!
 //! In: fail-over faults. Out: an unavailable primary, and later a replica that was promoted in its
-//! place. Invariant: the former primary returns as a replica, so that the next fail-over is possible.
+//! place. Invariant: the former primary returns as a replica, so that the next fail-over is
+//! possible.
 
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,8 @@ const POLL_LIMIT: Duration = Duration::from_millis(500);
 /// A port on which no server listens.
 const UNUSED_PORT: &str = "1";
 
-/// The lines of the configuration of the sentinels. After a fail-over, they wait for twice this time
-/// before the next one.
+/// The lines of the configuration of the sentinels. After a fail-over, they wait for twice this
+/// time before the next one.
 const SENTINEL_CONFIG: [&str; 1] = ["sentinel failover-timeout oculus 3000"];
 
 /// How the primary is made unavailable.

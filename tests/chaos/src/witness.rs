@@ -167,7 +167,9 @@ mod tests {
 
     /// Returns a witness after a fail-over, with the former and the new primary. The new primary lacks
     /// the jobs 2 (running) and 3 (queued), and has received job 4 since its promotion.
-    fn fail_over() -> (Witness, Redis, Redis) {
+    ///
+    /// * `n_kills`: how often the process of job 2 was killed before the promotion.
+    fn fail_over(n_kills: u32) -> (Witness, Redis, Redis) {
         let [former, promoted] = [(); 2].map(|()| Redis::start());
         let mut witness = Witness::new(&former.append_only_folder());
         for job in 1..=3 {
@@ -178,6 +180,8 @@ mod tests {
             }
         }
         start(&former, 2);
+        witness.catch_up().unwrap();
+        (0..n_kills).for_each(|_| witness.ledger.job_process_killed(WORKER, Instant::now()));
         let push = next_push(&mut witness, 4);
         commit(&promoted, push);
         let reversion = Reversion { kind: FaultKind::FailOver, live: &[WORKER], lease_ttl: Duration::from_secs(3) };
@@ -188,7 +192,7 @@ mod tests {
 
     #[test]
     fn after_a_fail_over_the_new_primary_is_read_from_its_state_on() {
-        let (mut witness, _former, promoted) = fail_over();
+        let (mut witness, _former, promoted) = fail_over(0);
         let () = promoted.query(&["SET", "result:chaos-4", "{}"]);
         let ledger = witness.catch_up().unwrap();
         let n_accepted = |job| (ledger.records[&job].n_accepted, ledger.records[&job].n_accepted_twice);
@@ -198,8 +202,20 @@ mod tests {
     }
 
     #[test]
+    fn a_crash_that_is_reported_after_a_fail_over_is_explained_by_an_earlier_kill() {
+        for n_kills in [0, 1] {
+            let (mut witness, _former, promoted) = fail_over(n_kills);
+            let claim = format!("{{{QUEUE}}}:job:9");
+            let worker = format!("host-{WORKER}-1");
+            let _: u32 = promoted.query(&["HSET", &claim, "entry", "chaos-2", "worker", &worker, "adopted", "2"]);
+            let _: u32 = promoted.query(&["HINCRBY", &format!("{{{QUEUE}}}:count:chaos-2"), "crashes", "1"]);
+            assert_eq!(witness.catch_up().unwrap().records[&2].n_explained_crashes, n_kills);
+        }
+    }
+
+    #[test]
     fn a_job_that_its_worker_does_not_restore_is_abandoned() {
-        let (mut witness, _former, _promoted) = fail_over();
+        let (mut witness, _former, _promoted) = fail_over(0);
         let ledger = witness.catch_up().unwrap();
         ledger.find_abandoned(Duration::ZERO);
         assert!(ledger.records[&2].is_abandoned && !ledger.records[&1].is_abandoned);
@@ -208,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_job_that_ends_on_the_former_primary_is_not_abandoned() {
-        let (mut witness, former, _promoted) = fail_over();
+        let (mut witness, former, _promoted) = fail_over(0);
         let () = former.query(&["SET", "result:chaos-2", "{}"]);
         witness.catch_up().unwrap().find_abandoned(Duration::ZERO);
         assert!(is_forgotten(&witness, 2) && !witness.ledger.records[&2].is_abandoned);

@@ -1,4 +1,5 @@
-//! A short run of the chaos suite, for CI: every default fault, then older snapshots and fail-overs.
+//! A short run of the chaos suite, for CI: every default fault, then older snapshots and
+//! fail-overs.
 
 use clap::Parser;
 use oculus_chaos::{Options, run};
