@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use oculus_tests::log::LogEvent;
 use oculus_tests::processes::wait_until_gone;
+use oculus_tests::redis_server::LEASES;
 use oculus_tests::{Redis, SOON, Worker, build, command, eventually, jobs};
 
 /// Writes the file `.env` of a worker, and makes the worker read it.
@@ -122,6 +123,23 @@ fn a_reload_applies_the_trust_list_of_plugins() {
     worker.wait_for_events("changes", 2, is_change_of("PLUGINS_TRUST", "INFO"));
     redis.submit(&jobs::job("trusted"));
     eventually("success", SOON * 3, || Some(redis.result_of("trusted")).filter(|result| result["status"] == "success"));
+}
+
+#[test]
+fn a_worker_claims_as_many_waiting_entries_as_it_has_free_slots() {
+    let redis = Redis::start();
+    for id in ["a", "b", "c", "d", "e", "f"] {
+        redis.submit(&jobs::endless_job(id));
+    }
+    let worker = Worker::start(&redis, &[("WORKER_CONCURRENCY", "4")]);
+    for id in ["a", "b", "c", "d"] {
+        worker.wait_for_event("start", |event| event.is_start_of(id));
+    }
+    assert_eq!(redis.waiting().len(), 2);
+    redis.cancel("b");
+    worker.wait_for_event("start", |event| event.is_start_of("e"));
+    assert_eq!(redis.waiting(), ["f"]);
+    assert_eq!(redis.query::<u64>(&["ZCARD", LEASES]), 4);
 }
 
 #[test]

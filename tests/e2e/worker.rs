@@ -308,6 +308,17 @@ fn jobs_are_taken_from_every_configured_queue() {
 }
 
 #[test]
+fn a_queue_whose_key_has_another_type_does_not_stop_the_other_queues() {
+    let redis = Redis::start();
+    let () = redis.query(&["SET", "damaged", "not a list"]);
+    let worker = Worker::start(&redis, &[("JOB_QUEUE", "damaged,usable")]);
+    worker.wait_for_event("rejection", |event| event.warns_of("damaged"));
+    let () = redis.query(&["SET", "job:fine", &jobs::job("fine").to_string()]);
+    let () = redis.query(&["LPUSH", "usable", "fine"]);
+    assert_eq!(redis.result_of("fine")["status"], "success");
+}
+
+#[test]
 fn entries_in_the_queue_of_older_backends_cause_a_warning() {
     let redis = Redis::start();
     let _: u64 = redis.query(&["LPUSH", "training_queue", "old"]);

@@ -10,6 +10,7 @@ use redis::RedisResult;
 use super::claim::{ClaimId, ClaimRecord};
 use super::context::{LONGEST_PAUSE, WorkerContext};
 use super::lease::Lease;
+use super::moment::Moment;
 use super::queue::{LeaseStatus, Queue, Start};
 use super::server_id::ServerId;
 use super::shutdown::{ShutdownPhase, reached};
@@ -54,10 +55,11 @@ async fn try_to_recover(worker: &WorkerContext, lease: &mut Lease) -> RedisResul
         }
         return Ok(is_running);
     }
+    let at = Moment::now();
     let restored = restore(worker, lease.queue(), lease.claim(), &record, lease.lost_on()).await?;
     let is_restored = restored.is_some();
     if let Some(restored) = restored {
-        lease.replace_claim(restored.claim, restored.server);
+        lease.replace_claim(restored.claim, restored.server, at);
     }
     Ok(is_restored)
 }

@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::moment::Moment;
 use super::server_id::ServerId;
 
 /// An entry that this worker has claimed.
@@ -19,6 +20,8 @@ pub struct Claim {
     pub entry: Vec<u8>,
     /// The number of entries that still waited in the queue when this one was claimed.
     pub queue_length: u64,
+    /// The time before the request, from which the lease is counted.
+    pub(super) requested_at: Moment,
     /// The server that issued the claim, if the Redis user may read its id.
     pub server: Option<ServerId>,
     /// True if the job id was read from the entry and is stored in the claim.

@@ -58,9 +58,9 @@ struct Renewal {
 }
 
 impl Renewal {
-    /// Returns the state of a claim that `server` has just issued.
-    fn confirmed_by(server: Option<ServerId>) -> Self {
-        Self { status: LeaseStatus::Held, at: Moment::now(), reported_by: server.clone(), server }
+    /// Returns the state of a claim that `server` has issued on a request at the time `at`.
+    fn confirmed_by(server: Option<ServerId>, at: Moment) -> Self {
+        Self { status: LeaseStatus::Held, at, reported_by: server.clone(), server }
     }
 }
 
@@ -95,7 +95,7 @@ impl Leases {
 
     /// Adds the lease of a claim to the leases that are renewed.
     pub(super) fn hold(&self, queue: &Queue, claim: &Claim) -> Lease {
-        let renewal = Renewal::confirmed_by(claim.server.clone());
+        let renewal = Renewal::confirmed_by(claim.server.clone(), claim.requested_at);
         let (sender, renewal) = watch::channel(renewal);
         let key = (queue.name().to_owned(), claim.id);
         let is_started = Arc::new(AtomicBool::new(false));
@@ -277,13 +277,14 @@ impl Lease {
             job.payload_key.clone().map(|key| PayloadRecord { key, value: job.payload.clone().into_bytes() });
     }
 
-    /// Replaces a lost claim by the one that `server` has issued in its place.
-    pub(super) fn replace_claim(&mut self, claim: ClaimId, server: Option<ServerId>) {
+    /// Replaces a lost claim by the one that `server` has issued in its place, on a request at the
+    /// time `at`.
+    pub(super) fn replace_claim(&mut self, claim: ClaimId, server: Option<ServerId>, at: Moment) {
         let queue = self.queue.name().to_owned();
         let lost = std::mem::replace(&mut self.claim, claim);
         let mut held = self.leases.held.lock();
         if let Some(lease) = held.remove(&(queue.clone(), lost)) {
-            lease.renewal.send_replace(Renewal::confirmed_by(server));
+            lease.renewal.send_replace(Renewal::confirmed_by(server, at));
             held.insert((queue, claim), lease);
         }
     }

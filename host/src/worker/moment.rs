@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 /// A moment on two clocks. The monotonic clock stops while the machine is suspended. The wall clock
 /// does not, but it can be set. The age is the larger of the two differences, so a lease is never
 /// assumed to be fresher than it is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Moment {
     monotonic: Instant,
     wall: SystemTime,

@@ -18,6 +18,7 @@ use redis::{RedisError, RedisResult, Script, ScriptInvocation, cmd};
 use super::claim::{Claim, ClaimId, ClaimRecord, Holder};
 use super::claim_outcome::{ClaimOutcome, DeadLetter};
 use super::entry::MAX_BYTES;
+use super::moment::Moment;
 use super::redis_client::{RedisClient, Replication, is_denied, is_wrong_type};
 use super::server_id::ServerId;
 use crate::config::{QueueConfig, QueueEnd};
@@ -105,6 +106,7 @@ impl Queue {
         // seems to come from an older server, and the worker may restore a claim that is not lost; the
         // script rejects that. In the other order, a lost claim could never be restored.
         let server = self.redis.server().await?;
+        let requested_at = Moment::now();
         let mut call = scripts::FETCH.key(self.name());
         let keys = &self.keys;
         call.key(keys.leases()).key(keys.fence()).key(keys.claim("")).key(keys.paused()).key(keys.result(""));
@@ -120,7 +122,7 @@ impl Queue {
                 self.highest_token.fetch_max(token, Ordering::Relaxed);
                 let id = ClaimId { token, boot: Some(self.holder.boot) };
                 let payload = Some(payload).filter(|payload| !payload.is_empty());
-                Fetched::Claimed(Claim { id, entry, queue_length, server, is_named, payload })
+                Fetched::Claimed(Claim { id, entry, queue_length, requested_at, server, is_named, payload })
             }
             FetchReply::Empty => Fetched::Empty,
             FetchReply::Paused => Fetched::Paused,

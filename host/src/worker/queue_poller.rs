@@ -10,6 +10,7 @@ use oculus_system::backoff::{Backoff, jittered};
 use redis::RedisResult;
 
 use super::claim::Claim;
+use super::outage::is_rejection;
 use super::queue::{Fetched, Queue};
 use super::redis_client::RedisClient;
 
@@ -21,6 +22,10 @@ const LONG_WAIT: Duration = Duration::from_millis(200);
 
 /// The longest pause after a failure. It is short, because a fail-over takes a few seconds.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The maximum number of entries of one fetch. If the responses of a fetch are lost, so many
+/// entries wait until their leases expire.
+const MAX_BATCH: usize = 8;
 
 /// The interval at which several queues are polled.
 const POLL_EVERY: Duration = Duration::from_millis(500);
@@ -39,7 +44,7 @@ pub(super) struct QueuePoller {
     wait_backoff: Backoff,
     /// The number of entries fetched so far.
     n_fetched: usize,
-    /// The number of entries that waited in the queue of the last claim; 0 if a queue was empty since.
+    /// The number of entries that wait in a queue, as far as the last fetch has shown.
     n_waiting: u64,
     /// True if the last fetch failed.
     is_failing: bool,
@@ -66,15 +71,15 @@ impl QueuePoller {
         }
     }
 
-    /// Returns the number of entries that [`QueuePoller::fetch`] should claim if enough slots are free:
-    /// those that are known to wait, and at least 1.
+    /// Returns the number of entries that [`QueuePoller::fetch`] should claim if enough slots are
+    /// free. It is at most half of those that wait, so that other idle workers receive some too.
     pub(super) fn batch_size(&self) -> usize {
-        usize::try_from(self.n_waiting).unwrap_or(usize::MAX).max(1)
+        usize::try_from(self.n_waiting.div_ceil(2)).unwrap_or(MAX_BATCH).clamp(1, MAX_BATCH)
     }
 
-    /// Claims up to `n_entries` entries. The calls are sent together, because Redis replies to several
-    /// calls in little more time than to one. The future must not be dropped before it completes. An
-    /// entry whose response is lost would stay claimed until its lease expires.
+    /// Claims up to `n_entries` entries. The calls are sent together, because Redis replies to
+    /// several calls in little more time than to one. The future must not be dropped before it
+    /// completes. An entry whose response is lost would stay claimed until its lease expires.
     pub(super) async fn fetch(&mut self, n_entries: usize) -> Vec<(Queue, Claim)> {
         let turns = self.n_fetched..self.n_fetched + n_entries;
         let fetched = join_all(turns.map(|turn| self.try_fetch(turn))).await;
@@ -84,10 +89,10 @@ impl QueuePoller {
             self.fetch_backoff.reset();
         }
         let turns: Vec<Turn> = fetched.into_iter().flatten().collect();
-        self.is_paused = turns.iter().any(|turn| matches!(turn, Turn::Nothing { is_paused: true }));
-        let is_empty = turns.iter().any(|turn| matches!(turn, Turn::Nothing { .. }));
-        let claims: Vec<_> = turns.into_iter().filter_map(Turn::claimed).collect();
-        let n_waiting = claims.last().map_or(0, |(_, claim)| claim.queue_length);
+        self.is_paused = turns.iter().any(|turn| turn.is_paused);
+        let is_empty = turns.iter().any(|turn| turn.claimed.is_none());
+        let claims: Vec<_> = turns.into_iter().filter_map(|turn| turn.claimed).collect();
+        let n_waiting = claims.iter().map(|(_, claim)| claim.queue_length).max().unwrap_or(0);
         self.n_waiting = if is_empty { 0 } else { n_waiting };
         self.n_fetched += claims.len();
         claims
@@ -123,40 +128,35 @@ impl QueuePoller {
         }
     }
 
-    /// Claims an entry from the first queue that is not empty, in the order of a turn.
+    /// Claims an entry from the first queue that is not empty, in the order of a turn. A queue
+    /// whose fetch Redis rejects, for example because its key has another type, does not stop the
+    /// others.
     async fn try_fetch(&self, turn: usize) -> RedisResult<Turn> {
         let first = first_queue(turn, self.queues.len());
         let mut is_paused = false;
+        let mut rejection = None;
         for offset in 0..self.queues.len() {
             let queue = &self.queues[(first + offset) % self.queues.len()];
-            match queue.fetch().await? {
-                Fetched::Claimed(claim) => return Ok(Turn::Claimed(queue.clone(), claim)),
-                Fetched::Paused => is_paused = true,
-                Fetched::Empty => {}
+            match queue.fetch().await {
+                Ok(Fetched::Claimed(claim)) => {
+                    return Ok(Turn { claimed: Some((queue.clone(), claim)), is_paused: false });
+                }
+                Ok(Fetched::Paused) => is_paused = true,
+                Ok(Fetched::Empty) => {}
+                Err(error) if is_rejection(&error) => rejection = Some(error),
+                Err(error) => return Err(error),
             }
         }
-        Ok(Turn::Nothing { is_paused })
+        rejection.map_or(Ok(Turn { claimed: None, is_paused }), Err)
     }
 }
 
-/// The result of polling all queues once.
-enum Turn {
-    /// An entry was claimed.
-    Claimed(Queue, Claim),
-    /// No queue had an entry that may be fetched.
-    Nothing {
-        /// True if a queue is paused.
-        is_paused: bool,
-    },
-}
-
-impl Turn {
-    fn claimed(self) -> Option<(Queue, Claim)> {
-        match self {
-            Self::Claimed(queue, claim) => Some((queue, claim)),
-            Self::Nothing { .. } => None,
-        }
-    }
+/// The result of polling the queues once.
+struct Turn {
+    /// The claimed entry; `None` if no queue had one that may be fetched.
+    claimed: Option<(Queue, Claim)>,
+    /// True if no entry was claimed and a queue is paused.
+    is_paused: bool,
 }
 
 /// Returns the index of the queue that is polled first after `n_fetched` fetched entries. It is
