@@ -14,7 +14,7 @@ use super::context::WorkerContext;
 use super::moment::Moment;
 use super::queue::{FinishStatus, MAX_VANISHED, Queue, Reaped};
 
-/// The pause between two rounds, unless the lease is shorter.
+/// The longest pause between two rounds. With a short lease, it is a third of the lease.
 const REAP_EVERY: Duration = Duration::from_secs(5);
 
 /// Requeues the entries of expired leases in rounds, until the task is aborted.
@@ -23,7 +23,7 @@ pub(super) async fn run(worker: Arc<WorkerContext>) {
     let mut prompt_since = Instant::now();
     loop {
         // The jitter keeps the reapers of several workers from running at the same times.
-        let pause = jittered(REAP_EVERY.min(lease));
+        let pause = jittered(REAP_EVERY.min(lease / 3));
         let before = Moment::now();
         tokio::time::sleep(pause).await;
         // This process or its machine has been suspended. Its own leases must be renewed before it
