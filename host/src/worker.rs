@@ -161,7 +161,7 @@ fn set_up(config: Config, catalog: Arc<Catalog>, worker_id: &str) -> anyhow::Res
     let worker = WorkerContext {
         worker_id: holder.worker_id,
         boot: holder.boot,
-        sleep_inhibitor: SleepInhibitor::new(config.jobs.is_sleep_held_off),
+        sleep_inhibitor: SleepInhibitor::new(config.jobs.holds_off_sleep),
         slots: Slots::new(config.jobs.concurrency),
         config,
         catalog,

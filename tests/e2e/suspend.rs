@@ -1,4 +1,5 @@
-//! Workers on a machine that was suspended: the wall clock has advanced, the monotonic clock has not.
+//! Workers on a machine that was suspended: the wall clock has advanced, the monotonic clock has
+//! not.
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
@@ -63,8 +64,8 @@ fn after_a_suspend_a_worker_stops_a_job_that_another_worker_has_taken_over_and_p
     // The trace of a lease that has expired, and of the entry that the reaper has requeued.
     redis.query::<()>(&["DEL", &format!("{{oculus:training_queue}}:job:{token}")]);
     redis.query::<()>(&["ZREM", LEASES, &token.to_string()]);
-    redis.query::<()>(&["SET", "oculus:training:progress:taken", "of another worker"]);
     machine.suspend_for_an_hour();
+    redis.query::<()>(&["SET", "oculus:training:progress:taken", "of another worker"]);
     wait_until_gone(&children, SOON);
     assert_eq!(redis.query::<String>(&["GET", "oculus:training:progress:taken"]), "of another worker");
     assert_eq!(redis.query::<Option<String>>(&["GET", "result:taken"]), None);

@@ -68,7 +68,7 @@ impl<'a> Checker<'a> {
             concurrency: self.number("WORKER_CONCURRENCY", 1..=1024) as usize,
             timeout: self.seconds("JOB_TIMEOUT_SECONDS", 1..=31_536_000),
             gpu_enabled: self.required("GPU_ENABLED", truth_value),
-            is_sleep_held_off: self.required("HOLD_OFF_SLEEP", truth_value),
+            holds_off_sleep: self.required("HOLD_OFF_SLEEP", truth_value),
             plugins: self.plugins(environment),
             bars: bars.unwrap_or(default_source),
             artifacts_dir: self

@@ -56,8 +56,8 @@ pub struct JobsConfig {
     pub timeout: Duration,
     /// True if jobs may use a GPU.
     pub gpu_enabled: bool,
-    /// True if the machine must not sleep while jobs run.
-    pub is_sleep_held_off: bool,
+    /// True if idle sleep of the machine is held off while jobs run.
+    pub holds_off_sleep: bool,
     /// The settings of plugins.
     pub plugins: PluginsConfig,
     /// The source of bars.

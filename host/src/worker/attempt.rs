@@ -19,6 +19,7 @@ use super::lease::Lease;
 use super::progress::{EventPacer, EventStamper, ProgressPublisher};
 use super::queue::Queue;
 use super::shutdown::{ShutdownPhase, reached};
+use super::sleep_inhibitor::Wakefulness;
 use super::submit::submit;
 use super::supervisor::Supervisor;
 use crate::eta::tenths;
@@ -40,13 +41,14 @@ pub(super) async fn run(worker: Arc<WorkerContext>, queue: Queue, claim: Claim) 
         }
         None => {
             let id = lease.job_id().map(str::to_owned);
-            FinishedClaim { id, outcome: Some(ClaimOutcome::Release), pause: Duration::ZERO }
+            FinishedClaim::new(id, Some(ClaimOutcome::Release))
         }
     };
     if let Some(outcome) = finished.outcome {
         let result = worker.spool.result(queue.name(), lease.claim(), finished.id, outcome, lease.record());
         submit(&worker, &queue, result).await;
     }
+    drop(finished.awake);
     // The slot stays occupied during the pause, so that this worker does not immediately fetch the
     // requeued job again.
     tokio::select! {
@@ -63,6 +65,15 @@ struct FinishedClaim {
     outcome: Option<ClaimOutcome>,
     /// The pause before the slot takes the next job.
     pause: Duration,
+    /// Holds off sleep until the outcome is submitted.
+    awake: Option<Wakefulness>,
+}
+
+impl FinishedClaim {
+    /// Creates the end of a claim for which no job process has run.
+    fn new(id: Option<String>, outcome: Option<ClaimOutcome>) -> Self {
+        Self { id, outcome, pause: Duration::ZERO, awake: None }
+    }
 }
 
 /// Admits a claim. If Redis loses the claim meanwhile, it is restored and admitted again. Returns
@@ -115,7 +126,7 @@ fn refuse(worker: &WorkerContext, refusal: EntryError, token: u64) -> FinishedCl
     tracing::warn!(job = refusal.id, token, code, "entry refused: {}", refusal.failure.message);
     worker.status.count(|counters| counters.failed += 1);
     let outcome = refusal_outcome(&refusal);
-    FinishedClaim { id: refusal.id, outcome: Some(outcome), pause: Duration::ZERO }
+    FinishedClaim::new(refusal.id, Some(outcome))
 }
 
 /// Returns the outcome of a job whose cancellation was requested before it started.
@@ -125,7 +136,7 @@ fn cancel_before_start(worker: &WorkerContext, job: &AdmittedJob, token: u64) ->
     log_outcome(job, token, &outcome, Phase::Queued, started.elapsed());
     worker.status.count(|counters| outcome.count(counters));
     let outcome = outcome.into_claim_outcome(job, &mut EventStamper::new(&job.id, started), Phase::Queued);
-    FinishedClaim { id: Some(job.id.clone()), outcome, pause: Duration::ZERO }
+    FinishedClaim::new(Some(job.id.clone()), outcome)
 }
 
 /// Runs the job process until it exits, and publishes its progress.
@@ -144,16 +155,16 @@ async fn run_job(worker: &WorkerContext, job: AdmittedJob, token: u64, lease: &m
     let publisher = tokio::spawn(publisher.run(received));
     let mut supervisor = Supervisor::new(worker, lease, reports);
     let outcome = supervisor.run(&job, token).await;
-    // `into_phase` drops the sender of the reports, so that the publisher returns. The final event
-    // is stored with the result, and no progress event must follow it.
-    let phase = supervisor.into_phase();
+    // `close` drops the sender of the reports, so that the publisher returns. The final event is
+    // stored with the result, and no progress event must follow it.
+    let (phase, awake) = supervisor.close();
     let mut stamper = publisher.await.unwrap_or_else(|_| EventStamper::new(&job.id, started));
     log_outcome(&job, token, &outcome, phase, started.elapsed());
     worker.status.count(|counters| outcome.count(counters));
     worker.status.remove(&job.id);
     let pause = outcome.pause();
     let outcome = outcome.into_claim_outcome(&job, &mut stamper, phase);
-    FinishedClaim { id: Some(job.id), outcome, pause }
+    FinishedClaim { id: Some(job.id), outcome, pause, awake }
 }
 
 /// Logs the outcome of an attempt: a warning with the cause unless the job succeeded or is released.

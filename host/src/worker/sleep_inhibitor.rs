@@ -1,10 +1,11 @@
 //! Holds off the idle sleep of the machine while jobs run.
 //!
-//! In: a [`Wakefulness`] per running job. Out: one process of a system tool, which holds off idle sleep
-//! as long as it runs. Only macOS needs it: other systems do not sleep while a server runs on them.
-//! Closing the lid still suspends a laptop; its jobs then continue when it wakes up.
+//! In: a [`Wakefulness`] per running job. Out: one process of a system tool, which holds off idle
+//! sleep as long as it runs. On other systems than macOS, sleep is not held off. Closing the lid
+//! still suspends a laptop; its jobs then continue when it wakes up.
 
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -32,11 +33,12 @@ impl SleepInhibitor {
     ///
     /// * `is_enabled`: false if the machine may sleep while jobs run.
     pub(super) fn new(is_enabled: bool) -> Self {
-        match is_enabled && cfg!(target_os = "macos") {
-            // `-i` holds off idle sleep. With `-w`, the tool exits together with the worker, even if the
-            // worker is killed.
-            true => Self::with_command(["caffeinate", "-i", "-w", &std::process::id().to_string()]),
-            false => Self::with_command([]),
+        if is_enabled && cfg!(target_os = "macos") {
+            // `-i` holds off idle sleep. With `-w`, the tool exits together with the worker, even
+            // if the worker is killed.
+            Self::with_command(["caffeinate", "-i", "-w", &std::process::id().to_string()])
+        } else {
+            Self::with_command([])
         }
     }
 
@@ -48,7 +50,9 @@ impl SleepInhibitor {
     pub(super) fn hold(&self) -> Wakefulness {
         let mut state = self.state.lock();
         state.n_jobs += 1;
-        if state.process.is_none() {
+        // A tool that has exited on its own is started again.
+        let is_running = state.process.as_mut().is_some_and(|process| matches!(process.try_wait(), Ok(None)));
+        if !is_running {
             state.process = self.spawn();
         }
         drop(state);
@@ -60,6 +64,8 @@ impl SleepInhibitor {
         let (program, arguments) = self.command.split_first()?;
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // Ctrl-C in a terminal must not end the tool while jobs drain.
+        command.process_group(0);
         command
             .spawn()
             .inspect_err(|error| {
@@ -111,7 +117,19 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_tool_and_a_disabled_inhibitor_stop_no_job() {
+    fn a_tool_that_has_exited_is_started_again_for_the_next_job() {
+        let inhibitor = SleepInhibitor::with_command(["sleep", "1000"]);
+        let _first = inhibitor.hold();
+        let mut state = inhibitor.state.lock();
+        state.process.as_mut().unwrap().kill().unwrap();
+        state.process.as_mut().unwrap().wait().unwrap();
+        drop(state);
+        let _second = inhibitor.hold();
+        assert!(running(&inhibitor).is_some());
+    }
+
+    #[test]
+    fn a_missing_tool_and_a_disabled_inhibitor_do_not_stop_jobs() {
         for inhibitor in [SleepInhibitor::with_command(["/no/such/tool"]), SleepInhibitor::new(false)] {
             drop((inhibitor.hold(), inhibitor.hold()));
             assert_eq!(running(&inhibitor), None);

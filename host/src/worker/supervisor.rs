@@ -16,6 +16,7 @@ use super::lease::Lease;
 use super::ledger::Ledger;
 use super::queue::LeaseStatus;
 use super::shutdown::{ShutdownPhase, reached};
+use super::sleep_inhibitor::Wakefulness;
 use crate::artifacts::ArtifactsLocation;
 use crate::eta::{JobShape, SpeedHistory, tenths};
 use crate::runner::spec::{JobEvent, JobResources, JobSpec};
@@ -28,6 +29,8 @@ pub(super) struct Supervisor<'a> {
     reports: mpsc::UnboundedSender<Progress>,
     /// The last phase that the job has reported.
     phase: Phase,
+    /// Holds off sleep since the start of the job process.
+    awake: Option<Wakefulness>,
 }
 
 impl<'a> Supervisor<'a> {
@@ -37,12 +40,13 @@ impl<'a> Supervisor<'a> {
         lease: &'a mut Lease,
         reports: mpsc::UnboundedSender<Progress>,
     ) -> Self {
-        Self { worker, lease, reports, phase: Phase::Queued }
+        Self { worker, lease, reports, phase: Phase::Queued, awake: None }
     }
 
-    /// Closes the channel of progress reports and returns the last phase that the job has reported.
-    pub(super) fn into_phase(self) -> Phase {
-        self.phase
+    /// Closes the channel of progress reports. Returns the last phase that the job has reported,
+    /// and the value that holds off sleep if a job process has run.
+    pub(super) fn close(self) -> (Phase, Option<Wakefulness>) {
+        (self.phase, self.awake)
     }
 
     /// Starts the job process and supervises it until it exits.
@@ -63,7 +67,7 @@ impl<'a> Supervisor<'a> {
         };
         self.report(first_progress(&self.worker.worker_id, job, eta_s(&spec)));
         spec.history = ledger.history(&self.worker.redis).await;
-        let _awake = self.worker.sleep_inhibitor.hold();
+        self.awake = Some(self.worker.sleep_inhibitor.hold());
         match Child::spawn(&spec) {
             Ok(child) => {
                 self.worker.spawn_backoff.succeeded();

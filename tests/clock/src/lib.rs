@@ -1,9 +1,9 @@
 //! A wall clock that can be set forward, for the tests of suspended machines.
 //!
-//! A program that is started with `LD_PRELOAD=<this library>` reads the wall clock of the system plus
-//! the seconds in the file that `OCULUS_TEST_CLOCK` names. Its monotonic clock is unchanged, like that
-//! of a machine that was suspended. Other systems than Linux have no such variable, so the library is
-//! empty there.
+//! A program that is started with `LD_PRELOAD=<this library>` reads the wall clock of the system
+//! plus the seconds in the file that `OCULUS_TEST_CLOCK` names. Its monotonic clock is unchanged,
+//! like that of a machine that was suspended. Other systems than Linux have no such variable, so
+//! the library is empty there.
 #![cfg(target_os = "linux")]
 
 use libc::{CLOCK_REALTIME, SYS_clock_gettime, c_int, clockid_t, syscall, timespec};
