@@ -175,8 +175,8 @@ impl Redis {
         self.port
     }
 
-    /// Returns whether the append-only file is enabled and complete. After a full synchronisation, a
-    /// replica writes a new one in the background.
+    /// Returns whether the append-only file is enabled and complete. After a full synchronisation,
+    /// a replica writes a new one in the background.
     pub fn has_complete_append_only_file(&self) -> bool {
         let is = |field, value| self.info("persistence", field).as_deref() == Some(value);
         is("aof_enabled", "1") && is("aof_rewrite_in_progress", "0") && is("aof_rewrite_scheduled", "0")

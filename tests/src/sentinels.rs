@@ -111,8 +111,8 @@ impl SentinelSite {
         eventually("new primary", SOON * 2, || redis.info("replication", "role").filter(|role| role == "master"));
     }
 
-    /// Returns whether a fail-over from a server is possible: the other one is its replica and has all
-    /// of its data on disk, and every sentinel has noticed both.
+    /// Returns whether a fail-over from a server is possible: the other one is its replica and has
+    /// all of its data on disk, and every sentinel has noticed both.
     ///
     /// * `primary`: the index of the server.
     pub fn can_fail_over_from(&self, primary: usize) -> bool {
@@ -132,8 +132,8 @@ pub struct PrimaryClient {
 }
 
 impl PrimaryClient {
-    /// Connects to the primary that a sentinel names. Returns `None` if that server does not respond
-    /// in time or is a replica.
+    /// Connects to the primary that a sentinel names. Returns `None` if that server does not
+    /// respond in time or is a replica.
     ///
     /// * `timeout`: the time limit of the connect and of each later request.
     pub fn connect(&self, timeout: Duration) -> Option<Connection> {

@@ -84,8 +84,9 @@ impl Worker {
         Self { process, log, folder }
     }
 
-    /// Starts a new process at a Redis URL in the folder of this worker, whose process has terminated.
-    /// The new process finds the spool of the old one. Does not wait until the worker is ready.
+    /// Starts a new process at a Redis URL in the folder of this worker, whose process has
+    /// terminated. The new process finds the spool of the old one. Does not wait until the worker
+    /// is ready.
     pub fn relaunch_at(&mut self, url: &str, settings: &[(&str, &str)]) {
         self.process = spawn(url, self.folder.path(), &[], settings, &self.log);
     }

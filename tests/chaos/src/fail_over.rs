@@ -16,7 +16,8 @@ use crate::suite::Suite;
 pub(crate) const RECONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 impl Suite {
-    /// Continues with the new primary if the sentinels have promoted one. Returns whether they have.
+    /// Continues with the new primary if the sentinels have promoted one. Returns whether they
+    /// have.
     ///
     /// # Errors
     /// Returns an error if the state or the append-only file of the new primary cannot be read.
@@ -41,7 +42,8 @@ impl Suite {
         Ok(true)
     }
 
-    /// Returns the time for which the queue must be empty before no worker restores a claim any more.
+    /// Returns the time for which the queue must be empty before no worker restores a claim any
+    /// more.
     pub(crate) fn settle_time(&self) -> Duration {
         let lease_ttl = self.options.lease_ttl();
         let is_held_outside = !self.witness.lock().ledger.held_outside.is_empty();

@@ -43,15 +43,15 @@ pub enum FaultKind {
 impl FaultKind {
     /// Returns the kinds that a run injects by default.
     ///
-    /// A restored snapshot and a fail-over make Redis forget jobs. The checks of the other faults are
-    /// stricter without them.
+    /// A restored snapshot and a fail-over make Redis forget jobs. The checks of the other faults
+    /// are stricter without them.
     pub(crate) fn defaults() -> Vec<Self> {
         let is_default = |kind: &Self| !matches!(kind, Self::RestoreSnapshot | Self::FailOver);
         Self::value_variants().iter().copied().filter(is_default).collect()
     }
 
-    /// Returns whether the kind affects a Redis at a fixed address, or the proxy of a worker in front
-    /// of it. A fail-over changes the address.
+    /// Returns whether the kind affects a Redis at a fixed address, or the proxy of a worker in
+    /// front of it. A fail-over changes the address.
     pub(crate) fn needs_fixed_address(self) -> bool {
         matches!(
             self,

@@ -4,12 +4,14 @@
 //! killed is started again in the same slot, with the same folder and Redis address, so that it
 //! finds its spool.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use oculus_tests::{Worker, build, processes};
+use serde_json::Value;
 
 use crate::full_disk::FullDisk;
+use crate::jobs::{JobNumber, number_of};
 use crate::options::Options;
 use crate::proxy::WorkerProxy;
 use crate::server::Server;
@@ -114,8 +116,21 @@ impl Slot {
 
     /// Returns the number of results in the spool.
     pub(crate) fn n_spooled(&self) -> usize {
+        self.spool_files().len()
+    }
+
+    /// Returns the jobs whose results are in the spool.
+    pub(crate) fn spooled_jobs(&self) -> Vec<JobNumber> {
+        let job = |path: &PathBuf| {
+            let result: Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+            number_of(result["id"].as_str()?.as_bytes())
+        };
+        self.spool_files().iter().filter_map(job).collect()
+    }
+
+    fn spool_files(&self) -> Vec<PathBuf> {
         let files = std::fs::read_dir(self.worker.spool()).into_iter().flatten().flatten();
-        files.filter(|file| file.path().extension().is_some_and(|kind| kind == "json")).count()
+        files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|kind| kind == "json")).collect()
     }
 
     /// Returns the log of all processes of this slot.

@@ -30,6 +30,9 @@ const SEARCH_TIME: Duration = Duration::from_millis(500);
 /// The time within which the sentinels must fail over.
 const FAIL_OVER_LIMIT: Duration = Duration::from_secs(60);
 
+/// The time for which a fail-over waits until the servers are ready for it.
+const REJOIN_LIMIT: Duration = Duration::from_secs(20);
+
 /// The number of milliseconds by which a replica lags at most when the primary fails.
 const MAX_LAG_MS: usize = 2000;
 
@@ -162,13 +165,14 @@ impl<'s> Injector<'s> {
         let at = Instant::now();
         let pid = slot.pid();
         slot.kill();
+        let spooled = slot.spooled_jobs();
         let lease_ttl = self.suite.options.lease_ttl();
         self.update(|ledger| {
             ledger.find_abandoned(lease_ttl);
             // The proxy may still forward a fetch of the dead worker, so later claims expire too.
             ledger.disturb_worker(fault.kind, pid, at + lease_ttl * 10);
             ledger.interrupt_worker(fault.kind, pid, at);
-            ledger.worker_died(pid);
+            ledger.worker_died(pid, &spooled);
         })?;
         Ok(true)
     }
@@ -248,8 +252,14 @@ impl<'s> Injector<'s> {
     /// Makes the primary unavailable. Its replica lacks the last writes, as under load or on a slow
     /// network.
     fn fail_over(&mut self, fault: &Fault) -> Result<bool> {
-        if !self.suite.server.lock().group().is_some_and(|group| group.stop_replication()) {
-            return Ok(false);
+        // The sentinels may not have noticed yet that the last fail-over is over.
+        let limit = Instant::now() + REJOIN_LIMIT;
+        while !self.suite.server.lock().group().is_some_and(|group| group.stop_replication()) {
+            if Instant::now() > limit {
+                return Ok(false);
+            }
+            self.remove_due()?;
+            std::thread::sleep(POLL_EVERY);
         }
         let lag = Duration::from_millis((fault.pick % MAX_LAG_MS) as u64);
         let fails_at = Instant::now() + lag;

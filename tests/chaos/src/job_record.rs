@@ -33,11 +33,11 @@ pub(crate) struct JobRecord {
     pub(crate) is_cancelled: bool,
     /// True if a result was accepted since the last cancellation.
     is_cancellation_over: bool,
-    /// True if no result is required, because neither Redis nor a worker knew the job after Redis had
-    /// reverted to an older state.
+    /// True if no result is required, because neither Redis nor a worker knew the job after Redis
+    /// had reverted to an older state.
     pub(crate) is_forgotten: bool,
-    /// True if a live worker held the job when Redis reverted to an older state, and did not add it to
-    /// Redis again.
+    /// True if a live worker held the job when Redis reverted to an older state, and did not add it
+    /// to Redis again.
     pub(crate) is_abandoned: bool,
     /// The faults that affected the job.
     pub(crate) faults: FaultSet,

@@ -67,8 +67,8 @@ pub(crate) struct Ledger {
     /// The time until which a claim of each worker process may expire, because it is from an older
     /// state of Redis.
     restored_claims: HashMap<u32, Instant>,
-    /// Jobs that only a live worker knows, since Redis reverted to an older state: the process id of
-    /// the worker and the time of the reversion.
+    /// Jobs that only a live worker knows, since Redis reverted to an older state: the process id
+    /// of the worker and the time of the reversion.
     pub(crate) held_outside: HashMap<JobNumber, (u32, Instant)>,
 }
 
@@ -152,12 +152,15 @@ impl Ledger {
         }
     }
 
-    /// Records that a worker process is dead: jobs that only this process knew are gone.
-    pub(crate) fn worker_died(&mut self, worker_pid: u32) {
+    /// Records that a worker process is dead: jobs that only this process knew are gone, except
+    /// those whose result is in its spool.
+    pub(crate) fn worker_died(&mut self, worker_pid: u32, spooled: &[JobNumber]) {
         let held = self.held_outside.iter().filter(|(_, (pid, _))| *pid == worker_pid);
         for job in held.map(|(job, _)| *job).collect::<Vec<_>>() {
             self.held_outside.remove(&job);
-            self.forget(job);
+            if !spooled.contains(&job) {
+                self.forget(job);
+            }
         }
     }
 
@@ -204,6 +207,15 @@ impl Ledger {
         }
     }
 
+    /// Records that a result of a job is required again, because a state in which Redis knows the
+    /// job has followed one in which it did not.
+    pub(crate) fn require(&mut self, job: JobNumber) {
+        self.open.insert(job);
+        if let Some(record) = self.records.get_mut(&job) {
+            record.is_forgotten = false;
+        }
+    }
+
     /// Records that a job process of a worker was killed.
     pub(crate) fn job_process_killed(&mut self, worker_pid: u32, at: Instant) {
         self.job_kills.push((worker_pid, at));
@@ -226,7 +238,10 @@ impl Ledger {
                 // The job process of an adopted claim may have been killed before.
                 let since = adopted.and_then(|lost| self.lost_claims.remove(&lost)).unwrap_or(at);
                 self.claimed(token, job, worker_pid, since);
-                self.recovery.claimed(at);
+                // A claim that is restored does not show that entries are fetched again.
+                if adopted.is_none() {
+                    self.recovery.claimed(at);
+                }
             }
             QueueEvent::Started { token, job } => self.started(token, job, at),
             QueueEvent::Accepted { job, result } => self.accepted(job, &result, at),
@@ -352,6 +367,26 @@ mod tests {
 
     fn n_twice(ledger: &Ledger) -> u32 {
         ledger.records[&1].n_accepted_twice
+    }
+
+    #[test]
+    fn a_forgotten_job_that_redis_knows_again_needs_a_result() {
+        let mut ledger = ledger_with_push();
+        ledger.forget(1);
+        assert!(ledger.records[&1].is_forgotten && ledger.open.is_empty());
+        ledger.require(1);
+        assert!(!ledger.records[&1].is_forgotten && ledger.open.contains(&1));
+    }
+
+    #[test]
+    fn of_the_jobs_that_only_a_dead_worker_knew_those_in_its_spool_need_a_result() {
+        for (spooled, is_forgotten) in [(vec![], true), (vec![1], false)] {
+            let mut ledger = ledger_with_push();
+            ledger.held_outside.insert(1, (7, Instant::now()));
+            ledger.worker_died(7, &spooled);
+            assert_eq!(ledger.records[&1].is_forgotten, is_forgotten);
+            assert!(ledger.held_outside.is_empty());
+        }
     }
 
     #[test]

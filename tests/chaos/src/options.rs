@@ -41,7 +41,8 @@ pub struct Options {
     /// Number of jobs per 1000 that train models; all others are refused
     #[arg(long, value_name = "PER_MILLE", default_value_t = 10)]
     pub trainings: u32,
-    /// Kinds of faults, separated by commas [default: every kind except restore-snapshot and fail-over]
+    /// Kinds of faults, separated by commas [default: every kind except restore-snapshot and
+    /// fail-over]
     #[arg(long, value_enum, value_delimiter = ',', hide_default_value = true, default_values_t = FaultKind::defaults())]
     pub faults: Vec<FaultKind>,
     /// Maximum number of seconds until the queue is empty after the last fault

@@ -142,10 +142,11 @@ impl RestoredState {
             record.restore(n_entries.max(u32::from(may_be_adopted)), versions);
         }
         if n_entries > 0 || !holders.is_empty() {
-            ledger.open.insert(job);
+            ledger.require(job);
         } else if result.is_none() {
             ledger.forget(job);
         } else {
+            ledger.require(job);
             ledger.open.remove(&job);
         }
         if let (0, None, Some(pid)) = (n_entries, result, holders.last().and_then(|claim| claim.worker_pid)) {

@@ -82,8 +82,8 @@ impl ServerGroup {
         self.site.client()
     }
 
-    /// Stops replication, so that the replica lacks the writes that the primary accepts from now on.
-    /// Returns false, and changes nothing, if no fail-over is possible.
+    /// Stops replication, so that the replica lacks the writes that the primary accepts from now
+    /// on. Returns false, and changes nothing, if no fail-over is possible.
     ///
     /// The replica keeps its data and may be promoted. The sentinels would repair its configuration
     /// after some seconds.
@@ -108,13 +108,14 @@ impl ServerGroup {
         self.failure = Some(Failure { method, server: self.primary, at });
     }
 
-    /// Returns the time of the fault that has made the primary unavailable, if no other server is the
-    /// primary yet.
+    /// Returns the time of the fault that has made the primary unavailable, if no other server is
+    /// the primary yet.
     pub(crate) fn failed_at(&self) -> Option<Instant> {
         self.failure.filter(|failure| failure.server == self.primary).map(|failure| failure.at)
     }
 
-    /// Returns whether the replica has become the primary. It is [`ServerGroup::primary`] from then on.
+    /// Returns whether the replica has become the primary. It is [`ServerGroup::primary`] from then
+    /// on.
     pub(crate) fn follow_promotion(&mut self) -> bool {
         let replica = 1 - self.primary;
         if self.failure.is_some_and(|failure| failure.server == replica) {

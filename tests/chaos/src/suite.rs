@@ -130,8 +130,8 @@ impl Suite {
         })
     }
 
-    /// Looks for a fail-over and reads the append-only file at short intervals, so that their times are
-    /// exact, and prints the progress.
+    /// Looks for a fail-over and reads the append-only file at short intervals, so that their times
+    /// are exact, and prints the progress.
     fn observe(&self) -> Result<()> {
         let mut printer = progress::Printer::new(self);
         while !self.is_over.load(Ordering::Relaxed) {
@@ -143,8 +143,9 @@ impl Suite {
         Ok(())
     }
 
-    /// Waits until no entry waits or is claimed and every spool is empty, for as long as a worker may
-    /// take to restore a claim. Returns the time until then, or `None` if the limit was reached.
+    /// Waits until no entry waits or is claimed and every spool is empty, for as long as a worker
+    /// may take to restore a claim. Returns the time until then, or `None` if the limit was
+    /// reached.
     fn wait_until_quiet(&self) -> Result<Option<Duration>> {
         let started = Instant::now();
         let mut connection = self.server.lock().connect()?;

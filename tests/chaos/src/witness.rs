@@ -165,8 +165,8 @@ mod tests {
         witness.ledger.records[&job].is_forgotten
     }
 
-    /// Returns a witness after a fail-over, with the former and the new primary. The new primary lacks
-    /// the jobs 2 (running) and 3 (queued), and has received job 4 since its promotion.
+    /// Returns a witness after a fail-over, with the former and the new primary. The new primary
+    /// lacks the jobs 2 (running) and 3 (queued), and has received job 4 since its promotion.
     ///
     /// * `n_kills`: how often the process of job 2 was killed before the promotion.
     fn fail_over(n_kills: u32) -> (Witness, Redis, Redis) {
